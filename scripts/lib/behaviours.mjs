@@ -1,0 +1,41 @@
+const idForm = /(?:TC|BE)-[A-Z]+-\d+/g
+const titleForm = /^((?:TC|BE)-[A-Z]+-\d+)\b/
+
+/** The rows of the tables whose first column is "id": a cell with several ids is several rows. */
+export const rowsOf = (markdown) => {
+  const rows = []
+  let isList = false
+  for (const line of markdown.split("\n")) {
+    const cells = line.startsWith("|") ? line.split("|").map((cell) => cell.trim()) : []
+    if (cells.length === 0) isList = false
+    else if (cells[1] === "id") isList = true
+    else if (isList) for (const id of cells[1].match(idForm) ?? []) rows.push({ id, text: cells.slice(2, -1).join("|") })
+  }
+  return rows
+}
+
+/** What the runner's JSON report and the benchmark reports say of each id: "passed", "failed" or "skipped", one entry each. */
+export const resultsOf = (testReport, benchReports) => {
+  const tests = (testReport.testResults ?? []).flatMap(({ assertionResults = [] }) => assertionResults)
+  const ofTests = tests.flatMap(({ title, status }) => {
+    const id = titleForm.exec(title)?.[1]
+    return id === undefined ? [] : [{ id, state: status === "passed" || status === "failed" ? status : "skipped" }]
+  })
+  const ofBenches = benchReports.flatMap(({ entries = [] }) =>
+    entries.map(({ id, ok }) => ({ id, state: ok === true ? "passed" : "failed" }))
+  )
+  return [...ofTests, ...ofBenches]
+}
+
+/** Each row with its verdict, and the ids that no row has (a title with a mistyped id proves nothing). */
+export const judge = (rows, results) => {
+  const verdict = (id) => {
+    const states = results.filter((one) => one.id === id).map((one) => one.state)
+    return ["failed", "passed", "skipped"].find((state) => states.includes(state)) ?? "none"
+  }
+  const known = new Set(rows.map(({ id }) => id))
+  return {
+    rows: rows.map((row) => ({ ...row, verdict: verdict(row.id) })),
+    unknown: [...new Set(results.map(({ id }) => id).filter((id) => !known.has(id)))].sort()
+  }
+}

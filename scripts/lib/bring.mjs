@@ -1,0 +1,47 @@
+import { readFileSync } from "node:fs"
+import { isOurs } from "./children.mjs"
+import { Plain } from "./paths.mjs"
+import { freePort, until } from "./ports.mjs"
+
+const attemptsMax = 3
+
+/**
+ * Runs `begin(port)` until `check(port, child)` holds; a port that somebody else took in between only costs another try.
+ * `wanted` is a port that must be this one, `wish` one that is taken when free (else the next free one).
+ */
+export const bring = async (name, begin, check, { wanted, wish = 0, limitMs = 20_000 } = {}) => {
+  let last = ""
+  for (let attempt = 0; attempt < attemptsMax; attempt++) {
+    const port = wanted ?? (await freePort(wish))
+    const child = begin(port)
+    const isReady = await until(
+      () => check(port, child),
+      () => !child.isUp(),
+      limitMs
+    )
+    if (isReady && child.isUp()) return { child, port }
+    const isStuck = child.isUp()
+    await child.stop()
+    last = `${isStuck ? `(not ready after ${limitMs / 1000} s)\n` : ""}${child.output()}`
+    if (!/address already in use|EADDRINUSE/i.test(last)) break
+  }
+  throw new Plain(`${name} does not start. Its last lines:\n${last}`)
+}
+
+/** A server that an earlier run left behind (power loss, both processes killed) still holds the data: it is stopped first. */
+export const stopStale = async (pidFile, mark, signal) => {
+  let pid
+  try {
+    pid = Number(readFileSync(pidFile, "utf8").split("\n")[0])
+  } catch {
+    return // no such file: nothing was left
+  }
+  if (!isOurs(pid, mark)) return
+  process.kill(pid, signal)
+  const isGone = await until(
+    async () => !isOurs(pid, mark),
+    () => false,
+    10_000
+  )
+  if (!isGone) process.kill(pid, "SIGKILL")
+}

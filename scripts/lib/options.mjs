@@ -1,0 +1,88 @@
+import { existsSync } from "node:fs"
+import { resolve } from "node:path"
+import { parseArgs } from "node:util"
+import { Plain } from "./paths.mjs"
+
+const market = {
+  market: { type: "string" },
+  file: { type: "string" },
+  instruments: { type: "string" },
+  speed: { type: "string" },
+  underlying: { type: "string" },
+  rate: { type: "string" },
+  seed: { type: "string" }
+}
+const start = { ...market, empty: { type: "boolean", default: false }, user: { type: "string", default: "demo" } }
+
+export const usage = `
+  --market synthetic|recorded|live   synthetic when nothing is said; live needs ACCOUNTS_FILE
+  --file FILE                        recorded: option chain snapshots, .csv or .csv.gz
+  --instruments FILE                 recorded: Kite's instruments dump of that day
+  --speed N|max                      recorded: N times as fast as it was (1 when nothing is said)
+  --underlying NAME                  recorded: whose chain it is (NIFTY when nothing is said)
+  --rate N                           synthetic: ticks per instrument and second
+  --seed N                           synthetic: the same number, the same market
+  --empty                            no subscriptions and no demo strategy on an empty database
+  --user NAME                        whose token is printed (demo)`
+
+const positive = (name, text, isWhole = false) => {
+  const value = Number(text)
+  if (text.trim() === "" || !Number.isFinite(value) || value < 0 || (!isWhole && value === 0) || (isWhole && !Number.isSafeInteger(value)))
+    throw new Plain(`--${name} is a ${isWhole ? "whole number from 0" : "number above 0"}, not "${text}".`)
+  return text.trim()
+}
+
+/** npm runs scripts in the package's folder and leaves the caller's in INIT_CWD. */
+const fileOf = (name, text, folders) => {
+  const found = folders.map((folder) => resolve(folder, text)).find((path) => existsSync(path))
+  if (found === undefined) throw new Plain(`--${name}: there is no file ${resolve(folders[0], text)}.`)
+  return found
+}
+
+const parse = (options, argv) => {
+  try {
+    return parseArgs({ args: argv, options, strict: true, allowPositionals: false }).values
+  } catch (error) {
+    throw new Plain(`${error.message}\nThe options are:${usage}`)
+  }
+}
+
+const marketOf = (values, env, folders) => {
+  const kind = values.market ?? env.MARKET_MODE ?? "synthetic"
+  if (!["synthetic", "recorded", "live"].includes(kind)) throw new Plain(`--market is synthetic, recorded or live, not "${kind}".`)
+  const belongs = { recorded: ["file", "instruments", "speed", "underlying"], synthetic: ["rate", "seed"], live: [] }
+  for (const [owner, names] of Object.entries(belongs)) {
+    const stray = owner === kind ? undefined : names.find((name) => values[name] !== undefined)
+    if (stray !== undefined) throw new Plain(`--${stray} goes with --market ${owner}, and the market is ${kind}.`)
+  }
+  if (kind === "recorded" && values.file === undefined) throw new Plain("--market recorded needs --file FILE.csv or FILE.csv.gz.")
+  if (values.underlying?.trim() === "") throw new Plain("--underlying is a name such as NIFTY, not an empty text.")
+  return {
+    kind,
+    file: values.file && fileOf("file", values.file, folders),
+    instruments: values.instruments && fileOf("instruments", values.instruments, folders),
+    speed: values.speed === "max" ? "max" : values.speed && positive("speed", values.speed),
+    underlying: values.underlying,
+    rate: values.rate && positive("rate", values.rate),
+    seed: values.seed && positive("seed", values.seed, true)
+  }
+}
+
+const foldersOf = (env) => [...(env.INIT_CWD ? [env.INIT_CWD] : []), process.cwd()]
+
+/** What `npm run simulator` was asked for. */
+export const simulatorOptions = (argv, env) => {
+  const found = marketOf(parse(market, argv), { MARKET_MODE: env.SIMULATOR_MARKET }, foldersOf(env))
+  if (found.kind === "live") throw new Plain("A simulator has no live market: --market is synthetic or recorded.")
+  return found
+}
+
+/** What `npm start` was asked for. */
+export const startOptions = (argv, env) => {
+  const values = parse(start, argv)
+  const found = marketOf(values, env, foldersOf(env))
+  if (!/^[A-Za-z0-9_-]{1,64}$/.test(values.user)) throw new Plain(`--user is 1 to 64 letters, digits, _ or -, not "${values.user}".`)
+  if (found.kind === "live" && !env.ACCOUNTS_FILE)
+    throw new Plain("A live market needs ACCOUNTS_FILE: the file with the accounts' api keys.")
+  return { market: found, empty: values.empty, user: values.user }
+}

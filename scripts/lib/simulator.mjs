@@ -1,0 +1,92 @@
+import { randomBytes } from "node:crypto"
+import { writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { bring, stopStale } from "./bring.mjs"
+import { entry } from "./build.mjs"
+import { start } from "./children.mjs"
+import { folder, Plain, readOr } from "./paths.mjs"
+import { ping } from "./ports.mjs"
+
+const readyMsMax = 60_000
+
+const parseAccounts = (file) => {
+  const text = readOr(file, undefined)
+  if (text === undefined) throw new Plain(`ACCOUNTS_FILE: ${file} cannot be read.`)
+  try {
+    const accounts = JSON.parse(text)
+    if (Array.isArray(accounts)) return accounts
+  } catch {
+    // told below, with the file's name
+  }
+  throw new Plain(`${file} is not a JSON list of accounts.`)
+}
+
+const invented = () =>
+  ["sim1", "sim2"].map((account_id, at) => ({
+    account_id,
+    user_id: `SIM00${at + 1}`,
+    api_key: randomBytes(8).toString("hex"),
+    api_secret: randomBytes(16).toString("hex"),
+    login: "auto"
+  }))
+
+/**
+ * The accounts that the simulator and the platform both read, at the simulator's address of this start. Ours keep their keys from start
+ * to start; of a file given by ACCOUNTS_FILE a copy is made in which accounts without a `root` get the simulator's.
+ */
+export const writeAccounts = (data, port, given) => {
+  const file = join(folder(data), "accounts.json")
+  const at = { root: `http://127.0.0.1:${port}`, ws_root: `ws://127.0.0.1:${port}` }
+  const accounts = given
+    ? parseAccounts(given).map((account) => (account.root === undefined ? { ...account, ...at } : account))
+    : (readOr(file, "") === "" ? invented() : parseAccounts(file)).map((account) => ({ ...account, ...at }))
+  const to = given ? join(data, "accounts.given.json") : file
+  writeFileSync(to, `${JSON.stringify(accounts, null, 2)}\n`, { mode: 0o600 })
+  return to
+}
+
+/** What the simulator's process reads; nothing of the platform's secrets. */
+export const simulatorEnv = ({ port, accountsFile, market }) => {
+  const { DATABASE_URL, REDIS_URL, NATS_URL, JWT_SECRET, ...own } = process.env
+  const wishes = {
+    SIMULATOR_FILE: market.file,
+    SIMULATOR_INSTRUMENTS: market.instruments,
+    SIMULATOR_SPEED: market.speed,
+    SIMULATOR_UNDERLYING: market.underlying,
+    SIMULATOR_SEED: market.seed,
+    SIMULATOR_RATE: market.rate
+  }
+  return {
+    ...Object.fromEntries(Object.entries(own).filter(([name]) => !/^NATS_\w+_PASSWORD$/.test(name))),
+    ...Object.fromEntries(Object.entries(wishes).filter(([, value]) => value !== undefined)),
+    ROLES: "simulator",
+    SIMULATOR_HOST: process.env.SIMULATOR_HOST ?? "127.0.0.1",
+    SIMULATOR_PORT: String(port),
+    SIMULATOR_MARKET: market.kind,
+    ACCOUNTS_FILE: accountsFile
+  }
+}
+
+/** Starts the simulator's process and waits until it answers. The port of the last start is taken again when it is free. */
+export const startSimulator = async (data, market) => {
+  const pidFile = join(folder(data), "simulator.pid")
+  await stopStale(pidFile, entry, "SIGTERM")
+  const portFile = join(data, "simulator.port")
+  let accountsFile = ""
+  const { child, port } = await bring(
+    "The simulator",
+    (port) => {
+      accountsFile = writeAccounts(data, port, process.env.ACCOUNTS_FILE)
+      const simulator = start("simulator", process.execPath, ["--enable-source-maps", entry], {
+        log: join(data, "simulator.log"),
+        env: simulatorEnv({ port, accountsFile, market })
+      })
+      writeFileSync(pidFile, `${simulator.pid}\n`)
+      return simulator
+    },
+    (port) => ping.answers(port, "/market"),
+    { wish: Number(readOr(portFile, "0")), limitMs: readyMsMax }
+  )
+  writeFileSync(portFile, String(port))
+  return { url: `http://127.0.0.1:${port}`, child, accountsFile }
+}

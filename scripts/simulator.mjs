@@ -1,0 +1,29 @@
+import { join } from "node:path"
+import { build, entry } from "./lib/build.mjs"
+import { start } from "./lib/children.mjs"
+import { install } from "./lib/install.mjs"
+import { simulatorOptions } from "./lib/options.mjs"
+import { folder, log, root } from "./lib/paths.mjs"
+import { freePort } from "./lib/ports.mjs"
+import { run } from "./lib/run.mjs"
+import { simulatorEnv, writeAccounts } from "./lib/simulator.mjs"
+
+run(
+  async () => {
+    const market = simulatorOptions(process.argv.slice(2), process.env)
+    await install()
+    await build()
+    const wish = Number(process.env.SIMULATOR_PORT ?? 8090)
+    const port = await freePort(wish)
+    const data = folder(process.env.TARANG_DATA ?? join(root, ".data"), "simulator")
+    const accountsFile = writeAccounts(data, port, process.env.ACCOUNTS_FILE)
+    const simulator = start("simulator", process.execPath, ["--enable-source-maps", entry], {
+      log: "terminal",
+      env: simulatorEnv({ port, accountsFile, market })
+    })
+    log(`Simulator: http://127.0.0.1:${port}${port === wish ? "" : ` (${wish} is taken)`}, accounts in ${accountsFile}`)
+    const { code } = await simulator.ended
+    return code ?? 1
+  },
+  { says: "Stopping ..." }
+)

@@ -1,0 +1,197 @@
+import { Effect, Either, Mailbox, Option, Schema } from "effect"
+import { Accounts } from "../broker/Accounts.ts"
+import * as Instrument from "../domain/market/Instrument.ts"
+import type { Contract, Reference } from "../domain/market/Reference.ts"
+import type * as StrategyMessage from "../domain/strategy/StrategyMessage.ts"
+import * as Money from "../domain/Money.ts"
+import { InstrumentRegistry } from "../store/InstrumentRegistry.ts"
+import { StrategyRepo } from "../store/StrategyRepo.ts"
+import { SubscriptionRepo } from "../store/SubscriptionRepo.ts"
+import { JetStream } from "../streams/JetStream.ts"
+import * as KeyValue from "../streams/KeyValue.ts"
+import * as Subject from "../streams/Subject.ts"
+import * as Subjects from "../streams/Subjects.ts"
+import * as Placement from "./Placement.ts"
+import * as TickerActor from "./TickerActor.ts"
+
+/** It is told of changes; this is how long a change that nobody told of may take. */
+const lookEveryMs = 5_000
+/** Definitions can age out of the record: every so many looks they are compared with it again. */
+const recheckEveryLooks = 60
+const encoder = new TextEncoder()
+const encodeDesired = Schema.encodeSync(TickerActor.Desired)
+
+/** An instrument as the record describes it. */
+export const contractOf = (instrument: Instrument.Instrument): Contract => {
+  const scale = Instrument.priceScale(instrument.token)
+  return {
+    instrument_token: instrument.token,
+    tradingsymbol: instrument.tradingsymbol,
+    segment: instrument.segment,
+    kind: Instrument.kindOf(instrument),
+    expiry: instrument.expiry,
+    strike: Money.toNumber(instrument.strike, scale),
+    tick_size: Money.toNumber(instrument.tickSize, scale),
+    lot_size: instrument.lotSize
+  }
+}
+
+/** Everything that should exist, as definitions for the record and keys for the bucket of actors. */
+export interface Plan {
+  readonly definitions: ReadonlyMap<string, Uint8Array>
+  readonly actors: ReadonlyMap<string, string>
+  /** Tokens whose instrument is not in the master: they cannot be streamed. */
+  readonly unknown: ReadonlyArray<number>
+}
+
+export const plan = (options: {
+  readonly accounts: ReadonlyArray<string>
+  readonly subscriptions: ReadonlyArray<{ readonly instrumentToken: number; readonly requestedMode: string; readonly accountId: string | null }>
+  readonly strategies: ReadonlyArray<StrategyRepo.StrategyWithLegs>
+  readonly instrument: (token: number) => Instrument.Instrument | undefined
+}): Plan => {
+  const definitions = new Map<string, Uint8Array>()
+  const actors = new Map<string, string>()
+  const unknown: Array<number> = []
+  const tickers = new Map<string, Array<TickerActor.Desired["instruments"][number]>>(options.accounts.map((account) => [account, []]))
+  const references = new Map<string, { readonly exchange: string; readonly underlying: string; readonly contracts: Array<Contract> }>()
+
+  for (const { instrumentToken, requestedMode, accountId } of options.subscriptions) {
+    const instrument = options.instrument(instrumentToken)
+    const under = instrument === undefined ? null : Instrument.underlyingOf(instrument)
+    if (instrument === undefined || under === null) {
+      unknown.push(instrumentToken)
+      continue
+    }
+    const id = Instrument.symbolKey(under.exchange, under.name)
+    const reference = references.get(id) ?? { exchange: under.exchange, underlying: under.name, contracts: [] }
+    references.set(id, reference)
+    reference.contracts.push(contractOf(instrument))
+    if (accountId !== null) {
+      tickers.get(accountId)?.push({
+        instrument_token: instrumentToken,
+        mode: requestedMode.toLowerCase() as "ltp" | "quote" | "full",
+        exchange: under.exchange,
+        underlying: under.name
+      })
+    }
+  }
+  for (const { exchange, underlying, contracts } of references.values()) {
+    const value: Reference = { v: 1, exchange, underlying, instruments: contracts.sort((a, b) => a.instrument_token - b.instrument_token) }
+    definitions.set(Subjects.MarketReference.at({ exchange, underlying }), Subjects.MarketReference.encode(value))
+    actors.set(Subject.kvKey("greeks", exchange, underlying), "")
+  }
+  for (const { strategy, legs } of options.strategies) {
+    if (strategy.status !== "active") continue
+    const known = legs.flatMap((leg): Array<StrategyMessage.Leg> => {
+      const instrument = options.instrument(leg.instrumentToken)
+      const under = instrument === undefined ? null : Instrument.underlyingOf(instrument)
+      if (instrument === undefined || under === null) {
+        unknown.push(leg.instrumentToken)
+        return []
+      }
+      return [
+        {
+          leg_id: leg.legId,
+          exchange: under.exchange,
+          underlying: under.name,
+          contract: contractOf(instrument),
+          direction: leg.direction,
+          quantity: leg.quantity,
+          entry_price: leg.entryPrice
+        }
+      ]
+    })
+    const names = { owner: strategy.owner, strategy: String(strategy.strategyId) }
+    const definition: StrategyMessage.Definition = { v: 1, strategy_id: strategy.strategyId, owner: strategy.owner, legs: known }
+    definitions.set(Subjects.StrategyDefinition.at(names), Subjects.StrategyDefinition.encode(definition))
+    actors.set(Subject.kvKey("m2m", names.owner, names.strategy), "")
+  }
+  for (const [account, instruments] of tickers) actors.set(TickerActor.key(account), encodeDesired({ v: 1, instruments }))
+  return { definitions, actors, unknown: [...new Set(unknown)] }
+}
+
+/**
+ * Turns what people created in Postgres into definitions in the record and actors in the bucket, in that order: a token's meaning stands
+ * in the record before its first packet can. While Postgres is away everything stays as it was.
+ */
+export const make = Effect.gen(function* () {
+  const accounts = yield* Accounts
+  const subscriptions = yield* SubscriptionRepo
+  const strategies = yield* StrategyRepo
+  const registry = yield* InstrumentRegistry
+  const jetStream = yield* JetStream
+  const bucket = yield* KeyValue.open(Placement.bucket)
+
+  return Effect.gen(function* () {
+    const defined = new Map<string, string>() // definition text by subject, as the record has it
+    const placed = new Map<string, string>() // value by key, as the bucket has it
+    let looks = 0
+    let warned = ""
+
+    const define = (subject: string, value: Uint8Array) =>
+      Effect.gen(function* () {
+        const text = new TextDecoder().decode(value)
+        if (!defined.has(subject)) {
+          const found = yield* jetStream.last(Subjects.MarketReference.stream, subject)
+          if (Option.isSome(found)) defined.set(subject, new TextDecoder().decode(found.value.data))
+        }
+        if (defined.get(subject) === text) return
+        yield* jetStream.publish(subject, value)
+        defined.set(subject, text)
+      })
+    const place = (wanted: ReadonlyMap<string, string>) =>
+      Effect.gen(function* () {
+        if (placed.size === 0) {
+          for (const key of yield* bucket.keys()) {
+            const held = yield* bucket.get(key)
+            if (Option.isSome(held)) placed.set(key, new TextDecoder().decode(held.value.value))
+          }
+        }
+        for (const [key, value] of wanted) {
+          if (placed.get(key) === value) continue
+          yield* bucket.put(key, encoder.encode(value))
+          placed.set(key, value)
+        }
+        for (const key of [...placed.keys()].filter((key) => !wanted.has(key))) {
+          yield* bucket.remove(key)
+          placed.delete(key)
+        }
+      })
+    const forget = () => {
+      defined.clear()
+      placed.clear()
+    }
+    const look = Effect.gen(function* () {
+      if (registry.current() === undefined) yield* registry.load()
+      if (looks++ % recheckEveryLooks === 0) forget()
+      const { definitions, actors, unknown } = plan({
+        accounts: accounts.ids,
+        subscriptions: yield* subscriptions.active,
+        strategies: yield* strategies.all,
+        instrument: registry.byToken
+      })
+      const missing = unknown.join(",")
+      if (missing !== warned && unknown.length > 0) {
+        yield* Effect.logWarning("instruments are not in the master and cannot be streamed").pipe(Effect.annotateLogs({ tokens: missing }))
+      }
+      warned = missing
+      yield* Effect.forEach(definitions, ([subject, value]) => define(subject, value), { discard: true })
+      yield* place(actors)
+    }).pipe(Effect.withSpan("Director.look"))
+
+    const pokes = yield* Mailbox.make<void>({ capacity: 1, strategy: "dropping" })
+    yield* Effect.acquireRelease(
+      Effect.sync(() => jetStream.nc.subscribe(Subjects.Changed.filter(), { callback: () => void pokes.unsafeOffer() })),
+      (subscription) => Effect.sync(() => subscription.unsubscribe())
+    )
+    while (true) {
+      const done = yield* Effect.either(look)
+      if (Either.isLeft(done)) {
+        forget()
+        yield* Effect.logWarning("cannot look at subscriptions and strategies, everything stays as it is", String(done.left))
+      }
+      yield* pokes.takeAll.pipe(Effect.timeoutOption(lookEveryMs))
+    }
+  }).pipe(Effect.scoped)
+})

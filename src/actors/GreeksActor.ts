@@ -1,0 +1,76 @@
+import { Effect } from "effect"
+import type * as ChainMessage from "../domain/options/ChainMessage.ts"
+import * as UnderlyingDecider from "../domain/options/UnderlyingDecider.ts"
+import { MarketClock } from "../streams/MarketClock.ts"
+import * as Subject from "../streams/Subject.ts"
+import * as Subjects from "../streams/Subjects.ts"
+import { pricingSettings } from "./PricingSettings.ts"
+import { type Published, RecordActor } from "./RecordActor.ts"
+
+export const kind = "greeks"
+/** Changes with the decider's state. */
+const layout = "underlying-1"
+
+const quality = (name: string, asOfMs: number, detail: unknown): Published => ({
+  stream: Subjects.Quality.stream,
+  subject: Subjects.Quality.at({ kind: name }),
+  encode: () => Subjects.Quality.encode({ v: 1, as_of: new Date(asOfMs).toISOString(), kind: name, detail })
+})
+
+/** Where each output of an underlying goes. */
+export const route = (exchange: string, underlying: string, nowMs: () => number) => {
+  const holes = { exchange, underlying }
+  const delta = (expiry: string) => ({ stream: Subjects.ChainDelta.stream, subject: Subjects.ChainDelta.at({ ...holes, expiry }) })
+  const keyframe = (message: ChainMessage.Chain): Published => ({
+    stream: Subjects.ChainKeyframe.stream,
+    subject: Subjects.ChainKeyframe.at({ ...holes, expiry: message.expiry }),
+    covers: delta(message.expiry),
+    encode: (deltaSeq) => Subjects.ChainKeyframe.encode({ ...message, delta_seq: deltaSeq ?? 0 })
+  })
+  return (output: UnderlyingDecider.Output): Published => {
+    switch (output.kind) {
+      case "state":
+        return {
+          stream: Subjects.UnderlyingState.stream,
+          subject: Subjects.UnderlyingState.at(holes),
+          encode: () => Subjects.UnderlyingState.encode(output.message)
+        }
+      case "tick":
+        return { stream: Subjects.Tick.stream, subject: Subjects.Tick.at(holes), encode: () => Subjects.Tick.encode(output.message) }
+      case "delta":
+        return { ...delta(output.expiry), encode: () => Subjects.ChainDelta.encode(output.message) }
+      case "chain":
+        return keyframe(output.message)
+      case "gap":
+        return quality("gap", nowMs(), { ...holes, ...output.message })
+    }
+  }
+}
+
+/** One underlying: its chains with Greeks, its spot, futures and forwards, from the record. */
+export const make = Effect.gen(function* () {
+  const recordActor = yield* RecordActor
+  const marketClock = yield* MarketClock
+  const settings = yield* pricingSettings
+  const poisons = new Map<string, Set<number>>()
+
+  return (exchange: string, underlying: string) =>
+    Effect.suspend(() => {
+      const key = Subject.kvKey(kind, exchange, underlying)
+      const poison = poisons.get(key) ?? new Set<number>()
+      poisons.set(key, poison)
+      const holes = { exchange, underlying }
+      return recordActor.run(
+        {
+          name: kind,
+          key,
+          layout,
+          decider: UnderlyingDecider.make({ ...holes, settings }),
+          frames: [Subjects.Frame.at(holes)],
+          references: [Subjects.MarketReference.at(holes)],
+          route: route(exchange, underlying, marketClock.unsafeNow)
+        },
+        poison
+      )
+    }).pipe(Effect.repeat({ until: (ended) => ended !== "rebuild" }))
+})

@@ -1,0 +1,65 @@
+import { FetchHttpClient, HttpClient, HttpClientResponse } from "@effect/platform"
+import { Config, Data, Effect, Either, Option, Schedule, Schema } from "effect"
+import { Accounts } from "../broker/Accounts.ts"
+import { Broker } from "../broker/Broker.ts"
+import * as Expiry from "../domain/market/Expiry.ts"
+import * as Instrument from "../domain/market/Instrument.ts"
+import { InstrumentRegistry } from "../store/InstrumentRegistry.ts"
+import { InstrumentRepo } from "../store/InstrumentRepo.ts"
+import { MarketClock } from "../streams/MarketClock.ts"
+
+export class NoInstruments extends Data.TaggedError("NoInstruments")<{ readonly cause: unknown }> {
+  override get message() {
+    return "No instruments: the broker did not answer and none are stored"
+  }
+}
+
+const attemptsMax = 5
+
+/** What a simulator says of its market; `instruments` are the tokens of a recording. */
+export const SimulatedMarket = Schema.Struct({
+  time: Schema.String,
+  state: Schema.String,
+  mode: Schema.String,
+  instruments: Schema.optional(Schema.Array(Schema.Int))
+})
+
+/** The simulator's own account of its market, where there is a simulator. */
+export const simulatedMarket = Effect.gen(function* () {
+  const url = yield* Config.option(Config.string("SIMULATOR_URL"))
+  if (Option.isNone(url)) return Option.none<typeof SimulatedMarket.Type>()
+  const response = yield* HttpClient.get(`${url.value}/market`)
+  return Option.some(yield* HttpClientResponse.schemaBodyJson(SimulatedMarket)(response))
+}).pipe(Effect.retry(Schedule.intersect(Schedule.spaced("500 millis"), Schedule.recurs(attemptsMax))), Effect.provide(FetchHttpClient.layer))
+
+/**
+ * Brings the day's instruments from the broker into Postgres and memory, under the date of market time. When no account can fetch them the
+ * newest stored ones serve; with none at all the start fails.
+ */
+export const load = Effect.gen(function* () {
+  const accounts = yield* Accounts
+  const broker = yield* Broker
+  const repo = yield* InstrumentRepo
+  const registry = yield* InstrumentRegistry
+  const marketClock = yield* MarketClock
+
+  const market = yield* simulatedMarket
+  // A recording's day is known before its first packet.
+  if (Option.isSome(market)) marketClock.observe(Date.parse(market.value.time))
+
+  const fetchFrom = (account: string) =>
+    Effect.gen(function* () {
+      const rest = yield* broker.rest(account)
+      return (yield* rest.instruments()).instruments
+    })
+  const fetched = yield* Effect.either(Effect.firstSuccessOf(accounts.ids.map(fetchFrom)))
+  if (Either.isRight(fetched)) {
+    const tradeDate = Expiry.istDate(marketClock.unsafeNow())
+    yield* repo.replace(tradeDate, fetched.right)
+    registry.set(Instrument.makeMaster(tradeDate, fetched.right))
+    yield* Effect.logInfo("instruments loaded").pipe(Effect.annotateLogs({ count: fetched.right.length, trade_date: tradeDate }))
+    return
+  }
+  yield* Effect.logWarning("the broker gives no instruments, looking for stored ones", String(fetched.left))
+  if (!(yield* registry.load())) return yield* new NoInstruments({ cause: fetched.left })
+})

@@ -1,0 +1,32 @@
+import { Metric } from "effect"
+
+/** Every metric of the actors, named here and nowhere else; counted per batch, never per tick. */
+const tagged = (tag: string) => (metric: Metric.Metric.Counter<number>) => {
+  const byTag = new Map<string, Metric.Metric.Counter<number>>()
+  return (value: string, by = 1): void => {
+    const known = byTag.get(value) ?? metric.pipe(Metric.tagged(tag, value))
+    byTag.set(value, known)
+    known.unsafeUpdate(by, [])
+  }
+}
+const counter = (name: string, description: string, tag: string) => tagged(tag)(Metric.counter(name, { description, incremental: true }))
+const gauge = (name: string, description: string, tag: string) => {
+  const byTag = new Map<string, Metric.Metric.Gauge<number>>()
+  return (tagValue: string, value: number): void => {
+    const known = byTag.get(tagValue) ?? Metric.gauge(name, { description }).pipe(Metric.tagged(tag, tagValue))
+    byTag.set(tagValue, known)
+    known.unsafeUpdate(value, [])
+  }
+}
+
+export const restarts = counter("actor_restarts_total", "Times an actor was started again after it failed or ended", "actor")
+export const deadLetters = counter("dead_letters_total", "Messages an actor could not take, by actor", "actor")
+export const folded = counter("actor_inputs_total", "Record messages folded", "actor")
+export const published = counter("actor_outputs_total", "Messages published by actors", "actor")
+export const silenced = counter("actor_outputs_silenced_total", "Outputs of a recovering actor that were published before", "actor")
+export const rebuilds = counter("actor_rebuilds_total", "Starts without a usable snapshot", "actor")
+export const lag = gauge("actor_lag_messages", "Record messages between the newest one read and the newest one folded", "actor")
+export const ticks = counter("ticks_total", "Packets taken from the broker", "account")
+export const unknownTicks = counter("ticks_unknown_total", "Packets of instruments that nobody asked for", "account")
+export const badPackets = counter("bad_packets_total", "Packets that could not be read", "account")
+export const candlesSaved = counter("candles_saved_total", "Minute candles written to Postgres", "kind")

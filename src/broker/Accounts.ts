@@ -1,0 +1,157 @@
+import { FileSystem } from "@effect/platform"
+import { NodeFileSystem } from "@effect/platform-node"
+import { Config, Data, Effect, Either, ParseResult, type Redacted, Schema } from "effect"
+import { AccountId } from "../domain/Ids.ts"
+import { UnknownAccount } from "./KiteError.ts"
+
+export const kiteRoot = "https://api.kite.trade"
+export const kiteSocketRoot = "wss://ws.kite.trade"
+/** More accounts than one process could serve: a file of this length is a mistake. */
+export const accountsMax = 256
+
+/** How an account comes to an access token. */
+export type Login = Data.TaggedEnum<{
+  /** The simulator signs in without a person. */
+  Auto: Record<never, never>
+  /** A token that a person obtained; Kite's live until 6 in the morning. */
+  AccessToken: { readonly accessToken: Redacted.Redacted }
+  /** One use, minutes to live: exchanged at the first call. */
+  RequestToken: { readonly requestToken: Redacted.Redacted }
+  /** Nothing yet: every call fails with InvalidCredentials. */
+  Absent: Record<never, never>
+}>
+export const Login = Data.taggedEnum<Login>()
+
+export interface Account {
+  readonly accountId: AccountId
+  readonly userId: string
+  readonly apiKey: Redacted.Redacted
+  readonly apiSecret: Redacted.Redacted
+  /** No slash at the end. */
+  readonly root: string
+  readonly socketRoot: string
+  readonly login: Login
+  readonly source: "kite" | "simulator"
+}
+
+/** `path` is the file, `field` the place in it ("[0].api_key"), never a value. */
+export class AccountsInvalid extends Data.TaggedError("AccountsInvalid")<{
+  readonly path: string
+  readonly field: string | null
+  readonly problem: string
+}> {
+  override get message() {
+    return `ACCOUNTS_FILE ${this.path}: ${this.field === null ? "" : `${this.field} `}${this.problem}`
+  }
+}
+
+// Every message is our own: the library's default ones print the value that failed.
+const text = Schema.String.annotations({ message: () => "must be text" }).pipe(
+  Schema.pattern(/^\S{1,512}$/, { message: () => "must be 1 to 512 characters without spaces" })
+)
+const secret = Schema.Redacted(text)
+const isUrl = (protocols: ReadonlyArray<string>) => (value: string) => URL.canParse(value) && protocols.includes(new URL(value).protocol)
+const httpUrl = text.pipe(Schema.filter(isUrl(["http:", "https:"]), { message: () => "must be an http or https address" }))
+const socketUrl = text.pipe(Schema.filter(isUrl(["ws:", "wss:"]), { message: () => "must be a ws or wss address" }))
+
+const Row = Schema.Struct({
+  account_id: AccountId.annotations({ message: () => "must be 1 to 64 characters of A-Z, a-z, 0-9, _ and -" }),
+  user_id: text,
+  api_key: secret,
+  api_secret: secret,
+  root: Schema.optional(httpUrl),
+  ws_root: Schema.optional(socketUrl),
+  login: Schema.optional(Schema.Literal("auto").annotations({ message: () => 'can only be "auto"' })),
+  access_token: Schema.optional(secret),
+  request_token: Schema.optional(secret)
+}).annotations({ identifier: "Account" })
+type Row = typeof Row.Type
+const decodeRows = Schema.decodeUnknownEither(Schema.Array(Row).annotations({ message: () => "must be an array of accounts" }), {
+  onExcessProperty: "error"
+})
+
+const place = (path: ReadonlyArray<PropertyKey>) =>
+  path.length === 0
+    ? null
+    : path.map((key, at) => (typeof key === "number" ? `[${key}]` : at === 0 ? String(key) : `.${String(key)}`)).join("")
+
+const problemOf = (issue: ParseResult.ArrayFormatterIssue): string => {
+  if (issue._tag === "Missing") return "is missing"
+  if (issue._tag === "Unexpected") return "is not a field of an account"
+  return issue.message.startsWith("must be") || issue.message.startsWith("can only") ? issue.message : "is not valid"
+}
+
+const loginOf = (row: Row): Login => {
+  if (row.login === "auto") return Login.Auto()
+  if (row.access_token !== undefined) return Login.AccessToken({ accessToken: row.access_token })
+  return row.request_token === undefined ? Login.Absent() : Login.RequestToken({ requestToken: row.request_token })
+}
+
+const withoutSlash = (url: string) => url.replace(/\/+$/, "")
+/** Where only `root` is named, its socket stands at the same host and port. */
+const socketRootOf = (row: Row): string =>
+  withoutSlash(row.ws_root ?? (row.root === undefined ? kiteSocketRoot : row.root.replace(/^http/, "ws")))
+
+/** The accounts of ACCOUNTS_FILE's text. Neither the error nor its message ever carries a value of the file. */
+export const parse = (path: string, content: string): Either.Either<ReadonlyArray<Account>, AccountsInvalid> =>
+  Either.gen(function* () {
+    const invalid = (field: string | null, problem: string) => Either.left(new AccountsInvalid({ path, field, problem }))
+    const json = yield* Either.try({
+      try: (): unknown => JSON.parse(content),
+      // The parser's own message quotes the text around the error, which may be a secret.
+      catch: () => new AccountsInvalid({ path, field: null, problem: "is not valid JSON" })
+    })
+    const rows = yield* Either.mapLeft(decodeRows(json), (error) => {
+      const issue = ParseResult.ArrayFormatter.formatErrorSync(error)[0]
+      return new AccountsInvalid({
+        path,
+        field: issue === undefined ? null : place(issue.path),
+        problem: issue === undefined ? "is not valid" : problemOf(issue)
+      })
+    })
+    if (rows.length === 0) return yield* invalid(null, "has no account")
+    if (rows.length > accountsMax) return yield* invalid(null, `has ${rows.length} accounts where ${accountsMax} is the limit`)
+    const seen = new Set<string>()
+    for (const [at, row] of rows.entries()) {
+      if (seen.has(row.account_id)) return yield* invalid(`[${at}].account_id`, `${row.account_id} stands twice`)
+      seen.add(row.account_id)
+      if (row.login === "auto" && row.root === undefined)
+        return yield* invalid(`[${at}].login`, '"auto" needs the root of a simulator: at Kite a person has to sign in')
+    }
+    return rows.map((row) => {
+      const root = withoutSlash(row.root ?? kiteRoot)
+      return {
+        accountId: row.account_id,
+        userId: row.user_id,
+        apiKey: row.api_key,
+        apiSecret: row.api_secret,
+        root,
+        socketRoot: socketRootOf(row),
+        login: loginOf(row),
+        source: root === kiteRoot ? "kite" : "simulator"
+      } satisfies Account
+    })
+  })
+
+/** The broker accounts of this platform: the JSON array in the file that ACCOUNTS_FILE names. */
+export class Accounts extends Effect.Service<Accounts>()("broker/Accounts", {
+  effect: Effect.gen(function* () {
+    const path = yield* Config.nonEmptyString("ACCOUNTS_FILE")
+    const files = yield* FileSystem.FileSystem
+    const content = yield* Effect.mapError(
+      files.readFileString(path),
+      (error) =>
+        new AccountsInvalid({ path, field: null, problem: `cannot be read: ${error._tag === "SystemError" ? error.reason : error._tag}` })
+    )
+    const all = yield* parse(path, content)
+    const byIdMap = new Map<string, Account>(all.map((account) => [account.accountId, account]))
+    const ids: ReadonlyArray<AccountId> = all.map((account) => account.accountId)
+    return {
+      all,
+      ids,
+      byId: (id: string): Either.Either<Account, UnknownAccount> =>
+        Either.fromNullable(byIdMap.get(id), () => new UnknownAccount({ account: id, known: ids }))
+    } as const
+  }),
+  dependencies: [NodeFileSystem.layer]
+}) {}

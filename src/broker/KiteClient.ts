@@ -1,0 +1,259 @@
+import { Clock, Effect, Either, type Exit, Metric, ParseResult, RateLimiter, Redacted, Schema } from "effect"
+import { KiteConnect } from "kiteconnect"
+import type { Account } from "./Accounts.ts"
+import * as BrokerMetrics from "./BrokerMetrics.ts"
+import * as KiteError from "./KiteError.ts"
+import * as Redaction from "./Redaction.ts"
+
+/** kiteconnect's client; its type `KiteConnect` is the constructor's. */
+export type Kite = InstanceType<typeof KiteConnect>
+
+/** What Kite answered, before anybody interpreted it. */
+export interface Answer {
+  readonly status: number
+  readonly contentType: string
+  readonly retryAfter: string | null
+  readonly body: string
+}
+
+export interface Call<A> {
+  /** Names the call in errors, logs and metrics. */
+  readonly op: string
+  readonly token: Redacted.Redacted | null
+  readonly run: (kite: Kite) => Promise<unknown>
+  readonly read: (answer: Answer) => Either.Either<A, string>
+  /** More secrets that this call carries, and whether its answer is one itself. */
+  readonly secrets?: ReadonlyArray<Redacted.Redacted>
+  readonly isAnswerSecret?: boolean
+  readonly family?: "quote" | "other"
+  readonly timeoutMs?: number
+  readonly bytesMax?: number
+}
+
+export interface Settings {
+  readonly requestTimeoutMs: number
+}
+export const defaults: Settings = { requestTimeoutMs: 10_000 }
+
+/** Bytes of an answer; only the instruments dump is longer, and says so. */
+export const answerBytesMax = 8 * 1024 * 1024
+/** Kite's limits per api_key (facts as of 2026): quotes 1 a second, everything else but orders and history 10 a second. */
+export const quotesPerSecond = 1
+export const othersPerSecond = 10
+
+interface RequestOptions {
+  readonly [option: string]: unknown
+}
+interface Sender {
+  request: (options: RequestOptions) => Promise<unknown>
+}
+
+const isSender = (value: unknown): value is Sender =>
+  (typeof value === "object" || typeof value === "function") && value !== null && "request" in value && typeof value.request === "function"
+
+/** kiteconnect sends everything through this one method of its HTTP client. */
+const senderOf = (kite: Kite): Sender => {
+  const sender: unknown = Reflect.get(kite, "requestInstance")
+  if (!isSender(sender)) throw new Error("this version of kiteconnect has no requestInstance.request: it cannot be wrapped")
+  return sender
+}
+
+interface Tap {
+  readonly signal: AbortSignal
+  readonly bytesMax: number
+  answer: Answer | undefined
+}
+
+const header = (headers: unknown, name: string): string | null => {
+  const value: unknown = typeof headers === "object" && headers !== null ? Reflect.get(headers, name) : undefined
+  return typeof value === "string" ? value : null
+}
+
+/**
+ * kiteconnect loses the HTTP status, reads times in the host's zone and takes an unknown content type for an answer. So each request
+ * carries its own response transformer, which keeps the answer as it came; what kiteconnect makes of it is not looked at.
+ */
+const wrap = (kite: Kite) => {
+  const sender = senderOf(kite)
+  const send = sender.request.bind(sender)
+  let current: Tap | undefined
+  sender.request = (options) => {
+    const tap = current
+    if (tap === undefined) return Promise.reject(new Error("a call went past KiteClient"))
+    return send({
+      ...options,
+      signal: tap.signal,
+      timeout: 0, // one authority for time: the caller's Effect.timeout, which aborts the signal
+      maxRedirects: 0, // Kite's API has none, and a redirect would carry the Authorization header elsewhere
+      maxContentLength: tap.bytesMax,
+      validateStatus: () => true,
+      transformResponse: [
+        (data: unknown, headers: unknown, status: unknown) => {
+          tap.answer = {
+            status: typeof status === "number" ? status : 0,
+            contentType: header(headers, "content-type") ?? "",
+            retryAfter: header(headers, "retry-after"),
+            body: typeof data === "string" ? data : ""
+          }
+          return ""
+        }
+      ]
+    })
+  }
+  // kiteconnect calls `request` synchronously inside its methods, so the tap cannot be taken by another call.
+  return (token: Redacted.Redacted | null, tap: Tap, run: (kite: Kite) => Promise<unknown>): Promise<unknown> => {
+    current = tap
+    kite.setAccessToken(token === null ? "" : Redacted.value(token))
+    const sent = run(kite)
+    current = undefined
+    return sent
+  }
+}
+
+/** kiteconnect keeps only the text of a failure below HTTP; the code stands at its end. */
+const codeIn = (error: unknown): string => {
+  const message: unknown = typeof error === "object" && error !== null && "message" in error ? error.message : undefined
+  const [, code] = typeof message === "string" ? (/error code: ([A-Z][A-Z0-9_]*)$/.exec(message) ?? []) : []
+  return code ?? KiteError.codeOf(error)
+}
+
+const Envelope = Schema.parseJson(
+  Schema.Union(
+    Schema.Struct({ status: Schema.Literal("success"), data: Schema.Unknown }),
+    Schema.Struct({ status: Schema.Literal("error"), message: Schema.optional(Schema.Unknown), error_type: Schema.String }),
+    Schema.Struct({ error_type: Schema.String, message: Schema.optional(Schema.Unknown) })
+  )
+)
+const decodeEnvelope = Schema.decodeUnknownEither(Envelope)
+
+/** Where a schema failed, without the value that failed. */
+const placeOf = (error: ParseResult.ParseError): string => {
+  const issue = ParseResult.ArrayFormatter.formatErrorSync(error)[0]
+  return issue === undefined ? "has another form" : `data${issue.path.map((key) => `.${String(key)}`).join("")} is not as documented`
+}
+
+/** A successful JSON answer, its `data` decoded. */
+export const json = <A, I>(schema: Schema.Schema<A, I>): ((answer: Answer) => Either.Either<A, string>) => {
+  const decode = Schema.decodeUnknownEither(schema)
+  return (answer) => {
+    const envelope = decodeEnvelope(answer.body)
+    if (Either.isLeft(envelope) || "error_type" in envelope.right) return Either.left("is no JSON object with status and data")
+    return Either.mapLeft(decode(envelope.right.data), placeOf)
+  }
+}
+
+/** A successful CSV answer as text. */
+export const csv = (answer: Answer): Either.Either<string, string> =>
+  answer.contentType.includes("text/csv") ? Either.right(answer.body) : Either.left("is no text/csv")
+
+const errorTypeOf = (text: string): KiteError.ErrorType => KiteError.errorTypes.find((known) => known === text) ?? "GeneralException"
+
+const retryAfterMs = (text: string | null): number | null =>
+  text !== null && /^\d{1,6}(\.\d+)?$/.test(text.trim()) ? Number(text) * 1000 : null
+
+/** What an answer means: the value, or the typed error that it is. */
+const judge = <A>(account: Account, call: Call<A>, answer: Answer): Either.Either<A, KiteError.KiteError> => {
+  const where = { account: account.accountId, op: call.op }
+  const { status } = answer
+  const secrets = [account.apiKey, account.apiSecret, ...(call.token === null ? [] : [call.token]), ...(call.secrets ?? [])]
+  const clean = (text: string) => Redaction.excerpt(text, secrets)
+  const envelope = decodeEnvelope(answer.body)
+  const told = Either.isRight(envelope) && "error_type" in envelope.right ? envelope.right : null
+  const reason = clean(typeof told?.message === "string" ? told.message : "no reason given")
+  if (status === 429)
+    return Either.left(new KiteError.RateLimited({ ...where, status, retryAfterMs: retryAfterMs(answer.retryAfter), reason }))
+  if (told !== null) {
+    const errorType = errorTypeOf(told.error_type)
+    return Either.left(
+      errorType === "TokenException"
+        ? new KiteError.SessionExpired({ ...where, status, reason })
+        : new KiteError.KiteRefused({ ...where, status, errorType, reason })
+    )
+  }
+  const read = status >= 200 && status < 300 ? call.read(answer) : Either.left("is no error in Kite's form")
+  return Either.mapLeft(
+    read,
+    (problem) =>
+      new KiteError.UnparsableResponse({
+        ...where,
+        status,
+        contentType: clean(answer.contentType || "without content type"),
+        problem,
+        excerpt: call.isAnswerSecret === true ? `(withheld, ${answer.body.length} characters)` : clean(answer.body)
+      })
+  )
+}
+
+const failed = <A>(account: Account, call: Call<A>, timeoutMs: number, bytesMax: number, error: unknown): KiteError.KiteError => {
+  const code = codeIn(error)
+  const where = { account: account.accountId, op: call.op }
+  if (code === "ERR_BAD_RESPONSE")
+    return new KiteError.UnparsableResponse({
+      ...where,
+      status: 0,
+      contentType: "unknown",
+      problem: `it broke off or has more than ${bytesMax} bytes`,
+      excerpt: "(not kept)"
+    })
+  return KiteError.ofCode({ ...where, host: new URL(account.root).hostname, code, timeoutMs })
+}
+
+const outcomeOf = (exit: Exit.Exit<unknown, KiteError.KiteError>): string => {
+  if (exit._tag === "Success") return "200"
+  if (exit.cause._tag !== "Fail") return "interrupted"
+  const { error } = exit.cause
+  return "status" in error && error.status !== null && error.status > 0 ? String(error.status) : error._tag
+}
+
+/** Counts and times one call, whichever way it ends. */
+export const observed = <A, R>(op: string, self: Effect.Effect<A, KiteError.KiteError, R>) =>
+  Effect.gen(function* () {
+    const startMs = yield* Clock.currentTimeMillis
+    const exit = yield* Effect.exit(self)
+    const tookMs = (yield* Clock.currentTimeMillis) - startMs
+    yield* Metric.update(BrokerMetrics.requests.pipe(Metric.tagged("op", op), Metric.tagged("status", outcomeOf(exit))), 1)
+    yield* Metric.update(BrokerMetrics.requestSeconds.pipe(Metric.tagged("op", op)), tookMs / 1000)
+    return yield* exit
+  })
+
+/** Kite's REST interface for one account: one call at a time per answer, typed errors, rate limits kept, nothing retried. */
+export const make = (account: Account, settings: Settings = defaults) =>
+  Effect.gen(function* () {
+    const limits = {
+      quote: yield* RateLimiter.make({ limit: quotesPerSecond, interval: "1 seconds" }),
+      other: yield* RateLimiter.make({ limit: othersPerSecond, interval: "1 seconds" })
+    }
+    const kite = yield* Effect.sync(() => new KiteConnect({ api_key: Redacted.value(account.apiKey), root: account.root }))
+    const dispatch = yield* Effect.sync(() => wrap(kite))
+
+    const send = <A>(call: Call<A>): Effect.Effect<A, KiteError.KiteError> => {
+      const timeoutMs = call.timeoutMs ?? settings.requestTimeoutMs
+      const bytesMax = call.bytesMax ?? answerBytesMax
+      return Effect.tryPromise({
+        try: async (signal) => {
+          const tap: Tap = { signal, bytesMax, answer: undefined }
+          return await dispatch(call.token, tap, call.run).then(
+            () => tap.answer,
+            (error: unknown) => {
+              if (tap.answer === undefined) throw error
+              return tap.answer
+            }
+          )
+        },
+        catch: (error) => failed(account, call, timeoutMs, bytesMax, error)
+      }).pipe(
+        Effect.flatMap((answer) => (answer === undefined ? Effect.dieMessage(`${call.op} sent no request`) : judge(account, call, answer))),
+        Effect.timeoutFail({
+          duration: timeoutMs,
+          onTimeout: () => new KiteError.KiteTimeout({ account: account.accountId, op: call.op, afterMs: timeoutMs })
+        }),
+        Effect.tapErrorTag("UnparsableResponse", (error) => Effect.logWarning(error.message)),
+        (self) => observed(call.op, self),
+        limits[call.family ?? "other"],
+        Effect.annotateLogs({ account: account.accountId }),
+        Effect.withSpan(`KiteClient.${call.op}`)
+      )
+    }
+    return { account, settings, send } as const
+  })
+export type KiteClient = Effect.Effect.Success<ReturnType<typeof make>>

@@ -1,0 +1,122 @@
+import { Effect, type Redacted, Schema } from "effect"
+import { InstrumentToken } from "../domain/Ids.ts"
+import * as Instrument from "../domain/market/Instrument.ts"
+import * as KiteClient from "./KiteClient.ts"
+import * as KiteError from "./KiteError.ts"
+import type { KiteSession } from "./KiteSession.ts"
+import { IstDateTime } from "./KiteTime.ts"
+
+/** Instruments one call may ask for, as Kite documents it. */
+export const quoteMax = 500
+export const ohlcMax = 1000
+/** The dump had about 10 MB in 2026. */
+const instrumentsBytesMax = 64 * 1024 * 1024
+const instrumentsTimeoutMs = 60_000
+
+const Moment = Schema.optionalWith(Schema.NullOr(IstDateTime), { default: () => null })
+const Count = Schema.optionalWith(Schema.NonNegativeInt, { default: () => 0 })
+
+const Profile = Schema.Struct({
+  user_id: Schema.String,
+  user_name: Schema.String,
+  broker: Schema.String,
+  exchanges: Schema.Array(Schema.String),
+  products: Schema.Array(Schema.String)
+})
+export type Profile = typeof Profile.Type
+
+const Ohlc = Schema.Struct({ open: Schema.Number, high: Schema.Number, low: Schema.Number, close: Schema.Number })
+const Level = Schema.Struct({ price: Schema.Number, quantity: Schema.NonNegativeInt, orders: Schema.NonNegativeInt })
+const Ltp = Schema.Struct({ instrument_token: InstrumentToken, last_price: Schema.Number })
+const OhlcQuote = Schema.Struct({ ...Ltp.fields, ohlc: Ohlc })
+const Quote = Schema.Struct({
+  ...OhlcQuote.fields,
+  timestamp: Moment,
+  last_trade_time: Moment,
+  last_quantity: Count,
+  average_price: Schema.optionalWith(Schema.Number, { default: () => 0 }),
+  volume: Count,
+  buy_quantity: Count,
+  sell_quantity: Count,
+  oi: Count,
+  oi_day_high: Count,
+  oi_day_low: Count,
+  depth: Schema.optionalWith(Schema.Struct({ buy: Schema.Array(Level), sell: Schema.Array(Level) }), {
+    default: () => ({ buy: [], sell: [] })
+  })
+})
+/** Kite's own shapes: prices in rupees as Kite prints them (show or scale them, never add them up), times as UTC instants. */
+export type Ltp = typeof Ltp.Type
+export type OhlcQuote = typeof OhlcQuote.Type
+export type Quote = typeof Quote.Type
+
+const byKey = <A, I>(value: Schema.Schema<A, I>) => KiteClient.json(Schema.Record({ key: Schema.String, value }))
+const readProfile = KiteClient.json(Profile)
+const readLtp = byKey(Ltp)
+const readOhlc = byKey(OhlcQuote)
+const readQuote = byKey(Quote)
+
+type Authorised<A> = (token: Redacted.Redacted) => Effect.Effect<A, KiteError.KiteError>
+
+/** REST for one account. A refused token is renewed once where the account can sign in by itself. */
+export const make = (session: KiteSession) => {
+  const { account, client } = session
+  const authorised = <A>(op: string, request: Authorised<A>): Effect.Effect<A, KiteError.KiteError> =>
+    Effect.flatMap(session.token, (token) =>
+      Effect.catchTag(request(token), "SessionExpired", () =>
+        Effect.flatMap(session.renew(token), request).pipe(
+          Effect.catchTag(
+            "SessionExpired",
+            ({ status, reason }) => new KiteError.InvalidCredentials({ account: account.accountId, op, status, reason })
+          )
+        )
+      )
+    )
+
+  const market = <A>(
+    op: string,
+    max: number,
+    keys: ReadonlyArray<string>,
+    run: (kite: KiteClient.Kite, keys: Array<string>) => Promise<unknown>,
+    read: KiteClient.Call<Readonly<Record<string, A>>>["read"]
+  ): Effect.Effect<Readonly<Record<string, A>>, KiteError.KiteError | KiteError.TooManyInstruments> =>
+    keys.length > max
+      ? new KiteError.TooManyInstruments({ account: account.accountId, op, wanted: keys.length, max })
+      : keys.length === 0
+        ? Effect.succeed({})
+        : authorised(op, (token) => client.send({ op, token, run: (kite) => run(kite, [...keys]), read, family: "quote" }))
+
+  const instruments = Effect.fn("KiteRest.instruments")(function* (exchange?: string) {
+    const op = "instruments"
+    const text = yield* authorised(op, (token) =>
+      client.send({
+        op,
+        token,
+        run: (kite) => kite.getInstruments(exchange as Parameters<KiteClient.Kite["getInstruments"]>[0]),
+        read: KiteClient.csv,
+        timeoutMs: Math.max(instrumentsTimeoutMs, client.settings.requestTimeoutMs),
+        bytesMax: instrumentsBytesMax
+      })
+    )
+    const parsed = Instrument.parseCsv(text)
+    const [first] = parsed.rejected
+    if (first !== undefined) {
+      yield* Effect.logWarning(`${parsed.rejected.length} rows of the instruments are left out; line ${first.line}: ${first.reason}`).pipe(
+        Effect.annotateLogs({ account: account.accountId })
+      )
+    }
+    return parsed
+  })
+
+  return {
+    account,
+    profile: authorised("profile", (token) => client.send({ op: "profile", token, run: (kite) => kite.getProfile(), read: readProfile })),
+    /** The instruments dump of one exchange, or of all. Rows that cannot be read are in `rejected`. */
+    instruments,
+    /** Keys are "EXCHANGE:TRADINGSYMBOL"; one that Kite does not know is absent from the answer. */
+    quote: (keys: ReadonlyArray<string>) => market("quote", quoteMax, keys, (kite, list) => kite.getQuote(list), readQuote),
+    ohlc: (keys: ReadonlyArray<string>) => market("ohlc", ohlcMax, keys, (kite, list) => kite.getOHLC(list), readOhlc),
+    ltp: (keys: ReadonlyArray<string>) => market("ltp", ohlcMax, keys, (kite, list) => kite.getLTP(list), readLtp)
+  } as const
+}
+export type KiteRest = ReturnType<typeof make>

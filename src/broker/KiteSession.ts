@@ -1,0 +1,143 @@
+import { Effect, Redacted, Schema } from "effect"
+import { type Account, Login } from "./Accounts.ts"
+import * as KiteClient from "./KiteClient.ts"
+import * as KiteError from "./KiteError.ts"
+import { IstDateTime } from "./KiteTime.ts"
+
+const Session = Schema.Struct({
+  access_token: Schema.Redacted(Schema.NonEmptyString),
+  user_id: Schema.optional(Schema.String),
+  login_time: Schema.optional(IstDateTime)
+})
+const readSession = KiteClient.json(Session)
+
+/** The simulator's login: it redirects with a request_token at once, where Kite shows a page to a person. */
+const requestToken = (client: KiteClient.KiteClient): Effect.Effect<Redacted.Redacted, KiteError.KiteError> => {
+  const { account, settings } = client
+  const op = "login"
+  const where = { account: account.accountId, op }
+  const timeoutMs = settings.requestTimeoutMs
+  const page = new URL(`${account.root}/connect/login`)
+  page.searchParams.set("v", "3")
+  page.searchParams.set("api_key", Redacted.value(account.apiKey))
+  return Effect.tryPromise({
+    try: async (signal) => {
+      const response = await fetch(page.href, { redirect: "manual", signal })
+      await response.body?.cancel()
+      return { status: response.status, location: response.headers.get("location") }
+    },
+    catch: (error) => KiteError.ofCode({ ...where, host: page.hostname, code: KiteError.codeOf(error), timeoutMs })
+  }).pipe(
+    Effect.timeoutFail({ duration: timeoutMs, onTimeout: () => new KiteError.KiteTimeout({ ...where, afterMs: timeoutMs }) }),
+    Effect.flatMap(({ status, location }): Effect.Effect<Redacted.Redacted, KiteError.KiteError> => {
+      const reason = "the login page refused"
+      if (status === 429) return new KiteError.RateLimited({ ...where, status, retryAfterMs: null, reason })
+      if (status >= 500) return new KiteError.KiteRefused({ ...where, status, errorType: "NetworkException", reason })
+      if (status >= 400) return new KiteError.InvalidCredentials({ ...where, status, reason: `${reason} this api_key (${status})` })
+      const token =
+        location !== null && URL.canParse(location, page.href) ? new URL(location, page).searchParams.get("request_token") : null
+      return token === null || token === ""
+        ? new KiteError.UnparsableResponse({
+            ...where,
+            status,
+            contentType: "redirect",
+            problem: "there is no request_token in its Location",
+            excerpt: "(withheld)"
+          })
+        : Effect.succeed(Redacted.make(token))
+    }),
+    (self) => KiteClient.observed(op, self)
+  )
+}
+
+/** Exchanges a request token: POST /session/token with SHA-256(api_key + request_token + api_secret). */
+const exchange = (client: KiteClient.KiteClient, token: Redacted.Redacted) => {
+  const { account } = client
+  const op = "session"
+  const where = { account: account.accountId, op }
+  return client
+    .send({
+      op,
+      token: null,
+      run: (kite) => kite.generateSession(Redacted.value(token), Redacted.value(account.apiSecret)),
+      read: readSession,
+      secrets: [token],
+      isAnswerSecret: true
+    })
+    .pipe(
+      Effect.catchTags({
+        SessionExpired: ({ status, reason }) => new KiteError.InvalidCredentials({ ...where, status, reason }),
+        KiteRefused: (error) =>
+          error.status >= 400 && error.status < 500
+            ? new KiteError.InvalidCredentials({ ...where, status: error.status, reason: error.reason })
+            : error
+      }),
+      Effect.filterOrFail(
+        (session) => session.user_id === undefined || session.user_id === account.userId,
+        () => new KiteError.InvalidCredentials({ ...where, status: 200, reason: "the login is another user's than user_id says" })
+      ),
+      Effect.map((session) => session.access_token)
+    )
+}
+
+const noToken = (account: Account, reason: string) =>
+  new KiteError.InvalidCredentials({ account: account.accountId, op: "login", status: null, reason })
+const askPerson = "a person has to sign in and put the new access_token in ACCOUNTS_FILE"
+
+const login = (client: KiteClient.KiteClient): Effect.Effect<Redacted.Redacted, KiteError.KiteError> =>
+  Login.$match(client.account.login, {
+    Auto: () => Effect.flatMap(requestToken(client), (token) => exchange(client, token)),
+    AccessToken: ({ accessToken }) => Effect.succeed(accessToken),
+    RequestToken: ({ requestToken: token }) => exchange(client, token),
+    Absent: () => noToken(client.account, `neither access_token nor request_token is given: ${askPerson}`)
+  })
+
+/** Where a socket connects: the address carries the tokens, so it is a secret as a whole. */
+export interface SocketAddress {
+  readonly url: Redacted.Redacted
+  /** The server refused this address: see to it that the next one carries another token. */
+  readonly refused: Effect.Effect<void, KiteError.KiteError>
+}
+
+/**
+ * The life of one account's access token. All users of an account in a process share one session: a new login with an api_key ends the
+ * token of the login before.
+ */
+export const make = (client: KiteClient.KiteClient) =>
+  Effect.gen(function* () {
+    const { account } = client
+    const alone = yield* Effect.makeSemaphore(1)
+    let held: Redacted.Redacted | null = null
+
+    const signIn = Effect.tap(login(client), (token) => {
+      held = token
+      return Effect.logInfo("signed in to the broker").pipe(Effect.annotateLogs({ account: account.accountId }))
+    })
+    const token = alone.withPermits(1)(Effect.suspend(() => (held === null ? signIn : Effect.succeed(held))))
+
+    /** A token in place of one that was refused. Of several who had the same one refused, the first signs in. */
+    const renew = (stale: Redacted.Redacted) =>
+      alone.withPermits(1)(
+        Effect.suspend(() => {
+          if (held !== null && Redacted.value(held) !== Redacted.value(stale)) return Effect.succeed(held)
+          if (account.login._tag !== "Auto") return noToken(account, `the access token was refused: ${askPerson}`)
+          held = null
+          return Effect.zipRight(
+            Effect.logWarning("the broker refused the access token, signing in again").pipe(
+              Effect.annotateLogs({ account: account.accountId })
+            ),
+            signIn
+          )
+        })
+      )
+
+    const socketAddress: Effect.Effect<SocketAddress, KiteError.KiteError> = Effect.map(token, (current) => {
+      const url = new URL(account.socketRoot)
+      url.searchParams.set("api_key", Redacted.value(account.apiKey))
+      url.searchParams.set("access_token", Redacted.value(current))
+      return { url: Redacted.make(url.href), refused: Effect.asVoid(renew(current)) }
+    })
+
+    return { account, client, token, renew, socketAddress } as const
+  })
+export type KiteSession = Effect.Effect.Success<ReturnType<typeof make>>

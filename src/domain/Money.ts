@@ -1,0 +1,160 @@
+import { Decimal as DecimalJs } from "decimal.js"
+import { Data, Either, ParseResult, Schema } from "effect"
+
+/**
+ * Tarang's own decimal.js constructor. 80 significant digits hold numeric(30,10) x an integer of 2^53 added up 10^33 times, so that
+ * nothing but a division that does not end is ever rounded (half to even), and no exponent is ever printed.
+ */
+export const Decimal: DecimalJs.Constructor = DecimalJs.clone({
+  precision: 80,
+  rounding: DecimalJs.ROUND_HALF_EVEN,
+  toExpNeg: -9e15,
+  toExpPos: 9e15
+})
+export type Decimal = DecimalJs
+
+/** Decimals Postgres keeps in numeric(30,10): money people write has no more places and no more integer digits. */
+export const inputPlacesMax = 10
+export const inputIntegerDigitsMax = 20
+/** Longest text read as money. */
+export const textLengthMax = 128
+
+const plainDecimal = /^-?(?:0|[1-9]\d*)(?:\.\d+)?$/
+
+/** Plain decimal text: never an exponent, never "-0". */
+export const format = (value: Decimal): string => (value.isZero() ? "0" : value.toFixed())
+
+export const zero: Decimal = new Decimal(0)
+
+/** A finite Decimal in memory. */
+export const DecimalFromSelf: Schema.Schema<Decimal> = Schema.declare(
+  (value): value is Decimal => Decimal.isDecimal(value) && value.isFinite(),
+  {
+    identifier: "DecimalFromSelf",
+    description: "a finite decimal number",
+    pretty: () => format,
+    equivalence: () => (a, b) => a.equals(b),
+    arbitrary: () => (fc) =>
+      fc
+        .tuple(fc.bigInt({ min: -(10n ** 29n), max: 10n ** 29n }), fc.integer({ min: 0, max: inputPlacesMax }))
+        .map(([digits, places]) => new Decimal(digits.toString()).div(new Decimal(10).pow(places)))
+  }
+)
+
+const decode = (text: string): Decimal | string => {
+  if (text.length > textLengthMax) return `a decimal has at most ${textLengthMax} characters`
+  if (!plainDecimal.test(text)) return "expected a plain decimal such as -1500 or 120.05: digits, one point, no exponent"
+  return new Decimal(text)
+}
+
+/** Money and anything else that is added up: a Decimal in memory, a plain decimal string on the wire ("-1500", "0.05"). */
+export const Money: Schema.Schema<Decimal, string> = Schema.transformOrFail(
+  Schema.String.annotations({ jsonSchema: { type: "string", pattern: plainDecimal.source, examples: ["-1500", "120.05"] } }),
+  DecimalFromSelf,
+  {
+    strict: true,
+    decode: (text, _options, ast) => {
+      const value = decode(text)
+      return typeof value === "string" ? ParseResult.fail(new ParseResult.Type(ast, text, value)) : ParseResult.succeed(value)
+    },
+    encode: (value) => ParseResult.succeed(format(value))
+  }
+).annotations({ identifier: "Money" })
+
+const decodeInput = (input: string | number): Decimal | string => {
+  if (typeof input === "number" && !Number.isFinite(input)) return "expected a finite number"
+  // A double's shortest text is the decimal the sender wrote; only beyond 1e21 and below 1e-6 does it carry an exponent.
+  const value = typeof input === "number" ? new Decimal(String(input)) : decode(input)
+  if (typeof value === "string") return value
+  if (value.decimalPlaces() > inputPlacesMax) return `at most ${inputPlacesMax} decimal places`
+  if (value.abs().gte(inputMax)) return `at most ${inputIntegerDigitsMax} digits before the point`
+  return value
+}
+const inputMax = new Decimal(10).pow(inputIntegerDigitsMax)
+
+/**
+ * Money as people and programs send it: a JSON string, or a number taken by its shortest decimal text. What numeric(30,10) could not keep
+ * is refused, never rounded; so 0.1 + 0.2 computed in a double (17 places) is refused too.
+ */
+export const MoneyInput: Schema.Schema<Decimal, string | number> = Schema.transformOrFail(
+  Schema.Union(
+    Schema.String.annotations({ jsonSchema: { type: "string", pattern: plainDecimal.source } }),
+    Schema.Number.annotations({ jsonSchema: { type: "number" } })
+  ),
+  DecimalFromSelf,
+  {
+    strict: true,
+    decode: (input, _options, ast) => {
+      const value = decodeInput(input)
+      return typeof value === "string" ? ParseResult.fail(new ParseResult.Type(ast, input, value)) : ParseResult.succeed(value)
+    },
+    encode: (value) => ParseResult.succeed(format(value))
+  }
+).annotations({ identifier: "MoneyInput" })
+
+/** A decimal text that is no integer at the wanted scale. */
+export class NotScalable extends Data.TaggedError("NotScalable")<{
+  readonly text: string
+  readonly scale: number
+  readonly reason: "not a plain decimal" | "more decimals than the scale holds" | "beyond 2^53"
+}> {
+  override get message(): string {
+    return `"${this.text}" is no integer at scale ${this.scale}: ${this.reason}`
+  }
+}
+
+/** A scaled integer passed 2^53, where doubles no longer count one by one. A defect: the caller's bounds were wrong. */
+export class UnsafeInteger extends Data.TaggedError("UnsafeInteger")<{ readonly value: number }> {
+  override get message(): string {
+    return `${this.value} is no safe integer: scaled money must stay within 2^53; use Decimal here`
+  }
+}
+
+const scaledText = /^(-?)(\d+)(?:\.(\d*?)0*)?$/
+
+/**
+ * The exact integer `text` x `scale`: "24500.05" at 100 is 2450005. `scale` is a power of ten up to 1e15. Zeros past the scale are allowed
+ * ("24500.0500"), other digits are not: nothing is rounded.
+ */
+export const scaled = (text: string, scale: number): Either.Either<number, NotScalable> => {
+  const match = text.length <= textLengthMax ? scaledText.exec(text) : null
+  if (match === null) return Either.left(new NotScalable({ text, scale, reason: "not a plain decimal" }))
+  const [, sign, whole = "", fraction = ""] = match
+  const places = placesOf(scale)
+  if (fraction.length > places) return Either.left(new NotScalable({ text, scale, reason: "more decimals than the scale holds" }))
+  // Digits are joined as text, so no binary fraction ever stands between the text and the integer.
+  const value = Number(whole + fraction.padEnd(places, "0"))
+  if (!Number.isSafeInteger(value)) return Either.left(new NotScalable({ text, scale, reason: "beyond 2^53" }))
+  return Either.right(sign === "-" && value !== 0 ? -value : value)
+}
+
+const placesByScale: ReadonlyMap<number, number> = new Map(Array.from({ length: 16 }, (_, places) => [10 ** places, places]))
+
+/** Decimal places of a scale: 2 for 100. Any other number than 1, 10 .. 1e15 is a defect. */
+export const placesOf = (scale: number): number => {
+  const places = placesByScale.get(scale)
+  if (places === undefined) throw new RangeError(`a scale is a power of ten from 1 to 1e15, not ${scale}`)
+  return places
+}
+
+/** `n` itself while it is a safe integer; throws the defect `UnsafeInteger` where a sum or product left 2^53 (or the integers). */
+export const checked = (n: number): number => {
+  if (!Number.isSafeInteger(n)) throw new UnsafeInteger({ value: n })
+  return n
+}
+
+/** The exact decimal int / scale. */
+export const toDecimal = (int: number, scale: number): Decimal => new Decimal(`${checked(int)}e-${placesOf(scale)}`)
+
+/**
+ * The double nearest to int / scale: both are exact doubles, so one IEEE division rounds once and correctly, and JSON prints the decimal
+ * itself for up to 15 significant digits (2450005 at 100 prints 24500.05).
+ */
+export const toNumber = (int: number, scale: number): number => int / scale
+
+/**
+ * `price` on the grid of `tick` (both in rupees), a half tick away from zero: 123.456 is 123.46 at 0.01 and 123.45 at 0.05.
+ * Indices have tick 0: their price comes back unchanged.
+ */
+export const roundToTick = (price: Decimal, tick: Decimal): Decimal =>
+  tick.lte(0) ? price : new Decimal(price).div(tick).toDecimalPlaces(0, Decimal.ROUND_HALF_UP).times(tick)

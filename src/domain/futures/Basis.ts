@@ -1,0 +1,66 @@
+import * as Expiry from "../market/Expiry.ts"
+import * as OpenInterest from "../options/OpenInterest.ts"
+
+/** Prices in rupees; instants in UTC milliseconds. */
+export interface Quote {
+  readonly spot: number
+  readonly future: number
+  readonly expiryAtMs: number
+  readonly nowMs: number
+}
+
+export interface Basis {
+  /** future - spot, rupees: positive is a premium (contango), negative a discount. */
+  readonly basis: number
+  /** basis / spot, a fraction. */
+  readonly basisFraction: number
+  /** Act/365 to expiry. */
+  readonly years: number
+  /**
+   * ln(future / spot) / years: the continuously compounded yearly rate the future implies (rate less dividends, as r - q in pricing).
+   * Null at and after expiry.
+   */
+  readonly carry: number | null
+  /** basis / spot / years: the same without compounding, as brokers quote it. Null at and after expiry. */
+  readonly simpleCarry: number | null
+}
+
+const isPrice = (value: number): boolean => Number.isFinite(value) && value > 0
+
+/** Basis and cost of carry of one future; null unless both prices are positive. */
+export const basis = (quote: Quote): Basis | null => {
+  if (!isPrice(quote.spot) || !isPrice(quote.future)) return null
+  const years = Expiry.yearsTo(quote.expiryAtMs, quote.nowMs)
+  const difference = quote.future - quote.spot
+  const fraction = difference / quote.spot
+  return {
+    basis: difference,
+    basisFraction: fraction,
+    years,
+    // log1p keeps the digits of a basis that is small against the price.
+    carry: years > 0 ? Math.log1p(fraction) / years : null,
+    simpleCarry: years > 0 ? fraction / years : null
+  }
+}
+
+/** The future's fair price at a continuously compounded carry: spot x e^(carry x years). */
+export const fairPrice = (spot: number, carry: number, years: number): number => spot * Math.exp(carry * years)
+
+/** A future's price in rupees and its open interest in units at one instant. */
+export interface Sample {
+  readonly price: number
+  readonly openInterest: number
+}
+
+export interface PositionSignal {
+  readonly priceChange: number
+  readonly openInterestChange: number
+  readonly signal: OpenInterest.BuildUp
+}
+
+/** Price x open interest: who opened or closed between two samples, by the same four classes as in the option chain. */
+export const positionSignal = (before: Sample, now: Sample): PositionSignal => {
+  const priceChange = now.price - before.price
+  const openInterestChange = OpenInterest.change(now.openInterest, before.openInterest)
+  return { priceChange, openInterestChange, signal: OpenInterest.buildUp(priceChange, openInterestChange) }
+}

@@ -1,0 +1,185 @@
+import type { Bar } from "../indicators/Indicator.ts"
+import type * as Money from "../Money.ts"
+import * as Expiry from "../market/Expiry.ts"
+import * as Position from "../strategy/Position.ts"
+import * as ProfitAndLoss from "../strategy/ProfitAndLoss.ts"
+
+/** One month's future: price in rupees, open interest in units, expiry in UTC milliseconds. */
+export interface Contract {
+  readonly price: number
+  readonly openInterest: number
+  readonly expiryAtMs: number
+}
+
+export interface Rollover {
+  /** Open interest beyond the near month / open interest of all months x 100; null without any open interest. */
+  readonly percent: number | null
+  /** next - near, rupees: what holding long for another month costs. Null without both prices, and so are the next two. */
+  readonly spread: number | null
+  /** spread / near x 100. */
+  readonly costPercent: number | null
+  /** ln(next / near) / years between the expiries: the yearly carry the roll implies, continuously compounded. */
+  readonly carry: number | null
+}
+
+const isPrice = (value: number): boolean => Number.isFinite(value) && value > 0
+
+const percentRolled = (near: Contract, later: ReadonlyArray<Contract>): number | null => {
+  const beyond = later.reduce((sum, contract) => sum + contract.openInterest, 0)
+  const all = near.openInterest + beyond
+  return all > 0 ? (100 * beyond) / all : null
+}
+
+/** The roll of an underlying's near future into the months after it, which stand in order of expiry. */
+export const rollover = (near: Contract, later: ReadonlyArray<Contract>): Rollover => {
+  const percent = percentRolled(near, later)
+  const next = later[0]
+  if (next === undefined || !isPrice(near.price) || !isPrice(next.price)) return { percent, spread: null, costPercent: null, carry: null }
+  const spread = next.price - near.price
+  const years = Expiry.yearsTo(next.expiryAtMs, near.expiryAtMs)
+  return {
+    percent,
+    spread,
+    costPercent: (100 * spread) / near.price,
+    carry: years > 0 ? Math.log1p(spread / near.price) / years : null
+  }
+}
+
+/** A position carried from one month into the next: closed at `closePrice`, opened again at `openPrice`, rupees per unit. */
+export interface Roll {
+  readonly direction: Position.Direction
+  readonly quantity: number
+  readonly entryPrice: Money.Decimal
+  readonly closePrice: Money.Decimal
+  readonly openPrice: Money.Decimal
+  /** Last price of the new month. */
+  readonly ltp: Money.Decimal
+}
+
+export interface RollReport {
+  /** What the near month has made. */
+  readonly realised: Money.Decimal
+  /** What the new month has made so far. */
+  readonly unrealised: Money.Decimal
+  /** Spread paid on the way, (open - close) x signed quantity: not a loss by itself, the new month's price contains it. */
+  readonly rollCost: Money.Decimal
+  readonly total: Money.Decimal
+}
+
+const opposite = (direction: Position.Direction): Position.Direction => (direction === "BUY" ? "SELL" : "BUY")
+
+/** P&L of a rolled position; each month is an instrument of its own, so its P&L is the strategy's. */
+export const rollProfit = (roll: Roll): RollReport => {
+  const { direction, quantity } = roll
+  const opened = ProfitAndLoss.fill(ProfitAndLoss.empty, { direction, quantity, price: roll.entryPrice })
+  const closed = ProfitAndLoss.fill(opened, { direction: opposite(direction), quantity, price: roll.closePrice })
+  const again = ProfitAndLoss.fill(ProfitAndLoss.empty, { direction, quantity, price: roll.openPrice })
+  const realised = ProfitAndLoss.report(closed, roll.closePrice).total
+  const unrealised = ProfitAndLoss.report(again, roll.ltp).total
+  const rollCost = roll.openPrice.minus(roll.closePrice).times(Position.signed(direction, quantity))
+  return { realised, unrealised, rollCost, total: realised.plus(unrealised) }
+}
+
+/** One contract's bars in order of time, and the last instant at which the series follows it (Infinity for the newest). */
+export interface Segment {
+  readonly contract: string
+  readonly untilMs: number
+  readonly bars: ReadonlyArray<Bar>
+}
+
+/**
+ * none: prices as traded, with the jumps. back_difference: older contracts are shifted by the price difference at each roll (returns in
+ * rupees are real). back_ratio: older ones are scaled (returns in percent are real). forward_difference: newer ones are shifted instead,
+ * so what has been published never changes.
+ */
+export type Adjustment = "none" | "back_difference" | "back_ratio" | "forward_difference"
+
+export interface ContinuousBar extends Bar {
+  readonly contract: string
+}
+
+export interface NoCommonBar {
+  readonly from: string
+  readonly to: string
+}
+
+export type Continuous =
+  | { readonly bars: ReadonlyArray<ContinuousBar>; readonly error: null }
+  /** Two contracts have no bar in common up to the roll: the jump between them cannot be known. */
+  | { readonly bars: null; readonly error: NoCommonBar }
+
+interface Junction {
+  readonly old: number
+  readonly next: number
+}
+
+/** Closes of both contracts at the last instant up to the roll that both have a bar with a price for. */
+const junction = (old: Segment, next: Segment): Junction | null => {
+  const closes = new Map(next.bars.map((bar) => [bar.atMs, bar.close]))
+  for (let index = old.bars.length - 1; index >= 0; index--) {
+    const bar = old.bars[index]
+    const close = bar === undefined || bar.atMs > old.untilMs ? undefined : closes.get(bar.atMs)
+    if (bar !== undefined && close !== undefined && isPrice(bar.close) && isPrice(close)) return { old: bar.close, next: close }
+  }
+  return null
+}
+
+/** What is done to one segment's prices: scaled, then shifted. */
+interface Shift {
+  readonly factor: number
+  readonly offset: number
+}
+
+/** One shift per segment, from the junctions between neighbours; junctions without a jump ("none") shift nothing. */
+const shifts = (junctions: ReadonlyArray<Junction>, adjustment: Adjustment): ReadonlyArray<Shift> => {
+  const out: Array<Shift> = [{ factor: 1, offset: 0 }]
+  if (adjustment === "forward_difference") {
+    let offset = 0
+    for (const { old, next } of junctions) {
+      offset += old - next
+      out.push({ factor: 1, offset })
+    }
+    return out
+  }
+  let [factor, offset] = [1, 0]
+  for (const { old, next } of junctions.toReversed()) {
+    if (adjustment === "back_ratio") factor *= next / old
+    else offset += next - old
+    out.unshift({ factor, offset })
+  }
+  return out
+}
+
+/**
+ * One series over contracts that follow each other in order of expiry. Each bar comes from the contract the series follows at its instant;
+ * the jump at a roll is the difference of both closes at the last common bar up to it.
+ */
+export const continuous = (segments: ReadonlyArray<Segment>, adjustment: Adjustment): Continuous => {
+  const junctions: Array<Junction> = []
+  for (const [index, next] of segments.entries()) {
+    const old = segments[index - 1]
+    if (old === undefined) continue
+    const found = adjustment === "none" ? { old: 0, next: 0 } : junction(old, next)
+    if (found === null) return { bars: null, error: { from: old.contract, to: next.contract } }
+    junctions.push(found)
+  }
+  const bySegment = shifts(junctions, adjustment)
+  const bars: Array<ContinuousBar> = []
+  for (const [index, segment] of segments.entries()) {
+    const fromMs = segments[index - 1]?.untilMs ?? Number.NEGATIVE_INFINITY
+    const { factor, offset } = bySegment[index] ?? { factor: 1, offset: 0 }
+    const move = (price: number): number => price * factor + offset
+    for (const bar of segment.bars) {
+      if (bar.atMs <= fromMs || bar.atMs > segment.untilMs) continue
+      bars.push({
+        ...bar,
+        open: move(bar.open),
+        high: move(bar.high),
+        low: move(bar.low),
+        close: move(bar.close),
+        contract: segment.contract
+      })
+    }
+  }
+  return { bars, error: null }
+}

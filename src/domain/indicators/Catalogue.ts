@@ -1,0 +1,202 @@
+import { Data, Either } from "effect"
+import * as Adx from "./Adx.ts"
+import * as Atr from "./Atr.ts"
+import * as Bollinger from "./Bollinger.ts"
+import * as Ema from "./Ema.ts"
+import type { Indicator } from "./Indicator.ts"
+import * as Macd from "./Macd.ts"
+import * as Rsi from "./Rsi.ts"
+import * as Sma from "./Sma.ts"
+import * as Stochastic from "./Stochastic.ts"
+import * as Supertrend from "./Supertrend.ts"
+import * as Vwap from "./Vwap.ts"
+
+/** Longest window of any indicator, in bars: what a state may hold. */
+export const periodMax = 1000
+export const multiplierMax = 100
+
+/** A setting's name, its value when none is given, and what it may be. */
+export type Parameter =
+  | { readonly name: string; readonly type: "whole"; readonly default: number; readonly min: number; readonly max: number }
+  | { readonly name: string; readonly type: "positive"; readonly default: number; readonly max: number }
+  | { readonly name: string; readonly type: "choice"; readonly default: string; readonly choices: ReadonlyArray<string> }
+
+export interface Entry {
+  readonly name: string
+  readonly title: string
+  readonly parameters: ReadonlyArray<Parameter>
+  /** The names of its values, in the order to show them. */
+  readonly outputs: ReadonlyArray<string>
+  readonly build: (settings: Settings) => Indicator<unknown>
+  /** What several settings must be together; the reason they are not, or null. */
+  readonly conflict?: (settings: Settings) => string | null
+}
+
+/** Every parameter's value, checked; asking for a parameter the entry does not have is a defect. */
+export interface Settings {
+  readonly number: (name: string) => number
+  readonly choice: <C extends string>(name: string, choices: ReadonlyArray<C>) => C
+}
+
+const period = (name: string, byDefault: number, min = 1): Parameter => ({ name, type: "whole", default: byDefault, min, max: periodMax })
+const multiplier = (name: string, byDefault: number): Parameter => ({ name, type: "positive", default: byDefault, max: multiplierMax })
+const choice = (name: string, choices: ReadonlyArray<string>, byDefault: string): Parameter => ({
+  name,
+  type: "choice",
+  default: byDefault,
+  choices
+})
+
+const macdSeeds: ReadonlyArray<Macd.Seed> = ["textbook", "talib"]
+const atrSeeds: ReadonlyArray<Atr.Seed> = ["talib", "tradingview"]
+const adxSeeds: ReadonlyArray<Adx.Seed> = ["talib", "wilder"]
+const anchors: ReadonlyArray<Vwap.Anchor> = ["session", "cumulative"]
+
+/** Every indicator on offer. */
+export const entries: ReadonlyArray<Entry> = [
+  {
+    name: "sma",
+    title: "Simple moving average",
+    parameters: [period("period", 20)],
+    outputs: ["sma"],
+    build: (it) => Sma.make(it.number("period"))
+  },
+  {
+    name: "ema",
+    title: "Exponential moving average",
+    parameters: [period("period", 20)],
+    outputs: ["ema"],
+    build: (it) => Ema.make(it.number("period"))
+  },
+  {
+    name: "rsi",
+    title: "Relative strength index",
+    parameters: [period("period", 14)],
+    outputs: ["rsi"],
+    build: (it) => Rsi.make(it.number("period"))
+  },
+  {
+    name: "macd",
+    title: "Moving average convergence divergence",
+    parameters: [period("fast", 12), period("slow", 26), period("signal", 9), choice("seed", macdSeeds, "textbook")],
+    outputs: ["line", "signal", "hist"],
+    build: (it) => Macd.make(it.number("fast"), it.number("slow"), it.number("signal"), it.choice("seed", macdSeeds)),
+    conflict: (it) => (it.number("fast") < it.number("slow") ? null : "fast must be below slow")
+  },
+  {
+    name: "bollinger",
+    title: "Bollinger bands",
+    parameters: [period("period", 20), multiplier("deviations", 2)],
+    outputs: ["upper", "middle", "lower"],
+    build: (it) => Bollinger.make(it.number("period"), it.number("deviations"))
+  },
+  {
+    name: "atr",
+    title: "Average true range",
+    parameters: [period("period", 14), choice("seed", atrSeeds, "talib")],
+    outputs: ["tr", "atr"],
+    build: (it) => Atr.make(it.number("period"), it.choice("seed", atrSeeds))
+  },
+  {
+    name: "vwap",
+    title: "Volume weighted average price",
+    parameters: [choice("anchor", anchors, "session")],
+    outputs: ["vwap"],
+    build: (it) => Vwap.make(it.choice("anchor", anchors))
+  },
+  {
+    name: "supertrend",
+    title: "Supertrend",
+    parameters: [period("period", 10), multiplier("multiplier", 3), choice("seed", atrSeeds, "talib")],
+    outputs: ["line", "direction", "upper", "lower"],
+    build: (it) => Supertrend.make(it.number("period"), it.number("multiplier"), it.choice("seed", atrSeeds))
+  },
+  {
+    name: "adx",
+    title: "Average directional index",
+    parameters: [period("period", 14, 2), choice("seed", adxSeeds, "talib")],
+    outputs: ["adx", "plus_di", "minus_di", "dx"],
+    build: (it) => Adx.make(it.number("period"), it.choice("seed", adxSeeds))
+  },
+  {
+    name: "stochastic",
+    title: "Stochastic oscillator",
+    parameters: [period("period", 14), period("smooth_k", 3), period("smooth_d", 3)],
+    outputs: ["fast_k", "slow_k", "slow_d"],
+    build: (it) => Stochastic.make(it.number("period"), it.number("smooth_k"), it.number("smooth_d"))
+  }
+]
+
+const byName: ReadonlyMap<string, Entry> = new Map(entries.map((entry) => [entry.name, entry]))
+
+/** A request for an indicator that cannot be met; `field` is "name" or the setting. */
+export class InvalidIndicator extends Data.TaggedError("InvalidIndicator")<{ readonly field: string; readonly reason: string }> {
+  override get message(): string {
+    return `${this.field}: ${this.reason}`
+  }
+}
+
+export interface Ready {
+  /** The same for the same indicator and settings however they were written: "macd(fast=12,slow=26,signal=9,seed=textbook)". */
+  readonly id: string
+  readonly name: string
+  readonly outputs: ReadonlyArray<string>
+  readonly settings: Readonly<Record<string, number | string>>
+  readonly indicator: Indicator<unknown>
+}
+
+/** Why a value is not what the parameter may be, or null. */
+const refusal = (parameter: Parameter, value: unknown): string | null => {
+  switch (parameter.type) {
+    case "choice":
+      return typeof value === "string" && parameter.choices.includes(value) ? null : `one of ${parameter.choices.join(", ")}`
+    case "whole": {
+      const fits = typeof value === "number" && Number.isInteger(value) && value >= parameter.min && value <= parameter.max
+      return fits ? null : `a whole number from ${parameter.min} to ${parameter.max}`
+    }
+    case "positive":
+      return typeof value === "number" && value > 0 && value <= parameter.max ? null : `a number above 0 and up to ${parameter.max}`
+  }
+}
+
+const settingsOf = (values: ReadonlyMap<string, number | string>): Settings => ({
+  number: (name) => {
+    const value = values.get(name)
+    if (typeof value !== "number") throw new TypeError(`no number ${name} among the settings`)
+    return value
+  },
+  choice: (name, choices) => {
+    const found = choices.find((it) => it === values.get(name))
+    if (found === undefined) throw new TypeError(`no choice ${name} among the settings`)
+    return found
+  }
+})
+
+/** An indicator by name; settings not given have their defaults, unknown ones are refused. */
+export const make = (
+  name: string,
+  given: Readonly<Record<string, number | string | undefined>> = {}
+): Either.Either<Ready, InvalidIndicator> => {
+  const refuse = (field: string, reason: string) => Either.left(new InvalidIndicator({ field, reason }))
+  const entry = byName.get(name)
+  if (entry === undefined) return refuse("name", `one of ${entries.map((it) => it.name).join(", ")}`)
+  const unknown = Object.keys(given).find((key) => !entry.parameters.some((parameter) => parameter.name === key))
+  if (unknown !== undefined) return refuse(unknown, `${name} has ${entry.parameters.map((it) => it.name).join(", ")}`)
+  const values = new Map<string, number | string>()
+  for (const parameter of entry.parameters) {
+    const value = given[parameter.name] ?? parameter.default
+    const reason = refusal(parameter, value)
+    if (reason !== null) return refuse(parameter.name, reason)
+    values.set(parameter.name, value)
+  }
+  const settings = settingsOf(values)
+  const conflict = entry.conflict?.(settings) ?? null
+  if (conflict !== null) return refuse("settings", conflict)
+  return Either.right({
+    id: `${name}(${Array.from(values, ([key, value]) => `${key}=${value}`).join(",")})`,
+    name,
+    outputs: entry.outputs,
+    settings: Object.fromEntries(values),
+    indicator: entry.build(settings)
+  })
+}

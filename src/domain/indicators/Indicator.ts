@@ -1,0 +1,62 @@
+/** A candle: prices in rupees, `atMs` the UTC instant at which it opens, volume in units. */
+export interface Bar {
+  readonly atMs: number
+  readonly open: number
+  readonly high: number
+  readonly low: number
+  readonly close: number
+  readonly volume: number
+}
+
+/** Named outputs of one bar; null until enough bars have been seen. */
+export type Values = Readonly<Record<string, number | null>>
+
+/**
+ * One definition for streaming and batch: `next` takes the state after the previous bar and a bar, and never changes the state it was
+ * given. So an open bar is computed as often as it changes from the state before it, and no result depends on how the bars came.
+ * States are plain data.
+ */
+export interface Indicator<State, V extends Values = Values> {
+  readonly initial: State
+  // A method, so that indicators of different states may stand in one list.
+  next(state: State, bar: Bar): readonly [State, V]
+}
+
+/** The indicator over closed bars, one value a bar. */
+export const batch = <S, V extends Values>(indicator: Indicator<S, V>, bars: Iterable<Bar>): ReadonlyArray<V> => {
+  const values: Array<V> = []
+  let state = indicator.initial
+  for (const bar of bars) {
+    const [next, value] = indicator.next(state, bar)
+    state = next
+    values.push(value)
+  }
+  return values
+}
+
+/** A running indicator: the state before the open bar, and the open bar as it stands. */
+export interface Live<State, V extends Values = Values> {
+  readonly before: State
+  readonly after: State
+  /** When the open bar opened; null before the first bar. */
+  readonly atMs: number | null
+  readonly values: V | null
+}
+
+export const start = <S, V extends Values>(indicator: Indicator<S, V>): Live<S, V> => ({
+  before: indicator.initial,
+  after: indicator.initial,
+  atMs: null,
+  values: null
+})
+
+/**
+ * A bar as it is now. The same `atMs` replaces the open bar, a later one closes it and opens the next; an earlier one belongs to a closed
+ * bar and changes nothing (the caller starts again from its history to correct that).
+ */
+export const update = <S, V extends Values>(indicator: Indicator<S, V>, live: Live<S, V>, bar: Bar): Live<S, V> => {
+  if (live.atMs !== null && bar.atMs < live.atMs) return live
+  const before = bar.atMs === live.atMs ? live.before : live.after
+  const [after, values] = indicator.next(before, bar)
+  return { before, after, atMs: bar.atMs, values }
+}

@@ -1,0 +1,26 @@
+import * as Session from "../market/Expiry.ts"
+import type { Indicator } from "./Indicator.ts"
+
+/** session: starts anew with each Indian day. cumulative: never. */
+export type Anchor = "session" | "cumulative"
+
+export interface State {
+  readonly day: number | null
+  readonly value: number
+  readonly volume: number
+}
+
+/** sum(typical x volume) / sum(volume), typical = (high + low + close) / 3, rupees; null while nothing was traded. */
+export const make = (anchor: Anchor = "session"): Indicator<State, { readonly vwap: number | null }> => ({
+  initial: { day: null, value: 0, volume: 0 },
+  next: (state, bar) => {
+    const day = Session.istDay(bar.atMs)
+    const goes = anchor === "cumulative" || state.day === day
+    const after = {
+      day,
+      value: (goes ? state.value : 0) + ((bar.high + bar.low + bar.close) / 3) * bar.volume,
+      volume: (goes ? state.volume : 0) + bar.volume
+    }
+    return [after, { vwap: after.volume === 0 ? null : after.value / after.volume }]
+  }
+})

@@ -1,0 +1,27 @@
+/** The last values of a series, oldest first; at most the length it was asked to keep. */
+export type Window = ReadonlyArray<number>
+
+export const push = (window: Window, length: number, value: number): Window =>
+  window.length < length ? [...window, value] : [...window.slice(window.length - length + 1), value]
+
+/**
+ * The mean, summed anew each time: a running sum would carry the rounding of every value it ever held, and its result would depend on
+ * where the history began.
+ */
+export const mean = (window: Window): number => {
+  let sum = 0
+  for (const value of window) sum += value
+  return sum / window.length
+}
+
+export const highest = (window: Window): number => {
+  let max = Number.NEGATIVE_INFINITY
+  for (const value of window) if (value > max) max = value
+  return max
+}
+
+export const lowest = (window: Window): number => {
+  let min = Number.POSITIVE_INFINITY
+  for (const value of window) if (value < min) min = value
+  return min
+}

@@ -1,0 +1,508 @@
+/**
+ * Kite's WebSocket binary layout as typed-array columns: big-endian, unsigned.
+ * A frame is u16 packetCount, then per packet u16 length + body; the body's length says its kind. A message of one byte is a heartbeat.
+ * Prices are the wire's integers (paise, or 1e-4 / 1e-7 for currency; `Instrument.priceScale(token)` is the divisor), times are UNIX seconds (0 = none).
+ * Source: kite.trade/docs/connect/v3/websocket; where it is silent (unsigned, index layout) the Go and Python clients.
+ */
+
+/** A packet's kind is its body length in bytes. */
+export const Kind = { ltp: 8, indexQuote: 28, indexFull: 32, quote: 44, full: 184 } as const
+export type Kind = (typeof Kind)[keyof typeof Kind]
+
+/** Levels a side of the order book in a full packet; the stride of the depth columns. */
+export const depthLevels = 5
+/** The count is a u16. */
+export const packetsMax = 65_535
+/** Bytes of the frame header, and of each packet's length. */
+export const headerBytes = 2
+
+const capacityDefault = 64
+
+export const isKind = (length: number): length is Kind =>
+  length === Kind.full || length === Kind.quote || length === Kind.ltp || length === Kind.indexFull || length === Kind.indexQuote
+/** Which fields a kind carries; a field it does not carry is 0 in the columns. */
+export const hasOhlc = (kind: number): boolean => kind !== Kind.ltp
+export const hasVolume = (kind: number): boolean => kind === Kind.quote || kind === Kind.full
+export const hasExchangeTime = (kind: number): boolean => kind === Kind.full || kind === Kind.indexFull
+export const hasDepth = (kind: number): boolean => kind === Kind.full
+export const hasOpenInterest = hasDepth
+export const isIndex = (kind: number): boolean => kind === Kind.indexFull || kind === Kind.indexQuote
+
+/** Rows 0..count-1 are valid; arrays are replaced when they grow, so read them from here each time. */
+export interface Columns {
+  count: number
+  capacity: number
+  token: Uint32Array
+  kind: Uint8Array
+  lastPrice: Uint32Array
+  lastQuantity: Uint32Array
+  averagePrice: Uint32Array
+  volume: Uint32Array
+  buyQuantity: Uint32Array
+  sellQuantity: Uint32Array
+  open: Uint32Array
+  high: Uint32Array
+  low: Uint32Array
+  /** Previous session's close. */
+  close: Uint32Array
+  lastTradeTime: Uint32Array
+  oi: Uint32Array
+  oiDayHigh: Uint32Array
+  oiDayLow: Uint32Array
+  exchangeTime: Uint32Array
+  /** Depth: level l of row r at r * depthLevels + l, best level first. */
+  bidPrice: Uint32Array
+  bidQuantity: Uint32Array
+  bidOrders: Uint32Array
+  askPrice: Uint32Array
+  askQuantity: Uint32Array
+  askOrders: Uint32Array
+}
+
+const rowColumns = [
+  "token",
+  "lastPrice",
+  "lastQuantity",
+  "averagePrice",
+  "volume",
+  "buyQuantity",
+  "sellQuantity",
+  "open",
+  "high",
+  "low",
+  "close",
+  "lastTradeTime",
+  "oi",
+  "oiDayHigh",
+  "oiDayLow",
+  "exchangeTime"
+] as const satisfies ReadonlyArray<keyof Columns>
+
+const depthColumns = ["bidPrice", "bidQuantity", "bidOrders", "askPrice", "askQuantity", "askOrders"] as const satisfies ReadonlyArray<
+  keyof Columns
+>
+
+export const makeColumns = (capacity: number = capacityDefault): Columns => {
+  const row = () => new Uint32Array(capacity)
+  const depth = () => new Uint32Array(capacity * depthLevels)
+  return {
+    count: 0,
+    capacity,
+    token: row(),
+    kind: new Uint8Array(capacity),
+    lastPrice: row(),
+    lastQuantity: row(),
+    averagePrice: row(),
+    volume: row(),
+    buyQuantity: row(),
+    sellQuantity: row(),
+    open: row(),
+    high: row(),
+    low: row(),
+    close: row(),
+    lastTradeTime: row(),
+    oi: row(),
+    oiDayHigh: row(),
+    oiDayLow: row(),
+    exchangeTime: row(),
+    bidPrice: depth(),
+    bidQuantity: depth(),
+    bidOrders: depth(),
+    askPrice: depth(),
+    askQuantity: depth(),
+    askOrders: depth()
+  }
+}
+
+const grown = (array: Uint32Array, length: number): Uint32Array => {
+  const next = new Uint32Array(length)
+  next.set(array)
+  return next
+}
+
+/** Makes room for `capacity` rows, keeping what is there; at least doubles, so that growth is rare. */
+export const ensureCapacity = (columns: Columns, capacity: number): void => {
+  if (capacity <= columns.capacity) return
+  const next = Math.max(capacity, columns.capacity * 2)
+  for (const name of rowColumns) columns[name] = grown(columns[name], next)
+  for (const name of depthColumns) columns[name] = grown(columns[name], next * depthLevels)
+  const kind = new Uint8Array(next)
+  kind.set(columns.kind)
+  columns.kind = kind
+  columns.capacity = next
+}
+
+export const bestBidPrice = (columns: Columns, row: number): number => columns.bidPrice[row * depthLevels] ?? 0
+export const bestBidQuantity = (columns: Columns, row: number): number => columns.bidQuantity[row * depthLevels] ?? 0
+export const bestAskPrice = (columns: Columns, row: number): number => columns.askPrice[row * depthLevels] ?? 0
+export const bestAskQuantity = (columns: Columns, row: number): number => columns.askQuantity[row * depthLevels] ?? 0
+
+const clearRow = (columns: Columns, row: number): void => {
+  columns.lastQuantity[row] = 0
+  columns.averagePrice[row] = 0
+  columns.volume[row] = 0
+  columns.buyQuantity[row] = 0
+  columns.sellQuantity[row] = 0
+  columns.open[row] = 0
+  columns.high[row] = 0
+  columns.low[row] = 0
+  columns.close[row] = 0
+  clearTimed(columns, row)
+}
+
+const clearTimed = (columns: Columns, row: number): void => {
+  columns.lastTradeTime[row] = 0
+  columns.oi[row] = 0
+  columns.oiDayHigh[row] = 0
+  columns.oiDayLow[row] = 0
+  columns.exchangeTime[row] = 0
+  for (let level = row * depthLevels; level < (row + 1) * depthLevels; level++) {
+    columns.bidPrice[level] = 0
+    columns.bidQuantity[level] = 0
+    columns.bidOrders[level] = 0
+    columns.askPrice[level] = 0
+    columns.askQuantity[level] = 0
+    columns.askOrders[level] = 0
+  }
+}
+
+const readTrade = (view: DataView, at: number, columns: Columns, row: number): void => {
+  columns.lastQuantity[row] = view.getUint32(at + 8)
+  columns.averagePrice[row] = view.getUint32(at + 12)
+  columns.volume[row] = view.getUint32(at + 16)
+  columns.buyQuantity[row] = view.getUint32(at + 20)
+  columns.sellQuantity[row] = view.getUint32(at + 24)
+  columns.open[row] = view.getUint32(at + 28)
+  columns.high[row] = view.getUint32(at + 32)
+  columns.low[row] = view.getUint32(at + 36)
+  columns.close[row] = view.getUint32(at + 40)
+}
+
+const readFull = (view: DataView, at: number, columns: Columns, row: number): void => {
+  columns.lastTradeTime[row] = view.getUint32(at + 44)
+  columns.oi[row] = view.getUint32(at + 48)
+  columns.oiDayHigh[row] = view.getUint32(at + 52)
+  columns.oiDayLow[row] = view.getUint32(at + 56)
+  columns.exchangeTime[row] = view.getUint32(at + 60)
+  for (let level = 0; level < depthLevels; level++) {
+    const bid = at + 64 + level * 12
+    const ask = bid + depthLevels * 12
+    const to = row * depthLevels + level
+    columns.bidQuantity[to] = view.getUint32(bid)
+    columns.bidPrice[to] = view.getUint32(bid + 4)
+    columns.bidOrders[to] = view.getUint16(bid + 8)
+    columns.askQuantity[to] = view.getUint32(ask)
+    columns.askPrice[to] = view.getUint32(ask + 4)
+    columns.askOrders[to] = view.getUint16(ask + 8)
+  }
+}
+
+const readIndex = (view: DataView, at: number, columns: Columns, row: number): void => {
+  // An index has another order of prices than an instrument; the change at 24 follows from last and close.
+  columns.high[row] = view.getUint32(at + 8)
+  columns.low[row] = view.getUint32(at + 12)
+  columns.open[row] = view.getUint32(at + 16)
+  columns.close[row] = view.getUint32(at + 20)
+}
+
+const readPacket = (view: DataView, at: number, kind: Kind, columns: Columns, row: number): void => {
+  columns.kind[row] = kind
+  columns.token[row] = view.getUint32(at)
+  columns.lastPrice[row] = view.getUint32(at + 4)
+  if (kind === Kind.full) {
+    readTrade(view, at, columns, row)
+    readFull(view, at, columns, row)
+    return
+  }
+  clearRow(columns, row)
+  if (kind === Kind.quote) readTrade(view, at, columns, row)
+  else if (kind !== Kind.ltp) {
+    readIndex(view, at, columns, row)
+    if (kind === Kind.indexFull) columns.exchangeTime[row] = view.getUint32(at + 28)
+  }
+}
+
+/**
+ * Decodes a whole frame into rows 0..count-1 (what was there is replaced). Never throws: a packet of unknown length, a packet that the
+ * frame's end cuts off (nothing after it can be found) and bytes after the last packet count one `bad` each. A heartbeat has no rows and is not bad.
+ */
+export const decode = (bytes: Uint8Array, into: Columns): { readonly bad: number } => {
+  into.count = 0
+  if (bytes.length === 1) return { bad: 0 }
+  if (bytes.length < headerBytes) return { bad: 1 }
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const packets = view.getUint16(0)
+  ensureCapacity(into, Math.min(packets, Math.floor(bytes.length / (headerBytes + Kind.ltp))))
+  let at = headerBytes
+  let bad = 0
+  for (let packet = 0; packet < packets; packet++) {
+    const length = at + headerBytes <= bytes.length ? view.getUint16(at) : packetsMax
+    const body = at + headerBytes
+    if (body + length > bytes.length) return { bad: bad + 1 }
+    if (isKind(length)) readPacket(view, body, length, into, into.count++)
+    else bad++
+    at = body + length
+  }
+  return { bad: at < bytes.length ? bad + 1 : bad }
+}
+
+// Big-endian reads without a DataView, for callers that look at two or three fields; past the end reads as 0.
+const u16 = (bytes: Uint8Array, at: number): number => ((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0)
+const u32 = (bytes: Uint8Array, at: number): number => ((u16(bytes, at) << 16) | u16(bytes, at + 2)) >>> 0
+
+/** The number of packets a frame claims; 0 for a heartbeat. */
+export const packetCount = (bytes: Uint8Array): number => (bytes.length < headerBytes ? 0 : u16(bytes, 0))
+
+/** Visits the body (offset, length) of every packet of a known kind, in order; returns what `decode` counts as bad. */
+export const forEachPacket = (bytes: Uint8Array, visit: (offset: number, length: Kind) => void): number => {
+  if (bytes.length === 1) return 0
+  if (bytes.length < headerBytes) return 1
+  const packets = u16(bytes, 0)
+  let at = headerBytes
+  let bad = 0
+  for (let packet = 0; packet < packets; packet++) {
+    const body = at + headerBytes
+    const length = u16(bytes, at)
+    if (body + length > bytes.length) return bad + 1
+    if (isKind(length)) visit(body, length)
+    else bad++
+    at = body + length
+  }
+  return at < bytes.length ? bad + 1 : bad
+}
+
+/** Fields of one packet body, by the offset that `forEachPacket` gives. */
+export const tokenAt = (bytes: Uint8Array, offset: number): number => u32(bytes, offset)
+export const lastPriceAt = (bytes: Uint8Array, offset: number): number => u32(bytes, offset + 4)
+/** UNIX seconds; 0 when the kind has none. */
+export const exchangeTimeAt = (bytes: Uint8Array, offset: number, length: number): number =>
+  length === Kind.full ? u32(bytes, offset + 60) : length === Kind.indexFull ? u32(bytes, offset + 28) : 0
+
+const writeTrade = (view: DataView, at: number, columns: Columns, row: number): void => {
+  view.setUint32(at + 8, columns.lastQuantity[row] ?? 0)
+  view.setUint32(at + 12, columns.averagePrice[row] ?? 0)
+  view.setUint32(at + 16, columns.volume[row] ?? 0)
+  view.setUint32(at + 20, columns.buyQuantity[row] ?? 0)
+  view.setUint32(at + 24, columns.sellQuantity[row] ?? 0)
+  view.setUint32(at + 28, columns.open[row] ?? 0)
+  view.setUint32(at + 32, columns.high[row] ?? 0)
+  view.setUint32(at + 36, columns.low[row] ?? 0)
+  view.setUint32(at + 40, columns.close[row] ?? 0)
+}
+
+const writeFull = (view: DataView, at: number, columns: Columns, row: number): void => {
+  view.setUint32(at + 44, columns.lastTradeTime[row] ?? 0)
+  view.setUint32(at + 48, columns.oi[row] ?? 0)
+  view.setUint32(at + 52, columns.oiDayHigh[row] ?? 0)
+  view.setUint32(at + 56, columns.oiDayLow[row] ?? 0)
+  view.setUint32(at + 60, columns.exchangeTime[row] ?? 0)
+  for (let level = 0; level < depthLevels; level++) {
+    const bid = at + 64 + level * 12
+    const ask = bid + depthLevels * 12
+    const from = row * depthLevels + level
+    view.setUint32(bid, columns.bidQuantity[from] ?? 0)
+    view.setUint32(bid + 4, columns.bidPrice[from] ?? 0)
+    view.setUint32(bid + 8, (columns.bidOrders[from] ?? 0) << 16)
+    view.setUint32(ask, columns.askQuantity[from] ?? 0)
+    view.setUint32(ask + 4, columns.askPrice[from] ?? 0)
+    view.setUint32(ask + 8, (columns.askOrders[from] ?? 0) << 16)
+  }
+}
+
+const writeIndex = (view: DataView, at: number, columns: Columns, row: number): void => {
+  const lastPrice = columns.lastPrice[row] ?? 0
+  const close = columns.close[row] ?? 0
+  view.setUint32(at + 8, columns.high[row] ?? 0)
+  view.setUint32(at + 12, columns.low[row] ?? 0)
+  view.setUint32(at + 16, columns.open[row] ?? 0)
+  view.setUint32(at + 20, close)
+  view.setInt32(at + 24, lastPrice - close)
+}
+
+const writePacket = (view: DataView, at: number, kind: Kind, columns: Columns, row: number): void => {
+  view.setUint32(at, columns.token[row] ?? 0)
+  view.setUint32(at + 4, columns.lastPrice[row] ?? 0)
+  if (kind === Kind.ltp) return
+  if (isIndex(kind)) {
+    writeIndex(view, at, columns, row)
+    if (kind === Kind.indexFull) view.setUint32(at + 28, columns.exchangeTime[row] ?? 0)
+    return
+  }
+  writeTrade(view, at, columns, row)
+  if (kind === Kind.full) writeFull(view, at, columns, row)
+}
+
+/** Builds frames in one growing buffer that is kept from frame to frame. Appending beyond `packetsMax` throws a RangeError: finish earlier. */
+export class Writer {
+  #bytes: Uint8Array<ArrayBuffer>
+  #view: DataView<ArrayBuffer>
+  #length = headerBytes
+  #count = 0
+
+  constructor(capacityBytes: number = 4096) {
+    this.#bytes = new Uint8Array(Math.max(capacityBytes, headerBytes))
+    this.#view = new DataView(this.#bytes.buffer)
+  }
+
+  get count(): number {
+    return this.#count
+  }
+
+  /** Bytes of the frame as it stands, header included. */
+  get byteLength(): number {
+    return this.#length
+  }
+
+  /** Appends a row, as its own kind or as a smaller one (a full row sent in quote mode). */
+  append(columns: Columns, row: number, kind: number = columns.kind[row] ?? 0): void {
+    if (!isKind(kind)) throw new RangeError(`packet kind ${kind} of row ${row}: a kind is one of ${Object.values(Kind).join(", ")}`)
+    // Reserved first: it may replace the view.
+    const body = this.#reserve(kind)
+    writePacket(this.#view, body, kind, columns, row)
+  }
+
+  /** Copies one packet body as it is, whatever its length. */
+  appendBytes(source: Uint8Array, offset: number, length: number): void {
+    const to = this.#reserve(length)
+    // A short copy by hand costs less than the view that set() would need.
+    for (let index = 0; index < length; index++) this.#bytes[to + index] = source[offset + index] ?? 0
+  }
+
+  /** The frame in bytes of its own; the writer is empty again. */
+  finish(): Uint8Array<ArrayBuffer> {
+    this.#view.setUint16(0, this.#count)
+    const frame = this.#bytes.slice(0, this.#length)
+    this.reset()
+    return frame
+  }
+
+  reset(): void {
+    this.#length = headerBytes
+    this.#count = 0
+  }
+
+  #reserve(length: number): number {
+    if (this.#count === packetsMax) throw new RangeError(`a frame holds at most ${packetsMax} packets`)
+    const body = this.#length + headerBytes
+    if (body + length > this.#bytes.length) this.#grow(body + length)
+    this.#view.setUint16(this.#length, length)
+    this.#length = body + length
+    this.#count++
+    return body
+  }
+
+  #grow(length: number): void {
+    const next = new Uint8Array(Math.max(length, this.#bytes.length * 2))
+    next.set(this.#bytes.subarray(0, this.#length))
+    this.#bytes = next
+    this.#view = new DataView(next.buffer)
+  }
+}
+
+export interface Level {
+  readonly price: number
+  readonly quantity: number
+  readonly orders: number
+}
+
+export interface LtpFields {
+  readonly token: number
+  readonly lastPrice: number
+}
+export interface IndexQuoteFields extends LtpFields {
+  readonly open: number
+  readonly high: number
+  readonly low: number
+  readonly close: number
+}
+export interface IndexFullFields extends IndexQuoteFields {
+  readonly exchangeTime: number
+}
+export interface QuoteFields extends IndexQuoteFields {
+  readonly lastQuantity: number
+  readonly averagePrice: number
+  readonly volume: number
+  readonly buyQuantity: number
+  readonly sellQuantity: number
+}
+export interface FullFields extends QuoteFields {
+  readonly lastTradeTime: number
+  readonly oi: number
+  readonly oiDayHigh: number
+  readonly oiDayLow: number
+  readonly exchangeTime: number
+  /** Best level first; missing levels are zero, levels beyond the fifth are left out. */
+  readonly bids: ReadonlyArray<Level>
+  readonly asks: ReadonlyArray<Level>
+}
+
+const noLevel: Level = { price: 0, quantity: 0, orders: 0 }
+
+/** Writes one packet's fields into a row, replacing all of it; fields the kind has not are 0. */
+export const setRow = (columns: Columns, row: number, kind: Kind, fields: LtpFields & Partial<FullFields>): void => {
+  ensureCapacity(columns, row + 1)
+  columns.kind[row] = kind
+  for (const name of rowColumns) columns[name][row] = fields[name] ?? 0
+  for (let level = 0; level < depthLevels; level++) {
+    const bid = fields.bids?.[level] ?? noLevel
+    const ask = fields.asks?.[level] ?? noLevel
+    const to = row * depthLevels + level
+    columns.bidPrice[to] = bid.price
+    columns.bidQuantity[to] = bid.quantity
+    columns.bidOrders[to] = bid.orders
+    columns.askPrice[to] = ask.price
+    columns.askQuantity[to] = ask.quantity
+    columns.askOrders[to] = ask.orders
+  }
+}
+
+const levelsOf = (price: Uint32Array, quantity: Uint32Array, orders: Uint32Array, row: number): ReadonlyArray<Level> =>
+  Array.from({ length: depthLevels }, (_, level) => {
+    const at = row * depthLevels + level
+    return { price: price[at] ?? 0, quantity: quantity[at] ?? 0, orders: orders[at] ?? 0 }
+  })
+
+/** One row as an object: for edges and tests, not for the tick path. */
+export const rowOf = (columns: Columns, row: number): FullFields & { readonly kind: number } => ({
+  kind: columns.kind[row] ?? 0,
+  token: columns.token[row] ?? 0,
+  lastPrice: columns.lastPrice[row] ?? 0,
+  lastQuantity: columns.lastQuantity[row] ?? 0,
+  averagePrice: columns.averagePrice[row] ?? 0,
+  volume: columns.volume[row] ?? 0,
+  buyQuantity: columns.buyQuantity[row] ?? 0,
+  sellQuantity: columns.sellQuantity[row] ?? 0,
+  open: columns.open[row] ?? 0,
+  high: columns.high[row] ?? 0,
+  low: columns.low[row] ?? 0,
+  close: columns.close[row] ?? 0,
+  lastTradeTime: columns.lastTradeTime[row] ?? 0,
+  oi: columns.oi[row] ?? 0,
+  oiDayHigh: columns.oiDayHigh[row] ?? 0,
+  oiDayLow: columns.oiDayLow[row] ?? 0,
+  exchangeTime: columns.exchangeTime[row] ?? 0,
+  bids: levelsOf(columns.bidPrice, columns.bidQuantity, columns.bidOrders, row),
+  asks: levelsOf(columns.askPrice, columns.askQuantity, columns.askOrders, row)
+})
+
+const encode = (kind: Kind, fields: LtpFields & Partial<FullFields>): Uint8Array<ArrayBuffer> => {
+  const columns = makeColumns(1)
+  setRow(columns, 0, kind, fields)
+  const body = new Uint8Array(kind)
+  writePacket(new DataView(body.buffer), 0, kind, columns, 0)
+  return body
+}
+
+/** One packet body each, without frame header; `Writer.appendBytes(body, 0, body.length)` frames it. */
+export const encodeLtp = (fields: LtpFields): Uint8Array<ArrayBuffer> => encode(Kind.ltp, fields)
+export const encodeQuote = (fields: QuoteFields): Uint8Array<ArrayBuffer> => encode(Kind.quote, fields)
+export const encodeFull = (fields: FullFields): Uint8Array<ArrayBuffer> => encode(Kind.full, fields)
+export const encodeIndexQuote = (fields: IndexQuoteFields): Uint8Array<ArrayBuffer> => encode(Kind.indexQuote, fields)
+export const encodeIndexFull = (fields: IndexFullFields): Uint8Array<ArrayBuffer> => encode(Kind.indexFull, fields)
+
+/** A frame of packet bodies. */
+export const frameOf = (bodies: ReadonlyArray<Uint8Array>): Uint8Array<ArrayBuffer> => {
+  const writer = new Writer()
+  for (const body of bodies) writer.appendBytes(body, 0, body.length)
+  return writer.finish()
+}

@@ -1,0 +1,209 @@
+import * as Expiry from "./Expiry.ts"
+import * as Frame from "./Frame.ts"
+import * as FrameHeader from "./FrameHeader.ts"
+import * as Instrument from "./Instrument.ts"
+import type { Contract } from "./Reference.ts"
+
+/** What an instrument's open interest is compared with. */
+export const OiBase = { none: 0, firstSeen: 1, previousSession: 2 } as const
+
+/**
+ * Last values of the instruments of one underlying as columns, one row per instrument. Plain data; mutated in place by its owner.
+ * Prices are the wire's integers (`scale` of them a rupee), NaN where never received; times are UNIX ms.
+ */
+export interface Quotes {
+  /** In row order: the order of `byRow`. */
+  readonly contracts: ReadonlyArray<Contract>
+  readonly rowOf: ReadonlyMap<number, number>
+  readonly scale: Float64Array
+  readonly lastPrice: Float64Array
+  readonly bid: Float64Array
+  readonly ask: Float64Array
+  readonly volume: Float64Array
+  readonly oi: Float64Array
+  readonly oiBase: Float64Array
+  readonly oiBaseFrom: Uint8Array
+  readonly previousClose: Float64Array
+  /** When the newest packet was received; -Infinity before the first. */
+  readonly receivedMs: Float64Array
+  /** When the newest packet was true: the exchange's time, or the receive time where it carried none; NaN before the first. */
+  readonly timeMs: Float64Array
+  /** 1 when a packet came since the owner last cleared it. */
+  readonly changed: Uint8Array
+  /** IST midnight after the newest day met. */
+  nextDayMs: number
+  /** Packets of no known kind, of tokens that no contract names, and older than what their row holds. */
+  bad: number
+  unknown: number
+  outdated: number
+}
+
+const kindRank = { INDEX: 0, EQ: 1, FUT: 2, CE: 3, PE: 3 } as const
+const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
+
+/** A total order: the underlying itself, futures by expiry, options by expiry, strike and side; the token settles what is equal. */
+const byRow = (a: Contract, b: Contract): number =>
+  kindRank[a.kind] - kindRank[b.kind] ||
+  compareText(a.expiry ?? "", b.expiry ?? "") ||
+  a.strike - b.strike ||
+  compareText(a.kind, b.kind) ||
+  a.instrument_token - b.instrument_token
+
+/** One contract per token, the first one named, in row order. */
+const distinct = (contracts: Iterable<Contract>): ReadonlyArray<Contract> => {
+  const byToken = new Map<number, Contract>()
+  for (const contract of contracts) if (!byToken.has(contract.instrument_token)) byToken.set(contract.instrument_token, contract)
+  return Array.from(byToken.values()).sort(byRow)
+}
+
+export const make = (contracts: Iterable<Contract>): Quotes => {
+  const rows = distinct(contracts)
+  const unknown = () => new Float64Array(rows.length).fill(Number.NaN)
+  return {
+    contracts: rows,
+    rowOf: new Map(rows.map((contract, row) => [contract.instrument_token, row])),
+    scale: Float64Array.from(rows, (contract) => Instrument.priceScale(contract.instrument_token)),
+    lastPrice: unknown(),
+    bid: unknown(),
+    ask: unknown(),
+    volume: unknown(),
+    oi: unknown(),
+    oiBase: unknown(),
+    oiBaseFrom: new Uint8Array(rows.length),
+    previousClose: unknown(),
+    receivedMs: new Float64Array(rows.length).fill(Number.NEGATIVE_INFINITY),
+    timeMs: unknown(),
+    changed: new Uint8Array(rows.length),
+    nextDayMs: Number.NEGATIVE_INFINITY,
+    bad: 0,
+    unknown: 0,
+    outdated: 0
+  }
+}
+
+const kept = [
+  "lastPrice",
+  "bid",
+  "ask",
+  "volume",
+  "oi",
+  "oiBase",
+  "oiBaseFrom",
+  "previousClose",
+  "receivedMs",
+  "timeMs",
+  "changed"
+] as const satisfies ReadonlyArray<keyof Quotes>
+
+/** The row of `from` that holds the same contract; a token that now names another contract starts anew (tokens are reused between days). */
+export const rowBefore = (from: Quotes, contract: Contract): number => {
+  const row = from.rowOf.get(contract.instrument_token)
+  return row !== undefined && from.contracts[row]?.tradingsymbol === contract.tradingsymbol ? row : -1
+}
+
+/** Other contracts, with the values of those that were known before. */
+export const withContracts = (from: Quotes, contracts: Iterable<Contract>): Quotes => {
+  const to = make(contracts)
+  for (const [row, contract] of to.contracts.entries()) {
+    const before = rowBefore(from, contract)
+    if (before >= 0) for (const name of kept) to[name][row] = from[name][before] ?? Number.NaN
+  }
+  return { ...to, nextDayMs: from.nextDayMs, bad: from.bad, unknown: from.unknown, outdated: from.outdated }
+}
+
+/** A new day in India: what is known of open interest now is the previous session's. */
+export const rollDay = (quotes: Quotes, atMs: number): void => {
+  if (atMs < quotes.nextDayMs) return
+  const first = quotes.nextDayMs === Number.NEGATIVE_INFINITY
+  quotes.nextDayMs = atMs - Expiry.istTimeOfDayMs(atMs) + Expiry.dayMs
+  if (first) return
+  for (let row = 0; row < quotes.oi.length; row++) {
+    const oi = quotes.oi[row] ?? Number.NaN
+    if (Number.isNaN(oi)) continue
+    quotes.oiBase[row] = oi
+    quotes.oiBaseFrom[row] = OiBase.previousSession
+  }
+}
+
+/** Rows that the last `ingest` accepted, in packet order. One for the whole process: read it before the next call; it is no state. */
+export interface Accepted {
+  count: number
+  row: Int32Array
+  receivedMs: Float64Array
+  /** Integer units; NaN for a packet without a price. */
+  lastPrice: Float64Array
+}
+
+const packets = Frame.makeColumns()
+const accepted: Accepted = { count: 0, row: new Int32Array(64), receivedMs: new Float64Array(64), lastPrice: new Float64Array(64) }
+
+const reserve = (count: number): void => {
+  if (count <= accepted.row.length) return
+  accepted.row = new Int32Array(Math.max(count, accepted.row.length * 2))
+  accepted.receivedMs = new Float64Array(accepted.row.length)
+  accepted.lastPrice = new Float64Array(accepted.row.length)
+}
+
+const priceOrNaN = (int: number): number => (int === 0 ? Number.NaN : int)
+
+const applyOpenInterest = (quotes: Quotes, row: number, oi: number): void => {
+  quotes.oi[row] = oi
+  if (quotes.oiBaseFrom[row] !== OiBase.none) return
+  quotes.oiBase[row] = oi
+  quotes.oiBaseFrom[row] = OiBase.firstSeen
+}
+
+const apply = (quotes: Quotes, row: number, packet: number, receivedMs: number): void => {
+  const kind = packets.kind[packet] ?? 0
+  quotes.receivedMs[row] = receivedMs
+  quotes.changed[row] = 1
+  quotes.lastPrice[row] = priceOrNaN(packets.lastPrice[packet] ?? 0)
+  // Without depth in the newest packet the book is unknown: an old quote must not pass for a live one.
+  const depth = Frame.hasDepth(kind)
+  quotes.bid[row] = depth ? priceOrNaN(Frame.bestBidPrice(packets, packet)) : Number.NaN
+  quotes.ask[row] = depth ? priceOrNaN(Frame.bestAskPrice(packets, packet)) : Number.NaN
+  if (Frame.hasOhlc(kind)) quotes.previousClose[row] = priceOrNaN(packets.close[packet] ?? 0)
+  if (Frame.hasVolume(kind)) quotes.volume[row] = packets.volume[packet] ?? 0
+  if (Frame.hasOpenInterest(kind)) applyOpenInterest(quotes, row, packets.oi[packet] ?? 0)
+  const exchangeSeconds = packets.exchangeTime[packet] ?? 0
+  quotes.timeMs[row] = exchangeSeconds === 0 ? receivedMs : exchangeSeconds * 1000
+}
+
+/** Folds a frame's packets. A packet older than its row (a resent frame) is left out; what was accepted stands in the result. */
+export const ingest = (quotes: Quotes, header: FrameHeader.FrameHeader, bytes: Uint8Array): Accepted => {
+  quotes.bad += Frame.decode(bytes, packets).bad
+  reserve(packets.count)
+  FrameHeader.fillReceivedMs(header, packets.count, accepted.receivedMs)
+  let count = 0
+  for (let packet = 0; packet < packets.count; packet++) {
+    const row = quotes.rowOf.get(packets.token[packet] ?? 0)
+    const receivedMs = accepted.receivedMs[packet] ?? 0
+    if (row === undefined) {
+      quotes.unknown++
+    } else if (receivedMs < (quotes.receivedMs[row] ?? 0)) {
+      quotes.outdated++
+    } else {
+      if (receivedMs >= quotes.nextDayMs) rollDay(quotes, receivedMs)
+      apply(quotes, row, packet, receivedMs)
+      // Never ahead of the packet that is read, so one array serves both.
+      accepted.row[count] = row
+      accepted.receivedMs[count] = receivedMs
+      accepted.lastPrice[count] = quotes.lastPrice[row] ?? Number.NaN
+      count++
+    }
+  }
+  accepted.count = count
+  return accepted
+}
+
+/** Rupees of an integer price of a row; NaN stays NaN. */
+export const rupees = (quotes: Quotes, row: number, int: number): number => int / (quotes.scale[row] ?? 1)
+
+/** Open interest since the base of `oiBaseFrom`; NaN while unknown. */
+export const oiChange = (quotes: Quotes, row: number): number => (quotes.oi[row] ?? Number.NaN) - (quotes.oiBase[row] ?? Number.NaN)
+
+/** The underlying's own row (index or share), or -1. */
+export const spotRow = (quotes: Quotes): number => {
+  const kind = quotes.contracts[0]?.kind
+  return kind === "INDEX" || kind === "EQ" ? 0 : -1
+}

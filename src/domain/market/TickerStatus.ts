@@ -1,0 +1,17 @@
+import { Schema } from "effect"
+
+/** sys.ticker.<account>: how one account's stream is, on every change and once a second. */
+export const TickerStatus = Schema.Struct({
+  v: Schema.Literal(1),
+  as_of: Schema.String,
+  account_id: Schema.String,
+  /** idle: nothing to subscribe · connecting · streaming · mute: connected, no data for too long · failed: see detail · stopped. */
+  state: Schema.Literal("idle", "connecting", "streaming", "mute", "failed", "stopped"),
+  detail: Schema.NullOr(Schema.String),
+  source: Schema.Literal("kite", "simulator"),
+  incarnation: Schema.Int,
+  subscribed: Schema.Int,
+  ticks: Schema.Int,
+  last_tick_at: Schema.NullOr(Schema.String)
+})
+export type TickerStatus = typeof TickerStatus.Type

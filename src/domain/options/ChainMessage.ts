@@ -1,0 +1,119 @@
+import { Schema } from "effect"
+
+/** One row's number, or null where it does not apply; the row's `quality` says why. */
+const NumberOrNull = Schema.NullOr(Schema.Number)
+const column = <A, I>(item: Schema.Schema<A, I>) => Schema.Array(item)
+
+export const Side = Schema.Literal("CE", "PE")
+
+/**
+ * Why a row has no implied volatility (and so no Greeks), or that it has one.
+ * `live`: priced · `stale`: priced from a quote older than the configured age · `no_price`: never traded or quoted ·
+ * `no_forward`: the expiry has no forward yet · `below_intrinsic`, `no_time_value`: less than one tick above the bound ·
+ * `above_bound`: not below what the option could ever be worth · `expired`.
+ */
+export const Quality = Schema.Literal(
+  "live",
+  "stale",
+  "no_price",
+  "no_forward",
+  "below_intrinsic",
+  "no_time_value",
+  "above_bound",
+  "expired"
+)
+export type Quality = typeof Quality.Type
+
+export const ForwardSource = Schema.Literal("parity", "future", "spot")
+
+/** Columns of a chain, all of one length; prices in rupees, iv a fraction, Greeks in the units of docs/conventions.md. */
+export const Columns = Schema.Struct({
+  strike: column(Schema.Number),
+  side: column(Side),
+  instrument_token: column(Schema.Int),
+  last_price: column(NumberOrNull),
+  bid: column(NumberOrNull),
+  ask: column(NumberOrNull),
+  volume: column(NumberOrNull),
+  oi: column(NumberOrNull),
+  oi_change: column(NumberOrNull),
+  iv: column(NumberOrNull),
+  delta: column(NumberOrNull),
+  gamma: column(NumberOrNull),
+  theta: column(NumberOrNull),
+  vega: column(NumberOrNull),
+  rho: column(NumberOrNull),
+  time: column(Schema.NullOr(Schema.String)),
+  quality: column(Quality)
+})
+export type Columns = typeof Columns.Type
+
+/** Every message of the catalogue carries these: version, market time it is true for, newest MD_FRAMES sequence folded into it. */
+const stamped = { v: Schema.Literal(1), as_of: Schema.String, seq: Schema.Int }
+
+/**
+ * opt.delta: the rows whose rounded values changed in one window. opt.chain: every row, and `delta_seq`, the OPT sequence of the newest
+ * delta it covers. Totals are of the whole chain in both.
+ */
+export const Chain = Schema.Struct({
+  ...stamped,
+  kind: Schema.Literal("delta", "chain"),
+  exchange: Schema.String,
+  underlying: Schema.String,
+  expiry: Schema.String,
+  window: Schema.String,
+  spot: NumberOrNull,
+  forward: NumberOrNull,
+  forward_source: Schema.NullOr(ForwardSource),
+  atm_strike: NumberOrNull,
+  max_pain: NumberOrNull,
+  pcr_oi: NumberOrNull,
+  pcr_volume: NumberOrNull,
+  call_oi: Schema.Number,
+  put_oi: Schema.Number,
+  oi_change_from: Schema.Literal("previous_session", "first_seen"),
+  convention: Schema.String,
+  delta_seq: Schema.optional(Schema.Int),
+  columns: Columns
+})
+export type Chain = typeof Chain.Type
+
+/** und.state: whole each time. `spot_change` is against the previous close, in rupees. */
+export const UnderlyingState = Schema.Struct({
+  ...stamped,
+  exchange: Schema.String,
+  underlying: Schema.String,
+  instrument_token: Schema.NullOr(Schema.Int),
+  spot: NumberOrNull,
+  spot_change: NumberOrNull,
+  futures: Schema.Array(
+    Schema.Struct({
+      expiry: Schema.String,
+      instrument_token: Schema.Int,
+      last_price: NumberOrNull,
+      oi: NumberOrNull,
+      basis: NumberOrNull
+    })
+  ),
+  expiries: Schema.Array(Schema.Struct({ expiry: Schema.String, forward: NumberOrNull, atm_strike: NumberOrNull, atm_iv: NumberOrNull }))
+})
+export type UnderlyingState = typeof UnderlyingState.Type
+
+/** md.tick: the instruments of one underlying that changed in a window. */
+export const Ticks = Schema.Struct({
+  ...stamped,
+  exchange: Schema.String,
+  underlying: Schema.String,
+  columns: Schema.Struct({
+    instrument_token: column(Schema.Int),
+    last_price: column(NumberOrNull),
+    volume: column(NumberOrNull),
+    oi: column(NumberOrNull),
+    iv: column(NumberOrNull),
+    delta: column(NumberOrNull),
+    gamma: column(NumberOrNull),
+    theta: column(NumberOrNull),
+    vega: column(NumberOrNull)
+  })
+})
+export type Ticks = typeof Ticks.Type

@@ -1,0 +1,339 @@
+import * as Expiry from "../market/Expiry.ts"
+import * as Quotes from "../market/Quotes.ts"
+import * as Black76 from "./Black76.ts"
+import type { Quality } from "./ChainMessage.ts"
+import * as Forward from "./Forward.ts"
+import * as ImpliedVol from "./ImpliedVol.ts"
+import * as MaxPain from "./MaxPain.ts"
+import * as OpenInterest from "./OpenInterest.ts"
+
+export interface Settings {
+  /** Continuously compounded, a year. */
+  readonly rate: number
+  /** Continuously compounded, a year; only a forward taken from the spot depends on it. */
+  readonly dividendYield: number
+  /** A row whose newest packet is older than this (event time) is stale. */
+  readonly staleAfterMs: number
+}
+
+/** Whatever the packets do, a chain is computed anew after this much event time: its options age. */
+export const refreshMs = 5_000
+
+/** A row's quality in the columns is its place in this list. */
+export const qualities = [
+  "live",
+  "stale",
+  "no_price",
+  "no_forward",
+  "below_intrinsic",
+  "no_time_value",
+  "above_bound",
+  "expired"
+] as const satisfies ReadonlyArray<Quality>
+const [live, stale, noPrice, noForward, belowIntrinsic, noTimeValue, aboveBound, expired] = [0, 1, 2, 3, 4, 5, 6, 7] as const
+
+/** One side of a chain by strike: the row in `Quotes` (-1: not streamed), Greeks per year and per 1.00 (NaN: none), quality. */
+export interface Side extends Black76.SideColumns {
+  readonly row: Int32Array
+  readonly quality: Uint8Array
+}
+
+/** The options of one expiry as columns by strike, ascending. Plain data; computed in place by `refresh`. */
+export interface ChainState {
+  readonly expiry: string
+  /** 15:30 IST of `expiry`. */
+  readonly expiryMs: number
+  readonly strike: Float64Array
+  /** Rupees; the least time value an implied volatility is given for. */
+  readonly tick: Float64Array
+  /** One volatility per strike, a fraction; NaN where there is none. The seed of the next one, so part of the state. */
+  readonly iv: Float64Array
+  readonly call: Side
+  readonly put: Side
+  /** The future of this expiry in `Quotes`, or -1. */
+  readonly futureRow: number
+  /** Rupees, NaN when there is none. */
+  forward: number
+  forwardSource: Forward.Source
+  /** Index of the strike nearest the forward, the lower of two; -1 without a forward. */
+  atm: number
+  /** Index of the max-pain strike, -1 without open interest. */
+  maxPain: number
+  callOi: number
+  putOi: number
+  /** NaN without calls. */
+  pcrOi: number
+  pcrVolume: number
+  /** A packet of one of its rows came since it was computed. */
+  changed: boolean
+  /** Event time it was computed for; -Infinity before the first. */
+  computedMs: number
+  /** Event time after which a row that is live now is stale. */
+  staleFromMs: number
+}
+
+const sideColumns = (count: number): Side => ({
+  row: new Int32Array(count).fill(-1),
+  quality: new Uint8Array(count).fill(noPrice),
+  price: new Float64Array(count).fill(Number.NaN),
+  delta: new Float64Array(count).fill(Number.NaN),
+  gamma: new Float64Array(count).fill(Number.NaN),
+  theta: new Float64Array(count).fill(Number.NaN),
+  vega: new Float64Array(count).fill(Number.NaN),
+  rho: new Float64Array(count).fill(Number.NaN)
+})
+
+/** The expiries that have options, ascending. */
+export const expiriesOf = (quotes: Quotes.Quotes): ReadonlyArray<string> => {
+  const expiries = new Set<string>()
+  for (const { kind, expiry } of quotes.contracts) if ((kind === "CE" || kind === "PE") && expiry !== null) expiries.add(expiry)
+  return Array.from(expiries).sort()
+}
+
+/** The chain of one expiry of `quotes`; volatilities of strikes that were in `before` are kept as seeds. */
+export const make = (quotes: Quotes.Quotes, expiry: string, before?: ChainState): ChainState => {
+  const strikes = new Set<number>()
+  let futureRow = -1
+  for (const [row, contract] of quotes.contracts.entries()) {
+    if (contract.expiry !== expiry) continue
+    if (contract.kind === "FUT") futureRow = futureRow < 0 ? row : futureRow
+    else strikes.add(contract.strike)
+  }
+  const strike = Float64Array.from(strikes).sort()
+  const chain: ChainState = {
+    expiry,
+    expiryMs: Expiry.expiryAtMs(expiry),
+    strike,
+    tick: new Float64Array(strike.length),
+    iv: new Float64Array(strike.length).fill(Number.NaN),
+    call: sideColumns(strike.length),
+    put: sideColumns(strike.length),
+    futureRow,
+    forward: Number.NaN,
+    forwardSource: "none",
+    atm: -1,
+    maxPain: -1,
+    callOi: 0,
+    putOi: 0,
+    pcrOi: Number.NaN,
+    pcrVolume: Number.NaN,
+    changed: true,
+    computedMs: Number.NEGATIVE_INFINITY,
+    staleFromMs: Number.POSITIVE_INFINITY
+  }
+  placeRows(chain, quotes)
+  if (before !== undefined) for (let i = 0; i < strike.length; i++) chain.iv[i] = before.iv[indexOf(before, strike[i] ?? 0)] ?? Number.NaN
+  return chain
+}
+
+const placeRows = (chain: ChainState, quotes: Quotes.Quotes): void => {
+  for (const [row, contract] of quotes.contracts.entries()) {
+    if (contract.expiry !== chain.expiry || (contract.kind !== "CE" && contract.kind !== "PE")) continue
+    const side = contract.kind === "CE" ? chain.call : chain.put
+    const at = indexOf(chain, contract.strike)
+    // Two contracts of one strike and side: the lower token stands.
+    if (side.row[at] !== -1) continue
+    side.row[at] = row
+    chain.tick[at] = Math.max(chain.tick[at] ?? 0, contract.tick_size)
+  }
+}
+
+/** Place of a strike, or -1. */
+export const indexOf = (chain: ChainState, strike: number): number => {
+  let low = 0
+  let high = chain.strike.length - 1
+  while (low <= high) {
+    const middle = (low + high) >>> 1
+    const value = chain.strike[middle] ?? 0
+    if (value === strike) return middle
+    if (value < strike) low = middle + 1
+    else high = middle - 1
+  }
+  return -1
+}
+
+/** Gathered columns of one `refresh`; the calculation is synchronous, so one set serves all chains. No state. */
+const scratch = {
+  call: new Float64Array(0),
+  put: new Float64Array(0),
+  callOi: new Float64Array(0),
+  putOi: new Float64Array(0),
+  callVolume: new Float64Array(0),
+  putVolume: new Float64Array(0),
+  liquidity: new Float64Array(0),
+  /** Volatility that the Greeks are computed with. */
+  vol: new Float64Array(0),
+  /** Quality of the strike: `live`, or why it has no volatility. */
+  reason: new Uint8Array(0),
+  /** When the price that the volatility came from was received. */
+  sourceMs: new Float64Array(0)
+}
+const forward = Forward.empty()
+
+const reserve = (count: number): void => {
+  if (count <= scratch.call.length) return
+  for (const name of ["call", "put", "callOi", "putOi", "callVolume", "putVolume", "liquidity", "vol", "sourceMs"] as const)
+    scratch[name] = new Float64Array(count * 2)
+  scratch.reason = new Uint8Array(count * 2)
+}
+
+const at = (column: Float64Array, row: number): number => (row < 0 ? Number.NaN : (column[row] ?? Number.NaN))
+
+const gather = (chain: ChainState, quotes: Quotes.Quotes): void => {
+  reserve(chain.strike.length)
+  for (let i = 0; i < chain.strike.length; i++) {
+    const call = chain.call.row[i] ?? -1
+    const put = chain.put.row[i] ?? -1
+    scratch.call[i] = Quotes.rupees(quotes, call, at(quotes.lastPrice, call))
+    scratch.put[i] = Quotes.rupees(quotes, put, at(quotes.lastPrice, put))
+    scratch.callOi[i] = at(quotes.oi, call)
+    scratch.putOi[i] = at(quotes.oi, put)
+    const callVolume = at(quotes.volume, call)
+    const putVolume = at(quotes.volume, put)
+    scratch.callVolume[i] = callVolume
+    scratch.putVolume[i] = putVolume
+    // Parity needs both sides traded, so the quieter one says how far a strike's forward can be trusted.
+    scratch.liquidity[i] = Math.min(callVolume, putVolume)
+  }
+}
+
+const estimateForward = (chain: ChainState, quotes: Quotes.Quotes, settings: Settings, t: number, spotRow: number): void => {
+  const spot = Quotes.rupees(quotes, spotRow, at(quotes.lastPrice, spotRow))
+  const alive = t > 0
+  Forward.estimateInto(
+    {
+      // What has expired settled at the spot: neither its last option prices nor its future say more.
+      count: alive ? chain.strike.length : 0,
+      strike: chain.strike,
+      call: scratch.call,
+      put: scratch.put,
+      liquidity: scratch.liquidity,
+      t: Math.max(0, t),
+      r: settings.rate,
+      q: settings.dividendYield,
+      spot,
+      future: alive ? Quotes.rupees(quotes, chain.futureRow, at(quotes.lastPrice, chain.futureRow)) : Number.NaN
+    },
+    forward
+  )
+  if (!alive && forward.source === "none") return
+  chain.forward = forward.forward
+  chain.forwardSource = forward.source
+}
+
+const reasonOf = (code: number): number => {
+  switch (code) {
+    case ImpliedVol.Code.negative_price:
+    case ImpliedVol.Code.zero_price:
+      return noPrice
+    case ImpliedVol.Code.below_intrinsic:
+      return belowIntrinsic
+    case ImpliedVol.Code.at_intrinsic:
+    case ImpliedVol.Code.sub_tick:
+      return noTimeValue
+    case ImpliedVol.Code.at_upper_bound:
+    case ImpliedVol.Code.above_upper_bound:
+      return aboveBound
+    case ImpliedVol.Code.expired:
+      return expired
+    default:
+      return noForward
+  }
+}
+
+/** Volatility of one strike from its out-of-the-money side, from the other where that has no price. */
+const solveStrike = (chain: ChainState, quotes: Quotes.Quotes, rate: number, t: number, i: number): void => {
+  const seed = chain.iv[i] ?? Number.NaN
+  chain.iv[i] = Number.NaN
+  scratch.vol[i] = Number.NaN
+  const call = scratch.call[i] ?? Number.NaN
+  const put = scratch.put[i] ?? Number.NaN
+  const strike = chain.strike[i] ?? 0
+  const otmIsPut = strike < chain.forward
+  const usePut = otmIsPut ? !Number.isNaN(put) : Number.isNaN(call)
+  const price = usePut ? put : call
+  scratch.sourceMs[i] = at(quotes.receivedMs, (usePut ? chain.put.row[i] : chain.call.row[i]) ?? -1)
+  if (Number.isNaN(price)) scratch.reason[i] = noPrice
+  else if (Number.isNaN(chain.forward)) scratch.reason[i] = noForward
+  else {
+    const vol = ImpliedVol.solveBlack76(usePut ? -1 : 1, price, chain.forward, strike, t, rate, seed, chain.tick[i] ?? 0)
+    scratch.reason[i] = vol > 0 ? live : reasonOf(vol)
+    if (vol > 0) {
+      chain.iv[i] = vol
+      scratch.vol[i] = vol
+    }
+  }
+}
+
+const expireStrike = (chain: ChainState, i: number): void => {
+  chain.iv[i] = Number.NaN
+  // No volatility and no time: the Greeks are those of the intrinsic value.
+  scratch.vol[i] = Number.isNaN(chain.forward) ? Number.NaN : 0
+  scratch.reason[i] = expired
+}
+
+const qualityOf = (chain: ChainState, quotes: Quotes.Quotes, side: Side, i: number, eventMs: number, staleAfterMs: number): number => {
+  const reason = scratch.reason[i] ?? noPrice
+  const row = side.row[i] ?? -1
+  const priced = row >= 0 && !Number.isNaN(quotes.lastPrice[row])
+  if (reason !== live) return priced || reason === expired ? reason : noPrice
+  // As old as the older of its own quote and the one its volatility came from.
+  const sourceMs = scratch.sourceMs[i] ?? Number.NaN
+  const oldestMs = priced ? Math.min(sourceMs, quotes.receivedMs[row] ?? sourceMs) : sourceMs
+  if (eventMs - oldestMs > staleAfterMs) return stale
+  chain.staleFromMs = Math.min(chain.staleFromMs, oldestMs + staleAfterMs)
+  return live
+}
+
+const nearestStrike = (chain: ChainState): number => {
+  let nearest = -1
+  let distance = Number.POSITIVE_INFINITY
+  for (let i = 0; i < chain.strike.length; i++) {
+    const away = Math.abs((chain.strike[i] ?? 0) - chain.forward)
+    if (away >= distance || Number.isNaN(away)) continue
+    nearest = i
+    distance = away
+  }
+  return nearest
+}
+
+const summarise = (chain: ChainState): void => {
+  const count = chain.strike.length
+  const totals = OpenInterest.summarise(count, scratch.callOi, scratch.putOi, scratch.callVolume, scratch.putVolume)
+  chain.callOi = totals.callOi
+  chain.putOi = totals.putOi
+  chain.pcrOi = totals.pcrOi.value ?? Number.NaN
+  chain.pcrVolume = totals.pcrVolume.value ?? Number.NaN
+  chain.maxPain = MaxPain.lowestRow(count, scratch.callOi, scratch.putOi)
+}
+
+/** Whether `refresh` at this event time would find something new; `forwardChanged`: a packet of the spot or a future came. */
+export const isDue = (chain: ChainState, eventMs: number, forwardChanged: boolean): boolean =>
+  chain.changed ||
+  (forwardChanged && chain.forwardSource !== "parity") ||
+  eventMs - chain.computedMs >= refreshMs ||
+  eventMs > chain.staleFromMs ||
+  (eventMs >= chain.expiryMs && chain.computedMs < chain.expiryMs)
+
+/** Computes everything of a chain from the last values, for an instant of event time. Allocates a few small objects per chain, none per row. */
+export const refresh = (chain: ChainState, quotes: Quotes.Quotes, settings: Settings, spotRow: number, eventMs: number): void => {
+  const count = chain.strike.length
+  const t = Expiry.yearsTo(chain.expiryMs, eventMs)
+  gather(chain, quotes)
+  estimateForward(chain, quotes, settings, t, spotRow)
+  for (let i = 0; i < count; i++) {
+    if (t > 0) solveStrike(chain, quotes, settings.rate, t, i)
+    else expireStrike(chain, i)
+  }
+  const { strike, call, put } = chain
+  Black76.fillChain({ count, strike, vol: scratch.vol, f: chain.forward, t: Math.max(0, t), r: settings.rate, call, put })
+  chain.staleFromMs = Number.POSITIVE_INFINITY
+  for (let i = 0; i < count; i++) {
+    call.quality[i] = qualityOf(chain, quotes, call, i, eventMs, settings.staleAfterMs)
+    put.quality[i] = qualityOf(chain, quotes, put, i, eventMs, settings.staleAfterMs)
+  }
+  chain.atm = nearestStrike(chain)
+  summarise(chain)
+  chain.changed = false
+  chain.computedMs = eventMs
+}

@@ -1,0 +1,108 @@
+/**
+ * Max pain: the listed strike at which option writers would pay out least if the underlying settled there.
+ *
+ * totalPain(K) = sum over strikes j of ceOi_j * max(K - K_j, 0) + peOi_j * max(K_j - K, 0). It is convex and piecewise
+ * linear; between two strikes its slope is (call open interest below) - (put open interest above), a whole number, so
+ * ties are decided exactly whatever the strikes are. Absent open interest (NaN) counts as 0.
+ */
+
+/** One strike's payout to holders, in open-interest units times price. */
+export interface Pain {
+  readonly strike: number
+  readonly cePain: number
+  readonly pePain: number
+  readonly total: number
+}
+
+export interface MaxPain {
+  /** Ascending by strike. */
+  readonly totalPain: ReadonlyArray<Pain>
+  /** The lowest minimiser; null for an empty chain. */
+  readonly maxPain: number | null
+  /** All minimisers, ascending. */
+  readonly maxPainStrikes: ReadonlyArray<number>
+  readonly minPain: number
+  /** No open interest at all: every strike minimises, and none means anything. */
+  readonly degenerate: boolean
+}
+
+const orZero = (value: number | undefined): number => (value !== undefined && value > 0 ? value : 0)
+
+const total = (column: Float64Array, count: number): number => {
+  let sum = 0
+  for (let i = 0; i < count; i++) sum += orZero(column[i])
+  return sum
+}
+
+/**
+ * Row of the lowest minimiser, or -1 without open interest. Columns of at least `count` rows, **ascending by strike**.
+ * Allocates nothing, O(n).
+ */
+export const lowestRow = (count: number, ceOi: Float64Array, peOi: Float64Array): number => {
+  const calls = total(ceOi, count)
+  let putsAbove = total(peOi, count)
+  if (calls + putsAbove === 0) return -1
+  let callsBelow = 0
+  for (let i = 0; i < count; i++) {
+    callsBelow += orZero(ceOi[i])
+    putsAbove -= orZero(peOi[i])
+    if (callsBelow >= putsAbove) return i
+  }
+  return count - 1
+}
+
+/**
+ * The whole curve, for columns of at least `count` rows in any order of strikes. Open interest beyond 2^53 in total
+ * would lose exactness; the exchanges are six orders of magnitude below.
+ */
+export const analyse = (count: number, strike: Float64Array, ceOi: Float64Array, peOi: Float64Array): MaxPain => {
+  const order = Array.from({ length: count }, (_, i) => i).sort((a, b) => (strike[a] as number) - (strike[b] as number))
+  const strikes = Float64Array.from(order, (row) => strike[row] as number)
+  const calls = Float64Array.from(order, (row) => orZero(ceOi[row]))
+  const puts = Float64Array.from(order, (row) => orZero(peOi[row]))
+  const cePain = painFromBelow(strikes, calls)
+  const pePain = painFromBelow(
+    strikes.map((_, i) => -(strikes[count - 1 - i] as number)),
+    calls.map((_, i) => puts[count - 1 - i] as number)
+  )
+  const totalPain = Array.from(strikes, (at, i): Pain => {
+    const ce = cePain[i] as number
+    const pe = pePain[count - 1 - i] as number
+    return { strike: at, cePain: ce, pePain: pe, total: ce + pe }
+  })
+  const lowest = lowestRow(count, calls, puts)
+  if (lowest < 0) {
+    return { totalPain, maxPain: strikes[0] ?? null, maxPainStrikes: [...strikes], minPain: 0, degenerate: true }
+  }
+  return {
+    totalPain,
+    maxPain: strikes[lowest] as number,
+    maxPainStrikes: [...strikes.subarray(lowest, highestRow(lowest, calls, puts) + 1)],
+    minPain: (totalPain[lowest] as Pain).total,
+    degenerate: false
+  }
+}
+
+/** From the lowest minimiser on, the curve stays flat while call interest below equals put interest above. */
+const highestRow = (lowest: number, ceOi: Float64Array, peOi: Float64Array): number => {
+  let callsBelow = total(ceOi, lowest + 1)
+  let putsAbove = total(peOi, peOi.length) - total(peOi, lowest + 1)
+  let row = lowest
+  while (row + 1 < ceOi.length && callsBelow === putsAbove) {
+    row++
+    callsBelow += ceOi[row] as number
+    putsAbove -= peOi[row] as number
+  }
+  return row
+}
+
+/** For ascending points: what the interest at and below each of them is worth there. */
+const painFromBelow = (points: Float64Array, interest: Float64Array): Float64Array => {
+  const pain = new Float64Array(points.length)
+  let below = 0
+  for (let i = 1; i < points.length; i++) {
+    below += interest[i - 1] as number
+    pain[i] = (pain[i - 1] as number) + below * ((points[i] as number) - (points[i - 1] as number))
+  }
+  return pain
+}

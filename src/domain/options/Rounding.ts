@@ -1,0 +1,34 @@
+/** Where pure numbers (per year, per 1.00) become what leaves Tarang; the only place (units in docs/conventions.md). */
+const power = [1, 10, 100, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9] as const
+
+/** `x` in units of 10^-places, as an integer, a half away from zero; NaN stays NaN, never -0. */
+export const toUnits = (x: number, places: number): number => {
+  const scaled = Math.abs(x) * (power[places] ?? 1)
+  const units = Math.floor(scaled + 0.5)
+  return x < 0 && units !== 0 ? -units : units
+}
+
+/** An integer number of 10^-places as a JSON number (one division of exact numbers: the shortest text is the decimal); null for NaN. */
+export const fromUnits = (units: number, places: number): number | null => (Number.isNaN(units) ? null : units / (power[places] ?? 1))
+
+export const round = (x: number, places: number): number | null => fromUnits(toUnits(x, places), places)
+
+/**
+ * Decimal places of what is published. theta is per calendar day, vega per volatility point and rho per rate point; four places keep
+ * digits for an underlying of 80 rupees too.
+ */
+export const places = { iv: 5, delta: 4, gamma: 7, theta: 4, vega: 4, rho: 4 } as const
+
+/** Calendar days in the Act/365 year that theta is computed for. */
+const daysPerYear = 365
+/** Points in 1.00 of volatility or rate. */
+const points = 100
+
+export const thetaPerDay = (perYear: number): number => perYear / daysPerYear
+export const perPoint = (perUnit: number): number => perUnit / points
+
+/** One bit pattern for "no value": NaN bytes differ by how a NaN was made, so they are replaced before numbers are hashed or stored. */
+export const canonical = (x: number): number => (Number.isNaN(x) ? Number.NaN : x)
+
+/** Equal as published, where no value equals no value. */
+export const same = (a: number, b: number): boolean => a === b || (Number.isNaN(a) && Number.isNaN(b))

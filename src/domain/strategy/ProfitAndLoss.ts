@@ -1,0 +1,150 @@
+import * as Money from "../Money.ts"
+import * as Position from "./Position.ts"
+
+const { Decimal } = Money
+
+/**
+ * The replaced system's m2m, sum(last price x quantity x direction) with BUY -1 and SELL +1, in rupees: the net premium of the legs. It
+ * falls when long legs gain; it is no profit. A leg without quantity counts nothing.
+ */
+export const m2m = (
+  legs: Iterable<{ readonly direction: Position.Direction; readonly quantity: number; readonly ltp: Money.Decimal }>
+): Money.Decimal => {
+  let sum = Money.zero
+  for (const leg of legs) sum = sum.minus(leg.ltp.times(Position.signed(leg.direction, leg.quantity)))
+  return sum
+}
+
+/**
+ * Decimal places an average-cost basis keeps when part of it is closed: the one division here that may not end. Nothing else is rounded,
+ * so realised + unrealised is exact at any time, and all of it is when the position is flat.
+ */
+export const costPlaces = 40
+
+/** Open units bought or sold together; quantity is signed, long positive. */
+export interface Lot {
+  readonly quantity: number
+  readonly price: Money.Decimal
+}
+
+/** All that P&L needs of one instrument's fills. Values are in rupees; no charges. */
+export interface State {
+  /** Long positive. */
+  readonly netQuantity: number
+  /** Received minus paid. */
+  readonly cash: Money.Decimal
+  /** Average cost: what the open position cost, signed as its quantity. */
+  readonly averageCost: Money.Decimal
+  /** FIFO: the open lots, oldest first, all of one sign. */
+  readonly lots: ReadonlyArray<Lot>
+  /** FIFO: sum(lot quantity x lot price). */
+  readonly lotsCost: Money.Decimal
+}
+
+export const empty: State = { netQuantity: 0, cash: Money.zero, averageCost: Money.zero, lots: [], lotsCost: Money.zero }
+
+/** Takes `closed` units (positive) off the oldest lots; returns what is left and the signed cost of what went. */
+const closeOldest = (lots: ReadonlyArray<Lot>, closed: number): readonly [ReadonlyArray<Lot>, Money.Decimal] => {
+  let cost = Money.zero
+  let left = closed
+  for (const [index, lot] of lots.entries()) {
+    const size = Math.abs(lot.quantity)
+    if (left < size) {
+      const taken = Math.sign(lot.quantity) * left
+      const rest = left === 0 ? lot : { quantity: lot.quantity - taken, price: lot.price }
+      return [[rest, ...lots.slice(index + 1)], cost.plus(lot.price.times(taken))]
+    }
+    cost = cost.plus(lot.price.times(lot.quantity))
+    left -= size
+  }
+  return [[], cost]
+}
+
+/** One fill more. An opposite fill closes first, by FIFO and by average cost; what it has beyond flat opens a position at its own price. */
+export const fill = (state: State, trade: Position.Fill): State => {
+  const quantity = Position.signed(trade.direction, trade.quantity)
+  if (quantity === 0) return state
+  const price = new Decimal(trade.price)
+  const value = price.times(quantity)
+  const netQuantity = Money.checked(state.netQuantity + quantity)
+  const cash = state.cash.minus(value)
+  if (state.netQuantity === 0 || Math.sign(state.netQuantity) === Math.sign(quantity)) {
+    return {
+      netQuantity,
+      cash,
+      averageCost: state.averageCost.plus(value),
+      lots: [...state.lots, { quantity, price }],
+      lotsCost: state.lotsCost.plus(value)
+    }
+  }
+  if (Math.abs(quantity) >= Math.abs(state.netQuantity)) {
+    const cost = price.times(netQuantity)
+    return { netQuantity, cash, averageCost: cost, lots: netQuantity === 0 ? [] : [{ quantity: netQuantity, price }], lotsCost: cost }
+  }
+  const [lots, closedCost] = closeOldest(state.lots, Math.abs(quantity))
+  const averageCost = state.averageCost.times(netQuantity).div(state.netQuantity).toDecimalPlaces(costPlaces)
+  return { netQuantity, cash, averageCost, lots, lotsCost: state.lotsCost.minus(closedCost) }
+}
+
+export interface Split {
+  readonly realised: Money.Decimal
+  /** (last price - open average) x net quantity. */
+  readonly unrealised: Money.Decimal
+  /** Cost of one open unit; null when flat. */
+  readonly openAverage: Money.Decimal | null
+}
+
+/** P&L of one instrument at a last price, both ways; the two totals are one number. */
+export interface Report {
+  readonly netQuantity: number
+  readonly fifo: Split
+  readonly average: Split
+  /** realised + unrealised = received - paid + last price x net quantity. */
+  readonly total: Money.Decimal
+}
+
+const split = (state: State, openCost: Money.Decimal, value: Money.Decimal): Split => ({
+  realised: state.cash.plus(openCost),
+  unrealised: value.minus(openCost),
+  openAverage: state.netQuantity === 0 ? null : openCost.div(state.netQuantity)
+})
+
+/** Realised needs no price: a flat position may be reported at any `ltp` (rupees). */
+export const report = (state: State, ltp: Money.Decimal): Report => {
+  const value = new Decimal(ltp).times(state.netQuantity)
+  return {
+    netQuantity: state.netQuantity,
+    fifo: split(state, state.lotsCost, value),
+    average: split(state, state.averageCost, value),
+    total: state.cash.plus(value)
+  }
+}
+
+export interface Totals {
+  readonly fifoRealised: Money.Decimal
+  readonly fifoUnrealised: Money.Decimal
+  readonly averageRealised: Money.Decimal
+  readonly averageUnrealised: Money.Decimal
+  readonly total: Money.Decimal
+}
+
+/** Sums the reports of a strategy's instruments. */
+export const totals = (reports: Iterable<Report>): Totals => {
+  let sum: Totals = {
+    fifoRealised: Money.zero,
+    fifoUnrealised: Money.zero,
+    averageRealised: Money.zero,
+    averageUnrealised: Money.zero,
+    total: Money.zero
+  }
+  for (const it of reports) {
+    sum = {
+      fifoRealised: sum.fifoRealised.plus(it.fifo.realised),
+      fifoUnrealised: sum.fifoUnrealised.plus(it.fifo.unrealised),
+      averageRealised: sum.averageRealised.plus(it.average.realised),
+      averageUnrealised: sum.averageUnrealised.plus(it.average.unrealised),
+      total: sum.total.plus(it.total)
+    }
+  }
+  return sum
+}

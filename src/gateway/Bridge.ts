@@ -1,0 +1,205 @@
+import { Data, Effect, Schedule, type Scope } from "effect"
+import { JetStream, type Message, type NatsError } from "../streams/JetStream.ts"
+import { MarketClock } from "../streams/MarketClock.ts"
+import * as OrderedRead from "../streams/OrderedRead.ts"
+import type { DecodeError } from "../streams/Subject.ts"
+import * as Subjects from "../streams/Subjects.ts"
+import { FoFeed } from "./FoFeed.ts"
+import { Hub } from "./Hub.ts"
+import { MarkFeed } from "./MarkFeed.ts"
+import * as Metrics from "./Metrics.ts"
+import { TickFeed } from "./TickFeed.ts"
+import { Views } from "./Views.ts"
+
+/** The stream was deleted and made again: its sequences began anew, so what was folded from it has to go. */
+class Recreated extends Data.TaggedError("Recreated")<{ readonly stream: string }> {}
+
+/** Deltas read behind the keyframes at a start; what is older heals with the next keyframe, seconds later. */
+const deltasBackMax = 5_000
+const dropExpiredEvery = "1 minute"
+const again = Schedule.exponential("200 millis").pipe(Schedule.union(Schedule.spaced("5 seconds")), Schedule.jittered)
+
+type Part = "chains" | "strategies" | "tickers" | "frames"
+
+/** From NATS subjects to the views and the WebSocket clients: one ordered read per stream, each healing and restarting by itself. */
+export class Bridge extends Effect.Service<Bridge>()("gateway/Bridge", {
+  scoped: Effect.gen(function* () {
+    const js = yield* JetStream
+    const clock = yield* MarketClock
+    const hub = yield* Hub
+    const views = yield* Views
+    const ticks = yield* TickFeed
+    const options = yield* FoFeed
+    const marks = yield* MarkFeed
+    /** What has not caught up with its stream yet. */
+    const behind = new Set<Part>(["chains", "strategies", "tickers", "frames"])
+
+    const undecodable = (message: Message, cause: unknown) => {
+      Metrics.bridgeUndecodable.unsafeUpdate(1, [])
+      return Effect.logWarning("message skipped: it cannot be read", cause).pipe(
+        Effect.annotateLogs({ subject: message.subject, seq: message.seq })
+      )
+    }
+    /** A message that cannot be read costs itself only. */
+    const skipped = (message: Message, effect: Effect.Effect<void, DecodeError>) =>
+      Effect.catchTag(effect, "DecodeError", (error) => undecodable(message, error.cause))
+
+    /** Reads on and on; `isCaughtUp` once what was there at the start has been taken. */
+    const follow = (
+      stream: string,
+      read: OrderedRead.OrderedRead,
+      take: (messages: ReadonlyArray<Message>) => Effect.Effect<void>,
+      caughtUp: () => void
+    ) => {
+      let left = read.pendingAtStart
+      if (left === 0) caughtUp()
+      return read.takeAll.pipe(
+        Effect.flatMap((items) =>
+          Effect.gen(function* () {
+            const messages: Array<Message> = []
+            for (const item of items) {
+              if (item._tag === "Message") messages.push(item)
+              else if (item.recreated) return yield* new Recreated({ stream })
+              else {
+                Metrics.bridgeGaps.unsafeUpdate(1, [])
+                yield* Effect.logWarning("messages were gone before they were read").pipe(
+                  Effect.annotateLogs({ stream, from: item.from, to: item.to })
+                )
+              }
+            }
+            yield* take(messages)
+            hub.flush()
+            Metrics.bridgeMessages.unsafeUpdate(messages.length, [])
+            const pending = messages.at(-1)?.pending ?? 0
+            Metrics.bridgeLag.pipe((gauge) => gauge.unsafeUpdate(pending, []))
+            left -= messages.length
+            if (left <= 0 || pending === 0) caughtUp()
+          })
+        ),
+        Effect.forever
+      )
+    }
+    const done = (part: Part) => () => void behind.delete(part)
+
+    const keyframe = (message: Message) => {
+      if (Subjects.UnderlyingState.match(message.subject) !== undefined)
+        return Effect.map(Subjects.UnderlyingState.decode(message.subject, message.data), (state) => views.chains.applyState(state))
+      return Effect.map(Subjects.ChainKeyframe.decode(message.subject, message.data), (chain) => {
+        const change = views.chains.applyKeyframe(chain)
+        if (change !== undefined) options.publish(change)
+      })
+    }
+    const delta = (message: Message) =>
+      Effect.map(Subjects.ChainDelta.decode(message.subject, message.data), (chain) => {
+        const change = views.chains.applyDelta(chain, message.seq)
+        if (change !== undefined) options.publish(change)
+      })
+    const each = (take: (message: Message) => Effect.Effect<void, DecodeError>) => (messages: ReadonlyArray<Message>) =>
+      Effect.forEach(messages, (message) => skipped(message, take(message)), { discard: true })
+
+    /** Keyframes first, then the deltas behind them, then both for ever. */
+    const chains = Effect.gen(function* () {
+      views.chains.clear()
+      const before = yield* js.info(Subjects.ChainDelta.stream)
+      views.epochs.chains = before.createdMs
+      const keyframes = yield* OrderedRead.make({
+        stream: Subjects.ChainKeyframe.stream,
+        filters: [Subjects.UnderlyingState.filter(), Subjects.ChainKeyframe.filter()],
+        start: { _tag: "LastPerSubject" }
+      })
+      let left = keyframes.pendingAtStart
+      while (left > 0) {
+        const messages = (yield* keyframes.takeAll).filter((item) => item._tag === "Message")
+        yield* each(keyframe)(messages)
+        left = messages.at(-1)?.pending === 0 ? 0 : left - messages.length
+      }
+      // A keyframe may be older than the OPT there is now: its number would hide every delta of the new one.
+      const { lastSeq } = yield* js.info(Subjects.ChainDelta.stream)
+      views.chains.rebase(lastSeq)
+      const deltas = yield* OrderedRead.make({
+        stream: Subjects.ChainDelta.stream,
+        filters: [Subjects.ChainDelta.filter()],
+        start: { _tag: "After", seq: Math.max(0, before.lastSeq - deltasBackMax) }
+      })
+      yield* Effect.all(
+        [
+          follow(Subjects.ChainKeyframe.stream, keyframes, each(keyframe), () => {}),
+          follow(Subjects.ChainDelta.stream, deltas, each(delta), done("chains"))
+        ],
+        { concurrency: 2, discard: true }
+      )
+    })
+
+    const strategies = Effect.gen(function* () {
+      views.strategies.clear()
+      const { stream } = Subjects.Mark
+      views.epochs.strategies = (yield* js.info(stream)).createdMs
+      const read = yield* OrderedRead.make({ stream, filters: [Subjects.Mark.filter()], start: { _tag: "LastPerSubject" } })
+      const take = (message: Message) =>
+        Effect.map(Subjects.Mark.decode(message.subject, message.data), (mark) => {
+          const owner = Subjects.Mark.match(message.subject)?.owner ?? ""
+          views.strategies.apply(owner, mark, message.seq)
+          marks.publish(owner, { mark, seq: message.seq })
+        })
+      yield* follow(stream, read, each(take), done("strategies"))
+    })
+
+    const tickers = Effect.gen(function* () {
+      views.tickers.clear()
+      const { stream } = Subjects.Ticker
+      const read = yield* OrderedRead.make({ stream, filters: [Subjects.Ticker.filter()], start: { _tag: "LastPerSubject" } })
+      const take = (message: Message) =>
+        Effect.map(Subjects.Ticker.decode(message.subject, message.data), (status) => views.tickers.apply(status, message.timeMs))
+      yield* follow(stream, read, each(take), done("tickers"))
+    })
+
+    /** The last frame taken, so that a restart of this part goes on where it was. */
+    let framesSeq: number | undefined
+    const frames = Effect.gen(function* () {
+      const { stream } = Subjects.Frame
+      const { createdMs } = yield* js.info(stream)
+      if (createdMs !== views.epochs.frames) framesSeq = undefined
+      views.epochs.frames = createdMs
+      ticks.forget()
+      const read = yield* OrderedRead.make({
+        stream,
+        filters: [Subjects.Frame.filter()],
+        start: framesSeq === undefined ? { _tag: "New" } : { _tag: "After", seq: framesSeq }
+      })
+      const take = (messages: ReadonlyArray<Message>) =>
+        Effect.gen(function* () {
+          for (const message of messages) {
+            if (!ticks.accept(message)) yield* undecodable(message, "the frame's header is missing or not ours")
+            framesSeq = message.seq
+          }
+        })
+      yield* follow(stream, read, take, () => {})
+    })
+
+    const supervised = (part: Part, effect: Effect.Effect<void, NatsError | Recreated, Scope.Scope | JetStream>) =>
+      Effect.sync(() => void behind.add(part)).pipe(
+        Effect.zipRight(Effect.scoped(effect)),
+        Effect.sandbox,
+        Effect.tapError((cause) => Effect.logError("bridge interrupted, reading again", cause)),
+        Effect.retry(again),
+        Effect.provideService(JetStream, js),
+        Effect.annotateLogs({ bridge: part }),
+        Effect.forkScoped
+      )
+    yield* supervised("chains", chains)
+    yield* supervised("strategies", strategies)
+    yield* supervised("tickers", tickers)
+    yield* supervised("frames", frames)
+    yield* Effect.sync(() => views.chains.dropExpired(clock.unsafeNow())).pipe(
+      Effect.delay(dropExpiredEvery),
+      Effect.forever,
+      Effect.forkScoped
+    )
+
+    return {
+      /** Every read has taken what was there when it began. */
+      isReady: (): boolean => behind.size === 0,
+      behind: (): ReadonlyArray<string> => [...behind]
+    } as const
+  })
+}) {}

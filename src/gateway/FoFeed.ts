@@ -1,0 +1,58 @@
+import { Effect } from "effect"
+import type { Change } from "./ChainView.ts"
+import { Chains, type Snapshot } from "./Chains.ts"
+import { Hub } from "./Hub.ts"
+import { Views } from "./Views.ts"
+
+/** Chains as frames of /fo/stream. Strikes are whole rows: a client replaces those it gets, whether they are all or the changed ones. */
+export class FoFeed extends Effect.Service<FoFeed>()("gateway/FoFeed", {
+  effect: Effect.gen(function* () {
+    const hub = yield* Hub
+    const chains = yield* Chains
+    const { epochs } = yield* Views
+
+    const textOf = (symbol: string, expiry: string, kind: "chain" | "delta", at: Omit<Snapshot, "strikes">, strikes: Snapshot["strikes"]) =>
+      JSON.stringify({
+        type: "update",
+        symbol,
+        expiry,
+        kind,
+        epoch: epochs.chains,
+        seq: at.seq,
+        as_of: at.as_of,
+        spot: at.spot,
+        forward: at.forward,
+        atm_strike: at.atm_strike,
+        max_pain: at.max_pain,
+        pcr: at.pcr_oi,
+        totals: { call_oi: at.call_oi, put_oi: at.put_oi, pcr_volume: at.pcr_volume },
+        strikes
+      })
+    const topic = (symbol: string, expiry: string) => `fo ${expiry} ${symbol}`
+
+    /** The whole chain as it is when it leaves, encoded once for everyone who gets it. */
+    const whole = (symbol: string, expiry: string) => {
+      let text: string | undefined
+      return (): string => {
+        const now = chains.snapshot(symbol, expiry)
+        text ??= now === undefined ? JSON.stringify({ type: "update", symbol, expiry, strikes: [] }) : textOf(symbol, expiry, "chain", now, now.strikes)
+        return text
+      }
+    }
+    return {
+      topic,
+      whole,
+      publish: ({ chain, strikes }: Change): void => {
+        const { underlying, expiry, head } = chain
+        const at = topic(underlying, expiry)
+        if (!hub.hasMembers(at)) return
+        const everything = whole(underlying, expiry)
+        hub.state(
+          at,
+          strikes === "all" ? everything() : textOf(underlying, expiry, "delta", head, chains.strikesOf(chain, strikes)),
+          everything
+        )
+      }
+    } as const
+  })
+}) {}

@@ -1,0 +1,59 @@
+import { HttpApiBuilder } from "@effect/platform"
+import { Effect } from "effect"
+import { Api } from "./Api.ts"
+import { Chains } from "./Chains.ts"
+import * as Problem from "./Problem.ts"
+
+const symbolMissing = () => new Problem.NotFound({ detail: "Symbol not found" })
+const expiryMissing = () => new Problem.NotFound({ detail: "Expiry not found" })
+
+export const FoHttp = HttpApiBuilder.group(
+  Api,
+  "fo",
+  Effect.fnUntraced(function* (handlers) {
+    const chains = yield* Chains
+    const found = (symbol: string, expiry: string) =>
+      Effect.suspend(() => {
+        if (!chains.isKnown(symbol)) return Effect.fail(symbolMissing())
+        const chain = chains.snapshot(symbol, expiry)
+        return chain === undefined ? Effect.fail(expiryMissing()) : Effect.succeed(chain)
+      })
+    return handlers
+      .handle("expiries", ({ urlParams: { symbol } }) =>
+        Effect.suspend(() =>
+          chains.isKnown(symbol) ? Effect.succeed({ symbol, expiries: chains.expiries(symbol) }) : Effect.fail(symbolMissing())
+        )
+      )
+      .handle("strikes", ({ urlParams: { symbol, expiry } }) =>
+        Effect.map(found(symbol, expiry), ({ spot, forward, atm_strike, as_of, strikes }) => ({
+          symbol,
+          expiry,
+          spot,
+          forward,
+          atm_strike,
+          as_of,
+          strikes
+        }))
+      )
+      .handle("maxPain", ({ urlParams: { symbol, expiry } }) =>
+        Effect.map(found(symbol, expiry), ({ max_pain, strikes, as_of }) => ({
+          symbol,
+          expiry,
+          max_pain,
+          strikes: strikes.map(({ strike }) => strike),
+          as_of
+        }))
+      )
+      .handle("pcr", ({ urlParams: { symbol, expiry } }) =>
+        Effect.map(found(symbol, expiry), ({ pcr_oi, pcr_volume, call_oi, put_oi, as_of }) => ({
+          symbol,
+          expiry,
+          pcr_oi,
+          pcr_volume,
+          call_oi,
+          put_oi,
+          as_of
+        }))
+      )
+  })
+)

@@ -1,0 +1,27 @@
+import { Effect, Schema } from "effect"
+import { Mark } from "../domain/strategy/StrategyMessage.ts"
+import { Hub } from "./Hub.ts"
+import { type Marked, StrategyView } from "./StrategyView.ts"
+import { Views } from "./Views.ts"
+
+const encode = Schema.encodeSync(Mark)
+
+/** Marks as frames of /strategies/stream; `epoch` and `seq` are those of STRAT. */
+export class MarkFeed extends Effect.Service<MarkFeed>()("gateway/MarkFeed", {
+  effect: Effect.gen(function* () {
+    const hub = yield* Hub
+    const { epochs } = yield* Views
+    const topic = (owner: string, strategyId: number) => `m2m ${StrategyView.key(owner, strategyId)}`
+    const textOf = ({ mark, seq }: Marked) => JSON.stringify({ type: "m2m", ...encode(mark), epoch: epochs.strategies, seq })
+    return {
+      topic,
+      textOf,
+      publish: (owner: string, marked: Marked): void => {
+        const at = topic(owner, marked.mark.strategy_id)
+        if (!hub.hasMembers(at)) return
+        const text = textOf(marked)
+        hub.state(at, text, () => text)
+      }
+    } as const
+  })
+}) {}

@@ -1,0 +1,35 @@
+import { Effect } from "effect"
+import type { StoreConflict, StoreError, StoreInvalid, StoreUnavailable } from "../store/StoreError.ts"
+import * as Problem from "./Problem.ts"
+
+type Answer<E> =
+  | Exclude<E, StoreError>
+  | (E extends StoreUnavailable ? Problem.Unavailable : never)
+  | (E extends StoreConflict ? Problem.Conflict : never)
+  | (E extends StoreInvalid ? Problem.Invalid : never)
+
+export const databaseAway = "Database unavailable"
+
+const hasTag = (error: unknown): error is { readonly _tag: string } => typeof error === "object" && error !== null && "_tag" in error
+
+/** What the store refuses, as the contract says it. Constraint names stay in the log: they are ours, not the caller's. */
+export const orProblem = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, Answer<E>, R> =>
+  Effect.catchAll(effect, (error): Effect.Effect<never, Answer<E>> => {
+    if (hasTag(error)) {
+      switch (error._tag) {
+        case "StoreUnavailable":
+          return Effect.zipRight(
+            Effect.logWarning("database unavailable", error),
+            Effect.fail(new Problem.Unavailable({ detail: databaseAway }) as Answer<E>)
+          )
+        case "StoreConflict":
+          return Effect.fail(new Problem.Conflict({ detail: "Already exists" }) as Answer<E>)
+        case "StoreInvalid":
+          return Effect.zipRight(
+            Effect.logInfo("database refused a value", error),
+            Effect.fail(new Problem.Invalid({ detail: "Validation error: a value is out of range" }) as Answer<E>)
+          )
+      }
+    }
+    return Effect.fail(error as Answer<E>)
+  })

@@ -1,0 +1,97 @@
+import { Effect } from "effect"
+import * as Frame from "../domain/market/Frame.ts"
+import * as FrameGuard from "../domain/market/FrameGuard.ts"
+import * as FrameHeader from "../domain/market/FrameHeader.ts"
+import { priceScale } from "../domain/market/Instrument.ts"
+import { toNumber } from "../domain/Money.ts"
+import { InstrumentRegistry } from "../store/InstrumentRegistry.ts"
+import type { Message } from "../streams/JetStream.ts"
+import { Hub } from "./Hub.ts"
+import * as Metrics from "./Metrics.ts"
+import { Views } from "./Views.ts"
+
+/** Subjects whose frames are told apart; the one first heard of longest ago is forgotten. */
+const subjectsMax = 4_096
+
+const modeOf = (kind: number): "ltp" | "quote" | "full" =>
+  kind === Frame.Kind.ltp ? "ltp" : kind === Frame.Kind.quote || kind === Frame.Kind.indexQuote ? "quote" : "full"
+
+/** Turns frames into the ticks that somebody wants: every one of them, once. */
+export class TickFeed extends Effect.Service<TickFeed>()("gateway/TickFeed", {
+  effect: Effect.gen(function* () {
+    const hub = yield* Hub
+    const registry = yield* InstrumentRegistry
+    const { chains, epochs } = yield* Views
+    const columns = Frame.makeColumns()
+    const guards = new Map<string, FrameGuard.State>()
+
+    const guardOf = (subject: string): FrameGuard.State => {
+      const known = guards.get(subject)
+      if (known !== undefined) return known
+      const oldest = guards.size >= subjectsMax ? guards.keys().next().value : undefined
+      if (oldest !== undefined) guards.delete(oldest)
+      const guard = FrameGuard.make()
+      guards.set(subject, guard)
+      return guard
+    }
+
+    const anybodyWants = (bytes: Uint8Array): boolean => {
+      let wanted = false
+      const bad = Frame.forEachPacket(bytes, (offset) => {
+        wanted ||= hub.hasMembers(Frame.tokenAt(bytes, offset))
+      })
+      if (bad > 0) Metrics.bridgeBadPackets.unsafeUpdate(bad, [])
+      return wanted
+    }
+
+    /** Prices in rupees; null where the packet's kind has no such field or the book no such level. */
+    const textOf = (row: number, header: FrameHeader.FrameHeader, seq: number): string => {
+      const token = columns.token[row] ?? 0
+      const kind = columns.kind[row] ?? 0
+      const scale = priceScale(token)
+      const price = (int: number) => (int === 0 ? null : toNumber(int, scale))
+      const exchangeTime = columns.exchangeTime[row] ?? 0
+      const greeks = chains.row(token)
+      const data = {
+        instrument_token: token,
+        tradingsymbol: registry.byToken(token)?.tradingsymbol ?? null,
+        last_price: toNumber(columns.lastPrice[row] ?? 0, scale),
+        volume: Frame.hasVolume(kind) ? (columns.volume[row] ?? 0) : null,
+        oi: Frame.hasOpenInterest(kind) ? (columns.oi[row] ?? 0) : null,
+        bid: price(Frame.bestBidPrice(columns, row)),
+        ask: price(Frame.bestAskPrice(columns, row)),
+        iv: greeks?.iv ?? null,
+        delta: greeks?.delta ?? null,
+        gamma: greeks?.gamma ?? null,
+        theta: greeks?.theta ?? null,
+        vega: greeks?.vega ?? null,
+        timestamp: new Date(exchangeTime > 0 ? exchangeTime * 1000 : FrameHeader.receivedAtMs(header, row)).toISOString(),
+        mode: modeOf(kind),
+        is_mock: header.source === "simulator"
+      }
+      return JSON.stringify({ type: "tick", data, epoch: epochs.frames, seq })
+    }
+
+    /** False for a message that is no frame of ours. */
+    const accept = (message: Message): boolean => {
+      const header = FrameHeader.parse(message.header(FrameHeader.name))
+      if (header === undefined) return false
+      if (FrameGuard.accept(guardOf(message.subject), header) === FrameGuard.dropped) {
+        Metrics.bridgeDuplicates.unsafeUpdate(1, [])
+        return true
+      }
+      if (!anybodyWants(message.data)) return true
+      Frame.decode(message.data, columns)
+      let sent = 0
+      for (let row = 0; row < columns.count; row++) {
+        const token = columns.token[row] ?? 0
+        if (!hub.hasMembers(token)) continue
+        hub.event(token, textOf(row, header, message.seq))
+        sent++
+      }
+      if (sent > 0) Metrics.ticksBroadcast.unsafeUpdate(sent, [])
+      return true
+    }
+    return { accept, forget: () => guards.clear() } as const
+  })
+}) {}

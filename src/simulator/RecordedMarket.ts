@@ -1,0 +1,245 @@
+/** Plays a recording as Kite would have sent it: index full packets for the spot, full packets without depth for the contracts. */
+import { readFile } from "node:fs/promises"
+import { promisify } from "node:util"
+import { gunzip } from "node:zlib"
+import { Data, Effect } from "effect"
+import * as Frame from "../domain/market/Frame.ts"
+import * as Instrument from "../domain/market/Instrument.ts"
+import * as Contracts from "./Contracts.ts"
+import type { Market, Outlet, State } from "./Market.ts"
+import * as Recording from "./Recording.ts"
+
+export interface Settings {
+  /** CSV, gzipped or not (see Recording). */
+  readonly file: string
+  /** Kite's instruments dump, gzipped or not; without it every contract gets a made-up token. */
+  readonly instruments?: string | undefined
+  /** Name of the underlying, as derivatives carry it. */
+  readonly underlying: string
+  /** Recorded seconds per second, or as fast as the clients take it. */
+  readonly speed: number | "max"
+}
+
+/** A file that cannot be played; `reason` says why. */
+export class MarketFileError extends Data.TaggedError("MarketFileError")<{
+  readonly file: string
+  readonly reason: string
+  readonly cause?: unknown
+}> {
+  override get message(): string {
+    return `${this.file}: ${this.reason}`
+  }
+}
+
+const fileBytesMax = 2 ** 29
+/** Above what exchanges give out, below 2^24: a token is exchange token x 256 + segment in 32 bits. */
+const exchangeTokenMadeUp = 16_000_000
+const lastWindowSeconds = 60
+const logLinesMax = 1_000
+
+const unzip = promisify(gunzip)
+
+const readText = (file: string): Effect.Effect<string, MarketFileError> =>
+  Effect.tryPromise({
+    try: async () => {
+      const bytes = await readFile(file)
+      const zipped = bytes[0] === 0x1f && bytes[1] === 0x8b
+      return (zipped ? await unzip(bytes, { maxOutputLength: fileBytesMax }) : bytes).toString("utf8")
+    },
+    catch: (cause) =>
+      new MarketFileError({ file, reason: `cannot be read (${cause instanceof Error ? cause.message : String(cause)})`, cause })
+  })
+
+const logSkipped = (file: string, skipped: ReadonlyArray<{ readonly line: number; readonly reason: string }>): Effect.Effect<void> =>
+  Effect.gen(function* () {
+    for (const { line, reason } of skipped.slice(0, logLinesMax)) yield* Effect.logWarning(`${file} line ${line} skipped: ${reason}`)
+    const more = skipped.length - logLinesMax
+    if (more > 0) yield* Effect.logWarning(`${file}: ${more} more lines skipped, the last is ${skipped.at(-1)?.line}`)
+  })
+
+/** What the recording is of; a name we do not know becomes an index with a made-up token. */
+const underlyingOf = (name: string): Contracts.Underlying =>
+  Contracts.underlyingByName.get(name) ?? {
+    name,
+    symbol: name,
+    token: Contracts.tokenOf(exchangeTokenMadeUp, Instrument.Segment.INDICES),
+    exchange: "NSE",
+    derivatives: "NFO",
+    lotSize: 1,
+    strikeStep: 5000,
+    spotTick: 5,
+    futureTick: 5,
+    optionTick: 5
+  }
+
+export interface Resolved {
+  readonly spot: Instrument.Instrument
+  /** By contract of the recording. */
+  readonly contracts: ReadonlyArray<Instrument.Instrument>
+  readonly madeUp: ReadonlyArray<Instrument.Instrument>
+}
+
+/** Finds each contract in the dump by (name, expiry, strike, kind), or makes one up. */
+export const resolve = (
+  underlying: Contracts.Underlying,
+  contracts: ReadonlyArray<Recording.Contract>,
+  dump: ReadonlyArray<Instrument.Instrument>
+): Resolved => {
+  const byKey = new Map<string, Instrument.Instrument>()
+  let lotSize: number | undefined
+  for (const one of dump) {
+    if (one.name !== underlying.name || one.expiry === null) continue
+    if (one.instrumentType !== "CE" && one.instrumentType !== "PE") continue
+    byKey.set(Recording.contractKey({ expiry: one.expiry, strike: one.strike, type: one.instrumentType }), one)
+    lotSize = one.lotSize
+  }
+  const madeUp: Array<Instrument.Instrument> = []
+  const found = contracts.map((contract) => {
+    const known = byKey.get(Recording.contractKey(contract))
+    if (known !== undefined) return known
+    const made = Contracts.contract(
+      { ...underlying, lotSize: lotSize ?? underlying.lotSize },
+      exchangeTokenMadeUp + 1 + madeUp.length,
+      contract.expiry,
+      contract.strike,
+      contract.type
+    )
+    madeUp.push(made)
+    return made
+  })
+  const spot = dump.find((one) => one.token === underlying.token) ?? Contracts.spotInstrument(underlying)
+  return { spot, contracts: found, madeUp }
+}
+
+const spotRow = 0
+const rowOf = (contract: number): number => contract + 1
+
+const setPrice = (columns: Frame.Columns, row: number, price: number, time: number): void => {
+  if (columns.exchangeTime[row] === 0) {
+    columns.open[row] = price
+    columns.high[row] = price
+    columns.low[row] = price
+  }
+  columns.lastPrice[row] = price
+  columns.high[row] = Math.max(columns.high[row] ?? 0, price)
+  columns.low[row] = Math.min(columns.low[row] ?? 0, price)
+  columns.exchangeTime[row] = time
+}
+
+const setContract = (columns: Frame.Columns, row: number, snapshot: Recording.Snapshot, index: number): void => {
+  const volume = snapshot.volume[index] ?? 0
+  const oi = snapshot.oi[index] ?? 0
+  const first = columns.exchangeTime[row] === 0
+  // The recording has no trade times: a contract traded by this snapshot when its volume has grown.
+  if (first || volume !== columns.volume[row]) columns.lastTradeTime[row] = snapshot.time
+  setPrice(columns, row, snapshot.lastPrice[index] ?? 0, snapshot.time)
+  columns.kind[row] = Frame.Kind.full
+  columns.volume[row] = volume
+  columns.oi[row] = oi
+  columns.oiDayHigh[row] = first ? oi : Math.max(columns.oiDayHigh[row] ?? 0, oi)
+  columns.oiDayLow[row] = first ? oi : Math.min(columns.oiDayLow[row] ?? 0, oi)
+}
+
+const setSpot = (columns: Frame.Columns, time: number, price: number): void => {
+  setPrice(columns, spotRow, price, time)
+  columns.kind[spotRow] = Instrument.isIndex(columns.token[spotRow] ?? 0) ? Frame.Kind.indexFull : Frame.Kind.full
+}
+
+/** Applies one snapshot; returns how many of `changed` are filled. The spot goes first, so that its contracts meet it. */
+const apply = (columns: Frame.Columns, snapshot: Recording.Snapshot, changed: Uint32Array): number => {
+  setSpot(columns, snapshot.time, snapshot.spot)
+  changed[0] = spotRow
+  snapshot.contract.forEach((contract, index) => {
+    setContract(columns, rowOf(contract), snapshot, index)
+    changed[index + 1] = rowOf(contract)
+  })
+  return snapshot.contract.length + 1
+}
+
+interface Playback {
+  state: State
+  /** UNIX seconds. */
+  time: number
+}
+
+/** Real time between two recorded instants. */
+const wait = (speed: Settings["speed"], seconds: number): Effect.Effect<void> =>
+  speed === "max" ? Effect.void : Effect.sleep((seconds * 1000) / speed)
+
+const play = (
+  settings: Settings,
+  recording: Recording.Recording,
+  columns: Frame.Columns,
+  playback: Playback,
+  outlet: Outlet
+): Effect.Effect<void> =>
+  Effect.gen(function* () {
+    const changed = new Uint32Array(columns.count)
+    yield* outlet.subscribed
+    playback.state = "running"
+    yield* Effect.logInfo("playing the recording").pipe(Effect.annotateLogs({ file: settings.file, speed: settings.speed }))
+    for (const snapshot of recording.snapshots) {
+      if (snapshot.time > playback.time) yield* wait(settings.speed, snapshot.time - playback.time)
+      playback.time = snapshot.time
+      outlet.publish(changed, apply(columns, snapshot, changed))
+      yield* outlet.delivered
+    }
+    // Nothing but a later packet tells the readers that the last snapshot's windows are over.
+    yield* wait(settings.speed, lastWindowSeconds)
+    playback.time += lastWindowSeconds
+    setSpot(columns, playback.time, columns.lastPrice[spotRow] ?? 0)
+    outlet.publishToAll(spotRow)
+    yield* outlet.delivered
+    playback.state = "ended"
+    yield* Effect.logInfo("the recording is over").pipe(Effect.annotateLogs({ file: settings.file }))
+  })
+
+const readDump = (file: string | undefined): Effect.Effect<ReadonlyArray<Instrument.Instrument>, MarketFileError> =>
+  Effect.gen(function* () {
+    if (file === undefined) return []
+    const { instruments, rejected } = Instrument.parseCsv(yield* readText(file))
+    yield* logSkipped(file, rejected)
+    if (instruments.length === 0) return yield* new MarketFileError({ file, reason: "no instrument can be read from it" })
+    return instruments
+  })
+
+const servedInstruments = (
+  dump: ReadonlyArray<Instrument.Instrument>,
+  { madeUp, spot }: Resolved
+): ReadonlyArray<Instrument.Instrument> => [...(dump.includes(spot) ? [] : [spot]), ...dump, ...madeUp]
+
+export const make = (settings: Settings): Effect.Effect<Market, MarketFileError> =>
+  Effect.gen(function* () {
+    const recording = Recording.parse(yield* readText(settings.file))
+    yield* logSkipped(settings.file, recording.skipped)
+    const first = recording.snapshots[0]
+    if (first === undefined) return yield* new MarketFileError({ file: settings.file, reason: "no snapshot can be read from it" })
+    const dump = yield* readDump(settings.instruments)
+    const resolved = resolve(underlyingOf(settings.underlying), recording.contracts, dump)
+    for (const made of resolved.madeUp) {
+      yield* Effect.logWarning(
+        `${made.tradingsymbol} is not in ${settings.instruments ?? "any instruments dump"}: made-up token ${made.token}`
+      )
+    }
+    const rows = [resolved.spot, ...resolved.contracts]
+    const columns = Frame.makeColumns(rows.length)
+    columns.count = rows.length
+    rows.forEach((instrument, row) => {
+      columns.token[row] = instrument.token
+    })
+    const playback: Playback = { state: "waiting", time: first.time }
+    return {
+      mode: "recorded",
+      underlying: settings.underlying,
+      instruments: servedInstruments(dump, resolved),
+      columns,
+      rowByToken: new Map(rows.map((instrument, row) => [instrument.token, row])),
+      status: () => ({
+        timeMs: playback.time * 1000,
+        speed: settings.speed,
+        state: playback.state,
+        skipped: recording.skipped.length
+      }),
+      run: (outlet) => play(settings, recording, columns, playback, outlet)
+    }
+  })

@@ -1,0 +1,215 @@
+/**
+ * A recorded option chain as a CSV of snapshots: one row per snapshot and contract, columns found by name
+ * (timestamp YYYYMMDDHHMM in IST, expiry as 25-Aug-2026 or 2026-08-25, strike, option_type CE or PE, spot, ltp, volume, oi), others ignored.
+ */
+import * as Expiry from "../domain/market/Expiry.ts"
+
+export interface Contract {
+  /** "YYYY-MM-DD". */
+  readonly expiry: string
+  /** Paise. */
+  readonly strike: number
+  readonly type: "CE" | "PE"
+}
+
+/** One instant's rows: columns of one length, prices in paise. */
+export interface Snapshot {
+  /** UNIX seconds. */
+  readonly time: number
+  /** Spot of its first row. */
+  spot: number
+  /** Index into the recording's contracts, each once. */
+  readonly contract: Array<number>
+  readonly lastPrice: Array<number>
+  readonly volume: Array<number>
+  readonly oi: Array<number>
+}
+
+export interface Skipped {
+  /** 1 is the header. */
+  readonly line: number
+  readonly reason: string
+}
+
+export interface Recording {
+  readonly contracts: ReadonlyArray<Contract>
+  /** In the order of time, whatever the file's order. */
+  readonly snapshots: ReadonlyArray<Snapshot>
+  readonly skipped: ReadonlyArray<Skipped>
+}
+
+const required = ["timestamp", "expiry", "strike", "option_type", "spot", "ltp", "volume", "oi"] as const
+type Column = (typeof required)[number]
+
+const u32Max = 0xffffffff
+const monthNames = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
+const stampText = /^(\d{4})(\d{2})(\d{2})(\d{2})(\d{2})$/
+const expiryText = /^(\d{1,2})-([A-Za-z]{3})-(\d{4})$/
+const plainNumber = /^\d{1,15}(\.\d{1,30})?$/
+
+/** UNIX seconds of a YYYYMMDDHHMM in IST, or why it is none. */
+const parseStamp = (text: string): number | string => {
+  const match = stampText.exec(text)
+  const day = match === null ? null : Expiry.isoDate(Number(match[1]), Number(match[2]), Number(match[3]))
+  const hour = Number(match?.[4])
+  const minute = Number(match?.[5])
+  if (day === null || hour > 23 || minute > 59) return `timestamp "${text}" is no YYYYMMDDHHMM`
+  return Expiry.istMidnightMs(day) / 1000 + hour * 3600 + minute * 60
+}
+
+const parseExpiry = (text: string): string | null => {
+  if (Expiry.isIsoDate(text)) return text
+  const match = expiryText.exec(text)
+  if (match === null) return null
+  return Expiry.isoDate(Number(match[3]), monthNames.indexOf((match[2] ?? "").toLowerCase()) + 1, Number(match[1]))
+}
+
+/** A decimal text in hundredths, rounded (a float32 spot has binary dust behind the paisa); -1 when it is no such number. */
+const parsePaise = (text: string): number => {
+  if (!plainNumber.test(text)) return -1
+  const paise = Math.round(Number(text) * 100)
+  return paise <= u32Max ? paise : -1
+}
+
+const parseCount = (text: string): number => {
+  if (!plainNumber.test(text)) return -1
+  const count = Number(text)
+  return Number.isInteger(count) && count <= u32Max ? count : -1
+}
+
+interface Row {
+  readonly time: number
+  readonly expiry: string
+  readonly strike: number
+  readonly type: "CE" | "PE"
+  readonly spot: number
+  readonly lastPrice: number
+  readonly volume: number
+  readonly oi: number
+}
+
+/** Keeps the verdict per text: a file has tens of thousands of rows and a few hundred stamps and dates. */
+const memo = <A>(parse: (text: string) => A): ((text: string) => A) => {
+  const known = new Map<string, A>()
+  return (text) => {
+    const held = known.get(text)
+    if (held !== undefined) return held
+    const value = parse(text)
+    known.set(text, value)
+    return value
+  }
+}
+
+const rowParser = (index: Readonly<Record<Column, number>>): ((fields: ReadonlyArray<string>) => Row | string) => {
+  const stampOf = memo(parseStamp)
+  const expiryOf = memo(parseExpiry)
+  return (fields) => {
+    const field = (column: Column): string => (fields[index[column]] ?? "").trim()
+    const time = stampOf(field("timestamp"))
+    if (typeof time === "string") return time
+    const expiry = expiryOf(field("expiry"))
+    if (expiry === null) return `expiry "${field("expiry")}" is no day such as 25-Aug-2026`
+    const type = field("option_type")
+    if (type !== "CE" && type !== "PE") return `option_type "${type}" is neither CE nor PE`
+    const strike = parsePaise(field("strike"))
+    if (strike <= 0) return `strike "${field("strike")}" is no price`
+    const spot = parsePaise(field("spot"))
+    if (spot <= 0) return `spot "${field("spot")}" is no price`
+    const lastPrice = parsePaise(field("ltp"))
+    if (lastPrice < 0) return `ltp "${field("ltp")}" is no price`
+    const volume = parseCount(field("volume"))
+    if (volume < 0) return `volume "${field("volume")}" is no whole number from 0 to ${u32Max}`
+    const oi = parseCount(field("oi"))
+    if (oi < 0) return `oi "${field("oi")}" is no whole number from 0 to ${u32Max}`
+    return { time, expiry, strike, type, spot, lastPrice, volume, oi }
+  }
+}
+
+const columnIndex = (header: ReadonlyArray<string>): Record<Column, number> | string => {
+  const names = header.map((name) => name.trim())
+  const missing = required.filter((column) => !names.includes(column))
+  if (missing.length > 0) return `the header lacks ${missing.join(", ")}`
+  return Object.fromEntries(required.map((column) => [column, names.indexOf(column)])) as Record<Column, number>
+}
+
+/** Calls `visit` with every non-empty line; the format has no quoted fields. */
+const eachLine = (text: string, visit: (line: string, number: number) => void): void => {
+  let at = text.startsWith("\uFEFF") ? 1 : 0
+  for (let number = 1; at < text.length; number++) {
+    const newline = text.indexOf("\n", at)
+    const end = newline < 0 ? text.length : newline
+    const line = text.slice(at, text[end - 1] === "\r" ? end - 1 : end)
+    if (line !== "") visit(line, number)
+    at = end + 1
+  }
+}
+
+class Builder {
+  readonly contracts: Array<Contract> = []
+  readonly skipped: Array<Skipped> = []
+  readonly #contractByKey = new Map<string, number>()
+  readonly #byTime = new Map<number, { readonly snapshot: Snapshot; readonly at: Map<number, { readonly index: number; line: number }> }>()
+
+  add(row: Row, line: number): void {
+    let entry = this.#byTime.get(row.time)
+    if (entry === undefined) {
+      entry = { snapshot: { time: row.time, spot: row.spot, contract: [], lastPrice: [], volume: [], oi: [] }, at: new Map() }
+      this.#byTime.set(row.time, entry)
+    }
+    const { snapshot, at } = entry
+    const contract = this.#contract(row)
+    const before = at.get(contract)
+    const index = before?.index ?? snapshot.contract.length
+    if (before === undefined) at.set(contract, { index, line })
+    else {
+      // The later row stands: "last known value" is the file's last.
+      this.skipped.push({ line: before.line, reason: `line ${line} has the same snapshot and contract` })
+      before.line = line
+    }
+    snapshot.contract[index] = contract
+    snapshot.lastPrice[index] = row.lastPrice
+    snapshot.volume[index] = row.volume
+    snapshot.oi[index] = row.oi
+  }
+
+  snapshots(): ReadonlyArray<Snapshot> {
+    return [...this.#byTime.values()].map((entry) => entry.snapshot).sort((left, right) => left.time - right.time)
+  }
+
+  #contract(row: Row): number {
+    const key = contractKey(row)
+    const known = this.#contractByKey.get(key)
+    if (known !== undefined) return known
+    const index = this.contracts.push({ expiry: row.expiry, strike: row.strike, type: row.type }) - 1
+    this.#contractByKey.set(key, index)
+    return index
+  }
+}
+
+export const contractKey = (contract: Contract): string => `${contract.expiry} ${contract.strike} ${contract.type}`
+
+/** Reads a whole file's text. What cannot be true is left out with its line and the reason; a header we cannot read leaves out everything. */
+export const parse = (text: string): Recording => {
+  const builder = new Builder()
+  let width = 0
+  let parseRow: ((fields: ReadonlyArray<string>) => Row | string) | undefined
+  eachLine(text, (line, number) => {
+    const fields = line.split(",")
+    if (width === 0) {
+      width = fields.length
+      const index = columnIndex(fields)
+      if (typeof index === "string") builder.skipped.push({ line: number, reason: index })
+      else parseRow = rowParser(index)
+      return
+    }
+    if (parseRow === undefined) return
+    if (fields.length !== width) {
+      builder.skipped.push({ line: number, reason: `${fields.length} fields where the header has ${width}` })
+      return
+    }
+    const row = parseRow(fields)
+    if (typeof row === "string") builder.skipped.push({ line: number, reason: row })
+    else builder.add(row, number)
+  })
+  return { contracts: builder.contracts, snapshots: builder.snapshots(), skipped: builder.skipped }
+}

@@ -1,0 +1,121 @@
+/** Logins as Kite has them: a request token by redirect, exchanged once for an access token that the next login kills. */
+import { createHash, randomBytes, timingSafeEqual } from "node:crypto"
+import { Either } from "effect"
+import * as Expiry from "../domain/market/Expiry.ts"
+
+export interface Account {
+  readonly accountId: string
+  readonly apiKey: string
+  readonly apiSecret: string
+  readonly userId: string
+  /** Where the login sends the browser, as registered with the app. */
+  readonly redirectUrl?: string | undefined
+}
+
+/** Why a request is refused, as Kite says it. */
+export interface Refusal {
+  readonly status: number
+  readonly type: string
+  readonly message: string
+}
+
+export interface Session {
+  readonly account: Account
+  readonly accessToken: string
+  /** UNIX ms. */
+  readonly loginAtMs: number
+  readonly expiresAtMs: number
+}
+
+const requestTokenMs = 5 * 60_000
+/** Unused request tokens an app may hold; the oldest goes first. */
+const requestTokensMax = 100
+const sixOClockMs = 6 * 3_600_000
+const defaultRedirect = "http://127.0.0.1/callback"
+
+const refuse = (status: number, type: string, message: string) => Either.left<Refusal>({ status, type, message })
+export const tokenRefusal: Refusal = { status: 403, type: "TokenException", message: "Incorrect `api_key` or `access_token`." }
+
+const newToken = (): string => randomBytes(16).toString("hex")
+
+const sameText = (left: string, right: string): boolean => {
+  const [a, b] = [Buffer.from(left), Buffer.from(right)]
+  return a.length === b.length && timingSafeEqual(a, b)
+}
+
+/** SHA-256 of key, request token and secret joined, in hex: what proves the secret. */
+export const checksumOf = (apiKey: string, requestToken: string, apiSecret: string): string =>
+  createHash("sha256").update(`${apiKey}${requestToken}${apiSecret}`).digest("hex")
+
+/** An access token dies at six in the morning (IST) after the login. */
+export const expiresAtMs = (loginAtMs: number): number => {
+  const today = Expiry.istMidnightMs(Expiry.istDate(loginAtMs)) + sixOClockMs
+  return today > loginAtMs ? today : today + Expiry.dayMs
+}
+
+export class Sessions {
+  readonly #accounts: ReadonlyMap<string, Account>
+  readonly #nowMs: () => number
+  /** By token, in the order of their making. */
+  readonly #requestTokens = new Map<string, { readonly apiKey: string; readonly atMs: number }>()
+  readonly #byApiKey = new Map<string, Session>()
+
+  constructor(accounts: ReadonlyArray<Account>, nowMs: () => number) {
+    this.#accounts = new Map(accounts.map((account) => [account.apiKey, account]))
+    this.#nowMs = nowMs
+  }
+
+  /** The login page: the simulated user consents at once. Answers the address that the browser is sent to. */
+  login(apiKey: string, redirectParams: string): Either.Either<string, Refusal> {
+    const account = this.#accounts.get(apiKey)
+    if (account === undefined) return refuse(400, "InputException", "Invalid `api_key`.")
+    const requestToken = newToken()
+    this.#dropOldest(apiKey)
+    this.#requestTokens.set(requestToken, { apiKey, atMs: this.#nowMs() })
+    const location = new URL(account.redirectUrl ?? defaultRedirect)
+    for (const [name, value] of new URLSearchParams(redirectParams)) location.searchParams.append(name, value)
+    location.searchParams.set("action", "login")
+    location.searchParams.set("type", "login")
+    location.searchParams.set("status", "success")
+    location.searchParams.set("request_token", requestToken)
+    return Either.right(location.href)
+  }
+
+  /** Exchanges a request token, once; the access token of an earlier login is dead from here on. */
+  exchange(apiKey: string, requestToken: string, checksum: string): Either.Either<Session, Refusal> {
+    const account = this.#accounts.get(apiKey)
+    if (account === undefined) return refuse(400, "InputException", "Invalid `api_key`.")
+    const issued = this.#requestTokens.get(requestToken)
+    const nowMs = this.#nowMs()
+    if (issued === undefined || issued.apiKey !== apiKey || nowMs - issued.atMs > requestTokenMs) {
+      return refuse(403, "TokenException", "Token is invalid or has expired.")
+    }
+    if (!sameText(checksum, checksumOf(apiKey, requestToken, account.apiSecret))) {
+      return refuse(403, "TokenException", "Invalid `checksum`.")
+    }
+    this.#requestTokens.delete(requestToken)
+    const session = { account, accessToken: newToken(), loginAtMs: nowMs, expiresAtMs: expiresAtMs(nowMs) }
+    this.#byApiKey.set(apiKey, session)
+    return Either.right(session)
+  }
+
+  authenticate(apiKey: string, accessToken: string): Either.Either<Session, Refusal> {
+    const session = this.#byApiKey.get(apiKey)
+    if (session === undefined || !sameText(session.accessToken, accessToken) || session.expiresAtMs <= this.#nowMs()) {
+      return Either.left(tokenRefusal)
+    }
+    return Either.right(session)
+  }
+
+  /** Ends a session; open sockets stay, as the broker's documents say nothing about them. */
+  logout(session: Session): void {
+    this.#byApiKey.delete(session.account.apiKey)
+  }
+
+  #dropOldest(apiKey: string): void {
+    const own = [...this.#requestTokens].filter(([, issued]) => issued.apiKey === apiKey)
+    if (own.length < requestTokensMax) return
+    const oldest = own[0]
+    if (oldest !== undefined) this.#requestTokens.delete(oldest[0])
+  }
+}

@@ -1,0 +1,99 @@
+import { SqlClient } from "@effect/sql"
+import { Effect, Option } from "effect"
+import * as Instrument from "../domain/market/Instrument.ts"
+import * as Postgres from "./Postgres.ts"
+import * as StoreError from "./StoreError.ts"
+
+/** Trade dates kept besides the one being written. */
+export const tradeDatesKept = 10
+/** Rows of one INSERT: about a tenth of a second, far from the query timeout. */
+const batchRows = 5_000
+/** First key of the advisory lock of a trade date's rows; the second is the date. */
+const lockClass = 81_062_026
+
+interface Row {
+  readonly instrument_token: string
+  readonly exchange_token: string
+  readonly tradingsymbol: string
+  readonly name: string
+  readonly expiry: string | null
+  readonly strike: string
+  readonly tick_size: string
+  readonly lot_size: string
+  readonly instrument_type: Instrument.InstrumentType
+  readonly segment: string
+  readonly exchange: string
+}
+
+// A hundred thousand rows: the columns' own constraints stand in for a schema.
+const fromRow = (row: Row): Instrument.Instrument => ({
+  token: Number(row.instrument_token),
+  exchangeToken: Number(row.exchange_token),
+  tradingsymbol: row.tradingsymbol,
+  name: row.name,
+  expiry: row.expiry,
+  strike: Number(row.strike),
+  tickSize: Number(row.tick_size),
+  lotSize: Number(row.lot_size),
+  instrumentType: row.instrument_type,
+  segment: row.segment,
+  exchange: row.exchange
+})
+
+/** Kite's dump by trade date. */
+export class InstrumentRepo extends Effect.Service<InstrumentRepo>()("store/InstrumentRepo", {
+  effect: Effect.gen(function* () {
+    const sql = yield* SqlClient.SqlClient
+
+    const insert = (tradeDate: string, batch: ReadonlyArray<Instrument.Instrument>) =>
+      sql`INSERT INTO instruments (trade_date, instrument_token, exchange_token, tradingsymbol, name, expiry, strike, tick_size, lot_size,
+            instrument_type, segment, exchange)
+          SELECT ${tradeDate}::date, * FROM unnest(
+            ${batch.map((it) => it.token)}::bigint[], ${batch.map((it) => it.exchangeToken)}::bigint[],
+            ${batch.map((it) => it.tradingsymbol)}::text[], ${batch.map((it) => it.name)}::text[], ${batch.map((it) => it.expiry)}::date[],
+            ${batch.map((it) => it.strike)}::bigint[], ${batch.map((it) => it.tickSize)}::bigint[], ${batch.map((it) => it.lotSize)}::bigint[],
+            ${batch.map((it) => it.instrumentType)}::text[], ${batch.map((it) => it.segment)}::text[], ${batch.map((it) => it.exchange)}::text[])`
+
+    const prune = (written: string) =>
+      Effect.gen(function* () {
+        const old = yield* sql<{ readonly trade_date: string }>`SELECT trade_date::text AS trade_date FROM instrument_days
+          WHERE trade_date <> ${written}::date ORDER BY trade_date DESC OFFSET ${tradeDatesKept}`
+        for (const { trade_date } of old) {
+          yield* sql`DELETE FROM instruments WHERE trade_date = ${trade_date}::date`
+          yield* sql`DELETE FROM instrument_days WHERE trade_date = ${trade_date}::date`
+        }
+      })
+
+    const replace = (tradeDate: string, instruments: ReadonlyArray<Instrument.Instrument>) =>
+      Effect.gen(function* () {
+        yield* sql`SELECT pg_advisory_xact_lock(${lockClass}, (${tradeDate}::date - '1970-01-01'::date))`
+        yield* sql`DELETE FROM instruments WHERE trade_date = ${tradeDate}::date`
+        for (let at = 0; at < instruments.length; at += batchRows) yield* insert(tradeDate, instruments.slice(at, at + batchRows))
+        yield* sql`INSERT INTO instrument_days (trade_date, instruments) VALUES (${tradeDate}::date, ${instruments.length})
+          ON CONFLICT (trade_date) DO UPDATE SET instruments = excluded.instruments, loaded_at = now()`
+        yield* prune(tradeDate)
+      }).pipe(Postgres.transaction(sql))
+
+    const newest = (before: string | null) =>
+      Effect.gen(function* () {
+        const [day] = yield* sql<{ readonly trade_date: string }>`SELECT trade_date::text AS trade_date FROM instrument_days
+          WHERE trade_date <= coalesce(${before}::date, 'infinity') ORDER BY trade_date DESC LIMIT 1`
+        if (day === undefined) return Option.none<Instrument.Master>()
+        const rows =
+          yield* sql<Row>`SELECT instrument_token, exchange_token, tradingsymbol, name, expiry::text AS expiry, strike, tick_size,
+            lot_size, instrument_type, segment, exchange
+          FROM instruments WHERE trade_date = ${day.trade_date}::date ORDER BY instrument_token`
+        return Option.some(Instrument.makeMaster(day.trade_date, rows.map(fromRow)))
+      })
+
+    return {
+      /** All instruments of `tradeDate` ("YYYY-MM-DD"), in place of what stood there. Prices are integers of the token's scale. */
+      replace: (tradeDate: string, instruments: ReadonlyArray<Instrument.Instrument>) =>
+        StoreError.guard(replace(tradeDate, instruments)).pipe(Effect.withSpan("InstrumentRepo.replace")),
+      /** The newest trade date's master. */
+      latest: StoreError.guardRead(newest(null)).pipe(Effect.withSpan("InstrumentRepo.latest")),
+      /** The master of `tradeDate`, or of the nearest trade date before it. */
+      asOf: (tradeDate: string) => StoreError.guardRead(newest(tradeDate)).pipe(Effect.withSpan("InstrumentRepo.asOf"))
+    } as const
+  })
+}) {}

@@ -1,0 +1,139 @@
+import { SqlClient } from "@effect/sql"
+import { Data, Effect, Layer, Schedule } from "effect"
+import { migration as instruments } from "./migrations/M0001Instruments.ts"
+import { migration as subscriptions } from "./migrations/M0002Subscriptions.ts"
+import { migration as strategies } from "./migrations/M0003Strategies.ts"
+import { migration as strategyCandles } from "./migrations/M0004StrategyCandles.ts"
+import type { Migration } from "./migrations/Migration.ts"
+import * as Postgres from "./Postgres.ts"
+import * as StoreError from "./StoreError.ts"
+
+/** Every step of the schema, in order. A released step is never edited: what follows it is a new step. */
+export const all: ReadonlyArray<Migration> = [instruments, subscriptions, strategies, strategyCandles]
+
+/** A step failed and was rolled back as a whole, or the database is newer than this program. */
+export class MigrationFailed extends Data.TaggedError("MigrationFailed")<{ readonly step: string; readonly cause: unknown }> {
+  override get message(): string {
+    return `Database migration ${this.step} failed: ${Postgres.reasonOf(this.cause)}`
+  }
+}
+class Busy extends Data.TaggedError("Busy") {
+  override get message(): string {
+    return "another instance holds the migration lock"
+  }
+}
+
+export interface Step {
+  readonly id: number
+  readonly name: string
+  readonly appliedAt: Date | null
+}
+
+/** Any number will do that no other program takes in the same database. */
+const lockKey = 8_106_202_601
+/** How long another instance may take for one step before we give up: 600 x 100 ms. */
+const lockAttemptsMax = 600
+const whileBusy = Schedule.intersect(Schedule.spaced("100 millis"), Schedule.recurs(lockAttemptsMax))
+
+const journal =
+  "CREATE TABLE IF NOT EXISTS schema_migrations (id int PRIMARY KEY, name text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())"
+
+interface JournalRow {
+  readonly id: number
+  readonly applied_at: Date
+}
+
+/** What went wrong, in words for whoever starts the program. */
+const failuresNamed =
+  (step: string) =>
+  <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+    StoreError.guard(effect).pipe(
+      Effect.catchAllDefect((cause) => Effect.fail(new MigrationFailed({ step, cause }))),
+      Effect.mapError((error) => {
+        if (error instanceof MigrationFailed) return error
+        return error instanceof StoreError.StoreUnavailable && error.isConnection
+          ? Postgres.notReachable(error.cause)
+          : new MigrationFailed({ step, cause: error })
+      })
+    )
+
+/** One step in one transaction, under a lock that two instances starting together fight for; the loser sees the work done. */
+const locked = <A, E>(step: string, effect: (sql: SqlClient.SqlClient, applied: ReadonlyMap<number, Date>) => Effect.Effect<A, E>) =>
+  Effect.gen(function* () {
+    const sql = yield* SqlClient.SqlClient
+    const body = Effect.gen(function* () {
+      const [lock] = yield* sql<{ readonly held: boolean }>`SELECT pg_try_advisory_xact_lock(${lockKey}) AS held`
+      if (lock?.held !== true) return yield* new Busy()
+      // A step may rewrite a large table; the statement timeout of the URL is meant for requests.
+      yield* sql`SET LOCAL statement_timeout = 0`
+      yield* sql.unsafe(journal)
+      const rows = yield* sql<JournalRow>`SELECT id, applied_at FROM schema_migrations`
+      return yield* effect(sql, new Map(rows.map((row) => [row.id, row.applied_at])))
+    })
+    return yield* Postgres.transaction(sql)(body)
+  }).pipe(Effect.retry({ schedule: whileBusy, while: (error) => error instanceof Busy }), failuresNamed(step))
+
+const label = (step: Migration): string => `${step.id} (${step.name})`
+
+const upOne = (step: Migration) =>
+  locked(label(step), (sql, applied) =>
+    Effect.gen(function* () {
+      if (applied.has(step.id)) return false
+      yield* sql.unsafe(step.up)
+      yield* sql`INSERT INTO schema_migrations (id, name) VALUES (${step.id}, ${step.name})`
+      return true
+    })
+  )
+
+const downOne = (step: Migration) =>
+  locked(label(step), (sql, applied) =>
+    Effect.gen(function* () {
+      if (!applied.has(step.id)) return false
+      yield* sql.unsafe(step.down)
+      yield* sql`DELETE FROM schema_migrations WHERE id = ${step.id}`
+      return true
+    })
+  )
+
+/** The ids of the steps that had something to do. Effect.filter would run them from the last to the first. */
+const inOrder = <E, R>(steps: ReadonlyArray<Migration>, run: (step: Migration) => Effect.Effect<boolean, E, R>) =>
+  Effect.forEach(steps, (step) => Effect.map(run(step), (ran) => (ran ? [step.id] : []))).pipe(Effect.map((ids) => ids.flat()))
+
+const knownIds = new Set(all.map((step) => step.id))
+
+/** The steps and when each was applied to this database. */
+export const status: Effect.Effect<ReadonlyArray<Step>, MigrationFailed | Postgres.DatabaseNotReachable, SqlClient.SqlClient> = locked(
+  "status",
+  (_sql, applied) => Effect.succeed(all.map(({ id, name }) => ({ id, name, appliedAt: applied.get(id) ?? null })))
+)
+
+const refuseNewer = locked("check", (_sql, applied) => {
+  const unknown = [...applied.keys()].filter((id) => !knownIds.has(id))
+  return unknown.length === 0
+    ? Effect.void
+    : Effect.fail(
+        new MigrationFailed({
+          step: unknown.join(", "),
+          cause: new Error("the database was migrated by a newer version of this program; start that version")
+        })
+      )
+})
+
+/** Applies what is missing, in order; ids applied. Safe to run from several instances at once. */
+export const up: Effect.Effect<
+  ReadonlyArray<number>,
+  MigrationFailed | Postgres.DatabaseNotReachable,
+  SqlClient.SqlClient
+> = Effect.zipRight(refuseNewer, inOrder(all, upOne)).pipe(
+  Effect.tap((ids) => (ids.length === 0 ? Effect.void : Effect.logInfo("database migrated").pipe(Effect.annotateLogs({ steps: ids })))),
+  Effect.withSpan("Migrations.up")
+)
+
+/** Undoes every step after `toVersion`, the last first; their rows stay in the schema `retired` until `up` takes them back. Ids undone. */
+export const down = (
+  toVersion: number
+): Effect.Effect<ReadonlyArray<number>, MigrationFailed | Postgres.DatabaseNotReachable, SqlClient.SqlClient> =>
+  Effect.withSpan(inOrder(all.filter((step) => step.id > toVersion).toReversed(), downOne), "Migrations.down")
+
+/** The schema is there once this layer is. */
+export const Migrated: Layer.Layer<never, MigrationFailed | Postgres.DatabaseNotReachable, SqlClient.SqlClient> = Layer.effectDiscard(up)

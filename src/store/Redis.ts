@@ -1,0 +1,114 @@
+import { Config, Data, Duration, Effect, Mailbox, Option, Redacted } from "effect"
+import { Redis as Client, type RedisOptions } from "ioredis"
+
+/** Redis is needed by configuration and did not answer at start; the start can be tried again. */
+export class RedisNotReachable extends Data.TaggedError("RedisNotReachable")<{ readonly reason: string }> {
+  override get message(): string {
+    return `Failed to connect to Redis: ${this.reason}; start Redis and correct REDIS_URL, or set REDIS_REQUIRED=false`
+  }
+}
+/** Redis is away, mute, full or not configured: go to the source, nothing lives only in Redis. */
+export class RedisUnavailable extends Data.TaggedError("RedisUnavailable")<{ readonly cause: unknown }> {}
+
+export type State = "up" | "down" | "not configured"
+
+/** How long a start waits for the first connection before it goes on without (or, where Redis is required, fails). */
+const startWait = Duration.seconds(3)
+/** How long a stop waits for replies on their way. */
+const stopWait = Duration.seconds(1)
+const transitionsMax = 16
+
+/** A command fails at once while Redis is down and within a second when it is mute; none is queued, none is sent twice. */
+const options: RedisOptions = {
+  lazyConnect: true,
+  enableOfflineQueue: false,
+  maxRetriesPerRequest: 1,
+  autoResendUnfulfilledCommands: false,
+  commandTimeout: 1000,
+  connectTimeout: 2000,
+  socketTimeout: 5000,
+  retryStrategy: (attempt) => Math.min(attempt * 100, 2000),
+  connectionName: "tarang"
+}
+
+const reasonOf = (error: unknown): string => {
+  if (!(error instanceof Error)) return "no answer"
+  return error.message !== "" ? error.message : "code" in error ? String(error.code) : error.name
+}
+
+const connect = (url: string) =>
+  Effect.gen(function* () {
+    const transitions = yield* Mailbox.make<{ readonly state: State; readonly reason?: string }>({
+      capacity: transitionsMax,
+      strategy: "sliding"
+    })
+    let lastError: unknown
+    let told: State = "up"
+    const tell = (state: State, reason?: string): void => {
+      if (state === told) return
+      told = state
+      transitions.unsafeOffer(reason === undefined ? { state } : { state, reason })
+    }
+    const client = yield* Effect.acquireRelease(
+      Effect.sync(() =>
+        new Client(url, options)
+          // Without a listener ioredis prints, and a retry after the last one would end the process.
+          .on("error", (error: unknown) => {
+            lastError = error
+          })
+          .on("close", () => tell("down", reasonOf(lastError)))
+          .on("ready", () => tell("up"))
+      ),
+      (client) =>
+        Effect.promise(() => client.quit()).pipe(
+          Effect.when(() => client.status === "ready"),
+          Effect.timeoutOption(stopWait),
+          Effect.catchAllCause(() => Effect.void),
+          Effect.zipRight(Effect.sync(() => client.disconnect()))
+        )
+    )
+    yield* Effect.forkScoped(
+      Effect.forever(
+        Effect.flatMap(Effect.orDie(transitions.take), ({ state, reason }) =>
+          state === "up" ? Effect.logInfo("Redis is back") : Effect.logWarning("Redis is away, going on without it", { reason })
+        )
+      )
+    )
+    const connected = yield* Effect.tryPromise(() => client.connect()).pipe(
+      Effect.as(true),
+      Effect.timeoutTo({ duration: startWait, onSuccess: (ready) => ready, onTimeout: () => false }),
+      // The client goes on trying by itself.
+      Effect.orElseSucceed(() => false)
+    )
+    return { client, connected, reason: () => reasonOf(lastError) } as const
+  })
+
+/**
+ * The optional cache. REDIS_URL names it; without one every `use` fails at once and `state` says "not configured". With REDIS_REQUIRED=true
+ * the layer fails unless Redis answers.
+ */
+export class Redis extends Effect.Service<Redis>()("store/Redis", {
+  scoped: Effect.gen(function* () {
+    const url = yield* Config.option(Config.redacted("REDIS_URL"))
+    const required = yield* Config.boolean("REDIS_REQUIRED").pipe(Config.withDefault(false))
+    const address = Option.filter(Option.map(url, Redacted.value), (text) => text !== "")
+    if (Option.isNone(address)) {
+      if (required) return yield* new RedisNotReachable({ reason: "REDIS_URL is not set" })
+      return {
+        required,
+        state: (): State => "not configured",
+        use: <A>(_run: (client: Client) => Promise<A>): Effect.Effect<A, RedisUnavailable> =>
+          Effect.fail(new RedisUnavailable({ cause: "REDIS_URL is not set" }))
+      } as const
+    }
+    const { client, connected, reason } = yield* connect(address.value)
+    if (required && !connected) return yield* new RedisNotReachable({ reason: reason() })
+    return {
+      required,
+      state: (): State => (client.status === "ready" ? "up" : "down"),
+      /** `run` with the client; every failure is RedisUnavailable, for the caller to fall through to the source. */
+      use: <A>(run: (client: Client) => Promise<A>): Effect.Effect<A, RedisUnavailable> =>
+        Effect.tryPromise({ try: () => run(client), catch: (cause) => new RedisUnavailable({ cause }) })
+    } as const
+  })
+}) {}

@@ -1,0 +1,188 @@
+import { SqlClient, SqlSchema } from "@effect/sql"
+import { Data, Effect, Option, Schema } from "effect"
+import { BigIntColumn, TimeColumn } from "./Columns.ts"
+import * as Postgres from "./Postgres.ts"
+import * as StoreError from "./StoreError.ts"
+
+export const Status = Schema.Literal("active", "inactive")
+export type Status = typeof Status.Type
+export const Mode = Schema.Literal("FULL", "QUOTE", "LTP")
+export type Mode = typeof Mode.Type
+
+const Row = Schema.Struct({
+  instrumentToken: BigIntColumn,
+  tradingsymbol: Schema.String,
+  segment: Schema.String,
+  status: Status,
+  requestedMode: Mode,
+  accountId: Schema.NullOr(Schema.String),
+  createdBy: Schema.String,
+  createdAt: TimeColumn,
+  updatedAt: TimeColumn
+})
+type Row = typeof Row.Type
+
+/** Legs of these strategies, of whatever owner, need the instrument. */
+export class SubscriptionNeeded extends Data.TaggedError("SubscriptionNeeded")<{
+  readonly token: number
+  readonly strategies: ReadonlyArray<number>
+}> {}
+
+export interface Save {
+  readonly instrumentToken: number
+  readonly tradingsymbol: string
+  readonly segment: string
+  readonly requestedMode: Mode
+  /** Given: this account from now on. Else the stored one stays while it is configured, else the one with the fewest active ones. */
+  readonly accountId?: string | undefined
+  readonly createdBy: string
+}
+export interface Patch {
+  readonly status?: Status | undefined
+  readonly requestedMode?: Mode | undefined
+  readonly accountId?: string | undefined
+}
+export interface Saved {
+  readonly row: Row
+  /** False where the token had a row before, active or not. */
+  readonly created: boolean
+}
+
+/** Serialises assignments, so that two at once do not both count the same account as the emptiest. */
+const assignmentLock = 81_062_027
+
+/** The statements that a leg's own transaction needs too. */
+export const statements = (sql: SqlClient.SqlClient) => {
+  const columns = sql.literal(`instrument_token AS "instrumentToken", tradingsymbol, segment, status, requested_mode AS "requestedMode",
+    account_id AS "accountId", created_by AS "createdBy", created_at AS "createdAt", updated_at AS "updatedAt"`)
+  const byToken = SqlSchema.findOne({
+    Request: Schema.Int,
+    Result: Row,
+    execute: (token) => sql`SELECT ${columns} FROM subscriptions WHERE instrument_token = ${token}`
+  })
+  const lockedByToken = SqlSchema.findOne({
+    Request: Schema.Int,
+    Result: Row,
+    execute: (token) => sql`SELECT ${columns} FROM subscriptions WHERE instrument_token = ${token} FOR UPDATE`
+  })
+  const leastLoaded = (accounts: ReadonlyArray<string>) =>
+    Effect.map(
+      sql<{ readonly account: string }>`SELECT a.account FROM unnest(${accounts}::text[]) WITH ORDINALITY AS a (account, place)
+        LEFT JOIN subscriptions s ON s.account_id = a.account AND s.status = 'active'
+        GROUP BY a.account, a.place ORDER BY count(s.instrument_token), a.place LIMIT 1`,
+      (rows) => rows[0]?.account ?? null
+    )
+  const write = SqlSchema.single({
+    Request: Schema.Struct({
+      instrumentToken: Schema.Int,
+      tradingsymbol: Schema.String,
+      segment: Schema.String,
+      requestedMode: Mode,
+      accountId: Schema.NullOr(Schema.String),
+      createdBy: Schema.String
+    }),
+    Result: Row,
+    execute: (
+      it
+    ) => sql`INSERT INTO subscriptions (instrument_token, tradingsymbol, segment, status, requested_mode, account_id, created_by)
+      VALUES (${it.instrumentToken}, ${it.tradingsymbol}, ${it.segment}, 'active', ${it.requestedMode}, ${it.accountId}, ${it.createdBy})
+      ON CONFLICT (instrument_token) DO UPDATE SET tradingsymbol = excluded.tradingsymbol, segment = excluded.segment, status = 'active',
+        requested_mode = excluded.requested_mode, account_id = excluded.account_id, updated_at = now(),
+        created_by = CASE subscriptions.status WHEN 'inactive' THEN excluded.created_by ELSE subscriptions.created_by END
+      RETURNING ${columns}`
+  })
+
+  /** Active from now on, with an account. `keepMode`: an active one keeps its mode. Only inside a transaction. */
+  const activate = (it: Save, accounts: ReadonlyArray<string>, keepMode: boolean) =>
+    Effect.gen(function* () {
+      yield* sql`SELECT pg_advisory_xact_lock(${assignmentLock})`
+      const stored = yield* lockedByToken(it.instrumentToken)
+      const before = Option.getOrNull(stored)
+      const kept = before?.accountId ?? null
+      const accountId =
+        it.accountId ?? (kept !== null && (accounts.length === 0 || accounts.includes(kept)) ? kept : yield* leastLoaded(accounts))
+      const requestedMode = keepMode && before?.status === "active" ? before.requestedMode : it.requestedMode
+      const row = yield* write({ ...it, requestedMode, accountId })
+      return { row, created: before === null } satisfies Saved
+    })
+  return { columns, byToken, lockedByToken, activate } as const
+}
+
+/** What the platform streams: one row per instrument, of nobody in particular. */
+export class SubscriptionRepo extends Effect.Service<SubscriptionRepo>()("store/SubscriptionRepo", {
+  effect: Effect.gen(function* () {
+    const sql = yield* SqlClient.SqlClient
+    const { activate, byToken, columns, lockedByToken } = statements(sql)
+
+    const page = SqlSchema.findAll({
+      Request: Schema.Struct({ status: Schema.NullOr(Status), limit: Schema.Int, offset: Schema.Int }),
+      Result: Row,
+      execute: ({ status, limit, offset }) => sql`SELECT ${columns} FROM subscriptions
+        WHERE (${status}::text IS NULL OR status = ${status}) ORDER BY instrument_token LIMIT ${limit} OFFSET ${offset}`
+    })
+    const count = SqlSchema.single({
+      Request: Schema.NullOr(Status),
+      Result: Schema.Struct({ total: BigIntColumn }),
+      execute: (status) => sql`SELECT count(*) AS total FROM subscriptions WHERE (${status}::text IS NULL OR status = ${status})`
+    })
+    const active = SqlSchema.findAll({
+      Request: Schema.Void,
+      Result: Row,
+      execute: () => sql`SELECT ${columns} FROM subscriptions WHERE status = 'active' ORDER BY instrument_token`
+    })
+    const isEmpty = Effect.map(sql`SELECT 1 FROM subscriptions LIMIT 1`, (rows) => rows.length === 0)
+
+    const refuseWhileNeeded = (token: number) =>
+      Effect.flatMap(
+        sql<{ readonly id: string }>`SELECT DISTINCT strategy_id AS id FROM strategy_legs WHERE instrument_token = ${token} ORDER BY 1`,
+        (rows) =>
+          rows.length === 0 ? Effect.void : Effect.fail(new SubscriptionNeeded({ token, strategies: rows.map(({ id }) => Number(id)) }))
+      )
+    const update = SqlSchema.single({
+      Request: Schema.Struct({ token: Schema.Int, status: Status, mode: Mode, account: Schema.NullOr(Schema.String) }),
+      Result: Row,
+      execute: ({ token, status, mode, account }) => sql`UPDATE subscriptions
+        SET status = ${status}, requested_mode = ${mode}, account_id = ${account}, updated_at = now()
+        WHERE instrument_token = ${token} RETURNING ${columns}`
+    })
+    // The row's lock makes a leg that is being added wait, or be seen: it takes the same lock.
+    const patch = (token: number, it: Patch) =>
+      Effect.gen(function* () {
+        const stored = yield* lockedByToken(token)
+        if (Option.isNone(stored)) return Option.none<Row>()
+        if (it.status === "inactive") yield* refuseWhileNeeded(token)
+        const row = stored.value
+        const next = yield* update({
+          token,
+          status: it.status ?? row.status,
+          mode: it.requestedMode ?? row.requestedMode,
+          account: it.accountId ?? row.accountId
+        })
+        return Option.some(next)
+      }).pipe(Postgres.transaction(sql))
+
+    return {
+      /** Ordered by token. */
+      list: (query: { readonly status?: Status | undefined; readonly limit: number; readonly offset: number }) =>
+        Effect.all({
+          rows: page({ ...query, status: query.status ?? null }),
+          total: Effect.map(count(query.status ?? null), ({ total }) => total)
+        }).pipe(StoreError.guardRead, Effect.withSpan("SubscriptionRepo.list")),
+      byToken: (token: number) => StoreError.guardRead(byToken(token)).pipe(Effect.withSpan("SubscriptionRepo.byToken")),
+      /** Creates or re-activates; the same token never stands twice. Who re-activates an inactive one is its creator from then on. `accounts` are the ids to choose from. */
+      save: (it: Save, accounts: ReadonlyArray<string>) =>
+        activate(it, accounts, false).pipe(Postgres.transaction(sql), StoreError.guard, Effect.withSpan("SubscriptionRepo.save")),
+      /** None where there is no such row; SubscriptionNeeded where a leg needs what would become inactive. */
+      patch: (token: number, it: Patch) => StoreError.guardRead(patch(token, it)).pipe(Effect.withSpan("SubscriptionRepo.patch")),
+      /** Kept in the table as inactive. */
+      deactivate: (token: number) =>
+        StoreError.guardRead(patch(token, { status: "inactive" })).pipe(Effect.withSpan("SubscriptionRepo.deactivate")),
+      /** All active ones, by token. */
+      active: StoreError.guardRead(active()).pipe(Effect.withSpan("SubscriptionRepo.active")),
+      isEmpty: StoreError.guardRead(isEmpty).pipe(Effect.withSpan("SubscriptionRepo.isEmpty"))
+    } as const
+  })
+}) {}
+export declare namespace SubscriptionRepo {
+  export type Row = typeof Row.Type
+}

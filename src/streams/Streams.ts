@@ -1,0 +1,110 @@
+import { Config, Data, Effect, Layer } from "effect"
+import { DiscardPolicy, RetentionPolicy, StorageType, StoreCompression, type StreamConfig } from "nats"
+import { JetStream, NatsError } from "./JetStream.ts"
+
+/** A stream exists with settings that an update cannot turn into ours. */
+export class StreamMismatch extends Data.TaggedError("StreamMismatch")<{
+  readonly stream: string
+  readonly setting: string
+  readonly wanted: unknown
+  readonly found: unknown
+}> {}
+
+type Spec = Partial<StreamConfig> & Pick<StreamConfig, "name" | "subjects">
+
+const seconds = 1e9
+const hours = 3_600 * seconds
+const MB = 1_024 * 1_024
+
+const shared = {
+  retention: RetentionPolicy.Limits,
+  storage: StorageType.File,
+  discard: DiscardPolicy.Old,
+  allow_direct: true,
+  // Ids only save work (a restart never depends on them), so the server need not remember long.
+  duplicate_window: 120 * seconds
+} satisfies Partial<StreamConfig>
+
+/** Every stream there is. Sizes of the record are configuration because it is the tick history. */
+export const specs = (record: { readonly bytesMax: number; readonly hoursMax: number; readonly replicas: number }): ReadonlyArray<Spec> =>
+  [
+    {
+      name: "MD_FRAMES",
+      description: "The record: every packet, the clocks, and the definitions that give them meaning",
+      subjects: ["md.frame.>", "md.clock.>", "md.ref.>", "strat.def.>"],
+      compression: StoreCompression.S2,
+      max_bytes: record.bytesMax,
+      max_age: record.hoursMax * hours
+    },
+    { name: "MD_TICK", description: "The sampled public view", subjects: ["md.tick.>"], max_age: hours / 4, max_bytes: 512 * MB },
+    { name: "OPT", description: "Chain deltas", subjects: ["opt.delta.>"], max_age: hours, max_bytes: 1_024 * MB },
+    {
+      name: "OPT_LAST",
+      description: "Newest state of every underlying and chain",
+      subjects: ["und.state.>", "opt.chain.>"],
+      max_msgs_per_subject: 1,
+      max_bytes: 512 * MB
+    },
+    {
+      name: "STRAT",
+      description: "Values and candles of strategies",
+      subjects: ["strat.m2m.>", "strat.candle.>", "strat.evt.>"],
+      max_age: 7 * 24 * hours,
+      max_bytes: 1_024 * MB
+    },
+    {
+      name: "SYS",
+      description: "Health of the parts",
+      subjects: ["sys.>"],
+      max_msgs_per_subject: 100,
+      max_age: 24 * hours,
+      max_bytes: 64 * MB
+    },
+    { name: "CTL", description: "Commands to actors", subjects: ["ctl.>"], max_age: hours, max_bytes: 16 * MB },
+    { name: "DLQ", description: "Poison messages with their reason", subjects: ["dlq.>"], max_age: 7 * 24 * hours, max_bytes: 64 * MB }
+  ].map((spec) => ({ ...shared, num_replicas: record.replicas, ...spec }))
+
+const same = (wanted: unknown, found: unknown): boolean =>
+  Array.isArray(wanted) && Array.isArray(found)
+    ? wanted.length === found.length && [...wanted].sort().every((one, at) => one === [...found].sort()[at])
+    : wanted === found
+
+/** The first setting in which the server's answer differs from what was asked: old servers ignore what they do not know. */
+export const difference = (
+  wanted: Spec,
+  found: StreamConfig
+): { readonly setting: string; readonly wanted: unknown; readonly found: unknown } | undefined => {
+  for (const [setting, value] of Object.entries(wanted)) {
+    const got = (found as unknown as Record<string, unknown>)[setting]
+    if (!same(value, got)) return { setting, wanted: value, found: got }
+  }
+  return undefined
+}
+
+const ensureOne = (spec: Spec) =>
+  Effect.gen(function* () {
+    const { jsm } = yield* JetStream
+    const attempt = <A>(run: () => Promise<A>) =>
+      Effect.tryPromise({ try: run, catch: (cause) => new NatsError({ op: `ensure stream ${spec.name}`, cause }) })
+    const { config } = yield* attempt(() => jsm.streams.info(spec.name)).pipe(
+      Effect.catchAll(() => attempt(() => jsm.streams.add(spec))),
+      Effect.flatMap((found) =>
+        difference(spec, found.config) === undefined ? Effect.succeed(found) : attempt(() => jsm.streams.update(spec.name, spec))
+      )
+    )
+    const left = difference(spec, config)
+    if (left !== undefined) return yield* new StreamMismatch({ stream: spec.name, ...left })
+  })
+
+/** Brings every stream into being, or to its settings; running it again changes nothing. */
+export const ensure = Effect.gen(function* () {
+  const record = yield* Config.all({
+    bytesMax: Config.integer("MD_FRAMES_BYTES_MAX").pipe(Config.withDefault(4_096 * MB)),
+    hoursMax: Config.integer("MD_FRAMES_HOURS_MAX").pipe(Config.withDefault(72)),
+    replicas: Config.integer("NATS_REPLICAS").pipe(Config.withDefault(1))
+  })
+  yield* Effect.forEach(specs(record), ensureOne, { concurrency: 4, discard: true })
+})
+
+/** Both the engine and the gateway may be the first to start: each makes sure for itself. */
+export const layer = Layer.effectDiscard(ensure)

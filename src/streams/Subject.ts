@@ -1,0 +1,89 @@
+import { Data, Effect, type Either, type ParseResult, Schema } from "effect"
+
+/** `{name}` holes in a template, as a union of their names. */
+export type Holes<T extends string> = T extends `${string}{${infer Name}}${infer Rest}` ? Name | Holes<Rest> : never
+
+export class DecodeError extends Data.TaggedError("DecodeError")<{ readonly subject: string; readonly cause: unknown }> {}
+
+/** The one place where a subject's text, its payload and its stream meet. */
+export interface Subject<Template extends string, A, I = unknown> {
+  readonly template: Template
+  readonly stream: string
+  readonly schema: Schema.Schema<A, I>
+  /** Concrete subject to publish on; names are escaped here and nowhere else. */
+  readonly at: (holes: Record<Holes<Template>, string>) => string
+  /** Filter to read with; a missing hole becomes `*`. */
+  readonly filter: (holes?: Partial<Record<Holes<Template>, string>>) => string
+  /** The names in a concrete subject, or undefined when it is not one of these. */
+  readonly match: (subject: string) => Record<Holes<Template>, string> | undefined
+  readonly encode: (value: A) => Uint8Array
+  readonly decode: (subject: string, bytes: Uint8Array) => Effect.Effect<A, DecodeError>
+  /** The same for a loop that decodes within a batch. */
+  readonly decodeEither: (bytes: Uint8Array) => Either.Either<A, ParseResult.ParseError>
+}
+
+/** Characters that a subject token cannot carry, and `%` itself, percent-encoded (`M&M` stays as it is). */
+export const escape = (name: string): string =>
+  name.replaceAll(/[\s.*>%\p{Cc}]/gu, (char) =>
+    Array.from(new TextEncoder().encode(char), (byte) => `%${byte.toString(16).toUpperCase().padStart(2, "0")}`).join("")
+  )
+export const unescape = (token: string): string => (token.includes("%") ? decodeURIComponent(token) : token)
+
+/** A KV key's alphabet is smaller still (`-/_=.` and alphanumerics): the same idea with `=` as the escape. */
+export const kvKey = (...names: ReadonlyArray<string>): string =>
+  names
+    .map((name) =>
+      name.replaceAll(/[^A-Za-z0-9_-]/gu, (char) =>
+        Array.from(new TextEncoder().encode(char), (byte) => `=${byte.toString(16).toUpperCase().padStart(2, "0")}`).join("")
+      )
+    )
+    .join(".")
+export const kvNames = (key: string): ReadonlyArray<string> =>
+  key.split(".").map((token) => decodeURIComponent(token.replaceAll(/=([0-9A-F]{2})/g, "%$1")))
+
+const toBytes = new TextEncoder()
+const toText = new TextDecoder()
+
+export const make = <const Template extends string, A, I>(options: {
+  readonly template: Template
+  readonly stream: string
+  readonly schema: Schema.Schema<A, I>
+}): Subject<Template, A, I> => {
+  // Compiled once per subject, never per message.
+  const json = Schema.parseJson(options.schema)
+  const encode = Schema.encodeSync(json)
+  const decode = Schema.decodeUnknown(json)
+  const decodeEither = Schema.decodeUnknownEither(json)
+  const parts = options.template.split(".")
+  const nameOf = (part: string) => (part.startsWith("{") ? part.slice(1, -1) : undefined)
+  const fill = (holes: Partial<Record<string, string>>) =>
+    parts
+      .map((part) => {
+        const name = nameOf(part)
+        if (name === undefined) return part
+        const value = holes[name]
+        return value === undefined ? "*" : escape(value)
+      })
+      .join(".")
+  return {
+    ...options,
+    at: fill,
+    filter: (holes = {}) => fill(holes),
+    match: (subject) => {
+      const tokens = subject.split(".")
+      if (tokens.length !== parts.length) return undefined
+      const found: Record<string, string> = {}
+      for (const [at, part] of parts.entries()) {
+        const token = tokens[at] ?? ""
+        const name = nameOf(part)
+        if (name !== undefined) found[name] = unescape(token)
+        else if (token !== part) return undefined
+      }
+      return found as Record<Holes<Template>, string>
+    },
+    encode: (value) => toBytes.encode(encode(value)),
+    decode: (subject, bytes) =>
+      Effect.suspend(() => decode(toText.decode(bytes))).pipe(Effect.mapError((cause) => new DecodeError({ subject, cause }))),
+    decodeEither: (bytes) => decodeEither(toText.decode(bytes))
+  }
+}

@@ -1,0 +1,53 @@
+import { Schema } from "effect"
+import { Reference } from "../domain/market/Reference.ts"
+import { TickerStatus } from "../domain/market/TickerStatus.ts"
+import * as ChainMessage from "../domain/options/ChainMessage.ts"
+import * as StrategyMessage from "../domain/strategy/StrategyMessage.ts"
+import * as Subject from "./Subject.ts"
+
+/** Binary subjects: the frame layout is domain/market/Frame, the clock frame is domain/market/ClockFrame. */
+const bytes = Schema.Unknown
+
+export const Frame = Subject.make({ template: "md.frame.{exchange}.{underlying}", stream: "MD_FRAMES", schema: bytes })
+export const Clock = Subject.make({ template: "md.clock.{account}", stream: "MD_FRAMES", schema: bytes })
+export const MarketReference = Subject.make({ template: "md.ref.{exchange}.{underlying}", stream: "MD_FRAMES", schema: Reference })
+export const StrategyDefinition = Subject.make({
+  template: "strat.def.{owner}.{strategy}",
+  stream: "MD_FRAMES",
+  schema: StrategyMessage.Definition
+})
+
+export const Tick = Subject.make({ template: "md.tick.{exchange}.{underlying}", stream: "MD_TICK", schema: ChainMessage.Ticks })
+export const ChainDelta = Subject.make({
+  template: "opt.delta.{exchange}.{underlying}.{expiry}",
+  stream: "OPT",
+  schema: ChainMessage.Chain
+})
+export const ChainKeyframe = Subject.make({
+  template: "opt.chain.{exchange}.{underlying}.{expiry}",
+  stream: "OPT_LAST",
+  schema: ChainMessage.Chain
+})
+export const UnderlyingState = Subject.make({
+  template: "und.state.{exchange}.{underlying}",
+  stream: "OPT_LAST",
+  schema: ChainMessage.UnderlyingState
+})
+
+export const Mark = Subject.make({ template: "strat.m2m.{owner}.{strategy}", stream: "STRAT", schema: StrategyMessage.Mark })
+export const Candle = Subject.make({ template: "strat.candle.{owner}.{strategy}", stream: "STRAT", schema: StrategyMessage.Candle })
+
+export const Ticker = Subject.make({ template: "sys.ticker.{account}", stream: "SYS", schema: TickerStatus })
+/** What is odd in the data: gaps, refused definitions, crossed books. Free form, for people and alarms. */
+export const Quality = Subject.make({
+  template: "sys.quality.{kind}",
+  stream: "SYS",
+  schema: Schema.Struct({ v: Schema.Literal(1), as_of: Schema.String, kind: Schema.String, detail: Schema.Unknown })
+})
+/** Tells the director that subscriptions or strategies changed in Postgres; it also looks by itself now and then. */
+export const Changed = Subject.make({
+  template: "ctl.changed.{what}",
+  stream: "CTL",
+  schema: Schema.Struct({ v: Schema.Literal(1), request_id: Schema.String })
+})
+export const deadLetter = (actor: string): string => `dlq.${Subject.escape(actor)}`

@@ -1,0 +1,417 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Cause, Effect, Exit, Fiber, Metric, Redacted, Ref, TestClock, TestServices } from "effect"
+import * as BrokerMetrics from "../../src/broker/BrokerMetrics.ts"
+import * as KiteError from "../../src/broker/KiteError.ts"
+import * as KiteSocket from "../../src/broker/KiteSocket.ts"
+import type { Mode } from "../../src/broker/Subscription.ts"
+import { addressOf, captureLogs, eventually, leaks, silentServer, socketServer, subscribedOf } from "./harness.ts"
+
+/** Real time, but short: no test waits for one of these to pass or asserts how long something took. */
+const quick = { backoffBaseMs: 5, backoffMaxMs: 20 }
+
+const recorder = () => {
+  const frames: Array<Uint8Array> = []
+  const texts: Array<KiteSocket.KiteText> = []
+  const states: Array<string> = []
+  const events: KiteSocket.SocketEvents = {
+    onFrame: (bytes) => void frames.push(bytes.slice()),
+    onText: (text) => void texts.push(text),
+    onState: (state) => void states.push(state)
+  }
+  return { frames, texts, states, events }
+}
+const wanted = (...pairs: ReadonlyArray<readonly [number, Mode]>) => new Map(pairs)
+const range = (from: number, count: number, mode: Mode) => new Map(Array.from({ length: count }, (_, at) => [from + at, mode] as const))
+
+describe("KiteSocket", () => {
+  it.scopedLive(
+    "TC-MATL-002 opens no connection while nothing is wanted, opens one when something is, closes it when nothing is left",
+    () =>
+      Effect.gen(function* () {
+        const server = yield* socketServer()
+        const asked = yield* Ref.make(0)
+        const seen = recorder()
+        const address = Effect.zipRight(
+          Ref.update(asked, (n) => n + 1),
+          addressOf(server.url)
+        )
+        const socket = yield* KiteSocket.make({ account: "A1", address, events: seen.events, settings: quick })
+        yield* socket.set(new Map())
+        yield* Effect.yieldNow()
+        // A connection that was begun would have asked for its address before this one does.
+        assert.strictEqual(yield* Ref.get(asked), 0)
+        yield* socket.set(wanted([256265, "full"]))
+        yield* eventually("subscribed", () => socket.stats().subscribed === 1)
+        assert.strictEqual(yield* Ref.get(asked), 1)
+        assert.strictEqual(server.upgrades.length, 1)
+        yield* socket.set(new Map())
+        yield* eventually("closed by us", () => server.peers[0]?.socket.readyState === 3 && socket.stats().state === "closed")
+        assert.strictEqual(socket.stats().subscribed, 0)
+        assert.strictEqual(server.upgrades.length, 1)
+        yield* socket.set(wanted([256265, "ltp"]))
+        yield* eventually("open again without a restart", () => socket.stats().subscribed === 1 && server.peers.length === 2)
+        assert.deepStrictEqual(subscribedOf(server.peers[1]!), new Map([[256265, "ltp"]]))
+        assert.deepStrictEqual(seen.states, ["connecting", "open", "closed", "connecting", "open"])
+      })
+  )
+
+  it.scopedLive("TC-MATL-041 a dropped socket reconnects by itself, all subscriptions and modes are restored, and it is logged", () => {
+    const logs = captureLogs()
+    return Effect.gen(function* () {
+      const server = yield* socketServer()
+      const seen = recorder()
+      const socket = yield* KiteSocket.make({ account: "DROP", address: addressOf(server.url), events: seen.events, settings: quick })
+      const want = new Map<number, Mode>([...range(1, 40, "full"), ...range(100, 30, "quote"), ...range(200, 20, "ltp")])
+      yield* socket.set(want)
+      yield* eventually("subscribed", () => socket.stats().subscribed === 90)
+      for (let drop = 1; drop <= 3; drop++) {
+        server.peers.at(-1)?.socket.terminate()
+        yield* eventually(`restored after drop ${drop}`, () => server.peers.length === drop + 1 && socket.stats().subscribed === 90)
+        yield* eventually("the server heard it", () => subscribedOf(server.peers.at(-1)!).size === 90)
+        assert.deepStrictEqual(subscribedOf(server.peers.at(-1)!), want)
+      }
+      server.peers.at(-1)?.socket.send(Buffer.from([0, 1, 0, 8, 0, 0, 0, 1, 0, 0, 0, 1]))
+      yield* eventually("data flows again", () => seen.frames.length === 1)
+      assert.strictEqual(socket.stats().opened, 4)
+      assert.strictEqual((yield* Metric.value(BrokerMetrics.socketReconnects("DROP"))).count, 3)
+      const lost = logs.lines.filter((line) => line.includes("broker socket lost, reconnecting"))
+      assert.strictEqual(lost.length, 3)
+      assert.isTrue(lost.every((line) => line.includes('"account":"DROP"')))
+      assert.strictEqual(logs.lines.filter((line) => line.includes("open again, restoring 90 subscriptions")).length, 3)
+      assert.deepStrictEqual(leaks(logs.lines.join("\n")), [])
+    }).pipe(Effect.provide(logs.layer))
+  })
+
+  it.scopedLive("what is wanted during an outage is what the next connection gets", () =>
+    Effect.gen(function* () {
+      let isRefusing = false
+      const server = yield* socketServer({ refuse: () => (isRefusing ? 503 : undefined) })
+      const socket = yield* KiteSocket.make({ account: "A1", address: addressOf(server.url), events: recorder().events, settings: quick })
+      yield* socket.set(range(1, 5, "full"))
+      yield* eventually("subscribed", () => socket.stats().subscribed === 5)
+      isRefusing = true
+      server.peers[0]?.socket.terminate()
+      yield* eventually("refused twice", () => server.upgrades.length >= 3)
+      yield* socket.set(wanted([3, "ltp"], [9, "quote"]))
+      assert.strictEqual(socket.stats().subscribed, 0)
+      isRefusing = false
+      yield* eventually("restored", () => socket.stats().subscribed === 2)
+      assert.deepStrictEqual(
+        subscribedOf(server.peers[1]!),
+        new Map([
+          [9, "quote"],
+          [3, "ltp"]
+        ])
+      )
+    })
+  )
+
+  it.scopedLive("an open connection is told only what changed, in chunks, and nothing when nothing did", () =>
+    Effect.gen(function* () {
+      const server = yield* socketServer()
+      const settings = { ...quick, chunkTokens: 4 }
+      const socket = yield* KiteSocket.make({ account: "A1", address: addressOf(server.url), events: recorder().events, settings })
+      yield* socket.set(range(1, 10, "full"))
+      yield* eventually("first", () => socket.stats().subscribed === 10)
+      const peer = server.peers[0]!
+      yield* eventually("first heard", () => peer.said.length === 6)
+      assert.deepStrictEqual(
+        peer.said.map(({ a, v }) => [a, a === "mode" ? (v as [string, Array<number>])[1].length : (v as Array<number>).length]),
+        [
+          ["subscribe", 4],
+          ["subscribe", 4],
+          ["subscribe", 2],
+          ["mode", 4],
+          ["mode", 4],
+          ["mode", 2]
+        ]
+      )
+      yield* socket.set(range(1, 10, "full"))
+      yield* socket.set(new Map<number, Mode>([...range(2, 9, "full"), [10, "ltp"], [11, "quote"]]))
+      yield* eventually("second heard", () => peer.said.length === 10)
+      assert.deepStrictEqual(peer.said.slice(6), [
+        { a: "unsubscribe", v: [1] },
+        { a: "subscribe", v: [11] },
+        { a: "mode", v: ["ltp", [10]] },
+        { a: "mode", v: ["quote", [11]] }
+      ])
+      assert.strictEqual(socket.stats().subscribed, 10)
+      assert.strictEqual(server.upgrades.length, 1)
+    })
+  )
+
+  it.scopedLive("3,000 instruments are the limit of a connection; beyond it a typed error and the former state stands", () =>
+    Effect.gen(function* () {
+      const server = yield* socketServer()
+      const socket = yield* KiteSocket.make({ account: "A1", address: addressOf(server.url), events: recorder().events, settings: quick })
+      yield* socket.set(range(1, 3000, "ltp"))
+      yield* eventually("all subscribed", () => socket.stats().subscribed === 3000)
+      const error = yield* Effect.flip(socket.set(range(1, 3001, "ltp")))
+      assert.strictEqual(error._tag, "TooManyInstruments")
+      assert.match(error.message, /3001 instruments are wanted where 3000 is the limit/)
+      assert.strictEqual(socket.stats().wanted, 3000)
+    })
+  )
+
+  it.scopedLive("heartbeats are not data; frames come whole; text messages are read within bounds", () => {
+    const logs = captureLogs()
+    return Effect.gen(function* () {
+      const server = yield* socketServer()
+      const seen = recorder()
+      const settings = { ...quick, textBytesMax: 200 }
+      const socket = yield* KiteSocket.make({ account: "BEAT", address: addressOf(server.url), events: seen.events, settings })
+      yield* socket.set(wanted([1, "ltp"]))
+      yield* eventually("open", () => server.peers.length === 1)
+      const peer = server.peers[0]!.socket
+      const frame = Buffer.from([0, 1, 0, 8, 0, 0, 1, 1, 0, 0, 39, 16])
+      for (let beat = 0; beat < 5; beat++) peer.send(Buffer.from([0]))
+      yield* eventually("heartbeats counted", () => socket.stats().heartbeats === 5)
+      assert.isNotNull(socket.stats().lastHeartbeatMs)
+      assert.isNull(socket.stats().lastDataMs)
+      assert.strictEqual(seen.frames.length, 0)
+      peer.send(frame)
+      peer.send(JSON.stringify({ type: "order", data: { order_id: "1", status: "COMPLETE" } }))
+      peer.send(JSON.stringify({ type: "error", data: "too many tokens, access_token=canaryAccessToken77" }))
+      peer.send(JSON.stringify({ type: "message", data: "maintenance at 8" }))
+      peer.send("no json")
+      peer.send(JSON.stringify({ type: "surprise", data: 1 }))
+      peer.send(JSON.stringify({ type: "message", data: "x".repeat(500) }))
+      yield* eventually("all read", () => socket.stats().badTexts === 3)
+      assert.deepStrictEqual(
+        seen.frames.map((bytes) => [...bytes]),
+        [[...frame]]
+      )
+      assert.deepStrictEqual(
+        seen.texts.map((text) => text.type),
+        ["order", "error", "message"]
+      )
+      assert.deepStrictEqual(seen.texts[0]?.data, { order_id: "1", status: "COMPLETE" })
+      assert.isNotNull(socket.stats().lastDataMs)
+      yield* socket.set(new Map())
+      yield* eventually("reported", () => logs.lines.some((line) => line.includes("the broker reports: too many tokens")))
+      assert.isTrue(logs.lines.some((line) => line.includes("unparsable text message: no json")))
+      assert.deepStrictEqual(leaks(logs.lines.join("\n")), [])
+      assert.strictEqual((yield* Metric.value(BrokerMetrics.socketFrames("BEAT"))).count, 1)
+      assert.strictEqual((yield* Metric.value(BrokerMetrics.socketHeartbeats("BEAT"))).count, 5)
+      assert.strictEqual((yield* Metric.value(BrokerMetrics.socketTexts("BEAT"))).count, 3)
+    }).pipe(Effect.provide(logs.layer))
+  })
+
+  it.scoped("a mute server is left after five seconds without a message; a heartbeat counts as one", () =>
+    Effect.gen(function* () {
+      const server = yield* socketServer()
+      const socket = yield* KiteSocket.make({ account: "A1", address: addressOf(server.url), events: recorder().events })
+      yield* socket.set(wanted([1, "full"]))
+      yield* TestServices.provideLive(eventually("open", () => socket.stats().subscribed === 1))
+      yield* TestClock.adjust("4 seconds")
+      server.peers[0]?.socket.send(Buffer.from([0]))
+      yield* TestServices.provideLive(eventually("heartbeat", () => socket.stats().heartbeats === 1))
+      yield* TestClock.adjust("4900 millis")
+      assert.deepStrictEqual([socket.stats().state, socket.stats().opened], ["open", 1])
+      yield* TestClock.adjust("100 millis")
+      yield* TestServices.provideLive(eventually("given up", () => socket.stats().state === "closed"))
+      yield* TestClock.adjust("1 seconds")
+      yield* TestServices.provideLive(eventually("again", () => server.peers.length === 2 && socket.stats().subscribed === 1))
+    })
+  )
+
+  it.scoped("the backoff doubles up to its cap with jitter, for as long as it takes", () =>
+    Effect.gen(function* () {
+      const attempts: Array<number> = []
+      const address = Effect.flatMap(TestClock.currentTimeMillis, (nowMs) => {
+        attempts.push(nowMs)
+        return new KiteError.KiteUnreachable({ account: "A1", op: "session", host: "h", code: "ECONNREFUSED" })
+      })
+      const socket = yield* KiteSocket.make({ account: "A1", address, events: recorder().events })
+      yield* socket.set(wanted([1, "full"]))
+      yield* TestClock.adjust("10 minutes")
+      const delays = attempts.slice(1).map((atMs, at) => atMs - attempts[at]!)
+      for (const [at, delay] of delays.entries()) {
+        const nominal = 500 * 2 ** at
+        assert.isAtLeast(Math.round(delay), Math.floor(Math.min(30_000, nominal * 0.8)), `delay ${at}`)
+        assert.isAtMost(Math.round(delay), Math.ceil(Math.min(30_000, nominal * 1.2)), `delay ${at}`)
+      }
+      assert.isAbove(delays.length, 20)
+      assert.strictEqual(Math.round(delays.at(-1)!), 30_000)
+    })
+  )
+
+  it.scoped("a connection that lived for thirty seconds starts the backoff afresh", () =>
+    Effect.gen(function* () {
+      const live = TestServices.provideLive
+      let isRefusing = true
+      const server = yield* socketServer({ refuse: () => (isRefusing ? 500 : undefined) })
+      const socket = yield* KiteSocket.make({ account: "A1", address: addressOf(server.url), events: recorder().events })
+      yield* socket.set(wanted([1, "full"]))
+      for (let tries = 1; tries <= 6; tries++) {
+        yield* live(eventually(`refused ${tries}`, () => server.upgrades.length === tries && socket.stats().state === "closed"))
+        if (tries === 6) isRefusing = false
+        yield* TestClock.adjust("20 seconds")
+      }
+      yield* live(eventually("open", () => socket.stats().subscribed === 1))
+      for (let beat = 1; beat <= 8; beat++) {
+        yield* TestClock.adjust("4 seconds")
+        server.peers[0]?.socket.send(Buffer.from([0]))
+        yield* live(eventually(`beat ${beat}`, () => socket.stats().heartbeats === beat))
+      }
+      assert.strictEqual(socket.stats().opened, 1)
+      server.peers[0]?.socket.terminate()
+      yield* live(eventually("lost", () => socket.stats().state === "closed"))
+      // The seventh delay of a backoff that went on would be 25 s and more.
+      yield* TestClock.adjust("601 millis")
+      yield* live(eventually("again", () => socket.stats().opened === 2))
+    })
+  )
+
+  it.scopedLive("a server that never answers the upgrade is given up after the handshake timeout", () =>
+    Effect.gen(function* () {
+      const mute = yield* silentServer
+      const logs: Array<string> = []
+      const events = { ...recorder().events, onState: (_: string, detail?: string) => void logs.push(detail ?? "") }
+      const settings = { ...quick, handshakeTimeoutMs: 40 }
+      const socket = yield* KiteSocket.make({ account: "A1", address: addressOf(mute), events, settings })
+      yield* socket.set(wanted([1, "full"]))
+      yield* eventually("timed out twice", () => logs.filter((line) => line.includes("no answer within 40 ms")).length >= 2)
+    })
+  )
+
+  it.scopedLive("an upgrade answered with 403 asks for a new login and connects with the new token", () => {
+    const logs = captureLogs()
+    return Effect.gen(function* () {
+      const server = yield* socketServer({ refuse: (request) => (request.url?.includes("fresh") ? undefined : 403) })
+      const token = yield* Ref.make("stale")
+      const address = Effect.map(Ref.get(token), (current) => ({
+        url: Redacted.make(`${server.url}?access_token=${current}`),
+        refused: Ref.set(token, "fresh")
+      }))
+      const states: Array<string> = []
+      const events = { ...recorder().events, onState: (state: string, detail = "") => void states.push(`${state} ${detail}`) }
+      const socket = yield* KiteSocket.make({ account: "A1", address, events, settings: quick })
+      yield* socket.set(wanted([1, "full"]))
+      yield* eventually("subscribed", () => socket.stats().subscribed === 1)
+      assert.deepStrictEqual(server.upgrades, ["/?access_token=stale", "/?access_token=fresh"])
+      assert.isTrue(
+        states.some((line) => line.startsWith("closed") && line.includes("Kite answered 403: the WebSocket upgrade was refused"))
+      )
+      assert.isTrue(logs.lines.some((line) => line.includes("could not connect, reconnecting") && line.includes("403")))
+    }).pipe(Effect.provide(logs.layer))
+  })
+
+  it.scopedLive(
+    "TC-ERR-022 credentials that no login can mend end this socket with Invalid API credentials; another account's goes on",
+    () => {
+      const logs = captureLogs()
+      return Effect.gen(function* () {
+        const server = yield* socketServer({ refuse: (request) => (request.url?.includes("bad") ? 403 : undefined) })
+        const invalid = new KiteError.InvalidCredentials({
+          account: "BAD",
+          op: "login",
+          status: 403,
+          reason: "the access token was refused"
+        })
+        const bad = Effect.succeed({ url: Redacted.make(`${server.url}?access_token=bad`), refused: Effect.fail(invalid) })
+        const first = yield* KiteSocket.make({ account: "BAD", address: bad, events: recorder().events, settings: quick })
+        const second = yield* KiteSocket.make({
+          account: "GOOD",
+          address: addressOf(server.url),
+          events: recorder().events,
+          settings: quick
+        })
+        yield* first.set(wanted([1, "full"]))
+        yield* second.set(wanted([1, "full"]))
+        const error = yield* Effect.flip(first.done)
+        assert.match(error.message, /^Invalid API credentials: account BAD/)
+        yield* eventually("the other one streams", () => second.stats().subscribed === 1)
+        assert.strictEqual(server.upgrades.filter((url) => url.includes("bad")).length, 1)
+        assert.isTrue(logs.lines.some((line) => line.includes("gives up: Invalid API credentials")))
+      }).pipe(Effect.provide(logs.layer))
+    }
+  )
+
+  it.scopedLive("TC-ERR-031 a socket's host name that cannot be resolved is named, and tried again", () =>
+    Effect.gen(function* () {
+      const details: Array<string> = []
+      const events = { ...recorder().events, onState: (_: string, detail = "") => void details.push(detail) }
+      const socket = yield* KiteSocket.make({ account: "A1", address: addressOf("ws://no-such-host.invalid"), events, settings: quick })
+      yield* socket.set(wanted([1, "full"]))
+      yield* eventually(
+        "said twice",
+        () => details.filter((line) => line.startsWith("Failed to resolve hostname no-such-host.invalid")).length >= 2
+      )
+      assert.deepStrictEqual(leaks(details.join()), [])
+    })
+  )
+
+  it.scopedLive("a message beyond the size limit costs the connection, not the process", () =>
+    Effect.gen(function* () {
+      const server = yield* socketServer()
+      const seen = recorder()
+      const settings = { ...quick, payloadBytesMax: 1_000 }
+      const socket = yield* KiteSocket.make({ account: "A1", address: addressOf(server.url), events: seen.events, settings })
+      yield* socket.set(wanted([1, "full"]))
+      yield* eventually("open", () => server.peers.length === 1)
+      server.peers[0]?.socket.send(Buffer.alloc(1_001))
+      yield* eventually("restored", () => server.peers.length === 2 && socket.stats().subscribed === 1)
+      assert.strictEqual(seen.frames.length, 0)
+    })
+  )
+
+  it.scopedLive("a callback that throws is a defect of its owner, never an uncaught exception", () =>
+    Effect.gen(function* () {
+      const server = yield* socketServer()
+      const events = {
+        ...recorder().events,
+        onFrame: () => {
+          throw new Error("a bug")
+        }
+      }
+      const socket = yield* KiteSocket.make({ account: "A1", address: addressOf(server.url), events, settings: quick })
+      yield* socket.set(wanted([1, "full"]))
+      yield* eventually("open", () => server.peers.length === 1)
+      server.peers[0]?.socket.send(Buffer.alloc(12))
+      const exit = yield* Effect.exit(socket.done)
+      assert.isTrue(Exit.isFailure(exit) && Cause.isDie(exit.cause) && Cause.pretty(exit.cause).includes("a bug"))
+      yield* eventually("closed", () => server.peers[0]?.socket.readyState === 3)
+    })
+  )
+
+  it.live("the end of its scope closes the connection and ends the reconnecting", () =>
+    Effect.gen(function* () {
+      const server = yield* socketServer()
+      const fiber = yield* Effect.gen(function* () {
+        const socket = yield* KiteSocket.make({ account: "A1", address: addressOf(server.url), events: recorder().events, settings: quick })
+        yield* socket.set(wanted([1, "full"]))
+        return yield* Effect.never
+      }).pipe(Effect.scoped, Effect.fork)
+      yield* eventually("open", () => server.peers.length === 1 && server.peers[0]?.said.length === 2)
+      yield* Fiber.interrupt(fiber)
+      yield* eventually("closed", () => server.peers[0]?.socket.readyState === 3)
+      assert.strictEqual(server.upgrades.length, 1)
+    }).pipe(Effect.scoped)
+  )
+
+  it.scopedLive("two sockets of one process know nothing of each other", () =>
+    Effect.gen(function* () {
+      const server = yield* socketServer()
+      const [left, right] = [recorder(), recorder()]
+      const first = yield* KiteSocket.make({ account: "L", address: addressOf(`${server.url}/left`), events: left.events, settings: quick })
+      const second = yield* KiteSocket.make({
+        account: "R",
+        address: addressOf(`${server.url}/right`),
+        events: right.events,
+        settings: quick
+      })
+      yield* first.set(wanted([1, "full"]))
+      yield* second.set(wanted([2, "ltp"]))
+      yield* eventually("both", () => first.stats().subscribed === 1 && second.stats().subscribed === 1)
+      const of = (side: string) => server.peers.find((peer) => peer.url.startsWith(`/${side}`))!
+      assert.deepStrictEqual(subscribedOf(of("left")), new Map([[1, "full"]]))
+      assert.deepStrictEqual(subscribedOf(of("right")), new Map([[2, "ltp"]]))
+      assert.strictEqual(of("left").headers["x-kite-version"], "3")
+      assert.isUndefined(of("left").headers["sec-websocket-extensions"])
+      of("right").socket.send(Buffer.alloc(10))
+      yield* eventually("right only", () => right.frames.length === 1)
+      assert.strictEqual(left.frames.length, 0)
+    })
+  )
+})

@@ -1,0 +1,60 @@
+import { assert, describe, it } from "@effect/vitest"
+import { FastCheck } from "effect"
+import { apply, diff, format, type Held, type Mode } from "../../src/broker/Subscription.ts"
+
+const mode = FastCheck.constantFrom<Mode>("ltp", "quote", "full")
+const wantedOf = FastCheck.array(FastCheck.tuple(FastCheck.integer({ min: 1, max: 60 }), mode), { maxLength: 80 }).map(
+  (pairs) => new Map(pairs)
+)
+
+describe("Subscription", () => {
+  it("spells the three messages as Kite documents them", () => {
+    const commands = diff(new Map<number, Mode>([[1, "full"]]), new Map<number, Mode>([[408065, "full"]]), 500)
+    assert.deepStrictEqual(commands.map(format), [
+      '{"a":"unsubscribe","v":[1]}',
+      '{"a":"subscribe","v":[408065]}',
+      '{"a":"mode","v":["full",[408065]]}'
+    ])
+  })
+
+  it("a change of mode alone is one mode message", () => {
+    const commands = diff(
+      new Map<number, Mode>([
+        [7, "ltp"],
+        [8, "ltp"]
+      ]),
+      new Map<number, Mode>([
+        [7, "full"],
+        [8, "ltp"]
+      ]),
+      500
+    )
+    assert.deepStrictEqual(commands, [{ _tag: "Mode", mode: "full", tokens: [7] }])
+  })
+
+  it("a token whose mode message was lost gets it again", () => {
+    const commands = diff(new Map([[7, null]]), new Map<number, Mode>([[7, "quote"]]), 500)
+    assert.deepStrictEqual(commands, [{ _tag: "Mode", mode: "quote", tokens: [7] }])
+  })
+
+  it.prop(
+    "the messages lead to what is wanted, in chunks, never over the larger of both sizes",
+    [wantedOf, wantedOf, FastCheck.integer({ min: 1, max: 9 })],
+    ([before, wanted, chunk]) => {
+      let held: Held = before
+      for (const command of diff(before, wanted, chunk)) {
+        assert.isAtLeast(command.tokens.length, 1)
+        assert.isAtMost(command.tokens.length, chunk)
+        held = apply(held, command)
+        assert.isAtMost(held.size, Math.max(before.size, wanted.size))
+      }
+      assert.deepStrictEqual(new Map([...held].sort()), new Map([...wanted].sort()))
+      assert.deepStrictEqual(diff(held, wanted, chunk), [])
+    }
+  )
+
+  it.prop("nothing that stays as it is is sent again", [wantedOf, wantedOf], ([before, wanted]) => {
+    const sent = new Set(diff(before, wanted, 500).flatMap((command) => command.tokens))
+    for (const [token, want] of wanted) if (before.get(token) === want) assert.isFalse(sent.has(token))
+  })
+})

@@ -1,0 +1,144 @@
+import { createServer, type IncomingMessage, type RequestListener } from "node:http"
+import { type AddressInfo, createServer as createTcpServer, type Socket } from "node:net"
+import { Duration, Effect, Logger, Redacted, Schedule } from "effect"
+import { type WebSocket, WebSocketServer } from "ws"
+import { type Account, Login } from "../../src/broker/Accounts.ts"
+import type { SocketAddress } from "../../src/broker/KiteSession.ts"
+import { AccountId } from "../../src/domain/Ids.ts"
+
+/** Words that only a leak can bring into a log line or an error. */
+export const canary = {
+  apiKey: "canaryApiKey77",
+  apiSecret: "canaryApiSecret77",
+  accessToken: "canaryAccessToken77",
+  requestToken: "canaryRequestToken77"
+} as const
+export const leaks = (text: string): ReadonlyArray<string> => Object.values(canary).filter((secret) => text.includes(secret))
+
+export const account = (options: { readonly root: string; readonly login?: Login; readonly accountId?: string }): Account => ({
+  accountId: AccountId.make(options.accountId ?? "A1"),
+  userId: "AB1234",
+  apiKey: Redacted.make(canary.apiKey),
+  apiSecret: Redacted.make(canary.apiSecret),
+  root: options.root,
+  socketRoot: options.root.replace(/^http/, "ws"),
+  login: options.login ?? Login.AccessToken({ accessToken: Redacted.make(canary.accessToken) }),
+  source: "simulator"
+})
+
+/** An HTTP server on a free port; connections that are still open die with the scope. */
+export const httpServer = (listener: RequestListener) =>
+  Effect.acquireRelease(
+    Effect.async<{ readonly url: string; readonly stop: () => void }>((resume) => {
+      const server = createServer(listener)
+      server.listen(0, "127.0.0.1", () => {
+        const { port } = server.address() as AddressInfo
+        const stop = () => {
+          server.closeAllConnections()
+          server.close()
+        }
+        resume(Effect.succeed({ url: `http://127.0.0.1:${port}`, stop }))
+      })
+    }),
+    ({ stop }) => Effect.sync(stop)
+  )
+
+/** Accepts connections and never says a word. */
+export const silentServer = Effect.acquireRelease(
+  Effect.async<{ readonly url: string; readonly stop: () => void }>((resume) => {
+    const open = new Set<Socket>()
+    const server = createTcpServer((socket) => {
+      open.add(socket)
+      socket.on("error", () => open.delete(socket))
+    })
+    server.listen(0, "127.0.0.1", () => {
+      const { port } = server.address() as AddressInfo
+      const stop = () => {
+        for (const socket of open) socket.destroy()
+        server.close()
+      }
+      resume(Effect.succeed({ url: `ws://127.0.0.1:${port}`, stop }))
+    })
+  }),
+  ({ stop }) => Effect.sync(stop)
+).pipe(Effect.map(({ url }) => url))
+
+export interface Peer {
+  readonly socket: WebSocket
+  readonly url: string
+  readonly headers: IncomingMessage["headers"]
+  /** Text messages as they came. */
+  readonly said: Array<{ readonly a: string; readonly v: unknown }>
+}
+
+/** A WebSocket server on a free port that notes what it is told. `refuse` answers an upgrade with that status instead. */
+export const socketServer = (options: { readonly refuse?: (request: IncomingMessage) => number | undefined } = {}) =>
+  Effect.acquireRelease(
+    Effect.async<{ readonly url: string; readonly peers: Array<Peer>; readonly upgrades: Array<string>; readonly stop: () => void }>(
+      (resume) => {
+        const peers: Array<Peer> = []
+        const upgrades: Array<string> = []
+        const sockets = new WebSocketServer({ noServer: true })
+        const server = createServer((_, response) => response.writeHead(404).end())
+        server.on("upgrade", (request, raw, head) => {
+          upgrades.push(request.url ?? "")
+          const status = options.refuse?.(request)
+          if (status !== undefined) {
+            raw.end(`HTTP/1.1 ${status} Refused\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`)
+            return
+          }
+          sockets.handleUpgrade(request, raw, head, (socket) => {
+            const peer: Peer = { socket, url: request.url ?? "", headers: request.headers, said: [] }
+            socket.on("message", (data) => peer.said.push(JSON.parse(String(data))))
+            peers.push(peer)
+          })
+        })
+        server.listen(0, "127.0.0.1", () => {
+          const { port } = server.address() as AddressInfo
+          const stop = () => {
+            for (const { socket } of peers) socket.terminate()
+            server.closeAllConnections()
+            server.close()
+          }
+          resume(Effect.succeed({ url: `ws://127.0.0.1:${port}`, peers, upgrades, stop }))
+        })
+      }
+    ),
+    ({ stop }) => Effect.sync(stop)
+  )
+
+/** What a server that follows Kite's rules would stream to this peer now: token to mode. */
+export const subscribedOf = (peer: Peer): Map<number, string> => {
+  const tokens = new Map<number, string>()
+  for (const { a, v } of peer.said) {
+    if (a === "subscribe") for (const token of v as Array<number>) tokens.set(token, "unset")
+    else if (a === "unsubscribe") for (const token of v as Array<number>) tokens.delete(token)
+    else if (a === "mode") for (const token of (v as [string, Array<number>])[1]) tokens.set(token, (v as [string, Array<number>])[0])
+  }
+  return tokens
+}
+
+export const addressOf = (url: string, refused: SocketAddress["refused"] = Effect.void): Effect.Effect<SocketAddress> =>
+  Effect.succeed({ url: Redacted.make(`${url}?api_key=${canary.apiKey}&access_token=${canary.accessToken}`), refused })
+
+/** Waits for a fact, not for a time: polls until it holds and dies with its name when it never does. Needs the live clock. */
+export const eventually = (name: string, holds: () => boolean) =>
+  Effect.sync(holds).pipe(
+    Effect.filterOrFail(
+      (held) => held,
+      () => name
+    ),
+    Effect.retry(Schedule.spaced(Duration.millis(5))),
+    Effect.timeoutFail({ duration: "10 seconds", onTimeout: () => name }),
+    Effect.orDieWith(() => new Error(`never happened: ${name}`))
+  )
+
+/** Every log line of the program as the JSON that production writes. */
+export const captureLogs = () => {
+  const lines: Array<string> = []
+  const layer = Logger.replace(
+    Logger.defaultLogger,
+    Logger.map(Logger.jsonLogger, (line) => void lines.push(line))
+  )
+  return { lines, layer }
+}

@@ -1,0 +1,185 @@
+import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
+import { AckPolicy, connect, DeliverPolicy, type NatsConnection, StorageType } from "nats"
+import type { NatsRole } from "../../scripts/lib/backends.mjs"
+import { startNatsServer } from "../TestBackends.ts"
+
+let server: Awaited<ReturnType<typeof startNatsServer>>
+let engine: NatsConnection
+const open: Array<NatsConnection> = []
+
+const connectAs = async (role: NatsRole) => {
+  const nc = await connect(server.as(role))
+  open.push(nc)
+  return nc
+}
+
+/** What the server refuses one user, in its order; the last refusal is one that every user gets. */
+const refusals = async (role: NatsRole, act: (nc: NatsConnection) => void) => {
+  const nc = await connectAs(role)
+  const seen: Array<string> = []
+  const statuses = nc.status()
+  act(nc)
+  nc.publish("end.of.refusals")
+  for await (const { permissionContext } of statuses) {
+    if (permissionContext?.subject === "end.of.refusals") return seen
+    if (permissionContext !== undefined) seen.push(`${permissionContext.operation} ${permissionContext.subject}`)
+  }
+  throw new Error(`closed after ${seen.length} refusals`)
+}
+
+/** The error's code when a JetStream request is refused (the client sees no more than that). */
+const requestRefused = (nc: NatsConnection, subject: string) =>
+  nc.request(subject, "{}", { timeout: 2_000 }).then(
+    () => "answered",
+    (error: { code: string }) => error.code
+  )
+
+beforeAll(async () => {
+  server = await startNatsServer()
+  engine = await connectAs("engine")
+  const jsm = await engine.jetstreamManager()
+  await jsm.streams.add({ name: "MD_FRAMES", subjects: ["md.frame.>", "md.clock.>", "strat.def.>"], storage: StorageType.File })
+  await jsm.streams.add({ name: "OPT_LAST", subjects: ["opt.chain.>", "und.state.>"], max_msgs_per_subject: 1, storage: StorageType.File })
+  await jsm.streams.add({ name: "STRAT", subjects: ["strat.m2m.>"], storage: StorageType.File })
+  const js = engine.jetstream()
+  await js.publish("opt.chain.NSE.NIFTY.2026-11-24", "chain")
+  await js.publish("und.state.NSE.NIFTY", "state")
+  await js.publish("md.frame.NSE.NIFTY", "frame")
+  await js.publish("strat.def.u1.1", "secret legs")
+  await js.publish("strat.m2m.u1.1", "secret value")
+})
+afterAll(async () => {
+  await Promise.all(open.map((nc) => nc.close()))
+  await server.dispose()
+})
+
+describe("users of nats.conf", () => {
+  it("nobody connects without a user", async () => {
+    const error = await connect({ servers: server.url, reconnect: false }).then(
+      () => undefined,
+      (error: Error) => error
+    )
+    assert.match(String(error?.message), /Authorization Violation/)
+  })
+
+  it("the engine publishes every subject of an actor and no order command", async () => {
+    const seen = await refusals("engine", (nc) => {
+      for (const subject of ["md.tick.NSE.NIFTY", "und.state.NSE.X", "opt.delta.NSE.X.2026-11-24", "strat.evt.u.1", "ind.NSE.X.1m.rsi"])
+        nc.publish(subject)
+      for (const subject of ["label.evt.X", "ord.evt.a.1", "acct.evt.a", "sys.quality", "dlq.greeks", "ctl.reload"]) nc.publish(subject)
+      nc.publish("ord.cmd.a")
+    })
+    assert.deepStrictEqual(seen, ["publish ord.cmd.a"])
+  })
+
+  it("the engine keeps a bucket", async () => {
+    const bucket = await engine.jetstream().views.kv("snapshots")
+    await bucket.put("a", "1")
+    assert.strictEqual((await bucket.get("a"))?.string(), "1")
+    await bucket.destroy()
+  })
+
+  it("the gateway commands, asks and never speaks for an actor nor removes what a stream holds", async () => {
+    const seen = await refusals("gateway", (nc) => {
+      for (const subject of ["ctl.reload", "ord.cmd.a", "sys.gateway.g1"]) nc.publish(subject)
+      for (const subject of ["md.frame.NSE.NIFTY", "strat.m2m.u1.1", "ord.evt.a.1", "sys.quality"]) nc.publish(subject)
+    })
+    assert.deepStrictEqual(seen, ["publish md.frame.NSE.NIFTY", "publish strat.m2m.u1.1", "publish ord.evt.a.1", "publish sys.quality"])
+    const nc = await connectAs("gateway")
+    const jsm = await nc.jetstreamManager()
+    const before = (await jsm.streams.info("STRAT")).state.messages
+    for (const action of ["DELETE.STRAT", "PURGE.STRAT", "MSG.DELETE.STRAT"])
+      assert.strictEqual(await requestRefused(nc, `$JS.API.STREAM.${action}`), "PERMISSIONS_VIOLATION")
+    assert.strictEqual((await jsm.streams.info("STRAT")).state.messages, before)
+  })
+
+  it("BE-SEC-02 a reader gets market data from the stream of last values, in order", async () => {
+    const nc = await connectAs("reader")
+    const ordered = await nc.jetstream().consumers.get("OPT_LAST", { deliver_policy: DeliverPolicy.LastPerSubject })
+    const got: Array<string> = []
+    for await (const message of await ordered.fetch({ max_messages: 2, expires: 5_000 })) got.push(message.subject)
+    assert.deepStrictEqual(got, ["opt.chain.NSE.NIFTY.2026-11-24", "und.state.NSE.NIFTY"])
+    const live = nc.subscribe("md.frame.>", { max: 1 })
+    await nc.flush()
+    await engine.jetstream().publish("md.frame.NSE.BANKNIFTY", "live")
+    for await (const message of live) assert.strictEqual(message.string(), "live")
+  })
+
+  it("BE-SEC-02 a reader reads frames of the record but no strategy that stands beside them", async () => {
+    const nc = await connectAs("reader")
+    const jsm = await nc.jetstreamManager({ checkAPI: false })
+    const ack_policy = AckPolicy.None
+    const { name } = await jsm.consumers.add("MD_FRAMES", { name: "mine", filter_subject: "md.frame.NSE.NIFTY", ack_policy })
+    const message = await (await nc.jetstream().consumers.get("MD_FRAMES", name)).next({ expires: 5_000 })
+    assert.strictEqual(message?.string(), "frame")
+    for (const subject of [
+      "CONSUMER.CREATE.MD_FRAMES",
+      "CONSUMER.CREATE.MD_FRAMES.x",
+      "CONSUMER.CREATE.MD_FRAMES.x.strat.def.>",
+      "CONSUMER.DURABLE.CREATE.MD_FRAMES.x",
+      "CONSUMER.CREATE.STRAT.x",
+      "STREAM.INFO.MD_FRAMES",
+      "STREAM.INFO.STRAT",
+      "STREAM.MSG.GET.MD_FRAMES",
+      "STREAM.MSG.GET.STRAT",
+      "DIRECT.GET.MD_FRAMES.strat.def.u1.1",
+      "STREAM.DELETE.OPT_LAST",
+      "STREAM.PURGE.OPT_LAST"
+    ])
+      assert.strictEqual(await requestRefused(nc, `$JS.API.${subject}`), "PERMISSIONS_VIOLATION", subject)
+    // A filter in the body that differs from the one in the subject is refused by JetStream itself.
+    const body = { stream_name: "MD_FRAMES", config: { name: "y", filter_subject: "strat.def.>", ack_policy: "none" } }
+    const answer = await nc.request("$JS.API.CONSUMER.CREATE.MD_FRAMES.y.md.frame.>", JSON.stringify(body))
+    assert.property(answer.json<object>(), "error")
+  })
+
+  it("BE-SEC-02 a reader hears neither strategies, orders, accounts nor others' inboxes, and publishes nothing", async () => {
+    const hidden = ["strat.>", "ord.>", "acct.>", "ctl.>", "sys.>", "$KV.>", "_INBOX.>", "_INBOX_engine.>", "$JS.>", ">"]
+    const seen = await refusals("reader", (nc) => {
+      for (const subject of hidden) nc.subscribe(subject, { callback: () => {} })
+      for (const subject of ["md.tick.NSE.NIFTY", "opt.chain.NSE.NIFTY.2026-11-24", "ctl.reload", "$KV.snapshots.a"]) nc.publish(subject)
+    })
+    assert.deepStrictEqual(seen, [
+      ...hidden.map((subject) => `subscription ${subject}`),
+      "publish md.tick.NSE.NIFTY",
+      "publish opt.chain.NSE.NIFTY.2026-11-24",
+      "publish ctl.reload",
+      "publish $KV.snapshots.a"
+    ])
+  })
+
+  it("an operator reads everything and publishes nothing of the business", async () => {
+    const nc = await connectAs("operator")
+    const js = nc.jetstream()
+    const next = await (await js.consumers.get("STRAT")).next({ expires: 5_000 })
+    assert.strictEqual(next?.string(), "secret value")
+    const live = nc.subscribe("strat.>", { max: 1 })
+    await nc.flush()
+    await engine.jetstream().publish("strat.m2m.u1.1", "later")
+    for await (const message of live) assert.strictEqual(message.string(), "later")
+    const business = ["md.tick.NSE.NIFTY", "opt.chain.NSE.X.2026-11-24", "strat.m2m.u1.1", "ord.cmd.a", "ctl.reload", "$KV.snapshots.a"]
+    const seen = await refusals("operator", (nc) => {
+      for (const subject of business) nc.publish(subject)
+    })
+    assert.deepStrictEqual(
+      seen,
+      business.map((subject) => `publish ${subject}`)
+    )
+    for (const subject of ["STREAM.DELETE.STRAT", "STREAM.PURGE.STRAT", "STREAM.CREATE.X", "STREAM.UPDATE.STRAT"])
+      assert.strictEqual(await requestRefused(nc, `$JS.API.${subject}`), "PERMISSIONS_VIOLATION", subject)
+  })
+
+  it("a file's own server comes back on its port with what it held", async () => {
+    const held = async () => {
+      const nc = await connectAs("engine")
+      return (await (await nc.jetstreamManager()).streams.info("MD_FRAMES")).state.messages
+    }
+    const before = await held()
+    await server.kill()
+    await server.start()
+    assert.strictEqual(await held(), before)
+    await server.stop()
+    await server.start()
+    assert.strictEqual(await held(), before)
+  })
+})

@@ -1,0 +1,141 @@
+import { SqlClient } from "@effect/sql"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Exit } from "effect"
+import * as Migrations from "../../src/store/Migrations.ts"
+import { freshDatabase } from "../TestBackends.ts"
+import { pool } from "./Stores.ts"
+
+const tables = ["instrument_days", "instruments", "subscriptions", "strategies", "strategy_legs", "strategy_m2m_candles"] as const
+
+const fill = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  yield* sql`INSERT INTO instrument_days (trade_date, instruments) VALUES ('2026-08-18', 2), ('2026-08-19', 1)`
+  yield* sql`INSERT INTO instruments VALUES
+    ('2026-08-18', 4294967295, 16777215, 'NIFTY26AUG24500CE', 'NIFTY', '2026-08-25', 2450000, 5, 65, 'CE', 'NFO-OPT', 'NFO'),
+    ('2026-08-18', 256265, 1001, 'NIFTY 50', 'NIFTY 50', NULL, 0, 0, 0, 'EQ', 'INDICES', 'NSE'),
+    ('2026-08-19', 256265, 1001, 'NIFTY 50', 'NIFTY 50', NULL, 0, 0, 0, 'EQ', 'INDICES', 'NSE')`
+  yield* sql`INSERT INTO subscriptions (instrument_token, tradingsymbol, segment, status, requested_mode, account_id, created_by)
+    VALUES (256265, 'NIFTY 50', 'INDICES', 'active', 'FULL', 'a1', 'u1'), (4294967295, 'X', 'NFO-OPT', 'inactive', 'LTP', NULL, 'u2')`
+  yield* sql`INSERT INTO strategies (owner, name, description, tags) VALUES ('u1', 'condor', NULL, '{a,"b c"}'), ('u2', 'fly', 'd', '{}')`
+  yield* sql`INSERT INTO strategy_legs (strategy_id, instrument_token, tradingsymbol, exchange, direction, quantity, entry_price)
+    VALUES (1, 256265, 'NIFTY 50', 'NSE', 'BUY', 9007199254740991, 12345678901234567890.0123456789), (2, 4294967295, 'X', 'NFO', 'SELL', 0, 0.05)`
+  yield* sql`INSERT INTO strategy_m2m_candles VALUES (1, '2026-08-19T03:45:00Z', -999999999.99, 1000000000000.0000000001, -1e18, 0)`
+})
+
+/** Every row of every table as text, so that not a digit can go unseen. */
+const contents = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  const rows = yield* Effect.forEach(tables, (table) =>
+    sql<{ readonly row: string }>`SELECT t::text AS row FROM ${sql(table)} t ORDER BY 1`.pipe(
+      Effect.map((found) => found.map(({ row }) => row))
+    )
+  )
+  return Object.fromEntries(tables.map((table, at) => [table, rows[at]!]))
+})
+const present = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  const rows = yield* sql<{ readonly name: string }>`SELECT table_name AS name FROM information_schema.tables
+    WHERE table_schema = 'public' AND table_name <> 'schema_migrations' ORDER BY 1`
+  return rows.map(({ name }) => name)
+})
+const appliedIds = Effect.map(Migrations.status, (steps) => steps.filter((step) => step.appliedAt !== null).map((step) => step.id))
+const ids = Migrations.all.map((step) => step.id)
+
+const onFresh = <A, E>(body: Effect.Effect<A, E, SqlClient.SqlClient>) =>
+  Effect.flatMap(freshDatabase, (url) => Effect.provide(body, pool(url))).pipe(Effect.scoped)
+
+describe("Migrations", () => {
+  it.live("BE-DB-03 all of them run up, down and up again with rows in every table, and no row or value changes", () =>
+    onFresh(
+      Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        assert.deepStrictEqual(yield* Migrations.up, ids)
+        yield* fill
+        const before = yield* contents
+        for (const table of tables) assert.isAbove(before[table]!.length, 0, table)
+
+        assert.deepStrictEqual(yield* Migrations.down(0), ids.toReversed())
+        assert.deepStrictEqual(yield* present, [])
+        assert.deepStrictEqual(yield* appliedIds, [])
+
+        assert.deepStrictEqual(yield* Migrations.up, ids)
+        assert.deepStrictEqual(yield* contents, before)
+        const [next] = yield* sql<{
+          readonly id: string
+        }>`INSERT INTO strategies (owner, name) VALUES ('u3', 'n') RETURNING strategy_id AS id`
+        assert.strictEqual(next!.id, "3", "the sequence goes on where it was")
+        yield* sql`DELETE FROM strategies WHERE strategy_id = 1`
+        assert.strictEqual((yield* contents)["strategy_m2m_candles"]!.length, 0, "foreign keys still cascade")
+      })
+    )
+  )
+
+  for (const step of Migrations.all) {
+    it.live(`BE-DB-03 down to before "${step.name}" and up again keeps the data, twice`, () =>
+      onFresh(
+        Effect.gen(function* () {
+          yield* Migrations.up
+          yield* fill
+          const before = yield* contents
+          for (let round = 0; round < 2; round++) {
+            yield* Migrations.down(step.id - 1)
+            assert.deepStrictEqual(
+              yield* appliedIds,
+              ids.filter((id) => id < step.id)
+            )
+            yield* Migrations.up
+            assert.deepStrictEqual(yield* contents, before)
+          }
+        })
+      )
+    )
+  }
+
+  it.live("two instances that start together apply each step once", () =>
+    Effect.flatMap(freshDatabase, (url) => {
+      const start = Effect.provide(Migrations.up, pool(url))
+      return Effect.gen(function* () {
+        const applied = yield* Effect.all([start, start, start], { concurrency: "unbounded" })
+        assert.deepStrictEqual(
+          applied.flat().sort((a, b) => a - b),
+          ids
+        )
+        assert.deepStrictEqual(yield* Effect.provide(appliedIds, pool(url)), ids)
+      })
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("BE-DB-01 a step that fails in its middle leaves nothing of itself, keeps the steps before it, and can be repeated", () =>
+    onFresh(
+      Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        yield* sql`CREATE VIEW strategy_legs AS SELECT 1 AS one`
+        const error = yield* Effect.flip(Migrations.up)
+        assert.strictEqual(error._tag, "MigrationFailed")
+        assert.include(error.message, "3 (strategies)")
+        assert.include(error.message, "already exists")
+        assert.notInclude(yield* present, "strategies")
+        assert.deepStrictEqual(yield* appliedIds, [1, 2])
+        yield* sql`DROP VIEW strategy_legs`
+        assert.deepStrictEqual(yield* Migrations.up, [3, 4])
+      })
+    )
+  )
+
+  it.live("a database of a newer version is refused by name and left alone", () =>
+    onFresh(
+      Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        yield* Migrations.up
+        yield* sql`INSERT INTO schema_migrations (id, name) VALUES (999, 'from the future')`
+        const error = yield* Effect.flip(Migrations.up)
+        assert.include(error.message, "999")
+        assert.include(error.message, "newer version")
+      })
+    )
+  )
+
+  it.live("a database that was never migrated has a status without any side", () =>
+    onFresh(Effect.map(Effect.exit(appliedIds), (exit) => assert.deepStrictEqual(exit, Exit.succeed([]))))
+  )
+})

@@ -1,0 +1,245 @@
+import { SqlClient, type SqlError } from "@effect/sql"
+import { assert, describe, it } from "@effect/vitest"
+import { Cause, type Context, Deferred, Effect, Exit, Fiber, Layer, Ref } from "effect"
+import * as Postgres from "../../src/store/Postgres.ts"
+import * as StoreError from "../../src/store/StoreError.ts"
+import { freshDatabase } from "../TestBackends.ts"
+import { observer, pool, proxy, started } from "./Stores.ts"
+
+const onFresh = <A, E>(
+  body: (url: string) => Effect.Effect<A, E, SqlClient.SqlClient>,
+  settings: Record<string, string> = {}
+): Effect.Effect<A, unknown> => Effect.flatMap(freshDatabase, (url) => Effect.provide(body(url), pool(url, settings))).pipe(Effect.scoped)
+
+const table = Effect.flatMap(
+  SqlClient.SqlClient,
+  (sql) => sql`CREATE TABLE things (id int PRIMARY KEY, n int NOT NULL CONSTRAINT n_is_small CHECK (n < 100), up int REFERENCES things)`
+)
+const failure = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.map(Effect.flip(effect), (error) => error as StoreError.StoreError)
+
+describe("StoreError", () => {
+  it.live(
+    "BE-DB-02 unique, foreign key, check, range and bad text have each their error, with the constraint's name; the rest are defects",
+    () =>
+      onFresh(() =>
+        Effect.gen(function* () {
+          const sql = yield* SqlClient.SqlClient
+          yield* table
+          yield* sql`INSERT INTO things VALUES (1, 1)`
+          const refused = (statement: Effect.Effect<unknown, SqlError.SqlError>) => failure(StoreError.guard(statement))
+          assert.deepStrictEqual(
+            yield* refused(sql`INSERT INTO things VALUES (1, 1)`),
+            new StoreError.StoreConflict({ constraint: "things_pkey" })
+          )
+          assert.deepStrictEqual(
+            yield* refused(sql`INSERT INTO things VALUES (2, 1, 9)`),
+            new StoreError.StoreInvalid({ constraint: "things_up_fkey" })
+          )
+          assert.deepStrictEqual(
+            yield* refused(sql`INSERT INTO things VALUES (3, 100)`),
+            new StoreError.StoreInvalid({ constraint: "n_is_small" })
+          )
+          assert.strictEqual((yield* refused(sql`SELECT ${"99999999999"}::int`))._tag, "StoreInvalid")
+          assert.strictEqual((yield* refused(sql`SELECT ${"a\0b"}::text`))._tag, "StoreInvalid")
+          const bug = yield* Effect.exit(StoreError.guard(sql`SELECT nothing FROM nowhere`))
+          assert.isTrue(Exit.isFailure(bug) && Cause.isDie(bug.cause))
+          const refusedRead = yield* Effect.exit(StoreError.guardRead(sql`INSERT INTO things VALUES (1, 1)`))
+          assert.isTrue(Exit.isFailure(refusedRead) && Cause.isDie(refusedRead.cause))
+        })
+      )
+  )
+
+  it.live("BE-DB-02 two transactions in a deadlock both get through: the loser is run again", () =>
+    onFresh(() =>
+      Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        yield* table
+        yield* sql`INSERT INTO things VALUES (1, 0), (2, 0)`
+        const runs = yield* Ref.make(0)
+        const both = [yield* Deferred.make<void>(), yield* Deferred.make<void>()] as const
+        const addTo = (first: number, second: number, mine: Deferred.Deferred<void>, theirs: Deferred.Deferred<void>) =>
+          Effect.gen(function* () {
+            yield* Ref.update(runs, (n) => n + 1)
+            yield* sql`UPDATE things SET n = n + 1 WHERE id = ${first}`
+            yield* Deferred.succeed(mine, undefined)
+            yield* Deferred.await(theirs)
+            yield* sql`UPDATE things SET n = n + 1 WHERE id = ${second}`
+          }).pipe(Postgres.transaction(sql), StoreError.guard)
+        yield* Effect.all([addTo(1, 2, both[0], both[1]), addTo(2, 1, both[1], both[0])], { concurrency: 2 })
+        assert.strictEqual(yield* Ref.get(runs), 3, "one of the two ran twice")
+        const rows = yield* sql<{ readonly n: number }>`SELECT n FROM things ORDER BY id`
+        assert.deepStrictEqual(
+          rows.map(({ n }) => n),
+          [2, 2]
+        )
+      })
+    )
+  )
+
+  it.live("BE-DB-02 a serialisation failure is run again, a bounded number of times", () =>
+    onFresh(() =>
+      Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        yield* table
+        yield* sql`INSERT INTO things VALUES (1, 0)`
+        const runs = yield* Ref.make(0)
+        const outside = yield* Effect.context<never>()
+        const racing = (losses: number) =>
+          Effect.gen(function* () {
+            yield* sql`SET TRANSACTION ISOLATION LEVEL REPEATABLE READ`
+            yield* sql`SELECT n FROM things`
+            const run = yield* Ref.updateAndGet(runs, (n) => n + 1)
+            // On another connection, after our snapshot: our own update cannot be serialised any more.
+            if (run <= losses) yield* Effect.mapInputContext(sql`UPDATE things SET n = n + 10`, (_: Context.Context<never>) => outside)
+            yield* sql`UPDATE things SET n = n + 1`
+          }).pipe(Postgres.transaction(sql), StoreError.guard)
+        yield* racing(2)
+        assert.strictEqual(yield* Ref.get(runs), 3)
+        yield* Ref.set(runs, 0)
+        const error = yield* failure(racing(Number.POSITIVE_INFINITY))
+        assert.strictEqual(error._tag, "StoreUnavailable")
+        assert.strictEqual(yield* Ref.get(runs), 1 + StoreError.rolledBackRetriesMax)
+      })
+    )
+  )
+
+  it.live("BE-DB-02 a constraint that only COMMIT checks is StoreInvalid too, although the SQL layer makes a defect of it", () =>
+    onFresh(() =>
+      Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        yield* table
+        yield* sql`ALTER TABLE things ALTER CONSTRAINT things_up_fkey DEFERRABLE INITIALLY DEFERRED`
+        const error = yield* failure(sql`INSERT INTO things VALUES (1, 1, 9)`.pipe(Postgres.transaction(sql), StoreError.guard))
+        assert.deepStrictEqual(error, new StoreError.StoreInvalid({ constraint: "things_up_fkey" }))
+        assert.deepStrictEqual(yield* sql`SELECT 1 FROM things`, [])
+      })
+    )
+  )
+
+  it.live("a pool that is exhausted, a statement that is too slow and a lock that is held are StoreUnavailable, each by its name", () =>
+    onFresh(
+      () =>
+        Effect.gen(function* () {
+          const sql = yield* SqlClient.SqlClient
+          const slow = yield* failure(StoreError.guard(sql`SELECT pg_sleep(30)`))
+          assert.strictEqual(slow._tag, "StoreUnavailable")
+          assert.include(slow.message, "57014")
+          const held = yield* Deferred.make<void>()
+          const holder = yield* Effect.fork(
+            Postgres.transaction(sql)(Effect.zipRight(sql`SELECT pg_advisory_xact_lock(7)`, Deferred.await(held)))
+          )
+          yield* Effect.repeat(Effect.flatMap(sql`SELECT 1 FROM pg_locks WHERE locktype = 'advisory'`, Effect.succeed), {
+            until: (rows) => rows.length > 0
+          })
+          const locked = yield* failure(StoreError.guard(sql`SELECT pg_advisory_xact_lock(7)`))
+          assert.include(locked.message, "55P03")
+          const second = yield* Effect.fork(Postgres.transaction(sql)(Deferred.await(held)))
+          const full = yield* failure(Effect.repeat(StoreError.guard(sql`SELECT 1`), { until: () => false }))
+          assert.strictEqual(full.message, "Database unavailable: Connection pool timeout")
+          yield* Deferred.succeed(held, undefined)
+          yield* Fiber.joinAll([holder, second])
+          yield* Postgres.ping
+        }),
+      { DATABASE_POOL_MAX: "2", DATABASE_CONNECT_TIMEOUT: "300 millis", DATABASE_QUERY_TIMEOUT: "1 second" }
+    )
+  )
+
+  it.live("a connection that is terminated inside a transaction is StoreUnavailable, and nothing of it stays", () =>
+    onFresh(() =>
+      Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        yield* table
+        const outside = yield* Effect.context<never>()
+        const error = yield* failure(
+          Effect.gen(function* () {
+            yield* sql`INSERT INTO things VALUES (1, 1)`
+            const [me] = yield* sql<{ readonly pid: number }>`SELECT pg_backend_pid() AS pid`
+            yield* Effect.mapInputContext(sql`SELECT pg_terminate_backend(${me!.pid})`, (_: Context.Context<never>) => outside)
+            yield* sql`INSERT INTO things VALUES (2, 1)`
+          }).pipe(Postgres.transaction(sql), StoreError.guard)
+        )
+        assert.strictEqual(error._tag, "StoreUnavailable")
+        assert.deepStrictEqual(yield* StoreError.guard(sql`SELECT id FROM things`), [])
+      })
+    )
+  )
+
+  it.live("a repository's own error and an interruption pass through unchanged", () =>
+    onFresh(() =>
+      Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        const own = yield* Effect.flip(StoreError.guard(Postgres.transaction(sql)(Effect.fail("own" as const))))
+        assert.strictEqual(own, "own")
+        const exit = yield* Effect.exit(StoreError.guard(Effect.interrupt))
+        assert.isTrue(Exit.isFailure(exit) && Cause.isInterruptedOnly(exit.cause))
+      })
+    )
+  )
+})
+
+describe("Postgres", () => {
+  const settings = { DATABASE_CONNECT_TIMEOUT: "1 second", DATABASE_QUERY_TIMEOUT: "400 millis" }
+  const behindProxy = Effect.flatMap(freshDatabase, (url) => Effect.map(proxy(url), (door) => ({ door, url })))
+
+  it.live("TC-MATL-005 a start without Postgres says so and what to do; the next one, with Postgres back, succeeds", () =>
+    Effect.gen(function* () {
+      const { door } = yield* behindProxy
+      yield* Effect.promise(door.stop)
+      const start = Effect.scoped(Layer.build(started(door.url)))
+      const error = yield* Effect.flip(start)
+      assert.include(error.message, "Failed to connect to database")
+      assert.include(error.message, "ECONNREFUSED")
+      assert.include(error.message, "DATABASE_URL")
+      yield* Effect.promise(() => door.start())
+      yield* start
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("an address that is none is a configuration error that does not repeat it", () =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(Effect.scoped(Layer.build(pool("hunter2 is no address"))))
+      assert.include(String(error), "DATABASE_URL")
+      assert.notInclude(String(error), "hunter2")
+    })
+  )
+
+  it.live("Postgres that goes away is StoreUnavailable at once, and the pool heals by itself", () =>
+    Effect.gen(function* () {
+      const { door } = yield* behindProxy
+      yield* Effect.gen(function* () {
+        yield* Postgres.ping
+        yield* Effect.promise(door.stop)
+        const error = yield* Effect.flip(Effect.repeat(Postgres.ping, { until: () => false }))
+        assert.strictEqual(error._tag, "StoreUnavailable")
+        const refused = yield* Effect.flip(Postgres.ping)
+        assert.include(refused.detail, "ECONNREFUSED")
+        yield* Effect.promise(() => door.start())
+        yield* Postgres.ping
+      }).pipe(Effect.provide(pool(door.url, settings)))
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("a mute Postgres costs the query timeout, and a transaction it cut off never hides a later write", () =>
+    Effect.gen(function* () {
+      const { door, url } = yield* behindProxy
+      yield* Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        yield* table
+        const error = yield* failure(
+          Effect.gen(function* () {
+            yield* sql`INSERT INTO things VALUES (1, 1)`
+            yield* Effect.sync(door.freeze)
+            yield* sql`INSERT INTO things VALUES (2, 1)`
+          }).pipe(Postgres.transaction(sql), StoreError.guard)
+        )
+        assert.strictEqual(error._tag, "StoreUnavailable")
+        yield* Effect.sync(door.thaw)
+        yield* StoreError.guard(sql`INSERT INTO things VALUES (3, 1)`).pipe(Effect.retry({ times: 20 }))
+        const seen = yield* Effect.flatMap(SqlClient.SqlClient, (other) => other`SELECT id FROM things ORDER BY id`).pipe(
+          Effect.provide(observer(url))
+        )
+        assert.deepStrictEqual(seen, [{ id: 3 }])
+      }).pipe(Effect.provide(pool(door.url, { ...settings, DATABASE_POOL_MAX: "1" })))
+    }).pipe(Effect.scoped)
+  )
+})

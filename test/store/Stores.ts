@@ -1,0 +1,95 @@
+import { createConnection, createServer, type Socket } from "node:net"
+import { PgClient } from "@effect/sql-pg"
+import { ConfigProvider, Effect, Layer, Redacted } from "effect"
+import { CandleRepo } from "../../src/store/CandleRepo.ts"
+import { InstrumentRegistry } from "../../src/store/InstrumentRegistry.ts"
+import { InstrumentRepo } from "../../src/store/InstrumentRepo.ts"
+import { Migrated } from "../../src/store/Migrations.ts"
+import { PostgresLive } from "../../src/store/Postgres.ts"
+import { StrategyRepo } from "../../src/store/StrategyRepo.ts"
+import { SubscriptionRepo } from "../../src/store/SubscriptionRepo.ts"
+import { freshDatabase } from "../TestBackends.ts"
+
+export const config = (values: Record<string, string>) => Layer.setConfigProvider(ConfigProvider.fromMap(new Map(Object.entries(values))))
+
+/** The product's own pool on `url`. */
+export const pool = (url: string, settings: Record<string, string> = {}) =>
+  PostgresLive.pipe(Layer.provide(config({ DATABASE_URL: url, ...settings })))
+
+const repositories = Layer.mergeAll(
+  InstrumentRegistry.Default.pipe(Layer.provideMerge(InstrumentRepo.Default)),
+  SubscriptionRepo.Default,
+  StrategyRepo.Default,
+  CandleRepo.Default
+)
+
+/** Pool, migrations and repositories as main.ts puts them together: one "start" of the program on the database at `url`. */
+export const started = (url: string, settings: Record<string, string> = {}) =>
+  repositories.pipe(Layer.provideMerge(Migrated), Layer.provideMerge(pool(url, settings)))
+
+/** The same on an empty database of its own. */
+export const fresh = (settings: Record<string, string> = {}) =>
+  Layer.unwrapScoped(Effect.map(freshDatabase, (url) => started(url, settings)))
+
+/** A second view of a database, past the product's pool. */
+export const observer = (url: string) => PgClient.layer({ url: Redacted.make(url), maxConnections: 1 })
+
+/** A port of our own in front of a server, so that a test can take the server away, mute it and bring it back. */
+export const proxy = (target: string) =>
+  Effect.acquireRelease(
+    Effect.promise(async () => {
+      const { hostname, port } = new URL(target)
+      const sockets = new Set<Socket>()
+      let frozen = false
+      const server = createServer((near) => {
+        const far = createConnection({ host: hostname, port: Number(port) })
+        for (const [from, to] of [
+          [near, far],
+          [far, near]
+        ] as const) {
+          sockets.add(from)
+          from.on("data", (bytes) => to.write(bytes))
+          from.on("error", () => to.destroy())
+          from.on("close", () => {
+            sockets.delete(from)
+            to.destroy()
+          })
+          if (frozen) from.pause()
+        }
+      })
+      const listen = (at: number) => new Promise<void>((resolve) => server.listen(at, "127.0.0.1", resolve))
+      const drop = () => {
+        for (const socket of sockets) socket.destroy()
+      }
+      await listen(0)
+      const address = server.address()
+      const own = typeof address === "object" && address !== null ? address.port : 0
+      const url = new URL(target)
+      url.hostname = "127.0.0.1"
+      url.port = String(own)
+      return {
+        url: url.href,
+        /** Nobody listens any more and every connection is cut. */
+        stop: () =>
+          new Promise<void>((resolve) => {
+            server.close(() => resolve())
+            drop()
+          }),
+        start: () => listen(own),
+        /** Connections stay and nothing passes. */
+        freeze: () => {
+          frozen = true
+          for (const socket of sockets) socket.pause()
+        },
+        thaw: () => {
+          frozen = false
+          for (const socket of sockets) socket.resume()
+        },
+        dispose: () => {
+          server.close()
+          drop()
+        }
+      }
+    }),
+    (it) => Effect.sync(it.dispose)
+  )

@@ -1,0 +1,181 @@
+import { assert, describe, it, layer } from "@effect/vitest"
+import { Effect, Option } from "effect"
+import * as Money from "../../src/domain/Money.ts"
+import { StrategyRepo } from "../../src/store/StrategyRepo.ts"
+import { type Save, SubscriptionRepo } from "../../src/store/SubscriptionRepo.ts"
+import { freshDatabase } from "../TestBackends.ts"
+import { fresh, started } from "./Stores.ts"
+
+const wanted = (token: number, more: Partial<Save> = {}): Save => ({
+  instrumentToken: token,
+  tradingsymbol: `SYM${token}`,
+  segment: "NFO-OPT",
+  requestedMode: "FULL",
+  createdBy: "u1",
+  ...more
+})
+const accounts = ["a1", "a2", "a3"]
+const loads = (rows: ReadonlyArray<SubscriptionRepo.Row>) =>
+  accounts.map((account) => rows.filter((row) => row.status === "active" && row.accountId === account).length)
+
+layer(fresh(), { excludeTestServices: true })("SubscriptionRepo", (it) => {
+  it.effect("TC-SUB-002 the same token again updates its one row, keeps the account and the creator, never duplicates", () =>
+    Effect.gen(function* () {
+      const subscriptions = yield* SubscriptionRepo
+      assert.isTrue(yield* subscriptions.isEmpty)
+      const first = yield* subscriptions.save(wanted(4294967295), accounts)
+      assert.isTrue(first.created)
+      assert.strictEqual(first.row.instrumentToken, 4294967295, "2^32-1 is a number, exactly")
+      assert.strictEqual(first.row.status, "active")
+      assert.strictEqual(first.row.accountId, "a1")
+      assert.isFalse(yield* subscriptions.isEmpty)
+
+      const again = yield* subscriptions.save(wanted(4294967295, { requestedMode: "LTP", createdBy: "u2" }), accounts)
+      assert.isFalse(again.created)
+      assert.deepStrictEqual(again.row, { ...first.row, requestedMode: "LTP", updatedAt: again.row.updatedAt })
+      assert.strictEqual((yield* subscriptions.list({ limit: 10, offset: 0 })).total, 1)
+
+      const moved = yield* subscriptions.save(wanted(4294967295, { accountId: "a3" }), accounts)
+      assert.strictEqual(moved.row.accountId, "a3")
+      yield* subscriptions.deactivate(4294967295)
+      const back = yield* subscriptions.save(wanted(4294967295, { createdBy: "u2" }), accounts)
+      assert.deepInclude(back.row, { status: "active", accountId: "a3", createdBy: "u2" })
+      const account = yield* subscriptions.save(wanted(4294967295), ["a1", "a2"])
+      assert.strictEqual(account.row.accountId, "a1", "an account that is configured no more is given up")
+    })
+  )
+
+  it.effect("keeps an instrument nobody can stream yet without an account, and gives it one when there are some", () =>
+    Effect.gen(function* () {
+      const subscriptions = yield* SubscriptionRepo
+      assert.isNull((yield* subscriptions.save(wanted(77), [])).row.accountId)
+      assert.isNotNull((yield* subscriptions.save(wanted(77), accounts)).row.accountId)
+    })
+  )
+
+  it.effect("patches what is named and nothing else; an unknown token is none", () =>
+    Effect.gen(function* () {
+      const subscriptions = yield* SubscriptionRepo
+      const { row } = yield* subscriptions.save(wanted(5), accounts)
+      const patched = Option.getOrThrow(yield* subscriptions.patch(5, { requestedMode: "QUOTE" }))
+      assert.deepStrictEqual(patched, { ...row, requestedMode: "QUOTE", updatedAt: patched.updatedAt })
+      const moved = Option.getOrThrow(yield* subscriptions.patch(5, { accountId: "a2", status: "inactive" }))
+      assert.deepInclude(moved, { requestedMode: "QUOTE", accountId: "a2", status: "inactive" })
+      assert.deepStrictEqual(yield* subscriptions.byToken(5), Option.some(moved))
+      assert.deepStrictEqual(yield* subscriptions.patch(123456, { status: "active" }), Option.none())
+      assert.deepStrictEqual(yield* subscriptions.deactivate(123456), Option.none())
+      assert.deepStrictEqual(yield* subscriptions.byToken(123456), Option.none())
+    })
+  )
+})
+
+layer(fresh(), { excludeTestServices: true })("SubscriptionRepo lists", (it) => {
+  it.effect("TC-SUB-003 lists by status, page by page, in the order of tokens, with the total of the filter", () =>
+    Effect.gen(function* () {
+      const subscriptions = yield* SubscriptionRepo
+      const tokens = Array.from({ length: 25 }, (_, i) => 4_000_000_000 - i * 256)
+      yield* Effect.forEach(tokens, (token) => subscriptions.save(wanted(token), accounts))
+      const inactive = tokens.filter((_, i) => i % 5 === 0)
+      yield* Effect.forEach(inactive, (token) => subscriptions.deactivate(token))
+      const sorted = tokens.toSorted((a, b) => a - b)
+      const page = (status: "active" | "inactive" | undefined, limit: number, offset: number) =>
+        Effect.map(subscriptions.list({ status, limit, offset }), ({ rows, total }) => ({
+          tokens: rows.map((row) => row.instrumentToken),
+          total
+        }))
+      assert.deepStrictEqual(yield* page(undefined, 10, 0), { tokens: sorted.slice(0, 10), total: 25 })
+      assert.deepStrictEqual(yield* page(undefined, 10, 20), { tokens: sorted.slice(20), total: 25 })
+      assert.deepStrictEqual(yield* page("inactive", 3, 1), {
+        tokens: inactive.toSorted((a, b) => a - b).slice(1, 4),
+        total: 5
+      })
+      assert.deepStrictEqual(yield* page("active", 10, 1000), { tokens: [], total: 20 })
+      const active = yield* subscriptions.active
+      assert.deepStrictEqual(
+        active.map((row) => row.instrumentToken),
+        sorted.filter((token) => !inactive.includes(token))
+      )
+    })
+  )
+})
+
+layer(fresh(), { excludeTestServices: true })("SubscriptionRepo concurrency", (it) => {
+  it.effect("TC-SUB-002 sixty saves at once of forty tokens make forty rows, spread evenly over the accounts", () =>
+    Effect.gen(function* () {
+      const subscriptions = yield* SubscriptionRepo
+      const tokens = Array.from({ length: 60 }, (_, i) => 1000 + (i % 40))
+      const saved = yield* Effect.forEach(tokens, (token) => subscriptions.save(wanted(token), accounts), { concurrency: "unbounded" })
+      assert.strictEqual(saved.filter(({ created }) => created).length, 40)
+      const rows = yield* subscriptions.active
+      assert.strictEqual(rows.length, 40)
+      assert.deepStrictEqual(
+        loads(rows).toSorted((a, b) => a - b),
+        [13, 13, 14]
+      )
+      // Inactive ones weigh nothing: what one account loses it gets back first.
+      const lost = rows.filter((row) => row.accountId === "a2").slice(0, 6)
+      yield* Effect.forEach(lost, (row) => subscriptions.deactivate(row.instrumentToken))
+      yield* Effect.forEach([1, 2, 3, 4, 5], (token) => subscriptions.save(wanted(token), accounts), { concurrency: "unbounded" })
+      assert.deepStrictEqual(
+        yield* Effect.forEach([1, 2, 3, 4, 5], (token) =>
+          Effect.map(subscriptions.byToken(token), (row) => Option.getOrThrow(row).accountId)
+        ),
+        Array(5).fill("a2")
+      )
+    })
+  )
+
+  it.effect("a leg that is added while its instrument is deactivated either keeps it active or finds it refused", () =>
+    Effect.gen(function* () {
+      const subscriptions = yield* SubscriptionRepo
+      const strategies = yield* StrategyRepo
+      const { strategyId } = yield* strategies.create("u1", { name: "race" })
+      const outcomes = yield* Effect.forEach(
+        Array.from({ length: 20 }, (_, i) => 50_000 + i),
+        (token) =>
+          Effect.gen(function* () {
+            yield* subscriptions.save(wanted(token), accounts)
+            const leg = {
+              instrumentToken: token,
+              tradingsymbol: "X",
+              exchange: "NFO",
+              direction: "BUY",
+              quantity: 1,
+              entryPrice: Money.zero
+            } as const
+            const add = strategies.addLeg("u1", strategyId, leg, { segment: "NFO-OPT", accounts })
+            yield* Effect.all([add, Effect.either(subscriptions.deactivate(token))], { concurrency: 2 })
+            return Option.getOrThrow(yield* subscriptions.byToken(token)).status
+          })
+      )
+      assert.deepStrictEqual(outcomes, Array(20).fill("active"))
+    })
+  )
+})
+
+describe("SubscriptionRepo over restarts", () => {
+  it.live("TC-REG-020 fifty subscriptions with their attributes and account assignment survive three restarts", () =>
+    Effect.gen(function* () {
+      const url = yield* freshDatabase
+      const start = <A, E>(body: Effect.Effect<A, E, SubscriptionRepo>) => Effect.scoped(Effect.provide(body, started(url)))
+      const modes = ["FULL", "QUOTE", "LTP"] as const
+      const before = yield* start(
+        Effect.gen(function* () {
+          const subscriptions = yield* SubscriptionRepo
+          yield* Effect.forEach(
+            Array.from({ length: 50 }, (_, i) => i),
+            (i) => subscriptions.save(wanted(4_294_967_295 - i, { requestedMode: modes[i % 3]!, createdBy: `u${i % 4}` }), accounts)
+          )
+          yield* Effect.forEach([0, 7, 49], (i) => subscriptions.deactivate(4_294_967_295 - i))
+          return yield* subscriptions.list({ limit: 1000, offset: 0 })
+        })
+      )
+      assert.strictEqual(before.total, 50)
+      assert.strictEqual(before.rows.filter((row) => row.status === "active").length, 47)
+      for (let restart = 1; restart <= 3; restart++) {
+        const after = yield* start(Effect.flatMap(SubscriptionRepo, (subscriptions) => subscriptions.list({ limit: 1000, offset: 0 })))
+        assert.deepStrictEqual(after, before, `after restart ${restart}`)
+      }
+    }).pipe(Effect.scoped)
+  )
+})
