@@ -1,5 +1,8 @@
+import { basename } from "node:path"
 import { stopEverything } from "./children.mjs"
-import { log, Plain } from "./paths.mjs"
+import { log, Plain, readOr } from "./paths.mjs"
+
+const watchMs = 200
 
 let ending
 
@@ -13,6 +16,21 @@ const end = (code, before) => {
   return ending
 }
 
+/** Who started us: npm, or the shell that npm runs the script in and then npm. */
+const starters = (script) => {
+  const parentOf = (pid) => /\) \S (\d+)/.exec(readOr(`/proc/${pid}/stat`, ""))?.[1] ?? ""
+  const isShellOfNpm = readOr(`/proc/${process.ppid}/cmdline`, "").includes(script)
+  return `${process.ppid} ${isShellOfNpm ? parentOf(process.ppid) : ""}`
+}
+
+/** npm that is killed, or told to end, does not tell us; its place is then another process's. */
+const endWithNpm = () => {
+  const script = basename(process.argv[1] ?? "")
+  if (script === "" || !process.env.npm_lifecycle_script?.includes(script)) return
+  const first = starters(script)
+  setInterval(() => starters(script) !== first && process.kill(process.pid, "SIGTERM"), watchMs).unref()
+}
+
 /** Runs a script's main part: signals stop it in order, a failure is told without a stack when a person can act on it. */
 export const run = (main, { atEnd = () => {}, says = "" } = {}) => {
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
@@ -21,6 +39,7 @@ export const run = (main, { atEnd = () => {}, says = "" } = {}) => {
       void end(signal === "SIGINT" && says === "" ? 130 : 0, atEnd)
     })
   }
+  endWithNpm()
   main().then(
     (code = 0) => end(code, atEnd),
     (error) => {

@@ -27,7 +27,10 @@ export const make = Effect.gen(function* () {
   const refuse = (message: JsMsg) =>
     Effect.zipRight(
       Effect.sync(() => Metrics.deadLetters(durable)),
-      publish(Subjects.deadLetter(durable), message.data, { msgId: `${durable}:${message.seq}`, headers: { "Tarang-Subject": message.subject } })
+      publish(Subjects.deadLetter(durable), message.data, {
+        msgId: `${durable}:${message.seq}`,
+        headers: { "Tarang-Subject": message.subject }
+      })
     )
 
   return Effect.gen(function* () {

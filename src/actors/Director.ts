@@ -1,9 +1,9 @@
 import { Effect, Either, Mailbox, Option, Schema } from "effect"
 import { Accounts } from "../broker/Accounts.ts"
+import * as Money from "../domain/Money.ts"
 import * as Instrument from "../domain/market/Instrument.ts"
 import type { Contract, Reference } from "../domain/market/Reference.ts"
 import type * as StrategyMessage from "../domain/strategy/StrategyMessage.ts"
-import * as Money from "../domain/Money.ts"
 import { InstrumentRegistry } from "../store/InstrumentRegistry.ts"
 import { StrategyRepo } from "../store/StrategyRepo.ts"
 import { SubscriptionRepo } from "../store/SubscriptionRepo.ts"
@@ -46,7 +46,11 @@ export interface Plan {
 
 export const plan = (options: {
   readonly accounts: ReadonlyArray<string>
-  readonly subscriptions: ReadonlyArray<{ readonly instrumentToken: number; readonly requestedMode: string; readonly accountId: string | null }>
+  readonly subscriptions: ReadonlyArray<{
+    readonly instrumentToken: number
+    readonly requestedMode: string
+    readonly accountId: string | null
+  }>
   readonly strategies: ReadonlyArray<StrategyRepo.StrategyWithLegs>
   readonly instrument: (token: number) => Instrument.Instrument | undefined
 }): Plan => {

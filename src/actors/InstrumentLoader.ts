@@ -30,7 +30,10 @@ export const simulatedMarket = Effect.gen(function* () {
   if (Option.isNone(url)) return Option.none<typeof SimulatedMarket.Type>()
   const response = yield* HttpClient.get(`${url.value}/market`)
   return Option.some(yield* HttpClientResponse.schemaBodyJson(SimulatedMarket)(response))
-}).pipe(Effect.retry(Schedule.intersect(Schedule.spaced("500 millis"), Schedule.recurs(attemptsMax))), Effect.provide(FetchHttpClient.layer))
+}).pipe(
+  Effect.retry(Schedule.intersect(Schedule.spaced("500 millis"), Schedule.recurs(attemptsMax))),
+  Effect.provide(FetchHttpClient.layer)
+)
 
 /**
  * Brings the day's instruments from the broker into Postgres and memory, under the date of market time. When no account can fetch them the

@@ -1,6 +1,6 @@
 import { Data, Effect, Option } from "effect"
-import type * as StrategyMessage from "../domain/strategy/StrategyMessage.ts"
 import * as M2mDecider from "../domain/strategy/M2mDecider.ts"
+import type * as StrategyMessage from "../domain/strategy/StrategyMessage.ts"
 import { JetStream } from "../streams/JetStream.ts"
 import * as Subject from "../streams/Subject.ts"
 import * as Subjects from "../streams/Subjects.ts"

@@ -49,24 +49,20 @@ const Reconciler = Layer.scopedDiscard(
         Effect.catchAllCause((cause) => Effect.logWarning("actor not reached", cause).pipe(Effect.annotateLogs({ key, what })))
       )
 
+    const follow = ({ key, value }: KeyValue.Change) => {
+      const isWanted = Option.isSome(value)
+      if (isWanted) wanted.add(key)
+      else wanted.delete(key)
+      return isHere(key) ? call(key, isWanted ? "Touch" : "Stop") : Effect.void
+    }
     yield* changes.takeAll.pipe(
-      Effect.flatMap(
-        Effect.forEach(
-          ({ key, value }) => {
-            if (Option.isSome(value)) wanted.add(key)
-            else wanted.delete(key)
-            return isHere(key) ? call(key, Option.isSome(value) ? "Touch" : "Stop") : Effect.void
-          },
-          { discard: true }
-        )
-      ),
+      Effect.flatMap((all) => Effect.forEach(all, follow, { discard: true })),
       Effect.forever,
       Effect.forkScoped
     )
-    yield* Effect.suspend(() => Effect.forEach([...wanted].filter(isHere), (key) => call(key, "Touch"), { concurrency: 50, discard: true })).pipe(
-      Effect.repeat(Schedule.spaced(reconcileEveryMs)),
-      Effect.forkScoped
-    )
+    yield* Effect.suspend(() =>
+      Effect.forEach([...wanted].filter(isHere), (key) => call(key, "Touch"), { concurrency: 50, discard: true })
+    ).pipe(Effect.repeat(Schedule.spaced(reconcileEveryMs)), Effect.forkScoped)
   })
 )
 

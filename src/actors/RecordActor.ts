@@ -150,7 +150,8 @@ export class RecordActor extends Effect.Service<RecordActor>()("actors/RecordAct
     const startAfresh = <S, O extends { readonly seq: number }>(setup: Setup<S, O>, run: Run<S>, firstSeq: number, lastSeq: number) =>
       Effect.gen(function* () {
         Metrics.rebuilds(setup.name)
-        const look = (find: typeof jetStream.last) => Effect.forEach(setup.references, (subject) => find(record, subject), { concurrency: 8 })
+        const look = (find: typeof jetStream.last) =>
+          Effect.forEach(setup.references, (subject) => find(record, subject), { concurrency: 8 })
         const oldest = Math.min(lastSeq + 1, ...(yield* look(jetStream.first)).flatMap(Option.toArray).map(({ seq }) => seq))
         run.seq = Math.max(oldest - 1, firstSeq - 1, lastSeq - historyMax, 0)
         const own = setup.definition === undefined ? Option.none() : yield* jetStream.last(record, setup.definition)

@@ -7,7 +7,8 @@ const pauseMaxMs = 10_000
 const healthyAfterMs = 30_000
 
 /** The pause before the next start, after so many failures in a row; jitter keeps actors that fell together from rising together. */
-export const pauseMs = (failures: number, jitter: number): number => Math.min(pauseMaxMs, pauseMinMs * 2 ** Math.min(failures, 20)) * (0.8 + 0.4 * jitter)
+export const pauseMs = (failures: number, jitter: number): number =>
+  Math.min(pauseMaxMs, pauseMinMs * 2 ** Math.min(failures, 20)) * (0.8 + 0.4 * jitter)
 
 /**
  * Runs an actor for ever: one that fails, dies or simply ends is started again, from its own recovery path. Ends only by interruption.
@@ -23,7 +24,9 @@ export const supervise = <E, R>(name: string, key: string, actor: Effect.Effect<
       Metrics.restarts(name)
       const pause = pauseMs(failures - 1, yield* Random.next)
       yield* exit._tag === "Failure"
-        ? Effect.logError("actor failed, starting it again", Cause.pretty(exit.cause)).pipe(Effect.annotateLogs({ pause_ms: Math.round(pause) }))
+        ? Effect.logError("actor failed, starting it again", Cause.pretty(exit.cause)).pipe(
+            Effect.annotateLogs({ pause_ms: Math.round(pause) })
+          )
         : Effect.logWarning("actor ended, starting it again")
       yield* Effect.sleep(Duration.millis(pause))
     }

@@ -109,7 +109,9 @@ export const make = Effect.gen(function* () {
       if (marketClock.mode === "feed") yield* marketClock.onAdvance((atMs) => publisher.clock(atMs))
       else {
         yield* Effect.acquireRelease(
-          Effect.sync(() => setInterval(() => publisher.clock(Math.floor(marketClock.unsafeNow() / clockEveryMs) * clockEveryMs), clockEveryMs)),
+          Effect.sync(() =>
+            setInterval(() => publisher.clock(Math.floor(marketClock.unsafeNow() / clockEveryMs) * clockEveryMs), clockEveryMs)
+          ),
           (timer) =>
             Effect.sync(() => {
               clearInterval(timer)
@@ -130,7 +132,8 @@ export const make = Effect.gen(function* () {
       const status = Effect.gen(function* () {
         const now = yield* marketClock.now
         const stats = socket.stats()
-        const isMute = state === "streaming" && stats.lastDataMs !== null && (yield* Clock.currentTimeMillis) - stats.lastDataMs > muteAfterMs
+        const isMute =
+          state === "streaming" && stats.lastDataMs !== null && (yield* Clock.currentTimeMillis) - stats.lastDataMs > muteAfterMs
         return {
           v: 1,
           as_of: new Date(now).toISOString(),
@@ -144,9 +147,9 @@ export const make = Effect.gen(function* () {
           last_tick_at: lastTickMs === null ? null : new Date(lastTickMs).toISOString()
         } satisfies TickerStatus
       })
-      const report = Effect.flatMap(status, (value) => jetStream.notify(Subjects.Ticker.at({ account }), Subjects.Ticker.encode(value))).pipe(
-        Effect.ignoreLogged
-      )
+      const report = Effect.flatMap(status, (value) =>
+        jetStream.notify(Subjects.Ticker.at({ account }), Subjects.Ticker.encode(value))
+      ).pipe(Effect.ignoreLogged)
       yield* report.pipe(Effect.delay(statusEveryMs), Effect.forever, Effect.forkScoped)
       yield* Effect.addFinalizer(() =>
         Effect.zipRight(
@@ -172,17 +175,13 @@ export const make = Effect.gen(function* () {
         )
       }
       const changes = yield* actors.watch(key(account))
+      const obey = ({ value }: KeyValue.Change) =>
+        Option.match(value, {
+          onNone: () => desire({ v: 1, instruments: [] }),
+          onSome: (bytes) => Effect.flatMap(decodeDesired(new TextDecoder().decode(bytes)), desire)
+        })
       const follow = changes.takeAll.pipe(
-        Effect.flatMap(
-          Effect.forEach(
-            ({ value }) =>
-              Option.match(value, {
-                onNone: () => desire({ v: 1, instruments: [] }),
-                onSome: (bytes) => Effect.flatMap(decodeDesired(new TextDecoder().decode(bytes)), desire)
-              }),
-            { discard: true }
-          )
-        ),
+        Effect.flatMap((all) => Effect.forEach(all, obey, { discard: true })),
         Effect.zipRight(report),
         Effect.forever
       )

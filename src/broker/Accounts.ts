@@ -63,7 +63,9 @@ const Row = Schema.Struct({
   ws_root: Schema.optional(socketUrl),
   login: Schema.optional(Schema.Literal("auto").annotations({ message: () => 'can only be "auto"' })),
   access_token: Schema.optional(secret),
-  request_token: Schema.optional(secret)
+  request_token: Schema.optional(secret),
+  /** Only the simulator reads it: where its login page redirects to. */
+  redirect_url: Schema.optional(httpUrl)
 }).annotations({ identifier: "Account" })
 type Row = typeof Row.Type
 const decodeRows = Schema.decodeUnknownEither(Schema.Array(Row).annotations({ message: () => "must be an array of accounts" }), {

@@ -11,14 +11,15 @@ const milliseconds = (name: string, fallbackMs: number) =>
 
 const settings = Config.all({
   requestTimeoutMs: milliseconds("KITE_REQUEST_TIMEOUT", KiteClient.defaults.requestTimeoutMs),
-  backoffMaxMs: milliseconds("KITE_RECONNECT_MAX", KiteSocket.defaults.backoffMaxMs)
+  backoffMaxMs: milliseconds("KITE_RECONNECT_MAX", KiteSocket.defaults.backoffMaxMs),
+  livenessMs: milliseconds("KITE_LIVENESS", KiteSocket.defaults.livenessMs)
 })
 
 /** All accounts' sessions, one each per process: a second login with an api_key would end the first one's token. */
 export class Broker extends Effect.Service<Broker>()("broker/Broker", {
   scoped: Effect.gen(function* () {
     const accounts = yield* Accounts
-    const { requestTimeoutMs, backoffMaxMs } = yield* settings
+    const { requestTimeoutMs, backoffMaxMs, livenessMs } = yield* settings
     const held = new Map<string, { readonly session: KiteSession.KiteSession; readonly rest: KiteRest.KiteRest }>()
     for (const account of accounts.all) {
       const session = yield* KiteSession.make(yield* KiteClient.make(account, { requestTimeoutMs }))
@@ -32,7 +33,7 @@ export class Broker extends Effect.Service<Broker>()("broker/Broker", {
       /** The account's socket, closed with the scope. It connects when `set` first wants something. */
       socket: (accountId: string, events: KiteSocket.SocketEvents) =>
         Effect.flatMap(of(accountId), ({ session }) =>
-          KiteSocket.make({ account: accountId, address: session.socketAddress, events, settings: { backoffMaxMs } })
+          KiteSocket.make({ account: accountId, address: session.socketAddress, events, settings: { backoffMaxMs, livenessMs } })
         )
     } as const
   })

@@ -37,9 +37,12 @@ export const defaults: Settings = { requestTimeoutMs: 10_000 }
 
 /** Bytes of an answer; only the instruments dump is longer, and says so. */
 export const answerBytesMax = 8 * 1024 * 1024
-/** Kite's limits per api_key (facts as of 2026): quotes 1 a second, everything else but orders and history 10 a second. */
-export const quotesPerSecond = 1
-export const othersPerSecond = 10
+/**
+ * Kite's limits per api_key (as of 2026): quotes 1 a second, everything but orders and history 10 a second together. Kept as a distance
+ * between calls, so that no second ever holds more, wherever it begins.
+ */
+export const quoteSpacingMs = 1_000
+export const otherSpacingMs = 100
 
 interface RequestOptions {
   readonly [option: string]: unknown
@@ -220,8 +223,8 @@ export const observed = <A, R>(op: string, self: Effect.Effect<A, KiteError.Kite
 export const make = (account: Account, settings: Settings = defaults) =>
   Effect.gen(function* () {
     const limits = {
-      quote: yield* RateLimiter.make({ limit: quotesPerSecond, interval: "1 seconds" }),
-      other: yield* RateLimiter.make({ limit: othersPerSecond, interval: "1 seconds" })
+      quote: yield* RateLimiter.make({ limit: 1, interval: quoteSpacingMs }),
+      other: yield* RateLimiter.make({ limit: 1, interval: otherSpacingMs })
     }
     const kite = yield* Effect.sync(() => new KiteConnect({ api_key: Redacted.value(account.apiKey), root: account.root }))
     const dispatch = yield* Effect.sync(() => wrap(kite))

@@ -15,9 +15,9 @@ import { Views } from "./Views.ts"
 class Recreated extends Data.TaggedError("Recreated")<{ readonly stream: string }> {}
 
 /** Deltas read behind the keyframes at a start; what is older heals with the next keyframe, seconds later. */
-const deltasBackMax = 5_000
+const deltasBackMax = 2_000
 const dropExpiredEvery = "1 minute"
-const again = Schedule.exponential("200 millis").pipe(Schedule.union(Schedule.spaced("5 seconds")), Schedule.jittered)
+const again = Schedule.exponential("200 millis").pipe(Schedule.union(Schedule.spaced("5 seconds")), Schedule.jittered, Schedule.resetAfter("1 minute"))
 
 type Part = "chains" | "strategies" | "tickers" | "frames"
 
@@ -44,6 +44,23 @@ export class Bridge extends Effect.Service<Bridge>()("gateway/Bridge", {
     const skipped = (message: Message, effect: Effect.Effect<void, DecodeError>) =>
       Effect.catchTag(effect, "DecodeError", (error) => undecodable(message, error.cause))
 
+    /** The messages among what was read. A gap is told; a stream that is another one ends the read. */
+    const received = (stream: string, items: ReadonlyArray<Message | OrderedRead.Gap>) =>
+      Effect.gen(function* () {
+        const messages: Array<Message> = []
+        for (const item of items) {
+          if (item._tag === "Message") messages.push(item)
+          else if (item.recreated) return yield* new Recreated({ stream })
+          else {
+            Metrics.bridgeGaps.unsafeUpdate(1, [])
+            yield* Effect.logWarning("messages were gone before they were read").pipe(
+              Effect.annotateLogs({ stream, from: item.from, to: item.to })
+            )
+          }
+        }
+        return messages
+      })
+
     /** Reads on and on; `isCaughtUp` once what was there at the start has been taken. */
     const follow = (
       stream: string,
@@ -53,31 +70,16 @@ export class Bridge extends Effect.Service<Bridge>()("gateway/Bridge", {
     ) => {
       let left = read.pendingAtStart
       if (left === 0) caughtUp()
-      return read.takeAll.pipe(
-        Effect.flatMap((items) =>
-          Effect.gen(function* () {
-            const messages: Array<Message> = []
-            for (const item of items) {
-              if (item._tag === "Message") messages.push(item)
-              else if (item.recreated) return yield* new Recreated({ stream })
-              else {
-                Metrics.bridgeGaps.unsafeUpdate(1, [])
-                yield* Effect.logWarning("messages were gone before they were read").pipe(
-                  Effect.annotateLogs({ stream, from: item.from, to: item.to })
-                )
-              }
-            }
-            yield* take(messages)
-            hub.flush()
-            Metrics.bridgeMessages.unsafeUpdate(messages.length, [])
-            const pending = messages.at(-1)?.pending ?? 0
-            Metrics.bridgeLag.pipe((gauge) => gauge.unsafeUpdate(pending, []))
-            left -= messages.length
-            if (left <= 0 || pending === 0) caughtUp()
-          })
-        ),
-        Effect.forever
-      )
+      const round = Effect.gen(function* () {
+        const messages = yield* received(stream, yield* read.takeAll)
+        yield* take(messages)
+        hub.flush()
+        const pending = messages.at(-1)?.pending ?? 0
+        Metrics.bridgeRead(stream, messages.length, pending)
+        left -= messages.length
+        if (left <= 0 || pending === 0) caughtUp()
+      })
+      return Effect.forever(round)
     }
     const done = (part: Part) => () => void behind.delete(part)
 
@@ -109,7 +111,7 @@ export class Bridge extends Effect.Service<Bridge>()("gateway/Bridge", {
       })
       let left = keyframes.pendingAtStart
       while (left > 0) {
-        const messages = (yield* keyframes.takeAll).filter((item) => item._tag === "Message")
+        const messages = yield* received(Subjects.ChainKeyframe.stream, yield* keyframes.takeAll)
         yield* each(keyframe)(messages)
         left = messages.at(-1)?.pending === 0 ? 0 : left - messages.length
       }
@@ -119,7 +121,7 @@ export class Bridge extends Effect.Service<Bridge>()("gateway/Bridge", {
       const deltas = yield* OrderedRead.make({
         stream: Subjects.ChainDelta.stream,
         filters: [Subjects.ChainDelta.filter()],
-        start: { _tag: "After", seq: Math.max(0, before.lastSeq - deltasBackMax) }
+        start: { _tag: "After", seq: Math.max(before.lastSeq - deltasBackMax, views.chains.oldestSeq(clock.unsafeNow()) ?? before.lastSeq, 0) }
       })
       yield* Effect.all(
         [
@@ -158,7 +160,8 @@ export class Bridge extends Effect.Service<Bridge>()("gateway/Bridge", {
     const frames = Effect.gen(function* () {
       const { stream } = Subjects.Frame
       const { createdMs } = yield* js.info(stream)
-      if (createdMs !== views.epochs.frames) framesSeq = undefined
+      // Another stream than before: all of it is news.
+      if (views.epochs.frames !== 0 && createdMs !== views.epochs.frames) framesSeq = 0
       views.epochs.frames = createdMs
       ticks.forget()
       const read = yield* OrderedRead.make({
@@ -173,7 +176,7 @@ export class Bridge extends Effect.Service<Bridge>()("gateway/Bridge", {
             framesSeq = message.seq
           }
         })
-      yield* follow(stream, read, take, () => {})
+      yield* follow(stream, read, take, done("frames"))
     })
 
     const supervised = (part: Part, effect: Effect.Effect<void, NatsError | Recreated, Scope.Scope | JetStream>) =>

@@ -160,6 +160,24 @@ export class ChainView {
     return { chain, strikes: wasBehind ? "all" : new Set() }
   }
 
+  /** The oldest delta sequence that a chain not expired at `nowMs` is true for. */
+  oldestSeq(nowMs: number): number | undefined {
+    let oldest: number | undefined
+    for (const chain of this.#all()) {
+      if (expiryAtMs(chain.expiry) > nowMs) oldest = Math.min(oldest ?? chain.head.seq, chain.head.seq)
+    }
+    return oldest
+  }
+
+  /** Takes numbers beyond the newest delta there is for those of an older stream: the state stands, whatever comes next is newer. */
+  rebase(lastSeq: number): void {
+    for (const chain of this.#all()) {
+      if (chain.head.seq <= lastSeq) continue
+      chain.head = { ...chain.head, seq: 0 }
+      for (const row of [...chain.rows.values()]) this.#set(chain, { ...row, seq: 0 })
+    }
+  }
+
   /** Forgets what expired long ago at market time `nowMs`. */
   dropExpired(nowMs: number): void {
     for (const [key, byExchange] of this.#chains) {
@@ -179,6 +197,10 @@ export class ChainView {
     this.#rowByToken.clear()
     this.#spots.clear()
     this.#count = 0
+  }
+
+  *#all(): Generator<Chain> {
+    for (const byExchange of this.#chains.values()) yield* byExchange.values()
   }
 
   #set(chain: Chain, row: Row): void {

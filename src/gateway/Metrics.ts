@@ -1,9 +1,15 @@
 import { Metric, MetricBoundaries } from "effect"
 
 /** Every metric of the gateway, named here and nowhere else. */
-const counter = (name: string, description: string) => Metric.counter(name, { description, incremental: true })
+const labelled = (name: string, description: string) => Metric.counter(name, { description, incremental: true })
+/** A counter without labels stands at 0 from the start, so that its first step can be seen. */
+const counter = (name: string, description: string) => {
+  const metric = labelled(name, description)
+  metric.unsafeUpdate(0, [])
+  return metric
+}
 
-export const httpRequests = counter("http_requests_total", "Requests answered, by method, route template and status")
+export const httpRequests = labelled("http_requests_total", "Requests answered, by method, route template and status")
 export const httpDuration = Metric.histogram(
   "http_request_duration_seconds",
   MetricBoundaries.fromIterable([0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]),
@@ -11,17 +17,31 @@ export const httpDuration = Metric.histogram(
 )
 
 export const wsConnections = Metric.gauge("active_ws_connections", { description: "WebSocket connections that are open" })
+wsConnections.unsafeUpdate(0, [])
 export const wsAuthFailures = counter("ws_auth_failures", "WebSocket handshakes refused for want of a valid token")
 export const ticksBroadcast = counter("ticks_broadcast", "Ticks sent to at least one WebSocket client")
 export const wsMessages = counter("ws_messages_sent_total", "Messages written to WebSocket clients")
 export const wsConflated = counter("ws_conflated_total", "Updates that a slow client did not get because a newer one replaced them")
 export const wsSlowClosed = counter("ws_slow_closed_total", "Clients closed with 4008 because they were past the hard limit")
 
-export const bridgeMessages = counter("bridge_messages_total", "Messages read from NATS by the gateway")
+const bridgeMessages = labelled("bridge_messages_total", "Messages read from NATS by the gateway")
+const bridgeLag = Metric.gauge("bridge_lag_messages", { description: "Messages of a stream that the gateway has not read yet" })
+const byStream = new Map<string, readonly [Metric.Metric.Counter<number>, Metric.Metric.Gauge<number>]>()
+/** What one round of a stream's read brought, and how much waits behind it. */
+export const bridgeRead = (stream: string, messages: number, pending: number): void => {
+  let pair = byStream.get(stream)
+  if (pair === undefined) {
+    pair = [Metric.tagged(bridgeMessages, "stream", stream), Metric.tagged(bridgeLag, "stream", stream)]
+    byStream.set(stream, pair)
+  }
+  pair[0].unsafeUpdate(messages, [])
+  pair[1].unsafeUpdate(pending, [])
+}
 export const bridgeUndecodable = counter("bridge_undecodable_total", "Messages on a subject that could not be read and were skipped")
 export const bridgeBadPackets = counter("bridge_bad_packets_total", "Packets in frames that were no Kite packets")
 export const bridgeGaps = counter("bridge_gaps_total", "Times a stream no longer held what the gateway had not read yet")
-export const bridgeLag = Metric.gauge("bridge_lag_messages", { description: "Messages of a subject that wait to be read, by stream" })
 export const bridgeDuplicates = counter("bridge_duplicate_frames_total", "Frames sent twice by their publisher and passed on once")
 
-export const dependencyUp = Metric.gauge("dependency_up", { description: "1 while a backend answers the gateway's probe, else 0" })
+const dependencyUp = Metric.gauge("dependency_up", { description: "1 while a backend answers the gateway's probe, else 0" })
+export const dependency = (name: string, isUp: boolean): void =>
+  Metric.tagged(dependencyUp, "dependency", name).unsafeUpdate(isUp ? 1 : 0, [])

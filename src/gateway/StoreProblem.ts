@@ -1,11 +1,10 @@
 import { Effect } from "effect"
-import type { StoreConflict, StoreError, StoreInvalid, StoreUnavailable } from "../store/StoreError.ts"
+import type { StoreError, StoreInvalid, StoreUnavailable } from "../store/StoreError.ts"
 import * as Problem from "./Problem.ts"
 
 type Answer<E> =
   | Exclude<E, StoreError>
   | (E extends StoreUnavailable ? Problem.Unavailable : never)
-  | (E extends StoreConflict ? Problem.Conflict : never)
   | (E extends StoreInvalid ? Problem.Invalid : never)
 
 export const databaseAway = "Database unavailable"
@@ -23,7 +22,8 @@ export const orProblem = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effec
             Effect.fail(new Problem.Unavailable({ detail: databaseAway }) as Answer<E>)
           )
         case "StoreConflict":
-          return Effect.fail(new Problem.Conflict({ detail: "Already exists" }) as Answer<E>)
+          // No table so far has a unique key that a caller could hit.
+          return Effect.die(error)
         case "StoreInvalid":
           return Effect.zipRight(
             Effect.logInfo("database refused a value", error),

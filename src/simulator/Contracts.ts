@@ -79,10 +79,20 @@ const months = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "
 /** Weekly symbols write the month in one character. */
 const monthCharacters = "123456789OND"
 
-/** Whether no week later in its month holds the same weekday: how a monthly expiry looks when no exchange list says it. */
+const monday = 1
+const tuesday = 2
+const weekday = (at: number): number => new Date(at).getUTCDay()
+const month = (at: number): number => new Date(at).getUTCMonth()
+
+/**
+ * Whether an expiry is its month's: no week later in the month holds the same weekday. A Monday stands for the Tuesday after it,
+ * which was a holiday, as long as that is in the month.
+ */
 export const isLastOfMonth = (expiry: string): boolean => {
   const at = Date.parse(`${expiry}T00:00:00Z`)
-  return new Date(at).getUTCMonth() !== new Date(at + 7 * Expiry.dayMs).getUTCMonth()
+  const isLast = (day: number) => month(day) !== month(day + 7 * Expiry.dayMs)
+  const next = at + Expiry.dayMs
+  return isLast(at) || (weekday(at) === monday && month(next) === month(at) && isLast(next))
 }
 
 const strikeText = (strike: number): string => String(strike / 100)
@@ -93,10 +103,10 @@ const strikeText = (strike: number): string => String(strike / 100)
  */
 export const tradingsymbol = (name: string, expiry: string, strike: number, type: Instrument.InstrumentType): string => {
   const year = expiry.slice(2, 4)
-  const month = Number(expiry.slice(5, 7)) - 1
+  const ofYear = Number(expiry.slice(5, 7)) - 1
   const day = expiry.slice(8, 10)
-  if (type === "FUT") return `${name}${year}${months[month]}FUT`
-  const date = isLastOfMonth(expiry) ? `${year}${months[month]}` : `${year}${monthCharacters[month]}${day}`
+  if (type === "FUT") return `${name}${year}${months[ofYear]}FUT`
+  const date = isLastOfMonth(expiry) ? `${year}${months[ofYear]}` : `${year}${monthCharacters[ofYear]}${day}`
   return `${name}${date}${strikeText(strike)}${type}`
 }
 
@@ -124,14 +134,12 @@ export const contract = (
   exchange: underlying.derivatives
 })
 
-const tuesday = 2
-
 /** The next `count` Tuesdays (index derivatives of NSE expire then) that have not expired at `nowMs`; a simulated exchange has no holidays. */
 export const weeklyExpiries = (nowMs: number, count: number): ReadonlyArray<string> => {
   const expiries: Array<string> = []
   for (let at = Expiry.istMidnightMs(Expiry.istDate(nowMs)); expiries.length < count; at += Expiry.dayMs) {
     const day = Expiry.istDate(at)
-    if (new Date(`${day}T00:00:00Z`).getUTCDay() === tuesday && Expiry.expiryAtMs(day) > nowMs) expiries.push(day)
+    if (weekday(Date.parse(`${day}T00:00:00Z`)) === tuesday && Expiry.expiryAtMs(day) > nowMs) expiries.push(day)
   }
   return expiries
 }

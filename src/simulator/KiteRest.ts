@@ -173,41 +173,40 @@ class Dump {
   }
 }
 
+type Answer = (request: Request, query: URLSearchParams) => Response
 interface Route {
   readonly methods: ReadonlyArray<string>
-  readonly answer: (request: Request, query: URLSearchParams) => Response
+  readonly answer: Answer
+}
+/** Lets a request through to an answer that needs a session, within the rate of its bucket. */
+type Guard = (bucket: "quote" | "other", answer: (session: Sessions.Session, query: URLSearchParams) => Response) => Answer
+
+const credentials = /^token ([^:\s]{1,64}):(\S{1,128})$/
+
+const makeGuard = ({ sessions, nowMs, rateLimits }: Options): Guard => {
+  const limit = new RateLimit()
+  const rates = { quote: quoteRate, other: otherRate }
+  return (bucket, answer) => (request, query) => {
+    if (request.kiteVersion !== undefined && request.kiteVersion !== "3") {
+      return refuse(400, "InputException", `X-Kite-Version ${request.kiteVersion} is not 3`)
+    }
+    const match = credentials.exec(request.authorization ?? "")
+    const session = match === null ? Either.left(Sessions.tokenRefusal) : sessions.authenticate(match[1] ?? "", match[2] ?? "")
+    if (Either.isLeft(session)) return failure(session.left)
+    if (rateLimits && !limit.allows(`${session.right.account.apiKey} ${bucket}`, rates[bucket], nowMs())) {
+      return refuse(429, "NetworkException", "Too many requests")
+    }
+    return answer(session.right, query)
+  }
 }
 
-/** Answers one request; never throws for anything a client can send. */
-export const make = ({ sessions, market, nowMs, rateLimits }: Options): ((request: Request) => Response) => {
-  const dump = new Dump(market.instruments)
-  const limit = new RateLimit()
-  const bySymbol = new Map(market.instruments.map((one) => [`${one.exchange}:${one.tradingsymbol}`, one]))
+const quoteRoutes = (market: Market, guard: Guard): Readonly<Record<string, Route>> => {
+  const bySymbol = new Map(market.instruments.map((one) => [Instrument.symbolKey(one.exchange, one.tradingsymbol), one]))
   const byToken = new Map(market.instruments.map((one) => [String(one.token), one]))
   const empty = Frame.rowOf(Frame.makeColumns(1), 0)
-
-  const authenticated =
-    (
-      rate: number,
-      bucket: string,
-      answer: (session: Sessions.Session, request: Request, query: URLSearchParams) => Response
-    ): Route["answer"] =>
-    (request, query) => {
-      if (request.kiteVersion !== undefined && request.kiteVersion !== "3") {
-        return refuse(400, "InputException", `X-Kite-Version ${request.kiteVersion} is not 3`)
-      }
-      const match = /^token ([^:\s]{1,64}):(\S{1,128})$/.exec(request.authorization ?? "")
-      const session = match === null ? Either.left(Sessions.tokenRefusal) : sessions.authenticate(match[1] ?? "", match[2] ?? "")
-      if (Either.isLeft(session)) return failure(session.left)
-      if (rateLimits && !limit.allows(`${session.right.account.apiKey} ${bucket}`, rate, nowMs())) {
-        return refuse(429, "NetworkException", "Too many requests")
-      }
-      return answer(session.right, request, query)
-    }
-
-  const quotes = (max: number, quote: Quote): Route => ({
+  const route = (max: number, quote: Quote): Route => ({
     methods: ["GET"],
-    answer: authenticated(quoteRate, "quote", (_session, _request, query) => {
+    answer: guard("quote", (_session, query) => {
       const wanted = query.getAll("i")
       if (wanted.length === 0) return refuse(400, "InputException", "Missing or empty field `i`")
       if (wanted.length > max)
@@ -223,19 +222,18 @@ export const make = ({ sessions, market, nowMs, rateLimits }: Options): ((reques
       return success(data)
     })
   })
+  return { "/quote": route(quotesMax, fullQuote), "/quote/ohlc": route(pricesMax, ohlcQuote), "/quote/ltp": route(pricesMax, ltpQuote) }
+}
 
-  const login: Route = {
-    methods: ["GET"],
-    answer: (_request, query) => {
-      if (query.get("v") !== "3") return refuse(400, "InputException", "`v` must be 3")
-      return Either.match(sessions.login(query.get("api_key") ?? "", query.get("redirect_params") ?? ""), {
-        onLeft: failure,
-        onRight: (location) => ({ status: 302, headers: { location }, body: "" })
-      })
-    }
+const sessionRoutes = (sessions: Sessions.Sessions): Readonly<Record<string, Route>> => {
+  const login: Answer = (_request, query) => {
+    if (query.get("v") !== "3") return refuse(400, "InputException", "`v` must be 3")
+    return Either.match(sessions.login(query.get("api_key") ?? "", query.get("redirect_params") ?? ""), {
+      onLeft: failure,
+      onRight: (location) => ({ status: 302, headers: { location }, body: "" })
+    })
   }
-
-  const createSession = (request: Request): Response => {
+  const create: Answer = (request) => {
     const form = new URLSearchParams(request.body)
     for (const field of ["api_key", "request_token", "checksum"]) {
       if ((form.get(field) ?? "") === "") return refuse(400, "InputException", `Missing or empty field \`${field}\``)
@@ -245,49 +243,56 @@ export const make = ({ sessions, market, nowMs, rateLimits }: Options): ((reques
       onRight: (session) => success(sessionOf(session))
     })
   }
-
-  const endSession = (query: URLSearchParams): Response => {
-    const session = sessions.authenticate(query.get("api_key") ?? "", query.get("access_token") ?? "")
-    if (Either.isLeft(session)) return failure(session.left)
-    sessions.logout(session.right)
-    return success(true)
-  }
-
-  const marketAnswer = (): Response => {
-    const { timeMs, speed, state, skipped } = market.status()
-    const recorded = market.mode === "recorded" ? { instruments: Array.from(market.columns.token.subarray(0, market.columns.count)) } : {}
-    return json(200, { time: Expiry.isoTime(timeMs), speed, state, mode: market.mode, underlying: market.underlying, skipped, ...recorded })
-  }
-
-  const routes: Readonly<Record<string, Route>> = {
-    "/connect/login": login,
+  const end: Answer = (_request, query) =>
+    Either.match(sessions.authenticate(query.get("api_key") ?? "", query.get("access_token") ?? ""), {
+      onLeft: failure,
+      onRight: (session) => {
+        sessions.logout(session)
+        return success(true)
+      }
+    })
+  return {
+    "/connect/login": { methods: ["GET"], answer: login },
     "/session/token": {
       methods: ["POST", "DELETE"],
-      answer: (request, query) => (request.method === "POST" ? createSession(request) : endSession(query))
-    },
-    "/user/profile": { methods: ["GET"], answer: authenticated(otherRate, "other", ({ account }) => success(userOf(account))) },
-    "/instruments": { methods: ["GET"], answer: (request) => dump.answer("", request.gzip) },
-    "/quote": quotes(quotesMax, fullQuote),
-    "/quote/ohlc": quotes(pricesMax, ohlcQuote),
-    "/quote/ltp": quotes(pricesMax, ltpQuote),
-    "/market": { methods: ["GET"], answer: marketAnswer }
+      answer: (request, query) => (request.method === "POST" ? create(request, query) : end(request, query))
+    }
   }
-  const exchangeDump = /^\/instruments\/([^/]+)$/
+}
 
+/** Not Kite's: what market is played, and how far it is. */
+const marketAnswer = (market: Market): Response => {
+  const { timeMs, speed, state, skipped } = market.status()
+  const recorded = market.mode === "recorded" ? { instruments: Array.from(market.columns.token.subarray(0, market.columns.count)) } : {}
+  return json(200, { time: Expiry.isoTime(timeMs), speed, state, mode: market.mode, underlying: market.underlying, skipped, ...recorded })
+}
+
+const exchangeDump = /^\/instruments\/([^/]+)$/
+
+/** Answers one request; never throws for anything a client can send. */
+export const make = (options: Options): ((request: Request) => Response) => {
+  const { market, sessions } = options
+  const dump = new Dump(market.instruments)
+  const guard = makeGuard(options)
+  const routes = new Map<string, Route>(
+    Object.entries({
+      ...sessionRoutes(sessions),
+      ...quoteRoutes(market, guard),
+      "/user/profile": { methods: ["GET"], answer: guard("other", ({ account }) => success(userOf(account))) },
+      "/instruments": { methods: ["GET"], answer: (request) => dump.answer("", request.gzip) },
+      "/market": { methods: ["GET"], answer: () => marketAnswer(market) }
+    } satisfies Record<string, Route>)
+  )
+  const routeOf = (path: string): Route | undefined => {
+    const exchange = exchangeDump.exec(path)?.[1]
+    return exchange === undefined ? routes.get(path) : { methods: ["GET"], answer: (request) => dump.answer(exchange, request.gzip) }
+  }
   return (request) => {
     const [path = "", search = ""] = request.url.split("?", 2)
-    const exchange = exchangeDump.exec(path)?.[1]
-    const route: Route | undefined =
-      exchange === undefined
-        ? Object.hasOwn(routes, path)
-          ? routes[path]
-          : undefined
-        : { methods: ["GET"], answer: () => dump.answer(exchange, request.gzip) }
+    const route = routeOf(path)
     if (route === undefined) return refuse(404, "GeneralException", `Route not found: ${path}`)
-    if (!route.methods.includes(request.method)) {
-      const refused = refuse(405, "GeneralException", `Method not allowed: ${request.method}`)
-      return { ...refused, headers: { ...refused.headers, allow: route.methods.join(", ") } }
-    }
-    return route.answer(request, new URLSearchParams(search))
+    if (route.methods.includes(request.method)) return route.answer(request, new URLSearchParams(search))
+    const refused = refuse(405, "GeneralException", `Method not allowed: ${request.method}`)
+    return { ...refused, headers: { ...refused.headers, allow: route.methods.join(", ") } }
   }
 }

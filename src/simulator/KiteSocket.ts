@@ -254,7 +254,7 @@ class Connection {
       if (row !== undefined) rows.add(row)
     }
     this.offer(Uint32Array.from(rows), rows.size)
-    this.#shared.onSubscription()
+    if (this.#subscriptions.size > 0) this.#shared.onSubscription()
   }
 }
 
@@ -287,52 +287,39 @@ const makeSubscribed = (changes: () => number): Effect.Effect<void> =>
     }
   })
 
-export const make = (options: { readonly sessions: Sessions.Sessions; readonly market: Market }): Hub => {
-  const connections = new Set<Connection>()
-  const totals: Totals = { packets: 0, frames: 0, conflated: 0, undelivered: 0, refused: 0 }
-  let changes = 0
-  let pings = 0
-  const shared: Shared = {
-    market: options.market,
-    totals,
-    writer: new Frame.Writer(framePacketsMax * (Frame.Kind.full + Frame.headerBytes) + Frame.headerBytes),
-    onSubscription: () => {
-      changes++
-    }
-  }
+/** The upgrades that are taken; everything else gets the answer that the plain request would get. */
+const makeUpgrade = (
+  sessions: Sessions.Sessions,
+  connected: (apiKey: string) => number,
+  accept: (apiKey: string, socket: WebSocket) => void,
+  onRefused: () => void
+): Hub["upgrade"] => {
   const server = new WebSocketServer({ noServer: true, maxPayload: messageBytesMax, perMessageDeflate: false })
-
-  const of = (apiKey: string | undefined) => [...connections].filter((connection) => apiKey === undefined || connection.apiKey === apiKey)
-  const accept = (apiKey: string, socket: WebSocket): void => {
-    const connection = new Connection(apiKey, socket, shared)
-    connections.add(connection)
-    socket.on("close", () => connections.delete(connection))
-  }
-  const upgrade: Hub["upgrade"] = (request, socket, head) => {
-    socket.on("error", () => socket.destroy())
-    const refuse = (refusal: Sessions.Refusal): void => {
-      totals.refused++
-      refuseUpgrade(socket, KiteRest.failure(refusal))
-    }
-    const [path, search = ""] = (request.url ?? "/").split("?", 2)
+  const check = (url: string): Either.Either<string, Sessions.Refusal> => {
+    const [path, search = ""] = url.split("?", 2)
+    if (path !== "/" && path !== "/ws") return Either.left({ status: 400, type: "InputException", message: `No socket at ${path}` })
     const query = new URLSearchParams(search)
-    const session =
-      path === "/" || path === "/ws"
-        ? options.sessions.authenticate(query.get("api_key") ?? "", query.get("access_token") ?? "")
-        : Either.left({ status: 400, type: "InputException", message: `No socket at ${path}` })
-    if (Either.isLeft(session)) {
-      refuse(session.left)
-      return
-    }
-    const { apiKey } = session.right.account
-    if (of(apiKey).length >= connectionsMax) {
-      refuse({ status: 429, type: "NetworkException", message: `At most ${connectionsMax} connections are allowed per api_key` })
-      return
-    }
-    server.handleUpgrade(request, socket, head, (accepted) => accept(apiKey, accepted))
+    return Either.flatMap(sessions.authenticate(query.get("api_key") ?? "", query.get("access_token") ?? ""), ({ account }) =>
+      connected(account.apiKey) < connectionsMax
+        ? Either.right(account.apiKey)
+        : Either.left({ status: 429, type: "NetworkException", message: `At most ${connectionsMax} connections are allowed per api_key` })
+    )
   }
+  return (request, socket, head) => {
+    socket.on("error", () => socket.destroy())
+    const checked = check(request.url ?? "/")
+    if (Either.isRight(checked)) server.handleUpgrade(request, socket, head, (accepted) => accept(checked.right, accepted))
+    else {
+      onRefused()
+      refuseUpgrade(socket, KiteRest.failure(checked.left))
+    }
+  }
+}
 
-  const delivered = Effect.async<void>((resume) => {
+/** One ping to every connection after what was published; ends with the last pong, or after the bound, counted. */
+const makeDelivered = (connections: ReadonlySet<Connection>, totals: Totals): Effect.Effect<void> => {
+  let pings = 0
+  return Effect.async<void>((resume) => {
     const open = new Set(connections)
     const ping = String(++pings)
     if (open.size === 0) return resume(Effect.void)
@@ -351,9 +338,31 @@ export const make = (options: { readonly sessions: Sessions.Sessions; readonly m
       inTime ? Effect.void : Effect.logWarning(`a connection did not take its ticks in ${deliveryTimeout}, going on`)
     )
   )
+}
 
+export const make = (options: { readonly sessions: Sessions.Sessions; readonly market: Market }): Hub => {
+  const connections = new Set<Connection>()
+  const totals: Totals = { packets: 0, frames: 0, conflated: 0, undelivered: 0, refused: 0 }
+  let changes = 0
+  const shared: Shared = {
+    market: options.market,
+    totals,
+    writer: new Frame.Writer(framePacketsMax * (Frame.Kind.full + Frame.headerBytes) + Frame.headerBytes),
+    onSubscription: () => {
+      changes++
+    }
+  }
+  const of = (apiKey: string | undefined) => [...connections].filter((connection) => apiKey === undefined || connection.apiKey === apiKey)
+  const accept = (apiKey: string, socket: WebSocket): void => {
+    const connection = new Connection(apiKey, socket, shared)
+    connections.add(connection)
+    socket.on("close", () => connections.delete(connection))
+  }
+  const onRefused = () => {
+    totals.refused++
+  }
   return {
-    upgrade,
+    upgrade: makeUpgrade(options.sessions, (apiKey) => of(apiKey).length, accept, onRefused),
     outlet: {
       publish: (rows, count) => {
         for (const connection of connections) connection.offer(rows, count)
@@ -361,7 +370,7 @@ export const make = (options: { readonly sessions: Sessions.Sessions; readonly m
       publishToAll: (row) => {
         for (const connection of connections) connection.offerAnyway(row)
       },
-      delivered,
+      delivered: makeDelivered(connections, totals),
       subscribed: makeSubscribed(() => changes)
     },
     heartbeat: () => {

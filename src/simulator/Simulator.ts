@@ -139,7 +139,9 @@ export const make = (options: Options): Effect.Effect<Service, ListenError | Rec
     const port = yield* listen(server, host, options.port ?? 0)
     // Sockets that were upgraded are no longer the server's to close.
     yield* Effect.addFinalizer(() => Effect.sync(() => hub.cut()))
-    yield* Effect.forkScoped(Effect.tapErrorCause(market.run(hub.outlet), (cause) => Effect.logError("the simulated market stopped", cause)))
+    yield* Effect.forkScoped(
+      Effect.tapErrorCause(market.run(hub.outlet), (cause) => Effect.logError("the simulated market stopped", cause))
+    )
     yield* Effect.forkScoped(Effect.forever(Effect.zipRight(Effect.sleep(heartbeatEvery), Effect.sync(hub.heartbeat))))
     yield* Effect.logInfo("simulator started").pipe(
       Effect.annotateLogs({ url: `http://${host}:${port}`, market: market.mode, instruments: market.instruments.length })

@@ -202,6 +202,18 @@ const refreshSlots = (book: Book, timeMs: number): void => {
   }
 }
 
+/** One step of every spot price: noise in common and of its own, drawn back to the base and held in the band. */
+const stepSpots = (book: Book, base: Float64Array, variation: number, random: Random): void => {
+  const common = random.normal()
+  products.forEach((product, index) => {
+    const from = base[index] ?? 0
+    const deviation = product.volatility * sessionFactor * Math.sqrt(spotStepMs / Expiry.yearMs)
+    const noise = commonShare * common + Math.sqrt(1 - commonShare * commonShare) * random.normal()
+    const off = ((book.spot[index] ?? from) / from - 1) * (1 - reversionPerStep) + deviation * noise
+    book.spot[index] = from * (1 + Math.max(-variation, Math.min(variation, off)))
+  })
+}
+
 /** Model value in paise, before the tick grid. */
 const fairPrice = (book: Book, row: number): number => {
   const product = book.product[row] ?? 0
@@ -342,21 +354,11 @@ export const make = (settings: Settings): SyntheticMarket => {
   let timeMs = settings.startMs
   let spotMs = settings.startMs
 
-  const stepSpots = (): void => {
-    const common = spotRandom.normal()
-    products.forEach((product, index) => {
-      const from = base[index] ?? 0
-      const deviation = product.volatility * sessionFactor * Math.sqrt(spotStepMs / Expiry.yearMs)
-      const noise = commonShare * common + Math.sqrt(1 - commonShare * commonShare) * spotRandom.normal()
-      const off = ((book.spot[index] ?? from) / from - 1) * (1 - reversionPerStep) + deviation * noise
-      book.spot[index] = from * (1 + Math.max(-settings.variation, Math.min(settings.variation, off)))
-    })
-  }
   const moveTo = (atMs: number): void => {
     if (spotMs + spotStepMs > atMs) return
     while (spotMs + spotStepMs <= atMs) {
       spotMs += spotStepMs
-      stepSpots()
+      stepSpots(book, base, settings.variation, spotRandom)
     }
     refreshSlots(book, spotMs)
   }

@@ -36,6 +36,23 @@ const reasonOf = (error: unknown): string => {
   return error.message !== "" ? error.message : "code" in error ? String(error.code) : error.name
 }
 
+/** A finalizer is not interruptible by itself, and a timeout cannot end what is not. */
+const bounded = (effect: Effect.Effect<void>) => Effect.timeoutOption(Effect.interruptible(effect), stopWait)
+
+/** Gone when it returns: replies on their way are waited for, a mute server is not. */
+const close = (client: Client) =>
+  Effect.gen(function* () {
+    if (client.status === "ready") yield* bounded(Effect.ignore(Effect.tryPromise(() => client.quit())))
+    const ended = Effect.async<void>((resume) => {
+      client.once("end", () => resume(Effect.void))
+      client.disconnect()
+      // Between two attempts there is no connection whose end could be told.
+      if (client.status === "end" || client.status === "reconnecting") resume(Effect.void)
+    })
+    yield* bounded(ended)
+    yield* Effect.sync(() => client.stream?.destroy())
+  })
+
 const connect = (url: string) =>
   Effect.gen(function* () {
     const transitions = yield* Mailbox.make<{ readonly state: State; readonly reason?: string }>({
@@ -59,13 +76,7 @@ const connect = (url: string) =>
           .on("close", () => tell("down", reasonOf(lastError)))
           .on("ready", () => tell("up"))
       ),
-      (client) =>
-        Effect.promise(() => client.quit()).pipe(
-          Effect.when(() => client.status === "ready"),
-          Effect.timeoutOption(stopWait),
-          Effect.catchAllCause(() => Effect.void),
-          Effect.zipRight(Effect.sync(() => client.disconnect()))
-        )
+      close
     )
     yield* Effect.forkScoped(
       Effect.forever(

@@ -112,6 +112,7 @@ export const statements = (sql: SqlClient.SqlClient) => {
 export class SubscriptionRepo extends Effect.Service<SubscriptionRepo>()("store/SubscriptionRepo", {
   effect: Effect.gen(function* () {
     const sql = yield* SqlClient.SqlClient
+    const inTurn = yield* Postgres.inTurn
     const { activate, byToken, columns, lockedByToken } = statements(sql)
 
     const page = SqlSchema.findAll({
@@ -171,7 +172,7 @@ export class SubscriptionRepo extends Effect.Service<SubscriptionRepo>()("store/
       byToken: (token: number) => StoreError.guardRead(byToken(token)).pipe(Effect.withSpan("SubscriptionRepo.byToken")),
       /** Creates or re-activates; the same token never stands twice. Who re-activates an inactive one is its creator from then on. `accounts` are the ids to choose from. */
       save: (it: Save, accounts: ReadonlyArray<string>) =>
-        activate(it, accounts, false).pipe(Postgres.transaction(sql), StoreError.guard, Effect.withSpan("SubscriptionRepo.save")),
+        activate(it, accounts, false).pipe(Postgres.transaction(sql), StoreError.guard, inTurn, Effect.withSpan("SubscriptionRepo.save")),
       /** None where there is no such row; SubscriptionNeeded where a leg needs what would become inactive. */
       patch: (token: number, it: Patch) => StoreError.guardRead(patch(token, it)).pipe(Effect.withSpan("SubscriptionRepo.patch")),
       /** Kept in the table as inactive. */

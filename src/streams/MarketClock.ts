@@ -1,4 +1,4 @@
-import { Clock, Config, Effect, Option } from "effect"
+import { Config, Effect, Option } from "effect"
 import * as ClockFrame from "../domain/market/ClockFrame.ts"
 import { JetStream } from "./JetStream.ts"
 import * as Subjects from "./Subjects.ts"
@@ -11,7 +11,7 @@ export class MarketClock extends Effect.Service<MarketClock>()("streams/MarketCl
   scoped: Effect.gen(function* () {
     const mode = yield* Config.literal("real", "feed")("MARKET_CLOCK").pipe(Config.withDefault("real" as const))
     const { nc, last } = yield* JetStream
-    const clock = yield* Clock.Clock
+    const clock = yield* Effect.clock
     const listeners = new Set<(atMs: number) => void>()
     let newestMs = 0
 

@@ -124,13 +124,16 @@ describe("StoreError", () => {
           const slow = yield* failure(StoreError.guard(sql`SELECT pg_sleep(30)`))
           assert.strictEqual(slow._tag, "StoreUnavailable")
           assert.include(slow.message, "57014")
-          const held = yield* Deferred.make<void>()
+          const [taken, held] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
           const holder = yield* Effect.fork(
-            Postgres.transaction(sql)(Effect.zipRight(sql`SELECT pg_advisory_xact_lock(7)`, Deferred.await(held)))
+            Postgres.transaction(sql)(
+              sql`SELECT pg_advisory_xact_lock(7)`.pipe(
+                Effect.zipRight(Deferred.succeed(taken, undefined)),
+                Effect.zipRight(Deferred.await(held))
+              )
+            )
           )
-          yield* Effect.repeat(Effect.flatMap(sql`SELECT 1 FROM pg_locks WHERE locktype = 'advisory'`, Effect.succeed), {
-            until: (rows) => rows.length > 0
-          })
+          yield* Deferred.await(taken)
           const locked = yield* failure(StoreError.guard(sql`SELECT pg_advisory_xact_lock(7)`))
           assert.include(locked.message, "55P03")
           const second = yield* Effect.fork(Postgres.transaction(sql)(Deferred.await(held)))
@@ -241,5 +244,37 @@ describe("Postgres", () => {
         assert.deepStrictEqual(seen, [{ id: 3 }])
       }).pipe(Effect.provide(pool(door.url, { ...settings, DATABASE_POOL_MAX: "1" })))
     }).pipe(Effect.scoped)
+  )
+
+  it.live(
+    "writes in turn: one at a time, more than the limit are refused at once, and a turn that fails or is given up is free again",
+    () =>
+      Effect.gen(function* () {
+        const inTurn = yield* Postgres.inTurn
+        const open = yield* Deferred.make<void>()
+        let [running, most] = [0, 0]
+        const write = Effect.sync(() => {
+          most = Math.max(most, ++running)
+        }).pipe(Effect.zipRight(Deferred.await(open)), Effect.ensuring(Effect.sync(() => running--)))
+        const queued = yield* Effect.forEach(Array.from({ length: Postgres.turnsMax }), () => Effect.fork(inTurn(write)))
+        yield* Effect.yieldNow()
+        const refused = yield* Effect.flip(inTurn(Effect.void))
+        assert.include(refused.message, "too many writes are waiting")
+        yield* Fiber.interrupt(queued[1]!)
+        assert.strictEqual(
+          yield* Effect.fork(inTurn(Effect.fail("own"))).pipe(
+            Effect.zipLeft(Deferred.succeed(open, undefined)),
+            Effect.flatMap(Fiber.join),
+            Effect.flip
+          ),
+          "own"
+        )
+        yield* Effect.forEach(
+          queued.filter((_, at) => at !== 1),
+          Fiber.join
+        )
+        assert.strictEqual(most, 1)
+        yield* inTurn(Effect.void)
+      })
   )
 })

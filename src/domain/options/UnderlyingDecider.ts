@@ -267,7 +267,7 @@ const ticksOutput = (context: Context, state: State, seq: number, rows: Readonly
       }
     },
     exact: Float64Array.from(
-      [...rows, ...valuesOf(quotes.lastPrice), ...exact.iv, ...exact.delta, ...exact.gamma, ...exact.theta, ...exact.vega],
+      [rows, valuesOf(quotes.lastPrice), valuesOf(quotes.volume), valuesOf(quotes.oi), ...Object.values(exact)].flat(),
       Rounding.canonical
     )
   }

@@ -251,14 +251,7 @@ const closeCandle = (context: Context, state: State, seq: number, outputs: Array
 }
 
 /** Puts the value of a whole instant into its minute. */
-const valueInstant = (
-  context: Context,
-  state: State,
-  seq: number,
-  atMs: number,
-  legs: ReadonlyArray<Leg>,
-  outputs: Array<Output>
-): void => {
+const valueInstant = (context: Context, state: State, seq: number, atMs: number, outputs: Array<Output>): void => {
   const minuteMs = Expiry.minuteFloor(atMs)
   if (minuteMs < state.openFromMs) {
     state.lateTicks++

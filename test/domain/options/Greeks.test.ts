@@ -382,7 +382,9 @@ describe("properties", () => {
   })
 
   it.prop("doubling forward and strike doubles the price exactly", [kind, market], ([side, { f, k, t, r, vol }]) => {
-    assert.strictEqual(priceOf(side, 2 * f, 2 * k, t, r, vol), 2 * priceOf(side, f, k, t, r, vol))
+    const price = priceOf(side, f, k, t, r, vol)
+    // Subnormal numbers round differently when doubled.
+    if (price > 1e-290) assert.strictEqual(priceOf(side, 2 * f, 2 * k, t, r, vol), 2 * price)
   })
 
   it.prop("price and greeks give the same price", [kind, market], ([side, { f, k, t, r, vol }]) => {
@@ -413,7 +415,11 @@ describe("properties", () => {
           const single = one[name as keyof BlackScholes.Greeks]
           // Scale of the terms that are added: prices by f and k, theta by its decay and carry.
           const scale = name === "price" ? Math.max(f, k) : name === "theta" ? Math.abs(one.vega * vol) / t + f : Math.abs(single)
-          assert.isAtMost(Math.abs(value - single), 1e-11 * scale + 1e-290, `${side} ${name}`)
+          assert.isAtMost(
+            Math.abs(value - single),
+            (name === "price" || name === "theta" ? 1e-13 : 1e-9) * scale + 1e-290,
+            `${side} ${name}`
+          )
         }
       }
     })

@@ -1,0 +1,16 @@
+export interface Market {
+  readonly kind: "synthetic" | "recorded" | "live"
+  readonly file?: string
+  readonly instruments?: string
+  readonly speed?: string
+  readonly underlying?: string
+  readonly rate?: string
+  readonly seed?: string
+}
+type Env = Readonly<Record<string, string | undefined>>
+export declare const usage: string
+export declare const startOptions: (
+  argv: ReadonlyArray<string>,
+  env: Env
+) => { readonly market: Market; readonly empty: boolean; readonly user: string }
+export declare const simulatorOptions: (argv: ReadonlyArray<string>, env: Env) => Market

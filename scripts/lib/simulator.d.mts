@@ -1,0 +1,2 @@
+/** Answers the file that both the simulator and the platform read. */
+export declare const writeAccounts: (data: string, port: number, given?: string) => string

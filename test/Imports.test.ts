@@ -1,0 +1,77 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { dirname, join } from "node:path"
+import { afterEach, assert, beforeEach, describe, it } from "@effect/vitest"
+import { inject } from "vitest"
+import { wrongImports, wrongScriptImports } from "../scripts/lib/imports.mjs"
+
+let folder = ""
+beforeEach(() => {
+  folder = mkdtempSync(join(inject("backends").folder, "imports-"))
+})
+afterEach(() => rmSync(folder, { recursive: true, force: true }))
+
+const write = (files: Readonly<Record<string, string>>) => {
+  for (const [path, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(folder, path)), { recursive: true })
+    writeFileSync(join(folder, path), text)
+  }
+  return folder
+}
+
+describe("import directions", () => {
+  it("hold in this project", () => {
+    assert.deepStrictEqual(wrongImports(join(import.meta.dirname, "../src")), [])
+    assert.deepStrictEqual(wrongScriptImports(join(import.meta.dirname, "../scripts")), [])
+  })
+
+  it("let every folder import what stands below it", () => {
+    const src = write({
+      "domain/market/Frame.ts":
+        'import * as Money from "../Money.ts"\nimport { Either } from "effect"\nimport { Decimal } from "decimal.js"',
+      "streams/A.ts": 'import "../domain/Money.ts"\nimport { connect } from "nats"',
+      "store/A.ts": 'import "../domain/Money.ts"\nimport "./B.ts"',
+      "broker/A.ts": 'import "../domain/Money.ts"',
+      "actors/A.ts": 'import "../domain/Money.ts"\nimport "../streams/A.ts"\nimport "../store/A.ts"\nimport "../broker/A.ts"',
+      "gateway/A.ts": 'import "../domain/Money.ts"\nimport "../streams/A.ts"\nimport "../store/A.ts"',
+      "simulator/A.ts": 'import "../domain/Money.ts"',
+      "main.ts": 'import "./actors/A.ts"\nimport "./gateway/A.ts"\nimport "./simulator/A.ts"'
+    })
+    assert.deepStrictEqual(wrongImports(src), [])
+  })
+
+  const forbidden: ReadonlyArray<readonly [path: string, text: string, why: RegExp]> = [
+    ["domain/A.ts", 'import "../streams/B.ts"', /^src\/domain\/A\.ts: domain must not import streams \(\.\.\/streams\/B\.ts\)/],
+    ["domain/A.ts", 'import { readFileSync } from "node:fs"', /domain imports only effect and decimal\.js, not node:fs/],
+    ["domain/A.ts", 'import { PgClient } from "@effect/sql-pg"', /not @effect\/sql-pg/],
+    ["domain/options/A.ts", 'export * from "../../store/B.ts"', /domain must not import store/],
+    ["streams/A.ts", 'import type { B } from "../store/B.ts"', /streams must not import store/],
+    ["store/A.ts", 'const b = await import("../broker/B.ts")', /store must not import broker/],
+    ["broker/A.ts", 'import "../actors/B.ts"', /broker must not import actors/],
+    ["actors/A.ts", 'import "../gateway/B.ts"', /actors must not import gateway/],
+    ["gateway/A.ts", 'import "../actors/B.ts"', /gateway must not import actors/],
+    ["gateway/A.ts", 'import "../main.ts"', /gateway must not import main/],
+    ["simulator/A.ts", 'import "../broker/B.ts"', /simulator must not import broker/],
+    ["helpers/A.ts", 'import "../domain/B.ts"', /helpers is no folder of the design/],
+    ["main.ts", 'import "../test/B.ts"', /stands outside of src/]
+  ]
+  for (const [path, text, why] of forbidden) {
+    it(`name ${path} with ${text}`, () => {
+      const found = wrongImports(write({ [path]: `${text}\nimport { Effect } from "effect"` }))
+      assert.strictEqual(found.length, 1, found.join("\n"))
+      assert.match(found[0]!, why)
+    })
+  }
+
+  it("keep scripts to node's modules and themselves", () => {
+    const scripts = write({
+      "a.mjs": 'import { join } from "node:path"\nimport "./lib/b.mjs"',
+      "lib/b.mjs": 'import "../a.mjs"',
+      "c.mjs": 'import { connect } from "nats"',
+      "lib/d.mjs": 'import "../../src/main.ts"'
+    })
+    assert.deepStrictEqual(wrongScriptImports(scripts), [
+      "scripts/c.mjs: scripts import node's modules and each other, not nats",
+      "scripts/lib/d.mjs: scripts import node's modules and each other, not ../../src/main.ts"
+    ])
+  })
+})

@@ -1,0 +1,193 @@
+import { writeFile } from "node:fs/promises"
+import { join } from "node:path"
+import { assert, describe, it } from "@effect/vitest"
+import { ConfigProvider, Effect, Either, Layer, Metric } from "effect"
+import { inject } from "vitest"
+import { Accounts } from "../../src/broker/Accounts.ts"
+import { Broker } from "../../src/broker/Broker.ts"
+import * as BrokerMetrics from "../../src/broker/BrokerMetrics.ts"
+import type { SocketEvents } from "../../src/broker/KiteSocket.ts"
+import type { Mode } from "../../src/broker/Subscription.ts"
+import * as Frame from "../../src/domain/market/Frame.ts"
+import * as Simulator from "../../src/simulator/Simulator.ts"
+import { canary, captureLogs, eventually, httpServer, leaks } from "./harness.ts"
+
+const people = [
+  { accountId: "S1", apiKey: `${canary.apiKey}1`, apiSecret: `${canary.apiSecret}1`, userId: "U1" },
+  { accountId: "S2", apiKey: `${canary.apiKey}2`, apiSecret: `${canary.apiSecret}2`, userId: "U2" }
+]
+const simulator = (port?: number) =>
+  Simulator.make({
+    accounts: people,
+    market: { mode: "synthetic", rate: 20, seed: 7 },
+    rateLimits: true,
+    ...(port === undefined ? {} : { port })
+  })
+
+/** The product's own services, on an accounts file as `npm start` writes one. */
+const broker = (name: string, url: string, secretOf = (secret: string) => secret) =>
+  Layer.unwrapScoped(
+    Effect.gen(function* () {
+      const path = join(inject("backends").folder, `broker-${name}.json`)
+      const rows = people.map((one) => ({
+        account_id: one.accountId,
+        user_id: one.userId,
+        api_key: one.apiKey,
+        api_secret: one.accountId === "S2" ? secretOf(one.apiSecret) : one.apiSecret,
+        root: url,
+        ws_root: url.replace("http", "ws"),
+        login: "auto"
+      }))
+      yield* Effect.promise(() => writeFile(path, JSON.stringify(rows)))
+      const config = ConfigProvider.fromMap(
+        new Map([
+          ["ACCOUNTS_FILE", path],
+          ["KITE_RECONNECT_MAX", "100 millis"],
+          ["KITE_REQUEST_TIMEOUT", "5 seconds"]
+        ])
+      )
+      return Broker.Default.pipe(Layer.provideMerge(Accounts.Default), Layer.provide(Layer.setConfigProvider(config)))
+    })
+  )
+
+const collector = () => {
+  const kinds = new Map<number, Set<number>>()
+  const columns = Frame.makeColumns()
+  const seen = { bad: 0, closed: [] as Array<string> }
+  const events: SocketEvents = {
+    onFrame: (bytes) => {
+      seen.bad += Frame.decode(bytes, columns).bad
+      for (let row = 0; row < columns.count; row++) {
+        const token = columns.token[row] ?? 0
+        const of = kinds.get(token) ?? new Set()
+        kinds.set(token, of.add(columns.kind[row] ?? 0))
+      }
+    },
+    onText: () => {},
+    onState: (state, detail) => {
+      if (state === "closed") seen.closed.push(detail ?? "")
+    }
+  }
+  return { kinds, seen, events }
+}
+
+describe("Broker against the simulator", () => {
+  it.scopedLive("signs in by itself and reads profile, instruments and quotes", () =>
+    Effect.gen(function* () {
+      const { url } = yield* simulator()
+      yield* Effect.gen(function* () {
+        const { rest } = yield* Broker
+        const kite = yield* rest("S1")
+        assert.strictEqual((yield* kite.profile).user_id, "U1")
+        const { instruments, rejected } = yield* kite.instruments()
+        assert.isAbove(instruments.length, 100)
+        assert.deepStrictEqual(rejected, [])
+        const option = instruments.find((one) => one.instrumentType === "CE")!
+        const key = `${option.exchange}:${option.tradingsymbol}`
+        const quote = (yield* kite.quote([key]))[key]
+        assert.strictEqual(quote?.instrument_token, option.token)
+        assert.strictEqual(quote?.depth.buy.length, 5)
+        assert.isAtMost(Math.abs((quote?.timestamp?.getTime() ?? 0) - Date.now()), 86_400_000)
+        assert.strictEqual((yield* kite.ltp([key]))[key]?.instrument_token, option.token)
+        assert.isUndefined((yield* kite.ohlc(["NSE:NO_SUCH_THING"]))["NSE:NO_SUCH_THING"])
+        assert.strictEqual(Either.getOrThrow(Either.flip(rest("S9")))._tag, "UnknownAccount")
+      }).pipe(Effect.provide(broker("reads", url)))
+    })
+  )
+
+  it.scopedLive("TC-MATL-041 the simulator cuts the line: reconnected, modes restored, frames flow, logged without secrets", () => {
+    const logs = captureLogs()
+    return Effect.gen(function* () {
+      const market = yield* simulator()
+      yield* Effect.gen(function* () {
+        const { rest, socket: connect } = yield* Broker
+        const { instruments } = yield* Effect.flatMap(rest("S1"), (kite) => kite.instruments("NFO"))
+        const [full, quote, ltp] = instruments.filter((one) => one.instrumentType === "CE").map((one) => one.token)
+        const { kinds, seen, events } = collector()
+        const socket = yield* connect("S1", events)
+        const modes: ReadonlyArray<readonly [number, Mode]> = [
+          [full!, "full"],
+          [quote!, "quote"],
+          [ltp!, "ltp"]
+        ]
+        yield* socket.set(new Map(modes))
+        const flows = () => modes.every(([token, mode]) => kinds.get(token)?.has(Frame.Kind[mode]))
+        yield* eventually("every mode streams", flows)
+        for (let cut = 1; cut <= 3; cut++) {
+          market.cut()
+          yield* eventually(`noticed ${cut}`, () => socket.stats().state !== "open")
+          kinds.clear()
+          yield* eventually(`every mode streams after cut ${cut}`, flows)
+        }
+        assert.strictEqual(market.stats().connections, 1)
+        assert.strictEqual(market.stats().subscriptions, 3)
+        assert.strictEqual(seen.bad, 0)
+        assert.strictEqual(seen.closed.length, 3)
+        assert.strictEqual((yield* Metric.value(BrokerMetrics.socketReconnects("S1"))).count, 3)
+        assert.strictEqual(logs.lines.filter((line) => line.includes("broker socket lost, reconnecting")).length, 3)
+        assert.strictEqual(logs.lines.filter((line) => line.includes("restoring 3 subscriptions")).length, 3)
+      }).pipe(Effect.scoped, Effect.provide(broker("cut", market.url)))
+      yield* eventually("the scope's end closes the connection", () => market.stats().connections === 0)
+      assert.deepStrictEqual(leaks(logs.lines.join("\n")), [])
+    }).pipe(Effect.provide(logs.layer))
+  })
+
+  it.scopedLive("a simulator that starts anew knows no token: the socket signs in again and goes on", () =>
+    Effect.gen(function* () {
+      const port = yield* freePort
+      const url = `http://127.0.0.1:${port}`
+      yield* Effect.gen(function* () {
+        const { socket: connect } = yield* Broker
+        const { kinds, seen, events } = collector()
+        const token = yield* Effect.scoped(
+          Effect.gen(function* () {
+            const market = yield* simulator(port)
+            return market.market.instruments.find((one) => one.instrumentType === "FUT")!.token
+          })
+        )
+        const socket = yield* connect("S1", events)
+        yield* socket.set(new Map([[token, "full"]]))
+        yield* Effect.scoped(
+          Effect.zipRight(
+            simulator(port),
+            eventually("streams", () => kinds.has(token))
+          )
+        )
+        yield* eventually("noticed", () => socket.stats().state !== "open")
+        kinds.clear()
+        yield* simulator(port)
+        yield* eventually("streams again", () => kinds.has(token))
+        assert.isTrue(seen.closed.some((detail) => detail.includes("Kite answered 403")))
+      }).pipe(Effect.provide(broker("anew", url)))
+    })
+  )
+
+  it.scopedLive("TC-ERR-022 a wrong secret: Invalid API credentials for that account, the other one streams", () =>
+    Effect.gen(function* () {
+      const { url, stats } = yield* simulator()
+      yield* Effect.gen(function* () {
+        const { rest, socket: connect } = yield* Broker
+        const { instruments } = yield* Effect.flatMap(rest("S1"), (kite) => kite.instruments("NSE"))
+        const token = instruments[0]!.token
+        const good = collector()
+        const first = yield* connect("S1", good.events)
+        const second = yield* connect("S2", collector().events)
+        yield* second.set(new Map([[token, "full"]]))
+        yield* first.set(new Map([[token, "full"]]))
+        const error = yield* Effect.flip(second.done)
+        assert.match(error.message, /^Invalid API credentials: account S2, session: /)
+        assert.strictEqual((yield* Effect.flip(Effect.flatMap(rest("S2"), (kite) => kite.profile)))._tag, "InvalidCredentials")
+        yield* eventually("S1 streams", () => good.kinds.has(token))
+        assert.strictEqual(stats().connections, 1)
+      }).pipe(Effect.provide(broker("wrong", url, (secret) => `${secret}-wrong`)))
+    })
+  )
+})
+
+/** A port that was free a moment ago, for a server that has to come back at its address. */
+const freePort = Effect.scoped(
+  Effect.map(
+    httpServer(() => {}),
+    ({ url }) => Number(new URL(url).port)
+  )
+)

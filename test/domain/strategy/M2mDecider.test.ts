@@ -1,0 +1,456 @@
+import { deserialize, serialize } from "node:v8"
+import { assert, describe, it } from "@effect/vitest"
+import { FastCheck, Schema } from "effect"
+import * as Decider from "../../../src/domain/Decider.ts"
+import * as Money from "../../../src/domain/Money.ts"
+import * as Expiry from "../../../src/domain/market/Expiry.ts"
+import type { Contract } from "../../../src/domain/market/Reference.ts"
+import * as UnderlyingDecider from "../../../src/domain/options/UnderlyingDecider.ts"
+import * as M2mDecider from "../../../src/domain/strategy/M2mDecider.ts"
+import * as StrategyMessage from "../../../src/domain/strategy/StrategyMessage.ts"
+import {
+  chain,
+  chainPackets,
+  contract,
+  future,
+  futureToken,
+  leg,
+  nfo,
+  option,
+  optionToken,
+  type Packet,
+  Recorder,
+  settings,
+  spot,
+  spotToken,
+  startMs
+} from "../Recorder.ts"
+
+const decider = M2mDecider.make({ owner: "u1", strategyId: 7, settings })
+const run = (recorder: Recorder) => Decider.fold(decider, decider.initial, recorder.inputs)
+const marks = (recorder: Recorder) => run(recorder)[1].flatMap((output) => (output.kind === "mark" ? [output.message] : []))
+const candles = (recorder: Recorder) => run(recorder)[1].flatMap((output) => (output.kind === "candle" ? [output.message] : []))
+const last = <A>(items: ReadonlyArray<A>): A => items[items.length - 1]!
+const text = (money: Money.Decimal | null | undefined) => (money == null ? null : Money.format(money))
+
+const buyLow = option(24_500, "CE")
+const sellMiddle = option(24_600, "CE")
+const buyHigh = option(24_800, "CE")
+const instruments = [spot, future, ...chain()]
+const price = (of: Contract, rupees: number, atMs?: number): Packet => ({
+  token: of.instrument_token,
+  price: rupees,
+  ...(atMs === undefined ? {} : { atMs })
+})
+
+const condor = [leg(1, "BUY", buyLow, 50, "100"), leg(2, "SELL", sellMiddle, 50, "140.5"), leg(3, "BUY", buyHigh, 50, "35.25")]
+const condorPackets = [price(buyLow, 120), price(sellMiddle, 130), price(buyHigh, 40)]
+const started = (legs = condor) => new Recorder().reference(instruments).definition(legs)
+
+describe("M2mDecider: value", () => {
+  it("BE-FIN-01 the iron condor is worth -1500 exactly, with its profit beside it", () => {
+    const mark = last(
+      marks(
+        started()
+          .frame(startMs, condorPackets)
+          .clock(startMs + 250)
+      )
+    )
+    assert.strictEqual(text(mark.m2m), "-1500")
+    assert.strictEqual(text(mark.unrealised_pnl), "1762.5")
+    assert.strictEqual(text(mark.realised_pnl), "0")
+    assert.strictEqual(text(mark.total_pnl), "1762.5")
+    assert.isTrue(mark.complete)
+    assert.deepStrictEqual(mark.missing, [])
+  })
+
+  it("BE-FIN-02 legs of quantity zero count nothing and need no price; long calls and short puts add up", () => {
+    const put = option(24_400, "PE")
+    const legs = [leg(1, "BUY", buyLow, 50, "100"), leg(2, "SELL", put, 75, "80"), leg(3, "SELL", buyHigh, 0, "1")]
+    const mark = last(
+      marks(
+        started(legs)
+          .frame(startMs, [price(buyLow, 120), price(put, 60.05)])
+          .clock(startMs + 250)
+      )
+    )
+    assert.strictEqual(text(mark.m2m), "-1496.25")
+    assert.strictEqual(text(mark.unrealised_pnl), "2496.25")
+    assert.isTrue(mark.complete)
+  })
+
+  it("BE-FIN-03 a leg that never had a price leaves no value and is named; a stale one is named beside the value", () => {
+    const recorder = started()
+      .frame(startMs, condorPackets.slice(0, 2))
+      .clock(startMs + 250)
+    const without = last(marks(recorder))
+    assert.deepStrictEqual([without.m2m, without.unrealised_pnl, without.total_pnl], [null, null, null])
+    assert.isFalse(without.complete)
+    assert.deepStrictEqual(without.missing, [3])
+    const lateMs = startMs + 400
+    recorder.frame(lateMs, [price(buyHigh, 40)]).clock(startMs + 500)
+    assert.isTrue(last(marks(recorder)).complete)
+    recorder.clock(startMs + settings.staleAfterMs + 1)
+    const stale = last(marks(recorder))
+    assert.strictEqual(text(stale.m2m), "-1500")
+    assert.isFalse(stale.complete)
+    assert.deepStrictEqual(stale.missing, [1, 2])
+    recorder.frame(startMs + settings.staleAfterMs + 100, [price(buyHigh, 0)]).clock(startMs + settings.staleAfterMs + 250)
+    assert.isNull(last(marks(recorder)).m2m, "a price of zero is none")
+    assert.deepStrictEqual(last(marks(recorder)).missing, [1, 2, 3])
+  })
+
+  it("BE-FIN-05 a million additions do not drift: the millionth value is the exact one", () => {
+    const legs = [leg(1, "BUY", buyLow, 50, "12345.67")]
+    const recorder = new Recorder().reference(instruments).definition(legs)
+    const prices = Array.from({ length: 100 }, (_, at) => price(buyLow, at === 99 ? 12_450.89 : 0.05 + at / 100, startMs + at))
+    const [frame] = new Recorder().frame(startMs, prices).inputs
+    assert(frame?._tag === "Frame")
+    let [state] = run(recorder)
+    // 10,000 frames of 100 ticks; every tick is an instant of its own, and valued.
+    for (let number = 0; number < 10_000; number++) {
+      const baseReceivedMs = startMs + number * 100
+      const header = { ...frame.header, number, baseReceivedMs }
+      state = decider.decide(state, { ...frame, header })[0]
+      state = decider.decide(state, { _tag: "Clock", seq: number, account: "ACC1", atMs: baseReceivedMs + 100 })[0]
+    }
+    const outputs = decider.decide(state, { _tag: "Clock", seq: 10_000, account: "ACC1", atMs: startMs + 1_100_000 })[1]
+    const mark = outputs.find(({ kind }) => kind === "mark")?.message as StrategyMessage.Mark
+    assert.strictEqual(text(mark.unrealised_pnl), "5261")
+    assert.strictEqual(text(mark.m2m), "-622544.5")
+    const candle = outputs.find(({ kind }) => kind === "candle")?.message as StrategyMessage.Candle
+    assert.strictEqual(text(candle.close), "-622544.5")
+    assert.strictEqual(text(candle.high), "-2.5")
+  })
+
+  it("values beyond 2^53 stay exact, and so do entry prices of ten places", () => {
+    const recorder = started([leg(1, "BUY", buyLow, Number.MAX_SAFE_INTEGER, "0.0000000001"), leg(2, "SELL", sellMiddle, 3, "0")])
+    const mark = last(marks(recorder.frame(startMs, [price(buyLow, 24_500.05), price(sellMiddle, 0.05)]).clock(startMs + 250)))
+    const long = new Money.Decimal("9007199254740991").times("24500.05")
+    assert.strictEqual(text(mark.m2m), Money.format(long.negated().plus("0.15")))
+    assert.strictEqual(text(mark.unrealised_pnl), Money.format(long.minus("0.15").minus("900719.9254740991")))
+    const partly = started([leg(1, "BUY", buyLow, Number.MAX_SAFE_INTEGER, "0"), leg(2, "SELL", sellMiddle, 3, "0")])
+    assert.isNull(last(marks(partly.frame(startMs, [price(buyLow, 24_500)]).clock(startMs + 250))).m2m)
+  })
+
+  it("prices of other scales add up: paise and the currency segment's 1e-7", () => {
+    const dollar = contract({ instrument_token: 77 * 256 + 3, kind: "FUT", segment: "CDS-FUT", tick_size: 0.0025, tradingsymbol: "USDINR" })
+    const recorder = new Recorder().reference(instruments).reference([dollar], "USDINR")
+    recorder.definition([leg(1, "SELL", dollar, 1_000, "84.1", "USDINR"), leg(2, "BUY", buyLow, 50, "120")])
+    recorder.frame(startMs, [price(dollar, 84.1234567)], { underlying: "USDINR" }).frame(startMs, [price(buyLow, 120.05)])
+    const mark = last(marks(recorder.clock(startMs + 250)))
+    assert.strictEqual(text(mark.m2m), "78120.9567")
+    assert.strictEqual(text(mark.unrealised_pnl), "-20.9567")
+  })
+
+  it("a strategy without legs is worth nothing, completely", () => {
+    const mark = last(marks(new Recorder().definition([]).clock(startMs)))
+    assert.deepStrictEqual([text(mark.m2m), text(mark.unrealised_pnl), mark.complete], ["0", "0", true])
+    assert.deepStrictEqual([mark.net_delta, mark.net_gamma, mark.net_theta, mark.net_vega], [0, 0, 0, 0])
+    assert.deepStrictEqual(Schema.encodeSync(StrategyMessage.Mark)(mark), {
+      v: 1,
+      as_of: Expiry.isoTime(startMs),
+      seq: 2,
+      strategy_id: 7,
+      m2m: "0",
+      unrealised_pnl: "0",
+      realised_pnl: "0",
+      total_pnl: "0",
+      net_delta: 0,
+      net_gamma: 0,
+      net_theta: 0,
+      net_vega: 0,
+      complete: true,
+      missing: []
+    })
+  })
+
+  it("a leg's price from before it was added counts", () => {
+    const recorder = new Recorder()
+      .reference(instruments)
+      .frame(startMs, condorPackets)
+      .definition(condor)
+      .clock(startMs + 10)
+    assert.strictEqual(text(last(marks(recorder)).m2m), "-1500")
+  })
+
+  it("a leg whose contract no reference names is priced by its own definition's contract", () => {
+    const recorder = new Recorder().definition([leg(1, "SELL", buyLow, 50, "100")]).frame(startMs, [price(buyLow, 120)])
+    assert.strictEqual(text(last(marks(recorder.clock(startMs + 250))).m2m), "6000")
+  })
+
+  it("a definition replaces the legs; those of another strategy or owner are not ours", () => {
+    const recorder = started()
+      .frame(startMs, condorPackets)
+      .clock(startMs + 250)
+    recorder
+      .definition([], { owner: "u2" })
+      .definition([], { strategyId: 8 })
+      .clock(startMs + 500)
+    assert.strictEqual(marks(recorder).length, 1)
+    recorder.definition([leg(4, "SELL", sellMiddle, 10, "131")]).clock(startMs + 510)
+    const mark = last(marks(recorder))
+    assert.strictEqual(text(mark.m2m), "1300")
+    assert.strictEqual(text(mark.unrealised_pnl), "10")
+    assert.strictEqual(mark.seq, recorder.inputs.length)
+  })
+
+  it("frames of underlyings that nothing here needs are passed over", () => {
+    const recorder = started().frame(startMs, condorPackets)
+    recorder.frame(startMs, [price(buyLow, 1)], { underlying: "BANKNIFTY" }).clock(startMs + 250)
+    assert.strictEqual(text(last(marks(recorder)).m2m), "-1500")
+  })
+})
+
+describe("M2mDecider: marks", () => {
+  it("nothing leaves before the strategy is known; then its first mark at the next clock, in the middle of a window too", () => {
+    const recorder = new Recorder()
+      .reference(instruments)
+      .frame(startMs, condorPackets)
+      .clock(startMs + 250)
+    assert.deepStrictEqual(marks(recorder), [])
+    recorder.definition(condor).clock(startMs + 260)
+    assert.strictEqual(marks(recorder).length, 1)
+  })
+
+  it("a mark leaves on change only, when a window closes", () => {
+    const recorder = started()
+      .frame(startMs, condorPackets)
+      .clock(startMs + 250)
+      .clock(startMs + 500)
+      .clock(startMs + 750)
+    assert.strictEqual(marks(recorder).length, 1)
+    recorder.frame(startMs + 760, [price(buyLow, 121)]).clock(startMs + 800)
+    assert.strictEqual(marks(recorder).length, 1)
+    recorder.clock(startMs + 1_000)
+    assert.deepStrictEqual(
+      marks(recorder).map(({ m2m }) => text(m2m)),
+      ["-1500", "-1550"]
+    )
+  })
+
+  it("at most four a second leave, whatever comes late, and the newest value is never left behind", () => {
+    const recorder = started().frame(startMs, condorPackets)
+    for (let step = 1; step <= 40; step++) {
+      const atMs = startMs + step * 50
+      recorder.frame(atMs - 1, [price(buyLow, 120 + step)]).clock(atMs)
+      // Another account, always behind the clock: its rows are late.
+      recorder.frame(atMs - 300, [price(sellMiddle, 130 + step)], { account: "ACC2" }).clock(atMs, "ACC2")
+    }
+    const at = marks(recorder).map(({ as_of }) => Date.parse(as_of))
+    for (let from = startMs; from < startMs + 2_000; from += 250)
+      assert.isAtMost(at.filter((ms) => ms >= from && ms < from + 1_000).length, M2mDecider.marksMax)
+    recorder.clock(startMs + 3_000)
+    assert.strictEqual(text(last(marks(recorder)).m2m), "-1500")
+  })
+
+  it("rows that come after their window leave with the next clock", () => {
+    const recorder = started()
+      .frame(startMs, condorPackets)
+      .clock(startMs + 500)
+    recorder.frame(startMs + 100, [price(buyLow, 121)], { account: "ACC2" }).clock(startMs + 400, "ACC2")
+    assert.strictEqual(text(last(marks(recorder)).m2m), "-1550")
+    assert.strictEqual(last(marks(recorder)).as_of, Expiry.isoTime(startMs + 500))
+  })
+
+  it("net Greeks are the position's, from the same chain as the underlying's own actor", () => {
+    const packets = [{ token: spotToken, price: 24_530 }, { token: futureToken, price: 24_551 }, ...chainPackets(24_550, 0.14, startMs)]
+    const legs = [leg(1, "BUY", buyLow, 50, "1"), leg(2, "SELL", option(24_400, "PE"), 75, "1"), leg(3, "SELL", future, 25, "24500")]
+    const recorder = started(legs)
+      .frame(startMs, packets)
+      .clock(startMs + 250)
+    const mark = last(marks(recorder))
+    const underlying = UnderlyingDecider.make({ exchange: "NSE", underlying: "NIFTY", settings })
+    const keyframe = Decider.fold(underlying, underlying.initial, recorder.inputs)[1].find(({ kind }) => kind === "chain")
+    assert(keyframe?.kind === "chain")
+    const { columns } = keyframe.message
+    const at = (strike: number, side: string) => columns.strike.findIndex((value, row) => value === strike && columns.side[row] === side)
+    const net = (of: "delta" | "gamma" | "theta" | "vega") => 50 * columns[of][at(24_500, "CE")]! - 75 * columns[of][at(24_400, "PE")]!
+    assert.approximately(mark.net_delta ?? 0, net("delta") - 25, 0.01)
+    assert.approximately(mark.net_gamma ?? 0, net("gamma"), 1e-5)
+    assert.approximately(mark.net_theta ?? 0, net("theta"), 0.01)
+    assert.approximately(mark.net_vega ?? 0, net("vega"), 0.01)
+  })
+
+  it("spot and futures have delta 1; an option without Greeks leaves none for the strategy", () => {
+    const held = [leg(1, "BUY", spot, 10, "24500"), leg(2, "SELL", future, 4, "24500")]
+    const recorder = started(held).frame(startMs, [
+      { token: spotToken, price: 24_530 },
+      { token: futureToken, price: 24_551 }
+    ])
+    const mark = last(marks(recorder.clock(startMs + 250)))
+    assert.deepStrictEqual([mark.net_delta, mark.net_gamma, mark.net_theta, mark.net_vega], [6, 0, 0, 0])
+    const unpriced = last(marks(started([...held, leg(3, "BUY", buyLow, 1, "1")]).clock(startMs + 250)))
+    assert.deepStrictEqual([unpriced.net_delta, unpriced.net_gamma, unpriced.net_theta, unpriced.net_vega], [null, null, null, null])
+    const odd = contract({ instrument_token: nfo(4), kind: "CE", strike: 24_500, expiry: null })
+    const withoutExpiry = last(
+      marks(
+        started([leg(3, "BUY", odd, 1, "1")])
+          .frame(startMs, [price(odd, 5)])
+          .clock(startMs + 250)
+      )
+    )
+    assert.strictEqual(text(withoutExpiry.m2m), "-5")
+    assert.isNull(withoutExpiry.net_delta)
+  })
+})
+
+describe("M2mDecider: candles", () => {
+  const minute = (message: StrategyMessage.Candle) => [
+    message.timestamp,
+    ...[message.open, message.high, message.low, message.close].map((money) => Money.format(money))
+  ]
+
+  it("BE-FIN-08 a minute's open, high, low and close, once, when market time has left it", () => {
+    const recorder = started([leg(1, "SELL", buyLow, 10, "100")])
+    for (const [second, rupees] of [
+      [1, 100],
+      [20, 104],
+      [40, 97.5],
+      [59, 101]
+    ] as const)
+      recorder.frame(startMs + second * 1_000, [price(buyLow, rupees)]).clock(startMs + second * 1_000 + 100)
+    assert.deepStrictEqual(candles(recorder), [])
+    recorder
+      .clock(startMs + 60_000)
+      .clock(startMs + 60_100)
+      .clock(startMs + 180_000)
+    const [candle] = candles(recorder)
+    assert.deepStrictEqual(candles(recorder).map(minute), [[Expiry.isoTime(startMs), "1000", "1040", "975", "1010"]])
+    assert.deepStrictEqual(Schema.encodeSync(StrategyMessage.Candle)(candle!).high, "1040")
+    assert.strictEqual(candle?.as_of, Expiry.isoTime(startMs + 60_000))
+  })
+
+  it("BE-FIN-08 a late tick corrects the open minute and never a closed one", () => {
+    const recorder = started([leg(1, "SELL", buyLow, 10, "100"), leg(2, "SELL", sellMiddle, 10, "100")])
+    recorder.frame(startMs + 1_000, [price(buyLow, 100), price(sellMiddle, 50)]).clock(startMs + 2_000)
+    // Behind the clock, in the open minute.
+    recorder.frame(startMs + 1_500, [price(buyLow, 120)], { account: "ACC2" }).clock(startMs + 2_000, "ACC2")
+    recorder.clock(startMs + 60_000)
+    // Behind the clock, in the closed minute; the price itself still counts for what follows.
+    recorder.frame(startMs + 59_000, [price(buyLow, 300)], { account: "ACC2" }).clock(startMs + 60_100, "ACC2")
+    recorder.frame(startMs + 61_000, [price(sellMiddle, 40)]).clock(startMs + 120_000)
+    assert.deepStrictEqual(candles(recorder).map(minute), [
+      [Expiry.isoTime(startMs), "1500", "1700", "1500", "1700"],
+      [Expiry.isoTime(startMs + 60_000), "3400", "3400", "3400", "3400"]
+    ])
+    assert.strictEqual(run(recorder)[0].lateTicks, 1)
+  })
+
+  it("packets of one instant are one event, over frames, accounts and underlyings", () => {
+    const bank = contract({ instrument_token: nfo(77), kind: "FUT", tradingsymbol: "BANKNIFTYFUT" })
+    const recorder = new Recorder().reference(instruments).reference([bank], "BANKNIFTY")
+    recorder.definition([leg(1, "BUY", buyLow, 1, "0"), leg(2, "SELL", sellMiddle, 1, "0"), leg(3, "SELL", bank, 1, "0", "BANKNIFTY")])
+    const at = (offset: number, rupees: number) => {
+      const atMs = startMs + offset
+      // A hedge: whatever the price, the three together are worth the same, so any half-updated moment would show.
+      recorder.frame(atMs, [price(buyLow, 2 * rupees), price(sellMiddle, rupees)])
+      recorder.frame(atMs, [price(bank, rupees)], { underlying: "BANKNIFTY", account: "ACC2" })
+    }
+    at(100, 1_000)
+    at(200, 500)
+    recorder.frame(startMs + 300, [price(buyLow, 4_000)])
+    recorder.clock(startMs + 300)
+    recorder.frame(startMs + 300, [price(sellMiddle, 2_000)])
+    recorder.frame(startMs + 300, [price(bank, 2_000)], { underlying: "BANKNIFTY", account: "ACC2" })
+    recorder.clock(startMs + 60_000)
+    assert.deepStrictEqual(candles(recorder).map(minute), [[Expiry.isoTime(startMs), "0", "0", "0", "0"]])
+  })
+
+  it("instants are valued in order of time, however the underlyings' frames follow each other", () => {
+    const bank = contract({ instrument_token: nfo(77), kind: "FUT", tradingsymbol: "BANKNIFTYFUT" })
+    const recorder = new Recorder().reference(instruments).reference([bank], "BANKNIFTY")
+    recorder.definition([leg(1, "SELL", buyLow, 1, "0"), leg(2, "SELL", bank, 1, "0", "BANKNIFTY")])
+    recorder.frame(startMs, [price(buyLow, 100, startMs), price(buyLow, 200, startMs + 20)])
+    recorder.frame(startMs, [price(bank, 1_000, startMs), price(bank, 900, startMs + 10)], { underlying: "BANKNIFTY" })
+    recorder.clock(startMs + 60_000)
+    assert.deepStrictEqual(candles(recorder).map(minute), [[Expiry.isoTime(startMs), "1100", "1100", "1000", "1100"]])
+  })
+
+  it("no candle while a leg has no price, nor for a minute without a tick", () => {
+    const recorder = started()
+      .frame(startMs, condorPackets.slice(0, 2))
+      .clock(startMs + 60_000)
+    recorder
+      .clock(startMs + 120_000)
+      .frame(startMs + 130_000, [price(buyHigh, 40)])
+      .clock(startMs + 180_000)
+      .clock(startMs + 600_000)
+    assert.deepStrictEqual(candles(recorder).map(minute), [[Expiry.isoTime(startMs + 120_000), "-1500", "-1500", "-1500", "-1500"]])
+  })
+
+  it("a jump of the clock over several minutes closes each minute that had ticks", () => {
+    const recorder = started([leg(1, "SELL", buyLow, 1, "0")])
+    for (const at of [0, 1, 3]) recorder.frame(startMs + at * 60_000, [price(buyLow, 100 + at)])
+    recorder.clock(startMs + 600_000)
+    assert.deepStrictEqual(
+      candles(recorder).map((candle) => (Date.parse(candle.timestamp) - startMs) / 60_000),
+      [0, 1, 3]
+    )
+  })
+
+  it("prices that wait for a clock are bounded: without one they are valued as they are", () => {
+    const recorder = started([leg(1, "SELL", buyLow, 1, "0")])
+    const perFrame = 1_000
+    for (let frame = 0; frame * perFrame <= M2mDecider.pendingMax; frame++) {
+      const baseMs = startMs + frame * perFrame
+      recorder.frame(
+        baseMs,
+        Array.from({ length: perFrame }, (_, at) => price(buyLow, 100, baseMs + at))
+      )
+    }
+    const [state, outputs] = run(recorder)
+    assert.strictEqual(state.pending.length, 0)
+    assert.strictEqual(outputs.filter(({ kind }) => kind === "candle").length, 1, "the minutes that ended in it")
+    assert.strictEqual(outputs[0]?.message.as_of, Expiry.isoTime(startMs + 60_000))
+  })
+
+  it.prop(
+    "BE-FIN-09 ticks of two accounts and new legs in any interleaving: the last prices and the last legs decide, none is lost",
+    [
+      FastCheck.array(
+        FastCheck.record({
+          at: FastCheck.nat(500),
+          which: FastCheck.nat(2),
+          rupees: FastCheck.integer({ min: 1, max: 500 }),
+          account: FastCheck.constantFrom("ACC1", "ACC2"),
+          quantity: FastCheck.integer({ min: 0, max: 9 })
+        }),
+        { minLength: 1, maxLength: 40 }
+      ),
+      FastCheck.nat(40)
+    ],
+    ([events, cut]) => {
+      const contracts = [buyLow, sellMiddle, buyHigh] as const
+      const recorder = started().frame(startMs, condorPackets)
+      const prices = new Map(condorPackets.map(({ token, price: rupees }) => [token, { rupees, atMs: startMs }]))
+      let quantities: ReadonlyArray<number> = [50, 50, 50]
+      for (const { account, at, quantity, rupees, which } of events) {
+        const token = contracts[which]!.instrument_token
+        recorder.frame(startMs + at, [{ token, price: rupees }], { account })
+        if (startMs + at >= prices.get(token)!.atMs) prices.set(token, { rupees, atMs: startMs + at })
+        recorder.clock(startMs + at, account)
+        if (quantity < 3) {
+          quantities = quantities.map((before, index) => (index === which ? quantity : before))
+          recorder.definition(condor.map((of, index) => ({ ...of, quantity: quantities[index]! })))
+        }
+      }
+      recorder.clock(startMs + 2_000)
+      const expected = contracts.reduce((sum, { instrument_token: token }, index) => {
+        const sign = index === 1 ? 1 : -1
+        return sum + sign * quantities[index]! * prices.get(token)!.rupees
+      }, 0)
+      let [state, outputs] = Decider.fold(decider, decider.initial, recorder.inputs.slice(0, cut))
+      state = deserialize(serialize(state))
+      outputs = [...outputs, ...Decider.fold(decider, state, recorder.inputs.slice(cut))[1]]
+      const messages = outputs.flatMap((output) => (output.kind === "mark" ? [output.message] : []))
+      assert.strictEqual(text(last(messages).m2m), String(expected === 0 ? 0 : expected))
+    }
+  )
+
+  it("the decider's next state is a state of its own each time it is asked for a first one", () => {
+    decider.decide(decider.initial, started().inputs[1]!)
+    assert.isFalse(decider.initial.known)
+    assert.strictEqual(optionToken(24_500, "CE"), buyLow.instrument_token)
+  })
+})

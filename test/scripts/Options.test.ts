@@ -1,0 +1,150 @@
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
+import { jwtVerify } from "jose"
+import { inject } from "vitest"
+import { simulatorOptions, startOptions } from "../../scripts/lib/options.mjs"
+import { writeAccounts } from "../../scripts/lib/simulator.mjs"
+import { mint } from "../../scripts/lib/token.mjs"
+
+let folder = ""
+beforeAll(() => {
+  folder = mkdtempSync(join(inject("backends").folder, "options-"))
+  writeFileSync(join(folder, "day.csv"), "")
+})
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+const textOf = (run: () => unknown) => {
+  try {
+    run()
+  } catch (error) {
+    return (error as Error).message
+  }
+  return "no error"
+}
+
+describe("npm start's options", () => {
+  it("nothing said is the synthetic market with the demo user", () => {
+    const { market, empty, user } = startOptions([], {})
+    assert.deepStrictEqual([market.kind, empty, user], ["synthetic", false, "demo"])
+  })
+
+  it("a recorded market's file is sought from the caller's folder", () => {
+    const { market } = startOptions(["--market", "recorded", "--file", "day.csv", "--speed", "60", "--underlying", "NIFTY"], {
+      INIT_CWD: folder
+    })
+    assert.deepStrictEqual(
+      [market.kind, market.file, market.instruments, market.speed, market.underlying],
+      ["recorded", join(folder, "day.csv"), undefined, "60", "NIFTY"]
+    )
+    assert.strictEqual(startOptions(["--market=recorded", "--file", join(folder, "day.csv"), "--speed", "max"], {}).market.speed, "max")
+  })
+
+  const refused: ReadonlyArray<readonly [ReadonlyArray<string>, RegExp]> = [
+    [["--spede", "60"], /Unknown option '--spede'[\s\S]*--speed N\|max/],
+    [["extra"], /extra/],
+    [["--market", "live"], /needs ACCOUNTS_FILE/],
+    [["--market", "other"], /synthetic, recorded or live, not "other"/],
+    [["--market", "recorded"], /needs --file/],
+    [["--market", "recorded", "--file", "absent.csv"], /there is no file .*absent\.csv/],
+    [["--speed", "60"], /--speed goes with --market recorded, and the market is synthetic/],
+    [["--market", "recorded", "--file", "day.csv", "--rate", "3"], /--rate goes with --market synthetic/],
+    [["--market", "recorded", "--file", "day.csv", "--speed", "fast"], /--speed is a number above 0, not "fast"/],
+    [["--market", "recorded", "--file", "day.csv", "--speed", "0"], /--speed is a number above 0/],
+    [["--rate", "-1"], /--rate is a number above 0/],
+    [["--seed", "1.5"], /--seed is a whole number from 0, not "1\.5"/],
+    [["--user", "a b"], /--user is 1 to 64 letters/]
+  ]
+  for (const [argv, text] of refused) {
+    it(`refuses ${argv.join(" ")} in clear text`, () => {
+      assert.match(
+        textOf(() => startOptions(argv, { INIT_CWD: folder })),
+        text
+      )
+    })
+  }
+
+  it("a simulator alone has no live market", () => {
+    assert.strictEqual(simulatorOptions(["--rate", "5"], {}).rate, "5")
+    assert.match(
+      textOf(() => simulatorOptions(["--market", "live"], {})),
+      /synthetic or recorded/
+    )
+  })
+})
+
+describe("accounts file", () => {
+  interface Account {
+    readonly account_id: string
+    readonly api_key: string
+    readonly api_secret: string
+    readonly root: string
+    readonly ws_root: string
+  }
+  const read = (file: string) => JSON.parse(readFileSync(file, "utf8")) as ReadonlyArray<Account>
+
+  it("keeps its keys from start to start and follows the simulator's port", () => {
+    const data = join(folder, "own")
+    const first = read(writeAccounts(data, 4001))
+    const file = writeAccounts(data, 4002)
+    const second = read(file)
+    assert.deepStrictEqual(
+      first.map((account) => account.account_id),
+      ["sim1", "sim2"]
+    )
+    assert.deepStrictEqual(
+      first.map((account) => [account.api_key, account.api_secret]),
+      second.map((account) => [account.api_key, account.api_secret])
+    )
+    assert.deepStrictEqual([second[0]?.root, second[1]?.ws_root], ["http://127.0.0.1:4002", "ws://127.0.0.1:4002"])
+    assert.strictEqual(statSync(file).mode & 0o777, 0o600)
+  })
+
+  it("leaves a given file as it is and gives the simulator's address to accounts that name none", () => {
+    const given = join(folder, "given.json")
+    const text = JSON.stringify([{ account_id: "a" }, { account_id: "b", root: "http://elsewhere" }])
+    writeFileSync(given, text)
+    const accounts = read(writeAccounts(join(folder, "copy"), 4003, given))
+    assert.deepStrictEqual(
+      accounts.map((account) => account.root),
+      ["http://127.0.0.1:4003", "http://elsewhere"]
+    )
+    assert.strictEqual(readFileSync(given, "utf8"), text)
+  })
+
+  it("names a file that is no list of accounts", () => {
+    const given = join(folder, "broken.json")
+    writeFileSync(given, "{")
+    assert.match(
+      textOf(() => writeAccounts(folder, 1, given)),
+      /broken\.json is not a JSON list of accounts/
+    )
+    assert.match(
+      textOf(() => writeAccounts(folder, 1, join(folder, "absent.json"))),
+      /absent\.json cannot be read/
+    )
+  })
+})
+
+describe("npm run token", () => {
+  const secret = "0123456789abcdef0123456789abcdef"
+
+  it("signs what the gateway verifies", async () => {
+    const { payload } = await jwtVerify(mint({ user: "u2", role: "admin", expires: "15m", secret }), new TextEncoder().encode(secret), {
+      algorithms: ["HS256"],
+      issuer: "tarang",
+      audience: "tarang"
+    })
+    assert.deepInclude(payload, { sub: "u2", role: "admin", email: "u2@tarang.local", name: "u2" })
+    assert.strictEqual((payload.exp ?? 0) - (payload.iat ?? 0), 900)
+    assert.match(String(payload.jti), /^[0-9a-f-]{36}$/)
+  })
+
+  it("refuses what would be no token of ours", () => {
+    for (const wish of [{ expires: "soon" }, { role: "root" }, { user: "" }, { user: "a.b" }])
+      assert.match(
+        textOf(() => mint({ user: "u", secret, ...wish })),
+        /^--(expires|role|user) is /
+      )
+  })
+})

@@ -1,0 +1,69 @@
+import { readFileSync } from "node:fs"
+import { gunzipSync } from "node:zlib"
+import { describe, expect, it } from "@effect/vitest"
+import * as Instrument from "../../src/domain/market/Instrument.ts"
+import * as Contracts from "../../src/simulator/Contracts.ts"
+import { absent, recorded } from "./harness.ts"
+
+const nifty = Contracts.underlyingByName.get("NIFTY")!
+
+describe("Contracts", () => {
+  it("writes months, weeks and futures as Kite does", () => {
+    expect(Contracts.tradingsymbol("NIFTY", "2026-11-24", 2_450_000, "CE")).toBe("NIFTY26NOV24500CE")
+    expect(Contracts.tradingsymbol("NIFTY", "2026-11-17", 2_450_000, "PE")).toBe("NIFTY26N1724500PE")
+    expect(Contracts.tradingsymbol("NIFTY", "2026-10-06", 2_450_000, "CE")).toBe("NIFTY26O0624500CE")
+    expect(Contracts.tradingsymbol("NIFTY", "2026-12-01", 2_450_000, "CE")).toBe("NIFTY26D0124500CE")
+    expect(Contracts.tradingsymbol("NIFTY", "2026-09-08", 2_450_000, "CE")).toBe("NIFTY2690824500CE")
+    expect(Contracts.tradingsymbol("NIFTY", "2026-12-29", 0, "FUT")).toBe("NIFTY26DECFUT")
+    // The 25th, the last Tuesday, is a holiday.
+    expect(Contracts.tradingsymbol("NIFTY", "2029-12-24", 2_450_000, "CE")).toBe("NIFTY29DEC24500CE")
+    expect(Contracts.tradingsymbol("INFY", "2026-11-24", 151_250, "CE")).toBe("INFY26NOV1512.5CE")
+  })
+
+  it.skipIf(recorded("nse/kite_instruments_nfo_bfo_2026-08-18.csv.gz") === undefined)(
+    `every NSE contract of a real dump has the symbol, token and segment that we would give it ${absent}`,
+    () => {
+      const file = recorded("nse/kite_instruments_nfo_bfo_2026-08-18.csv.gz") ?? ""
+      const { instruments } = Instrument.parseCsv(gunzipSync(readFileSync(file)).toString())
+      const known = instruments.filter((one) => one.exchange === "NFO" && Contracts.underlyingByName.has(one.name))
+      expect(known.length).toBeGreaterThan(2000)
+      for (const one of known) {
+        const underlying = Contracts.underlyingByName.get(one.name)!
+        const type = one.instrumentType === "EQ" ? "FUT" : one.instrumentType
+        // Ticks and lots change over the years; they are the table's, not the grammar's.
+        expect({
+          ...Contracts.contract(underlying, one.exchangeToken, one.expiry ?? "", one.strike, type),
+          tickSize: 0,
+          lotSize: 0
+        }).toEqual({
+          ...one,
+          tickSize: 0,
+          lotSize: 0
+        })
+      }
+    }
+  )
+
+  it("lists an index without tick and lot, a share with both", () => {
+    expect(Contracts.spotInstrument(nifty)).toMatchObject({
+      token: 256265,
+      exchangeToken: 1001,
+      segment: "INDICES",
+      tickSize: 0,
+      lotSize: 0
+    })
+    const reliance = Contracts.spotInstrument(Contracts.underlyingByName.get("RELIANCE")!)
+    expect(reliance).toMatchObject({ token: 738561, exchangeToken: 2885, segment: "NSE", tickSize: 10, lotSize: 1 })
+  })
+
+  it("every underlying's symbol leads back to its name, as derivatives carry it", () => {
+    for (const underlying of Contracts.underlyings) {
+      expect(Instrument.underlyingOf(Contracts.spotInstrument(underlying))).toEqual({
+        exchange: underlying.exchange,
+        name: underlying.name
+      })
+      const future = Contracts.contract(underlying, 1, "2026-11-24", 0, "FUT")
+      expect(Instrument.underlyingOf(future)).toEqual({ exchange: underlying.exchange, name: underlying.name })
+    }
+  })
+})

@@ -1,0 +1,403 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { gunzipSync, gzipSync } from "node:zlib"
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Logger, LogLevel, TestClock } from "effect"
+import * as Frame from "../../src/domain/market/Frame.ts"
+import * as Instrument from "../../src/domain/market/Instrument.ts"
+import * as Contracts from "../../src/simulator/Contracts.ts"
+import * as Recording from "../../src/simulator/Recording.ts"
+import * as Simulator from "../../src/simulator/Simulator.ts"
+import { absent, type Client, first, login, recorded, second, subscriber, until } from "./harness.ts"
+
+const header = "timestamp,expiry,strike,option_type,spot,ltp,volume,oi,oi_chg,iv"
+const csv = [
+  header,
+  "202608191127,25-Aug-2026,24000,CE,24052.400390625,120.35,650,1300,0,0.1",
+  "202608191127,25-Aug-2026,24000,PE,24052.400390625,70.5,1300,2600,0,9",
+  "202608191128,25-Aug-2026,24000,CE,24060.69921875,125,715,1365,65,0.1",
+  "202608191128,01-Sep-2026,24100,PE,24060.69921875,150.05,65,130,0,0.1",
+  "202608191130,25-Aug-2026,24000,PE,24049.94921875,71.1,1365,2535,-65,9"
+].join("\n")
+
+const nifty = Contracts.underlyingByName.get("NIFTY")!
+const known = [
+  Contracts.contract(nifty, 50_001, "2026-08-25", 2_400_000, "CE"),
+  Contracts.contract(nifty, 50_002, "2026-08-25", 2_400_000, "PE"),
+  Contracts.contract(nifty, 50_003, "2026-08-25", 2_410_000, "CE")
+]
+const stamp = (minute: string) => Date.parse(`2026-08-19T${minute}:00+05:30`) / 1000
+
+/** Files in a folder of their own, removed with the scope. */
+const files = (contents: Readonly<Record<string, string | Uint8Array>>) =>
+  Effect.map(
+    Effect.acquireRelease(
+      Effect.sync(() => mkdtempSync(join(tmpdir(), "tarang-recording-"))),
+      (folder) => Effect.sync(() => rmSync(folder, { recursive: true }))
+    ),
+    (folder) => {
+      for (const [name, content] of Object.entries(contents)) writeFileSync(join(folder, name), content)
+      return (name: string) => join(folder, name)
+    }
+  )
+
+const start = (
+  market: Omit<Extract<Simulator.MarketOptions, { readonly mode: "recorded" }>, "mode" | "underlying"> & { readonly underlying?: string }
+) =>
+  Simulator.make({ accounts: [first, second], market: { mode: "recorded", underlying: "NIFTY", ...market } }).pipe(
+    Logger.withMinimumLogLevel(LogLevel.Warning)
+  )
+
+/** Log texts of an effect, in order. */
+const logged = <A, E, R>(effect: Effect.Effect<A, E, R>) => {
+  const lines: Array<string> = []
+  const logger = Logger.make<unknown, void>(({ message }) => void lines.push(String(message)))
+  return Effect.map(Effect.provide(effect, Logger.replace(Logger.defaultLogger, logger)), (value) => ({ value, lines }))
+}
+
+const subscribeAll = (client: Client, simulator: Simulator.Service) => {
+  const tokens = [...simulator.market.rowByToken.keys()]
+  client.send({ a: "subscribe", v: tokens })
+  client.send({ a: "mode", v: ["full", tokens] })
+}
+const ended = (simulator: Simulator.Service, seconds = 15) =>
+  until("the end of the recording", () => simulator.market.status().state === "ended", seconds)
+const market = (simulator: Simulator.Service) =>
+  Effect.promise(() => fetch(`${simulator.url}/market`).then((answer) => answer.json() as Promise<Record<string, unknown>>))
+
+describe("Recording", () => {
+  it("reads snapshots, contracts and paise; a float32 spot is rounded", () => {
+    const recording = Recording.parse(csv)
+    expect(recording.skipped).toEqual([])
+    expect(recording.contracts).toEqual([
+      { expiry: "2026-08-25", strike: 2_400_000, type: "CE" },
+      { expiry: "2026-08-25", strike: 2_400_000, type: "PE" },
+      { expiry: "2026-09-01", strike: 2_410_000, type: "PE" }
+    ])
+    expect(recording.snapshots).toEqual([
+      { time: stamp("11:27"), spot: 2_405_240, contract: [0, 1], lastPrice: [12_035, 7_050], volume: [650, 1300], oi: [1300, 2600] },
+      { time: stamp("11:28"), spot: 2_406_070, contract: [0, 2], lastPrice: [12_500, 15_005], volume: [715, 65], oi: [1365, 130] },
+      { time: stamp("11:30"), spot: 2_404_995, contract: [1], lastPrice: [7_110], volume: [1365], oi: [2535] }
+    ])
+  })
+
+  it("finds columns by name, whatever their order, line ends and byte order mark", () => {
+    const [names = [], ...rows] = csv.split("\n").map((line) => line.split(",").reverse())
+    const turned = `\uFEFF${[names, ...rows].map((fields) => fields.join(",")).join("\r\n")}\r\n`
+    expect(Recording.parse(turned)).toEqual(Recording.parse(csv))
+  })
+
+  it("names each malformed row with its line and leaves it out", () => {
+    const row = (fields: Partial<Record<string, string>>) =>
+      header
+        .split(",")
+        .map(
+          (name) =>
+            fields[name] ??
+            {
+              timestamp: "202608191127",
+              expiry: "25-Aug-2026",
+              strike: "24000",
+              option_type: "CE",
+              spot: "24052.4",
+              ltp: "1",
+              volume: "1",
+              oi: "1"
+            }[name] ??
+            "0"
+        )
+        .join(",")
+    const bad: ReadonlyArray<readonly [Partial<Record<string, string>>, string]> = [
+      [{ timestamp: "202613191127" }, "timestamp"],
+      [{ timestamp: "202608192527" }, "timestamp"],
+      [{ timestamp: "yesterday" }, "timestamp"],
+      [{ expiry: "31-Feb-2026" }, "expiry"],
+      [{ expiry: "25-Foo-2026" }, "expiry"],
+      [{ option_type: "FUT" }, "option_type"],
+      [{ strike: "0" }, "strike"],
+      [{ strike: "-1" }, "strike"],
+      [{ spot: "NaN" }, "spot"],
+      [{ ltp: "" }, "ltp"],
+      [{ ltp: "99999999999" }, "ltp"],
+      [{ volume: "1.5" }, "volume"],
+      [{ volume: "4294967296" }, "volume"],
+      [{ oi: "many" }, "oi"]
+    ]
+    const text = [
+      header,
+      row({}),
+      ...bad.map(([fields]) => row(fields)),
+      "too,few,fields",
+      row({ expiry: "2026-08-25", option_type: "PE" })
+    ].join("\n")
+    const { skipped, snapshots, contracts } = Recording.parse(text)
+    expect(skipped.map(({ line, reason }) => [line, reason.split(" ")[0]])).toEqual([
+      ...bad.map(([, column], index) => [index + 3, column]),
+      [bad.length + 3, "3"]
+    ])
+    expect([snapshots.length, contracts.map((one) => [one.expiry, one.type])]).toEqual([
+      1,
+      [
+        ["2026-08-25", "CE"],
+        ["2026-08-25", "PE"]
+      ]
+    ])
+  })
+
+  it("a later row of the same snapshot and contract stands, and the earlier is named; snapshots are put in order", () => {
+    const lines = csv.split("\n")
+    const recording = Recording.parse([lines[0], lines[5], lines[1], lines[3], lines[1]?.replace("120.35", "121.35")].join("\n"))
+    expect(recording.skipped).toEqual([{ line: 3, reason: "line 5 has the same snapshot and contract" }])
+    expect(recording.snapshots.map((snapshot) => [snapshot.time, snapshot.lastPrice])).toEqual([
+      [stamp("11:27"), [12_135]],
+      [stamp("11:28"), [12_500]],
+      [stamp("11:30"), [7_110]]
+    ])
+  })
+
+  it("a header it cannot read leaves out everything and says what is missing", () => {
+    expect(Recording.parse("timestamp,strike\n1,2\n").skipped).toEqual([
+      { line: 1, reason: "the header lacks expiry, option_type, spot, ltp, volume, oi" }
+    ])
+    expect(Recording.parse("")).toEqual({ contracts: [], snapshots: [], skipped: [] })
+  })
+})
+
+describe("RecordedMarket", () => {
+  it.scopedLive("takes tokens from the dump, makes up and names the rest, and serves the dump, the index and what is made up", () =>
+    Effect.gen(function* () {
+      const path = yield* files({ "day.csv.gz": gzipSync(csv), "dump.csv.gz": gzipSync(Instrument.formatCsv(known)) })
+      const { value: simulator, lines } = yield* logged(start({ file: path("day.csv.gz"), instruments: path("dump.csv.gz"), speed: "max" }))
+      const madeUp = simulator.market.instruments.at(-1)!
+      expect(madeUp).toMatchObject({
+        tradingsymbol: "NIFTY2690124100PE",
+        exchangeToken: 16_000_001,
+        token: 16_000_001 * 256 + 2,
+        lotSize: 65,
+        expiry: "2026-09-01"
+      })
+      expect(simulator.market.instruments).toEqual([Contracts.spotInstrument(nifty), ...known, madeUp])
+      expect(lines).toContain(`NIFTY2690124100PE is not in ${path("dump.csv.gz")}: made-up token ${madeUp.token}`)
+      const { kite } = yield* login(simulator.url)
+      const served = yield* Effect.promise(() => kite.getInstruments())
+      expect(served.filter((row) => row.exchange !== undefined).map((row) => Number(row.instrument_token))).toEqual(
+        simulator.market.instruments.map((one) => one.token)
+      )
+      expect(yield* market(simulator)).toEqual({
+        time: "2026-08-19T05:57:00.000Z",
+        speed: "max",
+        state: "waiting",
+        mode: "recorded",
+        underlying: "NIFTY",
+        skipped: 0,
+        instruments: [256265, known[0]!.token, known[1]!.token, madeUp.token]
+      })
+    })
+  )
+
+  it.scopedLive("needs no dump, no gzip and no known underlying", () =>
+    Effect.gen(function* () {
+      const path = yield* files({ "day.csv": csv })
+      const plain = yield* start({ file: path("day.csv"), speed: "max" })
+      expect(plain.market.instruments.map((one) => one.tradingsymbol)).toEqual([
+        "NIFTY 50",
+        "NIFTY26AUG24000CE",
+        "NIFTY26AUG24000PE",
+        "NIFTY2690124100PE"
+      ])
+      expect(plain.market.instruments.slice(1).map((one) => one.exchangeToken)).toEqual([16_000_001, 16_000_002, 16_000_003])
+      const other = yield* start({ file: path("day.csv"), speed: 1, underlying: "MYINDEX" })
+      expect(other.market.instruments[0]).toMatchObject({ tradingsymbol: "MYINDEX", token: 16_000_000 * 256 + 9, segment: "INDICES" })
+      const bank = yield* start({ file: path("day.csv"), speed: 1, underlying: "BANKNIFTY" })
+      expect(bank.market.instruments[0]).toMatchObject({ tradingsymbol: "NIFTY BANK", token: 260105 })
+    })
+  )
+
+  it.scopedLive("plays every snapshot in order to every connection, then closes the last windows and ends", () =>
+    Effect.gen(function* () {
+      const path = yield* files({ "day.csv.gz": gzipSync(csv), "dump.csv": Instrument.formatCsv(known) })
+      const simulator = yield* start({ file: path("day.csv.gz"), instruments: path("dump.csv"), speed: "max" })
+      const all = yield* subscriber(simulator, first)
+      const one = yield* subscriber(simulator, second)
+      expect((yield* market(simulator))["state"]).toBe("waiting")
+      one.send({ a: "subscribe", v: [known[0]!.token] })
+      one.send({ a: "mode", v: ["full", [known[0]!.token]] })
+      subscribeAll(all, simulator)
+      yield* ended(simulator)
+      const made = simulator.market.instruments.at(-1)!.token
+      const [ce, pe] = [known[0]!.token, known[1]!.token]
+      expect(all.packets.map((packet) => [packet.token, packet.lastPrice, packet.volume, packet.oi, packet.exchangeTime])).toEqual([
+        [256265, 2_405_240, 0, 0, stamp("11:27")],
+        [ce, 12_035, 650, 1300, stamp("11:27")],
+        [pe, 7_050, 1300, 2600, stamp("11:27")],
+        [256265, 2_406_070, 0, 0, stamp("11:28")],
+        [ce, 12_500, 715, 1365, stamp("11:28")],
+        [made, 15_005, 65, 130, stamp("11:28")],
+        [256265, 2_404_995, 0, 0, stamp("11:30")],
+        [pe, 7_110, 1365, 2535, stamp("11:30")],
+        [256265, 2_404_995, 0, 0, stamp("11:31")]
+      ])
+      // The closing index packet goes to a connection that did not ask for the index, too.
+      expect(one.packets.map((packet) => [packet.token, packet.kind, packet.exchangeTime])).toEqual([
+        [ce, 184, stamp("11:27")],
+        [ce, 184, stamp("11:28")],
+        [256265, 32, stamp("11:31")]
+      ])
+      expect(all.packets[7]).toMatchObject({
+        open: 7_050,
+        high: 7_110,
+        low: 7_050,
+        oiDayHigh: 2600,
+        oiDayLow: 2535,
+        lastTradeTime: stamp("11:30")
+      })
+      expect(
+        all.packets.every((packet) => [...packet.bids, ...packet.asks].every((level) => level.price === 0 && level.quantity === 0))
+      ).toBe(true)
+      expect(yield* market(simulator)).toMatchObject({ time: "2026-08-19T06:01:00.000Z", state: "ended" })
+      expect(simulator.stats()).toMatchObject({ conflated: 0, undelivered: 0 })
+    })
+  )
+
+  it.scopedLive("when it has ended, heartbeats go on and REST and new subscribers get the last values", () =>
+    Effect.gen(function* () {
+      const path = yield* files({ "day.csv": csv })
+      const simulator = yield* start({ file: path("day.csv"), speed: "max" })
+      const early = yield* subscriber(simulator, first)
+      subscribeAll(early, simulator)
+      yield* ended(simulator)
+      const late = yield* subscriber(simulator, second)
+      subscribeAll(late, simulator)
+      yield* until("the last packets", () => late.packets.length >= 8)
+      const last = new Map(late.packets.map((packet) => [packet.token, packet.lastPrice]))
+      expect([...last.values()].sort((left, right) => left - right)).toEqual([7_110, 12_500, 15_005, 2_404_995])
+      yield* until("a heartbeat", () => late.frames.includes(-1))
+      const { kite } = yield* login(simulator.url)
+      const quotes = yield* Effect.promise(() => kite.getQuote(["NFO:NIFTY26AUG24000PE", "NSE:NIFTY 50"]))
+      expect(quotes["NFO:NIFTY26AUG24000PE"]).toMatchObject({ last_price: 71.1, volume: 1365, oi: 2535 })
+      expect(quotes["NSE:NIFTY 50"]).toMatchObject({ last_price: 24049.95 })
+    })
+  )
+
+  it.scopedLive("advances only when everyone has the snapshot: a client that reads nothing holds it, one that leaves does not", () =>
+    Effect.gen(function* () {
+      const path = yield* files({ "day.csv": csv })
+      const simulator = yield* start({ file: path("day.csv"), speed: "max" })
+      const held = yield* subscriber(simulator, first)
+      const other = yield* subscriber(simulator, second)
+      subscribeAll(other, simulator)
+      held.socket.pause()
+      yield* until("the first snapshot", () => other.packets.length >= 3)
+      // A round trip of the other connection shows that nothing more is on its way.
+      other.send({ a: "subscribe", v: [256265] })
+      yield* until("the answer", () => other.packets.length >= 4)
+      expect([simulator.market.status().timeMs / 1000, simulator.market.status().state]).toEqual([stamp("11:27"), "running"])
+      held.socket.terminate()
+      yield* ended(simulator)
+      expect(simulator.stats().undelivered).toBe(0)
+    })
+  )
+
+  it.scoped("waits ten seconds for a connection that reads nothing, then goes on and counts it", () =>
+    Effect.gen(function* () {
+      const path = yield* files({ "day.csv": csv })
+      const simulator = yield* start({ file: path("day.csv"), speed: "max" })
+      const client = yield* subscriber(simulator)
+      subscribeAll(client, simulator)
+      yield* until("the subscription", () => simulator.stats().subscriptions === 4)
+      client.socket.pause()
+      const at = () => [simulator.market.status().timeMs / 1000, simulator.stats().undelivered]
+      yield* TestClock.adjust("2 seconds")
+      expect(at()).toEqual([stamp("11:27"), 0])
+      yield* TestClock.adjust("9 seconds")
+      expect(at()).toEqual([stamp("11:28"), 1])
+      client.socket.resume()
+      yield* until("the pong", () => simulator.market.status().state === "ended")
+      expect(simulator.stats()).toMatchObject({ undelivered: 1, conflated: 0 })
+    })
+  )
+
+  it.scopedLive("plays at a speed: recorded seconds per second", () =>
+    Effect.gen(function* () {
+      const path = yield* files({ "day.csv": csv })
+      const simulator = yield* start({ file: path("day.csv"), speed: 240 })
+      const client = yield* subscriber(simulator)
+      subscribeAll(client, simulator)
+      const startedAt = performance.now()
+      yield* ended(simulator)
+      // Four recorded minutes (three to the last snapshot, one more to close) and half a second of settling.
+      expect(performance.now() - startedAt).toBeGreaterThan(1_400)
+      expect((yield* market(simulator))["speed"]).toBe(240)
+    })
+  )
+
+  it.scopedLive("skips malformed rows with a log line each and says how many", () =>
+    Effect.gen(function* () {
+      const path = yield* files({ "day.csv": `${csv}\n202608191131,25-Aug-2026,24000,XX,24049,1,1,1,0,0\nnonsense\n` })
+      const { value: simulator, lines } = yield* logged(start({ file: path("day.csv"), speed: "max" }))
+      expect(lines.filter((line) => line.includes("skipped"))).toEqual([
+        `${path("day.csv")} line 7 skipped: option_type "XX" is neither CE nor PE`,
+        `${path("day.csv")} line 8 skipped: 1 fields where the header has 10`
+      ])
+      expect((yield* market(simulator))["skipped"]).toBe(2)
+    })
+  )
+
+  it.scopedLive("names a file that cannot be played, and why", () =>
+    Effect.gen(function* () {
+      const path = yield* files({ "empty.csv": header, "broken.gz": new Uint8Array([0x1f, 0x8b, 1, 2, 3]), "day.csv": csv })
+      const message = (options: { readonly file: string; readonly instruments?: string }) =>
+        Effect.map(Effect.flip(start({ ...options, speed: "max" })), (error) => error.message)
+      expect(yield* message({ file: path("empty.csv") })).toBe(`${path("empty.csv")}: no snapshot can be read from it`)
+      expect(yield* message({ file: path("absent.csv") })).toContain(`${path("absent.csv")}: cannot be read (ENOENT`)
+      expect(yield* message({ file: path("broken.gz") })).toContain(`${path("broken.gz")}: cannot be read (`)
+      expect(yield* message({ file: path("day.csv"), instruments: path("empty.csv") })).toBe(
+        `${path("empty.csv")}: no instrument can be read from it`
+      )
+    })
+  )
+
+  const file = recorded("nse/nifty_option_chain_20260819.csv.gz")
+  const dump = recorded("nse/kite_instruments_nfo_bfo_2026-08-18.csv.gz")
+  it.scopedLive.skipIf(file === undefined || dump === undefined)(
+    `a real afternoon arrives whole at two accounts, and its last value of every contract stays ${absent}`,
+    () =>
+      Effect.gen(function* () {
+        const { value: simulator, lines } = yield* logged(start({ file: file ?? "", instruments: dump, speed: "max" }))
+        expect(lines.filter((line) => line.includes("made-up token")).length).toBe(4)
+        const clients = [yield* subscriber(simulator, first), yield* subscriber(simulator, second)]
+        for (const client of clients) subscribeAll(client, simulator)
+        yield* ended(simulator, 18)
+        expect(simulator.stats()).toMatchObject({ conflated: 0, undelivered: 0 })
+        expect(clients[0]!.packets).toEqual(clients[1]!.packets)
+        const bySymbol = new Map(
+          simulator.market.instruments.map((one) => [`${one.name} ${one.expiry} ${one.strike} ${one.instrumentType}`, one.token])
+        )
+        const last = new Map<number, ReadonlyArray<number>>()
+        let rows = 0
+        // Read by hand, not by Recording: expiry as 25-Aug-2026.
+        for (const line of gunzipSync(readFileSync(file ?? ""))
+          .toString()
+          .trim()
+          .split("\n")
+          .slice(1)) {
+          const [, expiry = "", strike, type, , ltp, volume, oi] = line.split(",")
+          const day = new Date(`${expiry} UTC`).toISOString().slice(0, 10)
+          const token = bySymbol.get(`NIFTY ${day} ${Number(strike) * 100} ${type}`) ?? 0
+          last.set(token, [Math.round(Number(ltp) * 100), Number(volume), Number(oi)])
+          rows++
+        }
+        const received = new Map(
+          clients[0]!.packets
+            .filter((packet) => packet.kind === Frame.Kind.full)
+            .map((packet) => [packet.token, [packet.lastPrice, packet.volume, packet.oi]])
+        )
+        expect(received).toEqual(last)
+        expect(clients[0]!.packets.length).toBe(rows + 102 + 1)
+        const times = clients[0]!.packets.map((packet) => packet.exchangeTime)
+        expect(times).toEqual([...times].sort((left, right) => left - right))
+      }),
+    30_000
+  )
+})
