@@ -69,6 +69,7 @@ export class Bridge extends Effect.Service<Bridge>()("gateway/Bridge", {
       caughtUp: () => void
     ) => {
       let left = read.pendingAtStart
+      Metrics.bridgeRead(stream, 0, left)
       if (left === 0) caughtUp()
       const round = Effect.gen(function* () {
         const messages = yield* received(stream, yield* read.takeAll)

@@ -1,6 +1,5 @@
 import { spawn } from "node:child_process"
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { PgClient } from "@effect/sql-pg"
@@ -9,7 +8,7 @@ import { Effect, Redacted } from "effect"
 import { Redis } from "ioredis"
 import { connect } from "nats"
 import { inject, vi } from "vitest"
-import { nats, postgres, redis } from "../../scripts/lib/backends.mjs"
+import { nats, postgres, redis, systemPostgres } from "../../scripts/lib/backends.mjs"
 import { isAlive } from "../../scripts/lib/children.mjs"
 
 const isRoot = process.getuid?.() === 0
@@ -18,7 +17,9 @@ const stops: Array<() => Promise<unknown>> = []
 
 beforeEach(() => {
   folder = mkdtempSync(join(inject("backends").folder, "ways-"))
-  for (const name of ["TARANG_NATS", "TARANG_POSTGRES", "TARANG_REDIS", "NATS_URL", "DATABASE_URL", "REDIS_URL"]) vi.stubEnv(name, undefined)
+  chmodSync(folder, 0o755) // where root runs the tests, Postgres is another user
+  for (const name of ["TARANG_NATS", "TARANG_POSTGRES", "TARANG_REDIS", "NATS_URL", "DATABASE_URL", "REDIS_URL"])
+    vi.stubEnv(name, undefined)
 })
 afterEach(async () => {
   vi.unstubAllEnvs()
@@ -49,21 +50,7 @@ const isGone = async (pid: number) => {
 }
 
 describe("Postgres", () => {
-  const hasSystem = !/^No Postgres/.test(
-    await (async () => {
-      vi.stubEnv("TARANG_POSTGRES", "system")
-      const probe = mkdtempSync(join(tmpdir(), "tarang-probe-"))
-      const text = await textOf(
-        postgres(probe, { durable: false }).then(async (one) => {
-          await one.stop()
-          await one.remove()
-        })
-      )
-      rmSync(probe, { recursive: true, force: true })
-      vi.unstubAllEnvs()
-      return text
-    })()
-  )
+  const hasSystem = systemPostgres().length > 0
   const ways = [
     ["system", hasSystem],
     ["embedded", true]

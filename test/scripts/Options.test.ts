@@ -51,7 +51,7 @@ describe("npm start's options", () => {
     [["--market", "recorded", "--file", "day.csv", "--rate", "3"], /--rate goes with --market synthetic/],
     [["--market", "recorded", "--file", "day.csv", "--speed", "fast"], /--speed is a number above 0, not "fast"/],
     [["--market", "recorded", "--file", "day.csv", "--speed", "0"], /--speed is a number above 0/],
-    [["--rate", "-1"], /--rate is a number above 0/],
+    [["--rate=-1"], /--rate is a number above 0/],
     [["--seed", "1.5"], /--seed is a whole number from 0, not "1\.5"/],
     [["--user", "a b"], /--user is 1 to 64 letters/]
   ]

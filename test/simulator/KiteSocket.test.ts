@@ -191,12 +191,8 @@ describe("KiteSocket, messages", () => {
       const volumes = new Map(
         tokens.map((token) => [token, simulator.market.columns.volume[simulator.market.rowByToken.get(token) ?? 0] ?? 0])
       )
-      const read = slow.packets.length
       slow.socket.resume()
-      const caughtUp = () => {
-        const newest = new Map(slow.packets.slice(read).map((packet) => [packet.token, packet.volume]))
-        return tokens.every((token) => (newest.get(token) ?? -1) >= (volumes.get(token) ?? 0))
-      }
+      const caughtUp = () => tokens.every((token) => (slow.newest.get(token)?.volume ?? -1) >= (volumes.get(token) ?? 0))
       yield* until("the slow client to catch up", caughtUp)
       const last = new Map<number, Frame.FullFields>()
       const backwards = slow.packets.filter((packet) => {

@@ -54,22 +54,31 @@ export interface Client {
   readonly texts: Array<{ readonly type: string; readonly data: unknown }>
   /** Every packet in the order of arrival. */
   readonly packets: Array<Frame.FullFields & { readonly kind: number }>
+  /** Newest packet by token. */
+  readonly newest: Map<number, Frame.FullFields>
+  /** The frames as they came, for a test that takes too many packets to make objects of. */
+  readonly raw: Array<Buffer>
   /** Packets per frame; a heartbeat is -1. */
   readonly frames: Array<number>
   readonly send: (message: unknown) => void
   readonly isClosed: () => boolean
 }
 
-const receive = (socket: WebSocket): Client => {
+const receive = (socket: WebSocket, keep: "packets" | "raw"): Client => {
   const columns = Frame.makeColumns()
-  const client = { texts: [] as Client["texts"], packets: [] as Client["packets"], frames: [] as Array<number> }
+  const client: Pick<Client, "texts" | "packets" | "newest" | "raw" | "frames"> = { texts: [], packets: [], newest: new Map(), raw: [], frames: [] }
   socket.on("message", (data: Buffer, isBinary: boolean) => {
     if (!isBinary) return void client.texts.push(JSON.parse(data.toString()))
     if (data.length === 1) return void client.frames.push(-1)
+    if (keep === "raw") return void client.raw.push(data)
     const { bad } = Frame.decode(data, columns)
     if (bad > 0) throw new Error(`${bad} bad packets in a frame`)
     client.frames.push(columns.count)
-    for (let row = 0; row < columns.count; row++) client.packets.push(Frame.rowOf(columns, row))
+    for (let row = 0; row < columns.count; row++) {
+      const packet = Frame.rowOf(columns, row)
+      client.packets.push(packet)
+      client.newest.set(packet.token, packet)
+    }
   })
   return {
     ...client,
@@ -80,11 +89,11 @@ const receive = (socket: WebSocket): Client => {
 }
 
 /** A socket with this query, or the status that refused it; closed with the scope. */
-export const connect = (wsUrl: string, query: string) =>
+export const connect = (wsUrl: string, query: string, keep: "packets" | "raw" = "packets") =>
   Effect.acquireRelease(
     Effect.async<Client, { readonly status: number; readonly body: string }>((resume) => {
       const socket = new WebSocket(`${wsUrl}${query}`)
-      const client = receive(socket)
+      const client = receive(socket, keep)
       socket.on("open", () => resume(Effect.succeed(client)))
       socket.on("error", () => {})
       socket.on("unexpected-response", (_request, response) => {
@@ -99,8 +108,8 @@ export const connect = (wsUrl: string, query: string) =>
   )
 
 /** Logs in and connects. */
-export const subscriber = (simulator: Simulator.Service, who: Sessions.Account = first) =>
+export const subscriber = (simulator: Simulator.Service, who: Sessions.Account = first, keep: "packets" | "raw" = "packets") =>
   Effect.gen(function* () {
     const { accessToken } = yield* login(simulator.url, who)
-    return yield* connect(simulator.wsUrl, `/?api_key=${who.apiKey}&access_token=${accessToken}`).pipe(Effect.orDie)
+    return yield* connect(simulator.wsUrl, `/?api_key=${who.apiKey}&access_token=${accessToken}`, keep).pipe(Effect.orDie)
   })

@@ -42,13 +42,15 @@ export const lowestRow = (count: number, ceOi: Float64Array, peOi: Float64Array)
   const calls = total(ceOi, count)
   let putsAbove = total(peOi, count)
   if (calls + putsAbove === 0) return -1
-  let callsBelow = 0
-  for (let i = 0; i < count; i++) {
-    callsBelow += orZero(ceOi[i])
-    putsAbove -= orZero(peOi[i])
-    if (callsBelow >= putsAbove) return i
+  let row = 0
+  let callsBelow = orZero(ceOi[0])
+  putsAbove -= orZero(peOi[0])
+  while (row + 1 < count && callsBelow < putsAbove) {
+    row++
+    callsBelow += orZero(ceOi[row])
+    putsAbove -= orZero(peOi[row])
   }
-  return count - 1
+  return row
 }
 
 /**
