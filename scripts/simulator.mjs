@@ -6,7 +6,7 @@ import { simulatorOptions } from "./lib/options.mjs"
 import { folder, log, root } from "./lib/paths.mjs"
 import { freePort } from "./lib/ports.mjs"
 import { run } from "./lib/run.mjs"
-import { simulatorEnv, writeAccounts } from "./lib/simulator.mjs"
+import { givenAccounts, simulatorEnv, writeAccounts } from "./lib/simulator.mjs"
 
 run(
   async () => {
@@ -16,9 +16,10 @@ run(
     const wish = Number(process.env.SIMULATOR_PORT ?? 8090)
     const port = await freePort(wish)
     const data = folder(process.env.TARANG_DATA ?? join(root, ".data"), "simulator")
-    const accountsFile = writeAccounts(data, port, process.env.ACCOUNTS_FILE)
+    const accountsFile = writeAccounts(data, port, givenAccounts())
     const simulator = start("simulator", process.execPath, ["--enable-source-maps", entry], {
       log: "terminal",
+      cwd: root,
       env: simulatorEnv({ port, accountsFile, market })
     })
     log(`Simulator: http://127.0.0.1:${port}${port === wish ? "" : ` (${wish} is taken)`}, accounts in ${accountsFile}`)

@@ -2,7 +2,7 @@ import { copyFileSync, existsSync, readdirSync, rmSync, statSync, writeFileSync 
 import { dirname, join, relative } from "node:path"
 import { start } from "./children.mjs"
 import { exclusively } from "./lock.mjs"
-import { folder, hash, Plain, readOr, root } from "./paths.mjs"
+import { folder, hash, log, Plain, readOr, root } from "./paths.mjs"
 
 const src = join(root, "src")
 const dist = join(root, "dist")
@@ -36,6 +36,7 @@ export const build = () =>
   exclusively("build", async () => {
     const now = state()
     if (readOr(stamp, "") === now && existsSync(entry)) return
+    log("Building ...")
     // The compiler writes only what changed since its own record, even into an emptied dist.
     if (!existsSync(stamp)) rmSync(join(root, ".cache/tsc/build.tsbuildinfo"), { force: true })
     rmSync(stamp, { force: true })

@@ -1,13 +1,17 @@
 import { randomBytes } from "node:crypto"
 import { writeFileSync } from "node:fs"
-import { join } from "node:path"
+import { join, resolve } from "node:path"
 import { bring, stopStale } from "./bring.mjs"
 import { entry } from "./build.mjs"
 import { start } from "./children.mjs"
-import { folder, Plain, readOr } from "./paths.mjs"
+import { folder, Plain, readOr, root } from "./paths.mjs"
 import { ping } from "./ports.mjs"
 
 const readyMsMax = 60_000
+
+/** ACCOUNTS_FILE as an absolute path: our processes work in the clone's folder, whoever called us elsewhere. */
+export const givenAccounts = () =>
+  process.env.ACCOUNTS_FILE ? resolve(process.env.INIT_CWD ?? process.cwd(), process.env.ACCOUNTS_FILE) : undefined
 
 const parseAccounts = (file) => {
   const text = readOr(file, undefined)
@@ -76,9 +80,10 @@ export const startSimulator = async (data, market) => {
   const { child, port } = await bring(
     "The simulator",
     (port) => {
-      accountsFile = writeAccounts(data, port, process.env.ACCOUNTS_FILE)
+      accountsFile = writeAccounts(data, port, givenAccounts())
       const simulator = start("simulator", process.execPath, ["--enable-source-maps", entry], {
         log: join(data, "simulator.log"),
+        cwd: root,
         env: simulatorEnv({ port, accountsFile, market })
       })
       writeFileSync(pidFile, `${simulator.pid}\n`)

@@ -99,9 +99,10 @@ export const seed = Effect.gen(function* () {
     recorded.length > 0
       ? recorded.flatMap((token) => registry.byToken(token) ?? [])
       : members.flatMap((of) => aroundTheMoney(of, spotUnits(of), marketClock.unsafeNow()))
-  for (const { token, tradingsymbol, segment } of wanted) {
-    yield* subscriptions.save({ instrumentToken: token, tradingsymbol, segment, requestedMode: "FULL", createdBy }, accounts.ids)
-  }
+  yield* subscriptions.addAll(
+    wanted.map(({ token, tradingsymbol, segment }) => ({ instrumentToken: token, tradingsymbol, segment, requestedMode: "FULL" as const, createdBy })),
+    accounts.ids
+  )
 
   const first = members.find((of) => wanted.some((one) => of.includes(one)))
   if (first === undefined) return

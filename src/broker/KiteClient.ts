@@ -38,11 +38,12 @@ export const defaults: Settings = { requestTimeoutMs: 10_000 }
 /** Bytes of an answer; only the instruments dump is longer, and says so. */
 export const answerBytesMax = 8 * 1024 * 1024
 /**
- * Kite's limits per api_key (as of 2026): quotes 1 a second, everything but orders and history 10 a second together. Kept as a distance
- * between calls, so that no second ever holds more, wherever it begins.
+ * Kite's limits per api_key (as of 2026): quotes 1 a second, everything but orders and history 10 a second together. Kept as distances
+ * with a little to spare: between the starts of calls, and for quotes from the end of one to the start of the next, because the broker
+ * counts when they arrive.
  */
-export const quoteSpacingMs = 1_000
-export const otherSpacingMs = 100
+export const quoteSpacingMs = 1_050
+export const otherSpacingMs = 110
 
 interface RequestOptions {
   readonly [option: string]: unknown
@@ -219,11 +220,28 @@ export const observed = <A, R>(op: string, self: Effect.Effect<A, KiteError.Kite
     return yield* exit
   })
 
+/** One call at a time, each begun so long after the end of the one before. */
+const apart = (spacingMs: number) =>
+  Effect.map(Effect.makeSemaphore(1), (turn) => {
+    let endedMs = Number.NEGATIVE_INFINITY
+    return <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+      Clock.currentTimeMillis.pipe(
+        Effect.flatMap((nowMs) => Effect.sleep(Math.max(0, endedMs + spacingMs - nowMs))),
+        Effect.zipRight(self),
+        Effect.ensuring(
+          Effect.map(Clock.currentTimeMillis, (nowMs) => {
+            endedMs = nowMs
+          })
+        ),
+        turn.withPermits(1)
+      )
+  })
+
 /** Kite's REST interface for one account: one call at a time per answer, typed errors, rate limits kept, nothing retried. */
 export const make = (account: Account, settings: Settings = defaults) =>
   Effect.gen(function* () {
-    const limits = {
-      quote: yield* RateLimiter.make({ limit: 1, interval: quoteSpacingMs }),
+    const limits: Readonly<Record<"quote" | "other", RateLimiter.RateLimiter>> = {
+      quote: yield* apart(quoteSpacingMs),
       other: yield* RateLimiter.make({ limit: 1, interval: otherSpacingMs })
     }
     const kite = yield* Effect.sync(() => new KiteConnect({ api_key: Redacted.value(account.apiKey), root: account.root }))

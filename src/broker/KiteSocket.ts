@@ -157,7 +157,8 @@ export const make = (options: {
       const text = bytes.length <= settings.textBytesMax ? parseText(bytes.toString("utf8")) : null
       if (text === null) {
         counts.badTexts++
-        if (notices.length < noticesMax) notices.push(`unparsable text message: ${Redaction.excerpt(bytes.toString("utf8"))}`)
+        const head = bytes.subarray(0, settings.textBytesMax).toString("utf8")
+        if (notices.length < noticesMax) notices.push(`unparsable text message of ${bytes.length} bytes: ${Redaction.excerpt(head)}`)
         return
       }
       counts.texts++
@@ -298,7 +299,7 @@ export const make = (options: {
     })
     const keepReporting = Effect.forever(Effect.zipRight(Effect.sleep(housekeepingMs), report))
 
-    /** From asking for an address to the end of the connection that was made with it. `openedMs` is null when it never opened. */
+    /** From asking for an address to the end of the connection that was made with it. */
     const attempt = Effect.gen(function* () {
       yield* enter("connecting")
       const address = yield* options.address

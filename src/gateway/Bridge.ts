@@ -17,7 +17,11 @@ class Recreated extends Data.TaggedError("Recreated")<{ readonly stream: string 
 /** Deltas read behind the keyframes at a start; what is older heals with the next keyframe, seconds later. */
 const deltasBackMax = 2_000
 const dropExpiredEvery = "1 minute"
-const again = Schedule.exponential("200 millis").pipe(Schedule.union(Schedule.spaced("5 seconds")), Schedule.jittered, Schedule.resetAfter("1 minute"))
+const again = Schedule.exponential("200 millis").pipe(
+  Schedule.union(Schedule.spaced("5 seconds")),
+  Schedule.jittered,
+  Schedule.resetAfter("1 minute")
+)
 
 type Part = "chains" | "strategies" | "tickers" | "frames"
 
@@ -122,7 +126,10 @@ export class Bridge extends Effect.Service<Bridge>()("gateway/Bridge", {
       const deltas = yield* OrderedRead.make({
         stream: Subjects.ChainDelta.stream,
         filters: [Subjects.ChainDelta.filter()],
-        start: { _tag: "After", seq: Math.max(before.lastSeq - deltasBackMax, views.chains.oldestSeq(clock.unsafeNow()) ?? before.lastSeq, 0) }
+        start: {
+          _tag: "After",
+          seq: Math.max(before.lastSeq - deltasBackMax, views.chains.oldestSeq(clock.unsafeNow()) ?? before.lastSeq, 0)
+        }
       })
       yield* Effect.all(
         [

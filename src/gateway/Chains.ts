@@ -88,6 +88,7 @@ export class Chains extends Effect.Service<Chains>()("gateway/Chains", {
 
     return {
       strikesOf,
+      nothingYet,
       isKnown: (symbol: string): boolean => registry.exchangesOf(symbol).length > 0 || chains.state(symbol) !== undefined,
       /** Not yet expired at market time, ascending. */
       expiries: (symbol: string): ReadonlyArray<string> => {

@@ -8,9 +8,7 @@ export class Changes extends Effect.Service<Changes>()("gateway/Changes", {
   effect: Effect.gen(function* () {
     const js = yield* JetStream
     const notify = (what: "subscriptions" | "strategies") =>
-      Effect.flatMap(RequestId, (request_id) =>
-        js.notify(Subjects.Changed.at({ what }), Subjects.Changed.encode({ v: 1, request_id }))
-      )
+      Effect.flatMap(RequestId, (request_id) => js.notify(Subjects.Changed.at({ what }), Subjects.Changed.encode({ v: 1, request_id })))
     return {
       notify,
       /** After a write that stands: a hint that is lost costs a moment, so it never fails the request. */

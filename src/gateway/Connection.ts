@@ -1,5 +1,4 @@
 import type { Duplex } from "node:stream"
-import { Metric } from "effect"
 import { WebSocket } from "ws"
 import type { User } from "./Auth.ts"
 import type { Topic } from "./Hub.ts"
@@ -68,7 +67,10 @@ export class Connection {
   }
 
   event(topic: Topic, text: string): void {
-    if (this.#newest !== undefined) return this.#replace(this.#newest, topic, text)
+    if (this.#newest !== undefined) {
+      this.#replace(this.#newest, topic, text)
+      return
+    }
     this.#events.push({ topic, text })
     this.#eventChars += text.length
     // Much in one round: let it go now, if the client reads, rather than thin it out.

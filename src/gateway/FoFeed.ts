@@ -1,6 +1,6 @@
 import { Effect } from "effect"
-import type { Change } from "./ChainView.ts"
 import { Chains, type Snapshot } from "./Chains.ts"
+import type { Change } from "./ChainView.ts"
 import { Hub } from "./Hub.ts"
 import { Views } from "./Views.ts"
 
@@ -34,8 +34,9 @@ export class FoFeed extends Effect.Service<FoFeed>()("gateway/FoFeed", {
     const whole = (symbol: string, expiry: string) => {
       let text: string | undefined
       return (): string => {
-        const now = chains.snapshot(symbol, expiry)
-        text ??= now === undefined ? JSON.stringify({ type: "update", symbol, expiry, strikes: [] }) : textOf(symbol, expiry, "chain", now, now.strikes)
+        if (text !== undefined) return text
+        const now = chains.snapshot(symbol, expiry) ?? chains.nothingYet(symbol)
+        text = textOf(symbol, expiry, "chain", now, now.strikes)
         return text
       }
     }

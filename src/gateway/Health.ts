@@ -5,7 +5,7 @@ import { SubscriptionRepo } from "../store/SubscriptionRepo.ts"
 import { JetStream } from "../streams/JetStream.ts"
 import { MarketClock } from "../streams/MarketClock.ts"
 import { Bridge } from "./Bridge.ts"
-import type { Dependency, Health as Report, MarketState } from "./HealthReport.ts"
+import type { Dependency, MarketState, Health as Report } from "./HealthReport.ts"
 import * as Metrics from "./Metrics.ts"
 import type { Heard } from "./TickerView.ts"
 import { Views } from "./Views.ts"
@@ -114,7 +114,8 @@ export class Health extends Effect.Service<Health>()("gateway/Health", {
       for (const one of heard) {
         const { account_id, state, detail } = one.status
         if (!isFresh(one, nowMs)) degraded.push(`ticker ${account_id} is silent`)
-        else if (state === "failed" || state === "mute") degraded.push(`ticker ${account_id} ${state}${detail === null ? "" : `: ${detail}`}`)
+        else if (state === "failed" || state === "mute")
+          degraded.push(`ticker ${account_id} ${state}${detail === null ? "" : `: ${detail}`}`)
       }
       if (!bridge.isReady()) degraded.push(`subject bridge is catching up: ${bridge.behind().join(", ")}`)
       return { down, degraded }

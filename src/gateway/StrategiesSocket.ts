@@ -36,8 +36,10 @@ export const make: Effect.Effect<Endpoint, never, Hub | MarkFeed | StrategyRepo 
       const owner = connection.user.id
       const joined = new Set<number>()
       const join = (ids: ReadonlyArray<number>): void => {
-        if (new Set([...joined, ...ids]).size > strategiesMax)
-          return connection.error(`Validation error: at most ${strategiesMax} strategies a connection`)
+        if (new Set([...joined, ...ids]).size > strategiesMax) {
+          connection.error(`Validation error: at most ${strategiesMax} strategies a connection`)
+          return
+        }
         for (const id of ids) {
           joined.add(id)
           hub.join(feed.topic(owner, id), connection)
@@ -53,11 +55,13 @@ export const make: Effect.Effect<Endpoint, never, Hub | MarkFeed | StrategyRepo 
         const ids = [...new Set<number>(strategy_ids)]
         return areOwned(connection, ids).pipe(
           // The client may have left while the database was asked.
-          Effect.map((owned) => {
-            if (!connection.isOpen) return
-            if (owned) join(ids)
-            else connection.error("Strategy not found")
-          }),
+          Effect.flatMap((owned) =>
+            Effect.sync(() => {
+              if (!connection.isOpen) return
+              if (owned) join(ids)
+              else connection.error("Strategy not found")
+            })
+          ),
           Effect.catchTag("StoreUnavailable", () => Effect.sync(() => connection.error(databaseAway)))
         )
       })

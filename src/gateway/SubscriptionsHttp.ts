@@ -51,7 +51,10 @@ export const SubscriptionsHttp = HttpApiBuilder.group(
 
     const existing = (token: number) =>
       canExist(token)
-        ? Effect.flatMap(orProblem(subscriptions.byToken(token)), Option.match({ onNone: () => Effect.fail(missing()), onSome: Effect.succeed }))
+        ? Effect.flatMap(
+            orProblem(subscriptions.byToken(token)),
+            Option.match({ onNone: () => Effect.fail(missing()), onSome: Effect.succeed })
+          )
         : Effect.fail(missing())
 
     const mine = (token: number) =>
@@ -75,7 +78,8 @@ export const SubscriptionsHttp = HttpApiBuilder.group(
         Effect.gen(function* () {
           const user = yield* CurrentUser
           yield* known(payload.account_id)
-          if (registry.current() === undefined) return yield* new Problem.Unavailable({ detail: "Instruments unavailable: none are loaded yet" })
+          if (registry.current() === undefined)
+            return yield* new Problem.Unavailable({ detail: "Instruments unavailable: none are loaded yet" })
           const instrument = registry.byToken(payload.instrument_token)
           if (instrument === undefined) return yield* new Problem.NotFound({ detail: "Instrument not found" })
           const before = yield* orProblem(subscriptions.byToken(instrument.token))

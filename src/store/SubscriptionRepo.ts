@@ -162,7 +162,19 @@ export class SubscriptionRepo extends Effect.Service<SubscriptionRepo>()("store/
         return Option.some(next)
       }).pipe(Postgres.transaction(sql))
 
+    /** Dealt out to the accounts in turn; what is there already stays as it is. */
+    const addAll = (all: ReadonlyArray<Save>, accounts: ReadonlyArray<string>) => sql`
+      INSERT INTO subscriptions (instrument_token, tradingsymbol, segment, status, requested_mode, account_id, created_by)
+      SELECT it.token, it.tradingsymbol, it.segment, 'active', it.mode, (${accounts}::text[])[1 + (it.place - 1) % ${accounts.length}], it.created_by
+      FROM unnest(${all.map((it) => it.instrumentToken)}::bigint[], ${all.map((it) => it.tradingsymbol)}::text[],
+        ${all.map((it) => it.segment)}::text[], ${all.map((it) => it.requestedMode)}::text[], ${all.map((it) => it.createdBy)}::text[])
+        WITH ORDINALITY AS it (token, tradingsymbol, segment, mode, created_by, place)
+      ON CONFLICT (instrument_token) DO NOTHING RETURNING instrument_token`
+
     return {
+      /** Many at once, for a database that has none; answers how many were new. */
+      addAll: (all: ReadonlyArray<Save>, accounts: ReadonlyArray<string>) =>
+        Effect.map(StoreError.guard(addAll(all, accounts)), (rows) => rows.length).pipe(Effect.withSpan("SubscriptionRepo.addAll")),
       /** Ordered by token. */
       list: (query: { readonly status?: Status | undefined; readonly limit: number; readonly offset: number }) =>
         Effect.all({

@@ -11,24 +11,35 @@ const bufferMax = 2_000
 const nearMax = 200
 /** Listing more subjects than this costs the server more than skipping the others here. */
 const filtersMax = 64
+/** While the last messages before the joint are on their way. */
+const pollMs = 5
+const lookUpsMax = 8
 
 const record = Subjects.Frame.stream
 /** Clocks and definitions are read whatever the actors are: they are few. */
-const always = [Subjects.Clock.filter(), Subjects.MarketReference.filter(), "strat.def.>"]
+const always = [Subjects.Clock.filter(), Subjects.MarketReference.filter(), Subjects.StrategyDefinition.filter()]
 
 interface Member {
   readonly wants: (subject: string) => boolean
-  readonly frames: ReadonlyArray<string>
-  readonly out: Mailbox.Mailbox<Item>
+  readonly frames: ReadonlySet<string>
+  readonly out: Mailbox.Mailbox<Item, NatsError>
+  /** Opens when this member has read what comes before the joint; the shared read waits for it. */
+  readonly live: Effect.Latch
   /** The shared read is this member's behind that sequence; what it still holds from before was read by other filters. */
   joinedAt: number
-  /** Shared messages that came while this member still reads its past; undefined once it is live. */
-  held: Array<Item> | undefined
 }
 
+/** What of the shared read's items is the member's. */
+const shareOf = (member: Member, items: ReadonlyArray<Item>): ReadonlyArray<Item> =>
+  items.filter((item) => {
+    if (item._tag === "Message") return item.seq > member.joinedAt && member.wants(item.subject)
+    if (item.recreated) member.joinedAt = item.to // the numbers begin again
+    return item.recreated || item.to > member.joinedAt
+  })
+
 export interface Subscription {
-  /** What has come since the last call, in the record's order. */
-  readonly takeAll: Effect.Effect<ReadonlyArray<Item>>
+  /** What has come since the last call, in the record's order. Fails when the past cannot be read. */
+  readonly takeAll: Effect.Effect<ReadonlyArray<Item>, NatsError>
 }
 
 /**
@@ -40,7 +51,7 @@ export class FrameFeed extends Effect.Service<FrameFeed>()("streams/FrameFeed", 
     const jetStream = yield* JetStream
     const members = new Set<Member>()
     const filters = (): ReadonlyArray<string> => {
-      const frames = new Set([...members].flatMap((member) => member.frames))
+      const frames = new Set([...members].flatMap((member) => [...member.frames]))
       return frames.size > filtersMax ? [] : [...always, ...frames].sort()
     }
 
@@ -57,14 +68,13 @@ export class FrameFeed extends Effect.Service<FrameFeed>()("streams/FrameFeed", 
       Effect.forEach(
         members,
         (member) => {
-          const wanted = items.filter((item) => item._tag === "Gap" || (item.seq > member.joinedAt && member.wants(item.subject)))
-          if (wanted.length === 0) return Effect.void
-          if (member.held !== undefined) return Effect.sync(() => void member.held?.push(...wanted))
-          return member.out.offerAll(wanted) // waits while this actor is behind: the whole read slows, nothing is lost
+          const wanted = shareOf(member, items)
+          // Waits while this actor joins or is behind: the whole read slows, nothing is lost.
+          return wanted.length === 0 ? Effect.void : Effect.zipRight(member.live.await, member.out.offerAll(wanted))
         },
         { discard: true }
       )
-    yield* shared.takeAll.pipe(Effect.tap(share), Effect.forever, Effect.forkScoped)
+    yield* shared.takeAll.pipe(Effect.flatMap(share), Effect.forever, Effect.forkScoped)
 
     /** From here on the shared read has this member's subjects; answers the sequence behind which that is so (never one that was read already). */
     const join = (member: Member, position: number) =>
@@ -77,32 +87,35 @@ export class FrameFeed extends Effect.Service<FrameFeed>()("streams/FrameFeed", 
     /** The newest message in the record that any of these filters matches. */
     const newest = (wanted: ReadonlyArray<string>) =>
       Effect.map(
-        Effect.forEach(wanted, (filter) => jetStream.last(record, filter), { concurrency: 8 }),
-        (found) => Math.max(0, ...found.map((message) => (Option.isSome(message) ? message.value.seq : 0)))
+        Effect.forEach(wanted, (filter) => jetStream.last(record, filter), { concurrency: lookUpsMax }),
+        (found) => Math.max(0, ...found.flatMap(Option.toArray).map(({ seq }) => seq))
       )
 
-    /** Reads the past until it is near, joins, reads the little that came before the joint, and hands over. */
+    /** Reads the past until it is near, joins, and reads the little that came before the joint. */
     const catchUp = (member: Member, afterSeq: number) =>
       Effect.gen(function* () {
         const wanted = [...always, ...member.frames]
         const past = yield* OrderedRead.make({ stream: record, filters: wanted, start: { _tag: "After", seq: afterSeq } })
         let position = afterSeq
+        let pending = past.pendingAtStart
         const pass = (untilSeq: number) =>
           Effect.gen(function* () {
             const items = yield* past.takeAll
-            const last = items[items.length - 1]
-            if (last !== undefined) position = last._tag === "Message" ? last.seq : last.to
+            for (const item of items) {
+              position = item._tag === "Message" ? item.seq : item.to
+              if (item._tag === "Message") pending = item.pending
+            }
             yield* member.out.offerAll(items.filter((item) => item._tag === "Gap" || (item.seq <= untilSeq && member.wants(item.subject))))
-            return last?._tag === "Message" ? last.pending : 0
           })
-        let pending = past.pendingAtStart
-        while (pending > nearMax) pending = yield* pass(Number.POSITIVE_INFINITY)
+        while (pending > nearMax) yield* pass(Number.POSITIVE_INFINITY)
+        while (past.lastSeq() !== position) yield* pass(Number.POSITIVE_INFINITY) // a start outside the record is a gap, whatever is pending
         const joinedAt = yield* join(member, position)
-        const end = Math.min(joinedAt, yield* newest(wanted))
-        while (position < end) yield* pass(joinedAt)
-        while ((member.held?.length ?? 0) > 0) yield* member.out.offerAll(member.held?.splice(0) ?? [])
-        member.held = undefined
-      }).pipe(Effect.scoped)
+        // Looked up again and again, because what was the newest may be gone before it is read.
+        while (position < joinedAt && position < (yield* newest(wanted))) {
+          if (past.lastSeq() === position) yield* Effect.sleep(pollMs)
+          else yield* pass(joinedAt)
+        }
+      }).pipe(Effect.scoped, Effect.provideService(JetStream, jetStream))
 
     /**
      * `frames`: subjects of the frames wanted. `others`: which of the clocks and definitions are. Everything behind `afterSeq` comes, in order.
@@ -111,29 +124,28 @@ export class FrameFeed extends Effect.Service<FrameFeed>()("streams/FrameFeed", 
       readonly frames: ReadonlyArray<string>
       readonly others: (subject: string) => boolean
       readonly afterSeq: number
-    }): Effect.Effect<Subscription, NatsError, Scope.Scope> =>
+    }): Effect.Effect<Subscription, never, Scope.Scope> =>
       Effect.gen(function* () {
-        const out = yield* Effect.acquireRelease(Mailbox.make<Item>(bufferMax), (out) => out.shutdown)
+        const out = yield* Effect.acquireRelease(Mailbox.make<Item, NatsError>(bufferMax), (out) => out.shutdown)
+        const live = yield* Effect.makeLatch()
         const frames = new Set(options.frames)
-        const member: Member = {
-          frames: options.frames,
-          wants: (subject) => frames.has(subject) || options.others(subject),
-          out,
-          joinedAt: Number.POSITIVE_INFINITY,
-          held: []
-        }
+        const wants = (subject: string) => frames.has(subject) || options.others(subject)
+        const member: Member = { frames, wants, out, live, joinedAt: Number.POSITIVE_INFINITY }
         yield* Effect.addFinalizer(() =>
           Effect.sync(() => {
-            members.delete(member)
-            refilter()
+            if (members.delete(member)) refilter()
           })
         )
         yield* catchUp(member, options.afterSeq).pipe(
-          Effect.provideService(JetStream, jetStream),
-          Effect.catchAllCause((cause) => out.failCause(cause as never)),
+          Effect.catchAllCause((cause) => out.failCause(cause)),
+          Effect.ensuring(live.open), // also when it failed: the others must not wait for it
           Effect.forkScoped
         )
-        return { takeAll: Effect.map(out.takeAll, ([items]) => Chunk.toReadonlyArray(items)) }
+        const takeAll = Effect.flatMap(out.takeAll, ([items, isDone]) =>
+          // Closed with its scope: nothing will ever come.
+          isDone && items.length === 0 ? Effect.interrupt : Effect.succeed(Chunk.toReadonlyArray(items))
+        )
+        return { takeAll }
       })
 
     return { subscribe, lastSeq: shared.lastSeq } as const

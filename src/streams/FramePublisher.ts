@@ -1,5 +1,5 @@
 import { Effect, type Scope } from "effect"
-import { createInbox, Events, type Msg, type MsgHdrs } from "nats"
+import type { Msg, MsgHdrs } from "nats"
 import * as ClockFrame from "../domain/market/ClockFrame.ts"
 import * as Frame from "../domain/market/Frame.ts"
 import * as FrameHeader from "../domain/market/FrameHeader.ts"
@@ -13,9 +13,12 @@ const packetsWanted = 50
 const packetsMax = 4_000
 /** Newest number minus the lowest unacknowledged stays below this, so a reader's 1,024 bits prove what it has seen. */
 const windowMax = 1_000
+/** Frames that grew are heavy: the window is also full at this many bytes. */
+const windowBytesMax = 64 * 1_024 * 1_024
 /** Everything that waits for the window; beyond it packets are dropped and counted. */
 const bufferBytesMax = 64 * 1_024 * 1_024
 const resendAfterMs = 2_000
+const resendCheckMs = 500
 /** Acknowledgements come in order, so one this far ahead of an open frame says that frame was lost. */
 const overtakenBy = 8
 const pauseMinMs = 2
@@ -23,6 +26,7 @@ const pauseMaxMs = 20
 /** Frames a second that the pause between two sweeps aims at. */
 const framesPerMs = 1.5
 const drainMaxMs = 10_000
+const drainCheckMs = 5
 
 interface Sealed {
   readonly bytes: Uint8Array
@@ -30,11 +34,13 @@ interface Sealed {
   readonly baseMs: number
   readonly runs: ReadonlyArray<number>
 }
-/** What one underlying's frames need: the one being filled, and those that grew to the limit while the window was full. */
+/** What one underlying's frames need: the one being filled, and those finished that wait for the window. */
 interface Lane {
   readonly subject: string
   readonly writer: Frame.Writer
   sealed: Array<Sealed>
+  /** How many of them the waiting clock waits for. */
+  owed: number
   runs: Array<number>
   baseMs: number
   number: number
@@ -45,7 +51,7 @@ interface Open {
   readonly headers: MsgHdrs
   readonly packets: number
   sentAtMs: number
-  overtaken: boolean
+  isOvertaken: boolean
 }
 
 export interface FramePublisher {
@@ -73,7 +79,8 @@ const encoded = (name: string, value: string): MsgHdrs => {
 /**
  * Acknowledged publishing of one account's frames: one message and one acknowledgement for up to 50 packets, at most `windowMax` of them
  * open, everything else paced by one timer. Numbers run per subject from 0 for each incarnation; a frame whose acknowledgement does not come
- * is sent again under the same number, so a reader can drop what it has and see what it has not.
+ * is sent again under the same number, so a reader can drop what it has and see what it has not. While the connection is away nothing new
+ * is sent, so that what was lost with it comes before what is new.
  */
 export const make = (options: {
   readonly account: string
@@ -82,23 +89,32 @@ export const make = (options: {
   readonly incarnation: number
 }): Effect.Effect<FramePublisher, never, Scope.Scope | JetStream> =>
   Effect.gen(function* () {
-    const { nc } = yield* JetStream
+    const { nc, newInbox, isConnected, onConnection } = yield* JetStream
     const { account } = options
-    const inbox = createInbox()
+    const inbox = newInbox()
     const clockSubject = Subjects.Clock.at({ account })
 
     const lanes = new Map<string, Lane>()
+    const order: Array<Lane> = []
+    /** The lane whose turn it is, so that a narrow window does not serve the first ones only. */
+    let turn = 0
     const open = new Map<number, Open>()
     let nextId = 0
     let lowest = 0
-    let buffered = 0 // bytes in lanes
+    let openBytes = 0
+    let bufferedBytes = 0 // in lanes
+    let isUp = isConnected()
+    let ackedAtMs = performance.now()
     let clockNumber = 0
-    let pendingClockMs = 0
+    /** The clock that waits for `owed` frames to leave before it, and the newest one that waits for that clock; 0 for none. */
+    let clockMs = 0
+    let laterClockMs = 0
+    let owed = 0
     let timer: NodeJS.Timeout | undefined
     let pauseMs = pauseMinMs
     const totals = { frames: 0, packets: 0, resent: 0, dropped: 0 }
 
-    const hasRoom = () => nextId - lowest < windowMax
+    const hasRoom = () => isUp && nextId - lowest < windowMax && openBytes < windowBytesMax
     const put = (id: number, frame: Open) => {
       try {
         nc.publish(frame.subject, frame.data, { reply: `${inbox}.${id}`, headers: frame.headers })
@@ -107,17 +123,17 @@ export const make = (options: {
       }
       frame.sentAtMs = performance.now()
     }
-    const send = (subject: string, data: Uint8Array, header: FrameHeader.FrameHeader, packets: number) => {
-      const frame: Open = {
-        subject,
-        data,
-        headers: encoded(FrameHeader.name, FrameHeader.format(header)),
-        packets,
-        sentAtMs: 0,
-        overtaken: false
-      }
+    const send = (
+      subject: string,
+      data: Uint8Array,
+      packets: number,
+      header: Pick<FrameHeader.FrameHeader, "number" | "baseReceivedMs" | "runs">
+    ) => {
+      const headers = encoded(FrameHeader.name, FrameHeader.format({ ...options, ...header }))
+      const frame: Open = { subject, data, headers, packets, sentAtMs: 0, isOvertaken: false }
       const id = nextId++
       open.set(id, frame)
+      openBytes += data.length
       put(id, frame)
     }
     const resend = (id: number, frame: Open) => {
@@ -134,83 +150,110 @@ export const make = (options: {
     /** Sends what a lane holds, as far as the window goes; answers how many frames that were. */
     const flush = (lane: Lane): number => {
       if (!hasRoom()) return 0
-      if (lane.sealed.length === 0 || lane.writer.count > 0) seal(lane)
+      seal(lane)
       let sent = 0
-      while (sent < lane.sealed.length && hasRoom()) {
-        const frame = lane.sealed[sent++] as Sealed
-        buffered -= frame.bytes.length
-        send(
-          lane.subject,
-          frame.bytes,
-          { ...options, number: lane.number++, baseReceivedMs: frame.baseMs, runs: frame.runs },
-          frame.packets
-        )
+      for (const { bytes, packets, baseMs, runs } of lane.sealed) {
+        if (!hasRoom()) break
+        bufferedBytes -= bytes.length
+        send(lane.subject, bytes, packets, { number: lane.number++, baseReceivedMs: baseMs, runs })
+        sent++
       }
-      if (sent > 0) lane.sealed = lane.sealed.slice(sent)
+      lane.sealed = sent === lane.sealed.length ? [] : lane.sealed.slice(sent)
+      const paid = Math.min(sent, lane.owed)
+      lane.owed -= paid
+      owed -= paid
       return sent
     }
     const flushAll = (): number => {
       let sent = 0
-      for (const lane of lanes.values()) if (lane.writer.count > 0 || lane.sealed.length > 0) sent += flush(lane)
+      for (let left = order.length; left > 0 && hasRoom(); left--) {
+        const lane = order[turn]
+        if (lane !== undefined && (lane.writer.count > 0 || lane.sealed.length > 0)) sent += flush(lane)
+        if (hasRoom()) turn = (turn + 1) % order.length
+      }
       return sent
     }
-    const isEmpty = () => {
-      for (const lane of lanes.values()) if (lane.writer.count > 0 || lane.sealed.length > 0) return false
-      return true
+    const isEmpty = () => bufferedBytes === 0 && clockMs === 0
+
+    /** A clock waits until all that came before it has left; what comes meanwhile does not hold it up. */
+    const expect = (atMs: number) => {
+      clockMs = atMs
+      for (const lane of order) {
+        seal(lane)
+        lane.owed = lane.sealed.length
+        owed += lane.owed
+      }
+      flushAll()
     }
-    /** A clock waits until all that came before it has left. */
     const tick = () => {
-      if (pendingClockMs === 0 || !isEmpty() || !hasRoom()) return
-      const header = { ...options, number: clockNumber++, baseReceivedMs: pendingClockMs, runs: [] }
-      send(clockSubject, ClockFrame.encode(pendingClockMs), header, 0)
-      pendingClockMs = 0
+      while (clockMs !== 0 && owed === 0 && hasRoom()) {
+        send(clockSubject, ClockFrame.encode(clockMs), 0, { number: clockNumber++, baseReceivedMs: clockMs, runs: [] })
+        clockMs = 0
+        if (laterClockMs !== 0) {
+          expect(laterClockMs)
+          laterClockMs = 0
+        }
+      }
     }
     const sweep = () => {
       timer = undefined
       const sent = flushAll()
       tick()
       pauseMs = Math.min(pauseMaxMs, Math.max(pauseMinMs, sent / framesPerMs))
-      if (!isEmpty() || pendingClockMs !== 0) arm()
+      if (!isEmpty()) arm()
     }
+    /** Without room nothing can leave: the acknowledgement that makes room arms again. */
     const arm = () => {
-      timer ??= setTimeout(sweep, pauseMs)
+      if (hasRoom()) timer ??= setTimeout(sweep, pauseMs)
     }
 
     const append: FramePublisher["append"] = (subject, source, offset, length, receivedMs) => {
       let lane = lanes.get(subject)
       if (lane === undefined) {
-        lane = { subject, writer: new Frame.Writer(), sealed: [], runs: [], baseMs: 0, number: 0 }
+        lane = { subject, writer: new Frame.Writer(), sealed: [], owed: 0, runs: [], baseMs: 0, number: 0 }
         lanes.set(subject, lane)
+        order.push(lane)
       }
-      if (buffered + length + Frame.headerBytes > bufferBytesMax) {
+      if (bufferedBytes + length + 2 * Frame.headerBytes > bufferBytesMax) {
         totals.dropped++
         Metrics.packetsDropped(account)
         return
       }
       if (lane.writer.count === 0) {
         lane.baseMs = receivedMs
-        buffered += Frame.headerBytes
+        bufferedBytes += Frame.headerBytes
       }
       lane.writer.appendBytes(source, offset, length)
-      buffered += length + Frame.headerBytes
+      bufferedBytes += length + Frame.headerBytes
       FrameHeader.addRun(lane.runs, lane.baseMs, receivedMs, 1)
       if (lane.writer.count >= packetsWanted && hasRoom()) flush(lane)
       else if (lane.writer.count >= packetsMax) seal(lane)
       arm()
     }
     const clock = (atMs: number) => {
-      pendingClockMs = atMs
-      flushAll()
+      if (clockMs !== 0) laterClockMs = atMs
+      else expect(atMs)
       tick()
-      if (pendingClockMs !== 0) arm()
+      arm()
     }
 
+    const resendOvertaken = (id: number) => {
+      for (let at = lowest; at <= id - overtakenBy; at++) {
+        const lost = open.get(at)
+        if (lost === undefined || lost.isOvertaken) continue
+        lost.isOvertaken = true
+        resend(at, lost)
+      }
+    }
     const onAck = (msg: Msg) => {
       const id = Number(msg.subject.slice(inbox.length + 1))
       const frame = open.get(id)
-      // An error (no responders, store full) leaves the frame open: it is sent again after `resendAfterMs`.
+      // An error (no responders, store full) leaves the frame open: it is sent again after `resendAfterMs`. `{"e` begins one, `{"s` none.
       if (frame === undefined || (msg.headers?.code ?? 0) !== 0 || msg.data[2] === 0x65) return
+      const wasFull = !hasRoom()
       open.delete(id)
+      openBytes -= frame.data.length
+      ackedAtMs = performance.now()
       totals.frames++
       totals.packets += frame.packets
       Metrics.framesPublished(account)
@@ -218,21 +261,19 @@ export const make = (options: {
         Metrics.framePackets(account, frame.packets)
         Metrics.framePacketsHistogram.unsafeUpdate(frame.packets, [])
       }
-      const wasFull = !hasRoom()
       while (lowest < nextId && !open.has(lowest)) lowest++
-      if (id - lowest >= overtakenBy) {
-        for (let at = lowest; at <= id - overtakenBy; at++) {
-          const lost = open.get(at)
-          if (lost === undefined || lost.overtaken) continue
-          lost.overtaken = true
-          resend(at, lost)
-        }
-      }
-      if (wasFull && hasRoom()) arm()
+      resendOvertaken(id)
+      if (wasFull && !isEmpty()) arm()
     }
-    const resendOlderThan = (ageMs: number) => {
+    /** The open frames that are due, in order; of a server that acknowledges nothing only the first, since it may still have them all. */
+    const resendDue = () => {
+      if (!isUp) return
       const now = performance.now()
-      for (const [id, frame] of open) if (now - frame.sentAtMs >= ageMs) resend(id, frame)
+      const isMute = now - ackedAtMs >= resendAfterMs
+      for (const [id, frame] of open) {
+        if (now - frame.sentAtMs >= resendAfterMs) resend(id, frame)
+        if (isMute) break
+      }
     }
 
     yield* Effect.acquireRelease(
@@ -241,25 +282,27 @@ export const make = (options: {
     )
     yield* Effect.addFinalizer(() => Effect.sync(() => clearTimeout(timer)))
     yield* Effect.sync(() => {
-      resendOlderThan(resendAfterMs)
+      resendDue()
       Metrics.framesOutstanding(account, open.size)
-      Metrics.frameBufferBytes(account, buffered)
-    }).pipe(Effect.delay("500 millis"), Effect.forever, Effect.forkScoped)
-    // What the client had buffered for a lost connection is gone with it.
-    yield* Effect.tryPromise(async () => {
-      for await (const { type } of nc.status()) if (type === Events.Reconnect) resendOlderThan(0)
-    }).pipe(Effect.ignoreLogged, Effect.forkScoped)
+      Metrics.frameBufferBytes(account, bufferedBytes)
+    }).pipe(Effect.delay(resendCheckMs), Effect.forever, Effect.forkScoped)
+    yield* onConnection((up) => {
+      // What the client had buffered for a lost connection is gone with it.
+      if (up) for (const [id, frame] of open) resend(id, frame)
+      isUp = up
+      if (!isEmpty()) arm()
+    })
 
     const drain = Effect.gen(function* () {
       const endMs = performance.now() + drainMaxMs
-      while ((open.size > 0 || !isEmpty() || pendingClockMs !== 0) && performance.now() < endMs) {
+      while ((open.size > 0 || !isEmpty()) && performance.now() < endMs && !nc.isClosed()) {
         flushAll()
         tick()
-        yield* Effect.sleep("5 millis")
+        yield* Effect.sleep(drainCheckMs)
       }
       let lost = 0
       for (const frame of open.values()) lost += frame.packets
-      for (const lane of lanes.values()) lost += lane.writer.count + lane.sealed.reduce((sum, { packets }) => sum + packets, 0)
+      for (const lane of order) lost += lane.writer.count + lane.sealed.reduce((sum, { packets }) => sum + packets, 0)
       return lost
     })
 

@@ -1,7 +1,9 @@
-import { Config, Data, Effect, Layer, Option, Redacted, Schedule } from "effect"
+import { Config, Data, Effect, Layer, Option, Redacted, Schedule, type Scope } from "effect"
 import {
+  type ApiError,
   type ConnectionOptions,
   connect,
+  createInbox,
   Events,
   type JetStreamClient,
   type JetStreamManager,
@@ -39,6 +41,11 @@ export type Role = "engine" | "gateway"
 const oldest = [2, 10, 23] as const
 const publishTimeoutMs = 5_000
 const publishAttemptsMax = 6
+/** A stop waits so long for what was handed to the connection, and then so long for the socket. */
+const drainMaxMs = 3_000
+const closeMaxMs = 1_000
+/** The server's own number for "no message found"; its 404 alone would also be a stream that is not there. */
+const noMessageFound = 10_037
 
 /** Older servers lack several filters, s2 or metadata; 2.10.20 to .22 can lose a stream on a kill. */
 export const isNewEnough = (version: string): boolean => {
@@ -52,6 +59,16 @@ export const isNewEnough = (version: string): boolean => {
 
 const attempt = <A>(op: string, run: () => Promise<A>) => Effect.tryPromise({ try: run, catch: (cause) => new NatsError({ op, cause }) })
 
+/** What the server answered, when the error is its answer and not a break on the way. */
+export const apiErrorOf = ({ cause }: NatsError): ApiError | undefined =>
+  typeof cause === "object" && cause !== null && "api_error" in cause ? (cause.api_error as ApiError | undefined) : undefined
+
+const connectFailed = ({ cause }: NatsError): NatsError => {
+  const isUnknownHost = cause instanceof Error && "code" in cause && (cause.code === "ENOTFOUND" || cause.code === "EAI_AGAIN")
+  const host = isUnknownHost && "hostname" in cause ? String(cause.hostname) : ""
+  return new NatsError({ op: "Failed to connect to NATS", cause: isUnknownHost ? new Error(`Failed to resolve hostname ${host}`) : cause })
+}
+
 const options = (role: Role) =>
   Effect.gen(function* () {
     const servers = yield* Config.string("NATS_URL").pipe(Config.withDefault("nats://127.0.0.1:4222"))
@@ -60,9 +77,12 @@ const options = (role: Role) =>
       servers: servers.split(",").map((one) => one.trim()),
       ...(Option.isSome(password) ? { user: role, pass: Redacted.value(password.value) } : {}),
       name: `tarang-${role}`,
+      // nats.conf keeps others away from the answers to these.
+      inboxPrefix: `_INBOX_${role}`,
       timeout: 5_000,
-      // The client gives up for good after ten tries by default, and notices a dead peer only after minutes.
+      // The client gives up for good after ten tries or two refusals by default, and notices a dead peer only after minutes.
       maxReconnectAttempts: -1,
+      ignoreAuthErrorAbort: true,
       reconnectTimeWait: 250,
       reconnectJitter: 250,
       pingInterval: 10_000,
@@ -73,16 +93,18 @@ const options = (role: Role) =>
 const make = (role: Role) =>
   Effect.gen(function* () {
     const wanted = yield* options(role)
+    let connected = true
     const nc = yield* Effect.acquireRelease(
       Effect.mapError(
         attempt("connect", () => connect(wanted)),
-        (error) => new NatsError({ op: "Failed to connect to NATS", cause: error.cause })
+        connectFailed
       ),
-      // drain flushes what was handed to the connection; a dead server must not hold the stop.
+      // Interruptible, since a finalizer is not by itself and a dead server answers no drain.
       (nc) =>
-        Effect.tryPromise(() => nc.drain()).pipe(
-          Effect.timeout("3 seconds"),
-          Effect.catchAll(() => Effect.promise(() => nc.close()))
+        Effect.tryPromise(() => (connected ? nc.drain() : nc.close())).pipe(
+          Effect.interruptible,
+          Effect.timeout(drainMaxMs),
+          Effect.catchAll(() => Effect.promise(() => nc.close()).pipe(Effect.interruptible, Effect.timeout(closeMaxMs), Effect.ignore))
         )
     )
     const version = nc.info?.version ?? "0"
@@ -94,20 +116,28 @@ const make = (role: Role) =>
     }
     const js: JetStreamClient = nc.jetstream({ timeout: publishTimeoutMs })
     const jsm: JetStreamManager = yield* attempt("jetstream", () => nc.jetstreamManager({ timeout: publishTimeoutMs, checkAPI: false }))
-    let connected = true
-    yield* Effect.forkScoped(
-      Effect.tryPromise(async () => {
-        for await (const { type } of nc.status()) {
-          if (type === Events.Disconnect) {
-            connected = false
-            Metrics.natsDisconnects(role)
-          } else if (type === Events.Reconnect) {
-            connected = true
-            Metrics.natsReconnects(role)
-          }
-        }
-      }).pipe(Effect.ignoreLogged)
-    )
+    const listeners = new Set<(isUp: boolean) => void>()
+    const connection = (isUp: boolean) => {
+      connected = isUp
+      if (isUp) Metrics.natsReconnects(role)
+      else Metrics.natsDisconnects(role)
+      for (const listener of listeners) listener(isUp)
+    }
+    // Ends with the connection.
+    yield* Effect.tryPromise(async () => {
+      for await (const { type } of nc.status()) {
+        if (type === Events.Disconnect || type === Events.Reconnect) connection(type === Events.Reconnect)
+      }
+    }).pipe(Effect.ignoreLogged, Effect.forkScoped)
+
+    /** Calls the listener, synchronously, whenever the connection is lost and when it is back. */
+    const onConnection = (listener: (isUp: boolean) => void): Effect.Effect<void, never, Scope.Scope> =>
+      Effect.acquireRelease(
+        Effect.sync(() => void listeners.add(listener)),
+        () => Effect.sync(() => listeners.delete(listener))
+      )
+    /** A subject for answers that only this user may read. */
+    const newInbox = () => createInbox(wanted.inboxPrefix)
 
     const publishOnce = (subject: string, data: Uint8Array, given: PublishOptions) => {
       const headers = given.headers === undefined ? undefined : makeHeaders()
@@ -147,13 +177,11 @@ const make = (role: Role) =>
       data: message.data,
       header: (name) => message.header?.get(name) ?? ""
     })
-    const isMissing = (cause: unknown) =>
-      typeof cause === "object" && cause !== null && "code" in cause && (cause.code === "404" || cause.code === 404)
     const find = (op: string, stream: string, query: Parameters<typeof jsm.streams.getMessage>[1]) =>
       attempt(op, () => jsm.streams.getMessage(stream, query)).pipe(
-        Effect.map((message) => Option.map(Option.fromNullable(message), stored)),
+        Effect.map((message) => Option.some(stored(message))),
         Effect.catchIf(
-          ({ cause }) => isMissing(cause),
+          (error) => apiErrorOf(error)?.err_code === noMessageFound,
           () => Effect.succeedNone
         )
       )
@@ -169,7 +197,19 @@ const make = (role: Role) =>
         ({ created, state }) => ({ createdMs: Date.parse(created), firstSeq: state.first_seq, lastSeq: state.last_seq })
       )
 
-    return { nc, js, jsm, isConnected: () => connected && !nc.isClosed(), publish, notify, last, first, info } as const
+    return {
+      nc,
+      js,
+      jsm,
+      isConnected: () => connected && !nc.isClosed(),
+      onConnection,
+      newInbox,
+      publish,
+      notify,
+      last,
+      first,
+      info
+    } as const
   })
 
 /** One connection to NATS, and the acknowledged publish, look-ups and stream facts that the rest is built on. */

@@ -1,6 +1,7 @@
-import { Chunk, Effect, Mailbox, Option, type Scope } from "effect"
-import { type KV, type KvEntry, type KvWatchOptions, StorageType } from "nats"
-import { JetStream, NatsError } from "./JetStream.ts"
+import { Config, Effect, Option, type Scope } from "effect"
+import { type KV, StorageType } from "nats"
+import { JetStream, type Message, NatsError } from "./JetStream.ts"
+import * as OrderedRead from "./OrderedRead.ts"
 
 /** What a watcher sees: the newest value of a key, or that it was removed. */
 export interface Change {
@@ -15,37 +16,49 @@ export interface KeyValue {
   readonly put: (key: string, value: Uint8Array) => Effect.Effect<number, NatsError>
   readonly remove: (key: string) => Effect.Effect<void, NatsError>
   readonly keys: (filter?: string) => Effect.Effect<ReadonlyArray<string>, NatsError>
-  /** Every key's present value first, then changes as they come. */
+  /** Every key's present value first (or that it was removed), then changes as they come, over breaks too. */
   readonly watch: (filter?: string) => Effect.Effect<{ readonly takeAll: Effect.Effect<ReadonlyArray<Change>> }, NatsError, Scope.Scope>
 }
-
-const changeOf = (entry: KvEntry): Change => ({
-  key: entry.key,
-  revision: entry.revision,
-  value: entry.operation === "PUT" ? Option.some(entry.value) : Option.none()
-})
 
 /** A bucket with one value per key, kept in files: revisions must survive a server restart, or an epoch could fall. */
 export const open = (bucket: string): Effect.Effect<KeyValue, NatsError, JetStream> =>
   Effect.gen(function* () {
-    const { js } = yield* JetStream
+    const jetStream = yield* JetStream
     const attempt = <A>(op: string, run: () => Promise<A>) =>
       Effect.tryPromise({ try: run, catch: (cause) => new NatsError({ op: `${op} (bucket ${bucket})`, cause }) })
-    const kv: KV = yield* attempt("open", () => js.views.kv(bucket, { history: 1, storage: StorageType.File, allow_direct: false }))
+    const replicas = yield* Config.integer("NATS_REPLICAS").pipe(
+      Config.withDefault(1),
+      Effect.mapError((cause) => new NatsError({ op: `open (bucket ${bucket})`, cause }))
+    )
+    const kv: KV = yield* attempt("open", () =>
+      jetStream.js.views.kv(bucket, { history: 1, storage: StorageType.File, allow_direct: false, replicas })
+    )
 
-    const watch = (filter?: string) =>
+    // How a bucket lies in its stream: github.com/nats-io/nats-architecture-and-design, ADR-8.
+    const prefix = `$KV.${bucket}.`
+    const changeOf = (message: Message): Change => ({
+      key: message.subject.slice(prefix.length),
+      revision: message.seq,
+      value: message.header("KV-Operation") === "" ? Option.some(message.data) : Option.none()
+    })
+    const watch = (filter = ">") =>
       Effect.gen(function* () {
-        const mailbox = yield* Mailbox.make<Change>()
-        const options: KvWatchOptions = filter === undefined ? {} : { key: filter }
-        const entries = yield* Effect.acquireRelease(
-          attempt("watch", () => kv.watch(options)),
-          (entries) => Effect.sync(() => entries.stop())
-        )
-        yield* Effect.tryPromise(async () => {
-          for await (const entry of entries) mailbox.unsafeOffer(changeOf(entry))
-        }).pipe(Effect.ignoreLogged, Effect.forkScoped)
-        return { takeAll: Effect.map(mailbox.takeAll, ([changes]) => Chunk.toReadonlyArray(changes)) }
-      })
+        const read = yield* OrderedRead.make({ stream: `KV_${bucket}`, filters: [prefix + filter], start: { _tag: "LastPerSubject" } })
+        const present = new Set<string>()
+        const changesOf = (item: Message | OrderedRead.Gap): ReadonlyArray<Change> => {
+          if (item._tag === "Message") {
+            const change = changeOf(item)
+            if (Option.isSome(change.value)) present.add(change.key)
+            else present.delete(change.key)
+            return [change]
+          }
+          // The bucket was deleted and made again: what it holds now comes next.
+          const gone = Array.from(present, (key): Change => ({ key, revision: 0, value: Option.none() }))
+          present.clear()
+          return gone
+        }
+        return { takeAll: Effect.map(read.takeAll, (items) => items.flatMap(changesOf)) }
+      }).pipe(Effect.provideService(JetStream, jetStream))
 
     return {
       get: (key) =>

@@ -1,6 +1,6 @@
-import { Config, Effect, Option } from "effect"
+import { Config, Effect } from "effect"
 import * as ClockFrame from "../domain/market/ClockFrame.ts"
-import { JetStream } from "./JetStream.ts"
+import * as OrderedRead from "./OrderedRead.ts"
 import * as Subjects from "./Subjects.ts"
 
 /**
@@ -10,29 +10,30 @@ import * as Subjects from "./Subjects.ts"
 export class MarketClock extends Effect.Service<MarketClock>()("streams/MarketClock", {
   scoped: Effect.gen(function* () {
     const mode = yield* Config.literal("real", "feed")("MARKET_CLOCK").pipe(Config.withDefault("real" as const))
-    const { nc, last } = yield* JetStream
     const clock = yield* Effect.clock
     const listeners = new Set<(atMs: number) => void>()
     let newestMs = 0
 
     const observe = (atMs: number): void => {
-      if (mode === "real" || atMs <= newestMs) return
+      if (mode === "real" || !(atMs > newestMs)) return // so said that NaN, from bytes that are no clock, moves nothing
       newestMs = atMs
       for (const listener of listeners) listener(atMs)
     }
     const unsafeNow = (): number => (mode === "real" || newestMs === 0 ? clock.unsafeCurrentTimeMillis() : newestMs)
 
     if (mode === "feed") {
-      const anyClock = Subjects.Clock.filter()
-      yield* Effect.acquireRelease(
-        Effect.sync(() =>
-          nc.subscribe(anyClock, { callback: (error, msg) => void (error === null && observe(ClockFrame.decode(msg.data))) })
-        ),
-        (subscription) => Effect.sync(() => subscription.unsubscribe())
-      )
-      // After a restart the recording may be over and silent: its last clock is in the record.
-      const newest = yield* last(Subjects.Clock.stream, anyClock)
-      if (Option.isSome(newest)) observe(ClockFrame.decode(newest.value.data))
+      // The last clocks first: after a restart or a break the recording may be over and silent.
+      const read = yield* OrderedRead.make({
+        stream: Subjects.Clock.stream,
+        filters: [Subjects.Clock.filter()],
+        start: { _tag: "LastPerSubject" }
+      })
+      const follow = Effect.map(read.takeAll, (items) => {
+        for (const item of items) if (item._tag === "Message") observe(ClockFrame.decode(item.data))
+        return items.length
+      })
+      for (let left = read.pendingAtStart; left > 0; ) left -= yield* follow
+      yield* follow.pipe(Effect.forever, Effect.forkScoped)
     }
 
     /** Called, synchronously, whenever market time advances; feed mode only. */

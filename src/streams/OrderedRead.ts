@@ -1,5 +1,5 @@
-import { Chunk, Duration, Effect, Mailbox, Option, Runtime, Schedule, type Scope } from "effect"
-import { AckPolicy, createInbox, DeliverPolicy, Events, type Msg, ReplayPolicy, type Subscription } from "nats"
+import { Chunk, Duration, Effect, Mailbox, Option, Queue, Schedule, type Scope } from "effect"
+import { AckPolicy, type ConsumerInfo, DeliverPolicy, type Msg, ReplayPolicy, type Subscription } from "nats"
 import { JetStream, type Message, NatsError } from "./JetStream.ts"
 import * as Metrics from "./Metrics.ts"
 
@@ -17,7 +17,7 @@ export type Start = { readonly _tag: "New" } | { readonly _tag: "LastPerSubject"
 export interface OrderedRead {
   /** What has come since the last call, in stream order; waits for the first. Taking is what asks the server for more. */
   readonly takeAll: Effect.Effect<ReadonlyArray<Message | Gap>>
-  /** The newest sequence received, or where a read "from now on" began. */
+  /** The newest sequence received (behind a gap: passed over), or where the read began. */
   readonly lastSeq: () => number
   /** Messages that were waiting when the read began. */
   readonly pendingAtStart: number
@@ -31,8 +31,12 @@ const heartbeatMs = 2_000
 /** Three heartbeats missed while a fetch is open: the consumer or its server is gone. */
 const silenceMaxMs = 3 * heartbeatMs
 const retryMs = 250
-const encoder = new TextEncoder()
-const nextRequest = encoder.encode(JSON.stringify({ batch: fetchMax, expires: fetchExpiresMs * 1e6, idle_heartbeat: heartbeatMs * 1e6 }))
+const watchEveryMs = 500
+/** A consumer that nobody fetches from ends by itself. */
+const inactiveMaxMs = 30_000
+const nextRequest = new TextEncoder().encode(
+  JSON.stringify({ batch: fetchMax, expires: fetchExpiresMs * 1e6, idle_heartbeat: heartbeatMs * 1e6 })
+)
 
 /** `$JS.ACK.<stream>.<consumer>.<delivered>.<stream seq>.<consumer seq>.<time ns>.<pending>`, behind domain and account hash in the newer form. */
 const parseReply = (reply: string) => {
@@ -56,10 +60,17 @@ const toMessage = (msg: Msg, parsed: ReturnType<typeof parseReply>): Message => 
   header: (name) => msg.headers?.get(name) ?? ""
 })
 
+/** The server refuses a list whose members overlap, so one subject must not stand in it twice. */
+const filtering = (filters: ReadonlyArray<string>) => {
+  const [only, ...more] = new Set(filters)
+  return only === undefined ? {} : more.length === 0 ? { filter_subject: only } : { filter_subjects: [only, ...more] }
+}
+
 /**
  * An ordered read that heals itself: no acknowledgements, fetch credit of its own (the next fetch leaves when the buffer is short), the
  * delivery sequence checked, and on any break a new ephemeral consumer behind the last message (measured against durable consumers: no
- * redelivery on top of a stall, no inversion). A start that lies outside what the stream holds becomes a Gap, never a silent skip.
+ * redelivery on top of a stall, no inversion). A start that lies outside what the stream holds becomes a Gap, never a silent skip; only
+ * a read of the newest per subject passes over what is gone, since something newer is there in its stead.
  */
 export const make = (options: {
   readonly stream: string
@@ -69,185 +80,201 @@ export const make = (options: {
   readonly bufferMax?: number
 }): Effect.Effect<OrderedRead, NatsError, Scope.Scope | JetStream> =>
   Effect.gen(function* () {
-    const { nc, jsm, info } = yield* JetStream
-    const { stream } = options
+    const { nc, jsm, info, isConnected, onConnection, newInbox } = yield* JetStream
+    const { stream, start } = options
     const bufferMax = options.bufferMax ?? 1_000
-    const mailbox = yield* Mailbox.make<Message | Gap>()
-    const runFork = Runtime.runFork(yield* Effect.runtime<never>())
+    const mailbox = yield* Mailbox.make<Message | Gap>() // bounded by the credit given
+    const calls = yield* Queue.sliding<void>(1)
 
     let filters = options.filters
-    let filtersVersion = 0
-    let last = options.start._tag === "After" ? options.start.seq : 0
-    let positioned = options.start._tag === "After" // whether `last` says where to go on
+    let last = start._tag === "After" ? start.seq : 0
+    /** Whether `last` says where to go on; not before the newest of every subject have come. */
+    let isPlaced = start._tag === "After"
+    let replayLeft = 0
     let createdMs = 0
     let consumer: { readonly name: string; readonly inbox: string; readonly subscription: Subscription } | undefined
     let consumerSeq = 0
     let credit = 0
     let heardAtMs = 0
-    let opening = false
-    let closed = false
+    /** Counts what calls for a new consumer; the present one answers the call `answered`. */
+    let called = 0
+    let answered = 0
+    /** Breaks since the last message. */
+    let breaks = 0
+
+    const call = () => {
+      called++
+      Queue.unsafeOffer(calls, undefined)
+    }
+    const broken = () => {
+      breaks++
+      call()
+    }
 
     const fetchMore = () => {
-      if (consumer === undefined || closed || credit > fetchMax / 2) return
+      if (consumer === undefined || credit > fetchMax / 2) return
       if (Option.getOrElse(mailbox.unsafeSize(), () => 0) >= bufferMax) return
-      credit += fetchMax
       try {
         nc.publish(`$JS.API.CONSUMER.MSG.NEXT.${stream}.${consumer.name}`, nextRequest, { reply: consumer.inbox })
+        if (credit === 0) heardAtMs = performance.now() // nothing was owed, so the silence begins here
+        credit += fetchMax
       } catch {
-        credit = 0 // the connection is closing or reconnecting: the watchdog opens a new consumer
+        // The connection is closing. A lost one is opened anew, and so is this read.
       }
     }
 
     const onMessage = (msg: Msg, inbox: string) => {
-      if (consumer?.inbox !== inbox || closed) return
+      if (consumer?.inbox !== inbox) return
       heardAtMs = performance.now()
       const code = msg.headers?.code ?? 0
       if (code === 100) return
       if (code === 404 || code === 408) {
-        credit = 0
+        credit = Math.max(0, credit - (Number(msg.headers?.get("Nats-Pending-Messages")) || fetchMax))
         return fetchMore()
       }
-      if (code !== 0 || !msg.reply) return reopen()
+      if (code !== 0 || !msg.reply) return broken()
       const parsed = parseReply(msg.reply)
-      if (parsed.consumerSeq !== consumerSeq + 1) return reopen() // something in between was lost on the way
+      if (parsed.consumerSeq !== consumerSeq + 1) return broken() // something in between was lost on the way
       consumerSeq = parsed.consumerSeq
+      breaks = 0
       credit -= 1
-      last = parsed.streamSeq
-      positioned = true
-      mailbox.unsafeOffer(toMessage(msg, parsed))
+      if (!isPlaced && (--replayLeft <= 0 || parsed.pending === 0)) isPlaced = true
+      // A replay of the newest that began again starts with what came before it broke.
+      if (parsed.streamSeq > last) {
+        last = parsed.streamSeq
+        mailbox.unsafeOffer(toMessage(msg, parsed))
+      }
       fetchMore()
     }
 
+    /** It also ends by itself. */
+    const remove = (name: string) => void jsm.consumers.delete(stream, name).catch(() => {})
     const discard = () => {
       const old = consumer
       consumer = undefined
       if (old === undefined) return
       old.subscription.unsubscribe()
-      jsm.consumers.delete(stream, old.name).catch(() => {}) // it also ends by itself
+      if (isConnected()) remove(old.name)
     }
-
-    /** Where to go on, after comparing our place with what the stream holds. */
-    const place = Effect.map(info(stream), (found) => {
-      const recreated = createdMs !== 0 && found.createdMs !== createdMs
-      createdMs = found.createdMs
-      if (!positioned) return
-      if (recreated || found.lastSeq < last) {
-        mailbox.unsafeOffer({ _tag: "Gap", from: last + 1, to: found.firstSeq - 1, recreated: true })
-        Metrics.readGaps(stream)
-        last = Math.max(0, found.firstSeq - 1)
-      } else if (found.firstSeq > last + 1) {
-        mailbox.unsafeOffer({ _tag: "Gap", from: last + 1, to: found.firstSeq - 1, recreated: false })
-        Metrics.readGaps(stream, found.firstSeq - 1 - last)
-        last = found.firstSeq - 1
-      }
-    })
 
     const deliver = () => {
-      if (positioned) return { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: last + 1 }
-      return { deliver_policy: options.start._tag === "New" ? DeliverPolicy.New : DeliverPolicy.LastPerSubject }
+      if (isPlaced) return { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: last + 1 }
+      return { deliver_policy: start._tag === "New" ? DeliverPolicy.New : DeliverPolicy.LastPerSubject }
     }
-
     const create = Effect.suspend(() =>
       Effect.tryPromise({
         try: () =>
-          jsm.consumers.add(stream, {
-            ...(filters.length === 0
-              ? {}
-              : filters.length === 1
-                ? { filter_subject: filters[0] as string }
-                : { filter_subjects: [...filters] }),
-            ...deliver(),
-            ack_policy: AckPolicy.None,
-            replay_policy: ReplayPolicy.Instant,
-            max_deliver: 1,
-            mem_storage: true,
-            num_replicas: 1,
-            inactive_threshold: 30_000 * 1e6
-          }),
+          isConnected()
+            ? jsm.consumers.add(stream, {
+                ...filtering(filters),
+                ...deliver(),
+                ack_policy: AckPolicy.None,
+                replay_policy: ReplayPolicy.Instant,
+                max_deliver: 1,
+                mem_storage: true,
+                num_replicas: 1,
+                inactive_threshold: inactiveMaxMs * 1e6
+              })
+            : Promise.reject(new Error("not connected")), // a request would wait for its timeout, past the reconnect
         catch: (cause) => new NatsError({ op: `read ${stream}`, cause })
       })
     )
 
-    const open: Effect.Effect<number, NatsError> = Effect.gen(function* () {
-      discard()
-      yield* place
-      const version = filtersVersion
-      const created = yield* create
-      if (version !== filtersVersion) {
-        jsm.consumers.delete(stream, created.name).catch(() => {}) // it also ends by itself
-        return yield* open
+    const gap = (to: number, recreated: boolean) => {
+      mailbox.unsafeOffer({ _tag: "Gap", from: last + 1, to, recreated })
+      Metrics.readGaps(stream, recreated ? 1 : to - last)
+      last = to
+    }
+    /**
+     * Compares our place with what the stream holds, after the consumer was made: what the stream drops from now on, the consumer had before.
+     * False when the place is none in this stream, so that the consumer stands wrong.
+     */
+    const check = Effect.map(info(stream), (found) => {
+      const behindFirst = Math.max(0, found.firstSeq - 1)
+      const isAnother = (createdMs !== 0 && found.createdMs !== createdMs) || found.lastSeq < last
+      createdMs = found.createdMs
+      if (isAnother) gap(behindFirst, true)
+      else if (isPlaced && behindFirst > last) {
+        if (start._tag === "LastPerSubject") last = behindFirst
+        else gap(behindFirst, false)
       }
-      const inbox = createInbox()
-      const subscription = nc.subscribe(inbox, { callback: (error, msg) => (error === null ? onMessage(msg, inbox) : reopen()) })
+      return !isAnother
+    })
+
+    const attach = (created: ConsumerInfo) => {
+      const inbox = newInbox()
+      const subscription = nc.subscribe(inbox, { callback: (error, msg) => (error === null ? onMessage(msg, inbox) : broken()) })
       consumer = { name: created.name, inbox, subscription }
       consumerSeq = 0
       credit = 0
-      heardAtMs = performance.now()
-      // "From now on" must stay that instant over a break before the first message.
-      if (!positioned && options.start._tag === "New") {
-        last = created.delivered.stream_seq
-        positioned = true
+      replayLeft = created.num_pending
+      // "From now on" must stay that instant over a break before the first message; so must a replay that has nothing to replay.
+      if (!isPlaced && (start._tag === "New" || created.num_pending === 0)) {
+        last = Math.max(last, created.delivered.stream_seq)
+        isPlaced = true
       }
       fetchMore()
+    }
+
+    /** A consumer behind `last`; another one when meanwhile something called again. Answers what waits for it. */
+    const open: Effect.Effect<number, NatsError> = Effect.gen(function* () {
+      const answering = called
+      discard()
+      const created = yield* create
+      const isRight = yield* check
+      if (!isRight || answering !== called) {
+        remove(created.name)
+        return yield* open
+      }
+      answered = answering
+      attach(created)
       return created.num_pending
     })
 
-    /** Opens a new consumer, one attempt at a time, until one stands. */
-    const reopen = () => {
-      if (opening || closed) return
-      opening = true
-      consumer?.subscription.unsubscribe()
+    yield* Effect.addFinalizer(() => Effect.zipRight(Effect.sync(discard), mailbox.shutdown))
+    const pendingAtStart = yield* open
+
+    const reopen = Effect.gen(function* () {
+      if (answered === called) return
       Metrics.readRestarts(stream)
-      runFork(
-        open.pipe(
-          Effect.tapError((error) => Effect.logWarning("read interrupted, trying again", error.message)),
-          Effect.retry({ schedule: Schedule.spaced(retryMs), while: () => !closed }),
-          Effect.ignore,
-          Effect.ensuring(
-            Effect.sync(() => {
-              opening = false
-            })
-          ),
-          Effect.annotateLogs({ stream })
+      if (breaks > 1) yield* Effect.sleep(Duration.millis(retryMs)) // a consumer that breaks as soon as it stands
+      yield* open.pipe(
+        Effect.catchAll((error) =>
+          Effect.zipRight(
+            Effect.logWarning("read interrupted, trying until it stands again").pipe(Effect.annotateLogs({ stream, cause: error.message })),
+            Effect.retry(open, Schedule.spaced(Duration.millis(retryMs)))
+          )
         )
       )
-    }
+    })
+    yield* Queue.take(calls).pipe(Effect.zipRight(reopen), Effect.forever, Effect.forkScoped)
 
-    const pendingAtStart = yield* open
-    yield* Effect.addFinalizer(() =>
-      Effect.zipRight(
-        Effect.sync(() => {
-          closed = true
-          discard()
-        }),
-        mailbox.shutdown
-      )
-    )
     // A fetch without a heartbeat is a consumer that is gone; without credit the server owes us nothing and is not waited for.
     yield* Effect.sync(() => {
-      if (credit > 0 && performance.now() - heardAtMs > silenceMaxMs) reopen()
-      else if (consumer === undefined) reopen()
-      else fetchMore()
+      if (consumer !== undefined && answered === called) {
+        if (credit > 0 && performance.now() - heardAtMs > silenceMaxMs) broken()
+        else fetchMore()
+      }
       Metrics.readBuffered(
         stream,
         Option.getOrElse(mailbox.unsafeSize(), () => 0)
       )
-    }).pipe(Effect.delay(Duration.millis(500)), Effect.forever, Effect.forkScoped)
-    yield* Effect.tryPromise(async () => {
-      for await (const { type } of nc.status()) if (type === Events.Reconnect) reopen()
-    }).pipe(Effect.ignoreLogged, Effect.forkScoped)
+    }).pipe(Effect.delay(Duration.millis(watchEveryMs)), Effect.forever, Effect.forkScoped)
+    yield* onConnection((isUp) => {
+      if (isUp) broken()
+    })
 
-    const takeAll = Effect.map(mailbox.takeAll, ([items]) => {
+    const takeAll = Effect.flatMap(mailbox.takeAll, ([items, isDone]) => {
+      if (isDone && items.length === 0) return Effect.interrupt // closed with its scope: nothing will ever come
       const batch = Chunk.toReadonlyArray(items)
       Metrics.readMessages(stream, batch.length)
       fetchMore()
-      return batch
+      return Effect.succeed(batch)
     })
     const refilter = (next: ReadonlyArray<string>) => {
       filters = next
-      filtersVersion++ // an opening under way starts over
       discard() // from this instant nothing comes by the old filters
-      reopen()
+      call()
     }
     return { takeAll, lastSeq: () => last, pendingAtStart, refilter }
   })

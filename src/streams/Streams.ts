@@ -1,6 +1,6 @@
 import { Config, Data, Effect, Layer } from "effect"
 import { DiscardPolicy, RetentionPolicy, StorageType, StoreCompression, type StreamConfig } from "nats"
-import { JetStream, NatsError } from "./JetStream.ts"
+import { apiErrorOf, JetStream, NatsError } from "./JetStream.ts"
 
 /** A stream exists with settings that an update cannot turn into ours. */
 export class StreamMismatch extends Data.TaggedError("StreamMismatch")<{
@@ -8,9 +8,16 @@ export class StreamMismatch extends Data.TaggedError("StreamMismatch")<{
   readonly setting: string
   readonly wanted: unknown
   readonly found: unknown
-}> {}
+}> {
+  override get message() {
+    return `stream ${this.stream} has ${this.setting} ${this.found} and cannot be changed to ${this.wanted}: back it up and delete it, or undo the setting`
+  }
+}
 
 type Spec = Partial<StreamConfig> & Pick<StreamConfig, "name" | "subjects">
+
+/** The server's own number; its 404 alone says less. */
+const streamNotFound = 10_059
 
 const seconds = 1e9
 const hours = 3_600 * seconds
@@ -86,13 +93,21 @@ const ensureOne = (spec: Spec) =>
     const { jsm } = yield* JetStream
     const attempt = <A>(run: () => Promise<A>) =>
       Effect.tryPromise({ try: run, catch: (cause) => new NatsError({ op: `ensure stream ${spec.name}`, cause }) })
-    const { config } = yield* attempt(() => jsm.streams.info(spec.name)).pipe(
-      Effect.catchAll(() => attempt(() => jsm.streams.add(spec))),
-      Effect.flatMap((found) =>
-        difference(spec, found.config) === undefined ? Effect.succeed(found) : attempt(() => jsm.streams.update(spec.name, spec))
+    const found = yield* attempt(() => jsm.streams.info(spec.name)).pipe(
+      Effect.catchIf(
+        (error) => apiErrorOf(error)?.err_code === streamNotFound,
+        () => attempt(() => jsm.streams.add(spec))
       )
     )
-    const left = difference(spec, config)
+    const before = difference(spec, found.config)
+    if (before === undefined) return
+    const updated = yield* attempt(() => jsm.streams.update(spec.name, spec)).pipe(
+      Effect.catchIf(
+        (error) => apiErrorOf(error) !== undefined, // the server answered: these settings it does not change
+        () => Effect.fail(new StreamMismatch({ stream: spec.name, ...before }))
+      )
+    )
+    const left = difference(spec, updated.config)
     if (left !== undefined) return yield* new StreamMismatch({ stream: spec.name, ...left })
   })
 

@@ -22,27 +22,29 @@ export interface Subject<Template extends string, A, I = unknown> {
   readonly decodeEither: (bytes: Uint8Array) => Either.Either<A, ParseResult.ParseError>
 }
 
-/** Characters that a subject token cannot carry, and `%` itself, percent-encoded (`M&M` stays as it is). */
-export const escape = (name: string): string =>
-  name.replaceAll(/[\s.*>%\p{Cc}]/gu, (char) =>
-    Array.from(new TextEncoder().encode(char), (byte) => `%${byte.toString(16).toUpperCase().padStart(2, "0")}`).join("")
+const toBytes = new TextEncoder()
+const toText = new TextDecoder("utf-8", { ignoreBOM: true })
+
+const encodeWith = (mark: string, unsafe: RegExp, name: string): string =>
+  name.replaceAll(unsafe, (char) =>
+    Array.from(toBytes.encode(char), (byte) => mark + byte.toString(16).toUpperCase().padStart(2, "0")).join("")
   )
-export const unescape = (token: string): string => (token.includes("%") ? decodeURIComponent(token) : token)
+/** Total: what no `encodeWith` wrote stays as it is, since anybody may publish any subject. */
+const decodeWith = (escaped: RegExp, token: string): string =>
+  token.replaceAll(escaped, (run) => toText.decode(Buffer.from(run.replaceAll(/[^0-9A-F]/g, ""), "hex")))
+
+/**
+ * Characters that a subject token cannot carry, and `%` itself, percent-encoded (`M&M` stays as it is). A token cannot be empty: the server
+ * closes the connection on it, so an empty name is `%` alone.
+ */
+export const escape = (name: string): string => (name === "" ? "%" : encodeWith("%", /[\s.*>%\p{Cc}]/gu, name))
+export const unescape = (token: string): string => (token === "%" ? "" : decodeWith(/(?:%[0-9A-F]{2})+/g, token))
 
 /** A KV key's alphabet is smaller still (`-/_=.` and alphanumerics): the same idea with `=` as the escape. */
 export const kvKey = (...names: ReadonlyArray<string>): string =>
-  names
-    .map((name) =>
-      name.replaceAll(/[^A-Za-z0-9_-]/gu, (char) =>
-        Array.from(new TextEncoder().encode(char), (byte) => `=${byte.toString(16).toUpperCase().padStart(2, "0")}`).join("")
-      )
-    )
-    .join(".")
+  names.map((name) => (name === "" ? "=" : encodeWith("=", /[^A-Za-z0-9_-]/gu, name))).join(".")
 export const kvNames = (key: string): ReadonlyArray<string> =>
-  key.split(".").map((token) => decodeURIComponent(token.replaceAll(/=([0-9A-F]{2})/g, "%$1")))
-
-const toBytes = new TextEncoder()
-const toText = new TextDecoder()
+  key.split(".").map((token) => (token === "=" ? "" : decodeWith(/(?:=[0-9A-F]{2})+/g, token)))
 
 export const make = <const Template extends string, A, I>(options: {
   readonly template: Template
@@ -56,19 +58,23 @@ export const make = <const Template extends string, A, I>(options: {
   const decodeEither = Schema.decodeUnknownEither(json)
   const parts = options.template.split(".")
   const nameOf = (part: string) => (part.startsWith("{") ? part.slice(1, -1) : undefined)
-  const fill = (holes: Partial<Record<string, string>>) =>
+  const fill = (holes: Partial<Record<string, string>>, missing: (name: string) => string) =>
     parts
       .map((part) => {
         const name = nameOf(part)
         if (name === undefined) return part
         const value = holes[name]
-        return value === undefined ? "*" : escape(value)
+        return value === undefined ? missing(name) : escape(value)
       })
       .join(".")
+  // A subject with a wildcard in it is nobody's.
+  const refuse = (name: string): never => {
+    throw new TypeError(`subject ${options.template}: no ${name}`)
+  }
   return {
     ...options,
-    at: fill,
-    filter: (holes = {}) => fill(holes),
+    at: (holes) => fill(holes, refuse),
+    filter: (holes = {}) => fill(holes, () => "*"),
     match: (subject) => {
       const tokens = subject.split(".")
       if (tokens.length !== parts.length) return undefined

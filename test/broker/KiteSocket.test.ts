@@ -199,7 +199,7 @@ describe("KiteSocket", () => {
       assert.isNotNull(socket.stats().lastDataMs)
       yield* socket.set(new Map())
       yield* eventually("reported", () => logs.lines.some((line) => line.includes("the broker reports: too many tokens")))
-      assert.isTrue(logs.lines.some((line) => line.includes("unparsable text message: no json")))
+      assert.isTrue(logs.lines.some((line) => line.includes("unparsable text message of 7 bytes: no json")))
       assert.deepStrictEqual(leaks(logs.lines.join("\n")), [])
       assert.strictEqual((yield* Metric.value(BrokerMetrics.socketFrames("BEAT"))).count, 1)
       assert.strictEqual((yield* Metric.value(BrokerMetrics.socketHeartbeats("BEAT"))).count, 5)

@@ -91,7 +91,12 @@ export const dial = (path: string, options: { readonly headers?: Record<string, 
               let body = ""
               response.on("data", (chunk) => (body += chunk))
               response.on("end", () =>
-                resolve({ status: response.statusCode ?? 0, body: body === "" ? "" : JSON.parse(body), headers: response.headers, client: undefined })
+                resolve({
+                  status: response.statusCode ?? 0,
+                  body: body === "" ? "" : JSON.parse(body),
+                  headers: response.headers,
+                  client: undefined
+                })
               )
             })
             socket.once("open", () => resolve({ status: 101, body: "", headers: {}, client }))

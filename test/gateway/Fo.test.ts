@@ -2,7 +2,22 @@ import { assert, layer } from "@effect/vitest"
 import { Effect } from "effect"
 import * as Subjects from "../../src/streams/Subjects.ts"
 import { connect } from "./Client.ts"
-import { ask, type ChainRow, chainMessage, eventually, far, gone, metric, near, publishChain, ready, token, tokens, World, world } from "./World.ts"
+import {
+  ask,
+  type ChainRow,
+  chainMessage,
+  eventually,
+  far,
+  gone,
+  metric,
+  near,
+  publishChain,
+  ready,
+  token,
+  tokens,
+  World,
+  world
+} from "./World.ts"
 
 const rows: ReadonlyArray<ChainRow> = [
   { strike: 24_500, side: "PE", token: tokens.put, price: 90 },
@@ -115,54 +130,70 @@ layer(world(), { excludeTestServices: true })("Option chains", (it) => {
     })
   )
 
-  it.scoped("BE-API-05 /fo/stream: welcome, subscribe {symbol, expiry}, the chain at once, then updates with the strikes that changed", () =>
-    Effect.gen(function* () {
-      yield* ready
-      const { engine } = yield* World
-      yield* publishChain(chainMessage("chain", rows, { delta_seq: yield* publishChain(chainMessage("delta", rows)) }))
-      yield* eventually("the chain is there", Effect.map(strikes, ({ body }) => body.strikes.length === 2))
-      const client = yield* connect(`/fo/stream?token=${yield* token()}`)
-      const welcome = yield* client.next
-      assert.deepInclude(welcome, { type: "welcome", user: { user_id: "u1", email: "u1@example.org", name: "User One" } })
-      assert.strictEqual(typeof welcome.connection_id, "string")
-      assert.deepStrictEqual(yield* client.ask({ action: "subscribe", symbol: "nifty", expiry: near }), {
-        type: "subscribed",
-        symbol: "NIFTY",
-        expiry: near,
-        total: 1
-      })
-      const first = yield* client.next
-      assert.deepInclude(first, { type: "update", symbol: "NIFTY", expiry: near, kind: "chain", spot: 24_510.35, max_pain: 24_500, pcr: 1.5 })
-      assert.deepStrictEqual(first.strikes, (yield* strikes).body.strikes)
-      assert.deepStrictEqual(first.totals, { call_oi: 100, put_oi: 150, pcr_volume: 0.75 })
-      const { createdMs } = yield* engine.info("OPT")
-      assert.strictEqual(first.epoch, createdMs)
+  it.scoped(
+    "BE-API-05 /fo/stream: welcome, subscribe {symbol, expiry}, the chain at once, then updates with the strikes that changed",
+    () =>
+      Effect.gen(function* () {
+        yield* ready
+        const { engine } = yield* World
+        yield* publishChain(chainMessage("chain", rows, { delta_seq: yield* publishChain(chainMessage("delta", rows)) }))
+        yield* eventually(
+          "the chain is there",
+          Effect.map(strikes, ({ body }) => body.strikes.length === 2)
+        )
+        const client = yield* connect(`/fo/stream?token=${yield* token()}`)
+        const welcome = yield* client.next
+        assert.deepInclude(welcome, { type: "welcome", user: { user_id: "u1", email: "u1@example.org", name: "User One" } })
+        assert.strictEqual(typeof welcome.connection_id, "string")
+        assert.deepStrictEqual(yield* client.ask({ action: "subscribe", symbol: "nifty", expiry: near }), {
+          type: "subscribed",
+          symbol: "NIFTY",
+          expiry: near,
+          total: 1
+        })
+        const first = yield* client.next
+        assert.deepInclude(first, {
+          type: "update",
+          symbol: "NIFTY",
+          expiry: near,
+          kind: "chain",
+          spot: 24_510.35,
+          max_pain: 24_500,
+          pcr: 1.5
+        })
+        assert.deepStrictEqual(first.strikes, (yield* strikes).body.strikes)
+        assert.deepStrictEqual(first.totals, { call_oi: 100, put_oi: 150, pcr_volume: 0.75 })
+        const { createdMs } = yield* engine.info("OPT")
+        assert.strictEqual(first.epoch, createdMs)
 
-      const changed = { strike: 24_500, side: "CE", token: tokens.call, price: 121.5 } as const
-      const seq = yield* publishChain(chainMessage("delta", [changed], { spot: 24_520 }))
-      const update = yield* eventually("the update has come", Effect.map(client.next, (message) => (message.spot === 24_520 ? message : undefined)))
-      assert.deepInclude(update, { type: "update", kind: "delta", seq, epoch: createdMs, spot: 24_520 })
-      assert.deepStrictEqual(
-        update.strikes.map(({ strike, call, put }: { strike: number; call: { last_price: number }; put: { last_price: number } }) => [
-          strike,
-          call.last_price,
-          put.last_price
-        ]),
-        [[24_500, 121.5, 90]]
-      )
-      assert.strictEqual((yield* strikes).body.strikes[1].call.last_price, 121.5)
+        const changed = { strike: 24_500, side: "CE", token: tokens.call, price: 121.5 } as const
+        const seq = yield* publishChain(chainMessage("delta", [changed], { spot: 24_520 }))
+        const update = yield* eventually(
+          "the update has come",
+          Effect.map(client.next, (message) => (message.spot === 24_520 ? message : undefined))
+        )
+        assert.deepInclude(update, { type: "update", kind: "delta", seq, epoch: createdMs, spot: 24_520 })
+        assert.deepStrictEqual(
+          update.strikes.map(({ strike, call, put }: { strike: number; call: { last_price: number }; put: { last_price: number } }) => [
+            strike,
+            call.last_price,
+            put.last_price
+          ]),
+          [[24_500, 121.5, 90]]
+        )
+        assert.strictEqual((yield* strikes).body.strikes[1].call.last_price, 121.5)
 
-      assert.deepStrictEqual(yield* client.ask({ action: "unsubscribe", symbol: "NIFTY", expiry: near }), {
-        type: "unsubscribed",
-        symbol: "NIFTY",
-        expiry: near,
-        total: 0
+        assert.deepStrictEqual(yield* client.ask({ action: "unsubscribe", symbol: "NIFTY", expiry: near }), {
+          type: "unsubscribed",
+          symbol: "NIFTY",
+          expiry: near,
+          total: 0
+        })
+        const unknown = yield* client.ask({ action: "subscribe", symbol: "NOSUCH", expiry: near })
+        assert.deepStrictEqual(unknown, { type: "error", message: "Symbol not found" })
+        assert.strictEqual((yield* client.ask({ action: "subscribe", symbol: "NIFTY", expiry: "2098-01-31" })).message, "Expiry not found")
+        assert.match((yield* client.ask({ action: "subscribe", symbol: "NIFTY" })).message, /^Validation error: expiry/)
       })
-      const unknown = yield* client.ask({ action: "subscribe", symbol: "NOSUCH", expiry: near })
-      assert.deepStrictEqual(unknown, { type: "error", message: "Symbol not found" })
-      assert.strictEqual((yield* client.ask({ action: "subscribe", symbol: "NIFTY", expiry: "2098-01-31" })).message, "Expiry not found")
-      assert.match((yield* client.ask({ action: "subscribe", symbol: "NIFTY" })).message, /^Validation error: expiry/)
-    })
   )
 
   it.effect("TC-WSS-043 a message that cannot be read is logged, counted and skipped; the next one arrives", () =>
@@ -176,8 +207,14 @@ layer(world(), { excludeTestServices: true })("Option chains", (it) => {
       yield* engine.publish(Subjects.Mark.at({ owner: "u1", strategy: "1" }), junk)
       yield* engine.publish(Subjects.Frame.at({ exchange: "NSE", underlying: "NIFTY" }), junk)
       yield* publishChain(chainMessage("delta", rows, { spot: 30_000 }))
-      yield* eventually("the next delta is there", Effect.map(strikes, ({ body }) => body.spot === 30_000))
-      yield* eventually("all four were counted", Effect.map(metric("bridge_undecodable_total"), (count) => count === before + 4))
+      yield* eventually(
+        "the next delta is there",
+        Effect.map(strikes, ({ body }) => body.spot === 30_000)
+      )
+      yield* eventually(
+        "all four were counted",
+        Effect.map(metric("bridge_undecodable_total"), (count) => count === before + 4)
+      )
       const named = logs.filter(({ message }) => message.startsWith("message skipped")).map(({ annotations }) => annotations["subject"])
       assert.includeMembers(named, [`opt.delta.NSE.NIFTY.${near}`, `opt.chain.NSE.NIFTY.${far}`, "strat.m2m.u1.1", "md.frame.NSE.NIFTY"])
     })

@@ -96,7 +96,13 @@ layer(world(), { excludeTestServices: true })("Strategies", (it) => {
         "the mark is there",
         Effect.map(ask(`/strategies/${id}`), ({ body }) => (body.latest?.m2m === "-9007199254740993.05" ? body.latest : undefined))
       )
-      assert.deepStrictEqual(latest, { ...mark(id, "0"), m2m: "-9007199254740993.05", unrealised_pnl: "-12.5", realised_pnl: "0", total_pnl: "-12.5" })
+      assert.deepStrictEqual(latest, {
+        ...mark(id, "0"),
+        m2m: "-9007199254740993.05",
+        unrealised_pnl: "-12.5",
+        realised_pnl: "0",
+        total_pnl: "-12.5"
+      })
     })
   )
 
@@ -124,8 +130,17 @@ layer(world(), { excludeTestServices: true })("Strategies", (it) => {
         [2, [{ timestamp: "2026-11-24T09:15:00.000Z", open: "1.05", high: "9.5", low: "-2", close: "3" }]]
       )
       const late = yield* ask(`/strategies/${id}/m2m?from=2026-11-24T14:46:00%2B05:30&to=2026-11-24T09:16:00Z`)
-      assert.deepStrictEqual(late.body.candles.map(({ close }: { close: string }) => close), ["3"])
-      for (const query of ["interval=7m", "from=yesterday", "from=2026-02-30", "to=2026-11-24T25:00:00Z", "from=2026-11-25&to=2026-11-24"]) {
+      assert.deepStrictEqual(
+        late.body.candles.map(({ close }: { close: string }) => close),
+        ["3"]
+      )
+      for (const query of [
+        "interval=7m",
+        "from=yesterday",
+        "from=2026-02-30",
+        "to=2026-11-24T25:00:00Z",
+        "from=2026-11-25&to=2026-11-24"
+      ]) {
         const answer = yield* ask(`/strategies/${id}/m2m?${query}`)
         assert.deepStrictEqual([answer.status, answer.body.errors[0].field], [422, query.split("=")[0]], query)
       }

@@ -27,7 +27,8 @@ const publishMark = (owner: string, strategyId: number, m2m: string) =>
     } as const
     return (yield* engine.publish(Subjects.Mark.at({ owner, strategy: String(strategyId) }), Subjects.Mark.encode(mark))).seq
   })
-const create = (owner: string) => Effect.map(ask("/strategies", { method: "POST", as: owner, body: { name: "s" } }), ({ body }) => body.strategy_id)
+const create = (owner: string) =>
+  Effect.map(ask("/strategies", { method: "POST", as: owner, body: { name: "s" } }), ({ body }) => body.strategy_id)
 const stream = (owner: string) =>
   Effect.tap(
     Effect.flatMap(token({ sub: owner }), (jwt) => connect(`/strategies/stream?token=${jwt}`)),
@@ -42,9 +43,16 @@ layer(world(), { excludeTestServices: true })("/strategies/stream", (it) => {
       const owner = "a.b c" // an owner whose name a subject cannot carry as it is
       const id = yield* create(owner)
       const before = yield* publishMark(owner, id, "-100.05")
-      yield* eventually("the mark is known", Effect.map(ask(`/strategies/${id}`, { as: owner }), ({ body }) => body.latest !== null))
+      yield* eventually(
+        "the mark is known",
+        Effect.map(ask(`/strategies/${id}`, { as: owner }), ({ body }) => body.latest !== null)
+      )
       const client = yield* stream(owner)
-      assert.deepStrictEqual(yield* client.ask({ action: "subscribe", strategy_ids: [id, id] }), { type: "subscribed", strategy_ids: [id], total: 1 })
+      assert.deepStrictEqual(yield* client.ask({ action: "subscribe", strategy_ids: [id, id] }), {
+        type: "subscribed",
+        strategy_ids: [id],
+        total: 1
+      })
       const { createdMs } = yield* engine.info("STRAT")
       assert.deepStrictEqual(yield* client.next, {
         type: "m2m",
@@ -66,9 +74,16 @@ layer(world(), { excludeTestServices: true })("/strategies/stream", (it) => {
       })
       const seq = yield* publishMark(owner, id, "-99")
       assert.deepInclude(yield* client.next, { type: "m2m", strategy_id: id, m2m: "-99", seq })
-      assert.deepStrictEqual(yield* client.ask({ action: "unsubscribe", strategy_ids: [id, 5] }), { type: "unsubscribed", strategy_ids: [id], total: 0 })
+      assert.deepStrictEqual(yield* client.ask({ action: "unsubscribe", strategy_ids: [id, 5] }), {
+        type: "unsubscribed",
+        strategy_ids: [id],
+        total: 0
+      })
       yield* publishMark(owner, id, "-98")
-      yield* eventually("the next mark is known", Effect.map(ask(`/strategies/${id}`, { as: owner }), ({ body }) => body.latest.m2m === "-98"))
+      yield* eventually(
+        "the next mark is known",
+        Effect.map(ask(`/strategies/${id}`, { as: owner }), ({ body }) => body.latest.m2m === "-98")
+      )
       assert.isFalse((yield* client.settled).some(({ m2m }) => m2m === "-98"))
     })
   )

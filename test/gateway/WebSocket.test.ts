@@ -2,7 +2,20 @@ import { assert, layer } from "@effect/vitest"
 import { Effect } from "effect"
 import * as Frame from "../../src/domain/market/Frame.ts"
 import { connect, dial } from "./Client.ts"
-import { chainMessage, eventually, fullPacket, metric, near, publishChain, publishFrame, ready, token, tokens, World, world } from "./World.ts"
+import {
+  chainMessage,
+  eventually,
+  fullPacket,
+  metric,
+  near,
+  publishChain,
+  publishFrame,
+  ready,
+  token,
+  tokens,
+  World,
+  world
+} from "./World.ts"
 
 const ticks = (more = "") => Effect.flatMap(token(), (jwt) => connect(`/ws/ticks?token=${jwt}${more}`))
 const subscribe = (...wanted: ReadonlyArray<number>) => ({ action: "subscribe", tokens: wanted, mode: "full" })
@@ -30,7 +43,10 @@ layer(world(), { excludeTestServices: true })("WebSocket", (it) => {
       assert.deepStrictEqual([expired.status, expired.body.errors], [403, [{ field: "token", message: "Token expired" }]])
       assert.strictEqual(expired.body.request_id, expired.headers["x-request-id"])
       const junk = yield* dial("/fo/stream?token=junk")
-      assert.deepStrictEqual([junk.status, junk.body.detail, junk.body.errors[0].message], [403, "Invalid or expired token", "Malformed token"])
+      assert.deepStrictEqual(
+        [junk.status, junk.body.detail, junk.body.errors[0].message],
+        [403, "Invalid or expired token", "Malformed token"]
+      )
       assert.strictEqual(yield* metric("ws_auth_failures"), before + 2)
     })
   )
@@ -54,7 +70,10 @@ layer(world(), { excludeTestServices: true })("WebSocket", (it) => {
       yield* client.ask(subscribe(tokens.nifty))
       client.socket.close(1000, "bye")
       assert.strictEqual(yield* client.closeCode, 1000)
-      yield* eventually("the gauge is down", Effect.map(metric("active_ws_connections"), (now) => now === before))
+      yield* eventually(
+        "the gauge is down",
+        Effect.map(metric("active_ws_connections"), (now) => now === before)
+      )
       // Nobody is subscribed any more, so a tick of that token is not even made.
       const sent = yield* metric("ticks_broadcast")
       yield* publishFrame([fullPacket(tokens.nifty, 2_450_000)])
@@ -151,7 +170,11 @@ layer(world(), { excludeTestServices: true })("WebSocket", (it) => {
       ]
       for (const message of wrong) {
         const answer = yield* client.ask(message)
-        assert.deepStrictEqual([answer.type, answer.message.slice(0, 18)], ["error", "Validation error: "], JSON.stringify(message).slice(0, 80))
+        assert.deepStrictEqual(
+          [answer.type, answer.message.slice(0, 18)],
+          ["error", "Validation error: "],
+          JSON.stringify(message).slice(0, 80)
+        )
       }
       assert.deepStrictEqual(yield* client.ask({ action: "subscribe", tokens: [] }), { type: "subscribed", tokens: [], total: 0 })
       yield* client.ask(subscribe(...Array.from({ length: 2999 }, (_, at) => at + 1)))
@@ -174,8 +197,14 @@ layer(world(), { excludeTestServices: true })("WebSocket", (it) => {
         yield* publishFrame(prices.slice(at, at + 30).map((price) => fullPacket(tokens.nifty, price)))
       }
       yield* publishFrame([fullPacket(tokens.infy, 1), fullPacket(tokens.future, 1)])
-      yield* eventually("the last tick is there", Effect.sync(() => one.received.some(({ data }) => data?.instrument_token === tokens.infy)))
-      yield* eventually("the other's is there", Effect.sync(() => other.received.some(({ type }) => type === "tick")))
+      yield* eventually(
+        "the last tick is there",
+        Effect.sync(() => one.received.some(({ data }) => data?.instrument_token === tokens.infy))
+      )
+      yield* eventually(
+        "the other's is there",
+        Effect.sync(() => other.received.some(({ type }) => type === "tick"))
+      )
       const seenBy = (received: ReadonlyArray<{ type: string; data: { instrument_token: number; last_price: number } }>) =>
         received.filter(({ type }) => type === "tick").map(({ data }) => [data.instrument_token, data.last_price])
       const all = prices.map((price) => [tokens.nifty, price / 100])
@@ -201,8 +230,17 @@ layer(world(), { excludeTestServices: true })("WebSocket", (it) => {
         if (at % 5 === 0) leavers[at / 5]?.socket.terminate()
         yield* publishFrame([fullPacket(tokens.nifty, 2_450_000 + at)])
       }
-      yield* eventually("all ticks are there", Effect.sync(() => stays.received.filter(({ type }) => type === "tick").length === 50))
-      assert.deepStrictEqual(yield* Effect.zipRight(Effect.sync(() => stays.send({ action: "ping" })), stays.nextOf("pong")), { type: "pong" })
+      yield* eventually(
+        "all ticks are there",
+        Effect.sync(() => stays.received.filter(({ type }) => type === "tick").length === 50)
+      )
+      assert.deepStrictEqual(
+        yield* Effect.zipRight(
+          Effect.sync(() => stays.send({ action: "ping" })),
+          stays.nextOf("pong")
+        ),
+        { type: "pong" }
+      )
     })
   )
 
@@ -240,7 +278,7 @@ layer(world(), { excludeTestServices: true })("WebSocket", (it) => {
         gamma: 0.0008,
         theta: -9.5,
         vega: 12.25,
-        timestamp: "2026-09-21T13:33:21.000Z",
+        timestamp: "2026-09-21T14:13:21.000Z",
         mode: "full",
         is_mock: true
       })
@@ -253,9 +291,20 @@ layer(world(), { excludeTestServices: true })("WebSocket", (it) => {
       const client = yield* ticks()
       yield* client.next
       yield* client.ask(subscribe(tokens.nifty, tokens.infy, 777))
-      const index = Frame.encodeIndexFull({ token: tokens.nifty, lastPrice: 2_451_035, open: 1, high: 2, low: 1, close: 1, exchangeTime: 1_790_000_000 })
+      const index = Frame.encodeIndexFull({
+        token: tokens.nifty,
+        lastPrice: 2_451_035,
+        open: 1,
+        high: 2,
+        low: 1,
+        close: 1,
+        exchangeTime: 1_790_000_000
+      })
       const more = { source: "kite", receivedMs: 1_790_000_005_250 } as const
-      yield* publishFrame([index, Frame.encodeLtp({ token: tokens.infy, lastPrice: 151_005 }), Frame.encodeLtp({ token: 777, lastPrice: 5 })], more)
+      yield* publishFrame(
+        [index, Frame.encodeLtp({ token: tokens.infy, lastPrice: 151_005 }), Frame.encodeLtp({ token: 777, lastPrice: 5 })],
+        more
+      )
       const [first, second, third] = [yield* client.nextOf("tick"), yield* client.nextOf("tick"), yield* client.nextOf("tick")]
       const absent = { volume: null, oi: null, bid: null, ask: null, iv: null, delta: null, gamma: null, theta: null, vega: null }
       assert.deepStrictEqual(first.data, {
@@ -263,7 +312,7 @@ layer(world(), { excludeTestServices: true })("WebSocket", (it) => {
         instrument_token: tokens.nifty,
         tradingsymbol: "NIFTY 50",
         last_price: 24_510.35,
-        timestamp: "2026-09-21T13:33:20.000Z",
+        timestamp: "2026-09-21T14:13:20.000Z",
         mode: "full",
         is_mock: false
       })
@@ -272,7 +321,7 @@ layer(world(), { excludeTestServices: true })("WebSocket", (it) => {
         instrument_token: tokens.infy,
         tradingsymbol: "INFY",
         last_price: 1510.05,
-        timestamp: "2026-09-21T13:33:25.250Z",
+        timestamp: "2026-09-21T14:13:25.250Z",
         mode: "ltp",
         is_mock: false
       })
@@ -307,7 +356,9 @@ layer(world(), { excludeTestServices: true })("WebSocket", (it) => {
         const stranger = await connectNats(nats.as("engine"))
         const named = headers()
         named.set("Tarang-Frame", "stranger 3 9 0 1790000000000 kite 1,0")
-        stranger.publish("md.frame.NSE.INFY", Frame.frameOf([Frame.encodeLtp({ token: tokens.infy, lastPrice: 160_000 })]), { headers: named })
+        stranger.publish("md.frame.NSE.INFY", Frame.frameOf([Frame.encodeLtp({ token: tokens.infy, lastPrice: 160_000 })]), {
+          headers: named
+        })
         await stranger.drain()
       })
       assert.strictEqual((yield* client.nextOf("tick")).data.last_price, 1600)
@@ -321,10 +372,20 @@ layer(world(), { excludeTestServices: true })("WebSocket", (it) => {
       yield* client.next
       yield* client.ask(subscribe(tokens.future))
       const of = (price: number) => [fullPacket(tokens.future, price)]
-      for (const [price, number] of [[100, 0], [300, 2], [100, 0], [200, 1], [300, 2], [400, 3]] as const) {
+      for (const [price, number] of [
+        [100, 0],
+        [300, 2],
+        [100, 0],
+        [200, 1],
+        [300, 2],
+        [400, 3]
+      ] as const) {
         yield* publishFrame(of(price), { underlying: "GOLDM", number })
       }
-      yield* eventually("the last is there", Effect.sync(() => client.received.some(({ data }) => data?.last_price === 4)))
+      yield* eventually(
+        "the last is there",
+        Effect.sync(() => client.received.some(({ data }) => data?.last_price === 4))
+      )
       const prices = (yield* client.settled).flatMap(({ data }) => (data === undefined ? [] : [data.last_price]))
       assert.deepStrictEqual(prices, [1, 3, 2, 4])
     })
@@ -340,8 +401,14 @@ layer(world(), { excludeTestServices: true })("WebSocket", (it) => {
         yield* publishFrame(Array.from({ length: 25 }, (_, at) => fullPacket(tokens.nifty, 1000 + frame * 25 + at)))
       }
       const items = () => client.received.flatMap((message) => (message.type === "batch" ? message.items : []))
-      yield* eventually("all are there", Effect.sync(() => items().length === 100))
-      assert.deepStrictEqual(items().map(({ data }) => data.last_price), Array.from({ length: 100 }, (_, at) => (1000 + at) / 100))
+      yield* eventually(
+        "all are there",
+        Effect.sync(() => items().length === 100)
+      )
+      assert.deepStrictEqual(
+        items().map(({ data }) => data.last_price),
+        Array.from({ length: 100 }, (_, at) => (1000 + at) / 100)
+      )
       assert.isAtMost(client.received.filter(({ type }) => type === "batch").length, 4)
     })
   )

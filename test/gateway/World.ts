@@ -1,5 +1,5 @@
 import { HttpServer } from "@effect/platform"
-import { ConfigProvider, Context, Effect, Layer, Logger, Option, Redacted } from "effect"
+import { Cause, ConfigProvider, Context, Effect, Layer, Logger, Option, Redacted, type Scope } from "effect"
 import { SignJWT } from "jose"
 import { Accounts } from "../../src/broker/Accounts.ts"
 import * as Frame from "../../src/domain/market/Frame.ts"
@@ -61,7 +61,15 @@ const instrument = (token: number, tradingsymbol: string, more: Partial<Instrume
   ...more
 })
 /** Tokens of the test market; the low byte is the segment. */
-export const tokens = { nifty: 256265, call: 0x10002, put: 0x10102, farCall: 0x10202, goneCall: 0x10302, future: 0x10402, infy: 408065 } as const
+export const tokens = {
+  nifty: 256265,
+  call: 0x10002,
+  put: 0x10102,
+  farCall: 0x10202,
+  goneCall: 0x10302,
+  future: 0x10402,
+  infy: 408065
+} as const
 const option = (token: number, tradingsymbol: string, expiry: string, type: "CE" | "PE") =>
   instrument(token, tradingsymbol, { expiry, strike: 2_450_000, instrumentType: type })
 export const master = Instrument.makeMaster("2026-11-24", [
@@ -75,9 +83,7 @@ export const master = Instrument.makeMaster("2026-11-24", [
 ])
 
 export const accountIds = ["acc1", "acc2"]
-const accounts = Layer.sync(Accounts, () =>
-  Accounts.make({ all: [], ids: accountIds as never, byId: () => Option.none() as never })
-)
+const accounts = Layer.sync(Accounts, () => Accounts.make({ all: [], ids: accountIds as never, byId: () => Option.none() as never }))
 
 export interface LogLine {
   readonly message: string
@@ -101,8 +107,8 @@ export class World extends Context.Tag("test/World")<
 
 interface Options {
   readonly config?: Readonly<Record<string, string>>
-  readonly nats?: Effect.Effect<NatsServer, never, import("effect").Scope.Scope>
-  readonly database?: Effect.Effect<string, never, import("effect").Scope.Scope>
+  readonly nats?: Effect.Effect<NatsServer, never, Scope.Scope>
+  readonly database?: Effect.Effect<string, never, Scope.Scope>
   /** False: nothing in the instrument registry. */
   readonly hasInstruments?: boolean
   /** False: streams are left to the test. */
@@ -122,7 +128,7 @@ export const world = (options: Options = {}) =>
         logs.push({
           message: texts[0] ?? "",
           annotations: named,
-          text: `${logLevel.label} ${texts.join(" ")} ${JSON.stringify(named)} ${JSON.stringify(cause)}`
+          text: `${logLevel.label} ${texts.join(" ")} ${JSON.stringify(named)} ${Cause.pretty(cause, { renderErrorCause: true })}`
         })
       })
       const settings = new Map(

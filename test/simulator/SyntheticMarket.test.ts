@@ -105,6 +105,8 @@ describe("SyntheticMarket, ticks", () => {
     const variation = 0.01
     const volumeLotsMax = 4
     const market = make({ variation, volumeLotsMax, rate: 10 })
+    const seeded = new Map(market.instruments.map((one) => [one.token, rowOf(market, one)]))
+    const all = record(market, everyMs(100, 11))
     for (const symbol of ["NIFTY26NOV24500CE", "NIFTY26D0124400PE", "BANKNIFTY26DEC57300CE", "RELIANCE26NOV1310PE"]) {
       const option = bySymbol(market, symbol)
       const product = SyntheticMarket.products.find((one) => one.name === option.name)!
@@ -117,11 +119,9 @@ describe("SyntheticMarket, ticks", () => {
       const ends = [at(product.basePrice * (1 - variation)), at(product.basePrice * (1 + variation))]
       // A trade is at the bid or the ask, at most three ticks from the model; ten seconds of decay are less than a tick.
       const slack = 4 * option.tickSize + Math.max(...ends) * 0.001
-      const ticks = record(make({ variation, volumeLotsMax, rate: 10 }), everyMs(100, 11))
-        .filter((tick) => tick.token === option.token)
-        .slice(0, 100)
+      const ticks = all.filter((tick) => tick.token === option.token).slice(0, 100)
       expect(ticks.length).toBe(100)
-      let volume = rowOf(market, option).volume
+      let volume = seeded.get(option.token)!.volume
       let time = startMs / 1000
       for (const tick of ticks) {
         expect(tick.lastPrice).toBeGreaterThan(0)
@@ -183,7 +183,8 @@ describe("SyntheticMarket, ticks", () => {
           everyMs(1, 4).filter((time) => time <= at)
         )
       )
-    }
+    },
+    { fastCheck: { numRuns: 25 } }
   )
 
   it("another seed gives another market", () => {

@@ -66,7 +66,13 @@ export interface Client {
 
 const receive = (socket: WebSocket, keep: "packets" | "raw"): Client => {
   const columns = Frame.makeColumns()
-  const client: Pick<Client, "texts" | "packets" | "newest" | "raw" | "frames"> = { texts: [], packets: [], newest: new Map(), raw: [], frames: [] }
+  const client: Pick<Client, "texts" | "packets" | "newest" | "raw" | "frames"> = {
+    texts: [],
+    packets: [],
+    newest: new Map(),
+    raw: [],
+    frames: []
+  }
   socket.on("message", (data: Buffer, isBinary: boolean) => {
     if (!isBinary) return void client.texts.push(JSON.parse(data.toString()))
     if (data.length === 1) return void client.frames.push(-1)

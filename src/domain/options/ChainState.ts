@@ -221,11 +221,9 @@ const estimateForward = (chain: ChainState, quotes: Quotes.Quotes, settings: Set
   chain.forwardSource = forward.source
 }
 
+/** Only prices above zero and times above zero are solved for, so the solver's other reasons cannot come. */
 const reasonOf = (code: number): number => {
   switch (code) {
-    case ImpliedVol.Code.negative_price:
-    case ImpliedVol.Code.zero_price:
-      return noPrice
     case ImpliedVol.Code.below_intrinsic:
       return belowIntrinsic
     case ImpliedVol.Code.at_intrinsic:
@@ -234,8 +232,6 @@ const reasonOf = (code: number): number => {
     case ImpliedVol.Code.at_upper_bound:
     case ImpliedVol.Code.above_upper_bound:
       return aboveBound
-    case ImpliedVol.Code.expired:
-      return expired
     default:
       return noForward
   }

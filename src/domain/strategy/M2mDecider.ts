@@ -337,12 +337,13 @@ const netGreeks = (state: State): Net => {
 }
 
 const refreshChains = (state: State, settings: Settings): void => {
-  for (const { chains, quotes, forwardChanged } of state.feeds.values()) {
+  for (const feed of state.feeds.values()) {
+    const { chains, quotes } = feed
     for (const chain of chains)
-      if (ChainState.isDue(chain, state.eventMs, forwardChanged))
+      if (ChainState.isDue(chain, state.eventMs, feed.forwardChanged))
         ChainState.refresh(chain, quotes, settings, Quotes.spotRow(quotes), state.eventMs)
+    feed.forwardChanged = false
   }
-  for (const feed of state.feeds.values()) feed.forwardChanged = false
 }
 
 const markOutput = (context: Context, state: State, seq: number): Output => {

@@ -126,18 +126,6 @@ describe("Frame, Kite's recorded packets", () => {
     ])
   })
 
-  for (const [file, kind] of [
-    ["fullMode_binary.packet", Frame.Kind.full],
-    ["quoteMode_binary.packet", Frame.Kind.quote],
-    ["ltpMode_binary.packet", Frame.Kind.ltp]
-  ] as const) {
-    it.skipIf(!recorded(`js-tests/${file}`))(`kiteconnectjs' frame ${file} ${absent}`, () => {
-      const { rows, bad } = decoded(read(`js-tests/${file}`))
-      expect(bad).toBe(0)
-      expect(rows.map((row) => [row.kind, row.token])).toEqual([[kind, 884737]])
-    })
-  }
-
   it.skipIf(!recorded("ticker_full.packet"))(`a recorded packet written again is the same bytes ${absent}`, () => {
     for (const file of ["ticker_full.packet", "ticker_quote.packet"]) {
       const frame = Frame.frameOf([body(file)])

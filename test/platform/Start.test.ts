@@ -1,0 +1,181 @@
+import { createServer } from "node:net"
+import { assert, describe, it } from "@effect/vitest"
+import { Cause, Effect, Exit } from "effect"
+import * as Frame from "../../src/domain/market/Frame.ts"
+import * as Subjects from "../../src/streams/Subjects.ts"
+import { accountIds, ask, begin, eventually, natsClient, socket, start, world } from "./World.ts"
+
+/** A port that nobody listens on. */
+const deadPort = Effect.promise(
+  () =>
+    new Promise<number>((resolve) => {
+      const server = createServer().listen(0, "127.0.0.1", () => {
+        const address = server.address()
+        server.close(() => resolve(typeof address === "object" && address !== null ? address.port : 1))
+      })
+    })
+)
+
+describe("Platform start and stop", () => {
+  it.live(
+    "TC-MATL-001 brings up one ticker per account and the underlyings' actors, and health says running",
+    () =>
+      Effect.gen(function* () {
+        const { config, nats } = yield* world()
+        const running = yield* start({ ...config, SEED_USER: "demo" })
+        const health = yield* eventually("both accounts streaming", ask(running, "/health"), ({ body }) =>
+          accountIds.every((id) => body.ticker.accounts[id]?.state === "streaming" && body.ticker.accounts[id].ticks > 0)
+        )
+        assert.strictEqual(health.status, 200)
+        assert.strictEqual(health.body.status, "ok")
+        assert.isTrue(health.body.ticker.running)
+        assert.isAbove(health.body.ticker.active_subscriptions, 50)
+        const nc = yield* natsClient(nats)
+        const states = yield* Effect.promise(async () => {
+          const kv = await nc.jetstream().views.kv("actors", { bindOnly: true })
+          const found: Array<string> = []
+          for await (const key of await kv.keys()) found.push(key)
+          return found.sort()
+        })
+        assert.includeMembers(states, ["greeks.NSE.BANKNIFTY", "greeks.NSE.NIFTY", "m2m.demo.1", "ticker.sim1", "ticker.sim2"])
+        yield* eventually("a chain with Greeks", ask(running, "/fo/expiries?symbol=NIFTY"), ({ body }) => body.expiries.length > 0)
+        const expiry = (yield* ask(running, "/fo/expiries?symbol=NIFTY")).body.expiries[0]
+        yield* eventually("Greeks", ask(running, `/fo/strikes?symbol=NIFTY&expiry=${expiry}`), ({ body }) =>
+          body.strikes?.some((row: { call: { delta: number | null } | null }) => (row.call?.delta ?? 0) > 0)
+        )
+      }).pipe(Effect.scoped),
+    60_000
+  )
+
+  it.live(
+    "TC-MATL-002 starts without a subscription, opens no broker connection, and streams one that comes later",
+    () =>
+      Effect.gen(function* () {
+        const { config, simulator } = yield* world()
+        const running = yield* start(config)
+        const idle = yield* eventually("idle tickers", ask(running, "/health"), ({ body }) =>
+          accountIds.every((id) => body.ticker.accounts[id]?.state === "idle")
+        )
+        assert.strictEqual(idle.body.ticker.active_subscriptions, 0)
+        assert.strictEqual(simulator.stats().connections, 0)
+        const created = yield* ask(running, "/subscriptions", { method: "POST", body: { instrument_token: 256265, requested_mode: "FULL" } })
+        assert.strictEqual(created.status, 200)
+        yield* eventually("one connection", Effect.sync(simulator.stats), ({ connections }) => connections === 1)
+        yield* eventually("ticks", ask(running, "/health"), ({ body }) => body.ticker.accounts.sim1.ticks + body.ticker.accounts.sim2.ticks > 3)
+      }).pipe(Effect.scoped),
+    60_000
+  )
+
+  it.live(
+    "TC-MATL-003 a stop ends every actor, connection, timer and handle within 30 s",
+    () =>
+      Effect.gen(function* () {
+        const { config, simulator, nats } = yield* world()
+        const timersBefore = process.getActiveResourcesInfo().length
+        const running = yield* start({ ...config, SEED_USER: "demo" })
+        yield* eventually("streaming", ask(running, "/health"), ({ body }) => body.ticker.accounts.sim1?.ticks > 0)
+        const client = yield* socket(running, "/ws/ticks")
+        yield* running.stop.pipe(Effect.timeoutFail({ duration: "30 seconds", onTimeout: () => new Error("still stopping") }))
+        yield* eventually("client told", Effect.sync(client.closed), (code) => code === 1012)
+        assert.strictEqual(simulator.stats().connections, 0)
+        const nc = yield* natsClient(nats, "engine")
+        const left = yield* Effect.promise(async () => {
+          const jsm = await nc.jetstreamManager()
+          return (await jsm.streams.info("MD_FRAMES")).state.consumer_count
+        })
+        assert.isAtMost(left, 4) // ephemeral ones that the server forgets by itself
+        yield* eventually("handles closed", Effect.sync(() => process.getActiveResourcesInfo().length), (count) => count <= timersBefore + 2)
+        assert.deepStrictEqual(running.logs.filter(({ level }) => level === "ERROR").map(({ message }) => message), [])
+      }).pipe(Effect.scoped),
+    60_000
+  )
+
+  it.live(
+    "TC-MATL-004 a stop while 100+ instruments stream loses no tick that was received",
+    () =>
+      Effect.gen(function* () {
+        const { config, nats } = yield* world({ mode: "synthetic", rate: 50, strikesEachSide: 20 })
+        const running = yield* start({ ...config, SEED_USER: "demo" })
+        const nc = yield* natsClient(nats)
+        const last = new Map<string, number>()
+        nc.subscribe("sys.ticker.>", {
+          callback: (_, message) => {
+            const status = JSON.parse(message.string())
+            last.set(status.account_id, status.ticks)
+          }
+        })
+        const health = yield* eventually("1,000 ticks an account", ask(running, "/health"), ({ body }) =>
+          accountIds.every((id) => body.ticker.accounts[id]?.ticks > 1_000)
+        )
+        assert.isAbove(health.body.ticker.active_subscriptions, 100)
+        yield* running.stop
+        const stored = yield* Effect.promise(async () => {
+          const js = nc.jetstream()
+          const consumer = await js.consumers.get("MD_FRAMES", { filterSubjects: ["md.frame.>"] })
+          const info = await consumer.info()
+          let packets = 0
+          let frames = info.num_pending
+          while (frames > 0) {
+            for await (const message of await consumer.fetch({ max_messages: 500, expires: 2_000 })) {
+              packets += Frame.packetCount(message.data)
+              frames--
+            }
+          }
+          return packets
+        })
+        const received = [...last.values()].reduce((sum, ticks) => sum + ticks, 0)
+        assert.strictEqual(stored, received)
+        assert.isAbove(received, 2_000)
+      }).pipe(Effect.scoped),
+    60_000
+  )
+
+  it.live(
+    "TC-MATL-005 a backend that is away fails the start by name, leaves nothing, and a later start succeeds",
+    () =>
+      Effect.gen(function* () {
+        const { config, simulator } = yield* world()
+        const port = yield* deadPort
+        const cases = [
+          [{ DATABASE_URL: `postgres://u:p@127.0.0.1:${port}/x` }, "Failed to connect to database"],
+          [{ NATS_URL: `nats://127.0.0.1:${port}` }, "Failed to connect to NATS"],
+          [{ REDIS_URL: `redis://127.0.0.1:${port}`, REDIS_REQUIRED: "true" }, "Failed to connect to Redis"]
+        ] as const
+        for (const [wrong, text] of cases) {
+          const { exit } = yield* begin({ ...config, ...wrong })
+          assert.isTrue(Exit.isFailure(exit))
+          if (Exit.isFailure(exit)) assert.include(Cause.pretty(exit.cause), text)
+          assert.strictEqual(simulator.stats().connections, 0)
+        }
+        const degraded = yield* start({ ...config, REDIS_URL: `redis://127.0.0.1:${port}` })
+        const { status, body } = yield* eventually("a probe", ask(degraded, "/health"), ({ body }) => body.dependencies?.redis !== undefined)
+        assert.deepStrictEqual([status, body.status], [200, "degraded"])
+      }).pipe(Effect.scoped),
+    60_000
+  )
+
+  it.live(
+    "TC-SUB-010 after a restart every active subscription streams again, on the same account",
+    () =>
+      Effect.gen(function* () {
+        const { config, simulator } = yield* world()
+        const first = yield* start({ ...config, SEED_USER: "demo" })
+        const before = yield* ask(first, "/subscriptions?limit=1000")
+        yield* eventually("streaming", ask(first, "/health"), ({ body }) => accountIds.every((id) => body.ticker.accounts[id]?.ticks > 0))
+        yield* first.stop
+        assert.strictEqual(simulator.stats().connections, 0)
+        const second = yield* start({ ...config, SEED_USER: "demo" })
+        const after = yield* ask(second, "/subscriptions?limit=1000")
+        const assignment = (answer: typeof before) =>
+          answer.body.subscriptions.map((one: { instrument_token: number; account_id: string }) => [one.instrument_token, one.account_id])
+        assert.deepStrictEqual(assignment(after), assignment(before))
+        yield* eventually("all again", ask(second, "/health"), ({ body }) => {
+          const held = accountIds.map((id) => body.ticker.accounts[id]?.subscribed ?? 0)
+          return held.reduce((sum, one) => sum + one, 0) === before.body.total
+        })
+        const subject = Subjects.Frame.at({ exchange: "NSE", underlying: "NIFTY" })
+        assert.strictEqual(subject, "md.frame.NSE.NIFTY")
+      }).pipe(Effect.scoped),
+    60_000
+  )
+})

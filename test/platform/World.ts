@@ -1,0 +1,188 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { HttpServer } from "@effect/platform"
+import { type Cause, ConfigProvider, Context, Effect, Exit, Layer, Logger, Scope } from "effect"
+import { SignJWT } from "jose"
+import { connect, type NatsConnection } from "nats"
+import WebSocket from "ws"
+import * as Platform from "../../src/Platform.ts"
+import * as Simulator from "../../src/simulator/Simulator.ts"
+import { freshDatabase, type NatsServer, natsServer } from "../TestBackends.ts"
+
+export const secret = "0123456789abcdef0123456789abcdef"
+
+const simulatorAccount = (id: string) => ({ accountId: id, apiKey: `key-${id}`, apiSecret: `secret-${id}`, userId: id.toUpperCase() })
+export const accountIds = ["sim1", "sim2"]
+
+export interface World {
+  readonly nats: NatsServer
+  readonly databaseUrl: string
+  readonly simulator: Simulator.Service
+  /** What a start reads from its environment. */
+  readonly config: Readonly<Record<string, string>>
+}
+
+/** Backends and a simulated broker of one test, without the platform. */
+export const world = (market: Simulator.MarketOptions = { mode: "synthetic", rate: 5, strikesEachSide: 12 }, more: Record<string, string> = {}) =>
+  Effect.gen(function* () {
+    const nats = yield* natsServer
+    const databaseUrl = yield* freshDatabase
+    const simulator = yield* Simulator.make({ accounts: accountIds.map(simulatorAccount), market })
+    const folder = yield* Effect.acquireRelease(
+      Effect.promise(() => mkdtemp(join(tmpdir(), "tarang-"))),
+      (folder) => Effect.promise(() => rm(folder, { recursive: true, force: true }))
+    )
+    const accountsFile = join(folder, "accounts.json")
+    const accounts = accountIds.map(simulatorAccount).map(({ accountId, apiKey, apiSecret, userId }) => ({
+      account_id: accountId,
+      api_key: apiKey,
+      api_secret: apiSecret,
+      user_id: userId,
+      root: simulator.url,
+      ws_root: simulator.wsUrl,
+      login: "auto"
+    }))
+    yield* Effect.promise(() => writeFile(accountsFile, JSON.stringify(accounts)))
+    const config = {
+      NATS_URL: nats.url,
+      NATS_ENGINE_PASSWORD: nats.passwords.engine,
+      NATS_GATEWAY_PASSWORD: nats.passwords.gateway,
+      DATABASE_URL: databaseUrl,
+      ACCOUNTS_FILE: accountsFile,
+      SIMULATOR_URL: simulator.url,
+      MARKET_MODE: market.mode,
+      MARKET_CLOCK: market.mode === "recorded" ? "feed" : "real",
+      JWT_SECRET: secret,
+      GATEWAY_PORT: "0",
+      WEB_ROOT: "test/data/web",
+      ...more
+    }
+    return { nats, databaseUrl, simulator, config } satisfies World
+  })
+
+export interface LogLine {
+  readonly level: string
+  readonly message: string
+  readonly annotations: Readonly<Record<string, unknown>>
+  readonly spans: number
+}
+
+/** A running platform: one start of the program, stopped with `stop`. */
+export interface Running {
+  readonly url: string
+  readonly logs: ReadonlyArray<LogLine>
+  /** As SIGTERM does: the whole scope closes. */
+  readonly stop: Effect.Effect<void>
+}
+
+const recorder = (logs: Array<LogLine>) =>
+  Logger.make(({ logLevel, message, annotations, cause }) => {
+    const parts = Array.isArray(message) ? message : [message]
+    const text = `${parts.map((part) => (part instanceof Error ? part.message : String(part))).join(" ")}${cause._tag === "Empty" ? "" : ` ${String(cause)}`}`
+    logs.push({ level: logLevel.label, message: text, annotations: Object.fromEntries(annotations), spans: 0 })
+  })
+
+/** The exit of a start, and what it left to be closed. */
+export const begin = (config: Readonly<Record<string, string>>, roles: ReadonlyArray<Platform.Role> = ["actors", "gateway"]) =>
+  Effect.gen(function* () {
+    const logs: Array<LogLine> = []
+    const scope = yield* Scope.make()
+    const live = Platform.layer(roles).pipe(
+      Layer.provide(Logger.replace(Logger.defaultLogger, recorder(logs))),
+      Layer.provide(Layer.setConfigProvider(ConfigProvider.fromMap(new Map(Object.entries(config)))))
+    ) as Layer.Layer<never, Error> as Layer.Layer<HttpServer.HttpServer, Error>
+    const exit = yield* Effect.exit(Layer.buildWithScope(live, scope))
+    const stop = Scope.close(scope, Exit.void)
+    if (Exit.isFailure(exit)) yield* stop
+    return { exit, stop, logs }
+  })
+
+/** Starts the platform; a start that fails is a defect here. The surrounding scope stops it at the latest. */
+export const start = (config: Readonly<Record<string, string>>) =>
+  Effect.gen(function* () {
+    const { exit, stop, logs } = yield* begin(config)
+    if (Exit.isFailure(exit)) return yield* Effect.failCause(exit.cause as Cause.Cause<never>)
+    yield* Effect.addFinalizer(() => stop)
+    const { address } = Context.get(exit.value, HttpServer.HttpServer)
+    const url = address._tag === "TcpAddress" ? `http://127.0.0.1:${address.port}` : ""
+    return { url, logs, stop } satisfies Running
+  })
+
+export const token = (user = "demo", role = "user") =>
+  Effect.promise(() =>
+    new SignJWT({ role, email: `${user}@example.org`, name: user })
+      .setProtectedHeader({ alg: "HS256" })
+      .setSubject(user)
+      .setIssuer("tarang")
+      .setAudience("tarang")
+      .setExpirationTime("1h")
+      .sign(new TextEncoder().encode(secret))
+  )
+
+/** An answer's status and JSON body. */
+// biome-ignore lint/suspicious/noExplicitAny: what a server answers is looked at, not typed
+export type Answer = { readonly status: number; readonly body: any }
+export const ask = (running: Running, path: string, options: { readonly method?: string; readonly body?: unknown; readonly user?: string; readonly headers?: Record<string, string> } = {}) =>
+  Effect.gen(function* () {
+    const jwt = yield* token(options.user)
+    return yield* Effect.promise(async (): Promise<Answer> => {
+      const response = await fetch(`${running.url}${path}`, {
+        method: options.method ?? "GET",
+        headers: { authorization: `Bearer ${jwt}`, ...(options.body === undefined ? {} : { "content-type": "application/json" }), ...options.headers },
+        ...(options.body === undefined ? {} : { body: JSON.stringify(options.body) })
+      })
+      const text = await response.text()
+      return { status: response.status, body: text.startsWith("{") ? JSON.parse(text) : text }
+    })
+  })
+
+/** Asks again until `holds`, a bounded number of times; answers what held. */
+export const eventually = <A>(what: string, look: Effect.Effect<A>, holds: (value: A) => boolean, tries = 600): Effect.Effect<A> =>
+  Effect.gen(function* () {
+    let last: unknown
+    for (let attempt = 0; attempt < tries; attempt++) {
+      const value = yield* look
+      if (holds(value)) return value
+      last = value
+      yield* Effect.promise(() => new Promise((resolve) => setTimeout(resolve, 25)))
+    }
+    return yield* Effect.dieMessage(`never: ${what}; last seen ${JSON.stringify(last)?.slice(0, 600)}`)
+  })
+
+/** A plain NATS client of a user, closed with the scope. */
+export const natsClient = (nats: NatsServer, role: "reader" | "operator" | "engine" = "operator") =>
+  Effect.acquireRelease(
+    Effect.promise(() => connect(nats.as(role))),
+    (nc: NatsConnection) => Effect.promise(() => nc.close())
+  )
+
+export interface Socket {
+  // biome-ignore lint/suspicious/noExplicitAny: what a server sends is looked at, not typed
+  readonly received: ReadonlyArray<any>
+  readonly send: (message: unknown) => void
+  readonly closed: () => number | undefined
+}
+/** A WebSocket client that keeps all it gets, closed with the scope. */
+export const socket = (running: Running, path: string, user = "demo") =>
+  Effect.gen(function* () {
+    const jwt = yield* token(user)
+    const received: Array<unknown> = []
+    let code: number | undefined
+    const ws = yield* Effect.acquireRelease(
+      Effect.promise(
+        () =>
+          new Promise<WebSocket>((resolve, reject) => {
+            const ws = new WebSocket(`${running.url.replace("http", "ws")}${path}`, { headers: { authorization: `Bearer ${jwt}` } })
+            ws.on("message", (data) => received.push(JSON.parse(data.toString())))
+            ws.on("close", (closed) => {
+              code = closed
+            })
+            ws.once("open", () => resolve(ws))
+            ws.once("error", reject)
+          })
+      ),
+      (ws) => Effect.sync(() => ws.terminate())
+    )
+    return { received, send: (message) => ws.send(JSON.stringify(message)), closed: () => code } satisfies Socket
+  })
