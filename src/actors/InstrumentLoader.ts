@@ -21,6 +21,7 @@ export const SimulatedMarket = Schema.Struct({
   time: Schema.String,
   state: Schema.String,
   mode: Schema.String,
+  underlying: Schema.optional(Schema.NullOr(Schema.String)),
   instruments: Schema.optional(Schema.Array(Schema.Int))
 })
 

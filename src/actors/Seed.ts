@@ -87,7 +87,9 @@ export const seed = Effect.gen(function* () {
   const createdBy = user.value
 
   const recorded = Option.flatMapNullable(market, ({ instruments }) => instruments).pipe(Option.getOrElse((): ReadonlyArray<number> => []))
-  const members = underlyings.flatMap((name) => registry.exchangesOf(name).map((exchange) => registry.ofUnderlying(exchange, name)))
+  const recordedOf = Option.flatMapNullable(market, ({ underlying }) => underlying)
+  const names = Option.match(recordedOf, { onNone: () => underlyings, onSome: (name) => [name] })
+  const members = names.flatMap((name) => registry.exchangesOf(name).map((exchange) => registry.ofUnderlying(exchange, name)))
   const spots = members.flatMap((of) => of.filter((one) => Instrument.kindOf(one) === "INDEX"))
   const quoted = yield* rest.ltp(spots.map(quoteKey))
   const spotUnits = (of: Instruments): number => {
@@ -100,7 +102,13 @@ export const seed = Effect.gen(function* () {
       ? recorded.flatMap((token) => registry.byToken(token) ?? [])
       : members.flatMap((of) => aroundTheMoney(of, spotUnits(of), marketClock.unsafeNow()))
   yield* subscriptions.addAll(
-    wanted.map(({ token, tradingsymbol, segment }) => ({ instrumentToken: token, tradingsymbol, segment, requestedMode: "FULL" as const, createdBy })),
+    wanted.map(({ token, tradingsymbol, segment }) => ({
+      instrumentToken: token,
+      tradingsymbol,
+      segment,
+      requestedMode: "FULL" as const,
+      createdBy
+    })),
     accounts.ids
   )
 

@@ -98,7 +98,7 @@ export class Health extends Effect.Service<Health>()("gateway/Health", {
 
     const isFresh = ({ atMs }: Heard, nowMs: number) => nowMs - atMs <= tickerSilenceMs
     const stateOfMarket = (heard: ReadonlyArray<Heard>): MarketState => {
-      if (marketMode !== "live") return simulated
+      if (marketMode !== "live" && Option.isSome(simulator)) return simulated
       const newestMs = Math.max(0, ...heard.map(({ status }) => (status.last_tick_at === null ? 0 : Date.parse(status.last_tick_at))))
       return market.unsafeNow() - newestMs <= marketSilenceMs ? "running" : "closed"
     }

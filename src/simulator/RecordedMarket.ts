@@ -227,6 +227,9 @@ export const make = (settings: Settings): Effect.Effect<Market, MarketFileError>
     rows.forEach((instrument, row) => {
       columns.token[row] = instrument.token
     })
+    // Quotes know the first instant before it is played; sockets have no packet of it yet.
+    apply(columns, first, new Uint32Array(columns.count))
+    columns.kind.fill(0)
     const playback: Playback = { state: "waiting", time: first.time }
     return {
       mode: "recorded",

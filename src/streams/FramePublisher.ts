@@ -1,4 +1,4 @@
-import { Effect, type Scope } from "effect"
+import { Clock, Effect, type Scope } from "effect"
 import type { Msg, MsgHdrs } from "nats"
 import * as ClockFrame from "../domain/market/ClockFrame.ts"
 import * as Frame from "../domain/market/Frame.ts"
@@ -294,8 +294,8 @@ export const make = (options: {
     })
 
     const drain = Effect.gen(function* () {
-      const endMs = performance.now() + drainMaxMs
-      while ((open.size > 0 || !isEmpty()) && performance.now() < endMs && !nc.isClosed()) {
+      const endMs = (yield* Clock.currentTimeMillis) + drainMaxMs
+      while ((open.size > 0 || !isEmpty()) && (yield* Clock.currentTimeMillis) < endMs && !nc.isClosed()) {
         flushAll()
         tick()
         yield* Effect.sleep(drainCheckMs)

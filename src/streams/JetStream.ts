@@ -116,11 +116,17 @@ const make = (role: Role) =>
     }
     const js: JetStreamClient = nc.jetstream({ timeout: publishTimeoutMs })
     const jsm: JetStreamManager = yield* attempt("jetstream", () => nc.jetstreamManager({ timeout: publishTimeoutMs, checkAPI: false }))
+    const up = yield* Effect.makeLatch(true)
     const listeners = new Set<(isUp: boolean) => void>()
     const connection = (isUp: boolean) => {
       connected = isUp
-      if (isUp) Metrics.natsReconnects(role)
-      else Metrics.natsDisconnects(role)
+      if (isUp) {
+        up.unsafeOpen()
+        Metrics.natsReconnects(role)
+      } else {
+        up.unsafeClose()
+        Metrics.natsDisconnects(role)
+      }
       for (const listener of listeners) listener(isUp)
     }
     // Ends with the connection.
@@ -142,17 +148,23 @@ const make = (role: Role) =>
     const publishOnce = (subject: string, data: Uint8Array, given: PublishOptions) => {
       const headers = given.headers === undefined ? undefined : makeHeaders()
       for (const [name, value] of Object.entries(given.headers ?? {})) headers?.set(name, value)
-      return attempt(`publish ${subject}`, () =>
+      const send = attempt(`publish ${subject}`, () =>
         js.publish(subject, data, {
           ...(given.msgId === undefined ? {} : { msgID: given.msgId }),
           ...(headers === undefined ? {} : { headers })
         })
       )
+      // Handed to a lost connection it would be gone, and its timeout would outlast the reconnect.
+      const connection = Effect.timeoutFail(up.await, {
+        duration: publishTimeoutMs,
+        onTimeout: () => new NatsError({ op: `publish ${subject}`, cause: new Error("not connected to NATS") })
+      })
+      return connected ? send : Effect.zipRight(connection, send)
     }
 
     /** Acknowledged. A timeout may still have landed, so only a publish with an id is tried again. */
     const publish = (subject: string, data: Uint8Array, given: PublishOptions = {}) =>
-      publishOnce(subject, data, given).pipe(
+      Effect.suspend(() => publishOnce(subject, data, given)).pipe(
         given.msgId === undefined
           ? (self) => self
           : Effect.retry(

@@ -160,6 +160,21 @@ describe("Health and outages", () => {
     })
   )
 
+  it.scopedLive("BE-OPS-03 an optional Redis that is away only degrades", () =>
+    Effect.gen(function* () {
+      const nobody = yield* proxy("redis://127.0.0.1:1")
+      yield* Effect.promise(() => nobody.stop())
+      yield* within(
+        { config: { REDIS_URL: nobody.url } },
+        Effect.gen(function* () {
+          yield* ready
+          const { status, body } = yield* health
+          assert.deepStrictEqual([status, body.status, body.reason, body.dependencies.redis], [200, "degraded", "Redis is down", "down"])
+        })
+      )
+    })
+  )
+
   it.scopedLive("TC-WSS-040 not ready, and says why, until the subject bridge has caught up", () =>
     within(
       { hasStreams: false },

@@ -58,10 +58,17 @@ describe("Platform start and stop", () => {
         )
         assert.strictEqual(idle.body.ticker.active_subscriptions, 0)
         assert.strictEqual(simulator.stats().connections, 0)
-        const created = yield* ask(running, "/subscriptions", { method: "POST", body: { instrument_token: 256265, requested_mode: "FULL" } })
+        const created = yield* ask(running, "/subscriptions", {
+          method: "POST",
+          body: { instrument_token: 256265, requested_mode: "FULL" }
+        })
         assert.strictEqual(created.status, 200)
         yield* eventually("one connection", Effect.sync(simulator.stats), ({ connections }) => connections === 1)
-        yield* eventually("ticks", ask(running, "/health"), ({ body }) => body.ticker.accounts.sim1.ticks + body.ticker.accounts.sim2.ticks > 3)
+        yield* eventually(
+          "ticks",
+          ask(running, "/health"),
+          ({ body }) => body.ticker.accounts.sim1.ticks + body.ticker.accounts.sim2.ticks > 3
+        )
       }).pipe(Effect.scoped),
     60_000
   )
@@ -84,8 +91,15 @@ describe("Platform start and stop", () => {
           return (await jsm.streams.info("MD_FRAMES")).state.consumer_count
         })
         assert.isAtMost(left, 4) // ephemeral ones that the server forgets by itself
-        yield* eventually("handles closed", Effect.sync(() => process.getActiveResourcesInfo().length), (count) => count <= timersBefore + 2)
-        assert.deepStrictEqual(running.logs.filter(({ level }) => level === "ERROR").map(({ message }) => message), [])
+        yield* eventually(
+          "handles closed",
+          Effect.sync(() => process.getActiveResourcesInfo().length),
+          (count) => count <= timersBefore + 2
+        )
+        assert.deepStrictEqual(
+          running.logs.filter(({ level }) => level === "ERROR").map(({ message }) => message),
+          []
+        )
       }).pipe(Effect.scoped),
     60_000
   )
@@ -148,7 +162,11 @@ describe("Platform start and stop", () => {
           assert.strictEqual(simulator.stats().connections, 0)
         }
         const degraded = yield* start({ ...config, REDIS_URL: `redis://127.0.0.1:${port}` })
-        const { status, body } = yield* eventually("a probe", ask(degraded, "/health"), ({ body }) => body.dependencies?.redis !== undefined)
+        const { status, body } = yield* eventually(
+          "a probe",
+          ask(degraded, "/health"),
+          ({ body }) => body.dependencies?.redis !== undefined
+        )
         assert.deepStrictEqual([status, body.status], [200, "degraded"])
       }).pipe(Effect.scoped),
     60_000

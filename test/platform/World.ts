@@ -24,7 +24,10 @@ export interface World {
 }
 
 /** Backends and a simulated broker of one test, without the platform. */
-export const world = (market: Simulator.MarketOptions = { mode: "synthetic", rate: 5, strikesEachSide: 12 }, more: Record<string, string> = {}) =>
+export const world = (
+  market: Simulator.MarketOptions = { mode: "synthetic", rate: 5, strikesEachSide: 12 },
+  more: Record<string, string> = {}
+) =>
   Effect.gen(function* () {
     const nats = yield* natsServer
     const databaseUrl = yield* freshDatabase
@@ -123,13 +126,21 @@ export const token = (user = "demo", role = "user") =>
 /** An answer's status and JSON body. */
 // biome-ignore lint/suspicious/noExplicitAny: what a server answers is looked at, not typed
 export type Answer = { readonly status: number; readonly body: any }
-export const ask = (running: Running, path: string, options: { readonly method?: string; readonly body?: unknown; readonly user?: string; readonly headers?: Record<string, string> } = {}) =>
+export const ask = (
+  running: Running,
+  path: string,
+  options: { readonly method?: string; readonly body?: unknown; readonly user?: string; readonly headers?: Record<string, string> } = {}
+) =>
   Effect.gen(function* () {
     const jwt = yield* token(options.user)
     return yield* Effect.promise(async (): Promise<Answer> => {
       const response = await fetch(`${running.url}${path}`, {
         method: options.method ?? "GET",
-        headers: { authorization: `Bearer ${jwt}`, ...(options.body === undefined ? {} : { "content-type": "application/json" }), ...options.headers },
+        headers: {
+          authorization: `Bearer ${jwt}`,
+          ...(options.body === undefined ? {} : { "content-type": "application/json" }),
+          ...options.headers
+        },
         ...(options.body === undefined ? {} : { body: JSON.stringify(options.body) })
       })
       const text = await response.text()

@@ -1,0 +1,211 @@
+import { execFile } from "node:child_process"
+import { mkdtemp, rm, writeFile } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { assert, layer } from "@effect/vitest"
+import { Context, Effect, Layer } from "effect"
+import { KiteTicker } from "kiteconnect"
+import * as Frame from "../../src/domain/market/Frame.ts"
+import { ask, eventually, natsClient, start, token, type World, world } from "./World.ts"
+
+const exampleMsMax = 60_000
+
+interface Facts {
+  readonly world: World
+  /** As `npm start` tells them. */
+  readonly env: Readonly<Record<string, string>>
+  /** Holds a run.json with the same. */
+  readonly folder: string
+}
+class Running extends Context.Tag("test/Running")<Running, Facts>() {}
+
+const RunningLive = Layer.scoped(
+  Running,
+  Effect.gen(function* () {
+    const backends = yield* world({ mode: "synthetic", rate: 5, strikesEachSide: 12 })
+    const running = yield* start({ ...backends.config, SEED_USER: "demo" })
+    yield* eventually("a mark of the demo strategy", ask(running, "/strategies/1"), ({ body }) => body.latest?.complete === true)
+    yield* eventually("a chain with Greeks", ask(running, "/fo/expiries?symbol=NIFTY"), ({ body }) => body.expiries.length > 0)
+    const jwt = yield* token()
+    const folder = yield* Effect.acquireRelease(
+      Effect.promise(() => mkdtemp(join(tmpdir(), "tarang-run-"))),
+      (folder) => Effect.promise(() => rm(folder, { recursive: true, force: true }))
+    )
+    const facts = { gateway_url: running.url, nats_url: backends.nats.operatorUrl, token: jwt }
+    yield* Effect.promise(() => writeFile(join(folder, "run.json"), JSON.stringify(facts)))
+    return { world: backends, folder, env: { GATEWAY_URL: running.url, NATS_URL: backends.nats.operatorUrl, TOKEN: jwt } }
+  })
+)
+
+/** The lines that an example prints until it ends by itself; anything but a clean end is a defect here. */
+const run = (program: string, args: ReadonlyArray<string>, env: Readonly<Record<string, string>>) =>
+  Effect.async<ReadonlyArray<string>>((resume) => {
+    const { NATS_URL, GATEWAY_URL, TOKEN, TARANG_DATA, ...rest } = process.env
+    const options = { env: { ...rest, ...env }, timeout: exampleMsMax, maxBuffer: 64 * 1024 * 1024 }
+    execFile(program, [...args], options, (error, stdout, stderr) =>
+      resume(
+        error === null
+          ? Effect.succeed(stdout.trimEnd().split("\n"))
+          : Effect.dieMessage(`${args.join(" ")}: ${error.message}\n${stdout.slice(-2_000)}\n${stderr}`)
+      )
+    )
+  })
+const example = (env: Readonly<Record<string, string>>, name: string, ...args: ReadonlyArray<string>) =>
+  run(process.execPath, [`examples/${name}`, ...args], env)
+
+const countOf = (lines: ReadonlyArray<string>, pattern: RegExp) => lines.filter((line) => pattern.test(line)).length
+
+/** The parser is in kiteconnect's code and not in its types. */
+interface KiteTick {
+  readonly instrument_token: number
+  readonly mode: string
+  readonly last_price: number
+  readonly oi?: number
+  readonly volume_traded?: number
+  readonly depth?: { readonly buy: ReadonlyArray<{ readonly price: number }>; readonly sell: ReadonlyArray<{ readonly price: number }> }
+}
+const kiteTicks = (bytes: Uint8Array): ReadonlyArray<KiteTick> =>
+  (new KiteTicker({ api_key: "", access_token: "" }) as unknown as { parseBinary: (bytes: Uint8Array) => Array<KiteTick> }).parseBinary(
+    bytes
+  )
+
+const price = "\\d+(?:\\.\\d+)?"
+
+layer(RunningLive, { excludeTestServices: true, timeout: 60_000 })("Examples", (it) => {
+  it.effect(
+    "nats.mjs: a plain NATS client sees ticks, deltas, chains and marks, by the address in run.json",
+    () =>
+      Effect.gen(function* () {
+        const { folder } = yield* Running
+        const lines = yield* example({ TARANG_DATA: folder }, "nats.mjs", "2")
+        const line = (subject: string, rest: string) => new RegExp(`^${subject}  \\d{4}-\\d\\d-\\d\\dT[\\d:.]+Z  ${rest}$`)
+        assert.strictEqual(countOf(lines, line("md\\.tick\\.NSE\\.\\w+", `\\d+ instruments, first \\d+ at ${price}`)), 2)
+        assert.strictEqual(countOf(lines, line("opt\\.delta\\.NSE\\.\\w+\\.[\\d-]{10}", `\\d+ rows changed, forward ${price}`)), 2)
+        assert.strictEqual(
+          countOf(lines, line("opt\\.chain\\.NSE\\.\\w+\\.[\\d-]{10}", `\\d+ rows, spot ${price}, max pain ${price}, pcr ${price}`)),
+          2
+        )
+        assert.strictEqual(
+          countOf(lines, line("strat\\.m2m\\.demo\\.1", `m2m -?${price}, unrealised -?${price}, net delta -?${price}(?:e-\\d+)?`)),
+          2
+        )
+        assert.strictEqual(lines.length, 8)
+      }),
+    exampleMsMax
+  )
+
+  it.effect(
+    "latest.mjs: the reader has the state of every underlying and chain at once, then what changes",
+    () =>
+      Effect.gen(function* () {
+        const { world } = yield* Running
+        const lines = yield* example({ NATS_URL: world.nats.readerUrl }, "latest.mjs", "3")
+        const states = lines.filter((line) => line.startsWith("state  ")).map((line) => line.split("  ")[1])
+        assert.includeMembers(states, ["und.state.NSE.NIFTY", "und.state.NSE.BANKNIFTY"])
+        assert.isAtLeast(states.filter((subject) => subject?.startsWith("opt.chain.NSE.NIFTY.")).length, 2)
+        assert.strictEqual(new Set(states).size, states.length)
+        assert.strictEqual(countOf(lines, new RegExp(`^live   (?:und\\.state|opt\\.chain)\\.\\S+  \\S+Z  spot ${price}, `)), 3)
+      }),
+    exampleMsMax
+  )
+
+  it.effect(
+    "frames.mjs: kiteconnect's own parser reads the frames",
+    () =>
+      Effect.gen(function* () {
+        const { env } = yield* Running
+        const lines = yield* example(env, "frames.mjs", "NSE.NIFTY", "20")
+        const heads = lines.filter((line) => line.startsWith("md.frame."))
+        assert.strictEqual(heads.length, 20)
+        const head = /^md\.frame\.NSE\.NIFTY {2}sim[12] \d+ \d+ \d+ \d{13} simulator [\d,-]+$/
+        assert.strictEqual(countOf(heads, head), 20)
+        assert.strictEqual(
+          countOf(lines, new RegExp(`^  \\d+  full  last ${price}, oi (?:\\d+|-), best bid (?:${price}|-)$`)),
+          lines.length - 20
+        )
+        assert.isAtLeast(lines.length, 40)
+      }),
+    exampleMsMax
+  )
+
+  it.effect("a stored frame is to kiteconnect's parser what it is to ours", () =>
+    Effect.gen(function* () {
+      const { world } = yield* Running
+      const nc = yield* natsClient(world.nats)
+      const stored = yield* Effect.promise(async () =>
+        (await nc.jetstreamManager()).streams.getMessage("MD_FRAMES", { last_by_subj: "md.frame.NSE.NIFTY" })
+      )
+      const columns = Frame.makeColumns()
+      assert.strictEqual(Frame.decode(stored.data, columns), 0)
+      const ticks = kiteTicks(stored.data)
+      assert.isAbove(ticks.length, 0)
+      assert.deepStrictEqual(
+        ticks.map((tick) => [
+          tick.instrument_token,
+          tick.last_price,
+          tick.volume_traded ?? 0,
+          tick.oi ?? 0,
+          tick.depth?.buy[0]?.price ?? 0
+        ]),
+        Array.from({ length: columns.count }, (_, row) => [
+          columns.token[row],
+          (columns.lastPrice[row] ?? 0) / 100,
+          columns.volume[row],
+          columns.oi[row],
+          (columns.bidPrice[row * Frame.depthLevels] ?? 0) / 100
+        ])
+      )
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect(
+    "rest.sh: curl with the token reads health, chains and strategies",
+    () =>
+      Effect.gen(function* () {
+        const { folder } = yield* Running
+        const lines = yield* run("bash", ["examples/rest.sh"], { TARANG_DATA: folder })
+        const [health, expiries, strikes, maxPain, pcr, strategies] = lines.map((line) => JSON.parse(line))
+        assert.strictEqual(health.status, "ok")
+        const asked = { symbol: "NIFTY", expiry: expiries.expiries[0] }
+        for (const answer of [strikes, maxPain, pcr]) assert.deepInclude(answer, asked)
+        assert.isAbove(strikes.strikes.length, 10)
+        assert.isTrue(strikes.strikes.some((row: { call: { delta: number | null } | null }) => (row.call?.delta ?? 0) > 0))
+        assert.include(maxPain.strikes, maxPain.max_pain)
+        assert.isAbove(pcr.pcr_oi, 0)
+        assert.deepInclude(strategies.strategies[0], { strategy_id: 1, name: "Demo iron condor" })
+      }),
+    exampleMsMax
+  )
+
+  it.effect(
+    "websocket.mjs: ticks, a chain and the strategies' marks stream to a browser's client",
+    () =>
+      Effect.gen(function* () {
+        const { env } = yield* Running
+        const lines = yield* example(env, "websocket.mjs", "3")
+        assert.strictEqual(countOf(lines, /^\/ws\/ticks {2}\{"type":"tick","data":\{"instrument_token":\d+,/), 3)
+        assert.strictEqual(countOf(lines, /^\/fo\/stream {2}\{"type":"update","symbol":"NIFTY",/), 3)
+        assert.strictEqual(countOf(lines, /^\/strategies\/stream {2}\{"type":"m2m",/), 3)
+        assert.strictEqual(countOf(lines, /^\S+ {2}closed 1005 $/), 3)
+      }),
+    exampleMsMax
+  )
+
+  it.effect("an example that finds no run.json says what to do", () =>
+    Effect.gen(function* () {
+      const { folder } = yield* Running
+      const text = yield* Effect.promise(
+        () =>
+          new Promise<string>((resolve) => {
+            const { NATS_URL, ...rest } = process.env
+            const env = { ...rest, TARANG_DATA: join(folder, "nowhere") }
+            execFile(process.execPath, ["examples/nats.mjs", "1"], { env, timeout: exampleMsMax }, (error, _, stderr) =>
+              resolve(`${error?.code} ${stderr}`)
+            )
+          })
+      )
+      assert.include(text, "run.json: run npm start first, or set NATS_URL, GATEWAY_URL and TOKEN.")
+      assert.match(text, /^1 /)
+    })
+  )
+})

@@ -1,0 +1,149 @@
+import { createHash } from "node:crypto"
+import { deserialize, serialize } from "node:v8"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import type { JsMsg, NatsConnection } from "nats"
+import { decode } from "../../src/actors/RecordActor.ts"
+import type { Decider } from "../../src/domain/Decider.ts"
+import type { RecordInput } from "../../src/domain/market/RecordInput.ts"
+import * as UnderlyingDecider from "../../src/domain/options/UnderlyingDecider.ts"
+import * as RecordHash from "../../src/domain/RecordHash.ts"
+import * as M2mDecider from "../../src/domain/strategy/M2mDecider.ts"
+import * as Subjects from "../../src/streams/Subjects.ts"
+import { ask, eventually, natsClient, start, world } from "./World.ts"
+
+const settings = { rate: 0.065, dividendYield: 0, staleAfterMs: 120_000 }
+
+const all = async (nc: NatsConnection, stream: string, filter?: string): Promise<Array<JsMsg>> => {
+  const consumer = await nc.jetstream().consumers.get(stream, filter === undefined ? {} : { filterSubjects: [filter] })
+  let left = (await consumer.info()).num_pending
+  const found: Array<JsMsg> = []
+  while (left > 0) {
+    for await (const message of await consumer.fetch({ max_messages: 500, expires: 2_000 })) {
+      found.push(message)
+      left--
+    }
+  }
+  return found
+}
+
+const inputsOf = (messages: ReadonlyArray<JsMsg>): ReadonlyArray<RecordInput> =>
+  messages.map((message) => {
+    const input = decode({
+      _tag: "Message",
+      subject: message.subject,
+      seq: message.seq,
+      timeMs: 0,
+      pending: 0,
+      data: message.data,
+      header: (name) => message.headers?.get(name) ?? ""
+    })
+    if (input._tag === "Refused") throw new Error(`${message.subject}: ${input.reason}`)
+    return input
+  })
+
+type AnyOutput = UnderlyingDecider.Output | M2mDecider.Output
+/** Folds in batches of `size`; with `resumeEvery` the state goes through a snapshot after so many batches. */
+const fold = <S, O extends AnyOutput>(decider: Decider<S, RecordInput, O>, inputs: ReadonlyArray<RecordInput>, size: number, resumeEvery = 0) => {
+  let state = decider.initial
+  const outputs: Array<O> = []
+  for (let from = 0, batch = 1; from < inputs.length; from += size, batch++) {
+    for (const input of inputs.slice(from, from + size)) {
+      const [next, emitted] = decider.decide(state, input)
+      state = next
+      outputs.push(...emitted)
+    }
+    if (resumeEvery > 0 && batch % resumeEvery === 0) state = deserialize(serialize(state))
+  }
+  const hash = createHash("sha256")
+  RecordHash.feed(hash, outputs)
+  return { outputs, hash: hash.digest("hex") }
+}
+
+/** What was published on a subject: the record sequence it is the result of, and the body without what the stream added. */
+const published = (messages: ReadonlyArray<JsMsg>) =>
+  messages.map((message) => {
+    const { delta_seq: _deltaSeq, ...body } = JSON.parse(message.string())
+    return { seq: Number(message.headers?.get("Tarang-Input").split(" ")[1]), body }
+  })
+const wire = (outputs: ReadonlyArray<AnyOutput>, encode: (output: never) => Uint8Array) =>
+  outputs.map((output) => ({ seq: output.seq, body: JSON.parse(new TextDecoder().decode(encode(output as never))) }))
+
+const isPrefix = (what: string, some: ReadonlyArray<unknown>, whole: ReadonlyArray<unknown>) => {
+  assert.isAbove(some.length, 3, what)
+  assert.isAtLeast(whole.length, some.length, what)
+  assert.deepStrictEqual(some, whole.slice(0, some.length), what)
+}
+
+describe("Replay", () => {
+  it.live(
+    "the recorded frames folded afresh give what was published, whatever the batches, over a restart and a lost snapshot",
+    () =>
+      Effect.gen(function* () {
+        const { config, nats } = yield* world({ mode: "synthetic", rate: 10, strikesEachSide: 10 })
+        const settled = (running: { readonly url: string; readonly logs: ReadonlyArray<never> } & Parameters<typeof ask>[0], ticks: number) =>
+          eventually("ticks", ask(running, "/health"), ({ body }) => body.ticker.accounts.sim1?.ticks > ticks && body.ticker.accounts.sim2?.ticks > ticks)
+
+        const first = yield* start({ ...config, SEED_USER: "demo" })
+        yield* settled(first as never, 1_000)
+        yield* first.stop
+        const second = yield* start({ ...config, SEED_USER: "demo" })
+        yield* settled(second as never, 1_000)
+        yield* second.stop
+        const nc = yield* natsClient(nats, "engine")
+        // As after a crash before the first snapshot.
+        yield* Effect.promise(async () => (await nc.jetstreamManager()).streams.purge("KV_snapshots"))
+        const third = yield* start({ ...config, SEED_USER: "demo" })
+        yield* settled(third as never, 1_000)
+        yield* third.stop
+
+        const record = yield* Effect.promise(() => all(nc, "MD_FRAMES"))
+        const inputs = inputsOf(record)
+        const nifty = () => UnderlyingDecider.make({ exchange: "NSE", underlying: "NIFTY", settings })
+        const strategy = () => M2mDecider.make({ owner: "demo", strategyId: 1, settings })
+        const chain = fold(nifty(), inputs, inputs.length)
+        const marks = fold(strategy(), inputs, inputs.length)
+        for (const [size, resumeEvery] of [
+          [1, 0],
+          [7, 0],
+          [97, 5],
+          [500, 1]
+        ] as const) {
+          assert.strictEqual(fold(nifty(), inputs, size, resumeEvery).hash, chain.hash, `batches of ${size}`)
+          assert.strictEqual(fold(strategy(), inputs, size, resumeEvery).hash, marks.hash, `batches of ${size}`)
+        }
+        // A feed that reads this underlying only sees the same.
+        const filtered = inputs.filter((input) => input._tag !== "Frame" || input.underlying === "NIFTY")
+        assert.isBelow(filtered.length, inputs.length)
+        assert.strictEqual(fold(nifty(), filtered, 50).hash, chain.hash)
+
+        const expiries = [...new Set(chain.outputs.flatMap((output) => (output.kind === "delta" ? [output.expiry] : [])))]
+        assert.isAbove(expiries.length, 1)
+        for (const expiry of expiries) {
+          const subject = Subjects.ChainDelta.at({ exchange: "NSE", underlying: "NIFTY", expiry })
+          const sent = published(yield* Effect.promise(() => all(nc, "OPT", subject)))
+          const deltas = chain.outputs.filter((output) => output.kind === "delta" && output.expiry === expiry)
+          isPrefix(subject, sent, wire(deltas, (output: UnderlyingDecider.Output) => Subjects.ChainDelta.encode(output.message as never)))
+        }
+        const ticks = published(yield* Effect.promise(() => all(nc, "MD_TICK", Subjects.Tick.at({ exchange: "NSE", underlying: "NIFTY" }))))
+        isPrefix(
+          "md.tick",
+          ticks,
+          wire(
+            chain.outputs.filter((output) => output.kind === "tick"),
+            (output: UnderlyingDecider.Output) => Subjects.Tick.encode(output.message as never)
+          )
+        )
+        const sentMarks = published(yield* Effect.promise(() => all(nc, "STRAT", Subjects.Mark.at({ owner: "demo", strategy: "1" }))))
+        isPrefix(
+          "strat.m2m",
+          sentMarks,
+          wire(
+            marks.outputs.filter((output) => output.kind === "mark"),
+            (output: M2mDecider.Output) => Subjects.Mark.encode(output.message as never)
+          )
+        )
+      }).pipe(Effect.scoped),
+    120_000
+  )
+})

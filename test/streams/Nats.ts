@@ -1,0 +1,88 @@
+import { randomBytes } from "node:crypto"
+import { ConfigProvider, Context, Duration, Effect, Layer } from "effect"
+import type { StreamConfig } from "nats"
+import { JetStream, type Message, type Role } from "../../src/streams/JetStream.ts"
+import type * as OrderedRead from "../../src/streams/OrderedRead.ts"
+import { type NatsServer, natsServer } from "../TestBackends.ts"
+
+/** The file's own server. */
+export class Server extends Context.Tag("test/Server")<Server, NatsServer>() {}
+
+export const settings = (server: NatsServer, more: Readonly<Record<string, string>> = {}) =>
+  ConfigProvider.fromMap(
+    new Map(
+      Object.entries({
+        NATS_URL: server.url,
+        NATS_ENGINE_PASSWORD: server.passwords.engine,
+        NATS_GATEWAY_PASSWORD: server.passwords.gateway,
+        ...more
+      })
+    )
+  )
+
+/** A connection to the file's server. */
+export const connection = (role: Role = "engine") =>
+  Layer.unwrapEffect(Effect.map(Server, (server) => JetStream.layer(role).pipe(Layer.provide(Layer.setConfigProvider(settings(server))))))
+
+/** A server of its own, and an engine's connection to it. */
+export const backend = connection().pipe(Layer.provideMerge(Layer.scoped(Server, natsServer)))
+
+/** A connection beside the file's, for what must not share it; lives as long as the scope. */
+export const another = (role: Role = "engine") =>
+  Effect.map(Layer.build(Layer.fresh(connection(role))), (context) => Context.get(context, JetStream))
+
+/** Looks every few ms until it is so; the bound is for bugs, not for timing. */
+export const until = <E = never, R = never>(what: string, holds: () => boolean | Effect.Effect<boolean, E, R>, boundMs = 15_000) =>
+  Effect.gen(function* () {
+    const endMs = performance.now() + boundMs
+    while (true) {
+      const answer = holds()
+      if (typeof answer === "boolean" ? answer : yield* answer) return
+      if (performance.now() > endMs) return yield* Effect.dieMessage(`not within ${boundMs} ms: ${what}`)
+      yield* Effect.sleep(Duration.millis(5))
+    }
+  })
+
+export type Item = Message | OrderedRead.Gap
+
+/** Takes from a read for as long as the scope lives. */
+export const collect = <E, R>(takeAll: Effect.Effect<ReadonlyArray<Item>, E, R>) =>
+  Effect.gen(function* () {
+    const items: Array<Item> = []
+    yield* takeAll.pipe(
+      Effect.map((more) => items.push(...more)),
+      Effect.forever,
+      Effect.forkScoped
+    )
+    return items
+  })
+
+export const messages = (items: ReadonlyArray<Item>): ReadonlyArray<Message> => items.filter((item) => item._tag === "Message")
+export const gaps = (items: ReadonlyArray<Item>): ReadonlyArray<OrderedRead.Gap> => items.filter((item) => item._tag === "Gap")
+const decoder = new TextDecoder()
+export const text = ({ data }: Message): string => decoder.decode(data)
+export const bytes = (value: string): Uint8Array => new TextEncoder().encode(value)
+export const range = (from: number, to: number): ReadonlyArray<number> =>
+  Array.from({ length: Math.max(0, to - from + 1) }, (_, at) => from + at)
+
+/** A stream of this test alone; `at` names a subject in it. */
+export const freshStream = (config: Partial<StreamConfig> = {}) =>
+  Effect.gen(function* () {
+    const { jsm, publish } = yield* JetStream
+    const name = `T${randomBytes(6).toString("hex")}`
+    const create = Effect.promise(() => jsm.streams.add({ name, subjects: [`label.${name}.>`], ...config }))
+    yield* create
+    const at = (subject: string) => `label.${name}.${subject}`
+    let sent = 0
+    /** Acknowledged, each once even when the server dies meanwhile; the payload is the number of the call, from 1. */
+    const put = (subject: string) =>
+      Effect.suspend(() => {
+        const number = ++sent
+        return publish(at(subject), bytes(String(number)), { msgId: `${name}:${number}` })
+      })
+    const putMany = (subject: string, count: number) =>
+      Effect.forEach(range(1, count), () => put(subject), { concurrency: 100, discard: true })
+    const remove = Effect.promise(() => jsm.streams.delete(name))
+    const consumers = Effect.promise(() => jsm.consumers.list(name).next())
+    return { name, at, put, putMany, create, remove, consumers } as const
+  })
