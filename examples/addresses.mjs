@@ -1,23 +1,23 @@
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 
-const file = join(process.env.TARANG_DATA ?? join(import.meta.dirname, "..", ".data"), "run.json")
-const running = () => {
+/** What npm start wrote down, unless the environment says otherwise. */
+const fact = (variable, name) => {
+  if (process.env[variable]) return process.env[variable]
+  const file = join(process.env.TARANG_DATA ?? join(import.meta.dirname, "..", ".data"), "run.json")
   try {
-    return JSON.parse(readFileSync(file, "utf8"))
+    return JSON.parse(readFileSync(file, "utf8"))[name]
   } catch {
     console.error(`No ${file}: run npm start first, or set NATS_URL, GATEWAY_URL and TOKEN.`)
     process.exit(1)
   }
 }
+export const gatewayUrl = () => fact("GATEWAY_URL", "gateway_url")
+export const token = () => fact("TOKEN", "token")
 
-export const natsUrl = process.env.NATS_URL ?? running().nats_url
-export const gatewayUrl = process.env.GATEWAY_URL ?? running().gateway_url
-export const token = process.env.TOKEN ?? running().token
-
-/** nats.js ignores the credentials of an address, and each user but operator has an inbox of its own (nats.conf). */
-export const natsOptions = (url = natsUrl) => {
-  const { protocol, host, username, password } = new URL(url)
+/** For connect of nats.js, which ignores the credentials of an address; each user but operator has an inbox of its own (nats.conf). */
+export const natsOptions = () => {
+  const { protocol, host, username, password } = new URL(fact("NATS_URL", "nats_url"))
   return {
     servers: `${protocol}//${host}`,
     ...(username === "" ? {} : { user: decodeURIComponent(username), pass: decodeURIComponent(password) }),

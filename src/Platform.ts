@@ -1,4 +1,4 @@
-import { Effect, Layer, Option, Schedule } from "effect"
+import { Effect, Layer, Schedule } from "effect"
 import * as Actors from "./actors/Actors.ts"
 import * as Leases from "./actors/Leases.ts"
 import { Accounts } from "./broker/Accounts.ts"
@@ -39,7 +39,7 @@ const ActorsRole = Actors.layer.pipe(
 )
 const GatewayRole = GatewayLive.pipe(
   Layer.provideMerge(Server.layerConfig),
-  Layer.provide(Layer.succeed(ApiKeys, { owner: () => Effect.succeed(Option.none()) })),
+  Layer.provide(ApiKeys.none),
   Layer.provide(MarketClock.Default),
   Layer.provide(Streams.layer),
   Layer.provide(JetStream.layer("gateway"))

@@ -12,7 +12,8 @@ const allowed = {
   broker: ["domain", "broker"],
   actors: ["domain", "streams", "store", "broker", "actors"],
   gateway: ["domain", "streams", "store", "broker", "gateway"],
-  simulator: ["domain", "simulator"]
+  simulator: ["domain", "simulator"],
+  calc: ["domain", "calc"]
 }
 /** The domain is pure: arithmetic and data, no I/O and no clock. */
 const domainPackages = /^(effect|decimal\.js)(\/|$)/

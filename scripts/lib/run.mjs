@@ -31,6 +31,13 @@ const endWithNpm = () => {
   setInterval(() => starters(script) !== first && process.kill(process.pid, "SIGTERM"), watchMs).unref()
 }
 
+const textOf = (error) => {
+  if (error instanceof Plain) return error.message
+  if (["EACCES", "EPERM"].includes(error.code)) return `${error.message}\nIs it another user's, from a start as root perhaps?`
+  if (error.code === "ENOSPC") return `${error.message}\nThe disk is full.`
+  return error.stack
+}
+
 /** Runs a script's main part: signals stop it in order, a failure is told without a stack when a person can act on it. */
 export const run = (main, { atEnd = () => {}, says = "" } = {}) => {
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
@@ -43,7 +50,7 @@ export const run = (main, { atEnd = () => {}, says = "" } = {}) => {
   main().then(
     (code = 0) => end(code, atEnd),
     (error) => {
-      if (ending === undefined) log(error instanceof Plain ? error.message : error.stack)
+      if (ending === undefined) log(textOf(error))
       return end(1, atEnd)
     }
   )

@@ -12,12 +12,15 @@ import * as KeyValue from "../streams/KeyValue.ts"
 import * as Subject from "../streams/Subject.ts"
 import * as Subjects from "../streams/Subjects.ts"
 import * as Placement from "./Placement.ts"
+import { requestHeader } from "./RecordActor.ts"
 import * as TickerActor from "./TickerActor.ts"
 
 /** It is told of changes; this is how long a change that nobody told of may take. */
 const lookEveryMs = 5_000
 /** Definitions can age out of the record: every so many looks they are compared with it again. */
 const recheckEveryLooks = 60
+/** Changes told of and not looked at yet; one look serves them all. */
+const pokesMax = 100
 const encoder = new TextEncoder()
 const encodeDesired = Schema.encodeSync(TickerActor.Desired)
 
@@ -133,7 +136,7 @@ export const make = Effect.gen(function* () {
     let looks = 0
     let warned = ""
 
-    const define = (subject: string, value: Uint8Array) =>
+    const define = (subject: string, value: Uint8Array, requestId: string) =>
       Effect.gen(function* () {
         const text = new TextDecoder().decode(value)
         if (!defined.has(subject)) {
@@ -141,7 +144,7 @@ export const make = Effect.gen(function* () {
           if (Option.isSome(found)) defined.set(subject, new TextDecoder().decode(found.value.data))
         }
         if (defined.get(subject) === text) return
-        yield* jetStream.publish(subject, value)
+        yield* jetStream.publish(subject, value, { headers: { [requestHeader]: requestId } })
         defined.set(subject, text)
       })
     const place = (wanted: ReadonlyMap<string, string>) =>
@@ -166,36 +169,45 @@ export const make = Effect.gen(function* () {
       defined.clear()
       placed.clear()
     }
-    const look = Effect.gen(function* () {
-      if (registry.current() === undefined) yield* registry.load()
-      if (looks++ % recheckEveryLooks === 0) forget()
-      const { definitions, actors, unknown } = plan({
-        accounts: accounts.ids,
-        subscriptions: yield* subscriptions.active,
-        strategies: yield* strategies.all,
-        instrument: registry.byToken
-      })
-      const missing = unknown.join(",")
-      if (missing !== warned && unknown.length > 0) {
-        yield* Effect.logWarning("instruments are not in the master and cannot be streamed").pipe(Effect.annotateLogs({ tokens: missing }))
-      }
-      warned = missing
-      yield* Effect.forEach(definitions, ([subject, value]) => define(subject, value), { discard: true })
-      yield* place(actors)
-    }).pipe(Effect.withSpan("Director.look"))
+    const look = (requestId: string) =>
+      Effect.gen(function* () {
+        if (registry.current() === undefined) yield* registry.load()
+        if (looks++ % recheckEveryLooks === 0) forget()
+        const { definitions, actors, unknown } = plan({
+          accounts: accounts.ids,
+          subscriptions: yield* subscriptions.active,
+          strategies: yield* strategies.all,
+          instrument: registry.byToken
+        })
+        const missing = unknown.join(",")
+        if (missing !== warned && unknown.length > 0) {
+          yield* Effect.logWarning("instruments are not in the master and cannot be streamed").pipe(
+            Effect.annotateLogs({ tokens: missing })
+          )
+        }
+        warned = missing
+        yield* Effect.forEach(definitions, ([subject, value]) => define(subject, value, requestId), { discard: true })
+        yield* place(actors)
+      }).pipe(Effect.withSpan("Director.look"))
 
-    const pokes = yield* Mailbox.make<void>({ capacity: 1, strategy: "dropping" })
+    const pokes = yield* Mailbox.make<string>({ capacity: pokesMax, strategy: "sliding" })
+    const poked = (data: Uint8Array) =>
+      void pokes.unsafeOffer(
+        Either.match(Subjects.Changed.decodeEither(data), { onLeft: () => "-", onRight: ({ request_id }) => request_id })
+      )
     yield* Effect.acquireRelease(
-      Effect.sync(() => jetStream.nc.subscribe(Subjects.Changed.filter(), { callback: () => void pokes.unsafeOffer() })),
+      Effect.sync(() => jetStream.nc.subscribe(Subjects.Changed.filter(), { callback: (error, msg) => error === null && poked(msg.data) })),
       (subscription) => Effect.sync(() => subscription.unsubscribe())
     )
+    let requestId = "-"
     while (true) {
-      const done = yield* Effect.either(look)
+      const done = yield* Effect.either(look(requestId)).pipe(Effect.annotateLogs({ request_id: requestId }))
       if (Either.isLeft(done)) {
         forget()
         yield* Effect.logWarning("cannot look at subscriptions and strategies, everything stays as it is", String(done.left))
       }
-      yield* pokes.takeAll.pipe(Effect.timeoutOption(lookEveryMs))
+      const told = yield* pokes.takeAll.pipe(Effect.timeoutOption(lookEveryMs))
+      requestId = Option.match(told, { onNone: () => "-", onSome: ([ids]) => [...new Set(ids)].join(",") || "-" })
     }
   }).pipe(Effect.scoped)
 })

@@ -38,6 +38,8 @@ export interface Setup<S, O extends { readonly seq: number }> {
 /** A message on which the decider threw. It is in the dead letters and will be passed over from the last snapshot on. */
 export class Poisoned extends Data.TaggedError("Poisoned")<{ readonly message: Message; readonly cause: unknown }> {}
 
+/** Which REST request a definition is the result of: the director writes it, the actors' logs show it. */
+export const requestHeader = "Tarang-Request"
 /** A rebuild without a snapshot reads at most so many messages of the past. */
 const historyMax = 100_000
 const snapshotEveryMs = 10_000
@@ -255,10 +257,15 @@ export class RecordActor extends Effect.Service<RecordActor>()("actors/RecordAct
         let whole = true
         yield* Effect.addFinalizer(() => (whole ? Effect.ignoreLogged(save(setup, current)) : Effect.void))
 
+        const told = ({ subject, seq, header }: Message) =>
+          Effect.logInfo("definition taken").pipe(Effect.annotateLogs({ subject, seq, request_id: header(requestHeader) || "-" }))
         const step = (messages: ReadonlyArray<Message | Gap>) =>
           Effect.gen(function* () {
             whole = false
             const { outputs, refused, end } = foldBatch(setup, current, messages, poison)
+            for (const message of messages) {
+              if (message._tag === "Message" && definitions.has(message.subject)) yield* told(message)
+            }
             yield* emit(setup, current, outputs)
             for (const { message, reason } of refused) yield* deadLetter(setup.name, message, reason)
             Metrics.folded(setup.name, messages.length)

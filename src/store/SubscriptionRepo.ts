@@ -22,7 +22,7 @@ const Row = Schema.Struct({
 })
 type Row = typeof Row.Type
 
-/** Legs of these strategies, of whatever owner, need the instrument. */
+/** Legs or open fills of these strategies, of whatever owner, need the instrument. */
 export class SubscriptionNeeded extends Data.TaggedError("SubscriptionNeeded")<{
   readonly token: number
   readonly strategies: ReadonlyArray<number>
@@ -51,7 +51,7 @@ export interface Saved {
 /** Serialises assignments, so that two at once do not both count the same account as the emptiest. */
 const assignmentLock = 81_062_027
 
-/** The statements that a leg's own transaction needs too. */
+/** The statements that the transactions of legs and fills need too. */
 export const statements = (sql: SqlClient.SqlClient) => {
   const columns = sql.literal(`instrument_token AS "instrumentToken", tradingsymbol, segment, status, requested_mode AS "requestedMode",
     account_id AS "accountId", created_by AS "createdBy", created_at AS "createdAt", updated_at AS "updatedAt"`)
@@ -135,7 +135,11 @@ export class SubscriptionRepo extends Effect.Service<SubscriptionRepo>()("store/
 
     const refuseWhileNeeded = (token: number) =>
       Effect.flatMap(
-        sql<{ readonly id: string }>`SELECT DISTINCT strategy_id AS id FROM strategy_legs WHERE instrument_token = ${token} ORDER BY 1`,
+        sql<{ readonly id: string }>`SELECT strategy_id AS id FROM strategy_legs WHERE instrument_token = ${token}
+          UNION SELECT f.strategy_id FROM strategy_fills f JOIN subscriptions s USING (instrument_token, tradingsymbol)
+            WHERE f.instrument_token = ${token} GROUP BY f.strategy_id
+            HAVING sum(CASE f.side WHEN 'BUY' THEN f.quantity ELSE -f.quantity END) <> 0
+          ORDER BY 1`,
         (rows) =>
           rows.length === 0 ? Effect.void : Effect.fail(new SubscriptionNeeded({ token, strategies: rows.map(({ id }) => Number(id)) }))
       )
@@ -185,7 +189,7 @@ export class SubscriptionRepo extends Effect.Service<SubscriptionRepo>()("store/
       /** Creates or re-activates; the same token never stands twice. Who re-activates an inactive one is its creator from then on. `accounts` are the ids to choose from. */
       save: (it: Save, accounts: ReadonlyArray<string>) =>
         activate(it, accounts, false).pipe(Postgres.transaction(sql), StoreError.guard, inTurn, Effect.withSpan("SubscriptionRepo.save")),
-      /** None where there is no such row; SubscriptionNeeded where a leg needs what would become inactive. */
+      /** None where there is no such row; SubscriptionNeeded where a leg or an open fill needs what would become inactive. */
       patch: (token: number, it: Patch) => StoreError.guardRead(patch(token, it)).pipe(Effect.withSpan("SubscriptionRepo.patch")),
       /** Kept in the table as inactive. */
       deactivate: (token: number) =>

@@ -10,7 +10,7 @@ import * as UnderlyingDecider from "../../src/domain/options/UnderlyingDecider.t
 import * as RecordHash from "../../src/domain/RecordHash.ts"
 import * as M2mDecider from "../../src/domain/strategy/M2mDecider.ts"
 import * as Subjects from "../../src/streams/Subjects.ts"
-import { ask, eventually, natsClient, start, world } from "./World.ts"
+import { ask, eventually, natsClient, type Running, start, world } from "./World.ts"
 
 const settings = { rate: 0.065, dividendYield: 0, staleAfterMs: 120_000 }
 
@@ -44,7 +44,12 @@ const inputsOf = (messages: ReadonlyArray<JsMsg>): ReadonlyArray<RecordInput> =>
 
 type AnyOutput = UnderlyingDecider.Output | M2mDecider.Output
 /** Folds in batches of `size`; with `resumeEvery` the state goes through a snapshot after so many batches. */
-const fold = <S, O extends AnyOutput>(decider: Decider<S, RecordInput, O>, inputs: ReadonlyArray<RecordInput>, size: number, resumeEvery = 0) => {
+const fold = <S, O extends AnyOutput>(
+  decider: Decider<S, RecordInput, O>,
+  inputs: ReadonlyArray<RecordInput>,
+  size: number,
+  resumeEvery = 0
+) => {
   let state = decider.initial
   const outputs: Array<O> = []
   for (let from = 0, batch = 1; from < inputs.length; from += size, batch++) {
@@ -81,20 +86,24 @@ describe("Replay", () => {
     () =>
       Effect.gen(function* () {
         const { config, nats } = yield* world({ mode: "synthetic", rate: 10, strikesEachSide: 10 })
-        const settled = (running: { readonly url: string; readonly logs: ReadonlyArray<never> } & Parameters<typeof ask>[0], ticks: number) =>
-          eventually("ticks", ask(running, "/health"), ({ body }) => body.ticker.accounts.sim1?.ticks > ticks && body.ticker.accounts.sim2?.ticks > ticks)
+        const settled = (running: Running, ticks: number) =>
+          eventually(
+            "ticks",
+            ask(running, "/health"),
+            ({ body }) => body.ticker.accounts.sim1?.ticks > ticks && body.ticker.accounts.sim2?.ticks > ticks
+          )
 
         const first = yield* start({ ...config, SEED_USER: "demo" })
-        yield* settled(first as never, 1_000)
+        yield* settled(first, 1_000)
         yield* first.stop
         const second = yield* start({ ...config, SEED_USER: "demo" })
-        yield* settled(second as never, 1_000)
+        yield* settled(second, 1_000)
         yield* second.stop
         const nc = yield* natsClient(nats, "engine")
         // As after a crash before the first snapshot.
         yield* Effect.promise(async () => (await nc.jetstreamManager()).streams.purge("KV_snapshots"))
         const third = yield* start({ ...config, SEED_USER: "demo" })
-        yield* settled(third as never, 1_000)
+        yield* settled(third, 1_000)
         yield* third.stop
 
         const record = yield* Effect.promise(() => all(nc, "MD_FRAMES"))
@@ -123,7 +132,11 @@ describe("Replay", () => {
           const subject = Subjects.ChainDelta.at({ exchange: "NSE", underlying: "NIFTY", expiry })
           const sent = published(yield* Effect.promise(() => all(nc, "OPT", subject)))
           const deltas = chain.outputs.filter((output) => output.kind === "delta" && output.expiry === expiry)
-          isPrefix(subject, sent, wire(deltas, (output: UnderlyingDecider.Output) => Subjects.ChainDelta.encode(output.message as never)))
+          isPrefix(
+            subject,
+            sent,
+            wire(deltas, (output: UnderlyingDecider.Output) => Subjects.ChainDelta.encode(output.message as never))
+          )
         }
         const ticks = published(yield* Effect.promise(() => all(nc, "MD_TICK", Subjects.Tick.at({ exchange: "NSE", underlying: "NIFTY" }))))
         isPrefix(

@@ -195,5 +195,5 @@ export const socket = (running: Running, path: string, user = "demo") =>
       ),
       (ws) => Effect.sync(() => ws.terminate())
     )
-    return { received, send: (message) => ws.send(JSON.stringify(message)), closed: () => code } satisfies Socket
+    return { received, send: (message: unknown) => ws.send(JSON.stringify(message)), closed: () => code } as Socket
   })

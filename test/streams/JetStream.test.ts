@@ -1,5 +1,5 @@
 import { assert, describe, it, layer } from "@effect/vitest"
-import { ConfigProvider, Duration, Effect, Exit, Fiber, Layer, Option, Scope, TestClock, TestContext } from "effect"
+import { ConfigProvider, Effect, Exit, Fiber, Layer, Option, Scope } from "effect"
 import * as Money from "../../src/domain/Money.ts"
 import { isNewEnough, JetStream, NatsError } from "../../src/streams/JetStream.ts"
 import * as Streams from "../../src/streams/Streams.ts"
@@ -120,11 +120,7 @@ layer(backend, { excludeTestServices: true })("JetStream", (it) => {
       const mute = yield* open
       const gone = yield* open
       yield* Effect.sync(server.freeze)
-      yield* Effect.gen(function* () {
-        const closing = yield* Effect.fork(mute.close)
-        yield* TestClock.adjust(Duration.seconds(5))
-        yield* Fiber.join(closing)
-      }).pipe(Effect.provide(TestContext.TestContext), Effect.ensuring(Effect.sync(server.thaw)))
+      yield* mute.close.pipe(Effect.ensuring(Effect.sync(server.thaw)))
       assert.isTrue(mute.js.nc.isClosed())
       yield* Effect.promise(() => server.kill())
       yield* until("the loss is noticed", () => !gone.js.isConnected())

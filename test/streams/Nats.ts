@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto"
-import { ConfigProvider, Context, Duration, Effect, Layer } from "effect"
+import { Clock, ConfigProvider, Context, Duration, Effect, Layer } from "effect"
 import type { StreamConfig } from "nats"
 import { JetStream, type Message, type Role } from "../../src/streams/JetStream.ts"
 import type * as OrderedRead from "../../src/streams/OrderedRead.ts"
@@ -41,6 +41,22 @@ export const until = <E = never, R = never>(what: string, holds: () => boolean |
       if (performance.now() > endMs) return yield* Effect.dieMessage(`not within ${boundMs} ms: ${what}`)
       yield* Effect.sleep(Duration.millis(5))
     }
+  })
+
+/** Runs an effect on a clock that flies, so that the bounds of its waits for something that is gone are reached at once. */
+export const flying = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.suspend(() => {
+    const real = Clock.make()
+    let aheadMs = 0
+    const nowMs = () => real.unsafeCurrentTimeMillis() + aheadMs
+    const sleep = (duration: Duration.Duration) =>
+      Effect.async<void>((resume) => {
+        setImmediate(() => {
+          aheadMs += Duration.toMillis(duration)
+          resume(Effect.void)
+        })
+      })
+    return Effect.withClock(effect, { ...real, unsafeCurrentTimeMillis: nowMs, currentTimeMillis: Effect.sync(nowMs), sleep })
   })
 
 export type Item = Message | OrderedRead.Gap

@@ -8,6 +8,7 @@ import type * as RecordInput from "../market/RecordInput.ts"
 import type { Contract, Reference } from "../market/Reference.ts"
 import * as ChainState from "../options/ChainState.ts"
 import * as Rounding from "../options/Rounding.ts"
+import * as Position from "./Position.ts"
 import type * as StrategyMessage from "./StrategyMessage.ts"
 
 /** Marks leave when a window of event time closes, and never more than `marksMax` in as many windows (four a second). */
@@ -28,8 +29,8 @@ type Units = number | bigint
 const unitsPerRupee = 1e7
 const toMoney = (units: Units): Money.Decimal => new Money.Decimal(`${units}e-7`)
 
-interface Leg {
-  readonly legId: number
+/** Something that has a price and a quantity. */
+interface Line {
   readonly feed: string
   readonly contract: Contract
   /** Signed quantity, BUY +, never zero. */
@@ -38,6 +39,10 @@ interface Leg {
   readonly factor: number
   /** In the quotes of its feed. */
   row: number
+}
+
+interface Leg extends Line {
+  readonly legId: number
   /** Last price among the instants that are valued, integer units, NaN before the first. */
   price: number
   priceMs: number
@@ -49,11 +54,13 @@ interface Feed {
   reference: ReadonlyArray<Contract>
   quotes: Quotes.Quotes
   chains: ReadonlyArray<ChainState.ChainState>
-  /** By row of `quotes`: place in `chains`, -1 for none; 1 where a leg holds the instrument. */
+  /** By row of `quotes`: place in `chains`, -1 for none; whether the instrument is a leg's or only a position's. */
   chainOf: Int32Array
   held: Uint8Array
   forwardChanged: boolean
 }
+
+const held = { no: 0, byPosition: 1, byLeg: 2 } as const
 
 /** A leg's price that waits until its instant is complete. */
 interface Pending {
@@ -77,8 +84,15 @@ export interface State {
   known: boolean
   /** Legs of quantity zero count nothing and are left out. */
   legs: ReadonlyArray<Leg>
-  /** Sum of position x entry price, decimal text. */
-  entryValue: string
+  /** Legs that cannot have a price: m2m has no value while there are any. */
+  unpriced: ReadonlyArray<number>
+  /** What P&L and Greeks are of: the legs of instruments without fills, and the open positions of those with fills. */
+  holdings: ReadonlyArray<Line>
+  /** Something is held that cannot have a price. */
+  unvalued: boolean
+  /** What the holdings cost, and what was realised before; decimal text. */
+  cost: string
+  realised: string
   pending: Array<Pending>
   candle: OpenCandle | null
   /** The first minute that may still take values; older ones are closed for good. */
@@ -99,7 +113,11 @@ const initial = (): State => ({
   feeds: new Map(),
   known: false,
   legs: [],
-  entryValue: "0",
+  unpriced: [],
+  holdings: [],
+  unvalued: false,
+  cost: "0",
+  realised: "0",
   pending: [],
   candle: null,
   openFromMs: Number.NEGATIVE_INFINITY,
@@ -137,10 +155,12 @@ const feedOf = (state: State, key: string): Feed => {
   return feed
 }
 
-/** Rows and chains of a feed for the legs and the reference as they are now. */
-const rebuild = (feed: Feed, legs: ReadonlyArray<Leg>): void => {
-  const quotes = Quotes.withContracts(feed.quotes, [...feed.reference, ...legs.map(({ contract }) => contract)])
-  const expiries = new Set(legs.filter(({ contract }) => isOption(contract)).map(({ contract }) => contract.expiry))
+/** Rows and chains of a feed for the legs, the holdings and the reference as they are now. */
+const rebuild = (state: State, key: string, feed: Feed): void => {
+  const ofFeed = (line: Line) => line.feed === key
+  const lines = [...state.holdings.filter(ofFeed), ...state.legs.filter(ofFeed)]
+  const quotes = Quotes.withContracts(feed.quotes, [...feed.reference, ...lines.map(({ contract }) => contract)])
+  const expiries = new Set(lines.filter(({ contract }) => isOption(contract)).map(({ contract }) => contract.expiry))
   feed.chains = ChainState.expiriesOf(quotes)
     .filter((expiry) => expiries.has(expiry))
     .map((expiry) =>
@@ -156,46 +176,63 @@ const rebuild = (feed: Feed, legs: ReadonlyArray<Leg>): void => {
   feed.held = new Uint8Array(quotes.contracts.length)
   feed.quotes = quotes
   feed.forwardChanged = true
-  for (const leg of legs) {
-    leg.row = quotes.rowOf.get(leg.contract.instrument_token) as number
-    feed.held[leg.row] = 1
+  for (const line of lines) {
+    line.row = quotes.rowOf.get(line.contract.instrument_token) as number
+    feed.held[line.row] = held.byPosition
   }
+  for (const leg of state.legs.filter(ofFeed)) feed.held[leg.row] = held.byLeg
 }
-
-const legsOf = (state: State, key: string): ReadonlyArray<Leg> => state.legs.filter(({ feed }) => feed === key)
 
 const onReference = (state: State, reference: Reference): void => {
   const key = feedKey(reference.exchange, reference.underlying)
   const feed = feedOf(state, key)
   feed.reference = reference.instruments
-  rebuild(feed, legsOf(state, key))
+  rebuild(state, key, feed)
 }
 
+const makeLine = ({ exchange, underlying, contract }: StrategyMessage.Priced, position: number): Line => ({
+  feed: feedKey(exchange, underlying),
+  contract,
+  position,
+  factor: unitsPerRupee / Instrument.priceScale(contract.instrument_token),
+  row: -1
+})
+
 const makeLeg = (leg: StrategyMessage.Leg): Leg => ({
+  ...makeLine(leg, Position.signed(leg.direction, leg.quantity)),
   legId: leg.leg_id,
-  feed: feedKey(leg.exchange, leg.underlying),
-  contract: leg.contract,
-  position: leg.direction === "BUY" ? leg.quantity : -leg.quantity,
-  factor: unitsPerRupee / Instrument.priceScale(leg.contract.instrument_token),
-  row: -1,
   price: Number.NaN,
   priceMs: Number.NEGATIVE_INFINITY
 })
 
+const noFills: StrategyMessage.Traded = { realised: Money.zero, leg_ids: [], positions: [] }
+
+/** What is held: unfilled legs at their entry prices, and what the fills left open at what it cost. */
+const hold = (state: State, definition: StrategyMessage.Definition): void => {
+  const { realised, leg_ids, positions } = definition.traded ?? noFills
+  const filled = new Set(leg_ids)
+  const unfilled = definition.legs.filter(({ leg_id, quantity }) => quantity !== 0 && !filled.has(leg_id))
+  state.holdings = [
+    ...state.legs.filter(({ legId }) => !filled.has(legId)),
+    ...positions.flatMap(({ priced, quantity }) => (priced === null ? [] : [makeLine(priced, quantity)]))
+  ]
+  state.unvalued = positions.some(({ priced }) => priced === null) || state.unpriced.some((legId) => !filled.has(legId))
+  const entered = unfilled.reduce(
+    (sum, leg) => sum.plus(leg.entry_price.times(Position.signed(leg.direction, leg.quantity))),
+    Money.zero
+  )
+  state.cost = positions.reduce((sum, { open_cost }) => sum.plus(open_cost), entered).toFixed()
+  state.realised = realised.toFixed()
+}
+
 const onDefinition = (state: State, definition: StrategyMessage.Definition): void => {
-  const counted = definition.legs.filter(({ quantity }) => quantity !== 0)
-  const legs = counted.map(makeLeg)
   state.known = true
-  state.legs = legs
-  state.entryValue = counted
-    .reduce((sum, leg) => {
-      const value = leg.entry_price.times(leg.quantity)
-      return leg.direction === "BUY" ? sum.plus(value) : sum.minus(value)
-    }, Money.zero)
-    .toFixed()
-  for (const { feed } of legs) feedOf(state, feed)
-  for (const [key, feed] of state.feeds) rebuild(feed, legsOf(state, key))
-  for (const leg of legs) {
+  state.legs = definition.legs.filter(({ quantity }) => quantity !== 0).map(makeLeg)
+  state.unpriced = definition.unpriced ?? []
+  hold(state, definition)
+  for (const { feed } of [...state.legs, ...state.holdings]) feedOf(state, feed)
+  for (const [key, feed] of state.feeds) rebuild(state, key, feed)
+  for (const leg of state.legs) {
     // What was known of the instrument before it became a leg counts.
     const { quotes } = feedOf(state, leg.feed)
     leg.price = quotes.lastPrice[leg.row] as number
@@ -204,26 +241,26 @@ const onDefinition = (state: State, definition: StrategyMessage.Definition): voi
   state.owed = true
 }
 
-/** Sum of price x quantity x direction (BUY -1, SELL +1), exact; null while a leg has no price. */
-const netPremium = (legs: ReadonlyArray<Leg>, priceOf: (leg: Leg) => number): Units | null => {
+/** Sum of price x quantity x direction (BUY -1, SELL +1), exact; null while a line has no price. */
+const netPremium = <L extends Line>(lines: ReadonlyArray<L>, priceOf: (line: L) => number): Units | null => {
   let sum = 0
-  for (const leg of legs) {
-    const price = priceOf(leg)
+  for (const line of lines) {
+    const price = priceOf(line)
     if (Number.isNaN(price)) return null
-    const term = price * leg.factor * -leg.position
+    const term = price * line.factor * -line.position
     sum += term
     // A double beyond 2^53 no longer counts one by one.
-    if (!Number.isSafeInteger(term) || !Number.isSafeInteger(sum)) return bigNetPremium(legs, priceOf)
+    if (!Number.isSafeInteger(term) || !Number.isSafeInteger(sum)) return bigNetPremium(lines, priceOf)
   }
   return sum
 }
 
-const bigNetPremium = (legs: ReadonlyArray<Leg>, priceOf: (leg: Leg) => number): bigint | null => {
+const bigNetPremium = <L extends Line>(lines: ReadonlyArray<L>, priceOf: (line: L) => number): bigint | null => {
   let sum = 0n
-  for (const leg of legs) {
-    const price = priceOf(leg)
+  for (const line of lines) {
+    const price = priceOf(line)
     if (Number.isNaN(price)) return null
-    sum -= BigInt(price) * BigInt(leg.factor) * BigInt(leg.position)
+    sum -= BigInt(price) * BigInt(line.factor) * BigInt(line.position)
   }
   return sum
 }
@@ -257,7 +294,7 @@ const valueInstant = (context: Context, state: State, seq: number, atMs: number,
     state.lateTicks++
     return
   }
-  const value = netPremium(state.legs, (leg) => leg.price)
+  const value = state.unpriced.length > 0 ? null : netPremium(state.legs, (leg) => leg.price)
   if (value === null) return
   if (state.candle?.minuteMs === minuteMs) {
     if (value > state.candle.high) state.candle.high = value
@@ -296,10 +333,12 @@ const onFrame = (context: Context, state: State, input: RecordInput.Frame): Read
     const chain = feed.chains[feed.chainOf[row] as number]
     if (chain !== undefined) chain.changed = true
     else feed.forwardChanged = true
-    if (feed.held[row] !== 1) continue
+    const holder = feed.held[row]
+    if (holder === held.no) continue
+    if (atMs < state.window * windowMs) state.owed = true
+    if (holder === held.byPosition) continue
     const token = (feed.quotes.contracts[row] as Contract).instrument_token
     state.pending.push({ atMs, token, price: accepted.lastPrice[at] as number })
-    if (atMs < state.window * windowMs) state.owed = true
   }
   if (state.pending.length <= pendingMax) return []
   const outputs: Array<Output> = []
@@ -314,10 +353,13 @@ interface Net {
   vega: number
 }
 
-/** Greeks of the position per year and per 1.00; NaN where an option leg has none. */
+const noNet: Net = { delta: Number.NaN, gamma: Number.NaN, theta: Number.NaN, vega: Number.NaN }
+
+/** Greeks of what is held per year and per 1.00; NaN where an option has none. */
 const netGreeks = (state: State): Net => {
+  if (state.unvalued) return noNet
   const net: Net = { delta: 0, gamma: 0, theta: 0, vega: 0 }
-  for (const { contract, feed, row, position } of state.legs) {
+  for (const { contract, feed, row, position } of state.holdings) {
     if (!isOption(contract)) {
       net.delta += position
       continue
@@ -325,7 +367,7 @@ const netGreeks = (state: State): Net => {
     const { chains, chainOf } = feedOf(state, feed)
     const chain = chains[chainOf[row] as number]
     // An option without an expiry has no chain, and so no Greeks.
-    if (chain === undefined) return { delta: Number.NaN, gamma: Number.NaN, theta: Number.NaN, vega: Number.NaN }
+    if (chain === undefined) return noNet
     const side = contract.kind === "CE" ? chain.call : chain.put
     const at = ChainState.indexOf(chain, contract.strike)
     net.delta += position * (side.delta[at] as number)
@@ -347,17 +389,18 @@ const refreshChains = (state: State, settings: Settings): void => {
 }
 
 const markOutput = (context: Context, state: State, seq: number): Output => {
-  const { legs } = state
-  const quotesOf = (leg: Leg) => feedOf(state, leg.feed).quotes
-  const priceOf = (leg: Leg) => quotesOf(leg).lastPrice[leg.row] as number
-  const isMissing = (leg: Leg) =>
-    Number.isNaN(priceOf(leg)) || state.eventMs - (quotesOf(leg).receivedMs[leg.row] as number) > context.settings.staleAfterMs
-  const units = netPremium(legs, priceOf)
-  const m2m = units === null ? null : toMoney(units)
+  const { holdings, legs, unpriced, unvalued } = state
+  const quotesOf = (line: Line) => feedOf(state, line.feed).quotes
+  const priceOf = (line: Line) => quotesOf(line).lastPrice[line.row] as number
+  const isMissing = (line: Line) =>
+    Number.isNaN(priceOf(line)) || state.eventMs - (quotesOf(line).receivedMs[line.row] as number) > context.settings.staleAfterMs
+  const units = unpriced.length > 0 ? null : netPremium(legs, priceOf)
+  const heldUnits = unvalued ? null : netPremium(holdings, priceOf)
   // Profit is (price - entry) x signed quantity: the premium's sign turned round, less what was paid.
-  const unrealised = m2m === null ? null : Money.zero.minus(m2m).minus(state.entryValue)
+  const unrealised = heldUnits === null ? null : Money.zero.minus(toMoney(heldUnits)).minus(state.cost)
+  const realised = new Money.Decimal(state.realised)
   const net = netGreeks(state)
-  const missing = legs.filter(isMissing).map(({ legId }) => legId)
+  const missing = [...unpriced, ...legs.filter(isMissing).map(({ legId }) => legId)].sort((a, b) => a - b)
   const { places } = Rounding
   return {
     seq,
@@ -367,18 +410,21 @@ const markOutput = (context: Context, state: State, seq: number): Output => {
       as_of: Expiry.isoTime(state.eventMs),
       seq,
       strategy_id: context.strategyId,
-      m2m,
+      m2m: units === null ? null : toMoney(units),
       unrealised_pnl: unrealised,
-      realised_pnl: Money.zero,
-      total_pnl: unrealised,
+      realised_pnl: realised,
+      total_pnl: unrealised === null ? null : unrealised.plus(realised),
       net_delta: Rounding.round(net.delta, places.delta),
       net_gamma: Rounding.round(net.gamma, places.gamma),
       net_theta: Rounding.round(Rounding.thetaPerDay(net.theta), places.theta),
       net_vega: Rounding.round(Rounding.perPoint(net.vega), places.vega),
-      complete: missing.length === 0,
+      complete: missing.length === 0 && !unvalued && !holdings.some(isMissing),
       missing
     },
-    exact: Float64Array.from([units === null ? Number.NaN : Number(units), net.delta, net.gamma, net.theta, net.vega], Rounding.canonical)
+    exact: Float64Array.from(
+      [...[units, heldUnits].map((value) => (value === null ? Number.NaN : Number(value))), net.delta, net.gamma, net.theta, net.vega],
+      Rounding.canonical
+    )
   }
 }
 
@@ -419,8 +465,8 @@ const onClock = (context: Context, state: State, input: RecordInput.Clock): Read
 }
 
 /**
- * Folds the record of one strategy (its definition, references and frames of the underlyings of its legs, every clock) into marks and minute
- * candles. A leg's price from before it was added counts when its underlying's reference and frames were folded then.
+ * Folds the record of one strategy (its definition, references and frames of the underlyings it holds, every clock) into marks and minute
+ * candles: m2m is of the legs, P&L and Greeks of what is held (StrategyMessage.Mark says how). A leg's price from before it was added counts when its underlying's reference and frames were folded then.
  * Each reading of `initial` is a state of its own: `decide` changes the state it is given.
  */
 export const make = (options: {

@@ -19,19 +19,51 @@ export const Leg = Schema.Struct({
 })
 export type Leg = typeof Leg.Type
 
+/** What an instrument is priced by: its contract, and the underlying whose frames carry it. */
+export const Priced = Schema.Struct({ exchange: Schema.String, underlying: Schema.String, contract: Contract })
+export type Priced = typeof Priced.Type
+
+/** An open position that fills made: signed quantity, and what its open lots (first in, first out) cost, signed alike. */
+export const Position = Schema.Struct({
+  instrument_token: Schema.Int,
+  tradingsymbol: Schema.String,
+  quantity: Schema.Int,
+  open_cost: Money,
+  /** Null where the day's instruments have no such one: it is held and cannot be valued. */
+  priced: Schema.NullOr(Priced)
+})
+export type Position = typeof Position.Type
+
+/** What the fills of a strategy come to: bounded by what is open, however many fills there were. */
+export const Traded = Schema.Struct({
+  /** Rupees, first in, first out, over all instruments. */
+  realised: Money,
+  /** Legs of instruments with fills: positions and Greeks are those of the fills, not theirs. */
+  leg_ids: Schema.Array(Schema.Int),
+  positions: Schema.Array(Position)
+})
+export type Traded = typeof Traded.Type
+
 /** strat.def.<owner>.<strategy>: the legs, whole each time. Part of MD_FRAMES, so that legs and prices have one order in life and in replay. */
 export const Definition = Schema.Struct({
   v: Schema.Literal(1),
   strategy_id: Schema.Int,
   owner: Schema.String,
-  legs: Schema.Array(Leg)
+  legs: Schema.Array(Leg),
+  /** Legs whose instrument the day's master does not have: they stay without a price. */
+  unpriced: Schema.optional(Schema.Array(Schema.Int)),
+  /** Absent without fills. */
+  traded: Schema.optional(Traded)
 })
 export type Definition = typeof Definition.Type
 
 /**
- * strat.m2m: `m2m` is the net premium sum(last price x quantity x direction), BUY -1 and SELL +1; it is not a profit.
- * Money is null while a leg has never had a price; `missing` names the legs without a price or with a stale one.
- * Net Greeks are of the position (BUY +, SELL -, times quantity), null unless every option leg has its own.
+ * strat.m2m: `m2m` is the net premium of the legs, sum(last price x quantity x direction), BUY -1 and SELL +1; it is not a profit.
+ * P&L and net Greeks are of what is held: an instrument with fills is what the fills left open (first in, first out, the rest is realised),
+ * a leg of an instrument without fills its quantity at its entry price. realised_pnl needs no price; total_pnl = realised + unrealised.
+ * m2m is null while a leg has never had a price, unrealised and total while something held has not. `missing` names the legs without a
+ * price or with a stale one; `complete` says that there are none, nor such positions of instruments without a leg.
+ * Net Greeks are of the position (bought +, sold -, times quantity), null unless every option held has its own.
  */
 export const Mark = Schema.Struct({
   ...stamped,

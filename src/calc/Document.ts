@@ -1,0 +1,58 @@
+import { Either, ParseResult, Schema } from "effect"
+import type { Problem } from "./Problem.ts"
+
+/** A calculation on a whole JSON document: the same document with the results in it, and what was wrong on the way. */
+export type Calculation = (document: unknown) => Answer
+export interface Answer {
+  readonly document: unknown
+  readonly problems: ReadonlyArray<Problem>
+}
+
+/** A row of a JSON document that nothing can be computed from; `path` is below the row ("fills[2].price"), or "". */
+export interface BadRow {
+  readonly path: string
+  readonly reason: string
+}
+
+export type Json = { readonly [key: string]: unknown }
+export const isObject = (value: unknown): value is Json => typeof value === "object" && value !== null && !Array.isArray(value)
+
+export const joinPath = (left: string, right: string): string =>
+  left === "" ? right : right === "" || right.startsWith("[") ? `${left}${right}` : `${left}.${right}`
+
+/** The path of a schema error: ["fills", 2, "price"] is "fills[2].price". */
+const pathText = (path: ReadonlyArray<PropertyKey>): string =>
+  path.reduce<string>((text, step) => joinPath(text, typeof step === "number" ? `[${step}]` : String(step)), "")
+
+/** A decoder of rows whose first error is a `BadRow`. */
+export const decoder = <A, I>(schema: Schema.Schema<A, I>): ((value: unknown) => Either.Either<A, BadRow>) => {
+  const decode = Schema.decodeUnknownEither(schema)
+  return (value) =>
+    Either.mapLeft(decode(value), (error) => {
+      const [first] = ParseResult.ArrayFormatter.formatErrorSync(error)
+      return { path: pathText(first?.path ?? []), reason: first?.message ?? error.message }
+    })
+}
+
+/**
+ * Every row with its results merged in, for a document that is `{[list]: rows}`, a bare array of rows or one row alone. A bad row has
+ * `empty` for its results.
+ */
+export const overRows =
+  (list: string, evaluate: (row: Json) => Either.Either<Json, BadRow>, empty: Json): Calculation =>
+  (document) => {
+    const problems: Array<Problem> = []
+    const answer = (row: unknown, at: string): unknown => {
+      const found = isObject(row) ? evaluate(row) : Either.left({ path: "", reason: "expected an object" })
+      if (Either.isLeft(found)) problems.push({ at: joinPath(at, found.left.path) || "$", reason: found.left.reason })
+      const results = Either.getOrElse(found, () => empty)
+      return isObject(row) ? { ...row, ...results } : results
+    }
+    const all = (rows: ReadonlyArray<unknown>, at: string) => rows.map((row, index) => answer(row, `${at}[${index}]`))
+    if (Array.isArray(document)) return { document: all(document, ""), problems }
+    const rows = isObject(document) ? document[list] : undefined
+    return {
+      document: isObject(document) && Array.isArray(rows) ? { ...document, [list]: all(rows, list) } : answer(document, ""),
+      problems
+    }
+  }

@@ -1,0 +1,7 @@
+/** What is wrong with one row of the input: `at` is "line 7" of rows by line, a path such as "chains[2].chain[0].ceOi" in JSON. */
+export interface Problem {
+  readonly at: string
+  readonly reason: string
+}
+
+export const atLine = (number: number, reason: string): Problem => ({ at: `line ${number}`, reason })

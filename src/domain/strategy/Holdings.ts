@@ -1,0 +1,105 @@
+import * as Money from "../Money.ts"
+import * as Position from "./Position.ts"
+import * as ProfitAndLoss from "./ProfitAndLoss.ts"
+import type * as StrategyMessage from "./StrategyMessage.ts"
+
+/**
+ * What a strategy holds, and what it cost. An instrument with fills is what its fills make of it, whatever its legs say; a leg of an
+ * instrument without fills counts as one fill of its quantity at its entry price. So P&L and net Greeks have one meaning everywhere.
+ */
+
+/** By exchange and tradingsymbol: a token names another contract after its own has expired. */
+interface Named {
+  readonly instrumentToken: number
+  readonly tradingsymbol: string
+  readonly exchange: string
+}
+
+export interface Fill extends Named, Position.Fill {}
+
+export interface Leg extends Named {
+  readonly legId: number
+  readonly direction: Position.Direction
+  readonly quantity: number
+  readonly entryPrice: Money.Decimal
+}
+
+/** All fills of one instrument, folded; its token is the newest fill's. */
+export interface Traded extends Named {
+  readonly state: ProfitAndLoss.State
+}
+
+export interface Holding extends Traded {
+  readonly source: "fills" | "leg"
+  /** The leg itself, or the legs whose place the fills take (none is possible). */
+  readonly legIds: ReadonlyArray<number>
+}
+
+const keyOf = ({ exchange, tradingsymbol }: Named): string => `${exchange}:${tradingsymbol}`
+
+/** Fills in the order they were executed, by instrument in the order of its first fill. */
+export const traded = (fills: Iterable<Fill>): ReadonlyMap<string, Traded> => {
+  const byKey = new Map<string, Traded>()
+  for (const { instrumentToken, tradingsymbol, exchange, direction, quantity, price } of fills) {
+    const named = { instrumentToken, tradingsymbol, exchange }
+    const key = keyOf(named)
+    const before = byKey.get(key)?.state ?? ProfitAndLoss.empty
+    byKey.set(key, { ...named, state: ProfitAndLoss.fill(before, { direction, quantity, price }) })
+  }
+  return byKey
+}
+
+/** Legs of instruments without fills in their order, then the instruments with fills, flat ones included. Legs of quantity zero are left out. */
+export const holdings = (legs: Iterable<Leg>, fills: ReadonlyMap<string, Traded>): ReadonlyArray<Holding> => {
+  const held: Array<Holding> = []
+  const legIds = new Map<string, Array<number>>()
+  for (const leg of legs) {
+    const { legId, instrumentToken, tradingsymbol, exchange, direction, quantity, entryPrice } = leg
+    const key = keyOf(leg)
+    if (fills.has(key)) legIds.set(key, [...(legIds.get(key) ?? []), legId])
+    else if (quantity > 0) {
+      const state = ProfitAndLoss.fill(ProfitAndLoss.empty, { direction, quantity, price: entryPrice })
+      held.push({ source: "leg", legIds: [legId], instrumentToken, tradingsymbol, exchange, state })
+    }
+  }
+  for (const [key, it] of fills) held.push({ source: "fills", legIds: legIds.get(key) ?? [], ...it })
+  return held
+}
+
+/** What a definition says of the fills: undefined without any. `of` is the contract of an instrument, null where the day has none. */
+export const inDefinition = (
+  legs: ReadonlyArray<Leg>,
+  fills: ReadonlyMap<string, Traded>,
+  of: (instrument: Named) => StrategyMessage.Priced | null
+): StrategyMessage.Traded | undefined => {
+  if (fills.size === 0) return undefined
+  const filled = holdings(legs, fills).filter(({ source }) => source === "fills")
+  return {
+    realised: filled.reduce((sum, { state }) => sum.plus(ProfitAndLoss.report(state, Money.zero).fifo.realised), Money.zero),
+    leg_ids: filled.flatMap(({ legIds }) => legIds),
+    positions: filled
+      .filter(({ state }) => state.netQuantity !== 0)
+      .map((it) => ({
+        instrument_token: it.instrumentToken,
+        tradingsymbol: it.tradingsymbol,
+        quantity: it.state.netQuantity,
+        open_cost: it.state.lotsCost,
+        priced: of(it)
+      }))
+  }
+}
+
+/** P&L of a holding; what needs a price is null without one. */
+export interface Valued {
+  readonly holding: Holding
+  readonly report: ProfitAndLoss.Report
+  /** Whether the report's price is one: without it only what is realised means anything, unless nothing is open. */
+  readonly isPriced: boolean
+}
+
+/** A holding at its last price, null where there is none. */
+export const value = (holding: Holding, lastPrice: Money.Decimal | null): Valued => ({
+  holding,
+  report: ProfitAndLoss.report(holding.state, lastPrice ?? Money.zero),
+  isPriced: lastPrice !== null || holding.state.netQuantity === 0
+})

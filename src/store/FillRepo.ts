@@ -1,0 +1,144 @@
+import { SqlClient, SqlSchema } from "@effect/sql"
+import { Data, Effect, Option, Schema } from "effect"
+import * as Money from "../domain/Money.ts"
+import { Direction } from "../domain/strategy/StrategyMessage.ts"
+import { BigIntColumn, isIdentity, NumericColumn, TimeColumn } from "./Columns.ts"
+import * as Postgres from "./Postgres.ts"
+import * as StoreError from "./StoreError.ts"
+import * as SubscriptionRepo from "./SubscriptionRepo.ts"
+
+/** Units of one fill; with `fillsMax` a position stays far within 2^53. */
+export const quantityMax = 1_000_000_000
+/** Fills of one strategy: all of them are folded whenever one is added. */
+export const fillsMax = 20_000
+
+const Fill = Schema.Struct({
+  fillId: BigIntColumn,
+  strategyId: BigIntColumn,
+  instrumentToken: BigIntColumn,
+  tradingsymbol: Schema.String,
+  exchange: Schema.String,
+  direction: Direction,
+  quantity: BigIntColumn,
+  price: NumericColumn,
+  executedAt: TimeColumn,
+  externalId: Schema.NullOr(Schema.String)
+})
+type Fill = typeof Fill.Type
+
+/** `externalId` is the trade's name elsewhere: within a strategy it is recorded once. */
+export type NewFill = Omit<Fill, "fillId" | "strategyId">
+
+/** An instrument that is streamed from now on if the fills leave it open. */
+export type Instrument = Pick<SubscriptionRepo.Save, "instrumentToken" | "tradingsymbol" | "segment">
+
+export interface Recorded {
+  readonly recorded: number
+  /** Left out: their external id was there, or came twice. */
+  readonly duplicates: number
+}
+
+/** The strategy would hold more than `fillsMax`; nothing was recorded. */
+export class TooManyFills extends Data.TaggedError("TooManyFills")<{ readonly strategyId: number }> {}
+
+/** The trades of strategies. They are only added, so the newest id of a strategy names one state of all its fills. */
+export class FillRepo extends Effect.Service<FillRepo>()("store/FillRepo", {
+  effect: Effect.gen(function* () {
+    const sql = yield* SqlClient.SqlClient
+    const inTurn = yield* Postgres.inTurn
+    const subscriptions = SubscriptionRepo.statements(sql)
+    const columns = sql.literal(`f.fill_id AS "fillId", f.strategy_id AS "strategyId", f.instrument_token AS "instrumentToken",
+      f.tradingsymbol, f.exchange, f.side AS direction, f.quantity, f.price, f.executed_at AS "executedAt", f.external_id AS "externalId"`)
+
+    const ofOwner = SqlSchema.findAll({
+      Request: Schema.Struct({ owner: Schema.String, strategyId: Schema.Int }),
+      Result: Fill,
+      execute: ({ owner, strategyId }) => sql`SELECT ${columns} FROM strategy_fills f JOIN strategies s USING (strategy_id)
+        WHERE s.owner = ${owner} AND f.strategy_id = ${strategyId} ORDER BY f.executed_at, f.fill_id`
+    })
+    const ofStrategy = SqlSchema.findAll({
+      Request: Schema.Int,
+      Result: Fill,
+      execute: (strategyId) => sql`SELECT ${columns} FROM strategy_fills f WHERE f.strategy_id = ${strategyId} ORDER BY f.executed_at, f.fill_id`
+    })
+    // A loose index scan: one look per strategy, however many fills it has.
+    const newest = SqlSchema.findAll({
+      Request: Schema.Void,
+      Result: Schema.Struct({ strategyId: BigIntColumn, fillId: BigIntColumn }),
+      execute: () => sql`SELECT s.strategy_id AS "strategyId", f.fill_id AS "fillId" FROM strategies s
+        CROSS JOIN LATERAL (SELECT fill_id FROM strategy_fills WHERE strategy_id = s.strategy_id ORDER BY fill_id DESC LIMIT 1) f`
+    })
+    const lockStrategy = (owner: string, strategyId: number) =>
+      sql`UPDATE strategies SET updated_at = now() WHERE owner = ${owner} AND strategy_id = ${strategyId} RETURNING strategy_id`
+    const insert = (strategyId: number, fills: ReadonlyArray<NewFill>) => sql`
+      INSERT INTO strategy_fills (strategy_id, instrument_token, tradingsymbol, exchange, side, quantity, price, executed_at, external_id)
+      SELECT ${strategyId}::bigint, f.token, f.tradingsymbol, f.exchange, f.side, f.quantity, f.price, f.executed_at, f.external_id
+      FROM unnest(${fills.map((it) => it.instrumentToken)}::bigint[], ${fills.map((it) => it.tradingsymbol)}::text[],
+        ${fills.map((it) => it.exchange)}::text[], ${fills.map((it) => it.direction)}::text[], ${fills.map((it) => it.quantity)}::bigint[],
+        ${fills.map((it) => Money.format(it.price))}::numeric[], ${fills.map((it) => it.executedAt.toISOString())}::timestamptz[],
+        ${fills.map((it) => it.externalId)}::text[])
+        WITH ORDINALITY AS f (token, tradingsymbol, exchange, side, quantity, price, executed_at, external_id, place)
+      ORDER BY f.place
+      ON CONFLICT (strategy_id, external_id) DO NOTHING RETURNING fill_id`
+    const count = (strategyId: number) =>
+      Effect.map(
+        sql<{ readonly fills: number }>`SELECT count(*)::int AS fills FROM strategy_fills WHERE strategy_id = ${strategyId}`,
+        (rows) => rows[0]?.fills ?? 0
+      )
+    const openTokens = (strategyId: number) =>
+      Effect.map(
+        sql<{ readonly token: string }>`SELECT instrument_token AS token FROM strategy_fills WHERE strategy_id = ${strategyId}
+          GROUP BY instrument_token, exchange, tradingsymbol HAVING sum(CASE side WHEN 'BUY' THEN quantity ELSE -quantity END) <> 0`,
+        (rows) => new Set(rows.map(({ token }) => Number(token)))
+      )
+
+    const record = (
+      owner: string,
+      strategyId: number,
+      fills: ReadonlyArray<NewFill>,
+      instruments: ReadonlyArray<Instrument>,
+      accounts: ReadonlyArray<string>
+    ) =>
+      Effect.gen(function* () {
+        // The strategy's row stays locked: fills of one strategy are numbered in the order in which they can be seen.
+        if ((yield* lockStrategy(owner, strategyId)).length === 0) return Option.none<Recorded>()
+        const added = yield* insert(strategyId, fills)
+        if ((yield* count(strategyId)) > fillsMax) return yield* new TooManyFills({ strategyId })
+        const open = yield* openTokens(strategyId)
+        for (const it of instruments) {
+          if (open.has(it.instrumentToken))
+            yield* subscriptions.activate({ ...it, requestedMode: "FULL", createdBy: owner }, accounts, true)
+        }
+        return Option.some<Recorded>({ recorded: added.length, duplicates: fills.length - added.length })
+      }).pipe(Postgres.transaction(sql))
+
+    return {
+      /**
+       * All of them or none, in their order. What an instrument of `instruments` is left open in is subscribed in the same transaction, on
+       * one of `accounts`. None where there is no such strategy of this owner.
+       */
+      record: (
+        owner: string,
+        strategyId: number,
+        fills: ReadonlyArray<NewFill>,
+        instruments: ReadonlyArray<Instrument>,
+        accounts: ReadonlyArray<string>
+      ) =>
+        StoreError.guard(isIdentity(strategyId) ? record(owner, strategyId, fills, instruments, accounts) : Effect.succeedNone).pipe(
+          inTurn,
+          Effect.withSpan("FillRepo.record")
+        ),
+      /** In the order they were executed; empty for another user's strategy. */
+      list: (owner: string, strategyId: number) =>
+        StoreError.guardRead(isIdentity(strategyId) ? ofOwner({ owner, strategyId }) : Effect.succeed([])).pipe(
+          Effect.withSpan("FillRepo.list")
+        ),
+      /** Of whatever owner, for the actors: the newest fill's id of every strategy that has one, and all fills of one in order. */
+      newest: StoreError.guardRead(newest()).pipe(Effect.withSpan("FillRepo.newest")),
+      ofStrategy: (strategyId: number) => StoreError.guardRead(ofStrategy(strategyId)).pipe(Effect.withSpan("FillRepo.ofStrategy"))
+    } as const
+  })
+}) {}
+export declare namespace FillRepo {
+  export type Fill = typeof Fill.Type
+}

@@ -1,0 +1,186 @@
+import { existsSync, readFileSync } from "node:fs"
+import { mkdtemp, rm, writeFile } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { gunzipSync, gzipSync } from "node:zlib"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { ask, eventually, type Running, start, world } from "./World.ts"
+
+interface Last {
+  readonly expiry: string
+  readonly strike: number
+  readonly side: "CE" | "PE"
+  readonly lastPrice: number
+  readonly volume: number
+  readonly oi: number
+}
+
+const months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+const isoOf = (text: string) => {
+  const [day = "", month = "", year = ""] = text.split("-")
+  return `${year}-${String(months.indexOf(month) + 1).padStart(2, "0")}-${day}`
+}
+
+/** The last known value of every contract in a file of this shape, read by the test alone. */
+const lastValues = (csv: string) => {
+  const [header = "", ...lines] = csv.trim().split("\n")
+  const names = header.split(",")
+  const last = new Map<string, Last>()
+  let spot = 0
+  for (const line of lines) {
+    const cells = line.split(",")
+    const cell = (name: string) => cells[names.indexOf(name)] ?? ""
+    if (!/^\d{12}$/.test(cell("timestamp")) || Number.isNaN(Number(cell("strike")))) continue
+    const one: Last = {
+      expiry: isoOf(cell("expiry")),
+      strike: Number(cell("strike")),
+      side: cell("option_type") as "CE" | "PE",
+      lastPrice: Number(cell("ltp")),
+      volume: Number(cell("volume")),
+      oi: Number(cell("oi"))
+    }
+    last.set(`${one.expiry} ${one.strike} ${one.side}`, one)
+    spot = Math.round(Number(cell("spot")) * 100) / 100
+  }
+  return { last: [...last.values()], spot }
+}
+
+const painOf = (rows: ReadonlyArray<Last>) => {
+  const strikes = [...new Set(rows.map(({ strike }) => strike))].sort((a, b) => a - b)
+  const pain = (at: number) =>
+    rows.reduce((sum, { strike, side, oi }) => sum + oi * Math.max(0, side === "CE" ? at - strike : strike - at), 0)
+  return strikes.reduce((best, strike) => (pain(strike) < pain(best) ? strike : best), strikes[0] ?? 0)
+}
+
+/** Every answer about every expiry is what the file's last values say. */
+const isAsTheFileSays = (running: Running, csv: string) =>
+  Effect.gen(function* () {
+    const { last, spot } = lastValues(csv)
+    const expiries = [...new Set(last.map(({ expiry }) => expiry))].sort()
+    const known = (yield* ask(running, "/fo/expiries?symbol=NIFTY")).body.expiries
+    assert.includeMembers(known, expiries)
+    for (const expiry of expiries) {
+      const rows = last.filter((one) => one.expiry === expiry)
+      const { body } = yield* ask(running, `/fo/strikes?symbol=NIFTY&expiry=${expiry}`)
+      assert.strictEqual(body.spot, spot)
+      const found = body.strikes.flatMap(
+        (row: Record<string, { last_price: number; volume: number; oi: number } | null> & { strike: number }) =>
+          (["call", "put"] as const).flatMap((side) =>
+            row[side] === null || row[side] === undefined
+              ? []
+              : [[row.strike, side === "call" ? "CE" : "PE", row[side].last_price, row[side].volume, row[side].oi]]
+          )
+      )
+      const wanted = rows
+        .sort((a, b) => a.strike - b.strike || (a.side < b.side ? -1 : 1))
+        .map(({ strike, side, lastPrice, volume, oi }) => [strike, side, lastPrice, volume, oi])
+      assert.deepStrictEqual(found, wanted, expiry)
+      const totals = (side: "CE" | "PE") => rows.filter((one) => one.side === side).reduce((sum, { oi }) => sum + oi, 0)
+      const maxPain = (yield* ask(running, `/fo/max-pain?symbol=NIFTY&expiry=${expiry}`)).body
+      assert.strictEqual(maxPain.max_pain, painOf(rows), expiry)
+      const pcr = (yield* ask(running, `/fo/pcr?symbol=NIFTY&expiry=${expiry}`)).body
+      assert.deepStrictEqual([pcr.call_oi, pcr.put_oi], [totals("CE"), totals("PE")])
+      assert.closeTo(pcr.pcr_oi, totals("PE") / totals("CE"), 1e-4)
+    }
+  })
+
+const folder = Effect.acquireRelease(
+  Effect.promise(() => mkdtemp(join(tmpdir(), "tarang-"))),
+  (path) => Effect.promise(() => rm(path, { recursive: true, force: true }))
+)
+
+/** Six minutes of two expiries, with one contract that comes late, one that goes early, and a row that is no row. */
+const fixture = () => {
+  const lines = ["timestamp,expiry,strike,option_type,spot,ltp,volume,oi,oi_chg,iv"]
+  for (let minute = 0; minute < 6; minute++) {
+    const spot = 24_050.25 + minute * 3.1
+    for (const [expiry, time] of [
+      ["25-Aug-2026", 6],
+      ["01-Sep-2026", 13]
+    ] as const) {
+      for (let strike = 23_800; strike <= 24_300; strike += 50) {
+        for (const side of ["CE", "PE"] as const) {
+          if (strike === 24_300 && side === "PE" && minute < 3) continue
+          if (strike === 23_800 && side === "CE" && minute > 2) continue
+          const intrinsic = Math.max(0, side === "CE" ? spot - strike : strike - spot)
+          const price = (intrinsic + 12 * time * Math.exp(-(((spot - strike) / 400) ** 2))).toFixed(1)
+          lines.push(
+            `20260819120${minute},${expiry},${strike},${side},${spot},${price},${1000 * (minute + 1) + strike},${strike * 3 + minute * 7},1,0`
+          )
+        }
+      }
+    }
+    if (minute === 2) lines.push("202608191202,25-Aug-2026,not-a-strike,CE,24050,1,1,1,1,0")
+  }
+  return `${lines.join("\n")}\n`
+}
+
+const play = (
+  csv: string,
+  dump: string | undefined,
+  more: (running: Running, config: Record<string, string>) => Effect.Effect<void, never, import("effect").Scope.Scope>
+) =>
+  Effect.gen(function* () {
+    const path = yield* folder
+    const file = join(path, "day.csv.gz")
+    yield* Effect.promise(() => writeFile(file, gzipSync(csv)))
+    const { config } = yield* world({
+      mode: "recorded",
+      file,
+      ...(dump === undefined ? {} : { instruments: dump }),
+      underlying: "NIFTY",
+      speed: "max"
+    })
+    const running = yield* start({ ...config, SEED_USER: "demo" })
+    yield* eventually("the end of the recording", ask(running, "/health"), ({ body }) => body.market?.state === "ended", 2_400)
+    yield* more(running, config)
+  }).pipe(Effect.scoped)
+
+const reference = process.env["TARANG_REFERENCE_DATA"]
+const realDay = reference === undefined ? "" : join(reference, "nse/nifty_option_chain_20260819.csv.gz")
+const realDump = reference === undefined ? "" : join(reference, "nse/kite_instruments_nfo_bfo_2026-08-18.csv.gz")
+
+describe("Recorded market", () => {
+  it.live(
+    "BE-FIN-08 plays a file to its last values, candles each minute once, and a restart keeps both",
+    () =>
+      play(
+        fixture(),
+        undefined,
+        (running, config) =>
+          Effect.gen(function* () {
+            yield* isAsTheFileSays(running, fixture())
+            const { body: market } = yield* ask(running, "/health")
+            assert.deepStrictEqual([market.market.mode, market.market.time], ["recorded", "2026-08-19T06:36:00.000Z"])
+            const candles = yield* eventually("six minute candles", ask(running, "/strategies/1/m2m"), ({ body }) => body.total === 6)
+            const minutes = candles.body.candles.map(({ timestamp }: { timestamp: string }) => timestamp.slice(11, 16))
+            assert.deepStrictEqual(minutes, ["06:30", "06:31", "06:32", "06:33", "06:34", "06:35"])
+            for (const { open, high, low, close } of candles.body.candles as ReadonlyArray<
+              Record<"open" | "high" | "low" | "close", string>
+            >) {
+              assert.deepStrictEqual([open, high, low], [close, close, close]) // one snapshot a minute
+            }
+            const { body: strategy } = yield* ask(running, "/strategies/1")
+            assert.isTrue(strategy.latest.complete)
+            assert.strictEqual(candles.body.candles[5].close, strategy.latest.m2m)
+
+            yield* running.stop
+            const again = yield* start({ ...config, SEED_USER: "demo" })
+            yield* eventually("health", ask(again, "/health"), ({ body }) => body.market?.state === "ended")
+            yield* isAsTheFileSays(again, fixture())
+            assert.strictEqual((yield* ask(again, "/strategies/1/m2m")).body.total, 6)
+          }) as never
+      ),
+    90_000
+  )
+
+  it.live.skipIf(!existsSync(realDay))(
+    "a real NIFTY afternoon ends in the file's last values for every contract (skipped without TARANG_REFERENCE_DATA)",
+    () => {
+      const csv = gunzipSync(readFileSync(realDay)).toString()
+      return play(csv, realDump, (running) => isAsTheFileSays(running, csv) as never)
+    },
+    180_000
+  )
+})

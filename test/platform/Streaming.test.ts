@@ -1,0 +1,181 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import type { NatsConnection } from "nats"
+import * as Frame from "../../src/domain/market/Frame.ts"
+import { ask, eventually, natsClient, socket, start, world } from "./World.ts"
+
+interface Listed {
+  readonly instrument_token: number
+  readonly tradingsymbol: string
+  readonly segment: string
+}
+
+/** Packets of the frames behind `after`: stream sequence and token of each. */
+const packetsAfter = (nc: NatsConnection, after: number, until: number) =>
+  Effect.promise(async () => {
+    const found: Array<{ readonly seq: number; readonly token: number }> = []
+    const consumer = await nc.jetstream().consumers.get("MD_FRAMES", { filterSubjects: ["md.frame.>"], opt_start_seq: after + 1 })
+    let left = (await consumer.info()).num_pending
+    while (left > 0) {
+      for await (const message of await consumer.fetch({ max_messages: 500, expires: 2_000 })) {
+        left--
+        if (message.seq > until) continue
+        Frame.forEachPacket(message.data, (offset) => found.push({ seq: message.seq, token: Frame.tokenAt(message.data, offset) }))
+      }
+    }
+    return found
+  })
+const lastSeq = (nc: NatsConnection) =>
+  Effect.promise(async () => (await (await nc.jetstreamManager()).streams.info("MD_FRAMES")).state.last_seq)
+
+describe("Streaming", () => {
+  it.live(
+    "TC-MATL-030 one account, 50 options at 10 ticks a second: every tick is published and reaches the client, with Greeks",
+    () =>
+      Effect.gen(function* () {
+        const { config, nats } = yield* world({ mode: "synthetic", rate: 10, strikesEachSide: 12 })
+        const running = yield* start({ ...config, SEED_USER: "demo" })
+        const { body } = yield* ask(running, "/subscriptions?limit=1000")
+        const options = (body.subscriptions as ReadonlyArray<Listed & { readonly account_id: string }>)
+          .filter(({ segment, tradingsymbol }) => segment === "NFO-OPT" && tradingsymbol.startsWith("NIFTY"))
+          .slice(0, 50)
+        assert.strictEqual(options.length, 50)
+        const tokens = options.map(({ instrument_token }) => instrument_token)
+        const wanted = new Set(tokens)
+        yield* eventually("streaming", ask(running, "/health"), ({ body }) => body.ticker.accounts.sim1?.ticks > 0)
+        const client = yield* socket(running, "/ws/ticks")
+        client.send({ action: "subscribe", tokens })
+        const ticks = () => client.received.filter(({ type }) => type === "tick")
+        yield* eventually(
+          "ticks with Greeks",
+          Effect.sync(() => ticks().filter(({ data }) => data.delta !== null).length),
+          (count) => count > 1_500
+        )
+        const got = ticks()
+        const [first, last] = [got[0].seq as number, got[got.length - 1].seq as number]
+        const nc = yield* natsClient(nats)
+        // Frames at the edges may have been delivered in part.
+        const inner = (seq: number) => seq > first && seq < last
+        const stored = (yield* packetsAfter(nc, first, last - 1)).filter(({ seq, token }) => inner(seq) && wanted.has(token))
+        const delivered = got.filter(({ seq }) => inner(seq)).map(({ seq, data }) => ({ seq, token: data.instrument_token }))
+        assert.isAbove(stored.length, 1_000)
+        assert.deepStrictEqual(delivered, stored)
+        for (const { data } of got) {
+          assert.isTrue(data.is_mock)
+          assert.isAbove(data.last_price, 0)
+        }
+        const priced = got.filter(({ data }) => data.delta !== null)
+        for (const { data } of priced) assert.isTrue(Math.abs(data.delta) <= 1 && data.gamma >= 0 && data.vega >= 0, JSON.stringify(data))
+      }).pipe(Effect.scoped),
+    60_000
+  )
+
+  it.live(
+    "TC-SUB-001 TC-SUB-004 a subscription streams at once, and after its DELETE no tick of it comes",
+    () =>
+      Effect.gen(function* () {
+        const { config, nats } = yield* world({ mode: "synthetic", rate: 20, strikesEachSide: 3 })
+        const running = yield* start({ ...config, SEED_USER: "demo" })
+        yield* eventually("streaming", ask(running, "/health"), ({ body }) => body.ticker.accounts.sim1?.ticks > 0)
+        const { body: page } = yield* ask(running, "/subscriptions?limit=1000")
+        const known = new Set((page.subscriptions as ReadonlyArray<Listed>).map(({ instrument_token }) => instrument_token))
+        assert.isTrue(known.has(256265))
+
+        // RELIANCE is in no seed: its underlying gets actors of its own.
+        const relianceSpot = 738561
+        const created = yield* ask(running, "/subscriptions", {
+          method: "POST",
+          body: { instrument_token: relianceSpot, requested_mode: "FULL" }
+        })
+        assert.deepStrictEqual([created.status, created.body], [200, { message: "Subscription created", instrument_token: relianceSpot }])
+        const stored = yield* ask(running, `/subscriptions/${relianceSpot}`)
+        assert.include(["sim1", "sim2"], stored.body.account_id)
+        const client = yield* socket(running, "/ws/ticks")
+        client.send({ action: "subscribe", tokens: [relianceSpot, 256265] })
+        const ofReliance = () => client.received.filter(({ type, data }) => type === "tick" && data.instrument_token === relianceSpot)
+        yield* eventually(
+          "its ticks",
+          Effect.sync(() => ofReliance().length),
+          (count) => count > 3
+        )
+        const nc = yield* natsClient(nats)
+        yield* eventually(
+          "its und.state",
+          Effect.promise(async () => {
+            const jsm = await nc.jetstreamManager()
+            return await jsm.streams.getMessage("OPT_LAST", { last_by_subj: "und.state.NSE.RELIANCE" }).then(
+              (message) => message.json<{ spot: number | null }>().spot,
+              () => null
+            )
+          }),
+          (spot) => (spot ?? 0) > 0
+        )
+
+        const gone = yield* ask(running, `/subscriptions/${relianceSpot}`, { method: "DELETE" })
+        assert.strictEqual(gone.status, 200)
+        const health = yield* eventually("unsubscribed at the broker", ask(running, "/health"), ({ body }) => {
+          const held = (body.ticker.accounts.sim1?.subscribed ?? 0) + (body.ticker.accounts.sim2?.subscribed ?? 0)
+          return held === known.size
+        })
+        assert.strictEqual(health.body.ticker.active_subscriptions, known.size)
+        const from = yield* eventually("the last of them to be stored", lastSeq(nc), () => true)
+        yield* eventually("200 more messages", lastSeq(nc), (seq) => seq > from + 200)
+        const later = yield* packetsAfter(nc, from + 20, yield* lastSeq(nc))
+        assert.isAbove(later.length, 50)
+        assert.isEmpty(later.filter(({ token }) => token === relianceSpot))
+        const kept = yield* ask(running, `/subscriptions/${relianceSpot}`)
+        assert.strictEqual(kept.body.status, "inactive")
+      }).pipe(Effect.scoped),
+    60_000
+  )
+
+  it.live(
+    "BE-OPS-01 a request's id goes from REST through NATS to the actor's log",
+    () =>
+      Effect.gen(function* () {
+        const { config } = yield* world({ mode: "synthetic", rate: 5, strikesEachSide: 3 })
+        const running = yield* start(config)
+        const headers = { "x-request-id": "trace-from-rest-1" }
+        yield* ask(running, "/subscriptions", { method: "POST", body: { instrument_token: 256265, requested_mode: "FULL" }, headers })
+        yield* eventually(
+          "the actor's line",
+          Effect.sync(() =>
+            running.logs.filter(
+              ({ message, annotations }) => message === "definition taken" && annotations["request_id"] === "trace-from-rest-1"
+            )
+          ),
+          (lines) => lines.length > 0
+        )
+      }).pipe(Effect.scoped),
+    60_000
+  )
+
+  it.live(
+    "BE-FIN-09 many changes to one strategy at once all end up in its value",
+    () =>
+      Effect.gen(function* () {
+        const { config } = yield* world({ mode: "synthetic", rate: 5, strikesEachSide: 6 })
+        const running = yield* start({ ...config, SEED_USER: "demo" })
+        const { body: page } = yield* ask(running, "/subscriptions?limit=1000")
+        const options = (page.subscriptions as ReadonlyArray<Listed>).filter(({ segment }) => segment === "NFO-OPT").slice(0, 12)
+        const { body: strategy } = yield* ask(running, "/strategies", { method: "POST", body: { name: "many" } })
+        yield* Effect.forEach(
+          options,
+          ({ tradingsymbol }, at) =>
+            ask(running, `/strategies/${strategy.strategy_id}/instruments`, {
+              method: "POST",
+              body: { tradingsymbol, exchange: "NFO", direction: at % 2 === 0 ? "BUY" : "SELL", quantity: 10 + at, entry_price: "100.05" }
+            }),
+          { concurrency: 12, discard: true }
+        )
+        const paid = options.reduce((sum, _, at) => sum + (at % 2 === 0 ? -1 : 1) * (10 + at) * 10_005, 0)
+        // m2m = sum(ltp x qty x dir); unrealised = sum((ltp - entry) x qty x sign) with the opposite sign: their sum is the entry premium.
+        const whole = yield* eventually("the value of all twelve", ask(running, `/strategies/${strategy.strategy_id}`), ({ body }) => {
+          const { complete = false, m2m, unrealised_pnl } = body.latest ?? {}
+          return complete && Math.round((Number(m2m) + Number(unrealised_pnl)) * 100) === paid
+        })
+        assert.strictEqual(whole.body.instruments.length, 12)
+      }).pipe(Effect.scoped),
+    60_000
+  )
+})
