@@ -7,6 +7,7 @@ import { ApiKeys } from "./gateway/Auth.ts"
 import { GatewayLive } from "./gateway/Http.ts"
 import * as Server from "./gateway/Server.ts"
 import { CandleRepo } from "./store/CandleRepo.ts"
+import { FillRepo } from "./store/FillRepo.ts"
 import { InstrumentRegistry } from "./store/InstrumentRegistry.ts"
 import { InstrumentRepo } from "./store/InstrumentRepo.ts"
 import { Migrated } from "./store/Migrations.ts"
@@ -23,11 +24,13 @@ import * as Streams from "./streams/Streams.ts"
 export type Role = "actors" | "gateway"
 
 /** Postgres with its schema, and what is kept there: one pool for every role of the process. */
-const Store = Layer.mergeAll(InstrumentRegistry.Default, SubscriptionRepo.Default, StrategyRepo.Default, CandleRepo.Default).pipe(
-  Layer.provideMerge(InstrumentRepo.Default),
-  Layer.provide(Migrated),
-  Layer.provideMerge(PostgresLive)
-)
+const Store = Layer.mergeAll(
+  InstrumentRegistry.Default,
+  SubscriptionRepo.Default,
+  StrategyRepo.Default,
+  CandleRepo.Default,
+  FillRepo.Default
+).pipe(Layer.provideMerge(InstrumentRepo.Default), Layer.provide(Migrated), Layer.provideMerge(PostgresLive))
 const Shared = Layer.mergeAll(Store, Accounts.Default, Redis.Default)
 
 /** Each role signs in to NATS as its own user, so that the server holds it to its own subjects. */

@@ -3,7 +3,9 @@ import { Accounts } from "../broker/Accounts.ts"
 import * as Money from "../domain/Money.ts"
 import * as Instrument from "../domain/market/Instrument.ts"
 import type { Contract, Reference } from "../domain/market/Reference.ts"
+import * as Holdings from "../domain/strategy/Holdings.ts"
 import type * as StrategyMessage from "../domain/strategy/StrategyMessage.ts"
+import { FillRepo } from "../store/FillRepo.ts"
 import { InstrumentRegistry } from "../store/InstrumentRegistry.ts"
 import { StrategyRepo } from "../store/StrategyRepo.ts"
 import { SubscriptionRepo } from "../store/SubscriptionRepo.ts"
@@ -39,6 +41,37 @@ export const contractOf = (instrument: Instrument.Instrument): Contract => {
   }
 }
 
+/** The fills of one strategy by instrument. */
+type Fills = ReadonlyMap<string, Holdings.Traded>
+
+const noFills: Fills = new Map()
+
+/** A strategy as the record describes it; what has no instrument today is named and left without a price. */
+const definitionOf = (
+  { strategy, legs }: StrategyRepo.StrategyWithLegs,
+  fills: Fills,
+  priced: (token: number) => StrategyMessage.Priced | null
+): StrategyMessage.Definition => {
+  const known = legs.flatMap((leg): Array<StrategyMessage.Leg> => {
+    const by = priced(leg.instrumentToken)
+    return by === null ? [] : [{ leg_id: leg.legId, ...by, direction: leg.direction, quantity: leg.quantity, entry_price: leg.entryPrice }]
+  })
+  const unpriced = legs.filter((leg) => leg.quantity !== 0 && priced(leg.instrumentToken) === null).map(({ legId }) => legId)
+  // A fill may be older than its token's present meaning.
+  const traded = Holdings.inDefinition(legs, fills, ({ instrumentToken, tradingsymbol }) => {
+    const by = priced(instrumentToken)
+    return by?.contract.tradingsymbol === tradingsymbol ? by : null
+  })
+  return {
+    v: 1,
+    strategy_id: strategy.strategyId,
+    owner: strategy.owner,
+    legs: known,
+    ...(unpriced.length === 0 ? {} : { unpriced }),
+    ...(traded === undefined ? {} : { traded })
+  }
+}
+
 /** Everything that should exist, as definitions for the record and keys for the bucket of actors. */
 export interface Plan {
   readonly definitions: ReadonlyMap<string, Uint8Array>
@@ -55,6 +88,7 @@ export const plan = (options: {
     readonly accountId: string | null
   }>
   readonly strategies: ReadonlyArray<StrategyRepo.StrategyWithLegs>
+  readonly fills: (strategyId: number) => Fills
   readonly instrument: (token: number) => Instrument.Instrument | undefined
 }): Plan => {
   const definitions = new Map<string, Uint8Array>()
@@ -88,29 +122,20 @@ export const plan = (options: {
     definitions.set(Subjects.MarketReference.at({ exchange, underlying }), Subjects.MarketReference.encode(value))
     actors.set(Subject.kvKey("greeks", exchange, underlying), "")
   }
-  for (const { strategy, legs } of options.strategies) {
-    if (strategy.status !== "active") continue
-    const known = legs.flatMap((leg): Array<StrategyMessage.Leg> => {
-      const instrument = options.instrument(leg.instrumentToken)
-      const under = instrument === undefined ? null : Instrument.underlyingOf(instrument)
-      if (instrument === undefined || under === null) {
-        unknown.push(leg.instrumentToken)
-        return []
-      }
-      return [
-        {
-          leg_id: leg.legId,
-          exchange: under.exchange,
-          underlying: under.name,
-          contract: contractOf(instrument),
-          direction: leg.direction,
-          quantity: leg.quantity,
-          entry_price: leg.entryPrice
-        }
-      ]
-    })
-    const names = { owner: strategy.owner, strategy: String(strategy.strategyId) }
-    const definition: StrategyMessage.Definition = { v: 1, strategy_id: strategy.strategyId, owner: strategy.owner, legs: known }
+  const priced = (token: number): StrategyMessage.Priced | null => {
+    const instrument = options.instrument(token)
+    const under = instrument === undefined ? null : Instrument.underlyingOf(instrument)
+    if (instrument !== undefined && under !== null) {
+      return { exchange: under.exchange, underlying: under.name, contract: contractOf(instrument) }
+    }
+    unknown.push(token)
+    return null
+  }
+  for (const of of options.strategies) {
+    if (of.strategy.status !== "active") continue
+    const { owner, strategyId } = of.strategy
+    const definition = definitionOf(of, options.fills(strategyId), priced)
+    const names = { owner, strategy: String(strategyId) }
     definitions.set(Subjects.StrategyDefinition.at(names), Subjects.StrategyDefinition.encode(definition))
     actors.set(Subject.kvKey("m2m", names.owner, names.strategy), "")
   }
@@ -126,6 +151,7 @@ export const make = Effect.gen(function* () {
   const accounts = yield* Accounts
   const subscriptions = yield* SubscriptionRepo
   const strategies = yield* StrategyRepo
+  const fills = yield* FillRepo
   const registry = yield* InstrumentRegistry
   const jetStream = yield* JetStream
   const bucket = yield* KeyValue.open(Placement.bucket)
@@ -133,6 +159,8 @@ export const make = Effect.gen(function* () {
   return Effect.gen(function* () {
     const defined = new Map<string, string>() // definition text by subject, as the record has it
     const placed = new Map<string, string>() // value by key, as the bucket has it
+    /** Folded fills by strategy, true for its newest fill. */
+    const traded = new Map<number, { readonly fillId: number; readonly fills: Fills }>()
     let looks = 0
     let warned = ""
 
@@ -169,14 +197,27 @@ export const make = Effect.gen(function* () {
       defined.clear()
       placed.clear()
     }
+    /** Folds anew what has new fills: an older trade may have been imported, and first in, first out depends on it. */
+    const readFills = Effect.gen(function* () {
+      const newest = yield* fills.newest
+      const present = new Set(newest.map(({ strategyId }) => strategyId))
+      for (const strategyId of traded.keys()) if (!present.has(strategyId)) traded.delete(strategyId)
+      for (const { strategyId, fillId } of newest) {
+        if (traded.get(strategyId)?.fillId !== fillId) {
+          traded.set(strategyId, { fillId, fills: Holdings.traded(yield* fills.ofStrategy(strategyId)) })
+        }
+      }
+    })
     const look = (requestId: string) =>
       Effect.gen(function* () {
         if (registry.current() === undefined) yield* registry.load()
         if (looks++ % recheckEveryLooks === 0) forget()
+        yield* readFills
         const { definitions, actors, unknown } = plan({
           accounts: accounts.ids,
           subscriptions: yield* subscriptions.active,
           strategies: yield* strategies.all,
+          fills: (strategyId) => traded.get(strategyId)?.fills ?? noFills,
           instrument: registry.byToken
         })
         const missing = unknown.join(",")

@@ -9,7 +9,7 @@ import { type Published, RecordActor } from "./RecordActor.ts"
 
 export const kind = "greeks"
 /** Changes with the decider's state. */
-const layout = "underlying-1"
+const layout = "underlying-2"
 
 const quality = (name: string, asOfMs: number, detail: unknown): Published => ({
   stream: Subjects.Quality.stream,

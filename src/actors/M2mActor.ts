@@ -9,15 +9,18 @@ import { type Published, RecordActor } from "./RecordActor.ts"
 
 export const kind = "m2m"
 /** Changes with the decider's state. */
-const layout = "m2m-1"
+const layout = "m2m-2"
 
 /** The record holds no definition of a strategy that should run: the director writes it before it asks for the actor. */
 export class NotDefined extends Data.TaggedError("NotDefined")<{ readonly subject: string }> {}
 
-const underlyingsOf = (definition: StrategyMessage.Definition) =>
-  [...new Map(definition.legs.map(({ exchange, underlying }) => [Subjects.Frame.at({ exchange, underlying }), { exchange, underlying }]))]
+const underlyingsOf = (definition: StrategyMessage.Definition) => {
+  const positions = definition.traded?.positions.flatMap(({ priced }) => priced ?? []) ?? []
+  const held: ReadonlyArray<{ readonly exchange: string; readonly underlying: string }> = [...definition.legs, ...positions]
+  return [...new Map(held.map(({ exchange, underlying }) => [Subjects.Frame.at({ exchange, underlying }), { exchange, underlying }]))]
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([, holes]) => holes)
+}
 
 export const route =
   (owner: string, strategy: string) =>

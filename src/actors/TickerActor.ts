@@ -1,6 +1,7 @@
 import { Clock, Effect, Option, Schema } from "effect"
 import { Broker } from "../broker/Broker.ts"
 import type { Mode, Wanted } from "../broker/Subscription.ts"
+import * as Calendar from "../domain/market/Calendar.ts"
 import * as Frame from "../domain/market/Frame.ts"
 import type { TickerStatus } from "../domain/market/TickerStatus.ts"
 import * as FramePublisher from "../streams/FramePublisher.ts"

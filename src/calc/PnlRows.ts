@@ -69,11 +69,13 @@ const instrumentOf = (strategy: Strategy, symbol: string, ltp: Money.Decimal) =>
 
 /** Each symbol's last price from instruments and legs, in their order; two different ones for a symbol are the row's fault. */
 const lastPrices = (strategy: Strategy): Either.Either<ReadonlyMap<string, Money.Decimal>, Document.BadRow> => {
-  const prices = new Map(strategy.instruments.map(({ symbol, ltp }) => [symbol, ltp]))
-  for (const [index, { symbol, ltp }] of strategy.legs.entries()) {
+  const prices = new Map<string, Money.Decimal>()
+  const named = (list: "instruments" | "legs") =>
+    strategy[list].map(({ symbol, ltp }, index) => ({ symbol, ltp, path: `${list}[${index}].ltp` }))
+  for (const { symbol, ltp, path } of [...named("instruments"), ...named("legs")]) {
     const known = prices.get(symbol)
     if (known !== undefined && !known.equals(ltp))
-      return Either.left({ path: `legs[${index}].ltp`, reason: `${symbol} has another last price before: ${Money.format(known)}` })
+      return Either.left({ path, reason: `${symbol} has another last price before: ${Money.format(known)}` })
     prices.set(symbol, ltp)
   }
   const unpriced = strategy.fills.findIndex(({ symbol }) => !prices.has(symbol))
@@ -100,11 +102,15 @@ const resultsAt = (strategy: Strategy, prices: ReadonlyMap<string, Money.Decimal
 
 const decode = Document.decoder(Strategy)
 
-/** What an instrument of the input says beside its symbol stays, its last price as it was written. */
+/** What an instrument of the input says stays, and a last price is printed as it was written, there or at its leg. */
 const keepGiven = (row: Document.Json, instruments: ReturnType<typeof resultsAt>["instruments"]): ReadonlyArray<Document.Json> => {
-  const rows = row["instruments"]
-  const given = new Map((Array.isArray(rows) ? rows : []).map((it: Document.Json) => [it["symbol"], it]))
-  return instruments.map((it) => ({ ...given.get(it.symbol), ...it, ltp: given.get(it.symbol)?.["ltp"] ?? it.ltp }))
+  const bySymbol = (rows: unknown) => new Map((Array.isArray(rows) ? rows : []).map((it: Document.Json) => [it["symbol"], it]))
+  const [legs, given] = [bySymbol(row["legs"]), bySymbol(row["instruments"])]
+  return instruments.map((it) => ({
+    ...given.get(it.symbol),
+    ...it,
+    ltp: (given.get(it.symbol) ?? legs.get(it.symbol))?.["ltp"] ?? it.ltp
+  }))
 }
 
 /** Strategies `{legs: [{symbol, side, qty, ltp}], fills: [{seq, symbol, side, qty, price}]}` under `strategies`; money in rupees. */
@@ -116,5 +122,5 @@ export const calculation: Document.Calculation = Document.overRows(
       const found = resultsAt(strategy, yield* lastPrices(strategy))
       return { ...found, instruments: keepGiven(row, found.instruments) }
     }),
-  { m2m: null, instruments: null, totals: null }
+  { m2m: null, totals: null }
 )

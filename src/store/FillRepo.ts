@@ -59,7 +59,8 @@ export class FillRepo extends Effect.Service<FillRepo>()("store/FillRepo", {
     const ofStrategy = SqlSchema.findAll({
       Request: Schema.Int,
       Result: Fill,
-      execute: (strategyId) => sql`SELECT ${columns} FROM strategy_fills f WHERE f.strategy_id = ${strategyId} ORDER BY f.executed_at, f.fill_id`
+      execute: (strategyId) =>
+        sql`SELECT ${columns} FROM strategy_fills f WHERE f.strategy_id = ${strategyId} ORDER BY f.executed_at, f.fill_id`
     })
     // A loose index scan: one look per strategy, however many fills it has.
     const newest = SqlSchema.findAll({

@@ -39,7 +39,7 @@ export interface PublishOptions {
 export type Role = "engine" | "gateway"
 
 const oldest = [2, 10, 23] as const
-const publishTimeoutMs = 5_000
+const requestTimeoutMs = 5_000
 const publishAttemptsMax = 6
 /** A stop waits so long for what was handed to the connection, and then so long for the socket. */
 const drainMaxMs = 3_000
@@ -79,7 +79,7 @@ const options = (role: Role) =>
       name: `tarang-${role}`,
       // nats.conf keeps others away from the answers to these.
       inboxPrefix: `_INBOX_${role}`,
-      timeout: 5_000,
+      timeout: requestTimeoutMs,
       // The client gives up for good after ten tries or two refusals by default, and notices a dead peer only after minutes.
       maxReconnectAttempts: -1,
       ignoreAuthErrorAbort: true,
@@ -114,10 +114,11 @@ const make = (role: Role) =>
         cause: new Error(`the server is ${version}; ${oldest.join(".")} or newer is needed`)
       })
     }
-    const js: JetStreamClient = nc.jetstream({ timeout: publishTimeoutMs })
-    const jsm: JetStreamManager = yield* attempt("jetstream", () => nc.jetstreamManager({ timeout: publishTimeoutMs, checkAPI: false }))
+    const js: JetStreamClient = nc.jetstream({ timeout: requestTimeoutMs })
+    const jsm: JetStreamManager = yield* attempt("jetstream", () => nc.jetstreamManager({ timeout: requestTimeoutMs, checkAPI: false }))
     const up = yield* Effect.makeLatch(true)
     const listeners = new Set<(isUp: boolean) => void>()
+    const inFlight = new Set<() => void>()
     const connection = (isUp: boolean) => {
       connected = isUp
       if (isUp) {
@@ -125,6 +126,8 @@ const make = (role: Role) =>
         Metrics.natsReconnects(role)
       } else {
         up.unsafeClose()
+        for (const lose of inFlight) lose()
+        inFlight.clear()
         Metrics.natsDisconnects(role)
       }
       for (const listener of listeners) listener(isUp)
@@ -145,26 +148,43 @@ const make = (role: Role) =>
     /** A subject for answers that only this user may read. */
     const newInbox = () => createInbox(wanted.inboxPrefix)
 
+    /**
+     * A question to the server. It waits for the connection, and fails as soon as that is lost: the client would wait for its timeout,
+     * though nothing that was handed to a lost connection is ever answered.
+     */
+    const request = <A>(op: string, run: () => Promise<A>): Effect.Effect<A, NatsError> => {
+      const answer = attempt(
+        op,
+        () =>
+          new Promise<A>((resolve, reject) => {
+            const lose = () => reject(new Error("connection to NATS lost"))
+            inFlight.add(lose)
+            run()
+              .then(resolve, reject)
+              .finally(() => inFlight.delete(lose))
+          })
+      )
+      const connection = Effect.timeoutFail(up.await, {
+        duration: requestTimeoutMs,
+        onTimeout: () => new NatsError({ op, cause: new Error("not connected to NATS") })
+      })
+      return Effect.suspend(() => (connected ? answer : Effect.zipRight(connection, answer)))
+    }
+
     const publishOnce = (subject: string, data: Uint8Array, given: PublishOptions) => {
       const headers = given.headers === undefined ? undefined : makeHeaders()
       for (const [name, value] of Object.entries(given.headers ?? {})) headers?.set(name, value)
-      const send = attempt(`publish ${subject}`, () =>
+      return request(`publish ${subject}`, () =>
         js.publish(subject, data, {
           ...(given.msgId === undefined ? {} : { msgID: given.msgId }),
           ...(headers === undefined ? {} : { headers })
         })
       )
-      // Handed to a lost connection it would be gone, and its timeout would outlast the reconnect.
-      const connection = Effect.timeoutFail(up.await, {
-        duration: publishTimeoutMs,
-        onTimeout: () => new NatsError({ op: `publish ${subject}`, cause: new Error("not connected to NATS") })
-      })
-      return connected ? send : Effect.zipRight(connection, send)
     }
 
-    /** Acknowledged. A timeout may still have landed, so only a publish with an id is tried again. */
+    /** Acknowledged. What fails may still have landed, so only a publish with an id is tried again. */
     const publish = (subject: string, data: Uint8Array, given: PublishOptions = {}) =>
-      Effect.suspend(() => publishOnce(subject, data, given)).pipe(
+      publishOnce(subject, data, given).pipe(
         given.msgId === undefined
           ? (self) => self
           : Effect.retry(
@@ -190,7 +210,7 @@ const make = (role: Role) =>
       header: (name) => message.header?.get(name) ?? ""
     })
     const find = (op: string, stream: string, query: Parameters<typeof jsm.streams.getMessage>[1]) =>
-      attempt(op, () => jsm.streams.getMessage(stream, query)).pipe(
+      request(op, () => jsm.streams.getMessage(stream, query)).pipe(
         Effect.map((message) => Option.some(stored(message))),
         Effect.catchIf(
           (error) => apiErrorOf(error)?.err_code === noMessageFound,
@@ -205,7 +225,7 @@ const make = (role: Role) =>
 
     const info = (stream: string) =>
       Effect.map(
-        attempt(`info ${stream}`, () => jsm.streams.info(stream)),
+        request(`info ${stream}`, () => jsm.streams.info(stream)),
         ({ created, state }) => ({ createdMs: Date.parse(created), firstSeq: state.first_seq, lastSeq: state.last_seq })
       )
 
@@ -216,6 +236,7 @@ const make = (role: Role) =>
       isConnected: () => connected && !nc.isClosed(),
       onConnection,
       newInbox,
+      request,
       publish,
       notify,
       last,

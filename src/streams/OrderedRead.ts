@@ -1,6 +1,6 @@
 import { Chunk, Duration, Effect, Mailbox, Option, Queue, Schedule, type Scope } from "effect"
 import { AckPolicy, type ConsumerInfo, DeliverPolicy, type Msg, ReplayPolicy, type Subscription } from "nats"
-import { JetStream, type Message, NatsError } from "./JetStream.ts"
+import { JetStream, type Message, type NatsError } from "./JetStream.ts"
 import * as Metrics from "./Metrics.ts"
 
 /** Messages that the stream no longer holds. `recreated`: the stream itself is another one, and its numbers began again. */
@@ -80,7 +80,7 @@ export const make = (options: {
   readonly bufferMax?: number
 }): Effect.Effect<OrderedRead, NatsError, Scope.Scope | JetStream> =>
   Effect.gen(function* () {
-    const { nc, jsm, info, isConnected, onConnection, newInbox } = yield* JetStream
+    const { nc, jsm, info, isConnected, onConnection, newInbox, request } = yield* JetStream
     const { stream, start } = options
     const bufferMax = options.bufferMax ?? 1_000
     const mailbox = yield* Mailbox.make<Message | Gap>() // bounded by the credit given
@@ -162,22 +162,18 @@ export const make = (options: {
       return { deliver_policy: start._tag === "New" ? DeliverPolicy.New : DeliverPolicy.LastPerSubject }
     }
     const create = Effect.suspend(() =>
-      Effect.tryPromise({
-        try: () =>
-          isConnected()
-            ? jsm.consumers.add(stream, {
-                ...filtering(filters),
-                ...deliver(),
-                ack_policy: AckPolicy.None,
-                replay_policy: ReplayPolicy.Instant,
-                max_deliver: 1,
-                mem_storage: true,
-                num_replicas: 1,
-                inactive_threshold: inactiveMaxMs * 1e6
-              })
-            : Promise.reject(new Error("not connected")), // a request would wait for its timeout, past the reconnect
-        catch: (cause) => new NatsError({ op: `read ${stream}`, cause })
-      })
+      request(`read ${stream}`, () =>
+        jsm.consumers.add(stream, {
+          ...filtering(filters),
+          ...deliver(),
+          ack_policy: AckPolicy.None,
+          replay_policy: ReplayPolicy.Instant,
+          max_deliver: 1,
+          mem_storage: true,
+          num_replicas: 1,
+          inactive_threshold: inactiveMaxMs * 1e6
+        })
+      )
     )
 
     const gap = (to: number, recreated: boolean) => {

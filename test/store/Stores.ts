@@ -2,6 +2,7 @@ import { createConnection, createServer, type Socket } from "node:net"
 import { PgClient } from "@effect/sql-pg"
 import { ConfigProvider, Effect, Layer, Redacted } from "effect"
 import { CandleRepo } from "../../src/store/CandleRepo.ts"
+import { FillRepo } from "../../src/store/FillRepo.ts"
 import { InstrumentRegistry } from "../../src/store/InstrumentRegistry.ts"
 import { InstrumentRepo } from "../../src/store/InstrumentRepo.ts"
 import { Migrated } from "../../src/store/Migrations.ts"
@@ -20,7 +21,8 @@ const repositories = Layer.mergeAll(
   InstrumentRegistry.Default.pipe(Layer.provideMerge(InstrumentRepo.Default)),
   SubscriptionRepo.Default,
   StrategyRepo.Default,
-  CandleRepo.Default
+  CandleRepo.Default,
+  FillRepo.Default
 )
 
 /** Pool, migrations and repositories as main.ts puts them together: one "start" of the program on the database at `url`. */

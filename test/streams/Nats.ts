@@ -56,7 +56,8 @@ export const flying = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
           resume(Effect.void)
         })
       })
-    return Effect.withClock(effect, { ...real, unsafeCurrentTimeMillis: nowMs, currentTimeMillis: Effect.sync(nowMs), sleep })
+    const clock = Object.assign(Clock.make(), { unsafeCurrentTimeMillis: nowMs, currentTimeMillis: Effect.sync(nowMs), sleep })
+    return Effect.withClock(effect, clock)
   })
 
 export type Item = Message | OrderedRead.Gap

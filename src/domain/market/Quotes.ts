@@ -4,7 +4,7 @@ import * as FrameHeader from "./FrameHeader.ts"
 import * as Instrument from "./Instrument.ts"
 import type { Contract } from "./Reference.ts"
 
-/** What an instrument's open interest is compared with. */
+/** What an instrument's open interest and price are compared with. */
 export const OiBase = { none: 0, firstSeen: 1, previousSession: 2 } as const
 
 /**
@@ -23,6 +23,8 @@ export interface Quotes {
   readonly oi: Float64Array
   readonly oiBase: Float64Array
   readonly oiBaseFrom: Uint8Array
+  /** Price when the base of the open interest was taken. */
+  readonly priceBase: Float64Array
   readonly previousClose: Float64Array
   /** When the newest packet was received; -Infinity before the first. */
   readonly receivedMs: Float64Array
@@ -70,6 +72,7 @@ export const make = (contracts: Iterable<Contract>): Quotes => {
     oi: unknown(),
     oiBase: unknown(),
     oiBaseFrom: new Uint8Array(rows.length),
+    priceBase: unknown(),
     previousClose: unknown(),
     receivedMs: new Float64Array(rows.length).fill(Number.NEGATIVE_INFINITY),
     timeMs: unknown(),
@@ -89,6 +92,7 @@ const kept = [
   "oi",
   "oiBase",
   "oiBaseFrom",
+  "priceBase",
   "previousClose",
   "receivedMs",
   "timeMs",
@@ -122,6 +126,7 @@ export const rollDay = (quotes: Quotes, atMs: number): void => {
     if (Number.isNaN(oi)) continue
     quotes.oiBase[row] = oi
     quotes.oiBaseFrom[row] = OiBase.previousSession
+    quotes.priceBase[row] = quotes.lastPrice[row] ?? Number.NaN
   }
 }
 
@@ -148,9 +153,12 @@ const priceOrNaN = (int: number): number => (int === 0 ? Number.NaN : int)
 
 const applyOpenInterest = (quotes: Quotes, row: number, oi: number): void => {
   quotes.oi[row] = oi
-  if (quotes.oiBaseFrom[row] !== OiBase.none) return
-  quotes.oiBase[row] = oi
-  quotes.oiBaseFrom[row] = OiBase.firstSeen
+  if (quotes.oiBaseFrom[row] === OiBase.none) {
+    quotes.oiBase[row] = oi
+    quotes.oiBaseFrom[row] = OiBase.firstSeen
+  }
+  // A contract may be quoted before it is first traded.
+  if (Number.isNaN(quotes.priceBase[row])) quotes.priceBase[row] = quotes.lastPrice[row] ?? Number.NaN
 }
 
 const apply = (quotes: Quotes, row: number, packet: number, receivedMs: number): void => {
@@ -201,6 +209,16 @@ export const rupees = (quotes: Quotes, row: number, int: number): number => int 
 
 /** Open interest since the base of `oiBaseFrom`; NaN while unknown. */
 export const oiChange = (quotes: Quotes, row: number): number => (quotes.oi[row] ?? Number.NaN) - (quotes.oiBase[row] ?? Number.NaN)
+
+/**
+ * Price since the same moment as `oiChange`, in the wire's integers: against the exchange's previous close where open interest is compared
+ * with the previous session, else against the price when the open interest was first seen. NaN while unknown.
+ */
+export const priceChange = (quotes: Quotes, row: number): number => {
+  const previousClose = quotes.oiBaseFrom[row] === OiBase.previousSession ? (quotes.previousClose[row] ?? Number.NaN) : Number.NaN
+  const base = Number.isNaN(previousClose) ? (quotes.priceBase[row] ?? Number.NaN) : previousClose
+  return (quotes.lastPrice[row] ?? Number.NaN) - base
+}
 
 /** The underlying's own row (index or share), or -1. */
 export const spotRow = (quotes: Quotes): number => {

@@ -37,6 +37,8 @@ export const Columns = Schema.Struct({
   volume: column(NumberOrNull),
   oi: column(NumberOrNull),
   oi_change: column(NumberOrNull),
+  /** Since the same moment as oi_change; absent in the messages of older versions. */
+  price_change: Schema.optional(column(NumberOrNull)),
   iv: column(NumberOrNull),
   delta: column(NumberOrNull),
   gamma: column(NumberOrNull),

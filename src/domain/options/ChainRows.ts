@@ -18,9 +18,10 @@ const Field = {
   theta: 9,
   vega: 10,
   rho: 11,
-  quality: 12
+  quality: 12,
+  priceChange: 13
 } as const
-export const width = 13
+export const width = 14
 
 /** A row of a chain: strike i's call is 2i, its put 2i + 1. */
 const sideOf = (chain: ChainState.ChainState, chainRow: number): ChainState.Side => (chainRow % 2 === 0 ? chain.call : chain.put)
@@ -42,6 +43,7 @@ const fillRow = (chain: ChainState.ChainState, quotes: Quotes.Quotes, chainRow: 
   into[to + Field.volume] = quotes.volume[row] ?? none
   into[to + Field.oi] = quotes.oi[row] ?? none
   into[to + Field.oiChange] = Quotes.oiChange(quotes, row)
+  into[to + Field.priceChange] = Quotes.priceChange(quotes, row)
   into[to + Field.iv] = Rounding.toUnits(chain.iv[i] ?? none, places.iv)
   into[to + Field.delta] = Rounding.toUnits(side.delta[i] ?? none, places.delta)
   into[to + Field.gamma] = Rounding.toUnits(side.gamma[i] ?? none, places.gamma)
@@ -116,6 +118,7 @@ export const columns = (chain: ChainState.ChainState, quotes: Quotes.Quotes, row
     volume: units(Field.volume, 0),
     oi: units(Field.oi, 0),
     oi_change: units(Field.oiChange, 0),
+    price_change: prices(Field.priceChange),
     iv: units(Field.iv, places.iv),
     delta: units(Field.delta, places.delta),
     gamma: units(Field.gamma, places.gamma),

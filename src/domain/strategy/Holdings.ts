@@ -1,5 +1,5 @@
 import * as Money from "../Money.ts"
-import * as Position from "./Position.ts"
+import type * as Position from "./Position.ts"
 import * as ProfitAndLoss from "./ProfitAndLoss.ts"
 import type * as StrategyMessage from "./StrategyMessage.ts"
 

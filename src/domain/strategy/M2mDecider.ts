@@ -217,10 +217,7 @@ const hold = (state: State, definition: StrategyMessage.Definition): void => {
     ...positions.flatMap(({ priced, quantity }) => (priced === null ? [] : [makeLine(priced, quantity)]))
   ]
   state.unvalued = positions.some(({ priced }) => priced === null) || state.unpriced.some((legId) => !filled.has(legId))
-  const entered = unfilled.reduce(
-    (sum, leg) => sum.plus(leg.entry_price.times(Position.signed(leg.direction, leg.quantity))),
-    Money.zero
-  )
+  const entered = unfilled.reduce((sum, leg) => sum.plus(leg.entry_price.times(Position.signed(leg.direction, leg.quantity))), Money.zero)
   state.cost = positions.reduce((sum, { open_cost }) => sum.plus(open_cost), entered).toFixed()
   state.realised = realised.toFixed()
 }

@@ -1,6 +1,6 @@
 import { Schema } from "effect"
-import { Contract } from "../market/Reference.ts"
 import { Money } from "../Money.ts"
+import { Contract } from "../market/Reference.ts"
 
 const stamped = { v: Schema.Literal(1), as_of: Schema.String, seq: Schema.Int }
 const NumberOrNull = Schema.NullOr(Schema.Number)

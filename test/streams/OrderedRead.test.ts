@@ -1,0 +1,338 @@
+import { assert, layer } from "@effect/vitest"
+import { Effect, Exit, Fiber, Scope } from "effect"
+import { JetStream } from "../../src/streams/JetStream.ts"
+import * as OrderedRead from "../../src/streams/OrderedRead.ts"
+import { another, backend, bytes, collect, freshStream, gaps, messages, range, Server, text, until } from "./Nats.ts"
+
+const beginning: OrderedRead.Start = { _tag: "After", seq: 0 }
+
+layer(backend, { excludeTestServices: true })("OrderedRead", (it) => {
+  it.scoped("reads what is there and what comes, in order, with what each message says", () =>
+    Effect.gen(function* () {
+      const stream = yield* freshStream()
+      yield* stream.putMany("a", 1_800)
+      const read = yield* OrderedRead.make({ stream: stream.name, filters: [stream.at("*")], start: beginning })
+      assert.strictEqual(read.pendingAtStart, 1_800)
+      const items = yield* collect(read.takeAll)
+      yield* stream.putMany("b", 200)
+      yield* until("all are read", () => items.length === 2_000)
+      const all = messages(items)
+      assert.deepStrictEqual(
+        all.map(({ seq }) => seq),
+        range(1, 2_000)
+      )
+      assert.strictEqual(new Set(all.map(text)).size, 2_000)
+      assert.strictEqual(read.lastSeq(), 2_000)
+      const last = all.at(-1)
+      assert.deepStrictEqual([last?.subject, last?.pending], [stream.at("b"), 0])
+      assert.isBelow(Math.abs((last?.timeMs ?? 0) - Date.now()), 60_000)
+    })
+  )
+
+  for (const how of ["stop", "kill"] as const) {
+    it.scoped(`loses and doubles nothing over two server restarts (${how})`, () =>
+      Effect.gen(function* () {
+        const server = yield* Server
+        const stream = yield* freshStream()
+        const read = yield* OrderedRead.make({ stream: stream.name, filters: [stream.at("a")], start: beginning })
+        const items = yield* collect(read.takeAll)
+        const writing = yield* Effect.fork(Effect.forEach(range(1, 1_500), (n) => stream.put(n % 3 === 0 ? "b" : "a"), { discard: true }))
+        for (const at of [200, 500]) {
+          yield* until(`${at} are read`, () => items.length >= at)
+          yield* Effect.promise(() => server[how]())
+          yield* Effect.promise(() => server.start())
+        }
+        yield* Fiber.join(writing)
+        yield* until("all are read", () => items.length >= 1_000)
+        assert.deepStrictEqual(
+          messages(items).map(text),
+          range(1, 1_500)
+            .filter((n) => n % 3 !== 0)
+            .map(String)
+        )
+        assert.deepStrictEqual(gaps(items), [])
+      })
+    )
+  }
+
+  it.scoped("goes on behind the last message when its consumer is deleted under it", () =>
+    Effect.gen(function* () {
+      const { jsm } = yield* JetStream
+      const stream = yield* freshStream()
+      const read = yield* OrderedRead.make({ stream: stream.name, filters: [], start: beginning })
+      const items = yield* collect(read.takeAll)
+      for (const round of range(1, 4)) {
+        yield* stream.putMany("a", 300)
+        for (const { name } of yield* stream.consumers) yield* Effect.promise(() => jsm.consumers.delete(stream.name, name))
+        yield* stream.putMany("a", 100)
+        yield* until(`round ${round} is read`, () => items.length >= round * 400)
+      }
+      assert.deepStrictEqual(
+        messages(items).map(({ seq }) => seq),
+        range(1, 1_600)
+      )
+    })
+  )
+
+  it.scoped("a reader that does not take stops the flow, and loses nothing when it does", () =>
+    Effect.gen(function* () {
+      const stream = yield* freshStream()
+      yield* stream.putMany("a", 3_000)
+      const read = yield* OrderedRead.make({ stream: stream.name, filters: [stream.at("a")], start: beginning, bufferMax: 100 })
+      // No fetch is open and much is left: the reader has stopped asking.
+      yield* until("it has stopped asking", () =>
+        Effect.map(stream.consumers, ([only]) => only?.num_waiting === 0 && only.delivered.consumer_seq === read.lastSeq())
+      )
+      assert.isAtMost(read.lastSeq(), 100 + 750)
+      const items = yield* collect(read.takeAll)
+      yield* until("all are read", () => items.length >= 3_000)
+      assert.deepStrictEqual(
+        messages(items).map(({ seq }) => seq),
+        range(1, 3_000)
+      )
+    })
+  )
+
+  it.scoped("a start beyond the stream's end is a gap and everything anew", () =>
+    Effect.gen(function* () {
+      const stream = yield* freshStream()
+      yield* stream.putMany("a", 10)
+      const items = yield* collect(
+        (yield* OrderedRead.make({ stream: stream.name, filters: [], start: { _tag: "After", seq: 20 } })).takeAll
+      )
+      yield* stream.put("a")
+      yield* until("all are read", () => items.length >= 12)
+      assert.deepStrictEqual(items[0], { _tag: "Gap", from: 21, to: 0, recreated: true })
+      assert.deepStrictEqual(
+        messages(items).map(({ seq }) => seq),
+        range(1, 11)
+      )
+    })
+  )
+
+  it.scoped("a start at the very end is no gap, and an empty stream is none either", () =>
+    Effect.gen(function* () {
+      const stream = yield* freshStream()
+      const empty = yield* collect((yield* OrderedRead.make({ stream: stream.name, filters: [], start: beginning })).takeAll)
+      yield* stream.putMany("a", 10)
+      const items = yield* collect(
+        (yield* OrderedRead.make({ stream: stream.name, filters: [], start: { _tag: "After", seq: 10 } })).takeAll
+      )
+      yield* stream.put("a")
+      yield* until("both have the last", () => items.length >= 1 && empty.length >= 11)
+      assert.deepStrictEqual(
+        messages(items).map(({ seq }) => seq),
+        [11]
+      )
+      assert.deepStrictEqual([...gaps(empty), ...gaps(items)], [])
+    })
+  )
+
+  it.scoped("a start before the first message that is left is a gap of what is gone", () =>
+    Effect.gen(function* () {
+      const { jsm } = yield* JetStream
+      const stream = yield* freshStream()
+      yield* stream.putMany("a", 30)
+      yield* Effect.promise(() => jsm.streams.purge(stream.name, { seq: 21 }))
+      const read = yield* OrderedRead.make({ stream: stream.name, filters: [stream.at("a")], start: { _tag: "After", seq: 5 } })
+      const items = yield* collect(read.takeAll)
+      yield* until("all are read", () => items.length >= 11)
+      assert.deepStrictEqual(items[0], { _tag: "Gap", from: 6, to: 20, recreated: false })
+      assert.deepStrictEqual(
+        messages(items).map(({ seq }) => seq),
+        range(21, 30)
+      )
+    })
+  )
+
+  it.scoped("what was purged while the reader was away is a gap", () =>
+    Effect.gen(function* () {
+      const { jsm } = yield* JetStream
+      const stream = yield* freshStream()
+      yield* stream.putMany("a", 10)
+      const read = yield* OrderedRead.make({ stream: stream.name, filters: [stream.at("a")], start: beginning })
+      const items = yield* collect(read.takeAll)
+      yield* until("the first are read", () => items.length === 10)
+      // By another subject, so that the consumer does not deliver what is purged next.
+      yield* stream.putMany("b", 10)
+      yield* Effect.promise(() => jsm.streams.purge(stream.name))
+      read.refilter([stream.at("a"), stream.at("b")])
+      yield* stream.put("b")
+      yield* until("the gap and the last are read", () => items.length >= 12)
+      assert.deepStrictEqual(items[10], { _tag: "Gap", from: 11, to: 20, recreated: false })
+      assert.deepStrictEqual(
+        messages(items).map(({ seq }) => seq),
+        [...range(1, 10), 21]
+      )
+    })
+  )
+
+  it.scoped("a stream that was deleted and made again is a gap and everything anew", () =>
+    Effect.gen(function* () {
+      const stream = yield* freshStream()
+      yield* stream.putMany("a", 10)
+      const read = yield* OrderedRead.make({ stream: stream.name, filters: [stream.at("a")], start: beginning })
+      const items = yield* collect(read.takeAll)
+      yield* until("the first are read", () => items.length === 10)
+      yield* stream.remove
+      yield* stream.create
+      // Longer than before, so that only its creation says that it is another one.
+      yield* stream.putMany("a", 25)
+      yield* until("all are read", () => items.length >= 36)
+      assert.deepStrictEqual(items[10], { _tag: "Gap", from: 11, to: 0, recreated: true })
+      assert.deepStrictEqual(
+        messages(items).map(({ seq }) => seq),
+        [...range(1, 10), ...range(1, 25)]
+      )
+    })
+  )
+
+  it.scoped("refilter under load: nothing of a kept subject is lost, a new one begins behind lastSeq(), an old one ends there", () =>
+    Effect.gen(function* () {
+      const stream = yield* freshStream()
+      const of = (...names: ReadonlyArray<string>) => names.map(stream.at)
+      const read = yield* OrderedRead.make({ stream: stream.name, filters: of("a", "b"), start: beginning })
+      const items = yield* collect(read.takeAll)
+      const subjects = ["a", "b", "c"]
+      const writing = yield* Effect.fork(
+        Effect.forEach(range(0, 2_999), (n) => stream.put(subjects[n % 3] ?? ""), { concurrency: 20, discard: true })
+      )
+      const sets = [["b", "c"], ["a", "b"], ["b"], ["a", "b", "c"]]
+      const cuts = [{ seq: 0, names: ["a", "b"] }]
+      for (const [at, names] of sets.entries()) {
+        yield* until("some are read", () => read.lastSeq() > 500 * (at + 1))
+        read.refilter(of("a"))
+        read.refilter(of(...names)) // two at once are one
+        cuts.push({ seq: read.lastSeq(), names })
+      }
+      yield* Fiber.join(writing)
+      yield* until("the last is read", () => read.lastSeq() === 3_000)
+      const truth = yield* collect((yield* OrderedRead.make({ stream: stream.name, filters: [], start: beginning })).takeAll)
+      yield* until("the stream is read", () => truth.length === 3_000)
+      const wanted = messages(truth).filter(({ seq, subject }) =>
+        cuts
+          .findLast((cut) => cut.seq < seq)
+          ?.names.map(stream.at)
+          .includes(subject)
+      )
+      yield* until("all are taken", () => items.length >= wanted.length)
+      assert.deepStrictEqual(
+        messages(items).map(({ seq, subject }) => [seq, subject]),
+        wanted.map(({ seq, subject }) => [seq, subject])
+      )
+    })
+  )
+
+  it.scoped("the newest of every subject, then all that comes", () =>
+    Effect.gen(function* () {
+      const stream = yield* freshStream()
+      for (const subject of ["a", "b", "a", "c", "b", "a", "x.y"]) yield* stream.put(subject)
+      const read = yield* OrderedRead.make({
+        stream: stream.name,
+        filters: [stream.at("a"), stream.at("b")],
+        start: { _tag: "LastPerSubject" }
+      })
+      assert.strictEqual(read.pendingAtStart, 2)
+      const items = yield* collect(read.takeAll)
+      yield* until("the newest are read", () => items.length === 2)
+      yield* stream.putMany("a", 3)
+      yield* until("all are read", () => items.length >= 5)
+      assert.deepStrictEqual(
+        messages(items).map(({ seq }) => seq),
+        [5, 6, 8, 9, 10]
+      )
+    })
+  )
+
+  it.scoped("the newest of every subject again, and not all the history, when it breaks before they have come", () =>
+    Effect.gen(function* () {
+      const { jsm } = yield* JetStream
+      const stream = yield* freshStream()
+      yield* stream.putMany("x", 500)
+      for (const subject of range(1, 400)) yield* stream.putMany(String(subject), 3)
+      const filters = range(1, 400).map((subject) => stream.at(String(subject)))
+      const read = yield* OrderedRead.make({ stream: stream.name, filters: [...filters], start: { _tag: "LastPerSubject" }, bufferMax: 1 })
+      assert.strictEqual(read.pendingAtStart, 400)
+      for (const { name } of yield* stream.consumers) yield* Effect.promise(() => jsm.consumers.delete(stream.name, name))
+      const items = yield* collect(read.takeAll)
+      yield* until("the newest are read", () => items.length >= 400)
+      yield* stream.putMany("1", 2)
+      yield* until("what came is read", () => items.length >= 402)
+      const seqs = messages(items).map(({ seq }) => seq)
+      assert.deepStrictEqual(
+        seqs,
+        [...seqs].sort((one, other) => one - other)
+      )
+      assert.strictEqual(new Set(seqs).size, 402)
+      assert.strictEqual(new Set(messages(items).map(({ subject }) => subject)).size, 400)
+    })
+  )
+
+  for (const start of ["New", "LastPerSubject"] as const) {
+    it.scoped(`${start} of nothing stays that instant over a break before the first message`, () =>
+      Effect.gen(function* () {
+        const server = yield* Server
+        const { isConnected } = yield* JetStream
+        const stream = yield* freshStream()
+        yield* stream.putMany(start === "New" ? "a" : "b", 5)
+        const own = yield* another() // the reader's connection is not the writer's
+        const read = yield* OrderedRead.make({ stream: stream.name, filters: [stream.at("a")], start: { _tag: start } }).pipe(
+          Effect.provideService(JetStream, own)
+        )
+        yield* Effect.promise(() => server.kill())
+        yield* Effect.promise(() => server.start())
+        yield* until("the writer is back", isConnected)
+        yield* stream.putMany("a", 3)
+        const items = yield* collect(read.takeAll)
+        yield* until("all are read", () => items.length >= 3)
+        assert.deepStrictEqual(
+          messages(items).map(({ seq }) => seq),
+          [6, 7, 8]
+        )
+      })
+    )
+  }
+
+  it.effect("leaves no consumer behind, and taking from it ends", () =>
+    Effect.gen(function* () {
+      const stream = yield* freshStream()
+      const scope = yield* Scope.make()
+      const make = OrderedRead.make({ stream: stream.name, filters: [], start: beginning })
+      const read = yield* Scope.extend(make, scope)
+      const waiting = yield* Effect.fork(read.takeAll)
+      read.refilter([stream.at("a")]) // closed while it opens anew
+      yield* Scope.close(scope, Exit.void)
+      assert.isTrue(Exit.isInterrupted(yield* Fiber.await(waiting)))
+      assert.isTrue(Exit.isInterrupted(yield* Effect.exit(read.takeAll)))
+      const second = yield* Scope.make()
+      yield* Scope.extend(make, second)
+      assert.isNotEmpty(yield* stream.consumers)
+      yield* Scope.close(second, Exit.void)
+      yield* until("no consumer of a closed read fetches", () =>
+        Effect.map(stream.consumers, (left) => left.every(({ num_waiting }) => num_waiting === 0))
+      )
+    })
+  )
+
+  it.scoped("a stream that is not there fails the start with its name", () =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(OrderedRead.make({ stream: "NONE", filters: [], start: beginning }))
+      assert.include(error.message, "read NONE")
+    })
+  )
+
+  it.scoped("a frozen server is waited for", () =>
+    Effect.gen(function* () {
+      const server = yield* Server
+      const { nc } = yield* JetStream
+      const stream = yield* freshStream()
+      const read = yield* OrderedRead.make({ stream: stream.name, filters: [], start: beginning })
+      const items = yield* collect(read.takeAll)
+      server.freeze()
+      for (const n of range(1, 50)) nc.publish(stream.at("a"), bytes(String(n)))
+      server.thaw()
+      yield* until("all are read", () => items.length >= 50)
+      assert.deepStrictEqual(messages(items).map(text), range(1, 50).map(String))
+    })
+  )
+})
