@@ -1,6 +1,5 @@
 import { Effect, Layer, Schedule } from "effect"
 import * as Actors from "./actors/Actors.ts"
-import * as Leases from "./actors/Leases.ts"
 import { Accounts } from "./broker/Accounts.ts"
 import { Broker } from "./broker/Broker.ts"
 import { ApiKeys } from "./gateway/Auth.ts"
@@ -35,7 +34,7 @@ const Shared = Layer.mergeAll(Store, Accounts.Default, Redis.Default)
 
 /** Each role signs in to NATS as its own user, so that the server holds it to its own subjects. */
 const ActorsRole = Actors.layer.pipe(
-  Layer.provide([FrameFeed.Default, Snapshots.Default, Leases.singleProcess, Broker.Default]),
+  Layer.provide([FrameFeed.Default, Snapshots.Default, Broker.Default]),
   Layer.provide(MarketClock.Default),
   Layer.provide(Streams.layer),
   Layer.provide(JetStream.layer("engine"))

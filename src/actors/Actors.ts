@@ -1,4 +1,5 @@
 import { Effect, Layer } from "effect"
+import * as Subject from "../streams/Subject.ts"
 import * as CandleWriter from "./CandleWriter.ts"
 import * as Director from "./Director.ts"
 import * as GreeksActor from "./GreeksActor.ts"
@@ -7,8 +8,10 @@ import * as M2mActor from "./M2mActor.ts"
 import * as Placement from "./Placement.ts"
 import { RecordActor } from "./RecordActor.ts"
 import { seed } from "./Seed.ts"
-import { supervise } from "./Supervisor.ts"
 import * as TickerActor from "./TickerActor.ts"
+
+const director = "director"
+const candleWriter = "candle-writer"
 
 const Kinds = Layer.effect(
   Placement.ActorKinds,
@@ -16,20 +19,34 @@ const Kinds = Layer.effect(
     const ticker = yield* TickerActor.make
     const greeks = yield* GreeksActor.make
     const m2m = yield* M2mActor.make
-    return {
+    const direct = yield* Director.make
+    const writeCandles = yield* CandleWriter.make
+    const kinds: Placement.Kinds = {
       [TickerActor.kind]: ([account = ""]) => ticker(account),
       [GreeksActor.kind]: ([exchange = "", underlying = ""]) => greeks(exchange, underlying),
-      [M2mActor.kind]: ([owner = "", strategy = ""]) => m2m(owner, strategy)
+      [M2mActor.kind]: ([owner = "", strategy = ""]) => m2m(owner, strategy),
+      [director]: () => direct,
+      [candleWriter]: () => writeCandles
     }
+    return { kinds, always: [Subject.kvKey(director, "1"), Subject.kvKey(candleWriter, "1")] }
   })
 )
 
-/** Instruments first, then what an empty database is seeded with: the director finds both. */
-const Ready = Layer.effectDiscard(Effect.zipRight(InstrumentLoader.load, seed))
+/**
+ * Instruments first, then what an empty database is seeded with: the director finds both. Several processes start together, and none of
+ * them knows that it is the first, so a cluster is not seeded.
+ */
+const Ready = Layer.effectDiscard(
+  Effect.gen(function* () {
+    yield* InstrumentLoader.load
+    if ((yield* Placement.mode) === "single") yield* seed
+  })
+)
 
-/** Every actor of this process, and the two that watch Postgres for them. */
-export const layer = Layer.mergeAll(
-  Placement.layer.pipe(Layer.provide(Kinds), Layer.provide(RecordActor.Default)),
-  Layer.scopedDiscard(Effect.flatMap(Director.make, (actor) => Effect.forkScoped(supervise("director", "1", actor)))),
-  Layer.scopedDiscard(Effect.flatMap(CandleWriter.make, (actor) => Effect.forkScoped(supervise("candle-writer", "1", actor))))
-).pipe(Layer.provide(Ready))
+/** The actors whose place is this process, among them the two that exist once: one watches Postgres, one writes to it. */
+export const layer = Placement.layer.pipe(
+  Layer.provide(Kinds),
+  Layer.provide(RecordActor.Default),
+  Layer.provide(Placement.cluster),
+  Layer.provide(Ready)
+)

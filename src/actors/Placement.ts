@@ -12,7 +12,7 @@ import {
 } from "@effect/cluster"
 import { NodeClusterSocket } from "@effect/platform-node"
 import { Rpc, RpcSerialization } from "@effect/rpc"
-import { Config, Context, Duration, Effect, FiberHandle, FiberMap, Layer, Option, Schedule, Schema } from "effect"
+import { Config, Context, Duration, Effect, FiberHandle, FiberMap, Layer, Option, Schema } from "effect"
 import type * as KeyValue from "../streams/KeyValue.ts"
 import * as Subject from "../streams/Subject.ts"
 import * as Leases from "./Leases.ts"
@@ -80,30 +80,141 @@ const live = (roll: Roll, kinds: Kinds) =>
     { maxIdleTime: idleMax, concurrency: 1 }
   )
 
-/** Follows the bucket. A change counts at once; the list now and then finds what a watch may have missed. */
-const follow = (roll: Roll, kinds: Kinds, kv: KeyValue.KeyValue, settle: Effect.Effect<void>) =>
+/** Keeps the roll equal to the bucket: a change counts at once; the list now and then finds what a watch may have missed. */
+const follow = (roll: Roll, { kinds, always }: Context.Tag.Service<ActorKinds>, settle: Effect.Effect<void>) =>
   Effect.gen(function* () {
+    const kv = yield* KeyValue.open(bucket)
     const unknown = new Set<string>()
     let changes = 0
+
+    const forget = (key: string) => {
+      unknown.delete(key)
+      if (!always.includes(key)) roll.wanted.delete(key)
+    }
     const want = (key: string) =>
       Effect.suspend(() => {
         const [kind = ""] = Subject.kvNames(key)
-        if (Object.hasOwn(kinds, kind)) return Effect.sync(() => void roll.wanted.add(key))
-        if (unknown.has(key)) return Effect.void
-        unknown.add(key)
-        return Effect.logWarning("no actor of that kind, its key is left alone").pipe(Effect.annotateLogs({ bucket, key }))
+        if (Object.hasOwn(kinds, kind)) roll.wanted.add(key)
+        else if (!unknown.has(key)) {
+          unknown.add(key)
+          return Effect.logWarning("an actor of a kind that this version does not know, left alone").pipe(
+            Effect.annotateLogs({ bucket, key })
+          )
+        }
+        return Effect.void
       })
-    const take = ({ key, value }: KeyValue.Change) =>
-      Option.isSome(value) ? want(key) : Effect.sync(() => void (unknown.delete(key), roll.wanted.delete(key)))
-    const watch = Effect.flatMap(kv.watch(), (read) =>
-      read.takeAll.pipe(
-        Effect.tap((all) => Effect.forEach(all, take, { discard: true })),
-        Effect.tap((all) => {
-          changes += all.length
-          return settle
-        }),
-        Effect.forever
-      )
-    ).pipe(Effect.scoped)
-    return { watch, want, changes: () => changes }
+    const take = ({ key, value }: KeyValue.Change) => (Option.isSome(value) ? want(key) : Effect.sync(() => forget(key)))
+
+    const watch = Effect.gen(function* () {
+      const read = yield* kv.watch()
+      while (true) {
+        const all = yield* read.takeAll
+        changes += all.length
+        yield* Effect.forEach(all, take, { discard: true })
+        yield* settle
+      }
+    }).pipe(Effect.scoped)
+    const list = Effect.gen(function* () {
+      const before = changes
+      const keys = new Set(yield* kv.keys())
+      // What came meanwhile is newer than the list.
+      if (changes !== before) return
+      for (const key of [...roll.wanted, ...unknown]) if (!keys.has(key)) forget(key)
+      yield* Effect.forEach(keys, want, { discard: true })
+    }).pipe(Effect.delay(listEvery), Effect.forever)
+    return { watch, list }
   })
+
+/** Makes what runs here equal to the roll, as far as this process holds the shards. */
+const Reconciler = (roll: Roll) =>
+  Layer.scopedDiscard(
+    Effect.gen(function* () {
+      const sharding = yield* Sharding.Sharding
+      const client = yield* Actor.client
+      const kinds = yield* ActorKinds
+      const calls = yield* FiberMap.make<string>()
+      for (const key of kinds.always) roll.wanted.add(key)
+
+      const isHere = (key: string) => sharding.hasShardId(sharding.getShardId(EntityId.make(key), Leases.group))
+      const call = (key: string) =>
+        Effect.suspend(() => client(key).Settle()).pipe(
+          Effect.timeout(callTimeoutMs),
+          Effect.catchAllCause((cause) => Effect.logWarning("actor not reached", cause).pipe(Effect.annotateLogs({ key }))),
+          FiberMap.run(calls, key, { onlyIfMissing: true })
+        )
+      const tell = (isAll: boolean) =>
+        Effect.suspend(() => {
+          const missing = [...roll.wanted].filter((key) => isAll || !roll.running.has(key))
+          const surplus = [...roll.running].filter((key) => !roll.wanted.has(key))
+          return Effect.forEach([...missing, ...surplus].filter(isHere), call, { discard: true })
+        })
+      let looks = 0
+      const look = Effect.suspend(() => tell(looks++ % tellAllEvery === 0)).pipe(Effect.delay(lookEvery), Effect.forever)
+
+      const { watch, list } = yield* follow(roll, kinds, tell(false))
+      for (const [name, loop] of Object.entries({ watch, list, look })) yield* Effect.forkScoped(supervise("placement", name, loop))
+    })
+  )
+
+/** Runs the actors of the bucket: all of them, or those whose shards this process holds. */
+export const layer = Layer.unwrapEffect(
+  Effect.map(ActorKinds, ({ kinds }) => {
+    const roll: Roll = { wanted: new Set(), running: new Set() }
+    return Reconciler(roll).pipe(Layer.provideMerge(live(roll, kinds)))
+  })
+)
+
+const shards = 100
+const refreshMs = 1_000
+const common = { shardsPerGroup: shards, simulateRemoteSerialization: false, entityTerminationTimeout: stopMax } as const
+
+/** All shards here: no storage, no messages over the wire, the same entities as with many processes. */
+const singleProcess = Sharding.layer.pipe(
+  Layer.provideMerge(Runners.layerNoop),
+  Layer.provideMerge(MessageStorage.layerNoop),
+  Layer.provide([RunnerStorage.layerMemory, RunnerHealth.layerNoop]),
+  Layer.provide(ShardingConfig.layer(common)),
+  Layer.merge(Leases.singleProcess)
+)
+
+const address = Config.all({
+  host: Config.nonEmptyString("RUNNER_HOST"),
+  port: Config.port("RUNNER_PORT").pipe(Config.withDefault(34_431))
+})
+/**
+ * One process of several. Its address is what the others reach it by and what it listens on; nothing asks who calls, so it belongs on a
+ * network of the platform's own.
+ */
+const oneOfSeveral = Layer.unwrapEffect(
+  Effect.gen(function* () {
+    const { host, port } = yield* address
+    const config = ShardingConfig.layer({
+      ...common,
+      runnerAddress: Option.some(RunnerAddress.make(host, port)),
+      shardLockExpiration: Duration.millis(yield* NatsStorage.ttlMs),
+      shardLockRefreshInterval: Duration.millis(refreshMs),
+      refreshAssignmentsInterval: "500 millis",
+      entityMessagePollInterval: "500 millis",
+      runnerHealthCheckInterval: "1 second"
+    })
+    const health = RunnerHealth.layerPing.pipe(Layer.provide(Runners.layerRpc))
+    return Leases.cluster.pipe(
+      Layer.provideMerge(SocketRunner.layer),
+      Layer.provide(health),
+      Layer.provide([NodeClusterSocket.layerSocketServer, NodeClusterSocket.layerClientProtocol]),
+      Layer.provide([RpcSerialization.layerMsgPack, MessageStorage.layerNoop]),
+      Layer.provide(config),
+      Layer.provide(NatsStorage.layer({ shards, refreshMs }))
+    )
+  })
+)
+
+/** `single`: this process runs every actor. `cluster`: it shares them with the others behind the same NATS. */
+export const mode = Config.literal("single", "cluster")("PLACEMENT").pipe(Config.withDefault("single" as const))
+
+/** What decides where an actor runs. */
+export const cluster = Layer.unwrapEffect(
+  Effect.map(mode, (wanted) =>
+    Layer.map(wanted === "cluster" ? oneOfSeveral : singleProcess, Context.pick(Sharding.Sharding, Leases.Leases))
+  )
+)

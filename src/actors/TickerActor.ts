@@ -63,10 +63,11 @@ export const make = Effect.gen(function* () {
 
   return (account: string) =>
     Effect.gen(function* () {
+      const lease = yield* leases.of(key(account))
       const session = yield* broker.session(account)
       const source = session.account.source
       const incarnation = yield* incarnations.put(Subject.kvKey(account), new Uint8Array())
-      const publisher = yield* FramePublisher.make({ account, source, epoch: leases.epoch, incarnation }).pipe(
+      const publisher = yield* FramePublisher.make({ account, source, epoch: lease.epoch, incarnation }).pipe(
         Effect.provideService(JetStream, jetStream)
       )
       // Runs when the socket below is closed already: all that was received is in the stream when this ends.
@@ -95,6 +96,8 @@ export const make = Effect.gen(function* () {
       }
       /** Called by the socket for every binary message: no effect, no fiber, no object per packet. */
       const onFrame = (bytes: Uint8Array) => {
+        // Another process may stream this account already: what comes here is its to publish.
+        if (!lease.isHeld()) return
         if (marketClock.mode === "feed") marketClock.observe(newestExchangeMs(bytes))
         receivedMs = marketClock.unsafeNow()
         lastTickMs = receivedMs
@@ -107,16 +110,17 @@ export const make = Effect.gen(function* () {
         if (unknown > 0) Metrics.unknownTicks(account, unknown)
       }
 
-      if (marketClock.mode === "feed") yield* marketClock.onAdvance((atMs) => publisher.clock(atMs))
+      const clock = (atMs: number) => {
+        if (lease.isHeld()) publisher.clock(atMs)
+      }
+      if (marketClock.mode === "feed") yield* marketClock.onAdvance(clock)
       else {
         yield* Effect.acquireRelease(
-          Effect.sync(() =>
-            setInterval(() => publisher.clock(Math.floor(marketClock.unsafeNow() / clockEveryMs) * clockEveryMs), clockEveryMs)
-          ),
+          Effect.sync(() => setInterval(() => clock(Math.floor(marketClock.unsafeNow() / clockEveryMs) * clockEveryMs), clockEveryMs)),
           (timer) =>
             Effect.sync(() => {
               clearInterval(timer)
-              publisher.clock(marketClock.unsafeNow())
+              clock(marketClock.unsafeNow())
             })
         )
       }

@@ -1,0 +1,52 @@
+import { setTimeout as sleep } from "node:timers/promises"
+import { log } from "./paths.mjs"
+
+const everyMs = 1_000
+const firstWithinMs = 15_000
+const symbol = "NIFTY"
+
+const asker =
+  ({ gateway_url, token }) =>
+  async (path) => {
+    const response = await fetch(`${gateway_url}${path}`, {
+      headers: { authorization: `Bearer ${token}` },
+      signal: AbortSignal.timeout(2_000)
+    })
+    return response.ok ? response.json() : undefined
+  }
+
+const side = (name, row) =>
+  row?.delta == null ? `${name} -` : `${name} ${row.last_price} iv ${(row.iv * 100).toFixed(2)} % delta ${row.delta} theta ${row.theta}`
+
+/** The chain at the money and the newest strategy, in two lines; undefined while there is nothing to show. */
+const look = async (ask) => {
+  const expiry = (await ask(`/fo/expiries?symbol=${symbol}`))?.expiries?.[0]
+  const chain = expiry === undefined ? undefined : await ask(`/fo/strikes?symbol=${symbol}&expiry=${expiry}`)
+  const money = chain?.strikes?.find(({ strike }) => strike === chain.atm_strike)
+  const listed = (await ask("/strategies?limit=1"))?.strategies?.[0]
+  const strategy = listed === undefined ? undefined : await ask(`/strategies/${listed.strategy_id}`)
+  if (money === undefined) return undefined
+  const value = strategy?.latest
+  return [
+    `  ${symbol}  ${chain.spot}  ${expiry} ${chain.atm_strike}: ${side("call", money.call)}, ${side("put", money.put)}`,
+    ...(value == null
+      ? []
+      : [`  ${strategy.name}  m2m ${value.m2m ?? "-"}  profit ${value.total_pnl ?? "-"}  net delta ${value.net_delta ?? "-"}`])
+  ]
+}
+
+/** Shows that the main job runs: once where output is kept, every second in place on a terminal. Never a reason to stop. */
+export const watch = async (facts) => {
+  if (facts.token === null) return
+  const ask = asker(facts)
+  let shown = 0
+  for (const endMs = Date.now() + firstWithinMs; shown > 0 || Date.now() < endMs; await sleep(everyMs)) {
+    const lines = await look(ask).catch(() => undefined)
+    if (lines === undefined) continue
+    if (!process.stderr.isTTY) return log(lines.join("\n"))
+    process.stderr.write(
+      `${shown > 0 ? `\x1b[${shown}A` : ""}${lines.map((line) => `\x1b[2K${line.slice(0, (process.stderr.columns ?? 160) - 1)}\n`).join("")}`
+    )
+    shown = lines.length
+  }
+}
