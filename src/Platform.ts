@@ -1,9 +1,11 @@
-import { Effect, Layer, Schedule } from "effect"
+import { Config, Effect, Layer, Option, Schedule } from "effect"
 import * as Actors from "./actors/Actors.ts"
 import { Accounts } from "./broker/Accounts.ts"
 import { Broker } from "./broker/Broker.ts"
+import * as Expiry from "./domain/market/Expiry.ts"
 import { ApiKeys } from "./gateway/Auth.ts"
 import { GatewayLive } from "./gateway/Http.ts"
+import { OpsLive } from "./gateway/OpsHttp.ts"
 import * as Server from "./gateway/Server.ts"
 import { CandleRepo } from "./store/CandleRepo.ts"
 import { FillRepo } from "./store/FillRepo.ts"
@@ -32,8 +34,24 @@ const Store = Layer.mergeAll(
 ).pipe(Layer.provideMerge(InstrumentRepo.Default), Layer.provide(Migrated), Layer.provideMerge(PostgresLive))
 const Shared = Layer.mergeAll(Store, Accounts.Default, Redis.Default)
 
+/** A process learns from Postgres of instruments that another one loaded. */
+const instrumentsEvery = "1 minute"
+const InstrumentsFromStore = Layer.scopedDiscard(
+  Effect.gen(function* () {
+    const registry = yield* InstrumentRegistry
+    const clock = yield* MarketClock
+    yield* Effect.suspend(() => registry.follow(Expiry.istDate(clock.unsafeNow()))).pipe(
+      Effect.tapError((error) => Effect.logWarning("instruments not read, keeping those there are", error)),
+      Effect.ignore,
+      Effect.repeat(Schedule.spaced(instrumentsEvery)),
+      Effect.forkScoped
+    )
+  })
+)
+
 /** Each role signs in to NATS as its own user, so that the server holds it to its own subjects. */
-const ActorsRole = Actors.layer.pipe(
+const ActorsRole = InstrumentsFromStore.pipe(
+  Layer.provideMerge(Actors.layer), // whose start brings the day's instruments: they must not be overtaken by older ones
   Layer.provide([FrameFeed.Default, Snapshots.Default, Broker.Default]),
   Layer.provide(MarketClock.Default),
   Layer.provide(Streams.layer),
@@ -42,21 +60,18 @@ const ActorsRole = Actors.layer.pipe(
 const GatewayRole = GatewayLive.pipe(
   Layer.provideMerge(Server.layerConfig),
   Layer.provide(ApiKeys.none),
+  Layer.merge(InstrumentsFromStore),
   Layer.provide(MarketClock.Default),
   Layer.provide(Streams.layer),
   Layer.provide(JetStream.layer("gateway"))
 )
 
-/** A gateway without actors beside it learns of the day's instruments from Postgres. */
-const instrumentsEvery = "1 minute"
-const InstrumentsFromStore = Layer.scopedDiscard(
-  Effect.flatMap(InstrumentRegistry, ({ load }) =>
-    load().pipe(
-      Effect.tapError((error) => Effect.logWarning("instruments not read, keeping those there are", error)),
-      Effect.ignore,
-      Effect.repeat(Schedule.spaced(instrumentsEvery)),
-      Effect.forkScoped
-    )
+/** A process without a gateway has an address only where OPS_PORT asks for one: several may share a machine. */
+const OpsRole = Layer.unwrapEffect(
+  Effect.map(
+    Config.all({ host: Config.string("OPS_HOST").pipe(Config.withDefault("127.0.0.1")), port: Config.option(Config.integer("OPS_PORT")) }),
+    ({ host, port }) =>
+      Option.match(port, { onNone: () => Layer.empty, onSome: (port) => Layer.provide(OpsLive, Server.layer({ host, port })) })
   )
 )
 
@@ -65,7 +80,10 @@ const InstrumentsFromStore = Layer.scopedDiscard(
  * a start that fails leaves nothing listening.
  */
 export const layer = (roles: ReadonlyArray<Role>) => {
-  const gateway = roles.includes("actors") ? GatewayRole : Layer.merge(GatewayRole, InstrumentsFromStore)
-  const wanted = !roles.includes("gateway") ? ActorsRole : roles.includes("actors") ? Layer.provide(gateway, ActorsRole) : gateway
+  const wanted = !roles.includes("gateway")
+    ? Layer.provide(OpsRole, ActorsRole)
+    : roles.includes("actors")
+      ? Layer.provide(GatewayRole, ActorsRole)
+      : GatewayRole
   return Layer.provide(wanted, Shared)
 }

@@ -1,17 +1,21 @@
 import { Effect, Layer } from "effect"
+import { Redis } from "../store/Redis.ts"
 import * as Subject from "../streams/Subject.ts"
 import * as CandleWriter from "./CandleWriter.ts"
 import * as Director from "./Director.ts"
 import * as GreeksActor from "./GreeksActor.ts"
 import * as InstrumentLoader from "./InstrumentLoader.ts"
+import * as InstrumentRefresh from "./InstrumentRefresh.ts"
 import * as M2mActor from "./M2mActor.ts"
 import * as Placement from "./Placement.ts"
 import { RecordActor } from "./RecordActor.ts"
+import * as RedisRelay from "./RedisRelay.ts"
 import { seed } from "./Seed.ts"
 import * as TickerActor from "./TickerActor.ts"
 
 const director = "director"
 const candleWriter = "candle-writer"
+const instrumentRefresh = "instrument-refresh"
 
 const Kinds = Layer.effect(
   Placement.ActorKinds,
@@ -21,14 +25,19 @@ const Kinds = Layer.effect(
     const m2m = yield* M2mActor.make
     const direct = yield* Director.make
     const writeCandles = yield* CandleWriter.make
+    const refreshInstruments = yield* InstrumentRefresh.make
+    const relayToRedis = yield* RedisRelay.make
+    const { state: redisState } = yield* Redis
     const kinds: Placement.Kinds = {
       [TickerActor.kind]: ([account = ""]) => ticker(account),
       [GreeksActor.kind]: ([exchange = "", underlying = ""]) => greeks(exchange, underlying),
       [M2mActor.kind]: ([owner = "", strategy = ""]) => m2m(owner, strategy),
       [director]: () => direct,
-      [candleWriter]: () => writeCandles
+      [candleWriter]: () => writeCandles,
+      [RedisRelay.kind]: () => relayToRedis
     }
-    return { kinds, always: [Subject.kvKey(director, "1"), Subject.kvKey(candleWriter, "1")] }
+    const once = [director, candleWriter, ...(redisState() === "not configured" ? [] : [RedisRelay.kind])]
+    return { kinds, always: once.map((kind) => Subject.kvKey(kind, "1")) }
   })
 )
 
@@ -43,7 +52,7 @@ const Ready = Layer.effectDiscard(
   })
 )
 
-/** The actors whose place is this process, among them the two that exist once: one watches Postgres, one writes to it. */
+/** The actors whose place is this process, among them those that exist once, as the one that watches Postgres. */
 export const layer = Placement.layer.pipe(
   Layer.provide(Kinds),
   Layer.provide(RecordActor.Default),

@@ -1,11 +1,9 @@
 import { FetchHttpClient, HttpClient, HttpClientResponse } from "@effect/platform"
-import { Config, Data, Effect, Either, Option, Schedule, Schema } from "effect"
+import { Config, Data, Effect, Option, Schedule, Schema } from "effect"
 import { Accounts } from "../broker/Accounts.ts"
 import { Broker } from "../broker/Broker.ts"
 import * as Expiry from "../domain/market/Expiry.ts"
-import * as Instrument from "../domain/market/Instrument.ts"
 import { InstrumentRegistry } from "../store/InstrumentRegistry.ts"
-import { InstrumentRepo } from "../store/InstrumentRepo.ts"
 import { MarketClock } from "../streams/MarketClock.ts"
 
 export class NoInstruments extends Data.TaggedError("NoInstruments")<{ readonly cause: unknown }> {
@@ -37,33 +35,42 @@ export const simulatedMarket = Effect.gen(function* () {
 )
 
 /**
- * Brings the day's instruments from the broker into Postgres and memory, under the date of market time. When no account can fetch them the
- * newest stored ones serve; with none at all the start fails.
+ * The instruments that the broker has now, from the first account that gets them, into Postgres and memory under the date of market time:
+ * a trade date's instruments are replaced as a whole, those of other dates stay.
  */
-export const load = Effect.gen(function* () {
+export const refresh = Effect.gen(function* () {
   const accounts = yield* Accounts
   const broker = yield* Broker
-  const repo = yield* InstrumentRepo
   const registry = yield* InstrumentRegistry
   const marketClock = yield* MarketClock
-
-  const market = yield* simulatedMarket
-  // A recording's day is known before its first packet.
-  if (Option.isSome(market)) marketClock.observe(Date.parse(market.value.time))
 
   const fetchFrom = (account: string) =>
     Effect.gen(function* () {
       const rest = yield* broker.rest(account)
       return (yield* rest.instruments()).instruments
     })
-  const fetched = yield* Effect.either(Effect.firstSuccessOf(accounts.ids.map(fetchFrom)))
-  if (Either.isRight(fetched)) {
-    const tradeDate = Expiry.istDate(marketClock.unsafeNow())
-    yield* repo.replace(tradeDate, fetched.right)
-    registry.set(Instrument.makeMaster(tradeDate, fetched.right))
-    yield* Effect.logInfo("instruments loaded").pipe(Effect.annotateLogs({ count: fetched.right.length, trade_date: tradeDate }))
-    return
-  }
-  yield* Effect.logWarning("the broker gives no instruments, looking for stored ones", String(fetched.left))
-  if (!(yield* registry.load())) return yield* new NoInstruments({ cause: fetched.left })
+  const fetched = yield* Effect.mapError(Effect.firstSuccessOf(accounts.ids.map(fetchFrom)), (cause) => new NoInstruments({ cause }))
+  // A broken dump must not take the place of a whole one.
+  if (fetched.length === 0) return yield* new NoInstruments({ cause: "the broker's dump is empty" })
+  const tradeDate = Expiry.istDate(marketClock.unsafeNow())
+  yield* registry.replace(tradeDate, fetched)
+  yield* Effect.logInfo("instruments loaded").pipe(Effect.annotateLogs({ count: fetched.length, trade_date: tradeDate }))
+  return { trade_date: tradeDate, instruments: fetched.length }
+})
+
+/** At the start: the broker's instruments; when no account can fetch them the newest stored ones serve, and with none at all the start fails. */
+export const load = Effect.gen(function* () {
+  const registry = yield* InstrumentRegistry
+  const marketClock = yield* MarketClock
+  const market = yield* simulatedMarket
+  // A recording's day is known before its first packet.
+  if (Option.isSome(market)) marketClock.observe(Date.parse(market.value.time))
+  yield* refresh.pipe(
+    Effect.catchTag("NoInstruments", (none) =>
+      Effect.gen(function* () {
+        yield* Effect.logWarning("the broker gives no instruments, looking for stored ones", String(none.cause))
+        if (!(yield* registry.load())) return yield* none
+      })
+    )
+  )
 })

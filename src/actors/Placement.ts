@@ -13,7 +13,7 @@ import {
 import { NodeClusterSocket } from "@effect/platform-node"
 import { Rpc, RpcSerialization } from "@effect/rpc"
 import { Config, Context, Duration, Effect, FiberHandle, FiberMap, Layer, Option, Schema } from "effect"
-import type * as KeyValue from "../streams/KeyValue.ts"
+import * as KeyValue from "../streams/KeyValue.ts"
 import * as Subject from "../streams/Subject.ts"
 import * as Leases from "./Leases.ts"
 import * as NatsStorage from "./RunnerStorage.ts"

@@ -48,7 +48,7 @@ const ttlMsMin = 4_000
 export const ttlMs = Config.duration("PLACEMENT_TTL").pipe(
   Config.withDefault(Duration.seconds(8)),
   Config.map(Duration.toMillis),
-  Config.validate({ message: `must be ${ttlMsMin / 1_000} seconds or more`, validation: (ms) => ms >= ttlMsMin })
+  Config.validate({ message: `PLACEMENT_TTL must be ${ttlMsMin / 1_000} seconds or more`, validation: (ms) => ms >= ttlMsMin })
 )
 const replicas = Config.integer("NATS_REPLICAS").pipe(Config.withDefault(1))
 
@@ -371,22 +371,25 @@ export const make = (nc: NatsConnection, { shards, refreshMs }: Timing) =>
     const persisted = <A>(effect: Effect.Effect<A, NatsError>) =>
       Effect.mapError(effect, (cause) => new ClusterError.PersistenceError({ cause }))
 
+    const done = (all: ReadonlyArray<string>, answers: ReadonlyArray<Either.Either<boolean, NatsError>>) =>
+      all.filter((_, at) => Option.contains(Option.flatMap(Option.fromNullable(answers[at]), Either.getRight), true))
     const acquire = (address: string, wanted: ReadonlyArray<string>) =>
       Effect.gen(function* () {
         const taken = yield* each(wanted, (shard) => leases.take(address, shard))
-        const [first] = taken
-        if (first !== undefined && Either.isLeft(first) && taken.every(Either.isLeft)) return yield* first
-        return wanted.filter((_, at) => Option.contains(Option.flatMap(Option.fromNullable(taken[at]), Either.getRight), true))
+        const failed = taken.filter(Either.isLeft)
+        if (failed.length === taken.length && failed[0] !== undefined) return yield* Effect.fail(failed[0].left)
+        return done(wanted, taken)
       })
     const refresh = (address: string, holding: ReadonlyArray<string>) =>
       Effect.gen(function* () {
-        const [beaten, renewed] = yield* Effect.all(
-          [Effect.either(registry.beat), each(holding, (shard) => leases.renew(address, shard))],
-          { concurrency: "unbounded" }
-        )
-        const failed = renewed.find(Either.isLeft) ?? (holding.length === 0 && Either.isLeft(beaten) ? beaten : undefined)
-        if (failed !== undefined) return yield* failed // the library stops every actor
-        return holding.filter((_, at) => Option.contains(Option.flatMap(Option.fromNullable(renewed[at]), Either.getRight), true))
+        const beat = Effect.either(Effect.as(registry.beat, true))
+        const [beaten, renewed] = yield* Effect.all([beat, each(holding, (shard) => leases.renew(address, shard))], {
+          concurrency: "unbounded"
+        })
+        const failed = (holding.length === 0 ? [beaten] : renewed).filter(Either.isLeft)
+        // The library stops every actor then.
+        if (failed[0] !== undefined) return yield* Effect.fail(failed[0].left)
+        return done(holding, renewed)
       })
 
     const storage = RunnerStorage.makeEncoded({

@@ -137,8 +137,10 @@ export const make = Effect.gen(function* () {
       const status = Effect.gen(function* () {
         const now = yield* marketClock.now
         const stats = socket.stats()
-        const isMute =
-          state === "streaming" && stats.lastDataMs !== null && (yield* Clock.currentTimeMillis) - stats.lastDataMs > muteAfterMs
+        const clockMs = yield* Clock.currentTimeMillis
+        // A recording may rest between its instants and after its end; a simulated market never closes.
+        const isDue = marketClock.mode === "real" && (source === "simulator" || Calendar.isSession(clockMs))
+        const isMute = state === "streaming" && isDue && stats.lastDataMs !== null && clockMs - stats.lastDataMs > muteAfterMs
         return {
           v: 1,
           as_of: new Date(now).toISOString(),

@@ -13,6 +13,7 @@ export interface Row {
   readonly volume: number | null
   readonly oi: number | null
   readonly oi_change: number | null
+  readonly price_change: number | null
   readonly iv: number | null
   readonly delta: number | null
   readonly gamma: number | null
@@ -35,6 +36,13 @@ export interface Head {
   readonly pcr_volume: number | null
   readonly call_oi: number
   readonly put_oi: number
+  readonly oi_change_from: ChainMessage.Chain["oi_change_from"]
+}
+
+/** The last price of an underlying or of a future, and the market time it was told at. */
+export interface Price {
+  readonly last_price: number | null
+  readonly as_of: string
 }
 
 export interface Chain {
@@ -66,7 +74,8 @@ const headOf = (message: ChainMessage.Chain, seq: number): Head => ({
   pcr_oi: message.pcr_oi,
   pcr_volume: message.pcr_volume,
   call_oi: message.call_oi,
-  put_oi: message.put_oi
+  put_oi: message.put_oi,
+  oi_change_from: message.oi_change_from
 })
 
 const rowOf = (columns: ChainMessage.Columns, at: number, seq: number): Row | undefined => {
@@ -86,6 +95,7 @@ const rowOf = (columns: ChainMessage.Columns, at: number, seq: number): Row | un
     volume: columns.volume[at] ?? null,
     oi: columns.oi[at] ?? null,
     oi_change: columns.oi_change[at] ?? null,
+    price_change: columns.price_change?.[at] ?? null,
     iv: columns.iv[at] ?? null,
     delta: columns.delta[at] ?? null,
     gamma: columns.gamma[at] ?? null,
@@ -105,7 +115,8 @@ const rowOf = (columns: ChainMessage.Columns, at: number, seq: number): Row | un
 export class ChainView {
   readonly #chains = new Map<string, Map<string, Chain>>()
   readonly #rowByToken = new Map<number, Row>()
-  readonly #spots = new Map<string, { readonly spot: number | null; readonly as_of: string }>()
+  readonly #states = new Map<string, ChainMessage.UnderlyingState>()
+  readonly #priceByToken = new Map<number, Price>()
   #count = 0
 
   /** Of two exchanges with the same underlying and expiry the one that was heard first. */
@@ -118,12 +129,21 @@ export class ChainView {
     return this.#rowByToken.get(token)
   }
 
-  state(underlying: string): { readonly spot: number | null; readonly as_of: string } | undefined {
-    return this.#spots.get(underlying)
+  state(underlying: string): ChainMessage.UnderlyingState | undefined {
+    return this.#states.get(underlying)
+  }
+
+  /** Of an underlying itself or one of its futures. */
+  price(token: number): Price | undefined {
+    return this.#priceByToken.get(token)
   }
 
   applyState(message: ChainMessage.UnderlyingState): void {
-    this.#spots.set(message.underlying, { spot: message.spot, as_of: message.as_of })
+    for (const future of this.#states.get(message.underlying)?.futures ?? []) this.#priceByToken.delete(future.instrument_token)
+    this.#states.set(message.underlying, message)
+    const { as_of, spot } = message
+    if (message.instrument_token !== null) this.#priceByToken.set(message.instrument_token, { last_price: spot, as_of })
+    for (const { instrument_token, last_price } of message.futures) this.#priceByToken.set(instrument_token, { last_price, as_of })
   }
 
   applyDelta(message: ChainMessage.Chain, seq: number): Change | undefined {
@@ -195,7 +215,8 @@ export class ChainView {
   clear(): void {
     this.#chains.clear()
     this.#rowByToken.clear()
-    this.#spots.clear()
+    this.#states.clear()
+    this.#priceByToken.clear()
     this.#count = 0
   }
 
@@ -239,5 +260,6 @@ const noHead: Head = {
   pcr_oi: null,
   pcr_volume: null,
   call_oi: 0,
-  put_oi: 0
+  put_oi: 0,
+  oi_change_from: "first_seen"
 }

@@ -1,5 +1,6 @@
 import { Effect, Option } from "effect"
 import * as Instrument from "../domain/market/Instrument.ts"
+import * as InstrumentSearch from "../domain/market/InstrumentSearch.ts"
 import { InstrumentRepo } from "./InstrumentRepo.ts"
 
 interface Index {
@@ -36,19 +37,75 @@ const indexOf = (master: Instrument.Master): Index => {
   return { master, members, exchanges, expiries: new Map([...expiries].map(([key, dates]) => [key, [...dates].sort()])) }
 }
 
+/** An underlying with futures or options. */
+export interface Derived {
+  readonly exchange: string
+  readonly name: string
+  /** The index or share itself; null where the exchange lists none (commodities, currencies). */
+  readonly spot: Instrument.Instrument | null
+  readonly lotSize: number
+  /** "YYYY-MM-DD", ascending, past ones included. */
+  readonly optionExpiries: ReadonlyArray<string>
+  readonly futureExpiries: ReadonlyArray<string>
+}
+
+const expiriesOf = (members: ReadonlyArray<Instrument.Instrument>): ReadonlyArray<string> =>
+  [...new Set(members.flatMap(({ expiry }) => expiry ?? []))].sort()
+
+const derivedOf = ({ members }: Index): ReadonlyArray<Derived> =>
+  Array.from(members, ([key, of]): ReadonlyArray<Derived> => {
+    const derivatives = of.filter(({ expiry }) => expiry !== null)
+    const [first] = derivatives
+    if (first === undefined) return []
+    const at = key.indexOf(":")
+    return [
+      {
+        exchange: key.slice(0, at),
+        name: key.slice(at + 1),
+        spot: of.find(({ expiry }) => expiry === null) ?? null,
+        lotSize: first.lotSize,
+        optionExpiries: expiriesOf(derivatives.filter(Instrument.isOption)),
+        futureExpiries: expiriesOf(derivatives.filter(({ instrumentType }) => instrumentType === "FUT"))
+      }
+    ]
+  })
+    .flat()
+    .sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : a.exchange < b.exchange ? -1 : 1))
+
 /** The instruments of one trade date in memory, for lookups that cannot wait. Empty until `load` or `set`. */
 export class InstrumentRegistry extends Effect.Service<InstrumentRegistry>()("store/InstrumentRegistry", {
   effect: Effect.gen(function* () {
     const repo = yield* InstrumentRepo
     let index: Index | undefined
+    let searchIndex: InstrumentSearch.Index | undefined
+    let derived: ReadonlyArray<Derived> | undefined
+    /** What Postgres held when it was last read. */
+    let version = ""
     const set = (master: Instrument.Master): void => {
       index = indexOf(master)
+      searchIndex = undefined
+      derived = undefined
     }
     /** The newest trade date Postgres has, or with `asOf` ("YYYY-MM-DD") the newest up to that day; false and unchanged where there is none. */
     const load = (asOf?: string) =>
       Effect.map(asOf === undefined ? repo.latest : repo.asOf(asOf), (found) => {
         if (Option.isSome(found)) set(found.value)
         return Option.isSome(found)
+      })
+    const versionAsOf = (tradeDate: string) => Effect.map(repo.versionAsOf(tradeDate), (found) => Option.getOrElse(found, () => ""))
+    /** `load(tradeDate)`, unless that is what this process holds already. */
+    const follow = (tradeDate: string) =>
+      Effect.gen(function* () {
+        const newest = yield* versionAsOf(tradeDate)
+        if (newest === version || !(yield* load(tradeDate))) return
+        version = newest
+      })
+    /** Stores a trade date's instruments and holds them. */
+    const replace = (tradeDate: string, instruments: ReadonlyArray<Instrument.Instrument>) =>
+      Effect.gen(function* () {
+        yield* repo.replace(tradeDate, instruments)
+        set(Instrument.makeMaster(tradeDate, instruments))
+        version = yield* versionAsOf(tradeDate)
       })
     return {
       current: (): Instrument.Master | undefined => index?.master,
@@ -66,7 +123,20 @@ export class InstrumentRegistry extends Effect.Service<InstrumentRegistry>()("st
       /** The underlying itself and everything derived from it. */
       ofUnderlying: (exchange: string, underlying: string): ReadonlyArray<Instrument.Instrument> =>
         index?.members.get(Instrument.symbolKey(exchange, underlying)) ?? [],
+      /** As `InstrumentSearch.search`; the index is made at the first search of a trade date. */
+      search: (query: string, filter: InstrumentSearch.Filter, page: InstrumentSearch.Page): InstrumentSearch.Found => {
+        if (index === undefined) return { instruments: [], total: 0 }
+        searchIndex ??= InstrumentSearch.make(index.master.byToken.values())
+        return InstrumentSearch.search(searchIndex, query, filter, page)
+      },
+      /** Underlyings with futures or options, by name. */
+      derived: (): ReadonlyArray<Derived> => {
+        derived ??= index === undefined ? [] : derivedOf(index)
+        return derived
+      },
       load,
+      follow,
+      replace,
       set
     } as const
   })

@@ -86,10 +86,19 @@ export class InstrumentRepo extends Effect.Service<InstrumentRepo>()("store/Inst
         return Option.some(Instrument.makeMaster(day.trade_date, rows.map(fromRow)))
       })
 
+    const versionOf = (tradeDate: string) =>
+      Effect.map(
+        sql<{ readonly version: string }>`SELECT trade_date::text || ' ' || loaded_at::text AS version FROM instrument_days
+          WHERE trade_date <= ${tradeDate}::date ORDER BY trade_date DESC LIMIT 1`,
+        ([day]) => Option.fromNullable(day?.version)
+      )
+
     return {
       /** All instruments of `tradeDate` ("YYYY-MM-DD"), in place of what stood there. Prices are integers of the token's scale. */
       replace: (tradeDate: string, instruments: ReadonlyArray<Instrument.Instrument>) =>
         StoreError.guard(replace(tradeDate, instruments)).pipe(Effect.withSpan("InstrumentRepo.replace")),
+      /** A text that changes whenever `asOf` does: cheap to ask. */
+      versionAsOf: (tradeDate: string) => StoreError.guardRead(versionOf(tradeDate)).pipe(Effect.withSpan("InstrumentRepo.versionAsOf")),
       /** The newest trade date's master. */
       latest: StoreError.guardRead(newest(null)).pipe(Effect.withSpan("InstrumentRepo.latest")),
       /** The master of `tradeDate`, or of the nearest trade date before it. */

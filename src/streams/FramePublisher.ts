@@ -25,6 +25,8 @@ const pauseMinMs = 2
 const pauseMaxMs = 20
 /** Frames a second that the pause between two sweeps aims at. */
 const framesPerMs = 1.5
+/** A clock carries no packets; said so, because a header's value loses the blank that an empty list would leave at its end. */
+const noPackets = [0, 0]
 const drainMaxMs = 10_000
 const drainCheckMs = 5
 
@@ -38,7 +40,7 @@ interface Sealed {
 interface Lane {
   readonly subject: string
   readonly writer: Frame.Writer
-  sealed: Array<Sealed>
+  readonly sealed: Array<Sealed>
   /** How many of them the waiting clock waits for. */
   owed: number
   runs: Array<number>
@@ -147,21 +149,39 @@ export const make = (options: {
       lane.sealed.push({ packets: lane.writer.count, bytes: lane.writer.finish(), baseMs: lane.baseMs, runs: lane.runs })
       lane.runs = []
     }
+    /** The waiting clock leaves once all that came before it has; what came meanwhile does not hold it up. */
+    const tick = () => {
+      while (clockMs !== 0 && owed === 0 && hasRoom()) {
+        send(clockSubject, ClockFrame.encode(clockMs), 0, { number: clockNumber++, baseReceivedMs: clockMs, runs: noPackets })
+        const next = laterClockMs
+        clockMs = 0
+        laterClockMs = 0
+        if (next !== 0) expect(next)
+      }
+    }
+    const expect = (atMs: number) => {
+      clockMs = atMs
+      for (const lane of order) {
+        seal(lane)
+        lane.owed = lane.sealed.length
+        owed += lane.owed
+      }
+    }
     /** Sends what a lane holds, as far as the window goes; answers how many frames that were. */
     const flush = (lane: Lane): number => {
       if (!hasRoom()) return 0
       seal(lane)
       let sent = 0
-      for (const { bytes, packets, baseMs, runs } of lane.sealed) {
-        if (!hasRoom()) break
-        bufferedBytes -= bytes.length
-        send(lane.subject, bytes, packets, { number: lane.number++, baseReceivedMs: baseMs, runs })
+      for (let frame = lane.sealed.shift(); frame !== undefined; frame = hasRoom() ? lane.sealed.shift() : undefined) {
+        bufferedBytes -= frame.bytes.length
+        send(lane.subject, frame.bytes, frame.packets, { number: lane.number++, baseReceivedMs: frame.baseMs, runs: frame.runs })
         sent++
+        if (lane.owed > 0) {
+          lane.owed--
+          owed--
+          tick()
+        }
       }
-      lane.sealed = sent === lane.sealed.length ? [] : lane.sealed.slice(sent)
-      const paid = Math.min(sent, lane.owed)
-      lane.owed -= paid
-      owed -= paid
       return sent
     }
     const flushAll = (): number => {
@@ -171,34 +191,14 @@ export const make = (options: {
         if (lane !== undefined && (lane.writer.count > 0 || lane.sealed.length > 0)) sent += flush(lane)
         if (hasRoom()) turn = (turn + 1) % order.length
       }
+      tick()
       return sent
     }
     const isEmpty = () => bufferedBytes === 0 && clockMs === 0
 
-    /** A clock waits until all that came before it has left; what comes meanwhile does not hold it up. */
-    const expect = (atMs: number) => {
-      clockMs = atMs
-      for (const lane of order) {
-        seal(lane)
-        lane.owed = lane.sealed.length
-        owed += lane.owed
-      }
-      flushAll()
-    }
-    const tick = () => {
-      while (clockMs !== 0 && owed === 0 && hasRoom()) {
-        send(clockSubject, ClockFrame.encode(clockMs), 0, { number: clockNumber++, baseReceivedMs: clockMs, runs: [] })
-        clockMs = 0
-        if (laterClockMs !== 0) {
-          expect(laterClockMs)
-          laterClockMs = 0
-        }
-      }
-    }
     const sweep = () => {
       timer = undefined
       const sent = flushAll()
-      tick()
       pauseMs = Math.min(pauseMaxMs, Math.max(pauseMinMs, sent / framesPerMs))
       if (!isEmpty()) arm()
     }
@@ -233,7 +233,7 @@ export const make = (options: {
     const clock = (atMs: number) => {
       if (clockMs !== 0) laterClockMs = atMs
       else expect(atMs)
-      tick()
+      flushAll()
       arm()
     }
 
@@ -297,7 +297,6 @@ export const make = (options: {
       const endMs = (yield* Clock.currentTimeMillis) + drainMaxMs
       while ((open.size > 0 || !isEmpty()) && (yield* Clock.currentTimeMillis) < endMs && !nc.isClosed()) {
         flushAll()
-        tick()
         yield* Effect.sleep(drainCheckMs)
       }
       let lost = 0

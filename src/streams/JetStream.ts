@@ -164,11 +164,11 @@ const make = (role: Role) =>
               .finally(() => inFlight.delete(lose))
           })
       )
-      const connection = Effect.timeoutFail(up.await, {
+      const back = Effect.timeoutFail(up.await, {
         duration: requestTimeoutMs,
         onTimeout: () => new NatsError({ op, cause: new Error("not connected to NATS") })
       })
-      return Effect.suspend(() => (connected ? answer : Effect.zipRight(connection, answer)))
+      return Effect.suspend(() => (connected ? answer : Effect.zipRight(back, answer)))
     }
 
     const publishOnce = (subject: string, data: Uint8Array, given: PublishOptions) => {

@@ -50,4 +50,12 @@ export const Changed = Subject.make({
   stream: "CTL",
   schema: Schema.Struct({ v: Schema.Literal(1), request_id: Schema.String })
 })
+/** Whoever may ask must not make the engine speak on another subject than an inbox. */
+const Inbox = Schema.String.pipe(Schema.pattern(/^_INBOX(?:_[a-z]+)?(?:\.[A-Za-z0-9]+)+$/))
+/** A question to the engine (Asks); the answer goes to the inbox that `reply` names. */
+export const Asked = Subject.make({
+  template: "ctl.ask.{what}",
+  stream: "CTL",
+  schema: Schema.Struct({ v: Schema.Literal(1), request_id: Schema.String, reply: Inbox, question: Schema.Unknown })
+})
 export const deadLetter = (actor: string): string => `dlq.${Subject.escape(actor)}`

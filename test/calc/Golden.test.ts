@@ -105,8 +105,8 @@ describe("calc on the golden files", () => {
     const text = golden("iv.golden.csv")
     const { output } = await run("iv", text)
     assert.strictEqual(output.split("\n")[0], text.split("\n")[0])
-    for (const [at, row] of rowsOf(output).entries())
-      assert.deepStrictEqual({ ...rowsOf(text)[at], status: "", vol: "" }, { ...row, status: "", vol: "" })
+    const withoutResults = (csv: string) => rowsOf(csv).map((row) => ({ ...row, status: "", vol: "" }))
+    assert.deepStrictEqual(withoutResults(output), withoutResults(text))
   })
 
   it("maxpain gives what every chain of maxpain.golden.json expects", async () => {

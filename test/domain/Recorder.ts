@@ -143,9 +143,12 @@ export class Recorder {
     return this
   }
 
-  definition(legs: ReadonlyArray<StrategyMessage.Leg>, options: { readonly owner?: string; readonly strategyId?: number } = {}): this {
-    const { owner = "u1", strategyId = 7 } = options
-    this.inputs.push({ _tag: "Definition", seq: this.#seq, definition: { v: 1, strategy_id: strategyId, owner, legs } })
+  definition(
+    legs: ReadonlyArray<StrategyMessage.Leg>,
+    options: { readonly owner?: string; readonly strategyId?: number } & Pick<StrategyMessage.Definition, "traded" | "unpriced"> = {}
+  ): this {
+    const { owner = "u1", strategyId = 7, ...more } = options
+    this.inputs.push({ _tag: "Definition", seq: this.#seq, definition: { v: 1, strategy_id: strategyId, owner, legs, ...more } })
     return this
   }
 }

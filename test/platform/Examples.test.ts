@@ -1,11 +1,14 @@
 import { execFile } from "node:child_process"
+import { readdirSync, readFileSync } from "node:fs"
 import { mkdtemp, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { assert, layer } from "@effect/vitest"
+import { assert, describe, it, layer } from "@effect/vitest"
 import { Context, Effect, Layer } from "effect"
 import { KiteTicker } from "kiteconnect"
 import * as Frame from "../../src/domain/market/Frame.ts"
+import * as Streams from "../../src/streams/Streams.ts"
+import * as Subjects from "../../src/streams/Subjects.ts"
 import { ask, eventually, natsClient, start, token, type World, world } from "./World.ts"
 
 const exampleMsMax = 60_000
@@ -86,7 +89,7 @@ layer(RunningLive, { excludeTestServices: true, timeout: 60_000 })("Examples", (
           2
         )
         assert.strictEqual(
-          countOf(lines, line("strat\\.m2m\\.demo\\.1", `m2m -?${price}, unrealised -?${price}, net delta -?${price}(?:e-\\d+)?`)),
+          countOf(lines, line("strat\\.m2m\\.demo\\.1", `m2m -?${price}, unrealised -?${price}, net delta (?:null|-?${price}(?:e-\\d+)?)`)),
           2
         )
         assert.strictEqual(lines.length, 8)
@@ -169,7 +172,7 @@ layer(RunningLive, { excludeTestServices: true, timeout: 60_000 })("Examples", (
         const asked = { symbol: "NIFTY", expiry: expiries.expiries[0] }
         for (const answer of [strikes, maxPain, pcr]) assert.deepInclude(answer, asked)
         assert.isAbove(strikes.strikes.length, 10)
-        assert.isTrue(strikes.strikes.some((row: { call: { delta: number | null } | null }) => (row.call?.delta ?? 0) > 0))
+        assert.isTrue(strikes.strikes.every((row: { call: { last_price: number } | null }) => (row.call?.last_price ?? 0) > 0))
         assert.include(maxPain.strikes, maxPain.max_pain)
         assert.isAbove(pcr.pcr_oi, 0)
         assert.deepInclude(strategies.strategies[0], { strategy_id: 1, name: "Demo iron condor" })
@@ -212,4 +215,51 @@ layer(RunningLive, { excludeTestServices: true, timeout: 60_000 })("Examples", (
       assert.match(text, /^1 /)
     })
   )
+})
+
+const sources = readdirSync("src", { recursive: true, withFileTypes: true })
+  .filter((entry) => entry.isFile() && entry.name.endsWith(".ts"))
+  .map((entry) => ({ name: entry.name, text: readFileSync(join(entry.parentPath, entry.name), "utf8") }))
+const found = (texts: ReadonlyArray<string>, pattern: RegExp) =>
+  [...new Set(texts.flatMap((text) => [...text.matchAll(pattern)].map(([, name = ""]) => name)))].sort()
+const missingIn = (file: string, names: ReadonlyArray<string>) => {
+  const document = readFileSync(join("docs", file), "utf8")
+  return names.filter((name) => !document.includes(`\`${name}\``))
+}
+
+describe("Documents", () => {
+  it("operations.md names every variable that the platform reads", () => {
+    const texts = sources.map(({ text }) => text)
+    // Config.string("X"), Config.literal("a", "b")("X"), Config.array(item, "X") and our own readers of one name.
+    const names = [
+      ...found(texts, /Config\.\w+\("([A-Z][A-Z0-9_]+)"/g),
+      ...found(texts, /Config\.literal\([^)]*\)\("([A-Z][A-Z0-9_]+)"/g),
+      ...found(texts, /Config\.array\(\w+, "([A-Z][A-Z0-9_]+)"/g),
+      ...found(texts, /\b(?:nonNegative|milliseconds)\("([A-Z][A-Z0-9_]+)"/g)
+    ]
+    for (const known of ["ROLES", "LOG_LEVEL", "DATABASE_URL", "MARKET_CLOCK", "KITE_LIVENESS", "SIMULATOR_RATE"])
+      assert.include(names, known)
+    assert.deepStrictEqual(missingIn("operations.md", names), [])
+  })
+
+  it("operations.md names every metric", () => {
+    const texts = sources.filter(({ name }) => name.endsWith("Metrics.ts")).map(({ text }) => text)
+    const names = found(texts, /\(\s*"([a-z]+(?:_[a-z]+)+)",/g)
+    for (const known of ["ticks_total", "frame_packets", "kite_request_duration_seconds", "dependency_up"]) assert.include(names, known)
+    assert.deepStrictEqual(missingIn("operations.md", names), [])
+  })
+
+  it("subjects.md names every subject and stream", () => {
+    const templates = Object.values(Subjects).flatMap((subject) => ("template" in subject ? [subject.template] : []))
+    assert.isAtLeast(templates.length, 13)
+    assert.deepStrictEqual(
+      missingIn(
+        "subjects.md",
+        templates.map((template) => template.replaceAll("{", "<").replaceAll("}", ">"))
+      ),
+      []
+    )
+    const document = readFileSync("docs/subjects.md", "utf8")
+    for (const { name } of Streams.specs({ bytesMax: 1, hoursMax: 1, replicas: 1 })) assert.include(document, `| ${name} |`)
+  })
 })

@@ -5,7 +5,15 @@ import * as Migrations from "../../src/store/Migrations.ts"
 import { freshDatabase } from "../TestBackends.ts"
 import { pool } from "./Stores.ts"
 
-const tables = ["instrument_days", "instruments", "subscriptions", "strategies", "strategy_legs", "strategy_m2m_candles"] as const
+const tables = [
+  "instrument_days",
+  "instruments",
+  "subscriptions",
+  "strategies",
+  "strategy_legs",
+  "strategy_m2m_candles",
+  "strategy_fills"
+] as const
 
 const fill = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
@@ -19,6 +27,9 @@ const fill = Effect.gen(function* () {
   yield* sql`INSERT INTO strategies (owner, name, description, tags) VALUES ('u1', 'condor', NULL, '{a,"b c"}'), ('u2', 'fly', 'd', '{}')`
   yield* sql`INSERT INTO strategy_legs (strategy_id, instrument_token, tradingsymbol, exchange, direction, quantity, entry_price)
     VALUES (1, 256265, 'NIFTY 50', 'NSE', 'BUY', 9007199254740991, 12345678901234567890.0123456789), (2, 4294967295, 'X', 'NFO', 'SELL', 0, 0.05)`
+  yield* sql`INSERT INTO strategy_fills (strategy_id, instrument_token, tradingsymbol, exchange, side, quantity, price, executed_at, external_id)
+    VALUES (1, 256265, 'NIFTY 50', 'NSE', 'BUY', 1000000000, 12345678901234567890.0123456789, '2026-08-19T03:45:00.123456Z', 't1'),
+      (2, 4294967295, 'X', 'NFO', 'SELL', 1, 0, '2026-08-19T03:45:00Z', NULL)`
   yield* sql`INSERT INTO strategy_m2m_candles VALUES (1, '2026-08-19T03:45:00Z', -999999999.99, 1000000000000.0000000001, -1e18, 0)`
 })
 
@@ -66,6 +77,7 @@ describe("Migrations", () => {
         assert.strictEqual(next!.id, "3", "the sequence goes on where it was")
         yield* sql`DELETE FROM strategies WHERE strategy_id = 1`
         assert.strictEqual((yield* contents)["strategy_m2m_candles"]!.length, 0, "foreign keys still cascade")
+        assert.strictEqual((yield* contents)["strategy_fills"]!.length, 1)
       })
     )
   )
@@ -117,7 +129,7 @@ describe("Migrations", () => {
         assert.notInclude(yield* present, "strategies")
         assert.deepStrictEqual(yield* appliedIds, [1, 2])
         yield* sql`DROP VIEW strategy_legs`
-        assert.deepStrictEqual(yield* Migrations.up, [3, 4])
+        assert.deepStrictEqual(yield* Migrations.up, [3, 4, 5])
       })
     )
   )

@@ -36,17 +36,17 @@ layer(backend, { excludeTestServices: true })("OrderedRead", (it) => {
         const stream = yield* freshStream()
         const read = yield* OrderedRead.make({ stream: stream.name, filters: [stream.at("a")], start: beginning })
         const items = yield* collect(read.takeAll)
-        const writing = yield* Effect.fork(Effect.forEach(range(1, 1_500), (n) => stream.put(n % 3 === 0 ? "b" : "a"), { discard: true }))
-        for (const at of [200, 500]) {
+        const writing = yield* Effect.fork(Effect.forEach(range(1, 900), (n) => stream.put(n % 3 === 0 ? "b" : "a"), { discard: true }))
+        for (const at of [150, 350]) {
           yield* until(`${at} are read`, () => items.length >= at)
           yield* Effect.promise(() => server[how]())
           yield* Effect.promise(() => server.start())
         }
         yield* Fiber.join(writing)
-        yield* until("all are read", () => items.length >= 1_000)
+        yield* until("all are read", () => items.length >= 600)
         assert.deepStrictEqual(
           messages(items).map(text),
-          range(1, 1_500)
+          range(1, 900)
             .filter((n) => n % 3 !== 0)
             .map(String)
         )

@@ -211,7 +211,7 @@ const noFills: StrategyMessage.Traded = { realised: Money.zero, leg_ids: [], pos
 const hold = (state: State, definition: StrategyMessage.Definition): void => {
   const { realised, leg_ids, positions } = definition.traded ?? noFills
   const filled = new Set(leg_ids)
-  const unfilled = definition.legs.filter(({ leg_id, quantity }) => quantity !== 0 && !filled.has(leg_id))
+  const unfilled = definition.legs.filter(({ leg_id }) => !filled.has(leg_id))
   state.holdings = [
     ...state.legs.filter(({ legId }) => !filled.has(legId)),
     ...positions.flatMap(({ priced, quantity }) => (priced === null ? [] : [makeLine(priced, quantity)]))

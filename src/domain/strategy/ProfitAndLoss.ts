@@ -43,21 +43,21 @@ export interface State {
 
 export const empty: State = { netQuantity: 0, cash: Money.zero, averageCost: Money.zero, lots: [], lotsCost: Money.zero }
 
-/** Takes `closed` units (positive) off the oldest lots; returns what is left and the signed cost of what went. */
+/** Takes `closed` units (positive, fewer than are open) off the oldest lots; returns what is left and the signed cost of what went. */
 const closeOldest = (lots: ReadonlyArray<Lot>, closed: number): readonly [ReadonlyArray<Lot>, Money.Decimal] => {
   let cost = Money.zero
   let left = closed
-  for (const [index, lot] of lots.entries()) {
-    const size = Math.abs(lot.quantity)
-    if (left < size) {
-      const taken = Math.sign(lot.quantity) * left
-      const rest = left === 0 ? lot : { quantity: lot.quantity - taken, price: lot.price }
-      return [[rest, ...lots.slice(index + 1)], cost.plus(lot.price.times(taken))]
-    }
+  let at = 0
+  let lot = lots[at] as Lot
+  while (left >= Math.abs(lot.quantity)) {
     cost = cost.plus(lot.price.times(lot.quantity))
-    left -= size
+    left -= Math.abs(lot.quantity)
+    at++
+    lot = lots[at] as Lot
   }
-  return [[], cost]
+  const taken = Math.sign(lot.quantity) * left
+  const rest = left === 0 ? lot : { quantity: lot.quantity - taken, price: lot.price }
+  return [[rest, ...lots.slice(at + 1)], cost.plus(lot.price.times(taken))]
 }
 
 /** One fill more. An opposite fill closes first, by FIFO and by average cost; what it has beyond flat opens a position at its own price. */

@@ -43,8 +43,8 @@ const last = <A>(items: ReadonlyArray<A>): A => items[items.length - 1]!
 const row = (message: ChainMessage.Chain, strike: number, side: "CE" | "PE") => {
   const at = message.columns.strike.findIndex((value, index) => value === strike && message.columns.side[index] === side)
   assert.isAtLeast(at, 0, `${strike} ${side} is in the message`)
-  return Object.fromEntries(Object.entries(message.columns).map(([name, column]) => [name, column[at]])) as {
-    [K in keyof ChainMessage.Columns]: ChainMessage.Columns[K][number]
+  return Object.fromEntries(Object.entries(message.columns).map(([name, column]) => [name, column?.[at]])) as {
+    [K in keyof ChainMessage.Columns]-?: NonNullable<ChainMessage.Columns[K]>[number]
   }
 }
 
@@ -204,7 +204,7 @@ describe("UnderlyingDecider: numbers", () => {
     const followed = new Map<number, string>()
     let rowsSent = 0
     const contentOf = ({ columns: { time: _time, ...columns } }: ChainMessage.Chain, at: number) =>
-      JSON.stringify(Object.values(columns).map((column) => column[at]))
+      JSON.stringify(Object.values(columns).map((column) => column?.[at]))
     for (const output of outputsOf(recorder)) {
       if (output.kind !== "delta" && output.kind !== "chain") continue
       for (const [at, token] of output.message.columns.instrument_token.entries()) {
@@ -348,6 +348,31 @@ describe("UnderlyingDecider: numbers", () => {
       .frame(nextDay + 600, [{ token: optionToken(24_900, "CE"), price: 20, oi: 5 }])
     recorder.clock(nextDay + 750)
     assert.strictEqual(last(chains(outputsOf(recorder), "delta")).oi_change_from, "first_seen", "one row has no previous session")
+  })
+
+  it("BE-FIN-11 the price changes against the same moment as the open interest: first seen, then the previous close", () => {
+    const token = optionToken(24_900, "CE")
+    const changes = (recorder: Recorder) => {
+      const { columns } = last(chains(outputsOf(recorder), "delta"))
+      const at = columns.instrument_token.indexOf(token)
+      return [columns.price_change?.[at], columns.oi_change[at]]
+    }
+    const recorder = new Recorder().reference([...instruments, option(24_900, "CE")])
+    recorder.frame(startMs, [{ token, price: 0, oi: 500 }]).clock(startMs + 250)
+    assert.deepStrictEqual(changes(recorder), [null, 0], "quoted before it is traded")
+    recorder.frame(startMs + 300, [{ token, price: 20, oi: 500 }]).clock(startMs + 500)
+    assert.deepStrictEqual(changes(recorder), [0, 0])
+    recorder.frame(startMs + 600, [{ token, price: 21.35, oi: 700 }]).clock(startMs + 750)
+    assert.deepStrictEqual(changes(recorder), [1.35, 200])
+    const nextDay = startMs + Expiry.dayMs
+    recorder.frame(nextDay, [{ token, price: 21, oi: 650 }]).clock(nextDay + 250)
+    assert.deepStrictEqual(changes(recorder), [-0.35, -50], "without a previous close the last price seen stands for it")
+    recorder.frame(nextDay + 300, [{ token, price: 21, oi: 650, close: 22.05 }]).clock(nextDay + 500)
+    assert.deepStrictEqual(changes(recorder), [-1.05, -50])
+    // A new contract in the list of rows keeps what is known of the others.
+    recorder.reference([...instruments, option(24_900, "CE"), option(25_000, "CE")])
+    recorder.frame(nextDay + 600, [{ token, price: 23, oi: 660, kind: Frame.Kind.full, close: 22.05 }]).clock(nextDay + 750)
+    assert.deepStrictEqual(changes(recorder), [0.95, -40])
   })
 })
 

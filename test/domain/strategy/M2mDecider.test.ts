@@ -6,6 +6,7 @@ import * as Money from "../../../src/domain/Money.ts"
 import * as Expiry from "../../../src/domain/market/Expiry.ts"
 import type { Contract } from "../../../src/domain/market/Reference.ts"
 import * as UnderlyingDecider from "../../../src/domain/options/UnderlyingDecider.ts"
+import * as Holdings from "../../../src/domain/strategy/Holdings.ts"
 import * as M2mDecider from "../../../src/domain/strategy/M2mDecider.ts"
 import * as StrategyMessage from "../../../src/domain/strategy/StrategyMessage.ts"
 import {
@@ -199,6 +200,129 @@ describe("M2mDecider: value", () => {
     const recorder = started().frame(startMs, condorPackets)
     recorder.frame(startMs, [price(buyLow, 1)], { underlying: "BANKNIFTY" }).clock(startMs + 250)
     assert.strictEqual(text(last(marks(recorder)).m2m), "-1500")
+  })
+})
+
+const fill = (of: Contract, direction: StrategyMessage.Direction, quantity: number, rupees: string): Holdings.Fill => ({
+  instrumentToken: of.instrument_token,
+  tradingsymbol: of.tradingsymbol,
+  exchange: "NFO",
+  direction,
+  quantity,
+  price: new Money.Decimal(rupees)
+})
+/** The legs and fills as the director writes them; instruments of `unknown` are not in its master. */
+const tradedBy = (legs: ReadonlyArray<StrategyMessage.Leg>, fills: ReadonlyArray<Holdings.Fill>, unknown: ReadonlyArray<Contract> = []) => {
+  const all = [...legs.map(({ contract: of }) => of), ...instruments]
+  const traded = Holdings.inDefinition(
+    legs.map(({ leg_id, contract: of, direction, quantity, entry_price }) => ({
+      ...fill(of, direction, quantity, "0"),
+      legId: leg_id,
+      entryPrice: entry_price
+    })),
+    Holdings.traded(fills),
+    ({ instrumentToken }) => {
+      const of = all.find(({ instrument_token }) => instrument_token === instrumentToken)
+      return of === undefined || unknown.some(({ instrument_token }) => instrument_token === instrumentToken)
+        ? null
+        : { exchange: "NSE", underlying: "NIFTY", contract: of }
+    }
+  )
+  return traded === undefined ? {} : { traded }
+}
+const pnl = ({ m2m, realised_pnl, unrealised_pnl, total_pnl }: StrategyMessage.Mark) =>
+  [m2m, realised_pnl, unrealised_pnl, total_pnl].map(text)
+
+describe("M2mDecider: fills", () => {
+  const valued = (fills: ReadonlyArray<Holdings.Fill>, legs = condor, packets = condorPackets) =>
+    last(
+      marks(
+        new Recorder()
+          .reference(instruments)
+          .definition(legs, tradedBy(legs, fills))
+          .frame(startMs, packets)
+          .clock(startMs + 250)
+      )
+    )
+
+  it("BE-FIN-04 an instrument with fills counts by its fills, first in first out; the other legs by their entry prices; m2m stays the legs'", () => {
+    const fills = [fill(buyLow, "BUY", 50, "100"), fill(buyLow, "BUY", 25, "110"), fill(buyLow, "SELL", 60, "130")]
+    // Realised: 50 x 30 + 10 x 20. Open: 15 at 110, now 120. Legs 2 and 3: 525 + 237.5.
+    assert.deepStrictEqual(pnl(valued(fills)), ["-1500", "1700", "912.5", "2612.5"])
+    assert.deepStrictEqual(pnl(valued([])), ["-1500", "0", "1762.5", "1762.5"])
+  })
+
+  it("BE-FIN-04 a closed instrument leaves what it realised and needs no price; a flip opens the other side", () => {
+    const legs = [leg(1, "BUY", buyLow, 50, "100")]
+    const closed = valued([fill(buyLow, "BUY", 50, "100.05"), fill(buyLow, "SELL", 50, "99")], legs, [])
+    assert.deepStrictEqual(pnl(closed), [null, "-52.5", "0", "-52.5"])
+    assert.deepStrictEqual([closed.net_delta, closed.complete, closed.missing], [0, false, [1]])
+    const flipped = valued([fill(buyLow, "BUY", 50, "100"), fill(buyLow, "SELL", 80, "104")], legs)
+    assert.deepStrictEqual(pnl(flipped), ["-6000", "200", "-480", "-280"])
+  })
+
+  it("net Greeks are of what is held, not of what the legs plan", () => {
+    const packets = [{ token: spotToken, price: 24_530 }, ...chainPackets(24_550, 0.14, startMs)]
+    const planned = [leg(1, "BUY", buyLow, 50, "100")]
+    const half = valued([fill(buyLow, "BUY", 50, "100"), fill(buyLow, "SELL", 25, "101")], planned, packets)
+    const whole = valued([], planned, packets)
+    assert.approximately(half.net_delta ?? 0, (whole.net_delta ?? 0) / 2, 1e-4)
+    assert.approximately(half.net_vega ?? 0, (whole.net_vega ?? 0) / 2, 1e-4)
+  })
+
+  it("a position without a leg is followed, priced and aged like any other, and makes no candle", () => {
+    const options = tradedBy([], [fill(future, "SELL", 10, "24600")])
+    const recorder = new Recorder().definition([], options).clock(startMs)
+    const first = last(marks(recorder))
+    assert.deepStrictEqual([...pnl(first), first.complete], ["0", "0", null, null, false])
+    recorder.frame(startMs + 10, [{ token: futureToken, price: 24_500 }]).clock(startMs + 250)
+    const priced = last(marks(recorder))
+    assert.deepStrictEqual([...pnl(priced), priced.net_delta, priced.complete], ["0", "0", "1000", "1000", -10, true])
+    // Behind the clock: the next one tells it.
+    recorder.frame(startMs + 100, [{ token: futureToken, price: 24_400 }], { account: "ACC2" }).clock(startMs + 260)
+    assert.strictEqual(text(last(marks(recorder)).unrealised_pnl), "2000")
+    recorder.clock(startMs + settings.staleAfterMs + 1_000)
+    const stale = last(marks(recorder))
+    assert.deepStrictEqual([text(stale.unrealised_pnl), stale.complete, stale.missing], ["2000", false, []])
+    assert.deepStrictEqual(candles(recorder.clock(startMs + 120_000)), [])
+  })
+
+  it("what the day's instruments do not have is held without a value, and named", () => {
+    const gone = option(24_300, "CE")
+    const legs = [leg(1, "BUY", buyLow, 50, "100")]
+    const run = (options: Parameters<Recorder["definition"]>[1]) =>
+      last(
+        marks(
+          new Recorder()
+            .definition(legs, options)
+            .frame(startMs, [price(buyLow, 120), price(gone, 9)])
+            .clock(startMs + 60_000)
+        )
+      )
+    const position = run(tradedBy(legs, [fill(gone, "BUY", 50, "10"), fill(gone, "SELL", 10, "12")], [gone]))
+    assert.deepStrictEqual([...pnl(position), position.net_delta, position.complete], ["-6000", "20", null, null, null, false])
+    const unpriced = run({ unpriced: [9] })
+    assert.deepStrictEqual([...pnl(unpriced), unpriced.missing], [null, "0", null, null, [1, 9]])
+    const closed = run({ unpriced: [9], traded: { realised: new Money.Decimal("20"), leg_ids: [9], positions: [] } })
+    assert.deepStrictEqual(pnl(closed), [null, "20", "1000", "1020"])
+  })
+
+  it("a candle needs every leg to have an instrument", () => {
+    const recorder = started().definition(condor, { unpriced: [9] })
+    recorder.frame(startMs, condorPackets).clock(startMs + 60_000)
+    assert.deepStrictEqual(candles(recorder), [])
+  })
+
+  it("fills and definitions without fills survive the record", () => {
+    for (const options of [
+      {},
+      { unpriced: [4] },
+      tradedBy(condor, [fill(buyLow, "BUY", 3, "0.0000000001"), fill(future, "SELL", 1, "7")])
+    ]) {
+      const definition: StrategyMessage.Definition = { v: 1, strategy_id: 7, owner: "u1", legs: condor, ...options }
+      const wire = JSON.parse(JSON.stringify(Schema.encodeSync(StrategyMessage.Definition)(definition)))
+      assert.deepStrictEqual(Schema.decodeUnknownSync(StrategyMessage.Definition)(wire), definition)
+    }
   })
 })
 

@@ -134,6 +134,7 @@ describe("ProfitAndLoss", () => {
     }
     const open = [trade("BUY", 10, "100"), trade("BUY", 10, "110")]
     assert.deepStrictEqual(text(fills(...open, trade("SELL", 15, "120")), "120"), [5, "250", "50", "225", "75"])
+    assert.deepStrictEqual(text(fills(...open, trade("SELL", 10, "120")), "120"), [10, "200", "100", "150", "150"])
     assert.deepStrictEqual(text(fills(...open, trade("SELL", 30, "120")), "125"), [-10, "300", "-50", "300", "-50"])
     assert.deepStrictEqual(text(fills(...open, trade("SELL", 20, "120")), "125"), [0, "300", "0", "300", "0"])
     assert.strictEqual(fills(trade("BUY", 0, "100")), ProfitAndLoss.empty)
@@ -184,6 +185,8 @@ describe("ProfitAndLoss", () => {
     assert.strictEqual(order(0, 65), "not a positive whole number")
     assert.strictEqual(order(-65, 65), "not a positive whole number")
     assert.strictEqual(order(1, 0), "the instrument has no lots")
+    const refused = Either.flip(Position.orderQuantity(100, 65)).pipe(Either.getOrThrow)
+    assert.strictEqual(refused.message, "quantity 100 cannot be ordered: no multiple of the lot size (65)")
     assert.throws(
       () =>
         Position.netQuantity([

@@ -1,0 +1,71 @@
+/** One call does `units` of the measured work; what it returns keeps the work from being optimised away. */
+export interface Work {
+  readonly units: number
+  readonly run: () => number
+}
+
+export interface Measured {
+  readonly name: string
+  /** What is counted: "options". */
+  readonly unit: string
+  /** Medians of the rounds, units per second of one core's time. */
+  readonly ours: number
+  readonly baseline: number | null
+  readonly baselineName: string | null
+  /** Median of the rounds' own ratios. */
+  readonly ratio: number | null
+  readonly rounds: number
+}
+
+const rounds = 9
+/** Processor time that a round measures at least. */
+const roundMicrosMin = 150_000
+
+let sink = 0
+/** What all work returned, summed: read once at the end. */
+export const total = (): number => sink
+
+/** Units a second of this process's own processor time: what others do on the machine does not count. */
+const rate = (work: Work, calls: number): { readonly perSecond: number; readonly micros: number } => {
+  const before = process.cpuUsage()
+  for (let i = 0; i < calls; i++) sink += work.run()
+  const { user, system } = process.cpuUsage(before)
+  const micros = Math.max(1, user + system)
+  return { perSecond: (work.units * calls * 1e6) / micros, micros }
+}
+
+/** How many calls make a round; finding it out warms the code up as well. */
+const callsOf = (work: Work): number => {
+  let calls = 1
+  for (;;) {
+    const { micros } = rate(work, calls)
+    if (micros >= roundMicrosMin) return Math.ceil((calls * roundMicrosMin) / micros)
+    calls *= 2
+  }
+}
+
+export const median = (values: ReadonlyArray<number>): number => {
+  const sorted = values.toSorted((a, b) => a - b)
+  const middle = sorted.length >> 1
+  return sorted.length % 2 === 1 ? (sorted[middle] ?? 0) : ((sorted[middle - 1] ?? 0) + (sorted[middle] ?? 0)) / 2
+}
+
+/** Measures ours and the baseline in turn, round by round, so that what slows the machine slows both. */
+export const race = (name: string, unit: string, ours: Work, baseline?: Work & { readonly name: string }): Measured => {
+  const [calls, baselineCalls] = [callsOf(ours), baseline === undefined ? 0 : callsOf(baseline)]
+  const own: Array<number> = []
+  const theirs: Array<number> = []
+  for (let round = 0; round < rounds; round++) {
+    own.push(rate(ours, calls).perSecond)
+    if (baseline !== undefined) theirs.push(rate(baseline, baselineCalls).perSecond)
+  }
+  return {
+    name,
+    unit,
+    ours: median(own),
+    baseline: baseline === undefined ? null : median(theirs),
+    baselineName: baseline?.name ?? null,
+    ratio: baseline === undefined ? null : median(own.map((value, round) => value / (theirs[round] ?? Number.NaN))),
+    rounds
+  }
+}

@@ -1,0 +1,54 @@
+import { mkdir } from "node:fs/promises"
+import { join } from "node:path"
+import * as Matrix from "./pipeline/Matrix.ts"
+import * as Peer from "./pipeline/Peer.ts"
+import * as Profile from "./pipeline/Profile.ts"
+import * as Report from "./pipeline/Report.ts"
+import * as Run from "./pipeline/Run.ts"
+import * as World from "./pipeline/World.ts"
+
+const say = (text: string) => process.stderr.write(`${text}\n`)
+const options = Matrix.options(process.argv.slice(2))
+
+const runAll = async (ground: World.Ground, cells: ReadonlyArray<Run.Cell>): Promise<ReadonlyArray<Run.Result>> => {
+  const results: Array<Run.Result> = []
+  for (const [at, cell] of cells.entries()) {
+    const result = await Run.run(ground, cell)
+    say(`${at + 1}/${cells.length} ${Report.line(result)}`)
+    results.push(result)
+  }
+  return results
+}
+
+const main = async (): Promise<number> => {
+  const startedMs = performance.now()
+  const ground = await World.ground()
+  try {
+    if (options.profile) {
+      const folder = join(ground.folder, "profiles")
+      await mkdir(folder, { recursive: true })
+      for (const cell of Matrix.cells(options)) {
+        await runAll(ground, [{ ...cell, profile: folder }])
+        process.stdout.write(`## ${Report.title(cell)}\n\n${await Profile.read(folder)}\n`)
+      }
+      return 0
+    }
+    const peer = options.some ? [] : Peer.measure()
+    const results = await runAll(ground, Matrix.cells(options))
+    const text = await Report.write(results, peer, { minutes: () => (performance.now() - startedMs) / 60_000, isWhole: !options.some })
+    process.stdout.write(text)
+    return 0
+  } finally {
+    await ground.close()
+  }
+}
+
+// Stopped by npm or Ctrl-C: what was started ends with this process, by its reaper and its closed channels.
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(130))
+main().then(
+  (code) => process.exit(code),
+  (error: unknown) => {
+    say(error instanceof Error ? (error.stack ?? error.message) : String(error))
+    process.exit(1)
+  }
+)

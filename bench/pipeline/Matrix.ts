@@ -1,0 +1,95 @@
+/** Which cells are run: the whole matrix, or some of it by the command line. */
+import type { Cell } from "./Run.ts"
+import type { Kind, Shape } from "./World.ts"
+
+export interface Options {
+  readonly rates: ReadonlyArray<number>
+  readonly underlyings: ReadonlyArray<number>
+  /** Measured seconds of a cell of the platform, over its phases. */
+  readonly seconds: number
+  readonly shape: Shape
+  readonly kinds: ReadonlyArray<Kind>
+  readonly profile: boolean
+  /** Less than everything was asked for: the committed report stays as it is. */
+  readonly some: boolean
+}
+
+const allRates = [5_000, 30_000, 75_000, 200_000]
+const allUnderlyings = [1, 20, 200]
+
+const numbers = (text: string | undefined, fallback: ReadonlyArray<number>): ReadonlyArray<number> =>
+  text === undefined ? fallback : text.split(",").map(Number)
+
+const usage = `npm run bench -- pipeline [--rates 5000,30000] [--underlyings 1,20] [--seconds 10] [--shape split|one] [--only platform|bare] [--profile]`
+
+export const options = (args: ReadonlyArray<string>): Options => {
+  const known = ["--rates", "--underlyings", "--seconds", "--shape", "--only", "--profile"]
+  const unknown = args.filter((arg) => arg.startsWith("--") && !known.includes(arg))
+  if (unknown.length > 0) throw new Error(`${unknown.join(" ")}: not known. ${usage}`)
+  const of = (name: string) => (args.includes(name) ? args[args.indexOf(name) + 1] : undefined)
+  const only = of("--only")
+  const wanted: Options = {
+    rates: numbers(of("--rates"), allRates),
+    underlyings: numbers(of("--underlyings"), allUnderlyings),
+    seconds: Number(of("--seconds") ?? 10),
+    shape: of("--shape") === "one" ? "one" : "split",
+    kinds: only === "platform" || only === "bare" ? [only] : ["platform", "bare"],
+    profile: args.includes("--profile"),
+    some: ["--rates", "--underlyings", "--only"].some((name) => args.includes(name))
+  }
+  if ([...wanted.rates, ...wanted.underlyings, wanted.seconds].some((value) => !(value > 0))) throw new Error(usage)
+  return wanted
+}
+
+/** Instruments and accounts as the behaviours have them for a rate; Kite carries 3,000 instruments a connection. */
+const sizes = [
+  { upTo: 5_000, instruments: 500, accounts: 1 },
+  { upTo: 20_000, instruments: 1_000, accounts: 1 },
+  { upTo: 30_000, instruments: 2_000, accounts: 2 },
+  { upTo: 75_000, instruments: 3_000, accounts: 2 },
+  { upTo: Number.POSITIVE_INFINITY, instruments: 8_000, accounts: 3 }
+]
+const perUnderlyingMax = 2_000
+const perUnderlyingMin = 10
+
+const sized = (rate: number, underlyings: number) => {
+  const size = sizes.find(({ upTo }) => rate <= upTo) ?? { instruments: 500, accounts: 1 }
+  return {
+    rate,
+    underlyings,
+    accounts: size.accounts,
+    instruments: Math.max(perUnderlyingMin * underlyings, Math.min(size.instruments, perUnderlyingMax * underlyings))
+  }
+}
+
+/** One client for a fifth of the time, 50 and 200 for two fifths each. */
+const phases = (seconds: number) => [
+  { clients: 1, seconds: seconds / 5 },
+  { clients: 50, seconds: (2 * seconds) / 5 },
+  { clients: 200, seconds: (2 * seconds) / 5 }
+]
+
+export const ramp = [200_000, 300_000, 400_000, 500_000, 600_000]
+const rampSeconds = 3
+
+/** Platform and bare of a rate and a number of underlyings one after the other, so that both meet the same machine. */
+export const cells = ({ rates, underlyings, seconds, shape, kinds, some, profile }: Options): ReadonlyArray<Cell> => {
+  const platform = (rate: number, count: number): Cell => ({ kind: "platform", shape, ...sized(rate, count), phases: phases(seconds) })
+  const bare = (rate: number, count: number): Cell => ({
+    kind: "bare",
+    shape,
+    ...sized(rate, count),
+    phases: [{ clients: 50, seconds: (2 * seconds) / 5 }]
+  })
+  const asked = rates.flatMap((rate) =>
+    underlyings.flatMap((count) => [
+      ...(kinds.includes("platform") ? [platform(rate, count)] : []),
+      // The comparison that has a target is over 20 underlyings; the others are looked at where wake-ups and where ticks decide.
+      ...(kinds.includes("bare") && (some || count === 20 || rate === 30_000 || rate === 200_000) ? [bare(rate, count)] : [])
+    ])
+  )
+  if (some || profile) return asked
+  const twentyThousand = platform(20_000, 20)
+  const beyond: Cell = { ...platform(75_000, 20), rate: 75_000, phases: [75_000, ...ramp].map((rate) => ({ clients: 50, seconds: rampSeconds, rate })) }
+  return [...asked, twentyThousand, beyond]
+}

@@ -1,0 +1,337 @@
+/** One run's backends and processes: its own NATS server and database, and either the platform or the bare pipeline on them. */
+import { randomBytes } from "node:crypto"
+import { readFileSync, writeFileSync } from "node:fs"
+import { mkdir, rm } from "node:fs/promises"
+import { join } from "node:path"
+import { pathToFileURL } from "node:url"
+import { PgClient } from "@effect/sql-pg"
+import { ConfigProvider, Effect, Layer, Logger, LogLevel, Redacted } from "effect"
+import { SignJWT } from "jose"
+import { type ConnectionOptions, connect, type NatsConnection } from "nats"
+import type * as BackendsModule from "../../scripts/lib/backends.mjs"
+import * as Money from "../../src/domain/Money.ts"
+import { Migrated } from "../../src/store/Migrations.ts"
+import { PostgresLive } from "../../src/store/Postgres.ts"
+import { StrategyRepo } from "../../src/store/StrategyRepo.ts"
+import { SubscriptionRepo } from "../../src/store/SubscriptionRepo.ts"
+import { JetStream } from "../../src/streams/JetStream.ts"
+import * as Streams from "../../src/streams/Streams.ts"
+import type * as Bare from "./Bare.ts"
+import * as Child from "./Child.ts"
+import type * as Clients from "./Clients.ts"
+import type { Parts } from "./Machine.ts"
+import * as Universe from "./Universe.ts"
+
+export type Shape = "split" | "one"
+export type Kind = "platform" | "bare"
+
+const root = process.cwd()
+const script = <A>(name: string): Promise<A> => import(pathToFileURL(join(root, "scripts/lib", `${name}.mjs`)).href) as Promise<A>
+interface ChildHandle {
+  readonly pid: number | undefined
+  readonly stop: () => Promise<void>
+  readonly isUp: () => boolean
+  readonly output: () => string
+}
+interface Children {
+  readonly start: (name: string, program: string, args: ReadonlyArray<string>, options: object) => ChildHandle
+}
+interface Ports {
+  readonly freePort: () => Promise<number>
+  readonly until: (check: () => Promise<boolean>, ended: () => boolean, limitMs: number) => Promise<boolean>
+  readonly ping: { readonly http: (port: number, path: string) => Promise<boolean> }
+}
+
+const readyMsMax = 60_000
+const secret = randomBytes(32).toString("hex")
+
+/** What all runs share: Postgres, the server's program, a folder that goes at the end. */
+export interface Ground {
+  readonly folder: string
+  readonly natsProgram: string
+  readonly postgresUrl: string
+  readonly backends: typeof BackendsModule
+  readonly children: Children
+  readonly ports: Ports
+  readonly close: () => Promise<void>
+}
+
+export const ground = async (): Promise<Ground> => {
+  const [backends, children, ports] = await Promise.all([
+    script<typeof BackendsModule>("backends"),
+    script<Children>("children"),
+    script<Ports>("ports")
+  ])
+  const folder = join(root, ".data", `bench-${process.pid}`)
+  await mkdir(folder, { recursive: true })
+  const [natsProgram, postgres] = await Promise.all([backends.natsProgram(), backends.postgres(folder, { durable: false })])
+  const close = async () => {
+    await postgres.stop()
+    await postgres.remove()
+    await rm(folder, { recursive: true, force: true })
+  }
+  return { folder, natsProgram, postgresUrl: postgres.url, backends, children, ports, close }
+}
+
+const quiet = Logger.minimumLogLevel(LogLevel.Warning)
+
+/** An empty database with the schema, every instrument subscribed and the strategies made. */
+const prepareStore = (ground: Ground, name: string, universe: Universe.Universe) => {
+  const admin = PgClient.layer({ url: Redacted.make(ground.postgresUrl), maxConnections: 1 })
+  const url = new URL(ground.postgresUrl)
+  url.pathname = `/${name}`
+  const config = ConfigProvider.fromMap(new Map([["DATABASE_URL", url.href]]))
+  const store = Layer.mergeAll(SubscriptionRepo.Default, StrategyRepo.Default).pipe(Layer.provide(Migrated), Layer.provideMerge(PostgresLive))
+  const accounts = universe.accounts.map(({ accountId }) => accountId)
+  const fill = Effect.gen(function* () {
+    const subscriptions = yield* SubscriptionRepo
+    const strategies = yield* StrategyRepo
+    yield* subscriptions.addAll(
+      universe.instruments.map(({ token, tradingsymbol, segment }) => ({
+        instrumentToken: token,
+        tradingsymbol,
+        segment,
+        requestedMode: "FULL" as const,
+        createdBy: Universe.owner
+      })),
+      accounts
+    )
+    return yield* Effect.forEach(Universe.strategiesOf(universe), ({ name, strategyLegs }) =>
+      Effect.gen(function* () {
+        const { strategyId } = yield* strategies.create(Universe.owner, { name })
+        for (const { instrument, direction } of strategyLegs) {
+          const { token, tradingsymbol, exchange, segment, lotSize } = instrument
+          const leg = { instrumentToken: token, tradingsymbol, exchange, direction, quantity: lotSize, entryPrice: new Money.Decimal(100) }
+          yield* strategies.addLeg(Universe.owner, strategyId, leg, { segment, accounts })
+        }
+        return strategyId
+      })
+    )
+  })
+  const program = Effect.gen(function* () {
+    yield* Effect.flatMap(PgClient.PgClient, (sql) => sql.unsafe(`CREATE DATABASE ${name}`)).pipe(Effect.provide(admin))
+    return yield* fill.pipe(Effect.provide(store), Effect.withConfigProvider(config))
+  })
+  return Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(quiet))).then((strategyIds) => ({ url: url.href, strategyIds }))
+}
+
+const prepareStreams = (natsUrl: string, password: string) => {
+  const config = ConfigProvider.fromMap(
+    new Map([
+      ["NATS_URL", natsUrl],
+      ["NATS_ENGINE_PASSWORD", password]
+    ])
+  )
+  const layer = Streams.layer.pipe(Layer.provide(JetStream.layer("engine")))
+  return Effect.runPromise(Effect.scoped(Layer.build(layer)).pipe(Effect.withConfigProvider(config), Effect.provide(quiet), Effect.asVoid))
+}
+
+const jwt = () =>
+  new SignJWT({ role: "user", email: "bench@example.org", name: Universe.owner })
+    .setProtectedHeader({ alg: "HS256" })
+    .setSubject(Universe.owner)
+    .setIssuer("tarang")
+    .setAudience("tarang")
+    .setExpirationTime("1h")
+    .sign(new TextEncoder().encode(secret))
+
+export interface World {
+  readonly universe: Universe.Universe
+  readonly load: Child.Child
+  readonly clients: Child.Child
+  /** Processes that are measured, by what they are. */
+  readonly pids: Parts
+  readonly strategyIds: ReadonlyArray<number>
+  readonly nc: NatsConnection
+  /** Of a bare pipeline: what its processes say of themselves. */
+  readonly bareState: () => Promise<Bare.State | undefined>
+  /** Of a platform: the gateway's metrics as text. */
+  readonly metrics: () => Promise<string>
+  /** Ends what was measured as a person would; NATS stays to be looked at. */
+  readonly stopMeasured: () => Promise<void>
+  readonly close: () => Promise<void>
+}
+
+interface Options {
+  readonly kind: Kind
+  readonly shape: Shape
+  readonly spec: Universe.Spec
+  readonly rate: number
+  /** Where processor profiles go, if anywhere. */
+  readonly profile?: string | undefined
+}
+
+const rolesOf = (shape: Shape): ReadonlyArray<{ readonly part: string; readonly roles: ReadonlyArray<"actors" | "gateway"> }> =>
+  shape === "one"
+    ? [{ part: "platform", roles: ["actors", "gateway"] }]
+    : [
+        { part: "actors", roles: ["actors"] },
+        { part: "gateway", roles: ["gateway"] }
+      ]
+
+let worlds = 0
+
+export const open = async (ground: Ground, options: Options): Promise<World> => {
+  const { spec, kind, shape } = options
+  const universe = Universe.make(spec)
+  const name = `bench${++worlds}`
+  const home = join(ground.folder, name)
+  await mkdir(home, { recursive: true })
+  const password = () => randomBytes(12).toString("base64url")
+  const passwords = { engine: password(), gateway: password(), reader: password(), operator: password() }
+  const { child: nats, port } = await ground.backends.startNats(ground.natsProgram, home, { passwords })
+  const url = `nats://127.0.0.1:${port}`
+  const stops: Array<() => Promise<void>> = [() => nats.stop(), () => rm(home, { recursive: true, force: true })]
+  const close = async () => {
+    for (const stop of stops) await stop()
+  }
+  try {
+    const as: ConnectionOptions = { servers: url, user: "engine", pass: passwords.engine, inboxPrefix: "_INBOX_engine" }
+    const nc = await connect(as)
+    stops.unshift(() => nc.close())
+    const load = await Child.start("Load", spec)
+    stops.unshift(load.stop)
+    const loadPort = await load.call<number>("port")
+    const begun = await (kind === "platform" ? startPlatform : startBare)(ground, options, { home, universe, url, passwords, loadPort, name, load })
+    stops.unshift(begun.stop)
+    const clientSpec: Clients.Spec = {
+      ...spec,
+      url: `ws://127.0.0.1:${begun.port}`,
+      jwt: await jwt(),
+      strategyIds: begun.strategyIds,
+      perInstrument: options.rate / spec.instruments
+    }
+    const clients = await Child.start("Clients", clientSpec)
+    stops.unshift(clients.stop)
+    return {
+      universe,
+      load,
+      clients,
+      nc,
+      pids: { ...begun.pids, nats: nats.pid ?? 0 },
+      strategyIds: begun.strategyIds,
+      bareState: begun.bareState,
+      metrics: async () => (kind === "platform" ? await (await fetch(`http://127.0.0.1:${begun.port}/metrics`)).text() : ""),
+      stopMeasured: begun.stop,
+      close
+    }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+interface Around {
+  readonly home: string
+  readonly universe: Universe.Universe
+  readonly url: string
+  readonly passwords: BackendsModule.NatsPasswords
+  readonly loadPort: number
+  readonly name: string
+  readonly load: Child.Child
+}
+
+const allSubscribed = async (ground: Ground, around: Around, isEnded: () => boolean, problem: () => string) => {
+  const isThere = async () => (await around.load.call<number>("subscribed")) === around.universe.instruments.length
+  if (!(await ground.ports.until(isThere, isEnded, readyMsMax))) {
+    throw new Error(`${await around.load.call<number>("subscribed")} of ${around.universe.instruments.length} instruments were subscribed\n${problem()}`)
+  }
+}
+
+const startPlatform = async (ground: Ground, { shape, profile }: Options, around: Around) => {
+  const { home, universe, url, passwords, loadPort } = around
+  const { url: databaseUrl, strategyIds } = await prepareStore(ground, around.name, universe)
+  const accountsFile = join(home, "accounts.json")
+  const rows = universe.accounts.map(({ accountId, apiKey, apiSecret, userId }) => ({
+    account_id: accountId,
+    api_key: apiKey,
+    api_secret: apiSecret,
+    user_id: userId,
+    root: `http://127.0.0.1:${loadPort}`,
+    ws_root: `ws://127.0.0.1:${loadPort}`,
+    login: "auto"
+  }))
+  writeFileSync(accountsFile, JSON.stringify(rows), { mode: 0o600 })
+  const { NODE_OPTIONS: _, REDIS_URL: __, SEED_USER: ___, ...inherited } = process.env
+  const port = await ground.ports.freePort()
+  const env = {
+    ...inherited,
+    NATS_URL: url,
+    NATS_ENGINE_PASSWORD: passwords.engine,
+    NATS_GATEWAY_PASSWORD: passwords.gateway,
+    DATABASE_URL: databaseUrl,
+    ACCOUNTS_FILE: accountsFile,
+    MARKET_MODE: "live",
+    MARKET_CLOCK: "real",
+    JWT_SECRET: secret,
+    GATEWAY_HOST: "127.0.0.1",
+    GATEWAY_PORT: String(port),
+    WEB_ROOT: join(root, "test/data/web")
+  }
+  const processes: Array<ChildHandle> = []
+  const stop = async () => {
+    for (const one of processes.toReversed()) await one.stop()
+  }
+  const begin = (part: string, roles: ReadonlyArray<string>) => {
+    const profiling = profile === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${profile}`, `--cpu-prof-name=${part}.cpuprofile`]
+    const one = ground.children.start(part, process.execPath, [...profiling, join(root, ".cache/bench/bench/pipeline/Platform.js")], {
+      log: join(home, `${part}.log`),
+      cwd: root,
+      graceMs: readyMsMax,
+      env: { ...env, ROLES: roles.join(",") }
+    })
+    processes.push(one)
+    return one
+  }
+  const isEnded = () => processes.some((one) => !one.isUp())
+  const problem = () => processes.map((one) => one.output()).join("\n")
+  const pids: Record<string, number> = {}
+  try {
+    for (const { part, roles } of rolesOf(shape)) {
+      pids[part] = begin(part, roles).pid ?? 0
+      // A gateway finds its instruments in the store: the actors have put them there by then.
+      if (roles.includes("actors")) await allSubscribed(ground, around, isEnded, problem)
+    }
+    if (!(await ground.ports.until(() => ground.ports.ping.http(port, "/health/ready"), isEnded, readyMsMax)))
+      throw new Error(`the gateway is not ready\n${problem()}`)
+  } catch (error) {
+    await stop()
+    throw error
+  }
+  return { port, pids, strategyIds, stop, bareState: async () => undefined }
+}
+
+const startBare = async (_ground: Ground, { shape, spec, profile }: Options, around: Around) => {
+  const { url, passwords, loadPort, universe } = around
+  await prepareStreams(url, passwords.engine)
+  const children: Array<{ readonly part: string; readonly child: Child.Child }> = []
+  const stop = async () => {
+    for (const { child } of children) await child.stop()
+  }
+  for (const { part, roles } of rolesOf(shape)) {
+    const profiling = profile === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${profile}`, `--cpu-prof-name=bare-${part}.cpuprofile`]
+    const bare: Bare.Spec = { ...spec, roles, nats: { url, password: passwords.engine }, load: `http://127.0.0.1:${loadPort}` }
+    children.push({ part, child: await Child.start("Bare", bare, profiling) })
+  }
+  const actors = children[0]?.child
+  await actors?.call("feed")
+  await allSubscribed(_ground, around, () => false, () => "")
+  const state = await children.at(-1)?.child.call<Bare.State>("state")
+  return {
+    port: state?.port ?? 0,
+    pids: Object.fromEntries(children.map(({ part, child }) => [part, child.pid])),
+    strategyIds: Universe.strategiesOf(universe).map((_, at) => at + 1),
+    stop,
+    bareState: () => actors?.call<Bare.State>("state") ?? Promise.resolve(undefined)
+  }
+}
+
+/** Lines of a process's log that say something went wrong. */
+export const troubles = (home: string): ReadonlyArray<string> =>
+  ["actors", "gateway", "platform"].flatMap((part) => {
+    try {
+      return readFileSync(join(home, `${part}.log`), "utf8").split("\n").filter((line) => /"logLevel":"(WARN|ERROR|FATAL)"/.test(line))
+    } catch {
+      return []
+    }
+  })

@@ -1,0 +1,55 @@
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
+import { dirname, join, relative } from "node:path"
+import { promisify } from "node:util"
+import { brotliCompress, constants, gzip } from "node:zlib"
+import { start } from "./children.mjs"
+import { exclusively } from "./lock.mjs"
+import { cache, folder, hash, log, Plain, readOr, root } from "./paths.mjs"
+
+const web = join(root, "web")
+/** What the gateway serves at `/` (WEB_ROOT). */
+export const dist = join(web, "dist")
+const stamp = join(cache, "web.built")
+/** Text gains from compression; below this size the headers outweigh it. */
+const compressible = /\.(?:html|js|css|svg|json)$/
+const bytesMin = 512
+
+const filesIn = (path) =>
+  readdirSync(path, { recursive: true, withFileTypes: true })
+    .filter((found) => found.isFile())
+    .map((found) => join(found.parentPath, found.name))
+    .sort()
+
+const state = () => {
+  const sources = filesIn(web)
+    .filter((file) => relative(dist, file).startsWith(".."))
+    .map((file) => `${file} ${statSync(file).size} ${statSync(file).mtimeMs}`)
+  return hash([...sources, readOr(join(root, "package-lock.json"), "")].join("\n"))
+}
+
+/** Compressed once here, so that no start and no request pays for it. */
+const compress = async () => {
+  const most = { params: { [constants.BROTLI_PARAM_QUALITY]: constants.BROTLI_MAX_QUALITY } }
+  for (const file of filesIn(dist).filter((name) => compressible.test(name) && statSync(name).size >= bytesMin)) {
+    const content = readFileSync(file)
+    const [br, gz] = await Promise.all([promisify(brotliCompress)(content, most), promisify(gzip)(content, { level: 9 })])
+    writeFileSync(`${file}.br`, br)
+    writeFileSync(`${file}.gz`, gz)
+  }
+}
+
+/** Builds the page to web/dist; nothing is done when no source changed. */
+export const buildWeb = () =>
+  exclusively("web", async () => {
+    const now = state()
+    if (readOr(stamp, "") === now && existsSync(join(dist, "index.html"))) return
+    log("Building the page ...")
+    const vite = start("vite", process.execPath, [join(root, "node_modules/vite/bin/vite.js"), "build", "web", "--logLevel", "warn"], {
+      cwd: root,
+      log: "error"
+    })
+    if ((await vite.ended).code !== 0) throw new Plain("The page's build failed; the builder's text is above.")
+    await compress()
+    folder(dirname(stamp))
+    writeFileSync(stamp, now)
+  })

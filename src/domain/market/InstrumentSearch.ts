@@ -1,0 +1,164 @@
+import * as Money from "../Money.ts"
+import * as Instrument from "./Instrument.ts"
+
+/** What a search may be narrowed to; `underlying` is the name that derivatives carry (NIFTY), which the index or share itself has too. */
+export interface Filter {
+  readonly exchange?: string | undefined
+  readonly segment?: string | undefined
+  readonly underlying?: string | undefined
+  /** "YYYY-MM-DD". */
+  readonly expiry?: string | undefined
+}
+
+export interface Page {
+  readonly limit: number
+  readonly offset: number
+}
+
+export interface Found {
+  readonly instruments: ReadonlyArray<Instrument.Instrument>
+  readonly total: number
+}
+
+/** One trade date's instruments in one order, and what is looked for in them. Made once, then only read. */
+export interface Index {
+  readonly instruments: ReadonlyArray<Instrument.Instrument>
+  /** By row: the tradingsymbol in capitals without blanks. */
+  readonly symbols: ReadonlyArray<string>
+  /** By row: symbol, name, underlying, expiry, strike and side, in capitals. */
+  readonly texts: ReadonlyArray<string>
+  /** Words of names and symbols of what is no derivative: what a misspelt word may have meant. */
+  readonly vocabulary: ReadonlyArray<string>
+}
+
+/** Words of a query that count, and the letters of each. */
+const wordsMax = 8
+const wordLengthMax = 32
+/** How alike a known word must be to be taken for a misspelt one, 0 to 1, and how many such words are tried. */
+const likenessMin = 0.5
+const correctionsMax = 3
+
+const kindRank: Readonly<Record<Instrument.Kind, number>> = { INDEX: 0, EQ: 1, FUT: 2, CE: 3, PE: 3 }
+const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
+
+/** Underlyings first, then futures and options by expiry and strike; total, so that pages never overlap. */
+const byPlace = (a: Instrument.Instrument, b: Instrument.Instrument): number =>
+  kindRank[Instrument.kindOf(a)] - kindRank[Instrument.kindOf(b)] ||
+  compareText(a.expiry ?? "", b.expiry ?? "") ||
+  compareText(a.name, b.name) ||
+  a.strike - b.strike ||
+  compareText(a.tradingsymbol, b.tradingsymbol) ||
+  compareText(a.exchange, b.exchange) ||
+  a.token - b.token
+
+/** Capitals, digits and dots; "M&M" and "BAJAJ-AUTO" are one word each, whoever writes them how. */
+const joined = (text: string): string => text.toUpperCase().replaceAll(/[^\p{L}\p{N}.]+/gu, "")
+const spaced = (text: string): string =>
+  text
+    .toUpperCase()
+    .replaceAll(/[^\p{L}\p{N}.]+/gu, " ")
+    .trim()
+
+/** What is not in the symbol stands in the text too, so that "nifty 24nov 24500 ce" finds what it means. */
+const textOf = (instrument: Instrument.Instrument, symbol: string): string => {
+  const under = Instrument.underlyingOf(instrument)?.name ?? ""
+  const strike = instrument.strike === 0 ? "" : String(Money.toNumber(instrument.strike, Instrument.priceScale(instrument.token)))
+  const expiry = instrument.expiry ?? ""
+  const day = expiry.slice(8)
+  return `${symbol} ${spaced(instrument.tradingsymbol)} ${spaced(instrument.name)} ${joined(under)} ${joined(expiry)} ${day}${monthOf(expiry)} ${strike} ${instrument.instrumentType}`
+}
+
+const months = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"]
+const monthOf = (expiry: string): string => (expiry === "" ? "" : (months[Number(expiry.slice(5, 7)) - 1] ?? ""))
+
+export const make = (all: Iterable<Instrument.Instrument>): Index => {
+  const instruments = Array.from(all).sort(byPlace)
+  const symbols = instruments.map(({ tradingsymbol }) => joined(tradingsymbol))
+  const vocabulary = new Set<string>()
+  for (const [row, instrument] of instruments.entries()) {
+    if (instrument.expiry !== null) continue
+    vocabulary.add(symbols[row] ?? "")
+    for (const word of spaced(instrument.name).split(" ")) vocabulary.add(word)
+  }
+  return {
+    instruments,
+    symbols,
+    texts: instruments.map((instrument, row) => textOf(instrument, symbols[row] ?? "")),
+    vocabulary: Array.from(vocabulary).filter((word) => word.length > 2)
+  }
+}
+
+const accepts = (filter: Filter, instrument: Instrument.Instrument): boolean =>
+  (filter.exchange === undefined || instrument.exchange === filter.exchange) &&
+  (filter.segment === undefined || instrument.segment === filter.segment) &&
+  (filter.expiry === undefined || instrument.expiry === filter.expiry) &&
+  (filter.underlying === undefined || Instrument.underlyingOf(instrument)?.name === filter.underlying)
+
+/** Best matches first: the symbol itself, symbols that begin so, symbols that begin with the first word, then all that hold every word. */
+const matches = (index: Index, filter: Filter, words: ReadonlyArray<ReadonlyArray<string>>): ReadonlyArray<number> => {
+  const [starts = []] = words
+  const whole = words.map(([word = ""]) => word).join("")
+  const ranked: readonly [Array<number>, Array<number>, Array<number>, Array<number>] = [[], [], [], []]
+  const { instruments, symbols, texts } = index
+  for (let row = 0; row < instruments.length; row++) {
+    const instrument = instruments[row]
+    const text = texts[row] ?? ""
+    if (instrument === undefined || !words.every((meanings) => meanings.some((word) => text.includes(word)))) continue
+    if (!accepts(filter, instrument)) continue
+    const symbol = symbols[row] ?? ""
+    const rank = symbol === whole ? 0 : symbol.startsWith(whole) ? 1 : starts.some((word) => symbol.startsWith(word)) ? 2 : 3
+    ranked[rank].push(row)
+  }
+  return ranked.flat()
+}
+
+const pairsOf = (word: string): ReadonlySet<string> => new Set(Array.from({ length: word.length - 1 }, (_, at) => word.slice(at, at + 2)))
+
+/** Sorensen-Dice over pairs of letters: 1 for the same pairs, 0 for none in common. */
+const likeness = (a: ReadonlySet<string>, b: ReadonlySet<string>): number => {
+  let shared = 0
+  for (const pair of a) if (b.has(pair)) shared++
+  return (2 * shared) / (a.size + b.size)
+}
+
+/** A word and what it may have been meant to be, most alike first. */
+const meaningsOf = (index: Index, word: string): ReadonlyArray<string> => {
+  if (word.length < 3) return [word]
+  const pairs = pairsOf(word)
+  const alike = index.vocabulary
+    .map((known) => [known, likeness(pairs, pairsOf(known))] as const)
+    .filter(([, how]) => how >= likenessMin)
+    .sort(([a, howA], [b, howB]) => howB - howA || compareText(a, b))
+  return [word, ...alike.slice(0, correctionsMax).map(([known]) => known)]
+}
+
+/**
+ * Instruments whose symbol, name, underlying, expiry, strike and side hold every word of `query`, best first; when none does, those that
+ * hold what is spelt like it. An empty query finds whatever the filter lets through.
+ */
+export const search = (index: Index, query: string, filter: Filter, { limit, offset }: Page): Found => {
+  const words = query
+    .split(/\s+/)
+    .map((word) => joined(word).slice(0, wordLengthMax))
+    .filter((word) => word !== "")
+    .slice(0, wordsMax)
+  // Signs alone mean nothing; they are not "everything".
+  if (words.length === 0 && query.trim() !== "") return { instruments: [], total: 0 }
+  const exact = matches(
+    index,
+    filter,
+    words.map((word) => [word])
+  )
+  const rows =
+    exact.length > 0 || words.length === 0
+      ? exact
+      : matches(
+          index,
+          filter,
+          words.map((word) => meaningsOf(index, word))
+        )
+  return {
+    instruments: rows.slice(offset, offset + limit).flatMap((row) => index.instruments[row] ?? []),
+    total: rows.length
+  }
+}

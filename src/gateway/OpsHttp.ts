@@ -1,0 +1,18 @@
+import { HttpLayerRouter, HttpServerResponse } from "@effect/platform"
+import { Effect, Layer } from "effect"
+import * as Prometheus from "./Prometheus.ts"
+
+const metrics = Effect.map(Prometheus.text, (text) =>
+  HttpServerResponse.text(text, { contentType: "text/plain; version=0.0.4; charset=utf-8" })
+)
+const alive = HttpServerResponse.unsafeJson({ status: "ok" })
+
+/** What a process without a gateway answers: its metrics, and that it lives. The users' address is the gateway's. */
+export const OpsLive = HttpLayerRouter.serve(
+  Layer.mergeAll(
+    HttpLayerRouter.add("GET", "/metrics", metrics),
+    HttpLayerRouter.add("GET", "/health/live", Effect.succeed(alive)),
+    HttpLayerRouter.add("GET", "/health/ready", Effect.succeed(alive))
+  ),
+  { disableLogger: true }
+)

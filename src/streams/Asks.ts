@@ -1,0 +1,141 @@
+import { Data, Effect, Either, Mailbox, type ParseResult, Schema } from "effect"
+import { JetStream, type NatsError } from "./JetStream.ts"
+import * as Subjects from "./Subjects.ts"
+
+/** Nobody answered in time. What was asked may still happen. */
+export class NoAnswer extends Data.TaggedError("NoAnswer")<{ readonly what: string; readonly afterMs: number }> {
+  override get message() {
+    return `ask ${this.what}: no answer within ${this.afterMs} ms`
+  }
+}
+/** The one who was asked says why not; `detail` is fit for a caller's eyes. */
+export class Declined extends Data.TaggedError("Declined")<{ readonly what: string; readonly detail: string }> {
+  override get message() {
+    return `ask ${this.what}: ${this.detail}`
+  }
+}
+
+/** A question and its answer, both small: what is large goes to Postgres, and the answer says that it is there. */
+export interface Ask<Q, A> {
+  readonly what: string
+  /** Longer than the work may take. */
+  readonly timeoutMs: number
+  readonly encodeQuestion: (question: Q) => unknown
+  readonly decodeQuestion: (value: unknown) => Either.Either<Q, ParseResult.ParseError>
+  readonly encodeReply: (reply: Reply<A>) => string
+  readonly decodeReply: (text: string) => Effect.Effect<Reply<A>, ParseResult.ParseError>
+}
+type Reply<A> = { readonly v: 1; readonly ok: true; readonly answer: A } | { readonly v: 1; readonly ok: false; readonly detail: string }
+
+const make = <Q, QI, A, AI>(options: {
+  readonly what: string
+  readonly timeoutMs: number
+  readonly question: Schema.Schema<Q, QI>
+  readonly answer: Schema.Schema<A, AI>
+}): Ask<Q, A> => {
+  const reply = Schema.parseJson(
+    Schema.Union(
+      Schema.Struct({ v: Schema.Literal(1), ok: Schema.Literal(true), answer: options.answer }),
+      Schema.Struct({ v: Schema.Literal(1), ok: Schema.Literal(false), detail: Schema.String })
+    )
+  )
+  return {
+    what: options.what,
+    timeoutMs: options.timeoutMs,
+    encodeQuestion: Schema.encodeSync(options.question),
+    decodeQuestion: Schema.decodeUnknownEither(options.question),
+    encodeReply: Schema.encodeSync(reply),
+    decodeReply: Schema.decodeUnknown(reply)
+  }
+}
+
+/** Loads the day's instruments from the broker again. */
+export const refreshInstruments = make({
+  what: "instruments",
+  timeoutMs: 90_000,
+  question: Schema.Struct({}),
+  answer: Schema.Struct({ trade_date: Schema.String, instruments: Schema.Int })
+})
+
+/** Questions of one kind that wait for their turn where they are answered; more are declined. */
+export const waitingMax = 200
+const toText = new TextDecoder()
+const toBytes = new TextEncoder()
+
+/**
+ * Asks whoever serves such questions. The answer comes to an inbox named in the question and not by NATS's own reply, which the stream that
+ * keeps the question (CTL) would send first.
+ */
+export const ask = <Q, A>(of: Ask<Q, A>, question: Q, requestId: string): Effect.Effect<A, NatsError | NoAnswer | Declined, JetStream> =>
+  Effect.gen(function* () {
+    const jetStream = yield* JetStream
+    const inbox = jetStream.newInbox()
+    const heard = Effect.async<Uint8Array>((resume) => {
+      const subscription = jetStream.nc.subscribe(inbox, { max: 1, callback: (_, message) => resume(Effect.succeed(message.data)) })
+      return Effect.sync(() => subscription.unsubscribe())
+    })
+    const body = { v: 1 as const, request_id: requestId, reply: inbox, question: of.encodeQuestion(question) }
+    const asked = jetStream.publish(Subjects.Asked.at({ what: of.what }), Subjects.Asked.encode(body))
+    // Listening first: the answer may be there before the question's own acknowledgement.
+    const [bytes] = yield* Effect.all([heard, asked], { concurrency: 2 }).pipe(
+      Effect.timeoutFail({ duration: of.timeoutMs, onTimeout: () => new NoAnswer({ what: of.what, afterMs: of.timeoutMs }) })
+    )
+    const found = yield* Effect.orDie(of.decodeReply(toText.decode(bytes)))
+    return found.ok ? found.answer : yield* new Declined({ what: of.what, detail: found.detail })
+  }).pipe(Effect.withSpan(`Asks.${of.what}`))
+
+interface Waiting<Q> {
+  readonly question: Q
+  readonly requestId: string
+  readonly reply: string
+}
+
+/**
+ * Answers such questions until it is interrupted, so many at a time. An error is told to the asker by its message, so it must hold nothing
+ * that is not the asker's to know; so is a question that cannot be read, and one too many.
+ */
+export const serve = <Q, A, E extends Error, R>(
+  of: Ask<Q, A>,
+  run: (question: Q) => Effect.Effect<A, E, R>,
+  concurrency: number
+): Effect.Effect<never, never, R | JetStream> =>
+  Effect.gen(function* () {
+    const jetStream = yield* JetStream
+    const waiting = yield* Mailbox.make<Waiting<Q>>({ capacity: waitingMax, strategy: "dropping" })
+    const reply = (to: string, body: Reply<A>) => jetStream.nc.publish(to, toBytes.encode(of.encodeReply(body)))
+    const decline = (to: string, detail: string) => reply(to, { v: 1, ok: false, detail })
+    const heard = (data: Uint8Array) => {
+      const asked = Subjects.Asked.decodeEither(data)
+      if (Either.isLeft(asked)) return
+      const { reply: to, request_id, question } = asked.right
+      const decoded = of.decodeQuestion(question)
+      if (Either.isLeft(decoded)) return decline(to, "the question cannot be read")
+      if (!waiting.unsafeOffer({ question: decoded.right, requestId: request_id, reply: to })) decline(to, "too many questions are waiting")
+    }
+    yield* Effect.acquireRelease(
+      Effect.sync(() =>
+        jetStream.nc.subscribe(Subjects.Asked.at({ what: of.what }), {
+          callback: (error, { data }) => (error === null ? heard(data) : undefined)
+        })
+      ),
+      (subscription) => Effect.sync(() => subscription.unsubscribe())
+    )
+    const next = Effect.gen(function* () {
+      const { question, requestId, reply: to } = yield* waiting.take
+      yield* run(question).pipe(
+        Effect.annotateLogs({ ask: of.what, request_id: requestId }),
+        Effect.matchEffect({
+          onFailure: (error) =>
+            Effect.zipRight(
+              Effect.logWarning("not answered", error.message),
+              Effect.sync(() => decline(to, error.message))
+            ),
+          onSuccess: (answer) => Effect.sync(() => reply(to, { v: 1, ok: true, answer }))
+        })
+      )
+    })
+    const worker = Effect.catchTag(Effect.forever(next), "NoSuchElementException", Effect.die)
+    return yield* Effect.forEach(Array.from({ length: concurrency }), () => worker, { concurrency: "unbounded" }).pipe(
+      Effect.zipRight(Effect.never)
+    )
+  }).pipe(Effect.scoped)

@@ -1,0 +1,157 @@
+import { assert, describe, it } from "@effect/vitest"
+import { ConfigProvider, Effect, Layer, Logger } from "effect"
+import { connect, headers } from "nats"
+import { type Published, RecordActor } from "../../src/actors/RecordActor.ts"
+import { supervise } from "../../src/actors/Supervisor.ts"
+import type { Decider } from "../../src/domain/Decider.ts"
+import * as ClockFrame from "../../src/domain/market/ClockFrame.ts"
+import * as Frame from "../../src/domain/market/Frame.ts"
+import * as FrameHeader from "../../src/domain/market/FrameHeader.ts"
+import type { RecordInput } from "../../src/domain/market/RecordInput.ts"
+import { FrameFeed } from "../../src/streams/FrameFeed.ts"
+import { JetStream } from "../../src/streams/JetStream.ts"
+import { Snapshots } from "../../src/streams/Snapshots.ts"
+import * as Streams from "../../src/streams/Streams.ts"
+import * as Subjects from "../../src/streams/Subjects.ts"
+import { natsServer } from "../TestBackends.ts"
+
+/** Adds up last prices, publishes the sum at every clock, and throws on the price 13. */
+interface Sum {
+  total: number
+}
+const summing: () => Decider<Sum, RecordInput, { readonly seq: number; readonly total: number }> = () => ({
+  initial: { total: 0 },
+  decide: (state, input) => {
+    if (input._tag === "Frame") {
+      Frame.forEachPacket(input.bytes, (offset) => {
+        const price = Frame.lastPriceAt(input.bytes, offset)
+        if (price === 13) throw new Error("thirteen")
+        state.total += price
+      })
+      return [state, []]
+    }
+    return [state, input._tag === "Clock" ? [{ seq: input.seq, total: state.total }] : []]
+  }
+})
+const route = ({ total }: { readonly total: number }): Published => ({
+  stream: "SYS",
+  subject: "sys.quality.sum",
+  encode: () => new TextEncoder().encode(String(total))
+})
+
+const frame = (price: number) => Frame.frameOf([Frame.encodeLtp({ token: 256265, lastPrice: price })])
+const header = (number: number) =>
+  FrameHeader.format({ account: "a1", epoch: 1, incarnation: 1, number, baseReceivedMs: 1_000, source: "simulator", runs: [1, 0] })
+
+const live = Layer.unwrapScoped(
+  Effect.map(natsServer, (nats) => {
+    const config = ConfigProvider.fromMap(
+      new Map([
+        ["NATS_URL", nats.url],
+        ["NATS_ENGINE_PASSWORD", nats.passwords.engine]
+      ])
+    )
+    return RecordActor.Default.pipe(
+      Layer.provide([FrameFeed.Default, Snapshots.Default]),
+      Layer.provide(Streams.layer),
+      Layer.provideMerge(JetStream.layer("engine")),
+      Layer.provide(Logger.remove(Logger.defaultLogger)),
+      Layer.provide(Layer.setConfigProvider(config)),
+      Layer.provideMerge(Layer.succeed(Server, nats))
+    )
+  })
+)
+
+import { Context } from "effect"
+import type { NatsServer } from "../TestBackends.ts"
+
+class Server extends Context.Tag("test/Server")<Server, NatsServer>() {}
+
+describe("RecordActor", () => {
+  it.live(
+    "BE-SVC-10 TC-MATL-032 a poison message goes to the dead letters with its reason, and the actor goes on from its snapshot without it",
+    () =>
+      Effect.gen(function* () {
+        const recordActor = yield* RecordActor
+        const nats = yield* Server
+        const nc = yield* Effect.acquireRelease(
+          Effect.promise(() => connect(nats.as("engine"))),
+          (nc) => Effect.promise(() => nc.close())
+        )
+        const js = nc.jetstream()
+        const subject = Subjects.Frame.at({ exchange: "NSE", underlying: "NIFTY" })
+        let number = 0
+        const put = (price: number, text = header(number++)) => {
+          const named = headers()
+          named.set(FrameHeader.name, text)
+          return Effect.promise(() => js.publish(subject, frame(price), { headers: named }))
+        }
+        const clock = (atMs: number) => Effect.promise(() => js.publish(Subjects.Clock.at({ account: "a1" }), ClockFrame.encode(atMs)))
+        const sums = async () => {
+          const consumer = await js.consumers.get("SYS", { filterSubjects: ["sys.quality.sum"] })
+          let left = (await consumer.info()).num_pending
+          const found: Array<string> = []
+          while (left > 0)
+            for await (const message of await consumer.fetch({ max_messages: 100, expires: 1_000 })) {
+              found.push(message.string())
+              left--
+            }
+          return found
+        }
+        const until = (what: string, holds: () => Promise<boolean>) =>
+          Effect.promise(async () => {
+            for (let attempt = 0; attempt < 400; attempt++) {
+              if (await holds()) return
+              await new Promise((resolve) => setTimeout(resolve, 25))
+            }
+            throw new Error(`never: ${what}`)
+          })
+
+        yield* Effect.promise(() =>
+          js.publish(
+            Subjects.MarketReference.at({ exchange: "NSE", underlying: "NIFTY" }),
+            Subjects.MarketReference.encode({ v: 1, exchange: "NSE", underlying: "NIFTY", instruments: [] })
+          )
+        )
+        const poison = new Set<number>()
+        const actor = Effect.suspend(() =>
+          recordActor.run(
+            {
+              name: "summing",
+              key: "summing.1",
+              layout: "1",
+              decider: summing(),
+              frames: [subject],
+              references: [Subjects.MarketReference.at({ exchange: "NSE", underlying: "NIFTY" })],
+              route
+            },
+            poison
+          )
+        )
+        yield* Effect.forkScoped(supervise("summing", "1", actor))
+        yield* put(100)
+        yield* clock(1_100)
+        yield* until("the first sum", async () => (await sums()).at(-1) === "100")
+        yield* put(7, "no header of ours")
+        yield* put(13)
+        yield* put(5)
+        yield* clock(1_200)
+        yield* until("the sum without the poison", async () => (await sums()).at(-1) === "105")
+        assert.deepStrictEqual(yield* Effect.promise(sums), ["100", "105"]) // nothing twice after the restart
+
+        const letters = yield* Effect.promise(async () => {
+          const consumer = await js.consumers.get("DLQ")
+          const found: Array<readonly [string, string]> = []
+          for await (const message of await consumer.fetch({ max_messages: 2, expires: 2_000 })) {
+            found.push([message.subject, message.headers?.get("Tarang-Reason") ?? ""])
+          }
+          return found
+        })
+        assert.deepStrictEqual(letters.sort(), [
+          ["dlq.summing", "Error: thirteen"],
+          ["dlq.summing", "frame header"]
+        ])
+      }).pipe(Effect.scoped, Effect.provide(live)),
+    30_000
+  )
+})

@@ -1,0 +1,331 @@
+import { assert, layer } from "@effect/vitest"
+import { Effect, Fiber, Layer } from "effect"
+import * as ClockFrame from "../../src/domain/market/ClockFrame.ts"
+import * as Frame from "../../src/domain/market/Frame.ts"
+import * as FrameGuard from "../../src/domain/market/FrameGuard.ts"
+import * as FrameHeader from "../../src/domain/market/FrameHeader.ts"
+import * as FramePublisher from "../../src/streams/FramePublisher.ts"
+import { JetStream, type Message } from "../../src/streams/JetStream.ts"
+import * as OrderedRead from "../../src/streams/OrderedRead.ts"
+import * as Streams from "../../src/streams/Streams.ts"
+import * as Subjects from "../../src/streams/Subjects.ts"
+import { another, backend, collect, flying, messages, range, Server, settings, until } from "./Nats.ts"
+
+const stream = Subjects.Frame.stream
+const subjectOf = (underlying: string) => Subjects.Frame.at({ exchange: "NFO", underlying })
+const clockSubject = Subjects.Clock.at({ account: "A1" })
+const setup = { account: "A1", source: "simulator", epoch: 7, incarnation: 3 } as const
+
+/** An LTP packet whose price is the number of the call; the whole packet stands behind three bytes of something else. */
+const packet = new Uint8Array(3 + Frame.Kind.ltp)
+const packetView = new DataView(packet.buffer, 3)
+
+/** A publisher on an empty record, and what was appended to it. */
+const publishing = Effect.gen(function* () {
+  const { jsm } = yield* JetStream
+  yield* Effect.promise(() => jsm.streams.purge(stream))
+  const publisher = yield* FramePublisher.make(setup)
+  const appended: Array<{ readonly subject: string; readonly receivedMs: number }> = []
+  const clocks: Array<{ readonly atMs: number; readonly appended: number }> = []
+  const append = (underlying: string, receivedMs: number) => {
+    packetView.setUint32(0, 256_265)
+    packetView.setUint32(4, appended.length)
+    publisher.append(subjectOf(underlying), packet, 3, Frame.Kind.ltp, receivedMs)
+    appended.push({ subject: subjectOf(underlying), receivedMs })
+  }
+  const clock = (atMs: number) => {
+    publisher.clock(atMs)
+    clocks.push({ atMs, appended: appended.length })
+  }
+  return { publisher, appended, append, clock, clocks } as const
+})
+
+/** All that the record holds, in order. */
+const recorded = Effect.scoped(
+  Effect.gen(function* () {
+    const own = yield* another() // what the publisher's connection is told must not matter
+    const { firstSeq, lastSeq } = yield* own.info(stream)
+    const start: OrderedRead.Start = { _tag: "After", seq: Math.max(0, firstSeq - 1) }
+    const read = yield* OrderedRead.make({ stream, filters: [], start }).pipe(Effect.provideService(JetStream, own))
+    const items = yield* collect(read.takeAll)
+    yield* until("the record is read", () => read.lastSeq() === lastSeq && items.length === lastSeq - firstSeq + 1)
+    return messages(items)
+  })
+)
+
+const headerOf = (message: Message): FrameHeader.FrameHeader => {
+  const header = FrameHeader.parse(message.header(FrameHeader.name))
+  if (header === undefined) throw new Error(`no frame header on ${message.subject}: ${message.header(FrameHeader.name)}`)
+  return header
+}
+const isFrame = ({ subject }: Message) => subject !== clockSubject
+
+/** The packets of a frame as they were appended: number of the call, and receive time. */
+const packetsOf = (message: Message) => {
+  const header = headerOf(message)
+  const found: Array<{ readonly number: number; readonly subject: string; readonly receivedMs: number }> = []
+  const bad = Frame.forEachPacket(message.data, (offset) => {
+    found.push({
+      number: Frame.lastPriceAt(message.data, offset),
+      subject: message.subject,
+      receivedMs: FrameHeader.receivedAtMs(header, found.length)
+    })
+  })
+  assert.strictEqual(bad, 0)
+  assert.strictEqual(FrameHeader.rowCount(header), found.length)
+  return found
+}
+
+/** What a reader that drops doubles folds. */
+const folded = (record: ReadonlyArray<Message>): ReadonlyArray<Message> => {
+  const guards = new Map<string, FrameGuard.State>()
+  const kept = record.filter((message) => {
+    const guard = guards.get(message.subject) ?? FrameGuard.make()
+    guards.set(message.subject, guard)
+    return FrameGuard.accept(guard, headerOf(message)) !== FrameGuard.dropped
+  })
+  for (const { open, lost, refused } of guards.values()) assert.deepStrictEqual({ open, lost, refused }, { open: 0, lost: 0, refused: 0 })
+  return kept
+}
+
+type Run = Effect.Effect.Success<typeof publishing>
+
+/** Every packet is in the record, once in content, in its subject's order where nothing was resent. */
+const assertWhole = ({ appended }: Run, record: ReadonlyArray<Message>, isOrdered = true) => {
+  const found = folded(record).filter(isFrame).flatMap(packetsOf)
+  const perSubject = (list: ReadonlyArray<{ readonly number: number; readonly subject: string }>) =>
+    Object.fromEntries(
+      [...new Set(appended.map(({ subject }) => subject))].map((subject) => {
+        const numbers = list.filter((one) => one.subject === subject).map(({ number }) => number)
+        return [subject, isOrdered ? numbers : numbers.sort((one, other) => one - other)]
+      })
+    )
+  assert.deepStrictEqual(perSubject(found), perSubject(appended.map(({ subject }, number) => ({ subject, number }))))
+  for (const { number, receivedMs } of found) assert.strictEqual(receivedMs, appended[number]?.receivedMs)
+}
+
+/** Each clock stands behind every packet appended before it, whatever was sent twice. */
+const assertClocks = ({ clocks }: Run, record: ReadonlyArray<Message>) => {
+  const seen = new Set<number>()
+  const due = new Map(clocks.map(({ atMs, appended }) => [atMs, appended]))
+  let atMs = 0
+  let next = 0
+  for (const message of record) {
+    if (isFrame(message)) {
+      for (const { number } of packetsOf(message)) seen.add(number)
+      while (seen.has(next)) next++
+    } else if (ClockFrame.decode(message.data) > atMs) {
+      atMs = ClockFrame.decode(message.data)
+      assert.isAtLeast(next, due.get(atMs) ?? Number.POSITIVE_INFINITY, `clock ${atMs}`)
+    }
+  }
+  assert.strictEqual(atMs, clocks.at(-1)?.atMs)
+}
+
+const streams = Layer.unwrapEffect(
+  Effect.map(Server, (server) => Streams.layer.pipe(Layer.provide(Layer.setConfigProvider(settings(server)))))
+)
+
+layer(Layer.provideMerge(streams, backend), { excludeTestServices: true })("FramePublisher", (it) => {
+  it.scoped("frames of at most 50 packets, numbered by subject from 0, with each packet's receive time", () =>
+    Effect.gen(function* () {
+      const run = yield* publishing
+      for (const n of range(1, 1_234)) {
+        run.append(["A", "B", "C"][n % 3] ?? "", 1_000_000 + Math.floor(n / 4) - (n === 700 ? 5 : 0))
+        if (n % 400 === 0) yield* Effect.sleep("1 millis")
+      }
+      assert.strictEqual(yield* run.publisher.drain, 0)
+      const record = yield* recorded
+      assertWhole(run, record)
+      for (const underlying of ["A", "B", "C"]) {
+        const headers = record.filter(({ subject }) => subject === subjectOf(underlying)).map(headerOf)
+        assert.deepStrictEqual(
+          headers.map(({ number }) => number),
+          range(0, headers.length - 1)
+        )
+      }
+      for (const message of record) {
+        assert.include(headerOf(message), setup)
+        assert.isAtMost(packetsOf(message).length, 50)
+      }
+      assert.deepStrictEqual(run.publisher.stats(), { frames: record.length, packets: 1_234, resent: 0, dropped: 0, open: 0 })
+    })
+  )
+
+  it.scoped("a packet alone does not wait for others", () =>
+    Effect.gen(function* () {
+      const run = yield* publishing
+      run.append("A", 5)
+      yield* until("it is acknowledged", () => run.publisher.stats().packets === 1)
+      assertWhole(run, yield* recorded)
+    })
+  )
+
+  it.scoped("TC-MATL-004 a drain waits until every packet of 120 instruments is in the stream", () =>
+    Effect.gen(function* () {
+      const run = yield* publishing
+      for (const n of range(1, 6_000)) run.append(`U${n % 120}`, n)
+      run.clock(9_999)
+      assert.strictEqual(yield* run.publisher.drain, 0)
+      const record = yield* recorded
+      assertWhole(run, record)
+      assertClocks(run, record)
+    })
+  )
+
+  it.scoped("clocks stand behind what was appended before them, however fast they follow", () =>
+    Effect.gen(function* () {
+      const run = yield* publishing
+      for (const n of range(1, 600)) {
+        run.append(`U${n % 7}`, n)
+        if (n % 11 === 0) run.clock(n)
+        if (n % 97 === 0) yield* Effect.sleep("1 millis")
+      }
+      run.clock(601)
+      assert.strictEqual(yield* run.publisher.drain, 0)
+      const record = yield* recorded
+      assertWhole(run, record)
+      assertClocks(run, record)
+      assert.deepStrictEqual(
+        record.filter((message) => !isFrame(message)).map((message) => headerOf(message).number),
+        range(0, record.filter((message) => !isFrame(message)).length - 1)
+      )
+    })
+  )
+
+  it.scoped("while a mute server acknowledges nothing frames grow, nothing is lost, and clocks keep their place", () =>
+    Effect.gen(function* () {
+      const server = yield* Server
+      const run = yield* publishing
+      server.freeze()
+      for (const n of range(1, 65_000)) {
+        run.append(`U${n % 10}`, n)
+        if (n % 5_000 === 0) run.clock(n)
+      }
+      assert.strictEqual(run.publisher.stats().open, 1_000)
+      server.thaw()
+      assert.strictEqual(yield* run.publisher.drain, 0)
+      const record = yield* recorded
+      assertWhole(run, record)
+      assertClocks(run, record)
+      const sizes = record.filter(isFrame).map((message) => packetsOf(message).length)
+      assert.isAbove(Math.max(...sizes), 50)
+      assert.isAtMost(Math.max(...sizes), 4_000)
+      assert.strictEqual(run.publisher.stats().dropped, 0)
+    })
+  )
+
+  it.scoped("a clock waits for what came before it and not for what comes after, though the window stays full", () =>
+    Effect.gen(function* () {
+      const server = yield* Server
+      const run = yield* publishing
+      server.freeze()
+      for (const n of range(1, 1_500)) run.append(`U${n}`, n)
+      run.clock(1_501)
+      for (const n of range(1_501, 4_500)) run.append(`U${n}`, n)
+      server.thaw()
+      assert.strictEqual(yield* run.publisher.drain, 0)
+      const record = yield* recorded
+      assertWhole(run, record)
+      assertClocks(run, record)
+      const behind = record.length - 1 - record.findIndex((message) => !isFrame(message))
+      assert.isAbove(behind, 1_000)
+    })
+  )
+
+  it.scoped("what finds no room in the buffer is dropped and counted", () =>
+    Effect.gen(function* () {
+      const server = yield* Server
+      const { jsm } = yield* JetStream
+      yield* Effect.promise(() => jsm.streams.purge(stream))
+      const publisher = yield* FramePublisher.make(setup)
+      const full = new Uint8Array(Frame.Kind.full)
+      server.freeze()
+      let appended = 0
+      while (publisher.stats().dropped < 1_000 && appended < 1_000_000) {
+        publisher.append(subjectOf(`U${appended % 5}`), full, 0, full.length, 1)
+        appended++
+      }
+      server.thaw()
+      assert.strictEqual(yield* publisher.drain, 0)
+      const { packets, dropped } = publisher.stats()
+      assert.strictEqual(dropped, 1_000)
+      assert.strictEqual(packets, appended - dropped)
+      publisher.append(subjectOf("U0"), full, 0, full.length, 1)
+      assert.strictEqual(yield* publisher.drain, 0)
+      assert.strictEqual(publisher.stats().dropped, 1_000)
+    })
+  )
+
+  for (const how of ["stop", "kill"] as const) {
+    it.scoped(`under load over two server restarts (${how}) every packet is there, once after the guard, and before its clock`, () =>
+      Effect.gen(function* () {
+        const server = yield* Server
+        const run = yield* publishing
+        let isLoading = true
+        const load = yield* Effect.fork(
+          Effect.gen(function* () {
+            for (let n = 1; isLoading; n++) {
+              for (const _ of range(1, 40)) run.append(`U${run.appended.length % 6}`, n)
+              run.clock(n)
+              yield* Effect.sleep("1 millis")
+            }
+          })
+        )
+        for (const round of [1, 2]) {
+          const before = run.publisher.stats().frames
+          yield* until(`frames pass, ${round}`, () => run.publisher.stats().frames > before + 100)
+          yield* Effect.promise(() => server[how]())
+          const at = run.appended.length
+          yield* until("more is appended meanwhile", () => run.appended.length > at + 1_000)
+          yield* Effect.promise(() => server.start())
+        }
+        const before = run.publisher.stats().frames
+        yield* until("frames pass again", () => run.publisher.stats().frames > before + 100)
+        isLoading = false
+        yield* Fiber.join(load)
+        assert.strictEqual(yield* run.publisher.drain, 0)
+        const record = yield* recorded
+        assertWhole(run, record)
+        assertClocks(run, record)
+      })
+    )
+  }
+
+  it.scoped("a frame that the server refuses is sent again, and the flow goes on", () =>
+    Effect.gen(function* () {
+      const { jsm } = yield* JetStream
+      const run = yield* publishing
+      // Without its subjects the stream answers nothing: "no responders".
+      const { config } = yield* Effect.promise(() => jsm.streams.info(stream))
+      yield* Effect.promise(() => jsm.streams.update(stream, { ...config, subjects: ["md.ref.>"] }))
+      for (const n of range(1, 120)) run.append("A", n)
+      yield* Effect.promise(() => jsm.streams.update(stream, config))
+      const before = run.publisher.stats().frames
+      for (const later of range(1, 10)) {
+        for (const n of range(1, 50)) run.append("A", 1_000 * later + n)
+        yield* until("a later frame is acknowledged", () => run.publisher.stats().frames >= before + later)
+      }
+      // Ten acknowledgements passed it by: it was sent again for that, before its time ran out.
+      assert.isAbove(run.publisher.stats().resent, 0)
+      assert.strictEqual(yield* run.publisher.drain, 0)
+      assertWhole(run, yield* recorded, false)
+    })
+  )
+
+  it.scoped("TC-MATL-004 a drain without a server ends and says how many packets were not acknowledged", () =>
+    Effect.gen(function* () {
+      const server = yield* Server
+      const own = yield* another()
+      const publisher = yield* FramePublisher.make(setup).pipe(Effect.provideService(JetStream, own))
+      yield* Effect.promise(() => server.kill())
+      yield* until("the loss is noticed", () => !own.isConnected())
+      for (const n of range(1, 100)) publisher.append(subjectOf("A"), packet, 3, Frame.Kind.ltp, n)
+      publisher.clock(101)
+      assert.strictEqual(yield* flying(publisher.drain), 100)
+      yield* Effect.promise(() => server.start())
+      const { isConnected } = yield* JetStream
+      yield* until("the others are back", isConnected)
+    })
+  )
+})

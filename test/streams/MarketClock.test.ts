@@ -1,0 +1,89 @@
+import { assert, layer } from "@effect/vitest"
+import { Context, Effect, Exit, Layer, Scope } from "effect"
+import * as ClockFrame from "../../src/domain/market/ClockFrame.ts"
+import { JetStream } from "../../src/streams/JetStream.ts"
+import { MarketClock } from "../../src/streams/MarketClock.ts"
+import * as Streams from "../../src/streams/Streams.ts"
+import * as Subjects from "../../src/streams/Subjects.ts"
+import { backend, bytes, Server, settings, until } from "./Nats.ts"
+
+const day = Date.UTC(2026, 7, 19, 4)
+const streams = Layer.unwrapEffect(
+  Effect.map(Server, (server) => Streams.layer.pipe(Layer.provide(Layer.setConfigProvider(settings(server)))))
+)
+
+/** A process's clock. */
+const clockIn = (mode: string) =>
+  Effect.gen(function* () {
+    const configured = Layer.setConfigProvider(settings(yield* Server, { MARKET_CLOCK: mode }))
+    const context = yield* Layer.build(Layer.fresh(MarketClock.Default).pipe(Layer.provide(configured)))
+    return Context.get(context, MarketClock)
+  })
+const publish = (account: string, atMs: number) =>
+  Effect.flatMap(JetStream, (js) => js.publish(Subjects.Clock.at({ account }), ClockFrame.encode(atMs)))
+
+layer(Layer.provideMerge(streams, backend), { excludeTestServices: true })("MarketClock", (it) => {
+  it.scoped("real: the machine's clock, whatever the record says", () =>
+    Effect.gen(function* () {
+      const clock = yield* clockIn("real")
+      yield* publish("A1", day)
+      clock.observe(day)
+      clock.observe(day + 1e12)
+      assert.strictEqual(clock.mode, "real")
+      assert.isBelow(Math.abs(clock.unsafeNow() - Date.now()), 60_000)
+      assert.isBelow(Math.abs((yield* clock.now) - Date.now()), 60_000)
+      const { jsm } = yield* JetStream
+      yield* Effect.promise(() => jsm.streams.purge(Subjects.Clock.stream))
+    })
+  )
+
+  it.scoped("feed: the machine's clock until a clock is known, then the largest that any account has sent", () =>
+    Effect.gen(function* () {
+      const server = yield* Server
+      const clock = yield* clockIn("feed")
+      const heard: Array<number> = []
+      const scope = yield* Scope.make()
+      yield* Scope.extend(
+        clock.onAdvance((atMs) => heard.push(atMs)),
+        scope
+      )
+      assert.isBelow(Math.abs(clock.unsafeNow() - Date.now()), 60_000)
+      yield* publish("A1", day)
+      yield* until("the first is heard", () => clock.unsafeNow() === day)
+      yield* publish("A2", day + 500)
+      yield* publish("A1", day + 100) // behind: time does not go back
+      yield* Effect.flatMap(JetStream, (js) => js.publish(Subjects.Clock.at({ account: "A2" }), bytes("no clock")))
+      clock.observe(Number.NaN)
+      clock.observe(day + 600)
+      clock.observe(day + 600)
+      yield* publish("A1", day + 700)
+      yield* until("the last is heard", () => clock.unsafeNow() === day + 700)
+      assert.deepStrictEqual(
+        heard.filter((atMs) => atMs !== day + 500),
+        [day, day + 600, day + 700]
+      )
+      yield* Scope.close(scope, Exit.void)
+      yield* Effect.promise(() => server.kill())
+      yield* Effect.promise(() => server.start())
+      yield* until("the connection is back", (yield* JetStream).isConnected)
+      yield* publish("A1", day + 800)
+      yield* until("a clock after a restart of the server is heard", () => clock.unsafeNow() === day + 800)
+      assert.notInclude(heard, day + 800)
+    })
+  )
+
+  it.scoped("feed: a process that starts when the recording is over has its last clock at once", () =>
+    Effect.gen(function* () {
+      yield* publish("A3", day + 900)
+      yield* publish("A1", day + 850)
+      const clock = yield* clockIn("feed")
+      assert.strictEqual(clock.unsafeNow(), day + 900)
+    })
+  )
+
+  it.scoped("a mode that does not exist fails the start", () =>
+    Effect.gen(function* () {
+      assert.include(String(yield* Effect.flip(clockIn("warp"))), "MARKET_CLOCK")
+    })
+  )
+})

@@ -1,0 +1,32 @@
+type Child = Node | string
+
+type Properties<K extends keyof HTMLElementTagNameMap> = Partial<
+  Omit<HTMLElementTagNameMap[K], "style" | "children" | "dataset" | "classList">
+> & { readonly attributes?: never }
+
+/** An element with its properties (`className`, `type`, `onclick`), its attributes where the name has a dash or is `role`, and its children. */
+export const el = <K extends keyof HTMLElementTagNameMap>(
+  tag: K,
+  properties: Properties<K> & { readonly attrs?: Readonly<Record<string, string>> } = {} as Properties<K>,
+  ...children: ReadonlyArray<Child>
+): HTMLElementTagNameMap[K] => {
+  const { attrs, ...rest } = properties as { attrs?: Readonly<Record<string, string>> }
+  const element = Object.assign(document.createElement(tag), rest)
+  for (const [name, value] of Object.entries(attrs ?? {})) element.setAttribute(name, value)
+  element.append(...children)
+  return element
+}
+
+const svgNamespace = "http://www.w3.org/2000/svg"
+
+export const svg = (tag: string, attrs: Readonly<Record<string, string | number>> = {}, ...children: ReadonlyArray<Child>): SVGElement => {
+  const element = document.createElementNS(svgNamespace, tag)
+  for (const [name, value] of Object.entries(attrs)) element.setAttribute(name, String(value))
+  element.append(...children)
+  return element
+}
+
+/** Writes only what is different: an equal write still costs layout. */
+export const setText = (element: HTMLElement, text: string): void => {
+  if (element.textContent !== text) element.textContent = text
+}

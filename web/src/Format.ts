@@ -1,0 +1,61 @@
+/** What stands where there is no value. */
+export const none = "–"
+
+const grouped = new Intl.NumberFormat("en-IN")
+const groupedPaise = new Intl.NumberFormat("en-IN", { minimumFractionDigits: 2, maximumFractionDigits: 2 })
+
+export const price = (value: number | null | undefined): string => (value === null || value === undefined ? none : value.toFixed(2))
+export const spot = (value: number | null | undefined): string =>
+  value === null || value === undefined ? none : groupedPaise.format(value)
+export const strike = (value: number | null | undefined): string => (value === null || value === undefined ? none : grouped.format(value))
+/** A true minus sign, and none before a zero. */
+const minus = (text: string): string => (text.startsWith("-") ? (/[1-9]/.test(text) ? `−${text.slice(1)}` : text.slice(1)) : text)
+export const fixed = (value: number | null | undefined, digits: number): string =>
+  value === null || value === undefined ? none : minus(value.toFixed(digits))
+export const percent = (value: number | null | undefined): string =>
+  value === null || value === undefined ? none : (value * 100).toFixed(2)
+
+const crore = 10_000_000
+const lakh = 100_000
+
+/** A count in the market's own units: 1.23Cr, 45.6L, 7.8K. */
+export const count = (value: number | null | undefined): string => {
+  if (value === null || value === undefined) return none
+  const size = Math.abs(value)
+  if (size >= crore) return `${(value / crore).toFixed(2)}Cr`
+  if (size >= lakh) return `${(value / lakh).toFixed(size >= 100 * lakh ? 0 : 2)}L`
+  if (size >= 1_000) return `${(value / 1_000).toFixed(1)}K`
+  return String(value)
+}
+export const signedCount = (value: number | null | undefined): string =>
+  value === null || value === undefined ? none : value > 0 ? `+${count(value)}` : minus(count(value))
+
+/** A decimal of the gateway in rupees, with its sign: it is shown, never calculated with. */
+export const rupees = (value: string | null | undefined, isSigned = true): string => {
+  if (value === null || value === undefined) return none
+  const amount = Number(value)
+  const text = groupedPaise.format(Math.abs(amount))
+  return amount < 0 ? `−${text}` : isSigned && amount > 0 ? `+${text}` : text
+}
+
+export const signOf = (value: string | number | null | undefined): "up" | "down" | "flat" => {
+  const amount = Number(value ?? 0)
+  return amount > 0 ? "up" : amount < 0 ? "down" : "flat"
+}
+
+const zone = "Asia/Kolkata"
+const clockFormat = new Intl.DateTimeFormat("en-GB", { timeZone: zone, hour: "2-digit", minute: "2-digit", second: "2-digit" })
+const minuteFormat = new Intl.DateTimeFormat("en-GB", { timeZone: zone, hour: "2-digit", minute: "2-digit" })
+const dayFormat = new Intl.DateTimeFormat("en-GB", { timeZone: zone, day: "numeric", month: "short" })
+const expiryFormat = new Intl.DateTimeFormat("en-GB", { timeZone: "UTC", day: "numeric", month: "short", year: "2-digit" })
+
+export const clock = (ms: number): string => clockFormat.format(ms)
+export const minute = (ms: number): string => minuteFormat.format(ms)
+export const day = (ms: number): string => dayFormat.format(ms)
+export const expiry = (iso: string): string => expiryFormat.format(Date.parse(iso))
+
+export const age = (ms: number): string => {
+  const seconds = Math.max(0, Math.floor(ms / 1000))
+  if (seconds < 60) return `${seconds} s`
+  return seconds < 3600 ? `${Math.floor(seconds / 60)} min` : `${Math.floor(seconds / 3600)} h`
+}

@@ -1,0 +1,32 @@
+/** How far what is shown can be trusted. */
+export type Freshness = "waiting" | "live" | "stale" | "away" | "ended"
+
+/** Quotes older than this (market time) are stale while the market runs; a recording has one a minute. */
+const quoteMsMax = { live: 10_000, synthetic: 10_000, recorded: 120_000 } as const
+/** The gateway repeats a chain every 5 s even when nothing changes in it. */
+const silentMsMax = 12_000
+
+export interface Known {
+  readonly isConnected: boolean
+  readonly mode: keyof typeof quoteMsMax
+  readonly state: "running" | "closed" | "ended"
+  /** Newest quote and the chain's own time, in ms of market time; undefined before the first. */
+  readonly quoteMs: number | undefined
+  readonly asOfMs: number | undefined
+  /** Since the last message of the chain. */
+  readonly silentMs: number
+}
+
+/** Age of the newest quote. Market time goes on between two messages, but only a real clock at the speed of ours. */
+export const ageMs = ({ mode, quoteMs, asOfMs, silentMs }: Known): number | undefined => {
+  if (quoteMs === undefined || asOfMs === undefined) return undefined
+  return Math.max(0, asOfMs - quoteMs) + (mode === "recorded" ? 0 : silentMs)
+}
+
+export const of = (known: Known): Freshness => {
+  if (!known.isConnected) return "away"
+  const age = ageMs(known)
+  if (age === undefined) return "waiting"
+  if (known.state !== "running") return "ended"
+  return age > quoteMsMax[known.mode] || known.silentMs > silentMsMax ? "stale" : "live"
+}

@@ -1,0 +1,53 @@
+import * as Desk from "./Desk.ts"
+import * as Session from "./Session.ts"
+import * as SignIn from "./SignIn.ts"
+
+const app = document.getElementById("app") ?? document.body
+let close = (): void => undefined
+
+const askForToken = (problem: string): void => {
+  close()
+  close = () => undefined
+  Session.forget()
+  app.replaceChildren(
+    SignIn.make(problem, (token) => {
+      Session.keep(token)
+      void open(token)
+    })
+  )
+}
+
+/** A gateway that is away says nothing about the token: only a refusal ends the session. */
+const verify = async (token: string): Promise<void> => {
+  const user = await SignIn.check(token).catch(() => null)
+  if (user === undefined) askForToken("The gateway does not accept this token, or it has expired.")
+}
+
+const open = async (token: string): Promise<void> => {
+  const user = await SignIn.check(token).catch(() => null)
+  if (user === undefined) return askForToken("The gateway does not accept this token, or it has expired.")
+  close()
+  let isAsking = false
+  const desk = Desk.make(token, user?.name ?? user?.user_id ?? "", {
+    onSignOut: askForToken,
+    onRefused: async () => {
+      if (isAsking) return
+      isAsking = true
+      await verify(token)
+      isAsking = false
+    }
+  })
+  close = desk.close
+  app.replaceChildren(desk.element)
+}
+
+const start = (): void => {
+  const token = Session.token()
+  if (token === undefined) askForToken("")
+  else void open(token)
+}
+// The address may be given a new token while the page is open.
+addEventListener("hashchange", () => {
+  if (location.hash.startsWith("#token=")) start()
+})
+start()

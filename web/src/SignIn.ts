@@ -1,0 +1,51 @@
+import { Refused } from "./Api.ts"
+import { el } from "./Element.ts"
+
+/** Whose token it is; undefined where the gateway does not accept it. */
+export const check = async (token: string): Promise<{ readonly user_id: string; readonly name: string | null } | undefined> => {
+  const response = await fetch("/auth/test", { headers: { authorization: `Bearer ${token}` } }).catch(() => undefined)
+  if (response === undefined) throw new Refused(0, "The gateway does not answer")
+  if (response.status === 401 || response.status === 403) return undefined
+  if (!response.ok) throw new Refused(response.status, `The gateway answered ${response.status}`)
+  return await response.json()
+}
+
+/** Asks for a token until the gateway accepts one. */
+export const make = (problem: string, onSignedIn: (token: string) => void): HTMLElement => {
+  const input = el("input", {
+    type: "password",
+    id: "token",
+    required: true,
+    autocomplete: "off",
+    spellcheck: false,
+    attrs: { "aria-describedby": "token-hint" }
+  })
+  const alert = el("p", { className: "problem", attrs: { role: "alert" } }, problem)
+  const button = el("button", { type: "submit", className: "primary" }, "Sign in")
+  const form = el(
+    "form",
+    { className: "panel signin" },
+    el("h1", {}, "Tarang"),
+    el("p", { className: "muted" }, "Live option chains and strategies"),
+    el("label", { htmlFor: "token" }, "Access token"),
+    input,
+    alert,
+    button,
+    el("p", { id: "token-hint", className: "hint" }, "npm start prints one; npm run token makes another. It stays in this tab.")
+  )
+  form.onsubmit = async (event) => {
+    event.preventDefault()
+    const token = input.value.trim()
+    button.disabled = true
+    try {
+      if ((await check(token)) !== undefined) return onSignedIn(token)
+      alert.textContent = "The gateway does not accept this token, or it has expired."
+    } catch (error) {
+      alert.textContent = error instanceof Error ? error.message : String(error)
+    } finally {
+      button.disabled = false
+    }
+  }
+  queueMicrotask(() => input.focus())
+  return el("main", { className: "gate" }, form)
+}

@@ -1,0 +1,172 @@
+import { type CandlestickData, CandlestickSeries, type UTCTimestamp } from "lightweight-charts"
+import type { Api } from "./Api.ts"
+import { el } from "./Element.ts"
+import type { Offers } from "./Offers.ts"
+import * as Theme from "./Theme.ts"
+
+interface Bar {
+  time: number
+  open: number
+  high: number
+  low: number
+  close: number
+}
+
+/** Seconds of the bars that ticks are gathered in; the others are joined from them. */
+const baseSeconds = 5
+/** A trading day of them. */
+const barsMax = 6 * 720
+const historyBars = 300
+const intervals = [
+  { label: "5s", seconds: 5, resolution: undefined },
+  { label: "1m", seconds: 60, resolution: "1" },
+  { label: "5m", seconds: 300, resolution: "5" }
+] as const
+type Interval = (typeof intervals)[number]
+
+interface UdfHistory {
+  readonly s: string
+  readonly t?: ReadonlyArray<number>
+  readonly o?: ReadonlyArray<number>
+  readonly h?: ReadonlyArray<number>
+  readonly l?: ReadonlyArray<number>
+  readonly c?: ReadonlyArray<number>
+}
+
+/** Bars of `seconds` from shorter ones, ascending. */
+export const join = (bars: ReadonlyArray<Readonly<Bar>>, seconds: number): Array<Bar> => {
+  const joined: Array<Bar> = []
+  for (const bar of bars) {
+    const time = bar.time - (bar.time % seconds)
+    const last = joined.at(-1)
+    if (last === undefined || last.time !== time) joined.push({ ...bar, time })
+    else {
+      last.high = Math.max(last.high, bar.high)
+      last.low = Math.min(last.low, bar.low)
+      last.close = bar.close
+    }
+  }
+  return joined
+}
+
+const asBars = ({ s, t = [], o = [], h = [], l = [], c = [] }: UdfHistory): ReadonlyArray<Bar> =>
+  s !== "ok"
+    ? []
+    : t.flatMap((time, at) => {
+        const [open, high, low, close] = [o[at], h[at], l[at], c[at]]
+        return open === undefined || high === undefined || low === undefined || close === undefined
+          ? []
+          : [{ time, open, high, low, close }]
+      })
+
+export interface SpotChart {
+  readonly element: HTMLElement
+  readonly show: (symbol: string) => void
+  readonly add: (price: number, ms: number) => void
+}
+
+/** Candles of the underlying: what the gateway has of the past, and live from its ticks. */
+export const make = (api: Api, offers: Offers): SpotChart => {
+  const canvas = el("div", { className: "canvas", attrs: { role: "img", "aria-label": "Price chart of the underlying" } })
+  const title = el("h2", {}, "Underlying")
+  const buttons = intervals.map((interval) =>
+    el("button", { type: "button", onclick: () => choose(interval), ariaPressed: "false" }, interval.label)
+  )
+  const element = el(
+    "section",
+    { className: "panel chart", attrs: { "aria-label": "Underlying" } },
+    el("header", {}, title, el("div", { className: "segments", attrs: { role: "group", "aria-label": "Bar length" } }, ...buttons)),
+    canvas
+  )
+  const chart = Theme.chart(canvas)
+  const series = chart.addSeries(CandlestickSeries, { priceLineVisible: true, borderVisible: false })
+  Theme.follow(() => {
+    const [up, down] = [Theme.colour("up"), Theme.colour("down")]
+    series.applyOptions({ upColor: up, downColor: down, wickUpColor: up, wickDownColor: down, priceLineColor: Theme.colour("accent") })
+  })
+
+  let symbol = ""
+  let interval: Interval = intervals[0]
+  let live: Array<Bar> = []
+  let past: ReadonlyArray<Bar> = []
+  let shown: Bar | undefined
+
+  const draw = (): void => {
+    const recent = join(live, interval.seconds)
+    const from = past.at(-1)?.time ?? Number.NEGATIVE_INFINITY
+    // The newest bar of the past was still open when it was asked for.
+    const bars = [
+      ...past.filter(({ time }) => recent[0] === undefined || time < Math.max(from, recent[0].time)),
+      ...recent.filter(({ time }) => time >= from)
+    ]
+    series.setData(bars as unknown as Array<CandlestickData<UTCTimestamp>>)
+    shown = bars.at(-1)
+  }
+
+  const history = async (): Promise<void> => {
+    const { resolution, seconds } = interval
+    const asked = symbol
+    if (resolution === undefined) return
+    const to = live.at(-1)?.time ?? Math.floor(Date.now() / 1000)
+    const query = new URLSearchParams({
+      symbol,
+      resolution,
+      from: String(to - historyBars * seconds),
+      to: String(to + seconds),
+      countback: String(historyBars)
+    })
+    // Without history the chart begins now.
+    const found = await offers("get", "/udf/history")
+      .then((has) => (has ? api.find<UdfHistory>(`/udf/history?${query}`) : undefined))
+      .catch(() => undefined)
+    if (found === undefined || asked !== symbol || interval.resolution !== resolution) return
+    past = asBars(found)
+    draw()
+  }
+
+  const choose = (next: Interval): void => {
+    interval = next
+    for (const [at, button] of buttons.entries()) button.ariaPressed = String(intervals[at] === next)
+    chart.timeScale().applyOptions({ secondsVisible: next.seconds < 60 })
+    past = []
+    draw()
+    void history()
+  }
+  choose(interval)
+
+  const addTo = (bars: Array<Bar>, price: number, time: number): Bar | undefined => {
+    const last = bars.at(-1)
+    if (last === undefined || time > last.time) {
+      const bar = { time, open: price, high: price, low: price, close: price }
+      bars.push(bar)
+      if (bars.length > barsMax) bars.shift()
+      return bar
+    }
+    // A late tick: its bar is closed.
+    if (time < last.time) return undefined
+    last.high = Math.max(last.high, price)
+    last.low = Math.min(last.low, price)
+    last.close = price
+    return last
+  }
+
+  return {
+    element,
+    show: (next) => {
+      symbol = next
+      title.textContent = next
+      live = []
+      choose(interval)
+      chart.timeScale().resetTimeScale()
+    },
+    add: (price, ms) => {
+      const seconds = Math.floor(ms / 1000)
+      if (addTo(live, price, seconds - (seconds % baseSeconds)) === undefined) return
+      const bars = shown === undefined ? [] : [shown]
+      const bar = addTo(bars, price, seconds - (seconds % interval.seconds))
+      if (bar === undefined) return
+      shown = bar
+      series.update(bar as unknown as CandlestickData<UTCTimestamp>)
+    }
+  }
+}

@@ -1,0 +1,47 @@
+import { el, setText } from "./Element.ts"
+import * as Format from "./Format.ts"
+import type { Freshness } from "./Freshness.ts"
+
+const words: Readonly<Record<Freshness, string>> = {
+  waiting: "Waiting for data",
+  live: "Live",
+  stale: "Stale",
+  away: "Reconnecting",
+  ended: "Market closed"
+}
+
+export interface Status {
+  readonly element: HTMLElement
+  readonly set: (freshness: Freshness, ageMs: number | undefined, marketMs: number | undefined) => void
+  /** Something that happened, for a reader that listens. */
+  readonly say: (text: string) => void
+}
+
+/** Connection, age of the data and market time. Only a change of state is announced: an age that counts would never be silent. */
+export const make = (): Status => {
+  const state = el("span", { className: "state", attrs: { role: "status", "aria-live": "polite" } })
+  const age = el("span", { className: "muted age", title: "Age of the newest quote" })
+  const time = el("time", { className: "mono", title: "Market time, IST" })
+  const said = el("span", { className: "unseen", attrs: { role: "status", "aria-live": "polite" } })
+  const element = el(
+    "div",
+    { className: "status" },
+    el("i", { className: "dot", attrs: { "aria-hidden": "true" } }),
+    state,
+    age,
+    time,
+    said
+  )
+  return {
+    element,
+    set: (freshness, ageMs, marketMs) => {
+      if (element.dataset["freshness"] !== freshness) element.dataset["freshness"] = freshness
+      setText(state, words[freshness])
+      setText(age, ageMs === undefined ? "" : Format.age(ageMs))
+      setText(time, marketMs === undefined ? "" : `${Format.clock(marketMs)} IST`)
+    },
+    say: (text) => {
+      said.textContent = text
+    }
+  }
+}

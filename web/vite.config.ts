@@ -1,0 +1,18 @@
+import { fileURLToPath } from "node:url"
+import { defineConfig } from "vite"
+
+const gateway = process.env["TARANG_GATEWAY"] ?? "http://127.0.0.1:8081"
+const paths = ["/auth", "/fo", "/health", "/historical", "/instruments", "/strategies", "/subscriptions", "/udf", "/ws"]
+
+export default defineConfig({
+  root: fileURLToPath(new URL(".", import.meta.url)),
+  build: {
+    target: "es2022",
+    // An inlined asset would be a data: address, which the page's policy refuses for anything but images.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    reportCompressedSize: false
+  },
+  // For work on the page beside a running gateway: npx vite web.
+  server: { proxy: Object.fromEntries(paths.map((path) => [path, { target: gateway, ws: true, changeOrigin: true }])) }
+})
