@@ -25,6 +25,8 @@ export interface Stored {
   readonly receivedMs: ReadonlyMap<number, Float64Array>
   /** From the socket's read to the stream, of all ticks received from `fromMs` on. */
   readonly toStream: Histogram
+  /** Ticks that were read from sockets in a span of time. */
+  readonly readBetween: (fromMs: number, untilMs: number) => number
   readonly lastStoredMs: number
 }
 
@@ -77,6 +79,7 @@ export const stored = async (
   const framesOf = new Map<string, number>()
   const ticksOf = new Map<string, number>()
   const toStream = new Histogram()
+  const readAt = new Uint32Array(Math.max(1, options.untilMs - options.fromMs))
   let [ticks, frames, foreign, double, lastStoredMs] = [0, 0, 0, 0, 0]
   const columns = Frame.makeColumns()
   const guards = new Map<string, FrameGuard.State>()
@@ -105,11 +108,16 @@ export const stored = async (
       else if (own[tick] === 1) double++
       else own[tick] = 1
       const received = FrameHeader.receivedAtMs(header, at)
-      if (received >= options.fromMs && received < options.untilMs) toStream.add(storedMs - received)
+      if (received >= options.fromMs && received < options.untilMs) {
+        toStream.add(storedMs - received)
+        readAt[received - options.fromMs] = (readAt[received - options.fromMs] ?? 0) + 1
+      }
       const times = receivedMs.get(row)
       if (times !== undefined && tick > 0) times[tick] = received
     }
   })
+  const readBetween = (fromMs: number, untilMs: number) =>
+    readAt.subarray(fromMs - options.fromMs, untilMs - options.fromMs).reduce((sum, ticks) => sum + ticks, 0)
   let missing = 0
   for (const [row, own] of seen.entries()) {
     if (Instrument.isIndex(universe.instruments[row]?.token ?? 0)) {
@@ -118,7 +126,7 @@ export const stored = async (
       double += Math.max(0, more)
     } else for (let tick = 1; tick < own.length; tick++) if (own[tick] !== 1) missing++
   }
-  return { ticks, frames, missing, double, foreign, framesOf, ticksOf, receivedMs, toStream, lastStoredMs }
+  return { ticks, frames, missing, double, foreign, framesOf, ticksOf, receivedMs, toStream, readBetween, lastStoredMs }
 }
 
 interface Manifest {
@@ -197,7 +205,9 @@ export const isCovered = async (nc: NatsConnection, universe: Universe.Universe)
   const jsm = await nc.jetstreamManager()
   for (const { exchange, name: underlying } of universe.underlyings) {
     const frame = await jsm.streams.getMessage("MD_FRAMES", { last_by_subj: Subjects.Frame.at({ exchange, underlying }) })
-    const tick = await jsm.streams.getMessage("MD_TICK", { last_by_subj: Subjects.Tick.at({ exchange, underlying }) }).catch(() => undefined)
+    const tick = await jsm.streams
+      .getMessage("MD_TICK", { last_by_subj: Subjects.Tick.at({ exchange, underlying }) })
+      .catch(() => undefined)
     if (tick === undefined || tick.json<{ readonly seq: number }>().seq < frame.seq) return false
   }
   return true

@@ -19,7 +19,7 @@ import * as RecordInput from "../../src/domain/market/RecordInput.ts"
 import type * as ChainMessage from "../../src/domain/options/ChainMessage.ts"
 import * as UnderlyingDecider from "../../src/domain/options/UnderlyingDecider.ts"
 import * as M2mDecider from "../../src/domain/strategy/M2mDecider.ts"
-import { type Row, ChainView } from "../../src/gateway/ChainView.ts"
+import { ChainView, type Row } from "../../src/gateway/ChainView.ts"
 import * as Subjects from "../../src/streams/Subjects.ts"
 import * as Child from "./Child.ts"
 import * as Universe from "./Universe.ts"
@@ -46,7 +46,12 @@ const fetchMax = 500
 const nextRequest = encoder.encode(JSON.stringify({ batch: fetchMax, expires: 30e9, idle_heartbeat: 2e9 }))
 
 /** Calls `take` for every message from now on, and `batchEnd` when the event loop has none more at hand. */
-const read = async (stream: string, filters: ReadonlyArray<string>, take: (msg: Msg, seq: number) => void, batchEnd: () => void = () => {}) => {
+const read = async (
+  stream: string,
+  filters: ReadonlyArray<string>,
+  take: (msg: Msg, seq: number) => void,
+  batchEnd: () => void = () => {}
+) => {
   const jsm = await nc.jetstreamManager()
   const consumer = await jsm.consumers.add(stream, {
     filter_subjects: [...filters],
@@ -105,7 +110,7 @@ const publisher = (account: string) => {
   const inbox = newInbox()
   const lanes = new Map<string, Lane>()
   let [sent, acked, clocks] = [0, 0, 0]
-  let timer: NodeJS.Timeout | undefined
+  let isArmed = false
   const hasRoom = () => sent - acked < 1_000
   const send = (subject: string, data: Uint8Array, header: Pick<FrameHeader.FrameHeader, "number" | "baseReceivedMs" | "runs">) => {
     const headers = encoded(FrameHeader.name, FrameHeader.format({ account, source: "simulator", epoch: 1, incarnation: 1, ...header }))
@@ -126,8 +131,10 @@ const publisher = (account: string) => {
   }
   let pauseMs = 2
   const arm = () => {
-    timer ??= setTimeout(() => {
-      timer = undefined
+    if (isArmed) return
+    isArmed = true
+    setTimeout(() => {
+      isArmed = false
       pauseMs = Math.min(20, Math.max(2, flushAll() / 1.5))
       if ([...lanes.values()].some(({ writer }) => writer.count > 0)) arm()
     }, pauseMs)
@@ -165,7 +172,9 @@ const signIn = async ({ apiKey, apiSecret }: Universe.Account): Promise<string> 
   const requestToken = new URL(page.headers.get("location") ?? "").searchParams.get("request_token") ?? ""
   const checksum = createHash("sha256").update(`${apiKey}${requestToken}${apiSecret}`).digest("hex")
   const body = new URLSearchParams({ api_key: apiKey, request_token: requestToken, checksum })
-  const answer = (await (await fetch(`${spec.load}/session/token`, { method: "POST", body })).json()) as { readonly data: { readonly access_token: string } }
+  const answer = (await (await fetch(`${spec.load}/session/token`, { method: "POST", body })).json()) as {
+    readonly data: { readonly access_token: string }
+  }
   return answer.data.access_token
 }
 
@@ -180,7 +189,9 @@ const ingest = async (account: Universe.Account, at: number) => {
   const tokens = [...subjects.keys()]
   const frames = publisher(account.accountId)
   const token = await signIn(account)
-  const socket = new WebSocket(`${spec.load.replace("http", "ws")}/?api_key=${account.apiKey}&access_token=${token}`, { perMessageDeflate: false })
+  const socket = new WebSocket(`${spec.load.replace("http", "ws")}/?api_key=${account.apiKey}&access_token=${token}`, {
+    perMessageDeflate: false
+  })
   let receivedMs = 0
   let bytes: Uint8Array = new Uint8Array()
   const take = (offset: number, length: number) => {
@@ -235,7 +246,8 @@ const folds = (publish: (subject: string, message: unknown) => void): ReadonlyMa
     const holes = { exchange, underlying }
     const sendChain = (output: UnderlyingDecider.Output) => {
       if (output.kind === "delta") publish(Subjects.ChainDelta.at({ ...holes, expiry: output.expiry }), output.message)
-      else if (output.kind === "chain") publish(Subjects.ChainKeyframe.at({ ...holes, expiry: output.expiry }), { ...output.message, delta_seq: 0 })
+      else if (output.kind === "chain")
+        publish(Subjects.ChainKeyframe.at({ ...holes, expiry: output.expiry }), { ...output.message, delta_seq: 0 })
       else if (output.kind === "tick") publish(Subjects.Tick.at(holes), output.message)
       else if (output.kind === "state") publish(Subjects.UnderlyingState.at(holes), output.message)
     }
@@ -344,7 +356,8 @@ const fanOut = () => {
 }
 
 const symbolOf = (token: number) => universe.instruments[universe.rowOf.get(token) ?? -1]?.tradingsymbol ?? null
-const modeOf = (kind: number) => (kind === Frame.Kind.ltp ? "ltp" : kind === Frame.Kind.quote || kind === Frame.Kind.indexQuote ? "quote" : "full")
+const modeOf = (kind: number) =>
+  kind === Frame.Kind.ltp ? "ltp" : kind === Frame.Kind.quote || kind === Frame.Kind.indexQuote ? "quote" : "full"
 
 const tickTexts = (chains: ChainView, out: ReturnType<typeof fanOut>) => {
   const columns = Frame.makeColumns()
@@ -443,11 +456,26 @@ const serveClients = async () => {
     const { call_oi, put_oi, pcr_oi, pcr_volume, ...head } = chain.head
     const totals = { call_oi, put_oi, pcr_volume }
     const rows = strikesOf(chain.rows.values(), strikes)
-    out.send(topic, JSON.stringify({ type: "update", symbol: chain.underlying, expiry: chain.expiry, kind: "delta", epoch: 1, ...head, pcr: pcr_oi, totals, strikes: rows }))
+    out.send(
+      topic,
+      JSON.stringify({
+        type: "update",
+        symbol: chain.underlying,
+        expiry: chain.expiry,
+        kind: "delta",
+        epoch: 1,
+        ...head,
+        pcr: pcr_oi,
+        totals,
+        strikes: rows
+      })
+    )
   }
-  const takeDelta = (msg: Msg, seq: number) => publishChange(chains.applyDelta(JSON.parse(decoder.decode(msg.data)) as ChainMessage.Chain, seq))
+  const takeDelta = (msg: Msg, seq: number) =>
+    publishChange(chains.applyDelta(JSON.parse(decoder.decode(msg.data)) as ChainMessage.Chain, seq))
   const takeLast = (msg: Msg) => {
-    if (Subjects.UnderlyingState.match(msg.subject) !== undefined) chains.applyState(JSON.parse(decoder.decode(msg.data)) as ChainMessage.UnderlyingState)
+    if (Subjects.UnderlyingState.match(msg.subject) !== undefined)
+      chains.applyState(JSON.parse(decoder.decode(msg.data)) as ChainMessage.UnderlyingState)
     else publishChange(chains.applyKeyframe(JSON.parse(decoder.decode(msg.data)) as ChainMessage.Chain))
   }
   const takeMark = (msg: Msg, seq: number) => {
@@ -483,5 +511,11 @@ Child.serve({
   feed: async () => {
     feeds = await Promise.all(universe.accounts.map(ingest))
   },
-  state: (): State => ({ port, foldedTicks, refused, outputs, waiting: feeds.reduce((sum, { open }) => sum + open(), 0) + outputs - outputsAcked })
+  state: (): State => ({
+    port,
+    foldedTicks,
+    refused,
+    outputs,
+    waiting: feeds.reduce((sum, { open }) => sum + open(), 0) + outputs - outputsAcked
+  })
 })

@@ -75,7 +75,8 @@ export const serve = (handlers: Handlers, atEnd: () => unknown = () => {}): void
     const answer = async () => (name === "ready" ? handlers["ready"]?.(argument) : handlers[name]?.(argument))
     answer().then(
       (value) => process.send?.({ id, value } satisfies Answer),
-      (error: unknown) => process.send?.({ id, error: error instanceof Error ? (error.stack ?? error.message) : String(error) } satisfies Answer)
+      (error: unknown) =>
+        process.send?.({ id, error: error instanceof Error ? (error.stack ?? error.message) : String(error) } satisfies Answer)
     )
   })
   process.once("disconnect", async () => {

@@ -60,7 +60,8 @@ const take = (text: string, lastByRow: Map<number, number>): void => {
   else if (isMeasuring && text.startsWith('{"type":"update"')) counts.chains++
   else if (isMeasuring && text.startsWith('{"type":"m2m"')) counts.marks++
   // A conflated frame says so at its end.
-  if (isMeasuring && text.endsWith("}") && text.lastIndexOf('"conflated":') > text.length - 30) counts.conflated += numberAfter(text, '"conflated":', text.length - 30)
+  if (isMeasuring && text.endsWith("}") && text.lastIndexOf('"conflated":') > text.length - 30)
+    counts.conflated += numberAfter(text, '"conflated":', text.length - 30)
 }
 
 /** Eight of ten read ticks around the money of one underlying, one a chain, one a strategy. */

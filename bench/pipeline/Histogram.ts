@@ -34,4 +34,9 @@ export interface Latency {
   readonly p99: number | null
   readonly samples: number
 }
-export const summary = (times: Histogram): Latency => ({ p50: times.at(0.5), p95: times.at(0.95), p99: times.at(0.99), samples: times.total })
+export const summary = (times: Histogram): Latency => ({
+  p50: times.at(0.5),
+  p95: times.at(0.95),
+  p99: times.at(0.99),
+  samples: times.total
+})

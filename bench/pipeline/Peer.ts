@@ -11,7 +11,8 @@ const message = (kind: Frame.Kind): Uint8Array<ArrayBuffer> => {
   for (let at = 0; at < packets; at++) {
     columns.token[0] = (50_000 + at) * 256 + 2
     columns.kind[0] = kind
-    for (const name of ["lastPrice", "lastQuantity", "averagePrice", "volume", "open", "high", "low", "close", "oi"] as const) columns[name][0] = 10_000 + 7 * at
+    for (const name of ["lastPrice", "lastQuantity", "averagePrice", "volume", "open", "high", "low", "close", "oi"] as const)
+      columns[name][0] = 10_000 + 7 * at
     columns.lastTradeTime[0] = 1_790_000_000
     columns.exchangeTime[0] = 1_790_000_000
     for (let level = 0; level < Frame.depthLevels; level++) {

@@ -3,14 +3,18 @@ import { readdir, readFile, rm } from "node:fs/promises"
 import { join } from "node:path"
 
 interface CpuProfile {
-  readonly nodes: ReadonlyArray<{ readonly id: number; readonly callFrame: { readonly functionName: string; readonly url: string; readonly lineNumber: number } }>
+  readonly nodes: ReadonlyArray<{
+    readonly id: number
+    readonly callFrame: { readonly functionName: string; readonly url: string; readonly lineNumber: number }
+  }>
   readonly samples: ReadonlyArray<number>
   readonly timeDeltas: ReadonlyArray<number>
 }
 
 const rowsMax = 45
 
-const placeOf = (url: string): string => /\/\.cache\/bench\/((?:src|bench)\/.*)$/.exec(url)?.[1] ?? /node_modules\/(.*)$/.exec(url)?.[1] ?? (url === "" ? "(engine)" : url)
+const placeOf = (url: string): string =>
+  /\/\.cache\/bench\/((?:src|bench)\/.*)$/.exec(url)?.[1] ?? /node_modules\/(.*)$/.exec(url)?.[1] ?? (url === "" ? "(engine)" : url)
 
 const tableOf = (part: string, profile: CpuProfile): string => {
   const nodes = new Map(profile.nodes.map((node) => [node.id, node.callFrame]))
@@ -38,7 +42,16 @@ const tableOf = (part: string, profile: CpuProfile): string => {
       .toSorted((a, b) => b[1] - a[1])
       .slice(0, rowsMax)
       .map(([name, micros]) => `${((100 * micros) / busy).toFixed(1).padStart(5)} %  ${(micros / 1e3).toFixed(0).padStart(6)} ms  ${name}`)
-  return [`### ${part}: ${(busy / 1e6).toFixed(2)} s busy of ${(all / 1e6).toFixed(2)} s`, "", ...lines(byFunction), "", "by file or package", "", ...lines(byPlace), ""].join("\n")
+  return [
+    `### ${part}: ${(busy / 1e6).toFixed(2)} s busy of ${(all / 1e6).toFixed(2)} s`,
+    "",
+    ...lines(byFunction),
+    "",
+    "by file or package",
+    "",
+    ...lines(byPlace),
+    ""
+  ].join("\n")
 }
 
 /** Every profile of the folder, which is empty afterwards. */

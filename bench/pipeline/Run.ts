@@ -19,6 +19,8 @@ export interface Cell {
   readonly accounts: number
   /** Clients of each phase, and how long it is measured. */
   readonly phases: ReadonlyArray<{ readonly clients: number; readonly seconds: number; readonly rate?: number }>
+  /** Sending before the first phase, so that compilation and first growth are not measured. */
+  readonly warmSeconds: number
   readonly profile?: string | undefined
 }
 
@@ -26,14 +28,17 @@ export interface Phase {
   readonly clients: number
   readonly rate: number
   readonly seconds: number
-  /** Ticks written to the platform's sockets in this phase, a second. */
+  /** Ticks written to the platform's sockets in this phase, and read from them, a second. */
   readonly sentPerSecond: number
-  /** Processor seconds per million ticks, by part, and of all measured parts together. */
+  readonly readPerSecond: number
+  /** Processor seconds per million ticks read, by part, and of all measured parts together. */
   readonly cpuPerMillion: Readonly<Record<string, number>>
   readonly cpuPerMillionAll: number
   /** Cores, by part. */
   readonly cores: Readonly<Record<string, number>>
-  /** Cores that everything else on the machine took: load, clients, other people's work. */
+  /** Cores of the broker's stand-in and of the clients, which are not counted. */
+  readonly coresAround: Readonly<Record<string, number>>
+  /** Cores that everything else on the machine took: a quiet machine has next to none. */
   readonly coresElsewhere: number
   /** From the socket's read (the receive time in the frame's header) to the client. */
   readonly toClient: Latency
@@ -48,6 +53,8 @@ export interface Phase {
   readonly marks: number
   /** Bytes of packets that waited in front of the platform at the end of the phase. */
   readonly bufferedBytes: number
+  /** Less than half a second of packets waited: the rate is kept up with. */
+  readonly isKeptUp: boolean
 }
 
 export interface Result {
@@ -78,13 +85,16 @@ export interface Result {
   readonly isHeld: boolean
 }
 
-const warmMs = 2_500
 const settleMs = 300
 const quietMs = 400
 const drainMsMax = 30_000
 /** What is stored later than this after the last packet was sent was not keeping up. */
 const heldWithinMs = 1_000
 const pollMs = 100
+const keptUpSeconds = 0.5
+const packetBytes = 186
+/** With more than this in front of the platform the later, heavier phases say nothing. */
+const bufferedBytesMax = 256 * 1_024 * 1_024
 
 const specOf = ({ underlyings, instruments, accounts }: Cell): Universe.Spec => ({ underlyings, instruments, accounts, nowMs: Date.now() })
 
@@ -111,30 +121,42 @@ interface Measured {
   readonly rate: number
   readonly before: Machine.Sample
   readonly after: Machine.Sample
+  readonly fromMs: number
+  readonly untilMs: number
   readonly ticks: number
   readonly seen: Seen
   readonly bufferedBytes: number
 }
 
-const measure = async (world: World.World, phase: { readonly clients: number; readonly seconds: number }, rate: number): Promise<Measured> => {
+const measure = async (
+  world: World.World,
+  phase: { readonly clients: number; readonly seconds: number },
+  rate: number
+): Promise<Measured> => {
   await world.clients.call("connect", phase.clients)
   await sleep(settleMs)
   await world.clients.call("begin")
   const ticksBefore = await world.load.call<number>("ticks")
-  const before = Machine.sample(world.pids)
+  const pids = { ...world.pids, load: world.load.pid, clients: world.clients.pid }
+  const fromMs = Date.now()
+  const before = Machine.sample(pids)
   await sleep(phase.seconds * 1_000)
-  const after = Machine.sample(world.pids)
+  const after = Machine.sample(pids)
+  const untilMs = Date.now()
   const ticks = (await world.load.call<number>("ticks")) - ticksBefore
   const bufferedBytes = await world.load.call<number>("buffered")
   const seen = await world.clients.call<Seen>("end")
-  return { clients: phase.clients, rate, before, after, ticks, seen, bufferedBytes }
+  return { clients: phase.clients, rate, before, after, fromMs, untilMs, ticks, seen, bufferedBytes }
 }
 
 const phaseOf = (world: World.World, sent: Sent, record: Audit.Stored, measured: Measured): Phase => {
   const { before, after, ticks, seen } = measured
   const seconds = (after.atMs - before.atMs) / 1_000
-  const cpu = Object.keys(after.cpu).map((part) => [part, (after.cpu[part] ?? 0) - (before.cpu[part] ?? 0)] as const)
-  const all = cpu.reduce((sum, [, used]) => sum + used, 0)
+  const used = (part: string) => (after.cpu[part] ?? 0) - (before.cpu[part] ?? 0)
+  const cpu = Object.keys(world.pids).map((part) => [part, used(part)] as const)
+  const all = cpu.reduce((sum, [, seconds]) => sum + seconds, 0)
+  const around = ["load", "clients"].map((part) => [part, used(part) / seconds] as const)
+  const read = record.readBetween(measured.fromMs, measured.untilMs)
   const [toClient, fromBroker] = [new Histogram(), new Histogram()]
   for (let at = 0; at < seen.row.length; at++) {
     const [row = 0, tick = 0, atMs = 0] = [seen.row[at], seen.tick[at], seen.atMs[at]]
@@ -142,16 +164,18 @@ const phaseOf = (world: World.World, sent: Sent, record: Audit.Stored, measured:
     if (received > 0) toClient.add(atMs - received)
     fromBroker.add(atMs - Audit.sentAtMs(world.universe, sent, row, tick))
   }
-  const perMillion = (used: number) => (used * 1e6) / ticks
+  const perMillion = (seconds: number) => (seconds * 1e6) / read
   return {
     clients: measured.clients,
     rate: measured.rate,
     seconds,
     sentPerSecond: ticks / seconds,
+    readPerSecond: read / seconds,
     cpuPerMillion: Object.fromEntries(cpu.map(([part, used]) => [part, perMillion(used)])),
     cpuPerMillionAll: perMillion(all),
     cores: Object.fromEntries(cpu.map(([part, used]) => [part, used / seconds])),
-    coresElsewhere: (after.busy - before.busy - all) / seconds,
+    coresAround: Object.fromEntries(around),
+    coresElsewhere: (after.busy - before.busy - all) / seconds - around.reduce((sum, [, cores]) => sum + cores, 0),
     toClient: summary(toClient),
     fromBroker: summary(fromBroker),
     clientTicksPerSecond: seen.ticks / seconds,
@@ -161,7 +185,8 @@ const phaseOf = (world: World.World, sent: Sent, record: Audit.Stored, measured:
     closed: seen.closed,
     chains: seen.chains,
     marks: seen.marks,
-    bufferedBytes: measured.bufferedBytes
+    bufferedBytes: measured.bufferedBytes,
+    isKeptUp: measured.bufferedBytes < keptUpSeconds * measured.rate * packetBytes
   }
 }
 
@@ -200,7 +225,7 @@ export const run = async (ground: World.Ground, cell: Cell): Promise<Result> => 
   try {
     const memory = Machine.watchMemory(world.pids)
     await world.load.call("start", { rate: cell.phases[0]?.rate ?? cell.rate })
-    await sleep(warmMs)
+    await sleep(cell.warmSeconds * 1_000)
     const fromSample = memory.count()
     const fromMs = Date.now()
     const measured: Array<Measured> = []
@@ -211,6 +236,7 @@ export const run = async (ground: World.Ground, cell: Cell): Promise<Result> => 
         await world.load.call("start", { rate })
       }
       measured.push(await measure(world, phase, rate))
+      if ((measured.at(-1)?.bufferedBytes ?? 0) > bufferedBytesMax) break
     }
     const untilMs = Date.now()
     const seenMemory = memory.stop()
@@ -224,6 +250,13 @@ export const run = async (ground: World.Ground, cell: Cell): Promise<Result> => 
     const total = sent.ticks.reduce((sum, ticks) => sum + ticks, 0)
     const lastSentMs = Math.max(...sent.messages.map(({ atMs }) => atMs.at(-1) ?? 0))
     const drainedMs = Math.max(0, record.lastStoredMs - lastSentMs)
+    const problems = [
+      ...late,
+      ...folded.problems,
+      ...(world.troubles().length > 0
+        ? [`the logs have ${world.troubles().length} warnings or errors, the first: ${world.troubles()[0]}`]
+        : [])
+    ]
     const isExact =
       record.missing + record.double + record.foreign === 0 &&
       total === record.ticks &&
@@ -246,7 +279,7 @@ export const run = async (ground: World.Ground, cell: Cell): Promise<Result> => 
       drainedMs,
       senderLateMs: sent.lateEndMs,
       ...memoryOf(seenMemory, fromSample),
-      problems: [...late, ...folded.problems],
+      problems,
       isExact,
       isHeld: isExact && drainedMs < heldWithinMs && sent.lateEndMs < heldWithinMs
     }

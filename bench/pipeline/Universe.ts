@@ -99,9 +99,7 @@ const contractsOf = (of: ReturnType<typeof underlyingAt>, count: number, expirie
   return [
     Contracts.spotInstrument(of),
     Contracts.contract(of, firstToken, expiries[0] ?? "", 0, "FUT"),
-    ...wanted
-      .slice(0, options)
-      .map(({ expiry, strike, type }, i) => Contracts.contract(of, firstToken + 1 + i, expiry, strike, type))
+    ...wanted.slice(0, options).map(({ expiry, strike, type }, i) => Contracts.contract(of, firstToken + 1 + i, expiry, strike, type))
   ]
 }
 
@@ -117,7 +115,9 @@ const describe = (of: ReturnType<typeof underlyingAt>, own: ReadonlyArray<Instru
     spot: of.spot,
     expiry,
     nearest: near.map(({ token }) => token),
-    strategyLegs: legs.flatMap((instrument, at) => (instrument === undefined ? [] : [{ instrument, direction: at < 2 ? "SELL" : "BUY" } as const]))
+    strategyLegs: legs.flatMap((instrument, at) =>
+      instrument === undefined ? [] : [{ instrument, direction: at < 2 ? "SELL" : "BUY" } as const]
+    )
   }
 }
 

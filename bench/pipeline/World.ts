@@ -81,7 +81,10 @@ const prepareStore = (ground: Ground, name: string, universe: Universe.Universe)
   const url = new URL(ground.postgresUrl)
   url.pathname = `/${name}`
   const config = ConfigProvider.fromMap(new Map([["DATABASE_URL", url.href]]))
-  const store = Layer.mergeAll(SubscriptionRepo.Default, StrategyRepo.Default).pipe(Layer.provide(Migrated), Layer.provideMerge(PostgresLive))
+  const store = Layer.mergeAll(SubscriptionRepo.Default, StrategyRepo.Default).pipe(
+    Layer.provide(Migrated),
+    Layer.provideMerge(PostgresLive)
+  )
   const accounts = universe.accounts.map(({ accountId }) => accountId)
   const fill = Effect.gen(function* () {
     const subscriptions = yield* SubscriptionRepo
@@ -147,6 +150,8 @@ export interface World {
   readonly bareState: () => Promise<Bare.State | undefined>
   /** Of a platform: the gateway's metrics as text. */
   readonly metrics: () => Promise<string>
+  /** Lines of the platform's logs that say something went wrong. */
+  readonly troubles: () => ReadonlyArray<string>
   /** Ends what was measured as a person would; NATS stays to be looked at. */
   readonly stopMeasured: () => Promise<void>
   readonly close: () => Promise<void>
@@ -172,7 +177,7 @@ const rolesOf = (shape: Shape): ReadonlyArray<{ readonly part: string; readonly 
 let worlds = 0
 
 export const open = async (ground: Ground, options: Options): Promise<World> => {
-  const { spec, kind, shape } = options
+  const { spec, kind } = options
   const universe = Universe.make(spec)
   const name = `bench${++worlds}`
   const home = join(ground.folder, name)
@@ -192,7 +197,15 @@ export const open = async (ground: Ground, options: Options): Promise<World> => 
     const load = await Child.start("Load", spec)
     stops.unshift(load.stop)
     const loadPort = await load.call<number>("port")
-    const begun = await (kind === "platform" ? startPlatform : startBare)(ground, options, { home, universe, url, passwords, loadPort, name, load })
+    const begun = await (kind === "platform" ? startPlatform : startBare)(ground, options, {
+      home,
+      universe,
+      url,
+      passwords,
+      loadPort,
+      name,
+      load
+    })
     stops.unshift(begun.stop)
     const clientSpec: Clients.Spec = {
       ...spec,
@@ -212,6 +225,7 @@ export const open = async (ground: Ground, options: Options): Promise<World> => 
       strategyIds: begun.strategyIds,
       bareState: begun.bareState,
       metrics: async () => (kind === "platform" ? await (await fetch(`http://127.0.0.1:${begun.port}/metrics`)).text() : ""),
+      troubles: () => troubles(home),
       stopMeasured: begun.stop,
       close
     }
@@ -234,7 +248,9 @@ interface Around {
 const allSubscribed = async (ground: Ground, around: Around, isEnded: () => boolean, problem: () => string) => {
   const isThere = async () => (await around.load.call<number>("subscribed")) === around.universe.instruments.length
   if (!(await ground.ports.until(isThere, isEnded, readyMsMax))) {
-    throw new Error(`${await around.load.call<number>("subscribed")} of ${around.universe.instruments.length} instruments were subscribed\n${problem()}`)
+    throw new Error(
+      `${await around.load.call<number>("subscribed")} of ${around.universe.instruments.length} instruments were subscribed\n${problem()}`
+    )
   }
 }
 
@@ -315,7 +331,12 @@ const startBare = async (_ground: Ground, { shape, spec, profile }: Options, aro
   }
   const actors = children[0]?.child
   await actors?.call("feed")
-  await allSubscribed(_ground, around, () => false, () => "")
+  await allSubscribed(
+    _ground,
+    around,
+    () => false,
+    () => ""
+  )
   const state = await children.at(-1)?.child.call<Bare.State>("state")
   return {
     port: state?.port ?? 0,
@@ -326,11 +347,12 @@ const startBare = async (_ground: Ground, { shape, spec, profile }: Options, aro
   }
 }
 
-/** Lines of a process's log that say something went wrong. */
-export const troubles = (home: string): ReadonlyArray<string> =>
+const troubles = (home: string): ReadonlyArray<string> =>
   ["actors", "gateway", "platform"].flatMap((part) => {
     try {
-      return readFileSync(join(home, `${part}.log`), "utf8").split("\n").filter((line) => /"logLevel":"(WARN|ERROR|FATAL)"/.test(line))
+      return readFileSync(join(home, `${part}.log`), "utf8")
+        .split("\n")
+        .filter((line) => /"logLevel":"(WARN|ERROR|FATAL)"/.test(line))
     } catch {
       return []
     }

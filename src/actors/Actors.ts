@@ -34,9 +34,10 @@ const Kinds = Layer.effect(
       [M2mActor.kind]: ([owner = "", strategy = ""]) => m2m(owner, strategy),
       [director]: () => direct,
       [candleWriter]: () => writeCandles,
+      [instrumentRefresh]: () => refreshInstruments,
       [RedisRelay.kind]: () => relayToRedis
     }
-    const once = [director, candleWriter, ...(redisState() === "not configured" ? [] : [RedisRelay.kind])]
+    const once = [director, candleWriter, instrumentRefresh, ...(redisState() === "not configured" ? [] : [RedisRelay.kind])]
     return { kinds, always: once.map((kind) => Subject.kvKey(kind, "1")) }
   })
 )

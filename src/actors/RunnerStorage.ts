@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto"
 import { ClusterError, RunnerStorage } from "@effect/cluster"
-import { Config, Context, Data, Duration, Effect, Either, Layer, Option, Redacted, Schema } from "effect"
+import { Config, Context, Data, Duration, Effect, Either, Layer, Option, Schema } from "effect"
 import { connect, type JetStreamClient, type KV, type NatsConnection, StorageType } from "nats"
-import { apiErrorOf, NatsError } from "../streams/JetStream.ts"
+import { apiErrorOf, NatsError, signIn } from "../streams/JetStream.ts"
 import * as Subject from "../streams/Subject.ts"
 
 /**
@@ -407,14 +407,12 @@ export const make = (nc: NatsConnection, { shards, refreshMs }: Timing) =>
 
 /** A connection for the leases alone: ticks that queue must not delay a renewal, and a dead peer must show within seconds. */
 const connection = Effect.gen(function* () {
-  const servers = yield* Config.string("NATS_URL").pipe(Config.withDefault("nats://127.0.0.1:4222"))
-  const password = yield* Config.option(Config.redacted("NATS_ENGINE_PASSWORD"))
+  const as = yield* signIn("engine")
   return yield* Effect.acquireRelease(
     Effect.tryPromise({
       try: () =>
         connect({
-          servers: servers.split(",").map((one) => one.trim()),
-          ...(Option.isSome(password) ? { user: "engine", pass: Redacted.value(password.value) } : {}),
+          ...as,
           name: "tarang-leases",
           inboxPrefix: "_INBOX_engine",
           maxReconnectAttempts: -1,

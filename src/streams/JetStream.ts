@@ -69,13 +69,29 @@ const connectFailed = ({ cause }: NatsError): NatsError => {
   return new NatsError({ op: "Failed to connect to NATS", cause: isUnknownHost ? new Error(`Failed to resolve hostname ${host}`) : cause })
 }
 
+/** Where NATS is and as whom a role signs in: its own user of nats.conf, else what NATS_URL itself carries (the client ignores that part). */
+export const signIn = (role: Role) =>
+  Effect.gen(function* () {
+    const text = yield* Config.redacted("NATS_URL").pipe(Config.withDefault(Redacted.make("nats://127.0.0.1:4222")))
+    const password = yield* Config.option(Config.redacted(`NATS_${role.toUpperCase()}_PASSWORD`))
+    const addresses = Redacted.value(text)
+      .split(",")
+      .map((one) => one.trim())
+    const first = URL.canParse(addresses[0] ?? "") ? new URL(addresses[0] ?? "") : undefined
+    const carried =
+      first === undefined || first.username === ""
+        ? {}
+        : { user: decodeURIComponent(first.username), pass: decodeURIComponent(first.password) }
+    return {
+      servers: addresses.map((one) => one.replace(/\/\/[^@/]*@/, "//")),
+      ...(Option.isSome(password) ? { user: role as string, pass: Redacted.value(password.value) } : carried)
+    }
+  })
+
 const options = (role: Role) =>
   Effect.gen(function* () {
-    const servers = yield* Config.string("NATS_URL").pipe(Config.withDefault("nats://127.0.0.1:4222"))
-    const password = yield* Config.option(Config.redacted(`NATS_${role.toUpperCase()}_PASSWORD`))
     return {
-      servers: servers.split(",").map((one) => one.trim()),
-      ...(Option.isSome(password) ? { user: role, pass: Redacted.value(password.value) } : {}),
+      ...(yield* signIn(role)),
       name: `tarang-${role}`,
       // nats.conf keeps others away from the answers to these.
       inboxPrefix: `_INBOX_${role}`,

@@ -50,6 +50,8 @@ export const specs = (record: { readonly bytesMax: number; readonly hoursMax: nu
       description: "Newest state of every underlying and chain",
       subjects: ["und.state.>", "opt.chain.>"],
       max_msgs_per_subject: 1,
+      // Expired chains go by themselves; whatever is followed speaks every few seconds.
+      max_age: 7 * 24 * hours,
       max_bytes: 512 * MB
     },
     {

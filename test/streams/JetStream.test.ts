@@ -1,7 +1,7 @@
 import { assert, describe, it, layer } from "@effect/vitest"
 import { ConfigProvider, Effect, Exit, Fiber, Layer, Option, Scope } from "effect"
 import * as Money from "../../src/domain/Money.ts"
-import { isNewEnough, JetStream, NatsError } from "../../src/streams/JetStream.ts"
+import { isNewEnough, JetStream, NatsError, signIn } from "../../src/streams/JetStream.ts"
 import * as Streams from "../../src/streams/Streams.ts"
 import * as Subjects from "../../src/streams/Subjects.ts"
 import { another, backend, bytes, freshStream, Server, text, until } from "./Nats.ts"
@@ -45,6 +45,21 @@ layer(backend, { excludeTestServices: true })("JetStream", (it) => {
       const error = yield* connecting({ NATS_URL: "nats://nowhere.invalid:4222" })
       assert.include(error, "Failed to connect to NATS")
       assert.include(error, "Failed to resolve hostname nowhere.invalid")
+    })
+  )
+
+  it.effect("signs in with what the address carries where the role has no password of its own", () =>
+    Effect.gen(function* () {
+      const signedIn = (config: Record<string, string>) =>
+        signIn("engine").pipe(Effect.withConfigProvider(ConfigProvider.fromMap(new Map(Object.entries(config)))))
+      assert.deepStrictEqual(yield* signedIn({ NATS_URL: "nats://me:p%40ss@a:4222, nats://me:p%40ss@b:4222" }), {
+        servers: ["nats://a:4222", "nats://b:4222"],
+        user: "me",
+        pass: "p@ss"
+      })
+      const own = yield* signedIn({ NATS_URL: "nats://me:x@a:4222", NATS_ENGINE_PASSWORD: "y" })
+      assert.deepStrictEqual(own, { servers: ["nats://a:4222"], user: "engine", pass: "y" })
+      assert.deepStrictEqual(yield* signedIn({ NATS_URL: "127.0.0.1:4222" }), { servers: ["127.0.0.1:4222"] })
     })
   )
 

@@ -1,21 +1,12 @@
 import { type CandlestickData, CandlestickSeries, type UTCTimestamp } from "lightweight-charts"
 import type { Api } from "./Api.ts"
+import * as Bars from "./Bars.ts"
 import { el } from "./Element.ts"
 import type { Offers } from "./Offers.ts"
 import * as Theme from "./Theme.ts"
 
-interface Bar {
-  time: number
-  open: number
-  high: number
-  low: number
-  close: number
-}
-
 /** Seconds of the bars that ticks are gathered in; the others are joined from them. */
 const baseSeconds = 5
-/** A trading day of them. */
-const barsMax = 6 * 720
 const historyBars = 300
 const intervals = [
   { label: "5s", seconds: 5, resolution: undefined },
@@ -33,23 +24,7 @@ interface UdfHistory {
   readonly c?: ReadonlyArray<number>
 }
 
-/** Bars of `seconds` from shorter ones, ascending. */
-export const join = (bars: ReadonlyArray<Readonly<Bar>>, seconds: number): Array<Bar> => {
-  const joined: Array<Bar> = []
-  for (const bar of bars) {
-    const time = bar.time - (bar.time % seconds)
-    const last = joined.at(-1)
-    if (last === undefined || last.time !== time) joined.push({ ...bar, time })
-    else {
-      last.high = Math.max(last.high, bar.high)
-      last.low = Math.min(last.low, bar.low)
-      last.close = bar.close
-    }
-  }
-  return joined
-}
-
-const asBars = ({ s, t = [], o = [], h = [], l = [], c = [] }: UdfHistory): ReadonlyArray<Bar> =>
+const asBars = ({ s, t = [], o = [], h = [], l = [], c = [] }: UdfHistory): ReadonlyArray<Bars.Bar> =>
   s !== "ok"
     ? []
     : t.flatMap((time, at) => {
@@ -87,12 +62,12 @@ export const make = (api: Api, offers: Offers): SpotChart => {
 
   let symbol = ""
   let interval: Interval = intervals[0]
-  let live: Array<Bar> = []
-  let past: ReadonlyArray<Bar> = []
-  let shown: Bar | undefined
+  let live: Array<Bars.Bar> = []
+  let past: ReadonlyArray<Bars.Bar> = []
+  let shown: Bars.Bar | undefined
 
   const draw = (): void => {
-    const recent = join(live, interval.seconds)
+    const recent = Bars.join(live, interval.seconds)
     const from = past.at(-1)?.time ?? Number.NEGATIVE_INFINITY
     // The newest bar of the past was still open when it was asked for.
     const bars = [
@@ -134,22 +109,6 @@ export const make = (api: Api, offers: Offers): SpotChart => {
   }
   choose(interval)
 
-  const addTo = (bars: Array<Bar>, price: number, time: number): Bar | undefined => {
-    const last = bars.at(-1)
-    if (last === undefined || time > last.time) {
-      const bar = { time, open: price, high: price, low: price, close: price }
-      bars.push(bar)
-      if (bars.length > barsMax) bars.shift()
-      return bar
-    }
-    // A late tick: its bar is closed.
-    if (time < last.time) return undefined
-    last.high = Math.max(last.high, price)
-    last.low = Math.min(last.low, price)
-    last.close = price
-    return last
-  }
-
   return {
     element,
     show: (next) => {
@@ -161,9 +120,9 @@ export const make = (api: Api, offers: Offers): SpotChart => {
     },
     add: (price, ms) => {
       const seconds = Math.floor(ms / 1000)
-      if (addTo(live, price, seconds - (seconds % baseSeconds)) === undefined) return
+      if (Bars.add(live, price, seconds - (seconds % baseSeconds)) === undefined) return
       const bars = shown === undefined ? [] : [shown]
-      const bar = addTo(bars, price, seconds - (seconds % interval.seconds))
+      const bar = Bars.add(bars, price, seconds - (seconds % interval.seconds))
       if (bar === undefined) return
       shown = bar
       series.update(bar as unknown as CandlestickData<UTCTimestamp>)

@@ -278,6 +278,12 @@ export const lastPriceAt = (bytes: Uint8Array, offset: number): number => u32(by
 export const exchangeTimeAt = (bytes: Uint8Array, offset: number, length: number): number =>
   length === Kind.full ? u32(bytes, offset + 60) : length === Kind.indexFull ? u32(bytes, offset + 28) : 0
 
+/** The exchange's cumulative volume of the day; -1 when the kind has none. */
+export const volumeAt = (bytes: Uint8Array, offset: number, length: number): number => (hasVolume(length) ? u32(bytes, offset + 16) : -1)
+/** -1 when the kind has none. */
+export const openInterestAt = (bytes: Uint8Array, offset: number, length: number): number =>
+  hasOpenInterest(length) ? u32(bytes, offset + 48) : -1
+
 const writeTrade = (view: DataView, at: number, columns: Columns, row: number): void => {
   view.setUint32(at + 8, columns.lastQuantity[row] ?? 0)
   view.setUint32(at + 12, columns.averagePrice[row] ?? 0)

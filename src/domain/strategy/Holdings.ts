@@ -39,14 +39,19 @@ const keyOf = ({ exchange, tradingsymbol }: Named): string => `${exchange}:${tra
 
 /** Fills in the order they were executed, by instrument in the order of its first fill. */
 export const traded = (fills: Iterable<Fill>): ReadonlyMap<string, Traded> => {
-  const byKey = new Map<string, Traded>()
-  for (const { instrumentToken, tradingsymbol, exchange, direction, quantity, price } of fills) {
-    const named = { instrumentToken, tradingsymbol, exchange }
-    const key = keyOf(named)
-    const before = byKey.get(key)?.state ?? ProfitAndLoss.empty
-    byKey.set(key, { ...named, state: ProfitAndLoss.fill(before, { direction, quantity, price }) })
+  const byKey = new Map<string, Array<Fill>>()
+  for (const fill of fills) {
+    const key = keyOf(fill)
+    const before = byKey.get(key)
+    if (before === undefined) byKey.set(key, [fill])
+    else before.push(fill)
   }
-  return byKey
+  return new Map(
+    Array.from(byKey, ([key, trades]) => {
+      const { instrumentToken, tradingsymbol, exchange } = trades.at(-1) as Fill
+      return [key, { instrumentToken, tradingsymbol, exchange, state: ProfitAndLoss.fold(ProfitAndLoss.empty, trades) }]
+    })
+  )
 }
 
 /** Legs of instruments without fills in their order, then the instruments with fills, flat ones included. Legs of quantity zero are left out. */

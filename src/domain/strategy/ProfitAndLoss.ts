@@ -43,47 +43,73 @@ export interface State {
 
 export const empty: State = { netQuantity: 0, cash: Money.zero, averageCost: Money.zero, lots: [], lotsCost: Money.zero }
 
-/** Takes `closed` units (positive, fewer than are open) off the oldest lots; returns what is left and the signed cost of what went. */
-const closeOldest = (lots: ReadonlyArray<Lot>, closed: number): readonly [ReadonlyArray<Lot>, Money.Decimal] => {
-  let cost = Money.zero
-  let left = closed
-  let at = 0
-  let lot = lots[at] as Lot
-  while (left >= Math.abs(lot.quantity)) {
-    cost = cost.plus(lot.price.times(lot.quantity))
-    left -= Math.abs(lot.quantity)
-    at++
-    lot = lots[at] as Lot
-  }
-  const taken = Math.sign(lot.quantity) * left
-  const rest = left === 0 ? lot : { quantity: lot.quantity - taken, price: lot.price }
-  return [[rest, ...lots.slice(at + 1)], cost.plus(lot.price.times(taken))]
+/** A state that is being built: lots before `first` are closed. */
+interface Draft {
+  netQuantity: number
+  cash: Money.Decimal
+  averageCost: Money.Decimal
+  lotsCost: Money.Decimal
+  readonly lots: Array<Lot>
+  first: number
 }
 
-/** One fill more. An opposite fill closes first, by FIFO and by average cost; what it has beyond flat opens a position at its own price. */
-export const fill = (state: State, trade: Position.Fill): State => {
+const draftOf = (state: State): Draft => ({ ...state, lots: [...state.lots], first: 0 })
+const stateOf = ({ averageCost, cash, first, lots, lotsCost, netQuantity }: Draft): State => ({
+  netQuantity,
+  cash,
+  averageCost,
+  lots: lots.slice(first),
+  lotsCost
+})
+
+/** Takes `closed` units (positive, fewer than are open) off the oldest lots. */
+const closeOldest = (draft: Draft, closed: number): void => {
+  let left = closed
+  let lot = draft.lots[draft.first] as Lot
+  while (left >= Math.abs(lot.quantity)) {
+    draft.lotsCost = draft.lotsCost.minus(lot.price.times(lot.quantity))
+    left -= Math.abs(lot.quantity)
+    draft.first++
+    lot = draft.lots[draft.first] as Lot
+  }
+  if (left === 0) return
+  const taken = Math.sign(lot.quantity) * left
+  draft.lotsCost = draft.lotsCost.minus(lot.price.times(taken))
+  draft.lots[draft.first] = { quantity: lot.quantity - taken, price: lot.price }
+}
+
+/** An opposite fill closes first, by FIFO and by average cost; what it has beyond flat opens a position at its own price. */
+const apply = (draft: Draft, trade: Position.Fill): void => {
   const quantity = Position.signed(trade.direction, trade.quantity)
-  if (quantity === 0) return state
+  if (quantity === 0) return
   const price = new Decimal(trade.price)
   const value = price.times(quantity)
-  const netQuantity = Money.checked(state.netQuantity + quantity)
-  const cash = state.cash.minus(value)
-  if (state.netQuantity === 0 || Math.sign(state.netQuantity) === Math.sign(quantity)) {
-    return {
-      netQuantity,
-      cash,
-      averageCost: state.averageCost.plus(value),
-      lots: [...state.lots, { quantity, price }],
-      lotsCost: state.lotsCost.plus(value)
-    }
+  const before = draft.netQuantity
+  draft.netQuantity = Money.checked(before + quantity)
+  draft.cash = draft.cash.minus(value)
+  if (before === 0 || Math.sign(before) === Math.sign(quantity)) {
+    draft.averageCost = draft.averageCost.plus(value)
+    draft.lotsCost = draft.lotsCost.plus(value)
+    draft.lots.push({ quantity, price })
+  } else if (Math.abs(quantity) >= Math.abs(before)) {
+    draft.averageCost = price.times(draft.netQuantity)
+    draft.lotsCost = draft.averageCost
+    draft.first = draft.lots.length
+    if (draft.netQuantity !== 0) draft.lots.push({ quantity: draft.netQuantity, price })
+  } else {
+    draft.averageCost = draft.averageCost.times(draft.netQuantity).div(before).toDecimalPlaces(costPlaces)
+    closeOldest(draft, Math.abs(quantity))
   }
-  if (Math.abs(quantity) >= Math.abs(state.netQuantity)) {
-    const cost = price.times(netQuantity)
-    return { netQuantity, cash, averageCost: cost, lots: netQuantity === 0 ? [] : [{ quantity: netQuantity, price }], lotsCost: cost }
-  }
-  const [lots, closedCost] = closeOldest(state.lots, Math.abs(quantity))
-  const averageCost = state.averageCost.times(netQuantity).div(state.netQuantity).toDecimalPlaces(costPlaces)
-  return { netQuantity, cash, averageCost, lots, lotsCost: state.lotsCost.minus(closedCost) }
+}
+
+/** One fill more. */
+export const fill = (state: State, trade: Position.Fill): State => fold(state, [trade])
+
+/** Many fills more, in the order they were executed: linear in them, however many lots stay open. */
+export const fold = (state: State, trades: Iterable<Position.Fill>): State => {
+  const draft = draftOf(state)
+  for (const trade of trades) apply(draft, trade)
+  return stateOf(draft)
 }
 
 export interface Split {

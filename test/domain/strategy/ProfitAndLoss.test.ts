@@ -137,7 +137,7 @@ describe("ProfitAndLoss", () => {
     assert.deepStrictEqual(text(fills(...open, trade("SELL", 10, "120")), "120"), [10, "200", "100", "150", "150"])
     assert.deepStrictEqual(text(fills(...open, trade("SELL", 30, "120")), "125"), [-10, "300", "-50", "300", "-50"])
     assert.deepStrictEqual(text(fills(...open, trade("SELL", 20, "120")), "125"), [0, "300", "0", "300", "0"])
-    assert.strictEqual(fills(trade("BUY", 0, "100")), ProfitAndLoss.empty)
+    assert.deepStrictEqual(fills(trade("BUY", 0, "100")), ProfitAndLoss.empty)
   })
 
   const fill = FastCheck.record({
@@ -150,6 +150,7 @@ describe("ProfitAndLoss", () => {
     [FastCheck.array(fill, { maxLength: 60 }), FastCheck.integer({ min: 0, max: 99_999_999 })],
     ([trades, paise]) => {
       const state = fills(...trades)
+      assert.deepStrictEqual(ProfitAndLoss.fold(ProfitAndLoss.empty, trades), state, "one by one and all at once")
       const ltp = Money.toDecimal(paise, 100)
       const report = ProfitAndLoss.report(state, ltp)
       const cash = trades.reduce((sum, it) => sum.minus(it.price.times(Position.signed(it.direction, it.quantity))), Money.zero)

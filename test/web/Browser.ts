@@ -1,0 +1,137 @@
+import { existsSync } from "node:fs"
+import { readFile, writeFile } from "node:fs/promises"
+import * as Net from "node:net"
+import { delimiter, join } from "node:path"
+import { HttpServer } from "@effect/platform"
+import { Context, Effect, Exit } from "effect"
+import { type BrowserContextOptions, chromium, type Page } from "playwright-core"
+import { buildWeb, dist } from "../../scripts/lib/web.mjs"
+import { begin, type World } from "../platform/World.ts"
+
+const names = ["chromium", "chromium-browser", "google-chrome"]
+/** Chromium where a system package puts it; undefined where there is none. */
+export const program = (process.env["PATH"] ?? "")
+  .split(delimiter)
+  .flatMap((folder) => names.map((name) => join(folder, name)))
+  .find((file) => existsSync(file))
+export const why = program === undefined ? " (skipped: no chromium on the PATH; Debian: apt-get install chromium)" : ""
+
+/** The built page's folder, built when its sources changed. */
+export const built = Effect.promise(async () => {
+  await buildWeb()
+  return dist
+})
+
+const browser = Effect.acquireRelease(
+  Effect.promise(() =>
+    chromium.launch({
+      executablePath: program ?? "",
+      args: [
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync"
+      ]
+    })
+  ),
+  (browser) => Effect.promise(() => browser.close())
+)
+
+export interface Tab {
+  readonly page: Page
+  /** Errors and refusals that the page wrote to its console. */
+  readonly problems: ReadonlyArray<string>
+  /** Addresses asked for, without their query. */
+  readonly requests: ReadonlySet<string>
+}
+
+/** A fresh browser with one empty tab, closed with the scope. */
+export const tab = (options: BrowserContextOptions = {}) =>
+  Effect.gen(function* () {
+    const started = yield* browser
+    const page = yield* Effect.promise(() => started.newPage({ viewport: { width: 1440, height: 900 }, ...options }))
+    const problems: Array<string> = []
+    const requests = new Set<string>()
+    page.on("console", (message) => {
+      if (message.type() === "error" || message.type() === "warning") problems.push(message.text())
+    })
+    page.on("pageerror", (error) => problems.push(error.message))
+    page.on("request", (request) => requests.add(request.url().split(/[?#]/, 1)[0] ?? ""))
+    page.on("websocket", (socket) => requests.add(socket.url().split("?", 1)[0] ?? ""))
+    return { page, problems, requests } satisfies Tab
+  })
+
+/** One process's roles on a port (0: any free one); `stop` ends it, the scope at the latest. */
+export const run = (config: Readonly<Record<string, string>>, roles: ReadonlyArray<"actors" | "gateway">, port = 0) =>
+  Effect.gen(function* () {
+    const { exit, stop, logs } = yield* begin({ ...config, GATEWAY_PORT: String(port) }, roles)
+    if (Exit.isFailure(exit)) return yield* Effect.dieMessage(`not started: ${exit.cause}`)
+    yield* Effect.addFinalizer(() => stop)
+    const server = Context.getOption(exit.value, HttpServer.HttpServer)
+    const address = server._tag === "Some" ? server.value.address : undefined
+    const at = address?._tag === "TcpAddress" ? address.port : 0
+    return { url: `http://127.0.0.1:${at}`, port: at, logs, stop }
+  })
+
+/** A relay before the simulator's socket that can hold back everything the broker says: connected, and mute. */
+export const relay = ({ simulator, config }: World) =>
+  Effect.gen(function* () {
+    const target = new URL(simulator.wsUrl)
+    const upstreams = new Set<Net.Socket>()
+    let isMute = false
+    const server = yield* Effect.acquireRelease(
+      Effect.promise(
+        () =>
+          new Promise<Net.Server>((resolve) => {
+            const server = Net.createServer((client) => {
+              const upstream = Net.connect(Number(target.port), target.hostname)
+              upstreams.add(upstream)
+              upstream.on("data", (bytes) => client.write(bytes))
+              client.on("data", (bytes) => upstream.write(bytes))
+              for (const [one, other] of [
+                [client, upstream],
+                [upstream, client]
+              ] as const) {
+                one.on("error", () => other.destroy())
+                one.on("close", () => {
+                  upstreams.delete(upstream)
+                  other.destroy()
+                })
+              }
+              if (isMute) upstream.pause()
+            })
+            server.listen(0, "127.0.0.1", () => resolve(server))
+          })
+      ),
+      (server) =>
+        Effect.sync(() => {
+          for (const upstream of upstreams) upstream.destroy()
+          server.close()
+        })
+    )
+    const { port } = server.address() as Net.AddressInfo
+    const file = config["ACCOUNTS_FILE"] ?? ""
+    yield* Effect.promise(async () => {
+      const accounts = JSON.parse(await readFile(file, "utf8")) as ReadonlyArray<object>
+      const through = simulator.wsUrl.replace(`:${target.port}`, `:${port}`)
+      await writeFile(file, JSON.stringify(accounts.map((account) => ({ ...account, ws_root: through }))))
+    })
+    return {
+      mute: (next: boolean) => {
+        isMute = next
+        for (const upstream of upstreams) {
+          if (next) upstream.pause()
+          else upstream.resume()
+        }
+      }
+    }
+  })
+
+const shots = process.env["TARANG_SCREENSHOTS"]
+/** Keeps what the page looks like in the folder that TARANG_SCREENSHOTS names, if it names one. */
+export const picture = (page: Page, name: string) =>
+  shots === undefined ? Effect.void : Effect.promise(() => page.screenshot({ path: join(shots, `${name}.png`) }))
