@@ -7,6 +7,7 @@ import { ApiKeys } from "./gateway/Auth.ts"
 import { GatewayLive } from "./gateway/Http.ts"
 import { OpsLive } from "./gateway/OpsHttp.ts"
 import * as Server from "./gateway/Server.ts"
+import { BarRepo } from "./store/BarRepo.ts"
 import { CandleRepo } from "./store/CandleRepo.ts"
 import { FillRepo } from "./store/FillRepo.ts"
 import { InstrumentRegistry } from "./store/InstrumentRegistry.ts"
@@ -30,6 +31,7 @@ const Store = Layer.mergeAll(
   SubscriptionRepo.Default,
   StrategyRepo.Default,
   CandleRepo.Default,
+  BarRepo.Default,
   FillRepo.Default
 ).pipe(Layer.provideMerge(InstrumentRepo.Default), Layer.provide(Migrated), Layer.provideMerge(PostgresLive))
 const Shared = Layer.mergeAll(Store, Accounts.Default, Redis.Default)

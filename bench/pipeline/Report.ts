@@ -90,6 +90,7 @@ const saturationEntry = (result: Result | undefined): Entry => {
           .map(([name, used]) => `${name} ${few(used)}`)
           .join(", ")}; most of the platform's in ${part}, ${few(cores)})`
   const ok =
+    first !== undefined &&
     (result.phases[0]?.isKeptUp ?? false) &&
     result.double + result.foreign === 0 &&
     lost(result) < 0.05 &&
@@ -163,21 +164,28 @@ interface Ratio {
   readonly platform: number
   readonly bare: number
   readonly ratio: number
+  /** Both read what was sent while it was sent; who catches up works in larger batches, for less. */
+  readonly isFair: boolean
 }
-const at50 = (result: Result): number => result.phases.find(({ clients }) => clients === 50)?.cpuPerMillionAll ?? Number.NaN
+const at50 = (result: Result) => result.phases.find(({ clients }) => clients === 50)
+const behindMax = 0.05
+const isInStep = (phase: Phase): boolean => Math.abs(phase.readPerSecond / phase.sentPerSecond - 1) < behindMax
 const ratiosOf = ({ platform, bare }: Told): ReadonlyArray<Ratio> =>
   bare.flatMap((other) => {
     const own = find(platform, other.cell.rate, other.cell.underlyings)
-    return own === undefined ? [] : [{ cell: own.cell, platform: at50(own), bare: at50(other), ratio: at50(own) / at50(other) }]
+    const [ours, theirs] = [own && at50(own), at50(other)]
+    if (own === undefined || ours === undefined || theirs === undefined) return []
+    const ratio = ours.cpuPerMillionAll / theirs.cpuPerMillionAll
+    const isFair = isInStep(ours) && isInStep(theirs)
+    return [{ cell: own.cell, platform: ours.cpuPerMillionAll, bare: theirs.cpuPerMillionAll, ratio, isFair }]
   })
 
 const targetsOf = (told: Told, peer: ReadonlyArray<Race.Measured>): ReadonlyArray<Target> => {
   const top = find(told.platform, 200_000)
-  const worst = ratiosOf(told)
-    .filter(({ cell }) => cell.underlyings === 20)
-    .toSorted((a, b) => b.ratio - a.ratio)[0]
+  const ratios = ratiosOf(told).filter(({ cell }) => cell.underlyings === 20)
+  const worst = ratios.toSorted((a, b) => b.ratio - a.ratio)[0]
   const memory = [...told.platform, ...told.other].toSorted((a, b) => b.platformMemoryMax - a.platformMemoryMax)[0]
-  const slowest = peer.toSorted((a, b) => (a.ratio ?? 0) - (b.ratio ?? 0))[0]
+  const full = peer.find(({ name }) => name.includes("full"))
   return [
     {
       name: "200,000 ticks/s over 20 underlyings held with nothing lost",
@@ -189,7 +197,7 @@ const targetsOf = (told: Told, peer: ReadonlyArray<Race.Measured>): ReadonlyArra
     },
     {
       name: "at most 1.3 times the bare pipeline's processor time a tick (20 underlyings)",
-      ok: (worst?.ratio ?? none) <= 1.3,
+      ok: (worst?.ratio ?? none) <= 1.3 && ratios.every(({ isFair }) => isFair),
       measured:
         worst === undefined
           ? "not run"
@@ -201,9 +209,9 @@ const targetsOf = (told: Told, peer: ReadonlyArray<Race.Measured>): ReadonlyArra
       measured: memory === undefined ? "not run" : `largest ${megabytes(memory.platformMemoryMax)} MB (${title(memory.cell)})`
     },
     {
-      name: "decoding at least 100 times kiteconnect's",
-      ok: (slowest?.ratio ?? 0) >= 100,
-      measured: slowest === undefined ? "not run" : `${peer.map((it) => `${count(it.ratio ?? 0)} x (${it.name})`).join(", ")}`
+      name: "decoding full packets, which are what the platform streams, at least 100 times as fast as kiteconnect",
+      ok: (full?.ratio ?? 0) >= 100,
+      measured: full === undefined ? "not run" : `${peer.map((it) => `${count(it.ratio ?? 0)} x (${it.name})`).join(", ")}`
     }
   ]
 }
@@ -282,11 +290,11 @@ const markdown = (
           "",
           "With 50 clients, CPU seconds per million ticks of platform and NATS server.",
           "",
-          "| ticks/s | underlyings | platform | bare | ratio |",
-          "|---:|---:|---:|---:|---:|",
+          "| ticks/s | underlyings | platform | bare | ratio | both kept up |",
+          "|---:|---:|---:|---:|---:|---|",
           ...ratiosOf(told).map(
-            ({ cell, platform, bare, ratio }) =>
-              `| ${count(cell.rate)} | ${cell.underlyings} | ${few(platform)} | ${few(bare)} | ${few(ratio)} |`
+            ({ cell, platform, bare, ratio, isFair }) =>
+              `| ${count(cell.rate)} | ${cell.underlyings} | ${few(platform)} | ${few(bare)} | ${few(ratio)} | ${yes(isFair)} |`
           ),
           ""
         ]),

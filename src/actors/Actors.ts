@@ -1,6 +1,8 @@
 import { Effect, Layer } from "effect"
 import { Redis } from "../store/Redis.ts"
 import * as Subject from "../streams/Subject.ts"
+import * as BarActor from "./BarActor.ts"
+import * as BarWriter from "./BarWriter.ts"
 import * as CandleWriter from "./CandleWriter.ts"
 import * as Director from "./Director.ts"
 import * as GreeksActor from "./GreeksActor.ts"
@@ -15,6 +17,7 @@ import * as TickerActor from "./TickerActor.ts"
 
 const director = "director"
 const candleWriter = "candle-writer"
+const barWriter = "bar-writer"
 const instrumentRefresh = "instrument-refresh"
 
 const Kinds = Layer.effect(
@@ -23,8 +26,10 @@ const Kinds = Layer.effect(
     const ticker = yield* TickerActor.make
     const greeks = yield* GreeksActor.make
     const m2m = yield* M2mActor.make
+    const bars = yield* BarActor.make
     const direct = yield* Director.make
     const writeCandles = yield* CandleWriter.make
+    const writeBars = yield* BarWriter.make
     const refreshInstruments = yield* InstrumentRefresh.make
     const relayToRedis = yield* RedisRelay.make
     const { state: redisState } = yield* Redis
@@ -32,12 +37,14 @@ const Kinds = Layer.effect(
       [TickerActor.kind]: ([account = ""]) => ticker(account),
       [GreeksActor.kind]: ([exchange = "", underlying = ""]) => greeks(exchange, underlying),
       [M2mActor.kind]: ([owner = "", strategy = ""]) => m2m(owner, strategy),
+      [BarActor.kind]: ([exchange = "", underlying = ""]) => bars(exchange, underlying),
       [director]: () => direct,
       [candleWriter]: () => writeCandles,
+      [barWriter]: () => writeBars,
       [instrumentRefresh]: () => refreshInstruments,
       [RedisRelay.kind]: () => relayToRedis
     }
-    const once = [director, candleWriter, instrumentRefresh, ...(redisState() === "not configured" ? [] : [RedisRelay.kind])]
+    const once = [director, candleWriter, barWriter, instrumentRefresh, ...(redisState() === "not configured" ? [] : [RedisRelay.kind])]
     return { kinds, always: once.map((kind) => Subject.kvKey(kind, "1")) }
   })
 )

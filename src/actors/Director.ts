@@ -121,6 +121,7 @@ export const plan = (options: {
     const value: Reference = { v: 1, exchange, underlying, instruments: contracts.sort((a, b) => a.instrument_token - b.instrument_token) }
     definitions.set(Subjects.MarketReference.at({ exchange, underlying }), Subjects.MarketReference.encode(value))
     actors.set(Subject.kvKey("greeks", exchange, underlying), "")
+    actors.set(Subject.kvKey("bars", exchange, underlying), "")
   }
   const priced = (token: number): StrategyMessage.Priced | null => {
     const instrument = options.instrument(token)

@@ -52,25 +52,19 @@ export const make = Effect.gen(function* () {
   const recordActor = yield* RecordActor
   const marketClock = yield* MarketClock
   const settings = yield* pricingSettings
-  const poisons = new Map<string, Set<number>>()
 
-  return (exchange: string, underlying: string) =>
-    Effect.suspend(() => {
-      const key = Subject.kvKey(kind, exchange, underlying)
-      const poison = poisons.get(key) ?? new Set<number>()
-      poisons.set(key, poison)
-      const holes = { exchange, underlying }
-      return recordActor.run(
-        {
-          name: kind,
-          key,
-          layout,
-          decider: UnderlyingDecider.make({ ...holes, settings }),
-          frames: [Subjects.Frame.at(holes)],
-          references: [Subjects.MarketReference.at(holes)],
-          route: route(exchange, underlying, marketClock.unsafeNow)
-        },
-        poison
-      )
-    }).pipe(Effect.repeat({ until: (ended) => ended !== "rebuild" }))
+  return (exchange: string, underlying: string) => {
+    const holes = { exchange, underlying }
+    return recordActor.run(
+      Effect.sync(() => ({
+        name: kind,
+        key: Subject.kvKey(kind, exchange, underlying),
+        layout,
+        decider: UnderlyingDecider.make({ ...holes, settings }),
+        frames: [Subjects.Frame.at(holes)],
+        references: [Subjects.MarketReference.at(holes)],
+        route: route(exchange, underlying, marketClock.unsafeNow)
+      }))
+    )
+  }
 })

@@ -5,7 +5,7 @@ import { JetStream } from "../streams/JetStream.ts"
 import { pricingSettings } from "../streams/PricingSettings.ts"
 import * as Subject from "../streams/Subject.ts"
 import * as Subjects from "../streams/Subjects.ts"
-import { type Published, RecordActor } from "./RecordActor.ts"
+import { type Published, RecordActor, type Setup } from "./RecordActor.ts"
 
 export const kind = "m2m"
 /** Changes with the decider's state. */
@@ -39,13 +39,10 @@ export const make = Effect.gen(function* () {
   const recordActor = yield* RecordActor
   const { last } = yield* JetStream
   const settings = yield* pricingSettings
-  const poisons = new Map<string, Set<number>>()
 
-  return (owner: string, strategy: string) =>
+  /** Follows the underlyings of the newest definition; a later one with others is a setup of its own. */
+  const setup = (owner: string, strategy: string) =>
     Effect.gen(function* () {
-      const key = Subject.kvKey(kind, owner, strategy)
-      const poison = poisons.get(key) ?? new Set<number>()
-      poisons.set(key, poison)
       const definitionSubject = Subjects.StrategyDefinition.at({ owner, strategy })
       const found = yield* last(Subjects.StrategyDefinition.stream, definitionSubject)
       if (Option.isNone(found)) return yield* new NotDefined({ subject: definitionSubject })
@@ -53,23 +50,22 @@ export const make = Effect.gen(function* () {
       const underlyings = underlyingsOf(definition)
       const frames = underlyings.map(Subjects.Frame.at)
       const follows = new Set(frames)
-      return yield* recordActor.run(
-        {
-          name: kind,
-          key,
-          // A snapshot knows the underlyings it followed; with others it would miss their past.
-          layout: `${layout} ${frames.join(" ")}`,
-          decider: M2mDecider.make({ owner, strategyId: definition.strategy_id, settings }),
-          frames,
-          references: underlyings.map(Subjects.MarketReference.at),
-          definition: definitionSubject,
-          outgrown: (input) =>
-            input._tag === "Definition" &&
-            found.value.seq < input.seq &&
-            underlyingsOf(input.definition).some((holes) => !follows.has(Subjects.Frame.at(holes))),
-          route: route(owner, strategy)
-        },
-        poison
-      )
-    }).pipe(Effect.repeat({ until: (ended) => ended !== "rebuild" }))
+      const known: Setup<M2mDecider.State, M2mDecider.Output> = {
+        name: kind,
+        key: Subject.kvKey(kind, owner, strategy),
+        // A snapshot knows the underlyings it followed; with others it would miss their past.
+        layout: `${layout} ${frames.join(" ")}`,
+        decider: M2mDecider.make({ owner, strategyId: definition.strategy_id, settings }),
+        frames,
+        references: underlyings.map(Subjects.MarketReference.at),
+        definition: definitionSubject,
+        outgrown: (input) =>
+          input._tag === "Definition" &&
+          found.value.seq < input.seq &&
+          underlyingsOf(input.definition).some((holes) => !follows.has(Subjects.Frame.at(holes))),
+        route: route(owner, strategy)
+      }
+      return known
+    })
+  return (owner: string, strategy: string) => recordActor.run(setup(owner, strategy))
 })

@@ -7,6 +7,7 @@ import { JetStream, type Message } from "../streams/JetStream.ts"
 import type { Gap } from "../streams/OrderedRead.ts"
 import { Snapshots } from "../streams/Snapshots.ts"
 import * as Subjects from "../streams/Subjects.ts"
+import { Leases } from "./Leases.ts"
 import * as Metrics from "./Metrics.ts"
 
 /** A message to publish for an output. `covers` names a subject whose newest sequence the message itself must state. */
@@ -19,7 +20,7 @@ export interface Published {
 
 export interface Setup<S, O extends { readonly seq: number }> {
   readonly name: string
-  /** Of the snapshot; unique over all actors. */
+  /** The actor's in the bucket of actors, and its snapshot's. */
   readonly key: string
   /** Which layout of state the decider has; a snapshot of another one is not used. */
   readonly layout: string
@@ -33,6 +34,13 @@ export interface Setup<S, O extends { readonly seq: number }> {
   /** True for an input that this setup cannot take (it follows other underlyings): the run ends with "rebuild". */
   readonly outgrown?: (input: RecordInput.RecordInput) => boolean
   readonly route: (output: O) => Published | undefined
+}
+
+/** This process may no longer run the actor, as after a freeze: whoever may has gone on from what was published. */
+export class Replaced extends Data.TaggedError("Replaced")<{ readonly key: string }> {
+  override get message() {
+    return `the lease for ${this.key} has ended`
+  }
 }
 
 /** A message on which the decider threw. It is in the dead letters and will be passed over from the last snapshot on. */
@@ -133,6 +141,9 @@ export class RecordActor extends Effect.Service<RecordActor>()("actors/RecordAct
     const jetStream = yield* JetStream
     const feed = yield* FrameFeed
     const snapshots = yield* Snapshots
+    const leases = yield* Leases
+    /** By actor: record sequences on which its decider threw; they outlive the run that met them. */
+    const poisons = new Map<string, Set<number>>()
 
     const deadLetter = (name: string, message: Message, reason: string) =>
       Effect.gen(function* () {
@@ -244,8 +255,11 @@ export class RecordActor extends Effect.Service<RecordActor>()("actors/RecordAct
       })
 
     /** One run: ends with "rebuild" when the record or the setup moved on from under it. */
-    const run = <S, O extends { readonly seq: number }>(setup: Setup<S, O>, poison: Set<number>) =>
+    const runOnce = <S, O extends { readonly seq: number }>(setup: Setup<S, O>) =>
       Effect.gen(function* () {
+        const lease = yield* leases.of(setup.key)
+        const poison = poisons.get(setup.key) ?? new Set<number>()
+        poisons.set(setup.key, poison)
         const current = yield* start(setup)
         const definitions = new Set([...setup.references, ...(setup.definition === undefined ? [] : [setup.definition])])
         const subscription = yield* feed.subscribe({
@@ -255,7 +269,7 @@ export class RecordActor extends Effect.Service<RecordActor>()("actors/RecordAct
         })
         // State and outputs belong together: a stop waits for the batch in hand, and what failed half-way is not saved.
         let whole = true
-        yield* Effect.addFinalizer(() => (whole ? Effect.ignoreLogged(save(setup, current)) : Effect.void))
+        yield* Effect.addFinalizer(() => (whole && lease.isHeld() ? Effect.ignoreLogged(save(setup, current)) : Effect.void))
 
         const told = ({ subject, seq, header }: Message) =>
           Effect.logInfo("definition taken").pipe(Effect.annotateLogs({ subject, seq, request_id: header(requestHeader) || "-" }))
@@ -266,6 +280,7 @@ export class RecordActor extends Effect.Service<RecordActor>()("actors/RecordAct
             for (const message of messages) {
               if (message._tag === "Message" && definitions.has(message.subject)) yield* told(message)
             }
+            if (!lease.isHeld()) return yield* new Replaced({ key: setup.key })
             yield* emit(setup, current, outputs)
             for (const { message, reason } of refused) yield* deadLetter(setup.name, message, reason)
             Metrics.folded(setup.name, messages.length)
@@ -286,6 +301,10 @@ export class RecordActor extends Effect.Service<RecordActor>()("actors/RecordAct
         yield* snapshots.drop(setup.key)
         return "rebuild" as const
       }).pipe(Effect.scoped, Effect.annotateLogs({ actor: setup.name }))
+
+    /** Runs an actor until it fails; `setup` is asked again when the record or what it asked for moved on. */
+    const run = <S, O extends { readonly seq: number }, E, R>(setup: Effect.Effect<Setup<S, O>, E, R>) =>
+      Effect.forever(Effect.flatMap(setup, runOnce))
 
     return { run } as const
   })

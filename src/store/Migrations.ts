@@ -5,12 +5,13 @@ import { migration as subscriptions } from "./migrations/M0002Subscriptions.ts"
 import { migration as strategies } from "./migrations/M0003Strategies.ts"
 import { migration as strategyCandles } from "./migrations/M0004StrategyCandles.ts"
 import { migration as strategyFills } from "./migrations/M0005StrategyFills.ts"
+import { migration as bars } from "./migrations/M0006Bars.ts"
 import type { Migration } from "./migrations/Migration.ts"
 import * as Postgres from "./Postgres.ts"
 import * as StoreError from "./StoreError.ts"
 
 /** Every step of the schema, in order. A released step is never edited: what follows it is a new step. */
-export const all: ReadonlyArray<Migration> = [instruments, subscriptions, strategies, strategyCandles, strategyFills]
+export const all: ReadonlyArray<Migration> = [instruments, subscriptions, strategies, strategyCandles, strategyFills, bars]
 
 /** A step failed and was rolled back as a whole, or the database is newer than this program. */
 export class MigrationFailed extends Data.TaggedError("MigrationFailed")<{ readonly step: string; readonly cause: unknown }> {

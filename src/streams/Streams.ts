@@ -44,6 +44,13 @@ export const specs = (record: { readonly bytesMax: number; readonly hoursMax: nu
       max_age: record.hoursMax * hours
     },
     { name: "MD_TICK", description: "The sampled public view", subjects: ["md.tick.>"], max_age: hours / 4, max_bytes: 512 * MB },
+    {
+      name: "MD_BARS",
+      description: "Bars of a minute and of a second",
+      subjects: ["md.bar.>"],
+      max_age: 24 * hours,
+      max_bytes: 1_024 * MB
+    },
     { name: "OPT", description: "Chain deltas", subjects: ["opt.delta.>"], max_age: hours, max_bytes: 1_024 * MB },
     {
       name: "OPT_LAST",

@@ -1,4 +1,5 @@
 import { Schema } from "effect"
+import * as Bar from "../domain/market/Bar.ts"
 import { Reference } from "../domain/market/Reference.ts"
 import { TickerStatus } from "../domain/market/TickerStatus.ts"
 import * as ChainMessage from "../domain/options/ChainMessage.ts"
@@ -18,6 +19,11 @@ export const StrategyDefinition = Subject.make({
 })
 
 export const Tick = Subject.make({ template: "md.tick.{exchange}.{underlying}", stream: "MD_TICK", schema: ChainMessage.Ticks })
+export const Bars = Subject.make({
+  template: "md.bar.{interval}.{exchange}.{underlying}.{token}",
+  stream: "MD_BARS",
+  schema: Bar.Bars
+})
 export const ChainDelta = Subject.make({
   template: "opt.delta.{exchange}.{underlying}.{expiry}",
   stream: "OPT",

@@ -185,10 +185,15 @@ describe("Placement in several processes", () => {
           assert.strictEqual(added.status, 201, JSON.stringify(added.body))
         }
         const expected = [
+          "bar-writer.1",
+          "bars.NSE.BANKNIFTY",
+          "bars.NSE.NIFTY",
           "candle-writer.1",
           "director.1",
           "greeks.NSE.BANKNIFTY",
           "greeks.NSE.NIFTY",
+          "history.1",
+          "instrument-refresh.1",
           ...ids.map((id) => `m2m.${user}.${id}`),
           ...accountIds.map((id) => `ticker.${id}`)
         ]
@@ -304,6 +309,6 @@ describe("Placement in several processes", () => {
           isUnbroken(subject, sent, marks)
         }
       }),
-    120_000
+    180_000
   )
 })

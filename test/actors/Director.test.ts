@@ -74,7 +74,13 @@ describe("Director", () => {
   const json = (subject: string) => JSON.parse(new TextDecoder().decode(planned.definitions.get(subject)))
 
   it("defines each underlying whole and asks for its actor, a ticker per account, and an actor per strategy", () => {
-    assert.deepStrictEqual([...planned.actors.keys()].sort(), ["greeks.NSE.NIFTY", "m2m.a=2Eb.7", "ticker.sim1", "ticker.sim2"])
+    assert.deepStrictEqual([...planned.actors.keys()].sort(), [
+      "bars.NSE.NIFTY",
+      "greeks.NSE.NIFTY",
+      "m2m.a=2Eb.7",
+      "ticker.sim1",
+      "ticker.sim2"
+    ])
     assert.deepStrictEqual([...planned.definitions.keys()].sort(), ["md.ref.NSE.NIFTY", "strat.def.a%2Eb.7"])
     const reference = json("md.ref.NSE.NIFTY")
     assert.deepStrictEqual(

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { ConfigProvider, Effect, Layer, Logger } from "effect"
 import { connect, headers } from "nats"
+import { Leases } from "../../src/actors/Leases.ts"
 import { type Published, RecordActor } from "../../src/actors/RecordActor.ts"
 import { supervise } from "../../src/actors/Supervisor.ts"
 import type { Decider } from "../../src/domain/Decider.ts"
@@ -43,6 +44,9 @@ const frame = (price: number) => Frame.frameOf([Frame.encodeLtp({ token: 256265,
 const header = (number: number) =>
   FrameHeader.format({ account: "a1", epoch: 1, incarnation: 1, number, baseReceivedMs: 1_000, source: "simulator", runs: [1, 0] })
 
+const heldAlways = Layer.succeed(Leases, { of: () => Effect.succeed({ epoch: 1, isHeld: () => held }) })
+let held = true
+
 const live = Layer.unwrapScoped(
   Effect.map(natsServer, (nats) => {
     const config = ConfigProvider.fromMap(
@@ -52,7 +56,7 @@ const live = Layer.unwrapScoped(
       ])
     )
     return RecordActor.Default.pipe(
-      Layer.provide([FrameFeed.Default, Snapshots.Default]),
+      Layer.provide([FrameFeed.Default, Snapshots.Default, heldAlways]),
       Layer.provide(Streams.layer),
       Layer.provideMerge(JetStream.layer("engine")),
       Layer.provide(Logger.remove(Logger.defaultLogger)),
@@ -113,22 +117,29 @@ describe("RecordActor", () => {
             Subjects.MarketReference.encode({ v: 1, exchange: "NSE", underlying: "NIFTY", instruments: [] })
           )
         )
-        const poison = new Set<number>()
-        const actor = Effect.suspend(() =>
-          recordActor.run(
-            {
-              name: "summing",
-              key: "summing.1",
-              layout: "1",
-              decider: summing(),
-              frames: [subject],
-              references: [Subjects.MarketReference.at({ exchange: "NSE", underlying: "NIFTY" })],
-              route
-            },
-            poison
+        const references = [Subjects.MarketReference.at({ exchange: "NSE", underlying: "NIFTY" })]
+        const setup = Effect.sync(() => ({
+          name: "summing",
+          key: "summing.1",
+          layout: "1",
+          decider: summing(),
+          frames: [subject],
+          references,
+          route
+        }))
+        const actor = recordActor.run(setup)
+        let runs = 0
+        const restarts = () => runs
+        yield* Effect.forkScoped(
+          supervise(
+            "summing",
+            "1",
+            Effect.suspend(() => {
+              runs++
+              return actor
+            })
           )
         )
-        yield* Effect.forkScoped(supervise("summing", "1", actor))
         yield* put(100)
         yield* clock(1_100)
         yield* until("the first sum", async () => (await sums()).at(-1) === "100")
@@ -151,6 +162,14 @@ describe("RecordActor", () => {
           ["dlq.summing", "Error: thirteen"],
           ["dlq.summing", "frame header"]
         ])
+
+        // Whoever holds the lease now goes on from "105"; this process must add nothing to it.
+        const restartsBefore = restarts()
+        held = false
+        yield* put(1)
+        yield* clock(1_300)
+        yield* until("the message to be taken and refused", async () => restarts() > restartsBefore)
+        assert.deepStrictEqual(yield* Effect.promise(sums), ["100", "105"])
       }).pipe(Effect.scoped, Effect.provide(live)),
     30_000
   )

@@ -2,6 +2,7 @@ import { createServer } from "node:net"
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Exit } from "effect"
 import * as Frame from "../../src/domain/market/Frame.ts"
+import * as FrameHeader from "../../src/domain/market/FrameHeader.ts"
 import * as Subjects from "../../src/streams/Subjects.ts"
 import { accountIds, ask, begin, eventually, natsClient, socket, start, world } from "./World.ts"
 
@@ -111,11 +112,11 @@ describe("Platform start and stop", () => {
         const { config, nats } = yield* world({ mode: "synthetic", rate: 50, strikesEachSide: 20 })
         const running = yield* start({ ...config, SEED_USER: "demo" })
         const nc = yield* natsClient(nats)
-        const last = new Map<string, number>()
+        const stopped = new Map<string, number>()
         nc.subscribe("sys.ticker.>", {
           callback: (_, message) => {
             const status = JSON.parse(message.string())
-            last.set(status.account_id, status.ticks)
+            if (status.state === "stopped") stopped.set(status.account_id, status.ticks)
           }
         })
         const health = yield* eventually("1,000 ticks an account", ask(running, "/health"), ({ body }) =>
@@ -127,17 +128,25 @@ describe("Platform start and stop", () => {
           const js = nc.jetstream()
           const consumer = await js.consumers.get("MD_FRAMES", { filterSubjects: ["md.frame.>"] })
           const info = await consumer.info()
-          let packets = 0
+          const packets = new Map<string, number>() // a frame that was sent twice has one number
           let frames = info.num_pending
           while (frames > 0) {
             for await (const message of await consumer.fetch({ max_messages: 500, expires: 2_000 })) {
-              packets += Frame.packetCount(message.data)
+              const { account, incarnation, number } = FrameHeader.parse(
+                message.headers?.get(FrameHeader.name) ?? ""
+              ) as FrameHeader.FrameHeader
+              packets.set(`${message.subject} ${account} ${incarnation} ${number}`, Frame.packetCount(message.data))
               frames--
             }
           }
-          return packets
+          return [...packets.values()].reduce((sum, count) => sum + count, 0)
         })
-        const received = [...last.values()].reduce((sum, ticks) => sum + ticks, 0)
+        yield* eventually(
+          "both last words",
+          Effect.sync(() => stopped.size),
+          (accounts) => accounts === 2
+        )
+        const received = [...stopped.values()].reduce((sum, ticks) => sum + ticks, 0)
         assert.strictEqual(stored, received)
         assert.isAbove(received, 2_000)
       }).pipe(Effect.scoped),

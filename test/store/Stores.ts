@@ -1,6 +1,7 @@
 import { createConnection, createServer, type Socket } from "node:net"
 import { PgClient } from "@effect/sql-pg"
 import { ConfigProvider, Effect, Layer, Redacted } from "effect"
+import { BarRepo } from "../../src/store/BarRepo.ts"
 import { CandleRepo } from "../../src/store/CandleRepo.ts"
 import { FillRepo } from "../../src/store/FillRepo.ts"
 import { InstrumentRegistry } from "../../src/store/InstrumentRegistry.ts"
@@ -22,6 +23,7 @@ const repositories = Layer.mergeAll(
   SubscriptionRepo.Default,
   StrategyRepo.Default,
   CandleRepo.Default,
+  BarRepo.Default,
   FillRepo.Default
 )
 

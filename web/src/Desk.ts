@@ -100,8 +100,8 @@ export const make = (token: string, userName: string, events: Events): { readonl
       silentMs: performance.now() - chain.heardAt()
     }
   }
-  const noteOf = (freshness: Freshness.Freshness, age: number | undefined, asOfMs: number | undefined): string => {
-    const at = asOfMs === undefined ? "" : ` What you see is of ${Format.clock(asOfMs)} IST.`
+  const noteOf = (freshness: Freshness.Freshness, age: number | undefined, quoteMs: number | undefined): string => {
+    const at = quoteMs === undefined ? "" : ` What you see is of ${Format.clock(quoteMs)} IST.`
     if (freshness === "away") return `The gateway is away; reconnecting.${at}`
     if (freshness === "stale") return `No new quote for ${Format.age(age ?? 0)}.${feedProblem === "" ? "" : ` ${feedProblem}.`}${at}`
     return ""
@@ -112,7 +112,8 @@ export const make = (token: string, userName: string, events: Events): { readonl
     const freshness = Freshness.of(now)
     const age = Freshness.ageMs(now)
     status.set(freshness, age, now.asOfMs)
-    chain.setFreshness(freshness, noteOf(freshness, age, now.asOfMs))
+    chain.setFreshness(freshness, noteOf(freshness, age, now.quoteMs))
+    if (element.dataset["freshness"] !== freshness) element.dataset["freshness"] = freshness
   }
 
   const askHealth = async (): Promise<void> => {

@@ -98,12 +98,15 @@ const makeRow = (contract: Contract, eventMs: number): Row => {
 }
 
 const onReference = (state: State, { instruments }: Reference): void => {
-  for (const row of state.rows.values()) row.listed = false
+  const before = new Set(Array.from(state.rows.values()).filter(({ listed }) => listed))
+  for (const row of before) row.listed = false
   for (const contract of instruments) {
     const known = state.rows.get(contract.instrument_token)
     // Exchanges give tokens away again: another symbol is another instrument.
-    if (known?.contract.tradingsymbol === contract.tradingsymbol) known.listed = true
-    else state.rows.set(contract.instrument_token, makeRow(contract, state.eventMs))
+    if (known?.contract.tradingsymbol === contract.tradingsymbol) {
+      if (!before.has(known)) known.wholeFromMs = state.eventMs
+      known.listed = true
+    } else state.rows.set(contract.instrument_token, makeRow(contract, state.eventMs))
   }
 }
 
@@ -233,10 +236,11 @@ let receivedMs = new Float64Array(64)
 const onFrame = (names: Names, state: State, { seq, exchange, underlying, header, bytes }: RecordInput.Frame): ReadonlyArray<Output> => {
   const outputs: Array<Output> = []
   if (exchange !== names.exchange || underlying !== names.underlying) return outputs
-  const { lost } = state.guard
-  if (FrameGuard.accept(state.guard, header) === FrameGuard.dropped) return outputs
+  const skipped = FrameGuard.accept(state.guard, header)
+  if (skipped === FrameGuard.dropped) return outputs
   noteStart(state, header)
-  if (state.guard.lost > lost) state.wholeFromMs = Math.max(state.wholeFromMs, header.baseReceivedMs)
+  // What is missing may still come, but nobody says when: a bar that was told whole stays so.
+  if (skipped > 0) state.wholeFromMs = Math.max(state.wholeFromMs, header.baseReceivedMs)
 
   const packets = Frame.packetCount(bytes)
   if (packets > receivedMs.length) receivedMs = new Float64Array(packets * 2)

@@ -1,0 +1,163 @@
+import { SqlClient, SqlSchema } from "@effect/sql"
+import { Effect, Schema } from "effect"
+import { BigIntColumn, TimeColumn } from "./Columns.ts"
+import * as StoreError from "./StoreError.ts"
+
+/** `live`: made by us from ticks, always of one minute; `broker`: as the broker's history has it. */
+export type Source = "live" | "broker"
+
+/** One bar; prices are integers of the token's scale, `at` is when it opens. */
+export interface NewBar {
+  readonly instrumentToken: number
+  readonly tradingsymbol: string
+  readonly minutes: number
+  readonly source: Source
+  readonly at: Date
+  readonly open: number
+  readonly high: number
+  readonly low: number
+  readonly close: number
+  readonly volume: number
+  readonly oi: number | null
+  /** False where ticks may be missing from it. */
+  readonly complete: boolean
+}
+
+const Stored = Schema.Struct({
+  at: TimeColumn,
+  open: BigIntColumn,
+  high: BigIntColumn,
+  low: BigIntColumn,
+  close: BigIntColumn,
+  volume: BigIntColumn,
+  oi: Schema.NullOr(BigIntColumn)
+})
+
+/** Which instrument, and bars of how many minutes. */
+export interface Of {
+  readonly instrumentToken: number
+  readonly tradingsymbol: string
+  /** 1 to 60 dividing the day evenly, or 1440 for days. */
+  readonly minutes: number
+}
+export interface Range extends Of {
+  /** Both inclusive, by the bar's start. */
+  readonly from: Date
+  readonly to: Date
+  /** Market time: how much of the newest bar can exist. */
+  readonly now: Date
+}
+
+const RangeRequest = Schema.Struct({
+  instrumentToken: Schema.Int,
+  tradingsymbol: Schema.String,
+  minutes: Schema.Int,
+  from: Schema.DateFromSelf,
+  to: Schema.DateFromSelf,
+  now: Schema.DateFromSelf
+})
+const minutesPerDay = 1440
+/** Minutes of NSE's session, 09:15 to 15:30. */
+const sessionMinutes = 375
+/** Rows of one INSERT. */
+const batchRows = 2_000
+/** Bars lie on the session's open (Timeframe), days on India's midnight; every length divides the day, so one origin serves all days. */
+const originOf = (minutes: number): string => (minutes < minutesPerDay ? "1970-01-01T09:15:00+05:30" : "1970-01-01T00:00:00+05:30")
+
+export class BarRepo extends Effect.Service<BarRepo>()("store/BarRepo", {
+  effect: Effect.gen(function* () {
+    const sql = yield* SqlClient.SqlClient
+
+    // A bar that comes again is the same, unless the broker corrects it or it was told incomplete before. The lock order is the key's.
+    const insert = (bars: ReadonlyArray<NewBar>) => sql`
+      INSERT INTO bars (instrument_token, tradingsymbol, minutes, source, at, open, high, low, close, volume, oi, complete)
+      SELECT DISTINCT ON (b.token, b.minutes, b.source, b.at) b.*
+      FROM unnest(${bars.map((it) => it.instrumentToken)}::bigint[], ${bars.map((it) => it.tradingsymbol)}::text[],
+        ${bars.map((it) => it.minutes)}::smallint[], ${bars.map((it) => it.source)}::text[],
+        ${bars.map((it) => it.at.toISOString())}::timestamptz[], ${bars.map((it) => it.open)}::bigint[], ${bars.map((it) => it.high)}::bigint[],
+        ${bars.map((it) => it.low)}::bigint[], ${bars.map((it) => it.close)}::bigint[], ${bars.map((it) => it.volume)}::bigint[],
+        ${bars.map((it) => it.oi)}::bigint[], ${bars.map((it) => it.complete)}::boolean[])
+        AS b (token, tradingsymbol, minutes, source, at, open, high, low, close, volume, oi, complete)
+      ORDER BY b.token, b.minutes, b.source, b.at, b.complete DESC
+      ON CONFLICT (instrument_token, minutes, source, at) DO UPDATE SET tradingsymbol = excluded.tradingsymbol, open = excluded.open,
+        high = excluded.high, low = excluded.low, close = excluded.close, volume = excluded.volume, oi = excluded.oi, complete = excluded.complete
+      WHERE bars.source = 'broker' OR (excluded.complete AND NOT bars.complete)
+      RETURNING 1`
+    const save = (bars: ReadonlyArray<NewBar>) =>
+      Effect.gen(function* () {
+        let saved = 0
+        for (let from = 0; from < bars.length; from += batchRows) saved += (yield* insert(bars.slice(from, from + batchRows))).length
+        return saved
+      })
+
+    const bucketOf = (it: typeof RangeRequest.Type) =>
+      sql`date_bin(make_interval(mins => ${it.minutes}), at, ${originOf(it.minutes)}::timestamptz)`
+    // Our own bar counts when no minute of it is missing that can exist by now; else the broker's, where there is one.
+    const range = SqlSchema.findAll({
+      Request: RangeRequest,
+      Result: Stored,
+      execute: (it) => sql`
+        WITH minute AS (
+          SELECT ${bucketOf(it)} AS bucket, * FROM bars
+          WHERE instrument_token = ${it.instrumentToken} AND tradingsymbol = ${it.tradingsymbol} AND minutes = 1 AND source = 'live'
+            AND at >= date_bin(make_interval(mins => ${it.minutes}), ${it.from}::timestamptz, ${originOf(it.minutes)}::timestamptz)
+            AND at < ${it.to}::timestamptz + make_interval(mins => ${it.minutes})
+        ), own AS (
+          SELECT bucket, (array_agg(open ORDER BY at))[1] AS open, max(high) AS high, min(low) AS low,
+            (array_agg(close ORDER BY at DESC))[1] AS close, sum(volume)::bigint AS volume,
+            (array_agg(oi ORDER BY at DESC) FILTER (WHERE oi IS NOT NULL))[1] AS oi,
+            bool_and(complete) AND count(*) >= least(${Math.min(it.minutes, sessionMinutes)}, greatest(1, floor(extract(epoch FROM ${it.now}::timestamptz
+              - bucket - make_interval(mins => ${it.minutes < minutesPerDay ? 0 : 555})) / 60))) AS whole
+          FROM minute GROUP BY bucket
+        ), told AS (
+          SELECT at AS bucket, open, high, low, close, volume, oi FROM bars
+          WHERE instrument_token = ${it.instrumentToken} AND tradingsymbol = ${it.tradingsymbol} AND minutes = ${it.minutes} AND source = 'broker'
+            AND at BETWEEN ${it.from}::timestamptz AND ${it.to}::timestamptz
+        ), chosen AS (
+          SELECT coalesce(own.bucket, told.bucket) AS at, own.bucket IS NOT NULL AND (own.whole OR told.bucket IS NULL) AS ours,
+            own.open AS o1, own.high AS h1, own.low AS l1, own.close AS c1, own.volume AS v1, own.oi AS i1,
+            told.open AS o2, told.high AS h2, told.low AS l2, told.close AS c2, told.volume AS v2, told.oi AS i2
+          FROM own FULL JOIN told ON told.bucket = own.bucket
+        )
+        SELECT at, CASE WHEN ours THEN o1 ELSE o2 END AS open, CASE WHEN ours THEN h1 ELSE h2 END AS high,
+          CASE WHEN ours THEN l1 ELSE l2 END AS low, CASE WHEN ours THEN c1 ELSE c2 END AS close,
+          CASE WHEN ours THEN v1 ELSE v2 END AS volume, CASE WHEN ours THEN i1 ELSE i2 END AS oi
+        FROM chosen WHERE at BETWEEN ${it.from}::timestamptz AND ${it.to}::timestamptz ORDER BY at`
+    })
+
+    // The day in India, as text: the driver would read a date in the host's zone.
+    const days = SqlSchema.findAll({
+      Request: RangeRequest,
+      Result: Schema.Struct({ day: Schema.String, told: Schema.Boolean, whole: BigIntColumn }),
+      execute: (it) => sql`
+        SELECT coalesce(own.day, told.day)::text AS day, told.day IS NOT NULL AS told, coalesce(own.whole, 0) AS whole
+        FROM (SELECT (at AT TIME ZONE 'Asia/Kolkata')::date AS day, count(*) FILTER (WHERE complete) AS whole FROM bars
+          WHERE instrument_token = ${it.instrumentToken} AND tradingsymbol = ${it.tradingsymbol} AND minutes = 1 AND source = 'live'
+            AND at BETWEEN ${it.from}::timestamptz AND ${it.to}::timestamptz
+            AND (at AT TIME ZONE 'Asia/Kolkata')::time >= '09:15' AND (at AT TIME ZONE 'Asia/Kolkata')::time < '15:30'
+          GROUP BY 1) own
+        FULL JOIN (SELECT day FROM bar_days
+          WHERE instrument_token = ${it.instrumentToken} AND tradingsymbol = ${it.tradingsymbol} AND minutes = ${it.minutes}
+            AND day BETWEEN (${it.from}::timestamptz AT TIME ZONE 'Asia/Kolkata')::date AND (${it.to}::timestamptz AT TIME ZONE 'Asia/Kolkata')::date
+          ) told ON told.day = own.day`
+    })
+    const markTold = (of: Of, told: ReadonlyArray<string>) => sql`
+      INSERT INTO bar_days (instrument_token, tradingsymbol, minutes, day)
+      SELECT ${of.instrumentToken}, ${of.tradingsymbol}, ${of.minutes}, d FROM unnest(${told}::date[]) AS d ON CONFLICT DO NOTHING`
+
+    return {
+      /** How many were new or corrected; saving again changes nothing. */
+      save: (bars: ReadonlyArray<NewBar>) => StoreError.guard(save(bars)).pipe(Effect.withSpan("BarRepo.save")),
+      /** Ascending, one per start: ours where whole, else the broker's of that length, else what we have. */
+      range: (query: Range) => StoreError.guardRead(range(query)).pipe(Effect.withSpan("BarRepo.range")),
+      /** What is known of each day ("YYYY-MM-DD", India) in the range: whether the broker told all of it, and our own whole minutes of its session. */
+      days: (query: Range) => StoreError.guardRead(days(query)).pipe(Effect.withSpan("BarRepo.days")),
+      /** The broker has told everything of these days. */
+      markTold: (of: Of, told: ReadonlyArray<string>) =>
+        StoreError.guard(told.length === 0 ? Effect.void : Effect.asVoid(markTold(of, told))).pipe(Effect.withSpan("BarRepo.markTold"))
+    } as const
+  })
+}) {}
+export declare namespace BarRepo {
+  export type Stored = typeof Stored.Type
+}

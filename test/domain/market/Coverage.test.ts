@@ -1,0 +1,71 @@
+import { assert, describe, it } from "@effect/vitest"
+import { FastCheck } from "effect"
+import * as Coverage from "../../../src/domain/market/Coverage.ts"
+import * as KiteHistory from "../../../src/domain/market/KiteHistory.ts"
+
+const ist = (text: string) => Date.parse(`${text}+05:30`)
+const text = ({ fromMs, toMs }: KiteHistory.Span) =>
+  [fromMs, toMs].map((ms) => new Date(ms + 19_800_000).toISOString().slice(0, 19)).join(" ")
+const span = (from: string, to: string) => ({ fromMs: ist(from), toMs: ist(to) })
+// 16 August 2026 is a Sunday.
+const week = span("2026-08-13T00:00:00", "2026-08-19T23:59:59")
+const later = ist("2026-09-01T10:00:00")
+const missing = (known: ReadonlyArray<Coverage.Day>, wanted = week, nowMs = later) => Coverage.missing(known, wanted, nowMs).map(text)
+
+describe("Coverage", () => {
+  it("nothing known: one span of whole days, over the weekend, up to now", () => {
+    assert.deepStrictEqual(missing([]), ["2026-08-13T00:00:00 2026-08-19T23:59:59"])
+    assert.deepStrictEqual(missing([], week, ist("2026-08-18T11:00:00")), ["2026-08-13T00:00:00 2026-08-18T11:00:00"])
+    assert.deepStrictEqual(missing([], week, ist("2026-08-12T11:00:00")), [])
+  })
+
+  it("days that the broker told, or of which our own bars lack no minute, are not asked for", () => {
+    const known = [
+      { day: "2026-08-14", told: true, whole: 0 },
+      { day: "2026-08-18", told: false, whole: 375 },
+      { day: "2026-08-19", told: false, whole: 374 }
+    ]
+    assert.deepStrictEqual(missing(known), [
+      "2026-08-13T00:00:00 2026-08-13T23:59:59",
+      "2026-08-17T00:00:00 2026-08-17T23:59:59",
+      "2026-08-19T00:00:00 2026-08-19T23:59:59"
+    ])
+  })
+
+  it("of the day that is not over, our own bars have to reach from the wanted start up to now", () => {
+    const today = (from: string, whole: number) =>
+      missing([{ day: "2026-08-19", told: false, whole }], span(from, "2026-08-19T15:30:00"), ist("2026-08-19T10:15:30"))
+    assert.deepStrictEqual(today("2026-08-19T09:15:00", 58), [])
+    assert.deepStrictEqual(today("2026-08-19T09:15:00", 57), ["2026-08-19T00:00:00 2026-08-19T10:15:30"])
+    assert.deepStrictEqual(today("2026-08-19T10:00:00", 13), [])
+  })
+
+  it("a weekend, and hours without a session, are not asked for", () => {
+    assert.deepStrictEqual(missing([], span("2026-08-15T00:00:00", "2026-08-16T23:59:59")), [])
+    assert.deepStrictEqual(missing([], span("2026-08-19T16:00:00", "2026-08-19T23:59:59")), [])
+  })
+
+  it("only whole days that are over are finished", () => {
+    const nowMs = ist("2026-08-19T12:00:00")
+    assert.deepStrictEqual(Coverage.finished(span("2026-08-17T00:00:00", "2026-08-19T12:00:00"), nowMs), ["2026-08-17", "2026-08-18"])
+    assert.deepStrictEqual(Coverage.finished(span("2026-08-17T09:15:00", "2026-08-18T15:30:00"), nowMs), [])
+  })
+})
+
+describe("KiteHistory", () => {
+  it.prop(
+    "windows cover a span to the second, none longer than Kite allows, without an overlap",
+    [FastCheck.integer({ min: 0, max: 500 * 86_400 }), FastCheck.constantFrom(...KiteHistory.intervals)],
+    ([seconds, { daysMax }]) => {
+      const fromMs = ist("2026-01-01T00:00:00")
+      const toMs = fromMs + seconds * 1_000
+      const parts = KiteHistory.windows({ fromMs, toMs }, daysMax)
+      assert.strictEqual(parts[0]?.fromMs, fromMs)
+      assert.strictEqual(parts.at(-1)?.toMs, toMs)
+      for (const [at, part] of parts.entries()) {
+        assert.isBelow(part.toMs - part.fromMs, daysMax * 86_400_000)
+        if (at > 0) assert.strictEqual(part.fromMs - parts[at - 1]!.toMs, 1_000)
+      }
+    }
+  )
+})

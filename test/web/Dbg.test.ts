@@ -1,0 +1,286 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import type { Page } from "playwright-core"
+import * as Format from "../../web/src/Format.ts"
+import { ask, eventually, type Running, start, token, world } from "../platform/World.ts"
+import { built, picture, program, relay, run, tab, why } from "./Browser.ts"
+
+const waitMs = 30_000
+const textOf = (page: Page, selector: string) => Effect.promise(() => page.locator(selector).first().innerText())
+const until = (page: Page, selector: string) => Effect.promise(() => page.locator(selector).first().waitFor({ timeout: waitMs }))
+const state = (page: Page, freshness: string) => until(page, `.status[data-freshness="${freshness}"]`)
+const expiryOf = (running: Pick<Running, "url">) =>
+  Effect.map(ask(running as Running, "/fo/expiries?symbol=NIFTY"), ({ body }) => body.expiries[0] as string)
+
+/** The page of user demo on a platform with its seed, once prices run. */
+const opened = (options: Parameters<typeof tab>[0] = {}) =>
+  Effect.gen(function* () {
+    const root = yield* built
+    const platform = yield* world({ mode: "synthetic", rate: 5, strikesEachSide: 12 }, { WEB_ROOT: root, SEED_USER: "demo" })
+    const running = yield* start(platform.config)
+    const shown = yield* tab(options)
+    yield* Effect.promise(async () => shown.page.goto(`${running.url}/#token=${await Effect.runPromise(token())}`))
+    yield* state(shown.page, "live")
+    yield* until(shown.page, "tr.atm")
+    return { ...shown, running }
+  })
+
+describe.skipIf(program === undefined)(`Page${why}`, () => {
+  it.live(
+    "signs in, shows the chain that the gateway has, and asks nobody else for anything",
+    () =>
+      Effect.gen(function* () {
+        const root = yield* built
+        const platform = yield* world({ mode: "synthetic", rate: 5, strikesEachSide: 12 }, { WEB_ROOT: root, SEED_USER: "demo" })
+        const running = yield* start(platform.config)
+        const { page, problems, requests } = yield* tab()
+        yield* Effect.promise(() => page.goto(running.url))
+        yield* Effect.promise(() => page.fill("#token", "not.a.token"))
+        yield* Effect.promise(() => page.press("#token", "Enter"))
+        yield* until(page, "text=does not accept this token")
+        yield* picture(page, "sign-in")
+        const jwt = yield* token()
+        yield* Effect.promise(() => page.fill("#token", jwt))
+        yield* Effect.promise(() => page.press("#token", "Enter"))
+        yield* state(page, "live")
+        yield* until(page, "tr.atm")
+
+        const expiry = yield* expiryOf(running)
+        const { body: chain } = yield* ask(running, `/fo/strikes?symbol=NIFTY&expiry=${expiry}`)
+        assert.strictEqual(yield* Effect.promise(() => page.locator(".chain tbody tr").count()), chain.strikes.length)
+        const heads = yield* Effect.promise(() => page.locator(".chain thead th[scope=col]").allInnerTexts())
+        assert.strictEqual(heads.length, 19)
+        // Open interest moves slowly: at some moment page and REST say the same of every strike.
+        yield* eventually(
+          "the same open interest, max pain and ratio as REST",
+          Effect.gen(function* () {
+            const { body } = yield* ask(running, `/fo/strikes?symbol=NIFTY&expiry=${expiry}`)
+            const { body: pcr } = yield* ask(running, `/fo/pcr?symbol=NIFTY&expiry=${expiry}`)
+            const { body: pain } = yield* ask(running, `/fo/max-pain?symbol=NIFTY&expiry=${expiry}`)
+            const facts = yield* Effect.promise(() => page.locator(".chainpanel .facts dd").allInnerTexts())
+            const shown = yield* Effect.promise(() => page.locator(".chain td.call.k-oi").allInnerTexts())
+            const wanted = (body.strikes as ReadonlyArray<{ call: { oi: number } | null }>).map(({ call }) => Format.count(call?.oi))
+            return [facts[2], facts[3], ...shown].join() === [Format.strike(pain.max_pain), Format.fixed(pcr.pcr_oi, 2), ...wanted].join()
+          }),
+          (same) => same
+        )
+
+        assert.strictEqual(page.url(), `${running.url}/`)
+        const host = new URL(running.url).host
+        assert.deepStrictEqual(
+          [...requests].filter((address) => new URL(address).host !== host),
+          []
+        )
+        // What the first token was refused with is the only thing the console has to say: no refused style, script or connection.
+        assert.deepStrictEqual(
+          problems.filter((text) => !text.includes("401")),
+          []
+        )
+        const policy = yield* Effect.promise(async () => (await fetch(`${running.url}/`)).headers.get("content-security-policy"))
+        assert.match(policy ?? "", /^default-src 'none'; script-src 'self'; style-src 'self';/)
+      }).pipe(Effect.scoped),
+    90_000
+  )
+
+  it.live(
+    "moves with the market; a token in the address signs in and is taken out of it",
+    () =>
+      Effect.gen(function* () {
+        const { page, problems } = yield* opened()
+        assert.notInclude(page.url(), "token")
+        const seen = { last: new Set<string>(), spot: new Set<string>(), pnl: new Set<string>() }
+        yield* eventually(
+          "other prices, spot and profit",
+          Effect.gen(function* () {
+            seen.last.add(yield* textOf(page, "tr.atm td.call.k-last"))
+            seen.spot.add(yield* textOf(page, ".spotprice"))
+            seen.pnl.add(yield* textOf(page, ".numbers .big dd"))
+            return Math.min(seen.last.size, seen.spot.size, seen.pnl.size)
+          }),
+          (least) => least >= 3
+        )
+        yield* until(page, ".chart canvas")
+        yield* picture(page, "chain-light")
+        assert.deepStrictEqual(problems, [])
+      }).pipe(Effect.scoped),
+    90_000
+  )
+
+  it.live(
+    "says when the gateway is away, keeps what it showed, and goes on by itself when it is back",
+    () =>
+      Effect.gen(function* () {
+        const root = yield* built
+        const platform = yield* world({ mode: "synthetic", rate: 5, strikesEachSide: 12 }, { WEB_ROOT: root, SEED_USER: "demo" })
+        yield* run(platform.config, ["actors"])
+        const first = yield* run(platform.config, ["gateway"])
+        const { page } = yield* tab()
+        const jwt = yield* token()
+        yield* eventually(
+          "a chain",
+          Effect.flatMap(expiryOf(first), (expiry) => ask(first, `/fo/strikes?symbol=NIFTY&expiry=${expiry}`)),
+          ({ body }) => body.strikes?.length > 0
+        )
+        yield* Effect.promise(() => page.goto(`${first.url}/#token=${jwt}`))
+        yield* state(page, "live")
+        yield* until(page, "tr.atm")
+        const rows = yield* Effect.promise(() => page.locator(".chain tbody tr").count())
+        process.stderr.write("stopping\n"); yield* first.stop; process.stderr.write("stopped\n")
+        yield* state(page, "away")
+        yield* until(page, "text=The gateway is away")
+        assert.strictEqual(yield* Effect.promise(() => page.locator(".chain tbody tr").count()), rows)
+        yield* picture(page, "gateway-away")
+
+        yield* run(platform.config, ["gateway"], first.port); process.stderr.write("again\n")
+        yield* state(page, "live")
+        const seen = new Set<string>()
+        const profits = new Set<string>()
+        yield* eventually(
+          "prices and profits move again",
+          Effect.gen(function* () {
+            seen.add(yield* textOf(page, "tr.atm td.call.k-last"))
+            profits.add(yield* textOf(page, ".numbers .big dd"))
+            return Math.min(seen.size, profits.size)
+          }),
+          (least) => least >= 3
+        )
+        assert.strictEqual(yield* Effect.promise(() => page.locator("text=The gateway is away").isVisible()), false)
+      }).pipe(Effect.scoped),
+    120_000
+  )
+
+  it.live(
+    "a feed that is connected but mute shows as stale, with the age of its newest quote, until it speaks again",
+    () =>
+      Effect.gen(function* () {
+        const root = yield* built
+        const platform = yield* world({ mode: "synthetic", rate: 5, strikesEachSide: 5 }, { WEB_ROOT: root, SEED_USER: "demo" })
+        const broker = yield* relay(platform)
+        const running = yield* start(platform.config)
+        const { page } = yield* tab({ colorScheme: "dark" })
+        const jwt = yield* token()
+        yield* Effect.promise(() => page.goto(`${running.url}/#token=${jwt}`))
+        yield* state(page, "live")
+        yield* until(page, "tr.atm")
+        broker.mute(true)
+        yield* state(page, "stale")
+        yield* until(page, "text=/No new quote for \\d+ s/")
+        assert.match(yield* textOf(page, ".banner"), /What you see is of \d\d:\d\d:\d\d IST/)
+        yield* picture(page, "stale")
+        broker.mute(false)
+        yield* state(page, "live")
+        assert.strictEqual(yield* Effect.promise(() => page.locator(".banner").isVisible()), false)
+      }).pipe(Effect.scoped),
+    120_000
+  )
+
+  it.live(
+    "makes a strategy from clicks in the chain, and shows its mark",
+    () =>
+      Effect.gen(function* () {
+        const { page, running, problems } = yield* opened({ colorScheme: "dark" })
+        const atm = Number(yield* Effect.promise(() => page.locator("tr.atm").getAttribute("data-strike")))
+        yield* Effect.promise(() => page.click(`tr[data-strike="${atm}"] td.call.k-bid`))
+        yield* Effect.promise(() => page.click(`tr[data-strike="${atm}"] td.put.k-ask`))
+        assert.deepStrictEqual(yield* Effect.promise(() => page.locator(".draft .direction").allInnerTexts()), ["SELL", "BUY"])
+        yield* until(page, `tr[data-strike="${atm}"] td.call.sold`)
+        yield* Effect.promise(() => page.fill('.draft input[aria-label="Name of the strategy"]', "Synthetic short"))
+        yield* Effect.promise(() => page.fill('.draft input[aria-label="Lot size"]', "65"))
+        yield* Effect.promise(() => page.fill('.draft tbody tr:nth-child(2) input[aria-label="Lots"]', "2"))
+        yield* Effect.promise(() => page.click("text=Create strategy"))
+        yield* until(page, '.strategies button[aria-pressed="true"]:has-text("Synthetic short")')
+
+        const { body } = yield* ask(running, "/strategies")
+        const id = body.strategies.find(({ name }: { name: string }) => name === "Synthetic short").strategy_id
+        const { body: strategy } = yield* ask(running, `/strategies/${id}`)
+        const legs = strategy.instruments.map((leg: { direction: string; tradingsymbol: string; quantity: number; exchange: string }) => [
+          leg.direction,
+          leg.exchange,
+          leg.tradingsymbol.slice(-7),
+          leg.quantity
+        ])
+        assert.deepStrictEqual(legs, [
+          ["SELL", "NFO", `${atm}CE`, 65],
+          ["BUY", "NFO", `${atm}PE`, 130]
+        ])
+        yield* eventually("its profit", textOf(page, ".numbers .big dd"), (text) => text !== Format.none)
+        yield* picture(page, "strategy-dark")
+        assert.deepStrictEqual(problems, [])
+      }).pipe(Effect.scoped),
+    90_000
+  )
+
+  it.live(
+    "is worked by the keyboard alone: moves in the chain, buys, sells, fills in a template and creates",
+    () =>
+      Effect.gen(function* () {
+        const { page, running } = yield* opened()
+        const press = (...keys: ReadonlyArray<string>) =>
+          Effect.promise(() => keys.reduce((done, key) => done.then(() => page.keyboard.press(key)), Promise.resolve()))
+        const focused = page.locator("td:focus, th:focus")
+        const where = Effect.promise(
+          async () => [await focused.locator("xpath=..").getAttribute("data-strike"), await focused.getAttribute("class")] as const
+        )
+        yield* Effect.promise(() => page.locator(".chain [tabindex='0']").focus())
+        const [first] = yield* where
+        yield* press("ArrowDown", "ArrowDown", "ArrowRight")
+        const [strike, column] = yield* where
+        assert.isAbove(Number(strike), Number(first))
+        assert.include(column ?? "", "strike")
+        yield* press("ArrowRight", "s", "ArrowLeft", "ArrowLeft", "b")
+        assert.deepStrictEqual(yield* Effect.promise(() => page.locator(".draft .direction").allInnerTexts()), ["SELL", "BUY"])
+        assert.deepStrictEqual(yield* Effect.promise(() => page.locator(".draft tbody .mono").allInnerTexts()), [
+          `${strike} PE`,
+          `${strike} CE`
+        ])
+
+        yield* Effect.promise(() => page.locator(".template select").selectOption("iron-condor"))
+        yield* Effect.promise(() => page.locator(".template input").fill("2"))
+        yield* Effect.promise(() => page.locator(".template button").focus())
+        yield* press("Enter")
+        yield* eventually(
+          "four legs",
+          Effect.promise(() => page.locator(".draft .direction").allInnerTexts()),
+          (texts) => texts.join() === "BUY,SELL,SELL,BUY"
+        )
+        const name = yield* Effect.promise(() => page.locator('.draft input[aria-label="Name of the strategy"]').inputValue())
+        yield* Effect.promise(() => page.locator('.draft input[aria-label="Name of the strategy"]').focus())
+        yield* press("Enter")
+        yield* until(page, `.strategies button[aria-pressed="true"]:has-text("${name}")`)
+        const { body } = yield* ask(running, "/strategies")
+        assert.include(
+          body.strategies.map(({ name }: { name: string }) => name),
+          name
+        )
+      }).pipe(Effect.scoped),
+    90_000
+  )
+
+  it.live(
+    "fits a phone: nothing scrolls sideways, the chosen columns show, and an option is bought with two taps",
+    () =>
+      Effect.gen(function* () {
+        const { page } = yield* opened({ viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true, colorScheme: "dark" })
+        const width = Effect.promise(() => page.evaluate("document.documentElement.scrollWidth") as Promise<number>)
+        assert.isAtMost(yield* width, 390)
+        const shown = Effect.promise(() => page.locator(".chain thead th:visible").allInnerTexts())
+        assert.deepStrictEqual(
+          (yield* shown).map((text) =>
+            text
+              .split("\n")
+              .at(-1)
+              ?.replace(/^(Call|Put) /, "")
+          ),
+          ["Bid", "Ask", "LTP", "Strike", "LTP", "Ask", "Bid"]
+        )
+        yield* Effect.promise(() => page.tap("text=Greeks"))
+        assert.include((yield* shown).join(), "Delta")
+        yield* Effect.promise(() => page.tap("tr.atm td.call.k-delta"))
+        yield* picture(page, "phone")
+        yield* Effect.promise(() => page.tap(".pick .buy"))
+        assert.deepStrictEqual(yield* Effect.promise(() => page.locator(".draft .direction").allInnerTexts()), ["BUY"])
+        assert.isAtMost(yield* width, 390)
+      }).pipe(Effect.scoped),
+    90_000
+  )
+})
