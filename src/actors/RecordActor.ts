@@ -284,7 +284,7 @@ export class RecordActor extends Effect.Service<RecordActor>()("actors/RecordAct
             yield* emit(setup, current, outputs)
             for (const { message, reason } of refused) yield* deadLetter(setup.name, message, reason)
             Metrics.folded(setup.name, messages.length)
-            Metrics.lag(`${setup.name}.${setup.key}`, Math.max(0, feed.lastSeq() - current.seq))
+            Metrics.lag(setup.key, Math.max(0, feed.lastSeq() - current.seq))
             if (end === "rebuild") return true
             if (end !== undefined) {
               poison.add(end.message.seq)

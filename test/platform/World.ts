@@ -58,6 +58,9 @@ export const world = (
       MARKET_CLOCK: market.mode === "recorded" ? "feed" : "real",
       JWT_SECRET: secret,
       GATEWAY_PORT: "0",
+      // A busy machine is no outage.
+      DATABASE_CONNECT_TIMEOUT: "20 seconds",
+      DATABASE_QUERY_TIMEOUT: "20 seconds",
       WEB_ROOT: "test/data/web",
       ...more
     }
