@@ -1,8 +1,9 @@
 import { build } from "./lib/build.mjs"
 import { install } from "./lib/install.mjs"
 import { run } from "./lib/run.mjs"
+import { buildWeb } from "./lib/web.mjs"
 
 run(async () => {
   await install()
-  await build()
+  await Promise.all([build(), buildWeb()])
 })

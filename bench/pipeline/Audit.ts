@@ -189,6 +189,20 @@ export const foldedByGreeks = (nc: NatsConnection, universe: Universe.Universe, 
     record
   )
 
+export const foldedByBars = (nc: NatsConnection, universe: Universe.Universe, record: Stored) =>
+  foldedBy(
+    nc,
+    universe.underlyings.map(({ exchange, name }) => ({
+      key: Subject.kvKey("bars", exchange, name),
+      subject: Subjects.Frame.at({ exchange, underlying: name }),
+      feed: (state) => {
+        const { guard, unknown, bad } = state as { readonly guard: FrameGuard.State; readonly unknown: number; readonly bad: number }
+        return { guard, quotes: { unknown, bad, outdated: 0 } }
+      }
+    })),
+    record
+  )
+
 export const foldedByStrategies = (nc: NatsConnection, universe: Universe.Universe, record: Stored, ids: ReadonlyArray<number>) =>
   foldedBy(
     nc,

@@ -10,6 +10,7 @@ import { WebSocket, WebSocketServer } from "ws"
 import { contractOf } from "../../src/actors/Director.ts"
 import type { Decider } from "../../src/domain/Decider.ts"
 import * as Money from "../../src/domain/Money.ts"
+import * as BarDecider from "../../src/domain/market/BarDecider.ts"
 import * as ClockFrame from "../../src/domain/market/ClockFrame.ts"
 import * as Frame from "../../src/domain/market/Frame.ts"
 import * as FrameGuard from "../../src/domain/market/FrameGuard.ts"
@@ -255,7 +256,11 @@ const folds = (publish: (subject: string, message: unknown) => void): ReadonlyMa
     const reference = RecordInput.reference(0, { v: 1, exchange, underlying, instruments: contracts })
     const greeks = keep(UnderlyingDecider.make({ ...holes, settings }), sendChain)
     greeks(reference)
-    const own = [greeks]
+    const bars = keep(BarDecider.make(holes), ({ message }) => {
+      publish(Subjects.Bars.at({ ...holes, interval: message.interval, token: String(message.instrument_token) }), message)
+    })
+    bars(reference)
+    const own = [greeks, bars]
     if (at < Universe.strategiesMax) {
       const id = at + 1
       const sendMark = (output: M2mDecider.Output) => {

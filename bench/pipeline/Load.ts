@@ -163,6 +163,7 @@ const market: Market = {
   columns: Frame.makeColumns(1),
   rowByToken: new Map(),
   status: () => ({ timeMs: Date.now(), speed: 1, state: "running", skipped: 0 }),
+  minutes: () => [],
   run: () => {
     throw new Error("this market is not run, it is sent")
   }

@@ -19,7 +19,7 @@ interface Target {
 }
 
 const MB = 1_024 * 1_024
-const few = (value: number, digits = 2): string => value.toFixed(digits)
+const few = (value: number, digits = 2): string => (Number.isFinite(value) ? value.toFixed(digits) : "none")
 const count = (value: number): string => Math.round(value).toLocaleString("en-US")
 const ms = (value: number | null): string => (value === null ? "none" : value >= 100 ? String(Math.round(value)) : few(value, 1))
 const three = ({ p50, p95, p99 }: Latency): string => `${ms(p50)} / ${ms(p95)} / ${ms(p99)}`
@@ -184,7 +184,13 @@ const targetsOf = (told: Told, peer: ReadonlyArray<Race.Measured>): ReadonlyArra
   const top = find(told.platform, 200_000)
   const ratios = ratiosOf(told).filter(({ cell }) => cell.underlyings === 20)
   const worst = ratios.toSorted((a, b) => b.ratio - a.ratio)[0]
-  const memory = [...told.platform, ...told.other].toSorted((a, b) => b.platformMemoryMax - a.platformMemoryMax)[0]
+  const heaviest = (shape: Cell["shape"]) =>
+    [...told.platform, ...told.other]
+      .filter(({ cell }) => cell.shape === shape)
+      .toSorted((a, b) => b.platformMemoryMax - a.platformMemoryMax)[0]
+  const [one, split] = [heaviest("one"), heaviest("split")]
+  const memoryOf = (result: Result | undefined) =>
+    result === undefined ? "not run" : `${megabytes(result.platformMemoryMax)} MB (${title(result.cell)})`
   const full = peer.find(({ name }) => name.includes("full"))
   return [
     {
@@ -204,9 +210,9 @@ const targetsOf = (told: Told, peer: ReadonlyArray<Race.Measured>): ReadonlyArra
           : `worst ${few(worst.ratio)} at ${count(worst.cell.rate)} ticks/s (${few(worst.platform)} against ${few(worst.bare)} s a million)`
     },
     {
-      name: "under 400 MB in all platform processes together",
-      ok: memory !== undefined && memory.platformMemoryMax < 400 * MB,
-      measured: memory === undefined ? "not run" : `largest ${megabytes(memory.platformMemoryMax)} MB (${title(memory.cell)})`
+      name: "under 400 MB of resident memory with actors and gateway in one process, as npm start runs them",
+      ok: one !== undefined && one.platformMemoryMax < 400 * MB,
+      measured: `one process ${memoryOf(one)}; both of two together ${memoryOf(split)}`
     },
     {
       name: "decoding full packets, which are what the platform streams, at least 100 times as fast as kiteconnect",
@@ -233,11 +239,11 @@ const phaseHead = [
 ]
 const cellRow = (result: Result): string => {
   const { cell } = result
-  return `| ${count(cell.rate)} | ${cell.underlyings} | ${count(cell.instruments)} | ${cell.accounts} | ${count(result.sent)} | ${count(result.stored)} | ${count(result.foldedByGreeks)} | ${cell.kind === "bare" ? "" : `${count(result.foldedByStrategies)} of ${count(result.dueToStrategies)}`} | ${few(result.packetsPerFrame, 1)} | ${three(result.toStream)} | ${ms(result.drainedMs)} | ${megabytes(result.platformMemoryMax)} | ${megabytes(result.memoryMax["nats"] ?? 0)} | ${yes(result.isExact)} | ${yes(result.isHeld)} |`
+  return `| ${count(cell.rate)} | ${cell.underlyings} | ${count(cell.instruments)} | ${cell.accounts} | ${count(result.sent)} | ${count(result.stored)} | ${count(result.foldedByGreeks)} | ${count(result.foldedByBars)} | ${cell.kind === "bare" ? "" : `${count(result.foldedByStrategies)} of ${count(result.dueToStrategies)}`} | ${few(result.packetsPerFrame, 1)} | ${three(result.toStream)} | ${ms(result.drainedMs)} | ${megabytes(result.platformMemoryMax)} | ${megabytes(result.memoryMax["nats"] ?? 0)} | ${yes(result.isExact)} | ${yes(result.isHeld)} |`
 }
 const cellHead = [
-  "| ticks/s | underlyings | instruments | accounts | sent | stored | folded by Greeks | folded by M2M | packets a frame | socket read to stream ms | last stored after ms | platform MB | nats MB | equal | held |",
-  "|---:|---:|---:|---:|---:|---:|---:|---:|---:|---|---:|---:|---:|---|---|"
+  "| ticks/s | underlyings | instruments | accounts | sent | stored | folded by Greeks | by bars | by M2M | packets a frame | socket read to stream ms | last stored after ms | platform MB | nats MB | equal | held |",
+  "|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---|---:|---:|---:|---|---|"
 ]
 const table = (results: ReadonlyArray<Result>): ReadonlyArray<string> => [
   ...cellHead,
@@ -266,9 +272,9 @@ const markdown = (
     "",
     `\`npm run bench -- pipeline\` on ${machine}; the platform with ${shapes[shape]}. A broker's stand-in (a process of its own, not counted) writes`,
     "full 184-byte packets of prices that move together, mixed over the underlyings, at an exact rate; the platform regroups them into frames in",
-    "JetStream (file store, s2), folds them into Greeks and strategies' values and serves WebSocket clients (a process of their own, not counted: of",
+    "JetStream (file store, s2), folds them into Greeks, bars and strategies' values and serves WebSocket clients (a process of their own, not counted: of",
     "ten clients eight read about 100 ticks/s each, one a chain, one a strategy). Everything shares the same cores. The bare pipeline does the same",
-    "with plain callbacks: same packets, frames, streams, deciders, texts and pace; no Effect, no actors, no snapshots, no resending, no metrics.",
+    "with plain callbacks: same packets, frames, streams, deciders, texts and pace; no Effect, no actors, no snapshots, no resending, no metrics, nothing to Postgres.",
     "",
     "Processor time is user and system time of all threads (`/proc`), per million ticks read from the sockets. *Stored* counts every tick in the record",
     "once, told apart by its number in the volume; *folded* is what the actors' own states say after a clean stop, frame by frame. *Held*: equal, and",

@@ -63,6 +63,7 @@ export interface Result {
   readonly sent: number
   readonly stored: number
   readonly foldedByGreeks: number
+  readonly foldedByBars: number
   /** Of the underlyings that strategies hold. */
   readonly foldedByStrategies: number
   readonly dueToStrategies: number
@@ -74,6 +75,8 @@ export interface Result {
   readonly toStream: Latency
   /** How long after the last packet was sent the last one was stored. */
   readonly drainedMs: number
+  /** From the first packet to the first output of every underlying. */
+  readonly startSeconds: number
   readonly senderLateMs: number
   /** Largest resident memory while it was measured, by part; of all parts but the broker's stand-in and the server. */
   readonly memoryMax: Readonly<Record<string, number>>
@@ -88,6 +91,7 @@ export interface Result {
 const settleMs = 300
 const quietMs = 400
 const drainMsMax = 30_000
+const startMsMax = 30_000
 /** What is stored later than this after the last packet was sent was not keeping up. */
 const heldWithinMs = 1_000
 const pollMs = 100
@@ -114,6 +118,18 @@ const drained = async (world: World.World, kind: World.Kind): Promise<ReadonlyAr
     await sleep(pollMs)
   }
   return [`the record or the actors were still behind after ${drainMsMax / 1_000} s`]
+}
+
+/** Until every underlying has been heard of: starting hundreds of actors is not what is measured. Answers the seconds it took. */
+const started = async (world: World.World): Promise<number> => {
+  const jsm = await world.nc.jetstreamManager()
+  const sinceMs = performance.now()
+  while (performance.now() - sinceMs < startMsMax) {
+    const { state } = await jsm.streams.info("MD_TICK", { subjects_filter: ">" })
+    if (Object.keys(state.subjects ?? {}).length >= world.universe.underlyings.length) break
+    await sleep(pollMs)
+  }
+  return (performance.now() - sinceMs) / 1_000
 }
 
 interface Measured {
@@ -206,16 +222,24 @@ const memoryOf = (seen: ReadonlyMap<string, ReadonlyArray<number>>, from: number
 
 const foldedOf = async (world: World.World, record: Audit.Stored, bare: Bare.State | undefined) => {
   if (bare !== undefined) {
-    return { greeks: bare.foldedTicks, strategies: 0, due: 0, problems: bare.refused === 0 ? [] : [`bare: ${bare.refused} frames refused`] }
+    return {
+      greeks: bare.foldedTicks,
+      bars: bare.foldedTicks,
+      strategies: 0,
+      due: 0,
+      problems: bare.refused === 0 ? [] : [`bare: ${bare.refused} frames refused`]
+    }
   }
   const greeks = await Audit.foldedByGreeks(world.nc, world.universe, record)
+  const bars = await Audit.foldedByBars(world.nc, world.universe, record)
   const strategies = await Audit.foldedByStrategies(world.nc, world.universe, record, world.strategyIds)
   const held = Universe.strategiesOf(world.universe).map(({ exchange, name }) => Subjects.Frame.at({ exchange, underlying: name }))
   return {
     greeks: greeks.ticks,
+    bars: bars.ticks,
     strategies: strategies.ticks,
     due: held.reduce((sum, subject) => sum + (record.ticksOf.get(subject) ?? 0), 0),
-    problems: [...greeks.problems, ...strategies.problems].slice(0, 10)
+    problems: [...greeks.problems, ...bars.problems, ...strategies.problems].slice(0, 10)
   }
 }
 
@@ -225,6 +249,7 @@ export const run = async (ground: World.Ground, cell: Cell): Promise<Result> => 
   try {
     const memory = Machine.watchMemory(world.pids)
     await world.load.call("start", { rate: cell.phases[0]?.rate ?? cell.rate })
+    const startSeconds = await started(world)
     await sleep(cell.warmSeconds * 1_000)
     const fromSample = memory.count()
     const fromMs = Date.now()
@@ -261,6 +286,7 @@ export const run = async (ground: World.Ground, cell: Cell): Promise<Result> => 
       record.missing + record.double + record.foreign === 0 &&
       total === record.ticks &&
       folded.greeks === total &&
+      folded.bars === total &&
       folded.strategies === folded.due &&
       folded.problems.length === 0
     return {
@@ -269,6 +295,7 @@ export const run = async (ground: World.Ground, cell: Cell): Promise<Result> => 
       sent: total,
       stored: record.ticks,
       foldedByGreeks: folded.greeks,
+      foldedByBars: folded.bars,
       foldedByStrategies: folded.strategies,
       dueToStrategies: folded.due,
       missing: record.missing,
@@ -277,6 +304,7 @@ export const run = async (ground: World.Ground, cell: Cell): Promise<Result> => 
       packetsPerFrame: record.ticks / Math.max(1, record.frames),
       toStream: summary(record.toStream),
       drainedMs,
+      startSeconds,
       senderLateMs: sent.lateEndMs,
       ...memoryOf(seenMemory, fromSample),
       problems,

@@ -6,6 +6,7 @@ import * as BarWriter from "./BarWriter.ts"
 import * as CandleWriter from "./CandleWriter.ts"
 import * as Director from "./Director.ts"
 import * as GreeksActor from "./GreeksActor.ts"
+import * as HistoryActor from "./HistoryActor.ts"
 import * as InstrumentLoader from "./InstrumentLoader.ts"
 import * as InstrumentRefresh from "./InstrumentRefresh.ts"
 import * as M2mActor from "./M2mActor.ts"
@@ -18,6 +19,7 @@ import * as TickerActor from "./TickerActor.ts"
 const director = "director"
 const candleWriter = "candle-writer"
 const barWriter = "bar-writer"
+const history = "history"
 const instrumentRefresh = "instrument-refresh"
 
 const Kinds = Layer.effect(
@@ -30,6 +32,7 @@ const Kinds = Layer.effect(
     const direct = yield* Director.make
     const writeCandles = yield* CandleWriter.make
     const writeBars = yield* BarWriter.make
+    const fetchHistory = yield* HistoryActor.make
     const refreshInstruments = yield* InstrumentRefresh.make
     const relayToRedis = yield* RedisRelay.make
     const { state: redisState } = yield* Redis
@@ -41,10 +44,18 @@ const Kinds = Layer.effect(
       [director]: () => direct,
       [candleWriter]: () => writeCandles,
       [barWriter]: () => writeBars,
+      [history]: () => fetchHistory,
       [instrumentRefresh]: () => refreshInstruments,
       [RedisRelay.kind]: () => relayToRedis
     }
-    const once = [director, candleWriter, barWriter, instrumentRefresh, ...(redisState() === "not configured" ? [] : [RedisRelay.kind])]
+    const once = [
+      director,
+      candleWriter,
+      barWriter,
+      history,
+      instrumentRefresh,
+      ...(redisState() === "not configured" ? [] : [RedisRelay.kind])
+    ]
     return { kinds, always: once.map((kind) => Subject.kvKey(kind, "1")) }
   })
 )

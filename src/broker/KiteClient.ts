@@ -25,7 +25,7 @@ export interface Call<A> {
   /** More secrets that this call carries, and whether its answer is one itself. */
   readonly secrets?: ReadonlyArray<Redacted.Redacted>
   readonly isAnswerSecret?: boolean
-  readonly family?: "quote" | "other"
+  readonly family?: "quote" | "historical" | "other"
   readonly timeoutMs?: number
   readonly bytesMax?: number
 }
@@ -38,12 +38,13 @@ export const defaults: Settings = { requestTimeoutMs: 10_000 }
 /** Bytes of an answer; only the instruments dump is longer, and says so. */
 export const answerBytesMax = 8 * 1024 * 1024
 /**
- * Kite's limits per api_key (as of 2026): quotes 1 a second, everything but orders and history 10 a second together. Kept as distances
+ * Kite's limits per api_key (as of 2026): quotes 1 a second, history 3, everything else but orders 10 a second together. Kept as distances
  * with a little to spare: between the starts of calls, and for quotes from the end of one to the start of the next, because the broker
  * counts when they arrive.
  */
 export const quoteSpacingMs = 1_050
 export const otherSpacingMs = 110
+export const historicalSpacingMs = 350
 
 interface RequestOptions {
   readonly [option: string]: unknown
@@ -240,8 +241,9 @@ const apart = (spacingMs: number) =>
 /** Kite's REST interface for one account: one call at a time per answer, typed errors, rate limits kept, nothing retried. */
 export const make = (account: Account, settings: Settings = defaults) =>
   Effect.gen(function* () {
-    const limits: Readonly<Record<"quote" | "other", RateLimiter.RateLimiter>> = {
+    const limits: Readonly<Record<"quote" | "historical" | "other", RateLimiter.RateLimiter>> = {
       quote: yield* apart(quoteSpacingMs),
+      historical: yield* RateLimiter.make({ limit: 1, interval: historicalSpacingMs }),
       other: yield* RateLimiter.make({ limit: 1, interval: otherSpacingMs })
     }
     const kite = yield* Effect.sync(() => new KiteConnect({ api_key: Redacted.value(account.apiKey), root: account.root }))

@@ -1,10 +1,11 @@
 import { Effect, type Redacted, Schema } from "effect"
 import { InstrumentToken } from "../domain/Ids.ts"
 import * as Instrument from "../domain/market/Instrument.ts"
+import * as KiteHistory from "../domain/market/KiteHistory.ts"
 import * as KiteClient from "./KiteClient.ts"
 import * as KiteError from "./KiteError.ts"
 import type { KiteSession } from "./KiteSession.ts"
-import { IstDateTime } from "./KiteTime.ts"
+import * as KiteTime from "./KiteTime.ts"
 
 /** Instruments one call may ask for, as Kite documents it. */
 export const quoteMax = 500
@@ -13,7 +14,7 @@ export const ohlcMax = 1000
 const instrumentsBytesMax = 64 * 1024 * 1024
 const instrumentsTimeoutMs = 60_000
 
-const Moment = Schema.optionalWith(Schema.NullOr(IstDateTime), { default: () => null })
+const Moment = Schema.optionalWith(Schema.NullOr(KiteTime.IstDateTime), { default: () => null })
 const Count = Schema.optionalWith(Schema.NonNegativeInt, { default: () => 0 })
 
 const Profile = Schema.Struct({
@@ -50,11 +51,45 @@ export type Ltp = typeof Ltp.Type
 export type OhlcQuote = typeof OhlcQuote.Type
 export type Quote = typeof Quote.Type
 
+const CandleTime = Schema.String.pipe(Schema.filter((text) => KiteTime.candleMs(text) !== null))
+const CandleRow = Schema.Tuple(
+  CandleTime,
+  Schema.Number,
+  Schema.Number,
+  Schema.Number,
+  Schema.Number,
+  Schema.NonNegativeInt,
+  Schema.optionalElement(Schema.NonNegativeInt)
+)
+/** One candle; prices in rupees as Kite prints them, `atMs` when it opens, `oi` null where it was not asked for. */
+export interface Candle {
+  readonly atMs: number
+  readonly open: number
+  readonly high: number
+  readonly low: number
+  readonly close: number
+  readonly volume: number
+  readonly oi: number | null
+}
+const candleOf = ([time, open, high, low, close, volume, oi]: typeof CandleRow.Type): Candle => ({
+  atMs: KiteTime.candleMs(time) as number,
+  open,
+  high,
+  low,
+  close,
+  volume,
+  oi: oi ?? null
+})
+/** A window of minutes of 60 days holds about 16,000 candles; a market that never closes has 86,400 of them. */
+const candlesBytesMax = 32 * 1024 * 1024
+const candlesTimeoutMs = 30_000
+
 const byKey = <A, I>(value: Schema.Schema<A, I>) => KiteClient.json(Schema.Record({ key: Schema.String, value }))
 const readProfile = KiteClient.json(Profile)
 const readLtp = byKey(Ltp)
 const readOhlc = byKey(OhlcQuote)
 const readQuote = byKey(Quote)
+const readCandles = KiteClient.json(Schema.Struct({ candles: Schema.Array(CandleRow) }))
 
 type Authorised<A> = (token: Redacted.Redacted) => Effect.Effect<A, KiteError.KiteError>
 
@@ -108,8 +143,30 @@ export const make = (session: KiteSession) => {
     return parsed
   })
 
+  /** Kite's answer for one window; kiteconnect's own parser would read the times in the host's zone and drop an open interest of 0. */
+  const historyWindow = (token: number, interval: KiteHistory.Interval, { fromMs, toMs }: KiteHistory.Span) =>
+    authorised("history", (accessToken) =>
+      client.send({
+        op: "history",
+        token: accessToken,
+        run: (kite) => kite.getHistoricalData(token, interval.name, KiteTime.format(fromMs), KiteTime.format(toMs), false, true),
+        read: readCandles,
+        family: "historical",
+        timeoutMs: Math.max(candlesTimeoutMs, client.settings.requestTimeoutMs),
+        bytesMax: candlesBytesMax
+      })
+    )
+
+  /** Candles of any span, ascending and each once, with open interest: one call for each window that Kite allows. */
+  const history = Effect.fn("KiteRest.history")(function* (token: number, interval: KiteHistory.Interval, span: KiteHistory.Span) {
+    const parts = yield* Effect.forEach(KiteHistory.windows(span, interval.daysMax), (part) => historyWindow(token, interval, part))
+    const byTime = new Map(parts.flatMap(({ candles }) => candles).map((row) => [KiteTime.candleMs(row[0]), candleOf(row)]))
+    return Array.from(byTime.values()).sort((a, b) => a.atMs - b.atMs)
+  })
+
   return {
     account,
+    history,
     profile: authorised("profile", (token) => client.send({ op: "profile", token, run: (kite) => kite.getProfile(), read: readProfile })),
     /** The instruments dump of one exchange, or of all. Rows that cannot be read are in `rejected`. */
     instruments,

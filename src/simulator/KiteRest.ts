@@ -1,9 +1,11 @@
 /** Kite's REST answers, as one function of a request: paths, envelopes, statuses and errors as kite.trade/docs/connect/v3 has them. */
 import { gzipSync } from "node:zlib"
 import { Either } from "effect"
+import * as Timeframe from "../domain/indicators/Timeframe.ts"
 import * as Expiry from "../domain/market/Expiry.ts"
 import * as Frame from "../domain/market/Frame.ts"
 import * as Instrument from "../domain/market/Instrument.ts"
+import * as Candles from "./Candles.ts"
 import type { Market } from "./Market.ts"
 import * as Sessions from "./Sessions.ts"
 
@@ -34,8 +36,9 @@ export interface Options {
 
 const quotesMax = 500
 const pricesMax = 1000
-/** Requests a second and api_key: quote calls, and everything else together. */
+/** Requests a second and api_key: quote calls, history, and everything else together. */
 const quoteRate = 1
+const historyRate = 3
 const otherRate = 10
 
 const json = (status: number, value: unknown, headers: Readonly<Record<string, string>> = {}): Response => ({
@@ -179,13 +182,13 @@ interface Route {
   readonly answer: Answer
 }
 /** Lets a request through to an answer that needs a session, within the rate of its bucket. */
-type Guard = (bucket: "quote" | "other", answer: (session: Sessions.Session, query: URLSearchParams) => Response) => Answer
+type Guard = (bucket: "quote" | "history" | "other", answer: (session: Sessions.Session, query: URLSearchParams) => Response) => Answer
 
 const credentials = /^token ([^:\s]{1,64}):(\S{1,128})$/
 
 const makeGuard = ({ sessions, nowMs, rateLimits }: Options): Guard => {
   const limit = new RateLimit()
-  const rates = { quote: quoteRate, other: otherRate }
+  const rates = { quote: quoteRate, history: historyRate, other: otherRate }
   return (bucket, answer) => (request, query) => {
     if (request.kiteVersion !== undefined && request.kiteVersion !== "3") {
       return refuse(400, "InputException", `X-Kite-Version ${request.kiteVersion} is not 3`)
@@ -267,6 +270,34 @@ const marketAnswer = (market: Market): Response => {
   return json(200, { time: Expiry.isoTime(timeMs), speed, state, mode: market.mode, underlying: market.underlying, skipped, ...recorded })
 }
 
+const historicalRoute = (market: Market, guard: Guard) => {
+  const byToken = new Map(market.instruments.map((one) => [String(one.token), one]))
+  return (token: string, name: string): Route => ({
+    methods: ["GET"],
+    answer: guard("history", (_session, query) => {
+      const instrument = byToken.get(token)
+      if (instrument === undefined) return refuse(400, "InputException", "invalid token")
+      const asked = Candles.read(name, query)
+      if (typeof asked === "string") return refuse(400, "InputException", asked)
+      const { interval, span } = asked
+      const isContinuous = query.get("continuous") === "1"
+      if (isContinuous && (instrument.instrumentType !== "FUT" || interval.name !== "day"))
+        return refuse(400, "InputException", "continuous data is available only for day candles of futures")
+      // A longer candle needs the minutes before the span's first one, and is the span's when it opens in it.
+      const whole = { fromMs: Timeframe.barStartMs(span.fromMs, interval.minutes), toMs: span.toMs + interval.minutes * Expiry.minuteMs }
+      const scale = Instrument.priceScale(instrument.token)
+      const candles = Candles.aggregate(market.minutes(instrument.token, whole), interval.minutes)
+        .filter(({ atMs }) => atMs >= span.fromMs && atMs <= span.toMs)
+        .map(({ atMs, open, high, low, close, volume, oi }) => {
+          const row = [Candles.stamp(atMs), open / scale, high / scale, low / scale, close / scale, volume]
+          return query.get("oi") === "1" ? [...row, oi] : row
+        })
+      return success({ candles })
+    })
+  })
+}
+
+const historical = /^\/instruments\/historical\/([^/]+)\/([^/]+)$/
 const exchangeDump = /^\/instruments\/([^/]+)$/
 
 /** Answers one request; never throws for anything a client can send. */
@@ -283,7 +314,10 @@ export const make = (options: Options): ((request: Request) => Response) => {
       "/market": { methods: ["GET"], answer: () => marketAnswer(market) }
     } satisfies Record<string, Route>)
   )
+  const historicalOf = historicalRoute(market, guard)
   const routeOf = (path: string): Route | undefined => {
+    const [, token, interval] = historical.exec(path) ?? []
+    if (token !== undefined && interval !== undefined) return historicalOf(token, interval)
     const exchange = exchangeDump.exec(path)?.[1]
     return exchange === undefined ? routes.get(path) : { methods: ["GET"], answer: (request) => dump.answer(exchange, request.gzip) }
   }

@@ -1,6 +1,8 @@
 import type { Effect } from "effect"
 import type * as Frame from "../domain/market/Frame.ts"
 import type * as Instrument from "../domain/market/Instrument.ts"
+import type { Span } from "../domain/market/KiteHistory.ts"
+import type { Candle } from "./Candles.ts"
 
 export type State = "waiting" | "running" | "ended"
 
@@ -36,6 +38,8 @@ export interface Market {
   readonly columns: Frame.Columns
   readonly rowByToken: ReadonlyMap<number, number>
   readonly status: () => Status
+  /** Minutes of an instrument that begin in the span and not after market time, ascending; the last may still change. */
+  readonly minutes: (token: number, span: Span) => ReadonlyArray<Candle>
   /** Publishes as time passes; synthetic markets never end. */
   readonly run: (outlet: Outlet) => Effect.Effect<void>
 }

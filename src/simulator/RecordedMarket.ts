@@ -3,8 +3,11 @@ import { readFile } from "node:fs/promises"
 import { promisify } from "node:util"
 import { gunzip } from "node:zlib"
 import { Data, Effect } from "effect"
+import * as Expiry from "../domain/market/Expiry.ts"
 import * as Frame from "../domain/market/Frame.ts"
 import * as Instrument from "../domain/market/Instrument.ts"
+import type { Span } from "../domain/market/KiteHistory.ts"
+import * as Candles from "./Candles.ts"
 import * as Contracts from "./Contracts.ts"
 import type { Market, Outlet, State } from "./Market.ts"
 import * as Recording from "./Recording.ts"
@@ -156,6 +159,37 @@ const apply = (columns: Frame.Columns, snapshot: Recording.Snapshot, changed: Ui
   return snapshot.contract.length + 1
 }
 
+/** A row's minutes as far as the recording was played; volume is what the day's volume grew by. */
+const minutesOf = (
+  recording: Recording.Recording,
+  row: number,
+  untilSeconds: number,
+  { fromMs, toMs }: Span
+): ReadonlyArray<Candles.Candle> => {
+  const ticks: Array<Candles.Candle> = []
+  let before: number | undefined
+  for (const snapshot of recording.snapshots) {
+    if (snapshot.time > untilSeconds) break
+    const at = row === spotRow ? 0 : snapshot.contract.indexOf(row - 1)
+    if (at < 0) continue
+    const price = row === spotRow ? snapshot.spot : (snapshot.lastPrice[at] ?? 0)
+    const volume = row === spotRow ? 0 : (snapshot.volume[at] ?? 0)
+    if (price > 0) {
+      ticks.push({
+        atMs: snapshot.time * 1000,
+        open: price,
+        high: price,
+        low: price,
+        close: price,
+        volume: Math.max(0, volume - (before ?? volume)),
+        oi: row === spotRow ? 0 : (snapshot.oi[at] ?? 0)
+      })
+    }
+    before = volume
+  }
+  return Candles.aggregate(ticks, 1).filter(({ atMs }) => atMs >= Expiry.minuteFloor(fromMs) && atMs <= toMs)
+}
+
 interface Playback {
   state: State
   /** UNIX seconds. */
@@ -231,12 +265,17 @@ export const make = (settings: Settings): Effect.Effect<Market, MarketFileError>
     apply(columns, first, new Uint32Array(columns.count))
     columns.kind.fill(0)
     const playback: Playback = { state: "waiting", time: first.time }
+    const rowByToken = new Map(rows.map((instrument, row) => [instrument.token, row]))
     return {
       mode: "recorded",
       underlying: settings.underlying,
       instruments: servedInstruments(dump, resolved),
       columns,
-      rowByToken: new Map(rows.map((instrument, row) => [instrument.token, row])),
+      rowByToken,
+      minutes: (token, span) => {
+        const row = rowByToken.get(token)
+        return row === undefined || playback.state === "waiting" ? [] : minutesOf(recording, row, playback.time, span)
+      },
       status: () => ({
         timeMs: playback.time * 1000,
         speed: settings.speed,

@@ -4,12 +4,16 @@
  * not on how often `advance` is called.
  */
 import { Clock, Effect } from "effect"
+import * as Calendar from "../domain/market/Calendar.ts"
 import * as Expiry from "../domain/market/Expiry.ts"
 import * as Frame from "../domain/market/Frame.ts"
 import * as Instrument from "../domain/market/Instrument.ts"
+import type { Span } from "../domain/market/KiteHistory.ts"
 import * as Black76 from "../domain/options/Black76.ts"
+import type { Candle } from "./Candles.ts"
 import * as Contracts from "./Contracts.ts"
 import type { Market, Outlet } from "./Market.ts"
+import * as PastPrices from "./PastPrices.ts"
 import { Random } from "./Random.ts"
 
 export interface Settings {
@@ -69,6 +73,10 @@ const roundMsMax = 1000
 const publishRowsMax = 512
 const paceMs = 20
 const u32Max = 0xffffffff
+/** Minutes that the market remembers of itself: a week. */
+const minutesMax = 7 * 1440
+/** A contract is listed so long before it expires. */
+const listedMs = 120 * Expiry.dayMs
 const exchangeTokenBase = 1_000_000
 
 const Shape = { index: 0, share: 1, future: 2, option: 3 } as const
@@ -214,17 +222,124 @@ const stepSpots = (book: Book, base: Float64Array, variation: number, random: Ra
   })
 }
 
-/** Model value in paise, before the tick grid. */
-const fairPrice = (book: Book, row: number): number => {
-  const product = book.product[row] ?? 0
+/** Model value in paise on a spot price and a forward, `t` years before expiry, before the tick grid. */
+const valueOf = (book: Book, row: number, spot: number, f: number, t: number): number => {
   const shape = book.shape[row]
-  if (shape === Shape.index || shape === Shape.share) return book.spot[product] ?? 0
-  const slot = book.slots[book.slot[row] ?? 0]
-  if (slot === undefined) return 0
-  if (shape === Shape.future) return slot.f
+  if (shape === Shape.index || shape === Shape.share) return spot
+  if (shape === Shape.future) return f
   const strike = book.strike[row] ?? 0
-  const volatility = smile(products[product]?.volatility ?? 0, slot.f, strike, slot.t)
-  return Black76.priceOf((book.side[row] ?? 1) > 0 ? 1 : -1, slot.f, strike, slot.t, rate, volatility)
+  const volatility = smile(products[book.product[row] ?? 0]?.volatility ?? 0, f, strike, t)
+  return Black76.priceOf((book.side[row] ?? 1) > 0 ? 1 : -1, f, strike, t, rate, volatility)
+}
+
+const fairPrice = (book: Book, row: number): number => {
+  const slot = book.slots[book.slot[row] ?? 0]
+  return slot === undefined ? 0 : valueOf(book, row, book.spot[book.product[row] ?? 0] ?? 0, slot.f, slot.t)
+}
+
+/** Spot prices of one minute by product, paise. */
+interface SpotMinute {
+  readonly atMs: number
+  readonly open: Float64Array
+  readonly high: Float64Array
+  readonly low: Float64Array
+  readonly close: Float64Array
+}
+
+const noteSpots = (minutes: Array<SpotMinute>, spot: Float64Array, atMs: number): void => {
+  const minuteMs = Expiry.minuteFloor(atMs)
+  const last = minutes.at(-1)
+  if (last?.atMs !== minuteMs) {
+    const copy = () => Float64Array.from(spot)
+    minutes.push({ atMs: minuteMs, open: copy(), high: copy(), low: copy(), close: copy() })
+    if (minutes.length > minutesMax) minutes.shift()
+    return
+  }
+  for (const [product, price] of spot.entries()) {
+    if (price > (last.high[product] ?? 0)) last.high[product] = price
+    if (price < (last.low[product] ?? 0)) last.low[product] = price
+    last.close[product] = price
+  }
+}
+
+/** Where in a minute before the start its prices are looked at. */
+const pastSamples = 6
+
+/** Highest, lowest, first and last spot of a minute before the start; the last is where the next minute begins. */
+const pastSpots = (settings: Settings, base: number, product: number, atMs: number): readonly [number, number, number, number] => {
+  const at = (part: number): number => {
+    const whenMs = Math.min(settings.startMs, atMs + (part / pastSamples) * Expiry.minuteMs)
+    return base * (1 + PastPrices.deviation(settings.seed, product, whenMs, settings.startMs, settings.variation))
+  }
+  const prices = Array.from({ length: pastSamples + 1 }, (_, part) => at(part))
+  return [prices[0] ?? base, Math.max(...prices), Math.min(...prices), prices.at(-1) ?? base]
+}
+
+/** A row's minute from its underlying's: model values at its ends and extremes, on the tick grid. */
+const minuteOf = (
+  book: Book,
+  settings: Settings,
+  row: number,
+  atMs: number,
+  [open, high, low, close]: readonly [number, number, number, number]
+): Candle => {
+  const { expiryMs } = book.slots[book.slot[row] ?? 0] ?? { expiryMs: Number.POSITIVE_INFINITY }
+  const tick = book.tick[row] ?? 5
+  const least = book.shape[row] === Shape.option ? tick : 0
+  const priceAt = (spot: number, whenMs: number): number => {
+    const t = Number.isFinite(expiryMs) ? Math.max(0, Expiry.yearsTo(expiryMs, whenMs)) : 0
+    return Math.max(least, Math.round(valueOf(book, row, spot, forward(spot, t), t) / tick) * tick)
+  }
+  const prices = [
+    priceAt(open, atMs),
+    priceAt(high, atMs + Expiry.minuteMs / 2),
+    priceAt(low, atMs + Expiry.minuteMs / 2),
+    priceAt(close, atMs + Expiry.minuteMs)
+  ] as const
+  const token = book.columns.token[row] ?? 0
+  const lots = settings.rate * 60 * ((settings.volumeLotsMax + 1) / 2) * (0.5 + PastPrices.uniform(settings.seed, token, atMs))
+  return {
+    atMs,
+    open: prices[0],
+    high: Math.max(...prices),
+    low: Math.min(...prices),
+    close: prices[3],
+    volume: book.shape[row] === Shape.index ? 0 : Math.min(u32Max, Math.round(lots) * (book.lot[row] ?? 1)),
+    oi: book.columns.oi[row] ?? 0
+  }
+}
+
+/** The minutes between two instants that lie in a session; looked at day by day, because there may be years of them. */
+function* sessionMinutes(fromMs: number, toMs: number): Generator<number> {
+  for (let midnightMs = Expiry.istMidnightMs(Expiry.istDate(fromMs)); midnightMs <= toMs; midnightMs += Expiry.dayMs) {
+    if (!Calendar.isSession(midnightMs + Calendar.openOfDayMs)) continue
+    const lastMs = Math.min(toMs, midnightMs + Calendar.closeOfDayMs - 1)
+    for (let atMs = Math.max(fromMs, midnightMs + Calendar.openOfDayMs); atMs <= lastMs; atMs += Expiry.minuteMs) yield atMs
+  }
+}
+
+/** A row's minutes: of the sessions before the start from the seed, from the start on as the spot went. */
+const minutesOf = (
+  book: Book,
+  settings: Settings,
+  live: ReadonlyArray<SpotMinute>,
+  row: number,
+  { fromMs, toMs }: Span
+): ReadonlyArray<Candle> => {
+  const product = book.product[row] ?? 0
+  const base = basePrice(settings, products[product] as Product)
+  const { expiryMs } = book.slots[book.slot[row] ?? 0] ?? { expiryMs: Number.POSITIVE_INFINITY }
+  const firstMs = Math.ceil(Math.max(fromMs, Number.isFinite(expiryMs) ? expiryMs - listedMs : 0) / Expiry.minuteMs) * Expiry.minuteMs
+  const lastMs = Math.min(toMs, expiryMs - 1)
+  const seamMs = Math.min(Expiry.minuteFloor(settings.startMs), live[0]?.atMs ?? Number.POSITIVE_INFINITY)
+  const out: Array<Candle> = []
+  for (const atMs of sessionMinutes(firstMs, Math.min(lastMs, seamMs - 1)))
+    out.push(minuteOf(book, settings, row, atMs, pastSpots(settings, base, product, atMs)))
+  for (const { atMs, open, high, low, close } of live) {
+    if (atMs < firstMs || atMs > lastMs) continue
+    out.push(minuteOf(book, settings, row, atMs, [open[product] ?? 0, high[product] ?? 0, low[product] ?? 0, close[product] ?? 0]))
+  }
+  return out
 }
 
 /** Five levels either side of a fair price on the tick grid; the book never crosses, and no bid stands below one tick. */
@@ -350,6 +465,9 @@ export const make = (settings: Settings): SyntheticMarket => {
   const order = shuffled(rows, random)
   const base = Float64Array.from(book.spot)
   const due = new Uint32Array(Math.min(rows, publishRowsMax))
+  const live: Array<SpotMinute> = []
+  noteSpots(live, book.spot, settings.startMs)
+  const rowByToken = new Map(contracts.map((one, row) => [one.instrument.token, row]))
   let ticks = 0
   let timeMs = settings.startMs
   let spotMs = settings.startMs
@@ -359,6 +477,7 @@ export const make = (settings: Settings): SyntheticMarket => {
     while (spotMs + spotStepMs <= atMs) {
       spotMs += spotStepMs
       stepSpots(book, base, settings.variation, spotRandom)
+      noteSpots(live, book.spot, spotMs)
     }
     refreshSlots(book, spotMs)
   }
@@ -389,7 +508,11 @@ export const make = (settings: Settings): SyntheticMarket => {
     underlying: null,
     instruments: contracts.map((one) => one.instrument),
     columns: book.columns,
-    rowByToken: new Map(contracts.map((one, row) => [one.instrument.token, row])),
+    rowByToken,
+    minutes: (token, { fromMs, toMs }) => {
+      const row = rowByToken.get(token)
+      return row === undefined ? [] : minutesOf(book, settings, live, row, { fromMs, toMs: Math.min(toMs, timeMs) })
+    },
     status: () => ({ timeMs, speed: 1, state: "running", skipped: 0 }),
     advance,
     run: (outlet) =>

@@ -57,6 +57,22 @@ export const refreshInstruments = make({
   answer: Schema.Struct({ trade_date: Schema.String, instruments: Schema.Int })
 })
 
+const HistoryQuestion = Schema.Struct({
+  instrument_token: Schema.Int,
+  tradingsymbol: Schema.String,
+  minutes: Schema.Int,
+  from_ms: Schema.Number,
+  to_ms: Schema.Number
+})
+export type HistoryQuestion = typeof HistoryQuestion.Type
+/** Brings what the broker's history has of a span of whole days (the last one up to now) into Postgres; the answer says how many bars were new. */
+export const fetchHistory = make({
+  what: "history",
+  timeoutMs: 60_000,
+  question: HistoryQuestion,
+  answer: Schema.Struct({ bars: Schema.Int })
+})
+
 /** Questions of one kind that wait for their turn where they are answered; more are declined. */
 export const waitingMax = 200
 const toText = new TextDecoder()

@@ -1,0 +1,92 @@
+import { Either } from "effect"
+import * as Expiry from "../market/Expiry.ts"
+import * as Black76 from "./Black76.ts"
+import * as ImpliedVol from "./ImpliedVol.ts"
+import * as Rounding from "./Rounding.ts"
+
+/** As published: theta a calendar day, vega a volatility point, gamma per 1.00 of the underlying. */
+export interface Greeks {
+  readonly delta: number
+  readonly gamma: number
+  readonly theta: number
+  readonly vega: number
+}
+/** Why a candle has none; the other reasons are those of a chain's rows. */
+export type Reason = "no_underlying_price" | "expired" | "below_intrinsic" | "no_time_value" | "above_bound"
+
+export type Valued = { readonly greeks: Greeks } | { readonly greeks: null; readonly greeks_reason: Reason }
+
+export interface Option {
+  readonly kind: "CE" | "PE"
+  /** Rupees. */
+  readonly strike: number
+  /** Rupees: less time value than this has no volatility. */
+  readonly tickSize: number
+  readonly expiryMs: number
+}
+/** Prices of the underlying by the start of their candle, rupees. `carried`: spot prices, from which the forward follows; else they are forwards. */
+export interface Underlying {
+  readonly closeAt: ReadonlyMap<number, number>
+  readonly carried: boolean
+}
+/** Rate and yield a year, continuously compounded. */
+export interface Settings {
+  readonly rate: number
+  readonly dividendYield: number
+}
+
+const none = (greeks_reason: Reason): Valued => ({ greeks: null, greeks_reason })
+
+const reasonOf = (reason: ImpliedVol.Reason): Reason => {
+  switch (reason) {
+    case "expired":
+    case "below_intrinsic":
+      return reason
+    case "at_upper_bound":
+    case "above_upper_bound":
+      return "above_bound"
+    case "invalid_input":
+      return "no_underlying_price"
+    default:
+      return "no_time_value"
+  }
+}
+
+const valued = (option: Option, price: number, f: number, t: number, rate: number): Valued => {
+  const solved = ImpliedVol.solve(option.kind, price, f, option.strike, t, rate, option.tickSize)
+  if (Either.isLeft(solved)) return none(solved.left._tag === "NoImpliedVol" ? reasonOf(solved.left.reason) : "no_underlying_price")
+  const priced = Black76.greeks(option.kind, f, option.strike, t, rate, solved.right)
+  if (Either.isLeft(priced)) return none("no_underlying_price")
+  const { places } = Rounding
+  const { delta, gamma, theta, vega } = priced.right
+  return {
+    greeks: {
+      delta: Rounding.round(delta, places.delta) as number,
+      gamma: Rounding.round(gamma, places.gamma) as number,
+      theta: Rounding.round(Rounding.thetaPerDay(theta), places.theta) as number,
+      vega: Rounding.round(Rounding.perPoint(vega), places.vega) as number
+    }
+  }
+}
+
+/**
+ * Greeks of an option at the close of each candle, by Black-76 on the underlying's close of the same candle (a spot carried by rate less
+ * yield) and the volatility that the option's own close implies. `minutes` is the candles' length; a day closes with its session. The candles
+ * themselves stay as they are.
+ */
+export const ofCandles = <C extends { readonly atMs: number; readonly close: number }>(
+  option: Option,
+  candles: ReadonlyArray<C>,
+  underlying: Underlying,
+  minutes: number,
+  { rate, dividendYield }: Settings
+): ReadonlyArray<Valued> =>
+  candles.map(({ atMs, close }) => {
+    const underlyingClose = underlying.closeAt.get(atMs)
+    if (underlyingClose === undefined || !(underlyingClose > 0)) return none("no_underlying_price")
+    const closesMs = minutes >= 1440 ? atMs + Expiry.closeOfDayMs : atMs + minutes * Expiry.minuteMs
+    const t = Expiry.yearsTo(option.expiryMs, closesMs)
+    if (t <= 0) return none("expired")
+    const f = underlying.carried ? underlyingClose * Math.exp((rate - dividendYield) * t) : underlyingClose
+    return valued(option, close, f, t, rate)
+  })

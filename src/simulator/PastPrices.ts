@@ -1,0 +1,43 @@
+/**
+ * The past of a synthetic market: where a price stood at any time before the market began, from the seed alone, and in one piece with the
+ * price it began at. Noise of several periods, each half as strong as the next longer one (value noise, as K. Perlin's fractal sums have it).
+ */
+import * as Expiry from "../domain/market/Expiry.ts"
+
+const periodsMs = [Expiry.dayMs, Expiry.dayMs / 4, Expiry.dayMs / 16, Expiry.dayMs / 64, Expiry.dayMs / 256, Expiry.dayMs / 1024]
+/** How long before the start the price at the start is felt. */
+const seamMs = Expiry.dayMs / 4
+
+/** 32 well-mixed bits of four integers (the finaliser of MurmurHash3). */
+const mix = (a: number, b: number, c: number, d: number): number => {
+  let h = Math.imul(a ^ 0x9e3779b9, 0x85ebca6b) ^ Math.imul(b + 0x165667b1, 0xc2b2ae35)
+  h = Math.imul(h ^ (h >>> 15) ^ Math.imul(c, 0x27d4eb2f), 0x85ebca6b)
+  h = Math.imul(h ^ (h >>> 13) ^ Math.imul(d, 0x9e3779b1), 0xc2b2ae35)
+  return (h ^ (h >>> 16)) >>> 0
+}
+
+/** Uniform in [0, 1) of a seed and an instant. */
+export const uniform = (seed: number, what: number, atMs: number): number =>
+  mix(seed, what, Math.floor(atMs / Expiry.minuteMs), Math.floor(atMs / Expiry.dayMs)) / 2 ** 32
+
+const lattice = (seed: number, what: number, octave: number, at: number): number => mix(seed, what, octave, at) / 2 ** 31 - 1
+
+/** Smooth noise in [-1, 1]. */
+const noise = (seed: number, what: number, atMs: number): number => {
+  let sum = 0
+  let strength = 0.5
+  for (const [octave, periodMs] of periodsMs.entries()) {
+    const at = Math.floor(atMs / periodMs)
+    const part = atMs / periodMs - at
+    const ease = part * part * (3 - 2 * part)
+    sum += strength * (lattice(seed, what, octave, at) * (1 - ease) + lattice(seed, what, octave, at + 1) * ease)
+    strength /= 2
+  }
+  return sum
+}
+
+/** How far a price stood from its base, as a fraction, at an instant before the start; 0 at the start itself, never more than `variation`. */
+export const deviation = (seed: number, what: number, atMs: number, startMs: number, variation: number): number => {
+  const off = noise(seed, what, atMs) - noise(seed, what, startMs) * Math.exp((atMs - startMs) / seamMs)
+  return variation * Math.max(-1, Math.min(1, off))
+}
