@@ -9,6 +9,7 @@ import { Snapshots } from "../streams/Snapshots.ts"
 import * as Subjects from "../streams/Subjects.ts"
 import { Leases } from "./Leases.ts"
 import * as Metrics from "./Metrics.ts"
+import type { Lease } from "./RunnerStorage.ts"
 
 /** A message to publish for an output. `covers` names a subject whose newest sequence the message itself must state. */
 export interface Published {
@@ -33,7 +34,7 @@ export interface Setup<S, O extends { readonly seq: number }> {
   readonly definition?: string
   /** True for an input that this setup cannot take (it follows other underlyings): the run ends with "rebuild". */
   readonly outgrown?: (input: RecordInput.RecordInput) => boolean
-  readonly route: (output: O) => Published | undefined
+  readonly route: (output: O) => Published
 }
 
 /** This process may no longer run the actor, as after a freeze: whoever may has gone on from what was published. */
@@ -55,7 +56,7 @@ const poisonMax = 1_000
 const reasonMax = 500
 /** Subjects that are published side by side. */
 const publishConcurrency = 64
-/** Which record message an output is the result of: `<created ms of MD_FRAMES> <sequence>`. */
+/** Which record message an output is the result of, and the how manieth on its subject: `<created ms of MD_FRAMES> <sequence> <place from 0>`. */
 const inputHeader = "Tarang-Input"
 const record = Subjects.Frame.stream
 
@@ -87,16 +88,27 @@ export const decode = (message: Message): Decoded => {
   return refuse("unknown subject")
 }
 
+/** An output's: the record sequence that caused it, and how many that one had caused on its subject before. */
+interface Place {
+  readonly seq: number
+  readonly nth: number
+}
+
+const isServed = ({ seq, nth }: Place, to: Place | undefined): boolean =>
+  to !== undefined && (seq < to.seq || (seq === to.seq && nth <= to.nth))
+
 /** What one run of an actor holds; only its fiber touches it. */
 interface Run<S> {
+  readonly key: string
+  readonly lease: Lease
   state: S
   /** Newest record sequence folded and published. */
   seq: number
   readonly recordCreatedMs: number
   /** Newest sequence in the output's own stream, by subject. */
   readonly published: Map<string, number>
-  /** Record sequence up to which a subject was served by an earlier run. */
-  readonly servedTo: Map<string, number>
+  /** What an earlier run published last on a subject. */
+  readonly servedTo: Map<string, Place>
   savedAtMs: number
 }
 
@@ -105,6 +117,9 @@ interface Folded<O> {
   readonly refused: Array<{ readonly message: Message; readonly reason: string }>
   readonly end?: "rebuild" | Poisoned
 }
+
+const decide = <S, O extends { readonly seq: number }>(setup: Setup<S, O>, run: Run<S>, message: Message, input: RecordInput.RecordInput) =>
+  Either.try({ try: () => setup.decider.decide(run.state, input), catch: (cause) => new Poisoned({ message, cause }) })
 
 /** Folds a batch as far as it goes. A throw leaves the state unusable, so it ends the run. */
 const foldBatch = <S, O extends { readonly seq: number }>(
@@ -120,7 +135,7 @@ const foldBatch = <S, O extends { readonly seq: number }>(
     if (input?._tag === "Refused") folded.refused.push(input)
     else if (input !== undefined) {
       if (setup.outgrown?.(input) === true) return { ...folded, end: "rebuild" }
-      const decided = Either.try({ try: () => setup.decider.decide(run.state, input), catch: (cause) => new Poisoned({ message, cause }) })
+      const decided = decide(setup, run, message, input)
       if (Either.isLeft(decided)) return { ...folded, end: decided.left }
       const [state, outputs] = decided.right
       run.state = state
@@ -142,8 +157,20 @@ export class RecordActor extends Effect.Service<RecordActor>()("actors/RecordAct
     const feed = yield* FrameFeed
     const snapshots = yield* Snapshots
     const leases = yield* Leases
-    /** By actor: record sequences on which its decider threw; they outlive the run that met them. */
+    /** By actor and record (another record's numbers mean other messages): sequences on which its decider threw; they outlive the run that met them. */
     const poisons = new Map<string, Set<number>>()
+    const noPoison: ReadonlySet<number> = new Set()
+    const poisonKey = <S>({ key, recordCreatedMs }: Run<S>) => `${key} ${recordCreatedMs}`
+    /** In the dead letters first: what is passed over without a trace would be lost. */
+    const passOver = <S>(name: string, run: Run<S>, { message, cause }: Poisoned) =>
+      Effect.gen(function* () {
+        yield* deadLetter(name, message, String(cause))
+        const known = poisons.get(poisonKey(run)) ?? new Set()
+        poisons.set(poisonKey(run), known)
+        known.add(message.seq)
+        const [oldest] = known
+        if (known.size > poisonMax && oldest !== undefined) known.delete(oldest)
+      })
 
     const deadLetter = (name: string, message: Message, reason: string) =>
       Effect.gen(function* () {
@@ -170,16 +197,27 @@ export class RecordActor extends Effect.Service<RecordActor>()("actors/RecordAct
         const own = setup.definition === undefined ? Option.none() : yield* jetStream.last(record, setup.definition)
         const known = [...(yield* look(jetStream.last)), Option.filter(own, ({ seq }) => seq <= run.seq)].flatMap(Option.toArray)
         for (const message of known) {
+          if (poisons.get(poisonKey(run))?.has(message.seq) === true) continue
           const input = decode(message)
-          if (input._tag === "Refused") yield* deadLetter(setup.name, message, input.reason)
-          else run.state = setup.decider.decide(run.state, input)[0]
+          if (input._tag === "Refused") {
+            yield* deadLetter(setup.name, message, input.reason)
+            continue
+          }
+          const decided = decide(setup, run, message, input)
+          if (Either.isLeft(decided)) {
+            yield* passOver(setup.name, run, decided.left)
+            return yield* decided.left
+          }
+          run.state = decided.right[0]
         }
       })
 
-    const start = <S, O extends { readonly seq: number }>(setup: Setup<S, O>) =>
+    const start = <S, O extends { readonly seq: number }>(setup: Setup<S, O>, lease: Lease) =>
       Effect.gen(function* () {
         const { createdMs, firstSeq, lastSeq } = yield* jetStream.info(record)
         const run: Run<S> = {
+          key: setup.key,
+          lease,
           state: setup.decider.initial,
           seq: 0,
           recordCreatedMs: createdMs,
@@ -213,20 +251,20 @@ export class RecordActor extends Effect.Service<RecordActor>()("actors/RecordAct
         ? Effect.void
         : Effect.map(jetStream.last(stream, subject), (found) => {
             run.published.set(subject, Option.isSome(found) ? found.value.seq : 0)
-            const [createdMs, seq] = Option.isSome(found) ? found.value.header(inputHeader).split(" ").map(Number) : []
-            if (createdMs === run.recordCreatedMs && seq !== undefined) run.servedTo.set(subject, seq)
+            const [createdMs, seq, nth = 0] = Option.isSome(found) ? found.value.header(inputHeader).split(" ").map(Number) : []
+            if (createdMs === run.recordCreatedMs && seq !== undefined) run.servedTo.set(subject, { seq, nth })
           })
 
-    const publishOne = <S>(run: Run<S>, seq: number, { stream, subject, encode, covers }: Published) =>
+    const publishOne = <S>(run: Run<S>, place: Place, { stream, subject, encode, covers }: Published) =>
       Effect.gen(function* () {
         yield* lookUp(run, stream, subject)
         if (covers !== undefined) yield* lookUp(run, covers.stream, covers.subject)
-        if (seq <= (run.servedTo.get(subject) ?? -1)) return false
+        if (isServed(place, run.servedTo.get(subject))) return false
+        // Asked for each: a server that is slow to answer may hold a batch up for longer than a lease lasts.
+        if (!run.lease.isHeld()) return yield* new Replaced({ key: run.key })
+        const input = `${run.recordCreatedMs} ${place.seq} ${place.nth}`
         const data = encode(covers === undefined ? undefined : run.published.get(covers.subject))
-        const ack = yield* jetStream.publish(subject, data, {
-          msgId: `${subject}:${run.recordCreatedMs}:${seq}`,
-          headers: { [inputHeader]: `${run.recordCreatedMs} ${seq}` }
-        })
+        const ack = yield* jetStream.publish(subject, data, { msgId: `${subject}:${input}`, headers: { [inputHeader]: input } })
         run.published.set(subject, ack.seq)
         return true
       })
@@ -234,18 +272,20 @@ export class RecordActor extends Effect.Service<RecordActor>()("actors/RecordAct
     /** Subjects side by side, each one's messages in order; what states another's sequence goes after it. */
     const emit = <S, O extends { readonly seq: number }>(setup: Setup<S, O>, run: Run<S>, outputs: ReadonlyArray<O>) =>
       Effect.gen(function* () {
-        const lanes = new Map<string, Array<{ readonly seq: number; readonly message: Published }>>()
-        for (const output of outputs) {
-          const message = setup.route(output)
-          if (message === undefined) continue
+        const lanes = new Map<string, Array<{ readonly place: Place; readonly message: Published }>>()
+        const newest = new Map<string, Place>() // by subject
+        for (const { seq, message } of outputs.map((output) => ({ seq: output.seq, message: setup.route(output) }))) {
+          const before = newest.get(message.subject)
+          const place: Place = { seq, nth: before?.seq === seq ? before.nth + 1 : 0 }
+          newest.set(message.subject, place)
           const lane = message.covers?.subject ?? message.subject
-          const queue = lanes.get(lane)
-          if (queue === undefined) lanes.set(lane, [{ seq: output.seq, message }])
-          else queue.push({ seq: output.seq, message })
+          const queue = lanes.get(lane) ?? []
+          lanes.set(lane, queue)
+          queue.push({ place, message })
         }
         const sent = yield* Effect.forEach(
           lanes.values(),
-          (queue) => Effect.forEach(queue, ({ seq, message }) => publishOne(run, seq, message)),
+          (queue) => Effect.forEach(queue, ({ place, message }) => publishOne(run, place, message)),
           { concurrency: publishConcurrency }
         )
         const flat = sent.flat()
@@ -258,9 +298,8 @@ export class RecordActor extends Effect.Service<RecordActor>()("actors/RecordAct
     const runOnce = <S, O extends { readonly seq: number }>(setup: Setup<S, O>) =>
       Effect.gen(function* () {
         const lease = yield* leases.of(setup.key)
-        const poison = poisons.get(setup.key) ?? new Set<number>()
-        poisons.set(setup.key, poison)
-        const current = yield* start(setup)
+        const current = yield* start(setup, lease)
+        const poison = poisons.get(poisonKey(current)) ?? noPoison
         const definitions = new Set([...setup.references, ...(setup.definition === undefined ? [] : [setup.definition])])
         const subscription = yield* feed.subscribe({
           frames: setup.frames,
@@ -287,12 +326,11 @@ export class RecordActor extends Effect.Service<RecordActor>()("actors/RecordAct
             Metrics.lag(setup.key, Math.max(0, feed.lastSeq() - current.seq))
             if (end === "rebuild") return true
             if (end !== undefined) {
-              poison.add(end.message.seq)
-              if (poison.size > poisonMax) poison.clear()
-              yield* deadLetter(setup.name, end.message, String(end.cause))
+              yield* passOver(setup.name, current, end)
               return yield* end
             }
-            if (performance.now() - current.savedAtMs > snapshotEveryMs) yield* save(setup, current)
+            // The publishing may have outlasted the lease, and a snapshot of ours would take back the new owner's.
+            if (performance.now() - current.savedAtMs > snapshotEveryMs && lease.isHeld()) yield* save(setup, current)
             whole = true
             return false
           })

@@ -61,10 +61,13 @@ export const Money: Schema.Schema<Decimal, string> = Schema.transformOrFail(
   }
 ).annotations({ identifier: "Money" })
 
+/** The decimal that a double prints as: what a price was before it became one. */
+export const ofNumber = (value: number): Decimal => new Decimal(String(value))
+
 const decodeInput = (input: string | number): Decimal | string => {
   if (typeof input === "number" && !Number.isFinite(input)) return "expected a finite number"
   // A double's shortest text is the decimal the sender wrote; only beyond 1e21 and below 1e-6 does it carry an exponent.
-  const value = typeof input === "number" ? new Decimal(String(input)) : decode(input)
+  const value = typeof input === "number" ? ofNumber(input) : decode(input)
   if (typeof value === "string") return value
   if (value.decimalPlaces() > inputPlacesMax) return `at most ${inputPlacesMax} decimal places`
   if (value.abs().gte(inputMax)) return `at most ${inputIntegerDigitsMax} digits before the point`

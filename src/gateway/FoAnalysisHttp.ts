@@ -113,7 +113,7 @@ export const FoAnalysisHttp = HttpApiBuilder.group(
       const { expiry, given, kind, place, strike } = terms
       if (expiry !== null && Expiry.expiryAtMs(expiry) <= valuation.nowMs()) return refuse(place, "expiry", "has passed")
       const last = symbol === null ? null : lastPrice(terms, symbol)
-      const entryPrice = given.entry_price ?? (last === null ? null : new Money.Decimal(String(last)))
+      const entryPrice = given.entry_price ?? (last === null ? null : Money.ofNumber(last))
       if (entryPrice === null) return refuse(place, "entry_price", givenOr)
       const future = kind === "FUT" ? last : null
       const iv = strike === null || expiry === null ? null : (given.iv ?? (symbol === null ? null : valuation.iv(symbol, expiry, strike)))

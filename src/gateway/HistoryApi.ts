@@ -29,7 +29,7 @@ export const CandleWithGreeks = Schema.Struct({
   greeks_reason: Schema.optional(Schema.String)
 }).annotations({ identifier: "CandleWithGreeks" })
 
-export class HistoryApi extends HttpApiGroup.make("history", { topLevel: true })
+export class HistoryApi extends HttpApiGroup.make("history")
   .add(
     HttpApiEndpoint.get("history", "/history")
       .setUrlParams(

@@ -65,16 +65,13 @@ const money = (value: number): Money.Decimal => new Money.Decimal(value).toDecim
 const extreme = (value: Payoff.Extreme): Money.Decimal | "unbounded" => (value === "unbounded" ? value : money(value))
 const price = (value: number): number => money(value).toNumber()
 
-const greeksOf = (columns: Columns): Analysis["greeks"] => {
-  const { places } = Rounding
-  return {
-    delta: Rounding.round(columns.delta, places.delta),
-    gamma: Rounding.round(columns.gamma, places.gamma),
-    theta: Rounding.round(Rounding.thetaPerDay(columns.theta), places.theta),
-    vega: Rounding.round(Rounding.perPoint(columns.vega), places.vega),
-    rho: Rounding.round(Rounding.perPoint(columns.rho), places.rho)
-  }
-}
+const greeksOf = (columns: Columns): Analysis["greeks"] => ({
+  delta: Rounding.published("delta", columns.delta),
+  gamma: Rounding.published("gamma", columns.gamma),
+  theta: Rounding.published("theta", columns.theta),
+  vega: Rounding.published("vega", columns.vega),
+  rho: Rounding.published("rho", columns.rho)
+})
 
 /** Evenly spaced from below the lowest strike or spot to above the highest. */
 const spotsOf = (legs: ReadonlyArray<Leg>, { spot, points }: Scene): Float64Array => {

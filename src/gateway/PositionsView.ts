@@ -3,6 +3,7 @@ import * as Expiry from "../domain/market/Expiry.ts"
 import * as Instrument from "../domain/market/Instrument.ts"
 import * as Rounding from "../domain/options/Rounding.ts"
 import * as Holdings from "../domain/strategy/Holdings.ts"
+import * as NetGreeks from "../domain/strategy/NetGreeks.ts"
 import * as ProfitAndLoss from "../domain/strategy/ProfitAndLoss.ts"
 import * as PayoffView from "./PayoffView.ts"
 import type { Book, Line } from "./StrategyBook.ts"
@@ -20,11 +21,8 @@ const heldBy = ({ holding, instrument }: Line) => ({
   exchange: holding.exchange
 })
 
-/** The decimal that a published price prints as. */
-const decimal = (price: number): Money.Decimal => new Money.Decimal(String(price))
-
 const valueOf = ({ holding, quote }: Line): Holdings.Valued =>
-  Holdings.value(holding, quote.lastPrice === null ? null : decimal(quote.lastPrice))
+  Holdings.value(holding, quote.lastPrice === null ? null : Money.ofNumber(quote.lastPrice))
 
 const splits = (fifo: Money.Decimal, average: Money.Decimal, total: Money.Decimal, isPriced: boolean) => {
   const realised = { fifo, average: shown(average) }
@@ -56,46 +54,44 @@ export const pnl = ({ lines }: Book) => {
   return { ...splits(totals.fifoRealised, totals.averageRealised, totals.total, isPriced), instruments: lines.map(instrumentPnl) }
 }
 
-const names = ["delta", "gamma", "theta", "vega", "rho"] as const
-type Greeks = Record<(typeof names)[number], number | null>
+type Greeks = Record<keyof NetGreeks.Greeks, number | null>
 
-const each = (of: (name: (typeof names)[number]) => number | null): Greeks => ({
-  delta: of("delta"),
-  gamma: of("gamma"),
-  theta: of("theta"),
-  vega: of("vega"),
-  rho: of("rho")
-})
-
-/** Of one unit as published; what is no option moves with its price and has no other. */
-const unitGreeks = ({ instrument, quote }: Line): Greeks => {
-  if (instrument === undefined) return each(() => null)
-  if (!Instrument.isOption(instrument)) return each((name) => (name === "delta" ? 1 : 0))
-  return each((name) => quote.row?.[name] ?? null)
+/** Of one unit as published. */
+const unitGreeks = ({ instrument, quote }: Line): NetGreeks.Greeks => {
+  if (instrument === undefined) return NetGreeks.none
+  return Instrument.isOption(instrument) ? NetGreeks.each((name) => quote.row?.[name] ?? Number.NaN) : NetGreeks.ofUnderlying
 }
 
-const times = (quantity: number, greeks: Greeks): Greeks =>
-  each((name) => {
-    const value = greeks[name]
-    return value === null ? null : Rounding.round(quantity * value, Rounding.places[name])
-  })
+/** Units stay as published: products of published numbers need no more places. */
+const shownGreeks = ({ delta, gamma, theta, vega, rho }: NetGreeks.Greeks): Greeks => {
+  const { places, round } = Rounding
+  return {
+    delta: round(delta, places.delta),
+    gamma: round(gamma, places.gamma),
+    theta: round(theta, places.theta),
+    vega: round(vega, places.vega),
+    rho: round(rho, places.rho)
+  }
+}
 
 const open = (book: Book): ReadonlyArray<Line> => book.lines.filter(({ holding }) => holding.state.netQuantity !== 0)
 
 /** Greeks of every open holding and their sum, null where one has none. */
 export const greeks = (book: Book) => {
-  const legs = open(book).map((line) => {
+  const held = open(book).map((line) => {
     const unit = unitGreeks(line)
-    const quantity = line.holding.state.netQuantity
-    return { ...heldBy(line), quantity, iv: line.quote.row?.iv ?? null, unit, position: times(quantity, unit) }
+    return { line, unit, position: NetGreeks.times(line.holding.state.netQuantity, unit) }
   })
-  const net = each((name) => {
-    const values = legs.map(({ position }) => position[name])
-    if (values.some((value) => value === null)) return null
-    const sum = values.reduce<number>((total, value) => total + (value ?? 0), 0)
-    return Rounding.round(sum, Rounding.places[name])
-  })
-  return { net, legs }
+  return {
+    net: shownGreeks(NetGreeks.net(held.map(({ position }) => position))),
+    legs: held.map(({ line, unit, position }) => ({
+      ...heldBy(line),
+      quantity: line.holding.state.netQuantity,
+      iv: line.quote.row?.iv ?? null,
+      unit: shownGreeks(unit),
+      position: shownGreeks(position)
+    }))
+  }
 }
 
 export const realised = ({ lines }: Book): Money.Decimal => ProfitAndLoss.totals(lines.map((line) => valueOf(line).report)).fifoRealised

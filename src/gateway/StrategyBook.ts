@@ -6,7 +6,7 @@ import { InstrumentRegistry } from "../store/InstrumentRegistry.ts"
 import { StrategyRepo } from "../store/StrategyRepo.ts"
 import * as Problem from "./Problem.ts"
 import { orProblem } from "./StoreProblem.ts"
-import { type Quote, Valuation } from "./Valuation.ts"
+import { noQuote, type Quote, Valuation } from "./Valuation.ts"
 
 /** One holding with what is known of its instrument; undefined where the day's instruments have no such one. */
 export interface Line {
@@ -20,8 +20,6 @@ export interface Book {
   /** Symbols of open holdings whose price is missing or stale. */
   readonly missing: ReadonlyArray<string>
 }
-
-const noQuote: Quote = { lastPrice: null, asOf: null, isStale: false, row: undefined }
 
 /** What a strategy holds, by its legs and fills, with the newest prices. */
 export class StrategyBook extends Effect.Service<StrategyBook>()("gateway/StrategyBook", {

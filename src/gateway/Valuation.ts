@@ -1,6 +1,7 @@
 import { Effect } from "effect"
 import * as Expiry from "../domain/market/Expiry.ts"
 import * as Instrument from "../domain/market/Instrument.ts"
+import * as Forward from "../domain/options/Forward.ts"
 import { MarketClock } from "../streams/MarketClock.ts"
 import { pricingSettings } from "../streams/PricingSettings.ts"
 import type { Chain, Row } from "./ChainView.ts"
@@ -17,7 +18,7 @@ export interface Quote {
   readonly row: Row | undefined
 }
 
-const noQuote: Quote = { lastPrice: null, asOf: null, isStale: false, row: undefined }
+export const noQuote: Quote = { lastPrice: null, asOf: null, isStale: false, row: undefined }
 
 /** Prices, forwards and volatilities as they were last published. */
 export class Valuation extends Effect.Service<Valuation>()("gateway/Valuation", {
@@ -45,14 +46,17 @@ export class Valuation extends Effect.Service<Valuation>()("gateway/Valuation", 
 
     const spot = (symbol: string): number | null => chains.state(symbol)?.spot ?? null
 
+    const futurePrice = (symbol: string, expiry: string): number | null =>
+      chains.state(symbol)?.futures.find((one) => one.expiry === expiry)?.last_price ?? null
+
     /** Of a listed expiry as it was published, else its future, else the spot carried at the configured rates. */
     const forward = (symbol: string, expiry: string, spotPrice: number): number => {
       const published = chains.find(symbol, expiry)?.head.forward ?? null
       if (published !== null) return published
-      const future = chains.state(symbol)?.futures.find((one) => one.expiry === expiry)?.last_price ?? null
+      const future = futurePrice(symbol, expiry)
       if (future !== null) return future
       const t = Math.max(0, Expiry.yearsTo(Expiry.expiryAtMs(expiry), clock.unsafeNow()))
-      return spotPrice * Math.exp((settings.rate - settings.dividendYield) * t)
+      return Forward.carried(spotPrice, settings.rate - settings.dividendYield, t)
     }
 
     /** Of the strike, else of the nearest strike of the expiry that has one (the lower of two). */
@@ -79,8 +83,6 @@ export class Valuation extends Effect.Service<Valuation>()("gateway/Valuation", 
         if (row.strike === strike && row.side === side) return row.last_price
       return null
     }
-    const futurePrice = (symbol: string, expiry: string): number | null =>
-      chains.state(symbol)?.futures.find((one) => one.expiry === expiry)?.last_price ?? null
 
     return { quote, spot, forward, iv, atmIv, optionPrice, futurePrice, settings, nowMs: clock.unsafeNow } as const
   })

@@ -95,6 +95,8 @@ const options = (role: Role) =>
       name: `tarang-${role}`,
       // nats.conf keeps others away from the answers to these.
       inboxPrefix: `_INBOX_${role}`,
+      // A stack trace for every publish is a twentieth of a busy actor's time.
+      noAsyncTraces: true,
       timeout: requestTimeoutMs,
       // The client gives up for good after ten tries or two refusals by default, and notices a dead peer only after minutes.
       maxReconnectAttempts: -1,

@@ -50,13 +50,16 @@ export const make = <const Template extends string, A, I>(options: {
   readonly template: Template
   readonly stream: string
   readonly schema: Schema.Schema<A, I>
+  /** The value is its own JSON: nothing to transform, so what we built ourselves is written without a walk over every element. */
+  readonly plain?: A extends I ? true : never
 }): Subject<Template, A, I> => {
   // Compiled once per subject, never per message.
   const json = Schema.parseJson(options.schema)
-  const encode = Schema.encodeSync(json)
+  const encode = options.plain === true ? (value: A) => JSON.stringify(value) : Schema.encodeSync(json)
   const decode = Schema.decodeUnknown(json)
   const decodeEither = Schema.decodeUnknownEither(json)
   const parts = options.template.split(".")
+  const prefix = options.template.split("{", 1)[0] ?? ""
   const nameOf = (part: string) => (part.startsWith("{") ? part.slice(1, -1) : undefined)
   const fill = (holes: Partial<Record<string, string>>, missing: (name: string) => string) =>
     parts
@@ -76,6 +79,7 @@ export const make = <const Template extends string, A, I>(options: {
     at: (holes) => fill(holes, refuse),
     filter: (holes = {}) => fill(holes, () => "*"),
     match: (subject) => {
+      if (!subject.startsWith(prefix)) return undefined
       const tokens = subject.split(".")
       if (tokens.length !== parts.length) return undefined
       const found: Record<string, string> = {}

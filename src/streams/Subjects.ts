@@ -18,7 +18,12 @@ export const StrategyDefinition = Subject.make({
   schema: StrategyMessage.Definition
 })
 
-export const Tick = Subject.make({ template: "md.tick.{exchange}.{underlying}", stream: "MD_TICK", schema: ChainMessage.Ticks })
+export const Tick = Subject.make({
+  template: "md.tick.{exchange}.{underlying}",
+  stream: "MD_TICK",
+  schema: ChainMessage.Ticks,
+  plain: true
+})
 export const Bars = Subject.make({
   template: "md.bar.{interval}.{exchange}.{underlying}.{token}",
   stream: "MD_BARS",
@@ -27,17 +32,20 @@ export const Bars = Subject.make({
 export const ChainDelta = Subject.make({
   template: "opt.delta.{exchange}.{underlying}.{expiry}",
   stream: "OPT",
-  schema: ChainMessage.Chain
+  schema: ChainMessage.Chain,
+  plain: true
 })
 export const ChainKeyframe = Subject.make({
   template: "opt.chain.{exchange}.{underlying}.{expiry}",
   stream: "OPT_LAST",
-  schema: ChainMessage.Chain
+  schema: ChainMessage.Chain,
+  plain: true
 })
 export const UnderlyingState = Subject.make({
   template: "und.state.{exchange}.{underlying}",
   stream: "OPT_LAST",
-  schema: ChainMessage.UnderlyingState
+  schema: ChainMessage.UnderlyingState,
+  plain: true
 })
 
 export const Mark = Subject.make({ template: "strat.m2m.{owner}.{strategy}", stream: "STRAT", schema: StrategyMessage.Mark })

@@ -1,4 +1,5 @@
 import * as Expiry from "../market/Expiry.ts"
+import * as Forward from "../options/Forward.ts"
 import * as OpenInterest from "../options/OpenInterest.ts"
 
 /** Prices in rupees; instants in UTC milliseconds. */
@@ -27,24 +28,23 @@ export interface Basis {
 
 const isPrice = (value: number): boolean => Number.isFinite(value) && value > 0
 
+/** future - spot, rupees; NaN while either is not known. */
+export const difference = (spot: number, future: number): number => future - spot
+
 /** Basis and cost of carry of one future; null unless both prices are positive. */
 export const basis = (quote: Quote): Basis | null => {
   if (!isPrice(quote.spot) || !isPrice(quote.future)) return null
   const years = Expiry.yearsTo(quote.expiryAtMs, quote.nowMs)
-  const difference = quote.future - quote.spot
-  const fraction = difference / quote.spot
+  const apart = difference(quote.spot, quote.future)
+  const fraction = apart / quote.spot
   return {
-    basis: difference,
+    basis: apart,
     basisFraction: fraction,
     years,
-    // log1p keeps the digits of a basis that is small against the price.
-    carry: years > 0 ? Math.log1p(fraction) / years : null,
+    carry: Forward.carryOf(quote.spot, quote.future, years),
     simpleCarry: years > 0 ? fraction / years : null
   }
 }
-
-/** The future's fair price at a continuously compounded carry: spot x e^(carry x years). */
-export const fairPrice = (spot: number, carry: number, years: number): number => spot * Math.exp(carry * years)
 
 /** A future's price in rupees and its open interest in units at one instant. */
 export interface Sample {

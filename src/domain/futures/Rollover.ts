@@ -1,6 +1,7 @@
 import type { Bar } from "../indicators/Indicator.ts"
 import type * as Money from "../Money.ts"
 import * as Expiry from "../market/Expiry.ts"
+import * as Forward from "../options/Forward.ts"
 import * as Position from "../strategy/Position.ts"
 import * as ProfitAndLoss from "../strategy/ProfitAndLoss.ts"
 
@@ -41,7 +42,7 @@ export const rollover = (near: Contract, later: ReadonlyArray<Contract>): Rollov
     percent,
     spread,
     costPercent: (100 * spread) / near.price,
-    carry: years > 0 ? Math.log1p(spread / near.price) / years : null
+    carry: Forward.carryOf(near.price, next.price, years)
   }
 }
 

@@ -8,6 +8,7 @@ export interface Filter {
   readonly underlying?: string | undefined
   /** "YYYY-MM-DD". */
   readonly expiry?: string | undefined
+  readonly kinds?: ReadonlyArray<Instrument.Kind> | undefined
 }
 
 export interface Page {
@@ -92,6 +93,7 @@ const accepts = (filter: Filter, instrument: Instrument.Instrument): boolean =>
   (filter.exchange === undefined || instrument.exchange === filter.exchange) &&
   (filter.segment === undefined || instrument.segment === filter.segment) &&
   (filter.expiry === undefined || instrument.expiry === filter.expiry) &&
+  (filter.kinds === undefined || filter.kinds.includes(Instrument.kindOf(instrument))) &&
   (filter.underlying === undefined || Instrument.underlyingOf(instrument)?.name === filter.underlying)
 
 /** Best matches first: the symbol itself, symbols that begin so, symbols that begin with the first word, then all that hold every word. */

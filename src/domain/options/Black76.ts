@@ -58,6 +58,14 @@ export const evaluate = (out: Float64Array, at: number, w: 1 | -1, f: number, k:
   out[at + 5] = 0 - t * (out[at] as number)
 }
 
+/** Gamma alone, for inputs that `refuse` lets pass; 0 without time or volatility. Equal for call and put. */
+export const gammaOf = (f: number, k: number, t: number, r: number, vol: number): number => {
+  const sd = vol * Math.sqrt(t)
+  if (!(sd >= BlackScholes.DEVIATION_MIN)) return 0
+  const d1 = BlackScholes.logRatio(f, k) / sd + 0.5 * sd
+  return (Math.exp(-r * t) * Normal.pdf(d1)) / (f * sd)
+}
+
 /** Where the six numbers of one side of a chain go; each column at least as long as the chain. */
 export interface SideColumns {
   readonly price: Float64Array

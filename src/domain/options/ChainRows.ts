@@ -35,7 +35,7 @@ const fillRow = (chain: ChainState.ChainState, quotes: Quotes.Quotes, chainRow: 
   const side = sideOf(chain, chainRow)
   const i = strikeIndex(chainRow)
   const to = chainRow * width
-  const { places } = Rounding
+  const { units } = Rounding
   const none = Number.NaN
   into[to + Field.lastPrice] = quotes.lastPrice[row] ?? none
   into[to + Field.bid] = quotes.bid[row] ?? none
@@ -44,12 +44,12 @@ const fillRow = (chain: ChainState.ChainState, quotes: Quotes.Quotes, chainRow: 
   into[to + Field.oi] = quotes.oi[row] ?? none
   into[to + Field.oiChange] = Quotes.oiChange(quotes, row)
   into[to + Field.priceChange] = Quotes.priceChange(quotes, row)
-  into[to + Field.iv] = Rounding.toUnits(chain.iv[i] ?? none, places.iv)
-  into[to + Field.delta] = Rounding.toUnits(side.delta[i] ?? none, places.delta)
-  into[to + Field.gamma] = Rounding.toUnits(side.gamma[i] ?? none, places.gamma)
-  into[to + Field.theta] = Rounding.toUnits(Rounding.thetaPerDay(side.theta[i] ?? none), places.theta)
-  into[to + Field.vega] = Rounding.toUnits(Rounding.perPoint(side.vega[i] ?? none), places.vega)
-  into[to + Field.rho] = Rounding.toUnits(Rounding.perPoint(side.rho[i] ?? none), places.rho)
+  into[to + Field.iv] = units.iv(chain.iv[i] ?? none)
+  into[to + Field.delta] = units.delta(side.delta[i] ?? none)
+  into[to + Field.gamma] = units.gamma(side.gamma[i] ?? none)
+  into[to + Field.theta] = units.theta(side.theta[i] ?? none)
+  into[to + Field.vega] = units.vega(side.vega[i] ?? none)
+  into[to + Field.rho] = units.rho(side.rho[i] ?? none)
   into[to + Field.quality] = side.quality[i] ?? none
 }
 

@@ -5,6 +5,7 @@ import type { Quality } from "./ChainMessage.ts"
 import * as Forward from "./Forward.ts"
 import * as ImpliedVol from "./ImpliedVol.ts"
 import * as MaxPain from "./MaxPain.ts"
+import * as Moneyness from "./Moneyness.ts"
 import * as OpenInterest from "./OpenInterest.ts"
 
 export interface Settings {
@@ -281,18 +282,6 @@ const qualityOf = (chain: ChainState, quotes: Quotes.Quotes, side: Side, i: numb
   return live
 }
 
-const nearestStrike = (chain: ChainState): number => {
-  let nearest = -1
-  let distance = Number.POSITIVE_INFINITY
-  for (let i = 0; i < chain.strike.length; i++) {
-    const away = Math.abs((chain.strike[i] ?? 0) - chain.forward)
-    if (away >= distance || Number.isNaN(away)) continue
-    nearest = i
-    distance = away
-  }
-  return nearest
-}
-
 const summarise = (chain: ChainState): void => {
   const count = chain.strike.length
   const totals = OpenInterest.summarise(count, scratch.callOi, scratch.putOi, scratch.callVolume, scratch.putVolume)
@@ -328,7 +317,7 @@ export const refresh = (chain: ChainState, quotes: Quotes.Quotes, settings: Sett
     call.quality[i] = qualityOf(chain, quotes, call, i, eventMs, settings.staleAfterMs)
     put.quality[i] = qualityOf(chain, quotes, put, i, eventMs, settings.staleAfterMs)
   }
-  chain.atm = nearestStrike(chain)
+  chain.atm = Moneyness.atmRow(strike, count, chain.forward)
   summarise(chain)
   chain.changed = false
   chain.computedMs = eventMs

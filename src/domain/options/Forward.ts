@@ -5,6 +5,15 @@
  * money (smallest |C - P|) are taken, outliers removed by their median absolute deviation, and the rest averaged.
  */
 
+import * as BlackScholes from "./BlackScholes.ts"
+
+/** What a price becomes when it is carried: price x e^(carry x years), `carry` a year and continuously compounded (of a spot r - q). */
+export const carried = (price: number, carry: number, years: number): number => price * Math.exp(carry * years)
+
+/** The carry from one price to a later one: ln(far / near) / years, continuously compounded; null unless there is time between. */
+export const carryOf = (near: number, far: number, years: number): number | null =>
+  years > 0 ? BlackScholes.logRatio(far, near) / years : null
+
 /** Strikes nearest the money that may take part. */
 export const STRIKES_MAX = 7
 /** Fewer than this many strikes give way to a future where there is one. */
@@ -80,7 +89,7 @@ export const estimateInto = (input: Input, out: Forward): void => {
     out.forward = input.future
     out.source = "future"
   } else if (input.spot > 0 && Number.isFinite(input.spot)) {
-    out.forward = input.spot * Math.exp((input.r - input.q) * input.t)
+    out.forward = carried(input.spot, input.r - input.q, input.t)
     out.source = "spot"
   } else {
     out.forward = Number.NaN

@@ -10,8 +10,7 @@
  * The zero level is the underlying price nearest the present one at which the total vanishes, every gamma computed anew
  * there with each strike keeping its volatility.
  */
-import * as BlackScholes from "./BlackScholes.ts"
-import * as Normal from "./Normal.ts"
+import * as Black76 from "./Black76.ts"
 
 /** Names the formula and its sign in every message that carries the numbers. */
 export const FORMULA = "gex-1: (gamma_ce*oi_ce - gamma_pe*oi_pe) * forward^2 * 0.01, oi in units, dealers long calls and short puts"
@@ -59,17 +58,9 @@ export interface Exposure {
   readonly uncounted: number
 }
 
-/** Black-76 gamma; 0 where it is not defined (expired, no volatility). Equal for call and put. */
-const gammaOf = (f: number, k: number, t: number, r: number, vol: number): number => {
-  const sd = vol * Math.sqrt(t)
-  if (!(sd >= BlackScholes.DEVIATION_MIN)) return 0
-  const d1 = BlackScholes.logRatio(f, k) / sd + 0.5 * sd
-  return (Math.exp(-r * t) * Normal.pdf(d1)) / (f * sd)
-}
-
 /** Rupees per 1 % and unit of open interest at a forward. */
 const weightOf = (expiry: Expiry, row: number, forward: number): number =>
-  gammaOf(forward, expiry.strike[row] as number, expiry.t, expiry.r, expiry.vol[row] as number) *
+  Black76.gammaOf(forward, expiry.strike[row] as number, expiry.t, expiry.r, expiry.vol[row] as number) *
   forward *
   forward *
   0.01 *

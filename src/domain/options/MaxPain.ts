@@ -5,6 +5,7 @@
  * linear; between two strikes its slope is (call open interest below) - (put open interest above), a whole number, so
  * ties are decided exactly whatever the strikes are. Absent open interest (NaN) counts as 0.
  */
+import * as OpenInterest from "./OpenInterest.ts"
 
 /** One strike's payout to holders, in open-interest units times price. */
 export interface Pain {
@@ -28,19 +29,13 @@ export interface MaxPain {
 
 const orZero = (value: number | undefined): number => (value !== undefined && value > 0 ? value : 0)
 
-const total = (column: Float64Array, count: number): number => {
-  let sum = 0
-  for (let i = 0; i < count; i++) sum += orZero(column[i])
-  return sum
-}
-
 /**
  * Row of the lowest minimiser, or -1 without open interest. Columns of at least `count` rows, **ascending by strike**.
  * Allocates nothing, O(n).
  */
 export const lowestRow = (count: number, ceOi: Float64Array, peOi: Float64Array): number => {
-  const calls = total(ceOi, count)
-  let putsAbove = total(peOi, count)
+  const calls = OpenInterest.total(ceOi, count)
+  let putsAbove = OpenInterest.total(peOi, count)
   if (calls + putsAbove === 0) return -1
   let row = 0
   let callsBelow = orZero(ceOi[0])
@@ -87,8 +82,8 @@ export const analyse = (count: number, strike: Float64Array, ceOi: Float64Array,
 
 /** From the lowest minimiser on, the curve stays flat while call interest below equals put interest above. */
 const highestRow = (lowest: number, ceOi: Float64Array, peOi: Float64Array): number => {
-  let callsBelow = total(ceOi, lowest + 1)
-  let putsAbove = total(peOi, peOi.length) - total(peOi, lowest + 1)
+  let callsBelow = OpenInterest.total(ceOi, lowest + 1)
+  let putsAbove = OpenInterest.total(peOi, peOi.length) - OpenInterest.total(peOi, lowest + 1)
   let row = lowest
   while (row + 1 < ceOi.length && callsBelow === putsAbove) {
     row++

@@ -12,6 +12,7 @@
 import { Data, Either } from "effect"
 import * as Black76 from "./Black76.ts"
 import * as BlackScholes from "./BlackScholes.ts"
+import * as Forward from "./Forward.ts"
 import * as Normal from "./Normal.ts"
 
 /** An option or a future held: quantity in units of the underlying, positive long. */
@@ -104,7 +105,7 @@ export const make = (legs: ReadonlyArray<Leg>, market: Market): Either.Either<Po
   }
   const horizon = Math.min(...legs.map(({ t }) => t))
   return Either.right({
-    legs: legs.map((leg) => ({ ...leg, carry: leg.t > 0 ? BlackScholes.logRatio(leg.forward, market.spot) / leg.t : 0 })),
+    legs: legs.map((leg) => ({ ...leg, carry: Forward.carryOf(market.spot, leg.forward, leg.t) ?? 0 })),
     market,
     horizon,
     oneExpiry: legs.every(({ t }) => t === horizon)
@@ -127,7 +128,7 @@ const shifted = (vol: number, shift: number) => Math.min(BlackScholes.VOL_MAX, M
 /** Value of one unit of a leg in a scenario. */
 const valueOf = (leg: Valued, at: Scenario, r: number): number => {
   const left = Math.max(0, leg.t - at.elapsed)
-  const forward = at.spot * Math.exp(leg.carry * left)
+  const forward = Forward.carried(at.spot, leg.carry, left)
   if (leg.kind === "FUT") return forward
   return Black76.priceOf(BlackScholes.sign(leg.kind), forward, leg.strike, left, r, shifted(leg.vol, at.volShift))
 }
@@ -153,7 +154,7 @@ export const greeksAt = (position: Position, at: Scenario): BlackScholes.Greeks 
   const sum = new Float64Array(BlackScholes.COLUMNS)
   for (const leg of position.legs) {
     const left = Math.max(0, leg.t - at.elapsed)
-    const forward = at.spot * Math.exp(leg.carry * left)
+    const forward = Forward.carried(at.spot, leg.carry, left)
     if (leg.kind === "FUT") {
       row.fill(0)
       row[BlackScholes.Column.price] = forward
@@ -313,7 +314,7 @@ const probabilityOf = (position: Position, breakEvens: ReadonlyArray<number>, ze
   const { market, horizon } = position
   const sd = market.vol * Math.sqrt(horizon)
   const carry = position.legs.find(({ t }) => t === horizon)?.carry ?? 0
-  const forward = market.spot * Math.exp(carry * horizon)
+  const forward = Forward.carried(market.spot, carry, horizon)
   if (sd < BlackScholes.DEVIATION_MIN) return profitAtHorizon(position, forward) > zero ? 1 : 0
   // P(S > x) = N(d2)
   const above = (x: number) => (x === 0 ? 1 : Normal.cdf(BlackScholes.logRatio(forward, x) / sd - 0.5 * sd))

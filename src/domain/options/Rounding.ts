@@ -27,6 +27,19 @@ const points = 100
 export const thetaPerDay = (perYear: number): number => perYear / daysPerYear
 export const perPoint = (perUnit: number): number => perUnit / points
 
+/** A chain's numbers, per year and per 1.00, in units of the places they are published with. */
+export const units = {
+  iv: (x: number): number => toUnits(x, places.iv),
+  delta: (x: number): number => toUnits(x, places.delta),
+  gamma: (x: number): number => toUnits(x, places.gamma),
+  theta: (x: number): number => toUnits(thetaPerDay(x), places.theta),
+  vega: (x: number): number => toUnits(perPoint(x), places.vega),
+  rho: (x: number): number => toUnits(perPoint(x), places.rho)
+} as const
+
+/** Such a number as it is published; null for NaN. */
+export const published = (name: keyof typeof units, x: number): number | null => fromUnits(units[name](x), places[name])
+
 /** One bit pattern for "no value": NaN bytes differ by how a NaN was made, so they are replaced before numbers are hashed or stored. */
 export const canonical = (x: number): number => (Number.isNaN(x) ? Number.NaN : x)
 

@@ -1,4 +1,5 @@
 import type { Decider } from "../Decider.ts"
+import * as Basis from "../futures/Basis.ts"
 import * as Money from "../Money.ts"
 import * as Expiry from "../market/Expiry.ts"
 import * as FrameGuard from "../market/FrameGuard.ts"
@@ -243,7 +244,6 @@ const ticksOutput = (context: Context, state: State, seq: number, rows: Readonly
     theta: rows.map((row) => sideColumn(row, "theta")),
     vega: rows.map((row) => sideColumn(row, "vega"))
   }
-  const { places } = Rounding
   const valuesOf = (column: Float64Array) => rows.map((row) => column[row] ?? Number.NaN)
   return {
     seq,
@@ -259,11 +259,11 @@ const ticksOutput = (context: Context, state: State, seq: number, rows: Readonly
         last_price: rows.map((row) => ChainRows.orNull(rupeesOf(quotes, row))),
         volume: valuesOf(quotes.volume).map(ChainRows.orNull),
         oi: valuesOf(quotes.oi).map(ChainRows.orNull),
-        iv: exact.iv.map((iv) => Rounding.round(iv, places.iv)),
-        delta: exact.delta.map((delta) => Rounding.round(delta, places.delta)),
-        gamma: exact.gamma.map((gamma) => Rounding.round(gamma, places.gamma)),
-        theta: exact.theta.map((theta) => Rounding.round(Rounding.thetaPerDay(theta), places.theta)),
-        vega: exact.vega.map((vega) => Rounding.round(Rounding.perPoint(vega), places.vega))
+        iv: exact.iv.map((iv) => Rounding.published("iv", iv)),
+        delta: exact.delta.map((delta) => Rounding.published("delta", delta)),
+        gamma: exact.gamma.map((gamma) => Rounding.published("gamma", gamma)),
+        theta: exact.theta.map((theta) => Rounding.published("theta", theta)),
+        vega: exact.vega.map((vega) => Rounding.published("vega", vega))
       }
     },
     exact: Float64Array.from(
@@ -298,7 +298,7 @@ const stateMessage = (context: Context, state: State, seq: number): ChainMessage
               instrument_token: contract.instrument_token,
               last_price: ChainRows.orNull(rupeesOf(quotes, row)),
               oi: ChainRows.orNull(quotes.oi[row] ?? Number.NaN),
-              basis: Rounding.round(rupeesOf(quotes, row) - spot, pricePlaces)
+              basis: Rounding.round(Basis.difference(spot, rupeesOf(quotes, row)), pricePlaces)
             }
           ]
     ),
@@ -306,7 +306,7 @@ const stateMessage = (context: Context, state: State, seq: number): ChainMessage
       expiry: chain.expiry,
       forward: Rounding.round(chain.forward, forwardPlaces(quotes)),
       atm_strike: chain.strike[chain.atm] ?? null,
-      atm_iv: Rounding.round(chain.iv[chain.atm] ?? Number.NaN, Rounding.places.iv)
+      atm_iv: Rounding.published("iv", chain.iv[chain.atm] ?? Number.NaN)
     }))
   }
 }

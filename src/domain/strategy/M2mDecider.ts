@@ -8,6 +8,7 @@ import type * as RecordInput from "../market/RecordInput.ts"
 import type { Contract, Reference } from "../market/Reference.ts"
 import * as ChainState from "../options/ChainState.ts"
 import * as Rounding from "../options/Rounding.ts"
+import * as NetGreeks from "./NetGreeks.ts"
 import * as Position from "./Position.ts"
 import type * as StrategyMessage from "./StrategyMessage.ts"
 
@@ -343,37 +344,20 @@ const onFrame = (context: Context, state: State, input: RecordInput.Frame): Read
   return outputs
 }
 
-interface Net {
-  delta: number
-  gamma: number
-  theta: number
-  vega: number
+/** Greeks of one unit per year and per 1.00; NaN where an option has none. */
+const unitGreeks = (state: State, { contract, feed, row }: Line): NetGreeks.Greeks => {
+  if (!isOption(contract)) return NetGreeks.ofUnderlying
+  const { chains, chainOf } = feedOf(state, feed)
+  const chain = chains[chainOf[row] as number]
+  // An option without an expiry has no chain, and so no Greeks.
+  if (chain === undefined) return NetGreeks.none
+  const side = contract.kind === "CE" ? chain.call : chain.put
+  const at = ChainState.indexOf(chain, contract.strike)
+  return NetGreeks.each((name) => side[name][at] as number)
 }
 
-const noNet: Net = { delta: Number.NaN, gamma: Number.NaN, theta: Number.NaN, vega: Number.NaN }
-
-/** Greeks of what is held per year and per 1.00; NaN where an option has none. */
-const netGreeks = (state: State): Net => {
-  if (state.unvalued) return noNet
-  const net: Net = { delta: 0, gamma: 0, theta: 0, vega: 0 }
-  for (const { contract, feed, row, position } of state.holdings) {
-    if (!isOption(contract)) {
-      net.delta += position
-      continue
-    }
-    const { chains, chainOf } = feedOf(state, feed)
-    const chain = chains[chainOf[row] as number]
-    // An option without an expiry has no chain, and so no Greeks.
-    if (chain === undefined) return noNet
-    const side = contract.kind === "CE" ? chain.call : chain.put
-    const at = ChainState.indexOf(chain, contract.strike)
-    net.delta += position * (side.delta[at] as number)
-    net.gamma += position * (side.gamma[at] as number)
-    net.theta += position * (side.theta[at] as number)
-    net.vega += position * (side.vega[at] as number)
-  }
-  return net
-}
+const netGreeks = (state: State): NetGreeks.Greeks =>
+  state.unvalued ? NetGreeks.none : NetGreeks.net(state.holdings.map((line) => NetGreeks.times(line.position, unitGreeks(state, line))))
 
 const refreshChains = (state: State, settings: Settings): void => {
   for (const feed of state.feeds.values()) {
@@ -398,7 +382,6 @@ const markOutput = (context: Context, state: State, seq: number): Output => {
   const realised = new Money.Decimal(state.realised)
   const net = netGreeks(state)
   const missing = [...unpriced, ...legs.filter(isMissing).map(({ legId }) => legId)].sort((a, b) => a - b)
-  const { places } = Rounding
   return {
     seq,
     kind: "mark",
@@ -411,10 +394,10 @@ const markOutput = (context: Context, state: State, seq: number): Output => {
       unrealised_pnl: unrealised,
       realised_pnl: realised,
       total_pnl: unrealised === null ? null : unrealised.plus(realised),
-      net_delta: Rounding.round(net.delta, places.delta),
-      net_gamma: Rounding.round(net.gamma, places.gamma),
-      net_theta: Rounding.round(Rounding.thetaPerDay(net.theta), places.theta),
-      net_vega: Rounding.round(Rounding.perPoint(net.vega), places.vega),
+      net_delta: Rounding.published("delta", net.delta),
+      net_gamma: Rounding.published("gamma", net.gamma),
+      net_theta: Rounding.published("theta", net.theta),
+      net_vega: Rounding.published("vega", net.vega),
       complete: missing.length === 0 && !unvalued && !holdings.some(isMissing),
       missing
     },

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { FastCheck } from "effect"
 import * as Basis from "../../../src/domain/futures/Basis.ts"
+import * as Forward from "../../../src/domain/options/Forward.ts"
 
 const dayMs = 86_400_000
 const expiryAtMs = Date.parse("2026-11-24T10:00:00Z")
@@ -31,7 +32,7 @@ describe("Basis", () => {
     ([spot, permille, days]) => {
       const future = spot * (1 + permille / 1000)
       const it = Basis.basis({ spot, future, expiryAtMs, nowMs: expiryAtMs - days * dayMs })!
-      assert.isAtMost(Math.abs(Basis.fairPrice(spot, it.carry!, it.years) - future), 1e-12 * future)
+      assert.isAtMost(Math.abs(Forward.carried(spot, it.carry!, it.years) - future), 1e-12 * future)
     }
   )
 
