@@ -150,7 +150,13 @@ describe("Placement in several processes", () => {
             (keys) => new Set(keys).size === keys.length && wanted.every((key) => keys.includes(key)),
             1_200
           )
-        yield* runAll("the first runs what always exists", ["bar-writer.1", "candle-writer.1", "director.1", "history.1", "instrument-refresh.1"])
+        yield* runAll("the first runs what always exists", [
+          "bar-writer.1",
+          "candle-writer.1",
+          "director.1",
+          "history.1",
+          "instrument-refresh.1"
+        ])
         yield* launch
         yield* launch
 
