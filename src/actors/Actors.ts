@@ -16,7 +16,6 @@ import * as RedisRelay from "./RedisRelay.ts"
 import { seed } from "./Seed.ts"
 import * as TickerActor from "./TickerActor.ts"
 
-const director = "director"
 const candleWriter = "candle-writer"
 const barWriter = "bar-writer"
 const history = "history"
@@ -41,7 +40,7 @@ const Kinds = Layer.effect(
       [GreeksActor.kind]: ([exchange = "", underlying = ""]) => greeks(exchange, underlying),
       [M2mActor.kind]: ([owner = "", strategy = ""]) => m2m(owner, strategy),
       [BarActor.kind]: ([exchange = "", underlying = ""]) => bars(exchange, underlying),
-      [director]: () => direct,
+      [Director.kind]: () => direct,
       [candleWriter]: () => writeCandles,
       [barWriter]: () => writeBars,
       [history]: () => fetchHistory,
@@ -49,7 +48,7 @@ const Kinds = Layer.effect(
       [RedisRelay.kind]: () => relayToRedis
     }
     const once = [
-      director,
+      Director.kind,
       candleWriter,
       barWriter,
       history,

@@ -13,10 +13,13 @@ import { JetStream } from "../streams/JetStream.ts"
 import * as KeyValue from "../streams/KeyValue.ts"
 import * as Subject from "../streams/Subject.ts"
 import * as Subjects from "../streams/Subjects.ts"
+import { Leases } from "./Leases.ts"
 import * as Placement from "./Placement.ts"
-import { requestHeader } from "./RecordActor.ts"
+import { Replaced, requestHeader } from "./RecordActor.ts"
 import * as TickerActor from "./TickerActor.ts"
 
+export const kind = "director"
+const key = Subject.kvKey(kind, "1")
 /** It is told of changes; this is how long a change that nobody told of may take. */
 const lookEveryMs = 5_000
 /** Definitions can age out of the record: every so many looks they are compared with it again. */
@@ -78,6 +81,8 @@ export interface Plan {
   readonly actors: ReadonlyMap<string, string>
   /** Tokens whose instrument is not in the master: they cannot be streamed. */
   readonly unknown: ReadonlyArray<number>
+  /** Tokens whose account is not configured, or that have none: nobody streams them. */
+  readonly unassigned: ReadonlyArray<number>
 }
 
 export const plan = (options: {
@@ -94,6 +99,7 @@ export const plan = (options: {
   const definitions = new Map<string, Uint8Array>()
   const actors = new Map<string, string>()
   const unknown: Array<number> = []
+  const unassigned: Array<number> = []
   const tickers = new Map<string, Array<TickerActor.Desired["instruments"][number]>>(options.accounts.map((account) => [account, []]))
   const references = new Map<string, { readonly exchange: string; readonly underlying: string; readonly contracts: Array<Contract> }>()
 
@@ -108,14 +114,14 @@ export const plan = (options: {
     const reference = references.get(id) ?? { exchange: under.exchange, underlying: under.name, contracts: [] }
     references.set(id, reference)
     reference.contracts.push(contractOf(instrument))
-    if (accountId !== null) {
-      tickers.get(accountId)?.push({
-        instrument_token: instrumentToken,
-        mode: requestedMode.toLowerCase() as "ltp" | "quote" | "full",
-        exchange: under.exchange,
-        underlying: under.name
-      })
-    }
+    const ticker = tickers.get(accountId ?? "")
+    if (ticker === undefined) unassigned.push(instrumentToken)
+    ticker?.push({
+      instrument_token: instrumentToken,
+      mode: requestedMode.toLowerCase() as "ltp" | "quote" | "full",
+      exchange: under.exchange,
+      underlying: under.name
+    })
   }
   for (const { exchange, underlying, contracts } of references.values()) {
     const value: Reference = { v: 1, exchange, underlying, instruments: contracts.sort((a, b) => a.instrument_token - b.instrument_token) }
@@ -141,7 +147,7 @@ export const plan = (options: {
     actors.set(Subject.kvKey("m2m", names.owner, names.strategy), "")
   }
   for (const [account, instruments] of tickers) actors.set(TickerActor.key(account), encodeDesired({ v: 1, instruments }))
-  return { definitions, actors, unknown: [...new Set(unknown)] }
+  return { definitions, actors, unknown: [...new Set(unknown)], unassigned }
 }
 
 /**
@@ -155,15 +161,25 @@ export const make = Effect.gen(function* () {
   const fills = yield* FillRepo
   const registry = yield* InstrumentRegistry
   const jetStream = yield* JetStream
+  const leases = yield* Leases
   const bucket = yield* KeyValue.open(Placement.bucket)
 
   return Effect.gen(function* () {
+    const lease = yield* leases.of(key)
+    // After a freeze another director may have written what is newer than our look.
+    const stillOurs = Effect.suspend(() => (lease.isHeld() ? Effect.void : new Replaced({ key })))
     const defined = new Map<string, string>() // definition text by subject, as the record has it
     const placed = new Map<string, string>() // value by key, as the bucket has it
     /** Folded fills by strategy, true for its newest fill. */
     const traded = new Map<number, { readonly fillId: number; readonly fills: Fills }>()
     let looks = 0
-    let warned = ""
+    const warned = new Map<string, string>() // tokens by text
+    const warn = (text: string, all: ReadonlyArray<number>) => {
+      const tokens = all.join(",")
+      const isNews = tokens !== "" && warned.get(text) !== tokens
+      warned.set(text, tokens)
+      return isNews ? Effect.annotateLogs(Effect.logWarning(text), { tokens }) : Effect.void
+    }
 
     const define = (subject: string, value: Uint8Array, requestId: string) =>
       Effect.gen(function* () {
@@ -173,6 +189,7 @@ export const make = Effect.gen(function* () {
           if (Option.isSome(found)) defined.set(subject, new TextDecoder().decode(found.value.data))
         }
         if (defined.get(subject) === text) return
+        yield* stillOurs
         yield* jetStream.publish(subject, value, { headers: { [requestHeader]: requestId } })
         defined.set(subject, text)
       })
@@ -186,10 +203,12 @@ export const make = Effect.gen(function* () {
         }
         for (const [key, value] of wanted) {
           if (placed.get(key) === value) continue
+          yield* stillOurs
           yield* bucket.put(key, encoder.encode(value))
           placed.set(key, value)
         }
         for (const key of [...placed.keys()].filter((key) => !wanted.has(key))) {
+          yield* stillOurs
           yield* bucket.remove(key)
           placed.delete(key)
         }
@@ -214,20 +233,15 @@ export const make = Effect.gen(function* () {
         if (registry.current() === undefined) yield* registry.load()
         if (looks++ % recheckEveryLooks === 0) forget()
         yield* readFills
-        const { definitions, actors, unknown } = plan({
+        const { definitions, actors, unknown, unassigned } = plan({
           accounts: accounts.ids,
           subscriptions: yield* subscriptions.active,
           strategies: yield* strategies.all,
           fills: (strategyId) => traded.get(strategyId)?.fills ?? noFills,
           instrument: registry.byToken
         })
-        const missing = unknown.join(",")
-        if (missing !== warned && unknown.length > 0) {
-          yield* Effect.logWarning("instruments are not in the master and cannot be streamed").pipe(
-            Effect.annotateLogs({ tokens: missing })
-          )
-        }
-        warned = missing
+        yield* warn("instruments are not in the master and cannot be streamed", unknown)
+        yield* warn("subscriptions are on no configured account and are not streamed: give them one", unassigned)
         yield* Effect.forEach(definitions, ([subject, value]) => define(subject, value, requestId), { discard: true })
         yield* place(actors)
       }).pipe(Effect.withSpan("Director.look"))
@@ -243,6 +257,7 @@ export const make = Effect.gen(function* () {
     )
     let requestId = "-"
     while (true) {
+      yield* stillOurs
       const done = yield* Effect.either(look(requestId)).pipe(Effect.annotateLogs({ request_id: requestId }))
       if (Either.isLeft(done)) {
         forget()

@@ -1,7 +1,6 @@
 import { Effect } from "effect"
 import type * as ChainMessage from "../domain/options/ChainMessage.ts"
 import * as UnderlyingDecider from "../domain/options/UnderlyingDecider.ts"
-import { MarketClock } from "../streams/MarketClock.ts"
 import { pricingSettings } from "../streams/PricingSettings.ts"
 import * as Subject from "../streams/Subject.ts"
 import * as Subjects from "../streams/Subjects.ts"
@@ -9,17 +8,16 @@ import { type Published, RecordActor } from "./RecordActor.ts"
 
 export const kind = "greeks"
 /** Changes with the decider's state. */
-const layout = "underlying-2"
-
-const quality = (name: string, asOfMs: number, detail: unknown): Published => ({
-  stream: Subjects.Quality.stream,
-  subject: Subjects.Quality.at({ kind: name }),
-  encode: () => Subjects.Quality.encode({ v: 1, as_of: new Date(asOfMs).toISOString(), kind: name, detail })
-})
+const layout = "underlying-3"
 
 /** Where each output of an underlying goes. */
-export const route = (exchange: string, underlying: string, nowMs: () => number) => {
+export const route = (exchange: string, underlying: string) => {
   const holes = { exchange, underlying }
+  const quality = (kind: string, atMs: number, detail: object): Published => ({
+    stream: Subjects.Quality.stream,
+    subject: Subjects.Quality.at({ kind, ...holes }),
+    encode: () => Subjects.Quality.encode({ v: 1, as_of: new Date(atMs).toISOString(), kind, detail: { ...holes, ...detail } })
+  })
   const delta = (expiry: string) => ({ stream: Subjects.ChainDelta.stream, subject: Subjects.ChainDelta.at({ ...holes, expiry }) })
   const keyframe = (message: ChainMessage.Chain): Published => ({
     stream: Subjects.ChainKeyframe.stream,
@@ -42,7 +40,11 @@ export const route = (exchange: string, underlying: string, nowMs: () => number)
       case "chain":
         return keyframe(output.message)
       case "gap":
-        return quality("gap", nowMs(), { ...holes, ...output.message })
+        return quality(output.kind, output.atMs, output.message)
+      case "odd": {
+        const { what, ...detail } = output.message
+        return quality(what, output.atMs, detail)
+      }
     }
   }
 }
@@ -50,7 +52,6 @@ export const route = (exchange: string, underlying: string, nowMs: () => number)
 /** One underlying: its chains with Greeks, its spot, futures and forwards, from the record. */
 export const make = Effect.gen(function* () {
   const recordActor = yield* RecordActor
-  const marketClock = yield* MarketClock
   const settings = yield* pricingSettings
 
   return (exchange: string, underlying: string) => {
@@ -63,7 +64,7 @@ export const make = Effect.gen(function* () {
         decider: UnderlyingDecider.make({ ...holes, settings }),
         frames: [Subjects.Frame.at(holes)],
         references: [Subjects.MarketReference.at(holes)],
-        route: route(exchange, underlying, marketClock.unsafeNow)
+        route: route(exchange, underlying)
       }))
     )
   }

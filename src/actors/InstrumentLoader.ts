@@ -13,6 +13,7 @@ export class NoInstruments extends Data.TaggedError("NoInstruments")<{ readonly 
 }
 
 const attemptsMax = 5
+const answerMax = "5 seconds"
 
 /** What a simulator says of its market; `instruments` are the tokens of a recording. */
 export const SimulatedMarket = Schema.Struct({
@@ -30,6 +31,7 @@ export const simulatedMarket = Effect.gen(function* () {
   const response = yield* HttpClient.get(`${url.value}/market`)
   return Option.some(yield* HttpClientResponse.schemaBodyJson(SimulatedMarket)(response))
 }).pipe(
+  Effect.timeout(answerMax),
   Effect.retry(Schedule.intersect(Schedule.spaced("500 millis"), Schedule.recurs(attemptsMax))),
   Effect.provide(FetchHttpClient.layer)
 )

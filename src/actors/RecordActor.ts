@@ -56,7 +56,7 @@ const poisonMax = 1_000
 const reasonMax = 500
 /** Subjects that are published side by side. */
 const publishConcurrency = 64
-/** Which record message an output is the result of, and the how manieth on its subject: `<created ms of MD_FRAMES> <sequence> <place from 0>`. */
+/** Which record message an output is the result of, and how many that one caused on the subject before: `<created ms of MD_FRAMES> <sequence> <count>`. */
 const inputHeader = "Tarang-Input"
 const record = Subjects.Frame.stream
 

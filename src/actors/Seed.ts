@@ -101,6 +101,11 @@ export const seed = Effect.gen(function* () {
     recorded.length > 0
       ? recorded.flatMap((token) => registry.byToken(token) ?? [])
       : members.flatMap((of) => aroundTheMoney(of, spotUnits(of), marketClock.unsafeNow()))
+  const first = members.find((of) => wanted.some((one) => of.includes(one)))
+  const options = wanted.filter((one) => Instrument.isOption(one) && first?.includes(one) === true)
+  const legs = first === undefined ? [] : ironCondor(options, spotUnits(first))
+  // Asked for before anything is written: a start that fails here begins again with an empty database.
+  const prices = legs.length === 0 ? {} : yield* rest.ltp(legs.map(({ instrument }) => quoteKey(instrument)))
   yield* subscriptions.addAll(
     wanted.map(({ token, tradingsymbol, segment }) => ({
       instrumentToken: token,
@@ -111,14 +116,7 @@ export const seed = Effect.gen(function* () {
     })),
     accounts.ids
   )
-
-  const first = members.find((of) => wanted.some((one) => of.includes(one)))
-  if (first === undefined) return
-  const legs = ironCondor(
-    wanted.filter((one) => Instrument.isOption(one) && first.includes(one)),
-    spotUnits(first)
-  )
-  const prices = yield* rest.ltp(legs.map(({ instrument }) => quoteKey(instrument)))
+  if (legs.length === 0) return
   const { strategyId } = yield* strategies.create(createdBy, {
     name: "Demo iron condor",
     description: "Made at the first start: sells the nearer call and put, buys the farther ones.",

@@ -20,7 +20,7 @@ export const supervise = <E, R>(name: string, key: string, actor: Effect.Effect<
       const startedMs = yield* Clock.currentTimeMillis
       const exit = yield* Effect.exit(actor)
       const livedMs = (yield* Clock.currentTimeMillis) - startedMs
-      failures = livedMs >= healthyAfterMs ? 0 : failures + 1
+      failures = livedMs >= healthyAfterMs ? 1 : failures + 1
       Metrics.restarts(name)
       const pause = pauseMs(failures - 1, yield* Random.next)
       yield* exit._tag === "Failure"

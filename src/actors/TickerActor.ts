@@ -1,5 +1,6 @@
-import { Clock, Effect, Option, Schema } from "effect"
+import { Effect, Option, Schema } from "effect"
 import { Broker } from "../broker/Broker.ts"
+import * as KiteSocket from "../broker/KiteSocket.ts"
 import type { Mode, Wanted } from "../broker/Subscription.ts"
 import * as Calendar from "../domain/market/Calendar.ts"
 import * as Frame from "../domain/market/Frame.ts"
@@ -13,6 +14,7 @@ import * as Subjects from "../streams/Subjects.ts"
 import { Leases } from "./Leases.ts"
 import * as Metrics from "./Metrics.ts"
 import * as Placement from "./Placement.ts"
+import { Replaced } from "./RecordActor.ts"
 
 /** What an account should stream: the value of its key in the bucket of actors. */
 export const Desired = Schema.parseJson(
@@ -36,8 +38,13 @@ export const key = (account: string) => Subject.kvKey(kind, account)
 
 const clockEveryMs = 100
 const statusEveryMs = 1_000
+const instrumentsMax = KiteSocket.defaults.tokensMax
 /** Connected, in market hours, and nothing came for so long: shown as mute. */
-const muteAfterMs = 60_000
+export const muteAfterMs = 60_000
+
+/** A connection that never brought anything is as mute as one that stopped. Times UNIX ms, `lastDataMs` null before the first data. */
+export const isMute = (nowMs: number, openedMs: number, lastDataMs: number | null): boolean =>
+  nowMs - Math.max(openedMs, lastDataMs ?? 0) > muteAfterMs
 
 /** The newest exchange time in a frame, ms; 0 when no packet carries one. */
 export const newestExchangeMs = (bytes: Uint8Array): number => {
@@ -82,6 +89,8 @@ export const make = Effect.gen(function* () {
       let detail: string | null = null
       let ticks = 0
       let lastTickMs: number | null = null
+      const machineClock = yield* Effect.clock
+      let openedMs = 0
 
       let receivedMs = 0
       let unknown = 0
@@ -131,21 +140,22 @@ export const make = Effect.gen(function* () {
         onState: (next, why) => {
           state = next === "open" ? "streaming" : next === "connecting" ? "connecting" : lanes.size === 0 ? "idle" : "connecting"
           detail = why ?? null
+          if (next === "open") openedMs = machineClock.unsafeCurrentTimeMillis()
         }
       })
 
       const status = Effect.gen(function* () {
         const now = yield* marketClock.now
         const stats = socket.stats()
-        const clockMs = yield* Clock.currentTimeMillis
+        const clockMs = machineClock.unsafeCurrentTimeMillis()
         // A recording may rest between its instants and after its end; a simulated market never closes.
         const isDue = marketClock.mode === "real" && (source === "simulator" || Calendar.isSession(clockMs))
-        const isMute = state === "streaming" && isDue && stats.lastDataMs !== null && clockMs - stats.lastDataMs > muteAfterMs
+        const shown = state === "streaming" && isDue && isMute(clockMs, openedMs, stats.lastDataMs) ? "mute" : state
         return {
           v: 1,
           as_of: new Date(now).toISOString(),
           account_id: account,
-          state: isMute ? "mute" : state,
+          state: shown,
           detail,
           source,
           incarnation,
@@ -156,8 +166,12 @@ export const make = Effect.gen(function* () {
       })
       const report = Effect.flatMap(status, (value) =>
         jetStream.notify(Subjects.Ticker.at({ account }), Subjects.Ticker.encode(value))
-      ).pipe(Effect.ignoreLogged)
-      yield* report.pipe(Effect.delay(statusEveryMs), Effect.forever, Effect.forkScoped)
+      ).pipe(Effect.when(lease.isHeld), Effect.ignoreLogged)
+      // A lease that ended never counts again, so this one would stay silent for ever.
+      const keepReporting = Effect.suspend(() => (lease.isHeld() ? report : new Replaced({ key: key(account) }))).pipe(
+        Effect.delay(statusEveryMs),
+        Effect.forever
+      )
       yield* Effect.addFinalizer(() =>
         Effect.zipRight(
           Effect.sync(() => {
@@ -167,20 +181,24 @@ export const make = Effect.gen(function* () {
         )
       )
 
-      const desire = (desired: Desired) => {
-        const wanted = new Map<number, Mode>()
-        for (const { instrument_token, mode, exchange, underlying } of desired.instruments) {
-          wanted.set(instrument_token, mode)
-          lanes.set(instrument_token, Subjects.Frame.at({ exchange, underlying }))
-        }
-        return Effect.zipRight(
-          socket.set(wanted as Wanted),
-          Effect.sync(() => {
-            for (const token of lanes.keys()) if (!wanted.has(token)) lanes.delete(token)
-            if (wanted.size === 0) state = "idle"
-          })
-        )
-      }
+      const desire = ({ instruments }: Desired) =>
+        Effect.gen(function* () {
+          const wanted = new Map<number, Mode>()
+          for (const { instrument_token, mode, exchange, underlying } of instruments.slice(0, instrumentsMax)) {
+            wanted.set(instrument_token, mode)
+            lanes.set(instrument_token, Subjects.Frame.at({ exchange, underlying }))
+          }
+          // One too many must not end the stream of all the others.
+          const left = instruments.slice(instrumentsMax).map(({ instrument_token }) => instrument_token)
+          if (left.length > 0) {
+            yield* Effect.logError(
+              "more instruments than one connection takes: subscribe these on another account, they are not streamed"
+            ).pipe(Effect.annotateLogs({ max: instrumentsMax, tokens: left.join(",") }))
+          }
+          yield* socket.set(wanted as Wanted)
+          for (const token of lanes.keys()) if (!wanted.has(token)) lanes.delete(token)
+          if (wanted.size === 0) state = "idle"
+        })
       const changes = yield* actors.watch(key(account))
       const obey = ({ value }: KeyValue.Change) =>
         Option.match(value, {
@@ -194,6 +212,7 @@ export const make = Effect.gen(function* () {
       )
       // A session that only a person can renew ends the actor; the supervisor tries again, ever more rarely.
       return yield* Effect.raceFirst(follow, socket.done).pipe(
+        Effect.raceFirst(keepReporting),
         Effect.tapError((error) =>
           Effect.zipRight(
             Effect.sync(() => {

@@ -1,6 +1,7 @@
 import { Either, Schema } from "effect"
 import * as Money from "../domain/Money.ts"
 import * as Position from "../domain/strategy/Position.ts"
+import * as Premium from "../domain/strategy/Premium.ts"
 import * as ProfitAndLoss from "../domain/strategy/ProfitAndLoss.ts"
 import * as Document from "./Document.ts"
 
@@ -88,7 +89,7 @@ const resultsAt = (strategy: Strategy, prices: ReadonlyMap<string, Money.Decimal
   const instruments = Array.from(prices, ([symbol, ltp]) => instrumentOf(strategy, symbol, ltp))
   const totals = ProfitAndLoss.totals(instruments.map(({ report }) => report))
   return {
-    m2m: dec(ProfitAndLoss.m2m(strategy.legs.map(({ side, qty, ltp }) => ({ direction: side, quantity: qty, ltp })))),
+    m2m: dec(Premium.m2m(strategy.legs.map(({ side, qty, ltp }) => ({ direction: side, quantity: qty, ltp })))),
     instruments: instruments.map(({ shown }) => shown),
     totals: {
       fifoRealised: dec(totals.fifoRealised),

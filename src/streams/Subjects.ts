@@ -52,9 +52,9 @@ export const Mark = Subject.make({ template: "strat.m2m.{owner}.{strategy}", str
 export const Candle = Subject.make({ template: "strat.candle.{owner}.{strategy}", stream: "STRAT", schema: StrategyMessage.Candle })
 
 export const Ticker = Subject.make({ template: "sys.ticker.{account}", stream: "SYS", schema: TickerStatus })
-/** What is odd in the data: gaps, refused definitions, crossed books. Free form, for people and alarms. */
+/** What is odd in an underlying's data: gaps, crossed books, prices off the tick grid, parity. Free form, for people and alarms. */
 export const Quality = Subject.make({
-  template: "sys.quality.{kind}",
+  template: "sys.quality.{kind}.{exchange}.{underlying}",
   stream: "SYS",
   schema: Schema.Struct({ v: Schema.Literal(1), as_of: Schema.String, kind: Schema.String, detail: Schema.Unknown })
 })

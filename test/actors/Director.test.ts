@@ -107,6 +107,17 @@ describe("Director", () => {
     ])
     assert.deepStrictEqual(planned.unknown, [999_999])
   })
+  it("names what is on no configured account: nobody streams it", () => {
+    const { actors, unassigned } = plan({
+      accounts: ["sim1"],
+      subscriptions: [subscription(index.token, "sim1"), subscription(call.token, "gone")],
+      strategies: [],
+      fills: () => new Map(),
+      instrument: (token) => master.get(token)
+    })
+    assert.deepStrictEqual(unassigned, [call.token])
+    assert.isFalse(actors.has("ticker.gone"))
+  })
   it("an archived strategy has no actor", () => {
     const none = plan({
       accounts: [],

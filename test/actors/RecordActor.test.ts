@@ -173,4 +173,60 @@ describe("RecordActor", () => {
       }).pipe(Effect.scoped, Effect.provide(live)),
     30_000
   )
+
+  it.live(
+    "what one input lets out twice on a subject is published twice, also after a run that ended in between",
+    () =>
+      Effect.gen(function* () {
+        held = true
+        const recordActor = yield* RecordActor
+        const jetStream = yield* JetStream
+        const clock = (atMs: number) => jetStream.publish(Subjects.Clock.at({ account: "a1" }), ClockFrame.encode(atMs))
+        const subject = "sys.quality.twice"
+        const twice: Decider<null, RecordInput, { readonly seq: number; readonly text: string }> = {
+          initial: null,
+          decide: (state, input) => {
+            const of = (place: string) => ({ seq: input.seq, text: `${input._tag === "Clock" ? input.atMs : ""}${place}` })
+            return [state, input._tag === "Clock" ? [of("a"), of("b")] : []]
+          }
+        }
+        const reference = Subjects.MarketReference.at({ exchange: "NSE", underlying: "NIFTY" })
+        yield* jetStream.publish(
+          reference,
+          Subjects.MarketReference.encode({ v: 1, exchange: "NSE", underlying: "NIFTY", instruments: [] })
+        )
+        const { seq } = yield* clock(1_100)
+        const { createdMs } = yield* jetStream.info("MD_FRAMES")
+        // All that an earlier run got done.
+        yield* jetStream.publish(subject, new TextEncoder().encode("1100a"), { headers: { "Tarang-Input": `${createdMs} ${seq} 0` } })
+        const setup = Effect.succeed({
+          name: "twice",
+          key: "twice.1",
+          layout: "1",
+          decider: twice,
+          frames: [],
+          references: [reference],
+          route: ({ text }: { readonly text: string }): Published => ({
+            stream: "SYS",
+            subject,
+            encode: () => new TextEncoder().encode(text)
+          })
+        })
+        yield* Effect.forkScoped(recordActor.run(setup))
+        yield* clock(1_200)
+        const texts = Effect.promise(async () => {
+          const consumer = await jetStream.js.consumers.get("SYS", { filterSubjects: [subject] })
+          const found: Array<string> = []
+          for (let left = (await consumer.info()).num_pending; left > 0; left--) found.push((await consumer.next())?.string() ?? "")
+          return found
+        })
+        let found = yield* texts
+        for (let attempt = 0; attempt < 400 && found.length < 4; attempt++) {
+          yield* Effect.sleep("25 millis")
+          found = yield* texts
+        }
+        assert.deepStrictEqual(found, ["1100a", "1100b", "1200a", "1200b"])
+      }).pipe(Effect.scoped, Effect.provide(live)),
+    30_000
+  )
 })

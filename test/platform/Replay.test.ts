@@ -128,7 +128,7 @@ describe("Replay", () => {
 
         // What is written without a walk by its schema is still what the schema says.
         for (const output of chain.outputs) {
-          if (output.kind === "gap") continue
+          if (output.kind === "gap" || output.kind === "odd") continue
           const subject = output.kind === "tick" ? Subjects.Tick : output.kind === "state" ? Subjects.UnderlyingState : Subjects.ChainDelta
           const read = subject.decodeEither((subject.encode as (message: unknown) => Uint8Array)(output.message))
           assert.deepStrictEqual(Either.getOrThrow<unknown, unknown>(read), output.message)

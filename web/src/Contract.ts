@@ -2,6 +2,7 @@
 import type { Schema } from "effect"
 import type { OptionRow as Option, StrikeRow as Strike } from "../../src/gateway/FoApi.ts"
 import type { Health as HealthSchema } from "../../src/gateway/HealthReport.ts"
+import type { FoEnabled as FoEnabledSchema, Instrument as InstrumentSchema } from "../../src/gateway/InstrumentsApi.ts"
 import type { analysisOrNull } from "../../src/gateway/PayoffApi.ts"
 import type { Leg as LegSchema, Strategy as StrategySchema } from "../../src/gateway/StrategiesApi.ts"
 import type { Subscription as SubscriptionSchema } from "../../src/gateway/SubscriptionsApi.ts"
@@ -10,6 +11,8 @@ export type OptionRow = typeof Option.Encoded
 export type StrikeRow = typeof Strike.Encoded
 export type Quality = OptionRow["quality"]
 export type Health = typeof HealthSchema.Encoded
+export type FoEnabled = typeof FoEnabledSchema.Encoded
+export type Instrument = typeof InstrumentSchema.Encoded
 export type Subscription = typeof SubscriptionSchema.Encoded
 export type Strategy = typeof StrategySchema.Encoded
 export type StrategySummary = Omit<Strategy, "instruments" | "latest">

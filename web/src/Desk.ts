@@ -145,8 +145,8 @@ export const make = (token: string, userName: string, events: Events): { readonl
     stopSpot?.()
     lastSpot = spotMs = undefined
     spot.textContent = Format.none
-    chart.show(symbol)
-    const { spotToken } = underlyings.find((one) => one.symbol === symbol) ?? {}
+    const { spotToken, chartSymbol } = underlyings.find((one) => one.symbol === symbol) ?? {}
+    chart.show(symbol, chartSymbol)
     stopSpot = spotToken === undefined ? undefined : ticks.listen(spotToken, ({ last_price, timestamp }) => onSpot(last_price, timestamp))
     const expiry = found.expiries.find((one) => one === wish) ?? found.expiries[0]
     if (expiry !== undefined) showExpiry(expiry)
@@ -154,7 +154,7 @@ export const make = (token: string, userName: string, events: Events): { readonl
 
   const begin = async (): Promise<void> => {
     await askHealth()
-    underlyings = await Underlyings.discover(api)
+    underlyings = await Underlyings.discover(api, offers)
     symbols.replaceChildren(...underlyings.map(({ symbol }) => el("option", { value: symbol }, symbol)))
     const first = underlyings.find(({ symbol }) => symbol === place.symbol) ?? underlyings[0]
     if (first === undefined) status.say("No options are subscribed.")

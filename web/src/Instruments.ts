@@ -1,16 +1,11 @@
 import type { Api } from "./Api.ts"
-import type { Subscription } from "./Contract.ts"
+import type { Instrument as Listed, Subscription } from "./Contract.ts"
 import type { Offers } from "./Offers.ts"
 
 export interface Instrument {
   readonly exchange: string
   /** Undefined where the gateway does not tell. */
   readonly lotSize: number | undefined
-}
-
-interface Listed {
-  readonly exchange: string
-  readonly lot_size: number
 }
 
 /** What an order of an option needs to know, asked once per token. */

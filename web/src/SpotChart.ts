@@ -36,7 +36,8 @@ const asBars = ({ s, t = [], o = [], h = [], l = [], c = [] }: UdfHistory): Read
 
 export interface SpotChart {
   readonly element: HTMLElement
-  readonly show: (symbol: string) => void
+  /** `chartSymbol` is what its history is asked by; without one the chart begins now. */
+  readonly show: (symbol: string, chartSymbol: string | undefined) => void
   readonly add: (price: number, ms: number) => void
 }
 
@@ -60,7 +61,7 @@ export const make = (api: Api, offers: Offers): SpotChart => {
     series.applyOptions({ upColor: up, downColor: down, wickUpColor: up, wickDownColor: down, priceLineColor: Theme.colour("accent") })
   })
 
-  let symbol = ""
+  let symbol: string | undefined
   let interval: Interval = intervals[0]
   let live: Array<Bars.Bar> = []
   let past: ReadonlyArray<Bars.Bar> = []
@@ -81,7 +82,7 @@ export const make = (api: Api, offers: Offers): SpotChart => {
   const history = async (): Promise<void> => {
     const { resolution, seconds } = interval
     const asked = symbol
-    if (resolution === undefined) return
+    if (resolution === undefined || symbol === undefined) return
     const to = live.at(-1)?.time ?? Math.floor(Date.now() / 1000)
     const query = new URLSearchParams({
       symbol,
@@ -111,9 +112,9 @@ export const make = (api: Api, offers: Offers): SpotChart => {
 
   return {
     element,
-    show: (next) => {
-      symbol = next
-      title.textContent = next
+    show: (name, chartSymbol) => {
+      symbol = chartSymbol
+      title.textContent = name
       live = []
       choose(interval)
       chart.timeScale().resetTimeScale()

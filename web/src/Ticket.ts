@@ -108,6 +108,8 @@ export const make = (api: Api, offers: Offers, instruments: Instruments, model: 
       picture.replaceChildren()
       return
     }
+    // Not yet: what the first leg is traded on is still being asked.
+    if (exchange === "") return
     preview = setTimeout(async () => {
       const body = {
         symbol,
@@ -190,9 +192,10 @@ export const make = (api: Api, offers: Offers, instruments: Instruments, model: 
   const describe = async (token: number): Promise<void> => {
     try {
       const found = await instruments.describe(token)
+      const isKnown = exchange === found.exchange && (found.lotSize === undefined || lotSize === found.lotSize)
+      if (isKnown) return
       exchange = found.exchange
-      if (found.lotSize === undefined || lotSize === found.lotSize) return
-      lotSize = found.lotSize
+      lotSize = found.lotSize ?? lotSize
       lot.value = String(lotSize)
       askPreview()
     } catch (error) {

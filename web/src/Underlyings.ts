@@ -1,13 +1,16 @@
 import type { Api } from "./Api.ts"
-import type { Subscription } from "./Contract.ts"
+import type { FoEnabled, Subscription } from "./Contract.ts"
+import type { Offers } from "./Offers.ts"
 
 export interface Underlying {
   readonly symbol: string
   /** The index or share itself, where it is streamed. */
   readonly spotToken: number | undefined
+  /** What its bars are asked by, "NSE:NIFTY 50"; undefined where the gateway does not tell. */
+  readonly chartSymbol: string | undefined
 }
 
-/** Pages of 1,000 subscriptions that are read at most. */
+/** Pages of 1,000 that are read at most. */
 const pagesMax = 20
 const pageSize = 1000
 
@@ -35,16 +38,34 @@ export const among = (subscriptions: ReadonlyArray<Subscription>): ReadonlyArray
   const rank = (name: string) => Object.keys(indexOf).indexOf(name) >>> 0
   return [...names]
     .sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1))
-    .map((symbol) => ({ symbol, spotToken: spots.get(indexOf[symbol] ?? symbol) }))
+    .map((symbol) => ({ symbol, spotToken: spots.get(indexOf[symbol] ?? symbol), chartSymbol: undefined }))
 }
 
-export const discover = async (api: Api): Promise<ReadonlyArray<Underlying>> => {
-  const found: Array<Subscription> = []
+/** The gateway's own word of what an underlying is, where it has one. */
+export const describe = (found: ReadonlyArray<Underlying>, enabled: ReadonlyArray<FoEnabled>): ReadonlyArray<Underlying> => {
+  const bySymbol = new Map(enabled.map((one) => [one.symbol, one]))
+  return found.map((underlying) => {
+    const { exchange, tradingsymbol } = bySymbol.get(underlying.symbol) ?? {}
+    return tradingsymbol == null ? underlying : { ...underlying, chartSymbol: `${exchange}:${tradingsymbol}` }
+  })
+}
+
+/** All pages of a list. */
+const listed = async <K extends string, A>(api: Api, path: string, items: K): Promise<ReadonlyArray<A>> => {
+  const found: Array<A> = []
   for (let page = 0; page < pagesMax; page++) {
-    const path = `/subscriptions?status=active&limit=${pageSize}&offset=${page * pageSize}`
-    const { subscriptions, total } = await api.get<{ subscriptions: ReadonlyArray<Subscription>; total: number }>(path)
-    found.push(...subscriptions)
-    if (found.length >= total || subscriptions.length === 0) break
+    const answer = await api.get<Readonly<Record<K, ReadonlyArray<A>>> & { readonly total: number }>(
+      `${path}limit=${pageSize}&offset=${page * pageSize}`
+    )
+    found.push(...answer[items])
+    if (found.length >= answer.total || answer[items].length === 0) break
   }
-  return among(found)
+  return found
+}
+
+/** What has options that are streamed. */
+export const discover = async (api: Api, offers: Offers): Promise<ReadonlyArray<Underlying>> => {
+  const found = among(await listed<"subscriptions", Subscription>(api, "/subscriptions?status=active&", "subscriptions"))
+  if (!(await offers("get", "/instruments/fo-enabled"))) return found
+  return describe(found, await listed<"underlyings", FoEnabled>(api, "/instruments/fo-enabled?", "underlyings"))
 }

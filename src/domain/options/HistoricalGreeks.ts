@@ -1,6 +1,7 @@
 import { Either } from "effect"
 import * as Expiry from "../market/Expiry.ts"
 import * as Black76 from "./Black76.ts"
+import * as Forward from "./Forward.ts"
 import * as ImpliedVol from "./ImpliedVol.ts"
 import * as Rounding from "./Rounding.ts"
 
@@ -57,14 +58,13 @@ const valued = (option: Option, price: number, f: number, t: number, rate: numbe
   if (Either.isLeft(solved)) return none(solved.left._tag === "NoImpliedVol" ? reasonOf(solved.left.reason) : "no_underlying_price")
   const priced = Black76.greeks(option.kind, f, option.strike, t, rate, solved.right)
   if (Either.isLeft(priced)) return none("no_underlying_price")
-  const { places } = Rounding
   const { delta, gamma, theta, vega } = priced.right
   return {
     greeks: {
-      delta: Rounding.round(delta, places.delta) as number,
-      gamma: Rounding.round(gamma, places.gamma) as number,
-      theta: Rounding.round(Rounding.thetaPerDay(theta), places.theta) as number,
-      vega: Rounding.round(Rounding.perPoint(vega), places.vega) as number
+      delta: Rounding.published("delta", delta) as number,
+      gamma: Rounding.published("gamma", gamma) as number,
+      theta: Rounding.published("theta", theta) as number,
+      vega: Rounding.published("vega", vega) as number
     }
   }
 }
@@ -87,6 +87,6 @@ export const ofCandles = <C extends { readonly atMs: number; readonly close: num
     const closesMs = minutes >= 1440 ? atMs + Expiry.closeOfDayMs : atMs + minutes * Expiry.minuteMs
     const t = Expiry.yearsTo(option.expiryMs, closesMs)
     if (t <= 0) return none("expired")
-    const f = underlying.carried ? underlyingClose * Math.exp((rate - dividendYield) * t) : underlyingClose
+    const f = underlying.carried ? Forward.carried(underlyingClose, rate - dividendYield, t) : underlyingClose
     return valued(option, close, f, t, rate)
   })

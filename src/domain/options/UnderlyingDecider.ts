@@ -9,6 +9,7 @@ import type { Reference } from "../market/Reference.ts"
 import type * as ChainMessage from "./ChainMessage.ts"
 import * as ChainRows from "./ChainRows.ts"
 import * as ChainState from "./ChainState.ts"
+import * as Oddities from "./Oddities.ts"
 import * as Rounding from "./Rounding.ts"
 
 /** Chains and md.tick leave at most once in this much event time. */
@@ -31,7 +32,8 @@ export type Output =
     }
   | { readonly seq: number; readonly kind: "tick"; readonly message: ChainMessage.Ticks; readonly exact: Float64Array }
   | { readonly seq: number; readonly kind: "state"; readonly message: ChainMessage.UnderlyingState; readonly exact: Float64Array }
-  | { readonly seq: number; readonly kind: "gap"; readonly message: FrameGuard.Gap; readonly exact: Float64Array }
+  | { readonly seq: number; readonly kind: "gap"; readonly atMs: number; readonly message: FrameGuard.Gap; readonly exact: Float64Array }
+  | { readonly seq: number; readonly kind: "odd"; readonly atMs: number; readonly message: Oddities.Odd; readonly exact: Float64Array }
 
 interface Followed {
   readonly chain: ChainState.ChainState
@@ -67,6 +69,7 @@ export interface State {
   sentState: string
   sentStateMs: number
   lateRows: number
+  readonly oddities: Oddities.State
 }
 
 const initial = (): State => ({
@@ -85,7 +88,8 @@ const initial = (): State => ({
   stateChanged: false,
   sentState: "",
   sentStateMs: Number.NEGATIVE_INFINITY,
-  lateRows: 0
+  lateRows: 0,
+  oddities: Oddities.make()
 })
 
 interface Context {
@@ -146,7 +150,8 @@ const onFrame = (state: State, input: RecordInput.Frame): ReadonlyArray<Output> 
     }
   }
   if (skipped === 0) return []
-  return [{ seq: input.seq, kind: "gap", message: FrameGuard.gapBefore(input.header, skipped), exact: new Float64Array(0) }]
+  const message = FrameGuard.gapBefore(input.header, skipped)
+  return [{ seq: input.seq, kind: "gap", atMs: input.header.baseReceivedMs, message, exact: new Float64Array(0) }]
 }
 
 /** Published numbers of one chain, of the call that uses it; no state. */
@@ -318,10 +323,54 @@ const stateExact = (state: State): Float64Array => {
   return Float64Array.from([spotOf(quotes), ...futures, ...chains], Rounding.canonical)
 }
 
+/** Both books of an option's strike; none where one is older than what counts as live. */
+const pairOf = (state: State, settings: Settings, row: number): Oddities.Pair | undefined => {
+  const { quotes } = state
+  const chain = state.chains[state.chainOf[row] ?? -1]?.chain
+  if (chain === undefined || state.eventMs >= chain.expiryMs) return undefined
+  const at = state.strikeOf[row] ?? -1
+  const call = chain.call.row[at] ?? -1
+  const put = chain.put.row[at] ?? -1
+  const isFresh = (side: number) => state.eventMs - (quotes.receivedMs[side] ?? Number.NEGATIVE_INFINITY) <= settings.staleAfterMs
+  if (!isFresh(call) || !isFresh(put)) return undefined
+  const rupees = (side: number, prices: Float64Array) => Quotes.rupees(quotes, side, prices[side] ?? Number.NaN)
+  return {
+    strike: chain.strike[at] ?? Number.NaN,
+    callBid: rupees(call, quotes.bid),
+    callAsk: rupees(call, quotes.ask),
+    putBid: rupees(put, quotes.bid),
+    putAsk: rupees(put, quotes.ask),
+    forward: chain.forward,
+    growth: Math.exp(settings.rate * Expiry.yearsTo(chain.expiryMs, state.eventMs))
+  }
+}
+
+/** Odd is what stands at the end of a window: what came and went within it nobody else sees either. */
+const oddOutputs = (context: Context, state: State, seq: number, rows: ReadonlyArray<number>): ReadonlyArray<Output> => {
+  const { quotes } = state
+  for (const row of rows) {
+    const contract = quotes.contracts[row]
+    if (contract === undefined) continue
+    const scale = quotes.scale[row] ?? 1
+    const bid = Quotes.rupees(quotes, row, quotes.bid[row] ?? Number.NaN)
+    const ask = Quotes.rupees(quotes, row, quotes.ask[row] ?? Number.NaN)
+    const checked = { contract, lastPrice: quotes.lastPrice[row] ?? Number.NaN, scale, bid, ask }
+    Oddities.check(state.oddities, checked, pairOf(state, context.settings, row))
+  }
+  return Oddities.due(state.oddities, state.eventMs).map((message) => ({
+    seq,
+    kind: "odd",
+    atMs: state.eventMs,
+    message,
+    exact: new Float64Array(0)
+  }))
+}
+
 const closeWindow = (context: Context, state: State, seq: number, outputs: Array<Output>): void => {
   for (const followed of state.chains) closeChain(context, state, seq, followed, outputs)
   const rows = takeChangedRows(state.quotes)
   if (rows.length > 0) outputs.push(ticksOutput(context, state, seq, rows))
+  outputs.push(...oddOutputs(context, state, seq, rows))
   state.forwardChanged = false
   state.late = false
 }

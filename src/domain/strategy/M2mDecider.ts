@@ -10,6 +10,7 @@ import * as ChainState from "../options/ChainState.ts"
 import * as Rounding from "../options/Rounding.ts"
 import * as NetGreeks from "./NetGreeks.ts"
 import * as Position from "./Position.ts"
+import * as Premium from "./Premium.ts"
 import type * as StrategyMessage from "./StrategyMessage.ts"
 
 /** Marks leave when a window of event time closes, and never more than `marksMax` in as many windows (four a second). */
@@ -25,18 +26,13 @@ export type Output =
   | { readonly seq: number; readonly kind: "mark"; readonly message: StrategyMessage.Mark; readonly exact: Float64Array }
   | { readonly seq: number; readonly kind: "candle"; readonly message: StrategyMessage.Candle; readonly exact: Float64Array }
 
-/** Money in 1e-7 rupees, the finest price on the wire: a safe integer, or a bigint where it would not be one. */
-type Units = number | bigint
-const unitsPerRupee = 1e7
-const toMoney = (units: Units): Money.Decimal => new Money.Decimal(`${units}e-7`)
-
 /** Something that has a price and a quantity. */
 interface Line {
   readonly feed: string
   readonly contract: Contract
   /** Signed quantity, BUY +, never zero. */
   readonly position: number
-  /** Units of money in one unit of the wire's price. */
+  /** `Premium.Units` in one unit of the wire's price. */
   readonly factor: number
   /** In the quotes of its feed. */
   row: number
@@ -72,10 +68,10 @@ interface Pending {
 
 interface OpenCandle {
   readonly minuteMs: number
-  readonly open: Units
-  high: Units
-  low: Units
-  close: Units
+  readonly open: Premium.Units
+  high: Premium.Units
+  low: Premium.Units
+  close: Premium.Units
 }
 
 /** Plain data (maps, arrays, typed arrays), mutated in place by its one owner; a snapshot of it continues bit for bit. */
@@ -195,7 +191,7 @@ const makeLine = ({ exchange, underlying, contract }: StrategyMessage.Priced, po
   feed: feedKey(exchange, underlying),
   contract,
   position,
-  factor: unitsPerRupee / Instrument.priceScale(contract.instrument_token),
+  factor: Premium.unitsPerRupee / Instrument.priceScale(contract.instrument_token),
   row: -1
 })
 
@@ -239,30 +235,6 @@ const onDefinition = (state: State, definition: StrategyMessage.Definition): voi
   state.owed = true
 }
 
-/** Sum of price x quantity x direction (BUY -1, SELL +1), exact; null while a line has no price. */
-const netPremium = <L extends Line>(lines: ReadonlyArray<L>, priceOf: (line: L) => number): Units | null => {
-  let sum = 0
-  for (const line of lines) {
-    const price = priceOf(line)
-    if (Number.isNaN(price)) return null
-    const term = price * line.factor * -line.position
-    sum += term
-    // A double beyond 2^53 no longer counts one by one.
-    if (!Number.isSafeInteger(term) || !Number.isSafeInteger(sum)) return bigNetPremium(lines, priceOf)
-  }
-  return sum
-}
-
-const bigNetPremium = <L extends Line>(lines: ReadonlyArray<L>, priceOf: (line: L) => number): bigint | null => {
-  let sum = 0n
-  for (const line of lines) {
-    const price = priceOf(line)
-    if (Number.isNaN(price)) return null
-    sum -= BigInt(price) * BigInt(line.factor) * BigInt(line.position)
-  }
-  return sum
-}
-
 const candleOutput = (context: Context, state: State, seq: number, candle: OpenCandle): Output => ({
   seq,
   kind: "candle",
@@ -272,10 +244,10 @@ const candleOutput = (context: Context, state: State, seq: number, candle: OpenC
     seq,
     strategy_id: context.strategyId,
     timestamp: Expiry.isoTime(candle.minuteMs),
-    open: toMoney(candle.open),
-    high: toMoney(candle.high),
-    low: toMoney(candle.low),
-    close: toMoney(candle.close)
+    open: Premium.toMoney(candle.open),
+    high: Premium.toMoney(candle.high),
+    low: Premium.toMoney(candle.low),
+    close: Premium.toMoney(candle.close)
   },
   exact: Float64Array.of(candle.minuteMs, Number(candle.open), Number(candle.high), Number(candle.low), Number(candle.close))
 })
@@ -292,7 +264,7 @@ const valueInstant = (context: Context, state: State, seq: number, atMs: number,
     state.lateTicks++
     return
   }
-  const value = state.unpriced.length > 0 ? null : netPremium(state.legs, (leg) => leg.price)
+  const value = state.unpriced.length > 0 ? null : Premium.net(state.legs, (leg) => leg.price)
   if (value === null) return
   if (state.candle?.minuteMs === minuteMs) {
     if (value > state.candle.high) state.candle.high = value
@@ -375,10 +347,10 @@ const markOutput = (context: Context, state: State, seq: number): Output => {
   const priceOf = (line: Line) => quotesOf(line).lastPrice[line.row] as number
   const isMissing = (line: Line) =>
     Number.isNaN(priceOf(line)) || state.eventMs - (quotesOf(line).receivedMs[line.row] as number) > context.settings.staleAfterMs
-  const units = unpriced.length > 0 ? null : netPremium(legs, priceOf)
-  const heldUnits = unvalued ? null : netPremium(holdings, priceOf)
+  const units = unpriced.length > 0 ? null : Premium.net(legs, priceOf)
+  const heldUnits = unvalued ? null : Premium.net(holdings, priceOf)
   // Profit is (price - entry) x signed quantity: the premium's sign turned round, less what was paid.
-  const unrealised = heldUnits === null ? null : Money.zero.minus(toMoney(heldUnits)).minus(state.cost)
+  const unrealised = heldUnits === null ? null : Money.zero.minus(Premium.toMoney(heldUnits)).minus(state.cost)
   const realised = new Money.Decimal(state.realised)
   const net = netGreeks(state)
   const missing = [...unpriced, ...legs.filter(isMissing).map(({ legId }) => legId)].sort((a, b) => a - b)
@@ -390,7 +362,7 @@ const markOutput = (context: Context, state: State, seq: number): Output => {
       as_of: Expiry.isoTime(state.eventMs),
       seq,
       strategy_id: context.strategyId,
-      m2m: units === null ? null : toMoney(units),
+      m2m: units === null ? null : Premium.toMoney(units),
       unrealised_pnl: unrealised,
       realised_pnl: realised,
       total_pnl: unrealised === null ? null : unrealised.plus(realised),

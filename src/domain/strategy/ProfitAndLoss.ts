@@ -4,18 +4,6 @@ import * as Position from "./Position.ts"
 const { Decimal } = Money
 
 /**
- * The replaced system's m2m, sum(last price x quantity x direction) with BUY -1 and SELL +1, in rupees: the net premium of the legs. It
- * falls when long legs gain; it is no profit. A leg without quantity counts nothing.
- */
-export const m2m = (
-  legs: Iterable<{ readonly direction: Position.Direction; readonly quantity: number; readonly ltp: Money.Decimal }>
-): Money.Decimal => {
-  let sum = Money.zero
-  for (const leg of legs) sum = sum.minus(leg.ltp.times(Position.signed(leg.direction, leg.quantity)))
-  return sum
-}
-
-/**
  * Decimal places an average-cost basis keeps when part of it is closed: the one division here that may not end. Nothing else is rounded,
  * so realised + unrealised is exact at any time, and all of it is when the position is flat.
  */

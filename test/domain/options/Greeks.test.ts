@@ -123,6 +123,19 @@ describe("golden", () => {
     }
   })
 
+  it("TC-REG-010 gamma alone is the golden gamma, and 0 without time or volatility", () => {
+    for (const row of forwardRows) {
+      const [f, k, t, r, vol] = ["forward", "strike", "t_years", "rate", "vol"].map(row.number) as [number, number, number, number, number]
+      expectGreeks(row, f, { ...forwardGreeks(row), gamma: Black76.gammaOf(f, k, t, r, vol) }, ["gamma"])
+      for (const [years, deviation] of [
+        [0, vol],
+        [t, 0],
+        [t, Number.NaN]
+      ] as const)
+        assert.strictEqual(Black76.gammaOf(f, k, years, r, deviation), 0)
+    }
+  })
+
   it("TC-REG-010 the row form gives bit for bit what the per-option form gives", () => {
     const column = (name: string) => Float64Array.from(spotRows, (row) => row.number(name))
     const out = new Float64Array(spotRows.length * BlackScholes.COLUMNS)

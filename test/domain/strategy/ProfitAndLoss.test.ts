@@ -3,6 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Either, FastCheck, Schema } from "effect"
 import * as Money from "../../../src/domain/Money.ts"
 import * as Position from "../../../src/domain/strategy/Position.ts"
+import * as Premium from "../../../src/domain/strategy/Premium.ts"
 import * as ProfitAndLoss from "../../../src/domain/strategy/ProfitAndLoss.ts"
 
 const { Decimal } = Money
@@ -65,7 +66,7 @@ const trade = (direction: Position.Direction, quantity: number, price: string): 
   price: new Decimal(price)
 })
 const fills = (...trades: ReadonlyArray<Position.Fill>) => trades.reduce(ProfitAndLoss.fill, ProfitAndLoss.empty)
-const m2m = (...legs: ReadonlyArray<ReturnType<typeof leg>>) => Money.format(ProfitAndLoss.m2m(legs))
+const m2m = (...legs: ReadonlyArray<ReturnType<typeof leg>>) => Money.format(Premium.m2m(legs))
 
 describe("ProfitAndLoss", () => {
   it("BE-FIN-01 m2m of the worked example is -1500 exactly", () => {
@@ -73,8 +74,8 @@ describe("ProfitAndLoss", () => {
   })
 
   it("BE-FIN-01 m2m is net premium: it falls when long legs gain, while profit rises", () => {
-    const before = ProfitAndLoss.m2m([leg("BUY", 50, "120")])
-    const after = ProfitAndLoss.m2m([leg("BUY", 50, "130")])
+    const before = Premium.m2m([leg("BUY", 50, "120")])
+    const after = Premium.m2m([leg("BUY", 50, "130")])
     assert.strictEqual(Money.format(after.minus(before)), "-500")
     assert.strictEqual(Money.format(ProfitAndLoss.report(fills(trade("BUY", 50, "120")), new Decimal("130")).total), "500")
   })
@@ -88,7 +89,7 @@ describe("ProfitAndLoss", () => {
   it("BE-FIN-04 every strategy of the golden file: m2m, FIFO, average cost, running state and totals", () => {
     assert.isAbove(golden.strategies.length, 0)
     for (const strategy of golden.strategies) {
-      equal(ProfitAndLoss.m2m(strategy.legs.map((it) => leg(it.side, it.qty, it.ltp))), strategy.m2m, `${strategy.id} m2m`)
+      equal(Premium.m2m(strategy.legs.map((it) => leg(it.side, it.qty, it.ltp))), strategy.m2m, `${strategy.id} m2m`)
       const reports = strategy.instruments.map((instrument) => {
         const context = `${strategy.id} ${instrument.symbol}`
         let state = ProfitAndLoss.empty

@@ -1,0 +1,37 @@
+import { assert, describe, it } from "@effect/vitest"
+import { FastCheck } from "effect"
+import * as Money from "../../../src/domain/Money.ts"
+import * as Position from "../../../src/domain/strategy/Position.ts"
+import * as Premium from "../../../src/domain/strategy/Premium.ts"
+
+const scale = FastCheck.constantFrom(100, 10_000, 10_000_000)
+/** Up to the largest wire price and quantity, so that sums leave 2^53 too. */
+const leg = FastCheck.record({
+  direction: FastCheck.constantFrom<Position.Direction>("BUY", "SELL"),
+  quantity: FastCheck.oneof(FastCheck.integer({ min: 0, max: 500 }), FastCheck.integer({ min: 0, max: 1_000_000_000 })),
+  price: FastCheck.oneof(FastCheck.integer({ min: 0, max: 300_000 }), FastCheck.integer({ min: 0, max: 2 ** 31 - 1 })),
+  scale
+})
+
+const lineOf = (it: { direction: Position.Direction; quantity: number; price: number; scale: number }) => ({
+  position: Position.signed(it.direction, it.quantity),
+  factor: Premium.unitsPerRupee / it.scale,
+  price: it.price
+})
+
+describe("Premium", () => {
+  it.prop("BE-FIN-01 m2m in integers is m2m in decimals, beyond 2^53 too", [FastCheck.array(leg, { maxLength: 12 })], ([legs]) => {
+    const units = Premium.net(legs.map(lineOf), ({ price }) => price)
+    const decimal = Premium.m2m(
+      legs.map(({ direction, quantity, price, scale }) => ({ direction, quantity, ltp: Money.toDecimal(price, scale) }))
+    )
+    assert.isNotNull(units)
+    assert.strictEqual(Money.format(Premium.toMoney(units)), Money.format(decimal))
+  })
+
+  it("BE-FIN-03 a line without a price leaves no value, large sums included", () => {
+    const known = { position: 1_000_000_000, factor: 100_000, price: 2 ** 31 - 1 }
+    const unknown = { position: 1, factor: 100_000, price: Number.NaN }
+    for (const lines of [[unknown], [known, unknown], [unknown, known]]) assert.isNull(Premium.net(lines, ({ price }) => price))
+  })
+})

@@ -1,0 +1,64 @@
+import { assert, describe, it, layer } from "@effect/vitest"
+import { Effect, Either } from "effect"
+import * as Asks from "../../src/streams/Asks.ts"
+import { JetStream } from "../../src/streams/JetStream.ts"
+import * as Streams from "../../src/streams/Streams.ts"
+import * as Subjects from "../../src/streams/Subjects.ts"
+import { another, backend, Server, settings } from "./Nats.ts"
+
+const question = { instrument_token: 256265, tradingsymbol: "NIFTY 50", minutes: 1, from_ms: 1, to_ms: 2 }
+const impatient = { ...Asks.fetchHistory, timeoutMs: 300 }
+
+describe("ctl.ask", () => {
+  it("the engine answers to an inbox only: nobody can make it speak on a subject of its own", () => {
+    const asked = (reply: string) =>
+      Subjects.Asked.decodeEither(new TextEncoder().encode(JSON.stringify({ v: 1, request_id: "r", reply, question: {} })))
+    for (const inbox of ["_INBOX.abc", "_INBOX_gateway.ABC123xyz"]) assert.isTrue(Either.isRight(asked(inbox)), inbox)
+    for (const other of ["md.frame.NSE.NIFTY", "_INBOX.>", "_INBOX.*", "_INBOX", "$KV.actors.x", " _INBOX.a", "_INBOX.a b", ""])
+      assert.isTrue(Either.isLeft(asked(other)), other)
+  })
+})
+
+const ensured = Effect.flatMap(Server, (server) => Effect.withConfigProvider(Streams.ensure, settings(server)))
+
+layer(backend, { excludeTestServices: true })("Asks", (it) => {
+  it.effect("a question finds its answer from another user's connection, several at once each its own", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        yield* ensured
+        const engine = yield* JetStream
+        const gateway = yield* another("gateway")
+        yield* Effect.forkScoped(Asks.serve(Asks.fetchHistory, ({ minutes }) => Effect.succeed({ bars: minutes * 10 }), 2))
+        yield* Effect.yieldNow()
+        yield* Effect.promise(() => engine.nc.flush())
+        const answers = yield* Effect.forEach(
+          [1, 2, 3, 4, 5],
+          (minutes) => Asks.ask(Asks.fetchHistory, { ...question, minutes }, "r1").pipe(Effect.provideService(JetStream, gateway)),
+          { concurrency: 5 }
+        )
+        assert.deepStrictEqual(
+          answers.map(({ bars }) => bars),
+          [10, 20, 30, 40, 50]
+        )
+      })
+    )
+  )
+
+  it.effect("a failure is told by its message, an unreadable question declined, and nobody there is no answer", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        yield* ensured
+        const engine = yield* JetStream
+        const none = yield* Effect.flip(Asks.ask(impatient, question, "r2"))
+        assert.strictEqual(none._tag, "NoAnswer")
+        yield* Effect.forkScoped(Asks.serve(Asks.fetchHistory, () => Effect.fail(new Error("no such token")), 1))
+        yield* Effect.yieldNow()
+        yield* Effect.promise(() => engine.nc.flush())
+        const declined = yield* Effect.flip(Asks.ask(Asks.fetchHistory, question, "r3"))
+        assert.deepInclude(declined, { _tag: "Declined", detail: "no such token" })
+        const odd = { ...Asks.fetchHistory, encodeQuestion: () => ({ instrument_token: "x" }) }
+        assert.deepInclude(yield* Effect.flip(Asks.ask(odd, question, "r4")), { _tag: "Declined", detail: "the question cannot be read" })
+      })
+    )
+  )
+})
