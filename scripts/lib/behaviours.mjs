@@ -1,5 +1,5 @@
 const idForm = /(?:TC|BE)-[A-Z]+-\d+/g
-const titleForm = /^((?:TC|BE)-[A-Z]+-\d+)\b/
+const titleForm = /^(?:(?:TC|BE)-[A-Z]+-\d+[\s,]+)*(?:TC|BE)-[A-Z]+-\d+\b/
 
 /** The rows of the tables whose first column is "id": a cell with several ids is several rows. */
 export const rowsOf = (markdown) => {
@@ -18,8 +18,8 @@ export const rowsOf = (markdown) => {
 export const resultsOf = (testReport, benchReports) => {
   const tests = (testReport.testResults ?? []).flatMap(({ assertionResults = [] }) => assertionResults)
   const ofTests = tests.flatMap(({ title, status }) => {
-    const id = titleForm.exec(title)?.[1]
-    return id === undefined ? [] : [{ id, state: status === "passed" || status === "failed" ? status : "skipped" }]
+    const ids = titleForm.exec(title)?.[0].match(idForm) ?? []
+    return ids.map((id) => ({ id, state: status === "passed" || status === "failed" ? status : "skipped" }))
   })
   const ofBenches = benchReports.flatMap(({ entries = [] }) =>
     entries.map(({ id, ok }) => ({ id, state: ok === true ? "passed" : "failed" }))
