@@ -165,7 +165,8 @@ export const layer = Layer.unwrapEffect(
 )
 
 const shards = 100
-const refreshMs = 1_000
+/** Refreshes in the life of a lease: a process that stands still for less than one of them (a busy machine) stops nothing. */
+const refreshesPerLease = 5
 const common = { shardsPerGroup: shards, simulateRemoteSerialization: false, entityTerminationTimeout: stopMax } as const
 
 /** All shards here: no storage, no messages over the wire, the same entities as with many processes. */
@@ -188,10 +189,12 @@ const address = Config.all({
 const oneOfSeveral = Layer.unwrapEffect(
   Effect.gen(function* () {
     const { host, port } = yield* address
+    const ttlMs = yield* NatsStorage.ttlMs
+    const refreshMs = ttlMs / refreshesPerLease
     const config = ShardingConfig.layer({
       ...common,
       runnerAddress: Option.some(RunnerAddress.make(host, port)),
-      shardLockExpiration: Duration.millis(yield* NatsStorage.ttlMs),
+      shardLockExpiration: Duration.millis(ttlMs),
       shardLockRefreshInterval: Duration.millis(refreshMs),
       refreshAssignmentsInterval: "500 millis",
       entityMessagePollInterval: "500 millis",

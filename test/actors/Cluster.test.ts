@@ -7,12 +7,12 @@ import { type Cause, Context, Effect, Exit } from "effect"
 import type { JsMsg, NatsConnection } from "nats"
 import { build } from "vite"
 import { inject } from "vitest"
-import { decode } from "../../src/actors/RecordActor.ts"
 import * as FrameHeader from "../../src/domain/market/FrameHeader.ts"
 import type * as Instrument from "../../src/domain/market/Instrument.ts"
 import type { RecordInput } from "../../src/domain/market/RecordInput.ts"
 import * as UnderlyingDecider from "../../src/domain/options/UnderlyingDecider.ts"
 import * as M2mDecider from "../../src/domain/strategy/M2mDecider.ts"
+import { decode } from "../../src/streams/Record.ts"
 import * as Subjects from "../../src/streams/Subjects.ts"
 import { accountIds, ask, begin, eventually, natsClient, socket, world } from "../platform/World.ts"
 import { freePort } from "./Process.ts"
@@ -135,7 +135,7 @@ describe("Placement in several processes", () => {
         const runners: Array<Runner> = []
         yield* Effect.addFinalizer(() => Effect.promise(() => Promise.all(runners.map((one) => one.end("SIGKILL")))))
         const launch = Effect.map(freePort, (port) => {
-          const placed = { PLACEMENT: "cluster", PLACEMENT_TTL: "5 seconds", RUNNER_HOST: "127.0.0.1", RUNNER_PORT: String(port) }
+          const placed = { PLACEMENT: "cluster", PLACEMENT_TTL: "15 seconds", RUNNER_HOST: "127.0.0.1", RUNNER_PORT: String(port) }
           const runner = new Runner(file, { ...config, ...placed, ROLES: "actors" })
           runners.push(runner)
           return runner
@@ -148,7 +148,7 @@ describe("Placement in several processes", () => {
             what,
             Effect.sync(running),
             (keys) => new Set(keys).size === keys.length && wanted.every((key) => keys.includes(key)),
-            1_200
+            2_400
           )
         yield* runAll("the first runs what always exists", [
           "bar-writer.1",
@@ -214,27 +214,27 @@ describe("Placement in several processes", () => {
         const client = yield* socket(here, "/strategies/stream", user)
         client.send({ action: "subscribe", strategy_ids: ids })
         const seen = () => client.received.filter(({ type }) => type === "m2m")
+        const holder = (key: string) => runners.find(({ keys }) => keys.includes(key)) as Runner
         /** Every strategy's value has moved on, on the user's one connection. */
         const goesOn = (what: string) =>
           Effect.gen(function* () {
             const before = seen().length
             yield* eventually(
               what,
-              Effect.sync(
-                () =>
-                  new Set(
-                    seen()
-                      .slice(before)
-                      .map(({ strategy_id }) => strategy_id)
-                  ).size
-              ),
-              (count) => count === ids.length,
-              1_200
+              Effect.sync(() => {
+                const moved = new Set(
+                  seen()
+                    .slice(before)
+                    .map(({ strategy_id }) => strategy_id)
+                )
+                return ids.filter((id) => !moved.has(id)).map((id) => ({ id, process: holder(`m2m.${user}.${id}`)?.child.pid }))
+              }),
+              (missing) => missing.length === 0,
+              2_400
             )
           })
         yield* goesOn("values come")
 
-        const holder = (key: string) => runners.find(({ keys }) => keys.includes(key)) as Runner
         const killed = holder("ticker.sim1")
         yield* Effect.promise(() => killed.end("SIGKILL"))
         yield* allRun("the killed one's actors run elsewhere")
@@ -315,6 +315,6 @@ describe("Placement in several processes", () => {
           isUnbroken(subject, sent, marks)
         }
       }),
-    180_000
+    300_000
   )
 })
