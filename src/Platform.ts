@@ -25,6 +25,18 @@ import * as Streams from "./streams/Streams.ts"
 
 export type Role = "actors" | "gateway"
 
+/** Which parts run in a process: of the platform, or the simulated broker, which shares nothing with it. */
+export const roles: Config.Config<ReadonlyArray<Role | "simulator">> = Config.array(
+  Config.literal("actors", "gateway", "simulator")(),
+  "ROLES"
+).pipe(
+  Config.validate({
+    message: "ROLES: the simulator runs in a process of its own: ROLES=simulator there, ROLES=actors,gateway here",
+    validation: (all) => !all.includes("simulator") || all.every((one) => one === "simulator")
+  }),
+  Config.withDefault(["actors", "gateway"] as const)
+)
+
 /** Postgres with its schema, and what is kept there: one pool for every role of the process. */
 const Store = Layer.mergeAll(
   InstrumentRegistry.Default,

@@ -7,7 +7,7 @@ import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { AckPolicy, connect, DeliverPolicy, type Msg, type MsgHdrs, type NatsConnection } from "nats"
 import { WebSocket, WebSocketServer } from "ws"
-import { contractOf } from "../../src/actors/Director.ts"
+import { contractOf } from "../../src/actors/Plan.ts"
 import type { Decider } from "../../src/domain/Decider.ts"
 import * as Money from "../../src/domain/Money.ts"
 import * as BarDecider from "../../src/domain/market/BarDecider.ts"
@@ -254,7 +254,7 @@ const folds = (publish: (subject: string, message: unknown) => void): ReadonlyMa
     }
     const contracts = universe.instruments.filter((_, row) => universe.underlyingOf[row] === at).map(contractOf)
     const reference = RecordInput.reference(0, { v: 1, exchange, underlying, instruments: contracts })
-    const greeks = keep(UnderlyingDecider.make({ ...holes, settings }), sendChain)
+    const greeks = keep(UnderlyingDecider.make({ ...holes, settings, isExact: false }), sendChain)
     greeks(reference)
     const bars = keep(BarDecider.make(holes), ({ message }) => {
       publish(Subjects.Bars.at({ ...holes, interval: message.interval, token: String(message.instrument_token) }), message)

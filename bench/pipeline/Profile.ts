@@ -13,6 +13,8 @@ interface CpuProfile {
 }
 
 const rowsMax = 45
+/** Starting (modules, layers, compiled schemas, the first connections) is not what a profile of a running pipeline is looked at for. */
+const startMicros = 9e6
 
 const placeOf = (url: string): string =>
   /\/\.cache\/bench\/((?:src|bench)\/.*)$/.exec(url)?.[1] ?? /node_modules\/(.*)$/.exec(url)?.[1] ?? (url === "" ? "(engine)" : url)
@@ -28,8 +30,11 @@ const timesOf = ({ nodes, samples, timeDeltas }: CpuProfile): Times => {
   const idleId = nodes.find(({ callFrame }) => callFrame.functionName === "(idle)")?.id
   const self = new Map<number, number>()
   let all = 0
+  let sinceStart = 0
   for (const [at, id] of samples.entries()) {
     const micros = timeDeltas[at] ?? 0
+    sinceStart += micros
+    if (sinceStart < startMicros) continue
     all += micros
     self.set(id, (self.get(id) ?? 0) + micros)
   }

@@ -2,7 +2,8 @@ import { Effect } from "effect"
 import * as BarDecider from "../domain/market/BarDecider.ts"
 import * as Subject from "../streams/Subject.ts"
 import * as Subjects from "../streams/Subjects.ts"
-import { type Published, RecordActor } from "./RecordActor.ts"
+import type { Published } from "./Outputs.ts"
+import { RecordActor } from "./RecordActor.ts"
 
 export const kind = "bars"
 /** Changes with the decider's state. */
@@ -33,7 +34,8 @@ export const make = Effect.gen(function* () {
         decider: BarDecider.make(names),
         frames: [Subjects.Frame.at(names)],
         references: [Subjects.MarketReference.at(names)],
-        route
+        route,
+        outputs: { stream: Subjects.Bars.stream, filter: Subjects.Bars.filter(names) }
       }))
     )
   }

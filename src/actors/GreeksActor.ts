@@ -4,7 +4,8 @@ import * as UnderlyingDecider from "../domain/options/UnderlyingDecider.ts"
 import { pricingSettings } from "../streams/PricingSettings.ts"
 import * as Subject from "../streams/Subject.ts"
 import * as Subjects from "../streams/Subjects.ts"
-import { type Published, RecordActor } from "./RecordActor.ts"
+import type { Published } from "./Outputs.ts"
+import { RecordActor } from "./RecordActor.ts"
 
 export const kind = "greeks"
 /** Changes with the decider's state. */
@@ -19,6 +20,8 @@ export const route = (exchange: string, underlying: string) => {
     encode: () => Subjects.Quality.encode({ v: 1, as_of: new Date(atMs).toISOString(), kind, detail: { ...holes, ...detail } })
   })
   const delta = (expiry: string) => ({ stream: Subjects.ChainDelta.stream, subject: Subjects.ChainDelta.at({ ...holes, expiry }) })
+  const state = { stream: Subjects.UnderlyingState.stream, subject: Subjects.UnderlyingState.at(holes) }
+  const tick = { stream: Subjects.Tick.stream, subject: Subjects.Tick.at(holes) }
   const keyframe = (message: ChainMessage.Chain): Published => ({
     stream: Subjects.ChainKeyframe.stream,
     subject: Subjects.ChainKeyframe.at({ ...holes, expiry: message.expiry }),
@@ -28,13 +31,9 @@ export const route = (exchange: string, underlying: string) => {
   return (output: UnderlyingDecider.Output): Published => {
     switch (output.kind) {
       case "state":
-        return {
-          stream: Subjects.UnderlyingState.stream,
-          subject: Subjects.UnderlyingState.at(holes),
-          encode: () => Subjects.UnderlyingState.encode(output.message)
-        }
+        return { ...state, encode: () => Subjects.UnderlyingState.encode(output.message) }
       case "tick":
-        return { stream: Subjects.Tick.stream, subject: Subjects.Tick.at(holes), encode: () => Subjects.Tick.encode(output.message) }
+        return { ...tick, encode: () => Subjects.Tick.encode(output.message) }
       case "delta":
         return { ...delta(output.expiry), encode: () => Subjects.ChainDelta.encode(output.message) }
       case "chain":
@@ -61,7 +60,7 @@ export const make = Effect.gen(function* () {
         name: kind,
         key: Subject.kvKey(kind, exchange, underlying),
         layout,
-        decider: UnderlyingDecider.make({ ...holes, settings }),
+        decider: UnderlyingDecider.make({ ...holes, settings, isExact: false }),
         frames: [Subjects.Frame.at(holes)],
         references: [Subjects.MarketReference.at(holes)],
         route: route(exchange, underlying)

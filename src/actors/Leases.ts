@@ -10,6 +10,13 @@ export class NotHeld extends Data.TaggedError("NotHeld")<{ readonly key: string 
   }
 }
 
+/** This process may no longer run the actor, as after a freeze: whoever may has gone on from what was published. */
+export class Replaced extends Data.TaggedError("Replaced")<{ readonly key: string }> {
+  override get message() {
+    return `the lease for ${this.key} has ended`
+  }
+}
+
 /** By what right this process runs an actor: an epoch to send along, so that a sink can refuse one that was replaced, and whether it still counts. */
 export class Leases extends Context.Tag("actors/Leases")<
   Leases,

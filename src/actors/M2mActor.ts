@@ -5,7 +5,8 @@ import { JetStream } from "../streams/JetStream.ts"
 import { pricingSettings } from "../streams/PricingSettings.ts"
 import * as Subject from "../streams/Subject.ts"
 import * as Subjects from "../streams/Subjects.ts"
-import { type Published, RecordActor, type Setup } from "./RecordActor.ts"
+import type { Published } from "./Outputs.ts"
+import { RecordActor, type Setup } from "./RecordActor.ts"
 
 export const kind = "m2m"
 /** Changes with the decider's state. */

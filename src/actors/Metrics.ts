@@ -12,10 +12,17 @@ const tagged = (tag: string) => (metric: Metric.Metric.Counter<number>) => {
 const counter = (name: string, description: string, tag: string) => tagged(tag)(Metric.counter(name, { description, incremental: true }))
 const gauge = (name: string, description: string, tag: string) => {
   const byTag = new Map<string, Metric.Metric.Gauge<number>>()
-  return (tagValue: string, value: number): void => {
-    const known = byTag.get(tagValue) ?? Metric.gauge(name, { description }).pipe(Metric.tagged(tag, tagValue))
-    byTag.set(tagValue, known)
-    known.unsafeUpdate(value, [])
+  return {
+    set: (tagValue: string, value: number): void => {
+      const known = byTag.get(tagValue) ?? Metric.gauge(name, { description }).pipe(Metric.tagged(tag, tagValue))
+      byTag.set(tagValue, known)
+      known.unsafeUpdate(value, [])
+    },
+    /** Of something that is gone: a gauge that is no number is not told of (Prometheus). */
+    forget: (tagValue: string): void => {
+      byTag.get(tagValue)?.unsafeUpdate(Number.NaN, [])
+      byTag.delete(tagValue)
+    }
   }
 }
 
@@ -24,6 +31,7 @@ export const deadLetters = counter("dead_letters_total", "Messages an actor coul
 export const folded = counter("actor_inputs_total", "Record messages folded", "actor")
 export const published = counter("actor_outputs_total", "Messages published by actors", "actor")
 export const silenced = counter("actor_outputs_silenced_total", "Outputs of a recovering actor that were published before", "actor")
+export const snapshotFailures = counter("actor_snapshot_failures_total", "Periodic snapshots that could not be saved", "actor")
 export const rebuilds = counter("actor_rebuilds_total", "Starts without a usable snapshot", "actor")
 export const lag = gauge("actor_lag_messages", "Record messages between the newest one read and the newest one folded", "actor")
 export const ticks = counter("ticks_total", "Packets taken from the broker", "account")

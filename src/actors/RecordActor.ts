@@ -1,23 +1,16 @@
 import { Data, Effect, Either, Option } from "effect"
 import type { Decider } from "../domain/Decider.ts"
-import * as FrameHeader from "../domain/market/FrameHeader.ts"
-import * as RecordInput from "../domain/market/RecordInput.ts"
-import { FrameFeed } from "../streams/FrameFeed.ts"
-import { JetStream, type Message } from "../streams/JetStream.ts"
-import type { Gap } from "../streams/OrderedRead.ts"
+import type * as RecordInput from "../domain/market/RecordInput.ts"
+import { FrameFeed, type Item, type Taken } from "../streams/FrameFeed.ts"
+import { JetStream, type Message, NatsError } from "../streams/JetStream.ts"
+import * as OrderedRead from "../streams/OrderedRead.ts"
+import * as Record from "../streams/Record.ts"
 import { Snapshots } from "../streams/Snapshots.ts"
-import * as Subjects from "../streams/Subjects.ts"
-import { Leases } from "./Leases.ts"
+import * as DeadLetters from "./DeadLetters.ts"
+import { Leases, Replaced } from "./Leases.ts"
 import * as Metrics from "./Metrics.ts"
+import * as Outputs from "./Outputs.ts"
 import type { Lease } from "./RunnerStorage.ts"
-
-/** A message to publish for an output. `covers` names a subject whose newest sequence the message itself must state. */
-export interface Published {
-  readonly stream: string
-  readonly subject: string
-  readonly encode: (coveredSeq: number | undefined) => Uint8Array
-  readonly covers?: { readonly stream: string; readonly subject: string }
-}
 
 export interface Setup<S, O extends { readonly seq: number }> {
   readonly name: string
@@ -34,14 +27,9 @@ export interface Setup<S, O extends { readonly seq: number }> {
   readonly definition?: string
   /** True for an input that this setup cannot take (it follows other underlyings): the run ends with "rebuild". */
   readonly outgrown?: (input: RecordInput.RecordInput) => boolean
-  readonly route: (output: O) => Published
-}
-
-/** This process may no longer run the actor, as after a freeze: whoever may has gone on from what was published. */
-export class Replaced extends Data.TaggedError("Replaced")<{ readonly key: string }> {
-  override get message() {
-    return `the lease for ${this.key} has ended`
-  }
+  readonly route: (output: O) => Outputs.Published
+  /** Where all outputs go, for an actor with very many subjects: what stands there is read at once, not subject by subject. */
+  readonly outputs?: { readonly stream: string; readonly filter: string }
 }
 
 /** A message on which the decider threw. It is in the dead letters and will be passed over from the last snapshot on. */
@@ -53,98 +41,67 @@ export const requestHeader = "Tarang-Request"
 const historyMax = 100_000
 const snapshotEveryMs = 10_000
 const poisonMax = 1_000
-const reasonMax = 500
-/** Subjects that are published side by side. */
-const publishConcurrency = 64
-/** Which record message an output is the result of, and how many that one caused on the subject before: `<created ms of MD_FRAMES> <sequence> <count>`. */
-const inputHeader = "Tarang-Input"
-const record = Subjects.Frame.stream
-
-type Decoded = RecordInput.RecordInput | { readonly _tag: "Refused"; readonly message: Message; readonly reason: string }
-
-const either = <A>(message: Message, decoded: Either.Either<A, unknown>, make: (value: A) => RecordInput.RecordInput): Decoded =>
-  Either.match(decoded, { onLeft: (error) => ({ _tag: "Refused", message, reason: String(error) }), onRight: make })
-
-/** A record message as the decider's input. */
-export const decode = (message: Message): Decoded => {
-  const { subject, seq, data } = message
-  const refuse = (reason: string): Decoded => ({ _tag: "Refused", message, reason })
-  const frame = Subjects.Frame.match(subject)
-  if (frame !== undefined) {
-    const input = RecordInput.frame(seq, frame.exchange, frame.underlying, message.header(FrameHeader.name), data)
-    return typeof input === "string" ? refuse(input) : input
-  }
-  const clock = Subjects.Clock.match(subject)
-  if (clock !== undefined) {
-    const input = RecordInput.clock(seq, clock.account, data)
-    return typeof input === "string" ? refuse(input) : input
-  }
-  if (Subjects.MarketReference.match(subject) !== undefined) {
-    return either(message, Subjects.MarketReference.decodeEither(data), (value) => RecordInput.reference(seq, value))
-  }
-  if (Subjects.StrategyDefinition.match(subject) !== undefined) {
-    return either(message, Subjects.StrategyDefinition.decodeEither(data), (value) => RecordInput.definition(seq, value))
-  }
-  return refuse("unknown subject")
-}
-
-/** An output's: the record sequence that caused it, and how many that one had caused on its subject before. */
-interface Place {
-  readonly seq: number
-  readonly nth: number
-}
-
-const isServed = ({ seq, nth }: Place, to: Place | undefined): boolean =>
-  to !== undefined && (seq < to.seq || (seq === to.seq && nth <= to.nth))
+/** What stands on an actor's subjects is read within this, or its start has failed. */
+const outputsReadMax = "30 seconds"
 
 /** What one run of an actor holds; only its fiber touches it. */
 interface Run<S> {
   readonly key: string
-  readonly lease: Lease
+  readonly board: Outputs.Board
   state: S
   /** Newest record sequence folded and published. */
   seq: number
   readonly recordCreatedMs: number
-  /** Newest sequence in the output's own stream, by subject. */
-  readonly published: Map<string, number>
-  /** What an earlier run published last on a subject. */
-  readonly servedTo: Map<string, Place>
-  savedAtMs: number
+  saveAtMs: number
 }
 
-interface Folded<O> {
-  readonly outputs: Array<O>
+/** Where in the interval the snapshots of an actor fall: not all of a process at once. */
+const phaseMs = (key: string): number => {
+  let hash = 0
+  for (let at = 0; at < key.length; at++) hash = (Math.imul(hash, 31) + key.charCodeAt(at)) >>> 0
+  return hash % snapshotEveryMs
+}
+
+interface Folded {
+  readonly outputs: Array<{ readonly seq: number; readonly message: Outputs.Published }>
   readonly refused: Array<{ readonly message: Message; readonly reason: string }>
-  readonly end?: "rebuild" | Poisoned
+  readonly definitions: Array<Message>
+  readonly end?: "rebuild" | Poisoned | undefined
 }
-
-const decide = <S, O extends { readonly seq: number }>(setup: Setup<S, O>, run: Run<S>, message: Message, input: RecordInput.RecordInput) =>
-  Either.try({ try: () => setup.decider.decide(run.state, input), catch: (cause) => new Poisoned({ message, cause }) })
 
 /** Folds a batch as far as it goes. A throw leaves the state unusable, so it ends the run. */
 const foldBatch = <S, O extends { readonly seq: number }>(
-  setup: Setup<S, O>,
+  { decider, outgrown, route }: Setup<S, O>,
   run: Run<S>,
-  messages: ReadonlyArray<Message | Gap>,
+  items: ReadonlyArray<Item>,
   poison: ReadonlySet<number>
-): Folded<O> => {
-  const folded: Folded<O> = { outputs: [], refused: [] }
-  for (const message of messages) {
-    if (message._tag === "Gap") return { ...folded, end: "rebuild" }
-    const input = poison.has(message.seq) ? undefined : decode(message)
-    if (input?._tag === "Refused") folded.refused.push(input)
-    else if (input !== undefined) {
-      if (setup.outgrown?.(input) === true) return { ...folded, end: "rebuild" }
-      const decided = decide(setup, run, message, input)
-      if (Either.isLeft(decided)) return { ...folded, end: decided.left }
-      const [state, outputs] = decided.right
-      run.state = state
-      for (const output of outputs) folded.outputs.push(output)
+): Folded => {
+  const folded: Folded = { outputs: [], refused: [], definitions: [] }
+  let inHand: Item | undefined
+  const foldAll = (): "rebuild" | undefined => {
+    for (const item of items) {
+      inHand = item
+      if (item._tag === "Gap") return "rebuild"
+      const { input, seq } = item
+      if (input._tag === "Reference" || input._tag === "Definition") folded.definitions.push(item)
+      if (input._tag === "Refused") folded.refused.push({ message: item, reason: input.reason })
+      else if (!poison.has(seq)) {
+        if (outgrown?.(input) === true) return "rebuild"
+        const [state, outputs] = decider.decide(run.state, input)
+        run.state = state
+        for (const output of outputs) folded.outputs.push({ seq: output.seq, message: route(output) })
+      }
+      run.seq = seq
     }
-    run.seq = message.seq
+    return undefined
   }
-  return folded
+  const end = Either.try({ try: foldAll, catch: (cause) => new Poisoned({ message: inHand as Taken, cause }) })
+  return { ...folded, end: Either.merge(end) }
 }
+
+/** Nothing that takes more than folding: how nearly every batch ends. */
+const isQuiet = ({ outputs, refused, definitions, end }: Folded): boolean =>
+  outputs.length === 0 && refused.length === 0 && definitions.length === 0 && end === undefined
 
 /**
  * Drives a decider from the record. Restores the snapshot or starts afresh, folds whole batches, publishes what comes out under the sequence
@@ -160,6 +117,8 @@ export class RecordActor extends Effect.Service<RecordActor>()("actors/RecordAct
     /** By actor and record (another record's numbers mean other messages): sequences on which its decider threw; they outlive the run that met them. */
     const poisons = new Map<string, Set<number>>()
     const noPoison: ReadonlySet<number> = new Set()
+    const publish = Outputs.make(jetStream)
+    const deadLetter = DeadLetters.send(jetStream)
     const poisonKey = <S>({ key, recordCreatedMs }: Run<S>) => `${key} ${recordCreatedMs}`
     /** In the dead letters first: what is passed over without a trace would be lost. */
     const passOver = <S>(name: string, run: Run<S>, { message, cause }: Poisoned) =>
@@ -172,38 +131,27 @@ export class RecordActor extends Effect.Service<RecordActor>()("actors/RecordAct
         if (known.size > poisonMax && oldest !== undefined) known.delete(oldest)
       })
 
-    const deadLetter = (name: string, message: Message, reason: string) =>
-      Effect.gen(function* () {
-        Metrics.deadLetters(name)
-        yield* Effect.logError("message refused").pipe(Effect.annotateLogs({ subject: message.subject, seq: message.seq, reason }))
-        yield* jetStream.publish(Subjects.deadLetter(name), message.data, {
-          msgId: `${name}:${message.subject}:${message.seq}`,
-          headers: {
-            "Tarang-Subject": message.subject,
-            "Tarang-Seq": String(message.seq),
-            "Tarang-Reason": reason.replaceAll(/\s+/g, " ").slice(0, reasonMax)
-          }
-        })
-      })
-
     /** Without a snapshot: from the oldest definition or the bounded past on; what is older is known from the newest definitions. */
     const startAfresh = <S, O extends { readonly seq: number }>(setup: Setup<S, O>, run: Run<S>, firstSeq: number, lastSeq: number) =>
       Effect.gen(function* () {
         Metrics.rebuilds(setup.name)
         const look = (find: typeof jetStream.last) =>
-          Effect.forEach(setup.references, (subject) => find(record, subject), { concurrency: 8 })
+          Effect.forEach(setup.references, (subject) => find(Record.stream, subject), { concurrency: 8 })
         const oldest = Math.min(lastSeq + 1, ...(yield* look(jetStream.first)).flatMap(Option.toArray).map(({ seq }) => seq))
         run.seq = Math.max(oldest - 1, firstSeq - 1, lastSeq - historyMax, 0)
-        const own = setup.definition === undefined ? Option.none() : yield* jetStream.last(record, setup.definition)
+        const own = setup.definition === undefined ? Option.none() : yield* jetStream.last(Record.stream, setup.definition)
         const known = [...(yield* look(jetStream.last)), Option.filter(own, ({ seq }) => seq <= run.seq)].flatMap(Option.toArray)
         for (const message of known) {
           if (poisons.get(poisonKey(run))?.has(message.seq) === true) continue
-          const input = decode(message)
+          const input = Record.decode(message)
           if (input._tag === "Refused") {
             yield* deadLetter(setup.name, message, input.reason)
             continue
           }
-          const decided = decide(setup, run, message, input)
+          const decided = Either.try({
+            try: () => setup.decider.decide(run.state, input),
+            catch: (cause) => new Poisoned({ message, cause })
+          })
           if (Either.isLeft(decided)) {
             yield* passOver(setup.name, run, decided.left)
             return yield* decided.left
@@ -214,16 +162,14 @@ export class RecordActor extends Effect.Service<RecordActor>()("actors/RecordAct
 
     const start = <S, O extends { readonly seq: number }>(setup: Setup<S, O>, lease: Lease) =>
       Effect.gen(function* () {
-        const { createdMs, firstSeq, lastSeq } = yield* jetStream.info(record)
+        const { createdMs, firstSeq, lastSeq } = yield* jetStream.info(Record.stream)
         const run: Run<S> = {
           key: setup.key,
-          lease,
+          board: Outputs.board(setup.key, lease, createdMs),
           state: setup.decider.initial,
           seq: 0,
           recordCreatedMs: createdMs,
-          published: new Map(),
-          servedTo: new Map(),
-          savedAtMs: performance.now()
+          saveAtMs: performance.now() + phaseMs(setup.key)
         }
         const saved = Option.filter(
           yield* snapshots.load(setup.key, setup.layout),
@@ -234,64 +180,73 @@ export class RecordActor extends Effect.Service<RecordActor>()("actors/RecordAct
           run.state = saved.value.state as S
           run.seq = saved.value.seq
         }
+        if (setup.outputs !== undefined) yield* noteAll(run.board, setup.outputs.stream, setup.outputs.filter)
         return run
       })
 
     const save = <S, O extends { readonly seq: number }>(setup: Setup<S, O>, run: Run<S>) =>
-      Effect.zipRight(
-        snapshots.save(setup.key, setup.layout, run.state, { recordCreatedMs: run.recordCreatedMs, seq: run.seq }),
-        Effect.sync(() => {
-          run.savedAtMs = performance.now()
+      snapshots.save(setup.key, setup.layout, run.state, { recordCreatedMs: run.recordCreatedMs, seq: run.seq })
+
+    /** The snapshot before is still good, only older: that a new one cannot be saved is no reason to stop. */
+    const saveNow = <S, O extends { readonly seq: number }>(setup: Setup<S, O>, run: Run<S>) =>
+      Effect.suspend(() => {
+        run.saveAtMs += snapshotEveryMs * Math.ceil((performance.now() - run.saveAtMs) / snapshotEveryMs)
+        return save(setup, run)
+      }).pipe(
+        Effect.catchAll((error) => {
+          Metrics.snapshotFailures(setup.name)
+          return Effect.logWarning("snapshot not saved, trying again at the next turn").pipe(
+            Effect.annotateLogs({ key: setup.key, cause: error.message })
+          )
         })
       )
 
-    /** What an earlier run left on a subject: looked up once, before the first publish to it. */
-    const lookUp = <S>(run: Run<S>, stream: string, subject: string) =>
-      run.published.has(subject)
-        ? Effect.void
-        : Effect.map(jetStream.last(stream, subject), (found) => {
-            run.published.set(subject, Option.isSome(found) ? found.value.seq : 0)
-            const [createdMs, seq, nth = 0] = Option.isSome(found) ? found.value.header(inputHeader).split(" ").map(Number) : []
-            if (createdMs === run.recordCreatedMs && seq !== undefined) run.servedTo.set(subject, { seq, nth })
-          })
-
-    const publishOne = <S>(run: Run<S>, place: Place, { stream, subject, encode, covers }: Published) =>
+    /** What an earlier run left on all the subjects of a filter. */
+    const noteAll = (board: Outputs.Board, stream: string, filter: string) =>
       Effect.gen(function* () {
-        yield* lookUp(run, stream, subject)
-        if (covers !== undefined) yield* lookUp(run, covers.stream, covers.subject)
-        if (isServed(place, run.servedTo.get(subject))) return false
-        // Asked for each: a server that is slow to answer may hold a batch up for longer than a lease lasts.
-        if (!run.lease.isHeld()) return yield* new Replaced({ key: run.key })
-        const input = `${run.recordCreatedMs} ${place.seq} ${place.nth}`
-        const data = encode(covers === undefined ? undefined : run.published.get(covers.subject))
-        const ack = yield* jetStream.publish(subject, data, { msgId: `${subject}:${input}`, headers: { [inputHeader]: input } })
-        run.published.set(subject, ack.seq)
-        return true
+        const read = yield* OrderedRead.make({ stream, filters: [filter], start: { _tag: "LastPerSubject" } })
+        for (let left = read.pendingAtStart; left > 0; ) {
+          for (const item of yield* read.takeAll) {
+            if (item._tag === "Gap") continue
+            Outputs.note(board, item)
+            left = item.pending
+          }
+        }
+        board.isWhole = true
+      }).pipe(
+        Effect.scoped,
+        Effect.provideService(JetStream, jetStream),
+        Effect.timeoutFail({
+          duration: outputsReadMax,
+          onTimeout: () => new NatsError({ op: `read ${filter}`, cause: new Error("the newest of each subject did not come") })
+        })
+      )
+
+    const emit = <S>(name: string, run: Run<S>, outputs: Folded["outputs"]) =>
+      Effect.gen(function* () {
+        const { published, silenced, unfit } = yield* publish(run.board, outputs)
+        Metrics.published(name, published)
+        Metrics.silenced(name, silenced)
+        for (const { subject, seq, reason } of unfit) yield* deadLetter(name, { subject, seq, data: new Uint8Array() }, reason)
       })
 
-    /** Subjects side by side, each one's messages in order; what states another's sequence goes after it. */
-    const emit = <S, O extends { readonly seq: number }>(setup: Setup<S, O>, run: Run<S>, outputs: ReadonlyArray<O>) =>
+    const told = ({ subject, seq, header }: Message) =>
+      Effect.logInfo("definition taken").pipe(Effect.annotateLogs({ subject, seq, request_id: header(requestHeader) || "-" }))
+
+    /** All that a batch leads to but its folding; true when it is time to rebuild. */
+    const settle = <S, O extends { readonly seq: number }>(setup: Setup<S, O>, run: Run<S>, folded: Folded) =>
       Effect.gen(function* () {
-        const lanes = new Map<string, Array<{ readonly place: Place; readonly message: Published }>>()
-        const newest = new Map<string, Place>() // by subject
-        for (const { seq, message } of outputs.map((output) => ({ seq: output.seq, message: setup.route(output) }))) {
-          const before = newest.get(message.subject)
-          const place: Place = { seq, nth: before?.seq === seq ? before.nth + 1 : 0 }
-          newest.set(message.subject, place)
-          const lane = message.covers?.subject ?? message.subject
-          const queue = lanes.get(lane) ?? []
-          lanes.set(lane, queue)
-          queue.push({ place, message })
+        for (const message of folded.definitions) yield* told(message)
+        if (folded.outputs.length > 0) yield* emit(setup.name, run, folded.outputs)
+        for (const { message, reason } of folded.refused) yield* deadLetter(setup.name, message, reason)
+        if (folded.end === "rebuild") return true
+        if (folded.end !== undefined) {
+          yield* passOver(setup.name, run, folded.end)
+          return yield* folded.end
         }
-        const sent = yield* Effect.forEach(
-          lanes.values(),
-          (queue) => Effect.forEach(queue, ({ place, message }) => publishOne(run, place, message)),
-          { concurrency: publishConcurrency }
-        )
-        const flat = sent.flat()
-        const fresh = flat.filter(Boolean).length
-        Metrics.published(setup.name, fresh)
-        Metrics.silenced(setup.name, flat.length - fresh)
+        // The publishing may have outlasted the lease, and a snapshot of ours would take back the new owner's.
+        if (performance.now() > run.saveAtMs && run.board.lease.isHeld()) yield* saveNow(setup, run)
+        return false
       })
 
     /** One run: ends with "rebuild" when the record or the setup moved on from under it. */
@@ -300,41 +255,35 @@ export class RecordActor extends Effect.Service<RecordActor>()("actors/RecordAct
         const lease = yield* leases.of(setup.key)
         const current = yield* start(setup, lease)
         const poison = poisons.get(poisonKey(current)) ?? noPoison
-        const definitions = new Set([...setup.references, ...(setup.definition === undefined ? [] : [setup.definition])])
         const subscription = yield* feed.subscribe({
           frames: setup.frames,
-          others: (subject) => definitions.has(subject) || Subjects.Clock.match(subject) !== undefined,
+          definitions: [...setup.references, ...(setup.definition === undefined ? [] : [setup.definition])],
           afterSeq: current.seq
         })
+        yield* Effect.addFinalizer(() => Effect.sync(() => Metrics.lag.forget(setup.key)))
         // State and outputs belong together: a stop waits for the batch in hand, and what failed half-way is not saved.
         let whole = true
         yield* Effect.addFinalizer(() => (whole && lease.isHeld() ? Effect.ignoreLogged(save(setup, current)) : Effect.void))
 
-        const told = ({ subject, seq, header }: Message) =>
-          Effect.logInfo("definition taken").pipe(Effect.annotateLogs({ subject, seq, request_id: header(requestHeader) || "-" }))
-        const step = (messages: ReadonlyArray<Message | Gap>) =>
-          Effect.gen(function* () {
-            whole = false
-            const { outputs, refused, end } = foldBatch(setup, current, messages, poison)
-            for (const message of messages) {
-              if (message._tag === "Message" && definitions.has(message.subject)) yield* told(message)
-            }
-            if (!lease.isHeld()) return yield* new Replaced({ key: setup.key })
-            yield* emit(setup, current, outputs)
-            for (const { message, reason } of refused) yield* deadLetter(setup.name, message, reason)
-            Metrics.folded(setup.name, messages.length)
-            Metrics.lag(setup.key, Math.max(0, feed.lastSeq() - current.seq))
-            if (end === "rebuild") return true
-            if (end !== undefined) {
-              yield* passOver(setup.name, current, end)
-              return yield* end
-            }
-            // The publishing may have outlasted the lease, and a snapshot of ours would take back the new owner's.
-            if (performance.now() - current.savedAtMs > snapshotEveryMs && lease.isHeld()) yield* save(setup, current)
-            whole = true
-            return false
+        const step = (items: ReadonlyArray<Item>) => {
+          whole = false
+          const folded = foldBatch(setup, current, items, poison)
+          if (!lease.isHeld()) return Effect.fail(new Replaced({ key: setup.key }))
+          Metrics.folded(setup.name, items.length)
+          Metrics.lag.set(setup.key, Math.max(0, feed.lastSeq() - current.seq))
+          const settled = (isOver: boolean) => {
+            whole = !isOver
+            return isOver
+          }
+          if (isQuiet(folded) && performance.now() <= current.saveAtMs) return Effect.succeed(settled(false))
+          return Effect.map(settle(setup, current, folded), settled)
+        }
+        yield* Effect.uninterruptibleMask((restore) => {
+          const once = Effect.flatMap(restore(subscription.takeAll), step)
+          return Effect.gen(function* () {
+            while (!(yield* once));
           })
-        while (!(yield* Effect.flatMap(subscription.takeAll, (messages) => Effect.uninterruptible(step(messages)))));
+        })
         yield* Effect.logWarning("rebuilding from the record")
         yield* snapshots.drop(setup.key)
         return "rebuild" as const

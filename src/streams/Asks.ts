@@ -1,4 +1,4 @@
-import { Data, Effect, Either, Mailbox, type ParseResult, Schema } from "effect"
+import { Data, Effect, Either, Mailbox, type ParseResult, Schedule, Schema } from "effect"
 import { JetStream, type NatsError } from "./JetStream.ts"
 import * as Subjects from "./Subjects.ts"
 
@@ -75,6 +75,8 @@ export const fetchHistory = make({
 
 /** Questions of one kind that wait for their turn where they are answered; more are declined. */
 export const waitingMax = 200
+/** Whoever answers may only be starting, and would never hear of a question from before: it is asked again under the same inbox. */
+const againAfter = "2 seconds"
 const toText = new TextDecoder()
 const toBytes = new TextEncoder()
 
@@ -93,7 +95,8 @@ export const ask = <Q, A>(of: Ask<Q, A>, question: Q, requestId: string): Effect
     const body = { v: 1 as const, request_id: requestId, reply: inbox, question: of.encodeQuestion(question) }
     const asked = jetStream.publish(Subjects.Asked.at({ what: of.what }), Subjects.Asked.encode(body))
     // Listening first: the answer may be there before the question's own acknowledgement.
-    const [bytes] = yield* Effect.all([heard, asked], { concurrency: 2 }).pipe(
+    const asking = Effect.zipRight(Effect.repeat(asked, Schedule.spaced(againAfter)), Effect.never)
+    const bytes = yield* Effect.raceFirst(heard, asking).pipe(
       Effect.timeoutFail({ duration: of.timeoutMs, onTimeout: () => new NoAnswer({ what: of.what, afterMs: of.timeoutMs }) })
     )
     const found = yield* Effect.orDie(of.decodeReply(toText.decode(bytes)))
@@ -119,14 +122,18 @@ export const serve = <Q, A, E extends Error, R>(
     const jetStream = yield* JetStream
     const waiting = yield* Mailbox.make<Waiting<Q>>({ capacity: waitingMax, strategy: "dropping" })
     const reply = (to: string, body: Reply<A>) => jetStream.nc.publish(to, toBytes.encode(of.encodeReply(body)))
+    /** Inboxes whose question waits or is being answered; not more than may wait and the workers hold. */
+    const taken = new Set<string>()
     const decline = (to: string, detail: string) => reply(to, { v: 1, ok: false, detail })
     const heard = (data: Uint8Array) => {
       const asked = Subjects.Asked.decodeEither(data)
       if (Either.isLeft(asked)) return
       const { reply: to, request_id, question } = asked.right
+      if (taken.has(to)) return
       const decoded = of.decodeQuestion(question)
       if (Either.isLeft(decoded)) return decline(to, "the question cannot be read")
-      if (!waiting.unsafeOffer({ question: decoded.right, requestId: request_id, reply: to })) decline(to, "too many questions are waiting")
+      if (waiting.unsafeOffer({ question: decoded.right, requestId: request_id, reply: to })) taken.add(to)
+      else decline(to, "too many questions are waiting")
     }
     yield* Effect.acquireRelease(
       Effect.sync(() =>
@@ -147,7 +154,8 @@ export const serve = <Q, A, E extends Error, R>(
               Effect.sync(() => decline(to, error.message))
             ),
           onSuccess: (answer) => Effect.sync(() => reply(to, { v: 1, ok: true, answer }))
-        })
+        }),
+        Effect.ensuring(Effect.sync(() => taken.delete(to)))
       )
     })
     const worker = Effect.catchTag(Effect.forever(next), "NoSuchElementException", Effect.die)

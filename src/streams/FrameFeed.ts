@@ -1,12 +1,21 @@
 import { Chunk, Effect, Mailbox, Option, type Scope } from "effect"
 import { JetStream, type Message, type NatsError } from "./JetStream.ts"
 import * as OrderedRead from "./OrderedRead.ts"
+import * as Record from "./Record.ts"
 import * as Subjects from "./Subjects.ts"
 
-type Item = Message | OrderedRead.Gap
+/** A message of the record with what it says. */
+export interface Taken extends Message {
+  readonly input: Record.Decoded
+}
+export type Item = Taken | OrderedRead.Gap
 
 /** Items that may wait at one actor before the process's one read pauses. */
 const bufferMax = 2_000
+/** Frames that wait for the clock behind them, which lets the outputs out: waking an actor for each would cost more than folding it. */
+const heldMax = 8
+/** Nor do they wait longer than twice this: a clock comes every 100 ms while there is a ticker. */
+const heldCheckMs = 150
 /** A joining actor that is this close to the newest message hands over to the shared read. */
 const nearMax = 200
 /** Listing more subjects than this costs the server more than skipping the others here. */
@@ -15,27 +24,52 @@ const filtersMax = 64
 const pollMs = 5
 const lookUpsMax = 8
 
-const record = Subjects.Frame.stream
 /** Clocks and definitions are read whatever the actors are: they are few. */
 const always = [Subjects.Clock.filter(), Subjects.MarketReference.filter(), Subjects.StrategyDefinition.filter()]
 
 interface Member {
-  readonly wants: (subject: string) => boolean
   readonly frames: ReadonlySet<string>
+  /** Frames and definitions; the clocks are everybody's. */
+  readonly subjects: ReadonlySet<string>
   readonly out: Mailbox.Mailbox<Item, NatsError>
   /** Opens when this member has read what comes before the joint; the shared read waits for it. */
   readonly live: Effect.Latch
+  isLive: boolean
   /** The shared read is this member's behind that sequence; what it still holds from before was read by other filters. */
   joinedAt: number
+  /** Its items that were not handed over yet, and whether they should be. */
+  held: Array<Item>
+  isDue: boolean
+  /** Something was held already when it was looked at last, and has not been handed over since. */
+  isAged: boolean
 }
 
-/** What of the shared read's items is the member's. */
-const shareOf = (member: Member, items: ReadonlyArray<Item>): ReadonlyArray<Item> =>
-  items.filter((item) => {
-    if (item._tag === "Message") return item.seq > member.joinedAt && member.wants(item.subject)
-    if (item.recreated) member.joinedAt = item.to // the numbers begin again
-    return item.recreated || item.to > member.joinedAt
-  })
+const taken = (message: Message): Taken => Object.assign(message, { input: Record.decode(message) })
+
+const hold = (member: Member, item: Item, isDue: boolean): void => {
+  member.held.push(item)
+  if (isDue || member.held.length >= heldMax) member.isDue = true
+}
+
+/** Hands over what is held, as far as there is room; true when nothing is left. */
+const handOver = (member: Member): boolean => {
+  member.isAged = false
+  if (member.held.length === 0) return true
+  if (!member.isLive) return false
+  member.held = Chunk.toArray(member.out.unsafeOfferAll(member.held))
+  return member.held.length === 0
+}
+
+/** Waits while this actor joins or is behind: the whole read slows, nothing is lost. */
+const handOverAll = (member: Member) =>
+  Effect.zipRight(
+    member.live.await,
+    Effect.suspend(() => {
+      const { held } = member
+      member.held = []
+      return member.out.offerAll(held)
+    })
+  )
 
 export interface Subscription {
   /** What has come since the last call, in the record's order. Fails when the past cannot be read. */
@@ -56,7 +90,7 @@ export class FrameFeed extends Effect.Service<FrameFeed>()("streams/FrameFeed", 
     }
 
     let current = filters()
-    const shared = yield* OrderedRead.make({ stream: record, filters: current, start: { _tag: "New" } })
+    const shared = yield* OrderedRead.make({ stream: Record.stream, filters: current, start: { _tag: "New" } })
     const refilter = () => {
       const next = filters()
       if (next.length === current.length && next.every((filter, at) => filter === current[at])) return
@@ -64,81 +98,140 @@ export class FrameFeed extends Effect.Service<FrameFeed>()("streams/FrameFeed", 
       shared.refilter(next)
     }
 
-    const share = (items: ReadonlyArray<Item>) =>
-      Effect.forEach(
-        members,
-        (member) => {
-          const wanted = shareOf(member, items)
-          // Waits while this actor joins or is behind: the whole read slows, nothing is lost.
-          return wanted.length === 0 ? Effect.void : Effect.zipRight(member.live.await, member.out.offerAll(wanted))
-        },
-        { discard: true }
-      )
+    const bySubject = new Map<string, Set<Member>>()
+    const nobody: ReadonlySet<Member> = new Set()
+    const enter = (member: Member) => {
+      members.add(member)
+      for (const subject of member.subjects) {
+        const known = bySubject.get(subject)
+        if (known === undefined) bySubject.set(subject, new Set([member]))
+        else known.add(member)
+      }
+      refilter()
+    }
+    const leave = (member: Member) => {
+      if (!members.delete(member)) return
+      for (const subject of member.subjects) {
+        const known = bySubject.get(subject)
+        known?.delete(member)
+        if (known?.size === 0) bySubject.delete(subject)
+      }
+      refilter()
+    }
+
+    const distributeGap = (gap: OrderedRead.Gap) => {
+      for (const member of members) {
+        if (gap.recreated) member.joinedAt = gap.to // the numbers begin again
+        if (gap.recreated || gap.to > member.joinedAt) hold(member, gap, true)
+      }
+    }
+    /** Decodes once what several actors take, and nothing that none does. */
+    const distribute = (message: Message) => {
+      const kind = Record.kindOf(message.subject)
+      let item: Taken | undefined
+      for (const member of kind === "clock" ? members : (bySubject.get(message.subject) ?? nobody)) {
+        if (message.seq <= member.joinedAt) continue
+        item ??= taken(message)
+        hold(member, item, kind !== "frame")
+      }
+    }
+    const share = (items: ReadonlyArray<Message | OrderedRead.Gap>) =>
+      Effect.suspend(() => {
+        for (const item of items) item._tag === "Message" ? distribute(item) : distributeGap(item)
+        const waiting: Array<Member> = []
+        for (const member of members) {
+          if (member.isDue && !handOver(member)) waiting.push(member)
+          member.isDue = false
+        }
+        return waiting.length === 0 ? Effect.void : Effect.forEach(waiting, handOverAll, { discard: true })
+      })
     yield* shared.takeAll.pipe(Effect.flatMap(share), Effect.forever, Effect.forkScoped)
+    yield* Effect.sync(() => {
+      for (const member of members) {
+        if (member.isAged) handOver(member)
+        member.isAged = member.held.length > 0
+      }
+    }).pipe(Effect.delay(heldCheckMs), Effect.forever, Effect.forkScoped)
 
     /** From here on the shared read has this member's subjects; answers the sequence behind which that is so (never one that was read already). */
     const join = (member: Member, position: number) =>
       Effect.sync(() => {
-        members.add(member)
-        refilter()
+        enter(member)
         member.joinedAt = Math.max(shared.lastSeq(), position)
         return member.joinedAt
       })
     /** The newest message in the record that any of these filters matches. */
     const newest = (wanted: ReadonlyArray<string>) =>
       Effect.map(
-        Effect.forEach(wanted, (filter) => jetStream.last(record, filter), { concurrency: lookUpsMax }),
+        Effect.forEach(wanted, (filter) => jetStream.last(Record.stream, filter), { concurrency: lookUpsMax }),
         (found) => Math.max(0, ...found.flatMap(Option.toArray).map(({ seq }) => seq))
       )
 
     /** Reads the past until it is near, joins, and reads the little that came before the joint. */
     const catchUp = (member: Member, afterSeq: number) =>
       Effect.gen(function* () {
-        const wanted = [...always, ...member.frames]
-        const past = yield* OrderedRead.make({ stream: record, filters: wanted, start: { _tag: "After", seq: afterSeq } })
+        const own = [...always, ...member.frames]
+        const past = yield* OrderedRead.make({ stream: Record.stream, filters: own, start: { _tag: "After", seq: afterSeq } })
         let position = afterSeq
         let pending = past.pendingAtStart
+        const wants = (subject: string) => member.subjects.has(subject) || Record.kindOf(subject) === "clock"
         const pass = (untilSeq: number) =>
           Effect.gen(function* () {
-            const items = yield* past.takeAll
-            for (const item of items) {
-              position = item._tag === "Message" ? item.seq : item.to
-              if (item._tag === "Message") pending = item.pending
+            const wanted: Array<Item> = []
+            for (const item of yield* past.takeAll) {
+              if (item._tag === "Gap") {
+                position = item.to
+                wanted.push(item)
+              } else {
+                position = item.seq
+                pending = item.pending
+                if (item.seq <= untilSeq && wants(item.subject)) wanted.push(taken(item))
+              }
             }
-            yield* member.out.offerAll(items.filter((item) => item._tag === "Gap" || (item.seq <= untilSeq && member.wants(item.subject))))
+            yield* member.out.offerAll(wanted)
           })
         while (pending > nearMax) yield* pass(Number.POSITIVE_INFINITY)
         while (past.lastSeq() !== position) yield* pass(Number.POSITIVE_INFINITY) // a start outside the record is a gap, whatever is pending
         const joinedAt = yield* join(member, position)
         // Looked up again and again, because what was the newest may be gone before it is read.
-        while (position < joinedAt && position < (yield* newest(wanted))) {
+        while (position < joinedAt && position < (yield* newest(own))) {
           if (past.lastSeq() === position) yield* Effect.sleep(pollMs)
           else yield* pass(joinedAt)
         }
       }).pipe(Effect.scoped, Effect.provideService(JetStream, jetStream))
 
-    /**
-     * `frames`: subjects of the frames wanted. `others`: which of the clocks and definitions are. Everything behind `afterSeq` comes, in order.
-     */
+    /** Everything of these subjects, and every clock, comes behind `afterSeq`, in order. `definitions`: of instruments and strategies. */
     const subscribe = (options: {
       readonly frames: ReadonlyArray<string>
-      readonly others: (subject: string) => boolean
+      readonly definitions: ReadonlyArray<string>
       readonly afterSeq: number
     }): Effect.Effect<Subscription, never, Scope.Scope> =>
       Effect.gen(function* () {
         const out = yield* Effect.acquireRelease(Mailbox.make<Item, NatsError>(bufferMax), (out) => out.shutdown)
         const live = yield* Effect.makeLatch()
         const frames = new Set(options.frames)
-        const wants = (subject: string) => frames.has(subject) || options.others(subject)
-        const member: Member = { frames, wants, out, live, joinedAt: Number.POSITIVE_INFINITY }
-        yield* Effect.addFinalizer(() =>
-          Effect.sync(() => {
-            if (members.delete(member)) refilter()
-          })
-        )
+        const subjects = new Set([...frames, ...options.definitions])
+        const member: Member = {
+          frames,
+          subjects,
+          out,
+          live,
+          isLive: false,
+          joinedAt: Number.POSITIVE_INFINITY,
+          held: [],
+          isDue: false,
+          isAged: false
+        }
+        yield* Effect.addFinalizer(() => Effect.sync(() => leave(member)))
         yield* catchUp(member, options.afterSeq).pipe(
           Effect.catchAllCause((cause) => out.failCause(cause)),
-          Effect.ensuring(live.open), // also when it failed: the others must not wait for it
+          // Also when it failed: the others must not wait for it.
+          Effect.ensuring(
+            Effect.suspend(() => {
+              member.isLive = true
+              return live.open
+            })
+          ),
           Effect.forkScoped
         )
         const takeAll = Effect.flatMap(out.takeAll, ([items, isDone]) =>

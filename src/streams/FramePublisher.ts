@@ -3,6 +3,7 @@ import type { Msg, MsgHdrs } from "nats"
 import * as ClockFrame from "../domain/market/ClockFrame.ts"
 import * as Frame from "../domain/market/Frame.ts"
 import * as FrameHeader from "../domain/market/FrameHeader.ts"
+import * as Headers from "./Headers.ts"
 import { JetStream } from "./JetStream.ts"
 import * as Metrics from "./Metrics.ts"
 import * as Subjects from "./Subjects.ts"
@@ -72,12 +73,6 @@ export interface FramePublisher {
   }
 }
 
-/** The client only ever asks headers for their bytes; building them by its own class costs five times as much. */
-const encoded = (name: string, value: string): MsgHdrs => {
-  const bytes = Buffer.from(`NATS/1.0\r\n${name}: ${value}\r\n\r\n`, "latin1")
-  return { encode: () => bytes } as unknown as MsgHdrs
-}
-
 /**
  * Acknowledged publishing of one account's frames: one message and one acknowledgement for up to 50 packets, at most `windowMax` of them
  * open, everything else paced by one timer. Numbers run per subject from 0 for each incarnation; a frame whose acknowledgement does not come
@@ -131,7 +126,7 @@ export const make = (options: {
       packets: number,
       header: Pick<FrameHeader.FrameHeader, "number" | "baseReceivedMs" | "runs">
     ) => {
-      const headers = encoded(FrameHeader.name, FrameHeader.format({ ...options, ...header }))
+      const headers = Headers.encoded([[FrameHeader.name, FrameHeader.format({ ...options, ...header })]])
       const frame: Open = { subject, data, headers, packets, sentAtMs: 0, isOvertaken: false }
       const id = nextId++
       open.set(id, frame)

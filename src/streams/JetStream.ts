@@ -7,9 +7,9 @@ import {
   Events,
   type JetStreamClient,
   type JetStreamManager,
-  headers as makeHeaders,
   type StoredMsg
 } from "nats"
+import * as Acks from "./Acks.ts"
 import * as Metrics from "./Metrics.ts"
 
 /** `op` names what was tried; `cause` is the client's own error. */
@@ -40,7 +40,13 @@ export type Role = "engine" | "gateway"
 
 const oldest = [2, 10, 23] as const
 const requestTimeoutMs = 5_000
+const payloadMaxDefault = 1_024 * 1_024
 const publishAttemptsMax = 6
+/** How a publish with an id is tried again: what fails may still have landed, and the id keeps it from landing twice. */
+export const publishAgain = Schedule.exponential("100 millis").pipe(
+  Schedule.union(Schedule.spaced("2 seconds")),
+  Schedule.intersect(Schedule.recurs(publishAttemptsMax - 1))
+)
 /** A stop waits so long for what was handed to the connection, and then so long for the socket. */
 const drainMaxMs = 3_000
 const closeMaxMs = 1_000
@@ -62,6 +68,11 @@ const attempt = <A>(op: string, run: () => Promise<A>) => Effect.tryPromise({ tr
 /** What the server answered, when the error is its answer and not a break on the way. */
 export const apiErrorOf = ({ cause }: NatsError): ApiError | undefined =>
   typeof cause === "object" && cause !== null && "api_error" in cause ? (cause.api_error as ApiError | undefined) : undefined
+
+const headersOf = ({ msgId, headers }: PublishOptions): ReadonlyArray<readonly [string, string]> => {
+  const named = headers === undefined ? [] : Object.entries(headers)
+  return msgId === undefined ? named : [["Nats-Msg-Id", msgId], ...named]
+}
 
 const connectFailed = ({ cause }: NatsError): NatsError => {
   const isUnknownHost = cause instanceof Error && "code" in cause && (cause.code === "ENOTFOUND" || cause.code === "EAI_AGAIN")
@@ -137,6 +148,7 @@ const make = (role: Role) =>
     const up = yield* Effect.makeLatch(true)
     const listeners = new Set<(isUp: boolean) => void>()
     const inFlight = new Set<() => void>()
+    const acks = Acks.make(nc, createInbox(wanted.inboxPrefix), requestTimeoutMs)
     const connection = (isUp: boolean) => {
       connected = isUp
       if (isUp) {
@@ -146,6 +158,7 @@ const make = (role: Role) =>
         up.unsafeClose()
         for (const lose of inFlight) lose()
         inFlight.clear()
+        acks.lose()
         Metrics.natsDisconnects(role)
       }
       for (const listener of listeners) listener(isUp)
@@ -155,6 +168,7 @@ const make = (role: Role) =>
       for await (const { type } of nc.status()) {
         if (type === Events.Disconnect || type === Events.Reconnect) connection(type === Events.Reconnect)
       }
+      acks.lose()
     }).pipe(Effect.ignoreLogged, Effect.forkScoped)
 
     /** Calls the listener, synchronously, whenever the connection is lost and when it is back. */
@@ -165,6 +179,16 @@ const make = (role: Role) =>
       )
     /** A subject for answers that only this user may read. */
     const newInbox = () => createInbox(wanted.inboxPrefix)
+
+    /** Waits for the connection, for a while, when it is lost. */
+    const whenConnected = <A, E>(op: string, self: Effect.Effect<A, E>): Effect.Effect<A, E | NatsError> => {
+      const back = () =>
+        Effect.timeoutFail(up.await, {
+          duration: requestTimeoutMs,
+          onTimeout: () => new NatsError({ op, cause: new Error("not connected to NATS") })
+        })
+      return Effect.suspend(() => (connected ? self : Effect.zipRight(back(), self)))
+    }
 
     /**
      * A question to the server. It waits for the connection, and fails as soon as that is lost: the client would wait for its timeout,
@@ -182,37 +206,30 @@ const make = (role: Role) =>
               .finally(() => inFlight.delete(lose))
           })
       )
-      const back = Effect.timeoutFail(up.await, {
-        duration: requestTimeoutMs,
-        onTimeout: () => new NatsError({ op, cause: new Error("not connected to NATS") })
-      })
-      return Effect.suspend(() => (connected ? answer : Effect.zipRight(back, answer)))
+      return whenConnected(op, answer)
     }
 
-    const publishOnce = (subject: string, data: Uint8Array, given: PublishOptions) => {
-      const headers = given.headers === undefined ? undefined : makeHeaders()
-      for (const [name, value] of Object.entries(given.headers ?? {})) headers?.set(name, value)
-      return request(`publish ${subject}`, () =>
-        js.publish(subject, data, {
-          ...(given.msgId === undefined ? {} : { msgID: given.msgId }),
-          ...(headers === undefined ? {} : { headers })
-        })
+    /**
+     * Publishes; `done` is called once, later, with the acknowledgement or with why there is none. For whoever sends many at once: no fiber,
+     * no promise and no timer each.
+     */
+    const send = (subject: string, data: Uint8Array, given: PublishOptions, done: (result: Acks.Ack | NatsError) => void): void => {
+      acks.send(subject, data, headersOf(given), (result) =>
+        done(result instanceof Error ? new NatsError({ op: `publish ${subject}`, cause: result }) : result)
       )
     }
+
+    const publishOnce = (subject: string, data: Uint8Array, given: PublishOptions) =>
+      whenConnected(
+        `publish ${subject}`,
+        Effect.async<Acks.Ack, NatsError>((resume) =>
+          send(subject, data, given, (result) => resume(result instanceof NatsError ? Effect.fail(result) : Effect.succeed(result)))
+        )
+      )
 
     /** Acknowledged. What fails may still have landed, so only a publish with an id is tried again. */
-    const publish = (subject: string, data: Uint8Array, given: PublishOptions = {}) =>
-      publishOnce(subject, data, given).pipe(
-        given.msgId === undefined
-          ? (self) => self
-          : Effect.retry(
-              Schedule.exponential("100 millis").pipe(
-                Schedule.union(Schedule.spaced("2 seconds")),
-                Schedule.intersect(Schedule.recurs(publishAttemptsMax - 1))
-              )
-            ),
-        Effect.map(({ seq, stream, duplicate }) => ({ seq, stream, duplicate }))
-      )
+    const publish = (subject: string, data: Uint8Array, given: PublishOptions = {}): Effect.Effect<Acks.Ack, NatsError> =>
+      given.msgId === undefined ? publishOnce(subject, data, given) : Effect.retry(publishOnce(subject, data, given), publishAgain)
 
     /** Fire and forget: for a hint that somebody else would also find out by looking. */
     const notify = (subject: string, data: Uint8Array) =>
@@ -254,7 +271,11 @@ const make = (role: Role) =>
       isConnected: () => connected && !nc.isClosed(),
       onConnection,
       newInbox,
+      /** Bytes of a message, its headers included. */
+      payloadMax: () => nc.info?.max_payload ?? payloadMaxDefault,
       request,
+      whenConnected,
+      send,
       publish,
       notify,
       last,

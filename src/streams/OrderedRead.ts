@@ -31,6 +31,8 @@ const heartbeatMs = 2_000
 /** Three heartbeats missed while a fetch is open: the consumer or its server is gone. */
 const silenceMaxMs = 3 * heartbeatMs
 const retryMs = 250
+/** Many actors join within a moment of a start: their filters are asked for together. */
+const gatherMs = 20
 const watchEveryMs = 500
 /** A consumer that nobody fetches from ends by itself. */
 const inactiveMaxMs = 30_000
@@ -101,6 +103,7 @@ export const make = (options: {
     let answered = 0
     /** Breaks since the last message. */
     let breaks = 0
+    let isRefiltered = false
 
     const call = () => {
       called++
@@ -233,6 +236,8 @@ export const make = (options: {
     const reopen = Effect.gen(function* () {
       if (answered === called) return
       Metrics.readRestarts(stream)
+      if (isRefiltered) yield* Effect.sleep(Duration.millis(gatherMs))
+      isRefiltered = false
       if (breaks > 1) yield* Effect.sleep(Duration.millis(retryMs)) // a consumer that breaks as soon as it stands
       yield* open.pipe(
         Effect.catchAll((error) =>
@@ -269,6 +274,7 @@ export const make = (options: {
     })
     const refilter = (next: ReadonlyArray<string>) => {
       filters = next
+      isRefiltered = true
       discard() // from this instant nothing comes by the old filters
       call()
     }

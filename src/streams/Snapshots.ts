@@ -31,6 +31,8 @@ const chunkBytes = 512 * 1_024
 const bucket = "snapshots"
 
 const digest = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex")
+/** What a chunk's key has behind its snapshot's. */
+const chunkOf = /\.[01]\.\d+$/
 const chunkKey = (key: string, slot: number, at: number) => `${key}.${slot}.${at}`
 
 /**
@@ -92,6 +94,12 @@ export class Snapshots extends Effect.Service<Snapshots>()("streams/Snapshots", 
         yield* Effect.forEach([key, ...chunks], kv.remove, { discard: true })
       })
 
-    return { save, load, drop } as const
+    /** Of what there is a snapshot, or chunks of one that was never finished. */
+    const keys = Effect.map(kv.keys(), (found) => {
+      const all = new Set(found)
+      return found.filter((key) => !(chunkOf.test(key) && all.has(key.replace(chunkOf, ""))))
+    })
+
+    return { save, load, drop, keys } as const
   })
 }) {}

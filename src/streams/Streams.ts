@@ -14,7 +14,7 @@ export class StreamMismatch extends Data.TaggedError("StreamMismatch")<{
   }
 }
 
-type Spec = Partial<StreamConfig> & Pick<StreamConfig, "name" | "subjects">
+export type Spec = Partial<StreamConfig> & Pick<StreamConfig, "name" | "subjects">
 
 /** The server's own number; its 404 alone says less. */
 const streamNotFound = 10_059
@@ -120,14 +120,19 @@ const ensureOne = (spec: Spec) =>
     if (left !== undefined) return yield* new StreamMismatch({ stream: spec.name, ...left })
   })
 
-/** Brings every stream into being, or to its settings; running it again changes nothing. */
-export const ensure = Effect.gen(function* () {
-  const record = yield* Config.all({
+/** Every stream by this process's settings. */
+export const configured = Effect.map(
+  Config.all({
     bytesMax: Config.integer("MD_FRAMES_BYTES_MAX").pipe(Config.withDefault(4_096 * MB)),
     hoursMax: Config.integer("MD_FRAMES_HOURS_MAX").pipe(Config.withDefault(72)),
     replicas: Config.integer("NATS_REPLICAS").pipe(Config.withDefault(1))
-  })
-  yield* Effect.forEach(specs(record), ensureOne, { concurrency: 4, discard: true })
+  }),
+  specs
+)
+
+/** Brings every stream into being, or to its settings; running it again changes nothing. */
+export const ensure = Effect.gen(function* () {
+  yield* Effect.forEach(yield* configured, ensureOne, { concurrency: 4, discard: true })
 })
 
 /** Both the engine and the gateway may be the first to start: each makes sure for itself. */

@@ -33,11 +33,15 @@ const encodeWith = (mark: string, unsafe: RegExp, name: string): string =>
 const decodeWith = (escaped: RegExp, token: string): string =>
   token.replaceAll(escaped, (run) => toText.decode(Buffer.from(run.replaceAll(/[^0-9A-F]/g, ""), "hex")))
 
+/** Nearly every name: nothing in it to encode. */
+const plainToken = /^[\w&-]+$/
+
 /**
  * Characters that a subject token cannot carry, and `%` itself, percent-encoded (`M&M` stays as it is). A token cannot be empty: the server
  * closes the connection on it, so an empty name is `%` alone.
  */
-export const escape = (name: string): string => (name === "" ? "%" : encodeWith("%", /[\s.*>%\p{Cc}]/gu, name))
+export const escape = (name: string): string =>
+  plainToken.test(name) ? name : name === "" ? "%" : encodeWith("%", /[\s.*>%\p{Cc}]/gu, name)
 export const unescape = (token: string): string => (token === "%" ? "" : decodeWith(/(?:%[0-9A-F]{2})+/g, token))
 
 /** A KV key's alphabet is smaller still (`-/_=.` and alphanumerics): the same idea with `=` as the escape. */
@@ -52,10 +56,18 @@ export const make = <const Template extends string, A, I>(options: {
   readonly schema: Schema.Schema<A, I>
   /** The value is its own JSON: nothing to transform, so what we built ourselves is written without a walk over every element. */
   readonly plain?: A extends I ? true : never
+  /** The same for a value of which a few fields must be transformed; keys in the schema's order. */
+  readonly wire?: (value: A) => I
 }): Subject<Template, A, I> => {
   // Compiled once per subject, never per message.
   const json = Schema.parseJson(options.schema)
-  const encode = options.plain === true ? (value: A) => JSON.stringify(value) : Schema.encodeSync(json)
+  const { wire } = options
+  const encode =
+    options.plain === true
+      ? (value: A) => JSON.stringify(value)
+      : wire !== undefined
+        ? (value: A) => JSON.stringify(wire(value))
+        : Schema.encodeSync(json)
   const decode = Schema.decodeUnknown(json)
   const decodeEither = Schema.decodeUnknownEither(json)
   const parts = options.template.split(".")

@@ -1,4 +1,5 @@
 import { Schema } from "effect"
+import * as Money from "../domain/Money.ts"
 import * as Bar from "../domain/market/Bar.ts"
 import { Reference } from "../domain/market/Reference.ts"
 import { TickerStatus } from "../domain/market/TickerStatus.ts"
@@ -27,7 +28,8 @@ export const Tick = Subject.make({
 export const Bars = Subject.make({
   template: "md.bar.{interval}.{exchange}.{underlying}.{token}",
   stream: "MD_BARS",
-  schema: Bar.Bars
+  schema: Bar.Bars,
+  plain: true
 })
 export const ChainDelta = Subject.make({
   template: "opt.delta.{exchange}.{underlying}.{expiry}",
@@ -48,8 +50,25 @@ export const UnderlyingState = Subject.make({
   plain: true
 })
 
-export const Mark = Subject.make({ template: "strat.m2m.{owner}.{strategy}", stream: "STRAT", schema: StrategyMessage.Mark })
+const moneyOrNull = (value: Money.Decimal | null): string | null => (value === null ? null : Money.format(value))
+export const Mark = Subject.make({
+  template: "strat.m2m.{owner}.{strategy}",
+  stream: "STRAT",
+  schema: StrategyMessage.Mark,
+  wire: (mark) => ({
+    ...mark,
+    m2m: moneyOrNull(mark.m2m),
+    unrealised_pnl: moneyOrNull(mark.unrealised_pnl),
+    realised_pnl: Money.format(mark.realised_pnl),
+    total_pnl: moneyOrNull(mark.total_pnl)
+  })
+})
 export const Candle = Subject.make({ template: "strat.candle.{owner}.{strategy}", stream: "STRAT", schema: StrategyMessage.Candle })
+export const StrategyEvent = Subject.make({
+  template: "strat.evt.{owner}.{strategy}",
+  stream: "STRAT",
+  schema: StrategyMessage.Event
+})
 
 export const Ticker = Subject.make({ template: "sys.ticker.{account}", stream: "SYS", schema: TickerStatus })
 /** What is odd in an underlying's data: gaps, crossed books, prices off the tick grid, parity. Free form, for people and alarms. */

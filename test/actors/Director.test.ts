@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Either } from "effect"
-import { plan } from "../../src/actors/Director.ts"
+import { make as plan } from "../../src/actors/Plan.ts"
 import { aroundTheMoney, ironCondor } from "../../src/actors/Seed.ts"
 import * as Money from "../../src/domain/Money.ts"
 import type * as Instrument from "../../src/domain/market/Instrument.ts"

@@ -1,8 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import { ConfigProvider, Effect, Layer, Logger } from "effect"
+import { ConfigProvider, Effect, Layer, Logger, Option } from "effect"
 import { connect, headers } from "nats"
 import { Leases } from "../../src/actors/Leases.ts"
-import { type Published, RecordActor } from "../../src/actors/RecordActor.ts"
+import type { Published } from "../../src/actors/Outputs.ts"
+import { RecordActor } from "../../src/actors/RecordActor.ts"
 import { supervise } from "../../src/actors/Supervisor.ts"
 import type { Decider } from "../../src/domain/Decider.ts"
 import * as ClockFrame from "../../src/domain/market/ClockFrame.ts"
@@ -10,7 +11,7 @@ import * as Frame from "../../src/domain/market/Frame.ts"
 import * as FrameHeader from "../../src/domain/market/FrameHeader.ts"
 import type { RecordInput } from "../../src/domain/market/RecordInput.ts"
 import { FrameFeed } from "../../src/streams/FrameFeed.ts"
-import { JetStream } from "../../src/streams/JetStream.ts"
+import { JetStream, NatsError } from "../../src/streams/JetStream.ts"
 import { Snapshots } from "../../src/streams/Snapshots.ts"
 import * as Streams from "../../src/streams/Streams.ts"
 import * as Subjects from "../../src/streams/Subjects.ts"
@@ -47,22 +48,34 @@ const header = (number: number) =>
 const heldAlways = Layer.succeed(Leases, { of: () => Effect.succeed({ epoch: 1, isHeld: () => held }) })
 let held = true
 
-const live = Layer.unwrapScoped(
-  Effect.map(natsServer, (nats) => {
-    const config = ConfigProvider.fromMap(
-      new Map([
-        ["NATS_URL", nats.url],
-        ["NATS_ENGINE_PASSWORD", nats.passwords.engine]
-      ])
-    )
-    return RecordActor.Default.pipe(
-      Layer.provide([FrameFeed.Default, Snapshots.Default, heldAlways]),
-      Layer.provide(Streams.layer),
-      Layer.provideMerge(JetStream.layer("engine")),
-      Layer.provide(Logger.remove(Logger.defaultLogger)),
-      Layer.provide(Layer.setConfigProvider(config)),
-      Layer.provideMerge(Layer.succeed(Server, nats))
-    )
+const liveWith = (snapshots: Layer.Layer<Snapshots, unknown, JetStream>) =>
+  Layer.unwrapScoped(
+    Effect.map(natsServer, (nats) => {
+      const config = ConfigProvider.fromMap(
+        new Map([
+          ["NATS_URL", nats.url],
+          ["NATS_ENGINE_PASSWORD", nats.passwords.engine]
+        ])
+      )
+      return RecordActor.Default.pipe(
+        Layer.provide([FrameFeed.Default, snapshots, heldAlways]),
+        Layer.provide(Streams.layer),
+        Layer.provideMerge(JetStream.layer("engine")),
+        Layer.provide(Logger.remove(Logger.defaultLogger)),
+        Layer.provide(Layer.setConfigProvider(config)),
+        Layer.provideMerge(Layer.succeed(Server, nats))
+      )
+    })
+  )
+const live = liveWith(Snapshots.Default)
+/** A bucket that can be read and not written. */
+const unsaved = Layer.succeed(
+  Snapshots,
+  Snapshots.make({
+    load: () => Effect.succeedNone,
+    save: (key) => Effect.fail(new NatsError({ op: `put ${key}`, cause: new Error("TIMEOUT") })),
+    drop: () => Effect.void,
+    keys: Effect.succeed([])
   })
 )
 
@@ -227,6 +240,69 @@ describe("RecordActor", () => {
         }
         assert.deepStrictEqual(found, ["1100a", "1100b", "1200a", "1200b"])
       }).pipe(Effect.scoped, Effect.provide(live)),
+    30_000
+  )
+
+  it.live(
+    "an output that cannot be a message is a dead letter, and a snapshot that cannot be saved is a warning: the actor goes on",
+    () =>
+      Effect.gen(function* () {
+        held = true
+        const recordActor = yield* RecordActor
+        const jetStream = yield* JetStream
+        const clock = (atMs: number) => jetStream.publish(Subjects.Clock.at({ account: "a1" }), ClockFrame.encode(atMs))
+        const subject = "sys.quality.unfit"
+        const clocks: Decider<null, RecordInput, { readonly seq: number; readonly atMs: number }> = {
+          initial: null,
+          decide: (state, input) => [state, input._tag === "Clock" ? [{ seq: input.seq, atMs: input.atMs }] : []]
+        }
+        const encode = (atMs: number) => {
+          if (atMs === 1_200) throw new Error("no such time")
+          return atMs === 1_300 ? new Uint8Array(jetStream.payloadMax()) : new TextEncoder().encode(String(atMs))
+        }
+        let runs = 0
+        const setup = Effect.sync(() => {
+          runs++
+          return {
+            name: "unfit",
+            key: "mute.130", // its first snapshot falls due at once
+            layout: "1",
+            decider: clocks,
+            frames: [],
+            references: [],
+            outputs: { stream: "SYS", filter: "sys.quality.*" },
+            route: ({ atMs }: { readonly atMs: number }): Published => ({ stream: "SYS", subject, encode: () => encode(atMs) })
+          }
+        })
+        const warnings: Array<string> = []
+        const logger = Logger.make(({ message, logLevel }) => {
+          if (logLevel._tag === "Warning") warnings.push(String(message))
+        })
+        const { seq: before } = yield* clock(1_000)
+        yield* recordActor.run(setup).pipe(Effect.provide(Logger.add(logger)), Effect.forkScoped)
+        for (const atMs of [1_100, 1_200, 1_300, 1_400]) yield* clock(atMs)
+        const stored = Effect.map(jetStream.last("SYS", subject), (found) =>
+          Option.isSome(found) ? new TextDecoder().decode(found.value.data) : ""
+        )
+        for (let attempt = 0; attempt < 400 && (yield* stored) !== "1400"; attempt++) yield* Effect.sleep("25 millis")
+        assert.strictEqual(yield* stored, "1400")
+        assert.include(warnings.join(), "snapshot not saved")
+        yield* clock(9_000)
+        for (let attempt = 0; attempt < 400 && (yield* stored) !== "9000"; attempt++) yield* Effect.sleep("25 millis")
+        assert.deepStrictEqual([yield* stored, runs], ["9000", 1])
+        const letters = yield* Effect.promise(async () => {
+          const consumer = await jetStream.js.consumers.get("DLQ", { filterSubjects: ["dlq.unfit"] })
+          const found: Array<string> = []
+          for (let left = (await consumer.info()).num_pending; left > 0; left--) {
+            const letter = await consumer.next()
+            found.push(`${Number(letter?.headers?.get("Tarang-Seq")) - before} ${letter?.headers?.get("Tarang-Reason")}`)
+          }
+          return found
+        })
+        assert.strictEqual(letters.length, 2)
+        assert.include(letters[0], "2 cannot be encoded: Error: no such time")
+        assert.match(letters[1] ?? "", /^3 \d+ bytes, the server takes \d+$/)
+      }).pipe(Effect.scoped, Effect.provide(liveWith(unsaved))),
     30_000
   )
 })

@@ -1,5 +1,5 @@
 import { assert, describe, it, layer } from "@effect/vitest"
-import { Effect, Either } from "effect"
+import { Effect, Either, Fiber } from "effect"
 import * as Asks from "../../src/streams/Asks.ts"
 import { JetStream } from "../../src/streams/JetStream.ts"
 import * as Streams from "../../src/streams/Streams.ts"
@@ -58,6 +58,34 @@ layer(backend, { excludeTestServices: true })("Asks", (it) => {
         assert.deepInclude(declined, { _tag: "Declined", detail: "no such token" })
         const odd = { ...Asks.fetchHistory, encodeQuestion: () => ({ instrument_token: "x" }) }
         assert.deepInclude(yield* Effect.flip(Asks.ask(odd, question, "r4")), { _tag: "Declined", detail: "the question cannot be read" })
+      })
+    )
+  )
+
+  it.effect("a question from before anybody listened is answered when somebody does, and worked on once however often it is asked", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        yield* ensured
+        const engine = yield* JetStream
+        const { lastSeq } = yield* engine.info("CTL")
+        const early = yield* Effect.fork(Asks.ask(Asks.fetchHistory, question, "r5"))
+        const askedTimes = (times: number) =>
+          Effect.repeat(
+            Effect.zipRight(
+              Effect.promise(() => new Promise((resolve) => setTimeout(resolve, 20))),
+              Effect.map(engine.info("CTL"), (now) => now.lastSeq - lastSeq)
+            ),
+            { until: (count) => count >= times, times: 400 }
+          )
+        yield* askedTimes(1)
+        let worked = 0
+        const work = Effect.zipRight(
+          Effect.sync(() => worked++),
+          Effect.as(askedTimes(3), { bars: 7 })
+        )
+        yield* Effect.forkScoped(Asks.serve(Asks.fetchHistory, () => work, 4))
+        assert.deepStrictEqual(yield* Fiber.join(early), { bars: 7 })
+        assert.strictEqual(worked, 1)
       })
     )
   )

@@ -11,8 +11,9 @@ const stream = Subjects.Frame.stream
 const frameOf = (underlying: string) => Subjects.Frame.at({ exchange: "NFO", underlying })
 const clock = Subjects.Clock.at({ account: "A1" })
 const definition = Subjects.StrategyDefinition.at({ owner: "u1", strategy: "1" })
+const reference = Subjects.MarketReference.at({ exchange: "NFO", underlying: "NIFTY" })
 const underlyings = ["NIFTY", "BANKNIFTY", "M&M", "X Y", "SENSEX"]
-const subjects = [...underlyings.map(frameOf), clock, definition, Subjects.MarketReference.at({ exchange: "NFO", underlying: "NIFTY" })]
+const subjects = [...underlyings.map(frameOf), clock, definition, reference]
 
 /** Random, and the same in every run. */
 const dice = (seed: number) => () => {
@@ -58,17 +59,12 @@ const recorded = Effect.scoped(
 const keys = (list: ReadonlyArray<Message>) => list.map((message) => `${message.seq} ${message.subject} ${text(message)}`)
 
 /** A member that collects, with what it must have got in the end. */
-const member = (
-  feed: FrameFeed,
-  frames: ReadonlyArray<string>,
-  afterSeq: number,
-  others: (subject: string) => boolean = (subject) => subject === clock
-) =>
+const member = (feed: FrameFeed, frames: ReadonlyArray<string>, afterSeq: number, definitions: ReadonlyArray<string> = []) =>
   Effect.gen(function* () {
-    const { takeAll } = yield* feed.subscribe({ frames: frames.map(frameOf), others, afterSeq })
+    const { takeAll } = yield* feed.subscribe({ frames: frames.map(frameOf), definitions, afterSeq })
     const items = yield* collect(takeAll)
-    const wants = (subject: string) => frames.map(frameOf).includes(subject) || others(subject)
-    const expected = (record: ReadonlyArray<Message>) => record.filter(({ seq, subject }) => seq > afterSeq && wants(subject))
+    const wanted = new Set([...frames.map(frameOf), ...definitions, clock])
+    const expected = (record: ReadonlyArray<Message>) => record.filter(({ seq, subject }) => seq > afterSeq && wanted.has(subject))
     return { items, expected, takeAll } as const
   })
 
@@ -95,8 +91,8 @@ layer(Layer.provideMerge(streams, backend), { excludeTestServices: true })("Fram
           const { lastSeq } = yield* info(stream)
           const afterSeq = pick([0, lastSeq, Math.floor(random() * lastSeq), Math.max(0, lastSeq - 100)], random)
           const frames = range(1, 1 + Math.floor(random() * 3)).map(() => pick(underlyings, random)) // with doubles among them
-          const others = pick([(subject: string) => subject === clock, (subject: string) => subject === definition, () => false], random)
-          members.push(yield* member(feed, frames, afterSeq, others))
+          const definitions = pick([[], [definition], [reference, definition]], random)
+          members.push(yield* member(feed, frames, afterSeq, definitions))
           yield* until("the publisher goes on", () => feed.lastSeq() > lastSeq || writing.unsafePoll() !== null)
         }
         yield* Fiber.join(writing)
@@ -132,7 +128,7 @@ layer(Layer.provideMerge(streams, backend), { excludeTestServices: true })("Fram
     Effect.gen(function* () {
       const { feed, put } = yield* feeding
       const { jsm } = yield* JetStream
-      const slow = yield* feed.subscribe({ frames: [frameOf("NIFTY")], others: () => false, afterSeq: 0 })
+      const slow = yield* feed.subscribe({ frames: [frameOf("NIFTY")], definitions: [], afterSeq: 0 })
       const quick = yield* member(feed, ["NIFTY"], 0)
       yield* put(frameOf("NIFTY"))
       yield* until("the quick one is live", () => quick.items.length === 1)
@@ -212,7 +208,7 @@ layer(Layer.provideMerge(streams, backend), { excludeTestServices: true })("Fram
     Effect.gen(function* () {
       const { feed, put } = yield* feeding
       const good = yield* member(feed, ["NIFTY"], 0)
-      const bad = yield* feed.subscribe({ frames: ["md.frame..*"], others: () => false, afterSeq: 0 })
+      const bad = yield* feed.subscribe({ frames: ["md.frame..*"], definitions: [], afterSeq: 0 })
       const error = yield* Effect.flip(bad.takeAll)
       assert.include(error.message, `read ${stream}`)
       yield* put(frameOf("NIFTY"))

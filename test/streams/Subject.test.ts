@@ -1,5 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Either, FastCheck, Schema } from "effect"
+import { Arbitrary, Effect, Either, FastCheck, Schema } from "effect"
+import * as Bar from "../../src/domain/market/Bar.ts"
+import * as StrategyMessage from "../../src/domain/strategy/StrategyMessage.ts"
 import * as Subject from "../../src/streams/Subject.ts"
 import * as Subjects from "../../src/streams/Subjects.ts"
 
@@ -78,6 +80,16 @@ describe("Subject", () => {
     assert.isString(Subject.unescape(tail))
     assert.isArray(Subject.kvNames(tail))
   })
+
+  it.prop(
+    "a subject that skips the schema's walk writes the same bytes",
+    [Arbitrary.make(StrategyMessage.Mark), Arbitrary.make(Bar.Bars)],
+    ([mark, bars]) => {
+      const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes)
+      assert.strictEqual(text(Subjects.Mark.encode(mark)), Schema.encodeSync(Schema.parseJson(StrategyMessage.Mark))(mark))
+      assert.strictEqual(text(Subjects.Bars.encode(bars)), Schema.encodeSync(Schema.parseJson(Bar.Bars))(bars))
+    }
+  )
 
   it("a missing hole is * in a filter and refused in a subject", () => {
     assert.strictEqual(Subjects.ChainDelta.filter(), "opt.delta.*.*.*")

@@ -137,7 +137,7 @@ export const bestBidQuantity = (columns: Columns, row: number): number => column
 export const bestAskPrice = (columns: Columns, row: number): number => columns.askPrice[row * depthLevels] ?? 0
 export const bestAskQuantity = (columns: Columns, row: number): number => columns.askQuantity[row * depthLevels] ?? 0
 
-const clearRow = (columns: Columns, row: number): void => {
+const clearTrade = (columns: Columns, row: number): void => {
   columns.lastQuantity[row] = 0
   columns.averagePrice[row] = 0
   columns.volume[row] = 0
@@ -147,15 +147,13 @@ const clearRow = (columns: Columns, row: number): void => {
   columns.high[row] = 0
   columns.low[row] = 0
   columns.close[row] = 0
-  clearTimed(columns, row)
 }
 
-const clearTimed = (columns: Columns, row: number): void => {
+const clearFull = (columns: Columns, row: number): void => {
   columns.lastTradeTime[row] = 0
   columns.oi[row] = 0
   columns.oiDayHigh[row] = 0
   columns.oiDayLow[row] = 0
-  columns.exchangeTime[row] = 0
   for (let level = row * depthLevels; level < (row + 1) * depthLevels; level++) {
     columns.bidPrice[level] = 0
     columns.bidQuantity[level] = 0
@@ -205,7 +203,9 @@ const readIndex = (view: DataView, at: number, columns: Columns, row: number): v
   columns.close[row] = view.getUint32(at + 20)
 }
 
+/** A field that the kind does not carry becomes 0, and is so already where the row's kind before did not carry it either. */
 const readPacket = (view: DataView, at: number, kind: Kind, columns: Columns, row: number): void => {
+  const before = columns.kind[row] ?? 0
   columns.kind[row] = kind
   columns.token[row] = view.getUint32(at)
   columns.lastPrice[row] = view.getUint32(at + 4)
@@ -214,17 +214,21 @@ const readPacket = (view: DataView, at: number, kind: Kind, columns: Columns, ro
     readFull(view, at, columns, row)
     return
   }
-  clearRow(columns, row)
-  if (kind === Kind.quote) readTrade(view, at, columns, row)
-  else if (kind !== Kind.ltp) {
-    readIndex(view, at, columns, row)
-    if (kind === Kind.indexFull) columns.exchangeTime[row] = view.getUint32(at + 28)
+  if (before === Kind.full) clearFull(columns, row)
+  if (hasExchangeTime(before)) columns.exchangeTime[row] = 0
+  if (kind === Kind.quote) {
+    readTrade(view, at, columns, row)
+    return
   }
+  if (hasOhlc(before)) clearTrade(columns, row)
+  if (kind === Kind.ltp) return
+  readIndex(view, at, columns, row)
+  if (kind === Kind.indexFull) columns.exchangeTime[row] = view.getUint32(at + 28)
 }
 
 /**
- * Decodes a whole frame into rows 0..count-1 (what was there is replaced). Never throws: a packet of unknown length, a packet that the
- * frame's end cuts off (nothing after it can be found) and bytes after the last packet count one `bad` each. A heartbeat has no rows and is not bad.
+ * Decodes a whole frame into rows 0..count-1: what an earlier frame left there is replaced, and nobody else may write to these columns.
+ * Never throws: a packet of unknown length, a packet that the frame's end cuts off (nothing after it can be found) and bytes after the last packet count one `bad` each. A heartbeat has no rows and is not bad.
  */
 export const decode = (bytes: Uint8Array, into: Columns): { readonly bad: number } => {
   into.count = 0

@@ -131,7 +131,18 @@ export const columns = (chain: ChainState.ChainState, quotes: Quotes.Quotes, row
 }
 
 export const orNull = (x: number): number | null => (Number.isNaN(x) ? null : x)
-const timeText = (ms: number): string | null => (Number.isNaN(ms) ? null : Expiry.isoTime(ms))
+/** Rows of one window share their few exchange times. */
+const timeTexts = new Map<number, string>()
+const timeTextsMax = 1_000
+const timeText = (ms: number): string | null => {
+  if (Number.isNaN(ms)) return null
+  const known = timeTexts.get(ms)
+  if (known !== undefined) return known
+  if (timeTexts.size >= timeTextsMax) timeTexts.clear()
+  const text = Expiry.isoTime(ms)
+  timeTexts.set(ms, text)
+  return text
+}
 
 /** Rows before rounding, in domain units (per year, per 1.00), with one NaN: what hashes are taken over. */
 export const exact = (chain: ChainState.ChainState, quotes: Quotes.Quotes, rows: ReadonlyArray<number>): Float64Array => {

@@ -11,6 +11,7 @@ import * as ChainRows from "./ChainRows.ts"
 import * as ChainState from "./ChainState.ts"
 import * as Oddities from "./Oddities.ts"
 import * as Rounding from "./Rounding.ts"
+import * as TickRows from "./TickRows.ts"
 
 /** Chains and md.tick leave at most once in this much event time. */
 export const windowMs = 250
@@ -98,7 +99,10 @@ interface Context {
   readonly settings: Settings
   /** Which formulas, prices and calendar the numbers follow. */
   readonly convention: string
+  readonly isExact: boolean
 }
+
+const none = new Float64Array(0)
 
 /** Names everything that decides the numbers: one set of inputs has one result under one convention. */
 export const conventionId = (settings: Settings): string =>
@@ -151,7 +155,7 @@ const onFrame = (state: State, input: RecordInput.Frame): ReadonlyArray<Output> 
   }
   if (skipped === 0) return []
   const message = FrameGuard.gapBefore(input.header, skipped)
-  return [{ seq: input.seq, kind: "gap", atMs: input.header.baseReceivedMs, message, exact: new Float64Array(0) }]
+  return [{ seq: input.seq, kind: "gap", atMs: input.header.baseReceivedMs, message, exact: none }]
 }
 
 /** Published numbers of one chain, of the call that uses it; no state. */
@@ -198,7 +202,7 @@ const chainOutput = (
       convention: context.convention,
       columns: ChainRows.columns(chain, quotes, rows, now)
     },
-    exact: ChainRows.exact(chain, quotes, rows)
+    exact: context.isExact ? ChainRows.exact(chain, quotes, rows) : none
   }
 }
 
@@ -236,45 +240,12 @@ const takeChangedRows = (quotes: Quotes.Quotes): ReadonlyArray<number> => {
 }
 
 const ticksOutput = (context: Context, state: State, seq: number, rows: ReadonlyArray<number>): Output => {
-  const { quotes } = state
-  const sideColumn = (row: number, column: "delta" | "gamma" | "theta" | "vega"): number => {
-    const chain = state.chains[state.chainOf[row] ?? -1]?.chain
-    const side = quotes.contracts[row]?.kind === "PE" ? chain?.put : chain?.call
-    return side?.[column][state.strikeOf[row] ?? -1] ?? Number.NaN
-  }
-  const exact = {
-    iv: rows.map((row) => state.chains[state.chainOf[row] ?? -1]?.chain.iv[state.strikeOf[row] ?? -1] ?? Number.NaN),
-    delta: rows.map((row) => sideColumn(row, "delta")),
-    gamma: rows.map((row) => sideColumn(row, "gamma")),
-    theta: rows.map((row) => sideColumn(row, "theta")),
-    vega: rows.map((row) => sideColumn(row, "vega"))
-  }
-  const valuesOf = (column: Float64Array) => rows.map((row) => column[row] ?? Number.NaN)
+  const { exchange, underlying } = context
   return {
     seq,
     kind: "tick",
-    message: {
-      v: 1,
-      as_of: Expiry.isoTime(state.eventMs),
-      seq,
-      exchange: context.exchange,
-      underlying: context.underlying,
-      columns: {
-        instrument_token: rows.map((row) => quotes.contracts[row]?.instrument_token ?? 0),
-        last_price: rows.map((row) => ChainRows.orNull(rupeesOf(quotes, row))),
-        volume: valuesOf(quotes.volume).map(ChainRows.orNull),
-        oi: valuesOf(quotes.oi).map(ChainRows.orNull),
-        iv: exact.iv.map((iv) => Rounding.published("iv", iv)),
-        delta: exact.delta.map((delta) => Rounding.published("delta", delta)),
-        gamma: exact.gamma.map((gamma) => Rounding.published("gamma", gamma)),
-        theta: exact.theta.map((theta) => Rounding.published("theta", theta)),
-        vega: exact.vega.map((vega) => Rounding.published("vega", vega))
-      }
-    },
-    exact: Float64Array.from(
-      [rows, valuesOf(quotes.lastPrice), valuesOf(quotes.volume), valuesOf(quotes.oi), ...Object.values(exact)].flat(),
-      Rounding.canonical
-    )
+    message: { v: 1, as_of: Expiry.isoTime(state.eventMs), seq, exchange, underlying, columns: TickRows.columns(state, rows) },
+    exact: context.isExact ? TickRows.exact(state, rows) : none
   }
 }
 
@@ -362,7 +333,7 @@ const oddOutputs = (context: Context, state: State, seq: number, rows: ReadonlyA
     kind: "odd",
     atMs: state.eventMs,
     message,
-    exact: new Float64Array(0)
+    exact: none
   }))
 }
 
@@ -386,7 +357,7 @@ const closeState = (context: Context, state: State, seq: number, outputs: Array<
   if (text === state.sentState && !isDue) return
   state.sentState = text
   state.sentStateMs = state.eventMs
-  outputs.push({ seq, kind: "state", message, exact: stateExact(state) })
+  outputs.push({ seq, kind: "state", message, exact: context.isExact ? stateExact(state) : none })
 }
 
 /** The last boundary passed: a jump over many windows closes one. */
@@ -419,8 +390,10 @@ export const make = (options: {
   readonly exchange: string
   readonly underlying: string
   readonly settings: Settings
+  /** False leaves the outputs' exact numbers out: only who compares runs by their hashes needs them. */
+  readonly isExact?: boolean
 }): Decider<State, RecordInput.RecordInput, Output> => {
-  const context: Context = { ...options, convention: conventionId(options.settings) }
+  const context: Context = { isExact: true, ...options, convention: conventionId(options.settings) }
   const isOurs = (of: { readonly exchange: string; readonly underlying: string }) =>
     of.exchange === options.exchange && of.underlying === options.underlying
   return {

@@ -57,6 +57,10 @@ export const Definition = Schema.Struct({
 })
 export type Definition = typeof Definition.Type
 
+/** strat.evt: a definition that the record has anew, because legs, their instruments or fills changed; `seq` is its place in the record. */
+export const Event = Schema.Struct({ ...Definition.fields, ...stamped })
+export type Event = typeof Event.Type
+
 /**
  * strat.m2m: `m2m` is the net premium of the legs, sum(last price x quantity x direction), BUY -1 and SELL +1; it is not a profit.
  * P&L and net Greeks are of what is held: an instrument with fills is what the fills left open (first in, first out, the rest is realised),

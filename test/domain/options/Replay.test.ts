@@ -123,6 +123,17 @@ const deciders = [
   ]
 ] as const
 
+it("without its exact numbers an underlying puts out the same messages", () => {
+  const inputs = market(1, false)
+  const messages = (outputs: ReadonlyArray<RecordHash.Output>) => outputs.map(({ exact: _, ...output }) => output)
+  const lean = UnderlyingDecider.make({ exchange: "NSE", underlying: "NIFTY", settings, isExact: false })
+  const run = replay(lean, inputs, () => 7)
+  const exact = replay(underlying, inputs, () => 7)
+  assert.deepStrictEqual(messages(run.outputs), messages(exact.outputs))
+  assert.isTrue(exact.outputs.some((output) => output.exact.length > 0))
+  assert.isTrue(run.outputs.every((output) => output.exact.length === 0))
+})
+
 describe.each(deciders)("replay: %s", (_name, fold) => {
   it("batches of 1, 7, random sizes and everything at once give the same outputs to the last bit", () => {
     const inputs = market(1, false)

@@ -1,0 +1,73 @@
+import { assert, layer } from "@effect/vitest"
+import { Effect } from "effect"
+import * as Acks from "../../src/streams/Acks.ts"
+import { JetStream } from "../../src/streams/JetStream.ts"
+import { backend, bytes, freshStream, Server, text } from "./Nats.ts"
+
+const timeoutMs = 400
+type Result = Acks.Ack | Error
+
+const sending = Effect.gen(function* () {
+  const { nc, newInbox } = yield* JetStream
+  const acks = Acks.make(nc, newInbox(), timeoutMs)
+  const send = (subject: string, data: Uint8Array, headers: ReadonlyArray<readonly [string, string]> = []) =>
+    Effect.async<Result>((resume) => acks.send(subject, data, headers, (result) => resume(Effect.succeed(result))))
+  return { acks, send } as const
+})
+const reason = (result: Result): string => (result instanceof Error ? result.message : "acknowledged")
+
+layer(backend, { excludeTestServices: true })("Acks", (it) => {
+  it.effect("each publish gets its own acknowledgement, with its headers, in one go", () =>
+    Effect.gen(function* () {
+      const { send } = yield* sending
+      const { last } = yield* JetStream
+      const stream = yield* freshStream()
+      const numbers = Array.from({ length: 50 }, (_, at) => at + 1)
+      const all = yield* Effect.forEach(numbers, (n) => send(stream.at("a"), bytes(String(n)), [["Nats-Msg-Id", `id ${n}`]]), {
+        concurrency: "unbounded"
+      })
+      assert.deepStrictEqual(
+        all,
+        numbers.map((seq) => ({ seq, stream: stream.name, duplicate: false }))
+      )
+      assert.deepStrictEqual(yield* send(stream.at("a"), bytes("again"), [["Nats-Msg-Id", "id 7"]]), {
+        seq: 7,
+        stream: stream.name,
+        duplicate: true
+      })
+      yield* send(stream.at("b"), bytes("é"), [["Tarang-X", "é y"]])
+      const found = yield* Effect.flatten(last(stream.name, stream.at("b")))
+      assert.deepStrictEqual([text(found), found.header("Tarang-X")], ["é", "é y"])
+    })
+  )
+
+  it.effect("what cannot be sent or is refused is an error that says why", () =>
+    Effect.gen(function* () {
+      const { send } = yield* sending
+      const stream = yield* freshStream({ max_msg_size: 10 })
+      const { payloadMax } = yield* JetStream
+      assert.include(reason(yield* send("label.nobody", bytes("1"))), "no stream takes this subject (503)")
+      assert.include(reason(yield* send(stream.at("a"), bytes("more than ten bytes"))), "exceed")
+      assert.match(reason(yield* send(stream.at("a"), new Uint8Array(payloadMax() + 1))), /max.?payload/i)
+      assert.include(reason(yield* send(stream.at("a"), bytes("1"), [["Tarang-X", "a\r\nNats-Msg-Id: b"]])), "line break")
+      assert.strictEqual(reason(yield* send(stream.at("a"), bytes("1"))), "acknowledged")
+    })
+  )
+
+  it.effect("a server that is mute is given up after a while, a lost connection at once", () =>
+    Effect.gen(function* () {
+      const { acks, send } = yield* sending
+      const server = yield* Server
+      const stream = yield* freshStream()
+      yield* Effect.sync(server.freeze)
+      const both = Effect.all([send(stream.at("a"), bytes("1")), send(stream.at("a"), bytes("2"))], { concurrency: 2 })
+      const late = yield* both.pipe(Effect.ensuring(Effect.sync(server.thaw)))
+      for (const result of late) assert.strictEqual(reason(result), `no acknowledgement within ${timeoutMs} ms`)
+      const lost = yield* Effect.zipRight(
+        Effect.sync(server.freeze),
+        Effect.all([send(stream.at("a"), bytes("3")), Effect.sync(acks.lose)], { concurrency: 2 })
+      ).pipe(Effect.ensuring(Effect.sync(server.thaw)))
+      assert.strictEqual(reason(lost[0]), "connection to NATS lost")
+    })
+  )
+})
