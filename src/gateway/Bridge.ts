@@ -9,6 +9,8 @@ import { Hub } from "./Hub.ts"
 import { MarkFeed } from "./MarkFeed.ts"
 import * as Metrics from "./Metrics.ts"
 import { TickFeed } from "./TickFeed.ts"
+import { lookBackMax } from "./TickReplay.ts"
+import * as Trusted from "./Trusted.ts"
 import { Views } from "./Views.ts"
 
 /** The stream was deleted and made again: its sequences began anew, so what was folded from it has to go. */
@@ -78,6 +80,8 @@ export class Bridge extends Effect.Service<Bridge>()("gateway/Bridge", {
       const round = Effect.gen(function* () {
         const messages = yield* received(stream, yield* read.takeAll)
         yield* take(messages)
+        // A ticker speaks of itself every second.
+        if (stream !== Subjects.Ticker.stream) views.news.atMs = performance.now()
         hub.flush()
         const pending = messages.at(-1)?.pending ?? 0
         Metrics.bridgeRead(stream, messages.length, pending)
@@ -90,14 +94,14 @@ export class Bridge extends Effect.Service<Bridge>()("gateway/Bridge", {
 
     const keyframe = (message: Message) => {
       if (Subjects.UnderlyingState.match(message.subject) !== undefined)
-        return Effect.map(Subjects.UnderlyingState.decode(message.subject, message.data), (state) => views.chains.applyState(state))
-      return Effect.map(Subjects.ChainKeyframe.decode(message.subject, message.data), (chain) => {
+        return Effect.map(Trusted.state(message), (state) => views.chains.applyState(state))
+      return Effect.map(Trusted.chain(Subjects.ChainKeyframe, message), (chain) => {
         const change = views.chains.applyKeyframe(chain)
         if (change !== undefined) options.publish(change)
       })
     }
     const delta = (message: Message) =>
-      Effect.map(Subjects.ChainDelta.decode(message.subject, message.data), (chain) => {
+      Effect.map(Trusted.chain(Subjects.ChainDelta, message), (chain) => {
         const change = views.chains.applyDelta(chain, message.seq)
         if (change !== undefined) options.publish(change)
       })
@@ -107,6 +111,7 @@ export class Bridge extends Effect.Service<Bridge>()("gateway/Bridge", {
     /** Keyframes first, then the deltas behind them, then both for ever. */
     const chains = Effect.gen(function* () {
       views.chains.clear()
+      views.told.chains = undefined
       const before = yield* js.info(Subjects.ChainDelta.stream)
       views.epochs.chains = before.createdMs
       const keyframes = yield* OrderedRead.make({
@@ -131,10 +136,20 @@ export class Bridge extends Effect.Service<Bridge>()("gateway/Bridge", {
           seq: Math.max(before.lastSeq - deltasBackMax, views.chains.oldestSeq(clock.unsafeNow()) ?? before.lastSeq, 0)
         }
       })
+      let takenSeq = lastSeq
+      const takeDeltas = (messages: ReadonlyArray<Message>) =>
+        Effect.map(each(delta)(messages), () => {
+          takenSeq = Math.max(takenSeq, messages.at(-1)?.seq ?? 0)
+          if (!behind.has("chains")) views.told.chains = takenSeq
+        })
+      const caughtUp = () => {
+        behind.delete("chains")
+        views.told.chains = takenSeq
+      }
       yield* Effect.all(
         [
           follow(Subjects.ChainKeyframe.stream, keyframes, each(keyframe), () => {}),
-          follow(Subjects.ChainDelta.stream, deltas, each(delta), done("chains"))
+          follow(Subjects.ChainDelta.stream, deltas, takeDeltas, caughtUp)
         ],
         { concurrency: 2, discard: true }
       )
@@ -146,10 +161,11 @@ export class Bridge extends Effect.Service<Bridge>()("gateway/Bridge", {
       views.epochs.strategies = (yield* js.info(stream)).createdMs
       const read = yield* OrderedRead.make({ stream, filters: [Subjects.Mark.filter()], start: { _tag: "LastPerSubject" } })
       const take = (message: Message) =>
-        Effect.map(Subjects.Mark.decode(message.subject, message.data), (mark) => {
+        Effect.map(Trusted.mark(message), (mark) => {
           const owner = Subjects.Mark.match(message.subject)?.owner ?? ""
-          views.strategies.apply(owner, mark, message.seq)
-          marks.publish(owner, { mark, seq: message.seq })
+          const marked = { mark, seq: message.seq }
+          views.strategies.apply(owner, marked)
+          marks.publish(owner, marked)
         })
       yield* follow(stream, read, each(take), done("strategies"))
     })
@@ -167,19 +183,29 @@ export class Bridge extends Effect.Service<Bridge>()("gateway/Bridge", {
     let framesSeq: number | undefined
     const frames = Effect.gen(function* () {
       const { stream } = Subjects.Frame
-      const { createdMs } = yield* js.info(stream)
+      const { createdMs, firstSeq, lastSeq } = yield* js.info(stream)
       // Another stream than before: all of it is news.
       if (views.epochs.frames !== 0 && createdMs !== views.epochs.frames) framesSeq = 0
+      // A stream that lost its end in a crash gives those numbers to other frames.
+      const place = Math.min(framesSeq ?? lastSeq, lastSeq)
+      framesSeq = place
       views.epochs.frames = createdMs
+      views.told.frames = place
       ticks.forget()
+      // A little of what came before, to know again what is sent twice.
+      const from = Math.max(place - lookBackMax, firstSeq - 1, 0)
       const read = yield* OrderedRead.make({
         stream,
         filters: [Subjects.Frame.filter()],
-        start: framesSeq === undefined ? { _tag: "New" } : { _tag: "After", seq: framesSeq }
+        start: { _tag: "After", seq: Math.min(from, place) }
       })
       const take = (messages: ReadonlyArray<Message>) =>
         Effect.gen(function* () {
           for (const message of messages) {
+            if (message.seq <= place) {
+              ticks.remember(message)
+              continue
+            }
             if (!ticks.accept(message)) yield* undecodable(message, "the frame's header is missing or not ours")
             framesSeq = message.seq
           }

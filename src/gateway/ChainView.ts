@@ -107,6 +107,27 @@ const rowOf = (columns: ChainMessage.Columns, at: number, seq: number): Row | un
   }
 }
 
+const rowNames = [
+  "strike",
+  "side",
+  "last_price",
+  "bid",
+  "ask",
+  "volume",
+  "oi",
+  "oi_change",
+  "price_change",
+  "iv",
+  "delta",
+  "gamma",
+  "theta",
+  "vega",
+  "rho",
+  "quality"
+] as const satisfies ReadonlyArray<keyof Row>
+/** The time alone makes no news: no delta is published for it either. */
+const isSame = (a: Row, b: Row): boolean => rowNames.every((name) => a[name] === b[name])
+
 /**
  * The newest state of every chain, folded from keyframes (OPT_LAST) and deltas (OPT). The two come by different streams in any order, so
  * every row remembers the delta sequence it is true for, and a keyframe replaces exactly what it is newer than: a missed delta heals with
@@ -166,18 +187,27 @@ export class ChainView {
     if (chain === undefined) return undefined
     const covered = message.delta_seq ?? 0
     const tokens = new Set<number>()
+    /** Whose delta was missed. */
+    const healed = new Set<number>()
+    let isShorter = false
     for (let at = 0; at < message.columns.instrument_token.length; at++) {
       const row = rowOf(message.columns, at, covered)
       if (row === undefined) continue
       tokens.add(row.instrument_token)
       const known = chain.rows.get(row.instrument_token)
-      if (known === undefined || known.seq <= covered) this.#set(chain, row)
+      if (known !== undefined && known.seq > covered) continue
+      if (known === undefined || !isSame(known, row)) healed.add(row.strike)
+      this.#set(chain, row)
     }
-    for (const [token, row] of chain.rows) if (!tokens.has(token) && row.seq <= covered) this.#remove(chain, token)
-    if (covered < chain.head.seq) return undefined
-    const wasBehind = covered > chain.head.seq || chain.head.as_of === ""
-    chain.head = headOf(message, covered)
-    return { chain, strikes: wasBehind ? "all" : new Set() }
+    for (const [token, row] of chain.rows) {
+      if (tokens.has(token) || row.seq > covered) continue
+      this.#remove(chain, token)
+      isShorter = true
+    }
+    const isNewer = covered > chain.head.seq || chain.head.as_of === ""
+    if (covered >= chain.head.seq) chain.head = headOf(message, covered)
+    else if (healed.size === 0 && !isShorter) return undefined
+    return { chain, strikes: isNewer || isShorter ? "all" : healed }
   }
 
   /** The oldest delta sequence that a chain not expired at `nowMs` is true for. */

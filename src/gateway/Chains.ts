@@ -89,6 +89,8 @@ export class Chains extends Effect.Service<Chains>()("gateway/Chains", {
     return {
       strikesOf,
       nothingYet,
+      /** Whether there are instruments at all. */
+      isLoaded: (): boolean => registry.current() !== undefined,
       isKnown: (symbol: string): boolean => registry.exchangesOf(symbol).length > 0 || chains.state(symbol) !== undefined,
       /** Not yet expired at market time, ascending. */
       expiries: (symbol: string): ReadonlyArray<string> => {

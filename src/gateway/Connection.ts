@@ -1,8 +1,9 @@
 import type { Duplex } from "node:stream"
 import { WebSocket } from "ws"
-import type { User } from "./Auth.ts"
+import type { User } from "./Authentication.ts"
 import type { Topic } from "./Hub.ts"
 import * as Metrics from "./Metrics.ts"
+import { closeSlow, type RefusalCode } from "./StreamApi.ts"
 
 export interface Limits {
   /** Bytes waiting for a client beyond which it gets only the newest of each key. */
@@ -13,9 +14,6 @@ export interface Limits {
   readonly stalledMs: number
 }
 
-/** Close codes of our own; 1009 and 1012 are the protocol's. */
-export const closeExpired = 4401
-export const closeSlow = 4008
 const closeGraceMs = 1_000
 
 type State = { readonly text: string } | { readonly whole: () => string }
@@ -37,6 +35,9 @@ export class Connection {
   #eventChars = 0
   readonly #states = new Map<Topic, State>()
   #conflated = 0
+  /** Live events that wait behind a replay, and their size; beyond the soft limit they are dropped, because the record has them. */
+  #kept: Array<{ readonly topic: Topic; readonly text: string }> | undefined
+  #keptChars = 0
   /** Since when the client has taken nothing, and how much waited then; undefined while it is not behind. */
   #held: { sinceMs: number; bytes: number } | undefined
 
@@ -53,6 +54,15 @@ export class Connection {
     return this.#socket.readyState === WebSocket.OPEN
   }
 
+  /** Whether all that came for the client has been written to it. */
+  get isDrained(): boolean {
+    return this.#kept === undefined && this.#isEmpty
+  }
+
+  get #isEmpty(): boolean {
+    return this.#events.length === 0 && (this.#newest?.size ?? 0) === 0 && this.#states.size === 0
+  }
+
   /** A reply to the client itself, ahead of what is queued. */
   reply(message: object): void {
     if (!this.isOpen) return
@@ -62,11 +72,47 @@ export class Connection {
     if (this.#socket.bufferedAmount > this.#limits.hardBytes) this.#closeSlow()
   }
 
-  error(message: string): void {
-    this.reply({ type: "error", message })
+  /** `of` names what is refused, as it was asked for. */
+  refuse(code: RefusalCode, message: string, of: object = {}): void {
+    this.reply({ type: "error", code, message, ...of })
   }
 
   event(topic: Topic, text: string): void {
+    if (this.#kept === undefined) {
+      this.replayed(topic, text)
+      return
+    }
+    this.#keptChars += text.length
+    if (this.isOverrun) this.#kept = []
+    else this.#kept.push({ topic, text })
+  }
+
+  /** From now on live events wait for `release`; those that waited before are dropped. */
+  hold(): void {
+    this.#kept = []
+    this.#keptChars = 0
+  }
+
+  /** Whether live events were dropped since `hold`. */
+  get isOverrun(): boolean {
+    return this.#keptChars > this.#limits.softBytes
+  }
+
+  /** Lets the live events go behind what was replayed. */
+  release(): void {
+    const kept = this.#kept ?? []
+    this.#kept = undefined
+    this.#keptChars = 0
+    for (const { topic, text } of kept) this.replayed(topic, text)
+  }
+
+  /** Whether so little waits for the client that it can be given more of the past, which must not be thinned out. */
+  get hasRoom(): boolean {
+    return this.#eventChars + this.#socket.bufferedAmount <= this.#limits.softBytes / 4
+  }
+
+  /** An event that waits for no other. */
+  replayed(topic: Topic, text: string): void {
     if (this.#newest !== undefined) {
       this.#replace(this.#newest, topic, text)
       return
@@ -100,7 +146,7 @@ export class Connection {
       this.#clear()
       return false
     }
-    const isEmpty = this.#events.length === 0 && (this.#newest?.size ?? 0) === 0 && this.#states.size === 0
+    const isEmpty = this.#isEmpty
     const buffered = this.#socket.bufferedAmount
     if (buffered > this.#limits.softBytes) return this.#hold(nowMs, buffered, isEmpty)
     this.#held = undefined

@@ -1,5 +1,5 @@
 import { Effect, Either, ParseResult, Schema } from "effect"
-import type { User } from "./Auth.ts"
+import type { User } from "./Authentication.ts"
 import type { Connection } from "./Connection.ts"
 
 type Actions = Readonly<Record<string, (message: object) => Effect.Effect<void>>>
@@ -9,6 +9,8 @@ export interface Session {
   /** The first message. */
   readonly welcome: object
   readonly actions: Actions
+  /** What a pong tells besides. */
+  readonly pong?: () => object
   /** Leaves every topic; called once, when the socket is closed. */
   readonly end: () => void
 }
@@ -32,7 +34,7 @@ export const action = <A, I>(connection: Connection, schema: Schema.Schema<A, I>
   const decode = Schema.decodeUnknownEither(schema, { errors: "all" })
   return (message: object): Effect.Effect<void> =>
     Either.match(decode(message), {
-      onLeft: (error) => Effect.sync(() => connection.error(`Validation error: ${problemOf(error)}`)),
+      onLeft: (error) => Effect.sync(() => connection.refuse("validation_error", `Validation error: ${problemOf(error)}`)),
       onRight: run
     })
 }
@@ -41,15 +43,24 @@ const parse = (text: string): Either.Either<unknown, unknown> => Either.try(() =
 
 const isObject = (value: unknown): value is object => typeof value === "object" && value !== null && !Array.isArray(value)
 
+/** Answers a ping, `{"action":"ping"}`; false for any other message. */
+export const answersPing = (connection: Connection, { pong }: Session, text: string): boolean => {
+  // Looked for before anything is parsed: most messages are none.
+  if (!text.includes('"ping"')) return false
+  const message = Either.getOrUndefined(parse(text))
+  const isPing = isObject(message) && "action" in message && message.action === "ping"
+  if (isPing) connection.reply({ type: "pong", ...pong?.() })
+  return isPing
+}
+
 /** Does what one message asks for. Whatever it is, the connection stays. */
 export const receive = (connection: Connection, actions: Actions, text: string): Effect.Effect<void> =>
   Effect.suspend(() => {
     const parsed = parse(text)
-    if (Either.isLeft(parsed)) return Effect.sync(() => connection.error("Invalid JSON"))
+    if (Either.isLeft(parsed)) return Effect.sync(() => connection.refuse("validation_error", "Invalid JSON"))
     const message = parsed.right
-    if (!isObject(message)) return Effect.sync(() => connection.error("Validation error: expected an object"))
+    if (!isObject(message)) return Effect.sync(() => connection.refuse("validation_error", "Validation error: expected an object"))
     const name = "action" in message ? message.action : undefined
-    if (name === "ping") return Effect.sync(() => connection.reply({ type: "pong" }))
     const run = typeof name === "string" && Object.hasOwn(actions, name) ? actions[name] : undefined
-    return run === undefined ? Effect.sync(() => connection.error("Unknown action")) : run(message)
+    return run === undefined ? Effect.sync(() => connection.refuse("validation_error", "Unknown action")) : run(message)
   })

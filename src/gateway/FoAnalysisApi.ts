@@ -3,10 +3,10 @@ import { Schema } from "effect"
 import { MoneyInput } from "../domain/Money.ts"
 import { LEGS_MAX } from "../domain/options/Payoff.ts"
 import { isMetric, Metric } from "../domain/options/StrikeDistribution.ts"
+import { quantityMax } from "../domain/strategy/Position.ts"
 import { Direction } from "../domain/strategy/StrategyMessage.ts"
-import { quantityMax } from "../store/FillRepo.ts"
-import { Authentication } from "./Auth.ts"
-import { Expiry, Input, Name, NumberBetween, Symbol } from "./Input.ts"
+import { Authentication } from "./Authentication.ts"
+import { Expiry, Input, Name, NumberBetween, Symbol, withDefault } from "./Input.ts"
 import { analysis, PayoffKind, PayoffLeg, scenarioBody } from "./PayoffApi.ts"
 import * as Problem from "./Problem.ts"
 
@@ -47,7 +47,7 @@ const Positive = NumberBetween(0.000_001, 1_000_000_000_000)
  */
 const Leg = Input({
   tradingsymbol: Schema.optional(Name(64)),
-  exchange: Schema.optionalWith(Name(16), { default: () => "NFO" }),
+  exchange: withDefault(Name(16), () => "NFO"),
   type: Schema.optional(PayoffKind),
   strike: Schema.optional(Positive),
   expiry: Schema.optional(Expiry),
@@ -83,7 +83,7 @@ export class FoAnalysisApi extends HttpApiGroup.make("foAnalysis")
   )
   .add(
     HttpApiEndpoint.get("strikeDistribution", "/strike-distribution")
-      .setUrlParams(Input({ symbol: Symbol, expiry: Expiry, metric: Schema.optionalWith(MetricName, { default: () => "oi" as const }) }))
+      .setUrlParams(Input({ symbol: Symbol, expiry: Expiry, metric: withDefault(MetricName, () => "oi" as const) }))
       .addSuccess(
         Schema.Struct({
           ...named,

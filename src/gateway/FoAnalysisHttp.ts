@@ -26,7 +26,8 @@ interface Terms {
 }
 
 type Refused = { readonly field: string; readonly message: string }
-const refuse = (place: number, field: keyof Leg, message: string) => Either.left<Refused>({ field: `legs.${place}.${field}`, message })
+const refuse = (place: number, field: keyof Leg & string, message: string) =>
+  Either.left<Refused>({ field: `legs.${place}.${field}`, message })
 const givenOr = "is not known, so it has to be given"
 
 const invalid = (errors: ReadonlyArray<Refused>) =>

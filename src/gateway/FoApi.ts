@@ -1,7 +1,7 @@
 import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "@effect/platform"
 import { Schema } from "effect"
 import { Quality } from "../domain/options/ChainMessage.ts"
-import { Authentication } from "./Auth.ts"
+import { Authentication } from "./Authentication.ts"
 import { Expiry, Input, Symbol } from "./Input.ts"
 import * as Problem from "./Problem.ts"
 

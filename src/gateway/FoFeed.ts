@@ -9,7 +9,7 @@ export class FoFeed extends Effect.Service<FoFeed>()("gateway/FoFeed", {
   effect: Effect.gen(function* () {
     const hub = yield* Hub
     const chains = yield* Chains
-    const { epochs } = yield* Views
+    const { chains: view, epochs } = yield* Views
 
     const textOf = (symbol: string, expiry: string, kind: "chain" | "delta", at: Omit<Snapshot, "strikes">, strikes: Snapshot["strikes"]) =>
       JSON.stringify({
@@ -43,6 +43,8 @@ export class FoFeed extends Effect.Service<FoFeed>()("gateway/FoFeed", {
     return {
       topic,
       whole,
+      /** The newest delta that the published chain is true for; -1 where nothing was published yet. */
+      seqOf: (symbol: string, expiry: string): number => view.find(symbol, expiry)?.head.seq ?? -1,
       publish: ({ chain, strikes }: Change): void => {
         const { underlying, expiry, head } = chain
         const at = topic(underlying, expiry)

@@ -2,9 +2,6 @@ import { type IncomingMessage, STATUS_CODES } from "node:http"
 import type { Duplex } from "node:stream"
 import type * as Problem from "./Problem.ts"
 
-/** The one subprotocol that is ours; the other a browser may offer carries its token. */
-export const protocol = "tarang.v1"
-
 interface Refusal {
   readonly status: 401 | 403 | 429 | 503
   readonly code: string

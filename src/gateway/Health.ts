@@ -16,6 +16,8 @@ const probeTimeout = "900 millis"
 const tickerSilenceMs = 10_000
 /** A live market without a tick for this long counts as closed. */
 const marketSilenceMs = 60_000
+/** A market that is over has ended here once nothing has come out of the actors for this long: by then its last values stand. */
+const settledAfterMs = 1_500
 
 const settings = Config.all({
   environment: Config.string("ENVIRONMENT").pipe(Config.withDefault("development")),
@@ -98,7 +100,9 @@ export class Health extends Effect.Service<Health>()("gateway/Health", {
 
     const isFresh = ({ atMs }: Heard, nowMs: number) => nowMs - atMs <= tickerSilenceMs
     const stateOfMarket = (heard: ReadonlyArray<Heard>): MarketState => {
-      if (marketMode !== "live" && Option.isSome(simulator)) return simulated
+      if (marketMode !== "live" && Option.isSome(simulator)) {
+        return simulated === "ended" && performance.now() - views.news.atMs < settledAfterMs ? "running" : simulated
+      }
       const newestMs = Math.max(0, ...heard.map(({ status }) => (status.last_tick_at === null ? 0 : Date.parse(status.last_tick_at))))
       return market.unsafeNow() - newestMs <= marketSilenceMs ? "running" : "closed"
     }

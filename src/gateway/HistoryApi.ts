@@ -1,8 +1,8 @@
 import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "@effect/platform"
 import { Schema } from "effect"
-import { Authentication } from "./Auth.ts"
+import { Authentication } from "./Authentication.ts"
 import * as HistoryInput from "./HistoryInput.ts"
-import { Input, Symbol, WholeNumber } from "./Input.ts"
+import { Input, Symbol, WholeNumber, withDefault } from "./Input.ts"
 import * as Problem from "./Problem.ts"
 
 const ohlc = {
@@ -38,8 +38,8 @@ export class HistoryApi extends HttpApiGroup.make("history")
           interval: HistoryInput.Interval,
           from: Schema.optional(HistoryInput.From),
           to: Schema.optional(HistoryInput.To),
-          oi: Schema.optionalWith(HistoryInput.Flag, { default: () => false }),
-          greeks: Schema.optionalWith(HistoryInput.Flag, { default: () => true })
+          oi: withDefault(HistoryInput.Flag, () => false),
+          greeks: withDefault(HistoryInput.Flag, () => true)
         })
       )
       .addSuccess(Schema.Struct({ candles: Schema.Array(CandleWithGreeks), warning }))

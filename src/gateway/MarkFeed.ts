@@ -1,10 +1,7 @@
-import { Effect, Schema } from "effect"
-import { Mark } from "../domain/strategy/StrategyMessage.ts"
+import { Effect } from "effect"
 import { Hub } from "./Hub.ts"
 import { type Marked, StrategyView } from "./StrategyView.ts"
 import { Views } from "./Views.ts"
-
-const encode = Schema.encodeSync(Mark)
 
 /** Marks as frames of /strategies/stream; `epoch` and `seq` are those of STRAT. */
 export class MarkFeed extends Effect.Service<MarkFeed>()("gateway/MarkFeed", {
@@ -12,7 +9,7 @@ export class MarkFeed extends Effect.Service<MarkFeed>()("gateway/MarkFeed", {
     const hub = yield* Hub
     const { epochs } = yield* Views
     const topic = (owner: string, strategyId: number) => `m2m ${StrategyView.key(owner, strategyId)}`
-    const textOf = ({ mark, seq }: Marked) => JSON.stringify({ type: "m2m", ...encode(mark), epoch: epochs.strategies, seq })
+    const textOf = ({ mark, seq }: Marked) => JSON.stringify({ type: "m2m", ...mark, epoch: epochs.strategies, seq })
     return {
       topic,
       textOf,

@@ -23,6 +23,11 @@ export const ticksBroadcast = counter("ticks_broadcast", "Ticks sent to at least
 export const wsMessages = counter("ws_messages_sent_total", "Messages written to WebSocket clients")
 export const wsConflated = counter("ws_conflated_total", "Updates that a slow client did not get because a newer one replaced them")
 export const wsSlowClosed = counter("ws_slow_closed_total", "Clients closed with 4008 because they were past the hard limit")
+export const wsReplays = counter("ws_replays_total", "Subscriptions that asked for what they had missed of the record")
+export const wsReplayedTicks = counter("ws_replayed_ticks_total", "Ticks read from the record for a client that had missed them")
+export const wsGaps = counter("ws_gaps_total", "Gaps told to clients: what they had missed was gone or too much")
+export const wsReplaysRunning = Metric.gauge("ws_replays_running", { description: "Replays of missed ticks at this moment" })
+wsReplaysRunning.unsafeUpdate(0, [])
 
 const bridgeMessages = labelled("bridge_messages_total", "Messages read from NATS by the gateway")
 const bridgeLag = Metric.gauge("bridge_lag_messages", { description: "Messages of a stream that the gateway has not read yet" })

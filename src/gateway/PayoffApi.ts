@@ -1,6 +1,6 @@
 import { Schema } from "effect"
 import { Money } from "../domain/Money.ts"
-import { digits, MarketInstant, NumberBetween, numberText } from "./Input.ts"
+import { digits, MarketInstant, NumberBetween, numberText, withDefault } from "./Input.ts"
 
 const NumberOrNull = Schema.NullOr(Schema.Number)
 
@@ -15,18 +15,16 @@ const volShift = [-5, 5] as const
 
 /** How a scenario is asked for in a query, and in a body; `date` is now unless given. */
 export const scenarioQuery = {
-  spot_shift: Schema.optionalWith(numberText(...spotShift), { default: () => 0 }),
-  vol_shift: Schema.optionalWith(numberText(...volShift), { default: () => 0 }),
+  spot_shift: withDefault(numberText(...spotShift), () => 0),
+  vol_shift: withDefault(numberText(...volShift), () => 0),
   date: Schema.optional(MarketInstant),
-  points: Schema.optionalWith(digits(pointsMax, pointsMin, pointsExpected), { default: () => pointsDefault })
+  points: withDefault(digits(pointsMax, pointsMin, pointsExpected), () => pointsDefault)
 }
 export const scenarioBody = {
-  spot_shift: Schema.optionalWith(NumberBetween(...spotShift), { default: () => 0 }),
-  vol_shift: Schema.optionalWith(NumberBetween(...volShift), { default: () => 0 }),
+  spot_shift: withDefault(NumberBetween(...spotShift), () => 0),
+  vol_shift: withDefault(NumberBetween(...volShift), () => 0),
   date: Schema.optional(MarketInstant),
-  points: Schema.optionalWith(Schema.Int.pipe(Schema.between(pointsMin, pointsMax, { message: () => pointsExpected })), {
-    default: () => pointsDefault
-  })
+  points: withDefault(Schema.Int.pipe(Schema.between(pointsMin, pointsMax, { message: () => pointsExpected })), () => pointsDefault)
 }
 
 /** Units as everywhere: theta a calendar day, vega and rho a point; null where an option has none. */

@@ -7,13 +7,13 @@ import { FillRepo } from "../store/FillRepo.ts"
 import { InstrumentRegistry } from "../store/InstrumentRegistry.ts"
 import { StrategyRepo } from "../store/StrategyRepo.ts"
 import { Api } from "./Api.ts"
-import { CurrentUser } from "./Auth.ts"
+import { CurrentUser } from "./Authentication.ts"
 import { Changes } from "./Changes.ts"
 import { unknownAnalysis } from "./PayoffApi.ts"
 import * as PayoffView from "./PayoffView.ts"
 import * as PositionsView from "./PositionsView.ts"
 import * as Problem from "./Problem.ts"
-import { orProblem } from "./StoreProblem.ts"
+import { instrumentsAway, orProblem } from "./StoreProblem.ts"
 import { type Book, StrategyBook } from "./StrategyBook.ts"
 import { Valuation } from "./Valuation.ts"
 
@@ -62,8 +62,7 @@ export const PositionsHttp = HttpApiBuilder.group(
           const user = yield* CurrentUser
           const found = yield* orProblem(strategies.byId(user.id, path.id))
           if (Option.isNone(found)) return yield* missing()
-          if (registry.current() === undefined)
-            return yield* new Problem.Unavailable({ detail: "Instruments unavailable: none are loaded yet" })
+          if (registry.current() === undefined) return yield* new Problem.Unavailable({ detail: instrumentsAway })
           const known: ReadonlyArray<Named> = [...found.value.legs, ...(yield* orProblem(fills.list(user.id, path.id)))]
           const now = new Date(valuation.nowMs())
           const given: Array<Fills.NewFill> = []

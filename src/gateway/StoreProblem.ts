@@ -1,13 +1,21 @@
 import { Effect } from "effect"
 import type { StoreError, StoreInvalid, StoreUnavailable } from "../store/StoreError.ts"
+import { type AccountFull, instrumentsMax } from "../store/SubscriptionRepo.ts"
 import * as Problem from "./Problem.ts"
 
 type Answer<E> =
-  | Exclude<E, StoreError>
+  | Exclude<E, StoreError | AccountFull>
   | (E extends StoreUnavailable ? Problem.Unavailable : never)
-  | (E extends StoreInvalid ? Problem.Invalid : never)
+  | (E extends StoreInvalid | AccountFull ? Problem.Invalid : never)
+
+const noRoom = ({ account }: AccountFull): Problem.Invalid => {
+  const who = account === null ? "every account streams" : `account ${account} streams`
+  const what = account === null ? "add an account" : "name another account"
+  return Problem.invalidField("account_id", `${who} ${instrumentsMax} instruments, the most it can: deactivate some, or ${what}`)
+}
 
 export const databaseAway = "Database unavailable"
+export const instrumentsAway = "Instruments unavailable: none are loaded yet"
 
 const hasTag = (error: unknown): error is { readonly _tag: string } => typeof error === "object" && error !== null && "_tag" in error
 
@@ -24,6 +32,8 @@ export const orProblem = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effec
         case "StoreConflict":
           // No table so far has a unique key that a caller could hit.
           return Effect.die(error)
+        case "AccountFull":
+          return Effect.fail(noRoom(error as unknown as AccountFull) as Answer<E>)
         case "StoreInvalid":
           return Effect.zipRight(
             Effect.logInfo("database refused a value", error),

@@ -23,12 +23,9 @@ export const make: Effect.Effect<Endpoint, never, Hub | MarkFeed | StrategyRepo 
   const strategies = yield* StrategyRepo
   const { strategies: marks } = yield* Views
 
-  /** All or none: another user's strategy is as good as none. */
-  const areOwned = (connection: Connection, ids: ReadonlyArray<number>) =>
-    Effect.map(
-      Effect.forEach(ids, (id) => strategies.byId(connection.user.id, id), { concurrency: lookupsMax }),
-      (found) => found.every(Option.isSome)
-    )
+  /** Those that are the user's own: another's is as good as none. */
+  const ownOf = (connection: Connection, ids: ReadonlyArray<number>) =>
+    Effect.filter(ids, (id) => Effect.map(strategies.byId(connection.user.id, id), Option.isSome), { concurrency: lookupsMax })
 
   return {
     path: "/strategies/stream",
@@ -36,8 +33,10 @@ export const make: Effect.Effect<Endpoint, never, Hub | MarkFeed | StrategyRepo 
       const owner = connection.user.id
       const joined = new Set<number>()
       const join = (ids: ReadonlyArray<number>): void => {
-        if (new Set([...joined, ...ids]).size > strategiesMax) {
-          connection.error(`Validation error: at most ${strategiesMax} strategies a connection`)
+        const fresh = ids.filter((id) => !joined.has(id))
+        if (joined.size + fresh.length > strategiesMax) {
+          const message = `Validation error: at most ${strategiesMax} strategies a connection`
+          connection.refuse("validation_error", message, { strategy_ids: fresh })
           return
         }
         for (const id of ids) {
@@ -51,18 +50,20 @@ export const make: Effect.Effect<Endpoint, never, Hub | MarkFeed | StrategyRepo 
         }
         hub.flush()
       }
+      const answer = (ids: ReadonlyArray<number>, own: ReadonlyArray<number>): void => {
+        // The client may have left while the database was asked.
+        if (!connection.isOpen) return
+        const others = ids.filter((id) => !own.includes(id))
+        if (others.length > 0) connection.refuse("not_found", "Strategy not found", { strategy_ids: others })
+        if (own.length > 0 || others.length === 0) join(own)
+      }
       const subscribe = action(connection, Ids, ({ strategy_ids }) => {
         const ids = [...new Set<number>(strategy_ids)]
-        return areOwned(connection, ids).pipe(
-          // The client may have left while the database was asked.
-          Effect.flatMap((owned) =>
-            Effect.sync(() => {
-              if (!connection.isOpen) return
-              if (owned) join(ids)
-              else connection.error("Strategy not found")
-            })
-          ),
-          Effect.catchTag("StoreUnavailable", () => Effect.sync(() => connection.error(databaseAway)))
+        return ownOf(connection, ids).pipe(
+          Effect.map((own) => answer(ids, own)),
+          Effect.catchTag("StoreUnavailable", () =>
+            Effect.sync(() => connection.refuse("unavailable", databaseAway, { strategy_ids: ids }))
+          )
         )
       })
       const unsubscribe = action(connection, Ids, ({ strategy_ids }) =>

@@ -1,7 +1,11 @@
-import type { Mark } from "../domain/strategy/StrategyMessage.ts"
+import { Schema } from "effect"
+import { Mark } from "../domain/strategy/StrategyMessage.ts"
+
+const decode = Schema.decodeSync(Mark)
 
 export interface Marked {
-  readonly mark: Mark
+  /** As it came. */
+  readonly mark: typeof Mark.Encoded
   /** The mark's sequence in STRAT. */
   readonly seq: number
 }
@@ -22,10 +26,11 @@ export class StrategyView {
   }
 
   mark(owner: string, strategyId: number): Mark | undefined {
-    return this.marked(owner, strategyId)?.mark
+    const mark = this.marked(owner, strategyId)?.mark
+    return mark === undefined ? undefined : decode(mark)
   }
 
-  apply(owner: string, mark: Mark, seq: number): void {
+  apply(owner: string, { mark, seq }: Marked): void {
     const key = StrategyView.key(owner, mark.strategy_id)
     this.#marks.delete(key)
     this.#marks.set(key, { mark, seq })

@@ -1,6 +1,6 @@
 import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "@effect/platform"
 import { Schema } from "effect"
-import { Authentication } from "./Auth.ts"
+import { Authentication } from "./Authentication.ts"
 import { Input, pageFields, Text, WholeNumber } from "./Input.ts"
 import * as Problem from "./Problem.ts"
 

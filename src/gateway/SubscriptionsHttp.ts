@@ -4,11 +4,11 @@ import { Accounts } from "../broker/Accounts.ts"
 import { InstrumentRegistry } from "../store/InstrumentRegistry.ts"
 import { SubscriptionRepo } from "../store/SubscriptionRepo.ts"
 import { Api } from "./Api.ts"
-import { CurrentUser, type User } from "./Auth.ts"
+import { CurrentUser, type User } from "./Authentication.ts"
 import { Changes } from "./Changes.ts"
 import { canExist } from "./Input.ts"
 import * as Problem from "./Problem.ts"
-import { orProblem } from "./StoreProblem.ts"
+import { instrumentsAway, orProblem } from "./StoreProblem.ts"
 
 type Row = SubscriptionRepo.Row
 
@@ -78,8 +78,7 @@ export const SubscriptionsHttp = HttpApiBuilder.group(
         Effect.gen(function* () {
           const user = yield* CurrentUser
           yield* known(payload.account_id)
-          if (registry.current() === undefined)
-            return yield* new Problem.Unavailable({ detail: "Instruments unavailable: none are loaded yet" })
+          if (registry.current() === undefined) return yield* new Problem.Unavailable({ detail: instrumentsAway })
           const instrument = registry.byToken(payload.instrument_token)
           if (instrument === undefined) return yield* new Problem.NotFound({ detail: "Instrument not found" })
           const before = yield* orProblem(subscriptions.byToken(instrument.token))

@@ -16,29 +16,40 @@ const subjectsMax = 4_096
 const modeOf = (kind: number): "ltp" | "quote" | "full" =>
   kind === Frame.Kind.ltp ? "ltp" : kind === Frame.Kind.quote || kind === Frame.Kind.indexQuote ? "quote" : "full"
 
+/** Tells frames that were sent twice, subject by subject. */
+const makeGuards = () => {
+  const guards = new Map<string, FrameGuard.State>()
+  const guardOf = (subject: string): FrameGuard.State => {
+    const known = guards.get(subject)
+    if (known !== undefined) return known
+    const oldest = guards.size >= subjectsMax ? guards.keys().next().value : undefined
+    if (oldest !== undefined) guards.delete(oldest)
+    const guard = FrameGuard.make()
+    guards.set(subject, guard)
+    return guard
+  }
+  return {
+    isNew: (subject: string, header: FrameHeader.FrameHeader): boolean =>
+      FrameGuard.accept(guardOf(subject), header) !== FrameGuard.dropped,
+    clear: () => guards.clear()
+  }
+}
+
+export type TakeTick = (token: number, text: string, row: number) => void
+
 /** Turns frames into the ticks that somebody wants: every one of them, once. */
 export class TickFeed extends Effect.Service<TickFeed>()("gateway/TickFeed", {
   effect: Effect.gen(function* () {
     const hub = yield* Hub
     const registry = yield* InstrumentRegistry
-    const { chains, epochs } = yield* Views
+    const { chains, epochs, told } = yield* Views
     const columns = Frame.makeColumns()
-    const guards = new Map<string, FrameGuard.State>()
+    const live = makeGuards()
 
-    const guardOf = (subject: string): FrameGuard.State => {
-      const known = guards.get(subject)
-      if (known !== undefined) return known
-      const oldest = guards.size >= subjectsMax ? guards.keys().next().value : undefined
-      if (oldest !== undefined) guards.delete(oldest)
-      const guard = FrameGuard.make()
-      guards.set(subject, guard)
-      return guard
-    }
-
-    const anybodyWants = (bytes: Uint8Array): boolean => {
+    const anyWanted = (bytes: Uint8Array, isWanted: (token: number) => boolean): boolean => {
       let wanted = false
       const bad = Frame.forEachPacket(bytes, (offset) => {
-        wanted ||= hub.hasMembers(Frame.tokenAt(bytes, offset))
+        wanted ||= isWanted(Frame.tokenAt(bytes, offset))
       })
       if (bad > 0) Metrics.bridgeBadPackets.unsafeUpdate(bad, [])
       return wanted
@@ -69,29 +80,61 @@ export class TickFeed extends Effect.Service<TickFeed>()("gateway/TickFeed", {
         mode: modeOf(kind),
         is_mock: header.source === "simulator"
       }
-      return JSON.stringify({ type: "tick", data, epoch: epochs.frames, seq })
+      return JSON.stringify({ type: "tick", data, epoch: epochs.frames, seq, row })
+    }
+
+    /** The wanted rows of a frame, as texts. */
+    const forEachTick = (message: Message, header: FrameHeader.FrameHeader, isWanted: (token: number) => boolean, take: TakeTick): void => {
+      if (!anyWanted(message.data, isWanted)) return
+      Frame.decode(message.data, columns)
+      for (let row = 0; row < columns.count; row++) {
+        const token = columns.token[row] ?? 0
+        if (isWanted(token)) take(token, textOf(row, header, message.seq), row)
+      }
+    }
+    const headerOf = (message: Message) => FrameHeader.parse(message.header(FrameHeader.name))
+    /** Whether the frame is ours; `guards` remembers it, and `take` gets its ticks when it is new. */
+    const read = (
+      message: Message,
+      guards: ReturnType<typeof makeGuards>,
+      isWanted: (token: number) => boolean,
+      take: TakeTick
+    ): boolean => {
+      const header = headerOf(message)
+      if (header === undefined) return false
+      if (guards.isNew(message.subject, header)) forEachTick(message, header, isWanted, take)
+      else Metrics.bridgeDuplicates.unsafeUpdate(1, [])
+      return true
+    }
+    const remember = (message: Message, guards: ReturnType<typeof makeGuards>): void => {
+      const header = headerOf(message)
+      if (header !== undefined) guards.isNew(message.subject, header)
     }
 
     /** False for a message that is no frame of ours. */
     const accept = (message: Message): boolean => {
-      const header = FrameHeader.parse(message.header(FrameHeader.name))
-      if (header === undefined) return false
-      if (FrameGuard.accept(guardOf(message.subject), header) === FrameGuard.dropped) {
-        Metrics.bridgeDuplicates.unsafeUpdate(1, [])
-        return true
-      }
-      if (!anybodyWants(message.data)) return true
-      Frame.decode(message.data, columns)
       let sent = 0
-      for (let row = 0; row < columns.count; row++) {
-        const token = columns.token[row] ?? 0
-        if (!hub.hasMembers(token)) continue
-        hub.event(token, textOf(row, header, message.seq))
+      const isOurs = read(message, live, hub.hasMembers, (token, text) => {
+        hub.event(token, text)
         sent++
-      }
+      })
+      told.frames = message.seq
       if (sent > 0) Metrics.ticksBroadcast.unsafeUpdate(sent, [])
-      return true
+      return isOurs
     }
-    return { accept, forget: () => guards.clear() } as const
+    return {
+      accept,
+      /** A frame from before: what is sent again later is known by it. */
+      remember: (message: Message): void => remember(message, live),
+      forget: live.clear,
+      /** The past, for one reader with a memory of its own. */
+      past: () => {
+        const guards = makeGuards()
+        return {
+          remember: (message: Message): void => remember(message, guards),
+          read: (message: Message, isWanted: (token: number) => boolean, take: TakeTick): boolean => read(message, guards, isWanted, take)
+        }
+      }
+    } as const
   })
 }) {}

@@ -2,31 +2,52 @@ import { Effect, Schema } from "effect"
 import { InstrumentToken } from "../domain/Ids.ts"
 import { action, type Endpoint, userView } from "./Endpoint.ts"
 import { Hub } from "./Hub.ts"
+import { Since } from "./StreamApi.ts"
+import { TickReplay } from "./TickReplay.ts"
+import { Views } from "./Views.ts"
 
 /** As many as one broker connection carries. */
 const tokensMax = 3000
 
 const Tokens = Schema.Array(InstrumentToken).pipe(Schema.maxItems(tokensMax, { message: () => `at most ${tokensMax} tokens` }))
 /** `mode` is checked and otherwise left: ticks are shared by all clients and carry what their packet had. */
-const Subscribe = Schema.Struct({ tokens: Tokens, mode: Schema.optional(Schema.Literal("ltp", "quote", "full")) })
+const Subscribe = Schema.Struct({
+  tokens: Tokens,
+  mode: Schema.optional(Schema.Literal("ltp", "quote", "full")),
+  since: Schema.optional(Since)
+})
 const Unsubscribe = Schema.Struct({ tokens: Tokens })
 
-/** /ws/ticks: every tick of the tokens asked for. */
-export const make: Effect.Effect<Endpoint, never, Hub> = Effect.map(Hub, (hub) => ({
-  path: "/ws/ticks",
-  open: (connection) => {
+/** /ws/ticks: every tick of the tokens asked for, from now on or from where the client was. */
+export const make: Effect.Effect<Endpoint, never, Hub | TickReplay | Views> = Effect.gen(function* () {
+  const hub = yield* Hub
+  const past = yield* TickReplay
+  const views = yield* Views
+  const open: Endpoint["open"] = (connection) => {
     const joined = new Set<number>()
-    const subscribe = action(connection, Subscribe, ({ tokens }) =>
-      Effect.sync(() => {
+    const join = (wanted: ReadonlySet<number>) => {
+      for (const token of wanted) {
+        joined.add(token)
+        hub.join(token, connection)
+      }
+      return { type: "subscribed", tokens: [...wanted], total: joined.size }
+    }
+    /** Where a client can go on from that receives no tick. */
+    const place = () => {
+      const { epoch, seq } = views.framesReached()
+      return seq === undefined ? {} : { epoch, seq }
+    }
+    const subscribe = action(connection, Subscribe, ({ tokens, since }) =>
+      Effect.suspend(() => {
         const wanted = new Set<number>(tokens)
-        let total = joined.size
-        for (const token of wanted) if (!joined.has(token)) total++
-        if (total > tokensMax) return connection.error(`Validation error: at most ${tokensMax} tokens a connection`)
-        for (const token of wanted) {
-          joined.add(token)
-          hub.join(token, connection)
+        // A token that is live already has missed nothing.
+        const fresh = new Set([...wanted].filter((token) => !joined.has(token)))
+        if (joined.size + fresh.size > tokensMax) {
+          const message = `Validation error: at most ${tokensMax} tokens a connection`
+          return Effect.sync(() => connection.refuse("validation_error", message, { tokens: [...fresh] }))
         }
-        connection.reply({ type: "subscribed", tokens: [...wanted], total })
+        if (since === undefined || fresh.size === 0) return Effect.sync(() => connection.reply({ ...join(wanted), ...place() }))
+        return past.resume({ connection, tokens: fresh, since, join: () => connection.reply(join(wanted)) })
       })
     )
     const unsubscribe = action(connection, Unsubscribe, ({ tokens }) =>
@@ -39,9 +60,12 @@ export const make: Effect.Effect<Endpoint, never, Hub> = Effect.map(Hub, (hub) =
     return {
       welcome: { type: "connected", connection_id: connection.id, user: userView(connection.user) },
       actions: { subscribe, unsubscribe },
+      // Tokens may be silent for hours, in which more is recorded than can be replayed.
+      pong: () => (joined.size > 0 && connection.isDrained ? place() : {}),
       end: () => {
         for (const token of joined) hub.leave(token, connection)
       }
     }
   }
-}))
+  return { path: "/ws/ticks", open }
+})

@@ -1,5 +1,6 @@
 import { HttpApiEndpoint, HttpApiGroup, HttpApiMiddleware, HttpApiSchema, HttpApiSecurity, OpenApi } from "@effect/platform"
 import { Schema } from "effect"
+import { LooseInput, withDefault } from "./Input.ts"
 import * as Problem from "./Problem.ts"
 
 /** As Authentication, except that UDF_PUBLIC lets a caller without credentials in: charting front ends send none. */
@@ -11,7 +12,7 @@ export class UdfAccess extends HttpApiMiddleware.Tag<UdfAccess>()("gateway/UdfAc
 /** The protocol tells every failure but a refused sign-in by 200 and this. Source: TradingView Charting Library, "UDF". */
 const Failure = Schema.Struct({ s: Schema.Literal("error"), errmsg: Schema.String }).annotations({ identifier: "UdfError" })
 
-const text = Schema.optionalWith(Schema.String, { default: () => "" })
+const text = withDefault(Schema.String, () => "")
 const numbers = Schema.Array(Schema.Number)
 
 const Symbol = Schema.Struct({
@@ -112,22 +113,22 @@ export class UdfApi extends HttpApiGroup.make("udf")
   .add(HttpApiEndpoint.get("time", "/time").addSuccess(HttpApiSchema.Text()))
   .add(
     HttpApiEndpoint.get("symbols", "/symbols")
-      .setUrlParams(Schema.Struct({ symbol: text }))
+      .setUrlParams(LooseInput({ symbol: text }))
       .addSuccess(Schema.Union(Symbol, Failure))
   )
   .add(
     HttpApiEndpoint.get("search", "/search")
-      .setUrlParams(Schema.Struct({ query: text, type: text, exchange: text, limit: text }))
+      .setUrlParams(LooseInput({ query: text, type: text, exchange: text, limit: text }))
       .addSuccess(Schema.Array(Found))
   )
   .add(
     HttpApiEndpoint.get("history", "/history")
-      .setUrlParams(Schema.Struct({ symbol: text, resolution: text, from: text, to: text, countback: text }))
+      .setUrlParams(LooseInput({ symbol: text, resolution: text, from: text, to: text, countback: text }))
       .addSuccess(Schema.Union(Bars, NoData, Failure))
   )
   .add(
     HttpApiEndpoint.get("quotes", "/quotes")
-      .setUrlParams(Schema.Struct({ symbols: text }))
+      .setUrlParams(LooseInput({ symbols: text }))
       .addSuccess(Schema.Union(Schema.Struct({ s: Schema.Literal("ok"), d: Schema.Array(Quote) }), Failure))
   )
   .middleware(UdfAccess)

@@ -7,8 +7,6 @@ import * as Postgres from "./Postgres.ts"
 import * as StoreError from "./StoreError.ts"
 import * as SubscriptionRepo from "./SubscriptionRepo.ts"
 
-/** Units of one fill; with `fillsMax` a position stays far within 2^53. */
-export const quantityMax = 1_000_000_000
 /** Fills of one strategy: all of them are folded whenever one is added. */
 export const fillsMax = 20_000
 

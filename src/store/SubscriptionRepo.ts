@@ -28,12 +28,17 @@ export class SubscriptionNeeded extends Data.TaggedError("SubscriptionNeeded")<{
   readonly strategies: ReadonlyArray<number>
 }> {}
 
+/** Active instruments of one account: what one connection of Kite's carries (kite.trade/docs/connect/v3/websocket). */
+export const instrumentsMax = 3_000
+/** The account has no room for one more active instrument; null: none of them has. */
+export class AccountFull extends Data.TaggedError("AccountFull")<{ readonly account: string | null }> {}
+
 export interface Save {
   readonly instrumentToken: number
   readonly tradingsymbol: string
   readonly segment: string
   readonly requestedMode: Mode
-  /** Given: this account from now on. Else the stored one stays while it is configured, else the one with the fewest active ones. */
+  /** Given: this account from now on. Else the stored one stays while it is configured and has room, else the one with the fewest active ones. */
   readonly accountId?: string | undefined
   readonly createdBy: string
 }
@@ -65,13 +70,24 @@ export const statements = (sql: SqlClient.SqlClient) => {
     Result: Row,
     execute: (token) => sql`SELECT ${columns} FROM subscriptions WHERE instrument_token = ${token} FOR UPDATE`
   })
+  /** The account with the fewest active ones; null where there is none to choose from. */
   const leastLoaded = (accounts: ReadonlyArray<string>) =>
-    Effect.map(
-      sql<{ readonly account: string }>`SELECT a.account FROM unnest(${accounts}::text[]) WITH ORDINALITY AS a (account, place)
+    Effect.flatMap(
+      sql<{ readonly account: string; readonly isFull: boolean }>`
+        SELECT a.account, count(s.instrument_token) >= ${instrumentsMax} AS "isFull"
+        FROM unnest(${accounts}::text[]) WITH ORDINALITY AS a (account, place)
         LEFT JOIN subscriptions s ON s.account_id = a.account AND s.status = 'active'
         GROUP BY a.account, a.place ORDER BY count(s.instrument_token), a.place LIMIT 1`,
-      (rows) => rows[0]?.account ?? null
+      ([least]) => (least?.isFull === true ? Effect.fail(new AccountFull({ account: null })) : Effect.succeed(least?.account ?? null))
     )
+  /** Only behind the lock of assignments: two at once would both see the last place. */
+  const isFull = (account: string) =>
+    Effect.map(
+      sql<{ readonly isFull: boolean }>`SELECT count(*) >= ${instrumentsMax} AS "isFull" FROM subscriptions
+        WHERE account_id = ${account} AND status = 'active'`,
+      (rows) => rows[0]?.isFull === true
+    )
+  const lockAssignments = sql`SELECT pg_advisory_xact_lock(${assignmentLock})`
   const write = SqlSchema.single({
     Request: Schema.Struct({
       instrumentToken: Schema.Int,
@@ -92,20 +108,28 @@ export const statements = (sql: SqlClient.SqlClient) => {
       RETURNING ${columns}`
   })
 
+  /** The account that streams it from now on: the one asked for, else its own while that is configured and has room, else the emptiest. */
+  const accountFor = (wanted: string | undefined, before: Row | null, accounts: ReadonlyArray<string>) =>
+    Effect.gen(function* () {
+      const kept = before?.accountId ?? null
+      const own = wanted ?? (kept !== null && (accounts.length === 0 || accounts.includes(kept)) ? kept : null)
+      // It counts already.
+      if (own !== null && before?.status === "active" && own === kept) return own
+      if (own !== null && !(yield* isFull(own))) return own
+      if (wanted !== undefined || accounts.length === 0) return own === null ? null : yield* new AccountFull({ account: own })
+      return yield* leastLoaded(accounts)
+    })
   /** Active from now on, with an account. `keepMode`: an active one keeps its mode. Only inside a transaction. */
   const activate = (it: Save, accounts: ReadonlyArray<string>, keepMode: boolean) =>
     Effect.gen(function* () {
-      yield* sql`SELECT pg_advisory_xact_lock(${assignmentLock})`
-      const stored = yield* lockedByToken(it.instrumentToken)
-      const before = Option.getOrNull(stored)
-      const kept = before?.accountId ?? null
-      const accountId =
-        it.accountId ?? (kept !== null && (accounts.length === 0 || accounts.includes(kept)) ? kept : yield* leastLoaded(accounts))
+      yield* lockAssignments
+      const before = Option.getOrNull(yield* lockedByToken(it.instrumentToken))
+      const accountId = yield* accountFor(it.accountId, before, accounts)
       const requestedMode = keepMode && before?.status === "active" ? before.requestedMode : it.requestedMode
       const row = yield* write({ ...it, requestedMode, accountId })
       return { row, created: before === null } satisfies Saved
     })
-  return { columns, byToken, lockedByToken, activate } as const
+  return { columns, byToken, lockedByToken, lockAssignments, isFull, activate } as const
 }
 
 /** What the platform streams: one row per instrument, of nobody in particular. */
@@ -113,7 +137,7 @@ export class SubscriptionRepo extends Effect.Service<SubscriptionRepo>()("store/
   effect: Effect.gen(function* () {
     const sql = yield* SqlClient.SqlClient
     const inTurn = yield* Postgres.inTurn
-    const { activate, byToken, columns, lockedByToken } = statements(sql)
+    const { activate, byToken, columns, isFull, lockAssignments, lockedByToken } = statements(sql)
 
     const page = SqlSchema.findAll({
       Request: Schema.Struct({ status: Schema.NullOr(Status), limit: Schema.Int, offset: Schema.Int }),
@@ -153,17 +177,22 @@ export class SubscriptionRepo extends Effect.Service<SubscriptionRepo>()("store/
     // The row's lock makes a leg that is being added wait, or be seen: it takes the same lock.
     const patch = (token: number, it: Patch) =>
       Effect.gen(function* () {
+        const mayNeedRoom = it.status === "active" || it.accountId !== undefined
+        if (mayNeedRoom) yield* lockAssignments
         const stored = yield* lockedByToken(token)
         if (Option.isNone(stored)) return Option.none<Row>()
         if (it.status === "inactive") yield* refuseWhileNeeded(token)
         const row = stored.value
-        const next = yield* update({
+        const next = {
           token,
           status: it.status ?? row.status,
           mode: it.requestedMode ?? row.requestedMode,
           account: it.accountId ?? row.accountId
-        })
-        return Option.some(next)
+        }
+        const isThere = row.status === "active" && row.accountId === next.account
+        if (mayNeedRoom && next.status === "active" && next.account !== null && !isThere && (yield* isFull(next.account)))
+          return yield* new AccountFull({ account: next.account })
+        return Option.some(yield* update(next))
       }).pipe(Postgres.transaction(sql))
 
     /** Dealt out to the accounts in turn; what is there already stays as it is. */
@@ -186,10 +215,10 @@ export class SubscriptionRepo extends Effect.Service<SubscriptionRepo>()("store/
           total: Effect.map(count(query.status ?? null), ({ total }) => total)
         }).pipe(StoreError.guardRead, Effect.withSpan("SubscriptionRepo.list")),
       byToken: (token: number) => StoreError.guardRead(byToken(token)).pipe(Effect.withSpan("SubscriptionRepo.byToken")),
-      /** Creates or re-activates; the same token never stands twice. Who re-activates an inactive one is its creator from then on. `accounts` are the ids to choose from. */
+      /** AccountFull where no account has room. Creates or re-activates; the same token never stands twice. Who re-activates an inactive one is its creator from then on. `accounts` are the ids to choose from. */
       save: (it: Save, accounts: ReadonlyArray<string>) =>
         activate(it, accounts, false).pipe(Postgres.transaction(sql), StoreError.guard, inTurn, Effect.withSpan("SubscriptionRepo.save")),
-      /** None where there is no such row; SubscriptionNeeded where a leg or an open fill needs what would become inactive. */
+      /** None where there is no such row; SubscriptionNeeded where a leg or an open fill needs what would become inactive, AccountFull as in save. */
       patch: (token: number, it: Patch) => StoreError.guardRead(patch(token, it)).pipe(Effect.withSpan("SubscriptionRepo.patch")),
       /** Kept in the table as inactive. */
       deactivate: (token: number) =>

@@ -2,7 +2,7 @@ import { EventEmitter } from "node:events"
 import { PassThrough } from "node:stream"
 import { assert, describe, it } from "@effect/vitest"
 import type { WebSocket } from "ws"
-import { User } from "../../src/gateway/Auth.ts"
+import { User } from "../../src/gateway/Authentication.ts"
 import { Connection } from "../../src/gateway/Connection.ts"
 
 /** A socket whose peer takes nothing until told to. */
@@ -169,5 +169,27 @@ describe("Connection", () => {
     assert.isFalse(connection.flush(0))
     assert.deepStrictEqual(socket.sent, [])
     assert.isFalse(connection.isOpen)
+  })
+
+  it("live events wait behind a replay; when more come than may wait they are dropped and that is known", () => {
+    const { socket, connection } = make()
+    connection.hold()
+    connection.event(1, tick(3))
+    connection.replayed(1, tick(1))
+    connection.replayed(2, tick(2))
+    assert.isFalse(connection.isOverrun)
+    connection.release()
+    connection.event(1, tick(4))
+    connection.flush(0)
+    assert.deepStrictEqual(numbers(socket), [1, 2, 3, 4])
+    connection.hold()
+    while (!connection.isOverrun) connection.event(1, tick(5))
+    connection.event(1, tick(6))
+    connection.hold()
+    assert.isFalse(connection.isOverrun)
+    connection.event(1, tick(7))
+    connection.release()
+    connection.flush(0)
+    assert.deepStrictEqual(numbers(socket), [1, 2, 3, 4, 7])
   })
 })

@@ -190,7 +190,7 @@ layer(world(), { excludeTestServices: true })("Option chains", (it) => {
           total: 0
         })
         const unknown = yield* client.ask({ action: "subscribe", symbol: "NOSUCH", expiry: near })
-        assert.deepStrictEqual(unknown, { type: "error", message: "Symbol not found" })
+        assert.deepStrictEqual(unknown, { type: "error", code: "not_found", message: "Symbol not found", symbol: "NOSUCH", expiry: near })
         assert.strictEqual((yield* client.ask({ action: "subscribe", symbol: "NIFTY", expiry: "2098-01-31" })).message, "Expiry not found")
         assert.match((yield* client.ask({ action: "subscribe", symbol: "NIFTY" })).message, /^Validation error: expiry/)
       })

@@ -106,7 +106,9 @@ describe("Health and outages", () => {
             assert.strictEqual((yield* ask(path)).status, 200, path)
           assert.deepStrictEqual(yield* marks.ask({ action: "subscribe", strategy_ids: [1] }), {
             type: "error",
-            message: "Database unavailable"
+            code: "unavailable",
+            message: "Database unavailable",
+            strategy_ids: [1]
           })
           yield* publishFrame([fullPacket(tokens.nifty, 2_450_000)])
           assert.strictEqual((yield* client.nextOf("tick")).data.last_price, 24_500)
@@ -228,7 +230,13 @@ describe("Health and outages", () => {
             trade_date: null
           })
           const refused = yield* ask("/subscriptions", { method: "POST", body: { instrument_token: 1, requested_mode: "FULL" } })
-          assert.deepStrictEqual([refused.status, refused.body.detail], [503, "Instruments unavailable: none are loaded yet"])
+          const detail = "Instruments unavailable: none are loaded yet"
+          assert.deepStrictEqual([refused.status, refused.body.detail], [503, detail])
+          const chains = yield* connect(`/fo/stream?token=${yield* token()}`)
+          yield* chains.next
+          const chain = { symbol: "NIFTY", expiry: "2026-11-24" }
+          const answer = yield* chains.ask({ action: "subscribe", ...chain })
+          assert.deepStrictEqual(answer, { type: "error", code: "unavailable", message: detail, ...chain })
         })
       )
     })

@@ -1,7 +1,7 @@
 import { assert, layer } from "@effect/vitest"
 import { Effect } from "effect"
 import type * as ChainMessage from "../../src/domain/options/ChainMessage.ts"
-import { quantityMax } from "../../src/store/FillRepo.ts"
+import { quantityMax } from "../../src/domain/strategy/Position.ts"
 import { SubscriptionRepo } from "../../src/store/SubscriptionRepo.ts"
 import * as Subjects from "../../src/streams/Subjects.ts"
 import { ask, chainMessage, eventually, far, near, publishChain, tokens, World, world } from "./World.ts"

@@ -96,7 +96,7 @@ describe("Slow clients", () => {
           "the gauge is down",
           Effect.map(metric("active_ws_connections"), (now) => now === before)
         )
-        assert.deepStrictEqual(yield* good.ask({ action: "ping" }), { type: "pong" })
+        assert.deepInclude(yield* good.ask({ action: "ping" }), { type: "pong" })
       })
     )
   )

@@ -93,11 +93,11 @@ layer(world(), { excludeTestServices: true })("/strategies/stream", (it) => {
       yield* ready
       const [theirs, mine] = [yield* create("alice"), yield* create("bob")]
       const client = yield* stream("bob")
-      const refused = { type: "error", message: "Strategy not found" }
-      assert.deepStrictEqual(yield* client.ask({ action: "subscribe", strategy_ids: [theirs] }), refused)
-      assert.deepStrictEqual(yield* client.ask({ action: "subscribe", strategy_ids: [mine, theirs] }), refused)
-      assert.deepStrictEqual(yield* client.ask({ action: "subscribe", strategy_ids: [987_654] }), refused)
-      assert.strictEqual((yield* client.ask({ action: "subscribe", strategy_ids: [mine] })).total, 1)
+      const refused = (id: number) => ({ type: "error", code: "not_found", message: "Strategy not found", strategy_ids: [id] })
+      assert.deepStrictEqual(yield* client.ask({ action: "subscribe", strategy_ids: [theirs] }), refused(theirs))
+      assert.deepStrictEqual(yield* client.ask({ action: "subscribe", strategy_ids: [987_654] }), refused(987_654))
+      assert.deepStrictEqual(yield* client.ask({ action: "subscribe", strategy_ids: [mine, theirs] }), refused(theirs))
+      assert.deepStrictEqual(yield* client.next, { type: "subscribed", strategy_ids: [mine], total: 1 })
       yield* publishMark("alice", theirs, "1")
       // Even a mark of that number under the wrong owner is not bob's.
       yield* publishMark("alice", mine, "2")

@@ -1,6 +1,7 @@
 import { PgClient } from "@effect/sql-pg"
 import { assert, layer } from "@effect/vitest"
 import { Effect } from "effect"
+import { instrumentsMax, SubscriptionRepo } from "../../src/store/SubscriptionRepo.ts"
 import { accountIds, ask, tokens, World, world } from "./World.ts"
 
 const post = (body: unknown, as = "u1", role = "user") => ask("/subscriptions", { method: "POST", as, role, body })
@@ -240,6 +241,45 @@ layer(world(), { excludeTestServices: true })("Subscriptions", (it) => {
       assert.strictEqual((yield* sql`SELECT to_regclass('subscriptions') IS NOT NULL AS stands`)[0]?.["stands"], true)
       const kept = yield* ask("/strategies?limit=1000")
       assert.isTrue(kept.body.strategies.some(({ name }: { name: string }) => name === nasty[0]))
+    })
+  )
+
+  it.effect("what no account can stream any more is refused with what to do about it", () =>
+    Effect.gen(function* () {
+      const sql = yield* PgClient.PgClient
+      yield* sql`DELETE FROM subscriptions`
+      const subscriptions = yield* SubscriptionRepo
+      const filler = { tradingsymbol: "X", segment: "NFO-OPT", requestedMode: "LTP", createdBy: "u1" } as const
+      const fill = (from: number, account: string) =>
+        subscriptions.addAll(
+          Array.from({ length: instrumentsMax }, (_, at) => ({ ...filler, instrumentToken: from + at })),
+          [account]
+        )
+      yield* fill(10_000_000, "acc1")
+      const named = yield* post({ instrument_token: tokens.nifty, requested_mode: "FULL", account_id: "acc1" })
+      assert.deepStrictEqual(
+        [named.status, named.body.code, named.body.errors],
+        [
+          422,
+          "validation_error",
+          [
+            {
+              field: "account_id",
+              message: "account acc1 streams 3000 instruments, the most it can: deactivate some, or name another account"
+            }
+          ]
+        ]
+      )
+      assert.strictEqual((yield* post({ instrument_token: tokens.nifty, requested_mode: "FULL" })).status, 200)
+      yield* fill(20_000_000, "acc2")
+      const none = yield* post({ instrument_token: tokens.infy, requested_mode: "FULL" })
+      assert.deepStrictEqual(
+        [none.status, none.body.errors[0].message],
+        [422, "every account streams 3000 instruments, the most it can: deactivate some, or add an account"]
+      )
+      const moved = yield* ask(`/subscriptions/${tokens.nifty}`, { method: "PATCH", body: { account_id: "acc1" } })
+      assert.deepStrictEqual([moved.status, moved.body.errors[0].field], [422, "account_id"])
+      yield* sql`DELETE FROM subscriptions`
     })
   )
 })

@@ -2,6 +2,7 @@ import { SqlClient } from "@effect/sql"
 import { assert, layer } from "@effect/vitest"
 import { Effect, Option } from "effect"
 import * as Money from "../../src/domain/Money.ts"
+import { quantityMax } from "../../src/domain/strategy/Position.ts"
 import * as Fills from "../../src/store/FillRepo.ts"
 import { FillRepo } from "../../src/store/FillRepo.ts"
 import { StrategyRepo } from "../../src/store/StrategyRepo.ts"
@@ -35,7 +36,7 @@ layer(fresh(), { excludeTestServices: true })("FillRepo", (it) => {
       const given = [
         fill(2, { executedAt: at(5), price: money(prices[0] ?? "") }),
         fill(1, { executedAt: at(1), direction: "SELL", price: money(prices[1] ?? ""), externalId: "t-1" }),
-        fill(3, { executedAt: at(5), quantity: Fills.quantityMax, price: money(prices[2] ?? "") }),
+        fill(3, { executedAt: at(5), quantity: quantityMax, price: money(prices[2] ?? "") }),
         fill(4, { executedAt: at(0), quantity: 1, price: money(prices[3] ?? "") }),
         fill(5, { executedAt: at(6), price: money(prices[4] ?? "") })
       ]
@@ -125,7 +126,7 @@ layer(fresh(), { excludeTestServices: true })("FillRepo", (it) => {
       const before = yield* rows
       const bad: ReadonlyArray<Fills.NewFill> = [
         fill(1, { quantity: 0 }),
-        fill(1, { quantity: Fills.quantityMax + 1 }),
+        fill(1, { quantity: quantityMax + 1 }),
         fill(1, { price: money("-1") })
       ]
       for (const one of bad) {

@@ -2,7 +2,7 @@ import { assert, describe, it, layer } from "@effect/vitest"
 import { Effect, Option } from "effect"
 import * as Money from "../../src/domain/Money.ts"
 import { StrategyRepo } from "../../src/store/StrategyRepo.ts"
-import { type Save, SubscriptionRepo } from "../../src/store/SubscriptionRepo.ts"
+import { AccountFull, instrumentsMax, type Save, SubscriptionRepo } from "../../src/store/SubscriptionRepo.ts"
 import { freshDatabase } from "../TestBackends.ts"
 import { fresh, started } from "./Stores.ts"
 
@@ -149,6 +149,38 @@ layer(fresh(), { excludeTestServices: true })("SubscriptionRepo concurrency", (i
           })
       )
       assert.deepStrictEqual(outcomes, Array(20).fill("active"))
+    })
+  )
+})
+
+layer(fresh(), { excludeTestServices: true })("SubscriptionRepo at its limit", (it) => {
+  it.effect("an account takes no more active instruments than one connection carries; those it has stay as they are", () =>
+    Effect.gen(function* () {
+      const subscriptions = yield* SubscriptionRepo
+      const all = Array.from({ length: instrumentsMax }, (_, at) => wanted(at + 1))
+      assert.strictEqual(yield* subscriptions.addAll(all, ["a1"]), instrumentsMax)
+      /** The account that was full, null for all of them. */
+      const fullOf = <A, E>(attempt: Effect.Effect<A, E>) =>
+        Effect.map(Effect.flip(attempt), (error) => (error instanceof AccountFull ? error.account : String(error)))
+      assert.strictEqual(yield* fullOf(subscriptions.save(wanted(9_001, { accountId: "a1" }), accounts)), "a1")
+      assert.strictEqual(yield* fullOf(subscriptions.save(wanted(9_001), ["a1"])), null)
+      assert.isTrue(Option.isNone(yield* subscriptions.byToken(9_001)))
+      assert.strictEqual((yield* subscriptions.save(wanted(7, { requestedMode: "LTP", accountId: "a1" }), ["a1"])).row.requestedMode, "LTP")
+
+      assert.strictEqual((yield* subscriptions.save(wanted(9_001), accounts)).row.accountId, "a2")
+      assert.strictEqual(yield* fullOf(subscriptions.patch(9_001, { accountId: "a1" })), "a1")
+      yield* subscriptions.deactivate(9_001)
+      yield* subscriptions.patch(9_001, { accountId: "a1" })
+      assert.strictEqual(yield* fullOf(subscriptions.patch(9_001, { status: "active" })), "a1")
+      assert.strictEqual((yield* subscriptions.save(wanted(9_001), accounts)).row.accountId, "a2", "its own account is full meanwhile")
+
+      // Two at once for the one place that is left.
+      yield* subscriptions.deactivate(1)
+      const both = yield* Effect.all(
+        [9_101, 9_102].map((token) => Effect.either(subscriptions.save(wanted(token), ["a1"]))),
+        { concurrency: 2 }
+      )
+      assert.deepStrictEqual(both.map(({ _tag }) => _tag).sort(), ["Left", "Right"])
     })
   )
 })

@@ -7,6 +7,9 @@ export type Direction = typeof Direction.Type
 /** Units of an instrument, never lots: a non-negative whole number. A leg for analysis may have any, zero included. */
 export const Quantity = Schema.NonNegativeInt.annotations({ identifier: "Quantity", description: "units, not lots" })
 
+/** Units of one trade that is recorded; as many of them as a strategy may have stay far within 2^53. */
+export const quantityMax = 1_000_000_000
+
 /** A trade in one instrument. */
 export interface Fill {
   readonly direction: Direction
