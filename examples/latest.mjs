@@ -1,17 +1,18 @@
 // The state of every underlying and chain at once, then each change of it:   node examples/latest.mjs [count]
-import { connect, DeliverPolicy } from "nats"
+import { connect } from "nats"
+import { ChainKeyframe, latest, UnderlyingState } from "tarang/client/nats"
 import { count, natsOptions } from "./addresses.mjs"
 
 const nc = await connect(natsOptions())
-const consumer = await nc.jetstream().consumers.get("OPT_LAST", { deliver_policy: DeliverPolicy.LastPerSubject })
-const messages = await consumer.consume()
-let isLive = false
 let seen = 0
-for await (const message of messages) {
-  const { as_of, spot, forward, expiries } = message.json()
-  const more = expiries === undefined ? `forward ${forward}` : `${expiries.length} expiries`
-  console.log(`${isLive ? "live " : "state"}  ${message.subject}  ${as_of}  spot ${spot}, ${more}`)
-  if (isLive && ++seen >= count) break
-  isLive ||= message.info.pending === 0
+const show = async (subject, line) => {
+  for await (const { subject: name, body, isLive } of latest(nc, subject)) {
+    if (isLive && ++seen > count) break
+    console.log(`${isLive ? "live " : "state"}  ${name}  ${body.as_of}  spot ${body.spot}, ${line(body)}`)
+  }
 }
+await Promise.all([
+  show(UnderlyingState, ({ expiries }) => `${expiries.length} expiries`),
+  show(ChainKeyframe, ({ forward }) => `forward ${forward}`)
+])
 await nc.close()

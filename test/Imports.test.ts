@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { afterEach, assert, beforeEach, describe, it } from "@effect/vitest"
 import { inject } from "vitest"
-import { wrongImports, wrongScriptImports } from "../scripts/lib/imports.mjs"
+import { wrongBrowserImports, wrongImports, wrongScriptImports } from "../scripts/lib/imports.mjs"
 
 let folder = ""
 beforeEach(() => {
@@ -21,6 +21,7 @@ const write = (files: Readonly<Record<string, string>>) => {
 describe("import directions", () => {
   it("hold in this project", () => {
     assert.deepStrictEqual(wrongImports(join(import.meta.dirname, "../src")), [])
+    assert.deepStrictEqual(wrongBrowserImports(join(import.meta.dirname, "../src"), "client/Client.ts"), [])
     assert.deepStrictEqual(wrongScriptImports(join(import.meta.dirname, "../scripts")), [])
   })
 
@@ -34,6 +35,7 @@ describe("import directions", () => {
       "actors/A.ts": 'import "../domain/Money.ts"\nimport "../streams/A.ts"\nimport "../store/A.ts"\nimport "../broker/A.ts"',
       "gateway/A.ts": 'import "../domain/Money.ts"\nimport "../streams/A.ts"\nimport "../store/A.ts"',
       "simulator/A.ts": 'import "../domain/Money.ts"',
+      "client/A.ts": 'import "../domain/Money.ts"\nimport "../gateway/FoApi.ts"\nimport "../streams/Subjects.ts"\nimport "./B.ts"',
       "main.ts": 'import "./actors/A.ts"\nimport "./gateway/A.ts"\nimport "./simulator/A.ts"'
     })
     assert.deepStrictEqual(wrongImports(src), [])
@@ -51,6 +53,10 @@ describe("import directions", () => {
     ["gateway/A.ts", 'import "../actors/B.ts"', /gateway must not import actors/],
     ["gateway/A.ts", 'import "../main.ts"', /gateway must not import main/],
     ["simulator/A.ts", 'import "../broker/B.ts"', /simulator must not import broker/],
+    ["client/A.ts", 'import "../gateway/Hub.ts"', /client may use the contract .*, not \.\.\/gateway\/Hub\.ts/],
+    ["client/A.ts", 'import type { A } from "../store/A.ts"', /client must not import store/],
+    ["gateway/A.ts", 'import "../client/B.ts"', /client is for programs outside of src, not for gateway/],
+    ["main.ts", 'import "./client/B.ts"', /not for main/],
     ["helpers/A.ts", 'import "../domain/B.ts"', /helpers is no folder of the design/],
     ["main.ts", 'import "../test/B.ts"', /stands outside of src/]
   ]
@@ -61,6 +67,18 @@ describe("import directions", () => {
       assert.match(found[0]!, why)
     })
   }
+
+  it("keep what a page imports, directly or not, to what a browser has", () => {
+    const src = write({
+      "client/Client.ts": 'import "../gateway/AApi.ts"\nimport { Effect } from "effect"',
+      "gateway/AApi.ts": 'import { HttpApi } from "@effect/platform"\nimport "../domain/Money.ts"',
+      "domain/Money.ts": 'import { Decimal } from "decimal.js"\nimport "../gateway/AApi.ts"\nimport { createHash } from "node:crypto"',
+      "gateway/Hub.ts": 'import "ws"'
+    })
+    assert.deepStrictEqual(wrongBrowserImports(src, "client/Client.ts"), [
+      "src/domain/Money.ts: client/Client.ts has to run in a browser, which has no node:crypto"
+    ])
+  })
 
   it("keep scripts to node's modules and themselves", () => {
     const scripts = write({

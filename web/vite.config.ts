@@ -11,6 +11,8 @@ export default defineConfig({
     // An inlined asset would be a data: address, which the page's policy refuses for anything but images.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
+    // What is not ours changes seldom: a browser keeps it when only the page is another.
+    rollupOptions: { output: { manualChunks: (id) => (id.includes("node_modules") ? "packages" : undefined) } },
     reportCompressedSize: false
   },
   // For work on the page beside a running gateway: npx vite web.

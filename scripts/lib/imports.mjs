@@ -13,8 +13,11 @@ const allowed = {
   actors: ["domain", "streams", "store", "broker", "actors"],
   gateway: ["domain", "streams", "store", "broker", "gateway"],
   simulator: ["domain", "simulator"],
-  calc: ["domain", "calc"]
+  calc: ["domain", "calc"],
+  // Published beside the program: nothing of src uses it, and of the gateway and the streams it has the contract alone.
+  client: ["domain", "gateway", "streams", "client"]
 }
+const contract = /^(?:gateway[\\/](?:\w*Api|Input|Problem)|streams[\\/]Subjects?)\.ts$/
 /** The domain is pure: arithmetic and data, no I/O and no clock. */
 const domainPackages = /^(effect|decimal\.js)(\/|$)/
 
@@ -27,6 +30,9 @@ const complaint = (file, from, specifier, src) => {
   const target = relative(src, resolve(dirname(file), specifier))
   if (target.startsWith("..")) return `${specifier} stands outside of src`
   const to = layerOf(target)
+  if (to === "client" && from !== "client") return `client is for programs outside of src, not for ${from} (${specifier})`
+  if (from === "client" && ["gateway", "streams"].includes(to) && !contract.test(target))
+    return `client may use the contract (gateway/*Api, gateway/Input, gateway/Problem, streams/Subjects), not ${specifier}`
   if (from === "main" || allowed[from]?.includes(to)) return undefined
   if (allowed[from] === undefined) return `${from} is no folder of the design: add it to scripts/lib/imports.mjs`
   return `${from} must not import ${to} (${specifier}); it may import ${allowed[from].join(", ")}`
@@ -49,6 +55,27 @@ export const wrongImports = (src) => {
       .filter((why) => why !== undefined)
       .map((why) => `src/${path.split(sep).join("/")}: ${why}`)
   })
+}
+
+/** What may be in a page beside our own files. */
+const browserPackages = /^(?:effect|@effect\/platform|decimal\.js)(?:\/|$)/
+
+/** Everything that `entry` of src reaches and no browser has: `path: why`. */
+export const wrongBrowserImports = (src, entry) => {
+  const ts = typescript()
+  const found = []
+  const seen = new Set()
+  const visit = (file) => {
+    if (seen.has(file)) return
+    seen.add(file)
+    for (const { fileName } of ts.preProcessFile(readFileSync(file, "utf8"), true, true).importedFiles) {
+      if (fileName.startsWith(".")) visit(resolve(dirname(file), fileName))
+      else if (!browserPackages.test(fileName))
+        found.push(`src/${relative(src, file).split(sep).join("/")}: ${entry} has to run in a browser, which has no ${fileName}`)
+    }
+  }
+  visit(join(src, entry))
+  return found
 }
 
 /** Scripts run before anything is installed or built: node's own modules and each other. */

@@ -16,7 +16,9 @@ const asker =
   }
 
 const side = (name, row) =>
-  row?.delta == null ? `${name} -` : `${name} ${row.last_price} iv ${(row.iv * 100).toFixed(2)} % delta ${row.delta} theta ${row.theta}`
+  row?.delta == null
+    ? `${name} -`
+    : `${name} ${row.last_price ?? "-"} iv ${(row.iv * 100).toFixed(2)} % delta ${row.delta} theta ${row.theta}`
 
 /** The chain at the money and the newest strategy, in two lines; undefined while there is nothing to show. */
 const look = async (ask) => {

@@ -21,7 +21,9 @@ const filesIn = (path) =>
     .sort()
 
 const state = () => {
-  const sources = filesIn(web)
+  // The page is built with the client, and that with the contract.
+  const sources = [web, ...["client", "domain", "gateway"].map((name) => join(root, "src", name))]
+    .flatMap(filesIn)
     .filter((file) => relative(dist, file).startsWith(".."))
     .map((file) => `${file} ${statSync(file).size} ${statSync(file).mtimeMs}`)
   return hash([...sources, readOr(join(root, "package-lock.json"), "")].join("\n"))
@@ -46,6 +48,8 @@ export const buildWeb = () =>
     log("Building the page ...")
     const vite = start("vite", process.execPath, [join(root, "node_modules/vite/bin/vite.js"), "build", "web", "--logLevel", "warn"], {
       cwd: root,
+      // Whoever builds: packages have another, larger form for those who develop them.
+      env: { ...process.env, NODE_ENV: "production" },
       log: "error"
     })
     if ((await vite.ended).code !== 0) throw new Plain("The page's build failed; the builder's text is above.")

@@ -6,6 +6,7 @@ import { join } from "node:path"
 import { assert, describe, it, layer } from "@effect/vitest"
 import { Context, Effect, Layer } from "effect"
 import { KiteTicker } from "kiteconnect"
+import { build } from "../../scripts/lib/build.mjs"
 import * as Frame from "../../src/domain/market/Frame.ts"
 import * as Streams from "../../src/streams/Streams.ts"
 import * as Subjects from "../../src/streams/Subjects.ts"
@@ -25,6 +26,8 @@ class Running extends Context.Tag("test/Running")<Running, Facts>() {}
 const RunningLive = Layer.scoped(
   Running,
   Effect.gen(function* () {
+    // The examples import the package by its name, as it is built.
+    yield* Effect.promise(build)
     const backends = yield* world({ mode: "synthetic", rate: 5, strikesEachSide: 12 })
     const running = yield* start({ ...backends.config, SEED_USER: "demo" })
     yield* eventually("a mark of the demo strategy", ask(running, "/strategies/1"), ({ body }) => body.latest?.complete === true)
@@ -74,9 +77,9 @@ const kiteTicks = (bytes: Uint8Array): ReadonlyArray<KiteTick> =>
 
 const price = "\\d+(?:\\.\\d+)?"
 
-layer(RunningLive, { excludeTestServices: true, timeout: 60_000 })("Examples", (it) => {
+layer(RunningLive, { excludeTestServices: true, timeout: 180_000 })("Examples", (it) => {
   it.effect(
-    "nats.mjs: a plain NATS client sees ticks, deltas, chains and marks, by the address in run.json",
+    "nats.mjs: a client of NATS alone sees ticks, deltas, chains and marks, by the address in run.json",
     () =>
       Effect.gen(function* () {
         const { folder } = yield* Running
@@ -181,19 +184,17 @@ layer(RunningLive, { excludeTestServices: true, timeout: 60_000 })("Examples", (
   )
 
   it.effect(
-    "websocket.mjs: ticks, a chain and the strategies' marks stream to a browser's client",
+    "client.mjs: ticks, a chain and the strategies' marks stream to the typed client, which asks REST what there is",
     () =>
       Effect.gen(function* () {
         const { env } = yield* Running
-        const lines = yield* example(env, "websocket.mjs", "3")
-        assert.strictEqual(countOf(lines, /^\/ws\/ticks {2}\{"type":"tick","data":\{"instrument_token":\d+,/), 3)
-        assert.strictEqual(countOf(lines, /^\/fo\/stream {2}\{"type":"update","symbol":"NIFTY",/), 3)
-        assert.strictEqual(countOf(lines, /^\/strategies\/stream {2}\{"type":"m2m",/), 3)
-        assert.deepStrictEqual(lines.filter((line) => line.includes("closed")).sort(), [
-          "/fo/stream  closed 1005",
-          "/strategies/stream  closed 1005",
-          "/ws/ticks  closed 1005"
-        ])
+        const lines = yield* example(env, "client.mjs", "3")
+        const number = `-?${price}(?:e-\\d+)?`
+        assert.strictEqual(countOf(lines, new RegExp(`^tick  [A-Z0-9 &-]+ last ${price}, delta (?:null|${number})$`)), 3)
+        assert.strictEqual(countOf(lines, new RegExp(`^update  chain of NIFTY [\\d-]{10}: \\d{2} strikes, spot ${price}$`)), 1)
+        assert.isAtLeast(countOf(lines, /^update {2}delta of NIFTY/), 2)
+        assert.strictEqual(countOf(lines, new RegExp(`^m2m  strategy 1: m2m ${number}, net delta (?:null|${number})$`)), 3)
+        assert.strictEqual(countOf(lines, /^state {2}open $/), 3)
       }),
     exampleMsMax
   )
@@ -234,7 +235,7 @@ describe("Documents", () => {
     const names = [
       ...found(texts, /Config\.\w+\("([A-Z][A-Z0-9_]+)"/g),
       ...found(texts, /Config\.literal\([^)]*\)\("([A-Z][A-Z0-9_]+)"/g),
-      ...found(texts, /Config\.array\(\w+, "([A-Z][A-Z0-9_]+)"/g),
+      ...found(texts, /Config\.array\([\s\S]*?,\s*"([A-Z][A-Z0-9_]+)"/g),
       ...found(texts, /\b(?:nonNegative|milliseconds)\("([A-Z][A-Z0-9_]+)"/g)
     ]
     for (const known of ["ROLES", "LOG_LEVEL", "DATABASE_URL", "MARKET_CLOCK", "KITE_LIVENESS", "SIMULATOR_RATE"])

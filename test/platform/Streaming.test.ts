@@ -1,8 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import type { NatsConnection } from "nats"
+import { WebSocket } from "ws"
+import * as Client from "../../src/client/Client.ts"
 import * as Frame from "../../src/domain/market/Frame.ts"
-import { ask, eventually, natsClient, socket, start, world } from "./World.ts"
+import { ask, eventually, natsClient, socket, start, token, world } from "./World.ts"
 
 interface Listed {
   readonly instrument_token: number
@@ -35,24 +37,39 @@ describe("Streaming", () => {
       Effect.gen(function* () {
         const { config, nats } = yield* world({ mode: "synthetic", rate: 10, strikesEachSide: 12 })
         const running = yield* start({ ...config, SEED_USER: "demo" })
-        const { body } = yield* ask(running, "/subscriptions?limit=1000")
-        const options = (body.subscriptions as ReadonlyArray<Listed & { readonly account_id: string }>)
+        const jwt = yield* token()
+        const { effects, ticks } = Client.make({ url: running.url, token: jwt, WebSocket })
+        const { subscriptions } = yield* effects.subscriptions.list({ urlParams: { limit: 1000 } })
+        const options = subscriptions
           .filter(({ segment, tradingsymbol }) => segment === "NFO-OPT" && tradingsymbol.startsWith("NIFTY"))
           .slice(0, 50)
         assert.strictEqual(options.length, 50)
         const tokens = options.map(({ instrument_token }) => instrument_token)
         const wanted = new Set(tokens)
-        yield* eventually("streaming", ask(running, "/health"), ({ body }) => body.ticker.accounts.sim1?.ticks > 0)
-        const client = yield* socket(running, "/ws/ticks")
-        client.send({ action: "subscribe", tokens })
-        const ticks = () => client.received.filter(({ type }) => type === "tick")
+        yield* eventually("streaming", Effect.orDie(effects.health()), ({ ticker }) => (ticker.accounts["sim1"]?.ticks ?? 0) > 0)
+        const got: Array<Client.Tick> = []
+        let priced = 0
+        const others: Array<string> = []
+        yield* Effect.acquireRelease(
+          Effect.sync(() =>
+            ticks({
+              items: tokens,
+              onEvent: (event) => {
+                if (event.type === "tick") got.push(event)
+                else others.push(event.type === "state" ? event.state : event.type)
+                if (event.type === "tick" && event.data.delta !== null) priced++
+              }
+            })
+          ),
+          ({ close }) => Effect.sync(close)
+        )
         yield* eventually(
           "ticks with Greeks",
-          Effect.sync(() => ticks().filter(({ data }) => data.delta !== null).length),
+          Effect.sync(() => priced),
           (count) => count > 1_500
         )
-        const got = ticks()
-        const [first, last] = [got[0].seq as number, got[got.length - 1].seq as number]
+        assert.deepStrictEqual(others, ["connecting", "open", "connected", "subscribed"])
+        const [first = 0, last = 0] = [got[0]?.seq, got.at(-1)?.seq]
         const nc = yield* natsClient(nats)
         // Frames at the edges may have been delivered in part.
         const inner = (seq: number) => seq > first && seq < last
@@ -64,8 +81,11 @@ describe("Streaming", () => {
           assert.isTrue(data.is_mock)
           assert.isAbove(data.last_price, 0)
         }
-        const priced = got.filter(({ data }) => data.delta !== null)
-        for (const { data } of priced) assert.isTrue(Math.abs(data.delta) <= 1 && data.gamma >= 0 && data.vega >= 0, JSON.stringify(data))
+        for (const { data } of got) {
+          const { delta, gamma, vega } = data
+          if (delta !== null)
+            assert.isTrue(Math.abs(delta) <= 1 && (gamma ?? Number.NaN) >= 0 && (vega ?? Number.NaN) >= 0, JSON.stringify(data))
+        }
       }).pipe(Effect.scoped),
     60_000
   )

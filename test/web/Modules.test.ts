@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as Backoff from "../../web/src/Backoff.ts"
+import { Decimal } from "../../src/domain/Money.ts"
 import * as Bars from "../../web/src/Bars.ts"
 import * as ChainModel from "../../web/src/ChainModel.ts"
 import type { ChainUpdate, FoEnabled, OptionRow, Subscription } from "../../web/src/Contract.ts"
@@ -32,6 +32,7 @@ const update = (kind: ChainUpdate["kind"], strikes: ChainUpdate["strikes"]): Cha
   symbol: "NIFTY",
   expiry: "2026-11-24",
   kind,
+  epoch: 1,
   seq: 1,
   as_of: "2026-11-24T04:00:01.000Z",
   spot: 24_500,
@@ -192,23 +193,13 @@ describe("Bars", () => {
   })
 })
 
-describe("Backoff", () => {
-  it("doubles to a bound, spread by chance", () => {
-    assert.deepStrictEqual(
-      [1, 2, 3, 6, 1_000].map((failures) => Backoff.waitMs(failures, 0)),
-      [200, 400, 800, 4_000, 4_000]
-    )
-    for (const random of [0, 0.5, 0.999]) assert.isAtMost(Backoff.waitMs(50, random), 8_000)
-  })
-})
-
 describe("Format", () => {
   it("counts in lakh and crore, and shows signs as they are read", () => {
     assert.deepStrictEqual([null, 0, 999, 1_234, 123_456, 12_345_678].map(Format.count), ["–", "0", "999", "1.2K", "1.23L", "1.23Cr"])
     assert.deepStrictEqual([-1_500, 0, 65].map(Format.signedCount), ["−1.5K", "0", "+65"])
     assert.deepStrictEqual([Format.fixed(-0.001, 2), Format.fixed(-0.126, 2)], ["0.00", "−0.13"])
     assert.deepStrictEqual(
-      [Format.rupees("-4699.5"), Format.rupees("100000"), Format.rupees("0"), Format.rupees(null)],
+      [...["-4699.5", "100000", "0"].map((text) => Format.rupees(new Decimal(text))), Format.rupees(null)],
       ["−4,699.50", "+1,00,000.00", "0.00", "–"]
     )
   })

@@ -283,4 +283,87 @@ describe.skipIf(program === undefined)(`Page${why}`, () => {
       }).pipe(Effect.scoped),
     90_000
   )
+
+  it.live(
+    "writes only the cells that changed, 400 rows of them, once a frame",
+    () =>
+      Effect.gen(function* () {
+        const rows = 400
+        const option = (token: number, lastPrice: number) => ({
+          instrument_token: token,
+          tradingsymbol: `T${token}`,
+          last_price: lastPrice,
+          bid: 1,
+          ask: 2,
+          volume: 3,
+          oi: 4,
+          oi_change: 5,
+          iv: 0.1,
+          delta: 0.5,
+          gamma: 0.001,
+          theta: -1,
+          vega: 1,
+          rho: 1,
+          as_of: new Date().toISOString(),
+          quality: "live"
+        })
+        const update = (kind: string, step: number) => (wanted: { symbol: string; expiry: string }) =>
+          JSON.stringify({
+            type: "update",
+            ...wanted,
+            kind,
+            epoch: 1,
+            seq: step,
+            as_of: new Date().toISOString(),
+            spot: 24_500,
+            forward: 24_500,
+            atm_strike: 24_500,
+            max_pain: 24_500,
+            pcr: 1,
+            totals: { call_oi: 1, put_oi: 1, pcr_volume: 1 },
+            strikes: Array.from({ length: rows }, (_, at) => ({
+              strike: 20_000 + at * 50,
+              call: option(at, 100 + step),
+              put: option(rows + at, 50)
+            }))
+          })
+        const root = yield* built
+        const platform = yield* world({ mode: "synthetic", rate: 1, strikesEachSide: 3 }, { WEB_ROOT: root, SEED_USER: "demo" })
+        const running = yield* start(platform.config)
+        const { page } = yield* tab()
+        let send: ((message: ReturnType<typeof update>) => void) | undefined
+        yield* Effect.promise(() =>
+          page.routeWebSocket(/\/fo\/stream/, (socket) => {
+            socket.onMessage((text) => {
+              const { action, ...wanted } = JSON.parse(text.toString())
+              if (action === "ping") return socket.send('{"type":"pong"}')
+              if (action !== "subscribe") return
+              send = (message) => socket.send(message(wanted))
+              send(update("chain", 0))
+            })
+          })
+        )
+        const jwt = yield* token()
+        yield* Effect.promise(() => page.goto(`${running.url}/#token=${jwt}`))
+        yield* until(page, 'tr[data-strike="39950"]')
+        assert.strictEqual(yield* Effect.promise(() => page.locator(".chain tbody tr").count()), rows)
+        yield* Effect.promise(() =>
+          page.evaluate(`
+            globalThis.seen = { texts: 0, others: 0 }
+            new MutationObserver((list) => {
+              for (const { type } of list) type === "characterData" ? seen.texts++ : seen.others++
+            }).observe(document.querySelector(".chain tbody"), { subtree: true, childList: true, characterData: true })`)
+        )
+        const changes = Effect.promise(() => page.evaluate("seen") as Promise<{ texts: number; others: number }>)
+        send?.(update("delta", 1))
+        yield* eventually("400 cells", changes, ({ texts }) => texts === rows)
+        send?.(update("delta", 1))
+        send?.(update("delta", 2))
+        // A row out of view is written a little later, and is not rendered: its text is there all the same.
+        const last = Effect.promise(() => page.locator('tr[data-strike="39950"] td.call.k-last').textContent())
+        yield* eventually("400 more", last, (text) => text === "102.00")
+        assert.deepStrictEqual(yield* changes, { texts: 2 * rows, others: 0 })
+      }).pipe(Effect.scoped),
+    90_000
+  )
 })

@@ -33,7 +33,7 @@ export interface ChainPanel {
 }
 
 /** The live chain of one underlying and expiry. */
-export const make = (options: Pick<Live.Options, "token" | "onState" | "onRefused">, events: Events): ChainPanel => {
+export const make = (options: Live.Options, events: Events): ChainPanel => {
   let model = ChainModel.make()
   let wanted: { readonly symbol: string; readonly expiry: string } | undefined
   let picked: ChainTable.Picked | undefined
@@ -83,6 +83,7 @@ export const make = (options: Pick<Live.Options, "token" | "onState" | "onRefuse
   }
   const table = ChainTable.make({
     onTrade: events.onTrade,
+    onScroll: () => draw(),
     onPick: (next) => {
       picked = next
       pick.hidden = false
@@ -123,8 +124,8 @@ export const make = (options: Pick<Live.Options, "token" | "onState" | "onRefuse
   }
   chooseSet("price")
 
-  const draw = Frames.make(() => {
-    table.draw(model)
+  const draw: () => void = Frames.make(() => {
+    if (table.draw(model)) draw()
     drawPick()
     empty.hidden = model.rows.size > 0 || model.head === undefined
     const { head } = model
@@ -137,36 +138,28 @@ export const make = (options: Pick<Live.Options, "token" | "onState" | "onRefuse
     setText(putOi.value, head === undefined ? Format.none : Format.count(head.totals.put_oi))
   })
 
-  const live = Live.make({
-    ...options,
-    path: "/fo/stream",
-    onOpen: (send) => {
-      if (wanted !== undefined) send({ action: "subscribe", ...wanted })
-    },
-    onMessage: (message) => {
-      if (message.type !== "update") return
-      const update = message as ChainUpdate
-      // The last words of a chain that was left.
-      if (update.symbol !== wanted?.symbol || update.expiry !== wanted.expiry) return
-      heardAt = performance.now()
-      ChainModel.apply(model, update)
-      events.onUpdate(update)
-      draw()
-    }
+  const live = Live.open(options.client.chains, options, (update) => {
+    if (update.type !== "update") return
+    // The last words of a chain that was left.
+    if (update.symbol !== wanted?.symbol || update.expiry !== wanted.expiry) return
+    heardAt = performance.now()
+    ChainModel.apply(model, update)
+    events.onUpdate(update)
+    draw()
   })
 
   return {
     element,
     model: () => model,
     show: (symbol, expiry) => {
-      if (wanted !== undefined) live.send({ action: "unsubscribe", ...wanted })
+      if (wanted !== undefined) live.unsubscribe([wanted])
       wanted = { symbol, expiry }
       model = ChainModel.make()
       picked = undefined
       pick.hidden = true
       heardAt = performance.now()
       table.clear()
-      live.send({ action: "subscribe", ...wanted })
+      live.subscribe([wanted])
       draw()
     },
     mark: table.mark,

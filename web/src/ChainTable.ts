@@ -1,7 +1,6 @@
 import type * as ChainModel from "./ChainModel.ts"
-import type { OptionRow, Quality, StrikeRow } from "./Contract.ts"
+import * as ChainRow from "./ChainRow.ts"
 import { el } from "./Element.ts"
-import * as Format from "./Format.ts"
 
 type Side = ChainModel.Side
 export interface Picked {
@@ -12,138 +11,24 @@ export interface Events {
   /** The keyboard or the pointer came to an option. */
   readonly onPick: (picked: Picked) => void
   readonly onTrade: (picked: Picked, direction: "BUY" | "SELL") => void
+  /** Other rows came into view: draw. */
+  readonly onScroll: () => void
 }
 
-interface Column {
-  readonly key: string
-  readonly name: string
-  readonly title: string
-  readonly text: (option: OptionRow) => string
-  /** Share of the cell that its bar fills, -1 to 1. */
-  readonly bar?: (option: OptionRow, model: ChainModel.ChainModel) => number
-  /** What a click on it does. */
-  readonly trade?: "BUY" | "SELL"
-}
-
-/** From the outside of the table to the strike. */
-const columns: ReadonlyArray<Column> = [
-  {
-    key: "change",
-    name: "OI chg",
-    title: "Change of open interest",
-    text: (option) => Format.signedCount(option.oi_change),
-    bar: (option, { changeMax }) => (option.oi_change ?? 0) / changeMax
-  },
-  {
-    key: "oi",
-    name: "OI",
-    title: "Open interest",
-    text: (option) => Format.count(option.oi),
-    bar: (option, { oiMax }) => (option.oi ?? 0) / oiMax
-  },
-  { key: "volume", name: "Volume", title: "Volume of the day", text: (option) => Format.count(option.volume) },
-  { key: "theta", name: "Theta", title: "Theta, a calendar day", text: (option) => Format.fixed(option.theta, 2) },
-  { key: "delta", name: "Delta", title: "Delta", text: (option) => Format.fixed(option.delta, 2) },
-  { key: "iv", name: "IV %", title: "Implied volatility, percent", text: (option) => Format.percent(option.iv) },
-  { key: "bid", name: "Bid", title: "Best bid: click to sell", text: (option) => Format.price(option.bid), trade: "SELL" },
-  { key: "ask", name: "Ask", title: "Best ask: click to buy", text: (option) => Format.price(option.ask), trade: "BUY" },
-  { key: "last", name: "LTP", title: "Last traded price", text: (option) => Format.price(option.last_price) }
-]
-
-/** Why an option has no volatility. */
-const reasons: Readonly<Record<Quality, string>> = {
-  live: "",
-  stale: "Priced from an old quote",
-  no_price: "Never traded or quoted",
-  no_forward: "The expiry has no forward yet",
-  below_intrinsic: "Price below the intrinsic value: no volatility",
-  no_time_value: "No time value: no volatility",
-  above_bound: "Price above any possible value",
-  expired: "Expired"
-}
-
-interface Cell {
-  readonly td: HTMLTableCellElement
-  readonly text: Text
-  readonly bar: HTMLElement | undefined
-  shown: string
-  barShown: number
-}
-interface Half {
-  readonly cells: ReadonlyArray<Cell>
-  last: number | null
-  quality: Quality | "none"
-  moved: "up" | "down" | ""
-}
-interface Row {
-  readonly tr: HTMLTableRowElement
-  readonly strikeCell: HTMLTableCellElement
-  readonly call: Half
-  readonly put: Half
-}
-
-const barSteps = 128
-
-const makeHalf = (side: Side): Half => {
-  const cells = columns.map((column): Cell => {
-    const text = document.createTextNode("")
-    const bar = column.bar === undefined ? undefined : el("i", { className: "fill" })
-    const td = el("td", { className: `${side} k-${column.key}`, tabIndex: -1 }, ...(bar === undefined ? [] : [bar]), text)
-    if (column.trade !== undefined) td.classList.add("tradable")
-    return { td, text, bar, shown: "", barShown: Number.NaN }
-  })
-  return { cells, last: null, quality: "live", moved: "" }
-}
-
-const makeRow = (strike: number): Row => {
-  const call = makeHalf("call")
-  const put = makeHalf("put")
-  const strikeCell = el("th", { scope: "row", className: "strike", tabIndex: -1 }, Format.strike(strike))
-  const tr = el("tr", {}, ...call.cells.map(({ td }) => td), strikeCell, ...[...put.cells].reverse().map(({ td }) => td))
-  tr.dataset["strike"] = String(strike)
-  return { tr, strikeCell, call, put }
-}
-
-const drawBar = (cell: Cell, share: number): void => {
-  const stepped = Math.round(share * barSteps) / barSteps
-  if (cell.bar === undefined || cell.barShown === stepped) return
-  if (Math.sign(stepped) !== Math.sign(cell.barShown)) cell.bar.className = stepped < 0 ? "fill less" : "fill"
-  cell.barShown = stepped
-  cell.bar.style.transform = `scaleX(${Math.abs(stepped)})`
-}
-
-/** Writes the cells whose text is another than the one that stands there, and nothing else. */
-const drawHalf = (half: Half, option: OptionRow | null, model: ChainModel.ChainModel): void => {
-  for (const [at, column] of columns.entries()) {
-    const cell = half.cells[at]
-    if (cell === undefined) continue
-    const text = option === null ? "" : column.text(option)
-    if (text !== cell.shown) {
-      cell.shown = text
-      cell.text.data = text
-    }
-    if (column.bar !== undefined) drawBar(cell, option === null ? 0 : column.bar(option, model))
-  }
-  const last = option?.last_price ?? null
-  const moved = last === null || half.last === null || last === half.last ? half.moved : last > half.last ? "up" : "down"
-  half.last = last
-  const quality = option?.quality ?? "none"
-  const lastCell = half.cells.at(-1)
-  if (moved !== half.moved && lastCell !== undefined) {
-    lastCell.td.classList.remove("up", "down")
-    lastCell.td.classList.add(moved === "" ? "up" : moved)
-    half.moved = moved
-  }
-  if (quality === half.quality) return
-  half.quality = quality
-  for (const { td } of half.cells) td.classList.toggle("old", quality === "stale")
-  const iv = half.cells.find(({ td }) => td.classList.contains("k-iv"))
-  if (iv !== undefined) iv.td.title = quality === "none" ? "" : reasons[quality]
-}
+/** Rows beyond the view that are drawn with it. */
+const marginRows = 2
+/**
+ * Changed rows that are drawn in one frame, those in view first and the longest waiting of them first. A row whose cells all changed is half a
+ * millisecond of layout and paint: so many fit into any frame, and a screenful is drawn within a tenth of a second.
+ */
+const rowsMax = 6
+/** Rows out of view are written for a search or a screen reader, and nobody waits for them: all 400 within two seconds. */
+const hiddenRowsMax = 4
 
 export interface ChainTable {
   readonly element: HTMLElement
-  readonly draw: (model: ChainModel.ChainModel) => void
+  /** Draws what is in view and some of the rest, which stays in `dirty`: true while there is more. */
+  readonly draw: (model: ChainModel.ChainModel) => boolean
   /** Forgets all rows: another chain comes. */
   readonly clear: () => void
   readonly centre: () => void
@@ -151,47 +36,63 @@ export interface ChainTable {
 }
 
 export const make = (events: Events): ChainTable => {
-  const rows = new Map<number, Row>()
+  const rows = new Map<number, ChainRow.Row>()
   let order: Array<number> = []
   let atm: number | undefined
   let pain: number | undefined
-  let spotAbove: Row | undefined
+  let spotAbove: ChainRow.Row | undefined
   let isCentred = false
   let hasNewRows = false
   let current: HTMLTableCellElement | undefined
   let chosen: ReadonlyMap<string, "BUY" | "SELL"> = new Map()
 
-  const header = (side: Side) => (column: Column) =>
+  const header = (side: Side) => (column: ChainRow.Column) =>
     el(
       "th",
-      { scope: "col", className: `${side} k-${column.key}`, title: column.title },
+      { scope: "col", role: "columnheader", className: `${side} k-${column.key}`, title: column.title },
       el("span", { className: "unseen" }, side === "call" ? "Call " : "Put "),
       column.name
     )
-  const col = (side: Side) => (column: Column) => el("col", { className: `${side} k-${column.key}` })
-  const reversed = [...columns].reverse()
-  const body = el("tbody")
+  const reversed = [...ChainRow.columns].reverse()
+  // Rows that are grids are no table to a screen reader any more: each part says what it is.
+  const body = el("tbody", { role: "rowgroup" })
   const table = el(
     "table",
     {
       className: "chain",
       attrs: { role: "grid", "aria-label": "Option chain", "aria-describedby": "chain-keys", "aria-readonly": "true" }
     },
-    el("colgroup", {}, ...columns.map(col("call")), el("col", { className: "strike" }), ...reversed.map(col("put"))),
     el(
       "thead",
-      {},
+      { role: "rowgroup" },
       el(
         "tr",
-        {},
-        ...columns.map(header("call")),
-        el("th", { scope: "col", className: "strike" }, "Strike"),
+        { role: "row" },
+        ...ChainRow.columns.map(header("call")),
+        el("th", { scope: "col", role: "columnheader", className: "strike" }, "Strike"),
         ...reversed.map(header("put"))
       )
     ),
     body
   )
   const scroller = el("div", { className: "scroller", tabIndex: -1 }, table)
+
+  let rowHeight = 0
+  let viewTop = 0
+  let viewHeight = 0
+  scroller.addEventListener(
+    "scroll",
+    () => {
+      viewTop = scroller.scrollTop
+      events.onScroll()
+    },
+    { passive: true }
+  )
+  new ResizeObserver(() => {
+    viewHeight = scroller.clientHeight
+    rowHeight = 0
+    events.onScroll()
+  }).observe(scroller)
 
   const pickedOf = (cell: Element | null): Picked | undefined => {
     const strike = Number(cell?.closest("tr")?.dataset["strike"])
@@ -211,7 +112,7 @@ export const make = (events: Events): ChainTable => {
     else if (bottom > view.bottom) scroller.scrollTop += bottom - view.bottom
   }
   const tradeOf = (cell: Element): "BUY" | "SELL" | undefined =>
-    columns.find(({ key, trade }) => trade !== undefined && cell.classList.contains(`k-${key}`))?.trade
+    ChainRow.columns.find(({ key, trade }) => trade !== undefined && cell.classList.contains(`k-${key}`))?.trade
 
   const visible = (tr: Element): ReadonlyArray<HTMLTableCellElement> =>
     ([...tr.children] as Array<HTMLTableCellElement>).filter((cell) => cell.offsetWidth > 0)
@@ -271,10 +172,10 @@ export const make = (events: Events): ChainTable => {
     if (picked !== undefined && direction !== undefined) events.onTrade(picked, direction)
   })
 
-  const rowAt = (strike: number): Row => {
+  const rowAt = (strike: number): ChainRow.Row => {
     const known = rows.get(strike)
     if (known !== undefined) return known
-    const row = makeRow(strike)
+    const row = ChainRow.make(strike)
     rows.set(strike, row)
     hasNewRows = true
     let at = order.length
@@ -340,23 +241,43 @@ export const make = (events: Events): ChainTable => {
     }
   }
 
+  /** The lowest and the highest strike in view. */
+  const inView = (): readonly [number, number] => {
+    if (rowHeight === 0) rowHeight = (body.firstElementChild as HTMLElement | null)?.offsetHeight ?? 0
+    const first = rowHeight === 0 ? 0 : Math.floor(viewTop / rowHeight) - marginRows
+    const last = rowHeight === 0 ? 0 : Math.ceil((viewTop + viewHeight) / rowHeight) + marginRows
+    return [order[Math.max(0, first)] ?? 0, order[Math.min(last, order.length - 1)] ?? 0]
+  }
+  const drawRow = (model: ChainModel.ChainModel, strike: number): void => {
+    model.dirty.delete(strike)
+    const data = model.rows.get(strike)
+    if (data !== undefined) ChainRow.draw(rowAt(strike), data, model)
+  }
+  /** A strike that changes again keeps its place among those that wait. */
+  const drawSome = (model: ChainModel.ChainModel, max: number, isWanted: (strike: number) => boolean): void => {
+    let left = max
+    for (const strike of model.dirty) {
+      if (left === 0) return
+      if (!isWanted(strike)) continue
+      drawRow(model, strike)
+      left--
+    }
+  }
+
   return {
     element: scroller,
     draw: (model) => {
       for (const strike of model.gone) removeRow(strike)
-      for (const strike of model.dirty) {
-        const data: StrikeRow | undefined = model.rows.get(strike)
-        if (data === undefined) continue
-        const row = rowAt(strike)
-        drawHalf(row.call, data.call, model)
-        drawHalf(row.put, data.put, model)
-      }
       model.gone.clear()
-      model.dirty.clear()
+      for (const strike of model.dirty) if (!rows.has(strike)) drawRow(model, strike)
+      const [low, high] = inView()
+      drawSome(model, rowsMax, (strike) => strike >= low && strike <= high)
+      drawSome(model, hiddenRowsMax, (strike) => strike < low || strike > high)
       drawMoney(model)
       if (hasNewRows) drawChosen()
       hasNewRows = false
       if (!isCentred) centre()
+      return model.dirty.size > 0
     },
     clear: () => {
       body.replaceChildren()

@@ -1,3 +1,4 @@
+import type { StateChange } from "../../src/client/Client.ts"
 import * as Api from "./Api.ts"
 import * as ChainPanel from "./ChainPanel.ts"
 import type { ChainUpdate, Health } from "./Contract.ts"
@@ -6,7 +7,6 @@ import * as Format from "./Format.ts"
 import * as Freshness from "./Freshness.ts"
 import * as Instruments from "./Instruments.ts"
 import type * as Live from "./Live.ts"
-import * as Offers from "./Offers.ts"
 import * as SpotChart from "./SpotChart.ts"
 import * as Status from "./Status.ts"
 import * as Strategies from "./Strategies.ts"
@@ -21,8 +21,6 @@ const placeKey = "tarang.place"
 
 export interface Events {
   readonly onSignOut: (problem: string) => void
-  /** A handshake was refused: is the token still good? */
-  readonly onRefused: () => void
 }
 
 interface Place {
@@ -35,26 +33,43 @@ const remembered = (): Partial<Place> => {
   return { ...(symbol ? { symbol } : {}), ...(expiry ? { expiry } : {}) }
 }
 
+/** /health answers the same whether all is well or not, and the second as an error. */
+const isHealth = (error: unknown): error is Health => typeof error === "object" && error !== null && "market" in error
+
 /** The page of somebody who is signed in. */
 export const make = (token: string, userName: string, events: Events): { readonly element: HTMLElement; readonly close: () => void } => {
-  const api = Api.make(token, () => events.onSignOut("Your token has expired."))
-  const offers = Offers.make(api)
+  const client = Api.connect(token, () => events.onSignOut("Your token has expired."))
+  const { rest: api } = client
   const status = Status.make()
-  const connections = new Map<string, Live.State>()
+  const connections = new Map<string, StateChange["state"]>()
   let health: Health["market"] | undefined
   let feedProblem = ""
   let underlyings: ReadonlyArray<Underlyings.Underlying> = []
   let place: Partial<Place> = remembered()
+  let chosen: string | undefined
   let spotMs: number | undefined
   let lastSpot: number | undefined
   let stopSpot: (() => void) | undefined
   let isClosed = false
   const timers: Array<ReturnType<typeof setInterval>> = []
 
-  const connection = (name: string) => ({
-    token,
-    onRefused: events.onRefused,
-    onState: (state: Live.State) => {
+  let isAsking = false
+  /** Is the token still good? A gateway that is away says nothing about it: only a refusal ends the session. */
+  const verify = (): void => {
+    if (isAsking) return
+    isAsking = true
+    api
+      .authTest()
+      .catch((error: unknown) => status.say(Api.textOf(error)))
+      .finally(() => {
+        isAsking = false
+      })
+  }
+  const connection = (name: string): Live.Options => ({
+    client,
+    onRefused: verify,
+    onUnreadable: () => status.say("The gateway is of another version than this page: load the page again."),
+    onState: (state) => {
       connections.set(name, state)
       drawStatus()
     }
@@ -64,7 +79,7 @@ export const make = (token: string, userName: string, events: Events): { readonl
   const expiries = el("select", { id: "expiry", attrs: { "aria-label": "Expiry" } })
   const spot = el("output", { className: "spotprice", attrs: { "aria-label": "Spot", "aria-live": "off" } }, Format.none)
   const ticks = Ticks.make(connection("ticks"))
-  const chart = SpotChart.make(api, offers)
+  const chart = SpotChart.make(api)
 
   /** Without the underlying's own ticks the chain's spot, four times a second, is the next best. */
   const onSpot = (price: number, at: string): void => {
@@ -81,8 +96,8 @@ export const make = (token: string, userName: string, events: Events): { readonl
       if (stopSpot === undefined && update.spot !== null && update.as_of !== null) onSpot(update.spot, update.as_of)
     }
   })
-  const strategies = Strategies.make(api, offers, ticks, connection("strategies"))
-  const ticket = Ticket.make(api, offers, Instruments.make(api, offers), chain.model, {
+  const strategies = Strategies.make(ticks, connection("strategies"))
+  const ticket = Ticket.make(api, Instruments.make(api), chain.model, {
     onCreated: (id) => void strategies.reload(id),
     onLegs: chain.mark,
     say: status.say
@@ -117,9 +132,9 @@ export const make = (token: string, userName: string, events: Events): { readonl
   }
 
   const askHealth = async (): Promise<void> => {
-    const answer = await fetch("/health").catch(() => undefined)
-    const body: Health | undefined = await answer?.json().catch(() => undefined)
-    if (body?.market === undefined) return
+    // A gateway that is away is told by the streams' state.
+    const body = await api.health().catch((error: unknown) => (isHealth(error) ? error : undefined))
+    if (body === undefined) return
     health = body.market
     const silent = Object.entries(body.ticker.accounts).filter(([, { state }]) => state !== "streaming")
     feedProblem = silent.length === 0 ? "" : `Broker feed: ${silent.map(([id, { state }]) => `${id} ${state}`).join(", ")}`
@@ -135,7 +150,10 @@ export const make = (token: string, userName: string, events: Events): { readonl
     ticket.show(symbol, expiry)
   }
   const showSymbol = async (symbol: string): Promise<void> => {
-    const found = await api.get<{ expiries: ReadonlyArray<string> }>(`/fo/expiries?symbol=${encodeURIComponent(symbol)}`)
+    chosen = symbol
+    const found = await api.fo.expiries({ urlParams: { symbol } })
+    // Another one was chosen meanwhile.
+    if (chosen !== symbol) return
     const isSame = symbol === place.symbol
     const wish = isSame ? place.expiry : undefined
     place = { symbol }
@@ -154,7 +172,7 @@ export const make = (token: string, userName: string, events: Events): { readonl
 
   const begin = async (): Promise<void> => {
     await askHealth()
-    underlyings = await Underlyings.discover(api, offers)
+    underlyings = await Underlyings.discover(api)
     symbols.replaceChildren(...underlyings.map(({ symbol }) => el("option", { value: symbol }, symbol)))
     const first = underlyings.find(({ symbol }) => symbol === place.symbol) ?? underlyings[0]
     if (first === undefined) status.say("No options are subscribed.")

@@ -1,3 +1,5 @@
+import type { Decimal } from "../../src/domain/Money.ts"
+
 /** What stands where there is no value. */
 export const none = "–"
 
@@ -31,14 +33,14 @@ export const signedCount = (value: number | null | undefined): string =>
   value === null || value === undefined ? none : value > 0 ? `+${count(value)}` : minus(count(value))
 
 /** A decimal of the gateway in rupees, with its sign: it is shown, never calculated with. */
-export const rupees = (value: string | null | undefined, isSigned = true): string => {
+export const rupees = (value: Decimal | null | undefined, isSigned = true): string => {
   if (value === null || value === undefined) return none
   const amount = Number(value)
   const text = groupedPaise.format(Math.abs(amount))
   return amount < 0 ? `−${text}` : isSigned && amount > 0 ? `+${text}` : text
 }
 
-export const signOf = (value: string | number | null | undefined): "up" | "down" | "flat" => {
+export const signOf = (value: Decimal | number | null | undefined): "up" | "down" | "flat" => {
   const amount = Number(value ?? 0)
   return amount > 0 ? "up" : amount < 0 ? "down" : "flat"
 }

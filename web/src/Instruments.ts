@@ -1,21 +1,16 @@
 import type { Api } from "./Api.ts"
-import type { Instrument as Listed, Subscription } from "./Contract.ts"
-import type { Offers } from "./Offers.ts"
 
 export interface Instrument {
   readonly exchange: string
-  /** Undefined where the gateway does not tell. */
-  readonly lotSize: number | undefined
+  readonly lotSize: number
 }
 
 /** What an order of an option needs to know, asked once per token. */
-export const make = (api: Api, offers: Offers) => {
+export const make = (api: Api) => {
   const known = new Map<number, Promise<Instrument>>()
   const ask = async (token: number): Promise<Instrument> => {
-    const listed = (await offers("get", "/instruments/{token}")) ? await api.find<Listed>(`/instruments/${token}`) : undefined
-    if (listed !== undefined) return { exchange: listed.exchange, lotSize: listed.lot_size }
-    const { segment } = await api.get<Subscription>(`/subscriptions/${token}`)
-    return { exchange: segment.split("-", 1)[0] ?? segment, lotSize: undefined }
+    const { exchange, lot_size } = await api.instruments.get({ path: { token } })
+    return { exchange, lotSize: lot_size }
   }
   return {
     describe: (token: number): Promise<Instrument> => {

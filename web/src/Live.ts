@@ -1,117 +1,43 @@
-import * as Backoff from "./Backoff.ts"
-
-/** Without a word for this long a connection is given up: the gateway answers each ping. */
-const silentMsMax = 9_000
-const pingMs = 4_000
-const expiredCode = 4401
-
-export type State = "connecting" | "open" | "waiting"
+import type { Client, StateChange, Stream, StreamOptions, UnreadableMessage } from "../../src/client/Client.ts"
 
 export interface Options {
-  readonly path: string
-  readonly token: string
-  /** Called at every connect: says again what is wanted. */
-  readonly onOpen: (send: (message: object) => void) => void
-  readonly onMessage: (message: { readonly type: string }) => void
-  readonly onState: (state: State) => void
+  readonly client: Client
+  readonly onState: (state: StateChange["state"]) => void
   /** The handshake was refused or the token ended; a browser cannot read why, so somebody has to ask. */
   readonly onRefused: () => void
+  /** The gateway said what this page does not know: it is another version. */
+  readonly onUnreadable: () => void
 }
 
-export interface Live {
-  /** Sent now or not at all: what must hold after a reconnect belongs into `onOpen`. */
-  readonly send: (message: object) => void
-  readonly close: () => void
-}
+type Own = StateChange | UnreadableMessage
 
-interface Batch {
-  readonly type: "batch"
-  readonly items: ReadonlyArray<{ readonly type: string }>
-}
-
-/** A WebSocket that comes back by itself: backoff with jitter, pings, and at once when the network or the tab returns. */
-export const make = (options: Options): Live => {
-  let socket: WebSocket | undefined
-  let failures = 0
-  let openedAt = 0
-  let heardAt = 0
-  let isEnded = false
-  let retry: ReturnType<typeof setTimeout> | undefined
-  let watch: ReturnType<typeof setInterval> | undefined
-
-  const send = (message: object): void => {
-    if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify(message))
-  }
-
-  const drop = (): void => {
-    clearInterval(watch)
-    const old = socket
-    socket = undefined
-    if (old === undefined) return
-    // A dead peer answers no close for minutes: what it still says is not listened to.
-    old.onopen = old.onmessage = old.onclose = null
-    old.close()
-  }
-
-  const wait = (): void => {
-    drop()
-    if (isEnded) return
-    if (openedAt > 0 && performance.now() - openedAt > Backoff.healthyMs) failures = 0
-    openedAt = 0
-    failures++
-    options.onState("waiting")
-    clearTimeout(retry)
-    retry = setTimeout(connect, Backoff.waitMs(failures, Math.random()))
-  }
-
-  const receive = (text: string): void => {
-    heardAt = performance.now()
-    const message = JSON.parse(text) as { readonly type: string } | Batch
-    if ("items" in message) for (const item of message.items) options.onMessage(item)
-    else options.onMessage(message)
-  }
-
-  const connect = (): void => {
-    if (isEnded) return
-    options.onState("connecting")
-    const scheme = location.protocol === "https:" ? "wss:" : "ws:"
-    const fresh = new WebSocket(`${scheme}//${location.host}${options.path}?batch=1`, ["tarang.v1", `bearer.${options.token}`])
-    socket = fresh
-    heardAt = performance.now()
-    fresh.onopen = () => {
-      openedAt = heardAt = performance.now()
-      options.onState("open")
-      options.onOpen(send)
+/** A stream of the client that also comes back at once when the network or the tab does. */
+export const open = <Item, E extends { readonly type: string }>(
+  make: (options: StreamOptions<Item, E | Own>) => Stream<Item, E | Own>,
+  { onState, onRefused, onUnreadable }: Omit<Options, "client">,
+  onEvent: (event: E | Own) => void
+): Stream<Item, E | Own> => {
+  const stream = make({
+    check: "first",
+    onEvent: (event) => {
+      if ("state" in event) {
+        onState(event.state)
+        if (event.state === "waiting" && event.isRefused) onRefused()
+      } else if (event.type === "unreadable") onUnreadable()
+      else onEvent(event)
     }
-    fresh.onmessage = ({ data }: MessageEvent<string>) => receive(data)
-    fresh.onclose = ({ code }) => {
-      if (openedAt === 0 || code === expiredCode) options.onRefused()
-      wait()
-    }
-    watch = setInterval(() => {
-      if (performance.now() - heardAt > silentMsMax) wait()
-      else send({ action: "ping" })
-    }, pingMs)
+  })
+  const wake = (): void => {
+    if (!document.hidden) stream.wake()
   }
-
-  const now = (): void => {
-    if (isEnded || socket !== undefined || document.hidden) return
-    clearTimeout(retry)
-    connect()
-  }
-  addEventListener("online", now)
-  document.addEventListener("visibilitychange", now)
-  // Not within this call: the caller has no handle yet when the first state is told.
-  queueMicrotask(connect)
-
+  addEventListener("online", wake)
+  document.addEventListener("visibilitychange", wake)
   return {
-    send,
+    ...stream,
     close: () => {
-      isEnded = true
-      clearTimeout(retry)
-      removeEventListener("online", now)
-      document.removeEventListener("visibilitychange", now)
-      drop()
+      removeEventListener("online", wake)
+      document.removeEventListener("visibilitychange", wake)
+      stream.close()
     }
   }
 }

@@ -17,26 +17,12 @@ const askForToken = (problem: string): void => {
   )
 }
 
-/** A gateway that is away says nothing about the token: only a refusal ends the session. */
-const verify = async (token: string): Promise<void> => {
-  const user = await SignIn.check(token).catch(() => null)
-  if (user === undefined) askForToken("The gateway does not accept this token, or it has expired.")
-}
-
 const open = async (token: string): Promise<void> => {
+  // A gateway that is away says nothing about the token.
   const user = await SignIn.check(token).catch(() => null)
   if (user === undefined) return askForToken("The gateway does not accept this token, or it has expired.")
   close()
-  let isAsking = false
-  const desk = Desk.make(token, user?.name ?? user?.user_id ?? "", {
-    onSignOut: askForToken,
-    onRefused: async () => {
-      if (isAsking) return
-      isAsking = true
-      await verify(token)
-      isAsking = false
-    }
-  })
+  const desk = Desk.make(token, user?.name ?? user?.user_id ?? "", { onSignOut: askForToken })
   close = desk.close
   app.replaceChildren(desk.element)
 }

@@ -15,10 +15,10 @@ export interface Trail {
 }
 export const makeTrail = (): Trail => ({ pnl: [], m2m: [] })
 
-const addPoint = (points: Array<Point>, time: UTCTimestamp, text: string | null): void => {
-  if (text === null) return
+const addPoint = (points: Array<Point>, time: UTCTimestamp, amount: Mark["m2m"]): void => {
+  if (amount === null) return
   const last = points.at(-1)
-  const point = { time, value: Number(text) }
+  const point = { time, value: amount.toNumber() }
   if (last?.time === time) points[points.length - 1] = point
   else if (last === undefined || time > last.time) points.push(point)
   if (points.length > pointsMax) points.shift()
@@ -56,6 +56,12 @@ export const make = (): MarkChart => {
     })
     m2m.applyOptions({ color: Theme.colour("accent") })
   })
+  // A chart that is hidden has no width, and squeezes its bars into it for good.
+  let isHidden = true
+  new ResizeObserver(() => {
+    if (isHidden && element.clientWidth > 0) chart.timeScale().resetTimeScale()
+    isHidden = element.clientWidth === 0
+  }).observe(element)
   let what: What = "pnl"
   let trail = makeTrail()
   return {
@@ -65,7 +71,7 @@ export const make = (): MarkChart => {
       trail = points
       const first = points.m2m[0]?.time ?? Number.POSITIVE_INFINITY
       const stored = candles
-        .map(({ timestamp, close }) => ({ time: (Date.parse(timestamp) / 1000) as UTCTimestamp, value: Number(close) }))
+        .map(({ timestamp, close }) => ({ time: (Date.parse(timestamp) / 1000) as UTCTimestamp, value: close.toNumber() }))
         .filter(({ time }) => time < first)
       pnl.setData(next === "pnl" ? points.pnl : [])
       m2m.setData(next === "m2m" ? [...stored, ...points.m2m] : [])

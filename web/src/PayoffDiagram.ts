@@ -2,8 +2,8 @@ import type { Payoff, PayoffAnswer } from "./Contract.ts"
 import { el, svg } from "./Element.ts"
 import * as Format from "./Format.ts"
 
-const width = 640
-const height = 240
+const width = 420
+const height = 190
 const edge = { left: 8, right: 8, top: 12, bottom: 22 } as const
 /** What is shown reaches this far beyond break-evens, strikes and spot, as a share of their span, and at least this share of the spot. */
 const margin = 0.35
@@ -13,6 +13,9 @@ interface Range {
   readonly low: number
   readonly high: number
 }
+
+/** A clip path is found by its id in the whole page, and two diagrams may stand in it. */
+let drawn = 0
 
 /** The part of the curve that a reader wants: the gateway's reaches far beyond it. */
 export const rangeOf = ({ scenario, break_evens, legs = [], curve }: Payoff): Range => {
@@ -31,7 +34,7 @@ const stepOf = (span: number, steps: number): number => {
   return ([1, 2, 2.5, 5, 10].find((step) => step * power >= raw) ?? 10) * power
 }
 
-const money = (value: string): string => (value === "unbounded" ? "unbounded" : Format.rupees(value))
+const money = (value: Payoff["max_profit"]): string => (value === "unbounded" ? "unbounded" : Format.rupees(value))
 
 const draw = (payoff: Payoff): SVGElement => {
   const { low, high } = rangeOf(payoff)
@@ -56,6 +59,8 @@ const draw = (payoff: Payoff): SVGElement => {
   const step = stepOf(high - low, 5)
   const ticks = Array.from({ length: Math.floor(high / step) - Math.ceil(low / step) + 1 }, (_, at) => (Math.ceil(low / step) + at) * step)
   const at = x(payoff.scenario.spot)
+  drawn++
+  const [gain, loss] = [`gain-${drawn}`, `loss-${drawn}`]
   return svg(
     "svg",
     {
@@ -64,18 +69,18 @@ const draw = (payoff: Payoff): SVGElement => {
       role: "img",
       "aria-label": `Payoff at expiry and now: most ${money(payoff.max_profit)}, least ${money(payoff.max_loss)}`
     },
-    svg("clipPath", { id: "gain" }, svg("rect", { x: 0, y: 0, width, height: zero })),
-    svg("clipPath", { id: "loss" }, svg("rect", { x: 0, y: zero, width, height: height - zero })),
+    svg("clipPath", { id: gain }, svg("rect", { x: 0, y: 0, width, height: zero })),
+    svg("clipPath", { id: loss }, svg("rect", { x: 0, y: zero, width, height: height - zero })),
     ...ticks.flatMap((price) => [
       svg("line", { x1: x(price), x2: x(price), y1: edge.top, y2: height - edge.bottom, class: "grid" }),
       svg("text", { x: x(price), y: height - 6, class: "tick" }, Format.strike(price))
     ]),
-    svg("path", { d: area, class: "area gain", "clip-path": "url(#gain)" }),
-    svg("path", { d: area, class: "area loss", "clip-path": "url(#loss)" }),
+    svg("path", { d: area, class: "area gain", "clip-path": `url(#${gain})` }),
+    svg("path", { d: area, class: "area loss", "clip-path": `url(#${loss})` }),
     svg("line", { x1: 0, x2: width, y1: zero, y2: zero, class: "zero" }),
     svg("path", { d: today, class: "today" }),
-    svg("path", { d: expiry, class: "line gain", "clip-path": "url(#gain)" }),
-    svg("path", { d: expiry, class: "line loss", "clip-path": "url(#loss)" }),
+    svg("path", { d: expiry, class: "line gain", "clip-path": `url(#${gain})` }),
+    svg("path", { d: expiry, class: "line loss", "clip-path": `url(#${loss})` }),
     svg("line", { x1: at, x2: at, y1: edge.top, y2: height - edge.bottom, class: "now" }),
     ...payoff.break_evens.map((price) => svg("circle", { cx: x(price), cy: zero, r: 3.5, class: "even" }))
   )

@@ -1,14 +1,15 @@
-import { Refused } from "./Api.ts"
+import { Forbidden, Unauthorized } from "../../src/client/Client.ts"
+import { connect, textOf } from "./Api.ts"
 import { el } from "./Element.ts"
 
 /** Whose token it is; undefined where the gateway does not accept it. */
-export const check = async (token: string): Promise<{ readonly user_id: string; readonly name: string | null } | undefined> => {
-  const response = await fetch("/auth/test", { headers: { authorization: `Bearer ${token}` } }).catch(() => undefined)
-  if (response === undefined) throw new Refused(0, "The gateway does not answer")
-  if (response.status === 401 || response.status === 403) return undefined
-  if (!response.ok) throw new Refused(response.status, `The gateway answered ${response.status}`)
-  return await response.json()
-}
+export const check = (token: string): Promise<{ readonly user_id: string; readonly name: string | null } | undefined> =>
+  connect(token)
+    .rest.authTest()
+    .catch((error: unknown): undefined => {
+      if (error instanceof Unauthorized || error instanceof Forbidden) return undefined
+      throw error
+    })
 
 /** Asks for a token until the gateway accepts one. */
 export const make = (problem: string, onSignedIn: (token: string) => void): HTMLElement => {
@@ -41,7 +42,7 @@ export const make = (problem: string, onSignedIn: (token: string) => void): HTML
       if ((await check(token)) !== undefined) return onSignedIn(token)
       alert.textContent = "The gateway does not accept this token, or it has expired."
     } catch (error) {
-      alert.textContent = error instanceof Error ? error.message : String(error)
+      alert.textContent = textOf(error)
     } finally {
       button.disabled = false
     }

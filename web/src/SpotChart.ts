@@ -2,7 +2,6 @@ import { type CandlestickData, CandlestickSeries, type UTCTimestamp } from "ligh
 import type { Api } from "./Api.ts"
 import * as Bars from "./Bars.ts"
 import { el } from "./Element.ts"
-import type { Offers } from "./Offers.ts"
 import * as Theme from "./Theme.ts"
 
 /** Seconds of the bars that ticks are gathered in; the others are joined from them. */
@@ -15,20 +14,13 @@ const intervals = [
 ] as const
 type Interval = (typeof intervals)[number]
 
-interface UdfHistory {
-  readonly s: string
-  readonly t?: ReadonlyArray<number>
-  readonly o?: ReadonlyArray<number>
-  readonly h?: ReadonlyArray<number>
-  readonly l?: ReadonlyArray<number>
-  readonly c?: ReadonlyArray<number>
-}
+type UdfHistory = Awaited<ReturnType<Api["udf"]["history"]>>
 
-const asBars = ({ s, t = [], o = [], h = [], l = [], c = [] }: UdfHistory): ReadonlyArray<Bars.Bar> =>
-  s !== "ok"
+const asBars = (found: UdfHistory): ReadonlyArray<Bars.Bar> =>
+  found.s !== "ok"
     ? []
-    : t.flatMap((time, at) => {
-        const [open, high, low, close] = [o[at], h[at], l[at], c[at]]
+    : found.t.flatMap((time, at) => {
+        const [open, high, low, close] = [found.o[at], found.h[at], found.l[at], found.c[at]]
         return open === undefined || high === undefined || low === undefined || close === undefined
           ? []
           : [{ time, open, high, low, close }]
@@ -42,11 +34,22 @@ export interface SpotChart {
 }
 
 /** Candles of the underlying: what the gateway has of the past, and live from its ticks. */
-export const make = (api: Api, offers: Offers): SpotChart => {
+export const make = (api: Api): SpotChart => {
   const canvas = el("div", { className: "canvas", attrs: { role: "img", "aria-label": "Price chart of the underlying" } })
   const title = el("h2", {}, "Underlying")
   const buttons = intervals.map((interval) =>
-    el("button", { type: "button", onclick: () => choose(interval), ariaPressed: "false" }, interval.label)
+    el(
+      "button",
+      {
+        type: "button",
+        onclick: () => {
+          isChosen = true
+          choose(interval)
+        },
+        ariaPressed: "false"
+      },
+      interval.label
+    )
   )
   const element = el(
     "section",
@@ -63,6 +66,7 @@ export const make = (api: Api, offers: Offers): SpotChart => {
 
   let symbol: string | undefined
   let interval: Interval = intervals[0]
+  let isChosen = false
   let live: Array<Bars.Bar> = []
   let past: ReadonlyArray<Bars.Bar> = []
   let shown: Bars.Bar | undefined
@@ -84,17 +88,15 @@ export const make = (api: Api, offers: Offers): SpotChart => {
     const asked = symbol
     if (resolution === undefined || symbol === undefined) return
     const to = live.at(-1)?.time ?? Math.floor(Date.now() / 1000)
-    const query = new URLSearchParams({
+    const urlParams = {
       symbol,
       resolution,
       from: String(to - historyBars * seconds),
       to: String(to + seconds),
       countback: String(historyBars)
-    })
+    }
     // Without history the chart begins now.
-    const found = await offers("get", "/udf/history")
-      .then((has) => (has ? api.find<UdfHistory>(`/udf/history?${query}`) : undefined))
-      .catch(() => undefined)
+    const found = await api.udf.history({ urlParams }).catch(() => undefined)
     if (found === undefined || asked !== symbol || interval.resolution !== resolution) return
     past = asBars(found)
     draw()
@@ -116,7 +118,8 @@ export const make = (api: Api, offers: Offers): SpotChart => {
       symbol = chartSymbol
       title.textContent = name
       live = []
-      choose(interval)
+      // Minutes say more where there is a past to show.
+      choose(isChosen ? interval : intervals[chartSymbol === undefined ? 0 : 1])
       chart.timeScale().resetTimeScale()
     },
     add: (price, ms) => {

@@ -1,12 +1,10 @@
-import type { Api } from "./Api.ts"
 import { textOf } from "./Api.ts"
-import type { Candle, Mark, PayoffAnswer, Strategy, StrategySummary } from "./Contract.ts"
+import type { Candle, Mark, Strategy, StrategySummary } from "./Contract.ts"
 import { el, setText } from "./Element.ts"
 import * as Format from "./Format.ts"
 import * as Frames from "./Frames.ts"
 import * as Live from "./Live.ts"
 import * as MarkChart from "./MarkChart.ts"
-import type { Offers } from "./Offers.ts"
 import * as PayoffDiagram from "./PayoffDiagram.ts"
 import type { Ticks } from "./Ticks.ts"
 
@@ -15,6 +13,7 @@ const strategiesMax = 200
 const candlesMax = 1000
 /** How often the payoff of the strategy that is shown is asked again. */
 const payoffEveryMs = 15_000
+const payoffPoints = 1001
 
 type Tab = "pnl" | "m2m" | "payoff"
 const tabs: ReadonlyArray<{ readonly id: Tab; readonly label: string }> = [
@@ -78,12 +77,8 @@ export interface Strategies {
 }
 
 /** The user's strategies: their live marks, and everything about the one that is chosen. */
-export const make = (
-  api: Api,
-  offers: Offers,
-  ticks: Ticks,
-  options: Pick<Live.Options, "token" | "onState" | "onRefused">
-): Strategies => {
+export const make = (ticks: Ticks, options: Live.Options): Strategies => {
+  const { rest: api } = options.client
   const lines = new Map<number, Line>()
   const marks = new Map<number, Mark>()
   const trails = new Map<number, MarkChart.Trail>()
@@ -171,15 +166,8 @@ export const make = (
   }
 
   const wanted = (): ReadonlyArray<number> => [...lines.keys()].slice(0, strategiesMax)
-  const live = Live.make({
-    ...options,
-    path: "/strategies/stream",
-    onOpen: (send) => {
-      if (lines.size > 0) send({ action: "subscribe", strategy_ids: wanted() })
-    },
-    onMessage: (message) => {
-      if (message.type === "m2m" && "strategy_id" in message) take(message as unknown as Mark)
-    }
+  const live = Live.open(options.client.strategies, options, (event) => {
+    if (event.type === "m2m") take(event)
   })
 
   const showChart = (): void => {
@@ -193,12 +181,9 @@ export const make = (
     const id = chosen?.strategy_id
     if (id === undefined || tab !== "payoff" || document.hidden) return
     try {
-      const has = await offers("get", "/strategies/{id}/payoff")
-      const found = has ? await api.find<PayoffAnswer>(`/strategies/${id}/payoff?points=1001`) : undefined
-      if (chosen?.strategy_id !== id) return
-      payoffBox.replaceChildren(
-        found === undefined ? el("p", { className: "hint" }, "This gateway serves no payoff of a strategy.") : PayoffDiagram.render(found)
-      )
+      const urlParams = { points: payoffPoints }
+      const found = await api.positions.payoff({ path: { id }, urlParams })
+      if (chosen?.strategy_id === id) payoffBox.replaceChildren(PayoffDiagram.render(found))
     } catch (error) {
       payoffBox.replaceChildren(el("p", { className: "hint" }, textOf(error)))
     }
@@ -229,7 +214,8 @@ export const make = (
           })
         )
         const remove = el("button", { type: "button", className: "quiet", attrs: { "aria-label": `Remove ${leg.tradingsymbol}` } }, "×")
-        remove.onclick = () => change(`/strategies/${strategy.strategy_id}/instruments/${leg.leg_id}`, strategy.strategy_id)
+        const path = { id: strategy.strategy_id, leg_id: leg.leg_id }
+        remove.onclick = () => change(() => api.strategies.removeLeg({ path }), strategy.strategy_id)
         return el(
           "tr",
           {},
@@ -246,10 +232,10 @@ export const make = (
     stopTicks = stops
   }
 
-  const change = async (path: string, select: number | undefined): Promise<void> => {
+  const change = async (remove: () => Promise<unknown>, select: number | undefined): Promise<void> => {
     problem.textContent = ""
     try {
-      await api.remove(path)
+      await remove()
       await reload(select)
     } catch (error) {
       problem.textContent = textOf(error)
@@ -258,8 +244,8 @@ export const make = (
 
   const choose = async (id: number): Promise<void> => {
     const [strategy, stored] = await Promise.all([
-      api.get<Strategy>(`/strategies/${id}`),
-      api.get<{ candles: ReadonlyArray<Candle> }>(`/strategies/${id}/m2m?limit=${candlesMax}`)
+      api.strategies.get({ path: { id } }),
+      api.strategies.m2m({ path: { id }, urlParams: { limit: candlesMax } })
     ])
     chosen = strategy
     candles = stored.candles
@@ -267,7 +253,7 @@ export const make = (
     for (const [one, { button }] of lines) button.ariaPressed = String(one === id)
     heading.textContent = strategy.name
     removeButton.onclick = () => {
-      if (confirm(`Delete the strategy "${strategy.name}"?`)) void change(`/strategies/${id}`, undefined)
+      if (confirm(`Delete the strategy "${strategy.name}"?`)) void change(() => api.strategies.remove({ path: { id } }), undefined)
     }
     detail.hidden = false
     drawLegs(strategy)
@@ -302,15 +288,15 @@ export const make = (
   }
 
   const read = async (select: number | undefined): Promise<void> => {
-    const { strategies } = await api.get<{ strategies: ReadonlyArray<StrategySummary> }>(`/strategies?limit=${strategiesMax}`)
+    const { strategies } = await api.strategies.list({ urlParams: { limit: strategiesMax } })
     const before = wanted()
     lines.clear()
     list.replaceChildren(...strategies.map(makeLine))
     if (strategies.length === 0) list.append(el("li", { className: "hint" }, "None yet."))
     const ids = new Set(wanted())
     const gone = before.filter((id) => !ids.has(id))
-    if (gone.length > 0) live.send({ action: "unsubscribe", strategy_ids: gone })
-    if (ids.size > 0) live.send({ action: "subscribe", strategy_ids: [...ids] })
+    live.unsubscribe(gone)
+    live.subscribe([...ids])
     const next = select ?? chosen?.strategy_id
     const id = next !== undefined && ids.has(next) ? next : strategies[0]?.strategy_id
     if (id !== undefined) return choose(id)

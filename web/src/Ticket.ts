@@ -1,11 +1,10 @@
-import type { Api } from "./Api.ts"
-import { textOf } from "./Api.ts"
+import { Decimal } from "../../src/client/Client.ts"
+import { type Api, textOf } from "./Api.ts"
 import * as ChainModel from "./ChainModel.ts"
-import type { Leg, OptionRow, PayoffAnswer, Strategy } from "./Contract.ts"
+import type { Leg, OptionRow } from "./Contract.ts"
 import { el } from "./Element.ts"
 import * as Format from "./Format.ts"
 import type { Instruments } from "./Instruments.ts"
-import type { Offers } from "./Offers.ts"
 import * as PayoffDiagram from "./PayoffDiagram.ts"
 import * as Templates from "./Templates.ts"
 
@@ -25,6 +24,7 @@ interface DraftLeg {
 }
 
 const legsMax = 20
+const payoffPoints = 1001
 const previewDelayMs = 250
 
 export interface Events {
@@ -45,7 +45,7 @@ const priceOf = (option: OptionRow, direction: Direction): string =>
   String((direction === "BUY" ? option.ask : option.bid) ?? option.last_price ?? 0)
 
 /** A strategy in the making: legs from clicks in the chain or from a template, then created in one go. */
-export const make = (api: Api, offers: Offers, instruments: Instruments, model: () => ChainModel.ChainModel, events: Events): Ticket => {
+export const make = (api: Api, instruments: Instruments, model: () => ChainModel.ChainModel, events: Events): Ticket => {
   let symbol = ""
   let expiry = ""
   let legs: Array<DraftLeg> = []
@@ -118,13 +118,13 @@ export const make = (api: Api, offers: Offers, instruments: Instruments, model: 
           exchange,
           direction,
           quantity: lots * lotSize,
-          entry_price: price
+          entry_price: new Decimal(price)
         })),
-        points: 1001
+        spot_shift: 0,
+        vol_shift: 0,
+        points: payoffPoints
       }
-      const found = await offers("post", "/fo/payoff")
-        .then((has) => (has ? api.post<PayoffAnswer>("/fo/payoff", body) : undefined))
-        .catch(() => undefined)
+      const found = await api.foAnalysis.payoff({ payload: body }).catch(() => undefined)
       if (legs.length === 0) return
       picture.replaceChildren(...(found === undefined ? [] : [PayoffDiagram.render({ ...found, legs })]))
     }, previewDelayMs)
@@ -192,10 +192,9 @@ export const make = (api: Api, offers: Offers, instruments: Instruments, model: 
   const describe = async (token: number): Promise<void> => {
     try {
       const found = await instruments.describe(token)
-      const isKnown = exchange === found.exchange && (found.lotSize === undefined || lotSize === found.lotSize)
-      if (isKnown) return
+      if (exchange === found.exchange && lotSize === found.lotSize) return
       exchange = found.exchange
-      lotSize = found.lotSize ?? lotSize
+      lotSize = found.lotSize
       lot.value = String(lotSize)
       askPreview()
     } catch (error) {
@@ -258,13 +257,13 @@ export const make = (api: Api, offers: Offers, instruments: Instruments, model: 
 
   const create = async (): Promise<void> => {
     for (const { token } of legs) await instruments.describe(token)
-    strategyId ??= (await api.post<Strategy>("/strategies", { name: name.value.trim(), tags: ["page"] })).strategy_id
+    strategyId ??= (await api.strategies.create({ payload: { name: name.value.trim(), tags: ["page"] } })).strategy_id
     for (const leg of legs) {
       if (leg.isStored) continue
       const { exchange } = await instruments.describe(leg.token)
       const { tradingsymbol, direction, lots, price } = leg
-      const quantity = lots * lotSize
-      await api.post(`/strategies/${strategyId}/instruments`, { tradingsymbol, exchange, direction, quantity, entry_price: price })
+      const payload = { tradingsymbol, exchange, direction, quantity: lots * lotSize, entry_price: new Decimal(price) }
+      await api.strategies.addLeg({ path: { id: strategyId }, payload })
       leg.isStored = true
     }
   }

@@ -8,19 +8,11 @@ export interface Ticks {
 }
 
 /** One connection to /ws/ticks, shared by everything on the page that wants ticks. */
-export const make = (options: Pick<Live.Options, "token" | "onState" | "onRefused">): Ticks => {
+export const make = (options: Live.Options): Ticks => {
   const listeners = new Map<number, Set<(tick: Tick) => void>>()
-  const live = Live.make({
-    ...options,
-    path: "/ws/ticks",
-    onOpen: (send) => {
-      if (listeners.size > 0) send({ action: "subscribe", tokens: [...listeners.keys()] })
-    },
-    onMessage: (message) => {
-      if (message.type !== "tick" || !("data" in message)) return
-      const tick = message.data as Tick
-      for (const listener of listeners.get(tick.instrument_token) ?? []) listener(tick)
-    }
+  const live = Live.open(options.client.ticks, options, (event) => {
+    if (event.type !== "tick") return
+    for (const listener of listeners.get(event.data.instrument_token) ?? []) listener(event.data)
   })
   return {
     listen: (token, listener) => {
@@ -28,12 +20,12 @@ export const make = (options: Pick<Live.Options, "token" | "onState" | "onRefuse
       const all = known ?? new Set()
       all.add(listener)
       listeners.set(token, all)
-      if (known === undefined) live.send({ action: "subscribe", tokens: [token] })
+      if (known === undefined) live.subscribe([token])
       return () => {
         all.delete(listener)
         if (all.size > 0 || listeners.get(token) !== all) return
         listeners.delete(token)
-        live.send({ action: "unsubscribe", tokens: [token] })
+        live.unsubscribe([token])
       }
     },
     close: live.close

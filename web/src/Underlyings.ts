@@ -1,6 +1,5 @@
-import type { Api } from "./Api.ts"
+import { type Api, listed } from "./Api.ts"
 import type { FoEnabled, Subscription } from "./Contract.ts"
-import type { Offers } from "./Offers.ts"
 
 export interface Underlying {
   readonly symbol: string
@@ -9,10 +8,6 @@ export interface Underlying {
   /** What its bars are asked by, "NSE:NIFTY 50"; undefined where the gateway does not tell. */
   readonly chartSymbol: string | undefined
 }
-
-/** Pages of 1,000 that are read at most. */
-const pagesMax = 20
-const pageSize = 1000
 
 /** An option's symbol begins with its underlying's name; then comes the year and the month, or the month and the day. */
 const optionForm = /^(.+?)\d{2}(?:[A-Z]{3}|[1-9OND]\d{2})\d+(?:\.\d+)?(?:CE|PE)$/
@@ -50,22 +45,17 @@ export const describe = (found: ReadonlyArray<Underlying>, enabled: ReadonlyArra
   })
 }
 
-/** All pages of a list. */
-const listed = async <K extends string, A>(api: Api, path: string, items: K): Promise<ReadonlyArray<A>> => {
-  const found: Array<A> = []
-  for (let page = 0; page < pagesMax; page++) {
-    const answer = await api.get<Readonly<Record<K, ReadonlyArray<A>>> & { readonly total: number }>(
-      `${path}limit=${pageSize}&offset=${page * pageSize}`
-    )
-    found.push(...answer[items])
-    if (found.length >= answer.total || answer[items].length === 0) break
-  }
-  return found
-}
-
 /** What has options that are streamed. */
-export const discover = async (api: Api, offers: Offers): Promise<ReadonlyArray<Underlying>> => {
-  const found = among(await listed<"subscriptions", Subscription>(api, "/subscriptions?status=active&", "subscriptions"))
-  if (!(await offers("get", "/instruments/fo-enabled"))) return found
-  return describe(found, await listed<"underlyings", FoEnabled>(api, "/instruments/fo-enabled?", "underlyings"))
+export const discover = async (api: Api): Promise<ReadonlyArray<Underlying>> => {
+  const [subscriptions, enabled] = await Promise.all([
+    listed(async (page) => {
+      const { total, subscriptions } = await api.subscriptions.list({ urlParams: { status: "active", ...page } })
+      return { total, items: subscriptions }
+    }),
+    listed(async (page) => {
+      const { total, underlyings } = await api.instruments.foEnabled({ urlParams: page })
+      return { total, items: underlyings }
+    })
+  ])
+  return describe(among(subscriptions), enabled)
 }

@@ -1,0 +1,2 @@
+export const entry: string
+export function build(): Promise<void>

@@ -1,0 +1,66 @@
+import * as Rest from "./Rest.ts"
+import type { WebSocketConstructor } from "./Socket.ts"
+import * as Streams from "./Streams.ts"
+
+export { Decimal } from "../domain/Money.ts"
+export { Conflict, Forbidden, Invalid, NotFound, TooManyRequests, Unauthorized, Unavailable } from "../gateway/Problem.ts"
+export type { ChainUpdate, MarkUpdate, Tick } from "../gateway/StreamApi.ts"
+export { type Effects, type Failure, type Promises, Refused, Unreachable, Unreadable } from "./Rest.ts"
+export type { StateChange, WebSocketConstructor, WebSocketLike } from "./Socket.ts"
+export {
+  bufferMax,
+  type Chain,
+  type ChainEvent,
+  type Conflated,
+  type StrategyEvent,
+  type Stream,
+  type StreamOptions,
+  type TickEvent,
+  type Unreadable as UnreadableMessage
+} from "./Streams.ts"
+
+export interface Options {
+  /** Where the gateway is: http://host:port. */
+  readonly url: string
+  /** A JWT, or what gives one: asked again at every request and every connect. */
+  readonly token: string | (() => string | Promise<string>)
+  /** For a Node before version 22, which has none of its own: `WebSocket` of `ws`. */
+  readonly WebSocket?: WebSocketConstructor
+  /** The gateway does not accept the token (any more): called for each answer of REST that says so. */
+  readonly onUnauthorized?: () => void
+  /** How long an answer of REST is waited for; 30 seconds unless told otherwise. */
+  readonly answerMsMax?: number
+}
+
+export interface Client {
+  /** Every REST endpoint, by group and name, as promises. */
+  readonly rest: Rest.Promises
+  /** The same as effects, with their errors in the type. */
+  readonly effects: Rest.Effects
+  /** /ws/ticks: every tick of the instruments, by token. */
+  readonly ticks: (options?: Streams.StreamOptions<number, Streams.TickEvent>) => Streams.Stream<number, Streams.TickEvent>
+  /** /fo/stream: chains, whole first, then what changes in them. */
+  readonly chains: (options?: Streams.StreamOptions<Streams.Chain, Streams.ChainEvent>) => Streams.Stream<Streams.Chain, Streams.ChainEvent>
+  /** /strategies/stream: marks of the user's own strategies, by id. */
+  readonly strategies: (options?: Streams.StreamOptions<number, Streams.StrategyEvent>) => Streams.Stream<number, Streams.StrategyEvent>
+}
+
+const noWebSocket = "this platform has no WebSocket of its own: pass one, such as that of the package ws"
+
+/** A client of one gateway. Nothing is asked and nothing is opened until it is used. */
+export const make = ({ url, token, ...options }: Options): Client => {
+  const tokenOf = typeof token === "function" ? token : () => token
+  const effects = Rest.effects({ ...options, url, token: tokenOf })
+  const server = (): Streams.Server => {
+    const WebSocket = options.WebSocket ?? (globalThis as { readonly WebSocket?: WebSocketConstructor }).WebSocket
+    if (WebSocket === undefined) throw new TypeError(noWebSocket)
+    return { url, token: tokenOf, WebSocket }
+  }
+  return {
+    rest: Rest.promises(effects),
+    effects,
+    ticks: (wish) => Streams.ofTicks(server(), wish),
+    chains: (wish) => Streams.ofChains(server(), wish),
+    strategies: (wish) => Streams.ofStrategies(server(), wish)
+  }
+}
