@@ -54,15 +54,17 @@ export const sentAtMs = (universe: Universe.Universe, sent: Sent, row: number, t
   return atMs[low] ?? Number.NaN
 }
 
+const readBytesMax = 16 * 1_024 * 1_024
+
 /** Every frame of the record, in its order. */
 const eachFrame = async (nc: NatsConnection, take: (msg: JsMsg) => void): Promise<void> => {
   const consumer = await nc.jetstream().consumers.get("MD_FRAMES", { filterSubjects: Subjects.Frame.filter() })
-  let pending = (await consumer.info()).num_pending
-  if (pending === 0) return
-  const messages = await consumer.consume({ max_messages: 2_000 })
+  if ((await consumer.info()).num_pending === 0) return
+  // By bytes: two thousand frames of a saturated underlying are more than a client may be sent at once.
+  const messages = await consumer.consume({ max_bytes: readBytesMax })
   for await (const msg of messages) {
     take(msg)
-    if (--pending === 0) break
+    if (msg.info.pending === 0) break
   }
 }
 

@@ -106,7 +106,7 @@ interface Lane {
   number: number
 }
 
-/** One account's frames, by FramePublisher's rules: 50 packets, else a pause by what was just sent, at most 1,000 open. */
+/** One account's frames, by FramePublisher's rules: 50 packets (at most 4,000), else a pause by what was just sent, at most 1,000 open. */
 const publisher = (account: string) => {
   const inbox = newInbox()
   const lanes = new Map<string, Lane>()
@@ -155,7 +155,7 @@ const publisher = (account: string) => {
       if (lane.writer.count === 0) lane.baseMs = receivedMs
       lane.writer.appendBytes(source, offset, length)
       FrameHeader.addRun(lane.runs, lane.baseMs, receivedMs, 1)
-      if (lane.writer.count >= 50 && hasRoom()) flush(lane)
+      if ((lane.writer.count >= 50 && hasRoom()) || lane.writer.count >= 4_000) flush(lane)
       arm()
     },
     clock: (atMs: number) => {
