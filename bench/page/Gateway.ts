@@ -115,12 +115,12 @@ export const start = async (folder: string, { rows, perSecond }: { readonly rows
   const sockets = new WebSocketServer({ server, handleProtocols: () => "tarang.v1" })
   let sent = 0
   sockets.on("connection", (socket, request) => {
-    if (!request.url?.startsWith("/fo/stream")) return
+    const isChain = request.url?.startsWith("/fo/stream") === true
     let timer: ReturnType<typeof setInterval> | undefined
     socket.on("message", (text) => {
       const { action } = JSON.parse(String(text)) as { readonly action: string }
       if (action === "ping") socket.send('{"type":"pong"}')
-      if (action !== "subscribe" || timer !== undefined) return
+      if (!isChain || action !== "subscribe" || timer !== undefined) return
       socket.send(placed(update(rows, "chain", 0), ++sent))
       timer = setInterval(() => socket.send(placed(deltas[++sent % rounds] ?? "", sent)), 1000 / perSecond)
     })
