@@ -88,8 +88,9 @@ const main = async (): Promise<void> => {
   for (const pace of paces) results.push([pace, await measure(dist, pace)])
   const text = report(results, version)
   const folder = join(root, "bench/reports")
-  const data = results.map(([updates_per_second, frames]) => ({ rows, updates_per_second, ...frames }))
-  writeFileSync(join(folder, "page.json"), `${JSON.stringify(data, null, 2)}\n`)
+  // `entries` proves rows of docs/behaviours.md by their ids; none of them asks for these numbers.
+  const measured = results.map(([updates_per_second, frames]) => ({ rows, updates_per_second, ...frames }))
+  writeFileSync(join(folder, "page.json"), `${JSON.stringify({ name: "page", entries: [], measured }, null, 2)}\n`)
   writeFileSync(join(folder, "page.md"), text)
   process.stdout.write(text)
 }
