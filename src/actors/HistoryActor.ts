@@ -2,7 +2,6 @@ import { Data, Effect } from "effect"
 import { Accounts } from "../broker/Accounts.ts"
 import { Broker } from "../broker/Broker.ts"
 import type { KiteError, UnknownAccount } from "../broker/KiteError.ts"
-import type { Candle } from "../broker/KiteRest.ts"
 import * as Coverage from "../domain/market/Coverage.ts"
 import * as Instrument from "../domain/market/Instrument.ts"
 import * as KiteHistory from "../domain/market/KiteHistory.ts"
@@ -27,7 +26,10 @@ const freshForMs = 20_000
 const rememberedMax = 10_000
 
 /** The broker's candle as a row; null where it is none (a low above its close is nobody's price). */
-export const rowOf = (of: { instrumentToken: number; tradingsymbol: string; minutes: number }, candle: Candle): NewBar | null => {
+export const rowOf = (
+  of: { instrumentToken: number; tradingsymbol: string; minutes: number },
+  candle: KiteHistory.Candle
+): NewBar | null => {
   const scale = Instrument.priceScale(of.instrumentToken)
   const [open, high, low, close] = [candle.open, candle.high, candle.low, candle.close].map((price) => Math.round(price * scale)) as [
     number,

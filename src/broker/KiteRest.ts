@@ -61,17 +61,7 @@ const CandleRow = Schema.Tuple(
   Schema.NonNegativeInt,
   Schema.optionalElement(Schema.NonNegativeInt)
 )
-/** One candle; prices in rupees as Kite prints them, `atMs` when it opens, `oi` null where it was not asked for. */
-export interface Candle {
-  readonly atMs: number
-  readonly open: number
-  readonly high: number
-  readonly low: number
-  readonly close: number
-  readonly volume: number
-  readonly oi: number | null
-}
-const candleOf = ([time, open, high, low, close, volume, oi]: typeof CandleRow.Type): Candle => ({
+const candleOf = ([time, open, high, low, close, volume, oi]: typeof CandleRow.Type): KiteHistory.Candle => ({
   atMs: KiteTime.candleMs(time) as number,
   open,
   high,

@@ -14,19 +14,8 @@ import { Engine } from "./Engine.ts"
 import * as Problem from "./Problem.ts"
 import { orProblem } from "./StoreProblem.ts"
 
-/** Prices in rupees; `atMs` when it opens. */
-export interface Candle {
-  readonly atMs: number
-  readonly open: number
-  readonly high: number
-  readonly low: number
-  readonly close: number
-  readonly volume: number
-  readonly oi: number | null
-}
-
 export interface Candles {
-  readonly candles: ReadonlyArray<Candle>
+  readonly candles: ReadonlyArray<KiteHistory.Candle>
   /** What could not be had, and why; null when nothing is missing that the broker could have told. */
   readonly warning: string | null
 }
@@ -117,7 +106,7 @@ export class History extends Effect.Service<History>()("gateway/History", {
       instrument: Instrument.Instrument,
       interval: KiteHistory.Interval,
       span: KiteHistory.Span,
-      of: ReadonlyArray<Candle>
+      of: ReadonlyArray<KiteHistory.Candle>
     ): Effect.Effect<ReadonlyArray<HistoricalGreeks.Valued> | undefined> =>
       Effect.gen(function* () {
         const { instrumentType, expiry } = instrument
@@ -130,7 +119,9 @@ export class History extends Effect.Service<History>()("gateway/History", {
             : yield* candles(underlying, interval, span).pipe(
                 Effect.map((all) => all.candles),
                 // The option's own candles stand: without its underlying they have no Greeks, and each says so.
-                Effect.catchAll((error) => Effect.as(Effect.logWarning("no history of the underlying", error), [] as ReadonlyArray<Candle>))
+                Effect.catchAll((error) =>
+                  Effect.as(Effect.logWarning("no history of the underlying", error), [] as ReadonlyArray<KiteHistory.Candle>)
+                )
               )
         return HistoricalGreeks.ofCandles(
           {

@@ -1,17 +1,17 @@
 import { HttpApiBuilder } from "@effect/platform"
 import { Effect } from "effect"
 import * as Expiry from "../domain/market/Expiry.ts"
-import type { Span } from "../domain/market/KiteHistory.ts"
+import type * as KiteHistory from "../domain/market/KiteHistory.ts"
 import { InstrumentRegistry } from "../store/InstrumentRegistry.ts"
 import { MarketClock } from "../streams/MarketClock.ts"
 import { Api } from "./Api.ts"
-import { type Candle, History } from "./History.ts"
+import { History } from "./History.ts"
 import * as Problem from "./Problem.ts"
 import { Symbols } from "./Symbols.ts"
 
 const missing = (what: string) => Effect.fail(new Problem.NotFound({ detail: `${what} not found` }))
 
-const view = ({ atMs, ...candle }: Candle) => ({ date: Expiry.isoTime(atMs), ...candle })
+const view = ({ atMs, ...candle }: KiteHistory.Candle) => ({ date: Expiry.isoTime(atMs), ...candle })
 
 export const HistoryHttp = HttpApiBuilder.group(
   Api,
@@ -23,7 +23,7 @@ export const HistoryHttp = HttpApiBuilder.group(
     const clock = yield* MarketClock
 
     /** Up to now and from the start of that day, where the caller names neither. */
-    const spanOf = (from: number | undefined, to: number | undefined): Span => {
+    const spanOf = (from: number | undefined, to: number | undefined): KiteHistory.Span => {
       const toMs = to ?? clock.unsafeNow()
       return { fromMs: from ?? Expiry.istMidnightMs(Expiry.istDate(toMs)), toMs }
     }

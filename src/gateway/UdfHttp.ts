@@ -8,7 +8,7 @@ import { InstrumentRegistry } from "../store/InstrumentRegistry.ts"
 import { MarketClock } from "../streams/MarketClock.ts"
 import { Api } from "./Api.ts"
 import { Authentication } from "./Authentication.ts"
-import { type Candle, History } from "./History.ts"
+import { History } from "./History.ts"
 import { Symbols } from "./Symbols.ts"
 import { UdfAccess } from "./UdfApi.ts"
 import { Views } from "./Views.ts"
@@ -64,7 +64,7 @@ const description = (it: Instrument.Instrument): string =>
 /** Charts place a day by its date at midnight UTC, not by India's midnight on the evening before. */
 const timeOf = (atMs: number, minutes: number): number => (minutes < 1440 ? atMs : atMs + Expiry.istOffsetMs) / 1_000
 
-const columns = (candles: ReadonlyArray<Candle>, minutes: number) => ({
+const columns = (candles: ReadonlyArray<KiteHistory.Candle>, minutes: number) => ({
   s: "ok" as const,
   t: candles.map(({ atMs }) => timeOf(atMs, minutes)),
   o: candles.map(({ open }) => open),

@@ -23,7 +23,7 @@ const burstUntil = <E, R>(condition: Effect.Effect<boolean, E, R>) =>
   Effect.repeat(Effect.zipRight(burst, condition), { until: (isTrue) => isTrue, times: 400 })
 
 describe("Slow clients", () => {
-  it.scopedLive("a client that falls behind gets the newest and is told how much it missed; the others get everything", () =>
+  it.scopedLive("TC-PERF-031 a client that falls behind gets the newest and is told how much it missed; the others get everything", () =>
     within(
       { WS_SOFT_BYTES: "50000" },
       Effect.gen(function* () {
@@ -60,7 +60,7 @@ describe("Slow clients", () => {
     )
   )
 
-  it.scopedLive("a client that takes nothing for too long is closed with 4008, and the others stay", () =>
+  it.scopedLive("TC-PERF-031 a client that takes nothing for too long is closed with 4008, and the others stay", () =>
     within(
       { WS_SOFT_BYTES: "50000", WS_STALLED_MAX: "300 millis" },
       Effect.gen(function* () {

@@ -16,6 +16,17 @@ export const intervals = [
 ] as const satisfies ReadonlyArray<{ readonly name: string; readonly minutes: number; readonly daysMax: number }>
 export type Interval = (typeof intervals)[number]
 
+/** Prices in rupees; `atMs` is when it opens (UNIX ms), `oi` null where none is known. */
+export interface Candle {
+  readonly atMs: number
+  readonly open: number
+  readonly high: number
+  readonly low: number
+  readonly close: number
+  readonly volume: number
+  readonly oi: number | null
+}
+
 export const byName = (name: string): Interval | undefined => intervals.find((one) => one.name === name)
 export const byMinutes = (minutes: number): Interval | undefined => intervals.find((one) => one.minutes === minutes)
 
