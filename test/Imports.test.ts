@@ -44,7 +44,8 @@ describe("import directions", () => {
   const forbidden: ReadonlyArray<readonly [path: string, text: string, why: RegExp]> = [
     ["domain/A.ts", 'import "../streams/B.ts"', /^src\/domain\/A\.ts: domain must not import streams \(\.\.\/streams\/B\.ts\)/],
     ["domain/A.ts", 'import { readFileSync } from "node:fs"', /domain imports only effect and decimal\.js, not node:fs/],
-    ["domain/A.ts", 'import { PgClient } from "@effect/sql-pg"', /not @effect\/sql-pg/],
+    ["domain/A.ts", 'import * as PgClient from "@effect/sql-pg/PgClient"', /not @effect\/sql-pg/],
+    ["gateway/A.ts", 'import { HttpApi } from "@effect/platform"', /import the module of @effect\/platform that is meant/],
     ["domain/options/A.ts", 'export * from "../../store/B.ts"', /domain must not import store/],
     ["streams/A.ts", 'import type { B } from "../store/B.ts"', /streams must not import store/],
     ["store/A.ts", 'const b = await import("../broker/B.ts")', /store must not import broker/],

@@ -21,10 +21,14 @@ const contract = /^(?:gateway[\\/](?:\w*Api|Input|Problem)|streams[\\/]Subjects?
 /** The domain is pure: arithmetic and data, no I/O and no clock. */
 const domainPackages = /^(effect|decimal\.js)(\/|$)/
 
+/** The index of such a package loads every module of it: 20 MB of documentation pages alone. */
+const wholePackage = /^@effect\/[a-z-]+$/
+
 const layerOf = (path) => (path.includes(sep) ? path.split(sep)[0] : "main")
 
 const complaint = (file, from, specifier, src) => {
   if (!specifier.startsWith(".")) {
+    if (wholePackage.test(specifier)) return `import the module of ${specifier} that is meant (${specifier}/Name), not all of them`
     return from === "domain" && !domainPackages.test(specifier) ? `domain imports only effect and decimal.js, not ${specifier}` : undefined
   }
   const target = relative(src, resolve(dirname(file), specifier))

@@ -1,4 +1,6 @@
-import { FetchHttpClient, HttpClient, HttpClientResponse } from "@effect/platform"
+import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
+import * as HttpClient from "@effect/platform/HttpClient"
+import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import { Config, Data, Effect, Option, Schedule, Schema } from "effect"
 import { Accounts } from "../broker/Accounts.ts"
 import { Broker } from "../broker/Broker.ts"

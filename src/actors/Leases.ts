@@ -1,4 +1,5 @@
-import { EntityId, Sharding } from "@effect/cluster"
+import * as EntityId from "@effect/cluster/EntityId"
+import * as Sharding from "@effect/cluster/Sharding"
 import { Context, Data, Effect, Layer } from "effect"
 import { JetStream, NatsError } from "../streams/JetStream.ts"
 import * as RunnerStorage from "./RunnerStorage.ts"

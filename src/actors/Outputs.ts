@@ -100,6 +100,8 @@ const encode = ({ encode, covers }: Published, published: ReadonlyMap<string, nu
   }
 }
 
+const isAway = (error: NatsError | Replaced): boolean => error._tag === "NatsError"
+
 export const make = ({ send, payloadMax, whenConnected, last }: JetStream) => {
   /** The next bytes of a lane, or undefined when it is done; passes over what was published before and what cannot be. */
   const nextOf = (to: Board, lane: Lane, outcome: Outcome): Uint8Array | undefined => {
@@ -161,18 +163,20 @@ export const make = ({ send, payloadMax, whenConnected, last }: JetStream) => {
       else to.published.set(subject, 0)
     })
   const isKnown = (to: Board, { subject, covers }: Published) =>
-    to.isWhole || (to.published.has(subject) && (covers === undefined || to.published.has(covers.subject)))
-  const lookUpAll = (to: Board, outputs: ReadonlyArray<{ readonly message: Published }>) => {
-    const missing = new Map<string, string>() // stream by subject
+    to.published.has(subject) && (covers === undefined || to.published.has(covers.subject))
+  /** Streams by subject. */
+  const missingOf = (to: Board, outputs: ReadonlyArray<{ readonly message: Published }>): ReadonlyMap<string, string> => {
+    const missing = new Map<string, string>()
+    if (to.isWhole) return missing
     for (const { message } of outputs) {
       if (isKnown(to, message)) continue
       missing.set(message.subject, message.stream)
       if (message.covers !== undefined) missing.set(message.covers.subject, message.covers.stream)
     }
-    return missing.size === 0
-      ? Effect.void
-      : Effect.forEach(missing, ([subject, stream]) => lookUp(to, stream, subject), { concurrency, discard: true })
+    return missing
   }
+  const lookUpAll = (to: Board, missing: ReadonlyMap<string, string>) =>
+    Effect.forEach(missing, ([subject, stream]) => lookUp(to, stream, subject), { concurrency, discard: true })
 
   /** Publishes a batch, stays silent on what an earlier run published, and tries again what did not land. */
   return (to: Board, outputs: ReadonlyArray<{ readonly seq: number; readonly message: Published }>) =>
@@ -181,9 +185,12 @@ export const make = ({ send, payloadMax, whenConnected, last }: JetStream) => {
       const lanes = lanesOf(outputs)
       const attempt = whenConnected(`publish for ${to.key}`, sendAll(to, lanes, outcome))
       // The schedule is made when it is needed: that costs more than the attempt.
-      const sent = Effect.catchTag(attempt, "NatsError", () =>
-        Effect.retry(Effect.delay(attempt, againAfter), { schedule: publishAgain, while: ({ _tag }) => _tag === "NatsError" })
+      const again = () => Effect.retry(Effect.delay(attempt, againAfter), { schedule: publishAgain, while: isAway })
+      const sent = Effect.as(
+        Effect.catchAll(attempt, (error) => (isAway(error) ? again() : Effect.fail(error))),
+        outcome
       )
-      return lookUpAll(to, outputs).pipe(Effect.zipRight(sent), Effect.as(outcome))
+      const missing = missingOf(to, outputs)
+      return missing.size === 0 ? sent : Effect.zipRight(lookUpAll(to, missing), sent)
     })
 }

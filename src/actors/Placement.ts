@@ -1,17 +1,16 @@
-import {
-  Entity,
-  EntityId,
-  MessageStorage,
-  RunnerAddress,
-  RunnerHealth,
-  RunnerStorage,
-  Runners,
-  Sharding,
-  ShardingConfig,
-  SocketRunner
-} from "@effect/cluster"
-import { NodeClusterSocket } from "@effect/platform-node"
-import { Rpc, RpcSerialization } from "@effect/rpc"
+import * as Entity from "@effect/cluster/Entity"
+import * as EntityId from "@effect/cluster/EntityId"
+import * as MessageStorage from "@effect/cluster/MessageStorage"
+import * as RunnerAddress from "@effect/cluster/RunnerAddress"
+import * as RunnerHealth from "@effect/cluster/RunnerHealth"
+import * as RunnerStorage from "@effect/cluster/RunnerStorage"
+import * as Runners from "@effect/cluster/Runners"
+import * as Sharding from "@effect/cluster/Sharding"
+import * as ShardingConfig from "@effect/cluster/ShardingConfig"
+import * as SocketRunner from "@effect/cluster/SocketRunner"
+import * as NodeClusterSocket from "@effect/platform-node/NodeClusterSocket"
+import * as Rpc from "@effect/rpc/Rpc"
+import * as RpcSerialization from "@effect/rpc/RpcSerialization"
 import { Config, Context, Duration, Effect, FiberHandle, FiberMap, Layer, Option, Schema } from "effect"
 import * as KeyValue from "../streams/KeyValue.ts"
 import * as Subject from "../streams/Subject.ts"

@@ -99,9 +99,9 @@ const foldBatch = <S, O extends { readonly seq: number }>(
   return { ...folded, end: Either.merge(end) }
 }
 
-/** Nothing that takes more than folding: how nearly every batch ends. */
-const isQuiet = ({ outputs, refused, definitions, end }: Folded): boolean =>
-  outputs.length === 0 && refused.length === 0 && definitions.length === 0 && end === undefined
+/** Nothing came of it but outputs: how nearly every batch ends. */
+const isUneventful = ({ refused, definitions, end }: Folded): boolean =>
+  refused.length === 0 && definitions.length === 0 && end === undefined
 
 /**
  * Drives a decider from the record. Restores the snapshot or starts afresh, folds whole batches, publishes what comes out under the sequence
@@ -223,21 +223,21 @@ export class RecordActor extends Effect.Service<RecordActor>()("actors/RecordAct
       )
 
     const emit = <S>(name: string, run: Run<S>, outputs: Folded["outputs"]) =>
-      Effect.gen(function* () {
-        const { published, silenced, unfit } = yield* publish(run.board, outputs)
+      Effect.flatMap(publish(run.board, outputs), ({ published, silenced, unfit }) => {
         Metrics.published(name, published)
         Metrics.silenced(name, silenced)
-        for (const { subject, seq, reason } of unfit) yield* deadLetter(name, { subject, seq, data: new Uint8Array() }, reason)
+        const bury = ({ subject, seq, reason }: Outputs.Outcome["unfit"][number]) =>
+          deadLetter(name, { subject, seq, data: new Uint8Array() }, reason)
+        return unfit.length === 0 ? Effect.void : Effect.forEach(unfit, bury, { discard: true })
       })
 
     const told = ({ subject, seq, header }: Message) =>
       Effect.logInfo("definition taken").pipe(Effect.annotateLogs({ subject, seq, request_id: header(requestHeader) || "-" }))
 
-    /** All that a batch leads to but its folding; true when it is time to rebuild. */
-    const settle = <S, O extends { readonly seq: number }>(setup: Setup<S, O>, run: Run<S>, folded: Folded) =>
+    /** What a batch leads to beside its outputs; true when it is time to rebuild. */
+    const settleRest = <S, O extends { readonly seq: number }>(setup: Setup<S, O>, run: Run<S>, folded: Folded) =>
       Effect.gen(function* () {
         for (const message of folded.definitions) yield* told(message)
-        if (folded.outputs.length > 0) yield* emit(setup.name, run, folded.outputs)
         for (const { message, reason } of folded.refused) yield* deadLetter(setup.name, message, reason)
         if (folded.end === "rebuild") return true
         if (folded.end !== undefined) {
@@ -247,6 +247,13 @@ export class RecordActor extends Effect.Service<RecordActor>()("actors/RecordAct
         // The publishing may have outlasted the lease, and a snapshot of ours would take back the new owner's.
         if (performance.now() > run.saveAtMs && run.board.lease.isHeld()) yield* saveNow(setup, run)
         return false
+      })
+    /** All that a batch leads to but its folding; true when it is time to rebuild. */
+    const settle = <S, O extends { readonly seq: number }>(setup: Setup<S, O>, run: Run<S>, folded: Folded) =>
+      Effect.suspend(() => {
+        const rest = () =>
+          isUneventful(folded) && performance.now() <= run.saveAtMs ? Effect.succeed(false) : settleRest(setup, run, folded)
+        return folded.outputs.length === 0 ? rest() : Effect.flatMap(emit(setup.name, run, folded.outputs), rest)
       })
 
     /** One run: ends with "rebuild" when the record or the setup moved on from under it. */
@@ -262,24 +269,29 @@ export class RecordActor extends Effect.Service<RecordActor>()("actors/RecordAct
         })
         yield* Effect.addFinalizer(() => Effect.sync(() => Metrics.lag.forget(setup.key)))
         // State and outputs belong together: a stop waits for the batch in hand, and what failed half-way is not saved.
-        let whole = true
-        yield* Effect.addFinalizer(() => (whole && lease.isHeld() ? Effect.ignoreLogged(save(setup, current)) : Effect.void))
+        let inHand: Folded | undefined
+        yield* Effect.addFinalizer(() => (inHand === undefined && lease.isHeld() ? Effect.ignoreLogged(save(setup, current)) : Effect.void))
 
-        const step = (items: ReadonlyArray<Item>) => {
-          whole = false
-          const folded = foldBatch(setup, current, items, poison)
-          if (!lease.isHeld()) return Effect.fail(new Replaced({ key: setup.key }))
+        /** Folds; false when something has to be done about what came of it. */
+        const fold = (items: ReadonlyArray<Item>): boolean => {
+          inHand = foldBatch(setup, current, items, poison)
           Metrics.folded(setup.name, items.length)
           Metrics.lag.set(setup.key, Math.max(0, feed.lastSeq() - current.seq))
-          const settled = (isOver: boolean) => {
-            whole = !isOver
-            return isOver
-          }
-          if (isQuiet(folded) && performance.now() <= current.saveAtMs) return Effect.succeed(settled(false))
-          return Effect.map(settle(setup, current, folded), settled)
+          if (!lease.isHeld() || inHand.outputs.length > 0 || !isUneventful(inHand) || performance.now() > current.saveAtMs) return false
+          inHand = undefined
+          return true
         }
+        const settleInHand = Effect.suspend(() => {
+          if (inHand === undefined) return Effect.succeed(false)
+          if (!lease.isHeld()) return new Replaced({ key: setup.key })
+          return Effect.map(settle(setup, current, inHand), (isOver) => {
+            if (!isOver) inHand = undefined
+            return isOver
+          })
+        })
         yield* Effect.uninterruptibleMask((restore) => {
-          const once = Effect.flatMap(restore(subscription.takeAll), step)
+          const read = Effect.exit(restore(subscription.takeWhile(fold)))
+          const once = Effect.flatMap(read, (end) => Effect.zipLeft(settleInHand, end))
           return Effect.gen(function* () {
             while (!(yield* once));
           })

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto"
-import { ClusterError, RunnerStorage } from "@effect/cluster"
+import * as ClusterError from "@effect/cluster/ClusterError"
+import * as RunnerStorage from "@effect/cluster/RunnerStorage"
 import { Config, Context, Data, Duration, Effect, Either, Layer, Option, Schema } from "effect"
 import { connect, type JetStreamClient, type KV, type NatsConnection, StorageType } from "nats"
 import { apiErrorOf, NatsError, signIn } from "../streams/JetStream.ts"

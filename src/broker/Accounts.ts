@@ -1,5 +1,5 @@
-import { FileSystem } from "@effect/platform"
-import { NodeFileSystem } from "@effect/platform-node"
+import * as FileSystem from "@effect/platform/FileSystem"
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { Config, Data, Effect, Either, ParseResult, type Redacted, Schema } from "effect"
 import { AccountId } from "../domain/Ids.ts"
 import { UnknownAccount } from "./KiteError.ts"

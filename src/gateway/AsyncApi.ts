@@ -1,4 +1,5 @@
-import { HttpLayerRouter, HttpServerResponse } from "@effect/platform"
+import * as HttpLayerRouter from "@effect/platform/HttpLayerRouter"
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { Effect, JSONSchema, Layer, type Schema } from "effect"
 import * as FrameHeader from "../domain/market/FrameHeader.ts"
 import * as Streams from "../streams/Streams.ts"

@@ -1,9 +1,11 @@
-import { Data, Effect, Schedule, type Scope } from "effect"
+import { Data, Effect, Schedule, Schema, type Scope } from "effect"
+import { Mark } from "../domain/strategy/StrategyMessage.ts"
 import { JetStream, type Message, type NatsError } from "../streams/JetStream.ts"
 import { MarketClock } from "../streams/MarketClock.ts"
 import * as OrderedRead from "../streams/OrderedRead.ts"
 import type { DecodeError } from "../streams/Subject.ts"
 import * as Subjects from "../streams/Subjects.ts"
+import type { Change } from "./ChainView.ts"
 import { FoFeed } from "./FoFeed.ts"
 import { Hub } from "./Hub.ts"
 import { MarkFeed } from "./MarkFeed.ts"
@@ -27,6 +29,15 @@ const again = Schedule.exponential("200 millis").pipe(
 
 type Part = "chains" | "strategies" | "tickers" | "frames"
 
+/** What to do with the messages of a stream. */
+interface Reader {
+  /** False where the message is not as expected: it is `mend`'s then. */
+  readonly take: (message: Message) => boolean
+  readonly mend: (message: Message) => Effect.Effect<void>
+}
+
+const encodeMark = Schema.encodeSync(Mark)
+
 /** From NATS subjects to the views and the WebSocket clients: one ordered read per stream, each healing and restarting by itself. */
 export class Bridge extends Effect.Service<Bridge>()("gateway/Bridge", {
   scoped: Effect.gen(function* () {
@@ -46,67 +57,95 @@ export class Bridge extends Effect.Service<Bridge>()("gateway/Bridge", {
         Effect.annotateLogs({ subject: message.subject, seq: message.seq })
       )
     }
-    /** A message that cannot be read costs itself only. */
-    const skipped = (message: Message, effect: Effect.Effect<void, DecodeError>) =>
-      Effect.catchTag(effect, "DecodeError", (error) => undecodable(message, error.cause))
+    /** What is gone is told; a stream that is another one ends the read. */
+    const passGap = (stream: string, { from, to, recreated }: OrderedRead.Gap) => {
+      if (recreated) return Effect.fail(new Recreated({ stream }))
+      Metrics.bridgeGaps.unsafeUpdate(1, [])
+      return Effect.logWarning("messages were gone before they were read").pipe(Effect.annotateLogs({ stream, from, to }))
+    }
 
-    /** The messages among what was read. A gap is told; a stream that is another one ends the read. */
-    const received = (stream: string, items: ReadonlyArray<Message | OrderedRead.Gap>) =>
-      Effect.gen(function* () {
-        const messages: Array<Message> = []
-        for (const item of items) {
-          if (item._tag === "Message") messages.push(item)
-          else if (item.recreated) return yield* new Recreated({ stream })
-          else {
-            Metrics.bridgeGaps.unsafeUpdate(1, [])
-            yield* Effect.logWarning("messages were gone before they were read").pipe(
-              Effect.annotateLogs({ stream, from: item.from, to: item.to })
-            )
-          }
-        }
-        return messages
-      })
-
-    /** Reads on and on; `isCaughtUp` once what was there at the start has been taken. */
+    /**
+     * Reads on and on, where the messages come from: a fiber has a turn only for what is gone or not as expected. `passed` hears of the
+     * newest message that has been dealt with, `caughtUp` is called once what was there at the start has been.
+     */
     const follow = (
       stream: string,
       read: OrderedRead.OrderedRead,
-      take: (messages: ReadonlyArray<Message>) => Effect.Effect<void>,
-      caughtUp: () => void
+      { take, mend }: Reader,
+      caughtUp: () => void,
+      passed: (newest: Message) => void = () => {}
     ) => {
       let left = read.pendingAtStart
+      let rest: ReadonlyArray<Message | OrderedRead.Gap> = []
       Metrics.bridgeRead(stream, 0, left)
       if (left === 0) caughtUp()
-      const round = Effect.gen(function* () {
-        const messages = yield* received(stream, yield* read.takeAll)
-        yield* take(messages)
+      const pass = (count: number, newest: Message) => {
+        passed(newest)
         // A ticker speaks of itself every second.
         if (stream !== Subjects.Ticker.stream) views.news.atMs = performance.now()
         hub.flush()
-        const pending = messages.at(-1)?.pending ?? 0
-        Metrics.bridgeRead(stream, messages.length, pending)
-        left -= messages.length
-        if (left <= 0 || pending === 0) caughtUp()
+        Metrics.bridgeRead(stream, count, newest.pending)
+        left -= count
+        if (left <= 0 || newest.pending === 0) caughtUp()
+      }
+      const look = (items: ReadonlyArray<Message | OrderedRead.Gap>): boolean => {
+        let newest: Message | undefined
+        let at = 0
+        for (const item of items) {
+          if (item._tag === "Gap" || !take(item)) break
+          newest = item
+          at++
+        }
+        if (newest !== undefined) pass(at, newest)
+        rest = items.slice(at)
+        return rest.length === 0
+      }
+      const takeRest: Effect.Effect<void, Recreated> = Effect.suspend(() => {
+        const [first, ...others] = rest
+        if (first === undefined) return Effect.void
+        const dealtWith = first._tag === "Gap" ? passGap(stream, first) : Effect.map(mend(first), () => pass(1, first))
+        return Effect.flatMap(dealtWith, () => (look(others) ? Effect.void : takeRest))
       })
-      return Effect.forever(round)
+      return Effect.forever(Effect.zipRight(read.takeWhile(look), takeRest))
     }
     const done = (part: Part) => () => void behind.delete(part)
 
-    const keyframe = (message: Message) => {
-      if (Subjects.UnderlyingState.match(message.subject) !== undefined)
-        return Effect.map(Trusted.state(message), (state) => views.chains.applyState(state))
-      return Effect.map(Trusted.chain(Subjects.ChainKeyframe, message), (chain) => {
-        const change = views.chains.applyKeyframe(chain)
-        if (change !== undefined) options.publish(change)
-      })
+    const reader = <A>(
+      trusted: (message: Message) => A | undefined,
+      decode: (message: Message) => Effect.Effect<A, DecodeError>,
+      apply: (value: A, message: Message) => void
+    ): Reader => ({
+      take: (message) => {
+        const value = trusted(message)
+        if (value !== undefined) apply(value, message)
+        return value !== undefined
+      },
+      // A message that cannot be read costs itself only.
+      mend: (message) =>
+        Effect.map(decode(message), (value) => apply(value, message)).pipe(
+          Effect.catchTag("DecodeError", (error) => undecodable(message, error.cause))
+        )
+    })
+    const publishChange = (change: Change | undefined) => {
+      if (change !== undefined) options.publish(change)
     }
-    const delta = (message: Message) =>
-      Effect.map(Trusted.chain(Subjects.ChainDelta, message), (chain) => {
-        const change = views.chains.applyDelta(chain, message.seq)
-        if (change !== undefined) options.publish(change)
-      })
-    const each = (take: (message: Message) => Effect.Effect<void, DecodeError>) => (messages: ReadonlyArray<Message>) =>
-      Effect.forEach(messages, (message) => skipped(message, take(message)), { discard: true })
+    const state = reader(
+      Trusted.state,
+      ({ subject, data }) => Subjects.UnderlyingState.decode(subject, data),
+      (message) => views.chains.applyState(message)
+    )
+    const chain = reader(
+      Trusted.chain,
+      ({ subject, data }) => Subjects.ChainKeyframe.decode(subject, data),
+      (message) => publishChange(views.chains.applyKeyframe(message))
+    )
+    const keyframe = ({ subject }: Message) => (Subjects.UnderlyingState.match(subject) === undefined ? chain : state)
+    const last: Reader = { take: (message) => keyframe(message).take(message), mend: (message) => keyframe(message).mend(message) }
+    const delta = reader(
+      Trusted.chain,
+      ({ subject, data }) => Subjects.ChainDelta.decode(subject, data),
+      (message, { seq }) => publishChange(views.chains.applyDelta(message, seq))
+    )
 
     /** Keyframes first, then the deltas behind them, then both for ever. */
     const chains = Effect.gen(function* () {
@@ -121,9 +160,13 @@ export class Bridge extends Effect.Service<Bridge>()("gateway/Bridge", {
       })
       let left = keyframes.pendingAtStart
       while (left > 0) {
-        const messages = yield* received(Subjects.ChainKeyframe.stream, yield* keyframes.takeAll)
-        yield* each(keyframe)(messages)
-        left = messages.at(-1)?.pending === 0 ? 0 : left - messages.length
+        for (const item of yield* keyframes.takeAll) {
+          if (item._tag === "Gap") yield* passGap(Subjects.ChainKeyframe.stream, item)
+          else {
+            if (!last.take(item)) yield* last.mend(item)
+            left = item.pending === 0 ? 0 : left - 1
+          }
+        }
       }
       // A keyframe may be older than the OPT there is now: its number would hide every delta of the new one.
       const { lastSeq } = yield* js.info(Subjects.ChainDelta.stream)
@@ -137,19 +180,18 @@ export class Bridge extends Effect.Service<Bridge>()("gateway/Bridge", {
         }
       })
       let takenSeq = lastSeq
-      const takeDeltas = (messages: ReadonlyArray<Message>) =>
-        Effect.map(each(delta)(messages), () => {
-          takenSeq = Math.max(takenSeq, messages.at(-1)?.seq ?? 0)
-          if (!behind.has("chains")) views.told.chains = takenSeq
-        })
+      const passed = ({ seq }: Message) => {
+        takenSeq = Math.max(takenSeq, seq)
+        if (!behind.has("chains")) views.told.chains = takenSeq
+      }
       const caughtUp = () => {
         behind.delete("chains")
         views.told.chains = takenSeq
       }
       yield* Effect.all(
         [
-          follow(Subjects.ChainKeyframe.stream, keyframes, each(keyframe), () => {}),
-          follow(Subjects.ChainDelta.stream, deltas, takeDeltas, caughtUp)
+          follow(Subjects.ChainKeyframe.stream, keyframes, last, () => {}),
+          follow(Subjects.ChainDelta.stream, deltas, delta, caughtUp, passed)
         ],
         { concurrency: 2, discard: true }
       )
@@ -160,23 +202,29 @@ export class Bridge extends Effect.Service<Bridge>()("gateway/Bridge", {
       const { stream } = Subjects.Mark
       views.epochs.strategies = (yield* js.info(stream)).createdMs
       const read = yield* OrderedRead.make({ stream, filters: [Subjects.Mark.filter()], start: { _tag: "LastPerSubject" } })
-      const take = (message: Message) =>
-        Effect.map(Trusted.mark(message), (mark) => {
-          const owner = Subjects.Mark.match(message.subject)?.owner ?? ""
-          const marked = { mark, seq: message.seq }
+      const mark = reader(
+        Trusted.mark,
+        ({ subject, data }) => Effect.map(Subjects.Mark.decode(subject, data), (decoded) => encodeMark(decoded)),
+        (mark, { subject, seq }) => {
+          const owner = Subjects.Mark.match(subject)?.owner ?? ""
+          const marked = { mark, seq }
           views.strategies.apply(owner, marked)
           marks.publish(owner, marked)
-        })
-      yield* follow(stream, read, each(take), done("strategies"))
+        }
+      )
+      yield* follow(stream, read, mark, done("strategies"))
     })
 
     const tickers = Effect.gen(function* () {
       views.tickers.clear()
       const { stream } = Subjects.Ticker
       const read = yield* OrderedRead.make({ stream, filters: [Subjects.Ticker.filter()], start: { _tag: "LastPerSubject" } })
-      const take = (message: Message) =>
-        Effect.map(Subjects.Ticker.decode(message.subject, message.data), (status) => views.tickers.apply(status, message.timeMs))
-      yield* follow(stream, read, each(take), done("tickers"))
+      const status = reader(
+        () => undefined,
+        ({ subject, data }) => Subjects.Ticker.decode(subject, data),
+        (status, { timeMs }) => views.tickers.apply(status, timeMs)
+      )
+      yield* follow(stream, read, status, done("tickers"))
     })
 
     /** The last frame taken, so that a restart of this part goes on where it was. */
@@ -199,18 +247,18 @@ export class Bridge extends Effect.Service<Bridge>()("gateway/Bridge", {
         filters: [Subjects.Frame.filter()],
         start: { _tag: "After", seq: Math.min(from, place) }
       })
-      const take = (messages: ReadonlyArray<Message>) =>
-        Effect.gen(function* () {
-          for (const message of messages) {
-            if (message.seq <= place) {
-              ticks.remember(message)
-              continue
-            }
-            if (!ticks.accept(message)) yield* undecodable(message, "the frame's header is missing or not ours")
-            framesSeq = message.seq
+      const frame: Reader = {
+        take: (message) => {
+          if (message.seq <= place) {
+            ticks.remember(message)
+            return true
           }
-        })
-      yield* follow(stream, read, take, done("frames"))
+          framesSeq = message.seq
+          return ticks.accept(message)
+        },
+        mend: (message) => undecodable(message, "the frame's header is missing or not ours")
+      }
+      yield* follow(stream, read, frame, done("frames"))
     })
 
     const supervised = (part: Part, effect: Effect.Effect<void, NatsError | Recreated, Scope.Scope | JetStream>) =>

@@ -1,4 +1,4 @@
-import { HttpApiBuilder } from "@effect/platform"
+import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import { Effect, Either } from "effect"
 import * as Money from "../domain/Money.ts"
 import * as Expiry from "../domain/market/Expiry.ts"

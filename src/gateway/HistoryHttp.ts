@@ -1,4 +1,4 @@
-import { HttpApiBuilder } from "@effect/platform"
+import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import { Effect } from "effect"
 import * as Expiry from "../domain/market/Expiry.ts"
 import type * as KiteHistory from "../domain/market/KiteHistory.ts"

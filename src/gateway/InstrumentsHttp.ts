@@ -1,4 +1,4 @@
-import { HttpApiBuilder } from "@effect/platform"
+import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import { Effect } from "effect"
 import * as Money from "../domain/Money.ts"
 import { expiryAtMs, istDate } from "../domain/market/Expiry.ts"

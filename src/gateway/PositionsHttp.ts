@@ -1,4 +1,4 @@
-import { HttpApiBuilder } from "@effect/platform"
+import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import { Effect, Either, Option } from "effect"
 import { Accounts } from "../broker/Accounts.ts"
 import * as Expiry from "../domain/market/Expiry.ts"

@@ -1,14 +1,11 @@
-import { Effect, Schema } from "effect"
 import * as ChainMessage from "../domain/options/ChainMessage.ts"
-import { Mark } from "../domain/strategy/StrategyMessage.ts"
+import type { Mark } from "../domain/strategy/StrategyMessage.ts"
 import type { Message } from "../streams/JetStream.ts"
-import type { DecodeError } from "../streams/Subject.ts"
-import * as Subjects from "../streams/Subjects.ts"
 
 /**
  * What the platform itself publishes, many times a second: parsed, with its head and the form of its columns looked at, and its elements
- * believed (a schema's walk over every one of them costs several times the parse). A message that is not like that is given to the schema,
- * which takes it or says what is wrong with it.
+ * believed (a schema's walk over every one of them costs several times the parse). Undefined for a message that is not like that: the schema
+ * takes it or says what is wrong with it.
  */
 type Fields = Readonly<Record<string, unknown>>
 
@@ -45,26 +42,20 @@ const isChain = (value: Fields): boolean =>
   isStamped(value) && areTexts(value, chainTexts) && areNumbers(value, chainTotals) && areColumns(value["columns"])
 
 /** opt.delta or opt.chain. */
-export const chain = (
-  subject: typeof Subjects.ChainDelta | typeof Subjects.ChainKeyframe,
-  { subject: name, data }: Message
-): Effect.Effect<ChainMessage.Chain, DecodeError> => {
+export const chain = ({ data }: Message): ChainMessage.Chain | undefined => {
   const value = parse(data)
-  return value !== undefined && isChain(value) ? Effect.succeed(value as unknown as ChainMessage.Chain) : subject.decode(name, data)
+  return value !== undefined && isChain(value) ? (value as unknown as ChainMessage.Chain) : undefined
 }
 
 const isState = (value: Fields): boolean =>
   isStamped(value) && areTexts(value, ["exchange", "underlying"]) && Array.isArray(value["futures"]) && Array.isArray(value["expiries"])
 
 /** und.state. */
-export const state = ({ subject, data }: Message): Effect.Effect<ChainMessage.UnderlyingState, DecodeError> => {
+export const state = ({ data }: Message): ChainMessage.UnderlyingState | undefined => {
   const value = parse(data)
-  return value !== undefined && isState(value)
-    ? Effect.succeed(value as unknown as ChainMessage.UnderlyingState)
-    : Subjects.UnderlyingState.decode(subject, data)
+  return value !== undefined && isState(value) ? (value as unknown as ChainMessage.UnderlyingState) : undefined
 }
 
-const encodeMark = Schema.encodeSync(Mark)
 const isMark = (value: Fields): boolean =>
   isStamped(value) &&
   Number.isSafeInteger(value["strategy_id"]) &&
@@ -73,9 +64,7 @@ const isMark = (value: Fields): boolean =>
   Array.isArray(value["missing"])
 
 /** strat.m2m as it came: most marks are only passed on, so its money stays text. */
-export const mark = ({ subject, data }: Message): Effect.Effect<typeof Mark.Encoded, DecodeError> => {
+export const mark = ({ data }: Message): typeof Mark.Encoded | undefined => {
   const value = parse(data)
-  return value !== undefined && isMark(value)
-    ? Effect.succeed(value as unknown as typeof Mark.Encoded)
-    : Effect.map(Subjects.Mark.decode(subject, data), (decoded) => encodeMark(decoded))
+  return value !== undefined && isMark(value) ? (value as unknown as typeof Mark.Encoded) : undefined
 }

@@ -1,4 +1,4 @@
-import { HttpApiBuilder } from "@effect/platform"
+import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import { Config, Effect, Layer } from "effect"
 import * as Calendar from "../domain/market/Calendar.ts"
 import * as Expiry from "../domain/market/Expiry.ts"

@@ -1,4 +1,4 @@
-import { SqlClient } from "@effect/sql"
+import * as SqlClient from "@effect/sql/SqlClient"
 import { Effect, Option } from "effect"
 import * as Instrument from "../domain/market/Instrument.ts"
 import * as Postgres from "./Postgres.ts"

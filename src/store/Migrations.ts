@@ -1,4 +1,4 @@
-import { SqlClient } from "@effect/sql"
+import * as SqlClient from "@effect/sql/SqlClient"
 import { Data, Effect, Layer, Schedule } from "effect"
 import { migration as instruments } from "./migrations/M0001Instruments.ts"
 import { migration as subscriptions } from "./migrations/M0002Subscriptions.ts"

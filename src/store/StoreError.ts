@@ -1,4 +1,5 @@
-import { SqlClient, SqlError } from "@effect/sql"
+import * as SqlClient from "@effect/sql/SqlClient"
+import * as SqlError from "@effect/sql/SqlError"
 import { Cause, Chunk, Data, Effect, Exit, Option, type ParseResult, Schedule } from "effect"
 
 const unavailable = "Database unavailable: "

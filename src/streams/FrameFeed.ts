@@ -1,4 +1,5 @@
-import { Chunk, Effect, Mailbox, Option, type Scope } from "effect"
+import { Effect, Option, type Scope } from "effect"
+import * as HandOver from "./HandOver.ts"
 import { JetStream, type Message, type NatsError } from "./JetStream.ts"
 import * as OrderedRead from "./OrderedRead.ts"
 import * as Record from "./Record.ts"
@@ -20,6 +21,8 @@ const heldCheckMs = 150
 const nearMax = 200
 /** Listing more subjects than this costs the server more than skipping the others here. */
 const filtersMax = 64
+/** Handing over to many actors lets the sockets have a turn each time it took so long: else what they bring waits for all of it. */
+const turnMs = 5
 /** While the last messages before the joint are on their way. */
 const pollMs = 5
 const lookUpsMax = 8
@@ -31,7 +34,7 @@ interface Member {
   readonly frames: ReadonlySet<string>
   /** Frames and definitions; the clocks are everybody's. */
   readonly subjects: ReadonlySet<string>
-  readonly out: Mailbox.Mailbox<Item, NatsError>
+  readonly out: HandOver.HandOver<Item, NatsError>
   /** Opens when this member has read what comes before the joint; the shared read waits for it. */
   readonly live: Effect.Latch
   isLive: boolean
@@ -43,6 +46,12 @@ interface Member {
   /** Something was held already when it was looked at last, and has not been handed over since. */
   isAged: boolean
 }
+
+/** After what the event loop has at hand. */
+const nextTurn = Effect.async<void>((resume) => {
+  const turn = setImmediate(() => resume(Effect.void))
+  return Effect.sync(() => clearImmediate(turn))
+})
 
 const taken = (message: Message): Taken => Object.assign(message, { input: Record.decode(message) })
 
@@ -56,7 +65,7 @@ const handOver = (member: Member): boolean => {
   member.isAged = false
   if (member.held.length === 0) return true
   if (!member.isLive) return false
-  member.held = Chunk.toArray(member.out.unsafeOfferAll(member.held))
+  member.held = member.out.offer(member.held)
   return member.held.length === 0
 }
 
@@ -71,10 +80,8 @@ const handOverAll = (member: Member) =>
     })
   )
 
-export interface Subscription {
-  /** What has come since the last call, in the record's order. Fails when the past cannot be read. */
-  readonly takeAll: Effect.Effect<ReadonlyArray<Item>, NatsError>
-}
+/** What comes, in the record's order. It fails when the past cannot be read. */
+export type Subscription = Pick<HandOver.HandOver<Item, NatsError>, "takeWhile" | "takeAll">
 
 /**
  * One ordered read of the record per process, shared by all actors in it, so that an actor over several underlyings sees one total order in
@@ -135,17 +142,38 @@ export class FrameFeed extends Effect.Service<FrameFeed>()("streams/FrameFeed", 
         hold(member, item, kind !== "frame")
       }
     }
-    const share = (items: ReadonlyArray<Message | OrderedRead.Gap>) =>
-      Effect.suspend(() => {
-        for (const item of items) item._tag === "Message" ? distribute(item) : distributeGap(item)
-        const waiting: Array<Member> = []
-        for (const member of members) {
-          if (member.isDue && !handOver(member)) waiting.push(member)
-          member.isDue = false
-        }
-        return waiting.length === 0 ? Effect.void : Effect.forEach(waiting, handOverAll, { discard: true })
-      })
-    yield* shared.takeAll.pipe(Effect.flatMap(share), Effect.forever, Effect.forkScoped)
+    /** Those whose turn has come, and of them those that have no room. */
+    let due: Array<Member> = []
+    let full: Array<Member> = []
+    /** Hands over to those that are due, for a while; false when that was not all. */
+    const handOverDue = (): boolean => {
+      const untilMs = performance.now() + turnMs
+      let at = 0
+      while (at < due.length && performance.now() < untilMs) {
+        const member = due[at++] as Member
+        if (!handOver(member)) full.push(member)
+      }
+      due = due.slice(at)
+      return due.length === 0 && full.length === 0
+    }
+    const share = (items: ReadonlyArray<Message | OrderedRead.Gap>): boolean => {
+      for (const item of items) item._tag === "Message" ? distribute(item) : distributeGap(item)
+      for (const member of members) {
+        if (member.isDue) due.push(member)
+        member.isDue = false
+      }
+      return handOverDue()
+    }
+    /** The rest, while nothing more is read: whoever has no room slows all, and the sockets get their turns. */
+    const handOverRest: Effect.Effect<void> = Effect.suspend(() => {
+      const waiting = full
+      full = []
+      return Effect.forEach(waiting, handOverAll, { discard: true }).pipe(
+        Effect.zipRight(nextTurn),
+        Effect.zipRight(Effect.suspend(() => (handOverDue() ? Effect.void : handOverRest)))
+      )
+    })
+    yield* shared.takeWhile(share).pipe(Effect.zipRight(handOverRest), Effect.forever, Effect.forkScoped)
     yield* Effect.sync(() => {
       for (const member of members) {
         if (member.isAged) handOver(member)
@@ -207,7 +235,7 @@ export class FrameFeed extends Effect.Service<FrameFeed>()("streams/FrameFeed", 
       readonly afterSeq: number
     }): Effect.Effect<Subscription, never, Scope.Scope> =>
       Effect.gen(function* () {
-        const out = yield* Effect.acquireRelease(Mailbox.make<Item, NatsError>(bufferMax), (out) => out.shutdown)
+        const out = HandOver.make<Item, NatsError>(bufferMax)
         const live = yield* Effect.makeLatch()
         const frames = new Set(options.frames)
         const subjects = new Set([...frames, ...options.definitions])
@@ -222,9 +250,14 @@ export class FrameFeed extends Effect.Service<FrameFeed>()("streams/FrameFeed", 
           isDue: false,
           isAged: false
         }
-        yield* Effect.addFinalizer(() => Effect.sync(() => leave(member)))
+        yield* Effect.addFinalizer(() =>
+          Effect.sync(() => {
+            leave(member)
+            out.end(Effect.interrupt)
+          })
+        )
         yield* catchUp(member, options.afterSeq).pipe(
-          Effect.catchAllCause((cause) => out.failCause(cause)),
+          Effect.catchAllCause((cause) => Effect.sync(() => out.end(Effect.failCause(cause)))),
           // Also when it failed: the others must not wait for it.
           Effect.ensuring(
             Effect.suspend(() => {
@@ -234,11 +267,7 @@ export class FrameFeed extends Effect.Service<FrameFeed>()("streams/FrameFeed", 
           ),
           Effect.forkScoped
         )
-        const takeAll = Effect.flatMap(out.takeAll, ([items, isDone]) =>
-          // Closed with its scope: nothing will ever come.
-          isDone && items.length === 0 ? Effect.interrupt : Effect.succeed(Chunk.toReadonlyArray(items))
-        )
-        return { takeAll }
+        return out
       })
 
     return { subscribe, lastSeq: shared.lastSeq } as const

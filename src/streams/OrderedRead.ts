@@ -1,5 +1,6 @@
-import { Chunk, Duration, Effect, Mailbox, Option, Queue, Schedule, type Scope } from "effect"
+import { Duration, Effect, Queue, Schedule, type Scope } from "effect"
 import { AckPolicy, type ConsumerInfo, DeliverPolicy, type Msg, ReplayPolicy, type Subscription } from "nats"
+import * as HandOver from "./HandOver.ts"
 import { JetStream, type Message, type NatsError } from "./JetStream.ts"
 import * as Metrics from "./Metrics.ts"
 
@@ -17,6 +18,8 @@ export type Start = { readonly _tag: "New" } | { readonly _tag: "LastPerSubject"
 export interface OrderedRead {
   /** What has come since the last call, in stream order; waits for the first. Taking is what asks the server for more. */
   readonly takeAll: Effect.Effect<ReadonlyArray<Message | Gap>>
+  /** Shows what comes to `look`, a socket's chunk at a time, until it answers false (see HandOver). */
+  readonly takeWhile: (look: (items: ReadonlyArray<Message | Gap>) => boolean) => Effect.Effect<void>
   /** The newest sequence received (behind a gap: passed over), or where the read began. */
   readonly lastSeq: () => number
   /** Messages that were waiting when the read began. */
@@ -85,7 +88,8 @@ export const make = (options: {
     const { nc, jsm, info, isConnected, onConnection, newInbox, request } = yield* JetStream
     const { stream, start } = options
     const bufferMax = options.bufferMax ?? 1_000
-    const mailbox = yield* Mailbox.make<Message | Gap>() // bounded by the credit given
+    const out = HandOver.make<Message | Gap, never>(Number.POSITIVE_INFINITY) // bounded by the credit given
+    let arrived: Array<Message | Gap> = []
     const calls = yield* Queue.sliding<void>(1)
 
     let filters = options.filters
@@ -105,6 +109,17 @@ export const make = (options: {
     let breaks = 0
     let isRefiltered = false
 
+    /** What one chunk of the socket brings is told at once: the client reads it without a pause. */
+    const arrive = (item: Message | Gap) => {
+      if (arrived.push(item) > 1) return
+      queueMicrotask(() => {
+        const items = arrived
+        arrived = []
+        Metrics.readMessages(stream, items.length)
+        out.offer(items)
+        fetchMore()
+      })
+    }
     const call = () => {
       called++
       Queue.unsafeOffer(calls, undefined)
@@ -116,7 +131,7 @@ export const make = (options: {
 
     const fetchMore = () => {
       if (consumer === undefined || credit > fetchMax / 2) return
-      if (Option.getOrElse(mailbox.unsafeSize(), () => 0) >= bufferMax) return
+      if (out.waiting() >= bufferMax) return
       try {
         nc.publish(`$JS.API.CONSUMER.MSG.NEXT.${stream}.${consumer.name}`, nextRequest, { reply: consumer.inbox })
         if (credit === 0) heardAtMs = performance.now() // nothing was owed, so the silence begins here
@@ -145,7 +160,7 @@ export const make = (options: {
       // A replay of the newest that began again starts with what came before it broke.
       if (parsed.streamSeq > last) {
         last = parsed.streamSeq
-        mailbox.unsafeOffer(toMessage(msg, parsed))
+        arrive(toMessage(msg, parsed))
       }
       fetchMore()
     }
@@ -180,7 +195,7 @@ export const make = (options: {
     )
 
     const gap = (to: number, recreated: boolean) => {
-      mailbox.unsafeOffer({ _tag: "Gap", from: last + 1, to, recreated })
+      arrive({ _tag: "Gap", from: last + 1, to, recreated })
       Metrics.readGaps(stream, recreated ? 1 : to - last)
       last = to
     }
@@ -230,7 +245,12 @@ export const make = (options: {
       return created.num_pending
     })
 
-    yield* Effect.addFinalizer(() => Effect.zipRight(Effect.sync(discard), mailbox.shutdown))
+    yield* Effect.addFinalizer(() =>
+      Effect.sync(() => {
+        discard()
+        out.end(Effect.interrupt) // nothing will ever come
+      })
+    )
     const pendingAtStart = yield* open
 
     const reopen = Effect.gen(function* () {
@@ -256,27 +276,18 @@ export const make = (options: {
         if (credit > 0 && performance.now() - heardAtMs > silenceMaxMs) broken()
         else fetchMore()
       }
-      Metrics.readBuffered(
-        stream,
-        Option.getOrElse(mailbox.unsafeSize(), () => 0)
-      )
+      Metrics.readBuffered(stream, out.waiting())
     }).pipe(Effect.delay(Duration.millis(watchEveryMs)), Effect.forever, Effect.forkScoped)
     yield* onConnection((isUp) => {
       if (isUp) broken()
     })
 
-    const takeAll = Effect.flatMap(mailbox.takeAll, ([items, isDone]) => {
-      if (isDone && items.length === 0) return Effect.interrupt // closed with its scope: nothing will ever come
-      const batch = Chunk.toReadonlyArray(items)
-      Metrics.readMessages(stream, batch.length)
-      fetchMore()
-      return Effect.succeed(batch)
-    })
+    const takeAll = Effect.tap(out.takeAll, () => Effect.sync(fetchMore))
     const refilter = (next: ReadonlyArray<string>) => {
       filters = next
       isRefiltered = true
       discard() // from this instant nothing comes by the old filters
       call()
     }
-    return { takeAll, lastSeq: () => last, pendingAtStart, refilter }
+    return { takeAll, takeWhile: out.takeWhile, lastSeq: () => last, pendingAtStart, refilter }
   })

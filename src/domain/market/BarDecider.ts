@@ -39,6 +39,7 @@ interface OpenBar {
 
 interface Series {
   readonly interval: Bar.Interval
+  readonly lengthMs: number
   /** By start; more than one while ticks are ahead of the clock. */
   readonly bars: Array<OpenBar>
   /** Everything that starts before is closed for good. */
@@ -91,7 +92,13 @@ const makeRow = (contract: Contract, eventMs: number): Row => {
     contract,
     scale: Instrument.priceScale(contract.instrument_token),
     leading,
-    series: intervals.map((interval) => ({ interval, bars: [], closedToMs: Number.NEGATIVE_INFINITY, volume: noValue })),
+    series: intervals.map((interval) => ({
+      interval,
+      lengthMs: Bar.lengthMs[interval],
+      bars: [],
+      closedToMs: Number.NEGATIVE_INFINITY,
+      volume: noValue
+    })),
     wholeFromMs: eventMs,
     listed: true
   }
@@ -127,10 +134,11 @@ const openBar = (startMs: number, price: number, atMs: number): OpenBar => ({
 
 /** The open bar of a series that holds an instant, made when it is the first tick's; undefined when it is closed. */
 const barAt = (series: Series, atMs: number, price: number): OpenBar | undefined => {
-  const length = Bar.lengthMs[series.interval]
-  const startMs = Math.floor(atMs / length) * length
+  const { bars, lengthMs } = series
+  const newest = bars[bars.length - 1]
+  if (newest !== undefined && atMs >= newest.startMs && atMs < newest.startMs + lengthMs) return newest
+  const startMs = Math.floor(atMs / lengthMs) * lengthMs
   if (startMs < series.closedToMs) return undefined
-  const { bars } = series
   let at = bars.length
   while (at > 0 && (bars[at - 1] as OpenBar).startMs > startMs) at--
   const known = bars[at - 1]
@@ -275,8 +283,8 @@ const isTold = (row: Row, second: number): boolean => second % ((row.leading ? o
 /** What a series has to tell at the end of a second: the bars that are over, and the open one when its turn has come. */
 const tell = (state: State, row: Row, series: Series): ReadonlyArray<Bar.Candle> => {
   const candles: Array<Bar.Candle> = []
-  const length = Bar.lengthMs[series.interval]
-  close(state, row, series, Math.floor(state.eventMs / length) * length, candles)
+  const { lengthMs } = series
+  close(state, row, series, Math.floor(state.eventMs / lengthMs) * lengthMs, candles)
   const open = series.bars[0]
   if (series.interval === "1m" && open?.changed === true && isTold(row, state.second)) {
     open.changed = false

@@ -282,6 +282,14 @@ export const lastPriceAt = (bytes: Uint8Array, offset: number): number => u32(by
 export const exchangeTimeAt = (bytes: Uint8Array, offset: number, length: number): number =>
   length === Kind.full ? u32(bytes, offset + 60) : length === Kind.indexFull ? u32(bytes, offset + 28) : 0
 
+/** The previous session's close; 0 when the kind has none. */
+export const closeAt = (bytes: Uint8Array, offset: number, length: number): number =>
+  hasVolume(length) ? u32(bytes, offset + 40) : isIndex(length) ? u32(bytes, offset + 20) : 0
+/** The best prices of the book; 0 when the kind has no book or that side is empty. */
+export const bestBidAt = (bytes: Uint8Array, offset: number, length: number): number => (hasDepth(length) ? u32(bytes, offset + 68) : 0)
+export const bestAskAt = (bytes: Uint8Array, offset: number, length: number): number =>
+  hasDepth(length) ? u32(bytes, offset + 68 + depthLevels * 12) : 0
+
 /** The exchange's cumulative volume of the day; -1 when the kind has none. */
 export const volumeAt = (bytes: Uint8Array, offset: number, length: number): number => (hasVolume(length) ? u32(bytes, offset + 16) : -1)
 /** -1 when the kind has none. */
@@ -374,8 +382,7 @@ export class Writer {
   /** Copies one packet body as it is, whatever its length. */
   appendBytes(source: Uint8Array, offset: number, length: number): void {
     const to = this.#reserve(length)
-    // A short copy by hand costs less than the view that set() would need.
-    for (let index = 0; index < length; index++) this.#bytes[to + index] = source[offset + index] ?? 0
+    this.#bytes.set(source.subarray(offset, offset + length), to)
   }
 
   /** The frame in bytes of its own; the writer is empty again. */

@@ -139,7 +139,6 @@ export interface Accepted {
   lastPrice: Float64Array
 }
 
-const packets = Frame.makeColumns()
 const accepted: Accepted = { count: 0, row: new Int32Array(64), receivedMs: new Float64Array(64), lastPrice: new Float64Array(64) }
 
 const reserve = (count: number): void => {
@@ -161,45 +160,45 @@ const applyOpenInterest = (quotes: Quotes, row: number, oi: number): void => {
   if (Number.isNaN(quotes.priceBase[row])) quotes.priceBase[row] = quotes.lastPrice[row] ?? Number.NaN
 }
 
-const apply = (quotes: Quotes, row: number, packet: number, receivedMs: number): void => {
-  const kind = packets.kind[packet] ?? 0
+/** The packet at `offset`, of kind `length`: read where it stands, since most of its fields are nobody's here. */
+const apply = (quotes: Quotes, row: number, bytes: Uint8Array, offset: number, length: number, receivedMs: number): void => {
   quotes.receivedMs[row] = receivedMs
   quotes.changed[row] = 1
-  quotes.lastPrice[row] = priceOrNaN(packets.lastPrice[packet] ?? 0)
+  quotes.lastPrice[row] = priceOrNaN(Frame.lastPriceAt(bytes, offset))
   // Without depth in the newest packet the book is unknown: an old quote must not pass for a live one.
-  const depth = Frame.hasDepth(kind)
-  quotes.bid[row] = depth ? priceOrNaN(Frame.bestBidPrice(packets, packet)) : Number.NaN
-  quotes.ask[row] = depth ? priceOrNaN(Frame.bestAskPrice(packets, packet)) : Number.NaN
-  if (Frame.hasOhlc(kind)) quotes.previousClose[row] = priceOrNaN(packets.close[packet] ?? 0)
-  if (Frame.hasVolume(kind)) quotes.volume[row] = packets.volume[packet] ?? 0
-  if (Frame.hasOpenInterest(kind)) applyOpenInterest(quotes, row, packets.oi[packet] ?? 0)
-  const exchangeSeconds = packets.exchangeTime[packet] ?? 0
+  quotes.bid[row] = priceOrNaN(Frame.bestBidAt(bytes, offset, length))
+  quotes.ask[row] = priceOrNaN(Frame.bestAskAt(bytes, offset, length))
+  if (Frame.hasOhlc(length)) quotes.previousClose[row] = priceOrNaN(Frame.closeAt(bytes, offset, length))
+  if (Frame.hasVolume(length)) quotes.volume[row] = Frame.volumeAt(bytes, offset, length)
+  if (Frame.hasOpenInterest(length)) applyOpenInterest(quotes, row, Frame.openInterestAt(bytes, offset, length))
+  const exchangeSeconds = Frame.exchangeTimeAt(bytes, offset, length)
   quotes.timeMs[row] = exchangeSeconds === 0 ? receivedMs : exchangeSeconds * 1000
 }
 
 /** Folds a frame's packets. A packet older than its row (a resent frame) is left out; what was accepted stands in the result. */
 export const ingest = (quotes: Quotes, header: FrameHeader.FrameHeader, bytes: Uint8Array): Accepted => {
-  quotes.bad += Frame.decode(bytes, packets).bad
-  reserve(packets.count)
-  FrameHeader.fillReceivedMs(header, packets.count, accepted.receivedMs)
+  const packets = Frame.packetCount(bytes)
+  reserve(packets)
+  FrameHeader.fillReceivedMs(header, packets, accepted.receivedMs)
+  let packet = 0
   let count = 0
-  for (let packet = 0; packet < packets.count; packet++) {
-    const row = quotes.rowOf.get(packets.token[packet] ?? 0)
-    const receivedMs = accepted.receivedMs[packet] ?? 0
+  quotes.bad += Frame.forEachPacket(bytes, (offset, length) => {
+    const row = quotes.rowOf.get(Frame.tokenAt(bytes, offset))
+    const receivedMs = accepted.receivedMs[packet++] ?? 0
     if (row === undefined) {
       quotes.unknown++
     } else if (receivedMs < (quotes.receivedMs[row] ?? 0)) {
       quotes.outdated++
     } else {
       if (receivedMs >= quotes.nextDayMs) rollDay(quotes, receivedMs)
-      apply(quotes, row, packet, receivedMs)
+      apply(quotes, row, bytes, offset, length, receivedMs)
       // Never ahead of the packet that is read, so one array serves both.
       accepted.row[count] = row
       accepted.receivedMs[count] = receivedMs
       accepted.lastPrice[count] = quotes.lastPrice[row] ?? Number.NaN
       count++
     }
-  }
+  })
   accepted.count = count
   return accepted
 }
