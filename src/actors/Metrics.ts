@@ -1,31 +1,6 @@
-import { Metric } from "effect"
+import { counter, gauge } from "../streams/Labelled.ts"
 
 /** Every metric of the actors, named here and nowhere else; counted per batch, never per tick. */
-const tagged = (tag: string) => (metric: Metric.Metric.Counter<number>) => {
-  const byTag = new Map<string, Metric.Metric.Counter<number>>()
-  return (value: string, by = 1): void => {
-    const known = byTag.get(value) ?? metric.pipe(Metric.tagged(tag, value))
-    byTag.set(value, known)
-    known.unsafeUpdate(by, [])
-  }
-}
-const counter = (name: string, description: string, tag: string) => tagged(tag)(Metric.counter(name, { description, incremental: true }))
-const gauge = (name: string, description: string, tag: string) => {
-  const byTag = new Map<string, Metric.Metric.Gauge<number>>()
-  return {
-    set: (tagValue: string, value: number): void => {
-      const known = byTag.get(tagValue) ?? Metric.gauge(name, { description }).pipe(Metric.tagged(tag, tagValue))
-      byTag.set(tagValue, known)
-      known.unsafeUpdate(value, [])
-    },
-    /** Of something that is gone: a gauge that is no number is not told of (Prometheus). */
-    forget: (tagValue: string): void => {
-      byTag.get(tagValue)?.unsafeUpdate(Number.NaN, [])
-      byTag.delete(tagValue)
-    }
-  }
-}
-
 export const restarts = counter("actor_restarts_total", "Times an actor was started again after it failed or ended", "actor")
 export const deadLetters = counter("dead_letters_total", "Messages an actor could not take, by actor", "actor")
 export const folded = counter("actor_inputs_total", "Record messages folded", "actor")

@@ -1,4 +1,5 @@
 import { Metric, MetricBoundaries } from "effect"
+import * as Labelled from "../streams/Labelled.ts"
 
 /** Every metric of the gateway, named here and nowhere else. */
 const labelled = (name: string, description: string) => Metric.counter(name, { description, incremental: true })
@@ -29,24 +30,17 @@ export const wsGaps = counter("ws_gaps_total", "Gaps told to clients: what they 
 export const wsReplaysRunning = Metric.gauge("ws_replays_running", { description: "Replays of missed ticks at this moment" })
 wsReplaysRunning.unsafeUpdate(0, [])
 
-const bridgeMessages = labelled("bridge_messages_total", "Messages read from NATS by the gateway")
-const bridgeLag = Metric.gauge("bridge_lag_messages", { description: "Messages of a stream that the gateway has not read yet" })
-const byStream = new Map<string, readonly [Metric.Metric.Counter<number>, Metric.Metric.Gauge<number>]>()
+const bridgeMessages = Labelled.counter("bridge_messages_total", "Messages read from NATS by the gateway", "stream")
+const bridgeLag = Labelled.gauge("bridge_lag_messages", "Messages of a stream that the gateway has not read yet", "stream")
 /** What one round of a stream's read brought, and how much waits behind it. */
 export const bridgeRead = (stream: string, messages: number, pending: number): void => {
-  let pair = byStream.get(stream)
-  if (pair === undefined) {
-    pair = [Metric.tagged(bridgeMessages, "stream", stream), Metric.tagged(bridgeLag, "stream", stream)]
-    byStream.set(stream, pair)
-  }
-  pair[0].unsafeUpdate(messages, [])
-  pair[1].unsafeUpdate(pending, [])
+  bridgeMessages(stream, messages)
+  bridgeLag.set(stream, pending)
 }
 export const bridgeUndecodable = counter("bridge_undecodable_total", "Messages on a subject that could not be read and were skipped")
 export const bridgeBadPackets = counter("bridge_bad_packets_total", "Packets in frames that were no Kite packets")
 export const bridgeGaps = counter("bridge_gaps_total", "Times a stream no longer held what the gateway had not read yet")
 export const bridgeDuplicates = counter("bridge_duplicate_frames_total", "Frames sent twice by their publisher and passed on once")
 
-const dependencyUp = Metric.gauge("dependency_up", { description: "1 while a backend answers the gateway's probe, else 0" })
-export const dependency = (name: string, isUp: boolean): void =>
-  Metric.tagged(dependencyUp, "dependency", name).unsafeUpdate(isUp ? 1 : 0, [])
+const dependencyUp = Labelled.gauge("dependency_up", "1 while a backend answers the gateway's probe, else 0", "dependency")
+export const dependency = (name: string, isUp: boolean): void => dependencyUp.set(name, isUp ? 1 : 0)

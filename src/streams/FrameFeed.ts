@@ -164,14 +164,14 @@ export class FrameFeed extends Effect.Service<FrameFeed>()("streams/FrameFeed", 
       }
       return handOverDue()
     }
-    /** The rest, while nothing more is read: whoever has no room slows all, and the sockets get their turns. */
+    /** The rest, while nothing more is read: the sockets get their turns, and whoever has no room slows all. */
     const handOverRest: Effect.Effect<void> = Effect.suspend(() => {
+      if (due.length > 0) {
+        return Effect.flatMap(nextTurn, () => (handOverDue() ? Effect.void : handOverRest))
+      }
       const waiting = full
       full = []
-      return Effect.forEach(waiting, handOverAll, { discard: true }).pipe(
-        Effect.zipRight(nextTurn),
-        Effect.zipRight(Effect.suspend(() => (handOverDue() ? Effect.void : handOverRest)))
-      )
+      return Effect.forEach(waiting, handOverAll, { discard: true })
     })
     yield* shared.takeWhile(share).pipe(Effect.zipRight(handOverRest), Effect.forever, Effect.forkScoped)
     yield* Effect.sync(() => {

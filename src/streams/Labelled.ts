@@ -1,0 +1,35 @@
+import { Metric, MetricKey, type MetricKeyType, MetricLabel } from "effect"
+
+/**
+ * Metrics with one label, for synchronous callbacks. The label is part of the key: a metric that is tagged afterwards looks itself up anew at
+ * each update, which costs as much as folding a frame.
+ */
+const byValue = <T extends MetricKeyType.MetricKeyType<number, unknown>>(key: MetricKey.MetricKey<T>, label: string) => {
+  const make = (value: string) => Metric.fromMetricKey(MetricKey.taggedWithLabels(key, [MetricLabel.make(label, value)]))
+  const known = new Map<string, ReturnType<typeof make>>()
+  return {
+    known,
+    of: (value: string) => {
+      const found = known.get(value) ?? make(value)
+      known.set(value, found)
+      return found
+    }
+  }
+}
+
+export const counter = (name: string, description: string, label: string) => {
+  const { of } = byValue(MetricKey.counter(name, { description, incremental: true }), label)
+  return (value: string, by = 1): void => of(value).unsafeUpdate(by, [])
+}
+
+export const gauge = (name: string, description: string, label: string) => {
+  const { known, of } = byValue(MetricKey.gauge(name, { description }), label)
+  return {
+    set: (value: string, level: number): void => of(value).unsafeUpdate(level, []),
+    /** Of something that is gone: a gauge that is no number is not told of (Prometheus). */
+    forget: (value: string): void => {
+      known.get(value)?.unsafeUpdate(Number.NaN, [])
+      known.delete(value)
+    }
+  }
+}
