@@ -15,7 +15,11 @@ const messageBytesMax = 1 << 20
 /** What may wait in a connection before its ticks are conflated to the newest of each instrument. */
 const bufferedBytesMax = 4 << 20
 const deliveryTimeout = "10 seconds"
-const settleMs = 500
+const settleCheckMs = 100
+/** Quiet after a subscription. Counted in checks, so that a process that stood still for a while has not been quiet for as long. */
+const settleChecks = 5
+/** The same while somebody has signed in and subscribed nothing yet: long enough to connect, and some come for REST alone. */
+const settleChecksMax = 50
 const heartbeatBytes = new Uint8Array([0])
 
 type Mode = "ltp" | "quote" | "full"
@@ -277,13 +281,15 @@ const refuseUpgrade = (socket: Duplex, response: KiteRest.Response): void => {
   )
 }
 
-/** Ends at the first quiet `settleMs` after a client has subscribed. */
-const makeSubscribed = (changes: () => number): Effect.Effect<void> =>
+/** Ends when a client has subscribed, nobody has asked for more for a while, and no other is about to. */
+const makeSubscribed = (changes: () => number, isSomeoneDue: () => boolean): Effect.Effect<void> =>
   Effect.gen(function* () {
     let seen = 0
-    while (seen === 0 || seen !== changes()) {
+    let quiet = 0
+    while (seen === 0 || quiet < (isSomeoneDue() ? settleChecksMax : settleChecks)) {
+      yield* Effect.sleep(settleCheckMs)
+      quiet = seen === changes() ? quiet + 1 : 0
       seen = changes()
-      yield* Effect.sleep(settleMs)
     }
   })
 
@@ -371,7 +377,10 @@ export const make = (options: { readonly sessions: Sessions.Sessions; readonly m
         for (const connection of connections) connection.offerAnyway(row)
       },
       delivered: makeDelivered(connections, totals),
-      subscribed: makeSubscribed(() => changes)
+      subscribed: makeSubscribed(
+        () => changes,
+        () => options.sessions.begun().some((apiKey) => of(apiKey).every(({ subscriptions }) => subscriptions === 0))
+      )
     },
     heartbeat: () => {
       for (const connection of connections) connection.heartbeat()

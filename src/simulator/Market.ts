@@ -23,7 +23,10 @@ export interface Outlet {
   readonly publishToAll: (row: number) => void
   /** Ends when every connection has received everything published before, or after a bound. */
   readonly delivered: Effect.Effect<void>
-  /** Ends when a client has subscribed and then asked nothing more for a while. */
+  /**
+   * Ends when subscriptions have settled: somebody has subscribed, nobody has asked for more for half a second, and whoever has signed in has
+   * subscribed too, or has not within five seconds.
+   */
   readonly subscribed: Effect.Effect<void>
 }
 

@@ -107,6 +107,11 @@ export class Sessions {
     return Either.right(session)
   }
 
+  /** api_keys that have signed in, or have begun to. */
+  begun(): ReadonlyArray<string> {
+    return [...new Set([...this.#byApiKey.keys(), ...[...this.#requestTokens.values()].map(({ apiKey }) => apiKey)])]
+  }
+
   /** Ends a session; open sockets stay, as the broker's documents say nothing about them. */
   logout(session: Session): void {
     this.#byApiKey.delete(session.account.apiKey)

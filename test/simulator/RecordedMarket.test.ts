@@ -286,7 +286,8 @@ describe("RecordedMarket", () => {
       const simulator = yield* start({ file: path("day.csv"), speed: "max" })
       const held = yield* subscriber(simulator, first)
       const other = yield* subscriber(simulator, second)
-      subscribeAll(other, simulator)
+      for (const client of [held, other]) subscribeAll(client, simulator)
+      yield* until("both subscriptions", () => simulator.stats().subscriptions === 8)
       held.socket.pause()
       yield* until("the first snapshot", () => other.packets.length >= 3)
       // A round trip of the other connection shows that nothing more is on its way.
@@ -296,6 +297,42 @@ describe("RecordedMarket", () => {
       held.socket.terminate()
       yield* ended(simulator)
       expect(simulator.stats().undelivered).toBe(0)
+    })
+  )
+
+  it.scoped("begins when subscriptions have settled: who has signed in is waited for, and no snapshot passes anyone by", () =>
+    Effect.gen(function* () {
+      const path = yield* files({ "day.csv": csv })
+      const simulator = yield* start({ file: path("day.csv"), speed: "max" })
+      const state = () => simulator.market.status().state
+      const [early, late] = [yield* subscriber(simulator, first), yield* subscriber(simulator, second)]
+      subscribeAll(early, simulator)
+      yield* until("the first subscription", () => simulator.stats().subscriptions === 4)
+      yield* TestClock.adjust("4 seconds")
+      expect(state()).toBe("waiting")
+      subscribeAll(late, simulator)
+      yield* until("the second subscription", () => simulator.stats().subscriptions === 8)
+      yield* TestClock.adjust("400 millis")
+      expect(state()).toBe("waiting")
+      yield* TestClock.adjust("1 second")
+      yield* until("the end of the recording", () => state() === "ended")
+      expect(late.packets).toEqual(early.packets)
+      expect(late.packets[0]).toMatchObject({ token: 256265, exchangeTime: stamp("11:27") })
+    })
+  )
+
+  it.scoped("a client that signed in for REST alone holds it up for five seconds, not for ever", () =>
+    Effect.gen(function* () {
+      const path = yield* files({ "day.csv": csv })
+      const simulator = yield* start({ file: path("day.csv"), speed: "max" })
+      yield* login(simulator.url, second)
+      const client = yield* subscriber(simulator, first)
+      subscribeAll(client, simulator)
+      yield* until("the subscription", () => simulator.stats().subscriptions === 4)
+      yield* TestClock.adjust("4 seconds")
+      expect(simulator.market.status().state).toBe("waiting")
+      yield* TestClock.adjust("2 seconds")
+      yield* until("the end of the recording", () => simulator.market.status().state === "ended")
     })
   )
 
