@@ -5,6 +5,7 @@ interface Row {
 }
 interface Result {
   readonly id: string
+  readonly from: "tests" | "benchmarks"
   readonly state: State
 }
 interface TestReport {

@@ -14,24 +14,31 @@ export const rowsOf = (markdown) => {
   return rows
 }
 
-/** What the runner's JSON report and the benchmark reports say of each id: "passed", "failed" or "skipped", one entry each. */
+/** What the runner's JSON report and the benchmark reports say of each id, one entry each: who says it, and "passed", "failed" or "skipped". */
 export const resultsOf = (testReport, benchReports) => {
   const tests = (testReport.testResults ?? []).flatMap(({ assertionResults = [] }) => assertionResults)
   const ofTests = tests.flatMap(({ title, status }) => {
     const ids = titleForm.exec(title)?.[0].match(idForm) ?? []
-    return ids.map((id) => ({ id, state: status === "passed" || status === "failed" ? status : "skipped" }))
+    return ids.map((id) => ({ id, from: "tests", state: status === "passed" || status === "failed" ? status : "skipped" }))
   })
   const ofBenches = benchReports.flatMap(({ entries = [] }) =>
-    entries.map(({ id, ok }) => ({ id, state: ok === true ? "passed" : "failed" }))
+    entries.map(({ id, ok }) => ({ id, from: "benchmarks", state: ok === true ? "passed" : "failed" }))
   )
   return [...ofTests, ...ofBenches]
 }
 
-/** Each row with its verdict, and the ids that no row has (a title with a mistyped id proves nothing). */
+/**
+ * Each row with its verdict, and the ids that no row has (a title with a mistyped id proves nothing). A row that has both tests and a benchmark is
+ * proven when both say so: a skipped test is not made good by a figure.
+ */
 export const judge = (rows, results) => {
+  const said = (id, from) => {
+    const states = results.filter((one) => one.id === id && one.from === from).map((one) => one.state)
+    return ["failed", "passed", "skipped"].find((state) => states.includes(state))
+  }
   const verdict = (id) => {
-    const states = results.filter((one) => one.id === id).map((one) => one.state)
-    return ["failed", "passed", "skipped"].find((state) => states.includes(state)) ?? "none"
+    const both = [said(id, "tests"), said(id, "benchmarks")]
+    return ["failed", "skipped", "passed"].find((state) => both.includes(state)) ?? "none"
   }
   const known = new Set(rows.map(({ id }) => id))
   return {

@@ -65,6 +65,15 @@ describe("behaviours", () => {
     assert.strictEqual(verdicts({}, [{ entries: [{ id: "TC-PERF-001" }] }])["TC-PERF-001"], "failed")
   })
 
+  it("a row that has tests and a benchmark is proven when both say so", () => {
+    const of = (status: string, ok: boolean) =>
+      verdicts(tests(["TC-PERF-001 all of it", status]), [{ entries: [{ id: "TC-PERF-001", ok }] }])["TC-PERF-001"]
+    assert.deepStrictEqual(
+      [of("passed", true), of("passed", false), of("failed", true), of("pending", true), of("pending", false)],
+      ["passed", "failed", "failed", "skipped", "failed"]
+    )
+  })
+
   it("an id that no row has is named", () => {
     const results = resultsOf(tests(["TC-GRK-404 typo", "passed"], ["TC-GRK-0010 longer", "passed"]), [])
     assert.deepStrictEqual(judge(rowsOf(list), results).unknown, ["TC-GRK-0010", "TC-GRK-404"])
