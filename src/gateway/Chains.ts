@@ -100,8 +100,16 @@ export class Chains extends Effect.Service<Chains>()("gateway/Chains", {
       /** Undefined where no such expiry is listed or published. */
       snapshot: (symbol: string, expiry: string): Snapshot | undefined => {
         const chain = chains.find(symbol, expiry)
-        if (chain !== undefined && chain.head.as_of !== "") return { ...chain.head, strikes: strikesOf(chain) }
-        return listed(symbol).includes(expiry) ? nothingYet(symbol) : undefined
+        if (chain === undefined || chain.head.as_of === "") return listed(symbol).includes(expiry) ? nothingYet(symbol) : undefined
+        // Most of what is asked is in the head: rows are made for whoever looks at them.
+        let strikes: Snapshot["strikes"] | undefined
+        return {
+          ...chain.head,
+          get strikes() {
+            strikes ??= strikesOf(chain)
+            return strikes
+          }
+        }
       }
     } as const
   })
