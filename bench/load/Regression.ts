@@ -1,0 +1,65 @@
+/** What has become slower since the committed report. */
+
+/** How many times a baseline's time or work something takes, round by round: the baseline runs on the same machine in the same minutes. */
+export interface Figure {
+  readonly name: string
+  readonly rounds: ReadonlyArray<number>
+}
+export interface Facts {
+  /** Kind of machine and runtime. */
+  readonly machine: string
+  readonly figures: ReadonlyArray<Figure>
+}
+export interface Slower {
+  readonly name: string
+  /** Medians of the rounds. */
+  readonly before: number
+  readonly now: number
+}
+export interface Comparison {
+  readonly against:
+    | "the committed report"
+    | "nothing: there is no committed report"
+    | "nothing: the committed report is from another machine"
+  readonly slower: ReadonlyArray<Slower>
+  /** Figures that the committed report has and this run has not: what is no longer measured may be slower too. */
+  readonly gone: ReadonlyArray<string>
+}
+
+/** More than this part slower is a regression. */
+export const tolerance = 0.1
+
+export const median = (values: ReadonlyArray<number>): number => {
+  const sorted = values.toSorted((a, b) => a - b)
+  const middle = sorted.length >> 1
+  return sorted.length % 2 === 1
+    ? (sorted[middle] ?? Number.NaN)
+    : ((sorted[middle - 1] ?? Number.NaN) + (sorted[middle] ?? Number.NaN)) / 2
+}
+
+/** The middle half of the rounds: from the best but a quarter to the worst but a quarter. */
+const middle = (values: ReadonlyArray<number>): readonly [best: number, worst: number] => {
+  const sorted = values.toSorted((a, b) => a - b)
+  const last = sorted.length - 1
+  return [sorted[Math.floor(last / 4)] ?? Number.NaN, sorted[Math.ceil((3 * last) / 4)] ?? Number.NaN]
+}
+
+/** By the medians, and the middle halves of the rounds lie apart: what overlaps may differ by chance. */
+const isSlower = (before: Figure, now: Figure): boolean =>
+  median(now.rounds) > (1 + tolerance) * median(before.rounds) && middle(now.rounds)[0] > middle(before.rounds)[1]
+
+export const compare = (before: Facts | undefined, now: Facts): Comparison => {
+  if (before === undefined) return { against: "nothing: there is no committed report", slower: [], gone: [] }
+  if (before.machine !== now.machine) return { against: "nothing: the committed report is from another machine", slower: [], gone: [] }
+  const measured = new Map(now.figures.map((figure) => [figure.name, figure]))
+  return {
+    against: "the committed report",
+    slower: before.figures.flatMap((old) => {
+      const figure = measured.get(old.name)
+      return figure !== undefined && isSlower(old, figure)
+        ? [{ name: old.name, before: median(old.rounds), now: median(figure.rounds) }]
+        : []
+    }),
+    gone: before.figures.map(({ name }) => name).filter((name) => !measured.has(name))
+  }
+}
