@@ -36,9 +36,9 @@ export class ActorKinds extends Context.Tag("actors/Kinds")<
 const Actor = Entity.make("Actor", [Rpc.make("Settle", { success: Schema.Void })])
 
 const lookEvery = "250 millis"
-/** Every so many looks all actors are told, not only those that are not as they should be. */
-const tellAllEvery = 20
-/** Longer than any pause between two tellings: an actor that is wanted must never idle out. */
+/** In so many looks each actor is told once though it is as it should be: a few of them in each look, for all at once would hold up the ticks. */
+const tellAllIn = 80
+/** Longer than those looks take: an actor that is wanted must never idle out. */
 const idleMax = "1 minute"
 const listEvery = "30 seconds"
 const callTimeoutMs = 15_000
@@ -141,16 +141,17 @@ const Reconciler = (roll: Roll) =>
           Effect.catchAllCause((cause) => Effect.logWarning("actor not reached", cause).pipe(Effect.annotateLogs({ key }))),
           FiberMap.run(calls, key, { onlyIfMissing: true })
         )
-      const tell = (isAll: boolean) =>
+      /** Those that are not as they should be, and those whose turn it is. */
+      const tell = (turn?: number) =>
         Effect.suspend(() => {
-          const missing = [...roll.wanted].filter((key) => isAll || !roll.running.has(key))
+          const missing = [...roll.wanted].filter((key, at) => !roll.running.has(key) || at % tellAllIn === turn)
           const surplus = [...roll.running].filter((key) => !roll.wanted.has(key))
           return Effect.forEach([...missing, ...surplus].filter(isHere), call, { discard: true })
         })
       let looks = 0
-      const look = Effect.suspend(() => tell(looks++ % tellAllEvery === 0)).pipe(Effect.delay(lookEvery), Effect.forever)
+      const look = Effect.suspend(() => tell(looks++ % tellAllIn)).pipe(Effect.delay(lookEvery), Effect.forever)
 
-      const { watch, list } = yield* follow(roll, kinds, tell(false))
+      const { watch, list } = yield* follow(roll, kinds, tell())
       for (const [name, loop] of Object.entries({ watch, list, look })) yield* Effect.forkScoped(supervise("placement", name, loop))
     })
   )

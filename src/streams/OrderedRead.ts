@@ -131,7 +131,7 @@ export const make = (options: {
 
     const fetchMore = () => {
       if (consumer === undefined || credit > fetchMax / 2) return
-      if (out.waiting() >= bufferMax) return
+      if (out.waiting() + arrived.length >= bufferMax) return
       try {
         nc.publish(`$JS.API.CONSUMER.MSG.NEXT.${stream}.${consumer.name}`, nextRequest, { reply: consumer.inbox })
         if (credit === 0) heardAtMs = performance.now() // nothing was owed, so the silence begins here
