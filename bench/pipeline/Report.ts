@@ -209,10 +209,23 @@ const ratiosOf = ({ platform, bare, rounds }: Told): ReadonlyArray<Ratio> =>
     return median === undefined ? [] : [{ ...median, all: all.map(({ ratio }) => ratio) }]
   })
 
-const targetsOf = (told: Told, peer: ReadonlyArray<Race.Measured>): ReadonlyArray<Target> => {
-  const top = find(told.platform, 200_000)
-  const ratios = ratiosOf(told).filter(({ cell }) => cell.underlyings === 20)
+const topRate = 200_000
+const ratioMax = 1.3
+const ratioTarget = (name: string, ratios: ReadonlyArray<Ratio>): Target => {
   const worst = ratios.toSorted((a, b) => b.ratio - a.ratio)[0]
+  return {
+    name,
+    ok: (worst?.ratio ?? none) <= ratioMax && ratios.every(({ isFair }) => isFair),
+    measured:
+      worst === undefined
+        ? "not run"
+        : `worst ${few(worst.ratio)} at ${count(worst.cell.rate)} ticks/s (${few(worst.platform)} against ${few(worst.bare)} s a million), medians of ${worst.all.length} runs of each pair`
+  }
+}
+
+const targetsOf = (told: Told, peer: ReadonlyArray<Race.Measured>): ReadonlyArray<Target> => {
+  const top = find(told.platform, topRate)
+  const ratios = ratiosOf(told).filter(({ cell }) => cell.underlyings === 20)
   const heaviest = (shape: Cell["shape"]) =>
     [...told.platform, ...told.other]
       .filter(({ cell }) => cell.shape === shape)
@@ -230,14 +243,14 @@ const targetsOf = (told: Told, peer: ReadonlyArray<Race.Measured>): ReadonlyArra
           ? "not run"
           : `sent ${count(top.sent)}, stored ${count(top.stored)}, folded ${count(top.foldedByGreeks)}; the last one stored ${ms(top.drainedMs)} ms after it was sent`
     },
-    {
-      name: "at most 1.3 times the bare pipeline's processor time a tick (20 underlyings)",
-      ok: (worst?.ratio ?? none) <= 1.3 && ratios.every(({ isFair }) => isFair),
-      measured:
-        worst === undefined
-          ? "not run"
-          : `worst ${few(worst.ratio)} at ${count(worst.cell.rate)} ticks/s (${few(worst.platform)} against ${few(worst.bare)} s a million), medians of ${worst.all.length} runs of each pair`
-    },
+    ratioTarget(
+      "at most 1.3 times the bare pipeline's processor time a tick there",
+      ratios.filter(({ cell }) => cell.rate === topRate)
+    ),
+    ratioTarget(
+      "the same at the lower rates",
+      ratios.filter(({ cell }) => cell.rate < topRate)
+    ),
     {
       name: "under 400 MB of resident memory with actors and gateway in one process, as npm start runs them",
       ok: one !== undefined && one.platformMemoryMax < 400 * MB,
