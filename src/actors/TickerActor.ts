@@ -114,7 +114,8 @@ const keepTime = (
   const tell = (atMs: number) => {
     if (lease.isHeld()) publisher.clock(atMs)
   }
-  if (clock.mode === "feed") return clock.onAdvance(tell)
+  // One account's clock closes bars of all: the frames of the others must be in the record by then.
+  if (clock.mode === "feed") return clock.onAdvance({ before: publisher.flush, after: tell })
   return Effect.acquireRelease(
     Effect.sync(() => setInterval(() => tell(Math.floor(clock.unsafeNow() / clockEveryMs) * clockEveryMs), clockEveryMs)),
     (timer) =>

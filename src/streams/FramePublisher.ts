@@ -60,6 +60,8 @@ interface Open {
 export interface FramePublisher {
   /** Copies one packet into its underlying's frame. Synchronous, no allocation but the buffer's growth. */
   readonly append: (subject: string, source: Uint8Array, offset: number, length: number, receivedMs: number) => void
+  /** Everything appended so far leaves, as far as the window has room. */
+  readonly flush: () => void
   /** Everything appended so far leaves, then the clock frame that says so. */
   readonly clock: (atMs: number) => void
   /** Waits until all that was appended is acknowledged; answers how many packets were not, in the end. */
@@ -225,11 +227,14 @@ export const make = (options: {
       else if (lane.writer.count >= packetsMax) seal(lane)
       arm()
     }
+    const flushNow = () => {
+      flushAll()
+      arm()
+    }
     const clock = (atMs: number) => {
       if (clockMs !== 0) laterClockMs = atMs
       else expect(atMs)
-      flushAll()
-      arm()
+      flushNow()
     }
 
     const resendOvertaken = (id: number) => {
@@ -300,5 +305,5 @@ export const make = (options: {
       return lost
     })
 
-    return { append, clock, drain, stats: () => ({ ...totals, open: open.size }) }
+    return { append, flush: flushNow, clock, drain, stats: () => ({ ...totals, open: open.size }) }
   })

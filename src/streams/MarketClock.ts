@@ -3,6 +3,12 @@ import * as ClockFrame from "../domain/market/ClockFrame.ts"
 import * as OrderedRead from "./OrderedRead.ts"
 import * as Subjects from "./Subjects.ts"
 
+/** `before` is called on all listeners, then `after`: what belongs to the time until now comes before any word of the new one. */
+export interface Advance {
+  readonly before: () => void
+  readonly after: (atMs: number) => void
+}
+
 /**
  * Market time. `real`: the machine's clock. `feed`: the largest exchange time that any packet has carried, so the platform lives in a
  * recording's day at any speed; every process follows the clock frames of all accounts.
@@ -11,13 +17,14 @@ export class MarketClock extends Effect.Service<MarketClock>()("streams/MarketCl
   scoped: Effect.gen(function* () {
     const mode = yield* Config.literal("real", "feed")("MARKET_CLOCK").pipe(Config.withDefault("real" as const))
     const clock = yield* Effect.clock
-    const listeners = new Set<(atMs: number) => void>()
+    const listeners = new Set<Advance>()
     let newestMs = 0
 
     const observe = (atMs: number): void => {
       if (mode === "real" || !(atMs > newestMs)) return // so said that NaN, from bytes that are no clock, moves nothing
       newestMs = atMs
-      for (const listener of listeners) listener(atMs)
+      for (const { before } of listeners) before()
+      for (const { after } of listeners) after(atMs)
     }
     const unsafeNow = (): number => (mode === "real" || newestMs === 0 ? clock.unsafeCurrentTimeMillis() : newestMs)
 
@@ -37,7 +44,7 @@ export class MarketClock extends Effect.Service<MarketClock>()("streams/MarketCl
     }
 
     /** Called, synchronously, whenever market time advances; feed mode only. */
-    const onAdvance = (listener: (atMs: number) => void) =>
+    const onAdvance = (listener: Advance) =>
       Effect.acquireRelease(
         Effect.sync(() => listeners.add(listener)),
         () => Effect.sync(() => listeners.delete(listener))

@@ -43,13 +43,16 @@ layer(Layer.provideMerge(streams, backend), { excludeTestServices: true })("Mark
       const clock = yield* clockIn("feed")
       const heard: Array<number> = []
       const scope = yield* Scope.make()
-      yield* Scope.extend(
-        clock.onAdvance((atMs) => heard.push(atMs)),
-        scope
-      )
+      yield* Scope.extend(clock.onAdvance({ before: () => {}, after: (atMs) => heard.push(atMs) }), scope)
+      const order: Array<string> = []
+      for (const name of ["one", "other"]) {
+        const told = { before: () => void order.push(`${name} before`), after: (atMs: number) => void order.push(`${name} ${atMs - day}`) }
+        yield* Scope.extend(clock.onAdvance(told), scope)
+      }
       assert.isBelow(Math.abs(clock.unsafeNow() - Date.now()), 60_000)
       yield* publish("A1", day)
       yield* until("the first is heard", () => clock.unsafeNow() === day)
+      assert.deepStrictEqual(order, ["one before", "other before", "one 0", "other 0"])
       yield* publish("A2", day + 500)
       yield* publish("A1", day + 100) // behind: time does not go back
       yield* Effect.flatMap(JetStream, (js) => js.publish(Subjects.Clock.at({ account: "A2" }), bytes("no clock")))
