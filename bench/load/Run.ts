@@ -3,10 +3,10 @@ import { setTimeout as sleep } from "node:timers/promises"
 import * as Instrument from "../../src/domain/market/Instrument.ts"
 import * as Audit from "../pipeline/Audit.ts"
 import * as Child from "../pipeline/Child.ts"
+import type { Ground } from "../pipeline/Ground.ts"
 import type { Sent } from "../pipeline/Load.ts"
 import type * as Machine from "../pipeline/Machine.ts"
 import type * as Universe from "../pipeline/Universe.ts"
-import type * as Pipeline from "../pipeline/World.ts"
 import type * as Bare from "./Bare.ts"
 import * as Processor from "./Processor.ts"
 import type * as Readers from "./Readers.ts"
@@ -243,7 +243,7 @@ const read = async (child: Child.Child, wish: Readers.Wish, pids: Machine.Parts,
   await sleep(warmSeconds * 1_000)
   const measured = await inRounds({ ...pids, readers: child.pid }, () => child.call<Readers.Seen>("take"))
   await child.call("disconnect")
-  const messages = measured.taken.reduce((sum, seen) => sum + seen.messages, 0)
+  const messages = measured.taken.reduce((sum, seen) => sum + seen.ticks, 0)
   return {
     taken: measured.taken,
     seconds: secondsOf(measured),
@@ -251,10 +251,10 @@ const read = async (child: Child.Child, wish: Readers.Wish, pids: Machine.Parts,
     messagesPerSecond: messages / secondsOf(measured),
     bytesEach: measured.taken.reduce((sum, seen) => sum + seen.bytes, 0) / Math.max(1, messages),
     pings: Times.of(flat(measured.taken.map(({ pings }) => pings))),
-    rounds: measured.taken.map(({ messages, pings }, at) => ({
+    rounds: measured.taken.map(({ ticks, pings }, at) => ({
       times: { pings: Times.of(pings) },
-      count: messages,
-      cpuMs: cpuMsOf(measured, at, part, messages)
+      count: ticks,
+      cpuMs: cpuMsOf(measured, at, part, ticks)
     }))
   }
 }
@@ -305,7 +305,7 @@ const readTen = async (world: World.World, child: Child.Child, wish: Wish, befor
   const sentOf = (row: number) => Audit.sentOf(universe, sent, row) - Audit.sentOf(universe, before, row)
   const expected = rows.reduce((sum, row) => sum + sentOf(row), 0)
   const endMs = performance.now() + settleMsMax
-  while ((await child.call<number>("messages")) < expected * ten.clients && performance.now() < endMs) await sleep(pollMs)
+  while ((await child.call<number>("ticks")) < expected * ten.clients && performance.now() < endMs) await sleep(pollMs)
   const seen = await child.call<Readers.Seen>("take")
   await child.call("disconnect")
   const got = Array.from({ length: ten.clients }, () => 0)
@@ -319,7 +319,7 @@ const readTen = async (world: World.World, child: Child.Child, wish: Wish, befor
 }
 
 /** Everything that this started has ended when it ends. */
-export const run = async (ground: Pipeline.Ground, say: (text: string) => void): Promise<Result> => {
+export const run = async (ground: Ground, say: (text: string) => void): Promise<Result> => {
   const stops: Array<() => Promise<void>> = []
   const started = async (module: string, spec: unknown) => {
     const child = await Child.start(`../load/${module}`, spec)

@@ -4,6 +4,7 @@ import * as Subjects from "../../src/streams/Subjects.ts"
 import * as Audit from "./Audit.ts"
 import type * as Bare from "./Bare.ts"
 import type { Seen } from "./Clients.ts"
+import type { Ground } from "./Ground.ts"
 import { Histogram, type Latency, summary } from "./Histogram.ts"
 import type { Sent } from "./Load.ts"
 import * as Machine from "./Machine.ts"
@@ -249,7 +250,7 @@ const foldedOf = async (world: World.World, record: Audit.Stored, bare: Bare.Sta
 }
 
 /** Runs one cell; everything it started has ended when this does. */
-export const run = async (ground: World.Ground, cell: Cell): Promise<Result> => {
+export const run = async (ground: Ground, cell: Cell): Promise<Result> => {
   const world = await World.open(ground, { kind: cell.kind, shape: cell.shape, spec: specOf(cell), rate: cell.rate, profile: cell.profile })
   try {
     const memory = Machine.watchMemory(world.pids)

@@ -3,7 +3,6 @@ import { randomBytes } from "node:crypto"
 import { readFileSync, writeFileSync } from "node:fs"
 import { mkdir, rm } from "node:fs/promises"
 import { join } from "node:path"
-import { pathToFileURL } from "node:url"
 import { PgClient } from "@effect/sql-pg"
 import { ConfigProvider, Effect, Layer, Logger, LogLevel, Redacted } from "effect"
 import { SignJWT } from "jose"
@@ -19,6 +18,7 @@ import * as Streams from "../../src/streams/Streams.ts"
 import type * as Bare from "./Bare.ts"
 import * as Child from "./Child.ts"
 import type * as Clients from "./Clients.ts"
+import type * as Ground from "./Ground.ts"
 import type { Parts } from "./Machine.ts"
 import * as Universe from "./Universe.ts"
 
@@ -26,57 +26,13 @@ export type Shape = "split" | "one"
 export type Kind = "platform" | "bare"
 
 const root = process.cwd()
-const script = <A>(name: string): Promise<A> => import(pathToFileURL(join(root, "scripts/lib", `${name}.mjs`)).href) as Promise<A>
-interface ChildHandle {
-  readonly pid: number | undefined
-  readonly stop: () => Promise<void>
-  readonly isUp: () => boolean
-  readonly output: () => string
-}
-interface Children {
-  readonly start: (name: string, program: string, args: ReadonlyArray<string>, options: object) => ChildHandle
-}
-interface Ports {
-  readonly freePort: () => Promise<number>
-  readonly until: (check: () => Promise<boolean>, ended: () => boolean, limitMs: number) => Promise<boolean>
-  readonly ping: { readonly http: (port: number, path: string) => Promise<boolean> }
-}
-
 const readyMsMax = 60_000
 const secret = randomBytes(32).toString("hex")
-
-/** What all runs share: Postgres, the server's program, a folder that goes at the end. */
-export interface Ground {
-  readonly folder: string
-  readonly natsProgram: string
-  readonly postgresUrl: string
-  readonly backends: typeof BackendsModule
-  readonly children: Children
-  readonly ports: Ports
-  readonly close: () => Promise<void>
-}
-
-export const ground = async (): Promise<Ground> => {
-  const [backends, children, ports] = await Promise.all([
-    script<typeof BackendsModule>("backends"),
-    script<Children>("children"),
-    script<Ports>("ports")
-  ])
-  const folder = join(root, ".data", `bench-${process.pid}`)
-  await mkdir(folder, { recursive: true })
-  const [natsProgram, postgres] = await Promise.all([backends.natsProgram(), backends.postgres(folder, { durable: false })])
-  const close = async () => {
-    await postgres.stop()
-    await postgres.remove()
-    await rm(folder, { recursive: true, force: true })
-  }
-  return { folder, natsProgram, postgresUrl: postgres.url, backends, children, ports, close }
-}
 
 const quiet = Logger.minimumLogLevel(LogLevel.Warning)
 
 /** An empty database with the schema, every instrument subscribed and the strategies made. */
-const prepareStore = (ground: Ground, name: string, universe: Universe.Universe) => {
+const prepareStore = (ground: Ground.Ground, name: string, universe: Universe.Universe) => {
   const admin = PgClient.layer({ url: Redacted.make(ground.postgresUrl), maxConnections: 1 })
   const url = new URL(ground.postgresUrl)
   url.pathname = `/${name}`
@@ -145,6 +101,11 @@ export interface World {
   /** Processes that are measured, by what they are. */
   readonly pids: Parts
   readonly strategyIds: ReadonlyArray<number>
+  /** Of the gateway, or of what stands for it, and a token that it accepts. */
+  readonly port: number
+  readonly jwt: string
+  /** Of a platform. */
+  readonly databaseUrl: string | undefined
   readonly nc: NatsConnection
   /** Of a bare pipeline: what its processes say of themselves. */
   readonly bareState: () => Promise<Bare.State | undefined>
@@ -176,7 +137,7 @@ const rolesOf = (shape: Shape): ReadonlyArray<{ readonly part: string; readonly 
 
 let worlds = 0
 
-export const open = async (ground: Ground, options: Options): Promise<World> => {
+export const open = async (ground: Ground.Ground, options: Options): Promise<World> => {
   const { spec, kind } = options
   const universe = Universe.make(spec)
   const name = `bench${++worlds}`
@@ -207,10 +168,11 @@ export const open = async (ground: Ground, options: Options): Promise<World> => 
       load
     })
     stops.unshift(begun.stop)
+    const token = await jwt()
     const clientSpec: Clients.Spec = {
       ...spec,
-      url: `ws://127.0.0.1:${begun.port}`,
-      jwt: await jwt(),
+      port: begun.port,
+      jwt: token,
       strategyIds: begun.strategyIds,
       perInstrument: options.rate / spec.instruments
     }
@@ -223,6 +185,9 @@ export const open = async (ground: Ground, options: Options): Promise<World> => 
       nc,
       pids: { ...begun.pids, nats: nats.pid ?? 0 },
       strategyIds: begun.strategyIds,
+      port: begun.port,
+      jwt: token,
+      databaseUrl: begun.databaseUrl,
       bareState: begun.bareState,
       metrics: async () => (kind === "platform" ? await (await fetch(`http://127.0.0.1:${begun.port}/metrics`)).text() : ""),
       troubles: () => troubles(home),
@@ -245,7 +210,7 @@ interface Around {
   readonly load: Child.Child
 }
 
-const allSubscribed = async (ground: Ground, around: Around, isEnded: () => boolean, problem: () => string) => {
+const allSubscribed = async (ground: Ground.Ground, around: Around, isEnded: () => boolean, problem: () => string) => {
   const isThere = async () => (await around.load.call<number>("subscribed")) === around.universe.instruments.length
   if (!(await ground.ports.until(isThere, isEnded, readyMsMax))) {
     throw new Error(
@@ -254,7 +219,7 @@ const allSubscribed = async (ground: Ground, around: Around, isEnded: () => bool
   }
 }
 
-const startPlatform = async (ground: Ground, { shape, profile }: Options, around: Around) => {
+const startPlatform = async (ground: Ground.Ground, { shape, profile }: Options, around: Around) => {
   const { home, universe, url, passwords, loadPort } = around
   const { url: databaseUrl, strategyIds } = await prepareStore(ground, around.name, universe)
   const accountsFile = join(home, "accounts.json")
@@ -284,7 +249,7 @@ const startPlatform = async (ground: Ground, { shape, profile }: Options, around
     GATEWAY_PORT: String(port),
     WEB_ROOT: join(root, "test/data/web")
   }
-  const processes: Array<ChildHandle> = []
+  const processes: Array<Ground.ChildHandle> = []
   const stop = async () => {
     for (const one of processes.toReversed()) await one.stop()
   }
@@ -314,10 +279,10 @@ const startPlatform = async (ground: Ground, { shape, profile }: Options, around
     await stop()
     throw error
   }
-  return { port, pids, strategyIds, stop, bareState: async () => undefined }
+  return { port, pids, strategyIds, databaseUrl, stop, bareState: async () => undefined }
 }
 
-const startBare = async (_ground: Ground, { shape, spec, profile }: Options, around: Around) => {
+const startBare = async (_ground: Ground.Ground, { shape, spec, profile }: Options, around: Around) => {
   const { url, passwords, loadPort, universe } = around
   await prepareStreams(url, passwords.engine)
   const children: Array<{ readonly part: string; readonly child: Child.Child }> = []
@@ -342,6 +307,7 @@ const startBare = async (_ground: Ground, { shape, spec, profile }: Options, aro
     port: state?.port ?? 0,
     pids: Object.fromEntries(children.map(({ part, child }) => [part, child.pid])),
     strategyIds: Universe.strategiesOf(universe).map((_, at) => at + 1),
+    databaseUrl: undefined,
     stop,
     bareState: () => actors?.call<Bare.State>("state") ?? Promise.resolve(undefined)
   }

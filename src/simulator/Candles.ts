@@ -1,17 +1,12 @@
 /** Candles as Kite's historical interface has them, from a market's minutes. */
 
 import * as Timeframe from "../domain/indicators/Timeframe.ts"
+import type { Candle as Priced } from "../domain/market/Candle.ts"
 import * as Expiry from "../domain/market/Expiry.ts"
 import * as KiteHistory from "../domain/market/KiteHistory.ts"
 
-/** Prices in the token's integer units; `atMs` is when it opens, `oi` what was open at its end. */
-export interface Candle {
-  readonly atMs: number
-  readonly open: number
-  readonly high: number
-  readonly low: number
-  readonly close: number
-  readonly volume: number
+/** Prices in the token's integer units; `oi` is what was open at its end. */
+export interface Candle extends Priced {
   readonly oi: number
 }
 

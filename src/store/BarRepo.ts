@@ -1,6 +1,7 @@
 import * as SqlClient from "@effect/sql/SqlClient"
 import * as SqlSchema from "@effect/sql/SqlSchema"
 import { Effect, Schema } from "effect"
+import type { Candle } from "../domain/market/Candle.ts"
 import { BigIntColumn, TimeColumn } from "./Columns.ts"
 import * as StoreError from "./StoreError.ts"
 
@@ -8,17 +9,12 @@ import * as StoreError from "./StoreError.ts"
 export type Source = "live" | "broker"
 
 /** One bar; prices are integers of the token's scale, `at` is when it opens. */
-export interface NewBar {
+export interface NewBar extends Omit<Candle, "atMs"> {
   readonly instrumentToken: number
   readonly tradingsymbol: string
   readonly minutes: number
   readonly source: Source
   readonly at: Date
-  readonly open: number
-  readonly high: number
-  readonly low: number
-  readonly close: number
-  readonly volume: number
   readonly oi: number | null
   /** False where ticks may be missing from it. */
   readonly complete: boolean

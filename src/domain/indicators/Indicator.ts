@@ -1,12 +1,7 @@
-/** A candle: prices in rupees, `atMs` the UTC instant at which it opens, volume in units. */
-export interface Bar {
-  readonly atMs: number
-  readonly open: number
-  readonly high: number
-  readonly low: number
-  readonly close: number
-  readonly volume: number
-}
+import type { Candle } from "../market/Candle.ts"
+
+/** Prices in rupees, volume in units. */
+export type Bar = Candle
 
 /** Named outputs of one bar; null until enough bars have been seen. */
 export type Values = Readonly<Record<string, number | null>>

@@ -1,3 +1,4 @@
+import type { Candle as Priced } from "./Candle.ts"
 import * as Expiry from "./Expiry.ts"
 
 /**
@@ -16,14 +17,8 @@ export const intervals = [
 ] as const satisfies ReadonlyArray<{ readonly name: string; readonly minutes: number; readonly daysMax: number }>
 export type Interval = (typeof intervals)[number]
 
-/** Prices in rupees; `atMs` is when it opens (UNIX ms), `oi` null where none is known. */
-export interface Candle {
-  readonly atMs: number
-  readonly open: number
-  readonly high: number
-  readonly low: number
-  readonly close: number
-  readonly volume: number
+/** Prices in rupees; `oi` null where none is known. */
+export interface Candle extends Priced {
   readonly oi: number | null
 }
 

@@ -1,0 +1,77 @@
+/** What all runs of a benchmark share: the server's program, Postgres, a folder; and the benchmark as a program. */
+import { mkdir, rm } from "node:fs/promises"
+import { join } from "node:path"
+import { pathToFileURL } from "node:url"
+import type * as BackendsModule from "../../scripts/lib/backends.mjs"
+
+const root = process.cwd()
+const script = <A>(name: string): Promise<A> => import(pathToFileURL(join(root, "scripts/lib", `${name}.mjs`)).href) as Promise<A>
+
+export interface ChildHandle {
+  readonly pid: number | undefined
+  readonly stop: () => Promise<void>
+  readonly isUp: () => boolean
+  readonly output: () => string
+}
+interface Children {
+  readonly start: (name: string, program: string, args: ReadonlyArray<string>, options: object) => ChildHandle
+}
+interface Ports {
+  readonly freePort: () => Promise<number>
+  readonly until: (check: () => Promise<boolean>, ended: () => boolean, limitMs: number) => Promise<boolean>
+  readonly ping: { readonly http: (port: number, path: string) => Promise<boolean> }
+}
+
+/** What all runs share: Postgres, the server's program, a folder that goes at the end. */
+export interface Ground {
+  readonly folder: string
+  readonly natsProgram: string
+  readonly postgresUrl: string
+  readonly backends: typeof BackendsModule
+  readonly children: Children
+  readonly ports: Ports
+  readonly close: () => Promise<void>
+}
+
+const open = async (): Promise<Ground> => {
+  const [backends, children, ports] = await Promise.all([
+    script<typeof BackendsModule>("backends"),
+    script<Children>("children"),
+    script<Ports>("ports")
+  ])
+  const folder = join(root, ".data", `bench-${process.pid}`)
+  await mkdir(folder, { recursive: true })
+  const [natsProgram, postgres] = await Promise.all([backends.natsProgram(), backends.postgres(folder, { durable: false })])
+  const close = async () => {
+    await postgres.stop()
+    await postgres.remove()
+    await rm(folder, { recursive: true, force: true })
+  }
+  return { folder, natsProgram, postgresUrl: postgres.url, backends, children, ports, close }
+}
+
+export const say = (text: string): void => {
+  process.stderr.write(`${text}\n`)
+}
+export const textOf = (error: unknown): string => (error instanceof Error ? (error.stack ?? error.message) : String(error))
+
+/** Runs a benchmark on a ground of its own, which goes with it however it ends, and ends the process. */
+export const program = (main: (ground: Ground) => Promise<void>): void => {
+  let shared: Ground | undefined
+  const close = () => shared?.close() ?? Promise.resolve()
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    // What belongs to the run in hand ends with this process: its reaper stops it, or its channel closes.
+    process.once(signal, () => void close().finally(() => process.exit(130)))
+  }
+  const run = async () => {
+    shared = await open()
+    return main(shared).finally(close)
+  }
+  run().then(
+    () => process.exit(0),
+    (error: unknown) => {
+      say(textOf(error))
+      process.exit(1)
+    }
+  )
+}
