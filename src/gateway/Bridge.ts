@@ -34,6 +34,8 @@ interface Reader {
   /** False where the message is not as expected: it is `mend`'s then. */
   readonly take: (message: Message) => boolean
   readonly mend: (message: Message) => Effect.Effect<void>
+  /** What was gone before it was read, first and last sequence. */
+  readonly gone?: (from: number, to: number) => void
 }
 
 const encodeMark = Schema.encodeSync(Mark)
@@ -71,7 +73,7 @@ export class Bridge extends Effect.Service<Bridge>()("gateway/Bridge", {
     const follow = (
       stream: string,
       read: OrderedRead.OrderedRead,
-      { take, mend }: Reader,
+      { take, mend, gone = () => {} }: Reader,
       caughtUp: () => void,
       passed: (newest: Message) => void = () => {}
     ) => {
@@ -103,7 +105,10 @@ export class Bridge extends Effect.Service<Bridge>()("gateway/Bridge", {
       const takeRest: Effect.Effect<void, Recreated> = Effect.suspend(() => {
         const [first, ...others] = rest
         if (first === undefined) return Effect.void
-        const dealtWith = first._tag === "Gap" ? passGap(stream, first) : Effect.map(mend(first), () => pass(1, first))
+        const isGone = first._tag === "Gap"
+        const dealtWith = isGone
+          ? Effect.map(passGap(stream, first), () => gone(first.from, first.to))
+          : Effect.map(mend(first), () => pass(1, first))
         return Effect.flatMap(dealtWith, () => (look(others) ? Effect.void : takeRest))
       })
       return Effect.forever(Effect.zipRight(read.takeWhile(look), takeRest))
@@ -256,7 +261,12 @@ export class Bridge extends Effect.Service<Bridge>()("gateway/Bridge", {
           framesSeq = message.seq
           return ticks.accept(message)
         },
-        mend: (message) => undecodable(message, "the frame's header is missing or not ours")
+        mend: (message) => undecodable(message, "the frame's header is missing or not ours"),
+        gone: (from, to) => {
+          if (to <= place) return
+          framesSeq = to
+          ticks.gone(Math.max(from, place + 1), to)
+        }
       }
       yield* follow(stream, read, frame, done("frames"))
     })

@@ -8,6 +8,7 @@ import { InstrumentRegistry } from "../store/InstrumentRegistry.ts"
 import type { Message } from "../streams/JetStream.ts"
 import { Hub } from "./Hub.ts"
 import * as Metrics from "./Metrics.ts"
+import { gapOf } from "./Since.ts"
 import { Views } from "./Views.ts"
 
 /** Subjects whose frames are told apart; the one first heard of longest ago is forgotten. */
@@ -122,8 +123,15 @@ export class TickFeed extends Effect.Service<TickFeed>()("gateway/TickFeed", {
       if (sent > 0) Metrics.ticksBroadcast.unsafeUpdate(sent, [])
       return isOurs
     }
+    /** Frames that the record lost before they were read here: whoever has ticks is told. */
+    const gone = (from: number, to: number): void => {
+      told.frames = to
+      const readers = hub.eventToReaders(`gap ${from}`, JSON.stringify(gapOf(epochs.frames, from, to)))
+      Metrics.wsGaps.unsafeUpdate(readers, [])
+    }
     return {
       accept,
+      gone,
       /** A frame from before: what is sent again later is known by it. */
       remember: (message: Message): void => remember(message, live),
       forget: live.clear,

@@ -5,6 +5,7 @@ import * as Frame from "../../src/domain/market/Frame.ts"
 import * as FrameHeader from "../../src/domain/market/FrameHeader.ts"
 import { lookBackMax, missedMax } from "../../src/gateway/TickReplay.ts"
 import * as Subjects from "../../src/streams/Subjects.ts"
+import { proxy } from "../store/Stores.ts"
 import { connect, type Received } from "./Client.ts"
 import {
   ask,
@@ -203,6 +204,49 @@ layer(world(), { excludeTestServices: true })("Recovery of ticks", (it) => {
       const next = yield* frame
       yield* has(client, next.seq)
       assert.deepStrictEqual(places(client.received), [`${next.seq}/0`, `${next.seq}/2`])
+    })
+  )
+})
+
+describe("Frames that are gone before the gateway has read them", () => {
+  it.scopedLive("are told as one gap to every client that has ticks, and live ticks follow", () =>
+    Effect.gen(function* () {
+      let door: Effect.Effect.Success<ReturnType<typeof proxy>> | undefined
+      const through = (url: string) =>
+        Effect.map(proxy(url), (opened) => {
+          door = opened
+          return opened.url
+        })
+      const program = Effect.gen(function* () {
+        yield* ready
+        const { engine } = yield* World
+        const [client, idle] = [yield* open("/ws/ticks"), yield* open("/ws/ticks")]
+        yield* client.ask(subscribe([tokens.nifty, tokens.infy]))
+        const gapsBefore = yield* metric("ws_gaps_total")
+        const before = yield* frame
+        yield* has(client, before.seq)
+        yield* Effect.promise(async () => door?.stop())
+        const [first, last, kept] = [yield* frame, yield* frame, yield* frame]
+        yield* Effect.promise(() => engine.jsm.streams.purge("MD_FRAMES", { seq: kept.seq }))
+        yield* Effect.promise(async () => door?.start())
+        yield* has(client, kept.seq)
+        const next = yield* frame
+        yield* has(client, next.seq)
+        const { createdMs: epoch } = yield* engine.info("MD_FRAMES")
+        const gaps = client.received.filter(({ type }) => type === "gap")
+        assert.deepStrictEqual(gaps, [{ type: "gap", epoch, from: first.seq, to: last.seq }])
+        assert.deepStrictEqual([...new Set(ticksOf(client.received).map(({ seq }) => seq))], [before.seq, kept.seq, next.seq])
+        assert.isBelow(
+          client.received.indexOf(gaps[0] as Received),
+          client.received.findIndex(({ seq }) => seq === kept.seq)
+        )
+        assert.isUndefined(
+          idle.received.find(({ type }) => type === "gap"),
+          "who has no ticks has missed none"
+        )
+        assert.strictEqual(yield* metric("ws_gaps_total"), gapsBefore + 1)
+      })
+      yield* Effect.flatMap(Layer.build(world({ door: through })), (context) => Effect.provide(program, context))
     })
   )
 })

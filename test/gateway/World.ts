@@ -109,6 +109,8 @@ export class World extends Context.Tag("test/World")<
 interface Options {
   readonly config?: Readonly<Record<string, string>>
   readonly nats?: Effect.Effect<NatsServer, never, Scope.Scope>
+  /** Another address of the server, for the gateway alone. */
+  readonly door?: (natsUrl: string) => Effect.Effect<string, never, Scope.Scope>
   readonly database?: Effect.Effect<string, never, Scope.Scope>
   /** False: nothing in the instrument registry. */
   readonly hasInstruments?: boolean
@@ -155,6 +157,7 @@ export const world = (options: Options = {}) =>
         Effect.withConfigProvider(ConfigProvider.fromMap(settings)),
         Effect.map(Context.get(JetStream))
       )
+      if (options.door !== undefined) settings.set("NATS_URL", yield* options.door(nats.url))
       const streams = options.hasStreams === false ? Layer.empty : Streams.layer.pipe(Layer.provide(Layer.succeed(JetStream, engine)))
       const filled =
         options.hasInstruments === false
