@@ -20,6 +20,8 @@ export interface KeyValue {
   readonly watch: (filter?: string) => Effect.Effect<{ readonly takeAll: Effect.Effect<ReadonlyArray<Change>> }, NatsError, Scope.Scope>
 }
 
+const keysReadMax = "10 seconds"
+
 /** A bucket with one value per key, kept in files: revisions must survive a server restart, or an epoch could fall. */
 export const open = (bucket: string): Effect.Effect<KeyValue, NatsError, JetStream> =>
   Effect.gen(function* () {
@@ -74,7 +76,13 @@ export const open = (bucket: string): Effect.Effect<KeyValue, NatsError, JetStre
           const found: Array<string> = []
           for await (const key of await kv.keys(filter)) found.push(key)
           return found
-        }),
+        }).pipe(
+          // The client asks for them one after the other and would wait for ever for one that a lost connection took.
+          Effect.timeoutFail({
+            duration: keysReadMax,
+            onTimeout: () => new NatsError({ op: `keys (bucket ${bucket})`, cause: new Error(`not all came in ${keysReadMax}`) })
+          })
+        ),
       watch
     }
   })

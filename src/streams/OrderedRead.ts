@@ -1,4 +1,4 @@
-import { Duration, Effect, Queue, Schedule, type Scope } from "effect"
+import { Cause, Duration, Effect, Queue, Schedule, type Scope } from "effect"
 import { AckPolicy, type ConsumerInfo, DeliverPolicy, type Msg, ReplayPolicy, type Subscription } from "nats"
 import * as HandOver from "./HandOver.ts"
 import { JetStream, type Message, type NatsError } from "./JetStream.ts"
@@ -259,11 +259,15 @@ export const make = (options: {
       if (isRefiltered) yield* Effect.sleep(Duration.millis(gatherMs))
       isRefiltered = false
       if (breaks > 1) yield* Effect.sleep(Duration.millis(retryMs)) // a consumer that breaks as soon as it stands
-      yield* open.pipe(
-        Effect.catchAll((error) =>
+      // Whatever it fails with, a defect too: a read that ended here would be silent for ever.
+      const attempt = Effect.sandbox(open)
+      yield* attempt.pipe(
+        Effect.catchAll((cause) =>
           Effect.zipRight(
-            Effect.logWarning("read interrupted, trying until it stands again").pipe(Effect.annotateLogs({ stream, cause: error.message })),
-            Effect.retry(open, Schedule.spaced(Duration.millis(retryMs)))
+            Effect.logWarning("read interrupted, trying until it stands again").pipe(
+              Effect.annotateLogs({ stream, cause: Cause.prettyErrors(cause).join("; ") })
+            ),
+            Effect.retry(attempt, Schedule.spaced(Duration.millis(retryMs)))
           )
         )
       )
