@@ -23,24 +23,23 @@ export interface HandOver<A, E> {
 export const make = <A, E>(queueMax: number): HandOver<A, E> => {
   let queue: Array<A> = []
   let reader: ((items: ReadonlyArray<A>) => void) | undefined
+  /** Of whoever waits for the queue to be filled, or for the end. */
+  let wake = () => {}
   let ended: Effect.Effect<never, E> | undefined
-  let endReader: (() => void) | undefined
   const room = Effect.unsafeMakeLatch(true)
 
   const offer = (items: Array<A>): Array<A> => {
-    if (ended !== undefined) return []
+    if (ended !== undefined || items.length === 0) return []
     // A reader waits only when the queue is empty.
     if (reader !== undefined) {
       reader(items)
       return []
     }
     const free = queueMax - queue.length
-    if (items.length <= free) {
-      for (const item of items) queue.push(item)
-      return []
-    }
-    for (const item of items.slice(0, free)) queue.push(item)
-    return items.slice(free)
+    const fits = items.length <= free
+    for (const item of fits ? items : items.slice(0, free)) queue.push(item)
+    wake()
+    return fits ? [] : items.slice(free)
   }
   const offerAll = (items: Array<A>): Effect.Effect<void> =>
     Effect.suspend(() => {
@@ -49,6 +48,12 @@ export const make = <A, E>(queueMax: number): HandOver<A, E> => {
       room.unsafeClose()
       return Effect.zipRight(room.await, offerAll(rest))
     })
+  const takeQueue = (): ReadonlyArray<A> => {
+    const items = queue
+    queue = []
+    room.unsafeOpen()
+    return items
+  }
 
   const takeWhile = (look: (items: ReadonlyArray<A>) => boolean) =>
     Effect.async<void, E>((resume) => {
@@ -62,35 +67,32 @@ export const make = <A, E>(queueMax: number): HandOver<A, E> => {
         }
         return false
       }
-      while (queue.length > 0) {
-        const items = queue
-        queue = []
-        room.unsafeOpen()
-        if (!isContent(items)) return
-      }
+      while (queue.length > 0) if (!isContent(takeQueue())) return
       if (ended !== undefined) return resume(ended)
       const leave = () => {
         reader = undefined
-        endReader = undefined
+        wake = () => {}
       }
       reader = (items) => {
         if (!isContent(items)) leave()
       }
-      endReader = () => {
+      wake = () => {
         leave()
-        resume(ended ?? Effect.void)
+        if (ended !== undefined) resume(ended)
       }
       return Effect.sync(leave)
     })
 
-  const takeAll = Effect.suspend(() => {
-    let taken: ReadonlyArray<A> = []
-    const take = (items: ReadonlyArray<A>) => {
-      taken = items
-      return false
-    }
-    return Effect.map(takeWhile(take), () => taken)
+  const filled = Effect.async<void>((resume) => {
+    wake = () => resume(Effect.void)
+    return Effect.sync(() => {
+      wake = () => {}
+    })
   })
+  // Taken where they are used: an interrupted wait loses nothing.
+  const takeAll: Effect.Effect<ReadonlyArray<A>, E> = Effect.suspend(() =>
+    queue.length > 0 ? Effect.sync(takeQueue) : (ended ?? Effect.zipRight(filled, takeAll))
+  )
 
   return {
     offer,
@@ -100,7 +102,7 @@ export const make = <A, E>(queueMax: number): HandOver<A, E> => {
     end: (outcome) => {
       ended ??= outcome
       room.unsafeOpen()
-      endReader?.()
+      wake()
     },
     takeWhile
   }

@@ -117,7 +117,6 @@ export const make = (options: {
         arrived = []
         Metrics.readMessages(stream, items.length)
         out.offer(items)
-        fetchMore()
       })
     }
     const call = () => {
@@ -287,11 +286,17 @@ export const make = (options: {
     })
 
     const takeAll = Effect.tap(out.takeAll, () => Effect.sync(fetchMore))
+    const takeWhile = (look: (items: ReadonlyArray<Message | Gap>) => boolean) =>
+      out.takeWhile((items) => {
+        const goesOn = look(items)
+        fetchMore() // nothing waits here any more
+        return goesOn
+      })
     const refilter = (next: ReadonlyArray<string>) => {
       filters = next
       isRefiltered = true
       discard() // from this instant nothing comes by the old filters
       call()
     }
-    return { takeAll, takeWhile: out.takeWhile, lastSeq: () => last, pendingAtStart, refilter }
+    return { takeAll, takeWhile, lastSeq: () => last, pendingAtStart, refilter }
   })

@@ -84,6 +84,23 @@ describe("HandOver", () => {
     })
   )
 
+  it.effect("nothing is no reason to wake a reader, and what an interrupted wait was woken for stays", () =>
+    Effect.gen(function* () {
+      const out = HandOver.make<number, never>(10)
+      const reading = yield* Effect.fork(out.takeAll)
+      yield* Effect.yieldNow()
+      out.offer([])
+      yield* out.offerAll([])
+      yield* Effect.yieldNow()
+      assert.isNull(reading.unsafePoll())
+      out.offer([1, 2])
+      yield* Fiber.interrupt(reading)
+      assert.strictEqual(out.waiting(), 2)
+      assert.deepStrictEqual(yield* out.takeAll, [1, 2])
+      assert.deepStrictEqual((yield* Fiber.await(reading))._tag, "Failure")
+    })
+  )
+
   it.effect("a reader that was interrupted is shown nothing more; its defects are its own", () =>
     Effect.gen(function* () {
       const out = HandOver.make<number, never>(10)

@@ -1,5 +1,5 @@
 import { assert, layer } from "@effect/vitest"
-import { Effect, Exit, Fiber, Scope } from "effect"
+import { Clock, Effect, Exit, Fiber, Scope } from "effect"
 import { JetStream } from "../../src/streams/JetStream.ts"
 import * as OrderedRead from "../../src/streams/OrderedRead.ts"
 import { another, backend, bytes, collect, freshStream, gaps, messages, range, Server, text, until } from "./Nats.ts"
@@ -54,6 +54,26 @@ layer(backend, { excludeTestServices: true })("OrderedRead", (it) => {
       })
     )
   }
+
+  it.scoped("a reader that was away is sent more as soon as it is back, not only when the watch looks", () =>
+    Effect.gen(function* () {
+      const stream = yield* freshStream()
+      yield* stream.putMany("a", 3_000)
+      const still = Object.assign(Clock.make(), { sleep: () => Effect.never })
+      const options = { stream: stream.name, filters: [stream.at("a")], start: beginning, bufferMax: 50 }
+      const read = yield* Effect.withClock(OrderedRead.make(options), still)
+      let seen = 0
+      const look = (items: ReadonlyArray<unknown>) => {
+        seen += items.length
+        return false
+      }
+      while (seen < 3_000) {
+        yield* read.takeWhile(look)
+        yield* Effect.sleep("10 millis") // all that was asked for comes meanwhile
+      }
+      assert.strictEqual(seen, 3_000)
+    })
+  )
 
   it.scoped("goes on behind the last message when its consumer is deleted under it", () =>
     Effect.gen(function* () {
