@@ -38,8 +38,8 @@ const Actor = Entity.make("Actor", [Rpc.make("Settle", { success: Schema.Void })
 const lookEvery = "250 millis"
 /** In so many looks each actor is told once though it is as it should be: a few of them in each look, for all at once would hold up the ticks. */
 const tellAllIn = 80
-/** Longer than those looks take: an actor that is wanted must never idle out. */
-const idleMax = "1 minute"
+/** Much longer than those looks take on a busy machine: an actor that is wanted must never idle out. What is not wanted has ended by then. */
+const idleMax = "10 minutes"
 const listEvery = "30 seconds"
 const callTimeoutMs = 15_000
 /** An actor that stops drains and saves its state. */
