@@ -7,7 +7,7 @@ import { RecordActor } from "./RecordActor.ts"
 
 export const kind = "bars"
 /** Changes with the decider's state. */
-const layout = "bars-2"
+const layout = "bars-1"
 
 export const route = ({ message }: BarDecider.Output): Published => ({
   stream: Subjects.Bars.stream,

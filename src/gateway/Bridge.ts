@@ -1,9 +1,8 @@
-import { Data, Effect, Schedule, Schema, type Scope } from "effect"
+import { Data, Effect, Either, Schedule, Schema, type Scope } from "effect"
 import { Mark } from "../domain/strategy/StrategyMessage.ts"
 import { JetStream, type Message, type NatsError } from "../streams/JetStream.ts"
 import { MarketClock } from "../streams/MarketClock.ts"
 import * as OrderedRead from "../streams/OrderedRead.ts"
-import type { DecodeError } from "../streams/Subject.ts"
 import * as Subjects from "../streams/Subjects.ts"
 import type { Change } from "./ChainView.ts"
 import { FoFeed } from "./FoFeed.ts"
@@ -31,9 +30,8 @@ type Part = "chains" | "strategies" | "tickers" | "frames"
 
 /** What to do with the messages of a stream. */
 interface Reader {
-  /** False where the message is not as expected: it is `mend`'s then. */
-  readonly take: (message: Message) => boolean
-  readonly mend: (message: Message) => Effect.Effect<void>
+  /** Why the message cannot be read, or undefined. */
+  readonly take: (message: Message) => unknown
   /** What was gone before it was read, first and last sequence. */
   readonly gone?: (from: number, to: number) => void
 }
@@ -67,18 +65,20 @@ export class Bridge extends Effect.Service<Bridge>()("gateway/Bridge", {
     }
 
     /**
-     * Reads on and on, where the messages come from: a fiber has a turn only for what is gone or not as expected. `passed` hears of the
+     * Reads on and on, where the messages come from: a fiber has a turn only for what is gone or cannot be read. `passed` hears of the
      * newest message that has been dealt with, `caughtUp` is called once what was there at the start has been.
      */
     const follow = (
       stream: string,
       read: OrderedRead.OrderedRead,
-      { take, mend, gone = () => {} }: Reader,
+      { take, gone = () => {} }: Reader,
       caughtUp: () => void,
       passed: (newest: Message) => void = () => {}
     ) => {
       let left = read.pendingAtStart
       let rest: ReadonlyArray<Message | OrderedRead.Gap> = []
+      /** Of the first of them. */
+      let unreadable: unknown
       Metrics.bridgeRead(stream, 0, left)
       if (left === 0) caughtUp()
       const pass = (count: number, newest: Message) => {
@@ -94,7 +94,9 @@ export class Bridge extends Effect.Service<Bridge>()("gateway/Bridge", {
         let newest: Message | undefined
         let at = 0
         for (const item of items) {
-          if (item._tag === "Gap" || !take(item)) break
+          if (item._tag === "Gap") break
+          unreadable = take(item)
+          if (unreadable !== undefined) break
           newest = item
           at++
         }
@@ -105,10 +107,11 @@ export class Bridge extends Effect.Service<Bridge>()("gateway/Bridge", {
       const takeRest: Effect.Effect<void, Recreated> = Effect.suspend(() => {
         const [first, ...others] = rest
         if (first === undefined) return Effect.void
-        const isGone = first._tag === "Gap"
-        const dealtWith = isGone
-          ? Effect.map(passGap(stream, first), () => gone(first.from, first.to))
-          : Effect.map(mend(first), () => pass(1, first))
+        // A message that cannot be read costs itself only.
+        const dealtWith =
+          first._tag === "Gap"
+            ? Effect.map(passGap(stream, first), () => gone(first.from, first.to))
+            : Effect.map(undecodable(first, unreadable), () => pass(1, first))
         return Effect.flatMap(dealtWith, () => (look(others) ? Effect.void : takeRest))
       })
       return Effect.forever(Effect.zipRight(read.takeWhile(look), takeRest))
@@ -117,39 +120,27 @@ export class Bridge extends Effect.Service<Bridge>()("gateway/Bridge", {
 
     const reader = <A>(
       trusted: (message: Message) => A | undefined,
-      decode: (message: Message) => Effect.Effect<A, DecodeError>,
+      decode: (data: Uint8Array) => Either.Either<A, unknown>,
       apply: (value: A, message: Message) => void
     ): Reader => ({
       take: (message) => {
-        const value = trusted(message)
-        if (value !== undefined) apply(value, message)
-        return value !== undefined
-      },
-      // A message that cannot be read costs itself only.
-      mend: (message) =>
-        Effect.map(decode(message), (value) => apply(value, message)).pipe(
-          Effect.catchTag("DecodeError", (error) => undecodable(message, error.cause))
-        )
+        const known = trusted(message)
+        const value = known === undefined ? decode(message.data) : Either.right(known)
+        if (Either.isLeft(value)) return value.left
+        return apply(value.right, message)
+      }
     })
     const publishChange = (change: Change | undefined) => {
       if (change !== undefined) options.publish(change)
     }
-    const state = reader(
-      Trusted.state,
-      ({ subject, data }) => Subjects.UnderlyingState.decode(subject, data),
-      (message) => views.chains.applyState(message)
-    )
-    const chain = reader(
-      Trusted.chain,
-      ({ subject, data }) => Subjects.ChainKeyframe.decode(subject, data),
-      (message) => publishChange(views.chains.applyKeyframe(message))
+    const state = reader(Trusted.state, Subjects.UnderlyingState.decodeEither, (message) => views.chains.applyState(message))
+    const chain = reader(Trusted.chain, Subjects.ChainKeyframe.decodeEither, (message) =>
+      publishChange(views.chains.applyKeyframe(message))
     )
     const keyframe = ({ subject }: Message) => (Subjects.UnderlyingState.match(subject) === undefined ? chain : state)
-    const last: Reader = { take: (message) => keyframe(message).take(message), mend: (message) => keyframe(message).mend(message) }
-    const delta = reader(
-      Trusted.chain,
-      ({ subject, data }) => Subjects.ChainDelta.decode(subject, data),
-      (message, { seq }) => publishChange(views.chains.applyDelta(message, seq))
+    const last: Reader = { take: (message) => keyframe(message).take(message) }
+    const delta = reader(Trusted.chain, Subjects.ChainDelta.decodeEither, (message, { seq }) =>
+      publishChange(views.chains.applyDelta(message, seq))
     )
 
     /** Keyframes first, then the deltas behind them, then both for ever. */
@@ -168,7 +159,8 @@ export class Bridge extends Effect.Service<Bridge>()("gateway/Bridge", {
         for (const item of yield* keyframes.takeAll) {
           if (item._tag === "Gap") yield* passGap(Subjects.ChainKeyframe.stream, item)
           else {
-            if (!last.take(item)) yield* last.mend(item)
+            const unreadable = last.take(item)
+            if (unreadable !== undefined) yield* undecodable(item, unreadable)
             left = item.pending === 0 ? 0 : left - 1
           }
         }
@@ -209,7 +201,7 @@ export class Bridge extends Effect.Service<Bridge>()("gateway/Bridge", {
       const read = yield* OrderedRead.make({ stream, filters: [Subjects.Mark.filter()], start: { _tag: "LastPerSubject" } })
       const mark = reader(
         Trusted.mark,
-        ({ subject, data }) => Effect.map(Subjects.Mark.decode(subject, data), (decoded) => encodeMark(decoded)),
+        (data) => Either.map(Subjects.Mark.decodeEither(data), encodeMark),
         (mark, { subject, seq }) => {
           const owner = Subjects.Mark.match(subject)?.owner ?? ""
           const marked = { mark, seq }
@@ -226,7 +218,7 @@ export class Bridge extends Effect.Service<Bridge>()("gateway/Bridge", {
       const read = yield* OrderedRead.make({ stream, filters: [Subjects.Ticker.filter()], start: { _tag: "LastPerSubject" } })
       const status = reader(
         () => undefined,
-        ({ subject, data }) => Subjects.Ticker.decode(subject, data),
+        Subjects.Ticker.decodeEither,
         (status, { timeMs }) => views.tickers.apply(status, timeMs)
       )
       yield* follow(stream, read, status, done("tickers"))
@@ -256,12 +248,11 @@ export class Bridge extends Effect.Service<Bridge>()("gateway/Bridge", {
         take: (message) => {
           if (message.seq <= place) {
             ticks.remember(message)
-            return true
+            return undefined
           }
           framesSeq = message.seq
-          return ticks.accept(message)
+          return ticks.accept(message) ? undefined : "the frame's header is missing or not ours"
         },
-        mend: (message) => undecodable(message, "the frame's header is missing or not ours"),
         gone: (from, to) => {
           if (to <= place) return
           framesSeq = to

@@ -6,8 +6,8 @@ import type { Chain, Row } from "./ChainView.ts"
 import type { StrikeRow } from "./FoApi.ts"
 import { Views } from "./Views.ts"
 
-/** A chain as REST and the stream show it; everything null and no strikes while nothing was published yet. */
-export interface Snapshot {
+/** What is true of a whole chain, as REST and the stream show it; everything null while nothing was published yet. */
+export interface Head {
   readonly seq: number
   readonly spot: number | null
   readonly forward: number | null
@@ -18,7 +18,6 @@ export interface Snapshot {
   readonly call_oi: number
   readonly put_oi: number
   readonly as_of: string | null
-  readonly strikes: ReadonlyArray<StrikeRow>
 }
 
 type OptionRow = NonNullable<StrikeRow["call"]>
@@ -72,7 +71,7 @@ export class Chains extends Effect.Service<Chains>()("gateway/Chains", {
       return [...new Set(futures)].sort()
     }
 
-    const nothingYet = (symbol: string): Snapshot => ({
+    const nothingYet = (symbol: string): Head => ({
       seq: 0,
       spot: chains.state(symbol)?.spot ?? null,
       forward: null,
@@ -82,9 +81,12 @@ export class Chains extends Effect.Service<Chains>()("gateway/Chains", {
       pcr_volume: null,
       call_oi: 0,
       put_oi: 0,
-      as_of: chains.state(symbol)?.as_of ?? null,
-      strikes: []
+      as_of: chains.state(symbol)?.as_of ?? null
     })
+    const published = (symbol: string, expiry: string): Chain | undefined => {
+      const chain = chains.find(symbol, expiry)
+      return chain?.head.as_of === "" ? undefined : chain
+    }
 
     return {
       strikesOf,
@@ -98,19 +100,16 @@ export class Chains extends Effect.Service<Chains>()("gateway/Chains", {
         return listed(symbol).filter((expiry) => expiryAtMs(expiry) > nowMs)
       },
       /** Undefined where no such expiry is listed or published. */
-      snapshot: (symbol: string, expiry: string): Snapshot | undefined => {
-        const chain = chains.find(symbol, expiry)
-        if (chain === undefined || chain.head.as_of === "") return listed(symbol).includes(expiry) ? nothingYet(symbol) : undefined
-        // Most of what is asked is in the head: rows are made for whoever looks at them.
-        let strikes: Snapshot["strikes"] | undefined
-        return {
-          ...chain.head,
-          get strikes() {
-            strikes ??= strikesOf(chain)
-            return strikes
-          }
-        }
-      }
+      head: (symbol: string, expiry: string): Head | undefined =>
+        published(symbol, expiry)?.head ?? (listed(symbol).includes(expiry) ? nothingYet(symbol) : undefined),
+      /** Of the chain as it stands: read together with its head. */
+      strikes: (symbol: string, expiry: string): ReadonlyArray<StrikeRow> => {
+        const chain = published(symbol, expiry)
+        return chain === undefined ? [] : strikesOf(chain)
+      },
+      /** Ascending. */
+      strikePrices: (symbol: string, expiry: string): ReadonlyArray<number> =>
+        [...new Set(Array.from(published(symbol, expiry)?.rows.values() ?? [], ({ strike }) => strike))].sort((a, b) => a - b)
     } as const
   })
 }) {}

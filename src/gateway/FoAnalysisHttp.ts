@@ -76,7 +76,7 @@ export const FoAnalysisHttp = HttpApiBuilder.group(
       Effect.zipRight(
         known(symbol),
         Effect.suspend(() =>
-          chains.snapshot(symbol, expiry) === undefined
+          chains.head(symbol, expiry) === undefined
             ? Effect.fail(new Problem.NotFound({ detail: "Expiry not found" }))
             : Effect.succeed(views.chains.find(symbol, expiry))
         )

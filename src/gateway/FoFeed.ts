@@ -1,6 +1,7 @@
 import { Effect } from "effect"
-import { Chains, type Snapshot } from "./Chains.ts"
+import { Chains, type Head } from "./Chains.ts"
 import type { Change } from "./ChainView.ts"
+import type { StrikeRow } from "./FoApi.ts"
 import { Hub } from "./Hub.ts"
 import { Views } from "./Views.ts"
 
@@ -11,7 +12,7 @@ export class FoFeed extends Effect.Service<FoFeed>()("gateway/FoFeed", {
     const chains = yield* Chains
     const { chains: view, epochs } = yield* Views
 
-    const textOf = (symbol: string, expiry: string, kind: "chain" | "delta", at: Omit<Snapshot, "strikes">, strikes: Snapshot["strikes"]) =>
+    const textOf = (symbol: string, expiry: string, kind: "chain" | "delta", at: Head, strikes: ReadonlyArray<StrikeRow>) =>
       JSON.stringify({
         type: "update",
         symbol,
@@ -35,8 +36,8 @@ export class FoFeed extends Effect.Service<FoFeed>()("gateway/FoFeed", {
       let text: string | undefined
       return (): string => {
         if (text !== undefined) return text
-        const now = chains.snapshot(symbol, expiry) ?? chains.nothingYet(symbol)
-        text = textOf(symbol, expiry, "chain", now, now.strikes)
+        const head = chains.head(symbol, expiry) ?? chains.nothingYet(symbol)
+        text = textOf(symbol, expiry, "chain", head, chains.strikes(symbol, expiry))
         return text
       }
     }

@@ -15,8 +15,8 @@ export const FoHttp = HttpApiBuilder.group(
     const found = (symbol: string, expiry: string) =>
       Effect.suspend(() => {
         if (!chains.isKnown(symbol)) return Effect.fail(symbolMissing())
-        const chain = chains.snapshot(symbol, expiry)
-        return chain === undefined ? Effect.fail(expiryMissing()) : Effect.succeed(chain)
+        const head = chains.head(symbol, expiry)
+        return head === undefined ? Effect.fail(expiryMissing()) : Effect.succeed(head)
       })
     return handlers
       .handle("expiries", ({ urlParams: { symbol } }) =>
@@ -25,22 +25,22 @@ export const FoHttp = HttpApiBuilder.group(
         )
       )
       .handle("strikes", ({ urlParams: { symbol, expiry } }) =>
-        Effect.map(found(symbol, expiry), ({ spot, forward, atm_strike, as_of, strikes }) => ({
+        Effect.map(found(symbol, expiry), ({ spot, forward, atm_strike, as_of }) => ({
           symbol,
           expiry,
           spot,
           forward,
           atm_strike,
           as_of,
-          strikes
+          strikes: chains.strikes(symbol, expiry)
         }))
       )
       .handle("maxPain", ({ urlParams: { symbol, expiry } }) =>
-        Effect.map(found(symbol, expiry), ({ max_pain, strikes, as_of }) => ({
+        Effect.map(found(symbol, expiry), ({ max_pain, as_of }) => ({
           symbol,
           expiry,
           max_pain,
-          strikes: strikes.map(({ strike }) => strike),
+          strikes: chains.strikePrices(symbol, expiry),
           as_of
         }))
       )

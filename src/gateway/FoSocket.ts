@@ -46,7 +46,7 @@ export const make: Effect.Effect<Endpoint, never, Hub | Chains | FoFeed | JetStr
     open: (connection) => {
       const joined = new Set<string>()
       const refusalOf = (symbol: string, expiry: string): readonly [RefusalCode, string] | undefined => {
-        if (chains.snapshot(symbol, expiry) === undefined) {
+        if (chains.head(symbol, expiry) === undefined) {
           // Before the day's instruments are there, nothing can be said to be missing.
           if (!chains.isLoaded()) return ["unavailable", instrumentsAway]
           return ["not_found", chains.isKnown(symbol) ? "Expiry not found" : "Symbol not found"]

@@ -14,7 +14,7 @@ import { Views } from "./Views.ts"
 /** Subjects whose frames are told apart; the one first heard of longest ago is forgotten. */
 const subjectsMax = 4_096
 
-const modeOf = (kind: number): "ltp" | "quote" | "full" =>
+const modeOf = (kind: Frame.Kind): "ltp" | "quote" | "full" =>
   kind === Frame.Kind.ltp ? "ltp" : kind === Frame.Kind.quote || kind === Frame.Kind.indexQuote ? "quote" : "full"
 
 /** Tells frames that were sent twice, subject by subject. */
@@ -44,34 +44,30 @@ export class TickFeed extends Effect.Service<TickFeed>()("gateway/TickFeed", {
     const hub = yield* Hub
     const registry = yield* InstrumentRegistry
     const { chains, epochs, told } = yield* Views
-    const columns = Frame.makeColumns()
     const live = makeGuards()
 
-    const anyWanted = (bytes: Uint8Array, isWanted: (token: number) => boolean): boolean => {
-      let wanted = false
-      const bad = Frame.forEachPacket(bytes, (offset) => {
-        wanted ||= isWanted(Frame.tokenAt(bytes, offset))
-      })
-      if (bad > 0) Metrics.bridgeBadPackets.unsafeUpdate(bad, [])
-      return wanted
-    }
-
-    /** Prices in rupees; null where the packet's kind has no such field or the book no such level. */
-    const textOf = (row: number, header: FrameHeader.FrameHeader, seq: number): string => {
-      const token = columns.token[row] ?? 0
-      const kind = columns.kind[row] ?? 0
+    /** Of the packet at `offset`, read where it stands. Prices in rupees; null where its kind has no such field or the book no such level. */
+    const textOf = (
+      bytes: Uint8Array,
+      offset: number,
+      kind: Frame.Kind,
+      header: FrameHeader.FrameHeader,
+      seq: number,
+      row: number
+    ): string => {
+      const token = Frame.tokenAt(bytes, offset)
       const scale = priceScale(token)
       const price = (int: number) => (int === 0 ? null : toNumber(int, scale))
-      const exchangeTime = columns.exchangeTime[row] ?? 0
+      const exchangeTime = Frame.exchangeTimeAt(bytes, offset, kind)
       const greeks = chains.row(token)
       const data = {
         instrument_token: token,
         tradingsymbol: registry.byToken(token)?.tradingsymbol ?? null,
-        last_price: toNumber(columns.lastPrice[row] ?? 0, scale),
-        volume: Frame.hasVolume(kind) ? (columns.volume[row] ?? 0) : null,
-        oi: Frame.hasOpenInterest(kind) ? (columns.oi[row] ?? 0) : null,
-        bid: price(Frame.bestBidPrice(columns, row)),
-        ask: price(Frame.bestAskPrice(columns, row)),
+        last_price: toNumber(Frame.lastPriceAt(bytes, offset), scale),
+        volume: Frame.hasVolume(kind) ? Frame.volumeAt(bytes, offset, kind) : null,
+        oi: Frame.hasOpenInterest(kind) ? Frame.openInterestAt(bytes, offset, kind) : null,
+        bid: price(Frame.bestBidAt(bytes, offset, kind)),
+        ask: price(Frame.bestAskAt(bytes, offset, kind)),
         iv: greeks?.iv ?? null,
         delta: greeks?.delta ?? null,
         gamma: greeks?.gamma ?? null,
@@ -85,13 +81,19 @@ export class TickFeed extends Effect.Service<TickFeed>()("gateway/TickFeed", {
     }
 
     /** The wanted rows of a frame, as texts. */
-    const forEachTick = (message: Message, header: FrameHeader.FrameHeader, isWanted: (token: number) => boolean, take: TakeTick): void => {
-      if (!anyWanted(message.data, isWanted)) return
-      Frame.decode(message.data, columns)
-      for (let row = 0; row < columns.count; row++) {
-        const token = columns.token[row] ?? 0
-        if (isWanted(token)) take(token, textOf(row, header, message.seq), row)
-      }
+    const forEachTick = (
+      { data, seq }: Message,
+      header: FrameHeader.FrameHeader,
+      isWanted: (token: number) => boolean,
+      take: TakeTick
+    ): void => {
+      let row = 0
+      const bad = Frame.forEachPacket(data, (offset, kind) => {
+        const token = Frame.tokenAt(data, offset)
+        if (isWanted(token)) take(token, textOf(data, offset, kind, header, seq, row), row)
+        row++
+      })
+      if (bad > 0) Metrics.bridgeBadPackets.unsafeUpdate(bad, [])
     }
     const headerOf = (message: Message) => FrameHeader.parse(message.header(FrameHeader.name))
     /** Whether the frame is ours; `guards` remembers it, and `take` gets its ticks when it is new. */

@@ -39,7 +39,6 @@ interface OpenBar {
 
 interface Series {
   readonly interval: Bar.Interval
-  readonly lengthMs: number
   /** By start; more than one while ticks are ahead of the clock. */
   readonly bars: Array<OpenBar>
   /** Everything that starts before is closed for good. */
@@ -94,7 +93,6 @@ const makeRow = (contract: Contract, eventMs: number): Row => {
     leading,
     series: intervals.map((interval) => ({
       interval,
-      lengthMs: Bar.lengthMs[interval],
       bars: [],
       closedToMs: Number.NEGATIVE_INFINITY,
       volume: noValue
@@ -134,7 +132,8 @@ const openBar = (startMs: number, price: number, atMs: number): OpenBar => ({
 
 /** The open bar of a series that holds an instant, made when it is the first tick's; undefined when it is closed. */
 const barAt = (series: Series, atMs: number, price: number): OpenBar | undefined => {
-  const { bars, lengthMs } = series
+  const { bars } = series
+  const lengthMs = Bar.lengthMs[series.interval]
   const newest = bars[bars.length - 1]
   if (newest !== undefined && atMs >= newest.startMs && atMs < newest.startMs + lengthMs) return newest
   const startMs = Math.floor(atMs / lengthMs) * lengthMs
@@ -283,7 +282,7 @@ const isTold = (row: Row, second: number): boolean => second % ((row.leading ? o
 /** What a series has to tell at the end of a second: the bars that are over, and the open one when its turn has come. */
 const tell = (state: State, row: Row, series: Series): ReadonlyArray<Bar.Candle> => {
   const candles: Array<Bar.Candle> = []
-  const { lengthMs } = series
+  const lengthMs = Bar.lengthMs[series.interval]
   close(state, row, series, Math.floor(state.eventMs / lengthMs) * lengthMs, candles)
   const open = series.bars[0]
   if (series.interval === "1m" && open?.changed === true && isTold(row, state.second)) {
