@@ -186,10 +186,7 @@ export const make = ({ send, payloadMax, whenConnected, last }: JetStream) => {
       const attempt = whenConnected(`publish for ${to.key}`, sendAll(to, lanes, outcome))
       // The schedule is made when it is needed: that costs more than the attempt.
       const again = () => Effect.retry(Effect.delay(attempt, againAfter), { schedule: publishAgain, while: isAway })
-      const sent = Effect.as(
-        Effect.catchAll(attempt, (error) => (isAway(error) ? again() : Effect.fail(error))),
-        outcome
-      )
+      const sent = Effect.as(Effect.catchIf(attempt, isAway, again), outcome)
       const missing = missingOf(to, outputs)
       return missing.size === 0 ? sent : Effect.zipRight(lookUpAll(to, missing), sent)
     })

@@ -44,7 +44,7 @@ const poisonMax = 1_000
 /** What stands on an actor's subjects is read within this, or its start has failed. */
 const outputsReadMax = "30 seconds"
 
-/** What one run of an actor holds; only its fiber touches it. */
+/** What one run of an actor holds. It is folded where messages come from while the fiber waits, and settled by the fiber: never both at once. */
 interface Run<S> {
   readonly key: string
   readonly board: Outputs.Board

@@ -2,15 +2,15 @@ import { Metric, MetricBoundaries } from "effect"
 import * as Labelled from "../streams/Labelled.ts"
 
 /** Every metric of the gateway, named here and nowhere else. */
-const labelled = (name: string, description: string) => Metric.counter(name, { description, incremental: true })
+const tagged = (name: string, description: string) => Metric.counter(name, { description, incremental: true })
 /** A counter without labels stands at 0 from the start, so that its first step can be seen. */
 const counter = (name: string, description: string) => {
-  const metric = labelled(name, description)
+  const metric = tagged(name, description)
   metric.unsafeUpdate(0, [])
   return metric
 }
 
-export const httpRequests = labelled("http_requests_total", "Requests answered, by method, route template and status")
+export const httpRequests = tagged("http_requests_total", "Requests answered, by method, route template and status")
 export const httpDuration = Metric.histogram(
   "http_request_duration_seconds",
   MetricBoundaries.fromIterable([0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]),

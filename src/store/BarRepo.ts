@@ -9,7 +9,7 @@ import * as StoreError from "./StoreError.ts"
 export type Source = "live" | "broker"
 
 /** One bar; prices are integers of the token's scale, `at` is when it opens. */
-export interface NewBar extends Omit<Candle, "atMs"> {
+export interface NewBar extends Pick<Candle, "open" | "high" | "low" | "close" | "volume"> {
   readonly instrumentToken: number
   readonly tradingsymbol: string
   readonly minutes: number

@@ -13,7 +13,7 @@ export type Item = Taken | OrderedRead.Gap
 
 /** Items that may wait at one actor before the process's one read pauses. */
 const bufferMax = 2_000
-/** Frames that wait for the clock behind them, which lets the outputs out: waking an actor for each would cost more than folding it. */
+/** Frames that wait for the clock behind them, which lets the outputs out: an actor folds several at once, with one count, one look at its lease. */
 const heldMax = 8
 /** Nor do they wait longer than twice this: a clock comes every 100 ms while there is a ticker. */
 const heldCheckMs = 150
@@ -55,14 +55,10 @@ const nextTurn = Effect.async<void>((resume) => {
 
 const taken = (message: Message): Taken => Object.assign(message, { input: Record.decode(message) })
 
-const hold = (member: Member, item: Item, isDue: boolean): void => {
-  member.held.push(item)
-  if (isDue || member.held.length >= heldMax) member.isDue = true
-}
-
 /** Hands over what is held, as far as there is room; true when nothing is left. */
 const handOver = (member: Member): boolean => {
   member.isAged = false
+  member.isDue = false
   if (member.held.length === 0) return true
   if (!member.isLive) return false
   member.held = member.out.offer(member.held)
@@ -126,6 +122,15 @@ export class FrameFeed extends Effect.Service<FrameFeed>()("streams/FrameFeed", 
       refilter()
     }
 
+    /** Those whose turn has come, and of them those that have no room. */
+    let due: Array<Member> = []
+    let full: Array<Member> = []
+    const hold = (member: Member, item: Item, isDue: boolean): void => {
+      member.held.push(item)
+      if (member.isDue || !(isDue || member.held.length >= heldMax)) return
+      member.isDue = true
+      due.push(member)
+    }
     const distributeGap = (gap: OrderedRead.Gap) => {
       for (const member of members) {
         if (gap.recreated) member.joinedAt = gap.to // the numbers begin again
@@ -142,9 +147,6 @@ export class FrameFeed extends Effect.Service<FrameFeed>()("streams/FrameFeed", 
         hold(member, item, kind !== "frame")
       }
     }
-    /** Those whose turn has come, and of them those that have no room. */
-    let due: Array<Member> = []
-    let full: Array<Member> = []
     /** Hands over to those that are due, for a while; false when that was not all. */
     const handOverDue = (): boolean => {
       const untilMs = performance.now() + turnMs
@@ -158,10 +160,6 @@ export class FrameFeed extends Effect.Service<FrameFeed>()("streams/FrameFeed", 
     }
     const share = (items: ReadonlyArray<Message | OrderedRead.Gap>): boolean => {
       for (const item of items) item._tag === "Message" ? distribute(item) : distributeGap(item)
-      for (const member of members) {
-        if (member.isDue) due.push(member)
-        member.isDue = false
-      }
       return handOverDue()
     }
     /** The rest, while nothing more is read: the sockets get their turns, and whoever has no room slows all. */

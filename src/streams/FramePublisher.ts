@@ -58,7 +58,7 @@ interface Open {
 }
 
 export interface FramePublisher {
-  /** Copies one packet into its underlying's frame. Synchronous, no allocation but the buffer's growth. */
+  /** Copies one packet into its underlying's frame. Synchronous; no allocation but a view of the packet and the buffer's growth. */
   readonly append: (subject: string, source: Uint8Array, offset: number, length: number, receivedMs: number) => void
   /** Everything appended so far leaves, as far as the window has room. */
   readonly flush: () => void

@@ -10,9 +10,11 @@ const byValue = <T extends MetricKeyType.MetricKeyType<number, unknown>>(key: Me
   return {
     known,
     of: (value: string) => {
-      const found = known.get(value) ?? make(value)
-      known.set(value, found)
-      return found
+      const found = known.get(value)
+      if (found !== undefined) return found
+      const made = make(value)
+      known.set(value, made)
+      return made
     }
   }
 }

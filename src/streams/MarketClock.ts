@@ -3,7 +3,11 @@ import * as ClockFrame from "../domain/market/ClockFrame.ts"
 import * as OrderedRead from "./OrderedRead.ts"
 import * as Subjects from "./Subjects.ts"
 
-/** `before` is called on all listeners, then `after`: what belongs to the time until now comes before any word of the new one. */
+/**
+ * `before` is called on all listeners, then `after`: what belongs to the time until now comes before any word of the new one. That is so within
+ * one process and while frames have room to leave; in another process, or with a store that stands still, an account's last packets of a
+ * minute may come behind another account's clock, and count as late.
+ */
 export interface Advance {
   readonly before: () => void
   readonly after: (atMs: number) => void
