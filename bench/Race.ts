@@ -1,3 +1,5 @@
+import { median } from "./Median.ts"
+
 /** One call does `units` of the measured work; what it returns keeps the work from being optimised away. */
 export interface Work {
   readonly units: number
@@ -42,12 +44,6 @@ const callsOf = (work: Work): number => {
     if (micros >= roundMicrosMin) return Math.ceil((calls * roundMicrosMin) / micros)
     calls *= 2
   }
-}
-
-export const median = (values: ReadonlyArray<number>): number => {
-  const sorted = values.toSorted((a, b) => a - b)
-  const middle = sorted.length >> 1
-  return sorted.length % 2 === 1 ? (sorted[middle] ?? 0) : ((sorted[middle - 1] ?? 0) + (sorted[middle] ?? 0)) / 2
 }
 
 /** Measures ours and the baseline in turn, round by round, so that what slows the machine slows both. */

@@ -1,4 +1,5 @@
 /** What has become slower since the committed report. */
+import { median } from "../Median.ts"
 
 /** How many times a baseline's time or work something takes, round by round: the baseline runs on the same machine in the same minutes. */
 export interface Figure {
@@ -28,14 +29,6 @@ export interface Comparison {
 
 /** More than this part slower is a regression. */
 export const tolerance = 0.1
-
-export const median = (values: ReadonlyArray<number>): number => {
-  const sorted = values.toSorted((a, b) => a - b)
-  const middle = sorted.length >> 1
-  return sorted.length % 2 === 1
-    ? (sorted[middle] ?? Number.NaN)
-    : ((sorted[middle - 1] ?? Number.NaN) + (sorted[middle] ?? Number.NaN)) / 2
-}
 
 /** The middle half of the rounds: from the best but a quarter to the worst but a quarter. */
 const middle = (values: ReadonlyArray<number>): readonly [best: number, worst: number] => {

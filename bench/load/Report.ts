@@ -2,20 +2,13 @@ import { spawnSync } from "node:child_process"
 import { readFileSync, writeFileSync } from "node:fs"
 import { cpus } from "node:os"
 import { join } from "node:path"
+import { count, type Entry, table } from "../Entry.ts"
+import { median } from "../Median.ts"
 import * as Regression from "./Regression.ts"
 import * as Run from "./Run.ts"
 import type { Times } from "./Times.ts"
 
-/** What proves a row of docs/behaviours.md. */
-interface Entry {
-  readonly id: string
-  readonly name: string
-  readonly ok: boolean
-  readonly measured: string
-}
-
 const file = "bench/reports/load"
-const count = (value: number): string => Math.round(value).toLocaleString("en-US")
 const few = (value: number): string => (Number.isFinite(value) ? value.toFixed(value >= 100 ? 0 : value >= 10 ? 1 : 2) : "none")
 const four = ({ p50, p95, p99, max }: Times): string => [p50, p95, p99, max].map(few).join(" / ")
 
@@ -56,10 +49,10 @@ const entriesOf = ({ asking, reading, ten }: Run.Result): ReadonlyArray<Entry> =
 
 // ---- figures ------------------------------------------------------------------------------------------------------
 
-/** Each round over the median of the bare server's rounds. */
+/** Each round over the median of the bare server's rounds; a round in which nothing of it was answered has no time. */
 const over = (name: string, rounds: ReadonlyArray<number>, bare: ReadonlyArray<number>): Regression.Figure => {
-  const baseline = Regression.median(bare)
-  return { name, rounds: rounds.map((value) => value / baseline) }
+  const baseline = median(bare.filter(Number.isFinite))
+  return { name, rounds: rounds.filter(Number.isFinite).map((value) => value / baseline) }
 }
 const cpu = (rounds: ReadonlyArray<Run.Round>) => rounds.map(({ cpuMs }) => cpuMs)
 const fastest = (rounds: ReadonlyArray<Run.Round>, of: string) => rounds.map(({ times }) => times[of]?.p10 ?? Number.NaN)
@@ -94,7 +87,6 @@ const committed = (root: string): Regression.Facts | undefined => {
 
 // ---- text ---------------------------------------------------------------------------------------------------------
 
-const yes = (ok: boolean): string => (ok ? "yes" : "**no**")
 const cores = (of: Readonly<Record<string, number>>): string =>
   Object.entries(of)
     .map(([part, value]) => `${part} ${value.toFixed(2)}`)
@@ -138,9 +130,7 @@ const markdown = (
     "the database for a span of time; everything else is simple. `/indicators/current` does not exist yet: `/fo/pcr`, the other small answer out of live",
     "state, is asked at its 200 requests/s instead. Times are p50 / p95 / p99 / max in ms.",
     "",
-    "| behaviour | what | ok | measured |",
-    "|---|---|---|---|",
-    ...entries.map(({ id, name, ok, measured }) => `| ${id} | ${name} | ${yes(ok)} | ${measured} |`),
+    ...table(entries),
     "",
     "## Requests",
     "",
@@ -173,7 +163,7 @@ const markdown = (
     "| figure | times the bare server | rounds, least to most |",
     "|---|---:|---|",
     ...figures.map(
-      ({ name, rounds }) => `| ${name} | ${few(Regression.median(rounds))} | ${few(Math.min(...rounds))} to ${few(Math.max(...rounds))} |`
+      ({ name, rounds }) => `| ${name} | ${few(median(rounds))} | ${few(Math.min(...rounds))} to ${few(Math.max(...rounds))} |`
     ),
     "",
     ...(troubles.length === 0 ? [] : ["## What was odd", "", ...troubles.slice(0, 10).map((line) => `- ${line}`), ""])
@@ -191,7 +181,5 @@ export const write = (result: Run.Result, minutes: number): string => {
   const facts = { name: "load", machine: machineKind, minutes, entries, figures, comparison, ...result, asks }
   writeFileSync(join(root, `${file}.json`), `${JSON.stringify(facts, null, 2)}\n`)
   writeFileSync(join(root, `${file}.md`), text)
-  // Reports are checked like everything else that is committed.
-  spawnSync(process.execPath, [join(root, "node_modules/@biomejs/biome/bin/biome"), "format", "--write", `${file}.json`], { cwd: root })
   return text
 }

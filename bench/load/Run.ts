@@ -5,10 +5,9 @@ import * as Audit from "../pipeline/Audit.ts"
 import * as Child from "../pipeline/Child.ts"
 import type { Ground } from "../pipeline/Ground.ts"
 import type { Sent } from "../pipeline/Load.ts"
-import type * as Machine from "../pipeline/Machine.ts"
+import * as Machine from "../pipeline/Machine.ts"
 import type * as Universe from "../pipeline/Universe.ts"
 import type * as Bare from "./Bare.ts"
-import * as Processor from "./Processor.ts"
 import type * as Readers from "./Readers.ts"
 import * as Times from "./Times.ts"
 import type * as Users from "./Users.ts"
@@ -161,11 +160,11 @@ const inRounds = async <A>(pids: Machine.Parts, take: () => Promise<A>): Promise
   const taken: Array<A> = []
   const spans: Array<Measured<A>["spans"][number]> = []
   await take()
-  let before = Processor.sample(pids)
+  let before = Machine.sample(pids)
   for (let round = 0; round < rounds; round++) {
     await sleep(roundSeconds * 1_000)
     taken.push(await take())
-    const after = Processor.sample(pids)
+    const after = Machine.sample(pids)
     const cpu = Object.keys(pids).map((part) => [part, (after.cpu[part] ?? 0) - (before.cpu[part] ?? 0)])
     spans.push({ seconds: (after.atMs - before.atMs) / 1_000, busy: after.busy - before.busy, cpu: Object.fromEntries(cpu) })
     before = after

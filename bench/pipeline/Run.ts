@@ -1,6 +1,7 @@
 /** One cell of the matrix: a world, a rate, phases with more and more clients, and what came of it. */
 import { setTimeout as sleep } from "node:timers/promises"
 import * as Subjects from "../../src/streams/Subjects.ts"
+import { median } from "../Median.ts"
 import * as Audit from "./Audit.ts"
 import type * as Bare from "./Bare.ts"
 import type { Seen } from "./Clients.ts"
@@ -211,8 +212,6 @@ const phaseOf = (world: World.World, sent: Sent, record: Audit.Stored, measured:
     isKeptUp: measured.bufferedBytes < keptUpSeconds * measured.rate * packetBytes
   }
 }
-
-const median = (values: ReadonlyArray<number>): number => values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0
 
 const memoryOf = (seen: ReadonlyMap<string, ReadonlyArray<number>>, from: number) => {
   const parts = [...seen].map(([part, values]) => [part, values.slice(from)] as const)
