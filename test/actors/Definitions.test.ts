@@ -88,7 +88,7 @@ describe("Definitions", () => {
         )
         assert.deepStrictEqual(requests, ["r1", "r5"])
       }).pipe(Effect.scoped, Effect.provide(live)),
-    30_000
+    60_000
   )
 
   it.live(
@@ -110,6 +110,6 @@ describe("Definitions", () => {
           before.definitions
         )
       }).pipe(Effect.scoped, Effect.provide(live)),
-    30_000
+    60_000
   )
 })

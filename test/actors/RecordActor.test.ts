@@ -117,7 +117,7 @@ describe("RecordActor", () => {
         }
         const until = (what: string, holds: () => Promise<boolean>) =>
           Effect.promise(async () => {
-            for (let attempt = 0; attempt < 400; attempt++) {
+            for (let attempt = 0; attempt < 1_200; attempt++) {
               if (await holds()) return
               await new Promise((resolve) => setTimeout(resolve, 25))
             }
@@ -184,7 +184,7 @@ describe("RecordActor", () => {
         yield* until("the message to be taken and refused", async () => restarts() > restartsBefore)
         assert.deepStrictEqual(yield* Effect.promise(sums), ["100", "105"])
       }).pipe(Effect.scoped, Effect.provide(live)),
-    30_000
+    60_000
   )
 
   it.live(
@@ -234,13 +234,13 @@ describe("RecordActor", () => {
           return found
         })
         let found = yield* texts
-        for (let attempt = 0; attempt < 400 && found.length < 4; attempt++) {
+        for (let attempt = 0; attempt < 1_200 && found.length < 4; attempt++) {
           yield* Effect.sleep("25 millis")
           found = yield* texts
         }
         assert.deepStrictEqual(found, ["1100a", "1100b", "1200a", "1200b"])
       }).pipe(Effect.scoped, Effect.provide(live)),
-    30_000
+    60_000
   )
 
   it.live(
@@ -284,16 +284,16 @@ describe("RecordActor", () => {
         const stored = Effect.map(jetStream.last("SYS", subject), (found) =>
           Option.isSome(found) ? new TextDecoder().decode(found.value.data) : ""
         )
-        for (let attempt = 0; attempt < 400 && (yield* stored) !== "1400"; attempt++) yield* Effect.sleep("25 millis")
+        for (let attempt = 0; attempt < 1_200 && (yield* stored) !== "1400"; attempt++) yield* Effect.sleep("25 millis")
         assert.strictEqual(yield* stored, "1400")
         // The first snapshot may fall due after the batch with all four, and is told only after the batch's outputs are stored.
-        for (let attempt = 1; attempt <= 400 && warnings.length === 0; attempt++) {
+        for (let attempt = 1; attempt <= 1_200 && warnings.length === 0; attempt++) {
           yield* clock(1_400 + attempt)
           yield* Effect.sleep("25 millis")
         }
         assert.include(warnings.join(), "snapshot not saved")
         yield* clock(9_000)
-        for (let attempt = 0; attempt < 400 && (yield* stored) !== "9000"; attempt++) yield* Effect.sleep("25 millis")
+        for (let attempt = 0; attempt < 1_200 && (yield* stored) !== "9000"; attempt++) yield* Effect.sleep("25 millis")
         assert.deepStrictEqual([yield* stored, runs], ["9000", 1])
         const letters = yield* Effect.promise(async () => {
           const consumer = await jetStream.js.consumers.get("DLQ", { filterSubjects: ["dlq.unfit"] })
@@ -308,6 +308,6 @@ describe("RecordActor", () => {
         assert.include(letters[0], "2 cannot be encoded: Error: no such time")
         assert.match(letters[1] ?? "", /^3 \d+ bytes, the server takes \d+$/)
       }).pipe(Effect.scoped, Effect.provide(liveWith(unsaved))),
-    30_000
+    60_000
   )
 })

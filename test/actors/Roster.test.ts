@@ -55,7 +55,7 @@ describe("Roster", () => {
         const left = yield* KeyValue.open("snapshots")
         assert.strictEqual((yield* left.keys("m2m.u1.1.>")).length, 0)
       }).pipe(Effect.scoped, Effect.provide(live)),
-    30_000
+    60_000
   )
 
   it.live(
@@ -74,6 +74,6 @@ describe("Roster", () => {
         yield* settled(roster, [], Roster.leavingMs)
         assert.strictEqual((yield* snapshots.keys).length, 0)
       }).pipe(Effect.scoped, Effect.provide(live)),
-    30_000
+    60_000
   )
 })

@@ -72,7 +72,7 @@ const done = (stream: string, durable: string, letters: number) =>
       letters: (await jsm.streams.info("DLQ")).state.messages
     }))
     let now = yield* state
-    for (let attempt = 0; attempt < 400 && (now.left !== 0 || now.letters < letters); attempt++) {
+    for (let attempt = 0; attempt < 1_200 && (now.left !== 0 || now.letters < letters); attempt++) {
       yield* Effect.sleep("25 millis")
       now = yield* state
     }
@@ -108,7 +108,7 @@ describe("CandleWriter", () => {
         assert.isTrue(reasons.every((reason) => reason !== ""))
       }).pipe(Effect.scoped, Effect.provide(Layer.merge(live, candles(saveUnless(({ open }) => open.gt(1e20), written)))))
     },
-    30_000
+    60_000
   )
 
   it.live(
@@ -136,7 +136,7 @@ describe("CandleWriter", () => {
         assert.deepStrictEqual([...new Set(written)].sort(), [1, 2, 3])
       }).pipe(Effect.scoped, Effect.provide(Layer.merge(live, candles(save))))
     },
-    30_000
+    60_000
   )
 })
 
@@ -168,7 +168,7 @@ describe("BarWriter", () => {
         assert.isTrue(reasons.every((reason) => reason !== ""))
       }).pipe(Effect.scoped, Effect.provide(Layer.merge(live, bars(saveUnless(({ volume }) => volume === 9_999, written)))))
     },
-    30_000
+    60_000
   )
 
   it.live(
@@ -185,6 +185,6 @@ describe("BarWriter", () => {
         assert.strictEqual(written.length, 1)
       }).pipe(Effect.scoped, Effect.provide(Layer.merge(live, bars(saveUnless(() => false, written)))))
     },
-    30_000
+    60_000
   )
 })

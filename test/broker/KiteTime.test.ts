@@ -71,7 +71,7 @@ describe("KiteTime", () => {
         for (const [zone, offsetMinutes] of zones) {
           const env = { ...process.env, TZ: zone, KITE_ROOT: server.url }
           const { stdout } = yield* Effect.promise(() =>
-            promisify(execFile)(process.execPath, [join(outDir, "zoneProbe.mjs")], { env, timeout: 15_000 })
+            promisify(execFile)(process.execPath, [join(outDir, "zoneProbe.mjs")], { env, timeout: 30_000 })
           )
           assert.deepStrictEqual(JSON.parse(stdout), {
             offsetMinutes,

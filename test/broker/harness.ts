@@ -129,7 +129,7 @@ export const eventually = (name: string, holds: () => boolean) =>
       () => name
     ),
     Effect.retry(Schedule.spaced(Duration.millis(5))),
-    Effect.timeoutFail({ duration: "10 seconds", onTimeout: () => name }),
+    Effect.timeoutFail({ duration: "30 seconds", onTimeout: () => name }),
     Effect.orDieWith(() => new Error(`never happened: ${name}`))
   )
 

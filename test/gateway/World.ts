@@ -228,7 +228,7 @@ export const ask = (path: string, { method = "GET", as = "u1", role = "user", bo
 /** Until `check` answers something; how long it may take is bounded, how long it should take is not asserted. */
 export const eventually = <A, E, R>(what: string, check: Effect.Effect<A | undefined | false, E, R>): Effect.Effect<A, E, R> =>
   Effect.gen(function* () {
-    for (let tries = 0; tries < 400; tries++) {
+    for (let tries = 0; tries < 1_200; tries++) {
       const found = yield* check
       if (found !== undefined && found !== false) return found
       yield* Effect.promise(() => new Promise((resolve) => setTimeout(resolve, 25)))

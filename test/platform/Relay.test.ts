@@ -47,6 +47,6 @@ describe("Redis relay", () => {
         const { status } = yield* ask(running, "/health")
         assert.strictEqual(status, 200)
       }).pipe(Effect.scoped),
-    40_000
+    60_000
   )
 })

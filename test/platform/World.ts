@@ -152,7 +152,7 @@ export const ask = (
   })
 
 /** Asks again until `holds`, a bounded number of times; answers what held. */
-export const eventually = <A>(what: string, look: Effect.Effect<A>, holds: (value: A) => boolean, tries = 600): Effect.Effect<A> =>
+export const eventually = <A>(what: string, look: Effect.Effect<A>, holds: (value: A) => boolean, tries = 1_200): Effect.Effect<A> =>
   Effect.gen(function* () {
     let last: unknown
     for (let attempt = 0; attempt < tries; attempt++) {

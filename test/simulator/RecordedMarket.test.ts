@@ -441,6 +441,6 @@ describe("RecordedMarket", () => {
         expect(times.length).toBe(rows + 102 + 1)
         expect(times.every((time, index) => index === 0 || time >= times[index - 1]!)).toBe(true)
       }),
-    30_000
+    60_000
   )
 })

@@ -24,7 +24,7 @@ export const recorded = (file: string): string | undefined => {
 export const absent = "(skipped without the recorded data of TARANG_REFERENCE_DATA)"
 
 /** Waits for a condition, a bounded number of polls. */
-export const until = (what: string, holds: () => boolean, seconds = 15): Effect.Effect<void> =>
+export const until = (what: string, holds: () => boolean, seconds = 30): Effect.Effect<void> =>
   Effect.gen(function* () {
     for (let poll = 0; poll < seconds * 100; poll++) {
       if (holds()) return

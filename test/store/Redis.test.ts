@@ -12,7 +12,7 @@ const until = (state: "up" | "down") =>
   Effect.flatMap(Redis, (redis) =>
     Effect.sync(() => redis.state()).pipe(
       Effect.repeat({ until: (now) => now === state, schedule: Schedule.spaced("20 millis") }),
-      Effect.timeoutFail({ duration: "10 seconds", onTimeout: () => new Error(`Redis never became ${state}`) })
+      Effect.timeoutFail({ duration: "30 seconds", onTimeout: () => new Error(`Redis never became ${state}`) })
     )
   )
 

@@ -32,7 +32,7 @@ export const another = (role: Role = "engine") =>
   Effect.map(Layer.build(Layer.fresh(connection(role))), (context) => Context.get(context, JetStream))
 
 /** Looks every few ms until it is so; the bound is for bugs, not for timing. */
-export const until = <E = never, R = never>(what: string, holds: () => boolean | Effect.Effect<boolean, E, R>, boundMs = 15_000) =>
+export const until = <E = never, R = never>(what: string, holds: () => boolean | Effect.Effect<boolean, E, R>, boundMs = 30_000) =>
   Effect.gen(function* () {
     const endMs = performance.now() + boundMs
     while (true) {
