@@ -44,10 +44,15 @@ class Runner {
   readonly child: ChildProcess
   readonly stays: Array<Stay> = []
   readonly ended: Promise<number | null>
+  /** Since when it stands still; what it said before that is read later. */
+  #frozenAtMs = 0
 
   constructor(file: string, env: Readonly<Record<string, string>>) {
     this.child = spawn(process.execPath, [file], { env: { PATH: process.env["PATH"] ?? "", ...env }, stdio: ["ignore", "pipe", "inherit"] })
-    this.ended = new Promise((resolve) => this.child.once("exit", (code) => resolve(code)))
+    this.ended = new Promise((resolve) => {
+      // Not its exit: what it said last is still to be read then.
+      this.child.once("close", (code) => resolve(code))
+    })
     if (this.child.stdout !== null) createInterface(this.child.stdout).on("line", (line) => this.#read(line))
   }
 
@@ -55,7 +60,9 @@ class Runner {
     const { message, annotations, timestamp } = JSON.parse(line)
     const key = `${annotations?.actor}.${annotations?.key}`
     if (message === "actor runs here") {
-      this.stays.push({ key, epoch: annotations.epoch, fromMs: Date.parse(timestamp), untilMs: Number.POSITIVE_INFINITY })
+      const fromMs = Date.parse(timestamp)
+      const untilMs = fromMs <= this.#frozenAtMs ? this.#frozenAtMs : Number.POSITIVE_INFINITY
+      this.stays.push({ key, epoch: annotations.epoch, fromMs, untilMs })
     } else if (message === "actor has stopped here") {
       for (const stay of this.stays) if (stay.key === key) stay.untilMs = Math.min(stay.untilMs, Date.parse(timestamp))
     }
@@ -65,10 +72,12 @@ class Runner {
     return this.stays.filter(({ untilMs }) => untilMs === Number.POSITIVE_INFINITY).map(({ key }) => key)
   }
 
-  /** A process that is there and does nothing: what it ran is another's to run once its leases have ended. */
+  /** A process that is there and does nothing: what it ran is another's to run once its leases have ended. Answers since when. */
   freeze() {
     this.child.kill("SIGSTOP")
-    for (const stay of this.stays) stay.untilMs = Math.min(stay.untilMs, Date.now())
+    this.#frozenAtMs = Date.now()
+    for (const stay of this.stays) stay.untilMs = Math.min(stay.untilMs, this.#frozenAtMs)
+    return this.#frozenAtMs
   }
   thaw() {
     this.child.kill("SIGCONT")
@@ -208,7 +217,8 @@ describe("Placement in several processes", () => {
         yield* eventually(
           "they are spread",
           Effect.sync(() => runners.map(({ keys }) => keys.length)),
-          (counts) => counts.every((count) => count > 0)
+          (counts) => counts.every((count) => count > 0),
+          2_400
         )
 
         const client = yield* socket(here, "/strategies/stream", user)
@@ -251,8 +261,7 @@ describe("Placement in several processes", () => {
         yield* allRun("the killed one's actors run elsewhere")
         yield* goesOn("values go on after the kill")
         const frozen = yield* holderOf("ticker.sim2")
-        const frozenAtMs = Date.now()
-        frozen.freeze()
+        const frozenAtMs = frozen.freeze()
         yield* allRun("the frozen one's actors run elsewhere")
         yield* goesOn("values go on after the freeze")
         frozen.thaw()
@@ -260,7 +269,7 @@ describe("Placement in several processes", () => {
           "the one that woke up takes part again",
           Effect.sync(() => frozen.keys.length),
           (count) => count > 0,
-          1_200
+          2_400
         )
         yield* allRun("each runs once again")
         yield* goesOn("values go on after the thaw")

@@ -166,8 +166,9 @@ describe("RecordActor", () => {
         const letters = yield* Effect.promise(async () => {
           const consumer = await js.consumers.get("DLQ")
           const found: Array<readonly [string, string]> = []
-          for await (const message of await consumer.fetch({ max_messages: 2, expires: 2_000 })) {
-            found.push([message.subject, message.headers?.get("Tarang-Reason") ?? ""])
+          for (let left = (await consumer.info()).num_pending; left > 0; left--) {
+            const letter = await consumer.next()
+            found.push([letter?.subject ?? "", letter?.headers?.get("Tarang-Reason") ?? ""])
           }
           return found
         })

@@ -6,8 +6,12 @@ import * as RunnerStorage from "../../src/actors/RunnerStorage.ts"
 import { until } from "../streams/Nats.ts"
 import { type NatsServer, natsServer } from "../TestBackends.ts"
 
-const timing = { shards: 100, refreshMs: 1_000 }
-const ttlMs = 4_000
+/** As Placement has it: five refreshes in the life of a lease, each of which may take 0.6 of the time to the next. */
+const timingOf = (ttlMs: number) => ({ shards: 100, refreshMs: ttlMs / 5 })
+/** Where nothing waits for the end of a lease: a machine that stands still for seconds must not end one. */
+const patientMs = 30_000
+/** Where something does. */
+const briefMs = 8_000
 const shard = (number: number) => ShardId.make("default", number)
 const runner = (port: number) => Runner.make({ address: RunnerAddress.make("127.0.0.1", port), groups: ["default"], weight: 1 })
 const names = (shards: ReadonlyArray<ShardId.ShardId>) => shards.map(String)
@@ -18,13 +22,13 @@ const client = (server: NatsServer) =>
     (nc) => Effect.promise(() => nc.close())
   )
 const settings = (more: Readonly<Record<string, string>> = {}) =>
-  Effect.withConfigProvider(ConfigProvider.fromMap(new Map(Object.entries({ PLACEMENT_TTL: `${ttlMs} millis`, ...more }))))
+  Effect.withConfigProvider(ConfigProvider.fromMap(new Map(Object.entries({ PLACEMENT_TTL: `${patientMs} millis`, ...more }))))
 
 /** A process's storage, at an address, on a connection of its own. */
-const begin = (server: NatsServer, port: number) =>
+const begin = (server: NatsServer, port: number, ttlMs = patientMs) =>
   Effect.gen(function* () {
     const nc = yield* client(server)
-    const { storage, leases } = yield* RunnerStorage.make(nc, timing).pipe(settings())
+    const { storage, leases } = yield* RunnerStorage.make(nc, timingOf(ttlMs)).pipe(settings({ PLACEMENT_TTL: `${ttlMs} millis` }))
     return { nc, storage, leases, address: runner(port).address, runner: runner(port) }
   })
 const bucketOf = (server: NatsServer) =>
@@ -113,8 +117,8 @@ describe("Leases on shards", () => {
   it.scopedLive("while NATS is away leases count as long as nobody else can have them, and end before that", () =>
     Effect.gen(function* () {
       const server = yield* natsServer
-      const a = yield* begin(server, 1)
-      const b = yield* begin(server, 2)
+      const a = yield* begin(server, 1, briefMs)
+      const b = yield* begin(server, 2, briefMs)
       yield* a.storage.acquire(a.address, [shard(1)])
       const lease = a.leases.of("default:1")
       yield* a.storage.refresh(a.address, [shard(1)])
@@ -140,8 +144,8 @@ describe("Runners", () => {
   it.scopedLive("are listed while they live, keep the health that another saw, and stay away once they left", () =>
     Effect.gen(function* () {
       const server = yield* natsServer
-      const a = yield* begin(server, 1)
-      const b = yield* begin(server, 2)
+      const a = yield* begin(server, 1, briefMs)
+      const b = yield* begin(server, 2, briefMs)
       const machines = [yield* a.storage.register(a.runner, true), yield* b.storage.register(b.runner, true)]
       assert.strictEqual(new Set(machines).size, 2)
       const seen = Effect.map(a.storage.getRunners, (all) => all.map(([{ address }, healthy]) => `${address.port} ${healthy}`).sort())
@@ -155,7 +159,7 @@ describe("Runners", () => {
       yield* b.storage.setRunnerHealth(b.address, true)
       assert.deepStrictEqual(yield* seen, ["1 true"])
       // The one at the same address that came later is not this one's to remove.
-      const again = yield* begin(server, 2)
+      const again = yield* begin(server, 2, briefMs)
       yield* b.storage.register(b.runner, true)
       yield* again.storage.register(again.runner, true)
       yield* b.storage.unregister(b.address)
@@ -175,8 +179,9 @@ describe("Runners", () => {
       const a = yield* begin(server, 1)
       yield* a.storage.register(a.runner, true)
       const nc = yield* client(server)
+      const timing = timingOf(patientMs)
       const longer = yield* Effect.exit(RunnerStorage.make(nc, timing).pipe(settings({ PLACEMENT_TTL: "9 seconds" })))
-      assert.match(failure(longer), /time to live \(ms\) 4000, this process needs 9000: set PLACEMENT_TTL/)
+      assert.match(failure(longer), /time to live \(ms\) 30000, this process needs 9000: set PLACEMENT_TTL/)
       const fewer = yield* Effect.exit(RunnerStorage.make(nc, { ...timing, shards: 50 }).pipe(settings()))
       assert.match(failure(fewer), /127\.0\.0\.1:1 with 100 shards.*this process has 50 shards/)
       const short = yield* Effect.exit(RunnerStorage.make(nc, timing).pipe(settings({ PLACEMENT_TTL: "1 second" })))
