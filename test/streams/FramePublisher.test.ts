@@ -137,8 +137,10 @@ layer(Layer.provideMerge(streams, backend), { excludeTestServices: true })("Fram
       assert.strictEqual(yield* run.publisher.drain, 0)
       const record = yield* recorded
       assertWhole(run, record)
+      // A server that stands still for two seconds is sent a frame twice.
+      const frames = folded(record)
       for (const underlying of ["A", "B", "C"]) {
-        const headers = record.filter(({ subject }) => subject === subjectOf(underlying)).map(headerOf)
+        const headers = frames.filter(({ subject }) => subject === subjectOf(underlying)).map(headerOf)
         assert.deepStrictEqual(
           headers.map(({ number }) => number),
           range(0, headers.length - 1)
@@ -148,7 +150,8 @@ layer(Layer.provideMerge(streams, backend), { excludeTestServices: true })("Fram
         assert.include(headerOf(message), setup)
         assert.isAtMost(packetsOf(message).length, 50)
       }
-      assert.deepStrictEqual(run.publisher.stats(), { frames: record.length, packets: 1_234, resent: 0, dropped: 0, open: 0 })
+      const resent = record.length - frames.length
+      assert.deepStrictEqual(run.publisher.stats(), { frames: frames.length, packets: 1_234, resent, dropped: 0, open: 0 })
     })
   )
 
@@ -186,10 +189,10 @@ layer(Layer.provideMerge(streams, backend), { excludeTestServices: true })("Fram
       const record = yield* recorded
       assertWhole(run, record)
       assertClocks(run, record)
-      assert.deepStrictEqual(
-        record.filter((message) => !isFrame(message)).map((message) => headerOf(message).number),
-        range(0, record.filter((message) => !isFrame(message)).length - 1)
-      )
+      const numbers = folded(record)
+        .filter((message) => !isFrame(message))
+        .map((message) => headerOf(message).number)
+      assert.deepStrictEqual(numbers, range(0, numbers.length - 1))
     })
   )
 
