@@ -101,6 +101,12 @@ describe("recovery", () => {
         )
 
         yield* before.stop
+        // All that was sent has come once the clients have been told of the end.
+        yield* eventually(
+          "both are told",
+          Effect.sync(() => [ticks.closed(), options.closed()]),
+          (codes) => codes.every((code) => code !== undefined)
+        )
         const [lastTick, lastUpdate] = [ticksOf(ticks).at(-1), updates().at(-1)]
         assert.isDefined(lastTick)
         assert.isDefined(lastUpdate)

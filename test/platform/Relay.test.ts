@@ -44,8 +44,7 @@ describe("Redis relay", () => {
         for (const line of others) yield* Effect.promise(() => admin.client("KILL", "ID", /id=(\d+)/.exec(line)?.[1] ?? "0").catch(() => 0))
         const before = yield* count("ticker:nifty:options")
         yield* eventually("deltas again", count("ticker:nifty:options"), (n) => n > before + 2)
-        const { status } = yield* ask(running, "/health")
-        assert.strictEqual(status, 200)
+        yield* eventually("health has it too", ask(running, "/health"), ({ status, body }) => status === 200 && body.status === "ok")
       }).pipe(Effect.scoped),
     60_000
   )
