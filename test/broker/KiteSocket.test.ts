@@ -7,7 +7,7 @@ import type { Mode } from "../../src/broker/Subscription.ts"
 import { addressOf, captureLogs, eventually, leaks, silentServer, socketServer, subscribedOf } from "./harness.ts"
 
 /** Real time, but short: no test waits for one of these to pass or asserts how long something took. */
-const quick = { backoffBaseMs: 5, backoffMaxMs: 20 }
+const quick = { backoffBaseMs: 5, backoffMaxMs: 20, livenessMs: 600_000 }
 
 const recorder = () => {
   const frames: Array<Uint8Array> = []

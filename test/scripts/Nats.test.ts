@@ -29,7 +29,7 @@ const refusals = async (role: NatsRole, act: (nc: NatsConnection) => void) => {
 
 /** The error's code when a JetStream request is refused (the client sees no more than that). */
 const requestRefused = (nc: NatsConnection, subject: string) =>
-  nc.request(subject, "{}", { timeout: 2_000 }).then(
+  nc.request(subject, "{}", { timeout: 15_000 }).then(
     () => "answered",
     (error: { code: string }) => error.code
   )
@@ -129,7 +129,7 @@ describe("users of nats.conf", () => {
       assert.strictEqual(await requestRefused(nc, `$JS.API.${subject}`), "PERMISSIONS_VIOLATION", subject)
     // A filter in the body that differs from the one in the subject is refused by JetStream itself.
     const body = { stream_name: "MD_FRAMES", config: { name: "y", filter_subject: "strat.def.>", ack_policy: "none" } }
-    const answer = await nc.request("$JS.API.CONSUMER.CREATE.MD_FRAMES.y.md.frame.>", JSON.stringify(body))
+    const answer = await nc.request("$JS.API.CONSUMER.CREATE.MD_FRAMES.y.md.frame.>", JSON.stringify(body), { timeout: 15_000 })
     assert.property(answer.json<object>(), "error")
   })
 

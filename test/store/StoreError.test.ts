@@ -143,7 +143,7 @@ describe("StoreError", () => {
           yield* Fiber.joinAll([holder, second])
           yield* Postgres.ping
         }),
-      { DATABASE_POOL_MAX: "2", DATABASE_CONNECT_TIMEOUT: "300 millis", DATABASE_QUERY_TIMEOUT: "1 second" }
+      { DATABASE_POOL_MAX: "2", DATABASE_CONNECT_TIMEOUT: "2 seconds", DATABASE_QUERY_TIMEOUT: "3 seconds" }
     )
   )
 
@@ -181,7 +181,7 @@ describe("StoreError", () => {
 })
 
 describe("Postgres", () => {
-  const settings = { DATABASE_CONNECT_TIMEOUT: "1 second", DATABASE_QUERY_TIMEOUT: "400 millis" }
+  const settings = { DATABASE_CONNECT_TIMEOUT: "5 seconds", DATABASE_QUERY_TIMEOUT: "2 seconds" }
   const behindProxy = Effect.flatMap(freshDatabase, (url) => Effect.map(proxy(url), (door) => ({ door, url })))
 
   it.live("TC-MATL-005 a start without Postgres says so and what to do; the next one, with Postgres back, succeeds", () =>
