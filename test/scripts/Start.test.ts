@@ -63,7 +63,8 @@ const begin = (...args: ReadonlyArray<string>) => {
   child.stderr.on("data", (chunk: Buffer) => {
     text += chunk.toString()
   })
-  const exit = new Promise<number | null>((resolve) => void child.once("exit", resolve))
+  // Not its exit: what it said last is still to be read then.
+  const exit = new Promise<number | null>((resolve) => void child.once("close", resolve))
   return { child, exit, text: () => text }
 }
 const isRunning = () => existsSync(join(data, "run.json"))
@@ -95,6 +96,8 @@ describe("npm start", () => {
       const first = begin("--empty", "--user", "u1", "--rate", "2", "--seed", "7")
       const run = await up(first)
       assert.strictEqual(run.pid, first.child.pid)
+      // It is said once the file stands.
+      await until("the announcement", stopMsMax, () => first.text().includes("Up after"))
       assert.match(first.text(), new RegExp(`gateway +${run.gateway_url} +\\(\\d+ is taken\\)`))
       assert.include(first.text(), run.token)
       assert.strictEqual(run.docs_url, `${run.gateway_url}/docs`)
