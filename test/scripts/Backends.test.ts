@@ -45,7 +45,7 @@ const query = (url: string, statement: string) =>
     Effect.runPromise
   )
 const isGone = async (pid: number) => {
-  for (const endMs = Date.now() + 15_000; Date.now() < endMs; await sleep(20)) if (!isAlive(pid)) return true
+  for (const endMs = Date.now() + 45_000; Date.now() < endMs; await sleep(20)) if (!isAlive(pid)) return true
   return false
 }
 
