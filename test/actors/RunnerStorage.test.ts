@@ -6,12 +6,17 @@ import * as RunnerStorage from "../../src/actors/RunnerStorage.ts"
 import { until } from "../streams/Nats.ts"
 import { type NatsServer, natsServer } from "../TestBackends.ts"
 
-/** As Placement has it: five refreshes in the life of a lease, each of which may take 0.6 of the time to the next. */
-const timingOf = (ttlMs: number) => ({ shards: 100, refreshMs: ttlMs / 5 })
+/** A write may take 0.6 of the time between refreshes, and 2.2 of them before its end a lease that nothing confirms is given up. */
+interface Life {
+  readonly ttlMs: number
+  readonly refreshMs: number
+}
 /** Where nothing waits for the end of a lease: a machine that stands still for seconds must not end one. */
-const patientMs = 30_000
+const patient: Life = { ttlMs: 30_000, refreshMs: 6_000 }
 /** Where something does. */
-const briefMs = 8_000
+const brief: Life = { ttlMs: 10_000, refreshMs: 2_500 }
+/** Where only silence is waited for. */
+const silent: Life = { ttlMs: 8_000, refreshMs: 6_000 }
 const shard = (number: number) => ShardId.make("default", number)
 const runner = (port: number) => Runner.make({ address: RunnerAddress.make("127.0.0.1", port), groups: ["default"], weight: 1 })
 const names = (shards: ReadonlyArray<ShardId.ShardId>) => shards.map(String)
@@ -22,13 +27,15 @@ const client = (server: NatsServer) =>
     (nc) => Effect.promise(() => nc.close())
   )
 const settings = (more: Readonly<Record<string, string>> = {}) =>
-  Effect.withConfigProvider(ConfigProvider.fromMap(new Map(Object.entries({ PLACEMENT_TTL: `${patientMs} millis`, ...more }))))
+  Effect.withConfigProvider(ConfigProvider.fromMap(new Map(Object.entries({ PLACEMENT_TTL: `${patient.ttlMs} millis`, ...more }))))
 
 /** A process's storage, at an address, on a connection of its own. */
-const begin = (server: NatsServer, port: number, ttlMs = patientMs) =>
+const begin = (server: NatsServer, port: number, { ttlMs, refreshMs } = patient) =>
   Effect.gen(function* () {
     const nc = yield* client(server)
-    const { storage, leases } = yield* RunnerStorage.make(nc, timingOf(ttlMs)).pipe(settings({ PLACEMENT_TTL: `${ttlMs} millis` }))
+    const { storage, leases } = yield* RunnerStorage.make(nc, { shards: 100, refreshMs }).pipe(
+      settings({ PLACEMENT_TTL: `${ttlMs} millis` })
+    )
     return { nc, storage, leases, address: runner(port).address, runner: runner(port) }
   })
 const bucketOf = (server: NatsServer) =>
@@ -117,8 +124,8 @@ describe("Leases on shards", () => {
   it.scopedLive("while NATS is away leases count as long as nobody else can have them, and end before that", () =>
     Effect.gen(function* () {
       const server = yield* natsServer
-      const a = yield* begin(server, 1, briefMs)
-      const b = yield* begin(server, 2, briefMs)
+      const a = yield* begin(server, 1, brief)
+      const b = yield* begin(server, 2, brief)
       yield* a.storage.acquire(a.address, [shard(1)])
       const lease = a.leases.of("default:1")
       yield* a.storage.refresh(a.address, [shard(1)])
@@ -144,8 +151,8 @@ describe("Runners", () => {
   it.scopedLive("are listed while they live, keep the health that another saw, and stay away once they left", () =>
     Effect.gen(function* () {
       const server = yield* natsServer
-      const a = yield* begin(server, 1, briefMs)
-      const b = yield* begin(server, 2, briefMs)
+      const a = yield* begin(server, 1, silent)
+      const b = yield* begin(server, 2, silent)
       const machines = [yield* a.storage.register(a.runner, true), yield* b.storage.register(b.runner, true)]
       assert.strictEqual(new Set(machines).size, 2)
       const seen = Effect.map(a.storage.getRunners, (all) => all.map(([{ address }, healthy]) => `${address.port} ${healthy}`).sort())
@@ -159,7 +166,7 @@ describe("Runners", () => {
       yield* b.storage.setRunnerHealth(b.address, true)
       assert.deepStrictEqual(yield* seen, ["1 true"])
       // The one at the same address that came later is not this one's to remove.
-      const again = yield* begin(server, 2, briefMs)
+      const again = yield* begin(server, 2, silent)
       yield* b.storage.register(b.runner, true)
       yield* again.storage.register(again.runner, true)
       yield* b.storage.unregister(b.address)
@@ -179,7 +186,7 @@ describe("Runners", () => {
       const a = yield* begin(server, 1)
       yield* a.storage.register(a.runner, true)
       const nc = yield* client(server)
-      const timing = timingOf(patientMs)
+      const timing = { shards: 100, refreshMs: patient.refreshMs }
       const longer = yield* Effect.exit(RunnerStorage.make(nc, timing).pipe(settings({ PLACEMENT_TTL: "9 seconds" })))
       assert.match(failure(longer), /time to live \(ms\) 30000, this process needs 9000: set PLACEMENT_TTL/)
       const fewer = yield* Effect.exit(RunnerStorage.make(nc, { ...timing, shards: 50 }).pipe(settings()))
