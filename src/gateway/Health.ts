@@ -16,8 +16,13 @@ const probeTimeout = "900 millis"
 const tickerSilenceMs = 10_000
 /** A live market without a tick for this long counts as closed. */
 const marketSilenceMs = 60_000
-/** A market that is over has ended here once nothing has come out of the actors for this long: by then its last values stand. */
+/**
+ * A recording that is over has ended here once its last instant has come out of its underlying's actor and nothing more has come out of any for
+ * this long: its last values stand.
+ */
 const settledAfterMs = 1_500
+/** One whose underlying nobody streams never comes out: it has ended once nothing has come for this long. */
+const unstreamedAfterMs = 15_000
 
 const settings = Config.all({
   environment: Config.string("ENVIRONMENT").pipe(Config.withDefault("development")),
@@ -25,13 +30,17 @@ const settings = Config.all({
   simulator: Config.option(Config.url("SIMULATOR_URL"))
 })
 
-const SimulatedMarket = Schema.Struct({ state: Schema.Literal("waiting", "running", "ended") })
+const SimulatedMarket = Schema.Struct({
+  state: Schema.Literal("waiting", "running", "ended"),
+  /** Market time. */
+  time: Schema.Date,
+  underlying: Schema.NullOr(Schema.String)
+})
 const decodeMarket = Schema.decodeUnknown(SimulatedMarket)
 
 const askSimulator = (url: URL) =>
   Effect.tryPromise((signal) => fetch(new URL("/market", url), { signal }).then((answer) => answer.json() as Promise<unknown>)).pipe(
     Effect.flatMap(decodeMarket),
-    Effect.map(({ state }): MarketState => (state === "ended" ? "ended" : "running")),
     Effect.timeout(probeTimeout),
     Effect.option
   )
@@ -52,7 +61,8 @@ export class Health extends Effect.Service<Health>()("gateway/Health", {
     let nats: Dependency = "down"
     let activeSubscriptions = 0
     let hasSeenDatabase = false
-    let simulated: MarketState = "closed"
+    let simulated = Option.none<typeof SimulatedMarket.Type>()
+    const startedMs = performance.now()
 
     const probeDatabase = subscriptions.list({ status: "active", limit: 1, offset: 0 }).pipe(
       Effect.disconnect,
@@ -83,8 +93,8 @@ export class Health extends Effect.Service<Health>()("gateway/Health", {
     const probeMarket = Option.match(simulator, {
       onNone: () => Effect.void,
       onSome: (url) =>
-        Effect.map(askSimulator(url), (state) => {
-          simulated = Option.getOrElse(state, () => "closed" as const)
+        Effect.map(askSimulator(url), (answer) => {
+          simulated = answer
         })
     })
     const probe = Effect.all([probeDatabase, probeNats, probeMarket], { concurrency: "unbounded", discard: true }).pipe(
@@ -99,9 +109,16 @@ export class Health extends Effect.Service<Health>()("gateway/Health", {
     yield* probe.pipe(Effect.delay(probeEvery), Effect.forever, Effect.forkScoped)
 
     const isFresh = ({ atMs }: Heard, nowMs: number) => nowMs - atMs <= tickerSilenceMs
+    const stateOfSimulated = ({ state, time, underlying }: typeof SimulatedMarket.Type): MarketState => {
+      if (state !== "ended" || !bridge.isReady()) return "running"
+      const last = underlying === null ? undefined : views.chains.state(underlying)
+      const isOut = last !== undefined && Date.parse(last.as_of) >= time.getTime()
+      const quietMs = performance.now() - Math.max(views.news.atMs, startedMs)
+      return quietMs < (isOut ? settledAfterMs : unstreamedAfterMs) ? "running" : "ended"
+    }
     const stateOfMarket = (heard: ReadonlyArray<Heard>): MarketState => {
       if (marketMode !== "live" && Option.isSome(simulator)) {
-        return simulated === "ended" && performance.now() - views.news.atMs < settledAfterMs ? "running" : simulated
+        return Option.match(simulated, { onNone: () => "closed" as const, onSome: stateOfSimulated })
       }
       const newestMs = Math.max(0, ...heard.map(({ status }) => (status.last_tick_at === null ? 0 : Date.parse(status.last_tick_at))))
       return market.unsafeNow() - newestMs <= marketSilenceMs ? "running" : "closed"

@@ -212,11 +212,12 @@ describe("Health and outages", () => {
   it.scopedLive("a simulated market's end is passed on, a missing registry is told and refused by name", () =>
     Effect.gen(function* () {
       let state = "waiting"
+      const time = "2026-08-19T07:38:00.000Z"
       const simulator = yield* Effect.acquireRelease(
         Effect.promise(
           () =>
             new Promise<ReturnType<typeof createServer>>((resolve) => {
-              const made = createServer((_, response) => response.end(JSON.stringify({ time: "2026-08-19T07:38:00Z", speed: 60, state })))
+              const made = createServer((_, response) => response.end(JSON.stringify({ time, speed: 60, state, underlying: "NIFTY" })))
               made.listen(0, "127.0.0.1", () => resolve(made))
             })
         ),
@@ -233,7 +234,29 @@ describe("Health and outages", () => {
             "the market runs",
             Effect.map(market, (now) => now.mode === "recorded" && now.state === "running")
           )
+          const { engine } = yield* World
+          const out = (as_of: string) =>
+            engine.publish(
+              Subjects.UnderlyingState.at({ exchange: "NSE", underlying: "NIFTY" }),
+              Subjects.UnderlyingState.encode({
+                v: 1,
+                as_of,
+                seq: 1,
+                exchange: "NSE",
+                underlying: "NIFTY",
+                instrument_token: null,
+                spot: null,
+                spot_change: null,
+                futures: [],
+                expiries: []
+              })
+            )
+          yield* out("2026-08-19T07:37:00.000Z")
           state = "ended"
+          // Longer than what counts as quiet: the actor that is behind may only stand still.
+          yield* Effect.sleep("2500 millis")
+          assert.strictEqual((yield* market).state, "running")
+          yield* out(time)
           yield* eventually(
             "the end is passed on",
             Effect.map(market, (now) => now.state === "ended")

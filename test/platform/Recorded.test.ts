@@ -4,7 +4,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { gunzipSync, gzipSync } from "node:zlib"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit } from "effect"
+import { Effect } from "effect"
 import { ask, eventually, type Running, start, world } from "./World.ts"
 
 interface Last {
@@ -53,8 +53,8 @@ const painOf = (rows: ReadonlyArray<Last>) => {
   return strikes.reduce((best, strike) => (pain(strike) < pain(best) ? strike : best), strikes[0] ?? 0)
 }
 
-/** Every answer about every expiry is what the file's last values say, at this moment. */
-const isNowAsTheFileSays = (running: Running, csv: string) =>
+/** Every answer about every expiry is what the file's last values say. */
+const isAsTheFileSays = (running: Running, csv: string) =>
   Effect.gen(function* () {
     const { last, spot } = lastValues(csv)
     const expiries = [...new Set(last.map(({ expiry }) => expiry))].sort()
@@ -83,17 +83,6 @@ const isNowAsTheFileSays = (running: Running, csv: string) =>
       assert.deepStrictEqual([pcr.call_oi, pcr.put_oi], [totals("CE"), totals("PE")])
       assert.closeTo(pcr.pcr_oi, totals("PE") / totals("CE"), 1e-4)
     }
-  })
-
-/** The same in the end: a market counts as over when nothing comes any more, and from a machine that stands still nothing comes either. */
-const isAsTheFileSays = (running: Running, csv: string) =>
-  Effect.gen(function* () {
-    const look = isNowAsTheFileSays(running, csv)
-    for (let attempt = 0; attempt < 40; attempt++) {
-      if (Exit.isSuccess(yield* Effect.exit(look))) return
-      yield* Effect.sleep("500 millis")
-    }
-    yield* look
   })
 
 const folder = Effect.acquireRelease(
