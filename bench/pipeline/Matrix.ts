@@ -76,7 +76,7 @@ const warmSeconds = 5
 const steady = { warmSeconds: 8, longer: 2 }
 
 /** Times that a pair over 20 underlyings is run beyond the first: their median counts. */
-const roundsMore = 2
+const roundsMore = 4
 const ramp = [200_000, 300_000, 400_000, 500_000, 600_000]
 const rampSeconds = 3
 
