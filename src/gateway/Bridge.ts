@@ -127,7 +127,8 @@ export class Bridge extends Effect.Service<Bridge>()("gateway/Bridge", {
         const known = trusted(message)
         const value = known === undefined ? decode(message.data) : Either.right(known)
         if (Either.isLeft(value)) return value.left
-        return apply(value.right, message)
+        apply(value.right, message)
+        return undefined
       }
     })
     const publishChange = (change: Change | undefined) => {

@@ -1,12 +1,12 @@
 /** Candles as Kite's historical interface has them, from a market's minutes. */
 
 import * as Timeframe from "../domain/indicators/Timeframe.ts"
-import type { Candle as Priced } from "../domain/market/Candle.ts"
 import * as Expiry from "../domain/market/Expiry.ts"
 import * as KiteHistory from "../domain/market/KiteHistory.ts"
+import type { Ohlcv } from "../domain/market/Ohlcv.ts"
 
 /** Prices in the token's integer units; `oi` is what was open at its end. */
-export interface Candle extends Priced {
+export interface Candle extends Ohlcv {
   readonly oi: number
 }
 

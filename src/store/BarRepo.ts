@@ -1,7 +1,7 @@
 import * as SqlClient from "@effect/sql/SqlClient"
 import * as SqlSchema from "@effect/sql/SqlSchema"
 import { Effect, Schema } from "effect"
-import type { Candle } from "../domain/market/Candle.ts"
+import type { Ohlcv } from "../domain/market/Ohlcv.ts"
 import { BigIntColumn, TimeColumn } from "./Columns.ts"
 import * as StoreError from "./StoreError.ts"
 
@@ -9,7 +9,7 @@ import * as StoreError from "./StoreError.ts"
 export type Source = "live" | "broker"
 
 /** One bar; prices are integers of the token's scale, `at` is when it opens. */
-export interface NewBar extends Pick<Candle, "open" | "high" | "low" | "close" | "volume"> {
+export interface NewBar extends Pick<Ohlcv, "open" | "high" | "low" | "close" | "volume"> {
   readonly instrumentToken: number
   readonly tradingsymbol: string
   readonly minutes: number

@@ -1,7 +1,7 @@
-import type { Candle } from "../market/Candle.ts"
+import type { Ohlcv } from "../market/Ohlcv.ts"
 
 /** Prices in rupees, volume in units. */
-export type Bar = Candle
+export type Bar = Ohlcv
 
 /** Named outputs of one bar; null until enough bars have been seen. */
 export type Values = Readonly<Record<string, number | null>>

@@ -1,5 +1,5 @@
-import type { Candle as Priced } from "./Candle.ts"
 import * as Expiry from "./Expiry.ts"
+import type { Ohlcv } from "./Ohlcv.ts"
 
 /**
  * What Kite's historical data interface offers: GET /instruments/historical/{token}/{interval}. Source: kite.trade/docs/connect/v3/historical;
@@ -18,7 +18,7 @@ export const intervals = [
 export type Interval = (typeof intervals)[number]
 
 /** Prices in rupees; `oi` null where none is known. */
-export interface Candle extends Priced {
+export interface Candle extends Ohlcv {
   readonly oi: number | null
 }
 

@@ -1,5 +1,5 @@
 /** Prices and volume of a span of time; `atMs` is when it opens (UNIX ms). In which unit prices are, whoever holds one says. */
-export interface Candle {
+export interface Ohlcv {
   readonly atMs: number
   readonly open: number
   readonly high: number
