@@ -59,7 +59,7 @@ describe("import directions", () => {
     ["gateway/A.ts", 'import "../client/B.ts"', /client is for programs outside of src, not for gateway/],
     ["main.ts", 'import "./client/B.ts"', /not for main/],
     ["helpers/A.ts", 'import "../domain/B.ts"', /helpers is no folder of the design/],
-    ["main.ts", 'import "../test/B.ts"', /stands outside of src/]
+    ["main.ts", 'import "./B.ts"', /stands outside of src/]
   ]
   for (const [path, text, why] of forbidden) {
     it(`name ${path} with ${text}`, () => {

@@ -1,12 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Decimal } from "../../src/domain/Money.ts"
-import * as Bars from "../../web/src/Bars.ts"
-import * as ChainModel from "../../web/src/ChainModel.ts"
-import type { ChainUpdate, FoEnabled, OptionRow, Subscription } from "../../web/src/Contract.ts"
-import * as Format from "../../web/src/Format.ts"
-import * as Freshness from "../../web/src/Freshness.ts"
-import * as Templates from "../../web/src/Templates.ts"
-import * as Underlyings from "../../web/src/Underlyings.ts"
+import * as ChainModel from "../../web/src/chain/ChainModel.ts"
+import * as Freshness from "../../web/src/desk/Freshness.ts"
+import * as Underlyings from "../../web/src/desk/Underlyings.ts"
+import type { ChainUpdate, FoEnabled, OptionRow, Subscription } from "../../web/src/gateway/Contract.ts"
+import * as Bars from "../../web/src/spot/Bars.ts"
+import * as Templates from "../../web/src/ticket/Templates.ts"
+import * as Format from "../../web/src/view/Format.ts"
 
 const option = (token: number, more: Partial<OptionRow> = {}): OptionRow => ({
   instrument_token: token,

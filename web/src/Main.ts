@@ -1,6 +1,6 @@
-import * as Desk from "./Desk.ts"
-import * as Session from "./Session.ts"
-import * as SignIn from "./SignIn.ts"
+import * as Desk from "./desk/Desk.ts"
+import * as Session from "./session/Session.ts"
+import * as SignIn from "./session/SignIn.ts"
 
 const app = document.getElementById("app") ?? document.body
 let close = (): void => undefined

@@ -1,8 +1,8 @@
 import { type CandlestickData, CandlestickSeries, type UTCTimestamp } from "lightweight-charts"
-import type { Api } from "./Api.ts"
+import type { Api } from "../gateway/Api.ts"
+import { el } from "../view/Element.ts"
+import * as Theme from "../view/Theme.ts"
 import * as Bars from "./Bars.ts"
-import { el } from "./Element.ts"
-import * as Theme from "./Theme.ts"
 
 /** Seconds of the bars that ticks are gathered in; the others are joined from them. */
 const baseSeconds = 5

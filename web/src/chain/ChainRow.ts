@@ -1,7 +1,7 @@
+import type { OptionRow, Quality, StrikeRow } from "../gateway/Contract.ts"
+import { el } from "../view/Element.ts"
+import * as Format from "../view/Format.ts"
 import type * as ChainModel from "./ChainModel.ts"
-import type { OptionRow, Quality, StrikeRow } from "./Contract.ts"
-import { el } from "./Element.ts"
-import * as Format from "./Format.ts"
 
 export interface Column {
   readonly key: string

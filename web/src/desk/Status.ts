@@ -1,5 +1,5 @@
-import { el, setText } from "./Element.ts"
-import * as Format from "./Format.ts"
+import { el, setText } from "../view/Element.ts"
+import * as Format from "../view/Format.ts"
 import type { Freshness } from "./Freshness.ts"
 
 const words: Readonly<Record<Freshness, string>> = {

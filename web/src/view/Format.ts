@@ -1,4 +1,4 @@
-import type { Decimal } from "../../src/domain/Money.ts"
+import type { Decimal } from "../../../src/domain/Money.ts"
 
 /** What stands where there is no value. */
 export const none = "–"

@@ -1,6 +1,6 @@
-import type { Payoff, PayoffAnswer } from "./Contract.ts"
-import { el, svg } from "./Element.ts"
-import * as Format from "./Format.ts"
+import type { Payoff, PayoffAnswer } from "../gateway/Contract.ts"
+import { el, svg } from "../view/Element.ts"
+import * as Format from "../view/Format.ts"
 
 const width = 420
 const height = 190

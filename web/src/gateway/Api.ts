@@ -1,4 +1,4 @@
-import * as Client from "../../src/client/Client.ts"
+import * as Client from "../../../src/client/Client.ts"
 
 export type Api = Client.Client["rest"]
 

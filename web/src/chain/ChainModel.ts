@@ -1,4 +1,4 @@
-import type { ChainUpdate, OptionRow, StrikeRow } from "./Contract.ts"
+import type { ChainUpdate, OptionRow, StrikeRow } from "../gateway/Contract.ts"
 
 export type Side = "call" | "put"
 export type Head = Omit<ChainUpdate, "strikes" | "kind" | "type">

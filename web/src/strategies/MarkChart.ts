@@ -1,7 +1,7 @@
 import { BaselineSeries, type LineData, LineSeries, type UTCTimestamp } from "lightweight-charts"
-import type { Candle, Mark } from "./Contract.ts"
-import { el } from "./Element.ts"
-import * as Theme from "./Theme.ts"
+import type { Candle, Mark } from "../gateway/Contract.ts"
+import { el } from "../view/Element.ts"
+import * as Theme from "../view/Theme.ts"
 
 export type What = "pnl" | "m2m"
 type Point = LineData<UTCTimestamp>

@@ -1,13 +1,13 @@
 /** What the gateway sends, as the client decodes it: types only. */
 import type { Schema } from "effect"
-import type { Client } from "../../src/client/Client.ts"
-import type { OptionRow as Option, StrikeRow as Strike } from "../../src/gateway/FoApi.ts"
-import type { Health as HealthSchema } from "../../src/gateway/HealthReport.ts"
-import type { FoEnabled as FoEnabledSchema } from "../../src/gateway/InstrumentsApi.ts"
-import type { analysisOrNull } from "../../src/gateway/PayoffApi.ts"
-import type { Leg as LegSchema, Strategy as StrategySchema } from "../../src/gateway/StrategiesApi.ts"
-import type * as StreamApi from "../../src/gateway/StreamApi.ts"
-import type { Subscription as SubscriptionSchema } from "../../src/gateway/SubscriptionsApi.ts"
+import type { Client } from "../../../src/client/Client.ts"
+import type { OptionRow as Option, StrikeRow as Strike } from "../../../src/gateway/FoApi.ts"
+import type { Health as HealthSchema } from "../../../src/gateway/HealthReport.ts"
+import type { FoEnabled as FoEnabledSchema } from "../../../src/gateway/InstrumentsApi.ts"
+import type { analysisOrNull } from "../../../src/gateway/PayoffApi.ts"
+import type { Leg as LegSchema, Strategy as StrategySchema } from "../../../src/gateway/StrategiesApi.ts"
+import type * as StreamApi from "../../../src/gateway/StreamApi.ts"
+import type { Subscription as SubscriptionSchema } from "../../../src/gateway/SubscriptionsApi.ts"
 
 type Rest = Client["rest"]
 export type OptionRow = typeof Option.Type

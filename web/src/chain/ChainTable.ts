@@ -1,6 +1,6 @@
+import { el } from "../view/Element.ts"
 import type * as ChainModel from "./ChainModel.ts"
 import * as ChainRow from "./ChainRow.ts"
-import { el } from "./Element.ts"
 
 type Side = ChainModel.Side
 export interface Picked {

@@ -1,4 +1,4 @@
-import type { Client, StateChange, Stream, StreamOptions, UnreadableMessage } from "../../src/client/Client.ts"
+import type { Client, StateChange, Stream, StreamOptions, UnreadableMessage } from "../../../src/client/Client.ts"
 
 export interface Options {
   readonly client: Client

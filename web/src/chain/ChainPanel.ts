@@ -1,11 +1,11 @@
+import type { Freshness } from "../desk/Freshness.ts"
+import type { ChainUpdate } from "../gateway/Contract.ts"
+import * as Live from "../gateway/Live.ts"
+import { el, setText } from "../view/Element.ts"
+import * as Format from "../view/Format.ts"
+import * as Frames from "../view/Frames.ts"
 import * as ChainModel from "./ChainModel.ts"
 import * as ChainTable from "./ChainTable.ts"
-import type { ChainUpdate } from "./Contract.ts"
-import { el, setText } from "./Element.ts"
-import * as Format from "./Format.ts"
-import * as Frames from "./Frames.ts"
-import type { Freshness } from "./Freshness.ts"
-import * as Live from "./Live.ts"
 
 type Direction = "BUY" | "SELL"
 

@@ -1,12 +1,12 @@
-import { textOf } from "./Api.ts"
-import type { Candle, Mark, Strategy, StrategySummary } from "./Contract.ts"
-import { el, setText } from "./Element.ts"
-import * as Format from "./Format.ts"
-import * as Frames from "./Frames.ts"
-import * as Live from "./Live.ts"
+import { textOf } from "../gateway/Api.ts"
+import type { Candle, Mark, Strategy, StrategySummary } from "../gateway/Contract.ts"
+import * as Live from "../gateway/Live.ts"
+import type { Ticks } from "../gateway/Ticks.ts"
+import * as PayoffDiagram from "../payoff/PayoffDiagram.ts"
+import { el, setText } from "../view/Element.ts"
+import * as Format from "../view/Format.ts"
+import * as Frames from "../view/Frames.ts"
 import * as MarkChart from "./MarkChart.ts"
-import * as PayoffDiagram from "./PayoffDiagram.ts"
-import type { Ticks } from "./Ticks.ts"
 
 /** As many as one connection may listen to. */
 const strategiesMax = 200

@@ -1,5 +1,5 @@
-import { type Api, listed } from "./Api.ts"
-import type { FoEnabled, Subscription } from "./Contract.ts"
+import { type Api, listed } from "../gateway/Api.ts"
+import type { FoEnabled, Subscription } from "../gateway/Contract.ts"
 
 export interface Underlying {
   readonly symbol: string
