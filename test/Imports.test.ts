@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { afterEach, assert, beforeEach, describe, it } from "@effect/vitest"
 import { inject } from "vitest"
-import { wrongBrowserImports, wrongImports, wrongScriptImports } from "../scripts/lib/imports.mjs"
+import { importCircles, wrongBrowserImports, wrongImports, wrongScriptImports } from "../scripts/lib/imports.mjs"
 
 let folder = ""
 beforeEach(() => {
@@ -23,19 +23,24 @@ describe("import directions", () => {
     assert.deepStrictEqual(wrongImports(join(import.meta.dirname, "../src")), [])
     assert.deepStrictEqual(wrongBrowserImports(join(import.meta.dirname, "../src"), "client/Client.ts"), [])
     assert.deepStrictEqual(wrongScriptImports(join(import.meta.dirname, "../scripts")), [])
+    assert.deepStrictEqual(importCircles(join(import.meta.dirname, ".."), ["src", "web/src"]), [])
   })
 
   it("let every folder import what stands below it", () => {
     const src = write({
       "domain/market/Frame.ts":
         'import * as Money from "../Money.ts"\nimport { Either } from "effect"\nimport { Decimal } from "decimal.js"',
-      "streams/A.ts": 'import "../domain/Money.ts"\nimport { connect } from "nats"',
+      "metrics/A.ts": 'import { Metric } from "effect"',
+      "contract/A.ts": 'import "../domain/Money.ts"',
+      "streams/A.ts": 'import "../domain/Money.ts"\nimport "../metrics/A.ts"\nimport { connect } from "nats"',
       "store/A.ts": 'import "../domain/Money.ts"\nimport "./B.ts"',
       "broker/A.ts": 'import "../domain/Money.ts"',
       "actors/A.ts": 'import "../domain/Money.ts"\nimport "../streams/A.ts"\nimport "../store/A.ts"\nimport "../broker/A.ts"',
-      "gateway/A.ts": 'import "../domain/Money.ts"\nimport "../streams/A.ts"\nimport "../store/A.ts"',
+      "gateway/A.ts": 'import "../domain/Money.ts"\nimport "../contract/A.ts"\nimport "../streams/A.ts"\nimport "../store/A.ts"',
+      "gateway/chains/A.ts": 'import "../shared/B.ts"\nimport "./C.ts"',
+      "gateway/Gateway.ts": 'import "./chains/A.ts"',
       "simulator/A.ts": 'import "../domain/Money.ts"',
-      "client/A.ts": 'import "../domain/Money.ts"\nimport "../gateway/FoApi.ts"\nimport "../streams/Subjects.ts"\nimport "./B.ts"',
+      "client/A.ts": 'import "../domain/Money.ts"\nimport "../contract/A.ts"\nimport "../streams/Subjects.ts"\nimport "./B.ts"',
       "main.ts": 'import "./actors/A.ts"\nimport "./gateway/A.ts"\nimport "./simulator/A.ts"'
     })
     assert.deepStrictEqual(wrongImports(src), [])
@@ -54,12 +59,19 @@ describe("import directions", () => {
     ["gateway/A.ts", 'import "../actors/B.ts"', /gateway must not import actors/],
     ["gateway/A.ts", 'import "../main.ts"', /gateway must not import main/],
     ["simulator/A.ts", 'import "../broker/B.ts"', /simulator must not import broker/],
-    ["client/A.ts", 'import "../gateway/Hub.ts"', /client may use the contract .*, not \.\.\/gateway\/Hub\.ts/],
+    ["client/A.ts", 'import "../gateway/sockets/Hub.ts"', /client must not import gateway/],
+    ["client/A.ts", 'import "../streams/JetStream.ts"', /client must not import streams \(\.\.\/streams\/JetStream\.ts\)/],
+    ["contract/A.ts", 'import "../gateway/Gateway.ts"', /contract must not import gateway/],
+    ["actors/edge/A.ts", 'import { connect } from "nats"', /only streams imports nats, not actors/],
+    ["domain/market/A.ts", 'import "../options/B.ts"', /domain\/market must not import domain\/options, which comes after it/],
+    ["gateway/chains/A.ts", 'import "../ticks/B.ts"', /gateway\/chains must not import gateway\/ticks, which .* stands beside it/],
+    ["actors/runtime/A.ts", 'import "../Actors.ts"', /actors\/runtime must not import actors\/\./],
+    ["actors/attic/A.ts", 'import "../runtime/B.ts"', /actors\/attic is no room of the design/],
     ["client/A.ts", 'import type { A } from "../store/A.ts"', /client must not import store/],
     ["gateway/A.ts", 'import "../client/B.ts"', /client is for programs outside of src, not for gateway/],
     ["main.ts", 'import "./client/B.ts"', /not for main/],
     ["helpers/A.ts", 'import "../domain/B.ts"', /helpers is no folder of the design/],
-    ["main.ts", 'import "./B.ts"', /stands outside of src/]
+    ["main.ts", 'import "../test/B.ts"', /stands outside of src/]
   ]
   for (const [path, text, why] of forbidden) {
     it(`name ${path} with ${text}`, () => {
@@ -69,11 +81,21 @@ describe("import directions", () => {
     })
   }
 
+  it("allow no circle", () => {
+    const root = write({
+      "src/domain/A.ts": 'import "./B.ts"',
+      "src/domain/B.ts": 'import type { C } from "../C.ts"',
+      "src/C.ts": 'import "./domain/A.ts"',
+      "src/D.ts": 'import "./C.ts"'
+    })
+    assert.deepStrictEqual(importCircles(root, ["src"]), ["src/C.ts -> src/domain/A.ts -> src/domain/B.ts -> src/C.ts"])
+  })
+
   it("keep what a page imports, directly or not, to what a browser has", () => {
     const src = write({
-      "client/Client.ts": 'import "../gateway/AApi.ts"\nimport { Effect } from "effect"',
-      "gateway/AApi.ts": 'import { HttpApi } from "@effect/platform"\nimport "../domain/Money.ts"',
-      "domain/Money.ts": 'import { Decimal } from "decimal.js"\nimport "../gateway/AApi.ts"\nimport { createHash } from "node:crypto"',
+      "client/Client.ts": 'import "../contract/AApi.ts"\nimport { Effect } from "effect"',
+      "contract/AApi.ts": 'import { HttpApi } from "@effect/platform"\nimport "../domain/Money.ts"',
+      "domain/Money.ts": 'import { Decimal } from "decimal.js"\nimport "../contract/AApi.ts"\nimport { createHash } from "node:crypto"',
       "gateway/Hub.ts": 'import "ws"'
     })
     assert.deepStrictEqual(wrongBrowserImports(src, "client/Client.ts"), [

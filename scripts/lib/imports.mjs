@@ -4,20 +4,42 @@ import { dirname, join, relative, resolve, sep } from "node:path"
 
 const typescript = () => createRequire(import.meta.url)("typescript")
 
-/** Which folders of src a folder may import. What stands in src itself (main.ts) wires everything. */
+/** Which folders (or single files) of src a folder may import. Files in src itself (main.ts, Platform.ts) wire everything. */
 const allowed = {
   domain: ["domain"],
-  streams: ["domain", "streams"],
-  store: ["domain", "store"],
-  broker: ["domain", "broker"],
-  actors: ["domain", "streams", "store", "broker", "actors"],
-  gateway: ["domain", "streams", "store", "broker", "gateway"],
+  metrics: ["metrics"],
+  contract: ["domain", "contract"],
+  streams: ["domain", "metrics", "streams"],
+  store: ["domain", "metrics", "store"],
+  broker: ["domain", "metrics", "broker"],
+  actors: ["domain", "metrics", "streams", "store", "broker", "actors"],
+  gateway: ["domain", "metrics", "contract", "streams", "store", "broker", "gateway"],
   simulator: ["domain", "simulator"],
   calc: ["domain", "calc"],
-  // Published beside the program: nothing of src uses it, and of the gateway and the streams it has the contract alone.
-  client: ["domain", "gateway", "streams", "client"]
+  // Published beside the program: programs outside of src use it, the page among them, and nothing of src does.
+  client: ["domain", "contract", "streams/Subject.ts", "streams/Subjects.ts", "streams/Listen.ts", "client"]
 }
-const contract = /^(?:gateway[\\/](?:\w*Api|Input|Problem)|streams[\\/]Subjects?)\.ts$/
+
+/**
+ * The rooms of a folder from the lowest to the highest: a room imports rooms before it, never one behind it. Rooms in one group stand side
+ * by side and do not import each other. Files in the folder itself come last, for they put the rooms together.
+ */
+const rooms = {
+  domain: [["."], ["rules"], ["record"], ["market"], ["options"], ["indicators"], ["strategy"], ["futures"], ["underlying"]],
+  actors: [["runtime"], ["placement"], ["market", "strategies", "edge"], ["director"], ["."]],
+  contract: [["shared"], ["chains", "history", "instruments", "service", "subscriptions", "udf"], ["strategies"], ["sockets"], ["."]],
+  gateway: [
+    ["shared"],
+    ["views"],
+    ["serve"],
+    ["sockets"],
+    ["ticks", "chains", "instruments", "subscriptions"],
+    ["history", "strategies"],
+    ["bridge", "udf"],
+    ["service"],
+    ["."]
+  ]
+}
 /** The domain is pure: arithmetic and data, no I/O and no clock. */
 const domainPackages = /^(effect|decimal\.js)(\/|$)/
 
@@ -25,19 +47,30 @@ const domainPackages = /^(effect|decimal\.js)(\/|$)/
 const wholePackage = /^@effect\/[a-z-]+$/
 
 const layerOf = (path) => (path.includes(sep) ? path.split(sep)[0] : "main")
+const roomOf = (path) => (path.split(sep).length > 2 ? path.split(sep)[1] : ".")
+
+const wrongRoom = (from, to, layer) => {
+  const order = rooms[layer]
+  if (order === undefined || from === to) return undefined
+  const at = (room) => order.findIndex((group) => group.includes(room))
+  const unknown = [from, to].find((room) => at(room) === -1)
+  if (unknown !== undefined) return `${layer}/${unknown} is no room of the design: add it to scripts/lib/imports.mjs`
+  return at(to) < at(from) ? undefined : `${layer}/${from} must not import ${layer}/${to}, which comes after it or stands beside it`
+}
 
 const complaint = (file, from, specifier, src) => {
   if (!specifier.startsWith(".")) {
     if (wholePackage.test(specifier)) return `import the module of ${specifier} that is meant (${specifier}/Name), not all of them`
+    if (specifier === "nats" && from !== "streams") return `only streams imports nats, not ${from}`
     return from === "domain" && !domainPackages.test(specifier) ? `domain imports only effect and decimal.js, not ${specifier}` : undefined
   }
   const target = relative(src, resolve(dirname(file), specifier))
   if (target.startsWith("..")) return `${specifier} stands outside of src`
   const to = layerOf(target)
   if (to === "client" && from !== "client") return `client is for programs outside of src, not for ${from} (${specifier})`
-  if (from === "client" && ["gateway", "streams"].includes(to) && !contract.test(target))
-    return `client may use the contract (gateway/*Api, gateway/Input, gateway/Problem, streams/Subjects), not ${specifier}`
-  if (from === "main" || allowed[from]?.includes(to)) return undefined
+  if (from === "main") return undefined
+  if (allowed[from]?.includes(to) || allowed[from]?.includes(target.split(sep).join("/")))
+    return from === to ? wrongRoom(roomOf(relative(src, file)), roomOf(target), from) : undefined
   if (allowed[from] === undefined) return `${from} is no folder of the design: add it to scripts/lib/imports.mjs`
   return `${from} must not import ${to} (${specifier}); it may import ${allowed[from].join(", ")}`
 }
@@ -59,6 +92,31 @@ export const wrongImports = (src) => {
       .filter((why) => why !== undefined)
       .map((why) => `src/${path.split(sep).join("/")}: ${why}`)
   })
+}
+
+/** Files that import each other in a circle: the first circle found from each file on, as paths from `root`. */
+export const importCircles = (root, folders) => {
+  const ts = typescript()
+  const files = folders.flatMap((folder) => filesIn(join(root, folder), /\.ts$/))
+  const targets = new Map(
+    files.map((file) => [
+      file,
+      ts
+        .preProcessFile(readFileSync(file, "utf8"), true, true)
+        .importedFiles.filter(({ fileName }) => fileName.startsWith("."))
+        .map(({ fileName }) => resolve(dirname(file), fileName))
+    ])
+  )
+  const circles = []
+  const done = new Set()
+  const visit = (file, path) => {
+    if (path.includes(file)) circles.push([...path.slice(path.indexOf(file)), file].map((one) => relative(root, one)).join(" -> "))
+    if (done.has(file) || path.includes(file)) return
+    for (const target of targets.get(file) ?? []) visit(target, [...path, file])
+    done.add(file)
+  }
+  for (const file of files) visit(file, [])
+  return circles
 }
 
 /** What may be in a page beside our own files. */

@@ -1,25 +1,20 @@
 import { Effect, Layer } from "effect"
 import { Redis } from "../store/Redis.ts"
 import * as Subject from "../streams/Subject.ts"
-import * as BarActor from "./BarActor.ts"
-import * as BarWriter from "./BarWriter.ts"
-import * as CandleWriter from "./CandleWriter.ts"
-import * as Director from "./Director.ts"
-import * as GreeksActor from "./GreeksActor.ts"
-import * as HistoryActor from "./HistoryActor.ts"
-import * as InstrumentLoader from "./InstrumentLoader.ts"
-import * as InstrumentRefresh from "./InstrumentRefresh.ts"
-import * as M2mActor from "./M2mActor.ts"
-import * as Placement from "./Placement.ts"
-import { RecordActor } from "./RecordActor.ts"
-import * as RedisRelay from "./RedisRelay.ts"
-import { seed } from "./Seed.ts"
-import * as TickerActor from "./TickerActor.ts"
-
-const candleWriter = "candle-writer"
-const barWriter = "bar-writer"
-const history = "history"
-const instrumentRefresh = "instrument-refresh"
+import * as Director from "./director/Director.ts"
+import { seed } from "./director/Seed.ts"
+import * as BarWriter from "./edge/BarWriter.ts"
+import * as CandleWriter from "./edge/CandleWriter.ts"
+import * as RedisRelay from "./edge/RedisRelay.ts"
+import * as BarActor from "./market/BarActor.ts"
+import * as GreeksActor from "./market/GreeksActor.ts"
+import * as HistoryActor from "./market/HistoryActor.ts"
+import * as InstrumentLoader from "./market/InstrumentLoader.ts"
+import * as InstrumentRefresh from "./market/InstrumentRefresh.ts"
+import * as TickerActor from "./market/TickerActor.ts"
+import * as Placement from "./placement/Placement.ts"
+import { RecordActor } from "./runtime/RecordActor.ts"
+import * as M2mActor from "./strategies/M2mActor.ts"
 
 const Kinds = Layer.effect(
   Placement.ActorKinds,
@@ -41,18 +36,18 @@ const Kinds = Layer.effect(
       [M2mActor.kind]: ([owner = "", strategy = ""]) => m2m(owner, strategy),
       [BarActor.kind]: ([exchange = "", underlying = ""]) => bars(exchange, underlying),
       [Director.kind]: () => direct,
-      [candleWriter]: () => writeCandles,
-      [barWriter]: () => writeBars,
-      [history]: () => fetchHistory,
-      [instrumentRefresh]: () => refreshInstruments,
+      [CandleWriter.kind]: () => writeCandles,
+      [BarWriter.kind]: () => writeBars,
+      [HistoryActor.kind]: () => fetchHistory,
+      [InstrumentRefresh.kind]: () => refreshInstruments,
       [RedisRelay.kind]: () => relayToRedis
     }
     const once = [
       Director.kind,
-      candleWriter,
-      barWriter,
-      history,
-      instrumentRefresh,
+      CandleWriter.kind,
+      BarWriter.kind,
+      HistoryActor.kind,
+      InstrumentRefresh.kind,
       ...(redisState() === "not configured" ? [] : [RedisRelay.kind])
     ]
     return { kinds, always: once.map((kind) => Subject.kvKey(kind, "1")) }

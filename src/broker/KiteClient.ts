@@ -1,8 +1,8 @@
 import { Clock, Effect, Either, type Exit, Metric, ParseResult, RateLimiter, Redacted, Schema } from "effect"
 import { KiteConnect } from "kiteconnect"
 import type { Account } from "./Accounts.ts"
-import * as BrokerMetrics from "./BrokerMetrics.ts"
 import * as KiteError from "./KiteError.ts"
+import * as Metrics from "./Metrics.ts"
 import * as Redaction from "./Redaction.ts"
 
 /** kiteconnect's client; its type `KiteConnect` is the constructor's. */
@@ -216,8 +216,8 @@ export const observed = <A, R>(op: string, self: Effect.Effect<A, KiteError.Kite
     const startMs = yield* Clock.currentTimeMillis
     const exit = yield* Effect.exit(self)
     const tookMs = (yield* Clock.currentTimeMillis) - startMs
-    yield* Metric.update(BrokerMetrics.requests.pipe(Metric.tagged("op", op), Metric.tagged("status", outcomeOf(exit))), 1)
-    yield* Metric.update(BrokerMetrics.requestSeconds.pipe(Metric.tagged("op", op)), tookMs / 1000)
+    yield* Metric.update(Metrics.requests.pipe(Metric.tagged("op", op), Metric.tagged("status", outcomeOf(exit))), 1)
+    yield* Metric.update(Metrics.requestSeconds.pipe(Metric.tagged("op", op)), tookMs / 1000)
     return yield* exit
   })
 

@@ -1,8 +1,8 @@
 import { Data, Deferred, Duration, Effect, Exit, Fiber, Metric, Option, Redacted, Schedule } from "effect"
 import WebSocket from "ws"
-import * as BrokerMetrics from "./BrokerMetrics.ts"
 import * as KiteError from "./KiteError.ts"
 import type { SocketAddress } from "./KiteSession.ts"
+import * as Metrics from "./Metrics.ts"
 import * as Redaction from "./Redaction.ts"
 import * as Subscription from "./Subscription.ts"
 
@@ -281,14 +281,14 @@ export const make = (options: {
 
     const flushed = { frames: 0, bytes: 0, heartbeats: 0, texts: 0, badTexts: 0 }
     const meters = {
-      frames: BrokerMetrics.socketFrames(account),
-      bytes: BrokerMetrics.socketBytes(account),
-      heartbeats: BrokerMetrics.socketHeartbeats(account),
-      texts: BrokerMetrics.socketTexts(account),
-      badTexts: BrokerMetrics.socketBadTexts(account)
+      frames: Metrics.socketFrames(account),
+      bytes: Metrics.socketBytes(account),
+      heartbeats: Metrics.socketHeartbeats(account),
+      texts: Metrics.socketTexts(account),
+      badTexts: Metrics.socketBadTexts(account)
     }
-    const subscribedGauge = BrokerMetrics.socketSubscribed(account)
-    const openGauge = BrokerMetrics.socketOpen(account)
+    const subscribedGauge = Metrics.socketSubscribed(account)
+    const openGauge = Metrics.socketOpen(account)
     const report = Effect.gen(function* () {
       for (const name of ["frames", "bytes", "heartbeats", "texts", "badTexts"] as const) {
         yield* Metric.update(meters[name], counts[name] - flushed[name])
@@ -315,7 +315,7 @@ export const make = (options: {
       link.lastMessageMs = clock.unsafeCurrentTimeMillis()
       held = new Map()
       counts.opened++
-      if (counts.opened > 1) yield* Metric.update(BrokerMetrics.socketReconnects(account), 1)
+      if (counts.opened > 1) yield* Metric.update(Metrics.socketReconnects(account), 1)
       yield* Metric.set(openGauge, 1)
       yield* enter("open")
       yield* Effect.logInfo(

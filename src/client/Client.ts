@@ -2,9 +2,9 @@ import * as Rest from "./Rest.ts"
 import type { WebSocketConstructor } from "./Socket.ts"
 import * as Streams from "./Streams.ts"
 
+export { Conflict, Forbidden, Invalid, NotFound, TooManyRequests, Unauthorized, Unavailable } from "../contract/shared/Problem.ts"
+export type { ChainUpdate, MarkUpdate, Tick } from "../contract/sockets/SocketMessages.ts"
 export { Decimal } from "../domain/Money.ts"
-export { Conflict, Forbidden, Invalid, NotFound, TooManyRequests, Unauthorized, Unavailable } from "../gateway/Problem.ts"
-export type { ChainUpdate, MarkUpdate, Tick } from "../gateway/StreamApi.ts"
 export { type Effects, type Failure, type Promises, Refused, Unreachable, Unreadable } from "./Rest.ts"
 export type { StateChange, WebSocketConstructor, WebSocketLike } from "./Socket.ts"
 export {

@@ -1,4 +1,4 @@
-import type { Since } from "../gateway/StreamApi.ts"
+import type { Since } from "../contract/sockets/SocketMessages.ts"
 
 const plain = ({ epoch, seq, row }: Since): Since => (row === undefined ? { epoch, seq } : { epoch, seq, row })
 

@@ -7,9 +7,9 @@ import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientError from "@effect/platform/HttpClientError"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import { Cause, Data, Duration, Effect, Exit, ParseResult, Schema, type Types } from "effect"
-import { Api } from "../gateway/Api.ts"
-import type { Sent } from "../gateway/Input.ts"
-import * as Problem from "../gateway/Problem.ts"
+import { Api } from "../contract/Api.ts"
+import type { Sent } from "../contract/shared/Input.ts"
+import * as Problem from "../contract/shared/Problem.ts"
 
 /** How long an answer is waited for, unless told otherwise. */
 const answerMsMax = 30_000

@@ -1,4 +1,5 @@
-import { bearer, closeExpired, protocol } from "../gateway/StreamApi.ts"
+import { tokenExpired } from "../contract/sockets/CloseCodes.ts"
+import { bearer, protocol } from "../contract/sockets/SocketMessages.ts"
 import * as Backoff from "./Backoff.ts"
 
 const pingMs = 4_000
@@ -114,7 +115,7 @@ export const make = (options: Options): Socket => {
       problem = message
     })
     fresh.addEventListener("close", ({ code, reason }) => {
-      if (current()) wait(code, reason === "" ? problem : reason, openedAt === undefined || code === closeExpired)
+      if (current()) wait(code, reason === "" ? problem : reason, openedAt === undefined || code === tokenExpired.code)
     })
     watch = setInterval(() => {
       if (unanswered === unansweredMax) return wait(closedBefore, "the gateway is silent")

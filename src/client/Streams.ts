@@ -1,5 +1,5 @@
 import { Either, type ParseResult, Schema } from "effect"
-import * as StreamApi from "../gateway/StreamApi.ts"
+import * as SocketMessages from "../contract/sockets/SocketMessages.ts"
 import * as Inbox from "./Inbox.ts"
 import * as Recovery from "./Recovery.ts"
 import * as Socket from "./Socket.ts"
@@ -27,9 +27,9 @@ export type Event<Message extends { readonly type: string }> =
   | Conflated
   | Unreadable
 
-export type TickEvent = Event<StreamApi.TicksMessage>
-export type ChainEvent = Event<StreamApi.ChainMessage>
-export type StrategyEvent = Event<StreamApi.StrategyMessage>
+export type TickEvent = Event<SocketMessages.TicksMessage>
+export type ChainEvent = Event<SocketMessages.ChainMessage>
+export type StrategyEvent = Event<SocketMessages.StrategyMessage>
 
 /** A chain by its underlying and expiry, "NIFTY" and "2026-11-24". */
 export interface Chain {
@@ -82,17 +82,18 @@ interface Protocol<Item, Message> {
   readonly accept: (message: Message) => boolean
 }
 
-const withSince = (message: object, since: StreamApi.Since | undefined): object => (since === undefined ? message : { ...message, since })
+const withSince = (message: object, since: SocketMessages.Since | undefined): object =>
+  since === undefined ? message : { ...message, since }
 
-const ticks = (): Protocol<number, StreamApi.TicksMessage> => {
+const ticks = (): Protocol<number, SocketMessages.TicksMessage> => {
   const places = Recovery.ordered()
-  const moveTo = (message: StreamApi.TicksMessage): void => {
+  const moveTo = (message: SocketMessages.TicksMessage): void => {
     const { epoch, seq } = "epoch" in message && "seq" in message ? message : {}
     if (epoch !== undefined && seq !== undefined) places.accept({ epoch, seq })
   }
   return {
     path: "/ws/ticks",
-    schema: StreamApi.TicksMessage as Schema.Schema<StreamApi.TicksMessage, unknown>,
+    schema: SocketMessages.TicksMessage as Schema.Schema<SocketMessages.TicksMessage, unknown>,
     plain: "tick",
     keyOf: (token) => token,
     subscribe: (tokens, isAgain) => [withSince({ action: "subscribe", tokens }, isAgain ? places.since() : undefined)],
@@ -109,13 +110,13 @@ const ticks = (): Protocol<number, StreamApi.TicksMessage> => {
   }
 }
 
-const chains = (): Protocol<Chain, StreamApi.ChainMessage> => {
+const chains = (): Protocol<Chain, SocketMessages.ChainMessage> => {
   const places = Recovery.keyed<string>()
   // The gateway reads a symbol in upper case and answers it so.
   const keyOf = ({ symbol, expiry }: Chain) => `${expiry} ${symbol.trim().toUpperCase()}`
   return {
     path: "/fo/stream",
-    schema: StreamApi.ChainMessage as Schema.Schema<StreamApi.ChainMessage, unknown>,
+    schema: SocketMessages.ChainMessage as Schema.Schema<SocketMessages.ChainMessage, unknown>,
     plain: "update",
     keyOf,
     subscribe: (items, isAgain) =>
@@ -141,11 +142,11 @@ const chains = (): Protocol<Chain, StreamApi.ChainMessage> => {
   }
 }
 
-const strategies = (): Protocol<number, StreamApi.StrategyMessage> => {
+const strategies = (): Protocol<number, SocketMessages.StrategyMessage> => {
   const places = Recovery.keyed<number>()
   return {
     path: "/strategies/stream",
-    schema: StreamApi.StrategyMessage as Schema.Schema<StreamApi.StrategyMessage, unknown>,
+    schema: SocketMessages.StrategyMessage as Schema.Schema<SocketMessages.StrategyMessage, unknown>,
     keyOf: (id) => id,
     // Whoever subscribes is told the newest mark: there is nothing to make up for.
     subscribe: (strategy_ids) => [{ action: "subscribe", strategy_ids }],
@@ -159,7 +160,7 @@ const strategies = (): Protocol<number, StreamApi.StrategyMessage> => {
 }
 
 const isObject = (value: unknown): value is { readonly type?: unknown } => typeof value === "object" && value !== null
-const decodeBatch = Schema.decodeUnknownEither(StreamApi.Batch)
+const decodeBatch = Schema.decodeUnknownEither(SocketMessages.Batch)
 const parse = (text: string): Either.Either<unknown, unknown> => Either.try(() => JSON.parse(text))
 
 /** Reads messages by the protocol's schema; `begin` at each connection, whose first plain message is always checked. */
@@ -180,7 +181,7 @@ const reader = <Item, Message>(protocol: Protocol<Item, Message>, check: "each" 
   }
 }
 
-const follow = <Item, Message extends { readonly type: string; readonly code?: StreamApi.RefusalCode }>(
+const follow = <Item, Message extends { readonly type: string; readonly code?: SocketMessages.RefusalCode }>(
   protocol: Protocol<Item, Message>,
   { url, ...server }: Server,
   options: StreamOptions<Item, Event<Message>>

@@ -1,5 +1,5 @@
 import { Config, Effect } from "effect"
-import * as ClockFrame from "../domain/market/ClockFrame.ts"
+import * as ClockFrame from "../domain/record/ClockFrame.ts"
 import * as OrderedRead from "./OrderedRead.ts"
 import * as Subjects from "./Subjects.ts"
 

@@ -1,5 +1,5 @@
 import { Metric, MetricBoundaries } from "effect"
-import { counter, gauge } from "./Labelled.ts"
+import { counter, gauge } from "../metrics/Labelled.ts"
 
 /**
  * Every metric of the stream layer, named here and nowhere else. Callbacks of the client count through these functions: no fiber,
@@ -7,6 +7,9 @@ import { counter, gauge } from "./Labelled.ts"
  */
 export const natsDisconnects = counter("nats_disconnects_total", "Times the connection to NATS was lost", "role")
 export const natsReconnects = counter("nats_reconnects_total", "Times the connection to NATS came back", "role")
+
+/** What the supervisor runs: actors, and the gateway's reads under the name `bridge`. */
+export const restarts = counter("actor_restarts_total", "Times an actor was started again after it failed or ended", "actor")
 
 export const readMessages = counter("stream_read_messages_total", "Messages taken by ordered reads", "stream")
 export const readRestarts = counter("stream_read_restarts_total", "Times an ordered read made itself a new consumer", "stream")

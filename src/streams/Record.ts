@@ -1,6 +1,6 @@
 import { Either } from "effect"
-import * as FrameHeader from "../domain/market/FrameHeader.ts"
-import * as RecordInput from "../domain/market/RecordInput.ts"
+import * as FrameHeader from "../domain/record/FrameHeader.ts"
+import * as RecordInput from "../domain/record/RecordInput.ts"
 import type { Message } from "./JetStream.ts"
 import * as Subjects from "./Subjects.ts"
 

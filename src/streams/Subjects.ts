@@ -1,9 +1,10 @@
 import { Schema } from "effect"
 import * as Money from "../domain/Money.ts"
 import * as Bar from "../domain/market/Bar.ts"
-import { Reference } from "../domain/market/Reference.ts"
 import { TickerStatus } from "../domain/market/TickerStatus.ts"
 import * as ChainMessage from "../domain/options/ChainMessage.ts"
+import { Reference } from "../domain/record/Reference.ts"
+import { Definition } from "../domain/record/StrategyDefinition.ts"
 import * as StrategyMessage from "../domain/strategy/StrategyMessage.ts"
 import * as Subject from "./Subject.ts"
 
@@ -16,7 +17,7 @@ export const MarketReference = Subject.make({ template: "md.ref.{exchange}.{unde
 export const StrategyDefinition = Subject.make({
   template: "strat.def.{owner}.{strategy}",
   stream: "MD_FRAMES",
-  schema: StrategyMessage.Definition
+  schema: Definition
 })
 
 export const Tick = Subject.make({

@@ -4,7 +4,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { ConfigProvider, Effect, Either, Layer, Redacted } from "effect"
 import { inject } from "vitest"
 import { Accounts, parse } from "../../src/broker/Accounts.ts"
-import { canary, leaks } from "./harness.ts"
+import { canary, leaks } from "./KiteServer.ts"
 
 const row = { account_id: "SIM1", user_id: "AB1234", api_key: canary.apiKey, api_secret: canary.apiSecret }
 const problem = (content: unknown) => {

@@ -5,12 +5,12 @@ import { ConfigProvider, Effect, Either, Layer, Metric } from "effect"
 import { inject } from "vitest"
 import { Accounts } from "../../src/broker/Accounts.ts"
 import { Broker } from "../../src/broker/Broker.ts"
-import * as BrokerMetrics from "../../src/broker/BrokerMetrics.ts"
 import type { SocketEvents } from "../../src/broker/KiteSocket.ts"
+import * as Metrics from "../../src/broker/Metrics.ts"
 import type { Mode } from "../../src/broker/Subscription.ts"
 import * as Frame from "../../src/domain/market/Frame.ts"
 import * as Simulator from "../../src/simulator/Simulator.ts"
-import { canary, captureLogs, eventually, httpServer, leaks } from "./harness.ts"
+import { canary, captureLogs, eventually, httpServer, leaks } from "./KiteServer.ts"
 
 const people = [
   { accountId: "S1", apiKey: `${canary.apiKey}1`, apiSecret: `${canary.apiSecret}1`, userId: "U1" },
@@ -123,7 +123,7 @@ describe("Broker against the simulator", () => {
         assert.strictEqual(market.stats().subscriptions, 3)
         assert.strictEqual(seen.bad, 0)
         assert.strictEqual(seen.closed.length, 3)
-        assert.strictEqual((yield* Metric.value(BrokerMetrics.socketReconnects("S1"))).count, 3)
+        assert.strictEqual((yield* Metric.value(Metrics.socketReconnects("S1"))).count, 3)
         assert.strictEqual(logs.lines.filter((line) => line.includes("broker socket lost, reconnecting")).length, 3)
         assert.strictEqual(logs.lines.filter((line) => line.includes("restoring 3 subscriptions")).length, 3)
       }).pipe(Effect.scoped, Effect.provide(broker("cut", market.url)))

@@ -6,7 +6,7 @@ import * as KiteRest from "../../src/broker/KiteRest.ts"
 import * as KiteSession from "../../src/broker/KiteSession.ts"
 import * as KiteTime from "../../src/broker/KiteTime.ts"
 import * as KiteHistory from "../../src/domain/market/KiteHistory.ts"
-import { account, httpServer } from "./harness.ts"
+import { account, httpServer } from "./KiteServer.ts"
 
 const ist = (text: string) => Date.parse(`${text}+05:30`)
 const minute = KiteHistory.byMinutes(1)!

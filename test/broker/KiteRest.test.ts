@@ -4,11 +4,11 @@ import { gzipSync } from "node:zlib"
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Metric, Redacted, TestClock } from "effect"
 import { Login } from "../../src/broker/Accounts.ts"
-import * as BrokerMetrics from "../../src/broker/BrokerMetrics.ts"
 import * as KiteClient from "../../src/broker/KiteClient.ts"
 import * as KiteRest from "../../src/broker/KiteRest.ts"
 import * as KiteSession from "../../src/broker/KiteSession.ts"
-import { account, canary, captureLogs, httpServer, leaks } from "./harness.ts"
+import * as Metrics from "../../src/broker/Metrics.ts"
+import { account, canary, captureLogs, httpServer, leaks } from "./KiteServer.ts"
 
 const restOf = (root: string, options: { readonly login?: Login; readonly accountId?: string; readonly timeoutMs?: number } = {}) =>
   Effect.gen(function* () {
@@ -430,10 +430,10 @@ describe("KiteRest", () => {
       const { rest } = yield* restOf(server.url)
       const count = (label: string) =>
         Effect.map(
-          Metric.value(BrokerMetrics.requests.pipe(Metric.tagged("op", "profile"), Metric.tagged("status", label))),
+          Metric.value(Metrics.requests.pipe(Metric.tagged("op", "profile"), Metric.tagged("status", label))),
           (state) => state.count
         )
-      const timed = Effect.map(Metric.value(BrokerMetrics.requestSeconds.pipe(Metric.tagged("op", "profile"))), (state) => state.count)
+      const timed = Effect.map(Metric.value(Metrics.requestSeconds.pipe(Metric.tagged("op", "profile"))), (state) => state.count)
       const [ok, refused, before] = [yield* count("200"), yield* count("400"), yield* timed]
       yield* rest.profile
       yield* rest.profile

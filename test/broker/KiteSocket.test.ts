@@ -1,10 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, type Duration, Effect, Exit, Fiber, Metric, Redacted, Ref, TestClock, TestServices } from "effect"
-import * as BrokerMetrics from "../../src/broker/BrokerMetrics.ts"
 import * as KiteError from "../../src/broker/KiteError.ts"
 import * as KiteSocket from "../../src/broker/KiteSocket.ts"
+import * as Metrics from "../../src/broker/Metrics.ts"
 import type { Mode } from "../../src/broker/Subscription.ts"
-import { addressOf, captureLogs, eventually, leaks, silentServer, socketServer, subscribedOf } from "./harness.ts"
+import { addressOf, captureLogs, eventually, leaks, silentServer, socketServer, subscribedOf } from "./KiteServer.ts"
 
 /** Real time, but short: no test waits for one of these to pass or asserts how long something took. */
 const quick = { backoffBaseMs: 5, backoffMaxMs: 20, livenessMs: 600_000 }
@@ -83,7 +83,7 @@ describe("KiteSocket", () => {
       server.peers.at(-1)?.socket.send(Buffer.from([0, 1, 0, 8, 0, 0, 0, 1, 0, 0, 0, 1]))
       yield* eventually("data flows again", () => seen.frames.length === 1)
       assert.strictEqual(socket.stats().opened, 4)
-      assert.strictEqual((yield* Metric.value(BrokerMetrics.socketReconnects("DROP"))).count, 3)
+      assert.strictEqual((yield* Metric.value(Metrics.socketReconnects("DROP"))).count, 3)
       const lost = logs.lines.filter((line) => line.includes("broker socket lost, reconnecting"))
       assert.strictEqual(lost.length, 3)
       assert.isTrue(lost.every((line) => line.includes('"account":"DROP"')))
@@ -201,9 +201,9 @@ describe("KiteSocket", () => {
       yield* eventually("reported", () => logs.lines.some((line) => line.includes("the broker reports: too many tokens")))
       assert.isTrue(logs.lines.some((line) => line.includes("unparsable text message of 7 bytes: no json")))
       assert.deepStrictEqual(leaks(logs.lines.join("\n")), [])
-      assert.strictEqual((yield* Metric.value(BrokerMetrics.socketFrames("BEAT"))).count, 1)
-      assert.strictEqual((yield* Metric.value(BrokerMetrics.socketHeartbeats("BEAT"))).count, 5)
-      assert.strictEqual((yield* Metric.value(BrokerMetrics.socketTexts("BEAT"))).count, 3)
+      assert.strictEqual((yield* Metric.value(Metrics.socketFrames("BEAT"))).count, 1)
+      assert.strictEqual((yield* Metric.value(Metrics.socketHeartbeats("BEAT"))).count, 5)
+      assert.strictEqual((yield* Metric.value(Metrics.socketTexts("BEAT"))).count, 3)
     }).pipe(Effect.provide(logs.layer))
   })
 

@@ -6,7 +6,7 @@ import { Effect, FastCheck, Schema } from "effect"
 import { build } from "vite"
 import { inject } from "vitest"
 import { IstDateTime, instantMs } from "../../src/broker/KiteTime.ts"
-import { httpServer } from "./harness.ts"
+import { httpServer } from "./KiteServer.ts"
 
 const dump = `instrument_token,exchange_token,tradingsymbol,name,last_price,expiry,strike,tick_size,lot_size,instrument_type,segment,exchange
 12683010,49543,NIFTY26AUG24500CE,NIFTY,0.0,2026-08-25,24500.0,0.05,75,CE,NFO-OPT,NFO

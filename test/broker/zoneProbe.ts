@@ -3,7 +3,7 @@ import { Effect, Logger, Redacted } from "effect"
 import * as KiteClient from "../../src/broker/KiteClient.ts"
 import * as KiteRest from "../../src/broker/KiteRest.ts"
 import * as KiteSession from "../../src/broker/KiteSession.ts"
-import { account } from "./harness.ts"
+import { account } from "./KiteServer.ts"
 
 const probe = Effect.gen(function* () {
   const session = yield* KiteSession.make(yield* KiteClient.make(account({ root: process.env["KITE_ROOT"] ?? "" })))

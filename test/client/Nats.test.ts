@@ -3,7 +3,7 @@ import { Effect } from "effect"
 import { connect } from "nats"
 import * as Nats from "../../src/client/Nats.ts"
 import * as Money from "../../src/domain/Money.ts"
-import { chainMessage, near, publishChain, tokens, World, world } from "../gateway/World.ts"
+import { chainMessage, near, publishChain, tokens, World, world } from "../gateway/GatewayWorld.ts"
 
 const connection = (role: "reader" | "operator") =>
   Effect.flatMap(World, ({ nats }) =>

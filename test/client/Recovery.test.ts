@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { FastCheck } from "effect"
 import * as Recovery from "../../src/client/Recovery.ts"
-import type { Since } from "../../src/gateway/StreamApi.ts"
+import type { Since } from "../../src/contract/sockets/SocketMessages.ts"
 
 const at = (seq: number, row?: number, epoch = 1): Since => (row === undefined ? { epoch, seq } : { epoch, seq, row })
 

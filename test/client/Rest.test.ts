@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net"
 import { assert, describe, it, layer } from "@effect/vitest"
 import { Effect, Either } from "effect"
 import * as Client from "../../src/client/Client.ts"
-import { near, ready, token, tokens, World, world } from "../gateway/World.ts"
+import { near, ready, token, tokens, World, world } from "../gateway/GatewayWorld.ts"
 
 const client = (user = "u1") =>
   Effect.gen(function* () {

@@ -19,7 +19,7 @@ import {
   tokens,
   World,
   world
-} from "../gateway/World.ts"
+} from "../gateway/GatewayWorld.ts"
 import { freshDatabase, natsServer } from "../TestBackends.ts"
 
 const client = (user = "u1") =>

@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import type { Bars } from "../../src/domain/market/Bar.ts"
-import { ask, eventually, natsClient, start, world } from "./World.ts"
+import { ask, eventually, natsClient, start, world } from "./PlatformWorld.ts"
 
 /** Ten minutes of one expiry, every minute: spot, and a call and a put at two strikes. */
 const minutesOf = 10

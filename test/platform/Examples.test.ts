@@ -10,7 +10,7 @@ import { build } from "../../scripts/lib/build.mjs"
 import * as Frame from "../../src/domain/market/Frame.ts"
 import * as Streams from "../../src/streams/Streams.ts"
 import * as Subjects from "../../src/streams/Subjects.ts"
-import { ask, eventually, natsClient, start, token, type World, world } from "./World.ts"
+import { ask, eventually, natsClient, start, token, type World, world } from "./PlatformWorld.ts"
 
 const exampleMsMax = 60_000
 

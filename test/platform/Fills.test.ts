@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { ask, eventually, start, world } from "./World.ts"
+import { ask, eventually, start, world } from "./PlatformWorld.ts"
 
 interface Leg {
   readonly leg_id: number

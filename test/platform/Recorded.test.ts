@@ -5,7 +5,7 @@ import { join } from "node:path"
 import { gunzipSync, gzipSync } from "node:zlib"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { ask, eventually, type Running, start, world } from "./World.ts"
+import { ask, eventually, type Running, start, world } from "./PlatformWorld.ts"
 
 interface Last {
   readonly expiry: string

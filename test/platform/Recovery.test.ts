@@ -3,9 +3,9 @@ import { assert, describe, it } from "@effect/vitest"
 import { type Cause, Context, Effect, Exit } from "effect"
 import type { NatsConnection } from "nats"
 import * as Frame from "../../src/domain/market/Frame.ts"
-import * as FrameHeader from "../../src/domain/market/FrameHeader.ts"
+import * as FrameHeader from "../../src/domain/record/FrameHeader.ts"
 import type { Role } from "../../src/Platform.ts"
-import { ask, begin, eventually, natsClient, type Socket, socket, world } from "./World.ts"
+import { ask, begin, eventually, natsClient, type Socket, socket, world } from "./PlatformWorld.ts"
 
 const role = (config: Readonly<Record<string, string>>, roles: ReadonlyArray<Role>) =>
   Effect.gen(function* () {

@@ -2,8 +2,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { Redis as Client } from "ioredis"
 import { inject } from "vitest"
-import { channelOf } from "../../src/actors/RedisRelay.ts"
-import { ask, eventually, start, world } from "./World.ts"
+import { channelOf } from "../../src/actors/edge/RedisRelay.ts"
+import { ask, eventually, start, world } from "./PlatformWorld.ts"
 
 const redisUrl = inject("backends").redis
 

@@ -2,9 +2,9 @@ import { createServer } from "node:net"
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Exit } from "effect"
 import * as Frame from "../../src/domain/market/Frame.ts"
-import * as FrameHeader from "../../src/domain/market/FrameHeader.ts"
+import * as FrameHeader from "../../src/domain/record/FrameHeader.ts"
 import * as Subjects from "../../src/streams/Subjects.ts"
-import { accountIds, ask, begin, eventually, natsClient, socket, start, world } from "./World.ts"
+import { accountIds, ask, begin, eventually, natsClient, socket, start, world } from "./PlatformWorld.ts"
 
 /** A port that nobody listens on. */
 const deadPort = Effect.promise(

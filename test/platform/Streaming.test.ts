@@ -4,7 +4,7 @@ import type { NatsConnection } from "nats"
 import { WebSocket } from "ws"
 import * as Client from "../../src/client/Client.ts"
 import * as Frame from "../../src/domain/market/Frame.ts"
-import { ask, eventually, natsClient, socket, start, token, world } from "./World.ts"
+import { ask, eventually, natsClient, socket, start, token, world } from "./PlatformWorld.ts"
 
 interface Listed {
   readonly instrument_token: number

@@ -3,7 +3,7 @@ import { gunzipSync } from "node:zlib"
 import { describe, expect, it } from "@effect/vitest"
 import * as Instrument from "../../src/domain/market/Instrument.ts"
 import * as Contracts from "../../src/simulator/Contracts.ts"
-import { absent, recorded } from "./harness.ts"
+import { absent, recorded } from "./SimulatorWorld.ts"
 
 const nifty = Contracts.underlyingByName.get("NIFTY")!
 

@@ -8,7 +8,7 @@ import * as Candles from "../../src/simulator/Candles.ts"
 import * as Contracts from "../../src/simulator/Contracts.ts"
 import * as Simulator from "../../src/simulator/Simulator.ts"
 import * as SyntheticMarket from "../../src/simulator/SyntheticMarket.ts"
-import { absent, first, login, recorded, subscriber, until } from "./harness.ts"
+import { absent, first, login, recorded, subscriber, until } from "./SimulatorWorld.ts"
 
 // A Monday, 11:30:20 IST.
 const startMs = Date.parse("2026-11-23T06:00:20Z")

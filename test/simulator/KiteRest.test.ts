@@ -5,7 +5,7 @@ import { KiteConnect } from "kiteconnect"
 import * as Instrument from "../../src/domain/market/Instrument.ts"
 import * as Sessions from "../../src/simulator/Sessions.ts"
 import * as Simulator from "../../src/simulator/Simulator.ts"
-import { absent, account, first, login, recorded, requestToken } from "./harness.ts"
+import { absent, account, first, login, recorded, requestToken } from "./SimulatorWorld.ts"
 
 const startMs = Date.parse("2026-11-23T04:00:00Z")
 const start = (options: Partial<Simulator.Options> = {}) =>

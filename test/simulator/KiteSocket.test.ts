@@ -3,7 +3,7 @@ import { Effect, Logger, LogLevel } from "effect"
 import type * as Frame from "../../src/domain/market/Frame.ts"
 import * as KiteSocket from "../../src/simulator/KiteSocket.ts"
 import * as Simulator from "../../src/simulator/Simulator.ts"
-import { type Client, connect, first, login, second, subscriber, until } from "./harness.ts"
+import { type Client, connect, first, login, second, subscriber, until } from "./SimulatorWorld.ts"
 
 const start = (options: { readonly rate: number; readonly strikesEachSide?: number }) =>
   Simulator.make({ accounts: [first, second], market: { mode: "synthetic", strikesEachSide: 3, ...options } }).pipe(

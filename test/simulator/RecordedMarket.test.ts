@@ -9,7 +9,7 @@ import * as Instrument from "../../src/domain/market/Instrument.ts"
 import * as Contracts from "../../src/simulator/Contracts.ts"
 import * as Recording from "../../src/simulator/Recording.ts"
 import * as Simulator from "../../src/simulator/Simulator.ts"
-import { absent, type Client, first, login, recorded, second, subscriber, until } from "./harness.ts"
+import { absent, type Client, first, login, recorded, second, subscriber, until } from "./SimulatorWorld.ts"
 
 const header = "timestamp,expiry,strike,option_type,spot,ltp,volume,oi,oi_chg,iv"
 const csv = [

@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { ConfigProvider, Effect, Layer, Logger, LogLevel } from "effect"
 import * as Simulator from "../../src/simulator/Simulator.ts"
-import { first, login } from "./harness.ts"
+import { first, login } from "./SimulatorWorld.ts"
 
 const accountsText = JSON.stringify([
   { account_id: first.accountId, api_key: first.apiKey, api_secret: first.apiSecret, user_id: first.userId, login: "auto" }

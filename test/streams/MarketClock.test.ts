@@ -1,6 +1,6 @@
 import { assert, layer } from "@effect/vitest"
 import { Context, Effect, Exit, Layer, Scope } from "effect"
-import * as ClockFrame from "../../src/domain/market/ClockFrame.ts"
+import * as ClockFrame from "../../src/domain/record/ClockFrame.ts"
 import { JetStream } from "../../src/streams/JetStream.ts"
 import { MarketClock } from "../../src/streams/MarketClock.ts"
 import * as Streams from "../../src/streams/Streams.ts"

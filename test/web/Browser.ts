@@ -6,7 +6,7 @@ import { HttpServer } from "@effect/platform"
 import { Context, Effect, Exit } from "effect"
 import { type BrowserContextOptions, chromium, type Page } from "playwright-core"
 import { buildWeb, dist } from "../../scripts/lib/web.mjs"
-import { begin, type World } from "../platform/World.ts"
+import { begin, type World } from "../platform/PlatformWorld.ts"
 
 const names = ["chromium", "chromium-browser", "google-chrome"]
 /** Chromium where a system package puts it; undefined where there is none. */

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import type { Page } from "playwright-core"
 import * as Format from "../../web/src/view/Format.ts"
-import { ask, eventually, type Running, start, token, world } from "../platform/World.ts"
+import { ask, eventually, type Running, start, token, world } from "../platform/PlatformWorld.ts"
 import { built, picture, program, relay, run, tab, why } from "./Browser.ts"
 
 const waitMs = 30_000

@@ -7,7 +7,7 @@ import { HttpLayerRouter, HttpServer } from "@effect/platform"
 import { NodeHttpServer } from "@effect/platform-node"
 import { assert, describe, layer } from "@effect/vitest"
 import { Effect, Layer } from "effect"
-import * as Static from "../../src/gateway/Static.ts"
+import * as Static from "../../src/gateway/serve/Static.ts"
 
 const html = `<!doctype html><title>Tarang</title>${"<p>chain</p>".repeat(100)}`
 const script = `const rows = [${"1,".repeat(500)}]`

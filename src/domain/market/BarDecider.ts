@@ -1,12 +1,12 @@
 import type { Decider } from "../Decider.ts"
+import * as FrameHeader from "../record/FrameHeader.ts"
+import type * as RecordInput from "../record/RecordInput.ts"
+import type { Contract, Reference } from "../record/Reference.ts"
 import * as Bar from "./Bar.ts"
 import * as Expiry from "./Expiry.ts"
 import * as Frame from "./Frame.ts"
 import * as FrameGuard from "./FrameGuard.ts"
-import * as FrameHeader from "./FrameHeader.ts"
 import * as Instrument from "./Instrument.ts"
-import type * as RecordInput from "./RecordInput.ts"
-import type { Contract, Reference } from "./Reference.ts"
 
 /**
  * How often an open one-minute bar that changed is told of, in market time: the underlying and its futures each second, options four times a

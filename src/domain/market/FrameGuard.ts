@@ -1,4 +1,4 @@
-import type { FrameHeader } from "./FrameHeader.ts"
+import type { FrameHeader } from "../record/FrameHeader.ts"
 
 /** Frames a publisher may have between its newest and its oldest unacknowledged one; a resend is never older. */
 export const windowMax = 1024

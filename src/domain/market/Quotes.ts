@@ -1,8 +1,8 @@
+import * as FrameHeader from "../record/FrameHeader.ts"
+import type { Contract } from "../record/Reference.ts"
 import * as Expiry from "./Expiry.ts"
 import * as Frame from "./Frame.ts"
-import * as FrameHeader from "./FrameHeader.ts"
 import * as Instrument from "./Instrument.ts"
-import type { Contract } from "./Reference.ts"
 
 /** What an instrument's open interest and price are compared with. */
 export const OiBase = { none: 0, firstSeen: 1, previousSession: 2 } as const

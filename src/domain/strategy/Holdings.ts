@@ -1,7 +1,7 @@
 import * as Money from "../Money.ts"
+import type * as StrategyDefinition from "../record/StrategyDefinition.ts"
 import type * as Position from "./Position.ts"
 import * as ProfitAndLoss from "./ProfitAndLoss.ts"
-import type * as StrategyMessage from "./StrategyMessage.ts"
 
 /**
  * What a strategy holds, and what it cost. An instrument with fills is what its fills make of it, whatever its legs say; a leg of an
@@ -75,8 +75,8 @@ export const holdings = (legs: Iterable<Leg>, fills: ReadonlyMap<string, Traded>
 export const inDefinition = (
   legs: ReadonlyArray<Leg>,
   fills: ReadonlyMap<string, Traded>,
-  of: (instrument: Named) => StrategyMessage.Priced | null
-): StrategyMessage.Traded | undefined => {
+  of: (instrument: Named) => StrategyDefinition.Priced | null
+): StrategyDefinition.Traded | undefined => {
   if (fills.size === 0) return undefined
   const filled = holdings(legs, fills).filter(({ source }) => source === "fills")
   return {

@@ -4,10 +4,11 @@ import * as Expiry from "../market/Expiry.ts"
 import * as FrameGuard from "../market/FrameGuard.ts"
 import * as Instrument from "../market/Instrument.ts"
 import * as Quotes from "../market/Quotes.ts"
-import type * as RecordInput from "../market/RecordInput.ts"
-import type { Contract, Reference } from "../market/Reference.ts"
 import * as ChainState from "../options/ChainState.ts"
 import * as Rounding from "../options/Rounding.ts"
+import type * as RecordInput from "../record/RecordInput.ts"
+import type { Contract, Reference } from "../record/Reference.ts"
+import type * as StrategyDefinition from "../record/StrategyDefinition.ts"
 import * as NetGreeks from "./NetGreeks.ts"
 import * as Position from "./Position.ts"
 import * as Premium from "./Premium.ts"
@@ -187,7 +188,7 @@ const onReference = (state: State, reference: Reference): void => {
   rebuild(state, key, feed)
 }
 
-const makeLine = ({ exchange, underlying, contract }: StrategyMessage.Priced, position: number): Line => ({
+const makeLine = ({ exchange, underlying, contract }: StrategyDefinition.Priced, position: number): Line => ({
   feed: feedKey(exchange, underlying),
   contract,
   position,
@@ -195,17 +196,17 @@ const makeLine = ({ exchange, underlying, contract }: StrategyMessage.Priced, po
   row: -1
 })
 
-const makeLeg = (leg: StrategyMessage.Leg): Leg => ({
+const makeLeg = (leg: StrategyDefinition.Leg): Leg => ({
   ...makeLine(leg, Position.signed(leg.direction, leg.quantity)),
   legId: leg.leg_id,
   price: Number.NaN,
   priceMs: Number.NEGATIVE_INFINITY
 })
 
-const noFills: StrategyMessage.Traded = { realised: Money.zero, leg_ids: [], positions: [] }
+const noFills: StrategyDefinition.Traded = { realised: Money.zero, leg_ids: [], positions: [] }
 
 /** What is held: unfilled legs at their entry prices, and what the fills left open at what it cost. */
-const hold = (state: State, definition: StrategyMessage.Definition): void => {
+const hold = (state: State, definition: StrategyDefinition.Definition): void => {
   const { realised, leg_ids, positions } = definition.traded ?? noFills
   const filled = new Set(leg_ids)
   const unfilled = definition.legs.filter(({ leg_id }) => !filled.has(leg_id))
@@ -219,7 +220,7 @@ const hold = (state: State, definition: StrategyMessage.Definition): void => {
   state.realised = realised.toFixed()
 }
 
-const onDefinition = (state: State, definition: StrategyMessage.Definition): void => {
+const onDefinition = (state: State, definition: StrategyDefinition.Definition): void => {
   state.known = true
   state.legs = definition.legs.filter(({ quantity }) => quantity !== 0).map(makeLeg)
   state.unpriced = definition.unpriced ?? []

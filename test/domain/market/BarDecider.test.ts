@@ -6,9 +6,9 @@ import * as Decider from "../../../src/domain/Decider.ts"
 import type * as Bar from "../../../src/domain/market/Bar.ts"
 import * as BarDecider from "../../../src/domain/market/BarDecider.ts"
 import * as Frame from "../../../src/domain/market/Frame.ts"
-import type * as RecordInput from "../../../src/domain/market/RecordInput.ts"
-import * as RecordHash from "../../../src/domain/RecordHash.ts"
-import { contract, future, futureToken, nfo, option, optionToken, Recorder, spot, spotToken, startMs } from "../Recorder.ts"
+import * as RecordHash from "../../../src/domain/record/RecordHash.ts"
+import type * as RecordInput from "../../../src/domain/record/RecordInput.ts"
+import { contract, future, futureToken, nfo, option, optionToken, Recorder, spot, spotToken, startMs } from "../record/Recorder.ts"
 
 const decider = BarDecider.make({ exchange: "NSE", underlying: "NIFTY" })
 const minuteMs = 60_000

@@ -2,7 +2,7 @@ import { deserialize, serialize } from "node:v8"
 import { assert, describe, it } from "@effect/vitest"
 import { FastCheck } from "effect"
 import * as FrameGuard from "../../../src/domain/market/FrameGuard.ts"
-import type { FrameHeader } from "../../../src/domain/market/FrameHeader.ts"
+import type { FrameHeader } from "../../../src/domain/record/FrameHeader.ts"
 
 const header = (number: number, incarnation = 1, account = "A"): FrameHeader => ({
   account,

@@ -4,11 +4,12 @@ import { FastCheck, Schema } from "effect"
 import * as Decider from "../../../src/domain/Decider.ts"
 import * as Money from "../../../src/domain/Money.ts"
 import * as Expiry from "../../../src/domain/market/Expiry.ts"
-import type { Contract } from "../../../src/domain/market/Reference.ts"
-import * as UnderlyingDecider from "../../../src/domain/options/UnderlyingDecider.ts"
+import type { Contract } from "../../../src/domain/record/Reference.ts"
+import * as StrategyDefinition from "../../../src/domain/record/StrategyDefinition.ts"
 import * as Holdings from "../../../src/domain/strategy/Holdings.ts"
 import * as M2mDecider from "../../../src/domain/strategy/M2mDecider.ts"
 import * as StrategyMessage from "../../../src/domain/strategy/StrategyMessage.ts"
+import * as UnderlyingDecider from "../../../src/domain/underlying/UnderlyingDecider.ts"
 import {
   chain,
   chainPackets,
@@ -25,7 +26,7 @@ import {
   spot,
   spotToken,
   startMs
-} from "../Recorder.ts"
+} from "../record/Recorder.ts"
 
 const decider = M2mDecider.make({ owner: "u1", strategyId: 7, settings })
 const run = (recorder: Recorder) => Decider.fold(decider, decider.initial, recorder.inputs)
@@ -203,7 +204,7 @@ describe("M2mDecider: value", () => {
   })
 })
 
-const fill = (of: Contract, direction: StrategyMessage.Direction, quantity: number, rupees: string): Holdings.Fill => ({
+const fill = (of: Contract, direction: StrategyDefinition.Direction, quantity: number, rupees: string): Holdings.Fill => ({
   instrumentToken: of.instrument_token,
   tradingsymbol: of.tradingsymbol,
   exchange: "NFO",
@@ -212,7 +213,11 @@ const fill = (of: Contract, direction: StrategyMessage.Direction, quantity: numb
   price: new Money.Decimal(rupees)
 })
 /** The legs and fills as the director writes them; instruments of `unknown` are not in its master. */
-const tradedBy = (legs: ReadonlyArray<StrategyMessage.Leg>, fills: ReadonlyArray<Holdings.Fill>, unknown: ReadonlyArray<Contract> = []) => {
+const tradedBy = (
+  legs: ReadonlyArray<StrategyDefinition.Leg>,
+  fills: ReadonlyArray<Holdings.Fill>,
+  unknown: ReadonlyArray<Contract> = []
+) => {
   const all = [...legs.map(({ contract: of }) => of), ...instruments]
   const traded = Holdings.inDefinition(
     legs.map(({ leg_id, contract: of, direction, quantity, entry_price }) => ({
@@ -319,9 +324,9 @@ describe("M2mDecider: fills", () => {
       { unpriced: [4] },
       tradedBy(condor, [fill(buyLow, "BUY", 3, "0.0000000001"), fill(future, "SELL", 1, "7")])
     ]) {
-      const definition: StrategyMessage.Definition = { v: 1, strategy_id: 7, owner: "u1", legs: condor, ...options }
-      const wire = JSON.parse(JSON.stringify(Schema.encodeSync(StrategyMessage.Definition)(definition)))
-      assert.deepStrictEqual(Schema.decodeUnknownSync(StrategyMessage.Definition)(wire), definition)
+      const definition: StrategyDefinition.Definition = { v: 1, strategy_id: 7, owner: "u1", legs: condor, ...options }
+      const wire = JSON.parse(JSON.stringify(Schema.encodeSync(StrategyDefinition.Definition)(definition)))
+      assert.deepStrictEqual(Schema.decodeUnknownSync(StrategyDefinition.Definition)(wire), definition)
     }
   })
 })

@@ -1,13 +1,13 @@
 /** What the gateway sends, as the client decodes it: types only. */
 import type { Schema } from "effect"
 import type { Client } from "../../../src/client/Client.ts"
-import type { OptionRow as Option, StrikeRow as Strike } from "../../../src/gateway/FoApi.ts"
-import type { Health as HealthSchema } from "../../../src/gateway/HealthReport.ts"
-import type { FoEnabled as FoEnabledSchema } from "../../../src/gateway/InstrumentsApi.ts"
-import type { analysisOrNull } from "../../../src/gateway/PayoffApi.ts"
-import type { Leg as LegSchema, Strategy as StrategySchema } from "../../../src/gateway/StrategiesApi.ts"
-import type * as StreamApi from "../../../src/gateway/StreamApi.ts"
-import type { Subscription as SubscriptionSchema } from "../../../src/gateway/SubscriptionsApi.ts"
+import type { OptionRow as Option, StrikeRow as Strike } from "../../../src/contract/chains/ChainsApi.ts"
+import type { analysisOrNull } from "../../../src/contract/chains/PayoffApi.ts"
+import type { FoEnabled as FoEnabledSchema } from "../../../src/contract/instruments/InstrumentsApi.ts"
+import type { Health as HealthSchema } from "../../../src/contract/service/HealthReport.ts"
+import type * as SocketMessages from "../../../src/contract/sockets/SocketMessages.ts"
+import type { Leg as LegSchema, Strategy as StrategySchema } from "../../../src/contract/strategies/StrategiesApi.ts"
+import type { Subscription as SubscriptionSchema } from "../../../src/contract/subscriptions/SubscriptionsApi.ts"
 
 type Rest = Client["rest"]
 export type OptionRow = typeof Option.Type
@@ -20,8 +20,8 @@ export type Strategy = typeof StrategySchema.Type
 export type StrategySummary = Omit<Strategy, "instruments" | "latest">
 export type Leg = typeof LegSchema.Type
 export type Mark = NonNullable<Strategy["latest"]>
-export type ChainUpdate = StreamApi.ChainUpdate
-export type Tick = StreamApi.Tick["data"]
+export type ChainUpdate = SocketMessages.ChainUpdate
+export type Tick = SocketMessages.Tick["data"]
 export type Candle = Awaited<ReturnType<Rest["strategies"]["m2m"]>>["candles"][number]
 
 /** GET /strategies/{id}/payoff and POST /fo/payoff; null where a leg has no price yet. */

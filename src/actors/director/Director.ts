@@ -1,0 +1,129 @@
+import { Effect, Either, Mailbox, Option } from "effect"
+import { Accounts } from "../../broker/Accounts.ts"
+import * as Holdings from "../../domain/strategy/Holdings.ts"
+import { FillRepo } from "../../store/FillRepo.ts"
+import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
+import { StrategyRepo } from "../../store/StrategyRepo.ts"
+import { SubscriptionRepo } from "../../store/SubscriptionRepo.ts"
+import { JetStream } from "../../streams/JetStream.ts"
+import * as Subject from "../../streams/Subject.ts"
+import * as Subjects from "../../streams/Subjects.ts"
+import { Leases, Replaced } from "../runtime/Leases.ts"
+import * as Definitions from "./Definitions.ts"
+import * as Plan from "./Plan.ts"
+import * as Roster from "./Roster.ts"
+
+export const kind = "director"
+const key = Subject.kvKey(kind, "1")
+/** It is told of changes; this is how long a change that nobody told of may take. */
+const lookEveryMs = 5_000
+/** What was written can age out or be removed by hand: every so many looks it is read again. */
+const recheckEveryLooks = 60
+/** Changes told of and not looked at yet; one look serves them all. */
+const pokesMax = 100
+
+/** Answers the folded fills of every strategy that has any. */
+const fillsOf = (repo: FillRepo) => {
+  /** True for a strategy's newest fill. */
+  const folded = new Map<number, { readonly fillId: number; readonly fills: Plan.Fills }>()
+  /** Folds anew what has new fills: an older trade may have been imported, and first in, first out depends on it. */
+  return Effect.gen(function* () {
+    const newest = yield* repo.newest
+    const present = new Set(newest.map(({ strategyId }) => strategyId))
+    for (const strategyId of folded.keys()) if (!present.has(strategyId)) folded.delete(strategyId)
+    for (const { strategyId, fillId } of newest) {
+      if (folded.get(strategyId)?.fillId === fillId) continue
+      folded.set(strategyId, { fillId, fills: Holdings.traded(yield* repo.ofStrategy(strategyId)) })
+    }
+    return (strategyId: number): Plan.Fills => folded.get(strategyId)?.fills ?? Plan.noFills
+  })
+}
+
+/** Warns of tokens, once until they are others. */
+const warner = () => {
+  const warned = new Map<string, string>() // tokens by text
+  return (text: string, all: ReadonlyArray<number>) => {
+    const tokens = all.join(",")
+    const isNews = tokens !== "" && warned.get(text) !== tokens
+    warned.set(text, tokens)
+    return isNews ? Effect.annotateLogs(Effect.logWarning(text), { tokens }) : Effect.void
+  }
+}
+
+/** The ids of the requests that changed something, as they are told. */
+const changes = ({ nc }: Pick<JetStream, "nc">) =>
+  Effect.gen(function* () {
+    const pokes = yield* Mailbox.make<string>({ capacity: pokesMax, strategy: "sliding" })
+    const poked = (data: Uint8Array) =>
+      void pokes.unsafeOffer(
+        Either.match(Subjects.Changed.decodeEither(data), { onLeft: () => "-", onRight: ({ request_id }) => request_id })
+      )
+    yield* Effect.acquireRelease(
+      Effect.sync(() => nc.subscribe(Subjects.Changed.filter(), { callback: (error, msg) => error === null && poked(msg.data) })),
+      (subscription) => Effect.sync(() => subscription.unsubscribe())
+    )
+    return Effect.map(
+      Effect.timeoutOption(pokes.takeAll, lookEveryMs),
+      Option.match({ onNone: () => "-", onSome: ([ids]) => [...new Set(ids)].join(",") || "-" })
+    )
+  })
+
+/**
+ * Turns what people created in Postgres into definitions in the record and actors in the bucket, in that order: a token's meaning stands
+ * in the record before its first packet can. While Postgres is away everything stays as it was.
+ */
+export const make = Effect.gen(function* () {
+  const accounts = yield* Accounts
+  const subscriptions = yield* SubscriptionRepo
+  const strategies = yield* StrategyRepo
+  const fillRepo = yield* FillRepo
+  const registry = yield* InstrumentRegistry
+  const jetStream = yield* JetStream
+  const leases = yield* Leases
+  const definitionsFrom = yield* Definitions.make
+  const rosterFrom = yield* Roster.make
+
+  return Effect.gen(function* () {
+    const lease = yield* leases.of(key)
+    // After a freeze another director may have written what is newer than our look.
+    const stillOurs = Effect.suspend(() => (lease.isHeld() ? Effect.void : new Replaced({ key })))
+    const definitions = definitionsFrom(stillOurs)
+    const roster = rosterFrom(stillOurs)
+    const readFills = fillsOf(fillRepo)
+    const warn = warner()
+    let looks = 0
+    const forget = () => {
+      definitions.forget()
+      roster.forget()
+    }
+
+    const look = (requestId: string) =>
+      Effect.gen(function* () {
+        if (registry.current() === undefined) yield* registry.load()
+        if (looks++ % recheckEveryLooks === 0) forget()
+        const plan = Plan.make({
+          accounts: accounts.ids,
+          fills: yield* readFills,
+          subscriptions: yield* subscriptions.active,
+          strategies: yield* strategies.all,
+          instrument: registry.byToken
+        })
+        yield* warn("instruments are not in the master and cannot be streamed", plan.unknown)
+        yield* warn("subscriptions are on no configured account and are not streamed: give them one", plan.unassigned)
+        yield* definitions.settle(plan.definitions, requestId)
+        yield* roster.settle(plan.actors)
+      }).pipe(Effect.withSpan("Director.look"))
+
+    const nextChange = yield* changes(jetStream)
+    let requestId = "-"
+    while (true) {
+      yield* stillOurs
+      const done = yield* Effect.either(look(requestId)).pipe(Effect.annotateLogs({ request_id: requestId }))
+      if (Either.isLeft(done)) {
+        forget()
+        yield* Effect.logWarning("cannot look at subscriptions and strategies, everything stays as it is", String(done.left))
+      }
+      requestId = yield* nextChange
+    }
+  }).pipe(Effect.scoped)
+})

@@ -1,0 +1,84 @@
+import { Clock, Effect, Option } from "effect"
+import type { NatsError } from "../../streams/JetStream.ts"
+import * as KeyValue from "../../streams/KeyValue.ts"
+import { Snapshots } from "../../streams/Snapshots.ts"
+import * as Placement from "../placement/Placement.ts"
+import type { Replaced } from "../runtime/Leases.ts"
+
+const toText = new TextDecoder()
+const toBytes = new TextEncoder()
+
+/**
+ * An actor that is not wanted any more is told within half a minute and stops, saving its state, within another (Placement); so long after
+ * that its snapshot goes.
+ */
+export const leavingMs = 120_000
+/** Snapshots dropped in one look; the others wait for the next. */
+const dropsMax = 20
+
+export interface Roster {
+  /** Makes the bucket of actors equal to what is wanted: values by key. */
+  readonly settle: (wanted: ReadonlyMap<string, string>) => Effect.Effect<void, NatsError | Replaced>
+  /** What the bucket has is read again. */
+  readonly forget: () => void
+}
+
+/** Which actors there should be, and what those leave behind that should not be any more. */
+export const make = Effect.gen(function* () {
+  const bucket = yield* KeyValue.open(Placement.bucket)
+  const snapshots = yield* Snapshots
+
+  return (stillOurs: Effect.Effect<void, Replaced>): Roster => {
+    /** Value by key, as the bucket has it; none before it was read. */
+    let placed: Map<string, string> | undefined
+    /** Since when a snapshot is known to have no actor that is wanted, ms. */
+    const leaving = new Map<string, number>()
+
+    const read = (wanted: ReadonlyMap<string, string>, nowMs: number) =>
+      Effect.gen(function* () {
+        const found = new Map<string, string>()
+        for (const key of yield* bucket.keys()) {
+          const held = yield* bucket.get(key)
+          if (Option.isSome(held)) found.set(key, toText.decode(held.value.value))
+        }
+        // Also of actors that went while nobody looked.
+        for (const key of yield* snapshots.keys) if (!wanted.has(key) && !leaving.has(key)) leaving.set(key, nowMs)
+        return found
+      })
+    const drop = (nowMs: number) =>
+      Effect.gen(function* () {
+        const due = [...leaving].filter(([, sinceMs]) => nowMs - sinceMs >= leavingMs).slice(0, dropsMax)
+        for (const [key] of due) {
+          yield* stillOurs
+          yield* snapshots.drop(key)
+          leaving.delete(key)
+        }
+      })
+
+    return {
+      settle: (wanted) =>
+        Effect.gen(function* () {
+          const nowMs = yield* Clock.currentTimeMillis
+          const present = placed ?? (yield* read(wanted, nowMs))
+          placed = present
+          for (const [key, value] of wanted) {
+            leaving.delete(key)
+            if (present.get(key) === value) continue
+            yield* stillOurs
+            yield* bucket.put(key, toBytes.encode(value))
+            present.set(key, value)
+          }
+          for (const key of [...present.keys()].filter((key) => !wanted.has(key))) {
+            yield* stillOurs
+            yield* bucket.remove(key)
+            present.delete(key)
+            leaving.set(key, nowMs)
+          }
+          yield* drop(nowMs)
+        }),
+      forget: () => {
+        placed = undefined
+      }
+    }
+  }
+})

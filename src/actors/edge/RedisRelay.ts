@@ -1,0 +1,53 @@
+import { Effect } from "effect"
+import { Redis } from "../../store/Redis.ts"
+import { JetStream, type Message } from "../../streams/JetStream.ts"
+import * as OrderedRead from "../../streams/OrderedRead.ts"
+import * as Subjects from "../../streams/Subjects.ts"
+import * as Metrics from "../runtime/Metrics.ts"
+
+export const kind = "redis-relay"
+
+/** The channel on which services of the replaced system listen, or undefined for a subject that they never had. */
+export const channelOf = (subject: string): string | undefined => {
+  const options = Subjects.ChainDelta.match(subject)
+  if (options !== undefined) return `ticker:${options.underlying.toLowerCase()}:options`
+  const state = Subjects.UnderlyingState.match(subject)
+  return state === undefined ? undefined : `ticker:${state.underlying.toLowerCase()}:underlying`
+}
+
+const isMessage = (item: Message | OrderedRead.Gap): item is Message => item._tag === "Message"
+
+/**
+ * Repeats chain deltas and the underlyings' states on Redis channels, for services that still listen there. From now on only: a listener of
+ * Redis never had a past. What comes while Redis is away is dropped and counted.
+ */
+export const make = Effect.gen(function* () {
+  const redis = yield* Redis
+  const jetStream = yield* JetStream
+
+  const send = (messages: ReadonlyArray<Message>) =>
+    redis
+      .use((client) => {
+        const batch = client.pipeline()
+        for (const { subject, data } of messages) {
+          const channel = channelOf(subject)
+          if (channel !== undefined) batch.publish(channel, Buffer.from(data))
+        }
+        return batch.exec()
+      })
+      .pipe(
+        Effect.zipRight(Effect.sync(() => Metrics.relayed("redis", messages.length))),
+        Effect.catchTag("RedisUnavailable", () => Effect.sync(() => Metrics.relayDropped("redis", messages.length)))
+      )
+  const relay = (stream: string, filter: string) =>
+    Effect.flatMap(OrderedRead.make({ stream, filters: [filter], start: { _tag: "New" } }), ({ takeAll }) =>
+      Effect.forever(Effect.flatMap(takeAll, (items) => send(items.filter(isMessage))))
+    )
+  return Effect.all(
+    [
+      relay(Subjects.ChainDelta.stream, Subjects.ChainDelta.filter()),
+      relay(Subjects.UnderlyingState.stream, Subjects.UnderlyingState.filter())
+    ],
+    { concurrency: 2, discard: true }
+  ).pipe(Effect.scoped, Effect.provideService(JetStream, jetStream))
+})

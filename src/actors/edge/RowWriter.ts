@@ -1,0 +1,62 @@
+import { Effect, Either } from "effect"
+import type { StoreConflict, StoreError, StoreInvalid } from "../../store/StoreError.ts"
+import * as DurableRead from "../../streams/DurableRead.ts"
+import { JetStream, type NatsError } from "../../streams/JetStream.ts"
+import * as DeadLetters from "../runtime/DeadLetters.ts"
+
+export interface Setup<Row> {
+  /** The name of the actor, of its durable consumer and of its dead letters. */
+  readonly name: string
+  readonly stream: string
+  readonly filter: string
+  /** Messages that are read, and saved, at once. */
+  readonly batchMax: number
+  /** A message's rows, or the reason why they cannot be saved. A message without rows is acknowledged and forgotten. */
+  readonly rowsOf: (message: DurableRead.Delivered) => Either.Either<ReadonlyArray<Row>, string>
+  /** Saves rows and answers how many of them are new. */
+  readonly save: (rows: ReadonlyArray<Row>) => Effect.Effect<number, StoreError>
+  readonly saved: (count: number) => void
+}
+
+interface Readable<Row> {
+  readonly message: DurableRead.Delivered
+  readonly rows: ReadonlyArray<Row>
+}
+
+/**
+ * Writes the rows of a stream to Postgres. A durable consumer remembers what is written: while Postgres is away messages wait in the
+ * stream. Saving must be idempotent, because a message may come twice.
+ */
+export const make = <Row>({ name, stream, filter, batchMax, rowsOf, save, saved }: Setup<Row>) =>
+  Effect.gen(function* () {
+    const jetStream = yield* JetStream
+    const refuse = DeadLetters.send(jetStream)
+
+    /** Saves a batch at once. If Postgres rejects it for a value, bisects it until the bad message is found. */
+    const saveAll = (batch: ReadonlyArray<Readable<Row>>): Effect.Effect<number, StoreError | NatsError> => {
+      const split = ({ constraint }: StoreInvalid | StoreConflict): Effect.Effect<number, StoreError | NatsError> => {
+        const [first, second] = batch
+        if (first === undefined) return Effect.succeed(0)
+        if (second === undefined) return Effect.as(refuse(name, first.message, `Postgres refuses it: ${constraint}`), 0)
+        const half = Math.ceil(batch.length / 2)
+        return Effect.zipWith(saveAll(batch.slice(0, half)), saveAll(batch.slice(half)), (a, b) => a + b)
+      }
+      return save(batch.flatMap(({ rows }) => rows)).pipe(Effect.catchTags({ StoreInvalid: split, StoreConflict: split }))
+    }
+
+    const write = (messages: ReadonlyArray<DurableRead.Delivered>) =>
+      Effect.gen(function* () {
+        const batch: Array<Readable<Row>> = []
+        for (const message of messages) {
+          const rows = rowsOf(message)
+          if (Either.isLeft(rows)) yield* refuse(name, message, rows.left)
+          else if (rows.right.length > 0) batch.push({ message, rows: rows.right })
+        }
+        if (batch.length > 0) saved(yield* saveAll(batch))
+        // Do not wait for the server here: a message whose acknowledgement is lost comes again.
+        for (const message of messages) message.ack()
+      }).pipe(Effect.onError(() => Effect.forEach(messages, ({ nak }) => Effect.ignore(Effect.try(nak)), { discard: true })))
+
+    const read = DurableRead.make({ name, stream, filter, batchMax }).pipe(Effect.provideService(JetStream, jetStream))
+    return Effect.flatMap(read, (next) => Effect.forever(Effect.flatMap(next, write)))
+  })

@@ -1,0 +1,43 @@
+import { Effect } from "effect"
+import * as BarDecider from "../../domain/market/BarDecider.ts"
+import * as Subject from "../../streams/Subject.ts"
+import * as Subjects from "../../streams/Subjects.ts"
+import type { Published } from "../runtime/Outputs.ts"
+import { RecordActor } from "../runtime/RecordActor.ts"
+
+export const kind = "bars"
+export const key = (exchange: string, underlying: string) => Subject.kvKey(kind, exchange, underlying)
+/** Changes with the decider's state. */
+const layout = "bars-1"
+
+export const route = ({ message }: BarDecider.Output): Published => ({
+  stream: Subjects.Bars.stream,
+  subject: Subjects.Bars.at({
+    interval: message.interval,
+    exchange: message.exchange,
+    underlying: message.underlying,
+    token: String(message.instrument_token)
+  }),
+  encode: () => Subjects.Bars.encode(message)
+})
+
+/** One underlying: bars of it and of everything streamed that is derived from it, from the record. */
+export const make = Effect.gen(function* () {
+  const recordActor = yield* RecordActor
+
+  return (exchange: string, underlying: string) => {
+    const names = { exchange, underlying }
+    return recordActor.run(
+      Effect.sync(() => ({
+        name: kind,
+        key: key(exchange, underlying),
+        layout,
+        decider: BarDecider.make(names),
+        frames: [Subjects.Frame.at(names)],
+        references: [Subjects.MarketReference.at(names)],
+        route,
+        outputs: { stream: Subjects.Bars.stream, filter: Subjects.Bars.filter(names) }
+      }))
+    )
+  }
+})

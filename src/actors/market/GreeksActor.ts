@@ -1,0 +1,71 @@
+import { Effect } from "effect"
+import type * as ChainMessage from "../../domain/options/ChainMessage.ts"
+import * as UnderlyingDecider from "../../domain/underlying/UnderlyingDecider.ts"
+import { pricingSettings } from "../../streams/PricingSettings.ts"
+import * as Subject from "../../streams/Subject.ts"
+import * as Subjects from "../../streams/Subjects.ts"
+import type { Published } from "../runtime/Outputs.ts"
+import { RecordActor } from "../runtime/RecordActor.ts"
+
+export const kind = "greeks"
+export const key = (exchange: string, underlying: string) => Subject.kvKey(kind, exchange, underlying)
+/** Changes with the decider's state. */
+const layout = "underlying-3"
+
+/** Where each output of an underlying goes. */
+export const route = (exchange: string, underlying: string) => {
+  const holes = { exchange, underlying }
+  const quality = (kind: string, atMs: number, detail: object): Published => ({
+    stream: Subjects.Quality.stream,
+    subject: Subjects.Quality.at({ kind, ...holes }),
+    encode: () => Subjects.Quality.encode({ v: 1, as_of: new Date(atMs).toISOString(), kind, detail: { ...holes, ...detail } })
+  })
+  const delta = (expiry: string) => ({ stream: Subjects.ChainDelta.stream, subject: Subjects.ChainDelta.at({ ...holes, expiry }) })
+  const state = { stream: Subjects.UnderlyingState.stream, subject: Subjects.UnderlyingState.at(holes) }
+  const tick = { stream: Subjects.Tick.stream, subject: Subjects.Tick.at(holes) }
+  const keyframe = (message: ChainMessage.Chain): Published => ({
+    stream: Subjects.ChainKeyframe.stream,
+    subject: Subjects.ChainKeyframe.at({ ...holes, expiry: message.expiry }),
+    covers: delta(message.expiry),
+    encode: (deltaSeq) => Subjects.ChainKeyframe.encode({ ...message, delta_seq: deltaSeq ?? 0 })
+  })
+  return (output: UnderlyingDecider.Output): Published => {
+    switch (output.kind) {
+      case "state":
+        return { ...state, encode: () => Subjects.UnderlyingState.encode(output.message) }
+      case "tick":
+        return { ...tick, encode: () => Subjects.Tick.encode(output.message) }
+      case "delta":
+        return { ...delta(output.expiry), encode: () => Subjects.ChainDelta.encode(output.message) }
+      case "chain":
+        return keyframe(output.message)
+      case "gap":
+        return quality(output.kind, output.atMs, output.message)
+      case "odd": {
+        const { what, ...detail } = output.message
+        return quality(what, output.atMs, detail)
+      }
+    }
+  }
+}
+
+/** One underlying: its chains with Greeks, its spot, futures and forwards, from the record. */
+export const make = Effect.gen(function* () {
+  const recordActor = yield* RecordActor
+  const settings = yield* pricingSettings
+
+  return (exchange: string, underlying: string) => {
+    const holes = { exchange, underlying }
+    return recordActor.run(
+      Effect.sync(() => ({
+        name: kind,
+        key: key(exchange, underlying),
+        layout,
+        decider: UnderlyingDecider.make({ ...holes, settings, isExact: false }),
+        frames: [Subjects.Frame.at(holes)],
+        references: [Subjects.MarketReference.at(holes)],
+        route: route(exchange, underlying)
+      }))
+    )
+  }
+})

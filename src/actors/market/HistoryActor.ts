@@ -1,0 +1,121 @@
+import { Data, Effect } from "effect"
+import { Accounts } from "../../broker/Accounts.ts"
+import { Broker } from "../../broker/Broker.ts"
+import type { KiteError, UnknownAccount } from "../../broker/KiteError.ts"
+import * as Coverage from "../../domain/market/Coverage.ts"
+import * as Instrument from "../../domain/market/Instrument.ts"
+import * as KiteHistory from "../../domain/market/KiteHistory.ts"
+import { BarRepo, type NewBar } from "../../store/BarRepo.ts"
+import type { StoreError } from "../../store/StoreError.ts"
+import * as Asks from "../../streams/Asks.ts"
+import type { JetStream } from "../../streams/JetStream.ts"
+import { MarketClock } from "../../streams/MarketClock.ts"
+import * as Metrics from "../runtime/Metrics.ts"
+
+export const kind = "history"
+
+/** What the asker is told; the log has the rest. */
+export class NoHistory extends Data.TaggedError("NoHistory")<{ readonly detail: string }> {
+  override get message() {
+    return this.detail
+  }
+}
+
+/** Questions answered side by side; each account's calls keep Kite's distance by themselves. */
+const concurrency = 4
+/** The same span asked for again within this time is there already: charts ask for the day that is not over again and again. */
+const freshForMs = 20_000
+const rememberedMax = 10_000
+
+/** The broker's candle as a row; null where it is none (a low above its close is nobody's price). */
+export const rowOf = (
+  of: { instrumentToken: number; tradingsymbol: string; minutes: number },
+  candle: KiteHistory.Candle
+): NewBar | null => {
+  const scale = Instrument.priceScale(of.instrumentToken)
+  const [open, high, low, close] = [candle.open, candle.high, candle.low, candle.close].map((price) => Math.round(price * scale)) as [
+    number,
+    number,
+    number,
+    number
+  ]
+  if (!(low >= 0 && low <= Math.min(open, close) && high >= Math.max(open, close) && Number.isSafeInteger(high))) return null
+  return {
+    ...of,
+    source: "broker",
+    at: new Date(candle.atMs),
+    open,
+    high,
+    low,
+    close,
+    volume: candle.volume,
+    oi: candle.oi,
+    complete: true
+  }
+}
+
+/** Fetches from the broker what the gateway lacks of an instrument's history, into Postgres: it holds the sessions, and the rates are an account's. */
+export const make = Effect.gen(function* () {
+  const accounts = yield* Accounts
+  const broker = yield* Broker
+  const repo = yield* BarRepo
+  const marketClock = yield* MarketClock
+  const context = yield* Effect.context<JetStream>()
+
+  const failed = (error: KiteError | UnknownAccount | StoreError): NoHistory =>
+    new NoHistory({
+      detail:
+        error._tag === "KiteRefused" && error.errorType === "InputException"
+          ? `the broker answers: ${error.reason}`
+          : error._tag.startsWith("Store")
+            ? "Database unavailable"
+            : "the broker's history is unavailable"
+    })
+
+  return Effect.gen(function* () {
+    const fetchedAtMs = new Map<string, number>()
+    let turn = 0
+
+    const fetch = (token: number, interval: KiteHistory.Interval, span: KiteHistory.Span) => {
+      // Each account has a rate of its own, so they take turns; one that cannot is followed by the next.
+      const first = turn++ % Math.max(1, accounts.ids.length)
+      const order = [...accounts.ids.slice(first), ...accounts.ids.slice(0, first)]
+      return Effect.firstSuccessOf(
+        order.map((account) => Effect.flatMap(broker.rest(account), (rest) => rest.history(token, interval, span)))
+      )
+    }
+    const isFresh = (key: string): boolean => performance.now() - (fetchedAtMs.get(key) ?? Number.NEGATIVE_INFINITY) < freshForMs
+    const remember = (key: string): void => {
+      if (fetchedAtMs.size >= rememberedMax) fetchedAtMs.clear()
+      fetchedAtMs.set(key, performance.now())
+    }
+
+    const answer = (question: Asks.HistoryQuestion) =>
+      Effect.gen(function* () {
+        const { instrument_token: instrumentToken, tradingsymbol, minutes } = question
+        const interval = KiteHistory.byMinutes(minutes)
+        if (interval === undefined) return yield* new NoHistory({ detail: `the broker has no candles of ${minutes} minutes` })
+        const span = { fromMs: question.from_ms, toMs: question.to_ms }
+        const key = `${instrumentToken} ${minutes} ${span.fromMs} ${Coverage.daysIn(span).at(-1)}`
+        if (isFresh(key)) return { bars: 0 }
+        const nowMs = marketClock.unsafeNow()
+        const candles = yield* fetch(instrumentToken, interval, span)
+        const of = { instrumentToken, tradingsymbol, minutes }
+        const rows = candles.flatMap((candle) => rowOf(of, candle) ?? [])
+        if (rows.length < candles.length) {
+          yield* Effect.logWarning("candles that cannot be are left out").pipe(
+            Effect.annotateLogs({ instrument_token: instrumentToken, count: candles.length - rows.length })
+          )
+        }
+        const saved = yield* repo.save(rows)
+        yield* repo.markTold(of, Coverage.finished(span, nowMs))
+        remember(key)
+        Metrics.candlesSaved("history", saved)
+        return { bars: saved }
+      }).pipe(
+        Effect.tapError((error) => Effect.logWarning("history not fetched", error)),
+        Effect.mapError((error) => (error._tag === "NoHistory" ? error : failed(error)))
+      )
+    return yield* Asks.serve(Asks.fetchHistory, answer, concurrency)
+  }).pipe(Effect.provide(context))
+})

@@ -1,0 +1,79 @@
+import { Config, Data, Effect, Either } from "effect"
+import type { Accounts } from "../../broker/Accounts.ts"
+import type { Broker } from "../../broker/Broker.ts"
+import * as Expiry from "../../domain/market/Expiry.ts"
+import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
+import * as Asks from "../../streams/Asks.ts"
+import type { JetStream } from "../../streams/JetStream.ts"
+import { MarketClock } from "../../streams/MarketClock.ts"
+import * as InstrumentLoader from "./InstrumentLoader.ts"
+
+export const kind = "instrument-refresh"
+
+/** What the asker is told; the log has the cause. */
+export class RefreshFailed extends Data.TaggedError("RefreshFailed")<{ readonly cause: unknown }> {
+  override get message() {
+    return "the broker's instruments could not be loaded"
+  }
+}
+
+/** Market time is looked at so often; a recording may jump past the hour. */
+const lookEvery = "10 seconds"
+/** After a failure, so long until the next try. */
+const pauseAfterFailure = "1 minute"
+/** Whoever asks again within this time gets what is there: the broker makes its dump once a day. */
+const freshForMs = 60_000
+
+const clockTime = /^([01]\d|2[0-3]):([0-5]\d)$/
+/** "08:30" as ms after IST midnight. */
+const refreshAt = Config.string("INSTRUMENTS_REFRESH_AT").pipe(
+  Config.withDefault("08:30"),
+  Config.validate({ message: "expected a time of day such as 08:30 (IST)", validation: (text) => clockTime.test(text) }),
+  Config.map((text) => Number(text.slice(0, 2)) * 3_600_000 + Number(text.slice(3)) * Expiry.minuteMs)
+)
+
+/** Whether the hour has come since the instruments were last loaded. Times UNIX ms, the hour ms after IST midnight. */
+export const isDue = (loadedAtMs: number, nowMs: number, atMs: number): boolean => {
+  const today = nowMs - Expiry.istTimeOfDayMs(nowMs) + atMs
+  const latest = today <= nowMs ? today : today - Expiry.dayMs
+  return loadedAtMs < latest
+}
+
+/** Loads the instruments anew once a day at INSTRUMENTS_REFRESH_AT (India time), and when somebody asks for it. */
+export const make = Effect.gen(function* () {
+  const registry = yield* InstrumentRegistry
+  const marketClock = yield* MarketClock
+  const context = yield* Effect.context<Accounts | Broker | InstrumentRegistry | MarketClock | JetStream>()
+  const atMs = yield* refreshAt
+
+  return Effect.gen(function* () {
+    const alone = yield* Effect.makeSemaphore(1)
+    let loaded = { marketMs: marketClock.unsafeNow(), machineMs: Number.NEGATIVE_INFINITY }
+    const load = InstrumentLoader.refresh.pipe(
+      Effect.tap(() =>
+        Effect.sync(() => {
+          loaded = { marketMs: marketClock.unsafeNow(), machineMs: performance.now() }
+        })
+      )
+    )
+    const held = Effect.sync(() => {
+      const master = registry.current()
+      return { trade_date: master?.tradeDate ?? "", instruments: master?.byToken.size ?? 0 }
+    })
+    const asked = alone
+      .withPermits(1)(Effect.suspend(() => (performance.now() - loaded.machineMs < freshForMs ? held : load)))
+      .pipe(
+        Effect.tapErrorCause((cause) => Effect.logWarning("instruments not refreshed", cause)),
+        Effect.mapError((cause) => new RefreshFailed({ cause }))
+      )
+    const daily = Effect.gen(function* () {
+      yield* Effect.sleep(lookEvery)
+      if (!isDue(loaded.marketMs, marketClock.unsafeNow(), atMs)) return
+      const done = yield* Effect.either(alone.withPermits(1)(load))
+      if (Either.isRight(done)) return
+      yield* Effect.logWarning("instruments not refreshed, keeping those there are", String(done.left))
+      yield* Effect.sleep(pauseAfterFailure)
+    })
+    return yield* Effect.all([Asks.serve(Asks.refreshInstruments, () => asked, 1), Effect.forever(daily)], { concurrency: 2 })
+  }).pipe(Effect.provide(context))
+})

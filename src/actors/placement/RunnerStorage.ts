@@ -1,0 +1,100 @@
+import { randomUUID } from "node:crypto"
+import * as ClusterError from "@effect/cluster/ClusterError"
+import * as RunnerStorage from "@effect/cluster/RunnerStorage"
+import { Context, Data, Effect, Either, Layer, Option } from "effect"
+import type { NatsError } from "../../streams/JetStream.ts"
+import * as LeaseBucket from "../../streams/LeaseBucket.ts"
+import * as RunnerRegistry from "./RunnerRegistry.ts"
+import * as ShardLeases from "./ShardLeases.ts"
+
+/** Other processes run actors here, in another way than this one is about to. */
+export class OtherRunners extends Data.TaggedError("OtherRunners")<{ readonly runners: ReadonlyArray<string>; readonly help: string }> {
+  override get message() {
+    return `other processes run actors here (${this.runners.join(", ")}): ${this.help}`
+  }
+}
+
+export interface Timing {
+  /** How many shards there are; the same in every process. */
+  readonly shards: number
+  readonly refreshMs: number
+}
+/** A write must have failed before the next refresh is due. */
+const operationShare = 0.6
+/**
+ * A lease that nothing confirms is given up this many refreshes before its end. The last good look can be just before, the next comes one
+ * refresh later, and the library tries for one more before it stops the actors.
+ */
+const marginRefreshes = 2.2
+/** The library's storage of runners and shards on the bucket, and the leases behind it. */
+export const make = (nc: LeaseBucket.LeaseConnection, { shards, refreshMs }: Timing) =>
+  Effect.gen(function* () {
+    const wantedMs = yield* LeaseBucket.ttlMs
+    yield* Effect.flatMap(LeaseBucket.open(nc.jetstream({ timeout: LeaseBucket.openTimeoutMs })), (kv) =>
+      LeaseBucket.mismatch(kv, wantedMs)
+    )
+    const timeoutMs = refreshMs * operationShare
+    const kv = yield* LeaseBucket.bind(nc, timeoutMs)
+    const id = randomUUID()
+    const leases = ShardLeases.make(kv, { id, ttlMs: wantedMs, marginMs: refreshMs * marginRefreshes })
+    const registry = RunnerRegistry.make(kv, { id, shards })
+    const runners = RunnerRegistry.runnersOf(nc, kv, timeoutMs)
+
+    const others = (yield* RunnerRegistry.runnersOf(nc, kv)).filter((other) => other.shards !== shards)
+    if (others.length > 0) {
+      return yield* new OtherRunners({
+        runners: others.map((other) => `${other.address} with ${other.shards} shards`),
+        help: `this process has ${shards} shards; stop those first`
+      })
+    }
+    const persisted = <A>(effect: Effect.Effect<A, NatsError>) =>
+      Effect.mapError(effect, (cause) => new ClusterError.PersistenceError({ cause }))
+
+    const done = (all: ReadonlyArray<string>, answers: ReadonlyArray<Either.Either<boolean, NatsError>>) =>
+      all.filter((_, at) => Option.contains(Option.flatMap(Option.fromNullable(answers[at]), Either.getRight), true))
+    const acquire = (address: string, wanted: ReadonlyArray<string>) =>
+      Effect.gen(function* () {
+        const taken = yield* ShardLeases.each(wanted, (shard) => leases.take(address, shard))
+        const failed = taken.filter(Either.isLeft)
+        if (failed.length === taken.length && failed[0] !== undefined) return yield* Effect.fail(failed[0].left)
+        return done(wanted, taken)
+      })
+    const refresh = (address: string, holding: ReadonlyArray<string>) =>
+      Effect.gen(function* () {
+        const beat = Effect.either(Effect.as(registry.beat, true))
+        const [beaten, renewed] = yield* Effect.all([beat, ShardLeases.each(holding, (shard) => leases.renew(address, shard))], {
+          concurrency: "unbounded"
+        })
+        const failed = (holding.length === 0 ? [beaten] : renewed).filter(Either.isLeft)
+        // The library stops every actor then.
+        if (failed[0] !== undefined) return yield* Effect.fail(failed[0].left)
+        return done(holding, renewed)
+      })
+
+    const storage = RunnerStorage.makeEncoded({
+      getRunners: persisted(Effect.map(runners, (all) => all.map(({ runner, healthy }) => [runner, healthy] as const))),
+      register: (address, runner, healthy) => persisted(registry.register(address, runner, healthy)),
+      unregister: () => persisted(registry.unregister),
+      setRunnerHealth: (address, healthy) => persisted(registry.setHealth(address, healthy)),
+      acquire: (address, wanted) => persisted(acquire(address, wanted)),
+      refresh: (address, holding) => persisted(refresh(address, holding)),
+      release: (_, shard) => persisted(leases.drop(shard)),
+      releaseAll: () => Effect.asVoid(leases.dropAll)
+    })
+    return { storage, leases: { of: leases.of } }
+  })
+
+/** A process that can never hold a lease again is of no use: it stops as on SIGTERM, and whoever watches it starts it anew. */
+const endProcess = Effect.zipRight(
+  Effect.logFatal("the connection that holds the leases closed for good, ending the process"),
+  Effect.sync(() => process.kill(process.pid, "SIGTERM"))
+)
+export const layer = (timing: Timing) =>
+  Layer.scopedContext(
+    Effect.gen(function* () {
+      const nc = yield* LeaseBucket.connection
+      yield* LeaseBucket.endWith(nc, endProcess)
+      const { storage, leases } = yield* make(nc, timing)
+      return Context.make(RunnerStorage.RunnerStorage, storage).pipe(Context.add(ShardLeases.ShardLeases, leases))
+    })
+  )

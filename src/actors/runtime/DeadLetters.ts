@@ -1,0 +1,27 @@
+import { Effect } from "effect"
+import type { JetStream, Message, NatsError } from "../../streams/JetStream.ts"
+import * as Subjects from "../../streams/Subjects.ts"
+import * as Metrics from "./Metrics.ts"
+
+const reasonMax = 500
+/** A message as large as the server takes has no room for our headers. */
+const bytesMax = 64 * 1_024
+
+export type Refused = Pick<Message, "subject" | "seq" | "data">
+
+/** Puts a message that an actor could not take where people find it, with the reason; one that comes twice is there once. */
+export const send =
+  ({ publish }: Pick<JetStream, "publish">) =>
+  (actor: string, { subject, seq, data }: Refused, reason: string): Effect.Effect<void, NatsError> =>
+    Effect.gen(function* () {
+      Metrics.deadLetters(actor)
+      yield* Effect.logError("message refused").pipe(Effect.annotateLogs({ subject, seq, reason }))
+      yield* publish(Subjects.deadLetter(actor), data.subarray(0, bytesMax), {
+        msgId: `${actor}:${subject}:${seq}`,
+        headers: {
+          "Tarang-Subject": subject,
+          "Tarang-Seq": String(seq),
+          "Tarang-Reason": reason.replaceAll(/\s+/g, " ").slice(0, reasonMax)
+        }
+      })
+    })

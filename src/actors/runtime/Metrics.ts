@@ -1,0 +1,16 @@
+import { counter, gauge } from "../../metrics/Labelled.ts"
+
+/** Every metric of the actors, named here and nowhere else; counted per batch, never per tick. */
+export const deadLetters = counter("dead_letters_total", "Messages an actor could not take, by actor", "actor")
+export const folded = counter("actor_inputs_total", "Record messages folded", "actor")
+export const published = counter("actor_outputs_total", "Messages published by actors", "actor")
+export const silenced = counter("actor_outputs_silenced_total", "Outputs of a recovering actor that were published before", "actor")
+export const snapshotFailures = counter("actor_snapshot_failures_total", "Periodic snapshots that could not be saved", "actor")
+export const rebuilds = counter("actor_rebuilds_total", "Starts without a usable snapshot", "actor")
+export const lag = gauge("actor_lag_messages", "Record messages between the newest one read and the newest one folded", "actor")
+export const ticks = counter("ticks_total", "Packets taken from the broker", "account")
+export const unknownTicks = counter("ticks_unknown_total", "Packets of instruments that nobody asked for", "account")
+export const badPackets = counter("bad_packets_total", "Packets that could not be read", "account")
+export const candlesSaved = counter("candles_saved_total", "Minute candles written to Postgres", "kind")
+export const relayed = counter("relayed_messages_total", "Messages repeated outside NATS", "to")
+export const relayDropped = counter("relay_dropped_total", "Messages not repeated because the other side was away", "to")

@@ -1,0 +1,192 @@
+import { Effect, Option } from "effect"
+import { type JetStream, type Message, NatsError, publishAgain } from "../../streams/JetStream.ts"
+import { type Lease, Replaced } from "./Leases.ts"
+
+/** A message to publish for an output. `covers` names a subject whose newest sequence the message itself must state. */
+export interface Published {
+  readonly stream: string
+  readonly subject: string
+  readonly encode: (coveredSeq: number | undefined) => Uint8Array
+  readonly covers?: { readonly stream: string; readonly subject: string }
+}
+
+/** An output's: the record sequence that caused it, and how many that one had caused on its subject before. */
+interface Place {
+  readonly seq: number
+  readonly nth: number
+}
+
+/** What one run of an actor knows of the subjects it publishes on. */
+export interface Board {
+  readonly key: string
+  readonly lease: Lease
+  readonly recordCreatedMs: number
+  /** Newest sequence in the output's own stream, by subject. */
+  readonly published: Map<string, number>
+  /** What an earlier run published last on a subject. */
+  readonly servedTo: Map<string, Place>
+  /** Every subject was looked at: one that is not there holds nothing. */
+  isWhole: boolean
+}
+
+/** What became of a batch: `unfit` are outputs that cannot be messages, with the reason. */
+export interface Outcome {
+  published: number
+  silenced: number
+  readonly unfit: Array<{ readonly subject: string; readonly seq: number; readonly reason: string }>
+}
+
+interface Sending {
+  readonly place: Place
+  readonly message: Published
+}
+/** Messages that leave one after the other; `at` is the first that has not. */
+interface Lane {
+  readonly queue: Array<Sending>
+  at: number
+}
+
+/** Subjects that are published side by side. */
+const concurrency = 64
+const againAfter = "100 millis"
+/** What a message's headers take of the server's limit, at most. */
+const headersBytesMax = 1_024
+/** Which record message an output is the result of, and how many that one caused on the subject before: `<created ms of MD_FRAMES> <sequence> <count>`. */
+const inputHeader = "Tarang-Input"
+
+export const board = (key: string, lease: Lease, recordCreatedMs: number): Board => ({
+  key,
+  lease,
+  recordCreatedMs,
+  published: new Map(),
+  servedTo: new Map(),
+  isWhole: false
+})
+
+/** Takes note of the newest message of a subject. */
+export const note = (to: Board, { subject, seq, header }: Pick<Message, "subject" | "seq" | "header">): void => {
+  to.published.set(subject, seq)
+  const [createdMs, inputSeq, nth = 0] = header(inputHeader).split(" ").map(Number)
+  if (createdMs === to.recordCreatedMs && inputSeq !== undefined) to.servedTo.set(subject, { seq: inputSeq, nth })
+}
+
+const isServed = ({ seq, nth }: Place, to: Place | undefined): boolean =>
+  to !== undefined && (seq < to.seq || (seq === to.seq && nth <= to.nth))
+
+/** Subjects side by side, each one's messages in order; what states another's sequence goes after it. */
+const lanesOf = (outputs: ReadonlyArray<{ readonly seq: number; readonly message: Published }>): ReadonlyArray<Lane> => {
+  const lanes = new Map<string, Lane>()
+  const newest = new Map<string, Place>() // by subject
+  for (const { seq, message } of outputs) {
+    const before = newest.get(message.subject)
+    const place: Place = { seq, nth: before?.seq === seq ? before.nth + 1 : 0 }
+    newest.set(message.subject, place)
+    const name = message.covers?.subject ?? message.subject
+    const lane = lanes.get(name)
+    if (lane === undefined) lanes.set(name, { queue: [{ place, message }], at: 0 })
+    else lane.queue.push({ place, message })
+  }
+  return [...lanes.values()]
+}
+
+/** The bytes, or why there are none. */
+const encode = ({ encode, covers }: Published, published: ReadonlyMap<string, number>, bytesMax: number): Uint8Array | string => {
+  try {
+    const bytes = encode(covers === undefined ? undefined : published.get(covers.subject))
+    return bytes.length <= bytesMax ? bytes : `${bytes.length} bytes, the server takes ${bytesMax}`
+  } catch (error) {
+    return `cannot be encoded: ${error}`
+  }
+}
+
+const isAway = (error: NatsError | Replaced): boolean => error._tag === "NatsError"
+
+export const make = ({ send, payloadMax, whenConnected, last }: JetStream) => {
+  /** The next bytes of a lane, or undefined when it is done; passes over what was published before and what cannot be. */
+  const nextOf = (to: Board, lane: Lane, outcome: Outcome): Uint8Array | undefined => {
+    for (; lane.at < lane.queue.length; lane.at++) {
+      const { place, message } = lane.queue[lane.at] as Sending
+      if (isServed(place, to.servedTo.get(message.subject))) {
+        outcome.silenced++
+        continue
+      }
+      const bytes = encode(message, to.published, payloadMax() - headersBytesMax)
+      if (typeof bytes !== "string") return bytes
+      outcome.unfit.push({ subject: message.subject, seq: place.seq, reason: bytes })
+    }
+    return undefined
+  }
+
+  /** Sends what the lanes still hold; after a failure they hold what did not land. */
+  const sendAll = (to: Board, lanes: ReadonlyArray<Lane>, outcome: Outcome) =>
+    Effect.async<void, NatsError | Replaced>((resume) => {
+      let begun = 0
+      let open = 0
+      let failure: NatsError | Replaced | undefined
+      /** True while an acknowledgement is waited for. */
+      const advance = (lane: Lane): boolean => {
+        const data = failure === undefined ? nextOf(to, lane, outcome) : undefined
+        if (data === undefined) return false
+        // Asked for each: a server that is slow to answer may hold a batch up for longer than a lease lasts.
+        if (!to.lease.isHeld()) {
+          failure = new Replaced({ key: to.key })
+          return false
+        }
+        const { place, message } = lane.queue[lane.at] as Sending
+        const { subject } = message
+        const input = `${to.recordCreatedMs} ${place.seq} ${place.nth}`
+        send(subject, data, { msgId: `${subject}:${input}`, headers: { [inputHeader]: input } }, (result) => {
+          if (result instanceof NatsError) failure ??= result
+          else {
+            to.published.set(subject, result.seq)
+            outcome.published++
+            lane.at++
+          }
+          if (advance(lane)) return
+          open--
+          fill()
+        })
+        return true
+      }
+      const fill = () => {
+        while (failure === undefined && open < concurrency && begun < lanes.length) if (advance(lanes[begun++] as Lane)) open++
+        if (open === 0) resume(failure === undefined ? Effect.void : Effect.fail(failure))
+      }
+      fill()
+    })
+
+  /** What an earlier run left on a subject: looked up once, before the first publish to it. */
+  const lookUp = (to: Board, stream: string, subject: string) =>
+    Effect.map(last(stream, subject), (found) => {
+      if (Option.isSome(found)) note(to, found.value)
+      else to.published.set(subject, 0)
+    })
+  const isKnown = (to: Board, { subject, covers }: Published) =>
+    to.published.has(subject) && (covers === undefined || to.published.has(covers.subject))
+  /** Streams by subject. */
+  const missingOf = (to: Board, outputs: ReadonlyArray<{ readonly message: Published }>): ReadonlyMap<string, string> => {
+    const missing = new Map<string, string>()
+    if (to.isWhole) return missing
+    for (const { message } of outputs) {
+      if (isKnown(to, message)) continue
+      missing.set(message.subject, message.stream)
+      if (message.covers !== undefined) missing.set(message.covers.subject, message.covers.stream)
+    }
+    return missing
+  }
+  const lookUpAll = (to: Board, missing: ReadonlyMap<string, string>) =>
+    Effect.forEach(missing, ([subject, stream]) => lookUp(to, stream, subject), { concurrency, discard: true })
+
+  /** Publishes a batch, stays silent on what an earlier run published, and tries again what did not land. */
+  return (to: Board, outputs: ReadonlyArray<{ readonly seq: number; readonly message: Published }>) =>
+    Effect.suspend(() => {
+      const outcome: Outcome = { published: 0, silenced: 0, unfit: [] }
+      const lanes = lanesOf(outputs)
+      const attempt = whenConnected(`publish for ${to.key}`, sendAll(to, lanes, outcome))
+      // The schedule is made when it is needed: that costs more than the attempt.
+      const again = () => Effect.retry(Effect.delay(attempt, againAfter), { schedule: publishAgain, while: isAway })
+      const sent = Effect.as(Effect.catchIf(attempt, isAway, again), outcome)
+      const missing = missingOf(to, outputs)
+      return missing.size === 0 ? sent : Effect.zipRight(lookUpAll(to, missing), sent)
+    })
+}

@@ -1,0 +1,149 @@
+import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
+import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
+import * as OpenApi from "@effect/platform/OpenApi"
+import { Schema } from "effect"
+import { MoneyInput } from "../../domain/Money.ts"
+import { LEGS_MAX } from "../../domain/options/Payoff.ts"
+import { isMetric, Metric } from "../../domain/options/StrikeDistribution.ts"
+import { Direction } from "../../domain/record/StrategyDefinition.ts"
+import { quantityMax } from "../../domain/strategy/Position.ts"
+import { Authentication } from "../shared/Authentication.ts"
+import { Expiry, Input, Name, NumberBetween, Symbol, withDefault } from "../shared/Input.ts"
+import * as Problem from "../shared/Problem.ts"
+import { analysis, PayoffKind, PayoffLeg, scenarioBody } from "./PayoffApi.ts"
+
+const NumberOrNull = Schema.NullOr(Schema.Number)
+const AsOf = Schema.NullOr(Schema.String)
+const named = { symbol: Schema.String, expiry: Schema.String }
+
+const metrics = Object.keys(Metric)
+const MetricName = Schema.String.pipe(
+  Schema.filter(isMetric, { message: () => `expected one of ${metrics.join(", ")}`, jsonSchema: { type: "string", enum: metrics } })
+)
+
+/** What price and open interest together say; `unknown` while either change is. */
+export const BuildUp = Schema.Literal("long_build_up", "short_covering", "short_build_up", "long_unwinding", "unchanged", "unknown")
+const OiRow = Schema.Struct({
+  instrument_token: Schema.Int,
+  last_price: NumberOrNull,
+  price_change: NumberOrNull,
+  oi: NumberOrNull,
+  oi_change: NumberOrNull,
+  build_up: BuildUp
+}).annotations({ identifier: "OiRow" })
+const Count = Schema.Struct({ strikes: Schema.Int, oi_change: Schema.Number })
+const Counts = Schema.Struct({
+  long_build_up: Count,
+  short_covering: Count,
+  short_build_up: Count,
+  long_unwinding: Count,
+  unchanged: Count,
+  unknown: Count
+}).annotations({ identifier: "BuildUpCounts" })
+
+/** A price of a model; its largest and smallest are the formulas' own. */
+const Positive = NumberBetween(0.000_001, 1_000_000_000_000)
+/**
+ * A leg by its tradingsymbol, or by type, strike and expiry. What is not given comes from the market: entry price from the last price, iv from
+ * the chain, forward from the expiry.
+ */
+const Leg = Input({
+  tradingsymbol: Schema.optional(Name(64)),
+  exchange: withDefault(Name(16), () => "NFO"),
+  type: Schema.optional(PayoffKind),
+  strike: Schema.optional(Positive),
+  expiry: Schema.optional(Expiry),
+  direction: Direction,
+  quantity: Schema.Int.pipe(Schema.between(0, quantityMax, { message: () => `expected a whole number from 0 to ${quantityMax}` })),
+  entry_price: Schema.optional(MoneyInput),
+  iv: Schema.optional(NumberBetween(0, 10)),
+  forward: Schema.optional(Positive)
+})
+export type Leg = typeof Leg.Type
+
+export class ChainAnalysisApi extends HttpApiGroup.make("foAnalysis")
+  .add(
+    HttpApiEndpoint.get("gex", "/gex")
+      .setUrlParams(Input({ symbol: Symbol, expiry: Schema.optional(Expiry) }))
+      .addSuccess(
+        Schema.Struct({
+          symbol: Schema.String,
+          /** Those that were counted: the one asked for, else all that have not expired. */
+          expiries: Schema.Array(Schema.String),
+          spot: NumberOrNull,
+          /** Id and text of the formula; values are rupees for a move of one percent. */
+          formula: Schema.String,
+          total: NumberOrNull,
+          /** Underlying price nearest the spot at which the total vanishes; null where none lies within a quarter of it. */
+          zero_level: NumberOrNull,
+          /** Share of the open interest that could not be counted for want of a volatility. */
+          uncounted: Schema.Number,
+          strikes: Schema.Array(Schema.Struct({ strike: Schema.Number, call: Schema.Number, put: Schema.Number, net: Schema.Number })),
+          as_of: AsOf
+        })
+      )
+  )
+  .add(
+    HttpApiEndpoint.get("strikeDistribution", "/strike-distribution")
+      .setUrlParams(Input({ symbol: Symbol, expiry: Expiry, metric: withDefault(MetricName, () => "oi" as const) }))
+      .addSuccess(
+        Schema.Struct({
+          ...named,
+          metric: Schema.String,
+          strikes: Schema.Array(
+            Schema.Struct({ strike: Schema.Number, call: NumberOrNull, put: NumberOrNull, total: NumberOrNull, share: NumberOrNull })
+          ),
+          call_total: NumberOrNull,
+          put_total: NumberOrNull,
+          call_peak: NumberOrNull,
+          put_peak: NumberOrNull,
+          centre: NumberOrNull,
+          as_of: AsOf
+        })
+      )
+  )
+  .add(
+    HttpApiEndpoint.get("oiAnalysis", "/oi-analysis")
+      .setUrlParams(Input({ symbol: Symbol, expiry: Expiry }))
+      .addSuccess(
+        Schema.Struct({
+          ...named,
+          /** What both changes are against; null before anything was published. */
+          oi_change_from: Schema.NullOr(Schema.Literal("previous_session", "first_seen")),
+          call_oi: Schema.Number,
+          put_oi: Schema.Number,
+          call_oi_change: Schema.Number,
+          put_oi_change: Schema.Number,
+          pcr_oi: NumberOrNull,
+          summary: Schema.Struct({ call: Counts, put: Counts }),
+          strikes: Schema.Array(Schema.Struct({ strike: Schema.Number, call: Schema.NullOr(OiRow), put: Schema.NullOr(OiRow) })),
+          as_of: AsOf
+        })
+      )
+  )
+  .add(
+    HttpApiEndpoint.post("payoff", "/payoff")
+      .setPayload(
+        Input({
+          symbol: Schema.optional(Symbol),
+          legs: Schema.Array(Leg).pipe(Schema.minItems(1), Schema.maxItems(LEGS_MAX)),
+          spot: Schema.optional(Positive),
+          ...scenarioBody
+        })
+      )
+      .addSuccess(
+        Schema.Struct({
+          symbol: Schema.NullOr(Schema.String),
+          spot: Schema.Number,
+          legs: Schema.Array(PayoffLeg),
+          ...analysis,
+          as_of: Schema.String
+        }).annotations({ identifier: "Payoff" })
+      )
+  )
+  .middleware(Authentication)
+  .addError(Problem.notFound)
+  .addError(Problem.invalid)
+  .addError(Problem.unavailable)
+  .prefix("/fo")
+  .annotate(OpenApi.Description, "What option chains say together: gamma exposure, distributions, build-up, payoffs") {}

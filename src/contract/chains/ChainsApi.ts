@@ -1,0 +1,86 @@
+import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
+import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
+import * as OpenApi from "@effect/platform/OpenApi"
+import { Schema } from "effect"
+import { Quality } from "../../domain/options/ChainMessage.ts"
+import { Authentication } from "../shared/Authentication.ts"
+import { Expiry, Input, Symbol } from "../shared/Input.ts"
+import * as Problem from "../shared/Problem.ts"
+
+const NumberOrNull = Schema.NullOr(Schema.Number)
+const AsOf = Schema.NullOr(Schema.String)
+
+/** One option of a chain. iv a fraction, theta a calendar day, vega and rho a point; `as_of` is the quote's own time. */
+export const OptionRow = Schema.Struct({
+  instrument_token: Schema.Int,
+  tradingsymbol: Schema.NullOr(Schema.String),
+  last_price: NumberOrNull,
+  bid: NumberOrNull,
+  ask: NumberOrNull,
+  volume: NumberOrNull,
+  oi: NumberOrNull,
+  oi_change: NumberOrNull,
+  iv: NumberOrNull,
+  delta: NumberOrNull,
+  gamma: NumberOrNull,
+  theta: NumberOrNull,
+  vega: NumberOrNull,
+  rho: NumberOrNull,
+  as_of: AsOf,
+  quality: Quality
+}).annotations({ identifier: "OptionRow" })
+
+export const StrikeRow = Schema.Struct({
+  strike: Schema.Number,
+  call: Schema.NullOr(OptionRow),
+  put: Schema.NullOr(OptionRow)
+}).annotations({ identifier: "StrikeRow" })
+export type StrikeRow = typeof StrikeRow.Type
+
+const named = { symbol: Schema.String, expiry: Schema.String }
+const OfExpiry = Input({ symbol: Symbol, expiry: Expiry })
+
+export class ChainsApi extends HttpApiGroup.make("fo")
+  .add(
+    HttpApiEndpoint.get("expiries", "/expiries")
+      .setUrlParams(Input({ symbol: Symbol }))
+      .addSuccess(Schema.Struct({ symbol: Schema.String, expiries: Schema.Array(Schema.String) }))
+  )
+  .add(
+    HttpApiEndpoint.get("strikes", "/strikes")
+      .setUrlParams(OfExpiry)
+      .addSuccess(
+        Schema.Struct({
+          ...named,
+          spot: NumberOrNull,
+          forward: NumberOrNull,
+          atm_strike: NumberOrNull,
+          as_of: AsOf,
+          strikes: Schema.Array(StrikeRow)
+        })
+      )
+  )
+  .add(
+    HttpApiEndpoint.get("maxPain", "/max-pain")
+      .setUrlParams(OfExpiry)
+      .addSuccess(Schema.Struct({ ...named, max_pain: NumberOrNull, strikes: Schema.Array(Schema.Number), as_of: AsOf }))
+  )
+  .add(
+    HttpApiEndpoint.get("pcr", "/pcr")
+      .setUrlParams(OfExpiry)
+      .addSuccess(
+        Schema.Struct({
+          ...named,
+          pcr_oi: NumberOrNull,
+          pcr_volume: NumberOrNull,
+          call_oi: Schema.Number,
+          put_oi: Schema.Number,
+          as_of: AsOf
+        })
+      )
+  )
+  .middleware(Authentication)
+  .addError(Problem.notFound)
+  .addError(Problem.unavailable)
+  .prefix("/fo")
+  .annotate(OpenApi.Description, "Option chains as they stand at market time") {}

@@ -1,0 +1,103 @@
+import { Schema } from "effect"
+import { Money } from "../../domain/Money.ts"
+import { digits, MarketInstant, NumberBetween, numberText, withDefault } from "../shared/Input.ts"
+
+const NumberOrNull = Schema.NullOr(Schema.Number)
+
+/** Points of a curve. */
+const pointsMin = 2
+const pointsMax = 1001
+const pointsDefault = 101
+const pointsExpected = `expected a whole number from ${pointsMin} to ${pointsMax}`
+/** A spot shift is a share of the spot (-0.05: five percent down), a volatility shift is added to every volatility (0.02: two points). */
+const spotShift = [-0.99, 10] as const
+const volShift = [-5, 5] as const
+
+/** How a scenario is asked for in a query, and in a body; `date` is now unless given. */
+export const scenarioQuery = {
+  spot_shift: withDefault(numberText(...spotShift), () => 0),
+  vol_shift: withDefault(numberText(...volShift), () => 0),
+  date: Schema.optional(MarketInstant),
+  points: withDefault(digits(pointsMax, pointsMin, pointsExpected), () => pointsDefault)
+}
+export const scenarioBody = {
+  spot_shift: withDefault(NumberBetween(...spotShift), () => 0),
+  vol_shift: withDefault(NumberBetween(...volShift), () => 0),
+  date: Schema.optional(MarketInstant),
+  points: withDefault(Schema.Int.pipe(Schema.between(pointsMin, pointsMax, { message: () => pointsExpected })), () => pointsDefault)
+}
+
+/** Units as everywhere: theta a calendar day, vega and rho a point; null where an option has none. */
+export const Greeks = Schema.Struct({
+  delta: NumberOrNull,
+  gamma: NumberOrNull,
+  theta: NumberOrNull,
+  vega: NumberOrNull,
+  rho: NumberOrNull
+}).annotations({ identifier: "Greeks" })
+
+export const PayoffKind = Schema.Literal("CE", "PE", "FUT", "EQ")
+export type PayoffKind = typeof PayoffKind.Type
+
+/** A leg as it was valued: `quantity` signed, bought positive; `iv` and `forward` are what its value came from. */
+export const PayoffLeg = Schema.Struct({
+  leg_ids: Schema.Array(Schema.Int),
+  tradingsymbol: Schema.NullOr(Schema.String),
+  type: PayoffKind,
+  strike: NumberOrNull,
+  expiry: Schema.NullOr(Schema.String),
+  quantity: Schema.Int,
+  entry_price: Money,
+  iv: NumberOrNull,
+  forward: NumberOrNull
+}).annotations({ identifier: "PayoffLeg" })
+
+const MoneyOrUnbounded = Schema.Union(Money, Schema.Literal("unbounded"))
+
+/**
+ * Break-evens, extremes and probability are at the horizon, the legs' earliest expiry; `max_loss` is the smallest profit, negative for a
+ * loss. `profit` and `greeks` are of the scenario. The curve's profits are model values for a chart: rupees, as numbers.
+ */
+export const analysis = {
+  horizon: Schema.String,
+  scenario: Schema.Struct({ spot: Schema.Number, spot_shift: Schema.Number, vol_shift: Schema.Number, date: Schema.String }),
+  break_evens: Schema.Array(Schema.Number),
+  max_profit: MoneyOrUnbounded,
+  max_loss: MoneyOrUnbounded,
+  probability_of_profit: NumberOrNull,
+  net_premium: Money,
+  profit: Money,
+  greeks: Greeks,
+  curve: Schema.Struct({
+    spot: Schema.Array(Schema.Number),
+    at_expiry: Schema.Array(Schema.Number),
+    at_date: Schema.Array(Schema.Number)
+  })
+}
+export type Analysis = Schema.Struct.Type<typeof analysis>
+
+/** The same where it may not be known: then all of it is null. */
+export const analysisOrNull = {
+  horizon: Schema.NullOr(analysis.horizon),
+  scenario: Schema.NullOr(analysis.scenario),
+  break_evens: Schema.NullOr(analysis.break_evens),
+  max_profit: Schema.NullOr(analysis.max_profit),
+  max_loss: Schema.NullOr(analysis.max_loss),
+  probability_of_profit: analysis.probability_of_profit,
+  net_premium: Schema.NullOr(analysis.net_premium),
+  profit: Schema.NullOr(analysis.profit),
+  greeks: Schema.NullOr(analysis.greeks),
+  curve: Schema.NullOr(analysis.curve)
+}
+export const unknownAnalysis = {
+  horizon: null,
+  scenario: null,
+  break_evens: null,
+  max_profit: null,
+  max_loss: null,
+  probability_of_profit: null,
+  net_premium: null,
+  profit: null,
+  greeks: null,
+  curve: null
+}

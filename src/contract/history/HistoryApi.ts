@@ -1,0 +1,75 @@
+import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
+import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
+import * as OpenApi from "@effect/platform/OpenApi"
+import { Schema } from "effect"
+import { Authentication } from "../shared/Authentication.ts"
+import { Input, Symbol, WholeNumber, withDefault } from "../shared/Input.ts"
+import * as Problem from "../shared/Problem.ts"
+import * as HistoryInput from "./HistoryInput.ts"
+
+const ohlc = {
+  /** When the candle opens. */
+  date: Schema.String,
+  open: Schema.Number,
+  high: Schema.Number,
+  low: Schema.Number,
+  close: Schema.Number,
+  volume: Schema.Int,
+  oi: Schema.NullOr(Schema.Int)
+}
+/** Only while something could not be had from the broker: what, and the candles are those we have ourselves. */
+const warning = Schema.optional(Schema.String)
+
+export const CandleWithGreeks = Schema.Struct({
+  ...ohlc,
+  greeks: Schema.NullOr(
+    Schema.Struct({ delta: Schema.Number, gamma: Schema.Number, theta: Schema.Number, vega: Schema.Number }).annotations({
+      identifier: "CandleGreeks"
+    })
+  ),
+  /** Only where an option's candle was to have Greeks and has none. */
+  greeks_reason: Schema.optional(Schema.String)
+}).annotations({ identifier: "CandleWithGreeks" })
+
+export class HistoryApi extends HttpApiGroup.make("history")
+  .add(
+    HttpApiEndpoint.get("history", "/history")
+      .setUrlParams(
+        Input({
+          instrument_token: WholeNumber,
+          interval: HistoryInput.Interval,
+          from: Schema.optional(HistoryInput.From),
+          to: Schema.optional(HistoryInput.To),
+          oi: withDefault(HistoryInput.Flag, () => false),
+          greeks: withDefault(HistoryInput.Flag, () => true)
+        })
+      )
+      .addSuccess(Schema.Struct({ candles: Schema.Array(CandleWithGreeks), warning }))
+  )
+  .add(
+    HttpApiEndpoint.get("historical", "/historical")
+      .setUrlParams(
+        Input({
+          symbol: Symbol,
+          timeframe: HistoryInput.Interval,
+          from: Schema.optional(HistoryInput.From),
+          to: Schema.optional(HistoryInput.To)
+        })
+      )
+      .addSuccess(
+        Schema.Struct({
+          symbol: Schema.String,
+          timeframe: Schema.String,
+          instrument_token: Schema.Int,
+          exchange: Schema.String,
+          tradingsymbol: Schema.String,
+          candles: Schema.Array(Schema.Struct(ohlc)),
+          warning
+        })
+      )
+  )
+  .middleware(Authentication)
+  .addError(Problem.notFound)
+  .addError(Problem.invalid)
+  .addError(Problem.unavailable)
+  .annotate(OpenApi.Description, "Candles of the past: our own first, the broker's for what we lack; days are India's") {}

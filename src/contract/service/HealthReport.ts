@@ -1,0 +1,42 @@
+import { Schema } from "effect"
+import { TickerStatus } from "../../domain/market/TickerStatus.ts"
+
+export const Dependency = Schema.Literal("ok", "down", "not configured")
+export type Dependency = typeof Dependency.Type
+
+export const MarketState = Schema.Literal("running", "closed", "ended")
+export type MarketState = typeof MarketState.Type
+
+const Account = Schema.Struct({
+  state: TickerStatus.fields.state,
+  detail: Schema.NullOr(Schema.String),
+  source: TickerStatus.fields.source,
+  subscribed: Schema.Int,
+  ticks: Schema.Int,
+  last_tick_at: Schema.NullOr(Schema.String),
+  as_of: Schema.String
+})
+
+/** GET /health. `reason` says why status is not ok. */
+export const Health = Schema.Struct({
+  status: Schema.Literal("ok", "degraded", "down"),
+  reason: Schema.NullOr(Schema.String),
+  environment: Schema.String,
+  ticker: Schema.Struct({
+    running: Schema.Boolean,
+    active_subscriptions: Schema.Int,
+    accounts: Schema.Record({ key: Schema.String, value: Account })
+  }),
+  dependencies: Schema.Struct({
+    redis: Dependency,
+    database: Dependency,
+    nats: Dependency,
+    instrument_registry: Schema.Struct({
+      status: Schema.Literal("ok", "empty"),
+      instruments: Schema.Int,
+      trade_date: Schema.NullOr(Schema.String)
+    })
+  }),
+  market: Schema.Struct({ mode: Schema.Literal("live", "synthetic", "recorded"), state: MarketState, time: Schema.String })
+}).annotations({ identifier: "Health" })
+export type Health = typeof Health.Type

@@ -1,0 +1,134 @@
+import { Option, Schema } from "effect"
+import { expiryAtMs, isIsoDate } from "../../domain/market/Expiry.ts"
+
+declare const sent: unique symbol
+/** Never there: it tells the typed client what a caller writes, who may leave out what has a default, where handlers always find it. */
+interface SentAs<A> {
+  readonly [sent]?: A
+}
+/** A request's part as a caller writes it. */
+export type Sent<A> = [A] extends [never]
+  ? never
+  : typeof sent extends keyof A
+    ? { readonly [K in keyof NonNullable<A[typeof sent]>]: Sent<NonNullable<A[typeof sent]>[K]> }
+    : A extends ReadonlyArray<infer Item>
+      ? ReadonlyArray<Sent<Item>>
+      : A
+
+/** A field that may be left out: the gateway reads the default in its place, for every reader of it alike. */
+export const withDefault = <A, I>(schema: Schema.Schema<A, I>, value: () => NoInfer<A>) =>
+  // The library's own default has to be written out by whoever encodes; its type is the right one where this is decoded.
+  Schema.optionalToOptional(Schema.UndefinedOr(schema), Schema.UndefinedOr(Schema.typeSchema(schema)), {
+    decode: (read) => Option.some(Option.getOrUndefined(read) ?? value()),
+    encode: Option.filter((given) => given !== undefined)
+  }) as unknown as Schema.optionalWith<Schema.Schema<A, I>, { default: () => A }>
+
+/** What a caller sends, where an unknown field is left unread. */
+export const LooseInput = <Fields extends Schema.Struct.Fields>(fields: Fields) => {
+  const schema = Schema.Struct(fields)
+  type Self = typeof schema
+  return schema as unknown as Schema.Schema<Self["Type"] & SentAs<Schema.Struct.Constructor<Fields>>, Self["Encoded"], Self["Context"]>
+}
+/** What a caller sends: every wrong field is reported, and an unknown one is wrong. The library's own default stops at the first and drops the unknown. */
+export const Input = <Fields extends Schema.Struct.Fields>(fields: Fields) =>
+  LooseInput(fields).annotations({ parseOptions: { errors: "all", onExcessProperty: "error" } })
+
+/** Largest `offset`: what Postgres takes as a row number without a thought. */
+const offsetMax = 2 ** 31 - 1
+export const limitMax = 1000
+export const limitDefault = 100
+
+/** A whole number in a query. */
+export const digits = (max: number, min: number, expected: string) =>
+  Schema.transform(
+    Schema.String.pipe(
+      Schema.filter((text) => /^\d{1,10}$/.test(text) && Number(text) >= min && Number(text) <= max, {
+        message: () => expected,
+        jsonSchema: { type: "integer", minimum: min, maximum: max }
+      })
+    ),
+    Schema.Int,
+    { strict: true, decode: Number, encode: String }
+  )
+
+/** The two parameters of every list. */
+export const pageFields = {
+  limit: withDefault(digits(limitMax, 1, `expected a whole number from 1 to ${limitMax}`), () => limitDefault),
+  offset: withDefault(digits(offsetMax, 0, "expected a whole number, zero or more"), () => 0)
+}
+export const Page = Input(pageFields)
+
+/** An id in a path: any whole number, of any length, because one that does not exist is a 404 and not a mistake of form. */
+export const WholeNumber = Schema.transform(
+  Schema.String.pipe(
+    Schema.pattern(/^-?\d+$/, { message: () => "expected a whole number", jsonSchema: { type: "string", pattern: "^-?\\d+$" } })
+  ),
+  Schema.Number,
+  { strict: true, decode: Number, encode: String }
+)
+/** Whether such an id can exist at all; asking the database for another would overflow its column. */
+export const canExist = (id: number): boolean => Number.isSafeInteger(id) && id > 0
+
+/** NUL cannot stand in a Postgres text, and half a surrogate pair is no text at all. */
+const isPlain = (text: string): boolean => !/[\0\p{Surrogate}]/u.test(text)
+export const Text = (lengthMax: number) =>
+  Schema.String.pipe(
+    Schema.maxLength(lengthMax, { message: () => `at most ${lengthMax} characters` }),
+    Schema.filter(isPlain, { message: () => "holds a character that is no text" })
+  )
+/** Text without blanks around it, and not empty. */
+export const Name = (lengthMax: number) =>
+  Schema.compose(Schema.Trim, Text(lengthMax).pipe(Schema.minLength(1, { message: () => "must not be empty" })))
+
+/** A symbol as a caller writes it, in upper case as exchanges do. */
+export const Symbol = Schema.transform(Text(64).pipe(Schema.minLength(1, { message: () => "must not be empty" })), Schema.String, {
+  strict: true,
+  decode: (text) => text.trim().toUpperCase(),
+  encode: (text) => text
+})
+
+export const Expiry = Schema.String.pipe(
+  Schema.filter(isIsoDate, { message: () => "expected a day YYYY-MM-DD", jsonSchema: { type: "string", format: "date" } })
+)
+
+const instant = /^\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:\d{2}))?$/
+const isInstant = (text: string): boolean => instant.test(text) && isIsoDate(text.slice(0, 10)) && !Number.isNaN(Date.parse(text))
+/** An ISO 8601 instant with its offset, or a day (its midnight, UTC). */
+export const Instant = Schema.transform(
+  Schema.String.pipe(
+    Schema.filter(isInstant, {
+      message: () => "expected an ISO 8601 time such as 2026-11-24T09:15:00Z",
+      jsonSchema: { type: "string", format: "date-time" }
+    })
+  ),
+  Schema.DateFromSelf,
+  { strict: true, decode: (text) => new Date(text), encode: (date) => date.toISOString() }
+)
+/** An ISO 8601 instant, or a day: when its contracts expire, 15:30 IST. */
+export const MarketInstant = Schema.transform(
+  Schema.String.pipe(
+    Schema.filter(isInstant, {
+      message: () => "expected a day such as 2026-11-24 or an ISO 8601 time",
+      jsonSchema: { type: "string", format: "date-time" }
+    })
+  ),
+  Schema.DateFromSelf,
+  { strict: true, decode: (text) => new Date(isIsoDate(text) ? expiryAtMs(text) : text), encode: (date) => date.toISOString() }
+)
+
+/** A finite number in a body. */
+export const NumberBetween = (min: number, max: number) =>
+  Schema.JsonNumber.pipe(Schema.between(min, max, { message: () => `expected a number from ${min} to ${max}` }))
+const plainNumber = /^[-+]?\d{1,15}(?:\.\d{1,15})?$/
+/** The same in a query. */
+export const numberText = (min: number, max: number) =>
+  Schema.transform(
+    Schema.String.pipe(
+      Schema.filter((text) => plainNumber.test(text) && Number(text) >= min && Number(text) <= max, {
+        message: () => `expected a number from ${min} to ${max}`,
+        jsonSchema: { type: "number", minimum: min, maximum: max }
+      })
+    ),
+    Schema.Number,
+    { strict: true, decode: Number, encode: String }
+  )

@@ -1,0 +1,123 @@
+import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
+import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
+import * as OpenApi from "@effect/platform/OpenApi"
+import { Schema } from "effect"
+import { Money, MoneyInput } from "../../domain/Money.ts"
+import { Direction } from "../../domain/record/StrategyDefinition.ts"
+import { quantityMax } from "../../domain/strategy/Position.ts"
+import { analysisOrNull, Greeks, PayoffLeg, scenarioQuery } from "../chains/PayoffApi.ts"
+import { Authentication } from "../shared/Authentication.ts"
+import { Input, Instant, Name, Symbol, WholeNumber } from "../shared/Input.ts"
+import * as Problem from "../shared/Problem.ts"
+
+const MoneyOrNull = Schema.NullOr(Money)
+const NumberOrNull = Schema.NullOr(Schema.Number)
+const Id = Input({ id: WholeNumber })
+
+/** Fills of one request. */
+const batchMax = 1000
+const Price = MoneyInput.pipe(Schema.filter((price) => !price.isNegative(), { message: () => "must not be negative" }))
+
+/** `executed_at` is now unless given; a fill whose `external_id` the strategy already has is a duplicate and changes nothing. */
+const Fill = Input({
+  tradingsymbol: Name(64),
+  exchange: Name(16),
+  side: Direction,
+  quantity: Schema.Int.pipe(Schema.between(1, quantityMax, { message: () => `expected a whole number from 1 to ${quantityMax}` })),
+  price: Price,
+  executed_at: Schema.optionalWith(Instant, { nullable: true }),
+  external_id: Schema.optionalWith(Name(128), { nullable: true })
+})
+
+const held = {
+  /** The leg itself, or the legs whose place the fills take. */
+  leg_ids: Schema.Array(Schema.Int),
+  source: Schema.Literal("fills", "leg"),
+  instrument_token: Schema.Int,
+  tradingsymbol: Schema.String,
+  exchange: Schema.String
+}
+const valued = { as_of: Schema.String, complete: Schema.Boolean, missing: Schema.Array(Schema.String) }
+const Both = Schema.Struct({ fifo: Money, average: Money })
+const BothOrNull = Schema.Struct({ fifo: MoneyOrNull, average: MoneyOrNull })
+
+/** One holding; what needs a price is null without one. Averages are rounded to twelve places, totals are exact. */
+const InstrumentPnl = Schema.Struct({
+  ...held,
+  net_quantity: Schema.Int,
+  open_average: BothOrNull,
+  last_price: NumberOrNull,
+  as_of: Schema.NullOr(Schema.String),
+  realised: Both,
+  unrealised: BothOrNull,
+  total: MoneyOrNull
+}).annotations({ identifier: "InstrumentPnl" })
+
+const LegGreeks = Schema.Struct({
+  ...held,
+  /** Signed, bought positive. */
+  quantity: Schema.Int,
+  iv: NumberOrNull,
+  /** Of one unit, and of the quantity. */
+  unit: Greeks,
+  position: Greeks
+}).annotations({ identifier: "LegGreeks" })
+
+/**
+ * What a strategy holds: an instrument with fills is what the fills left open, a leg of an instrument without fills its quantity at its entry
+ * price. `missing` names the instruments without a price or with a stale one.
+ */
+export class PositionsApi extends HttpApiGroup.make("positions")
+  .add(
+    HttpApiEndpoint.post("record", "/:id/fills")
+      .setPath(Id)
+      .setPayload(Input({ fills: Schema.Array(Fill).pipe(Schema.minItems(1), Schema.maxItems(batchMax)) }))
+      .addSuccess(Schema.Struct({ recorded: Schema.Int, duplicates: Schema.Int }), { status: 201 })
+      .addError(Problem.conflict)
+  )
+  .add(
+    HttpApiEndpoint.get("pnl", "/:id/pnl")
+      .setPath(Id)
+      .addSuccess(
+        Schema.Struct({
+          strategy_id: Schema.Int,
+          realised: Both,
+          unrealised: BothOrNull,
+          total: MoneyOrNull,
+          instruments: Schema.Array(InstrumentPnl),
+          ...valued
+        }).annotations({ identifier: "StrategyPnl" })
+      )
+  )
+  .add(
+    HttpApiEndpoint.get("greeks", "/:id/greeks")
+      .setPath(Id)
+      .addSuccess(
+        Schema.Struct({ strategy_id: Schema.Int, net: Greeks, legs: Schema.Array(LegGreeks), ...valued }).annotations({
+          identifier: "StrategyGreeks"
+        })
+      )
+  )
+  .add(
+    HttpApiEndpoint.get("payoff", "/:id/payoff")
+      .setPath(Id)
+      .setUrlParams(Input({ ...scenarioQuery, underlying: Schema.optional(Symbol) }))
+      .addSuccess(
+        Schema.Struct({
+          strategy_id: Schema.Int,
+          symbol: Schema.NullOr(Schema.String),
+          spot: NumberOrNull,
+          realised: Money,
+          legs: Schema.Array(PayoffLeg),
+          // Null where nothing is open, or something that it needs is not known yet.
+          ...analysisOrNull,
+          ...valued
+        }).annotations({ identifier: "StrategyPayoff" })
+      )
+  )
+  .middleware(Authentication)
+  .addError(Problem.notFound)
+  .addError(Problem.invalid)
+  .addError(Problem.unavailable)
+  .prefix("/strategies")
+  .annotate(OpenApi.Description, "What a strategy traded and holds: fills, profit and loss, Greeks, payoff") {}

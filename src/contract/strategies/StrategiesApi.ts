@@ -1,0 +1,174 @@
+import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
+import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
+import * as OpenApi from "@effect/platform/OpenApi"
+import { Schema } from "effect"
+import { Money, MoneyInput } from "../../domain/Money.ts"
+import { Direction } from "../../domain/record/StrategyDefinition.ts"
+import { Mark } from "../../domain/strategy/StrategyMessage.ts"
+import { Authentication } from "../shared/Authentication.ts"
+import { Input, Instant, Name, Page, pageFields, Text, WholeNumber, withDefault } from "../shared/Input.ts"
+import * as Problem from "../shared/Problem.ts"
+
+export const Status = Schema.Literal("active", "archived")
+
+const summary = {
+  strategy_id: Schema.Int,
+  name: Schema.String,
+  description: Schema.NullOr(Schema.String),
+  tags: Schema.Array(Schema.String),
+  status: Status,
+  created_at: Schema.String,
+  updated_at: Schema.String
+}
+const Summary = Schema.Struct(summary).annotations({ identifier: "StrategySummary" })
+
+export const Leg = Schema.Struct({
+  leg_id: Schema.Int,
+  instrument_token: Schema.Int,
+  tradingsymbol: Schema.String,
+  exchange: Schema.String,
+  direction: Direction,
+  quantity: Schema.Int,
+  entry_price: Money
+}).annotations({ identifier: "Leg" })
+
+/** `latest` is the newest strat.m2m, null until there is one. */
+export const Strategy = Schema.Struct({ ...summary, instruments: Schema.Array(Leg), latest: Schema.NullOr(Mark) }).annotations({
+  identifier: "Strategy"
+})
+
+const Candle = Schema.Struct({ timestamp: Schema.String, open: Money, high: Money, low: Money, close: Money }).annotations({
+  identifier: "StrategyCandle"
+})
+
+const minutesOf: Readonly<Record<string, number>> = {
+  "1m": 1,
+  "3m": 3,
+  "5m": 5,
+  "10m": 10,
+  "15m": 15,
+  "30m": 30,
+  "1h": 60,
+  "1d": 1440,
+  minute: 1,
+  "3minute": 3,
+  "5minute": 5,
+  "10minute": 10,
+  "15minute": 15,
+  "30minute": 30,
+  "60minute": 60,
+  day: 1440
+}
+/** An interval by our name or by Kite's, as minutes. */
+const Interval = Schema.transform(
+  Schema.String.pipe(
+    Schema.filter((text) => Object.hasOwn(minutesOf, text), {
+      message: () => `expected one of ${Object.keys(minutesOf).join(", ")}`,
+      jsonSchema: { type: "string", enum: Object.keys(minutesOf) }
+    })
+  ),
+  Schema.Int,
+  {
+    strict: true,
+    decode: (text) => minutesOf[text] ?? 1,
+    encode: (minutes) => Object.keys(minutesOf).find((name) => minutesOf[name] === minutes) ?? "1m"
+  }
+)
+
+const Id = Input({ id: WholeNumber })
+const LegPath = Input({ id: WholeNumber, leg_id: WholeNumber })
+const Tags = Schema.Array(Name(64)).pipe(Schema.maxItems(50))
+const TagsOrNull = Schema.transform(Schema.NullOr(Tags), Schema.typeSchema(Tags), {
+  strict: true,
+  decode: (tags) => tags ?? [],
+  encode: (tags) => tags
+})
+const Quantity = Schema.Int.pipe(Schema.between(0, Number.MAX_SAFE_INTEGER, { message: () => "expected a whole number, zero or more" }))
+const Price = MoneyInput.pipe(Schema.filter((price) => !price.isNegative(), { message: () => "must not be negative" }))
+const listed = { total: Schema.Int, limit: Schema.Int, offset: Schema.Int }
+
+export class StrategiesApi extends HttpApiGroup.make("strategies")
+  .add(
+    HttpApiEndpoint.get("list", "/")
+      .setUrlParams(Page)
+      .addSuccess(Schema.Struct({ strategies: Schema.Array(Summary), ...listed }))
+  )
+  .add(
+    HttpApiEndpoint.post("create", "/")
+      .setPayload(
+        Input({
+          name: Name(200),
+          description: Schema.optionalWith(Text(2000), { nullable: true }),
+          tags: withDefault(TagsOrNull, () => [])
+        })
+      )
+      .addSuccess(Strategy, { status: 201 })
+  )
+  .add(HttpApiEndpoint.get("get", "/:id").setPath(Id).addSuccess(Strategy).addError(Problem.notFound))
+  .add(
+    HttpApiEndpoint.patch("change", "/:id")
+      .setPath(Id)
+      .setPayload(
+        Input({
+          name: Schema.optional(Name(200)),
+          description: Schema.optional(Schema.NullOr(Text(2000))),
+          tags: Schema.optional(Tags),
+          status: Schema.optional(Status)
+        })
+      )
+      .addSuccess(Strategy)
+      .addError(Problem.notFound)
+  )
+  .add(
+    HttpApiEndpoint.del("remove", "/:id")
+      .setPath(Id)
+      .addSuccess(Schema.Struct({ message: Schema.String }))
+      .addError(Problem.notFound)
+  )
+  .add(
+    HttpApiEndpoint.get("legs", "/:id/instruments")
+      .setPath(Id)
+      .setUrlParams(Page)
+      .addSuccess(Schema.Struct({ instruments: Schema.Array(Leg), ...listed }))
+      .addError(Problem.notFound)
+  )
+  .add(
+    HttpApiEndpoint.post("addLeg", "/:id/instruments")
+      .setPath(Id)
+      .setPayload(
+        Input({
+          tradingsymbol: Name(64),
+          exchange: Name(16),
+          direction: Direction,
+          quantity: Quantity,
+          entry_price: Price
+        })
+      )
+      .addSuccess(Leg, { status: 201 })
+      .addError(Problem.notFound)
+  )
+  .add(
+    HttpApiEndpoint.del("removeLeg", "/:id/instruments/:leg_id")
+      .setPath(LegPath)
+      .addSuccess(Schema.Struct({ message: Schema.String }))
+      .addError(Problem.notFound)
+  )
+  .add(
+    HttpApiEndpoint.get("m2m", "/:id/m2m")
+      .setPath(Id)
+      .setUrlParams(
+        Input({
+          from: Schema.optional(Instant),
+          to: Schema.optional(Instant),
+          interval: withDefault(Interval, () => 1),
+          ...pageFields
+        })
+      )
+      .addSuccess(Schema.Struct({ candles: Schema.Array(Candle), ...listed }))
+      .addError(Problem.notFound)
+  )
+  .middleware(Authentication)
+  .addError(Problem.invalid)
+  .addError(Problem.unavailable)
+  .prefix("/strategies")
+  .annotate(OpenApi.Description, "What a user trades and is marked to market; each belongs to its owner alone") {}

@@ -1,0 +1,69 @@
+import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
+import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
+import * as OpenApi from "@effect/platform/OpenApi"
+import { Schema } from "effect"
+import { Authentication } from "../shared/Authentication.ts"
+import { Input, pageFields, Text, WholeNumber } from "../shared/Input.ts"
+import * as Problem from "../shared/Problem.ts"
+
+export const Status = Schema.Literal("active", "inactive")
+export const Mode = Schema.Literal("FULL", "QUOTE", "LTP")
+
+export const Subscription = Schema.Struct({
+  instrument_token: Schema.Int,
+  tradingsymbol: Schema.String,
+  segment: Schema.String,
+  status: Status,
+  requested_mode: Mode,
+  account_id: Schema.NullOr(Schema.String),
+  created_at: Schema.String,
+  updated_at: Schema.String
+}).annotations({ identifier: "Subscription" })
+
+const Token = Input({ token: WholeNumber })
+const AccountId = Text(64)
+const Message = Schema.Struct({ message: Schema.String })
+
+export class SubscriptionsApi extends HttpApiGroup.make("subscriptions")
+  .add(
+    HttpApiEndpoint.get("list", "/")
+      .setUrlParams(Input({ status: Schema.optional(Status), ...pageFields }))
+      .addSuccess(Schema.Struct({ subscriptions: Schema.Array(Subscription), total: Schema.Int, limit: Schema.Int, offset: Schema.Int }))
+  )
+  .add(
+    HttpApiEndpoint.post("save", "/")
+      .setPayload(
+        Input({
+          instrument_token: Schema.Int,
+          requested_mode: Mode,
+          account_id: Schema.optionalWith(AccountId, { nullable: true })
+        })
+      )
+      .addSuccess(Schema.Struct({ message: Schema.String, instrument_token: Schema.Int }))
+      .addError(Problem.forbidden)
+      .addError(Problem.notFound)
+  )
+  .add(HttpApiEndpoint.get("get", "/:token").setPath(Token).addSuccess(Subscription).addError(Problem.notFound))
+  .add(
+    HttpApiEndpoint.patch("change", "/:token")
+      .setPath(Token)
+      .setPayload(Input({ status: Schema.optional(Status), requested_mode: Schema.optional(Mode), account_id: Schema.optional(AccountId) }))
+      .addSuccess(Subscription)
+      .addError(Problem.forbidden)
+      .addError(Problem.notFound)
+      .addError(Problem.conflict)
+  )
+  .add(
+    HttpApiEndpoint.del("deactivate", "/:token")
+      .setPath(Token)
+      .addSuccess(Message)
+      .addError(Problem.forbidden)
+      .addError(Problem.notFound)
+      .addError(Problem.conflict)
+  )
+  .add(HttpApiEndpoint.post("reload", "/reload").addSuccess(Schema.Struct({ message: Schema.String, active_subscriptions: Schema.Int })))
+  .middleware(Authentication)
+  .addError(Problem.invalid)
+  .addError(Problem.unavailable)
+  .prefix("/subscriptions")
+  .annotate(OpenApi.Description, "Which instruments the platform streams; shared by all users") {}

@@ -1,0 +1,417 @@
+import type { Decider } from "../Decider.ts"
+import * as Basis from "../futures/Basis.ts"
+import * as Money from "../Money.ts"
+import * as Expiry from "../market/Expiry.ts"
+import * as FrameGuard from "../market/FrameGuard.ts"
+import * as Quotes from "../market/Quotes.ts"
+import type * as ChainMessage from "../options/ChainMessage.ts"
+import * as ChainRows from "../options/ChainRows.ts"
+import * as ChainState from "../options/ChainState.ts"
+import * as Rounding from "../options/Rounding.ts"
+import type * as RecordInput from "../record/RecordInput.ts"
+import type { Reference } from "../record/Reference.ts"
+import * as Oddities from "./Oddities.ts"
+import * as TickRows from "./TickRows.ts"
+
+/** Chains and md.tick leave at most once in this much event time. */
+export const windowMs = 250
+/** und.state is one small message, so it may leave more often. */
+export const stateWindowMs = 100
+/** A reader that follows no deltas is never further behind than this. */
+export const keyframeMs = 5_000
+
+export type Settings = ChainState.Settings
+
+/** One output; `seq` is the MD_FRAMES sequence of the input that caused it, `exact` its numbers before rounding. */
+export type Output =
+  | {
+      readonly seq: number
+      readonly kind: "delta" | "chain"
+      readonly expiry: string
+      readonly message: ChainMessage.Chain
+      readonly exact: Float64Array
+    }
+  | { readonly seq: number; readonly kind: "tick"; readonly message: ChainMessage.Ticks; readonly exact: Float64Array }
+  | { readonly seq: number; readonly kind: "state"; readonly message: ChainMessage.UnderlyingState; readonly exact: Float64Array }
+  | { readonly seq: number; readonly kind: "gap"; readonly atMs: number; readonly message: FrameGuard.Gap; readonly exact: Float64Array }
+  | { readonly seq: number; readonly kind: "odd"; readonly atMs: number; readonly message: Oddities.Odd; readonly exact: Float64Array }
+
+interface Followed {
+  readonly chain: ChainState.ChainState
+  /** Published numbers as last sent, laid out by ChainRows. */
+  readonly sent: Float64Array
+  /** Event time of the last keyframe. */
+  keyframeMs: number
+}
+
+/** Plain data (maps, arrays, typed arrays), mutated in place by its one owner; a snapshot of it continues bit for bit. */
+export interface State {
+  readonly guard: FrameGuard.State
+  quotes: Quotes.Quotes
+  /** Ascending by expiry. */
+  chains: Array<Followed>
+  /** By row of `quotes`: its chain's place (-1: spot or future) and its strike's. */
+  chainOf: Int32Array
+  strikeOf: Int32Array
+  /** A Reference has named the instruments. */
+  known: boolean
+  /** Largest clock seen. */
+  eventMs: number
+  /** End of the last window that closed, for chains and ticks, and for und.state. */
+  windowEndMs: number
+  stateEndMs: number
+  /** Rows came that belong to a window that had closed: the next clock closes it again. */
+  late: boolean
+  stateLate: boolean
+  /** A packet of the spot or a future came since the last window. */
+  forwardChanged: boolean
+  /** Something und.state shows may have changed since it was last built. */
+  stateChanged: boolean
+  sentState: string
+  sentStateMs: number
+  lateRows: number
+  readonly oddities: Oddities.State
+}
+
+const initial = (): State => ({
+  guard: FrameGuard.make(),
+  quotes: Quotes.make([]),
+  chains: [],
+  chainOf: new Int32Array(0),
+  strikeOf: new Int32Array(0),
+  known: false,
+  eventMs: Number.NEGATIVE_INFINITY,
+  windowEndMs: Number.NEGATIVE_INFINITY,
+  stateEndMs: Number.NEGATIVE_INFINITY,
+  late: false,
+  stateLate: false,
+  forwardChanged: false,
+  stateChanged: false,
+  sentState: "",
+  sentStateMs: Number.NEGATIVE_INFINITY,
+  lateRows: 0,
+  oddities: Oddities.make()
+})
+
+interface Context {
+  readonly exchange: string
+  readonly underlying: string
+  readonly settings: Settings
+  /** Which formulas, prices and calendar the numbers follow. */
+  readonly convention: string
+  readonly isExact: boolean
+}
+
+const none = new Float64Array(0)
+
+/** Names everything that decides the numbers: one set of inputs has one result under one convention. */
+export const conventionId = (settings: Settings): string =>
+  `b76-parity-otm-last-act365-1530ist-r${settings.rate}-q${settings.dividendYield}`
+
+const follow = (state: State, quotes: Quotes.Quotes, expiry: string): Followed => {
+  const before = state.chains.find(({ chain }) => chain.expiry === expiry)
+  const chain = ChainState.make(quotes, expiry, before?.chain)
+  const sent = ChainRows.nothingSent(chain)
+  if (before !== undefined) ChainRows.carrySent({ ...before, quotes: state.quotes }, { chain, quotes, sent })
+  // Whatever changed in the list of rows, the next window tells it whole.
+  return { chain, sent, keyframeMs: Number.NEGATIVE_INFINITY }
+}
+
+const onReference = (state: State, reference: Reference): void => {
+  const quotes = Quotes.withContracts(state.quotes, reference.instruments)
+  const chains = ChainState.expiriesOf(quotes).map((expiry) => follow(state, quotes, expiry))
+  const placeOf = new Map(chains.map(({ chain }, place) => [chain.expiry, place]))
+  state.chainOf = Int32Array.from(quotes.contracts, ({ kind, expiry }) =>
+    kind === "CE" || kind === "PE" ? (placeOf.get(expiry ?? "") ?? -1) : -1
+  )
+  state.strikeOf = Int32Array.from(quotes.contracts, ({ strike }, row) => {
+    const followed = chains[state.chainOf[row] ?? -1]
+    return followed === undefined ? -1 : ChainState.indexOf(followed.chain, strike)
+  })
+  state.quotes = quotes
+  state.chains = chains
+  state.known = true
+  state.forwardChanged = true
+  state.stateChanged = true
+}
+
+const onFrame = (state: State, input: RecordInput.Frame): ReadonlyArray<Output> => {
+  const skipped = FrameGuard.accept(state.guard, input.header)
+  if (skipped === FrameGuard.dropped) return []
+  const accepted = Quotes.ingest(state.quotes, input.header, input.bytes)
+  for (let at = 0; at < accepted.count; at++) {
+    const followed = state.chains[state.chainOf[accepted.row[at] ?? 0] ?? -1]
+    if (followed !== undefined) followed.chain.changed = true
+    else {
+      state.forwardChanged = true
+      state.stateChanged = true
+    }
+    const receivedMs = accepted.receivedMs[at] ?? 0
+    if (receivedMs < state.stateEndMs) state.stateLate = true
+    if (receivedMs < state.windowEndMs) {
+      state.late = true
+      state.lateRows++
+    }
+  }
+  if (skipped === 0) return []
+  const message = FrameGuard.gapBefore(input.header, skipped)
+  return [{ seq: input.seq, kind: "gap", atMs: input.header.baseReceivedMs, message, exact: none }]
+}
+
+/** Published numbers of one chain, of the call that uses it; no state. */
+let now = new Float64Array(0)
+
+const chainOutput = (
+  context: Context,
+  state: State,
+  seq: number,
+  chain: ChainState.ChainState,
+  kind: "delta" | "chain",
+  rows: ReadonlyArray<number>
+): Output => {
+  const { quotes } = state
+  const strikeAt = (i: number) => chain.strike[i] ?? null
+  const previousSession = ChainRows.all(chain).every((row) => {
+    const from = quotes.oiBaseFrom[ChainRows.quotesRow(chain, row)]
+    return from !== Quotes.OiBase.firstSeen
+  })
+  const seen = chain.callOi + chain.putOi > 0
+  return {
+    seq,
+    kind,
+    expiry: chain.expiry,
+    message: {
+      v: 1,
+      as_of: Expiry.isoTime(state.eventMs),
+      seq,
+      kind,
+      exchange: context.exchange,
+      underlying: context.underlying,
+      expiry: chain.expiry,
+      window: Expiry.isoTime(state.windowEndMs),
+      spot: ChainRows.orNull(spotOf(quotes)),
+      forward: Rounding.round(chain.forward, forwardPlaces(quotes)),
+      forward_source: chain.forwardSource === "none" ? null : chain.forwardSource,
+      atm_strike: strikeAt(chain.atm),
+      max_pain: strikeAt(chain.maxPain),
+      pcr_oi: Rounding.round(chain.pcrOi, ratioPlaces),
+      pcr_volume: Rounding.round(chain.pcrVolume, ratioPlaces),
+      call_oi: chain.callOi,
+      put_oi: chain.putOi,
+      oi_change_from: previousSession && seen ? "previous_session" : "first_seen",
+      convention: context.convention,
+      columns: ChainRows.columns(chain, quotes, rows, now)
+    },
+    exact: context.isExact ? ChainRows.exact(chain, quotes, rows) : none
+  }
+}
+
+const ratioPlaces = 4
+/** A forward is computed: two places finer than the prices it comes from. */
+const forwardPlaces = (quotes: Quotes.Quotes): number => Money.placesOf(quotes.scale[0] ?? 1) + 2
+
+const rupeesOf = (quotes: Quotes.Quotes, row: number): number => Quotes.rupees(quotes, row, quotes.lastPrice[row] ?? Number.NaN)
+const spotOf = (quotes: Quotes.Quotes): number => rupeesOf(quotes, Quotes.spotRow(quotes))
+
+const closeChain = (context: Context, state: State, seq: number, followed: Followed, outputs: Array<Output>): void => {
+  const { chain } = followed
+  const isKeyframe = state.eventMs - followed.keyframeMs >= keyframeMs
+  if (!isKeyframe && !ChainState.isDue(chain, state.eventMs, state.forwardChanged)) return
+  ChainState.refresh(chain, state.quotes, context.settings, Quotes.spotRow(state.quotes), state.eventMs)
+  state.stateChanged = true
+  if (now.length < followed.sent.length) now = new Float64Array(followed.sent.length * 2)
+  ChainRows.fill(chain, state.quotes, now)
+  const changed = ChainRows.takeChanged(chain, now, followed.sent)
+  if (changed.length > 0) outputs.push(chainOutput(context, state, seq, chain, "delta", changed))
+  if (!isKeyframe) return
+  // After the delta, so that the keyframe covers it.
+  outputs.push(chainOutput(context, state, seq, chain, "chain", ChainRows.all(chain)))
+  followed.keyframeMs = state.eventMs
+}
+
+const takeChangedRows = (quotes: Quotes.Quotes): ReadonlyArray<number> => {
+  const rows: Array<number> = []
+  for (let row = 0; row < quotes.changed.length; row++) {
+    if (quotes.changed[row] !== 1) continue
+    rows.push(row)
+    quotes.changed[row] = 0
+  }
+  return rows
+}
+
+const ticksOutput = (context: Context, state: State, seq: number, rows: ReadonlyArray<number>): Output => {
+  const { exchange, underlying } = context
+  return {
+    seq,
+    kind: "tick",
+    message: { v: 1, as_of: Expiry.isoTime(state.eventMs), seq, exchange, underlying, columns: TickRows.columns(state, rows) },
+    exact: context.isExact ? TickRows.exact(state, rows) : none
+  }
+}
+
+const stateMessage = (context: Context, state: State, seq: number): ChainMessage.UnderlyingState => {
+  const { quotes } = state
+  const spotRow = Quotes.spotRow(quotes)
+  const spot = spotOf(quotes)
+  const pricePlaces = Money.placesOf(quotes.scale[0] ?? 1)
+  const lastPrice = quotes.lastPrice[spotRow] ?? Number.NaN
+  const previousClose = quotes.previousClose[spotRow] ?? Number.NaN
+  return {
+    v: 1,
+    as_of: Expiry.isoTime(state.eventMs),
+    seq,
+    exchange: context.exchange,
+    underlying: context.underlying,
+    instrument_token: quotes.contracts[spotRow]?.instrument_token ?? null,
+    spot: ChainRows.orNull(spot),
+    spot_change: ChainRows.orNull(Quotes.rupees(quotes, spotRow, lastPrice - previousClose)),
+    futures: quotes.contracts.flatMap((contract, row) =>
+      contract.kind !== "FUT"
+        ? []
+        : [
+            {
+              expiry: contract.expiry ?? "",
+              instrument_token: contract.instrument_token,
+              last_price: ChainRows.orNull(rupeesOf(quotes, row)),
+              oi: ChainRows.orNull(quotes.oi[row] ?? Number.NaN),
+              basis: Rounding.round(Basis.difference(spot, rupeesOf(quotes, row)), pricePlaces)
+            }
+          ]
+    ),
+    expiries: state.chains.map(({ chain }) => ({
+      expiry: chain.expiry,
+      forward: Rounding.round(chain.forward, forwardPlaces(quotes)),
+      atm_strike: chain.strike[chain.atm] ?? null,
+      atm_iv: Rounding.published("iv", chain.iv[chain.atm] ?? Number.NaN)
+    }))
+  }
+}
+
+const stateExact = (state: State): Float64Array => {
+  const { quotes } = state
+  const futures = quotes.contracts.flatMap(({ kind }, row) => (kind === "FUT" ? [rupeesOf(quotes, row), quotes.oi[row] ?? Number.NaN] : []))
+  const chains = state.chains.flatMap(({ chain }) => [chain.forward, chain.iv[chain.atm] ?? Number.NaN])
+  return Float64Array.from([spotOf(quotes), ...futures, ...chains], Rounding.canonical)
+}
+
+/** Both books of an option's strike; none where one is older than what counts as live. */
+const pairOf = (state: State, settings: Settings, row: number): Oddities.Pair | undefined => {
+  const { quotes } = state
+  const chain = state.chains[state.chainOf[row] ?? -1]?.chain
+  if (chain === undefined || state.eventMs >= chain.expiryMs) return undefined
+  const at = state.strikeOf[row] ?? -1
+  const call = chain.call.row[at] ?? -1
+  const put = chain.put.row[at] ?? -1
+  const isFresh = (side: number) => state.eventMs - (quotes.receivedMs[side] ?? Number.NEGATIVE_INFINITY) <= settings.staleAfterMs
+  if (!isFresh(call) || !isFresh(put)) return undefined
+  const rupees = (side: number, prices: Float64Array) => Quotes.rupees(quotes, side, prices[side] ?? Number.NaN)
+  return {
+    strike: chain.strike[at] ?? Number.NaN,
+    callBid: rupees(call, quotes.bid),
+    callAsk: rupees(call, quotes.ask),
+    putBid: rupees(put, quotes.bid),
+    putAsk: rupees(put, quotes.ask),
+    forward: chain.forward,
+    growth: Math.exp(settings.rate * Expiry.yearsTo(chain.expiryMs, state.eventMs))
+  }
+}
+
+/** Odd is what stands at the end of a window: what came and went within it nobody else sees either. */
+const oddOutputs = (context: Context, state: State, seq: number, rows: ReadonlyArray<number>): ReadonlyArray<Output> => {
+  const { quotes } = state
+  for (const row of rows) {
+    const contract = quotes.contracts[row]
+    if (contract === undefined) continue
+    const scale = quotes.scale[row] ?? 1
+    const bid = Quotes.rupees(quotes, row, quotes.bid[row] ?? Number.NaN)
+    const ask = Quotes.rupees(quotes, row, quotes.ask[row] ?? Number.NaN)
+    const checked = { contract, lastPrice: quotes.lastPrice[row] ?? Number.NaN, scale, bid, ask }
+    Oddities.check(state.oddities, checked, pairOf(state, context.settings, row))
+  }
+  return Oddities.due(state.oddities, state.eventMs).map((message) => ({
+    seq,
+    kind: "odd",
+    atMs: state.eventMs,
+    message,
+    exact: none
+  }))
+}
+
+const closeWindow = (context: Context, state: State, seq: number, outputs: Array<Output>): void => {
+  for (const followed of state.chains) closeChain(context, state, seq, followed, outputs)
+  const rows = takeChangedRows(state.quotes)
+  if (rows.length > 0) outputs.push(ticksOutput(context, state, seq, rows))
+  outputs.push(...oddOutputs(context, state, seq, rows))
+  state.forwardChanged = false
+  state.late = false
+}
+
+const closeState = (context: Context, state: State, seq: number, outputs: Array<Output>): void => {
+  state.stateLate = false
+  const isDue = state.eventMs - state.sentStateMs >= keyframeMs
+  if (!state.stateChanged && !isDue) return
+  state.stateChanged = false
+  const message = stateMessage(context, state, seq)
+  const { as_of: _asOf, seq: _seq, ...shown } = message
+  const text = JSON.stringify(shown)
+  if (text === state.sentState && !isDue) return
+  state.sentState = text
+  state.sentStateMs = state.eventMs
+  outputs.push({ seq, kind: "state", message, exact: context.isExact ? stateExact(state) : none })
+}
+
+/** The last boundary passed: a jump over many windows closes one. */
+const boundary = (atMs: number, everyMs: number): number => Math.floor(atMs / everyMs) * everyMs
+
+const onClock = (context: Context, state: State, input: RecordInput.Clock): ReadonlyArray<Output> => {
+  state.eventMs = Math.max(state.eventMs, input.atMs)
+  Quotes.rollDay(state.quotes, state.eventMs)
+  if (!state.known) return []
+  const outputs: Array<Output> = []
+  const windowEndMs = boundary(state.eventMs, windowMs)
+  if (windowEndMs > state.windowEndMs || state.late) {
+    state.windowEndMs = windowEndMs
+    closeWindow(context, state, input.seq, outputs)
+  }
+  const stateEndMs = boundary(state.eventMs, stateWindowMs)
+  if (stateEndMs > state.stateEndMs || state.stateLate) {
+    state.stateEndMs = stateEndMs
+    closeState(context, state, input.seq, outputs)
+  }
+  return outputs
+}
+
+/**
+ * Folds the record of one underlying (its frames and references, every clock) into chains, ticks and the state of the underlying.
+ * Only clocks move time and let anything out, so the outputs depend on the inputs' order alone, never on how they were batched.
+ * Each reading of `initial` is a state of its own: `decide` changes the state it is given.
+ */
+export const make = (options: {
+  readonly exchange: string
+  readonly underlying: string
+  readonly settings: Settings
+  /** False leaves the outputs' exact numbers out: only who compares runs by their hashes needs them. */
+  readonly isExact?: boolean
+}): Decider<State, RecordInput.RecordInput, Output> => {
+  const context: Context = { isExact: true, ...options, convention: conventionId(options.settings) }
+  const isOurs = (of: { readonly exchange: string; readonly underlying: string }) =>
+    of.exchange === options.exchange && of.underlying === options.underlying
+  return {
+    get initial() {
+      return initial()
+    },
+    decide: (state, input) => {
+      switch (input._tag) {
+        case "Frame":
+          return [state, isOurs(input) ? onFrame(state, input) : []]
+        case "Clock":
+          return [state, onClock(context, state, input)]
+        case "Reference":
+          if (isOurs(input.reference)) onReference(state, input.reference)
+          return [state, []]
+        case "Definition":
+          return [state, []]
+      }
+    }
+  }
+}

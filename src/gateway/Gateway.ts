@@ -1,0 +1,72 @@
+import * as HttpLayerRouter from "@effect/platform/HttpLayerRouter"
+import { Config, Effect, Layer } from "effect"
+import { Api } from "../contract/Api.ts"
+import { Bridge } from "./bridge/Bridge.ts"
+import { ChainAnalysisHttp } from "./chains/ChainAnalysisHttp.ts"
+import { ChainFeed } from "./chains/ChainFeed.ts"
+import * as ChainSocket from "./chains/ChainSocket.ts"
+import { Chains } from "./chains/Chains.ts"
+import { ChainsHttp } from "./chains/ChainsHttp.ts"
+import { Valuation } from "./chains/Valuation.ts"
+import { History } from "./history/History.ts"
+import { HistoryHttp } from "./history/HistoryHttp.ts"
+import { InstrumentsHttp } from "./instruments/InstrumentsHttp.ts"
+import { Symbols } from "./instruments/Symbols.ts"
+import * as AsyncApi from "./serve/AsyncApi.ts"
+import { DocsRoute } from "./serve/Docs.ts"
+import * as ErrorForm from "./serve/ErrorForm.ts"
+import * as Static from "./serve/Static.ts"
+import { Health } from "./service/Health.ts"
+import { ServiceHttp } from "./service/ServiceHttp.ts"
+import { AuthenticationLive, Tokens } from "./shared/Auth.ts"
+import { Changes } from "./shared/Changes.ts"
+import { Engine } from "./shared/Engine.ts"
+import { Hub } from "./sockets/Hub.ts"
+import * as WebSocket from "./sockets/WebSocket.ts"
+import { MarkFeed } from "./strategies/MarkFeed.ts"
+import { PositionsHttp } from "./strategies/PositionsHttp.ts"
+import { StrategiesHttp } from "./strategies/StrategiesHttp.ts"
+import * as StrategiesSocket from "./strategies/StrategiesSocket.ts"
+import { StrategyBook } from "./strategies/StrategyBook.ts"
+import { SubscriptionsHttp } from "./subscriptions/SubscriptionsHttp.ts"
+import { TickFeed } from "./ticks/TickFeed.ts"
+import { TickReplay } from "./ticks/TickReplay.ts"
+import * as TicksSocket from "./ticks/TicksSocket.ts"
+import { UdfAccessLive, UdfHttp } from "./udf/UdfHttp.ts"
+import { Views } from "./views/Views.ts"
+
+const bodyBytesMax = 256 * 1024
+
+const ApiRoutes = HttpLayerRouter.addHttpApi(Api, { openapiPath: "/openapi.json" }).pipe(
+  Layer.provide([ServiceHttp, SubscriptionsHttp, StrategiesHttp, PositionsHttp, ChainsHttp, ChainAnalysisHttp]),
+  Layer.provide([InstrumentsHttp, HistoryHttp, UdfHttp]),
+  Layer.provide(UdfAccessLive),
+  Layer.provide(AuthenticationLive)
+)
+
+const WebPage = Layer.unwrapEffect(Effect.map(Config.string("WEB_ROOT").pipe(Config.withDefault("web/dist")), Static.layer))
+
+const Routes = Layer.mergeAll(
+  ErrorForm.layer(Api, ["/openapi.json", "/asyncapi.json", "/docs"], bodyBytesMax),
+  ApiRoutes,
+  AsyncApi.layer,
+  DocsRoute,
+  WebPage
+)
+
+const Sockets = WebSocket.layer(Effect.all([TicksSocket.make, ChainSocket.make, StrategiesSocket.make]))
+
+/**
+ * The whole gateway: REST, docs, page and WebSockets on one HttpServer. What it still needs from outside: HttpServer and Upgrades
+ * (Server.ts), ApiKeys, JetStream, MarketClock, the store's repositories, InstrumentRegistry and Redis, and the broker's Accounts.
+ */
+export const GatewayLive = Layer.merge(HttpLayerRouter.serve(Routes, { disableLogger: true }), Sockets).pipe(
+  Layer.provide(Health.Default),
+  Layer.provide([Bridge.Default, TickReplay.Default]),
+  Layer.provide([TickFeed.Default, ChainFeed.Default, MarkFeed.Default]),
+  Layer.provide(StrategyBook.Default),
+  Layer.provide([Chains.Default, Changes.Default, Valuation.Default]),
+  Layer.provide([History.Default, Symbols.Default]),
+  Layer.provide(Engine.Default),
+  Layer.provide([Hub.Default, Views.Default, Tokens.Default])
+)

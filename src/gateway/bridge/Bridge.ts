@@ -1,0 +1,50 @@
+import { Effect, type Scope } from "effect"
+import type { JetStream } from "../../streams/JetStream.ts"
+import { MarketClock } from "../../streams/MarketClock.ts"
+import { supervise } from "../../streams/Supervisor.ts"
+import type { ChainFeed } from "../chains/ChainFeed.ts"
+import type { Hub } from "../sockets/Hub.ts"
+import type { MarkFeed } from "../strategies/MarkFeed.ts"
+import type { TickFeed } from "../ticks/TickFeed.ts"
+import { Views } from "../views/Views.ts"
+import * as ChainBridge from "./ChainBridge.ts"
+import * as FrameBridge from "./FrameBridge.ts"
+import * as StrategyBridge from "./StrategyBridge.ts"
+import * as TickerBridge from "./TickerBridge.ts"
+
+type Services = JetStream | MarketClock | Hub | Views | ChainFeed | MarkFeed | TickFeed
+
+const dropExpiredEvery = "1 minute"
+
+/** Carries NATS subjects to the views and the WebSocket clients: one supervised reader for each stream. */
+export class Bridge extends Effect.Service<Bridge>()("gateway/bridge/Bridge", {
+  scoped: Effect.gen(function* () {
+    const services = yield* Effect.context<Services>()
+    const clock = yield* MarketClock
+    const views = yield* Views
+    /** The streams whose stored messages have not all been applied yet. */
+    const behind = new Set<string>()
+
+    const start = <E>(name: string, run: (caughtUp: () => void) => Effect.Effect<unknown, E, Services | Scope.Scope>) => {
+      behind.add(name)
+      const begin = Effect.sync(() => void behind.add(name))
+      const reading = Effect.zipRight(begin, Effect.scoped(run(() => void behind.delete(name))))
+      return supervise("bridge", name, reading).pipe(Effect.provide(services), Effect.forkScoped)
+    }
+    yield* start("chains", ChainBridge.make)
+    yield* start("strategies", StrategyBridge.make)
+    yield* start("tickers", TickerBridge.make)
+    yield* start("frames", yield* FrameBridge.make)
+    yield* Effect.sync(() => views.chains.dropExpired(clock.unsafeNow())).pipe(
+      Effect.delay(dropExpiredEvery),
+      Effect.forever,
+      Effect.forkScoped
+    )
+
+    return {
+      /** Every reader has applied what its stream held when it began. */
+      isReady: (): boolean => behind.size === 0,
+      behind: (): ReadonlyArray<string> => [...behind]
+    } as const
+  })
+}) {}

@@ -1,0 +1,104 @@
+import { Effect } from "effect"
+import { JetStream, type Message } from "../../streams/JetStream.ts"
+import { MarketClock } from "../../streams/MarketClock.ts"
+import * as OrderedRead from "../../streams/OrderedRead.ts"
+import * as Subjects from "../../streams/Subjects.ts"
+import { ChainFeed } from "../chains/ChainFeed.ts"
+import { Hub } from "../sockets/Hub.ts"
+import type { Change } from "../views/ChainView.ts"
+import { Views } from "../views/Views.ts"
+import { follow, passGap, type Reader, reader, skipUndecodable } from "./StreamReader.ts"
+import * as Trusted from "./Trusted.ts"
+
+/** Deltas read behind the keyframes at a start. Anything older is repaired by the next keyframe, seconds later. */
+const deltasBackMax = 2_000
+
+/** The readers of OPT and OPT_LAST. */
+const readers = Effect.gen(function* () {
+  const { chains } = yield* Views
+  const feed = yield* ChainFeed
+  const publish = (change: Change | undefined) => {
+    if (change !== undefined) feed.publish(change)
+  }
+  const state = reader(Trusted.state, Subjects.UnderlyingState.decodeEither, (message) => chains.applyState(message))
+  const chain = reader(Trusted.chain, Subjects.ChainKeyframe.decodeEither, (message) => publish(chains.applyKeyframe(message)))
+  const isState = ({ subject }: Message) => Subjects.UnderlyingState.match(subject) !== undefined
+  const keyframe: Reader = { take: (message) => (isState(message) ? state : chain).take(message) }
+  const delta = reader(Trusted.chain, Subjects.ChainDelta.decodeEither, (message, { seq }) => publish(chains.applyDelta(message, seq)))
+  return { keyframe, delta }
+})
+
+const readStored = (keyframes: OrderedRead.OrderedRead, keyframe: Reader) =>
+  Effect.gen(function* () {
+    let left = keyframes.pendingAtStart
+    while (left > 0) {
+      for (const item of yield* keyframes.takeAll) {
+        if (item._tag === "Gap") yield* passGap(Subjects.ChainKeyframe.stream, item)
+        else {
+          const unreadable = keyframe.take(item)
+          if (unreadable !== undefined) yield* skipUndecodable(item, unreadable)
+          left = item.pending === 0 ? 0 : left - 1
+        }
+      }
+    }
+  })
+
+/** Reads the stored keyframes first, then the deltas behind them, then both streams for ever. */
+export const make = (caughtUp: () => void) =>
+  Effect.gen(function* () {
+    const js = yield* JetStream
+    const clock = yield* MarketClock
+    const hub = yield* Hub
+    const views = yield* Views
+    const { keyframe, delta } = yield* readers
+
+    views.chains.clear()
+    views.told.chains = undefined
+    const before = yield* js.info(Subjects.ChainDelta.stream)
+    views.epochs.chains = before.createdMs
+    const keyframes = yield* OrderedRead.make({
+      stream: Subjects.ChainKeyframe.stream,
+      filters: [Subjects.UnderlyingState.filter(), Subjects.ChainKeyframe.filter()],
+      start: { _tag: "LastPerSubject" }
+    })
+    yield* readStored(keyframes, keyframe)
+    // A keyframe may be older than the present OPT stream. Its delta number would then hide every new delta.
+    const { lastSeq } = yield* js.info(Subjects.ChainDelta.stream)
+    views.chains.rebase(lastSeq)
+    const oldestSeq = views.chains.oldestSeq(clock.unsafeNow()) ?? before.lastSeq
+    const deltas = yield* OrderedRead.make({
+      stream: Subjects.ChainDelta.stream,
+      filters: [Subjects.ChainDelta.filter()],
+      start: { _tag: "After", seq: Math.max(before.lastSeq - deltasBackMax, oldestSeq, 0) }
+    })
+
+    let takenSeq = lastSeq
+    let isCaughtUp = false
+    const show = () => {
+      views.news.atMs = performance.now()
+      hub.flush()
+    }
+    const followKeyframes = follow({
+      stream: Subjects.ChainKeyframe.stream,
+      read: keyframes,
+      reader: keyframe,
+      caughtUp: () => {},
+      applied: show
+    })
+    const followDeltas = follow({
+      stream: Subjects.ChainDelta.stream,
+      read: deltas,
+      reader: delta,
+      caughtUp: () => {
+        isCaughtUp = true
+        views.told.chains = takenSeq
+        caughtUp()
+      },
+      applied: ({ seq }) => {
+        takenSeq = Math.max(takenSeq, seq)
+        if (isCaughtUp) views.told.chains = takenSeq
+        show()
+      }
+    })
+    yield* Effect.all([followKeyframes, followDeltas], { concurrency: 2, discard: true })
+  })

@@ -1,0 +1,66 @@
+import { Effect } from "effect"
+import { JetStream } from "../../streams/JetStream.ts"
+import * as OrderedRead from "../../streams/OrderedRead.ts"
+import * as Subjects from "../../streams/Subjects.ts"
+import { Hub } from "../sockets/Hub.ts"
+import { TickFeed } from "../ticks/TickFeed.ts"
+import { lookBackMax } from "../ticks/TickReplay.ts"
+import { Views } from "../views/Views.ts"
+import { follow, type Reader } from "./StreamReader.ts"
+
+/** Reads the frames of MD_FRAMES for the WebSocket clients. Every run continues behind the last frame that the run before applied. */
+export const make = Effect.gen(function* () {
+  const js = yield* JetStream
+  const hub = yield* Hub
+  const views = yield* Views
+  const ticks = yield* TickFeed
+  const { stream } = Subjects.Frame
+  /** The last frame applied; undefined before the first run. */
+  let appliedSeq: number | undefined
+
+  /** The sequence behind which this run applies frames. */
+  const resume = Effect.gen(function* () {
+    const { createdMs, firstSeq, lastSeq } = yield* js.info(stream)
+    // The stream was created again: all of it is new.
+    if (views.epochs.frames !== 0 && createdMs !== views.epochs.frames) appliedSeq = 0
+    // A stream that lost its end in a crash gives those sequences to other frames.
+    const place = Math.min(appliedSeq ?? lastSeq, lastSeq)
+    appliedSeq = place
+    views.epochs.frames = createdMs
+    views.told.frames = place
+    ticks.forget()
+    return { place, firstSeq }
+  })
+
+  return (caughtUp: () => void) =>
+    Effect.gen(function* () {
+      const { place, firstSeq } = yield* resume
+      // Some frames before it are read too, to recognise frames that their publisher sent twice.
+      const from = Math.max(place - lookBackMax, firstSeq - 1, 0)
+      const read = yield* OrderedRead.make({
+        stream,
+        filters: [Subjects.Frame.filter()],
+        start: { _tag: "After", seq: Math.min(from, place) }
+      })
+      const frame: Reader = {
+        take: (message) => {
+          if (message.seq <= place) {
+            ticks.remember(message)
+            return undefined
+          }
+          appliedSeq = message.seq
+          return ticks.accept(message) ? undefined : "the frame's header is missing or not ours"
+        },
+        gone: (from, to) => {
+          if (to <= place) return
+          appliedSeq = to
+          ticks.gone(Math.max(from, place + 1), to)
+        }
+      }
+      const applied = () => {
+        views.news.atMs = performance.now()
+        hub.flush()
+      }
+      yield* follow({ stream, read, reader: frame, caughtUp, applied })
+    })
+})

@@ -1,0 +1,62 @@
+import { Effect } from "effect"
+import type { StrikeRow } from "../../contract/chains/ChainsApi.ts"
+import { Hub } from "../sockets/Hub.ts"
+import type { Change } from "../views/ChainView.ts"
+import { Views } from "../views/Views.ts"
+import { Chains, type Head } from "./Chains.ts"
+
+/** Chains as frames of /fo/stream. Strikes are whole rows: a client replaces those it gets, whether they are all or the changed ones. */
+export class ChainFeed extends Effect.Service<ChainFeed>()("gateway/chains/ChainFeed", {
+  effect: Effect.gen(function* () {
+    const hub = yield* Hub
+    const chains = yield* Chains
+    const { chains: view, epochs } = yield* Views
+
+    const textOf = (symbol: string, expiry: string, kind: "chain" | "delta", at: Head, strikes: ReadonlyArray<StrikeRow>) =>
+      JSON.stringify({
+        type: "update",
+        symbol,
+        expiry,
+        kind,
+        epoch: epochs.chains,
+        seq: at.seq,
+        as_of: at.as_of,
+        spot: at.spot,
+        forward: at.forward,
+        atm_strike: at.atm_strike,
+        max_pain: at.max_pain,
+        pcr: at.pcr_oi,
+        totals: { call_oi: at.call_oi, put_oi: at.put_oi, pcr_volume: at.pcr_volume },
+        strikes
+      })
+    const topic = (symbol: string, expiry: string) => `fo ${expiry} ${symbol}`
+
+    /** The whole chain as it is when it leaves, encoded once for everyone who gets it. */
+    const whole = (symbol: string, expiry: string) => {
+      let text: string | undefined
+      return (): string => {
+        if (text !== undefined) return text
+        const head = chains.head(symbol, expiry) ?? chains.nothingYet(symbol)
+        text = textOf(symbol, expiry, "chain", head, chains.strikes(symbol, expiry))
+        return text
+      }
+    }
+    return {
+      topic,
+      whole,
+      /** The newest delta that the published chain is true for; -1 where nothing was published yet. */
+      seqOf: (symbol: string, expiry: string): number => view.find(symbol, expiry)?.head.seq ?? -1,
+      publish: ({ chain, strikes }: Change): void => {
+        const { underlying, expiry, head } = chain
+        const at = topic(underlying, expiry)
+        if (!hub.hasMembers(at)) return
+        const everything = whole(underlying, expiry)
+        hub.state(
+          at,
+          strikes === "all" ? everything() : textOf(underlying, expiry, "delta", head, chains.strikesOf(chain, strikes)),
+          everything
+        )
+      }
+    } as const
+  })
+}) {}

@@ -1,0 +1,115 @@
+import { Effect } from "effect"
+import type { StrikeRow } from "../../contract/chains/ChainsApi.ts"
+import { expiryAtMs } from "../../domain/market/Expiry.ts"
+import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
+import { MarketClock } from "../../streams/MarketClock.ts"
+import type { Chain, Row } from "../views/ChainView.ts"
+import { Views } from "../views/Views.ts"
+
+/** What is true of a whole chain, as REST and the stream show it; everything null while nothing was published yet. */
+export interface Head {
+  readonly seq: number
+  readonly spot: number | null
+  readonly forward: number | null
+  readonly atm_strike: number | null
+  readonly max_pain: number | null
+  readonly pcr_oi: number | null
+  readonly pcr_volume: number | null
+  readonly call_oi: number
+  readonly put_oi: number
+  readonly as_of: string | null
+}
+
+type OptionRow = NonNullable<StrikeRow["call"]>
+
+/** Option chains by symbol: what the instruments say exists, with what the streams say it is worth. */
+export class Chains extends Effect.Service<Chains>()("gateway/chains/Chains", {
+  effect: Effect.gen(function* () {
+    const registry = yield* InstrumentRegistry
+    const clock = yield* MarketClock
+    const { chains } = yield* Views
+
+    const optionRow = (row: Row): OptionRow => ({
+      instrument_token: row.instrument_token,
+      tradingsymbol: registry.byToken(row.instrument_token)?.tradingsymbol ?? null,
+      last_price: row.last_price,
+      bid: row.bid,
+      ask: row.ask,
+      volume: row.volume,
+      oi: row.oi,
+      oi_change: row.oi_change,
+      iv: row.iv,
+      delta: row.delta,
+      gamma: row.gamma,
+      theta: row.theta,
+      vega: row.vega,
+      rho: row.rho,
+      as_of: row.time,
+      quality: row.quality
+    })
+
+    /** Calls and puts side by side, ascending; `only` limits it to some strikes. */
+    const strikesOf = (chain: Chain, only?: ReadonlySet<number>): ReadonlyArray<StrikeRow> => {
+      const byStrike = new Map<number, { strike: number; call: OptionRow | null; put: OptionRow | null }>()
+      for (const row of chain.rows.values()) {
+        if (only !== undefined && !only.has(row.strike)) continue
+        const at = byStrike.get(row.strike) ?? { strike: row.strike, call: null, put: null }
+        at[row.side === "CE" ? "call" : "put"] = optionRow(row)
+        byStrike.set(row.strike, at)
+      }
+      return [...byStrike.values()].sort((a, b) => a.strike - b.strike)
+    }
+
+    /** Options' expiries; those of the futures where there are no options. */
+    const listed = (symbol: string): ReadonlyArray<string> => {
+      const options = registry.expiries(symbol)
+      if (options.length > 0) return options
+      const futures = registry
+        .exchangesOf(symbol)
+        .flatMap((exchange) => registry.ofUnderlying(exchange, symbol))
+        .flatMap(({ expiry }) => (expiry === null ? [] : [expiry]))
+      return [...new Set(futures)].sort()
+    }
+
+    const nothingYet = (symbol: string): Head => ({
+      seq: 0,
+      spot: chains.state(symbol)?.spot ?? null,
+      forward: null,
+      atm_strike: null,
+      max_pain: null,
+      pcr_oi: null,
+      pcr_volume: null,
+      call_oi: 0,
+      put_oi: 0,
+      as_of: chains.state(symbol)?.as_of ?? null
+    })
+    const published = (symbol: string, expiry: string): Chain | undefined => {
+      const chain = chains.find(symbol, expiry)
+      return chain?.head.as_of === "" ? undefined : chain
+    }
+
+    return {
+      strikesOf,
+      nothingYet,
+      /** Whether there are instruments at all. */
+      isLoaded: (): boolean => registry.current() !== undefined,
+      isKnown: (symbol: string): boolean => registry.exchangesOf(symbol).length > 0 || chains.state(symbol) !== undefined,
+      /** Not yet expired at market time, ascending. */
+      expiries: (symbol: string): ReadonlyArray<string> => {
+        const nowMs = clock.unsafeNow()
+        return listed(symbol).filter((expiry) => expiryAtMs(expiry) > nowMs)
+      },
+      /** Undefined where no such expiry is listed or published. */
+      head: (symbol: string, expiry: string): Head | undefined =>
+        published(symbol, expiry)?.head ?? (listed(symbol).includes(expiry) ? nothingYet(symbol) : undefined),
+      /** Of the chain as it stands: read together with its head. */
+      strikes: (symbol: string, expiry: string): ReadonlyArray<StrikeRow> => {
+        const chain = published(symbol, expiry)
+        return chain === undefined ? [] : strikesOf(chain)
+      },
+      /** Ascending. */
+      strikePrices: (symbol: string, expiry: string): ReadonlyArray<number> =>
+        [...new Set(Array.from(published(symbol, expiry)?.rows.values() ?? [], ({ strike }) => strike))].sort((a, b) => a - b)
+    } as const
+  })
+}) {}

@@ -1,0 +1,142 @@
+import { Either } from "effect"
+import type { Analysis, PayoffKind } from "../../contract/chains/PayoffApi.ts"
+import * as Money from "../../domain/Money.ts"
+import * as Expiry from "../../domain/market/Expiry.ts"
+import type { Greeks as Columns } from "../../domain/options/BlackScholes.ts"
+import * as Payoff from "../../domain/options/Payoff.ts"
+import * as Rounding from "../../domain/options/Rounding.ts"
+
+/** A leg with all that its payoff needs. `expiry` and `strike` are null where its kind has none, `iv` for what is no option. */
+export interface Leg {
+  readonly kind: PayoffKind
+  readonly strike: number | null
+  readonly expiry: string | null
+  /** Signed, bought positive. */
+  readonly quantity: number
+  readonly entryPrice: Money.Decimal
+  readonly iv: number | null
+  readonly forward: number
+}
+
+export interface Scene {
+  readonly spot: number
+  readonly nowMs: number
+  /** The moment of the scenario; now where undefined. */
+  readonly date?: Date | undefined
+  readonly spotShift: number
+  readonly volShift: number
+  readonly points: number
+  /** A year, continuously compounded. */
+  readonly rate: number
+  /** Volatility at the money of the earliest expiry; null leaves the probability out. */
+  readonly vol: number | null
+}
+
+/** How far a curve reaches beyond strikes and spot, as a share. */
+const reach = 0.2
+const pricePlaces = 2
+const sharePlaces = 4
+const forwardPlaces = 4
+
+const yearsTo = (expiry: string, nowMs: number): number => Math.max(0, Expiry.yearsTo(Expiry.expiryAtMs(expiry), nowMs))
+
+/** Shares and indices come last: the position's carry is the derivatives'. */
+export const inOrder = <L extends { readonly kind: PayoffKind }>(legs: ReadonlyArray<L>): ReadonlyArray<L> => [
+  ...legs.filter(({ kind }) => kind !== "EQ"),
+  ...legs.filter(({ kind }) => kind === "EQ")
+]
+
+/** A share or an index held lives as long as the position does and moves with the spot. */
+const modelled = (legs: ReadonlyArray<Leg>, scene: Scene): ReadonlyArray<Payoff.Leg> => {
+  const times = legs.flatMap(({ expiry }) => (expiry === null ? [] : [yearsTo(expiry, scene.nowMs)]))
+  const horizon = times.length === 0 ? 0 : Math.min(...times)
+  return legs.map(({ kind, strike, expiry, quantity, entryPrice, iv, forward }) => ({
+    kind: kind === "EQ" ? "FUT" : kind,
+    quantity,
+    entryPrice: entryPrice.toNumber(),
+    t: expiry === null ? horizon : yearsTo(expiry, scene.nowMs),
+    forward: kind === "EQ" ? scene.spot : forward,
+    strike: strike ?? 0,
+    vol: iv ?? 0
+  }))
+}
+
+const money = (value: number): Money.Decimal => new Money.Decimal(value).toDecimalPlaces(pricePlaces, Money.Decimal.ROUND_HALF_UP)
+const extreme = (value: Payoff.Extreme): Money.Decimal | "unbounded" => (value === "unbounded" ? value : money(value))
+const price = (value: number): number => money(value).toNumber()
+
+const greeksOf = (columns: Columns): Analysis["greeks"] => ({
+  delta: Rounding.published("delta", columns.delta),
+  gamma: Rounding.published("gamma", columns.gamma),
+  theta: Rounding.published("theta", columns.theta),
+  vega: Rounding.published("vega", columns.vega),
+  rho: Rounding.published("rho", columns.rho)
+})
+
+/** Evenly spaced from below the lowest strike or spot to above the highest. */
+const spotsOf = (legs: ReadonlyArray<Leg>, { spot, points }: Scene): Float64Array => {
+  const marks = [spot, ...legs.flatMap(({ strike }) => strike ?? [])]
+  const low = Math.min(...marks) * (1 - reach)
+  const high = Math.max(...marks) * (1 + reach)
+  return Float64Array.from({ length: points }, (_, at) => price(low + ((high - low) * at) / (points - 1)))
+}
+
+/** The payoff of legs on one underlying, given `inOrder`. */
+export const analyse = (legs: ReadonlyArray<Leg>, scene: Scene): Either.Either<Analysis, Payoff.InvalidPayoff> =>
+  Either.gen(function* () {
+    const { spot, spotShift, volShift, nowMs } = scene
+    const position = yield* Payoff.make(modelled(legs, scene), { spot, r: scene.rate, vol: scene.vol ?? 0 })
+    const dateMs = scene.date?.getTime() ?? nowMs
+    const at = yield* Payoff.scenario(position, { spot: spot * (1 + spotShift), elapsed: (dateMs - nowMs) / Expiry.yearMs, volShift })
+    const found = Payoff.analyse(position)
+    const spots = spotsOf(legs, scene)
+    return {
+      horizon: Expiry.isoTime(Math.round(nowMs + position.horizon * Expiry.yearMs)),
+      scenario: { spot: price(at.spot), spot_shift: spotShift, vol_shift: volShift, date: Expiry.isoTime(dateMs) },
+      break_evens: found.breakEvens.map(price),
+      max_profit: extreme(found.maxProfit),
+      max_loss: extreme(found.maxLoss),
+      probability_of_profit: scene.vol === null ? null : Rounding.round(found.probabilityOfProfit, sharePlaces),
+      net_premium: money(found.netPremium),
+      profit: money(Payoff.profitAt(position, at)),
+      greeks: greeksOf(Payoff.greeksAt(position, at)),
+      curve: {
+        spot: Array.from(spots),
+        at_expiry: Array.from(Payoff.curve(position, spots, { elapsed: position.horizon, volShift: 0 }), price),
+        at_date: Array.from(Payoff.curve(position, spots, { elapsed: at.elapsed, volShift }), price)
+      }
+    }
+  })
+
+/** A forward as it is shown: two places finer than prices. */
+export const shownForward = (forward: number): number | null => Rounding.round(forward, forwardPlaces)
+
+/** The earliest expiry, null where nothing expires. */
+export const earliestExpiry = (legs: ReadonlyArray<Pick<Leg, "expiry">>): string | null =>
+  legs.flatMap(({ expiry }) => expiry ?? []).sort()[0] ?? null
+
+const names: Readonly<Record<Payoff.InvalidPayoff["input"], string>> = {
+  spot: "spot",
+  forward: "forward",
+  strike: "strike",
+  t: "expiry",
+  r: "rate",
+  q: "rate",
+  vol: "iv",
+  price: "entry_price",
+  quantity: "quantity",
+  entryPrice: "entry_price",
+  legs: "legs",
+  elapsed: "date",
+  volShift: "vol_shift"
+}
+
+/** What the payoff refused, in our names; `placeOf` finds a leg in what the caller sent. */
+export const refusal = (
+  error: Payoff.InvalidPayoff,
+  placeOf: (leg: number) => number
+): { readonly field: string; readonly message: string } => {
+  const name = names[error.input]
+  if (error.input === "elapsed") return { field: name, message: "must lie between now and the legs' earliest expiry" }
+  return { field: error.leg === undefined ? name : `legs.${placeOf(error.leg)}.${name}`, message: error.problem }
+}

@@ -1,0 +1,65 @@
+import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
+import { Effect } from "effect"
+import { Api } from "../../contract/Api.ts"
+import * as Problem from "../../contract/shared/Problem.ts"
+import * as Expiry from "../../domain/market/Expiry.ts"
+import type * as KiteHistory from "../../domain/market/KiteHistory.ts"
+import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
+import { MarketClock } from "../../streams/MarketClock.ts"
+import { Symbols } from "../instruments/Symbols.ts"
+import { History } from "./History.ts"
+
+const missing = (what: string) => Effect.fail(new Problem.NotFound({ detail: `${what} not found` }))
+
+const view = ({ atMs, ...candle }: KiteHistory.Candle) => ({ date: Expiry.isoTime(atMs), ...candle })
+
+export const HistoryHttp = HttpApiBuilder.group(
+  Api,
+  "history",
+  Effect.fnUntraced(function* (handlers) {
+    const history = yield* History
+    const registry = yield* InstrumentRegistry
+    const symbols = yield* Symbols
+    const clock = yield* MarketClock
+
+    /** Up to now and from the start of that day, where the caller names neither. */
+    const spanOf = (from: number | undefined, to: number | undefined): KiteHistory.Span => {
+      const toMs = to ?? clock.unsafeNow()
+      return { fromMs: from ?? Expiry.istMidnightMs(Expiry.istDate(toMs)), toMs }
+    }
+    return handlers
+      .handle("history", ({ urlParams }) =>
+        Effect.gen(function* () {
+          const instrument = registry.byToken(urlParams.instrument_token)
+          if (instrument === undefined) return yield* missing("Instrument")
+          const { interval } = urlParams
+          const span = spanOf(urlParams.from, urlParams.to)
+          const { candles, warning } = yield* history.candles(instrument, interval, span)
+          const greeks = urlParams.greeks ? yield* history.greeks(instrument, interval, span, candles) : undefined
+          return {
+            candles: candles.map((candle, at) => ({
+              ...view(urlParams.oi ? candle : { ...candle, oi: null }),
+              ...(greeks?.[at] ?? { greeks: null })
+            })),
+            ...(warning === null ? {} : { warning })
+          }
+        })
+      )
+      .handle("historical", ({ urlParams: { symbol, timeframe, from, to } }) =>
+        Effect.gen(function* () {
+          const instrument = symbols.find(symbol)
+          if (instrument === undefined) return yield* missing("Symbol")
+          const { candles, warning } = yield* history.candles(instrument, timeframe, spanOf(from, to))
+          return {
+            symbol,
+            timeframe: timeframe.name,
+            instrument_token: instrument.token,
+            exchange: instrument.exchange,
+            tradingsymbol: instrument.tradingsymbol,
+            candles: candles.map(view),
+            ...(warning === null ? {} : { warning })
+          }
+        })
+      )
+  })
+)

@@ -1,0 +1,85 @@
+import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
+import { Effect } from "effect"
+import { Api } from "../../contract/Api.ts"
+import * as Problem from "../../contract/shared/Problem.ts"
+import * as Money from "../../domain/Money.ts"
+import { expiryAtMs, istDate } from "../../domain/market/Expiry.ts"
+import * as Instrument from "../../domain/market/Instrument.ts"
+import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
+import * as Asks from "../../streams/Asks.ts"
+import { MarketClock } from "../../streams/MarketClock.ts"
+import { Engine } from "../shared/Engine.ts"
+import { orProblem } from "../shared/StoreProblem.ts"
+
+export const view = (instrument: Instrument.Instrument) => {
+  const scale = Instrument.priceScale(instrument.token)
+  return {
+    instrument_token: instrument.token,
+    exchange_token: instrument.exchangeToken,
+    tradingsymbol: instrument.tradingsymbol,
+    name: instrument.name,
+    underlying: Instrument.underlyingOf(instrument)?.name ?? null,
+    kind: Instrument.kindOf(instrument),
+    instrument_type: instrument.instrumentType,
+    exchange: instrument.exchange,
+    segment: instrument.segment,
+    expiry: instrument.expiry,
+    strike: Instrument.isOption(instrument) ? Money.toNumber(instrument.strike, scale) : null,
+    tick_size: Money.toNumber(instrument.tickSize, scale),
+    lot_size: instrument.lotSize
+  }
+}
+
+const orMissing = (found: Instrument.Instrument | undefined) =>
+  found === undefined ? Effect.fail(new Problem.NotFound({ detail: "Instrument not found" })) : Effect.succeed(view(found))
+
+export const InstrumentsHttp = HttpApiBuilder.group(
+  Api,
+  "instruments",
+  Effect.fnUntraced(function* (handlers) {
+    const registry = yield* InstrumentRegistry
+    const clock = yield* MarketClock
+    const engine = yield* Engine
+
+    const isAlive = (nowMs: number) => (expiry: string) => expiryAtMs(expiry) > nowMs
+    return handlers
+      .handle("search", ({ urlParams: { search = "", limit, offset, ...filter } }) =>
+        Effect.sync(() => {
+          const { instruments, total } = registry.search(search, filter, { limit, offset })
+          return { instruments: instruments.map(view), total, limit, offset, trade_date: registry.current()?.tradeDate ?? null }
+        })
+      )
+      .handle("foEnabled", ({ urlParams: { exchange, limit, offset } }) =>
+        Effect.sync(() => {
+          const alive = isAlive(clock.unsafeNow())
+          const listed = registry
+            .derived()
+            .filter((one) => exchange === undefined || one.exchange === exchange)
+            .map(({ name, exchange: of, spot, lotSize, optionExpiries, futureExpiries }) => ({
+              symbol: name,
+              exchange: of,
+              instrument_token: spot?.token ?? null,
+              tradingsymbol: spot?.tradingsymbol ?? null,
+              name: spot?.name ?? null,
+              lot_size: lotSize,
+              expiries: optionExpiries.filter(alive),
+              future_expiries: futureExpiries.filter(alive)
+            }))
+            .filter(({ expiries, future_expiries }) => expiries.length + future_expiries.length > 0)
+          return { underlyings: listed.slice(offset, offset + limit), total: listed.length, limit, offset }
+        })
+      )
+      .handle("bySymbol", ({ path: { exchange, tradingsymbol } }) =>
+        Effect.suspend(() => orMissing(registry.bySymbol(exchange, tradingsymbol)))
+      )
+      .handle("get", ({ path: { token } }) => Effect.suspend(() => orMissing(registry.byToken(token))))
+      .handle("refresh", () =>
+        Effect.gen(function* () {
+          const { trade_date, instruments } = yield* engine.ask(Asks.refreshInstruments, {})
+          // Another process may have loaded them.
+          yield* orProblem(registry.follow(istDate(clock.unsafeNow())))
+          return { message: "Instruments refreshed", trade_date, instruments }
+        })
+      )
+  })
+)

@@ -1,0 +1,35 @@
+import { Effect } from "effect"
+import type * as Instrument from "../../domain/market/Instrument.ts"
+import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
+
+/** Where a symbol without an exchange is looked for, in this order. */
+const exchanges = ["NSE", "NFO", "BSE", "BFO", "MCX", "CDS", "BCD", "NCO"]
+
+/** Instruments by what people and charts call them. */
+export class Symbols extends Effect.Service<Symbols>()("gateway/instruments/Symbols", {
+  effect: Effect.gen(function* () {
+    const registry = yield* InstrumentRegistry
+    const spotOf = (name: string, exchange?: string): Instrument.Instrument | undefined =>
+      registry
+        .exchangesOf(name)
+        .filter((one) => exchange === undefined || one === exchange)
+        .flatMap((one) => registry.ofUnderlying(one, name))
+        .find(({ expiry }) => expiry === null)
+    const inAny = (symbol: string): Instrument.Instrument | undefined => {
+      for (const exchange of exchanges) {
+        const found = registry.bySymbol(exchange, symbol)
+        if (found !== undefined) return found
+      }
+      return undefined
+    }
+    return {
+      /** "NSE:NIFTY 50", "NIFTY26NOV24500CE", or an underlying's name (NIFTY is the index itself). Symbols in capitals. */
+      find: (symbol: string): Instrument.Instrument | undefined => {
+        const colon = symbol.indexOf(":")
+        if (colon < 0) return inAny(symbol) ?? spotOf(symbol)
+        const [exchange, name] = [symbol.slice(0, colon), symbol.slice(colon + 1)]
+        return registry.bySymbol(exchange, name) ?? spotOf(name, exchange)
+      }
+    } as const
+  })
+}) {}

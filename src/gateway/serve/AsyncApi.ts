@@ -1,0 +1,189 @@
+import * as HttpLayerRouter from "@effect/platform/HttpLayerRouter"
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import { Effect, JSONSchema, Layer, type Schema } from "effect"
+import * as FrameHeader from "../../domain/record/FrameHeader.ts"
+import * as Streams from "../../streams/Streams.ts"
+import type { Holes } from "../../streams/Subject.ts"
+import * as Subjects from "../../streams/Subjects.ts"
+
+/** Every subject of the catalogue by the name it has there: one that is added and not described here does not compile. */
+type Name = {
+  [K in keyof typeof Subjects]: (typeof Subjects)[K] extends { readonly template: string } ? K : never
+}[keyof typeof Subjects]
+
+const subjects: Pick<typeof Subjects, Name> = Subjects
+
+interface About {
+  readonly summary: string
+  /** Headers of such a message besides JetStream's own. */
+  readonly headers?: ReadonlyArray<keyof typeof headers>
+  /** The body, where it is no JSON. */
+  readonly binary?: string
+}
+
+const headers = {
+  [FrameHeader.name]: "account, epoch, incarnation, number, base receive time, source, runs of receive times, separated by blanks",
+  "Tarang-Input":
+    "creation of MD_FRAMES (UNIX ms), its sequence that caused this message, and which of that input's messages on this subject",
+  "Tarang-Request": "the REST request that this is the result of; - where there was none",
+  "Tarang-Subject": "the refused message's subject",
+  "Tarang-Seq": "its sequence",
+  "Tarang-Reason": "why it was refused"
+} as const
+
+const computed = ["Tarang-Input"] as const
+const catalogue: Readonly<Record<Name, About>> = {
+  Frame: {
+    summary: "Every packet as it came, regrouped by underlying: at 50 packets, else every 2 to 20 ms",
+    headers: [FrameHeader.name],
+    binary:
+      "Packets in Kite's own layout: u16 count, then per packet u16 length and body, big-endian, prices in paise (currencies 1e-4, 1e-7)"
+  },
+  Clock: {
+    summary: "The market time up to which an account's frames stand before this message, every 100 ms of it",
+    headers: [FrameHeader.name],
+    binary: "8 bytes: UNIX ms, big-endian IEEE double"
+  },
+  MarketReference: { summary: "The instruments of an underlying that are streamed, whole each time", headers: ["Tarang-Request"] },
+  StrategyDefinition: { summary: "A strategy's legs and what its fills come to, whole each time", headers: ["Tarang-Request"] },
+  Tick: { summary: "The instruments that changed, newest values with Greeks, every 250 ms", headers: computed },
+  Bars: { summary: "Closed bars of a second or a minute, and how the open one stands", headers: computed },
+  ChainDelta: { summary: "The options of a chain whose rounded values changed in a window of 250 ms", headers: computed },
+  ChainKeyframe: { summary: "The whole chain, at least every 5 s, and the delta it covers", headers: computed },
+  UnderlyingState: { summary: "Spot, futures, forwards and at-the-money volatility, whole each time", headers: computed },
+  Mark: { summary: "A strategy's value, profit and loss and net Greeks, on change, at most 4 a second", headers: computed },
+  Candle: { summary: "One minute of a strategy's m2m, once", headers: computed },
+  StrategyEvent: {
+    summary: "A strategy's definition anew, because its legs, their instruments or its fills changed",
+    headers: ["Tarang-Request"]
+  },
+  Ticker: { summary: "How an account's market data connection is, once a second" },
+  Quality: { summary: "What is odd in an underlying's data: gaps, crossed books, prices off the grid, parity violations" },
+  Changed: { summary: "Subscriptions or strategies changed in the database: look now" },
+  Asked: { summary: "A question of a gateway to the engine; the answer goes to the inbox that `reply` names" }
+}
+
+const parameters: Readonly<Record<Holes<(typeof Subjects)[Name]["template"]> | "actor", string>> = {
+  exchange: "The underlying's exchange; NIFTY and all its contracts: NSE",
+  underlying: "As its exchange writes it; blanks, control characters and `. * > %` percent-encoded",
+  account: "A broker account",
+  owner: "The user who has the strategy",
+  strategy: "The strategy's number",
+  interval: "1s or 1m",
+  token: "The instrument's token",
+  expiry: "YYYY-MM-DD",
+  kind: "gap, crossed_book, off_grid or parity",
+  what: "What it is about",
+  actor: "Who could not take the message"
+}
+
+const parametersOf = (address: string) =>
+  Object.fromEntries(
+    [...address.matchAll(/\{(\w+)\}/g)].map(([, hole = ""]) => [hole, { description: parameters[hole as keyof typeof parameters] }])
+  )
+
+const headersOf = (names: ReadonlyArray<keyof typeof headers>) => ({
+  type: "object",
+  properties: Object.fromEntries(names.map((name) => [name, { type: "string", description: headers[name] }]))
+})
+
+const nanoseconds = 1e9
+/** What its stream keeps of a subject; without a bound the member is not there. */
+const streamOf = (specs: ReadonlyArray<Streams.Spec>, name: string) => {
+  const { description, max_age, max_bytes, max_msgs_per_subject } = specs.find((spec) => spec.name === name) ?? { name }
+  return {
+    name,
+    ...(description === undefined ? {} : { description }),
+    ...(max_age === undefined ? {} : { seconds_max: max_age / nanoseconds }),
+    ...(max_bytes === undefined ? {} : { bytes_max: max_bytes }),
+    ...(max_msgs_per_subject === undefined ? {} : { messages_per_subject_max: max_msgs_per_subject })
+  }
+}
+
+/** The NATS side of the platform as an AsyncAPI 3.0 document: asyncapi.com/docs/reference/specification/v3.0.0. */
+export const document = (specs: ReadonlyArray<Streams.Spec>) => {
+  const schemas: Record<string, unknown> = {}
+  const messages: Record<string, unknown> = {}
+  const channels: Record<string, unknown> = {}
+  const operations: Record<string, unknown> = {}
+
+  const add = (name: string, address: string, stream: string, about: About, payload: unknown) => {
+    messages[name] = {
+      name,
+      summary: about.summary,
+      contentType: about.binary === undefined ? "application/json" : "application/octet-stream",
+      ...(about.headers === undefined ? {} : { headers: headersOf(about.headers) }),
+      payload
+    }
+    channels[name] = {
+      address,
+      summary: about.summary,
+      parameters: parametersOf(address),
+      messages: { [name]: { $ref: `#/components/messages/${name}` } },
+      "x-jetstream": streamOf(specs, stream)
+    }
+    operations[`send${name}`] = {
+      action: "send",
+      channel: { $ref: `#/channels/${name}` },
+      messages: [{ $ref: `#/channels/${name}/messages/${name}` }]
+    }
+  }
+  /** What is known of a body may grow, so fields beyond it are allowed. */
+  const schemaOf = (name: string, schema: Schema.Schema.Any) => {
+    const found = JSONSchema.fromAST(schema.ast, {
+      definitions: schemas as Record<string, JSONSchema.JsonSchema7>,
+      definitionPath: "#/components/schemas/",
+      additionalPropertiesStrategy: "allow"
+    })
+    // The library names "any value" by one id wherever it stands, which makes references ambiguous.
+    schemas[name] = JSON.parse(JSON.stringify(found, (key, value) => (key === "$id" ? undefined : value)))
+    return { $ref: `#/components/schemas/${name}` }
+  }
+
+  for (const [name, about] of Object.entries(catalogue) as ReadonlyArray<[Name, About]>) {
+    const { template, stream, schema } = subjects[name]
+    const bytes = { type: "string", format: "binary", description: about.binary }
+    add(name, template, stream, about, about.binary === undefined ? schemaOf(name, schema) : bytes)
+  }
+  add(
+    "DeadLetter",
+    Subjects.deadLetter("{actor}"),
+    "DLQ",
+    {
+      summary: "A message that an actor could not take",
+      headers: ["Tarang-Subject", "Tarang-Seq", "Tarang-Reason"],
+      binary: "its own bytes"
+    },
+    { type: "string", format: "binary", description: "The refused message's own bytes" }
+  )
+  return {
+    asyncapi: "3.0.0",
+    info: {
+      title: "Tarang",
+      version: "1",
+      description:
+        "What Tarang publishes on NATS JetStream. Any client may listen: the user `reader` to md, und and opt, the user `operator` to everything. REST: /openapi.json",
+      license: { name: "Apache-2.0" }
+    },
+    defaultContentType: "application/json",
+    servers: {
+      nats: {
+        host: "{address}",
+        protocol: "nats",
+        description: "NATS 2.10.23 or newer with JetStream",
+        variables: { address: { description: "As in NATS_URL", default: "127.0.0.1:4222" } },
+        security: [{ $ref: "#/components/securitySchemes/user" }]
+      }
+    },
+    channels,
+    operations,
+    components: { schemas, messages, securitySchemes: { user: { type: "userPassword", description: "A user of nats.conf" } } }
+  }
+}
+
+/** GET /asyncapi.json, without signing in, as /openapi.json. */
+export const layer = Layer.unwrapEffect(
+  Effect.map(Streams.configured, (specs) =>
+    HttpLayerRouter.add("GET", "/asyncapi.json", Effect.succeed(HttpServerResponse.unsafeJson(document(specs))))
+  )
+)

@@ -1,0 +1,55 @@
+import { createHash } from "node:crypto"
+import * as HttpLayerRouter from "@effect/platform/HttpLayerRouter"
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import * as OpenApi from "@effect/platform/OpenApi"
+import { Effect, Layer } from "effect"
+import { Api } from "../../contract/Api.ts"
+
+const sources = (html: string) =>
+  [...html.matchAll(/<script(?![^>]*\ssrc=)[^>]*>([\s\S]*?)<\/script>/g)].map(
+    ([, source = ""]) => `'sha256-${createHash("sha256").update(source).digest("base64")}'`
+  )
+
+/** Scalar is inlined by the library (no CDN); its exact scripts are allowed by hash and everything else is refused. */
+const strict = (response: HttpServerResponse.HttpServerResponse) => {
+  if (response.body._tag !== "Uint8Array") return response
+  const scripts = sources(new TextDecoder().decode(response.body.body))
+  return HttpServerResponse.setHeaders(response, {
+    "content-security-policy": [
+      "default-src 'none'",
+      `script-src ${scripts.join(" ")} 'wasm-unsafe-eval'`,
+      "style-src 'unsafe-inline'",
+      "img-src 'self' data:",
+      "font-src 'self' data:",
+      "connect-src 'self'",
+      "base-uri 'none'",
+      "form-action 'none'",
+      "frame-ancestors 'none'"
+    ].join("; "),
+    "referrer-policy": "no-referrer",
+    "cache-control": "no-cache"
+  })
+}
+
+const described = Api.annotate(
+  OpenApi.Description,
+  "This page is [/openapi.json](/openapi.json). The subjects that any NATS client may listen to are in [/asyncapi.json](/asyncapi.json)."
+)
+
+/** The library's script is 13 MB in memory: loaded when somebody asks for the page. */
+const page = Effect.gen(function* () {
+  const { layerHttpLayerRouter } = yield* Effect.promise(() => import("@effect/platform/HttpApiScalar"))
+  const router = yield* HttpLayerRouter.make
+  const route = layerHttpLayerRouter({
+    api: described,
+    path: "/docs",
+    scalar: { withDefaultFonts: false, hideClientButton: true, showOperationId: true } as never
+  })
+  yield* Layer.build(Layer.provide(route, Layer.succeed(HttpLayerRouter.HttpRouter, router)))
+  return strict(yield* router.asHttpEffect())
+}).pipe(Effect.scoped)
+
+export const DocsRoute = HttpLayerRouter.use((router) =>
+  // A reader that leaves while it loads must not leave its interruption to all who come after.
+  Effect.flatMap(Effect.cached(Effect.uninterruptible(page)), (cached) => router.add("GET", "/docs", cached))
+)

@@ -1,0 +1,94 @@
+import type * as HttpApi from "@effect/platform/HttpApi"
+import * as HttpLayerRouter from "@effect/platform/HttpLayerRouter"
+import * as HttpServerError from "@effect/platform/HttpServerError"
+import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import { Cause, Clock, Effect, MetricLabel, Option } from "effect"
+import * as Problem from "../../contract/shared/Problem.ts"
+import * as RequestId from "../../contract/shared/RequestId.ts"
+import * as Metrics from "../shared/Metrics.ts"
+
+/** The router forbids a global middleware to swallow errors by type; saying `unhandled` where there is none satisfies it. */
+type App<R = never> = Effect.Effect<HttpServerResponse.HttpServerResponse, HttpLayerRouter.unhandled, R>
+
+const methods = ["GET", "POST", "PUT", "PATCH", "DELETE"] as const
+
+/** What exists at a path: the library's router only knows "no such method and path", and tells a global middleware no template. */
+const routes = (api: HttpApi.HttpApi.AnyWithProps, others: ReadonlyArray<`/${string}`>) => {
+  const table = HttpLayerRouter.FindMyWay.make<string>()
+  for (const group of Object.values(api.groups)) {
+    for (const endpoint of Object.values(group.endpoints)) table.on(endpoint.method, endpoint.path, endpoint.path)
+  }
+  for (const path of others) table.on("GET", path, path)
+  return {
+    allowed: (url: string) => methods.filter((method) => table.find(method, url) !== undefined),
+    /** The template, or one word for everything else: a label must not have as many values as there are paths. */
+    templateOf: (method: string, url: string) =>
+      methods.find((known) => known === method) === undefined ? "other" : (table.find(method as "GET", url)?.handler ?? "other")
+  }
+}
+
+const json = (status: number, code: string, detail: string, headers: Record<string, string> = {}) =>
+  Effect.map(Problem.body(code, { detail }), (body) => HttpServerResponse.unsafeJson(body, { status, headers }))
+
+const labelsOf = (labels: Readonly<Record<string, string>>) => Object.entries(labels).map(([key, value]) => MetricLabel.make(key, value))
+
+/** The outermost middleware: one request id, one log line without the query (tokens travel there), and every failure in the contract's form. */
+export const layer = (api: HttpApi.HttpApi.Any, others: ReadonlyArray<`/${string}`>, bodyBytesMax: number) => {
+  const { allowed, templateOf } = routes(api as HttpApi.HttpApi.AnyWithProps, others)
+
+  const respond = (request: HttpServerRequest.HttpServerRequest, cause: Cause.Cause<unknown>) => {
+    const error = Cause.squash(cause)
+    if (HttpServerResponse.isServerResponse(error)) return Effect.succeed(error)
+    if (error instanceof HttpServerError.RouteNotFound) {
+      const allow = allowed(request.url)
+      return allow.length === 0
+        ? json(404, "not_found", "Resource not found")
+        : json(405, "method_not_allowed", "Method not allowed", { allow: allow.join(", ") })
+    }
+    if (error instanceof Problem.Unavailable) return json(503, "unavailable", error.detail)
+    // A body that is not JSON, or a chunked one that is too long, reaches us as a defect of this class.
+    if (error instanceof HttpServerError.RequestError) {
+      return String(error.cause).includes("maxBytes")
+        ? json(413, "too_large", "Request body too large")
+        : json(422, "validation_error", "Validation error: the body cannot be read")
+    }
+    return Effect.zipRight(Effect.logError("request failed", cause), json(500, "internal_error", "Internal server error"))
+  }
+
+  return HttpLayerRouter.middleware(
+    (app: App): App<HttpServerRequest.HttpServerRequest> =>
+      Effect.gen(function* () {
+        const request = yield* HttpServerRequest.HttpServerRequest
+        const requestId = RequestId.of(request.headers["x-request-id"])
+        const path = request.url.split("?", 1)[0] ?? ""
+        const startedMs = yield* Clock.currentTimeMillis
+        // Before the body is read: the library's own limit destroys the connection, so nobody would see the answer.
+        const tooLarge = Number(request.headers["content-length"] ?? 0) > bodyBytesMax
+        const answer = tooLarge ? json(413, "too_large", "Request body too large") : app
+        return yield* answer.pipe(
+          HttpServerRequest.withMaxBodySize(Option.some(bodyBytesMax)),
+          Effect.catchAllCause((cause) =>
+            Cause.isInterruptedOnly(cause) ? Effect.failCause(cause as Cause.Cause<never>) : respond(request, cause)
+          ),
+          Effect.map(HttpServerResponse.setHeaders({ "x-request-id": requestId, "x-content-type-options": "nosniff" })),
+          Effect.tap((response) =>
+            Effect.gen(function* () {
+              const tookMs = (yield* Clock.currentTimeMillis) - startedMs
+              const method = methods.find((known) => known === request.method) ?? "other"
+              const route = templateOf(request.method, request.url)
+              const labels = { method, route }
+              Metrics.httpRequests.unsafeUpdate(1, labelsOf({ ...labels, status: String(response.status) }))
+              Metrics.httpDuration.unsafeUpdate(tookMs / 1000, labelsOf(labels))
+              yield* Effect.logInfo("request").pipe(
+                Effect.annotateLogs({ method: request.method, path, status: response.status, took_ms: tookMs })
+              )
+            })
+          ),
+          Effect.annotateLogs({ request_id: requestId }),
+          Effect.provideService(RequestId.RequestId, requestId)
+        )
+      }),
+    { global: true }
+  )
+}

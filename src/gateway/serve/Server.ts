@@ -1,0 +1,139 @@
+import { createServer, type IncomingMessage, type Server as NodeServer, ServerResponse } from "node:http"
+import type { Duplex } from "node:stream"
+import * as HttpServer from "@effect/platform/HttpServer"
+import * as HttpServerError from "@effect/platform/HttpServerError"
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import { Config, Context, Effect, Layer, type Scope } from "effect"
+import type * as Problem from "../../contract/shared/Problem.ts"
+import * as RequestId from "../../contract/shared/RequestId.ts"
+
+/** Answers true when it takes the socket. Called for WebSocket upgrades only. */
+export type Upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => boolean
+
+/** Who takes WebSocket upgrades. Effect's own server would claim every upgrade itself and take messages of any size. */
+export class Upgrades extends Context.Tag("gateway/serve/Upgrades")<
+  Upgrades,
+  { readonly claim: (upgrade: Upgrade) => Effect.Effect<void, never, Scope.Scope> }
+>() {}
+
+const drainMs = 5_000
+
+/** What a request gets before there is a handler or after it: without an answer its client would wait, and hold the server open. */
+const unready = (server: NodeServer) => (request: IncomingMessage, response: ServerResponse) => {
+  if (server.listenerCount("request") > 1) return
+  const requestId = RequestId.of(request.headers["x-request-id"]?.toString())
+  const detail = "Gateway is starting or stopping"
+  const body = JSON.stringify({ detail, code: "unavailable", request_id: requestId, errors: [] } satisfies Problem.Body)
+  response
+    .writeHead(503, {
+      connection: "close",
+      "retry-after": "1",
+      "content-type": "application/json",
+      "content-length": Buffer.byteLength(body),
+      "x-request-id": requestId
+    })
+    .end(body)
+}
+
+/** Stop listening, let running requests end, then cut what is left. */
+const close = (server: NodeServer, sockets: ReadonlySet<Duplex>) =>
+  Effect.async<void>((resume) => {
+    if (!server.listening) return resume(Effect.void)
+    // Node marks no answer "connection: close" by itself, so connections that fall idle are closed as they do.
+    const sweep = setInterval(() => server.closeIdleConnections(), 50)
+    const cut = setTimeout(() => {
+      // The server's own list has no upgraded socket, and one that nobody owns would keep it open for ever.
+      for (const socket of sockets) socket.destroy()
+    }, drainMs)
+    server.close(() => {
+      clearInterval(sweep)
+      clearTimeout(cut)
+      resume(Effect.void)
+    })
+    server.closeIdleConnections()
+  })
+
+const make = (options: { readonly host: string; readonly port: number }) =>
+  Effect.gen(function* () {
+    let upgrade: Upgrade | undefined
+    const server = createServer({ maxHeaderSize: 16_384, headersTimeout: 10_000, requestTimeout: 30_000, keepAliveTimeout: 5_000 })
+
+    const sockets = new Set<Duplex>()
+    server.on("connection", (socket) => {
+      sockets.add(socket)
+      socket.once("close", () => sockets.delete(socket))
+    })
+    server.on("request", unready(server))
+    server.on("clientError", (_, socket) => {
+      if (socket.writable) socket.end("HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n")
+    })
+    server.on("upgrade", (request, socket, head) => {
+      socket.on("error", () => socket.destroy())
+      if (request.headers.upgrade?.toLowerCase() === "websocket" && upgrade?.(request, socket, head) === true) return
+      // An upgrade that nobody takes (h2c, an unknown path) is answered as the plain request it also is.
+      const response = new ServerResponse(request)
+      response.shouldKeepAlive = false
+      response.assignSocket(socket as never)
+      response.on("finish", () => socket.end())
+      server.emit("request", request, response)
+    })
+
+    yield* Effect.acquireRelease(
+      Effect.async<void, HttpServerError.ServeError>((resume) => {
+        const failed = (cause: Error) => resume(Effect.fail(new HttpServerError.ServeError({ cause })))
+        server.once("error", failed)
+        server.listen(options.port, options.host, () => {
+          server.off("error", failed)
+          resume(Effect.void)
+        })
+      }),
+      () => close(server, sockets)
+    )
+    const address = server.address()
+    const http = HttpServer.make({
+      address: {
+        _tag: "TcpAddress",
+        hostname: options.host,
+        port: typeof address === "object" && address !== null ? address.port : options.port
+      },
+      serve: (app, middleware) =>
+        Effect.gen(function* () {
+          const handler = yield* NodeHttpServer.makeHandler(app, middleware as never)
+          yield* Effect.acquireRelease(
+            Effect.sync(() => server.on("request", handler)),
+            () =>
+              Effect.zipRight(
+                close(server, sockets),
+                Effect.sync(() => server.off("request", handler))
+              )
+          )
+        }) as Effect.Effect<void, never, Scope.Scope>
+    })
+    const claim = (taker: Upgrade) =>
+      Effect.acquireRelease(
+        Effect.sync(() => {
+          upgrade = taker
+        }),
+        () =>
+          Effect.sync(() => {
+            upgrade = undefined
+          })
+      )
+    return Context.make(HttpServer.HttpServer, http).pipe(Context.add(Upgrades, { claim }))
+  })
+
+export const layer = (options: { readonly host: string; readonly port: number }) =>
+  Layer.merge(Layer.scopedContext(make(options)), NodeHttpServer.layerContext)
+
+export const layerConfig = Layer.unwrapEffect(
+  Effect.map(
+    Config.all({
+      host: Config.string("GATEWAY_HOST").pipe(Config.withDefault("127.0.0.1")),
+      port: Config.integer("GATEWAY_PORT").pipe(
+        Config.validate({ message: "a port is 0 (any free one) to 65535", validation: (port) => port >= 0 && port <= 65_535 }),
+        Config.withDefault(8081)
+      )
+    }),
+    layer
+  )
+)

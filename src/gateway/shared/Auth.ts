@@ -1,0 +1,137 @@
+import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
+import { Config, ConfigError, Context, Data, Duration, Effect, Layer, Option, Redacted, Schema } from "effect"
+import { createRemoteJWKSet, errors, type JWTPayload, type JWTVerifyOptions, jwtVerify } from "jose"
+import { Authentication, User } from "../../contract/shared/Authentication.ts"
+import { Text } from "../../contract/shared/Input.ts"
+import * as Problem from "../../contract/shared/Problem.ts"
+
+/** `reason` is for the caller: it says what is wrong with the token, never what stands in it. */
+export class InvalidToken extends Data.TaggedError("InvalidToken")<{ readonly reason: string; readonly isForged: boolean }> {}
+/** The issuer's keys cannot be fetched, so no token can be judged. */
+export class KeysUnavailable extends Data.TaggedError("KeysUnavailable")<{ readonly cause: unknown }> {}
+
+export const missing = "Authentication required"
+export const refused = "Invalid or expired token"
+export const keysAway = "Token keys unavailable"
+
+const claimReasons: Readonly<Record<string, string>> = {
+  iss: "Invalid token issuer",
+  aud: "Invalid token audience",
+  nbf: "Token not yet valid"
+}
+
+const reasonOf = (cause: unknown, areKeysRemote: boolean): InvalidToken | KeysUnavailable => {
+  const invalid = (reason: string, isForged = false) => new InvalidToken({ reason, isForged })
+  if (cause instanceof errors.JWTExpired) return invalid("Token expired")
+  if (cause instanceof errors.JWSSignatureVerificationFailed) return invalid("Invalid token signature", true)
+  if (cause instanceof errors.JOSEAlgNotAllowed) return invalid("Token algorithm not allowed", true)
+  if (cause instanceof errors.JWKSNoMatchingKey) return invalid("Unknown token key", true)
+  if (cause instanceof errors.JWTClaimValidationFailed)
+    return invalid(
+      cause.reason === "missing" ? `Token has no ${cause.claim}` : (claimReasons[cause.claim] ?? `Invalid token claim ${cause.claim}`)
+    )
+  const isMalformed = cause instanceof errors.JWSInvalid || cause instanceof errors.JWTInvalid || cause instanceof errors.JOSENotSupported
+  return isMalformed || !areKeysRemote ? invalid("Malformed token") : new KeysUnavailable({ cause })
+}
+
+const userIdLengthMax = 128
+const isUserId = Schema.is(Text(userIdLengthMax).pipe(Schema.minLength(1)))
+const isShown = Schema.is(Text(320))
+
+const userOf = (payload: JWTPayload): Effect.Effect<User, InvalidToken> => {
+  const shown = (claim: string) => (isShown(payload[claim]) ? String(payload[claim]) : null)
+  if (!isUserId(payload.sub)) return Effect.fail(new InvalidToken({ reason: "Invalid token subject", isForged: false }))
+  return Effect.succeed(
+    new User({
+      id: payload.sub,
+      email: shown("email"),
+      name: shown("name"),
+      role: payload["role"] === "admin" ? "admin" : "user",
+      expiresAtMs: Number(payload.exp) * 1000
+    })
+  )
+}
+
+/** Verifies bearer tokens by JWT_JWKS_URL's keys, or by JWT_SECRET. The algorithm comes from our configuration, never from the token. */
+export class Tokens extends Effect.Service<Tokens>()("gateway/shared/Tokens", {
+  effect: Effect.gen(function* () {
+    const issuer = yield* Config.string("JWT_ISSUER").pipe(Config.withDefault("tarang"))
+    const audience = yield* Config.string("JWT_AUDIENCE").pipe(Config.withDefault("tarang"))
+    const jwks = yield* Config.option(Config.url("JWT_JWKS_URL"))
+    const shared = { issuer, audience, clockTolerance: "5s", requiredClaims: ["sub", "exp"] } satisfies JWTVerifyOptions
+
+    const bySecret = Effect.gen(function* () {
+      const secret = yield* Config.redacted("JWT_SECRET").pipe(
+        Effect.mapError(() => ConfigError.MissingData(["JWT_SECRET"], "set JWT_SECRET or JWT_JWKS_URL"))
+      )
+      const bytes = new TextEncoder().encode(Redacted.value(secret))
+      if (bytes.length < 32) return yield* Effect.fail(ConfigError.InvalidData(["JWT_SECRET"], "needs at least 32 bytes"))
+      // Given bytes, jose would import them again for every token.
+      const key = yield* Effect.promise(() => crypto.subtle.importKey("raw", bytes, { name: "HMAC", hash: "SHA-256" }, false, ["verify"]))
+      return (token: string) => jwtVerify(token, key, { ...shared, algorithms: ["HS256"] })
+    })
+    const byKeys = (url: URL) =>
+      Effect.gen(function* () {
+        const cooldown = yield* Config.duration("JWT_JWKS_COOLDOWN").pipe(Config.withDefault(Duration.seconds(30)))
+        const keys = createRemoteJWKSet(url, {
+          timeoutDuration: 2_000,
+          // A flood of unknown key ids costs the issuer one request in this time.
+          cooldownDuration: Duration.toMillis(cooldown),
+          cacheMaxAge: 600_000
+        })
+        return (token: string) => jwtVerify(token, keys, { ...shared, algorithms: ["RS256", "ES256", "EdDSA"] })
+      })
+    const check = yield* Option.match(jwks, { onSome: byKeys, onNone: () => bySecret })
+
+    const verify = (token: string): Effect.Effect<User, InvalidToken | KeysUnavailable> =>
+      Effect.tryPromise({ try: () => check(token), catch: (cause) => reasonOf(cause, Option.isSome(jwks)) }).pipe(
+        Effect.flatMap(({ payload }) => userOf(payload)),
+        Effect.tapError((error) => {
+          if (error._tag === "KeysUnavailable") return Effect.logError("token keys cannot be fetched", error.cause)
+          return error.isForged
+            ? Effect.annotateLogs(Effect.logWarning("forged token refused"), { security: "forged_token", reason: error.reason })
+            : Effect.void
+        })
+      )
+    return { verify } as const
+  })
+}) {}
+
+/** Port: the store's repository in the product, a map in tests. Given the key as the caller sent it, answers whose it is. */
+export class ApiKeys extends Context.Tag("gateway/shared/ApiKeys")<
+  ApiKeys,
+  { readonly owner: (key: Redacted.Redacted<string>) => Effect.Effect<Option.Option<User>> }
+>() {
+  /** Until keys can be made there are none. */
+  static readonly none = Layer.succeed(ApiKeys, { owner: () => Effect.succeedNone })
+}
+
+export const AuthenticationLive = Layer.effect(
+  Authentication,
+  Effect.gen(function* () {
+    const tokens = yield* Tokens
+    const apiKeys = yield* ApiKeys
+    return Authentication.of({
+      bearer: (token) =>
+        tokens.verify(Redacted.value(token)).pipe(
+          Effect.catchTags({
+            InvalidToken: () => new Problem.Unauthorized({ detail: refused }),
+            // A failure would let the next scheme answer "no credentials"; ErrorForm turns this into its 503.
+            KeysUnavailable: () => Effect.die(new Problem.Unavailable({ detail: keysAway }))
+          })
+        ),
+      apiKey: (key) =>
+        Effect.gen(function* () {
+          if (Redacted.value(key) === "") {
+            const { headers } = yield* HttpServerRequest.HttpServerRequest
+            return yield* new Problem.Unauthorized({ detail: headers["authorization"] === undefined ? missing : refused })
+          }
+          const owner = yield* apiKeys.owner(key)
+          return yield* Option.match(owner, {
+            onNone: () => Effect.fail(new Problem.Unauthorized({ detail: refused })),
+            onSome: Effect.succeed
+          })
+        })
+    })
+  })
+)

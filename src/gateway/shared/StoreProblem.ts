@@ -1,0 +1,45 @@
+import { Effect } from "effect"
+import * as Problem from "../../contract/shared/Problem.ts"
+import type { StoreError, StoreInvalid, StoreUnavailable } from "../../store/StoreError.ts"
+import { type AccountFull, instrumentsMax } from "../../store/SubscriptionRepo.ts"
+
+type Answer<E> =
+  | Exclude<E, StoreError | AccountFull>
+  | (E extends StoreUnavailable ? Problem.Unavailable : never)
+  | (E extends StoreInvalid | AccountFull ? Problem.Invalid : never)
+
+const noRoom = ({ account }: AccountFull): Problem.Invalid => {
+  const who = account === null ? "every account streams" : `account ${account} streams`
+  const what = account === null ? "add an account" : "name another account"
+  return Problem.invalidField("account_id", `${who} ${instrumentsMax} instruments, the most it can: deactivate some, or ${what}`)
+}
+
+export const databaseAway = "Database unavailable"
+export const instrumentsAway = "Instruments unavailable: none are loaded yet"
+
+const hasTag = (error: unknown): error is { readonly _tag: string } => typeof error === "object" && error !== null && "_tag" in error
+
+/** What the store refuses, as the contract says it. Constraint names stay in the log: they are ours, not the caller's. */
+export const orProblem = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, Answer<E>, R> =>
+  Effect.catchAll(effect, (error): Effect.Effect<never, Answer<E>> => {
+    if (hasTag(error)) {
+      switch (error._tag) {
+        case "StoreUnavailable":
+          return Effect.zipRight(
+            Effect.logWarning("database unavailable", error),
+            Effect.fail(new Problem.Unavailable({ detail: databaseAway }) as Answer<E>)
+          )
+        case "StoreConflict":
+          // No table so far has a unique key that a caller could hit.
+          return Effect.die(error)
+        case "AccountFull":
+          return Effect.fail(noRoom(error as unknown as AccountFull) as Answer<E>)
+        case "StoreInvalid":
+          return Effect.zipRight(
+            Effect.logInfo("database refused a value", error),
+            Effect.fail(new Problem.Invalid({ detail: "Validation error: a value is out of range" }) as Answer<E>)
+          )
+      }
+    }
+    return Effect.fail(error as Answer<E>)
+  })

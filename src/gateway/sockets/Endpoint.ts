@@ -1,0 +1,66 @@
+import { Effect, Either, ParseResult, Schema } from "effect"
+import type { User } from "../../contract/shared/Authentication.ts"
+import type { Connection } from "./Connection.ts"
+
+type Actions = Readonly<Record<string, (message: object) => Effect.Effect<void>>>
+
+/** What one connection can do on one path, and what it leaves behind when it goes. */
+export interface Session {
+  /** The first message. */
+  readonly welcome: object
+  readonly actions: Actions
+  /** What a pong tells besides. */
+  readonly pong?: () => object
+  /** Leaves every topic; called once, when the socket is closed. */
+  readonly end: () => void
+}
+export interface Endpoint {
+  readonly path: string
+  readonly open: (connection: Connection) => Session
+}
+
+export const userView = ({ id, email, name }: User) => ({ user_id: id, email, name })
+
+const issuesMax = 5
+
+const problemOf = (error: ParseResult.ParseError): string =>
+  ParseResult.ArrayFormatter.formatErrorSync(error)
+    .slice(0, issuesMax)
+    .map(({ path, message }) => (path.length === 0 ? message : `${path.map(String).join(".")}: ${message.slice(0, 200)}`))
+    .join("; ")
+
+/** An action whose message has this form; another form is told to the client and does nothing. */
+export const action = <A, I>(connection: Connection, schema: Schema.Schema<A, I>, run: (message: A) => Effect.Effect<void>) => {
+  const decode = Schema.decodeUnknownEither(schema, { errors: "all" })
+  return (message: object): Effect.Effect<void> =>
+    Either.match(decode(message), {
+      onLeft: (error) => Effect.sync(() => connection.refuse("validation_error", `Validation error: ${problemOf(error)}`)),
+      onRight: run
+    })
+}
+
+const parse = (text: string): Either.Either<unknown, unknown> => Either.try(() => JSON.parse(text))
+
+const isObject = (value: unknown): value is object => typeof value === "object" && value !== null && !Array.isArray(value)
+
+/** Answers a ping, `{"action":"ping"}`; false for any other message. */
+export const answersPing = (connection: Connection, { pong }: Session, text: string): boolean => {
+  // Looked for before anything is parsed: most messages are none.
+  if (!text.includes('"ping"')) return false
+  const message = Either.getOrUndefined(parse(text))
+  const isPing = isObject(message) && "action" in message && message.action === "ping"
+  if (isPing) connection.reply({ type: "pong", ...pong?.() })
+  return isPing
+}
+
+/** Does what one message asks for. Whatever it is, the connection stays. */
+export const receive = (connection: Connection, actions: Actions, text: string): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const parsed = parse(text)
+    if (Either.isLeft(parsed)) return Effect.sync(() => connection.refuse("validation_error", "Invalid JSON"))
+    const message = parsed.right
+    if (!isObject(message)) return Effect.sync(() => connection.refuse("validation_error", "Validation error: expected an object"))
+    const name = "action" in message ? message.action : undefined
+    const run = typeof name === "string" && Object.hasOwn(actions, name) ? actions[name] : undefined
+    return run === undefined ? Effect.sync(() => connection.refuse("validation_error", "Unknown action")) : run(message)
+  })

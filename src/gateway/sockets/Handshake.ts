@@ -1,0 +1,29 @@
+import { type IncomingMessage, STATUS_CODES } from "node:http"
+import type { Duplex } from "node:stream"
+import type * as Problem from "../../contract/shared/Problem.ts"
+
+export interface Refusal {
+  readonly status: 401 | 403 | 429 | 503
+  readonly code: string
+  readonly detail: string
+  readonly errors?: Problem.Body["errors"]
+}
+
+/** A refusal before the handshake is an ordinary HTTP answer, so a client can read why. */
+export const refuse = (socket: Duplex, requestId: string, { status, code, detail, errors = [] }: Refusal): void => {
+  const body = JSON.stringify({ detail, code, request_id: requestId, errors } satisfies Problem.Body)
+  const retry = status === 429 || status === 503 ? "retry-after: 5\r\n" : ""
+  socket.end(
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n` +
+      `x-request-id: ${requestId}\r\n${retry}connection: close\r\n\r\n${body}`
+  )
+}
+
+/** Header first; a browser has only `bearer.<jwt>` among its subprotocols or `?token=`. Undefined where there is none. */
+export const tokenOf = (request: IncomingMessage, url: URL): string | undefined => {
+  const header = request.headers.authorization
+  if (header?.startsWith("Bearer ")) return header.slice(7)
+  const offered = (request.headers["sec-websocket-protocol"] ?? "").split(",").map((name) => name.trim())
+  const token = offered.find((name) => name.startsWith("bearer."))?.slice(7) ?? url.searchParams.get("token") ?? ""
+  return token === "" ? undefined : token
+}

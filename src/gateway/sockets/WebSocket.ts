@@ -1,0 +1,251 @@
+import type { IncomingMessage } from "node:http"
+import type { Duplex } from "node:stream"
+import { Clock, Config, Duration, Effect, Exit, FiberSet, Layer, Mailbox } from "effect"
+import { type WebSocket, WebSocketServer } from "ws"
+import type { User } from "../../contract/shared/Authentication.ts"
+import * as RequestId from "../../contract/shared/RequestId.ts"
+import * as CloseCodes from "../../contract/sockets/CloseCodes.ts"
+import * as SocketMessages from "../../contract/sockets/SocketMessages.ts"
+import { Upgrades } from "../serve/Server.ts"
+import * as Auth from "../shared/Auth.ts"
+import * as Metrics from "../shared/Metrics.ts"
+import { Connection, type Limits } from "./Connection.ts"
+import { answersPing, type Endpoint, receive, type Session } from "./Endpoint.ts"
+import * as Handshake from "./Handshake.ts"
+import { Hub } from "./Hub.ts"
+
+const messageBytesMax = 64 * 1024
+/** Part of the time between pings in which a peer has to answer: at 20 s a vanished one is found within 28 s of its last sign of life. */
+const pongShare = 0.4
+const closeGraceMs = 1_000
+/** Messages of one client that may wait while one of them asks the database. */
+const inboxMax = 256
+/** Longest single sleep until a token's expiry; a timer cannot hold more than 24 days. */
+const expirySleepMaxMs = 3_600_000
+
+const settings = Config.all({
+  connectionsMax: Config.integer("WS_CONNECTIONS_MAX").pipe(Config.withDefault(10_000)),
+  perUserMax: Config.integer("WS_CONNECTIONS_PER_USER_MAX").pipe(Config.withDefault(2_000)),
+  softBytes: Config.integer("WS_SOFT_BYTES").pipe(Config.withDefault(1024 * 1024)),
+  hardBytes: Config.integer("WS_HARD_BYTES").pipe(Config.withDefault(8 * 1024 * 1024)),
+  stalled: Config.duration("WS_STALLED_MAX").pipe(Config.withDefault(Duration.seconds(15))),
+  pingEvery: Config.duration("WS_PING_EVERY").pipe(Config.withDefault(Duration.seconds(20)))
+})
+
+/** Take no new client, ask every one to reconnect elsewhere, give the frames a moment to leave, then cut. */
+const stop = (server: WebSocketServer, connections: Iterable<Connection>) =>
+  Effect.async<void>((resume) => {
+    const cut = setTimeout(() => {
+      for (const client of server.clients) client.terminate()
+    }, closeGraceMs)
+    // Called when the last one is gone; from now on a handshake is refused.
+    server.close(() => {
+      clearTimeout(cut)
+      resume(Effect.void)
+    })
+    for (const connection of connections) {
+      connection.flush(performance.now())
+      connection.close(CloseCodes.restarting)
+    }
+  })
+
+/** Closes the connection when its token expires. */
+const expire = (connection: Connection) =>
+  Effect.gen(function* () {
+    while (true) {
+      const leftMs = connection.user.expiresAtMs - (yield* Clock.currentTimeMillis)
+      if (leftMs <= 0) return connection.close(CloseCodes.tokenExpired)
+      yield* Effect.sleep(Math.min(leftMs, expirySleepMaxMs))
+    }
+  })
+
+/** The open connections, and how many each user has. */
+class Clients {
+  readonly #connections = new Map<WebSocket, Connection>()
+  readonly #perUser = new Map<string, number>()
+
+  get size(): number {
+    return this.#connections.size
+  }
+  countOf({ id }: User): number {
+    return this.#perUser.get(id) ?? 0
+  }
+  all(): Iterable<Connection> {
+    return this.#connections.values()
+  }
+  add(client: WebSocket, connection: Connection): void {
+    this.#connections.set(client, connection)
+    this.#count(connection.user, 1)
+  }
+  remove(client: WebSocket, connection: Connection): void {
+    this.#connections.delete(client)
+    this.#count(connection.user, -1)
+  }
+  #count(user: User, step: 1 | -1): void {
+    const count = this.countOf(user) + step
+    if (count === 0) this.#perUser.delete(user.id)
+    else this.#perUser.set(user.id, count)
+    Metrics.wsConnections.unsafeUpdate(this.size, [])
+  }
+}
+
+/** Answers the client's messages one after the other until the socket is closed or the token expires. */
+const listen = (connection: Connection, { actions }: Session, inbox: Mailbox.Mailbox<string>) =>
+  Effect.gen(function* () {
+    while (true) {
+      const [texts, isDone] = yield* inbox.takeAll
+      for (const text of texts) if (connection.isOpen) yield* receive(connection, actions, text)
+      if (isDone) return
+    }
+  }).pipe(
+    Effect.sandbox,
+    // A defect behind one message is ours: this client is asked to come back, and the others notice nothing.
+    Effect.catchAll((cause) =>
+      Effect.zipRight(
+        Effect.logError("websocket failed", cause),
+        Effect.sync(() => connection.close(CloseCodes.internalError))
+      )
+    ),
+    Effect.raceFirst(Effect.zipRight(expire(connection), Effect.never)),
+    Effect.zipRight(Effect.logInfo("websocket closed"))
+  )
+
+/** Pings every client and cuts those that do not answer in time. */
+const makeHeartbeat = (server: WebSocketServer, pingEvery: Duration.Duration) => {
+  const alive = new WeakSet<WebSocket>()
+  const ping = Effect.sync(() => {
+    for (const client of server.clients) {
+      alive.delete(client)
+      client.ping()
+    }
+  })
+  const cutMute = Effect.sync(() => {
+    for (const client of server.clients) if (!alive.has(client)) client.terminate()
+  })
+  return {
+    watch: (client: WebSocket): void => {
+      alive.add(client)
+      client.on("pong", () => alive.add(client))
+    },
+    run: ping.pipe(
+      Effect.zipRight(Effect.delay(cutMute, Duration.times(pingEvery, pongShare))),
+      Effect.delay(Duration.times(pingEvery, 1 - pongShare)),
+      Effect.forever
+    )
+  }
+}
+
+const webSocketServer = () =>
+  new WebSocketServer({
+    noServer: true,
+    clientTracking: true,
+    maxPayload: messageBytesMax,
+    perMessageDeflate: false,
+    handleProtocols: (offered) => (offered.has(SocketMessages.protocol) ? SocketMessages.protocol : false)
+  })
+
+/** Connects clients whose handshake was accepted. */
+const makeServing = Effect.gen(function* () {
+  const hub = yield* Hub
+  const { softBytes, hardBytes, stalled, pingEvery } = yield* settings
+  const limits: Limits = { softBytes, hardBytes, stalledMs: Duration.toMillis(stalled) }
+  const clients = new Clients()
+  let isStopping = false
+  const server = yield* Effect.acquireRelease(Effect.sync(webSocketServer), (server) =>
+    Effect.suspend(() => {
+      isStopping = true
+      return stop(server, clients.all())
+    })
+  )
+  const heartbeat = makeHeartbeat(server, pingEvery)
+  yield* Effect.forkScoped(heartbeat.run)
+
+  /** Runs synchronously from the handshake to the listeners, so no message of the client is missed. */
+  const connected = (client: WebSocket, connection: Connection, session: Session, inbox: Mailbox.Mailbox<string>): void => {
+    clients.add(client, connection)
+    heartbeat.watch(client)
+    client.on("error", () => client.terminate()) // The message is too long (ws has answered 1009), or it is no WebSocket at all.
+    client.on("message", (data) => {
+      const text = data.toString()
+      // A pong overtakes slow requests, because a client that waits for it would give the connection up.
+      if (answersPing(connection, session, text)) return
+      if (!inbox.unsafeOffer(text)) connection.close(CloseCodes.tooManyMessages)
+    })
+    client.on("close", () => {
+      session.end()
+      hub.drop(connection)
+      clients.remove(client, connection)
+      inbox.unsafeDone(Exit.void)
+    })
+    connection.reply(session.welcome)
+  }
+  const open = (request: IncomingMessage, socket: Duplex, head: Buffer, endpoint: Endpoint, url: URL, user: User) =>
+    Effect.gen(function* () {
+      const inbox = yield* Mailbox.make<string>({ capacity: inboxMax, strategy: "dropping" })
+      const options = { id: crypto.randomUUID(), user, isBatched: url.searchParams.get("batch") === "1", limits }
+      // ws does not call back when it refuses the handshake itself; it has closed the socket then.
+      let serve: Effect.Effect<void> | undefined
+      if (!socket.destroyed) {
+        server.handleUpgrade(request, socket, head, (client) => {
+          const connection = new Connection(client, socket, options)
+          const session = endpoint.open(connection)
+          connected(client, connection, session, inbox)
+          serve = listen(connection, session, inbox)
+        })
+      }
+      if (serve === undefined) return
+      yield* Effect.zipRight(Effect.logInfo("websocket opened"), serve).pipe(
+        Effect.annotateLogs({ connection_id: options.id, user: user.id })
+      )
+    })
+  return { open, clients, isStopping: () => isStopping }
+})
+
+/** Accepts WebSockets on the gateway's port: checks the handshake and gives each client a session of the endpoint at its path. */
+export const layer = <R>(makeEndpoints: Effect.Effect<ReadonlyArray<Endpoint>, never, R>) =>
+  Layer.scopedDiscard(
+    Effect.gen(function* () {
+      const tokens = yield* Auth.Tokens
+      const upgrades = yield* Upgrades
+      const { connectionsMax, perUserMax } = yield* settings
+      const endpoints = new Map((yield* makeEndpoints).map((endpoint) => [endpoint.path, endpoint]))
+      const run = yield* FiberSet.makeRuntime()
+      const { open, clients, isStopping } = yield* makeServing
+
+      const refusalFor = (user: User): Handshake.Refusal | undefined => {
+        // The stop may have begun while the token's keys were fetched.
+        if (isStopping()) return { status: 503, code: "unavailable", detail: "Gateway is restarting" }
+        if (clients.size >= connectionsMax) return { status: 503, code: "unavailable", detail: "Too many connections" }
+        if (clients.countOf(user) >= perUserMax) return { status: 429, code: "rate_limited", detail: "Rate limit exceeded" }
+        return undefined
+      }
+      const authFailed = (refusal: Handshake.Refusal) => {
+        Metrics.wsAuthFailures.unsafeUpdate(1, [])
+        return refusal
+      }
+      yield* upgrades.claim((request, socket, head) => {
+        const url = new URL(request.url ?? "/", "ws://gateway")
+        const endpoint = endpoints.get(url.pathname)
+        if (endpoint === undefined) return false
+        const requestId = RequestId.of(request.headers["x-request-id"]?.toString())
+        const refuse = (refusal: Handshake.Refusal) => Effect.sync(() => Handshake.refuse(socket, requestId, refusal))
+        const token = Handshake.tokenOf(request, url)
+        const answer = Effect.gen(function* () {
+          if (token === undefined) return yield* refuse(authFailed({ status: 401, code: "unauthorized", detail: "Token required" }))
+          const user = yield* tokens.verify(token)
+          const refusal = refusalFor(user)
+          return yield* refusal === undefined ? open(request, socket, head, endpoint, url, user) : refuse(refusal)
+        }).pipe(
+          Effect.catchTags({
+            InvalidToken: ({ reason }) =>
+              refuse(authFailed({ status: 403, code: "forbidden", detail: Auth.refused, errors: [{ field: "token", message: reason }] })),
+            KeysUnavailable: () => refuse({ status: 503, code: "unavailable", detail: Auth.keysAway })
+          }),
+          Effect.annotateLogs({ request_id: requestId, path: endpoint.path }),
+          Effect.provideService(RequestId.RequestId, requestId)
+        )
+        run(answer)
+        return true
+      })
+    })
+  )

@@ -1,0 +1,51 @@
+import { Effect, Option } from "effect"
+import * as Problem from "../../contract/shared/Problem.ts"
+import type * as Instrument from "../../domain/market/Instrument.ts"
+import * as Holdings from "../../domain/strategy/Holdings.ts"
+import { FillRepo } from "../../store/FillRepo.ts"
+import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
+import { StrategyRepo } from "../../store/StrategyRepo.ts"
+import { noQuote, type Quote, Valuation } from "../chains/Valuation.ts"
+import { orProblem } from "../shared/StoreProblem.ts"
+
+/** One holding with what is known of its instrument; undefined where the day's instruments have no such one. */
+export interface Line {
+  readonly holding: Holdings.Holding
+  readonly instrument: Instrument.Instrument | undefined
+  readonly quote: Quote
+}
+
+export interface Book {
+  readonly lines: ReadonlyArray<Line>
+  /** Symbols of open holdings whose price is missing or stale. */
+  readonly missing: ReadonlyArray<string>
+}
+
+/** What a strategy holds, by its legs and fills, with the newest prices. */
+export class StrategyBook extends Effect.Service<StrategyBook>()("gateway/strategies/StrategyBook", {
+  effect: Effect.gen(function* () {
+    const strategies = yield* StrategyRepo
+    const fills = yield* FillRepo
+    const registry = yield* InstrumentRegistry
+    const valuation = yield* Valuation
+
+    const line = (holding: Holdings.Holding): Line => {
+      const instrument = registry.bySymbol(holding.exchange, holding.tradingsymbol)
+      return { holding, instrument, quote: instrument === undefined ? noQuote : valuation.quote(instrument) }
+    }
+    const isMissing = ({ holding, quote }: Line): boolean => holding.state.netQuantity !== 0 && (quote.lastPrice === null || quote.isStale)
+
+    return {
+      /** Another user's strategy is not found. */
+      of: (owner: string, strategyId: number) =>
+        Effect.gen(function* () {
+          const found = yield* orProblem(strategies.byId(owner, strategyId))
+          if (Option.isNone(found)) return yield* new Problem.NotFound({ detail: "Strategy not found" })
+          const traded = Holdings.traded(yield* orProblem(fills.list(owner, strategyId)))
+          const lines = Holdings.holdings(found.value.legs, traded).map(line)
+          const missing = new Set(lines.filter(isMissing).map(({ holding }) => holding.tradingsymbol))
+          return { lines, missing: [...missing] } satisfies Book
+        })
+    } as const
+  })
+}) {}

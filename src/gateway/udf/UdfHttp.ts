@@ -1,0 +1,260 @@
+import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
+import { Config, Effect, Layer } from "effect"
+import { Api } from "../../contract/Api.ts"
+import { Authentication } from "../../contract/shared/Authentication.ts"
+import { UdfAccess } from "../../contract/udf/UdfApi.ts"
+import * as Calendar from "../../domain/market/Calendar.ts"
+import * as Expiry from "../../domain/market/Expiry.ts"
+import * as Instrument from "../../domain/market/Instrument.ts"
+import * as KiteHistory from "../../domain/market/KiteHistory.ts"
+import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
+import { MarketClock } from "../../streams/MarketClock.ts"
+import { History } from "../history/History.ts"
+import { Symbols } from "../instruments/Symbols.ts"
+import { Views } from "../views/Views.ts"
+
+export const UdfAccessLive = Layer.effect(
+  UdfAccess,
+  Effect.gen(function* () {
+    const { bearer, apiKey } = yield* Authentication
+    const isPublic = yield* Config.boolean("UDF_PUBLIC").pipe(Config.withDefault(false))
+    return isPublic
+      ? UdfAccess.of({ bearer: () => Effect.void, apiKey: () => Effect.void })
+      : UdfAccess.of({ bearer: (token) => Effect.asVoid(bearer(token)), apiKey: (key) => Effect.asVoid(apiKey(key)) })
+  })
+)
+
+const resolutions = ["1", "3", "5", "10", "15", "30", "60", "1D"] as const
+const timezone = "Asia/Kolkata"
+const searchMax = 100
+const searchDefault = 30
+const quotesMax = 100
+const barsMax = 20_000
+/** Without a bar in the span asked for, so far back is looked for the last one before it. */
+const lookBackDays = 15
+
+const types = { INDEX: "index", EQ: "stock", FUT: "futures", CE: "option", PE: "option" } as const satisfies Record<Instrument.Kind, string>
+const exchanges = [
+  ["NSE", "National Stock Exchange"],
+  ["NFO", "NSE futures and options"],
+  ["BSE", "BSE"],
+  ["BFO", "BSE futures and options"],
+  ["MCX", "Multi Commodity Exchange"],
+  ["CDS", "NSE currency"]
+] as const
+/** Trading hours by exchange, Indian time; whatever is not here trades as NSE does. */
+const sessions: Readonly<Record<string, string>> = { MCX: "0900-2330", NCO: "0900-2330", CDS: "0900-1700", BCD: "0900-1700" }
+
+const intervalOf = (resolution: string): KiteHistory.Interval | undefined => {
+  const text = resolution.toUpperCase()
+  if (text === "D" || text === "1D") return KiteHistory.byMinutes(1440)
+  if (text === "1H" || text === "H") return KiteHistory.byMinutes(60)
+  return /^\d{1,2}$/.test(text) ? KiteHistory.byMinutes(Number(text)) : undefined
+}
+
+/** Whole seconds, ms; NaN for anything else. */
+const secondsMs = (text: string): number => (/^-?\d{1,11}$/.test(text) ? Number(text) * 1_000 : Number.NaN)
+
+const fullName = ({ exchange, tradingsymbol }: Instrument.Instrument): string => Instrument.symbolKey(exchange, tradingsymbol)
+const description = (it: Instrument.Instrument): string =>
+  it.expiry === null
+    ? it.name || it.tradingsymbol
+    : [it.name, it.expiry, Instrument.isOption(it) ? `${Instrument.strikeText(it)} ${it.instrumentType}` : "future"].join(" ")
+
+/** Charts place a day by its date at midnight UTC, not by India's midnight on the evening before. */
+const timeOf = (atMs: number, minutes: number): number => (minutes < 1440 ? atMs : atMs + Expiry.istOffsetMs) / 1_000
+
+const columns = (candles: ReadonlyArray<KiteHistory.Candle>, minutes: number) => ({
+  s: "ok" as const,
+  t: candles.map(({ atMs }) => timeOf(atMs, minutes)),
+  o: candles.map(({ open }) => open),
+  h: candles.map(({ high }) => high),
+  l: candles.map(({ low }) => low),
+  c: candles.map(({ close }) => close),
+  v: candles.map(({ volume }) => volume)
+})
+const failure = (errmsg: string) => ({ s: "error" as const, errmsg })
+
+/** How far back so many bars reach at most: sessions are six hours of weekdays, and a week may have holidays. */
+const reachMs = (bars: number, { minutes }: KiteHistory.Interval): number => {
+  const perSession = Math.max(1, Math.floor((Calendar.closeOfDayMs - Calendar.openOfDayMs) / Expiry.minuteMs / minutes))
+  return (Math.ceil(bars / perSession) * 1.6 + 7) * Expiry.dayMs
+}
+
+const symbolInfo = (it: Instrument.Instrument, nowMs: number) => {
+  const pricescale = Instrument.priceScale(it.token)
+  // An index has no tick; its values have two places.
+  const minmov = it.tickSize === 0 ? 1 : it.tickSize
+  const isIndex = Instrument.kindOf(it) === "INDEX"
+  return {
+    name: it.tradingsymbol,
+    ticker: fullName(it),
+    description: description(it),
+    type: types[Instrument.kindOf(it)],
+    session: sessions[it.exchange] ?? "0915-1530",
+    timezone,
+    exchange: it.exchange,
+    listed_exchange: it.exchange,
+    "exchange-traded": it.exchange,
+    "exchange-listed": it.exchange,
+    format: "price" as const,
+    minmov,
+    minmov2: 0,
+    minmovement: minmov,
+    pricescale,
+    pointvalue: 1,
+    currency_code: "INR",
+    has_intraday: true,
+    has_daily: true,
+    has_weekly_and_monthly: false,
+    has_no_volume: isIndex,
+    visible_plots_set: isIndex ? ("ohlc" as const) : ("ohlcv" as const),
+    intraday_multipliers: resolutions.filter((one) => one !== "1D"),
+    supported_resolutions: [...resolutions],
+    volume_precision: 0,
+    data_status: "streaming" as const,
+    expired: it.expiry !== null && Expiry.expiryAtMs(it.expiry) <= nowMs,
+    ...(it.expiry === null ? {} : { expiration_date: Expiry.expiryAtMs(it.expiry) / 1_000 })
+  }
+}
+
+const round = (value: number): number => Math.round(value * 1e4) / 1e4
+
+export const UdfHttp = HttpApiBuilder.group(
+  Api,
+  "udf",
+  Effect.fnUntraced(function* (handlers) {
+    const history = yield* History
+    const registry = yield* InstrumentRegistry
+    const symbols = yield* Symbols
+    const clock = yield* MarketClock
+    const views = yield* Views
+    const find = (symbol: string) => symbols.find(symbol.trim().toUpperCase())
+
+    const bars = (it: Instrument.Instrument, interval: KiteHistory.Interval, fromMs: number, toMs: number) =>
+      Effect.map(
+        history.candles(it, interval, { fromMs: Math.max(fromMs, toMs - 10 * interval.daysMax * Expiry.dayMs), toMs }),
+        ({ candles }) => candles
+      )
+
+    const historyOf = (it: Instrument.Instrument, interval: KiteHistory.Interval, fromMs: number, toMs: number, countback: number) =>
+      Effect.gen(function* () {
+        // `to` is not part of the span; a day is asked for by its date.
+        const shiftMs = interval.minutes < 1440 ? 0 : Expiry.istOffsetMs
+        const untilMs = Math.min(toMs, clock.unsafeNow() + shiftMs + Expiry.dayMs) - shiftMs - 1
+        const sinceMs = fromMs - shiftMs
+        const reach = countback > 0 ? Math.min(sinceMs, untilMs - reachMs(countback, interval)) : sinceMs
+        if (reach > untilMs) return { s: "no_data" as const }
+        const found = yield* bars(it, interval, reach, untilMs)
+        const wanted = countback > 0 ? found.slice(-countback) : found.filter(({ atMs }) => atMs >= sinceMs)
+        if (wanted.length > 0) return columns(wanted.slice(-barsMax), interval.minutes)
+        const earlier = yield* bars(it, interval, sinceMs - lookBackDays * Expiry.dayMs, sinceMs - 1)
+        const last = earlier.at(-1)
+        return { s: "no_data" as const, ...(last === undefined ? {} : { nextTime: timeOf(last.atMs, interval.minutes) }) }
+      }).pipe(Effect.catchAll(({ detail }) => Effect.succeed(failure(detail))))
+
+    /** The day's candle and the day's before it, with the last price as the streams have it. */
+    const quote = (symbol: string) =>
+      Effect.gen(function* () {
+        const it = find(symbol)
+        if (it === undefined) return { s: "error" as const, n: symbol, v: {}, errmsg: "unknown_symbol" }
+        const nowMs = clock.unsafeNow()
+        const daily = KiteHistory.byMinutes(1440) as KiteHistory.Interval
+        const days = yield* bars(it, daily, nowMs - lookBackDays * Expiry.dayMs, nowMs)
+        const day = days.at(-1)
+        const row = views.chains.row(it.token)
+        const lp = row?.last_price ?? views.chains.price(it.token)?.last_price ?? day?.close
+        if (day === undefined || lp === undefined) return { s: "error" as const, n: symbol, v: {}, errmsg: "no_data" }
+        const before = days.at(-2)?.close ?? day.open
+        const book =
+          row === undefined || row.bid === null || row.ask === null ? {} : { bid: row.bid, ask: row.ask, spread: round(row.ask - row.bid) }
+        return {
+          s: "ok" as const,
+          n: symbol,
+          v: {
+            short_name: it.tradingsymbol,
+            exchange: it.exchange,
+            original_name: fullName(it),
+            description: description(it),
+            lp,
+            ch: round(lp - before),
+            chp: before === 0 ? 0 : round(((lp - before) / before) * 100),
+            open_price: day.open,
+            high_price: Math.max(day.high, lp),
+            low_price: Math.min(day.low, lp),
+            prev_close_price: before,
+            volume: day.volume,
+            ...book
+          }
+        }
+      }).pipe(Effect.catchAll(({ detail }) => Effect.succeed({ s: "error" as const, n: symbol, v: {}, errmsg: detail })))
+
+    return handlers
+      .handle("config", () =>
+        Effect.succeed({
+          supports_search: true,
+          supports_group_request: false,
+          supports_marks: false,
+          supports_timescale_marks: false,
+          supports_time: true,
+          supported_resolutions: [...resolutions],
+          exchanges: [{ value: "", name: "All", desc: "" }, ...exchanges.map(([value, desc]) => ({ value, name: value, desc }))],
+          symbols_types: [
+            { name: "All", value: "" },
+            { name: "Index", value: "index" },
+            { name: "Stock", value: "stock" },
+            { name: "Futures", value: "futures" },
+            { name: "Option", value: "option" }
+          ]
+        } as const)
+      )
+      .handle("time", () => Effect.sync(() => String(Math.floor(clock.unsafeNow() / 1_000))))
+      .handle("symbols", ({ urlParams: { symbol } }) =>
+        Effect.sync(() => {
+          const it = find(symbol)
+          return it === undefined ? failure("unknown_symbol") : symbolInfo(it, clock.unsafeNow())
+        })
+      )
+      .handle("search", ({ urlParams: { query, type, exchange, limit } }) =>
+        Effect.sync(() => {
+          const kinds = (Object.keys(types) as ReadonlyArray<Instrument.Kind>).filter((kind) => types[kind] === type.toLowerCase())
+          const asked = /^\d{1,4}$/.test(limit) ? Number(limit) : searchDefault
+          if (type !== "" && kinds.length === 0) return []
+          return registry
+            .search(
+              query.slice(0, 100),
+              { exchange: exchange === "" ? undefined : exchange.toUpperCase(), kinds: type === "" ? undefined : kinds },
+              { limit: Math.min(searchMax, asked), offset: 0 }
+            )
+            .instruments.map((it) => ({
+              symbol: it.tradingsymbol,
+              full_name: fullName(it),
+              description: description(it),
+              exchange: it.exchange,
+              ticker: fullName(it),
+              type: types[Instrument.kindOf(it)]
+            }))
+        })
+      )
+      .handle("history", ({ urlParams: { symbol, resolution, from, to, countback } }) =>
+        Effect.suspend(() => {
+          const it = find(symbol)
+          const interval = intervalOf(resolution)
+          const [fromMs, toMs] = [secondsMs(from), secondsMs(to)]
+          const count = countback === "" ? 0 : Math.min(barsMax, Number(countback))
+          if (it === undefined) return Effect.succeed(failure("unknown_symbol"))
+          if (interval === undefined) return Effect.succeed(failure("unsupported resolution"))
+          if (Number.isNaN(fromMs) || Number.isNaN(toMs) || !Number.isInteger(count) || count < 0)
+            return Effect.succeed(failure("from, to and countback are whole numbers"))
+          return historyOf(it, interval, fromMs, toMs, count)
+        })
+      )
+      .handle("quotes", ({ urlParams: { symbols: list } }) =>
+        Effect.gen(function* () {
+          const asked = list.split(",").filter((one) => one.trim() !== "")
+          if (asked.length > quotesMax) return failure(`at most ${quotesMax} symbols`)
+          return { s: "ok" as const, d: yield* Effect.forEach(asked, quote, { concurrency: 4 }) }
+        })
+      )
+  })
+)

@@ -1,0 +1,295 @@
+import { expiryAtMs } from "../../domain/market/Expiry.ts"
+import type * as ChainMessage from "../../domain/options/ChainMessage.ts"
+
+/** One option as it was last published; `seq` is the OPT sequence that says so. */
+export interface Row {
+  readonly seq: number
+  readonly strike: number
+  readonly side: "CE" | "PE"
+  readonly instrument_token: number
+  readonly last_price: number | null
+  readonly bid: number | null
+  readonly ask: number | null
+  readonly volume: number | null
+  readonly oi: number | null
+  readonly oi_change: number | null
+  readonly price_change: number | null
+  readonly iv: number | null
+  readonly delta: number | null
+  readonly gamma: number | null
+  readonly theta: number | null
+  readonly vega: number | null
+  readonly rho: number | null
+  readonly time: string | null
+  readonly quality: ChainMessage.Quality
+}
+
+/** What is true of the whole chain; `seq` as in a row. */
+export interface Head {
+  readonly seq: number
+  readonly as_of: string
+  readonly spot: number | null
+  readonly forward: number | null
+  readonly atm_strike: number | null
+  readonly max_pain: number | null
+  readonly pcr_oi: number | null
+  readonly pcr_volume: number | null
+  readonly call_oi: number
+  readonly put_oi: number
+  readonly oi_change_from: ChainMessage.Chain["oi_change_from"]
+}
+
+/** The last price of an underlying or of a future, and the market time it was told at. */
+export interface Price {
+  readonly last_price: number | null
+  readonly as_of: string
+}
+
+export interface Chain {
+  readonly exchange: string
+  readonly underlying: string
+  readonly expiry: string
+  readonly rows: Map<number, Row>
+  head: Head
+}
+
+/** What a message changed: the strikes, or "all" where the chain was replaced. */
+export interface Change {
+  readonly chain: Chain
+  readonly strikes: ReadonlySet<number> | "all"
+}
+
+/** An expired chain stays this long in market time, so that a finished day can still be read. */
+const keptAfterExpiryMs = 86_400_000
+/** More chains than any market lists; beyond it new ones are not taken up. */
+export const chainsMax = 10_000
+
+const headOf = (message: ChainMessage.Chain, seq: number): Head => ({
+  seq,
+  as_of: message.as_of,
+  spot: message.spot,
+  forward: message.forward,
+  atm_strike: message.atm_strike,
+  max_pain: message.max_pain,
+  pcr_oi: message.pcr_oi,
+  pcr_volume: message.pcr_volume,
+  call_oi: message.call_oi,
+  put_oi: message.put_oi,
+  oi_change_from: message.oi_change_from
+})
+
+const rowOf = (columns: ChainMessage.Columns, at: number, seq: number): Row | undefined => {
+  const instrument_token = columns.instrument_token[at]
+  const strike = columns.strike[at]
+  const side = columns.side[at]
+  const quality = columns.quality[at]
+  if (instrument_token === undefined || strike === undefined || side === undefined || quality === undefined) return undefined
+  return {
+    seq,
+    strike,
+    side,
+    instrument_token,
+    last_price: columns.last_price[at] ?? null,
+    bid: columns.bid[at] ?? null,
+    ask: columns.ask[at] ?? null,
+    volume: columns.volume[at] ?? null,
+    oi: columns.oi[at] ?? null,
+    oi_change: columns.oi_change[at] ?? null,
+    price_change: columns.price_change?.[at] ?? null,
+    iv: columns.iv[at] ?? null,
+    delta: columns.delta[at] ?? null,
+    gamma: columns.gamma[at] ?? null,
+    theta: columns.theta[at] ?? null,
+    vega: columns.vega[at] ?? null,
+    rho: columns.rho[at] ?? null,
+    time: columns.time[at] ?? null,
+    quality
+  }
+}
+
+const rowNames = [
+  "strike",
+  "side",
+  "last_price",
+  "bid",
+  "ask",
+  "volume",
+  "oi",
+  "oi_change",
+  "price_change",
+  "iv",
+  "delta",
+  "gamma",
+  "theta",
+  "vega",
+  "rho",
+  "quality"
+] as const satisfies ReadonlyArray<keyof Row>
+/** The time alone makes no news: no delta is published for it either. */
+const isSame = (a: Row, b: Row): boolean => rowNames.every((name) => a[name] === b[name])
+
+/**
+ * The newest state of every chain, folded from keyframes (OPT_LAST) and deltas (OPT). The two come by different streams in any order, so
+ * every row remembers the delta sequence it is true for, and a keyframe replaces exactly what it is newer than: a missed delta heals with
+ * the next keyframe, and a late keyframe undoes nothing.
+ */
+export class ChainView {
+  readonly #chains = new Map<string, Map<string, Chain>>()
+  readonly #rowByToken = new Map<number, Row>()
+  readonly #states = new Map<string, ChainMessage.UnderlyingState>()
+  readonly #priceByToken = new Map<number, Price>()
+  #count = 0
+
+  /** Of two exchanges with the same underlying and expiry the one that was heard first. */
+  find(underlying: string, expiry: string): Chain | undefined {
+    return this.#chains.get(`${expiry} ${underlying}`)?.values().next().value
+  }
+
+  /** The option's newest row: its Greeks. */
+  row(token: number): Row | undefined {
+    return this.#rowByToken.get(token)
+  }
+
+  state(underlying: string): ChainMessage.UnderlyingState | undefined {
+    return this.#states.get(underlying)
+  }
+
+  /** Of an underlying itself or one of its futures. */
+  price(token: number): Price | undefined {
+    return this.#priceByToken.get(token)
+  }
+
+  applyState(message: ChainMessage.UnderlyingState): void {
+    for (const future of this.#states.get(message.underlying)?.futures ?? []) this.#priceByToken.delete(future.instrument_token)
+    this.#states.set(message.underlying, message)
+    const { as_of, spot } = message
+    if (message.instrument_token !== null) this.#priceByToken.set(message.instrument_token, { last_price: spot, as_of })
+    for (const { instrument_token, last_price } of message.futures) this.#priceByToken.set(instrument_token, { last_price, as_of })
+  }
+
+  applyDelta(message: ChainMessage.Chain, seq: number): Change | undefined {
+    const chain = this.#chain(message)
+    if (chain === undefined || seq <= chain.head.seq) return undefined
+    const strikes = new Set<number>()
+    for (let at = 0; at < message.columns.instrument_token.length; at++) {
+      const row = rowOf(message.columns, at, seq)
+      if (row === undefined) continue
+      this.#set(chain, row)
+      strikes.add(row.strike)
+    }
+    chain.head = headOf(message, seq)
+    return { chain, strikes }
+  }
+
+  /** `message.delta_seq` is the newest delta the keyframe covers. */
+  applyKeyframe(message: ChainMessage.Chain): Change | undefined {
+    const chain = this.#chain(message)
+    if (chain === undefined) return undefined
+    const covered = message.delta_seq ?? 0
+    const tokens = new Set<number>()
+    /** Whose delta was missed. */
+    const healed = new Set<number>()
+    let isShorter = false
+    for (let at = 0; at < message.columns.instrument_token.length; at++) {
+      const row = rowOf(message.columns, at, covered)
+      if (row === undefined) continue
+      tokens.add(row.instrument_token)
+      const known = chain.rows.get(row.instrument_token)
+      if (known !== undefined && known.seq > covered) continue
+      if (known === undefined || !isSame(known, row)) healed.add(row.strike)
+      this.#set(chain, row)
+    }
+    for (const [token, row] of chain.rows) {
+      if (tokens.has(token) || row.seq > covered) continue
+      this.#remove(chain, token)
+      isShorter = true
+    }
+    const isNewer = covered > chain.head.seq || chain.head.as_of === ""
+    if (covered >= chain.head.seq) chain.head = headOf(message, covered)
+    else if (healed.size === 0 && !isShorter) return undefined
+    return { chain, strikes: isNewer || isShorter ? "all" : healed }
+  }
+
+  /** The oldest delta sequence that a chain not expired at `nowMs` is true for. */
+  oldestSeq(nowMs: number): number | undefined {
+    let oldest: number | undefined
+    for (const chain of this.#all()) {
+      if (expiryAtMs(chain.expiry) > nowMs) oldest = Math.min(oldest ?? chain.head.seq, chain.head.seq)
+    }
+    return oldest
+  }
+
+  /** Takes numbers beyond the newest delta there is for those of an older stream: the state stands, whatever comes next is newer. */
+  rebase(lastSeq: number): void {
+    for (const chain of this.#all()) {
+      if (chain.head.seq <= lastSeq) continue
+      chain.head = { ...chain.head, seq: 0 }
+      for (const row of [...chain.rows.values()]) this.#set(chain, { ...row, seq: 0 })
+    }
+  }
+
+  /** Forgets what expired long ago at market time `nowMs`. */
+  dropExpired(nowMs: number): void {
+    for (const [key, byExchange] of this.#chains) {
+      for (const [exchange, chain] of byExchange) {
+        if (expiryAtMs(chain.expiry) + keptAfterExpiryMs > nowMs) continue
+        for (const token of [...chain.rows.keys()]) this.#remove(chain, token)
+        byExchange.delete(exchange)
+        this.#count--
+      }
+      if (byExchange.size === 0) this.#chains.delete(key)
+    }
+  }
+
+  /** After a stream was made anew its numbers mean nothing any more. */
+  clear(): void {
+    this.#chains.clear()
+    this.#rowByToken.clear()
+    this.#states.clear()
+    this.#priceByToken.clear()
+    this.#count = 0
+  }
+
+  *#all(): Generator<Chain> {
+    for (const byExchange of this.#chains.values()) yield* byExchange.values()
+  }
+
+  #set(chain: Chain, row: Row): void {
+    chain.rows.set(row.instrument_token, row)
+    this.#rowByToken.set(row.instrument_token, row)
+  }
+
+  #remove(chain: Chain, token: number): void {
+    // The exchange may have given the token to a newer chain meanwhile.
+    if (this.#rowByToken.get(token) === chain.rows.get(token)) this.#rowByToken.delete(token)
+    chain.rows.delete(token)
+  }
+
+  #chain({ underlying, expiry, exchange }: ChainMessage.Chain): Chain | undefined {
+    const key = `${expiry} ${underlying}`
+    const byExchange = this.#chains.get(key) ?? new Map<string, Chain>()
+    const known = byExchange.get(exchange)
+    if (known !== undefined) return known
+    if (this.#count >= chainsMax) return undefined
+    const chain: Chain = { exchange, underlying, expiry, rows: new Map(), head: noHead }
+    byExchange.set(exchange, chain)
+    this.#chains.set(key, byExchange)
+    this.#count++
+    return chain
+  }
+}
+
+/** Before the first message; older than any. */
+const noHead: Head = {
+  seq: -1,
+  as_of: "",
+  spot: null,
+  forward: null,
+  atm_strike: null,
+  max_pain: null,
+  pcr_oi: null,
+  pcr_volume: null,
+  call_oi: 0,
+  put_oi: 0,
+  oi_change_from: "first_seen"
+}

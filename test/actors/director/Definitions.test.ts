@@ -1,0 +1,115 @@
+import { assert, describe, it } from "@effect/vitest"
+import { ConfigProvider, Effect, Layer, Logger } from "effect"
+import * as Definitions from "../../../src/actors/director/Definitions.ts"
+import { Replaced } from "../../../src/actors/runtime/Leases.ts"
+import type * as StrategyDefinition from "../../../src/domain/record/StrategyDefinition.ts"
+import { JetStream } from "../../../src/streams/JetStream.ts"
+import { MarketClock } from "../../../src/streams/MarketClock.ts"
+import * as Streams from "../../../src/streams/Streams.ts"
+import * as Subjects from "../../../src/streams/Subjects.ts"
+import { natsServer } from "../../TestBackends.ts"
+
+const live = Layer.unwrapScoped(
+  Effect.map(natsServer, (nats) => {
+    const config = new Map([
+      ["NATS_URL", nats.url],
+      ["NATS_ENGINE_PASSWORD", nats.passwords.engine]
+    ])
+    return MarketClock.Default.pipe(
+      Layer.provideMerge(Streams.layer),
+      Layer.provideMerge(JetStream.layer("engine")),
+      Layer.provide(Logger.remove(Logger.defaultLogger)),
+      Layer.provide(Layer.setConfigProvider(ConfigProvider.fromMap(config)))
+    )
+  })
+)
+const ours = Effect.void
+const replaced = new Replaced({ key: "director.1" })
+
+describe("Definitions", () => {
+  const strategy = { owner: "u1", strategy: "7" }
+  const subject = Subjects.StrategyDefinition.at(strategy)
+  const event = Subjects.StrategyEvent.at(strategy)
+  const definition = (...unpriced: ReadonlyArray<number>): StrategyDefinition.Definition => ({
+    v: 1,
+    strategy_id: 7,
+    owner: "u1",
+    legs: [],
+    unpriced
+  })
+  const wanted = (...unpriced: ReadonlyArray<number>) =>
+    new Map([
+      [
+        Subjects.MarketReference.at({ exchange: "NSE", underlying: "NIFTY" }),
+        Subjects.MarketReference.encode({ v: 1, exchange: "NSE", underlying: "NIFTY", instruments: [] })
+      ],
+      [subject, Subjects.StrategyDefinition.encode(definition(...unpriced))]
+    ])
+  /** What stands on the strategy's two subjects: sequences of its definitions, and what was told of them. */
+  const found = Effect.gen(function* () {
+    const { js } = yield* JetStream
+    const read = (stream: string, filter: string) =>
+      Effect.promise(async () => {
+        const consumer = await js.consumers.get(stream, { filterSubjects: [filter] })
+        const messages = []
+        for (let left = (await consumer.info()).num_pending; left > 0; left--) {
+          const message = await consumer.next()
+          if (message !== null) messages.push(message)
+        }
+        return messages
+      })
+    const events = yield* read("STRAT", event)
+    return {
+      definitions: (yield* read("MD_FRAMES", subject)).map(({ seq }) => seq),
+      events: yield* Effect.forEach(events, ({ data }) => Subjects.StrategyEvent.decode(event, data)),
+      requests: events.map(({ headers }) => headers?.get("Tarang-Request"))
+    }
+  })
+
+  it.live(
+    "a strategy's definition that is new in the record is told of once, after it, whoever looks how often",
+    () =>
+      Effect.gen(function* () {
+        const open = yield* Definitions.make
+        const first = open(ours)
+        yield* first.settle(wanted(1), "r1")
+        yield* first.settle(wanted(1), "r2")
+        first.forget()
+        yield* first.settle(wanted(1), "r3")
+        yield* open(ours).settle(wanted(1), "r4")
+        yield* first.settle(wanted(1, 2), "r5")
+        const { definitions, events, requests } = yield* found
+        assert.deepStrictEqual(
+          events.map(({ seq, strategy_id, unpriced }) => [seq, strategy_id, unpriced]),
+          [
+            [definitions[0], 7, [1]],
+            [definitions[1], 7, [1, 2]]
+          ]
+        )
+        assert.deepStrictEqual(requests, ["r1", "r5"])
+      }).pipe(Effect.scoped, Effect.provide(live)),
+    60_000
+  )
+
+  it.live(
+    "a director that died between writing and telling is made good by the next; one that was replaced says nothing",
+    () =>
+      Effect.gen(function* () {
+        const open = yield* Definitions.make
+        // Reference and definition may still be written, the event may not.
+        let left = 2
+        const dying = Effect.suspend(() => (left-- > 0 ? Effect.void : replaced))
+        assert.strictEqual(yield* Effect.flip(open(dying).settle(wanted(1), "r1")), replaced)
+        const before = yield* found
+        assert.deepStrictEqual([before.definitions.length, before.events.length], [1, 0])
+        yield* open(ours).settle(wanted(1), "r2")
+        const after = yield* found
+        assert.deepStrictEqual(after.definitions, before.definitions)
+        assert.deepStrictEqual(
+          after.events.map(({ seq }) => seq),
+          before.definitions
+        )
+      }).pipe(Effect.scoped, Effect.provide(live)),
+    60_000
+  )
+})

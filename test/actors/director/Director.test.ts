@@ -1,0 +1,182 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Either } from "effect"
+import { make as plan } from "../../../src/actors/director/Plan.ts"
+import { aroundTheMoney, ironCondor } from "../../../src/actors/director/Seed.ts"
+import * as Money from "../../../src/domain/Money.ts"
+import type * as Instrument from "../../../src/domain/market/Instrument.ts"
+import * as Subjects from "../../../src/streams/Subjects.ts"
+
+const instrument = (token: number, more: Partial<Instrument.Instrument>): Instrument.Instrument => ({
+  token,
+  exchangeToken: token >>> 8,
+  tradingsymbol: `T${token}`,
+  name: "NIFTY",
+  expiry: null,
+  strike: 0,
+  tickSize: 5,
+  lotSize: 75,
+  instrumentType: "EQ",
+  segment: "NFO-OPT",
+  exchange: "NFO",
+  ...more
+})
+const index = instrument(256265, {
+  tradingsymbol: "NIFTY 50",
+  name: "NIFTY 50",
+  segment: "INDICES",
+  exchange: "NSE",
+  tickSize: 0,
+  lotSize: 0
+})
+const option = (n: number, strike: number, instrumentType: "CE" | "PE", expiry = "2026-11-24") =>
+  instrument(n * 256 + 2, { expiry, strike: strike * 100, instrumentType })
+const call = option(1, 24_500, "CE")
+const master = new Map([index, call].map((one) => [one.token, one]))
+const subscription = (instrumentToken: number, accountId: string | null, requestedMode = "FULL") => ({
+  instrumentToken,
+  accountId,
+  requestedMode
+})
+const at = new Date("2026-11-22T00:00:00Z")
+const strategy = {
+  strategy: {
+    strategyId: 7,
+    owner: "a.b",
+    name: "s",
+    description: null,
+    tags: [],
+    status: "active" as const,
+    createdAt: at,
+    updatedAt: at
+  },
+  legs: [
+    {
+      legId: 1,
+      strategyId: 7,
+      instrumentToken: call.token,
+      tradingsymbol: call.tradingsymbol,
+      exchange: "NFO",
+      direction: "SELL" as const,
+      quantity: 75,
+      entryPrice: new Money.Decimal("100.05")
+    }
+  ]
+}
+
+describe("Director", () => {
+  const planned = plan({
+    accounts: ["sim1", "sim2"],
+    subscriptions: [subscription(index.token, "sim1"), subscription(call.token, "sim2", "QUOTE"), subscription(999_999, "sim1")],
+    strategies: [strategy as never],
+    fills: () => new Map(),
+    instrument: (token) => master.get(token)
+  })
+  const json = (subject: string) => JSON.parse(new TextDecoder().decode(planned.definitions.get(subject)))
+
+  it("defines each underlying whole and asks for its actor, a ticker per account, and an actor per strategy", () => {
+    assert.deepStrictEqual([...planned.actors.keys()].sort(), [
+      "bars.NSE.NIFTY",
+      "greeks.NSE.NIFTY",
+      "m2m.a=2Eb.7",
+      "ticker.sim1",
+      "ticker.sim2"
+    ])
+    assert.deepStrictEqual([...planned.definitions.keys()].sort(), ["md.ref.NSE.NIFTY", "strat.def.a%2Eb.7"])
+    const reference = json("md.ref.NSE.NIFTY")
+    assert.deepStrictEqual(
+      reference.instruments.map((one: { instrument_token: number; kind: string; strike: number; tick_size: number }) => [
+        one.instrument_token,
+        one.kind,
+        one.strike,
+        one.tick_size
+      ]),
+      [
+        [call.token, "CE", 24_500, 0.05],
+        [index.token, "INDEX", 0, 0]
+      ]
+    )
+    const definition = json("strat.def.a%2Eb.7")
+    assert.deepStrictEqual(
+      [definition.legs[0].direction, definition.legs[0].entry_price, definition.legs[0].underlying],
+      ["SELL", "100.05", "NIFTY"]
+    )
+  })
+  it("gives every account its own instruments in Kite's modes, and names what is in no master", () => {
+    assert.deepStrictEqual(JSON.parse(planned.actors.get("ticker.sim2") ?? "").instruments, [
+      { instrument_token: call.token, mode: "quote", exchange: "NSE", underlying: "NIFTY" }
+    ])
+    assert.deepStrictEqual(planned.unknown, [999_999])
+  })
+  it("names what is on no configured account: nobody streams it", () => {
+    const { actors, unassigned } = plan({
+      accounts: ["sim1"],
+      subscriptions: [subscription(index.token, "sim1"), subscription(call.token, "gone")],
+      strategies: [],
+      fills: () => new Map(),
+      instrument: (token) => master.get(token)
+    })
+    assert.deepStrictEqual(unassigned, [call.token])
+    assert.isFalse(actors.has("ticker.gone"))
+  })
+  it("an archived strategy has no actor", () => {
+    const none = plan({
+      accounts: [],
+      subscriptions: [],
+      strategies: [{ ...strategy, strategy: { ...strategy.strategy, status: "archived" } } as never],
+      fills: () => new Map(),
+      instrument: (token) => master.get(token)
+    })
+    assert.strictEqual(none.actors.size + none.definitions.size, 0)
+  })
+  it.effect("what it writes is what actors read", () =>
+    Effect.gen(function* () {
+      const bytes = planned.definitions.get("strat.def.a%2Eb.7") as Uint8Array
+      const read = yield* Subjects.StrategyDefinition.decode("strat.def.a%2Eb.7", bytes)
+      assert.isTrue(read.legs[0]?.entry_price.eq("100.05"))
+      assert.isTrue(Either.isRight(Subjects.MarketReference.decodeEither(planned.definitions.get("md.ref.NSE.NIFTY") as Uint8Array)))
+    })
+  )
+})
+
+describe("Seed", () => {
+  const strikes = Array.from({ length: 101 }, (_, n) => 22_000 + n * 50)
+  const chain = (expiry: string, from: number) =>
+    strikes.flatMap((strike, n) => [option(from + n * 2, strike, "CE", expiry), option(from + n * 2 + 1, strike, "PE", expiry)])
+  const members = [
+    index,
+    ...["2026-11-17", "2026-11-24", "2026-12-01", "2026-12-08"].flatMap((expiry, n) => chain(expiry, 1_000 * (n + 1))),
+    instrument(77, { instrumentType: "FUT", expiry: "2026-12-29" }),
+    instrument(78, { instrumentType: "FUT", expiry: "2026-11-24" })
+  ]
+  const now = Date.parse("2026-11-22T00:00:00Z")
+
+  it("takes the spot, the nearest future, and 20 strikes either side of the money of the two nearest living expiries", () => {
+    const wanted = aroundTheMoney(members, 24_510 * 100, now)
+    assert.deepStrictEqual([...new Set(wanted.map(({ expiry }) => expiry))], [null, "2026-11-24", "2026-12-01"])
+    assert.deepStrictEqual(
+      wanted.filter(({ instrumentType }) => instrumentType === "FUT").map(({ token }) => token),
+      [78]
+    )
+    const near = wanted
+      .filter(({ expiry, instrumentType }) => expiry === "2026-11-24" && instrumentType === "CE")
+      .map(({ strike }) => strike / 100)
+    assert.deepStrictEqual([near.length, near[0], near[20], near[40]], [41, 23_500, 24_500, 25_500])
+  })
+  it("builds the condor of the nearest expiry around the money", () => {
+    const wanted = aroundTheMoney(members, 24_510 * 100, now).filter(
+      ({ instrumentType }) => instrumentType === "CE" || instrumentType === "PE"
+    )
+    const legs = ironCondor(wanted, 24_510 * 100).map(({ instrument: one, direction }) => [
+      direction,
+      one.strike / 100,
+      one.instrumentType,
+      one.expiry
+    ])
+    assert.deepStrictEqual(legs, [
+      ["BUY", 24_300, "PE", "2026-11-24"],
+      ["SELL", 24_400, "PE", "2026-11-24"],
+      ["SELL", 24_600, "CE", "2026-11-24"],
+      ["BUY", 24_700, "CE", "2026-11-24"]
+    ])
+  })
+})

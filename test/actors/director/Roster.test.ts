@@ -1,0 +1,79 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Clock, ConfigProvider, Effect, Layer, Logger } from "effect"
+import * as Roster from "../../../src/actors/director/Roster.ts"
+import * as Placement from "../../../src/actors/placement/Placement.ts"
+import { Replaced } from "../../../src/actors/runtime/Leases.ts"
+import { JetStream } from "../../../src/streams/JetStream.ts"
+import * as KeyValue from "../../../src/streams/KeyValue.ts"
+import { Snapshots } from "../../../src/streams/Snapshots.ts"
+import { natsServer } from "../../TestBackends.ts"
+
+const live = Layer.unwrapScoped(
+  Effect.map(natsServer, (nats) => {
+    const config = new Map([
+      ["NATS_URL", nats.url],
+      ["NATS_ENGINE_PASSWORD", nats.passwords.engine]
+    ])
+    return Snapshots.Default.pipe(
+      Layer.provideMerge(JetStream.layer("engine")),
+      Layer.provide(Logger.remove(Logger.defaultLogger)),
+      Layer.provide(Layer.setConfigProvider(ConfigProvider.fromMap(config)))
+    )
+  })
+)
+const ours = Effect.void
+const replaced = new Replaced({ key: "director.1" })
+
+describe("Roster", () => {
+  const position = { recordCreatedMs: 1, seq: 1 }
+  const settled = (roster: Roster.Roster, keys: ReadonlyArray<string>, atMs: number) => {
+    const clock = Object.assign(Clock.make(), { currentTimeMillis: Effect.succeed(atMs) })
+    return Effect.withClock(roster.settle(new Map(keys.map((key) => [key, ""]))), clock)
+  }
+
+  it.live(
+    "what a deleted strategy's actor saved goes once it has surely stopped; what is wanted again by then stays",
+    () =>
+      Effect.gen(function* () {
+        const snapshots = yield* Snapshots
+        const bucket = yield* KeyValue.open(Placement.bucket)
+        const roster = (yield* Roster.make)(ours)
+        const stored = Effect.map(snapshots.keys, (keys) => [...keys].sort())
+        const all = ["m2m.0.7", "m2m.u1.1", "m2m.u1.2"]
+        // More than one chunk each: a chunk is no snapshot of its own.
+        for (const key of all) yield* snapshots.save(key, "l", new Uint8Array(600_000), position)
+        yield* settled(roster, all, 0)
+        assert.deepStrictEqual(yield* stored, all)
+        yield* settled(roster, ["m2m.0.7"], 1_000)
+        assert.deepStrictEqual(yield* bucket.keys(), ["m2m.0.7"])
+        // Its last words, as it stops.
+        yield* snapshots.save("m2m.u1.1", "l", new Uint8Array(600_000), position)
+        yield* settled(roster, ["m2m.0.7"], 1_000 + Roster.leavingMs - 1)
+        assert.deepStrictEqual(yield* stored, all)
+        yield* settled(roster, ["m2m.0.7", "m2m.u1.2"], 1_000 + Roster.leavingMs)
+        assert.deepStrictEqual(yield* stored, ["m2m.0.7", "m2m.u1.2"])
+        const left = yield* KeyValue.open("snapshots")
+        assert.strictEqual((yield* left.keys("m2m.u1.1.>")).length, 0)
+      }).pipe(Effect.scoped, Effect.provide(live)),
+    60_000
+  )
+
+  it.live(
+    "what was left behind while nobody looked goes too, but not by a director that was replaced",
+    () =>
+      Effect.gen(function* () {
+        const snapshots = yield* Snapshots
+        const open = yield* Roster.make
+        yield* snapshots.save("m2m.u1.1", "l", {}, position)
+        const roster = open(ours)
+        yield* settled(roster, [], 0)
+        const old = open(replaced)
+        yield* settled(old, [], 0)
+        assert.strictEqual(yield* Effect.flip(settled(old, [], Roster.leavingMs)), replaced)
+        assert.strictEqual((yield* snapshots.keys).length, 1)
+        yield* settled(roster, [], Roster.leavingMs)
+        assert.strictEqual((yield* snapshots.keys).length, 0)
+      }).pipe(Effect.scoped, Effect.provide(live)),
+    60_000
+  )
+})

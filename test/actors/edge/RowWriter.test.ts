@@ -1,0 +1,190 @@
+import { assert, describe, it } from "@effect/vitest"
+import { ConfigProvider, Effect, Fiber, Layer, Logger } from "effect"
+import * as BarWriter from "../../../src/actors/edge/BarWriter.ts"
+import * as CandleWriter from "../../../src/actors/edge/CandleWriter.ts"
+import * as Money from "../../../src/domain/Money.ts"
+import type * as Bar from "../../../src/domain/market/Bar.ts"
+import { BarRepo, type NewBar } from "../../../src/store/BarRepo.ts"
+import { CandleRepo, type NewCandle } from "../../../src/store/CandleRepo.ts"
+import { StoreInvalid, StoreUnavailable } from "../../../src/store/StoreError.ts"
+import { JetStream } from "../../../src/streams/JetStream.ts"
+import * as Streams from "../../../src/streams/Streams.ts"
+import * as Subjects from "../../../src/streams/Subjects.ts"
+import { natsServer } from "../../TestBackends.ts"
+
+const live = Layer.unwrapScoped(
+  Effect.map(natsServer, (nats) => {
+    const config = new Map([
+      ["NATS_URL", nats.url],
+      ["NATS_ENGINE_PASSWORD", nats.passwords.engine]
+    ])
+    return Streams.layer.pipe(
+      Layer.provideMerge(JetStream.layer("engine")),
+      Layer.provide(Logger.remove(Logger.defaultLogger)),
+      Layer.provide(Layer.setConfigProvider(ConfigProvider.fromMap(config)))
+    )
+  })
+)
+
+/** Refuses, as Postgres does, a whole batch for one value in it. */
+const saveUnless =
+  <Row>(isBad: (row: Row) => boolean, written: Array<Row>) =>
+  (rows: ReadonlyArray<Row>) =>
+    Effect.suspend(() => {
+      if (rows.some(isBad)) return new StoreInvalid({ constraint: "numeric_value_out_of_range" })
+      written.push(...rows)
+      return Effect.succeed(rows.length)
+    })
+const candles = (save: CandleRepo["save"]) =>
+  Layer.succeed(CandleRepo, CandleRepo.make({ save, range: () => Effect.succeed({ candles: [], total: 0 }) }))
+const bars = (save: BarRepo["save"]) =>
+  Layer.succeed(
+    BarRepo,
+    BarRepo.make({ save, range: () => Effect.succeed([]), days: () => Effect.succeed([]), markTold: () => Effect.void })
+  )
+
+const minute = "2026-11-20T04:00:00.000Z"
+const candle = (strategyId: number, value: string, timestamp = minute) =>
+  Effect.flatMap(JetStream, ({ publish }) => {
+    const price = new Money.Decimal(value)
+    const prices = { open: price, high: price, low: price, close: price }
+    const body = { v: 1 as const, as_of: minute, seq: 1, strategy_id: strategyId, timestamp, ...prices }
+    return publish(Subjects.Candle.at({ owner: "u1", strategy: String(strategyId) }), Subjects.Candle.encode(body))
+  })
+const barSubject = (token: number) => Subjects.Bars.at({ interval: "1m", exchange: "NSE", underlying: "NIFTY", token: String(token) })
+const bar = (token: number, of: Partial<Bar.Bars["bars"][number]> = {}) =>
+  Effect.flatMap(JetStream, ({ publish }) => {
+    const one = { timestamp: minute, open: 100.05, high: 101, low: 99.95, close: 100, volume: 75, oi: null, closed: true, complete: true }
+    const head = { v: 1 as const, as_of: minute, seq: 1, exchange: "NSE", underlying: "NIFTY", interval: "1m" as const }
+    const body = { ...head, instrument_token: token, tradingsymbol: `T${token}`, bars: [{ ...one, ...of }] }
+    return publish(barSubject(token), Subjects.Bars.encode(body))
+  })
+
+/** Until the consumer has nothing left and so many dead letters stand there; their reasons, sorted. */
+const done = (stream: string, durable: string, letters: number) =>
+  Effect.gen(function* () {
+    const { js, jsm } = yield* JetStream
+    const state = Effect.promise(async () => ({
+      left: await jsm.consumers.info(stream, durable).then(
+        (info) => info.num_pending + info.num_ack_pending,
+        () => -1
+      ),
+      letters: (await jsm.streams.info("DLQ")).state.messages
+    }))
+    let now = yield* state
+    for (let attempt = 0; attempt < 1_200 && (now.left !== 0 || now.letters < letters); attempt++) {
+      yield* Effect.sleep("25 millis")
+      now = yield* state
+    }
+    assert.deepStrictEqual(now, { left: 0, letters })
+    return yield* Effect.promise(async () => {
+      const found: Array<string> = []
+      const consumer = letters === 0 ? undefined : await js.consumers.get("DLQ")
+      for (let left = letters; left > 0; left--) found.push((await consumer?.next())?.headers?.get("Tarang-Reason") ?? "")
+      return found.sort()
+    })
+  })
+
+describe("CandleWriter", () => {
+  it.live(
+    "a candle that cannot be read or that Postgres refuses goes to the dead letters with its reason, and holds up no other",
+    () => {
+      const written: Array<NewCandle> = []
+      return Effect.gen(function* () {
+        const { publish } = yield* JetStream
+        yield* candle(1, "100.05")
+        yield* candle(2, "1e30")
+        yield* candle(3, "1", "no time")
+        yield* publish(Subjects.Candle.at({ owner: "u1", strategy: "4" }), new TextEncoder().encode("{}"))
+        yield* candle(5, "-7")
+        yield* Effect.forkScoped(Effect.flatten(CandleWriter.make))
+        const reasons = yield* done("STRAT", "candle-writer", 3)
+        assert.deepStrictEqual(
+          written.map(({ strategyId }) => strategyId),
+          [1, 5]
+        )
+        assert.include(reasons, "Postgres refuses it: numeric_value_out_of_range")
+        assert.include(reasons, "no time: no time")
+        assert.isTrue(reasons.every((reason) => reason !== ""))
+      }).pipe(Effect.scoped, Effect.provide(Layer.merge(live, candles(saveUnless(({ open }) => open.gt(1e20), written)))))
+    },
+    60_000
+  )
+
+  it.live(
+    "what was in hand when Postgres went away comes again, though newer candles were written before it",
+    () => {
+      const written: Array<number> = []
+      let isAway = true
+      const save = (rows: ReadonlyArray<NewCandle>) =>
+        Effect.suspend(() => {
+          if (isAway) return new StoreUnavailable({ detail: "Database unavailable: Connection lost", cause: undefined })
+          written.push(...rows.map(({ strategyId }) => strategyId))
+          return Effect.succeed(rows.length)
+        })
+      return Effect.gen(function* () {
+        const writer = yield* CandleWriter.make
+        yield* candle(1, "1")
+        yield* candle(2, "2")
+        const failed = yield* Effect.flip(writer)
+        assert.strictEqual(failed._tag, "StoreUnavailable")
+        isAway = false
+        yield* candle(3, "3")
+        const fiber = yield* Effect.fork(writer)
+        yield* done("STRAT", "candle-writer", 0)
+        yield* Fiber.interrupt(fiber)
+        assert.deepStrictEqual([...new Set(written)].sort(), [1, 2, 3])
+      }).pipe(Effect.scoped, Effect.provide(Layer.merge(live, candles(save))))
+    },
+    60_000
+  )
+})
+
+describe("BarWriter", () => {
+  it.live(
+    "writes closed bars in the token's units; one that no column takes or that Postgres refuses goes to the dead letters, with its reason",
+    () => {
+      const written: Array<NewBar> = []
+      return Effect.gen(function* () {
+        const { publish } = yield* JetStream
+        yield* bar(256)
+        yield* bar(512, { closed: false })
+        yield* bar(768, { open: 1e30 })
+        yield* bar(1024, { timestamp: "no time" })
+        yield* bar(1280, { volume: 9_999 })
+        yield* publish(barSubject(1536), new TextEncoder().encode('{"closed":true}'))
+        yield* bar(1792, { oi: 150 })
+        yield* Effect.forkScoped(Effect.flatten(BarWriter.make))
+        const reasons = yield* done("MD_BARS", "bar-writer", 4)
+        assert.deepStrictEqual(
+          written.map(({ instrumentToken, open, close, volume, oi }) => [instrumentToken, open, close, volume, oi]),
+          [
+            [256, 10_005, 10_000, 75, null],
+            [1792, 10_005, 10_000, 75, 150]
+          ]
+        )
+        assert.strictEqual(reasons.filter((reason) => reason.startsWith("a bar without a time")).length, 2)
+        assert.include(reasons, "Postgres refuses it: numeric_value_out_of_range")
+        assert.isTrue(reasons.every((reason) => reason !== ""))
+      }).pipe(Effect.scoped, Effect.provide(Layer.merge(live, bars(saveUnless(({ volume }) => volume === 9_999, written)))))
+    },
+    60_000
+  )
+
+  it.live(
+    "takes over from a consumer that acknowledged whole batches",
+    () => {
+      const written: Array<NewBar> = []
+      return Effect.gen(function* () {
+        const { jsm } = yield* JetStream
+        const old = { durable_name: "bar-writer", ack_policy: "all", filter_subject: Subjects.Bars.filter({ interval: "1m" }) } as const
+        yield* Effect.promise(() => jsm.consumers.add("MD_BARS", old as never))
+        yield* bar(256)
+        yield* Effect.forkScoped(Effect.flatten(BarWriter.make))
+        yield* done("MD_BARS", "bar-writer", 0)
+        assert.strictEqual(written.length, 1)
+      }).pipe(Effect.scoped, Effect.provide(Layer.merge(live, bars(saveUnless(() => false, written)))))
+    },
+    60_000
+  )
+})

@@ -1,0 +1,340 @@
+import { type ChildProcess, spawn } from "node:child_process"
+import { join } from "node:path"
+import { createInterface } from "node:readline"
+import { HttpServer } from "@effect/platform"
+import { assert, describe, it } from "@effect/vitest"
+import { type Cause, Context, Effect, Exit } from "effect"
+import type { JsMsg, NatsConnection } from "nats"
+import { build } from "vite"
+import { inject } from "vitest"
+import type * as Instrument from "../../../src/domain/market/Instrument.ts"
+import * as FrameHeader from "../../../src/domain/record/FrameHeader.ts"
+import type { RecordInput } from "../../../src/domain/record/RecordInput.ts"
+import * as M2mDecider from "../../../src/domain/strategy/M2mDecider.ts"
+import * as UnderlyingDecider from "../../../src/domain/underlying/UnderlyingDecider.ts"
+import { decode } from "../../../src/streams/Record.ts"
+import * as Subjects from "../../../src/streams/Subjects.ts"
+import { accountIds, ask, begin, eventually, natsClient, socket, world } from "../../platform/PlatformWorld.ts"
+import { freePort } from "./Process.ts"
+
+const strategies = 16
+const user = "demo"
+/** What the deciders are made with where nothing is configured. */
+const settings = { rate: 0.065, dividendYield: 0, staleAfterMs: 120_000 }
+
+/** The program itself: Node 20 runs no TypeScript. */
+const program = Effect.promise(async () => {
+  const outDir = join(inject("backends").folder, "cluster")
+  await build({
+    configFile: false,
+    logLevel: "silent",
+    build: { ssr: "src/main.ts", outDir, target: "node20", rollupOptions: { output: { entryFileNames: "main.mjs" } } }
+  })
+  return join(outDir, "main.mjs")
+})
+
+/** A stretch of time in which an actor ran in a process, as its log tells it. */
+interface Stay {
+  readonly key: string
+  readonly epoch: number
+  readonly fromMs: number
+  untilMs: number
+}
+class Runner {
+  readonly child: ChildProcess
+  readonly stays: Array<Stay> = []
+  readonly ended: Promise<number | null>
+  /** Since when it stands still; what it said before that is read later. */
+  #frozenAtMs = 0
+
+  constructor(file: string, env: Readonly<Record<string, string>>) {
+    this.child = spawn(process.execPath, [file], { env: { PATH: process.env["PATH"] ?? "", ...env }, stdio: ["ignore", "pipe", "inherit"] })
+    this.ended = new Promise((resolve) => {
+      // Not its exit: what it said last is still to be read then.
+      this.child.once("close", (code) => resolve(code))
+    })
+    if (this.child.stdout !== null) createInterface(this.child.stdout).on("line", (line) => this.#read(line))
+  }
+
+  #read(line: string) {
+    const { message, annotations, timestamp } = JSON.parse(line)
+    const key = `${annotations?.actor}.${annotations?.key}`
+    if (message === "actor runs here") {
+      const fromMs = Date.parse(timestamp)
+      const untilMs = fromMs <= this.#frozenAtMs ? this.#frozenAtMs : Number.POSITIVE_INFINITY
+      this.stays.push({ key, epoch: annotations.epoch, fromMs, untilMs })
+    } else if (message === "actor has stopped here") {
+      for (const stay of this.stays) if (stay.key === key) stay.untilMs = Math.min(stay.untilMs, Date.parse(timestamp))
+    }
+  }
+
+  get keys(): ReadonlyArray<string> {
+    return this.stays.filter(({ untilMs }) => untilMs === Number.POSITIVE_INFINITY).map(({ key }) => key)
+  }
+
+  /** A process that is there and does nothing: what it ran is another's to run once its leases have ended. Answers since when. */
+  freeze() {
+    this.child.kill("SIGSTOP")
+    this.#frozenAtMs = Date.now()
+    for (const stay of this.stays) stay.untilMs = Math.min(stay.untilMs, this.#frozenAtMs)
+    return this.#frozenAtMs
+  }
+  thaw() {
+    this.child.kill("SIGCONT")
+  }
+
+  /** Nothing that it ran outlives it. */
+  async end(signal: "SIGKILL" | "SIGTERM") {
+    this.child.kill(signal)
+    const code = await this.ended
+    for (const stay of this.stays) stay.untilMs = Math.min(stay.untilMs, Date.now())
+    return code
+  }
+}
+
+const all = (nc: NatsConnection, stream: string, filter: string) =>
+  Effect.promise(async () => {
+    const consumer = await nc.jetstream().consumers.get(stream, { filterSubjects: [filter] })
+    let left = (await consumer.info()).num_pending
+    const found: Array<JsMsg> = []
+    while (left > 0) {
+      for await (const message of await consumer.fetch({ max_messages: Math.min(left, 500), expires: 2_000 })) {
+        found.push(message)
+        left--
+      }
+    }
+    return found
+  })
+const inputOf = (message: JsMsg): RecordInput => {
+  const header = (name: string) => message.headers?.get(name) ?? ""
+  const input = decode({ _tag: "Message", subject: message.subject, seq: message.seq, timeMs: 0, pending: 0, data: message.data, header })
+  if (input._tag === "Refused") throw new Error(`${message.subject}: ${input.reason}`)
+  return input
+}
+/** Which record messages the outputs on a subject are the results of. */
+const causes = (nc: NatsConnection, stream: string, subject: string) =>
+  Effect.map(all(nc, stream, subject), (found) => found.map(({ headers }) => Number(headers?.get("Tarang-Input").split(" ")[1])))
+
+/** From the first to the last message, nothing of what an uninterrupted fold gives is missing, and nothing is there twice. */
+const isUnbroken = (what: string, sent: ReadonlyArray<number>, whole: ReadonlyArray<number>) => {
+  assert.isAbove(sent.length, 10, what)
+  const [first = 0, last = 0] = [sent[0], sent[sent.length - 1]]
+  assert.deepStrictEqual(
+    sent,
+    whole.filter((seq) => seq >= first && seq <= last),
+    what
+  )
+}
+
+const optionsOf = (instruments: ReadonlyArray<Instrument.Instrument>, name: string) => {
+  const options = instruments.filter((one) => one.name === name && (one.instrumentType === "CE" || one.instrumentType === "PE"))
+  const [nearest] = options.map(({ expiry }) => expiry ?? "").sort()
+  const chain = options.filter(({ expiry }) => expiry === nearest).sort((a, b) => a.strike - b.strike)
+  const middle = Math.floor(chain.length / 2)
+  return chain.slice(middle - 4, middle + 4)
+}
+
+describe("Placement in several processes", () => {
+  it.scopedLive(
+    "BE-OPS-05 three processes share the actors; those of a killed and of a stopped one move, nothing runs twice and nothing is lost",
+    () =>
+      Effect.gen(function* () {
+        const { config, nats, simulator } = yield* world({ mode: "synthetic", rate: 2, strikesEachSide: 10 })
+        const file = yield* program
+        const runners: Array<Runner> = []
+        yield* Effect.addFinalizer(() => Effect.promise(() => Promise.all(runners.map((one) => one.end("SIGKILL")))))
+        const launch = Effect.map(freePort, (port) => {
+          const placed = { PLACEMENT: "cluster", PLACEMENT_TTL: "15 seconds", RUNNER_HOST: "127.0.0.1", RUNNER_PORT: String(port) }
+          const runner = new Runner(file, { ...config, ...placed, ROLES: "actors" })
+          runners.push(runner)
+          return runner
+        })
+        const running = () => runners.flatMap(({ keys }) => keys).sort()
+
+        yield* launch
+        const runAll = (what: string, wanted: ReadonlyArray<string>) =>
+          eventually(
+            what,
+            Effect.sync(running),
+            (keys) => new Set(keys).size === keys.length && wanted.every((key) => keys.includes(key)),
+            2_400
+          )
+        yield* runAll("the first runs what always exists", [
+          "bar-writer.1",
+          "candle-writer.1",
+          "director.1",
+          "history.1",
+          "instrument-refresh.1"
+        ])
+        yield* launch
+        yield* launch
+
+        // The gateway is a process of its own, this one: what its user sees goes on through everything below.
+        const gateway = yield* begin(config, ["gateway"])
+        yield* Effect.addFinalizer(() => gateway.stop)
+        if (Exit.isFailure(gateway.exit)) return yield* Effect.failCause(gateway.exit.cause as Cause.Cause<never>)
+        const { address } = Context.get(gateway.exit.value, HttpServer.HttpServer)
+        const here = { url: `http://127.0.0.1:${address._tag === "TcpAddress" ? address.port : 0}`, logs: gateway.logs, stop: gateway.stop }
+
+        const { instruments } = simulator.market
+        const spots = instruments.filter((one) => one.segment === "INDICES" && (one.name === "NIFTY 50" || one.name === "NIFTY BANK"))
+        assert.strictEqual(
+          spots.length,
+          2,
+          instruments
+            .filter((one) => one.segment === "INDICES")
+            .map(({ name, tradingsymbol }) => `${name} ${tradingsymbol}`)
+            .join()
+        )
+        for (const { token } of [...spots, ...optionsOf(instruments, "NIFTY"), ...optionsOf(instruments, "BANKNIFTY")]) {
+          const answer = yield* ask(here, "/subscriptions", { method: "POST", body: { instrument_token: token, requested_mode: "FULL" } })
+          assert.strictEqual(answer.status, 200, JSON.stringify(answer.body))
+        }
+        const ids: Array<number> = []
+        for (let at = 0; at < strategies; at++) {
+          const created = yield* ask(here, "/strategies", { method: "POST", body: { name: `number ${at}` } })
+          ids.push(created.body.strategy_id)
+          const option = optionsOf(instruments, "NIFTY")[at % 8]
+          const leg = { tradingsymbol: option?.tradingsymbol, exchange: "NFO", direction: "SELL", quantity: 75, entry_price: "100" }
+          const added = yield* ask(here, `/strategies/${ids[at]}/instruments`, { method: "POST", body: leg })
+          assert.strictEqual(added.status, 201, JSON.stringify(added.body))
+        }
+        const expected = [
+          "bar-writer.1",
+          "bars.NSE.BANKNIFTY",
+          "bars.NSE.NIFTY",
+          "candle-writer.1",
+          "director.1",
+          "greeks.NSE.BANKNIFTY",
+          "greeks.NSE.NIFTY",
+          "history.1",
+          "instrument-refresh.1",
+          ...ids.map((id) => `m2m.${user}.${id}`),
+          ...accountIds.map((id) => `ticker.${id}`)
+        ]
+        const allRun = (what: string) => runAll(what, expected)
+        yield* allRun("all run")
+        yield* eventually(
+          "they are spread",
+          Effect.sync(() => runners.map(({ keys }) => keys.length)),
+          (counts) => counts.every((count) => count > 0),
+          2_400
+        )
+
+        const client = yield* socket(here, "/strategies/stream", user)
+        client.send({ action: "subscribe", strategy_ids: ids })
+        const seen = () => client.received.filter(({ type }) => type === "m2m")
+        const holder = (key: string) => runners.find(({ keys }) => keys.includes(key))
+        /** An actor may be on its way from one process to another: shards are evened out some time after a process came. */
+        const holderOf = (key: string) =>
+          Effect.map(
+            eventually(
+              `somebody runs ${key}`,
+              Effect.sync(() => holder(key)),
+              (one) => one !== undefined,
+              2_400
+            ),
+            (one) => one as Runner
+          )
+        /** Every strategy's value has moved on, on the user's one connection. */
+        const goesOn = (what: string) =>
+          Effect.gen(function* () {
+            const before = seen().length
+            yield* eventually(
+              what,
+              Effect.sync(() => {
+                const moved = new Set(
+                  seen()
+                    .slice(before)
+                    .map(({ strategy_id }) => strategy_id)
+                )
+                return ids.filter((id) => !moved.has(id)).map((id) => ({ id, process: holder(`m2m.${user}.${id}`)?.child.pid }))
+              }),
+              (missing) => missing.length === 0,
+              2_400
+            )
+          })
+        yield* goesOn("values come")
+
+        const killed = yield* holderOf("ticker.sim1")
+        yield* Effect.promise(() => killed.end("SIGKILL"))
+        yield* allRun("the killed one's actors run elsewhere")
+        yield* goesOn("values go on after the kill")
+        const frozen = yield* holderOf("ticker.sim2")
+        const frozenAtMs = frozen.freeze()
+        yield* allRun("the frozen one's actors run elsewhere")
+        yield* goesOn("values go on after the freeze")
+        frozen.thaw()
+        yield* eventually(
+          "the one that woke up takes part again",
+          Effect.sync(() => frozen.keys.length),
+          (count) => count > 0,
+          2_400
+        )
+        yield* allRun("each runs once again")
+        yield* goesOn("values go on after the thaw")
+        const stopped = yield* holderOf("ticker.sim1")
+        assert.strictEqual(yield* Effect.promise(() => stopped.end("SIGTERM")), 0)
+        yield* allRun("the stopped one's actors run elsewhere")
+        yield* goesOn("values go on after the stop")
+        assert.strictEqual(client.closed(), undefined)
+        for (const one of runners)
+          if (one.child.exitCode === null && one.child.signalCode === null) yield* Effect.promise(() => one.end("SIGTERM"))
+
+        // One place at a time, each under a larger epoch than the one before.
+        for (const key of new Set(runners.flatMap(({ stays }) => stays.map(({ key }) => key)))) {
+          const stays = runners.flatMap((one) => one.stays.filter((stay) => stay.key === key)).sort((a, b) => a.fromMs - b.fromMs)
+          for (const [at, stay] of stays.slice(1).entries()) {
+            const before = stays[at] as Stay
+            assert.isAtLeast(stay.fromMs, before.untilMs, `${key} ran twice`)
+            assert.isAbove(stay.epoch, before.epoch, key)
+          }
+        }
+        assert.isAbove(runners.flatMap(({ stays }) => stays.filter(({ key }) => key === "ticker.sim1")).length, 2)
+
+        const nc = yield* natsClient(nats, "engine")
+        const record = yield* all(nc, "MD_FRAMES", ">")
+        for (const account of accountIds) {
+          const headers = record
+            .map(({ headers }) => FrameHeader.parse(headers?.get(FrameHeader.name) ?? ""))
+            .filter((header) => header !== undefined && header.account === account)
+          assert.isAbove(headers.length, 10)
+          let newest = 0
+          for (const header of headers) {
+            // What one that was replaced still had on its way is older than its end: it took up nothing after that.
+            if (header !== undefined && header.epoch < newest) assert.isAtMost(header.baseReceivedMs, frozenAtMs, account)
+            newest = Math.max(newest, header?.epoch ?? 0)
+          }
+        }
+
+        const inputs = record.map(inputOf)
+        const nifty = UnderlyingDecider.make({ exchange: "NSE", underlying: "NIFTY", settings })
+        let state = nifty.initial
+        const deltas: Array<number> = []
+        for (const input of inputs) {
+          const [next, outputs] = nifty.decide(state, input)
+          state = next
+          for (const output of outputs) if (output.kind === "delta") deltas.push(output.seq)
+        }
+        const expiry = optionsOf(instruments, "NIFTY")[0]?.expiry ?? ""
+        const deltaSubject = Subjects.ChainDelta.at({ exchange: "NSE", underlying: "NIFTY", expiry })
+        isUnbroken(deltaSubject, yield* causes(nc, "OPT", deltaSubject), deltas)
+        for (const id of ids) {
+          const decider = M2mDecider.make({ owner: user, strategyId: id, settings })
+          let state = decider.initial
+          const marks: Array<number> = []
+          for (const input of inputs) {
+            const [next, outputs] = decider.decide(state, input)
+            state = next
+            for (const output of outputs) if (output.kind === "mark") marks.push(output.seq)
+          }
+          const subject = Subjects.Mark.at({ owner: user, strategy: String(id) })
+          // An actor that started before its strategy had a leg began in the middle of the record.
+          const definedAt = inputs.findLast((input) => input._tag === "Definition" && input.definition.strategy_id === id)?.seq ?? 0
+          const sent = (yield* causes(nc, "STRAT", subject)).filter((seq) => seq > definedAt)
+          isUnbroken(subject, sent, marks)
+        }
+      }),
+    300_000
+  )
+})

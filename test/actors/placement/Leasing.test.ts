@@ -1,0 +1,141 @@
+import { assert, describe, it } from "@effect/vitest"
+import { type Cause, Effect, Exit } from "effect"
+import { until } from "../../streams/Nats.ts"
+import { type NatsServer, natsServer } from "../../TestBackends.ts"
+import { begin, freePort, noValue, sorted } from "../placement/Process.ts"
+
+/** Where nothing waits for a lease's end: a machine that stands still for seconds must not end one. */
+const ttl = "20 seconds"
+const clustered = (server: NatsServer, more: Readonly<Record<string, string>> = {}) =>
+  Effect.flatMap(freePort, (port) =>
+    begin(server, { PLACEMENT: "cluster", PLACEMENT_TTL: ttl, RUNNER_HOST: "127.0.0.1", RUNNER_PORT: String(port), ...more }, ["other.1"])
+  )
+const single = (server: NatsServer) => begin(server, { PLACEMENT_TTL: ttl }, ["other.1"])
+const failure = <A, E>(exit: Exit.Exit<A, E>): string => (Exit.isFailure(exit) ? String(exit.cause as Cause.Cause<E>) : "succeeded")
+
+describe("Placement in several processes", () => {
+  it.scopedLive(
+    "spreads the actors, runs each once, and moves those of a process that stops, under a larger epoch",
+    () =>
+      Effect.gen(function* () {
+        const server = yield* natsServer
+        const a = yield* clustered(server)
+        const keys = Array.from({ length: 40 }, (_, at) => `good.${at}`)
+        for (const key of keys) yield* a.actors.put(key, noValue)
+        const wanted = sorted([...keys, "other.1"])
+        yield* until("the first runs all", () => sorted(a.running()) === wanted)
+        const before = yield* a.lease("good.0")
+
+        const b = yield* clustered(server)
+        yield* until(
+          "both have some",
+          () => a.running().length > 0 && b.running().length > 0 && sorted([...a.running(), ...b.running()]) === wanted
+        )
+        // A key of another's shard is not this one's to speak for.
+        const elsewhere = b.running().find((key) => key.startsWith("good.")) ?? ""
+        assert.strictEqual((yield* Effect.flip(a.lease(elsewhere))).key, elsewhere)
+        assert.isTrue((yield* b.lease(elsewhere)).isHeld())
+        yield* b.actors.remove(elsewhere)
+        yield* until("a removal counts wherever the actor is", () => !b.running().includes(elsewhere))
+        yield* b.actors.put(elsewhere, noValue)
+        yield* until("and so does its return", () => b.running().includes(elsewhere))
+
+        yield* a.stop
+        assert.deepStrictEqual(a.running(), [])
+        yield* until("the second runs all", () => sorted(b.running()) === wanted)
+        assert.isFalse(before.isHeld())
+        assert.isAbove((yield* b.lease("good.0")).epoch, before.epoch)
+      }),
+    60_000
+  )
+
+  it.scopedLive(
+    "stops its actors when the leases cannot be kept, and starts them when NATS is back",
+    () =>
+      Effect.gen(function* () {
+        const server = yield* natsServer
+        const a = yield* clustered(server, { PLACEMENT_TTL: "4 seconds" })
+        yield* a.actors.put("good.a", noValue)
+        yield* until("it runs", () => sorted(a.running()) === "good.a other.1")
+        const lease = yield* a.lease("good.a")
+        yield* Effect.promise(() => server.kill())
+        yield* until("all have stopped", () => a.running().length === 0)
+        yield* Effect.promise(() => server.start())
+        yield* until("all run again", () => sorted(a.running()) === "good.a other.1")
+        assert.isFalse(lease.isHeld())
+        assert.isAbove((yield* a.lease("good.a")).epoch, lease.epoch)
+      }),
+    60_000
+  )
+
+  it.scopedLive(
+    "an outage that is shorter than the leases stops nothing",
+    () =>
+      Effect.gen(function* () {
+        const server = yield* natsServer
+        const a = yield* clustered(server)
+        yield* a.actors.put("good.a", noValue)
+        yield* until("it runs", () => sorted(a.running()) === "good.a other.1")
+        yield* Effect.promise(() => server.kill())
+        yield* Effect.promise(() => server.start())
+        yield* until("the bucket answers", () => Effect.as(a.actors.put("good.b", noValue), true).pipe(Effect.orElseSucceed(() => false)))
+        yield* until("the change arrives", () => a.running().includes("good.b"))
+        assert.deepStrictEqual(
+          a.events.map(([what]) => what),
+          ["start", "start", "start"]
+        )
+      }),
+    60_000
+  )
+})
+
+describe("Epochs", () => {
+  it.scopedLive(
+    "grow from one process to the next, to a cluster and back, over a restart of the server",
+    () =>
+      Effect.gen(function* () {
+        const server = yield* natsServer
+        const epochs: Array<number> = []
+        const take = (started: ReturnType<typeof single>) =>
+          Effect.scoped(
+            Effect.gen(function* () {
+              const process = yield* started
+              yield* until("it holds the shard", () => Effect.isSuccess(process.lease("good.a")))
+              epochs.push((yield* process.lease("good.a")).epoch)
+              yield* process.stop
+            })
+          )
+        yield* take(single(server))
+        yield* take(single(server))
+        yield* take(clustered(server))
+        yield* Effect.promise(() => server.kill())
+        yield* Effect.promise(() => server.start())
+        yield* take(clustered(server))
+        yield* take(single(server))
+        for (const [at, epoch] of epochs.slice(1).entries()) assert.isAbove(epoch, epochs[at] ?? 0, epochs.join(" "))
+      }),
+    60_000
+  )
+
+  it.scopedLive("one process alone does not start beside a cluster, nor a cluster without an address", () =>
+    Effect.gen(function* () {
+      const server = yield* natsServer
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          yield* clustered(server)
+          yield* until("it is refused", () =>
+            Effect.map(Effect.exit(Effect.scoped(single(server))), (exit) =>
+              /other processes run actors here \(127\.0\.0\.1:\d+\): set PLACEMENT=cluster/.test(failure(exit))
+            )
+          )
+        })
+      )
+      const alone = yield* single(server)
+      assert.isTrue((yield* alone.lease("good.a")).isHeld())
+      const unnamed = yield* Effect.exit(Effect.scoped(begin(server, { PLACEMENT: "cluster", PLACEMENT_TTL: ttl })))
+      assert.include(failure(unnamed), "RUNNER_HOST")
+      const odd = yield* Effect.exit(Effect.scoped(begin(server, { PLACEMENT: "many" })))
+      assert.include(failure(odd), "PLACEMENT")
+    })
+  )
+})

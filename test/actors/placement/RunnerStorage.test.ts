@@ -1,0 +1,210 @@
+import { Runner, RunnerAddress, ShardId } from "@effect/cluster"
+import { assert, describe, it } from "@effect/vitest"
+import { type Cause, ConfigProvider, Deferred, Effect, Exit, Option } from "effect"
+import { connect, type KV } from "nats"
+import * as RunnerStorage from "../../../src/actors/placement/RunnerStorage.ts"
+import * as LeaseBucket from "../../../src/streams/LeaseBucket.ts"
+import { until } from "../../streams/Nats.ts"
+import { type NatsServer, natsServer } from "../../TestBackends.ts"
+
+/** A write may take 0.6 of the time between refreshes, and 2.2 of them before its end a lease that nothing confirms is given up. */
+interface Life {
+  readonly ttlMs: number
+  readonly refreshMs: number
+}
+/** Where nothing waits for the end of a lease: a machine that stands still for seconds must not end one. */
+const patient: Life = { ttlMs: 30_000, refreshMs: 6_000 }
+/** Where something does. */
+const brief: Life = { ttlMs: 10_000, refreshMs: 2_500 }
+/** Where only silence is waited for. */
+const silent: Life = { ttlMs: 8_000, refreshMs: 6_000 }
+const shard = (number: number) => ShardId.make("default", number)
+const runner = (port: number) => Runner.make({ address: RunnerAddress.make("127.0.0.1", port), groups: ["default"], weight: 1 })
+const names = (shards: ReadonlyArray<ShardId.ShardId>) => shards.map(String)
+
+const client = (server: NatsServer) =>
+  Effect.acquireRelease(
+    Effect.promise(() => connect({ ...server.as("engine"), maxReconnectAttempts: -1, reconnectTimeWait: 50 })),
+    (nc) => Effect.promise(() => nc.close())
+  )
+const settings = (more: Readonly<Record<string, string>> = {}) =>
+  Effect.withConfigProvider(ConfigProvider.fromMap(new Map(Object.entries({ PLACEMENT_TTL: `${patient.ttlMs} millis`, ...more }))))
+
+/** A process's storage, at an address, on a connection of its own. */
+const begin = (server: NatsServer, port: number, { ttlMs, refreshMs } = patient) =>
+  Effect.gen(function* () {
+    const nc = yield* client(server)
+    const { storage, leases } = yield* RunnerStorage.make(nc, { shards: 100, refreshMs }).pipe(
+      settings({ PLACEMENT_TTL: `${ttlMs} millis` })
+    )
+    return { nc, storage, leases, address: runner(port).address, runner: runner(port) }
+  })
+const bucketOf = (server: NatsServer) =>
+  Effect.flatMap(client(server), (nc) => Effect.promise((): Promise<KV> => nc.jetstream().views.kv(LeaseBucket.bucket, { bindOnly: true })))
+
+const failure = <A, E>(exit: Exit.Exit<A, E>): string => (Exit.isFailure(exit) ? String(exit.cause as Cause.Cause<E>) : "succeeded")
+
+describe("Leases on shards", () => {
+  it.scopedLive("a shard has one holder, and every next one a larger epoch", () =>
+    Effect.gen(function* () {
+      const server = yield* natsServer
+      const a = yield* begin(server, 1)
+      const b = yield* begin(server, 2)
+      const both = yield* Effect.all(
+        [a.storage.acquire(a.address, [shard(1), shard(2)]), b.storage.acquire(b.address, [shard(1), shard(2)])],
+        { concurrency: "unbounded" }
+      )
+      assert.deepStrictEqual(both.flatMap(names).sort(), ["default:1", "default:2"])
+      yield* a.storage.releaseAll(a.address)
+      yield* b.storage.releaseAll(b.address)
+
+      assert.deepStrictEqual(names(yield* a.storage.acquire(a.address, [shard(1)])), ["default:1"])
+      const first = a.leases.of("default:1")
+      assert.isTrue(first?.isHeld())
+      assert.deepStrictEqual(yield* b.storage.acquire(b.address, [shard(1)]), [])
+      assert.isUndefined(b.leases.of("default:1"))
+      assert.deepStrictEqual(names(yield* a.storage.refresh(a.address, [shard(1)])), ["default:1"])
+      assert.strictEqual(a.leases.of("default:1")?.epoch, first?.epoch, "a refresh keeps the epoch")
+
+      yield* a.storage.release(a.address, shard(1))
+      assert.isFalse(first?.isHeld())
+      assert.deepStrictEqual(names(yield* b.storage.acquire(b.address, [shard(1)])), ["default:1"])
+      const second = b.leases.of("default:1")
+      assert.isAbove(second?.epoch ?? 0, first?.epoch ?? 0)
+
+      // Back at the first: its old lease stays lost.
+      yield* b.storage.releaseAll(b.address)
+      yield* a.storage.acquire(a.address, [shard(1)])
+      assert.isAbove(a.leases.of("default:1")?.epoch ?? 0, second?.epoch ?? 0)
+      assert.isFalse(first?.isHeld())
+    })
+  )
+
+  it.scopedLive("a process started again at an address takes over at once what the earlier one held, and that one is told", () =>
+    Effect.gen(function* () {
+      const server = yield* natsServer
+      const before = yield* begin(server, 1)
+      yield* before.storage.acquire(before.address, [shard(1)])
+      const lease = before.leases.of("default:1")
+      const after = yield* begin(server, 1)
+      assert.deepStrictEqual(names(yield* after.storage.acquire(after.address, [shard(1)])), ["default:1"])
+      assert.isAbove(after.leases.of("default:1")?.epoch ?? 0, lease?.epoch ?? 0)
+      assert.deepStrictEqual(yield* before.storage.refresh(before.address, [shard(1)]), [])
+      assert.isFalse(lease?.isHeld())
+    })
+  )
+
+  it.scopedLive("a renewal that landed without an answer is taken up, a stranger's write is not", () =>
+    Effect.gen(function* () {
+      const server = yield* natsServer
+      const a = yield* begin(server, 1)
+      const kv = yield* bucketOf(server)
+      yield* a.storage.acquire(a.address, [shard(1), shard(2)])
+      const epoch = a.leases.of("default:1")?.epoch
+      yield* Effect.promise(async () => {
+        const own = await kv.get("shard.default.1")
+        await kv.put("shard.default.1", own?.value ?? "")
+        const held = JSON.parse((await kv.get("shard.default.2"))?.string() ?? "")
+        await kv.put("shard.default.2", JSON.stringify({ ...held, id: "another" }))
+      })
+      assert.deepStrictEqual(names(yield* a.storage.refresh(a.address, [shard(1), shard(2)])), ["default:1"])
+      assert.strictEqual(a.leases.of("default:1")?.epoch, epoch)
+      assert.isUndefined(a.leases.of("default:2"))
+      yield* Effect.promise(async () => {
+        const own = await kv.get("shard.default.1")
+        await kv.put("shard.default.1", own?.value ?? "")
+      })
+      yield* a.storage.release(a.address, shard(1))
+      const left = yield* Effect.promise(() => kv.get("shard.default.1"))
+      assert.strictEqual(left?.operation, "DEL", "released although its revision had moved")
+    })
+  )
+
+  it.scopedLive("while NATS is away leases count as long as nobody else can have them, and end before that", () =>
+    Effect.gen(function* () {
+      const server = yield* natsServer
+      const a = yield* begin(server, 1, brief)
+      const b = yield* begin(server, 2, brief)
+      yield* a.storage.acquire(a.address, [shard(1)])
+      const lease = a.leases.of("default:1")
+      yield* a.storage.refresh(a.address, [shard(1)])
+      yield* Effect.sync(server.freeze)
+      assert.deepStrictEqual(names(yield* a.storage.refresh(a.address, [shard(1)])), ["default:1"])
+      yield* until("it is given up", () => Effect.map(Effect.exit(a.storage.refresh(a.address, [shard(1)])), Exit.isFailure))
+      assert.isTrue(lease?.isHeld(), "it is given up while it still counts")
+      yield* until("it no longer counts", () => lease?.isHeld() === false)
+      yield* Effect.sync(server.thaw)
+      yield* until("another has it", () =>
+        b.storage.acquire(b.address, [shard(1)]).pipe(
+          Effect.map((got) => got.length === 1),
+          Effect.orElseSucceed(() => false)
+        )
+      )
+      assert.isAbove(b.leases.of("default:1")?.epoch ?? 0, lease?.epoch ?? 0)
+      assert.deepStrictEqual(yield* a.storage.refresh(a.address, [shard(1)]), [])
+    })
+  )
+})
+
+describe("Runners", () => {
+  it.scopedLive("are listed while they live, keep the health that another saw, and stay away once they left", () =>
+    Effect.gen(function* () {
+      const server = yield* natsServer
+      const a = yield* begin(server, 1, silent)
+      const b = yield* begin(server, 2, silent)
+      const machines = [yield* a.storage.register(a.runner, true), yield* b.storage.register(b.runner, true)]
+      assert.strictEqual(new Set(machines).size, 2)
+      const seen = Effect.map(a.storage.getRunners, (all) => all.map(([{ address }, healthy]) => `${address.port} ${healthy}`).sort())
+      assert.deepStrictEqual(yield* seen, ["1 true", "2 true"])
+      yield* a.storage.setRunnerHealth(b.address, false)
+      yield* b.storage.refresh(b.address, [])
+      yield* b.storage.refresh(b.address, [])
+      assert.deepStrictEqual(yield* seen, ["1 true", "2 false"])
+      yield* b.storage.unregister(b.address)
+      yield* b.storage.refresh(b.address, [])
+      yield* b.storage.setRunnerHealth(b.address, true)
+      assert.deepStrictEqual(yield* seen, ["1 true"])
+      // The one at the same address that came later is not this one's to remove.
+      const again = yield* begin(server, 2, silent)
+      yield* b.storage.register(b.runner, true)
+      yield* again.storage.register(again.runner, true)
+      yield* b.storage.unregister(b.address)
+      assert.deepStrictEqual(yield* seen, ["1 true", "2 true"])
+      yield* until("one that is silent is forgotten", () =>
+        Effect.zipRight(
+          a.storage.refresh(a.address, []),
+          Effect.map(seen, (all) => all.join() === "1 true")
+        )
+      )
+    })
+  )
+
+  it.scopedLive("refuse a bucket of another time to live, and a cluster of other shards", () =>
+    Effect.gen(function* () {
+      const server = yield* natsServer
+      const a = yield* begin(server, 1)
+      yield* a.storage.register(a.runner, true)
+      const nc = yield* client(server)
+      const timing = { shards: 100, refreshMs: patient.refreshMs }
+      const longer = yield* Effect.exit(RunnerStorage.make(nc, timing).pipe(settings({ PLACEMENT_TTL: "9 seconds" })))
+      assert.match(failure(longer), /time to live \(ms\) 30000, this process needs 9000: set PLACEMENT_TTL/)
+      const fewer = yield* Effect.exit(RunnerStorage.make(nc, { ...timing, shards: 50 }).pipe(settings()))
+      assert.match(failure(fewer), /127\.0\.0\.1:1 with 100 shards.*this process has 50 shards/)
+      const short = yield* Effect.exit(RunnerStorage.make(nc, timing).pipe(settings({ PLACEMENT_TTL: "1 second" })))
+      assert.match(failure(short), /PLACEMENT_TTL.*must be 4 seconds or more/)
+      const { storage } = yield* Effect.promise(async () => (await (await nc.jetstreamManager()).streams.info("KV_cluster")).config)
+      assert.strictEqual(storage, "file")
+    })
+  )
+
+  it.scopedLive("end with the connection that holds their leases", () =>
+    Effect.gen(function* () {
+      const nc = yield* client(yield* natsServer)
+      const ended = yield* Deferred.make<void>()
+      yield* LeaseBucket.endWith(nc, Deferred.succeed(ended, undefined))
+      assert.isTrue(Option.isNone(yield* Deferred.poll(ended)))
+      yield* Effect.promise(() => nc.close())
+      yield* Deferred.await(ended)
+    })
+  )
+})

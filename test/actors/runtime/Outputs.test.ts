@@ -1,0 +1,153 @@
+import { assert, layer } from "@effect/vitest"
+import { Effect, Fiber, Layer } from "effect"
+import * as Outputs from "../../../src/actors/runtime/Outputs.ts"
+import { JetStream, type Message } from "../../../src/streams/JetStream.ts"
+import * as OrderedRead from "../../../src/streams/OrderedRead.ts"
+import * as Streams from "../../../src/streams/Streams.ts"
+import { backend, bytes, collect, messages, range, Server, settings, text, until } from "../../streams/Nats.ts"
+
+const stream = "SYS"
+/** Subjects of each test alone: the server remembers ids. */
+let test = 0
+const at = (name: string) => `sys.quality.${test}.${name}`
+const output = (seq: number, name: string, value: string | (() => Uint8Array) = `${name}${seq}`, covers?: string) => ({
+  seq,
+  message: {
+    stream,
+    subject: at(name),
+    encode: (covered?: number) => (typeof value === "string" ? bytes(covers === undefined ? value : `${value} ${covered}`) : value()),
+    ...(covers === undefined ? {} : { covers: { stream, subject: at(covers) } })
+  }
+})
+const held = { epoch: 1, isHeld: () => true }
+
+const streams = Layer.unwrapEffect(
+  Effect.map(Server, (server) => Streams.layer.pipe(Layer.provide(Layer.setConfigProvider(settings(server)))))
+)
+
+/** A publisher, and what the stream holds of it. */
+const publishing = Effect.gen(function* () {
+  const jetStream = yield* JetStream
+  test++
+  const { lastSeq } = yield* jetStream.info(stream)
+  const publish = Outputs.make(jetStream)
+  const stored = Effect.scoped(
+    Effect.gen(function* () {
+      const items = yield* collect((yield* OrderedRead.make({ stream, filters: [], start: { _tag: "After", seq: lastSeq } })).takeAll)
+      const newest = (yield* jetStream.info(stream)).lastSeq
+      yield* until("all is read", () => newest === lastSeq || messages(items).at(-1)?.seq === newest)
+      return messages(items)
+    })
+  )
+  return { jetStream, publish, stored, lastSeq } as const
+})
+const texts = (stored: ReadonlyArray<Message>, name: string) => stored.filter(({ subject }) => subject === at(name)).map(text)
+
+layer(Layer.provideMerge(streams, backend), { excludeTestServices: true })("Outputs", (it) => {
+  it.scoped("each subject's messages in order, and what states another's sequence behind it", () =>
+    Effect.gen(function* () {
+      const { publish, stored, lastSeq } = yield* publishing
+      const board = Outputs.board("a", held, 1)
+      const outputs = range(1, 40).flatMap((seq) => [output(seq, `s${seq % 30}`), output(seq, "delta"), output(seq, "delta", "second")])
+      const outcome = yield* publish(board, [...outputs, output(40, "chain", "covers", "delta")])
+      assert.deepStrictEqual(outcome, { published: 121, silenced: 0, unfit: [] })
+      const found = yield* stored
+      assert.deepStrictEqual(texts(found, "s7"), ["s77", "s737"])
+      assert.deepStrictEqual(
+        texts(found, "delta"),
+        range(1, 40).flatMap((seq) => [`delta${seq}`, "second"])
+      )
+      const newest = found.filter(({ subject }) => subject === at("delta")).at(-1)?.seq ?? 0
+      assert.isAbove(newest, lastSeq)
+      assert.deepStrictEqual(texts(found, "chain"), [`covers ${newest}`])
+    })
+  )
+
+  it.scoped("an output that cannot be a message is told with its reason, and the others leave", () =>
+    Effect.gen(function* () {
+      const { publish, stored, jetStream } = yield* publishing
+      const throwing = () => {
+        throw new Error("no such number")
+      }
+      const outcome = yield* publish(Outputs.board("a", held, 1), [
+        output(1, "a"),
+        output(2, "a", throwing),
+        output(3, "b", () => new Uint8Array(jetStream.payloadMax())),
+        output(4, "a"),
+        output(5, "b")
+      ])
+      assert.strictEqual(outcome.published, 3)
+      assert.deepStrictEqual(
+        outcome.unfit.map(({ subject, seq }) => [subject, seq]).sort(),
+        [
+          [at("a"), 2],
+          [at("b"), 3]
+        ].sort()
+      )
+      const reasons = outcome.unfit.map(({ reason }) => reason).join("; ")
+      assert.include(reasons, "cannot be encoded: Error: no such number")
+      assert.include(reasons, `${jetStream.payloadMax()} bytes, the server takes`)
+      const found = yield* stored
+      assert.deepStrictEqual([texts(found, "a"), texts(found, "b")], [["a1", "a4"], ["b5"]])
+    })
+  )
+
+  it.scoped("what an earlier run published is not published again, also when all subjects are noted at once", () =>
+    Effect.gen(function* () {
+      const { publish, stored, jetStream } = yield* publishing
+      const outputs = [output(1, "a"), output(1, "a", "1b"), output(2, "a"), output(1, "b")]
+      yield* publish(Outputs.board("a", held, 1), outputs.slice(0, 2))
+      // A third run of the same record looks up what it needs; one of another record finds nothing of its own.
+      assert.deepInclude(yield* publish(Outputs.board("a", held, 1), outputs), { published: 2, silenced: 2 })
+      assert.deepStrictEqual(texts(yield* stored, "a"), ["a1", "1b", "a2"])
+      const noted = Outputs.board("a", held, 1)
+      for (const message of yield* stored) Outputs.note(noted, message)
+      noted.isWhole = true
+      assert.deepInclude(yield* publish(noted, [...outputs, output(3, "c")]), { published: 1, silenced: 4 })
+      assert.deepInclude(yield* publish(Outputs.board("a", held, 2), [output(1, "a", "another record")]), { published: 1, silenced: 0 })
+      assert.strictEqual((yield* jetStream.info(stream)).lastSeq, (yield* stored).at(-1)?.seq)
+    })
+  )
+
+  it.scoped("nothing leaves once the lease has ended", () =>
+    Effect.gen(function* () {
+      const { publish, stored } = yield* publishing
+      let asked = 0
+      const board = Outputs.board("a", { epoch: 1, isHeld: () => ++asked <= 3 }, 1)
+      const error = yield* Effect.flip(
+        publish(
+          board,
+          range(1, 10).map((seq) => output(seq, "a"))
+        )
+      )
+      assert.strictEqual(error._tag, "Replaced")
+      assert.deepStrictEqual(texts(yield* stored, "a"), ["a1", "a2", "a3"])
+    })
+  )
+
+  it.scoped("a batch over a server restart lands whole, once and in order", () =>
+    Effect.gen(function* () {
+      const { publish, stored } = yield* publishing
+      const server = yield* Server
+      const names = ["a", "b", "c"]
+      const board = Outputs.board("a", held, 1)
+      const batch = (from: number) =>
+        publish(
+          board,
+          range(from, from + 30).flatMap((seq) => names.map((name) => output(seq, name)))
+        )
+      yield* batch(1)
+      yield* Effect.promise(() => server.kill())
+      const sending = yield* Effect.fork(batch(32))
+      yield* Effect.promise(() => server.start())
+      yield* Fiber.join(sending)
+      const found = yield* stored
+      for (const name of names) {
+        assert.deepStrictEqual(
+          texts(found, name),
+          range(1, 62).map((seq) => `${name}${seq}`)
+        )
+      }
+    })
+  )
+})

@@ -1,0 +1,360 @@
+import { assert, layer } from "@effect/vitest"
+import { Effect } from "effect"
+import * as Black76 from "../../../src/domain/options/Black76.ts"
+import { BarRepo, type NewBar } from "../../../src/store/BarRepo.ts"
+import * as Asks from "../../../src/streams/Asks.ts"
+import { JetStream } from "../../../src/streams/JetStream.ts"
+import { ask, near, tokens, World, world } from "../GatewayWorld.ts"
+
+// The option lives for decades: with a rate its forward would leave it without a time value.
+const rateless = { config: { RISK_FREE_RATE: "0" } }
+// A Friday that is over.
+const day = "2026-11-20"
+const openMs = Date.parse(`${day}T09:15:00+05:30`)
+const minuteMs = 60_000
+const span = `from=${day}&to=${day}`
+const symbols = new Map<number, string>([
+  [tokens.nifty, "NIFTY 50"],
+  [tokens.call, "NIFTY98JAN24500CE"],
+  [tokens.infy, "INFY"]
+])
+const t = (atMs: number) => (Date.parse(`${near}T15:30:00+05:30`) - atMs - minuteMs) / (365 * 86_400_000)
+const spotAt = (n: number) => 24_500 + (n % 10)
+const priceOf = (token: number, n: number): number => {
+  if (token !== tokens.call) return Math.round(spotAt(n) * 100)
+  const atMs = openMs + n * minuteMs
+  return Math.round(Black76.priceOf(1, spotAt(n), 24_500, t(atMs), 0, 0.14) * 100)
+}
+const bar = (token: number, n: number, more: Partial<NewBar> = {}): NewBar => {
+  const price = priceOf(token, n)
+  return {
+    instrumentToken: token,
+    tradingsymbol: symbols.get(token) ?? "",
+    minutes: 1,
+    source: "broker",
+    at: new Date(openMs + n * minuteMs),
+    open: price,
+    high: price + 5,
+    low: price - 5,
+    close: price,
+    volume: n,
+    oi: token === tokens.nifty ? 0 : 1_000 + n,
+    complete: true,
+    ...more
+  }
+}
+
+/** The engine, with a broker that knows so many minutes of that Friday. */
+const engine = (answer: (question: Asks.HistoryQuestion) => ReadonlyArray<NewBar> | Error) =>
+  Effect.gen(function* () {
+    const world = yield* World
+    const repo = yield* BarRepo
+    const asked: Array<Asks.HistoryQuestion> = []
+    yield* Asks.serve(
+      Asks.fetchHistory,
+      (question) =>
+        Effect.gen(function* () {
+          asked.push(question)
+          const bars = answer(question)
+          if (bars instanceof Error) return yield* Effect.fail(bars)
+          const of = { instrumentToken: question.instrument_token, tradingsymbol: question.tradingsymbol, minutes: question.minutes }
+          yield* Effect.orDie(repo.markTold(of, [day]))
+          return { bars: yield* Effect.orDie(repo.save(bars)) }
+        }),
+      1
+    ).pipe(Effect.provideService(JetStream, world.engine), Effect.forkScoped)
+    yield* Effect.promise(() => world.engine.nc.flush())
+    return asked
+  })
+const minutes = (token: number, count: number) => Array.from({ length: count }, (_, n) => bar(token, n))
+
+layer(world(), { excludeTestServices: true })("History from the broker", (it) => {
+  it.effect("TC-REG-003 TC-GRK-030 candles have exactly the contract's fields, prices exact, open interest only where asked for", () =>
+    Effect.gen(function* () {
+      yield* engine(({ instrument_token }) => minutes(instrument_token, 3))
+      const { status, body } = yield* ask(`/history?instrument_token=${tokens.infy}&interval=minute&${span}`)
+      assert.strictEqual(status, 200)
+      assert.deepStrictEqual(body, {
+        candles: [0, 1, 2].map((n) => ({
+          date: new Date(openMs + n * minuteMs).toISOString(),
+          open: 24_500 + n,
+          high: 24_500.05 + n,
+          low: 24_499.95 + n,
+          close: 24_500 + n,
+          volume: n,
+          oi: null,
+          greeks: null
+        }))
+      })
+      const withOi = yield* ask(`/history?instrument_token=${tokens.infy}&interval=minute&${span}&oi=1`)
+      assert.deepStrictEqual(
+        withOi.body.candles.map(({ oi }: { oi: number }) => oi),
+        [1_000, 1_001, 1_002]
+      )
+    }).pipe(Effect.scoped)
+  )
+})
+
+layer(world(rateless), { excludeTestServices: true })("History with Greeks", (it) => {
+  it.effect("TC-GRK-031 100 candles with Greeks need one fetch of the underlying, and asked again none", () =>
+    Effect.gen(function* () {
+      const asked = yield* engine(({ instrument_token }) => minutes(instrument_token, 100))
+      const path = `/history?instrument_token=${tokens.call}&interval=minute&${span}&greeks=true`
+      const { body } = yield* ask(path)
+      assert.strictEqual(body.candles.length, 100)
+      for (const { greeks } of body.candles) {
+        assert.deepStrictEqual(Object.keys(greeks), ["delta", "gamma", "theta", "vega"])
+        assert.isTrue(greeks.delta > 0.4 && greeks.delta <= 1 && greeks.gamma >= 0 && greeks.vega > 0)
+      }
+      assert.deepStrictEqual(
+        asked.map(({ instrument_token }) => instrument_token),
+        [tokens.call, tokens.nifty]
+      )
+      assert.deepStrictEqual((yield* ask(path)).body, body)
+      assert.strictEqual(asked.length, 2)
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("TC-GRK-030 TC-GRK-031 the candles themselves are the same with Greeks and without", () =>
+    Effect.gen(function* () {
+      const path = `/history?instrument_token=${tokens.call}&interval=minute&${span}&oi=true`
+      const plain = (yield* ask(`${path}&greeks=false`)).body.candles
+      const valued = (yield* ask(path)).body.candles
+      assert.isTrue(plain.every((candle: { greeks: unknown }) => candle.greeks === null))
+      assert.deepStrictEqual(
+        valued.map((candle: object) => ({ ...candle, greeks: null })),
+        plain
+      )
+    })
+  )
+})
+
+layer(world(rateless), { excludeTestServices: true })("History with holes", (it) => {
+  it.effect("TC-GRK-032 a candle without a price of its underlying has none and says why, the rest go on", () =>
+    Effect.gen(function* () {
+      yield* engine(({ instrument_token }) => minutes(instrument_token, 5).filter((_, n) => instrument_token !== tokens.nifty || n !== 2))
+      const { body } = yield* ask(`/history?instrument_token=${tokens.call}&interval=minute&${span}`)
+      assert.deepStrictEqual(
+        body.candles.map(({ greeks, greeks_reason }: { greeks: unknown; greeks_reason?: string }) => [
+          greeks === null,
+          greeks_reason ?? null
+        ]),
+        [0, 1, 2, 3, 4].map((n) => [n === 2, n === 2 ? "no_underlying_price" : null])
+      )
+    }).pipe(Effect.scoped)
+  )
+})
+
+layer(world(rateless), { excludeTestServices: true })("History without the broker", (it) => {
+  it.effect("what we have is served and says what is missing; with nothing at all it is 503", () =>
+    Effect.gen(function* () {
+      yield* engine(() => new Error("the broker's history is unavailable"))
+      const path = `/history?instrument_token=${tokens.infy}&interval=5minute&${span}`
+      const none = yield* ask(path)
+      assert.deepStrictEqual([none.status, none.body.detail], [503, "Engine: the broker's history is unavailable"])
+      const repo = yield* BarRepo
+      yield* repo.save([0, 1, 2, 3, 4, 5].map((n) => bar(tokens.infy, n, { source: "live" })))
+      const { status, body } = yield* ask(path)
+      assert.strictEqual(status, 200)
+      assert.strictEqual(body.warning, "Engine: the broker's history is unavailable")
+      assert.deepStrictEqual(
+        body.candles.map(({ date, open, close, volume }: Record<string, unknown>) => [date, open, close, volume]),
+        [
+          ["2026-11-20T03:45:00.000Z", 24_500, 24_504, 10],
+          ["2026-11-20T03:50:00.000Z", 24_505, 24_505, 5]
+        ]
+      )
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("BE-SVC-07 a whole session of our own bars is served without the broker, after a restart too", () =>
+    Effect.gen(function* () {
+      const asked = yield* engine(() => new Error("not asked"))
+      const repo = yield* BarRepo
+      yield* repo.save(Array.from({ length: 375 }, (_, n) => bar(tokens.nifty, n, { source: "live", volume: 0 })))
+      const { body } = yield* ask(`/historical?symbol=nifty&timeframe=1d&${span}`)
+      assert.deepStrictEqual(body, {
+        symbol: "NIFTY",
+        timeframe: "day",
+        instrument_token: tokens.nifty,
+        exchange: "NSE",
+        tradingsymbol: "NIFTY 50",
+        candles: [{ date: "2026-11-19T18:30:00.000Z", open: 24_500, high: 24_509.05, low: 24_499.95, close: 24_504, volume: 0, oi: 0 }]
+      })
+      assert.strictEqual((yield* ask(`/historical?symbol=NSE:NIFTY%2050&timeframe=hour&${span}`)).body.candles.length, 7)
+      assert.deepStrictEqual(asked, [])
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("BE-DAT-07 what is not there is 404, what cannot be is 422 with its field", () =>
+    Effect.gen(function* () {
+      const of = `instrument_token=${tokens.nifty}`
+      const cases: ReadonlyArray<readonly [string, number, string]> = [
+        [`/history?instrument_token=1&interval=minute&${span}`, 404, "Instrument not found"],
+        [`/historical?symbol=NOSUCH&timeframe=day&${span}`, 404, "Symbol not found"],
+        [`/history?instrument_token=abc&interval=minute&${span}`, 422, "Validation error: instrument_token"],
+        [`/history?${of}&interval=2minute&${span}`, 422, "Validation error: interval"],
+        [`/history?interval=minute&${span}`, 422, "Validation error: instrument_token"],
+        [`/history?${of}&interval=minute&from=yesterday`, 422, "Validation error: from"],
+        [`/history?${of}&interval=minute&from=2026-02-30&to=${day}`, 422, "Validation error: from"],
+        [`/history?${of}&interval=minute&from=2026-11-21&to=${day}`, 422, "Validation error: from: must not be after to"],
+        [`/history?${of}&interval=minute&from=2020-01-01&to=${day}`, 422, "Validation error: from: at most 600 days"],
+        [`/history?${of}&interval=minute&${span}&oi=maybe`, 422, "Validation error: oi"],
+        [`/history?${of}&interval=minute&${span}&nosuch=1`, 422, "Validation error: nosuch"]
+      ]
+      for (const [path, status, detail] of cases) {
+        const answer = yield* ask(path)
+        assert.deepStrictEqual([answer.status, answer.body.detail.slice(0, detail.length)], [status, detail], path)
+      }
+      assert.strictEqual((yield* ask(`/history?${of}&interval=minute&${span}`, { as: null })).status, 401)
+    })
+  )
+
+  it.effect("times with an offset, in India's, in seconds and as days mean the same instant", () =>
+    Effect.gen(function* () {
+      const at = (from: string, to: string) =>
+        Effect.map(
+          ask(`/history?instrument_token=${tokens.nifty}&interval=minute&from=${encodeURIComponent(from)}&to=${encodeURIComponent(to)}`),
+          ({ body }) => body.candles.map(({ date }: { date: string }) => date.slice(11, 16))
+        )
+      const expected = ["03:45", "03:46"]
+      assert.deepStrictEqual(yield* at(`${day}T03:45:00Z`, `${day}T03:46:30Z`), expected)
+      assert.deepStrictEqual(yield* at(`${day}T09:15:00+05:30`, `${day}T09:16:00+0530`), expected)
+      assert.deepStrictEqual(yield* at(`${day} 09:15:00`, `${day} 09:16`), expected)
+      assert.deepStrictEqual(yield* at(String(openMs / 1_000), String(openMs / 1_000 + 60)), expected)
+      assert.strictEqual((yield* at(day, day)).length, 375)
+    })
+  )
+})
+
+layer(world(), { excludeTestServices: true })("UDF", (it) => {
+  it.effect("config, time, symbols and search are in the protocol's form", () =>
+    Effect.gen(function* () {
+      const config = (yield* ask("/udf/config")).body
+      assert.deepInclude(config, { supports_search: true, supports_group_request: false, supports_time: true })
+      assert.include(config.supported_resolutions, "1D")
+      const time = yield* ask("/udf/time")
+      assert.match(String(time.body), /^\d{10}$/)
+      assert.match(time.headers.get("content-type") ?? "", /^text\/plain/)
+      const info = (yield* ask("/udf/symbols?symbol=NIFTY98JAN24500CE&currencyCode=INR")).body
+      assert.deepInclude(info, {
+        name: "NIFTY98JAN24500CE",
+        ticker: "NFO:NIFTY98JAN24500CE",
+        type: "option",
+        session: "0915-1530",
+        timezone: "Asia/Kolkata",
+        minmov: 5,
+        pricescale: 100,
+        has_intraday: true,
+        expired: false
+      })
+      assert.deepInclude((yield* ask("/udf/symbols?symbol=NIFTY")).body, {
+        ticker: "NSE:NIFTY 50",
+        type: "index",
+        minmov: 1,
+        visible_plots_set: "ohlc"
+      })
+      assert.deepStrictEqual((yield* ask("/udf/symbols?symbol=NOSUCH")).body, { s: "error", errmsg: "unknown_symbol" })
+      const found = (yield* ask("/udf/search?query=nifty&type=index&exchange=&limit=10")).body
+      assert.deepStrictEqual(found, [
+        { symbol: "NIFTY 50", full_name: "NSE:NIFTY 50", description: "NIFTY 50", exchange: "NSE", ticker: "NSE:NIFTY 50", type: "index" }
+      ])
+      assert.strictEqual((yield* ask("/udf/search?query=nifty&type=&exchange=NFO&limit=2")).body.length, 2)
+    })
+  )
+
+  it.effect(
+    "history is in columns of seconds, a day at its date's midnight UTC; no data names the last bar before; errors are told, not thrown",
+    () =>
+      Effect.gen(function* () {
+        yield* engine(({ instrument_token, minutes: length }) =>
+          length === 1
+            ? minutes(instrument_token, 10)
+            : [bar(instrument_token, 0, { minutes: length, at: new Date(Date.parse(`${day}T00:00:00+05:30`)) })]
+        )
+        const from = openMs / 1_000
+        const history = (query: string) => Effect.map(ask(`/udf/history?symbol=NSE:INFY&${query}`), ({ body }) => body)
+        const bars = yield* history(`resolution=1&from=${from}&to=${from + 180}`)
+        assert.deepStrictEqual(bars, {
+          s: "ok",
+          t: [from, from + 60, from + 120],
+          o: [24_500, 24_501, 24_502],
+          h: [24_500.05, 24_501.05, 24_502.05],
+          l: [24_499.95, 24_500.95, 24_501.95],
+          c: [24_500, 24_501, 24_502],
+          v: [0, 1, 2]
+        })
+        const counted = yield* history(`resolution=1&from=${from + 540}&to=${from + 600}&countback=4`)
+        assert.deepStrictEqual(counted.t, [from + 360, from + 420, from + 480, from + 540])
+        const midnight = Date.parse(`${day}T00:00:00Z`) / 1_000
+        const days = yield* history(`resolution=1D&from=${midnight}&to=${midnight + 86_400}`)
+        assert.deepStrictEqual([days.s, days.t], ["ok", [midnight]])
+        const later = from + 3 * 86_400
+        assert.deepStrictEqual(yield* history(`resolution=1&from=${later}&to=${later + 60}`), { s: "no_data", nextTime: from + 540 })
+        for (const [query, errmsg] of [
+          [`resolution=7&from=${from}&to=${from + 60}`, "unsupported resolution"],
+          ["resolution=1&from=x&to=y", "from, to and countback are whole numbers"]
+        ] as const) {
+          assert.deepStrictEqual(yield* history(query), { s: "error", errmsg })
+        }
+        assert.deepStrictEqual((yield* ask(`/udf/history?symbol=NOSUCH&resolution=1&from=${from}&to=${from}`)).body, {
+          s: "error",
+          errmsg: "unknown_symbol"
+        })
+      }).pipe(Effect.scoped)
+  )
+
+  it.effect("quotes answer each symbol in its place, and an unknown one for itself alone", () =>
+    Effect.gen(function* () {
+      yield* engine(() => [])
+      const repo = yield* BarRepo
+      // The last sessions, whenever this runs.
+      const midnight = (back: number) =>
+        new Date(Date.parse(`${new Date(Date.now() - back * 86_400_000 + 19_800_000).toISOString().slice(0, 10)}T00:00:00+05:30`))
+      yield* repo.save([
+        bar(tokens.nifty, 0, { minutes: 1440, at: midnight(3), open: 2_400_000, high: 2_400_000, low: 2_400_000, close: 2_400_000 }),
+        bar(tokens.nifty, 0, { minutes: 1440, at: midnight(2), open: 2_410_000, high: 2_430_000, low: 2_405_000, close: 2_424_000 })
+      ])
+      const { body } = yield* ask("/udf/quotes?symbols=NSE:NIFTY%2050,NOSUCH")
+      assert.strictEqual(body.s, "ok")
+      assert.deepStrictEqual(body.d[0], {
+        s: "ok",
+        n: "NSE:NIFTY 50",
+        v: {
+          short_name: "NIFTY 50",
+          exchange: "NSE",
+          original_name: "NSE:NIFTY 50",
+          description: "NIFTY 50",
+          lp: 24_240,
+          ch: 240,
+          chp: 1,
+          open_price: 24_100,
+          high_price: 24_300,
+          low_price: 24_050,
+          prev_close_price: 24_000,
+          volume: 0
+        }
+      })
+      assert.deepStrictEqual(body.d[1], { s: "error", n: "NOSUCH", v: {}, errmsg: "unknown_symbol" })
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("without credentials it is 401", () =>
+    Effect.gen(function* () {
+      for (const path of ["config", "time", "search?query=a", "quotes?symbols=a"])
+        assert.strictEqual((yield* ask(`/udf/${path}`, { as: null })).status, 401, path)
+    })
+  )
+})
+
+layer(world({ config: { UDF_PUBLIC: "true" }, hasInstruments: false }), { excludeTestServices: true })("UDF, public and empty", (it) => {
+  it.effect("BE-DAT-06 answers without credentials, and well formed when there is nothing", () =>
+    Effect.gen(function* () {
+      const open = (path: string) => Effect.map(ask(`/udf/${path}`, { as: null }), ({ status, body }) => [status, body])
+      assert.deepStrictEqual(yield* open("search?query=nifty&type=&exchange=&limit=5"), [200, []])
+      assert.deepStrictEqual(yield* open("quotes?symbols="), [200, { s: "ok", d: [] }])
+      assert.strictEqual((yield* open("config"))[0], 200)
+      assert.strictEqual((yield* ask("/instruments", { as: null })).status, 401)
+    })
+  )
+})

@@ -1,0 +1,305 @@
+import { createServer } from "node:http"
+import { PgClient } from "@effect/sql-pg"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Layer, type Scope } from "effect"
+import type { TickerStatus } from "../../../src/domain/market/TickerStatus.ts"
+import { JetStream } from "../../../src/streams/JetStream.ts"
+import * as Streams from "../../../src/streams/Streams.ts"
+import * as Subjects from "../../../src/streams/Subjects.ts"
+import { proxy } from "../../store/Stores.ts"
+import { freshDatabase, natsServer } from "../../TestBackends.ts"
+import { ask, eventually, fullPacket, publishFrame, ready, token, tokens, World, world } from "../GatewayWorld.ts"
+import { connect } from "../sockets/SocketClient.ts"
+
+const health = ask("/health", { as: null })
+const status = (state: TickerStatus["state"], detail: string | null = null, account = "acc1"): TickerStatus => ({
+  v: 1,
+  as_of: "2026-11-24T09:30:00.000Z",
+  account_id: account,
+  state,
+  detail,
+  source: "simulator",
+  incarnation: 1,
+  subscribed: 12,
+  ticks: 345,
+  last_tick_at: new Date().toISOString()
+})
+const publishStatus = (one: TickerStatus) =>
+  Effect.flatMap(World, ({ engine }) => engine.publish(Subjects.Ticker.at({ account: one.account_id }), Subjects.Ticker.encode(one)))
+
+/** A program against a gateway of its own. */
+const within = <E>(options: Parameters<typeof world>[0], program: Effect.Effect<void, E, World | PgClient.PgClient | Scope.Scope>) =>
+  Effect.flatMap(Layer.build(world(options)), (context) => Effect.provide(program, context))
+
+describe("Health and outages", () => {
+  it.scopedLive("TC-REG-004 GET /health has the contract's fields and tells the truth", () =>
+    within(
+      { config: { ENVIRONMENT: "test", MARKET_MODE: "live" } },
+      Effect.gen(function* () {
+        yield* ready
+        yield* ask("/subscriptions", { method: "POST", body: { instrument_token: tokens.nifty, requested_mode: "FULL" } })
+        // A ticker speaks of itself all the while, and is silent when it does not.
+        const healthWhile = (...said: Parameters<typeof status>) => Effect.zipRight(publishStatus(status(...said)), health)
+        const { body } = yield* eventually(
+          "the ticker and the subscription are seen, and every probe has been answered in time",
+          Effect.map(healthWhile("streaming"), (answer) => {
+            const { status, ticker } = answer.body
+            return status === "ok" && ticker.running && ticker.active_subscriptions === 1 ? answer : undefined
+          })
+        )
+        assert.deepStrictEqual(
+          { ...body, market: { ...body.market, time: "" }, ticker: { ...body.ticker, accounts: Object.keys(body.ticker.accounts) } },
+          {
+            status: "ok",
+            reason: null,
+            environment: "test",
+            ticker: { running: true, active_subscriptions: 1, accounts: ["acc1"] },
+            dependencies: {
+              redis: "not configured",
+              database: "ok",
+              nats: "ok",
+              instrument_registry: { status: "ok", instruments: 7, trade_date: "2026-11-24" }
+            },
+            market: { mode: "live", state: "running", time: "" }
+          }
+        )
+        assert.strictEqual(new Date(body.market.time).toISOString(), body.market.time)
+        assert.deepInclude(body.ticker.accounts.acc1, { state: "streaming", subscribed: 12, ticks: 345, source: "simulator" })
+
+        const degraded = yield* eventually(
+          "the failure is seen",
+          Effect.map(healthWhile("failed", "token rejected"), (answer) =>
+            answer.body.reason === "ticker acc1 failed: token rejected" ? answer : undefined
+          )
+        )
+        assert.deepStrictEqual([degraded.status, degraded.body.status], [200, "degraded"])
+        assert.isFalse(degraded.body.ticker.running)
+      })
+    )
+  )
+
+  it.scopedLive("BE-OPS-03 a database that goes away: 503 that names it, /health down, live and ready stay, streaming goes on", () =>
+    Effect.gen(function* () {
+      const database = yield* proxy(yield* freshDatabase)
+      yield* within(
+        { database: Effect.succeed(database.url) },
+        Effect.gen(function* () {
+          yield* ready
+          const client = yield* connect(`/ws/ticks?token=${yield* token()}`)
+          yield* client.next
+          yield* client.ask({ action: "subscribe", tokens: [tokens.nifty] })
+          const marks = yield* connect(`/strategies/stream?token=${yield* token()}`)
+          yield* marks.next
+          yield* Effect.promise(() => database.stop())
+          const down = yield* eventually(
+            "health sees it",
+            Effect.map(health, (answer) => (answer.body.reason === "database is down" ? answer : undefined))
+          )
+          assert.deepStrictEqual([down.status, down.body.status], [503, "down"])
+          assert.strictEqual(down.body.dependencies.database, "down")
+          const requests = [
+            ask("/subscriptions"),
+            ask("/strategies"),
+            ask("/strategies", { method: "POST", body: { name: "s" } }),
+            ask("/subscriptions/reload", { method: "POST" })
+          ]
+          for (const request of requests) {
+            const answer = yield* request
+            assert.deepStrictEqual([answer.status, answer.body.detail, answer.body.code], [503, "Database unavailable", "unavailable"])
+          }
+          for (const path of ["/health/live", "/health/ready", "/fo/expiries?symbol=NIFTY"])
+            assert.strictEqual((yield* ask(path)).status, 200, path)
+          assert.deepStrictEqual(yield* marks.ask({ action: "subscribe", strategy_ids: [1] }), {
+            type: "error",
+            code: "unavailable",
+            message: "Database unavailable",
+            strategy_ids: [1]
+          })
+          yield* publishFrame([fullPacket(tokens.nifty, 2_450_000)])
+          assert.strictEqual((yield* client.nextOf("tick")).data.last_price, 24_500)
+          yield* Effect.promise(() => database.start())
+          yield* eventually(
+            "it is well again",
+            Effect.map(health, ({ body }) => body.status === "ok")
+          )
+          assert.strictEqual((yield* ask("/strategies")).status, 200)
+        })
+      )
+    })
+  )
+
+  it.scopedLive("BE-OPS-03 NATS away: /health down and not ready, REST on Postgres goes on; it heals and streams again", () =>
+    Effect.gen(function* () {
+      const nats = yield* natsServer
+      yield* within(
+        { nats: Effect.succeed(nats) },
+        Effect.gen(function* () {
+          yield* ready
+          const client = yield* connect(`/ws/ticks?token=${yield* token()}`)
+          yield* client.next
+          yield* client.ask({ action: "subscribe", tokens: [tokens.nifty] })
+          yield* Effect.promise(() => nats.stop())
+          const down = yield* eventually(
+            "health sees it",
+            Effect.map(health, (answer) => (answer.body.reason === "NATS is down" ? answer : undefined))
+          )
+          assert.deepStrictEqual([down.status, down.body.status], [503, "down"])
+          const unready = yield* ask("/health/ready")
+          assert.deepStrictEqual([unready.status, unready.body.detail], [503, "Not ready: NATS is down"])
+          assert.strictEqual((yield* ask("/health/live")).status, 200)
+          assert.strictEqual((yield* ask("/strategies", { method: "POST", body: { name: "s" } })).status, 201)
+          const reload = yield* ask("/subscriptions/reload", { method: "POST" })
+          assert.deepStrictEqual([reload.status, reload.body.detail], [503, "NATS unavailable"])
+          yield* Effect.promise(() => nats.start())
+          yield* ready
+          yield* eventually(
+            "it is well again",
+            Effect.map(health, ({ body }) => body.status === "ok")
+          )
+          yield* eventually(
+            "the engine is connected again",
+            Effect.map(World, ({ engine }) => engine.isConnected())
+          )
+          yield* publishFrame([fullPacket(tokens.nifty, 2_460_000)])
+          assert.strictEqual((yield* client.nextOf("tick")).data.last_price, 24_600)
+        })
+      )
+    })
+  )
+
+  it.scopedLive("BE-OPS-03 an optional Redis that is away only degrades", () =>
+    Effect.gen(function* () {
+      const nobody = yield* proxy("redis://127.0.0.1:1")
+      yield* Effect.promise(() => nobody.stop())
+      yield* within(
+        { config: { REDIS_URL: nobody.url } },
+        Effect.gen(function* () {
+          yield* ready
+          const { status, body } = yield* eventually(
+            "Redis is all that is missed",
+            Effect.map(health, (answer) => (answer.body.reason === "Redis is down" ? answer : undefined))
+          )
+          assert.deepStrictEqual([status, body.status, body.dependencies.redis], [200, "degraded", "down"])
+        })
+      )
+    })
+  )
+
+  it.scopedLive("TC-WSS-040 not ready, and says why, until the subject bridge has caught up", () =>
+    within(
+      { hasStreams: false },
+      Effect.gen(function* () {
+        const before = yield* ask("/health/ready")
+        assert.strictEqual(before.status, 503)
+        assert.match(before.body.detail, /^Not ready: subject bridge is catching up: .*frames/)
+        assert.strictEqual((yield* ask("/health/live")).status, 200)
+        yield* eventually(
+          "it is degraded by that alone",
+          Effect.map(health, ({ body }) => body.status === "degraded")
+        )
+        const { engine } = yield* World
+        yield* Streams.ensure.pipe(Effect.provideService(JetStream, engine))
+        yield* ready
+        const client = yield* connect(`/ws/ticks?token=${yield* token()}`)
+        yield* client.next
+        yield* client.ask({ action: "subscribe", tokens: [tokens.nifty] })
+        yield* publishFrame([fullPacket(tokens.nifty, 100)])
+        assert.strictEqual((yield* client.nextOf("tick")).data.last_price, 1)
+      })
+    )
+  )
+
+  it.scopedLive("a simulated market's end is passed on, a missing registry is told and refused by name", () =>
+    Effect.gen(function* () {
+      let state = "waiting"
+      const time = "2026-08-19T07:38:00.000Z"
+      const simulator = yield* Effect.acquireRelease(
+        Effect.promise(
+          () =>
+            new Promise<ReturnType<typeof createServer>>((resolve) => {
+              const made = createServer((_, response) => response.end(JSON.stringify({ time, speed: 60, state, underlying: "NIFTY" })))
+              made.listen(0, "127.0.0.1", () => resolve(made))
+            })
+        ),
+        (made) =>
+          Effect.sync(() => made.closeAllConnections()).pipe(Effect.zipRight(Effect.promise(() => new Promise((done) => made.close(done)))))
+      )
+      const address = simulator.address()
+      const url = `http://127.0.0.1:${typeof address === "object" ? address?.port : 0}`
+      yield* within(
+        { hasInstruments: false, config: { MARKET_MODE: "recorded", SIMULATOR_URL: url } },
+        Effect.gen(function* () {
+          const market = Effect.map(health, ({ body }) => body.market)
+          yield* eventually(
+            "the market runs",
+            Effect.map(market, (now) => now.mode === "recorded" && now.state === "running")
+          )
+          const { engine } = yield* World
+          const out = (as_of: string) =>
+            engine.publish(
+              Subjects.UnderlyingState.at({ exchange: "NSE", underlying: "NIFTY" }),
+              Subjects.UnderlyingState.encode({
+                v: 1,
+                as_of,
+                seq: 1,
+                exchange: "NSE",
+                underlying: "NIFTY",
+                instrument_token: null,
+                spot: null,
+                spot_change: null,
+                futures: [],
+                expiries: []
+              })
+            )
+          yield* out("2026-08-19T07:37:00.000Z")
+          state = "ended"
+          // Longer than what counts as quiet: the actor that is behind may only stand still.
+          yield* Effect.sleep("2500 millis")
+          assert.strictEqual((yield* market).state, "running")
+          yield* out(time)
+          yield* eventually(
+            "the end is passed on",
+            Effect.map(market, (now) => now.state === "ended")
+          )
+          assert.deepStrictEqual((yield* health).body.dependencies.instrument_registry, {
+            status: "empty",
+            instruments: 0,
+            trade_date: null
+          })
+          const refused = yield* ask("/subscriptions", { method: "POST", body: { instrument_token: 1, requested_mode: "FULL" } })
+          const detail = "Instruments unavailable: none are loaded yet"
+          assert.deepStrictEqual([refused.status, refused.body.detail], [503, detail])
+          const chains = yield* connect(`/fo/stream?token=${yield* token()}`)
+          yield* chains.next
+          const chain = { symbol: "NIFTY", expiry: "2026-11-24" }
+          const answer = yield* chains.ask({ action: "subscribe", ...chain })
+          assert.deepStrictEqual(answer, { type: "error", code: "unavailable", message: detail, ...chain })
+        })
+      )
+    })
+  )
+
+  it.scopedLive("what nobody foresaw is 500 in the contract's form, and tells nothing of the inside", () =>
+    within(
+      {},
+      Effect.gen(function* () {
+        const { logs } = yield* World
+        const sql = yield* PgClient.PgClient
+        yield* sql`DROP TABLE strategies CASCADE`
+        const { status, body } = yield* ask("/strategies")
+        assert.deepStrictEqual(
+          [status, { ...body, request_id: "" }],
+          [500, { detail: "Internal server error", code: "internal_error", request_id: "", errors: [] }]
+        )
+        const line = logs.find(({ message, annotations }) => message === "request failed" && annotations["request_id"] === body.request_id)
+        assert.include(line?.text ?? "", "strategies")
+        // A socket whose message meets it is closed; the gateway goes on.
+        const client = yield* connect(`/strategies/stream?token=${yield* token()}`)
+        yield* client.next
+        client.send({ action: "subscribe", strategy_ids: [1] })
+        assert.strictEqual(yield* client.closeCode, 1011)
+        assert.strictEqual((yield* ask("/health/live")).status, 200)
+      })
+    )
+  )
+})

@@ -1,0 +1,140 @@
+import { createServer } from "node:http"
+import { assert, describe, it, layer } from "@effect/vitest"
+import { ConfigProvider, Effect, Exit, Logger, LogLevel } from "effect"
+import { exportJWK, generateKeyPair, SignJWT } from "jose"
+import { Tokens } from "../../../src/gateway/shared/Auth.ts"
+import { ask, secret, token, World, world } from "../GatewayWorld.ts"
+import { dial } from "../sockets/SocketClient.ts"
+
+const part = (value: object) => Buffer.from(JSON.stringify(value)).toString("base64url")
+const claims = { sub: "u1", iss: "tarang", aud: "tarang", exp: Math.floor(Date.now() / 1000) + 3600 }
+
+layer(world(), { excludeTestServices: true })("Tokens at the gateway", (it) => {
+  const refusedWith = (jwt: string) => Effect.map(dial(`/ws/ticks?token=${jwt}`), ({ status, body }) => [status, body.errors?.[0]?.message])
+
+  it.scoped("TC-WSS-011 an expired token is refused with its cause", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* refusedWith(yield* token({ exp: 1000 })), [403, "Token expired"])
+    })
+  )
+
+  it.scoped("TC-WSS-012 a tampered token, alg none and a swapped algorithm are refused, named and logged as a security event", () =>
+    Effect.gen(function* () {
+      const { logs } = yield* World
+      const jwt = yield* token()
+      const [head = "", , signature = ""] = jwt.split(".")
+      const tampered = `${head}.${part({ ...claims, role: "admin" })}.${signature}`
+      assert.deepStrictEqual(yield* refusedWith(tampered), [403, "Invalid token signature"])
+      const none = `${part({ alg: "none" })}.${part(claims)}.`
+      assert.deepStrictEqual(yield* refusedWith(none), [403, "Token algorithm not allowed"])
+      assert.deepStrictEqual(yield* refusedWith(yield* token({ alg: "HS512" })), [403, "Token algorithm not allowed"])
+      const { privateKey } = yield* Effect.promise(() => generateKeyPair("RS256"))
+      const swapped = yield* Effect.promise(() => new SignJWT(claims).setProtectedHeader({ alg: "RS256" }).sign(privateKey))
+      assert.deepStrictEqual(yield* refusedWith(swapped), [403, "Token algorithm not allowed"])
+      const events = logs.filter(({ annotations }) => annotations["security"] === "forged_token")
+      assert.deepStrictEqual(
+        events.map(({ annotations }) => annotations["reason"]),
+        ["Invalid token signature", ...Array(3).fill("Token algorithm not allowed")]
+      )
+      for (const { text } of events) assert.notInclude(text, signature)
+    })
+  )
+
+  it.effect("BE-SEC-06 REST takes a valid token and refuses expired, forged, misdirected and malformed ones alike", () =>
+    Effect.gen(function* () {
+      const status = (jwt: string) =>
+        Effect.map(ask("/auth/test", { as: null, headers: { authorization: `Bearer ${jwt}` } }), (answer) => answer)
+      assert.strictEqual((yield* status(yield* token())).status, 200)
+      const bad = [
+        yield* token({ exp: 1 }),
+        yield* token({ iss: "x" }),
+        yield* token({ aud: "x" }),
+        yield* token({ alg: "HS512" }),
+        yield* token({ secret: "f".repeat(32) }),
+        yield* token({ sub: "" }),
+        yield* token({ sub: "a\u0000b" }),
+        yield* token({ sub: "x".repeat(200) }),
+        `${part({ alg: "none" })}.${part(claims)}.`,
+        yield* Effect.promise(() =>
+          new SignJWT({ sub: "u1", iss: "tarang", aud: "tarang" }).setProtectedHeader({ alg: "HS256" }).sign(Buffer.from(secret))
+        ),
+        "a.b.c",
+        "junk",
+        "é".repeat(10)
+      ]
+      for (const jwt of bad) {
+        const answer = yield* status(encodeURI(jwt))
+        assert.deepStrictEqual([answer.status, answer.body.detail], [401, "Invalid or expired token"], jwt)
+      }
+    })
+  )
+})
+
+describe("Tokens", () => {
+  const tokensWith = (config: Record<string, string>) =>
+    Tokens.pipe(Effect.provide(Tokens.Default), Effect.withConfigProvider(ConfigProvider.fromMap(new Map(Object.entries(config)))))
+  const quiet = Logger.withMinimumLogLevel(LogLevel.None)
+
+  it.scopedLive("BE-SEC-06 an issuer's keys: known and unknown key ids, rotation, swapped algorithm, keys away", () =>
+    Effect.gen(function* () {
+      const [old, next] = yield* Effect.promise(() => Promise.all([generateKeyPair("RS256"), generateKeyPair("RS256")]))
+      const publicOf = (key: typeof old.publicKey, kid: string) =>
+        Effect.promise(async () => ({ ...(await exportJWK(key)), kid, alg: "RS256", use: "sig" }))
+      const oldKey = yield* publicOf(old.publicKey, "old")
+      const nextKey = yield* publicOf(next.publicKey, "next")
+      let keys: ReadonlyArray<object> = [oldKey]
+      let isAway = false
+      let fetches = 0
+      const server = yield* Effect.acquireRelease(
+        Effect.promise(
+          () =>
+            new Promise<ReturnType<typeof createServer>>((resolve) => {
+              const made = createServer((_, response) => {
+                fetches++
+                response.writeHead(isAway ? 500 : 200, { "content-type": "application/json" }).end(JSON.stringify({ keys }))
+              })
+              made.listen(0, "127.0.0.1", () => resolve(made))
+            })
+        ),
+        (made) =>
+          Effect.sync(() => made.closeAllConnections()).pipe(Effect.zipRight(Effect.promise(() => new Promise((done) => made.close(done)))))
+      )
+      const address = server.address()
+      const url = `http://127.0.0.1:${typeof address === "object" ? address?.port : 0}/jwks.json`
+      const sign = (key: typeof old.privateKey, kid: string) =>
+        Effect.promise(() => new SignJWT(claims).setProtectedHeader({ alg: "RS256", kid }).sign(key))
+
+      const tokens = yield* tokensWith({ JWT_JWKS_URL: url, JWT_JWKS_COOLDOWN: "0 millis" })
+      const reasonOf = (jwt: string) =>
+        Effect.map(Effect.flip(tokens.verify(jwt)), (error) => (error._tag === "InvalidToken" ? error.reason : error._tag))
+      assert.strictEqual((yield* tokens.verify(yield* sign(old.privateKey, "old"))).id, "u1")
+      assert.strictEqual(yield* reasonOf(yield* sign(next.privateKey, "next")), "Unknown token key")
+      keys = [oldKey, nextKey] // rotation: both stand for a while
+      assert.strictEqual((yield* tokens.verify(yield* sign(next.privateKey, "next"))).id, "u1")
+      assert.strictEqual((yield* tokens.verify(yield* sign(old.privateKey, "old"))).id, "u1")
+      assert.strictEqual(yield* reasonOf(yield* sign(next.privateKey, "old")), "Invalid token signature")
+      // The public key taken as an HMAC secret.
+      const swapped = yield* token({ secret: JSON.stringify(oldKey) })
+      assert.strictEqual(yield* reasonOf(swapped), "Token algorithm not allowed")
+      isAway = true
+      assert.strictEqual(yield* reasonOf(yield* sign(next.privateKey, "newest")), "KeysUnavailable")
+
+      isAway = false
+      fetches = 0
+      const calm = yield* tokensWith({ JWT_JWKS_URL: url })
+      for (let at = 0; at < 20; at++) yield* Effect.flip(calm.verify(yield* sign(next.privateKey, `unknown-${at}`)))
+      assert.strictEqual(fetches, 1)
+    }).pipe(quiet)
+  )
+
+  it.effect("a missing or short secret fails the start by name, without its value", () =>
+    Effect.gen(function* () {
+      const failure = (config: Record<string, string>) =>
+        Effect.map(Effect.exit(tokensWith(config)), (exit) => (Exit.isFailure(exit) ? String(exit.cause) : "started"))
+      assert.include(yield* failure({}), "set JWT_SECRET or JWT_JWKS_URL")
+      const short = yield* failure({ JWT_SECRET: "too-short" })
+      assert.include(short, "needs at least 32 bytes")
+      assert.notInclude(short, "too-short")
+    })
+  )
+})

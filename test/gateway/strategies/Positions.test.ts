@@ -1,0 +1,327 @@
+import { assert, layer } from "@effect/vitest"
+import { Effect } from "effect"
+import type * as ChainMessage from "../../../src/domain/options/ChainMessage.ts"
+import { quantityMax } from "../../../src/domain/strategy/Position.ts"
+import { SubscriptionRepo } from "../../../src/store/SubscriptionRepo.ts"
+import * as Subjects from "../../../src/streams/Subjects.ts"
+import { ask, chainMessage, eventually, far, near, publishChain, tokens, World, world } from "../GatewayWorld.ts"
+
+const call = { tradingsymbol: "NIFTY98JAN24500CE", exchange: "NFO" }
+const put = { tradingsymbol: "NIFTY98JAN24500PE", exchange: "NFO" }
+const farCall = { tradingsymbol: "NIFTY99DEC24500CE", exchange: "NFO" }
+
+const create = (as = "u1") =>
+  Effect.map(ask("/strategies", { method: "POST", as, body: { name: "s" } }), ({ body }) => body.strategy_id as number)
+const addLeg = (id: number, of: object, direction: string, quantity: number, entry_price: number | string) =>
+  Effect.map(
+    ask(`/strategies/${id}/instruments`, { method: "POST", body: { ...of, direction, quantity, entry_price } }),
+    ({ body }) => body.leg_id as number
+  )
+const record = (id: number | string, fills: ReadonlyArray<object>, as = "u1") =>
+  ask(`/strategies/${id}/fills`, { method: "POST", as, body: { fills } })
+const fill = (of: object, side: string, quantity: number, price: number | string, more: object = {}) => ({
+  ...of,
+  side,
+  quantity,
+  price,
+  ...more
+})
+
+const state = (spot: number): ChainMessage.UnderlyingState => ({
+  v: 1,
+  as_of: new Date().toISOString(),
+  seq: 1,
+  exchange: "NSE",
+  underlying: "NIFTY",
+  instrument_token: tokens.nifty,
+  spot,
+  spot_change: 0,
+  futures: [],
+  expiries: [{ expiry: near, forward: 24_530.1, atm_strike: 24_500, atm_iv: 0.142 }]
+})
+const publishState = (message: ChainMessage.UnderlyingState) =>
+  Effect.flatMap(World, ({ engine }) =>
+    engine.publish(
+      Subjects.UnderlyingState.at({ exchange: "NSE", underlying: message.underlying }),
+      Subjects.UnderlyingState.encode(message)
+    )
+  )
+/** The market: the near call at 120 and put at 90, the spot at `spot`, now. */
+const market = (spot: number, expiry = near) =>
+  Effect.gen(function* () {
+    yield* publishState(state(spot))
+    const side = expiry === near ? tokens : { call: tokens.farCall, put: 0x30002 }
+    yield* publishChain(
+      chainMessage(
+        "chain",
+        [
+          { strike: 24_500, side: "CE", token: side.call, price: 120 },
+          { strike: 24_500, side: "PE", token: side.put, price: 90 }
+        ],
+        { as_of: new Date().toISOString(), delta_seq: 0, expiry }
+      )
+    )
+    yield* eventually(
+      "the market is there",
+      Effect.map(ask(`/fo/strikes?symbol=NIFTY&expiry=${expiry}`), ({ body }) => body.strikes.length === 1)
+    )
+  })
+
+layer(world(), { excludeTestServices: true })("Fills, P&L, Greeks and payoff of a strategy", (it) => {
+  it.effect("without a market what is realised is known, what is open is not, and says so", () =>
+    Effect.gen(function* () {
+      const id = yield* create()
+      const legId = yield* addLeg(id, farCall, "BUY", 75, "100.05")
+      yield* record(id, [fill(put, "BUY", 75, 90), fill(put, "SELL", 75, "91.5")])
+      const { body } = yield* ask(`/strategies/${id}/pnl`)
+      assert.deepInclude(body, {
+        strategy_id: id,
+        realised: { fifo: "112.5", average: "112.5" },
+        unrealised: { fifo: null, average: null },
+        total: null,
+        complete: false,
+        missing: [farCall.tradingsymbol]
+      })
+      assert.deepInclude(body.instruments[0], { leg_ids: [legId], source: "leg", last_price: null, total: null })
+      assert.deepInclude(body.instruments[1], { leg_ids: [], source: "fills", net_quantity: 0, total: "112.5" })
+      const greeks = (yield* ask(`/strategies/${id}/greeks`)).body
+      assert.deepStrictEqual(greeks.net, { delta: null, gamma: null, theta: null, vega: null, rho: null })
+      const payoff = (yield* ask(`/strategies/${id}/payoff`)).body
+      assert.deepInclude(payoff, { complete: false, spot: null, break_evens: null, curve: null, realised: "112.5" })
+      assert.deepInclude(payoff.legs[0], { type: "CE", strike: null, quantity: 75, entry_price: "100.05" })
+      const empty = (yield* ask(`/strategies/${yield* create()}/pnl`)).body
+      assert.deepInclude(empty, { total: "0", instruments: [], complete: true, missing: [] })
+      assert.isTrue((yield* ask(`/strategies/${yield* create()}/payoff`)).body.complete)
+    })
+  )
+
+  it.effect("BE-FIN-04 P&L by FIFO and by average cost, over legs and fills, partial closes and flips, to the last digit", () =>
+    Effect.gen(function* () {
+      yield* market(24_510.35)
+      const id = yield* create()
+      const callLeg = yield* addLeg(id, call, "BUY", 75, "118.05")
+      const putLeg = yield* addLeg(id, put, "SELL", 75, "95.35")
+      const pnl = Effect.map(ask(`/strategies/${id}/pnl`), ({ body }) => body)
+      const before = yield* pnl
+      // (120 - 118.05) x 75 and (95.35 - 90) x 75
+      assert.deepInclude(before, {
+        realised: { fifo: "0", average: "0" },
+        unrealised: { fifo: "547.5", average: "547.5" },
+        total: "547.5",
+        complete: true,
+        missing: []
+      })
+      assert.strictEqual(new Date(before.as_of).toISOString(), before.as_of)
+
+      const answer = yield* record(id, [
+        fill(call, "BUY", 75, "100", { executed_at: "2026-11-24T04:00:00Z", external_id: "t1" }),
+        fill(call, "BUY", 75, 110, { executed_at: "2026-11-24T04:01:00Z", external_id: "t2" }),
+        fill({ ...call, exchange: "nfo" }, "SELL", 100, "115.05", { executed_at: "2026-11-24T04:02:00Z", external_id: "t3" })
+      ])
+      assert.deepStrictEqual([answer.status, answer.body], [201, { recorded: 3, duplicates: 0 }])
+      const after = yield* pnl
+      // FIFO: 75 x 15.05 + 25 x 5.05 = 1255, open 50 at 110. Average 105: 100 x 10.05 = 1005, open 50 at 105.
+      assert.deepInclude(after, {
+        realised: { fifo: "1255", average: "1005" },
+        unrealised: { fifo: "901.25", average: "1151.25" },
+        total: "2156.25"
+      })
+      const rows = Object.fromEntries(after.instruments.map((one: { tradingsymbol: string }) => [one.tradingsymbol, one]))
+      assert.deepStrictEqual(rows[call.tradingsymbol], {
+        leg_ids: [callLeg],
+        source: "fills",
+        instrument_token: tokens.call,
+        ...call,
+        net_quantity: 50,
+        open_average: { fifo: "110", average: "105" },
+        last_price: 120,
+        as_of: "2026-11-24T09:29:59.000Z",
+        realised: { fifo: "1255", average: "1005" },
+        unrealised: { fifo: "500", average: "750" },
+        total: "1755"
+      })
+      assert.deepInclude(rows[put.tradingsymbol], { leg_ids: [putLeg], source: "leg", net_quantity: -75, total: "401.25" })
+
+      // An older trade that comes late counts in its place; a flip opens the other side at its own price.
+      yield* record(id, [
+        fill(call, "BUY", 25, 90, { executed_at: "2026-11-24T03:00:00Z" }),
+        fill(call, "SELL", 175, 121, { executed_at: "2026-11-24T05:00:00Z" })
+      ])
+      const flipped = yield* pnl
+      assert.deepInclude(
+        flipped.instruments.find(({ source }: { source: string }) => source === "fills"),
+        { net_quantity: -100, realised: { fifo: "2580", average: "2580" }, unrealised: { fifo: "100", average: "100" }, total: "2680" }
+      )
+    })
+  )
+
+  it.effect("averages that do not end are rounded in the shown part only: both ways add up to the exact total", () =>
+    Effect.gen(function* () {
+      yield* market(24_510.35)
+      const id = yield* create()
+      yield* record(id, [fill(call, "BUY", 1, 100), fill(call, "BUY", 2, "100.05"), fill(call, "SELL", 1, 101)])
+      const { body } = yield* ask(`/strategies/${id}/pnl`)
+      assert.deepInclude(body.realised, { fifo: "1", average: "0.966666666667" })
+      assert.deepInclude(body, { total: "40.9" })
+      assert.strictEqual(body.unrealised.average, "39.933333333333")
+      assert.strictEqual(body.instruments[0].open_average.average, "100.033333333333")
+    })
+  )
+
+  it.effect("an import repeated changes nothing; the instrument of an open fill is streamed from then on", () =>
+    Effect.gen(function* () {
+      const subscriptions = yield* SubscriptionRepo
+      const id = yield* create()
+      const batch = [fill(farCall, "BUY", 75, 100, { external_id: "a" }), fill(farCall, "BUY", 75, 101, { external_id: "b" })]
+      assert.deepStrictEqual((yield* record(id, batch)).body, { recorded: 2, duplicates: 0 })
+      assert.deepStrictEqual((yield* record(id, [...batch, fill(farCall, "SELL", 1, 9)])).body, { recorded: 1, duplicates: 2 })
+      const stored = yield* subscriptions.byToken(tokens.farCall)
+      assert.deepInclude(
+        stored.pipe((found) => (found._tag === "Some" ? found.value : {})),
+        { status: "active", requestedMode: "FULL" }
+      )
+      const refused = yield* ask(`/subscriptions/${tokens.farCall}`, { method: "DELETE" })
+      assert.strictEqual(refused.status, 409)
+    })
+  )
+
+  it.effect("BE-FIN-11 Greeks of every holding and their sum", () =>
+    Effect.gen(function* () {
+      yield* market(24_510.35)
+      const id = yield* create()
+      const legId = yield* addLeg(id, call, "BUY", 50, 1)
+      yield* addLeg(id, put, "SELL", 75, 1)
+      yield* addLeg(id, { tradingsymbol: "NIFTY 50", exchange: "NSE" }, "BUY", 10, 24_000)
+      const { body } = yield* ask(`/strategies/${id}/greeks`)
+      // 50 x 0.52 + 75 x 0.48 + 10 and -25 of what call and put share.
+      assert.deepStrictEqual(body.net, { delta: 72, gamma: -0.02, theta: 237.5, vega: -306.25, rho: -87.5 })
+      assert.deepStrictEqual(body.legs[0], {
+        leg_ids: [legId],
+        source: "leg",
+        instrument_token: tokens.call,
+        ...call,
+        quantity: 50,
+        iv: 0.142,
+        unit: { delta: 0.52, gamma: 0.0008, theta: -9.5, vega: 12.25, rho: 3.5 },
+        position: { delta: 26, gamma: 0.04, theta: -475, vega: 612.5, rho: 175 }
+      })
+      assert.deepInclude(body.legs[2], { unit: { delta: 1, gamma: 0, theta: 0, vega: 0, rho: 0 }, quantity: 10, iv: null })
+      assert.isTrue(body.complete)
+      yield* record(id, [fill(call, "BUY", 50, 1), fill(call, "SELL", 25, 1)])
+      assert.strictEqual((yield* ask(`/strategies/${id}/greeks`)).body.net.delta, 59)
+    })
+  )
+
+  it.effect("the payoff of what is open: break-even, extremes, probability, curves, shifted spot and volatility", () =>
+    Effect.gen(function* () {
+      yield* market(24_510.35)
+      const id = yield* create()
+      yield* addLeg(id, call, "BUY", 75, "120.05")
+      yield* addLeg(id, put, "BUY", 75, "90")
+      const path = `/strategies/${id}/payoff`
+      const { body } = yield* ask(`${path}?points=11`)
+      assert.deepInclude(body, {
+        strategy_id: id,
+        symbol: "NIFTY",
+        spot: 24_510.35,
+        realised: "0",
+        horizon: `${near}T10:00:00.000Z`,
+        break_evens: [24_289.95, 24_710.05],
+        max_profit: "unbounded",
+        max_loss: "-15753.75",
+        net_premium: "15753.75",
+        complete: true
+      })
+      assert.isTrue(body.probability_of_profit > 0 && body.probability_of_profit < 1)
+      assert.strictEqual(body.curve.spot.length, 11)
+      assert.strictEqual(body.curve.at_expiry.length, 11)
+      assert.strictEqual(body.curve.at_expiry[0], Math.round((24_500 - body.curve.spot[0]) * 7_500 - 1_575_375) / 100)
+      assert.deepInclude(body.legs[0], {
+        type: "CE",
+        strike: 24_500,
+        expiry: near,
+        quantity: 75,
+        entry_price: "120.05",
+        iv: 0.142,
+        forward: 24_530.1
+      })
+      const shifted = (yield* ask(`${path}?spot_shift=-0.1&vol_shift=0.05&date=2060-01-01`)).body
+      assert.deepStrictEqual(shifted.scenario, {
+        spot: 22_059.32,
+        spot_shift: -0.1,
+        vol_shift: 0.05,
+        date: "2060-01-01T10:00:00.000Z"
+      })
+      assert.notStrictEqual(shifted.profit, body.profit)
+      assert.deepStrictEqual(shifted.break_evens, body.break_evens, "the horizon is not the scenario")
+
+      yield* record(id, [fill(put, "BUY", 75, 80), fill(put, "SELL", 75, 85)])
+      const single = (yield* ask(path)).body
+      assert.deepInclude(single, { break_evens: [24_620.05], max_loss: "-9003.75", realised: "375" })
+      assert.strictEqual(single.legs.length, 1)
+
+      for (const [query, field] of [
+        ["spot_shift=-1", "spot_shift"],
+        ["vol_shift=x", "vol_shift"],
+        ["points=1", "points"],
+        ["date=yesterday", "date"],
+        ["date=2020-01-01", "date"],
+        [`date=${far}`, "date"],
+        ["underlying=BANKNIFTY", "underlying"],
+        ["colour=red", "colour"]
+      ] as const) {
+        const answer = yield* ask(`${path}?${query}`)
+        assert.deepStrictEqual([answer.status, answer.body.errors?.[0]?.field], [422, field], query)
+      }
+    })
+  )
+
+  it.effect("BE-SEC-02 another user's strategy does not exist, for fills and everything computed from them", () =>
+    Effect.gen(function* () {
+      const id = yield* create("alice")
+      for (const path of ["pnl", "greeks", "payoff"]) {
+        for (const gone of [id, 0, 987_654, "9".repeat(30)]) {
+          const answer = yield* ask(`/strategies/${gone}/${path}`, { as: "bob" })
+          assert.deepStrictEqual([answer.status, answer.body.detail], [404, "Strategy not found"], `${gone} ${path}`)
+        }
+        assert.strictEqual((yield* ask(`/strategies/${id}/${path}`, { as: null })).status, 401)
+      }
+      const answer = yield* record(id, [fill(call, "BUY", 1, 1)], "bob")
+      assert.deepStrictEqual([answer.status, answer.body.detail], [404, "Strategy not found"])
+      assert.deepStrictEqual((yield* ask(`/strategies/${id}/pnl`, { as: "alice" })).body.instruments, [])
+      assert.strictEqual((yield* record("abc", [fill(call, "BUY", 1, 1)])).status, 422)
+    })
+  )
+
+  it.effect("BE-DAT-05 bad fills are refused whole, with the field named", () =>
+    Effect.gen(function* () {
+      const id = yield* create()
+      const good = fill(call, "BUY", 75, 100)
+      const bad: ReadonlyArray<readonly [object, string]> = [
+        [{ ...good, side: "LONG" }, "side"],
+        [{ ...good, quantity: 0 }, "quantity"],
+        [{ ...good, quantity: -75 }, "quantity"],
+        [{ ...good, quantity: 1.5 }, "quantity"],
+        [{ ...good, quantity: quantityMax + 1 }, "quantity"],
+        [{ ...good, price: -1 }, "price"],
+        [{ ...good, price: "1e3" }, "price"],
+        [{ ...good, price: "1.00000000001" }, "price"],
+        [{ ...good, executed_at: "soon" }, "executed_at"],
+        [{ ...good, external_id: "" }, "external_id"],
+        [{ ...good, tradingsymbol: "NOSUCH" }, "tradingsymbol"],
+        [{ ...good, exchange: "NSE" }, "tradingsymbol"],
+        [{ ...good, colour: "red" }, "colour"]
+      ]
+      for (const [one, field] of bad) {
+        const answer = yield* record(id, [good, one])
+        assert.deepStrictEqual([answer.status, answer.body.errors[0].field], [422, `fills.1.${field}`], JSON.stringify(answer.body))
+      }
+      for (const fills of [[], Array.from({ length: 1001 }, () => good)]) {
+        const answer = yield* record(id, fills)
+        assert.deepStrictEqual([answer.status, answer.body.errors[0].field], [422, "fills"])
+      }
+      assert.deepStrictEqual((yield* ask(`/strategies/${id}/pnl`)).body.instruments, [])
+      assert.deepStrictEqual((yield* record(id, [{ ...good, executed_at: null, external_id: null }])).body, { recorded: 1, duplicates: 0 })
+    })
+  )
+})
