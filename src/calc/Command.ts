@@ -6,6 +6,7 @@ import * as MaxPainRows from "./MaxPainRows.ts"
 import * as PnlRows from "./PnlRows.ts"
 import * as Pricing from "./Pricing.ts"
 import * as Problem from "./Problem.ts"
+import * as RuleRows from "./RuleRows.ts"
 import * as Sheet from "./Sheet.ts"
 import * as SymbolLine from "./SymbolLine.ts"
 
@@ -102,6 +103,7 @@ export const commands: ReadonlyMap<string, Command> = new Map([
   ["maxpain", json(MaxPainRows.calculation)],
   ["pnl", json(PnlRows.calculation)],
   ["indicators", json(IndicatorSeries.calculation)],
+  ["rules", json(RuleRows.calculation)],
   ["symbols", symbols]
 ])
 
@@ -119,6 +121,9 @@ export const usage = `npm run -s calc -- COMMAND < input > output
               adds m2m, instruments and totals to each strategy, money as decimal text
   indicators  JSON: {"ohlcv": [[open, high, low, close, volume]], "sessionLength": bars in a session}
               adds values and firstIndex
+  rules       JSON: {"fixtures": [{"ask", …}]}, questions to the rulebook: next_expiry, monthly_expiry, lot_size, freeze_quantity,
+              tick_size, charges, phase, minutes_to_expiry (their fields: test/data/rules/fixtures.json)
+              adds answer
   symbols     one tradingsymbol a line (or TRADINGSYMBOL,YYYY-MM-DD with the day it expires)
               one JSON object a line, with OpenAlgo's form
 

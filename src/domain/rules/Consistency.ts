@@ -1,0 +1,81 @@
+import type * as Facts from "./Facts.ts"
+import * as Span from "./Span.ts"
+
+/** Mistakes that no single row shows: what `npm run check` says of the rule files beyond their schema. */
+export const problems = (documents: Facts.Documents): ReadonlyArray<string> => [
+  ...datesReversed(documents),
+  ...unknownPhases(documents),
+  ...spansOutOfOrder(documents),
+  ...daysTwice(documents),
+  ...closesMissing(documents),
+  ...segmentsWithoutCalendar(documents)
+]
+
+const rowsOf = (documents: Facts.Documents): ReadonlyArray<readonly [at: string, row: object]> =>
+  Object.entries(documents).flatMap(([file, content]) =>
+    Object.entries(content).flatMap(([list, rows]) =>
+      Array.isArray(rows) ? rows.map((row: object, at) => [`${file}.json ${list}[${at}]`, row] as const) : []
+    )
+  )
+
+const pairs = [
+  ["from", "to"],
+  ["expiryFrom", "expiryTo"],
+  ["tradeFrom", "tradeTo"]
+] as const
+
+const datesReversed = (documents: Facts.Documents): ReadonlyArray<string> =>
+  rowsOf(documents).flatMap(([at, row]) =>
+    pairs.flatMap(([first, last]) => {
+      const [from, to] = [first, last].map((name) => (row as Readonly<Record<string, unknown>>)[name])
+      return typeof from === "string" && typeof to === "string" && from > to ? [`${at}: ${first} ${from} lies after ${last} ${to}`] : []
+    })
+  )
+
+/** Every row that names phases, and the phases it names. */
+const spansOf = ({ days, sessions }: Facts.Documents): ReadonlyArray<readonly [at: string, spans: ReadonlyArray<Span.Span>]> => [
+  ...days.days.map(({ date, sessions: own = [] }) => [`days.json ${date}`, own.map(Span.parse)] as const),
+  ...sessions.sessions.map(({ segment, from, phases }) => [`sessions.json ${segment} ${from}`, phases.map(Span.parse)] as const)
+]
+
+const unknownPhases = (documents: Facts.Documents): ReadonlyArray<string> => {
+  const known = new Set(documents.sessions.phases.map(({ phase }) => phase))
+  return spansOf(documents).flatMap(([at, spans]) =>
+    spans.filter(({ phase }) => !known.has(phase)).map(({ phase }) => `${at}: "${phase}" is no phase of sessions.json`)
+  )
+}
+
+const spansOutOfOrder = (documents: Facts.Documents): ReadonlyArray<string> =>
+  spansOf(documents).flatMap(([at, spans]) =>
+    spans.flatMap(({ phase, startMs, endMs }, index) => {
+      const before = spans[index - 1]?.endMs
+      if (endMs !== "close" && endMs <= startMs) return [`${at}: ${phase} ends before it begins`]
+      return before === "close" || (before !== undefined && before > startMs)
+        ? [`${at}: ${phase} begins before the phase in front of it ends`]
+        : []
+    })
+  )
+
+const daysTwice = ({ days }: Facts.Documents): ReadonlyArray<string> => {
+  const seen = new Set<string>()
+  return days.days.flatMap(({ date, calendars }) =>
+    calendars.flatMap((calendar) => {
+      const at = `${date} ${calendar}`
+      if (seen.has(at)) return [`days.json: ${at} has two rows`]
+      seen.add(at)
+      return []
+    })
+  )
+}
+
+const closesMissing = ({ sessions }: Facts.Documents): ReadonlyArray<string> =>
+  sessions.sessions.flatMap(({ segment, from, phases, summerClose, winterClose }) =>
+    phases.some((text) => text.includes("-close")) && (summerClose === undefined || winterClose === undefined)
+      ? [`sessions.json ${segment} ${from}: "close" needs summerClose and winterClose`]
+      : []
+  )
+
+const segmentsWithoutCalendar = ({ segments, sessions }: Facts.Documents): ReadonlyArray<string> => {
+  const known = new Set(segments.segments.map(({ segment }) => segment))
+  return sessions.sessions.flatMap(({ segment }) => (known.has(segment) ? [] : [`segments.json has no calendar of ${segment}`]))
+}

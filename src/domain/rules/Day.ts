@@ -1,0 +1,42 @@
+import * as Expiry from "../market/Expiry.ts"
+
+/** A calendar day as a count of days since 1970-01-01: cheap to compare and to step. */
+export type Day = number
+
+export const lengthMs = Expiry.dayMs
+
+/** The day in India at a UTC instant. */
+export const at = (ms: number): Day => Math.floor((ms + Expiry.istOffsetMs) / lengthMs)
+
+export const ofIso = (text: string): Day => Date.parse(`${text}T00:00:00Z`) / Expiry.dayMs
+export const iso = (day: Day): string => new Date(day * Expiry.dayMs).toISOString().slice(0, 10)
+
+/** 0 is Sunday, 6 Saturday. */
+export const weekday = (day: Day): number => (((day + 4) % 7) + 7) % 7
+export const isWeekend = (day: Day): boolean => weekday(day) === 0 || weekday(day) === 6
+
+/** The Monday that begins the day's calendar week. */
+export const mondayOf = (day: Day): Day => day - ((weekday(day) + 6) % 7)
+
+/** UTC milliseconds of the day's midnight in India. */
+export const midnightMs = (day: Day): number => day * Expiry.dayMs - Expiry.istOffsetMs
+
+/** First day of a month; `month` counts from 1 and may pass 12. */
+export const firstOfMonth = (year: number, month: number): Day => Date.UTC(year, month - 1, 1) / Expiry.dayMs
+export const yearOf = (day: Day): number => new Date(day * Expiry.dayMs).getUTCFullYear()
+/** 1 to 12. */
+export const monthOf = (day: Day): number => new Date(day * Expiry.dayMs).getUTCMonth() + 1
+
+export const earliest: Day = Number.NEGATIVE_INFINITY
+export const latest: Day = Number.POSITIVE_INFINITY
+
+/** Inclusive days of a rule; null in the data is open. */
+export interface Range {
+  readonly fromDay: Day
+  readonly toDay: Day
+}
+export const range = ({ from, to }: { readonly from: string | null; readonly to: string | null }): Range => ({
+  fromDay: from === null ? earliest : ofIso(from),
+  toDay: to === null ? latest : ofIso(to)
+})
+export const holds = ({ fromDay, toDay }: Range, day: Day): boolean => day >= fromDay && day <= toDay

@@ -1,0 +1,233 @@
+import { Either } from "effect"
+import * as Calendars from "./Calendars.ts"
+import * as Day from "./Day.ts"
+import type * as Facts from "./Facts.ts"
+import * as Segments from "./Segments.ts"
+import * as Span from "./Span.ts"
+import { UnknownRule } from "./UnknownRule.ts"
+
+/** Cash: `cas` for a share with a derivative contract on any exchange, `other` for the rest. F&O: future or option. */
+export type Security = "cas" | "other" | "future" | "option"
+
+/** A phase of one day in UTC milliseconds, [start, end). */
+export interface Phase {
+  readonly phase: string
+  readonly startMs: number
+  readonly endMs: number
+  /** Whether the price moves by continuous trading; in an auction or a pause it stands still. */
+  readonly trades: boolean
+  readonly confidence: Facts.Confidence
+}
+
+interface Regime extends Day.Range {
+  readonly row: Facts.SessionRow
+  readonly spans: ReadonlyArray<Span.Span>
+}
+
+export interface Hours {
+  /** By segment, the row that wins first. */
+  readonly regimes: ReadonlyMap<Facts.Segment, ReadonlyArray<Regime>>
+  readonly trades: ReadonlyMap<string, boolean>
+  /** Ascending. */
+  readonly seasons: ReadonlyArray<{
+    readonly fromDay: Day.Day
+    readonly season: "summer" | "winter"
+    readonly confidence: Facts.Confidence
+  }>
+}
+
+export const index = (file: typeof Facts.Sessions.Type): Hours => {
+  const regimes = new Map<Facts.Segment, Array<Regime>>()
+  for (const row of file.sessions) {
+    const list = regimes.get(row.segment) ?? []
+    list.unshift({ row, ...Day.range(row), spans: row.phases.map(Span.parse) })
+    regimes.set(row.segment, list)
+  }
+  const seasons = file.seasons.map(({ from, season, confidence }) => ({ fromDay: Day.ofIso(from), season, confidence }))
+  return {
+    regimes,
+    trades: new Map(file.phases.map(({ phase, trades }) => [phase, trades])),
+    seasons: seasons.sort((a, b) => a.fromDay - b.fromDay)
+  }
+}
+
+/** The parts of a rule set that hours are made of. */
+export interface Rules {
+  readonly segments: Segments.Segments
+  readonly calendars: Calendars.Calendars
+  readonly hours: Hours
+}
+
+const nthSunday = (year: number, month: number, nth: number): Day.Day => {
+  const first = Day.firstOfMonth(year, month)
+  return first + ((7 - Day.weekday(first)) % 7) + 7 * (nth - 1)
+}
+
+/** Commodities follow the American clock: from the Monday after the second Sunday of March to that after the first Sunday of November. */
+const seasonByRule = (day: Day.Day): "summer" | "winter" => {
+  const year = Day.yearOf(day)
+  return day > nthSunday(year, 3, 2) && day <= nthSunday(year, 11, 1) ? "summer" : "winter"
+}
+
+/** The shortest that a season lasts, in days: older than that, a published switch may have been followed by one that is not published. */
+const seasonDaysMin = { summer: 238, winter: 126 } as const
+
+/** The published switch while it surely holds, else the rule. */
+export const season = (hours: Hours, day: Day.Day): "summer" | "winter" => {
+  const row = hours.seasons.findLast(({ fromDay }) => fromDay <= day)
+  return row !== undefined && day - row.fromDay < seasonDaysMin[row.season] ? row.season : seasonByRule(day)
+}
+
+const regimeOf = (
+  rules: Rules,
+  segment: Facts.Segment,
+  security: Security | undefined,
+  day: Day.Day
+): Either.Either<Regime, UnknownRule> => {
+  const on = Day.iso(day)
+  const open = (rules.hours.regimes.get(segment) ?? []).filter((it) => Day.holds(it, day))
+  const own = open.find(({ row }) => row.security === undefined || row.security === security)
+  if (own !== undefined) return Either.right(own)
+  const why = open.length === 0 ? "no row of the rulebook covers the day" : "cash has two kinds of securities that day: say cas or other"
+  return Either.left(new UnknownRule({ what: "hours", of: segment, on, why }))
+}
+
+/** Milliseconds after midnight at which the regime's last phase of trading ends on a day. */
+const closeMs = (hours: Hours, { row, spans }: Regime, day: Day.Day): number => {
+  const byName = season(hours, day) === "summer" ? row.summerClose : row.winterClose
+  const end = spans.findLast((span) => hours.trades.get(span.phase) === true)?.endMs ?? 0
+  return end === "close" ? Span.timeMs(byName ?? "00:00") : end
+}
+
+/** Of a commodity holiday the part of the usual day that stays open; in other segments the sessions as they are named. */
+const specialSpans = (special: Calendars.SpecialDay, closesMs: number, spans: ReadonlyArray<Span.Span>): ReadonlyArray<Span.Span> =>
+  spans.flatMap((span) => {
+    const endMs = span.endMs === "close" ? closesMs : special.row.kind === "partial" ? Math.min(span.endMs, closesMs) : span.endMs
+    return endMs > span.startMs ? [{ ...span, endMs }] : []
+  })
+
+const weaker = (a: Facts.Confidence, b: Facts.Confidence): Facts.Confidence => (a < b ? a : b)
+
+const placed = (rules: Rules, day: Day.Day, spans: ReadonlyArray<Span.Span>, closesMs: number, confidence: Facts.Confidence) => {
+  const midnightMs = Day.midnightMs(day)
+  return spans.map(
+    (span): Phase => ({
+      phase: span.phase,
+      startMs: midnightMs + span.startMs,
+      endMs: midnightMs + (span.endMs === "close" ? closesMs : span.endMs),
+      trades: rules.hours.trades.get(span.phase) === true,
+      confidence
+    })
+  )
+}
+
+/** The phases of a plain day under the hours of its date, whatever the holiday list says. */
+export const usualPhases = (
+  rules: Rules,
+  segment: Facts.Segment,
+  security: Security | undefined,
+  day: Day.Day
+): Either.Either<ReadonlyArray<Phase>, UnknownRule> =>
+  Either.flatMap(regimeOf(rules, segment, security, day), (regime) => {
+    const spans = forSecurity(segment, regime.spans, security)
+    return Either.map(spans, (own) => placed(rules, day, own, closeMs(rules.hours, regime, day), regime.row.confidence))
+  })
+
+/** Without a security the answer is known only where futures and options have the same phases. */
+const forSecurity = (
+  segment: Facts.Segment,
+  spans: ReadonlyArray<Span.Span>,
+  security: Security | undefined
+): Either.Either<ReadonlyArray<Span.Span>, UnknownRule> => {
+  if (security === "future" || !spans.some((span) => span.futuresOnly)) return Either.right(spans)
+  if (security === "option") return Either.right(spans.filter((span) => !span.futuresOnly))
+  return Either.left(new UnknownRule({ what: "phases", of: segment, on: null, why: "futures have a pre-open, options none: say which" }))
+}
+
+/** The phases of a day in order; none on a closed day. */
+export const phases = (
+  rules: Rules,
+  segment: Facts.Segment,
+  security: Security | undefined,
+  day: Day.Day
+): Either.Either<ReadonlyArray<Phase>, UnknownRule> =>
+  Either.gen(function* () {
+    const found = yield* Calendars.dayOf(rules.calendars, Segments.calendarOf(rules.segments, segment), day)
+    if (found === "weekend") return []
+    if (found === "plain") return yield* usualPhases(rules, segment, security, day)
+    if (found.row.kind === "holiday" || found.row.kind === "closed_weekend") return []
+    if (found.spans === null)
+      return yield* Either.left(
+        new UnknownRule({ what: "hours", of: segment, on: found.row.date, why: `the hours of ${found.row.name} are not published` })
+      )
+    const regime = yield* regimeOf(rules, segment, security, day)
+    const closesMs = closeMs(rules.hours, regime, day)
+    const spans = yield* forSecurity(segment, found.spans, security)
+    return placed(rules, day, specialSpans(found, closesMs, spans), closesMs, weaker(found.row.confidence, regime.row.confidence))
+  })
+
+export const closed = "closed" as const
+
+/** The phase at an instant; "closed" outside of every phase. A phase that only futures have needs the security. */
+export const phaseAt = (
+  rules: Rules,
+  segment: Facts.Segment,
+  security: Security | undefined,
+  atMs: number
+): Either.Either<Phase | typeof closed, UnknownRule> => {
+  const day = Day.at(atMs)
+  const within = (all: ReadonlyArray<Phase>): Phase | typeof closed => all.find((it) => it.startMs <= atMs && atMs < it.endMs) ?? closed
+  const own = phases(rules, segment, security, day)
+  if (Either.isRight(own) || security !== undefined) return Either.map(own, within)
+  // Futures and options differ by the pre-open alone: at any other time the question has one answer.
+  const [future, option] = [phases(rules, segment, "future", day), phases(rules, segment, "option", day)]
+  if (Either.isLeft(future) || Either.isLeft(option)) return Either.map(own, within)
+  const [a, b] = [within(future.right), within(option.right)]
+  return nameOf(a) === nameOf(b) ? Either.right(b) : Either.map(own, within)
+}
+
+/** The name of what `phaseAt` answers. */
+export const nameOf = (phase: Phase | typeof closed): string => (phase === closed ? closed : phase.phase)
+
+export interface Session {
+  readonly opensAtMs: number
+  readonly closesAtMs: number
+}
+
+const bounds = (all: ReadonlyArray<Phase>): Session | null => {
+  const trading = all.filter((it) => it.trades)
+  const [first, last] = [trading[0], trading.at(-1)]
+  return first === undefined || last === undefined ? null : { opensAtMs: first.startMs, closesAtMs: last.endMs }
+}
+
+/** First to last instant of continuous trading on a day; null on a closed day. Auctions and pre-open lie outside. */
+export const session = (
+  rules: Rules,
+  segment: Facts.Segment,
+  security: Security | undefined,
+  day: Day.Day
+): Either.Either<Session | null, UnknownRule> => Either.map(phases(rules, segment, tradingAs(segment, security), day), bounds)
+
+/** The session of a plain day under the hours of its date, whatever the holiday list says. */
+export const usualSession = (
+  rules: Rules,
+  segment: Facts.Segment,
+  security: Security | undefined,
+  day: Day.Day
+): Either.Either<Session | null, UnknownRule> => Either.map(usualPhases(rules, segment, tradingAs(segment, security), day), bounds)
+
+/** Futures and options trade at the same hours: only the pre-open differs, and that is no part of a session. */
+const tradingAs = (segment: Facts.Segment, security: Security | undefined): Security | undefined =>
+  security ?? (segment === "NSE_FO" || segment === "BSE_FO" ? "option" : undefined)
+
+/** Whether the segment holds a session on a day; an unpublished hour does not make the day unknown. */
+export const isTradingDay = (rules: Rules, segment: Facts.Segment, day: Day.Day): Either.Either<boolean, UnknownRule> =>
+  Either.gen(function* () {
+    const name = Segments.calendarOf(rules.segments, segment)
+    const found = yield* Calendars.dayOf(rules.calendars, name, day)
+    if (typeof found !== "string" && found.row.kind === "partial") {
+      const own = yield* session(rules, segment, undefined, day)
+      return own !== null
+    }
+    return yield* Calendars.isTradingDay(rules.calendars, name, day)
+  })
