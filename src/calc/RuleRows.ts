@@ -1,6 +1,6 @@
 import { Either, Schema } from "effect"
+import * as IndiaTime from "../domain/IndiaTime.ts"
 import { Decimal, format } from "../domain/Money.ts"
-import * as Expiry from "../domain/market/Expiry.ts"
 import * as Charges from "../domain/rules/Charges.ts"
 import * as Day from "../domain/rules/Day.ts"
 import * as Expiries from "../domain/rules/Expiries.ts"
@@ -13,7 +13,7 @@ import * as Ticks from "../domain/rules/Ticks.ts"
 import type { UnknownRule } from "../domain/rules/UnknownRule.ts"
 import * as Document from "./Document.ts"
 
-const IsoDay = Schema.String.pipe(Schema.filter(Expiry.isIsoDate, { message: () => "expected a day YYYY-MM-DD" }))
+const IsoDay = Schema.String.pipe(Schema.filter(IndiaTime.isIsoDate, { message: () => "expected a day YYYY-MM-DD" }))
 const Month = Schema.String.pipe(Schema.pattern(/^\d{4}-(0[1-9]|1[0-2])$/))
 const TimeOfDay = Schema.String.pipe(Schema.pattern(/^([01]\d|2[0-3]):[0-5]\d$/))
 const LocalTime = Schema.String.pipe(Schema.pattern(/^\d{4}-\d{2}-\d{2}T([01]\d|2[0-3]):[0-5]\d$/))
@@ -150,7 +150,7 @@ const asks: ReadonlyMap<unknown, Answerer> = new Map([
       ({ exchange, underlying = "", expiry, now_ist }) =>
         Either.map(
           ExpiryInstant.expiresAtMs(rules, { exchange, underlying, expiry }),
-          (atMs) => (atMs - Date.parse(`${now_ist}:00+05:30`)) / Expiry.minuteMs
+          (atMs) => (atMs - Date.parse(`${now_ist}:00+05:30`)) / IndiaTime.minuteMs
         )
     )
   ]

@@ -1,15 +1,15 @@
-import * as Expiry from "../market/Expiry.ts"
+import * as IndiaTime from "../IndiaTime.ts"
 
 /** A calendar day as a count of days since 1970-01-01: cheap to compare and to step. */
 export type Day = number
 
-export const lengthMs = Expiry.dayMs
+export const lengthMs = IndiaTime.dayMs
 
 /** The day in India at a UTC instant. */
-export const at = (ms: number): Day => Math.floor((ms + Expiry.istOffsetMs) / lengthMs)
+export const at = (ms: number): Day => Math.floor((ms + IndiaTime.istOffsetMs) / lengthMs)
 
-export const ofIso = (text: string): Day => Date.parse(`${text}T00:00:00Z`) / Expiry.dayMs
-export const iso = (day: Day): string => new Date(day * Expiry.dayMs).toISOString().slice(0, 10)
+export const ofIso = (text: string): Day => Date.parse(`${text}T00:00:00Z`) / IndiaTime.dayMs
+export const iso = (day: Day): string => new Date(day * IndiaTime.dayMs).toISOString().slice(0, 10)
 
 /** 0 is Sunday, 6 Saturday. */
 export const weekday = (day: Day): number => (((day + 4) % 7) + 7) % 7
@@ -19,13 +19,13 @@ export const isWeekend = (day: Day): boolean => weekday(day) === 0 || weekday(da
 export const mondayOf = (day: Day): Day => day - ((weekday(day) + 6) % 7)
 
 /** UTC milliseconds of the day's midnight in India. */
-export const midnightMs = (day: Day): number => day * Expiry.dayMs - Expiry.istOffsetMs
+export const midnightMs = (day: Day): number => day * IndiaTime.dayMs - IndiaTime.istOffsetMs
 
 /** First day of a month; `month` counts from 1 and may pass 12. */
-export const firstOfMonth = (year: number, month: number): Day => Date.UTC(year, month - 1, 1) / Expiry.dayMs
-export const yearOf = (day: Day): number => new Date(day * Expiry.dayMs).getUTCFullYear()
+export const firstOfMonth = (year: number, month: number): Day => Date.UTC(year, month - 1, 1) / IndiaTime.dayMs
+export const yearOf = (day: Day): number => new Date(day * IndiaTime.dayMs).getUTCFullYear()
 /** 1 to 12. */
-export const monthOf = (day: Day): number => new Date(day * Expiry.dayMs).getUTCMonth() + 1
+export const monthOf = (day: Day): number => new Date(day * IndiaTime.dayMs).getUTCMonth() + 1
 
 export const earliest: Day = Number.NEGATIVE_INFINITY
 export const latest: Day = Number.POSITIVE_INFINITY

@@ -1,5 +1,5 @@
 import { Either } from "effect"
-import * as Expiry from "../market/Expiry.ts"
+import * as IndiaTime from "../IndiaTime.ts"
 import * as Day from "./Day.ts"
 import type * as Facts from "./Facts.ts"
 import * as Grouped from "./Grouped.ts"
@@ -65,4 +65,4 @@ export const expiresAtMs = (rules: Rules, { exchange, underlying, expiry }: Cont
   })
 
 /** The clock of pricing: calendar time to the instant of expiry in years of 365 days; zero or negative once expired. */
-export const yearsTo = Expiry.yearsTo
+export const yearsTo = IndiaTime.yearsTo

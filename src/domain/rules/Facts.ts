@@ -1,9 +1,9 @@
 import { Schema } from "effect"
-import * as Expiry from "../market/Expiry.ts"
+import * as IndiaTime from "../IndiaTime.ts"
 
 /** The form of every file in data/: what a person writes there is checked against these. */
 
-const IsoDay = Schema.String.pipe(Schema.filter((text) => Expiry.isIsoDate(text) || `"${text}" is no day YYYY-MM-DD`))
+const IsoDay = Schema.String.pipe(Schema.filter((text) => IndiaTime.isIsoDate(text) || `"${text}" is no day YYYY-MM-DD`))
 const TimeOfDay = Schema.String.pipe(Schema.pattern(/^([01]\d|2[0-3]):[0-5]\d$/))
 const DecimalText = Schema.String.pipe(Schema.pattern(/^\d+(\.\d+)?$/))
 

@@ -1,0 +1,43 @@
+/** India Standard Time has no daylight saving: a fixed +05:30. The only place in the domain where IST exists. */
+export const istOffsetMs = 19_800_000
+export const minuteMs = 60_000
+export const dayMs = 86_400_000
+
+/** Act/365 fixed: one year of option time in milliseconds. */
+export const yearMs = 365 * dayMs
+
+const isoDateText = /^(\d{4})-(\d{2})-(\d{2})$/
+
+/** "YYYY-MM-DD" of a calendar day, or null where there is no such day (month 1 to 12). */
+export const isoDate = (year: number, month: number, day: number): string | null => {
+  const at = new Date(Date.UTC(year, month - 1, day))
+  if (at.getUTCFullYear() !== year || at.getUTCMonth() !== month - 1 || at.getUTCDate() !== day) return null
+  return at.toISOString().slice(0, 10)
+}
+
+/** Whether the text is "YYYY-MM-DD" and such a day exists. */
+export const isIsoDate = (text: string): boolean => {
+  const match = isoDateText.exec(text)
+  return match !== null && isoDate(Number(match[1]), Number(match[2]), Number(match[3])) !== null
+}
+
+/** UTC milliseconds of IST midnight at the start of a day. Text that is no day gives NaN. */
+export const istMidnightMs = (day: string): number => (isIsoDate(day) ? Date.parse(`${day}T00:00:00Z`) - istOffsetMs : Number.NaN)
+
+/** Years (Act/365 fixed) from `nowMs` to expiry; zero or negative once expired. */
+export const yearsTo = (expiryMs: number, nowMs: number): number => (expiryMs - nowMs) / yearMs
+
+/** The day in India at a UTC instant, "YYYY-MM-DD". */
+export const istDate = (ms: number): string => new Date(ms + istOffsetMs).toISOString().slice(0, 10)
+
+/** The number of the day in India at a UTC instant, counted from 1 January 1970: tells sessions apart cheaply. */
+export const istDay = (ms: number): number => Math.floor((ms + istOffsetMs) / dayMs)
+
+/** Milliseconds after IST midnight at a UTC instant, 0 to 86,399,999. */
+export const istTimeOfDayMs = (ms: number): number => (((ms + istOffsetMs) % dayMs) + dayMs) % dayMs
+
+/** The start of the minute that holds an instant. */
+export const minuteFloor = (ms: number): number => Math.floor(ms / minuteMs) * minuteMs
+
+/** A UTC instant as ISO 8601: how every timestamp leaves. */
+export const isoTime = (ms: number): string => new Date(ms).toISOString()
