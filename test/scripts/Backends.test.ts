@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process"
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { PgClient } from "@effect/sql-pg"
@@ -8,7 +8,7 @@ import { Effect, Redacted } from "effect"
 import { Redis } from "ioredis"
 import { connect } from "nats"
 import { inject, vi } from "vitest"
-import { nats, postgres, redis, systemPostgres } from "../../scripts/lib/backends.mjs"
+import { nats, postgres, postgresFolder, redis } from "../../scripts/lib/backends.mjs"
 import { isAlive } from "../../scripts/lib/children.mjs"
 
 const isRoot = process.getuid?.() === 0
@@ -24,6 +24,7 @@ beforeEach(() => {
 afterEach(async () => {
   vi.unstubAllEnvs()
   for (const stop of stops.splice(0).reverse()) await stop()
+  rmSync(postgresFolder(folder), { recursive: true, force: true })
   rmSync(folder, { recursive: true, force: true })
 })
 
@@ -50,14 +51,18 @@ const isGone = async (pid: number) => {
 }
 
 describe("Postgres", () => {
-  const hasSystem = systemPostgres().length > 0
-  const ways = [
-    ["system", hasSystem],
-    ["embedded", true]
-  ] as const
+  /** The folder of npm's Postgres programs, which stand in for an installed Postgres on the PATH. */
+  const embeddedPrograms = async () => {
+    vi.stubEnv("TARANG_POSTGRES", "embedded")
+    const one = await postgres(join(folder, "programs"), { durable: false })
+    await one.stop()
+    await one.remove()
+    return /^embedded ([^,]+)/.exec(one.how)?.[1] ?? ""
+  }
 
-  for (const [way, isHere] of ways) {
-    it.skipIf(!isHere)(`${way}: starts, and a second start finds the data (skipped where there is none)`, async () => {
+  for (const way of ["system", "embedded"]) {
+    it(`${way}: starts, and a second start finds the data`, async () => {
+      if (way === "system") vi.stubEnv("PATH", `${await embeddedPrograms()}:${process.env["PATH"]}`)
       vi.stubEnv("TARANG_POSTGRES", way)
       const first = await running(postgres(folder, { durable: false }))
       assert.match(first.how, new RegExp(`^${way} `))
@@ -70,17 +75,27 @@ describe("Postgres", () => {
     })
   }
 
-  it.skipIf(!isRoot)("embedded below a folder that only root may enter (skipped where the user is not root)", async () => {
-    vi.stubEnv("TARANG_POSTGRES", "embedded")
+  it("runs below a folder that only its owner may enter; root's Postgres keeps its data elsewhere", async () => {
     chmodSync(folder, 0o700)
     const one = await postgres(folder, { durable: false })
+    stops.push(one.remove, one.stop)
+    assert.strictEqual((await query(one.url, "SELECT 1 AS x"))[0]?.["x"], 1)
+    assert.strictEqual(one.how.includes(", data in "), isRoot)
+    assert.isTrue(existsSync(join(postgresFolder(folder), "postgres", "PG_VERSION")))
+  })
+
+  it("runs in a folder that a strict umask closed", async () => {
+    const before = process.umask(0o077)
+    stops.push(async () => process.umask(before))
+    const one = await postgres(join(folder, "closed"), { durable: false })
     stops.push(one.remove, one.stop)
     assert.strictEqual((await query(one.url, "SELECT 1 AS x"))[0]?.["x"], 1)
   })
 
   it("says what to do about data of a version that is not here", async () => {
-    mkdirSync(join(folder, "postgres"))
-    writeFileSync(join(folder, "postgres", "PG_VERSION"), "9.6\n")
+    const data = join(postgresFolder(folder), "postgres")
+    mkdirSync(data, { recursive: true })
+    writeFileSync(join(data, "PG_VERSION"), "9.6\n")
     const text = await textOf(postgres(folder))
     assert.match(text, /written by Postgres 9\.6, which is not here.*set DATABASE_URL, or remove the folder/)
   })
@@ -142,7 +157,7 @@ describe("Redis", () => {
     assert.match(await textOf(redis(folder)), /No redis-server that runs.*TARANG_REDIS=path.*Install redis-server, set REDIS_URL/)
   })
 
-  it.skipIf(inject("backends").redis === null)("answers on a port of its own (skipped where no Redis is found)", async () => {
+  it.skipIf(process.env["TARANG_REDIS"] === "none")("answers on a free port (skipped when TARANG_REDIS=none asks for it)", async () => {
     const { url } = await running(redis(folder))
     const client = new Redis(url ?? "", { lazyConnect: true })
     await client.connect()

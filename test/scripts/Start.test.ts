@@ -7,6 +7,7 @@ import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { afterEach, assert, beforeEach, describe, it } from "@effect/vitest"
 import { connect } from "nats"
+import { postgresFolder } from "../../scripts/lib/backends.mjs"
 import { isAlive } from "../../scripts/lib/children.mjs"
 
 const root = join(import.meta.dirname, "../..")
@@ -84,8 +85,10 @@ const api = async (run: Run, method: string, path: string, body?: unknown) => {
 }
 /** Everything that a start runs, by the pid files that it keeps. */
 const pids = () =>
-  ["platform.pid", "simulator.pid", "nats/nats.pid", "redis/redis.pid", "postgres/postmaster.pid"]
-    .map((file) => join(data, file))
+  [
+    ...["platform.pid", "simulator.pid", "nats/nats.pid", "redis/redis.pid"].map((file) => join(data, file)),
+    join(postgresFolder(data), "postgres/postmaster.pid")
+  ]
     .filter((file) => existsSync(file))
     .map((file) => Number(readFileSync(file, "utf8").split("\n")[0]))
 

@@ -53,7 +53,7 @@ describe("Redis", () => {
   )
 
   it.live.skipIf(server === null)(
-    "reads and writes, notices an outage, comes back by itself, closes with its scope (skipped where no Redis is found)",
+    "reads and writes, notices an outage, comes back by itself, closes with its scope (skipped when TARANG_REDIS=none asks for it)",
     () =>
       Effect.gen(function* () {
         const door = yield* proxy(server ?? "")
@@ -75,7 +75,7 @@ describe("Redis", () => {
       }).pipe(Effect.scoped)
   )
 
-  it.live.skipIf(server === null)("a mute Redis costs a second, never more (skipped where no Redis is found)", () =>
+  it.live.skipIf(server === null)("a mute Redis costs a second, never more (skipped when TARANG_REDIS=none asks for it)", () =>
     Effect.gen(function* () {
       const door = yield* proxy(server ?? "")
       yield* Effect.gen(function* () {
