@@ -4,6 +4,7 @@ import { join } from "node:path"
 import blackScholes from "black-scholes"
 import { Either } from "effect"
 import greeks from "greeks"
+import * as IndiaTime from "../src/domain/IndiaTime.ts"
 import * as Catalogue from "../src/domain/indicators/Catalogue.ts"
 import * as Indicator from "../src/domain/indicators/Indicator.ts"
 import * as Money from "../src/domain/Money.ts"
@@ -161,8 +162,8 @@ const chainWork = (): Race.Work => {
   ]).flat()
   const quotes = Quotes.make([index, ...contracts])
   const chain = ChainState.make(quotes, expiry)
-  const openMs = Expiry.expiryAtMs(expiry) - 6 * Expiry.dayMs
-  const t = Expiry.yearsTo(chain.expiryMs, openMs)
+  const openMs = Expiry.expiryAtMs(expiry) - 6 * IndiaTime.dayMs
+  const t = IndiaTime.yearsTo(chain.expiryMs, openMs)
   const next = random(11)
   const states = Array.from({ length: 8 }, (_, state) => {
     const forward = spot * (1 + 0.0005 * Math.sin(state))
@@ -208,7 +209,7 @@ const bars = (count: number): ReadonlyArray<Indicator.Bar> => {
   return Array.from({ length: count }, (_, i) => {
     const open = close
     close += 20 * (next() - 0.5)
-    const atMs = Expiry.istMidnightMs("2026-08-17") + Math.floor(i / 375) * Expiry.dayMs + (i % 375) * Expiry.minuteMs
+    const atMs = IndiaTime.istMidnightMs("2026-08-17") + Math.floor(i / 375) * IndiaTime.dayMs + (i % 375) * IndiaTime.minuteMs
     const [high, low] = [Math.max(open, close) + 5 * next(), Math.min(open, close) - 5 * next()]
     return { atMs, open, high, low, close, volume: Math.round(1e5 * next()) }
   })

@@ -2,7 +2,7 @@ import { Config, Effect, Layer, Option, Schedule } from "effect"
 import * as Actors from "./actors/Actors.ts"
 import { Accounts } from "./broker/Accounts.ts"
 import { Broker } from "./broker/Broker.ts"
-import * as Expiry from "./domain/market/Expiry.ts"
+import * as IndiaTime from "./domain/IndiaTime.ts"
 import { GatewayLive } from "./gateway/Gateway.ts"
 import { OpsLive } from "./gateway/serve/OpsHttp.ts"
 import * as Server from "./gateway/serve/Server.ts"
@@ -54,7 +54,7 @@ const InstrumentsFromStore = Layer.scopedDiscard(
   Effect.gen(function* () {
     const registry = yield* InstrumentRegistry
     const clock = yield* MarketClock
-    yield* Effect.suspend(() => registry.follow(Expiry.istDate(clock.unsafeNow()))).pipe(
+    yield* Effect.suspend(() => registry.follow(IndiaTime.istDate(clock.unsafeNow()))).pipe(
       Effect.tapError((error) => Effect.logWarning("instruments not read, keeping those there are", error)),
       Effect.ignore,
       Effect.repeat(Schedule.spaced(instrumentsEvery)),

@@ -1,7 +1,7 @@
 /** The platform of bench/pipeline with a past that it can be asked for. */
 import { ConfigProvider, Effect, Layer, Logger, LogLevel } from "effect"
+import * as IndiaTime from "../../src/domain/IndiaTime.ts"
 import * as Calendar from "../../src/domain/market/Calendar.ts"
-import * as Expiry from "../../src/domain/market/Expiry.ts"
 import { BarRepo } from "../../src/store/BarRepo.ts"
 import { PostgresLive } from "../../src/store/Postgres.ts"
 import type { Ground } from "../pipeline/Ground.ts"
@@ -13,14 +13,14 @@ export interface World extends Pipeline.World {
   readonly past: { readonly symbol: string; readonly fromMs: number; readonly toMs: number }
 }
 
-const sessionMinutes = (Calendar.closeOfDayMs - Calendar.openOfDayMs) / Expiry.minuteMs
+const sessionMinutes = (Calendar.closeOfDayMs - Calendar.openOfDayMs) / IndiaTime.minuteMs
 
 /** The session of a Monday one to two weeks back, as the broker's history would have it. */
 const savePast = async (databaseUrl: string, { spec, instruments, underlyingOf }: Universe.Universe): Promise<World["past"]> => {
   const spot = instruments.find(({ expiry }, row) => expiry === null && underlyingOf[row] === 0)
-  const aWeekBack = new Date(spec.nowMs - 7 * Expiry.dayMs)
-  const day = Expiry.istDate(aWeekBack.getTime() - ((aWeekBack.getUTCDay() + 6) % 7) * Expiry.dayMs)
-  const fromMs = Expiry.istMidnightMs(day) + Calendar.openOfDayMs
+  const aWeekBack = new Date(spec.nowMs - 7 * IndiaTime.dayMs)
+  const day = IndiaTime.istDate(aWeekBack.getTime() - ((aWeekBack.getUTCDay() + 6) % 7) * IndiaTime.dayMs)
+  const fromMs = IndiaTime.istMidnightMs(day) + Calendar.openOfDayMs
   const of = { instrumentToken: spot?.token ?? 0, tradingsymbol: spot?.tradingsymbol ?? "", minutes: 1 }
   const bars = Array.from({ length: sessionMinutes }, (_, minute) => {
     const price = 2_450_000 + 500 * (minute % 40)
@@ -29,7 +29,7 @@ const savePast = async (databaseUrl: string, { spec, instruments, underlyingOf }
       ...of,
       ...prices,
       source: "broker" as const,
-      at: new Date(fromMs + minute * Expiry.minuteMs),
+      at: new Date(fromMs + minute * IndiaTime.minuteMs),
       volume: 0,
       oi: null,
       complete: true
@@ -41,7 +41,7 @@ const savePast = async (databaseUrl: string, { spec, instruments, underlyingOf }
     Logger.withMinimumLogLevel(LogLevel.Warning)
   )
   await Effect.runPromise(save)
-  return { symbol: `${spot?.exchange}:${spot?.tradingsymbol}`, fromMs, toMs: fromMs + (sessionMinutes - 1) * Expiry.minuteMs }
+  return { symbol: `${spot?.exchange}:${spot?.tradingsymbol}`, fromMs, toMs: fromMs + (sessionMinutes - 1) * IndiaTime.minuteMs }
 }
 
 export const open = async (ground: Ground, spec: Universe.Spec, rate: number): Promise<World> => {

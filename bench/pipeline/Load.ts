@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net"
 import { Either } from "effect"
 import { type WebSocket, WebSocketServer } from "ws"
+import * as IndiaTime from "../../src/domain/IndiaTime.ts"
 import * as Expiry from "../../src/domain/market/Expiry.ts"
 import * as Frame from "../../src/domain/market/Frame.ts"
 import * as Instrument from "../../src/domain/market/Instrument.ts"
@@ -34,7 +35,7 @@ const priceIn = (state: number, row: number): number => {
   if (instrument === undefined) return 0
   const spot = spotIn(state, universe.underlyingOf[row] ?? 0)
   if (instrument.expiry === null) return 5 * Math.round(spot * 20)
-  const t = Expiry.yearsTo(Expiry.expiryAtMs(instrument.expiry), universe.spec.nowMs)
+  const t = IndiaTime.yearsTo(Expiry.expiryAtMs(instrument.expiry), universe.spec.nowMs)
   const forward = spot * Math.exp(rate * t)
   if (instrument.instrumentType === "FUT") return 5 * Math.round(forward * 20)
   const strike = instrument.strike / 100

@@ -1,7 +1,7 @@
 import { Either, Schema } from "effect"
+import * as IndiaTime from "../domain/IndiaTime.ts"
 import * as Catalogue from "../domain/indicators/Catalogue.ts"
 import * as Indicator from "../domain/indicators/Indicator.ts"
-import * as Expiry from "../domain/market/Expiry.ts"
 import * as Document from "./Document.ts"
 import type { Problem } from "./Problem.ts"
 
@@ -69,7 +69,7 @@ const decodeBar = Document.decoder(
 const openMs = (index: number, sessionLength: number | undefined): number => {
   const [day, place, length] =
     sessionLength === undefined ? [0, 0, 1] : [Math.floor(index / sessionLength), index % sessionLength, sessionLength]
-  return day * Expiry.dayMs - Expiry.istOffsetMs + Math.floor((place * Expiry.dayMs) / length)
+  return day * IndiaTime.dayMs - IndiaTime.istOffsetMs + Math.floor((place * IndiaTime.dayMs) / length)
 }
 
 /** A column per series; a place without a bar, or before the indicator has enough of them, is null. */

@@ -1,4 +1,4 @@
-import * as Expiry from "../domain/market/Expiry.ts"
+import * as IndiaTime from "../domain/IndiaTime.ts"
 import * as Symbol from "../domain/market/Symbol.ts"
 
 /** What one line says, as one line of JSON, and what was wrong with it (everything but the text is then null). */
@@ -48,7 +48,7 @@ export const read = (line: string): Answer => {
   const symbol = Symbol.parse(tradingsymbol)
   if (symbol === null) return bad(tradingsymbol, `"${tradingsymbol.slice(0, Symbol.lengthMax)}" is no tradingsymbol`)
   if (day === null) return { text: JSON.stringify(shown(tradingsymbol, symbol, null)), reason: null }
-  if (!Expiry.isIsoDate(day)) return bad(tradingsymbol, `"${day}" is no day (YYYY-MM-DD)`)
+  if (!IndiaTime.isIsoDate(day)) return bad(tradingsymbol, `"${day}" is no day (YYYY-MM-DD)`)
   if (symbol.kind === "EQ" || symbol.kind === "INDEX") return bad(tradingsymbol, `${tradingsymbol} does not expire`)
   if (!Symbol.agrees(symbol.expiry, day)) return bad(tradingsymbol, `${tradingsymbol} does not expire on ${day}`)
   return { text: JSON.stringify(shown(tradingsymbol, symbol, day)), reason: null }

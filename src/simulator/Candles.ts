@@ -1,7 +1,7 @@
 /** Candles as Kite's historical interface has them, from a market's minutes. */
 
+import * as IndiaTime from "../domain/IndiaTime.ts"
 import * as Timeframe from "../domain/indicators/Timeframe.ts"
-import * as Expiry from "../domain/market/Expiry.ts"
 import * as KiteHistory from "../domain/market/KiteHistory.ts"
 import type { Ohlcv } from "../domain/market/Ohlcv.ts"
 
@@ -38,11 +38,11 @@ export const aggregate = (minutes: ReadonlyArray<Candle>, length: number): Reado
 /** "yyyy-mm-dd hh:mm:ss" or "yyyy-mm-dd", Indian time, as UNIX ms; NaN for anything else. */
 export const instantMs = (text: string): number => {
   const [, day = "", time = "00:00:00"] = /^(\d{4}-\d{2}-\d{2})(?:[ T](\d{2}:\d{2}:\d{2}))?$/.exec(text) ?? []
-  return Expiry.isIsoDate(day) ? Date.parse(`${day}T${time}+05:30`) : Number.NaN
+  return IndiaTime.isIsoDate(day) ? Date.parse(`${day}T${time}+05:30`) : Number.NaN
 }
 
 /** 2026-08-19T09:15:00+0530 */
-export const stamp = (atMs: number): string => `${new Date(atMs + Expiry.istOffsetMs).toISOString().slice(0, 19)}+0530`
+export const stamp = (atMs: number): string => `${new Date(atMs + IndiaTime.istOffsetMs).toISOString().slice(0, 19)}+0530`
 
 /** What of a request cannot be, in Kite's words; else the interval and the span. */
 export const read = (
@@ -55,6 +55,6 @@ export const read = (
   if (Number.isNaN(span.fromMs)) return "invalid from date"
   if (Number.isNaN(span.toMs)) return "invalid to date"
   if (span.fromMs > span.toMs) return "from date cannot be after to date"
-  if (span.toMs - span.fromMs > interval.daysMax * Expiry.dayMs) return `interval exceeds max limit: ${interval.daysMax} days`
+  if (span.toMs - span.fromMs > interval.daysMax * IndiaTime.dayMs) return `interval exceeds max limit: ${interval.daysMax} days`
   return { interval, span }
 }

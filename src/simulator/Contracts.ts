@@ -1,4 +1,6 @@
 /** The underlyings that the simulator knows, and Kite's way to write their contracts. */
+
+import * as IndiaTime from "../domain/IndiaTime.ts"
 import * as Expiry from "../domain/market/Expiry.ts"
 import * as Instrument from "../domain/market/Instrument.ts"
 
@@ -90,8 +92,8 @@ const month = (at: number): number => new Date(at).getUTCMonth()
  */
 export const isLastOfMonth = (expiry: string): boolean => {
   const at = Date.parse(`${expiry}T00:00:00Z`)
-  const isLast = (day: number) => month(day) !== month(day + 7 * Expiry.dayMs)
-  const next = at + Expiry.dayMs
+  const isLast = (day: number) => month(day) !== month(day + 7 * IndiaTime.dayMs)
+  const next = at + IndiaTime.dayMs
   return isLast(at) || (weekday(at) === monday && month(next) === month(at) && isLast(next))
 }
 
@@ -137,8 +139,8 @@ export const contract = (
 /** The next `count` Tuesdays (index derivatives of NSE expire then) that have not expired at `nowMs`; a simulated exchange has no holidays. */
 export const weeklyExpiries = (nowMs: number, count: number): ReadonlyArray<string> => {
   const expiries: Array<string> = []
-  for (let at = Expiry.istMidnightMs(Expiry.istDate(nowMs)); expiries.length < count; at += Expiry.dayMs) {
-    const day = Expiry.istDate(at)
+  for (let at = IndiaTime.istMidnightMs(IndiaTime.istDate(nowMs)); expiries.length < count; at += IndiaTime.dayMs) {
+    const day = IndiaTime.istDate(at)
     if (weekday(Date.parse(`${day}T00:00:00Z`)) === tuesday && Expiry.expiryAtMs(day) > nowMs) expiries.push(day)
   }
   return expiries

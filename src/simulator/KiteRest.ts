@@ -1,8 +1,8 @@
 /** Kite's REST answers, as one function of a request: paths, envelopes, statuses and errors as kite.trade/docs/connect/v3 has them. */
 import { gzipSync } from "node:zlib"
 import { Either } from "effect"
+import * as IndiaTime from "../domain/IndiaTime.ts"
 import * as Timeframe from "../domain/indicators/Timeframe.ts"
-import * as Expiry from "../domain/market/Expiry.ts"
 import * as Frame from "../domain/market/Frame.ts"
 import * as Instrument from "../domain/market/Instrument.ts"
 import * as Candles from "./Candles.ts"
@@ -52,7 +52,7 @@ export const failure = ({ status, type, message }: Sessions.Refusal): Response =
 const refuse = (status: number, type: string, message: string): Response => failure({ status, type, message })
 
 /** "yyyy-mm-dd hh:mm:ss" in IST, how Kite writes every time. */
-const istText = (ms: number): string => new Date(ms + Expiry.istOffsetMs).toISOString().slice(0, 19).replace("T", " ")
+const istText = (ms: number): string => new Date(ms + IndiaTime.istOffsetMs).toISOString().slice(0, 19).replace("T", " ")
 const istSeconds = (seconds: number): string | null => (seconds === 0 ? null : istText(seconds * 1000))
 
 const exchanges = ["NSE", "NFO", "BFO", "BSE", "CDS", "MCX", "BCD", "MF"]
@@ -267,7 +267,15 @@ const sessionRoutes = (sessions: Sessions.Sessions): Readonly<Record<string, Rou
 const marketAnswer = (market: Market): Response => {
   const { timeMs, speed, state, skipped } = market.status()
   const recorded = market.mode === "recorded" ? { instruments: Array.from(market.columns.token.subarray(0, market.columns.count)) } : {}
-  return json(200, { time: Expiry.isoTime(timeMs), speed, state, mode: market.mode, underlying: market.underlying, skipped, ...recorded })
+  return json(200, {
+    time: IndiaTime.isoTime(timeMs),
+    speed,
+    state,
+    mode: market.mode,
+    underlying: market.underlying,
+    skipped,
+    ...recorded
+  })
 }
 
 const historicalRoute = (market: Market, guard: Guard) => {
@@ -284,7 +292,7 @@ const historicalRoute = (market: Market, guard: Guard) => {
       if (isContinuous && (instrument.instrumentType !== "FUT" || interval.name !== "day"))
         return refuse(400, "InputException", "continuous data is available only for day candles of futures")
       // A longer candle needs the minutes before the span's first one, and is the span's when it opens in it.
-      const whole = { fromMs: Timeframe.barStartMs(span.fromMs, interval.minutes), toMs: span.toMs + interval.minutes * Expiry.minuteMs }
+      const whole = { fromMs: Timeframe.barStartMs(span.fromMs, interval.minutes), toMs: span.toMs + interval.minutes * IndiaTime.minuteMs }
       const scale = Instrument.priceScale(instrument.token)
       const candles = Candles.aggregate(market.minutes(instrument.token, whole), interval.minutes)
         .filter(({ atMs }) => atMs >= span.fromMs && atMs <= span.toMs)

@@ -2,11 +2,18 @@
  * The past of a synthetic market: where a price stood at any time before the market began, from the seed alone, and in one piece with the
  * price it began at. Noise of several periods, each half as strong as the next longer one (value noise, as K. Perlin's fractal sums have it).
  */
-import * as Expiry from "../domain/market/Expiry.ts"
+import * as IndiaTime from "../domain/IndiaTime.ts"
 
-const periodsMs = [Expiry.dayMs, Expiry.dayMs / 4, Expiry.dayMs / 16, Expiry.dayMs / 64, Expiry.dayMs / 256, Expiry.dayMs / 1024]
+const periodsMs = [
+  IndiaTime.dayMs,
+  IndiaTime.dayMs / 4,
+  IndiaTime.dayMs / 16,
+  IndiaTime.dayMs / 64,
+  IndiaTime.dayMs / 256,
+  IndiaTime.dayMs / 1024
+]
 /** How long before the start the price at the start is felt. */
-const seamMs = Expiry.dayMs / 4
+const seamMs = IndiaTime.dayMs / 4
 
 /** 32 well-mixed bits of four integers (the finaliser of MurmurHash3). */
 const mix = (a: number, b: number, c: number, d: number): number => {
@@ -18,7 +25,7 @@ const mix = (a: number, b: number, c: number, d: number): number => {
 
 /** Uniform in [0, 1) of a seed and an instant. */
 export const uniform = (seed: number, what: number, atMs: number): number =>
-  mix(seed, what, Math.floor(atMs / Expiry.minuteMs), Math.floor(atMs / Expiry.dayMs)) / 2 ** 32
+  mix(seed, what, Math.floor(atMs / IndiaTime.minuteMs), Math.floor(atMs / IndiaTime.dayMs)) / 2 ** 32
 
 const lattice = (seed: number, what: number, octave: number, at: number): number => mix(seed, what, octave, at) / 2 ** 31 - 1
 

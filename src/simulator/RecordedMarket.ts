@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises"
 import { promisify } from "node:util"
 import { gunzip } from "node:zlib"
 import { Data, Effect } from "effect"
-import * as Expiry from "../domain/market/Expiry.ts"
+import * as IndiaTime from "../domain/IndiaTime.ts"
 import * as Frame from "../domain/market/Frame.ts"
 import * as Instrument from "../domain/market/Instrument.ts"
 import type { Span } from "../domain/market/KiteHistory.ts"
@@ -187,7 +187,7 @@ const minutesOf = (
     }
     before = volume
   }
-  return Candles.aggregate(ticks, 1).filter(({ atMs }) => atMs >= Expiry.minuteFloor(fromMs) && atMs <= toMs)
+  return Candles.aggregate(ticks, 1).filter(({ atMs }) => atMs >= IndiaTime.minuteFloor(fromMs) && atMs <= toMs)
 }
 
 interface Playback {

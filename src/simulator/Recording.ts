@@ -2,7 +2,7 @@
  * A recorded option chain as a CSV of snapshots: one row per snapshot and contract, columns found by name
  * (timestamp YYYYMMDDHHMM in IST, expiry as 25-Aug-2026 or 2026-08-25, strike, option_type CE or PE, spot, ltp, volume, oi), others ignored.
  */
-import * as Expiry from "../domain/market/Expiry.ts"
+import * as IndiaTime from "../domain/IndiaTime.ts"
 
 export interface Contract {
   /** "YYYY-MM-DD". */
@@ -50,18 +50,18 @@ const plainNumber = /^\d{1,15}(\.\d{1,30})?$/
 /** UNIX seconds of a YYYYMMDDHHMM in IST, or why it is none. */
 const parseStamp = (text: string): number | string => {
   const match = stampText.exec(text)
-  const day = match === null ? null : Expiry.isoDate(Number(match[1]), Number(match[2]), Number(match[3]))
+  const day = match === null ? null : IndiaTime.isoDate(Number(match[1]), Number(match[2]), Number(match[3]))
   const hour = Number(match?.[4])
   const minute = Number(match?.[5])
   if (day === null || hour > 23 || minute > 59) return `timestamp "${text}" is no YYYYMMDDHHMM`
-  return Expiry.istMidnightMs(day) / 1000 + hour * 3600 + minute * 60
+  return IndiaTime.istMidnightMs(day) / 1000 + hour * 3600 + minute * 60
 }
 
 const parseExpiry = (text: string): string | null => {
-  if (Expiry.isIsoDate(text)) return text
+  if (IndiaTime.isIsoDate(text)) return text
   const match = expiryText.exec(text)
   if (match === null) return null
-  return Expiry.isoDate(Number(match[3]), monthNames.indexOf((match[2] ?? "").toLowerCase()) + 1, Number(match[1]))
+  return IndiaTime.isoDate(Number(match[3]), monthNames.indexOf((match[2] ?? "").toLowerCase()) + 1, Number(match[1]))
 }
 
 /** A decimal text in hundredths, rounded (a float32 spot has binary dust behind the paisa); -1 when it is no such number. */

@@ -1,7 +1,7 @@
 /** Logins as Kite has them: a request token by redirect, exchanged once for an access token that the next login kills. */
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto"
 import { Either } from "effect"
-import * as Expiry from "../domain/market/Expiry.ts"
+import * as IndiaTime from "../domain/IndiaTime.ts"
 
 export interface Account {
   readonly accountId: string
@@ -49,8 +49,8 @@ export const checksumOf = (apiKey: string, requestToken: string, apiSecret: stri
 
 /** An access token dies at six in the morning (IST) after the login. */
 export const expiresAtMs = (loginAtMs: number): number => {
-  const today = Expiry.istMidnightMs(Expiry.istDate(loginAtMs)) + sixOClockMs
-  return today > loginAtMs ? today : today + Expiry.dayMs
+  const today = IndiaTime.istMidnightMs(IndiaTime.istDate(loginAtMs)) + sixOClockMs
+  return today > loginAtMs ? today : today + IndiaTime.dayMs
 }
 
 export class Sessions {

@@ -4,6 +4,7 @@
  * not on how often `advance` is called.
  */
 import { Clock, Effect } from "effect"
+import * as IndiaTime from "../domain/IndiaTime.ts"
 import * as Calendar from "../domain/market/Calendar.ts"
 import * as Expiry from "../domain/market/Expiry.ts"
 import * as Frame from "../domain/market/Frame.ts"
@@ -76,7 +77,7 @@ const u32Max = 0xffffffff
 /** Minutes that the market remembers of itself: a week. */
 const minutesMax = 7 * 1440
 /** A contract is listed so long before it expires. */
-const listedMs = 120 * Expiry.dayMs
+const listedMs = 120 * IndiaTime.dayMs
 const exchangeTokenBase = 1_000_000
 
 const Shape = { index: 0, share: 1, future: 2, option: 3 } as const
@@ -95,7 +96,7 @@ export const forward = (spot: number, t: number): number => spot * Math.exp((rat
 
 /** A contract keeps its token from start to start, as at an exchange: expiry day, underlying, side and strike make it. */
 const exchangeTokenOf = (product: number, expiry: string, strikeIndex: number, side: 0 | 1): number => {
-  const day = (Date.parse(`${expiry}T00:00:00Z`) / Expiry.dayMs) % 512
+  const day = (Date.parse(`${expiry}T00:00:00Z`) / IndiaTime.dayMs) % 512
   return exchangeTokenBase + ((day * products.length + product) * 2 + side) * 1024 + (strikeIndex % 1023) + 1
 }
 
@@ -205,7 +206,7 @@ const makeBook = (settings: Settings, contracts: ReadonlyArray<Contract>): Book 
 const refreshSlots = (book: Book, timeMs: number): void => {
   for (const slot of book.slots) {
     if (slot.product < 0) continue
-    slot.t = Math.max(0, Expiry.yearsTo(slot.expiryMs, timeMs))
+    slot.t = Math.max(0, IndiaTime.yearsTo(slot.expiryMs, timeMs))
     slot.f = forward(book.spot[slot.product] ?? 0, slot.t)
   }
 }
@@ -215,7 +216,7 @@ const stepSpots = (book: Book, base: Float64Array, variation: number, random: Ra
   const common = random.normal()
   products.forEach((product, index) => {
     const from = base[index] ?? 0
-    const deviation = product.volatility * sessionFactor * Math.sqrt(spotStepMs / Expiry.yearMs)
+    const deviation = product.volatility * sessionFactor * Math.sqrt(spotStepMs / IndiaTime.yearMs)
     const noise = commonShare * common + Math.sqrt(1 - commonShare * commonShare) * random.normal()
     const off = ((book.spot[index] ?? from) / from - 1) * (1 - reversionPerStep) + deviation * noise
     book.spot[index] = from * (1 + Math.max(-variation, Math.min(variation, off)))
@@ -247,7 +248,7 @@ interface SpotMinute {
 }
 
 const noteSpots = (minutes: Array<SpotMinute>, spot: Float64Array, atMs: number): void => {
-  const minuteMs = Expiry.minuteFloor(atMs)
+  const minuteMs = IndiaTime.minuteFloor(atMs)
   const last = minutes.at(-1)
   if (last?.atMs !== minuteMs) {
     const copy = () => Float64Array.from(spot)
@@ -268,7 +269,7 @@ const pastSamples = 6
 /** Highest, lowest, first and last spot of a minute before the start; the last is where the next minute begins. */
 const pastSpots = (settings: Settings, base: number, product: number, atMs: number): readonly [number, number, number, number] => {
   const at = (part: number): number => {
-    const whenMs = Math.min(settings.startMs, atMs + (part / pastSamples) * Expiry.minuteMs)
+    const whenMs = Math.min(settings.startMs, atMs + (part / pastSamples) * IndiaTime.minuteMs)
     return base * (1 + PastPrices.deviation(settings.seed, product, whenMs, settings.startMs, settings.variation))
   }
   const prices = Array.from({ length: pastSamples + 1 }, (_, part) => at(part))
@@ -287,14 +288,14 @@ const minuteOf = (
   const tick = book.tick[row] ?? 5
   const least = book.shape[row] === Shape.option ? tick : 0
   const priceAt = (spot: number, whenMs: number): number => {
-    const t = Number.isFinite(expiryMs) ? Math.max(0, Expiry.yearsTo(expiryMs, whenMs)) : 0
+    const t = Number.isFinite(expiryMs) ? Math.max(0, IndiaTime.yearsTo(expiryMs, whenMs)) : 0
     return Math.max(least, Math.round(valueOf(book, row, spot, forward(spot, t), t) / tick) * tick)
   }
   const prices = [
     priceAt(open, atMs),
-    priceAt(high, atMs + Expiry.minuteMs / 2),
-    priceAt(low, atMs + Expiry.minuteMs / 2),
-    priceAt(close, atMs + Expiry.minuteMs)
+    priceAt(high, atMs + IndiaTime.minuteMs / 2),
+    priceAt(low, atMs + IndiaTime.minuteMs / 2),
+    priceAt(close, atMs + IndiaTime.minuteMs)
   ] as const
   const token = book.columns.token[row] ?? 0
   const lots = settings.rate * 60 * ((settings.volumeLotsMax + 1) / 2) * (0.5 + PastPrices.uniform(settings.seed, token, atMs))
@@ -311,10 +312,10 @@ const minuteOf = (
 
 /** The minutes between two instants that lie in a session; looked at day by day, because there may be years of them. */
 function* sessionMinutes(fromMs: number, toMs: number): Generator<number> {
-  for (let midnightMs = Expiry.istMidnightMs(Expiry.istDate(fromMs)); midnightMs <= toMs; midnightMs += Expiry.dayMs) {
+  for (let midnightMs = IndiaTime.istMidnightMs(IndiaTime.istDate(fromMs)); midnightMs <= toMs; midnightMs += IndiaTime.dayMs) {
     if (!Calendar.isSession(midnightMs + Calendar.openOfDayMs)) continue
     const lastMs = Math.min(toMs, midnightMs + Calendar.closeOfDayMs - 1)
-    for (let atMs = Math.max(fromMs, midnightMs + Calendar.openOfDayMs); atMs <= lastMs; atMs += Expiry.minuteMs) yield atMs
+    for (let atMs = Math.max(fromMs, midnightMs + Calendar.openOfDayMs); atMs <= lastMs; atMs += IndiaTime.minuteMs) yield atMs
   }
 }
 
@@ -329,9 +330,9 @@ const minutesOf = (
   const product = book.product[row] ?? 0
   const base = basePrice(settings, products[product] as Product)
   const { expiryMs } = book.slots[book.slot[row] ?? 0] ?? { expiryMs: Number.POSITIVE_INFINITY }
-  const firstMs = Math.ceil(Math.max(fromMs, Number.isFinite(expiryMs) ? expiryMs - listedMs : 0) / Expiry.minuteMs) * Expiry.minuteMs
+  const firstMs = Math.ceil(Math.max(fromMs, Number.isFinite(expiryMs) ? expiryMs - listedMs : 0) / IndiaTime.minuteMs) * IndiaTime.minuteMs
   const lastMs = Math.min(toMs, expiryMs - 1)
-  const seamMs = Math.min(Expiry.minuteFloor(settings.startMs), live[0]?.atMs ?? Number.POSITIVE_INFINITY)
+  const seamMs = Math.min(IndiaTime.minuteFloor(settings.startMs), live[0]?.atMs ?? Number.POSITIVE_INFINITY)
   const out: Array<Candle> = []
   for (const atMs of sessionMinutes(firstMs, Math.min(lastMs, seamMs - 1)))
     out.push(minuteOf(book, settings, row, atMs, pastSpots(settings, base, product, atMs)))

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { FastCheck } from "effect"
+import * as IndiaTime from "../../src/domain/IndiaTime.ts"
 import * as Expiry from "../../src/domain/market/Expiry.ts"
 import * as Frame from "../../src/domain/market/Frame.ts"
 import * as Instrument from "../../src/domain/market/Instrument.ts"
@@ -87,7 +88,7 @@ describe("SyntheticMarket, seeding", () => {
       expect(one.token).toBe(one.exchangeToken * 256 + segment)
     }
     expect(new Set(today.instruments.map((one) => one.token)).size).toBe(today.instruments.length)
-    const tomorrow = make({ startMs: startMs + Expiry.dayMs, basePrices: { NIFTY: 24_600 }, strikesEachSide: 9 })
+    const tomorrow = make({ startMs: startMs + IndiaTime.dayMs, basePrices: { NIFTY: 24_600 }, strikesEachSide: 9 })
     const token = (market: SyntheticMarket.SyntheticMarket, symbol: string) => bySymbol(market, symbol).token
     for (const symbol of ["NIFTY26NOV24500CE", "NIFTY26D0124500PE", "RELIANCE26DEC1310CE", "BANKNIFTY26DECFUT"]) {
       expect(token(tomorrow, symbol)).toBe(token(today, symbol))
@@ -110,7 +111,7 @@ describe("SyntheticMarket, ticks", () => {
     for (const symbol of ["NIFTY26NOV24500CE", "NIFTY26D0124400PE", "BANKNIFTY26DEC57300CE", "RELIANCE26NOV1310PE"]) {
       const option = bySymbol(market, symbol)
       const product = SyntheticMarket.products.find((one) => one.name === option.name)!
-      const t = Expiry.yearsTo(Expiry.expiryAtMs(option.expiry!), startMs)
+      const t = IndiaTime.yearsTo(Expiry.expiryAtMs(option.expiry!), startMs)
       const at = (spot: number) => {
         const f = SyntheticMarket.forward(spot * 100, t)
         const vol = SyntheticMarket.smile(product.volatility, f, option.strike, t)
@@ -238,7 +239,7 @@ describe("SyntheticMarket, the smile", () => {
     const market = make({ strikesEachSide: 40 })
     const options = market.instruments.filter((one) => isOption(one) && one.name === "NIFTY")
     for (const expiry of new Set(options.map((one) => one.expiry!))) {
-      const t = Expiry.yearsTo(Expiry.expiryAtMs(expiry), startMs)
+      const t = IndiaTime.yearsTo(Expiry.expiryAtMs(expiry), startMs)
       const discount = Math.exp(-SyntheticMarket.rate * t)
       const f = SyntheticMarket.forward(2_450_000, t)
       const calls = options.filter((one) => one.expiry === expiry && one.instrumentType === "CE")

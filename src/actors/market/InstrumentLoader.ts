@@ -4,7 +4,7 @@ import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import { Config, Data, Effect, Option, Schedule, Schema } from "effect"
 import { Accounts } from "../../broker/Accounts.ts"
 import { Broker } from "../../broker/Broker.ts"
-import * as Expiry from "../../domain/market/Expiry.ts"
+import * as IndiaTime from "../../domain/IndiaTime.ts"
 import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
 import { MarketClock } from "../../streams/MarketClock.ts"
 
@@ -56,7 +56,7 @@ export const refresh = Effect.gen(function* () {
   const fetched = yield* Effect.mapError(Effect.firstSuccessOf(accounts.ids.map(fetchFrom)), (cause) => new NoInstruments({ cause }))
   // A broken dump must not take the place of a whole one.
   if (fetched.length === 0) return yield* new NoInstruments({ cause: "the broker's dump is empty" })
-  const tradeDate = Expiry.istDate(marketClock.unsafeNow())
+  const tradeDate = IndiaTime.istDate(marketClock.unsafeNow())
   yield* registry.replace(tradeDate, fetched)
   yield* Effect.logInfo("instruments loaded").pipe(Effect.annotateLogs({ count: fetched.length, trade_date: tradeDate }))
   return { trade_date: tradeDate, instruments: fetched.length }

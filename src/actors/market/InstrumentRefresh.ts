@@ -1,7 +1,7 @@
 import { Config, Data, Effect, Either } from "effect"
 import type { Accounts } from "../../broker/Accounts.ts"
 import type { Broker } from "../../broker/Broker.ts"
-import * as Expiry from "../../domain/market/Expiry.ts"
+import * as IndiaTime from "../../domain/IndiaTime.ts"
 import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
 import * as Asks from "../../streams/Asks.ts"
 import type { JetStream } from "../../streams/JetStream.ts"
@@ -29,13 +29,13 @@ const clockTime = /^([01]\d|2[0-3]):([0-5]\d)$/
 const refreshAt = Config.string("INSTRUMENTS_REFRESH_AT").pipe(
   Config.withDefault("08:30"),
   Config.validate({ message: "expected a time of day such as 08:30 (IST)", validation: (text) => clockTime.test(text) }),
-  Config.map((text) => Number(text.slice(0, 2)) * 3_600_000 + Number(text.slice(3)) * Expiry.minuteMs)
+  Config.map((text) => Number(text.slice(0, 2)) * 3_600_000 + Number(text.slice(3)) * IndiaTime.minuteMs)
 )
 
 /** Whether the hour has come since the instruments were last loaded. Times UNIX ms, the hour ms after IST midnight. */
 export const isDue = (loadedAtMs: number, nowMs: number, atMs: number): boolean => {
-  const today = nowMs - Expiry.istTimeOfDayMs(nowMs) + atMs
-  const latest = today <= nowMs ? today : today - Expiry.dayMs
+  const today = nowMs - IndiaTime.istTimeOfDayMs(nowMs) + atMs
+  const latest = today <= nowMs ? today : today - IndiaTime.dayMs
   return loadedAtMs < latest
 }
 

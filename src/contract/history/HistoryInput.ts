@@ -1,5 +1,5 @@
 import { Schema } from "effect"
-import * as Expiry from "../../domain/market/Expiry.ts"
+import * as IndiaTime from "../../domain/IndiaTime.ts"
 import * as KiteHistory from "../../domain/market/KiteHistory.ts"
 
 /** Kite's names, and the short ones of charts. */
@@ -46,8 +46,8 @@ const seconds = /^\d{9,10}$/
 /** NaN for what is no time; a day gives its start or its last second. */
 const instantMs = (text: string, atEnd: boolean): number => {
   if (seconds.test(text)) return Number(text) * 1_000
-  if (!Expiry.isIsoDate(text.slice(0, 10))) return Number.NaN
-  if (text.length === 10) return Expiry.istMidnightMs(text) + (atEnd ? Expiry.dayMs - 1_000 : 0)
+  if (!IndiaTime.isIsoDate(text.slice(0, 10))) return Number.NaN
+  if (text.length === 10) return IndiaTime.istMidnightMs(text) + (atEnd ? IndiaTime.dayMs - 1_000 : 0)
   if (offsetTime.test(text)) return Date.parse(text.replace(/([+-]\d{2})(\d{2})$/, "$1:$2"))
   return indianTime.test(text) ? Date.parse(`${text.replace(" ", "T")}+05:30`) : Number.NaN
 }

@@ -1,5 +1,6 @@
 import { Option, Schema } from "effect"
-import { expiryAtMs, isIsoDate } from "../../domain/market/Expiry.ts"
+import { isIsoDate } from "../../domain/IndiaTime.ts"
+import { expiryAtMs } from "../../domain/market/Expiry.ts"
 
 declare const sent: unique symbol
 /** Never there: it tells the typed client what a caller writes, who may leave out what has a default, where handlers always find it. */

@@ -1,4 +1,4 @@
-import * as Expiry from "../market/Expiry.ts"
+import * as IndiaTime from "../IndiaTime.ts"
 import * as Forward from "../options/Forward.ts"
 import * as OpenInterest from "../options/OpenInterest.ts"
 
@@ -34,7 +34,7 @@ export const difference = (spot: number, future: number): number => future - spo
 /** Basis and cost of carry of one future; null unless both prices are positive. */
 export const basis = (quote: Quote): Basis | null => {
   if (!isPrice(quote.spot) || !isPrice(quote.future)) return null
-  const years = Expiry.yearsTo(quote.expiryAtMs, quote.nowMs)
+  const years = IndiaTime.yearsTo(quote.expiryAtMs, quote.nowMs)
   const apart = difference(quote.spot, quote.future)
   const fraction = apart / quote.spot
   return {

@@ -1,6 +1,6 @@
+import * as IndiaTime from "../IndiaTime.ts"
 import type { Bar } from "../indicators/Indicator.ts"
 import type * as Money from "../Money.ts"
-import * as Expiry from "../market/Expiry.ts"
 import * as Forward from "../options/Forward.ts"
 import * as Position from "../strategy/Position.ts"
 import * as ProfitAndLoss from "../strategy/ProfitAndLoss.ts"
@@ -37,7 +37,7 @@ export const rollover = (near: Contract, later: ReadonlyArray<Contract>): Rollov
   const next = later[0]
   if (next === undefined || !isPrice(near.price) || !isPrice(next.price)) return { percent, spread: null, costPercent: null, carry: null }
   const spread = next.price - near.price
-  const years = Expiry.yearsTo(next.expiryAtMs, near.expiryAtMs)
+  const years = IndiaTime.yearsTo(next.expiryAtMs, near.expiryAtMs)
   return {
     percent,
     spread,

@@ -1,4 +1,4 @@
-import * as Expiry from "../market/Expiry.ts"
+import * as IndiaTime from "../IndiaTime.ts"
 import type { Bar } from "./Indicator.ts"
 
 /** 09:15 IST, when NSE and BSE open; milliseconds after IST midnight. Bars of a day are laid out from here. */
@@ -12,9 +12,9 @@ export const minutesMax = 1440
  * session may be short; what trades before the open lies in bars that end at it.
  */
 export const barStartMs = (atMs: number, minutes: number, openMs: number = sessionOpenMs): number => {
-  const midnightMs = Expiry.istDay(atMs) * Expiry.dayMs - Expiry.istOffsetMs
+  const midnightMs = IndiaTime.istDay(atMs) * IndiaTime.dayMs - IndiaTime.istOffsetMs
   if (minutes >= minutesMax) return midnightMs
-  const width = minutes * Expiry.minuteMs
+  const width = minutes * IndiaTime.minuteMs
   const start = midnightMs + openMs + Math.floor((atMs - midnightMs - openMs) / width) * width
   // Before the open a long bar would begin on the day before.
   return Math.max(start, midnightMs)

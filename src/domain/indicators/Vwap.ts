@@ -1,4 +1,4 @@
-import * as Session from "../market/Expiry.ts"
+import * as IndiaTime from "../IndiaTime.ts"
 import type { Indicator } from "./Indicator.ts"
 
 /** session: starts anew with each Indian day. cumulative: never. */
@@ -14,7 +14,7 @@ export interface State {
 export const make = (anchor: Anchor = "session"): Indicator<State, { readonly vwap: number | null }> => ({
   initial: { day: null, value: 0, volume: 0 },
   next: (state, bar) => {
-    const day = Session.istDay(bar.atMs)
+    const day = IndiaTime.istDay(bar.atMs)
     const goes = anchor === "cumulative" || state.day === day
     const after = {
       day,

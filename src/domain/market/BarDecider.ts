@@ -1,9 +1,9 @@
 import type { Decider } from "../Decider.ts"
+import * as IndiaTime from "../IndiaTime.ts"
 import * as FrameHeader from "../record/FrameHeader.ts"
 import type * as RecordInput from "../record/RecordInput.ts"
 import type { Contract, Reference } from "../record/Reference.ts"
 import * as Bar from "./Bar.ts"
-import * as Expiry from "./Expiry.ts"
 import * as Frame from "./Frame.ts"
 import * as FrameGuard from "./FrameGuard.ts"
 import * as Instrument from "./Instrument.ts"
@@ -182,7 +182,7 @@ const volumeOf = (before: number, bar: OpenBar): readonly [inBar: number, after:
 }
 
 const candle = (state: State, row: Row, bar: OpenBar, volume: number, closed: boolean): Bar.Candle => ({
-  timestamp: Expiry.isoTime(bar.startMs),
+  timestamp: IndiaTime.isoTime(bar.startMs),
   open: bar.open / row.scale,
   high: bar.high / row.scale,
   low: bar.low / row.scale,
@@ -216,7 +216,7 @@ const output = (names: Names, state: State, seq: number, row: Row, interval: Bar
   message: {
     v: 1,
     // Before the first clock a bar can only have been closed for want of room.
-    as_of: Expiry.isoTime(Number.isFinite(state.eventMs) ? state.eventMs : Date.parse(bars[0]?.timestamp ?? "1970-01-01")),
+    as_of: IndiaTime.isoTime(Number.isFinite(state.eventMs) ? state.eventMs : Date.parse(bars[0]?.timestamp ?? "1970-01-01")),
     seq,
     ...names,
     interval,

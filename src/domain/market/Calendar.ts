@@ -1,3 +1,4 @@
+import * as IndiaTime from "../IndiaTime.ts"
 import * as Expiry from "./Expiry.ts"
 
 /** NSE's continuous session, equity and derivatives: 09:15 to 15:30 India time, as ms of the day. */
@@ -9,8 +10,8 @@ const sunday = 0
 
 /** Whether ticks are to be expected at an instant: a weekday within the session. Holidays are not known here. */
 export const isSession = (atMs: number): boolean => {
-  const weekday = new Date(atMs + Expiry.istOffsetMs).getUTCDay()
+  const weekday = new Date(atMs + IndiaTime.istOffsetMs).getUTCDay()
   if (weekday === saturday || weekday === sunday) return false
-  const timeOfDayMs = Expiry.istTimeOfDayMs(atMs)
+  const timeOfDayMs = IndiaTime.istTimeOfDayMs(atMs)
   return timeOfDayMs >= openOfDayMs && timeOfDayMs < closeOfDayMs
 }

@@ -1,5 +1,5 @@
+import * as IndiaTime from "../IndiaTime.ts"
 import * as Calendar from "./Calendar.ts"
-import * as Expiry from "./Expiry.ts"
 import type { Span } from "./KiteHistory.ts"
 
 /** What is known of the bars of one day ("YYYY-MM-DD", India). */
@@ -17,13 +17,14 @@ const onTheWay = 2
 const sessionMinutesIn = (midnightMs: number, { fromMs, toMs }: Span): number => {
   const openMs = Math.max(fromMs, midnightMs + Calendar.openOfDayMs)
   const closeMs = Math.min(toMs, midnightMs + Calendar.closeOfDayMs)
-  return Math.max(0, Math.floor((closeMs - openMs) / Expiry.minuteMs))
+  return Math.max(0, Math.floor((closeMs - openMs) / IndiaTime.minuteMs))
 }
 
 /** Days between two instants, "YYYY-MM-DD", ascending. */
 export const daysIn = ({ fromMs, toMs }: Span): ReadonlyArray<string> => {
   const days: Array<string> = []
-  for (let atMs = Expiry.istMidnightMs(Expiry.istDate(fromMs)); atMs <= toMs; atMs += Expiry.dayMs) days.push(Expiry.istDate(atMs))
+  for (let atMs = IndiaTime.istMidnightMs(IndiaTime.istDate(fromMs)); atMs <= toMs; atMs += IndiaTime.dayMs)
+    days.push(IndiaTime.istDate(atMs))
   return days
 }
 
@@ -40,10 +41,10 @@ export const missing = (known: ReadonlyArray<Day>, wanted: Span, nowMs: number):
   /** Days passed since the last span's end that need not be asked for and may be all the same. */
   let isJoined = false
   for (const day of daysIn(until)) {
-    const midnightMs = Expiry.istMidnightMs(day)
+    const midnightMs = IndiaTime.istMidnightMs(day)
     const held = byDay.get(day)
     const due = sessionMinutesIn(midnightMs, until)
-    const lag = day === Expiry.istDate(nowMs) ? onTheWay : 0
+    const lag = day === IndiaTime.istDate(nowMs) ? onTheWay : 0
     if (held?.told === true || (held !== undefined && held.whole > 0 && held.whole >= due - lag)) {
       isJoined = false
       continue
@@ -51,7 +52,7 @@ export const missing = (known: ReadonlyArray<Day>, wanted: Span, nowMs: number):
     if (isWeekend(day)) continue
     if (due === 0) continue
     const last = spans.at(-1)
-    const toMs = Math.min(midnightMs + Expiry.dayMs - 1_000, nowMs)
+    const toMs = Math.min(midnightMs + IndiaTime.dayMs - 1_000, nowMs)
     if (last !== undefined && isJoined) last.toMs = toMs
     else spans.push({ fromMs: midnightMs, toMs })
     isJoined = true
@@ -62,6 +63,6 @@ export const missing = (known: ReadonlyArray<Day>, wanted: Span, nowMs: number):
 /** Of the days in a span that was fetched whole, those that are over: nothing can be added to them. */
 export const finished = (span: Span, nowMs: number): ReadonlyArray<string> =>
   daysIn(span).filter((day) => {
-    const midnightMs = Expiry.istMidnightMs(day)
-    return span.fromMs <= midnightMs && midnightMs + Expiry.dayMs - 1_000 <= span.toMs && midnightMs + Expiry.dayMs <= nowMs
+    const midnightMs = IndiaTime.istMidnightMs(day)
+    return span.fromMs <= midnightMs && midnightMs + IndiaTime.dayMs - 1_000 <= span.toMs && midnightMs + IndiaTime.dayMs <= nowMs
   })

@@ -1,7 +1,5 @@
 import { istMidnightMs } from "../IndiaTime.ts"
 
-export * from "../IndiaTime.ts"
-
 /** 15:30 IST: when equity and index derivatives of NSE and BSE expire, in milliseconds after IST midnight. */
 export const closeOfDayMs = 15.5 * 3_600_000
 

@@ -1,6 +1,6 @@
 import { Either } from "effect"
+import * as IndiaTime from "../IndiaTime.ts"
 import * as Money from "../Money.ts"
-import * as Expiry from "./Expiry.ts"
 
 /** A row of Kite's instruments dump. It holds for one trade date: exchanges give tokens away again after expiry. */
 export interface Instrument {
@@ -231,7 +231,7 @@ const parseRow = (
   const expiry = field("expiry")
   if (expiry === "" && instrumentType !== "EQ") return `expiry is empty on a ${instrumentType}`
   if (expiry !== "") {
-    const known = dates.get(expiry) ?? Expiry.isIsoDate(expiry)
+    const known = dates.get(expiry) ?? IndiaTime.isIsoDate(expiry)
     dates.set(expiry, known)
     if (!known) return `expiry "${expiry}" is no day YYYY-MM-DD`
   }

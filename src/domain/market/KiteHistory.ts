@@ -1,4 +1,4 @@
-import * as Expiry from "./Expiry.ts"
+import * as IndiaTime from "../IndiaTime.ts"
 import type { Ohlcv } from "./Ohlcv.ts"
 
 /**
@@ -37,7 +37,7 @@ const secondMs = 1_000
 /** A span in parts that Kite answers, oldest first, without an overlap. */
 export const windows = ({ fromMs, toMs }: Span, daysMax: number): ReadonlyArray<Span> => {
   const parts: Array<Span> = []
-  const length = daysMax * Expiry.dayMs
+  const length = daysMax * IndiaTime.dayMs
   for (let at = fromMs; at <= toMs; at += length) parts.push({ fromMs: at, toMs: Math.min(toMs, at + length - secondMs) })
   return parts
 }

@@ -1,6 +1,6 @@
+import * as IndiaTime from "../IndiaTime.ts"
 import * as FrameHeader from "../record/FrameHeader.ts"
 import type { Contract } from "../record/Reference.ts"
-import * as Expiry from "./Expiry.ts"
 import * as Frame from "./Frame.ts"
 import * as Instrument from "./Instrument.ts"
 
@@ -119,7 +119,7 @@ export const withContracts = (from: Quotes, contracts: Iterable<Contract>): Quot
 export const rollDay = (quotes: Quotes, atMs: number): void => {
   if (atMs < quotes.nextDayMs) return
   const first = quotes.nextDayMs === Number.NEGATIVE_INFINITY
-  quotes.nextDayMs = atMs - Expiry.istTimeOfDayMs(atMs) + Expiry.dayMs
+  quotes.nextDayMs = atMs - IndiaTime.istTimeOfDayMs(atMs) + IndiaTime.dayMs
   if (first) return
   for (let row = 0; row < quotes.oi.length; row++) {
     const oi = quotes.oi[row] ?? Number.NaN

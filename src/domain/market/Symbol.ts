@@ -1,4 +1,4 @@
-import * as Expiry from "./Expiry.ts"
+import * as IndiaTime from "../IndiaTime.ts"
 import * as Instrument from "./Instrument.ts"
 
 /**
@@ -88,7 +88,7 @@ const parseWeeklyAt = (text: string, cut: number): Future | Option | null => {
   const match = weekly.exec(text.slice(cut))
   if (match === null) return null
   const [, yy, letter = "", dd, future, strike, side] = match
-  const date = yearOf(yy) < yearMin ? null : Expiry.isoDate(yearOf(yy), monthLetters.indexOf(letter) + 1, Number(dd))
+  const date = yearOf(yy) < yearMin ? null : IndiaTime.isoDate(yearOf(yy), monthLetters.indexOf(letter) + 1, Number(dd))
   return date === null ? null : contract(text.slice(0, cut), { form: "date", date }, future, strike, side)
 }
 
@@ -170,7 +170,7 @@ export const parseOpenAlgo = (text: string): Parsed | null => {
   const match = openAlgo.exec(text)
   if (match === null) return derivativeLike.test(text) ? null : parseCash(text)
   const [, name = "", dd, month = "", yy, future, strike, side] = match
-  const date = Expiry.isoDate(yearOf(yy), months.indexOf(month) + 1, Number(dd))
+  const date = IndiaTime.isoDate(yearOf(yy), months.indexOf(month) + 1, Number(dd))
   return date === null ? null : contract(name, { form: "date", date }, future, strike, side)
 }
 

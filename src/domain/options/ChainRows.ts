@@ -1,4 +1,4 @@
-import * as Expiry from "../market/Expiry.ts"
+import * as IndiaTime from "../IndiaTime.ts"
 import * as Quotes from "../market/Quotes.ts"
 import type { Columns } from "./ChainMessage.ts"
 import * as ChainState from "./ChainState.ts"
@@ -139,7 +139,7 @@ const timeText = (ms: number): string | null => {
   const known = timeTexts.get(ms)
   if (known !== undefined) return known
   if (timeTexts.size >= timeTextsMax) timeTexts.clear()
-  const text = Expiry.isoTime(ms)
+  const text = IndiaTime.isoTime(ms)
   timeTexts.set(ms, text)
   return text
 }

@@ -1,3 +1,4 @@
+import * as IndiaTime from "../IndiaTime.ts"
 import * as Expiry from "../market/Expiry.ts"
 import * as Quotes from "../market/Quotes.ts"
 import * as Black76 from "./Black76.ts"
@@ -303,7 +304,7 @@ export const isDue = (chain: ChainState, eventMs: number, forwardChanged: boolea
 /** Computes everything of a chain from the last values, for an instant of event time. Allocates a few small objects per chain, none per row. */
 export const refresh = (chain: ChainState, quotes: Quotes.Quotes, settings: Settings, spotRow: number, eventMs: number): void => {
   const count = chain.strike.length
-  const t = Expiry.yearsTo(chain.expiryMs, eventMs)
+  const t = IndiaTime.yearsTo(chain.expiryMs, eventMs)
   gather(chain, quotes)
   estimateForward(chain, quotes, settings, t, spotRow)
   for (let i = 0; i < count; i++) {

@@ -1,4 +1,5 @@
 import { Either } from "effect"
+import * as IndiaTime from "../IndiaTime.ts"
 import * as Expiry from "../market/Expiry.ts"
 import * as Black76 from "./Black76.ts"
 import * as Forward from "./Forward.ts"
@@ -84,8 +85,8 @@ export const ofCandles = <C extends { readonly atMs: number; readonly close: num
   candles.map(({ atMs, close }) => {
     const underlyingClose = underlying.closeAt.get(atMs)
     if (underlyingClose === undefined || !(underlyingClose > 0)) return none("no_underlying_price")
-    const closesMs = minutes >= 1440 ? atMs + Expiry.closeOfDayMs : atMs + minutes * Expiry.minuteMs
-    const t = Expiry.yearsTo(option.expiryMs, closesMs)
+    const closesMs = minutes >= 1440 ? atMs + Expiry.closeOfDayMs : atMs + minutes * IndiaTime.minuteMs
+    const t = IndiaTime.yearsTo(option.expiryMs, closesMs)
     if (t <= 0) return none("expired")
     const f = underlying.carried ? Forward.carried(underlyingClose, rate - dividendYield, t) : underlyingClose
     return valued(option, close, f, t, rate)

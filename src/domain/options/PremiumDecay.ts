@@ -5,7 +5,7 @@
  * What is left is what moves of the underlying and of volatility did. The strikes stay those of the first observation:
  * a premium that follows the money would show no decay.
  */
-import * as Expiry from "../market/Expiry.ts"
+import * as IndiaTime from "../IndiaTime.ts"
 import * as Moneyness from "./Moneyness.ts"
 
 /** Rows of a pair in a strike ladder. */
@@ -68,7 +68,7 @@ export const curve = (observations: ReadonlyArray<Observation>): ReadonlyArray<D
     if (!Number.isFinite(observation.premium) || !Number.isFinite(observation.theta)) continue
     if (last !== undefined && observation.atMs <= last.atMs) continue
     first ??= observation
-    if (last !== undefined) expected += 0.5 * (last.theta + observation.theta) * ((observation.atMs - last.atMs) / Expiry.yearMs)
+    if (last !== undefined) expected += 0.5 * (last.theta + observation.theta) * ((observation.atMs - last.atMs) / IndiaTime.yearMs)
     const change = observation.premium - first.premium
     points.push({ atMs: observation.atMs, premium: observation.premium, change, expected, residual: change - expected })
     last = observation

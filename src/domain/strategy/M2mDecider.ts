@@ -1,6 +1,6 @@
 import type { Decider } from "../Decider.ts"
+import * as IndiaTime from "../IndiaTime.ts"
 import * as Money from "../Money.ts"
-import * as Expiry from "../market/Expiry.ts"
 import * as FrameGuard from "../market/FrameGuard.ts"
 import * as Instrument from "../market/Instrument.ts"
 import * as Quotes from "../market/Quotes.ts"
@@ -241,10 +241,10 @@ const candleOutput = (context: Context, state: State, seq: number, candle: OpenC
   kind: "candle",
   message: {
     v: 1,
-    as_of: Expiry.isoTime(Math.max(state.eventMs, candle.minuteMs + Expiry.minuteMs)),
+    as_of: IndiaTime.isoTime(Math.max(state.eventMs, candle.minuteMs + IndiaTime.minuteMs)),
     seq,
     strategy_id: context.strategyId,
-    timestamp: Expiry.isoTime(candle.minuteMs),
+    timestamp: IndiaTime.isoTime(candle.minuteMs),
     open: Premium.toMoney(candle.open),
     high: Premium.toMoney(candle.high),
     low: Premium.toMoney(candle.low),
@@ -260,7 +260,7 @@ const closeCandle = (context: Context, state: State, seq: number, outputs: Array
 
 /** Puts the value of a whole instant into its minute. */
 const valueInstant = (context: Context, state: State, seq: number, atMs: number, outputs: Array<Output>): void => {
-  const minuteMs = Expiry.minuteFloor(atMs)
+  const minuteMs = IndiaTime.minuteFloor(atMs)
   if (minuteMs < state.openFromMs) {
     state.lateTicks++
     return
@@ -360,7 +360,7 @@ const markOutput = (context: Context, state: State, seq: number): Output => {
     kind: "mark",
     message: {
       v: 1,
-      as_of: Expiry.isoTime(state.eventMs),
+      as_of: IndiaTime.isoTime(state.eventMs),
       seq,
       strategy_id: context.strategyId,
       m2m: units === null ? null : Premium.toMoney(units),
@@ -404,7 +404,7 @@ const onClock = (context: Context, state: State, input: RecordInput.Clock): Read
   const outputs: Array<Output> = []
   if (!state.known) return outputs
   settle(context, state, input.seq, state.eventMs, outputs)
-  const minuteMs = Expiry.minuteFloor(state.eventMs)
+  const minuteMs = IndiaTime.minuteFloor(state.eventMs)
   if (minuteMs > state.openFromMs) {
     closeCandle(context, state, input.seq, outputs)
     state.openFromMs = minuteMs

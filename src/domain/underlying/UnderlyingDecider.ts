@@ -1,7 +1,7 @@
 import type { Decider } from "../Decider.ts"
 import * as Basis from "../futures/Basis.ts"
+import * as IndiaTime from "../IndiaTime.ts"
 import * as Money from "../Money.ts"
-import * as Expiry from "../market/Expiry.ts"
 import * as FrameGuard from "../market/FrameGuard.ts"
 import * as Quotes from "../market/Quotes.ts"
 import type * as ChainMessage from "../options/ChainMessage.ts"
@@ -182,13 +182,13 @@ const chainOutput = (
     expiry: chain.expiry,
     message: {
       v: 1,
-      as_of: Expiry.isoTime(state.eventMs),
+      as_of: IndiaTime.isoTime(state.eventMs),
       seq,
       kind,
       exchange: context.exchange,
       underlying: context.underlying,
       expiry: chain.expiry,
-      window: Expiry.isoTime(state.windowEndMs),
+      window: IndiaTime.isoTime(state.windowEndMs),
       spot: ChainRows.orNull(spotOf(quotes)),
       forward: Rounding.round(chain.forward, forwardPlaces(quotes)),
       forward_source: chain.forwardSource === "none" ? null : chain.forwardSource,
@@ -244,7 +244,7 @@ const ticksOutput = (context: Context, state: State, seq: number, rows: Readonly
   return {
     seq,
     kind: "tick",
-    message: { v: 1, as_of: Expiry.isoTime(state.eventMs), seq, exchange, underlying, columns: TickRows.columns(state, rows) },
+    message: { v: 1, as_of: IndiaTime.isoTime(state.eventMs), seq, exchange, underlying, columns: TickRows.columns(state, rows) },
     exact: context.isExact ? TickRows.exact(state, rows) : none
   }
 }
@@ -258,7 +258,7 @@ const stateMessage = (context: Context, state: State, seq: number): ChainMessage
   const previousClose = quotes.previousClose[spotRow] ?? Number.NaN
   return {
     v: 1,
-    as_of: Expiry.isoTime(state.eventMs),
+    as_of: IndiaTime.isoTime(state.eventMs),
     seq,
     exchange: context.exchange,
     underlying: context.underlying,
@@ -312,7 +312,7 @@ const pairOf = (state: State, settings: Settings, row: number): Oddities.Pair | 
     putBid: rupees(put, quotes.bid),
     putAsk: rupees(put, quotes.ask),
     forward: chain.forward,
-    growth: Math.exp(settings.rate * Expiry.yearsTo(chain.expiryMs, state.eventMs))
+    growth: Math.exp(settings.rate * IndiaTime.yearsTo(chain.expiryMs, state.eventMs))
   }
 }
 

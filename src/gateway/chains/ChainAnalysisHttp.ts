@@ -3,6 +3,7 @@ import { Effect, Either } from "effect"
 import { Api } from "../../contract/Api.ts"
 import type { Leg } from "../../contract/chains/ChainAnalysisApi.ts"
 import * as Problem from "../../contract/shared/Problem.ts"
+import * as IndiaTime from "../../domain/IndiaTime.ts"
 import * as Money from "../../domain/Money.ts"
 import * as Expiry from "../../domain/market/Expiry.ts"
 import * as Instrument from "../../domain/market/Instrument.ts"
@@ -205,7 +206,7 @@ export const ChainAnalysisHttp = HttpApiBuilder.group(
               forward: PayoffView.shownForward(forward)
             })),
             ...analysed.right,
-            as_of: Expiry.isoTime(valuation.nowMs())
+            as_of: IndiaTime.isoTime(valuation.nowMs())
           }
         })
       )

@@ -1,3 +1,4 @@
+import * as IndiaTime from "../../domain/IndiaTime.ts"
 import * as Expiry from "../../domain/market/Expiry.ts"
 import * as GammaExposure from "../../domain/options/GammaExposure.ts"
 import * as OpenInterest from "../../domain/options/OpenInterest.ts"
@@ -48,7 +49,7 @@ const exposureOf = (chain: Chain, rate: number): GammaExposure.Expiry | undefine
     callOi: columnOf(call, "oi"),
     putOi: columnOf(put, "oi"),
     forward,
-    t: Math.max(0, Expiry.yearsTo(Expiry.expiryAtMs(chain.expiry), Date.parse(as_of))),
+    t: Math.max(0, IndiaTime.yearsTo(Expiry.expiryAtMs(chain.expiry), Date.parse(as_of))),
     r: rate,
     // Kite's open interest is in units of the underlying (GammaExposure says how that is known).
     unitsPerOi: 1

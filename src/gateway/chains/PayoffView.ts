@@ -1,5 +1,6 @@
 import { Either } from "effect"
 import type { Analysis, PayoffKind } from "../../contract/chains/PayoffApi.ts"
+import * as IndiaTime from "../../domain/IndiaTime.ts"
 import * as Money from "../../domain/Money.ts"
 import * as Expiry from "../../domain/market/Expiry.ts"
 import type { Greeks as Columns } from "../../domain/options/BlackScholes.ts"
@@ -38,7 +39,7 @@ const pricePlaces = 2
 const sharePlaces = 4
 const forwardPlaces = 4
 
-const yearsTo = (expiry: string, nowMs: number): number => Math.max(0, Expiry.yearsTo(Expiry.expiryAtMs(expiry), nowMs))
+const yearsTo = (expiry: string, nowMs: number): number => Math.max(0, IndiaTime.yearsTo(Expiry.expiryAtMs(expiry), nowMs))
 
 /** Shares and indices come last: the position's carry is the derivatives'. */
 export const inOrder = <L extends { readonly kind: PayoffKind }>(legs: ReadonlyArray<L>): ReadonlyArray<L> => [
@@ -87,12 +88,12 @@ export const analyse = (legs: ReadonlyArray<Leg>, scene: Scene): Either.Either<A
     const { spot, spotShift, volShift, nowMs } = scene
     const position = yield* Payoff.make(modelled(legs, scene), { spot, r: scene.rate, vol: scene.vol ?? 0 })
     const dateMs = scene.date?.getTime() ?? nowMs
-    const at = yield* Payoff.scenario(position, { spot: spot * (1 + spotShift), elapsed: (dateMs - nowMs) / Expiry.yearMs, volShift })
+    const at = yield* Payoff.scenario(position, { spot: spot * (1 + spotShift), elapsed: (dateMs - nowMs) / IndiaTime.yearMs, volShift })
     const found = Payoff.analyse(position)
     const spots = spotsOf(legs, scene)
     return {
-      horizon: Expiry.isoTime(Math.round(nowMs + position.horizon * Expiry.yearMs)),
-      scenario: { spot: price(at.spot), spot_shift: spotShift, vol_shift: volShift, date: Expiry.isoTime(dateMs) },
+      horizon: IndiaTime.isoTime(Math.round(nowMs + position.horizon * IndiaTime.yearMs)),
+      scenario: { spot: price(at.spot), spot_shift: spotShift, vol_shift: volShift, date: IndiaTime.isoTime(dateMs) },
       break_evens: found.breakEvens.map(price),
       max_profit: extreme(found.maxProfit),
       max_loss: extreme(found.maxLoss),

@@ -1,4 +1,5 @@
 import { Effect } from "effect"
+import * as IndiaTime from "../../domain/IndiaTime.ts"
 import * as Expiry from "../../domain/market/Expiry.ts"
 import * as Instrument from "../../domain/market/Instrument.ts"
 import * as Forward from "../../domain/options/Forward.ts"
@@ -55,7 +56,7 @@ export class Valuation extends Effect.Service<Valuation>()("gateway/chains/Valua
       if (published !== null) return published
       const future = futurePrice(symbol, expiry)
       if (future !== null) return future
-      const t = Math.max(0, Expiry.yearsTo(Expiry.expiryAtMs(expiry), clock.unsafeNow()))
+      const t = Math.max(0, IndiaTime.yearsTo(Expiry.expiryAtMs(expiry), clock.unsafeNow()))
       return Forward.carried(spotPrice, settings.rate - settings.dividendYield, t)
     }
 

@@ -1,5 +1,6 @@
 import { Effect } from "effect"
 import * as Problem from "../../contract/shared/Problem.ts"
+import * as IndiaTime from "../../domain/IndiaTime.ts"
 import * as Money from "../../domain/Money.ts"
 import * as Coverage from "../../domain/market/Coverage.ts"
 import * as Expiry from "../../domain/market/Expiry.ts"
@@ -70,7 +71,7 @@ export class History extends Effect.Service<History>()("gateway/history/History"
       Effect.gen(function* () {
         const daysMax = windowsMax * interval.daysMax
         if (span.fromMs > span.toMs) return yield* Problem.invalidField("from", "must not be after to")
-        if (span.toMs - span.fromMs > daysMax * Expiry.dayMs)
+        if (span.toMs - span.fromMs > daysMax * IndiaTime.dayMs)
           return yield* Problem.invalidField("from", `at most ${daysMax} days of ${interval.name} candles at once`)
         const nowMs = clock.unsafeNow()
         const filled = yield* Effect.either(fill(instrument, interval, span, nowMs))

@@ -2,7 +2,7 @@ import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import { Effect } from "effect"
 import { Api } from "../../contract/Api.ts"
 import * as Problem from "../../contract/shared/Problem.ts"
-import * as Expiry from "../../domain/market/Expiry.ts"
+import * as IndiaTime from "../../domain/IndiaTime.ts"
 import type * as KiteHistory from "../../domain/market/KiteHistory.ts"
 import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
 import { MarketClock } from "../../streams/MarketClock.ts"
@@ -11,7 +11,7 @@ import { History } from "./History.ts"
 
 const missing = (what: string) => Effect.fail(new Problem.NotFound({ detail: `${what} not found` }))
 
-const view = ({ atMs, ...candle }: KiteHistory.Candle) => ({ date: Expiry.isoTime(atMs), ...candle })
+const view = ({ atMs, ...candle }: KiteHistory.Candle) => ({ date: IndiaTime.isoTime(atMs), ...candle })
 
 export const HistoryHttp = HttpApiBuilder.group(
   Api,
@@ -25,7 +25,7 @@ export const HistoryHttp = HttpApiBuilder.group(
     /** Up to now and from the start of that day, where the caller names neither. */
     const spanOf = (from: number | undefined, to: number | undefined): KiteHistory.Span => {
       const toMs = to ?? clock.unsafeNow()
-      return { fromMs: from ?? Expiry.istMidnightMs(Expiry.istDate(toMs)), toMs }
+      return { fromMs: from ?? IndiaTime.istMidnightMs(IndiaTime.istDate(toMs)), toMs }
     }
     return handlers
       .handle("history", ({ urlParams }) =>

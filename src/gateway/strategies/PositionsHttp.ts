@@ -5,6 +5,7 @@ import { Api } from "../../contract/Api.ts"
 import { unknownAnalysis } from "../../contract/chains/PayoffApi.ts"
 import { CurrentUser } from "../../contract/shared/Authentication.ts"
 import * as Problem from "../../contract/shared/Problem.ts"
+import * as IndiaTime from "../../domain/IndiaTime.ts"
 import * as Expiry from "../../domain/market/Expiry.ts"
 import * as Fills from "../../store/FillRepo.ts"
 import { FillRepo } from "../../store/FillRepo.ts"
@@ -35,7 +36,7 @@ export const PositionsHttp = HttpApiBuilder.group(
     const valuation = yield* Valuation
 
     const valued = (of: Book) => ({
-      as_of: Expiry.isoTime(valuation.nowMs()),
+      as_of: IndiaTime.isoTime(valuation.nowMs()),
       complete: of.missing.length === 0,
       missing: of.missing
     })

@@ -3,6 +3,7 @@ import { Config, Effect, Layer } from "effect"
 import { Api } from "../../contract/Api.ts"
 import { Authentication } from "../../contract/shared/Authentication.ts"
 import { UdfAccess } from "../../contract/udf/UdfApi.ts"
+import * as IndiaTime from "../../domain/IndiaTime.ts"
 import * as Calendar from "../../domain/market/Calendar.ts"
 import * as Expiry from "../../domain/market/Expiry.ts"
 import * as Instrument from "../../domain/market/Instrument.ts"
@@ -62,7 +63,7 @@ const description = (it: Instrument.Instrument): string =>
     : [it.name, it.expiry, Instrument.isOption(it) ? `${Instrument.strikeText(it)} ${it.instrumentType}` : "future"].join(" ")
 
 /** Charts place a day by its date at midnight UTC, not by India's midnight on the evening before. */
-const timeOf = (atMs: number, minutes: number): number => (minutes < 1440 ? atMs : atMs + Expiry.istOffsetMs) / 1_000
+const timeOf = (atMs: number, minutes: number): number => (minutes < 1440 ? atMs : atMs + IndiaTime.istOffsetMs) / 1_000
 
 const columns = (candles: ReadonlyArray<KiteHistory.Candle>, minutes: number) => ({
   s: "ok" as const,
@@ -77,8 +78,8 @@ const failure = (errmsg: string) => ({ s: "error" as const, errmsg })
 
 /** How far back so many bars reach at most: sessions are six hours of weekdays, and a week may have holidays. */
 const reachMs = (bars: number, { minutes }: KiteHistory.Interval): number => {
-  const perSession = Math.max(1, Math.floor((Calendar.closeOfDayMs - Calendar.openOfDayMs) / Expiry.minuteMs / minutes))
-  return (Math.ceil(bars / perSession) * 1.6 + 7) * Expiry.dayMs
+  const perSession = Math.max(1, Math.floor((Calendar.closeOfDayMs - Calendar.openOfDayMs) / IndiaTime.minuteMs / minutes))
+  return (Math.ceil(bars / perSession) * 1.6 + 7) * IndiaTime.dayMs
 }
 
 const symbolInfo = (it: Instrument.Instrument, nowMs: number) => {
@@ -133,22 +134,22 @@ export const UdfHttp = HttpApiBuilder.group(
 
     const bars = (it: Instrument.Instrument, interval: KiteHistory.Interval, fromMs: number, toMs: number) =>
       Effect.map(
-        history.candles(it, interval, { fromMs: Math.max(fromMs, toMs - 10 * interval.daysMax * Expiry.dayMs), toMs }),
+        history.candles(it, interval, { fromMs: Math.max(fromMs, toMs - 10 * interval.daysMax * IndiaTime.dayMs), toMs }),
         ({ candles }) => candles
       )
 
     const historyOf = (it: Instrument.Instrument, interval: KiteHistory.Interval, fromMs: number, toMs: number, countback: number) =>
       Effect.gen(function* () {
         // `to` is not part of the span; a day is asked for by its date.
-        const shiftMs = interval.minutes < 1440 ? 0 : Expiry.istOffsetMs
-        const untilMs = Math.min(toMs, clock.unsafeNow() + shiftMs + Expiry.dayMs) - shiftMs - 1
+        const shiftMs = interval.minutes < 1440 ? 0 : IndiaTime.istOffsetMs
+        const untilMs = Math.min(toMs, clock.unsafeNow() + shiftMs + IndiaTime.dayMs) - shiftMs - 1
         const sinceMs = fromMs - shiftMs
         const reach = countback > 0 ? Math.min(sinceMs, untilMs - reachMs(countback, interval)) : sinceMs
         if (reach > untilMs) return { s: "no_data" as const }
         const found = yield* bars(it, interval, reach, untilMs)
         const wanted = countback > 0 ? found.slice(-countback) : found.filter(({ atMs }) => atMs >= sinceMs)
         if (wanted.length > 0) return columns(wanted.slice(-barsMax), interval.minutes)
-        const earlier = yield* bars(it, interval, sinceMs - lookBackDays * Expiry.dayMs, sinceMs - 1)
+        const earlier = yield* bars(it, interval, sinceMs - lookBackDays * IndiaTime.dayMs, sinceMs - 1)
         const last = earlier.at(-1)
         return { s: "no_data" as const, ...(last === undefined ? {} : { nextTime: timeOf(last.atMs, interval.minutes) }) }
       }).pipe(Effect.catchAll(({ detail }) => Effect.succeed(failure(detail))))
@@ -160,7 +161,7 @@ export const UdfHttp = HttpApiBuilder.group(
         if (it === undefined) return { s: "error" as const, n: symbol, v: {}, errmsg: "unknown_symbol" }
         const nowMs = clock.unsafeNow()
         const daily = KiteHistory.byMinutes(1440) as KiteHistory.Interval
-        const days = yield* bars(it, daily, nowMs - lookBackDays * Expiry.dayMs, nowMs)
+        const days = yield* bars(it, daily, nowMs - lookBackDays * IndiaTime.dayMs, nowMs)
         const day = days.at(-1)
         const row = views.chains.row(it.token)
         const lp = row?.last_price ?? views.chains.price(it.token)?.last_price ?? day?.close

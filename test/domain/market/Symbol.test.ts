@@ -3,7 +3,7 @@ import { join } from "node:path"
 import { gunzipSync } from "node:zlib"
 import { assert, describe, it } from "@effect/vitest"
 import { FastCheck } from "effect"
-import * as Expiry from "../../../src/domain/market/Expiry.ts"
+import * as IndiaTime from "../../../src/domain/IndiaTime.ts"
 import * as Instrument from "../../../src/domain/market/Instrument.ts"
 import * as Symbol from "../../../src/domain/market/Symbol.ts"
 
@@ -139,7 +139,7 @@ describe("Symbol", () => {
 
   const name = FastCheck.stringMatching(/^[A-Z]{1,8}[A-Z&-]?[A-Z]{1,3}$/)
   const day = FastCheck.integer({ min: Date.UTC(2015, 0, 1) / 864e5, max: Date.UTC(2099, 11, 31) / 864e5 }).map((n) =>
-    Expiry.isoTime(n * 864e5).slice(0, 10)
+    IndiaTime.isoTime(n * 864e5).slice(0, 10)
   )
   const strike = FastCheck.integer({ min: 1, max: 9_999_999 }).map((n) => String(n / 100))
   const kind = FastCheck.constantFrom("CE" as const, "PE" as const, "FUT" as const)

@@ -1,3 +1,4 @@
+import * as IndiaTime from "../../../src/domain/IndiaTime.ts"
 import * as Money from "../../../src/domain/Money.ts"
 import * as Expiry from "../../../src/domain/market/Expiry.ts"
 import * as Frame from "../../../src/domain/market/Frame.ts"
@@ -55,7 +56,7 @@ export interface Packet {
 
 /** Black-76 prices on one volatility, on the tick grid. */
 export const modelPrice = (strike: number, kind: "CE" | "PE", forward: number, vol: number, atMs: number, at = expiry): number => {
-  const t = Expiry.yearsTo(Expiry.expiryAtMs(at), atMs)
+  const t = IndiaTime.yearsTo(Expiry.expiryAtMs(at), atMs)
   const price = Black76.priceOf(kind === "CE" ? 1 : -1, forward, strike, t, settings.rate, vol)
   return Math.max(1, Math.round(price * 20)) / 20
 }

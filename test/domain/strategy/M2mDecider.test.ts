@@ -2,8 +2,8 @@ import { deserialize, serialize } from "node:v8"
 import { assert, describe, it } from "@effect/vitest"
 import { FastCheck, Schema } from "effect"
 import * as Decider from "../../../src/domain/Decider.ts"
+import * as IndiaTime from "../../../src/domain/IndiaTime.ts"
 import * as Money from "../../../src/domain/Money.ts"
-import * as Expiry from "../../../src/domain/market/Expiry.ts"
 import type { Contract } from "../../../src/domain/record/Reference.ts"
 import * as StrategyDefinition from "../../../src/domain/record/StrategyDefinition.ts"
 import * as Holdings from "../../../src/domain/strategy/Holdings.ts"
@@ -151,7 +151,7 @@ describe("M2mDecider: value", () => {
     assert.deepStrictEqual([mark.net_delta, mark.net_gamma, mark.net_theta, mark.net_vega], [0, 0, 0, 0])
     assert.deepStrictEqual(Schema.encodeSync(StrategyMessage.Mark)(mark), {
       v: 1,
-      as_of: Expiry.isoTime(startMs),
+      as_of: IndiaTime.isoTime(startMs),
       seq: 2,
       strategy_id: 7,
       m2m: "0",
@@ -379,7 +379,7 @@ describe("M2mDecider: marks", () => {
       .clock(startMs + 500)
     recorder.frame(startMs + 100, [price(buyLow, 121)], { account: "ACC2" }).clock(startMs + 400, "ACC2")
     assert.strictEqual(text(last(marks(recorder)).m2m), "-1550")
-    assert.strictEqual(last(marks(recorder)).as_of, Expiry.isoTime(startMs + 500))
+    assert.strictEqual(last(marks(recorder)).as_of, IndiaTime.isoTime(startMs + 500))
   })
 
   it("net Greeks are the position's, from the same chain as the underlying's own actor", () => {
@@ -445,9 +445,9 @@ describe("M2mDecider: candles", () => {
       .clock(startMs + 60_100)
       .clock(startMs + 180_000)
     const [candle] = candles(recorder)
-    assert.deepStrictEqual(candles(recorder).map(minute), [[Expiry.isoTime(startMs), "1000", "1040", "975", "1010"]])
+    assert.deepStrictEqual(candles(recorder).map(minute), [[IndiaTime.isoTime(startMs), "1000", "1040", "975", "1010"]])
     assert.deepStrictEqual(Schema.encodeSync(StrategyMessage.Candle)(candle!).high, "1040")
-    assert.strictEqual(candle?.as_of, Expiry.isoTime(startMs + 60_000))
+    assert.strictEqual(candle?.as_of, IndiaTime.isoTime(startMs + 60_000))
   })
 
   it("BE-FIN-08 a late tick corrects the open minute and never a closed one", () => {
@@ -460,8 +460,8 @@ describe("M2mDecider: candles", () => {
     recorder.frame(startMs + 59_000, [price(buyLow, 300)], { account: "ACC2" }).clock(startMs + 60_100, "ACC2")
     recorder.frame(startMs + 61_000, [price(sellMiddle, 40)]).clock(startMs + 120_000)
     assert.deepStrictEqual(candles(recorder).map(minute), [
-      [Expiry.isoTime(startMs), "1500", "1700", "1500", "1700"],
-      [Expiry.isoTime(startMs + 60_000), "3400", "3400", "3400", "3400"]
+      [IndiaTime.isoTime(startMs), "1500", "1700", "1500", "1700"],
+      [IndiaTime.isoTime(startMs + 60_000), "3400", "3400", "3400", "3400"]
     ])
     assert.strictEqual(run(recorder)[0].lateTicks, 1)
   })
@@ -483,7 +483,7 @@ describe("M2mDecider: candles", () => {
     recorder.frame(startMs + 300, [price(sellMiddle, 2_000)])
     recorder.frame(startMs + 300, [price(bank, 2_000)], { underlying: "BANKNIFTY", account: "ACC2" })
     recorder.clock(startMs + 60_000)
-    assert.deepStrictEqual(candles(recorder).map(minute), [[Expiry.isoTime(startMs), "0", "0", "0", "0"]])
+    assert.deepStrictEqual(candles(recorder).map(minute), [[IndiaTime.isoTime(startMs), "0", "0", "0", "0"]])
   })
 
   it("instants are valued in order of time, however the underlyings' frames follow each other", () => {
@@ -493,7 +493,7 @@ describe("M2mDecider: candles", () => {
     recorder.frame(startMs, [price(buyLow, 100, startMs), price(buyLow, 200, startMs + 20)])
     recorder.frame(startMs, [price(bank, 1_000, startMs), price(bank, 900, startMs + 10)], { underlying: "BANKNIFTY" })
     recorder.clock(startMs + 60_000)
-    assert.deepStrictEqual(candles(recorder).map(minute), [[Expiry.isoTime(startMs), "1100", "1100", "1000", "1100"]])
+    assert.deepStrictEqual(candles(recorder).map(minute), [[IndiaTime.isoTime(startMs), "1100", "1100", "1000", "1100"]])
   })
 
   it("no candle while a leg has no price, nor for a minute without a tick", () => {
@@ -505,7 +505,7 @@ describe("M2mDecider: candles", () => {
       .frame(startMs + 130_000, [price(buyHigh, 40)])
       .clock(startMs + 180_000)
       .clock(startMs + 600_000)
-    assert.deepStrictEqual(candles(recorder).map(minute), [[Expiry.isoTime(startMs + 120_000), "-1500", "-1500", "-1500", "-1500"]])
+    assert.deepStrictEqual(candles(recorder).map(minute), [[IndiaTime.isoTime(startMs + 120_000), "-1500", "-1500", "-1500", "-1500"]])
   })
 
   it("a jump of the clock over several minutes closes each minute that had ticks", () => {
@@ -531,7 +531,7 @@ describe("M2mDecider: candles", () => {
     const [state, outputs] = run(recorder)
     assert.strictEqual(state.pending.length, 0)
     assert.strictEqual(outputs.filter(({ kind }) => kind === "candle").length, 1, "the minutes that ended in it")
-    assert.strictEqual(outputs[0]?.message.as_of, Expiry.isoTime(startMs + 60_000))
+    assert.strictEqual(outputs[0]?.message.as_of, IndiaTime.isoTime(startMs + 60_000))
   })
 
   it.prop(

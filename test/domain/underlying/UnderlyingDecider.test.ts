@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
 import * as Decider from "../../../src/domain/Decider.ts"
+import * as IndiaTime from "../../../src/domain/IndiaTime.ts"
 import * as Expiry from "../../../src/domain/market/Expiry.ts"
 import * as Frame from "../../../src/domain/market/Frame.ts"
 import * as Black76 from "../../../src/domain/options/Black76.ts"
@@ -94,8 +95,8 @@ describe("UnderlyingDecider: windows", () => {
     const outputs = outputsOf(recorder).slice(before)
     assert.deepStrictEqual(kinds(outputs), ["delta", "chain", "tick", "state"])
     const [delta] = chains(outputs, "delta")
-    assert.strictEqual(delta?.window, Expiry.isoTime(startMs + 3_600_000))
-    assert.strictEqual(delta?.as_of, Expiry.isoTime(jumpMs))
+    assert.strictEqual(delta?.window, IndiaTime.isoTime(startMs + 3_600_000))
+    assert.strictEqual(delta?.as_of, IndiaTime.isoTime(jumpMs))
     assert.strictEqual(delta?.seq, recorder.inputs.length)
   })
 
@@ -144,7 +145,7 @@ describe("UnderlyingDecider: numbers", () => {
     assert.strictEqual(message.forward_source, "parity")
     assert.approximately(message.forward ?? 0, forward, 0.2)
     assert.strictEqual(message.atm_strike, 24_500)
-    const t = Expiry.yearsTo(Expiry.expiryAtMs(expiry), startMs + 250)
+    const t = IndiaTime.yearsTo(Expiry.expiryAtMs(expiry), startMs + 250)
     for (const strike of strikes) {
       const call = row(message, strike, "CE")
       const put = row(message, strike, "PE")
@@ -313,7 +314,7 @@ describe("UnderlyingDecider: numbers", () => {
     assert.strictEqual(row(keyframe, 24_500, "CE").quality, "live", "exactly as old as allowed")
     recorder.clock(atMs + 250)
     const delta = last(chains(outputsOf(recorder), "delta"))
-    assert.strictEqual(delta.as_of, Expiry.isoTime(atMs + 250))
+    assert.strictEqual(delta.as_of, IndiaTime.isoTime(atMs + 250))
     const found = row(delta, 24_500, "CE")
     assert.strictEqual(found.quality, "stale")
     assert.isNumber(found.iv)
@@ -338,7 +339,7 @@ describe("UnderlyingDecider: numbers", () => {
       .frame(startMs + 300, [{ token, price: 170, oi: 700 }])
       .clock(startMs + 500)
     assert.deepStrictEqual(at(recorder), ["first_seen", 200])
-    const nextDay = startMs + Expiry.dayMs
+    const nextDay = startMs + IndiaTime.dayMs
     recorder.frame(nextDay, [{ token, price: 171, oi: 1_000 }]).clock(nextDay + 250)
     assert.deepStrictEqual(at(recorder), ["previous_session", 300])
     recorder.frame(nextDay + 300, [{ token, price: 171, kind: Frame.Kind.ltp }]).clock(nextDay + 500)
@@ -364,7 +365,7 @@ describe("UnderlyingDecider: numbers", () => {
     assert.deepStrictEqual(changes(recorder), [0, 0])
     recorder.frame(startMs + 600, [{ token, price: 21.35, oi: 700 }]).clock(startMs + 750)
     assert.deepStrictEqual(changes(recorder), [1.35, 200])
-    const nextDay = startMs + Expiry.dayMs
+    const nextDay = startMs + IndiaTime.dayMs
     recorder.frame(nextDay, [{ token, price: 21, oi: 650 }]).clock(nextDay + 250)
     assert.deepStrictEqual(changes(recorder), [-0.35, -50], "without a previous close the last price seen stands for it")
     recorder.frame(nextDay + 300, [{ token, price: 21, oi: 650, close: 22.05 }]).clock(nextDay + 500)
@@ -540,8 +541,8 @@ describe("UnderlyingDecider: frames", () => {
       ])
       .clock(startMs + 250)
     const message = last(chains(outputsOf(recorder), "chain"))
-    assert.strictEqual(row(message, 24_500, "CE").time, Expiry.isoTime(startMs - 3_000))
-    assert.strictEqual(row(message, 24_500, "PE").time, Expiry.isoTime(startMs + 7))
+    assert.strictEqual(row(message, 24_500, "CE").time, IndiaTime.isoTime(startMs - 3_000))
+    assert.strictEqual(row(message, 24_500, "PE").time, IndiaTime.isoTime(startMs + 7))
     assert.strictEqual(row(message, 24_600, "PE").time, null)
   })
 

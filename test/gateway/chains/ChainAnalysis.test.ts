@@ -1,5 +1,6 @@
 import { assert, layer } from "@effect/vitest"
 import { Effect } from "effect"
+import * as IndiaTime from "../../../src/domain/IndiaTime.ts"
 import * as Expiry from "../../../src/domain/market/Expiry.ts"
 import * as Black76 from "../../../src/domain/options/Black76.ts"
 import * as BlackScholes from "../../../src/domain/options/BlackScholes.ts"
@@ -51,7 +52,7 @@ const published = Effect.gen(function* () {
 })
 
 /** A day some weeks ahead of this machine's clock: payoffs are of the future. */
-const soon = Expiry.istDate(Date.now() + 30 * Expiry.dayMs)
+const soon = IndiaTime.istDate(Date.now() + 30 * IndiaTime.dayMs)
 const option = (type: string, strike: number, direction: string, entry_price: string, more: object = {}) => ({
   type,
   strike,
@@ -98,7 +99,7 @@ layer(world(), { excludeTestServices: true })("Option analysis", (it) => {
       yield* published
       const { body } = yield* ask(`/fo/gex?symbol=nifty&expiry=${near}`)
       const row = new Float64Array(BlackScholes.COLUMNS)
-      const t = Expiry.yearsTo(Expiry.expiryAtMs(near), Date.parse(asOf))
+      const t = IndiaTime.yearsTo(Expiry.expiryAtMs(near), Date.parse(asOf))
       const weight = (strike: number, at = forward) => {
         Black76.evaluate(row, 0, 1, at, strike, t, 0.065, 0.142)
         return BlackScholes.fromRow(row, 0).gamma * at * at * 0.01
@@ -249,7 +250,7 @@ layer(world(), { excludeTestServices: true })("Option analysis", (it) => {
       })
       assert.deepStrictEqual(body.curve.spot, [19_200, 24_600, 30_000])
       assert.deepStrictEqual(body.curve.at_expiry, [-9_000, 6_000, -9_000])
-      const t = Expiry.yearsTo(Expiry.expiryAtMs(soon), Date.parse(body.as_of))
+      const t = IndiaTime.yearsTo(Expiry.expiryAtMs(soon), Date.parse(body.as_of))
       const sd = 0.15 * Math.sqrt(t)
       const below = (price: number) => Normal.cdf((Math.log(price / 24_500) - 0.065 * t) / sd + 0.5 * sd)
       assert.approximately(body.probability_of_profit, below(24_880) - below(24_120), 0.000_06)
