@@ -4,6 +4,7 @@ import {
   type ConnectionOptions,
   connect,
   createInbox,
+  ErrorCode,
   Events,
   type JetStreamClient,
   type JetStreamManager,
@@ -68,6 +69,16 @@ const attempt = <A>(op: string, run: () => Promise<A>) => Effect.tryPromise({ tr
 /** What the server answered, when the error is its answer and not a break on the way. */
 export const apiErrorOf = ({ cause }: NatsError): ApiError | undefined =>
   typeof cause === "object" && cause !== null && "api_error" in cause ? (cause.api_error as ApiError | undefined) : undefined
+
+/** The server's number for a message over the stream's own limit. */
+const messageTooLarge = 10_054
+
+/** True when the message itself is the reason: it is larger than the server or the stream takes. */
+export const isTooLarge = (error: NatsError): boolean => {
+  const { cause } = error
+  if (apiErrorOf(error)?.err_code === messageTooLarge) return true
+  return typeof cause === "object" && cause !== null && "code" in cause && cause.code === ErrorCode.MaxPayloadExceeded
+}
 
 const headersOf = ({ msgId, headers }: PublishOptions): ReadonlyArray<readonly [string, string]> => {
   const named = headers === undefined ? [] : Object.entries(headers)

@@ -1,35 +1,39 @@
-import { Effect, Option } from "effect"
+import { Effect, Either, Option } from "effect"
 import { JetStream, type NatsError } from "../../streams/JetStream.ts"
 import { MarketClock } from "../../streams/MarketClock.ts"
-import type * as Subject from "../../streams/Subject.ts"
 import * as Subjects from "../../streams/Subjects.ts"
+import * as DeadLetters from "../runtime/DeadLetters.ts"
 import type { Replaced } from "../runtime/Leases.ts"
 import { requestHeader } from "../runtime/RecordActor.ts"
+import * as Reconciliation from "./Reconciliation.ts"
 
 const toText = new TextDecoder()
 
 export interface Definitions {
-  /** Writes what differs from the record, then tells of it; all of it has to be given each time. */
-  readonly settle: (
-    wanted: ReadonlyMap<string, Uint8Array>,
-    requestId: string
-  ) => Effect.Effect<void, NatsError | Replaced | Subject.DecodeError>
-  /** What the record has is read again. */
+  /**
+   * Writes the definitions that differ from the record, then announces the strategies among them. `wanted` is always the complete set.
+   * A definition that is refused becomes a dead letter; the others are written all the same.
+   */
+  readonly settle: (wanted: ReadonlyMap<string, Uint8Array>, requestId: string) => Effect.Effect<void, NatsError | Replaced>
+  /** Makes the next `settle` read the record again. */
   readonly forget: () => void
 }
 
-/** Keeps the definitions in the record equal to what is wanted, and tells on strat.evt of a strategy's that the record has anew. */
+/** Keeps the definitions in the record equal to the wanted ones. Publishes `strat.evt` when a strategy's definition changes there. */
 export const make = Effect.gen(function* () {
-  const { last, publish } = yield* JetStream
+  const jetStream = yield* JetStream
+  const { last, publish } = jetStream
   const clock = yield* MarketClock
+  const bury = DeadLetters.send(jetStream)
 
   return (stillOurs: Effect.Effect<void, Replaced>): Definitions => {
-    /** The newest of each subject, as the record has it. */
+    /** The newest definition of each subject in the record. */
     const known = new Map<string, { readonly text: string; readonly seq: number }>()
-    /** By subject: place in the record of the definition that was told of last. A crash between writing and telling shows in it. */
-    const told = new Map<string, number>()
+    /** By subject, the sequence of the definition announced last. It shows a crash between the write and the announcement. */
+    const announced = new Map<string, number>()
+    const reconciliation = Reconciliation.make((refused, reason) => bury("director", refused, reason))
 
-    /** The sequence of the definition in the record. */
+    /** Answers the sequence of the definition in the record. */
     const write = (subject: string, value: Uint8Array, requestId: string) =>
       Effect.gen(function* () {
         const text = toText.decode(value)
@@ -45,32 +49,40 @@ export const make = Effect.gen(function* () {
         return seq
       })
 
-    const tell = (subject: string, value: Uint8Array, seq: number, requestId: string) =>
+    /** The sequence that the newest event names; undefined without an event, or when it cannot be read: then the next one replaces it. */
+    const lastAnnounced = (event: string) =>
+      Effect.map(last(Subjects.StrategyEvent.stream, event), (found) =>
+        Option.getOrUndefined(
+          Option.flatMap(found, ({ data }) => Option.map(Either.getRight(Subjects.StrategyEvent.decodeEither(data)), ({ seq }) => seq))
+        )
+      )
+    const announce = (subject: string, value: Uint8Array, seq: number, requestId: string) =>
       Effect.gen(function* () {
         const names = Subjects.StrategyDefinition.match(subject)
         if (names === undefined) return
         const event = Subjects.StrategyEvent.at(names)
-        if (!told.has(subject)) {
-          const found = yield* last(Subjects.StrategyEvent.stream, event)
-          if (Option.isSome(found)) told.set(subject, (yield* Subjects.StrategyEvent.decode(event, found.value.data)).seq)
+        if (!announced.has(subject)) {
+          const newest = yield* lastAnnounced(event)
+          if (newest !== undefined) announced.set(subject, newest)
         }
-        if (told.get(subject) === seq) return
+        if (announced.get(subject) === seq) return
         const definition = yield* Subjects.StrategyDefinition.decode(subject, value)
         const body = Subjects.StrategyEvent.encode({ ...definition, as_of: new Date(clock.unsafeNow()).toISOString(), seq })
         yield* stillOurs
         yield* publish(event, body, { msgId: `${event}:${seq}`, headers: { [requestHeader]: requestId } })
-        told.set(subject, seq)
+        announced.set(subject, seq)
       })
 
     return {
       settle: (wanted, requestId) =>
         Effect.gen(function* () {
           for (const [subject, value] of wanted) {
-            const seq = yield* write(subject, value, requestId)
-            yield* tell(subject, value, seq, requestId)
+            const settled = Effect.flatMap(write(subject, value, requestId), (seq) => announce(subject, value, seq, requestId))
+            yield* reconciliation.key(subject, value, settled)
           }
           for (const subject of known.keys()) if (!wanted.has(subject)) known.delete(subject)
-          for (const subject of told.keys()) if (!wanted.has(subject)) told.delete(subject)
+          for (const subject of announced.keys()) if (!wanted.has(subject)) announced.delete(subject)
+          reconciliation.keep(wanted)
         }),
       forget: () => known.clear()
     }

@@ -1,9 +1,11 @@
 import { Clock, Effect, Option } from "effect"
-import type { NatsError } from "../../streams/JetStream.ts"
+import { JetStream, type NatsError } from "../../streams/JetStream.ts"
 import * as KeyValue from "../../streams/KeyValue.ts"
 import { Snapshots } from "../../streams/Snapshots.ts"
 import * as Placement from "../placement/Placement.ts"
+import * as DeadLetters from "../runtime/DeadLetters.ts"
 import type { Replaced } from "../runtime/Leases.ts"
+import * as Reconciliation from "./Reconciliation.ts"
 
 const toText = new TextDecoder()
 const toBytes = new TextEncoder()
@@ -27,8 +29,10 @@ export interface Roster {
 export const make = Effect.gen(function* () {
   const bucket = yield* KeyValue.open(Placement.bucket)
   const snapshots = yield* Snapshots
+  const bury = DeadLetters.send(yield* JetStream)
 
   return (stillOurs: Effect.Effect<void, Replaced>): Roster => {
+    const reconciliation = Reconciliation.make((refused, reason) => bury("director", refused, reason))
     /** Value by key, as the bucket has it; none before it was read. */
     let placed: Map<string, string> | undefined
     /** Since when a snapshot is known to have no actor that is wanted, ms. */
@@ -64,10 +68,15 @@ export const make = Effect.gen(function* () {
           for (const [key, value] of wanted) {
             leaving.delete(key)
             if (present.get(key) === value) continue
-            yield* stillOurs
-            yield* bucket.put(key, toBytes.encode(value))
-            present.set(key, value)
+            const bytes = toBytes.encode(value)
+            const put = Effect.zipRight(stillOurs, bucket.put(key, bytes))
+            yield* reconciliation.key(
+              key,
+              bytes,
+              Effect.tap(put, () => present.set(key, value))
+            )
           }
+          reconciliation.keep(wanted)
           for (const key of [...present.keys()].filter((key) => !wanted.has(key))) {
             yield* stillOurs
             yield* bucket.remove(key)

@@ -1,3 +1,4 @@
+import { Metric } from "effect"
 import { counter, gauge } from "../../metrics/Labelled.ts"
 
 /** Every metric of the actors, named here and nowhere else; counted per batch, never per tick. */
@@ -8,6 +9,9 @@ export const silenced = counter("actor_outputs_silenced_total", "Outputs of a re
 export const snapshotFailures = counter("actor_snapshot_failures_total", "Periodic snapshots that could not be saved", "actor")
 export const rebuilds = counter("actor_rebuilds_total", "Starts without a usable snapshot", "actor")
 export const lag = gauge("actor_lag_messages", "Record messages between the newest one read and the newest one folded", "actor")
+export const refusedKeys = Metric.gauge("director_refused_keys", {
+  description: "Definitions and actors that the director could not write, each for a reason of its own"
+})
 export const ticks = counter("ticks_total", "Packets taken from the broker", "account")
 export const unknownTicks = counter("ticks_unknown_total", "Packets of instruments that nobody asked for", "account")
 export const badPackets = counter("bad_packets_total", "Packets that could not be read", "account")

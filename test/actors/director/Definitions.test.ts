@@ -112,4 +112,48 @@ describe("Definitions", () => {
       }).pipe(Effect.scoped, Effect.provide(live)),
     60_000
   )
+
+  it.live(
+    "BE-ISO-01 a definition that is too large is a dead letter, once, and everybody else's are written",
+    () =>
+      Effect.gen(function* () {
+        const { js } = yield* JetStream
+        const letters = Effect.promise(async () => {
+          const consumer = await js.consumers.get("DLQ", {})
+          const found = []
+          for (let left = (await consumer.info()).num_pending; left > 0; left--) {
+            const message = await consumer.next()
+            if (message !== null) found.push([message.headers?.get("Tarang-Subject"), message.headers?.get("Tarang-Reason")])
+          }
+          return found
+        })
+        const of = (strategy: number, unpriced: ReadonlyArray<number>) =>
+          [
+            Subjects.StrategyDefinition.at({ owner: `u${strategy}`, strategy: String(strategy) }),
+            Subjects.StrategyDefinition.encode({ ...definition(), unpriced, strategy_id: strategy, owner: `u${strategy}` })
+          ] as const
+        const large = of(
+          1,
+          Array.from({ length: 200_000 }, (_, leg) => leg)
+        )
+        const open = yield* Definitions.make
+        const director = open(ours)
+        yield* director.settle(new Map([large, of(2, [1])]), "r1")
+        yield* director.settle(new Map([large, of(2, [1, 2]), of(3, [])]), "r2")
+        const { jsm } = yield* JetStream
+        const written = yield* Effect.promise(
+          async () => (await jsm.streams.info("MD_FRAMES", { subjects_filter: "strat.def.>" })).state.subjects
+        )
+        assert.deepStrictEqual(written, { "strat.def.u2.2": 2, "strat.def.u3.3": 1 })
+        assert.deepStrictEqual(yield* letters, [["strat.def.u1.1", `${large[1].length} bytes are more than NATS takes in one message`]])
+        // Another value of the same key is tried at once.
+        yield* director.settle(new Map([of(1, [7])]), "r3")
+        assert.strictEqual((yield* letters).length, 1)
+        const repaired = yield* Effect.promise(
+          async () => (await jsm.streams.info("MD_FRAMES", { subjects_filter: "strat.def.u1.*" })).state.subjects
+        )
+        assert.deepStrictEqual(repaired, { "strat.def.u1.1": 1 })
+      }).pipe(Effect.scoped, Effect.provide(live)),
+    60_000
+  )
 })
