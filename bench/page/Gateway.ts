@@ -43,7 +43,7 @@ const answers: Readonly<Record<string, unknown>> = {
       nats: "ok",
       instrument_registry: { status: "ok", instruments: 2, trade_date: null }
     },
-    market: { mode: "synthetic", state: "running", time: madeAt }
+    market: { mode: "synthetic", state: "running", time: madeAt, speed: null }
   }
 }
 
@@ -59,6 +59,7 @@ const option = (token: number, distance: number, round: number) => {
     volume: 1_000_000 + token * 100 + round * 15_000,
     oi: 5_000_000 + ((token * 31) % 100) * 40_000 + round * 75_000,
     oi_change: (round - 12) * 65_000 + token,
+    price_change: last - 100,
     iv: 0.12 + ((token + round) % 50) / 1000,
     delta: ((token + round * 7) % 100) / 100,
     gamma: 0.001,
@@ -86,11 +87,14 @@ const update = (rows: number, kind: "chain" | "delta", round: number): string =>
     seq: 0,
     as_of: new Date().toISOString(),
     spot,
+    spot_change: round - 12,
     forward: spot + 40 + round / 10,
     atm_strike: firstStrike + (rows / 2) * strikeStep,
+    atm_iv: 0.12 + round / 1000,
     max_pain: firstStrike + (rows / 2) * strikeStep,
     pcr: 1 + round / 100,
     totals: { call_oi: 10_000_000 + round * 100_000, put_oi: 9_000_000 + round * 90_000, pcr_volume: 0.9 + round / 100 },
+    oi_change_from: "previous_session",
     strikes
   })
 }

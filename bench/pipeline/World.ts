@@ -57,7 +57,7 @@ const prepareStore = (ground: Ground.Ground, name: string, universe: Universe.Un
     )
     return yield* Effect.forEach(Universe.strategiesOf(universe), ({ name, strategyLegs }) =>
       Effect.gen(function* () {
-        const { strategyId } = yield* strategies.create(Universe.owner, { name })
+        const { strategyId } = (yield* strategies.create(Universe.owner, { name })).strategy
         for (const { instrument, direction } of strategyLegs) {
           const { token, tradingsymbol, exchange, segment, lotSize } = instrument
           const leg = { instrumentToken: token, tradingsymbol, exchange, direction, quantity: lotSize, entryPrice: new Money.Decimal(100) }

@@ -28,6 +28,7 @@ import { PositionsHttp } from "./strategies/PositionsHttp.ts"
 import { StrategiesHttp } from "./strategies/StrategiesHttp.ts"
 import * as StrategiesSocket from "./strategies/StrategiesSocket.ts"
 import { StrategyBook } from "./strategies/StrategyBook.ts"
+import { StrategyChanges } from "./strategies/StrategyChanges.ts"
 import { SubscriptionsHttp } from "./subscriptions/SubscriptionsHttp.ts"
 import { TickFeed } from "./ticks/TickFeed.ts"
 import { TickReplay } from "./ticks/TickReplay.ts"
@@ -63,7 +64,7 @@ const Sockets = WebSocket.layer(Effect.all([TicksSocket.make, ChainSocket.make, 
 export const GatewayLive = Layer.merge(HttpLayerRouter.serve(Routes, { disableLogger: true }), Sockets).pipe(
   Layer.provide(Health.Default),
   Layer.provide([Bridge.Default, TickReplay.Default]),
-  Layer.provide([TickFeed.Default, ChainFeed.Default, MarkFeed.Default]),
+  Layer.provide([TickFeed.Default, ChainFeed.Default, MarkFeed.Default, StrategyChanges.Default]),
   Layer.provide(StrategyBook.Default),
   Layer.provide([Chains.Default, Changes.Default, Valuation.Default]),
   Layer.provide([History.Default, Symbols.Default]),

@@ -1,6 +1,6 @@
 import * as SqlClient from "@effect/sql/SqlClient"
 import * as SqlSchema from "@effect/sql/SqlSchema"
-import { Data, Effect, Option, Schema } from "effect"
+import { Data, Effect, Either, Option, Schema } from "effect"
 import { BigIntColumn, TimeColumn } from "./Columns.ts"
 import * as Postgres from "./Postgres.ts"
 import * as StoreError from "./StoreError.ts"
@@ -156,6 +156,11 @@ export class SubscriptionRepo extends Effect.Service<SubscriptionRepo>()("store/
       Result: Row,
       execute: () => sql`SELECT ${columns} FROM subscriptions WHERE status = 'active' ORDER BY instrument_token`
     })
+    const byTokens = SqlSchema.findAll({
+      Request: Schema.Array(Schema.Int),
+      Result: Row,
+      execute: (tokens) => sql`SELECT ${columns} FROM subscriptions WHERE instrument_token = ANY(${tokens}::bigint[])`
+    })
     const isEmpty = Effect.map(sql`SELECT 1 FROM subscriptions LIMIT 1`, (rows) => rows.length === 0)
 
     const refuseWhileNeeded = (token: number) =>
@@ -196,6 +201,18 @@ export class SubscriptionRepo extends Effect.Service<SubscriptionRepo>()("store/
         return Option.some(yield* update(next))
       }).pipe(Postgres.transaction(sql))
 
+    /** Each on its own: what no account has room for is left out, and the others stand. */
+    const saveAll = (all: ReadonlyArray<Save>, accounts: ReadonlyArray<string>) =>
+      Effect.forEach(all, (it) =>
+        activate(it, accounts, false).pipe(
+          Effect.map((saved): Either.Either<Saved, AccountFull> => Either.right(saved)),
+          Effect.catchIf(
+            (error) => error instanceof AccountFull,
+            (full) => Effect.succeed(Either.left(full))
+          )
+        )
+      ).pipe(Postgres.transaction(sql))
+
     /** Dealt out to the accounts in turn; what is there already stays as it is. */
     const addAll = (all: ReadonlyArray<Save>, accounts: ReadonlyArray<string>) => sql`
       INSERT INTO subscriptions (instrument_token, tradingsymbol, segment, status, requested_mode, account_id, created_by)
@@ -219,6 +236,12 @@ export class SubscriptionRepo extends Effect.Service<SubscriptionRepo>()("store/
       /** AccountFull where no account has room. Creates or re-activates; the same token never stands twice. Who re-activates an inactive one is its creator from then on. `accounts` are the ids to choose from. */
       save: (it: Save, accounts: ReadonlyArray<string>) =>
         activate(it, accounts, false).pipe(Postgres.transaction(sql), StoreError.guard, inTurn, Effect.withSpan("SubscriptionRepo.save")),
+      /** As `save`, in one transaction: for each in turn what was saved, or AccountFull. */
+      saveAll: (all: ReadonlyArray<Save>, accounts: ReadonlyArray<string>) =>
+        saveAll(all, accounts).pipe(StoreError.guard, inTurn, Effect.withSpan("SubscriptionRepo.saveAll")),
+      /** Those of `tokens` that have a row. */
+      byTokens: (tokens: ReadonlyArray<number>) =>
+        StoreError.guardRead(byTokens(tokens)).pipe(Effect.withSpan("SubscriptionRepo.byTokens")),
       /** None where there is no such row; SubscriptionNeeded where a leg or an open fill needs what would become inactive, AccountFull as in save. */
       patch: (token: number, it: Patch) => StoreError.guardRead(patch(token, it)).pipe(Effect.withSpan("SubscriptionRepo.patch")),
       /** Kept in the table as inactive. */

@@ -79,10 +79,16 @@ export const Quality = Subject.make({
   schema: Schema.Struct({ v: Schema.Literal(1), as_of: Schema.String, kind: Schema.String, detail: Schema.Unknown })
 })
 /** Tells the director that subscriptions or strategies changed in Postgres; it also looks by itself now and then. */
+/** Which strategy of whom was created, changed or deleted. */
+export const ChangedStrategy = Schema.Struct({
+  owner: Schema.String,
+  strategy_id: Schema.Int,
+  change: Schema.Literal("created", "changed", "deleted")
+})
 export const Changed = Subject.make({
   template: "ctl.changed.{what}",
   stream: "CTL",
-  schema: Schema.Struct({ v: Schema.Literal(1), request_id: Schema.String })
+  schema: Schema.Struct({ v: Schema.Literal(1), request_id: Schema.String, strategy: Schema.optional(ChangedStrategy) })
 })
 /** Whoever may ask must not make the engine speak on another subject than an inbox. */
 const Inbox = Schema.String.pipe(Schema.pattern(/^_INBOX(?:_[a-z]+)?(?:\.[A-Za-z0-9]+)+$/))

@@ -335,7 +335,7 @@ const tick = (seq: number, row = 0) => ({
   seq,
   row,
   data: {
-    ...{ instrument_token: 1, tradingsymbol: null, last_price: seq, volume: null, oi: null, bid: null, ask: null, iv: null },
+    ...{ instrument_token: 1, tradingsymbol: null, last_price: seq, volume: null, oi: null, bid: null, ask: null, close: null, iv: null },
     ...{ delta: null, gamma: null, theta: null, vega: null, timestamp: "2026-11-24T04:00:00.000Z", mode: "ltp", is_mock: true }
   }
 })

@@ -23,7 +23,7 @@ const view = (it: CandleRepo.Candle) => [
 ]
 const page = { limit: 1000, offset: 0 }
 const strategy = Effect.gen(function* () {
-  const { strategyId } = yield* Effect.flatMap(StrategyRepo, (strategies) => strategies.create("u1", { name: "s" }))
+  const { strategyId } = (yield* Effect.flatMap(StrategyRepo, (strategies) => strategies.create("u1", { name: "s" }))).strategy
   const candles = yield* CandleRepo
   const range = (intervalMinutes: number, more: { from?: Date; to?: Date; limit?: number; offset?: number } = {}) =>
     Effect.map(candles.range({ owner: "u1", strategyId, intervalMinutes, ...page, ...more }), (found) => ({

@@ -25,7 +25,11 @@ const fill = (token: number, more: Partial<Fills.NewFill> = {}): Fills.NewFill =
 })
 const instrument = (token: number): Fills.Instrument => ({ instrumentToken: token, tradingsymbol: `SYM${token}`, segment: "NFO-OPT" })
 const rows = Effect.flatMap(SqlClient.SqlClient, (sql) => Effect.map(sql`SELECT 1 FROM strategy_fills`, (found) => found.length))
-const strategy = (owner: string) => Effect.flatMap(StrategyRepo, (strategies) => strategies.create(owner, { name: "s" }))
+const strategy = (owner: string) =>
+  Effect.map(
+    Effect.flatMap(StrategyRepo, (strategies) => strategies.create(owner, { name: "s" })),
+    ({ strategy }) => strategy
+  )
 
 layer(fresh(), { excludeTestServices: true })("FillRepo", (it) => {
   it.effect("keeps fills digit for digit and lists them as they were executed, equal times as they came", () =>

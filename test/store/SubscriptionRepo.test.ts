@@ -129,7 +129,7 @@ layer(fresh(), { excludeTestServices: true })("SubscriptionRepo concurrency", (i
     Effect.gen(function* () {
       const subscriptions = yield* SubscriptionRepo
       const strategies = yield* StrategyRepo
-      const { strategyId } = yield* strategies.create("u1", { name: "race" })
+      const { strategyId } = (yield* strategies.create("u1", { name: "race" })).strategy
       const outcomes = yield* Effect.forEach(
         Array.from({ length: 20 }, (_, i) => 50_000 + i),
         (token) =>

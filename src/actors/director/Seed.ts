@@ -117,26 +117,27 @@ export const seed = Effect.gen(function* () {
     accounts.ids
   )
   if (legs.length === 0) return
-  const { strategyId } = yield* strategies.create(createdBy, {
+  const demo = {
     name: "Demo iron condor",
     description: "Made at the first start: sells the nearer call and put, buys the farther ones.",
     tags: ["demo"]
-  })
-  for (const { instrument, direction } of legs) {
-    const { token, tradingsymbol, exchange, segment, lotSize } = instrument
-    yield* strategies.addLeg(
-      createdBy,
-      strategyId,
-      {
-        instrumentToken: token,
-        tradingsymbol,
-        exchange,
+  }
+  const { strategy } = yield* strategies.create(
+    createdBy,
+    demo,
+    legs.map(({ instrument, direction }) => ({
+      leg: {
+        instrumentToken: instrument.token,
+        tradingsymbol: instrument.tradingsymbol,
+        exchange: instrument.exchange,
         direction,
-        quantity: lotSize,
+        quantity: instrument.lotSize,
         entryPrice: new Money.Decimal(prices[quoteKey(instrument)]?.last_price ?? 0)
       },
-      { segment, accounts: accounts.ids }
-    )
-  }
-  yield* Effect.logInfo("seeded").pipe(Effect.annotateLogs({ subscriptions: wanted.length, strategy_id: strategyId, user: createdBy }))
+      subscribe: { segment: instrument.segment, accounts: accounts.ids }
+    }))
+  )
+  yield* Effect.logInfo("seeded").pipe(
+    Effect.annotateLogs({ subscriptions: wanted.length, strategy_id: strategy.strategyId, user: createdBy })
+  )
 })

@@ -10,7 +10,13 @@ import * as Problem from "../shared/Problem.ts"
 const NumberOrNull = Schema.NullOr(Schema.Number)
 const AsOf = Schema.NullOr(Schema.String)
 
-/** One option of a chain. iv a fraction, theta a calendar day, vega and rho a point; `as_of` is the quote's own time. */
+/** Since when changes count: the previous session's last values, or the first ones seen today. Null before anything was published. */
+export const ChangeFrom = Schema.NullOr(Schema.Literal("previous_session", "first_seen"))
+
+/**
+ * One option of a chain. iv a fraction, theta a calendar day, vega and rho a point; `as_of` is the quote's own time. `price_change` and
+ * `oi_change` are since the moment that `oi_change_from` of the chain names.
+ */
 export const OptionRow = Schema.Struct({
   instrument_token: Schema.Int,
   tradingsymbol: Schema.NullOr(Schema.String),
@@ -20,6 +26,7 @@ export const OptionRow = Schema.Struct({
   volume: NumberOrNull,
   oi: NumberOrNull,
   oi_change: NumberOrNull,
+  price_change: NumberOrNull,
   iv: NumberOrNull,
   delta: NumberOrNull,
   gamma: NumberOrNull,
@@ -53,8 +60,11 @@ export class ChainsApi extends HttpApiGroup.make("fo")
         Schema.Struct({
           ...named,
           spot: NumberOrNull,
+          spot_change: NumberOrNull,
           forward: NumberOrNull,
           atm_strike: NumberOrNull,
+          atm_iv: NumberOrNull,
+          oi_change_from: ChangeFrom,
           as_of: AsOf,
           strikes: Schema.Array(StrikeRow)
         })

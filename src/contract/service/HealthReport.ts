@@ -7,6 +7,9 @@ export type Dependency = typeof Dependency.Type
 export const MarketState = Schema.Literal("running", "closed", "ended")
 export type MarketState = typeof MarketState.Type
 
+/** A recording's pace: so many seconds of it in one second, or as fast as it can. */
+export const Speed = Schema.Union(Schema.Number, Schema.Literal("max"))
+
 const Account = Schema.Struct({
   state: TickerStatus.fields.state,
   detail: Schema.NullOr(Schema.String),
@@ -37,6 +40,12 @@ export const Health = Schema.Struct({
       trade_date: Schema.NullOr(Schema.String)
     })
   }),
-  market: Schema.Struct({ mode: Schema.Literal("live", "synthetic", "recorded"), state: MarketState, time: Schema.String })
+  market: Schema.Struct({
+    mode: Schema.Literal("live", "synthetic", "recorded"),
+    state: MarketState,
+    time: Schema.String,
+    /** How fast a recording runs, 1 for its own pace; null for other markets. */
+    speed: Schema.NullOr(Speed)
+  })
 }).annotations({ identifier: "Health" })
 export type Health = typeof Health.Type

@@ -1,6 +1,6 @@
 import { Schema } from "effect"
 import { Mark } from "../../domain/strategy/StrategyMessage.ts"
-import { StrikeRow } from "../chains/ChainsApi.ts"
+import { ChangeFrom, StrikeRow } from "../chains/ChainsApi.ts"
 
 /**
  * What the gateway says on its WebSocket paths: the contract of clients. The gateway writes the frequent ones as text by hand; a test holds
@@ -50,6 +50,8 @@ export const Tick = Schema.Struct({
     oi: NumberOrNull,
     bid: NumberOrNull,
     ask: NumberOrNull,
+    /** The previous session's close. */
+    close: NumberOrNull,
     iv: NumberOrNull,
     delta: NumberOrNull,
     gamma: NumberOrNull,
@@ -92,11 +94,16 @@ export const ChainUpdate = Schema.Struct({
   kind: Schema.Literal("chain", "delta"),
   as_of: TextOrNull,
   spot: NumberOrNull,
+  /** Against the previous close, in rupees. */
+  spot_change: NumberOrNull,
   forward: NumberOrNull,
   atm_strike: NumberOrNull,
+  /** Implied volatility at the money, a fraction. */
+  atm_iv: NumberOrNull,
   max_pain: NumberOrNull,
   pcr: NumberOrNull,
   totals: Schema.Struct({ call_oi: Schema.Number, put_oi: Schema.Number, pcr_volume: NumberOrNull }),
+  oi_change_from: ChangeFrom,
   strikes: Schema.Array(StrikeRow),
   ...placed
 })
@@ -117,9 +124,18 @@ export type ChainMessage = typeof ChainMessage.Type
 export const MarkUpdate = Schema.Struct({ type: Schema.Literal("m2m"), ...Mark.fields, ...placed })
 export type MarkUpdate = typeof MarkUpdate.Type
 
+/** A strategy of the caller was created, changed (its legs, fills, name or status) or deleted, by whichever client: ask REST for it. */
+export const StrategyChange = Schema.Struct({
+  type: Schema.Literal("strategy"),
+  strategy_id: Schema.Int,
+  change: Schema.Literal("created", "changed", "deleted")
+})
+export type StrategyChange = typeof StrategyChange.Type
+
 /** /strategies/stream. `epoch` and `seq` are those of STRAT. */
 export const StrategyMessage = Schema.Union(
   MarkUpdate,
+  StrategyChange,
   Welcome,
   Schema.Struct({ type: answers, strategy_ids: Schema.Array(Schema.Int), total: Schema.Int }),
   Schema.Struct({ ...refusal, strategy_ids: Schema.optional(Schema.Array(Schema.Int)) }),

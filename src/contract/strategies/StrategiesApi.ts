@@ -85,6 +85,9 @@ const TagsOrNull = Schema.transform(Schema.NullOr(Tags), Schema.typeSchema(Tags)
 })
 const Quantity = Schema.Int.pipe(Schema.between(0, Number.MAX_SAFE_INTEGER, { message: () => "expected a whole number, zero or more" }))
 const Price = MoneyInput.pipe(Schema.filter((price) => !price.isNegative(), { message: () => "must not be negative" }))
+/** Legs that one request may create. */
+const legsMax = 100
+const NewLeg = Input({ tradingsymbol: Name(64), exchange: Name(16), direction: Direction, quantity: Quantity, entry_price: Price })
 const listed = { total: Schema.Int, limit: Schema.Int, offset: Schema.Int }
 
 export class StrategiesApi extends HttpApiGroup.make("strategies")
@@ -99,7 +102,11 @@ export class StrategiesApi extends HttpApiGroup.make("strategies")
         Input({
           name: Name(200),
           description: Schema.optionalWith(Text(2000), { nullable: true }),
-          tags: withDefault(TagsOrNull, () => [])
+          tags: withDefault(TagsOrNull, () => []),
+          instruments: withDefault(
+            Schema.Array(NewLeg).pipe(Schema.maxItems(legsMax, { message: () => `at most ${legsMax} legs` })),
+            () => []
+          )
         })
       )
       .addSuccess(Strategy, { status: 201 })
@@ -135,16 +142,21 @@ export class StrategiesApi extends HttpApiGroup.make("strategies")
   .add(
     HttpApiEndpoint.post("addLeg", "/:id/instruments")
       .setPath(Id)
+      .setPayload(NewLeg)
+      .addSuccess(Leg, { status: 201 })
+      .addError(Problem.notFound)
+  )
+  .add(
+    HttpApiEndpoint.patch("changeLeg", "/:id/instruments/:leg_id")
+      .setPath(LegPath)
       .setPayload(
         Input({
-          tradingsymbol: Name(64),
-          exchange: Name(16),
-          direction: Direction,
-          quantity: Quantity,
-          entry_price: Price
+          direction: Schema.optional(Direction),
+          quantity: Schema.optional(Quantity),
+          entry_price: Schema.optional(Price)
         })
       )
-      .addSuccess(Leg, { status: 201 })
+      .addSuccess(Leg)
       .addError(Problem.notFound)
   )
   .add(

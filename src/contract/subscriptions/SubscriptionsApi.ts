@@ -24,6 +24,15 @@ const Token = Input({ token: WholeNumber })
 const AccountId = Text(64)
 const Message = Schema.Struct({ message: Schema.String })
 
+/** Subscriptions of one request. */
+const batchMax = 1_000
+const Wanted = Input({
+  instrument_token: Schema.Int,
+  requested_mode: Mode,
+  account_id: Schema.optionalWith(AccountId, { nullable: true })
+})
+const Refused = Schema.Struct({ instrument_token: Schema.Int, message: Schema.String }).annotations({ identifier: "RefusedSubscription" })
+
 export class SubscriptionsApi extends HttpApiGroup.make("subscriptions")
   .add(
     HttpApiEndpoint.get("list", "/")
@@ -32,16 +41,15 @@ export class SubscriptionsApi extends HttpApiGroup.make("subscriptions")
   )
   .add(
     HttpApiEndpoint.post("save", "/")
-      .setPayload(
-        Input({
-          instrument_token: Schema.Int,
-          requested_mode: Mode,
-          account_id: Schema.optionalWith(AccountId, { nullable: true })
-        })
-      )
+      .setPayload(Wanted)
       .addSuccess(Schema.Struct({ message: Schema.String, instrument_token: Schema.Int }))
       .addError(Problem.forbidden)
       .addError(Problem.notFound)
+  )
+  .add(
+    HttpApiEndpoint.post("saveAll", "/batch")
+      .setPayload(Input({ subscriptions: Schema.Array(Wanted).pipe(Schema.minItems(1), Schema.maxItems(batchMax)) }))
+      .addSuccess(Schema.Struct({ created: Schema.Int, updated: Schema.Int, refused: Schema.Array(Refused) }))
   )
   .add(HttpApiEndpoint.get("get", "/:token").setPath(Token).addSuccess(Subscription).addError(Problem.notFound))
   .add(

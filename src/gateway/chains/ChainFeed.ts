@@ -22,11 +22,14 @@ export class ChainFeed extends Effect.Service<ChainFeed>()("gateway/chains/Chain
         seq: at.seq,
         as_of: at.as_of,
         spot: at.spot,
+        spot_change: at.spot_change,
         forward: at.forward,
         atm_strike: at.atm_strike,
+        atm_iv: at.atm_iv,
         max_pain: at.max_pain,
         pcr: at.pcr_oi,
         totals: { call_oi: at.call_oi, put_oi: at.put_oi, pcr_volume: at.pcr_volume },
+        oi_change_from: at.oi_change_from,
         strikes
       })
     const topic = (symbol: string, expiry: string) => `fo ${expiry} ${symbol}`
@@ -36,7 +39,7 @@ export class ChainFeed extends Effect.Service<ChainFeed>()("gateway/chains/Chain
       let text: string | undefined
       return (): string => {
         if (text !== undefined) return text
-        const head = chains.head(symbol, expiry) ?? chains.nothingYet(symbol)
+        const head = chains.head(symbol, expiry) ?? chains.nothingYet(symbol, expiry)
         text = textOf(symbol, expiry, "chain", head, chains.strikes(symbol, expiry))
         return text
       }
@@ -47,15 +50,13 @@ export class ChainFeed extends Effect.Service<ChainFeed>()("gateway/chains/Chain
       /** The newest delta that the published chain is true for; -1 where nothing was published yet. */
       seqOf: (symbol: string, expiry: string): number => view.find(symbol, expiry)?.head.seq ?? -1,
       publish: ({ chain, strikes }: Change): void => {
-        const { underlying, expiry, head } = chain
+        const { underlying, expiry } = chain
         const at = topic(underlying, expiry)
         if (!hub.hasMembers(at)) return
         const everything = whole(underlying, expiry)
-        hub.state(
-          at,
-          strikes === "all" ? everything() : textOf(underlying, expiry, "delta", head, chains.strikesOf(chain, strikes)),
-          everything
-        )
+        const head = chains.head(underlying, expiry) ?? chains.nothingYet(underlying, expiry)
+        const changed = strikes === "all" ? everything() : textOf(underlying, expiry, "delta", head, chains.strikesOf(chain, strikes))
+        hub.state(at, changed, everything)
       }
     } as const
   })

@@ -10,13 +10,18 @@ import { Views } from "../views/Views.ts"
 export interface Head {
   readonly seq: number
   readonly spot: number | null
+  /** Against the previous close, in rupees. */
+  readonly spot_change: number | null
   readonly forward: number | null
   readonly atm_strike: number | null
+  /** Implied volatility at the money, a fraction. */
+  readonly atm_iv: number | null
   readonly max_pain: number | null
   readonly pcr_oi: number | null
   readonly pcr_volume: number | null
   readonly call_oi: number
   readonly put_oi: number
+  readonly oi_change_from: "previous_session" | "first_seen" | null
   readonly as_of: string | null
 }
 
@@ -38,6 +43,7 @@ export class Chains extends Effect.Service<Chains>()("gateway/chains/Chains", {
       volume: row.volume,
       oi: row.oi,
       oi_change: row.oi_change,
+      price_change: row.price_change,
       iv: row.iv,
       delta: row.delta,
       gamma: row.gamma,
@@ -71,16 +77,26 @@ export class Chains extends Effect.Service<Chains>()("gateway/chains/Chains", {
       return [...new Set(futures)].sort()
     }
 
-    const nothingYet = (symbol: string): Head => ({
+    /** What the underlying's own state says of it and of one of its expiries. */
+    const ofUnderlying = (symbol: string, expiry: string) => {
+      const state = chains.state(symbol)
+      return {
+        spot_change: state?.spot_change ?? null,
+        atm_iv: state?.expiries.find((one) => one.expiry === expiry)?.atm_iv ?? null
+      }
+    }
+    const nothingYet = (symbol: string, expiry: string): Head => ({
       seq: 0,
       spot: chains.state(symbol)?.spot ?? null,
       forward: null,
       atm_strike: null,
+      ...ofUnderlying(symbol, expiry),
       max_pain: null,
       pcr_oi: null,
       pcr_volume: null,
       call_oi: 0,
       put_oi: 0,
+      oi_change_from: null,
       as_of: chains.state(symbol)?.as_of ?? null
     })
     const published = (symbol: string, expiry: string): Chain | undefined => {
@@ -100,8 +116,11 @@ export class Chains extends Effect.Service<Chains>()("gateway/chains/Chains", {
         return listed(symbol).filter((expiry) => expiryAtMs(expiry) > nowMs)
       },
       /** Undefined where no such expiry is listed or published. */
-      head: (symbol: string, expiry: string): Head | undefined =>
-        published(symbol, expiry)?.head ?? (listed(symbol).includes(expiry) ? nothingYet(symbol) : undefined),
+      head: (symbol: string, expiry: string): Head | undefined => {
+        const head = published(symbol, expiry)?.head
+        if (head !== undefined) return { ...head, ...ofUnderlying(symbol, expiry) }
+        return listed(symbol).includes(expiry) ? nothingYet(symbol, expiry) : undefined
+      },
       /** Of the chain as it stands: read together with its head. */
       strikes: (symbol: string, expiry: string): ReadonlyArray<StrikeRow> => {
         const chain = published(symbol, expiry)

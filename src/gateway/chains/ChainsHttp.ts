@@ -25,12 +25,15 @@ export const ChainsHttp = HttpApiBuilder.group(
         )
       )
       .handle("strikes", ({ urlParams: { symbol, expiry } }) =>
-        Effect.map(found(symbol, expiry), ({ spot, forward, atm_strike, as_of }) => ({
+        Effect.map(found(symbol, expiry), ({ spot, spot_change, forward, atm_strike, atm_iv, oi_change_from, as_of }) => ({
           symbol,
           expiry,
           spot,
+          spot_change,
           forward,
           atm_strike,
+          atm_iv,
+          oi_change_from,
           as_of,
           strikes: chains.strikes(symbol, expiry)
         }))

@@ -1,5 +1,5 @@
 import { Clock, Config, Effect, Option, Schema } from "effect"
-import type { Dependency, MarketState, Health as Report } from "../../contract/service/HealthReport.ts"
+import { type Dependency, type MarketState, type Health as Report, Speed } from "../../contract/service/HealthReport.ts"
 import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
 import { Redis } from "../../store/Redis.ts"
 import { SubscriptionRepo } from "../../store/SubscriptionRepo.ts"
@@ -34,7 +34,8 @@ const SimulatedMarket = Schema.Struct({
   state: Schema.Literal("waiting", "running", "ended"),
   /** Market time. */
   time: Schema.Date,
-  underlying: Schema.NullOr(Schema.String)
+  underlying: Schema.NullOr(Schema.String),
+  speed: Speed
 })
 const decodeMarket = Schema.decodeUnknown(SimulatedMarket)
 
@@ -171,7 +172,12 @@ export class Health extends Effect.Service<Health>()("gateway/service/Health", {
             trade_date: master?.tradeDate ?? null
           }
         },
-        market: { mode: marketMode, state: stateOfMarket(heard), time: new Date(market.unsafeNow()).toISOString() }
+        market: {
+          mode: marketMode,
+          state: stateOfMarket(heard),
+          time: new Date(market.unsafeNow()).toISOString(),
+          speed: marketMode === "recorded" ? Option.getOrNull(Option.map(simulated, ({ speed }) => speed)) : null
+        }
       }
     })
 

@@ -8,11 +8,12 @@ type Answer<E> =
   | (E extends StoreUnavailable ? Problem.Unavailable : never)
   | (E extends StoreInvalid | AccountFull ? Problem.Invalid : never)
 
-const noRoom = ({ account }: AccountFull): Problem.Invalid => {
+export const noRoomText = ({ account }: AccountFull): string => {
   const who = account === null ? "every account streams" : `account ${account} streams`
   const what = account === null ? "add an account" : "name another account"
-  return Problem.invalidField("account_id", `${who} ${instrumentsMax} instruments, the most it can: deactivate some, or ${what}`)
+  return `${who} ${instrumentsMax} instruments, the most it can: deactivate some, or ${what}`
 }
+const noRoom = (full: AccountFull): Problem.Invalid => Problem.invalidField("account_id", noRoomText(full))
 
 export const databaseAway = "Database unavailable"
 export const instrumentsAway = "Instruments unavailable: none are loaded yet"

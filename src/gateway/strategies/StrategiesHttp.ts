@@ -4,12 +4,24 @@ import { Accounts } from "../../broker/Accounts.ts"
 import { Api } from "../../contract/Api.ts"
 import { CurrentUser } from "../../contract/shared/Authentication.ts"
 import * as Problem from "../../contract/shared/Problem.ts"
+import type { Decimal } from "../../domain/Money.ts"
+import type * as Instrument from "../../domain/market/Instrument.ts"
+import type { Direction } from "../../domain/record/StrategyDefinition.ts"
 import { CandleRepo } from "../../store/CandleRepo.ts"
 import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
 import { StrategyRepo } from "../../store/StrategyRepo.ts"
 import { Changes } from "../shared/Changes.ts"
 import { instrumentsAway, orProblem } from "../shared/StoreProblem.ts"
 import { Views } from "../views/Views.ts"
+
+/** A leg as a client asks for it. */
+interface Wanted {
+  readonly tradingsymbol: string
+  readonly exchange: string
+  readonly direction: Direction
+  readonly quantity: number
+  readonly entry_price: Decimal
+}
 
 const missing = () => new Problem.NotFound({ detail: "Strategy not found" })
 const legMissing = () => new Problem.NotFound({ detail: "Leg not found" })
@@ -53,6 +65,41 @@ export const StrategiesHttp = HttpApiBuilder.group(
     })
     const owned = (owner: string, id: number) => Effect.flatMap(orProblem(strategies.byId(owner, id)), orMissing)
 
+    /** The instrument as the day's master has it, by its symbol in any case. */
+    const instrumentOf = ({ exchange, tradingsymbol }: { readonly exchange: string; readonly tradingsymbol: string }) => {
+      const at = exchange.toUpperCase()
+      return registry.bySymbol(at, tradingsymbol) ?? registry.bySymbol(at, tradingsymbol.toUpperCase())
+    }
+    const loaded = Effect.suspend(() =>
+      registry.current() === undefined ? Effect.fail(new Problem.Unavailable({ detail: instrumentsAway })) : Effect.void
+    )
+    const newLeg = (instrument: Instrument.Instrument, { direction, quantity, entry_price }: Wanted) => ({
+      leg: {
+        instrumentToken: instrument.token,
+        tradingsymbol: instrument.tradingsymbol,
+        exchange: instrument.exchange,
+        direction,
+        quantity,
+        entryPrice: entry_price
+      },
+      subscribe: { segment: instrument.segment, requestedMode: "FULL" as const, accounts: accounts.ids }
+    })
+    /** All of them, or a refusal that names each one that the master lacks. */
+    const newLegs = (wanted: ReadonlyArray<Wanted>) =>
+      Effect.gen(function* () {
+        if (wanted.length > 0) yield* loaded
+        const found = wanted.map((one) => ({ one, instrument: instrumentOf(one) }))
+        const missing = found.flatMap(({ instrument }, at) => (instrument === undefined ? [at] : []))
+        if (missing.length > 0) {
+          const errors = missing.map((at) => ({ field: `instruments.${at}.tradingsymbol`, message: "no such instrument" }))
+          return yield* Problem.invalidFields(errors)
+        }
+        return found.flatMap(({ one, instrument }) => (instrument === undefined ? [] : [newLeg(instrument, one)]))
+      })
+    /** Tells the engine to look, and the owner's other clients what happened. */
+    const announce = (owner: string, strategy_id: number, change: "created" | "changed" | "deleted") =>
+      changes.poke("strategies", { owner, strategy_id, change })
+
     return handlers
       .handle("list", ({ urlParams }) =>
         Effect.gen(function* () {
@@ -64,11 +111,12 @@ export const StrategiesHttp = HttpApiBuilder.group(
       .handle("create", ({ payload }) =>
         Effect.gen(function* () {
           const user = yield* CurrentUser
-          const row = yield* orProblem(
-            strategies.create(user.id, { name: payload.name, description: payload.description ?? null, tags: payload.tags })
-          )
-          yield* changes.poke("strategies")
-          return whole(row, [])
+          const { name, description = null, tags, instruments } = payload
+          const wanted = yield* newLegs(instruments)
+          const { strategy, legs } = yield* orProblem(strategies.create(user.id, { name, description, tags }, wanted))
+          if (legs.length > 0) yield* changes.poke("subscriptions")
+          yield* announce(user.id, strategy.strategyId, "created")
+          return whole(strategy, legs)
         })
       )
       .handle("get", ({ path }) =>
@@ -83,7 +131,7 @@ export const StrategiesHttp = HttpApiBuilder.group(
           const user = yield* CurrentUser
           const { legs } = yield* owned(user.id, path.id)
           const row = yield* Effect.flatMap(orProblem(strategies.update(user.id, path.id, payload)), orMissing)
-          yield* changes.poke("strategies")
+          yield* announce(user.id, path.id, "changed")
           return whole(row, legs)
         })
       )
@@ -92,7 +140,7 @@ export const StrategiesHttp = HttpApiBuilder.group(
           const user = yield* CurrentUser
           const removed = yield* orProblem(strategies.remove(user.id, path.id))
           if (!removed) return yield* missing()
-          yield* changes.poke("strategies")
+          yield* announce(user.id, path.id, "deleted")
           return { message: "Strategy deleted" }
         })
       )
@@ -107,29 +155,24 @@ export const StrategiesHttp = HttpApiBuilder.group(
         Effect.gen(function* () {
           const user = yield* CurrentUser
           yield* owned(user.id, path.id)
-          if (registry.current() === undefined) return yield* new Problem.Unavailable({ detail: instrumentsAway })
-          const exchange = payload.exchange.toUpperCase()
-          const instrument =
-            registry.bySymbol(exchange, payload.tradingsymbol) ?? registry.bySymbol(exchange, payload.tradingsymbol.toUpperCase())
+          yield* loaded
+          const instrument = instrumentOf(payload)
           if (instrument === undefined) return yield* new Problem.NotFound({ detail: "Instrument not found" })
-          const added = yield* orProblem(
-            strategies.addLeg(
-              user.id,
-              path.id,
-              {
-                instrumentToken: instrument.token,
-                tradingsymbol: instrument.tradingsymbol,
-                exchange: instrument.exchange,
-                direction: payload.direction,
-                quantity: payload.quantity,
-                entryPrice: payload.entry_price
-              },
-              { segment: instrument.segment, requestedMode: "FULL", accounts: accounts.ids }
-            )
-          )
-          const leg = yield* orMissing(added)
-          yield* Effect.zip(changes.poke("subscriptions"), changes.poke("strategies"))
-          return legView(leg)
+          const { leg, subscribe } = newLeg(instrument, payload)
+          const added = yield* Effect.flatMap(orProblem(strategies.addLeg(user.id, path.id, leg, subscribe)), orMissing)
+          yield* Effect.zip(changes.poke("subscriptions"), announce(user.id, path.id, "changed"))
+          return legView(added)
+        })
+      )
+      .handle("changeLeg", ({ path, payload: { direction, quantity, entry_price } }) =>
+        Effect.gen(function* () {
+          const user = yield* CurrentUser
+          yield* owned(user.id, path.id)
+          const patch = { direction, quantity, entryPrice: entry_price }
+          const changed = yield* orProblem(strategies.changeLeg(user.id, path.id, path.leg_id, patch))
+          if (Option.isNone(changed)) return yield* legMissing()
+          yield* announce(user.id, path.id, "changed")
+          return legView(changed.value)
         })
       )
       .handle("removeLeg", ({ path }) =>
@@ -138,7 +181,7 @@ export const StrategiesHttp = HttpApiBuilder.group(
           yield* owned(user.id, path.id)
           const removed = yield* orProblem(strategies.removeLeg(user.id, path.id, path.leg_id))
           if (!removed) return yield* legMissing()
-          yield* changes.poke("strategies")
+          yield* announce(user.id, path.id, "changed")
           return { message: "Leg removed" }
         })
       )

@@ -7,6 +7,7 @@ import { action, type Endpoint, userView } from "../sockets/Endpoint.ts"
 import { Hub } from "../sockets/Hub.ts"
 import { Views } from "../views/Views.ts"
 import { MarkFeed } from "./MarkFeed.ts"
+import { StrategyChanges } from "./StrategyChanges.ts"
 
 const strategiesMax = 200
 /** Look-ups of one subscribe message that run at once. */
@@ -16,10 +17,11 @@ const Ids = Schema.Struct({
   strategy_ids: Schema.Array(StrategyId).pipe(Schema.maxItems(strategiesMax, { message: () => `at most ${strategiesMax} strategies` }))
 })
 
-/** /strategies/stream: the newest mark of the caller's own strategies, then every change that the client keeps up with. */
-export const make: Effect.Effect<Endpoint, never, Hub | MarkFeed | StrategyRepo | Views> = Effect.gen(function* () {
+/** /strategies/stream: the newest mark of the caller's own strategies, then every change that the client keeps up with; and which of them all are created, changed or deleted. */
+export const make: Effect.Effect<Endpoint, never, Hub | MarkFeed | StrategyChanges | StrategyRepo | Views> = Effect.gen(function* () {
   const hub = yield* Hub
   const feed = yield* MarkFeed
+  const changes = yield* StrategyChanges
   const strategies = yield* StrategyRepo
   const { strategies: marks } = yield* Views
 
@@ -32,6 +34,7 @@ export const make: Effect.Effect<Endpoint, never, Hub | MarkFeed | StrategyRepo 
     open: (connection) => {
       const owner = connection.user.id
       const joined = new Set<number>()
+      hub.join(changes.topic(owner), connection)
       const join = (ids: ReadonlyArray<number>): void => {
         const fresh = ids.filter((id) => !joined.has(id))
         if (joined.size + fresh.length > strategiesMax) {
@@ -77,6 +80,7 @@ export const make: Effect.Effect<Endpoint, never, Hub | MarkFeed | StrategyRepo 
         welcome: { type: "welcome", connection_id: connection.id, user: userView(connection.user) },
         actions: { subscribe, unsubscribe },
         end: () => {
+          hub.leave(changes.topic(owner), connection)
           for (const id of joined) hub.leave(feed.topic(owner, id), connection)
         }
       }

@@ -68,6 +68,7 @@ export class TickFeed extends Effect.Service<TickFeed>()("gateway/ticks/TickFeed
         oi: Frame.hasOpenInterest(kind) ? Frame.openInterestAt(bytes, offset, kind) : null,
         bid: price(Frame.bestBidAt(bytes, offset, kind)),
         ask: price(Frame.bestAskAt(bytes, offset, kind)),
+        close: price(Frame.closeAt(bytes, offset, kind)),
         iv: greeks?.iv ?? null,
         delta: greeks?.delta ?? null,
         gamma: greeks?.gamma ?? null,

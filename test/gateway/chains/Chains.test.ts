@@ -81,8 +81,11 @@ layer(world(), { excludeTestServices: true })("Option chains", (it) => {
         symbol: "NIFTY",
         expiry: near,
         spot: 24_510.35,
+        spot_change: null,
         forward: 24_530.1,
         atm_strike: 24_500,
+        atm_iv: null,
+        oi_change_from: "first_seen",
         as_of: "2026-11-24T09:30:00.000Z"
       })
       assert.deepStrictEqual(
@@ -101,6 +104,7 @@ layer(world(), { excludeTestServices: true })("Option chains", (it) => {
         volume: 7500,
         oi: 50,
         oi_change: 5,
+        price_change: null,
         iv: 0.142,
         delta: 0.52,
         gamma: 0.0008,

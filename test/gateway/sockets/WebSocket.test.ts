@@ -273,6 +273,7 @@ layer(world(), { excludeTestServices: true })("WebSocket", (it) => {
         oi: 3_000_000_000,
         bid: 120.05,
         ask: 120.15,
+        close: 120.1,
         iv: 0.142,
         delta: 0.52,
         gamma: 0.0008,
@@ -306,9 +307,21 @@ layer(world(), { excludeTestServices: true })("WebSocket", (it) => {
         more
       )
       const [first, second, third] = [yield* client.nextOf("tick"), yield* client.nextOf("tick"), yield* client.nextOf("tick")]
-      const absent = { volume: null, oi: null, bid: null, ask: null, iv: null, delta: null, gamma: null, theta: null, vega: null }
+      const absent = {
+        volume: null,
+        oi: null,
+        bid: null,
+        ask: null,
+        close: null,
+        iv: null,
+        delta: null,
+        gamma: null,
+        theta: null,
+        vega: null
+      }
       assert.deepStrictEqual(first.data, {
         ...absent,
+        close: 0.01,
         instrument_token: tokens.nifty,
         tradingsymbol: "NIFTY 50",
         last_price: 24_510.35,

@@ -86,6 +86,57 @@ layer(world(), { excludeTestServices: true })("Strategies", (it) => {
     })
   )
 
+  it.effect("a strategy is created with its legs in one request, all of them or none, and its instruments are subscribed", () =>
+    Effect.gen(function* () {
+      const put = { ...leg, tradingsymbol: "nifty98jan24500pe", direction: "SELL", entry_price: "95.35" }
+      const before = (yield* ask("/strategies?limit=1")).body.total
+      const refused = yield* create({ name: "half", instruments: [leg, { ...leg, tradingsymbol: "NOSUCH" }] })
+      assert.deepStrictEqual(
+        [refused.status, refused.body.errors],
+        [422, [{ field: "instruments.1.tradingsymbol", message: "no such instrument" }]]
+      )
+      const wrong = yield* create({ name: "half", instruments: [{ ...leg, quantity: -1 }] })
+      assert.deepStrictEqual([wrong.status, wrong.body.errors[0].field], [422, "instruments.0.quantity"])
+      const many = yield* create({ name: "half", instruments: Array.from({ length: 101 }, () => leg) })
+      assert.deepStrictEqual([many.status, many.body.errors[0].message], [422, "at most 100 legs"])
+      assert.strictEqual((yield* ask("/strategies?limit=1")).body.total, before)
+
+      const made = yield* create({ name: "whole", instruments: [leg, put] })
+      assert.strictEqual(made.status, 201)
+      assert.deepStrictEqual(
+        made.body.instruments.map(({ leg_id, ...rest }: { leg_id: number }) => rest),
+        [
+          { ...leg, instrument_token: tokens.call, entry_price: "120.05" },
+          { ...put, tradingsymbol: "NIFTY98JAN24500PE", instrument_token: tokens.put }
+        ]
+      )
+      assert.deepStrictEqual((yield* ask(`/strategies/${made.body.strategy_id}`)).body, made.body)
+      for (const token of [tokens.call, tokens.put]) assert.strictEqual((yield* ask(`/subscriptions/${token}`)).body.status, "active")
+    })
+  )
+
+  it.effect("a leg's quantity, price and direction are changed in place, and of its owner alone", () =>
+    Effect.gen(function* () {
+      const made = (yield* create({ name: "edit", instruments: [leg] })).body
+      const path = `/strategies/${made.strategy_id}/instruments/${made.instruments[0].leg_id}`
+      const change = (body: object, as = "u1") => ask(path, { method: "PATCH", body, as })
+      assert.deepStrictEqual((yield* change({ quantity: 150, entry_price: "99.95" })).body, {
+        ...made.instruments[0],
+        quantity: 150,
+        entry_price: "99.95"
+      })
+      assert.deepInclude((yield* change({ direction: "SELL" })).body, { direction: "SELL", quantity: 150, entry_price: "99.95" })
+      const { body } = yield* ask(`/strategies/${made.strategy_id}`)
+      assert.deepInclude(body.instruments[0], { direction: "SELL", quantity: 150, entry_price: "99.95" })
+      assert.isAbove(Date.parse(body.updated_at), Date.parse(made.updated_at))
+      assert.deepStrictEqual((yield* change({ quantity: 1 }, "mallory")).body.detail, "Strategy not found")
+      const gone = yield* ask(`/strategies/${made.strategy_id}/instruments/999999`, { method: "PATCH", body: { quantity: 1 } })
+      assert.deepStrictEqual([gone.status, gone.body.detail], [404, "Leg not found"])
+      const wrong = yield* change({ quantity: -1 })
+      assert.deepStrictEqual([wrong.status, wrong.body.errors[0].field], [422, "quantity"])
+    })
+  )
+
   it.effect("the newest mark stands beside the strategy, money as exact text", () =>
     Effect.gen(function* () {
       const { engine } = yield* World

@@ -88,6 +88,23 @@ layer(world(), { excludeTestServices: true })("/strategies/stream", (it) => {
     })
   )
 
+  it.scoped("tells every client of the owner, and nobody else, which strategy was created, changed or deleted", () =>
+    Effect.gen(function* () {
+      yield* ready
+      const mine = [yield* stream("carol"), yield* stream("carol")]
+      const other = yield* stream("dave")
+      const id = yield* create("carol")
+      yield* ask(`/strategies/${id}`, { method: "PATCH", as: "carol", body: { name: "renamed" } })
+      yield* ask(`/strategies/${id}`, { method: "DELETE", as: "carol" })
+      for (const client of mine) {
+        for (const change of ["created", "changed", "deleted"])
+          assert.deepStrictEqual(yield* client.next, { type: "strategy", strategy_id: id, change })
+      }
+      const own = yield* create("dave")
+      assert.deepStrictEqual(yield* other.next, { type: "strategy", strategy_id: own, change: "created" })
+    })
+  )
+
   it.scoped("BE-SEC-02 another user's strategy cannot be streamed, nor told from one that is not there", () =>
     Effect.gen(function* () {
       yield* ready

@@ -244,6 +244,44 @@ layer(world(), { excludeTestServices: true })("Subscriptions", (it) => {
     })
   )
 
+  it.effect("POST /subscriptions/batch saves many at once, and says of each that is refused why", () =>
+    Effect.gen(function* () {
+      const batch = (subscriptions: ReadonlyArray<object>, as = "u1") =>
+        ask("/subscriptions/batch", { method: "POST", as, body: { subscriptions } })
+      const sql = yield* PgClient.PgClient
+      yield* sql`DELETE FROM subscriptions`
+      yield* post({ instrument_token: tokens.infy, requested_mode: "FULL" })
+      const full = (instrument_token: number) => ({ instrument_token, requested_mode: "FULL" })
+      const { status, body } = yield* batch([
+        full(tokens.call),
+        full(tokens.put),
+        full(tokens.infy),
+        full(999_999_999),
+        { ...full(tokens.nifty), account_id: "nobody" }
+      ])
+      assert.deepStrictEqual(
+        [status, body],
+        [
+          200,
+          {
+            created: 2,
+            updated: 1,
+            refused: [
+              { instrument_token: 999_999_999, message: "Instrument not found" },
+              { instrument_token: tokens.nifty, message: "account_id: no such account" }
+            ]
+          }
+        ]
+      )
+      const { body: list } = yield* ask("/subscriptions?status=active")
+      assert.strictEqual(list.total, 3)
+      const shallower = yield* batch([{ instrument_token: tokens.infy, requested_mode: "LTP" }], "mallory")
+      assert.deepStrictEqual(shallower.body, { created: 0, updated: 0, refused: [{ instrument_token: tokens.infy, message: "Forbidden" }] })
+      const none = yield* batch([])
+      assert.deepStrictEqual([none.status, none.body.errors[0].field], [422, "subscriptions"])
+    })
+  )
+
   it.effect("what no account can stream any more is refused with what to do about it", () =>
     Effect.gen(function* () {
       const sql = yield* PgClient.PgClient
@@ -276,6 +314,15 @@ layer(world(), { excludeTestServices: true })("Subscriptions", (it) => {
       assert.deepStrictEqual(
         [none.status, none.body.errors[0].message],
         [422, "every account streams 3000 instruments, the most it can: deactivate some, or add an account"]
+      )
+      const batch = yield* ask("/subscriptions/batch", {
+        method: "POST",
+        body: { subscriptions: [tokens.infy, tokens.nifty].map((token) => ({ instrument_token: token, requested_mode: "FULL" })) }
+      })
+      assert.deepInclude(batch.body, { created: 0, updated: 1 })
+      assert.deepStrictEqual(
+        batch.body.refused.map((one: { instrument_token: number }) => one.instrument_token),
+        [tokens.infy]
       )
       const moved = yield* ask(`/subscriptions/${tokens.nifty}`, { method: "PATCH", body: { account_id: "acc1" } })
       assert.deepStrictEqual([moved.status, moved.body.errors[0].field], [422, "account_id"])

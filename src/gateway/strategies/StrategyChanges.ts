@@ -1,0 +1,29 @@
+import { Effect, Either } from "effect"
+import type { StrategyChange } from "../../contract/sockets/SocketMessages.ts"
+import { JetStream } from "../../streams/JetStream.ts"
+import * as Subjects from "../../streams/Subjects.ts"
+import { Hub } from "../sockets/Hub.ts"
+
+/** Passes on which strategies were created, changed or deleted, by whichever gateway, to their owner's clients on /strategies/stream. */
+export class StrategyChanges extends Effect.Service<StrategyChanges>()("gateway/strategies/StrategyChanges", {
+  scoped: Effect.gen(function* () {
+    const { nc } = yield* JetStream
+    const hub = yield* Hub
+    const topic = (owner: string) => `strategies ${owner}`
+
+    const pass = (data: Uint8Array): void => {
+      const changed = Subjects.Changed.decodeEither(data)
+      const strategy = Either.isRight(changed) ? changed.right.strategy : undefined
+      if (strategy === undefined) return
+      const { owner, strategy_id, change } = strategy
+      hub.event(topic(owner), JSON.stringify({ type: "strategy", strategy_id, change } satisfies StrategyChange))
+      hub.flush()
+    }
+    const subject = Subjects.Changed.at({ what: "strategies" })
+    yield* Effect.acquireRelease(
+      Effect.sync(() => nc.subscribe(subject, { callback: (error, message) => error === null && pass(message.data) })),
+      (subscription) => Effect.sync(() => subscription.unsubscribe())
+    )
+    return { topic } as const
+  })
+}) {}
