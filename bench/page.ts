@@ -1,8 +1,9 @@
-import { existsSync, writeFileSync } from "node:fs"
+import { writeFileSync } from "node:fs"
 import { cpus, loadavg } from "node:os"
-import { delimiter, join } from "node:path"
+import { join } from "node:path"
 import { pathToFileURL } from "node:url"
 import { chromium } from "playwright-core"
+import type * as ChromiumModule from "../scripts/lib/chromium.mjs"
 import type * as WebModule from "../scripts/lib/web.mjs"
 import * as Gateway from "./page/Gateway.ts"
 import * as Trace from "./page/Trace.ts"
@@ -15,17 +16,22 @@ const warmMs = 2_000
 const roundMs = 5_000
 const root = process.cwd()
 
-const program = (process.env["PATH"] ?? "")
-  .split(delimiter)
-  .flatMap((folder) => ["chromium", "chromium-browser", "google-chrome"].map((name) => join(folder, name)))
-  .find((file) => existsSync(file))
+const launch = async () => {
+  const { chromium: bring } = (await import(pathToFileURL(join(root, "scripts/lib/chromium.mjs")).href)) as typeof ChromiumModule
+  const { program, env } = await bring()
+  return chromium.launch({
+    executablePath: program,
+    env: { ...process.env, ...env },
+    args: ["--headless", "--no-sandbox", "--disable-gpu"]
+  })
+}
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 
 /** The round in which others took least from this thread: its caches are shared with them. */
 const measure = async (folder: string, perSecond: number): Promise<Trace.Frames> => {
   const gateway = await Gateway.start(folder, { rows, perSecond })
-  const browser = await chromium.launch({ executablePath: program ?? "", args: ["--headless", "--no-sandbox", "--disable-gpu"] })
+  const browser = await launch()
   try {
     const page = await browser.newPage({ viewport: { width: 1440, height: 900 } })
     await page.goto(gateway.url)
@@ -78,10 +84,9 @@ ${results.map(([perSecond, frames]) => line(perSecond, frames)).join("\n")}
 const frameText = Trace.frameMs.toFixed(1)
 
 const main = async (): Promise<void> => {
-  if (program === undefined) throw new Error("No chromium on the PATH. Debian: apt-get install chromium")
   const { buildWeb, dist } = (await import(pathToFileURL(join(root, "scripts/lib/web.mjs")).href)) as typeof WebModule
   await buildWeb()
-  const browser = await chromium.launch({ executablePath: program, args: ["--headless", "--no-sandbox"] })
+  const browser = await launch()
   const version = browser.version()
   await browser.close()
   const results: Array<readonly [number, Trace.Frames]> = []

@@ -295,8 +295,9 @@ describe("KiteRest, refusals", () => {
 })
 
 describe("Simulator", () => {
-  it.scopedLive("says what market it plays", () =>
+  it.scoped("says what market it plays", () =>
     Effect.gen(function* () {
+      yield* TestClock.setTime(startMs)
       const { url } = yield* start()
       const { body } = yield* get(url, "/market")
       expect(body).toEqual({

@@ -1,20 +1,27 @@
-import { existsSync } from "node:fs"
 import { readFile, writeFile } from "node:fs/promises"
 import * as Net from "node:net"
-import { delimiter, join } from "node:path"
+import { join } from "node:path"
 import { HttpServer } from "@effect/platform"
 import { Context, Effect, Exit } from "effect"
 import { type BrowserContextOptions, chromium, type Page } from "playwright-core"
+import { beforeAll } from "vitest"
+import { chromium as bringChromium, isUnwanted } from "../../scripts/lib/chromium.mjs"
 import { buildWeb, dist } from "../../scripts/lib/web.mjs"
 import { begin, type World } from "../platform/PlatformWorld.ts"
 
-const names = ["chromium", "chromium-browser", "google-chrome"]
-/** Chromium where a system package puts it; undefined where there is none. */
-export const program = (process.env["PATH"] ?? "")
-  .split(delimiter)
-  .flatMap((folder) => names.map((name) => join(folder, name)))
-  .find((file) => existsSync(file))
-export const why = program === undefined ? " (skipped: no chromium on the PATH; Debian: apt-get install chromium)" : ""
+const bringMsMax = 600_000
+
+/** Skips the page's tests when TARANG_CHROMIUM=none asks for it, and only then. */
+export const skip = isUnwanted()
+
+/** Brings Chromium and builds the page before the first test of a file, because both can take minutes on a fresh machine. */
+export const prepare = () => beforeAll(async () => void (await Promise.all([bring(), buildWeb()])), bringMsMax)
+
+let brought: ReturnType<typeof bringChromium> | undefined
+const bring = () => {
+  brought ??= bringChromium()
+  return brought
+}
 
 /** The built page's folder, built when its sources changed. */
 export const built = Effect.promise(async () => {
@@ -24,19 +31,22 @@ export const built = Effect.promise(async () => {
 
 const browser = Effect.acquireRelease(
   Effect.promise(() =>
-    chromium.launch({
-      executablePath: program ?? "",
-      args: [
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-quic",
-        "--no-first-run",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync"
-      ]
-    })
+    bring().then(({ program, env }) =>
+      chromium.launch({
+        executablePath: program,
+        env: { ...process.env, ...env },
+        args: [
+          "--headless",
+          "--no-sandbox",
+          "--disable-gpu",
+          "--disable-quic",
+          "--no-first-run",
+          "--disable-background-networking",
+          "--disable-component-update",
+          "--disable-sync"
+        ]
+      })
+    )
   ),
   (browser) => Effect.promise(() => browser.close())
 )

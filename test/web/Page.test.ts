@@ -3,7 +3,7 @@ import { Effect } from "effect"
 import type { Page } from "playwright-core"
 import * as Format from "../../web/src/view/Format.ts"
 import { ask, eventually, type Running, start, token, world } from "../platform/PlatformWorld.ts"
-import { built, picture, program, relay, run, tab, why } from "./Browser.ts"
+import { built, picture, prepare, relay, run, skip, tab } from "./Browser.ts"
 
 const waitMs = 30_000
 const textOf = (page: Page, selector: string) => Effect.promise(() => page.locator(selector).first().innerText())
@@ -25,7 +25,9 @@ const opened = (options: Parameters<typeof tab>[0] = {}) =>
     return { ...shown, running }
   })
 
-describe.skipIf(program === undefined)(`Page${why}`, () => {
+describe.skipIf(skip)("Page (skipped when TARANG_CHROMIUM=none asks for it)", () => {
+  prepare()
+
   it.live(
     "signs in, shows the chain that the gateway has, and asks nobody else for anything",
     () =>
