@@ -2,10 +2,10 @@ import { Effect, type Redacted, Schema } from "effect"
 import { InstrumentToken } from "../domain/Ids.ts"
 import * as Instrument from "../domain/market/Instrument.ts"
 import * as KiteHistory from "../domain/market/KiteHistory.ts"
+import * as KiteTime from "../domain/market/KiteTime.ts"
 import * as KiteClient from "./KiteClient.ts"
 import * as KiteError from "./KiteError.ts"
 import type { KiteSession } from "./KiteSession.ts"
-import * as KiteTime from "./KiteTime.ts"
 
 /** Instruments one call may ask for, as Kite documents it. */
 export const quoteMax = 500

@@ -1,8 +1,8 @@
 import { Effect, Redacted, Schema } from "effect"
+import { IstDateTime } from "../domain/market/KiteTime.ts"
 import { type Account, Login } from "./Accounts.ts"
 import * as KiteClient from "./KiteClient.ts"
 import * as KiteError from "./KiteError.ts"
-import { IstDateTime } from "./KiteTime.ts"
 
 const Session = Schema.Struct({
   access_token: Schema.Redacted(Schema.NonEmptyString),

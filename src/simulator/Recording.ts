@@ -3,6 +3,7 @@
  * (timestamp YYYYMMDDHHMM in IST, expiry as 25-Aug-2026 or 2026-08-25, strike, option_type CE or PE, spot, ltp, volume, oi), others ignored.
  */
 import * as IndiaTime from "../domain/IndiaTime.ts"
+import * as Frame from "../domain/market/Frame.ts"
 
 export interface Contract {
   /** "YYYY-MM-DD". */
@@ -41,7 +42,6 @@ export interface Recording {
 const required = ["timestamp", "expiry", "strike", "option_type", "spot", "ltp", "volume", "oi"] as const
 type Column = (typeof required)[number]
 
-const u32Max = 0xffffffff
 const monthNames = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
 const stampText = /^(\d{4})(\d{2})(\d{2})(\d{2})(\d{2})$/
 const expiryText = /^(\d{1,2})-([A-Za-z]{3})-(\d{4})$/
@@ -68,13 +68,13 @@ const parseExpiry = (text: string): string | null => {
 const parsePaise = (text: string): number => {
   if (!plainNumber.test(text)) return -1
   const paise = Math.round(Number(text) * 100)
-  return paise <= u32Max ? paise : -1
+  return paise <= Frame.u32Max ? paise : -1
 }
 
 const parseCount = (text: string): number => {
   if (!plainNumber.test(text)) return -1
   const count = Number(text)
-  return Number.isInteger(count) && count <= u32Max ? count : -1
+  return Number.isInteger(count) && count <= Frame.u32Max ? count : -1
 }
 
 interface Row {
@@ -118,9 +118,9 @@ const rowParser = (index: Readonly<Record<Column, number>>): ((fields: ReadonlyA
     const lastPrice = parsePaise(field("ltp"))
     if (lastPrice < 0) return `ltp "${field("ltp")}" is no price`
     const volume = parseCount(field("volume"))
-    if (volume < 0) return `volume "${field("volume")}" is no whole number from 0 to ${u32Max}`
+    if (volume < 0) return `volume "${field("volume")}" is no whole number from 0 to ${Frame.u32Max}`
     const oi = parseCount(field("oi"))
-    if (oi < 0) return `oi "${field("oi")}" is no whole number from 0 to ${u32Max}`
+    if (oi < 0) return `oi "${field("oi")}" is no whole number from 0 to ${Frame.u32Max}`
     return { time, expiry, strike, type, spot, lastPrice, volume, oi }
   }
 }

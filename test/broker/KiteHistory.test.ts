@@ -4,8 +4,8 @@ import { Effect } from "effect"
 import * as KiteClient from "../../src/broker/KiteClient.ts"
 import * as KiteRest from "../../src/broker/KiteRest.ts"
 import * as KiteSession from "../../src/broker/KiteSession.ts"
-import * as KiteTime from "../../src/broker/KiteTime.ts"
 import * as KiteHistory from "../../src/domain/market/KiteHistory.ts"
+import * as KiteTime from "../../src/domain/market/KiteTime.ts"
 import { account, httpServer } from "./KiteServer.ts"
 
 const ist = (text: string) => Date.parse(`${text}+05:30`)
@@ -93,13 +93,4 @@ describe("KiteRest.history", () => {
       }
     })
   )
-})
-
-describe("KiteTime", () => {
-  it("a candle's stamp with or without a colon in its offset; no other text", () => {
-    assert.strictEqual(KiteTime.candleMs("2026-08-19T09:15:00+0530"), ist("2026-08-19T09:15:00"))
-    assert.strictEqual(KiteTime.candleMs("2026-08-19T09:15:00+05:30"), ist("2026-08-19T09:15:00"))
-    for (const text of ["", "2026-08-19 09:15:00", "2026-08-19T09:15:00Z", "2026-99-19T09:15:00+0530"])
-      assert.isNull(KiteTime.candleMs(text), text)
-  })
 })

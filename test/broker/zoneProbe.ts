@@ -1,4 +1,4 @@
-/** A program of its own: says which instants the broker layer reads from Kite's times, in whatever time zone it is started. */
+/** A program that prints the instants that the broker layer reads from Kite's times. The test starts it in several time zones. */
 import { Effect, Logger, Redacted } from "effect"
 import * as KiteClient from "../../src/broker/KiteClient.ts"
 import * as KiteRest from "../../src/broker/KiteRest.ts"

@@ -8,6 +8,7 @@ import { connect, type NatsConnection } from "nats"
 import WebSocket from "ws"
 import * as Platform from "../../src/Platform.ts"
 import * as Simulator from "../../src/simulator/Simulator.ts"
+import type * as SimulatorOptions from "../../src/simulator/SimulatorOptions.ts"
 import { freshDatabase, type NatsServer, natsServer } from "../TestBackends.ts"
 
 export const secret = "0123456789abcdef0123456789abcdef"
@@ -25,7 +26,7 @@ export interface World {
 
 /** Backends and a simulated broker of one test, without the platform. */
 export const world = (
-  market: Simulator.MarketOptions = { mode: "synthetic", rate: 5, strikesEachSide: 12 },
+  market: SimulatorOptions.MarketOptions = { mode: "synthetic", rate: 5, strikesEachSide: 12 },
   more: Record<string, string> = {}
 ) =>
   Effect.gen(function* () {

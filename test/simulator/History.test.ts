@@ -4,16 +4,18 @@ import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Logger, LogLevel, TestClock } from "effect"
 import * as KiteHistory from "../../src/domain/market/KiteHistory.ts"
-import * as Candles from "../../src/simulator/Candles.ts"
 import * as Contracts from "../../src/simulator/Contracts.ts"
+import * as HistoryRoutes from "../../src/simulator/HistoryRoutes.ts"
 import * as Simulator from "../../src/simulator/Simulator.ts"
+import type * as SimulatorOptions from "../../src/simulator/SimulatorOptions.ts"
 import * as SyntheticMarket from "../../src/simulator/SyntheticMarket.ts"
+import * as SyntheticSettings from "../../src/simulator/SyntheticSettings.ts"
 import { absent, first, login, recorded, subscriber, until } from "./SimulatorWorld.ts"
 
 // A Monday, 11:30:20 IST.
 const startMs = Date.parse("2026-11-23T06:00:20Z")
 const ist = (text: string) => Date.parse(`${text}+05:30`)
-const settings = { ...SyntheticMarket.defaults, startMs, rate: 1, strikesEachSide: 3 }
+const settings = { ...SyntheticSettings.defaults, startMs, rate: 1, strikesEachSide: 3 }
 const market = SyntheticMarket.make(settings)
 const tokenOf = (symbol: RegExp) => market.instruments.find(({ tradingsymbol }) => symbol.test(tradingsymbol))?.token ?? 0
 const nifty = tokenOf(/^NIFTY 50$/)
@@ -80,7 +82,7 @@ describe("synthetic history", () => {
   })
 })
 
-const start = (options: Partial<Simulator.Options> = {}) =>
+const start = (options: Partial<SimulatorOptions.Options> = {}) =>
   Simulator.make({ accounts: [first], market: { mode: "synthetic", ...settings, rate: 0 }, ...options }).pipe(
     Logger.withMinimumLogLevel(LogLevel.Warning)
   )
@@ -229,11 +231,11 @@ describe("recorded history", () => {
   )
 })
 
-describe("Candles", () => {
+describe("HistoryRoutes", () => {
   it("reads Kite's two forms of time and no other", () => {
-    assert.strictEqual(Candles.instantMs("2026-11-20 09:15:00"), ist("2026-11-20T09:15:00"))
-    assert.strictEqual(Candles.instantMs("2026-11-20"), ist("2026-11-20T00:00:00"))
+    assert.strictEqual(HistoryRoutes.instantMs("2026-11-20 09:15:00"), ist("2026-11-20T09:15:00"))
+    assert.strictEqual(HistoryRoutes.instantMs("2026-11-20"), ist("2026-11-20T00:00:00"))
     for (const text of ["", "2026-02-30", "20-11-2026", "2026-11-20 09:15", "2026-11-20T09:15:00Z"])
-      assert.isNaN(Candles.instantMs(text), text)
+      assert.isNaN(HistoryRoutes.instantMs(text), text)
   })
 })

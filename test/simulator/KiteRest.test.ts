@@ -5,10 +5,11 @@ import { KiteConnect } from "kiteconnect"
 import * as Instrument from "../../src/domain/market/Instrument.ts"
 import * as Sessions from "../../src/simulator/Sessions.ts"
 import * as Simulator from "../../src/simulator/Simulator.ts"
+import type * as SimulatorOptions from "../../src/simulator/SimulatorOptions.ts"
 import { absent, account, first, login, recorded, requestToken } from "./SimulatorWorld.ts"
 
 const startMs = Date.parse("2026-11-23T04:00:00Z")
-const start = (options: Partial<Simulator.Options> = {}) =>
+const start = (options: Partial<SimulatorOptions.Options> = {}) =>
   Simulator.make({ accounts: [first], market: { mode: "synthetic", startMs, rate: 0, strikesEachSide: 3 }, ...options }).pipe(
     Logger.withMinimumLogLevel(LogLevel.Warning)
   )

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Logger, LogLevel } from "effect"
 import type * as Frame from "../../src/domain/market/Frame.ts"
-import * as KiteSocket from "../../src/simulator/KiteSocket.ts"
+import * as Connection from "../../src/simulator/Connection.ts"
 import * as Simulator from "../../src/simulator/Simulator.ts"
 import { type Client, connect, first, login, second, subscriber, until } from "./SimulatorWorld.ts"
 
@@ -92,7 +92,7 @@ describe("KiteSocket, subscriptions", () => {
     Effect.gen(function* () {
       const simulator = yield* start({ rate: 0 })
       const client = yield* subscriber(simulator)
-      client.send({ a: "subscribe", v: Array.from({ length: KiteSocket.tokensMax - 1 }, (_, index) => 1_000_000 + index) })
+      client.send({ a: "subscribe", v: Array.from({ length: Connection.tokensMax - 1 }, (_, index) => 1_000_000 + index) })
       client.send({ a: "subscribe", v: [1_000_000, nifty, reliance, 5] })
       yield* until("the error", () => client.texts.length === 1)
       expect(client.texts[0]).toEqual({ type: "error", data: "Subscription limit of 3000 instruments reached, not subscribed: 738561, 5" })

@@ -9,6 +9,7 @@ import * as Instrument from "../../src/domain/market/Instrument.ts"
 import * as Contracts from "../../src/simulator/Contracts.ts"
 import * as Recording from "../../src/simulator/Recording.ts"
 import * as Simulator from "../../src/simulator/Simulator.ts"
+import type * as SimulatorOptions from "../../src/simulator/SimulatorOptions.ts"
 import { absent, type Client, first, login, recorded, second, subscriber, until } from "./SimulatorWorld.ts"
 
 const header = "timestamp,expiry,strike,option_type,spot,ltp,volume,oi,oi_chg,iv"
@@ -43,7 +44,9 @@ const files = (contents: Readonly<Record<string, string | Uint8Array>>) =>
   )
 
 const start = (
-  market: Omit<Extract<Simulator.MarketOptions, { readonly mode: "recorded" }>, "mode" | "underlying"> & { readonly underlying?: string }
+  market: Omit<Extract<SimulatorOptions.MarketOptions, { readonly mode: "recorded" }>, "mode" | "underlying"> & {
+    readonly underlying?: string
+  }
 ) =>
   Simulator.make({ accounts: [first, second], market: { mode: "recorded", underlying: "NIFTY", ...market } }).pipe(
     Logger.withMinimumLogLevel(LogLevel.Warning)

@@ -76,7 +76,7 @@ describe("Simulator.Live", () => {
       expect(yield* failure({ SIMULATOR_RATE: "-1" })).toContain("SIMULATOR_RATE must be 0 or more")
       expect(yield* failure({ SIMULATOR_VOLUME_LOTS: "0" })).toContain("SIMULATOR_VOLUME_LOTS must be 1 or more")
       expect(yield* failure({ SIMULATOR_STRIKES: "999" })).toContain("SIMULATOR_STRIKES must be 0 to 200")
-      expect(yield* failure({ SIMULATOR_BASE_PRICES: "GOLD=1" })).toContain('"GOLD=1" is no NAME=rupees with a name of NIFTY')
+      expect(yield* failure({ SIMULATOR_BASE_PRICES: "GOLD=1" })).toContain('"GOLD=1" is not NAME=rupees with one of these names: NIFTY')
       expect(yield* failure({ SIMULATOR_BASE_PRICES: "NIFTY=-5" })).toContain("SIMULATOR_BASE_PRICES")
     })
   )

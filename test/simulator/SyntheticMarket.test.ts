@@ -6,11 +6,13 @@ import * as Frame from "../../src/domain/market/Frame.ts"
 import * as Instrument from "../../src/domain/market/Instrument.ts"
 import * as Black76 from "../../src/domain/options/Black76.ts"
 import { Random } from "../../src/simulator/Random.ts"
+import * as SyntheticBook from "../../src/simulator/SyntheticBook.ts"
 import * as SyntheticMarket from "../../src/simulator/SyntheticMarket.ts"
+import * as SyntheticSettings from "../../src/simulator/SyntheticSettings.ts"
 
 const startMs = Date.parse("2026-11-22T04:00:00Z")
-const make = (settings: Partial<SyntheticMarket.Settings> = {}) =>
-  SyntheticMarket.make({ ...SyntheticMarket.defaults, startMs, strikesEachSide: 4, ...settings })
+const make = (settings: Partial<SyntheticSettings.Settings> = {}) =>
+  SyntheticMarket.make({ ...SyntheticSettings.defaults, startMs, strikesEachSide: 4, ...settings })
 
 /** Every tick as the packet that would be sent. */
 const record = (market: SyntheticMarket.SyntheticMarket, steps: ReadonlyArray<number>) => {
@@ -110,12 +112,12 @@ describe("SyntheticMarket, ticks", () => {
     const all = record(market, everyMs(100, 11))
     for (const symbol of ["NIFTY26NOV24500CE", "NIFTY26D0124400PE", "BANKNIFTY26DEC57300CE", "RELIANCE26NOV1310PE"]) {
       const option = bySymbol(market, symbol)
-      const product = SyntheticMarket.products.find((one) => one.name === option.name)!
+      const product = SyntheticSettings.products.find((one) => one.name === option.name)!
       const t = IndiaTime.yearsTo(Expiry.expiryAtMs(option.expiry!), startMs)
       const at = (spot: number) => {
-        const f = SyntheticMarket.forward(spot * 100, t)
-        const vol = SyntheticMarket.smile(product.volatility, f, option.strike, t)
-        return Black76.priceOf(option.instrumentType === "CE" ? 1 : -1, f, option.strike, t, SyntheticMarket.rate, vol)
+        const f = SyntheticBook.forward(spot * 100, t)
+        const vol = SyntheticBook.smile(product.volatility, f, option.strike, t)
+        return Black76.priceOf(option.instrumentType === "CE" ? 1 : -1, f, option.strike, t, SyntheticBook.rate, vol)
       }
       const ends = [at(product.basePrice * (1 - variation)), at(product.basePrice * (1 + variation))]
       // A trade is at the bid or the ask, at most three ticks from the model; ten seconds of decay are less than a tick.
@@ -240,13 +242,13 @@ describe("SyntheticMarket, the smile", () => {
     const options = market.instruments.filter((one) => isOption(one) && one.name === "NIFTY")
     for (const expiry of new Set(options.map((one) => one.expiry!))) {
       const t = IndiaTime.yearsTo(Expiry.expiryAtMs(expiry), startMs)
-      const discount = Math.exp(-SyntheticMarket.rate * t)
-      const f = SyntheticMarket.forward(2_450_000, t)
+      const discount = Math.exp(-SyntheticBook.rate * t)
+      const f = SyntheticBook.forward(2_450_000, t)
       const calls = options.filter((one) => one.expiry === expiry && one.instrumentType === "CE")
       let before = Number.POSITIVE_INFINITY
       for (const call of calls) {
-        const vol = SyntheticMarket.smile(0.13, f, call.strike, t)
-        const price = Black76.priceOf(1, f, call.strike, t, SyntheticMarket.rate, vol)
+        const vol = SyntheticBook.smile(0.13, f, call.strike, t)
+        const price = Black76.priceOf(1, f, call.strike, t, SyntheticBook.rate, vol)
         expect(price).toBeLessThan(before)
         before = price
         const put = options.find((one) => one.expiry === expiry && one.strike === call.strike && one.instrumentType === "PE")!

@@ -9,6 +9,8 @@
 export const Kind = { ltp: 8, indexQuote: 28, indexFull: 32, quote: 44, full: 184 } as const
 export type Kind = (typeof Kind)[keyof typeof Kind]
 
+/** Largest value of a packet's unsigned 32-bit fields. */
+export const u32Max = 0xffffffff
 /** Levels a side of the order book in a full packet; the stride of the depth columns. */
 export const depthLevels = 5
 /** The count is a u16. */

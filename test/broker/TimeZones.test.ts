@@ -2,16 +2,15 @@ import { execFile } from "node:child_process"
 import { join } from "node:path"
 import { promisify } from "node:util"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, FastCheck, Schema } from "effect"
+import { Effect } from "effect"
 import { build } from "vite"
 import { inject } from "vitest"
-import { IstDateTime, instantMs } from "../../src/broker/KiteTime.ts"
 import { httpServer } from "./KiteServer.ts"
 
 const dump = `instrument_token,exchange_token,tradingsymbol,name,last_price,expiry,strike,tick_size,lot_size,instrument_type,segment,exchange
 12683010,49543,NIFTY26AUG24500CE,NIFTY,0.0,2026-08-25,24500.0,0.05,75,CE,NFO-OPT,NFO
 `
-/** In New York this day begins in winter time and the moment before does not exist as local time. */
+/** In New York, summer time begins on this day: the local time 02:30 does not exist. */
 const quote = {
   instrument_token: 408065,
   timestamp: "2026-03-08 02:30:00",
@@ -20,25 +19,7 @@ const quote = {
   ohlc: { open: 1, high: 1, low: 1, close: 1 }
 }
 
-describe("KiteTime", () => {
-  it("reads Indian time, with a blank or a T", () => {
-    assert.strictEqual(instantMs("2021-01-01 16:15:14"), Date.UTC(2021, 0, 1, 10, 45, 14))
-    assert.strictEqual(instantMs("2021-01-01T16:15:14"), Date.UTC(2021, 0, 1, 10, 45, 14))
-  })
-
-  it.each(["", "2021-02-30 10:00:00", "2021-01-01", "2021-01-01 24:00:00", "2021-13-01 10:00:00", "01-01-2021 10:00:00"])(
-    "takes %j for no time",
-    (text) => {
-      assert.isNull(instantMs(text))
-      assert.strictEqual(Schema.decodeUnknownEither(IstDateTime)(text)._tag, "Left")
-    }
-  )
-
-  it.prop("writes what it reads", [FastCheck.integer({ min: 0, max: 4_000_000_000 })], ([seconds]) => {
-    const text = Schema.encodeSync(IstDateTime)(new Date(seconds * 1000))
-    assert.strictEqual(Schema.decodeSync(IstDateTime)(text).getTime(), seconds * 1000)
-  })
-
+describe("time zones", () => {
   it.scopedLive(
     "programs in New York, Kolkata and UTC read the same instants from the same answers",
     () =>
@@ -50,7 +31,7 @@ describe("KiteTime", () => {
           } else response.writeHead(200, { "content-type": "text/csv" }).end(dump)
         })
         const outDir = join(inject("backends").folder, "zone-probe")
-        // Node 20 runs no TypeScript.
+        // Node 20 cannot run TypeScript.
         yield* Effect.promise(() =>
           build({
             configFile: false,

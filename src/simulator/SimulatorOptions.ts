@@ -1,0 +1,119 @@
+/** What a simulator is started with, and how the environment spells it. */
+import { readFile } from "node:fs/promises"
+import { Config, ConfigError, Data, Effect, Either, Option, Schema } from "effect"
+import type * as RecordedMarket from "./RecordedMarket.ts"
+import type * as Sessions from "./Sessions.ts"
+import * as SyntheticSettings from "./SyntheticSettings.ts"
+
+export type MarketOptions =
+  | ({ readonly mode: "synthetic" } & Partial<SyntheticSettings.Settings>)
+  | ({ readonly mode: "recorded" } & RecordedMarket.Settings)
+
+export interface Options {
+  /** The default is 127.0.0.1. */
+  readonly host?: string
+  /** The default is 0, which takes any free port. */
+  readonly port?: number
+  readonly accounts: ReadonlyArray<Sessions.Account>
+  readonly market: MarketOptions
+  /** Whether Kite's request rates are enforced (one quote and ten other requests per second and api_key); the default is no. */
+  readonly rateLimits?: boolean
+}
+
+export class AccountsError extends Data.TaggedError("AccountsError")<{ readonly file: string; readonly cause: unknown }> {
+  override get message(): string {
+    return `accounts file ${this.file} cannot be read: ${this.cause instanceof Error ? this.cause.message : String(this.cause)}`
+  }
+}
+
+const AccountsFile = Schema.parseJson(
+  Schema.NonEmptyArray(
+    Schema.Struct({
+      account_id: Schema.NonEmptyString,
+      api_key: Schema.NonEmptyString,
+      api_secret: Schema.NonEmptyString,
+      user_id: Schema.NonEmptyString,
+      redirect_url: Schema.optional(Schema.String)
+    })
+  )
+)
+
+/** Reads the accounts that may log in: a JSON array of {account_id, api_key, api_secret, user_id, redirect_url?}. Other fields are ignored. */
+const readAccounts = (file: string): Effect.Effect<ReadonlyArray<Sessions.Account>, AccountsError> =>
+  Effect.tryPromise(() => readFile(file, "utf8")).pipe(
+    Effect.flatMap(Schema.decode(AccountsFile)),
+    Effect.mapError((cause) => new AccountsError({ file, cause })),
+    Effect.map((accounts) =>
+      accounts.map((one) => ({
+        accountId: one.account_id,
+        apiKey: one.api_key,
+        apiSecret: one.api_secret,
+        userId: one.user_id,
+        redirectUrl: one.redirect_url
+      }))
+    )
+  )
+
+const speedOf = (text: string): Either.Either<number | "max", ConfigError.ConfigError> => {
+  const speed = Number(text)
+  if (text === "max") return Either.right("max")
+  return speed > 0 && Number.isFinite(speed)
+    ? Either.right(speed)
+    : Either.left(ConfigError.InvalidData(["SIMULATOR_SPEED"], `"${text}" is neither a number above 0 nor max`))
+}
+
+const nonNegative = (name: string, fallback: number): Config.Config<number> =>
+  Config.number(name).pipe(
+    Config.withDefault(fallback),
+    Config.validate({ message: `${name} must be 0 or more`, validation: (value) => value >= 0 && Number.isFinite(value) })
+  )
+
+/** NIFTY=24500,BANKNIFTY=57500 */
+const basePricesOf = (text: string): Either.Either<Readonly<Record<string, number>>, ConfigError.ConfigError> => {
+  const prices: Record<string, number> = {}
+  const names = SyntheticSettings.products.map((product) => product.name)
+  for (const part of text.split(",").filter((one) => one.trim() !== "")) {
+    const [name = "", price = ""] = part.split("=").map((one) => one.trim())
+    if (!names.includes(name) || !(Number(price) > 0 && Number(price) < 1e7)) {
+      return Either.left(
+        ConfigError.InvalidData(["SIMULATOR_BASE_PRICES"], `"${part}" is not NAME=rupees with one of these names: ${names.join(", ")}`)
+      )
+    }
+    prices[name] = Number(price)
+  }
+  return Either.right(prices)
+}
+
+const syntheticConfig = Config.all({
+  seed: Config.integer("SIMULATOR_SEED").pipe(Config.withDefault(SyntheticSettings.defaults.seed)),
+  rate: nonNegative("SIMULATOR_RATE", SyntheticSettings.defaults.rate),
+  basePrices: Config.string("SIMULATOR_BASE_PRICES").pipe(Config.withDefault(""), Config.mapOrFail(basePricesOf)),
+  variation: nonNegative("SIMULATOR_VARIATION", SyntheticSettings.defaults.variation),
+  volumeLotsMax: Config.integer("SIMULATOR_VOLUME_LOTS").pipe(
+    Config.withDefault(SyntheticSettings.defaults.volumeLotsMax),
+    Config.validate({ message: "SIMULATOR_VOLUME_LOTS must be 1 or more", validation: (lots) => lots >= 1 })
+  ),
+  strikesEachSide: Config.integer("SIMULATOR_STRIKES").pipe(
+    Config.withDefault(SyntheticSettings.defaults.strikesEachSide),
+    Config.validate({ message: "SIMULATOR_STRIKES must be 0 to 200", validation: (strikes) => strikes >= 0 && strikes <= 200 })
+  )
+}).pipe(Config.map((settings): MarketOptions => ({ mode: "synthetic", ...settings })))
+
+const recordedConfig = Config.all({
+  file: Config.nonEmptyString("SIMULATOR_FILE"),
+  instruments: Config.nonEmptyString("SIMULATOR_INSTRUMENTS").pipe(Config.option, Config.map(Option.getOrUndefined)),
+  underlying: Config.nonEmptyString("SIMULATOR_UNDERLYING").pipe(Config.withDefault("NIFTY")),
+  speed: Config.string("SIMULATOR_SPEED").pipe(Config.withDefault("1"), Config.mapOrFail(speedOf))
+}).pipe(Config.map((settings): MarketOptions => ({ mode: "recorded", ...settings })))
+
+/** The environment of `npm run simulator`. An error names the variable that is wrong. */
+export const fromEnvironment = Effect.gen(function* () {
+  const mode = yield* Config.literal("synthetic", "recorded")("SIMULATOR_MARKET").pipe(Config.withDefault("synthetic" as const))
+  return {
+    host: yield* Config.string("SIMULATOR_HOST").pipe(Config.withDefault("127.0.0.1")),
+    port: yield* Config.integer("SIMULATOR_PORT").pipe(Config.withDefault(0)),
+    accounts: yield* readAccounts(yield* Config.nonEmptyString("ACCOUNTS_FILE")),
+    rateLimits: yield* Config.boolean("SIMULATOR_RATE_LIMITS").pipe(Config.withDefault(true)),
+    market: yield* mode === "synthetic" ? syntheticConfig : recordedConfig
+  } satisfies Options
+})
