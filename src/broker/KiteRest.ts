@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises"
 import { Effect, type Redacted, Schema } from "effect"
 import { InstrumentToken } from "../domain/Ids.ts"
 import * as Instrument from "../domain/market/Instrument.ts"
@@ -74,6 +75,16 @@ const candleOf = ([time, open, high, low, close, volume, oi]: typeof CandleRow.T
 const candlesBytesMax = 32 * 1024 * 1024
 const candlesTimeoutMs = 30_000
 
+/** Runs work that comes in steps, with a turn of the event loop for the sockets after each. */
+const inSteps = <A>(steps: Generator<void, A, void>): Effect.Effect<A> =>
+  Effect.promise(async () => {
+    while (true) {
+      const step = steps.next()
+      if (step.done === true) return step.value
+      await setImmediate()
+    }
+  })
+
 const byKey = <A, I>(value: Schema.Schema<A, I>) => KiteClient.json(Schema.Record({ key: Schema.String, value }))
 const readProfile = KiteClient.json(Profile)
 const readLtp = byKey(Ltp)
@@ -123,7 +134,7 @@ export const make = (session: KiteSession) => {
         bytesMax: instrumentsBytesMax
       })
     )
-    const parsed = Instrument.parseCsv(text)
+    const parsed = yield* inSteps(Instrument.parseCsvInSteps(text))
     const [first] = parsed.rejected
     if (first !== undefined) {
       yield* Effect.logWarning(`${parsed.rejected.length} rows of the instruments are left out; line ${first.line}: ${first.reason}`).pipe(

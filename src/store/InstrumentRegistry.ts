@@ -1,7 +1,22 @@
-import { Effect, Option } from "effect"
+import { Data, Effect, Option } from "effect"
+import * as Dump from "../domain/market/Dump.ts"
 import * as Instrument from "../domain/market/Instrument.ts"
 import * as InstrumentSearch from "../domain/market/InstrumentSearch.ts"
-import { InstrumentRepo } from "./InstrumentRepo.ts"
+import { InstrumentRepo, type Refusal } from "./InstrumentRepo.ts"
+import type { StoreError } from "./StoreError.ts"
+
+/** The broker's dump of a trade date is incomplete; the dump before it stays in force. */
+export class DumpRefused extends Data.TaggedError("DumpRefused")<{ readonly tradeDate: string; readonly flaws: ReadonlyArray<string> }> {
+  override get message() {
+    return `the instruments of ${this.tradeDate} are incomplete: ${this.flaws.join("; ")}`
+  }
+}
+
+/** The stored dump that a new one is compared with, and the version by which two processes notice each other. */
+export interface DayInForce {
+  readonly counts: Dump.Counts
+  readonly version: string
+}
 
 interface Index {
   readonly master: Instrument.Master
@@ -81,6 +96,7 @@ export class InstrumentRegistry extends Effect.Service<InstrumentRegistry>()("st
     let derived: ReadonlyArray<Derived> | undefined
     /** What Postgres held when it was last read. */
     let version = ""
+    let refusal: Refusal | undefined
     const set = (master: Instrument.Master): void => {
       index = indexOf(master)
       searchIndex = undefined
@@ -96,17 +112,31 @@ export class InstrumentRegistry extends Effect.Service<InstrumentRegistry>()("st
     /** `load(tradeDate)`, unless that is what this process holds already. */
     const follow = (tradeDate: string) =>
       Effect.gen(function* () {
+        refusal = Option.getOrUndefined(yield* repo.refusal)
         const newest = yield* versionAsOf(tradeDate)
         if (newest === version || !(yield* load(tradeDate))) return
         version = newest
       })
-    /** Stores a trade date's instruments and holds them. */
-    const replace = (tradeDate: string, instruments: ReadonlyArray<Instrument.Instrument>) =>
+    /**
+     * Stores a trade date's dump and holds it. An incomplete dump is refused by name and the one before it stays in force. Two processes
+     * agree: when another one has stored this date meanwhile, its instruments are taken and these are dropped.
+     */
+    const replace = (tradeDate: string, dump: Instrument.Parsed, before: DayInForce) =>
       Effect.gen(function* () {
-        yield* repo.replace(tradeDate, instruments)
-        set(Instrument.makeMaster(tradeDate, instruments))
+        const flaws = Dump.flaws(dump, before.counts)
+        if (flaws.length > 0) {
+          yield* repo.refuse(tradeDate, flaws.join("; "))
+          refusal = { tradeDate, reason: flaws.join("; ") }
+          return yield* new DumpRefused({ tradeDate, flaws })
+        }
+        if (yield* repo.replace(tradeDate, dump.instruments, before.version)) set(Instrument.makeMaster(tradeDate, dump.instruments))
+        else yield* load(tradeDate)
+        refusal = undefined
         version = yield* versionAsOf(tradeDate)
       })
+    /** What is in force before a dump is fetched: what `replace` compares it with. */
+    const inForce = (tradeDate: string): Effect.Effect<DayInForce, StoreError> =>
+      Effect.all({ counts: repo.countsAsOf(tradeDate), version: versionAsOf(tradeDate) })
     return {
       current: (): Instrument.Master | undefined => index?.master,
       byToken: (token: number): Instrument.Instrument | undefined => index?.master.byToken.get(token),
@@ -134,8 +164,11 @@ export class InstrumentRegistry extends Effect.Service<InstrumentRegistry>()("st
         derived ??= index === undefined ? [] : derivedOf(index)
         return derived
       },
+      /** The newest dump that was refused and why; undefined when none was refused since the one in force. */
+      refusal: (): Refusal | undefined => refusal,
       load,
       follow,
+      inForce,
       replace,
       set
     } as const

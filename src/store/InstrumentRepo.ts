@@ -1,5 +1,6 @@
 import * as SqlClient from "@effect/sql/SqlClient"
 import { Effect, Option } from "effect"
+import type * as Dump from "../domain/market/Dump.ts"
 import * as Instrument from "../domain/market/Instrument.ts"
 import * as Postgres from "./Postgres.ts"
 import * as StoreError from "./StoreError.ts"
@@ -10,6 +11,12 @@ export const tradeDatesKept = 10
 const batchRows = 5_000
 /** First key of the advisory lock of a trade date's rows; the second is the date. */
 const lockClass = 81_062_026
+
+/** A trade date's dump that is not used, and why. */
+export interface Refusal {
+  readonly tradeDate: string
+  readonly reason: string
+}
 
 interface Row {
   readonly instrument_token: string
@@ -64,14 +71,18 @@ export class InstrumentRepo extends Effect.Service<InstrumentRepo>()("store/Inst
         }
       })
 
-    const replace = (tradeDate: string, instruments: ReadonlyArray<Instrument.Instrument>) =>
+    const lockDay = (tradeDate: string) => sql`SELECT pg_advisory_xact_lock(${lockClass}, (${tradeDate}::date - '1970-01-01'::date))`
+    const replace = (tradeDate: string, instruments: ReadonlyArray<Instrument.Instrument>, version: string | undefined) =>
       Effect.gen(function* () {
-        yield* sql`SELECT pg_advisory_xact_lock(${lockClass}, (${tradeDate}::date - '1970-01-01'::date))`
+        yield* lockDay(tradeDate)
+        if (version !== undefined && Option.getOrElse(yield* versionOf(tradeDate), () => "") !== version) return false
         yield* sql`DELETE FROM instruments WHERE trade_date = ${tradeDate}::date`
         for (let at = 0; at < instruments.length; at += batchRows) yield* insert(tradeDate, instruments.slice(at, at + batchRows))
         yield* sql`INSERT INTO instrument_days (trade_date, instruments) VALUES (${tradeDate}::date, ${instruments.length})
           ON CONFLICT (trade_date) DO UPDATE SET instruments = excluded.instruments, loaded_at = now()`
+        yield* sql`DELETE FROM instrument_refusals WHERE trade_date <= ${tradeDate}::date`
         yield* prune(tradeDate)
+        return true
       }).pipe(Postgres.transaction(sql))
 
     const newest = (before: string | null) =>
@@ -93,10 +104,33 @@ export class InstrumentRepo extends Effect.Service<InstrumentRepo>()("store/Inst
         ([day]) => Option.fromNullable(day?.version)
       )
 
+    const countsAsOf = (tradeDate: string) =>
+      Effect.map(
+        sql<{ readonly exchange: string; readonly rows: string }>`SELECT exchange, count(*) AS rows FROM instruments
+          WHERE trade_date = (SELECT max(trade_date) FROM instrument_days WHERE trade_date <= ${tradeDate}::date) GROUP BY exchange`,
+        (found): Dump.Counts => new Map(found.map(({ exchange, rows }) => [exchange, Number(rows)]))
+      )
+    const refuse = (tradeDate: string, reason: string) => sql`INSERT INTO instrument_refusals (trade_date, reason)
+      VALUES (${tradeDate}::date, ${reason}) ON CONFLICT (trade_date) DO UPDATE SET reason = excluded.reason, refused_at = now()`
+    const refusal = Effect.map(
+      sql<Refusal>`SELECT trade_date::text AS "tradeDate", reason FROM instrument_refusals ORDER BY trade_date DESC LIMIT 1`,
+      ([newest]) => Option.fromNullable(newest)
+    )
+
     return {
-      /** All instruments of `tradeDate` ("YYYY-MM-DD"), in place of what stood there. Prices are integers of the token's scale. */
-      replace: (tradeDate: string, instruments: ReadonlyArray<Instrument.Instrument>) =>
-        StoreError.guard(replace(tradeDate, instruments)).pipe(Effect.withSpan("InstrumentRepo.replace")),
+      /**
+       * Stores all instruments of `tradeDate` ("YYYY-MM-DD") in place of those that were there. Prices are integers of the token's scale.
+       * With `version`, an answer of `versionAsOf`, it stores nothing and answers false when another process has stored others meanwhile.
+       */
+      replace: (tradeDate: string, instruments: ReadonlyArray<Instrument.Instrument>, version?: string) =>
+        StoreError.guard(replace(tradeDate, instruments, version)).pipe(Effect.withSpan("InstrumentRepo.replace")),
+      /** Rows by exchange of the dump in force on `tradeDate`; empty when none is stored. */
+      countsAsOf: (tradeDate: string) => StoreError.guardRead(countsAsOf(tradeDate)).pipe(Effect.withSpan("InstrumentRepo.countsAsOf")),
+      /** Remembers why a trade date's dump is not used. */
+      refuse: (tradeDate: string, reason: string) =>
+        Effect.asVoid(StoreError.guard(refuse(tradeDate, reason))).pipe(Effect.withSpan("InstrumentRepo.refuse")),
+      /** The newest refusal that no complete dump has followed. */
+      refusal: StoreError.guardRead(refusal).pipe(Effect.withSpan("InstrumentRepo.refusal")),
       /** A text that changes whenever `asOf` does: cheap to ask. */
       versionAsOf: (tradeDate: string) => StoreError.guardRead(versionOf(tradeDate)).pipe(Effect.withSpan("InstrumentRepo.versionAsOf")),
       /** The newest trade date's master. */

@@ -6,12 +6,21 @@ import { migration as strategies } from "./migrations/M0003Strategies.ts"
 import { migration as strategyCandles } from "./migrations/M0004StrategyCandles.ts"
 import { migration as strategyFills } from "./migrations/M0005StrategyFills.ts"
 import { migration as bars } from "./migrations/M0006Bars.ts"
+import { migration as instrumentRefusals } from "./migrations/M0007InstrumentRefusals.ts"
 import type { Migration } from "./migrations/Migration.ts"
 import * as Postgres from "./Postgres.ts"
 import * as StoreError from "./StoreError.ts"
 
 /** Every step of the schema, in order. A released step is never edited: what follows it is a new step. */
-export const all: ReadonlyArray<Migration> = [instruments, subscriptions, strategies, strategyCandles, strategyFills, bars]
+export const all: ReadonlyArray<Migration> = [
+  instruments,
+  subscriptions,
+  strategies,
+  strategyCandles,
+  strategyFills,
+  bars,
+  instrumentRefusals
+]
 
 /** A step failed and was rolled back as a whole, or the database is newer than this program. */
 export class MigrationFailed extends Data.TaggedError("MigrationFailed")<{ readonly step: string; readonly cause: unknown }> {

@@ -1,8 +1,8 @@
 import { SqlClient } from "@effect/sql"
 import { assert, layer } from "@effect/vitest"
-import { Effect, Option } from "effect"
+import { Effect, Layer, Option } from "effect"
 import type * as Instrument from "../../src/domain/market/Instrument.ts"
-import { InstrumentRegistry } from "../../src/store/InstrumentRegistry.ts"
+import { DumpRefused, InstrumentRegistry } from "../../src/store/InstrumentRegistry.ts"
 import { InstrumentRepo, tradeDatesKept } from "../../src/store/InstrumentRepo.ts"
 import { fresh } from "./Stores.ts"
 
@@ -149,6 +149,54 @@ layer(fresh(), { excludeTestServices: true })("InstrumentRepo", (it) => {
       assert.isTrue(yield* registry.load("2026-02-01"))
       assert.strictEqual(registry.current()?.tradeDate, "2026-01-05")
       assert.isUndefined(registry.byToken(256265))
+    })
+  )
+})
+
+layer(fresh(), { excludeTestServices: true })("InstrumentRegistry", (it) => {
+  const parsed = (...instruments: ReadonlyArray<Instrument.Instrument>): Instrument.Parsed => ({ instruments, rejected: [] })
+  /** Another process on the same database. */
+  const otherProcess = Effect.provide(InstrumentRegistry, Layer.fresh(InstrumentRegistry.Default))
+
+  it.effect("BE-DAY-05 an incomplete dump is refused by name, the one before stays in force, and a complete one ends that", () =>
+    Effect.gen(function* () {
+      const registry = yield* InstrumentRegistry
+      const other = yield* otherProcess
+      const whole = [index(256265, "NIFTY 50"), option(1), option(2), option(3)]
+      yield* registry.replace("2026-10-05", parsed(...whole), yield* registry.inForce("2026-10-05"))
+      const refused = yield* Effect.flip(registry.replace("2026-10-06", parsed(...whole.slice(1)), yield* registry.inForce("2026-10-06")))
+      assert.instanceOf(refused, DumpRefused)
+      assert.strictEqual(refused.message, "the instruments of 2026-10-06 are incomplete: exchange NSE is missing, it had 1 instruments")
+      assert.strictEqual(registry.current()?.tradeDate, "2026-10-05")
+      yield* other.follow("2026-10-06")
+      for (const each of [registry, other]) {
+        assert.strictEqual(each.current()?.tradeDate, "2026-10-05")
+        assert.deepStrictEqual(each.refusal(), { tradeDate: "2026-10-06", reason: "exchange NSE is missing, it had 1 instruments" })
+      }
+      yield* registry.replace("2026-10-06", parsed(...whole), yield* registry.inForce("2026-10-06"))
+      yield* other.follow("2026-10-06")
+      for (const each of [registry, other]) {
+        assert.strictEqual(each.current()?.tradeDate, "2026-10-06")
+        assert.isUndefined(each.refusal())
+      }
+    })
+  )
+
+  it.effect("BE-DAY-05 two processes that fetched at the same time agree on the dump that was stored first", () =>
+    Effect.gen(function* () {
+      const registry = yield* InstrumentRegistry
+      const other = yield* otherProcess
+      const before = yield* registry.inForce("2026-10-07")
+      const beforeOther = yield* other.inForce("2026-10-07")
+      const first = [index(256265, "NIFTY 50"), option(11), option(12), option(13)]
+      const second = [index(256265, "NIFTY 50"), option(21), option(22), option(23)]
+      yield* registry.replace("2026-10-07", parsed(...first), before)
+      yield* other.replace("2026-10-07", parsed(...second), beforeOther)
+      for (const each of [registry, other])
+        assert.deepStrictEqual(
+          [...(each.current()?.byToken.keys() ?? [])].sort((a, b) => a - b),
+          [11, 12, 13, 256265]
+        )
     })
   )
 })

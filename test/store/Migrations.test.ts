@@ -14,12 +14,14 @@ const tables = [
   "strategy_m2m_candles",
   "strategy_fills",
   "bars",
-  "bar_days"
+  "bar_days",
+  "instrument_refusals"
 ] as const
 
 const fill = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
   yield* sql`INSERT INTO instrument_days (trade_date, instruments) VALUES ('2026-08-18', 2), ('2026-08-19', 1)`
+  yield* sql`INSERT INTO instrument_refusals (trade_date, reason) VALUES ('2026-08-20', 'exchange BFO is missing, it had 7 instruments')`
   yield* sql`INSERT INTO instruments VALUES
     ('2026-08-18', 4294967295, 16777215, 'NIFTY26AUG24500CE', 'NIFTY', '2026-08-25', 2450000, 5, 65, 'CE', 'NFO-OPT', 'NFO'),
     ('2026-08-18', 256265, 1001, 'NIFTY 50', 'NIFTY 50', NULL, 0, 0, 0, 'EQ', 'INDICES', 'NSE'),

@@ -10,7 +10,7 @@ import { MarketClock } from "../../streams/MarketClock.ts"
 
 export class NoInstruments extends Data.TaggedError("NoInstruments")<{ readonly cause: unknown }> {
   override get message() {
-    return "No instruments: the broker did not answer and none are stored"
+    return `the broker gave no instruments: ${String(this.cause)}`
   }
 }
 
@@ -40,7 +40,7 @@ export const simulatedMarket = Effect.gen(function* () {
 
 /**
  * The instruments that the broker has now, from the first account that gets them, into Postgres and memory under the date of market time:
- * a trade date's instruments are replaced as a whole, those of other dates stay.
+ * a trade date's instruments are replaced as a whole, those of other dates stay. An incomplete dump is refused.
  */
 export const refresh = Effect.gen(function* () {
   const accounts = yield* Accounts
@@ -48,33 +48,27 @@ export const refresh = Effect.gen(function* () {
   const registry = yield* InstrumentRegistry
   const marketClock = yield* MarketClock
 
-  const fetchFrom = (account: string) =>
-    Effect.gen(function* () {
-      const rest = yield* broker.rest(account)
-      return (yield* rest.instruments()).instruments
-    })
-  const fetched = yield* Effect.mapError(Effect.firstSuccessOf(accounts.ids.map(fetchFrom)), (cause) => new NoInstruments({ cause }))
-  // A broken dump must not take the place of a whole one.
-  if (fetched.length === 0) return yield* new NoInstruments({ cause: "the broker's dump is empty" })
+  const fetchFrom = (account: string) => Effect.flatMap(broker.rest(account), (rest) => rest.instruments())
   const tradeDate = IndiaTime.istDate(marketClock.unsafeNow())
-  yield* registry.replace(tradeDate, fetched)
-  yield* Effect.logInfo("instruments loaded").pipe(Effect.annotateLogs({ count: fetched.length, trade_date: tradeDate }))
-  return { trade_date: tradeDate, instruments: fetched.length }
+  const inForce = yield* registry.inForce(tradeDate)
+  const dump = yield* Effect.mapError(Effect.firstSuccessOf(accounts.ids.map(fetchFrom)), (cause) => new NoInstruments({ cause }))
+  yield* registry.replace(tradeDate, dump, inForce)
+  const instruments = registry.current()?.byToken.size ?? 0
+  yield* Effect.logInfo("instruments loaded").pipe(Effect.annotateLogs({ count: instruments, trade_date: tradeDate }))
+  return { trade_date: tradeDate, instruments }
 })
 
-/** At the start: the broker's instruments; when no account can fetch them the newest stored ones serve, and with none at all the start fails. */
+/** At the start: the broker's instruments. The newest stored ones serve when no account fetches a complete dump; without any the start fails. */
 export const load = Effect.gen(function* () {
   const registry = yield* InstrumentRegistry
   const marketClock = yield* MarketClock
   const market = yield* simulatedMarket
+  const useStored = <E>(error: E & { readonly message: string }) =>
+    Effect.gen(function* () {
+      yield* Effect.logWarning(`${error.message}; the stored instruments stay in force`)
+      if (!(yield* registry.load())) return yield* Effect.fail(error)
+    })
   // A recording's day is known before its first packet.
   if (Option.isSome(market)) marketClock.observe(Date.parse(market.value.time))
-  yield* refresh.pipe(
-    Effect.catchTag("NoInstruments", (none) =>
-      Effect.gen(function* () {
-        yield* Effect.logWarning("the broker gives no instruments, looking for stored ones", String(none.cause))
-        if (!(yield* registry.load())) return yield* none
-      })
-    )
-  )
+  yield* refresh.pipe(Effect.catchTags({ NoInstruments: useStored, DumpRefused: useStored }))
 })

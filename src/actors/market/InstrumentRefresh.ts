@@ -1,4 +1,4 @@
-import { Config, Data, Effect, Either } from "effect"
+import { Cause, Config, Data, Effect, Either } from "effect"
 import type { Accounts } from "../../broker/Accounts.ts"
 import type { Broker } from "../../broker/Broker.ts"
 import * as IndiaTime from "../../domain/IndiaTime.ts"
@@ -13,7 +13,7 @@ export const kind = "instrument-refresh"
 /** What the asker is told; the log has the cause. */
 export class RefreshFailed extends Data.TaggedError("RefreshFailed")<{ readonly cause: unknown }> {
   override get message() {
-    return "the broker's instruments could not be loaded"
+    return `the broker's instruments could not be loaded: ${Cause.isCause(this.cause) ? String(Cause.squash(this.cause)) : String(this.cause)}`
   }
 }
 
@@ -48,7 +48,12 @@ export const make = Effect.gen(function* () {
 
   return Effect.gen(function* () {
     const alone = yield* Effect.makeSemaphore(1)
-    let loaded = { marketMs: marketClock.unsafeNow(), machineMs: Number.NEGATIVE_INFINITY }
+    // A start that fell back to another day's instruments has loaded nothing of today.
+    const hasToday = registry.current()?.tradeDate === IndiaTime.istDate(marketClock.unsafeNow())
+    let loaded = {
+      marketMs: hasToday ? marketClock.unsafeNow() : Number.NEGATIVE_INFINITY,
+      machineMs: Number.NEGATIVE_INFINITY
+    }
     const load = InstrumentLoader.refresh.pipe(
       Effect.tap(() =>
         Effect.sync(() => {

@@ -145,6 +145,8 @@ export interface Rejected {
   /** 1 is the header. */
   readonly line: number
   readonly reason: string
+  /** The token that an earlier line has too. */
+  readonly repeatedToken?: number
 }
 
 export interface Parsed {
@@ -179,8 +181,11 @@ const quotedRecord = (text: string, start: number): { readonly fields: Array<str
   }
 }
 
-/** Calls `visit` with each non-empty record and the line it starts on. A line without a quote, nearly every one, is split at once. */
-const eachRecord = (text: string, visit: (fields: Array<string> | null, line: number) => void): void => {
+/**
+ * Each non-empty record with the line it starts on; null fields mean that a quote never closes. Nearly every line has no quote and is split
+ * at once.
+ */
+function* records(text: string): Generator<{ readonly fields: Array<string> | null; readonly line: number }, void, void> {
   let line = 1
   let at = text.startsWith("\uFEFF") ? 1 : 0
   while (at < text.length) {
@@ -188,13 +193,13 @@ const eachRecord = (text: string, visit: (fields: Array<string> | null, line: nu
     if (end < 0) end = text.length
     const raw = text.slice(at, text[end - 1] === "\r" ? end - 1 : end)
     if (!raw.includes('"')) {
-      if (raw !== "") visit(raw.split(","), line)
+      if (raw !== "") yield { fields: raw.split(","), line }
       line++
       at = end + 1
       continue
     }
     const record = quotedRecord(text, at)
-    visit(record?.fields ?? null, line)
+    yield { fields: record?.fields ?? null, line }
     // A quote that never closes spoils its own line only.
     const next = record?.end ?? end + 1
     for (let from = text.indexOf("\n", at); from >= 0 && from < next; from = text.indexOf("\n", from + 1)) line++
@@ -264,11 +269,23 @@ const columnIndex = (header: ReadonlyArray<string>): Record<Column, number> | st
   return Object.fromEntries(columns.map((column) => [column, header.indexOf(column)])) as Record<Column, number>
 }
 
+/** Rows between two steps: about 5 ms of work. */
+const rowsOfStep = 2_000
+
 /**
  * Kite's instruments CSV (GET /instruments), columns found by their header names. Rows that cannot be true are left out with the line and
  * the reason; so is the second of two rows with one token or one exchange and tradingsymbol. A header we cannot read rejects everything.
  */
 export const parseCsv = (text: string): Parsed => {
+  const steps = parseCsvInSteps(text)
+  while (true) {
+    const step = steps.next()
+    if (step.done === true) return step.value
+  }
+}
+
+/** `parseCsv` in steps of a few milliseconds, so that a process which streams can do other work between them. */
+export function* parseCsvInSteps(text: string): Generator<void, Parsed, void> {
   const instruments: Array<Instrument> = []
   const rejected: Array<Rejected> = []
   const dates = new Map<string, boolean>()
@@ -277,13 +294,14 @@ export const parseCsv = (text: string): Parsed => {
   let header: { readonly width: number; readonly index: Record<Column, number> | string } | null = null
   const accept = (row: Instrument, line: number): void => {
     const key = symbolKey(row.exchange, row.tradingsymbol)
-    if (tokens.has(row.token)) return void rejected.push({ line, reason: `instrument_token ${row.token} stands on an earlier line` })
+    if (tokens.has(row.token))
+      return void rejected.push({ line, reason: `instrument_token ${row.token} stands on an earlier line`, repeatedToken: row.token })
     if (symbols.has(key)) return void rejected.push({ line, reason: `${key} stands on an earlier line` })
     tokens.add(row.token)
     symbols.add(key)
     instruments.push(row)
   }
-  eachRecord(text, (fields, line) => {
+  const read = (fields: Array<string> | null, line: number): void => {
     if (fields === null) return void rejected.push({ line, reason: "a quote never closes" })
     if (header === null) {
       header = { width: fields.length, index: columnIndex(fields) }
@@ -296,7 +314,12 @@ export const parseCsv = (text: string): Parsed => {
     const row = parseRow(fields, header.index, dates)
     if (typeof row === "string") rejected.push({ line, reason: row })
     else accept(row, line)
-  })
+  }
+  let count = 0
+  for (const { fields, line } of records(text)) {
+    read(fields, line)
+    if (++count % rowsOfStep === 0) yield
+  }
   if (header === null) rejected.push({ line: 1, reason: "the file is empty" })
   return { instruments, rejected }
 }

@@ -139,6 +139,11 @@ export class Health extends Effect.Service<Health>()("gateway/service/Health", {
         else if (state === "failed" || state === "mute")
           degraded.push(`ticker ${account_id} ${state}${detail === null ? "" : `: ${detail}`}`)
       }
+      const refusal = registry.refusal()
+      if (refusal !== undefined) {
+        const inForce = registry.current()?.tradeDate ?? "no day"
+        degraded.push(`instruments of ${refusal.tradeDate} are refused, those of ${inForce} stay in force: ${refusal.reason}`)
+      }
       if (!bridge.isReady()) degraded.push(`subject bridge is catching up: ${bridge.behind().join(", ")}`)
       return { down, degraded }
     }

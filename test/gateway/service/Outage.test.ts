@@ -3,6 +3,8 @@ import { PgClient } from "@effect/sql-pg"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, type Scope } from "effect"
 import type { TickerStatus } from "../../../src/domain/market/TickerStatus.ts"
+import { InstrumentRegistry } from "../../../src/store/InstrumentRegistry.ts"
+import { InstrumentRepo } from "../../../src/store/InstrumentRepo.ts"
 import { JetStream } from "../../../src/streams/JetStream.ts"
 import * as Streams from "../../../src/streams/Streams.ts"
 import * as Subjects from "../../../src/streams/Subjects.ts"
@@ -28,8 +30,10 @@ const publishStatus = (one: TickerStatus) =>
   Effect.flatMap(World, ({ engine }) => engine.publish(Subjects.Ticker.at({ account: one.account_id }), Subjects.Ticker.encode(one)))
 
 /** A program against a gateway of its own. */
-const within = <E>(options: Parameters<typeof world>[0], program: Effect.Effect<void, E, World | PgClient.PgClient | Scope.Scope>) =>
-  Effect.flatMap(Layer.build(world(options)), (context) => Effect.provide(program, context))
+const within = <E>(
+  options: Parameters<typeof world>[0],
+  program: Effect.Effect<void, E, World | PgClient.PgClient | InstrumentRepo | InstrumentRegistry | Scope.Scope>
+) => Effect.flatMap(Layer.build(world(options)), (context) => Effect.provide(program, context))
 
 describe("Health and outages", () => {
   it.scopedLive("TC-REG-004 GET /health has the contract's fields and tells the truth", () =>
@@ -277,6 +281,24 @@ describe("Health and outages", () => {
         })
       )
     })
+  )
+
+  it.scopedLive("BE-DAY-05 says which instruments are refused, why, and whose stay in force", () =>
+    within(
+      {},
+      Effect.gen(function* () {
+        const repo = yield* InstrumentRepo
+        const registry = yield* InstrumentRegistry
+        yield* repo.refuse("2026-11-25", "exchange BFO is missing, it had 31 instruments")
+        yield* registry.follow("2026-11-25")
+        const { body } = yield* ask("/health", { as: null })
+        assert.strictEqual(body.status, "degraded")
+        assert.include(
+          body.reason,
+          "instruments of 2026-11-25 are refused, those of 2026-11-24 stay in force: exchange BFO is missing, it had 31 instruments"
+        )
+      })
+    )
   )
 
   it.scopedLive("what nobody foresaw is 500 in the contract's form, and tells nothing of the inside", () =>

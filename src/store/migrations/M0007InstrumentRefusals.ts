@@ -1,0 +1,16 @@
+import { createOrTakeBack, type Migration, retire } from "./Migration.ts"
+
+/** Why the newest dump of a trade date was not used. The row goes when a complete dump of that date, or of a later one, is stored. */
+export const migration: Migration = {
+  id: 7,
+  name: "instrument_refusals",
+  up: createOrTakeBack(
+    "instrument_refusals",
+    `CREATE TABLE instrument_refusals (
+      trade_date date PRIMARY KEY,
+      reason text NOT NULL,
+      refused_at timestamptz NOT NULL DEFAULT now()
+    );`
+  ),
+  down: retire("instrument_refusals")
+}
