@@ -15,13 +15,12 @@ const fact = (variable, name) => {
 export const gatewayUrl = () => fact("GATEWAY_URL", "gateway_url")
 export const token = () => fact("TOKEN", "token")
 
-/** For connect of nats.js, which ignores the credentials of an address; each user but operator has an inbox of its own (nats.conf). */
+/** For connect of nats.js, which ignores the credentials of an address. */
 export const natsOptions = () => {
   const { protocol, host, username, password } = new URL(fact("NATS_URL", "nats_url"))
   return {
     servers: `${protocol}//${host}`,
-    ...(username === "" ? {} : { user: decodeURIComponent(username), pass: decodeURIComponent(password) }),
-    ...(username === "" || username === "operator" ? {} : { inboxPrefix: `_INBOX_${username}` })
+    ...(username === "" ? {} : { user: decodeURIComponent(username), pass: decodeURIComponent(password) })
   }
 }
 

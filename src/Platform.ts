@@ -17,6 +17,7 @@ import { PostgresLive } from "./store/Postgres.ts"
 import { Redis } from "./store/Redis.ts"
 import { StrategyRepo } from "./store/StrategyRepo.ts"
 import { SubscriptionRepo } from "./store/SubscriptionRepo.ts"
+import * as Copies from "./streams/Copies.ts"
 import { FrameFeed } from "./streams/FrameFeed.ts"
 import { JetStream } from "./streams/JetStream.ts"
 import { MarketClock } from "./streams/MarketClock.ts"
@@ -68,6 +69,7 @@ const ActorsRole = InstrumentsFromStore.pipe(
   Layer.provideMerge(Actors.layer), // whose start brings the day's instruments: they must not be overtaken by older ones
   Layer.provide([FrameFeed.Default, Snapshots.Default, Broker.Default]),
   Layer.provide(MarketClock.Default),
+  Layer.merge(Copies.layer),
   Layer.provide(Streams.layer),
   Layer.provide(JetStream.layer("engine"))
 )

@@ -10,6 +10,11 @@ export const natsReconnects = counter("nats_reconnects_total", "Times the connec
 
 /** What the supervisor runs: actors, and the gateway's reads under the name `bridge`. */
 export const restarts = counter("actor_restarts_total", "Times an actor was started again after it failed or ended", "actor")
+export const copyFailures = counter(
+  "external_copy_failures_total",
+  "Times a stream in an external user's account could not be made or kept",
+  "user"
+)
 
 export const readMessages = counter("stream_read_messages_total", "Messages taken by ordered reads", "stream")
 export const readRestarts = counter("stream_read_restarts_total", "Times an ordered read made itself a new consumer", "stream")

@@ -1,5 +1,6 @@
+import { isDeepStrictEqual } from "node:util"
 import { Config, Data, Effect, Layer } from "effect"
-import { DiscardPolicy, RetentionPolicy, StorageType, StoreCompression, type StreamConfig } from "nats"
+import { DiscardPolicy, type JetStreamManager, RetentionPolicy, StorageType, StoreCompression, type StreamConfig } from "nats"
 import { apiErrorOf, JetStream, NatsError } from "./JetStream.ts"
 
 /** A stream exists with settings that an update cannot turn into ours. */
@@ -83,7 +84,7 @@ export const specs = (record: { readonly bytesMax: number; readonly hoursMax: nu
 const same = (wanted: unknown, found: unknown): boolean =>
   Array.isArray(wanted) && Array.isArray(found)
     ? wanted.length === found.length && [...wanted].sort().every((one, at) => one === [...found].sort()[at])
-    : wanted === found
+    : isDeepStrictEqual(wanted, found)
 
 /** The first setting in which the server's answer differs from what was asked: old servers ignore what they do not know. */
 export const difference = (
@@ -97,19 +98,23 @@ export const difference = (
   return undefined
 }
 
-const ensureOne = (spec: Spec) =>
+/** Brings one stream into being, or to its settings; answers whether it was not there before. */
+export const ensureOne = (jsm: JetStreamManager, spec: Spec): Effect.Effect<boolean, NatsError | StreamMismatch> =>
   Effect.gen(function* () {
-    const { jsm } = yield* JetStream
     const attempt = <A>(run: () => Promise<A>) =>
       Effect.tryPromise({ try: run, catch: (cause) => new NatsError({ op: `ensure stream ${spec.name}`, cause }) })
+    let isNew = false
     const found = yield* attempt(() => jsm.streams.info(spec.name)).pipe(
       Effect.catchIf(
         (error) => apiErrorOf(error)?.err_code === streamNotFound,
-        () => attempt(() => jsm.streams.add(spec))
+        () => {
+          isNew = true
+          return attempt(() => jsm.streams.add(spec))
+        }
       )
     )
     const before = difference(spec, found.config)
-    if (before === undefined) return
+    if (before === undefined) return isNew
     const updated = yield* attempt(() => jsm.streams.update(spec.name, spec)).pipe(
       Effect.catchIf(
         (error) => apiErrorOf(error) !== undefined, // the server answered: these settings it does not change
@@ -118,6 +123,7 @@ const ensureOne = (spec: Spec) =>
     )
     const left = difference(spec, updated.config)
     if (left !== undefined) return yield* new StreamMismatch({ stream: spec.name, ...left })
+    return isNew
   })
 
 /** Every stream by this process's settings. */
@@ -132,7 +138,8 @@ export const configured = Effect.map(
 
 /** Brings every stream into being, or to its settings; running it again changes nothing. */
 export const ensure = Effect.gen(function* () {
-  yield* Effect.forEach(yield* configured, ensureOne, { concurrency: 4, discard: true })
+  const { jsm } = yield* JetStream
+  yield* Effect.forEach(yield* configured, (spec) => ensureOne(jsm, spec), { concurrency: 4, discard: true })
 })
 
 /** Both the engine and the gateway may be the first to start: each makes sure for itself. */

@@ -12,6 +12,7 @@ import * as Server from "../../src/gateway/serve/Server.ts"
 import { ApiKeys } from "../../src/gateway/shared/Auth.ts"
 import { InstrumentRegistry } from "../../src/store/InstrumentRegistry.ts"
 import { Redis } from "../../src/store/Redis.ts"
+import * as Copies from "../../src/streams/Copies.ts"
 import { JetStream } from "../../src/streams/JetStream.ts"
 import { MarketClock } from "../../src/streams/MarketClock.ts"
 import * as Streams from "../../src/streams/Streams.ts"
@@ -158,7 +159,10 @@ export const world = (options: Options = {}) =>
         Effect.map(Context.get(JetStream))
       )
       if (options.door !== undefined) settings.set("NATS_URL", yield* options.door(nats.url))
-      const streams = options.hasStreams === false ? Layer.empty : Streams.layer.pipe(Layer.provide(Layer.succeed(JetStream, engine)))
+      const streams =
+        options.hasStreams === false
+          ? Layer.empty
+          : Copies.layer.pipe(Layer.provideMerge(Streams.layer), Layer.provide(Layer.succeed(JetStream, engine)))
       const filled =
         options.hasInstruments === false
           ? Layer.empty

@@ -1,0 +1,301 @@
+import { assert, layer } from "@effect/vitest"
+import { Effect, Layer } from "effect"
+import { connect, createInbox, headers, type JetStreamManager, type NatsConnection } from "nats"
+import type { NatsRole } from "../../scripts/lib/backends.mjs"
+import * as Copies from "../../src/streams/Copies.ts"
+import { JetStream } from "../../src/streams/JetStream.ts"
+import * as Streams from "../../src/streams/Streams.ts"
+import { backend, Server, settings, until } from "./Nats.ts"
+
+/** What an attacker wants to publish: other users' values, definitions, commands, keys, inboxes, and verbs that change our streams. */
+const victims = [
+  "md.frame.NSE.FORGED",
+  "md.clock.forged",
+  "md.ref.NSE.FORGED",
+  "md.tick.NSE.FORGED",
+  "md.bar.1m.NSE.FORGED.1",
+  "und.state.NSE.FORGED",
+  "opt.delta.NSE.FORGED.2026-11-24",
+  "opt.chain.NSE.FORGED.2026-11-24",
+  "ind.NSE.FORGED.1m.rsi",
+  "strat.def.demo.777",
+  "strat.m2m.demo.777",
+  "strat.evt.demo.777",
+  "strat.candle.demo.777",
+  "ctl.changed.forged",
+  "ctl.ask.history",
+  "sys.ticker.forged",
+  "sys.gateway.forged",
+  "dlq.forged",
+  "ord.cmd.forged",
+  "ord.evt.forged.1",
+  "acct.evt.forged",
+  "label.evt.FORGED",
+  "$KV.actors.forged",
+  "$KV.snapshots.forged",
+  "$KV.cluster.forged",
+  "_INBOX_engine.victim",
+  "_INBOX_gateway.victim",
+  "_INBOX_reader.victim",
+  "$JS.API.STREAM.DELETE.STRAT",
+  "$JS.API.STREAM.PURGE.STRAT",
+  "$JS.API.CONSUMER.DELETE.MD_BARS.bar-writer",
+  "reader.JS.API.STREAM.PURGE.OPT_LAST",
+  "operator.JS.API.STREAM.PURGE.OPT_LAST",
+  "reader.seed.und.state.NSE.FORGED",
+  "operator.seed.und.state.NSE.FORGED",
+  "$JS.ACK.MD_BARS.bar-writer.1.1.1.1.0",
+  "$JS.FC.MD_BARS.bar-writer.1"
+]
+
+const stream = (name: string, more: object = {}) => JSON.stringify({ name, subjects: [`forged.${name}.>`], ...more })
+const consumer = (name: string, more: object = {}) =>
+  JSON.stringify({ stream_name: name, config: { name: "forged", durable_name: "forged", ack_policy: "explicit", ...more } })
+
+/** Every verb of JetStream's interface (server 2.10 to 2.15), about streams that hold what the attacker should not touch. */
+const verbs: ReadonlyArray<readonly [verb: string, body: string]> = [
+  ["INFO", ""],
+  ["STREAM.NAMES", ""],
+  ["STREAM.LIST", ""],
+  ["STREAM.INFO.STRAT", ""],
+  ["STREAM.INFO.OPT_LAST", '{"subjects_filter":">"}'],
+  ["STREAM.CREATE.FORGED", stream("FORGED", { republish: { src: ">", dest: "strat.m2m.demo.777" } })],
+  ["STREAM.UPDATE.STRAT", stream("STRAT")],
+  ["STREAM.UPDATE.OPT_LAST", stream("OPT_LAST", { republish: { src: ">", dest: "strat.m2m.demo.777" } })],
+  ["STREAM.DELETE.STRAT", ""],
+  ["STREAM.DELETE.KV_actors", ""],
+  ["STREAM.PURGE.OPT_LAST", ""],
+  ["STREAM.MSG.GET.STRAT", '{"seq":1}'],
+  ["STREAM.MSG.GET.KV_actors", '{"seq":1}'],
+  ["STREAM.MSG.GET.OPT_LAST", '{"last_by_subj":"und.state.NSE.NIFTY"}'],
+  ["STREAM.MSG.DELETE.STRAT", '{"seq":1}'],
+  ["STREAM.SNAPSHOT.STRAT", '{"deliver_subject":"strat.m2m.demo.777","no_consumers":false}'],
+  ["STREAM.RESTORE.STRAT", JSON.stringify({ config: JSON.parse(stream("STRAT")), state: {} })],
+  ["STREAM.PEER.REMOVE.STRAT", '{"peer":"a"}'],
+  ["STREAM.LEADER.STEPDOWN.STRAT", ""],
+  ["DIRECT.GET.STRAT", '{"seq":1}'],
+  ["DIRECT.GET.STRAT.strat.m2m.u1.1", ""],
+  ["DIRECT.GET.OPT_LAST", '{"seq":1}'],
+  ["DIRECT.GET.OPT_LAST.und.state.NSE.NIFTY", ""],
+  ["DIRECT.GET.MD_FRAMES.strat.def.u1.1", ""],
+  ["DIRECT.GET.KV_actors.$KV.actors.a", ""],
+  [
+    "CONSUMER.CREATE.STRAT",
+    JSON.stringify({ stream_name: "STRAT", config: { ack_policy: "none", deliver_subject: "ctl.changed.forged" } })
+  ],
+  ["CONSUMER.CREATE.STRAT.forged", consumer("STRAT", { deliver_subject: "ctl.changed.forged" })],
+  ["CONSUMER.CREATE.MD_FRAMES.forged.md.frame.>", consumer("MD_FRAMES", { filter_subject: "strat.def.>" })],
+  ["CONSUMER.DURABLE.CREATE.MD_BARS.bar-writer", consumer("MD_BARS", { name: "bar-writer", durable_name: "bar-writer", max_deliver: 1 })],
+  ["CONSUMER.CREATE.STRAT.candle-writer", consumer("STRAT", { name: "candle-writer", durable_name: "candle-writer", max_deliver: 1 })],
+  ["CONSUMER.NAMES.STRAT", ""],
+  ["CONSUMER.LIST.MD_BARS", ""],
+  ["CONSUMER.INFO.MD_BARS.bar-writer", ""],
+  ["CONSUMER.MSG.NEXT.MD_BARS.bar-writer", '{"batch":10,"no_wait":true}'],
+  ["CONSUMER.MSG.NEXT.STRAT.candle-writer", '{"batch":10,"no_wait":true}'],
+  ["CONSUMER.DELETE.MD_BARS.bar-writer", ""],
+  ["CONSUMER.DELETE.STRAT.candle-writer", ""],
+  ["CONSUMER.PAUSE.MD_BARS.bar-writer", '{"pause_until":"2100-01-01T00:00:00Z"}'],
+  ["CONSUMER.RESET.MD_BARS.bar-writer", '{"seq":1}'],
+  ["CONSUMER.UNPIN.MD_BARS.bar-writer", '{"group":"a"}'],
+  ["CONSUMER.LEADER.STEPDOWN.MD_BARS.bar-writer", ""],
+  ["ACCOUNT.PURGE.TARANG", ""],
+  ["ACCOUNT.STREAM.MOVE.TARANG.STRAT", "{}"],
+  ["META.LEADER.STEPDOWN", ""],
+  ["SERVER.REMOVE", '{"peer":"a"}']
+]
+/** Streams that an external user has in his own account. */
+const copied = ["OPT_LAST", "MD_TICK", "MD_BARS"]
+/** Ours from inside, and the ways by which accounts reach each other's interface. */
+const prefixes = ["$JS.API", "tarang.JS.API", "reader.JS.API", "operator.JS.API"]
+
+const connectAs = (role: NatsRole) =>
+  Effect.acquireRelease(
+    Effect.flatMap(Server, (server) => Effect.promise(() => connect({ ...server.as(role), noAsyncTraces: true }))),
+    (nc) => Effect.promise(() => nc.close())
+  )
+
+/** Requests that nobody answers are no refusal by name: an account's own interface listens to all of them. */
+const answerMs = 1_000
+
+/** Which victims' subjects arrive at a connection, whatever sends them; a user without the right to `>` listens to what he may. */
+const witness = (nc: NatsConnection, filters: ReadonlyArray<string>) => {
+  const heard = new Set<string>()
+  for (const filter of filters)
+    nc.subscribe(filter, { callback: (error, { subject }) => void (error === null && victims.includes(subject) && heard.add(subject)) })
+  return Effect.as(
+    Effect.promise(() => nc.flush()),
+    heard
+  )
+}
+
+/** What must be the same after an attack: settings, contents and readers of every stream. */
+const standing = (jsm: JetStreamManager) =>
+  Effect.promise(async () => {
+    const found: Array<unknown> = []
+    for await (const { config, state } of jsm.streams.list()) {
+      const consumers: Array<unknown> = []
+      for await (const { name, config: own, ack_floor, num_pending } of jsm.consumers.list(config.name))
+        if (!name.startsWith("forged")) consumers.push({ name, own, ack_floor, num_pending })
+      found.push({ config, messages: state.messages, last: state.last_seq, consumers })
+    }
+    return found
+  })
+
+/** Sends the body of a request with each victim as its reply, as its trace's destination, and as the delivery subject of a push consumer. */
+const attack = (nc: NatsConnection) =>
+  Effect.promise(async () => {
+    const reply = createInbox("_INBOX_reader")
+    for (const victim of victims) {
+      nc.publish(victim, "forged")
+      for (const prefix of prefixes)
+        for (const [verb, body] of verbs) {
+          const traced = headers()
+          traced.set("Nats-Trace-Dest", victim)
+          nc.publish(`${prefix}.${verb}`, body, { reply: victim })
+          nc.publish(`${prefix}.${verb}`, body, { reply, headers: traced })
+        }
+      for (const name of copied)
+        for (const more of [{}, { headers_only: true }, { idle_heartbeat: 100_000_000, flow_control: true }]) {
+          const config = { name: "forged", deliver_subject: victim, ack_policy: "none", deliver_policy: "all", ...more }
+          nc.publish(`$JS.API.CONSUMER.CREATE.${name}.forged`, JSON.stringify({ stream_name: name, config }), {
+            reply
+          })
+          nc.publish(`$JS.API.CONSUMER.DELETE.${name}.forged`, "", { reply })
+        }
+      await nc.flush()
+    }
+    // As many consumers as an account may have would keep out the last ones.
+    const own = await nc.jetstreamManager({ checkAPI: false })
+    for await (const name of own.streams.names())
+      for await (const one of own.consumers.list(name)) await own.consumers.delete(name, one.name)
+    // The server works a connection's requests off in order, and a consumer's delivery after those before it.
+    for (const name of copied) {
+      const last = createInbox("_INBOX_reader")
+      const arrived = nc.subscribe(last, { max: 1 })
+      const config = { name: "forged", deliver_subject: last, ack_policy: "none", deliver_policy: "all" }
+      await nc.request(`$JS.API.CONSUMER.CREATE.${name}.forged`, JSON.stringify({ stream_name: name, config }), { timeout: 15_000 })
+      for await (const _ of arrived);
+    }
+  })
+
+const Attacked = Layer.mergeAll(Copies.layer).pipe(Layer.provideMerge(Streams.layer))
+const World = Layer.unwrapEffect(
+  Effect.map(Server, (server) => Attacked.pipe(Layer.provide(Layer.setConfigProvider(settings(server)))))
+).pipe(Layer.provideMerge(backend))
+
+const managerOf = (nc: NatsConnection, apiPrefix: string) => Effect.promise(() => nc.jetstreamManager({ apiPrefix, checkAPI: false }))
+
+layer(World, { excludeTestServices: true, timeout: 120_000 })("Attacks", (it) => {
+  const prepare = Effect.gen(function* () {
+    const { jsm, js } = yield* JetStream
+    yield* Effect.promise(async () => {
+      for (const name of ["actors", "snapshots", "cluster"]) await js.views.kv(name)
+      await js.publish("$KV.actors.a", "1")
+      await js.publish("strat.m2m.u1.1", "secret value")
+      await js.publish("strat.def.u1.1", "secret legs")
+      await js.publish("und.state.NSE.NIFTY", "state")
+      await js.publish("md.tick.NSE.NIFTY", "tick")
+      await js.publish("md.bar.1m.NSE.NIFTY.256265", "bar")
+      await jsm.consumers.add("MD_BARS", { durable_name: "bar-writer", ack_policy: "explicit" } as never)
+      await jsm.consumers.add("STRAT", { durable_name: "candle-writer", ack_policy: "explicit" } as never)
+    })
+  })
+
+  for (const attacker of ["reader", "operator"] as const) {
+    const other = attacker === "reader" ? "operator" : "reader"
+    it.effect(
+      `BE-ISO-02 nothing that ${attacker} makes the server publish leaves its account, by any verb, reply, trace or delivery subject`,
+      () =>
+        Effect.gen(function* () {
+          yield* prepare
+          const { nc: engine, jsm } = yield* JetStream
+          const attackers = yield* connectAs(attacker)
+          const others = yield* connectAs(other)
+          const market = ["md.>", "und.>", "opt.>", "ind.>", "_INBOX_reader.>"]
+          const inOurs = yield* witness(engine, [">"])
+          const inOthers = yield* witness(others, other === "operator" ? [">"] : market)
+          const inOwn = yield* witness(attackers, attacker === "operator" ? [">"] : market)
+          const ours = yield* standing(jsm)
+          const otherCopies = yield* managerOf(engine, `${other}.JS.API`)
+          const theirs = yield* standing(otherCopies)
+
+          yield* attack(attackers)
+          yield* Effect.promise(() => Promise.all([engine.flush(), others.flush()]))
+
+          assert.deepStrictEqual([...inOurs], [])
+          assert.deepStrictEqual([...inOthers], [])
+          assert.deepStrictEqual(yield* standing(jsm), ours)
+          assert.deepStrictEqual(yield* standing(otherCopies), theirs)
+          // The attack is a real one: where the attacker listens, what it made the server publish arrives.
+          assert.include([...inOwn], "und.state.NSE.FORGED")
+        }).pipe(Effect.scoped),
+      120_000
+    )
+  }
+
+  it.effect("BE-SEC-02 nothing of another account is answered to a reader, and to an operator only what it may read", () =>
+    Effect.gen(function* () {
+      yield* prepare
+      const answersTo = (role: NatsRole, prefix: string) =>
+        Effect.flatMap(connectAs(role), (nc) =>
+          Effect.promise(async () => {
+            const answered: Array<string> = []
+            for (const [verb, body] of verbs) {
+              const answer = await nc.request(`${prefix}.${verb}`, body, { timeout: answerMs }).catch(() => undefined)
+              const isAnswer = answer !== undefined && !(answer.headers?.hasError ?? false) && !answer.string().includes('"error":')
+              if (isAnswer) answered.push(verb)
+            }
+            return answered
+          })
+        )
+      for (const prefix of ["tarang.JS.API", "reader.JS.API", "operator.JS.API"])
+        assert.deepStrictEqual(yield* answersTo("reader", prefix), [], prefix)
+      for (const prefix of ["reader.JS.API", "operator.JS.API"]) assert.deepStrictEqual(yield* answersTo("operator", prefix), [], prefix)
+      const read = /^(?:STREAM\.(?:NAMES|LIST|INFO\.|MSG\.GET\.)|DIRECT\.GET\.|CONSUMER\.(?:NAMES|LIST|INFO)\.)/
+      assert.deepStrictEqual(
+        (yield* answersTo("operator", "tarang.JS.API")).filter((verb) => !read.test(verb)),
+        []
+      )
+      // In its own account a reader has market data only. (A consumer that it calls bar-writer there is its own.)
+      const own = (yield* answersTo("reader", "$JS.API")).filter((verb) => /STRAT|KV_|strat\.|FORGED/.test(verb))
+      assert.deepStrictEqual(own, [])
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("BE-ISO-03 a gateway cannot touch the consumers that remember what is written", () =>
+    Effect.gen(function* () {
+      yield* prepare
+      const { jsm } = yield* JetStream
+      const before = yield* standing(jsm)
+      const gateway = yield* connectAs("gateway")
+      for (const [verb, body] of verbs.filter(([verb]) => /bar-writer|candle-writer/.test(verb))) {
+        const code = yield* Effect.promise(() =>
+          gateway.request(`$JS.API.${verb}`, body, { timeout: 5_000 }).then(
+            () => "answered",
+            (error: { code: string }) => error.code
+          )
+        )
+        assert.strictEqual(code, "PERMISSIONS_VIOLATION", verb)
+      }
+      for (const subject of ["$JS.ACK.MD_BARS.bar-writer.1.1.1.1.0", "$JS.ACK.STRAT.candle-writer.1.1.1.1.0"]) gateway.publish(subject)
+      yield* Effect.promise(() => gateway.flush())
+      assert.deepStrictEqual(yield* standing(jsm), before)
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("BE-ISO-02 what a reader spoils in its own account is mended, with the newest states in it", () =>
+    Effect.gen(function* () {
+      yield* prepare
+      const { nc } = yield* JetStream
+      const copies = yield* managerOf(nc, "reader.JS.API")
+      yield* Effect.promise(() => copies.streams.delete("OPT_LAST"))
+      const stored = Effect.promise(() =>
+        copies.streams.getMessage("OPT_LAST", { last_by_subj: "und.state.NSE.NIFTY" }).then(
+          (message) => message.string(),
+          () => ""
+        )
+      )
+      yield* until("the copy is there again", () => Effect.map(stored, (text) => text === "state"))
+    })
+  )
+})
