@@ -139,7 +139,9 @@ layer(RunningLive, { excludeTestServices: true, timeout: 180_000 })("Examples", 
       const { world } = yield* Running
       const nc = yield* natsClient(world.nats)
       const stored = yield* Effect.promise(async () =>
-        (await nc.jetstreamManager()).streams.getMessage("MD_FRAMES", { last_by_subj: "md.frame.NSE.NIFTY" })
+        (await nc.jetstreamManager({ apiPrefix: "tarang.JS.API", checkAPI: false })).streams.getMessage("MD_FRAMES", {
+          last_by_subj: "md.frame.NSE.NIFTY"
+        })
       )
       const columns = Frame.makeColumns()
       assert.deepStrictEqual(Frame.decode(stored.data, columns), { bad: 0 })
