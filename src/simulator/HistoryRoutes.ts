@@ -6,7 +6,7 @@ import * as Instrument from "../domain/market/Instrument.ts"
 import * as KiteHistory from "../domain/market/KiteHistory.ts"
 import * as KiteTime from "../domain/market/KiteTime.ts"
 import * as Candles from "./Candles.ts"
-import type { Market } from "./Market.ts"
+import { type Market, ofListing } from "./Market.ts"
 import * as Route from "./Route.ts"
 
 interface Asked {
@@ -40,11 +40,11 @@ const candlesOf = (market: Market, token: number, { interval, span }: Asked): Re
 
 /** The route of one token and interval, both as the path spells them. */
 export const make = (market: Market, guard: Route.Guard) => {
-  const byToken = new Map(market.instruments.map((one) => [String(one.token), one]))
+  const byToken = ofListing(market, (instruments) => new Map(instruments.map((one) => [String(one.token), one])))
   return (token: string, name: string): Route.Route => ({
     methods: ["GET"],
     answer: guard("history", (_session, query) => {
-      const instrument = byToken.get(token)
+      const instrument = byToken().get(token)
       if (instrument === undefined) return Route.refuse(400, "InputException", "invalid token")
       const asked = read(name, query)
       if (typeof asked === "string") return Route.refuse(400, "InputException", asked)

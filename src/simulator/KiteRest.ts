@@ -34,6 +34,18 @@ const marketRoute = (market: Market): Route.Route => ({
   }
 })
 
+/** GET /market/truth?day=, which Kite does not have: what a day of simulated days really was. */
+const truthRoute = (market: Market): Route.Route => ({
+  methods: ["GET"],
+  answer: (_request, query) => {
+    const day = query.get("day") ?? ""
+    const truth = market.truth?.(day)
+    return truth === undefined
+      ? Route.refuse(404, "DataException", `the market has not played the day "${day}"`)
+      : Route.json(200, truth)
+  }
+})
+
 const historicalPath = /^\/instruments\/historical\/([^/]+)\/([^/]+)$/
 const exchangePath = /^\/instruments\/([^/]+)$/
 
@@ -41,14 +53,15 @@ const exchangePath = /^\/instruments\/([^/]+)$/
 export const make = (options: Options): ((request: Route.Request) => Route.Response) => {
   const { market, sessions } = options
   const guard = Route.makeGuard(options)
-  const dumpOf = DumpRoutes.make(market.instruments)
+  const dumpOf = DumpRoutes.make(market)
   const historyOf = HistoryRoutes.make(market, guard)
   const routes = new Map<string, Route.Route>(
     Object.entries({
       ...SessionRoutes.make(sessions, guard),
       ...QuoteRoutes.make(market, guard),
       "/instruments": dumpOf(""),
-      "/market": marketRoute(market)
+      "/market": marketRoute(market),
+      "/market/truth": truthRoute(market)
     })
   )
   const routeOf = (path: string): Route.Route | undefined => {

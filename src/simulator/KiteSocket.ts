@@ -119,6 +119,9 @@ const makeOutlet = (
   publishToAll: (row) => {
     for (const connection of connections) connection.offerAnyway(row)
   },
+  cut: () => {
+    for (const connection of connections) connection.terminate()
+  },
   delivered: makeDelivered(connections, totals),
   subscribed
 })

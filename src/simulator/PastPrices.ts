@@ -16,7 +16,7 @@ const periodsMs = [
 const seamMs = IndiaTime.dayMs / 4
 
 /** 32 well-mixed bits of four integers (the finaliser of MurmurHash3). */
-const mix = (a: number, b: number, c: number, d: number): number => {
+export const bits = (a: number, b: number, c: number, d: number): number => {
   let h = Math.imul(a ^ 0x9e3779b9, 0x85ebca6b) ^ Math.imul(b + 0x165667b1, 0xc2b2ae35)
   h = Math.imul(h ^ (h >>> 15) ^ Math.imul(c, 0x27d4eb2f), 0x85ebca6b)
   h = Math.imul(h ^ (h >>> 13) ^ Math.imul(d, 0x9e3779b1), 0xc2b2ae35)
@@ -25,12 +25,12 @@ const mix = (a: number, b: number, c: number, d: number): number => {
 
 /** Uniform in [0, 1) of a seed and an instant. */
 export const uniform = (seed: number, what: number, atMs: number): number =>
-  mix(seed, what, Math.floor(atMs / IndiaTime.minuteMs), Math.floor(atMs / IndiaTime.dayMs)) / 2 ** 32
+  bits(seed, what, Math.floor(atMs / IndiaTime.minuteMs), Math.floor(atMs / IndiaTime.dayMs)) / 2 ** 32
 
-const lattice = (seed: number, what: number, octave: number, at: number): number => mix(seed, what, octave, at) / 2 ** 31 - 1
+const lattice = (seed: number, what: number, octave: number, at: number): number => bits(seed, what, octave, at) / 2 ** 31 - 1
 
 /** Smooth noise in [-1, 1]. */
-const noise = (seed: number, what: number, atMs: number): number => {
+export const noise = (seed: number, what: number, atMs: number): number => {
   let sum = 0
   let strength = 0.5
   for (const [octave, periodMs] of periodsMs.entries()) {

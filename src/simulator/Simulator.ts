@@ -1,11 +1,13 @@
 /**
- * Imitates Kite on one port: REST, login and WebSocket, over a synthetic or a recorded market. The product reaches it by configuration alone
+ * Imitates Kite on one port: REST, login and WebSocket, over a synthetic market, a recorded one or simulated days. The product reaches it by configuration alone
  * (kiteconnect's `root` and the socket's address), so the product needs no mock mode.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
 import { Context, Data, Effect, Layer, Runtime, type Scope } from "effect"
 import * as KiteRest from "./KiteRest.ts"
 import * as KiteSocket from "./KiteSocket.ts"
+import * as Shipped from "../domain/rules/Shipped.ts"
+import * as DaysMarket from "./days/DaysMarket.ts"
 import type { Market } from "./Market.ts"
 import * as RecordedMarket from "./RecordedMarket.ts"
 import * as Route from "./Route.ts"
@@ -71,8 +73,12 @@ const respond = (response: ServerResponse, { status, headers, body }: Route.Resp
   response.end(body)
 }
 
-const makeMarket = (options: SimulatorOptions.MarketOptions, nowMs: number): Effect.Effect<Market, RecordedMarket.MarketFileError> => {
+/** Why a market cannot be made. */
+export type MarketError = RecordedMarket.MarketFileError | DaysMarket.DayUnknown
+
+const makeMarket = (options: SimulatorOptions.MarketOptions, nowMs: number): Effect.Effect<Market, MarketError> => {
   if (options.mode === "recorded") return RecordedMarket.make(options)
+  if (options.mode === "days") return DaysMarket.make({ rules: Shipped.shipped, ...DaysMarket.defaults, ...options })
   const { mode: _, ...settings } = options
   return Effect.sync(() => SyntheticMarket.make({ startMs: nowMs, ...SyntheticSettings.defaults, ...settings }))
 }
@@ -98,13 +104,15 @@ const listen = (server: Server, host: string, port: number): Effect.Effect<numbe
 /** Runs a simulator until the scope closes. Closing frees the port and cuts every connection. */
 export const make = (
   options: SimulatorOptions.Options
-): Effect.Effect<Service, ListenError | RecordedMarket.MarketFileError, Scope.Scope> =>
+): Effect.Effect<Service, ListenError | MarketError, Scope.Scope> =>
   Effect.gen(function* () {
     const host = options.host ?? "127.0.0.1"
     const clock = yield* Effect.clock
     const nowMs = () => clock.unsafeCurrentTimeMillis()
     const market = yield* makeMarket(options.market, nowMs())
-    const sessions = new Sessions.Sessions(options.accounts, nowMs)
+    // In a market of days the access tokens die in its own mornings.
+    const sessionsNowMs = market.mode === "days" ? () => market.status().timeMs : nowMs
+    const sessions = new Sessions.Sessions(options.accounts, sessionsNowMs)
     const hub = KiteSocket.make({ sessions, market })
     const handle = KiteRest.make({ sessions, market, nowMs, rateLimits: options.rateLimits ?? false })
     const runFork = Runtime.runFork(yield* Effect.runtime())

@@ -1,6 +1,7 @@
 /** What a simulator is started with, and how the environment spells it. */
 import { readFile } from "node:fs/promises"
 import { Config, ConfigError, Data, Effect, Either, Option, Schema } from "effect"
+import * as DaysMarket from "./days/DaysMarket.ts"
 import type * as RecordedMarket from "./RecordedMarket.ts"
 import type * as Sessions from "./Sessions.ts"
 import * as SyntheticSettings from "./SyntheticSettings.ts"
@@ -8,6 +9,7 @@ import * as SyntheticSettings from "./SyntheticSettings.ts"
 export type MarketOptions =
   | ({ readonly mode: "synthetic" } & Partial<SyntheticSettings.Settings>)
   | ({ readonly mode: "recorded" } & RecordedMarket.Settings)
+  | ({ readonly mode: "days" } & Pick<DaysMarket.Settings, "days"> & Partial<DaysMarket.Settings>)
 
 export interface Options {
   /** The default is 127.0.0.1. */

@@ -1,0 +1,90 @@
+/** What happens when on one simulated day, by the phases of the rulebook. */
+import * as Day from "../../domain/rules/Day.ts"
+import * as Hours from "../../domain/rules/Hours.ts"
+import type * as RuleSet from "../../domain/rules/RuleSet.ts"
+import * as Span from "../../domain/rules/Span.ts"
+import * as Listing from "./Listing.ts"
+
+/** When the broker's dump of the day is out, and when feeds begin to send: both before any exchange opens. */
+const dumpOutMs = Span.timeMs("08:31")
+const feedUpMs = Span.timeMs("08:45")
+/** After every exchange has closed: the last packet of the day, which closes the last windows. */
+const lastWordMs = Span.timeMs("23:58")
+/** In auctions and pauses a packet a minute shows that the feed is alive. */
+const quietStepMs = 60_000
+const lastSecondMs = 1_000
+
+export interface Timetable {
+  readonly day: Day.Day
+  /** The access tokens of the day before die. */
+  readonly tokensDieAtMs: number
+  readonly dumpOutAtMs: number
+  readonly lastWordAtMs: number
+  /** Everything between, ascending. */
+  readonly instants: ReadonlyArray<number>
+  readonly phasesOf: (listed: Listing.Listed) => ReadonlyArray<Hours.Phase>
+  /** When the official close of a spot is published; null on a day without a session. */
+  readonly closePrintAtMs: (listed: Listing.Listed) => number | null
+}
+
+const keyOf = ({ segment, security }: Listing.Listed): string => `${segment} ${security}`
+
+/** The phase whose end makes the closing price known. */
+const closing: ReadonlySet<string> = new Set(["close_computation", "cas_matching"])
+
+const closeKnownAt = (phases: ReadonlyArray<Hours.Phase>): number | null => {
+  const last = phases.findLast(({ trades }) => trades)
+  if (last === undefined) return null
+  return phases.findLast(({ phase }) => closing.has(phase))?.endMs ?? last.endMs + quietStepMs
+}
+
+function* everyStep({ startMs, endMs }: Hours.Phase, stepMs: number): Generator<number> {
+  for (let atMs = startMs; atMs < endMs; atMs += stepMs) yield atMs
+}
+
+/** The instants of one group of instruments with the same phases. */
+const instantsOf = (phases: ReadonlyArray<Hours.Phase>, stepMs: number): ReadonlyArray<number> => {
+  const closePrint = closeKnownAt(phases)
+  if (closePrint === null) return []
+  const auctions = phases.filter(({ phase, endMs }) => !phase.startsWith("post_close") && endMs <= closePrint)
+  return [
+    ...auctions.flatMap((phase) => [...everyStep(phase, phase.trades ? stepMs : quietStepMs)]),
+    ...phases.filter(({ trades }) => trades).map(({ endMs }) => endMs - lastSecondMs),
+    closePrint
+  ]
+}
+
+const isSlow = (products: ReadonlyArray<Listing.Product>, { product }: Listing.Listed): boolean => {
+  const found = products[product]
+  return found !== undefined && Listing.isCommodity(found)
+}
+
+export const make = (
+  rules: RuleSet.RuleSet,
+  products: ReadonlyArray<Listing.Product>,
+  { day, listed }: Listing.DayListing,
+  stepMs: number
+): Timetable => {
+  const byKey = new Map<string, ReadonlyArray<Hours.Phase>>()
+  const slow = new Map<string, boolean>()
+  for (const one of listed) {
+    const key = keyOf(one)
+    if (!byKey.has(key)) byKey.set(key, Listing.known(Hours.phases(rules, one.segment, one.security, day)))
+    slow.set(key, (slow.get(key) ?? true) && isSlow(products, one))
+  }
+  const phasesOf = (one: Listing.Listed) => byKey.get(keyOf(one)) ?? []
+  const midnightMs = Day.midnightMs(day)
+  const dies = rules.documents.broker.tokenDeath.findLast((row) => Day.holds(Day.range(row), day))
+  if (dies === undefined) throw new RangeError(`the rulebook does not say when tokens die on ${Day.iso(day)}`)
+  const ends = listed.map(({ expiresAtMs }) => expiresAtMs - lastSecondMs).filter((atMs) => Day.at(atMs) === day)
+  const all = [...byKey].flatMap(([key, phases]) => instantsOf(phases, slow.get(key) === true ? Math.max(stepMs, quietStepMs) : stepMs))
+  return {
+    day,
+    tokensDieAtMs: midnightMs + Span.timeMs(dies.time),
+    dumpOutAtMs: midnightMs + dumpOutMs,
+    lastWordAtMs: midnightMs + lastWordMs,
+    instants: [...new Set([midnightMs + feedUpMs, ...all, ...ends])].sort((a, b) => a - b),
+    phasesOf,
+    closePrintAtMs: (one) => closeKnownAt(phasesOf(one))
+  }
+}

@@ -1,0 +1,130 @@
+/** What really happened on the simulated days, for whoever wants to compare. */
+
+import * as IndiaTime from "../../domain/IndiaTime.ts"
+import * as Money from "../../domain/Money.ts"
+import * as Instrument from "../../domain/market/Instrument.ts"
+import type { Candle } from "../Candles.ts"
+import type * as Listing from "./Listing.ts"
+
+/** One leg of a strategy whose profit the market knows; prices in wire units. */
+export interface Leg {
+  readonly exchange: string
+  readonly tradingsymbol: string
+  readonly direction: "BUY" | "SELL"
+  readonly quantity: number
+  /** Units of the underlying in one of `quantity`. */
+  readonly multiplier: number
+  readonly entry: number
+  readonly scale: number
+}
+export interface Strategy {
+  readonly name: string
+  readonly legs: ReadonlyArray<Leg>
+}
+
+export interface Settlement {
+  readonly exchange: string
+  readonly tradingsymbol: string
+  readonly expiry: string
+  /** Wire units. */
+  readonly price: number
+  readonly scale: number
+  readonly from: "close of the underlying" | "last price of the future"
+}
+
+/** An instrument's day in wire units. */
+export interface InstrumentDay {
+  readonly instrument: Instrument.Instrument
+  readonly minutes: Array<Candle>
+  lastPrice: number
+  volume: number
+  oi: number
+}
+
+export interface DayTruth {
+  /** "YYYY-MM-DD". */
+  readonly day: string
+  readonly instruments: ReadonlyMap<string, InstrumentDay>
+  readonly settlements: Array<Settlement>
+  strategies: ReadonlyArray<unknown>
+}
+
+export const dayOf = (day: string, listed: ReadonlyArray<Listing.Listed>): DayTruth => ({
+  day,
+  instruments: new Map(
+    listed.map(({ instrument }) => [
+      Instrument.symbolKey(instrument.exchange, instrument.tradingsymbol),
+      { instrument, minutes: [], lastPrice: 0, volume: 0, oi: 0 }
+    ])
+  ),
+  settlements: [],
+  strategies: []
+})
+
+/** Takes one trade in; `volume` is the day's so far. */
+export const note = (of: InstrumentDay, atMs: number, price: number, volume: number, oi: number): void => {
+  const minuteMs = IndiaTime.minuteFloor(atMs)
+  const traded = volume - of.volume
+  const last = of.minutes.at(-1)
+  if (last?.atMs === minuteMs) {
+    const { open, high, low } = last
+    const longer = { atMs: minuteMs, open, high: Math.max(high, price), low: Math.min(low, price), close: price }
+    of.minutes[of.minutes.length - 1] = { ...longer, volume: last.volume + traded, oi }
+  } else of.minutes.push({ atMs: minuteMs, open: price, high: price, low: price, close: price, volume: traded, oi })
+  of.lastPrice = price
+  of.volume = volume
+  of.oi = oi
+}
+
+const rupees = (units: number, scale: number): string => Money.format(Money.toDecimal(units, scale))
+
+/** What a leg has come to: what it settled at is final, else its last price counts. */
+export const value = (leg: Leg, lastPrice: number, settledAt: number | null) => {
+  const signed = (leg.direction === "BUY" ? 1 : -1) * leg.quantity * leg.multiplier
+  const gain = (at: number) => rupees((at - leg.entry) * signed, leg.scale)
+  return {
+    exchange: leg.exchange,
+    tradingsymbol: leg.tradingsymbol,
+    direction: leg.direction,
+    quantity: leg.quantity,
+    multiplier: leg.multiplier,
+    entry_price: rupees(leg.entry, leg.scale),
+    last_price: rupees(lastPrice, leg.scale),
+    settlement_price: settledAt === null ? null : rupees(settledAt, leg.scale),
+    realised_pnl: settledAt === null ? "0" : gain(settledAt),
+    unrealised_pnl: settledAt === null ? gain(lastPrice) : "0"
+  }
+}
+
+const candleView = ({ atMs, open, high, low, close, volume, oi }: Candle, scale: number) => [
+  IndiaTime.isoTime(atMs),
+  open / scale,
+  high / scale,
+  low / scale,
+  close / scale,
+  volume,
+  oi
+]
+
+const instrumentView = ({ instrument, minutes, lastPrice, volume, oi }: InstrumentDay) => {
+  const scale = Instrument.priceScale(instrument.token)
+  return {
+    exchange: instrument.exchange,
+    tradingsymbol: instrument.tradingsymbol,
+    instrument_token: instrument.token,
+    expiry: instrument.expiry,
+    lot_size: instrument.lotSize,
+    last_price: lastPrice / scale,
+    volume,
+    oi,
+    minutes: minutes.map((candle) => candleView(candle, scale))
+  }
+}
+
+/** A day as JSON: prices in rupees. */
+export const view = ({ day, instruments, settlements, strategies }: DayTruth) => ({
+  day,
+  instruments: [...instruments.values()].map(instrumentView),
+  settlements: settlements.map(({ price, scale, ...rest }) => ({ ...rest, price: rupees(price, scale) })),
+  strategies
+})
