@@ -1,11 +1,13 @@
 export interface Market {
-  readonly kind: "synthetic" | "recorded" | "live"
+  readonly kind: "synthetic" | "recorded" | "days" | "live"
   readonly file?: string
   readonly instruments?: string
   readonly speed?: string
   readonly underlying?: string
   readonly rate?: string
   readonly seed?: string
+  readonly from?: string
+  readonly days?: string
 }
 type Env = Readonly<Record<string, string | undefined>>
 export declare const usage: string

@@ -10,18 +10,22 @@ const market = {
   speed: { type: "string" },
   underlying: { type: "string" },
   rate: { type: "string" },
-  seed: { type: "string" }
+  seed: { type: "string" },
+  from: { type: "string" },
+  days: { type: "string" }
 }
 const start = { ...market, empty: { type: "boolean", default: false }, user: { type: "string", default: "demo" } }
 
 export const usage = `
-  --market synthetic|recorded|live   synthetic when nothing is said; live needs ACCOUNTS_FILE
+  --market synthetic|recorded|days|live  synthetic when nothing is said; live needs ACCOUNTS_FILE
   --file FILE                        recorded: option chain snapshots, .csv or .csv.gz
   --instruments FILE                 recorded: Kite's instruments dump of that day
-  --speed N|max                      recorded: N times as fast as it was (1 when nothing is said)
+  --speed N|max                      recorded, days: N times as fast as it was (recorded 1, days max when nothing is said)
   --underlying NAME                  recorded: whose chain it is (NIFTY when nothing is said)
   --rate N                           synthetic: ticks per instrument and second
-  --seed N                           synthetic: the same number, the same market
+  --seed N                           synthetic, days: the same number, the same market
+  --from YYYY-MM-DD                  days: the first simulated day
+  --days N                           days: how many days (10 when nothing is said)
   --empty                            no subscriptions and no demo strategy on an empty database
   --user NAME                        whose token is printed (demo)`
 
@@ -39,6 +43,8 @@ const fileOf = (name, text, folders) => {
   return found
 }
 
+const isDay = (text) => /^\d{4}-\d{2}-\d{2}$/.test(text) && new Date(`${text}T00:00:00Z`).toJSON()?.slice(0, 10) === text
+
 const parse = (options, argv) => {
   try {
     return parseArgs({ args: argv, options, strict: true, allowPositionals: false }).values
@@ -49,12 +55,22 @@ const parse = (options, argv) => {
 
 const marketOf = (values, env, folders) => {
   const kind = values.market ?? env.MARKET_MODE ?? "synthetic"
-  if (!["synthetic", "recorded", "live"].includes(kind)) throw new Plain(`--market is synthetic, recorded or live, not "${kind}".`)
-  const belongs = { recorded: ["file", "instruments", "speed", "underlying"], synthetic: ["rate", "seed"], live: [] }
-  for (const [owner, names] of Object.entries(belongs)) {
-    const stray = owner === kind ? undefined : names.find((name) => values[name] !== undefined)
-    if (stray !== undefined) throw new Plain(`--${stray} goes with --market ${owner}, and the market is ${kind}.`)
+  if (!["synthetic", "recorded", "days", "live"].includes(kind))
+    throw new Plain(`--market is synthetic, recorded, days or live, not "${kind}".`)
+  const belongs = {
+    file: ["recorded"],
+    instruments: ["recorded"],
+    speed: ["recorded", "days"],
+    underlying: ["recorded"],
+    rate: ["synthetic"],
+    seed: ["synthetic", "days"],
+    from: ["days"],
+    days: ["days"]
   }
+  for (const [name, owners] of Object.entries(belongs))
+    if (values[name] !== undefined && !owners.includes(kind))
+      throw new Plain(`--${name} goes with --market ${owners.join(" or ")}, and the market is ${kind}.`)
+  if (kind === "days" && !isDay(values.from ?? "")) throw new Plain("--market days needs --from YYYY-MM-DD, the first simulated day.")
   if (kind === "recorded" && values.file === undefined) throw new Plain("--market recorded needs --file FILE.csv or FILE.csv.gz.")
   if (values.underlying?.trim() === "") throw new Plain("--underlying is a name such as NIFTY, not an empty text.")
   return {
@@ -64,7 +80,9 @@ const marketOf = (values, env, folders) => {
     speed: values.speed === "max" ? "max" : values.speed && positive("speed", values.speed),
     underlying: values.underlying,
     rate: values.rate && positive("rate", values.rate),
-    seed: values.seed && positive("seed", values.seed, true)
+    seed: values.seed && positive("seed", values.seed, true),
+    from: values.from,
+    days: values.days && positive("days", values.days, true)
   }
 }
 
@@ -73,7 +91,7 @@ const foldersOf = (env) => [...(env.INIT_CWD ? [env.INIT_CWD] : []), process.cwd
 /** What `npm run simulator` was asked for. */
 export const simulatorOptions = (argv, env) => {
   const found = marketOf(parse(market, argv), { MARKET_MODE: env.SIMULATOR_MARKET }, foldersOf(env))
-  if (found.kind === "live") throw new Plain("A simulator has no live market: --market is synthetic or recorded.")
+  if (found.kind === "live") throw new Plain("A simulator has no live market: --market is synthetic, recorded or days.")
   return found
 }
 

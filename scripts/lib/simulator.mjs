@@ -58,7 +58,9 @@ export const simulatorEnv = ({ port, accountsFile, market }) => {
     SIMULATOR_SPEED: market.speed,
     SIMULATOR_UNDERLYING: market.underlying,
     SIMULATOR_SEED: market.seed,
-    SIMULATOR_RATE: market.rate
+    SIMULATOR_RATE: market.rate,
+    SIMULATOR_FROM: market.from,
+    SIMULATOR_DAYS: market.days
   }
   return {
     ...Object.fromEntries(Object.entries(own).filter(([name]) => !/^NATS_\w+_PASSWORD$/.test(name))),

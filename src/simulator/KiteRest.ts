@@ -40,9 +40,7 @@ const truthRoute = (market: Market): Route.Route => ({
   answer: (_request, query) => {
     const day = query.get("day") ?? ""
     const truth = market.truth?.(day)
-    return truth === undefined
-      ? Route.refuse(404, "DataException", `the market has not played the day "${day}"`)
-      : Route.json(200, truth)
+    return truth === undefined ? Route.refuse(404, "DataException", `the market has not played the day "${day}"`) : Route.json(200, truth)
   }
 })
 

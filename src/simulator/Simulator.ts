@@ -4,10 +4,10 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
 import { Context, Data, Effect, Layer, Runtime, type Scope } from "effect"
-import * as KiteRest from "./KiteRest.ts"
-import * as KiteSocket from "./KiteSocket.ts"
 import * as Shipped from "../domain/rules/Shipped.ts"
 import * as DaysMarket from "./days/DaysMarket.ts"
+import * as KiteRest from "./KiteRest.ts"
+import * as KiteSocket from "./KiteSocket.ts"
 import type { Market } from "./Market.ts"
 import * as RecordedMarket from "./RecordedMarket.ts"
 import * as Route from "./Route.ts"
@@ -102,9 +102,7 @@ const listen = (server: Server, host: string, port: number): Effect.Effect<numbe
   )
 
 /** Runs a simulator until the scope closes. Closing frees the port and cuts every connection. */
-export const make = (
-  options: SimulatorOptions.Options
-): Effect.Effect<Service, ListenError | MarketError, Scope.Scope> =>
+export const make = (options: SimulatorOptions.Options): Effect.Effect<Service, ListenError | MarketError, Scope.Scope> =>
   Effect.gen(function* () {
     const host = options.host ?? "127.0.0.1"
     const clock = yield* Effect.clock

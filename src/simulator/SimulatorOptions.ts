@@ -1,6 +1,7 @@
 /** What a simulator is started with, and how the environment spells it. */
 import { readFile } from "node:fs/promises"
 import { Config, ConfigError, Data, Effect, Either, Option, Schema } from "effect"
+import * as IndiaTime from "../domain/IndiaTime.ts"
 import * as DaysMarket from "./days/DaysMarket.ts"
 import type * as RecordedMarket from "./RecordedMarket.ts"
 import type * as Sessions from "./Sessions.ts"
@@ -108,14 +109,32 @@ const recordedConfig = Config.all({
   speed: Config.string("SIMULATOR_SPEED").pipe(Config.withDefault("1"), Config.mapOrFail(speedOf))
 }).pipe(Config.map((settings): MarketOptions => ({ mode: "recorded", ...settings })))
 
+const daysMax = 400
+
+const daysConfig = Config.all({
+  from: Config.nonEmptyString("SIMULATOR_FROM").pipe(
+    Config.validate({ message: "SIMULATOR_FROM must be a day YYYY-MM-DD", validation: IndiaTime.isIsoDate })
+  ),
+  count: Config.integer("SIMULATOR_DAYS").pipe(
+    Config.withDefault(10),
+    Config.validate({ message: `SIMULATOR_DAYS must be 1 to ${daysMax}`, validation: (days) => days >= 1 && days <= daysMax })
+  ),
+  seed: Config.integer("SIMULATOR_SEED").pipe(Config.withDefault(DaysMarket.defaults.seed)),
+  speed: Config.string("SIMULATOR_SPEED").pipe(Config.withDefault("max"), Config.mapOrFail(speedOf))
+}).pipe(
+  Config.map(({ from, count, seed, speed }): MarketOptions => ({ mode: "days", days: DaysMarket.daysFrom(from, count), seed, speed }))
+)
+
+const marketConfigs = { synthetic: syntheticConfig, recorded: recordedConfig, days: daysConfig }
+
 /** The environment of `npm run simulator`. An error names the variable that is wrong. */
 export const fromEnvironment = Effect.gen(function* () {
-  const mode = yield* Config.literal("synthetic", "recorded")("SIMULATOR_MARKET").pipe(Config.withDefault("synthetic" as const))
+  const mode = yield* Config.literal("synthetic", "recorded", "days")("SIMULATOR_MARKET").pipe(Config.withDefault("synthetic" as const))
   return {
     host: yield* Config.string("SIMULATOR_HOST").pipe(Config.withDefault("127.0.0.1")),
     port: yield* Config.integer("SIMULATOR_PORT").pipe(Config.withDefault(0)),
     accounts: yield* readAccounts(yield* Config.nonEmptyString("ACCOUNTS_FILE")),
     rateLimits: yield* Config.boolean("SIMULATOR_RATE_LIMITS").pipe(Config.withDefault(true)),
-    market: yield* mode === "synthetic" ? syntheticConfig : recordedConfig
+    market: yield* marketConfigs[mode]
   } satisfies Options
 })

@@ -40,17 +40,26 @@ describe("npm start's options", () => {
     assert.strictEqual(startOptions(["--market=recorded", "--file", join(folder, "day.csv"), "--speed", "max"], {}).market.speed, "max")
   })
 
+  it("simulated days have a first day, a count, a seed and a speed", () => {
+    const { market } = startOptions(["--market", "days", "--from", "2026-07-27", "--days", "10", "--seed", "3", "--speed", "max"], {})
+    assert.deepStrictEqual([market.kind, market.from, market.days, market.seed, market.speed], ["days", "2026-07-27", "10", "3", "max"])
+  })
+
   const refused: ReadonlyArray<readonly [ReadonlyArray<string>, RegExp]> = [
     [["--spede", "60"], /Unknown option '--spede'[\s\S]*--speed N\|max/],
     [["extra"], /extra/],
     [["--market", "live"], /needs ACCOUNTS_FILE/],
-    [["--market", "other"], /synthetic, recorded or live, not "other"/],
+    [["--market", "other"], /synthetic, recorded, days or live, not "other"/],
     [["--market", "recorded"], /needs --file/],
     [["--market", "recorded", "--file", "absent.csv"], /there is no file .*absent\.csv/],
-    [["--speed", "60"], /--speed goes with --market recorded, and the market is synthetic/],
+    [["--speed", "60"], /--speed goes with --market recorded or days, and the market is synthetic/],
     [["--market", "recorded", "--file", "day.csv", "--rate", "3"], /--rate goes with --market synthetic/],
     [["--market", "recorded", "--file", "day.csv", "--speed", "fast"], /--speed is a number above 0, not "fast"/],
     [["--market", "recorded", "--file", "day.csv", "--speed", "0"], /--speed is a number above 0/],
+    [["--market", "days"], /needs --from YYYY-MM-DD/],
+    [["--market", "days", "--from", "2026-02-30"], /needs --from YYYY-MM-DD/],
+    [["--market", "days", "--from", "2026-07-27", "--days", "1.5"], /--days is a whole number/],
+    [["--days", "3"], /--days goes with --market days/],
     [["--rate=-1"], /--rate is a number above 0/],
     [["--seed", "1.5"], /--seed is a whole number from 0, not "1\.5"/],
     [["--user", "a b"], /--user is 1 to 64 letters/]
@@ -68,7 +77,7 @@ describe("npm start's options", () => {
     assert.strictEqual(simulatorOptions(["--rate", "5"], {}).rate, "5")
     assert.match(
       textOf(() => simulatorOptions(["--market", "live"], {})),
-      /synthetic or recorded/
+      /synthetic, recorded or days/
     )
   })
 })

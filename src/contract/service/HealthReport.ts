@@ -41,7 +41,7 @@ export const Health = Schema.Struct({
     })
   }),
   market: Schema.Struct({
-    mode: Schema.Literal("live", "synthetic", "recorded"),
+    mode: Schema.Literal("live", "synthetic", "recorded", "days"),
     state: MarketState,
     time: Schema.String,
     /** How fast a recording runs, 1 for its own pace; null for other markets. */

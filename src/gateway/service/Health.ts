@@ -26,7 +26,7 @@ const unstreamedAfterMs = 15_000
 
 const settings = Config.all({
   environment: Config.string("ENVIRONMENT").pipe(Config.withDefault("development")),
-  marketMode: Config.literal("live", "synthetic", "recorded")("MARKET_MODE").pipe(Config.withDefault("live" as const)),
+  marketMode: Config.literal("live", "synthetic", "recorded", "days")("MARKET_MODE").pipe(Config.withDefault("live" as const)),
   simulator: Config.option(Config.url("SIMULATOR_URL"))
 })
 
@@ -181,7 +181,7 @@ export class Health extends Effect.Service<Health>()("gateway/service/Health", {
           mode: marketMode,
           state: stateOfMarket(heard),
           time: new Date(market.unsafeNow()).toISOString(),
-          speed: marketMode === "recorded" ? Option.getOrNull(Option.map(simulated, ({ speed }) => speed)) : null
+          speed: marketMode === "recorded" || marketMode === "days" ? Option.getOrNull(Option.map(simulated, ({ speed }) => speed)) : null
         }
       }
     })

@@ -2,7 +2,7 @@
 export type Freshness = "waiting" | "live" | "stale" | "away" | "ended"
 
 /** Quotes older than this (market time) are stale while the market runs; a recording has one a minute. */
-const quoteMsMax = { live: 10_000, synthetic: 10_000, recorded: 120_000 } as const
+const quoteMsMax = { live: 10_000, synthetic: 10_000, recorded: 120_000, days: 120_000 } as const
 /** The gateway repeats a chain every 5 s even when nothing changes in it. */
 const silentMsMax = 12_000
 
@@ -20,7 +20,7 @@ export interface Known {
 /** Age of the newest quote. Market time goes on between two messages, but only a real clock at the speed of ours. */
 export const ageMs = ({ mode, quoteMs, asOfMs, silentMs }: Known): number | undefined => {
   if (quoteMs === undefined || asOfMs === undefined) return undefined
-  return Math.max(0, asOfMs - quoteMs) + (mode === "recorded" ? 0 : silentMs)
+  return Math.max(0, asOfMs - quoteMs) + (mode === "recorded" || mode === "days" ? 0 : silentMs)
 }
 
 export const of = (known: Known): Freshness => {
