@@ -6,18 +6,18 @@ import { UnknownAccount } from "./KiteError.ts"
 
 export const kiteRoot = "https://api.kite.trade"
 export const kiteSocketRoot = "wss://ws.kite.trade"
-/** More accounts than one process could serve: a file of this length is a mistake. */
+/** One process cannot serve more accounts, so a longer file is a mistake. */
 export const accountsMax = 256
 
-/** How an account comes to an access token. */
+/** How an account gets its access token. */
 export type Login = Data.TaggedEnum<{
   /** The simulator signs in without a person. */
   Auto: Record<never, never>
-  /** A token that a person obtained; Kite's live until 6 in the morning. */
+  /** A token that a person obtained. Kite's tokens are valid until 06:00 IST. */
   AccessToken: { readonly accessToken: Redacted.Redacted }
-  /** One use, minutes to live: exchanged at the first call. */
+  /** A token that is valid once and for minutes; it is exchanged at the first call. */
   RequestToken: { readonly requestToken: Redacted.Redacted }
-  /** Nothing yet: every call fails with InvalidCredentials. */
+  /** No token is given: every call fails with InvalidCredentials. */
   Absent: Record<never, never>
 }>
 export const Login = Data.taggedEnum<Login>()
@@ -27,14 +27,14 @@ export interface Account {
   readonly userId: string
   readonly apiKey: Redacted.Redacted
   readonly apiSecret: Redacted.Redacted
-  /** No slash at the end. */
+  /** Without a slash at the end. */
   readonly root: string
   readonly socketRoot: string
   readonly login: Login
   readonly source: "kite" | "simulator"
 }
 
-/** `path` is the file, `field` the place in it ("[0].api_key"), never a value. */
+/** `path` is the file and `field` the place in it ("[0].api_key"). No field holds a value of the file. */
 export class AccountsInvalid extends Data.TaggedError("AccountsInvalid")<{
   readonly path: string
   readonly field: string | null
@@ -45,7 +45,7 @@ export class AccountsInvalid extends Data.TaggedError("AccountsInvalid")<{
   }
 }
 
-// Every message is our own: the library's default ones print the value that failed.
+// Each message is our own, because the library's default messages print the value that failed.
 const text = Schema.String.annotations({ message: () => "must be text" }).pipe(
   Schema.pattern(/^\S{1,512}$/, { message: () => "must be 1 to 512 characters without spaces" })
 )
@@ -90,17 +90,17 @@ const loginOf = (row: Row): Login => {
 }
 
 const withoutSlash = (url: string) => url.replace(/\/+$/, "")
-/** Where only `root` is named, its socket stands at the same host and port. */
+/** Without `ws_root` the socket is at the host and port of `root`. */
 const socketRootOf = (row: Row): string =>
   withoutSlash(row.ws_root ?? (row.root === undefined ? kiteSocketRoot : row.root.replace(/^http/, "ws")))
 
-/** The accounts of ACCOUNTS_FILE's text. Neither the error nor its message ever carries a value of the file. */
+/** Parses the text of ACCOUNTS_FILE. Neither the error nor its message ever carries a value of the file. */
 export const parse = (path: string, content: string): Either.Either<ReadonlyArray<Account>, AccountsInvalid> =>
   Either.gen(function* () {
     const invalid = (field: string | null, problem: string) => Either.left(new AccountsInvalid({ path, field, problem }))
     const json = yield* Either.try({
       try: (): unknown => JSON.parse(content),
-      // The parser's own message quotes the text around the error, which may be a secret.
+      // The parser's own message quotes the text around the error, and that text may be a secret.
       catch: () => new AccountsInvalid({ path, field: null, problem: "is not valid JSON" })
     })
     const rows = yield* Either.mapLeft(decodeRows(json), (error) => {
@@ -115,7 +115,7 @@ export const parse = (path: string, content: string): Either.Either<ReadonlyArra
     if (rows.length > accountsMax) return yield* invalid(null, `has ${rows.length} accounts where ${accountsMax} is the limit`)
     const seen = new Set<string>()
     for (const [at, row] of rows.entries()) {
-      if (seen.has(row.account_id)) return yield* invalid(`[${at}].account_id`, `${row.account_id} stands twice`)
+      if (seen.has(row.account_id)) return yield* invalid(`[${at}].account_id`, `${row.account_id} is listed twice`)
       seen.add(row.account_id)
       if (row.login === "auto" && row.root === undefined)
         return yield* invalid(`[${at}].login`, '"auto" needs the root of a simulator: at Kite a person has to sign in')
@@ -135,7 +135,7 @@ export const parse = (path: string, content: string): Either.Either<ReadonlyArra
     })
   })
 
-/** The broker accounts of this platform: the JSON array in the file that ACCOUNTS_FILE names. */
+/** The broker accounts of this platform, from the JSON array in the file ACCOUNTS_FILE. */
 export class Accounts extends Effect.Service<Accounts>()("broker/Accounts", {
   effect: Effect.gen(function* () {
     const path = yield* Config.nonEmptyString("ACCOUNTS_FILE")

@@ -15,7 +15,7 @@ const settings = Config.all({
   livenessMs: milliseconds("KITE_LIVENESS", KiteSocket.defaults.livenessMs)
 })
 
-/** All accounts' sessions, one each per process: a second login with an api_key would end the first one's token. */
+/** One session per account and process, because a second login with an api_key would end the first login's token. */
 export class Broker extends Effect.Service<Broker>()("broker/Broker", {
   scoped: Effect.gen(function* () {
     const accounts = yield* Accounts
@@ -25,14 +25,14 @@ export class Broker extends Effect.Service<Broker>()("broker/Broker", {
       const session = yield* KiteSession.make(yield* KiteClient.make(account, { requestTimeoutMs }))
       held.set(account.accountId, { session, rest: KiteRest.make(session) })
     }
-    const of = (accountId: string) =>
+    const entryOf = (accountId: string) =>
       Either.fromNullable(held.get(accountId), () => new UnknownAccount({ account: accountId, known: accounts.ids }))
     return {
-      session: (accountId: string) => Either.map(of(accountId), (entry) => entry.session),
-      rest: (accountId: string) => Either.map(of(accountId), (entry) => entry.rest),
-      /** The account's socket, closed with the scope. It connects when `set` first wants something. */
+      session: (accountId: string) => Either.map(entryOf(accountId), (entry) => entry.session),
+      rest: (accountId: string) => Either.map(entryOf(accountId), (entry) => entry.rest),
+      /** A socket for the account, closed with the scope. It connects when `set` first names an instrument. */
       socket: (accountId: string, events: KiteSocket.SocketEvents) =>
-        Effect.flatMap(of(accountId), ({ session }) =>
+        Effect.flatMap(entryOf(accountId), ({ session }) =>
           KiteSocket.make({ account: accountId, address: session.socketAddress, events, settings: { backoffMaxMs, livenessMs } })
         )
     } as const

@@ -5,10 +5,10 @@ import * as KiteError from "./KiteError.ts"
 import * as Metrics from "./Metrics.ts"
 import * as Redaction from "./Redaction.ts"
 
-/** kiteconnect's client; its type `KiteConnect` is the constructor's. */
+/** An instance of kiteconnect's client; the name `KiteConnect` is the type of its constructor. */
 export type Kite = InstanceType<typeof KiteConnect>
 
-/** What Kite answered, before anybody interpreted it. */
+/** Kite's HTTP answer, not interpreted yet. */
 export interface Answer {
   readonly status: number
   readonly contentType: string
@@ -22,8 +22,9 @@ export interface Call<A> {
   readonly token: Redacted.Redacted | null
   readonly run: (kite: Kite) => Promise<unknown>
   readonly read: (answer: Answer) => Either.Either<A, string>
-  /** More secrets that this call carries, and whether its answer is one itself. */
+  /** Further secrets that the call carries; errors and logs redact them. */
   readonly secrets?: ReadonlyArray<Redacted.Redacted>
+  /** Whether the answer itself is a secret. */
   readonly isAnswerSecret?: boolean
   readonly family?: "quote" | "historical" | "other"
   readonly timeoutMs?: number
@@ -35,12 +36,11 @@ export interface Settings {
 }
 export const defaults: Settings = { requestTimeoutMs: 10_000 }
 
-/** Bytes of an answer; only the instruments dump is longer, and says so. */
+/** Limit of an answer's bytes. A call with longer answers, such as the instruments dump, sets `bytesMax`. */
 export const answerBytesMax = 8 * 1024 * 1024
 /**
- * Kite's limits per api_key (as of 2026): quotes 1 a second, history 3, everything else but orders 10 a second together. Kept as distances
- * with a little to spare: between the starts of calls, and for quotes from the end of one to the start of the next, because the broker
- * counts when they arrive.
+ * Kite's limits per api_key (as of 2026): one quote call per second, three of history, ten of everything else except orders. We keep them by
+ * spacing calls slightly wider. Quotes are spaced from the end of one call to the start of the next, because Kite counts calls on arrival.
  */
 export const quoteSpacingMs = 1_050
 export const otherSpacingMs = 110
@@ -59,7 +59,7 @@ const isSender = (value: unknown): value is Sender =>
 /** kiteconnect sends everything through this one method of its HTTP client. */
 const senderOf = (kite: Kite): Sender => {
   const sender: unknown = Reflect.get(kite, "requestInstance")
-  if (!isSender(sender)) throw new Error("this version of kiteconnect has no requestInstance.request: it cannot be wrapped")
+  if (!isSender(sender)) throw new Error("this version of kiteconnect has no requestInstance.request: KiteClient cannot wrap it")
   return sender
 }
 
@@ -75,8 +75,8 @@ const header = (headers: unknown, name: string): string | null => {
 }
 
 /**
- * kiteconnect loses the HTTP status, reads times in the host's zone and takes an unknown content type for an answer. So each request
- * carries its own response transformer, which keeps the answer as it came; what kiteconnect makes of it is not looked at.
+ * kiteconnect loses the HTTP status, reads times in the host's zone and accepts answers of an unknown content type. Therefore each request
+ * carries a response transformer that keeps the raw answer, and we ignore kiteconnect's own result.
  */
 const wrap = (kite: Kite) => {
   const sender = senderOf(kite)
@@ -84,11 +84,11 @@ const wrap = (kite: Kite) => {
   let current: Tap | undefined
   sender.request = (options) => {
     const tap = current
-    if (tap === undefined) return Promise.reject(new Error("a call went past KiteClient"))
+    if (tap === undefined) return Promise.reject(new Error("a call to Kite did not go through KiteClient.send"))
     return send({
       ...options,
       signal: tap.signal,
-      timeout: 0, // one authority for time: the caller's Effect.timeout, which aborts the signal
+      timeout: 0, // only the caller's Effect.timeout limits the time; it aborts the signal
       maxRedirects: 0, // Kite's API has none, and a redirect would carry the Authorization header elsewhere
       maxContentLength: tap.bytesMax,
       validateStatus: () => true,
@@ -105,7 +105,7 @@ const wrap = (kite: Kite) => {
       ]
     })
   }
-  // kiteconnect calls `request` synchronously inside its methods, so the tap cannot be taken by another call.
+  // kiteconnect calls `request` synchronously inside its methods, so no other call can use this tap.
   return (token: Redacted.Redacted | null, tap: Tap, run: (kite: Kite) => Promise<unknown>): Promise<unknown> => {
     current = tap
     kite.setAccessToken(token === null ? "" : Redacted.value(token))
@@ -115,7 +115,7 @@ const wrap = (kite: Kite) => {
   }
 }
 
-/** kiteconnect keeps only the text of a failure below HTTP; the code stands at its end. */
+/** kiteconnect keeps only the text of a failure below HTTP. That text ends with the system's error code. */
 const codeIn = (error: unknown): string => {
   const message: unknown = typeof error === "object" && error !== null && "message" in error ? error.message : undefined
   const [, code] = typeof message === "string" ? (/error code: ([A-Z][A-Z0-9_]*)$/.exec(message) ?? []) : []
@@ -131,51 +131,53 @@ const Envelope = Schema.parseJson(
 )
 const decodeEnvelope = Schema.decodeUnknownEither(Envelope)
 
-/** Where a schema failed, without the value that failed. */
+/** The place where a schema failed, without the value, which may be a secret. */
 const placeOf = (error: ParseResult.ParseError): string => {
   const issue = ParseResult.ArrayFormatter.formatErrorSync(error)[0]
-  return issue === undefined ? "has another form" : `data${issue.path.map((key) => `.${String(key)}`).join("")} is not as documented`
+  return issue === undefined
+    ? "does not have the documented form"
+    : `data${issue.path.map((key) => `.${String(key)}`).join("")} is not as documented`
 }
 
-/** A successful JSON answer, its `data` decoded. */
+/** Reads a successful JSON answer: decodes its `data`. */
 export const json = <A, I>(schema: Schema.Schema<A, I>): ((answer: Answer) => Either.Either<A, string>) => {
   const decode = Schema.decodeUnknownEither(schema)
   return (answer) => {
     const envelope = decodeEnvelope(answer.body)
-    if (Either.isLeft(envelope) || "error_type" in envelope.right) return Either.left("is no JSON object with status and data")
+    if (Either.isLeft(envelope) || "error_type" in envelope.right) return Either.left("is not a JSON object with status and data")
     return Either.mapLeft(decode(envelope.right.data), placeOf)
   }
 }
 
-/** A successful CSV answer as text. */
+/** Reads a successful CSV answer as text. */
 export const csv = (answer: Answer): Either.Either<string, string> =>
-  answer.contentType.includes("text/csv") ? Either.right(answer.body) : Either.left("is no text/csv")
+  answer.contentType.includes("text/csv") ? Either.right(answer.body) : Either.left("is not text/csv")
 
 const errorTypeOf = (text: string): KiteError.ErrorType => KiteError.errorTypes.find((known) => known === text) ?? "GeneralException"
 
 const retryAfterMs = (text: string | null): number | null =>
   text !== null && /^\d{1,6}(\.\d+)?$/.test(text.trim()) ? Number(text) * 1000 : null
 
-/** What an answer means: the value, or the typed error that it is. */
-const judge = <A>(account: Account, call: Call<A>, answer: Answer): Either.Either<A, KiteError.KiteError> => {
+/** Turns an answer into its value or into a typed error. */
+const interpret = <A>(account: Account, call: Call<A>, answer: Answer): Either.Either<A, KiteError.KiteError> => {
   const where = { account: account.accountId, op: call.op }
   const { status } = answer
   const secrets = [account.apiKey, account.apiSecret, ...(call.token === null ? [] : [call.token]), ...(call.secrets ?? [])]
   const clean = (text: string) => Redaction.excerpt(text, secrets)
   const envelope = decodeEnvelope(answer.body)
-  const told = Either.isRight(envelope) && "error_type" in envelope.right ? envelope.right : null
-  const reason = clean(typeof told?.message === "string" ? told.message : "no reason given")
+  const refusal = Either.isRight(envelope) && "error_type" in envelope.right ? envelope.right : null
+  const reason = clean(typeof refusal?.message === "string" ? refusal.message : "no reason given")
   if (status === 429)
     return Either.left(new KiteError.RateLimited({ ...where, status, retryAfterMs: retryAfterMs(answer.retryAfter), reason }))
-  if (told !== null) {
-    const errorType = errorTypeOf(told.error_type)
+  if (refusal !== null) {
+    const errorType = errorTypeOf(refusal.error_type)
     return Either.left(
       errorType === "TokenException"
         ? new KiteError.SessionExpired({ ...where, status, reason })
         : new KiteError.KiteRefused({ ...where, status, errorType, reason })
     )
   }
-  const read = status >= 200 && status < 300 ? call.read(answer) : Either.left("is no error in Kite's form")
+  const read = status >= 200 && status < 300 ? call.read(answer) : Either.left("is not an error in Kite's form")
   return Either.mapLeft(
     read,
     (problem) =>
@@ -197,7 +199,7 @@ const failed = <A>(account: Account, call: Call<A>, timeoutMs: number, bytesMax:
       ...where,
       status: 0,
       contentType: "unknown",
-      problem: `it broke off or has more than ${bytesMax} bytes`,
+      problem: `it ended early or is longer than ${bytesMax} bytes`,
       excerpt: "(not kept)"
     })
   return KiteError.ofCode({ ...where, host: new URL(account.root).hostname, code, timeoutMs })
@@ -210,7 +212,7 @@ const outcomeOf = (exit: Exit.Exit<unknown, KiteError.KiteError>): string => {
   return "status" in error && error.status !== null && error.status > 0 ? String(error.status) : error._tag
 }
 
-/** Counts and times one call, whichever way it ends. */
+/** Counts and times one call, whether it succeeds or fails. */
 export const observed = <A, R>(op: string, self: Effect.Effect<A, KiteError.KiteError, R>) =>
   Effect.gen(function* () {
     const startMs = yield* Clock.currentTimeMillis
@@ -221,9 +223,9 @@ export const observed = <A, R>(op: string, self: Effect.Effect<A, KiteError.Kite
     return yield* exit
   })
 
-/** One call at a time, each begun so long after the end of the one before. */
-const apart = (spacingMs: number) =>
-  Effect.map(Effect.makeSemaphore(1), (turn) => {
+/** A limiter that runs one call at a time and starts each at least `spacingMs` after the end of the previous call. */
+const makeSpacing = (spacingMs: number) =>
+  Effect.map(Effect.makeSemaphore(1), (semaphore) => {
     let endedMs = Number.NEGATIVE_INFINITY
     return <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
       Clock.currentTimeMillis.pipe(
@@ -234,15 +236,15 @@ const apart = (spacingMs: number) =>
             endedMs = nowMs
           })
         ),
-        turn.withPermits(1)
+        semaphore.withPermits(1)
       )
   })
 
-/** Kite's REST interface for one account: one call at a time per answer, typed errors, rate limits kept, nothing retried. */
+/** Sends calls to Kite for one account, within Kite's rate limits and with typed errors. It never retries. */
 export const make = (account: Account, settings: Settings = defaults) =>
   Effect.gen(function* () {
     const limits: Readonly<Record<"quote" | "historical" | "other", RateLimiter.RateLimiter>> = {
-      quote: yield* apart(quoteSpacingMs),
+      quote: yield* makeSpacing(quoteSpacingMs),
       historical: yield* RateLimiter.make({ limit: 1, interval: historicalSpacingMs }),
       other: yield* RateLimiter.make({ limit: 1, interval: otherSpacingMs })
     }
@@ -265,7 +267,9 @@ export const make = (account: Account, settings: Settings = defaults) =>
         },
         catch: (error) => failed(account, call, timeoutMs, bytesMax, error)
       }).pipe(
-        Effect.flatMap((answer) => (answer === undefined ? Effect.dieMessage(`${call.op} sent no request`) : judge(account, call, answer))),
+        Effect.flatMap((answer) =>
+          answer === undefined ? Effect.dieMessage(`${call.op} sent no request`) : interpret(account, call, answer)
+        ),
         Effect.timeoutFail({
           duration: timeoutMs,
           onTimeout: () => new KiteError.KiteTimeout({ account: account.accountId, op: call.op, afterMs: timeoutMs })

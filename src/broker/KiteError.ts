@@ -1,15 +1,15 @@
 import { Data } from "effect"
 
 /**
- * Everything that can go wrong with the broker, as data. No field ever holds a secret, a request or a raw `cause` (the HTTP client's own
- * errors carry the Authorization header). `op` is what was tried, `status` the HTTP status. Source: kite.trade/docs/connect/v3/exceptions.
+ * Every failure of the broker layer, as data. No field ever holds a secret, a request or a raw `cause`, because the HTTP client's errors
+ * carry the Authorization header. `op` names the call, `status` is the HTTP status. Source: kite.trade/docs/connect/v3/exceptions.
  */
-interface Where {
+export interface Where {
   readonly account: string
   readonly op: string
 }
 
-/** Kite's error_type; one that we do not know counts as GeneralException. */
+/** Kite's error_type. We treat an unknown one as GeneralException. */
 export const errorTypes = [
   "TokenException",
   "UserException",
@@ -35,14 +35,14 @@ export class KiteRefused extends Data.TaggedError("KiteRefused")<
   }
 }
 
-/** The access token is not, or no longer, valid: TokenException, or a socket upgrade answered with 401 or 403. A new login may help. */
+/** The access token is invalid or has expired: TokenException, or a socket upgrade answered with 401 or 403. A new login may help. */
 export class SessionExpired extends Data.TaggedError("SessionExpired")<Where & { readonly status: number; readonly reason: string }> {
   override get message() {
     return `${at(this)}: Kite answered ${this.status}: ${this.reason}`
   }
 }
 
-/** No login can help: a person has to correct the account in ACCOUNTS_FILE. */
+/** No new login can help. A person has to correct the account in ACCOUNTS_FILE. */
 export class InvalidCredentials extends Data.TaggedError("InvalidCredentials")<
   Where & { readonly status: number | null; readonly reason: string }
 > {
@@ -69,7 +69,7 @@ export class UnparsableResponse extends Data.TaggedError("UnparsableResponse")<
   }
 }
 
-/** No answer in time. What was asked may still have happened. */
+/** No answer came in time. Kite may have carried out the request all the same. */
 export class KiteTimeout extends Data.TaggedError("KiteTimeout")<Where & { readonly afterMs: number }> {
   override get message() {
     return `${at(this)}: no answer within ${this.afterMs} ms`
@@ -82,21 +82,21 @@ export class HostNotResolved extends Data.TaggedError("HostNotResolved")<Where &
   }
 }
 
-/** No connection, or one that broke: `code` is the system's (ECONNREFUSED, ECONNRESET, ...). What was asked may still have happened. */
+/** The connection failed or broke. `code` is the system's (ECONNREFUSED, ECONNRESET, ...). Kite may have carried out the request all the same. */
 export class KiteUnreachable extends Data.TaggedError("KiteUnreachable")<Where & { readonly host: string; readonly code: string }> {
   override get message() {
     return `${at(this)}: cannot reach ${this.host}: ${this.code}`
   }
 }
 
-/** The socket's upgrade was answered with something else than 101, 401 or 403. */
+/** Kite answered the WebSocket upgrade with a status other than 101, 401 or 403. */
 export class UpgradeRefused extends Data.TaggedError("UpgradeRefused")<Where & { readonly status: number }> {
   override get message() {
     return `${at(this)}: the WebSocket upgrade was answered with ${this.status}`
   }
 }
 
-/** More instruments than one call or one connection carries. */
+/** One call or one connection cannot carry this many instruments. */
 export class TooManyInstruments extends Data.TaggedError("TooManyInstruments")<Where & { readonly wanted: number; readonly max: number }> {
   override get message() {
     return `${at(this)}: ${this.wanted} instruments are wanted where ${this.max} is the limit: spread them over more accounts`
@@ -125,7 +125,7 @@ export type KiteError =
 const unresolved: ReadonlySet<string> = new Set(["ENOTFOUND", "EAI_AGAIN", "EAI_NODATA", "EAI_NONAME"])
 const timedOut: ReadonlySet<string> = new Set(["ETIMEDOUT", "ESOCKETTIMEDOUT", "UND_ERR_CONNECT_TIMEOUT"])
 
-/** A failure below HTTP by the system's error code. */
+/** The typed error of a failure below HTTP, by the system's error code. */
 export const ofCode = (options: Where & { readonly host: string; readonly code: string; readonly timeoutMs: number }) => {
   const { account, op, host, code } = options
   if (unresolved.has(code)) return new HostNotResolved({ account, op, host, code })
@@ -133,7 +133,7 @@ export const ofCode = (options: Where & { readonly host: string; readonly code: 
   return new KiteUnreachable({ account, op, host, code })
 }
 
-/** A system error code in an error, in its cause or in one of those it gathers (both address families refused); "UNKNOWN" without one. */
+/** The system's error code in an error, in its cause or in the first of its `errors` (AggregateError); "UNKNOWN" if there is none. */
 export const codeOf = (error: unknown): string => {
   if (typeof error !== "object" || error === null) return "UNKNOWN"
   if ("code" in error && typeof error.code === "string" && /^[A-Z][A-Z0-9_]{2,40}$/.test(error.code)) return error.code

@@ -8,10 +8,10 @@ import * as KiteClient from "./KiteClient.ts"
 import * as KiteError from "./KiteError.ts"
 import type { KiteSession } from "./KiteSession.ts"
 
-/** Instruments one call may ask for, as Kite documents it. */
+/** How many instruments one call may ask for, as Kite documents it. */
 export const quoteMax = 500
 export const ohlcMax = 1000
-/** The dump had about 10 MB in 2026. */
+/** In 2026 the dump is about 10 MB long. */
 const instrumentsBytesMax = 64 * 1024 * 1024
 const instrumentsTimeoutMs = 60_000
 
@@ -47,7 +47,7 @@ const Quote = Schema.Struct({
     default: () => ({ buy: [], sell: [] })
   })
 })
-/** Kite's own shapes: prices in rupees as Kite prints them (show or scale them, never add them up), times as UTC instants. */
+/** Kite's own shapes. Prices are rupees as Kite prints them: show or scale them, but never add them up. Times are UTC instants. */
 export type Ltp = typeof Ltp.Type
 export type OhlcQuote = typeof OhlcQuote.Type
 export type Quote = typeof Quote.Type
@@ -71,7 +71,7 @@ const candleOf = ([time, open, high, low, close, volume, oi]: typeof CandleRow.T
   volume,
   oi: oi ?? null
 })
-/** A window of minutes of 60 days holds about 16,000 candles; a market that never closes has 86,400 of them. */
+/** 60 days of minutes are about 16,000 candles, or 86,400 for a market that never closes. */
 const candlesBytesMax = 32 * 1024 * 1024
 const candlesTimeoutMs = 30_000
 
@@ -94,7 +94,7 @@ const readCandles = KiteClient.json(Schema.Struct({ candles: Schema.Array(Candle
 
 type Authorised<A> = (token: Redacted.Redacted) => Effect.Effect<A, KiteError.KiteError>
 
-/** REST for one account. A refused token is renewed once where the account can sign in by itself. */
+/** Kite's REST interface for one account. A refused token is renewed once if the account can sign in by itself. */
 export const make = (session: KiteSession) => {
   const { account, client } = session
   const authorised = <A>(op: string, request: Authorised<A>): Effect.Effect<A, KiteError.KiteError> =>
@@ -137,14 +137,14 @@ export const make = (session: KiteSession) => {
     const parsed = yield* inSteps(Instrument.parseCsvInSteps(text))
     const [first] = parsed.rejected
     if (first !== undefined) {
-      yield* Effect.logWarning(`${parsed.rejected.length} rows of the instruments are left out; line ${first.line}: ${first.reason}`).pipe(
-        Effect.annotateLogs({ account: account.accountId })
-      )
+      yield* Effect.logWarning(
+        `${parsed.rejected.length} rows of the instruments dump are left out; line ${first.line}: ${first.reason}`
+      ).pipe(Effect.annotateLogs({ account: account.accountId }))
     }
     return parsed
   })
 
-  /** Kite's answer for one window; kiteconnect's own parser would read the times in the host's zone and drop an open interest of 0. */
+  /** Kite's answer for one window. kiteconnect's own parser would read times in the host's zone and drop an open interest of 0. */
   const historyWindow = (token: number, interval: KiteHistory.Interval, { fromMs, toMs }: KiteHistory.Span) =>
     authorised("history", (accessToken) =>
       client.send({
@@ -158,7 +158,7 @@ export const make = (session: KiteSession) => {
       })
     )
 
-  /** Candles of any span, ascending and each once, with open interest: one call for each window that Kite allows. */
+  /** Candles of any span with open interest, ascending, without duplicates. Makes one call per window that Kite allows. */
   const history = Effect.fn("KiteRest.history")(function* (token: number, interval: KiteHistory.Interval, span: KiteHistory.Span) {
     const parts = yield* Effect.forEach(KiteHistory.windows(span, interval.daysMax), (part) => historyWindow(token, interval, part))
     const byTime = new Map(parts.flatMap(({ candles }) => candles).map((row) => [KiteTime.candleMs(row[0]), candleOf(row)]))
@@ -169,9 +169,9 @@ export const make = (session: KiteSession) => {
     account,
     history,
     profile: authorised("profile", (token) => client.send({ op: "profile", token, run: (kite) => kite.getProfile(), read: readProfile })),
-    /** The instruments dump of one exchange, or of all. Rows that cannot be read are in `rejected`. */
+    /** The instruments dump of one exchange or of all. `rejected` lists the rows that cannot be read. */
     instruments,
-    /** Keys are "EXCHANGE:TRADINGSYMBOL"; one that Kite does not know is absent from the answer. */
+    /** Keys are "EXCHANGE:TRADINGSYMBOL". The answer lacks a key that Kite does not know. */
     quote: (keys: ReadonlyArray<string>) => market("quote", quoteMax, keys, (kite, list) => kite.getQuote(list), readQuote),
     ohlc: (keys: ReadonlyArray<string>) => market("ohlc", ohlcMax, keys, (kite, list) => kite.getOHLC(list), readOhlc),
     ltp: (keys: ReadonlyArray<string>) => market("ltp", ohlcMax, keys, (kite, list) => kite.getLTP(list), readLtp)

@@ -11,7 +11,7 @@ const Session = Schema.Struct({
 })
 const readSession = KiteClient.json(Session)
 
-/** The simulator's login: it redirects with a request_token at once, where Kite shows a page to a person. */
+/** Logs in to the simulator, which redirects with a request_token at once. Kite would show a login page to a person. */
 const requestToken = (client: KiteClient.KiteClient): Effect.Effect<Redacted.Redacted, KiteError.KiteError> => {
   const { account, settings } = client
   const op = "login"
@@ -50,7 +50,7 @@ const requestToken = (client: KiteClient.KiteClient): Effect.Effect<Redacted.Red
   )
 }
 
-/** Exchanges a request token: POST /session/token with SHA-256(api_key + request_token + api_secret). */
+/** Exchanges a request token for an access token: POST /session/token with SHA-256(api_key + request_token + api_secret). */
 const exchange = (client: KiteClient.KiteClient, token: Redacted.Redacted) => {
   const { account } = client
   const op = "session"
@@ -74,7 +74,7 @@ const exchange = (client: KiteClient.KiteClient, token: Redacted.Redacted) => {
       }),
       Effect.filterOrFail(
         (session) => session.user_id === undefined || session.user_id === account.userId,
-        () => new KiteError.InvalidCredentials({ ...where, status: 200, reason: "the login is another user's than user_id says" })
+        () => new KiteError.InvalidCredentials({ ...where, status: 200, reason: "the login belongs to another user than user_id" })
       ),
       Effect.map((session) => session.access_token)
     )
@@ -92,32 +92,32 @@ const login = (client: KiteClient.KiteClient): Effect.Effect<Redacted.Redacted, 
     Absent: () => noToken(client.account, `neither access_token nor request_token is given: ${askPerson}`)
   })
 
-/** Where a socket connects: the address carries the tokens, so it is a secret as a whole. */
+/** The address that a socket connects to. It carries the tokens, so the whole address is a secret. */
 export interface SocketAddress {
   readonly url: Redacted.Redacted
-  /** The server refused this address: see to it that the next one carries another token. */
+  /** Run when the server refuses this address, so that the next address carries a new token. */
   readonly refused: Effect.Effect<void, KiteError.KiteError>
 }
 
 /**
- * The life of one account's access token. All users of an account in a process share one session: a new login with an api_key ends the
- * token of the login before.
+ * Holds one account's access token. All users of an account in a process share one session, because a new login with an api_key ends the
+ * token of the previous login.
  */
 export const make = (client: KiteClient.KiteClient) =>
   Effect.gen(function* () {
     const { account } = client
-    const alone = yield* Effect.makeSemaphore(1)
+    const oneAtATime = yield* Effect.makeSemaphore(1)
     let held: Redacted.Redacted | null = null
 
     const signIn = Effect.tap(login(client), (token) => {
       held = token
       return Effect.logInfo("signed in to the broker").pipe(Effect.annotateLogs({ account: account.accountId }))
     })
-    const token = alone.withPermits(1)(Effect.suspend(() => (held === null ? signIn : Effect.succeed(held))))
+    const token = oneAtATime.withPermits(1)(Effect.suspend(() => (held === null ? signIn : Effect.succeed(held))))
 
-    /** A token in place of one that was refused. Of several who had the same one refused, the first signs in. */
+    /** Replaces a refused token. If several callers had the same token refused, only the first one signs in. */
     const renew = (stale: Redacted.Redacted) =>
-      alone.withPermits(1)(
+      oneAtATime.withPermits(1)(
         Effect.suspend(() => {
           if (held !== null && Redacted.value(held) !== Redacted.value(stale)) return Effect.succeed(held)
           if (account.login._tag !== "Auto") return noToken(account, `the access token was refused: ${askPerson}`)

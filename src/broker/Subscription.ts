@@ -1,12 +1,12 @@
 /**
- * What a Kite socket is subscribed to, as a difference. Messages are JSON text with numeric tokens; a mode is always sent, because the one
- * after a bare subscribe is not documented. Source: kite.trade/docs/connect/v3/websocket.
+ * The messages that bring a Kite socket from one set of subscriptions to another. Messages are JSON text with numeric tokens. A mode is
+ * always sent, because Kite does not document the mode after a bare subscribe. Source: kite.trade/docs/connect/v3/websocket.
  */
 export type Mode = "ltp" | "quote" | "full"
 export const modes: ReadonlyArray<Mode> = ["ltp", "quote", "full"]
 
 export type Wanted = ReadonlyMap<number, Mode>
-/** Null: subscribed, its mode not sent yet. */
+/** Null means subscribed, but the mode is not sent yet. */
 export type Held = ReadonlyMap<number, Mode | null>
 
 export type Command =
@@ -18,8 +18,8 @@ const chunks = (tokens: ReadonlyArray<number>, size: number): ReadonlyArray<Read
   Array.from({ length: Math.ceil(tokens.length / size) }, (_, at) => tokens.slice(at * size, (at + 1) * size))
 
 /**
- * The messages that lead from `held` to `wanted`, at most `chunkTokens` tokens each; none when they agree. Unsubscribing comes first, so that
- * the limit of a connection is never passed on the way.
+ * The messages that lead from `held` to `wanted`, at most `chunkTokens` tokens each. Unsubscribing comes first, so that the connection never
+ * exceeds its limit in between.
  */
 export const diff = (held: Held, wanted: Wanted, chunkTokens: number): ReadonlyArray<Command> => {
   const gone = [...held.keys()].filter((token) => !wanted.has(token))
@@ -35,7 +35,7 @@ export const diff = (held: Held, wanted: Wanted, chunkTokens: number): ReadonlyA
   ]
 }
 
-/** `held` after the server was sent the command. */
+/** `held` after the command was sent. */
 export const apply = (held: Held, command: Command): Held => {
   const next = new Map(held)
   for (const token of command.tokens) {

@@ -75,7 +75,7 @@ describe("Accounts", () => {
     ],
     ["an unknown field", [{ ...row, acces_token: canary.accessToken }], /\[0\]\.acces_token is not a field of an account/],
     ["an id that cannot stand in a subject", [{ ...row, account_id: "a.b" }], /\[0\]\.account_id must be 1 to 64 characters/],
-    ["an id twice", [row, row], /\[1\]\.account_id SIM1 stands twice/],
+    ["an id twice", [row, row], /\[1\]\.account_id SIM1 is listed twice/],
     ["a root that is no address", [{ ...row, root: "localhost:1" }], /\[0\]\.root must be an http or https address/],
     ["a socket root that is no address", [{ ...row, ws_root: "http://x" }], /\[0\]\.ws_root must be a ws or wss address/],
     ["a login that we do not have", [{ ...row, login: "password" }], /\[0\]\.login can only be "auto"/],

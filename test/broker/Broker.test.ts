@@ -1,15 +1,15 @@
 import { writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
-import { ConfigProvider, Effect, Either, Layer, Metric } from "effect"
+import { ConfigProvider, Effect, Either, Layer } from "effect"
 import { inject } from "vitest"
 import { Accounts } from "../../src/broker/Accounts.ts"
 import { Broker } from "../../src/broker/Broker.ts"
 import type { SocketEvents } from "../../src/broker/KiteSocket.ts"
-import * as Metrics from "../../src/broker/Metrics.ts"
 import type { Mode } from "../../src/broker/Subscription.ts"
 import * as Frame from "../../src/domain/market/Frame.ts"
 import * as Simulator from "../../src/simulator/Simulator.ts"
+import { valueOf } from "../metrics/Counted.ts"
 import { canary, captureLogs, eventually, httpServer, leaks } from "./KiteServer.ts"
 
 const people = [
@@ -123,7 +123,7 @@ describe("Broker against the simulator", () => {
         assert.strictEqual(market.stats().subscriptions, 3)
         assert.strictEqual(seen.bad, 0)
         assert.strictEqual(seen.closed.length, 3)
-        assert.strictEqual((yield* Metric.value(Metrics.socketReconnects("S1"))).count, 3)
+        assert.strictEqual(valueOf("kite_socket_reconnects_total", { account: "S1" }), 3)
         assert.strictEqual(logs.lines.filter((line) => line.includes("broker socket lost, reconnecting")).length, 3)
         assert.strictEqual(logs.lines.filter((line) => line.includes("restoring 3 subscriptions")).length, 3)
       }).pipe(Effect.scoped, Effect.provide(broker("cut", market.url)))

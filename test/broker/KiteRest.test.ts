@@ -351,7 +351,7 @@ describe("KiteRest", () => {
       assert.strictEqual(exchanges, 1)
       userId = "ZZ9999"
       const other = yield* restOf(server.url, { login })
-      assert.match((yield* Effect.flip(other.session.token)).message, /another user's than user_id says/)
+      assert.match((yield* Effect.flip(other.session.token)).message, /belongs to another user than user_id/)
     })
   )
 

@@ -1,9 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, type Duration, Effect, Exit, Fiber, Metric, Redacted, Ref, TestClock, TestServices } from "effect"
+import { Cause, type Duration, Effect, Exit, Fiber, Redacted, Ref, TestClock, TestServices } from "effect"
 import * as KiteError from "../../src/broker/KiteError.ts"
 import * as KiteSocket from "../../src/broker/KiteSocket.ts"
-import * as Metrics from "../../src/broker/Metrics.ts"
+import type * as SocketInbox from "../../src/broker/SocketInbox.ts"
 import type { Mode } from "../../src/broker/Subscription.ts"
+import { valueOf } from "../metrics/Counted.ts"
 import { addressOf, captureLogs, eventually, leaks, silentServer, socketServer, subscribedOf } from "./KiteServer.ts"
 
 /** Real time, but short: no test waits for one of these to pass or asserts how long something took. */
@@ -11,7 +12,7 @@ const quick = { backoffBaseMs: 5, backoffMaxMs: 20, livenessMs: 600_000 }
 
 const recorder = () => {
   const frames: Array<Uint8Array> = []
-  const texts: Array<KiteSocket.KiteText> = []
+  const texts: Array<SocketInbox.KiteText> = []
   const states: Array<string> = []
   const events: KiteSocket.SocketEvents = {
     onFrame: (bytes) => void frames.push(bytes.slice()),
@@ -83,7 +84,7 @@ describe("KiteSocket", () => {
       server.peers.at(-1)?.socket.send(Buffer.from([0, 1, 0, 8, 0, 0, 0, 1, 0, 0, 0, 1]))
       yield* eventually("data flows again", () => seen.frames.length === 1)
       assert.strictEqual(socket.stats().opened, 4)
-      assert.strictEqual((yield* Metric.value(Metrics.socketReconnects("DROP"))).count, 3)
+      assert.strictEqual(valueOf("kite_socket_reconnects_total", { account: "DROP" }), 3)
       const lost = logs.lines.filter((line) => line.includes("broker socket lost, reconnecting"))
       assert.strictEqual(lost.length, 3)
       assert.isTrue(lost.every((line) => line.includes('"account":"DROP"')))
@@ -201,9 +202,9 @@ describe("KiteSocket", () => {
       yield* eventually("reported", () => logs.lines.some((line) => line.includes("the broker reports: too many tokens")))
       assert.isTrue(logs.lines.some((line) => line.includes("unparsable text message of 7 bytes: no json")))
       assert.deepStrictEqual(leaks(logs.lines.join("\n")), [])
-      assert.strictEqual((yield* Metric.value(Metrics.socketFrames("BEAT"))).count, 1)
-      assert.strictEqual((yield* Metric.value(Metrics.socketHeartbeats("BEAT"))).count, 5)
-      assert.strictEqual((yield* Metric.value(Metrics.socketTexts("BEAT"))).count, 3)
+      assert.strictEqual(valueOf("kite_socket_frames_total", { account: "BEAT" }), 1)
+      assert.strictEqual(valueOf("kite_socket_heartbeats_total", { account: "BEAT" }), 5)
+      assert.strictEqual(valueOf("kite_socket_texts_total", { account: "BEAT" }), 3)
     }).pipe(Effect.provide(logs.layer))
   })
 
