@@ -18,7 +18,7 @@ const problem = (content: unknown) => {
 const read = (content: unknown) => Either.getOrThrow(parse("accounts.json", JSON.stringify(content)))
 
 describe("Accounts", () => {
-  it("reads an account of Kite itself", () => {
+  it("reads a Kite account", () => {
     const [one] = read([{ ...row, access_token: canary.accessToken }])
     assert.strictEqual(one?.accountId, "SIM1")
     assert.strictEqual(one?.root, "https://api.kite.trade")
@@ -28,7 +28,7 @@ describe("Accounts", () => {
     assert.strictEqual(Redacted.value(one!.apiSecret), canary.apiSecret)
   })
 
-  it("reads a simulator's account; its socket stands at the root's host when it is not named", () => {
+  it("reads a simulator account; without ws_root its socket is at the host of root", () => {
     const [derived, named] = read([
       { ...row, root: "http://127.0.0.1:9000/", login: "auto" },
       { ...row, account_id: "SIM2", root: "http://127.0.0.1:9000", ws_root: "ws://127.0.0.1:9001", login: "auto" }
@@ -41,7 +41,7 @@ describe("Accounts", () => {
     assert.strictEqual(derived?.login._tag, "Auto")
   })
 
-  it("reads a request token, and an account nobody signed in yet", () => {
+  it("reads an account with a request token, and one without any token", () => {
     const [first, second] = read([
       { ...row, request_token: canary.requestToken },
       { ...row, account_id: "B" }
@@ -56,7 +56,7 @@ describe("Accounts", () => {
 
   it.each([
     [
-      "a file that is no JSON, without quoting it",
+      "a file that is not JSON, without quoting it",
       `[{"api_secret": ${canary.apiSecret}}]`,
       /^ACCOUNTS_FILE accounts.json: is not valid JSON$/
     ],
@@ -64,7 +64,7 @@ describe("Accounts", () => {
     ["no account", [], /has no account/],
     ["a missing field", [{ ...row, api_secret: undefined }], /\[0\]\.api_secret is missing/],
     [
-      "a secret that is no text, without its value",
+      "a secret that is not text, without its value",
       [row, { ...row, account_id: "B", api_secret: 77123456 }],
       /\[1\]\.api_secret must be text$/
     ],
@@ -90,7 +90,7 @@ describe("Accounts", () => {
       Effect.provide(Layer.setConfigProvider(ConfigProvider.fromMap(new Map(path === null ? [] : [["ACCOUNTS_FILE", path]]))))
     )
 
-  it.effect("the service reads the file that ACCOUNTS_FILE names", () =>
+  it.effect("the service reads the file named by ACCOUNTS_FILE", () =>
     Effect.gen(function* () {
       const path = join(inject("backends").folder, "accounts-test.json")
       yield* Effect.promise(() => writeFile(path, JSON.stringify([row, { ...row, account_id: "SIM2" }])))
@@ -102,7 +102,7 @@ describe("Accounts", () => {
     })
   )
 
-  it.effect("the service says which file is missing, and which setting", () =>
+  it.effect("the service names the missing file, or the missing setting", () =>
     Effect.gen(function* () {
       const missing = yield* Effect.flip(service("/nowhere/accounts.json"))
       assert.strictEqual(missing.message, "ACCOUNTS_FILE /nowhere/accounts.json: cannot be read: NotFound")

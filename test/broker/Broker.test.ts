@@ -24,7 +24,7 @@ const simulator = (port?: number) =>
     ...(port === undefined ? {} : { port })
   })
 
-/** The product's own services, on an accounts file as `npm start` writes one. */
+/** The product's own services, with an accounts file as `npm start` writes it. */
 const broker = (name: string, url: string, secretOf = (secret: string) => secret) =>
   Layer.unwrapScoped(
     Effect.gen(function* () {
@@ -72,7 +72,7 @@ const collector = () => {
 }
 
 describe("Broker against the simulator", () => {
-  it.scopedLive("signs in by itself and reads profile, instruments and quotes", () =>
+  it.scopedLive("signs in without a person and reads profile, instruments and quotes", () =>
     Effect.gen(function* () {
       const { url } = yield* simulator()
       yield* Effect.gen(function* () {
@@ -95,44 +95,47 @@ describe("Broker against the simulator", () => {
     })
   )
 
-  it.scopedLive("TC-MATL-041 the simulator cuts the line: reconnected, modes restored, frames flow, logged without secrets", () => {
-    const logs = captureLogs()
-    return Effect.gen(function* () {
-      const market = yield* simulator()
-      yield* Effect.gen(function* () {
-        const { rest, socket: connect } = yield* Broker
-        const { instruments } = yield* Effect.flatMap(rest("S1"), (kite) => kite.instruments("NFO"))
-        const [full, quote, ltp] = instruments.filter((one) => one.instrumentType === "CE").map((one) => one.token)
-        const { kinds, seen, events } = collector()
-        const socket = yield* connect("S1", events)
-        const modes: ReadonlyArray<readonly [number, Mode]> = [
-          [full!, "full"],
-          [quote!, "quote"],
-          [ltp!, "ltp"]
-        ]
-        yield* socket.set(new Map(modes))
-        const flows = () => modes.every(([token, mode]) => kinds.get(token)?.has(Frame.Kind[mode]))
-        yield* eventually("every mode streams", flows)
-        for (let cut = 1; cut <= 3; cut++) {
-          market.cut()
-          yield* eventually(`noticed ${cut}`, () => socket.stats().state !== "open")
-          kinds.clear()
-          yield* eventually(`every mode streams after cut ${cut}`, flows)
-        }
-        assert.strictEqual(market.stats().connections, 1)
-        assert.strictEqual(market.stats().subscriptions, 3)
-        assert.strictEqual(seen.bad, 0)
-        assert.strictEqual(seen.closed.length, 3)
-        assert.strictEqual(valueOf("kite_socket_reconnects_total", { account: "S1" }), 3)
-        assert.strictEqual(logs.lines.filter((line) => line.includes("broker socket lost, reconnecting")).length, 3)
-        assert.strictEqual(logs.lines.filter((line) => line.includes("restoring 3 subscriptions")).length, 3)
-      }).pipe(Effect.scoped, Effect.provide(broker("cut", market.url)))
-      yield* eventually("the scope's end closes the connection", () => market.stats().connections === 0)
-      assert.deepStrictEqual(leaks(logs.lines.join("\n")), [])
-    }).pipe(Effect.provide(logs.layer))
-  })
+  it.scopedLive(
+    "TC-MATL-041 after the simulator cuts the connection, the socket reconnects, restores modes, gets frames, and logs no secret",
+    () => {
+      const logs = captureLogs()
+      return Effect.gen(function* () {
+        const market = yield* simulator()
+        yield* Effect.gen(function* () {
+          const { rest, socket: connect } = yield* Broker
+          const { instruments } = yield* Effect.flatMap(rest("S1"), (kite) => kite.instruments("NFO"))
+          const [full, quote, ltp] = instruments.filter((one) => one.instrumentType === "CE").map((one) => one.token)
+          const { kinds, seen, events } = collector()
+          const socket = yield* connect("S1", events)
+          const modes: ReadonlyArray<readonly [number, Mode]> = [
+            [full!, "full"],
+            [quote!, "quote"],
+            [ltp!, "ltp"]
+          ]
+          yield* socket.set(new Map(modes))
+          const flows = () => modes.every(([token, mode]) => kinds.get(token)?.has(Frame.Kind[mode]))
+          yield* eventually("every mode streams", flows)
+          for (let cut = 1; cut <= 3; cut++) {
+            market.cut()
+            yield* eventually(`noticed ${cut}`, () => socket.stats().state !== "open")
+            kinds.clear()
+            yield* eventually(`every mode streams after cut ${cut}`, flows)
+          }
+          assert.strictEqual(market.stats().connections, 1)
+          assert.strictEqual(market.stats().subscriptions, 3)
+          assert.strictEqual(seen.bad, 0)
+          assert.strictEqual(seen.closed.length, 3)
+          assert.strictEqual(valueOf("kite_socket_reconnects_total", { account: "S1" }), 3)
+          assert.strictEqual(logs.lines.filter((line) => line.includes("broker socket lost, reconnecting")).length, 3)
+          assert.strictEqual(logs.lines.filter((line) => line.includes("restoring 3 subscriptions")).length, 3)
+        }).pipe(Effect.scoped, Effect.provide(broker("cut", market.url)))
+        yield* eventually("the scope's end closes the connection", () => market.stats().connections === 0)
+        assert.deepStrictEqual(leaks(logs.lines.join("\n")), [])
+      }).pipe(Effect.provide(logs.layer))
+    }
+  )
 
-  it.scopedLive("a simulator that starts anew knows no token: the socket signs in again and goes on", () =>
+  it.scopedLive("after a restart the simulator knows no token: the socket signs in again and goes on", () =>
     Effect.gen(function* () {
       const port = yield* freePort
       const url = `http://127.0.0.1:${port}`
@@ -162,7 +165,7 @@ describe("Broker against the simulator", () => {
     })
   )
 
-  it.scopedLive("TC-ERR-022 a wrong secret: Invalid API credentials for that account, the other one streams", () =>
+  it.scopedLive("TC-ERR-022 an account with a wrong secret gets Invalid API credentials, and the other account streams", () =>
     Effect.gen(function* () {
       const { url, stats } = yield* simulator()
       yield* Effect.gen(function* () {
@@ -184,7 +187,7 @@ describe("Broker against the simulator", () => {
   )
 })
 
-/** A port that was free a moment ago, for a server that has to come back at its address. */
+/** A port that was free a moment ago, for a server that must restart at the same address. */
 const freePort = Effect.scoped(
   Effect.map(
     httpServer(() => {}),

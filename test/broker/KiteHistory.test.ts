@@ -29,7 +29,7 @@ const kite = (candles: (from: string, to: string) => unknown) =>
   })
 
 describe("KiteRest.history", () => {
-  it.scopedLive("asks in Indian time with open interest, and reads stamps, zeros and missing open interest as they are", () =>
+  it.scopedLive("asks in Indian time with open interest, and reads times, zeros and missing open interest unchanged", () =>
     Effect.gen(function* () {
       const { asked, rest } = yield* kite(() => [
         ["2026-08-19T09:15:00+0530", 12009.9, 12019.35, 12001.25, 12001.5, 163275, 0],
@@ -54,7 +54,7 @@ describe("KiteRest.history", () => {
     })
   )
 
-  it.scopedLive("a long span is one call for each window that Kite allows, a third of a second apart, its candles in one order", () =>
+  it.scopedLive("a long span becomes one call per window that Kite allows, a third of a second apart, with all candles in order", () =>
     Effect.gen(function* () {
       const { asked, rest } = yield* kite((from) => [[`${from.slice(0, 10)}T09:15:00+0530`, 2, 2, 2, 2, 1, 1]])
       const candles = yield* rest.history(1, minute, { fromMs: ist("2026-01-01T00:00:00"), toMs: ist("2026-05-15T15:30:00") })
@@ -74,7 +74,7 @@ describe("KiteRest.history", () => {
     })
   )
 
-  it.scopedLive("Kite's refusal keeps its words; what is no candle is no answer", () =>
+  it.scopedLive("a refusal keeps Kite's message, and a malformed candle makes the answer UnparsableResponse", () =>
     Effect.gen(function* () {
       const span = { fromMs: ist("2026-01-01T00:00:00"), toMs: ist("2026-01-02T00:00:00") }
       const refusing = yield* kite(() => ({

@@ -52,7 +52,7 @@ const quote = {
   depth: { buy: [{ price: 0, quantity: 0, orders: 0 }], sell: [{ price: 1412.95, quantity: 5191, orders: 13 }] }
 }
 
-/** Answers each path with a handler of its own and notes what it was asked. */
+/** A server with one handler per path, which records its requests. */
 const kite = (routes: Readonly<Record<string, (request: IncomingMessage, response: ServerResponse) => void>>) =>
   Effect.gen(function* () {
     const asked: Array<{
@@ -115,7 +115,7 @@ describe("KiteRest", () => {
     })
   )
 
-  it.scopedLive("asking for more quotes than Kite gives at once fails typed, without a call", () =>
+  it.scopedLive("asking for more quotes than one call allows fails with TooManyInstruments, without a call", () =>
     Effect.gen(function* () {
       const server = yield* kite({})
       const { rest } = yield* restOf(server.url)
@@ -125,7 +125,7 @@ describe("KiteRest", () => {
     })
   )
 
-  it.scopedLive("TC-ERR-022 bad credentials fail with Invalid API credentials, and the other account of the process works", () =>
+  it.scopedLive("TC-ERR-022 bad credentials fail with Invalid API credentials, and another account of the process still works", () =>
     Effect.gen(function* () {
       const bad = yield* kite({
         "/connect/login": (_, response) => response.writeHead(302, { location: "/done?request_token=r1&status=success" }).end(),
@@ -150,40 +150,43 @@ describe("KiteRest", () => {
     })
   )
 
-  it.scopedLive("TC-ERR-023 an unparsable answer is logged with a bounded excerpt, the call fails typed, and the next one works", () => {
-    const logs = captureLogs()
-    return Effect.gen(function* () {
-      let turn = 0
-      const long = `<html>${"x".repeat(100_000)}</html>`
-      const answers: ReadonlyArray<(response: ServerResponse) => void> = [
-        (response) => response.writeHead(200, { "content-type": "text/html" }).end(long),
-        (response) => response.writeHead(200, { "content-type": "application/json" }).end('{"status":"success","data":{"user_id"'),
-        (response) => json(response, 200, { status: "success", data: { user_id: 7 } }),
-        (response) => response.writeHead(200, { "content-type": "application/json", "content-encoding": "gzip" }).end("no gzip"),
-        (response) => response.writeHead(502, { "content-type": "text/html" }).end("<h1>Bad Gateway</h1>"),
-        (response) => response.writeHead(302, { location: "http://127.0.0.1:1/" }).end(),
-        (response) => json(response, 200, { status: "success", data: profile })
-      ]
-      const server = yield* kite({ "/user/profile": (_, response) => answers[turn++]?.(response) })
-      const { rest } = yield* restOf(server.url)
-      const statuses: Array<number> = []
-      for (let at = 0; at < answers.length - 1; at++) {
-        const error = yield* Effect.flip(rest.profile)
-        assert.strictEqual(error._tag, "UnparsableResponse", `answer ${at}: ${error.message}`)
-        assert.isBelow(error.message.length, 500)
-        if (error._tag === "UnparsableResponse") statuses.push(error.status)
-      }
-      assert.deepStrictEqual(statuses, [200, 200, 200, 200, 502, 302])
-      assert.strictEqual((yield* rest.profile).user_id, "AB1234")
-      const logged = logs.lines.filter((line) => line.includes("unparsable answer"))
-      assert.strictEqual(logged.length, 6)
-      assert.isTrue(logged.every((line) => line.length < 1_000))
-      assert.include(logged[0]!, "<html>xxx")
-      assert.include(logged[0]!, "(100013 characters)")
-    }).pipe(Effect.provide(logs.layer))
-  })
+  it.scopedLive(
+    "TC-ERR-023 an unparsable answer is logged with a bounded excerpt, the call fails with UnparsableResponse, and the next call works",
+    () => {
+      const logs = captureLogs()
+      return Effect.gen(function* () {
+        let turn = 0
+        const long = `<html>${"x".repeat(100_000)}</html>`
+        const answers: ReadonlyArray<(response: ServerResponse) => void> = [
+          (response) => response.writeHead(200, { "content-type": "text/html" }).end(long),
+          (response) => response.writeHead(200, { "content-type": "application/json" }).end('{"status":"success","data":{"user_id"'),
+          (response) => json(response, 200, { status: "success", data: { user_id: 7 } }),
+          (response) => response.writeHead(200, { "content-type": "application/json", "content-encoding": "gzip" }).end("no gzip"),
+          (response) => response.writeHead(502, { "content-type": "text/html" }).end("<h1>Bad Gateway</h1>"),
+          (response) => response.writeHead(302, { location: "http://127.0.0.1:1/" }).end(),
+          (response) => json(response, 200, { status: "success", data: profile })
+        ]
+        const server = yield* kite({ "/user/profile": (_, response) => answers[turn++]?.(response) })
+        const { rest } = yield* restOf(server.url)
+        const statuses: Array<number> = []
+        for (let at = 0; at < answers.length - 1; at++) {
+          const error = yield* Effect.flip(rest.profile)
+          assert.strictEqual(error._tag, "UnparsableResponse", `answer ${at}: ${error.message}`)
+          assert.isBelow(error.message.length, 500)
+          if (error._tag === "UnparsableResponse") statuses.push(error.status)
+        }
+        assert.deepStrictEqual(statuses, [200, 200, 200, 200, 502, 302])
+        assert.strictEqual((yield* rest.profile).user_id, "AB1234")
+        const logged = logs.lines.filter((line) => line.includes("unparsable answer"))
+        assert.strictEqual(logged.length, 6)
+        assert.isTrue(logged.every((line) => line.length < 1_000))
+        assert.include(logged[0]!, "<html>xxx")
+        assert.include(logged[0]!, "(100013 characters)")
+      }).pipe(Effect.provide(logs.layer))
+    }
+  )
 
-  it.scopedLive("an answer beyond the size limit, and one that breaks off, fail typed", () =>
+  it.scopedLive("an answer beyond the size limit and an answer that ends early are UnparsableResponse", () =>
     Effect.gen(function* () {
       let next: (response: ServerResponse) => void = (response) =>
         response.writeHead(200, { "content-type": "application/json" }).end("x".repeat(KiteClient.answerBytesMax + 1))
@@ -191,7 +194,7 @@ describe("KiteRest", () => {
       const { rest } = yield* restOf(server.url)
       const long = yield* Effect.flip(rest.profile)
       assert.deepInclude(long, { _tag: "UnparsableResponse", status: 0 })
-      assert.include(long.message, `more than ${KiteClient.answerBytesMax} bytes`)
+      assert.include(long.message, `longer than ${KiteClient.answerBytesMax} bytes`)
       next = (response) => {
         response.writeHead(200, { "content-type": "application/json", "content-length": "1000" })
         response.write('{"status":"succ', () => response.destroy())
@@ -201,7 +204,7 @@ describe("KiteRest", () => {
     })
   )
 
-  it.scopedLive("TC-ERR-031 a host name that cannot be resolved is named, in calls and in the login", () =>
+  it.scopedLive("TC-ERR-031 the error of a call or a login names the host that cannot be resolved", () =>
     Effect.gen(function* () {
       for (const login of [Login.AccessToken({ accessToken: Redacted.make(canary.accessToken) }), Login.Auto()]) {
         const { rest } = yield* restOf("http://no-such-host.invalid", { login })
@@ -225,7 +228,7 @@ describe("KiteRest", () => {
       assert.deepInclude(input, { _tag: "KiteRefused", status: 400, errorType: "InputException", reason: "Invalid `i`" })
       const unknown = yield* answer(500, refusal("SurpriseException", "?"))
       assert.deepInclude(unknown, { _tag: "KiteRefused", status: 500, errorType: "GeneralException" })
-      // An error with a 200 is an error all the same.
+      // An error envelope with status 200 is still an error.
       assert.deepInclude(yield* answer(200, refusal("DataException", "?")), {
         _tag: "KiteRefused",
         status: 200,
@@ -245,7 +248,7 @@ describe("KiteRest", () => {
     })
   )
 
-  it.scoped("a server that never answers is given up after ten seconds", () =>
+  it.scoped("a call to a server that never answers fails after ten seconds", () =>
     Effect.gen(function* () {
       const server = yield* kite({ "/user/profile": () => {} })
       const { rest } = yield* restOf(server.url)
@@ -258,7 +261,7 @@ describe("KiteRest", () => {
     })
   )
 
-  it.scoped("calls keep Kite's rate: ten a second, quotes one a second", () =>
+  it.scoped("calls stay within Kite's rates: ten per second, one quote call per second", () =>
     Effect.gen(function* () {
       const server = yield* kite({})
       const client = yield* KiteClient.make(account({ root: server.url }))
@@ -268,7 +271,7 @@ describe("KiteRest", () => {
           op: "rate",
           token: null,
           family,
-          // Counted where it would be sent; the answer is of no interest here.
+          // The call is counted when it would be sent; its answer does not matter here.
           run: () => {
             started.push(1)
             return Promise.reject(new Error("not sent"))
@@ -293,7 +296,7 @@ describe("KiteRest", () => {
     })
   )
 
-  it.scopedLive("an account that signs in by itself logs in once for all callers, and once again when its token is refused", () =>
+  it.scopedLive("an account with automatic login logs in once for all callers, and once more when its token is refused", () =>
     Effect.gen(function* () {
       let logins = 0
       let valid = "t1"
@@ -334,7 +337,7 @@ describe("KiteRest", () => {
     })
   )
 
-  it.scopedLive("a request token is exchanged once, and a login as somebody else is refused", () =>
+  it.scopedLive("a request token is exchanged once, and a login as another user is refused", () =>
     Effect.gen(function* () {
       let userId = "AB1234"
       let exchanges = 0
@@ -355,7 +358,7 @@ describe("KiteRest", () => {
     })
   )
 
-  it.scopedLive("the login page's refusals are told apart", () =>
+  it.scopedLive("each kind of refusal by the login page gets its own error", () =>
     Effect.gen(function* () {
       let answer: readonly [number, Record<string, string>] = [400, {}]
       const server = yield* kite({ "/connect/login": (_, response) => response.writeHead(...answer).end("x") })
@@ -373,13 +376,13 @@ describe("KiteRest", () => {
     })
   )
 
-  it.scopedLive("canary secrets reach no log line, no error and no defect, whatever goes wrong (the log half of BE-SEC-07)", () => {
+  it.scopedLive("canary secrets appear in no log line, error or defect, whatever goes wrong (the log half of BE-SEC-07)", () => {
     const logs = captureLogs()
     return Effect.gen(function* () {
       const stolen = Object.entries(canary).map(
         ([name, secret]) => `"${name.replaceAll(/[A-Z]/g, (char) => `_${char.toLowerCase()}`)}":"${secret}"`
       )
-      // A server that says back what it was sent, in clear and by name, is the worst that can be logged.
+      // The worst server for our logs repeats every secret that it got, in clear text and by name.
       type Break = (response: ServerResponse, sent: string) => void
       const breaks: ReadonlyArray<Break> = [
         (response, sent) => json(response, 403, refusal("TokenException", `you sent ${sent}`)),
@@ -418,7 +421,7 @@ describe("KiteRest", () => {
     }).pipe(Effect.provide(logs.layer))
   })
 
-  it.scopedLive("calls are counted by what came of them, and timed", () =>
+  it.scopedLive("calls are counted by outcome, and timed", () =>
     Effect.gen(function* () {
       let status = 200
       const server = yield* kite({

@@ -6,7 +6,7 @@ import { type Account, Login } from "../../src/broker/Accounts.ts"
 import type { SocketAddress } from "../../src/broker/KiteSession.ts"
 import { AccountId } from "../../src/domain/Ids.ts"
 
-/** Words that only a leak can bring into a log line or an error. */
+/** Secrets that appear in a log line or an error only if the product leaks them. */
 export const canary = {
   apiKey: "canaryApiKey77",
   apiSecret: "canaryApiSecret77",
@@ -26,7 +26,7 @@ export const account = (options: { readonly root: string; readonly login?: Login
   source: "simulator"
 })
 
-/** An HTTP server on a free port; connections that are still open die with the scope. */
+/** An HTTP server on a free port. Closing the scope cuts open connections. */
 export const httpServer = (listener: RequestListener) =>
   Effect.acquireRelease(
     Effect.async<{ readonly url: string; readonly stop: () => void }>((resume) => {
@@ -43,7 +43,7 @@ export const httpServer = (listener: RequestListener) =>
     ({ stop }) => Effect.sync(stop)
   )
 
-/** Accepts connections and never says a word. */
+/** A server that accepts connections and never sends anything. */
 export const silentServer = Effect.acquireRelease(
   Effect.async<{ readonly url: string; readonly stop: () => void }>((resume) => {
     const open = new Set<Socket>()
@@ -67,11 +67,11 @@ export interface Peer {
   readonly socket: WebSocket
   readonly url: string
   readonly headers: IncomingMessage["headers"]
-  /** Text messages as they came. */
+  /** Text messages in the order of arrival. */
   readonly said: Array<{ readonly a: string; readonly v: unknown }>
 }
 
-/** A WebSocket server on a free port that notes what it is told. `refuse` answers an upgrade with that status instead. */
+/** A WebSocket server on a free port that records its messages. If `refuse` gives a status, the upgrade is answered with it. */
 export const socketServer = (options: { readonly refuse?: (request: IncomingMessage) => number | undefined } = {}) =>
   Effect.acquireRelease(
     Effect.async<{ readonly url: string; readonly peers: Array<Peer>; readonly upgrades: Array<string>; readonly stop: () => void }>(
@@ -107,7 +107,7 @@ export const socketServer = (options: { readonly refuse?: (request: IncomingMess
     ({ stop }) => Effect.sync(stop)
   )
 
-/** What a server that follows Kite's rules would stream to this peer now: token to mode. */
+/** The mode by token that Kite would now stream to this peer. */
 export const subscribedOf = (peer: Peer): Map<number, string> => {
   const tokens = new Map<number, string>()
   for (const { a, v } of peer.said) {
@@ -121,7 +121,7 @@ export const subscribedOf = (peer: Peer): Map<number, string> => {
 export const addressOf = (url: string, refused: SocketAddress["refused"] = Effect.void): Effect.Effect<SocketAddress> =>
   Effect.succeed({ url: Redacted.make(`${url}?api_key=${canary.apiKey}&access_token=${canary.accessToken}`), refused })
 
-/** Waits for a fact, not for a time: polls until it holds and dies with its name when it never does. Needs the live clock. */
+/** Polls until the condition holds; dies with its name after 30 seconds. Needs the live clock. */
 export const eventually = (name: string, holds: () => boolean) =>
   Effect.sync(holds).pipe(
     Effect.filterOrFail(
@@ -133,7 +133,7 @@ export const eventually = (name: string, holds: () => boolean) =>
     Effect.orDieWith(() => new Error(`never happened: ${name}`))
   )
 
-/** Every log line of the program as the JSON that production writes. */
+/** Collects every log line in the JSON form that production writes. */
 export const captureLogs = () => {
   const lines: Array<string> = []
   const layer = Logger.replace(

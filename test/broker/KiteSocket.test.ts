@@ -7,7 +7,7 @@ import type { Mode } from "../../src/broker/Subscription.ts"
 import { valueOf } from "../metrics/Counted.ts"
 import { addressOf, captureLogs, eventually, leaks, silentServer, socketServer, subscribedOf } from "./KiteServer.ts"
 
-/** Real time, but short: no test waits for one of these to pass or asserts how long something took. */
+/** Short real times. No test waits for one of them to pass or asserts how long something took. */
 const quick = { backoffBaseMs: 5, backoffMaxMs: 20, livenessMs: 600_000 }
 
 const recorder = () => {
@@ -24,7 +24,7 @@ const recorder = () => {
 const wanted = (...pairs: ReadonlyArray<readonly [number, Mode]>) => new Map(pairs)
 const range = (from: number, count: number, mode: Mode) => new Map(Array.from({ length: count }, (_, at) => [from + at, mode] as const))
 
-/** Moves the test's clock on, with real time between the steps for real sockets, until the fact holds. */
+/** Moves the test clock forward until the condition holds. Real time passes between the steps, because the sockets are real. */
 const adjustUntil = (name: string, step: Duration.DurationInput, holds: () => boolean) =>
   Effect.gen(function* () {
     for (let round = 0; round < 1_000 && !holds(); round++) {
@@ -35,38 +35,36 @@ const adjustUntil = (name: string, step: Duration.DurationInput, holds: () => bo
   })
 
 describe("KiteSocket", () => {
-  it.scopedLive(
-    "TC-MATL-002 opens no connection while nothing is wanted, opens one when something is, closes it when nothing is left",
-    () =>
-      Effect.gen(function* () {
-        const server = yield* socketServer()
-        const asked = yield* Ref.make(0)
-        const seen = recorder()
-        const address = Effect.zipRight(
-          Ref.update(asked, (n) => n + 1),
-          addressOf(server.url)
-        )
-        const socket = yield* KiteSocket.make({ account: "A1", address, events: seen.events, settings: quick })
-        yield* socket.set(new Map())
-        yield* Effect.yieldNow()
-        // A connection that was begun would have asked for its address before this one does.
-        assert.strictEqual(yield* Ref.get(asked), 0)
-        yield* socket.set(wanted([256265, "full"]))
-        yield* eventually("subscribed", () => socket.stats().subscribed === 1)
-        assert.strictEqual(yield* Ref.get(asked), 1)
-        assert.strictEqual(server.upgrades.length, 1)
-        yield* socket.set(new Map())
-        yield* eventually("closed by us", () => server.peers[0]?.socket.readyState === 3 && socket.stats().state === "closed")
-        assert.strictEqual(socket.stats().subscribed, 0)
-        assert.strictEqual(server.upgrades.length, 1)
-        yield* socket.set(wanted([256265, "ltp"]))
-        yield* eventually("open again without a restart", () => server.peers[1]?.said.length === 2)
-        assert.deepStrictEqual(subscribedOf(server.peers[1]!), new Map([[256265, "ltp"]]))
-        assert.deepStrictEqual(seen.states, ["connecting", "open", "closed", "connecting", "open"])
-      })
+  it.scopedLive("TC-MATL-002 connects when the first instrument is wanted, and closes when none is wanted", () =>
+    Effect.gen(function* () {
+      const server = yield* socketServer()
+      const asked = yield* Ref.make(0)
+      const seen = recorder()
+      const address = Effect.zipRight(
+        Ref.update(asked, (n) => n + 1),
+        addressOf(server.url)
+      )
+      const socket = yield* KiteSocket.make({ account: "A1", address, events: seen.events, settings: quick })
+      yield* socket.set(new Map())
+      yield* Effect.yieldNow()
+      // Any earlier connection attempt would have asked for an address before this one.
+      assert.strictEqual(yield* Ref.get(asked), 0)
+      yield* socket.set(wanted([256265, "full"]))
+      yield* eventually("subscribed", () => socket.stats().subscribed === 1)
+      assert.strictEqual(yield* Ref.get(asked), 1)
+      assert.strictEqual(server.upgrades.length, 1)
+      yield* socket.set(new Map())
+      yield* eventually("closed by us", () => server.peers[0]?.socket.readyState === 3 && socket.stats().state === "closed")
+      assert.strictEqual(socket.stats().subscribed, 0)
+      assert.strictEqual(server.upgrades.length, 1)
+      yield* socket.set(wanted([256265, "ltp"]))
+      yield* eventually("open again without a restart", () => server.peers[1]?.said.length === 2)
+      assert.deepStrictEqual(subscribedOf(server.peers[1]!), new Map([[256265, "ltp"]]))
+      assert.deepStrictEqual(seen.states, ["connecting", "open", "closed", "connecting", "open"])
+    })
   )
 
-  it.scopedLive("TC-MATL-041 a dropped socket reconnects by itself, all subscriptions and modes are restored, and it is logged", () => {
+  it.scopedLive("TC-MATL-041 a dropped socket reconnects by itself, restores all subscriptions and modes, and logs it", () => {
     const logs = captureLogs()
     return Effect.gen(function* () {
       const server = yield* socketServer()
@@ -93,7 +91,7 @@ describe("KiteSocket", () => {
     }).pipe(Effect.provide(logs.layer))
   })
 
-  it.scopedLive("what is wanted during an outage is what the next connection gets", () =>
+  it.scopedLive("the next connection gets the subscriptions that were set during an outage", () =>
     Effect.gen(function* () {
       let isRefusing = false
       const server = yield* socketServer({ refuse: () => (isRefusing ? 503 : undefined) })
@@ -117,7 +115,7 @@ describe("KiteSocket", () => {
     })
   )
 
-  it.scopedLive("an open connection is told only what changed, in chunks, and nothing when nothing did", () =>
+  it.scopedLive("an open connection gets only the differences, in chunks, and nothing when nothing changed", () =>
     Effect.gen(function* () {
       const server = yield* socketServer()
       const settings = { ...quick, chunkTokens: 4 }
@@ -151,7 +149,7 @@ describe("KiteSocket", () => {
     })
   )
 
-  it.scopedLive("3,000 instruments are the limit of a connection; beyond it a typed error and the former state stands", () =>
+  it.scopedLive("setting more than 3,000 instruments fails with TooManyInstruments and leaves the wanted set unchanged", () =>
     Effect.gen(function* () {
       const server = yield* socketServer()
       const socket = yield* KiteSocket.make({ account: "A1", address: addressOf(server.url), events: recorder().events, settings: quick })
@@ -164,7 +162,7 @@ describe("KiteSocket", () => {
     })
   )
 
-  it.scopedLive("heartbeats are not data; frames come whole; text messages are read within bounds", () => {
+  it.scopedLive("heartbeats do not count as data, frames arrive unchanged, and text messages have a size limit", () => {
     const logs = captureLogs()
     return Effect.gen(function* () {
       const server = yield* socketServer()
@@ -208,7 +206,7 @@ describe("KiteSocket", () => {
     }).pipe(Effect.provide(logs.layer))
   })
 
-  it.scoped("a mute server is left after five seconds without a message; a heartbeat counts as one", () =>
+  it.scoped("the socket leaves a server after five seconds without a message; a heartbeat counts as a message", () =>
     Effect.gen(function* () {
       const server = yield* socketServer()
       const socket = yield* KiteSocket.make({ account: "A1", address: addressOf(server.url), events: recorder().events })
@@ -225,7 +223,7 @@ describe("KiteSocket", () => {
     })
   )
 
-  it.scoped("the backoff doubles up to its cap with jitter, for as long as it takes", () =>
+  it.scoped("the backoff doubles with jitter up to its maximum, and never gives up", () =>
     Effect.gen(function* () {
       const attempts: Array<number> = []
       const address = Effect.flatMap(TestClock.currentTimeMillis, (nowMs) => {
@@ -246,7 +244,7 @@ describe("KiteSocket", () => {
     })
   )
 
-  it.scoped("a connection that lived for thirty seconds starts the backoff afresh", () =>
+  it.scoped("after a connection that lived for thirty seconds the backoff starts at its base again", () =>
     Effect.gen(function* () {
       let isRefusing = true
       const asked: Array<number> = []
@@ -271,12 +269,12 @@ describe("KiteSocket", () => {
       const lostMs = yield* TestClock.currentTimeMillis
       server.peers[0]?.socket.terminate()
       yield* adjustUntil("open again", "100 millis", () => socket.stats().opened === 2)
-      // A backoff that went on would wait for 25 seconds and more.
+      // Without the reset the backoff would wait for at least 25 seconds.
       assert.isBelow(asked.at(-1)! - lostMs, 5_000)
     })
   )
 
-  it.scopedLive("a server that never answers the upgrade is given up after the handshake timeout", () =>
+  it.scopedLive("an upgrade that is never answered fails after the handshake timeout, and the socket tries again", () =>
     Effect.gen(function* () {
       const mute = yield* silentServer
       const logs: Array<string> = []
@@ -311,7 +309,7 @@ describe("KiteSocket", () => {
   })
 
   it.scopedLive(
-    "TC-ERR-022 credentials that no login can mend end this socket with Invalid API credentials; another account's goes on",
+    "TC-ERR-022 if no login can help, this socket ends with Invalid API credentials and another account's socket goes on",
     () => {
       const logs = captureLogs()
       return Effect.gen(function* () {
@@ -341,21 +339,21 @@ describe("KiteSocket", () => {
     }
   )
 
-  it.scopedLive("TC-ERR-031 a socket's host name that cannot be resolved is named, and tried again", () =>
+  it.scopedLive("TC-ERR-031 a socket names the host that cannot be resolved, and tries again", () =>
     Effect.gen(function* () {
       const details: Array<string> = []
       const events = { ...recorder().events, onState: (_: string, detail = "") => void details.push(detail) }
       const socket = yield* KiteSocket.make({ account: "A1", address: addressOf("ws://no-such-host.invalid"), events, settings: quick })
       yield* socket.set(wanted([1, "full"]))
       yield* eventually(
-        "said twice",
+        "reported twice",
         () => details.filter((line) => line.startsWith("Failed to resolve hostname no-such-host.invalid")).length >= 2
       )
       assert.deepStrictEqual(leaks(details.join()), [])
     })
   )
 
-  it.scopedLive("a message beyond the size limit costs the connection, not the process", () =>
+  it.scopedLive("a message beyond the size limit ends the connection, and the socket reconnects", () =>
     Effect.gen(function* () {
       const server = yield* socketServer()
       const seen = recorder()
@@ -369,7 +367,7 @@ describe("KiteSocket", () => {
     })
   )
 
-  it.scopedLive("a callback that throws is a defect of its owner, never an uncaught exception", () =>
+  it.scopedLive("a handler that throws makes `done` die, and causes no uncaught exception", () =>
     Effect.gen(function* () {
       const server = yield* socketServer()
       const events = {
@@ -388,7 +386,7 @@ describe("KiteSocket", () => {
     })
   )
 
-  it.live("the end of its scope closes the connection and ends the reconnecting", () =>
+  it.live("closing the scope closes the connection and stops reconnecting", () =>
     Effect.gen(function* () {
       const server = yield* socketServer()
       const fiber = yield* Effect.gen(function* () {
@@ -403,7 +401,7 @@ describe("KiteSocket", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.scopedLive("two sockets of one process know nothing of each other", () =>
+  it.scopedLive("two sockets of one process do not affect each other", () =>
     Effect.gen(function* () {
       const server = yield* socketServer()
       const [left, right] = [recorder(), recorder()]

@@ -22,7 +22,7 @@ describe("Redaction", () => {
   })
 
   it.prop(
-    "a known secret is never left, wherever and however often it stands",
+    "removes a known secret wherever and however often it occurs",
     [
       FastCheck.array(FastCheck.string({ maxLength: 60 }), { minLength: 2, maxLength: 12 }),
       FastCheck.hexaString({ minLength: 16, maxLength: 32 })
@@ -33,7 +33,7 @@ describe("Redaction", () => {
     }
   )
 
-  it("an excerpt is bounded, says how much there was, and keeps no head of a secret at its cut", () => {
+  it("an excerpt has a bounded length, states the full length, and keeps no part of a secret at its cut", () => {
     const secret = "SECRET0123456789"
     const long = `${"x".repeat(excerptCharsMax - 4)}${secret}${"y".repeat(10_000)}`
     const clean = excerpt(long, [Redacted.make(secret)])
@@ -42,7 +42,7 @@ describe("Redaction", () => {
     assert.notInclude(clean, "SECR")
   })
 
-  it("an excerpt has no line ends that could forge a log line", () => {
+  it("an excerpt contains no line ends, so it cannot forge a log line", () => {
     assert.strictEqual(excerpt("a\r\n\u0000b"), "a b")
   })
 })

@@ -8,7 +8,7 @@ const wantedOf = FastCheck.array(FastCheck.tuple(FastCheck.integer({ min: 1, max
 )
 
 describe("Subscription", () => {
-  it("spells the three messages as Kite documents them", () => {
+  it("formats the three messages as Kite documents them", () => {
     const commands = diff(new Map<number, Mode>([[1, "full"]]), new Map<number, Mode>([[408065, "full"]]), 500)
     assert.deepStrictEqual(commands.map(format), [
       '{"a":"unsubscribe","v":[1]}',
@@ -17,7 +17,7 @@ describe("Subscription", () => {
     ])
   })
 
-  it("a change of mode alone is one mode message", () => {
+  it("a change of mode alone becomes one mode message", () => {
     const commands = diff(
       new Map<number, Mode>([
         [7, "ltp"],
@@ -32,13 +32,13 @@ describe("Subscription", () => {
     assert.deepStrictEqual(commands, [{ _tag: "Mode", mode: "full", tokens: [7] }])
   })
 
-  it("a token whose mode message was lost gets it again", () => {
+  it("a token whose mode was not sent yet gets its mode message", () => {
     const commands = diff(new Map([[7, null]]), new Map<number, Mode>([[7, "quote"]]), 500)
     assert.deepStrictEqual(commands, [{ _tag: "Mode", mode: "quote", tokens: [7] }])
   })
 
   it.prop(
-    "the messages lead to what is wanted, in chunks, never over the larger of both sizes",
+    "the messages lead to the wanted set, in chunks, and never exceed the larger of the two sets",
     [wantedOf, wantedOf, FastCheck.integer({ min: 1, max: 9 })],
     ([before, wanted, chunk]) => {
       let held: Held = before
@@ -53,7 +53,7 @@ describe("Subscription", () => {
     }
   )
 
-  it.prop("nothing that stays as it is is sent again", [wantedOf, wantedOf], ([before, wanted]) => {
+  it.prop("sends nothing for tokens that do not change", [wantedOf, wantedOf], ([before, wanted]) => {
     const sent = new Set(diff(before, wanted, 500).flatMap((command) => command.tokens))
     for (const [token, want] of wanted) if (before.get(token) === want) assert.isFalse(sent.has(token))
   })
