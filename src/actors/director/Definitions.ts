@@ -4,7 +4,7 @@ import { MarketClock } from "../../streams/MarketClock.ts"
 import * as Subjects from "../../streams/Subjects.ts"
 import * as DeadLetters from "../runtime/DeadLetters.ts"
 import type { Replaced } from "../runtime/Leases.ts"
-import { requestHeader } from "../runtime/RecordActor.ts"
+import { requestHeader } from "../runtime/RequestHeader.ts"
 import * as Reconciliation from "./Reconciliation.ts"
 
 const toText = new TextDecoder()

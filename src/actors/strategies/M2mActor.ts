@@ -6,7 +6,8 @@ import { pricingSettings } from "../../streams/PricingSettings.ts"
 import * as Subject from "../../streams/Subject.ts"
 import * as Subjects from "../../streams/Subjects.ts"
 import type { Published } from "../runtime/Outputs.ts"
-import { RecordActor, type Setup } from "../runtime/RecordActor.ts"
+import { RecordActor } from "../runtime/RecordActor.ts"
+import type { Setup } from "../runtime/Setup.ts"
 
 export const kind = "m2m"
 export const key = (owner: string, strategy: string) => Subject.kvKey(kind, owner, strategy)

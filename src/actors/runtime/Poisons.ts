@@ -1,0 +1,31 @@
+import { Effect } from "effect"
+import type { NatsError } from "../../streams/JetStream.ts"
+import type { Refused } from "./DeadLetters.ts"
+import type { Poisoned, Run } from "./Fold.ts"
+
+/** Poisonous messages remembered per actor; the oldest is forgotten first. */
+const poisonMax = 1_000
+
+type DeadLetter = (actor: string, message: Refused, reason: string) => Effect.Effect<void, NatsError>
+
+/** Remembers on which record sequences a decider threw, so that the actor's next run skips them. */
+export const make = (deadLetter: DeadLetter) => {
+  /** By actor and record, because another record's sequences mean other messages. */
+  const byRun = new Map<string, Set<number>>()
+  const none: ReadonlySet<number> = new Set()
+  const keyOf = ({ key, recordCreatedMs }: Run<unknown>) => `${key} ${recordCreatedMs}`
+  return {
+    of: (run: Run<unknown>): ReadonlySet<number> => byRun.get(keyOf(run)) ?? none,
+    /** Writes the dead letter first: a message that is skipped without a trace would be lost. */
+    add: (name: string, run: Run<unknown>, { message, cause }: Poisoned) =>
+      Effect.gen(function* () {
+        yield* deadLetter(name, message, String(cause))
+        const known = byRun.get(keyOf(run)) ?? new Set()
+        byRun.set(keyOf(run), known)
+        known.add(message.seq)
+        const [oldest] = known
+        if (known.size > poisonMax && oldest !== undefined) known.delete(oldest)
+      })
+  } as const
+}
+export type Poisons = ReturnType<typeof make>

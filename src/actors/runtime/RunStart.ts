@@ -1,0 +1,126 @@
+/** The start of a run: the state from the snapshot, or from the record if there is no usable snapshot. */
+import { Effect, Either, Option } from "effect"
+import { JetStream, NatsError } from "../../streams/JetStream.ts"
+import * as OrderedRead from "../../streams/OrderedRead.ts"
+import * as Record from "../../streams/Record.ts"
+import { Snapshots } from "../../streams/Snapshots.ts"
+import * as DeadLetters from "./DeadLetters.ts"
+import * as Fold from "./Fold.ts"
+import type { Lease } from "./Leases.ts"
+import * as Metrics from "./Metrics.ts"
+import * as Outputs from "./Outputs.ts"
+import type { Poisons } from "./Poisons.ts"
+import type { Setup } from "./Setup.ts"
+
+/** Without a snapshot at most this many messages of the record are read. */
+const historyMax = 100_000
+/** The start fails if the newest outputs cannot be read within this time. */
+const outputsReadMax = "30 seconds"
+export const snapshotEveryMs = 10_000
+/** Subjects that are looked up at the same time. */
+const lookUpsMax = 8
+
+/** Spreads the snapshots of a process's actors over the interval. */
+const snapshotPhaseMs = (key: string): number => {
+  let hash = 0
+  for (let at = 0; at < key.length; at++) hash = (Math.imul(hash, 31) + key.charCodeAt(at)) >>> 0
+  return hash % snapshotEveryMs
+}
+
+/** Notes the newest message of every subject that the filter matches. */
+const noteAll = (board: Outputs.Board, stream: string, filter: string) =>
+  Effect.gen(function* () {
+    const read = yield* OrderedRead.make({ stream, filters: [filter], start: { _tag: "LastPerSubject" } })
+    for (let left = read.pendingAtStart; left > 0; ) {
+      for (const item of yield* read.takeAll) {
+        if (item._tag === "Gap") continue
+        Outputs.note(board, item)
+        left = item.pending
+      }
+    }
+    board.isWhole = true
+  }).pipe(
+    Effect.scoped,
+    Effect.timeoutFail({
+      duration: outputsReadMax,
+      onTimeout: () => new NatsError({ op: `read ${filter}`, cause: new Error("the newest message of each subject did not arrive") })
+    })
+  )
+
+export const make = (poisons: Poisons) =>
+  Effect.gen(function* () {
+    const jetStream = yield* JetStream
+    const snapshots = yield* Snapshots
+    const deadLetter = DeadLetters.send(jetStream)
+
+    const foldKnown = <S, O extends { readonly seq: number }>(
+      setup: Setup<S, O>,
+      run: Fold.Run<S>,
+      message: Parameters<typeof Record.decode>[0]
+    ) =>
+      Effect.gen(function* () {
+        if (poisons.of(run).has(message.seq)) return
+        const input = Record.decode(message)
+        if (input._tag === "Refused") return yield* deadLetter(setup.name, message, input.reason)
+        const decided = Either.try({
+          try: () => setup.decider.decide(run.state, input),
+          catch: (cause) => new Fold.Poisoned({ message, cause })
+        })
+        if (Either.isLeft(decided)) {
+          yield* poisons.add(setup.name, run, decided.left)
+          return yield* decided.left
+        }
+        run.state = decided.right[0]
+      })
+
+    /**
+     * Begins at the oldest definition, but reads at most `historyMax` messages. The newest definitions are folded first, because they may be
+     * older than that.
+     */
+    const startWithoutSnapshot = <S, O extends { readonly seq: number }>(
+      setup: Setup<S, O>,
+      run: Fold.Run<S>,
+      { firstSeq, lastSeq }: { readonly firstSeq: number; readonly lastSeq: number }
+    ) =>
+      Effect.gen(function* () {
+        Metrics.rebuilds(setup.name)
+        const lookUp = (find: typeof jetStream.last) =>
+          Effect.map(
+            Effect.forEach(setup.references, (subject) => find(Record.stream, subject), { concurrency: lookUpsMax }),
+            (found) => found.flatMap(Option.toArray)
+          )
+        const oldest = Math.min(lastSeq + 1, ...(yield* lookUp(jetStream.first)).map(({ seq }) => seq))
+        run.seq = Math.max(oldest - 1, firstSeq - 1, lastSeq - historyMax, 0)
+        const own = setup.definition === undefined ? Option.none() : yield* jetStream.last(Record.stream, setup.definition)
+        const earlier = Option.filter(own, ({ seq }) => seq <= run.seq)
+        const known = [...(yield* lookUp(jetStream.last)), ...Option.toArray(earlier)]
+        yield* Effect.forEach(known, (message) => foldKnown(setup, run, message), { discard: true })
+      })
+
+    return <S, O extends { readonly seq: number }>(setup: Setup<S, O>, lease: Lease) =>
+      Effect.gen(function* () {
+        const info = yield* jetStream.info(Record.stream)
+        const { createdMs, firstSeq, lastSeq } = info
+        const run: Fold.Run<S> = {
+          key: setup.key,
+          board: Outputs.board(setup.key, lease, createdMs),
+          state: setup.decider.initial,
+          seq: 0,
+          recordCreatedMs: createdMs,
+          saveAtMs: performance.now() + snapshotPhaseMs(setup.key)
+        }
+        const saved = Option.filter(
+          yield* snapshots.load(setup.key, setup.layout),
+          (one) => one.recordCreatedMs === createdMs && firstSeq <= one.seq + 1 && lastSeq >= one.seq
+        )
+        if (Option.isNone(saved)) yield* startWithoutSnapshot(setup, run, info)
+        else {
+          run.state = saved.value.state as S
+          run.seq = saved.value.seq
+        }
+        if (setup.outputs !== undefined) {
+          yield* Effect.provideService(noteAll(run.board, setup.outputs.stream, setup.outputs.filter), JetStream, jetStream)
+        }
+        return run
+      })
+  })
