@@ -1,6 +1,6 @@
 import { Effect } from "effect"
 import { AckPolicy, type ConsumerConfig, DeliverPolicy, type JsMsg } from "nats"
-import { JetStream, NatsError } from "./JetStream.ts"
+import { apiErrorOf, JetStream, NatsError } from "./JetStream.ts"
 
 /** One message of a durable consumer. Until it is acknowledged the server delivers it again. */
 export interface Delivered {
@@ -31,8 +31,36 @@ const configOf = ({ name, filter, batchMax }: Setup): Partial<ConsumerConfig> =>
   ack_policy: AckPolicy.Explicit,
   deliver_policy: DeliverPolicy.All,
   ack_wait: ackWaitMs * 1e6,
-  max_ack_pending: batchMax
+  max_ack_pending: batchMax,
+  max_deliver: -1
 })
+/** Settings that change which messages a consumer delivers, and that ours never has. */
+const foreign = [
+  "deliver_subject",
+  "pause_until",
+  "headers_only",
+  "filter_subjects",
+  "rate_limit_bps",
+  "backoff",
+  "inactive_threshold"
+] as const
+
+/** The first setting in which the server's consumer is not ours. Where it began to read says nothing about now. */
+export const difference = (setup: Setup, found: ConsumerConfig): string | undefined => {
+  const { deliver_policy: _, ...wanted } = configOf(setup)
+  const has = (setting: string) => (found as unknown as Record<string, unknown>)[setting]
+  return Object.entries(wanted).find(([setting, value]) => has(setting) !== value)?.[0] ?? foreign.find((setting) => Boolean(has(setting)))
+}
+
+export interface DurableRead {
+  /** Takes the next batch; it is empty when nothing came within a second. */
+  readonly next: Effect.Effect<ReadonlyArray<Delivered>, NatsError>
+  /**
+   * Looks at the consumer and restores it when it is gone or has settings that are not ours. Answers how many messages are not
+   * acknowledged yet, and up to which stream sequence all are.
+   */
+  readonly look: Effect.Effect<{ readonly waiting: number; readonly floor: number }, NatsError>
+}
 
 const deliveredOf = (message: JsMsg): Delivered => ({
   subject: message.subject,
@@ -42,27 +70,48 @@ const deliveredOf = (message: JsMsg): Delivered => ({
   nak: () => message.nak()
 })
 
-/**
- * Reads a stream through a durable consumer, which remembers what is acknowledged. The answer takes the next batch; it is empty when
- * nothing came within a second.
- */
-export const make = (setup: Setup) =>
+/** The server's own number for a consumer that is not there. */
+const consumerNotFound = 10_014
+
+/** Reads a stream through a durable consumer, which remembers what is acknowledged. */
+export const make = (setup: Setup): Effect.Effect<DurableRead, NatsError, JetStream> =>
   Effect.gen(function* () {
     const { name, stream, batchMax } = setup
     const { js, jsm } = yield* JetStream
     const attempt = <A>(op: string, run: () => Promise<A>) =>
       Effect.tryPromise({ try: run, catch: (cause) => new NatsError({ op: `${op} (${name})`, cause }) })
 
-    yield* attempt("add consumer", () => jsm.consumers.add(stream, configOf(setup))).pipe(
-      // Another version's consumer cannot be changed in every field. A new one reads again what was saved, and saving is idempotent.
-      Effect.orElse(() =>
-        attempt("replace consumer", () => jsm.consumers.delete(stream, name).then(() => jsm.consumers.add(stream, configOf(setup))))
-      )
+    const add = attempt("add consumer", () => jsm.consumers.add(stream, configOf(setup)))
+    // A new consumer reads again what was saved, and saving is idempotent.
+    const replace = Effect.zipRight(
+      attempt("delete consumer", () => jsm.consumers.delete(stream, name)),
+      add
     )
+    /** The server changes an existing consumer where it can; what it cannot change is made again. */
+    const ensure = Effect.flatMap(
+      Effect.orElse(add, () => replace),
+      (made) => (difference(setup, made.config) === undefined ? Effect.succeed(made) : replace)
+    )
+    const mended = (why: string) =>
+      Effect.zipRight(Effect.logWarning("durable consumer restored").pipe(Effect.annotateLogs({ consumer: name, stream, why })), ensure)
+    const look = attempt("look at consumer", () => jsm.consumers.info(stream, name)).pipe(
+      Effect.flatMap((found) => {
+        const setting = difference(setup, found.config)
+        return setting === undefined ? Effect.succeed(found) : mended(`its ${setting} was changed`)
+      }),
+      Effect.catchIf(
+        (error) => apiErrorOf(error)?.err_code === consumerNotFound,
+        () => mended("it was gone")
+      ),
+      Effect.map(({ num_pending, num_ack_pending, ack_floor }) => ({ waiting: num_pending + num_ack_pending, floor: ack_floor.stream_seq }))
+    )
+
+    yield* ensure
     const consumer = yield* attempt("get consumer", () => js.consumers.get(stream, name))
-    return attempt("fetch", async () => {
+    const next = attempt("fetch", async () => {
       const batch: Array<Delivered> = []
       for await (const message of await consumer.fetch({ max_messages: batchMax, expires: fetchMaxMs })) batch.push(deliveredOf(message))
       return batch as ReadonlyArray<Delivered>
     })
+    return { next, look }
   })

@@ -39,12 +39,12 @@ const makeReader = (subject: string): Reader => {
   if (clock !== undefined) return { kind: "clock", decode: ({ seq, data }) => taken(RecordInput.clock(seq, clock.account, data)) }
   if (Subjects.MarketReference.match(subject) !== undefined) {
     const decode = ({ seq, data }: Message) =>
-      either(Subjects.MarketReference.decodeEither(data), (value) => RecordInput.reference(seq, value))
+      either(Subjects.MarketReference.read(subject, data), (value) => RecordInput.reference(seq, value))
     return { kind: "definition", decode }
   }
   if (Subjects.StrategyDefinition.match(subject) !== undefined) {
     const decode = ({ seq, data }: Message) =>
-      either(Subjects.StrategyDefinition.decodeEither(data), (value) => RecordInput.definition(seq, value))
+      either(Subjects.StrategyDefinition.read(subject, data), (value) => RecordInput.definition(seq, value))
     return { kind: "definition", decode }
   }
   return { kind: "unknown", decode: () => ({ _tag: "Refused", reason: "unknown subject" }) }

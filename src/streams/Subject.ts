@@ -1,4 +1,4 @@
-import { Data, Effect, type Either, type ParseResult, Schema } from "effect"
+import { Data, Effect, Either, type ParseResult, Schema } from "effect"
 
 /** `{name}` holes in a template, as a union of their names. */
 export type Holes<T extends string> = T extends `${string}{${infer Name}}${infer Rest}` ? Name | Holes<Rest> : never
@@ -20,6 +20,10 @@ export interface Subject<Template extends string, A, I = unknown> {
   readonly decode: (subject: string, bytes: Uint8Array) => Effect.Effect<A, DecodeError>
   /** The same for a loop that decodes within a batch. */
   readonly decodeEither: (bytes: Uint8Array) => Either.Either<A, ParseResult.ParseError>
+  /** False when the body names another underlying, strategy, account or the like than its subject. */
+  readonly isOf: (subject: string, value: A) => boolean
+  /** Decodes a message whose body must belong to its subject. Left: why it cannot be taken. */
+  readonly read: (subject: string, bytes: Uint8Array) => Either.Either<A, string>
 }
 
 const toBytes = new TextEncoder()
@@ -58,6 +62,8 @@ export const make = <const Template extends string, A, I>(options: {
   readonly plain?: A extends I ? true : never
   /** The same for a value of which a few fields must be transformed; keys in the schema's order. */
   readonly wire?: (value: A) => I
+  /** The names of the subject that the body repeats. */
+  readonly names?: (value: A) => Partial<Record<Holes<Template>, string>>
 }): Subject<Template, A, I> => {
   // Compiled once per subject, never per message.
   const json = Schema.parseJson(options.schema)
@@ -86,26 +92,41 @@ export const make = <const Template extends string, A, I>(options: {
   const refuse = (name: string): never => {
     throw new TypeError(`subject ${options.template}: no ${name}`)
   }
+  const match = (subject: string): Record<Holes<Template>, string> | undefined => {
+    if (!subject.startsWith(prefix)) return undefined
+    const tokens = subject.split(".")
+    if (tokens.length !== parts.length) return undefined
+    const found: Record<string, string> = {}
+    for (const [at, part] of parts.entries()) {
+      const token = tokens[at] ?? ""
+      const name = nameOf(part)
+      if (name !== undefined) found[name] = unescape(token)
+      else if (token !== part) return undefined
+    }
+    return found as Record<Holes<Template>, string>
+  }
+  const isOf = (subject: string, value: A): boolean => {
+    if (options.names === undefined) return true
+    const found = match(subject)
+    if (found === undefined) return false
+    for (const [name, said] of Object.entries(options.names(value))) if (found[name as Holes<Template>] !== said) return false
+    return true
+  }
   return {
-    ...options,
+    template: options.template,
+    stream: options.stream,
+    schema: options.schema,
     at: (holes) => fill(holes, refuse),
     filter: (holes = {}) => fill(holes, () => "*"),
-    match: (subject) => {
-      if (!subject.startsWith(prefix)) return undefined
-      const tokens = subject.split(".")
-      if (tokens.length !== parts.length) return undefined
-      const found: Record<string, string> = {}
-      for (const [at, part] of parts.entries()) {
-        const token = tokens[at] ?? ""
-        const name = nameOf(part)
-        if (name !== undefined) found[name] = unescape(token)
-        else if (token !== part) return undefined
-      }
-      return found as Record<Holes<Template>, string>
-    },
+    match,
     encode: (value) => toBytes.encode(encode(value)),
     decode: (subject, bytes) =>
       Effect.suspend(() => decode(toText.decode(bytes))).pipe(Effect.mapError((cause) => new DecodeError({ subject, cause }))),
-    decodeEither: (bytes) => decodeEither(toText.decode(bytes))
+    decodeEither: (bytes) => decodeEither(toText.decode(bytes)),
+    isOf,
+    read: (subject, bytes) =>
+      Either.flatMap(Either.mapLeft(decodeEither(toText.decode(bytes)), String), (value) =>
+        isOf(subject, value) ? Either.right(value) : Either.left(`its body belongs to another subject than ${subject}`)
+      )
   }
 }

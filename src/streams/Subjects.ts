@@ -6,49 +6,69 @@ import * as ChainMessage from "../domain/options/ChainMessage.ts"
 import { Reference } from "../domain/record/Reference.ts"
 import { Definition } from "../domain/record/StrategyDefinition.ts"
 import * as StrategyMessage from "../domain/strategy/StrategyMessage.ts"
+import { WriterStatus } from "../domain/WriterStatus.ts"
 import * as Subject from "./Subject.ts"
+
+const underlyingOf = ({ exchange, underlying }: { readonly exchange: string; readonly underlying: string }) => ({ exchange, underlying })
+const chainOf = ({ exchange, underlying, expiry }: ChainMessage.Chain) => ({ exchange, underlying, expiry })
+const strategyOf = ({ strategy_id }: { readonly strategy_id: number }) => ({ strategy: String(strategy_id) })
+const ownedOf = ({ owner, strategy_id }: { readonly owner: string; readonly strategy_id: number }) => ({
+  owner,
+  strategy: String(strategy_id)
+})
 
 /** Binary subjects: the frame layout is domain/market/Frame, the clock frame is domain/market/ClockFrame. */
 const bytes = Schema.Unknown
 
 export const Frame = Subject.make({ template: "md.frame.{exchange}.{underlying}", stream: "MD_FRAMES", schema: bytes })
 export const Clock = Subject.make({ template: "md.clock.{account}", stream: "MD_FRAMES", schema: bytes })
-export const MarketReference = Subject.make({ template: "md.ref.{exchange}.{underlying}", stream: "MD_FRAMES", schema: Reference })
+export const MarketReference = Subject.make({
+  template: "md.ref.{exchange}.{underlying}",
+  stream: "MD_FRAMES",
+  schema: Reference,
+  names: underlyingOf
+})
 export const StrategyDefinition = Subject.make({
   template: "strat.def.{owner}.{strategy}",
   stream: "MD_FRAMES",
-  schema: Definition
+  schema: Definition,
+  names: ownedOf
 })
 
 export const Tick = Subject.make({
   template: "md.tick.{exchange}.{underlying}",
   stream: "MD_TICK",
   schema: ChainMessage.Ticks,
-  plain: true
+  plain: true,
+  names: underlyingOf
 })
 export const Bars = Subject.make({
   template: "md.bar.{interval}.{exchange}.{underlying}.{token}",
   stream: "MD_BARS",
   schema: Bar.Bars,
-  plain: true
+  plain: true,
+  names: ({ interval, exchange, underlying, instrument_token }) => ({ interval, exchange, underlying, token: String(instrument_token) })
 })
 export const ChainDelta = Subject.make({
   template: "opt.delta.{exchange}.{underlying}.{expiry}",
   stream: "OPT",
   schema: ChainMessage.Chain,
-  plain: true
+  plain: true,
+  names: chainOf
 })
 export const ChainKeyframe = Subject.make({
   template: "opt.chain.{exchange}.{underlying}.{expiry}",
   stream: "OPT_LAST",
   schema: ChainMessage.Chain,
-  plain: true
+  plain: true,
+  names: chainOf
 })
 export const UnderlyingState = Subject.make({
   template: "und.state.{exchange}.{underlying}",
   stream: "OPT_LAST",
   schema: ChainMessage.UnderlyingState,
-  plain: true
+  plain: true,
+  names: underlyingOf
 })
 
 const moneyOrNull = (value: Money.Decimal | null): string | null => (value === null ? null : Money.format(value))
@@ -56,6 +76,7 @@ export const Mark = Subject.make({
   template: "strat.m2m.{owner}.{strategy}",
   stream: "STRAT",
   schema: StrategyMessage.Mark,
+  names: strategyOf,
   wire: (mark) => ({
     ...mark,
     m2m: moneyOrNull(mark.m2m),
@@ -64,14 +85,31 @@ export const Mark = Subject.make({
     total_pnl: moneyOrNull(mark.total_pnl)
   })
 })
-export const Candle = Subject.make({ template: "strat.candle.{owner}.{strategy}", stream: "STRAT", schema: StrategyMessage.Candle })
+export const Candle = Subject.make({
+  template: "strat.candle.{owner}.{strategy}",
+  stream: "STRAT",
+  schema: StrategyMessage.Candle,
+  names: strategyOf
+})
 export const StrategyEvent = Subject.make({
   template: "strat.evt.{owner}.{strategy}",
   stream: "STRAT",
-  schema: StrategyMessage.Event
+  schema: StrategyMessage.Event,
+  names: ownedOf
 })
 
-export const Ticker = Subject.make({ template: "sys.ticker.{account}", stream: "SYS", schema: TickerStatus })
+export const Ticker = Subject.make({
+  template: "sys.ticker.{account}",
+  stream: "SYS",
+  schema: TickerStatus,
+  names: ({ account_id }) => ({ account: account_id })
+})
+export const Writer = Subject.make({
+  template: "sys.writer.{writer}",
+  stream: "SYS",
+  schema: WriterStatus,
+  names: ({ name }) => ({ writer: name })
+})
 /** What is odd in an underlying's data: gaps, crossed books, prices off the tick grid, parity. Free form, for people and alarms. */
 export const Quality = Subject.make({
   template: "sys.quality.{kind}.{exchange}.{underlying}",

@@ -45,7 +45,7 @@ const rowsIn = ({ instrument_token, tradingsymbol, bars }: Bar.Bars): Either.Eit
 }
 
 const rowsOf = (message: Delivered): Either.Either<ReadonlyArray<NewBar>, string> =>
-  isClosing(message) ? Either.flatMap(Either.mapLeft(Subjects.Bars.decodeEither(message.data), String), rowsIn) : Either.right([])
+  isClosing(message) ? Either.flatMap(Subjects.Bars.read(message.subject, message.data), rowsIn) : Either.right([])
 
 /** Writes closed one-minute bars to Postgres, once each; bars of a second live in their stream only. */
 export const make = Effect.flatMap(BarRepo, ({ save }) =>

@@ -9,8 +9,8 @@ export const kind = "candle-writer"
 
 const batchMax = 500
 
-const rowsOf = ({ data }: Delivered): Either.Either<ReadonlyArray<NewCandle>, string> =>
-  Either.flatMap(Either.mapLeft(Subjects.Candle.decodeEither(data), String), (candle) => {
+const rowsOf = ({ subject, data }: Delivered): Either.Either<ReadonlyArray<NewCandle>, string> =>
+  Either.flatMap(Subjects.Candle.read(subject, data), (candle) => {
     const minute = new Date(candle.timestamp)
     return Number.isNaN(minute.getTime())
       ? Either.left(`no time: ${candle.timestamp}`)

@@ -1,8 +1,14 @@
-import { Effect, Either } from "effect"
+import { Clock, Effect, Either } from "effect"
+import type { WriterStatus } from "../../domain/WriterStatus.ts"
 import type { StoreConflict, StoreError, StoreInvalid } from "../../store/StoreError.ts"
 import * as DurableRead from "../../streams/DurableRead.ts"
 import { JetStream, type NatsError } from "../../streams/JetStream.ts"
+import * as Subjects from "../../streams/Subjects.ts"
 import * as DeadLetters from "../runtime/DeadLetters.ts"
+
+const lookEvery = "1 second"
+/** A writer with messages that wait stands still when none was acknowledged for this long. */
+const stalledAfterMs = 5_000
 
 export interface Setup<Row> {
   /** The name of the actor, of its durable consumer and of its dead letters. */
@@ -57,6 +63,33 @@ export const make = <Row>({ name, stream, filter, batchMax, rowsOf, save, saved 
         for (const message of messages) message.ack()
       }).pipe(Effect.onError(() => Effect.forEach(messages, ({ nak }) => Effect.ignore(Effect.try(nak)), { discard: true })))
 
-    const read = DurableRead.make({ name, stream, filter, batchMax }).pipe(Effect.provideService(JetStream, jetStream))
-    return Effect.flatMap(read, (next) => Effect.forever(Effect.flatMap(next, write)))
+    const report = (state: WriterStatus["state"], waiting: number, detail: string | null) =>
+      Effect.flatMap(Clock.currentTimeMillis, (nowMs) =>
+        jetStream.notify(
+          Subjects.Writer.at({ writer: name }),
+          Subjects.Writer.encode({ v: 1, as_of: new Date(nowMs).toISOString(), name, state, detail, waiting })
+        )
+      )
+    /** Looks at the consumer each second, restores it when it is not ours, and says on `sys.writer` whether the writer stands still. */
+    const watch = (look: DurableRead.DurableRead["look"]) =>
+      Effect.gen(function* () {
+        let floor = -1
+        let movedAtMs = yield* Clock.currentTimeMillis
+        while (true) {
+          const now = yield* look
+          const nowMs = yield* Clock.currentTimeMillis
+          if (now.floor !== floor || now.waiting === 0) movedAtMs = nowMs
+          floor = now.floor
+          const stillMs = nowMs - movedAtMs
+          yield* stillMs >= stalledAfterMs
+            ? report("stalled", now.waiting, `nothing saved for ${Math.round(stillMs / 1_000)} s`)
+            : report("writing", now.waiting, null)
+          yield* Effect.sleep(lookEvery)
+        }
+      })
+
+    return Effect.gen(function* () {
+      const { next, look } = yield* DurableRead.make({ name, stream, filter, batchMax }).pipe(Effect.provideService(JetStream, jetStream))
+      return yield* Effect.raceFirst(Effect.forever(Effect.flatMap(next, write)), watch(look))
+    }).pipe(Effect.tapError((error) => Effect.ignore(report("failed", 0, error.message))))
   })

@@ -1,10 +1,13 @@
-import { Data, Effect, Option } from "effect"
+import { Effect, Option } from "effect"
 import type * as StrategyDefinition from "../../domain/record/StrategyDefinition.ts"
 import * as M2mDecider from "../../domain/strategy/M2mDecider.ts"
-import { JetStream } from "../../streams/JetStream.ts"
+import { JetStream, type Message } from "../../streams/JetStream.ts"
+import * as OrderedRead from "../../streams/OrderedRead.ts"
 import { pricingSettings } from "../../streams/PricingSettings.ts"
+import * as Record from "../../streams/Record.ts"
 import * as Subject from "../../streams/Subject.ts"
 import * as Subjects from "../../streams/Subjects.ts"
+import * as DeadLetters from "../runtime/DeadLetters.ts"
 import type { Published } from "../runtime/Outputs.ts"
 import { RecordActor } from "../runtime/RecordActor.ts"
 import type { Setup } from "../runtime/Setup.ts"
@@ -13,9 +16,6 @@ export const kind = "m2m"
 export const key = (owner: string, strategy: string) => Subject.kvKey(kind, owner, strategy)
 /** Changes with the decider's state. */
 const layout = "m2m-2"
-
-/** The record holds no definition of a strategy that should run: the director writes it before it asks for the actor. */
-export class NotDefined extends Data.TaggedError("NotDefined")<{ readonly subject: string }> {}
 
 const underlyingsOf = (definition: StrategyDefinition.Definition) => {
   const positions = definition.traded?.positions.flatMap(({ priced }) => priced ?? []) ?? []
@@ -40,16 +40,39 @@ export const route =
 /** One strategy's value, profit and net Greeks, from the record of its legs' underlyings. */
 export const make = Effect.gen(function* () {
   const recordActor = yield* RecordActor
-  const { last } = yield* JetStream
+  const jetStream = yield* JetStream
   const settings = yield* pricingSettings
+  const bury = DeadLetters.send(jetStream)
+
+  /** The message's definition; none when it cannot be taken, which the dead letters then say. */
+  const definitionOf = (message: Message) => {
+    const input = Record.decode(message)
+    if (input._tag === "Definition") return Effect.succeedSome({ definition: input.definition, seq: message.seq })
+    const reason = input._tag === "Refused" ? input.reason : "no definition"
+    return Effect.as(
+      bury(kind, message, reason),
+      Option.none<{ readonly definition: StrategyDefinition.Definition; readonly seq: number }>()
+    )
+  }
+  /** The newest definition in the record that can be read. One that cannot is buried, and a better one is waited for. */
+  const newestDefinition = (subject: string) =>
+    Effect.gen(function* () {
+      const read = yield* OrderedRead.make({ stream: Record.stream, filters: [subject], start: { _tag: "LastPerSubject" } })
+      if (read.pendingAtStart === 0) yield* Effect.logWarning("the record has no definition yet").pipe(Effect.annotateLogs({ subject }))
+      while (true) {
+        const messages = (yield* read.takeAll).filter((item) => item._tag === "Message")
+        for (const message of messages.reverse()) {
+          const found = yield* definitionOf(message)
+          if (Option.isSome(found)) return found.value
+        }
+      }
+    }).pipe(Effect.scoped, Effect.provideService(JetStream, jetStream))
 
   /** Follows the underlyings of the newest definition; a later one with others is a setup of its own. */
   const setup = (owner: string, strategy: string) =>
     Effect.gen(function* () {
       const definitionSubject = Subjects.StrategyDefinition.at({ owner, strategy })
-      const found = yield* last(Subjects.StrategyDefinition.stream, definitionSubject)
-      if (Option.isNone(found)) return yield* new NotDefined({ subject: definitionSubject })
-      const definition = yield* Subjects.StrategyDefinition.decode(definitionSubject, found.value.data)
+      const { definition, seq } = yield* newestDefinition(definitionSubject)
       const underlyings = underlyingsOf(definition)
       const frames = underlyings.map(Subjects.Frame.at)
       const follows = new Set(frames)
@@ -64,7 +87,7 @@ export const make = Effect.gen(function* () {
         definition: definitionSubject,
         outgrown: (input) =>
           input._tag === "Definition" &&
-          found.value.seq < input.seq &&
+          seq < input.seq &&
           underlyingsOf(input.definition).some((holes) => !follows.has(Subjects.Frame.at(holes))),
         route: route(owner, strategy)
       }

@@ -1,5 +1,6 @@
 import { Schema } from "effect"
 import { TickerStatus } from "../../domain/market/TickerStatus.ts"
+import { WriterStatus } from "../../domain/WriterStatus.ts"
 
 export const Dependency = Schema.Literal("ok", "down", "not configured")
 export type Dependency = typeof Dependency.Type
@@ -20,6 +21,13 @@ const Account = Schema.Struct({
   as_of: Schema.String
 })
 
+const Writer = Schema.Struct({
+  state: WriterStatus.fields.state,
+  detail: WriterStatus.fields.detail,
+  waiting: WriterStatus.fields.waiting,
+  as_of: WriterStatus.fields.as_of
+})
+
 /** GET /health. `reason` says why status is not ok. */
 export const Health = Schema.Struct({
   status: Schema.Literal("ok", "degraded", "down"),
@@ -30,6 +38,8 @@ export const Health = Schema.Struct({
     active_subscriptions: Schema.Int,
     accounts: Schema.Record({ key: Schema.String, value: Account })
   }),
+  /** What writes the streams to Postgres, by name. */
+  writers: Schema.Record({ key: Schema.String, value: Writer }),
   dependencies: Schema.Struct({
     redis: Dependency,
     database: Dependency,

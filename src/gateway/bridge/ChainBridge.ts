@@ -7,7 +7,7 @@ import { ChainFeed } from "../chains/ChainFeed.ts"
 import { Hub } from "../sockets/Hub.ts"
 import type { Change } from "../views/ChainView.ts"
 import { Views } from "../views/Views.ts"
-import { follow, passGap, type Reader, reader, skipUndecodable } from "./StreamReader.ts"
+import { bodiesOf, follow, passGap, type Reader, reader, skipUndecodable } from "./StreamReader.ts"
 import * as Trusted from "./Trusted.ts"
 
 /** Deltas read behind the keyframes at a start. Anything older is repaired by the next keyframe, seconds later. */
@@ -20,11 +20,11 @@ const readers = Effect.gen(function* () {
   const publish = (change: Change | undefined) => {
     if (change !== undefined) feed.publish(change)
   }
-  const state = reader(Trusted.state, Subjects.UnderlyingState.decodeEither, (message) => chains.applyState(message))
-  const chain = reader(Trusted.chain, Subjects.ChainKeyframe.decodeEither, (message) => publish(chains.applyKeyframe(message)))
+  const state = reader(bodiesOf(Subjects.UnderlyingState), Trusted.state, (message) => chains.applyState(message))
+  const chain = reader(bodiesOf(Subjects.ChainKeyframe), Trusted.chain, (message) => publish(chains.applyKeyframe(message)))
   const isState = ({ subject }: Message) => Subjects.UnderlyingState.match(subject) !== undefined
   const keyframe: Reader = { take: (message) => (isState(message) ? state : chain).take(message) }
-  const delta = reader(Trusted.chain, Subjects.ChainDelta.decodeEither, (message, { seq }) => publish(chains.applyDelta(message, seq)))
+  const delta = reader(bodiesOf(Subjects.ChainDelta), Trusted.chain, (message, { seq }) => publish(chains.applyDelta(message, seq)))
   return { keyframe, delta }
 })
 

@@ -24,8 +24,11 @@ export const make = (caughtUp: () => void) =>
     views.epochs.strategies = (yield* js.info(stream)).createdMs
     const read = yield* OrderedRead.make({ stream, filters: [Subjects.Mark.filter()], start: { _tag: "LastPerSubject" } })
     const mark = reader(
+      {
+        decode: (data) => Either.map(Subjects.Mark.decodeEither(data), encodeMark),
+        isOf: (subject, { strategy_id }) => Subjects.Mark.match(subject)?.strategy === String(strategy_id)
+      },
       Trusted.mark,
-      (data) => Either.map(Subjects.Mark.decodeEither(data), encodeMark),
       (mark, { subject, seq }) => {
         const owner = Subjects.Mark.match(subject)?.owner ?? ""
         const marked = { mark, seq }

@@ -1,6 +1,7 @@
 import { Data, Effect, Either } from "effect"
 import type { Message } from "../../streams/JetStream.ts"
 import type * as OrderedRead from "../../streams/OrderedRead.ts"
+import type { Subject } from "../../streams/Subject.ts"
 import * as Metrics from "../shared/Metrics.ts"
 
 /** The stream was deleted and created again. Its sequences restarted, so everything folded from it must be dropped. */
@@ -14,20 +15,27 @@ export interface Reader {
   readonly gone?: (from: number, to: number) => void
 }
 
-/** A reader that accepts our own well-formed messages without a schema check and sends all others through the schema. */
+/**
+ * A reader that accepts our own well-formed messages without a schema check and sends all others through the schema. A body that belongs to
+ * another subject is not applied.
+ */
 export const reader = <A>(
+  of: { readonly decode: (data: Uint8Array) => Either.Either<A, unknown>; readonly isOf: (subject: string, value: A) => boolean },
   trusted: (message: Message) => A | undefined,
-  decode: (data: Uint8Array) => Either.Either<A, unknown>,
   apply: (value: A, message: Message) => void
 ): Reader => ({
   take: (message) => {
     const known = trusted(message)
-    const value = known === undefined ? decode(message.data) : Either.right(known)
+    const value = known === undefined ? of.decode(message.data) : Either.right(known)
     if (Either.isLeft(value)) return value.left
+    if (!of.isOf(message.subject, value.right)) return "its body belongs to another subject"
     apply(value.right, message)
     return undefined
   }
 })
+
+/** How the bodies of a subject are read. */
+export const bodiesOf = <Template extends string, A, I>({ decodeEither, isOf }: Subject<Template, A, I>) => ({ decode: decodeEither, isOf })
 
 export const skipUndecodable = (message: Message, cause: unknown) => {
   Metrics.bridgeUndecodable.unsafeUpdate(1, [])

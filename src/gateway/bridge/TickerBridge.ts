@@ -3,21 +3,34 @@ import * as OrderedRead from "../../streams/OrderedRead.ts"
 import * as Subjects from "../../streams/Subjects.ts"
 import { Hub } from "../sockets/Hub.ts"
 import { Views } from "../views/Views.ts"
-import { follow, reader } from "./StreamReader.ts"
+import { bodiesOf, follow, type Reader, reader } from "./StreamReader.ts"
 
-/** Reads the status of every ticker. A ticker reports each second, so a report is no news from the market. */
+/** Reads the status of every ticker and writer. They report each second, so a report is no news from the market. */
 export const make = (caughtUp: () => void) =>
   Effect.gen(function* () {
     const hub = yield* Hub
     const views = yield* Views
 
     views.tickers.clear()
+    views.writers.clear()
     const { stream } = Subjects.Ticker
-    const read = yield* OrderedRead.make({ stream, filters: [Subjects.Ticker.filter()], start: { _tag: "LastPerSubject" } })
-    const status = reader(
+    const read = yield* OrderedRead.make({
+      stream,
+      filters: [Subjects.Ticker.filter(), Subjects.Writer.filter()],
+      start: { _tag: "LastPerSubject" }
+    })
+    const ticker = reader(
+      bodiesOf(Subjects.Ticker),
       () => undefined,
-      Subjects.Ticker.decodeEither,
       (status, { timeMs }) => views.tickers.apply(status, timeMs)
     )
+    const writer = reader(
+      bodiesOf(Subjects.Writer),
+      () => undefined,
+      (status, { timeMs }) => views.writers.apply(status, timeMs)
+    )
+    const status: Reader = {
+      take: (message) => (Subjects.Writer.match(message.subject) === undefined ? ticker : writer).take(message)
+    }
     yield* follow({ stream, read, reader: status, caughtUp, applied: () => hub.flush() })
   })

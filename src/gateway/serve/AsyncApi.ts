@@ -58,6 +58,7 @@ const catalogue: Readonly<Record<Name, About>> = {
     headers: ["Tarang-Request"]
   },
   Ticker: { summary: "How an account's market data connection is, once a second" },
+  Writer: { summary: "How a writer to Postgres is: what waits, and whether it stands still, once a second" },
   Quality: { summary: "What is odd in an underlying's data: gaps, crossed books, prices off the grid, parity violations" },
   Changed: { summary: "Subscriptions or strategies changed in the database: look now" },
   Asked: { summary: "A question of a gateway to the engine; the answer goes to the inbox that `reply` names" }
@@ -71,6 +72,7 @@ const parameters: Readonly<Record<Holes<(typeof Subjects)[Name]["template"]> | "
   strategy: "The strategy's number",
   interval: "1s or 1m",
   token: "The instrument's token",
+  writer: "bar-writer or candle-writer",
   expiry: "YYYY-MM-DD",
   kind: "gap, crossed_book, off_grid or parity",
   what: "What it is about",

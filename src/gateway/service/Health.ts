@@ -12,8 +12,8 @@ import { Views } from "../views/Views.ts"
 
 const probeEvery = "1 second"
 const probeTimeout = "900 millis"
-/** A ticker speaks once a second: after this long without a word its process is gone. */
-const tickerSilenceMs = 10_000
+/** A ticker or a writer reports once a second: after this long without a report its process is gone. */
+const silenceMaxMs = 10_000
 /** A live market without a tick for this long counts as closed. */
 const marketSilenceMs = 60_000
 /**
@@ -109,7 +109,7 @@ export class Health extends Effect.Service<Health>()("gateway/service/Health", {
     yield* probe
     yield* probe.pipe(Effect.delay(probeEvery), Effect.forever, Effect.forkScoped)
 
-    const isFresh = ({ atMs }: Heard, nowMs: number) => nowMs - atMs <= tickerSilenceMs
+    const isFresh = ({ atMs }: { readonly atMs: number }, nowMs: number) => nowMs - atMs <= silenceMaxMs
     const stateOfSimulated = ({ state, time, underlying }: typeof SimulatedMarket.Type): MarketState => {
       if (state !== "ended" || !bridge.isReady()) return "running"
       const last = underlying === null ? undefined : views.chains.state(underlying)
@@ -139,6 +139,11 @@ export class Health extends Effect.Service<Health>()("gateway/service/Health", {
         else if (state === "failed" || state === "mute")
           degraded.push(`ticker ${account_id} ${state}${detail === null ? "" : `: ${detail}`}`)
       }
+      for (const one of views.writers.all()) {
+        const { name, state, detail } = one.status
+        if (!isFresh(one, nowMs)) degraded.push(`${name} is silent`)
+        else if (state !== "writing") degraded.push(`${name} ${state}${detail === null ? "" : `: ${detail}`}`)
+      }
       const refusal = registry.refusal()
       if (refusal !== undefined) {
         const inForce = registry.current()?.tradeDate ?? "no day"
@@ -167,6 +172,9 @@ export class Health extends Effect.Service<Health>()("gateway/service/Health", {
             ])
           )
         },
+        writers: Object.fromEntries(
+          views.writers.all().map(({ status: { name, state, detail, waiting, as_of } }) => [name, { state, detail, waiting, as_of }])
+        ),
         dependencies: {
           redis: redisState === "up" ? "ok" : redisState,
           database,

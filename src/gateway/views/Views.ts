@@ -2,6 +2,7 @@ import { Effect } from "effect"
 import { ChainView } from "./ChainView.ts"
 import { StrategyView } from "./StrategyView.ts"
 import { TickerView } from "./TickerView.ts"
+import { WriterView } from "./WriterView.ts"
 
 /** How far the gateway has read a stream. `seq` is undefined until it has read what was there when it began. */
 export interface Reached {
@@ -15,6 +16,7 @@ export class Views extends Effect.Service<Views>()("gateway/views/Views", {
     chains: new ChainView(),
     strategies: new StrategyView(),
     tickers: new TickerView(),
+    writers: new WriterView(),
     /** When the streams MD_FRAMES, OPT and STRAT were made, UNIX ms: their sequences mean nothing without it. */
     epochs: { frames: 0, chains: 0, strategies: 0 },
     /** The newest sequence of MD_FRAMES and OPT that clients have been told; undefined while a start is still reading. */

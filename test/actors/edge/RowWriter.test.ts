@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { ConfigProvider, Effect, Fiber, Layer, Logger } from "effect"
+import { ConfigProvider, Effect, Either, Fiber, Layer, Logger, Option } from "effect"
+import { AckPolicy, type JetStreamManager } from "nats"
 import * as BarWriter from "../../../src/actors/edge/BarWriter.ts"
 import * as CandleWriter from "../../../src/actors/edge/CandleWriter.ts"
 import * as Money from "../../../src/domain/Money.ts"
@@ -10,6 +11,8 @@ import { StoreInvalid, StoreUnavailable } from "../../../src/store/StoreError.ts
 import { JetStream } from "../../../src/streams/JetStream.ts"
 import * as Streams from "../../../src/streams/Streams.ts"
 import * as Subjects from "../../../src/streams/Subjects.ts"
+import { supervise } from "../../../src/streams/Supervisor.ts"
+import { until } from "../../streams/Nats.ts"
 import { natsServer } from "../../TestBackends.ts"
 
 const live = Layer.unwrapScoped(
@@ -184,6 +187,69 @@ describe("BarWriter", () => {
         yield* done("MD_BARS", "bar-writer", 0)
         assert.strictEqual(written.length, 1)
       }).pipe(Effect.scoped, Effect.provide(Layer.merge(live, bars(saveUnless(() => false, written)))))
+    },
+    60_000
+  )
+})
+
+describe("Writers", () => {
+  const durable = "candle-writer"
+  const newest = Effect.flatMap(JetStream, ({ last }) =>
+    Effect.map(last("SYS", Subjects.Writer.at({ writer: durable })), (found) =>
+      Option.getOrUndefined(Option.flatMap(found, ({ data }) => Either.getRight(Subjects.Writer.decodeEither(data))))
+    )
+  )
+  const harms: Readonly<Record<string, (jsm: JetStreamManager) => Promise<unknown>>> = {
+    deleted: (jsm) => jsm.consumers.delete("STRAT", durable),
+    paused: (jsm) => jsm.consumers.pause("STRAT", durable, new Date(Date.now() + 3_600_000)),
+    "given another filter": (jsm) => jsm.consumers.update("STRAT", durable, { filter_subject: "strat.m2m.>" }),
+    "made a push consumer": (jsm) =>
+      jsm.consumers
+        .delete("STRAT", durable)
+        .then(() => jsm.consumers.add("STRAT", { durable_name: durable, deliver_subject: "label.x", ack_policy: AckPolicy.Explicit }))
+  }
+  for (const [harm, act] of Object.entries(harms))
+    it.live(
+      `BE-ISO-03 a writer whose consumer was ${harm} restores it and goes on`,
+      () => {
+        const written: Array<NewCandle> = []
+        const hasWritten = (id: number) => () => written.some(({ strategyId }) => strategyId === id)
+        return Effect.gen(function* () {
+          const { jsm } = yield* JetStream
+          yield* Effect.forkScoped(supervise("candle-writer", "1", Effect.flatten(CandleWriter.make)))
+          yield* candle(1, "1")
+          yield* until("the first candle is written", hasWritten(1))
+          yield* Effect.promise(() => act(jsm))
+          yield* candle(2, "2")
+          yield* until("the second candle is written", hasWritten(2))
+        }).pipe(Effect.scoped, Effect.provide(Layer.merge(live, candles(saveUnless(() => false, written)))))
+      },
+      60_000
+    )
+
+  it.live(
+    "BE-ISO-03 a writer that saves nothing while messages wait says that it stands still, and so does one that fails",
+    () => {
+      let save: CandleRepo["save"] = () => Effect.never
+      return Effect.gen(function* () {
+        const fiber = yield* Effect.fork(Effect.flatten(CandleWriter.make))
+        yield* candle(1, "1")
+        yield* until("it says so", () => Effect.map(newest, (status) => status?.state === "stalled" && status.waiting === 1))
+        yield* Fiber.interrupt(fiber)
+        save = () => new StoreUnavailable({ detail: "Database unavailable: Connection lost", cause: undefined })
+        yield* Effect.forkScoped(supervise("candle-writer", "1", Effect.flatten(CandleWriter.make)))
+        yield* until("it says why it failed", () =>
+          Effect.map(newest, (status) => status?.state === "failed" && status.detail?.includes("Connection lost") === true)
+        )
+      }).pipe(
+        Effect.scoped,
+        Effect.provide(
+          Layer.merge(
+            live,
+            candles((rows) => save(rows))
+          )
+        )
+      )
     },
     60_000
   )

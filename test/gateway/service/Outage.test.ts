@@ -36,7 +36,7 @@ const within = <E>(
 ) => Effect.flatMap(Layer.build(world(options)), (context) => Effect.provide(program, context))
 
 describe("Health and outages", () => {
-  it.scopedLive("TC-REG-004 GET /health has the contract's fields and tells the truth", () =>
+  it.scopedLive("TC-REG-004 BE-ISO-03 GET /health has the contract's fields and tells the truth", () =>
     within(
       { config: { ENVIRONMENT: "test", MARKET_MODE: "live" } },
       Effect.gen(function* () {
@@ -58,13 +58,14 @@ describe("Health and outages", () => {
             reason: null,
             environment: "test",
             ticker: { running: true, active_subscriptions: 1, accounts: ["acc1"] },
+            writers: {},
             dependencies: {
               redis: "not configured",
               database: "ok",
               nats: "ok",
               instrument_registry: { status: "ok", instruments: 7, trade_date: "2026-11-24" }
             },
-            market: { mode: "live", state: "running", time: "" }
+            market: { mode: "live", state: "running", time: "", speed: null }
           }
         )
         assert.strictEqual(new Date(body.market.time).toISOString(), body.market.time)
@@ -78,6 +79,25 @@ describe("Health and outages", () => {
         )
         assert.deepStrictEqual([degraded.status, degraded.body.status], [200, "degraded"])
         assert.isFalse(degraded.body.ticker.running)
+
+        const { engine } = yield* World
+        const stalled = {
+          v: 1,
+          as_of: new Date().toISOString(),
+          name: "bar-writer",
+          state: "stalled",
+          detail: "nothing saved for 5 s",
+          waiting: 7
+        } as const
+        yield* engine.publish(Subjects.Writer.at({ writer: "bar-writer" }), Subjects.Writer.encode(stalled))
+        const still = yield* eventually(
+          "the writer that stands still is seen",
+          Effect.map(healthWhile("streaming"), (answer) =>
+            answer.body.reason === "bar-writer stalled: nothing saved for 5 s" ? answer : undefined
+          )
+        )
+        assert.strictEqual(still.body.status, "degraded")
+        assert.deepInclude(still.body.writers["bar-writer"], { state: "stalled", waiting: 7 })
       })
     )
   )
