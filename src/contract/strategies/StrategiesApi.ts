@@ -4,6 +4,7 @@ import * as OpenApi from "@effect/platform/OpenApi"
 import { Schema } from "effect"
 import { Money, MoneyInput } from "../../domain/Money.ts"
 import { Direction } from "../../domain/record/StrategyDefinition.ts"
+import { legsMax } from "../../domain/strategy/Limits.ts"
 import { Mark } from "../../domain/strategy/StrategyMessage.ts"
 import { Authentication } from "../shared/Authentication.ts"
 import { Input, Instant, Name, Page, pageFields, Text, WholeNumber, withDefault } from "../shared/Input.ts"
@@ -85,8 +86,6 @@ const TagsOrNull = Schema.transform(Schema.NullOr(Tags), Schema.typeSchema(Tags)
 })
 const Quantity = Schema.Int.pipe(Schema.between(0, Number.MAX_SAFE_INTEGER, { message: () => "expected a whole number, zero or more" }))
 const Price = MoneyInput.pipe(Schema.filter((price) => !price.isNegative(), { message: () => "must not be negative" }))
-/** Legs that one request may create. */
-const legsMax = 100
 const NewLeg = Input({ tradingsymbol: Name(64), exchange: Name(16), direction: Direction, quantity: Quantity, entry_price: Price })
 const listed = { total: Schema.Int, limit: Schema.Int, offset: Schema.Int }
 

@@ -1,12 +1,13 @@
 import { Effect } from "effect"
 import * as Problem from "../../contract/shared/Problem.ts"
 import type { StoreError, StoreInvalid, StoreUnavailable } from "../../store/StoreError.ts"
+import type { LimitReached } from "../../store/StrategyRepo.ts"
 import { type AccountFull, instrumentsMax } from "../../store/SubscriptionRepo.ts"
 
 type Answer<E> =
-  | Exclude<E, StoreError | AccountFull>
+  | Exclude<E, StoreError | AccountFull | LimitReached>
   | (E extends StoreUnavailable ? Problem.Unavailable : never)
-  | (E extends StoreInvalid | AccountFull ? Problem.Invalid : never)
+  | (E extends StoreInvalid | AccountFull | LimitReached ? Problem.Invalid : never)
 
 export const noRoomText = ({ account }: AccountFull): string => {
   const who = account === null ? "every account streams" : `account ${account} streams`
@@ -14,6 +15,10 @@ export const noRoomText = ({ account }: AccountFull): string => {
   return `${who} ${instrumentsMax} instruments, the most it can: deactivate some, or ${what}`
 }
 const noRoom = (full: AccountFull): Problem.Invalid => Problem.invalidField("account_id", noRoomText(full))
+
+const owners = { legs: "a strategy", strategies: "a user" } as const
+const tooMany = ({ field, max, what }: LimitReached): Problem.Invalid =>
+  Problem.invalidField(field, `${owners[what]} has at most ${max} ${what}`)
 
 export const databaseAway = "Database unavailable"
 export const instrumentsAway = "Instruments unavailable: none are loaded yet"
@@ -35,6 +40,8 @@ export const orProblem = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effec
           return Effect.die(error)
         case "AccountFull":
           return Effect.fail(noRoom(error as unknown as AccountFull) as Answer<E>)
+        case "LimitReached":
+          return Effect.fail(tooMany(error as unknown as LimitReached) as Answer<E>)
         case "StoreInvalid":
           return Effect.zipRight(
             Effect.logInfo("database refused a value", error),

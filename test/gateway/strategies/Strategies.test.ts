@@ -1,6 +1,8 @@
+import { PgClient } from "@effect/sql-pg"
 import { assert, layer } from "@effect/vitest"
 import { Effect } from "effect"
 import * as Money from "../../../src/domain/Money.ts"
+import * as Limits from "../../../src/domain/strategy/Limits.ts"
 import type { Mark } from "../../../src/domain/strategy/StrategyMessage.ts"
 import { CandleRepo } from "../../../src/store/CandleRepo.ts"
 import * as Subjects from "../../../src/streams/Subjects.ts"
@@ -112,6 +114,24 @@ layer(world(), { excludeTestServices: true })("Strategies", (it) => {
       )
       assert.deepStrictEqual((yield* ask(`/strategies/${made.body.strategy_id}`)).body, made.body)
       for (const token of [tokens.call, tokens.put]) assert.strictEqual((yield* ask(`/subscriptions/${token}`)).body.status, "active")
+    })
+  )
+
+  it.effect("BE-ISO-01 legs of a strategy and strategies of a user have named limits, and other users go on", () =>
+    Effect.gen(function* () {
+      const full = (yield* create({ name: "full", instruments: Array.from({ length: Limits.legsMax }, () => leg) })).body
+      const more = yield* ask(`/strategies/${full.strategy_id}/instruments`, { method: "POST", body: leg })
+      assert.deepStrictEqual([more.status, more.body.errors], [422, [{ field: "instruments", message: "a strategy has at most 100 legs" }]])
+
+      const sql = yield* PgClient.PgClient
+      yield* sql`INSERT INTO strategies (owner, name, tags) SELECT 'many', 's', '{}' FROM generate_series(1, ${Limits.strategiesPerUserMax})`
+      const body = { name: "one more" }
+      const refused = yield* ask("/strategies", { method: "POST", as: "many", body })
+      assert.deepStrictEqual(
+        [refused.status, refused.body.errors],
+        [422, [{ field: "name", message: "a user has at most 1000 strategies" }]]
+      )
+      assert.strictEqual((yield* ask("/strategies", { method: "POST", as: "another", body })).status, 201)
     })
   )
 
