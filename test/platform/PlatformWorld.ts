@@ -56,7 +56,7 @@ export const world = (
       ACCOUNTS_FILE: accountsFile,
       SIMULATOR_URL: simulator.url,
       MARKET_MODE: market.mode,
-      MARKET_CLOCK: market.mode === "recorded" ? "feed" : "real",
+      MARKET_CLOCK: market.mode === "synthetic" ? "real" : "feed",
       JWT_SECRET: secret,
       GATEWAY_PORT: "0",
       // A busy machine is no outage.

@@ -1,5 +1,6 @@
-import { Effect } from "effect"
+import { Config, Effect, Option } from "effect"
 import * as BarDecider from "../../domain/market/BarDecider.ts"
+import { shipped } from "../../domain/rules/Shipped.ts"
 import * as Subject from "../../streams/Subject.ts"
 import * as Subjects from "../../streams/Subjects.ts"
 import type { Published } from "../runtime/Outputs.ts"
@@ -8,7 +9,7 @@ import { RecordActor } from "../runtime/RecordActor.ts"
 export const kind = "bars"
 export const key = (exchange: string, underlying: string) => Subject.kvKey(kind, exchange, underlying)
 /** Changes with the decider's state. */
-const layout = "bars-1"
+const layout = "bars-2"
 
 export const route = ({ message }: BarDecider.Output): Published => ({
   stream: Subjects.Bars.stream,
@@ -24,6 +25,9 @@ export const route = ({ message }: BarDecider.Output): Published => ({
 /** One underlying: bars of it and of everything streamed that is derived from it, from the record. */
 export const make = Effect.gen(function* () {
   const recordActor = yield* RecordActor
+  // The synthetic market never closes.
+  const isEndless = Option.contains(yield* Config.option(Config.string("MARKET_MODE")), "synthetic")
+  const rules = isEndless ? {} : { rules: shipped }
 
   return (exchange: string, underlying: string) => {
     const names = { exchange, underlying }
@@ -32,7 +36,7 @@ export const make = Effect.gen(function* () {
         name: kind,
         key: key(exchange, underlying),
         layout,
-        decider: BarDecider.make(names),
+        decider: BarDecider.make({ ...names, ...rules }),
         frames: [Subjects.Frame.at(names)],
         references: [Subjects.MarketReference.at(names)],
         route,

@@ -17,7 +17,7 @@ export class RefreshFailed extends Data.TaggedError("RefreshFailed")<{ readonly 
   }
 }
 
-/** Market time is looked at so often; a recording may jump past the hour. */
+/** Market time is looked at so often at least; where it comes with the feed, whenever it passes the hour. */
 const lookEvery = "10 seconds"
 /** After a failure, so long until the next try. */
 const pauseAfterFailure = "1 minute"
@@ -71,8 +71,16 @@ export const make = Effect.gen(function* () {
         Effect.tapErrorCause((cause) => Effect.logWarning("instruments not refreshed", cause)),
         Effect.mapError((cause) => new RefreshFailed({ cause }))
       )
+    const due = yield* Effect.makeLatch()
+    yield* marketClock.onAdvance({
+      before: () => {},
+      after: (nowMs) => {
+        if (isDue(loaded.marketMs, nowMs, atMs)) due.unsafeOpen()
+      }
+    })
     const daily = Effect.gen(function* () {
-      yield* Effect.sleep(lookEvery)
+      yield* Effect.timeoutOption(due.await, lookEvery)
+      due.unsafeClose()
       if (!isDue(loaded.marketMs, marketClock.unsafeNow(), atMs)) return
       const done = yield* Effect.either(alone.withPermits(1)(load))
       if (Either.isRight(done)) return
@@ -80,5 +88,5 @@ export const make = Effect.gen(function* () {
       yield* Effect.sleep(pauseAfterFailure)
     })
     return yield* Effect.all([Asks.serve(Asks.refreshInstruments, () => asked, 1), Effect.forever(daily)], { concurrency: 2 })
-  }).pipe(Effect.provide(context))
+  }).pipe(Effect.scoped, Effect.provide(context))
 })

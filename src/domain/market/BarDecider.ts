@@ -3,7 +3,9 @@ import * as IndiaTime from "../IndiaTime.ts"
 import * as FrameHeader from "../record/FrameHeader.ts"
 import type * as RecordInput from "../record/RecordInput.ts"
 import type { Contract, Reference } from "../record/Reference.ts"
+import type * as RuleSet from "../rules/RuleSet.ts"
 import * as Bar from "./Bar.ts"
+import * as BarSession from "./BarSession.ts"
 import * as Frame from "./Frame.ts"
 import * as FrameGuard from "./FrameGuard.ts"
 import * as Instrument from "./Instrument.ts"
@@ -15,7 +17,10 @@ import * as Instrument from "./Instrument.ts"
 export const openEveryMs = { leading: 1_000, others: 15_000 } as const
 /** Bars of one series that may wait for the clock; the oldest is closed without it. */
 export const openBarsMax = 128
-/** A day's volume that falls below this share of what it was has begun anew; an account that lags is never so far behind. */
+/**
+ * In a market without sessions, a day's volume that falls below this share of what it was has begun anew; an account that lags is never so
+ * far behind.
+ */
 const resetShare = 0.5
 const noValue = -1
 
@@ -45,6 +50,8 @@ interface Series {
   closedToMs: number
   /** The day's cumulative volume at the end of the closed bars; -1 when unknown. */
   volume: number
+  /** Start of the day in India that `volume` is of. */
+  volumeDayMs: number
 }
 
 interface Row {
@@ -52,6 +59,11 @@ interface Row {
   readonly scale: number
   /** Index, share and futures: they have bars of a second too. */
   readonly leading: boolean
+  readonly place: BarSession.Place | null
+  /** Of the day met last; null in a market without sessions and before the first packet. */
+  session: BarSession.DaySession | null
+  /** Since when its packets come; NaN before the first clock. */
+  sinceMs: number
   readonly series: ReadonlyArray<Series>
   /** Bars that start before may lack ticks. */
   wholeFromMs: number
@@ -72,6 +84,8 @@ export interface State {
   second: number
   /** Ticks of bars that were closed already. */
   late: number
+  /** Ticks before the open, after the close, in an auction or on a closed day: they make no bar. */
+  outside: number
   bad: number
   unknown: number
 }
@@ -84,34 +98,54 @@ export interface Output {
   readonly exact: Float64Array
 }
 
-const makeRow = (contract: Contract, eventMs: number): Row => {
+const makeRow = (contract: Contract, place: BarSession.Place | null, eventMs: number): Row => {
   const leading = contract.kind === "INDEX" || contract.kind === "EQ" || contract.kind === "FUT"
   const intervals: ReadonlyArray<Bar.Interval> = leading ? ["1s", "1m"] : ["1m"]
   return {
     contract,
     scale: Instrument.priceScale(contract.instrument_token),
     leading,
+    place,
+    session: null,
+    sinceMs: Number.isFinite(eventMs) ? eventMs : Number.NaN,
     series: intervals.map((interval) => ({
       interval,
       bars: [],
       closedToMs: Number.NEGATIVE_INFINITY,
-      volume: noValue
+      volume: noValue,
+      volumeDayMs: Number.NEGATIVE_INFINITY
     })),
     wholeFromMs: eventMs,
     listed: true
   }
 }
 
-const onReference = (state: State, { instruments }: Reference): void => {
+interface Names {
+  readonly exchange: string
+  readonly underlying: string
+  /** Decides what lies in a session; absent for a market that never closes. */
+  readonly rules?: RuleSet.RuleSet | undefined
+}
+
+const onReference = (names: Names, state: State, { instruments }: Reference): void => {
+  const { rules } = names
+  const hasDerivatives = instruments.some(({ expiry }) => expiry !== null)
   const before = new Set(Array.from(state.rows.values()).filter(({ listed }) => listed))
   for (const row of before) row.listed = false
   for (const contract of instruments) {
     const known = state.rows.get(contract.instrument_token)
     // Exchanges give tokens away again: another symbol is another instrument.
     if (known?.contract.tradingsymbol === contract.tradingsymbol) {
-      if (!before.has(known)) known.wholeFromMs = state.eventMs
+      if (!before.has(known)) {
+        known.wholeFromMs = state.eventMs
+        known.sinceMs = state.eventMs
+      }
       known.listed = true
-    } else state.rows.set(contract.instrument_token, makeRow(contract, state.eventMs))
+    } else
+      state.rows.set(
+        contract.instrument_token,
+        makeRow(contract, rules === undefined ? null : BarSession.placeOf(rules, names, contract, hasDerivatives), state.eventMs)
+      )
   }
 }
 
@@ -171,13 +205,22 @@ const extend = (bar: OpenBar, atMs: number, price: number, volume: number, oi: n
 }
 
 /**
+ * The day's volume before a bar. A session begins with none; whoever came after its open does not know what was traded until then.
+ */
+const volumeBefore = ({ session, sinceMs }: Row, series: Series, bar: OpenBar): number => {
+  if (session === null || bar.startMs < session.dayStartMs || series.volumeDayMs >= session.dayStartMs) return series.volume
+  return sinceMs <= session.opensAtMs ? 0 : noValue
+}
+
+/**
  * Volume of a bar and the day's volume at its end, from the day's volume before it. The exchange's cumulative volume is one and the same in
  * every account, so the largest counts, once.
  */
-const volumeOf = (before: number, bar: OpenBar): readonly [inBar: number, after: number] => {
+const volumeOf = (row: Row, series: Series, bar: OpenBar): readonly [inBar: number, after: number] => {
+  const before = volumeBefore(row, series, bar)
   if (bar.volumeMax === noValue) return [0, before]
   if (before === noValue) return [bar.volumeMax - bar.volumeMin, bar.volumeMax]
-  if (bar.volumeMax < before * resetShare) return [bar.volumeMax, bar.volumeMax]
+  if (row.session === null && bar.volumeMax < before * resetShare) return [bar.volumeMax, bar.volumeMax]
   return [Math.max(0, bar.volumeMax - before), Math.max(before, bar.volumeMax)]
 }
 
@@ -198,19 +241,22 @@ const close = (state: State, row: Row, series: Series, beforeMs: number, candles
   const { bars } = series
   while (bars.length > 0 && (bars[0] as OpenBar).startMs < beforeMs) {
     const bar = bars.shift() as OpenBar
-    const [volume, after] = volumeOf(series.volume, bar)
+    const [volume, after] = volumeOf(row, series, bar)
     series.volume = after
+    series.volumeDayMs = row.session?.dayStartMs ?? series.volumeDayMs
     candles.push(candle(state, row, bar, volume, true))
   }
   if (beforeMs > series.closedToMs) series.closedToMs = beforeMs
 }
 
-interface Names {
-  readonly exchange: string
-  readonly underlying: string
-}
-
-const output = (names: Names, state: State, seq: number, row: Row, interval: Bar.Interval, bars: ReadonlyArray<Bar.Candle>): Output => ({
+const output = (
+  { exchange, underlying }: Names,
+  state: State,
+  seq: number,
+  row: Row,
+  interval: Bar.Interval,
+  bars: ReadonlyArray<Bar.Candle>
+): Output => ({
   seq,
   kind: "bars",
   message: {
@@ -218,7 +264,8 @@ const output = (names: Names, state: State, seq: number, row: Row, interval: Bar
     // Before the first clock a bar can only have been closed for want of room.
     as_of: IndiaTime.isoTime(Number.isFinite(state.eventMs) ? state.eventMs : Date.parse(bars[0]?.timestamp ?? "1970-01-01")),
     seq,
-    ...names,
+    exchange,
+    underlying,
     interval,
     instrument_token: row.contract.instrument_token,
     tradingsymbol: row.contract.tradingsymbol,
@@ -235,6 +282,22 @@ const noteStart = (state: State, { account, incarnation, baseReceivedMs }: Frame
   if (known !== undefined && known >= incarnation) return
   state.incarnations.set(account, incarnation)
   state.wholeFromMs = Math.max(state.wholeFromMs, baseReceivedMs)
+}
+
+/** Whether a packet belongs to a session. The first of another day closes what the day before left open. */
+const isInSession = ({ rules, ...names }: Names, state: State, seq: number, row: Row, atMs: number, outputs: Array<Output>): boolean => {
+  if (rules === undefined) return true
+  const { session } = row
+  if (session === null || atMs >= session.dayEndMs) {
+    for (const series of session === null ? [] : row.series) {
+      const candles: Array<Bar.Candle> = []
+      close(state, row, series, session?.dayEndMs ?? atMs, candles)
+      if (candles.length > 0) outputs.push(output(names, state, seq, row, series.interval, candles))
+    }
+    row.session = BarSession.sessionAt(rules, row.place, atMs)
+  }
+  const { opensAtMs, closesAtMs } = row.session as BarSession.DaySession
+  return atMs >= opensAtMs && atMs < closesAtMs
 }
 
 /** Receive times of one frame's packets. One for the whole process: filled and read within one call. */
@@ -262,6 +325,10 @@ const onFrame = (names: Names, state: State, { seq, exchange, underlying, header
       return
     }
     if (price === 0) return // quoted and never traded
+    if (!isInSession(names, state, seq, row, atMs, outputs)) {
+      state.outside++
+      return
+    }
     const volume = Frame.volumeAt(bytes, offset, length)
     const oi = Frame.openInterestAt(bytes, offset, length)
     for (const series of row.series) {
@@ -287,7 +354,7 @@ const tell = (state: State, row: Row, series: Series): ReadonlyArray<Bar.Candle>
   const open = series.bars[0]
   if (series.interval === "1m" && open?.changed === true && isTold(row, state.second)) {
     open.changed = false
-    candles.push(candle(state, row, open, volumeOf(series.volume, open)[0], false))
+    candles.push(candle(state, row, open, volumeOf(row, series, open)[0], false))
   }
   return candles
 }
@@ -298,6 +365,7 @@ const onClock = (names: Names, state: State, { seq, atMs }: RecordInput.Clock): 
   const second = Math.floor(state.eventMs / 1_000)
   if (second <= state.second) return outputs
   state.second = second
+  for (const row of state.rows.values()) if (Number.isNaN(row.sinceMs)) row.sinceMs = atMs
   for (const [token, row] of state.rows) {
     for (const series of row.series) {
       const bars = tell(state, row, series)
@@ -323,6 +391,7 @@ export const make = (names: Names): Decider<State, RecordInput.RecordInput, Outp
       eventMs: Number.NEGATIVE_INFINITY,
       second: Number.NEGATIVE_INFINITY,
       late: 0,
+      outside: 0,
       bad: 0,
       unknown: 0
     }
@@ -335,7 +404,7 @@ export const make = (names: Names): Decider<State, RecordInput.RecordInput, Outp
         return [state, onClock(names, state, input)]
       case "Reference":
         if (input.reference.exchange === names.exchange && input.reference.underlying === names.underlying)
-          onReference(state, input.reference)
+          onReference(names, state, input.reference)
         return [state, []]
       case "Definition":
         return [state, []]

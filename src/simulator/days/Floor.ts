@@ -93,6 +93,8 @@ export const openDay = (floor: Floor, listing: Listing.DayListing, timetable: Ti
     for (const name of rowNames) columns[name][row] = before?.[name] ?? 0
     columns.token[row] = one.instrument.token
     columns.kind[row] = before === undefined ? 0 : before.kind
+    // No packet yet; a quote that is asked for has a price all the same.
+    if (before === undefined) columns.lastPrice[row] = Paths.price(floor.paths, one, timetable.tokensDieAtMs)
     rowByToken.set(one.instrument.token, row)
   }
   const truth = Truth.dayOf(Day.iso(listing.day), listing.listed)
@@ -229,11 +231,7 @@ export const passTime = (floor: Floor, atMs: number): number => {
   const row = floor.listing.listed.findIndex(isSpot)
   const one = floor.listing.listed[row]
   if (one === undefined) return -1
-  // Before the first day nothing has traded: the base price stands.
-  if (floor.columns.kind[row] === 0) {
-    floor.columns.kind[row] = kindOf(one)
-    floor.columns.lastPrice[row] = Paths.price(floor.paths, one, atMs)
-  }
+  floor.columns.kind[row] = kindOf(one)
   floor.columns.exchangeTime[row] = secondsOf(atMs)
   return row
 }

@@ -165,7 +165,11 @@ const ofCommodity = (rules: RuleSet.RuleSet, product: Commodity, day: Day.Day): 
   ]
 }
 
-const securityOf = (type: Instrument.InstrumentType): Hours.Security => (type === "FUT" ? "future" : type === "EQ" ? "cas" : "option")
+/** A share without derivatives takes no part in the closing auction. */
+const securityOf = (type: Instrument.InstrumentType, { monthlies }: Product): Hours.Security => {
+  if (type === "EQ") return monthlies > 0 ? "cas" : "other"
+  return type === "FUT" ? "future" : "option"
+}
 
 const listedOf = (rules: RuleSet.RuleSet, products: ReadonlyArray<Product>, at: number, instrument: Instrument.Instrument): Listed => {
   const { exchange, expiry } = instrument
@@ -174,7 +178,7 @@ const listedOf = (rules: RuleSet.RuleSet, products: ReadonlyArray<Product>, at: 
     instrument,
     product: at,
     segment: known(Segments.ofExchange(rules.segments, exchange, underlying)),
-    security: securityOf(instrument.instrumentType),
+    security: securityOf(instrument.instrumentType, products[at] as Product),
     expiresAtMs: expiry === null ? Number.POSITIVE_INFINITY : known(ExpiryInstant.expiresAtMs(rules, { exchange, underlying, expiry }))
   }
 }

@@ -54,6 +54,9 @@ const instantsOf = (phases: ReadonlyArray<Hours.Phase>, stepMs: number): Readonl
   ]
 }
 
+/** A commodity ticks every five minutes: its day is long. */
+const slowStepMs = 300_000
+
 const isSlow = (products: ReadonlyArray<Listing.Product>, { product }: Listing.Listed): boolean => {
   const found = products[product]
   return found !== undefined && Listing.isCommodity(found)
@@ -77,7 +80,7 @@ export const make = (
   const dies = rules.documents.broker.tokenDeath.findLast((row) => Day.holds(Day.range(row), day))
   if (dies === undefined) throw new RangeError(`the rulebook does not say when tokens die on ${Day.iso(day)}`)
   const ends = listed.map(({ expiresAtMs }) => expiresAtMs - lastSecondMs).filter((atMs) => Day.at(atMs) === day)
-  const all = [...byKey].flatMap(([key, phases]) => instantsOf(phases, slow.get(key) === true ? Math.max(stepMs, quietStepMs) : stepMs))
+  const all = [...byKey].flatMap(([key, phases]) => instantsOf(phases, slow.get(key) === true ? Math.max(stepMs, slowStepMs) : stepMs))
   return {
     day,
     tokensDieAtMs: midnightMs + Span.timeMs(dies.time),

@@ -1,0 +1,65 @@
+import { Either } from "effect"
+import type { Contract } from "../record/Reference.ts"
+import * as Day from "../rules/Day.ts"
+import type * as Facts from "../rules/Facts.ts"
+import * as Hours from "../rules/Hours.ts"
+import * as Segments from "../rules/Segments.ts"
+
+/** What decides the hours of an instrument; null where the rulebook does not know its exchange. */
+export interface Place {
+  readonly segment: Facts.Segment
+  readonly security: Hours.Security
+}
+
+const indices = "INDICES"
+
+/**
+ * Where an instrument of an underlying trades. An index stands still in the closing auction of its shares; a share takes part in the auction
+ * when it has derivatives.
+ */
+export const placeOf = (
+  rules: Hours.Rules,
+  underlying: { readonly exchange: string; readonly underlying: string },
+  contract: Contract,
+  hasDerivatives: boolean
+): Place | null => {
+  const unit = Segments.unitOf(rules.segments, contract.instrument_token)
+  if (Either.isLeft(unit)) return null
+  const exchange = unit.right.name === indices ? underlying.exchange : unit.right.name
+  const security: Hours.Security =
+    contract.kind === "FUT"
+      ? "future"
+      : contract.kind === "INDEX"
+        ? "cas"
+        : contract.kind === "EQ"
+          ? hasDerivatives
+            ? "cas"
+            : "other"
+          : "option"
+  return Either.match(Segments.ofExchange(rules.segments, exchange, underlying.underlying), {
+    onLeft: () => null,
+    onRight: (segment) => ({ segment, security })
+  })
+}
+
+/** The session of one day in India; UTC milliseconds, all ends exclusive. */
+export interface DaySession {
+  readonly dayStartMs: number
+  readonly dayEndMs: number
+  /** Equal on a closed day. */
+  readonly opensAtMs: number
+  readonly closesAtMs: number
+}
+
+/** Of the day that holds an instant. A day of unknown hours trades all day: no trade may be lost because nobody published its hours. */
+export const sessionAt = (rules: Hours.Rules, place: Place | null, atMs: number): DaySession => {
+  const day = Day.at(atMs)
+  const dayStartMs = Day.midnightMs(day)
+  const dayEndMs = dayStartMs + Day.lengthMs
+  const whole = { dayStartMs, dayEndMs, opensAtMs: dayStartMs, closesAtMs: dayEndMs }
+  if (place === null) return whole
+  return Either.match(Hours.session(rules, place.segment, place.security, day), {
+    onLeft: () => whole,
+    onRight: (session) => ({ ...whole, opensAtMs: session?.opensAtMs ?? dayStartMs, closesAtMs: session?.closesAtMs ?? dayStartMs })
+  })
+}
