@@ -13,14 +13,15 @@ const readyMsMax = 60_000
 export const givenAccounts = () =>
   process.env.ACCOUNTS_FILE ? resolve(process.env.INIT_CWD ?? process.cwd(), process.env.ACCOUNTS_FILE) : undefined
 
-const parseAccounts = (file) => {
+/** The accounts of a file, with a clear text where it is none. */
+export const parseAccounts = (file) => {
   const text = readOr(file, undefined)
   if (text === undefined) throw new Plain(`ACCOUNTS_FILE: ${file} cannot be read.`)
   try {
     const accounts = JSON.parse(text)
     if (Array.isArray(accounts)) return accounts
   } catch {
-    // told below, with the file's name
+    // The error below names the file; the parser's own text could quote a secret.
   }
   throw new Plain(`${file} is not a JSON list of accounts.`)
 }

@@ -140,17 +140,22 @@ export class Accounts extends Effect.Service<Accounts>()("broker/Accounts", {
   effect: Effect.gen(function* () {
     const path = yield* Config.nonEmptyString("ACCOUNTS_FILE")
     const files = yield* FileSystem.FileSystem
-    const content = yield* Effect.mapError(
-      files.readFileString(path),
-      (error) =>
-        new AccountsInvalid({ path, field: null, problem: `cannot be read: ${error._tag === "SystemError" ? error.reason : error._tag}` })
+    const read = files.readFileString(path).pipe(
+      Effect.mapError(
+        (error) =>
+          new AccountsInvalid({ path, field: null, problem: `cannot be read: ${error._tag === "SystemError" ? error.reason : error._tag}` })
+      ),
+      Effect.flatMap((content) => parse(path, content))
     )
-    const all = yield* parse(path, content)
+    const all = yield* read
     const byIdMap = new Map<string, Account>(all.map((account) => [account.accountId, account]))
     const ids: ReadonlyArray<AccountId> = all.map((account) => account.accountId)
     return {
       all,
       ids,
+      /** How an account signs in by what the file says now: `npm run login` writes a new session there while the platform runs. */
+      login: (account: Account): Effect.Effect<Login, AccountsInvalid> =>
+        Effect.map(read, (now) => now.find(({ accountId }) => accountId === account.accountId)?.login ?? Login.Absent()),
       byId: (id: string): Either.Either<Account, UnknownAccount> =>
         Either.fromNullable(byIdMap.get(id), () => new UnknownAccount({ account: id, known: ids }))
     } as const

@@ -22,7 +22,7 @@ export class Broker extends Effect.Service<Broker>()("broker/Broker", {
     const { requestTimeoutMs, backoffMaxMs, livenessMs } = yield* settings
     const held = new Map<string, { readonly session: KiteSession.KiteSession; readonly rest: KiteRest.KiteRest }>()
     for (const account of accounts.all) {
-      const session = yield* KiteSession.make(yield* KiteClient.make(account, { requestTimeoutMs }))
+      const session = yield* KiteSession.make(yield* KiteClient.make(account, { requestTimeoutMs }), accounts.login(account))
       held.set(account.accountId, { session, rest: KiteRest.make(session) })
     }
     const entryOf = (accountId: string) =>

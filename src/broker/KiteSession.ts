@@ -1,6 +1,6 @@
 import { Effect, Redacted, Schema } from "effect"
 import { IstDateTime } from "../domain/market/KiteTime.ts"
-import { type Account, Login } from "./Accounts.ts"
+import { type Account, type AccountsInvalid, Login } from "./Accounts.ts"
 import * as KiteClient from "./KiteClient.ts"
 import * as KiteError from "./KiteError.ts"
 
@@ -82,14 +82,23 @@ const exchange = (client: KiteClient.KiteClient, token: Redacted.Redacted) => {
 
 const noToken = (account: Account, reason: string) =>
   new KiteError.InvalidCredentials({ account: account.accountId, op: "login", status: null, reason })
-const askPerson = "a person has to sign in and put the new access_token in ACCOUNTS_FILE"
+const askPerson = (account: Account) => `a person has to sign in: npm run login -- --account ${account.accountId}`
 
-const login = (client: KiteClient.KiteClient): Effect.Effect<Redacted.Redacted, KiteError.KiteError> =>
-  Login.$match(client.account.login, {
+const signInBy = (client: KiteClient.KiteClient, login: Login): Effect.Effect<Redacted.Redacted, KiteError.KiteError> =>
+  Login.$match(login, {
     Auto: () => Effect.flatMap(requestToken(client), (token) => exchange(client, token)),
     AccessToken: ({ accessToken }) => Effect.succeed(accessToken),
     RequestToken: ({ requestToken: token }) => exchange(client, token),
-    Absent: () => noToken(client.account, `neither access_token nor request_token is given: ${askPerson}`)
+    Absent: () => noToken(client.account, `no session is stored: ${askPerson(client.account)}`)
+  })
+
+/** The token that a person stored; null for an automatic or an absent login. */
+const broughtBy = (login: Login): string | null =>
+  Login.$match(login, {
+    Auto: () => null,
+    AccessToken: ({ accessToken }) => Redacted.value(accessToken),
+    RequestToken: ({ requestToken: token }) => Redacted.value(token),
+    Absent: () => null
   })
 
 /** The address that a socket connects to. It carries the tokens, so the whole address is a secret. */
@@ -101,33 +110,47 @@ export interface SocketAddress {
 
 /**
  * Holds one account's access token. All users of an account in a process share one session, because a new login with an api_key ends the
- * token of the previous login.
+ * token of the previous login. `current` reads how the account signs in now, because a person may have stored a new session since
+ * the start.
  */
-export const make = (client: KiteClient.KiteClient) =>
+export const make = (
+  client: KiteClient.KiteClient,
+  current: Effect.Effect<Login, AccountsInvalid> = Effect.succeed(client.account.login)
+) =>
   Effect.gen(function* () {
     const { account } = client
     const oneAtATime = yield* Effect.makeSemaphore(1)
     let held: Redacted.Redacted | null = null
+    /** The person's token behind the held one. It is not tried again after a refusal. */
+    let used: string | null = null
 
-    const signIn = Effect.tap(login(client), (token) => {
-      held = token
-      return Effect.logInfo("signed in to the broker").pipe(Effect.annotateLogs({ account: account.accountId }))
-    })
-    const token = oneAtATime.withPermits(1)(Effect.suspend(() => (held === null ? signIn : Effect.succeed(held))))
+    const readLogin = Effect.mapError(current, (error) => noToken(account, error.message))
+    const signIn = (login: Login) =>
+      Effect.tap(signInBy(client, login), (token) => {
+        held = token
+        used = broughtBy(login)
+        return Effect.logInfo("signed in to the broker").pipe(Effect.annotateLogs({ account: account.accountId }))
+      })
+    const token = oneAtATime.withPermits(1)(
+      Effect.suspend(() => (held === null ? Effect.flatMap(readLogin, signIn) : Effect.succeed(held)))
+    )
 
     /** Replaces a refused token. If several callers had the same token refused, only the first one signs in. */
     const renew = (stale: Redacted.Redacted) =>
       oneAtATime.withPermits(1)(
         Effect.suspend(() => {
           if (held !== null && Redacted.value(held) !== Redacted.value(stale)) return Effect.succeed(held)
-          if (account.login._tag !== "Auto") return noToken(account, `the access token was refused: ${askPerson}`)
-          held = null
-          return Effect.zipRight(
-            Effect.logWarning("the broker refused the access token, signing in again").pipe(
-              Effect.annotateLogs({ account: account.accountId })
-            ),
-            signIn
-          )
+          return Effect.flatMap(readLogin, (login) => {
+            if (login._tag !== "Auto" && (login._tag === "Absent" || broughtBy(login) === used))
+              return noToken(account, `the access token was refused: ${askPerson(account)}`)
+            held = null
+            return Effect.zipRight(
+              Effect.logWarning("the broker refused the access token, signing in again").pipe(
+                Effect.annotateLogs({ account: account.accountId })
+              ),
+              signIn(login)
+            )
+          })
         })
       )
 

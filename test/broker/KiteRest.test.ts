@@ -358,6 +358,33 @@ describe("KiteRest", () => {
     })
   )
 
+  it.scopedLive("a session that a person stores while the platform runs takes the place of a refused one", () =>
+    Effect.gen(function* () {
+      let valid = "t1"
+      const server = yield* kite({
+        "/user/profile": (request, response) =>
+          request.headers.authorization === `token ${canary.apiKey}:${valid}`
+            ? json(response, 200, { status: "success", data: profile })
+            : json(response, 403, refusal("TokenException", "Token is invalid or has expired."))
+      })
+      let stored = Login.AccessToken({ accessToken: Redacted.make("t1") }) as Login
+      const current = Effect.sync(() => stored)
+      const session = yield* KiteSession.make(yield* KiteClient.make(account({ root: server.url }), KiteClient.defaults), current)
+      const { profile: asked } = KiteRest.make(session)
+      yield* asked
+      valid = "t2"
+      const error = yield* Effect.flip(asked)
+      assert.strictEqual(error._tag, "InvalidCredentials")
+      assert.match(error.message, /a person has to sign in: npm run login -- --account A1/)
+      stored = Login.AccessToken({ accessToken: Redacted.make("t2") })
+      yield* asked
+      stored = Login.Absent()
+      yield* asked
+      valid = "t3"
+      assert.strictEqual((yield* Effect.flip(asked))._tag, "InvalidCredentials")
+    })
+  )
+
   it.scopedLive("each kind of refusal by the login page gets its own error", () =>
     Effect.gen(function* () {
       let answer: readonly [number, Record<string, string>] = [400, {}]

@@ -1,0 +1,113 @@
+import { createHash } from "node:crypto"
+import { readFileSync, rmSync, writeFileSync } from "node:fs"
+import { join, resolve } from "node:path"
+import { createInterface } from "node:readline"
+import { parseArgs } from "node:util"
+import { log, Plain, readOr, root } from "./lib/paths.mjs"
+import { run } from "./lib/run.mjs"
+import { parseAccounts } from "./lib/simulator.mjs"
+
+const kite = { page: "https://kite.zerodha.com", root: "https://api.kite.trade" }
+const answerMsMax = 30_000
+const usage =
+  "The options are: --account NAME, --request-token TOKEN (else it is asked for). ACCOUNTS_FILE names the accounts' file; " +
+  "without it the file of the running platform is used."
+
+const wishes = () => {
+  try {
+    return parseArgs({ options: { account: { type: "string" }, "request-token": { type: "string" } } }).values
+  } catch (error) {
+    throw new Plain(`${error.message}\n${usage}`)
+  }
+}
+
+const accountsFile = () => {
+  if (process.env.ACCOUNTS_FILE) return resolve(process.env.INIT_CWD ?? process.cwd(), process.env.ACCOUNTS_FILE)
+  const running = JSON.parse(readOr(join(process.env.TARANG_DATA ?? join(root, ".data"), "run.json"), "{}"))
+  if (typeof running.accounts_file === "string") return running.accounts_file
+  throw new Plain("Whose session? Set ACCOUNTS_FILE to the file with the accounts, or start the platform first.")
+}
+
+const accountOf = (accounts, name, file) => {
+  const names = accounts.map((account) => account.account_id).join(", ")
+  if (name === undefined && accounts.length !== 1) throw new Plain(`${file} has the accounts ${names}: choose one with --account.`)
+  const account = name === undefined ? accounts[0] : accounts.find((one) => one.account_id === name)
+  if (account === undefined) throw new Plain(`${file} has no account ${name}; it has ${names}.`)
+  if (account.login === "auto") throw new Plain(`${account.account_id} signs in by itself (login is "auto"): nothing is to be done.`)
+  for (const field of ["user_id", "api_key", "api_secret"])
+    if (typeof account[field] !== "string" || account[field] === "") throw new Plain(`${file}: ${account.account_id} has no ${field}.`)
+  return account
+}
+
+/** The token of what a person pasted: the address that the login page redirected to, or the token alone. */
+const requestTokenOf = (text) => {
+  const wish = text.trim()
+  if (!URL.canParse(wish)) {
+    if (/^\S{1,512}$/.test(wish)) return wish
+    throw new Plain("No request_token was given: paste the whole address that the login page redirected to.")
+  }
+  const { searchParams } = new URL(wish)
+  const token = searchParams.get("request_token")
+  if (token) return token
+  throw new Plain(`That address carries no request_token (status ${searchParams.get("status") ?? "unknown"}): sign in again.`)
+}
+
+const askPerson = async () => {
+  process.stderr.write("Address after the login (or its request_token): ")
+  const lines = createInterface({ input: process.stdin })
+  for await (const line of lines) {
+    lines.close()
+    return line
+  }
+  return ""
+}
+
+/** Kite's exchange: POST /session/token with SHA-256(api_key + request_token + api_secret). */
+const exchange = async (account, requestToken) => {
+  const checksum = createHash("sha256").update(`${account.api_key}${requestToken}${account.api_secret}`).digest("hex")
+  const at = account.root ?? kite.root
+  const form = new URLSearchParams({ api_key: account.api_key, request_token: requestToken, checksum })
+  const response = await fetch(`${at}/session/token`, {
+    method: "POST",
+    headers: { "x-kite-version": "3" },
+    body: form,
+    signal: AbortSignal.timeout(answerMsMax)
+  }).catch((error) => {
+    throw new Plain(`${at} does not answer: ${error.cause?.code ?? error.message}. Is the network up, and the address right?`)
+  })
+  const answer = await response.json().catch(() => ({}))
+  if (!response.ok || typeof answer.data?.access_token !== "string")
+    throw new Plain(
+      `The broker refused the login (${response.status}): ${answer.message ?? "no reason given"}. A request_token works once and for minutes: sign in again.`
+    )
+  if (answer.data.user_id !== undefined && answer.data.user_id !== account.user_id)
+    throw new Plain(`The login is of user ${answer.data.user_id}, and ${account.account_id} is of user ${account.user_id}.`)
+  return answer.data.access_token
+}
+
+/** In place, because a container may have this very file mounted; the copy beside it survives a power loss in between. */
+const store = (file, name, accessToken) => {
+  const accounts = parseAccounts(file).map((account) => {
+    if (account.account_id !== name) return account
+    const { request_token, ...kept } = account
+    return { ...kept, access_token: accessToken }
+  })
+  const text = `${JSON.stringify(accounts, null, 2)}\n`
+  const copy = `${file}.new`
+  writeFileSync(copy, text, { mode: 0o600 })
+  writeFileSync(file, readFileSync(copy))
+  rmSync(copy)
+}
+
+run(async () => {
+  const { account: name, "request-token": given } = wishes()
+  const file = accountsFile()
+  const account = accountOf(parseAccounts(file), name, file)
+  const page = new URL(`${account.root ?? kite.page}/connect/login`)
+  page.searchParams.set("v", "3")
+  page.searchParams.set("api_key", account.api_key)
+  if (given === undefined) log(`Sign in as ${account.user_id} here:\n\n  ${page.href}\n`)
+  const accessToken = await exchange(account, requestTokenOf(given ?? (await askPerson())))
+  store(file, account.account_id, accessToken)
+  log(`${account.account_id} is signed in. The session is in ${file}; a running platform uses it within ten seconds.`)
+})

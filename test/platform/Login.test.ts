@@ -1,0 +1,113 @@
+import { spawn } from "node:child_process"
+import { readFileSync, statSync, writeFileSync } from "node:fs"
+import { type AddressInfo, createServer } from "node:net"
+import { join } from "node:path"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { ask, eventually, start, world } from "./PlatformWorld.ts"
+
+const script = join(import.meta.dirname, "../../scripts/login.mjs")
+
+interface Row extends Record<string, unknown> {
+  readonly account_id: string
+  readonly api_key: string
+}
+interface Ticker {
+  readonly state: string
+  readonly detail: string | null
+  readonly ticks: number
+}
+const rows = (file: string) => JSON.parse(readFileSync(file, "utf8")) as ReadonlyArray<Row>
+
+/** `npm run login` with a person who opens the printed address and pastes what `answer` makes of the redirect. */
+const login = (file: string, args: ReadonlyArray<string>, answer = (redirect: string) => redirect) =>
+  Effect.async<{ readonly code: number | null; readonly text: string }>((resume) => {
+    const child = spawn(process.execPath, [script, ...args], {
+      env: { ...process.env, ACCOUNTS_FILE: file },
+      stdio: ["pipe", "ignore", "pipe"]
+    })
+    let text = ""
+    let isAsked = false
+    child.stderr.on("data", (chunk: Buffer) => {
+      text += chunk.toString()
+      const page = /http\S+\/connect\/login\S+/.exec(text)?.[0]
+      if (isAsked || page === undefined || !text.includes("Address after the login")) return
+      isAsked = true
+      void fetch(page, { redirect: "manual" }).then((response) => child.stdin.end(`${answer(response.headers.get("location") ?? "")}\n`))
+    })
+    child.once("close", (code) => resume(Effect.succeed({ code, text })))
+  })
+
+/** An address at which nobody listens. */
+const closedAddress = Effect.promise(async () => {
+  const server = createServer()
+  await new Promise<void>((resolve) => void server.listen(0, "127.0.0.1", resolve))
+  const { port } = server.address() as AddressInfo
+  await new Promise((resolve) => server.close(resolve))
+  return `http://127.0.0.1:${port}`
+})
+
+describe("npm run login", () => {
+  it.live(
+    "signs an account in, and the running platform uses a new session without a restart",
+    () =>
+      Effect.gen(function* () {
+        const { config, simulator } = yield* world({ mode: "synthetic", rate: 5, strikesEachSide: 3 })
+        const file = config["ACCOUNTS_FILE"] ?? ""
+        const [{ login: _login, ...account } = { account_id: "", api_key: "" }] = rows(file)
+        writeFileSync(file, JSON.stringify([account]))
+
+        const first = yield* login(file, ["--account", "sim1"])
+        assert.strictEqual(first.code, 0, first.text)
+        assert.match(first.text, /sim1 is signed in/)
+        assert.isString(rows(file)[0]?.["access_token"])
+
+        const running = yield* start({ ...config, SEED_USER: "demo" })
+        const health = Effect.map(ask(running, "/health"), ({ body }) => body.ticker.accounts.sim1 as Ticker | undefined)
+        yield* eventually("ticks", health, (sim1) => (sim1?.ticks ?? 0) > 10)
+
+        // The person signs in elsewhere, which ends the session that the platform has.
+        const other = `${file}.other`
+        writeFileSync(other, JSON.stringify([account]), { mode: 0o600 })
+        assert.strictEqual((yield* login(other, [])).code, 0)
+        assert.strictEqual(statSync(other).mode & 0o777, 0o600)
+        yield* Effect.sync(() => simulator.cut(account.api_key))
+        yield* eventually("the ticker says who has to do what", health, (sim1) => sim1?.detail?.includes("npm run login") === true)
+
+        const again = yield* login(file, [])
+        assert.strictEqual(again.code, 0, again.text)
+        yield* eventually("ticks go on", health, (sim1) => sim1?.state === "streaming" && sim1.ticks > 10)
+      }).pipe(Effect.scoped),
+    120_000
+  )
+
+  it.live("says in a sentence what is wrong, and changes nothing", () =>
+    Effect.gen(function* () {
+      const { config } = yield* world({ mode: "synthetic", rate: 0, strikesEachSide: 1 })
+      const file = config["ACCOUNTS_FILE"] ?? ""
+      const refused = (args: ReadonlyArray<string>, answer?: (redirect: string) => string) =>
+        Effect.map(login(file, args, answer), ({ code, text }) => {
+          assert.strictEqual(code, 1)
+          assert.notMatch(text, /\n\s+at /)
+          return text
+        })
+      assert.match(yield* refused([]), /has the accounts sim1, sim2: choose one with --account/)
+      assert.match(yield* refused(["--account", "x"]), /has no account x; it has sim1, sim2/)
+      assert.match(yield* refused(["--account", "sim1"]), /sim1 signs in by itself/)
+      const manual = rows(file).map(({ login: _login, ...account }) => account)
+      const text = JSON.stringify(manual)
+      writeFileSync(file, text)
+      assert.match(yield* refused(["--account", "sim1", "--request-token", "used"]), /refused the login \(403\).*sign in again/)
+      const cancelled = () => "http://127.0.0.1/callback?status=cancelled"
+      assert.match(yield* refused(["--account", "sim1"], cancelled), /carries no request_token \(status cancelled\)/)
+      assert.strictEqual(readFileSync(file, "utf8"), text)
+      writeFileSync(file, JSON.stringify(manual.map((account) => ({ ...account, user_id: "OTHER" }))))
+      assert.match(yield* refused(["--account", "sim1"]), /The login is of user SIM1, and sim1 is of user OTHER/)
+      const root = yield* closedAddress
+      writeFileSync(file, JSON.stringify(manual.map((account) => ({ ...account, root }))))
+      assert.match(yield* refused(["--account", "sim1", "--request-token", "t"]), /does not answer: ECONNREFUSED/)
+      writeFileSync(file, "{")
+      assert.match(yield* refused([]), /is not a JSON list of accounts/)
+    }).pipe(Effect.scoped)
+  )
+})
