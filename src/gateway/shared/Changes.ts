@@ -5,7 +5,7 @@ import * as Subjects from "../../streams/Subjects.ts"
 
 type Changed = typeof Subjects.ChangedStrategy.Type
 
-/** Tells the engine that something changed in Postgres, so that it looks now and not at its next round. */
+/** Tells the engine that something changed in Postgres, so that it looks now instead of at its next round. */
 export class Changes extends Effect.Service<Changes>()("gateway/shared/Changes", {
   effect: Effect.gen(function* () {
     const js = yield* JetStream
@@ -13,11 +13,14 @@ export class Changes extends Effect.Service<Changes>()("gateway/shared/Changes",
       Effect.flatMap(RequestId, (request_id) =>
         js.notify(Subjects.Changed.at({ what }), Subjects.Changed.encode({ v: 1, request_id, ...(strategy && { strategy }) }))
       )
+    const poke = (what: "subscriptions" | "strategies", strategy?: Changed) =>
+      Effect.catchTag(notify(what, strategy), "NatsError", (error) => Effect.logWarning("change not announced", error))
     return {
       notify,
-      /** After a write that stands: a hint that is lost costs a moment, so it never fails the request. */
-      poke: (what: "subscriptions" | "strategies", strategy?: Changed) =>
-        Effect.catchTag(notify(what, strategy), "NatsError", (error) => Effect.logWarning("change not announced", error)),
+      /** Announces a write that has succeeded. A lost announcement only costs a moment, so it never fails the request. */
+      poke,
+      /** Announces a strategy to the engine and to its owner's other clients. */
+      pokeStrategy: (owner: string, strategy_id: number, change: Changed["change"]) => poke("strategies", { owner, strategy_id, change }),
       isConnected: js.isConnected
     } as const
   })

@@ -1,5 +1,5 @@
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
-import { Effect, Either, Option } from "effect"
+import { Effect, Either } from "effect"
 import { Accounts } from "../../broker/Accounts.ts"
 import { Api } from "../../contract/Api.ts"
 import { unknownAnalysis } from "../../contract/chains/PayoffApi.ts"
@@ -14,13 +14,13 @@ import { StrategyRepo } from "../../store/StrategyRepo.ts"
 import * as PayoffView from "../chains/PayoffView.ts"
 import { Valuation } from "../chains/Valuation.ts"
 import { Changes } from "../shared/Changes.ts"
-import { instrumentsAway, orProblem } from "../shared/StoreProblem.ts"
+import { foundOption, instrumentBySymbol, instrumentsLoaded, notFoundText, ownedStrategy } from "../shared/Lookup.ts"
+import { orProblem } from "../shared/StoreProblem.ts"
 import * as PositionsView from "./PositionsView.ts"
 import { type Book, StrategyBook } from "./StrategyBook.ts"
 
 type Named = Pick<Fills.NewFill, "instrumentToken" | "tradingsymbol" | "exchange">
 
-const missing = () => new Problem.NotFound({ detail: "Strategy not found" })
 const full = () => new Problem.Conflict({ detail: `A strategy holds at most ${Fills.fillsMax} fills` })
 
 export const PositionsHttp = HttpApiBuilder.group(
@@ -40,12 +40,9 @@ export const PositionsHttp = HttpApiBuilder.group(
       complete: of.missing.length === 0,
       missing: of.missing
     })
-    const listed = (exchange: string, tradingsymbol: string) =>
-      registry.bySymbol(exchange, tradingsymbol) ?? registry.bySymbol(exchange, tradingsymbol.toUpperCase())
-
-    /** Today's instrument, else one the strategy has already: a trade may be imported after its contract has expired. */
+    /** Today's instrument, else one that the strategy holds already: a trade may be imported after its contract has expired. */
     const resolve = (known: ReadonlyArray<Named>, exchange: string, tradingsymbol: string): Named | undefined => {
-      const instrument = listed(exchange, tradingsymbol)
+      const instrument = instrumentBySymbol(registry, exchange, tradingsymbol)
       if (instrument !== undefined)
         return { instrumentToken: instrument.token, tradingsymbol: instrument.tradingsymbol, exchange: instrument.exchange }
       return known.find((one) => one.exchange === exchange && one.tradingsymbol === tradingsymbol)
@@ -61,15 +58,14 @@ export const PositionsHttp = HttpApiBuilder.group(
       .handle("record", ({ path, payload }) =>
         Effect.gen(function* () {
           const user = yield* CurrentUser
-          const found = yield* orProblem(strategies.byId(user.id, path.id))
-          if (Option.isNone(found)) return yield* missing()
-          if (registry.current() === undefined) return yield* new Problem.Unavailable({ detail: instrumentsAway })
-          const known: ReadonlyArray<Named> = [...found.value.legs, ...(yield* orProblem(fills.list(user.id, path.id)))]
+          const { legs } = yield* ownedStrategy(strategies, user.id, path.id)
+          yield* instrumentsLoaded(registry)
+          const known: ReadonlyArray<Named> = [...legs, ...(yield* orProblem(fills.list(user.id, path.id)))]
           const now = new Date(valuation.nowMs())
           const given: Array<Fills.NewFill> = []
           for (const [at, it] of payload.fills.entries()) {
             const named = resolve(known, it.exchange.toUpperCase(), it.tradingsymbol)
-            if (named === undefined) return yield* Problem.invalidField(`fills.${at}.tradingsymbol`, "Instrument not found")
+            if (named === undefined) return yield* Problem.invalidField(`fills.${at}.tradingsymbol`, notFoundText("Instrument"))
             given.push({
               instrumentToken: named.instrumentToken,
               tradingsymbol: named.tradingsymbol,
@@ -84,9 +80,9 @@ export const PositionsHttp = HttpApiBuilder.group(
           const recorded = yield* orProblem(fills.record(user.id, path.id, given, streamable(given), accounts.ids)).pipe(
             Effect.catchTag("TooManyFills", () => Effect.fail(full()))
           )
-          if (Option.isNone(recorded)) return yield* missing()
+          const counts = yield* foundOption("Strategy")(recorded)
           yield* Effect.zip(changes.poke("subscriptions"), changes.poke("strategies"))
-          return recorded.value
+          return counts
         })
       )
       .handle("pnl", ({ path }) =>

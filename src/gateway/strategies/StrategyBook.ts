@@ -1,14 +1,14 @@
-import { Effect, Option } from "effect"
-import * as Problem from "../../contract/shared/Problem.ts"
+import { Effect } from "effect"
 import type * as Instrument from "../../domain/market/Instrument.ts"
 import * as Holdings from "../../domain/strategy/Holdings.ts"
 import { FillRepo } from "../../store/FillRepo.ts"
 import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
 import { StrategyRepo } from "../../store/StrategyRepo.ts"
 import { noQuote, type Quote, Valuation } from "../chains/Valuation.ts"
+import { ownedStrategy } from "../shared/Lookup.ts"
 import { orProblem } from "../shared/StoreProblem.ts"
 
-/** One holding with what is known of its instrument; undefined where the day's instruments have no such one. */
+/** One holding with its instrument and quote. `instrument` is undefined when the day's instruments do not contain it. */
 export interface Line {
   readonly holding: Holdings.Holding
   readonly instrument: Instrument.Instrument | undefined
@@ -21,7 +21,7 @@ export interface Book {
   readonly missing: ReadonlyArray<string>
 }
 
-/** What a strategy holds, by its legs and fills, with the newest prices. */
+/** What a strategy holds according to its legs and fills, with the newest prices. */
 export class StrategyBook extends Effect.Service<StrategyBook>()("gateway/strategies/StrategyBook", {
   effect: Effect.gen(function* () {
     const strategies = yield* StrategyRepo
@@ -39,10 +39,9 @@ export class StrategyBook extends Effect.Service<StrategyBook>()("gateway/strate
       /** Another user's strategy is not found. */
       of: (owner: string, strategyId: number) =>
         Effect.gen(function* () {
-          const found = yield* orProblem(strategies.byId(owner, strategyId))
-          if (Option.isNone(found)) return yield* new Problem.NotFound({ detail: "Strategy not found" })
+          const { legs } = yield* ownedStrategy(strategies, owner, strategyId)
           const traded = Holdings.traded(yield* orProblem(fills.list(owner, strategyId)))
-          const lines = Holdings.holdings(found.value.legs, traded).map(line)
+          const lines = Holdings.holdings(legs, traded).map(line)
           const missing = new Set(lines.filter(isMissing).map(({ holding }) => holding.tradingsymbol))
           return { lines, missing: [...missing] } satisfies Book
         })

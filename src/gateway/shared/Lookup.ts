@@ -1,0 +1,38 @@
+import { Effect, Option } from "effect"
+import * as Problem from "../../contract/shared/Problem.ts"
+import type * as Instrument from "../../domain/market/Instrument.ts"
+import type { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
+import type { StrategyRepo } from "../../store/StrategyRepo.ts"
+import { instrumentsAway, orProblem } from "./StoreProblem.ts"
+
+/** What a client may look for in vain. */
+export type Thing = "Expiry" | "Instrument" | "Leg" | "Strategy" | "Subscription" | "Symbol"
+
+export const notFoundText = <T extends Thing>(thing: T): `${T} not found` => `${thing} not found`
+export const notFound = (thing: Thing): Problem.NotFound => new Problem.NotFound({ detail: notFoundText(thing) })
+
+/** The value, or a 404 that names the thing. */
+export const found = <A>(thing: Thing, value: A | undefined): Effect.Effect<A, Problem.NotFound> =>
+  value === undefined ? Effect.fail(notFound(thing)) : Effect.succeed(value)
+export const foundOption =
+  (thing: Thing) =>
+  <A>(value: Option.Option<A>): Effect.Effect<A, Problem.NotFound> =>
+    found(thing, Option.getOrUndefined(value))
+
+/** The day's instrument by exchange and symbol, each as written or in lower case. */
+export const instrumentBySymbol = (
+  registry: InstrumentRegistry,
+  exchange: string,
+  tradingsymbol: string
+): Instrument.Instrument | undefined => {
+  const at = exchange.toUpperCase()
+  return registry.bySymbol(at, tradingsymbol) ?? registry.bySymbol(at, tradingsymbol.toUpperCase())
+}
+
+/** Fails with 503 until the day's instruments are loaded. Without them nothing can be called missing. */
+export const instrumentsLoaded = (registry: InstrumentRegistry): Effect.Effect<void, Problem.Unavailable> =>
+  Effect.suspend(() => (registry.current() === undefined ? Effect.fail(new Problem.Unavailable({ detail: instrumentsAway })) : Effect.void))
+
+/** A user's strategy with its legs. Another user's strategy is not found. */
+export const ownedStrategy = (strategies: StrategyRepo, owner: string, strategyId: number) =>
+  Effect.flatMap(orProblem(strategies.byId(owner, strategyId)), foundOption("Strategy"))
