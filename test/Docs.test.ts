@@ -1,0 +1,65 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs"
+import { dirname, join } from "node:path"
+import { assert, describe, it } from "@effect/vitest"
+import * as CloseCodes from "../src/contract/sockets/CloseCodes.ts"
+
+const root = join(import.meta.dirname, "..")
+const read = (path: string) => readFileSync(join(root, path), "utf8")
+const pages = ["README.md", ...readdirSync(join(root, "docs")).flatMap((name) => (name.endsWith(".md") ? [`docs/${name}`] : []))]
+
+/** Paths in backquotes that begin with a folder of this project. A path with a placeholder in angle brackets is not there yet. */
+const pathsOf = (text: string) =>
+  [...text.matchAll(/`((?:src|web|test|docs|scripts|examples|bench)\/[^`\s]*)`/g)].flatMap(([, path = ""]) =>
+    /[<>*{]/.test(path) ? [] : [path]
+  )
+/** Targets of links to files, relative to the page. */
+const linksOf = (text: string) =>
+  [...text.matchAll(/\]\(([^)#:]+)(?:#[^)]*)?\)/g)].flatMap(([, target = ""]) => (target.startsWith("/") ? [] : [target]))
+
+describe("the documentation", () => {
+  it("names only files and folders that exist", () => {
+    // What the build and the benchmarks make is not in the repository.
+    const made = /^(web\/dist|bench\/reports)/
+    const missing = pages.flatMap((page) =>
+      pathsOf(read(page)).flatMap((path) => (made.test(path) || existsSync(join(root, path)) ? [] : [`${page}: ${path}`]))
+    )
+    assert.deepStrictEqual(missing, [])
+  })
+
+  it("finds more than a hundred paths, so the check reads what it should", () => {
+    const { length } = pathsOf(read("docs/architecture.md"))
+    assert.isAbove(length, 100)
+  })
+
+  it("links only to pages that exist", () => {
+    const missing = pages.flatMap((page) =>
+      linksOf(read(page)).flatMap((target) => (existsSync(join(root, dirname(page), target)) ? [] : [`${page}: ${target}`]))
+    )
+    assert.deepStrictEqual(missing, [])
+  })
+
+  it("names every folder of src in docs/architecture.md", () => {
+    const text = read("docs/architecture.md")
+    const folders = readdirSync(join(root, "src"), { withFileTypes: true }).flatMap((entry) => (entry.isDirectory() ? [entry.name] : []))
+    assert.deepStrictEqual(
+      folders.filter((name) => !text.includes(`\`src/${name}\``)),
+      []
+    )
+  })
+
+  it("lists every close code of a WebSocket with its reason, and no other, in docs/api.md", () => {
+    const listed = [...read("docs/api.md").matchAll(/^\| (\d{4}) \| ([^|]*?) \|/gm)].map(([, code, reason]) => `${code} ${reason}`)
+    // The WebSocket library itself closes with 1009 and gives no reason (RFC 6455, 7.4.1).
+    const ours = Object.values(CloseCodes).map(({ code, reason }) => `${code} ${reason}`)
+    assert.deepStrictEqual(listed.sort(), [...ours, "1009 "].sort())
+  })
+
+  it("lists every kind of actor in the table of docs/operations.md", () => {
+    const files = readdirSync(join(root, "src/actors"), { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".ts"))
+    const kinds = files.flatMap((name) => /^export const kind = "([\w-]+)"$/m.exec(read(`src/actors/${name}`))?.[1] ?? [])
+    const [, table = ""] = read("docs/operations.md").split("| actor | one per | from | to |\n|---|---|---|---|\n")
+    const rows = table.slice(0, table.indexOf("\n\n"))
+    const listed = [...rows.matchAll(/^\| `([\w-]+)` \|/gm)].map(([, kind]) => kind)
+    assert.deepStrictEqual(listed.sort(), kinds.sort())
+  })
+})
