@@ -3,11 +3,11 @@ import { bearer, protocol } from "../contract/sockets/SocketMessages.ts"
 import * as Backoff from "./Backoff.ts"
 
 const pingMs = 4_000
-/** Pings without a word since, beyond which a connection is given up; a page that is not looked at pings more seldom, so time says nothing. */
+/** A connection is given up after this many pings without an answer. Time would not do: a hidden page pings more rarely. */
 const unansweredMax = 2
 const isOpen = 1
 
-/** What is used of a WebSocket: a browser's own, Node's from version 22 on, or that of `ws`. */
+/** The part of a WebSocket that the client uses: a browser's own, Node's from version 22 on, or that of `ws`. */
 export interface WebSocketLike {
   readonly readyState: number
   send(text: string): void
@@ -19,13 +19,13 @@ export interface WebSocketLike {
 }
 export type WebSocketConstructor = new (url: string, protocols: Array<string>) => WebSocketLike
 
-/** How a connection stands. `paused`: its reader is behind; `closed`: for good, by its owner. */
+/** The state of a connection. `paused`: its reader is behind. `closed`: its owner closed it for good. */
 export type StateChange =
   | { readonly type: "state"; readonly state: "connecting" | "open" | "paused" | "closed" }
   | {
       readonly type: "state"
       readonly state: "waiting"
-      /** It was closed before it was open, or the token ended: is the token still good? A browser cannot read why. */
+      /** True when it closed before it was open, or because the token expired. A browser cannot read why, so check the token. */
       readonly isRefused: boolean
       readonly code: number
       readonly reason: string
@@ -34,10 +34,10 @@ export type StateChange =
 
 export interface Options {
   readonly url: string
-  /** Asked at every attempt, so that a fresh token may take the place of one that ended. */
+  /** Called at every attempt, so that a new token can replace an expired one. */
   readonly token: () => string | Promise<string>
   readonly WebSocket: WebSocketConstructor
-  /** Called at every connect: says again what is wanted. */
+  /** Called at every connect, to subscribe again. */
   readonly onOpen: () => void
   readonly onText: (text: string) => void
   readonly onState: (change: StateChange) => void
@@ -45,9 +45,9 @@ export interface Options {
 
 export interface Socket {
   readonly isOpen: () => boolean
-  /** Sent now or not at all: what must hold after a reconnect is said in `onOpen`. */
+  /** Sends now or not at all. Send in `onOpen` what a new connection needs too. */
   readonly send: (message: object) => void
-  /** Connects at once where it waits for its next attempt: the network or the page has come back. */
+  /** Ends a wait for the next attempt and connects at once, for example when the network or the page has come back. */
   readonly wake: () => void
   readonly pause: () => void
   readonly resume: () => void
@@ -56,29 +56,75 @@ export interface Socket {
 
 const closedBefore = 1006
 
-/** A connection that comes back by itself until it is closed: backoff with jitter, pings, a fresh token each time. */
+/** Pings, and notices when nothing comes back. */
+const heartbeat = (ping: () => void, onSilent: () => void) => {
+  let unanswered = 0
+  let timer: ReturnType<typeof setInterval> | undefined
+  return {
+    start: (): void => {
+      unanswered = 0
+      timer = setInterval(() => {
+        if (unanswered === unansweredMax) return onSilent()
+        unanswered++
+        ping()
+      }, pingMs)
+    },
+    heard: (): void => {
+      unanswered = 0
+    },
+    stop: (): void => clearInterval(timer)
+  }
+}
+
+interface Listeners {
+  /** False when another attempt has replaced this one: then nothing is passed on. */
+  readonly isCurrent: () => boolean
+  readonly onOpen: () => void
+  readonly onText: (text: string) => void
+  readonly onClose: (code: number, reason: string) => void
+}
+const listen = (socket: WebSocketLike, { isCurrent, onOpen, onText, onClose }: Listeners): void => {
+  let problem = ""
+  socket.addEventListener("open", () => {
+    if (isCurrent()) onOpen()
+  })
+  socket.addEventListener("message", ({ data }) => {
+    if (isCurrent()) onText(String(data))
+  })
+  // In Node this event says more than the close that follows.
+  socket.addEventListener("error", ({ message = "" }) => {
+    problem = message
+  })
+  socket.addEventListener("close", ({ code, reason }) => {
+    if (isCurrent()) onClose(code, reason === "" ? problem : reason)
+  })
+}
+
+/** A connection that reconnects by itself until it is closed: backoff with jitter, pings, a fresh token each time. */
 export const make = (options: Options): Socket => {
   let socket: WebSocketLike | undefined
-  /** Counts attempts: what an earlier one still says is not listened to. */
+  /** Counts attempts, so that events of an earlier attempt are ignored. */
   let attempt = 0
   let failures = 0
   let openedAt: number | undefined
-  let unanswered = 0
   let state: StateChange["state"] = "connecting"
   let retry: ReturnType<typeof setTimeout> | undefined
-  let watch: ReturnType<typeof setInterval> | undefined
 
-  const tell = (change: StateChange): void => {
-    state = change.state
-    options.onState(change)
+  const change = (next: StateChange): void => {
+    state = next.state
+    options.onState(next)
   }
   const send = (message: object): void => {
     if (socket?.readyState === isOpen) socket.send(JSON.stringify(message))
   }
+  const pings = heartbeat(
+    () => send({ action: "ping" }),
+    () => wait(closedBefore, "the gateway is silent")
+  )
   const drop = (): void => {
     attempt++
     clearTimeout(retry)
-    clearInterval(watch)
+    pings.stop()
     const old = socket
     socket = undefined
     old?.close()
@@ -90,45 +136,33 @@ export const make = (options: Options): Socket => {
     failures++
     const retryMs = Backoff.waitMs(failures, Math.random())
     retry = setTimeout(connect, retryMs)
-    tell({ type: "state", state: "waiting", isRefused, code, reason, retryMs })
+    change({ type: "state", state: "waiting", isRefused, code, reason, retryMs })
   }
 
   const open = (token: string, mine: number): void => {
-    const fresh = new options.WebSocket(options.url, [protocol, bearer(token)])
-    socket = fresh
-    const current = () => attempt === mine
-    let problem = ""
-    unanswered = 0
-    fresh.addEventListener("open", () => {
-      if (!current()) return
-      openedAt = performance.now()
-      tell({ type: "state", state: "open" })
-      if (current()) options.onOpen()
+    const isCurrent = () => attempt === mine
+    socket = new options.WebSocket(options.url, [protocol, bearer(token)])
+    listen(socket, {
+      isCurrent,
+      onOpen: () => {
+        openedAt = performance.now()
+        change({ type: "state", state: "open" })
+        if (isCurrent()) options.onOpen()
+      },
+      onText: (text) => {
+        pings.heard()
+        options.onText(text)
+      },
+      onClose: (code, reason) => wait(code, reason, openedAt === undefined || code === tokenExpired.code)
     })
-    fresh.addEventListener("message", ({ data }) => {
-      if (!current()) return
-      unanswered = 0
-      options.onText(String(data))
-    })
-    // Only Node tells more here than in the close that follows.
-    fresh.addEventListener("error", ({ message = "" }) => {
-      problem = message
-    })
-    fresh.addEventListener("close", ({ code, reason }) => {
-      if (current()) wait(code, reason === "" ? problem : reason, openedAt === undefined || code === tokenExpired.code)
-    })
-    watch = setInterval(() => {
-      if (unanswered === unansweredMax) return wait(closedBefore, "the gateway is silent")
-      unanswered++
-      send({ action: "ping" })
-    }, pingMs)
+    pings.start()
   }
 
   const connect = (): void => {
     drop()
     openedAt = undefined
     const mine = attempt
-    tell({ type: "state", state: "connecting" })
+    change({ type: "state", state: "connecting" })
     Promise.resolve()
       .then(options.token)
       .then((token) => {
@@ -139,7 +173,7 @@ export const make = (options: Options): Socket => {
       })
   }
 
-  // Not within this call: the caller has no handle yet when the first state is told.
+  // Not within this call: the caller has no handle yet to react to the first state.
   const first = attempt
   queueMicrotask(() => {
     if (attempt === first) connect()
@@ -154,7 +188,7 @@ export const make = (options: Options): Socket => {
     pause: () => {
       if (state === "closed") return
       drop()
-      tell({ type: "state", state: "paused" })
+      change({ type: "state", state: "paused" })
     },
     resume: () => {
       if (state === "paused") connect()
@@ -162,7 +196,7 @@ export const make = (options: Options): Socket => {
     close: () => {
       if (state === "closed") return
       drop()
-      tell({ type: "state", state: "closed" })
+      change({ type: "state", state: "closed" })
     }
   }
 }

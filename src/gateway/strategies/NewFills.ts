@@ -1,0 +1,86 @@
+import { Effect } from "effect"
+import { Accounts } from "../../broker/Accounts.ts"
+import { CurrentUser } from "../../contract/shared/Authentication.ts"
+import * as Problem from "../../contract/shared/Problem.ts"
+import type { Decimal } from "../../domain/Money.ts"
+import * as Expiry from "../../domain/market/Expiry.ts"
+import type { Direction } from "../../domain/record/StrategyDefinition.ts"
+import * as Fills from "../../store/FillRepo.ts"
+import { FillRepo } from "../../store/FillRepo.ts"
+import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
+import { StrategyRepo } from "../../store/StrategyRepo.ts"
+import { Valuation } from "../chains/Valuation.ts"
+import { Changes } from "../shared/Changes.ts"
+import { foundOption, instrumentBySymbol, instrumentsLoaded, notFoundText, ownedStrategy } from "../shared/Lookup.ts"
+import { orProblem } from "../shared/StoreProblem.ts"
+
+type Named = Pick<Fills.NewFill, "instrumentToken" | "tradingsymbol" | "exchange">
+
+const full = () => new Problem.Conflict({ detail: `A strategy holds at most ${Fills.fillsMax} fills` })
+
+/** A fill as a client sends it. */
+interface WantedFill {
+  readonly tradingsymbol: string
+  readonly exchange: string
+  readonly side: Direction
+  readonly quantity: number
+  readonly price: Decimal
+  readonly executed_at?: Date | undefined
+  readonly external_id?: string | undefined
+}
+
+/** Records fills of a strategy, and subscribes their instruments. */
+export const make = Effect.gen(function* () {
+  const strategies = yield* StrategyRepo
+  const fills = yield* FillRepo
+  const registry = yield* InstrumentRegistry
+  const accounts = yield* Accounts
+  const changes = yield* Changes
+  const valuation = yield* Valuation
+
+  /** Today's instrument, else one that the strategy holds already: a trade may be imported after its contract has expired. */
+  const resolve = (known: ReadonlyArray<Named>, exchange: string, tradingsymbol: string): Named | undefined => {
+    const instrument = instrumentBySymbol(registry, exchange, tradingsymbol)
+    if (instrument !== undefined)
+      return { instrumentToken: instrument.token, tradingsymbol: instrument.tradingsymbol, exchange: instrument.exchange }
+    return known.find((one) => one.exchange === exchange && one.tradingsymbol === tradingsymbol)
+  }
+  const streamable = (named: Iterable<Named>): ReadonlyArray<Fills.Instrument> =>
+    [...new Map(Array.from(named, (one) => [one.instrumentToken, one])).values()].flatMap(({ exchange, tradingsymbol }) => {
+      const instrument = registry.bySymbol(exchange, tradingsymbol)
+      if (instrument === undefined || (instrument.expiry !== null && Expiry.expiryAtMs(instrument.expiry) <= valuation.nowMs())) return []
+      return [{ instrumentToken: instrument.token, tradingsymbol, segment: instrument.segment }]
+    })
+
+  /** All of them, or none and a 422 that names the first whose instrument is not known. */
+  const record = (strategyId: number, wanted: ReadonlyArray<WantedFill>) =>
+    Effect.gen(function* () {
+      const user = yield* CurrentUser
+      const { legs } = yield* ownedStrategy(strategies, user.id, strategyId)
+      yield* instrumentsLoaded(registry)
+      const known: ReadonlyArray<Named> = [...legs, ...(yield* orProblem(fills.list(user.id, strategyId)))]
+      const now = new Date(valuation.nowMs())
+      const given: Array<Fills.NewFill> = []
+      for (const [at, it] of wanted.entries()) {
+        const named = resolve(known, it.exchange.toUpperCase(), it.tradingsymbol)
+        if (named === undefined) return yield* Problem.invalidField(`fills.${at}.tradingsymbol`, notFoundText("Instrument"))
+        given.push({
+          instrumentToken: named.instrumentToken,
+          tradingsymbol: named.tradingsymbol,
+          exchange: named.exchange,
+          direction: it.side,
+          quantity: it.quantity,
+          price: it.price,
+          executedAt: it.executed_at ?? now,
+          externalId: it.external_id ?? null
+        })
+      }
+      const recorded = yield* orProblem(fills.record(user.id, strategyId, given, streamable(given), accounts.ids)).pipe(
+        Effect.catchTag("TooManyFills", () => Effect.fail(full()))
+      )
+      const counts = yield* foundOption("Strategy")(recorded)
+      yield* Effect.zip(changes.poke("subscriptions"), changes.poke("strategies"))
+      return counts
+    })
+  return { record } as const
+})
