@@ -3,6 +3,7 @@ import * as SqlSchema from "@effect/sql/SqlSchema"
 import { Effect, Schema } from "effect"
 import type { Ohlcv } from "../domain/market/Ohlcv.ts"
 import { BigIntColumn, TimeColumn } from "./Columns.ts"
+import * as Slices from "./Slices.ts"
 import * as StoreError from "./StoreError.ts"
 
 /** `live`: made by us from ticks, always of one minute; `broker`: as the broker's history has it. */
@@ -29,6 +30,8 @@ const Stored = Schema.Struct({
   volume: BigIntColumn,
   oi: Schema.NullOr(BigIntColumn)
 })
+
+const decodeStored = Schema.decodeUnknown(Schema.Array(Stored))
 
 /** Which instrument, and bars of how many minutes. */
 export interface Of {
@@ -90,10 +93,8 @@ export class BarRepo extends Effect.Service<BarRepo>()("store/BarRepo", {
     const bucketOf = (it: typeof RangeRequest.Type) =>
       sql`date_bin(make_interval(mins => ${it.minutes}), at, ${originOf(it.minutes)}::timestamptz)`
     // Our own bar counts when no minute of it is missing that can exist by now; else the broker's, where there is one.
-    const range = SqlSchema.findAll({
-      Request: RangeRequest,
-      Result: Stored,
-      execute: (it) => sql`
+    const rangeRows = (it: typeof RangeRequest.Type) =>
+      sql`
         WITH minute AS (
           SELECT ${bucketOf(it)} AS bucket, * FROM bars
           WHERE instrument_token = ${it.instrumentToken} AND tradingsymbol = ${it.tradingsymbol} AND minutes = 1 AND source = 'live'
@@ -120,7 +121,8 @@ export class BarRepo extends Effect.Service<BarRepo>()("store/BarRepo", {
           CASE WHEN ours THEN l1 ELSE l2 END AS low, CASE WHEN ours THEN c1 ELSE c2 END AS close,
           CASE WHEN ours THEN v1 ELSE v2 END AS volume, CASE WHEN ours THEN i1 ELSE i2 END AS oi
         FROM chosen WHERE at BETWEEN ${it.from}::timestamptz AND ${it.to}::timestamptz ORDER BY at`
-    })
+    const range = (it: typeof RangeRequest.Type) =>
+      Effect.flatMap(rangeRows(it), (rows) => Slices.flatMap(rows, (slice) => decodeStored(slice)))
 
     // The day in India, as text: the driver would read a date in the host's zone.
     const days = SqlSchema.findAll({

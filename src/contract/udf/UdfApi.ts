@@ -10,7 +10,7 @@ import * as Problem from "../shared/Problem.ts"
 
 /** As Authentication, except that UDF_PUBLIC lets a caller without credentials in: charting front ends send none. */
 export class UdfAccess extends HttpApiMiddleware.Tag<UdfAccess>()("contract/udf/UdfAccess", {
-  failure: Problem.unauthorized,
+  failure: Problem.udfUnauthorized,
   security: { bearer: HttpApiSecurity.bearer, apiKey: HttpApiSecurity.apiKey({ in: "header", key: "x-api-key" }) }
 }) {}
 

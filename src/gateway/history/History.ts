@@ -2,6 +2,7 @@ import { Effect } from "effect"
 import * as Problem from "../../contract/shared/Problem.ts"
 import * as IndiaTime from "../../domain/IndiaTime.ts"
 import * as Money from "../../domain/Money.ts"
+import * as Calendar from "../../domain/market/Calendar.ts"
 import * as Coverage from "../../domain/market/Coverage.ts"
 import * as Expiry from "../../domain/market/Expiry.ts"
 import * as Instrument from "../../domain/market/Instrument.ts"
@@ -9,6 +10,7 @@ import type * as KiteHistory from "../../domain/market/KiteHistory.ts"
 import * as HistoricalGreeks from "../../domain/options/HistoricalGreeks.ts"
 import { BarRepo } from "../../store/BarRepo.ts"
 import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
+import * as Slices from "../../store/Slices.ts"
 import * as Asks from "../../streams/Asks.ts"
 import { MarketClock } from "../../streams/MarketClock.ts"
 import { pricingSettings } from "../../streams/PricingSettings.ts"
@@ -23,6 +25,20 @@ export interface Candles {
 
 /** Windows of Kite's that one request may need. */
 const windowsMax = 10
+/** A caller gets what there is when the broker has not told the rest by then; it may still come for the next caller. */
+const fillMax = "30 seconds"
+const tooSlow = new Problem.Unavailable({ detail: `The broker's history did not come within ${fillMax}` })
+/** Candles of one answer: what a browser takes at once, and some megabytes here. */
+const candlesMax = 50_000
+/** Sessions are on five days of a week. */
+const daysPerSession = 7 / 5
+const sessionMinutes = (Calendar.closeOfDayMs - Calendar.openOfDayMs) / IndiaTime.minuteMs
+
+/** How many days one answer may span, whatever the caller asks for. */
+export const daysMax = ({ minutes, daysMax }: KiteHistory.Interval): number => {
+  const perSession = Math.max(1, Math.ceil(sessionMinutes / minutes))
+  return Math.min(windowsMax * daysMax, Math.floor((candlesMax / perSession) * daysPerSession))
+}
 
 /**
  * Candles of an instrument: our own minutes first, and what they lack from the broker, which the engine fetches into Postgres once. While the
@@ -69,12 +85,14 @@ export class History extends Effect.Service<History>()("gateway/history/History"
       span: KiteHistory.Span
     ): Effect.Effect<Candles, Problem.Unavailable | Problem.Invalid> =>
       Effect.gen(function* () {
-        const daysMax = windowsMax * interval.daysMax
+        const days = daysMax(interval)
         if (span.fromMs > span.toMs) return yield* Problem.invalidField("from", "must not be after to")
-        if (span.toMs - span.fromMs > daysMax * IndiaTime.dayMs)
-          return yield* Problem.invalidField("from", `at most ${daysMax} days of ${interval.name} candles at once`)
+        if (span.toMs - span.fromMs > days * IndiaTime.dayMs)
+          return yield* Problem.invalidField("from", `at most ${days} days of ${interval.name} candles at once`)
         const nowMs = clock.unsafeNow()
-        const filled = yield* Effect.either(fill(instrument, interval, span, nowMs))
+        const filled = yield* Effect.either(
+          Effect.timeoutFail(fill(instrument, interval, span, nowMs), { duration: fillMax, onTimeout: () => tooSlow })
+        )
         const scale = Instrument.priceScale(instrument.token)
         const rows = yield* orProblem(
           repo.range({
@@ -124,17 +142,15 @@ export class History extends Effect.Service<History>()("gateway/history/History"
                   Effect.as(Effect.logWarning("no history of the underlying", error), [] as ReadonlyArray<KiteHistory.Candle>)
                 )
               )
-        return HistoricalGreeks.ofCandles(
-          {
-            kind: instrumentType,
-            strike: Money.toNumber(instrument.strike, scale),
-            tickSize: Money.toNumber(instrument.tickSize, scale),
-            expiryMs: Expiry.expiryAtMs(expiry)
-          },
-          of,
-          { closeAt: new Map(found.map(({ atMs, close }) => [atMs, close])), carried: underlying?.expiry === null },
-          interval.minutes,
-          settings
+        const option = {
+          kind: instrumentType,
+          strike: Money.toNumber(instrument.strike, scale),
+          tickSize: Money.toNumber(instrument.tickSize, scale),
+          expiryMs: Expiry.expiryAtMs(expiry)
+        }
+        const under = { closeAt: new Map(found.map(({ atMs, close }) => [atMs, close])), carried: underlying?.expiry === null }
+        return yield* Slices.flatMap(of, (slice) =>
+          Effect.sync(() => HistoricalGreeks.ofCandles(option, slice, under, interval.minutes, settings))
         )
       })
 

@@ -1,10 +1,13 @@
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { Effect } from "effect"
 import { Api } from "../../contract/Api.ts"
+import type { CandleWithGreeks } from "../../contract/history/HistoryApi.ts"
 import * as Problem from "../../contract/shared/Problem.ts"
 import * as IndiaTime from "../../domain/IndiaTime.ts"
 import type * as KiteHistory from "../../domain/market/KiteHistory.ts"
 import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
+import * as Slices from "../../store/Slices.ts"
 import { MarketClock } from "../../streams/MarketClock.ts"
 import { Symbols } from "../instruments/Symbols.ts"
 import { History } from "./History.ts"
@@ -12,6 +15,23 @@ import { History } from "./History.ts"
 const missing = (what: string) => Effect.fail(new Problem.NotFound({ detail: `${what} not found` }))
 
 const view = ({ atMs, ...candle }: KiteHistory.Candle) => ({ date: IndiaTime.isoTime(atMs), ...candle })
+
+/** The contract's body, written a slice at a time: the library would walk over tens of thousands of candles in one go. */
+const answer = <A>(
+  head: object,
+  candles: ReadonlyArray<KiteHistory.Candle>,
+  write: (candle: KiteHistory.Candle, at: number) => A,
+  warning: string | null
+) =>
+  Effect.map(
+    Slices.flatMap(candles, (slice, from) => Effect.sync(() => [slice.map((one, at) => JSON.stringify(write(one, from + at))).join(",")])),
+    (written) => {
+      const rest = JSON.stringify({ ...head, ...(warning === null ? {} : { warning }) }).slice(1)
+      return HttpServerResponse.text(`{"candles":[${written.join(",")}]${rest === "}" ? "}" : `,${rest}`}`, {
+        contentType: "application/json"
+      })
+    }
+  )
 
 export const HistoryHttp = HttpApiBuilder.group(
   Api,
@@ -36,13 +56,11 @@ export const HistoryHttp = HttpApiBuilder.group(
           const span = spanOf(urlParams.from, urlParams.to)
           const { candles, warning } = yield* history.candles(instrument, interval, span)
           const greeks = urlParams.greeks ? yield* history.greeks(instrument, interval, span, candles) : undefined
-          return {
-            candles: candles.map((candle, at) => ({
-              ...view(urlParams.oi ? candle : { ...candle, oi: null }),
-              ...(greeks?.[at] ?? { greeks: null })
-            })),
-            ...(warning === null ? {} : { warning })
-          }
+          const candle = (one: KiteHistory.Candle, at: number): typeof CandleWithGreeks.Encoded => ({
+            ...view(urlParams.oi ? one : { ...one, oi: null }),
+            ...(greeks?.[at] ?? { greeks: null })
+          })
+          return yield* answer({}, candles, candle, warning)
         })
       )
       .handle("historical", ({ urlParams: { symbol, timeframe, from, to } }) =>
@@ -50,15 +68,14 @@ export const HistoryHttp = HttpApiBuilder.group(
           const instrument = symbols.find(symbol)
           if (instrument === undefined) return yield* missing("Symbol")
           const { candles, warning } = yield* history.candles(instrument, timeframe, spanOf(from, to))
-          return {
+          const head = {
             symbol,
             timeframe: timeframe.name,
             instrument_token: instrument.token,
             exchange: instrument.exchange,
-            tradingsymbol: instrument.tradingsymbol,
-            candles: candles.map(view),
-            ...(warning === null ? {} : { warning })
+            tradingsymbol: instrument.tradingsymbol
           }
+          return yield* answer(head, candles, view, warning)
         })
       )
   })

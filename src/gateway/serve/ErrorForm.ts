@@ -3,10 +3,12 @@ import * as HttpLayerRouter from "@effect/platform/HttpLayerRouter"
 import * as HttpServerError from "@effect/platform/HttpServerError"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
-import { Cause, Clock, Effect, MetricLabel, Option } from "effect"
+import { Cause, Clock, Config, Duration, Effect, Layer, MetricLabel } from "effect"
 import * as Problem from "../../contract/shared/Problem.ts"
 import * as RequestId from "../../contract/shared/RequestId.ts"
 import * as Metrics from "../shared/Metrics.ts"
+import * as Origins from "./Origins.ts"
+import * as RequestBody from "./RequestBody.ts"
 
 /** The router forbids a global middleware to swallow errors by type; saying `unhandled` where there is none satisfies it. */
 type App<R = never> = Effect.Effect<HttpServerResponse.HttpServerResponse, HttpLayerRouter.unhandled, R>
@@ -33,8 +35,15 @@ const json = (status: number, code: string, detail: string, headers: Record<stri
 
 const labelsOf = (labels: Readonly<Record<string, string>>) => Object.entries(labels).map(([key, value]) => MetricLabel.make(key, value))
 
+const bodyTimeout = Config.duration("HTTP_BODY_TIMEOUT").pipe(Config.withDefault(Duration.seconds(10)))
+
+interface Settings {
+  readonly body: RequestBody.Limits
+  readonly cors: Effect.Effect.Success<typeof Origins.make>["cors"]
+}
+
 /** The outermost middleware: one request id, one log line without the query (tokens travel there), and every failure in the contract's form. */
-export const layer = (api: HttpApi.HttpApi.Any, others: ReadonlyArray<`/${string}`>, bodyBytesMax: number) => {
+const make = (api: HttpApi.HttpApi.Any, others: ReadonlyArray<`/${string}`>, { body, cors }: Settings) => {
   const { allowed, templateOf } = routes(api as HttpApi.HttpApi.AnyWithProps, others)
 
   const respond = (request: HttpServerRequest.HttpServerRequest, cause: Cause.Cause<unknown>) => {
@@ -47,48 +56,55 @@ export const layer = (api: HttpApi.HttpApi.Any, others: ReadonlyArray<`/${string
         : json(405, "method_not_allowed", "Method not allowed", { allow: allow.join(", ") })
     }
     if (error instanceof Problem.Unavailable) return json(503, "unavailable", error.detail)
-    // A body that is not JSON, or a chunked one that is too long, reaches us as a defect of this class.
-    if (error instanceof HttpServerError.RequestError) {
-      return String(error.cause).includes("maxBytes")
-        ? json(413, "too_large", "Request body too large")
-        : json(422, "validation_error", "Validation error: the body cannot be read")
-    }
+    if (error instanceof RequestBody.BodyRefused) return json(error.status, error.code, error.detail, { connection: "close" })
+    // A body that is not JSON reaches us as a defect of this class.
+    if (error instanceof HttpServerError.RequestError) return json(422, "validation_error", "Validation error: the body cannot be read")
     return Effect.zipRight(Effect.logError("request failed", cause), json(500, "internal_error", "Internal server error"))
   }
 
+  const crossing = (app: App<HttpServerRequest.HttpServerRequest>): App<HttpServerRequest.HttpServerRequest> =>
+    cors === undefined ? app : (cors(app) as App<HttpServerRequest.HttpServerRequest>)
   return HttpLayerRouter.middleware(
     (app: App): App<HttpServerRequest.HttpServerRequest> =>
-      Effect.gen(function* () {
-        const request = yield* HttpServerRequest.HttpServerRequest
-        const requestId = RequestId.of(request.headers["x-request-id"])
-        const path = request.url.split("?", 1)[0] ?? ""
-        const startedMs = yield* Clock.currentTimeMillis
-        // Before the body is read: the library's own limit destroys the connection, so nobody would see the answer.
-        const tooLarge = Number(request.headers["content-length"] ?? 0) > bodyBytesMax
-        const answer = tooLarge ? json(413, "too_large", "Request body too large") : app
-        return yield* answer.pipe(
-          HttpServerRequest.withMaxBodySize(Option.some(bodyBytesMax)),
-          Effect.catchAllCause((cause) =>
-            Cause.isInterruptedOnly(cause) ? Effect.failCause(cause as Cause.Cause<never>) : respond(request, cause)
-          ),
-          Effect.map(HttpServerResponse.setHeaders({ "x-request-id": requestId, "x-content-type-options": "nosniff" })),
-          Effect.tap((response) =>
-            Effect.gen(function* () {
-              const tookMs = (yield* Clock.currentTimeMillis) - startedMs
-              const method = methods.find((known) => known === request.method) ?? "other"
-              const route = templateOf(request.method, request.url)
-              const labels = { method, route }
-              Metrics.httpRequests.unsafeUpdate(1, labelsOf({ ...labels, status: String(response.status) }))
-              Metrics.httpDuration.unsafeUpdate(tookMs / 1000, labelsOf(labels))
-              yield* Effect.logInfo("request").pipe(
-                Effect.annotateLogs({ method: request.method, path, status: response.status, took_ms: tookMs })
-              )
-            })
-          ),
-          Effect.annotateLogs({ request_id: requestId }),
-          Effect.provideService(RequestId.RequestId, requestId)
-        )
-      }),
+      crossing(
+        Effect.gen(function* () {
+          const request = yield* HttpServerRequest.HttpServerRequest
+          const requestId = RequestId.of(request.headers["x-request-id"])
+          const path = request.url.split("?", 1)[0] ?? ""
+          const startedMs = yield* Clock.currentTimeMillis
+          return yield* RequestBody.read(request, body).pipe(
+            Effect.flatMap((whole) => Effect.provideService(app, HttpServerRequest.HttpServerRequest, whole)),
+            Effect.catchAllCause((cause) =>
+              Cause.isInterruptedOnly(cause) ? Effect.failCause(cause as Cause.Cause<never>) : respond(request, cause)
+            ),
+            Effect.map(HttpServerResponse.setHeaders({ "x-request-id": requestId, "x-content-type-options": "nosniff" })),
+            Effect.tap((response) =>
+              Effect.gen(function* () {
+                const tookMs = (yield* Clock.currentTimeMillis) - startedMs
+                const method = methods.find((known) => known === request.method) ?? "other"
+                const route = templateOf(request.method, request.url)
+                const labels = { method, route }
+                Metrics.httpRequests.unsafeUpdate(1, labelsOf({ ...labels, status: String(response.status) }))
+                Metrics.httpDuration.unsafeUpdate(tookMs / 1000, labelsOf(labels))
+                yield* Effect.logInfo("request").pipe(
+                  Effect.annotateLogs({ method: request.method, path, status: response.status, took_ms: tookMs })
+                )
+              })
+            ),
+            Effect.annotateLogs({ request_id: requestId }),
+            Effect.provideService(RequestId.RequestId, requestId)
+          )
+        })
+      ),
     { global: true }
   )
 }
+
+export const layer = (api: HttpApi.HttpApi.Any, others: ReadonlyArray<`/${string}`>, bytesMax: number) =>
+  Layer.unwrapEffect(
+    Effect.gen(function* () {
+      const { cors } = yield* Origins.make
+      const arrivesWithinMs = Duration.toMillis(yield* bodyTimeout)
+      return make(api, others, { body: { bytesMax, arrivesWithinMs }, cors })
+    })
+  )

@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type Server as NodeServer, ServerResponse } from "node:http"
+import { createServer, type IncomingMessage, type Server as NodeServer, ServerResponse, STATUS_CODES } from "node:http"
 import type { Duplex } from "node:stream"
 import * as HttpServer from "@effect/platform/HttpServer"
 import * as HttpServerError from "@effect/platform/HttpServerError"
@@ -18,21 +18,47 @@ export class Upgrades extends Context.Tag("gateway/serve/Upgrades")<
 
 const drainMs = 5_000
 
+const problem = (requestId: string, code: string, detail: string) => {
+  const body = JSON.stringify({ detail, code, request_id: requestId, errors: [] } satisfies Problem.Body)
+  const headers = {
+    connection: "close",
+    "content-type": "application/json",
+    "content-length": Buffer.byteLength(body),
+    "x-request-id": requestId
+  }
+  return { body, headers }
+}
+
 /** What a request gets before there is a handler or after it: without an answer its client would wait, and hold the server open. */
 const unready = (server: NodeServer) => (request: IncomingMessage, response: ServerResponse) => {
   if (server.listenerCount("request") > 1) return
-  const requestId = RequestId.of(request.headers["x-request-id"]?.toString())
-  const detail = "Gateway is starting or stopping"
-  const body = JSON.stringify({ detail, code: "unavailable", request_id: requestId, errors: [] } satisfies Problem.Body)
-  response
-    .writeHead(503, {
-      connection: "close",
-      "retry-after": "1",
-      "content-type": "application/json",
-      "content-length": Buffer.byteLength(body),
-      "x-request-id": requestId
-    })
-    .end(body)
+  const { body, headers } = problem(
+    RequestId.of(request.headers["x-request-id"]?.toString()),
+    "unavailable",
+    "Gateway is starting or stopping"
+  )
+  response.writeHead(503, { ...headers, "retry-after": "1" }).end(body)
+}
+
+/** What Node's parser refuses never becomes a request; nodejs.org/docs/latest-v20.x/api/http.html, "Event: 'clientError'". */
+const refusals: Readonly<Record<string, readonly [status: number, code: string, detail: string]>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: [408, "request_timeout", "Request did not arrive in time"],
+  HPE_HEADER_OVERFLOW: [431, "headers_too_large", "Request headers too large"],
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: [413, "too_large", "Request body too large"]
+}
+const malformed = [400, "bad_request", "Request is not valid HTTP"] as const
+
+const refuse = (error: NodeJS.ErrnoException, socket: Duplex): void => {
+  // An answer that has begun cannot become another one.
+  const isAnswering = (socket as { readonly _httpMessage?: ServerResponse })._httpMessage?.headersSent === true
+  if (!socket.writable || isAnswering || error.code === "ECONNRESET") {
+    socket.destroy()
+    return
+  }
+  const [status, code, detail] = refusals[error.code ?? ""] ?? malformed
+  const { body, headers } = problem(RequestId.of(undefined), code, detail)
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
+  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join("")}\r\n${body}`)
 }
 
 /** Stop listening, let running requests end, then cut what is left. */
@@ -56,7 +82,13 @@ const close = (server: NodeServer, sockets: ReadonlySet<Duplex>) =>
 const make = (options: { readonly host: string; readonly port: number }) =>
   Effect.gen(function* () {
     let upgrade: Upgrade | undefined
-    const server = createServer({ maxHeaderSize: 16_384, headersTimeout: 10_000, requestTimeout: 30_000, keepAliveTimeout: 5_000 })
+    const server = createServer({
+      maxHeaderSize: 16_384,
+      headersTimeout: 10_000,
+      requestTimeout: 30_000,
+      keepAliveTimeout: 5_000,
+      connectionsCheckingInterval: 1_000
+    })
 
     const sockets = new Set<Duplex>()
     server.on("connection", (socket) => {
@@ -64,9 +96,7 @@ const make = (options: { readonly host: string; readonly port: number }) =>
       socket.once("close", () => sockets.delete(socket))
     })
     server.on("request", unready(server))
-    server.on("clientError", (_, socket) => {
-      if (socket.writable) socket.end("HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n")
-    })
+    server.on("clientError", refuse)
     server.on("upgrade", (request, socket, head) => {
       socket.on("error", () => socket.destroy())
       if (request.headers.upgrade?.toLowerCase() === "websocket" && upgrade?.(request, socket, head) === true) return

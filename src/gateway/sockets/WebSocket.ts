@@ -6,6 +6,7 @@ import type { User } from "../../contract/shared/Authentication.ts"
 import * as RequestId from "../../contract/shared/RequestId.ts"
 import * as CloseCodes from "../../contract/sockets/CloseCodes.ts"
 import * as SocketMessages from "../../contract/sockets/SocketMessages.ts"
+import * as Origins from "../serve/Origins.ts"
 import { Upgrades } from "../serve/Server.ts"
 import * as Auth from "../shared/Auth.ts"
 import * as Metrics from "../shared/Metrics.ts"
@@ -208,6 +209,7 @@ export const layer = <R>(makeEndpoints: Effect.Effect<ReadonlyArray<Endpoint>, n
       const tokens = yield* Auth.Tokens
       const upgrades = yield* Upgrades
       const { connectionsMax, perUserMax } = yield* settings
+      const origins = yield* Origins.make
       const endpoints = new Map((yield* makeEndpoints).map((endpoint) => [endpoint.path, endpoint]))
       const run = yield* FiberSet.makeRuntime()
       const { open, clients, isStopping } = yield* makeServing
@@ -231,6 +233,8 @@ export const layer = <R>(makeEndpoints: Effect.Effect<ReadonlyArray<Endpoint>, n
         const refuse = (refusal: Handshake.Refusal) => Effect.sync(() => Handshake.refuse(socket, requestId, refusal))
         const token = Handshake.tokenOf(request, url)
         const answer = Effect.gen(function* () {
+          if (!origins.mayConnect(request.headers.origin, request.headers.host))
+            return yield* refuse({ status: 403, code: "forbidden", detail: "Origin not allowed" })
           if (token === undefined) return yield* refuse(authFailed({ status: 401, code: "unauthorized", detail: "Token required" }))
           const user = yield* tokens.verify(token)
           const refusal = refusalFor(user)

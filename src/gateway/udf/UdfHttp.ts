@@ -2,6 +2,7 @@ import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import { Config, Effect, Layer } from "effect"
 import { Api } from "../../contract/Api.ts"
 import { Authentication } from "../../contract/shared/Authentication.ts"
+import * as Problem from "../../contract/shared/Problem.ts"
 import { UdfAccess } from "../../contract/udf/UdfApi.ts"
 import * as IndiaTime from "../../domain/IndiaTime.ts"
 import * as Calendar from "../../domain/market/Calendar.ts"
@@ -14,6 +15,9 @@ import { History } from "../history/History.ts"
 import { Symbols } from "../instruments/Symbols.ts"
 import { Views } from "../views/Views.ts"
 
+const refusedInUdf = <A, R>(access: Effect.Effect<A, Problem.Unauthorized, R>) =>
+  Effect.asVoid(Effect.mapError(access, ({ detail }) => new Problem.UdfUnauthorized({ detail })))
+
 export const UdfAccessLive = Layer.effect(
   UdfAccess,
   Effect.gen(function* () {
@@ -21,7 +25,7 @@ export const UdfAccessLive = Layer.effect(
     const isPublic = yield* Config.boolean("UDF_PUBLIC").pipe(Config.withDefault(false))
     return isPublic
       ? UdfAccess.of({ bearer: () => Effect.void, apiKey: () => Effect.void })
-      : UdfAccess.of({ bearer: (token) => Effect.asVoid(bearer(token)), apiKey: (key) => Effect.asVoid(apiKey(key)) })
+      : UdfAccess.of({ bearer: (token) => refusedInUdf(bearer(token)), apiKey: (key) => refusedInUdf(apiKey(key)) })
   })
 )
 
@@ -30,7 +34,7 @@ const timezone = "Asia/Kolkata"
 const searchMax = 100
 const searchDefault = 30
 const quotesMax = 100
-const barsMax = 20_000
+const barsMax = 10_000
 /** Without a bar in the span asked for, so far back is looked for the last one before it. */
 const lookBackDays = 15
 
@@ -132,9 +136,10 @@ export const UdfHttp = HttpApiBuilder.group(
     const views = yield* Views
     const find = (symbol: string) => symbols.find(symbol.trim().toUpperCase())
 
+    /** Never more than `barsMax` bars reach back, whatever the caller writes. */
     const bars = (it: Instrument.Instrument, interval: KiteHistory.Interval, fromMs: number, toMs: number) =>
       Effect.map(
-        history.candles(it, interval, { fromMs: Math.max(fromMs, toMs - 10 * interval.daysMax * IndiaTime.dayMs), toMs }),
+        history.candles(it, interval, { fromMs: Math.max(fromMs, toMs - reachMs(barsMax, interval)), toMs }),
         ({ candles }) => candles
       )
 
@@ -144,12 +149,13 @@ export const UdfHttp = HttpApiBuilder.group(
         const shiftMs = interval.minutes < 1440 ? 0 : IndiaTime.istOffsetMs
         const untilMs = Math.min(toMs, clock.unsafeNow() + shiftMs + IndiaTime.dayMs) - shiftMs - 1
         const sinceMs = fromMs - shiftMs
-        const reach = countback > 0 ? Math.min(sinceMs, untilMs - reachMs(countback, interval)) : sinceMs
+        // "countback has priority over from": TradingView Charting Library, UDF, "Bars".
+        const reach = countback > 0 ? untilMs - reachMs(countback, interval) : sinceMs
         if (reach > untilMs) return { s: "no_data" as const }
         const found = yield* bars(it, interval, reach, untilMs)
         const wanted = countback > 0 ? found.slice(-countback) : found.filter(({ atMs }) => atMs >= sinceMs)
         if (wanted.length > 0) return columns(wanted.slice(-barsMax), interval.minutes)
-        const earlier = yield* bars(it, interval, sinceMs - lookBackDays * IndiaTime.dayMs, sinceMs - 1)
+        const earlier = yield* bars(it, interval, reach - lookBackDays * IndiaTime.dayMs, reach - 1)
         const last = earlier.at(-1)
         return { s: "no_data" as const, ...(last === undefined ? {} : { nextTime: timeOf(last.atMs, interval.minutes) }) }
       }).pipe(Effect.catchAll(({ detail }) => Effect.succeed(failure(detail))))

@@ -1,0 +1,37 @@
+import * as HttpMiddleware from "@effect/platform/HttpMiddleware"
+import { Config, Effect } from "effect"
+
+/** Pages of these origins may call the API and open WebSockets beside our own page; `*` allows every page, without credentials. */
+const allowed = Config.array(Config.nonEmptyString(), "ALLOWED_ORIGINS").pipe(
+  Config.withDefault([] as ReadonlyArray<string>),
+  Config.validate({
+    message: "ALLOWED_ORIGINS: origins such as https://charts.example.com, separated by commas, or * alone",
+    validation: (all) => all.every((one) => (one === "*" ? all.length === 1 : URL.canParse(one) && new URL(one).origin === one))
+  })
+)
+
+const preflightSeconds = 600
+
+/** Which pages may call, by what the browser says in `Origin`. Programs send none and are not asked. */
+export const make = Effect.map(allowed, (origins) => {
+  const isAny = origins.includes("*")
+  const isListed = (origin: string): boolean => isAny || origins.includes(origin)
+  return {
+    /** Answers preflights and marks answers for allowed origins; without any it leaves all as it is. */
+    cors:
+      origins.length === 0
+        ? undefined
+        : HttpMiddleware.cors({
+            allowedOrigins: isListed,
+            allowedHeaders: ["authorization", "content-type", "idempotency-key", "x-api-key", "x-request-id"],
+            exposedHeaders: ["retry-after", "x-request-id"],
+            credentials: !isAny,
+            maxAge: preflightSeconds
+          }),
+    /** Whether a WebSocket's page may connect: a browser sends its origin and asks no preflight. `host` is the request's own. */
+    mayConnect: (origin: string | undefined, host: string | undefined): boolean => {
+      if (origin === undefined || isListed(origin)) return true
+      return URL.canParse(origin) && new URL(origin).host === host
+    }
+  }
+})

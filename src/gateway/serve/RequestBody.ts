@@ -1,0 +1,99 @@
+import type { IncomingMessage } from "node:http"
+import type * as HttpServerRequest from "@effect/platform/HttpServerRequest"
+import { Data, Effect } from "effect"
+
+/** A body that is not taken. The connection is closed behind the answer, because the rest of the body is not read. */
+export class BodyRefused extends Data.TaggedError("BodyRefused")<{
+  readonly status: 408 | 413 | 415 | 422
+  readonly code: "request_timeout" | "too_large" | "unsupported_media_type" | "validation_error"
+  readonly detail: string
+}> {}
+
+export interface Limits {
+  readonly bytesMax: number
+  /** A body that takes longer than this to arrive is refused. */
+  readonly arrivesWithinMs: number
+}
+
+/** The contract's deepest body has five levels; a parser's stack has room for some thousands. */
+const nestingMax = 32
+const tooLarge = new BodyRefused({ status: 413, code: "too_large", detail: "Request body too large" })
+const tooSlow = new BodyRefused({ status: 408, code: "request_timeout", detail: "Request body did not arrive in time" })
+const notJson = new BodyRefused({
+  status: 415,
+  code: "unsupported_media_type",
+  detail: "Unsupported media type: a body is sent as application/json"
+})
+const tooDeep = new BodyRefused({
+  status: 422,
+  code: "validation_error",
+  detail: `Validation error: the body is nested deeper than ${nestingMax} levels`
+})
+
+const hasBody = ({ headers }: HttpServerRequest.HttpServerRequest): boolean =>
+  headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0
+const isJson = (contentType: string | undefined): boolean =>
+  contentType === undefined || /^\s*application\/json\s*(?:;|$)/i.test(contentType)
+
+/** True when brackets outside of strings are nested deeper than a body may be. */
+export const isTooDeep = (text: string): boolean => {
+  let depth = 0
+  let isInString = false
+  for (let at = 0; at < text.length; at++) {
+    const char = text[at]
+    if (isInString) {
+      if (char === "\\") at++
+      else if (char === '"') isInString = false
+    } else if (char === '"') isInString = true
+    else if (char === "[" || char === "{") {
+      if (++depth > nestingMax) return true
+    } else if (char === "]" || char === "}") depth--
+  }
+  return false
+}
+
+/** Collects the body and stops, without destroying the connection, at the limit: the library's own reader cuts it, and nobody sees the answer. */
+const collect = (source: IncomingMessage, { bytesMax, arrivesWithinMs }: Limits) =>
+  Effect.async<string, BodyRefused>((resume) => {
+    const chunks: Array<Buffer> = []
+    let bytes = 0
+    const leave = () => {
+      clearTimeout(timer)
+      source.off("data", onData)
+      source.off("end", onEnd)
+      // What still comes is thrown away until the answer is out: closing on unread data would reset the connection under it.
+      source.resume()
+    }
+    const settle = (result: Effect.Effect<string, BodyRefused>) => {
+      leave()
+      resume(result)
+    }
+    const timer = setTimeout(() => settle(Effect.fail(tooSlow)), arrivesWithinMs)
+    const onData = (chunk: Buffer) => {
+      bytes += chunk.length
+      if (bytes > bytesMax) settle(Effect.fail(tooLarge))
+      else chunks.push(chunk)
+    }
+    const onEnd = () => settle(Effect.succeed(Buffer.concat(chunks).toString("utf8")))
+    source.on("data", onData)
+    source.on("end", onEnd)
+    return Effect.sync(leave)
+  })
+
+/** The request with its whole body in hand, so that no handler waits for the network or meets a body that is none. */
+export const read = (
+  request: HttpServerRequest.HttpServerRequest,
+  limits: Limits
+): Effect.Effect<HttpServerRequest.HttpServerRequest, BodyRefused> => {
+  if (!hasBody(request)) return Effect.succeed(request)
+  if (Number(request.headers["content-length"] ?? 0) > limits.bytesMax) return Effect.fail(tooLarge)
+  if (!isJson(request.headers["content-type"])) return Effect.fail(notJson)
+  return collect(request.source as IncomingMessage, limits).pipe(
+    Effect.filterOrFail(
+      (text) => !isTooDeep(text),
+      () => tooDeep
+    ),
+    // The library's request derives all its forms of a body from `text`.
+    Effect.map((text) => Object.create(request, { text: { value: Effect.succeed(text) } }) as HttpServerRequest.HttpServerRequest)
+  )
+}

@@ -1,0 +1,24 @@
+import { Effect } from "effect"
+
+/** Elements worked on before the process's sockets and timers have a turn: one or two milliseconds of decoding. */
+const sliceMax = 500
+
+/** Continues after what the event loop has at hand. Effect's own yield runs other fibers first and sockets only much later. */
+const nextTurn = Effect.async<void>((resume) => {
+  const turn = setImmediate(() => resume(Effect.void))
+  return Effect.sync(() => clearImmediate(turn))
+})
+
+/** Works on many elements a slice at a time, so that a large read does not hold up the streams. */
+export const flatMap = <A, B, E = never, R = never>(
+  items: ReadonlyArray<A>,
+  work: (slice: ReadonlyArray<A>, from: number) => Effect.Effect<ReadonlyArray<B>, E, R>
+): Effect.Effect<ReadonlyArray<B>, E, R> =>
+  Effect.gen(function* () {
+    const found: Array<B> = []
+    for (let at = 0; at < items.length; at += sliceMax) {
+      if (at > 0) yield* nextTurn
+      for (const one of yield* work(items.slice(at, at + sliceMax), at)) found.push(one)
+    }
+    return found
+  })
