@@ -15,6 +15,7 @@ import { InstrumentRepo } from "./store/InstrumentRepo.ts"
 import { Migrated } from "./store/Migrations.ts"
 import { PostgresLive } from "./store/Postgres.ts"
 import { Redis } from "./store/Redis.ts"
+import { SettlementRepo } from "./store/SettlementRepo.ts"
 import { StrategyRepo } from "./store/StrategyRepo.ts"
 import { SubscriptionRepo } from "./store/SubscriptionRepo.ts"
 import * as Copies from "./streams/Copies.ts"
@@ -45,7 +46,8 @@ const Store = Layer.mergeAll(
   StrategyRepo.Default,
   CandleRepo.Default,
   BarRepo.Default,
-  FillRepo.Default
+  FillRepo.Default,
+  SettlementRepo.Default
 ).pipe(Layer.provideMerge(InstrumentRepo.Default), Layer.provide(Migrated), Layer.provideMerge(PostgresLive))
 const Shared = Layer.mergeAll(Store, Accounts.Default, Redis.Default)
 

@@ -5,6 +5,7 @@ import * as Director from "./director/Director.ts"
 import { seed } from "./director/Seed.ts"
 import * as BarWriter from "./edge/BarWriter.ts"
 import * as CandleWriter from "./edge/CandleWriter.ts"
+import * as LifeWriter from "./edge/LifeWriter.ts"
 import * as RedisRelay from "./edge/RedisRelay.ts"
 import * as BarActor from "./market/BarActor.ts"
 import * as GreeksActor from "./market/GreeksActor.ts"
@@ -26,6 +27,7 @@ const Kinds = Layer.effect(
     const direct = yield* Director.make
     const writeCandles = yield* CandleWriter.make
     const writeBars = yield* BarWriter.make
+    const writeLives = yield* LifeWriter.make
     const fetchHistory = yield* HistoryActor.make
     const refreshInstruments = yield* InstrumentRefresh.make
     const relayToRedis = yield* RedisRelay.make
@@ -38,6 +40,7 @@ const Kinds = Layer.effect(
       [Director.kind]: () => direct,
       [CandleWriter.kind]: () => writeCandles,
       [BarWriter.kind]: () => writeBars,
+      [LifeWriter.kind]: () => writeLives,
       [HistoryActor.kind]: () => fetchHistory,
       [InstrumentRefresh.kind]: () => refreshInstruments,
       [RedisRelay.kind]: () => relayToRedis
@@ -46,6 +49,7 @@ const Kinds = Layer.effect(
       Director.kind,
       CandleWriter.kind,
       BarWriter.kind,
+      LifeWriter.kind,
       HistoryActor.kind,
       InstrumentRefresh.kind,
       ...(redisState() === "not configured" ? [] : [RedisRelay.kind])

@@ -7,6 +7,7 @@ import { migration as strategyCandles } from "./migrations/M0004StrategyCandles.
 import { migration as strategyFills } from "./migrations/M0005StrategyFills.ts"
 import { migration as bars } from "./migrations/M0006Bars.ts"
 import { migration as instrumentRefusals } from "./migrations/M0007InstrumentRefusals.ts"
+import { migration as settlements } from "./migrations/M0009Settlements.ts"
 import type { Migration } from "./migrations/Migration.ts"
 import * as Postgres from "./Postgres.ts"
 import * as StoreError from "./StoreError.ts"
@@ -19,7 +20,8 @@ export const all: ReadonlyArray<Migration> = [
   strategyCandles,
   strategyFills,
   bars,
-  instrumentRefusals
+  instrumentRefusals,
+  settlements
 ]
 
 /** A step failed and was rolled back as a whole, or the database is newer than this program. */

@@ -3,6 +3,7 @@ import * as Money from "../domain/Money.ts"
 import * as Bar from "../domain/market/Bar.ts"
 import { TickerStatus } from "../domain/market/TickerStatus.ts"
 import * as ChainMessage from "../domain/options/ChainMessage.ts"
+import { Lives } from "../domain/record/Lives.ts"
 import { Reference } from "../domain/record/Reference.ts"
 import { Definition } from "../domain/record/StrategyDefinition.ts"
 import * as StrategyMessage from "../domain/strategy/StrategyMessage.ts"
@@ -28,6 +29,8 @@ export const MarketReference = Subject.make({
   schema: Reference,
   names: underlyingOf
 })
+/** Listed, changed, expired and settled instruments, with the final price and its source. */
+export const Life = Subject.make({ template: "md.life.{exchange}.{underlying}", stream: "MD_FRAMES", schema: Lives })
 export const StrategyDefinition = Subject.make({
   template: "strat.def.{owner}.{strategy}",
   stream: "MD_FRAMES",

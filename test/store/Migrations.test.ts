@@ -15,7 +15,8 @@ const tables = [
   "strategy_fills",
   "bars",
   "bar_days",
-  "instrument_refusals"
+  "instrument_refusals",
+  "settlements"
 ] as const
 
 const fill = Effect.gen(function* () {
@@ -38,6 +39,8 @@ const fill = Effect.gen(function* () {
     (4294967295, 'X', 1, 'live', '2026-08-19T03:45:00Z', 9007199254740991, 9007199254740991, 0, 1, 4294967295, NULL, false),
     (256265, 'NIFTY 50', 1440, 'broker', '2026-08-18T18:30:00Z', 2450000, 2450005, 2449995, 2450000, 0, 0, true)`
   yield* sql`INSERT INTO bar_days (instrument_token, tradingsymbol, minutes, day) VALUES (256265, 'NIFTY 50', 1440, '2026-08-18')`
+  yield* sql`INSERT INTO settlements VALUES
+    ('NFO', 'NIFTY26AUG24500CE', '2026-08-25', 12345678901234567890.0123456789, 'underlying_close', '2026-08-25T10:10:00Z')`
   yield* sql`INSERT INTO strategy_m2m_candles VALUES (1, '2026-08-19T03:45:00Z', -999999999.99, 1000000000000.0000000001, -1e18, 0)`
 })
 

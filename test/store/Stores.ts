@@ -8,6 +8,7 @@ import { InstrumentRegistry } from "../../src/store/InstrumentRegistry.ts"
 import { InstrumentRepo } from "../../src/store/InstrumentRepo.ts"
 import { Migrated } from "../../src/store/Migrations.ts"
 import { PostgresLive } from "../../src/store/Postgres.ts"
+import { SettlementRepo } from "../../src/store/SettlementRepo.ts"
 import { StrategyRepo } from "../../src/store/StrategyRepo.ts"
 import { SubscriptionRepo } from "../../src/store/SubscriptionRepo.ts"
 import { freshDatabase } from "../TestBackends.ts"
@@ -24,7 +25,8 @@ const repositories = Layer.mergeAll(
   StrategyRepo.Default,
   CandleRepo.Default,
   BarRepo.Default,
-  FillRepo.Default
+  FillRepo.Default,
+  SettlementRepo.Default
 )
 
 /** Pool, migrations and repositories as main.ts puts them together: one "start" of the program on the database at `url`. */

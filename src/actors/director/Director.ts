@@ -3,6 +3,7 @@ import { Accounts } from "../../broker/Accounts.ts"
 import * as Holdings from "../../domain/strategy/Holdings.ts"
 import { FillRepo } from "../../store/FillRepo.ts"
 import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
+import { SettlementRepo } from "../../store/SettlementRepo.ts"
 import { StrategyRepo } from "../../store/StrategyRepo.ts"
 import { SubscriptionRepo } from "../../store/SubscriptionRepo.ts"
 import { JetStream } from "../../streams/JetStream.ts"
@@ -77,6 +78,7 @@ export const make = Effect.gen(function* () {
   const subscriptions = yield* SubscriptionRepo
   const strategies = yield* StrategyRepo
   const fillRepo = yield* FillRepo
+  const settlements = yield* SettlementRepo
   const registry = yield* InstrumentRegistry
   const jetStream = yield* JetStream
   const leases = yield* Leases
@@ -106,7 +108,10 @@ export const make = Effect.gen(function* () {
           fills: yield* readFills,
           subscriptions: yield* subscriptions.active,
           strategies: yield* strategies.all,
-          instrument: registry.byToken
+          instrument: registry.byToken,
+          bySymbol: registry.bySymbol,
+          settlements: Holdings.settlementsOf(yield* settlements.ofHoldings),
+          tradeDate: registry.current()?.tradeDate ?? null
         })
         yield* warn("instruments are not in the master and cannot be streamed", plan.unknown)
         yield* warn("subscriptions are on no configured account and are not streamed: give them one", plan.unassigned)

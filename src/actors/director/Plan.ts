@@ -28,6 +28,13 @@ export const contractOf = (instrument: Instrument.Instrument): Contract => {
   }
 }
 
+/** An instrument as legs and fills name it. Their token is of the day of their creation: exchanges give tokens away again. */
+interface Named {
+  readonly exchange: string
+  readonly tradingsymbol: string
+  readonly instrumentToken: number
+}
+
 /** The fills of one strategy by instrument. */
 export type Fills = ReadonlyMap<string, Holdings.Traded>
 
@@ -37,23 +44,26 @@ export const noFills: Fills = new Map()
 const definitionOf = (
   { strategy, legs }: StrategyRepo.StrategyWithLegs,
   fills: Fills,
-  priced: (token: number) => StrategyDefinition.Priced | null
+  priced: (named: Named) => StrategyDefinition.Priced | null,
+  settlements: Holdings.Settlements
 ): StrategyDefinition.Definition => {
-  const known = legs.flatMap((leg): Array<StrategyDefinition.Leg> => {
-    const by = priced(leg.instrumentToken)
+  const settled = legs.flatMap((leg) => {
+    const final = settlements(leg)
+    return final === undefined ? [] : [{ leg_id: leg.legId, tradingsymbol: leg.tradingsymbol, ...final }]
+  })
+  const open = legs.filter((leg) => settlements(leg) === undefined)
+  const known = open.flatMap((leg): Array<StrategyDefinition.Leg> => {
+    const by = priced(leg)
     return by === null ? [] : [{ leg_id: leg.legId, ...by, direction: leg.direction, quantity: leg.quantity, entry_price: leg.entryPrice }]
   })
-  const unpriced = legs.filter((leg) => leg.quantity !== 0 && priced(leg.instrumentToken) === null).map(({ legId }) => legId)
-  // A fill may be older than its token's present meaning.
-  const traded = Holdings.inDefinition(legs, fills, ({ instrumentToken, tradingsymbol }) => {
-    const by = priced(instrumentToken)
-    return by?.contract.tradingsymbol === tradingsymbol ? by : null
-  })
+  const unpriced = open.filter((leg) => leg.quantity !== 0 && priced(leg) === null).map(({ legId }) => legId)
+  const traded = Holdings.inDefinition(legs, fills, priced, settlements)
   return {
     v: 1,
     strategy_id: strategy.strategyId,
     owner: strategy.owner,
     legs: known,
+    ...(settled.length === 0 ? {} : { settled }),
     ...(unpriced.length === 0 ? {} : { unpriced }),
     ...(traded === undefined ? {} : { traded })
   }
@@ -73,12 +83,19 @@ export const make = (options: {
   readonly accounts: ReadonlyArray<string>
   readonly subscriptions: ReadonlyArray<{
     readonly instrumentToken: number
+    readonly tradingsymbol: string
     readonly requestedMode: string
     readonly accountId: string | null
   }>
   readonly strategies: ReadonlyArray<StrategyRepo.StrategyWithLegs>
   readonly fills: (strategyId: number) => Fills
+  /** Of the day, by its token. */
   readonly instrument: (token: number) => Instrument.Instrument | undefined
+  /** Of the day, by its name. */
+  readonly bySymbol: (exchange: string, tradingsymbol: string) => Instrument.Instrument | undefined
+  readonly settlements: Holdings.Settlements
+  /** The trading day that the instruments are of. */
+  readonly tradeDate: string | null
 }): Plan => {
   const definitions = new Map<string, Uint8Array>()
   const actors = new Map<string, string>()
@@ -87,8 +104,10 @@ export const make = (options: {
   const tickers = new Map<string, Array<TickerActor.Desired["instruments"][number]>>(options.accounts.map((account) => [account, []]))
   const references = new Map<string, { readonly exchange: string; readonly underlying: string; readonly contracts: Array<Contract> }>()
 
-  for (const { instrumentToken, requestedMode, accountId } of options.subscriptions) {
-    const instrument = options.instrument(instrumentToken)
+  for (const { instrumentToken, tradingsymbol, requestedMode, accountId } of options.subscriptions) {
+    const named = options.instrument(instrumentToken)
+    // Its token may be another contract's today.
+    const instrument = named?.tradingsymbol === tradingsymbol ? named : undefined
     const under = instrument === undefined ? null : Instrument.underlyingOf(instrument)
     if (instrument === undefined || under === null) {
       unknown.push(instrumentToken)
@@ -108,24 +127,31 @@ export const make = (options: {
     })
   }
   for (const { exchange, underlying, contracts } of references.values()) {
-    const value: Reference = { v: 1, exchange, underlying, instruments: contracts.sort((a, b) => a.instrument_token - b.instrument_token) }
+    const day = options.tradeDate === null ? {} : { trade_date: options.tradeDate }
+    const value: Reference = {
+      v: 1,
+      exchange,
+      underlying,
+      ...day,
+      instruments: contracts.sort((a, b) => a.instrument_token - b.instrument_token)
+    }
     definitions.set(Subjects.MarketReference.at({ exchange, underlying }), Subjects.MarketReference.encode(value))
     actors.set(GreeksActor.key(exchange, underlying), "")
     actors.set(BarActor.key(exchange, underlying), "")
   }
-  const priced = (token: number): StrategyDefinition.Priced | null => {
-    const instrument = options.instrument(token)
+  const priced = ({ exchange, tradingsymbol, instrumentToken }: Named): StrategyDefinition.Priced | null => {
+    const instrument = options.bySymbol(exchange, tradingsymbol)
     const under = instrument === undefined ? null : Instrument.underlyingOf(instrument)
     if (instrument !== undefined && under !== null) {
       return { exchange: under.exchange, underlying: under.name, contract: contractOf(instrument) }
     }
-    unknown.push(token)
+    unknown.push(instrumentToken)
     return null
   }
   for (const of of options.strategies) {
     if (of.strategy.status !== "active") continue
     const { owner, strategyId } = of.strategy
-    const definition = definitionOf(of, options.fills(strategyId), priced)
+    const definition = definitionOf(of, options.fills(strategyId), priced, options.settlements)
     const names = { owner, strategy: String(strategyId) }
     definitions.set(Subjects.StrategyDefinition.at(names), Subjects.StrategyDefinition.encode(definition))
     actors.set(M2mActor.key(names.owner, names.strategy), "")

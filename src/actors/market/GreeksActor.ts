@@ -10,7 +10,7 @@ import { RecordActor } from "../runtime/RecordActor.ts"
 export const kind = "greeks"
 export const key = (exchange: string, underlying: string) => Subject.kvKey(kind, exchange, underlying)
 /** Changes with the decider's state. */
-const layout = "underlying-3"
+const layout = "underlying-4"
 
 /** Where each output of an underlying goes. */
 export const route = (exchange: string, underlying: string) => {
@@ -22,6 +22,7 @@ export const route = (exchange: string, underlying: string) => {
   })
   const delta = (expiry: string) => ({ stream: Subjects.ChainDelta.stream, subject: Subjects.ChainDelta.at({ ...holes, expiry }) })
   const state = { stream: Subjects.UnderlyingState.stream, subject: Subjects.UnderlyingState.at(holes) }
+  const life = { stream: Subjects.Life.stream, subject: Subjects.Life.at(holes) }
   const tick = { stream: Subjects.Tick.stream, subject: Subjects.Tick.at(holes) }
   const keyframe = (message: ChainMessage.Chain): Published => ({
     stream: Subjects.ChainKeyframe.stream,
@@ -39,6 +40,8 @@ export const route = (exchange: string, underlying: string) => {
         return { ...delta(output.expiry), encode: () => Subjects.ChainDelta.encode(output.message) }
       case "chain":
         return keyframe(output.message)
+      case "life":
+        return { ...life, encode: () => Subjects.Life.encode(output.message) }
       case "gap":
         return quality(output.kind, output.atMs, output.message)
       case "odd": {

@@ -16,5 +16,6 @@ export const ticks = counter("ticks_total", "Packets taken from the broker", "ac
 export const unknownTicks = counter("ticks_unknown_total", "Packets of instruments that nobody asked for", "account")
 export const badPackets = counter("bad_packets_total", "Packets that could not be read", "account")
 export const candlesSaved = counter("candles_saved_total", "Minute candles written to Postgres", "kind")
+export const settlementsSaved = counter("settlements_saved_total", "Final settlement prices written to Postgres", "from")
 export const relayed = counter("relayed_messages_total", "Messages repeated outside NATS", "to")
 export const relayDropped = counter("relay_dropped_total", "Messages not repeated because the other side was away", "to")

@@ -15,7 +15,7 @@ import type { Setup } from "../runtime/Setup.ts"
 export const kind = "m2m"
 export const key = (owner: string, strategy: string) => Subject.kvKey(kind, owner, strategy)
 /** Changes with the decider's state. */
-const layout = "m2m-2"
+const layout = "m2m-3"
 
 const underlyingsOf = (definition: StrategyDefinition.Definition) => {
   const positions = definition.traded?.positions.flatMap(({ priced }) => priced ?? []) ?? []

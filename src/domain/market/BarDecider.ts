@@ -59,6 +59,8 @@ interface Row {
   readonly scale: number
   /** Index, share and futures: they have bars of a second too. */
   readonly leading: boolean
+  /** The end of the contract's last day in India. */
+  readonly lastDayEndMs: number
   readonly place: BarSession.Place | null
   /** Of the day met last; null in a market without sessions and before the first packet. */
   session: BarSession.DaySession | null
@@ -105,6 +107,7 @@ const makeRow = (contract: Contract, place: BarSession.Place | null, eventMs: nu
     contract,
     scale: Instrument.priceScale(contract.instrument_token),
     leading,
+    lastDayEndMs: contract.expiry === null ? Number.POSITIVE_INFINITY : IndiaTime.istMidnightMs(contract.expiry) + IndiaTime.dayMs,
     place,
     session: null,
     sinceMs: Number.isFinite(eventMs) ? eventMs : Number.NaN,
@@ -286,6 +289,7 @@ const noteStart = (state: State, { account, incarnation, baseReceivedMs }: Frame
 
 /** Whether a packet belongs to a session. The first of another day closes what the day before left open. */
 const isInSession = ({ rules, ...names }: Names, state: State, seq: number, row: Row, atMs: number, outputs: Array<Output>): boolean => {
+  if (atMs >= row.lastDayEndMs) return false // an exchange gives the tokens of expired contracts away again
   if (rules === undefined) return true
   const { session } = row
   if (session === null || atMs >= session.dayEndMs) {

@@ -16,6 +16,8 @@ export interface Quotes {
   readonly contracts: ReadonlyArray<Contract>
   readonly rowOf: ReadonlyMap<number, number>
   readonly scale: Float64Array
+  /** The end of a contract's last day in India: a later packet under its token is another contract's. */
+  readonly lastDayEndMs: Float64Array
   readonly lastPrice: Float64Array
   readonly bid: Float64Array
   readonly ask: Float64Array
@@ -58,6 +60,9 @@ const distinct = (contracts: Iterable<Contract>): ReadonlyArray<Contract> => {
   return Array.from(byToken.values()).sort(byRow)
 }
 
+const lastDayEndMs = (expiry: string | null): number =>
+  expiry === null ? Number.POSITIVE_INFINITY : IndiaTime.istMidnightMs(expiry) + IndiaTime.dayMs
+
 export const make = (contracts: Iterable<Contract>): Quotes => {
   const rows = distinct(contracts)
   const unknown = () => new Float64Array(rows.length).fill(Number.NaN)
@@ -65,6 +70,7 @@ export const make = (contracts: Iterable<Contract>): Quotes => {
     contracts: rows,
     rowOf: new Map(rows.map((contract, row) => [contract.instrument_token, row])),
     scale: Float64Array.from(rows, (contract) => Instrument.priceScale(contract.instrument_token)),
+    lastDayEndMs: Float64Array.from(rows, ({ expiry }) => lastDayEndMs(expiry)),
     lastPrice: unknown(),
     bid: unknown(),
     ask: unknown(),
@@ -185,7 +191,7 @@ export const ingest = (quotes: Quotes, header: FrameHeader.FrameHeader, bytes: U
   quotes.bad += Frame.forEachPacket(bytes, (offset, length) => {
     const row = quotes.rowOf.get(Frame.tokenAt(bytes, offset))
     const receivedMs = accepted.receivedMs[packet++] ?? 0
-    if (row === undefined) {
+    if (row === undefined || receivedMs >= (quotes.lastDayEndMs[row] as number)) {
       quotes.unknown++
     } else if (receivedMs < (quotes.receivedMs[row] ?? 0)) {
       quotes.outdated++

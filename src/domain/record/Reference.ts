@@ -22,6 +22,8 @@ export const Reference = Schema.Struct({
   v: Schema.Literal(1),
   exchange: Schema.String,
   underlying: Schema.String,
+  /** The trading day whose tokens these are. */
+  trade_date: Schema.optional(Schema.String),
   instruments: Schema.Array(Contract)
 })
 export type Reference = typeof Reference.Type

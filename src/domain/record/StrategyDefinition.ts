@@ -31,15 +31,19 @@ export const Position = Schema.Struct({
 })
 export type Position = typeof Position.Type
 
-/** What the fills of a strategy come to: bounded by what is open, however many fills there were. */
+/** What fills and settlements of a strategy come to: bounded by what is open, however many fills there were. */
 export const Traded = Schema.Struct({
   /** Rupees, first in, first out, over all instruments. */
   realised: Money,
-  /** Legs of instruments with fills: positions and Greeks are those of the fills, not theirs. */
+  /** Legs of instruments with fills, and legs that have settled: positions and Greeks are those of the fills, not theirs. */
   leg_ids: Schema.Array(Schema.Int),
   positions: Schema.Array(Position)
 })
 export type Traded = typeof Traded.Type
+
+/** A leg's final price in rupees, and its source. */
+export const Settled = Schema.Struct({ leg_id: Schema.Int, tradingsymbol: Schema.String, price: Money, source: Schema.String })
+export type Settled = typeof Settled.Type
 
 /** strat.def.<owner>.<strategy>: the legs, whole each time. Part of MD_FRAMES, so that legs and prices have one order in life and in replay. */
 export const Definition = Schema.Struct({
@@ -47,6 +51,8 @@ export const Definition = Schema.Struct({
   strategy_id: Schema.Int,
   owner: Schema.String,
   legs: Schema.Array(Leg),
+  /** Legs whose contract has settled: their profit is in `traded.realised`, and they count in nothing else. */
+  settled: Schema.optional(Schema.Array(Settled)),
   /** Legs whose instrument the day's master does not have: they stay without a price. */
   unpriced: Schema.optional(Schema.Array(Schema.Int)),
   /** Absent without fills. */

@@ -208,6 +208,21 @@ export const session = (
   day: Day.Day
 ): Either.Either<Session | null, UnknownRule> => Either.map(phases(rules, segment, tradingAs(segment, security), day), bounds)
 
+/** The phases at whose end the exchange publishes its closing price. */
+const closing: ReadonlySet<string> = new Set(["close_computation", "cas_matching"])
+
+/** When the closing price of a day is known: after its computation or auction, else with the last trade; null on a closed day. */
+export const closeKnownAtMs = (
+  rules: Rules,
+  segment: Facts.Segment,
+  security: Security | undefined,
+  day: Day.Day
+): Either.Either<number | null, UnknownRule> =>
+  Either.map(phases(rules, segment, tradingAs(segment, security), day), (all) => {
+    const computed = all.findLast(({ phase }) => closing.has(phase))
+    return computed?.endMs ?? bounds(all)?.closesAtMs ?? null
+  })
+
 /** The session of a plain day under the hours of its date, whatever the holiday list says. */
 export const usualSession = (
   rules: Rules,

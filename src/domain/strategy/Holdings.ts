@@ -24,6 +24,29 @@ export interface Leg extends Named {
   readonly entryPrice: Money.Decimal
 }
 
+/** The final price of an expired contract, and where it comes from: it closes what was held. */
+export interface Settled {
+  readonly price: Money.Decimal
+  readonly source: string
+}
+export type Settlements = (instrument: { readonly exchange: string; readonly tradingsymbol: string }) => Settled | undefined
+export const nothingSettled: Settlements = () => undefined
+
+/** Looks settlements up by contract. */
+export const settlementsOf = (all: Iterable<Settled & { readonly exchange: string; readonly tradingsymbol: string }>): Settlements => {
+  const byKey = new Map(
+    Array.from(all, ({ exchange, tradingsymbol, price, source }) => [`${exchange}:${tradingsymbol}`, { price, source }])
+  )
+  return ({ exchange, tradingsymbol }) => byKey.get(`${exchange}:${tradingsymbol}`)
+}
+
+/** What is open of a settled contract is closed at its final price, as a last trade would. */
+const settle = (state: ProfitAndLoss.State, settled: Settled | undefined): ProfitAndLoss.State => {
+  if (settled === undefined || state.netQuantity === 0) return state
+  const direction = state.netQuantity > 0 ? "SELL" : "BUY"
+  return ProfitAndLoss.fill(state, { direction, quantity: Math.abs(state.netQuantity), price: settled.price })
+}
+
 /** All fills of one instrument, folded; its token is the newest fill's. */
 export interface Traded extends Named {
   readonly state: ProfitAndLoss.State
@@ -33,6 +56,8 @@ export interface Holding extends Traded {
   readonly source: "fills" | "leg"
   /** The leg itself, or the legs whose place the fills take (none is possible). */
   readonly legIds: ReadonlyArray<number>
+  /** Present once the contract's final price is known: nothing of it is open then. */
+  readonly settled?: Settled
 }
 
 const keyOf = ({ exchange, tradingsymbol }: Named): string => `${exchange}:${tradingsymbol}`
@@ -54,8 +79,15 @@ export const traded = (fills: Iterable<Fill>): ReadonlyMap<string, Traded> => {
   )
 }
 
-/** Legs of instruments without fills in their order, then the instruments with fills, flat ones included. Legs of quantity zero are left out. */
-export const holdings = (legs: Iterable<Leg>, fills: ReadonlyMap<string, Traded>): ReadonlyArray<Holding> => {
+/**
+ * Legs of instruments without fills in their order, then the instruments with fills, flat ones included. Legs of quantity zero are left out.
+ * What has settled is flat: its profit is realised for ever.
+ */
+export const holdings = (
+  legs: Iterable<Leg>,
+  fills: ReadonlyMap<string, Traded>,
+  settlements: Settlements = nothingSettled
+): ReadonlyArray<Holding> => {
   const held: Array<Holding> = []
   const legIds = new Map<string, Array<number>>()
   for (const leg of legs) {
@@ -68,17 +100,21 @@ export const holdings = (legs: Iterable<Leg>, fills: ReadonlyMap<string, Traded>
     }
   }
   for (const [key, it] of fills) held.push({ source: "fills", legIds: legIds.get(key) ?? [], ...it })
-  return held
+  return held.map((holding) => {
+    const settled = settlements(holding)
+    return settled === undefined ? holding : { ...holding, state: settle(holding.state, settled), settled }
+  })
 }
 
-/** What a definition says of the fills: undefined without any. `of` is the contract of an instrument, null where the day has none. */
+/** What a definition says of fills and of what has settled: undefined without any. `of` is the contract of an instrument, null where the day has none. */
 export const inDefinition = (
   legs: ReadonlyArray<Leg>,
   fills: ReadonlyMap<string, Traded>,
-  of: (instrument: Named) => StrategyDefinition.Priced | null
+  of: (instrument: Named) => StrategyDefinition.Priced | null,
+  settlements: Settlements = nothingSettled
 ): StrategyDefinition.Traded | undefined => {
-  if (fills.size === 0) return undefined
-  const filled = holdings(legs, fills).filter(({ source }) => source === "fills")
+  const filled = holdings(legs, fills, settlements).filter(({ source, settled }) => source === "fills" || settled !== undefined)
+  if (filled.length === 0) return undefined
   return {
     realised: filled.reduce((sum, { state }) => sum.plus(ProfitAndLoss.report(state, Money.zero).fifo.realised), Money.zero),
     leg_ids: filled.flatMap(({ legIds }) => legIds),

@@ -8,8 +8,11 @@ import type * as ChainMessage from "../options/ChainMessage.ts"
 import * as ChainRows from "../options/ChainRows.ts"
 import * as ChainState from "../options/ChainState.ts"
 import * as Rounding from "../options/Rounding.ts"
+import type { Happening, Lives } from "../record/Lives.ts"
 import type * as RecordInput from "../record/RecordInput.ts"
-import type { Reference } from "../record/Reference.ts"
+import type * as RuleSet from "../rules/RuleSet.ts"
+import { shipped } from "../rules/Shipped.ts"
+import * as LifeState from "./LifeState.ts"
 import * as Oddities from "./Oddities.ts"
 import * as TickRows from "./TickRows.ts"
 
@@ -33,6 +36,7 @@ export type Output =
     }
   | { readonly seq: number; readonly kind: "tick"; readonly message: ChainMessage.Ticks; readonly exact: Float64Array }
   | { readonly seq: number; readonly kind: "state"; readonly message: ChainMessage.UnderlyingState; readonly exact: Float64Array }
+  | { readonly seq: number; readonly kind: "life"; readonly message: Lives; readonly exact: Float64Array }
   | { readonly seq: number; readonly kind: "gap"; readonly atMs: number; readonly message: FrameGuard.Gap; readonly exact: Float64Array }
   | { readonly seq: number; readonly kind: "odd"; readonly atMs: number; readonly message: Oddities.Odd; readonly exact: Float64Array }
 
@@ -71,6 +75,7 @@ export interface State {
   sentStateMs: number
   lateRows: number
   readonly oddities: Oddities.State
+  readonly lives: LifeState.LifeState
 }
 
 const initial = (): State => ({
@@ -90,7 +95,8 @@ const initial = (): State => ({
   sentState: "",
   sentStateMs: Number.NEGATIVE_INFINITY,
   lateRows: 0,
-  oddities: Oddities.make()
+  oddities: Oddities.make(),
+  lives: LifeState.make()
 })
 
 interface Context {
@@ -100,6 +106,7 @@ interface Context {
   /** Which formulas, prices and calendar the numbers follow. */
   readonly convention: string
   readonly isExact: boolean
+  readonly rules: RuleSet.RuleSet
 }
 
 const none = new Float64Array(0)
@@ -117,7 +124,7 @@ const follow = (state: State, quotes: Quotes.Quotes, expiry: string): Followed =
   return { chain, sent, keyframeMs: Number.NEGATIVE_INFINITY }
 }
 
-const onReference = (state: State, reference: Reference): void => {
+const onReference = (context: Context, state: State, { seq, reference }: RecordInput.ReferenceInput): ReadonlyArray<Output> => {
   const quotes = Quotes.withContracts(state.quotes, reference.instruments)
   const chains = ChainState.expiriesOf(quotes).map((expiry) => follow(state, quotes, expiry))
   const placeOf = new Map(chains.map(({ chain }, place) => [chain.expiry, place]))
@@ -133,6 +140,7 @@ const onReference = (state: State, reference: Reference): void => {
   state.known = true
   state.forwardChanged = true
   state.stateChanged = true
+  return lifeOutputs(context, state, seq, LifeState.onReference(state.lives, context.rules, reference, reference.instruments))
 }
 
 const onFrame = (state: State, input: RecordInput.Frame): ReadonlyArray<Output> => {
@@ -360,6 +368,14 @@ const closeState = (context: Context, state: State, seq: number, outputs: Array<
   outputs.push({ seq, kind: "state", message, exact: context.isExact ? stateExact(state) : none })
 }
 
+const lifeOutputs = (context: Context, state: State, seq: number, happenings: ReadonlyArray<Happening>): ReadonlyArray<Output> => {
+  if (happenings.length === 0 || !Number.isFinite(state.eventMs)) return []
+  const { exchange, underlying } = context
+  const message: Lives = { v: 1, as_of: IndiaTime.isoTime(state.eventMs), seq, exchange, underlying, happenings }
+  const prices = happenings.flatMap((one) => (one.kind === "settled" ? [one.price.toNumber()] : []))
+  return [{ seq, kind: "life", message, exact: Float64Array.from(prices) }]
+}
+
 /** The last boundary passed: a jump over many windows closes one. */
 const boundary = (atMs: number, everyMs: number): number => Math.floor(atMs / everyMs) * everyMs
 
@@ -367,7 +383,7 @@ const onClock = (context: Context, state: State, input: RecordInput.Clock): Read
   state.eventMs = Math.max(state.eventMs, input.atMs)
   Quotes.rollDay(state.quotes, state.eventMs)
   if (!state.known) return []
-  const outputs: Array<Output> = []
+  const outputs: Array<Output> = [...lifeOutputs(context, state, input.seq, LifeState.onClock(state.lives, state.quotes, state.eventMs))]
   const windowEndMs = boundary(state.eventMs, windowMs)
   if (windowEndMs > state.windowEndMs || state.late) {
     state.windowEndMs = windowEndMs
@@ -392,8 +408,9 @@ export const make = (options: {
   readonly settings: Settings
   /** False leaves the outputs' exact numbers out: only who compares runs by their hashes needs them. */
   readonly isExact?: boolean
+  readonly rules?: RuleSet.RuleSet
 }): Decider<State, RecordInput.RecordInput, Output> => {
-  const context: Context = { isExact: true, ...options, convention: conventionId(options.settings) }
+  const context: Context = { isExact: true, rules: shipped, ...options, convention: conventionId(options.settings) }
   const isOurs = (of: { readonly exchange: string; readonly underlying: string }) =>
     of.exchange === options.exchange && of.underlying === options.underlying
   return {
@@ -407,8 +424,7 @@ export const make = (options: {
         case "Clock":
           return [state, onClock(context, state, input)]
         case "Reference":
-          if (isOurs(input.reference)) onReference(state, input.reference)
-          return [state, []]
+          return [state, isOurs(input.reference) ? onReference(context, state, input) : []]
         case "Definition":
           return [state, []]
       }

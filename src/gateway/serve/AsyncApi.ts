@@ -44,6 +44,10 @@ const catalogue: Readonly<Record<Name, About>> = {
     headers: [FrameHeader.name],
     binary: "8 bytes: UNIX ms, big-endian IEEE double"
   },
+  Life: {
+    summary: "What happened to instruments of an underlying: listed, changed, expired, settled with its price and source",
+    headers: computed
+  },
   MarketReference: { summary: "The instruments of an underlying that are streamed, whole each time", headers: ["Tarang-Request"] },
   StrategyDefinition: { summary: "A strategy's legs and what its fills come to, whole each time", headers: ["Tarang-Request"] },
   Tick: { summary: "The instruments that changed, newest values with Greeks, every 250 ms", headers: computed },
@@ -72,7 +76,7 @@ const parameters: Readonly<Record<Holes<(typeof Subjects)[Name]["template"]> | "
   strategy: "The strategy's number",
   interval: "1s or 1m",
   token: "The instrument's token",
-  writer: "bar-writer or candle-writer",
+  writer: "bar-writer, candle-writer or life-writer",
   expiry: "YYYY-MM-DD",
   kind: "gap, crossed_book, off_grid or parity",
   what: "What it is about",

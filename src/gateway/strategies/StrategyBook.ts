@@ -3,6 +3,7 @@ import type * as Instrument from "../../domain/market/Instrument.ts"
 import * as Holdings from "../../domain/strategy/Holdings.ts"
 import { FillRepo } from "../../store/FillRepo.ts"
 import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
+import { SettlementRepo } from "../../store/SettlementRepo.ts"
 import { StrategyRepo } from "../../store/StrategyRepo.ts"
 import { noQuote, type Quote, Valuation } from "../chains/Valuation.ts"
 import { ownedStrategy } from "../shared/Lookup.ts"
@@ -26,6 +27,7 @@ export class StrategyBook extends Effect.Service<StrategyBook>()("gateway/strate
   effect: Effect.gen(function* () {
     const strategies = yield* StrategyRepo
     const fills = yield* FillRepo
+    const settlements = yield* SettlementRepo
     const registry = yield* InstrumentRegistry
     const valuation = yield* Valuation
 
@@ -41,7 +43,8 @@ export class StrategyBook extends Effect.Service<StrategyBook>()("gateway/strate
         Effect.gen(function* () {
           const { legs } = yield* ownedStrategy(strategies, owner, strategyId)
           const traded = Holdings.traded(yield* orProblem(fills.list(owner, strategyId)))
-          const lines = Holdings.holdings(legs, traded).map(line)
+          const settled = Holdings.settlementsOf(yield* orProblem(settlements.ofHoldings))
+          const lines = Holdings.holdings(legs, traded, settled).map(line)
           const missing = new Set(lines.filter(isMissing).map(({ holding }) => holding.tradingsymbol))
           return { lines, missing: [...missing] } satisfies Book
         })

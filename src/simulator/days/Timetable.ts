@@ -29,22 +29,12 @@ export interface Timetable {
 
 const keyOf = ({ segment, security }: Listing.Listed): string => `${segment} ${security}`
 
-/** The phase whose end makes the closing price known. */
-const closing: ReadonlySet<string> = new Set(["close_computation", "cas_matching"])
-
-const closeKnownAt = (phases: ReadonlyArray<Hours.Phase>): number | null => {
-  const last = phases.findLast(({ trades }) => trades)
-  if (last === undefined) return null
-  return phases.findLast(({ phase }) => closing.has(phase))?.endMs ?? last.endMs + quietStepMs
-}
-
 function* everyStep({ startMs, endMs }: Hours.Phase, stepMs: number): Generator<number> {
   for (let atMs = startMs; atMs < endMs; atMs += stepMs) yield atMs
 }
 
 /** The instants of one group of instruments with the same phases. */
-const instantsOf = (phases: ReadonlyArray<Hours.Phase>, stepMs: number): ReadonlyArray<number> => {
-  const closePrint = closeKnownAt(phases)
+const instantsOf = (phases: ReadonlyArray<Hours.Phase>, closePrint: number | null, stepMs: number): ReadonlyArray<number> => {
   if (closePrint === null) return []
   const auctions = phases.filter(({ phase, endMs }) => !phase.startsWith("post_close") && endMs <= closePrint)
   return [
@@ -69,10 +59,14 @@ export const make = (
   stepMs: number
 ): Timetable => {
   const byKey = new Map<string, ReadonlyArray<Hours.Phase>>()
+  const closeKnown = new Map<string, number | null>()
   const slow = new Map<string, boolean>()
   for (const one of listed) {
     const key = keyOf(one)
-    if (!byKey.has(key)) byKey.set(key, Listing.known(Hours.phases(rules, one.segment, one.security, day)))
+    if (!byKey.has(key)) {
+      byKey.set(key, Listing.known(Hours.phases(rules, one.segment, one.security, day)))
+      closeKnown.set(key, Listing.known(Hours.closeKnownAtMs(rules, one.segment, one.security, day)))
+    }
     slow.set(key, (slow.get(key) ?? true) && isSlow(products, one))
   }
   const phasesOf = (one: Listing.Listed) => byKey.get(keyOf(one)) ?? []
@@ -80,7 +74,9 @@ export const make = (
   const dies = rules.documents.broker.tokenDeath.findLast((row) => Day.holds(Day.range(row), day))
   if (dies === undefined) throw new RangeError(`the rulebook does not say when tokens die on ${Day.iso(day)}`)
   const ends = listed.map(({ expiresAtMs }) => expiresAtMs - lastSecondMs).filter((atMs) => Day.at(atMs) === day)
-  const all = [...byKey].flatMap(([key, phases]) => instantsOf(phases, slow.get(key) === true ? Math.max(stepMs, slowStepMs) : stepMs))
+  const all = [...byKey].flatMap(([key, phases]) =>
+    instantsOf(phases, closeKnown.get(key) ?? null, slow.get(key) === true ? Math.max(stepMs, slowStepMs) : stepMs)
+  )
   return {
     day,
     tokensDieAtMs: midnightMs + Span.timeMs(dies.time),
@@ -88,6 +84,6 @@ export const make = (
     lastWordAtMs: midnightMs + lastWordMs,
     instants: [...new Set([midnightMs + feedUpMs, ...all, ...ends])].sort((a, b) => a - b),
     phasesOf,
-    closePrintAtMs: (one) => closeKnownAt(phasesOf(one))
+    closePrintAtMs: (one) => closeKnown.get(keyOf(one)) ?? null
   }
 }

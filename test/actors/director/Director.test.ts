@@ -4,6 +4,7 @@ import { make as plan } from "../../../src/actors/director/Plan.ts"
 import { aroundTheMoney, ironCondor } from "../../../src/actors/director/Seed.ts"
 import * as Money from "../../../src/domain/Money.ts"
 import type * as Instrument from "../../../src/domain/market/Instrument.ts"
+import * as Holdings from "../../../src/domain/strategy/Holdings.ts"
 import * as Subjects from "../../../src/streams/Subjects.ts"
 
 const instrument = (token: number, more: Partial<Instrument.Instrument>): Instrument.Instrument => ({
@@ -34,6 +35,7 @@ const call = option(1, 24_500, "CE")
 const master = new Map([index, call].map((one) => [one.token, one]))
 const subscription = (instrumentToken: number, accountId: string | null, requestedMode = "FULL") => ({
   instrumentToken,
+  tradingsymbol: instrumentToken === index.token ? index.tradingsymbol : `T${instrumentToken}`,
   accountId,
   requestedMode
 })
@@ -63,13 +65,21 @@ const strategy = {
   ]
 }
 
+const today = {
+  instrument: (token: number) => master.get(token),
+  bySymbol: (exchange: string, tradingsymbol: string) =>
+    [...master.values()].find((one) => one.exchange === exchange && one.tradingsymbol === tradingsymbol),
+  settlements: Holdings.nothingSettled,
+  tradeDate: "2026-08-19"
+}
+
 describe("Director", () => {
   const planned = plan({
     accounts: ["sim1", "sim2"],
     subscriptions: [subscription(index.token, "sim1"), subscription(call.token, "sim2", "QUOTE"), subscription(999_999, "sim1")],
     strategies: [strategy as never],
     fills: () => new Map(),
-    instrument: (token) => master.get(token)
+    ...today
   })
   const json = (subject: string) => JSON.parse(new TextDecoder().decode(planned.definitions.get(subject)))
 
@@ -113,7 +123,7 @@ describe("Director", () => {
       subscriptions: [subscription(index.token, "sim1"), subscription(call.token, "gone")],
       strategies: [],
       fills: () => new Map(),
-      instrument: (token) => master.get(token)
+      ...today
     })
     assert.deepStrictEqual(unassigned, [call.token])
     assert.isFalse(actors.has("ticker.gone"))
@@ -124,7 +134,7 @@ describe("Director", () => {
       subscriptions: [],
       strategies: [{ ...strategy, strategy: { ...strategy.strategy, status: "archived" } } as never],
       fills: () => new Map(),
-      instrument: (token) => master.get(token)
+      ...today
     })
     assert.strictEqual(none.actors.size + none.definitions.size, 0)
   })

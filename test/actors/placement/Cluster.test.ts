@@ -162,6 +162,7 @@ describe("Placement in several processes", () => {
         yield* runAll("the first runs what always exists", [
           "bar-writer.1",
           "candle-writer.1",
+          "life-writer.1",
           "director.1",
           "history.1",
           "instrument-refresh.1"
@@ -204,6 +205,7 @@ describe("Placement in several processes", () => {
           "bars.NSE.BANKNIFTY",
           "bars.NSE.NIFTY",
           "candle-writer.1",
+          "life-writer.1",
           "director.1",
           "greeks.NSE.BANKNIFTY",
           "greeks.NSE.NIFTY",

@@ -92,9 +92,15 @@ export class Recorder {
   frame(
     baseMs: number,
     packets: ReadonlyArray<Packet>,
-    options: { readonly account?: string; readonly underlying?: string; readonly incarnation?: number; readonly number?: number } = {}
+    options: {
+      readonly account?: string
+      readonly exchange?: string
+      readonly underlying?: string
+      readonly incarnation?: number
+      readonly number?: number
+    } = {}
   ): this {
-    const { account = "ACC1", underlying = "NIFTY", incarnation = 1 } = options
+    const { account = "ACC1", exchange = "NSE", underlying = "NIFTY", incarnation = 1 } = options
     const runs: Array<number> = []
     for (const packet of packets) {
       FrameHeader.addRun(runs, baseMs, packet.atMs ?? baseMs, 1)
@@ -115,7 +121,7 @@ export class Recorder {
     }
     const number = options.number ?? this.number(account, underlying, incarnation)
     const header: FrameHeader.FrameHeader = { account, epoch: 1, incarnation, number, baseReceivedMs: baseMs, source: "simulator", runs }
-    this.inputs.push({ _tag: "Frame", seq: this.#seq, exchange: "NSE", underlying, header, bytes: this.#writer.finish() })
+    this.inputs.push({ _tag: "Frame", seq: this.#seq, exchange, underlying, header, bytes: this.#writer.finish() })
     return this
   }
 
@@ -139,8 +145,8 @@ export class Recorder {
     return this
   }
 
-  reference(instruments: ReadonlyArray<Contract>, underlying = "NIFTY"): this {
-    this.inputs.push({ _tag: "Reference", seq: this.#seq, reference: { v: 1, exchange: "NSE", underlying, instruments } })
+  reference(instruments: ReadonlyArray<Contract>, underlying = "NIFTY", exchange = "NSE"): this {
+    this.inputs.push({ _tag: "Reference", seq: this.#seq, reference: { v: 1, exchange, underlying, instruments } })
     return this
   }
 

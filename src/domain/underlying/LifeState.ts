@@ -1,0 +1,112 @@
+import { Either } from "effect"
+import * as IndiaTime from "../IndiaTime.ts"
+import * as Money from "../Money.ts"
+import * as Quotes from "../market/Quotes.ts"
+import type { Happening, SettlementSource } from "../record/Lives.ts"
+import type { Contract } from "../record/Reference.ts"
+import * as Day from "../rules/Day.ts"
+import * as ExpiryInstant from "../rules/ExpiryInstant.ts"
+import * as Hours from "../rules/Hours.ts"
+import type * as RuleSet from "../rules/RuleSet.ts"
+import * as Segments from "../rules/Segments.ts"
+
+/** Settled and expired contracts that are remembered: their references leave the record a day later. */
+const rememberedMax = 20_000
+
+/** The lives of one underlying's contracts. Plain data, mutated in place by its one owner. */
+export interface LifeState {
+  /** By tradingsymbol: instants at which a contract ends and from which its settlement price is known. */
+  readonly ends: Map<
+    string,
+    { readonly contract: Contract; readonly exchange: string; readonly endsMs: number; readonly settlesMs: number }
+  >
+  readonly expired: Set<string>
+  readonly settled: Set<string>
+  /** By tradingsymbol, as the reference last said. */
+  readonly contracts: Map<string, Contract>
+}
+
+export const make = (): LifeState => ({ ends: new Map(), expired: new Set(), settled: new Set(), contracts: new Map() })
+
+interface Names {
+  readonly exchange: string
+  readonly underlying: string
+}
+
+/** When the price that contracts of a day settle at is known: at the close of the cash market, or where there is none at their own end. */
+const settlesAtMs = (rules: RuleSet.RuleSet, names: Names, hasSpot: boolean, expiry: string, endsMs: number): number => {
+  if (!hasSpot) return endsMs
+  const closes = Either.flatMap(Segments.ofExchange(rules.segments, names.exchange, names.underlying), (segment) =>
+    Hours.closeKnownAtMs(rules, segment, "cas", Day.ofIso(expiry))
+  )
+  return Math.max(endsMs, Either.getOrElse(closes, () => null) ?? endsMs)
+}
+
+/** Takes a reference in; what is new or different is told. The very first one tells nothing: it may be a rebuild. */
+export const onReference = (
+  lives: LifeState,
+  rules: RuleSet.RuleSet,
+  names: Names,
+  contracts: ReadonlyArray<Contract>
+): ReadonlyArray<Happening> => {
+  const happenings: Array<Happening> = []
+  const hasSpot = contracts.some(({ kind }) => kind === "INDEX" || kind === "EQ")
+  for (const contract of contracts) {
+    const before = lives.contracts.get(contract.tradingsymbol)
+    lives.contracts.set(contract.tradingsymbol, contract)
+    if (before === undefined) happenings.push({ kind: "listed", contract })
+    else if (JSON.stringify(before) !== JSON.stringify(contract)) happenings.push({ kind: "changed", contract, before })
+    const { expiry } = contract
+    const unit = Segments.unitOf(rules.segments, contract.instrument_token)
+    if (expiry === null || Either.isLeft(unit)) continue
+    const exchange = unit.right.name
+    const endsMs = ExpiryInstant.expiresAtMs(rules, { exchange, underlying: names.underlying, expiry })
+    // A contract whose end nobody knows is not ended by a guess.
+    if (Either.isLeft(endsMs)) continue
+    const settlesMs = settlesAtMs(rules, names, hasSpot, expiry, endsMs.right)
+    lives.ends.set(contract.tradingsymbol, { contract, exchange, endsMs: endsMs.right, settlesMs })
+  }
+  return happenings
+}
+
+/** The price that contracts of one day settle on, in rupees: of the spot, else of the future that ends first; null when none is of that day. */
+const settledOn = (quotes: Quotes.Quotes, expiry: string): { readonly price: number; readonly source: SettlementSource } | null => {
+  const spot = Quotes.spotRow(quotes)
+  const row = spot >= 0 ? spot : quotes.contracts.findIndex((one) => one.kind === "FUT" && (one.expiry ?? "") >= expiry)
+  const price = quotes.lastPrice[row] ?? Number.NaN
+  const timeMs = quotes.timeMs[row] ?? Number.NaN
+  if (Number.isNaN(price) || Number.isNaN(timeMs) || IndiaTime.istDate(timeMs) !== expiry) return null
+  return { price: Quotes.rupees(quotes, row, price), source: spot >= 0 ? "underlying_close" : "future_last_price" }
+}
+
+/** What a contract is worth at its end: a future its base, an option what exercise gives. */
+const worth = ({ kind, strike }: Contract, base: Money.Decimal): Money.Decimal => {
+  if (kind === "CE") return Money.Decimal.max(base.minus(strike), 0)
+  return kind === "PE" ? Money.Decimal.max(base.times(-1).plus(strike), 0) : base
+}
+
+const remember = (set: Set<string>, symbol: string): void => {
+  if (set.size >= rememberedMax) set.clear()
+  set.add(symbol)
+}
+
+/** What a clock brings: ends, and settlements whose price is known. One that is not known by the end of its day is not made up later. */
+export const onClock = (lives: LifeState, quotes: Quotes.Quotes, eventMs: number): ReadonlyArray<Happening> => {
+  const happenings: Array<Happening> = []
+  for (const [symbol, { contract, exchange, endsMs, settlesMs }] of lives.ends) {
+    if (eventMs < endsMs) continue
+    if (!lives.expired.has(symbol)) {
+      remember(lives.expired, symbol)
+      happenings.push({ kind: "expired", contract, exchange })
+    }
+    if (eventMs < settlesMs) continue
+    lives.ends.delete(symbol)
+    if (lives.settled.has(symbol)) continue
+    const base = settledOn(quotes, contract.expiry ?? "")
+    if (base === null) continue
+    remember(lives.settled, symbol)
+    const price = worth(contract, Money.ofNumber(base.price))
+    happenings.push({ kind: "settled", contract, exchange, price, source: base.source })
+  }
+  return happenings
+}

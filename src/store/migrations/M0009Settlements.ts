@@ -1,0 +1,20 @@
+import { createOrTakeBack, type Migration, retire } from "./Migration.ts"
+
+/** Final settlement prices of expired contracts: what a leg or a fill is worth for ever after. The first price of a contract stands. */
+export const migration: Migration = {
+  id: 9,
+  name: "settlements",
+  up: createOrTakeBack(
+    "settlements",
+    `CREATE TABLE settlements (
+      exchange text NOT NULL,
+      tradingsymbol text NOT NULL,
+      expiry date NOT NULL,
+      price numeric(30, 10) NOT NULL CHECK (price >= 0),
+      source text NOT NULL,
+      settled_at timestamptz NOT NULL,
+      PRIMARY KEY (exchange, tradingsymbol, expiry)
+    );`
+  ),
+  down: retire("settlements")
+}
