@@ -10,6 +10,8 @@ import * as Hours from "../rules/Hours.ts"
 import type * as RuleSet from "../rules/RuleSet.ts"
 import * as Segments from "../rules/Segments.ts"
 
+/** The closing price comes with the packets of the instant at which it is due, or a little later: never look for it before. */
+const closeGraceMs = 60_000
 /** Settled and expired contracts that are remembered: their references leave the record a day later. */
 const rememberedMax = 20_000
 
@@ -63,7 +65,7 @@ export const onReference = (
     const endsMs = ExpiryInstant.expiresAtMs(rules, { exchange, underlying: names.underlying, expiry })
     // A contract whose end nobody knows is not ended by a guess.
     if (Either.isLeft(endsMs)) continue
-    const settlesMs = settlesAtMs(rules, names, hasSpot, expiry, endsMs.right)
+    const settlesMs = settlesAtMs(rules, names, hasSpot, expiry, endsMs.right) + closeGraceMs
     lives.ends.set(contract.tradingsymbol, { contract, exchange, endsMs: endsMs.right, settlesMs })
   }
   return happenings

@@ -29,15 +29,18 @@ const shown = (lives: ReturnType<typeof livesOf>, ...kinds: ReadonlyArray<string
 /** An expiry day: the index's last tick, then the close that the exchange computes. */
 const expiryDay = (day: string, endsAt: string, closeAt: string) => {
   const chain = [spot, option(tokens.call, "CE", 24_500, day), option(tokens.put, "PE", 24_600, day)]
-  return new Recorder()
-    .clock(ist(`${day}T09:00:00`))
-    .reference(chain)
-    .frame(ist(`${day}T15:14:00`), [{ token: spotToken, price: 24_555, exchangeMs: ist(`${day}T15:14:00`) }])
-    .clock(ist(`${day}T${endsAt}`) - 1_000)
-    .clock(ist(`${day}T${endsAt}`))
-    .frame(ist(`${day}T${closeAt}`), [{ token: spotToken, price: 24_550.35, exchangeMs: ist(`${day}T${closeAt}`) }])
-    .clock(ist(`${day}T${closeAt}`))
-    .clock(ist(`${day}T23:58:00`))
+  return (
+    new Recorder()
+      .clock(ist(`${day}T09:00:00`))
+      .reference(chain)
+      .frame(ist(`${day}T15:14:00`), [{ token: spotToken, price: 24_555, exchangeMs: ist(`${day}T15:14:00`) }])
+      .clock(ist(`${day}T${endsAt}`) - 1_000)
+      .clock(ist(`${day}T${endsAt}`))
+      .frame(ist(`${day}T${closeAt}`), [{ token: spotToken, price: 24_550.35, exchangeMs: ist(`${day}T${closeAt}`) }])
+      // A clock of the same instant comes before its packets.
+      .clock(ist(`${day}T${closeAt}`) + 60_000)
+      .clock(ist(`${day}T23:58:00`))
+  )
 }
 
 describe("lives of contracts", () => {
@@ -45,8 +48,8 @@ describe("lives of contracts", () => {
     assert.deepStrictEqual(shown(livesOf(expiryDay("2026-07-28", "15:30:00", "15:40:00")), "expired", "settled"), [
       ["2026-07-28T10:00:00", "expired", "NIFTY2026-07-2824500CE"],
       ["2026-07-28T10:00:00", "expired", "NIFTY2026-07-2824600PE"],
-      ["2026-07-28T10:10:00", "settled", "NIFTY2026-07-2824500CE", "50.35", "underlying_close"],
-      ["2026-07-28T10:10:00", "settled", "NIFTY2026-07-2824600PE", "49.65", "underlying_close"]
+      ["2026-07-28T10:11:00", "settled", "NIFTY2026-07-2824500CE", "50.35", "underlying_close"],
+      ["2026-07-28T10:11:00", "settled", "NIFTY2026-07-2824600PE", "49.65", "underlying_close"]
     ])
   })
 
@@ -57,9 +60,10 @@ describe("lives of contracts", () => {
       .frame(ist("2026-08-04T15:35:00"), [{ token: spotToken, price: 24_499.9, exchangeMs: ist("2026-08-04T15:35:00") }])
       .clock(ist("2026-08-04T15:39:59"))
       .clock(ist("2026-08-04T15:40:00"))
+      .clock(ist("2026-08-04T15:41:00"))
     assert.deepStrictEqual(shown(livesOf(recorder), "expired", "settled"), [
       ["2026-08-04T10:10:00", "expired", "NIFTY2026-08-0424500CE"],
-      ["2026-08-04T10:10:00", "settled", "NIFTY2026-08-0424500CE", "0", "underlying_close"]
+      ["2026-08-04T10:11:00", "settled", "NIFTY2026-08-0424500CE", "0", "underlying_close"]
     ])
   })
 
@@ -88,9 +92,10 @@ describe("lives of contracts", () => {
       .reference([future, put], "CRUDEOIL", "MCX")
       .frame(at, [{ token: future.instrument_token, price: 5_730, exchangeMs: at }], { exchange: "MCX", underlying: "CRUDEOIL" })
       .clock(ist("2026-07-16T23:30:00"))
+      .clock(ist("2026-07-16T23:31:00"))
     assert.deepStrictEqual(shown(livesOf(recorder, "MCX", "CRUDEOIL"), "expired", "settled"), [
       ["2026-07-16T18:00:00", "expired", "CRUDEOIL26JUL5800PE"],
-      ["2026-07-16T18:00:00", "settled", "CRUDEOIL26JUL5800PE", "70", "future_last_price"]
+      ["2026-07-16T18:01:00", "settled", "CRUDEOIL26JUL5800PE", "70", "future_last_price"]
     ])
   })
 

@@ -1,0 +1,249 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Deferred, Effect } from "effect"
+import type { NatsConnection } from "nats"
+import type { Bars } from "../../src/domain/market/Bar.ts"
+import type { Lives } from "../../src/domain/record/Lives.ts"
+import * as DaysMarket from "../../src/simulator/days/DaysMarket.ts"
+import type * as Simulator from "../../src/simulator/Simulator.ts"
+import { ask, eventually, natsClient, type Running, start, world } from "./PlatformWorld.ts"
+
+/**
+ * An expiry that a holiday shifts, a Muhurat hour, a holiday with an evening of commodities, a monthly expiry, another with a change of lot
+ * behind it, a budget Sunday, and the hours of August 2026.
+ */
+const days = [
+  "2025-10-20",
+  "2025-10-21",
+  "2025-10-22",
+  "2025-10-23",
+  "2025-10-28",
+  "2025-10-29",
+  "2025-12-30",
+  "2025-12-31",
+  "2026-02-01",
+  "2026-08-03"
+]
+
+/** Few strikes, and four months of NIFTY: the lot of its farthest changes on 2025-12-31. */
+const products = DaysMarket.products
+  .filter(({ name }) => name !== "SENSEX")
+  .map((one) => ({ ...one, monthlies: one.name === "NIFTY" ? 4 : one.monthlies, strikesEachSide: Math.min(one.strikesEachSide, 1) }))
+
+type Minute = readonly [at: string, open: number, high: number, low: number, close: number, volume: number, oi: number]
+interface Truth {
+  readonly instruments: ReadonlyArray<{
+    readonly exchange: string
+    readonly tradingsymbol: string
+    readonly instrument_token: number
+    readonly expiry: string | null
+    readonly lot_size: number
+    readonly last_price: number
+    readonly volume: number
+    readonly oi: number
+    readonly minutes: ReadonlyArray<Minute>
+  }>
+  readonly settlements: ReadonlyArray<{ readonly tradingsymbol: string; readonly price: string }>
+}
+
+const legs = [
+  { exchange: "NFO", tradingsymbol: "NIFTY25O2024500CE", direction: "SELL", quantity: 75, entry_price: "120" },
+  { exchange: "NFO", tradingsymbol: "NIFTY25OCTFUT", direction: "BUY", quantity: 75, entry_price: "24500.5" },
+  { exchange: "NFO", tradingsymbol: "NIFTY25DEC24500PE", direction: "SELL", quantity: 75, entry_price: "300.05" }
+] as const
+const cash = ["NIFTY 50", "M&M", "CRUDEOIL25NOVFUT"]
+
+/** Lets the market go on through its stages one by one. */
+const makeSteps = () => {
+  const deferreds = new Map<string, Deferred.Deferred<void>>()
+  const of = (what: "reached" | "released", day: string, stage: DaysMarket.Stage) => {
+    const key = `${what} ${day} ${stage}`
+    const found = deferreds.get(key) ?? Effect.runSync(Deferred.make<void>())
+    deferreds.set(key, found)
+    return found
+  }
+  return {
+    gate: (day: string, stage: DaysMarket.Stage) =>
+      Effect.zipRight(Deferred.succeed(of("reached", day, stage), undefined), Deferred.await(of("released", day, stage))),
+    reached: (day: string, stage: DaysMarket.Stage) => Deferred.await(of("reached", day, stage)),
+    goOn: (day: string, stage: DaysMarket.Stage) => Effect.asVoid(Deferred.succeed(of("released", day, stage), undefined))
+  }
+}
+
+const cents = (rupees: string | number): number => Math.round(Number(rupees) * 100)
+
+/** What the strategy has come to by the truth of the days so far, in paise. */
+const profitBy = (truths: ReadonlyArray<Truth>) => {
+  let [realised, unrealised, settled] = [0, 0, 0]
+  for (const { tradingsymbol, direction, quantity, entry_price } of legs) {
+    const signed = direction === "BUY" ? quantity : -quantity
+    const final = truths.flatMap(({ settlements }) => settlements).find((one) => one.tradingsymbol === tradingsymbol)
+    const last = truths.flatMap(({ instruments }) => instruments).findLast((one) => one.tradingsymbol === tradingsymbol && one.volume > 0)
+    if (final !== undefined) {
+      realised += (cents(final.price) - cents(entry_price)) * signed
+      settled++
+    } else unrealised += (cents(last?.last_price ?? 0) - cents(entry_price)) * signed
+  }
+  return { realised, unrealised, settled }
+}
+
+const readAll = <A>(nc: NatsConnection, stream: string, filter: string): Effect.Effect<ReadonlyArray<A>> =>
+  Effect.promise(async () => {
+    const consumer = await nc.jetstream().consumers.get(stream, { filterSubjects: [filter] })
+    const found: Array<A> = []
+    for (let left = (await consumer.info()).num_pending; left > 0; ) {
+      for await (const message of await consumer.fetch({ max_messages: Math.min(left, 2_000), expires: 5_000 })) {
+        found.push(message.json())
+        left--
+      }
+    }
+    return found
+  })
+
+/** Closed minutes by instrument and start. */
+const closedMinutes = (all: ReadonlyArray<Bars>) =>
+  new Map(
+    all.flatMap(({ tradingsymbol, bars }) =>
+      bars
+        .filter(({ closed }) => closed)
+        .map(
+          ({ timestamp, open, high, low, close, volume, oi }) =>
+            [`${tradingsymbol} ${timestamp}`, [open, high, low, close, volume, oi ?? 0]] as const
+        )
+    )
+  )
+
+const truthOf = (simulator: Simulator.Service, day: string) => simulator.market.truth?.(day) as Truth
+
+/** The chain of one expiry as REST has it, for the options that are followed. */
+const chainOf = (running: Running, expiry: string) =>
+  Effect.map(ask(running, `/fo/strikes?symbol=NIFTY&expiry=${expiry}`), ({ body }) => {
+    const rows: ReadonlyArray<{ strike: number } & Record<"call" | "put", { last_price: number; volume: number; oi: number } | null>> =
+      body.strikes ?? []
+    return rows.flatMap((row) =>
+      (["call", "put"] as const).flatMap((side) => {
+        const option = row[side]
+        return option === null || option === undefined ? [] : [[row.strike, side, option.last_price, option.volume, option.oi]]
+      })
+    )
+  })
+
+describe("ten simulated days", () => {
+  it.scopedLive(
+    "BE-DAY-09 BE-DAY-03 BE-DAY-04 BE-DAY-07 bars, chains, settlements, profit, subscriptions and health of ten days equal the simulator's truth",
+    () =>
+      Effect.gen(function* () {
+        const steps = makeSteps()
+        const { config, simulator, nats } = yield* world(
+          { mode: "days", days, products, stepSeconds: 60, gate: steps.gate },
+          { KITE_RECONNECT_MAX: "100 millis" }
+        )
+        const running = yield* start(config)
+        const nc = yield* natsClient(nats, "engine")
+        const health = Effect.map(ask(running, "/health"), ({ body }) => body)
+        const listed = (symbol: string) => simulator.market.instruments.find(({ tradingsymbol }) => tradingsymbol === symbol)
+        const subscribed = (count: number) =>
+          eventually(
+            "the subscriptions",
+            Effect.sync(() => simulator.stats().subscriptions),
+            (found) => found === count
+          )
+        const follow = (symbol: string) =>
+          Effect.gen(function* () {
+            const body = { instrument_token: listed(symbol)?.token, requested_mode: "FULL" }
+            const { status } = yield* ask(running, "/subscriptions", { method: "POST", body })
+            assert.strictEqual(status, 200, symbol)
+          })
+
+        yield* steps.reached(days[0] ?? "", "signed in")
+        for (const symbol of cash) yield* follow(symbol)
+        const created = yield* ask(running, "/strategies", { method: "POST", body: { name: "held", instruments: legs } })
+        assert.strictEqual(created.status, 201)
+        const path = `/strategies/${created.body.strategy_id}`
+        const definition = `strat.def.demo.${created.body.strategy_id}`
+        const settledLegs = Effect.promise(async () => {
+          const jsm = await nc.jetstreamManager()
+          const last = await jsm.streams.getMessage("MD_FRAMES", { last_by_subj: definition })
+          return (last.json() as { settled?: ReadonlyArray<unknown> }).settled?.length ?? 0
+        })
+        const oldToken = listed(legs[0].tradingsymbol)?.token
+        const followed = new Set<string>([...cash, ...legs.map(({ tradingsymbol }) => tradingsymbol)])
+        let active = followed.size
+        const truths: Array<Truth> = []
+
+        for (const day of days) {
+          yield* steps.reached(day, "signed in")
+          yield* subscribed(active)
+          yield* steps.goOn(day, "signed in")
+
+          yield* steps.reached(day, "dump out")
+          yield* eventually("the dump of the day", health, (one) => one.dependencies.instrument_registry.trade_date === day)
+          if (day === "2025-10-21") {
+            const heir = simulator.market.instruments.find(({ token }) => token === oldToken)
+            assert.notStrictEqual(heir?.tradingsymbol, legs[0].tradingsymbol)
+            yield* follow(heir?.tradingsymbol ?? "")
+            followed.add(heir?.tradingsymbol ?? "")
+          }
+          active = [...followed].filter((symbol) => listed(symbol) !== undefined).length
+          yield* subscribed(active)
+          const expected = profitBy(truths)
+          if (truths.length > 0) {
+            yield* eventually(
+              `profit at the morning of ${day}: ${JSON.stringify(expected)}`,
+              Effect.map(ask(running, path), ({ body }) => body.latest),
+              (mark) =>
+                mark !== null && cents(mark.realised_pnl) === expected.realised && cents(mark.unrealised_pnl) === expected.unrealised
+            )
+          }
+          const lot = yield* ask(running, "/instruments/by-symbol/NFO/NIFTY26MAR24500CE")
+          if (day === "2025-12-30" || day === "2025-12-31") assert.strictEqual(lot.body.lot_size, day === "2025-12-30" ? 75 : 65)
+          yield* eventually("health", health, (one) => one.status === "ok" && one.market.mode === "days")
+          yield* steps.goOn(day, "dump out")
+
+          yield* steps.reached(day, "over")
+          const truth = truthOf(simulator, day)
+          truths.push(truth)
+          const { realised, settled } = profitBy(truths)
+          yield* eventually("settled legs in the record", settledLegs, (count) => count === settled)
+          const { body: pnl } = yield* ask(running, `${path}/pnl`)
+          assert.strictEqual(cents(pnl.realised.fifo), realised, day)
+          const options = truth.instruments.filter(
+            ({ tradingsymbol, expiry, volume }) =>
+              followed.has(tradingsymbol) && expiry !== null && volume > 0 && /[CP]E$/.test(tradingsymbol)
+          )
+          for (const { tradingsymbol, expiry, last_price, volume, oi } of options) {
+            const row = [Number(tradingsymbol.slice(-7, -2)), tradingsymbol.endsWith("CE") ? "call" : "put", last_price, volume, oi]
+            yield* eventually(`chain row ${row.join(" ")} of ${day}`, chainOf(running, expiry ?? ""), (rows) =>
+              rows.some((one) => one.join() === row.join())
+            )
+          }
+          yield* steps.goOn(day, "over")
+        }
+
+        const expected = new Map(
+          truths.flatMap(({ instruments }) =>
+            instruments
+              .filter(({ tradingsymbol }) => followed.has(tradingsymbol))
+              .flatMap(({ tradingsymbol, minutes }) => minutes.map(([at, ...values]) => [`${tradingsymbol} ${at}`, values] as const))
+          )
+        )
+        // A contract is followed from the day on which it was subscribed, and no bar is missing or too many.
+        const bars = yield* eventually(
+          "every minute's bar",
+          Effect.map(readAll<Bars>(nc, "MD_BARS", "md.bar.1m.>"), closedMinutes),
+          (found) => found.size >= expected.size,
+          40
+        )
+        assert.deepStrictEqual([...bars].sort(), [...expected].sort())
+        const lives = yield* readAll<Lives>(nc, "MD_FRAMES", "md.life.>")
+        const settled = lives.flatMap(({ happenings }) =>
+          happenings.flatMap((one) => (one.kind === "settled" ? [[one.contract.tradingsymbol, cents(String(one.price))] as const] : []))
+        )
+        const wanted = truths
+          .flatMap(({ settlements }) => settlements)
+          .filter(({ tradingsymbol }) => followed.has(tradingsymbol))
+          .map(({ tradingsymbol, price }) => [tradingsymbol, cents(price)] as const)
+        assert.deepStrictEqual([...settled].sort(), [...wanted].sort())
+      }),
+    300_000
+  )
+})
