@@ -43,7 +43,7 @@ const answers: Readonly<Record<string, unknown>> = {
       nats: "ok",
       instrument_registry: { status: "ok", instruments: 2, trade_date: null }
     },
-    market: { mode: "synthetic", state: "running", time: madeAt, speed: null }
+    market: { mode: "synthetic", state: "running", time: madeAt, phase: null, speed: null }
   }
 }
 

@@ -13,6 +13,8 @@ export interface NewCandle {
   readonly high: Money.Decimal
   readonly low: Money.Decimal
   readonly close: Money.Decimal
+  /** Total P&L at the end of the minute; null where it was unknown. */
+  readonly totalPnl: Money.Decimal | null
 }
 /** `minute` is the start of the interval. */
 const Candle = Schema.Struct({
@@ -20,7 +22,8 @@ const Candle = Schema.Struct({
   open: NumericColumn,
   high: NumericColumn,
   low: NumericColumn,
-  close: NumericColumn
+  close: NumericColumn,
+  totalPnl: Schema.NullOr(NumericColumn)
 })
 
 export interface Range {
@@ -57,10 +60,12 @@ export class CandleRepo extends Effect.Service<CandleRepo>()("store/CandleRepo",
       candles.map((candle) => Money.format(candle[name]))
     // Only strategies that still exist: a candle that comes after its strategy went is no error.
     const save = (candles: ReadonlyArray<NewCandle>) => sql`
-      INSERT INTO strategy_m2m_candles (strategy_id, minute, open, high, low, close)
+      INSERT INTO strategy_m2m_candles (strategy_id, minute, open, high, low, close, total_pnl)
       SELECT c.* FROM unnest(${candles.map((it) => it.strategyId)}::bigint[], ${candles.map((it) => it.minute.toISOString())}::timestamptz[],
         ${column(candles, "open")}::numeric[], ${column(candles, "high")}::numeric[], ${column(candles, "low")}::numeric[],
-        ${column(candles, "close")}::numeric[]) AS c (strategy_id, minute, open, high, low, close)
+        ${column(candles, "close")}::numeric[],
+        ${candles.map(({ totalPnl }) => (totalPnl === null ? null : Money.format(totalPnl)))}::numeric[])
+        AS c (strategy_id, minute, open, high, low, close, total_pnl)
       JOIN strategies s ON s.strategy_id = c.strategy_id
       ORDER BY c.strategy_id, c.minute
       FOR KEY SHARE OF s
@@ -75,7 +80,8 @@ export class CandleRepo extends Effect.Service<CandleRepo>()("store/CandleRepo",
       Request: RangeRequest,
       Result: Candle,
       execute: (it) => sql`SELECT bucket AS minute, (array_agg(open ORDER BY minute))[1] AS open, max(high) AS high, min(low) AS low,
-          (array_agg(close ORDER BY minute DESC))[1] AS close
+          (array_agg(close ORDER BY minute DESC))[1] AS close,
+          (array_agg(total_pnl ORDER BY minute DESC) FILTER (WHERE total_pnl IS NOT NULL))[1] AS "totalPnl"
         FROM (${buckets(it)}) b GROUP BY bucket ORDER BY bucket LIMIT ${it.limit} OFFSET ${it.offset}`
     })
     const count = SqlSchema.single({
@@ -90,7 +96,7 @@ export class CandleRepo extends Effect.Service<CandleRepo>()("store/CandleRepo",
         Effect.map(StoreError.guard(candles.length === 0 ? Effect.succeed([]) : save(candles)), (rows) => rows.length).pipe(
           Effect.withSpan("CandleRepo.save")
         ),
-      /** Ascending: the first open, highest high, lowest low and last close of each interval; empty for another user's strategy. */
+      /** Ascending: the first open, highest high, lowest low, last close and last known P&L of each interval; empty for another user's strategy. */
       range: (query: Range) => {
         const request = { ...query, from: query.from ?? null, to: query.to ?? null }
         return Effect.all({ candles: page(request), total: Effect.map(count(request), ({ total }) => total) }).pipe(

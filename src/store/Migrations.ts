@@ -7,6 +7,7 @@ import { migration as strategyCandles } from "./migrations/M0004StrategyCandles.
 import { migration as strategyFills } from "./migrations/M0005StrategyFills.ts"
 import { migration as bars } from "./migrations/M0006Bars.ts"
 import { migration as instrumentRefusals } from "./migrations/M0007InstrumentRefusals.ts"
+import { migration as candleProfits } from "./migrations/M0008CandleProfits.ts"
 import { migration as settlements } from "./migrations/M0009Settlements.ts"
 import type { Migration } from "./migrations/Migration.ts"
 import * as Postgres from "./Postgres.ts"
@@ -21,6 +22,7 @@ export const all: ReadonlyArray<Migration> = [
   strategyFills,
   bars,
   instrumentRefusals,
+  candleProfits,
   settlements
 ]
 

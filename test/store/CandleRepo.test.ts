@@ -12,7 +12,8 @@ const candle = (strategyId: number, at: string, [open, high, low, close]: readon
   open: money(open),
   high: money(high),
   low: money(low),
-  close: money(close)
+  close: money(close),
+  totalPnl: money(close).negated()
 })
 const view = (it: CandleRepo.Candle) => [
   it.minute.toISOString(),

@@ -14,7 +14,7 @@ const rowsOf = ({ subject, data }: Delivered): Either.Either<ReadonlyArray<NewCa
     const minute = new Date(candle.timestamp)
     return Number.isNaN(minute.getTime())
       ? Either.left(`no time: ${candle.timestamp}`)
-      : Either.right([{ ...candle, strategyId: candle.strategy_id, minute }])
+      : Either.right([{ ...candle, strategyId: candle.strategy_id, minute, totalPnl: candle.total_pnl ?? null }])
   })
 
 /** Writes closed minute candles to Postgres, once each (its key is strategy and minute). */

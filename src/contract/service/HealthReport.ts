@@ -53,6 +53,8 @@ export const Health = Schema.Struct({
   market: Schema.Struct({
     mode: Schema.Literal("live", "synthetic", "recorded", "days"),
     state: MarketState,
+    /** Phase of the session of NSE's options at market time, by the rulebook; null where it does not know the day. */
+    phase: Schema.NullOr(Schema.String),
     time: Schema.String,
     /** How fast a recording runs, 1 for its own pace; null for other markets. */
     speed: Schema.NullOr(Speed)

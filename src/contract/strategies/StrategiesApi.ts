@@ -38,7 +38,15 @@ export const Strategy = Schema.Struct({ ...summary, instruments: Schema.Array(Le
   identifier: "Strategy"
 })
 
-const Candle = Schema.Struct({ timestamp: Schema.String, open: Money, high: Money, low: Money, close: Money }).annotations({
+/** `open` to `close` are of the net premium m2m; `total_pnl` is the P&L at the end, null where it was unknown. */
+const Candle = Schema.Struct({
+  timestamp: Schema.String,
+  open: Money,
+  high: Money,
+  low: Money,
+  close: Money,
+  total_pnl: Schema.NullOr(Money)
+}).annotations({
   identifier: "StrategyCandle"
 })
 

@@ -74,6 +74,15 @@ export const ironCondor = <E>(
     ["CE", longCall, expiry, 1]
   ])
 
+/** Short a straddle, long the strangle around it: a credit with limited loss. */
+export const ironButterfly = <E>(expiry: E, longPut: number, body: number, longCall: number, quantity: number): Built<E> =>
+  build("iron butterfly", [longPut, body, longCall], quantity, [
+    ["PE", longPut, expiry, 1],
+    ["PE", body, expiry, -1],
+    ["CE", body, expiry, -1],
+    ["CE", longCall, expiry, 1]
+  ])
+
 /** Long the wings and short two of the body. */
 export const butterfly = <E>(expiry: E, kind: OptionKind, low: number, body: number, high: number, quantity: number): Built<E> =>
   build("butterfly", [low, body, high], quantity, [

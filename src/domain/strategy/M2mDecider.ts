@@ -93,6 +93,8 @@ export interface State {
   realised: string
   pending: Array<Pending>
   candle: OpenCandle | null
+  /** Total P&L of the newest mark; decimal text, null where it has none. */
+  profit: string | null
   /** The first minute that may still take values; older ones are closed for good. */
   openFromMs: number
   /** Largest clock seen. */
@@ -118,6 +120,7 @@ const initial = (): State => ({
   realised: "0",
   pending: [],
   candle: null,
+  profit: null,
   openFromMs: Number.NEGATIVE_INFINITY,
   eventMs: Number.NEGATIVE_INFINITY,
   window: Number.NEGATIVE_INFINITY,
@@ -248,7 +251,8 @@ const candleOutput = (context: Context, state: State, seq: number, candle: OpenC
     open: Premium.toMoney(candle.open),
     high: Premium.toMoney(candle.high),
     low: Premium.toMoney(candle.low),
-    close: Premium.toMoney(candle.close)
+    close: Premium.toMoney(candle.close),
+    total_pnl: state.profit === null ? null : new Money.Decimal(state.profit)
   },
   exact: Float64Array.of(candle.minuteMs, Number(candle.open), Number(candle.high), Number(candle.low), Number(candle.close))
 })
@@ -391,6 +395,7 @@ const mark = (context: Context, state: State, seq: number, outputs: Array<Output
   state.owed = false
   refreshChains(state, context.settings)
   const output = markOutput(context, state, seq)
+  state.profit = output.message.total_pnl?.toFixed() ?? null
   const text = JSON.stringify({ ...output.message, as_of: null, seq: null })
   if (text === state.sent) return
   state.sent = text

@@ -33,7 +33,7 @@ export const Mark = Schema.Struct({
 })
 export type Mark = typeof Mark.Type
 
-/** strat.candle: one minute of `m2m`, published once when market time has left the minute. `timestamp` is the minute's start. */
+/** strat.candle: one minute of `m2m`, published once when market time has left the minute. `timestamp` is the minute's start. `total_pnl` is of the last mark before the minute ended; absent in the messages of older versions. */
 export const Candle = Schema.Struct({
   ...stamped,
   strategy_id: Schema.Int,
@@ -41,6 +41,7 @@ export const Candle = Schema.Struct({
   open: Money,
   high: Money,
   low: Money,
-  close: Money
+  close: Money,
+  total_pnl: Schema.optional(Schema.NullOr(Money))
 })
 export type Candle = typeof Candle.Type

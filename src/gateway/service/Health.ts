@@ -1,5 +1,7 @@
-import { Clock, Config, Effect, Option, Schema } from "effect"
+import { Clock, Config, Effect, Either, Option, Schema } from "effect"
 import { type Dependency, type MarketState, type Health as Report, Speed } from "../../contract/service/HealthReport.ts"
+import * as Hours from "../../domain/rules/Hours.ts"
+import { shipped } from "../../domain/rules/Shipped.ts"
 import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
 import { Redis } from "../../store/Redis.ts"
 import { SubscriptionRepo } from "../../store/SubscriptionRepo.ts"
@@ -45,6 +47,9 @@ const askSimulator = (url: URL) =>
     Effect.timeout(probeTimeout),
     Effect.option
   )
+
+const phaseAt = (ms: number): string | null =>
+  Either.match(Hours.phaseAt(shipped, "NSE_FO", "option", ms), { onLeft: () => null, onRight: Hours.nameOf })
 
 /** How the platform is, from probes that run by themselves: a request for it does no I/O. */
 export class Health extends Effect.Service<Health>()("gateway/service/Health", {
@@ -188,6 +193,7 @@ export class Health extends Effect.Service<Health>()("gateway/service/Health", {
         market: {
           mode: marketMode,
           state: stateOfMarket(heard),
+          phase: phaseAt(market.unsafeNow()),
           time: new Date(market.unsafeNow()).toISOString(),
           speed: marketMode === "recorded" || marketMode === "days" ? Option.getOrNull(Option.map(simulated, ({ speed }) => speed)) : null
         }

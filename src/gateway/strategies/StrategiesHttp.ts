@@ -21,7 +21,14 @@ const summaryView = (row: StrategyRepo.Strategy) => ({
   created_at: row.createdAt.toISOString(),
   updated_at: row.updatedAt.toISOString()
 })
-const candleView = ({ minute, open, high, low, close }: CandleRepo.Candle) => ({ timestamp: minute.toISOString(), open, high, low, close })
+const candleView = ({ minute, open, high, low, close, totalPnl }: CandleRepo.Candle) => ({
+  timestamp: minute.toISOString(),
+  open,
+  high,
+  low,
+  close,
+  total_pnl: totalPnl
+})
 
 export const StrategiesHttp = HttpApiBuilder.group(
   Api,

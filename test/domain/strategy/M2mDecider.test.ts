@@ -450,6 +450,24 @@ describe("M2mDecider: candles", () => {
     assert.strictEqual(candle?.as_of, IndiaTime.isoTime(startMs + 60_000))
   })
 
+  it("a candle carries the total P&L of the last mark before its minute ended, none while that is unknown", () => {
+    const recorder = started([leg(1, "BUY", buyLow, 10, "100"), leg(2, "SELL", sellMiddle, 10, "50")])
+    recorder.frame(startMs + 1_000, [price(buyLow, 104)]).clock(startMs + 1_250)
+    recorder.frame(startMs + 61_000, [price(sellMiddle, 48)]).clock(startMs + 61_250)
+    recorder.frame(startMs + 90_000, [price(buyLow, 103)]).clock(startMs + 90_250)
+    recorder.clock(startMs + 120_000)
+    assert.deepStrictEqual(
+      candles(recorder).map(({ timestamp, total_pnl }) => [timestamp, total_pnl?.toString()]),
+      [[IndiaTime.isoTime(startMs + 60_000), "50"]]
+    )
+    const partly = started([leg(1, "BUY", buyLow, 10, "100")])
+    partly.frame(startMs + 1_000, [price(buyLow, 99.5)]).clock(startMs + 60_000)
+    assert.deepStrictEqual(
+      candles(partly).map(({ total_pnl }) => total_pnl),
+      [null]
+    )
+  })
+
   it("BE-FIN-08 a late tick corrects the open minute and never a closed one", () => {
     const recorder = started([leg(1, "SELL", buyLow, 10, "100"), leg(2, "SELL", sellMiddle, 10, "100")])
     recorder.frame(startMs + 1_000, [price(buyLow, 100), price(sellMiddle, 50)]).clock(startMs + 2_000)

@@ -187,18 +187,19 @@ layer(world(), { excludeTestServices: true })("Strategies", (it) => {
         open: money("1.05"),
         high: money("9.5"),
         low: money("-2"),
-        close: money(close)
+        close: money(close),
+        totalPnl: close === "3" ? null : money(`-${close}`)
       })
       yield* candles.save([minute("09:15", "2"), minute("09:16", "3"), minute("09:20", "4")])
       const all = yield* ask(`/strategies/${id}/m2m`)
       assert.deepStrictEqual(
         [all.body.total, all.body.limit, all.body.offset, all.body.candles[0]],
-        [3, 100, 0, { timestamp: "2026-11-24T09:15:00.000Z", open: "1.05", high: "9.5", low: "-2", close: "2" }]
+        [3, 100, 0, { timestamp: "2026-11-24T09:15:00.000Z", open: "1.05", high: "9.5", low: "-2", close: "2", total_pnl: "-2" }]
       )
       const five = yield* ask(`/strategies/${id}/m2m?interval=5m&limit=1`)
       assert.deepStrictEqual(
         [five.body.total, five.body.candles],
-        [2, [{ timestamp: "2026-11-24T09:15:00.000Z", open: "1.05", high: "9.5", low: "-2", close: "3" }]]
+        [2, [{ timestamp: "2026-11-24T09:15:00.000Z", open: "1.05", high: "9.5", low: "-2", close: "3", total_pnl: "-2" }]]
       )
       const late = yield* ask(`/strategies/${id}/m2m?from=2026-11-24T14:46:00%2B05:30&to=2026-11-24T09:16:00Z`)
       assert.deepStrictEqual(
