@@ -1,11 +1,10 @@
 import { existsSync, readFileSync } from "node:fs"
-import { mkdtemp, rm, writeFile } from "node:fs/promises"
-import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { gunzipSync, gzipSync } from "node:zlib"
+import { gunzipSync } from "node:zlib"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { ask, eventually, type Running, start, world } from "./PlatformWorld.ts"
+import { ask, eventually, type Running, start } from "./PlatformWorld.ts"
+import { recordedWorld, sixMinutes } from "./RecordedWorld.ts"
 
 interface Last {
   readonly expiry: string
@@ -85,54 +84,14 @@ const isAsTheFileSays = (running: Running, csv: string) =>
     }
   })
 
-const folder = Effect.acquireRelease(
-  Effect.promise(() => mkdtemp(join(tmpdir(), "tarang-"))),
-  (path) => Effect.promise(() => rm(path, { recursive: true, force: true }))
-)
-
-/** Six minutes of two expiries, with one contract that comes late, one that goes early, and a row that is no row. */
-const fixture = () => {
-  const lines = ["timestamp,expiry,strike,option_type,spot,ltp,volume,oi,oi_chg,iv"]
-  for (let minute = 0; minute < 6; minute++) {
-    const spot = 24_050.25 + minute * 3.1
-    for (const [expiry, time] of [
-      ["25-Aug-2026", 6],
-      ["01-Sep-2026", 13]
-    ] as const) {
-      for (let strike = 23_800; strike <= 24_300; strike += 50) {
-        for (const side of ["CE", "PE"] as const) {
-          if (strike === 24_300 && side === "PE" && minute < 3) continue
-          if (strike === 23_800 && side === "CE" && minute > 2) continue
-          const intrinsic = Math.max(0, side === "CE" ? spot - strike : strike - spot)
-          const price = (intrinsic + 12 * time * Math.exp(-(((spot - strike) / 400) ** 2))).toFixed(1)
-          lines.push(
-            `20260819120${minute},${expiry},${strike},${side},${spot},${price},${1000 * (minute + 1) + strike},${strike * 3 + minute * 7},1,0`
-          )
-        }
-      }
-    }
-    if (minute === 2) lines.push("202608191202,25-Aug-2026,not-a-strike,CE,24050,1,1,1,1,0")
-  }
-  return `${lines.join("\n")}\n`
-}
-
 const play = (
   csv: string,
   dump: string | undefined,
   more: (running: Running, config: Record<string, string>) => Effect.Effect<void, never, import("effect").Scope.Scope>
 ) =>
   Effect.gen(function* () {
-    const path = yield* folder
-    const file = join(path, "day.csv.gz")
-    yield* Effect.promise(() => writeFile(file, gzipSync(csv)))
-    const { config } = yield* world({
-      mode: "recorded",
-      file,
-      ...(dump === undefined ? {} : { instruments: dump }),
-      underlying: "NIFTY",
-      speed: "max"
-    })
-    const running = yield* start({ ...config, SEED_USER: "demo" })
+    const { config } = yield* recordedWorld(csv, dump)
+    const running = yield* start(config)
     yield* eventually("the end of the recording", ask(running, "/health"), ({ body }) => body.market?.state === "ended", 2_400)
     yield* more(running, config)
   }).pipe(Effect.scoped)
@@ -146,11 +105,11 @@ describe("Recorded market", () => {
     "BE-FIN-08 plays a file to its last values, candles each minute once, and a restart keeps both",
     () =>
       play(
-        fixture(),
+        sixMinutes(),
         undefined,
         (running, config) =>
           Effect.gen(function* () {
-            yield* isAsTheFileSays(running, fixture())
+            yield* isAsTheFileSays(running, sixMinutes())
             const { body: market } = yield* eventually(
               "the recording's last clock",
               ask(running, "/health"),
@@ -170,9 +129,9 @@ describe("Recorded market", () => {
             assert.strictEqual(candles.body.candles[5].close, strategy.latest.m2m)
 
             yield* running.stop
-            const again = yield* start({ ...config, SEED_USER: "demo" })
+            const again = yield* start(config)
             yield* eventually("health", ask(again, "/health"), ({ body }) => body.market?.state === "ended")
-            yield* isAsTheFileSays(again, fixture())
+            yield* isAsTheFileSays(again, sixMinutes())
             assert.strictEqual((yield* ask(again, "/strategies/1/m2m")).body.total, 6)
           }) as never
       ),

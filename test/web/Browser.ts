@@ -53,7 +53,7 @@ const browser = Effect.acquireRelease(
 
 export interface Tab {
   readonly page: Page
-  /** Errors and refusals that the page wrote to its console. */
+  /** Errors and refusals that the page wrote to its console, each with its address. */
   readonly problems: ReadonlyArray<string>
   /** Addresses asked for, without their query. */
   readonly requests: ReadonlySet<string>
@@ -67,7 +67,7 @@ export const tab = (options: BrowserContextOptions = {}) =>
     const problems: Array<string> = []
     const requests = new Set<string>()
     page.on("console", (message) => {
-      if (message.type() === "error" || message.type() === "warning") problems.push(message.text())
+      if (message.type() === "error" || message.type() === "warning") problems.push(`${message.text()} ${message.location().url}`)
     })
     page.on("pageerror", (error) => problems.push(error.message))
     page.on("request", (request) => requests.add(request.url().split(/[?#]/, 1)[0] ?? ""))

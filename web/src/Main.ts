@@ -22,7 +22,8 @@ const open = async (token: string): Promise<void> => {
   const user = await SignIn.check(token).catch(() => null)
   if (user === undefined) return askForToken("The gateway does not accept this token, or it has expired.")
   close()
-  const desk = Desk.make(token, user?.name ?? user?.user_id ?? "", { onSignOut: askForToken })
+  const id = user?.user_id ?? Session.userId(token)
+  const desk = Desk.make(token, { id, name: user?.name ?? id }, { onSignOut: askForToken })
   close = desk.close
   app.replaceChildren(desk.element)
 }
@@ -32,7 +33,7 @@ const start = (): void => {
   if (token === undefined) askForToken("")
   else void open(token)
 }
-// The address may be given a new token while the page is open.
+// A new token may be put into the address while the page is open.
 addEventListener("hashchange", () => {
   if (location.hash.startsWith("#token=")) start()
 })

@@ -1,55 +1,8 @@
 import type { OptionRow, Quality, StrikeRow } from "../gateway/Contract.ts"
 import { el } from "../view/Element.ts"
 import * as Format from "../view/Format.ts"
+import { columns, reasons } from "./ChainColumns.ts"
 import type * as ChainModel from "./ChainModel.ts"
-
-export interface Column {
-  readonly key: string
-  readonly name: string
-  readonly title: string
-  readonly text: (option: OptionRow) => string
-  /** Share of the cell that its bar fills, -1 to 1. */
-  readonly bar?: (option: OptionRow, model: ChainModel.ChainModel) => number
-  /** What a click on it does. */
-  readonly trade?: "BUY" | "SELL"
-}
-
-/** From the outside of the table to the strike. */
-export const columns: ReadonlyArray<Column> = [
-  {
-    key: "change",
-    name: "OI chg",
-    title: "Change of open interest",
-    text: (option) => Format.signedCount(option.oi_change),
-    bar: (option, { changeMax }) => (option.oi_change ?? 0) / changeMax
-  },
-  {
-    key: "oi",
-    name: "OI",
-    title: "Open interest",
-    text: (option) => Format.count(option.oi),
-    bar: (option, { oiMax }) => (option.oi ?? 0) / oiMax
-  },
-  { key: "volume", name: "Volume", title: "Volume of the day", text: (option) => Format.count(option.volume) },
-  { key: "theta", name: "Theta", title: "Theta, a calendar day", text: (option) => Format.fixed(option.theta, 2) },
-  { key: "delta", name: "Delta", title: "Delta", text: (option) => Format.fixed(option.delta, 2) },
-  { key: "iv", name: "IV %", title: "Implied volatility, percent", text: (option) => Format.percent(option.iv) },
-  { key: "bid", name: "Bid", title: "Best bid: click to sell", text: (option) => Format.price(option.bid), trade: "SELL" },
-  { key: "ask", name: "Ask", title: "Best ask: click to buy", text: (option) => Format.price(option.ask), trade: "BUY" },
-  { key: "last", name: "LTP", title: "Last traded price", text: (option) => Format.price(option.last_price) }
-]
-
-/** Why an option has no volatility. */
-const reasons: Readonly<Record<Quality, string>> = {
-  live: "",
-  stale: "Priced from an old quote",
-  no_price: "Never traded or quoted",
-  no_forward: "The expiry has no forward yet",
-  below_intrinsic: "Price below the intrinsic value: no volatility",
-  no_time_value: "No time value: no volatility",
-  above_bound: "Price above any possible value",
-  expired: "Expired"
-}
 
 interface Cell {
   readonly td: HTMLTableCellElement
@@ -57,11 +10,18 @@ interface Cell {
   shown: string
   barShown: number
 }
-interface Half {
+/** The cells of one option. */
+export interface Half {
   readonly cells: ReadonlyArray<Cell>
-  last: number | null
+  readonly lastCell: HTMLTableCellElement
+  readonly dayCell: HTMLTableCellElement
+  readonly ivCell: HTMLTableCellElement
+  lastPrice: number | null
   quality: Quality | "none"
+  /** The newest move of the last price, while it is shown, and when it happened by performance.now(). */
   moved: "up" | "down" | ""
+  movedAtMs: number
+  day: "gain" | "loss" | ""
 }
 /** A strike's row in the table. */
 export interface Row {
@@ -80,7 +40,18 @@ const makeHalf = (side: ChainModel.Side): Half => {
     if (column.trade !== undefined) td.classList.add("tradable")
     return { td, text, shown: "", barShown: 0 }
   })
-  return { cells, last: null, quality: "live", moved: "" }
+  const cellOf = (key: string) => (cells[columns.findIndex((column) => column.key === key)] as Cell).td
+  return {
+    cells,
+    lastCell: cellOf("last"),
+    dayCell: cellOf("day"),
+    ivCell: cellOf("iv"),
+    lastPrice: null,
+    quality: "live",
+    moved: "",
+    movedAtMs: 0,
+    day: ""
+  }
 }
 
 export const make = (strike: number): Row => {
@@ -100,8 +71,44 @@ const drawBar = (cell: Cell, share: number): void => {
   cell.td.style.backgroundSize = `${Math.abs(stepped) * 100}% 75%`
 }
 
-/** Writes the cells whose text is another than the one that stands there, and nothing else. */
-const drawHalf = (half: Half, option: OptionRow | null, model: ChainModel.ChainModel): void => {
+/** Shows which way the last price just moved; `fade` ends that. */
+const drawMove = (half: Half, lastPrice: number | null, nowMs: number): void => {
+  const before = half.lastPrice
+  half.lastPrice = lastPrice
+  if (lastPrice === null || before === null || lastPrice === before) return
+  const moved = lastPrice > before ? "up" : "down"
+  half.movedAtMs = nowMs
+  if (moved === half.moved) return
+  if (half.moved !== "") half.lastCell.classList.remove(half.moved)
+  half.lastCell.classList.add(moved)
+  half.moved = moved
+}
+/** Ends the flash of a move from before `beforeMs`; true once none is shown. */
+export const fade = (half: Half, beforeMs: number): boolean => {
+  if (half.moved === "") return true
+  if (half.movedAtMs > beforeMs) return false
+  half.lastCell.classList.remove(half.moved)
+  half.moved = ""
+  return true
+}
+
+const drawDay = (half: Half, change: number | null): void => {
+  const day = change === null || change === 0 ? "" : change > 0 ? "gain" : "loss"
+  if (day === half.day) return
+  if (half.day !== "") half.dayCell.classList.remove(half.day)
+  if (day !== "") half.dayCell.classList.add(day)
+  half.day = day
+}
+
+const drawQuality = (half: Half, quality: Quality | "none"): void => {
+  if (quality === half.quality) return
+  half.quality = quality
+  for (const { td } of half.cells) td.classList.toggle("old", quality === "stale")
+  half.ivCell.title = quality === "none" ? "" : reasons[quality]
+}
+
+/** Writes the cells whose text changed, and nothing else. */
+const drawHalf = (half: Half, option: OptionRow | null, model: ChainModel.ChainModel, nowMs: number): void => {
   for (const [at, column] of columns.entries()) {
     const cell = half.cells[at]
     if (cell === undefined) continue
@@ -112,24 +119,12 @@ const drawHalf = (half: Half, option: OptionRow | null, model: ChainModel.ChainM
     }
     if (column.bar !== undefined) drawBar(cell, option === null ? 0 : column.bar(option, model))
   }
-  const last = option?.last_price ?? null
-  const moved = last === null || half.last === null || last === half.last ? half.moved : last > half.last ? "up" : "down"
-  half.last = last
-  const quality = option?.quality ?? "none"
-  const lastCell = half.cells.at(-1)
-  if (moved !== half.moved && lastCell !== undefined) {
-    lastCell.td.classList.remove("up", "down")
-    lastCell.td.classList.add(moved === "" ? "up" : moved)
-    half.moved = moved
-  }
-  if (quality === half.quality) return
-  half.quality = quality
-  for (const { td } of half.cells) td.classList.toggle("old", quality === "stale")
-  const iv = half.cells.find(({ td }) => td.classList.contains("k-iv"))
-  if (iv !== undefined) iv.td.title = quality === "none" ? "" : reasons[quality]
+  drawMove(half, option?.last_price ?? null, nowMs)
+  drawDay(half, option?.price_change ?? null)
+  drawQuality(half, option?.quality ?? "none")
 }
 
-export const draw = (row: Row, { call, put }: StrikeRow, model: ChainModel.ChainModel): void => {
-  drawHalf(row.call, call, model)
-  drawHalf(row.put, put, model)
+export const draw = (row: Row, { call, put }: StrikeRow, model: ChainModel.ChainModel, nowMs: number): void => {
+  drawHalf(row.call, call, model, nowMs)
+  drawHalf(row.put, put, model, nowMs)
 }

@@ -1,234 +1,282 @@
 import type { StateChange } from "../../../src/client/Client.ts"
 import * as ChainPanel from "../chain/ChainPanel.ts"
 import * as Api from "../gateway/Api.ts"
-import type { ChainUpdate, Health } from "../gateway/Contract.ts"
+import type { FoEnabled, Health as Report } from "../gateway/Contract.ts"
+import * as Health from "../gateway/Health.ts"
 import * as Instruments from "../gateway/Instruments.ts"
 import type * as Live from "../gateway/Live.ts"
 import * as Ticks from "../gateway/Ticks.ts"
+import * as SearchBox from "../search/SearchBox.ts"
+import * as Streaming from "../search/Streaming.ts"
+import * as Welcome from "../search/Welcome.ts"
 import * as SpotChart from "../spot/SpotChart.ts"
 import * as Strategies from "../strategies/Strategies.ts"
+import * as DraftStore from "../ticket/DraftStore.ts"
 import * as Ticket from "../ticket/Ticket.ts"
-import { el, setText } from "../view/Element.ts"
+import { el } from "../view/Element.ts"
 import * as Format from "../view/Format.ts"
-import * as Freshness from "./Freshness.ts"
+import * as Notices from "../view/Notices.ts"
+import * as Badge from "./Badge.ts"
+import * as DataState from "./DataState.ts"
+import * as Header from "./Header.ts"
+import * as Place from "./Place.ts"
+import * as Spot from "./Spot.ts"
 import * as Status from "./Status.ts"
 import * as Underlyings from "./Underlyings.ts"
 
-const healthEveryMs = 5_000
 const statusEveryMs = 500
 const retryMs = 2_000
-const placeKey = "tarang.place"
 
+export interface User {
+  readonly id: string
+  readonly name: string
+}
 export interface Events {
   readonly onSignOut: (problem: string) => void
 }
-
-interface Place {
-  readonly symbol: string
-  readonly expiry: string
-}
-/** What was shown last in this browser. */
-const remembered = (): Partial<Place> => {
-  const [symbol, expiry] = (localStorage.getItem(placeKey) ?? "").split(" ")
-  return { ...(symbol ? { symbol } : {}), ...(expiry ? { expiry } : {}) }
+export interface Desk {
+  readonly element: HTMLElement
+  readonly close: () => void
 }
 
-/** /health answers the same whether all is well or not, and the second as an error. */
-const isHealth = (error: unknown): error is Health => typeof error === "object" && error !== null && "market" in error
-
-/** The page of somebody who is signed in. */
-export const make = (token: string, userName: string, events: Events): { readonly element: HTMLElement; readonly close: () => void } => {
+/** The connection to the gateway: its client, the state of each stream, and whether the token is still good. */
+const makeGateway = (token: string, say: (text: string) => void, events: Events) => {
   const client = Api.connect(token, () => events.onSignOut("Your token has expired."))
-  const { rest: api } = client
-  const status = Status.make()
-  const connections = new Map<string, StateChange["state"]>()
-  let health: Health["market"] | undefined
-  let feedProblem = ""
-  let underlyings: ReadonlyArray<Underlyings.Underlying> = []
-  let place: Partial<Place> = remembered()
-  let chosen: string | undefined
-  let spotMs: number | undefined
-  let lastSpot: number | undefined
-  let stopSpot: (() => void) | undefined
-  let isClosed = false
-  const timers: Array<ReturnType<typeof setInterval>> = []
-
+  const states = new Map<string, StateChange["state"]>()
   let isAsking = false
-  /** Is the token still good? A gateway that is away says nothing about it: only a refusal ends the session. */
+  /** A gateway that is away says nothing about the token: only a refusal ends the session. */
   const verify = (): void => {
     if (isAsking) return
     isAsking = true
-    api
+    client.rest
       .authTest()
-      .catch((error: unknown) => status.say(Api.textOf(error)))
+      .catch((error: unknown) => say(Api.textOf(error)))
       .finally(() => {
         isAsking = false
       })
   }
-  const connection = (name: string): Live.Options => ({
+  return {
     client,
-    onRefused: verify,
-    onUnreadable: () => status.say("The gateway is of another version than this page: load the page again."),
-    onState: (state) => {
-      connections.set(name, state)
-      drawStatus()
-    }
-  })
+    stateOf: (name: string) => states.get(name),
+    stream: (name: string, onState: () => void): Live.Options => ({
+      client,
+      onRefused: verify,
+      onUnreadable: () => say("The gateway is of another version than this page: load the page again."),
+      onState: (state) => {
+        states.set(name, state)
+        onState()
+      }
+    })
+  }
+}
 
-  const symbols = el("select", { id: "symbol", attrs: { "aria-label": "Underlying" } })
-  const expiries = el("select", { id: "expiry", attrs: { "aria-label": "Expiry" } })
-  const spot = el("output", { className: "spotprice", attrs: { "aria-label": "Spot", "aria-live": "off" } }, Format.none)
-  const ticks = Ticks.make(connection("ticks"))
+/** Tries until it succeeds: the page may be opened before the gateway has its instruments. */
+const persist = async (work: () => Promise<void>, isClosed: () => boolean, say: (text: string) => void): Promise<void> => {
+  while (!isClosed()) {
+    try {
+      return await work()
+    } catch (error) {
+      say(Api.textOf(error))
+      await new Promise((resolve) => setTimeout(resolve, retryMs))
+    }
+  }
+}
+
+const makeParts = (token: string, user: User, events: Events, drawStatus: () => void, onStream: () => void) => {
+  const status = Status.make()
+  const gateway = makeGateway(token, status.say, events)
+  const api = gateway.client.rest
+  const notices = Notices.make()
+  const ticks = Ticks.make(gateway.stream("ticks", drawStatus))
+  const instruments = Instruments.make(api)
   const chart = SpotChart.make(api)
-
-  /** Without the underlying's own ticks the chain's spot, four times a second, is the next best. */
-  const onSpot = (price: number, at: string): void => {
-    spotMs = Date.parse(at)
-    const moved = lastSpot === undefined || price === lastSpot ? undefined : price > lastSpot ? "up" : "down"
-    lastSpot = price
-    setText(spot, Format.spot(price))
-    if (moved !== undefined) spot.className = `spotprice ${moved}`
-    chart.add(price, spotMs)
-  }
-  const chain = ChainPanel.make(connection("chain"), {
-    onTrade: ({ strike, side }, direction) => ticket.add(strike, side, direction),
-    onUpdate: (update: ChainUpdate) => {
-      if (stopSpot === undefined && update.spot !== null && update.as_of !== null) onSpot(update.spot, update.as_of)
-    }
+  const spot = Spot.make(chart.add)
+  const chain = ChainPanel.make(gateway.stream("chain", drawStatus), {
+    onTrade: (picked, direction) => ticket.add(picked, direction),
+    onUpdate: spot.chain,
+    onStream
   })
-  const strategies = Strategies.make(ticks, connection("strategies"))
-  const ticket = Ticket.make(api, Instruments.make(api), chain.model, {
-    onCreated: (id) => void strategies.reload(id),
-    onLegs: chain.mark,
-    say: status.say
+  const strategies = Strategies.make({ live: gateway.stream("strategies", drawStatus), ticks, instruments, notices })
+  const ticket = Ticket.make({
+    api,
+    instruments,
+    model: chain.model,
+    drafts: DraftStore.make(user.id),
+    notices,
+    saved: () => strategies.all().map(({ strategy_id, name }) => ({ id: strategy_id, name })),
+    onCreated: (id) => void strategies.reveal(id),
+    onLegs: chain.mark
   })
+  return { api, badge: Badge.make(), chain, chart, gateway, notices, spot, status, strategies, ticket, ticks }
+}
+type Parts = ReturnType<typeof makeParts>
 
-  const known = (): Freshness.Known => {
-    const { head, newest } = chain.model()
-    const quoteMs = Math.max(newest === undefined ? Number.NEGATIVE_INFINITY : Date.parse(newest), spotMs ?? Number.NEGATIVE_INFINITY)
-    return {
-      isConnected: connections.get("chain") === "open",
-      mode: health?.mode ?? "live",
-      state: health?.state ?? "running",
-      quoteMs: Number.isFinite(quoteMs) ? quoteMs : undefined,
-      asOfMs: head?.as_of ? Date.parse(head.as_of) : undefined,
-      silentMs: performance.now() - chain.heardAt()
-    }
-  }
-  const noteOf = (freshness: Freshness.Freshness, age: number | undefined, quoteMs: number | undefined): string => {
-    const at = quoteMs === undefined ? "" : ` What you see is of ${Format.clock(quoteMs)} IST.`
-    if (freshness === "away") return `The gateway is away; reconnecting.${at}`
-    if (freshness === "stale") return `No new quote for ${Format.age(age ?? 0)}.${feedProblem === "" ? "" : ` ${feedProblem}.`}${at}`
-    return ""
-  }
-  const drawStatus = (): void => {
-    if (isClosed) return
-    const now = known()
-    const freshness = Freshness.of(now)
-    const age = Freshness.ageMs(now)
-    status.set(freshness, age, now.asOfMs)
-    chain.setFreshness(freshness, noteOf(freshness, age, now.quoteMs))
-    if (element.dataset["freshness"] !== freshness) element.dataset["freshness"] = freshness
-  }
-
-  const askHealth = async (): Promise<void> => {
-    // A gateway that is away is told by the streams' state.
-    const body = await api.health().catch((error: unknown) => (isHealth(error) ? error : undefined))
-    if (body === undefined) return
-    health = body.market
-    const silent = Object.entries(body.ticker.accounts).filter(([, { state }]) => state !== "streaming")
-    feedProblem = silent.length === 0 ? "" : `Broker feed: ${silent.map(([id, { state }]) => `${id} ${state}`).join(", ")}`
-  }
+/** Which chain is shown, and how another one comes to be. */
+const makeNavigation = (parts: Parts, header: () => Header.Header, welcome: ReturnType<typeof Welcome.make>, isClosed: () => boolean) => {
+  const { api, chain, chart, notices, spot, status, ticket, ticks } = parts
+  let found: Underlyings.Found = { streamed: [], enabled: [] }
+  let place: Partial<Place.Place> = Place.remembered()
+  let wanted: string | undefined
+  let stopSpot: (() => void) | undefined
+  const underlyingOf = (symbol: string | undefined) => found.streamed.find((one) => one.symbol === symbol)
+  const attempt = (work: () => Promise<void>): Promise<void> => persist(work, isClosed, status.say)
 
   const showExpiry = (expiry: string): void => {
     const { symbol } = place
     if (symbol === undefined) return
     place = { symbol, expiry }
-    localStorage.setItem(placeKey, `${symbol} ${expiry}`)
-    expiries.value = expiry
-    chain.show(symbol, expiry)
+    Place.remember({ symbol, expiry })
+    header().choose({ expiry })
+    chain.show(symbol, expiry, underlyingOf(symbol)?.lotSize)
     ticket.show(symbol, expiry)
   }
-  const showSymbol = async (symbol: string): Promise<void> => {
-    chosen = symbol
-    const found = await api.fo.expiries({ urlParams: { symbol } })
+  const showSymbol = async (symbol: string, wish = symbol === place.symbol ? place.expiry : undefined): Promise<void> => {
+    wanted = symbol
+    const { expiries } = await api.fo.expiries({ urlParams: { symbol } })
     // Another one was chosen meanwhile.
-    if (chosen !== symbol) return
-    const isSame = symbol === place.symbol
-    const wish = isSame ? place.expiry : undefined
+    if (wanted !== symbol) return
     place = { symbol }
-    symbols.value = symbol
     document.title = `${symbol} · Tarang`
-    expiries.replaceChildren(...found.expiries.map((expiry) => el("option", { value: expiry }, Format.expiry(expiry))))
+    header().setExpiries(expiries)
+    header().choose({ symbol })
     stopSpot?.()
-    lastSpot = spotMs = undefined
-    spot.textContent = Format.none
-    const { spotToken, chartSymbol } = underlyings.find((one) => one.symbol === symbol) ?? {}
+    spot.clear()
+    const { spotToken, chartSymbol } = underlyingOf(symbol) ?? {}
     chart.show(symbol, chartSymbol)
-    stopSpot = spotToken === undefined ? undefined : ticks.listen(spotToken, ({ last_price, timestamp }) => onSpot(last_price, timestamp))
-    const expiry = found.expiries.find((one) => one === wish) ?? found.expiries[0]
+    stopSpot = spotToken === undefined ? undefined : ticks.listen(spotToken, spot.tick)
+    const expiry = expiries.find((one) => one === wish) ?? expiries[0]
     if (expiry !== undefined) showExpiry(expiry)
   }
-
-  const begin = async (): Promise<void> => {
-    await askHealth()
-    underlyings = await Underlyings.discover(api)
-    symbols.replaceChildren(...underlyings.map(({ symbol }) => el("option", { value: symbol }, symbol)))
-    const first = underlyings.find(({ symbol }) => symbol === place.symbol) ?? underlyings[0]
-    if (first === undefined) status.say("No options are subscribed.")
-    else await showSymbol(first.symbol)
-    await strategies.reload()
+  const discover = async (): Promise<void> => {
+    found = await Underlyings.discover(api)
+    header().setSymbols(found.streamed)
+    const isEmpty = found.streamed.length === 0
+    chain.element.hidden = isEmpty
+    if (isEmpty) welcome.show(found.enabled)
+    else welcome.hide()
   }
-  /** The page may be opened before the gateway has its instruments. */
-  const persist = async (work: () => Promise<void>): Promise<void> => {
-    while (!isClosed) {
+  const begin = async (): Promise<void> => {
+    await discover()
+    const first = underlyingOf(place.symbol) ?? found.streamed[0]
+    if (first !== undefined) await showSymbol(first.symbol)
+  }
+  /** Streams an expiry and shows it; an instrument that is streamed already stays as it is. */
+  const stream = async (underlying: FoEnabled, expiry: string): Promise<void> => {
+    const name = `${underlying.symbol} ${Format.expiry(expiry)}`
+    notices.show(`Adding ${name} …`)
+    try {
+      const count = await Streaming.streamExpiry(api, underlying, expiry)
+      await discover()
+      await showSymbol(underlying.symbol, expiry)
+      notices.show(`${name}: ${count} instruments are streamed`)
+    } catch (error) {
+      notices.show(`${name} was not added: ${Api.textOf(error)}`)
+    }
+  }
+  return {
+    begin: () => attempt(begin),
+    enabled: () => found.enabled,
+    showSymbol: (symbol: string) => attempt(() => showSymbol(symbol)),
+    showExpiry,
+    stream,
+    streamShown: (): void => {
+      const underlying = found.enabled.find(({ symbol }) => symbol === place.symbol)
+      if (underlying !== undefined && place.expiry !== undefined) void stream(underlying, place.expiry)
+    },
+    streamOne: async (token: number, name: string): Promise<void> => {
       try {
-        return await work()
+        await Streaming.streamOne(api, token)
+        notices.show(`${name} is streamed`)
       } catch (error) {
-        status.say(Api.textOf(error))
-        await new Promise((resolve) => setTimeout(resolve, retryMs))
+        notices.show(`${name} is not streamed: ${Api.textOf(error)}`)
       }
     }
   }
+}
 
-  symbols.onchange = () => void persist(() => showSymbol(symbols.value))
-  expiries.onchange = () => showExpiry(expiries.value)
-
-  const element = el(
+const makeView = (header: HTMLElement, { chain, chart, notices, strategies, ticket }: Parts, welcome: HTMLElement): HTMLElement =>
+  el(
     "div",
     { className: "desk" },
     el("a", { href: "#chain", className: "skip", textContent: "Skip to the chain" }),
-    el(
-      "header",
-      { className: "bar" },
-      el("h1", {}, "Tarang"),
-      symbols,
-      expiries,
-      spot,
-      status.element,
-      el("span", { className: "user muted", title: "Signed in" }, userName),
-      el("button", { type: "button", className: "quiet", onclick: () => events.onSignOut("") }, "Sign out")
-    ),
+    header,
     el(
       "main",
       { className: "columns", id: "chain" },
+      welcome,
       chain.element,
       el("div", { className: "side" }, chart.element, ticket.element, strategies.element)
     ),
-    el("footer", { className: "credits" }, el("a", { href: "/docs" }, "API"), " · Charts: TradingView Lightweight Charts™")
+    el("footer", { className: "credits" }, el("a", { href: "/docs" }, "API"), " · Charts: TradingView Lightweight Charts™"),
+    notices.element,
+    ticket.bar
   )
 
-  timers.push(
-    setInterval(() => void askHealth(), healthEveryMs),
-    setInterval(drawStatus, statusEveryMs)
+/** The page of a user who is signed in. */
+export const make = (token: string, user: User, events: Events): Desk => {
+  let isClosed = false
+  let report: Report | undefined
+  const parts = makeParts(
+    token,
+    user,
+    events,
+    () => drawStatus(),
+    () => navigation.streamShown()
   )
-  void persist(begin)
+  const { api, badge, chain, gateway, spot, status, strategies, ticks } = parts
+  const welcome = Welcome.make((underlying, expiry) => void navigation.stream(underlying, expiry))
+  const navigation = makeNavigation(
+    parts,
+    () => header,
+    welcome,
+    () => isClosed
+  )
+  const search = SearchBox.make(api, {
+    enabled: navigation.enabled,
+    onExpiry: (underlying, expiry) => void navigation.stream(underlying, expiry),
+    onInstrument: ({ instrument_token, tradingsymbol }) => void navigation.streamOne(instrument_token, tradingsymbol)
+  })
+  const header = Header.make(
+    { badge: badge.element, spot: spot.element, search, status: status.element, userName: user.name },
+    {
+      onSymbol: (symbol) => void navigation.showSymbol(symbol),
+      onExpiry: navigation.showExpiry,
+      onSignOut: () => events.onSignOut("")
+    }
+  )
+  const element = makeView(header.element, parts, welcome.element)
+
+  const drawStatus = (): void => {
+    if (isClosed) return
+    const sources = {
+      chainState: gateway.stateOf("chain"),
+      model: chain.model(),
+      heardAt: chain.heardAt(),
+      spotMs: spot.atMs(),
+      health: report
+    }
+    const shown = DataState.of(sources, performance.now())
+    status.set(shown.freshness, shown.ageMs, shown.asOfMs)
+    chain.setFreshness(shown.freshness, shown.note)
+    if (element.dataset["freshness"] !== shown.freshness) element.dataset["freshness"] = shown.freshness
+  }
+  const health = Health.watch(api, (next) => {
+    const wasDown = report?.status === "down"
+    report = next
+    badge.set(next.market)
+    drawStatus()
+    // What changed elsewhere while the platform was down was not heard.
+    if (wasDown && next.status !== "down") void strategies.reload()
+  })
+  const timer = setInterval(drawStatus, statusEveryMs)
+  void navigation.begin().then(strategies.reload)
 
   return {
     element,
     close: () => {
       isClosed = true
-      for (const timer of timers) clearInterval(timer)
+      clearInterval(timer)
+      health.stop()
       chain.close()
       strategies.close()
       ticks.close()

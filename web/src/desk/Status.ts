@@ -5,7 +5,9 @@ import type { Freshness } from "./Freshness.ts"
 const words: Readonly<Record<Freshness, string>> = {
   waiting: "Waiting for data",
   live: "Live",
+  degraded: "Degraded",
   stale: "Stale",
+  down: "Not working",
   away: "Reconnecting",
   ended: "Market closed"
 }
@@ -13,11 +15,11 @@ const words: Readonly<Record<Freshness, string>> = {
 export interface Status {
   readonly element: HTMLElement
   readonly set: (freshness: Freshness, ageMs: number | undefined, marketMs: number | undefined) => void
-  /** Something that happened, for a reader that listens. */
+  /** Announces something that happened to people who hear the page. */
   readonly say: (text: string) => void
 }
 
-/** Connection, age of the data and market time. Only a change of state is announced: an age that counts would never be silent. */
+/** State of the data, age of the newest quote, market time. Only a change of state is announced: an age that counts would never be silent. */
 export const make = (): Status => {
   const state = el("span", { className: "state", attrs: { role: "status", "aria-live": "polite" } })
   const age = el("span", { className: "muted age", title: "Age of the newest quote" })

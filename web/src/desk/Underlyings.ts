@@ -1,3 +1,4 @@
+import * as Symbol from "../../../src/domain/market/Symbol.ts"
 import { type Api, listed } from "../gateway/Api.ts"
 import type { FoEnabled, Subscription } from "../gateway/Contract.ts"
 
@@ -5,48 +6,49 @@ export interface Underlying {
   readonly symbol: string
   /** The index or share itself, where it is streamed. */
   readonly spotToken: number | undefined
-  /** What its bars are asked by, "NSE:NIFTY 50"; undefined where the gateway does not tell. */
+  /** What its bars are asked for by, "NSE:NIFTY 50"; undefined where the gateway does not know one. */
   readonly chartSymbol: string | undefined
+  readonly lotSize: number
 }
 
-/** An option's symbol begins with its underlying's name; then comes the year and the month, or the month and the day. */
-const optionForm = /^(.+?)\d{2}(?:[A-Z]{3}|[1-9OND]\d{2})\d+(?:\.\d+)?(?:CE|PE)$/
-/** Kite's names of indices whose options carry another one. */
-const indexOf: Readonly<Record<string, string>> = {
-  NIFTY: "NIFTY 50",
-  BANKNIFTY: "NIFTY BANK",
-  FINNIFTY: "NIFTY FIN SERVICE",
-  MIDCPNIFTY: "NIFTY MID SELECT",
-  NIFTYNXT50: "NIFTY NEXT 50",
-  SENSEX50: "SNSX50"
+const isIndex = ({ tradingsymbol }: FoEnabled): boolean => tradingsymbol !== null && Symbol.parse(tradingsymbol)?.kind === "INDEX"
+
+/** Indices first, those of NSE before others; then by name. */
+export const order = (a: FoEnabled, b: FoEnabled): number => {
+  const [left, right] = [a, b].map((one) => `${isIndex(one) ? 0 : 1} ${one.exchange === "NSE" ? 0 : 1} ${one.tradingsymbol ?? one.symbol}`)
+  return (left ?? "") < (right ?? "") ? -1 : 1
 }
 
-export const nameOf = (tradingsymbol: string): string | undefined => optionForm.exec(tradingsymbol)?.[1]
-
-/** Underlyings whose options are subscribed, indices first. */
-export const among = (subscriptions: ReadonlyArray<Subscription>): ReadonlyArray<Underlying> => {
+/** Underlyings whose options are streamed. */
+export const among = (enabled: ReadonlyArray<FoEnabled>, subscriptions: ReadonlyArray<Subscription>): ReadonlyArray<Underlying> => {
   const active = subscriptions.filter(({ status }) => status === "active")
-  const spots = new Map(active.filter(({ segment }) => !segment.includes("-")).map((one) => [one.tradingsymbol, one.instrument_token]))
-  const names = new Set(
-    active.filter(({ segment }) => segment.endsWith("-OPT")).flatMap(({ tradingsymbol }) => nameOf(tradingsymbol) ?? [])
+  const tokens = new Set(active.map(({ instrument_token }) => instrument_token))
+  const names = new Set(enabled.map(({ symbol }) => symbol))
+  const streamed = new Set(
+    active.flatMap(({ tradingsymbol }) => {
+      const parsed = Symbol.parse(tradingsymbol, names)
+      return parsed?.kind === "CE" || parsed?.kind === "PE" ? [parsed.name] : []
+    })
   )
-  const rank = (name: string) => Object.keys(indexOf).indexOf(name) >>> 0
-  return [...names]
-    .sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1))
-    .map((symbol) => ({ symbol, spotToken: spots.get(indexOf[symbol] ?? symbol), chartSymbol: undefined }))
+  return enabled
+    .filter(({ symbol }) => streamed.has(symbol))
+    .sort(order)
+    .map(({ symbol, exchange, instrument_token, tradingsymbol, lot_size }) => ({
+      symbol,
+      spotToken: instrument_token !== null && tokens.has(instrument_token) ? instrument_token : undefined,
+      chartSymbol: tradingsymbol === null ? undefined : `${exchange}:${tradingsymbol}`,
+      lotSize: lot_size
+    }))
 }
 
-/** The gateway's own word of what an underlying is, where it has one. */
-export const describe = (found: ReadonlyArray<Underlying>, enabled: ReadonlyArray<FoEnabled>): ReadonlyArray<Underlying> => {
-  const bySymbol = new Map(enabled.map((one) => [one.symbol, one]))
-  return found.map((underlying) => {
-    const { exchange, tradingsymbol } = bySymbol.get(underlying.symbol) ?? {}
-    return tradingsymbol == null ? underlying : { ...underlying, chartSymbol: `${exchange}:${tradingsymbol}` }
-  })
+export interface Found {
+  readonly streamed: ReadonlyArray<Underlying>
+  /** All that have derivatives. */
+  readonly enabled: ReadonlyArray<FoEnabled>
 }
 
-/** What has options that are streamed. */
-export const discover = async (api: Api): Promise<ReadonlyArray<Underlying>> => {
+/** Asks the gateway what has derivatives, and which of it is streamed. */
+export const discover = async (api: Api): Promise<Found> => {
   const [subscriptions, enabled] = await Promise.all([
     listed(async (page) => {
       const { total, subscriptions } = await api.subscriptions.list({ urlParams: { status: "active", ...page } })
@@ -57,5 +59,5 @@ export const discover = async (api: Api): Promise<ReadonlyArray<Underlying>> => 
       return { total, items: underlyings }
     })
   ])
-  return describe(among(subscriptions), enabled)
+  return { streamed: among(enabled, subscriptions), enabled: [...enabled].sort(order) }
 }

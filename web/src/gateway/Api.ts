@@ -4,7 +4,7 @@ export type Api = Client.Client["rest"]
 
 const answerMsMax = 15_000
 
-/** A client of the gateway that served this page. `onUnauthorized` is called when it does not know the token any more. */
+/** A client of the gateway that served this page. `onUnauthorized` is called when it no longer accepts the token. */
 export const connect = (token: string, onUnauthorized: () => void = () => undefined): Client.Client =>
   Client.make({ url: new URL(import.meta.url).origin, token, answerMsMax, onUnauthorized })
 
@@ -12,11 +12,11 @@ interface Page {
   readonly limit: number
   readonly offset: number
 }
-/** As many pages of a list as are read at most. */
+/** Most pages that are read of one list. */
 const pagesMax = 20
 const pageSize = 1_000
 
-/** All of a list. */
+/** All items of a list that the gateway gives by pages. */
 export const listed = async <A>(
   ask: (page: Page) => Promise<{ readonly total: number; readonly items: ReadonlyArray<A> }>
 ): Promise<ReadonlyArray<A>> => {

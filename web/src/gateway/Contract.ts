@@ -2,8 +2,8 @@
 import type { Schema } from "effect"
 import type { Client } from "../../../src/client/Client.ts"
 import type { OptionRow as Option, StrikeRow as Strike } from "../../../src/contract/chains/ChainsApi.ts"
-import type { analysisOrNull } from "../../../src/contract/chains/PayoffApi.ts"
-import type { FoEnabled as FoEnabledSchema } from "../../../src/contract/instruments/InstrumentsApi.ts"
+import type { analysisOrNull, PayoffLeg as PayoffLegSchema } from "../../../src/contract/chains/PayoffApi.ts"
+import type { FoEnabled as FoEnabledSchema, Instrument as InstrumentSchema } from "../../../src/contract/instruments/InstrumentsApi.ts"
 import type { Health as HealthSchema } from "../../../src/contract/service/HealthReport.ts"
 import type * as SocketMessages from "../../../src/contract/sockets/SocketMessages.ts"
 import type { Leg as LegSchema, Strategy as StrategySchema } from "../../../src/contract/strategies/StrategiesApi.ts"
@@ -14,6 +14,7 @@ export type OptionRow = typeof Option.Type
 export type StrikeRow = typeof Strike.Type
 export type Quality = OptionRow["quality"]
 export type Health = typeof HealthSchema.Type
+export type Instrument = typeof InstrumentSchema.Type
 export type FoEnabled = typeof FoEnabledSchema.Type
 export type Subscription = typeof SubscriptionSchema.Type
 export type Strategy = typeof StrategySchema.Type
@@ -24,9 +25,14 @@ export type ChainUpdate = SocketMessages.ChainUpdate
 export type Tick = SocketMessages.Tick["data"]
 export type Candle = Awaited<ReturnType<Rest["strategies"]["m2m"]>>["candles"][number]
 
+export type StrategyPnl = Awaited<ReturnType<Rest["positions"]["pnl"]>>
+export type StrategyGreeks = Awaited<ReturnType<Rest["positions"]["greeks"]>>
+
+type Analysis = Schema.Struct.Type<typeof analysisOrNull>
 /** GET /strategies/{id}/payoff and POST /fo/payoff; null where a leg has no price yet. */
-export type PayoffAnswer = Schema.Struct.Type<typeof analysisOrNull> & {
-  readonly legs?: ReadonlyArray<{ readonly strike: number | null }>
-}
-type Shown = "scenario" | "break_evens" | "max_profit" | "max_loss" | "curve"
-export type Payoff = { readonly [K in Shown]: NonNullable<PayoffAnswer[K]> } & Pick<PayoffAnswer, "probability_of_profit" | "legs">
+export type PayoffAnswer = Analysis & { readonly legs: ReadonlyArray<typeof PayoffLegSchema.Type> }
+/** The same where everything is known. */
+export type Payoff = { readonly [K in keyof Analysis]: K extends "probability_of_profit" ? Analysis[K] : NonNullable<Analysis[K]> } & Pick<
+  PayoffAnswer,
+  "legs"
+>

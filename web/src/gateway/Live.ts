@@ -3,9 +3,9 @@ import type { Client, StateChange, Stream, StreamOptions, UnreadableMessage } fr
 export interface Options {
   readonly client: Client
   readonly onState: (state: StateChange["state"]) => void
-  /** The handshake was refused or the token ended; a browser cannot read why, so somebody has to ask. */
+  /** The handshake was refused or the token expired. A browser cannot read which, so REST has to be asked. */
   readonly onRefused: () => void
-  /** The gateway said what this page does not know: it is another version. */
+  /** The gateway sent a message that this page cannot read: it is another version. */
   readonly onUnreadable: () => void
 }
 

@@ -2,7 +2,7 @@ import type { Tick } from "./Contract.ts"
 import * as Live from "./Live.ts"
 
 export interface Ticks {
-  /** Listens to a token until the answer is called. */
+  /** Calls the listener with each tick of the instrument, until the returned function is called. */
   readonly listen: (token: number, listener: (tick: Tick) => void) => () => void
   readonly close: () => void
 }

@@ -1,111 +1,113 @@
-import type { Payoff, PayoffAnswer } from "../gateway/Contract.ts"
-import { el, svg } from "../view/Element.ts"
+import type { Payoff } from "../gateway/Contract.ts"
+import { el, setText, svg } from "../view/Element.ts"
 import * as Format from "../view/Format.ts"
+import type { Band } from "./Bands.ts"
+import * as Scale from "./PayoffScale.ts"
 
-const width = 420
-const height = 190
-const edge = { left: 8, right: 8, top: 12, bottom: 22 } as const
-/** What is shown reaches this far beyond break-evens, strikes and spot, as a share of their span, and at least this share of the spot. */
-const margin = 0.35
-const marginMin = 0.015
+const { width, height, edge } = Scale
 
-interface Range {
-  readonly low: number
-  readonly high: number
-}
-
-/** A clip path is found by its id in the whole page, and two diagrams may stand in it. */
+/** A clip path is found by its id in the whole page, where several diagrams may be. */
 let drawn = 0
+/** Arrow keys move the crosshair by this share of the range. */
+const keyStep = 0.01
 
-/** The part of the curve that a reader wants: the gateway's reaches far beyond it. */
-export const rangeOf = ({ scenario, break_evens, legs = [], curve }: Payoff): Range => {
-  const marks = [scenario.spot, ...break_evens, ...legs.flatMap(({ strike }) => strike ?? [])]
-  const [low, high] = [Math.min(...marks), Math.max(...marks)]
-  const beyond = Math.max((high - low) * margin, scenario.spot * marginMin)
-  return { low: Math.max(low - beyond, curve.spot[0] ?? low), high: Math.min(high + beyond, curve.spot.at(-1) ?? high) }
-}
-
-const line = (xs: ReadonlyArray<number>, ys: ReadonlyArray<number>): string =>
+const path = (xs: ReadonlyArray<number>, ys: ReadonlyArray<number>): string =>
   xs.map((x, at) => `${at === 0 ? "M" : "L"}${x.toFixed(1)} ${(ys[at] ?? 0).toFixed(1)}`).join("")
 
-const stepOf = (span: number, steps: number): number => {
-  const raw = span / steps
-  const power = 10 ** Math.floor(Math.log10(raw))
-  return ([1, 2, 2.5, 5, 10].find((step) => step * power >= raw) ?? 10) * power
-}
+export const money = (value: Payoff["max_profit"]): string => (value === "unbounded" ? "unbounded" : Format.rupees(value))
+/** A profit of the curve, in rupees without paise. */
+export const amount = (profit: number | undefined): string =>
+  profit === undefined ? Format.none : `${profit > 0 ? "+" : profit < 0 ? "−" : ""}${Format.strike(Math.abs(Math.round(profit)))}`
 
-const money = (value: Payoff["max_profit"]): string => (value === "unbounded" ? "unbounded" : Format.rupees(value))
+const axes = ({ spots, profits, x, y }: Scale.Scale): ReadonlyArray<SVGElement> => [
+  ...Scale.ticksOf(spots, 5).flatMap((spot) => [
+    svg("line", { x1: x(spot), x2: x(spot), y1: edge.top, y2: height - edge.bottom, class: "grid" }),
+    svg("text", { x: x(spot), y: height - 7, class: "tick" }, Format.strike(spot))
+  ]),
+  ...Scale.ticksOf(profits, 5).flatMap((profit) => [
+    svg("line", { x1: edge.left, x2: width - edge.right, y1: y(profit), y2: y(profit), class: "grid" }),
+    svg("text", { x: edge.left - 5, y: y(profit) + 4, class: "tick amount" }, amount(profit))
+  ])
+]
 
-const draw = (payoff: Payoff): SVGElement => {
-  const { low, high } = rangeOf(payoff)
+const bandsOf = ({ spots, x }: Scale.Scale, bands: ReadonlyArray<Band>): ReadonlyArray<SVGElement> =>
+  [...bands].reverse().map(({ sigmas, low, high }) => {
+    const [left, right] = [x(Math.max(low, spots.low)), x(Math.min(high, spots.high))]
+    const place = { x: left, width: Math.max(0, right - left), y: edge.top, height: height - edge.top - edge.bottom }
+    return svg("rect", { ...place, class: `band sigma${sigmas}` })
+  })
+
+const curvesOf = (payoff: Payoff, { spots, x, y }: Scale.Scale): ReadonlyArray<SVGElement> => {
   const { spot, at_expiry, at_date } = payoff.curve
-  const within = spot.flatMap((price, at) => (price >= low && price <= high ? [at] : []))
-  const profits = within.flatMap((at) => [at_expiry[at] ?? 0, at_date[at] ?? 0])
-  const [bottom, top] = [Math.min(0, ...profits), Math.max(0, ...profits)]
-  const spread = top - bottom || 1
-  const x = (price: number) => edge.left + ((price - low) / (high - low)) * (width - edge.left - edge.right)
-  const y = (profit: number) => edge.top + ((top - profit) / spread) * (height - edge.top - edge.bottom)
+  const within = spot.flatMap((price, at) => (price >= spots.low && price <= spots.high ? [at] : []))
   const xs = within.map((at) => x(spot[at] ?? 0))
-  const expiry = line(
-    xs,
-    within.map((at) => y(at_expiry[at] ?? 0))
-  )
-  const today = line(
-    xs,
-    within.map((at) => y(at_date[at] ?? 0))
-  )
+  const ysOf = (profits: ReadonlyArray<number>) => within.map((at) => y(profits[at] ?? 0))
+  const expiry = path(xs, ysOf(at_expiry))
   const zero = y(0)
   const area = `${expiry}L${xs.at(-1) ?? 0} ${zero}L${xs[0] ?? 0} ${zero}Z`
-  const step = stepOf(high - low, 5)
-  const ticks = Array.from({ length: Math.floor(high / step) - Math.ceil(low / step) + 1 }, (_, at) => (Math.ceil(low / step) + at) * step)
-  const at = x(payoff.scenario.spot)
   drawn++
   const [gain, loss] = [`gain-${drawn}`, `loss-${drawn}`]
-  return svg(
-    "svg",
-    {
-      viewBox: `0 0 ${width} ${height}`,
-      class: "payoff",
-      role: "img",
-      "aria-label": `Payoff at expiry and now: most ${money(payoff.max_profit)}, least ${money(payoff.max_loss)}`
-    },
+  return [
     svg("clipPath", { id: gain }, svg("rect", { x: 0, y: 0, width, height: zero })),
     svg("clipPath", { id: loss }, svg("rect", { x: 0, y: zero, width, height: height - zero })),
-    ...ticks.flatMap((price) => [
-      svg("line", { x1: x(price), x2: x(price), y1: edge.top, y2: height - edge.bottom, class: "grid" }),
-      svg("text", { x: x(price), y: height - 6, class: "tick" }, Format.strike(price))
-    ]),
     svg("path", { d: area, class: "area gain", "clip-path": `url(#${gain})` }),
     svg("path", { d: area, class: "area loss", "clip-path": `url(#${loss})` }),
-    svg("line", { x1: 0, x2: width, y1: zero, y2: zero, class: "zero" }),
-    svg("path", { d: today, class: "today" }),
+    svg("line", { x1: edge.left, x2: width - edge.right, y1: zero, y2: zero, class: "zero" }),
+    svg("path", { d: path(xs, ysOf(at_date)), class: "today" }),
     svg("path", { d: expiry, class: "line gain", "clip-path": `url(#${gain})` }),
-    svg("path", { d: expiry, class: "line loss", "clip-path": `url(#${loss})` }),
-    svg("line", { x1: at, x2: at, y1: edge.top, y2: height - edge.bottom, class: "now" }),
-    ...payoff.break_evens.map((price) => svg("circle", { cx: x(price), cy: zero, r: 3.5, class: "even" }))
-  )
+    svg("path", { d: expiry, class: "line loss", "clip-path": `url(#${loss})` })
+  ]
 }
 
-const fact = (name: string, value: string, className = ""): HTMLElement => el("div", {}, el("dt", {}, name), el("dd", { className }, value))
+const scaleOf = (payoff: Payoff, bands: ReadonlyArray<Band>): Scale.Scale => {
+  const spots = Scale.rangeOf(payoff, bands)
+  const { spot, at_expiry, at_date } = payoff.curve
+  const profits = spot.flatMap((price, at) => (price >= spots.low && price <= spots.high ? [at_expiry[at] ?? 0, at_date[at] ?? 0] : []))
+  return Scale.make(spots, { low: Math.min(0, ...profits), high: Math.max(0, ...profits) })
+}
 
-const isKnown = (answer: PayoffAnswer): answer is PayoffAnswer & Payoff => answer.curve !== null
+/** The crosshair reads both curves at the spot that the pointer or the arrow keys are on. */
+const attachCrosshair = (figure: SVGElement, payoff: Payoff, scale: Scale.Scale, reading: HTMLElement): void => {
+  const cross = svg("line", { y1: edge.top, y2: height - edge.bottom, class: "cross", visibility: "hidden" })
+  figure.append(cross)
+  let spot = payoff.scenario.spot
+  const { curve } = payoff
+  const read = (next: number): void => {
+    spot = Math.max(scale.spots.low, Math.min(scale.spots.high, next))
+    const x = scale.x(spot).toFixed(1)
+    for (const name of ["x1", "x2"]) cross.setAttribute(name, x)
+    cross.setAttribute("visibility", "visible")
+    const [atExpiry, atDate] = [curve.at_expiry, curve.at_date].map((values) => amount(Scale.valueAt(curve.spot, values, spot)))
+    setText(reading, `At ${Format.spot(spot)}: ${atExpiry} at expiry, ${atDate} on the date`)
+  }
+  figure.addEventListener("pointermove", (event) => {
+    const box = figure.getBoundingClientRect()
+    read(scale.spotAt(((event.clientX - box.left) / box.width) * width))
+  })
+  figure.addEventListener("keydown", (event) => {
+    const sign = event.key === "ArrowRight" ? 1 : event.key === "ArrowLeft" ? -1 : 0
+    if (sign === 0) return
+    event.preventDefault()
+    read(spot + sign * keyStep * (scale.spots.high - scale.spots.low))
+  })
+  figure.addEventListener("pointerleave", () => cross.setAttribute("visibility", "hidden"))
+}
 
-/** The diagram with what it comes to, as the gateway computed it. */
-export const render = (answer: PayoffAnswer): HTMLElement =>
-  isKnown(answer) ? whole(answer) : el("p", { className: "hint" }, "Not every leg has a price yet.")
-
-const whole = (payoff: Payoff): HTMLElement =>
-  el(
-    "div",
-    { className: "payoffbox" },
-    draw(payoff),
-    el(
-      "dl",
-      { className: "facts" },
-      fact("Max profit", money(payoff.max_profit), "up"),
-      fact("Max loss", money(payoff.max_loss), "down"),
-      fact("Break-even", payoff.break_evens.map((price) => Format.strike(Math.round(price))).join(" · ") || Format.none),
-      fact("Chance of profit", payoff.probability_of_profit === null ? Format.none : `${(payoff.probability_of_profit * 100).toFixed(1)} %`)
-    ),
-    el("p", { className: "legend" }, el("span", { className: "key solid" }, "at expiry"), el("span", { className: "key dashed" }, "now"))
+/** P&L over the spot: at expiry, on the scenario's date, with axes, the spot, break-evens and probability bands. */
+export const render = (payoff: Payoff, bands: ReadonlyArray<Band>): HTMLElement => {
+  const scale = scaleOf(payoff, bands)
+  const at = scale.x(payoff.scenario.spot)
+  const label = `Payoff at expiry and on the date: most ${money(payoff.max_profit)}, least ${money(payoff.max_loss)}. Arrow keys read it at a spot.`
+  const reading = el("output", { className: "reading", attrs: { "aria-live": "polite" } }, "Point at the diagram to read a profit.")
+  const figure = svg(
+    "svg",
+    { viewBox: `0 0 ${width} ${height}`, class: "payoff", role: "img", "aria-label": label, tabindex: 0 },
+    ...bandsOf(scale, bands),
+    ...axes(scale),
+    ...curvesOf(payoff, scale),
+    svg("line", { x1: at, x2: at, y1: edge.top, y2: height - edge.bottom, class: "now" }),
+    ...payoff.break_evens.map((price) => svg("circle", { cx: scale.x(price), cy: scale.y(0), r: 3.5, class: "even" }))
   )
+  attachCrosshair(figure, payoff, scale, reading)
+  return el("div", { className: "payofffigure" }, figure, reading)
+}

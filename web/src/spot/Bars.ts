@@ -7,7 +7,7 @@ export interface Bar {
   close: number
 }
 
-/** As many as a trading day has of 5 seconds. */
+/** Bars of 5 seconds that a trading day has. */
 const barsMax = 6 * 720
 
 /** Bars of `seconds` from shorter ones, ascending. */
@@ -26,7 +26,7 @@ export const join = (bars: ReadonlyArray<Readonly<Bar>>, seconds: number): Array
   return joined
 }
 
-/** Puts a price into the newest bar or begins the next one, and answers it; undefined for a price of a bar that is closed already. */
+/** Adds a price to the newest bar or begins the next one, and returns that bar; undefined for a price of an older bar. */
 export const add = (bars: Array<Bar>, price: number, time: number): Bar | undefined => {
   const last = bars.at(-1)
   if (last === undefined || time > last.time) {

@@ -4,7 +4,7 @@ import { el } from "../view/Element.ts"
 import * as Theme from "../view/Theme.ts"
 import * as Bars from "./Bars.ts"
 
-/** Seconds of the bars that ticks are gathered in; the others are joined from them. */
+/** Seconds of the bars that ticks are gathered in; longer bars are joined from them. */
 const baseSeconds = 5
 const historyBars = 300
 const intervals = [
@@ -28,12 +28,12 @@ const asBars = (found: UdfHistory): ReadonlyArray<Bars.Bar> =>
 
 export interface SpotChart {
   readonly element: HTMLElement
-  /** `chartSymbol` is what its history is asked by; without one the chart begins now. */
+  /** `chartSymbol` names its history; without one the chart begins now. */
   readonly show: (symbol: string, chartSymbol: string | undefined) => void
   readonly add: (price: number, ms: number) => void
 }
 
-/** Candles of the underlying: what the gateway has of the past, and live from its ticks. */
+/** Candles of the underlying: the past from the gateway, then live from its ticks. */
 export const make = (api: Api): SpotChart => {
   const canvas = el("div", { className: "canvas", attrs: { role: "img", "aria-label": "Price chart of the underlying" } })
   const title = el("h2", {}, "Underlying")

@@ -1,88 +1,77 @@
-/** Strategies by their usual names, as legs relative to the money. */
-export type Kind = "CE" | "PE"
-export interface TemplateLeg {
-  readonly kind: Kind
-  readonly direction: "BUY" | "SELL"
-  readonly strike: number
-  readonly lots: number
-}
-export interface Template {
+/** The usual strategies by name, placed on the strikes that are listed around the money. */
+import { Either } from "effect"
+import * as Template from "../../../src/domain/options/Template.ts"
+
+type Built = Either.Either<ReadonlyArray<Template.Leg<undefined>>, Template.InvalidTemplate>
+/** The strike so many steps above the money, negative below. */
+type StrikeAt = (steps: number) => number
+
+export interface Choice {
   readonly id: string
   readonly label: string
-  /** What the steps between its strikes mean, or null where it has only one strike. */
+  /** What the number of steps means, or null where the strategy has only one strike. */
   readonly width: string | null
-  readonly legs: (at: (steps: number) => number, width: number) => ReadonlyArray<TemplateLeg>
+  readonly build: (at: StrikeAt, width: number) => Built
 }
 
-const leg = (direction: "BUY" | "SELL", kind: Kind, strike: number, lots = 1): TemplateLeg => ({ direction, kind, strike, lots })
+const expiry = undefined
+const fromTheMoney = "strikes from the money"
+const wide = "strikes wide"
 
-export const templates: ReadonlyArray<Template> = [
-  { id: "short-straddle", label: "Short straddle", width: null, legs: (at) => [leg("SELL", "CE", at(0)), leg("SELL", "PE", at(0))] },
-  { id: "long-straddle", label: "Long straddle", width: null, legs: (at) => [leg("BUY", "CE", at(0)), leg("BUY", "PE", at(0))] },
+export const choices: ReadonlyArray<Choice> = [
+  { id: "short-straddle", label: "Short straddle", width: null, build: (at) => Template.straddle(expiry, at(0), -1) },
+  { id: "long-straddle", label: "Long straddle", width: null, build: (at) => Template.straddle(expiry, at(0), 1) },
   {
     id: "short-strangle",
     label: "Short strangle",
-    width: "strikes from the money",
-    legs: (at, width) => [leg("SELL", "CE", at(width)), leg("SELL", "PE", at(-width))]
+    width: fromTheMoney,
+    build: (at, width) => Template.strangle(expiry, at(-width), at(width), -1)
   },
   {
     id: "long-strangle",
     label: "Long strangle",
-    width: "strikes from the money",
-    legs: (at, width) => [leg("BUY", "CE", at(width)), leg("BUY", "PE", at(-width))]
+    width: fromTheMoney,
+    build: (at, width) => Template.strangle(expiry, at(-width), at(width), 1)
   },
-  {
-    id: "bull-call",
-    label: "Bull call spread",
-    width: "strikes wide",
-    legs: (at, width) => [leg("BUY", "CE", at(0)), leg("SELL", "CE", at(width))]
-  },
-  {
-    id: "bear-put",
-    label: "Bear put spread",
-    width: "strikes wide",
-    legs: (at, width) => [leg("BUY", "PE", at(0)), leg("SELL", "PE", at(-width))]
-  },
+  { id: "bull-call", label: "Bull call spread", width: wide, build: (at, width) => Template.vertical(expiry, "CE", at(0), at(width), 1) },
+  { id: "bear-put", label: "Bear put spread", width: wide, build: (at, width) => Template.vertical(expiry, "PE", at(0), at(-width), 1) },
   {
     id: "iron-condor",
     label: "Iron condor",
     width: "strikes from the money, and wide",
-    legs: (at, width) => [
-      leg("BUY", "PE", at(-2 * width)),
-      leg("SELL", "PE", at(-width)),
-      leg("SELL", "CE", at(width)),
-      leg("BUY", "CE", at(2 * width))
-    ]
+    build: (at, width) => Template.ironCondor(expiry, at(-2 * width), at(-width), at(width), at(2 * width), 1)
   },
   {
     id: "iron-butterfly",
     label: "Iron butterfly",
-    width: "strikes wide",
-    legs: (at, width) => [leg("BUY", "PE", at(-width)), leg("SELL", "PE", at(0)), leg("SELL", "CE", at(0)), leg("BUY", "CE", at(width))]
+    width: wide,
+    build: (at, width) => Template.ironButterfly(expiry, at(-width), at(0), at(width), 1)
   },
   {
     id: "call-butterfly",
     label: "Call butterfly",
-    width: "strikes wide",
-    legs: (at, width) => [leg("BUY", "CE", at(-width)), leg("SELL", "CE", at(0), 2), leg("BUY", "CE", at(width))]
+    width: wide,
+    build: (at, width) => Template.butterfly(expiry, "CE", at(-width), at(0), at(width), 1)
   }
 ]
 
-/** The legs of a template on the strikes there are (ascending); undefined where they do not reach far enough from the money. */
-export const place = (
-  template: Template,
-  strikes: ReadonlyArray<number>,
-  atm: number,
-  width: number
-): ReadonlyArray<TemplateLeg> | undefined => {
+export interface PlacedLeg {
+  readonly kind: "CE" | "PE"
+  readonly direction: "BUY" | "SELL"
+  readonly strike: number
+  readonly lots: number
+}
+
+/** The legs on the listed strikes, ascending; undefined where those do not reach far enough from the money. */
+export const place = (choice: Choice, strikes: ReadonlyArray<number>, atm: number, width: number): ReadonlyArray<PlacedLeg> | undefined => {
   const middle = strikes.indexOf(atm)
   if (middle < 0) return undefined
-  let reaches = true
-  const at = (steps: number): number => {
-    const strike = strikes[middle + steps]
-    reaches &&= strike !== undefined
-    return strike ?? Number.NaN
-  }
-  const legs = template.legs(at, width)
-  return reaches ? legs : undefined
+  const built = choice.build((steps) => strikes[middle + steps] ?? Number.NaN, width)
+  if (Either.isLeft(built)) return undefined
+  return built.right.map(({ kind, strike, quantity }) => ({
+    kind,
+    strike,
+    direction: quantity > 0 ? "BUY" : "SELL",
+    lots: Math.abs(quantity)
+  }))
 }

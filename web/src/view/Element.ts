@@ -4,7 +4,7 @@ type Properties<K extends keyof HTMLElementTagNameMap> = Partial<
   Omit<HTMLElementTagNameMap[K], "style" | "children" | "dataset" | "classList">
 > & { readonly attributes?: never }
 
-/** An element with its properties (`className`, `type`, `onclick`), its attributes where the name has a dash or is `role`, and its children. */
+/** An element with its properties (`className`, `type`, `onclick`), its children, and in `attrs` the attributes that are no properties. */
 export const el = <K extends keyof HTMLElementTagNameMap>(
   tag: K,
   properties: Properties<K> & { readonly attrs?: Readonly<Record<string, string>> } = {} as Properties<K>,
@@ -27,6 +27,25 @@ export const svg = (tag: string, attrs: Readonly<Record<string, string | number>
 }
 
 /** Writes only what is different: an equal write still costs layout. */
-export const setText = (element: HTMLElement, text: string): void => {
+export const setText = (element: Element, text: string): void => {
   if (element.textContent !== text) element.textContent = text
+}
+export const setClass = (element: Element, className: string): void => {
+  if (element.className !== className) element.className = className
+}
+/** Buttons of which one is pressed. */
+export const segments = <Id extends string>(
+  label: string,
+  choices: ReadonlyArray<{ readonly id: Id; readonly label: string }>,
+  onChoose: (id: Id) => void
+): { readonly element: HTMLElement; readonly press: (id: Id) => void } => {
+  const buttons = choices.map((choice) =>
+    el("button", { type: "button", ariaPressed: "false", onclick: () => onChoose(choice.id) }, choice.label)
+  )
+  return {
+    element: el("div", { className: "segments", attrs: { role: "group", "aria-label": label } }, ...buttons),
+    press: (id) => {
+      for (const [at, button] of buttons.entries()) button.ariaPressed = String(choices[at]?.id === id)
+    }
+  }
 }

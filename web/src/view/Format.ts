@@ -1,6 +1,6 @@
 import type { Decimal } from "../../../src/domain/Money.ts"
 
-/** What stands where there is no value. */
+/** What is shown where there is no value. */
 export const none = "–"
 
 const grouped = new Intl.NumberFormat("en-IN")
@@ -10,10 +10,26 @@ export const price = (value: number | null | undefined): string => (value === nu
 export const spot = (value: number | null | undefined): string =>
   value === null || value === undefined ? none : groupedPaise.format(value)
 export const strike = (value: number | null | undefined): string => (value === null || value === undefined ? none : grouped.format(value))
-/** A true minus sign, and none before a zero. */
+/** A true minus sign, and no sign before a zero. */
 const minus = (text: string): string => (text.startsWith("-") ? (/[1-9]/.test(text) ? `−${text.slice(1)}` : text.slice(1)) : text)
 export const fixed = (value: number | null | undefined, digits: number): string =>
   value === null || value === undefined ? none : minus(value.toFixed(digits))
+const signed = (value: number, digits: number): string => (value > 0 && Number(value.toFixed(digits)) > 0 ? "+" : "") + fixed(value, digits)
+
+/** Share of the day's change in the previous close, from the price now and the change in points; undefined without a close. */
+const shareOf = (points: number, price: number): number | undefined => (price - points > 0 ? points / (price - points) : undefined)
+/** The day's change: points, and per cent of the previous close: "+12.30 (+0.45%)". Empty where either is unknown. */
+export const dayChange = (points: number | null | undefined, price: number | null | undefined): string => {
+  if (points === null || points === undefined || price === null || price === undefined) return ""
+  const share = shareOf(points, price)
+  return share === undefined ? signed(points, 2) : `${signed(points, 2)} (${signed(share * 100, 2)}%)`
+}
+/** The same in per cent alone, for narrow columns: "+4.5". */
+export const dayChangePercent = (points: number | null | undefined, price: number | null | undefined): string => {
+  if (points === null || points === undefined || price === null || price === undefined) return none
+  const share = shareOf(points, price)
+  return share === undefined ? none : signed(share * 100, 1)
+}
 export const percent = (value: number | null | undefined): string =>
   value === null || value === undefined ? none : (value * 100).toFixed(2)
 
@@ -32,7 +48,7 @@ export const count = (value: number | null | undefined): string => {
 export const signedCount = (value: number | null | undefined): string =>
   value === null || value === undefined ? none : value > 0 ? `+${count(value)}` : minus(count(value))
 
-/** A decimal of the gateway in rupees, with its sign: it is shown, never calculated with. */
+/** Rupees of the gateway with their sign, as a text: nothing is calculated with the number in between. */
 export const rupees = (value: Decimal | null | undefined, isSigned = true): string => {
   if (value === null || value === undefined) return none
   const amount = Number(value)
@@ -49,11 +65,19 @@ const zone = "Asia/Kolkata"
 const clockFormat = new Intl.DateTimeFormat("en-GB", { timeZone: zone, hour: "2-digit", minute: "2-digit", second: "2-digit" })
 const minuteFormat = new Intl.DateTimeFormat("en-GB", { timeZone: zone, hour: "2-digit", minute: "2-digit" })
 const dayFormat = new Intl.DateTimeFormat("en-GB", { timeZone: zone, day: "numeric", month: "short" })
+const isoDayFormat = new Intl.DateTimeFormat("en-CA", { timeZone: zone, year: "numeric", month: "2-digit", day: "2-digit" })
+const longDayFormat = new Intl.DateTimeFormat("en-GB", { timeZone: zone, day: "numeric", month: "short", year: "numeric" })
 const expiryFormat = new Intl.DateTimeFormat("en-GB", { timeZone: "UTC", day: "numeric", month: "short", year: "2-digit" })
 
 export const clock = (ms: number): string => clockFormat.format(ms)
 export const minute = (ms: number): string => minuteFormat.format(ms)
+export const longDay = (ms: number): string => longDayFormat.format(ms)
 export const day = (ms: number): string => dayFormat.format(ms)
+/** Days of the calendar in India from a moment to the day of expiry. */
+export const daysTo = (isoDay: string, ms: number): number => {
+  const today = isoDayFormat.format(ms)
+  return Math.round((Date.parse(isoDay) - Date.parse(today)) / 86_400_000)
+}
 export const expiry = (iso: string): string => expiryFormat.format(Date.parse(iso))
 
 export const age = (ms: number): string => {

@@ -1,4 +1,4 @@
-/** Joins any number of requests into one drawing per frame; in a hidden tab nothing is drawn, and the newest state is when it shows again. */
+/** Joins any number of requests into one drawing per frame. A hidden tab draws nothing, and draws the newest state when it is shown again. */
 export const make = (draw: () => void) => {
   let isAsked = false
   return (): void => {

@@ -3,7 +3,7 @@ import * as Format from "./Format.ts"
 
 const scheme = matchMedia("(prefers-color-scheme: dark)")
 
-/** A colour of style.css, as it is in the scheme of now. */
+/** A colour of style.css, in the colour scheme that is in force. */
 export const colour = (name: string): string => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim()
 
 /** Calls back now and whenever the reader's colour scheme changes. */
@@ -31,6 +31,9 @@ export const chart = (element: HTMLElement): IChartApi => {
   const made = createChart(element, {
     ...options(),
     autoSize: true,
+    // The wheel scrolls the page; a chart is moved by dragging and zoomed by pinching or its time axis.
+    handleScroll: { mouseWheel: false, pressedMouseMove: true, horzTouchDrag: true, vertTouchDrag: false },
+    handleScale: { mouseWheel: false, pinch: true, axisPressedMouseMove: true },
     localization: { timeFormatter: (time: UTCTimestamp) => `${Format.day(time * 1000)} ${Format.clock(time * 1000)}` },
     timeScale: {
       borderColor: colour("line"),

@@ -1,0 +1,80 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { ask, eventually, start } from "../platform/PlatformWorld.ts"
+import { recordedWorld, sixMinutes } from "../platform/RecordedWorld.ts"
+import { built, picture, prepare, skip, tab } from "./Browser.ts"
+import { opened, state, textOf, textsOf, visit } from "./PageWorld.ts"
+
+prepare()
+
+describe.skipIf(skip)("Desk", () => {
+  it.live(
+    "names the market, shows day changes and the chain's facts, and turns red with the reason within 3 s of hearing that NATS is away",
+    () =>
+      Effect.gen(function* () {
+        const { page, platform } = yield* opened()
+        assert.strictEqual(yield* textOf(page, ".badge"), "SIMULATED")
+        assert.strictEqual(yield* Effect.promise(() => page.locator(".badge").getAttribute("data-kind")), "simulated")
+        const change = /^[+−]?\d[\d.,]* \([+−]?\d+\.\d\d%\)$/
+        yield* eventually("the spot's day change", textOf(page, ".spotchange"), (text) => change.test(text))
+        yield* eventually("day changes of options", textsOf(page, ".chain td.k-day"), (texts) => texts.some((text) => /[1-9]/.test(text)))
+        const facts = yield* textsOf(page, ".chainpanel .facts dd")
+        assert.match(facts[2] ?? "", /^\d+\.\d\d$/, "volatility at the money")
+        assert.match(facts[3] ?? "", /^(today|1 day|\d+ days)$/)
+        assert.match(facts[4] ?? "", /^\d+$/, "lot size")
+        assert.include(["first seen", "last session"], facts[10])
+
+        // What the page hears, and when its light changes, is written down by the page itself.
+        yield* Effect.promise(() =>
+          page.evaluate(`
+            globalThis.times = {}
+            const ask = globalThis.fetch
+            globalThis.fetch = async (...request) => {
+              const answer = await ask(...request)
+              if (String(request[0]?.url ?? request[0]).endsWith("/health") && answer.status === 503) times.heardMs ??= performance.now()
+              return answer
+            }
+            const status = document.querySelector(".status")
+            new MutationObserver(() => {
+              if (status.dataset.freshness === "down") times.shownMs ??= performance.now()
+            }).observe(status, { attributes: true })`)
+        )
+        yield* Effect.promise(() => platform.nats.stop())
+        yield* state(page, "down")
+        assert.match(yield* textOf(page, ".banner"), /The platform is not working: NATS is down/)
+        const { heardMs, shownMs } = yield* Effect.promise(
+          () => page.evaluate("times") as Promise<{ readonly heardMs: number; readonly shownMs: number }>
+        )
+        assert.isAtMost(shownMs - heardMs, 3_000)
+        yield* picture(page, "nats-away")
+        yield* Effect.promise(() => platform.nats.start())
+        yield* state(page, "live")
+        assert.strictEqual(yield* Effect.promise(() => page.locator(".banner").isVisible()), false)
+      }).pipe(Effect.scoped),
+    180_000
+  )
+
+  it.live(
+    "opened after the end of a recording it shows the badge, the spot, legs and deltas of the last state, and their time",
+    () =>
+      Effect.gen(function* () {
+        const root = yield* built
+        const { config } = yield* recordedWorld(sixMinutes(), undefined, { WEB_ROOT: root })
+        const running = yield* start(config)
+        yield* eventually("the end of the recording", ask(running, "/health"), ({ body }) => body.market?.state === "ended", 2_400)
+        const { page } = yield* tab()
+        yield* visit(page, running.url)
+        yield* state(page, "ended")
+        assert.strictEqual(yield* textOf(page, ".badge"), "RECORDED 19 Aug 2026 · as fast as it can · ended")
+        yield* eventually("the spot", textOf(page, ".spotprice"), (text) => text === "24,065.75")
+        yield* eventually(
+          "prices of the legs",
+          textsOf(page, ".book .legs tbody tr"),
+          (rows) => rows.length === 4 && rows.every((row) => /\d+\.\d\d\s+12:0\d/.test(row) && /Δ −?\d/.test(row))
+        )
+        assert.match(yield* textOf(page, ".banner"), /The market is closed: the last values, from 19 Aug 12:0\d:\d\d IST/)
+        yield* picture(page, "after-the-close")
+      }).pipe(Effect.scoped),
+    180_000
+  )
+})

@@ -1,0 +1,34 @@
+import { Effect } from "effect"
+import type { Page } from "playwright-core"
+import { eventually, start, token, world } from "../platform/PlatformWorld.ts"
+import { built, tab } from "./Browser.ts"
+
+const waitMs = 30_000
+
+export const textOf = (page: Page, selector: string) => Effect.promise(() => page.locator(selector).first().innerText())
+export const textsOf = (page: Page, selector: string) => Effect.promise(() => page.locator(selector).allInnerTexts())
+export const until = (page: Page, selector: string) => Effect.promise(() => page.locator(selector).first().waitFor({ timeout: waitMs }))
+export const state = (page: Page, freshness: string) => until(page, `.status[data-freshness="${freshness}"]`)
+export const click = (page: Page, selector: string) => Effect.promise(() => page.click(selector))
+export const press = (page: Page, ...keys: ReadonlyArray<string>) =>
+  Effect.promise(() => keys.reduce((done, key) => done.then(() => page.keyboard.press(key)), Promise.resolve()))
+
+/** Opens the page of a gateway as user demo. */
+export const visit = (page: Page, url: string) => Effect.flatMap(token(), (jwt) => Effect.promise(() => page.goto(`${url}/#token=${jwt}`)))
+
+/** A platform with its seed and the page of user demo, once prices run. */
+export const opened = (options: Parameters<typeof tab>[0] = {}) =>
+  Effect.gen(function* () {
+    const root = yield* built
+    const platform = yield* world({ mode: "synthetic", rate: 5, strikesEachSide: 12 }, { WEB_ROOT: root, SEED_USER: "demo" })
+    const running = yield* start(platform.config)
+    const shown = yield* tab(options)
+    yield* visit(shown.page, running.url)
+    yield* state(shown.page, "live")
+    yield* until(shown.page, "tr.atm")
+    return { ...shown, running, platform }
+  })
+
+/** Waits until the text of the first element that the selector finds is as wanted. */
+export const shows = (page: Page, selector: string, isWanted: (text: string) => boolean) =>
+  eventually(selector, textOf(page, selector), isWanted)

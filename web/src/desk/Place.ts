@@ -1,0 +1,13 @@
+/** The chain that was shown last in this browser. */
+export interface Place {
+  readonly symbol: string
+  readonly expiry: string
+}
+
+const key = "tarang.place"
+
+export const remembered = (): Partial<Place> => {
+  const [symbol, expiry] = (localStorage.getItem(key) ?? "").split(" ")
+  return { ...(symbol ? { symbol } : {}), ...(expiry ? { expiry } : {}) }
+}
+export const remember = ({ symbol, expiry }: Place): void => localStorage.setItem(key, `${symbol} ${expiry}`)

@@ -1,0 +1,52 @@
+import type { ChainUpdate, Tick } from "../gateway/Contract.ts"
+import { el, setClass, setText } from "../view/Element.ts"
+import * as Format from "../view/Format.ts"
+
+export interface Spot {
+  readonly element: HTMLElement
+  readonly tick: (tick: Tick) => void
+  /** The chain knows the spot too, though not since when: it is shown where there are no ticks. */
+  readonly chain: (update: ChainUpdate) => void
+  /** Market time of the newest tick; undefined before the first. */
+  readonly atMs: () => number | undefined
+  readonly clear: () => void
+}
+
+/** A chain has the spot of its window of 250 ms, ticks have each change: the chain's counts where no tick came for this long. */
+const tickMsMax = 2_000
+
+/** The underlying's price with its change of the day. `onPrice` hears of each price that is shown. */
+export const make = (onPrice: (price: number, atMs: number) => void): Spot => {
+  let last: number | undefined
+  let tickMs: number | undefined
+  const price = el("output", { className: "spotprice", attrs: { "aria-label": "Spot", "aria-live": "off" } }, Format.none)
+  const change = el("span", { className: "spotchange", title: "Change against the previous close" })
+  const show = (next: number, points: number | null, nextMs: number): void => {
+    const moved = last === undefined || next === last ? undefined : next > last ? "up" : "down"
+    last = next
+    setText(price, Format.spot(next))
+    if (moved !== undefined) setClass(price, `spotprice ${moved}`)
+    setText(change, Format.dayChange(points, next))
+    setClass(change, `spotchange ${Format.signOf(points)}`)
+    onPrice(next, nextMs)
+  }
+  return {
+    element: el("div", { className: "spotbox" }, price, change),
+    tick: ({ last_price, close, timestamp }) => {
+      tickMs = Date.parse(timestamp)
+      show(last_price, close === null ? null : last_price - close, tickMs)
+    },
+    chain: ({ spot, spot_change, as_of }) => {
+      if (spot === null || as_of === null) return
+      const chainMs = Date.parse(as_of)
+      const areTicksAway = tickMs === undefined || chainMs > tickMs + tickMsMax
+      if (areTicksAway && spot !== last) show(spot, spot_change, chainMs)
+    },
+    atMs: () => tickMs,
+    clear: () => {
+      last = tickMs = undefined
+      setText(price, Format.none)
+      setText(change, "")
+    }
+  }
+}

@@ -1,0 +1,124 @@
+import type { Instrument, Leg, Tick } from "../gateway/Contract.ts"
+import { el, setClass, setText } from "../view/Element.ts"
+import * as Format from "../view/Format.ts"
+import * as Frames from "../view/Frames.ts"
+import * as Holding from "./Holding.ts"
+
+export interface Change {
+  readonly quantity?: number
+  readonly entry_price?: string
+}
+export interface Events {
+  readonly onChange: (change: Change) => void
+  readonly onRemove: () => void
+}
+export interface LegRow {
+  readonly element: HTMLTableRowElement
+  readonly describe: (instrument: Instrument) => void
+  readonly hold: (holding: Holding.Holding) => void
+  /** The last state that the gateway knew, until a tick is newer. */
+  readonly quote: (quote: Holding.Quote) => void
+  readonly tick: (tick: Tick) => void
+}
+
+const two = (main: HTMLElement, small: HTMLElement): HTMLElement => el("td", { className: "number" }, main, small)
+
+/** "24,500 CE", "NIFTY FUT"; the symbol of what is no derivative. */
+const nameOf = ({ kind, strike, underlying, tradingsymbol }: Instrument): string => {
+  if (kind === "FUT") return `${underlying ?? tradingsymbol} FUT`
+  return strike !== null && (kind === "CE" || kind === "PE") ? `${Format.strike(strike)} ${kind}` : tradingsymbol
+}
+
+/** The inputs of a leg, in lots once its lot size is known. */
+const makeInputs = (leg: Leg, events: Events) => {
+  let lotSize = 1
+  const lots = el("input", { type: "number", min: "0", step: "any", ariaLabel: `Lots of ${leg.tradingsymbol}` })
+  const price = el("input", { type: "number", min: "0", step: "any", ariaLabel: `Entry price of ${leg.tradingsymbol}` })
+  const unit = el("small", { className: "muted" })
+  const write = (): void => {
+    lots.value = String(leg.quantity / lotSize)
+    price.value = leg.entry_price.toString()
+    setText(unit, lotSize === 1 ? "units" : `× ${lotSize}`)
+  }
+  lots.onchange = () => {
+    const quantity = Math.round(Number(lots.value) * lotSize)
+    if (lots.value === "" || !(quantity >= 0)) write()
+    else if (quantity !== leg.quantity) events.onChange({ quantity })
+  }
+  price.onchange = () => {
+    if (price.value === "" || !(Number(price.value) >= 0)) write()
+    else events.onChange({ entry_price: price.value })
+  }
+  write()
+  return {
+    lots,
+    price,
+    unit,
+    setLotSize: (next: number): void => {
+      lotSize = next
+      write()
+    }
+  }
+}
+
+/** One leg of a saved strategy: what it is, what it was entered at, what it is worth. */
+export const make = (leg: Leg, events: Events): LegRow => {
+  const inputs = makeInputs(leg, events)
+  const option = el("span", { title: leg.tradingsymbol }, leg.tradingsymbol)
+  const expiry = el("small", { className: "muted" })
+  const [last, change, profit, delta] = [el("span"), el("small"), el("span"), el("small", { className: "muted" })]
+  let holding = Holding.of(leg, undefined)
+  let quote: Holding.Quote = { price: null, delta: null, asOf: null }
+  let close: number | null = null
+  let isLive = false
+
+  const write = Frames.make(() => {
+    const points = quote.price === null || close === null ? null : quote.price - close
+    const won = Holding.profit(holding, quote.price)
+    setText(last, Format.price(quote.price))
+    // A price that no tick has confirmed says what time it is from.
+    setText(change, isLive ? Format.dayChange(points, quote.price) : quote.asOf === null ? "" : Format.minute(Date.parse(quote.asOf)))
+    setClass(change, isLive ? Format.signOf(points) : "muted")
+    setText(profit, Format.rupees(won))
+    setClass(profit, Format.signOf(won))
+    setText(delta, quote.delta === null ? "" : `Δ ${Format.fixed(quote.delta, 2)}`)
+  })
+  const remove = el(
+    "button",
+    { type: "button", className: "quiet", title: "Remove", ariaLabel: `Remove ${leg.tradingsymbol}`, onclick: events.onRemove },
+    "×"
+  )
+  return {
+    element: el(
+      "tr",
+      {},
+      el("td", {}, el("span", { className: `direction ${leg.direction.toLowerCase()}` }, leg.direction)),
+      el("td", { className: "option" }, option, expiry),
+      two(inputs.lots, inputs.unit),
+      el("td", { className: "number" }, inputs.price),
+      two(last, change),
+      two(profit, delta),
+      el("td", {}, remove)
+    ),
+    describe: (instrument) => {
+      inputs.setLotSize(instrument.lot_size)
+      setText(option, nameOf(instrument))
+      setText(expiry, instrument.expiry === null ? "" : Format.expiry(instrument.expiry))
+    },
+    hold: (next) => {
+      holding = next
+      write()
+    },
+    quote: (next) => {
+      if (isLive) return
+      quote = next
+      write()
+    },
+    tick: (tick) => {
+      isLive = true
+      close = tick.close
+      quote = { price: tick.last_price, delta: tick.delta ?? quote.delta, asOf: tick.timestamp }
+      write()
+    }
+  }
+}

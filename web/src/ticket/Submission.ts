@@ -1,0 +1,36 @@
+import { Decimal } from "../../../src/client/Client.ts"
+import type { Api } from "../gateway/Api.ts"
+import type { Instruments } from "../gateway/Instruments.ts"
+import * as Draft from "./Draft.ts"
+
+/** A draft's legs as the gateway takes them, with the lot size that holds for each. */
+export const legsOf = (draft: Draft.Draft, instruments: Instruments) =>
+  Promise.all(
+    draft.legs.map(async ({ token, tradingsymbol, direction, lots, price }) => {
+      const { exchange, lot_size } = await instruments.describe(token)
+      return { tradingsymbol, exchange, direction, quantity: lots * (draft.lotSize ?? lot_size), entry_price: new Decimal(price) }
+    })
+  )
+
+/** Creates the strategy with all of its legs in one request, and answers its id. */
+export const create = async (api: Api, instruments: Instruments, draft: Draft.Draft): Promise<number> => {
+  const legs = await legsOf(draft, instruments)
+  const created = await api.strategies.create({ payload: { name: Draft.nameOf(draft).trim(), tags: ["page"], instruments: legs } })
+  return created.strategy_id
+}
+
+/** Adds the draft's legs to a strategy, one by one. `onStored` hears of each, so that a second attempt adds none of them twice. */
+export const addTo = async (
+  api: Api,
+  instruments: Instruments,
+  draft: Draft.Draft,
+  id: number,
+  onStored: (leg: Draft.Leg) => void
+): Promise<void> => {
+  const legs = await legsOf(draft, instruments)
+  for (const [at, payload] of legs.entries()) {
+    await api.strategies.addLeg({ path: { id }, payload })
+    const stored = draft.legs[at]
+    if (stored !== undefined) onStored(stored)
+  }
+}
