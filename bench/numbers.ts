@@ -8,12 +8,13 @@ import * as IndiaTime from "../src/domain/IndiaTime.ts"
 import * as Catalogue from "../src/domain/indicators/Catalogue.ts"
 import * as Indicator from "../src/domain/indicators/Indicator.ts"
 import * as Money from "../src/domain/Money.ts"
-import * as Expiry from "../src/domain/market/Expiry.ts"
+import * as Life from "../src/domain/market/Life.ts"
 import * as Quotes from "../src/domain/market/Quotes.ts"
 import * as Black76 from "../src/domain/options/Black76.ts"
 import * as BlackScholes from "../src/domain/options/BlackScholes.ts"
 import * as ChainState from "../src/domain/options/ChainState.ts"
 import * as ImpliedVol from "../src/domain/options/ImpliedVol.ts"
+import { shipped } from "../src/domain/rules/Shipped.ts"
 import * as ProfitAndLoss from "../src/domain/strategy/ProfitAndLoss.ts"
 import * as Race from "./Race.ts"
 
@@ -161,8 +162,9 @@ const chainWork = (): Race.Work => {
     contract(2_001 + 2 * i, "PE", first + 50 * i)
   ]).flat()
   const quotes = Quotes.make([index, ...contracts])
-  const chain = ChainState.make(quotes, expiry)
-  const openMs = Expiry.expiryAtMs(expiry) - 6 * IndiaTime.dayMs
+  const endsMs = Life.chainEndsMs(shipped, { exchange: "NSE", name: "NIFTY" }, expiry)
+  const chain = ChainState.make(quotes, expiry, endsMs)
+  const openMs = endsMs - 6 * IndiaTime.dayMs
   const t = IndiaTime.yearsTo(chain.expiryMs, openMs)
   const next = random(11)
   const states = Array.from({ length: 8 }, (_, state) => {

@@ -22,6 +22,7 @@ import * as Copies from "./streams/Copies.ts"
 import { FrameFeed } from "./streams/FrameFeed.ts"
 import { JetStream } from "./streams/JetStream.ts"
 import { MarketClock } from "./streams/MarketClock.ts"
+import { RuleBook } from "./streams/RuleBook.ts"
 import { Snapshots } from "./streams/Snapshots.ts"
 import * as Streams from "./streams/Streams.ts"
 
@@ -70,7 +71,7 @@ const InstrumentsFromStore = Layer.scopedDiscard(
 const ActorsRole = InstrumentsFromStore.pipe(
   Layer.provideMerge(Actors.layer), // whose start brings the day's instruments: they must not be overtaken by older ones
   Layer.provide([FrameFeed.Default, Snapshots.Default, Broker.Default]),
-  Layer.provide(MarketClock.Default),
+  Layer.provide([MarketClock.Default, RuleBook.Default]),
   Layer.merge(Copies.layer),
   Layer.provide(Streams.layer),
   Layer.provide(JetStream.layer("engine"))
@@ -79,7 +80,7 @@ const GatewayRole = GatewayLive.pipe(
   Layer.provideMerge(Server.layerConfig),
   Layer.provide(ApiKeys.none),
   Layer.merge(InstrumentsFromStore),
-  Layer.provide(MarketClock.Default),
+  Layer.provide([MarketClock.Default, RuleBook.Default]),
   Layer.provide(Streams.layer),
   Layer.provide(JetStream.layer("gateway"))
 )

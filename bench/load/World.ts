@@ -1,7 +1,8 @@
 /** The platform of bench/pipeline with a past that it can be asked for. */
 import { ConfigProvider, Effect, Layer, Logger, LogLevel } from "effect"
 import * as IndiaTime from "../../src/domain/IndiaTime.ts"
-import * as Calendar from "../../src/domain/market/Calendar.ts"
+import * as InstrumentHours from "../../src/domain/market/InstrumentHours.ts"
+import { shipped } from "../../src/domain/rules/Shipped.ts"
 import { BarRepo } from "../../src/store/BarRepo.ts"
 import { PostgresLive } from "../../src/store/Postgres.ts"
 import type { Ground } from "../pipeline/Ground.ts"
@@ -13,14 +14,15 @@ export interface World extends Pipeline.World {
   readonly past: { readonly symbol: string; readonly fromMs: number; readonly toMs: number }
 }
 
-const sessionMinutes = (Calendar.closeOfDayMs - Calendar.openOfDayMs) / IndiaTime.minuteMs
-
 /** The session of a Monday one to two weeks back, as the broker's history would have it. */
 const savePast = async (databaseUrl: string, { spec, instruments, underlyingOf }: Universe.Universe): Promise<World["past"]> => {
   const spot = instruments.find(({ expiry }, row) => expiry === null && underlyingOf[row] === 0)
   const aWeekBack = new Date(spec.nowMs - 7 * IndiaTime.dayMs)
   const day = IndiaTime.istDate(aWeekBack.getTime() - ((aWeekBack.getUTCDay() + 6) % 7) * IndiaTime.dayMs)
-  const fromMs = IndiaTime.istMidnightMs(day) + Calendar.openOfDayMs
+  const session = InstrumentHours.usual(shipped, { segment: "NSE_CM", security: "other" }, IndiaTime.istMidnightMs(day))
+  if (session === undefined) throw new Error(`the rulebook has no hours of ${day}`)
+  const { opensAtMs: fromMs, closesAtMs } = session
+  const sessionMinutes = (closesAtMs - fromMs) / IndiaTime.minuteMs
   const of = { instrumentToken: spot?.token ?? 0, tradingsymbol: spot?.tradingsymbol ?? "", minutes: 1 }
   const bars = Array.from({ length: sessionMinutes }, (_, minute) => {
     const price = 2_450_000 + 500 * (minute % 40)

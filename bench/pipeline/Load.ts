@@ -4,13 +4,13 @@ import type { AddressInfo } from "node:net"
 import { Either } from "effect"
 import { type WebSocket, WebSocketServer } from "ws"
 import * as IndiaTime from "../../src/domain/IndiaTime.ts"
-import * as Expiry from "../../src/domain/market/Expiry.ts"
 import * as Frame from "../../src/domain/market/Frame.ts"
 import * as Instrument from "../../src/domain/market/Instrument.ts"
 import * as Black76 from "../../src/domain/options/Black76.ts"
 import * as KiteRest from "../../src/simulator/KiteRest.ts"
 import type { Market } from "../../src/simulator/Market.ts"
 import * as Sessions from "../../src/simulator/Sessions.ts"
+import { endsMs } from "../../test/Ends.ts"
 import * as Child from "./Child.ts"
 import * as Universe from "./Universe.ts"
 
@@ -35,7 +35,7 @@ const priceIn = (state: number, row: number): number => {
   if (instrument === undefined) return 0
   const spot = spotIn(state, universe.underlyingOf[row] ?? 0)
   if (instrument.expiry === null) return 5 * Math.round(spot * 20)
-  const t = IndiaTime.yearsTo(Expiry.expiryAtMs(instrument.expiry), universe.spec.nowMs)
+  const t = IndiaTime.yearsTo(endsMs(instrument.expiry), universe.spec.nowMs)
   const forward = spot * Math.exp(rate * t)
   if (instrument.instrumentType === "FUT") return 5 * Math.round(forward * 20)
   const strike = instrument.strike / 100

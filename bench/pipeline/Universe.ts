@@ -126,7 +126,8 @@ const volumeBaseOf = ({ strike }: Instrument.Instrument, spot: number): number =
   strike === 0 ? 5_000_000 : 100_000 + Math.round(3_000_000 * Math.exp(-(((strike / 100 / spot - 1) / 0.03) ** 2)))
 
 export const make = (spec: Spec): Universe => {
-  const expiries = Contracts.weeklyExpiries(spec.nowMs + IndiaTime.dayMs, 20)
+  const weekly = Contracts.underlyingByName.get("NIFTY") as Contracts.Underlying
+  const expiries = Contracts.nextExpiries(weekly, spec.nowMs + IndiaTime.dayMs, 20)
   const each = Math.floor(spec.instruments / spec.underlyings)
   const more = spec.instruments % spec.underlyings
   const all: Array<{ readonly instrument: Instrument.Instrument; readonly underlying: number }> = []

@@ -21,6 +21,7 @@ import { ServiceHttp } from "./service/ServiceHttp.ts"
 import { AuthenticationLive, Tokens } from "./shared/Auth.ts"
 import { Changes } from "./shared/Changes.ts"
 import { Engine } from "./shared/Engine.ts"
+import { Lifetimes } from "./shared/Lifetimes.ts"
 import { Hub } from "./sockets/Hub.ts"
 import * as WebSocket from "./sockets/WebSocket.ts"
 import { MarkFeed } from "./strategies/MarkFeed.ts"
@@ -68,6 +69,7 @@ export const GatewayLive = Layer.merge(HttpLayerRouter.serve(Routes, { disableLo
   Layer.provide(StrategyBook.Default),
   Layer.provide([Chains.Default, Changes.Default, Valuation.Default]),
   Layer.provide([History.Default, Symbols.Default]),
+  Layer.provide(Lifetimes.Default),
   Layer.provide(Engine.Default),
   Layer.provide([Hub.Default, Views.Default, Tokens.Default])
 )

@@ -9,10 +9,10 @@ export interface Candle extends Ohlcv {
 }
 
 /** Builds longer candles from minutes, which come in the order of time. Candles start at the session's open, days at midnight in India. */
-export const aggregate = (minutes: ReadonlyArray<Candle>, length: number): ReadonlyArray<Candle> => {
+export const aggregate = (minutes: ReadonlyArray<Candle>, length: number, openMs: number): ReadonlyArray<Candle> => {
   const out: Array<Candle> = []
   for (const minute of minutes) {
-    const atMs = Timeframe.barStartMs(minute.atMs, length)
+    const atMs = Timeframe.barStartMs(minute.atMs, length, openMs)
     const last = out.at(-1)
     if (last?.atMs !== atMs) {
       out.push({ ...minute, atMs })

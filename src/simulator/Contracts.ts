@@ -1,8 +1,10 @@
 /** The underlyings that the simulator knows, and Kite's way to write their contracts. */
 
-import * as IndiaTime from "../domain/IndiaTime.ts"
-import * as Expiry from "../domain/market/Expiry.ts"
 import * as Instrument from "../domain/market/Instrument.ts"
+import * as Life from "../domain/market/Life.ts"
+import * as Day from "../domain/rules/Day.ts"
+import * as Expiries from "../domain/rules/Expiries.ts"
+import { shipped } from "../domain/rules/Shipped.ts"
 
 /** Prices in paise. Lot sizes, ticks and strike steps as in Kite's dump of August 2026. */
 export interface Underlying {
@@ -81,34 +83,20 @@ const months = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "
 /** Weekly symbols write the month in one character. */
 const monthCharacters = "123456789OND"
 
-const monday = 1
-const tuesday = 2
-const weekday = (at: number): number => new Date(at).getUTCDay()
-const month = (at: number): number => new Date(at).getUTCMonth()
-
-/**
- * Whether an expiry is its month's: no week later in the month holds the same weekday. A Monday stands for the Tuesday after it,
- * which was a holiday, as long as that is in the month.
- */
-export const isLastOfMonth = (expiry: string): boolean => {
-  const at = Date.parse(`${expiry}T00:00:00Z`)
-  const isLast = (day: number) => month(day) !== month(day + 7 * IndiaTime.dayMs)
-  const next = at + IndiaTime.dayMs
-  return isLast(at) || (weekday(at) === monday && month(next) === month(at) && isLast(next))
-}
-
 const strikeText = (strike: number): string => String(strike / 100)
 
 /**
  * Kite's tradingsymbol of a contract: NIFTY26NOVFUT, NIFTY26NOV24500CE where the expiry is the month's, NIFTY26N2424500CE (year, month
  * character, day) for a week's. `strike` in paise.
  */
-export const tradingsymbol = (name: string, expiry: string, strike: number, type: Instrument.InstrumentType): string => {
+export const tradingsymbol = (exchange: string, name: string, expiry: string, strike: number, type: Instrument.InstrumentType): string => {
   const year = expiry.slice(2, 4)
   const ofYear = Number(expiry.slice(5, 7)) - 1
   const day = expiry.slice(8, 10)
   if (type === "FUT") return `${name}${year}${months[ofYear]}FUT`
-  const date = isLastOfMonth(expiry) ? `${year}${months[ofYear]}` : `${year}${monthCharacters[ofYear]}${day}`
+  const date = Expiries.isPrintedAsMonth(shipped, exchange, name, Day.ofIso(expiry))
+    ? `${year}${months[ofYear]}`
+    : `${year}${monthCharacters[ofYear]}${day}`
   return `${name}${date}${strikeText(strike)}${type}`
 }
 
@@ -125,7 +113,7 @@ export const contract = (
 ): Instrument.Instrument => ({
   token: tokenOf(exchangeToken, underlying.derivatives === "BFO" ? Instrument.Segment.BFO : Instrument.Segment.NFO),
   exchangeToken,
-  tradingsymbol: tradingsymbol(underlying.name, expiry, strike, type),
+  tradingsymbol: tradingsymbol(underlying.derivatives, underlying.name, expiry, strike, type),
   name: underlying.name,
   expiry,
   strike,
@@ -136,18 +124,21 @@ export const contract = (
   exchange: underlying.derivatives
 })
 
-/** The next `count` Tuesdays (index derivatives of NSE expire then) that have not expired at `nowMs`; a simulated exchange has no holidays. */
-export const weeklyExpiries = (nowMs: number, count: number): ReadonlyArray<string> => {
-  const expiries: Array<string> = []
-  for (let at = IndiaTime.istMidnightMs(IndiaTime.istDate(nowMs)); expiries.length < count; at += IndiaTime.dayMs) {
-    const day = IndiaTime.istDate(at)
-    if (weekday(Date.parse(`${day}T00:00:00Z`)) === tuesday && Expiry.expiryAtMs(day) > nowMs) expiries.push(day)
-  }
-  return expiries
-}
+/** The expiries of an underlying that have not ended at `nowMs`, by the rulebook, nearest first. */
+const alive = ({ derivatives, name }: Underlying, nowMs: number): ReadonlyArray<Expiries.Expiry> =>
+  Expiries.after(shipped, derivatives, name, Day.at(nowMs) - 1).filter(
+    ({ day }) => Life.shownUntilMs(shipped, { exchange: derivatives, name }, Day.iso(day)) > nowMs
+  )
 
-/** The next `count` last Tuesdays of their months that have not expired at `nowMs`. */
-export const monthlyExpiries = (nowMs: number, count: number): ReadonlyArray<string> =>
-  weeklyExpiries(nowMs, count * 5 + 5)
-    .filter(isLastOfMonth)
+/** The next `count` expiries of an underlying, weekly or monthly. */
+export const nextExpiries = (underlying: Underlying, nowMs: number, count: number): ReadonlyArray<string> =>
+  alive(underlying, nowMs)
     .slice(0, count)
+    .map(({ day }) => Day.iso(day))
+
+/** The next `count` monthly expiries of an underlying. */
+export const monthlyExpiries = (underlying: Underlying, nowMs: number, count: number): ReadonlyArray<string> =>
+  alive(underlying, nowMs)
+    .filter(({ contract }) => contract === "monthly")
+    .slice(0, count)
+    .map(({ day }) => Day.iso(day))

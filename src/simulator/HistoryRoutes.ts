@@ -3,8 +3,10 @@
 import * as IndiaTime from "../domain/IndiaTime.ts"
 import * as Timeframe from "../domain/indicators/Timeframe.ts"
 import * as Instrument from "../domain/market/Instrument.ts"
+import * as InstrumentHours from "../domain/market/InstrumentHours.ts"
 import * as KiteHistory from "../domain/market/KiteHistory.ts"
 import * as KiteTime from "../domain/market/KiteTime.ts"
+import { shipped } from "../domain/rules/Shipped.ts"
 import * as Candles from "./Candles.ts"
 import { type Market, ofListing } from "./Market.ts"
 import * as Route from "./Route.ts"
@@ -29,13 +31,14 @@ const read = (name: string, query: URLSearchParams): Asked | string => {
   return { interval, span }
 }
 
-const candlesOf = (market: Market, token: number, { interval, span }: Asked): ReadonlyArray<Candles.Candle> => {
+const candlesOf = (market: Market, instrument: Instrument.Instrument, { interval, span }: Asked): ReadonlyArray<Candles.Candle> => {
   // The first candle needs its minutes from before the span; the last one those from after it.
-  const minutes = market.minutes(token, {
-    fromMs: Timeframe.barStartMs(span.fromMs, interval.minutes),
+  const openMs = InstrumentHours.gridOpenMs(shipped, InstrumentHours.placeOf(shipped, instrument, false), span.toMs)
+  const minutes = market.minutes(instrument.token, {
+    fromMs: Timeframe.barStartMs(span.fromMs, interval.minutes, openMs),
     toMs: span.toMs + interval.minutes * IndiaTime.minuteMs
   })
-  return Candles.aggregate(minutes, interval.minutes).filter(({ atMs }) => atMs >= span.fromMs && atMs <= span.toMs)
+  return Candles.aggregate(minutes, interval.minutes, openMs).filter(({ atMs }) => atMs >= span.fromMs && atMs <= span.toMs)
 }
 
 /** The route of one token and interval, both as the path spells them. */
@@ -52,7 +55,7 @@ export const make = (market: Market, guard: Route.Guard) => {
       if (isContinuous && (instrument.instrumentType !== "FUT" || asked.interval.name !== "day"))
         return Route.refuse(400, "InputException", "continuous data is available only for day candles of futures")
       const scale = Instrument.priceScale(instrument.token)
-      const candles = candlesOf(market, instrument.token, asked).map(({ atMs, open, high, low, close, volume, oi }) => {
+      const candles = candlesOf(market, instrument, asked).map(({ atMs, open, high, low, close, volume, oi }) => {
         const row = [KiteTime.candleText(atMs), open / scale, high / scale, low / scale, close / scale, volume]
         return query.get("oi") === "1" ? [...row, oi] : row
       })

@@ -187,7 +187,7 @@ const minutesOf = (
     }
     before = volume
   }
-  return Candles.aggregate(ticks, 1).filter(({ atMs }) => atMs >= IndiaTime.minuteFloor(fromMs) && atMs <= toMs)
+  return Candles.aggregate(ticks, 1, 0).filter(({ atMs }) => atMs >= IndiaTime.minuteFloor(fromMs) && atMs <= toMs)
 }
 
 interface Playback {

@@ -1,9 +1,10 @@
 /** The state of a synthetic market by row, and the model price of each row. Prices are in paise. */
 import * as IndiaTime from "../domain/IndiaTime.ts"
-import * as Expiry from "../domain/market/Expiry.ts"
 import * as Frame from "../domain/market/Frame.ts"
 import * as Instrument from "../domain/market/Instrument.ts"
+import * as Life from "../domain/market/Life.ts"
 import * as Black76 from "../domain/options/Black76.ts"
+import { shipped } from "../domain/rules/Shipped.ts"
 import * as SyntheticListing from "./SyntheticListing.ts"
 import * as SyntheticSettings from "./SyntheticSettings.ts"
 
@@ -103,7 +104,8 @@ export const make = (settings: SyntheticSettings.Settings, listed: ReadonlyArray
     book.lot[row] = Math.max(1, instrument.lotSize)
     if (instrument.expiry === null) continue
     const key = `${product} ${instrument.expiry}`
-    const slot = slotByKey.get(key) ?? book.slots.push({ product, expiryMs: Expiry.expiryAtMs(instrument.expiry), t: 0, f: 0 }) - 1
+    const slot =
+      slotByKey.get(key) ?? book.slots.push({ product, expiryMs: Life.instrumentShownUntilMs(shipped, instrument), t: 0, f: 0 }) - 1
     slotByKey.set(key, slot)
     book.slot[row] = slot
   }

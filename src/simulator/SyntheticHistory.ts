@@ -1,9 +1,10 @@
 /** Minute candles of a synthetic market. Minutes before its start follow from the seed, later ones from the spot path. */
 
 import * as IndiaTime from "../domain/IndiaTime.ts"
-import * as Calendar from "../domain/market/Calendar.ts"
 import * as Frame from "../domain/market/Frame.ts"
+import * as InstrumentHours from "../domain/market/InstrumentHours.ts"
 import type { Span } from "../domain/market/KiteHistory.ts"
+import { shipped } from "../domain/rules/Shipped.ts"
 import type { Candle } from "./Candles.ts"
 import * as PastPrices from "./PastPrices.ts"
 import type { SpotMinute } from "./SpotPath.ts"
@@ -58,12 +59,19 @@ const minuteOf = (book: SyntheticBook.Book, settings: SyntheticSettings.Settings
   }
 }
 
+const placeOf = (book: SyntheticBook.Book, row: number): InstrumentHours.Place => {
+  const shape = book.shape[row]
+  if (shape === SyntheticBook.Shape.index || shape === SyntheticBook.Shape.share) return { segment: "NSE_CM", security: "other" }
+  return { segment: "NSE_FO", security: shape === SyntheticBook.Shape.future ? "future" : "option" }
+}
+
 /** The session minutes between two instants. Days without a session are passed over whole, because a span may cover years. */
-function* sessionMinutes(fromMs: number, toMs: number): Generator<number> {
+function* sessionMinutes(place: InstrumentHours.Place, fromMs: number, toMs: number): Generator<number> {
   for (let midnightMs = IndiaTime.istMidnightMs(IndiaTime.istDate(fromMs)); midnightMs <= toMs; midnightMs += IndiaTime.dayMs) {
-    if (!Calendar.isSession(midnightMs + Calendar.openOfDayMs)) continue
-    const lastMs = Math.min(toMs, midnightMs + Calendar.closeOfDayMs - 1)
-    for (let atMs = Math.max(fromMs, midnightMs + Calendar.openOfDayMs); atMs <= lastMs; atMs += IndiaTime.minuteMs) yield atMs
+    const session = InstrumentHours.on(shipped, place, IndiaTime.istDate(midnightMs))
+    if (session === null || session === "unknown") continue
+    const lastMs = Math.min(toMs, session.closesAtMs - 1)
+    for (let atMs = Math.max(fromMs, session.opensAtMs); atMs <= lastMs; atMs += IndiaTime.minuteMs) yield atMs
   }
 }
 
@@ -83,7 +91,7 @@ export const minutesOf = (
   const lastMs = Math.min(toMs, expiryMs - 1)
   const liveFromMs = Math.min(IndiaTime.minuteFloor(settings.startMs), live[0]?.atMs ?? Number.POSITIVE_INFINITY)
   const out: Array<Candle> = []
-  for (const atMs of sessionMinutes(firstMs, Math.min(lastMs, liveFromMs - 1)))
+  for (const atMs of sessionMinutes(placeOf(book, row), firstMs, Math.min(lastMs, liveFromMs - 1)))
     out.push(minuteOf(book, settings, row, atMs, pastSpots(settings, base, index, atMs)))
   for (const { atMs, open, high, low, close } of live) {
     if (atMs < firstMs || atMs > lastMs) continue

@@ -36,8 +36,8 @@ const listedOf = (
   index: number
 ): ReadonlyArray<Instrument.Instrument> => {
   const underlying = underlyingOf(product)
-  const monthly = Contracts.monthlyExpiries(settings.startMs, product.monthlies)
-  const expiries = [...new Set([...Contracts.weeklyExpiries(settings.startMs, product.weeklies), ...monthly])].sort()
+  const monthly = Contracts.monthlyExpiries(underlying, settings.startMs, product.monthlies)
+  const expiries = [...new Set([...Contracts.nextExpiries(underlying, settings.startMs, product.weeklies), ...monthly])].sort()
   const eachSide = Contracts.isShare(underlying) ? Math.ceil(settings.strikesEachSide / 2) : settings.strikesEachSide
   const strikes = strikesAround(SyntheticSettings.basePrice(settings, product), underlying.strikeStep, eachSide)
   const futures = monthly.map((expiry) => Contracts.contract(underlying, exchangeTokenOf(index, expiry, -1, 0), expiry, 0, "FUT"))

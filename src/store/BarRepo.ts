@@ -2,6 +2,7 @@ import * as SqlClient from "@effect/sql/SqlClient"
 import * as SqlSchema from "@effect/sql/SqlSchema"
 import { Effect, Schema } from "effect"
 import type { Ohlcv } from "../domain/market/Ohlcv.ts"
+import type * as Hours from "../domain/rules/Hours.ts"
 import { BigIntColumn, TimeColumn } from "./Columns.ts"
 import * as Slices from "./Slices.ts"
 import * as StoreError from "./StoreError.ts"
@@ -46,6 +47,10 @@ export interface Range extends Of {
   readonly to: Date
   /** Market time: how much of the newest bar can exist. */
   readonly now: Date
+  /** The known sessions of the days in the range: how much of a bar can exist at all. */
+  readonly sessions: ReadonlyArray<Hours.Session>
+  /** Bars of a day are laid out from here: milliseconds after India's midnight. */
+  readonly gridOpenMs: number
 }
 
 const RangeRequest = Schema.Struct({
@@ -54,15 +59,23 @@ const RangeRequest = Schema.Struct({
   minutes: Schema.Int,
   from: Schema.DateFromSelf,
   to: Schema.DateFromSelf,
-  now: Schema.DateFromSelf
+  now: Schema.DateFromSelf,
+  opens: Schema.Array(Schema.String),
+  closes: Schema.Array(Schema.String),
+  gridOpenMs: Schema.Int
 })
 const minutesPerDay = 1440
-/** Minutes of NSE's session, 09:15 to 15:30. */
-const sessionMinutes = 375
 /** Rows of one INSERT. */
 const batchRows = 2_000
 /** Bars lie on the session's open (Timeframe), days on India's midnight; every length divides the day, so one origin serves all days. */
-const originOf = (minutes: number): string => (minutes < minutesPerDay ? "1970-01-01T09:15:00+05:30" : "1970-01-01T00:00:00+05:30")
+const originOf = (minutes: number, gridOpenMs: number): string =>
+  new Date(Date.parse("1970-01-01T00:00:00+05:30") + (minutes < minutesPerDay ? gridOpenMs : 0)).toISOString()
+
+const requestOf = ({ sessions, ...range }: Range): typeof RangeRequest.Type => ({
+  ...range,
+  opens: sessions.map(({ opensAtMs }) => new Date(opensAtMs).toISOString()),
+  closes: sessions.map(({ closesAtMs }) => new Date(closesAtMs).toISOString())
+})
 
 export class BarRepo extends Effect.Service<BarRepo>()("store/BarRepo", {
   effect: Effect.gen(function* () {
@@ -91,22 +104,26 @@ export class BarRepo extends Effect.Service<BarRepo>()("store/BarRepo", {
       })
 
     const bucketOf = (it: typeof RangeRequest.Type) =>
-      sql`date_bin(make_interval(mins => ${it.minutes}), at, ${originOf(it.minutes)}::timestamptz)`
+      sql`date_bin(make_interval(mins => ${it.minutes}), at, ${originOf(it.minutes, it.gridOpenMs)}::timestamptz)`
+    const sessionsOf = (it: typeof RangeRequest.Type) =>
+      sql`(SELECT (opens AT TIME ZONE 'Asia/Kolkata')::date AS day, opens, closes
+        FROM unnest(${it.opens}::timestamptz[], ${it.closes}::timestamptz[]) AS s (opens, closes))`
     // Our own bar counts when no minute of it is missing that can exist by now; else the broker's, where there is one.
     const rangeRows = (it: typeof RangeRequest.Type) =>
       sql`
         WITH minute AS (
           SELECT ${bucketOf(it)} AS bucket, * FROM bars
           WHERE instrument_token = ${it.instrumentToken} AND tradingsymbol = ${it.tradingsymbol} AND minutes = 1 AND source = 'live'
-            AND at >= date_bin(make_interval(mins => ${it.minutes}), ${it.from}::timestamptz, ${originOf(it.minutes)}::timestamptz)
+            AND at >= date_bin(make_interval(mins => ${it.minutes}), ${it.from}::timestamptz, ${originOf(it.minutes, it.gridOpenMs)}::timestamptz)
             AND at < ${it.to}::timestamptz + make_interval(mins => ${it.minutes})
         ), own AS (
           SELECT bucket, (array_agg(open ORDER BY at))[1] AS open, max(high) AS high, min(low) AS low,
             (array_agg(close ORDER BY at DESC))[1] AS close, sum(volume)::bigint AS volume,
             (array_agg(oi ORDER BY at DESC) FILTER (WHERE oi IS NOT NULL))[1] AS oi,
-            bool_and(complete) AND count(*) >= least(${Math.min(it.minutes, sessionMinutes)}, greatest(1, floor(extract(epoch FROM ${it.now}::timestamptz
-              - bucket - make_interval(mins => ${it.minutes < minutesPerDay ? 0 : 555})) / 60))) AS whole
-          FROM minute GROUP BY bucket
+            bool_and(complete) AND count(*) >= greatest(1, floor(extract(epoch FROM
+              least(${it.now}::timestamptz, bucket + make_interval(mins => ${it.minutes}), s.closes) - greatest(bucket, s.opens)) / 60)) AS whole
+          FROM minute LEFT JOIN ${sessionsOf(it)} s ON s.day = (bucket AT TIME ZONE 'Asia/Kolkata')::date
+          GROUP BY bucket, s.opens, s.closes
         ), told AS (
           SELECT at AS bucket, open, high, low, close, volume, oi FROM bars
           WHERE instrument_token = ${it.instrumentToken} AND tradingsymbol = ${it.tradingsymbol} AND minutes = ${it.minutes} AND source = 'broker'
@@ -130,10 +147,10 @@ export class BarRepo extends Effect.Service<BarRepo>()("store/BarRepo", {
       Result: Schema.Struct({ day: Schema.String, told: Schema.Boolean, whole: BigIntColumn }),
       execute: (it) => sql`
         SELECT coalesce(own.day, told.day)::text AS day, told.day IS NOT NULL AS told, coalesce(own.whole, 0) AS whole
-        FROM (SELECT (at AT TIME ZONE 'Asia/Kolkata')::date AS day, count(*) FILTER (WHERE complete) AS whole FROM bars
+        FROM (SELECT s.day, count(*) FILTER (WHERE complete) AS whole FROM bars
+          JOIN ${sessionsOf(it)} s ON s.day = (at AT TIME ZONE 'Asia/Kolkata')::date AND at >= s.opens AND at < s.closes
           WHERE instrument_token = ${it.instrumentToken} AND tradingsymbol = ${it.tradingsymbol} AND minutes = 1 AND source = 'live'
             AND at BETWEEN ${it.from}::timestamptz AND ${it.to}::timestamptz
-            AND (at AT TIME ZONE 'Asia/Kolkata')::time >= '09:15' AND (at AT TIME ZONE 'Asia/Kolkata')::time < '15:30'
           GROUP BY 1) own
         FULL JOIN (SELECT day FROM bar_days
           WHERE instrument_token = ${it.instrumentToken} AND tradingsymbol = ${it.tradingsymbol} AND minutes = ${it.minutes}
@@ -148,9 +165,9 @@ export class BarRepo extends Effect.Service<BarRepo>()("store/BarRepo", {
       /** How many were new or corrected; saving again changes nothing. */
       save: (bars: ReadonlyArray<NewBar>) => StoreError.guard(save(bars)).pipe(Effect.withSpan("BarRepo.save")),
       /** Ascending, one per start: ours where whole, else the broker's of that length, else what we have. */
-      range: (query: Range) => StoreError.guardRead(range(query)).pipe(Effect.withSpan("BarRepo.range")),
+      range: (query: Range) => StoreError.guardRead(range(requestOf(query))).pipe(Effect.withSpan("BarRepo.range")),
       /** What is known of each day ("YYYY-MM-DD", India) in the range: whether the broker told all of it, and our own whole minutes of its session. */
-      days: (query: Range) => StoreError.guardRead(days(query)).pipe(Effect.withSpan("BarRepo.days")),
+      days: (query: Range) => StoreError.guardRead(days(requestOf(query))).pipe(Effect.withSpan("BarRepo.days")),
       /** The broker has told everything of these days. */
       markTold: (of: Of, told: ReadonlyArray<string>) =>
         StoreError.guard(told.length === 0 ? Effect.void : Effect.asVoid(markTold(of, told))).pipe(Effect.withSpan("BarRepo.markTold"))

@@ -34,6 +34,8 @@ export interface Range {
   readonly to?: Date | undefined
   /** 1 to 60, or 1440 for days. */
   readonly intervalMinutes: number
+  /** Intervals of a day are laid out from here: milliseconds after India's midnight. */
+  readonly gridOpenMs: number
   readonly limit: number
   readonly offset: number
 }
@@ -44,13 +46,14 @@ const RangeRequest = Schema.Struct({
   from: Schema.NullOr(Schema.DateFromSelf),
   to: Schema.NullOr(Schema.DateFromSelf),
   intervalMinutes: Schema.Int,
+  gridOpenMs: Schema.Int,
   limit: Schema.Int,
   offset: Schema.Int
 })
 const minutesPerDay = 1440
-/** Buckets up to an hour start on whole epoch intervals; days are those of India, which has had one offset since 1945. */
-const originOf = (intervalMinutes: number): string =>
-  intervalMinutes < minutesPerDay ? "1970-01-01T00:00:00Z" : "1970-01-01T00:00:00+05:30"
+/** Buckets lie on the session's open as bars do (BarRepo), days on India's midnight, which has had one offset since 1945. */
+const originOf = (intervalMinutes: number, gridOpenMs: number): string =>
+  new Date(Date.parse("1970-01-01T00:00:00+05:30") + (intervalMinutes < minutesPerDay ? gridOpenMs : 0)).toISOString()
 
 /** Minute candles of m2m. */
 export class CandleRepo extends Effect.Service<CandleRepo>()("store/CandleRepo", {
@@ -72,7 +75,7 @@ export class CandleRepo extends Effect.Service<CandleRepo>()("store/CandleRepo",
       ON CONFLICT (strategy_id, minute) DO NOTHING RETURNING strategy_id`
 
     const buckets = (it: typeof RangeRequest.Type) => sql`
-      SELECT date_bin(make_interval(mins => ${it.intervalMinutes}), c.minute, ${originOf(it.intervalMinutes)}::timestamptz) AS bucket, c.*
+      SELECT date_bin(make_interval(mins => ${it.intervalMinutes}), c.minute, ${originOf(it.intervalMinutes, it.gridOpenMs)}::timestamptz) AS bucket, c.*
       FROM strategy_m2m_candles c JOIN strategies s ON s.strategy_id = c.strategy_id
       WHERE s.owner = ${it.owner} AND c.strategy_id = ${it.strategyId}
         AND c.minute >= coalesce(${it.from}::timestamptz, '-infinity') AND c.minute <= coalesce(${it.to}::timestamptz, 'infinity')`

@@ -1,15 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { FastCheck } from "effect"
 import * as IndiaTime from "../../src/domain/IndiaTime.ts"
-import * as Expiry from "../../src/domain/market/Expiry.ts"
 
-describe("Expiry", () => {
-  it("BE-DAT-02 a contract expires at 15:30 IST, 10:00 UTC", () => {
-    assert.strictEqual(IndiaTime.isoTime(Expiry.expiryAtMs("2026-11-24")), "2026-11-24T10:00:00.000Z")
-    assert.strictEqual(IndiaTime.isoTime(Expiry.expiryAtMs("2026-11-24", 23.5 * 3_600_000)), "2026-11-24T18:00:00.000Z")
-    assert.isNaN(Expiry.expiryAtMs("2026-02-30"))
-  })
-
+describe("IndiaTime", () => {
   it("BE-DAT-02 the Indian day begins at 18:30 UTC", () => {
     assert.strictEqual(IndiaTime.istDate(Date.parse("2026-11-23T18:29:59.999Z")), "2026-11-23")
     assert.strictEqual(IndiaTime.istDate(Date.parse("2026-11-23T18:30:00Z")), "2026-11-24")
@@ -18,7 +11,7 @@ describe("Expiry", () => {
   })
 
   it("counts years by Act/365", () => {
-    const expiry = Expiry.expiryAtMs("2026-11-24")
+    const expiry = Date.parse("2026-11-24T10:10:00Z")
     assert.strictEqual(IndiaTime.yearsTo(expiry, expiry - 365 * 86_400_000), 1)
     assert.strictEqual(IndiaTime.yearsTo(expiry, expiry - 15 * 60_000), 15 / 525_600)
     assert.strictEqual(IndiaTime.yearsTo(expiry, expiry), 0)

@@ -9,15 +9,15 @@ const nifty = Contracts.underlyingByName.get("NIFTY")!
 
 describe("Contracts", () => {
   it("writes months, weeks and futures as Kite does", () => {
-    expect(Contracts.tradingsymbol("NIFTY", "2026-11-24", 2_450_000, "CE")).toBe("NIFTY26NOV24500CE")
-    expect(Contracts.tradingsymbol("NIFTY", "2026-11-17", 2_450_000, "PE")).toBe("NIFTY26N1724500PE")
-    expect(Contracts.tradingsymbol("NIFTY", "2026-10-06", 2_450_000, "CE")).toBe("NIFTY26O0624500CE")
-    expect(Contracts.tradingsymbol("NIFTY", "2026-12-01", 2_450_000, "CE")).toBe("NIFTY26D0124500CE")
-    expect(Contracts.tradingsymbol("NIFTY", "2026-09-08", 2_450_000, "CE")).toBe("NIFTY2690824500CE")
-    expect(Contracts.tradingsymbol("NIFTY", "2026-12-29", 0, "FUT")).toBe("NIFTY26DECFUT")
+    expect(Contracts.tradingsymbol("NFO", "NIFTY", "2026-11-24", 2_450_000, "CE")).toBe("NIFTY26NOV24500CE")
+    expect(Contracts.tradingsymbol("NFO", "NIFTY", "2026-11-17", 2_450_000, "PE")).toBe("NIFTY26N1724500PE")
+    expect(Contracts.tradingsymbol("NFO", "NIFTY", "2026-10-06", 2_450_000, "CE")).toBe("NIFTY26O0624500CE")
+    expect(Contracts.tradingsymbol("NFO", "NIFTY", "2026-12-01", 2_450_000, "CE")).toBe("NIFTY26D0124500CE")
+    expect(Contracts.tradingsymbol("NFO", "NIFTY", "2026-09-08", 2_450_000, "CE")).toBe("NIFTY2690824500CE")
+    expect(Contracts.tradingsymbol("NFO", "NIFTY", "2026-12-29", 0, "FUT")).toBe("NIFTY26DECFUT")
     // The 25th, the last Tuesday, is a holiday.
-    expect(Contracts.tradingsymbol("NIFTY", "2029-12-24", 2_450_000, "CE")).toBe("NIFTY29DEC24500CE")
-    expect(Contracts.tradingsymbol("INFY", "2026-11-24", 151_250, "CE")).toBe("INFY26NOV1512.5CE")
+    expect(Contracts.tradingsymbol("NFO", "NIFTY", "2029-12-24", 2_450_000, "CE")).toBe("NIFTY29DEC24500CE")
+    expect(Contracts.tradingsymbol("NFO", "INFY", "2026-11-24", 151_250, "CE")).toBe("INFY26NOV1512.5CE")
   })
 
   it.skipIf(recorded("nse/kite_instruments_nfo_bfo_2026-08-18.csv.gz") === undefined)(

@@ -1,7 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { FastCheck } from "effect"
 import * as IndiaTime from "../../src/domain/IndiaTime.ts"
-import * as Expiry from "../../src/domain/market/Expiry.ts"
 import * as Frame from "../../src/domain/market/Frame.ts"
 import * as Instrument from "../../src/domain/market/Instrument.ts"
 import * as Black76 from "../../src/domain/options/Black76.ts"
@@ -9,6 +8,7 @@ import { Random } from "../../src/simulator/Random.ts"
 import * as SyntheticBook from "../../src/simulator/SyntheticBook.ts"
 import * as SyntheticMarket from "../../src/simulator/SyntheticMarket.ts"
 import * as SyntheticSettings from "../../src/simulator/SyntheticSettings.ts"
+import { endsMs } from "../Ends.ts"
 
 const startMs = Date.parse("2026-11-22T04:00:00Z")
 const make = (settings: Partial<SyntheticSettings.Settings> = {}) =>
@@ -59,7 +59,7 @@ describe("SyntheticMarket, seeding", () => {
     const expiries = (name: string, type: string) =>
       [...new Set(market.instruments.filter((one) => one.name === name && one.instrumentType === type).map((one) => one.expiry))].sort()
     expect(expiries("NIFTY", "CE")).toEqual([
-      "2026-11-24",
+      "2026-11-23",
       "2026-12-01",
       "2026-12-08",
       "2026-12-15",
@@ -67,8 +67,8 @@ describe("SyntheticMarket, seeding", () => {
       "2026-12-29",
       "2027-01-26"
     ])
-    expect(expiries("NIFTY", "FUT")).toEqual(["2026-11-24", "2026-12-29", "2027-01-26"])
-    expect(expiries("BANKNIFTY", "PE")).toEqual(["2026-11-24", "2026-12-29", "2027-01-26"])
+    expect(expiries("NIFTY", "FUT")).toEqual(["2026-11-23", "2026-12-29", "2027-01-26"])
+    expect(expiries("BANKNIFTY", "PE")).toEqual(["2026-11-23", "2026-12-29", "2027-01-26"])
   })
 
   it("never lists an expiry that is over", () => {
@@ -79,8 +79,8 @@ describe("SyntheticMarket, seeding", () => {
         .filter((expiry) => expiry !== null)
         .sort()[0]
     }
-    expect(first("2026-11-24T09:59:59Z")).toBe("2026-11-24")
-    expect(first("2026-11-24T10:00:00Z")).toBe("2026-12-01")
+    expect(first("2026-11-23T10:09:59Z")).toBe("2026-11-23")
+    expect(first("2026-11-23T10:10:00Z")).toBe("2026-12-01")
   })
 
   it("tokens are exchange token x 256 + segment, unique, and the same contract's at every start", () => {
@@ -113,7 +113,7 @@ describe("SyntheticMarket, ticks", () => {
     for (const symbol of ["NIFTY26NOV24500CE", "NIFTY26D0124400PE", "BANKNIFTY26DEC57300CE", "RELIANCE26NOV1310PE"]) {
       const option = bySymbol(market, symbol)
       const product = SyntheticSettings.products.find((one) => one.name === option.name)!
-      const t = IndiaTime.yearsTo(Expiry.expiryAtMs(option.expiry!), startMs)
+      const t = IndiaTime.yearsTo(endsMs(option.expiry!), startMs)
       const at = (spot: number) => {
         const f = SyntheticBook.forward(spot * 100, t)
         const vol = SyntheticBook.smile(product.volatility, f, option.strike, t)
@@ -225,10 +225,10 @@ describe("SyntheticMarket, ticks", () => {
   })
 
   it("a contract that expires while the market runs ticks no more", () => {
-    const market = make({ startMs: Date.parse("2026-11-24T09:59:58Z"), rate: 5 })
-    const steps = Array.from({ length: 8 }, (_, index) => Date.parse("2026-11-24T09:59:58Z") + (index + 1) * 500)
-    const over = Date.parse("2026-11-24T10:00:00Z") / 1000
-    const expiring = new Set(market.instruments.filter((one) => one.expiry === "2026-11-24").map((one) => one.token))
+    const market = make({ startMs: Date.parse("2026-11-23T10:09:58Z"), rate: 5 })
+    const steps = Array.from({ length: 8 }, (_, index) => Date.parse("2026-11-23T10:09:58Z") + (index + 1) * 500)
+    const over = Date.parse("2026-11-23T10:10:00Z") / 1000
+    const expiring = new Set(market.instruments.filter((one) => one.expiry === "2026-11-23").map((one) => one.token))
     const ticks = record(market, steps)
     expect(ticks.some((tick) => expiring.has(tick.token))).toBe(true)
     expect(ticks.filter((tick) => expiring.has(tick.token) && tick.exchangeTime >= over)).toEqual([])
@@ -241,7 +241,7 @@ describe("SyntheticMarket, the smile", () => {
     const market = make({ strikesEachSide: 40 })
     const options = market.instruments.filter((one) => isOption(one) && one.name === "NIFTY")
     for (const expiry of new Set(options.map((one) => one.expiry!))) {
-      const t = IndiaTime.yearsTo(Expiry.expiryAtMs(expiry), startMs)
+      const t = IndiaTime.yearsTo(endsMs(expiry), startMs)
       const discount = Math.exp(-SyntheticBook.rate * t)
       const f = SyntheticBook.forward(2_450_000, t)
       const calls = options.filter((one) => one.expiry === expiry && one.instrumentType === "CE")

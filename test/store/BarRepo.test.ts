@@ -1,5 +1,7 @@
 import { assert, layer } from "@effect/vitest"
 import { Effect } from "effect"
+import * as InstrumentHours from "../../src/domain/market/InstrumentHours.ts"
+import { shipped } from "../../src/domain/rules/Shipped.ts"
 import { BarRepo, type NewBar } from "../../src/store/BarRepo.ts"
 import { fresh } from "./Stores.ts"
 
@@ -28,6 +30,12 @@ const bar = (
   complete: true,
   ...more
 })
+const on = { segment: "NSE_CM", security: "other" } as const
+/** The sessions of some days of August 2026, and where their bars begin. */
+const hours = {
+  sessions: InstrumentHours.during(shipped, on, ["2026-08-17", "2026-08-18", "2026-08-19", "2026-08-20", "2026-08-21"]),
+  gridOpenMs: InstrumentHours.gridOpenMs(shipped, on, Date.parse("2026-08-19T00:00:00Z"))
+}
 const night = ist("23:59")
 const view = ({ at, open, high, low, close, volume, oi }: BarRepo.Stored) => [
   at.toISOString().slice(11, 16),
@@ -39,7 +47,7 @@ const view = ({ at, open, high, low, close, volume, oi }: BarRepo.Stored) => [
   oi
 ]
 const range = (on: ReturnType<typeof of>, minutes: number, more: { from?: Date; to?: Date; now?: Date } = {}) =>
-  Effect.flatMap(BarRepo, (bars) => bars.range({ ...on, minutes, from: ist("00:00"), to: night, now: night, ...more }))
+  Effect.flatMap(BarRepo, (bars) => bars.range({ ...on, minutes, from: ist("00:00"), to: night, now: night, ...hours, ...more }))
 
 layer(fresh(), { excludeTestServices: true })("BarRepo", (it) => {
   it.effect("saves each bar once; a second delivery changes nothing, a complete one takes the place of an incomplete one", () =>
@@ -179,7 +187,7 @@ layer(fresh(), { excludeTestServices: true })("BarRepo", (it) => {
       ])
       yield* bars.markTold(on, ["2026-08-18", "2026-08-19"])
       yield* bars.markTold(on, ["2026-08-18"])
-      const days = yield* bars.days({ ...on, from: ist("00:00", "2026-08-18"), to: night, now: night })
+      const days = yield* bars.days({ ...on, from: ist("00:00", "2026-08-18"), to: night, now: night, ...hours })
       assert.deepStrictEqual(
         [...days].sort((a, b) => (a.day < b.day ? -1 : 1)),
         [
@@ -188,7 +196,7 @@ layer(fresh(), { excludeTestServices: true })("BarRepo", (it) => {
         ]
       )
       assert.deepStrictEqual(
-        yield* bars.days({ ...on, minutes: 5, from: ist("00:00", "2026-08-20"), to: ist("23:00", "2026-08-20"), now: night }),
+        yield* bars.days({ ...on, minutes: 5, from: ist("00:00", "2026-08-20"), to: ist("23:00", "2026-08-20"), now: night, ...hours }),
         []
       )
     })

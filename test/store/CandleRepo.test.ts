@@ -27,7 +27,7 @@ const strategy = Effect.gen(function* () {
   const { strategyId } = (yield* Effect.flatMap(StrategyRepo, (strategies) => strategies.create("u1", { name: "s" }))).strategy
   const candles = yield* CandleRepo
   const range = (intervalMinutes: number, more: { from?: Date; to?: Date; limit?: number; offset?: number } = {}) =>
-    Effect.map(candles.range({ owner: "u1", strategyId, intervalMinutes, ...page, ...more }), (found) => ({
+    Effect.map(candles.range({ owner: "u1", strategyId, intervalMinutes, gridOpenMs: 9.25 * 3_600_000, ...page, ...more }), (found) => ({
       candles: found.candles.map(view),
       total: found.total
     }))
@@ -85,8 +85,8 @@ layer(fresh(), { excludeTestServices: true })("CandleRepo", (it) => {
         ["2026-08-19T04:00:00.000Z", "60", "61", "59", "60"]
       ])
       assert.deepStrictEqual((yield* range(15)).candles[0], ["2026-08-19T03:45:00.000Z", "10", "51", "-7.75", "50"])
-      assert.deepStrictEqual((yield* range(30)).candles[0], ["2026-08-19T03:30:00.000Z", "10", "51", "-7.75", "50"])
-      assert.deepStrictEqual((yield* range(60)).candles[0], ["2026-08-19T03:00:00.000Z", "10", "51", "-7.75", "50"])
+      assert.deepStrictEqual((yield* range(30)).candles[0], ["2026-08-19T03:45:00.000Z", "10", "61", "-7.75", "60"])
+      assert.deepStrictEqual((yield* range(60)).candles[0], ["2026-08-19T03:45:00.000Z", "10", "61", "-7.75", "60"])
       assert.deepStrictEqual(yield* range(1440), {
         candles: [
           ["2026-08-18T18:30:00.000Z", "10", "71", "-7.75", "70"],

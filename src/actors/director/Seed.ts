@@ -2,12 +2,14 @@ import { Config, Effect, Option } from "effect"
 import { Accounts } from "../../broker/Accounts.ts"
 import { Broker } from "../../broker/Broker.ts"
 import * as Money from "../../domain/Money.ts"
-import * as Expiry from "../../domain/market/Expiry.ts"
 import * as Instrument from "../../domain/market/Instrument.ts"
+import * as Life from "../../domain/market/Life.ts"
+import type * as ExpiryInstant from "../../domain/rules/ExpiryInstant.ts"
 import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
 import { StrategyRepo } from "../../store/StrategyRepo.ts"
 import { SubscriptionRepo } from "../../store/SubscriptionRepo.ts"
 import { MarketClock } from "../../streams/MarketClock.ts"
+import { RuleBook } from "../../streams/RuleBook.ts"
 import { simulatedMarket } from "../market/InstrumentLoader.ts"
 
 const underlyings = ["NIFTY", "BANKNIFTY"]
@@ -29,8 +31,8 @@ const strikesAround = (options: Instruments, spotUnits: number): ReadonlyArray<n
 }
 
 /** Spot, nearest future, and the options around the money of the nearest expiries. */
-export const aroundTheMoney = (members: Instruments, spotUnits: number, nowMs: number): Instruments => {
-  const alive = members.filter(({ expiry }) => expiry === null || Expiry.expiryAtMs(expiry) > nowMs)
+export const aroundTheMoney = (members: Instruments, spotUnits: number, rules: ExpiryInstant.Rules, nowMs: number): Instruments => {
+  const alive = members.filter((one) => Life.instrumentShownUntilMs(rules, one) > nowMs)
   const spot = alive.filter((one) => Instrument.kindOf(one) === "INDEX" || Instrument.kindOf(one) === "EQ")
   const byExpiry = (a: Instrument.Instrument, b: Instrument.Instrument) => ((a.expiry ?? "") < (b.expiry ?? "") ? -1 : 1)
   const future = alive
@@ -82,6 +84,7 @@ export const seed = Effect.gen(function* () {
   const broker = yield* Broker
   const registry = yield* InstrumentRegistry
   const marketClock = yield* MarketClock
+  const rules = yield* RuleBook
   const market = yield* simulatedMarket
   const rest = yield* broker.rest(accounts.ids[0] ?? "")
   const createdBy = user.value
@@ -100,7 +103,7 @@ export const seed = Effect.gen(function* () {
   const wanted: Instruments =
     recorded.length > 0
       ? recorded.flatMap((token) => registry.byToken(token) ?? [])
-      : members.flatMap((of) => aroundTheMoney(of, spotUnits(of), marketClock.unsafeNow()))
+      : members.flatMap((of) => aroundTheMoney(of, spotUnits(of), rules.current(), marketClock.unsafeNow()))
   const first = members.find((of) => wanted.some((one) => of.includes(one)))
   const options = wanted.filter((one) => Instrument.isOption(one) && first?.includes(one) === true)
   const legs = first === undefined ? [] : ironCondor(options, spotUnits(first))

@@ -2,13 +2,16 @@ import { Clock, Effect, Option, Schema } from "effect"
 import { Broker } from "../../broker/Broker.ts"
 import * as KiteSocket from "../../broker/KiteSocket.ts"
 import type { Mode, Wanted } from "../../broker/Subscription.ts"
-import * as Calendar from "../../domain/market/Calendar.ts"
 import * as Frame from "../../domain/market/Frame.ts"
+import type * as InstrumentHours from "../../domain/market/InstrumentHours.ts"
 import type { TickerStatus } from "../../domain/market/TickerStatus.ts"
+import * as TradingHours from "../../domain/market/TradingHours.ts"
+import type * as Hours from "../../domain/rules/Hours.ts"
 import * as FramePublisher from "../../streams/FramePublisher.ts"
 import { JetStream } from "../../streams/JetStream.ts"
 import * as KeyValue from "../../streams/KeyValue.ts"
 import { MarketClock } from "../../streams/MarketClock.ts"
+import { RuleBook } from "../../streams/RuleBook.ts"
 import * as Subject from "../../streams/Subject.ts"
 import * as Subjects from "../../streams/Subjects.ts"
 import * as Placement from "../placement/Placement.ts"
@@ -42,9 +45,12 @@ const instrumentsMax = KiteSocket.defaults.tokensMax
 /** Connected, in market hours, and nothing came for so long: shown as mute. */
 export const muteAfterMs = 60_000
 
-/** A connection that never brought anything is as mute as one that stopped. Times UNIX ms, `lastDataMs` null before the first data. */
-export const isMute = (nowMs: number, openedMs: number, lastDataMs: number | null): boolean =>
-  nowMs - Math.max(openedMs, lastDataMs ?? 0) > muteAfterMs
+/**
+ * Whether data has been due for too long: since the connection opened, the last data came, and trading began (`tradingSinceMs`, undefined
+ * while nothing trades). Times UNIX ms, `lastDataMs` null before the first data.
+ */
+export const isMute = (nowMs: number, openedMs: number, lastDataMs: number | null, tradingSinceMs: number | undefined): boolean =>
+  tradingSinceMs !== undefined && nowMs - Math.max(openedMs, lastDataMs ?? 0, tradingSinceMs) > muteAfterMs
 
 /** The newest exchange time in a frame, ms; 0 when no packet carries one. */
 export const newestExchangeMs = (bytes: Uint8Array): number => {
@@ -64,6 +70,8 @@ interface Session {
   readonly lease: Lease
   /** Subject by instrument token. */
   readonly lanes: Map<number, string>
+  /** Where the wanted instruments trade. */
+  places: ReadonlyArray<InstrumentHours.Place>
   state: TickerStatus["state"]
   detail: string | null
   ticks: number
@@ -127,15 +135,23 @@ const keepTime = (
 }
 
 /** The status as it stands; `clockMs` is the machine's time, `nowMs` the market's. */
-const statusOf = (session: Session, stats: KiteSocket.Stats, mode: MarketClock["mode"], clockMs: number, nowMs: number): TickerStatus => {
+const statusOf = (
+  session: Session,
+  stats: KiteSocket.Stats,
+  rules: Hours.Rules,
+  mode: MarketClock["mode"],
+  clockMs: number,
+  nowMs: number
+): TickerStatus => {
   const { account, source, incarnation, state, detail, ticks, lastTickMs, openedMs } = session
   // A recording may rest between its instants and after its end; a simulated market never closes.
-  const isDue = mode === "real" && (source === "simulator" || Calendar.isSession(clockMs))
+  const simulatedSinceMs = source === "simulator" ? 0 : TradingHours.tradingSinceMs(rules, session.places, clockMs)
+  const tradingSinceMs = mode === "real" ? simulatedSinceMs : undefined
   return {
     v: 1,
     as_of: new Date(nowMs).toISOString(),
     account_id: account,
-    state: state === "streaming" && isDue && isMute(clockMs, openedMs, stats.lastDataMs) ? "mute" : state,
+    state: state === "streaming" && isMute(clockMs, openedMs, stats.lastDataMs, tradingSinceMs) ? "mute" : state,
     detail,
     source,
     incarnation,
@@ -146,7 +162,7 @@ const statusOf = (session: Session, stats: KiteSocket.Stats, mode: MarketClock["
 }
 
 /** Subscribes to what is wanted, and knows from then on where each instrument's packets go. */
-const desire = (session: Session, socket: KiteSocket.KiteSocket, { instruments }: Desired) =>
+const desire = (session: Session, socket: KiteSocket.KiteSocket, rules: Hours.Rules, { instruments }: Desired) =>
   Effect.gen(function* () {
     const { lanes } = session
     const wanted = new Map<number, Mode>()
@@ -163,6 +179,7 @@ const desire = (session: Session, socket: KiteSocket.KiteSocket, { instruments }
     }
     yield* socket.set(wanted as Wanted)
     for (const token of lanes.keys()) if (!wanted.has(token)) lanes.delete(token)
+    session.places = TradingHours.placesOf(rules, instruments)
     if (wanted.size === 0) session.state = "idle"
   })
 
@@ -174,6 +191,7 @@ export const make = Effect.gen(function* () {
   const broker = yield* Broker
   const jetStream = yield* JetStream
   const marketClock = yield* MarketClock
+  const rules = yield* RuleBook
   const leases = yield* Leases
   const actors = yield* KeyValue.open(Placement.bucket)
   const incarnations = yield* KeyValue.open("incarnations")
@@ -189,6 +207,7 @@ export const make = Effect.gen(function* () {
         incarnation,
         lease,
         lanes: new Map(),
+        places: [],
         state: "idle",
         detail: null,
         ticks: 0,
@@ -227,7 +246,7 @@ export const make = Effect.gen(function* () {
     Effect.gen(function* () {
       const nowMs = yield* marketClock.now
       const clockMs = yield* Clock.currentTimeMillis
-      const status = statusOf(session, socket.stats(), marketClock.mode, clockMs, nowMs)
+      const status = statusOf(session, socket.stats(), rules.current(), marketClock.mode, clockMs, nowMs)
       yield* jetStream.notify(Subjects.Ticker.at({ account: session.account }), Subjects.Ticker.encode(status))
     }).pipe(Effect.when(session.lease.isHeld), Effect.ignoreLogged)
 
@@ -254,8 +273,9 @@ export const make = Effect.gen(function* () {
       const changes = yield* actors.watch(key(account))
       const obey = ({ value }: KeyValue.Change) =>
         Option.match(value, {
-          onNone: () => desire(session, socket, { v: 1, instruments: [] }),
-          onSome: (bytes) => Effect.flatMap(decodeDesired(new TextDecoder().decode(bytes)), (desired) => desire(session, socket, desired))
+          onNone: () => desire(session, socket, rules.current(), { v: 1, instruments: [] }),
+          onSome: (bytes) =>
+            Effect.flatMap(decodeDesired(new TextDecoder().decode(bytes)), (desired) => desire(session, socket, rules.current(), desired))
         })
       const follow = changes.takeAll.pipe(
         Effect.flatMap((all) => Effect.forEach(all, obey, { discard: true })),

@@ -1,6 +1,5 @@
 import { Option, Schema } from "effect"
 import { isIsoDate } from "../../domain/IndiaTime.ts"
-import { expiryAtMs } from "../../domain/market/Expiry.ts"
 
 declare const sent: unique symbol
 /** Never there: it tells the typed client what a caller writes, who may leave out what has a default, where handlers always find it. */
@@ -105,7 +104,7 @@ export const Instant = Schema.transform(
   Schema.DateFromSelf,
   { strict: true, decode: (text) => new Date(text), encode: (date) => date.toISOString() }
 )
-/** An ISO 8601 instant, or a day: when its contracts expire, 15:30 IST. */
+/** An ISO 8601 instant, or a day ("YYYY-MM-DD"): when its contracts expire. */
 export const MarketInstant = Schema.transform(
   Schema.String.pipe(
     Schema.filter(isInstant, {
@@ -113,8 +112,12 @@ export const MarketInstant = Schema.transform(
       jsonSchema: { type: "string", format: "date-time" }
     })
   ),
-  Schema.DateFromSelf,
-  { strict: true, decode: (text) => new Date(isIsoDate(text) ? expiryAtMs(text) : text), encode: (date) => date.toISOString() }
+  Schema.Union(Schema.DateFromSelf, Schema.String),
+  {
+    strict: true,
+    decode: (text) => (isIsoDate(text) ? text : new Date(text)),
+    encode: (moment) => (typeof moment === "string" ? moment : moment.toISOString())
+  }
 )
 
 /** A finite number in a body. */

@@ -1,17 +1,15 @@
 import * as IndiaTime from "../IndiaTime.ts"
 import type { Bar } from "./Indicator.ts"
 
-/** 09:15 IST, when NSE and BSE open; milliseconds after IST midnight. Bars of a day are laid out from here. */
-export const sessionOpenMs = 9.25 * 3_600_000
-
 /** A bar's length in minutes, 1 to 1440; 1440 is the whole Indian day and carries its midnight, as Kite's day candles do. */
 export const minutesMax = 1440
 
 /**
- * When the bar that holds an instant opens. Bars begin at the session's open and never reach over an Indian day, so the last one of a
+ * When the bar that holds an instant opens. `openMs` is when the session usually opens (`Sessions.gridOpenMs`), milliseconds after India's
+ * midnight. Bars begin at the session's open and never reach over an Indian day, so the last one of a
  * session may be short; what trades before the open lies in bars that end at it.
  */
-export const barStartMs = (atMs: number, minutes: number, openMs: number = sessionOpenMs): number => {
+export const barStartMs = (atMs: number, minutes: number, openMs: number): number => {
   const midnightMs = IndiaTime.istDay(atMs) * IndiaTime.dayMs - IndiaTime.istOffsetMs
   if (minutes >= minutesMax) return midnightMs
   const width = minutes * IndiaTime.minuteMs
@@ -44,12 +42,7 @@ export const current = (state: State): Bar =>
  * One one-minute bar more: the new state, whose `current` is the open bar, and the bar that this one closed. A minute seen last may come
  * again corrected; an earlier one changes nothing.
  */
-export const step = (
-  state: State | null,
-  minute: Bar,
-  minutes: number,
-  openMs: number = sessionOpenMs
-): readonly [state: State, closed: Bar | null] => {
+export const step = (state: State | null, minute: Bar, minutes: number, openMs: number): readonly [state: State, closed: Bar | null] => {
   const startMs = barStartMs(minute.atMs, minutes, openMs)
   if (state === null) return [{ startMs, base: null, minute }, null]
   if (minute.atMs < state.minute.atMs) return [state, null]
@@ -58,7 +51,7 @@ export const step = (
 }
 
 /** Bars of `minutes` from one-minute bars in order of time; the last may be open still. */
-export const aggregate = (bars: Iterable<Bar>, minutes: number, openMs: number = sessionOpenMs): ReadonlyArray<Bar> => {
+export const aggregate = (bars: Iterable<Bar>, minutes: number, openMs: number): ReadonlyArray<Bar> => {
   const out: Array<Bar> = []
   let state: State | null = null
   for (const bar of bars) {

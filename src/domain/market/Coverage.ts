@@ -1,5 +1,5 @@
 import * as IndiaTime from "../IndiaTime.ts"
-import * as Calendar from "./Calendar.ts"
+import type * as Hours from "../rules/Hours.ts"
 import type { Span } from "./KiteHistory.ts"
 
 /** What is known of the bars of one day ("YYYY-MM-DD", India). */
@@ -11,13 +11,15 @@ export interface Day {
   readonly whole: number
 }
 
+/** A day's session; null on a closed day, "unknown" where only the broker can say whether it traded. */
+export type SessionOf = (day: string) => Hours.Session | null | "unknown"
+
 /** A minute that is over may still be on its way to where it is kept. */
 const onTheWay = 2
 
-const sessionMinutesIn = (midnightMs: number, { fromMs, toMs }: Span): number => {
-  const openMs = Math.max(fromMs, midnightMs + Calendar.openOfDayMs)
-  const closeMs = Math.min(toMs, midnightMs + Calendar.closeOfDayMs)
-  return Math.max(0, Math.floor((closeMs - openMs) / IndiaTime.minuteMs))
+const minutesIn = (session: Hours.Session | null, { fromMs, toMs }: Span): number => {
+  if (session === null) return 0
+  return Math.max(0, Math.floor((Math.min(toMs, session.closesAtMs) - Math.max(fromMs, session.opensAtMs)) / IndiaTime.minuteMs))
 }
 
 /** Days between two instants, "YYYY-MM-DD", ascending. */
@@ -28,13 +30,15 @@ export const daysIn = ({ fromMs, toMs }: Span): ReadonlyArray<string> => {
   return days
 }
 
-const isWeekend = (day: string): boolean => [0, 6].includes(new Date(`${day}T00:00:00Z`).getUTCDay())
+/** Whether our own bars have every minute that a day can have by now. */
+const isWhole = (held: Day | undefined, due: number, lag: number): boolean =>
+  held !== undefined && held.whole > 0 && held.whole >= due - lag
 
 /**
  * The days of a span that the broker has to be asked for, joined to as few whole-day spans as may be, none beyond `nowMs`: those it has not
- * told and of which our own bars lack a minute. A weekend alone is not asked for; between two days that are, it is.
+ * told and of which our own bars lack a minute. A closed day alone is not asked for; between two days that are, it is.
  */
-export const missing = (known: ReadonlyArray<Day>, wanted: Span, nowMs: number): ReadonlyArray<Span> => {
+export const missing = (known: ReadonlyArray<Day>, wanted: Span, nowMs: number, sessionOf: SessionOf): ReadonlyArray<Span> => {
   const byDay = new Map(known.map((one) => [one.day, one]))
   const until = { fromMs: wanted.fromMs, toMs: Math.min(wanted.toMs, nowMs) }
   const spans: Array<{ readonly fromMs: number; toMs: number }> = []
@@ -43,13 +47,13 @@ export const missing = (known: ReadonlyArray<Day>, wanted: Span, nowMs: number):
   for (const day of daysIn(until)) {
     const midnightMs = IndiaTime.istMidnightMs(day)
     const held = byDay.get(day)
-    const due = sessionMinutesIn(midnightMs, until)
+    const session = sessionOf(day)
+    const due = session === "unknown" ? Number.POSITIVE_INFINITY : minutesIn(session, until)
     const lag = day === IndiaTime.istDate(nowMs) ? onTheWay : 0
-    if (held?.told === true || (held !== undefined && held.whole > 0 && held.whole >= due - lag)) {
+    if (held?.told === true || isWhole(held, due, lag)) {
       isJoined = false
       continue
     }
-    if (isWeekend(day)) continue
     if (due === 0) continue
     const last = spans.at(-1)
     const toMs = Math.min(midnightMs + IndiaTime.dayMs - 1_000, nowMs)

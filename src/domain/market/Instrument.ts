@@ -1,6 +1,9 @@
 import { Either } from "effect"
 import * as IndiaTime from "../IndiaTime.ts"
 import * as Money from "../Money.ts"
+import * as Segments from "../rules/Segments.ts"
+import { shipped } from "../rules/Shipped.ts"
+import type { UnknownRule } from "../rules/UnknownRule.ts"
 
 /** A row of Kite's instruments dump. It holds for one trade date: exchanges give tokens away again after expiry. */
 export interface Instrument {
@@ -26,22 +29,16 @@ export interface Instrument {
 export type InstrumentType = "EQ" | "FUT" | "CE" | "PE"
 export type Kind = "INDEX" | InstrumentType
 
-export const Segment = { NSE: 1, NFO: 2, CDS: 3, BSE: 4, BFO: 5, BCD: 6, MCX: 7, MCXSX: 8, INDICES: 9 } as const
+export const Segment = { NSE: 1, NFO: 2, CDS: 3, BSE: 4, BFO: 5, BCD: 6, MCX: 7, MCXSX: 8, INDICES: 9, NCO: 12 } as const
 
 /** Kite's segment number: the token's lowest byte. */
 export const segmentOf = (token: number): number => token & 0xff
 
-/** Price units per rupee on the wire: 1e7 for CDS, 1e4 for BCD, else 100 (paise). Source: Kite's own SDKs. */
-export const priceScale = (token: number): number => {
-  switch (segmentOf(token)) {
-    case Segment.CDS:
-      return 1e7
-    case Segment.BCD:
-      return 1e4
-    default:
-      return 100
-  }
-}
+/** Price units per rupee on the wire by the rulebook; a token of an unknown segment has none and is never taken for paise. */
+export const unitsOf = (token: number): Either.Either<number, UnknownRule> => Segments.divisor(shipped.segments, token)
+
+/** The same for the token of an instrument: what has no unit was refused when it was read (`parseCsv`), so its lack is a defect. */
+export const priceScale = (token: number): number => Either.getOrThrowWith(unitsOf(token), (unknown) => unknown)
 
 /** Index packets have another layout, and an index cannot be traded. */
 export const isIndex = (token: number): boolean => segmentOf(token) === Segment.INDICES
@@ -240,7 +237,9 @@ const parseRow = (
     dates.set(expiry, known)
     if (!known) return `expiry "${expiry}" is no day YYYY-MM-DD`
   }
-  const scale = priceScale(token)
+  const units = unitsOf(token)
+  if (Either.isLeft(units)) return units.left.message
+  const scale = units.right
   const strike = Money.scaled(field("strike"), scale)
   if (Either.isLeft(strike)) return `strike ${strike.left.message}`
   const tickSize = Money.scaled(field("tick_size"), scale)

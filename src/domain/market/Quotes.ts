@@ -1,3 +1,4 @@
+import { Either } from "effect"
 import * as IndiaTime from "../IndiaTime.ts"
 import * as FrameHeader from "../record/FrameHeader.ts"
 import type { Contract } from "../record/Reference.ts"
@@ -53,10 +54,13 @@ const byRow = (a: Contract, b: Contract): number =>
   compareText(a.kind, b.kind) ||
   a.instrument_token - b.instrument_token
 
-/** One contract per token, the first one named, in row order. */
+/** One contract per token, the first one named, in row order. Prices of an unknown segment have no unit: its contracts get no row. */
 const distinct = (contracts: Iterable<Contract>): ReadonlyArray<Contract> => {
   const byToken = new Map<number, Contract>()
-  for (const contract of contracts) if (!byToken.has(contract.instrument_token)) byToken.set(contract.instrument_token, contract)
+  for (const contract of contracts) {
+    const { instrument_token: token } = contract
+    if (!byToken.has(token) && Either.isRight(Instrument.unitsOf(token))) byToken.set(token, contract)
+  }
   return Array.from(byToken.values()).sort(byRow)
 }
 

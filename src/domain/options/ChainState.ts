@@ -1,5 +1,4 @@
 import * as IndiaTime from "../IndiaTime.ts"
-import * as Expiry from "../market/Expiry.ts"
 import * as Quotes from "../market/Quotes.ts"
 import * as Black76 from "./Black76.ts"
 import type { Quality } from "./ChainMessage.ts"
@@ -43,7 +42,7 @@ export interface Side extends Black76.SideColumns {
 /** The options of one expiry as columns by strike, ascending. Plain data; computed in place by `refresh`. */
 export interface ChainState {
   readonly expiry: string
-  /** 15:30 IST of `expiry`. */
+  /** UTC milliseconds at which the options end; NaN where the rulebook does not know the instant: they have no Greeks then. */
   readonly expiryMs: number
   readonly strike: Float64Array
   /** Rupees; the least time value an implied volatility is given for. */
@@ -92,8 +91,8 @@ export const expiriesOf = (quotes: Quotes.Quotes): ReadonlyArray<string> => {
   return Array.from(expiries).sort()
 }
 
-/** The chain of one expiry of `quotes`; volatilities of strikes that were in `before` are kept as seeds. */
-export const make = (quotes: Quotes.Quotes, expiry: string, before?: ChainState): ChainState => {
+/** The chain of one expiry of `quotes`, ending at `expiryMs`; volatilities of strikes that were in `before` are kept as seeds. */
+export const make = (quotes: Quotes.Quotes, expiry: string, expiryMs: number, before?: ChainState): ChainState => {
   const strikes = new Set<number>()
   let futureRow = -1
   for (const [row, contract] of quotes.contracts.entries()) {
@@ -104,7 +103,7 @@ export const make = (quotes: Quotes.Quotes, expiry: string, before?: ChainState)
   const strike = Float64Array.from(strikes).sort()
   const chain: ChainState = {
     expiry,
-    expiryMs: Expiry.expiryAtMs(expiry),
+    expiryMs,
     strike,
     tick: new Float64Array(strike.length),
     iv: new Float64Array(strike.length).fill(Number.NaN),
@@ -263,11 +262,11 @@ const solveStrike = (chain: ChainState, quotes: Quotes.Quotes, rate: number, t: 
   }
 }
 
-const expireStrike = (chain: ChainState, i: number): void => {
+const expireStrike = (chain: ChainState, i: number, reason: number): void => {
   chain.iv[i] = Number.NaN
   // No volatility and no time: the Greeks are those of the intrinsic value.
   scratch.vol[i] = Number.isNaN(chain.forward) ? Number.NaN : 0
-  scratch.reason[i] = expired
+  scratch.reason[i] = reason
 }
 
 const qualityOf = (chain: ChainState, quotes: Quotes.Quotes, side: Side, i: number, eventMs: number, staleAfterMs: number): number => {
@@ -309,7 +308,7 @@ export const refresh = (chain: ChainState, quotes: Quotes.Quotes, settings: Sett
   estimateForward(chain, quotes, settings, t, spotRow)
   for (let i = 0; i < count; i++) {
     if (t > 0) solveStrike(chain, quotes, settings.rate, t, i)
-    else expireStrike(chain, i)
+    else expireStrike(chain, i, Number.isNaN(t) ? noForward : expired)
   }
   const { strike, call, put } = chain
   Black76.fillChain({ count, strike, vol: scratch.vol, f: chain.forward, t: Math.max(0, t), r: settings.rate, call, put })

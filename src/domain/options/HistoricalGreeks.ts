@@ -1,6 +1,5 @@
 import { Either } from "effect"
 import * as IndiaTime from "../IndiaTime.ts"
-import * as Expiry from "../market/Expiry.ts"
 import * as Black76 from "./Black76.ts"
 import * as Forward from "./Forward.ts"
 import * as ImpliedVol from "./ImpliedVol.ts"
@@ -72,21 +71,20 @@ const valued = (option: Option, price: number, f: number, t: number, rate: numbe
 
 /**
  * Greeks of an option at the close of each candle, by Black-76 on the underlying's close of the same candle (a spot carried by rate less
- * yield) and the volatility that the option's own close implies. `minutes` is the candles' length; a day closes with its session. The candles
- * themselves stay as they are.
+ * yield) and the volatility that the option's own close implies. `closesMs` says when the candle that opens at an instant has closed. The
+ * candles themselves stay as they are.
  */
 export const ofCandles = <C extends { readonly atMs: number; readonly close: number }>(
   option: Option,
   candles: ReadonlyArray<C>,
   underlying: Underlying,
-  minutes: number,
+  closesMs: (opensMs: number) => number,
   { rate, dividendYield }: Settings
 ): ReadonlyArray<Valued> =>
   candles.map(({ atMs, close }) => {
     const underlyingClose = underlying.closeAt.get(atMs)
     if (underlyingClose === undefined || !(underlyingClose > 0)) return none("no_underlying_price")
-    const closesMs = minutes >= 1440 ? atMs + Expiry.closeOfDayMs : atMs + minutes * IndiaTime.minuteMs
-    const t = IndiaTime.yearsTo(option.expiryMs, closesMs)
+    const t = IndiaTime.yearsTo(option.expiryMs, closesMs(atMs))
     if (t <= 0) return none("expired")
     const f = underlying.carried ? Forward.carried(underlyingClose, rate - dividendYield, t) : underlyingClose
     return valued(option, close, f, t, rate)

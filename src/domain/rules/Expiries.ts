@@ -181,6 +181,18 @@ export const monthly = (rules: Rules, exchange: string, underlying: string, mont
 }
 
 /**
+ * Whether Kite prints a contract's month and not its day: the month's own expiry, and a date in the same calendar week, which a holiday
+ * declared later moved.
+ */
+export const isPrintedAsMonth = (rules: Rules, exchange: string, underlying: string, expiry: Day.Day): boolean => {
+  const all = inYear(rules, exchange, underlying, Day.yearOf(expiry))
+  const exact = all.find(({ day }) => day === expiry)
+  if (exact !== undefined) return exact.contract === "monthly"
+  const monthly = all.find(({ day, contract }) => contract === "monthly" && Day.monthOf(day) === Day.monthOf(expiry))
+  return monthly === undefined || Day.mondayOf(monthly.day) === Day.mondayOf(expiry)
+}
+
+/**
  * Whether a contract is a weekly one: its expiry is a weekly day of the rules. A date that is none, as in an old dump whose contract was
  * moved later, counts as its month's monthly contract.
  */

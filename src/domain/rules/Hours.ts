@@ -231,6 +231,30 @@ export const usualSession = (
   day: Day.Day
 ): Either.Either<Session | null, UnknownRule> => Either.map(usualPhases(rules, segment, tradingAs(segment, security), day), bounds)
 
+/**
+ * A day's session for watching and for asking the broker, never for refusing: a weekday that no holiday list covers counts as a plain one.
+ * "unknown" where the day may trade at hours that nobody published.
+ */
+export const likelySession = (
+  rules: Rules,
+  segment: Facts.Segment,
+  security: Security | undefined,
+  day: Day.Day
+): Session | null | "unknown" => {
+  const own = session(rules, segment, security, day)
+  if (Either.isRight(own)) return own.right
+  const found = Calendars.dayOf(rules.calendars, Segments.calendarOf(rules.segments, segment), day)
+  return Either.isRight(found) ? "unknown" : Either.getOrElse(usualSession(rules, segment, security, day), () => "unknown" as const)
+}
+
+/** The phases of a day for watching, as `likelySession`; none where nothing tells them. */
+export const likelyPhases = (rules: Rules, segment: Facts.Segment, security: Security | undefined, day: Day.Day): ReadonlyArray<Phase> => {
+  const own = phases(rules, segment, security, day)
+  if (Either.isRight(own)) return own.right
+  const isListed = Either.isRight(Calendars.dayOf(rules.calendars, Segments.calendarOf(rules.segments, segment), day))
+  return isListed ? [] : Either.getOrElse(usualPhases(rules, segment, security, day), () => [])
+}
+
 /** Futures and options trade at the same hours: only the pre-open differs, and that is no part of a session. */
 const tradingAs = (segment: Facts.Segment, security: Security | undefined): Security | undefined =>
   security ?? (segment === "NSE_FO" || segment === "BSE_FO" ? "option" : undefined)

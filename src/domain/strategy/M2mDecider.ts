@@ -3,12 +3,14 @@ import * as IndiaTime from "../IndiaTime.ts"
 import * as Money from "../Money.ts"
 import * as FrameGuard from "../market/FrameGuard.ts"
 import * as Instrument from "../market/Instrument.ts"
+import * as Life from "../market/Life.ts"
 import * as Quotes from "../market/Quotes.ts"
 import * as ChainState from "../options/ChainState.ts"
 import * as Rounding from "../options/Rounding.ts"
 import type * as RecordInput from "../record/RecordInput.ts"
 import type { Contract, Reference } from "../record/Reference.ts"
 import type * as StrategyDefinition from "../record/StrategyDefinition.ts"
+import { shipped } from "../rules/Shipped.ts"
 import * as NetGreeks from "./NetGreeks.ts"
 import * as Position from "./Position.ts"
 import * as Premium from "./Premium.ts"
@@ -140,6 +142,11 @@ const isOption = (contract: Contract): boolean => contract.kind === "CE" || cont
 // A blank stands in no exchange's name, so two names never run together.
 const feedKey = (exchange: string, underlying: string): string => `${exchange} ${underlying}`
 
+const underlyingOf = (key: string): Instrument.Underlying => {
+  const blank = key.indexOf(" ")
+  return { exchange: key.slice(0, blank), name: key.slice(blank + 1) }
+}
+
 const feedOf = (state: State, key: string): Feed => {
   const known = state.feeds.get(key)
   if (known !== undefined) return known
@@ -168,6 +175,7 @@ const rebuild = (state: State, key: string, feed: Feed): void => {
       ChainState.make(
         quotes,
         expiry,
+        Life.chainEndsMs(shipped, underlyingOf(key), expiry),
         feed.chains.find((chain) => chain.expiry === expiry)
       )
     )

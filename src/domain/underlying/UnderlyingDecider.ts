@@ -3,6 +3,7 @@ import * as Basis from "../futures/Basis.ts"
 import * as IndiaTime from "../IndiaTime.ts"
 import * as Money from "../Money.ts"
 import * as FrameGuard from "../market/FrameGuard.ts"
+import * as Life from "../market/Life.ts"
 import * as Quotes from "../market/Quotes.ts"
 import type * as ChainMessage from "../options/ChainMessage.ts"
 import * as ChainRows from "../options/ChainRows.ts"
@@ -10,9 +11,14 @@ import * as ChainState from "../options/ChainState.ts"
 import * as Rounding from "../options/Rounding.ts"
 import type { Happening, Lives } from "../record/Lives.ts"
 import type * as RecordInput from "../record/RecordInput.ts"
+<<<<<<< HEAD
 import type * as RuleSet from "../rules/RuleSet.ts"
 import { shipped } from "../rules/Shipped.ts"
 import * as LifeState from "./LifeState.ts"
+=======
+import type { Reference } from "../record/Reference.ts"
+import { shipped } from "../rules/Shipped.ts"
+>>>>>>> 2c3f5b7 (Ask the rulebook for hours, expiries and units everywhere)
 import * as Oddities from "./Oddities.ts"
 import * as TickRows from "./TickRows.ts"
 
@@ -113,11 +119,12 @@ const none = new Float64Array(0)
 
 /** Names everything that decides the numbers: one set of inputs has one result under one convention. */
 export const conventionId = (settings: Settings): string =>
-  `b76-parity-otm-last-act365-1530ist-r${settings.rate}-q${settings.dividendYield}`
+  `b76-parity-otm-last-act365-rulebook-r${settings.rate}-q${settings.dividendYield}`
 
-const follow = (state: State, quotes: Quotes.Quotes, expiry: string): Followed => {
+const follow = (state: State, quotes: Quotes.Quotes, { exchange, underlying }: Reference, expiry: string): Followed => {
   const before = state.chains.find(({ chain }) => chain.expiry === expiry)
-  const chain = ChainState.make(quotes, expiry, before?.chain)
+  const endsMs = Life.chainEndsMs(shipped, { exchange, name: underlying }, expiry)
+  const chain = ChainState.make(quotes, expiry, endsMs, before?.chain)
   const sent = ChainRows.nothingSent(chain)
   if (before !== undefined) ChainRows.carrySent({ ...before, quotes: state.quotes }, { chain, quotes, sent })
   // Whatever changed in the list of rows, the next window tells it whole.
@@ -126,7 +133,7 @@ const follow = (state: State, quotes: Quotes.Quotes, expiry: string): Followed =
 
 const onReference = (context: Context, state: State, { seq, reference }: RecordInput.ReferenceInput): ReadonlyArray<Output> => {
   const quotes = Quotes.withContracts(state.quotes, reference.instruments)
-  const chains = ChainState.expiriesOf(quotes).map((expiry) => follow(state, quotes, expiry))
+  const chains = ChainState.expiriesOf(quotes).map((expiry) => follow(state, quotes, reference, expiry))
   const placeOf = new Map(chains.map(({ chain }, place) => [chain.expiry, place]))
   state.chainOf = Int32Array.from(quotes.contracts, ({ kind, expiry }) =>
     kind === "CE" || kind === "PE" ? (placeOf.get(expiry ?? "") ?? -1) : -1

@@ -1,6 +1,7 @@
 import { Effect, type Scope } from "effect"
 import type { JetStream } from "../../streams/JetStream.ts"
 import { MarketClock } from "../../streams/MarketClock.ts"
+import { RuleBook } from "../../streams/RuleBook.ts"
 import { supervise } from "../../streams/Supervisor.ts"
 import type { ChainFeed } from "../chains/ChainFeed.ts"
 import type { Hub } from "../sockets/Hub.ts"
@@ -12,7 +13,7 @@ import * as FrameBridge from "./FrameBridge.ts"
 import * as StrategyBridge from "./StrategyBridge.ts"
 import * as TickerBridge from "./TickerBridge.ts"
 
-type Services = JetStream | MarketClock | Hub | Views | ChainFeed | MarkFeed | TickFeed
+type Services = JetStream | MarketClock | RuleBook | Hub | Views | ChainFeed | MarkFeed | TickFeed
 
 const dropExpiredEvery = "1 minute"
 
@@ -21,6 +22,7 @@ export class Bridge extends Effect.Service<Bridge>()("gateway/bridge/Bridge", {
   scoped: Effect.gen(function* () {
     const services = yield* Effect.context<Services>()
     const clock = yield* MarketClock
+    const rules = yield* RuleBook
     const views = yield* Views
     /** The streams whose stored messages have not all been applied yet. */
     const behind = new Set<string>()
@@ -35,7 +37,7 @@ export class Bridge extends Effect.Service<Bridge>()("gateway/bridge/Bridge", {
     yield* start("strategies", StrategyBridge.make)
     yield* start("tickers", TickerBridge.make)
     yield* start("frames", yield* FrameBridge.make)
-    yield* Effect.sync(() => views.chains.dropExpired(clock.unsafeNow())).pipe(
+    yield* Effect.sync(() => views.chains.dropExpired(rules.current(), clock.unsafeNow())).pipe(
       Effect.delay(dropExpiredEvery),
       Effect.forever,
       Effect.forkScoped

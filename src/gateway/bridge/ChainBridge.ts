@@ -2,6 +2,7 @@ import { Effect } from "effect"
 import { JetStream, type Message } from "../../streams/JetStream.ts"
 import { MarketClock } from "../../streams/MarketClock.ts"
 import * as OrderedRead from "../../streams/OrderedRead.ts"
+import { RuleBook } from "../../streams/RuleBook.ts"
 import * as Subjects from "../../streams/Subjects.ts"
 import { ChainFeed } from "../chains/ChainFeed.ts"
 import { Hub } from "../sockets/Hub.ts"
@@ -48,6 +49,7 @@ export const make = (caughtUp: () => void) =>
   Effect.gen(function* () {
     const js = yield* JetStream
     const clock = yield* MarketClock
+    const rules = yield* RuleBook
     const hub = yield* Hub
     const views = yield* Views
     const { keyframe, delta } = yield* readers
@@ -65,7 +67,7 @@ export const make = (caughtUp: () => void) =>
     // A keyframe may be older than the present OPT stream. Its delta number would then hide every new delta.
     const { lastSeq } = yield* js.info(Subjects.ChainDelta.stream)
     views.chains.rebase(lastSeq)
-    const oldestSeq = views.chains.oldestSeq(clock.unsafeNow()) ?? before.lastSeq
+    const oldestSeq = views.chains.oldestSeq(rules.current(), clock.unsafeNow()) ?? before.lastSeq
     const deltas = yield* OrderedRead.make({
       stream: Subjects.ChainDelta.stream,
       filters: [Subjects.ChainDelta.filter()],

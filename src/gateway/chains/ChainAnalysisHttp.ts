@@ -5,10 +5,10 @@ import type { Leg } from "../../contract/chains/ChainAnalysisApi.ts"
 import * as Problem from "../../contract/shared/Problem.ts"
 import * as IndiaTime from "../../domain/IndiaTime.ts"
 import * as Money from "../../domain/Money.ts"
-import * as Expiry from "../../domain/market/Expiry.ts"
 import * as Instrument from "../../domain/market/Instrument.ts"
 import * as Position from "../../domain/strategy/Position.ts"
 import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
+import { Lifetimes } from "../shared/Lifetimes.ts"
 import { Views } from "../views/Views.ts"
 import * as ChainAnalysisView from "./ChainAnalysisView.ts"
 import { Chains } from "./Chains.ts"
@@ -68,7 +68,8 @@ export const ChainAnalysisHttp = HttpApiBuilder.group(
     const registry = yield* InstrumentRegistry
     const valuation = yield* Valuation
     const views = yield* Views
-    const { rate } = valuation.settings
+    const lifetimes = yield* Lifetimes
+    const pricing = { rate: valuation.settings.rate, lifetimes }
 
     const known = (symbol: string) =>
       chains.isKnown(symbol) ? Effect.void : Effect.fail(new Problem.NotFound({ detail: "Symbol not found" }))
@@ -113,7 +114,7 @@ export const ChainAnalysisHttp = HttpApiBuilder.group(
     }
     const legOf = (terms: Terms, symbol: string | null, spot: number): Either.Either<PayoffView.Leg, Refused> => {
       const { expiry, given, kind, place, strike } = terms
-      if (expiry !== null && Expiry.expiryAtMs(expiry) <= valuation.nowMs()) return refuse(place, "expiry", "has passed")
+      if (expiry !== null && !lifetimes.isAlive(symbol ?? "", expiry)) return refuse(place, "expiry", "has passed")
       const last = symbol === null ? null : lastPrice(terms, symbol)
       const entryPrice = given.entry_price ?? (last === null ? null : Money.ofNumber(last))
       if (entryPrice === null) return refuse(place, "entry_price", givenOr)
@@ -148,14 +149,14 @@ export const ChainAnalysisHttp = HttpApiBuilder.group(
             expiry === undefined
               ? chains.expiries(symbol).flatMap((each) => views.chains.find(symbol, each) ?? [])
               : [yield* found(symbol, expiry)].flatMap((chain) => chain ?? [])
-          return { symbol, ...ChainAnalysisView.gex(wanted, wanted[0]?.head.spot ?? valuation.spot(symbol), rate) }
+          return { symbol, ...ChainAnalysisView.gex(wanted, wanted[0]?.head.spot ?? valuation.spot(symbol), pricing) }
         })
       )
       .handle("strikeDistribution", ({ urlParams: { symbol, expiry, metric } }) =>
         Effect.map(found(symbol, expiry), (chain) => ({
           symbol,
           expiry,
-          ...ChainAnalysisView.distribution(chain, metric, rate),
+          ...ChainAnalysisView.distribution(chain, metric, pricing),
           as_of: asOf(symbol, chain)
         }))
       )
@@ -187,7 +188,8 @@ export const ChainAnalysisHttp = HttpApiBuilder.group(
             spotShift: payload.spot_shift,
             volShift: payload.vol_shift,
             points: payload.points,
-            rate,
+            rate: pricing.rate,
+            endsMs: (expiry) => lifetimes.endsMs(symbol ?? "", expiry),
             vol: volOf(symbol, legs)
           })
           if (Either.isLeft(analysed)) return yield* invalid([PayoffView.refusal(analysed.left, (at) => terms[at]?.place ?? at)])

@@ -1,9 +1,8 @@
-import * as IndiaTime from "../../domain/IndiaTime.ts"
-import * as Expiry from "../../domain/market/Expiry.ts"
 import * as GammaExposure from "../../domain/options/GammaExposure.ts"
 import * as OpenInterest from "../../domain/options/OpenInterest.ts"
 import * as Rounding from "../../domain/options/Rounding.ts"
 import * as StrikeDistribution from "../../domain/options/StrikeDistribution.ts"
+import type { Lifetimes } from "../shared/Lifetimes.ts"
 import type { Chain, Row } from "../views/ChainView.ts"
 
 /** A chain with its rows side by side, ascending by strike. */
@@ -38,7 +37,14 @@ const moneyPlaces = 2
 const metricPlaces = Rounding.places.gamma
 const sharePlaces = 6
 
-const exposureOf = (chain: Chain, rate: number): GammaExposure.Expiry | undefined => {
+/** How gamma exposure is priced. */
+export interface Pricing {
+  /** A year, continuously compounded. */
+  readonly rate: number
+  readonly lifetimes: Lifetimes
+}
+
+const exposureOf = (chain: Chain, { rate, lifetimes }: Pricing): GammaExposure.Expiry | undefined => {
   const { forward, as_of } = chain.head
   if (forward === null) return undefined
   const { strike, call, put } = ladderOf(chain)
@@ -49,7 +55,7 @@ const exposureOf = (chain: Chain, rate: number): GammaExposure.Expiry | undefine
     callOi: columnOf(call, "oi"),
     putOi: columnOf(put, "oi"),
     forward,
-    t: Math.max(0, IndiaTime.yearsTo(Expiry.expiryAtMs(chain.expiry), Date.parse(as_of))),
+    t: lifetimes.yearsLeft(chain.underlying, chain.expiry, Date.parse(as_of)),
     r: rate,
     // Kite's open interest is in units of the underlying (GammaExposure says how that is known).
     unitsPerOi: 1
@@ -64,9 +70,9 @@ const gexPlaces = ({ strike, call, put, net }: GammaExposure.StrikeExposure): Ga
 })
 
 /** Gamma exposure of chains of one underlying; those without a forward yet are left out. */
-export const gex = (chains: ReadonlyArray<Chain>, spot: number | null, rate: number) => {
+export const gex = (chains: ReadonlyArray<Chain>, spot: number | null, pricing: Pricing) => {
   const counted = chains.flatMap((chain) => {
-    const expiry = exposureOf(chain, rate)
+    const expiry = exposureOf(chain, pricing)
     return expiry === undefined ? [] : [{ chain, expiry }]
   })
   const found = GammaExposure.analyse(
@@ -86,8 +92,8 @@ export const gex = (chains: ReadonlyArray<Chain>, spot: number | null, rate: num
   }
 }
 
-const gexColumns = (chain: Chain | undefined, ladder: Ladder, rate: number) => {
-  const expiry = chain === undefined ? undefined : exposureOf(chain, rate)
+const gexColumns = (chain: Chain | undefined, ladder: Ladder, pricing: Pricing) => {
+  const expiry = chain === undefined ? undefined : exposureOf(chain, pricing)
   const strikes = expiry === undefined ? [] : GammaExposure.analyse([expiry], Number.NaN).strikes
   const at = new Map(strikes.map((one) => [one.strike, one]))
   const side = (rows: Ladder["call"], of: "call" | "put") =>
@@ -96,10 +102,10 @@ const gexColumns = (chain: Chain | undefined, ladder: Ladder, rate: number) => {
 }
 
 /** How a metric is spread over the strikes of a chain; gex in rupees for a move of one percent. */
-export const distribution = (chain: Chain | undefined, metric: StrikeDistribution.Metric, rate: number) => {
+export const distribution = (chain: Chain | undefined, metric: StrikeDistribution.Metric, pricing: Pricing) => {
   const ladder = ladderOf(chain)
   const { call, put } =
-    metric === "gex" ? gexColumns(chain, ladder, rate) : { call: columnOf(ladder.call, metric), put: columnOf(ladder.put, metric) }
+    metric === "gex" ? gexColumns(chain, ladder, pricing) : { call: columnOf(ladder.call, metric), put: columnOf(ladder.put, metric) }
   const found = StrikeDistribution.distribute(metric, ladder.strike.length, ladder.strike, call, put)
   const places = metric === "gex" ? moneyPlaces : metricPlaces
   return {

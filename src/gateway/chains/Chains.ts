@@ -1,8 +1,7 @@
 import { Effect } from "effect"
 import type { StrikeRow } from "../../contract/chains/ChainsApi.ts"
-import { expiryAtMs } from "../../domain/market/Expiry.ts"
 import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
-import { MarketClock } from "../../streams/MarketClock.ts"
+import { Lifetimes } from "../shared/Lifetimes.ts"
 import type { Chain, Row } from "../views/ChainView.ts"
 import { Views } from "../views/Views.ts"
 
@@ -31,7 +30,7 @@ type OptionRow = NonNullable<StrikeRow["call"]>
 export class Chains extends Effect.Service<Chains>()("gateway/chains/Chains", {
   effect: Effect.gen(function* () {
     const registry = yield* InstrumentRegistry
-    const clock = yield* MarketClock
+    const lifetimes = yield* Lifetimes
     const { chains } = yield* Views
 
     const optionRow = (row: Row): OptionRow => ({
@@ -111,10 +110,7 @@ export class Chains extends Effect.Service<Chains>()("gateway/chains/Chains", {
       isLoaded: (): boolean => registry.current() !== undefined,
       isKnown: (symbol: string): boolean => registry.exchangesOf(symbol).length > 0 || chains.state(symbol) !== undefined,
       /** Not yet expired at market time, ascending. */
-      expiries: (symbol: string): ReadonlyArray<string> => {
-        const nowMs = clock.unsafeNow()
-        return listed(symbol).filter((expiry) => expiryAtMs(expiry) > nowMs)
-      },
+      expiries: (symbol: string): ReadonlyArray<string> => listed(symbol).filter((expiry) => lifetimes.isAlive(symbol, expiry)),
       /** Undefined where no such expiry is listed or published. */
       head: (symbol: string, expiry: string): Head | undefined => {
         const head = published(symbol, expiry)?.head

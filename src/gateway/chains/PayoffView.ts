@@ -2,7 +2,6 @@ import { Either } from "effect"
 import type { Analysis, PayoffKind } from "../../contract/chains/PayoffApi.ts"
 import * as IndiaTime from "../../domain/IndiaTime.ts"
 import * as Money from "../../domain/Money.ts"
-import * as Expiry from "../../domain/market/Expiry.ts"
 import type { Greeks as Columns } from "../../domain/options/BlackScholes.ts"
 import * as Payoff from "../../domain/options/Payoff.ts"
 import * as Rounding from "../../domain/options/Rounding.ts"
@@ -22,8 +21,10 @@ export interface Leg {
 export interface Scene {
   readonly spot: number
   readonly nowMs: number
-  /** The moment of the scenario; now where undefined. */
-  readonly date?: Date | undefined
+  /** UTC milliseconds at which contracts of a day end; NaN where the rulebook does not know it. */
+  readonly endsMs: (expiry: string) => number
+  /** The moment of the scenario; now where undefined. A day is the moment when its contracts end. */
+  readonly date?: Date | string | undefined
   readonly spotShift: number
   readonly volShift: number
   readonly points: number
@@ -39,8 +40,6 @@ const pricePlaces = 2
 const sharePlaces = 4
 const forwardPlaces = 4
 
-const yearsTo = (expiry: string, nowMs: number): number => Math.max(0, IndiaTime.yearsTo(Expiry.expiryAtMs(expiry), nowMs))
-
 /** Shares and indices come last: the position's carry is the derivatives'. */
 export const inOrder = <L extends { readonly kind: PayoffKind }>(legs: ReadonlyArray<L>): ReadonlyArray<L> => [
   ...legs.filter(({ kind }) => kind !== "EQ"),
@@ -49,13 +48,13 @@ export const inOrder = <L extends { readonly kind: PayoffKind }>(legs: ReadonlyA
 
 /** A share or an index held lives as long as the position does and moves with the spot. */
 const modelled = (legs: ReadonlyArray<Leg>, scene: Scene): ReadonlyArray<Payoff.Leg> => {
-  const times = legs.flatMap(({ expiry }) => (expiry === null ? [] : [yearsTo(expiry, scene.nowMs)]))
+  const times = legs.flatMap(({ expiry }) => (expiry === null ? [] : [yearsLeft(scene, expiry)]))
   const horizon = times.length === 0 ? 0 : Math.min(...times)
   return legs.map(({ kind, strike, expiry, quantity, entryPrice, iv, forward }) => ({
     kind: kind === "EQ" ? "FUT" : kind,
     quantity,
     entryPrice: entryPrice.toNumber(),
-    t: expiry === null ? horizon : yearsTo(expiry, scene.nowMs),
+    t: expiry === null ? horizon : yearsLeft(scene, expiry),
     forward: kind === "EQ" ? scene.spot : forward,
     strike: strike ?? 0,
     vol: iv ?? 0
@@ -82,12 +81,16 @@ const spotsOf = (legs: ReadonlyArray<Leg>, { spot, points }: Scene): Float64Arra
   return Float64Array.from({ length: points }, (_, at) => price(low + ((high - low) * at) / (points - 1)))
 }
 
+const momentMs = ({ date, nowMs, endsMs }: Scene): number => (typeof date === "string" ? endsMs(date) : (date?.getTime() ?? nowMs))
+
+const yearsLeft = ({ endsMs, nowMs }: Scene, expiry: string): number => Math.max(0, IndiaTime.yearsTo(endsMs(expiry), nowMs))
+
 /** The payoff of legs on one underlying, given `inOrder`. */
 export const analyse = (legs: ReadonlyArray<Leg>, scene: Scene): Either.Either<Analysis, Payoff.InvalidPayoff> =>
   Either.gen(function* () {
     const { spot, spotShift, volShift, nowMs } = scene
     const position = yield* Payoff.make(modelled(legs, scene), { spot, r: scene.rate, vol: scene.vol ?? 0 })
-    const dateMs = scene.date?.getTime() ?? nowMs
+    const dateMs = momentMs(scene)
     const at = yield* Payoff.scenario(position, { spot: spot * (1 + spotShift), elapsed: (dateMs - nowMs) / IndiaTime.yearMs, volShift })
     const found = Payoff.analyse(position)
     const spots = spotsOf(legs, scene)

@@ -1,10 +1,9 @@
 import { Effect } from "effect"
-import * as IndiaTime from "../../domain/IndiaTime.ts"
-import * as Expiry from "../../domain/market/Expiry.ts"
 import * as Instrument from "../../domain/market/Instrument.ts"
 import * as Forward from "../../domain/options/Forward.ts"
 import { MarketClock } from "../../streams/MarketClock.ts"
 import { pricingSettings } from "../../streams/PricingSettings.ts"
+import { Lifetimes } from "../shared/Lifetimes.ts"
 import type { Chain, Row } from "../views/ChainView.ts"
 import { Views } from "../views/Views.ts"
 
@@ -26,6 +25,7 @@ export class Valuation extends Effect.Service<Valuation>()("gateway/chains/Valua
   effect: Effect.gen(function* () {
     const clock = yield* MarketClock
     const { chains } = yield* Views
+    const lifetimes = yield* Lifetimes
     const settings = yield* pricingSettings
 
     const isOld = (asOf: string): boolean => clock.unsafeNow() - Date.parse(asOf) > settings.staleAfterMs
@@ -56,7 +56,7 @@ export class Valuation extends Effect.Service<Valuation>()("gateway/chains/Valua
       if (published !== null) return published
       const future = futurePrice(symbol, expiry)
       if (future !== null) return future
-      const t = Math.max(0, IndiaTime.yearsTo(Expiry.expiryAtMs(expiry), clock.unsafeNow()))
+      const t = lifetimes.yearsLeft(symbol, expiry, clock.unsafeNow())
       return Forward.carried(spotPrice, settings.rate - settings.dividendYield, t)
     }
 

@@ -4,9 +4,10 @@ import * as IndiaTime from "../../domain/IndiaTime.ts"
 import * as Money from "../../domain/Money.ts"
 import * as Calendar from "../../domain/market/Calendar.ts"
 import * as Coverage from "../../domain/market/Coverage.ts"
-import * as Expiry from "../../domain/market/Expiry.ts"
 import * as Instrument from "../../domain/market/Instrument.ts"
+import * as InstrumentHours from "../../domain/market/InstrumentHours.ts"
 import type * as KiteHistory from "../../domain/market/KiteHistory.ts"
+import * as Life from "../../domain/market/Life.ts"
 import * as HistoricalGreeks from "../../domain/options/HistoricalGreeks.ts"
 import { BarRepo } from "../../store/BarRepo.ts"
 import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
@@ -14,7 +15,9 @@ import * as Slices from "../../store/Slices.ts"
 import * as Asks from "../../streams/Asks.ts"
 import { MarketClock } from "../../streams/MarketClock.ts"
 import { pricingSettings } from "../../streams/PricingSettings.ts"
+import { RuleBook } from "../../streams/RuleBook.ts"
 import { Engine } from "../shared/Engine.ts"
+import { Lifetimes } from "../shared/Lifetimes.ts"
 import { orProblem } from "../shared/StoreProblem.ts"
 
 export interface Candles {
@@ -51,6 +54,9 @@ export class History extends Effect.Service<History>()("gateway/history/History"
     const clock = yield* MarketClock
     const engine = yield* Engine
     const settings = yield* pricingSettings
+    const rules = yield* RuleBook
+
+    const { placeOf } = yield* Lifetimes
 
     /** The instrument whose price an option's follows: the index or share, else the future that ends with it or next after it. */
     const underlyingOf = (option: Instrument.Instrument): Instrument.Instrument | undefined => {
@@ -60,11 +66,29 @@ export class History extends Effect.Service<History>()("gateway/history/History"
       return members.find(({ expiry }) => expiry === null) ?? futures.sort((a, b) => ((a.expiry ?? "") < (b.expiry ?? "") ? -1 : 1))[0]
     }
 
+    const rangeOf = (
+      instrument: Instrument.Instrument,
+      minutes: number,
+      place: InstrumentHours.Place | undefined,
+      span: KiteHistory.Span,
+      nowMs: number
+    ) => ({
+      instrumentToken: instrument.token,
+      tradingsymbol: instrument.tradingsymbol,
+      minutes,
+      from: new Date(span.fromMs),
+      to: new Date(span.toMs),
+      now: new Date(nowMs),
+      sessions: InstrumentHours.during(rules.current(), place, Coverage.daysIn(span)),
+      gridOpenMs: InstrumentHours.gridOpenMs(rules.current(), place, span.toMs)
+    })
+
     const fill = (instrument: Instrument.Instrument, { minutes }: KiteHistory.Interval, span: KiteHistory.Span, nowMs: number) =>
       Effect.gen(function* () {
-        const of = { instrumentToken: instrument.token, tradingsymbol: instrument.tradingsymbol, minutes }
-        const range = { ...of, from: new Date(span.fromMs), to: new Date(span.toMs), now: new Date(nowMs) }
-        const missing = Coverage.missing(yield* orProblem(repo.days(range)), span, nowMs)
+        const place = placeOf(instrument)
+        const range = rangeOf(instrument, minutes, place, span, nowMs)
+        const sessionOf = (day: string) => InstrumentHours.on(rules.current(), place, day)
+        const missing = Coverage.missing(yield* orProblem(repo.days(range)), span, nowMs, sessionOf)
         yield* Effect.forEach(
           missing,
           ({ fromMs, toMs }) =>
@@ -94,16 +118,7 @@ export class History extends Effect.Service<History>()("gateway/history/History"
           Effect.timeoutFail(fill(instrument, interval, span, nowMs), { duration: fillMax, onTimeout: () => tooSlow })
         )
         const scale = Instrument.priceScale(instrument.token)
-        const rows = yield* orProblem(
-          repo.range({
-            instrumentToken: instrument.token,
-            tradingsymbol: instrument.tradingsymbol,
-            minutes: interval.minutes,
-            from: new Date(span.fromMs),
-            to: new Date(span.toMs),
-            now: new Date(nowMs)
-          })
-        )
+        const rows = yield* orProblem(repo.range(rangeOf(instrument, interval.minutes, placeOf(instrument), span, nowMs)))
         // Nothing at all, and nobody could be asked: that is no empty answer.
         if (filled._tag === "Left" && rows.length === 0) return yield* filled.left
         return {
@@ -132,6 +147,8 @@ export class History extends Effect.Service<History>()("gateway/history/History"
         if ((instrumentType !== "CE" && instrumentType !== "PE") || expiry === null) return undefined
         const scale = Instrument.priceScale(instrument.token)
         const underlying = underlyingOf(instrument)
+        const under = Instrument.underlyingOf(instrument)
+        const place = placeOf(instrument)
         const found =
           underlying === undefined || of.length === 0
             ? []
@@ -142,6 +159,7 @@ export class History extends Effect.Service<History>()("gateway/history/History"
                   Effect.as(Effect.logWarning("no history of the underlying", error), [] as ReadonlyArray<KiteHistory.Candle>)
                 )
               )
+<<<<<<< HEAD
         const option = {
           kind: instrumentType,
           strike: Money.toNumber(instrument.strike, scale),
@@ -151,6 +169,19 @@ export class History extends Effect.Service<History>()("gateway/history/History"
         const under = { closeAt: new Map(found.map(({ atMs, close }) => [atMs, close])), carried: underlying?.expiry === null }
         return yield* Slices.flatMap(of, (slice) =>
           Effect.sync(() => HistoricalGreeks.ofCandles(option, slice, under, interval.minutes, settings))
+=======
+        return HistoricalGreeks.ofCandles(
+          {
+            kind: instrumentType,
+            strike: Money.toNumber(instrument.strike, scale),
+            tickSize: Money.toNumber(instrument.tickSize, scale),
+            expiryMs: under === null ? Number.NaN : Life.chainEndsMs(rules.current(), under, expiry)
+          },
+          of,
+          { closeAt: new Map(found.map(({ atMs, close }) => [atMs, close])), carried: underlying?.expiry === null },
+          (atMs) => InstrumentHours.barClosesMs(rules.current(), place, atMs, interval.minutes),
+          settings
+>>>>>>> 2c3f5b7 (Ask the rulebook for hours, expiries and units everywhere)
         )
       })
 

@@ -4,12 +4,12 @@ import { Api } from "../../contract/Api.ts"
 import * as Problem from "../../contract/shared/Problem.ts"
 import { istDate } from "../../domain/IndiaTime.ts"
 import * as Money from "../../domain/Money.ts"
-import { expiryAtMs } from "../../domain/market/Expiry.ts"
 import * as Instrument from "../../domain/market/Instrument.ts"
 import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
 import * as Asks from "../../streams/Asks.ts"
 import { MarketClock } from "../../streams/MarketClock.ts"
 import { Engine } from "../shared/Engine.ts"
+import { Lifetimes } from "../shared/Lifetimes.ts"
 import { orProblem } from "../shared/StoreProblem.ts"
 
 export const view = (instrument: Instrument.Instrument) => {
@@ -41,8 +41,8 @@ export const InstrumentsHttp = HttpApiBuilder.group(
     const registry = yield* InstrumentRegistry
     const clock = yield* MarketClock
     const engine = yield* Engine
+    const lifetimes = yield* Lifetimes
 
-    const isAlive = (nowMs: number) => (expiry: string) => expiryAtMs(expiry) > nowMs
     return handlers
       .handle("search", ({ urlParams: { search = "", limit, offset, ...filter } }) =>
         Effect.sync(() => {
@@ -52,7 +52,6 @@ export const InstrumentsHttp = HttpApiBuilder.group(
       )
       .handle("foEnabled", ({ urlParams: { exchange, limit, offset } }) =>
         Effect.sync(() => {
-          const alive = isAlive(clock.unsafeNow())
           const listed = registry
             .derived()
             .filter((one) => exchange === undefined || one.exchange === exchange)
@@ -63,8 +62,8 @@ export const InstrumentsHttp = HttpApiBuilder.group(
               tradingsymbol: spot?.tradingsymbol ?? null,
               name: spot?.name ?? null,
               lot_size: lotSize,
-              expiries: optionExpiries.filter(alive),
-              future_expiries: futureExpiries.filter(alive)
+              expiries: optionExpiries.filter((expiry) => lifetimes.isAlive(name, expiry)),
+              future_expiries: futureExpiries.filter((expiry) => lifetimes.isAlive(name, expiry))
             }))
             .filter(({ expiries, future_expiries }) => expiries.length + future_expiries.length > 0)
           return { underlyings: listed.slice(offset, offset + limit), total: listed.length, limit, offset }

@@ -3,7 +3,6 @@ import { Accounts } from "../../broker/Accounts.ts"
 import { CurrentUser } from "../../contract/shared/Authentication.ts"
 import * as Problem from "../../contract/shared/Problem.ts"
 import type { Decimal } from "../../domain/Money.ts"
-import * as Expiry from "../../domain/market/Expiry.ts"
 import type { Direction } from "../../domain/record/StrategyDefinition.ts"
 import * as Fills from "../../store/FillRepo.ts"
 import { FillRepo } from "../../store/FillRepo.ts"
@@ -11,6 +10,7 @@ import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
 import { StrategyRepo } from "../../store/StrategyRepo.ts"
 import { Valuation } from "../chains/Valuation.ts"
 import { Changes } from "../shared/Changes.ts"
+import { Lifetimes } from "../shared/Lifetimes.ts"
 import { foundOption, instrumentBySymbol, instrumentsLoaded, notFoundText, ownedStrategy } from "../shared/Lookup.ts"
 import { orProblem } from "../shared/StoreProblem.ts"
 
@@ -37,6 +37,7 @@ export const make = Effect.gen(function* () {
   const accounts = yield* Accounts
   const changes = yield* Changes
   const valuation = yield* Valuation
+  const lifetimes = yield* Lifetimes
 
   /** Today's instrument, else one that the strategy holds already: a trade may be imported after its contract has expired. */
   const resolve = (known: ReadonlyArray<Named>, exchange: string, tradingsymbol: string): Named | undefined => {
@@ -48,7 +49,7 @@ export const make = Effect.gen(function* () {
   const streamable = (named: Iterable<Named>): ReadonlyArray<Fills.Instrument> =>
     [...new Map(Array.from(named, (one) => [one.instrumentToken, one])).values()].flatMap(({ exchange, tradingsymbol }) => {
       const instrument = registry.bySymbol(exchange, tradingsymbol)
-      if (instrument === undefined || (instrument.expiry !== null && Expiry.expiryAtMs(instrument.expiry) <= valuation.nowMs())) return []
+      if (instrument === undefined || lifetimes.hasExpired(instrument)) return []
       return [{ instrumentToken: instrument.token, tradingsymbol, segment: instrument.segment }]
     })
 

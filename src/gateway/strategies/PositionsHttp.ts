@@ -4,6 +4,7 @@ import { Api } from "../../contract/Api.ts"
 import { CurrentUser } from "../../contract/shared/Authentication.ts"
 import * as IndiaTime from "../../domain/IndiaTime.ts"
 import { Valuation } from "../chains/Valuation.ts"
+import { Lifetimes } from "../shared/Lifetimes.ts"
 import * as NewFills from "./NewFills.ts"
 import * as PositionsView from "./PositionsView.ts"
 import { type Book, StrategyBook } from "./StrategyBook.ts"
@@ -16,6 +17,7 @@ export const PositionsHttp = HttpApiBuilder.group(
     const newFills = yield* NewFills.make
     const book = yield* StrategyBook
     const valuation = yield* Valuation
+    const lifetimes = yield* Lifetimes
 
     const valued = (of: Book) => ({
       as_of: IndiaTime.isoTime(valuation.nowMs()),
@@ -42,7 +44,7 @@ export const PositionsHttp = HttpApiBuilder.group(
         Effect.gen(function* () {
           const user = yield* CurrentUser
           const of = yield* book.of(user.id, path.id)
-          return yield* StrategyPayoff.payoff({ book: of, strategyId: path.id, ...valued(of) }, urlParams, valuation)
+          return yield* StrategyPayoff.payoff({ book: of, strategyId: path.id, ...valued(of) }, urlParams, valuation, lifetimes)
         })
       )
   })

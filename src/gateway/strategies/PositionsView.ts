@@ -1,5 +1,4 @@
 import * as Money from "../../domain/Money.ts"
-import * as Expiry from "../../domain/market/Expiry.ts"
 import * as Instrument from "../../domain/market/Instrument.ts"
 import * as Rounding from "../../domain/options/Rounding.ts"
 import * as Holdings from "../../domain/strategy/Holdings.ts"
@@ -7,6 +6,7 @@ import * as NetGreeks from "../../domain/strategy/NetGreeks.ts"
 import * as ProfitAndLoss from "../../domain/strategy/ProfitAndLoss.ts"
 import * as PayoffView from "../chains/PayoffView.ts"
 import type { Valuation } from "../chains/Valuation.ts"
+import type { Lifetimes } from "../shared/Lifetimes.ts"
 import type { Book, Line } from "./StrategyBook.ts"
 
 /** Places that an average is shown with; the complement keeps realised + unrealised = total. */
@@ -110,12 +110,18 @@ export interface PayoffLine {
 }
 
 /** Open holdings on one underlying as legs of a payoff, at what their open lots cost; what has expired has none left. */
-export const payoffLines = (book: Book, symbol: string, spot: number | null, valuation: Valuation): ReadonlyArray<PayoffLine> =>
+export const payoffLines = (
+  book: Book,
+  symbol: string,
+  spot: number | null,
+  valuation: Valuation,
+  lifetimes: Lifetimes
+): ReadonlyArray<PayoffLine> =>
   open(book).flatMap((line): ReadonlyArray<PayoffLine> => {
     const { holding, instrument, quote } = line
     if (instrument === undefined || Instrument.underlyingOf(instrument)?.name !== symbol) return []
     const { expiry, instrumentType: kind } = instrument
-    if (expiry !== null && Expiry.expiryAtMs(expiry) <= valuation.nowMs()) return []
+    if (lifetimes.hasExpired(instrument)) return []
     const strike = Instrument.isOption(instrument) ? Money.toNumber(instrument.strike, Instrument.priceScale(instrument.token)) : null
     const iv = strike === null || expiry === null ? null : (quote.row?.iv ?? valuation.iv(symbol, expiry, strike))
     const future = kind === "FUT" ? quote.lastPrice : null

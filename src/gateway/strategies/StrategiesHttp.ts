@@ -3,8 +3,11 @@ import { Effect } from "effect"
 import { Api } from "../../contract/Api.ts"
 import { CurrentUser } from "../../contract/shared/Authentication.ts"
 import * as Problem from "../../contract/shared/Problem.ts"
+import * as InstrumentHours from "../../domain/market/InstrumentHours.ts"
 import { CandleRepo } from "../../store/CandleRepo.ts"
 import { StrategyRepo } from "../../store/StrategyRepo.ts"
+import { MarketClock } from "../../streams/MarketClock.ts"
+import { RuleBook } from "../../streams/RuleBook.ts"
 import { Changes } from "../shared/Changes.ts"
 import { foundOption, notFound, ownedStrategy } from "../shared/Lookup.ts"
 import { orProblem } from "../shared/StoreProblem.ts"
@@ -40,6 +43,8 @@ export const StrategiesHttp = HttpApiBuilder.group(
     const legs = yield* StrategyLegs.make
     const changes = yield* Changes
     const views = yield* Views
+    const clock = yield* MarketClock
+    const rules = yield* RuleBook
 
     const whole = (row: StrategyRepo.Strategy, legs: ReadonlyArray<StrategyRepo.Leg>) => ({
       ...summaryView(row),
@@ -104,6 +109,7 @@ export const StrategiesHttp = HttpApiBuilder.group(
               owner: user.id,
               strategyId: path.id,
               intervalMinutes: interval,
+              gridOpenMs: InstrumentHours.gridOpenMs(rules.current(), InstrumentHours.derivatives, clock.unsafeNow()),
               limit,
               offset,
               ...(from === undefined ? {} : { from }),

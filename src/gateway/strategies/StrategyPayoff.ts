@@ -3,6 +3,7 @@ import { unknownAnalysis } from "../../contract/chains/PayoffApi.ts"
 import * as Problem from "../../contract/shared/Problem.ts"
 import * as PayoffView from "../chains/PayoffView.ts"
 import type { Valuation } from "../chains/Valuation.ts"
+import type { Lifetimes } from "../shared/Lifetimes.ts"
 import * as PositionsView from "./PositionsView.ts"
 import type { Book } from "./StrategyBook.ts"
 
@@ -11,7 +12,7 @@ export interface Scenario {
   readonly underlying?: string | undefined
   readonly spot_shift: number
   readonly vol_shift: number
-  readonly date?: Date | undefined
+  readonly date?: Date | string | undefined
   readonly points: number
 }
 
@@ -24,7 +25,7 @@ interface Valued {
 }
 
 /** The payoff of a strategy's open holdings on one underlying. Its analysis is null where a leg has no price yet. */
-export const payoff = ({ book, strategyId, ...shared }: Valued, scenario: Scenario, valuation: Valuation) =>
+export const payoff = ({ book, strategyId, ...shared }: Valued, scenario: Scenario, valuation: Valuation, lifetimes: Lifetimes) =>
   Effect.gen(function* () {
     const names = PositionsView.underlyings(book)
     const asked = scenario.underlying
@@ -32,7 +33,7 @@ export const payoff = ({ book, strategyId, ...shared }: Valued, scenario: Scenar
       return yield* Problem.invalidField("underlying", `expected one that the strategy holds: ${names.join(", ")}`)
     const symbol = asked ?? names[0] ?? null
     const spot = symbol === null ? null : valuation.spot(symbol)
-    const lines = symbol === null ? [] : PayoffView.inOrder(PositionsView.payoffLines(book, symbol, spot, valuation))
+    const lines = symbol === null ? [] : PayoffView.inOrder(PositionsView.payoffLines(book, symbol, spot, valuation, lifetimes))
     const head = {
       ...shared,
       strategy_id: strategyId,
@@ -53,6 +54,7 @@ export const payoff = ({ book, strategyId, ...shared }: Valued, scenario: Scenar
       volShift: scenario.vol_shift,
       points: scenario.points,
       rate: valuation.settings.rate,
+      endsMs: (expiry) => lifetimes.endsMs(symbol, expiry),
       vol: earliest === null ? null : valuation.atmIv(symbol, earliest)
     })
     if (Either.isLeft(analysed)) {

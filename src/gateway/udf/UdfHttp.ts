@@ -5,14 +5,16 @@ import { Authentication } from "../../contract/shared/Authentication.ts"
 import * as Problem from "../../contract/shared/Problem.ts"
 import { UdfAccess } from "../../contract/udf/UdfApi.ts"
 import * as IndiaTime from "../../domain/IndiaTime.ts"
-import * as Calendar from "../../domain/market/Calendar.ts"
-import * as Expiry from "../../domain/market/Expiry.ts"
 import * as Instrument from "../../domain/market/Instrument.ts"
+import * as InstrumentHours from "../../domain/market/InstrumentHours.ts"
 import * as KiteHistory from "../../domain/market/KiteHistory.ts"
+import type * as Hours from "../../domain/rules/Hours.ts"
 import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
 import { MarketClock } from "../../streams/MarketClock.ts"
+import { RuleBook } from "../../streams/RuleBook.ts"
 import { History } from "../history/History.ts"
 import { Symbols } from "../instruments/Symbols.ts"
+import { Lifetimes } from "../shared/Lifetimes.ts"
 import { Views } from "../views/Views.ts"
 
 const refusedInUdf = <A, R>(access: Effect.Effect<A, Problem.Unauthorized, R>) =>
@@ -47,8 +49,17 @@ const exchanges = [
   ["MCX", "Multi Commodity Exchange"],
   ["CDS", "NSE currency"]
 ] as const
-/** Trading hours by exchange, Indian time; whatever is not here trades as NSE does. */
-const sessions: Readonly<Record<string, string>> = { MCX: "0900-2330", NCO: "0900-2330", CDS: "0900-1700", BCD: "0900-1700" }
+/** What a chart shows where the rulebook does not know the hours. */
+const allDay = "0000-2400"
+
+const clockText = (atMs: number): string => {
+  const minutes = Math.floor(IndiaTime.istTimeOfDayMs(atMs) / IndiaTime.minuteMs)
+  return `${String(Math.floor(minutes / 60)).padStart(2, "0")}${String(minutes % 60).padStart(2, "0")}`
+}
+
+/** Usual trading hours of a day, Indian time: "0915-1540". */
+const sessionText = (session: Hours.Session | undefined): string =>
+  session === undefined ? allDay : `${clockText(session.opensAtMs)}-${clockText(session.closesAtMs)}`
 
 const intervalOf = (resolution: string): KiteHistory.Interval | undefined => {
   const text = resolution.toUpperCase()
@@ -80,13 +91,14 @@ const columns = (candles: ReadonlyArray<KiteHistory.Candle>, minutes: number) =>
 })
 const failure = (errmsg: string) => ({ s: "error" as const, errmsg })
 
-/** How far back so many bars reach at most: sessions are six hours of weekdays, and a week may have holidays. */
-const reachMs = (bars: number, { minutes }: KiteHistory.Interval): number => {
-  const perSession = Math.max(1, Math.floor((Calendar.closeOfDayMs - Calendar.openOfDayMs) / IndiaTime.minuteMs / minutes))
+/** How far back so many bars reach at most: a week may have holidays. Unknown hours count as an hour. */
+const reachMs = (bars: number, { minutes }: KiteHistory.Interval, session: Hours.Session | undefined): number => {
+  const sessionMs = session === undefined ? 60 * IndiaTime.minuteMs : session.closesAtMs - session.opensAtMs
+  const perSession = Math.max(1, Math.floor(sessionMs / IndiaTime.minuteMs / minutes))
   return (Math.ceil(bars / perSession) * 1.6 + 7) * IndiaTime.dayMs
 }
 
-const symbolInfo = (it: Instrument.Instrument, nowMs: number) => {
+const symbolInfo = (it: Instrument.Instrument, endMs: number | undefined, session: Hours.Session | undefined, nowMs: number) => {
   const pricescale = Instrument.priceScale(it.token)
   // An index has no tick; its values have two places.
   const minmov = it.tickSize === 0 ? 1 : it.tickSize
@@ -96,7 +108,7 @@ const symbolInfo = (it: Instrument.Instrument, nowMs: number) => {
     ticker: fullName(it),
     description: description(it),
     type: types[Instrument.kindOf(it)],
-    session: sessions[it.exchange] ?? "0915-1530",
+    session: sessionText(session),
     timezone,
     exchange: it.exchange,
     listed_exchange: it.exchange,
@@ -118,8 +130,8 @@ const symbolInfo = (it: Instrument.Instrument, nowMs: number) => {
     supported_resolutions: [...resolutions],
     volume_precision: 0,
     data_status: "streaming" as const,
-    expired: it.expiry !== null && Expiry.expiryAtMs(it.expiry) <= nowMs,
-    ...(it.expiry === null ? {} : { expiration_date: Expiry.expiryAtMs(it.expiry) / 1_000 })
+    expired: endMs !== undefined && endMs <= nowMs,
+    ...(endMs === undefined ? {} : { expiration_date: endMs / 1_000 })
   }
 }
 
@@ -134,6 +146,9 @@ export const UdfHttp = HttpApiBuilder.group(
     const symbols = yield* Symbols
     const clock = yield* MarketClock
     const views = yield* Views
+    const lifetimes = yield* Lifetimes
+    const rules = yield* RuleBook
+    const usualSession = (it: Instrument.Instrument) => InstrumentHours.usual(rules.current(), lifetimes.placeOf(it), clock.unsafeNow())
     const find = (symbol: string) => symbols.find(symbol.trim().toUpperCase())
 
     /** Never more than `barsMax` bars reach back, whatever the caller writes. */
@@ -149,8 +164,12 @@ export const UdfHttp = HttpApiBuilder.group(
         const shiftMs = interval.minutes < 1440 ? 0 : IndiaTime.istOffsetMs
         const untilMs = Math.min(toMs, clock.unsafeNow() + shiftMs + IndiaTime.dayMs) - shiftMs - 1
         const sinceMs = fromMs - shiftMs
+<<<<<<< HEAD
         // "countback has priority over from": TradingView Charting Library, UDF, "Bars".
         const reach = countback > 0 ? untilMs - reachMs(countback, interval) : sinceMs
+=======
+        const reach = countback > 0 ? Math.min(sinceMs, untilMs - reachMs(countback, interval, usualSession(it))) : sinceMs
+>>>>>>> 2c3f5b7 (Ask the rulebook for hours, expiries and units everywhere)
         if (reach > untilMs) return { s: "no_data" as const }
         const found = yield* bars(it, interval, reach, untilMs)
         const wanted = countback > 0 ? found.slice(-countback) : found.filter(({ atMs }) => atMs >= sinceMs)
@@ -219,7 +238,7 @@ export const UdfHttp = HttpApiBuilder.group(
       .handle("symbols", ({ urlParams: { symbol } }) =>
         Effect.sync(() => {
           const it = find(symbol)
-          return it === undefined ? failure("unknown_symbol") : symbolInfo(it, clock.unsafeNow())
+          return it === undefined ? failure("unknown_symbol") : symbolInfo(it, lifetimes.endOf(it), usualSession(it), clock.unsafeNow())
         })
       )
       .handle("search", ({ urlParams: { query, type, exchange, limit } }) =>

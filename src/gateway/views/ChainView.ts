@@ -1,5 +1,6 @@
-import { expiryAtMs } from "../../domain/market/Expiry.ts"
+import * as Life from "../../domain/market/Life.ts"
 import type * as ChainMessage from "../../domain/options/ChainMessage.ts"
+import type * as ExpiryInstant from "../../domain/rules/ExpiryInstant.ts"
 
 /** One option as it was last published; `seq` is the OPT sequence that says so. */
 export interface Row {
@@ -63,6 +64,9 @@ export interface Change {
 const keptAfterExpiryMs = 86_400_000
 /** More chains than any market lists; beyond it new ones are not taken up. */
 export const chainsMax = 10_000
+
+const endMs = (rules: ExpiryInstant.Rules, { exchange, underlying, expiry }: Chain): number =>
+  Life.shownUntilMs(rules, { exchange, name: underlying }, expiry)
 
 const headOf = (message: ChainMessage.Chain, seq: number): Head => ({
   seq,
@@ -211,10 +215,10 @@ export class ChainView {
   }
 
   /** The oldest delta sequence that a chain not expired at `nowMs` is true for. */
-  oldestSeq(nowMs: number): number | undefined {
+  oldestSeq(rules: ExpiryInstant.Rules, nowMs: number): number | undefined {
     let oldest: number | undefined
     for (const chain of this.#all()) {
-      if (expiryAtMs(chain.expiry) > nowMs) oldest = Math.min(oldest ?? chain.head.seq, chain.head.seq)
+      if (endMs(rules, chain) > nowMs) oldest = Math.min(oldest ?? chain.head.seq, chain.head.seq)
     }
     return oldest
   }
@@ -229,10 +233,10 @@ export class ChainView {
   }
 
   /** Forgets what expired long ago at market time `nowMs`. */
-  dropExpired(nowMs: number): void {
+  dropExpired(rules: ExpiryInstant.Rules, nowMs: number): void {
     for (const [key, byExchange] of this.#chains) {
       for (const [exchange, chain] of byExchange) {
-        if (expiryAtMs(chain.expiry) + keptAfterExpiryMs > nowMs) continue
+        if (endMs(rules, chain) + keptAfterExpiryMs > nowMs) continue
         for (const token of [...chain.rows.keys()]) this.#remove(chain, token)
         byExchange.delete(exchange)
         this.#count--

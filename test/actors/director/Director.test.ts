@@ -4,6 +4,7 @@ import { make as plan } from "../../../src/actors/director/Plan.ts"
 import { aroundTheMoney, ironCondor } from "../../../src/actors/director/Seed.ts"
 import * as Money from "../../../src/domain/Money.ts"
 import type * as Instrument from "../../../src/domain/market/Instrument.ts"
+import { shipped } from "../../../src/domain/rules/Shipped.ts"
 import * as Holdings from "../../../src/domain/strategy/Holdings.ts"
 import * as Subjects from "../../../src/streams/Subjects.ts"
 
@@ -161,7 +162,7 @@ describe("Seed", () => {
   const now = Date.parse("2026-11-22T00:00:00Z")
 
   it("takes the spot, the nearest future, and 20 strikes either side of the money of the two nearest living expiries", () => {
-    const wanted = aroundTheMoney(members, 24_510 * 100, now)
+    const wanted = aroundTheMoney(members, 24_510 * 100, shipped, now)
     assert.deepStrictEqual([...new Set(wanted.map(({ expiry }) => expiry))], [null, "2026-11-24", "2026-12-01"])
     assert.deepStrictEqual(
       wanted.filter(({ instrumentType }) => instrumentType === "FUT").map(({ token }) => token),
@@ -173,7 +174,7 @@ describe("Seed", () => {
     assert.deepStrictEqual([near.length, near[0], near[20], near[40]], [41, 23_500, 24_500, 25_500])
   })
   it("builds the condor of the nearest expiry around the money", () => {
-    const wanted = aroundTheMoney(members, 24_510 * 100, now).filter(
+    const wanted = aroundTheMoney(members, 24_510 * 100, shipped, now).filter(
       ({ instrumentType }) => instrumentType === "CE" || instrumentType === "PE"
     )
     const legs = ironCondor(wanted, 24_510 * 100).map(({ instrument: one, direction }) => [

@@ -6,6 +6,8 @@ import * as Timeframe from "../../../src/domain/indicators/Timeframe.ts"
 
 const at = (text: string) => Date.parse(`${text}+05:30`)
 const sessionMinutes = 375
+/** NSE opens at 09:15. */
+const openMs = 9.25 * 3_600_000
 /** One-minute bars of several sessions; each value derives from its position, so that a wrong grouping shows. */
 const minutes = (days: number, keep: (index: number) => boolean = () => true): ReadonlyArray<Indicator.Bar> =>
   Array.from({ length: days * sessionMinutes }, (_, index): Indicator.Bar => {
@@ -22,7 +24,8 @@ const minutes = (days: number, keep: (index: number) => boolean = () => true): R
 
 describe("Timeframe", () => {
   it("BE-SVC-03 bars begin at the open and never reach over a session", () => {
-    const start = (text: string, width: number) => new Date(Timeframe.barStartMs(at(text), width) + 19_800_000).toISOString().slice(0, 16)
+    const start = (text: string, width: number) =>
+      new Date(Timeframe.barStartMs(at(text), width, openMs) + 19_800_000).toISOString().slice(0, 16)
     assert.strictEqual(start("2026-08-17T09:15:00", 5), "2026-08-17T09:15")
     assert.strictEqual(start("2026-08-17T09:19:59", 5), "2026-08-17T09:15")
     assert.strictEqual(start("2026-08-17T10:14:59", 60), "2026-08-17T09:15")
@@ -30,17 +33,17 @@ describe("Timeframe", () => {
     assert.strictEqual(start("2026-08-17T09:08:00", 15), "2026-08-17T09:00")
     assert.strictEqual(start("2026-08-17T01:00:00", 720), "2026-08-17T00:00")
     assert.strictEqual(start("2026-08-17T15:29:00", 1440), "2026-08-17T00:00")
-    const hours = Timeframe.aggregate(minutes(2), 60)
+    const hours = Timeframe.aggregate(minutes(2), 60, openMs)
     assert.strictEqual(hours.length, 14)
     assert.deepStrictEqual(
-      hours.map((bar) => minutes(2).filter((it) => Timeframe.barStartMs(it.atMs, 60) === bar.atMs).length),
+      hours.map((bar) => minutes(2).filter((it) => Timeframe.barStartMs(it.atMs, 60, openMs) === bar.atMs).length),
       [60, 60, 60, 60, 60, 60, 15, 60, 60, 60, 60, 60, 60, 15]
     )
   })
 
   it("BE-SVC-03 one minute is itself and a day is the whole session", () => {
-    assert.deepStrictEqual(Timeframe.aggregate(minutes(2), 1), minutes(2))
-    const [first, second, ...rest] = Timeframe.aggregate(minutes(2), 1440)
+    assert.deepStrictEqual(Timeframe.aggregate(minutes(2), 1, openMs), minutes(2))
+    const [first, second, ...rest] = Timeframe.aggregate(minutes(2), 1440, openMs)
     assert.deepStrictEqual(rest, [])
     const day = minutes(1)
     assert.deepStrictEqual(first, {
@@ -59,7 +62,10 @@ describe("Timeframe", () => {
     [FastCheck.constantFrom([3, 15], [5, 15], [5, 60], [15, 60], [15, 1440], [5, 75] as const), FastCheck.integer({ min: 2, max: 9 })],
     ([[short, long], hole]) => {
       const some = minutes(3, (index) => index % hole !== 0)
-      assert.deepStrictEqual(Timeframe.aggregate(Timeframe.aggregate(some, short!), long!), Timeframe.aggregate(some, long!))
+      assert.deepStrictEqual(
+        Timeframe.aggregate(Timeframe.aggregate(some, short!, openMs), long!, openMs),
+        Timeframe.aggregate(some, long!, openMs)
+      )
     }
   )
 
@@ -69,13 +75,13 @@ describe("Timeframe", () => {
     ([width, name]) => {
       const { indicator } = Either.getOrThrow(Catalogue.make(name))
       const some = minutes(2)
-      const expected = Indicator.batch(indicator, Timeframe.aggregate(some, width))
+      const expected = Indicator.batch(indicator, Timeframe.aggregate(some, width, openMs))
       let state: Timeframe.State | null = null
       let live = Indicator.start(indicator)
       const seen: Array<Indicator.Values> = []
       for (const minute of some) {
         for (const version of [{ ...minute, high: minute.high + 500, close: minute.low, volume: 1 }, minute]) {
-          const [next, closed]: readonly [Timeframe.State, Indicator.Bar | null] = Timeframe.step(state, version, width)
+          const [next, closed]: readonly [Timeframe.State, Indicator.Bar | null] = Timeframe.step(state, version, width, openMs)
           if (closed !== null) seen.push(live.values!)
           state = next
           live = Indicator.update(indicator, live, Timeframe.current(state))
@@ -88,8 +94,8 @@ describe("Timeframe", () => {
 
   it("a minute from before the open one changes nothing", () => {
     const [a, b] = minutes(1)
-    const [state] = Timeframe.step(null, b!, 5)
-    const [after, closed] = Timeframe.step(state, a!, 5)
+    const [state] = Timeframe.step(null, b!, 5, openMs)
+    const [after, closed] = Timeframe.step(state, a!, 5, openMs)
     assert.strictEqual(after, state)
     assert.isNull(closed)
   })

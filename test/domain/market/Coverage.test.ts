@@ -1,7 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { FastCheck } from "effect"
 import * as Coverage from "../../../src/domain/market/Coverage.ts"
+import * as InstrumentHours from "../../../src/domain/market/InstrumentHours.ts"
 import * as KiteHistory from "../../../src/domain/market/KiteHistory.ts"
+import { shipped } from "../../../src/domain/rules/Shipped.ts"
 
 const ist = (text: string) => Date.parse(`${text}+05:30`)
 const text = ({ fromMs, toMs }: KiteHistory.Span) =>
@@ -10,7 +12,10 @@ const span = (from: string, to: string) => ({ fromMs: ist(from), toMs: ist(to) }
 // 16 August 2026 is a Sunday.
 const week = span("2026-08-13T00:00:00", "2026-08-19T23:59:59")
 const later = ist("2026-09-01T10:00:00")
-const missing = (known: ReadonlyArray<Coverage.Day>, wanted = week, nowMs = later) => Coverage.missing(known, wanted, nowMs).map(text)
+const index: InstrumentHours.Place = { segment: "NSE_CM", security: "other" }
+const sessionOf = (day: string) => InstrumentHours.on(shipped, index, day)
+const missing = (known: ReadonlyArray<Coverage.Day>, wanted = week, nowMs = later) =>
+  Coverage.missing(known, wanted, nowMs, sessionOf).map(text)
 
 describe("Coverage", () => {
   it("nothing known: one span of whole days, over the weekend, up to now", () => {

@@ -108,7 +108,9 @@ describe("Instrument", () => {
     [
       FastCheck.array(
         FastCheck.record({
-          token: FastCheck.integer({ min: 1, max: 2 ** 32 - 1 }),
+          token: FastCheck.tuple(FastCheck.nat(2 ** 24 - 1), FastCheck.constantFrom(1, 2, 3, 4, 5, 6, 7, 9, 12)).map(
+            ([exchangeToken, segment]) => exchangeToken * 256 + segment
+          ),
           exchangeToken: FastCheck.nat(),
           tradingsymbol: FastCheck.string({ minLength: 1 }).filter((text) => !text.startsWith("\uFEFF")),
           name: FastCheck.string(),
@@ -173,12 +175,21 @@ describe("Instrument", () => {
     assert.strictEqual(Instrument.kindOf(index("NIFTY 50")), "INDEX")
     assert.strictEqual(Instrument.kindOf(make({})), "CE")
     assert.deepStrictEqual(
-      [1, 2, 3, 4, 5, 6, 7, 8, 9].map((segment) => Instrument.priceScale(256 * 7 + segment)),
-      [100, 100, 1e7, 100, 100, 1e4, 100, 100, 100]
+      [1, 2, 3, 4, 5, 6, 7, 9, 12].map((segment) => Instrument.priceScale(256 * 7 + segment)),
+      [100, 100, 1e7, 100, 100, 1e4, 100, 100, 1e4]
     )
     assert.isTrue(Instrument.isIndex(256265))
     assert.isTrue(Instrument.isOption(make({ instrumentType: "PE" })))
     assert.isFalse(Instrument.isOption(make({ instrumentType: "FUT" })))
+  })
+
+  it("BE-DAY-08 an instrument of an unknown segment is refused by name and never taken for paise", () => {
+    const token = 256 * 7 + 8
+    const text = Instrument.formatCsv([make({})]).replace(String(make({}).token), String(token))
+    const { instruments, rejected } = Instrument.parseCsv(text)
+    assert.deepStrictEqual(instruments, [])
+    assert.match(rejected[0]?.reason ?? "", /segment 8 \(token 1800\).*knows no such segment/)
+    assert.throws(() => Instrument.priceScale(token), /segment 8/)
   })
 
   it("BE-FIN-06 a price rounds by the instrument's own tick and currency", () => {

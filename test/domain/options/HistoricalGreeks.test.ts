@@ -16,11 +16,13 @@ const candleAt = (at: number, spot: number, vol: number) => {
   return { atMs, close: Black76.priceOf(1, forwardOf(spot, atMs), option.strike, tOf(atMs), settings.rate, vol), volume: at }
 }
 
+const minuteCloses = (opensMs: number): number => opensMs + 60_000
+
 describe("HistoricalGreeks", () => {
   it("TC-GRK-030 a candle gains the Greeks of the volatility that its own close implies on its underlying's close", () => {
     const candles = [candleAt(0, 24_480, 0.14), candleAt(1, 24_620, 0.16)]
     const underlying = { closeAt: new Map(candles.map(({ atMs }, at) => [atMs, [24_480, 24_620][at]!])), carried: true }
-    for (const [at, valued] of HistoricalGreeks.ofCandles(option, candles, underlying, 1, settings).entries()) {
+    for (const [at, valued] of HistoricalGreeks.ofCandles(option, candles, underlying, minuteCloses, settings).entries()) {
       const { atMs } = candles[at]!
       const expected = Black76.greeks(
         "CE",
@@ -42,7 +44,7 @@ describe("HistoricalGreeks", () => {
   it("TC-GRK-030 the candles themselves are unchanged", () => {
     const candles = Object.freeze([candleAt(0, 24_480, 0.14), candleAt(1, 24_480, 0.14)].map((one) => Object.freeze(one)))
     const before = JSON.stringify(candles)
-    HistoricalGreeks.ofCandles(option, candles, { closeAt: new Map([[startMs, 24_480]]), carried: true }, 1, settings)
+    HistoricalGreeks.ofCandles(option, candles, { closeAt: new Map([[startMs, 24_480]]), carried: true }, minuteCloses, settings)
     assert.strictEqual(JSON.stringify(candles), before)
   })
 
@@ -52,7 +54,7 @@ describe("HistoricalGreeks", () => {
       [candles[0]!.atMs, 24_480],
       [candles[2]!.atMs, 24_480]
     ])
-    const valued = HistoricalGreeks.ofCandles(option, candles, { closeAt, carried: true }, 1, settings)
+    const valued = HistoricalGreeks.ofCandles(option, candles, { closeAt, carried: true }, minuteCloses, settings)
     assert.deepStrictEqual(valued[1], { greeks: null, greeks_reason: "no_underlying_price" })
     assert.isNotNull(valued[0]?.greeks)
     assert.isNotNull(valued[2]?.greeks)
@@ -60,7 +62,13 @@ describe("HistoricalGreeks", () => {
 
   it("a price without a volatility says why, as a chain's rows do", () => {
     const at = (close: number, atMs = startMs) =>
-      HistoricalGreeks.ofCandles(option, [{ atMs, close }], { closeAt: new Map([[atMs, 25_000]]), carried: true }, 1, settings)[0]
+      HistoricalGreeks.ofCandles(
+        option,
+        [{ atMs, close }],
+        { closeAt: new Map([[atMs, 25_000]]), carried: true },
+        minuteCloses,
+        settings
+      )[0]
     assert.deepStrictEqual(at(400), { greeks: null, greeks_reason: "below_intrinsic" })
     assert.deepStrictEqual(at(30_000), { greeks: null, greeks_reason: "above_bound" })
     assert.deepStrictEqual(at(400, expiryMs), { greeks: null, greeks_reason: "expired" })
@@ -69,7 +77,7 @@ describe("HistoricalGreeks", () => {
         { ...option, strike: 40_000 },
         [{ atMs: startMs, close: 0.01 }],
         { closeAt: new Map([[startMs, 25_000]]), carried: true },
-        1,
+        minuteCloses,
         settings
       )[0],
       { greeks: null, greeks_reason: "no_time_value" }
@@ -78,13 +86,13 @@ describe("HistoricalGreeks", () => {
 
   it("a future is its own forward, and a day is valued at its session's close", () => {
     const dayMs = Date.parse("2026-08-18T18:30:00Z")
-    const t = (expiryMs - Date.parse("2026-08-19T10:00:00Z")) / yearMs
+    const t = (expiryMs - Date.parse("2026-08-19T10:10:00Z")) / yearMs
     const close = Black76.priceOf(1, 24_600, option.strike, t, settings.rate, 0.15)
     const [valued] = HistoricalGreeks.ofCandles(
       option,
       [{ atMs: dayMs, close }],
       { closeAt: new Map([[dayMs, 24_600]]), carried: false },
-      1440,
+      () => Date.parse("2026-08-19T10:10:00Z"),
       settings
     )
     const expected = Black76.greeks("CE", 24_600, option.strike, t, settings.rate, 0.15)
@@ -99,7 +107,7 @@ describe("HistoricalGreeks", () => {
         option,
         [{ atMs: startMs, close }],
         { closeAt: new Map([[startMs, spot]]), carried: true },
-        1,
+        minuteCloses,
         settings
       )
       if (valued?.greeks === null) assert.isString(valued.greeks_reason)

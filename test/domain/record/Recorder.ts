@@ -1,6 +1,5 @@
 import * as IndiaTime from "../../../src/domain/IndiaTime.ts"
 import * as Money from "../../../src/domain/Money.ts"
-import * as Expiry from "../../../src/domain/market/Expiry.ts"
 import * as Frame from "../../../src/domain/market/Frame.ts"
 import * as Instrument from "../../../src/domain/market/Instrument.ts"
 import * as Black76 from "../../../src/domain/options/Black76.ts"
@@ -8,6 +7,7 @@ import * as FrameHeader from "../../../src/domain/record/FrameHeader.ts"
 import type * as RecordInput from "../../../src/domain/record/RecordInput.ts"
 import type { Contract } from "../../../src/domain/record/Reference.ts"
 import type * as StrategyDefinition from "../../../src/domain/record/StrategyDefinition.ts"
+import { endsMs } from "../../Ends.ts"
 
 /** 10:00:00 IST of a trading day. */
 export const startMs = Date.parse("2026-08-19T04:30:00Z")
@@ -56,7 +56,7 @@ export interface Packet {
 
 /** Black-76 prices on one volatility, on the tick grid. */
 export const modelPrice = (strike: number, kind: "CE" | "PE", forward: number, vol: number, atMs: number, at = expiry): number => {
-  const t = IndiaTime.yearsTo(Expiry.expiryAtMs(at), atMs)
+  const t = IndiaTime.yearsTo(endsMs(at), atMs)
   const price = Black76.priceOf(kind === "CE" ? 1 : -1, forward, strike, t, settings.rate, vol)
   return Math.max(1, Math.round(price * 20)) / 20
 }

@@ -2,11 +2,11 @@ import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
 import * as Decider from "../../../src/domain/Decider.ts"
 import * as IndiaTime from "../../../src/domain/IndiaTime.ts"
-import * as Expiry from "../../../src/domain/market/Expiry.ts"
 import * as Frame from "../../../src/domain/market/Frame.ts"
 import * as Black76 from "../../../src/domain/options/Black76.ts"
 import * as ChainMessage from "../../../src/domain/options/ChainMessage.ts"
 import * as UnderlyingDecider from "../../../src/domain/underlying/UnderlyingDecider.ts"
+import { endsMs } from "../../Ends.ts"
 import {
   chain,
   chainPackets,
@@ -145,7 +145,7 @@ describe("UnderlyingDecider: numbers", () => {
     assert.strictEqual(message.forward_source, "parity")
     assert.approximately(message.forward ?? 0, forward, 0.2)
     assert.strictEqual(message.atm_strike, 24_500)
-    const t = IndiaTime.yearsTo(Expiry.expiryAtMs(expiry), startMs + 250)
+    const t = IndiaTime.yearsTo(endsMs(expiry), startMs + 250)
     for (const strike of strikes) {
       const call = row(message, strike, "CE")
       const put = row(message, strike, "PE")
@@ -273,7 +273,7 @@ describe("UnderlyingDecider: numbers", () => {
   })
 
   it("TC-GRK-020 at expiry a call's delta is 0 or 1, a put's -1 or 0, and every other Greek 0", () => {
-    const atMs = Expiry.expiryAtMs(expiry)
+    const atMs = endsMs(expiry)
     const recorder = new Recorder()
       .reference(instruments)
       .frame(atMs - 1_000, market(atMs - 1_000))
@@ -296,7 +296,7 @@ describe("UnderlyingDecider: numbers", () => {
   })
 
   it("an expiry that was over when we came and has no spot keeps saying so without Greeks", () => {
-    const atMs = Expiry.expiryAtMs(expiry) + 1_000
+    const atMs = endsMs(expiry) + 1_000
     const recorder = new Recorder()
       .reference(chain())
       .frame(atMs, chainPackets(forward, 0.14, startMs))
@@ -553,7 +553,7 @@ describe("UnderlyingDecider: frames", () => {
   })
 
   it("the convention names the settings that decide the numbers", () => {
-    assert.strictEqual(last(chains(outputsOf(opened()), "chain")).convention, "b76-parity-otm-last-act365-1530ist-r0.065-q0")
+    assert.strictEqual(last(chains(outputsOf(opened()), "chain")).convention, "b76-parity-otm-last-act365-rulebook-r0.065-q0")
     assert.isAbove(modelPrice(24_500, "CE", forward, 0.14, startMs), 50)
   })
 })

@@ -1,12 +1,12 @@
 import { assert, layer } from "@effect/vitest"
 import { Effect } from "effect"
 import * as IndiaTime from "../../../src/domain/IndiaTime.ts"
-import * as Expiry from "../../../src/domain/market/Expiry.ts"
 import * as Black76 from "../../../src/domain/options/Black76.ts"
 import * as BlackScholes from "../../../src/domain/options/BlackScholes.ts"
 import * as GammaExposure from "../../../src/domain/options/GammaExposure.ts"
 import * as Normal from "../../../src/domain/options/Normal.ts"
 import * as Subjects from "../../../src/streams/Subjects.ts"
+import { endsMs } from "../../Ends.ts"
 import { ask, type ChainRow, chainMessage, eventually, far, near, publishChain, tokens, World, world } from "../GatewayWorld.ts"
 
 const rows: ReadonlyArray<ChainRow> = [
@@ -99,7 +99,7 @@ layer(world(), { excludeTestServices: true })("Option analysis", (it) => {
       yield* published
       const { body } = yield* ask(`/fo/gex?symbol=nifty&expiry=${near}`)
       const row = new Float64Array(BlackScholes.COLUMNS)
-      const t = IndiaTime.yearsTo(Expiry.expiryAtMs(near), Date.parse(asOf))
+      const t = IndiaTime.yearsTo(endsMs(near), Date.parse(asOf))
       const weight = (strike: number, at = forward) => {
         Black76.evaluate(row, 0, 1, at, strike, t, 0.065, 0.142)
         return BlackScholes.fromRow(row, 0).gamma * at * at * 0.01
@@ -246,11 +246,11 @@ layer(world(), { excludeTestServices: true })("Option analysis", (it) => {
         max_profit: "6000",
         max_loss: "-9000",
         net_premium: "-6000",
-        horizon: `${soon}T10:00:00.000Z`
+        horizon: `${soon}T10:10:00.000Z`
       })
       assert.deepStrictEqual(body.curve.spot, [19_200, 24_600, 30_000])
       assert.deepStrictEqual(body.curve.at_expiry, [-9_000, 6_000, -9_000])
-      const t = IndiaTime.yearsTo(Expiry.expiryAtMs(soon), Date.parse(body.as_of))
+      const t = IndiaTime.yearsTo(endsMs(soon), Date.parse(body.as_of))
       const sd = 0.15 * Math.sqrt(t)
       const below = (price: number) => Normal.cdf((Math.log(price / 24_500) - 0.065 * t) / sd + 0.5 * sd)
       assert.approximately(body.probability_of_profit, below(24_880) - below(24_120), 0.000_06)

@@ -18,7 +18,7 @@ const symbols = new Map<number, string>([
   [tokens.call, "NIFTY98JAN24500CE"],
   [tokens.infy, "INFY"]
 ])
-const t = (atMs: number) => (Date.parse(`${near}T15:30:00+05:30`) - atMs - minuteMs) / (365 * 86_400_000)
+const t = (atMs: number) => (Date.parse(`${near}T15:40:00+05:30`) - atMs - minuteMs) / (365 * 86_400_000)
 const spotAt = (n: number) => 24_500 + (n % 10)
 const priceOf = (token: number, n: number): number => {
   if (token !== tokens.call) return Math.round(spotAt(n) * 100)
@@ -241,7 +241,7 @@ layer(world(), { excludeTestServices: true })("UDF", (it) => {
         name: "NIFTY98JAN24500CE",
         ticker: "NFO:NIFTY98JAN24500CE",
         type: "option",
-        session: "0915-1530",
+        session: "0915-1540",
         timezone: "Asia/Kolkata",
         minmov: 5,
         pricescale: 100,

@@ -225,7 +225,7 @@ layer(world(), { excludeTestServices: true })("Fills, P&L, Greeks and payoff of 
         symbol: "NIFTY",
         spot: 24_510.35,
         realised: "0",
-        horizon: `${near}T10:00:00.000Z`,
+        horizon: `${near}T10:10:00.000Z`,
         break_evens: [24_289.95, 24_710.05],
         max_profit: "unbounded",
         max_loss: "-15753.75",
@@ -250,7 +250,7 @@ layer(world(), { excludeTestServices: true })("Fills, P&L, Greeks and payoff of 
         spot: 22_059.32,
         spot_shift: -0.1,
         vol_shift: 0.05,
-        date: "2060-01-01T10:00:00.000Z"
+        date: "2060-01-01T10:10:00.000Z"
       })
       assert.notStrictEqual(shifted.profit, body.profit)
       assert.deepStrictEqual(shifted.break_evens, body.break_evens, "the horizon is not the scenario")

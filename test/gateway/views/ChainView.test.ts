@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { FastCheck } from "effect"
+import { shipped } from "../../../src/domain/rules/Shipped.ts"
 import { ChainView } from "../../../src/gateway/views/ChainView.ts"
 import { type ChainRow, chainMessage, near } from "../GatewayWorld.ts"
 
@@ -46,12 +47,12 @@ describe("ChainView", () => {
   it("keeps an expired chain for a day of market time and forgets it then", () => {
     const view = new ChainView()
     view.applyKeyframe(chainMessage("chain", [row(1, 10)], { delta_seq: 1 }))
-    const expiredMs = Date.parse(`${near}T10:00:00Z`)
-    assert.strictEqual(view.oldestSeq(expiredMs - 1), 1)
-    assert.strictEqual(view.oldestSeq(expiredMs), undefined)
-    view.dropExpired(expiredMs + 86_399_999)
+    const expiredMs = Date.parse(`${near}T10:10:00Z`)
+    assert.strictEqual(view.oldestSeq(shipped, expiredMs - 1), 1)
+    assert.strictEqual(view.oldestSeq(shipped, expiredMs), undefined)
+    view.dropExpired(shipped, expiredMs + 86_399_999)
     assert.deepStrictEqual(prices(view), { 1: 10 })
-    view.dropExpired(expiredMs + 86_400_000)
+    view.dropExpired(shipped, expiredMs + 86_400_000)
     assert.strictEqual(view.find("NIFTY", near), undefined)
     assert.strictEqual(view.row(1), undefined)
   })

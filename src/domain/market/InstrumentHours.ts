@@ -1,0 +1,61 @@
+import { Either } from "effect"
+import * as IndiaTime from "../IndiaTime.ts"
+import * as Day from "../rules/Day.ts"
+import type * as Facts from "../rules/Facts.ts"
+import * as Hours from "../rules/Hours.ts"
+import * as Segments from "../rules/Segments.ts"
+import * as Instrument from "./Instrument.ts"
+
+/** What decides an instrument's hours. */
+export interface Place {
+  readonly segment: Facts.Segment
+  readonly security: Hours.Security | undefined
+}
+
+const securityOf = (instrument: Instrument.Instrument, hasDerivatives: boolean): Hours.Security => {
+  const kind = Instrument.kindOf(instrument)
+  if (kind === "FUT") return "future"
+  if (kind !== "EQ") return kind === "INDEX" ? "other" : "option"
+  return hasDerivatives ? "cas" : "other"
+}
+
+/** Where an instrument trades; undefined for an exchange that the rulebook does not know. `hasDerivatives`: its share is in F&O. */
+export const placeOf = (rules: Hours.Rules, instrument: Instrument.Instrument, hasDerivatives: boolean): Place | undefined =>
+  Either.match(Segments.ofExchange(rules.segments, instrument.exchange, instrument.name), {
+    onLeft: () => undefined,
+    onRight: (segment) => ({ segment, security: securityOf(instrument, hasDerivatives) })
+  })
+
+/** A day's session as far as it is likely; "unknown" where nothing tells its hours. */
+export const on = (rules: Hours.Rules, place: Place | undefined, day: string): Hours.Session | null | "unknown" =>
+  place === undefined ? "unknown" : Hours.likelySession(rules, place.segment, place.security, Day.ofIso(day))
+
+/** The known sessions of some days, ascending; closed days and unknown hours are left out. */
+export const during = (rules: Hours.Rules, place: Place | undefined, days: ReadonlyArray<string>): ReadonlyArray<Hours.Session> =>
+  days.flatMap((day) => {
+    const session = on(rules, place, day)
+    return session === null || session === "unknown" ? [] : [session]
+  })
+
+/** The session that a plain day has under the hours in force at an instant; undefined where they are unknown. */
+export const usual = (rules: Hours.Rules, place: Place | undefined, atMs: number): Hours.Session | undefined => {
+  if (place === undefined) return undefined
+  const found = Hours.usualSession(rules, place.segment, place.security, Day.at(atMs))
+  return Either.isRight(found) ? (found.right ?? undefined) : undefined
+}
+
+/** Where bars of a day begin to be laid out: its usual opening time, milliseconds after India's midnight; midnight itself where it is unknown. */
+export const gridOpenMs = (rules: Hours.Rules, place: Place | undefined, atMs: number): number => {
+  const session = usual(rules, place, atMs)
+  return session === undefined ? 0 : session.opensAtMs - Day.midnightMs(Day.at(atMs))
+}
+
+/** When a bar that opens at `atMs` has closed: a day at its session's end, a shorter one after its minutes. */
+export const barClosesMs = (rules: Hours.Rules, place: Place | undefined, atMs: number, minutes: number): number => {
+  if (minutes < 1440) return atMs + minutes * IndiaTime.minuteMs
+  const session = on(rules, place, IndiaTime.istDate(atMs))
+  return session === null || session === "unknown" ? atMs + IndiaTime.dayMs : session.closesAtMs
+}
+
+/** The derivatives of NSE: the grid of what spans several instruments, such as a strategy. */
+export const derivatives: Place = { segment: "NSE_FO", security: "option" }

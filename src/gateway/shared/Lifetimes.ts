@@ -1,0 +1,50 @@
+import { Effect } from "effect"
+import * as Instrument from "../../domain/market/Instrument.ts"
+import * as InstrumentHours from "../../domain/market/InstrumentHours.ts"
+import * as Life from "../../domain/market/Life.ts"
+import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
+import { MarketClock } from "../../streams/MarketClock.ts"
+import { RuleBook } from "../../streams/RuleBook.ts"
+
+/** How long contracts live and where instruments trade, by the rulebook at market time. */
+export class Lifetimes extends Effect.Service<Lifetimes>()("gateway/shared/Lifetimes", {
+  effect: Effect.gen(function* () {
+    const registry = yield* InstrumentRegistry
+    const clock = yield* MarketClock
+    const rules = yield* RuleBook
+
+    /** Where the symbol's underlying trades; contracts that nothing lists end as NSE's do. */
+    const underlyingOf = (symbol: string): Instrument.Underlying => ({ exchange: registry.exchangesOf(symbol)[0] ?? "NSE", name: symbol })
+    const shownUntilMs = (underlying: Instrument.Underlying, expiry: string): number =>
+      Life.shownUntilMs(rules.current(), underlying, expiry)
+
+    /** Where an instrument trades; undefined on an exchange that the rulebook does not know. */
+    const placeOf = (instrument: Instrument.Instrument): InstrumentHours.Place | undefined => {
+      const under = Instrument.underlyingOf(instrument)
+      const members = under === null ? [] : registry.ofUnderlying(under.exchange, under.name)
+      return InstrumentHours.placeOf(
+        rules.current(),
+        instrument,
+        members.some(({ expiry }) => expiry !== null)
+      )
+    }
+
+    return {
+      placeOf,
+      /** Until when contracts of a symbol are listed and kept. */
+      shownUntilMs: (symbol: string, expiry: string): number => shownUntilMs(underlyingOf(symbol), expiry),
+      isAlive: (symbol: string, expiry: string): boolean => shownUntilMs(underlyingOf(symbol), expiry) > clock.unsafeNow(),
+      /** False for what never expires. */
+      hasExpired: (instrument: Instrument.Instrument): boolean =>
+        instrument.expiry !== null && Life.instrumentShownUntilMs(rules.current(), instrument) <= clock.unsafeNow(),
+      /** UTC milliseconds; undefined for what never expires. */
+      endOf: (instrument: Instrument.Instrument): number | undefined =>
+        instrument.expiry === null ? undefined : Life.instrumentShownUntilMs(rules.current(), instrument),
+      /** UTC milliseconds for pricing; NaN where the rulebook does not know the end. */
+      endsMs: (symbol: string, expiry: string): number => Life.chainEndsMs(rules.current(), underlyingOf(symbol), expiry),
+      /** Years of option time from an instant; NaN where the rulebook does not know the end. */
+      yearsLeft: (symbol: string, expiry: string, nowMs: number): number =>
+        Life.yearsLeft(rules.current(), underlyingOf(symbol), expiry, nowMs)
+    } as const
+  })
+}) {}
