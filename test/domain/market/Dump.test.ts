@@ -7,7 +7,7 @@ const header =
 const row = (token: number, exchange: string) => `${token},1,S${token},S,0.0,,0.0,0.05,1,EQ,${exchange},${exchange}`
 /** A dump with so many rows of each exchange, and lines of its own behind them. */
 const dump = (counts: Readonly<Record<string, number>>, ...more: ReadonlyArray<string>) => {
-  let token = 0
+  let token = 1 // the lowest byte of NSE
   const rows = Object.entries(counts).flatMap(([exchange, count]) =>
     Array.from({ length: count }, () => {
       token += 256
@@ -28,8 +28,8 @@ describe("BE-DAY-05 a dump of instruments", () => {
     assert.deepStrictEqual(Dump.flaws(dump({ NSE: 49, NFO: 200 }), yesterday), ["exchange NSE has 49 instruments, it had 100"])
   })
   it("names a token that is there twice", () => {
-    const twice = dump({ NSE: 100, NFO: 200 }, row(256, "NFO"))
-    assert.deepStrictEqual(Dump.flaws(twice, yesterday), ["instrument_token 256 is there twice (1 such rows)"])
+    const twice = dump({ NSE: 100, NFO: 200 }, row(257, "NFO"))
+    assert.deepStrictEqual(Dump.flaws(twice, yesterday), ["instrument_token 257 is there twice (1 such rows)"])
   })
   it("names rows that cannot be read when they are many", () => {
     const broken = Array.from({ length: 4 }, () => "half a ro")
