@@ -79,6 +79,20 @@ interface Session {
   openedMs: number
 }
 
+const newSession = (account: string, source: Session["source"], incarnation: number, lease: Lease): Session => ({
+  account,
+  source,
+  incarnation,
+  lease,
+  lanes: new Map(),
+  places: [],
+  state: "idle",
+  detail: null,
+  ticks: 0,
+  lastTickMs: null,
+  openedMs: 0
+})
+
 /** Takes the socket's binary messages: no effect, no fiber. */
 const receiver = (
   session: Session,
@@ -201,20 +215,7 @@ export const make = Effect.gen(function* () {
       const lease = yield* leases.of(key(account))
       const { source } = (yield* broker.session(account)).account
       const incarnation = yield* incarnations.put(Subject.kvKey(account), new Uint8Array())
-      const session: Session = {
-        account,
-        source,
-        incarnation,
-        lease,
-        lanes: new Map(),
-        places: [],
-        state: "idle",
-        detail: null,
-        ticks: 0,
-        lastTickMs: null,
-        openedMs: 0
-      }
-      return session
+      return newSession(account, source, incarnation, lease)
     })
 
   /** The account's frames. The scope's end waits until all that was received is in the stream: the socket, opened later, is closed by then. */
