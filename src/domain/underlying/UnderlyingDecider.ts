@@ -11,14 +11,9 @@ import * as ChainState from "../options/ChainState.ts"
 import * as Rounding from "../options/Rounding.ts"
 import type { Happening, Lives } from "../record/Lives.ts"
 import type * as RecordInput from "../record/RecordInput.ts"
-<<<<<<< HEAD
 import type * as RuleSet from "../rules/RuleSet.ts"
 import { shipped } from "../rules/Shipped.ts"
 import * as LifeState from "./LifeState.ts"
-=======
-import type { Reference } from "../record/Reference.ts"
-import { shipped } from "../rules/Shipped.ts"
->>>>>>> 2c3f5b7 (Ask the rulebook for hours, expiries and units everywhere)
 import * as Oddities from "./Oddities.ts"
 import * as TickRows from "./TickRows.ts"
 
@@ -121,9 +116,8 @@ const none = new Float64Array(0)
 export const conventionId = (settings: Settings): string =>
   `b76-parity-otm-last-act365-rulebook-r${settings.rate}-q${settings.dividendYield}`
 
-const follow = (state: State, quotes: Quotes.Quotes, { exchange, underlying }: Reference, expiry: string): Followed => {
+const follow = (state: State, quotes: Quotes.Quotes, endsMs: number, expiry: string): Followed => {
   const before = state.chains.find(({ chain }) => chain.expiry === expiry)
-  const endsMs = Life.chainEndsMs(shipped, { exchange, name: underlying }, expiry)
   const chain = ChainState.make(quotes, expiry, endsMs, before?.chain)
   const sent = ChainRows.nothingSent(chain)
   if (before !== undefined) ChainRows.carrySent({ ...before, quotes: state.quotes }, { chain, quotes, sent })
@@ -133,7 +127,10 @@ const follow = (state: State, quotes: Quotes.Quotes, { exchange, underlying }: R
 
 const onReference = (context: Context, state: State, { seq, reference }: RecordInput.ReferenceInput): ReadonlyArray<Output> => {
   const quotes = Quotes.withContracts(state.quotes, reference.instruments)
-  const chains = ChainState.expiriesOf(quotes).map((expiry) => follow(state, quotes, reference, expiry))
+  const chains = ChainState.expiriesOf(quotes).map((expiry) => {
+    const named = { exchange: reference.exchange, name: reference.underlying }
+    return follow(state, quotes, Life.chainEndsMs(context.rules, named, expiry), expiry)
+  })
   const placeOf = new Map(chains.map(({ chain }, place) => [chain.expiry, place]))
   state.chainOf = Int32Array.from(quotes.contracts, ({ kind, expiry }) =>
     kind === "CE" || kind === "PE" ? (placeOf.get(expiry ?? "") ?? -1) : -1

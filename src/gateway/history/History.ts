@@ -2,13 +2,13 @@ import { Effect } from "effect"
 import * as Problem from "../../contract/shared/Problem.ts"
 import * as IndiaTime from "../../domain/IndiaTime.ts"
 import * as Money from "../../domain/Money.ts"
-import * as Calendar from "../../domain/market/Calendar.ts"
 import * as Coverage from "../../domain/market/Coverage.ts"
 import * as Instrument from "../../domain/market/Instrument.ts"
 import * as InstrumentHours from "../../domain/market/InstrumentHours.ts"
 import type * as KiteHistory from "../../domain/market/KiteHistory.ts"
 import * as Life from "../../domain/market/Life.ts"
 import * as HistoricalGreeks from "../../domain/options/HistoricalGreeks.ts"
+import type * as Hours from "../../domain/rules/Hours.ts"
 import { BarRepo } from "../../store/BarRepo.ts"
 import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
 import * as Slices from "../../store/Slices.ts"
@@ -35,10 +35,10 @@ const tooSlow = new Problem.Unavailable({ detail: `The broker's history did not 
 const candlesMax = 50_000
 /** Sessions are on five days of a week. */
 const daysPerSession = 7 / 5
-const sessionMinutes = (Calendar.closeOfDayMs - Calendar.openOfDayMs) / IndiaTime.minuteMs
 
-/** How many days one answer may span, whatever the caller asks for. */
-export const daysMax = ({ minutes, daysMax }: KiteHistory.Interval): number => {
+/** How many days one answer may span, whatever the caller asks for; unknown hours count as a whole day. */
+export const daysMax = ({ minutes, daysMax }: KiteHistory.Interval, session: Hours.Session | undefined): number => {
+  const sessionMinutes = (session === undefined ? IndiaTime.dayMs : session.closesAtMs - session.opensAtMs) / IndiaTime.minuteMs
   const perSession = Math.max(1, Math.ceil(sessionMinutes / minutes))
   return Math.min(windowsMax * daysMax, Math.floor((candlesMax / perSession) * daysPerSession))
 }
@@ -109,7 +109,7 @@ export class History extends Effect.Service<History>()("gateway/history/History"
       span: KiteHistory.Span
     ): Effect.Effect<Candles, Problem.Unavailable | Problem.Invalid> =>
       Effect.gen(function* () {
-        const days = daysMax(interval)
+        const days = daysMax(interval, InstrumentHours.usual(rules.current(), placeOf(instrument), clock.unsafeNow()))
         if (span.fromMs > span.toMs) return yield* Problem.invalidField("from", "must not be after to")
         if (span.toMs - span.fromMs > days * IndiaTime.dayMs)
           return yield* Problem.invalidField("from", `at most ${days} days of ${interval.name} candles at once`)
@@ -159,29 +159,16 @@ export class History extends Effect.Service<History>()("gateway/history/History"
                   Effect.as(Effect.logWarning("no history of the underlying", error), [] as ReadonlyArray<KiteHistory.Candle>)
                 )
               )
-<<<<<<< HEAD
         const option = {
           kind: instrumentType,
           strike: Money.toNumber(instrument.strike, scale),
           tickSize: Money.toNumber(instrument.tickSize, scale),
-          expiryMs: Expiry.expiryAtMs(expiry)
+          expiryMs: under === null ? Number.NaN : Life.chainEndsMs(rules.current(), under, expiry)
         }
-        const under = { closeAt: new Map(found.map(({ atMs, close }) => [atMs, close])), carried: underlying?.expiry === null }
+        const priced = { closeAt: new Map(found.map(({ atMs, close }) => [atMs, close])), carried: underlying?.expiry === null }
+        const closesMs = (atMs: number) => InstrumentHours.barClosesMs(rules.current(), place, atMs, interval.minutes)
         return yield* Slices.flatMap(of, (slice) =>
-          Effect.sync(() => HistoricalGreeks.ofCandles(option, slice, under, interval.minutes, settings))
-=======
-        return HistoricalGreeks.ofCandles(
-          {
-            kind: instrumentType,
-            strike: Money.toNumber(instrument.strike, scale),
-            tickSize: Money.toNumber(instrument.tickSize, scale),
-            expiryMs: under === null ? Number.NaN : Life.chainEndsMs(rules.current(), under, expiry)
-          },
-          of,
-          { closeAt: new Map(found.map(({ atMs, close }) => [atMs, close])), carried: underlying?.expiry === null },
-          (atMs) => InstrumentHours.barClosesMs(rules.current(), place, atMs, interval.minutes),
-          settings
->>>>>>> 2c3f5b7 (Ask the rulebook for hours, expiries and units everywhere)
+          Effect.sync(() => HistoricalGreeks.ofCandles(option, slice, priced, closesMs, settings))
         )
       })
 

@@ -154,7 +154,7 @@ export const UdfHttp = HttpApiBuilder.group(
     /** Never more than `barsMax` bars reach back, whatever the caller writes. */
     const bars = (it: Instrument.Instrument, interval: KiteHistory.Interval, fromMs: number, toMs: number) =>
       Effect.map(
-        history.candles(it, interval, { fromMs: Math.max(fromMs, toMs - reachMs(barsMax, interval)), toMs }),
+        history.candles(it, interval, { fromMs: Math.max(fromMs, toMs - reachMs(barsMax, interval, usualSession(it))), toMs }),
         ({ candles }) => candles
       )
 
@@ -164,12 +164,8 @@ export const UdfHttp = HttpApiBuilder.group(
         const shiftMs = interval.minutes < 1440 ? 0 : IndiaTime.istOffsetMs
         const untilMs = Math.min(toMs, clock.unsafeNow() + shiftMs + IndiaTime.dayMs) - shiftMs - 1
         const sinceMs = fromMs - shiftMs
-<<<<<<< HEAD
         // "countback has priority over from": TradingView Charting Library, UDF, "Bars".
-        const reach = countback > 0 ? untilMs - reachMs(countback, interval) : sinceMs
-=======
-        const reach = countback > 0 ? Math.min(sinceMs, untilMs - reachMs(countback, interval, usualSession(it))) : sinceMs
->>>>>>> 2c3f5b7 (Ask the rulebook for hours, expiries and units everywhere)
+        const reach = countback > 0 ? untilMs - reachMs(countback, interval, usualSession(it)) : sinceMs
         if (reach > untilMs) return { s: "no_data" as const }
         const found = yield* bars(it, interval, reach, untilMs)
         const wanted = countback > 0 ? found.slice(-countback) : found.filter(({ atMs }) => atMs >= sinceMs)
