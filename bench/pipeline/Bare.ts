@@ -19,6 +19,7 @@ import * as ClockFrame from "../../src/domain/record/ClockFrame.ts"
 import * as FrameHeader from "../../src/domain/record/FrameHeader.ts"
 import * as RecordInput from "../../src/domain/record/RecordInput.ts"
 import * as M2mDecider from "../../src/domain/strategy/M2mDecider.ts"
+import * as Multiplier from "../../src/domain/strategy/Multiplier.ts"
 import * as UnderlyingDecider from "../../src/domain/underlying/UnderlyingDecider.ts"
 import { ChainView, type Row } from "../../src/gateway/views/ChainView.ts"
 import * as Subjects from "../../src/streams/Subjects.ts"
@@ -252,7 +253,9 @@ const folds = (publish: (subject: string, message: unknown) => void): ReadonlyMa
       else if (output.kind === "tick") publish(Subjects.Tick.at(holes), output.message)
       else if (output.kind === "state") publish(Subjects.UnderlyingState.at(holes), output.message)
     }
-    const contracts = universe.instruments.filter((_, row) => universe.underlyingOf[row] === at).map(contractOf)
+    const contracts = universe.instruments
+      .filter((_, row) => universe.underlyingOf[row] === at)
+      .map((one) => contractOf(one, Multiplier.single))
     const reference = RecordInput.reference(0, { v: 1, exchange, underlying, instruments: contracts })
     const greeks = keep(UnderlyingDecider.make({ ...holes, settings, isExact: false }), sendChain)
     greeks(reference)
@@ -279,7 +282,7 @@ const folds = (publish: (subject: string, message: unknown) => void): ReadonlyMa
             leg_id: leg + 1,
             exchange,
             underlying,
-            contract: contractOf(instrument),
+            contract: contractOf(instrument, Multiplier.single),
             direction,
             quantity: instrument.lotSize,
             entry_price: new Money.Decimal(100)

@@ -50,6 +50,9 @@ const legs = [
   { exchange: "NFO", tradingsymbol: "NIFTY25OCTFUT", direction: "BUY", quantity: 75, entry_price: "24500.5" },
   { exchange: "NFO", tradingsymbol: "NIFTY25DEC24500PE", direction: "SELL", quantity: 75, entry_price: "300.05" }
 ] as const
+/** Counts contracts of 100 barrels. */
+const crude = { exchange: "MCX", tradingsymbol: "CRUDEOIL25NOVFUT", direction: "BUY", quantity: 1, entry_price: "5700" } as const
+const crudeUntil = "2025-10-29"
 const cash = ["NIFTY 50", "M&M", "CRUDEOIL25NOVFUT"]
 
 /** Lets the market go on through its stages one by one. */
@@ -158,6 +161,8 @@ describe("ten simulated days", () => {
         for (const symbol of cash) yield* follow(symbol)
         const created = yield* ask(running, "/strategies", { method: "POST", body: { name: "held", instruments: legs } })
         assert.strictEqual(created.status, 201)
+        const commodity = yield* ask(running, "/strategies", { method: "POST", body: { name: "crude", instruments: [crude] } })
+        assert.strictEqual(commodity.status, 201)
         const path = `/strategies/${created.body.strategy_id}`
         const definition = `strat.def.demo.${created.body.strategy_id}`
         const settledLegs = Effect.promise(async () => {
@@ -192,6 +197,17 @@ describe("ten simulated days", () => {
               Effect.map(ask(running, path), ({ body }) => body.latest),
               (mark) =>
                 mark !== null && cents(mark.realised_pnl) === expected.realised && cents(mark.unrealised_pnl) === expected.unrealised
+            )
+          }
+          if (truths.length > 0 && day <= crudeUntil) {
+            const last = truths
+              .flatMap(({ instruments }) => instruments)
+              .findLast((one) => one.tradingsymbol === crude.tradingsymbol && one.volume > 0)
+            const gain = 100 * (cents(last?.last_price ?? 0) - cents(crude.entry_price))
+            yield* eventually(
+              `a barrel's gain times 100 at the morning of ${day}: ${gain}`,
+              Effect.map(ask(running, `/strategies/${commodity.body.strategy_id}`), ({ body }) => body.latest),
+              (mark) => mark !== null && cents(mark.unrealised_pnl) === gain
             )
           }
           const lot = yield* ask(running, "/instruments/by-symbol/NFO/NIFTY26MAR24500CE")

@@ -1,12 +1,15 @@
 import { Effect, Either, Mailbox, Option } from "effect"
 import { Accounts } from "../../broker/Accounts.ts"
+import { shipped } from "../../domain/rules/Shipped.ts"
 import * as Holdings from "../../domain/strategy/Holdings.ts"
+import * as Multiplier from "../../domain/strategy/Multiplier.ts"
 import { FillRepo } from "../../store/FillRepo.ts"
 import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
 import { SettlementRepo } from "../../store/SettlementRepo.ts"
 import { StrategyRepo } from "../../store/StrategyRepo.ts"
 import { SubscriptionRepo } from "../../store/SubscriptionRepo.ts"
 import { JetStream } from "../../streams/JetStream.ts"
+import { MarketClock } from "../../streams/MarketClock.ts"
 import * as Subject from "../../streams/Subject.ts"
 import * as Subjects from "../../streams/Subjects.ts"
 import { Leases, Replaced } from "../runtime/Leases.ts"
@@ -24,7 +27,7 @@ const recheckEveryLooks = 60
 const pokesMax = 100
 
 /** Answers the folded fills of every strategy that has any. */
-const fillsOf = (repo: FillRepo) => {
+const fillsOf = (repo: FillRepo, multiplierOf: Multiplier.MultiplierOf) => {
   /** True for a strategy's newest fill. */
   const folded = new Map<number, { readonly fillId: number; readonly fills: Plan.Fills }>()
   /** Folds anew what has new fills: an older trade may have been imported, and first in, first out depends on it. */
@@ -34,7 +37,7 @@ const fillsOf = (repo: FillRepo) => {
     for (const strategyId of folded.keys()) if (!present.has(strategyId)) folded.delete(strategyId)
     for (const { strategyId, fillId } of newest) {
       if (folded.get(strategyId)?.fillId === fillId) continue
-      folded.set(strategyId, { fillId, fills: Holdings.traded(yield* repo.ofStrategy(strategyId)) })
+      folded.set(strategyId, { fillId, fills: Holdings.traded(yield* repo.ofStrategy(strategyId), multiplierOf) })
     }
     return (strategyId: number): Plan.Fills => folded.get(strategyId)?.fills ?? Plan.noFills
   })
@@ -80,6 +83,7 @@ export const make = Effect.gen(function* () {
   const fillRepo = yield* FillRepo
   const settlements = yield* SettlementRepo
   const registry = yield* InstrumentRegistry
+  const marketClock = yield* MarketClock
   const jetStream = yield* JetStream
   const leases = yield* Leases
   const definitionsFrom = yield* Definitions.make
@@ -91,7 +95,8 @@ export const make = Effect.gen(function* () {
     const stillOurs = Effect.suspend(() => (lease.isHeld() ? Effect.void : new Replaced({ key })))
     const definitions = definitionsFrom(stillOurs)
     const roster = rosterFrom(stillOurs)
-    const readFills = fillsOf(fillRepo)
+    const multiplierOf: Multiplier.MultiplierOf = (one) => Multiplier.lookup(shipped.segments, marketClock.unsafeNow())(one)
+    const readFills = fillsOf(fillRepo, multiplierOf)
     const warn = warner()
     let looks = 0
     const forget = () => {
@@ -111,6 +116,7 @@ export const make = Effect.gen(function* () {
           instrument: registry.byToken,
           bySymbol: registry.bySymbol,
           settlements: Holdings.settlementsOf(yield* settlements.ofHoldings),
+          multiplierOf,
           tradeDate: registry.current()?.tradeDate ?? null
         })
         yield* warn("instruments are not in the master and cannot be streamed", plan.unknown)

@@ -4,6 +4,7 @@ import * as Instrument from "../../domain/market/Instrument.ts"
 import type { Contract, Reference } from "../../domain/record/Reference.ts"
 import type * as StrategyDefinition from "../../domain/record/StrategyDefinition.ts"
 import * as Holdings from "../../domain/strategy/Holdings.ts"
+import type * as Multiplier from "../../domain/strategy/Multiplier.ts"
 import type { StrategyRepo } from "../../store/StrategyRepo.ts"
 import * as Subjects from "../../streams/Subjects.ts"
 import * as BarActor from "../market/BarActor.ts"
@@ -14,7 +15,8 @@ import * as M2mActor from "../strategies/M2mActor.ts"
 const encodeDesired = Schema.encodeSync(TickerActor.Desired)
 
 /** An instrument as the record describes it. */
-export const contractOf = (instrument: Instrument.Instrument): Contract => {
+export const contractOf = (instrument: Instrument.Instrument, multiplierOf: Multiplier.MultiplierOf): Contract => {
+  const multiplier = multiplierOf(instrument)
   const scale = Instrument.priceScale(instrument.token)
   return {
     instrument_token: instrument.token,
@@ -24,7 +26,8 @@ export const contractOf = (instrument: Instrument.Instrument): Contract => {
     expiry: instrument.expiry,
     strike: Money.toNumber(instrument.strike, scale),
     tick_size: Money.toNumber(instrument.tickSize, scale),
-    lot_size: instrument.lotSize
+    lot_size: instrument.lotSize,
+    ...(multiplier === 1 ? {} : { multiplier })
   }
 }
 
@@ -45,7 +48,8 @@ const definitionOf = (
   { strategy, legs }: StrategyRepo.StrategyWithLegs,
   fills: Fills,
   priced: (named: Named) => StrategyDefinition.Priced | null,
-  settlements: Holdings.Settlements
+  settlements: Holdings.Settlements,
+  multiplierOf: Multiplier.MultiplierOf
 ): StrategyDefinition.Definition => {
   const settled = legs.flatMap((leg) => {
     const final = settlements(leg)
@@ -57,7 +61,7 @@ const definitionOf = (
     return by === null ? [] : [{ leg_id: leg.legId, ...by, direction: leg.direction, quantity: leg.quantity, entry_price: leg.entryPrice }]
   })
   const unpriced = open.filter((leg) => leg.quantity !== 0 && priced(leg) === null).map(({ legId }) => legId)
-  const traded = Holdings.inDefinition(legs, fills, priced, settlements)
+  const traded = Holdings.inDefinition(legs, fills, priced, settlements, multiplierOf)
   return {
     v: 1,
     strategy_id: strategy.strategyId,
@@ -94,6 +98,7 @@ export const make = (options: {
   /** Of the day, by its name. */
   readonly bySymbol: (exchange: string, tradingsymbol: string) => Instrument.Instrument | undefined
   readonly settlements: Holdings.Settlements
+  readonly multiplierOf: Multiplier.MultiplierOf
   /** The trading day that the instruments are of. */
   readonly tradeDate: string | null
 }): Plan => {
@@ -116,7 +121,7 @@ export const make = (options: {
     const id = Instrument.symbolKey(under.exchange, under.name)
     const reference = references.get(id) ?? { exchange: under.exchange, underlying: under.name, contracts: [] }
     references.set(id, reference)
-    reference.contracts.push(contractOf(instrument))
+    reference.contracts.push(contractOf(instrument, options.multiplierOf))
     const ticker = tickers.get(accountId ?? "")
     if (ticker === undefined) unassigned.push(instrumentToken)
     ticker?.push({
@@ -143,7 +148,7 @@ export const make = (options: {
     const instrument = options.bySymbol(exchange, tradingsymbol)
     const under = instrument === undefined ? null : Instrument.underlyingOf(instrument)
     if (instrument !== undefined && under !== null) {
-      return { exchange: under.exchange, underlying: under.name, contract: contractOf(instrument) }
+      return { exchange: under.exchange, underlying: under.name, contract: contractOf(instrument, options.multiplierOf) }
     }
     unknown.push(instrumentToken)
     return null
@@ -151,7 +156,7 @@ export const make = (options: {
   for (const of of options.strategies) {
     if (of.strategy.status !== "active") continue
     const { owner, strategyId } = of.strategy
-    const definition = definitionOf(of, options.fills(strategyId), priced, options.settlements)
+    const definition = definitionOf(of, options.fills(strategyId), priced, options.settlements, options.multiplierOf)
     const names = { owner, strategy: String(strategyId) }
     definitions.set(Subjects.StrategyDefinition.at(names), Subjects.StrategyDefinition.encode(definition))
     actors.set(M2mActor.key(names.owner, names.strategy), "")

@@ -9,7 +9,9 @@ export const Contract = Schema.Struct({
   expiry: Schema.NullOr(Schema.String),
   strike: Schema.Number,
   tick_size: Schema.Number,
-  lot_size: Schema.Int
+  lot_size: Schema.Int,
+  /** Units of the underlying in one of its quantity; absent: 1. */
+  multiplier: Schema.optional(Schema.Int)
 })
 export type Contract = typeof Contract.Type
 

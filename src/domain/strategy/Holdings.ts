@@ -1,5 +1,6 @@
 import * as Money from "../Money.ts"
 import type * as StrategyDefinition from "../record/StrategyDefinition.ts"
+import * as Multiplier from "./Multiplier.ts"
 import type * as Position from "./Position.ts"
 import * as ProfitAndLoss from "./ProfitAndLoss.ts"
 
@@ -49,7 +50,9 @@ const settle = (state: ProfitAndLoss.State, settled: Settled | undefined): Profi
 
 /** All fills of one instrument, folded; its token is the newest fill's. */
 export interface Traded extends Named {
+  /** In units of the underlying: quantity times multiplier. */
   readonly state: ProfitAndLoss.State
+  readonly multiplier: number
 }
 
 export interface Holding extends Traded {
@@ -63,7 +66,7 @@ export interface Holding extends Traded {
 const keyOf = ({ exchange, tradingsymbol }: Named): string => `${exchange}:${tradingsymbol}`
 
 /** Fills in the order they were executed, by instrument in the order of its first fill. */
-export const traded = (fills: Iterable<Fill>): ReadonlyMap<string, Traded> => {
+export const traded = (fills: Iterable<Fill>, multiplierOf: Multiplier.MultiplierOf = Multiplier.single): ReadonlyMap<string, Traded> => {
   const byKey = new Map<string, Array<Fill>>()
   for (const fill of fills) {
     const key = keyOf(fill)
@@ -74,7 +77,9 @@ export const traded = (fills: Iterable<Fill>): ReadonlyMap<string, Traded> => {
   return new Map(
     Array.from(byKey, ([key, trades]) => {
       const { instrumentToken, tradingsymbol, exchange } = trades.at(-1) as Fill
-      return [key, { instrumentToken, tradingsymbol, exchange, state: ProfitAndLoss.fold(ProfitAndLoss.empty, trades) }]
+      const multiplier = multiplierOf({ exchange, tradingsymbol })
+      const units = trades.map((trade) => ({ ...trade, quantity: trade.quantity * multiplier }))
+      return [key, { instrumentToken, tradingsymbol, exchange, multiplier, state: ProfitAndLoss.fold(ProfitAndLoss.empty, units) }]
     })
   )
 }
@@ -86,7 +91,8 @@ export const traded = (fills: Iterable<Fill>): ReadonlyMap<string, Traded> => {
 export const holdings = (
   legs: Iterable<Leg>,
   fills: ReadonlyMap<string, Traded>,
-  settlements: Settlements = nothingSettled
+  settlements: Settlements = nothingSettled,
+  multiplierOf: Multiplier.MultiplierOf = Multiplier.single
 ): ReadonlyArray<Holding> => {
   const held: Array<Holding> = []
   const legIds = new Map<string, Array<number>>()
@@ -95,8 +101,9 @@ export const holdings = (
     const key = keyOf(leg)
     if (fills.has(key)) legIds.set(key, [...(legIds.get(key) ?? []), legId])
     else if (quantity > 0) {
-      const state = ProfitAndLoss.fill(ProfitAndLoss.empty, { direction, quantity, price: entryPrice })
-      held.push({ source: "leg", legIds: [legId], instrumentToken, tradingsymbol, exchange, state })
+      const multiplier = multiplierOf(leg)
+      const state = ProfitAndLoss.fill(ProfitAndLoss.empty, { direction, quantity: quantity * multiplier, price: entryPrice })
+      held.push({ source: "leg", legIds: [legId], instrumentToken, tradingsymbol, exchange, multiplier, state })
     }
   }
   for (const [key, it] of fills) held.push({ source: "fills", legIds: legIds.get(key) ?? [], ...it })
@@ -106,14 +113,20 @@ export const holdings = (
   })
 }
 
+/** What is open of a holding in Kite's own count, which is contracts for commodities. */
+export const quantityOf = ({ state, multiplier }: Traded): number => state.netQuantity / multiplier
+
 /** What a definition says of fills and of what has settled: undefined without any. `of` is the contract of an instrument, null where the day has none. */
 export const inDefinition = (
   legs: ReadonlyArray<Leg>,
   fills: ReadonlyMap<string, Traded>,
   of: (instrument: Named) => StrategyDefinition.Priced | null,
-  settlements: Settlements = nothingSettled
+  settlements: Settlements = nothingSettled,
+  multiplierOf: Multiplier.MultiplierOf = Multiplier.single
 ): StrategyDefinition.Traded | undefined => {
-  const filled = holdings(legs, fills, settlements).filter(({ source, settled }) => source === "fills" || settled !== undefined)
+  const filled = holdings(legs, fills, settlements, multiplierOf).filter(
+    ({ source, settled }) => source === "fills" || settled !== undefined
+  )
   if (filled.length === 0) return undefined
   return {
     realised: filled.reduce((sum, { state }) => sum.plus(ProfitAndLoss.report(state, Money.zero).fifo.realised), Money.zero),
@@ -123,7 +136,7 @@ export const inDefinition = (
       .map((it) => ({
         instrument_token: it.instrumentToken,
         tradingsymbol: it.tradingsymbol,
-        quantity: it.state.netQuantity,
+        quantity: quantityOf(it),
         open_cost: it.state.lotsCost,
         priced: of(it)
       }))

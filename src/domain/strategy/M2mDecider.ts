@@ -35,7 +35,7 @@ interface Line {
   readonly contract: Contract
   /** Signed quantity, BUY +, never zero. */
   readonly position: number
-  /** `Premium.Units` in one unit of the wire's price. */
+  /** `Premium.Units` in one unit of the wire's price, for one of its quantity. */
   readonly factor: number
   /** In the quotes of its feed. */
   row: number
@@ -199,11 +199,13 @@ const onReference = (state: State, reference: Reference): void => {
   rebuild(state, key, feed)
 }
 
+const multiplierOf = ({ multiplier }: Contract): number => multiplier ?? 1
+
 const makeLine = ({ exchange, underlying, contract }: StrategyDefinition.Priced, position: number): Line => ({
   feed: feedKey(exchange, underlying),
   contract,
   position,
-  factor: Premium.unitsPerRupee / Instrument.priceScale(contract.instrument_token),
+  factor: (Premium.unitsPerRupee / Instrument.priceScale(contract.instrument_token)) * multiplierOf(contract),
   row: -1
 })
 
@@ -226,7 +228,10 @@ const hold = (state: State, definition: StrategyDefinition.Definition): void => 
     ...positions.flatMap(({ priced, quantity }) => (priced === null ? [] : [makeLine(priced, quantity)]))
   ]
   state.unvalued = positions.some(({ priced }) => priced === null) || state.unpriced.some((legId) => !filled.has(legId))
-  const entered = unfilled.reduce((sum, leg) => sum.plus(leg.entry_price.times(Position.signed(leg.direction, leg.quantity))), Money.zero)
+  const entered = unfilled.reduce(
+    (sum, leg) => sum.plus(leg.entry_price.times(Position.signed(leg.direction, leg.quantity)).times(multiplierOf(leg.contract))),
+    Money.zero
+  )
   state.cost = positions.reduce((sum, { open_cost }) => sum.plus(open_cost), entered).toFixed()
   state.realised = realised.toFixed()
 }
@@ -342,7 +347,9 @@ const unitGreeks = (state: State, { contract, feed, row }: Line): NetGreeks.Gree
 }
 
 const netGreeks = (state: State): NetGreeks.Greeks =>
-  state.unvalued ? NetGreeks.none : NetGreeks.net(state.holdings.map((line) => NetGreeks.times(line.position, unitGreeks(state, line))))
+  state.unvalued
+    ? NetGreeks.none
+    : NetGreeks.net(state.holdings.map((line) => NetGreeks.times(line.position * multiplierOf(line.contract), unitGreeks(state, line))))
 
 const refreshChains = (state: State, settings: Settings): void => {
   for (const feed of state.feeds.values()) {

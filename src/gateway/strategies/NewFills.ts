@@ -13,6 +13,7 @@ import { Changes } from "../shared/Changes.ts"
 import { Lifetimes } from "../shared/Lifetimes.ts"
 import { foundOption, instrumentBySymbol, instrumentsLoaded, notFoundText, ownedStrategy } from "../shared/Lookup.ts"
 import { orProblem } from "../shared/StoreProblem.ts"
+import { countProblem } from "./NewLegs.ts"
 
 type Named = Pick<Fills.NewFill, "instrumentToken" | "tradingsymbol" | "exchange">
 
@@ -65,6 +66,8 @@ export const make = Effect.gen(function* () {
       for (const [at, it] of wanted.entries()) {
         const named = resolve(known, it.exchange.toUpperCase(), it.tradingsymbol)
         if (named === undefined) return yield* Problem.invalidField(`fills.${at}.tradingsymbol`, notFoundText("Instrument"))
+        const problem = countProblem(valuation.nowMs(), named, it.quantity)
+        if (problem !== undefined) return yield* Problem.invalidField(`fills.${at}.tradingsymbol`, problem)
         given.push({
           instrumentToken: named.instrumentToken,
           tradingsymbol: named.tradingsymbol,

@@ -1,10 +1,13 @@
-import { Effect } from "effect"
+import { Effect, Either } from "effect"
 import { Accounts } from "../../broker/Accounts.ts"
 import * as Problem from "../../contract/shared/Problem.ts"
 import type { Decimal } from "../../domain/Money.ts"
 import type * as Instrument from "../../domain/market/Instrument.ts"
 import type { Direction } from "../../domain/record/StrategyDefinition.ts"
+import { shipped } from "../../domain/rules/Shipped.ts"
+import * as Multiplier from "../../domain/strategy/Multiplier.ts"
 import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
+import { Valuation } from "../chains/Valuation.ts"
 import { found, instrumentBySymbol, instrumentsLoaded } from "../shared/Lookup.ts"
 
 /** A leg as a client requests it. */
@@ -16,10 +19,22 @@ export interface WantedLeg {
   readonly entry_price: Decimal
 }
 
+/** Why a quantity has no money value: the rulebook does not say how much one of it is, or it is beyond what can be counted. */
+export const countProblem = (
+  nowMs: number,
+  instrument: { readonly exchange: string; readonly tradingsymbol: string },
+  quantity: number
+): string | undefined =>
+  Either.match(Multiplier.of(shipped.segments, instrument, nowMs), {
+    onLeft: (unknown) => unknown.message,
+    onRight: (multiplier) => (Number.isSafeInteger(quantity * multiplier) ? undefined : `too many: each is ${multiplier} units`)
+  })
+
 /** Finds the instruments of requested legs, and makes what the store saves. */
 export const make = Effect.gen(function* () {
   const registry = yield* InstrumentRegistry
   const accounts = yield* Accounts
+  const valuation = yield* Valuation
 
   const toSave = (instrument: Instrument.Instrument, { direction, quantity, entry_price }: WantedLeg) => ({
     leg: {
@@ -38,6 +53,8 @@ export const make = Effect.gen(function* () {
       Effect.gen(function* () {
         yield* instrumentsLoaded(registry)
         const instrument = yield* found("Instrument", instrumentBySymbol(registry, wanted.exchange, wanted.tradingsymbol))
+        const problem = countProblem(valuation.nowMs(), instrument, wanted.quantity)
+        if (problem !== undefined) return yield* Problem.invalidFields([{ field: "tradingsymbol", message: problem }])
         return toSave(instrument, wanted)
       }),
     /** All legs, or a 422 that names each leg whose instrument the day's instruments do not contain. */
@@ -48,6 +65,10 @@ export const make = Effect.gen(function* () {
         const errors = pairs.flatMap(({ instrument }, at) =>
           instrument === undefined ? [{ field: `instruments.${at}.tradingsymbol`, message: "no such instrument" }] : []
         )
+        for (const [at, { one, instrument }] of pairs.entries()) {
+          const problem = instrument === undefined ? undefined : countProblem(valuation.nowMs(), instrument, one.quantity)
+          if (problem !== undefined) errors.push({ field: `instruments.${at}.tradingsymbol`, message: problem })
+        }
         if (errors.length > 0) return yield* Problem.invalidFields(errors)
         return pairs.flatMap(({ one, instrument }) => (instrument === undefined ? [] : [toSave(instrument, one)]))
       })

@@ -38,7 +38,7 @@ const instrumentPnl = (line: Line) => {
   const average = (value: Money.Decimal | null) => (value === null ? null : shown(value))
   return {
     ...heldBy(line),
-    net_quantity: report.netQuantity,
+    net_quantity: Holdings.quantityOf(line.holding),
     open_average: { fifo: average(report.fifo.openAverage), average: average(report.average.openAverage) },
     last_price: line.quote.lastPrice,
     as_of: line.quote.asOf,
@@ -86,7 +86,7 @@ export const greeks = (book: Book) => {
     net: shownGreeks(NetGreeks.net(held.map(({ position }) => position))),
     legs: held.map(({ line, unit, position }) => ({
       ...heldBy(line),
-      quantity: line.holding.state.netQuantity,
+      quantity: Holdings.quantityOf(line.holding),
       iv: line.quote.row?.iv ?? null,
       unit: shownGreeks(unit),
       position: shownGreeks(position)
@@ -140,7 +140,7 @@ export const payoffLeg = ({ leg, line }: PayoffLine) => {
     type: line.instrument?.instrumentType ?? "EQ",
     strike: leg?.strike ?? null,
     expiry: line.instrument?.expiry ?? null,
-    quantity: netQuantity,
+    quantity: Holdings.quantityOf(holding),
     entry_price: shown(lotsCost.div(netQuantity)),
     iv: leg?.iv ?? null,
     forward: leg === undefined ? null : PayoffView.shownForward(leg.forward)

@@ -1,6 +1,8 @@
 import { Effect } from "effect"
 import type * as Instrument from "../../domain/market/Instrument.ts"
+import { shipped } from "../../domain/rules/Shipped.ts"
 import * as Holdings from "../../domain/strategy/Holdings.ts"
+import * as Multiplier from "../../domain/strategy/Multiplier.ts"
 import { FillRepo } from "../../store/FillRepo.ts"
 import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
 import { SettlementRepo } from "../../store/SettlementRepo.ts"
@@ -42,9 +44,10 @@ export class StrategyBook extends Effect.Service<StrategyBook>()("gateway/strate
       of: (owner: string, strategyId: number) =>
         Effect.gen(function* () {
           const { legs } = yield* ownedStrategy(strategies, owner, strategyId)
-          const traded = Holdings.traded(yield* orProblem(fills.list(owner, strategyId)))
+          const multiplierOf = Multiplier.lookup(shipped.segments, valuation.nowMs())
+          const traded = Holdings.traded(yield* orProblem(fills.list(owner, strategyId)), multiplierOf)
           const settled = Holdings.settlementsOf(yield* orProblem(settlements.ofHoldings))
-          const lines = Holdings.holdings(legs, traded, settled).map(line)
+          const lines = Holdings.holdings(legs, traded, settled, multiplierOf).map(line)
           const missing = new Set(lines.filter(isMissing).map(({ holding }) => holding.tradingsymbol))
           return { lines, missing: [...missing] } satisfies Book
         })

@@ -6,6 +6,7 @@ import * as Money from "../../../src/domain/Money.ts"
 import type * as Instrument from "../../../src/domain/market/Instrument.ts"
 import { shipped } from "../../../src/domain/rules/Shipped.ts"
 import * as Holdings from "../../../src/domain/strategy/Holdings.ts"
+import * as Multiplier from "../../../src/domain/strategy/Multiplier.ts"
 import * as Subjects from "../../../src/streams/Subjects.ts"
 
 const instrument = (token: number, more: Partial<Instrument.Instrument>): Instrument.Instrument => ({
@@ -71,6 +72,7 @@ const today = {
   bySymbol: (exchange: string, tradingsymbol: string) =>
     [...master.values()].find((one) => one.exchange === exchange && one.tradingsymbol === tradingsymbol),
   settlements: Holdings.nothingSettled,
+  multiplierOf: Multiplier.single,
   tradeDate: "2026-08-19"
 }
 

@@ -5,8 +5,10 @@ import * as Decider from "../../../src/domain/Decider.ts"
 import * as Money from "../../../src/domain/Money.ts"
 import type * as Instrument from "../../../src/domain/market/Instrument.ts"
 import type * as StrategyDefinition from "../../../src/domain/record/StrategyDefinition.ts"
+import { shipped } from "../../../src/domain/rules/Shipped.ts"
 import * as Holdings from "../../../src/domain/strategy/Holdings.ts"
 import * as M2mDecider from "../../../src/domain/strategy/M2mDecider.ts"
+import * as Multiplier from "../../../src/domain/strategy/Multiplier.ts"
 import * as Subjects from "../../../src/streams/Subjects.ts"
 import { Recorder, settings } from "../../domain/record/Recorder.ts"
 
@@ -60,6 +62,7 @@ const definitionOn = (
     instrument: (token) => instruments.find((one) => one.token === token),
     bySymbol: (exchange, tradingsymbol) => instruments.find((one) => one.exchange === exchange && one.tradingsymbol === tradingsymbol),
     settlements,
+    multiplierOf: Multiplier.lookup(shipped.segments, ist("2026-07-29T08:31:00")),
     tradeDate: "2026-07-29"
   })
   const subject = Subjects.StrategyDefinition.at({ owner: "u1", strategy: "7" })
