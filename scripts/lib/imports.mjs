@@ -27,14 +27,20 @@ const allowed = {
 const rooms = {
   domain: [["."], ["rules"], ["record"], ["market"], ["options"], ["indicators"], ["strategy"], ["futures"], ["underlying"]],
   actors: [["runtime"], ["placement"], ["market", "strategies", "edge"], ["director"], ["."]],
-  contract: [["shared"], ["chains", "history", "instruments", "service", "subscriptions", "udf"], ["strategies"], ["sockets"], ["."]],
+  contract: [
+    ["shared"],
+    ["calendar", "chains", "history", "instruments", "service", "subscriptions", "udf"],
+    ["strategies"],
+    ["sockets"],
+    ["."]
+  ],
   gateway: [
     ["shared"],
     ["views"],
     ["serve"],
     ["sockets"],
     ["ticks", "chains", "instruments", "subscriptions"],
-    ["history", "strategies"],
+    ["calendar", "history", "strategies"],
     ["bridge", "udf"],
     ["service"],
     ["."]

@@ -1,5 +1,6 @@
 import * as HttpApi from "@effect/platform/HttpApi"
 import * as OpenApi from "@effect/platform/OpenApi"
+import { CalendarApi } from "./calendar/CalendarApi.ts"
 import { ChainAnalysisApi } from "./chains/ChainAnalysisApi.ts"
 import { ChainsApi } from "./chains/ChainsApi.ts"
 import { HistoryApi } from "./history/HistoryApi.ts"
@@ -24,5 +25,6 @@ export class Api extends contract(HttpApi.make("gateway"))
   .add(HistoryApi)
   .add(UdfApi)
   .add(ChainAnalysisApi)
+  .add(CalendarApi)
   .annotate(OpenApi.Title, "Tarang")
   .annotate(OpenApi.Version, "1") {}

@@ -2,6 +2,7 @@ import * as HttpLayerRouter from "@effect/platform/HttpLayerRouter"
 import { Config, Effect, Layer } from "effect"
 import { Api } from "../contract/Api.ts"
 import { Bridge } from "./bridge/Bridge.ts"
+import { CalendarHttp } from "./calendar/CalendarHttp.ts"
 import { ChainAnalysisHttp } from "./chains/ChainAnalysisHttp.ts"
 import { ChainFeed } from "./chains/ChainFeed.ts"
 import * as ChainSocket from "./chains/ChainSocket.ts"
@@ -41,7 +42,7 @@ const bodyBytesMax = 256 * 1024
 
 const ApiRoutes = HttpLayerRouter.addHttpApi(Api, { openapiPath: "/openapi.json" }).pipe(
   Layer.provide([ServiceHttp, SubscriptionsHttp, StrategiesHttp, PositionsHttp, ChainsHttp, ChainAnalysisHttp]),
-  Layer.provide([InstrumentsHttp, HistoryHttp, UdfHttp]),
+  Layer.provide([InstrumentsHttp, HistoryHttp, UdfHttp, CalendarHttp]),
   Layer.provide(UdfAccessLive),
   Layer.provide(AuthenticationLive)
 )

@@ -31,6 +31,8 @@ export class Lifetimes extends Effect.Service<Lifetimes>()("gateway/shared/Lifet
 
     return {
       placeOf,
+      /** Where the symbol's underlying trades. */
+      exchangeOf: (symbol: string): string => underlyingOf(symbol).exchange,
       /** Until when contracts of a symbol are listed and kept. */
       shownUntilMs: (symbol: string, expiry: string): number => shownUntilMs(underlyingOf(symbol), expiry),
       isAlive: (symbol: string, expiry: string): boolean => shownUntilMs(underlyingOf(symbol), expiry) > clock.unsafeNow(),
