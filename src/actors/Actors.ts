@@ -59,8 +59,8 @@ const Kinds = Layer.effect(
 )
 
 /**
- * Instruments first, then what an empty database is seeded with: the director finds both. Several processes start together, and none of
- * them knows that it is the first, so a cluster is not seeded.
+ * Loads the instruments and seeds an empty database before the director starts. A cluster is not seeded, because its processes start together
+ * and none of them knows whether it is the first.
  */
 const Ready = Layer.effectDiscard(
   Effect.gen(function* () {
@@ -69,7 +69,7 @@ const Ready = Layer.effectDiscard(
   })
 )
 
-/** The actors whose place is this process, among them those that exist once, as the one that watches Postgres. */
+/** The actors that run in this process. Some kinds, such as the director, exist once in the whole cluster. */
 export const layer = Placement.layer.pipe(
   Layer.provide(Kinds),
   Layer.provide(RecordActor.Default),

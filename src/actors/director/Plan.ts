@@ -10,9 +10,10 @@ import * as Subjects from "../../streams/Subjects.ts"
 import * as BarActor from "../market/BarActor.ts"
 import * as GreeksActor from "../market/GreeksActor.ts"
 import * as TickerActor from "../market/TickerActor.ts"
+import * as TickerSession from "../market/TickerSession.ts"
 import * as M2mActor from "../strategies/M2mActor.ts"
 
-const encodeDesired = Schema.encodeSync(TickerActor.Desired)
+const encodeDesired = Schema.encodeSync(TickerSession.Desired)
 
 /** An instrument as the record describes it. */
 export const contractOf = (instrument: Instrument.Instrument, multiplierOf: Multiplier.MultiplierOf): Contract => {
@@ -106,7 +107,7 @@ export const make = (options: {
   const actors = new Map<string, string>()
   const unknown: Array<number> = []
   const unassigned: Array<number> = []
-  const tickers = new Map<string, Array<TickerActor.Desired["instruments"][number]>>(options.accounts.map((account) => [account, []]))
+  const tickers = new Map<string, Array<TickerSession.Desired["instruments"][number]>>(options.accounts.map((account) => [account, []]))
   const references = new Map<string, { readonly exchange: string; readonly underlying: string; readonly contracts: Array<Contract> }>()
 
   for (const { instrumentToken, tradingsymbol, requestedMode, accountId } of options.subscriptions) {

@@ -1,9 +1,11 @@
 import { Config, Effect, Option } from "effect"
 import { Accounts } from "../../broker/Accounts.ts"
 import { Broker } from "../../broker/Broker.ts"
+import type { KiteRest } from "../../broker/KiteRest.ts"
 import * as Money from "../../domain/Money.ts"
 import * as Instrument from "../../domain/market/Instrument.ts"
 import * as Life from "../../domain/market/Life.ts"
+import * as Moneyness from "../../domain/options/Moneyness.ts"
 import type * as ExpiryInstant from "../../domain/rules/ExpiryInstant.ts"
 import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
 import { StrategyRepo } from "../../store/StrategyRepo.ts"
@@ -15,7 +17,7 @@ import { simulatedMarket } from "../market/InstrumentLoader.ts"
 const underlyings = ["NIFTY", "BANKNIFTY"]
 const expiriesEach = 2
 const strikesEachSide = 20
-/** Strikes from the money of the demo condor's short and long options. */
+/** How many strikes from the money the demo condor sells and buys. */
 const shortOffset = 2
 const longOffset = 4
 
@@ -23,14 +25,13 @@ type Instruments = ReadonlyArray<Instrument.Instrument>
 
 const quoteKey = (instrument: Instrument.Instrument) => Instrument.symbolKey(instrument.exchange, instrument.tradingsymbol)
 
-const strikesAround = (options: Instruments, spotUnits: number): ReadonlyArray<number> => {
-  const strikes = [...new Set(options.map(({ strike }) => strike))].sort((a, b) => a - b)
-  let atm = 0
-  for (const [at, strike] of strikes.entries()) if (Math.abs(strike - spotUnits) < Math.abs((strikes[atm] ?? 0) - spotUnits)) atm = at
-  return strikes.slice(Math.max(0, atm - strikesEachSide), atm + strikesEachSide + 1)
+/** The strikes of a chain, ascending, and the row of the strike at the money. */
+const ladderOf = (chain: Instruments, spotUnits: number) => {
+  const strikes = [...new Set(chain.map(({ strike }) => strike))].sort((a, b) => a - b)
+  return { strikes, atm: Math.max(0, Moneyness.atmRow(Float64Array.from(strikes), strikes.length, spotUnits)) }
 }
 
-/** Spot, nearest future, and the options around the money of the nearest expiries. */
+/** The spot, the nearest future, and the options around the money of the nearest expiries. */
 export const aroundTheMoney = (members: Instruments, spotUnits: number, rules: ExpiryInstant.Rules, nowMs: number): Instruments => {
   const alive = members.filter((one) => Life.instrumentShownUntilMs(rules, one) > nowMs)
   const spot = alive.filter((one) => Instrument.kindOf(one) === "INDEX" || Instrument.kindOf(one) === "EQ")
@@ -46,7 +47,8 @@ export const aroundTheMoney = (members: Instruments, spotUnits: number, rules: E
     ...future,
     ...expiries.flatMap((expiry) => {
       const chain = options.filter((option) => option.expiry === expiry)
-      const near = new Set(strikesAround(chain, spotUnits))
+      const { strikes, atm } = ladderOf(chain, spotUnits)
+      const near = new Set(strikes.slice(Math.max(0, atm - strikesEachSide), atm + strikesEachSide + 1))
       return chain.filter(({ strike }) => near.has(strike))
     })
   ]
@@ -56,9 +58,7 @@ export const aroundTheMoney = (members: Instruments, spotUnits: number, rules: E
 export const ironCondor = (options: Instruments, spotUnits: number) => {
   const expiry = options.map((one) => one.expiry ?? "").sort()[0]
   const chain = options.filter((one) => one.expiry === expiry)
-  const strikes = strikesAround(chain, spotUnits)
-  let atm = 0
-  for (const [at, strike] of strikes.entries()) if (Math.abs(strike - spotUnits) < Math.abs((strikes[atm] ?? 0) - spotUnits)) atm = at
+  const { strikes, atm } = ladderOf(chain, spotUnits)
   const leg = (offset: number, instrumentType: "CE" | "PE", direction: "BUY" | "SELL") =>
     chain
       .filter((one) => one.instrumentType === instrumentType && one.strike === strikes[atm + offset])
@@ -71,9 +71,66 @@ export const ironCondor = (options: Instruments, spotUnits: number) => {
   ]
 }
 
+type Legs = ReturnType<typeof ironCondor>
+
+/** The instruments of a recording, or those around the money of the default underlyings; and the legs of the demo strategy. */
+const choose = (ltp: KiteRest["ltp"]) =>
+  Effect.gen(function* () {
+    const registry = yield* InstrumentRegistry
+    const marketClock = yield* MarketClock
+    const rules = yield* RuleBook
+    const market = yield* simulatedMarket
+    const recorded = Option.flatMapNullable(market, ({ instruments }) => instruments)
+    const recordedName = Option.flatMapNullable(market, ({ underlying }) => underlying)
+    const names = Option.match(recordedName, { onNone: () => underlyings, onSome: (name) => [name] })
+    const families = names.flatMap((name) => registry.exchangesOf(name).map((exchange) => registry.ofUnderlying(exchange, name)))
+    const spotOf = (family: Instruments) => family.find((one) => Instrument.kindOf(one) === "INDEX")
+    const quoted = yield* ltp(families.flatMap((family) => spotOf(family) ?? []).map(quoteKey))
+    const spotUnits = (family: Instruments): number => {
+      const spot = spotOf(family)
+      const price = spot === undefined ? undefined : quoted[quoteKey(spot)]?.last_price
+      return spot === undefined || price === undefined ? 0 : Math.round(price * Instrument.priceScale(spot.token))
+    }
+    const wanted: Instruments = Option.match(recorded, {
+      onNone: () => families.flatMap((family) => aroundTheMoney(family, spotUnits(family), rules.current(), marketClock.unsafeNow())),
+      onSome: (tokens) => tokens.flatMap((token) => registry.byToken(token) ?? [])
+    })
+    const first = families.find((family) => wanted.some((one) => family.includes(one)))
+    const options = wanted.filter((one) => Instrument.isOption(one) && first?.includes(one) === true)
+    const legs: Legs = first === undefined ? [] : ironCondor(options, spotUnits(first))
+    return { wanted, legs }
+  })
+
+const addDemo = (createdBy: string, legs: Legs, prices: Effect.Effect.Success<ReturnType<KiteRest["ltp"]>>) =>
+  Effect.gen(function* () {
+    const accounts = yield* Accounts
+    const strategies = yield* StrategyRepo
+    const demo = {
+      name: "Demo iron condor",
+      description: "Made at the first start: sells the nearer call and put, buys the farther ones.",
+      tags: ["demo"]
+    }
+    const { strategy } = yield* strategies.create(
+      createdBy,
+      demo,
+      legs.map(({ instrument, direction }) => ({
+        leg: {
+          instrumentToken: instrument.token,
+          tradingsymbol: instrument.tradingsymbol,
+          exchange: instrument.exchange,
+          direction,
+          quantity: instrument.lotSize,
+          entryPrice: new Money.Decimal(prices[quoteKey(instrument)]?.last_price ?? 0)
+        },
+        subscribe: { segment: instrument.segment, accounts: accounts.ids }
+      }))
+    )
+    return strategy.strategyId
+  })
+
 /**
- * Gives an empty database something to look at: subscriptions around the money (or all that a recording has) and a demo iron condor of the
- * user that SEED_USER names. Anything already there, and nothing is touched.
+ * Gives an empty database its first content: subscriptions around the money, or to all instruments of a recording, and a demo iron condor of
+ * the user SEED_USER. Does nothing if there is any subscription or strategy.
  */
 export const seed = Effect.gen(function* () {
   const user = yield* Config.option(Config.nonEmptyString("SEED_USER"))
@@ -82,32 +139,10 @@ export const seed = Effect.gen(function* () {
   if (Option.isNone(user) || !(yield* subscriptions.isEmpty) || (yield* strategies.all).length > 0) return
   const accounts = yield* Accounts
   const broker = yield* Broker
-  const registry = yield* InstrumentRegistry
-  const marketClock = yield* MarketClock
-  const rules = yield* RuleBook
-  const market = yield* simulatedMarket
   const rest = yield* broker.rest(accounts.ids[0] ?? "")
   const createdBy = user.value
-
-  const recorded = Option.flatMapNullable(market, ({ instruments }) => instruments).pipe(Option.getOrElse((): ReadonlyArray<number> => []))
-  const recordedOf = Option.flatMapNullable(market, ({ underlying }) => underlying)
-  const names = Option.match(recordedOf, { onNone: () => underlyings, onSome: (name) => [name] })
-  const members = names.flatMap((name) => registry.exchangesOf(name).map((exchange) => registry.ofUnderlying(exchange, name)))
-  const spots = members.flatMap((of) => of.filter((one) => Instrument.kindOf(one) === "INDEX"))
-  const quoted = yield* rest.ltp(spots.map(quoteKey))
-  const spotUnits = (of: Instruments): number => {
-    const spot = of.find((one) => Instrument.kindOf(one) === "INDEX")
-    const price = spot === undefined ? undefined : quoted[quoteKey(spot)]?.last_price
-    return spot === undefined || price === undefined ? 0 : Math.round(price * Instrument.priceScale(spot.token))
-  }
-  const wanted: Instruments =
-    recorded.length > 0
-      ? recorded.flatMap((token) => registry.byToken(token) ?? [])
-      : members.flatMap((of) => aroundTheMoney(of, spotUnits(of), rules.current(), marketClock.unsafeNow()))
-  const first = members.find((of) => wanted.some((one) => of.includes(one)))
-  const options = wanted.filter((one) => Instrument.isOption(one) && first?.includes(one) === true)
-  const legs = first === undefined ? [] : ironCondor(options, spotUnits(first))
-  // Asked for before anything is written: a start that fails here begins again with an empty database.
+  const { wanted, legs } = yield* choose(rest.ltp)
+  // Read the prices before any write: if this fails, the next start finds an empty database again.
   const prices = legs.length === 0 ? {} : yield* rest.ltp(legs.map(({ instrument }) => quoteKey(instrument)))
   yield* subscriptions.addAll(
     wanted.map(({ token, tradingsymbol, segment }) => ({
@@ -120,27 +155,6 @@ export const seed = Effect.gen(function* () {
     accounts.ids
   )
   if (legs.length === 0) return
-  const demo = {
-    name: "Demo iron condor",
-    description: "Made at the first start: sells the nearer call and put, buys the farther ones.",
-    tags: ["demo"]
-  }
-  const { strategy } = yield* strategies.create(
-    createdBy,
-    demo,
-    legs.map(({ instrument, direction }) => ({
-      leg: {
-        instrumentToken: instrument.token,
-        tradingsymbol: instrument.tradingsymbol,
-        exchange: instrument.exchange,
-        direction,
-        quantity: instrument.lotSize,
-        entryPrice: new Money.Decimal(prices[quoteKey(instrument)]?.last_price ?? 0)
-      },
-      subscribe: { segment: instrument.segment, accounts: accounts.ids }
-    }))
-  )
-  yield* Effect.logInfo("seeded").pipe(
-    Effect.annotateLogs({ subscriptions: wanted.length, strategy_id: strategy.strategyId, user: createdBy })
-  )
+  const strategyId = yield* addDemo(createdBy, legs, prices)
+  yield* Effect.logInfo("seeded").pipe(Effect.annotateLogs({ subscriptions: wanted.length, strategy_id: strategyId, user: createdBy }))
 })

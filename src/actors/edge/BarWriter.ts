@@ -9,14 +9,14 @@ import * as RowWriter from "./RowWriter.ts"
 
 export const kind = "bar-writer"
 
-/** A minute of nine thousand instruments ends at once. */
+/** The minute bars of nine thousand instruments close at the same time. */
 const batchMax = 2_000
-/** What a message that closes a bar has in it; open bars are most of what comes, and are not worth a parse. */
+/** Every message with a closed bar contains this text. Most messages have only open bars, and need no parsing. */
 const closedMark = Buffer.from('"closed":true')
 
 const isClosing = ({ data }: Delivered): boolean => Buffer.from(data.buffer, data.byteOffset, data.byteLength).includes(closedMark)
 
-/** A column takes whole numbers only, and a value beyond 2^53 is none of a market. */
+/** The columns take only whole numbers, and no market has values beyond 2^53. */
 const isSavable = ({ at, open, high, low, close, volume, oi }: NewBar): boolean =>
   !Number.isNaN(at.getTime()) && [open, high, low, close, volume, oi ?? 0].every(Number.isSafeInteger)
 
@@ -41,13 +41,13 @@ const rowsIn = ({ instrument_token, tradingsymbol, bars }: Bar.Bars): Either.Eit
         complete
       })
     )
-  return rows.every(isSavable) ? Either.right(rows) : Either.left("a bar without a time, or with a value beyond any market's")
+  return rows.every(isSavable) ? Either.right(rows) : Either.left("a bar has no time, or a value that is not a safe integer")
 }
 
 const rowsOf = (message: Delivered): Either.Either<ReadonlyArray<NewBar>, string> =>
   isClosing(message) ? Either.flatMap(Subjects.Bars.read(message.subject, message.data), rowsIn) : Either.right([])
 
-/** Writes closed one-minute bars to Postgres, once each; bars of a second live in their stream only. */
+/** Writes closed one-minute bars to Postgres, once each. One-second bars stay in their stream only. */
 export const make = Effect.flatMap(BarRepo, ({ save }) =>
   RowWriter.make({
     name: kind,

@@ -17,7 +17,7 @@ const rowsOf = ({ subject, data }: Delivered): Either.Either<ReadonlyArray<NewCa
       : Either.right([{ ...candle, strategyId: candle.strategy_id, minute, totalPnl: candle.total_pnl ?? null }])
   })
 
-/** Writes closed minute candles to Postgres, once each (its key is strategy and minute). */
+/** Writes closed minute candles to Postgres, once each (the key is strategy and minute). */
 export const make = Effect.flatMap(CandleRepo, ({ save }) =>
   RowWriter.make({
     name: kind,

@@ -7,7 +7,7 @@ import * as Metrics from "../runtime/Metrics.ts"
 
 export const kind = "redis-relay"
 
-/** The channel on which services of the replaced system listen, or undefined for a subject that they never had. */
+/** The channel on which services of the old system listen; undefined for a subject that the old system did not have. */
 export const channelOf = (subject: string): string | undefined => {
   const options = Subjects.ChainDelta.match(subject)
   if (options !== undefined) return `ticker:${options.underlying.toLowerCase()}:options`
@@ -18,8 +18,8 @@ export const channelOf = (subject: string): string | undefined => {
 const isMessage = (item: Message | OrderedRead.Gap): item is Message => item._tag === "Message"
 
 /**
- * Repeats chain deltas and the underlyings' states on Redis channels, for services that still listen there. From now on only: a listener of
- * Redis never had a past. What comes while Redis is away is dropped and counted.
+ * Repeats chain deltas and the underlyings' states on Redis channels, for services that still listen there. It starts at the newest message,
+ * because Redis channels keep no past. Messages that come while Redis is away are dropped and counted.
  */
 export const make = Effect.gen(function* () {
   const redis = yield* Redis

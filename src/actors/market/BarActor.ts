@@ -8,7 +8,7 @@ import { RecordActor } from "../runtime/RecordActor.ts"
 
 export const kind = "bars"
 export const key = (exchange: string, underlying: string) => Subject.kvKey(kind, exchange, underlying)
-/** Changes with the decider's state. */
+/** Change it whenever the decider's state changes its layout. */
 const layout = "bars-2"
 
 export const route = ({ message }: BarDecider.Output): Published => ({
@@ -22,7 +22,7 @@ export const route = ({ message }: BarDecider.Output): Published => ({
   encode: () => Subjects.Bars.encode(message)
 })
 
-/** One underlying: bars of it and of everything streamed that is derived from it, from the record. */
+/** Builds the bars of one underlying and of its derivatives, from the record. */
 export const make = Effect.gen(function* () {
   const recordActor = yield* RecordActor
   // The synthetic market never closes.

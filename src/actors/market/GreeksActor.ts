@@ -9,10 +9,10 @@ import { RecordActor } from "../runtime/RecordActor.ts"
 
 export const kind = "greeks"
 export const key = (exchange: string, underlying: string) => Subject.kvKey(kind, exchange, underlying)
-/** Changes with the decider's state. */
+/** Change it whenever the decider's state changes its layout. */
 const layout = "underlying-4"
 
-/** Where each output of an underlying goes. */
+/** The stream and subject of each output of an underlying. */
 export const route = (exchange: string, underlying: string) => {
   const holes = { exchange, underlying }
   const quality = (kind: string, atMs: number, detail: object): Published => ({
@@ -52,7 +52,7 @@ export const route = (exchange: string, underlying: string) => {
   }
 }
 
-/** One underlying: its chains with Greeks, its spot, futures and forwards, from the record. */
+/** Computes one underlying's chains with Greeks, its spot, futures and forwards, from the record. */
 export const make = Effect.gen(function* () {
   const recordActor = yield* RecordActor
   const settings = yield* pricingSettings

@@ -14,25 +14,25 @@ import * as Metrics from "../runtime/Metrics.ts"
 
 export const kind = "history"
 
-/** What the asker is told; the log has the rest. */
+/** The error that the asker gets. The log has the details. */
 export class NoHistory extends Data.TaggedError("NoHistory")<{ readonly detail: string }> {
   override get message() {
     return this.detail
   }
 }
 
-/** Questions answered side by side; each account's calls keep Kite's distance by themselves. */
+/** Questions answered at the same time. KiteClient keeps each account within Kite's rates. */
 const concurrency = 4
-/** The same span asked for again within this time is there already: charts ask for the day that is not over again and again. */
+/** A span fetched within this time is not fetched again, because charts ask for the current day repeatedly. */
 const freshForMs = 20_000
 const rememberedMax = 10_000
 
-/** The broker's candle as a row; null where it is none (a low above its close is nobody's price). */
+/** The broker's candle as a row; null if its prices contradict each other, for example a low above the close. */
 export const rowOf = (
-  of: { instrumentToken: number; tradingsymbol: string; minutes: number },
+  series: { instrumentToken: number; tradingsymbol: string; minutes: number },
   candle: KiteHistory.Candle
 ): NewBar | null => {
-  const scale = Instrument.priceScale(of.instrumentToken)
+  const scale = Instrument.priceScale(series.instrumentToken)
   const [open, high, low, close] = [candle.open, candle.high, candle.low, candle.close].map((price) => Math.round(price * scale)) as [
     number,
     number,
@@ -41,7 +41,7 @@ export const rowOf = (
   ]
   if (!(low >= 0 && low <= Math.min(open, close) && high >= Math.max(open, close) && Number.isSafeInteger(high))) return null
   return {
-    ...of,
+    ...series,
     source: "broker",
     at: new Date(candle.atMs),
     open,
@@ -54,7 +54,7 @@ export const rowOf = (
   }
 }
 
-/** Fetches from the broker what the gateway lacks of an instrument's history, into Postgres: it holds the sessions, and the rates are an account's. */
+/** Fetches missing history from the broker into Postgres for the gateway. Only one actor does it, because sessions and rates are per account. */
 export const make = Effect.gen(function* () {
   const accounts = yield* Accounts
   const broker = yield* Broker
@@ -77,7 +77,7 @@ export const make = Effect.gen(function* () {
     let turn = 0
 
     const fetch = (token: number, interval: KiteHistory.Interval, span: KiteHistory.Span) => {
-      // Each account has a rate of its own, so they take turns; one that cannot is followed by the next.
+      // Each account has its own rate, so accounts take turns. If one fails, the next one is asked.
       const first = turn++ % Math.max(1, accounts.ids.length)
       const order = [...accounts.ids.slice(first), ...accounts.ids.slice(0, first)]
       return Effect.firstSuccessOf(
@@ -100,15 +100,15 @@ export const make = Effect.gen(function* () {
         if (isFresh(key)) return { bars: 0 }
         const nowMs = marketClock.unsafeNow()
         const candles = yield* fetch(instrumentToken, interval, span)
-        const of = { instrumentToken, tradingsymbol, minutes }
-        const rows = candles.flatMap((candle) => rowOf(of, candle) ?? [])
+        const series = { instrumentToken, tradingsymbol, minutes }
+        const rows = candles.flatMap((candle) => rowOf(series, candle) ?? [])
         if (rows.length < candles.length) {
-          yield* Effect.logWarning("candles that cannot be are left out").pipe(
+          yield* Effect.logWarning("impossible candles are left out").pipe(
             Effect.annotateLogs({ instrument_token: instrumentToken, count: candles.length - rows.length })
           )
         }
         const saved = yield* repo.save(rows)
-        yield* repo.markTold(of, Coverage.finished(span, nowMs))
+        yield* repo.markTold(series, Coverage.finished(span, nowMs))
         remember(key)
         Metrics.candlesSaved("history", saved)
         return { bars: saved }

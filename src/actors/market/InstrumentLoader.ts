@@ -1,9 +1,7 @@
-import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
-import * as HttpClient from "@effect/platform/HttpClient"
-import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
-import { Config, Data, Effect, Option, Schedule, Schema } from "effect"
+import { Data, Effect, Option, Schedule } from "effect"
 import { Accounts } from "../../broker/Accounts.ts"
 import { Broker } from "../../broker/Broker.ts"
+import * as SimulatedMarket from "../../broker/SimulatedMarket.ts"
 import * as IndiaTime from "../../domain/IndiaTime.ts"
 import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
 import { MarketClock } from "../../streams/MarketClock.ts"
@@ -17,30 +15,15 @@ export class NoInstruments extends Data.TaggedError("NoInstruments")<{ readonly 
 const attemptsMax = 5
 const answerMax = "5 seconds"
 
-/** What a simulator says of its market; `instruments` are the tokens of a recording. */
-export const SimulatedMarket = Schema.Struct({
-  time: Schema.String,
-  state: Schema.String,
-  mode: Schema.String,
-  underlying: Schema.optional(Schema.NullOr(Schema.String)),
-  instruments: Schema.optional(Schema.Array(Schema.Int))
-})
-
-/** The simulator's own account of its market, where there is a simulator. */
+/** The market of the simulator, if there is a simulator. It may still be starting, so a failed question is asked again. */
 export const simulatedMarket = Effect.gen(function* () {
-  const url = yield* Config.option(Config.string("SIMULATOR_URL"))
-  if (Option.isNone(url)) return Option.none<typeof SimulatedMarket.Type>()
-  const response = yield* HttpClient.get(`${url.value}/market`)
-  return Option.some(yield* HttpClientResponse.schemaBodyJson(SimulatedMarket)(response))
-}).pipe(
-  Effect.timeout(answerMax),
-  Effect.retry(Schedule.intersect(Schedule.spaced("500 millis"), Schedule.recurs(attemptsMax))),
-  Effect.provide(FetchHttpClient.layer)
-)
+  const url = yield* SimulatedMarket.url
+  return Option.isNone(url) ? Option.none() : Option.some(yield* SimulatedMarket.ask(url.value))
+}).pipe(Effect.timeout(answerMax), Effect.retry(Schedule.intersect(Schedule.spaced("500 millis"), Schedule.recurs(attemptsMax))))
 
 /**
- * The instruments that the broker has now, from the first account that gets them, into Postgres and memory under the date of market time:
- * a trade date's instruments are replaced as a whole, those of other dates stay. An incomplete dump is refused.
+ * Loads the broker's instruments, from the first account that can fetch them, into Postgres and memory. They replace all instruments of the
+ * trade date of market time; other dates stay as they are. An incomplete dump is refused.
  */
 export const refresh = Effect.gen(function* () {
   const accounts = yield* Accounts
@@ -58,7 +41,7 @@ export const refresh = Effect.gen(function* () {
   return { trade_date: tradeDate, instruments }
 })
 
-/** At the start: the broker's instruments. The newest stored ones serve when no account fetches a complete dump; without any the start fails. */
+/** Loads the instruments at the start. If no account fetches a complete dump, uses the newest stored ones; without any the start fails. */
 export const load = Effect.gen(function* () {
   const registry = yield* InstrumentRegistry
   const marketClock = yield* MarketClock
@@ -69,6 +52,6 @@ export const load = Effect.gen(function* () {
       if (!(yield* registry.load())) return yield* Effect.fail(error)
     })
   // A recording's day is known before its first packet.
-  if (Option.isSome(market)) marketClock.observe(Date.parse(market.value.time))
+  if (Option.isSome(market)) marketClock.observe(market.value.time.getTime())
   yield* refresh.pipe(Effect.catchTags({ NoInstruments: useStored, DumpRefused: useStored }))
 })

@@ -10,18 +10,18 @@ import * as InstrumentLoader from "./InstrumentLoader.ts"
 
 export const kind = "instrument-refresh"
 
-/** What the asker is told; the log has the cause. */
+/** The error that the asker gets. The log has the cause. */
 export class RefreshFailed extends Data.TaggedError("RefreshFailed")<{ readonly cause: unknown }> {
   override get message() {
     return `the broker's instruments could not be loaded: ${Cause.isCause(this.cause) ? String(Cause.squash(this.cause)) : String(this.cause)}`
   }
 }
 
-/** Market time is looked at so often at least; where it comes with the feed, whenever it passes the hour. */
+/** Market time is checked at least this often. A market time that comes from the feed is also checked whenever it passes the hour. */
 const lookEvery = "10 seconds"
-/** After a failure, so long until the next try. */
+/** Pause between a failure and the next try. */
 const pauseAfterFailure = "1 minute"
-/** Whoever asks again within this time gets what is there: the broker makes its dump once a day. */
+/** Within this time after a load, a question gets the loaded instruments: the broker makes its dump once a day. */
 const freshForMs = 60_000
 
 const clockTime = /^([01]\d|2[0-3]):([0-5]\d)$/
@@ -32,14 +32,14 @@ const refreshAt = Config.string("INSTRUMENTS_REFRESH_AT").pipe(
   Config.map((text) => Number(text.slice(0, 2)) * 3_600_000 + Number(text.slice(3)) * IndiaTime.minuteMs)
 )
 
-/** Whether the hour has come since the instruments were last loaded. Times UNIX ms, the hour ms after IST midnight. */
+/** True if the hour has passed since the last load. Times are UNIX ms, the hour is ms after IST midnight. */
 export const isDue = (loadedAtMs: number, nowMs: number, atMs: number): boolean => {
   const today = nowMs - IndiaTime.istTimeOfDayMs(nowMs) + atMs
   const latest = today <= nowMs ? today : today - IndiaTime.dayMs
   return loadedAtMs < latest
 }
 
-/** Loads the instruments anew once a day at INSTRUMENTS_REFRESH_AT (India time), and when somebody asks for it. */
+/** Reloads the instruments once a day at INSTRUMENTS_REFRESH_AT (India time), and on request. */
 export const make = Effect.gen(function* () {
   const registry = yield* InstrumentRegistry
   const marketClock = yield* MarketClock
@@ -47,8 +47,8 @@ export const make = Effect.gen(function* () {
   const atMs = yield* refreshAt
 
   return Effect.gen(function* () {
-    const alone = yield* Effect.makeSemaphore(1)
-    // A start that fell back to another day's instruments has loaded nothing of today.
+    const oneAtATime = yield* Effect.makeSemaphore(1)
+    // If the start fell back to another day's instruments, today's are not loaded yet.
     const hasToday = registry.current()?.tradeDate === IndiaTime.istDate(marketClock.unsafeNow())
     let loaded = {
       marketMs: hasToday ? marketClock.unsafeNow() : Number.NEGATIVE_INFINITY,
@@ -65,7 +65,7 @@ export const make = Effect.gen(function* () {
       const master = registry.current()
       return { trade_date: master?.tradeDate ?? "", instruments: master?.byToken.size ?? 0 }
     })
-    const asked = alone
+    const asked = oneAtATime
       .withPermits(1)(Effect.suspend(() => (performance.now() - loaded.machineMs < freshForMs ? held : load)))
       .pipe(
         Effect.tapErrorCause((cause) => Effect.logWarning("instruments not refreshed", cause)),
@@ -82,9 +82,9 @@ export const make = Effect.gen(function* () {
       yield* Effect.timeoutOption(due.await, lookEvery)
       due.unsafeClose()
       if (!isDue(loaded.marketMs, marketClock.unsafeNow(), atMs)) return
-      const done = yield* Effect.either(alone.withPermits(1)(load))
+      const done = yield* Effect.either(oneAtATime.withPermits(1)(load))
       if (Either.isRight(done)) return
-      yield* Effect.logWarning("instruments not refreshed, keeping those there are", String(done.left))
+      yield* Effect.logWarning("instruments not refreshed, the present ones stay", String(done.left))
       yield* Effect.sleep(pauseAfterFailure)
     })
     return yield* Effect.all([Asks.serve(Asks.refreshInstruments, () => asked, 1), Effect.forever(daily)], { concurrency: 2 })

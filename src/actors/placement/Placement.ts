@@ -20,34 +20,34 @@ import { Leases } from "../runtime/Leases.ts"
 import * as Leasing from "./Leasing.ts"
 import * as NatsStorage from "./RunnerStorage.ts"
 
-/** KV bucket of the actors that should exist: `<kind>.<name>.<name>`; a value is the actor's own to read. */
+/** The KV bucket of the actors that should exist, by key `<kind>.<name>.<name>`. Only the actor reads the value. */
 export const bucket = "actors"
 
-/** How an actor of a kind runs, given the names in its key. Services are taken when the kinds are made. */
+/** How an actor of each kind runs, given the names in its key. */
 export type Kinds = Readonly<Record<string, (names: ReadonlyArray<string>) => Effect.Effect<unknown, unknown>>>
 export class ActorKinds extends Context.Tag("actors/placement/Kinds")<
   ActorKinds,
   {
     readonly kinds: Kinds
-    /** Keys of actors that exist whatever the bucket says: once in the whole cluster. */
+    /** Keys of actors that always exist, once in the whole cluster. */
     readonly always: ReadonlyArray<string>
   }
 >() {}
 
-/** A local call only: commands travel by JetStream, this one just says that what is wanted may have changed. */
+/** Tells an actor that the wanted set may have changed. Only local calls are made; commands travel by JetStream. */
 const Actor = Entity.make("Actor", [Rpc.make("Settle", { success: Schema.Void })])
 
 const lookEvery = "250 millis"
-/** In so many looks each actor is told once though it is as it should be: a few of them in each look, for all at once would hold up the ticks. */
-const tellAllIn = 80
-/** Much longer than those looks take on a busy machine: an actor that is wanted must never idle out. What is not wanted has ended by then. */
+/** Every actor is called once in this many looks, a few per look, because calling all at once would delay ticks. */
+const callAllIn = 80
+/** Much longer than those looks take on a busy machine, so that a wanted actor never idles out. An unwanted one has stopped by then. */
 const idleMax = "10 minutes"
 const listEvery = "30 seconds"
 const callTimeoutMs = 15_000
-/** An actor that stops drains and saves its state. */
+/** An actor drains and saves its state while it stops. */
 const stopMax = "25 seconds"
 
-/** What should run and what runs here. The sets belong to one process; the library decides which keys are this process's. */
+/** The keys of actors that should run, and of those that run in this process. The library decides which keys belong to this process. */
 interface Roll {
   readonly wanted: Set<string>
   readonly running: Set<string>
@@ -65,8 +65,10 @@ const live = (roll: Roll, kinds: Kinds) =>
       const name = names.join(".")
       const run = Effect.gen(function* () {
         const lease = yield* Effect.option(leases.of(key))
-        const told = Effect.annotateLogs({ actor: kind, key: name, epoch: Option.getOrNull(Option.map(lease, ({ epoch }) => epoch)) })
-        yield* Effect.acquireRelease(told(Effect.logInfo("actor runs here")), () => told(Effect.logInfo("actor has stopped here")))
+        const annotated = Effect.annotateLogs({ actor: kind, key: name, epoch: Option.getOrNull(Option.map(lease, ({ epoch }) => epoch)) })
+        yield* Effect.acquireRelease(annotated(Effect.logInfo("actor runs here")), () =>
+          annotated(Effect.logInfo("actor has stopped here"))
+        )
         yield* Effect.acquireRelease(
           Effect.sync(() => roll.running.add(key)),
           () => Effect.sync(() => roll.running.delete(key))
@@ -81,7 +83,7 @@ const live = (roll: Roll, kinds: Kinds) =>
     { maxIdleTime: idleMax, concurrency: 1 }
   )
 
-/** Keeps the roll equal to the bucket: a change counts at once; the list now and then finds what a watch may have missed. */
+/** Keeps the roll equal to the bucket. A watch applies changes at once; a periodic list finds changes that the watch may have missed. */
 const follow = (roll: Roll, { kinds, always }: Context.Tag.Service<ActorKinds>, settle: Effect.Effect<void>) =>
   Effect.gen(function* () {
     const kv = yield* KeyValue.open(bucket)
@@ -104,21 +106,21 @@ const follow = (roll: Roll, { kinds, always }: Context.Tag.Service<ActorKinds>, 
         }
         return Effect.void
       })
-    const take = ({ key, value }: KeyValue.Change) => (Option.isSome(value) ? want(key) : Effect.sync(() => forget(key)))
+    const apply = ({ key, value }: KeyValue.Change) => (Option.isSome(value) ? want(key) : Effect.sync(() => forget(key)))
 
     const watch = Effect.gen(function* () {
       const read = yield* kv.watch()
       while (true) {
         const all = yield* read.takeAll
         changes += all.length
-        yield* Effect.forEach(all, take, { discard: true })
+        yield* Effect.forEach(all, apply, { discard: true })
         yield* settle
       }
     }).pipe(Effect.scoped)
     const list = Effect.gen(function* () {
       const before = changes
       const keys = new Set(yield* kv.keys())
-      // What came meanwhile is newer than the list.
+      // Changes that came in the meantime are newer than the list.
       if (changes !== before) return
       for (const key of [...roll.wanted, ...unknown]) if (!keys.has(key)) forget(key)
       yield* Effect.forEach(keys, want, { discard: true })
@@ -126,7 +128,7 @@ const follow = (roll: Roll, { kinds, always }: Context.Tag.Service<ActorKinds>, 
     return { watch, list }
   })
 
-/** Makes what runs here equal to the roll, as far as this process holds the shards. */
+/** Starts and stops actors so that those of our shards match the roll. */
 const Reconciler = (roll: Roll) =>
   Layer.scopedDiscard(
     Effect.gen(function* () {
@@ -143,22 +145,22 @@ const Reconciler = (roll: Roll) =>
           Effect.catchAllCause((cause) => Effect.logWarning("actor not reached", cause).pipe(Effect.annotateLogs({ key }))),
           FiberMap.run(calls, key, { onlyIfMissing: true })
         )
-      /** Those that are not as they should be, and those whose turn it is. */
-      const tell = (turn?: number) =>
+      /** Calls the actors that are missing or surplus, and those whose turn it is. */
+      const callDue = (turn?: number) =>
         Effect.suspend(() => {
-          const missing = [...roll.wanted].filter((key, at) => !roll.running.has(key) || at % tellAllIn === turn)
+          const missing = [...roll.wanted].filter((key, at) => !roll.running.has(key) || at % callAllIn === turn)
           const surplus = [...roll.running].filter((key) => !roll.wanted.has(key))
           return Effect.forEach([...missing, ...surplus].filter(isHere), call, { discard: true })
         })
       let looks = 0
-      const look = Effect.suspend(() => tell(looks++ % tellAllIn)).pipe(Effect.delay(lookEvery), Effect.forever)
+      const look = Effect.suspend(() => callDue(looks++ % callAllIn)).pipe(Effect.delay(lookEvery), Effect.forever)
 
-      const { watch, list } = yield* follow(roll, kinds, tell())
+      const { watch, list } = yield* follow(roll, kinds, callDue())
       for (const [name, loop] of Object.entries({ watch, list, look })) yield* Effect.forkScoped(supervise("placement", name, loop))
     })
   )
 
-/** Runs the actors of the bucket: all of them, or those whose shards this process holds. */
+/** Runs the bucket's actors whose shards this process holds. A single process holds all shards. */
 export const layer = Layer.unwrapEffect(
   Effect.map(ActorKinds, ({ kinds }) => {
     const roll: Roll = { wanted: new Set(), running: new Set() }
@@ -167,11 +169,11 @@ export const layer = Layer.unwrapEffect(
 )
 
 const shards = 100
-/** Refreshes in the life of a lease: a process that stands still for less than one of them (a busy machine) stops nothing. */
+/** Refreshes per life of a lease. A process that freezes for less than one refresh, as on a busy machine, stops nothing. */
 const refreshesPerLease = 5
 const common = { shardsPerGroup: shards, simulateRemoteSerialization: false, entityTerminationTimeout: stopMax } as const
 
-/** All shards here: no storage, no messages over the wire, the same entities as with many processes. */
+/** A process that holds all shards, without storage and network, with the same entities as in a cluster. */
 const singleProcess = Sharding.layer.pipe(
   Layer.provideMerge(Runners.layerNoop),
   Layer.provideMerge(MessageStorage.layerNoop),
@@ -185,8 +187,8 @@ const address = Config.all({
   port: Config.port("RUNNER_PORT").pipe(Config.withDefault(34_431))
 })
 /**
- * One process of several. Its address is what the others reach it by and what it listens on; nothing asks who calls, so it belongs on a
- * network of the platform's own.
+ * One process of several. It listens on its address, and the others reach it there. Calls are not authenticated, so the address must be in a
+ * private network of the platform.
  */
 const oneOfSeveral = Layer.unwrapEffect(
   Effect.gen(function* () {
@@ -214,10 +216,10 @@ const oneOfSeveral = Layer.unwrapEffect(
   })
 )
 
-/** `single`: this process runs every actor. `cluster`: it shares them with the others behind the same NATS. */
+/** `single`: this process runs every actor. `cluster`: it shares them with the other processes on the same NATS. */
 export const mode = Config.literal("single", "cluster")("PLACEMENT").pipe(Config.withDefault("single" as const))
 
-/** What decides where an actor runs. */
+/** The services that decide where each actor runs. */
 export const cluster = Layer.unwrapEffect(
   Effect.map(mode, (wanted) => Layer.map(wanted === "cluster" ? oneOfSeveral : singleProcess, Context.pick(Sharding.Sharding, Leases)))
 )

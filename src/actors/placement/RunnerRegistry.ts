@@ -12,7 +12,7 @@ const Registration = Schema.Struct({
   shards: Schema.Int
 })
 
-/** The runners whose keys live. */
+/** The runners whose registrations have not expired. */
 export const runnersOf = (nc: LeaseConnection, kv: LeaseBucket, timeoutMs = openTimeoutMs) =>
   Effect.gen(function* () {
     const { read } = keysOf(kv, Registration)
@@ -21,12 +21,12 @@ export const runnersOf = (nc: LeaseConnection, kv: LeaseBucket, timeoutMs = open
     return found.flatMap((entry) => Option.toArray(Option.flatMap(entry, ({ value }) => value)))
   })
 
-/** The library uses 10 bits of it. */
+/** The library uses 10 bits of a machine number. */
 const machinesMax = 1_024
-/** Health is written by whoever checked, the rest by the runner itself: they meet at most so often in a row. */
+/** Several processes may write a runner's health at once. A write is tried this many times. */
 const healthAttemptsMax = 5
 
-/** Keeps this process's registration and machine number alive. */
+/** Keeps this process's registration and its machine number alive. */
 export const make = (kv: LeaseBucket, me: { readonly id: string; readonly shards: number }) => {
   const runners = keysOf(kv, Registration)
   const machines = keysOf(kv, Holder)
@@ -65,7 +65,7 @@ export const make = (kv: LeaseBucket, me: { readonly id: string; readonly shards
 
   const unregister = Effect.gen(function* () {
     const gone = self
-    // The library goes on refreshing while actors stop: that must not bring the key back.
+    // The library keeps refreshing while the actors stop. That must not create the key again.
     self = undefined
     if (gone === undefined) return
     const key = keyOf(gone.value.address)
@@ -74,10 +74,10 @@ export const make = (kv: LeaseBucket, me: { readonly id: string; readonly shards
     yield* machines.remove(Subject.kvKey("machine", String(gone.machine)), gone.machineRevision)
   })
 
-  /** Keeps this runner's keys alive. Its health may have been changed by another, so a conflict takes that over. */
+  /** Keeps this runner's keys alive. Another process may have changed its health; on a conflict the other's health is kept. */
   const beat = Effect.gen(function* () {
     const here = self
-    // Nothing to keep: the answer says whether the bucket can be reached.
+    // Without a registration, only check that the bucket can be reached.
     if (here === undefined) return void (yield* attempt("probe", () => kv.status()))
     const { address } = here.value
     let revision = yield* runners.write(keyOf(address), here.value, here.revision)

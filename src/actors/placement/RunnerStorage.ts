@@ -7,7 +7,7 @@ import * as LeaseBucket from "../../streams/LeaseBucket.ts"
 import * as RunnerRegistry from "./RunnerRegistry.ts"
 import * as ShardLeases from "./ShardLeases.ts"
 
-/** Other processes run actors here, in another way than this one is about to. */
+/** Other processes run actors here, and their placement settings differ from ours. */
 export class OtherRunners extends Data.TaggedError("OtherRunners")<{ readonly runners: ReadonlyArray<string>; readonly help: string }> {
   override get message() {
     return `other processes run actors here (${this.runners.join(", ")}): ${this.help}`
@@ -15,18 +15,18 @@ export class OtherRunners extends Data.TaggedError("OtherRunners")<{ readonly ru
 }
 
 export interface Timing {
-  /** How many shards there are; the same in every process. */
+  /** The number of shards, the same in every process. */
   readonly shards: number
   readonly refreshMs: number
 }
-/** A write must have failed before the next refresh is due. */
+/** A write fails after this share of the time between two refreshes, so it has ended before the next one. */
 const operationShare = 0.6
 /**
- * A lease that nothing confirms is given up this many refreshes before its end. The last good look can be just before, the next comes one
- * refresh later, and the library tries for one more before it stops the actors.
+ * An unconfirmed lease is given up this many refreshes before its end. The last good check may be just before that, the next one comes a
+ * refresh later, and the library tries for one more refresh before it stops the actors.
  */
 const marginRefreshes = 2.2
-/** The library's storage of runners and shards on the bucket, and the leases behind it. */
+/** The library's storage of runners and shards, kept in the bucket, and the leases that it takes. */
 export const make = (nc: LeaseBucket.LeaseConnection, { shards, refreshMs }: Timing) =>
   Effect.gen(function* () {
     const wantedMs = yield* LeaseBucket.ttlMs
@@ -66,7 +66,7 @@ export const make = (nc: LeaseBucket.LeaseConnection, { shards, refreshMs }: Tim
           concurrency: "unbounded"
         })
         const failed = (holding.length === 0 ? [beaten] : renewed).filter(Either.isLeft)
-        // The library stops every actor then.
+        // After this failure the library stops every actor.
         if (failed[0] !== undefined) return yield* Effect.fail(failed[0].left)
         return done(holding, renewed)
       })
@@ -84,7 +84,7 @@ export const make = (nc: LeaseBucket.LeaseConnection, { shards, refreshMs }: Tim
     return { storage, leases: { of: leases.of } }
   })
 
-/** A process that can never hold a lease again is of no use: it stops as on SIGTERM, and whoever watches it starts it anew. */
+/** A process that can never hold a lease again is useless. It stops as on SIGTERM, and its service manager starts it again. */
 const endProcess = Effect.zipRight(
   Effect.logFatal("the connection that holds the leases closed for good, ending the process"),
   Effect.sync(() => process.kill(process.pid, "SIGTERM"))

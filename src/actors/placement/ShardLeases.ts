@@ -9,7 +9,7 @@ export class ShardLeases extends Context.Tag("actors/placement/ShardLeases")<
   { readonly of: (shard: string) => Lease | undefined }
 >() {}
 
-/** Who holds a shard or a machine number; `id` is one incarnation of the process at that address. */
+/** The holder of a shard or of a machine number. `id` identifies one incarnation of the process at that address. */
 export const Holder = Schema.Struct({ address: Schema.String, id: Schema.String, epoch: Schema.Int })
 
 interface Instant {
@@ -17,13 +17,13 @@ interface Instant {
   readonly steadyMs: number
 }
 const now = (): Instant => ({ wallMs: Date.now(), steadyMs: performance.now() })
-/** One clock moves while the machine is suspended, the other never steps back: the larger answer is the safe one. */
+/** The wall clock counts while the machine is suspended; the steady clock never steps back. The larger answer is the safe one. */
 const elapsedMs = (since: Instant) => Math.max(Date.now() - since.wallMs, performance.now() - since.steadyMs)
 
 interface Held {
   revision: number
   readonly epoch: number
-  /** When the newest confirmed write was sent: the server counts from later on. */
+  /** When the newest confirmed write was sent. The server's time to live starts later. */
   confirmed: Instant
 }
 
@@ -36,14 +36,14 @@ export const make = (kv: LeaseBucket, me: { readonly id: string; readonly ttlMs:
   }
   const isMine = (entry: Entry<typeof Holder.Type>) => Option.exists(entry.value, ({ id }) => id === me.id)
   const isFree = (entry: Entry<typeof Holder.Type>, address: string) =>
-    // Who has this address now has it alone: what an earlier process there held is this one's.
+    // Only one process can use an address, so this process takes over what an earlier process at its address held.
     Option.match(entry.value, { onNone: () => true, onSome: (holder) => holder.address === address })
 
   const take = (address: string, shard: string) =>
     Effect.gen(function* () {
       const key = keyOf(shard)
       const confirmed = now()
-      // The epoch of a taking is the revision it is about to get.
+      // A lease's epoch is the revision of the write that took it, which is not known yet.
       const value = { address, id: me.id, epoch: 0 }
       let revision = yield* write(key, value, 0)
       if (revision === 0) {
@@ -64,7 +64,7 @@ export const make = (kv: LeaseBucket, me: { readonly id: string; readonly ttlMs:
       const confirmed = now()
       let revision = yield* write(key, value, lease.revision)
       if (revision === 0) {
-        // A write of ours that timed out may have landed after all; anybody else's means that the lease is lost.
+        // Our own write may have landed although it timed out. A write by another process means that the lease is lost.
         const found = yield* read(key)
         if (Option.isSome(found) && isMine(found.value)) revision = yield* write(key, value, found.value.revision)
       }
@@ -78,7 +78,7 @@ export const make = (kv: LeaseBucket, me: { readonly id: string; readonly ttlMs:
     }).pipe(
       Effect.catchAll((error) => {
         const lease = held.get(shard)
-        // NATS is away: nobody can take the shard before the lease ends, so it is kept while there is time left to stop.
+        // While NATS is away nobody can take the shard before the lease ends. Keep it while there is time left to stop.
         return lease !== undefined && elapsedMs(lease.confirmed) < me.ttlMs - me.marginMs ? Effect.succeed(true) : Effect.fail(error)
       })
     )
@@ -102,6 +102,6 @@ export const make = (kv: LeaseBucket, me: { readonly id: string; readonly ttlMs:
   return { take, renew, drop, dropAll: Effect.suspend(() => each([...held.keys()], drop)), of }
 }
 
-/** Runs an operation for each item at once and keeps the failures apart. */
+/** Runs an operation for all items at once, and returns the result or failure of each. */
 export const each = <A, B, E>(all: Iterable<A>, run: (one: A) => Effect.Effect<B, E>) =>
   Effect.forEach(all, (one) => Effect.either(run(one)), { concurrency: "unbounded" })

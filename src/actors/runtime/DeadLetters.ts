@@ -4,12 +4,12 @@ import * as Subjects from "../../streams/Subjects.ts"
 import * as Metrics from "./Metrics.ts"
 
 const reasonMax = 500
-/** A message as large as the server takes has no room for our headers. */
+/** Only this many bytes are kept, because a message of the server's maximum size leaves no room for our headers. */
 const bytesMax = 64 * 1_024
 
 export type Refused = Pick<Message, "subject" | "seq" | "data">
 
-/** Puts a message that an actor could not take where people find it, with the reason; one that comes twice is there once. */
+/** Publishes a message that an actor could not process, with the reason, as a dead letter. Duplicates are stored once. */
 export const send =
   ({ publish }: Pick<JetStream, "publish">) =>
   (actor: string, { subject, seq, data }: Refused, reason: string): Effect.Effect<void, NatsError> =>

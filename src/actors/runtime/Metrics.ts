@@ -2,10 +2,14 @@ import { Metric } from "effect"
 import { counter, gauge } from "../../metrics/Labelled.ts"
 
 /** Every metric of the actors, named here and nowhere else; counted per batch, never per tick. */
-export const deadLetters = counter("dead_letters_total", "Messages an actor could not take, by actor", "actor")
+export const deadLetters = counter("dead_letters_total", "Messages that an actor could not process, by actor", "actor")
 export const folded = counter("actor_inputs_total", "Record messages folded", "actor")
 export const published = counter("actor_outputs_total", "Messages published by actors", "actor")
-export const silenced = counter("actor_outputs_silenced_total", "Outputs of a recovering actor that were published before", "actor")
+export const silenced = counter(
+  "actor_outputs_silenced_total",
+  "Outputs not published again because an earlier run had published them",
+  "actor"
+)
 export const snapshotFailures = counter("actor_snapshot_failures_total", "Periodic snapshots that could not be saved", "actor")
 export const rebuilds = counter("actor_rebuilds_total", "Starts without a usable snapshot", "actor")
 export const lag = gauge("actor_lag_messages", "Record messages between the newest one read and the newest one folded", "actor")
@@ -18,4 +22,4 @@ export const badPackets = counter("bad_packets_total", "Packets that could not b
 export const candlesSaved = counter("candles_saved_total", "Minute candles written to Postgres", "kind")
 export const settlementsSaved = counter("settlements_saved_total", "Final settlement prices written to Postgres", "from")
 export const relayed = counter("relayed_messages_total", "Messages repeated outside NATS", "to")
-export const relayDropped = counter("relay_dropped_total", "Messages not repeated because the other side was away", "to")
+export const relayDropped = counter("relay_dropped_total", "Messages not repeated because the receiver was away", "to")

@@ -2,7 +2,7 @@ import { Effect, Option } from "effect"
 import { type JetStream, type Message, NatsError, publishAgain } from "../../streams/JetStream.ts"
 import { type Lease, Replaced } from "./Leases.ts"
 
-/** A message to publish for an output. `covers` names a subject whose newest sequence the message itself must state. */
+/** A message to publish for an output. If `covers` names a subject, the message must state that subject's newest sequence. */
 export interface Published {
   readonly stream: string
   readonly subject: string
@@ -10,26 +10,26 @@ export interface Published {
   readonly covers?: { readonly stream: string; readonly subject: string }
 }
 
-/** An output's: the record sequence that caused it, and how many that one had caused on its subject before. */
+/** Identifies an output on its subject: the record sequence that caused it, and its number among those the same sequence caused there. */
 interface Place {
   readonly seq: number
   readonly nth: number
 }
 
-/** What one run of an actor knows of the subjects it publishes on. */
+/** What one run of an actor knows about the subjects on which it publishes. */
 export interface Board {
   readonly key: string
   readonly lease: Lease
   readonly recordCreatedMs: number
   /** Newest sequence in the output's own stream, by subject. */
   readonly published: Map<string, number>
-  /** What an earlier run published last on a subject. */
+  /** The last output that an earlier run published on a subject. */
   readonly servedTo: Map<string, Place>
-  /** Every subject was looked at: one that is not there holds nothing. */
+  /** True after all subjects were read: a subject that is missing here has no message. */
   isWhole: boolean
 }
 
-/** What became of a batch: `unfit` are outputs that cannot be messages, with the reason. */
+/** The result of publishing a batch. `unfit` lists outputs that cannot be encoded, with the reason. */
 export interface Outcome {
   published: number
   silenced: number
@@ -40,18 +40,18 @@ interface Sending {
   readonly place: Place
   readonly message: Published
 }
-/** Messages that leave one after the other; `at` is the first that has not. */
+/** Messages that are sent one after the other; `at` is the first that is not acknowledged yet. */
 interface Lane {
   readonly queue: Array<Sending>
   at: number
 }
 
-/** Subjects that are published side by side. */
+/** Lanes that are sent at the same time. */
 const concurrency = 64
 const againAfter = "100 millis"
-/** What a message's headers take of the server's limit, at most. */
+/** The most that a message's headers take of the server's size limit. */
 const headersBytesMax = 1_024
-/** Which record message an output is the result of, and how many that one caused on the subject before: `<created ms of MD_FRAMES> <sequence> <count>`. */
+/** Header with the output's place: `<created ms of MD_FRAMES> <record sequence> <number on the subject>`. */
 const inputHeader = "Tarang-Input"
 
 export const board = (key: string, lease: Lease, recordCreatedMs: number): Board => ({
@@ -63,7 +63,7 @@ export const board = (key: string, lease: Lease, recordCreatedMs: number): Board
   isWhole: false
 })
 
-/** Takes note of the newest message of a subject. */
+/** Records the newest message of a subject. */
 export const note = (to: Board, { subject, seq, header }: Pick<Message, "subject" | "seq" | "header">): void => {
   to.published.set(subject, seq)
   const [createdMs, inputSeq, nth = 0] = header(inputHeader).split(" ").map(Number)
@@ -73,7 +73,7 @@ export const note = (to: Board, { subject, seq, header }: Pick<Message, "subject
 const isServed = ({ seq, nth }: Place, to: Place | undefined): boolean =>
   to !== undefined && (seq < to.seq || (seq === to.seq && nth <= to.nth))
 
-/** Subjects side by side, each one's messages in order; what states another's sequence goes after it. */
+/** One lane per subject, with its messages in order. A message that covers another subject goes into that subject's lane, after it. */
 const lanesOf = (outputs: ReadonlyArray<{ readonly seq: number; readonly message: Published }>): ReadonlyArray<Lane> => {
   const lanes = new Map<string, Lane>()
   const newest = new Map<string, Place>() // by subject
@@ -89,11 +89,11 @@ const lanesOf = (outputs: ReadonlyArray<{ readonly seq: number; readonly message
   return [...lanes.values()]
 }
 
-/** The bytes, or why there are none. */
+/** The encoded bytes, or the reason why the message cannot be encoded. */
 const encode = ({ encode, covers }: Published, published: ReadonlyMap<string, number>, bytesMax: number): Uint8Array | string => {
   try {
     const bytes = encode(covers === undefined ? undefined : published.get(covers.subject))
-    return bytes.length <= bytesMax ? bytes : `${bytes.length} bytes, the server takes ${bytesMax}`
+    return bytes.length <= bytesMax ? bytes : `${bytes.length} bytes are more than the server takes (${bytesMax})`
   } catch (error) {
     return `cannot be encoded: ${error}`
   }
@@ -102,7 +102,7 @@ const encode = ({ encode, covers }: Published, published: ReadonlyMap<string, nu
 const isAway = (error: NatsError | Replaced): boolean => error._tag === "NatsError"
 
 export const make = ({ send, payloadMax, whenConnected, last }: JetStream) => {
-  /** The next bytes of a lane, or undefined when it is done; passes over what was published before and what cannot be. */
+  /** The next bytes of a lane, or undefined at its end. Skips outputs that were published before or cannot be encoded. */
   const nextOf = (to: Board, lane: Lane, outcome: Outcome): Uint8Array | undefined => {
     for (; lane.at < lane.queue.length; lane.at++) {
       const { place, message } = lane.queue[lane.at] as Sending
@@ -117,17 +117,17 @@ export const make = ({ send, payloadMax, whenConnected, last }: JetStream) => {
     return undefined
   }
 
-  /** Sends what the lanes still hold; after a failure they hold what did not land. */
+  /** Sends all messages of the lanes. After a failure the lanes still hold the messages that were not acknowledged. */
   const sendAll = (to: Board, lanes: ReadonlyArray<Lane>, outcome: Outcome) =>
     Effect.async<void, NatsError | Replaced>((resume) => {
       let begun = 0
       let open = 0
       let failure: NatsError | Replaced | undefined
-      /** True while an acknowledgement is waited for. */
+      /** Sends the lane's next message; false if there is none to send. */
       const advance = (lane: Lane): boolean => {
         const data = failure === undefined ? nextOf(to, lane, outcome) : undefined
         if (data === undefined) return false
-        // Asked for each: a server that is slow to answer may hold a batch up for longer than a lease lasts.
+        // Check before each message: a slow server may delay a batch for longer than a lease lasts.
         if (!to.lease.isHeld()) {
           failure = new Replaced({ key: to.key })
           return false
@@ -155,7 +155,7 @@ export const make = ({ send, payloadMax, whenConnected, last }: JetStream) => {
       fill()
     })
 
-  /** What an earlier run left on a subject: looked up once, before the first publish to it. */
+  /** Reads the newest message of a subject. This happens once, before the first publish to it. */
   const lookUp = (to: Board, stream: string, subject: string) =>
     Effect.map(last(stream, subject), (found) => {
       if (Option.isSome(found)) note(to, found.value)
@@ -177,13 +177,13 @@ export const make = ({ send, payloadMax, whenConnected, last }: JetStream) => {
   const lookUpAll = (to: Board, missing: ReadonlyMap<string, string>) =>
     Effect.forEach(missing, ([subject, stream]) => lookUp(to, stream, subject), { concurrency, discard: true })
 
-  /** Publishes a batch, stays silent on what an earlier run published, and tries again what did not land. */
+  /** Publishes a batch. Skips what an earlier run has published, and retries what was not acknowledged. */
   return (to: Board, outputs: ReadonlyArray<{ readonly seq: number; readonly message: Published }>) =>
     Effect.suspend(() => {
       const outcome: Outcome = { published: 0, silenced: 0, unfit: [] }
       const lanes = lanesOf(outputs)
       const attempt = whenConnected(`publish for ${to.key}`, sendAll(to, lanes, outcome))
-      // The schedule is made when it is needed: that costs more than the attempt.
+      // Create the schedule only when needed, because creating it costs more than the attempt.
       const again = () => Effect.retry(Effect.delay(attempt, againAfter), { schedule: publishAgain, while: isAway })
       const sent = Effect.as(Effect.catchIf(attempt, isAway, again), outcome)
       const missing = missingOf(to, outputs)

@@ -14,7 +14,7 @@ import type { Setup } from "../runtime/Setup.ts"
 
 export const kind = "m2m"
 export const key = (owner: string, strategy: string) => Subject.kvKey(kind, owner, strategy)
-/** Changes with the decider's state. */
+/** Change it whenever the decider's state changes its layout. */
 const layout = "m2m-3"
 
 const underlyingsOf = (definition: StrategyDefinition.Definition) => {
@@ -37,14 +37,14 @@ export const route =
     }
   }
 
-/** One strategy's value, profit and net Greeks, from the record of its legs' underlyings. */
+/** Computes one strategy's value, profit and net Greeks, from the frames of its legs' underlyings. */
 export const make = Effect.gen(function* () {
   const recordActor = yield* RecordActor
   const jetStream = yield* JetStream
   const settings = yield* pricingSettings
   const bury = DeadLetters.send(jetStream)
 
-  /** The message's definition; none when it cannot be taken, which the dead letters then say. */
+  /** The message's definition. A message that cannot be decoded becomes a dead letter. */
   const definitionOf = (message: Message) => {
     const input = Record.decode(message)
     if (input._tag === "Definition") return Effect.succeedSome({ definition: input.definition, seq: message.seq })
@@ -54,7 +54,7 @@ export const make = Effect.gen(function* () {
       Option.none<{ readonly definition: StrategyDefinition.Definition; readonly seq: number }>()
     )
   }
-  /** The newest definition in the record that can be read. One that cannot is buried, and a better one is waited for. */
+  /** The newest readable definition in the record. Waits for one; unreadable ones become dead letters. */
   const newestDefinition = (subject: string) =>
     Effect.gen(function* () {
       const read = yield* OrderedRead.make({ stream: Record.stream, filters: [subject], start: { _tag: "LastPerSubject" } })
@@ -68,7 +68,7 @@ export const make = Effect.gen(function* () {
       }
     }).pipe(Effect.scoped, Effect.provideService(JetStream, jetStream))
 
-  /** Follows the underlyings of the newest definition; a later one with others is a setup of its own. */
+  /** Follows the underlyings of the newest definition. A later definition with other underlyings needs a new setup. */
   const setup = (owner: string, strategy: string) =>
     Effect.gen(function* () {
       const definitionSubject = Subjects.StrategyDefinition.at({ owner, strategy })
@@ -79,7 +79,7 @@ export const make = Effect.gen(function* () {
       const known: Setup<M2mDecider.State, M2mDecider.Output> = {
         name: kind,
         key: key(owner, strategy),
-        // A snapshot knows the underlyings it followed; with others it would miss their past.
+        // A snapshot lacks the past of underlyings that it did not follow, so the layout names them.
         layout: `${layout} ${frames.join(" ")}`,
         decider: M2mDecider.make({ owner, strategyId: definition.strategy_id, settings }),
         frames,

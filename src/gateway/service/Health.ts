@@ -1,5 +1,6 @@
-import { Clock, Config, Effect, Either, Option, Schema } from "effect"
-import { type Dependency, type MarketState, type Health as Report, Speed } from "../../contract/service/HealthReport.ts"
+import { Clock, Config, Effect, Either, Option } from "effect"
+import * as SimulatedMarket from "../../broker/SimulatedMarket.ts"
+import type { Dependency, MarketState, Health as Report } from "../../contract/service/HealthReport.ts"
 import * as Hours from "../../domain/rules/Hours.ts"
 import { shipped } from "../../domain/rules/Shipped.ts"
 import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
@@ -29,24 +30,8 @@ const unstreamedAfterMs = 15_000
 const settings = Config.all({
   environment: Config.string("ENVIRONMENT").pipe(Config.withDefault("development")),
   marketMode: Config.literal("live", "synthetic", "recorded", "days")("MARKET_MODE").pipe(Config.withDefault("live" as const)),
-  simulator: Config.option(Config.url("SIMULATOR_URL"))
+  simulator: SimulatedMarket.url
 })
-
-const SimulatedMarket = Schema.Struct({
-  state: Schema.Literal("waiting", "running", "ended"),
-  /** Market time. */
-  time: Schema.Date,
-  underlying: Schema.NullOr(Schema.String),
-  speed: Speed
-})
-const decodeMarket = Schema.decodeUnknown(SimulatedMarket)
-
-const askSimulator = (url: URL) =>
-  Effect.tryPromise((signal) => fetch(new URL("/market", url), { signal }).then((answer) => answer.json() as Promise<unknown>)).pipe(
-    Effect.flatMap(decodeMarket),
-    Effect.timeout(probeTimeout),
-    Effect.option
-  )
 
 const phaseAt = (ms: number): string | null =>
   Either.match(Hours.phaseAt(shipped, "NSE_FO", "option", ms), { onLeft: () => null, onRight: Hours.nameOf })
@@ -67,7 +52,7 @@ export class Health extends Effect.Service<Health>()("gateway/service/Health", {
     let nats: Dependency = "down"
     let activeSubscriptions = 0
     let hasSeenDatabase = false
-    let simulated = Option.none<typeof SimulatedMarket.Type>()
+    let simulated = Option.none<SimulatedMarket.SimulatedMarket>()
     const startedMs = performance.now()
 
     const probeDatabase = subscriptions.list({ status: "active", limit: 1, offset: 0 }).pipe(
@@ -99,7 +84,7 @@ export class Health extends Effect.Service<Health>()("gateway/service/Health", {
     const probeMarket = Option.match(simulator, {
       onNone: () => Effect.void,
       onSome: (url) =>
-        Effect.map(askSimulator(url), (answer) => {
+        Effect.map(SimulatedMarket.ask(url).pipe(Effect.timeout(probeTimeout), Effect.option), (answer) => {
           simulated = answer
         })
     })
@@ -115,7 +100,7 @@ export class Health extends Effect.Service<Health>()("gateway/service/Health", {
     yield* probe.pipe(Effect.delay(probeEvery), Effect.forever, Effect.forkScoped)
 
     const isFresh = ({ atMs }: { readonly atMs: number }, nowMs: number) => nowMs - atMs <= silenceMaxMs
-    const stateOfSimulated = ({ state, time, underlying }: typeof SimulatedMarket.Type): MarketState => {
+    const stateOfSimulated = ({ state, time, underlying }: SimulatedMarket.SimulatedMarket): MarketState => {
       if (state !== "ended" || !bridge.isReady()) return "running"
       const last = underlying === null ? undefined : views.chains.state(underlying)
       const isOut = last !== undefined && Date.parse(last.as_of) >= time.getTime()

@@ -86,7 +86,7 @@ describe("Director", () => {
   })
   const json = (subject: string) => JSON.parse(new TextDecoder().decode(planned.definitions.get(subject)))
 
-  it("defines each underlying whole and asks for its actor, a ticker per account, and an actor per strategy", () => {
+  it("defines each underlying completely, and wants its actors, one ticker per account and one actor per strategy", () => {
     assert.deepStrictEqual([...planned.actors.keys()].sort(), [
       "bars.NSE.NIFTY",
       "greeks.NSE.NIFTY",
@@ -114,13 +114,13 @@ describe("Director", () => {
       ["SELL", "100.05", "NIFTY"]
     )
   })
-  it("gives every account its own instruments in Kite's modes, and names what is in no master", () => {
+  it("gives every account its own instruments in Kite's modes, and names tokens that are missing in the master", () => {
     assert.deepStrictEqual(JSON.parse(planned.actors.get("ticker.sim2") ?? "").instruments, [
       { instrument_token: call.token, mode: "quote", exchange: "NSE", underlying: "NIFTY" }
     ])
     assert.deepStrictEqual(planned.unknown, [999_999])
   })
-  it("names what is on no configured account: nobody streams it", () => {
+  it("names tokens whose account is not configured: no account streams them", () => {
     const { actors, unassigned } = plan({
       accounts: ["sim1"],
       subscriptions: [subscription(index.token, "sim1"), subscription(call.token, "gone")],
@@ -141,7 +141,7 @@ describe("Director", () => {
     })
     assert.strictEqual(none.actors.size + none.definitions.size, 0)
   })
-  it.effect("what it writes is what actors read", () =>
+  it.effect("actors can read what it writes", () =>
     Effect.gen(function* () {
       const bytes = planned.definitions.get("strat.def.a%2Eb.7") as Uint8Array
       const read = yield* Subjects.StrategyDefinition.decode("strat.def.a%2Eb.7", bytes)
@@ -163,7 +163,7 @@ describe("Seed", () => {
   ]
   const now = Date.parse("2026-11-22T00:00:00Z")
 
-  it("takes the spot, the nearest future, and 20 strikes either side of the money of the two nearest living expiries", () => {
+  it("takes the spot, the nearest future, and 20 strikes on either side of the money of the two nearest open expiries", () => {
     const wanted = aroundTheMoney(members, 24_510 * 100, shipped, now)
     assert.deepStrictEqual([...new Set(wanted.map(({ expiry }) => expiry))], [null, "2026-11-24", "2026-12-01"])
     assert.deepStrictEqual(
@@ -175,7 +175,7 @@ describe("Seed", () => {
       .map(({ strike }) => strike / 100)
     assert.deepStrictEqual([near.length, near[0], near[20], near[40]], [41, 23_500, 24_500, 25_500])
   })
-  it("builds the condor of the nearest expiry around the money", () => {
+  it("builds the iron condor of the nearest expiry around the money", () => {
     const wanted = aroundTheMoney(members, 24_510 * 100, shipped, now).filter(
       ({ instrumentType }) => instrumentType === "CE" || instrumentType === "PE"
     )

@@ -32,7 +32,7 @@ describe("Roster", () => {
   }
 
   it.live(
-    "what a deleted strategy's actor saved goes once it has surely stopped; what is wanted again by then stays",
+    "drops the snapshot of a deleted strategy's actor once the actor has surely stopped, unless the actor is wanted again by then",
     () =>
       Effect.gen(function* () {
         const snapshots = yield* Snapshots
@@ -40,13 +40,13 @@ describe("Roster", () => {
         const roster = (yield* Roster.make)(ours)
         const stored = Effect.map(snapshots.keys, (keys) => [...keys].sort())
         const all = ["m2m.0.7", "m2m.u1.1", "m2m.u1.2"]
-        // More than one chunk each: a chunk is no snapshot of its own.
+        // Each snapshot has more than one chunk, and a chunk must not count as a snapshot.
         for (const key of all) yield* snapshots.save(key, "l", new Uint8Array(600_000), position)
         yield* settled(roster, all, 0)
         assert.deepStrictEqual(yield* stored, all)
         yield* settled(roster, ["m2m.0.7"], 1_000)
         assert.deepStrictEqual(yield* bucket.keys(), ["m2m.0.7"])
-        // Its last words, as it stops.
+        // The actor saves once more while it stops.
         yield* snapshots.save("m2m.u1.1", "l", new Uint8Array(600_000), position)
         yield* settled(roster, ["m2m.0.7"], 1_000 + Roster.leavingMs - 1)
         assert.deepStrictEqual(yield* stored, all)
@@ -59,7 +59,7 @@ describe("Roster", () => {
   )
 
   it.live(
-    "what was left behind while nobody looked goes too, but not by a director that was replaced",
+    "drops snapshots that were left behind before it started, but a replaced director drops nothing",
     () =>
       Effect.gen(function* () {
         const snapshots = yield* Snapshots

@@ -29,7 +29,7 @@ const live = Layer.unwrapScoped(
   })
 )
 
-/** Refuses, as Postgres does, a whole batch for one value in it. */
+/** Refuses a whole batch for one bad value, as Postgres does. */
 const saveUnless =
   <Row>(isBad: (row: Row) => boolean, written: Array<Row>) =>
   (rows: ReadonlyArray<Row>) =>
@@ -63,7 +63,7 @@ const bar = (token: number, of: Partial<Bar.Bars["bars"][number]> = {}) =>
     return publish(barSubject(token), Subjects.Bars.encode(body))
   })
 
-/** Until the consumer has nothing left and so many dead letters stand there; their reasons, sorted. */
+/** Waits until the consumer has read everything and there are this many dead letters. Answers their reasons, sorted. */
 const done = (stream: string, durable: string, letters: number) =>
   Effect.gen(function* () {
     const { js, jsm } = yield* JetStream
@@ -90,7 +90,7 @@ const done = (stream: string, durable: string, letters: number) =>
 
 describe("CandleWriter", () => {
   it.live(
-    "a candle that cannot be read or that Postgres refuses goes to the dead letters with its reason, and holds up no other",
+    "a candle that cannot be read or that Postgres refuses becomes a dead letter with its reason, and delays no other candle",
     () => {
       const written: Array<NewCandle> = []
       return Effect.gen(function* () {
@@ -115,7 +115,7 @@ describe("CandleWriter", () => {
   )
 
   it.live(
-    "what was in hand when Postgres went away comes again, though newer candles were written before it",
+    "candles that were being written when Postgres went away come again, even if newer candles were written before them",
     () => {
       const written: Array<number> = []
       let isAway = true
@@ -145,7 +145,7 @@ describe("CandleWriter", () => {
 
 describe("BarWriter", () => {
   it.live(
-    "writes closed bars in the token's units; one that no column takes or that Postgres refuses goes to the dead letters, with its reason",
+    "writes closed bars in the token's units; a bar that does not fit the columns or that Postgres refuses becomes a dead letter with its reason",
     () => {
       const written: Array<NewBar> = []
       return Effect.gen(function* () {
@@ -175,7 +175,7 @@ describe("BarWriter", () => {
   )
 
   it.live(
-    "takes over from a consumer that acknowledged whole batches",
+    "takes over from an older consumer that acknowledged whole batches",
     () => {
       const written: Array<NewBar> = []
       return Effect.gen(function* () {

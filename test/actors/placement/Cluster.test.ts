@@ -19,10 +19,10 @@ import { freePort } from "./Process.ts"
 
 const strategies = 16
 const user = "demo"
-/** What the deciders are made with where nothing is configured. */
+/** The default settings of the deciders. */
 const settings = { rate: 0.065, dividendYield: 0, staleAfterMs: 120_000 }
 
-/** The program itself: Node 20 runs no TypeScript. */
+/** The built program, because Node 20 cannot run TypeScript. */
 const program = Effect.promise(async () => {
   const outDir = join(inject("backends").folder, "cluster")
   await build({
@@ -33,7 +33,7 @@ const program = Effect.promise(async () => {
   return join(outDir, "main.mjs")
 })
 
-/** A stretch of time in which an actor ran in a process, as its log tells it. */
+/** A period in which an actor ran in a process, according to the process's log. */
 interface Stay {
   readonly key: string
   readonly epoch: number
@@ -44,13 +44,13 @@ class Runner {
   readonly child: ChildProcess
   readonly stays: Array<Stay> = []
   readonly ended: Promise<number | null>
-  /** Since when it stands still; what it said before that is read later. */
+  /** When it was stopped. Log lines from before that are read later. */
   #frozenAtMs = 0
 
   constructor(file: string, env: Readonly<Record<string, string>>) {
     this.child = spawn(process.execPath, [file], { env: { PATH: process.env["PATH"] ?? "", ...env }, stdio: ["ignore", "pipe", "inherit"] })
     this.ended = new Promise((resolve) => {
-      // Not its exit: what it said last is still to be read then.
+      // Not `exit`: at that event the last log lines are not read yet.
       this.child.once("close", (code) => resolve(code))
     })
     if (this.child.stdout !== null) createInterface(this.child.stdout).on("line", (line) => this.#read(line))
@@ -72,7 +72,7 @@ class Runner {
     return this.stays.filter(({ untilMs }) => untilMs === Number.POSITIVE_INFINITY).map(({ key }) => key)
   }
 
-  /** A process that is there and does nothing: what it ran is another's to run once its leases have ended. Answers since when. */
+  /** Freezes the process. Once its leases have ended, other processes run its actors. Answers when it was frozen. */
   freeze() {
     this.child.kill("SIGSTOP")
     this.#frozenAtMs = Date.now()
@@ -83,7 +83,7 @@ class Runner {
     this.child.kill("SIGCONT")
   }
 
-  /** Nothing that it ran outlives it. */
+  /** Kills the process; none of its actors runs after that. */
   async end(signal: "SIGKILL" | "SIGTERM") {
     this.child.kill(signal)
     const code = await this.ended
@@ -111,11 +111,11 @@ const inputOf = (message: JsMsg): RecordInput => {
   if (input._tag === "Refused") throw new Error(`${message.subject}: ${input.reason}`)
   return input
 }
-/** Which record messages the outputs on a subject are the results of. */
+/** The record messages that caused the outputs on a subject. */
 const causes = (nc: NatsConnection, stream: string, subject: string) =>
   Effect.map(all(nc, stream, subject), (found) => found.map(({ headers }) => Number(headers?.get("Tarang-Input").split(" ")[1])))
 
-/** From the first to the last message, nothing of what an uninterrupted fold gives is missing, and nothing is there twice. */
+/** Checks that the outputs from the first to the last message equal those of an uninterrupted fold, without gaps and duplicates. */
 const isUnbroken = (what: string, sent: ReadonlyArray<number>, whole: ReadonlyArray<number>) => {
   assert.isAbove(sent.length, 10, what)
   const [first = 0, last = 0] = [sent[0], sent[sent.length - 1]]
@@ -136,7 +136,7 @@ const optionsOf = (instruments: ReadonlyArray<Instrument.Instrument>, name: stri
 
 describe("Placement in several processes", () => {
   it.scopedLive(
-    "BE-OPS-05 three processes share the actors; those of a killed and of a stopped one move, nothing runs twice and nothing is lost",
+    "BE-OPS-05 three processes share the actors; the actors of a killed and of a frozen process move, none runs twice, and nothing is lost",
     () =>
       Effect.gen(function* () {
         const { config, nats, simulator } = yield* world({ mode: "synthetic", rate: 2, strikesEachSide: 10 })
@@ -170,7 +170,7 @@ describe("Placement in several processes", () => {
         yield* launch
         yield* launch
 
-        // The gateway is a process of its own, this one: what its user sees goes on through everything below.
+        // This process runs the gateway. Its user's connection stays open through everything below.
         const gateway = yield* begin(config, ["gateway"])
         yield* Effect.addFinalizer(() => gateway.stop)
         if (Exit.isFailure(gateway.exit)) return yield* Effect.failCause(gateway.exit.cause as Cause.Cause<never>)
@@ -217,7 +217,7 @@ describe("Placement in several processes", () => {
         const allRun = (what: string) => runAll(what, expected)
         yield* allRun("all run")
         yield* eventually(
-          "they are spread",
+          "the actors are spread over the processes",
           Effect.sync(() => runners.map(({ keys }) => keys.length)),
           (counts) => counts.every((count) => count > 0),
           2_400
@@ -227,18 +227,18 @@ describe("Placement in several processes", () => {
         client.send({ action: "subscribe", strategy_ids: ids })
         const seen = () => client.received.filter(({ type }) => type === "m2m")
         const holder = (key: string) => runners.find(({ keys }) => keys.includes(key))
-        /** An actor may be on its way from one process to another: shards are evened out some time after a process came. */
+        /** An actor may be moving from one process to another, because shards are rebalanced some time after a process joins. */
         const holderOf = (key: string) =>
           Effect.map(
             eventually(
-              `somebody runs ${key}`,
+              `a process runs ${key}`,
               Effect.sync(() => holder(key)),
               (one) => one !== undefined,
               2_400
             ),
             (one) => one as Runner
           )
-        /** Every strategy's value has moved on, on the user's one connection. */
+        /** Waits until every strategy has a new value on the user's one connection. */
         const goesOn = (what: string) =>
           Effect.gen(function* () {
             const before = seen().length
@@ -268,7 +268,7 @@ describe("Placement in several processes", () => {
         yield* goesOn("values go on after the freeze")
         frozen.thaw()
         yield* eventually(
-          "the one that woke up takes part again",
+          "the resumed process runs actors again",
           Effect.sync(() => frozen.keys.length),
           (count) => count > 0,
           2_400
@@ -283,7 +283,7 @@ describe("Placement in several processes", () => {
         for (const one of runners)
           if (one.child.exitCode === null && one.child.signalCode === null) yield* Effect.promise(() => one.end("SIGTERM"))
 
-        // One place at a time, each under a larger epoch than the one before.
+        // Each actor ran in one process at a time, each time under a larger epoch.
         for (const key of new Set(runners.flatMap(({ stays }) => stays.map(({ key }) => key)))) {
           const stays = runners.flatMap((one) => one.stays.filter((stay) => stay.key === key)).sort((a, b) => a.fromMs - b.fromMs)
           for (const [at, stay] of stays.slice(1).entries()) {
@@ -303,7 +303,7 @@ describe("Placement in several processes", () => {
           assert.isAbove(headers.length, 10)
           let newest = 0
           for (const header of headers) {
-            // What one that was replaced still had on its way is older than its end: it took up nothing after that.
+            // The frames that a replaced process still sent are older than its end: it received nothing after that.
             if (header !== undefined && header.epoch < newest) assert.isAtMost(header.baseReceivedMs, frozenAtMs, account)
             newest = Math.max(newest, header?.epoch ?? 0)
           }

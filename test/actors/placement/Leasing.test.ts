@@ -4,7 +4,7 @@ import { until } from "../../streams/Nats.ts"
 import { type NatsServer, natsServer } from "../../TestBackends.ts"
 import { begin, freePort, noValue, sorted } from "../placement/Process.ts"
 
-/** Where nothing waits for a lease's end: a machine that stands still for seconds must not end one. */
+/** For tests that do not wait for a lease to end: a frozen machine must not end one. */
 const ttl = "20 seconds"
 const clustered = (server: NatsServer, more: Readonly<Record<string, string>> = {}) =>
   Effect.flatMap(freePort, (port) =>
@@ -15,7 +15,7 @@ const failure = <A, E>(exit: Exit.Exit<A, E>): string => (Exit.isFailure(exit) ?
 
 describe("Placement in several processes", () => {
   it.scopedLive(
-    "spreads the actors, runs each once, and moves those of a process that stops, under a larger epoch",
+    "spreads the actors, runs each once, and moves the actors of a stopping process under a larger epoch",
     () =>
       Effect.gen(function* () {
         const server = yield* natsServer
@@ -28,10 +28,10 @@ describe("Placement in several processes", () => {
 
         const b = yield* clustered(server)
         yield* until(
-          "both have some",
+          "both processes run actors",
           () => a.running().length > 0 && b.running().length > 0 && sorted([...a.running(), ...b.running()]) === wanted
         )
-        // A key of another's shard is not this one's to speak for.
+        // This process has no lease for a key in another process's shard.
         const elsewhere = b.running().find((key) => key.startsWith("good.")) ?? ""
         assert.strictEqual((yield* Effect.flip(a.lease(elsewhere))).key, elsewhere)
         assert.isTrue((yield* b.lease(elsewhere)).isHeld())
@@ -50,7 +50,7 @@ describe("Placement in several processes", () => {
   )
 
   it.scopedLive(
-    "stops its actors when the leases cannot be kept, and starts them when NATS is back",
+    "stops its actors when the leases cannot be renewed, and starts them when NATS is back",
     () =>
       Effect.gen(function* () {
         const server = yield* natsServer
@@ -69,7 +69,7 @@ describe("Placement in several processes", () => {
   )
 
   it.scopedLive(
-    "an outage that is shorter than the leases stops nothing",
+    "an outage shorter than the leases stops no actor",
     () =>
       Effect.gen(function* () {
         const server = yield* natsServer
@@ -91,7 +91,7 @@ describe("Placement in several processes", () => {
 
 describe("Epochs", () => {
   it.scopedLive(
-    "grow from one process to the next, to a cluster and back, over a restart of the server",
+    "grow from one process to the next, to a cluster and back, and across a restart of the server",
     () =>
       Effect.gen(function* () {
         const server = yield* natsServer
@@ -117,7 +117,7 @@ describe("Epochs", () => {
     60_000
   )
 
-  it.scopedLive("one process alone does not start beside a cluster, nor a cluster without an address", () =>
+  it.scopedLive("a single process does not start beside a cluster, and a cluster process does not start without an address", () =>
     Effect.gen(function* () {
       const server = yield* natsServer
       yield* Effect.scoped(

@@ -5,7 +5,7 @@ import { natsServer } from "../../TestBackends.ts"
 import { begin, noValue, sorted } from "./Process.ts"
 
 describe("Placement in one process", () => {
-  it.scopedLive("runs what the bucket says, and what always exists beside it", () =>
+  it.scopedLive("runs the actors in the bucket, and those that always exist", () =>
     Effect.gen(function* () {
       const process = yield* begin(yield* natsServer, {}, ["other.1"])
       yield* process.actors.put("good.a", noValue)
@@ -14,7 +14,7 @@ describe("Placement in one process", () => {
       yield* process.actors.put("good.a", new TextEncoder().encode("another value"))
       yield* process.actors.put("good.c", noValue)
       yield* until("the third runs", () => process.running().includes("good.c"))
-      // A value is the actor's own to read: its actor was not started again.
+      // Only the actor reads the value, so a new value does not restart it.
       assert.deepStrictEqual(
         process.events.filter(([, key]) => key === "good.a"),
         [["start", "good.a"]]
@@ -22,7 +22,7 @@ describe("Placement in one process", () => {
     })
   )
 
-  it.scopedLive("stops an actor that leaves the bucket and starts it when it is back, one at a time", () =>
+  it.scopedLive("stops an actor that leaves the bucket, and starts it when it is back, never two at a time", () =>
     Effect.gen(function* () {
       const process = yield* begin(yield* natsServer, {}, ["other.1"])
       yield* process.actors.put("good.a", noValue)
@@ -44,7 +44,7 @@ describe("Placement in one process", () => {
     })
   )
 
-  it.scopedLive("leaves a key of an unknown kind alone, says so once, and runs the rest", () =>
+  it.scopedLive("ignores a key of an unknown kind, warns about it once, and runs the other actors", () =>
     Effect.gen(function* () {
       const process = yield* begin(yield* natsServer)
       for (const key of ["strange.a", "constructor.a", "strange", "faulty.a", "good.a"]) yield* process.actors.put(key, noValue)
@@ -58,7 +58,7 @@ describe("Placement in one process", () => {
     })
   )
 
-  it.scopedLive("follows the bucket through an outage of NATS", () =>
+  it.scopedLive("keeps following the bucket after an outage of NATS", () =>
     Effect.gen(function* () {
       const server = yield* natsServer
       const process = yield* begin(server)
@@ -74,7 +74,7 @@ describe("Placement in one process", () => {
     })
   )
 
-  it.scopedLive("stops everything when it stops", () =>
+  it.scopedLive("stops every actor when it stops", () =>
     Effect.gen(function* () {
       const process = yield* begin(yield* natsServer)
       for (let n = 0; n < 50; n++) yield* process.actors.put(`good.${n}`, noValue)

@@ -7,7 +7,7 @@ import { JetStream } from "../../../src/streams/JetStream.ts"
 import * as KeyValue from "../../../src/streams/KeyValue.ts"
 import type { NatsServer } from "../../TestBackends.ts"
 
-/** A port that nobody listens on. */
+/** A port without a listener. */
 export const freePort = Effect.promise(
   () =>
     new Promise<number>((resolve) => {
@@ -19,7 +19,7 @@ export const freePort = Effect.promise(
 )
 
 export interface Process {
-  /** Starts and stops by key, in order. */
+  /** Starts and stops of actors by key, in order. */
   readonly events: ReadonlyArray<readonly [what: "start" | "stop", key: string]>
   readonly running: () => ReadonlyArray<string>
   readonly lease: (key: string) => Effect.Effect<Lease, NotHeld>
@@ -28,7 +28,7 @@ export interface Process {
   readonly stop: Effect.Effect<void>
 }
 
-/** One process of a platform whose actors only say that they run; `faulty` ones die at once. */
+/** One process of a platform whose actors only report that they run. Those in `faulty` die at once. */
 export const begin = (server: NatsServer, config: Readonly<Record<string, string>> = {}, always: ReadonlyArray<string> = []) =>
   Effect.gen(function* () {
     const events: Array<readonly ["start" | "stop", string]> = []

@@ -7,16 +7,16 @@ import * as LeaseBucket from "../../../src/streams/LeaseBucket.ts"
 import { until } from "../../streams/Nats.ts"
 import { type NatsServer, natsServer } from "../../TestBackends.ts"
 
-/** A write may take 0.6 of the time between refreshes, and 2.2 of them before its end a lease that nothing confirms is given up. */
+/** A write may take 0.6 of a refresh interval, and an unconfirmed lease is given up 2.2 intervals before its end. */
 interface Life {
   readonly ttlMs: number
   readonly refreshMs: number
 }
-/** Where nothing waits for the end of a lease: a machine that stands still for seconds must not end one. */
+/** For tests that do not wait for a lease to end: a frozen machine must not end one. */
 const patient: Life = { ttlMs: 30_000, refreshMs: 6_000 }
-/** Where something does. */
+/** For tests that wait for a lease to end. */
 const brief: Life = { ttlMs: 10_000, refreshMs: 2_500 }
-/** Where only silence is waited for. */
+/** For tests that only wait for an unanswered request. */
 const silent: Life = { ttlMs: 8_000, refreshMs: 6_000 }
 const shard = (number: number) => ShardId.make("default", number)
 const runner = (port: number) => Runner.make({ address: RunnerAddress.make("127.0.0.1", port), groups: ["default"], weight: 1 })
@@ -30,7 +30,7 @@ const client = (server: NatsServer) =>
 const settings = (more: Readonly<Record<string, string>> = {}) =>
   Effect.withConfigProvider(ConfigProvider.fromMap(new Map(Object.entries({ PLACEMENT_TTL: `${patient.ttlMs} millis`, ...more }))))
 
-/** A process's storage, at an address, on a connection of its own. */
+/** The storage of a process at an address, with its own connection. */
 const begin = (server: NatsServer, port: number, { ttlMs, refreshMs } = patient) =>
   Effect.gen(function* () {
     const nc = yield* client(server)
@@ -45,7 +45,7 @@ const bucketOf = (server: NatsServer) =>
 const failure = <A, E>(exit: Exit.Exit<A, E>): string => (Exit.isFailure(exit) ? String(exit.cause as Cause.Cause<E>) : "succeeded")
 
 describe("Leases on shards", () => {
-  it.scopedLive("a shard has one holder, and every next one a larger epoch", () =>
+  it.scopedLive("a shard has one holder at a time, and each next holder a larger epoch", () =>
     Effect.gen(function* () {
       const server = yield* natsServer
       const a = yield* begin(server, 1)
@@ -72,7 +72,7 @@ describe("Leases on shards", () => {
       const second = b.leases.of("default:1")
       assert.isAbove(second?.epoch ?? 0, first?.epoch ?? 0)
 
-      // Back at the first: its old lease stays lost.
+      // The first process takes the shard again; its old lease stays invalid.
       yield* b.storage.releaseAll(b.address)
       yield* a.storage.acquire(a.address, [shard(1)])
       assert.isAbove(a.leases.of("default:1")?.epoch ?? 0, second?.epoch ?? 0)
@@ -80,21 +80,23 @@ describe("Leases on shards", () => {
     })
   )
 
-  it.scopedLive("a process started again at an address takes over at once what the earlier one held, and that one is told", () =>
-    Effect.gen(function* () {
-      const server = yield* natsServer
-      const before = yield* begin(server, 1)
-      yield* before.storage.acquire(before.address, [shard(1)])
-      const lease = before.leases.of("default:1")
-      const after = yield* begin(server, 1)
-      assert.deepStrictEqual(names(yield* after.storage.acquire(after.address, [shard(1)])), ["default:1"])
-      assert.isAbove(after.leases.of("default:1")?.epoch ?? 0, lease?.epoch ?? 0)
-      assert.deepStrictEqual(yield* before.storage.refresh(before.address, [shard(1)]), [])
-      assert.isFalse(lease?.isHeld())
-    })
+  it.scopedLive(
+    "a process restarted at an address takes over its earlier leases at once, and the earlier process learns that it lost them",
+    () =>
+      Effect.gen(function* () {
+        const server = yield* natsServer
+        const before = yield* begin(server, 1)
+        yield* before.storage.acquire(before.address, [shard(1)])
+        const lease = before.leases.of("default:1")
+        const after = yield* begin(server, 1)
+        assert.deepStrictEqual(names(yield* after.storage.acquire(after.address, [shard(1)])), ["default:1"])
+        assert.isAbove(after.leases.of("default:1")?.epoch ?? 0, lease?.epoch ?? 0)
+        assert.deepStrictEqual(yield* before.storage.refresh(before.address, [shard(1)]), [])
+        assert.isFalse(lease?.isHeld())
+      })
   )
 
-  it.scopedLive("a renewal that landed without an answer is taken up, a stranger's write is not", () =>
+  it.scopedLive("a renewal that landed without an answer counts; another process's write ends the lease", () =>
     Effect.gen(function* () {
       const server = yield* natsServer
       const a = yield* begin(server, 1)
@@ -120,7 +122,7 @@ describe("Leases on shards", () => {
     })
   )
 
-  it.scopedLive("while NATS is away leases count as long as nobody else can have them, and end before that", () =>
+  it.scopedLive("while NATS is away a lease stays valid only as long as no other process can take it", () =>
     Effect.gen(function* () {
       const server = yield* natsServer
       const a = yield* begin(server, 1, brief)
@@ -147,7 +149,7 @@ describe("Leases on shards", () => {
 })
 
 describe("Runners", () => {
-  it.scopedLive("are listed while they live, keep the health that another saw, and stay away once they left", () =>
+  it.scopedLive("are listed while they are alive, keep the health that another process set, and do not come back after they left", () =>
     Effect.gen(function* () {
       const server = yield* natsServer
       const a = yield* begin(server, 1, silent)
@@ -164,7 +166,7 @@ describe("Runners", () => {
       yield* b.storage.refresh(b.address, [])
       yield* b.storage.setRunnerHealth(b.address, true)
       assert.deepStrictEqual(yield* seen, ["1 true"])
-      // The one at the same address that came later is not this one's to remove.
+      // A process must not remove the later registration at its address.
       const again = yield* begin(server, 2, silent)
       yield* b.storage.register(b.runner, true)
       yield* again.storage.register(again.runner, true)
@@ -179,7 +181,7 @@ describe("Runners", () => {
     })
   )
 
-  it.scopedLive("refuse a bucket of another time to live, and a cluster of other shards", () =>
+  it.scopedLive("refuse a bucket with another time to live, and a cluster with another number of shards", () =>
     Effect.gen(function* () {
       const server = yield* natsServer
       const a = yield* begin(server, 1)
@@ -197,7 +199,7 @@ describe("Runners", () => {
     })
   )
 
-  it.scopedLive("end with the connection that holds their leases", () =>
+  it.scopedLive("end when the connection that holds their leases closes", () =>
     Effect.gen(function* () {
       const nc = yield* client(yield* natsServer)
       const ended = yield* Deferred.make<void>()

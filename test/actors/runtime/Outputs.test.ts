@@ -7,7 +7,7 @@ import * as Streams from "../../../src/streams/Streams.ts"
 import { backend, bytes, collect, messages, range, Server, settings, text, until } from "../../streams/Nats.ts"
 
 const stream = "SYS"
-/** Subjects of each test alone: the server remembers ids. */
+/** Each test has its own subjects, because the server remembers message ids. */
 let test = 0
 const at = (name: string) => `sys.quality.${test}.${name}`
 const output = (seq: number, name: string, value: string | (() => Uint8Array) = `${name}${seq}`, covers?: string) => ({
@@ -25,7 +25,7 @@ const streams = Layer.unwrapEffect(
   Effect.map(Server, (server) => Streams.layer.pipe(Layer.provide(Layer.setConfigProvider(settings(server)))))
 )
 
-/** A publisher, and what the stream holds of it. */
+/** A publisher, and the messages that the stream holds from it. */
 const publishing = Effect.gen(function* () {
   const jetStream = yield* JetStream
   test++
@@ -44,7 +44,7 @@ const publishing = Effect.gen(function* () {
 const texts = (stored: ReadonlyArray<Message>, name: string) => stored.filter(({ subject }) => subject === at(name)).map(text)
 
 layer(Layer.provideMerge(streams, backend), { excludeTestServices: true })("Outputs", (it) => {
-  it.scoped("each subject's messages in order, and what states another's sequence behind it", () =>
+  it.scoped("publishes each subject's messages in order, and a message that covers another subject after that subject's messages", () =>
     Effect.gen(function* () {
       const { publish, stored, lastSeq } = yield* publishing
       const board = Outputs.board("a", held, 1)
@@ -63,7 +63,7 @@ layer(Layer.provideMerge(streams, backend), { excludeTestServices: true })("Outp
     })
   )
 
-  it.scoped("an output that cannot be a message is told with its reason, and the others leave", () =>
+  it.scoped("reports an output that cannot be encoded with its reason, and publishes the others", () =>
     Effect.gen(function* () {
       const { publish, stored, jetStream } = yield* publishing
       const throwing = () => {
@@ -86,18 +86,18 @@ layer(Layer.provideMerge(streams, backend), { excludeTestServices: true })("Outp
       )
       const reasons = outcome.unfit.map(({ reason }) => reason).join("; ")
       assert.include(reasons, "cannot be encoded: Error: no such number")
-      assert.include(reasons, `${jetStream.payloadMax()} bytes, the server takes`)
+      assert.include(reasons, `${jetStream.payloadMax()} bytes are more than the server takes`)
       const found = yield* stored
       assert.deepStrictEqual([texts(found, "a"), texts(found, "b")], [["a1", "a4"], ["b5"]])
     })
   )
 
-  it.scoped("what an earlier run published is not published again, also when all subjects are noted at once", () =>
+  it.scoped("does not publish again what an earlier run published, also when all subjects were read at once", () =>
     Effect.gen(function* () {
       const { publish, stored, jetStream } = yield* publishing
       const outputs = [output(1, "a"), output(1, "a", "1b"), output(2, "a"), output(1, "b")]
       yield* publish(Outputs.board("a", held, 1), outputs.slice(0, 2))
-      // A third run of the same record looks up what it needs; one of another record finds nothing of its own.
+      // A third run of the same record looks up the subjects that it needs. A run of another record ignores what it finds.
       assert.deepInclude(yield* publish(Outputs.board("a", held, 1), outputs), { published: 2, silenced: 2 })
       assert.deepStrictEqual(texts(yield* stored, "a"), ["a1", "1b", "a2"])
       const noted = Outputs.board("a", held, 1)
@@ -109,7 +109,7 @@ layer(Layer.provideMerge(streams, backend), { excludeTestServices: true })("Outp
     })
   )
 
-  it.scoped("nothing leaves once the lease has ended", () =>
+  it.scoped("publishes nothing after the lease has ended", () =>
     Effect.gen(function* () {
       const { publish, stored } = yield* publishing
       let asked = 0
@@ -125,7 +125,7 @@ layer(Layer.provideMerge(streams, backend), { excludeTestServices: true })("Outp
     })
   )
 
-  it.scoped("a batch over a server restart lands whole, once and in order", () =>
+  it.scoped("a batch is stored completely, once and in order across a server restart", () =>
     Effect.gen(function* () {
       const { publish, stored } = yield* publishing
       const server = yield* Server

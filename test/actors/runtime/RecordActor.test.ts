@@ -17,7 +17,7 @@ import * as Subjects from "../../../src/streams/Subjects.ts"
 import { supervise } from "../../../src/streams/Supervisor.ts"
 import { natsServer } from "../../TestBackends.ts"
 
-/** Adds up last prices, publishes the sum at every clock, and throws on the price 13. */
+/** A decider that adds up last prices, publishes the sum at every clock, and throws on the price 13. */
 interface Sum {
   total: number
 }
@@ -68,7 +68,7 @@ const liveWith = (snapshots: Layer.Layer<Snapshots, unknown, JetStream>) =>
     })
   )
 const live = liveWith(Snapshots.Default)
-/** A bucket that can be read and not written. */
+/** A bucket that can be read but not written. */
 const unsaved = Layer.succeed(
   Snapshots,
   Snapshots.make({
@@ -86,7 +86,7 @@ class Server extends Context.Tag("test/Server")<Server, NatsServer>() {}
 
 describe("RecordActor", () => {
   it.live(
-    "BE-SVC-10 TC-MATL-032 a poison message goes to the dead letters with its reason, and the actor goes on from its snapshot without it",
+    "BE-SVC-10 TC-MATL-032 a message on which the decider throws becomes a dead letter with its reason, and the actor goes on from its snapshot without it",
     () =>
       Effect.gen(function* () {
         const recordActor = yield* RecordActor
@@ -177,7 +177,7 @@ describe("RecordActor", () => {
           ["dlq.summing", "frame header"]
         ])
 
-        // Whoever holds the lease now goes on from "105"; this process must add nothing to it.
+        // Another process holds the lease now and goes on from "105", so this process must publish nothing more.
         const restartsBefore = restarts()
         held = false
         yield* put(1)
@@ -189,7 +189,7 @@ describe("RecordActor", () => {
   )
 
   it.live(
-    "what one input lets out twice on a subject is published twice, also after a run that ended in between",
+    "two outputs of one input on one subject are both published, even if a run ends between them",
     () =>
       Effect.gen(function* () {
         held = true
@@ -211,7 +211,7 @@ describe("RecordActor", () => {
         )
         const { seq } = yield* clock(1_100)
         const { createdMs } = yield* jetStream.info("MD_FRAMES")
-        // All that an earlier run got done.
+        // An earlier run published only this.
         yield* jetStream.publish(subject, new TextEncoder().encode("1100a"), { headers: { "Tarang-Input": `${createdMs} ${seq} 0` } })
         const setup = Effect.succeed({
           name: "twice",
@@ -245,7 +245,7 @@ describe("RecordActor", () => {
   )
 
   it.live(
-    "an output that cannot be a message is a dead letter, and a snapshot that cannot be saved is a warning: the actor goes on",
+    "the actor goes on if an output cannot be encoded (a dead letter) or a snapshot cannot be saved (a warning)",
     () =>
       Effect.gen(function* () {
         held = true
@@ -287,7 +287,7 @@ describe("RecordActor", () => {
         )
         for (let attempt = 0; attempt < 1_200 && (yield* stored) !== "1400"; attempt++) yield* Effect.sleep("25 millis")
         assert.strictEqual(yield* stored, "1400")
-        // The first snapshot may fall due after the batch with all four, and is told only after the batch's outputs are stored.
+        // The first snapshot may become due after the batch with all four, and its failure is logged after the batch's outputs are stored.
         for (let attempt = 1; attempt <= 1_200 && warnings.length === 0; attempt++) {
           yield* clock(1_400 + attempt)
           yield* Effect.sleep("25 millis")
@@ -307,7 +307,7 @@ describe("RecordActor", () => {
         })
         assert.strictEqual(letters.length, 2)
         assert.include(letters[0], "2 cannot be encoded: Error: no such time")
-        assert.match(letters[1] ?? "", /^3 \d+ bytes, the server takes \d+$/)
+        assert.match(letters[1] ?? "", /^3 \d+ bytes are more than the server takes \(\d+\)$/)
       }).pipe(Effect.scoped, Effect.provide(liveWith(unsaved))),
     60_000
   )
