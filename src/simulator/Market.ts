@@ -11,11 +11,11 @@ export interface Status {
   readonly timeMs: number
   readonly speed: number | "max"
   readonly state: State
-  /** What a recording leaves out of itself; 0 for the other markets. */
+  /** How many lines of a recording were skipped; 0 for the other markets. */
   readonly skipped: number
 }
 
-/** What is made of a day's instruments; made again when the market lists others. */
+/** Caches a value that is computed from the instruments. It is computed again when the market lists other instruments. */
 export const ofListing = <A>(
   market: Pick<Market, "instruments">,
   make: (instruments: ReadonlyArray<Instrument.Instrument>) => A
@@ -28,27 +28,27 @@ export const ofListing = <A>(
   }
 }
 
-/** Where a market's ticks go: every connection that subscribed. */
+/** Sends a market's ticks to all subscribed connections. */
 export interface Outlet {
-  /** The rows whose columns have just changed, each at most once a call, in the order they are to be sent. */
+  /** Sends rows whose columns have just changed, in this order. A call contains each row at most once. */
   readonly publish: (rows: Uint32Array, count: number) => void
-  /** Sends one row to every connection that holds any subscription, whatever it subscribed to. */
+  /** Sends one row to every connection with any subscription, even without one to this row. */
   readonly publishToAll: (row: number) => void
   /** Ends every connection, as the broker does when access tokens die. */
   readonly cut: () => void
-  /** Ends when every connection has received everything published before, or after a bound. */
+  /** Ends when every connection has received everything published before, or after a time limit. */
   readonly delivered: Effect.Effect<void>
   /**
-   * Ends when subscriptions have settled: somebody has subscribed, nobody has asked for more for half a second, and whoever has signed in has
-   * subscribed too, or has not within five seconds.
+   * Ends when subscriptions have settled: there is one, none has changed for half a second, and every client that has signed in has subscribed
+   * too, or five seconds have passed.
    */
   readonly subscribed: Effect.Effect<void>
 }
 
-/** A market model: its instruments, their newest packets, and what drives them. */
+/** A market model: its instruments, their newest packets, and the process that changes them. */
 export interface Market {
   readonly mode: "synthetic" | "recorded" | "days"
-  /** Name of the underlying that a recording is of. */
+  /** The name of a recording's underlying, else null. */
   readonly underlying: string | null
   /** The instruments dump that clients get: another array on another day. */
   readonly instruments: ReadonlyArray<Instrument.Instrument>
@@ -60,6 +60,6 @@ export interface Market {
   readonly minutes: (token: number, span: Span) => ReadonlyArray<Candle>
   /** What really happened on a day ("YYYY-MM-DD"), where the market keeps it; undefined for a day that it has not played. */
   readonly truth?: (day: string) => unknown
-  /** Publishes as time passes; synthetic markets never end. */
+  /** Publishes ticks as time passes. A synthetic market never ends. */
   readonly run: (outlet: Outlet) => Effect.Effect<void>
 }

@@ -1,6 +1,6 @@
 /**
- * The past of a synthetic market: where a price stood at any time before the market began, from the seed alone, and in one piece with the
- * price it began at. Noise of several periods, each half as strong as the next longer one (value noise, as K. Perlin's fractal sums have it).
+ * Prices of a synthetic market before its start. They follow from the seed alone and join the start price without a step. They are noise of
+ * several periods, each half as strong as the next longer one (value noise, summed as in K. Perlin's fractal noise).
  */
 import * as IndiaTime from "../domain/IndiaTime.ts"
 
@@ -12,10 +12,10 @@ const periodsMs = [
   IndiaTime.dayMs / 256,
   IndiaTime.dayMs / 1024
 ]
-/** How long before the start the price at the start is felt. */
+/** How long before the start the path begins to bend towards the start price. */
 const seamMs = IndiaTime.dayMs / 4
 
-/** 32 well-mixed bits of four integers (the finaliser of MurmurHash3). */
+/** Mixes four integers into 32 bits, with the finaliser of MurmurHash3. */
 export const bits = (a: number, b: number, c: number, d: number): number => {
   let h = Math.imul(a ^ 0x9e3779b9, 0x85ebca6b) ^ Math.imul(b + 0x165667b1, 0xc2b2ae35)
   h = Math.imul(h ^ (h >>> 15) ^ Math.imul(c, 0x27d4eb2f), 0x85ebca6b)
@@ -23,7 +23,7 @@ export const bits = (a: number, b: number, c: number, d: number): number => {
   return (h ^ (h >>> 16)) >>> 0
 }
 
-/** Uniform in [0, 1) of a seed and an instant. */
+/** A uniform number in [0, 1) for a seed and an instant. */
 export const uniform = (seed: number, what: number, atMs: number): number =>
   bits(seed, what, Math.floor(atMs / IndiaTime.minuteMs), Math.floor(atMs / IndiaTime.dayMs)) / 2 ** 32
 
@@ -43,7 +43,7 @@ export const noise = (seed: number, what: number, atMs: number): number => {
   return sum
 }
 
-/** How far a price stood from its base, as a fraction, at an instant before the start; 0 at the start itself, never more than `variation`. */
+/** How far a price was from its base price before the start, as a fraction of it: 0 at the start, never more than `variation`. */
 export const deviation = (seed: number, what: number, atMs: number, startMs: number, variation: number): number => {
   const off = noise(seed, what, atMs) - noise(seed, what, startMs) * Math.exp((atMs - startMs) / seamMs)
   return variation * Math.max(-1, Math.min(1, off))

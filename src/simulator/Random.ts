@@ -1,4 +1,4 @@
-/** A seeded generator (sfc32 by Chris Doty-Humphrey): the same seed gives the same numbers on every machine. */
+/** A seeded generator (sfc32 by Chris Doty-Humphrey). The same seed gives the same numbers on every machine. */
 export class Random {
   #a: number
   #b: number
@@ -8,7 +8,7 @@ export class Random {
   constructor(seed: number) {
     this.#a = seed >>> 0
     this.#b = Math.floor(seed / 2 ** 32) >>> 0
-    // Nearby seeds start out alike; the first rounds drive them apart.
+    // The first numbers of nearby seeds are similar, so they are skipped.
     for (let round = 0; round < 16; round++) this.bits()
   }
 
@@ -27,7 +27,7 @@ export class Random {
     return this.bits() / 2 ** 32
   }
 
-  /** Roughly normal, mean 0 and deviation 1, within +-6: the sum of twelve uniforms, which needs no transcendental function. */
+  /** Approximately normal with mean 0 and deviation 1, within +-6. The sum of twelve uniforms needs no transcendental function. */
   normal(): number {
     let sum = -6
     for (let term = 0; term < 12; term++) sum += this.next()

@@ -1,4 +1,4 @@
-/** Plays a recording as Kite would have sent it: index full packets for the spot, full packets without depth for the contracts. */
+/** Plays a recording as Kite would have sent it: index full packets for the spot, and full packets without depth for the contracts. */
 import { readFile } from "node:fs/promises"
 import { promisify } from "node:util"
 import { gunzip } from "node:zlib"
@@ -15,11 +15,11 @@ import * as Recording from "./Recording.ts"
 export interface Settings {
   /** CSV, gzipped or not (see Recording). */
   readonly file: string
-  /** Kite's instruments dump, gzipped or not; without it every contract gets a made-up token. */
+  /** Kite's instruments dump, gzipped or not. Without it every contract gets an invented token. */
   readonly instruments?: string | undefined
-  /** Name of the underlying, as derivatives carry it. */
+  /** The `name` of the underlying's derivatives. */
   readonly underlying: string
-  /** Recorded seconds per second, or as fast as the clients take it. */
+  /** Recorded seconds per second, or "max" for as fast as the clients read. */
   readonly speed: number | "max"
 }
 
@@ -35,7 +35,7 @@ export class MarketFileError extends Data.TaggedError("MarketFileError")<{
 }
 
 const fileBytesMax = 2 ** 29
-/** Above what exchanges give out, below 2^24: a token is exchange token x 256 + segment in 32 bits. */
+/** Above the exchange tokens of real exchanges, and below 2^24, because a token is exchange token x 256 + segment in 32 bits. */
 const exchangeTokenMadeUp = 16_000_000
 const lastWindowSeconds = 60
 const logLinesMax = 1_000
@@ -60,7 +60,7 @@ const logSkipped = (file: string, skipped: ReadonlyArray<{ readonly line: number
     if (more > 0) yield* Effect.logWarning(`${file}: ${more} more lines skipped, the last is ${skipped.at(-1)?.line}`)
   })
 
-/** What the recording is of; a name we do not know becomes an index with a made-up token. */
+/** The recording's underlying. An unknown name becomes an index with an invented token. */
 const underlyingOf = (name: string): Contracts.Underlying =>
   Contracts.underlyingByName.get(name) ?? {
     name,
@@ -82,7 +82,7 @@ export interface Resolved {
   readonly madeUp: ReadonlyArray<Instrument.Instrument>
 }
 
-/** Finds each contract in the dump by (name, expiry, strike, kind), or makes one up. */
+/** Finds each contract in the dump by name, expiry, strike and kind, or invents one. */
 export const resolve = (
   underlying: Contracts.Underlying,
   contracts: ReadonlyArray<Recording.Contract>,
@@ -133,7 +133,7 @@ const setContract = (columns: Frame.Columns, row: number, snapshot: Recording.Sn
   const volume = snapshot.volume[index] ?? 0
   const oi = snapshot.oi[index] ?? 0
   const first = columns.exchangeTime[row] === 0
-  // The recording has no trade times: a contract traded by this snapshot when its volume has grown.
+  // The recording has no trade times. If the volume has changed, the contract traded before this snapshot.
   if (first || volume !== columns.volume[row]) columns.lastTradeTime[row] = snapshot.time
   setPrice(columns, row, snapshot.lastPrice[index] ?? 0, snapshot.time)
   columns.kind[row] = Frame.Kind.full
@@ -148,7 +148,7 @@ const setSpot = (columns: Frame.Columns, time: number, price: number): void => {
   columns.kind[spotRow] = Instrument.isIndex(columns.token[spotRow] ?? 0) ? Frame.Kind.indexFull : Frame.Kind.full
 }
 
-/** Applies one snapshot; returns how many of `changed` are filled. The spot goes first, so that its contracts meet it. */
+/** Applies one snapshot and returns how many of `changed` are filled. The spot goes first, so that its contracts use the new price. */
 const apply = (columns: Frame.Columns, snapshot: Recording.Snapshot, changed: Uint32Array): number => {
   setSpot(columns, snapshot.time, snapshot.spot)
   changed[0] = spotRow
@@ -159,7 +159,7 @@ const apply = (columns: Frame.Columns, snapshot: Recording.Snapshot, changed: Ui
   return snapshot.contract.length + 1
 }
 
-/** A row's minutes as far as the recording was played; volume is what the day's volume grew by. */
+/** A row's minutes up to the played instant. Their volume is the growth of the day's volume. */
 const minutesOf = (
   recording: Recording.Recording,
   row: number,
@@ -196,7 +196,7 @@ interface Playback {
   time: number
 }
 
-/** Real time between two recorded instants. */
+/** Waits the real time between two recorded instants. */
 const wait = (speed: Settings["speed"], seconds: number): Effect.Effect<void> =>
   speed === "max" ? Effect.void : Effect.sleep((seconds * 1000) / speed)
 
@@ -218,7 +218,7 @@ const play = (
       outlet.publish(changed, apply(columns, snapshot, changed))
       yield* outlet.delivered
     }
-    // Nothing but a later packet tells the readers that the last snapshot's windows are over.
+    // Readers close the last snapshot's windows only when a later packet arrives.
     yield* wait(settings.speed, lastWindowSeconds)
     playback.time += lastWindowSeconds
     setSpot(columns, playback.time, columns.lastPrice[spotRow] ?? 0)
@@ -261,7 +261,7 @@ export const make = (settings: Settings): Effect.Effect<Market, MarketFileError>
     rows.forEach((instrument, row) => {
       columns.token[row] = instrument.token
     })
-    // Quotes know the first instant before it is played; sockets have no packet of it yet.
+    // REST quotes have the first instant before it is played. Sockets have no packet of it yet.
     apply(columns, first, new Uint32Array(columns.count))
     columns.kind.fill(0)
     const playback: Playback = { state: "waiting", time: first.time }

@@ -1,6 +1,6 @@
 /**
- * A recorded option chain as a CSV of snapshots: one row per snapshot and contract, columns found by name
- * (timestamp YYYYMMDDHHMM in IST, expiry as 25-Aug-2026 or 2026-08-25, strike, option_type CE or PE, spot, ltp, volume, oi), others ignored.
+ * A recorded option chain as CSV, with one row per snapshot and contract. Columns are found by name: timestamp (YYYYMMDDHHMM in IST),
+ * expiry (25-Aug-2026 or 2026-08-25), strike, option_type (CE or PE), spot, ltp, volume, oi. Other columns are ignored.
  */
 import * as IndiaTime from "../domain/IndiaTime.ts"
 import * as Frame from "../domain/market/Frame.ts"
@@ -13,13 +13,13 @@ export interface Contract {
   readonly type: "CE" | "PE"
 }
 
-/** One instant's rows: columns of one length, prices in paise. */
+/** The rows of one instant as columns of equal length; prices in paise. */
 export interface Snapshot {
   /** UNIX seconds. */
   readonly time: number
-  /** Spot of its first row. */
+  /** The spot price of the first row. */
   spot: number
-  /** Index into the recording's contracts, each once. */
+  /** Indexes into the recording's contracts, each once. */
   readonly contract: Array<number>
   readonly lastPrice: Array<number>
   readonly volume: Array<number>
@@ -27,14 +27,14 @@ export interface Snapshot {
 }
 
 export interface Skipped {
-  /** 1 is the header. */
+  /** Line 1 is the header. */
   readonly line: number
   readonly reason: string
 }
 
 export interface Recording {
   readonly contracts: ReadonlyArray<Contract>
-  /** In the order of time, whatever the file's order. */
+  /** In the order of time. */
   readonly snapshots: ReadonlyArray<Snapshot>
   readonly skipped: ReadonlyArray<Skipped>
 }
@@ -47,7 +47,7 @@ const stampText = /^(\d{4})(\d{2})(\d{2})(\d{2})(\d{2})$/
 const expiryText = /^(\d{1,2})-([A-Za-z]{3})-(\d{4})$/
 const plainNumber = /^\d{1,15}(\.\d{1,30})?$/
 
-/** UNIX seconds of a YYYYMMDDHHMM in IST, or why it is none. */
+/** UNIX seconds of a YYYYMMDDHHMM in IST, or the reason why the text is not one. */
 const parseStamp = (text: string): number | string => {
   const match = stampText.exec(text)
   const day = match === null ? null : IndiaTime.isoDate(Number(match[1]), Number(match[2]), Number(match[3]))
@@ -64,7 +64,7 @@ const parseExpiry = (text: string): string | null => {
   return IndiaTime.isoDate(Number(match[3]), monthNames.indexOf((match[2] ?? "").toLowerCase()) + 1, Number(match[1]))
 }
 
-/** A decimal text in hundredths, rounded (a float32 spot has binary dust behind the paisa); -1 when it is no such number. */
+/** A decimal text in hundredths; -1 for any other text. It is rounded, because a float32 spot has spurious digits beyond the paisa. */
 const parsePaise = (text: string): number => {
   if (!plainNumber.test(text)) return -1
   const paise = Math.round(Number(text) * 100)
@@ -88,7 +88,7 @@ interface Row {
   readonly oi: number
 }
 
-/** Keeps the verdict per text: a file has tens of thousands of rows and a few hundred stamps and dates. */
+/** Remembers the result per text, because tens of thousands of rows share a few hundred times and dates. */
 const memo = <A>(parse: (text: string) => A): ((text: string) => A) => {
   const known = new Map<string, A>()
   return (text) => {
@@ -162,7 +162,7 @@ class Builder {
     const index = before?.index ?? snapshot.contract.length
     if (before === undefined) at.set(contract, { index, line })
     else {
-      // The later row stands: "last known value" is the file's last.
+      // The later row counts, because the last known value is the last one in the file.
       this.skipped.push({ line: before.line, reason: `line ${line} has the same snapshot and contract` })
       before.line = line
     }
@@ -188,7 +188,7 @@ class Builder {
 
 export const contractKey = (contract: Contract): string => `${contract.expiry} ${contract.strike} ${contract.type}`
 
-/** Reads a whole file's text. What cannot be true is left out with its line and the reason; a header we cannot read leaves out everything. */
+/** Parses the text of a file. A malformed row is skipped, with its line and the reason. With a malformed header everything is skipped. */
 export const parse = (text: string): Recording => {
   const builder = new Builder()
   let width = 0

@@ -1,4 +1,4 @@
-/** Logins as Kite has them: a request token by redirect, exchanged once for an access token that the next login kills. */
+/** Kite's logins: a redirect carries a request token, which is exchanged once for an access token. The next login ends that token. */
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto"
 import { Either } from "effect"
 import * as IndiaTime from "../domain/IndiaTime.ts"
@@ -8,11 +8,11 @@ export interface Account {
   readonly apiKey: string
   readonly apiSecret: string
   readonly userId: string
-  /** Where the login sends the browser, as registered with the app. */
+  /** The address to which the login redirects the browser, as registered with the app. */
   readonly redirectUrl?: string | undefined
 }
 
-/** Why a request is refused, as Kite says it. */
+/** A refused request, in Kite's terms. */
 export interface Refusal {
   readonly status: number
   readonly type: string
@@ -28,7 +28,7 @@ export interface Session {
 }
 
 const requestTokenMs = 5 * 60_000
-/** Unused request tokens an app may hold; the oldest goes first. */
+/** The most unused request tokens of one app; the oldest is dropped first. */
 const requestTokensMax = 100
 const sixOClockMs = 6 * 3_600_000
 const defaultRedirect = "http://127.0.0.1/callback"
@@ -43,11 +43,11 @@ const sameText = (left: string, right: string): boolean => {
   return a.length === b.length && timingSafeEqual(a, b)
 }
 
-/** SHA-256 of key, request token and secret joined, in hex: what proves the secret. */
+/** SHA-256 in hex of key, request token and secret joined. It proves that the client knows the secret. */
 export const checksumOf = (apiKey: string, requestToken: string, apiSecret: string): string =>
   createHash("sha256").update(`${apiKey}${requestToken}${apiSecret}`).digest("hex")
 
-/** An access token dies at six in the morning (IST) after the login. */
+/** An access token expires at 06:00 IST after the login. */
 export const expiresAtMs = (loginAtMs: number): number => {
   const today = IndiaTime.istMidnightMs(IndiaTime.istDate(loginAtMs)) + sixOClockMs
   return today > loginAtMs ? today : today + IndiaTime.dayMs
@@ -56,7 +56,7 @@ export const expiresAtMs = (loginAtMs: number): number => {
 export class Sessions {
   readonly #accounts: ReadonlyMap<string, Account>
   readonly #nowMs: () => number
-  /** By token, in the order of their making. */
+  /** By token, oldest first. */
   readonly #requestTokens = new Map<string, { readonly apiKey: string; readonly atMs: number }>()
   readonly #byApiKey = new Map<string, Session>()
 
@@ -65,7 +65,7 @@ export class Sessions {
     this.#nowMs = nowMs
   }
 
-  /** The login page: the simulated user consents at once. Answers the address that the browser is sent to. */
+  /** The login page, where the simulated user consents at once. Answers the address of the redirect. */
   login(apiKey: string, redirectParams: string): Either.Either<string, Refusal> {
     const account = this.#accounts.get(apiKey)
     if (account === undefined) return refuse(400, "InputException", "Invalid `api_key`.")
@@ -81,7 +81,7 @@ export class Sessions {
     return Either.right(location.href)
   }
 
-  /** Exchanges a request token, once; the access token of an earlier login is dead from here on. */
+  /** Exchanges a request token, which works once. The access token of an earlier login ends. */
   exchange(apiKey: string, requestToken: string, checksum: string): Either.Either<Session, Refusal> {
     const account = this.#accounts.get(apiKey)
     if (account === undefined) return refuse(400, "InputException", "Invalid `api_key`.")
@@ -107,7 +107,7 @@ export class Sessions {
     return Either.right(session)
   }
 
-  /** api_keys that have signed in, or have begun to. */
+  /** The api_keys that have signed in or have begun to. */
   begun(): ReadonlyArray<string> {
     return [...new Set([...this.#byApiKey.keys(), ...[...this.#requestTokens.values()].map(({ apiKey }) => apiKey)])]
   }

@@ -1,14 +1,14 @@
 import { Schema } from "effect"
 import * as Money from "../domain/Money.ts"
 
-/** bigint arrives as text; ours all fit a double exactly. */
+/** Postgres sends bigint as text. All our values fit a double exactly. */
 export const BigIntColumn = Schema.compose(Schema.NumberFromString, Schema.Int)
 
-/** numeric arrives as text with its zeros ("120.0500000000") and leaves as text: no binary fraction on the way. */
+/** numeric arrives as text with its zeros ("120.0500000000") and leaves as text, so no binary fraction is involved. */
 export const NumericColumn = Money.Money
 
-/** timestamptz arrives as a Date. */
+/** The driver gives timestamptz as a Date. */
 export const TimeColumn = Schema.DateFromSelf
 
-/** Only these can be a bigint identity; any other whole number is an id that does not exist, not a bad statement. */
+/** True for a possible bigint identity. Any other number is an id that does not exist, so no statement is sent for it. */
 export const isIdentity = (id: number): boolean => Number.isSafeInteger(id) && id > 0

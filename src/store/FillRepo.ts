@@ -8,7 +8,7 @@ import * as Postgres from "./Postgres.ts"
 import * as StoreError from "./StoreError.ts"
 import * as SubscriptionRepo from "./SubscriptionRepo.ts"
 
-/** Fills of one strategy: all of them are folded whenever one is added. */
+/** The most fills of one strategy. All of them are folded whenever one is added. */
 export const fillsMax = 20_000
 
 const Fill = Schema.Struct({
@@ -25,22 +25,22 @@ const Fill = Schema.Struct({
 })
 type Fill = typeof Fill.Type
 
-/** `externalId` is the trade's name elsewhere: within a strategy it is recorded once. */
+/** `externalId` is the trade's id in another system. A strategy records each external id once. */
 export type NewFill = Omit<Fill, "fillId" | "strategyId">
 
-/** An instrument that is streamed from now on if the fills leave it open. */
+/** An instrument that is subscribed if the fills leave a position in it open. */
 export type Instrument = Pick<SubscriptionRepo.Save, "instrumentToken" | "tradingsymbol" | "segment">
 
 export interface Recorded {
   readonly recorded: number
-  /** Left out: their external id was there, or came twice. */
+  /** Fills that were left out, because their external id was recorded before or occurs twice. */
   readonly duplicates: number
 }
 
-/** The strategy would hold more than `fillsMax`; nothing was recorded. */
+/** The strategy would have more than `fillsMax` fills. Nothing was recorded. */
 export class TooManyFills extends Data.TaggedError("TooManyFills")<{ readonly strategyId: number }> {}
 
-/** The trades of strategies. They are only added, so the newest id of a strategy names one state of all its fills. */
+/** The trades of strategies. Fills are never changed or removed, so a strategy's newest fill id identifies the state of all its fills. */
 export class FillRepo extends Effect.Service<FillRepo>()("store/FillRepo", {
   effect: Effect.gen(function* () {
     const sql = yield* SqlClient.SqlClient
@@ -61,7 +61,7 @@ export class FillRepo extends Effect.Service<FillRepo>()("store/FillRepo", {
       execute: (strategyId) =>
         sql`SELECT ${columns} FROM strategy_fills f WHERE f.strategy_id = ${strategyId} ORDER BY f.executed_at, f.fill_id`
     })
-    // A loose index scan: one look per strategy, however many fills it has.
+    // A loose index scan reads one row per strategy, however many fills it has.
     const newest = SqlSchema.findAll({
       Request: Schema.Void,
       Result: Schema.Struct({ strategyId: BigIntColumn, fillId: BigIntColumn }),
@@ -100,7 +100,7 @@ export class FillRepo extends Effect.Service<FillRepo>()("store/FillRepo", {
       accounts: ReadonlyArray<string>
     ) =>
       Effect.gen(function* () {
-        // The strategy's row stays locked: fills of one strategy are numbered in the order in which they can be seen.
+        // The strategy's row stays locked, so the fills of one strategy get their ids in the order in which they become visible.
         if ((yield* lockStrategy(owner, strategyId)).length === 0) return Option.none<Recorded>()
         const added = yield* insert(strategyId, fills)
         if ((yield* count(strategyId)) > fillsMax) return yield* new TooManyFills({ strategyId })
@@ -114,8 +114,8 @@ export class FillRepo extends Effect.Service<FillRepo>()("store/FillRepo", {
 
     return {
       /**
-       * All of them or none, in their order. What an instrument of `instruments` is left open in is subscribed in the same transaction, on
-       * one of `accounts`. None where there is no such strategy of this owner.
+       * Records all fills in their order, or none. Subscribes those of `instruments` in which a position is open, in the same transaction, on
+       * one of `accounts`. None if the owner has no such strategy.
        */
       record: (
         owner: string,
@@ -128,12 +128,12 @@ export class FillRepo extends Effect.Service<FillRepo>()("store/FillRepo", {
           inTurn,
           Effect.withSpan("FillRepo.record")
         ),
-      /** In the order they were executed; empty for another user's strategy. */
+      /** In the order of execution; empty for another user's strategy. */
       list: (owner: string, strategyId: number) =>
         StoreError.guardRead(isIdentity(strategyId) ? ofOwner({ owner, strategyId }) : Effect.succeed([])).pipe(
           Effect.withSpan("FillRepo.list")
         ),
-      /** Of whatever owner, for the actors: the newest fill's id of every strategy that has one, and all fills of one in order. */
+      /** For the actors, of all owners: the newest fill id of every strategy with fills, and all fills of one strategy in order. */
       newest: StoreError.guardRead(newest()).pipe(Effect.withSpan("FillRepo.newest")),
       ofStrategy: (strategyId: number) => StoreError.guardRead(ofStrategy(strategyId)).pipe(Effect.withSpan("FillRepo.ofStrategy"))
     } as const

@@ -7,7 +7,7 @@ import * as StoreError from "./StoreError.ts"
 
 /** Trade dates kept besides the one being written. */
 export const tradeDatesKept = 10
-/** Rows of one INSERT: about a tenth of a second, far from the query timeout. */
+/** Rows of one INSERT, which takes about a tenth of a second, far below the query timeout. */
 const batchRows = 5_000
 /** First key of the advisory lock of a trade date's rows; the second is the date. */
 const lockClass = 81_062_026
@@ -32,7 +32,7 @@ interface Row {
   readonly exchange: string
 }
 
-// A hundred thousand rows: the columns' own constraints stand in for a schema.
+// There are a hundred thousand rows, so no schema decodes them. The columns' constraints guarantee their form.
 const fromRow = (row: Row): Instrument.Instrument => ({
   token: Number(row.instrument_token),
   exchangeToken: Number(row.exchange_token),
@@ -47,7 +47,7 @@ const fromRow = (row: Row): Instrument.Instrument => ({
   exchange: row.exchange
 })
 
-/** Kite's dump by trade date. */
+/** Kite's instruments dumps by trade date. */
 export class InstrumentRepo extends Effect.Service<InstrumentRepo>()("store/InstrumentRepo", {
   effect: Effect.gen(function* () {
     const sql = yield* SqlClient.SqlClient

@@ -1,24 +1,24 @@
 import { Config, Data, Duration, Effect, Mailbox, Option, Redacted } from "effect"
 import { Redis as Client, type RedisOptions } from "ioredis"
 
-/** Redis is needed by configuration and did not answer at start; the start can be tried again. */
+/** The configuration requires Redis, and it did not answer at the start. The start can be repeated. */
 export class RedisNotReachable extends Data.TaggedError("RedisNotReachable")<{ readonly reason: string }> {
   override get message(): string {
     return `Failed to connect to Redis: ${this.reason}; start Redis and correct REDIS_URL, or set REDIS_REQUIRED=false`
   }
 }
-/** Redis is away, mute, full or not configured: go to the source, nothing lives only in Redis. */
+/** Redis is away, mute, full or not configured. The caller reads the source instead: nothing is stored only in Redis. */
 export class RedisUnavailable extends Data.TaggedError("RedisUnavailable")<{ readonly cause: unknown }> {}
 
 export type State = "up" | "down" | "not configured"
 
-/** How long a start waits for the first connection before it goes on without (or, where Redis is required, fails). */
+/** How long a start waits for the first connection. After that it goes on without Redis, or fails if Redis is required. */
 const startWait = Duration.seconds(3)
-/** How long a stop waits for replies on their way. */
+/** How long a stop waits for outstanding replies. */
 const stopWait = Duration.seconds(1)
 const transitionsMax = 16
 
-/** A command fails at once while Redis is down and within a second when it is mute; none is queued, none is sent twice. */
+/** A command fails at once while Redis is down, and within a second while it is mute. No command is queued or sent twice. */
 const options: RedisOptions = {
   lazyConnect: true,
   enableOfflineQueue: false,
@@ -36,17 +36,17 @@ const reasonOf = (error: unknown): string => {
   return error.message !== "" ? error.message : "code" in error ? String(error.code) : error.name
 }
 
-/** A finalizer is not interruptible by itself, and a timeout cannot end what is not. */
+/** A finalizer is uninterruptible, so a timeout could not end it without this. */
 const bounded = (effect: Effect.Effect<void>) => Effect.timeoutOption(Effect.interruptible(effect), stopWait)
 
-/** Gone when it returns: replies on their way are waited for, a mute server is not. */
+/** Closes the connection. Waits for outstanding replies, but not for a mute server. */
 const close = (client: Client) =>
   Effect.gen(function* () {
     if (client.status === "ready") yield* bounded(Effect.ignore(Effect.tryPromise(() => client.quit())))
     const ended = Effect.async<void>((resume) => {
       client.once("end", () => resume(Effect.void))
       client.disconnect()
-      // Between two attempts there is no connection whose end could be told.
+      // Between two attempts there is no connection, and so no "end" event.
       if (client.status === "end" || client.status === "reconnecting") resume(Effect.void)
     })
     yield* bounded(ended)
@@ -60,21 +60,21 @@ const connect = (url: string) =>
       strategy: "sliding"
     })
     let lastError: unknown
-    let told: State = "up"
-    const tell = (state: State, reason?: string): void => {
-      if (state === told) return
-      told = state
+    let reported: State = "up"
+    const report = (state: State, reason?: string): void => {
+      if (state === reported) return
+      reported = state
       transitions.unsafeOffer(reason === undefined ? { state } : { state, reason })
     }
     const client = yield* Effect.acquireRelease(
       Effect.sync(() =>
         new Client(url, options)
-          // Without a listener ioredis prints, and a retry after the last one would end the process.
+          // Without a listener ioredis prints errors, and a failing retry would end the process.
           .on("error", (error: unknown) => {
             lastError = error
           })
-          .on("close", () => tell("down", reasonOf(lastError)))
-          .on("ready", () => tell("up"))
+          .on("close", () => report("down", reasonOf(lastError)))
+          .on("ready", () => report("up"))
       ),
       close
     )
@@ -88,15 +88,15 @@ const connect = (url: string) =>
     const connected = yield* Effect.tryPromise(() => client.connect()).pipe(
       Effect.as(true),
       Effect.timeoutTo({ duration: startWait, onSuccess: (ready) => ready, onTimeout: () => false }),
-      // The client goes on trying by itself.
+      // The client keeps trying to connect.
       Effect.orElseSucceed(() => false)
     )
     return { client, connected, reason: () => reasonOf(lastError) } as const
   })
 
 /**
- * The optional cache. REDIS_URL names it; without one every `use` fails at once and `state` says "not configured". With REDIS_REQUIRED=true
- * the layer fails unless Redis answers.
+ * The optional cache at REDIS_URL. Without an address every `use` fails at once and `state` is "not configured". With REDIS_REQUIRED=true the
+ * layer fails unless Redis answers.
  */
 export class Redis extends Effect.Service<Redis>()("store/Redis", {
   scoped: Effect.gen(function* () {
@@ -117,7 +117,7 @@ export class Redis extends Effect.Service<Redis>()("store/Redis", {
     return {
       required,
       state: (): State => (client.status === "ready" ? "up" : "down"),
-      /** `run` with the client; every failure is RedisUnavailable, for the caller to fall through to the source. */
+      /** Runs `run` with the client. Every failure is RedisUnavailable, and the caller then reads the source. */
       use: <A>(run: (client: Client) => Promise<A>): Effect.Effect<A, RedisUnavailable> =>
         Effect.tryPromise({ try: () => run(client), catch: (cause) => new RedisUnavailable({ cause }) })
     } as const

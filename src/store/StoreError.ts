@@ -5,14 +5,14 @@ import { Cause, Chunk, Data, Effect, Exit, Option, type ParseResult, Schedule } 
 const unavailable = "Database unavailable: "
 
 /**
- * Postgres cannot be reached or did not answer in time. After a write the outcome is unknown unless the write was never sent, so only what
- * is idempotent may be tried again.
+ * Postgres cannot be reached or did not answer in time. A write that was sent may have succeeded, so only an idempotent write may be
+ * repeated.
  */
 export class StoreUnavailable extends Data.TaggedError("StoreUnavailable")<{ readonly detail: string; readonly cause: unknown }> {
   override get message(): string {
     return this.detail
   }
-  /** Postgres was not reached at all, as against slow or locked. */
+  /** True if Postgres was not reached at all; false if it was slow or locked. */
   get isConnection(): boolean {
     return this.detail.startsWith(`${unavailable}Connection`)
   }
@@ -23,10 +23,10 @@ export class StoreConflict extends Data.TaggedError("StoreConflict")<{ readonly 
 export class StoreInvalid extends Data.TaggedError("StoreInvalid")<{ readonly constraint: string }> {}
 export type StoreError = StoreUnavailable | StoreConflict | StoreInvalid
 
-/** The server undid the transaction because of another one (deadlock, serialisation failure): it may be run again as a whole. */
+/** The server rolled the transaction back because of another one (deadlock, serialisation failure). The whole transaction may run again. */
 class RolledBack extends Data.TaggedError("RolledBack")<{ readonly cause: unknown }> {}
 
-/** How often a transaction that lost to another one is run again. */
+/** How often a transaction that was rolled back because of another one runs again. */
 export const rolledBackRetriesMax = 3
 
 const lostConnection = /^(Connection terminated|Connection ended|Client has encountered|Client was closed|Cannot use a pool after)/
@@ -44,7 +44,7 @@ const networkCodes: ReadonlySet<string> = new Set([
   "EADDRNOTAVAIL"
 ])
 
-/** SQLSTATE values and classes that say nothing about the statement, only that the server cannot serve it now. */
+/** SQLSTATE values and classes that mean that the server cannot run any statement now, whatever the statement is. */
 const awayStates: ReadonlySet<string> = new Set([
   "57014", // query_canceled: statement_timeout
   "55P03", // lock_not_available: lock_timeout
@@ -55,10 +55,10 @@ const awayStates: ReadonlySet<string> = new Set([
 ])
 const awayClasses: ReadonlySet<string> = new Set(["08", "28", "53", "57", "58"])
 
-/** What we read of an error of pg or of Node. */
+/** The fields that we read of an error of pg or of Node. */
 interface Reason {
   readonly code?: unknown
-  /** Only on what the server answered. */
+  /** Present only on an answer of the server. */
   readonly severity?: unknown
   readonly constraint?: unknown
   readonly message?: unknown
@@ -66,7 +66,7 @@ interface Reason {
 const isRecord = (value: unknown): value is Reason => typeof value === "object" && value !== null
 const text = (value: unknown): string => (typeof value === "string" ? value : "")
 
-/** Why Postgres is away, in a few words without addresses or secrets; null when it is not. */
+/** Why Postgres is away, in a few words without addresses or secrets; null if it is not away. */
 const away = (code: string, message: string): string | null => {
   if (message.startsWith("timeout exceeded when trying to connect")) return "Connection pool timeout"
   if (message.startsWith("Query read timeout")) return "Query timeout"
@@ -77,7 +77,7 @@ const away = (code: string, message: string): string | null => {
   return null
 }
 
-/** One SQL error as ours; null for what only a bug of ours explains. Codes: PostgreSQL manual, appendix A. */
+/** Our error for an SQL error; null if only a bug of ours can explain it. Codes: PostgreSQL manual, appendix A. */
 const classify = (error: SqlError.SqlError): StoreError | RolledBack | null => {
   const cause: Reason = isRecord(error.cause) ? error.cause : {}
   const code = text(cause.code)
@@ -101,7 +101,7 @@ const classify = (error: SqlError.SqlError): StoreError | RolledBack | null => {
   return detail === null ? null : new StoreUnavailable({ detail: `${unavailable}${detail}`, cause: error })
 }
 
-/** The SQL error a cause holds, as a failure or as the defect that a broken ROLLBACK or COMMIT leaves behind. */
+/** The SQL error in a cause: a failure, or the defect that a broken ROLLBACK or COMMIT leaves behind. */
 const sqlErrorOf = (cause: Cause.Cause<unknown>): SqlError.SqlError | null => {
   const isSqlError = (value: unknown): value is SqlError.SqlError => value instanceof SqlError.SqlError
   const failures = Chunk.toReadonlyArray(Cause.failures(cause)).filter(isSqlError)
@@ -109,10 +109,10 @@ const sqlErrorOf = (cause: Cause.Cause<unknown>): SqlError.SqlError | null => {
   return defects[0] ?? failures[0] ?? null
 }
 
-/** The server itself refused: whatever it was, the session goes on. */
+/** True if the error is an answer of the server. The session then goes on. */
 const isAnswer = (error: SqlError.SqlError): boolean => isRecord(error.cause) && error.cause.severity !== undefined
 
-/** True when a transaction ended without an answer to its ROLLBACK or COMMIT: the connection may still be inside it. */
+/** True if a transaction ended without an answer to its ROLLBACK or COMMIT. The connection may still be inside it. */
 export const isBroken = (exit: Exit.Exit<unknown, unknown>): boolean =>
   Exit.isFailure(exit) && Chunk.some(Cause.defects(exit.cause), (defect) => defect instanceof SqlError.SqlError && !isAnswer(defect))
 
@@ -120,7 +120,7 @@ type Ours<E> = Exclude<E, SqlError.SqlError | ParseResult.ParseError | Cause.NoS
 
 const isTagged = (value: unknown, tag: string): boolean =>
   typeof value === "object" && value !== null && "_tag" in value && value._tag === tag
-/** Failures of the SQL layer: each becomes one of ours or a defect. */
+/** True for failures of the SQL layer. Each becomes one of our errors or a defect. */
 const isSqlFailure = (failure: unknown): boolean =>
   ["SqlError", "ParseError", "NoSuchElementException"].some((tag) => isTagged(failure, tag))
 
@@ -130,7 +130,7 @@ const mapped = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, Ours<
     const sqlError = sqlErrorOf(cause)
     const error = sqlError === null ? null : classify(sqlError)
     if (error !== null) return Effect.fail(error)
-    // What is left is the repository's own error, or a defect: a row that does not decode, SQL that is wrong.
+    // The rest is the repository's own error, or a defect such as wrong SQL or a row that does not decode.
     const own = Option.filter(Cause.failureOption(cause), (failure) => !isSqlFailure(failure))
     return Option.isSome(own) ? Effect.fail(own.value as Ours<E>) : Effect.die(Cause.squash(cause))
   })
@@ -138,12 +138,12 @@ const mapped = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, Ours<
 const again = Schedule.intersect(Schedule.jittered(Schedule.exponential("20 millis")), Schedule.recurs(rolledBackRetriesMax))
 
 /**
- * The one place where SQL errors get a meaning: `StoreUnavailable`, `StoreConflict`, `StoreInvalid`, or a defect. A deadlock or a
- * serialisation failure runs the effect again, so the guard stands outside its whole transaction.
+ * The one place that turns SQL errors into `StoreUnavailable`, `StoreConflict`, `StoreInvalid` or a defect. After a deadlock or a
+ * serialisation failure it runs the effect again, so it must enclose the whole transaction.
  */
 export const guard = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, Ours<E> | StoreError, R> =>
   Effect.flatMap(Effect.serviceOption(SqlClient.TransactionConnection), (outer) =>
-    // Within a transaction of the caller's only the caller can start over.
+    // Inside a transaction of the caller only the caller can start again.
     Effect.retry(mapped(effect), { schedule: again, while: (error) => Option.isNone(outer) && isTagged(error, "RolledBack") })
   ).pipe(
     Effect.catchIf(
@@ -152,7 +152,7 @@ export const guard = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A,
     )
   ) as Effect.Effect<A, Ours<E> | StoreError, R>
 
-/** `guard` for what no constraint can refuse, reads above all: a refusal is a defect then. */
+/** `guard` for effects that no constraint can refuse, above all reads. A refusal is a defect here. */
 export const guardRead = <A, E, R>(
   effect: Effect.Effect<A, E, R>
 ): Effect.Effect<A, Exclude<Ours<E>, StoreConflict | StoreInvalid> | StoreUnavailable, R> =>

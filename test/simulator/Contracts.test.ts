@@ -8,7 +8,7 @@ import { absent, recorded } from "./SimulatorWorld.ts"
 const nifty = Contracts.underlyingByName.get("NIFTY")!
 
 describe("Contracts", () => {
-  it("writes months, weeks and futures as Kite does", () => {
+  it("writes monthly, weekly and futures symbols as Kite does", () => {
     expect(Contracts.tradingsymbol("NFO", "NIFTY", "2026-11-24", 2_450_000, "CE")).toBe("NIFTY26NOV24500CE")
     expect(Contracts.tradingsymbol("NFO", "NIFTY", "2026-11-17", 2_450_000, "PE")).toBe("NIFTY26N1724500PE")
     expect(Contracts.tradingsymbol("NFO", "NIFTY", "2026-10-06", 2_450_000, "CE")).toBe("NIFTY26O0624500CE")
@@ -21,7 +21,7 @@ describe("Contracts", () => {
   })
 
   it.skipIf(recorded("nse/kite_instruments_nfo_bfo_2026-08-18.csv.gz") === undefined)(
-    `every NSE contract of a real dump has the symbol, token and segment that we would give it ${absent}`,
+    `gives every NSE contract of a real dump its symbol, token and segment ${absent}`,
     () => {
       const file = recorded("nse/kite_instruments_nfo_bfo_2026-08-18.csv.gz") ?? ""
       const { instruments } = Instrument.parseCsv(gunzipSync(readFileSync(file)).toString())
@@ -30,7 +30,7 @@ describe("Contracts", () => {
       for (const one of known) {
         const underlying = Contracts.underlyingByName.get(one.name)!
         const type = one.instrumentType === "EQ" ? "FUT" : one.instrumentType
-        // Ticks and lots change over the years; they are the table's, not the grammar's.
+        // Tick and lot sizes change over the years and are not part of the symbol.
         expect({
           ...Contracts.contract(underlying, one.exchangeToken, one.expiry ?? "", one.strike, type),
           tickSize: 0,
@@ -44,7 +44,7 @@ describe("Contracts", () => {
     }
   )
 
-  it("lists an index without tick and lot, a share with both", () => {
+  it("lists an index without tick and lot size, and a share with both", () => {
     expect(Contracts.spotInstrument(nifty)).toMatchObject({
       token: 256265,
       exchangeToken: 1001,
@@ -56,7 +56,7 @@ describe("Contracts", () => {
     expect(reliance).toMatchObject({ token: 738561, exchangeToken: 2885, segment: "NSE", tickSize: 10, lotSize: 1 })
   })
 
-  it("every underlying's symbol leads back to its name, as derivatives carry it", () => {
+  it("every underlying's symbol leads back to the `name` of its derivatives", () => {
     for (const underlying of Contracts.underlyings) {
       expect(Instrument.underlyingOf(Contracts.spotInstrument(underlying))).toEqual({
         exchange: underlying.exchange,

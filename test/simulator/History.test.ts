@@ -24,7 +24,7 @@ const future = tokenOf(/^NIFTY26NOVFUT$/)
 const day = (date: string) => ({ fromMs: ist(`${date}T00:00:00`), toMs: ist(`${date}T23:59:59`) })
 
 describe("synthetic history", () => {
-  it("a past session has its 375 minutes, joined end to end, within the band; a weekend has none", () => {
+  it("a past session has 375 joined minutes within the variation; a weekend has none", () => {
     const minutes = market.minutes(nifty, day("2026-11-20"))
     assert.strictEqual(minutes.length, 375)
     assert.deepStrictEqual([minutes[0]?.atMs, minutes.at(-1)?.atMs], [ist("2026-11-20T09:15:00"), ist("2026-11-20T15:29:00")])
@@ -37,7 +37,7 @@ describe("synthetic history", () => {
     assert.deepStrictEqual(market.minutes(nifty, day("2026-11-21")), [])
   })
 
-  it("is the seed's alone: asked again, in parts, or of another market of the same seed", () => {
+  it("depends on the seed alone: repeated and partial questions, and another market of the same seed, give the same candles", () => {
     const whole = market.minutes(call, day("2026-11-20"))
     const half = ist("2026-11-20T12:00:00")
     const { fromMs, toMs } = day("2026-11-20")
@@ -46,7 +46,7 @@ describe("synthetic history", () => {
     assert.notDeepEqual(SyntheticMarket.make({ ...settings, seed: 2 }).minutes(call, day("2026-11-20")), whole)
   })
 
-  it("goes over into the live price without a step, and then follows it", () => {
+  it("joins the live price without a step, and then follows it", () => {
     const live = SyntheticMarket.make(settings)
     const spots: Array<number> = []
     const row = live.rowByToken.get(nifty)!
@@ -63,11 +63,11 @@ describe("synthetic history", () => {
     const last = minutes.slice(seam)
     assert.isAtMost(Math.max(...spots), Math.max(...last.map(({ high }) => high)))
     assert.isAtLeast(Math.min(...spots), Math.min(...last.map(({ low }) => low)))
-    // Nothing of the future.
+    // There are no candles of the future.
     assert.deepStrictEqual(live.minutes(nifty, { fromMs: startMs + 300_000, toMs: startMs + 900_000 }), [])
   })
 
-  it("options and futures follow their underlying's minute, and end with their life", () => {
+  it("options and futures follow their underlying, and have no candles before they are listed", () => {
     const spot = market.minutes(nifty, day("2026-11-20"))
     const calls = market.minutes(call, day("2026-11-20"))
     const futures = market.minutes(future, day("2026-11-20"))
@@ -95,7 +95,7 @@ describe("GET /instruments/historical", () => {
       return { status: response.status, body: JSON.parse(await response.text()) }
     })
 
-  it.scopedLive("kiteconnect reads candles of every interval, laid out from the session's open", () =>
+  it.scopedLive("kiteconnect reads candles of every interval, which begin at the session's open", () =>
     Effect.gen(function* () {
       const { url } = yield* start()
       const { kite } = yield* login(url)
@@ -117,7 +117,7 @@ describe("GET /instruments/historical", () => {
     })
   )
 
-  it.scopedLive("the form is Kite's: rows of a stamp and numbers, open interest where it is asked for", () =>
+  it.scopedLive("rows have Kite's form: a time and numbers, with open interest on request", () =>
     Effect.gen(function* () {
       const { url } = yield* start()
       const { accessToken } = yield* login(url)
@@ -131,7 +131,7 @@ describe("GET /instruments/historical", () => {
     })
   )
 
-  it.scopedLive("what cannot be is refused in Kite's words, and a fourth call in a second with 429", () =>
+  it.scopedLive("impossible requests are refused with Kite's messages", () =>
     Effect.gen(function* () {
       const { url } = yield* start()
       const { accessToken } = yield* login(url)
@@ -154,7 +154,7 @@ describe("GET /instruments/historical", () => {
     })
   )
 
-  it.scoped("a fourth call in a second is one too many", () =>
+  it.scoped("a fourth call within a second gets 429", () =>
     Effect.gen(function* () {
       yield* TestClock.setTime(startMs)
       const { url } = yield* start({ rateLimits: true })
@@ -199,7 +199,7 @@ describe("recorded history", () => {
   ].join("\n")
   const made = Contracts.tokenOf(16_000_001, 2)
 
-  it.scopedLive("holds what was played and nothing before or after", () =>
+  it.scopedLive("contains what was played, and nothing before or after", () =>
     Effect.gen(function* () {
       const folder = yield* Effect.acquireRelease(
         Effect.sync(() => mkdtempSync(join(tmpdir(), "tarang-history-"))),
@@ -233,7 +233,7 @@ describe("recorded history", () => {
 })
 
 describe("HistoryRoutes", () => {
-  it("reads Kite's two forms of time and no other", () => {
+  it("reads Kite's two forms of time, and no others", () => {
     assert.strictEqual(HistoryRoutes.instantMs("2026-11-20 09:15:00"), ist("2026-11-20T09:15:00"))
     assert.strictEqual(HistoryRoutes.instantMs("2026-11-20"), ist("2026-11-20T00:00:00"))
     for (const text of ["", "2026-02-30", "20-11-2026", "2026-11-20 09:15", "2026-11-20T09:15:00Z"])

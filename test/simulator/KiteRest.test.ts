@@ -22,14 +22,14 @@ const get = (url: string, path: string, authorization?: string, init: RequestIni
     return { status: response.status, headers: response.headers, body: text === "" ? null : JSON.parse(text) }
   })
 
-/** Keys and types of a JSON value; null says nothing about a type. */
+/** The keys and types of a JSON value. The type of null is unknown. */
 const shape = (value: unknown): unknown => {
   if (value === null) return null
   if (Array.isArray(value)) return value.slice(0, 1).map(shape)
   if (typeof value !== "object") return typeof value
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, shape(item)]))
 }
-/** Compares two shapes where both say something. */
+/** Compares two shapes wherever both types are known. */
 const compare = (actual: unknown, expected: unknown): void => {
   if (actual === null || expected === null) return
   if (typeof expected !== "object" || typeof actual !== "object") {
@@ -67,7 +67,7 @@ describe("KiteRest, real kiteconnect calls", () => {
     Effect.gen(function* () {
       const simulator = yield* start()
       const { kite } = yield* login(simulator.url)
-      // kiteconnect's parser makes one more row of the last line end.
+      // kiteconnect's parser makes an extra row from the last line end.
       const all = (yield* Effect.promise(() => kite.getInstruments())).filter((row) => row.exchange !== undefined)
       expect(all.length).toBe(simulator.market.instruments.length)
       const nfo = (yield* Effect.promise(() => kite.getInstruments(["NFO"] as never))).filter((row) => row.exchange !== undefined)
@@ -192,7 +192,7 @@ describe("KiteRest, login", () => {
     })
   )
 
-  it.scopedLive("a new login kills the token of the one before", () =>
+  it.scopedLive("a new login ends the token of the previous login", () =>
     Effect.gen(function* () {
       const { url } = yield* start()
       const older = yield* login(url)
@@ -203,7 +203,7 @@ describe("KiteRest, login", () => {
     })
   )
 
-  it.effect("a request token lives minutes, an access token until six in the morning", () =>
+  it.effect("a request token is valid for minutes, an access token until 06:00 IST", () =>
     Effect.gen(function* () {
       yield* TestClock.setTime(startMs)
       const clock = yield* Effect.clock
@@ -284,7 +284,7 @@ describe("KiteRest, refusals", () => {
       expect((yield* quote).status).toBe(200)
       const limited = yield* quote
       expect([limited.status, limited.body.error_type]).toEqual([429, "NetworkException"])
-      // Another bucket: ten of everything else.
+      // The other group allows ten requests per second.
       const statuses = yield* Effect.all(
         Array.from({ length: 11 }, () => get(url, "/user/profile", authorization).pipe(Effect.map(({ status }) => status)))
       )
@@ -296,7 +296,7 @@ describe("KiteRest, refusals", () => {
 })
 
 describe("Simulator", () => {
-  it.scoped("says what market it plays", () =>
+  it.scoped("reports which market it plays", () =>
     Effect.gen(function* () {
       yield* TestClock.setTime(startMs)
       const { url } = yield* start()
@@ -312,7 +312,7 @@ describe("Simulator", () => {
     })
   )
 
-  it.live("frees its port and its connections with the scope", () =>
+  it.live("closing the scope frees the port and cuts the connections", () =>
     Effect.gen(function* () {
       const port = yield* Effect.scoped(
         Effect.gen(function* () {
@@ -327,7 +327,7 @@ describe("Simulator", () => {
     })
   )
 
-  it.scopedLive("refuses what a KiteConnect with a wrong secret signs", () =>
+  it.scopedLive("refuses the checksum of a KiteConnect with a wrong secret", () =>
     Effect.gen(function* () {
       const { url } = yield* start()
       const kite = new KiteConnect({ api_key: first.apiKey, root: url })

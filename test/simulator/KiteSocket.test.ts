@@ -12,12 +12,12 @@ const start = (options: { readonly rate: number; readonly strikesEachSide?: numb
 
 const nifty = 256265
 const reliance = 738561
-/** Kinds of a client's packets of one token, in order. */
+/** The kinds of a client's packets of one token, in order. */
 const kindsOf = (client: Client, token: number) => client.packets.filter((packet) => packet.token === token).map((packet) => packet.kind)
 const packets = (client: Client, count: number) => until(`${count} packets`, () => client.packets.length >= count)
 
 describe("KiteSocket, upgrade", () => {
-  it.scopedLive("refuses a wrong or dead access token with 403 and Kite's envelope", () =>
+  it.scopedLive("refuses a wrong or expired access token with 403 and Kite's envelope", () =>
     Effect.gen(function* () {
       const simulator = yield* start({ rate: 0 })
       const { kite, accessToken } = yield* login(simulator.url)
@@ -31,7 +31,7 @@ describe("KiteSocket, upgrade", () => {
     })
   )
 
-  it.scopedLive("takes three connections of an api_key, on / and on /ws, and refuses the fourth until one is gone", () =>
+  it.scopedLive("accepts three connections per api_key, on / and /ws, and refuses a fourth until one has closed", () =>
     Effect.gen(function* () {
       const simulator = yield* start({ rate: 0 })
       const { accessToken } = yield* login(simulator.url)
@@ -52,7 +52,7 @@ describe("KiteSocket, upgrade", () => {
 })
 
 describe("KiteSocket, subscriptions", () => {
-  it.scopedLive("sends the last packet at once: quote by default, then the mode's kind, and an index its own kinds", () =>
+  it.scopedLive("sends the last packet at once: quote by default, then the kind of the mode; an index has its own kinds", () =>
     Effect.gen(function* () {
       const simulator = yield* start({ rate: 0 })
       const client = yield* subscriber(simulator)
@@ -71,7 +71,7 @@ describe("KiteSocket, subscriptions", () => {
     })
   )
 
-  it.scopedLive("ticks what is subscribed and nothing else; unsubscribe ends it; a mode for what is not subscribed does nothing", () =>
+  it.scopedLive("ticks only subscribed instruments; unsubscribing stops them; a mode for other instruments has no effect", () =>
     Effect.gen(function* () {
       const simulator = yield* start({ rate: 50 })
       const client = yield* subscriber(simulator)
@@ -88,7 +88,7 @@ describe("KiteSocket, subscriptions", () => {
     })
   )
 
-  it.scopedLive("takes 3000 instruments, names those beyond in an error and keeps the connection", () =>
+  it.scopedLive("accepts 3000 instruments, names those beyond the limit in an error, and keeps the connection", () =>
     Effect.gen(function* () {
       const simulator = yield* start({ rate: 0 })
       const client = yield* subscriber(simulator)
@@ -105,7 +105,7 @@ describe("KiteSocket, subscriptions", () => {
     })
   )
 
-  it.scopedLive("answers what it cannot read with an error and keeps the connection", () =>
+  it.scopedLive("answers an unreadable message with an error, and keeps the connection", () =>
     Effect.gen(function* () {
       const simulator = yield* start({ rate: 0 })
       const client = yield* subscriber(simulator)
@@ -129,7 +129,7 @@ describe("KiteSocket, subscriptions", () => {
 })
 
 describe("KiteSocket, messages", () => {
-  it.scopedLive("beats with one byte while nothing else is sent", () =>
+  it.scopedLive("sends a heartbeat of one byte while nothing else is sent", () =>
     Effect.gen(function* () {
       const simulator = yield* start({ rate: 0 })
       const client = yield* subscriber(simulator)
@@ -148,7 +148,7 @@ describe("KiteSocket, messages", () => {
     })
   )
 
-  it.scopedLive("sends text messages to everyone or to one app, and cuts like a broken network", () =>
+  it.scopedLive("sends text messages to all connections or to those of one app, and cuts connections as a broken network does", () =>
     Effect.gen(function* () {
       const simulator = yield* start({ rate: 0 })
       const [one, two] = [yield* subscriber(simulator, first), yield* subscriber(simulator, second)]
@@ -162,7 +162,7 @@ describe("KiteSocket, messages", () => {
     })
   )
 
-  it.scopedLive("groups the ticks of a step in frames of bounded size", () =>
+  it.scopedLive("groups the ticks of a step into frames of limited size", () =>
     Effect.gen(function* () {
       const simulator = yield* start({ rate: 100, strikesEachSide: 10 })
       const client = yield* subscriber(simulator)
@@ -174,7 +174,7 @@ describe("KiteSocket, messages", () => {
     })
   )
 
-  it.scopedLive("a slow client gets the newest packets, is counted, and disturbs nobody", () =>
+  it.scopedLive("a slow client gets the newest packets, the dropped ones are counted, and other clients are not affected", () =>
     Effect.gen(function* () {
       const simulator = yield* start({ rate: 400, strikesEachSide: 6 })
       const tokens = simulator.market.instruments.map((one) => one.token)

@@ -30,7 +30,7 @@ const known = [
 ]
 const stamp = (minute: string) => Date.parse(`2026-08-19T${minute}:00+05:30`) / 1000
 
-/** Files in a folder of their own, removed with the scope. */
+/** Files in a temporary folder, removed with the scope. */
 const files = (contents: Readonly<Record<string, string | Uint8Array>>) =>
   Effect.map(
     Effect.acquireRelease(
@@ -52,7 +52,7 @@ const start = (
     Logger.withMinimumLogLevel(LogLevel.Warning)
   )
 
-/** Log texts of an effect, in order. */
+/** The log messages of an effect, in order. */
 const logged = <A, E, R>(effect: Effect.Effect<A, E, R>) => {
   const lines: Array<string> = []
   const logger = Logger.make<unknown, void>(({ message }) => void lines.push(String(message)))
@@ -85,13 +85,13 @@ describe("Recording", () => {
     ])
   })
 
-  it("finds columns by name, whatever their order, line ends and byte order mark", () => {
+  it("finds columns by name, with any order, line ends and byte order mark", () => {
     const [names = [], ...rows] = csv.split("\n").map((line) => line.split(",").reverse())
     const turned = `\uFEFF${[names, ...rows].map((fields) => fields.join(",")).join("\r\n")}\r\n`
     expect(Recording.parse(turned)).toEqual(Recording.parse(csv))
   })
 
-  it("names each malformed row with its line and leaves it out", () => {
+  it("skips each malformed row, and reports its line and the reason", () => {
     const row = (fields: Partial<Record<string, string>>) =>
       header
         .split(",")
@@ -148,7 +148,7 @@ describe("Recording", () => {
     ])
   })
 
-  it("a later row of the same snapshot and contract stands, and the earlier is named; snapshots are put in order", () => {
+  it("of two rows of one snapshot and contract the later counts and the earlier is reported; snapshots are sorted", () => {
     const lines = csv.split("\n")
     const recording = Recording.parse([lines[0], lines[5], lines[1], lines[3], lines[1]?.replace("120.35", "121.35")].join("\n"))
     expect(recording.skipped).toEqual([{ line: 3, reason: "line 5 has the same snapshot and contract" }])
@@ -159,7 +159,7 @@ describe("Recording", () => {
     ])
   })
 
-  it("a header it cannot read leaves out everything and says what is missing", () => {
+  it("with a malformed header everything is skipped, and the missing columns are reported", () => {
     expect(Recording.parse("timestamp,strike\n1,2\n").skipped).toEqual([
       { line: 1, reason: "the header lacks expiry, option_type, spot, ltp, volume, oi" }
     ])
@@ -168,7 +168,7 @@ describe("Recording", () => {
 })
 
 describe("RecordedMarket", () => {
-  it.scopedLive("takes tokens from the dump, makes up and names the rest, and serves the dump, the index and what is made up", () =>
+  it.scopedLive("takes tokens from the dump, invents and reports the others, and serves the dump, the index and the invented contracts", () =>
     Effect.gen(function* () {
       const path = yield* files({ "day.csv.gz": gzipSync(csv), "dump.csv.gz": gzipSync(Instrument.formatCsv(known)) })
       const { value: simulator, lines } = yield* logged(start({ file: path("day.csv.gz"), instruments: path("dump.csv.gz"), speed: "max" }))
@@ -241,7 +241,7 @@ describe("RecordedMarket", () => {
         [pe, 7_110, 1365, 2535, stamp("11:30")],
         [256265, 2_404_995, 0, 0, stamp("11:31")]
       ])
-      // The closing index packet goes to a connection that did not ask for the index, too.
+      // The closing index packet also goes to a connection without a subscription to the index.
       expect(one.packets.map((packet) => [packet.token, packet.kind, packet.exchangeTime])).toEqual([
         [ce, 184, stamp("11:27")],
         [ce, 184, stamp("11:28")],
@@ -263,7 +263,7 @@ describe("RecordedMarket", () => {
     })
   )
 
-  it.scopedLive("when it has ended, heartbeats go on and REST and new subscribers get the last values", () =>
+  it.scopedLive("after its end heartbeats go on, and REST and new subscribers get the last values", () =>
     Effect.gen(function* () {
       const path = yield* files({ "day.csv": csv })
       const simulator = yield* start({ file: path("day.csv"), speed: "max" })
@@ -283,7 +283,7 @@ describe("RecordedMarket", () => {
     })
   )
 
-  it.scopedLive("advances only when everyone has the snapshot: a client that reads nothing holds it, one that leaves does not", () =>
+  it.scopedLive("advances only when all clients have the snapshot: a client that does not read delays it, one that leaves does not", () =>
     Effect.gen(function* () {
       const path = yield* files({ "day.csv": csv })
       const simulator = yield* start({ file: path("day.csv"), speed: "max" })
@@ -293,7 +293,7 @@ describe("RecordedMarket", () => {
       yield* until("both subscriptions", () => simulator.stats().subscriptions === 8)
       held.socket.pause()
       yield* until("the first snapshot", () => other.packets.length >= 3)
-      // A round trip of the other connection shows that nothing more is on its way.
+      // A round trip on the other connection shows that no more packets are coming.
       other.send({ a: "subscribe", v: [256265] })
       yield* until("the answer", () => other.packets.length >= 4)
       expect([simulator.market.status().timeMs / 1000, simulator.market.status().state]).toEqual([stamp("11:27"), "running"])
@@ -303,7 +303,7 @@ describe("RecordedMarket", () => {
     })
   )
 
-  it.scoped("begins when subscriptions have settled: who has signed in is waited for, and no snapshot passes anyone by", () =>
+  it.scoped("begins when subscriptions have settled: it waits for clients that have signed in, and no client misses a snapshot", () =>
     Effect.gen(function* () {
       const path = yield* files({ "day.csv": csv })
       const simulator = yield* start({ file: path("day.csv"), speed: "max" })
@@ -324,7 +324,7 @@ describe("RecordedMarket", () => {
     })
   )
 
-  it.scoped("a client that signed in for REST alone holds it up for five seconds, not for ever", () =>
+  it.scoped("a client that signed in only for REST delays the start by five seconds", () =>
     Effect.gen(function* () {
       const path = yield* files({ "day.csv": csv })
       const simulator = yield* start({ file: path("day.csv"), speed: "max" })
@@ -339,7 +339,7 @@ describe("RecordedMarket", () => {
     })
   )
 
-  it.scoped("waits ten seconds for a connection that reads nothing, then goes on and counts it", () =>
+  it.scoped("waits ten seconds for a connection that does not read, then counts it and goes on", () =>
     Effect.gen(function* () {
       const path = yield* files({ "day.csv": csv })
       const simulator = yield* start({ file: path("day.csv"), speed: "max" })
@@ -372,7 +372,7 @@ describe("RecordedMarket", () => {
     })
   )
 
-  it.scopedLive("skips malformed rows with a log line each and says how many", () =>
+  it.scopedLive("skips malformed rows with a log line each, and reports their number", () =>
     Effect.gen(function* () {
       const path = yield* files({ "day.csv": `${csv}\n202608191131,25-Aug-2026,24000,XX,24049,1,1,1,0,0\nnonsense\n` })
       const { value: simulator, lines } = yield* logged(start({ file: path("day.csv"), speed: "max" }))
@@ -384,7 +384,7 @@ describe("RecordedMarket", () => {
     })
   )
 
-  it.scopedLive("names a file that cannot be played, and why", () =>
+  it.scopedLive("names a file that cannot be played, and the reason", () =>
     Effect.gen(function* () {
       const path = yield* files({ "empty.csv": header, "broken.gz": new Uint8Array([0x1f, 0x8b, 1, 2, 3]), "day.csv": csv })
       const message = (options: { readonly file: string; readonly instruments?: string }) =>
@@ -401,7 +401,7 @@ describe("RecordedMarket", () => {
   const file = recorded("nse/nifty_option_chain_20260819.csv.gz")
   const dump = recorded("nse/kite_instruments_nfo_bfo_2026-08-18.csv.gz")
   it.scopedLive.skipIf(file === undefined || dump === undefined)(
-    `a real afternoon arrives whole at two accounts, and its last value of every contract stays ${absent}`,
+    `two accounts get every packet of a real afternoon, and the last values of all contracts stay ${absent}`,
     () =>
       Effect.gen(function* () {
         const { value: simulator, lines } = yield* logged(start({ file: file ?? "", instruments: dump, speed: "max" }))

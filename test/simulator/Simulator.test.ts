@@ -16,7 +16,7 @@ const folder = Effect.acquireRelease(
   (path) => Effect.sync(() => rmSync(path, { recursive: true }))
 )
 
-/** The Live layer under an environment; `files` are written first and named relative to their folder. */
+/** The Live layer with an environment. `files` are written first, and are named relative to their folder. */
 const live = (environment: Readonly<Record<string, string>>, files: Readonly<Record<string, string>> = { "accounts.json": accountsText }) =>
   Effect.gen(function* () {
     const path = yield* folder
@@ -66,7 +66,7 @@ describe("Simulator.Live", () => {
     })
   )
 
-  it.scopedLive("names what is wrong in the environment", () =>
+  it.scopedLive("names the variable that is wrong in the environment", () =>
     Effect.gen(function* () {
       expect(yield* failure({ SIMULATOR_MARKET: "live" })).toContain("SIMULATOR_MARKET")
       expect(yield* failure({ SIMULATOR_MARKET: "recorded" })).toContain("SIMULATOR_FILE")
@@ -81,7 +81,7 @@ describe("Simulator.Live", () => {
     })
   )
 
-  it.scopedLive("names an accounts file that is absent, empty or lacks a field", () =>
+  it.scopedLive("names an accounts file that is absent, is empty, or lacks a field", () =>
     Effect.gen(function* () {
       expect(yield* failure({}, {})).toContain("accounts.json cannot be read")
       expect(yield* failure({}, { "accounts.json": "[]" })).toContain("accounts.json cannot be read")

@@ -16,14 +16,14 @@ export const account = (id: string): Sessions.Account => ({
 export const [first, second] = [account("a1"), account("a2")]
 
 const reference = process.env["TARANG_REFERENCE_DATA"]
-/** A file of others' recorded data, or undefined where there is none. */
+/** A file of the recorded reference data, or undefined if it is absent. */
 export const recorded = (file: string): string | undefined => {
   const path = reference === undefined ? undefined : join(reference, file)
   return path !== undefined && existsSync(path) ? path : undefined
 }
 export const absent = "(skipped without the recorded data of TARANG_REFERENCE_DATA)"
 
-/** Waits for a condition, a bounded number of polls. */
+/** Polls until the condition holds; dies after `seconds`. */
 export const until = (what: string, holds: () => boolean, seconds = 30): Effect.Effect<void> =>
   Effect.gen(function* () {
     for (let poll = 0; poll < seconds * 100; poll++) {
@@ -33,7 +33,7 @@ export const until = (what: string, holds: () => boolean, seconds = 30): Effect.
     return yield* Effect.dieMessage(`waited ${seconds} s for ${what}`)
   })
 
-/** The request token that the login page redirects with. */
+/** The request token in the login page's redirect. */
 export const requestToken = (url: string, apiKey: string): Effect.Effect<string> =>
   Effect.promise(async () => {
     const response = await fetch(`${url}/connect/login?v=3&api_key=${apiKey}`, { redirect: "manual" })
@@ -56,9 +56,9 @@ export interface Client {
   readonly packets: Array<Frame.FullFields & { readonly kind: number }>
   /** Newest packet by token. */
   readonly newest: Map<number, Frame.FullFields>
-  /** The frames as they came, for a test that takes too many packets to make objects of. */
+  /** The undecoded frames, for a test with too many packets to decode. */
   readonly raw: Array<Buffer>
-  /** Packets per frame; a heartbeat is -1. */
+  /** The number of packets of each frame; -1 for a heartbeat. */
   readonly frames: Array<number>
   readonly send: (message: unknown) => void
   readonly isClosed: () => boolean
@@ -94,7 +94,7 @@ const receive = (socket: WebSocket, keep: "packets" | "raw"): Client => {
   }
 }
 
-/** A socket with this query, or the status that refused it; closed with the scope. */
+/** A socket with this query, closed with the scope. Fails with the status of a refusal. */
 export const connect = (wsUrl: string, query: string, keep: "packets" | "raw" = "packets") =>
   Effect.acquireRelease(
     Effect.async<Client, { readonly status: number; readonly body: string }>((resume) => {

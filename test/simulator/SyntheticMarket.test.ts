@@ -14,7 +14,7 @@ const startMs = Date.parse("2026-11-22T04:00:00Z")
 const make = (settings: Partial<SyntheticSettings.Settings> = {}) =>
   SyntheticMarket.make({ ...SyntheticSettings.defaults, startMs, strikesEachSide: 4, ...settings })
 
-/** Every tick as the packet that would be sent. */
+/** Every tick, as the packet that would be sent. */
 const record = (market: SyntheticMarket.SyntheticMarket, steps: ReadonlyArray<number>) => {
   const ticks: Array<Frame.FullFields & { readonly kind: number }> = []
   for (const at of steps) {
@@ -43,13 +43,13 @@ describe("SyntheticMarket, seeding", () => {
       const row = rowOf(market, instrument)
       expect([row.token, row.lastPrice > 0, row.exchangeTime]).toEqual([instrument.token, true, startMs / 1000])
     }
-    // Time that has not passed changes nothing, however often it is asked for.
+    // Without a change of time nothing changes, however often `advance` is called.
     const seeded = market.instruments.map((instrument) => rowOf(market, instrument))
     expect(record(market, [startMs, startMs, startMs])).toEqual([])
     expect(market.instruments.map((instrument) => rowOf(market, instrument))).toEqual(seeded)
   })
 
-  it("has index, share, futures and options of several expiries, and a share that nothing is derived from", () => {
+  it("has an index, shares, futures and options of several expiries, and a share without derivatives", () => {
     const market = make()
     const kinds = (name: string) =>
       new Set(market.instruments.filter((one) => Instrument.underlyingOf(one)?.name === name).map(Instrument.kindOf))
@@ -71,7 +71,7 @@ describe("SyntheticMarket, seeding", () => {
     expect(expiries("BANKNIFTY", "PE")).toEqual(["2026-11-23", "2026-12-29", "2027-01-26"])
   })
 
-  it("never lists an expiry that is over", () => {
+  it("never lists an expiry that has passed", () => {
     const first = (time: string) => {
       const market = make({ startMs: Date.parse(time) })
       return market.instruments
@@ -83,7 +83,7 @@ describe("SyntheticMarket, seeding", () => {
     expect(first("2026-11-23T10:10:00Z")).toBe("2026-12-01")
   })
 
-  it("tokens are exchange token x 256 + segment, unique, and the same contract's at every start", () => {
+  it("tokens are exchange token x 256 + segment, unique, and the same for a contract at every start", () => {
     const today = make()
     for (const one of today.instruments) {
       const segment = one.exchange === "NFO" ? 2 : one.segment === "INDICES" ? 9 : 1
@@ -97,7 +97,7 @@ describe("SyntheticMarket, seeding", () => {
     }
   })
 
-  it("its dump is one that Instrument reads back whole", () => {
+  it("Instrument reads its dump back completely", () => {
     const market = make({ strikesEachSide: 40 })
     expect(Instrument.parseCsv(Instrument.formatCsv(market.instruments))).toEqual({ instruments: market.instruments, rejected: [] })
   })
@@ -171,7 +171,7 @@ describe("SyntheticMarket, ticks", () => {
   })
 
   it.prop(
-    "the same seed gives the same packets however time is stepped",
+    "the same seed gives the same packets, however often `advance` is called",
     [FastCheck.array(FastCheck.integer({ min: 1, max: 400 }), { minLength: 1, maxLength: 10 })],
     ([gaps]) => {
       const steps: Array<number> = []
@@ -196,7 +196,7 @@ describe("SyntheticMarket, ticks", () => {
     expect(of(1)).not.toEqual(of(2))
   })
 
-  it("ticks every instrument at its rate", () => {
+  it("ticks every instrument at the configured rate", () => {
     const market = make({ rate: 3 })
     const counts = new Map<number, number>()
     for (const tick of record(market, everyMs(20, 10))) counts.set(tick.token, (counts.get(tick.token) ?? 0) + 1)
@@ -204,7 +204,7 @@ describe("SyntheticMarket, ticks", () => {
     expect(new Set(counts.values())).toEqual(new Set([30]))
   })
 
-  it("a call never holds a row twice, and a gap is caught up to a second", () => {
+  it("a batch never contains a row twice, and after a gap only the last second is published", () => {
     const market = make({ rate: 20, strikesEachSide: 1 })
     let ticks = 0
     market.advance(startMs + 60_000, (rows, count) => {
@@ -215,7 +215,7 @@ describe("SyntheticMarket, ticks", () => {
     expect(market.status()).toEqual({ timeMs: startMs + 60_000, speed: 1, state: "running", skipped: 0 })
   })
 
-  it("moves, and stays in the configured band", () => {
+  it("moves, and stays within the configured variation", () => {
     const market = make({ variation: 0.001, rate: 1, strikesEachSide: 1 })
     const spots = record(market, everyMs(1000, 600))
       .filter((tick) => tick.token === 256265)
@@ -224,7 +224,7 @@ describe("SyntheticMarket, ticks", () => {
     expect([Math.min(...spots) >= 2_450_000 * 0.999 - 5, Math.max(...spots) <= 2_450_000 * 1.001 + 5]).toEqual([true, true])
   })
 
-  it("a contract that expires while the market runs ticks no more", () => {
+  it("a contract that expires while the market runs stops ticking", () => {
     const market = make({ startMs: Date.parse("2026-11-23T10:09:58Z"), rate: 5 })
     const steps = Array.from({ length: 8 }, (_, index) => Date.parse("2026-11-23T10:09:58Z") + (index + 1) * 500)
     const over = Date.parse("2026-11-23T10:10:00Z") / 1000

@@ -32,7 +32,7 @@ const strategy = (owner: string) =>
   )
 
 layer(fresh(), { excludeTestServices: true })("FillRepo", (it) => {
-  it.effect("keeps fills digit for digit and lists them as they were executed, equal times as they came", () =>
+  it.effect("keeps fills digit for digit and lists them in the order of execution, equal times in the order of arrival", () =>
     Effect.gen(function* () {
       const fills = yield* FillRepo
       const { strategyId } = yield* strategy("u1")
@@ -59,7 +59,7 @@ layer(fresh(), { excludeTestServices: true })("FillRepo", (it) => {
     })
   )
 
-  it.effect("an import repeated records nothing twice: by external id, within the strategy", () =>
+  it.effect("a repeated import records each external id of a strategy once", () =>
     Effect.gen(function* () {
       const fills = yield* FillRepo
       const { strategyId } = yield* strategy("u2")
@@ -84,7 +84,7 @@ layer(fresh(), { excludeTestServices: true })("FillRepo", (it) => {
     })
   )
 
-  it.effect("BE-SEC-02 nobody reads or adds to another user's fills, and odd ids are no one's", () =>
+  it.effect("BE-SEC-02 no user can read or add to another user's fills, and impossible ids find nothing", () =>
     Effect.gen(function* () {
       const fills = yield* FillRepo
       const { strategyId } = yield* strategy("owner")
@@ -100,7 +100,7 @@ layer(fresh(), { excludeTestServices: true })("FillRepo", (it) => {
     })
   )
 
-  it.effect("an open instrument is streamed from then on and protected while it is open; a closed one is not", () =>
+  it.effect("an instrument with an open position is subscribed and protected; one without is not", () =>
     Effect.gen(function* () {
       const fills = yield* FillRepo
       const subscriptions = yield* SubscriptionRepo
@@ -122,7 +122,7 @@ layer(fresh(), { excludeTestServices: true })("FillRepo", (it) => {
     })
   )
 
-  it.effect("BE-DB-01 a batch is recorded whole or not at all, and never past what a strategy may hold", () =>
+  it.effect("BE-DB-01 a batch is recorded completely or not at all, and never beyond a strategy's limit", () =>
     Effect.gen(function* () {
       const sql = yield* SqlClient.SqlClient
       const fills = yield* FillRepo
@@ -150,7 +150,7 @@ layer(fresh(), { excludeTestServices: true })("FillRepo", (it) => {
     })
   )
 
-  it.effect("the newest fill of every strategy changes with each one recorded, and goes with the strategy", () =>
+  it.effect("a strategy's newest fill changes with each recorded fill, and disappears with the strategy", () =>
     Effect.gen(function* () {
       const fills = yield* FillRepo
       const strategies = yield* StrategyRepo

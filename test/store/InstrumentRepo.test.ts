@@ -43,7 +43,7 @@ const daysThere = Effect.flatMap(SqlClient.SqlClient, (sql) =>
 )
 
 layer(fresh(), { excludeTestServices: true })("InstrumentRepo", (it) => {
-  it.effect("is empty at first, and the registry with it", () =>
+  it.effect("is empty at first, and so is the registry", () =>
     Effect.gen(function* () {
       const registry = yield* InstrumentRegistry
       assert.deepStrictEqual(yield* Effect.flatMap(InstrumentRepo, (repo) => repo.latest), Option.none())
@@ -84,7 +84,7 @@ layer(fresh(), { excludeTestServices: true })("InstrumentRepo", (it) => {
     120_000
   )
 
-  it.effect("keeps the newest trade dates and the one just written, even where it is the oldest", () =>
+  it.effect("keeps the newest trade dates and the one just written, even if that is the oldest", () =>
     Effect.gen(function* () {
       const repo = yield* InstrumentRepo
       const days = Array.from({ length: 15 }, (_, i) => day(1 + i))
@@ -101,7 +101,7 @@ layer(fresh(), { excludeTestServices: true })("InstrumentRepo", (it) => {
     })
   )
 
-  it.effect("BE-DB-01 a dump with one row that cannot be leaves the day's former rows as they were", () =>
+  it.effect("BE-DB-01 a dump with one impossible row leaves the day's earlier rows unchanged", () =>
     Effect.gen(function* () {
       const repo = yield* InstrumentRepo
       yield* repo.replace(day(30), [option(1), option(2)])
@@ -112,7 +112,7 @@ layer(fresh(), { excludeTestServices: true })("InstrumentRepo", (it) => {
     })
   )
 
-  it.effect("two instances that load the same day at once leave it whole", () =>
+  it.effect("two instances that store the same day at once leave it complete", () =>
     Effect.gen(function* () {
       const repo = yield* InstrumentRepo
       const rows = Array.from({ length: 500 }, (_, i) => option(i + 1, { tradingsymbol: `S${i}` }))
@@ -121,7 +121,7 @@ layer(fresh(), { excludeTestServices: true })("InstrumentRepo", (it) => {
     })
   )
 
-  it.effect("the registry answers by token, symbol and underlying, and takes a new day as a whole", () =>
+  it.effect("the registry finds instruments by token, symbol and underlying, and replaces all of them on a new day", () =>
     Effect.gen(function* () {
       const repo = yield* InstrumentRepo
       const registry = yield* InstrumentRegistry

@@ -44,7 +44,7 @@ const fill = Effect.gen(function* () {
   yield* sql`INSERT INTO strategy_m2m_candles VALUES (1, '2026-08-19T03:45:00Z', -999999999.99, 1000000000000.0000000001, -1e18, 0, -12.5)`
 })
 
-/** Every row of every table as text, so that not a digit can go unseen. */
+/** Every row of every table as text, so that a comparison sees every digit. */
 const contents = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
   const rows = yield* Effect.forEach(tables, (table) =>
@@ -67,7 +67,7 @@ const onFresh = <A, E>(body: Effect.Effect<A, E, SqlClient.SqlClient>) =>
   Effect.flatMap(freshDatabase, (url) => Effect.provide(body, pool(url))).pipe(Effect.scoped)
 
 describe("Migrations", () => {
-  it.live("BE-DB-03 all of them run up, down and up again with rows in every table, and no row or value changes", () =>
+  it.live("BE-DB-03 with rows in every table, all steps run up, down and up again, and no row or value changes", () =>
     onFresh(
       Effect.gen(function* () {
         const sql = yield* SqlClient.SqlClient
@@ -114,7 +114,7 @@ describe("Migrations", () => {
     )
   }
 
-  it.live("two instances that start together apply each step once", () =>
+  it.live("two instances that start at the same time apply each step once", () =>
     Effect.flatMap(freshDatabase, (url) => {
       const start = Effect.provide(Migrations.up, pool(url))
       return Effect.gen(function* () {
@@ -128,7 +128,7 @@ describe("Migrations", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("BE-DB-01 a step that fails in its middle leaves nothing of itself, keeps the steps before it, and can be repeated", () =>
+  it.live("BE-DB-01 a step that fails halfway is rolled back, keeps the earlier steps, and can be repeated", () =>
     onFresh(
       Effect.gen(function* () {
         const sql = yield* SqlClient.SqlClient
@@ -145,7 +145,7 @@ describe("Migrations", () => {
     )
   )
 
-  it.live("a database of a newer version is refused by name and left alone", () =>
+  it.live("a database of a newer version is refused with its unknown step, and stays unchanged", () =>
     onFresh(
       Effect.gen(function* () {
         const sql = yield* SqlClient.SqlClient
@@ -158,7 +158,7 @@ describe("Migrations", () => {
     )
   )
 
-  it.live("a database that was never migrated has a status without any side", () =>
+  it.live("a database that was never migrated has no applied steps", () =>
     onFresh(Effect.map(Effect.exit(appliedIds), (exit) => assert.deepStrictEqual(exit, Exit.succeed([]))))
   )
 })

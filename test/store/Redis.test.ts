@@ -17,7 +17,7 @@ const until = (state: "up" | "down") =>
   )
 
 describe("Redis", () => {
-  it.live("TC-MATL-005 is optional: without an address it says so, and a use fails at once", () =>
+  it.live("TC-MATL-005 is optional: without an address its state says so, and a use fails at once", () =>
     Effect.gen(function* () {
       const redis = yield* Redis
       assert.strictEqual(redis.state(), "not configured")
@@ -25,7 +25,7 @@ describe("Redis", () => {
     }).pipe(Effect.provide(at({})))
   )
 
-  it.live("TC-MATL-005 required and not there fails the start with what to do", () =>
+  it.live("TC-MATL-005 if Redis is required and away, the start fails with an error that says what to do", () =>
     Effect.gen(function* () {
       const start = (settings: Record<string, string>) =>
         Effect.flip(Effect.scoped(Layer.build(at({ REDIS_REQUIRED: "true", ...settings }))))
@@ -40,7 +40,7 @@ describe("Redis", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("down at start only degrades: uses fail at once", () =>
+  it.live("if Redis is optional and away, the start succeeds and uses fail at once", () =>
     Effect.gen(function* () {
       const door = yield* proxy("redis://127.0.0.1:1")
       yield* Effect.promise(door.stop)
@@ -75,7 +75,7 @@ describe("Redis", () => {
       }).pipe(Effect.scoped)
   )
 
-  it.live.skipIf(server === null)("a mute Redis costs a second, never more (skipped when TARANG_REDIS=none asks for it)", () =>
+  it.live.skipIf(server === null)("a use of a mute Redis fails after a second (skipped when TARANG_REDIS=none asks for it)", () =>
     Effect.gen(function* () {
       const door = yield* proxy(server ?? "")
       yield* Effect.gen(function* () {

@@ -19,7 +19,7 @@ const failure = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.map(Effect.f
 
 describe("StoreError", () => {
   it.live(
-    "BE-DB-02 unique, foreign key, check, range and bad text have each their error, with the constraint's name; the rest are defects",
+    "BE-DB-02 unique, foreign key, check, range and bad text violations each have an error with the constraint's name; other SQL errors are defects",
     () =>
       onFresh(() =>
         Effect.gen(function* () {
@@ -49,7 +49,7 @@ describe("StoreError", () => {
       )
   )
 
-  it.live("BE-DB-02 two transactions in a deadlock both get through: the loser is run again", () =>
+  it.live("BE-DB-02 two transactions in a deadlock both succeed: the one that is rolled back runs again", () =>
     onFresh(() =>
       Effect.gen(function* () {
         const sql = yield* SqlClient.SqlClient
@@ -76,7 +76,7 @@ describe("StoreError", () => {
     )
   )
 
-  it.live("BE-DB-02 a serialisation failure is run again, a bounded number of times", () =>
+  it.live("BE-DB-02 a transaction with a serialisation failure runs again, a limited number of times", () =>
     onFresh(() =>
       Effect.gen(function* () {
         const sql = yield* SqlClient.SqlClient
@@ -89,7 +89,7 @@ describe("StoreError", () => {
             yield* sql`SET TRANSACTION ISOLATION LEVEL REPEATABLE READ`
             yield* sql`SELECT n FROM things`
             const run = yield* Ref.updateAndGet(runs, (n) => n + 1)
-            // On another connection, after our snapshot: our own update cannot be serialised any more.
+            // A write on another connection after our snapshot makes our update fail to serialise.
             if (run <= losses) yield* Effect.mapInputContext(sql`UPDATE things SET n = n + 10`, (_: Context.Context<never>) => outside)
             yield* sql`UPDATE things SET n = n + 1`
           }).pipe(Postgres.transaction(sql), StoreError.guard)
@@ -103,7 +103,7 @@ describe("StoreError", () => {
     )
   )
 
-  it.live("BE-DB-02 a constraint that only COMMIT checks is StoreInvalid too, although the SQL layer makes a defect of it", () =>
+  it.live("BE-DB-02 a constraint that only COMMIT checks gives StoreInvalid too, although the SQL layer makes it a defect", () =>
     onFresh(() =>
       Effect.gen(function* () {
         const sql = yield* SqlClient.SqlClient
@@ -116,7 +116,7 @@ describe("StoreError", () => {
     )
   )
 
-  it.live("a pool that is exhausted, a statement that is too slow and a lock that is held are StoreUnavailable, each by its name", () =>
+  it.live("an exhausted pool, a slow statement and a held lock are StoreUnavailable, each with its own reason", () =>
     onFresh(
       () =>
         Effect.gen(function* () {
@@ -158,7 +158,7 @@ describe("StoreError", () => {
     )
   )
 
-  it.live("a connection that is terminated inside a transaction is StoreUnavailable, and nothing of it stays", () =>
+  it.live("a connection terminated inside a transaction gives StoreUnavailable, and the transaction is rolled back", () =>
     onFresh(() =>
       Effect.gen(function* () {
         const sql = yield* SqlClient.SqlClient
@@ -195,7 +195,7 @@ describe("Postgres", () => {
   const settings = { DATABASE_CONNECT_TIMEOUT: "5 seconds", DATABASE_QUERY_TIMEOUT: "2 seconds" }
   const behindProxy = Effect.flatMap(freshDatabase, (url) => Effect.map(proxy(url), (door) => ({ door, url })))
 
-  it.live("TC-MATL-005 a start without Postgres says so and what to do; the next one, with Postgres back, succeeds", () =>
+  it.live("TC-MATL-005 a start without Postgres fails with an error that says what to do, and succeeds once Postgres is back", () =>
     Effect.gen(function* () {
       const { door } = yield* behindProxy
       yield* Effect.promise(door.stop)
@@ -209,7 +209,7 @@ describe("Postgres", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("an address that is none is a configuration error that does not repeat it", () =>
+  it.live("an invalid address is a configuration error that does not print the address", () =>
     Effect.gen(function* () {
       const error = yield* Effect.flip(Effect.scoped(Layer.build(pool("hunter2 is no address"))))
       assert.include(String(error), "DATABASE_URL")
@@ -217,7 +217,7 @@ describe("Postgres", () => {
     })
   )
 
-  it.live("Postgres that goes away is StoreUnavailable at once, and the pool heals by itself", () =>
+  it.live("when Postgres goes away queries fail with StoreUnavailable at once, and succeed again when it is back", () =>
     Effect.gen(function* () {
       const { door } = yield* behindProxy
       yield* Effect.gen(function* () {
@@ -233,7 +233,7 @@ describe("Postgres", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("a mute Postgres costs the query timeout, and a transaction it cut off never hides a later write", () =>
+  it.live("a query to a mute Postgres fails after the query timeout, and a cut-off transaction never hides a later write", () =>
     Effect.gen(function* () {
       const { door, url } = yield* behindProxy
       yield* Effect.gen(function* () {
@@ -258,7 +258,7 @@ describe("Postgres", () => {
   )
 
   it.live(
-    "writes in turn: one at a time, more than the limit are refused at once, and a turn that fails or is given up is free again",
+    "inTurn runs one write at a time, refuses writes beyond its limit at once, and frees the turn of a failed or interrupted write",
     () =>
       Effect.gen(function* () {
         const inTurn = yield* Postgres.inTurn

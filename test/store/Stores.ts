@@ -15,7 +15,7 @@ import { freshDatabase } from "../TestBackends.ts"
 
 export const config = (values: Record<string, string>) => Layer.setConfigProvider(ConfigProvider.fromMap(new Map(Object.entries(values))))
 
-/** The product's own pool on `url`. */
+/** The product's own pool for the database at `url`. */
 export const pool = (url: string, settings: Record<string, string> = {}) =>
   PostgresLive.pipe(Layer.provide(config({ DATABASE_URL: url, ...settings })))
 
@@ -29,7 +29,7 @@ const repositories = Layer.mergeAll(
   SettlementRepo.Default
 )
 
-/** Pool, migrations and repositories as main.ts puts them together: one "start" of the program on the database at `url`. */
+/** Pool, migrations and repositories, composed as in main.ts: one start of the program with the database at `url`. */
 export const started = (url: string, settings: Record<string, string> = {}) =>
   repositories.pipe(Layer.provideMerge(Migrated), Layer.provideMerge(pool(url, settings)))
 
@@ -37,10 +37,10 @@ export const started = (url: string, settings: Record<string, string> = {}) =>
 export const fresh = (settings: Record<string, string> = {}) =>
   Layer.unwrapScoped(Effect.map(freshDatabase, (url) => started(url, settings)))
 
-/** A second view of a database, past the product's pool. */
+/** A second connection to a database, beside the product's pool. */
 export const observer = (url: string) => PgClient.layer({ url: Redacted.make(url), maxConnections: 1 })
 
-/** A port of our own in front of a server, so that a test can take the server away, mute it and bring it back. */
+/** A port in front of a server, through which a test can take the server away, mute it and bring it back. */
 export const proxy = (target: string) =>
   Effect.acquireRelease(
     Effect.promise(async () => {
@@ -75,14 +75,14 @@ export const proxy = (target: string) =>
       url.port = String(own)
       return {
         url: url.href,
-        /** Nobody listens any more and every connection is cut. */
+        /** Stops listening and cuts every connection. */
         stop: () =>
           new Promise<void>((resolve) => {
             server.close(() => resolve())
             drop()
           }),
         start: () => listen(own),
-        /** Connections stay and nothing passes. */
+        /** Keeps the connections open, but passes nothing on. */
         freeze: () => {
           frozen = true
           for (const socket of sockets) socket.pause()

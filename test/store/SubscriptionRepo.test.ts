@@ -19,7 +19,7 @@ const loads = (rows: ReadonlyArray<SubscriptionRepo.Row>) =>
   accounts.map((account) => rows.filter((row) => row.status === "active" && row.accountId === account).length)
 
 layer(fresh(), { excludeTestServices: true })("SubscriptionRepo", (it) => {
-  it.effect("TC-SUB-002 the same token again updates its one row, keeps the account and the creator, never duplicates", () =>
+  it.effect("TC-SUB-002 saving the same token again updates its one row and keeps the account and the creator", () =>
     Effect.gen(function* () {
       const subscriptions = yield* SubscriptionRepo
       assert.isTrue(yield* subscriptions.isEmpty)
@@ -45,7 +45,7 @@ layer(fresh(), { excludeTestServices: true })("SubscriptionRepo", (it) => {
     })
   )
 
-  it.effect("keeps an instrument nobody can stream yet without an account, and gives it one when there are some", () =>
+  it.effect("stores an instrument without an account while there is none, and assigns one later", () =>
     Effect.gen(function* () {
       const subscriptions = yield* SubscriptionRepo
       assert.isNull((yield* subscriptions.save(wanted(77), [])).row.accountId)
@@ -53,7 +53,7 @@ layer(fresh(), { excludeTestServices: true })("SubscriptionRepo", (it) => {
     })
   )
 
-  it.effect("patches what is named and nothing else; an unknown token is none", () =>
+  it.effect("patches only the named fields; an unknown token gives None", () =>
     Effect.gen(function* () {
       const subscriptions = yield* SubscriptionRepo
       const { row } = yield* subscriptions.save(wanted(5), accounts)
@@ -70,7 +70,7 @@ layer(fresh(), { excludeTestServices: true })("SubscriptionRepo", (it) => {
 })
 
 layer(fresh(), { excludeTestServices: true })("SubscriptionRepo lists", (it) => {
-  it.effect("TC-SUB-003 lists by status, page by page, in the order of tokens, with the total of the filter", () =>
+  it.effect("TC-SUB-003 lists by status, page by page, in the order of tokens, with the filter's total", () =>
     Effect.gen(function* () {
       const subscriptions = yield* SubscriptionRepo
       const tokens = Array.from({ length: 25 }, (_, i) => 4_000_000_000 - i * 256)
@@ -100,7 +100,7 @@ layer(fresh(), { excludeTestServices: true })("SubscriptionRepo lists", (it) => 
 })
 
 layer(fresh(), { excludeTestServices: true })("SubscriptionRepo concurrency", (it) => {
-  it.effect("TC-SUB-002 sixty saves at once of forty tokens make forty rows, spread evenly over the accounts", () =>
+  it.effect("TC-SUB-002 sixty concurrent saves of forty tokens make forty rows, spread evenly over the accounts", () =>
     Effect.gen(function* () {
       const subscriptions = yield* SubscriptionRepo
       const tokens = Array.from({ length: 60 }, (_, i) => 1000 + (i % 40))
@@ -112,7 +112,7 @@ layer(fresh(), { excludeTestServices: true })("SubscriptionRepo concurrency", (i
         loads(rows).toSorted((a, b) => a - b),
         [13, 13, 14]
       )
-      // Inactive ones weigh nothing: what one account loses it gets back first.
+      // Inactive rows do not count, so the account that lost instruments gets the next ones.
       const lost = rows.filter((row) => row.accountId === "a2").slice(0, 6)
       yield* Effect.forEach(lost, (row) => subscriptions.deactivate(row.instrumentToken))
       yield* Effect.forEach([1, 2, 3, 4, 5], (token) => subscriptions.save(wanted(token), accounts), { concurrency: "unbounded" })
@@ -125,7 +125,7 @@ layer(fresh(), { excludeTestServices: true })("SubscriptionRepo concurrency", (i
     })
   )
 
-  it.effect("a leg that is added while its instrument is deactivated either keeps it active or finds it refused", () =>
+  it.effect("if a leg is added while its instrument is being deactivated, the instrument ends active", () =>
     Effect.gen(function* () {
       const subscriptions = yield* SubscriptionRepo
       const strategies = yield* StrategyRepo
@@ -154,12 +154,12 @@ layer(fresh(), { excludeTestServices: true })("SubscriptionRepo concurrency", (i
 })
 
 layer(fresh(), { excludeTestServices: true })("SubscriptionRepo at its limit", (it) => {
-  it.effect("an account takes no more active instruments than one connection carries; those it has stay as they are", () =>
+  it.effect("an account takes no more active instruments than one connection carries, and keeps those it has", () =>
     Effect.gen(function* () {
       const subscriptions = yield* SubscriptionRepo
       const all = Array.from({ length: instrumentsMax }, (_, at) => wanted(at + 1))
       assert.strictEqual(yield* subscriptions.addAll(all, ["a1"]), instrumentsMax)
-      /** The account that was full, null for all of them. */
+      /** The account that was full; null if all were. */
       const fullOf = <A, E>(attempt: Effect.Effect<A, E>) =>
         Effect.map(Effect.flip(attempt), (error) => (error instanceof AccountFull ? error.account : String(error)))
       assert.strictEqual(yield* fullOf(subscriptions.save(wanted(9_001, { accountId: "a1" }), accounts)), "a1")
@@ -174,7 +174,7 @@ layer(fresh(), { excludeTestServices: true })("SubscriptionRepo at its limit", (
       assert.strictEqual(yield* fullOf(subscriptions.patch(9_001, { status: "active" })), "a1")
       assert.strictEqual((yield* subscriptions.save(wanted(9_001), accounts)).row.accountId, "a2", "its own account is full meanwhile")
 
-      // Two at once for the one place that is left.
+      // Two concurrent saves for the one free place.
       yield* subscriptions.deactivate(1)
       const both = yield* Effect.all(
         [9_101, 9_102].map((token) => Effect.either(subscriptions.save(wanted(token), ["a1"]))),
@@ -186,7 +186,7 @@ layer(fresh(), { excludeTestServices: true })("SubscriptionRepo at its limit", (
 })
 
 describe("SubscriptionRepo over restarts", () => {
-  it.live("TC-REG-020 fifty subscriptions with their attributes and account assignment survive three restarts", () =>
+  it.live("TC-REG-020 fifty subscriptions keep their attributes and account over three restarts", () =>
     Effect.gen(function* () {
       const url = yield* freshDatabase
       const start = <A, E>(body: Effect.Effect<A, E, SubscriptionRepo>) => Effect.scoped(Effect.provide(body, started(url)))

@@ -1,4 +1,4 @@
-/** One step of the schema. Ids never change meaning; `down` keeps the data, and `up` after it finds them again. */
+/** One step of the schema. Ids never change meaning. `down` keeps the data, and a later `up` restores them. */
 export interface Migration {
   readonly id: number
   readonly name: string
@@ -6,10 +6,10 @@ export interface Migration {
   readonly down: string
 }
 
-/** Where `down` puts a table with its rows, indexes and sequences, and where `up` takes it back from. */
+/** The schema into which `down` moves a table with its rows, indexes and sequences, and from which `up` moves it back. */
 export const retiredSchema = "retired"
 
-/** The table as it was retired, else a new one. Foreign keys of other retired tables follow it by themselves. */
+/** Moves the retired table back, or creates it if there is none. Foreign keys of other retired tables follow it. */
 export const createOrTakeBack = (table: string, create: string): string => `
 DO $migration$ BEGIN
   IF to_regclass('${retiredSchema}.${table}') IS NULL THEN

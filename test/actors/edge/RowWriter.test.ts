@@ -166,7 +166,7 @@ describe("BarWriter", () => {
             [1792, 10_005, 10_000, 75, 150]
           ]
         )
-        assert.strictEqual(reasons.filter((reason) => reason.startsWith("a bar without a time")).length, 2)
+        assert.strictEqual(reasons.filter((reason) => reason.startsWith("a bar has no time")).length, 2)
         assert.include(reasons, "Postgres refuses it: numeric_value_out_of_range")
         assert.isTrue(reasons.every((reason) => reason !== ""))
       }).pipe(Effect.scoped, Effect.provide(Layer.merge(live, bars(saveUnless(({ volume }) => volume === 9_999, written)))))
