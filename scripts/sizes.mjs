@@ -15,7 +15,6 @@ const unsplit = new Set([
   "src/gateway/ticks/TickFeed.ts",
   "src/gateway/ticks/TickReplay.ts",
   "src/gateway/udf/UdfHttp.ts",
-  "src/store/StrategyRepo.ts",
   "src/store/SubscriptionRepo.ts",
   "src/streams/FrameFeed.ts",
   "src/streams/FramePublisher.ts",

@@ -168,35 +168,39 @@ describe("Recording", () => {
 })
 
 describe("RecordedMarket", () => {
-  it.scopedLive("takes tokens from the dump, invents and reports the others, and serves the dump, the index and the invented contracts", () =>
-    Effect.gen(function* () {
-      const path = yield* files({ "day.csv.gz": gzipSync(csv), "dump.csv.gz": gzipSync(Instrument.formatCsv(known)) })
-      const { value: simulator, lines } = yield* logged(start({ file: path("day.csv.gz"), instruments: path("dump.csv.gz"), speed: "max" }))
-      const madeUp = simulator.market.instruments.at(-1)!
-      expect(madeUp).toMatchObject({
-        tradingsymbol: "NIFTY2690124100PE",
-        exchangeToken: 16_000_001,
-        token: 16_000_001 * 256 + 2,
-        lotSize: 65,
-        expiry: "2026-09-01"
+  it.scopedLive(
+    "takes tokens from the dump, invents and reports the others, and serves the dump, the index and the invented contracts",
+    () =>
+      Effect.gen(function* () {
+        const path = yield* files({ "day.csv.gz": gzipSync(csv), "dump.csv.gz": gzipSync(Instrument.formatCsv(known)) })
+        const { value: simulator, lines } = yield* logged(
+          start({ file: path("day.csv.gz"), instruments: path("dump.csv.gz"), speed: "max" })
+        )
+        const madeUp = simulator.market.instruments.at(-1)!
+        expect(madeUp).toMatchObject({
+          tradingsymbol: "NIFTY2690124100PE",
+          exchangeToken: 16_000_001,
+          token: 16_000_001 * 256 + 2,
+          lotSize: 65,
+          expiry: "2026-09-01"
+        })
+        expect(simulator.market.instruments).toEqual([Contracts.spotInstrument(nifty), ...known, madeUp])
+        expect(lines).toContain(`NIFTY2690124100PE is not in ${path("dump.csv.gz")}: made-up token ${madeUp.token}`)
+        const { kite } = yield* login(simulator.url)
+        const served = yield* Effect.promise(() => kite.getInstruments())
+        expect(served.filter((row) => row.exchange !== undefined).map((row) => Number(row.instrument_token))).toEqual(
+          simulator.market.instruments.map((one) => one.token)
+        )
+        expect(yield* market(simulator)).toEqual({
+          time: "2026-08-19T05:57:00.000Z",
+          speed: "max",
+          state: "waiting",
+          mode: "recorded",
+          underlying: "NIFTY",
+          skipped: 0,
+          instruments: [256265, known[0]!.token, known[1]!.token, madeUp.token]
+        })
       })
-      expect(simulator.market.instruments).toEqual([Contracts.spotInstrument(nifty), ...known, madeUp])
-      expect(lines).toContain(`NIFTY2690124100PE is not in ${path("dump.csv.gz")}: made-up token ${madeUp.token}`)
-      const { kite } = yield* login(simulator.url)
-      const served = yield* Effect.promise(() => kite.getInstruments())
-      expect(served.filter((row) => row.exchange !== undefined).map((row) => Number(row.instrument_token))).toEqual(
-        simulator.market.instruments.map((one) => one.token)
-      )
-      expect(yield* market(simulator)).toEqual({
-        time: "2026-08-19T05:57:00.000Z",
-        speed: "max",
-        state: "waiting",
-        mode: "recorded",
-        underlying: "NIFTY",
-        skipped: 0,
-        instruments: [256265, known[0]!.token, known[1]!.token, madeUp.token]
-      })
-    })
   )
 
   it.scopedLive("needs no dump, no gzip and no known underlying", () =>

@@ -245,7 +245,9 @@ describe("Health and outages", () => {
         Effect.promise(
           () =>
             new Promise<ReturnType<typeof createServer>>((resolve) => {
-              const made = createServer((_, response) => response.end(JSON.stringify({ time, mode: "recorded", speed: 60, state, underlying: "NIFTY" })))
+              const made = createServer((_, response) =>
+                response.end(JSON.stringify({ time, mode: "recorded", speed: 60, state, underlying: "NIFTY" }))
+              )
               made.listen(0, "127.0.0.1", () => resolve(made))
             })
         ),
