@@ -18,9 +18,19 @@ const rounds = 24
 
 const madeAt = "2026-11-24T03:45:00.000Z"
 const subscription = { status: "active", requested_mode: "FULL", account_id: null, created_at: madeAt, updated_at: madeAt }
+const underlying = {
+  symbol: "NIFTY",
+  exchange: "NSE",
+  instrument_token: 256_265,
+  tradingsymbol: "NIFTY 50",
+  name: "NIFTY 50",
+  lot_size: 75,
+  expiries: [expiry],
+  future_expiries: []
+}
 const answers: Readonly<Record<string, unknown>> = {
   "/auth/test": { user_id: "bench", email: null, name: "bench", role: "user" },
-  "/instruments/fo-enabled": { underlyings: [], total: 0, limit: 1000, offset: 0 },
+  "/instruments/fo-enabled": { underlyings: [underlying], total: 1, limit: 1000, offset: 0 },
   "/fo/expiries": { symbol: "NIFTY", expiries: [expiry] },
   "/strategies": { strategies: [], total: 0, limit: 100, offset: 0 },
   "/subscriptions": {

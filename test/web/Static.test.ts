@@ -12,7 +12,7 @@ import * as Static from "../../src/gateway/serve/Static.ts"
 const html = `<!doctype html><title>Tarang</title>${"<p>chain</p>".repeat(100)}`
 const script = `const rows = [${"1,".repeat(500)}]`
 
-/** A built page: the script stands compressed beside itself, and one file's compressed form is no smaller than it. */
+/** A built page: the script lies compressed beside itself, and one file's compressed form is no smaller than it. */
 const folder = Effect.acquireRelease(
   Effect.promise(async () => {
     const root = await mkdtemp(join(tmpdir(), "tarang-web-"))
@@ -117,7 +117,7 @@ describe("Static", () => {
     ),
     { excludeTestServices: true }
   )((it) => {
-    it.effect("stands without a page", () =>
+    it.effect("answers 404 where there is no page", () =>
       Effect.gen(function* () {
         assert.strictEqual((yield* fetched("/")).status, 404)
       })

@@ -23,7 +23,7 @@ describe("Freshness", () => {
     ["a mute feed whose clock goes on", { asOfMs: 110_001 }, "stale"],
     ["a gateway that says nothing", { silentMs: 12_001 }, "stale"],
     ["the same of a recording, which has a quote a minute", { mode: "recorded", asOfMs: 170_000 }, "live"],
-    ["a recording that stands still", { mode: "recorded", asOfMs: 230_000 }, "stale"],
+    ["a recording that has stopped", { mode: "recorded", asOfMs: 230_000 }, "stale"],
     ["a market that ended", { state: "ended", asOfMs: 900_000 }, "ended"],
     ["a platform that says it is down, whatever the quotes", { health: "down" }, "down"],
     ["a platform that says a part of it is down", { health: "degraded" }, "degraded"],

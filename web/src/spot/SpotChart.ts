@@ -33,78 +33,92 @@ export interface SpotChart {
   readonly add: (price: number, ms: number) => void
 }
 
-/** Candles of the underlying: the past from the gateway, then live from its ticks. */
-export const make = (api: Api): SpotChart => {
+const makeView = (onChoose: (interval: Interval) => void) => {
   const canvas = el("div", { className: "canvas", attrs: { role: "img", "aria-label": "Price chart of the underlying" } })
   const title = el("h2", {}, "Underlying")
   const buttons = intervals.map((interval) =>
-    el(
-      "button",
-      {
-        type: "button",
-        onclick: () => {
-          isChosen = true
-          choose(interval)
-        },
-        ariaPressed: "false"
-      },
-      interval.label
-    )
+    el("button", { type: "button", ariaPressed: "false", onclick: () => onChoose(interval) }, interval.label)
   )
-  const element = el(
-    "section",
-    { className: "panel chart", attrs: { "aria-label": "Underlying" } },
-    el("header", {}, title, el("div", { className: "segments", attrs: { role: "group", "aria-label": "Bar length" } }, ...buttons)),
-    canvas
-  )
+  const group = el("div", { className: "segments", attrs: { role: "group", "aria-label": "Bar length" } }, ...buttons)
+  const element = el("section", { className: "panel chart", attrs: { "aria-label": "Underlying" } }, el("header", {}, title, group), canvas)
+  return {
+    element,
+    canvas,
+    title,
+    press: (chosen: Interval): void => {
+      for (const [at, button] of buttons.entries()) button.ariaPressed = String(intervals[at] === chosen)
+    }
+  }
+}
+
+const makeSeries = (canvas: HTMLElement) => {
   const chart = Theme.chart(canvas)
   const series = chart.addSeries(CandlestickSeries, { priceLineVisible: true, borderVisible: false })
   Theme.follow(() => {
     const [up, down] = [Theme.colour("up"), Theme.colour("down")]
     series.applyOptions({ upColor: up, downColor: down, wickUpColor: up, wickDownColor: down, priceLineColor: Theme.colour("accent") })
   })
+  return {
+    chart,
+    setAll: (bars: ReadonlyArray<Bars.Bar>) => series.setData(bars as unknown as Array<CandlestickData<UTCTimestamp>>),
+    setLast: (bar: Bars.Bar) => series.update(bar as unknown as CandlestickData<UTCTimestamp>)
+  }
+}
 
+/** The gateway's bars up to `toSeconds`; undefined where it has none to give, and the chart then begins now. */
+const historyOf = async (api: Api, symbol: string, { resolution, seconds }: Interval, toSeconds: number) => {
+  if (resolution === undefined) return undefined
+  const urlParams = {
+    symbol,
+    resolution,
+    from: String(toSeconds - historyBars * seconds),
+    to: String(toSeconds + seconds),
+    countback: String(historyBars)
+  }
+  const found = await api.udf.history({ urlParams }).catch(() => undefined)
+  return found && asBars(found)
+}
+
+/** Past and live bars as one. The newest bar of the past was still open when it was asked for, so a live one replaces it. */
+const joined = (past: ReadonlyArray<Bars.Bar>, live: ReadonlyArray<Bars.Bar>, seconds: number): ReadonlyArray<Bars.Bar> => {
+  const recent = Bars.join(live, seconds)
+  const from = past.at(-1)?.time ?? Number.NEGATIVE_INFINITY
+  return [
+    ...past.filter(({ time }) => recent[0] === undefined || time < Math.max(from, recent[0].time)),
+    ...recent.filter(({ time }) => time >= from)
+  ]
+}
+
+/** Candles of the underlying: the past from the gateway, then live from its ticks. */
+export const make = (api: Api): SpotChart => {
   let symbol: string | undefined
   let interval: Interval = intervals[0]
   let isChosen = false
   let live: Array<Bars.Bar> = []
   let past: ReadonlyArray<Bars.Bar> = []
   let shown: Bars.Bar | undefined
+  const view = makeView((next) => {
+    isChosen = true
+    choose(next)
+  })
+  const { chart, setAll, setLast } = makeSeries(view.canvas)
 
   const draw = (): void => {
-    const recent = Bars.join(live, interval.seconds)
-    const from = past.at(-1)?.time ?? Number.NEGATIVE_INFINITY
-    // The newest bar of the past was still open when it was asked for.
-    const bars = [
-      ...past.filter(({ time }) => recent[0] === undefined || time < Math.max(from, recent[0].time)),
-      ...recent.filter(({ time }) => time >= from)
-    ]
-    series.setData(bars as unknown as Array<CandlestickData<UTCTimestamp>>)
+    const bars = joined(past, live, interval.seconds)
+    setAll(bars)
     shown = bars.at(-1)
   }
-
   const history = async (): Promise<void> => {
-    const { resolution, seconds } = interval
-    const asked = symbol
-    if (resolution === undefined || symbol === undefined) return
-    const to = live.at(-1)?.time ?? Math.floor(Date.now() / 1000)
-    const urlParams = {
-      symbol,
-      resolution,
-      from: String(to - historyBars * seconds),
-      to: String(to + seconds),
-      countback: String(historyBars)
-    }
-    // Without history the chart begins now.
-    const found = await api.udf.history({ urlParams }).catch(() => undefined)
-    if (found === undefined || asked !== symbol || interval.resolution !== resolution) return
-    past = asBars(found)
+    const [askedSymbol, askedInterval] = [symbol, interval]
+    if (askedSymbol === undefined) return
+    const found = await historyOf(api, askedSymbol, askedInterval, live.at(-1)?.time ?? Math.floor(Date.now() / 1000))
+    if (found === undefined || askedSymbol !== symbol || askedInterval !== interval) return
+    past = found
     draw()
   }
-
   const choose = (next: Interval): void => {
     interval = next
-    for (const [at, button] of buttons.entries()) button.ariaPressed = String(intervals[at] === next)
+    view.press(next)
     chart.timeScale().applyOptions({ secondsVisible: next.seconds < 60 })
     past = []
     draw()
@@ -113,10 +127,10 @@ export const make = (api: Api): SpotChart => {
   choose(interval)
 
   return {
-    element,
+    element: view.element,
     show: (name, chartSymbol) => {
       symbol = chartSymbol
-      title.textContent = name
+      view.title.textContent = name
       live = []
       // Minutes say more where there is a past to show.
       choose(isChosen ? interval : intervals[chartSymbol === undefined ? 0 : 1])
@@ -125,11 +139,10 @@ export const make = (api: Api): SpotChart => {
     add: (price, ms) => {
       const seconds = Math.floor(ms / 1000)
       if (Bars.add(live, price, seconds - (seconds % baseSeconds)) === undefined) return
-      const bars = shown === undefined ? [] : [shown]
-      const bar = Bars.add(bars, price, seconds - (seconds % interval.seconds))
+      const bar = Bars.add(shown === undefined ? [] : [shown], price, seconds - (seconds % interval.seconds))
       if (bar === undefined) return
       shown = bar
-      series.update(bar as unknown as CandlestickData<UTCTimestamp>)
+      setLast(bar)
     }
   }
 }

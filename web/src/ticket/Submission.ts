@@ -13,14 +13,14 @@ export const legsOf = (draft: Draft.Draft, instruments: Instruments) =>
   )
 
 /** Creates the strategy with all of its legs in one request, and answers its id. */
-export const create = async (api: Api, instruments: Instruments, draft: Draft.Draft): Promise<number> => {
+const create = async (api: Api, instruments: Instruments, draft: Draft.Draft): Promise<number> => {
   const legs = await legsOf(draft, instruments)
   const created = await api.strategies.create({ payload: { name: Draft.nameOf(draft).trim(), tags: ["page"], instruments: legs } })
   return created.strategy_id
 }
 
 /** Adds the draft's legs to a strategy, one by one. `onStored` hears of each, so that a second attempt adds none of them twice. */
-export const addTo = async (
+const addTo = async (
   api: Api,
   instruments: Instruments,
   draft: Draft.Draft,
@@ -33,4 +33,17 @@ export const addTo = async (
     const stored = draft.legs[at]
     if (stored !== undefined) onStored(stored)
   }
+}
+
+/** Creates a strategy of the draft, or adds its legs to `target`; answers the strategy's id. */
+export const submit = async (
+  api: Api,
+  instruments: Instruments,
+  draft: Draft.Draft,
+  target: number | undefined,
+  onStored: (leg: Draft.Leg) => void
+): Promise<number> => {
+  if (target === undefined) return create(api, instruments, draft)
+  await addTo(api, instruments, draft, target, onStored)
+  return target
 }

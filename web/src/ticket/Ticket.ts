@@ -2,7 +2,6 @@ import type { Picked } from "../chain/ChainGrid.ts"
 import { type Chosen, keyOf } from "../chain/ChainMarks.ts"
 import * as ChainModel from "../chain/ChainModel.ts"
 import { type Api, textOf } from "../gateway/Api.ts"
-import type { OptionRow } from "../gateway/Contract.ts"
 import type { Instruments } from "../gateway/Instruments.ts"
 import * as PayoffPanel from "../payoff/PayoffPanel.ts"
 import type { Scenario } from "../payoff/Scenario.ts"
@@ -10,8 +9,9 @@ import type { Notices } from "../view/Notices.ts"
 import * as Draft from "./Draft.ts"
 import * as DraftBar from "./DraftBar.ts"
 import type { DraftStore } from "./DraftStore.ts"
+import * as Filling from "./Filling.ts"
 import * as Submission from "./Submission.ts"
-import * as Templates from "./Templates.ts"
+import type * as Templates from "./Templates.ts"
 import * as TicketView from "./TicketView.ts"
 
 type Direction = Draft.Leg["direction"]
@@ -36,10 +36,6 @@ export interface Ticket {
   readonly show: (symbol: string, expiry: string) => void
 }
 
-/** What the option would be dealt at: a buyer pays the ask. */
-const priceOf = (option: OptionRow, direction: Direction): string =>
-  String((direction === "BUY" ? option.ask : option.bid) ?? option.last_price ?? 0)
-
 const makePreview = ({ api, instruments }: Options, draft: () => Draft.Draft) => {
   const ask = async ({ date, spotShift, volShift, points }: Scenario) => {
     const legs = await Submission.legsOf(draft(), instruments)
@@ -48,6 +44,14 @@ const makePreview = ({ api, instruments }: Options, draft: () => Draft.Draft) =>
   }
   return PayoffPanel.make({ ask })
 }
+
+/** The draft's options of one expiry, as the chain marks them. */
+const chosenOf = ({ legs }: Draft.Draft, expiry: string): Chosen =>
+  new Map(legs.filter((leg) => leg.expiry === expiry).map((leg) => [keyOf(leg.strike, leg.side), leg.direction]))
+
+/** The exchange's lot size of the draft's first leg, where the user gave none; undefined for an empty draft. */
+const lotSizeOf = async ({ legs: [first], lotSize }: Draft.Draft, instruments: Instruments): Promise<number | undefined> =>
+  first === undefined ? undefined : (lotSize ?? (await instruments.describe(first.token)).lot_size)
 
 /** A strategy in the making: legs from clicks in the chain or from a template, then created in one request. */
 export const make = (options: Options): Ticket => {
@@ -64,7 +68,7 @@ export const make = (options: Options): Ticket => {
     onLotSize: (lotSize) => set(Draft.setLotSize(draft, lotSize)),
     onTurn: (leg) => {
       const option = leg.expiry === expiry ? ChainModel.optionAt(model(), leg.strike, leg.side) : undefined
-      set(Draft.turn(draft, leg.token, option && priceOf(option, leg.direction === "BUY" ? "SELL" : "BUY")))
+      set(Draft.turn(draft, leg.token, option && Filling.priceOf(option, leg.direction === "BUY" ? "SELL" : "BUY")))
     },
     onLots: (leg, lots) => set(Draft.setLots(draft, leg.token, lots)),
     onPrice: (leg, price) => set(Draft.setPrice(draft, leg.token, price)),
@@ -74,21 +78,17 @@ export const make = (options: Options): Ticket => {
     saved: options.saved
   })
 
-  const chosen = (): Chosen =>
-    new Map(draft.legs.filter((leg) => leg.expiry === expiry).map((leg) => [keyOf(leg.strike, leg.side), leg.direction]))
-  const describeLot = async (): Promise<void> => {
-    const first = draft.legs[0]
-    if (first === undefined) return
-    const { lot_size } = await instruments.describe(first.token)
-    if (draft.legs[0]?.token === first.token) view.setLotSize(draft.lotSize ?? lot_size)
+  const describeLot = async (of: Draft.Draft): Promise<void> => {
+    const lotSize = await lotSizeOf(of, instruments)
+    if (lotSize !== undefined && draft === of) view.setLotSize(lotSize)
   }
   const set = (next: Draft.Draft): void => {
     draft = next
     drafts.save(draft)
     view.draw(draft)
     bar.draw(draft)
-    options.onLegs(chosen())
-    describeLot().catch((error: unknown) => view.refuse(textOf(error)))
+    options.onLegs(chosenOf(draft, expiry))
+    describeLot(next).catch((error: unknown) => view.refuse(textOf(error)))
     if (draft.legs.length === 0) preview.clear()
     else preview.refresh()
   }
@@ -105,27 +105,8 @@ export const make = (options: Options): Ticket => {
     })
   }
 
-  const put = (to: Draft.Draft, { strike, side }: Picked, direction: Direction, lots: number): Draft.Draft | undefined => {
-    const option = ChainModel.optionAt(model(), strike, side)
-    if (option === undefined || option.tradingsymbol === null) return undefined
-    const { instrument_token: token, tradingsymbol } = option
-    return Draft.put(to, { token, tradingsymbol, expiry, strike, side, direction, lots, price: priceOf(option, direction) })
-  }
-  /** The template's legs as a draft, or why there is none. */
-  const filled = (choice: Templates.Choice, width: number): Draft.Draft | string => {
-    const atm = model().head?.atm_strike
-    if (atm === null || atm === undefined) return "The chain has no strike at the money yet."
-    const placed = Templates.place(choice, ChainModel.strikesOf(model()), atm, width)
-    if (placed === undefined) return "The chain does not reach that far from the money."
-    let next: Draft.Draft | undefined = { ...Draft.empty(draft.symbol), lotSize: draft.lotSize }
-    for (const { kind, direction, strike, lots } of placed) {
-      const picked: Picked = { strike, side: kind === "CE" ? "call" : "put" }
-      next = next && put(next, picked, direction, lots)
-    }
-    return next === undefined ? "Not every option of this template is known yet." : { ...next, shape: choice.label.toLowerCase() }
-  }
   const fill = (choice: Templates.Choice, width: number): void => {
-    const next = filled(choice, width)
+    const next = Filling.fromTemplate(draft, model(), expiry, choice, width)
     view.refuse(typeof next === "string" ? next : "")
     if (typeof next === "string") return
     if (draft.legs.length > 0) setWithUndo(next, `${choice.label} filled in`)
@@ -137,13 +118,9 @@ export const make = (options: Options): Ticket => {
     isBusy = true
     view.setBusy(true)
     const submitted = draft
+    const onStored = ({ token }: Draft.Leg) => set(Draft.keep(draft, (leg) => leg.token !== token))
     try {
-      const id = target ?? (await Submission.create(api, instruments, submitted))
-      if (target !== undefined) {
-        await Submission.addTo(api, instruments, submitted, target, (stored) =>
-          set(Draft.keep(draft, ({ token }) => token !== stored.token))
-        )
-      }
+      const id = await Submission.submit(api, instruments, submitted, target, onStored)
       notices.show(target === undefined ? `Strategy ${Draft.nameOf(submitted)} created` : "Legs added")
       set(Draft.empty(submitted.symbol))
       options.onCreated(id)
@@ -159,7 +136,7 @@ export const make = (options: Options): Ticket => {
     element: view.element,
     bar: bar.element,
     add: (picked, direction) => {
-      const next = put(draft, picked, direction, 1)
+      const next = Filling.put(draft, model(), expiry, picked, direction, 1)
       if (next === undefined) {
         const isFull = draft.legs.length >= Draft.legsMax
         return view.refuse(isFull ? `A draft has at most ${Draft.legsMax} legs.` : "This option is not known yet.")
@@ -170,8 +147,8 @@ export const make = (options: Options): Ticket => {
     },
     show: (symbol, nextExpiry) => {
       expiry = nextExpiry
-      // Legs of two underlyings have no common payoff: each has a draft of its own.
-      if (symbol === draft.symbol) options.onLegs(chosen())
+      // Legs of two underlyings have no common payoff: each underlying has its own draft.
+      if (symbol === draft.symbol) options.onLegs(chosenOf(draft, expiry))
       else set(drafts.load(symbol))
     }
   }

@@ -78,7 +78,7 @@ const makeForm = (preview: HTMLElement, events: Events) => {
   )
   form.onsubmit = (event) => {
     event.preventDefault()
-    // The Enter key submits before the field tells of its change.
+    // The Enter key submits before the field reports its change.
     events.onName(name.value.trim())
     events.onSubmit(target.id())
   }
