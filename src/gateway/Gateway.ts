@@ -16,6 +16,7 @@ import { Symbols } from "./instruments/Symbols.ts"
 import * as AsyncApi from "./serve/AsyncApi.ts"
 import { DocsRoute } from "./serve/Docs.ts"
 import * as ErrorForm from "./serve/ErrorForm.ts"
+import { described } from "./serve/OpenApiDocument.ts"
 import * as Static from "./serve/Static.ts"
 import { Health } from "./service/Health.ts"
 import { ServiceHttp } from "./service/ServiceHttp.ts"
@@ -40,7 +41,7 @@ import { Views } from "./views/Views.ts"
 
 const bodyBytesMax = 256 * 1024
 
-const ApiRoutes = HttpLayerRouter.addHttpApi(Api, { openapiPath: "/openapi.json" }).pipe(
+const ApiRoutes = HttpLayerRouter.addHttpApi(described, { openapiPath: "/openapi.json" }).pipe(
   Layer.provide([ServiceHttp, SubscriptionsHttp, StrategiesHttp, PositionsHttp, ChainsHttp, ChainAnalysisHttp]),
   Layer.provide([InstrumentsHttp, HistoryHttp, UdfHttp, CalendarHttp]),
   Layer.provide(UdfAccessLive),

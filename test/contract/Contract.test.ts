@@ -63,6 +63,33 @@ layer(world(), { excludeTestServices: true })("Contract", (it) => {
     })
   )
 
+  it.effect("BE-API-01 every operation has a summary and a description, every field and parameter a description", () =>
+    Effect.gen(function* () {
+      const { body } = yield* document("/openapi.json")
+      const missing: Array<string> = []
+      // biome-ignore lint/suspicious/noExplicitAny: a document is looked into, not typed
+      const look = (node: any, path: string): void => {
+        if (Array.isArray(node)) for (const [at, one] of node.entries()) look(one, `${path}/${at}`)
+        if (typeof node !== "object" || node === null || Array.isArray(node)) return
+        if (node.type === "array" && node.items === undefined) missing.push(`${path}: an array without items`)
+        if (node.type === "object" && node.additionalProperties === undefined && Object.keys(node.properties ?? {}).length === 0)
+          missing.push(`${path}: an object without properties`)
+        for (const [name, one] of Object.entries<{ description?: string }>(node.properties ?? {}))
+          if (!one.description || /^an? (?:string|number|positive)/.test(one.description)) missing.push(`${path}/${name}: no description`)
+        for (const [name, one] of Object.entries(node)) look(one, `${path}/${name}`)
+      }
+      look(body, "")
+      for (const [path, methods] of Object.entries<object>(body.paths))
+        for (const [method, operation] of Object.entries(methods)) {
+          if (!operation.summary || !operation.description) missing.push(`${method} ${path}: no summary or description`)
+          for (const status of ["405", "500", ...(operation.requestBody === undefined ? [] : ["408", "413", "415"])])
+            if (operation.responses[status] === undefined) missing.push(`${method} ${path}: no ${status}`)
+          for (const { name, description } of operation.parameters ?? []) if (!description) missing.push(`${method} ${path}: ${name}`)
+        }
+      assert.deepStrictEqual(missing, [])
+    })
+  )
+
   it.effect("BE-API-02 /asyncapi.json is valid by AsyncAPI's own schema, needs no token, and a change of it is seen", () =>
     Effect.gen(function* () {
       const { status, body } = yield* document("/asyncapi.json")

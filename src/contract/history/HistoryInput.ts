@@ -32,7 +32,7 @@ export const Interval = Schema.transform(
   Schema.String.pipe(
     Schema.filter((text) => named(text) !== undefined, {
       message: () => `expected one of ${names.join(", ")}`,
-      jsonSchema: { type: "string", enum: names }
+      jsonSchema: { type: "string", enum: [...names, ...Object.keys(aliases)] }
     })
   ),
   IntervalValue,
@@ -42,6 +42,8 @@ export const Interval = Schema.transform(
 const offsetTime = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:?\d{2})$/
 const indianTime = /^\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}(?::\d{2})?$/
 const seconds = /^\d{9,10}$/
+const day = /^\d{4}-\d{2}-\d{2}$/
+const pattern = [seconds, day, offsetTime, indianTime].map(({ source }) => `(?:${source})`).join("|")
 
 /** NaN for what is no time; a day gives its start or its last second. */
 const instantMs = (text: string, atEnd: boolean): number => {
@@ -57,7 +59,7 @@ const instant = (atEnd: boolean) =>
     Schema.String.pipe(
       Schema.filter((text) => !Number.isNaN(instantMs(text, atEnd)), {
         message: () => "expected a time such as 2026-11-24T09:15:00Z, 2026-11-24 09:15:00 (IST) or 2026-11-24",
-        jsonSchema: { type: "string", format: "date-time" }
+        jsonSchema: { type: "string", pattern }
       })
     ),
     Schema.Number,

@@ -60,9 +60,7 @@ export const Page = Input(pageFields)
 
 /** An id in a path: any whole number, of any length, because one that does not exist is a 404 and not a mistake of form. */
 export const WholeNumber = Schema.transform(
-  Schema.String.pipe(
-    Schema.pattern(/^-?\d+$/, { message: () => "expected a whole number", jsonSchema: { type: "string", pattern: "^-?\\d+$" } })
-  ),
+  Schema.String.pipe(Schema.pattern(/^-?\d+$/, { message: () => "expected a whole number", jsonSchema: { type: "integer" } })),
   Schema.Number,
   { strict: true, decode: Number, encode: String }
 )
@@ -98,7 +96,7 @@ export const Instant = Schema.transform(
   Schema.String.pipe(
     Schema.filter(isInstant, {
       message: () => "expected an ISO 8601 time such as 2026-11-24T09:15:00Z",
-      jsonSchema: { type: "string", format: "date-time" }
+      jsonSchema: { type: "string", pattern: instant.source }
     })
   ),
   Schema.DateFromSelf,
@@ -109,7 +107,7 @@ export const MarketInstant = Schema.transform(
   Schema.String.pipe(
     Schema.filter(isInstant, {
       message: () => "expected a day such as 2026-11-24 or an ISO 8601 time",
-      jsonSchema: { type: "string", format: "date-time" }
+      jsonSchema: { type: "string", pattern: instant.source }
     })
   ),
   Schema.Union(Schema.DateFromSelf, Schema.String),

@@ -96,7 +96,12 @@ const Quote = Schema.Union(
       spread: Schema.optional(Schema.Number)
     })
   }),
-  Schema.Struct({ s: Schema.Literal("error"), n: Schema.String, v: Schema.Struct({}), errmsg: Schema.String })
+  Schema.Struct({
+    s: Schema.Literal("error"),
+    n: Schema.String,
+    v: Schema.Record({ key: Schema.String, value: Schema.Number }),
+    errmsg: Schema.String
+  })
 ).annotations({ identifier: "UdfQuote" })
 
 /** Parameters that the protocol may add later are left alone; what is missing is told as the protocol tells errors. */

@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto"
+import * as HttpBody from "@effect/platform/HttpBody"
 import * as HttpLayerRouter from "@effect/platform/HttpLayerRouter"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
-import * as OpenApi from "@effect/platform/OpenApi"
 import { Effect, Layer } from "effect"
-import { Api } from "../../contract/Api.ts"
+import { described } from "./OpenApiDocument.ts"
 
 const sources = (html: string) =>
   [...html.matchAll(/<script(?![^>]*\ssrc=)[^>]*>([\s\S]*?)<\/script>/g)].map(
@@ -13,8 +13,14 @@ const sources = (html: string) =>
 /** Scalar is inlined by the library (no CDN); its exact scripts are allowed by hash and everything else is refused. */
 const strict = (response: HttpServerResponse.HttpServerResponse) => {
   if (response.body._tag !== "Uint8Array") return response
-  const scripts = sources(new TextDecoder().decode(response.body.body))
-  return HttpServerResponse.setHeaders(response, {
+  const html = new TextDecoder().decode(response.body.body)
+  const scripts = sources(html)
+  // Without an icon of its own a browser asks for /favicon.ico, and its console shows a 404.
+  const withIcon = HttpServerResponse.setBody(
+    response,
+    HttpBody.text(html.replace("<head>", '<head><link rel="icon" href="data:,">'), "text/html")
+  )
+  return HttpServerResponse.setHeaders(withIcon, {
     "content-security-policy": [
       "default-src 'none'",
       `script-src ${scripts.join(" ")} 'wasm-unsafe-eval'`,
@@ -30,11 +36,6 @@ const strict = (response: HttpServerResponse.HttpServerResponse) => {
     "cache-control": "no-cache"
   })
 }
-
-const described = Api.annotate(
-  OpenApi.Description,
-  "This page is [/openapi.json](/openapi.json). The subjects that any NATS client may listen to are in [/asyncapi.json](/asyncapi.json)."
-)
 
 /** The library's script is 13 MB in memory: loaded when somebody asks for the page. */
 const page = Effect.gen(function* () {
