@@ -213,6 +213,7 @@ export const fields: Readonly<Record<string, string>> = {
   original_name: "Exchange and symbol",
   pcr_oi: "Puts' open interest over calls', null without calls",
   pcr_volume: "Puts' volume over calls', null without calls",
+  phase: "Phase of the exchange's day by the rulebook",
   points: "Points of the curve",
   pointvalue: "TradingView: value of one point",
   position: "What the strategy holds",

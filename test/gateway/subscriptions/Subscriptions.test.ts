@@ -2,7 +2,7 @@ import { PgClient } from "@effect/sql-pg"
 import { assert, layer } from "@effect/vitest"
 import { Effect } from "effect"
 import { instrumentsMax, SubscriptionRepo } from "../../../src/store/SubscriptionRepo.ts"
-import { accountIds, ask, tokens, World, world } from "../GatewayWorld.ts"
+import { accountIds, ask, eventually, tokens, World, world } from "../GatewayWorld.ts"
 
 const post = (body: unknown, as = "u1", role = "user") => ask("/subscriptions", { method: "POST", as, role, body })
 
@@ -43,13 +43,24 @@ layer(world(), { excludeTestServices: true })("Subscriptions", (it) => {
   it.effect("TC-SUB-001 POST creates an active subscription with an account, and tells the engine", () =>
     Effect.gen(function* () {
       const { engine } = yield* World
+      // Told apart by the request's id: another test's message may still be on its way.
+      const requestId = "tc-sub-001"
       const heard: Array<string> = []
-      const watch = engine.nc.subscribe("ctl.changed.subscriptions", { callback: (_, message) => void heard.push(message.subject) })
+      const watch = engine.nc.subscribe("ctl.changed.subscriptions", {
+        callback: (_, message) => void heard.push(message.json<{ request_id: string }>().request_id)
+      })
       yield* Effect.promise(() => engine.nc.flush())
-      yield* post({ instrument_token: tokens.call, requested_mode: "FULL" })
-      yield* Effect.promise(() => engine.nc.flush())
+      yield* ask("/subscriptions", {
+        method: "POST",
+        body: { instrument_token: tokens.call, requested_mode: "FULL" },
+        headers: { "x-request-id": requestId }
+      })
+      yield* eventually(
+        "the engine is told",
+        Effect.sync(() => heard.includes(requestId))
+      )
       watch.unsubscribe()
-      assert.strictEqual(heard.length, 1)
+      assert.strictEqual(heard.filter((id) => id === requestId).length, 1)
       const { body } = yield* ask(`/subscriptions/${tokens.call}`)
       assert.deepInclude(body, { status: "active", tradingsymbol: "NIFTY98JAN24500CE", requested_mode: "FULL" })
       assert.include(accountIds, body.account_id)
