@@ -175,7 +175,7 @@ export const ChainAnalysisHttp = HttpApiBuilder.group(
           if (wrong.length > 0) return yield* invalid(wrong)
           const terms = PayoffView.inOrder(parsed.flatMap((one) => (Either.isRight(one) ? [one.right] : [])))
           const symbol = yield* Either.mapLeft(symbolOf(payload.symbol, terms), (refused) => invalid([refused]))
-          const spot = payload.spot ?? (symbol === null ? null : valuation.spot(symbol))
+          const spot = payload.spot ?? (symbol === null ? null : valuation.basePrice(symbol))
           if (spot === null) return yield* invalid([{ field: "spot", message: givenOr }])
           const resolved = terms.map((one) => legOf(one, symbol, spot))
           const unknown = resolved.flatMap((one) => (Either.isLeft(one) ? [one.left] : []))

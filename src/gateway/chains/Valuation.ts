@@ -47,6 +47,13 @@ export class Valuation extends Effect.Service<Valuation>()("gateway/chains/Valua
 
     const spot = (symbol: string): number | null => chains.state(symbol)?.spot ?? null
 
+    /** The spot; of what has none (commodities) the nearest forward that is published, else the nearest future's price. */
+    const basePrice = (symbol: string): number | null => {
+      const state = chains.state(symbol)
+      const forward = state?.expiries.find((one) => one.forward !== null)?.forward
+      return state?.spot ?? forward ?? state?.futures.find((one) => one.last_price !== null)?.last_price ?? null
+    }
+
     const futurePrice = (symbol: string, expiry: string): number | null =>
       chains.state(symbol)?.futures.find((one) => one.expiry === expiry)?.last_price ?? null
 
@@ -85,6 +92,6 @@ export class Valuation extends Effect.Service<Valuation>()("gateway/chains/Valua
       return null
     }
 
-    return { quote, spot, forward, iv, atmIv, optionPrice, futurePrice, settings, nowMs: clock.unsafeNow } as const
+    return { quote, spot, basePrice, forward, iv, atmIv, optionPrice, futurePrice, settings, nowMs: clock.unsafeNow } as const
   })
 }) {}

@@ -32,7 +32,7 @@ export const payoff = ({ book, strategyId, ...shared }: Valued, scenario: Scenar
     if (asked === undefined ? names.length > 1 : !names.includes(asked))
       return yield* Problem.invalidField("underlying", `expected one that the strategy holds: ${names.join(", ")}`)
     const symbol = asked ?? names[0] ?? null
-    const spot = symbol === null ? null : valuation.spot(symbol)
+    const spot = symbol === null ? null : valuation.basePrice(symbol)
     const lines = symbol === null ? [] : PayoffView.inOrder(PositionsView.payoffLines(book, symbol, spot, valuation, lifetimes))
     const head = {
       ...shared,
