@@ -18,6 +18,7 @@ import { Redis } from "./store/Redis.ts"
 import { SettlementRepo } from "./store/SettlementRepo.ts"
 import { StrategyRepo } from "./store/StrategyRepo.ts"
 import { SubscriptionRepo } from "./store/SubscriptionRepo.ts"
+import { WindowRepo } from "./store/WindowRepo.ts"
 import * as Copies from "./streams/Copies.ts"
 import { FrameFeed } from "./streams/FrameFeed.ts"
 import { JetStream } from "./streams/JetStream.ts"
@@ -48,6 +49,7 @@ const Store = Layer.mergeAll(
   CandleRepo.Default,
   BarRepo.Default,
   FillRepo.Default,
+  WindowRepo.Default,
   SettlementRepo.Default
 ).pipe(Layer.provideMerge(InstrumentRepo.Default), Layer.provide(Migrated), Layer.provideMerge(PostgresLive))
 const Shared = Layer.mergeAll(Store, Accounts.Default, Redis.Default)

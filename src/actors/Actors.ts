@@ -12,6 +12,7 @@ import * as GreeksActor from "./market/GreeksActor.ts"
 import * as HistoryActor from "./market/HistoryActor.ts"
 import * as InstrumentLoader from "./market/InstrumentLoader.ts"
 import * as InstrumentRefresh from "./market/InstrumentRefresh.ts"
+import * as SubscriptionActor from "./market/SubscriptionActor.ts"
 import * as TickerActor from "./market/TickerActor.ts"
 import * as Placement from "./placement/Placement.ts"
 import { RecordActor } from "./runtime/RecordActor.ts"
@@ -30,6 +31,7 @@ const Kinds = Layer.effect(
     const writeLives = yield* LifeWriter.make
     const fetchHistory = yield* HistoryActor.make
     const refreshInstruments = yield* InstrumentRefresh.make
+    const lookAfterSubscriptions = yield* SubscriptionActor.make
     const relayToRedis = yield* RedisRelay.make
     const { state: redisState } = yield* Redis
     const kinds: Placement.Kinds = {
@@ -43,6 +45,7 @@ const Kinds = Layer.effect(
       [LifeWriter.kind]: () => writeLives,
       [HistoryActor.kind]: () => fetchHistory,
       [InstrumentRefresh.kind]: () => refreshInstruments,
+      [SubscriptionActor.kind]: () => lookAfterSubscriptions,
       [RedisRelay.kind]: () => relayToRedis
     }
     const once = [
@@ -52,6 +55,7 @@ const Kinds = Layer.effect(
       LifeWriter.kind,
       HistoryActor.kind,
       InstrumentRefresh.kind,
+      SubscriptionActor.kind,
       ...(redisState() === "not configured" ? [] : [RedisRelay.kind])
     ]
     return { kinds, always: once.map((kind) => Subject.kvKey(kind, "1")) }

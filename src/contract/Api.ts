@@ -10,6 +10,7 @@ import * as Problem from "./shared/Problem.ts"
 import { PositionsApi } from "./strategies/PositionsApi.ts"
 import { StrategiesApi } from "./strategies/StrategiesApi.ts"
 import { SubscriptionsApi } from "./subscriptions/SubscriptionsApi.ts"
+import { WindowsApi } from "./subscriptions/WindowsApi.ts"
 import { UdfApi } from "./udf/UdfApi.ts"
 
 /** The library declares a 400 of its own form for undecodable input; this puts the contract's 422 in its place, in answers and in /openapi.json. */
@@ -18,6 +19,7 @@ const contract = <A extends HttpApi.HttpApi.Any>(api: A): A => Object.assign(api
 export class Api extends contract(HttpApi.make("gateway"))
   .add(ServiceApi)
   .add(SubscriptionsApi)
+  .add(WindowsApi)
   .add(StrategiesApi)
   .add(PositionsApi)
   .add(ChainsApi)

@@ -33,6 +33,7 @@ import * as StrategiesSocket from "./strategies/StrategiesSocket.ts"
 import { StrategyBook } from "./strategies/StrategyBook.ts"
 import { StrategyChanges } from "./strategies/StrategyChanges.ts"
 import { SubscriptionsHttp } from "./subscriptions/SubscriptionsHttp.ts"
+import { WindowsHttp } from "./subscriptions/WindowsHttp.ts"
 import { TickFeed } from "./ticks/TickFeed.ts"
 import { TickReplay } from "./ticks/TickReplay.ts"
 import * as TicksSocket from "./ticks/TicksSocket.ts"
@@ -42,7 +43,7 @@ import { Views } from "./views/Views.ts"
 const bodyBytesMax = 256 * 1024
 
 const ApiRoutes = HttpLayerRouter.addHttpApi(described, { openapiPath: "/openapi.json" }).pipe(
-  Layer.provide([ServiceHttp, SubscriptionsHttp, StrategiesHttp, PositionsHttp, ChainsHttp, ChainAnalysisHttp]),
+  Layer.provide([ServiceHttp, SubscriptionsHttp, WindowsHttp, StrategiesHttp, PositionsHttp, ChainsHttp, ChainAnalysisHttp]),
   Layer.provide([InstrumentsHttp, HistoryHttp, UdfHttp, CalendarHttp]),
   Layer.provide(UdfAccessLive),
   Layer.provide(AuthenticationLive)

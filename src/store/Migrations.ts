@@ -9,6 +9,7 @@ import { migration as bars } from "./migrations/M0006Bars.ts"
 import { migration as instrumentRefusals } from "./migrations/M0007InstrumentRefusals.ts"
 import { migration as candleProfits } from "./migrations/M0008CandleProfits.ts"
 import { migration as settlements } from "./migrations/M0009Settlements.ts"
+import { migration as subscriptionWindows } from "./migrations/M0010SubscriptionWindows.ts"
 import type { Migration } from "./migrations/Migration.ts"
 import * as Postgres from "./Postgres.ts"
 import * as StoreError from "./StoreError.ts"
@@ -23,7 +24,8 @@ export const all: ReadonlyArray<Migration> = [
   bars,
   instrumentRefusals,
   candleProfits,
-  settlements
+  settlements,
+  subscriptionWindows
 ]
 
 /** A step failed and was rolled back as a whole, or the database is newer than this program. */

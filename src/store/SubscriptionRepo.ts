@@ -10,6 +10,10 @@ export type Status = typeof Status.Type
 export const Mode = Schema.Literal("FULL", "QUOTE", "LTP")
 export type Mode = typeof Mode.Type
 
+/** Who asked for it: a person, or a window that follows the money. */
+export const Origin = Schema.Literal("person", "window")
+export type Origin = typeof Origin.Type
+
 const Row = Schema.Struct({
   instrumentToken: BigIntColumn,
   tradingsymbol: Schema.String,
@@ -18,6 +22,8 @@ const Row = Schema.Struct({
   requestedMode: Mode,
   accountId: Schema.NullOr(Schema.String),
   createdBy: Schema.String,
+  origin: Origin,
+  endedReason: Schema.NullOr(Schema.String),
   createdAt: TimeColumn,
   updatedAt: TimeColumn
 })
@@ -42,6 +48,8 @@ export interface Save {
   /** Given: this account from now on. Else the stored one stays while it is configured and has room, else the one with the fewest active ones. */
   readonly accountId?: string | undefined
   readonly createdBy: string
+  /** "person" unless given. What a person asked for stays a person's. */
+  readonly origin?: Origin
 }
 export interface Patch {
   readonly status?: Status | undefined
@@ -60,7 +68,7 @@ const assignmentLock = 81_062_027
 /** The statements that the transactions of legs and fills need too. */
 export const statements = (sql: SqlClient.SqlClient) => {
   const columns = sql.literal(`instrument_token AS "instrumentToken", tradingsymbol, segment, status, requested_mode AS "requestedMode",
-    account_id AS "accountId", created_by AS "createdBy", created_at AS "createdAt", updated_at AS "updatedAt"`)
+    account_id AS "accountId", created_by AS "createdBy", origin, ended_reason AS "endedReason", created_at AS "createdAt", updated_at AS "updatedAt"`)
   const byToken = SqlSchema.findOne({
     Request: Schema.Int,
     Result: Row,
@@ -96,15 +104,19 @@ export const statements = (sql: SqlClient.SqlClient) => {
       segment: Schema.String,
       requestedMode: Mode,
       accountId: Schema.NullOr(Schema.String),
-      createdBy: Schema.String
+      createdBy: Schema.String,
+      origin: Origin
     }),
     Result: Row,
     execute: (
       it
-    ) => sql`INSERT INTO subscriptions (instrument_token, tradingsymbol, segment, status, requested_mode, account_id, created_by)
-      VALUES (${it.instrumentToken}, ${it.tradingsymbol}, ${it.segment}, 'active', ${it.requestedMode}, ${it.accountId}, ${it.createdBy})
+    ) => sql`INSERT INTO subscriptions (instrument_token, tradingsymbol, segment, status, requested_mode, account_id, created_by, origin)
+      VALUES (${it.instrumentToken}, ${it.tradingsymbol}, ${it.segment}, 'active', ${it.requestedMode}, ${it.accountId}, ${it.createdBy},
+        ${it.origin})
       ON CONFLICT (instrument_token) DO UPDATE SET tradingsymbol = excluded.tradingsymbol, segment = excluded.segment, status = 'active',
         requested_mode = excluded.requested_mode, account_id = excluded.account_id, updated_at = now(),
+        ended_reason = NULL,
+        origin = CASE WHEN subscriptions.status = 'active' AND subscriptions.origin = 'person' THEN 'person' ELSE excluded.origin END,
         created_by = CASE subscriptions.status WHEN 'inactive' THEN excluded.created_by ELSE subscriptions.created_by END
       RETURNING ${columns}`
   })
@@ -127,7 +139,7 @@ export const statements = (sql: SqlClient.SqlClient) => {
       const before = Option.getOrNull(yield* lockedByToken(it.instrumentToken))
       const accountId = yield* accountFor(it.accountId, before, accounts)
       const requestedMode = keepMode && before?.status === "active" ? before.requestedMode : it.requestedMode
-      const row = yield* write({ ...it, requestedMode, accountId })
+      const row = yield* write({ origin: "person", ...it, requestedMode, accountId })
       return { row, created: before === null } satisfies Saved
     })
   return { columns, byToken, lockedByToken, lockAssignments, isFull, activate } as const
@@ -161,6 +173,9 @@ export class SubscriptionRepo extends Effect.Service<SubscriptionRepo>()("store/
       Result: Row,
       execute: (tokens) => sql`SELECT ${columns} FROM subscriptions WHERE instrument_token = ANY(${tokens}::bigint[])`
     })
+    const end = (tokens: ReadonlyArray<number>, reason: string) => sql`UPDATE subscriptions
+      SET status = 'inactive', ended_reason = ${reason}, updated_at = now()
+      WHERE instrument_token = ANY(${tokens}::bigint[]) AND status = 'active' RETURNING instrument_token`
     const isEmpty = Effect.map(sql`SELECT 1 FROM subscriptions LIMIT 1`, (rows) => rows.length === 0)
 
     const refuseWhileNeeded = (token: number) =>
@@ -177,7 +192,8 @@ export class SubscriptionRepo extends Effect.Service<SubscriptionRepo>()("store/
       Request: Schema.Struct({ token: Schema.Int, status: Status, mode: Mode, account: Schema.NullOr(Schema.String) }),
       Result: Row,
       execute: ({ token, status, mode, account }) => sql`UPDATE subscriptions
-        SET status = ${status}, requested_mode = ${mode}, account_id = ${account}, updated_at = now()
+        SET status = ${status}, requested_mode = ${mode}, account_id = ${account}, updated_at = now(),
+          ended_reason = CASE ${status} WHEN 'active' THEN NULL ELSE ended_reason END
         WHERE instrument_token = ${token} RETURNING ${columns}`
     })
     // The row's lock makes a leg that is being added wait, or be seen: it takes the same lock.
@@ -247,6 +263,9 @@ export class SubscriptionRepo extends Effect.Service<SubscriptionRepo>()("store/
       /** Kept in the table as inactive. */
       deactivate: (token: number) =>
         StoreError.guardRead(patch(token, { status: "inactive" })).pipe(Effect.withSpan("SubscriptionRepo.deactivate")),
+      /** Ends active ones by themselves and says why; their places are free at once. Answers how many there were. */
+      end: (tokens: ReadonlyArray<number>, reason: string) =>
+        Effect.map(StoreError.guard(end(tokens, reason)), (rows) => rows.length).pipe(Effect.withSpan("SubscriptionRepo.end")),
       /** All active ones, by token. */
       active: StoreError.guardRead(active()).pipe(Effect.withSpan("SubscriptionRepo.active")),
       isEmpty: StoreError.guardRead(isEmpty).pipe(Effect.withSpan("SubscriptionRepo.isEmpty"))

@@ -16,6 +16,7 @@ const tables = [
   "bars",
   "bar_days",
   "instrument_refusals",
+  "subscription_windows",
   "settlements"
 ] as const
 
@@ -23,6 +24,8 @@ const fill = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
   yield* sql`INSERT INTO instrument_days (trade_date, instruments) VALUES ('2026-08-18', 2), ('2026-08-19', 1)`
   yield* sql`INSERT INTO instrument_refusals (trade_date, reason) VALUES ('2026-08-20', 'exchange BFO is missing, it had 7 instruments')`
+  yield* sql`INSERT INTO subscription_windows (exchange, underlying, expiries, strikes, requested_mode, created_by)
+    VALUES ('NSE', 'NIFTY', 2, 20, 'FULL', 'u1')`
   yield* sql`INSERT INTO instruments VALUES
     ('2026-08-18', 4294967295, 16777215, 'NIFTY26AUG24500CE', 'NIFTY', '2026-08-25', 2450000, 5, 65, 'CE', 'NFO-OPT', 'NFO'),
     ('2026-08-18', 256265, 1001, 'NIFTY 50', 'NIFTY 50', NULL, 0, 0, 0, 'EQ', 'INDICES', 'NSE'),

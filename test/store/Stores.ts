@@ -11,6 +11,7 @@ import { PostgresLive } from "../../src/store/Postgres.ts"
 import { SettlementRepo } from "../../src/store/SettlementRepo.ts"
 import { StrategyRepo } from "../../src/store/StrategyRepo.ts"
 import { SubscriptionRepo } from "../../src/store/SubscriptionRepo.ts"
+import { WindowRepo } from "../../src/store/WindowRepo.ts"
 import { freshDatabase } from "../TestBackends.ts"
 
 export const config = (values: Record<string, string>) => Layer.setConfigProvider(ConfigProvider.fromMap(new Map(Object.entries(values))))
@@ -26,6 +27,7 @@ const repositories = Layer.mergeAll(
   CandleRepo.Default,
   BarRepo.Default,
   FillRepo.Default,
+  WindowRepo.Default,
   SettlementRepo.Default
 )
 

@@ -6,6 +6,7 @@ import * as Money from "../../domain/Money.ts"
 import * as Instrument from "../../domain/market/Instrument.ts"
 import * as Life from "../../domain/market/Life.ts"
 import * as Moneyness from "../../domain/options/Moneyness.ts"
+import * as StrikeWindow from "../../domain/options/StrikeWindow.ts"
 import type * as ExpiryInstant from "../../domain/rules/ExpiryInstant.ts"
 import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
 import { StrategyRepo } from "../../store/StrategyRepo.ts"
@@ -15,8 +16,7 @@ import { RuleBook } from "../../streams/RuleBook.ts"
 import { simulatedMarket } from "../market/InstrumentLoader.ts"
 
 const underlyings = ["NIFTY", "BANKNIFTY"]
-const expiriesEach = 2
-const strikesEachSide = 20
+const seedWindow: StrikeWindow.StrikeWindow = { expiries: 2, strikesEachSide: 20 }
 /** How many strikes from the money the demo condor sells and buys. */
 const shortOffset = 2
 const longOffset = 4
@@ -31,28 +31,9 @@ const ladderOf = (chain: Instruments, spotUnits: number) => {
   return { strikes, atm: Math.max(0, Moneyness.atmRow(Float64Array.from(strikes), strikes.length, spotUnits)) }
 }
 
-/** The spot, the nearest future, and the options around the money of the nearest expiries. */
-export const aroundTheMoney = (members: Instruments, spotUnits: number, rules: ExpiryInstant.Rules, nowMs: number): Instruments => {
-  const alive = members.filter((one) => Life.instrumentShownUntilMs(rules, one) > nowMs)
-  const spot = alive.filter((one) => Instrument.kindOf(one) === "INDEX" || Instrument.kindOf(one) === "EQ")
-  const byExpiry = (a: Instrument.Instrument, b: Instrument.Instrument) => ((a.expiry ?? "") < (b.expiry ?? "") ? -1 : 1)
-  const future = alive
-    .filter((one) => one.instrumentType === "FUT")
-    .sort(byExpiry)
-    .slice(0, 1)
-  const options = alive.filter(Instrument.isOption)
-  const expiries = [...new Set(options.map(({ expiry }) => expiry ?? ""))].sort().slice(0, expiriesEach)
-  return [
-    ...spot,
-    ...future,
-    ...expiries.flatMap((expiry) => {
-      const chain = options.filter((option) => option.expiry === expiry)
-      const { strikes, atm } = ladderOf(chain, spotUnits)
-      const near = new Set(strikes.slice(Math.max(0, atm - strikesEachSide), atm + strikesEachSide + 1))
-      return chain.filter(({ strike }) => near.has(strike))
-    })
-  ]
-}
+/** What an empty database subscribes: the spot, the nearest future, and the options around the money of the nearest expiries. */
+export const aroundTheMoney = (members: Instruments, spotUnits: number, rules: ExpiryInstant.Rules, nowMs: number): Instruments =>
+  StrikeWindow.instruments(members, spotUnits, seedWindow, (one) => Life.instrumentShownUntilMs(rules, one) > nowMs)
 
 /** An iron condor of the nearest expiry: sells the nearer call and put, buys the farther ones. */
 export const ironCondor = (options: Instruments, spotUnits: number) => {

@@ -16,6 +16,8 @@ export const Subscription = Schema.Struct({
   status: Status,
   requested_mode: Mode,
   account_id: Schema.NullOr(Schema.String),
+  /** Why it ended by itself, such as `expired`; absent while it is active or when a person ended it. */
+  ended_reason: Schema.optional(Schema.String),
   created_at: Schema.String,
   updated_at: Schema.String
 }).annotations({ identifier: "Subscription" })

@@ -33,12 +33,16 @@ const view = (row: Row) => ({
   status: row.status,
   requested_mode: row.requestedMode,
   account_id: row.accountId,
+  ...(row.endedReason === null ? {} : { ended_reason: row.endedReason }),
   created_at: row.createdAt.toISOString(),
   updated_at: row.updatedAt.toISOString()
 })
 
 /** Does not say whose strategy needs it: the caller may not know that. */
 const needed = () => new Problem.Conflict({ detail: "Subscription is needed by a strategy" })
+
+const keptByWindow = () => new Problem.Conflict({ detail: "Subscription is kept by a window: delete the window" })
+const isKeptByWindow = (row: Row) => row.status === "active" && row.origin === "window"
 
 export const SubscriptionsHttp = HttpApiBuilder.group(
   Api,
@@ -97,6 +101,7 @@ export const SubscriptionsHttp = HttpApiBuilder.group(
         Effect.gen(function* () {
           yield* known(payload.account_id)
           const row = yield* mine(path.token)
+          if (payload.status === "inactive" && isKeptByWindow(row)) return yield* keptByWindow()
           const changed = yield* orProblem(subscriptions.patch(row.instrumentToken, patchOf(payload))).pipe(
             Effect.catchTag("SubscriptionNeeded", () => Effect.fail(needed()))
           )
@@ -107,6 +112,7 @@ export const SubscriptionsHttp = HttpApiBuilder.group(
       .handle("deactivate", ({ path }) =>
         Effect.gen(function* () {
           const row = yield* mine(path.token)
+          if (isKeptByWindow(row)) return yield* keptByWindow()
           yield* orProblem(subscriptions.deactivate(row.instrumentToken)).pipe(
             Effect.catchTag("SubscriptionNeeded", () => Effect.fail(needed()))
           )

@@ -1,0 +1,132 @@
+import { Effect, Either, Option } from "effect"
+import { Accounts } from "../../broker/Accounts.ts"
+import type * as Instrument from "../../domain/market/Instrument.ts"
+import * as Life from "../../domain/market/Life.ts"
+import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
+import { SubscriptionRepo } from "../../store/SubscriptionRepo.ts"
+import { WindowRepo } from "../../store/WindowRepo.ts"
+import { JetStream } from "../../streams/JetStream.ts"
+import { MarketClock } from "../../streams/MarketClock.ts"
+import { RuleBook } from "../../streams/RuleBook.ts"
+import * as Subjects from "../../streams/Subjects.ts"
+import * as Metrics from "../runtime/Metrics.ts"
+import * as WindowReach from "./WindowReach.ts"
+
+export const kind = "subscriptions"
+
+/** How long an expired contract, a move of the money or a new window may wait for a look. */
+const lookEvery = "2 seconds"
+
+export const expired = "expired"
+export const delisted = "no longer listed"
+
+/**
+ * Why an active subscription ends by itself, or undefined. A token that now names another contract belongs to that contract: the old
+ * subscription ends.
+ */
+export const endOf = (
+  row: Pick<SubscriptionRepo.Row, "instrumentToken" | "tradingsymbol">,
+  instrument: Instrument.Instrument | undefined,
+  hasEnded: (instrument: Instrument.Instrument) => boolean
+): string | undefined => {
+  if (instrument === undefined || instrument.tradingsymbol !== row.tradingsymbol) return delisted
+  return hasEnded(instrument) ? expired : undefined
+}
+
+/** Ends subscriptions of what has expired, and keeps every window's instruments subscribed as the money moves and expiries pass. */
+export const make = Effect.gen(function* () {
+  const accounts = yield* Accounts
+  const registry = yield* InstrumentRegistry
+  const subscriptions = yield* SubscriptionRepo
+  const windows = yield* WindowRepo
+  const js = yield* JetStream
+  const clock = yield* MarketClock
+  const rules = yield* RuleBook
+
+  const isAlive = (instrument: Instrument.Instrument) => Life.instrumentShownUntilMs(rules.current(), instrument) > clock.unsafeNow()
+  const reach = yield* WindowReach.make(isAlive)
+
+  const endPast = (active: ReadonlyArray<SubscriptionRepo.Row>) =>
+    Effect.gen(function* () {
+      let ended = 0
+      for (const reason of [expired, delisted]) {
+        const tokens = active
+          .filter((row) => endOf(row, registry.byToken(row.instrumentToken), (one) => !isAlive(one)) === reason)
+          .map(({ instrumentToken }) => instrumentToken)
+        if (tokens.length === 0) continue
+        ended += yield* subscriptions.end(tokens, reason)
+        yield* Effect.logInfo("subscriptions ended by themselves").pipe(Effect.annotateLogs({ reason, count: tokens.length }))
+      }
+      return ended
+    })
+
+  const subscribe = (window: WindowRepo.Row, missing: ReadonlyArray<Instrument.Instrument>) =>
+    Effect.gen(function* () {
+      if (missing.length === 0) return 0
+      const saves = missing.map(({ token, tradingsymbol, segment }) => ({
+        instrumentToken: token,
+        tradingsymbol,
+        segment,
+        requestedMode: window.requestedMode,
+        createdBy: window.createdBy,
+        origin: "window" as const
+      }))
+      const saved = yield* subscriptions.saveAll(saves, accounts.ids)
+      const refused = saved.filter(Either.isLeft).length
+      if (refused > 0) {
+        yield* Effect.logWarning("no account has room for all instruments of a window").pipe(
+          Effect.annotateLogs({ window: window.windowId, underlying: window.underlying, refused })
+        )
+      }
+      return saved.length - refused
+    })
+
+  /** Ends what only windows asked for and none keeps. A strategy's leg keeps its instrument. */
+  const release = (tokens: ReadonlyArray<number>) =>
+    Effect.reduce(tokens, 0, (count, token) =>
+      subscriptions.deactivate(token).pipe(
+        Effect.as(count + 1),
+        Effect.catchTag("SubscriptionNeeded", () => Effect.succeed(count))
+      )
+    )
+
+  const followWindows = (active: ReadonlyArray<SubscriptionRepo.Row>) =>
+    Effect.gen(function* () {
+      const present = new Set(active.map(({ instrumentToken }) => instrumentToken))
+      const kept = new Set<number>()
+      let changed = 0
+      let areAllKnown = true
+      for (const window of yield* windows.all) {
+        // One window whose price cannot be had delays no other.
+        const found = Option.flatten(Option.getRight(yield* Effect.either(reach(window))))
+        if (Option.isNone(found)) {
+          areAllKnown = false
+          continue
+        }
+        for (const { token } of found.value.kept) kept.add(token)
+        const missing = found.value.wanted.filter(({ token }) => !present.has(token))
+        for (const { token } of missing) present.add(token)
+        changed += yield* subscribe(window, missing)
+      }
+      // Without every window's reach nobody knows what is kept.
+      if (!areAllKnown) return changed
+      const surplus = active.filter((row) => row.origin === "window" && !kept.has(row.instrumentToken)).map((row) => row.instrumentToken)
+      return changed + (yield* release(surplus))
+    })
+
+  const look = Effect.gen(function* () {
+    if (registry.current() === undefined) return
+    const ended = yield* endPast(yield* subscriptions.active)
+    const changed = yield* followWindows(yield* subscriptions.active)
+    if (ended + changed === 0) return
+    Metrics.subscriptionsChanged("ended", ended)
+    Metrics.subscriptionsChanged("followed", changed)
+    yield* js.notify(Subjects.Changed.at({ what: "subscriptions" }), Subjects.Changed.encode({ v: 1, request_id: "-" }))
+  }).pipe(Effect.withSpan("SubscriptionActor.look"))
+
+  return look.pipe(
+    Effect.catchAll((error) => Effect.logWarning("cannot look at subscriptions and windows, they stay as they are", String(error))),
+    Effect.zipRight(Effect.sleep(lookEvery)),
+    Effect.forever
+  )
+})

@@ -1,0 +1,64 @@
+import { Effect, Either, Option } from "effect"
+import { Accounts } from "../../broker/Accounts.ts"
+import { Broker } from "../../broker/Broker.ts"
+import * as Instrument from "../../domain/market/Instrument.ts"
+import * as StrikeWindow from "../../domain/options/StrikeWindow.ts"
+import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
+import type { WindowRepo } from "../../store/WindowRepo.ts"
+import { JetStream } from "../../streams/JetStream.ts"
+import * as Subjects from "../../streams/Subjects.ts"
+
+const spotOf = (members: ReadonlyArray<Instrument.Instrument>) =>
+  members.find((one) => Instrument.kindOf(one) === "INDEX" || Instrument.kindOf(one) === "EQ")
+
+/** Finds where the money of a window is, and which instruments that makes. */
+export const make = (isAlive: (instrument: Instrument.Instrument) => boolean) =>
+  Effect.gen(function* () {
+    const accounts = yield* Accounts
+    const broker = yield* Broker
+    const registry = yield* InstrumentRegistry
+    const js = yield* JetStream
+
+    /** The price that says where the money is, in units of the strikes: the spot, else the forward of the nearest expiry, as published last. */
+    const publishedPrice = (exchange: string, underlying: string) =>
+      Effect.map(js.last(Subjects.UnderlyingState.stream, Subjects.UnderlyingState.at({ exchange, underlying })), (found) =>
+        Option.flatMap(found, ({ data }) =>
+          Option.flatMap(Either.getRight(Subjects.UnderlyingState.decodeEither(data)), ({ spot, expiries }) =>
+            Option.fromNullable(spot ?? expiries[0]?.forward)
+          )
+        )
+      )
+    /** Asks the broker, for an underlying that nobody streams yet: for its spot, else for its nearest future. */
+    const askedPrice = (members: ReadonlyArray<Instrument.Instrument>) =>
+      Effect.gen(function* () {
+        const futures = members.filter((one) => one.instrumentType === "FUT" && isAlive(one))
+        const priced = spotOf(members) ?? futures.sort((a, b) => ((a.expiry ?? "") < (b.expiry ?? "") ? -1 : 1))[0]
+        const [account] = accounts.ids
+        if (priced === undefined || account === undefined) return Option.none<number>()
+        const key = Instrument.symbolKey(priced.exchange, priced.tradingsymbol)
+        const quoted = yield* Effect.flatMap(broker.rest(account), (rest) => rest.ltp([key]))
+        return Option.fromNullable(quoted[key]?.last_price)
+      })
+    const membersOf = ({ exchange, underlying }: WindowRepo.Row) => registry.ofUnderlying(exchange, underlying)
+    const priceUnits = (window: WindowRepo.Row, members: ReadonlyArray<Instrument.Instrument>) =>
+      Effect.gen(function* () {
+        const published = yield* publishedPrice(window.exchange, window.underlying)
+        const price = Option.isSome(published) ? published : yield* askedPrice(members)
+        const token = members.find(Instrument.isOption)?.token ?? members[0]?.token ?? 0
+        return Option.map(price, (rupees) => Math.round(rupees * Instrument.priceScale(token)))
+      })
+
+    /** What one window wants now, and what it keeps because the money has hardly moved; none while its price is not known. */
+    return (window: WindowRepo.Row) =>
+      Effect.gen(function* () {
+        const members = membersOf(window)
+        const units = yield* priceUnits(window, members)
+        return Option.map(units, (spot) => {
+          const shape = { expiries: window.expiries, strikesEachSide: window.strikes }
+          return {
+            wanted: StrikeWindow.instruments(members, spot, shape, isAlive),
+            kept: StrikeWindow.instruments(members, spot, StrikeWindow.widened(shape), isAlive)
+          }
+        })
+      })
+  })

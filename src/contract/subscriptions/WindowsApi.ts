@@ -1,0 +1,62 @@
+import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
+import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
+import * as OpenApi from "@effect/platform/OpenApi"
+import { Schema } from "effect"
+import { Authentication } from "../shared/Authentication.ts"
+import { Input, Name, Page, Symbol, WholeNumber, withDefault } from "../shared/Input.ts"
+import * as Problem from "../shared/Problem.ts"
+import { Mode } from "./SubscriptionsApi.ts"
+
+const whole = (min: number, max: number) =>
+  Schema.Int.pipe(Schema.between(min, max, { message: () => `expected a whole number from ${min} to ${max}` }))
+
+export const Window = Schema.Struct({
+  window_id: Schema.Int,
+  exchange: Schema.String,
+  underlying: Schema.String,
+  expiries: Schema.Int.annotations({ description: "How many of the nearest expiries that are alive" }),
+  strikes: Schema.Int.annotations({ description: "Strikes on either side of the money" }),
+  requested_mode: Mode,
+  created_at: Schema.String
+}).annotations({ identifier: "SubscriptionWindow" })
+
+export class WindowsApi extends HttpApiGroup.make("windows")
+  .add(
+    HttpApiEndpoint.get("list", "/")
+      .setUrlParams(Page)
+      .addSuccess(Schema.Struct({ windows: Schema.Array(Window), total: Schema.Int, limit: Schema.Int, offset: Schema.Int }))
+      .annotate(OpenApi.Summary, "Windows that follow the money")
+  )
+  .add(
+    HttpApiEndpoint.post("create", "/")
+      .setPayload(
+        Input({
+          underlying: Symbol,
+          exchange: Schema.optional(Name(16)),
+          expiries: withDefault(whole(1, 12), () => 2),
+          strikes: withDefault(whole(0, 200), () => 20),
+          requested_mode: withDefault(Mode, () => "FULL" as const)
+        })
+      )
+      .addSuccess(Window, { status: 201 })
+      .addError(Problem.notFound)
+      .addError(Problem.conflict)
+      .annotate(OpenApi.Summary, "Stream an underlying's nearest expiries around the money")
+      .annotate(
+        OpenApi.Description,
+        "The window subscribes the underlying, its nearest future and the strikes around the money. It follows the money and rolls to the next expiry by itself."
+      )
+  )
+  .add(
+    HttpApiEndpoint.del("remove", "/:id")
+      .setPath(Input({ id: WholeNumber }))
+      .addSuccess(Schema.Struct({ message: Schema.String }))
+      .addError(Problem.forbidden)
+      .addError(Problem.notFound)
+      .annotate(OpenApi.Summary, "End a window and what only it subscribed")
+  )
+  .middleware(Authentication)
+  .addError(Problem.invalid)
+  .addError(Problem.unavailable)
+  .prefix("/subscriptions/windows")
+  .annotate(OpenApi.Description, "Windows of instruments that follow the money") {}

@@ -1,0 +1,223 @@
+import { assert, describe, it } from "@effect/vitest"
+import { ConfigProvider, Effect, Either, Layer, Logger, Option } from "effect"
+import * as SubscriptionActor from "../../../src/actors/market/SubscriptionActor.ts"
+import { Accounts } from "../../../src/broker/Accounts.ts"
+import { Broker } from "../../../src/broker/Broker.ts"
+import * as Money from "../../../src/domain/Money.ts"
+import * as Instrument from "../../../src/domain/market/Instrument.ts"
+import { InstrumentRegistry } from "../../../src/store/InstrumentRegistry.ts"
+import { StrategyRepo } from "../../../src/store/StrategyRepo.ts"
+import { SubscriptionRepo } from "../../../src/store/SubscriptionRepo.ts"
+import { WindowRepo } from "../../../src/store/WindowRepo.ts"
+import { JetStream } from "../../../src/streams/JetStream.ts"
+import { MarketClock } from "../../../src/streams/MarketClock.ts"
+import { RuleBook } from "../../../src/streams/RuleBook.ts"
+import * as Streams from "../../../src/streams/Streams.ts"
+import * as Subjects from "../../../src/streams/Subjects.ts"
+import { started } from "../../store/Stores.ts"
+import { freshDatabase, natsServer } from "../../TestBackends.ts"
+
+const expiries = ["2026-08-25", "2026-09-01", "2026-09-08"]
+const strikes = Array.from({ length: 11 }, (_, at) => 24_000 + at * 100)
+const instrument = (token: number, tradingsymbol: string, more: Partial<Instrument.Instrument>): Instrument.Instrument => ({
+  token,
+  exchangeToken: token >>> 8,
+  tradingsymbol,
+  name: "NIFTY",
+  expiry: null,
+  strike: 0,
+  tickSize: 5,
+  lotSize: 65,
+  instrumentType: "EQ",
+  segment: "NFO-OPT",
+  exchange: "NFO",
+  ...more
+})
+const spotToken = 256265
+const futureToken = 0x10002
+const optionToken = (expiry: number, strike: number, type: "CE" | "PE") =>
+  ((expiry + 2) * 10_000 + strike / 100 + (type === "CE" ? 0 : 5_000)) * 256 + 2
+const chain = expiries.flatMap((expiry, at) =>
+  strikes.flatMap((strike) =>
+    (["CE", "PE"] as const).map((type) =>
+      instrument(optionToken(at, strike, type), `NIFTY ${expiry} ${strike} ${type}`, { expiry, strike: strike * 100, instrumentType: type })
+    )
+  )
+)
+const master = Instrument.makeMaster("2026-08-24", [
+  instrument(spotToken, "NIFTY 50", { name: "NIFTY 50", segment: "INDICES", exchange: "NSE", tickSize: 0, lotSize: 0 }),
+  instrument(futureToken, "NIFTY26SEPFUT", { expiry: "2026-09-29", instrumentType: "FUT", segment: "NFO-FUT" }),
+  ...chain
+])
+
+const within = <A, E, R>(program: (setMarket: (ist: string) => void) => Effect.Effect<A, E, R>) =>
+  Effect.gen(function* () {
+    const nats = yield* natsServer
+    const databaseUrl = yield* freshDatabase
+    let nowMs = Date.parse("2026-08-24T10:00:00+05:30")
+    const config = { NATS_URL: nats.url, NATS_ENGINE_PASSWORD: nats.passwords.engine, DATABASE_URL: databaseUrl }
+    const accounts = Accounts.make({ all: [], ids: ["a1"] as never, login: () => undefined as never, byId: () => Option.none() as never })
+    const quoted = { instrument_token: spotToken as never, last_price: 24_490 }
+    const rest = { ltp: (keys: ReadonlyArray<string>) => Effect.succeed(Object.fromEntries(keys.map((key) => [key, quoted]))) }
+    const broker = Broker.make({
+      session: () => undefined as never,
+      rest: () => Either.right(rest as never),
+      socket: () => undefined as never
+    })
+    const clock = MarketClock.make({
+      mode: "feed",
+      now: Effect.sync(() => nowMs),
+      unsafeNow: () => nowMs,
+      observe: () => {},
+      onAdvance: () => Effect.succeed(new Set() as never)
+    })
+    const live = Layer.mergeAll(
+      Layer.succeed(Accounts, accounts),
+      Layer.succeed(Broker, broker),
+      Layer.succeed(MarketClock, clock),
+      RuleBook.Default
+    ).pipe(
+      Layer.provideMerge(Streams.layer),
+      Layer.provideMerge(JetStream.layer("engine")),
+      Layer.provideMerge(started(databaseUrl, config)),
+      Layer.provide(Logger.remove(Logger.defaultLogger)),
+      Layer.provide(Layer.setConfigProvider(ConfigProvider.fromMap(new Map(Object.entries(config)))))
+    )
+    const run = Effect.gen(function* () {
+      const registry = yield* InstrumentRegistry
+      registry.set(master)
+      yield* Effect.forkScoped(yield* SubscriptionActor.make)
+      return yield* program((ist) => {
+        nowMs = Date.parse(`${ist}+05:30`)
+      })
+    })
+    return yield* run.pipe(Effect.scoped, Effect.provide(live))
+  })
+
+const publishSpot = (spot: number) =>
+  Effect.flatMap(JetStream, ({ publish }) => {
+    const names = { exchange: "NSE", underlying: "NIFTY" }
+    const state = {
+      v: 1,
+      as_of: "2026-08-24T04:30:00.000Z",
+      seq: 1,
+      ...names,
+      instrument_token: spotToken,
+      spot,
+      spot_change: 0,
+      futures: [],
+      expiries: []
+    }
+    return publish(Subjects.UnderlyingState.at(names), Subjects.UnderlyingState.encode(state as never))
+  })
+
+const active = Effect.flatMap(SubscriptionRepo, ({ active }) =>
+  Effect.map(active, (rows) => rows.map(({ instrumentToken }) => instrumentToken))
+)
+const options = (at: number, from: number, to: number) =>
+  strikes
+    .filter((strike) => strike >= from && strike <= to)
+    .flatMap((strike) => [optionToken(at, strike, "CE"), optionToken(at, strike, "PE")])
+const sorted = (tokens: Iterable<number>) => [...tokens].sort((a, b) => a - b)
+/** Waits until exactly these instruments are subscribed. */
+const subscribed = (what: string, tokens: ReadonlyArray<number>) =>
+  Effect.gen(function* () {
+    const wanted = sorted(tokens)
+    for (let look = 0; look < 600; look++) {
+      if (JSON.stringify(sorted(yield* active)) === JSON.stringify(wanted)) return
+      yield* Effect.sleep("100 millis")
+    }
+    assert.deepStrictEqual(sorted(yield* active), wanted, what)
+  })
+
+const common = [spotToken, futureToken]
+const niftyWindow = { exchange: "NSE", underlying: "NIFTY", expiries: 2, strikes: 2, requestedMode: "FULL", createdBy: "u1" } as const
+
+describe("SubscriptionActor", () => {
+  it.scopedLive(
+    "BE-DAY-06 a window follows the money, rolls at the expiry, and ends with what only it asked for",
+    () =>
+      within((setMarket) =>
+        Effect.gen(function* () {
+          const subscriptions = yield* SubscriptionRepo
+          const windows = yield* WindowRepo
+          const { windowId } = Option.getOrThrow(yield* windows.create(niftyWindow))
+          // Nothing is published yet: the broker says where the money is, 24,490.
+          yield* subscribed("the broker's price", [...common, ...options(0, 24_300, 24_700), ...options(1, 24_300, 24_700)])
+
+          yield* publishSpot(24_690)
+          yield* subscribed("new strikes come, the nearer old ones stay", [
+            ...common,
+            ...options(0, 24_300, 24_900),
+            ...options(1, 24_300, 24_900)
+          ])
+          yield* publishSpot(24_890)
+          yield* subscribed("strikes far from the money go", [...common, ...options(0, 24_500, 25_000), ...options(1, 24_500, 25_000)])
+
+          setMarket("2026-08-25T15:39:59")
+          yield* publishSpot(24_890)
+          yield* Effect.sleep("2500 millis")
+          yield* subscribed("alive until 15:40", [...common, ...options(0, 24_500, 25_000), ...options(1, 24_500, 25_000)])
+          setMarket("2026-08-25T15:40:00")
+          yield* subscribed("the next expiry follows", [...common, ...options(1, 24_500, 25_000), ...options(2, 24_700, 25_000)])
+          const gone = Option.getOrThrow(yield* subscriptions.byToken(optionToken(0, 24_900, "CE")))
+          assert.deepStrictEqual([gone.status, gone.endedReason], ["inactive", "expired"])
+
+          // What a person asks for besides stays when the window goes.
+          const mine = { instrumentToken: optionToken(1, 24_800, "CE"), tradingsymbol: "NIFTY 2026-09-01 24800 CE", segment: "NFO-OPT" }
+          yield* subscriptions.save({ ...mine, requestedMode: "FULL", createdBy: "u2" }, ["a1"])
+          yield* windows.remove(windowId)
+          yield* subscribed("only a person's are left", [mine.instrumentToken])
+        })
+      ),
+    120_000
+  )
+
+  it.scopedLive(
+    "BE-DAY-06 an expired contract's subscription ends with a reason and frees its place, though a leg holds it; a reused token ends it too",
+    () =>
+      within((setMarket) =>
+        Effect.gen(function* () {
+          const subscriptions = yield* SubscriptionRepo
+          const strategies = yield* StrategyRepo
+          const registry = yield* InstrumentRegistry
+          const [first, second] = [optionToken(0, 24_500, "CE"), optionToken(1, 24_500, "CE")]
+          const symbolOf = (token: number) => registry.byToken(token)?.tradingsymbol ?? ""
+          const {
+            strategy: { strategyId }
+          } = yield* strategies.create("u1", { name: "short call" })
+          for (const token of [first, second]) {
+            yield* strategies.addLeg(
+              "u1",
+              strategyId,
+              {
+                instrumentToken: token,
+                tradingsymbol: symbolOf(token),
+                exchange: "NFO",
+                direction: "SELL",
+                quantity: 65,
+                entryPrice: new Money.Decimal(120)
+              },
+              { segment: "NFO-OPT", accounts: ["a1"] }
+            )
+          }
+          yield* subscribed("both legs", [first, second])
+          setMarket("2026-08-25T15:40:00")
+          yield* subscribed("the living leg", [second])
+          // The exchange gives the second contract's token to another one.
+          registry.set(
+            Instrument.makeMaster(
+              "2026-08-26",
+              [...master.byToken.values()].map((one) => (one.token === second ? { ...one, tradingsymbol: "NIFTY NEW" } : one))
+            )
+          )
+          yield* subscribed("nothing", [])
+          const ended = yield* Effect.forEach([first, second], (token) =>
+            Effect.map(subscriptions.byToken(token), (row) => Option.getOrThrow(row).endedReason)
+          )
+          assert.deepStrictEqual(ended, [SubscriptionActor.expired, SubscriptionActor.delisted])
+        })
+      ),
+    120_000
+  )
+})
