@@ -25,7 +25,6 @@ export class WindowsApi extends HttpApiGroup.make("windows")
     HttpApiEndpoint.get("list", "/")
       .setUrlParams(Page)
       .addSuccess(Schema.Struct({ windows: Schema.Array(Window), total: Schema.Int, limit: Schema.Int, offset: Schema.Int }))
-      .annotate(OpenApi.Summary, "Windows that follow the money")
   )
   .add(
     HttpApiEndpoint.post("create", "/")
@@ -41,11 +40,6 @@ export class WindowsApi extends HttpApiGroup.make("windows")
       .addSuccess(Window, { status: 201 })
       .addError(Problem.notFound)
       .addError(Problem.conflict)
-      .annotate(OpenApi.Summary, "Stream an underlying's nearest expiries around the money")
-      .annotate(
-        OpenApi.Description,
-        "The window subscribes the underlying, its nearest future and the strikes around the money. It follows the money and rolls to the next expiry by itself."
-      )
   )
   .add(
     HttpApiEndpoint.del("remove", "/:id")
@@ -53,7 +47,6 @@ export class WindowsApi extends HttpApiGroup.make("windows")
       .addSuccess(Schema.Struct({ message: Schema.String }))
       .addError(Problem.forbidden)
       .addError(Problem.notFound)
-      .annotate(OpenApi.Summary, "End a window and what only it subscribed")
   )
   .middleware(Authentication)
   .addError(Problem.invalid)

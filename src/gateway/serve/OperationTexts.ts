@@ -31,6 +31,12 @@ export const operations: Readonly<Record<string, Text>> = {
     "Read subscriptions again",
     "Asks the engine to compare what it streams with the database now. It does not wait for it."
   ),
+  "windows.list": of("List windows", "Every user's windows that follow the money, by id."),
+  "windows.create": of(
+    "Stream an underlying around the money",
+    "The window subscribes the underlying, its nearest future and the strikes around the money. It follows the money and rolls to the next expiry by itself."
+  ),
+  "windows.remove": of("End a window", "Its creator or an administrator. What only this window asked for ends with it."),
   "strategies.list": of("List your strategies", "Newest first."),
   "strategies.create": of("Create a strategy", "With its legs, all or none of them."),
   "strategies.get": of("One strategy", "With its legs and its newest mark."),
@@ -90,6 +96,9 @@ export const operations: Readonly<Record<string, Text>> = {
 export const fields: Readonly<Record<string, string>> = {
   account_id: "A broker account",
   accounts: "By account id",
+  ended_reason: "Why the subscription ended by itself: expired, or no longer listed",
+  window_id: "The window's id",
+  windows: "Windows, by id",
   active_subscriptions: "Subscriptions with status active",
   after: "The day after which is looked",
   as_of: "Market time of the answer, ISO 8601 UTC",
