@@ -2,8 +2,11 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Either } from "effect"
 import type { Bars } from "../../src/domain/market/Bar.ts"
+import * as Calendars from "../../src/domain/rules/Calendars.ts"
+import * as Day from "../../src/domain/rules/Day.ts"
+import { shipped } from "../../src/domain/rules/Shipped.ts"
 import { ask, eventually, natsClient, start, world } from "./PlatformWorld.ts"
 
 /** Ten minutes of one expiry, every minute: spot, and a call and a put at two strikes. */
@@ -28,6 +31,17 @@ const recorded = Effect.gen(function* () {
   yield* Effect.promise(() => writeFile(join(folder, "day.csv"), csv))
   return yield* world({ mode: "recorded", file: join(folder, "day.csv"), underlying: "NIFTY", speed: "max" })
 })
+
+/** The first and the last of the newest five full sessions in a row before an instant's day; holidays and weekends may lie between them. */
+const fiveTradingDays = (nowMs: number): readonly [string, string] => {
+  let newest: Array<Day.Day> = []
+  for (let day = Day.at(nowMs) - 1; newest.length < 5; day--) {
+    const kind = Either.getOrThrow(Calendars.dayOf(shipped.calendars, "NSE_CM", day))
+    if (kind === "plain") newest.unshift(day)
+    else if (Either.getOrThrow(Calendars.isTradingDay(shipped.calendars, "NSE_CM", day))) newest = [] // a short session, as Muhurat's
+  }
+  return [Day.iso(newest[0] ?? 0), Day.iso(newest[4] ?? 0)]
+}
 
 describe("bars and history of the whole platform", () => {
   it.scopedLive(
@@ -94,10 +108,7 @@ describe("bars and history of the whole platform", () => {
       Effect.gen(function* () {
         const { config } = yield* world({ mode: "synthetic", rate: 2, strikesEachSide: 4 })
         const running = yield* start({ ...config, SEED_USER: "demo" })
-        // The Monday to Friday before this week, whenever this runs.
-        const back = new Date(Date.now() - 8 * 86_400_000)
-        const monday = new Date(back.getTime() - ((back.getUTCDay() + 6) % 7) * 86_400_000).toISOString().slice(0, 10)
-        const friday = new Date(Date.parse(monday) + 4 * 86_400_000).toISOString().slice(0, 10)
+        const [first, last] = fiveTradingDays(Date.now())
         // A busy machine may answer 503 at first; what it fetched meanwhile is kept.
         const served = (path: string) =>
           Effect.map(
@@ -105,17 +116,17 @@ describe("bars and history of the whole platform", () => {
             ({ body }) => body
           )
         const count = (timeframe: string) =>
-          Effect.map(served(`/historical?symbol=NIFTY&timeframe=${timeframe}&from=${monday}&to=${friday}`), ({ candles }) => candles.length)
+          Effect.map(served(`/historical?symbol=NIFTY&timeframe=${timeframe}&from=${first}&to=${last}`), ({ candles }) => candles.length)
         assert.deepStrictEqual(yield* Effect.forEach(["minute", "5minute", "15minute", "60minute", "day"], count), [1_875, 375, 125, 35, 5])
         const { underlyings } = (yield* ask(running, "/instruments/fo-enabled")).body
         const nifty = underlyings.find(({ symbol }: { symbol: string }) => symbol === "NIFTY")
         const { instruments } = (yield* ask(running, `/instruments?underlying=NIFTY&expiry=${nifty.expiries[0]}&search=CE&limit=1`)).body
         const { candles } = yield* served(
-          `/history?instrument_token=${instruments[0].instrument_token}&interval=5minute&from=${friday}&to=${friday}`
+          `/history?instrument_token=${instruments[0].instrument_token}&interval=5minute&from=${last}&to=${last}`
         )
-        assert.strictEqual(candles.length, 75)
+        assert.strictEqual(candles.length, 77) // options trade to 15:40
         assert.isAbove(candles.filter(({ greeks }: { greeks: unknown }) => greeks !== null).length, 60)
-        const from = Date.parse(`${friday}T03:45:00Z`) / 1_000
+        const from = Date.parse(`${last}T03:45:00Z`) / 1_000
         const udf = yield* served(`/udf/history?symbol=NSE:NIFTY%2050&resolution=5&from=${from}&to=${from + 3_600}`)
         assert.deepStrictEqual([udf.s, udf.t.length], ["ok", 12])
         const refreshed = yield* ask(running, "/instruments/refresh", { method: "POST" })

@@ -1,12 +1,13 @@
-import { execFile } from "node:child_process"
-import { readdirSync, readFileSync } from "node:fs"
-import { mkdtemp, rm, writeFile } from "node:fs/promises"
+import { execFile, spawn } from "node:child_process"
+import { existsSync, readdirSync, readFileSync } from "node:fs"
+import { copyFile, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 import { assert, describe, it, layer } from "@effect/vitest"
 import { Context, Effect, Exit, Layer } from "effect"
 import { KiteTicker } from "kiteconnect"
 import { build } from "../../scripts/lib/build.mjs"
+import { majors, nodeOf } from "../../scripts/lib/nodes.mjs"
 import * as Frame from "../../src/domain/market/Frame.ts"
 import * as Streams from "../../src/streams/Streams.ts"
 import * as Subjects from "../../src/streams/Subjects.ts"
@@ -60,6 +61,48 @@ const example = (env: Readonly<Record<string, string>>, name: string, ...args: R
   run(process.execPath, [`examples/${name}`, ...args], env)
 
 const countOf = (lines: ReadonlyArray<string>, pattern: RegExp) => lines.filter((line) => pattern.test(line)).length
+
+/** The README's code blocks of one language, as printed. */
+const snippets = (language: string) =>
+  [...readFileSync("README.md", "utf8").matchAll(new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\``, "gm"))].map(([, code = ""]) => code)
+const snippetWith = (language: string, text: string) => {
+  const found = snippets(language).filter((code) => code.includes(text))
+  assert.strictEqual(found.length, 1, `README: one ${language} block with ${text}`)
+  return found[0] ?? ""
+}
+
+/** A folder in which the README's snippets find what they find in a clone while npm start runs. */
+const clone = Effect.gen(function* () {
+  const { folder } = yield* Running
+  const home = join(folder, "clone")
+  yield* Effect.promise(async () => {
+    await mkdir(join(home, ".data"), { recursive: true })
+    await mkdir(join(home, "node_modules"), { recursive: true })
+    await copyFile(join(folder, "run.json"), join(home, ".data/run.json"))
+    const root = join(import.meta.dirname, "../..")
+    const links = [["tarang", root], ...["nats", "ws"].map((name) => [name, join(root, "node_modules", name)])] as const
+    for (const [name = "", to = ""] of links)
+      if (!existsSync(join(home, "node_modules", name))) await symlink(to, join(home, "node_modules", name))
+  })
+  return home
+})
+
+/** What a program that runs until it is stopped prints, once `holds` accepts it. A program that ends by itself is a defect. */
+const until = (program: string, file: string, cwd: string, holds: (text: string) => boolean) =>
+  Effect.async<string>((resume) => {
+    const child = spawn(program, [file], { cwd, stdio: ["ignore", "pipe", "pipe"] })
+    let text = ""
+    let errors = ""
+    child.stderr.on("data", (chunk: Buffer) => {
+      errors += chunk.toString()
+    })
+    child.stdout.on("data", (chunk: Buffer) => {
+      text += chunk.toString()
+      if (holds(text)) child.kill("SIGKILL")
+    })
+    child.once("close", () => resume(holds(text) ? Effect.succeed(text) : Effect.dieMessage(`${file} ended: ${text}\n${errors}`)))
+    return Effect.sync(() => child.kill("SIGKILL"))
+  })
 
 /** The parser is in kiteconnect's code and not in its types. */
 interface KiteTick {
@@ -133,6 +176,32 @@ layer(RunningLive, { excludeTestServices: true, timeout: 180_000 })("Examples", 
       }),
     exampleMsMax
   )
+
+  for (const major of majors) {
+    it.effect(
+      `README's snippets run as printed on Node ${major}`,
+      () =>
+        Effect.gen(function* () {
+          const node = yield* Effect.promise(() => nodeOf(major))
+          const home = yield* clone
+          const javascript = (text: string, holds: RegExp) =>
+            Effect.gen(function* () {
+              const file = join(home, `snippet-${major}.mjs`)
+              yield* Effect.promise(() => writeFile(file, snippetWith("js", text)))
+              return yield* until(node, file, home, (printed) => holds.test(printed))
+            })
+          yield* javascript('connect } from "nats"', new RegExp(`^opt\\.chain\\.NSE\\.\\S+ ${price}$`, "m"))
+          yield* javascript('make } from "tarang/client"', new RegExp(`^${price} \\d+$`, "m"))
+          yield* javascript("/fo/stream", /strike/)
+
+          const script = join(home, `snippet-${major}.sh`)
+          yield* Effect.promise(() => writeFile(script, `set -euo pipefail\ncd ${home}\n${snippetWith("sh", "/fo/strikes")}`))
+          const [answer = ""] = yield* run("bash", [script], { PATH: `${dirname(node)}:${process.env["PATH"]}` })
+          assert.isAbove((JSON.parse(answer) as { strikes: ReadonlyArray<unknown> }).strikes.length, 3)
+        }),
+      { timeout: 300_000 }
+    )
+  }
 
   it.effect("a stored frame is to kiteconnect's parser what it is to ours", () =>
     Effect.gen(function* () {

@@ -1,0 +1,2 @@
+export declare const majors: ReadonlyArray<number>
+export declare const nodeOf: (major: number) => Promise<string>

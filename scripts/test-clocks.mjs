@@ -1,0 +1,57 @@
+import { join } from "node:path"
+import { start } from "./lib/children.mjs"
+import { shiftedEnv } from "./lib/clock.mjs"
+import { install } from "./lib/install.mjs"
+import { log, root } from "./lib/paths.mjs"
+import { run } from "./lib/run.mjs"
+
+/** The process of every test file starts at this instant; the two that end in 50 pass their boundary while the file runs. */
+const clocks = [
+  ["a Sunday, when no market is open", "2026-12-06T06:00:00Z"],
+  ["ten seconds before the close of an expiry day", "2026-12-01T09:59:50Z"],
+  ["ten seconds before the year's end in UTC", "2026-12-31T23:59:50Z"]
+]
+
+/**
+ * The tests that read a clock: sessions, expiries, days, tokens, staleness. The whole suite at each instant would take too long for CI. NATS
+ * reads the kernel's clock without libc, so its clock is not shifted: tests that compare its stamps with this process's clock are not here.
+ */
+const clockReading = [
+  "test/domain/market",
+  "test/domain/rules",
+  "test/simulator/Simulator",
+  "test/simulator/SyntheticMarket",
+  "test/simulator/KiteRest",
+  "test/simulator/KiteSocket",
+  "test/simulator/History",
+  "test/broker/Broker",
+  "test/broker/KiteTime",
+  "test/streams/MarketClock",
+  "test/actors/market",
+  "test/gateway/history",
+  "test/gateway/chains",
+  "test/gateway/shared",
+  "test/gateway/strategies/Positions",
+  "test/gateway/sockets/WebSocket",
+  "test/platform/Bars",
+  "test/platform/Recorded"
+]
+
+run(async () => {
+  await install()
+  const some = process.argv.slice(2)
+  const failed = []
+  for (const [name, at] of clocks) {
+    log(`\nAt ${at}, ${name}:`)
+    const args = ["run", "--coverage.enabled=false", ...(some.length === 0 ? clockReading : some)]
+    const runner = start("vitest", process.execPath, [join(root, "node_modules/vitest/vitest.mjs"), ...args], {
+      cwd: root,
+      log: "terminal",
+      env: { ...process.env, ...(await shiftedEnv(Date.parse(at))) }
+    })
+    const { code } = await runner.ended
+    if (code !== 0) failed.push(at)
+  }
+  log(failed.length === 0 ? "\nEvery clock passed." : `\nFailed at ${failed.join(", ")}: the text above says where.`)
+  return failed.length === 0 ? 0 : 1
+})
