@@ -89,6 +89,18 @@ const profitBy = (truths: ReadonlyArray<Truth>) => {
   return { realised, unrealised, settled }
 }
 
+/** The strategy's net premium at the end of each minute, in paise: of the legs that had not settled when the day began. */
+const premiums = (truths: ReadonlyArray<Truth>) => {
+  const minutes = new Map<string, number>()
+  for (const [at, { instruments }] of truths.entries()) {
+    const settled = new Set(truths.slice(0, at).flatMap(({ settlements }) => settlements.map(({ tradingsymbol }) => tradingsymbol)))
+    for (const { tradingsymbol, direction, quantity } of legs.filter((leg) => !settled.has(leg.tradingsymbol)))
+      for (const [minute, , , , close] of instruments.find((one) => one.tradingsymbol === tradingsymbol)?.minutes ?? [])
+        minutes.set(minute, (minutes.get(minute) ?? 0) + cents(close) * (direction === "BUY" ? -quantity : quantity))
+  }
+  return minutes
+}
+
 const readAll = <A>(nc: NatsConnection, stream: string, filter: string): Effect.Effect<ReadonlyArray<A>> =>
   Effect.promise(async () => {
     const consumer = await nc.jetstream().consumers.get(stream, { filterSubjects: [filter] })
@@ -250,6 +262,14 @@ describe("ten simulated days", () => {
           40
         )
         assert.deepStrictEqual([...bars].sort(), [...expected].sort())
+        const candles = new Map(
+          (yield* readAll<{ readonly timestamp: string; readonly close: string }>(
+            nc,
+            "STRAT",
+            `strat.candle.demo.${created.body.strategy_id}`
+          )).map(({ timestamp, close }) => [timestamp, cents(close)] as const)
+        )
+        assert.deepStrictEqual([...candles].sort(), [...premiums(truths)].sort())
         const lives = yield* readAll<Lives>(nc, "MD_FRAMES", "md.life.>")
         const settled = lives.flatMap(({ happenings }) =>
           happenings.flatMap((one) => (one.kind === "settled" ? [[one.contract.tradingsymbol, cents(String(one.price))] as const] : []))

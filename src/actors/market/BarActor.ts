@@ -1,6 +1,6 @@
-import { Config, Effect, Option } from "effect"
+import { Effect } from "effect"
 import * as BarDecider from "../../domain/market/BarDecider.ts"
-import { shipped } from "../../domain/rules/Shipped.ts"
+import { sessionRules } from "../../streams/SessionRules.ts"
 import * as Subject from "../../streams/Subject.ts"
 import * as Subjects from "../../streams/Subjects.ts"
 import type { Published } from "../runtime/Outputs.ts"
@@ -25,9 +25,7 @@ export const route = ({ message }: BarDecider.Output): Published => ({
 /** Builds the bars of one underlying and of its derivatives, from the record. */
 export const make = Effect.gen(function* () {
   const recordActor = yield* RecordActor
-  // The synthetic market never closes.
-  const isEndless = Option.contains(yield* Config.option(Config.string("MARKET_MODE")), "synthetic")
-  const rules = isEndless ? {} : { rules: shipped }
+  const rules = yield* sessionRules
 
   return (exchange: string, underlying: string) => {
     const names = { exchange, underlying }

@@ -5,6 +5,7 @@ import { JetStream, type Message } from "../../streams/JetStream.ts"
 import * as OrderedRead from "../../streams/OrderedRead.ts"
 import { pricingSettings } from "../../streams/PricingSettings.ts"
 import * as Record from "../../streams/Record.ts"
+import { sessionRules } from "../../streams/SessionRules.ts"
 import * as Subject from "../../streams/Subject.ts"
 import * as Subjects from "../../streams/Subjects.ts"
 import * as DeadLetters from "../runtime/DeadLetters.ts"
@@ -15,7 +16,7 @@ import type { Setup } from "../runtime/Setup.ts"
 export const kind = "m2m"
 export const key = (owner: string, strategy: string) => Subject.kvKey(kind, owner, strategy)
 /** Change it whenever the decider's state changes its layout. */
-const layout = "m2m-3"
+const layout = "m2m-4"
 
 const underlyingsOf = (definition: StrategyDefinition.Definition) => {
   const positions = definition.traded?.positions.flatMap(({ priced }) => priced ?? []) ?? []
@@ -42,6 +43,7 @@ export const make = Effect.gen(function* () {
   const recordActor = yield* RecordActor
   const jetStream = yield* JetStream
   const settings = yield* pricingSettings
+  const rules = yield* sessionRules
   const bury = DeadLetters.send(jetStream)
 
   /** The message's definition. A message that cannot be decoded becomes a dead letter. */
@@ -81,7 +83,7 @@ export const make = Effect.gen(function* () {
         key: key(owner, strategy),
         // A snapshot lacks the past of underlyings that it did not follow, so the layout names them.
         layout: `${layout} ${frames.join(" ")}`,
-        decider: M2mDecider.make({ owner, strategyId: definition.strategy_id, settings }),
+        decider: M2mDecider.make({ owner, strategyId: definition.strategy_id, settings, ...rules }),
         frames,
         references: underlyings.map(Subjects.MarketReference.at),
         definition: definitionSubject,

@@ -1,6 +1,7 @@
 import type { Decider } from "../Decider.ts"
 import * as IndiaTime from "../IndiaTime.ts"
 import * as Money from "../Money.ts"
+import * as BarSession from "../market/BarSession.ts"
 import * as FrameGuard from "../market/FrameGuard.ts"
 import * as Instrument from "../market/Instrument.ts"
 import * as Life from "../market/Life.ts"
@@ -10,6 +11,7 @@ import * as Rounding from "../options/Rounding.ts"
 import type * as RecordInput from "../record/RecordInput.ts"
 import type { Contract, Reference } from "../record/Reference.ts"
 import type * as StrategyDefinition from "../record/StrategyDefinition.ts"
+import type * as RuleSet from "../rules/RuleSet.ts"
 import { shipped } from "../rules/Shipped.ts"
 import * as NetGreeks from "./NetGreeks.ts"
 import * as Position from "./Position.ts"
@@ -43,6 +45,9 @@ interface Line {
 
 interface Leg extends Line {
   readonly legId: number
+  readonly place: BarSession.Place | null
+  /** Of the day that its newest price is of; null before the first, and in a market without sessions. */
+  session: BarSession.DaySession | null
   /** Last price among the instants that are valued, integer units, NaN before the first. */
   price: number
   priceMs: number
@@ -136,6 +141,8 @@ interface Context {
   readonly owner: string
   readonly strategyId: number
   readonly settings: Settings
+  /** Decides what lies in a session; absent for a market that never closes. */
+  readonly rules?: RuleSet.RuleSet | undefined
 }
 
 const isOption = (contract: Contract): boolean => contract.kind === "CE" || contract.kind === "PE"
@@ -209,9 +216,12 @@ const makeLine = ({ exchange, underlying, contract }: StrategyDefinition.Priced,
   row: -1
 })
 
-const makeLeg = (leg: StrategyDefinition.Leg): Leg => ({
+const makeLeg = (rules: RuleSet.RuleSet | undefined, leg: StrategyDefinition.Leg): Leg => ({
   ...makeLine(leg, Position.signed(leg.direction, leg.quantity)),
   legId: leg.leg_id,
+  // Without its underlying's list a share counts as one that trades to the end of the session.
+  place: rules === undefined ? null : BarSession.placeOf(rules, leg, leg.contract, false),
+  session: null,
   price: Number.NaN,
   priceMs: Number.NEGATIVE_INFINITY
 })
@@ -236,9 +246,9 @@ const hold = (state: State, definition: StrategyDefinition.Definition): void => 
   state.realised = realised.toFixed()
 }
 
-const onDefinition = (state: State, definition: StrategyDefinition.Definition): void => {
+const onDefinition = ({ rules }: Context, state: State, definition: StrategyDefinition.Definition): void => {
   state.known = true
-  state.legs = definition.legs.filter(({ quantity }) => quantity !== 0).map(makeLeg)
+  state.legs = definition.legs.filter(({ quantity }) => quantity !== 0).map((leg) => makeLeg(rules, leg))
   state.unpriced = definition.unpriced ?? []
   hold(state, definition)
   for (const { feed } of [...state.legs, ...state.holdings]) feedOf(state, feed)
@@ -295,19 +305,34 @@ const valueInstant = (context: Context, state: State, seq: number, atMs: number,
   state.openFromMs = minuteMs
 }
 
+const isInSession = ({ rules }: Context, leg: Leg, atMs: number): boolean => {
+  if (rules === undefined) return true
+  const { session } = leg
+  const isOfDay = session !== null && atMs >= session.dayStartMs && atMs < session.dayEndMs
+  const current = isOfDay ? session : BarSession.sessionAt(rules, leg.place, atMs)
+  leg.session = current
+  return atMs >= current.opensAtMs && atMs < current.closesAtMs
+}
+
 /** Values the instants before `untilMs` in order of time: all prices received at one instant count as one event. */
 const settle = (context: Context, state: State, seq: number, untilMs: number, outputs: Array<Output>): void => {
   // The sort is stable: what shares an instant stays in stream order.
   const ready = state.pending.filter(({ atMs }) => atMs < untilMs).sort((a, b) => a.atMs - b.atMs)
   if (ready.length === 0) return
   state.pending = state.pending.filter(({ atMs }) => atMs >= untilMs)
+  /** Whether any price of the instant came in its session: a snapshot in the night is a price, and no minute of trading. */
+  let isTrading = false
   for (const [at, tick] of ready.entries()) {
     for (const leg of state.legs) {
-      if (leg.contract.instrument_token !== tick.token || tick.atMs < leg.priceMs) continue
+      if (leg.contract.instrument_token !== tick.token) continue
+      isTrading ||= isInSession(context, leg, tick.atMs)
+      if (tick.atMs < leg.priceMs) continue
       leg.price = tick.price
       leg.priceMs = tick.atMs
     }
-    if (ready[at + 1]?.atMs !== tick.atMs) valueInstant(context, state, seq, tick.atMs, outputs)
+    if (ready[at + 1]?.atMs === tick.atMs) continue
+    if (isTrading) valueInstant(context, state, seq, tick.atMs, outputs)
+    isTrading = false
   }
 }
 
@@ -442,11 +467,7 @@ const onClock = (context: Context, state: State, input: RecordInput.Clock): Read
  * candles: m2m is of the legs, P&L and Greeks of what is held (StrategyMessage.Mark says how). A leg's price from before it was added counts when its underlying's reference and frames were folded then.
  * Each reading of `initial` is a state of its own: `decide` changes the state it is given.
  */
-export const make = (options: {
-  readonly owner: string
-  readonly strategyId: number
-  readonly settings: Settings
-}): Decider<State, RecordInput.RecordInput, Output> => ({
+export const make = (options: Context): Decider<State, RecordInput.RecordInput, Output> => ({
   get initial() {
     return initial()
   },
@@ -461,7 +482,7 @@ export const make = (options: {
         return [state, []]
       case "Definition":
         if (input.definition.owner === options.owner && input.definition.strategy_id === options.strategyId)
-          onDefinition(state, input.definition)
+          onDefinition(options, state, input.definition)
         return [state, []]
     }
   }

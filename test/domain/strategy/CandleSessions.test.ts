@@ -1,0 +1,31 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Decider from "../../../src/domain/Decider.ts"
+import { shipped } from "../../../src/domain/rules/Shipped.ts"
+import * as M2mDecider from "../../../src/domain/strategy/M2mDecider.ts"
+import { future, futureToken, leg, Recorder, settings } from "../record/Recorder.ts"
+
+const ist = (text: string) => Date.parse(`${text}+05:30`)
+const candlesOf = (recorder: Recorder) => {
+  const decider = M2mDecider.make({ owner: "u1", strategyId: 7, settings, rules: shipped })
+  return Decider.fold(decider, decider.initial, recorder.inputs)[1].flatMap((output) =>
+    output.kind === "candle"
+      ? [[output.message.timestamp.slice(11, 16), output.message.open.toFixed(), output.message.close.toFixed()]]
+      : []
+  )
+}
+
+describe("candles of sessions", () => {
+  it("BE-DAY-07 a snapshot in the night and the pre-open make no candle of a strategy, and their price counts until it trades", () => {
+    const recorder = new Recorder()
+      .reference([future])
+      .definition([leg(1, "BUY", future, 75, "24500")])
+      .frame(ist("2026-07-28T06:00:05"), [{ token: futureToken, price: 24_400 }])
+      .clock(ist("2026-07-28T06:01:00"))
+      .frame(ist("2026-07-28T09:05:00"), [{ token: futureToken, price: 24_000 }])
+      .clock(ist("2026-07-28T09:06:00"))
+      .frame(ist("2026-07-28T09:15:10"), [{ token: futureToken, price: 24_510 }])
+      .frame(ist("2026-07-28T09:15:40"), [{ token: futureToken, price: 24_520 }])
+      .clock(ist("2026-07-28T09:16:00"))
+    assert.deepStrictEqual(candlesOf(recorder), [["03:45", "-1838250", "-1839000"]])
+  })
+})
