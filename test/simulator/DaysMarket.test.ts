@@ -99,8 +99,9 @@ describe("DaysMarket", () => {
       "2026-08-03T03:45:00.000Z",
       "2026-08-03T10:09:00.000Z"
     ])
+    // A commodity ticks with the others by day and every five minutes when it trades alone.
     assert.deepStrictEqual(span(minutesOf(week, "2026-08-03", "CRUDEOIL26AUGFUT")), [
-      870,
+      504,
       "2026-08-03T03:30:00.000Z",
       "2026-08-03T17:59:00.000Z"
     ])
