@@ -166,7 +166,7 @@ export const eventually = <A>(what: string, look: Effect.Effect<A>, holds: (valu
   })
 
 /** A plain NATS client of a user, closed with the scope. */
-export const natsClient = (nats: NatsServer, role: "reader" | "operator" | "engine" = "operator") =>
+export const natsClient = (nats: NatsServer, role: "reader" | "operator" | "engine" = "engine") =>
   Effect.acquireRelease(
     Effect.promise(() => connect(nats.as(role))),
     (nc: NatsConnection) => Effect.promise(() => nc.close())

@@ -112,7 +112,9 @@ describe("npm start", () => {
 
       const nats = new URL(run.nats_url)
       const nc = await connect({ servers: nats.host, user: nats.username, pass: decodeURIComponent(nats.password) })
-      assert.isTrue(await (await nc.jetstreamManager()).streams.info("MD_FRAMES").then(() => true))
+      assert.isTrue(
+        await (await nc.jetstreamManager({ apiPrefix: "tarang.JS.API", checkAPI: false })).streams.info("MD_FRAMES").then(() => true)
+      )
       await nc.close()
       assert.match(run.nats_reader_url, /^nats:\/\/reader:/)
 

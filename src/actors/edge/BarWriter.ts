@@ -20,7 +20,8 @@ const isClosing = ({ data }: Delivered): boolean => Buffer.from(data.buffer, dat
 const isSavable = ({ at, open, high, low, close, volume, oi }: NewBar): boolean =>
   !Number.isNaN(at.getTime()) && [open, high, low, close, volume, oi ?? 0].every(Number.isSafeInteger)
 
-const rowsIn = ({ instrument_token, tradingsymbol, bars }: Bar.Bars): Either.Either<ReadonlyArray<NewBar>, string> => {
+/** Throws when the rulebook does not know the price unit of the token's segment. */
+const toRows = ({ instrument_token, tradingsymbol, bars }: Bar.Bars): Either.Either<ReadonlyArray<NewBar>, string> => {
   const scale = Instrument.priceScale(instrument_token)
   const units = (rupees: number): number => Math.round(rupees * scale)
   const rows = bars
@@ -43,6 +44,10 @@ const rowsIn = ({ instrument_token, tradingsymbol, bars }: Bar.Bars): Either.Eit
     )
   return rows.every(isSavable) ? Either.right(rows) : Either.left("a bar has no time, or a value that is not a safe integer")
 }
+
+/** One bar that cannot be read must not stop the writer, so whatever its token throws becomes its reason. */
+const rowsIn = (bars: Bar.Bars): Either.Either<ReadonlyArray<NewBar>, string> =>
+  Either.flatMap(Either.try({ try: () => toRows(bars), catch: String }), (rows) => rows)
 
 const rowsOf = (message: Delivered): Either.Either<ReadonlyArray<NewBar>, string> =>
   isClosing(message) ? Either.flatMap(Subjects.Bars.read(message.subject, message.data), rowsIn) : Either.right([])

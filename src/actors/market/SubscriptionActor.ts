@@ -17,6 +17,9 @@ export const kind = "subscriptions"
 /** How long an expired contract, a move of the money or a new window may wait for a look. */
 const lookEvery = "2 seconds"
 
+/** An expired contract stays subscribed so long, because it settles after its end and the record must describe it until then. */
+export const settlesWithinMs = 10 * 60_000
+
 export const expired = "expired"
 export const delisted = "no longer listed"
 
@@ -44,6 +47,8 @@ export const make = Effect.gen(function* () {
   const rules = yield* RuleBook
 
   const isAlive = (instrument: Instrument.Instrument) => Life.instrumentShownUntilMs(rules.current(), instrument) > clock.unsafeNow()
+  const hasSettled = (instrument: Instrument.Instrument) =>
+    Life.instrumentShownUntilMs(rules.current(), instrument) + settlesWithinMs <= clock.unsafeNow()
   const reach = yield* WindowReach.make(isAlive)
 
   const endPast = (active: ReadonlyArray<SubscriptionRepo.Row>) =>
@@ -51,7 +56,7 @@ export const make = Effect.gen(function* () {
       let ended = 0
       for (const reason of [expired, delisted]) {
         const tokens = active
-          .filter((row) => endOf(row, registry.byToken(row.instrumentToken), (one) => !isAlive(one)) === reason)
+          .filter((row) => endOf(row, registry.byToken(row.instrumentToken), hasSettled) === reason)
           .map(({ instrumentToken }) => instrumentToken)
         if (tokens.length === 0) continue
         ended += yield* subscriptions.end(tokens, reason)
@@ -110,7 +115,12 @@ export const make = Effect.gen(function* () {
       }
       // Without every window's reach nobody knows what is kept.
       if (!areAllKnown) return changed
-      const surplus = active.filter((row) => row.origin === "window" && !kept.has(row.instrumentToken)).map((row) => row.instrumentToken)
+      // What has expired ends by itself, after its settlement.
+      const isSurplus = (row: SubscriptionRepo.Row) => {
+        const instrument = registry.byToken(row.instrumentToken)
+        return row.origin === "window" && !kept.has(row.instrumentToken) && instrument !== undefined && isAlive(instrument)
+      }
+      const surplus = active.filter(isSurplus).map(({ instrumentToken }) => instrumentToken)
       return changed + (yield* release(surplus))
     })
 

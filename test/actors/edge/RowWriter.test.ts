@@ -150,24 +150,26 @@ describe("BarWriter", () => {
       const written: Array<NewBar> = []
       return Effect.gen(function* () {
         const { publish } = yield* JetStream
-        yield* bar(256)
-        yield* bar(512, { closed: false })
-        yield* bar(768, { open: 1e30 })
-        yield* bar(1024, { timestamp: "no time" })
-        yield* bar(1280, { volume: 9_999 })
-        yield* publish(barSubject(1536), new TextEncoder().encode('{"closed":true}'))
-        yield* bar(1792, { oi: 150 })
+        yield* bar(257)
+        yield* bar(513, { closed: false })
+        yield* bar(769, { open: 1e30 })
+        yield* bar(1025, { timestamp: "no time" })
+        yield* bar(1281, { volume: 9_999 })
+        yield* publish(barSubject(1537), new TextEncoder().encode('{"closed":true}'))
+        yield* bar(1792)
+        yield* bar(1793, { oi: 150 })
         yield* Effect.forkScoped(Effect.flatten(BarWriter.make))
-        const reasons = yield* done("MD_BARS", "bar-writer", 4)
+        const reasons = yield* done("MD_BARS", "bar-writer", 5)
         assert.deepStrictEqual(
           written.map(({ instrumentToken, open, close, volume, oi }) => [instrumentToken, open, close, volume, oi]),
           [
-            [256, 10_005, 10_000, 75, null],
-            [1792, 10_005, 10_000, 75, 150]
+            [257, 10_005, 10_000, 75, null],
+            [1793, 10_005, 10_000, 75, 150]
           ]
         )
         assert.strictEqual(reasons.filter((reason) => reason.startsWith("a bar has no time")).length, 2)
         assert.include(reasons, "Postgres refuses it: numeric_value_out_of_range")
+        assert.isTrue(reasons.some((reason) => reason.includes("price unit of segment 0 (token 1792) is unknown")))
         assert.isTrue(reasons.every((reason) => reason !== ""))
       }).pipe(Effect.scoped, Effect.provide(Layer.merge(live, bars(saveUnless(({ volume }) => volume === 9_999, written)))))
     },
@@ -182,7 +184,7 @@ describe("BarWriter", () => {
         const { jsm } = yield* JetStream
         const old = { durable_name: "bar-writer", ack_policy: "all", filter_subject: Subjects.Bars.filter({ interval: "1m" }) } as const
         yield* Effect.promise(() => jsm.consumers.add("MD_BARS", old as never))
-        yield* bar(256)
+        yield* bar(257)
         yield* Effect.forkScoped(Effect.flatten(BarWriter.make))
         yield* done("MD_BARS", "bar-writer", 0)
         assert.strictEqual(written.length, 1)

@@ -159,7 +159,14 @@ describe("SubscriptionActor", () => {
           yield* Effect.sleep("2500 millis")
           yield* subscribed("alive until 15:40", [...common, ...options(0, 24_500, 25_000), ...options(1, 24_500, 25_000)])
           setMarket("2026-08-25T15:40:00")
-          yield* subscribed("the next expiry follows", [...common, ...options(1, 24_500, 25_000), ...options(2, 24_700, 25_000)])
+          yield* subscribed("the next expiry follows, and what settles stays", [
+            ...common,
+            ...options(0, 24_500, 25_000),
+            ...options(1, 24_500, 25_000),
+            ...options(2, 24_700, 25_000)
+          ])
+          setMarket("2026-08-25T15:50:00")
+          yield* subscribed("what has settled ends", [...common, ...options(1, 24_500, 25_000), ...options(2, 24_700, 25_000)])
           const gone = Option.getOrThrow(yield* subscriptions.byToken(optionToken(0, 24_900, "CE")))
           assert.deepStrictEqual([gone.status, gone.endedReason], ["inactive", "expired"])
 
@@ -202,7 +209,7 @@ describe("SubscriptionActor", () => {
             )
           }
           yield* subscribed("both legs", [first, second])
-          setMarket("2026-08-25T15:40:00")
+          setMarket("2026-08-25T15:50:00")
           yield* subscribed("the living leg", [second])
           // The exchange gives the second contract's token to another one.
           registry.set(
