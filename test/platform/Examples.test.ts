@@ -206,7 +206,7 @@ layer(RunningLive, { excludeTestServices: true, timeout: 180_000 })("Examples", 
   it.effect("a stored frame is to kiteconnect's parser what it is to ours", () =>
     Effect.gen(function* () {
       const { world } = yield* Running
-      const nc = yield* natsClient(world.nats)
+      const nc = yield* natsClient(world.nats, "operator")
       const stored = yield* Effect.promise(async () =>
         (await nc.jetstreamManager({ apiPrefix: "tarang.JS.API", checkAPI: false })).streams.getMessage("MD_FRAMES", {
           last_by_subj: "md.frame.NSE.NIFTY"
