@@ -36,6 +36,18 @@ export const endOf = (
   return hasEnded(instrument) ? expired : undefined
 }
 
+/** The subscription that a window asks for. */
+const savedFor =
+  ({ requestedMode, createdBy }: WindowRepo.Row) =>
+  ({ token, tradingsymbol, segment }: Instrument.Instrument) => ({
+    instrumentToken: token,
+    tradingsymbol,
+    segment,
+    requestedMode,
+    createdBy,
+    origin: "window" as const
+  })
+
 /** Ends subscriptions of what has expired, and keeps every window's instruments subscribed as the money moves and expiries pass. */
 export const make = Effect.gen(function* () {
   const accounts = yield* Accounts
@@ -68,15 +80,7 @@ export const make = Effect.gen(function* () {
   const subscribe = (window: WindowRepo.Row, missing: ReadonlyArray<Instrument.Instrument>) =>
     Effect.gen(function* () {
       if (missing.length === 0) return 0
-      const saves = missing.map(({ token, tradingsymbol, segment }) => ({
-        instrumentToken: token,
-        tradingsymbol,
-        segment,
-        requestedMode: window.requestedMode,
-        createdBy: window.createdBy,
-        origin: "window" as const
-      }))
-      const saved = yield* subscriptions.saveAll(saves, accounts.ids)
+      const saved = yield* subscriptions.saveAll(missing.map(savedFor(window)), accounts.ids)
       const refused = saved.filter(Either.isLeft).length
       if (refused > 0) {
         yield* Effect.logWarning("no account has room for all instruments of a window").pipe(

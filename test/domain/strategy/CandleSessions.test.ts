@@ -28,4 +28,15 @@ describe("candles of sessions", () => {
       .clock(ist("2026-07-28T09:16:00"))
     assert.deepStrictEqual(candlesOf(recorder), [["03:45", "-1838250", "-1839000"]])
   })
+
+  it("a price that waits for its clock does not replace the newer one that a changed strategy begins with", () => {
+    const recorder = new Recorder()
+      .reference([future])
+      .definition([leg(1, "BUY", future, 75, "24500")])
+      .frame(ist("2026-07-28T09:15:20"), [{ token: futureToken, price: 24_400 }])
+      .frame(ist("2026-07-28T09:15:30"), [{ token: futureToken, price: 24_510 }])
+      .definition([leg(1, "BUY", future, 75, "24500")])
+      .clock(ist("2026-07-28T09:16:00"))
+    assert.deepStrictEqual(candlesOf(recorder), [["03:45", "-1838250", "-1838250"]])
+  })
 })

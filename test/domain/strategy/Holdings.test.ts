@@ -99,4 +99,29 @@ describe("Holdings", () => {
     const closed = Holdings.value(flat, null)
     assert.deepStrictEqual([closed.isPriced, closed.report.total.toFixed()], [true, "1"])
   })
+
+  it("BE-DAY-03 an expired contract is closed at its settlement price: a sold option that expires worthless has earned its premium", () => {
+    const settled = (exchange: string, tradingsymbol: string, price: string) => ({
+      exchange,
+      tradingsymbol,
+      price: money(price),
+      source: "computed"
+    })
+    const settlements = Holdings.settlementsOf([settled("NFO", "SHORT", "0"), settled("NFO", "LONG", "12.5"), settled("BFO", "OPEN", "1")])
+    const legs = [leg(1, "SHORT", 1, "SELL", 75, "120"), leg(2, "LONG", 2, "BUY", 75, "10"), leg(3, "OPEN", 3, "BUY", 75, "10")]
+    const held = Holdings.holdings(legs, new Map(), settlements)
+    const results = held.map((one) => {
+      const { report, isPriced } = Holdings.value(one, null)
+      return [one.tradingsymbol, isPriced, report.fifo.realised.toFixed(), one.state.netQuantity]
+    })
+    assert.deepStrictEqual(results, [
+      ["SHORT", true, "9000", 0],
+      ["LONG", true, "187.5", 0],
+      ["OPEN", false, "0", 75]
+    ])
+    const flat = Holdings.traded([fill("SHORT", 1, "BUY", 75, "1"), fill("SHORT", 1, "SELL", 75, "2")])
+    const [closed] = Holdings.holdings([], flat, settlements)
+    assert(closed !== undefined)
+    assert.strictEqual(Holdings.value(closed, null).report.fifo.realised.toFixed(), "75", "what is closed is not settled again")
+  })
 })

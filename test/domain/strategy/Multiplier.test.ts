@@ -20,12 +20,14 @@ describe("multipliers", () => {
       ["MCX", "CRUDEOIL26AUG5700CE", 100],
       ["MCX", "CRUDEOILM26AUGFUT", 10],
       ["NFO", "NIFTY26AUG24500CE", 1],
-      ["NSE", "BAJAJ-AUTO", 1]
+      ["NSE", "BAJAJ-AUTO", 1],
+      ["NFO", "a symbol of no known form 5CE", 1]
     ] as const
     for (const [exchange, symbol, units] of known) assert.deepStrictEqual(of(exchange, symbol), Either.right(units), symbol)
     const unknown = of("MCX", "UNOBTAINIUM26AUGFUT")
     assert(Either.isLeft(unknown))
     assert.include(unknown.left.message, "multiplier of MCX UNOBTAINIUM")
+    assert.strictEqual(multiplierOf({ exchange: "MCX", tradingsymbol: "UNOBTAINIUM26AUGFUT" }), 1)
   })
 
   it("BE-DAY-08 one contract of 1250 that falls by 6.70 has lost 8,375", () => {
