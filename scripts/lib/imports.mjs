@@ -8,12 +8,13 @@ const typescript = () => createRequire(import.meta.url)("typescript")
 const allowed = {
   domain: ["domain"],
   metrics: ["metrics"],
+  loop: ["loop"],
   contract: ["domain", "contract"],
-  streams: ["domain", "metrics", "streams"],
-  store: ["domain", "metrics", "store"],
-  broker: ["domain", "metrics", "broker"],
+  streams: ["domain", "metrics", "loop", "streams"],
+  store: ["domain", "metrics", "loop", "store"],
+  broker: ["domain", "metrics", "loop", "broker"],
   actors: ["domain", "metrics", "streams", "store", "broker", "actors"],
-  gateway: ["domain", "metrics", "contract", "streams", "store", "broker", "gateway"],
+  gateway: ["domain", "metrics", "loop", "contract", "streams", "store", "broker", "gateway"],
   simulator: ["domain", "simulator"],
   calc: ["domain", "calc"],
   // Published beside the program: programs outside of src use it, the page among them, and nothing of src does.

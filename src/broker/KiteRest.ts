@@ -1,9 +1,9 @@
-import { setImmediate } from "node:timers/promises"
 import { Effect, type Redacted, Schema } from "effect"
 import { InstrumentToken } from "../domain/Ids.ts"
 import * as Instrument from "../domain/market/Instrument.ts"
 import * as KiteHistory from "../domain/market/KiteHistory.ts"
 import * as KiteTime from "../domain/market/KiteTime.ts"
+import { nextTurn } from "../loop/Turn.ts"
 import * as KiteClient from "./KiteClient.ts"
 import * as KiteError from "./KiteError.ts"
 import type { KiteSession } from "./KiteSession.ts"
@@ -77,11 +77,11 @@ const candlesTimeoutMs = 30_000
 
 /** Runs work that comes in steps, with a turn of the event loop for the sockets after each. */
 const inSteps = <A>(steps: Generator<void, A, void>): Effect.Effect<A> =>
-  Effect.promise(async () => {
+  Effect.gen(function* () {
     while (true) {
       const step = steps.next()
       if (step.done === true) return step.value
-      await setImmediate()
+      yield* nextTurn
     }
   })
 

@@ -1,6 +1,7 @@
 /** One WebSocket connection to Kite's ticker, from its handshake to its end. */
 import { type Clock, Data, Deferred, Effect, Exit, Redacted, type Scope } from "effect"
 import WebSocket from "ws"
+import { nextTurn } from "../loop/Turn.ts"
 import * as KiteError from "./KiteError.ts"
 import type { SocketAddress } from "./KiteSession.ts"
 import * as Redaction from "./Redaction.ts"
@@ -138,12 +139,6 @@ export const send = (link: Link, text: string): Effect.Effect<void, LinkEnded> =
     )
   })
 
-/** Lets the event loop read what already waits in the kernel: a busy process must not blame the server for its own delay. */
-const afterPendingReads = Effect.async<void>((resume) => {
-  const handle = setImmediate(() => resume(Effect.void))
-  return Effect.sync(() => clearImmediate(handle))
-})
-
 /** Fails when no message has come for `livenessMs`. */
 export const watchLiveness = (link: Link, livenessMs: number, clock: Clock.Clock): Effect.Effect<never, LinkEnded> =>
   Effect.gen(function* () {
@@ -151,7 +146,8 @@ export const watchLiveness = (link: Link, livenessMs: number, clock: Clock.Clock
     while (true) {
       yield* Effect.sleep(Math.max(1, livenessMs - silentMs()))
       if (silentMs() < livenessMs) continue
-      yield* afterPendingReads
+      // Lets the event loop read what already waits in the kernel: a busy process must not blame the server for its own delay.
+      yield* nextTurn
       if (silentMs() < livenessMs) continue
       return yield* new LinkEnded({ reason: `mute: no message for ${livenessMs} ms` })
     }

@@ -1,13 +1,8 @@
 import { Effect } from "effect"
+import { nextTurn } from "../loop/Turn.ts"
 
 /** Elements worked on before the process's sockets and timers have a turn: one or two milliseconds of decoding. */
 const sliceMax = 500
-
-/** Continues after what the event loop has at hand. Effect's own yield runs other fibers first and sockets only much later. */
-const nextTurn = Effect.async<void>((resume) => {
-  const turn = setImmediate(() => resume(Effect.void))
-  return Effect.sync(() => clearImmediate(turn))
-})
 
 /** Works on many elements a slice at a time, so that a large read does not hold up the streams. */
 export const flatMap = <A, B, E = never, R = never>(

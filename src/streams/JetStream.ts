@@ -8,6 +8,7 @@ import {
   Events,
   type JetStreamClient,
   type JetStreamManager,
+  type NatsConnection,
   type StoredMsg
 } from "nats"
 import * as Acks from "./Acks.ts"
@@ -130,168 +131,188 @@ const options = (role: Role) =>
     } satisfies ConnectionOptions
   })
 
-const make = (role: Role) =>
-  Effect.gen(function* () {
-    const wanted = yield* options(role)
-    let connected = true
-    const nc = yield* Effect.acquireRelease(
-      Effect.mapError(
-        attempt("connect", () => connect(wanted)),
-        connectFailed
-      ),
-      // Interruptible, since a finalizer is not by itself and a dead server answers no drain.
-      (nc) =>
-        Effect.tryPromise(() => (connected ? nc.drain() : nc.close())).pipe(
-          Effect.interruptible,
-          Effect.timeout(drainMaxMs),
-          Effect.catchAll(() => Effect.promise(() => nc.close()).pipe(Effect.interruptible, Effect.timeout(closeMaxMs), Effect.ignore))
-        )
+/** The state of the connection and those who wait for it. */
+class Link {
+  isUp = true
+  readonly up = Effect.unsafeMakeLatch(true)
+  private readonly role: Role
+  private readonly listeners = new Set<(isUp: boolean) => void>()
+  private readonly requests = new Set<() => void>()
+
+  constructor(role: Role) {
+    this.role = role
+  }
+
+  set(isUp: boolean): void {
+    this.isUp = isUp
+    if (isUp) {
+      this.up.unsafeOpen()
+      Metrics.natsReconnects(this.role)
+    } else {
+      this.up.unsafeClose()
+      for (const lose of this.requests) lose()
+      this.requests.clear()
+      Metrics.natsDisconnects(this.role)
+    }
+    for (const listener of this.listeners) listener(isUp)
+  }
+
+  /** Calls the listener, synchronously, whenever the connection is lost and when it is back. */
+  readonly listen = (listener: (isUp: boolean) => void): Effect.Effect<void, never, Scope.Scope> =>
+    Effect.acquireRelease(
+      Effect.sync(() => void this.listeners.add(listener)),
+      () => Effect.sync(() => this.listeners.delete(listener))
     )
-    const version = nc.info?.version ?? "0"
-    if (!isNewEnough(version)) {
-      return yield* new NatsError({
-        op: "Failed to connect to NATS",
-        cause: new Error(`the server is ${version}; ${oldest.join(".")} or newer is needed`)
+
+  /** Runs an effect when the connection is up; waits for a lost connection up to a time limit. */
+  readonly whenConnected = <A, E>(op: string, self: Effect.Effect<A, E>): Effect.Effect<A, E | NatsError> => {
+    const back = () =>
+      Effect.timeoutFail(this.up.await, {
+        duration: requestTimeoutMs,
+        onTimeout: () => new NatsError({ op, cause: new Error("not connected to NATS") })
       })
-    }
-    const js: JetStreamClient = nc.jetstream({ timeout: requestTimeoutMs })
-    const jsm: JetStreamManager = yield* attempt("jetstream", () => nc.jetstreamManager({ timeout: requestTimeoutMs, checkAPI: false }))
-    const up = yield* Effect.makeLatch(true)
-    const listeners = new Set<(isUp: boolean) => void>()
-    const inFlight = new Set<() => void>()
-    const acks = Acks.make(nc, createInbox(wanted.inboxPrefix), requestTimeoutMs)
-    const connection = (isUp: boolean) => {
-      connected = isUp
-      if (isUp) {
-        up.unsafeOpen()
-        Metrics.natsReconnects(role)
-      } else {
-        up.unsafeClose()
-        for (const lose of inFlight) lose()
-        inFlight.clear()
-        acks.lose()
-        Metrics.natsDisconnects(role)
-      }
-      for (const listener of listeners) listener(isUp)
-    }
-    // Ends with the connection.
-    yield* Effect.tryPromise(async () => {
-      for await (const { type } of nc.status()) {
-        if (type === Events.Disconnect || type === Events.Reconnect) connection(type === Events.Reconnect)
-      }
-      acks.lose()
-    }).pipe(Effect.ignoreLogged, Effect.forkScoped)
+    return Effect.suspend(() => (this.isUp ? self : Effect.zipRight(back(), self)))
+  }
 
-    /** Calls the listener, synchronously, whenever the connection is lost and when it is back. */
-    const onConnection = (listener: (isUp: boolean) => void): Effect.Effect<void, never, Scope.Scope> =>
-      Effect.acquireRelease(
-        Effect.sync(() => void listeners.add(listener)),
-        () => Effect.sync(() => listeners.delete(listener))
-      )
-    /** A subject for answers that only this user may read. */
-    const newInbox = () => createInbox(wanted.inboxPrefix)
-
-    /** Waits for the connection, for a while, when it is lost. */
-    const whenConnected = <A, E>(op: string, self: Effect.Effect<A, E>): Effect.Effect<A, E | NatsError> => {
-      const back = () =>
-        Effect.timeoutFail(up.await, {
-          duration: requestTimeoutMs,
-          onTimeout: () => new NatsError({ op, cause: new Error("not connected to NATS") })
+  /**
+   * Sends a request to the server. It waits for the connection and fails as soon as the connection is lost: the server never answers what a
+   * lost connection carried, and the client would wait for its time limit.
+   */
+  readonly request = <A>(op: string, run: () => Promise<A>): Effect.Effect<A, NatsError> => {
+    const answer = attempt(
+      op,
+      () =>
+        new Promise<A>((resolve, reject) => {
+          const lose = () => reject(new Error("connection to NATS lost"))
+          this.requests.add(lose)
+          run()
+            .then(resolve, reject)
+            .finally(() => this.requests.delete(lose))
         })
-      return Effect.suspend(() => (connected ? self : Effect.zipRight(back(), self)))
-    }
+    )
+    return this.whenConnected(op, answer)
+  }
+}
 
-    /**
-     * A question to the server. It waits for the connection, and fails as soon as that is lost: the client would wait for its timeout,
-     * though nothing that was handed to a lost connection is ever answered.
-     */
-    const request = <A>(op: string, run: () => Promise<A>): Effect.Effect<A, NatsError> => {
-      const answer = attempt(
-        op,
-        () =>
-          new Promise<A>((resolve, reject) => {
-            const lose = () => reject(new Error("connection to NATS lost"))
-            inFlight.add(lose)
-            run()
-              .then(resolve, reject)
-              .finally(() => inFlight.delete(lose))
-          })
+/** Connects, and on release drains the connection within a time limit. */
+const connection = (wanted: ConnectionOptions, link: Link) =>
+  Effect.acquireRelease(
+    Effect.mapError(
+      attempt("connect", () => connect(wanted)),
+      connectFailed
+    ),
+    // A finalizer is not interruptible by default, and a dead server never answers a drain.
+    (nc) =>
+      Effect.tryPromise(() => (link.isUp ? nc.drain() : nc.close())).pipe(
+        Effect.interruptible,
+        Effect.timeout(drainMaxMs),
+        Effect.catchAll(() => Effect.promise(() => nc.close()).pipe(Effect.interruptible, Effect.timeout(closeMaxMs), Effect.ignore))
       )
-      return whenConnected(op, answer)
+  )
+
+const checkVersion = (nc: NatsConnection) => {
+  const version = nc.info?.version ?? "0"
+  if (isNewEnough(version)) return Effect.void
+  return new NatsError({
+    op: "Failed to connect to NATS",
+    cause: new Error(`the server is ${version}; ${oldest.join(".")} or newer is needed`)
+  })
+}
+
+/** Follows the client's status events until the connection closes. */
+const follow = (nc: NatsConnection, link: Link, acks: Acks.Acks) =>
+  Effect.tryPromise(async () => {
+    for await (const { type } of nc.status()) {
+      if (type === Events.Disconnect || type === Events.Reconnect) link.set(type === Events.Reconnect)
     }
+    acks.lose()
+  }).pipe(Effect.ignoreLogged)
 
-    /**
-     * Publishes; `done` is called once, later, with the acknowledgement or with why there is none. For whoever sends many at once: no fiber,
-     * no promise and no timer each.
-     */
-    const send = (subject: string, data: Uint8Array, given: PublishOptions, done: (result: Acks.Ack | NatsError) => void): void => {
-      acks.send(subject, data, headersOf(given), (result) =>
-        done(result instanceof Error ? new NatsError({ op: `publish ${subject}`, cause: result }) : result)
+const publishing = (nc: NatsConnection, link: Link, acks: Acks.Acks) => {
+  /** Publishes and calls `done` once, later, with the acknowledgement or the error. It costs no fiber, promise or timer per message. */
+  const send = (subject: string, data: Uint8Array, given: PublishOptions, done: (result: Acks.Ack | NatsError) => void): void => {
+    acks.send(subject, data, headersOf(given), (result) =>
+      done(result instanceof Error ? new NatsError({ op: `publish ${subject}`, cause: result }) : result)
+    )
+  }
+  const publishOnce = (subject: string, data: Uint8Array, given: PublishOptions) =>
+    link.whenConnected(
+      `publish ${subject}`,
+      Effect.async<Acks.Ack, NatsError>((resume) =>
+        send(subject, data, given, (result) => resume(result instanceof NatsError ? Effect.fail(result) : Effect.succeed(result)))
       )
-    }
-
-    const publishOnce = (subject: string, data: Uint8Array, given: PublishOptions) =>
-      whenConnected(
-        `publish ${subject}`,
-        Effect.async<Acks.Ack, NatsError>((resume) =>
-          send(subject, data, given, (result) => resume(result instanceof NatsError ? Effect.fail(result) : Effect.succeed(result)))
-        )
-      )
-
-    /** Acknowledged. What fails may still have landed, so only a publish with an id is tried again. */
-    const publish = (subject: string, data: Uint8Array, given: PublishOptions = {}): Effect.Effect<Acks.Ack, NatsError> =>
-      given.msgId === undefined ? publishOnce(subject, data, given) : Effect.retry(publishOnce(subject, data, given), publishAgain)
-
-    /** Fire and forget: for a hint that somebody else would also find out by looking. */
-    const notify = (subject: string, data: Uint8Array) =>
+    )
+  return {
+    send,
+    /** Publishes with acknowledgement. A failed publish may still be stored, so only a publish with an id is tried again. */
+    publish: (subject: string, data: Uint8Array, given: PublishOptions = {}): Effect.Effect<Acks.Ack, NatsError> =>
+      given.msgId === undefined ? publishOnce(subject, data, given) : Effect.retry(publishOnce(subject, data, given), publishAgain),
+    /** Publishes without acknowledgement: for a hint that its receiver can do without. */
+    notify: (subject: string, data: Uint8Array) =>
       Effect.try({ try: () => nc.publish(subject, data), catch: (cause) => new NatsError({ op: `notify ${subject}`, cause }) })
+  }
+}
 
-    const stored = (message: StoredMsg): Message => ({
-      _tag: "Message",
-      subject: message.subject,
-      seq: message.seq,
-      timeMs: message.time.getTime(),
-      pending: 0,
-      data: message.data,
-      header: (name) => message.header?.get(name) ?? ""
-    })
-    const find = (op: string, stream: string, query: Parameters<typeof jsm.streams.getMessage>[1]) =>
-      request(op, () => jsm.streams.getMessage(stream, query)).pipe(
-        Effect.map((message) => Option.some(stored(message))),
-        Effect.catchIf(
-          (error) => apiErrorOf(error)?.err_code === noMessageFound,
-          () => Effect.succeedNone
-        )
+const stored = (message: StoredMsg): Message => ({
+  _tag: "Message",
+  subject: message.subject,
+  seq: message.seq,
+  timeMs: message.time.getTime(),
+  pending: 0,
+  data: message.data,
+  header: (name) => message.header?.get(name) ?? ""
+})
+
+const lookUps = (jsm: JetStreamManager, { request }: Link) => {
+  const find = (op: string, stream: string, query: Parameters<typeof jsm.streams.getMessage>[1]) =>
+    request(op, () => jsm.streams.getMessage(stream, query)).pipe(
+      Effect.map((message) => Option.some(stored(message))),
+      Effect.catchIf(
+        (error) => apiErrorOf(error)?.err_code === noMessageFound,
+        () => Effect.succeedNone
       )
-
+    )
+  return {
     /** The newest message of a subject. */
-    const last = (stream: string, subject: string) => find(`last ${subject}`, stream, { last_by_subj: subject })
+    last: (stream: string, subject: string) => find(`last ${subject}`, stream, { last_by_subj: subject }),
     /** The oldest message of a subject that the stream still holds. */
-    const first = (stream: string, subject: string) => find(`first ${subject}`, stream, { seq: 1, next_by_subj: subject } as never)
-
-    const info = (stream: string) =>
+    first: (stream: string, subject: string) => find(`first ${subject}`, stream, { seq: 1, next_by_subj: subject } as never),
+    info: (stream: string) =>
       Effect.map(
         request(`info ${stream}`, () => jsm.streams.info(stream)),
         ({ created, state }) => ({ createdMs: Date.parse(created), firstSeq: state.first_seq, lastSeq: state.last_seq })
       )
+  }
+}
 
+const make = (role: Role) =>
+  Effect.gen(function* () {
+    const wanted = yield* options(role)
+    const link = new Link(role)
+    const nc = yield* connection(wanted, link)
+    yield* checkVersion(nc)
+    const js: JetStreamClient = nc.jetstream({ timeout: requestTimeoutMs })
+    const jsm: JetStreamManager = yield* attempt("jetstream", () => nc.jetstreamManager({ timeout: requestTimeoutMs, checkAPI: false }))
+    const acks = Acks.make(nc, createInbox(wanted.inboxPrefix), requestTimeoutMs)
+    // The first listener: publishes fail before any other part hears of the loss.
+    yield* link.listen((isUp) => {
+      if (!isUp) acks.lose()
+    })
+    yield* Effect.forkScoped(follow(nc, link, acks))
     return {
       nc,
       js,
       jsm,
-      isConnected: () => connected && !nc.isClosed(),
-      onConnection,
-      newInbox,
-      /** Bytes of a message, its headers included. */
+      isConnected: () => link.isUp && !nc.isClosed(),
+      onConnection: link.listen,
+      /** A subject for answers that only this user may read. */
+      newInbox: () => createInbox(wanted.inboxPrefix),
+      /** The most bytes of a message, its headers included. */
       payloadMax: () => nc.info?.max_payload ?? payloadMaxDefault,
-      request,
-      whenConnected,
-      send,
-      publish,
-      notify,
-      last,
-      first,
-      info
+      request: link.request,
+      whenConnected: link.whenConnected,
+      ...publishing(nc, link, acks),
+      ...lookUps(jsm, link)
     } as const
   })
 

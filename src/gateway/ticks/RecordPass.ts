@@ -1,4 +1,5 @@
 import { Effect } from "effect"
+import { nextTurn } from "../../loop/Turn.ts"
 import { JetStream, type Message } from "../../streams/JetStream.ts"
 import * as OrderedRead from "../../streams/OrderedRead.ts"
 import * as Subjects from "../../streams/Subjects.ts"
@@ -15,16 +16,10 @@ const roomPollMs = 10
 /** The longest time that a replay works without letting other work run. */
 const sliceMs = 5
 
-/** Lets timers and sockets run. Effect's own yield does not reach them. */
-const letOthersRun = Effect.async<void>((resume) => {
-  const handle = setImmediate(() => resume(Effect.void))
-  return Effect.sync(() => clearImmediate(handle))
-})
-
 /** Waits until the client has read enough to take more. */
 const waitForRoom = (connection: Connection) =>
   Effect.gen(function* () {
-    yield* letOthersRun
+    yield* nextTurn
     const untilMs = performance.now() + roomMsMax
     while (true) {
       connection.flush(performance.now())

@@ -1,0 +1,57 @@
+import { Effect, Option } from "effect"
+import { JetStream } from "../JetStream.ts"
+import * as OrderedRead from "../OrderedRead.ts"
+import * as Record from "../Record.ts"
+import { type Item, type Member, taken } from "./Member.ts"
+import { always } from "./Members.ts"
+
+/** A joining actor that is this close to the newest message switches to the shared read. */
+const nearMax = 200
+/** Pause while the last messages before the joint are on their way. */
+const pollMs = 5
+const lookUpsMax = 8
+
+/** The sequence of the newest message in the record that matches any of these filters; 0 when there is none. */
+const newest = (filters: ReadonlyArray<string>) =>
+  Effect.gen(function* () {
+    const jetStream = yield* JetStream
+    const found = yield* Effect.forEach(filters, (filter) => jetStream.last(Record.stream, filter), { concurrency: lookUpsMax })
+    return Math.max(0, ...found.flatMap(Option.toArray).map(({ seq }) => seq))
+  })
+
+/**
+ * Reads the member's past until it is near the newest message, joins the shared read, and reads the few messages before the joint. `join`
+ * gets the sequence read so far and answers the sequence behind which the shared read serves the member.
+ */
+export const catchUp = (member: Member, afterSeq: number, join: (position: number) => number) =>
+  Effect.gen(function* () {
+    const filters = [...always, ...member.frames]
+    const past = yield* OrderedRead.make({ stream: Record.stream, filters, start: { _tag: "After", seq: afterSeq } })
+    let position = afterSeq
+    let pending = past.pendingAtStart
+    const wants = (subject: string) => member.subjects.has(subject) || Record.kindOf(subject) === "clock"
+    const pass = (untilSeq: number) =>
+      Effect.gen(function* () {
+        const wanted: Array<Item> = []
+        for (const item of yield* past.takeAll) {
+          if (item._tag === "Gap") {
+            position = item.to
+            wanted.push(item)
+          } else {
+            position = item.seq
+            pending = item.pending
+            if (item.seq <= untilSeq && wants(item.subject)) wanted.push(taken(item))
+          }
+        }
+        yield* member.out.offerAll(wanted)
+      })
+    while (pending > nearMax) yield* pass(Number.POSITIVE_INFINITY)
+    // A start outside the record arrives as a gap, whatever is pending.
+    while (past.lastSeq() !== position) yield* pass(Number.POSITIVE_INFINITY)
+    const joinedAt = join(position)
+    // Looks up the newest message each time, because the record may drop it before it is read.
+    while (position < joinedAt && position < (yield* newest(filters))) {
+      if (past.lastSeq() === position) yield* Effect.sleep(pollMs)
+      else yield* pass(joinedAt)
+    }
+  }).pipe(Effect.scoped)

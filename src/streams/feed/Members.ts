@@ -1,0 +1,50 @@
+import * as Subjects from "../Subjects.ts"
+import type { Member } from "./Member.ts"
+
+/** Listing more subjects than this costs the server more than skipping the other messages here. */
+const filtersMax = 64
+
+/** Clocks and definitions are always read: they are few. */
+export const always: ReadonlyArray<string> = [
+  Subjects.Clock.filter(),
+  Subjects.MarketReference.filter(),
+  Subjects.StrategyDefinition.filter()
+]
+
+const nobody: ReadonlySet<Member> = new Set()
+
+/** The actors that share this process's read, and the filters that the read needs for them. */
+export class Members {
+  readonly all = new Set<Member>()
+  private readonly bySubject = new Map<string, Set<Member>>()
+
+  /** Filters of the shared read; an empty list reads every subject. */
+  filters(): ReadonlyArray<string> {
+    const frames = new Set([...this.all].flatMap((member) => [...member.frames]))
+    return frames.size > filtersMax ? [] : [...always, ...frames].sort()
+  }
+
+  of(subject: string): ReadonlySet<Member> {
+    return this.bySubject.get(subject) ?? nobody
+  }
+
+  add(member: Member): void {
+    this.all.add(member)
+    for (const subject of member.subjects) {
+      const known = this.bySubject.get(subject)
+      if (known === undefined) this.bySubject.set(subject, new Set([member]))
+      else known.add(member)
+    }
+  }
+
+  /** Answers false for a member that never joined. */
+  remove(member: Member): boolean {
+    if (!this.all.delete(member)) return false
+    for (const subject of member.subjects) {
+      const known = this.bySubject.get(subject)
+      known?.delete(member)
+      if (known?.size === 0) this.bySubject.delete(subject)
+    }
+    return true
+  }
+}

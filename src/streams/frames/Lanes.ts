@@ -1,0 +1,161 @@
+import * as Frame from "../../domain/market/Frame.ts"
+import * as ClockFrame from "../../domain/record/ClockFrame.ts"
+import * as FrameHeader from "../../domain/record/FrameHeader.ts"
+import * as Metrics from "../Metrics.ts"
+import type { SendWindow } from "./SendWindow.ts"
+
+/** A frame is sent as soon as it holds this many packets. */
+const packetsWanted = 50
+/** While the window is full a frame grows to this size (744 KB of full packets, under the server's limit of 1 MB) and then waits. */
+const packetsMax = 4_000
+/** Limit of everything that waits for the window; beyond it packets are dropped and counted. */
+const bufferBytesMax = 64 * 1_024 * 1_024
+/** A clock carries no packets. The list is not empty, because a header's value loses a blank at its end. */
+const noPackets = [0, 0]
+
+interface Sealed {
+  readonly bytes: Uint8Array
+  readonly packets: number
+  readonly baseMs: number
+  readonly runs: ReadonlyArray<number>
+}
+/** The frames of one underlying: the one being filled, and the finished ones that wait for the window. */
+interface Lane {
+  readonly subject: string
+  readonly writer: Frame.Writer
+  readonly sealed: Array<Sealed>
+  /** How many of the finished frames must leave before the waiting clock. */
+  owed: number
+  runs: Array<number>
+  baseMs: number
+  number: number
+}
+
+const seal = (lane: Lane): void => {
+  if (lane.writer.count === 0) return
+  lane.sealed.push({ packets: lane.writer.count, bytes: lane.writer.finish(), baseMs: lane.baseMs, runs: lane.runs })
+  lane.runs = []
+}
+
+/** The packets and clocks of one account that are not sent yet. They leave through the window, in an order that readers can rely on. */
+export class Lanes {
+  private readonly window: SendWindow
+  private readonly account: string
+  private readonly clockSubject: string
+  private readonly bySubject = new Map<string, Lane>()
+  private readonly order: Array<Lane> = []
+  /** The lane that is served next, so that a narrow window does not serve the first lanes only. */
+  private turn = 0
+  private bytes = 0
+  private clockNumber = 0
+  /** The clock that waits until `owed` frames have left, and the newest clock after it; 0 means no clock. */
+  private clockMs = 0
+  private laterClockMs = 0
+  private owed = 0
+
+  constructor(window: SendWindow, account: string, clockSubject: string) {
+    this.window = window
+    this.account = account
+    this.clockSubject = clockSubject
+  }
+
+  get bufferedBytes(): number {
+    return this.bytes
+  }
+
+  get packets(): number {
+    let packets = 0
+    for (const { writer, sealed } of this.order) packets += writer.count + sealed.reduce((sum, frame) => sum + frame.packets, 0)
+    return packets
+  }
+
+  isEmpty(): boolean {
+    return this.bytes === 0 && this.clockMs === 0
+  }
+
+  /** Copies one packet into its underlying's frame, and sends the frame when it is full and the window has room. */
+  append(subject: string, source: Uint8Array, offset: number, length: number, receivedMs: number): void {
+    const lane = this.bySubject.get(subject) ?? this.add(subject)
+    if (this.bytes + length + 2 * Frame.headerBytes > bufferBytesMax) {
+      this.window.totals.dropped++
+      Metrics.packetsDropped(this.account)
+      return
+    }
+    if (lane.writer.count === 0) {
+      lane.baseMs = receivedMs
+      this.bytes += Frame.headerBytes
+    }
+    lane.writer.appendBytes(source, offset, length)
+    this.bytes += length + Frame.headerBytes
+    FrameHeader.addRun(lane.runs, lane.baseMs, receivedMs, 1)
+    if (lane.writer.count >= packetsWanted && this.window.hasRoom()) this.flush(lane)
+    else if (lane.writer.count >= packetsMax) seal(lane)
+  }
+
+  /** Queues a clock behind everything appended so far. While one clock waits, only the newest later clock is kept. */
+  clock(atMs: number): void {
+    if (this.clockMs !== 0) this.laterClockMs = atMs
+    else this.expect(atMs)
+  }
+
+  /** Sends what the window has room for, lane by lane; answers how many frames were sent. */
+  flushAll(): number {
+    let sent = 0
+    for (let left = this.order.length; left > 0 && this.window.hasRoom(); left--) {
+      const lane = this.order[this.turn]
+      if (lane !== undefined && (lane.writer.count > 0 || lane.sealed.length > 0)) sent += this.flush(lane)
+      if (this.window.hasRoom()) this.turn = (this.turn + 1) % this.order.length
+    }
+    this.sendClocks()
+    return sent
+  }
+
+  private add(subject: string): Lane {
+    const lane: Lane = { subject, writer: new Frame.Writer(), sealed: [], owed: 0, runs: [], baseMs: 0, number: 0 }
+    this.bySubject.set(subject, lane)
+    this.order.push(lane)
+    return lane
+  }
+
+  private flush(lane: Lane): number {
+    if (!this.window.hasRoom()) return 0
+    seal(lane)
+    let sent = 0
+    for (let frame = lane.sealed.shift(); frame !== undefined; frame = this.window.hasRoom() ? lane.sealed.shift() : undefined) {
+      this.bytes -= frame.bytes.length
+      this.window.send(lane.subject, frame.bytes, frame.packets, {
+        number: lane.number++,
+        baseReceivedMs: frame.baseMs,
+        runs: frame.runs
+      })
+      sent++
+      if (lane.owed > 0) {
+        lane.owed--
+        this.owed--
+        this.sendClocks()
+      }
+    }
+    return sent
+  }
+
+  /** Notes which frames must leave before this clock; frames that are finished later do not delay it. */
+  private expect(atMs: number): void {
+    this.clockMs = atMs
+    for (const lane of this.order) {
+      seal(lane)
+      lane.owed = lane.sealed.length
+      this.owed += lane.owed
+    }
+  }
+
+  private sendClocks(): void {
+    while (this.clockMs !== 0 && this.owed === 0 && this.window.hasRoom()) {
+      const header = { number: this.clockNumber++, baseReceivedMs: this.clockMs, runs: noPackets }
+      this.window.send(this.clockSubject, ClockFrame.encode(this.clockMs), 0, header)
+      const next = this.laterClockMs
+      this.clockMs = 0
+      this.laterClockMs = 0
+      if (next !== 0) this.expect(next)
+    }
+  }
+}

@@ -1,0 +1,142 @@
+import type { Msg, MsgHdrs, NatsConnection } from "nats"
+import * as FrameHeader from "../../domain/record/FrameHeader.ts"
+import * as Headers from "../Headers.ts"
+import * as Metrics from "../Metrics.ts"
+
+/** The newest id minus the lowest open id stays below this, so a reader's 1,024 bits prove what it has seen. */
+const windowMax = 1_000
+/** Frames that waited are heavy, so the window is also full at this many bytes. */
+const windowBytesMax = 64 * 1_024 * 1_024
+const resendAfterMs = 2_000
+/** Acknowledgements arrive in order: a frame is lost when a frame this many ids later is acknowledged first. */
+const overtakenBy = 8
+
+/** Who publishes: the part of a frame's header that never changes. */
+export type Sender = Omit<FrameHeader.FrameHeader, "number" | "baseReceivedMs" | "runs">
+
+interface OpenFrame {
+  readonly subject: string
+  readonly data: Uint8Array
+  readonly headers: MsgHdrs
+  readonly packets: number
+  sentAtMs: number
+  isOvertaken: boolean
+}
+
+/** The server's answer is `{"error":…}` for a refusal and `{"stream":…}` for an acknowledgement: the third byte distinguishes them. */
+const isRefusal = (msg: Msg): boolean => (msg.headers?.code ?? 0) !== 0 || msg.data[2] === 0x65
+
+/** The frames that were sent and are not acknowledged yet. It limits their number and bytes, and sends lost frames again. */
+export class SendWindow {
+  readonly totals = { frames: 0, packets: 0, resent: 0, dropped: 0 }
+  private readonly nc: NatsConnection
+  private readonly inbox: string
+  private readonly sender: Sender
+  private readonly open = new Map<number, OpenFrame>() // oldest first
+  private nextId = 0
+  private lowest = 0
+  private openBytes = 0
+  private isUp: boolean
+  private ackedAtMs = performance.now()
+
+  constructor(nc: NatsConnection, inbox: string, sender: Sender, isUp: boolean) {
+    this.nc = nc
+    this.inbox = inbox
+    this.sender = sender
+    this.isUp = isUp
+  }
+
+  hasRoom(): boolean {
+    return this.isUp && this.nextId - this.lowest < windowMax && this.openBytes < windowBytesMax
+  }
+
+  get openFrames(): number {
+    return this.open.size
+  }
+
+  get openPackets(): number {
+    let packets = 0
+    for (const frame of this.open.values()) packets += frame.packets
+    return packets
+  }
+
+  send(
+    subject: string,
+    data: Uint8Array,
+    packets: number,
+    header: Pick<FrameHeader.FrameHeader, "number" | "baseReceivedMs" | "runs">
+  ): void {
+    const headers = Headers.encoded([[FrameHeader.name, FrameHeader.format({ ...this.sender, ...header })]])
+    const frame: OpenFrame = { subject, data, headers, packets, sentAtMs: 0, isOvertaken: false }
+    const id = this.nextId++
+    this.open.set(id, frame)
+    this.openBytes += data.length
+    this.put(id, frame)
+  }
+
+  /** Takes an acknowledgement; answers true when the window was full and this acknowledgement made room. */
+  acknowledge(msg: Msg): boolean {
+    const id = Number(msg.subject.slice(this.inbox.length + 1))
+    const frame = this.open.get(id)
+    // A refused frame (no responders, store full) stays open and is sent again after `resendAfterMs`.
+    if (frame === undefined || isRefusal(msg)) return false
+    const wasFull = !this.hasRoom()
+    this.open.delete(id)
+    this.openBytes -= frame.data.length
+    this.ackedAtMs = performance.now()
+    this.count(frame)
+    while (this.lowest < this.nextId && !this.open.has(this.lowest)) this.lowest++
+    this.resendOvertaken(id)
+    return wasFull
+  }
+
+  /** Sends the frames that are due again, in order. A server that acknowledges nothing gets only the first: it may still have them all. */
+  resendDue(): void {
+    if (!this.isUp) return
+    const now = performance.now()
+    const isMute = now - this.ackedAtMs >= resendAfterMs
+    for (const [id, frame] of this.open) {
+      if (now - frame.sentAtMs >= resendAfterMs) this.resend(id, frame)
+      if (isMute) break
+    }
+  }
+
+  /** Notes that the connection was lost or is back. The client's buffer is lost with a connection, so every open frame is sent again. */
+  connected(isUp: boolean): void {
+    if (isUp) for (const [id, frame] of this.open) this.resend(id, frame)
+    this.isUp = isUp
+  }
+
+  private put(id: number, frame: OpenFrame): void {
+    try {
+      this.nc.publish(frame.subject, frame.data, { reply: `${this.inbox}.${id}`, headers: frame.headers })
+    } catch {
+      // The connection is closing: the frame stays open and drain counts it.
+    }
+    frame.sentAtMs = performance.now()
+  }
+
+  private resend(id: number, frame: OpenFrame): void {
+    this.totals.resent++
+    Metrics.framesResent(this.sender.account)
+    this.put(id, frame)
+  }
+
+  private resendOvertaken(id: number): void {
+    for (let at = this.lowest; at <= id - overtakenBy; at++) {
+      const lost = this.open.get(at)
+      if (lost === undefined || lost.isOvertaken) continue
+      lost.isOvertaken = true
+      this.resend(at, lost)
+    }
+  }
+
+  private count({ packets }: OpenFrame): void {
+    this.totals.frames++
+    this.totals.packets += packets
+    Metrics.framesPublished(this.sender.account)
+    if (packets === 0) return
+    Metrics.framePackets(this.sender.account, packets)
+    Metrics.framePacketsHistogram.unsafeUpdate(packets, [])
+  }
+}
