@@ -7,7 +7,6 @@ const unsplit = new Set([
   "src/gateway/chains/ChainAnalysisHttp.ts",
   "src/gateway/chains/Chains.ts",
   "src/gateway/history/History.ts",
-  "src/gateway/service/Health.ts",
   "src/gateway/sockets/Hub.ts",
   "src/gateway/strategies/PositionsHttp.ts",
   "src/gateway/strategies/StrategiesHttp.ts",

@@ -1,0 +1,45 @@
+import { Config, Effect, Option } from "effect"
+import type { SimulatedMarket } from "../../broker/SimulatedMarket.ts"
+import type { MarketState } from "../../contract/service/HealthReport.ts"
+import { MarketClock } from "../../streams/MarketClock.ts"
+import { Bridge } from "../bridge/Bridge.ts"
+import type { Heard } from "../views/TickerView.ts"
+import { Views } from "../views/Views.ts"
+
+/** A live market without a tick for this long counts as closed. */
+const marketSilenceMs = 60_000
+/**
+ * A recording has ended here when its last instant has come out of its underlying's actor and no actor has published anything for this long.
+ * Its last values stay.
+ */
+const settledAfterMs = 1_500
+/** A recording whose underlying is not streamed publishes nothing. It has ended when nothing was published for this long. */
+const unstreamedAfterMs = 15_000
+
+export const mode = Config.literal("live", "synthetic", "recorded", "days")("MARKET_MODE").pipe(Config.withDefault("live" as const))
+
+/** Whether the market runs, from the simulator's answer or, without a simulator, from the newest tick. */
+export const make = (hasSimulator: boolean) =>
+  Effect.gen(function* () {
+    const marketMode = yield* mode
+    const market = yield* MarketClock
+    const bridge = yield* Bridge
+    const views = yield* Views
+    const startedMs = performance.now()
+
+    const stateOfSimulated = ({ state, time, underlying }: SimulatedMarket): MarketState => {
+      if (state !== "ended" || !bridge.isReady()) return "running"
+      const last = underlying === null ? undefined : views.chains.state(underlying)
+      const isOut = last !== undefined && Date.parse(last.as_of) >= time.getTime()
+      const quietMs = performance.now() - Math.max(views.news.atMs, startedMs)
+      return quietMs < (isOut ? settledAfterMs : unstreamedAfterMs) ? "running" : "ended"
+    }
+    const stateOfMarket = (heard: ReadonlyArray<Heard>, simulated: Option.Option<SimulatedMarket>): MarketState => {
+      if (marketMode !== "live" && hasSimulator) {
+        return Option.match(simulated, { onNone: () => "closed" as const, onSome: stateOfSimulated })
+      }
+      const newestMs = Math.max(0, ...heard.map(({ status }) => (status.last_tick_at === null ? 0 : Date.parse(status.last_tick_at))))
+      return market.unsafeNow() - newestMs <= marketSilenceMs ? "running" : "closed"
+    }
+    return stateOfMarket
+  })

@@ -1,0 +1,75 @@
+import { Effect, Option } from "effect"
+import * as SimulatedMarket from "../../broker/SimulatedMarket.ts"
+import type { Dependency } from "../../contract/service/HealthReport.ts"
+import { Redis } from "../../store/Redis.ts"
+import { SubscriptionRepo } from "../../store/SubscriptionRepo.ts"
+import { JetStream } from "../../streams/JetStream.ts"
+import * as Metrics from "../shared/Metrics.ts"
+
+const probeEvery = "1 second"
+const probeTimeout = "900 millis"
+
+/** What the newest probes found. */
+export interface Known {
+  database: Dependency
+  nats: Dependency
+  activeSubscriptions: number
+  /** Whether the database has answered since the start. */
+  hasSeenDatabase: boolean
+  simulated: Option.Option<SimulatedMarket.SimulatedMarket>
+}
+
+/** Probes every backend at once, then every second until the scope closes. Returns the facts that the probes keep up to date. */
+export const start = Effect.gen(function* () {
+  const simulator = yield* SimulatedMarket.url
+  const js = yield* JetStream
+  const redis = yield* Redis
+  const subscriptions = yield* SubscriptionRepo
+  const known: Known = { database: "down", nats: "down", activeSubscriptions: 0, hasSeenDatabase: false, simulated: Option.none() }
+
+  const probeDatabase = subscriptions.list({ status: "active", limit: 1, offset: 0 }).pipe(
+    Effect.disconnect,
+    Effect.timeout(probeTimeout),
+    Effect.match({
+      onFailure: () => {
+        known.database = "down"
+      },
+      onSuccess: ({ total }) => {
+        known.database = "ok"
+        known.hasSeenDatabase = true
+        known.activeSubscriptions = total
+      }
+    })
+  )
+  const probeNats = Effect.tryPromise(() => js.nc.rtt()).pipe(
+    Effect.disconnect,
+    Effect.timeout(probeTimeout),
+    Effect.match({
+      onFailure: () => {
+        known.nats = "down"
+      },
+      onSuccess: () => {
+        known.nats = js.isConnected() ? "ok" : "down"
+      }
+    })
+  )
+  const probeMarket = Option.match(simulator, {
+    onNone: () => Effect.void,
+    onSome: (url) =>
+      Effect.map(SimulatedMarket.ask(url).pipe(Effect.timeout(probeTimeout), Effect.option), (answer) => {
+        known.simulated = answer
+      })
+  })
+  const probe = Effect.all([probeDatabase, probeNats, probeMarket], { concurrency: "unbounded", discard: true }).pipe(
+    Effect.tap(() => {
+      Metrics.dependency("database", known.database === "ok")
+      Metrics.dependency("nats", known.nats === "ok")
+      if (redis.state() !== "not configured") Metrics.dependency("redis", redis.state() === "up")
+    }),
+    Effect.catchAllCause((cause) => Effect.logError("health probe failed", cause))
+  )
+  yield* probe
+  yield* probe.pipe(Effect.delay(probeEvery), Effect.forever, Effect.forkScoped)
+
+  return { known: known as Readonly<Known>, hasSimulator: Option.isSome(simulator) } as const
+})
