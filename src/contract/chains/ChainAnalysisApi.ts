@@ -61,6 +61,14 @@ const Leg = Input({
 })
 export type Leg = typeof Leg.Type
 
+const Payoff = Input({
+  symbol: Schema.optional(Symbol),
+  legs: Schema.Array(Leg).pipe(Schema.minItems(1), Schema.maxItems(LEGS_MAX)),
+  spot: Schema.optional(Positive),
+  ...scenarioBody
+})
+export type Payoff = typeof Payoff.Type
+
 export class ChainAnalysisApi extends HttpApiGroup.make("foAnalysis")
   .add(
     HttpApiEndpoint.get("gex", "/gex")
@@ -123,14 +131,7 @@ export class ChainAnalysisApi extends HttpApiGroup.make("foAnalysis")
   )
   .add(
     HttpApiEndpoint.post("payoff", "/payoff")
-      .setPayload(
-        Input({
-          symbol: Schema.optional(Symbol),
-          legs: Schema.Array(Leg).pipe(Schema.minItems(1), Schema.maxItems(LEGS_MAX)),
-          spot: Schema.optional(Positive),
-          ...scenarioBody
-        })
-      )
+      .setPayload(Payoff)
       .addSuccess(
         Schema.Struct({
           symbol: Schema.NullOr(Schema.String),

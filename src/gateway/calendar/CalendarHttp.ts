@@ -10,7 +10,6 @@ import { MarketClock } from "../../streams/MarketClock.ts"
 import { RuleBook } from "../../streams/RuleBook.ts"
 import { Chains } from "../chains/Chains.ts"
 import { Lifetimes } from "../shared/Lifetimes.ts"
-import { notFound } from "../shared/Lookup.ts"
 import * as CalendarView from "./CalendarView.ts"
 
 /** Days of one answer. */
@@ -75,7 +74,7 @@ export const CalendarHttp = HttpApiBuilder.group(
       )
       .handle("expiries", ({ urlParams: { symbol } }) =>
         Effect.gen(function* () {
-          if (!chains.isKnown(symbol)) return yield* notFound("Symbol")
+          yield* chains.known(symbol)
           const listed = chains.expiries(symbol)
           return { symbol, expiries: CalendarView.expiries(rules.current(), lifetimes, symbol, listed) }
         })

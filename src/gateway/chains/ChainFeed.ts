@@ -1,4 +1,4 @@
-import { Effect } from "effect"
+import { Effect, Either } from "effect"
 import type { StrikeRow } from "../../contract/chains/ChainsApi.ts"
 import { Hub } from "../sockets/Hub.ts"
 import type { Change } from "../views/ChainView.ts"
@@ -39,7 +39,7 @@ export class ChainFeed extends Effect.Service<ChainFeed>()("gateway/chains/Chain
       let text: string | undefined
       return (): string => {
         if (text !== undefined) return text
-        const head = chains.head(symbol, expiry) ?? chains.nothingYet(symbol, expiry)
+        const head = Either.getOrElse(chains.lookUp(symbol, expiry), () => chains.nothingYet(symbol, expiry))
         text = textOf(symbol, expiry, "chain", head, chains.strikes(symbol, expiry))
         return text
       }
@@ -54,7 +54,7 @@ export class ChainFeed extends Effect.Service<ChainFeed>()("gateway/chains/Chain
         const at = topic(underlying, expiry)
         if (!hub.hasMembers(at)) return
         const everything = whole(underlying, expiry)
-        const head = chains.head(underlying, expiry) ?? chains.nothingYet(underlying, expiry)
+        const head = Either.getOrElse(chains.lookUp(underlying, expiry), () => chains.nothingYet(underlying, expiry))
         const changed = strikes === "all" ? everything() : textOf(underlying, expiry, "delta", head, chains.strikesOf(chain, strikes))
         hub.state(at, changed, everything)
       }

@@ -1,8 +1,9 @@
-import { Effect, Schema } from "effect"
+import { Effect, Either, Schema } from "effect"
 import { Expiry, Symbol } from "../../contract/shared/Input.ts"
 import { type RefusalCode, Since } from "../../contract/sockets/SocketMessages.ts"
 import { JetStream } from "../../streams/JetStream.ts"
 import * as Subjects from "../../streams/Subjects.ts"
+import { notFoundText } from "../shared/Lookup.ts"
 import * as Metrics from "../shared/Metrics.ts"
 import { instrumentsAway } from "../shared/StoreProblem.ts"
 import { action, type Endpoint, userView } from "../sockets/Endpoint.ts"
@@ -46,11 +47,9 @@ export const make: Effect.Effect<Endpoint, never, Hub | Chains | ChainFeed | Jet
     open: (connection) => {
       const joined = new Set<string>()
       const refusalOf = (symbol: string, expiry: string): readonly [RefusalCode, string] | undefined => {
-        if (chains.head(symbol, expiry) === undefined) {
-          // Before the day's instruments are there, nothing can be said to be missing.
-          if (!chains.isLoaded()) return ["unavailable", instrumentsAway]
-          return ["not_found", chains.isKnown(symbol) ? "Expiry not found" : "Symbol not found"]
-        }
+        const chain = chains.lookUp(symbol, expiry)
+        // Before the day's instruments are loaded, nothing can be called missing.
+        if (Either.isLeft(chain)) return chains.isLoaded() ? ["not_found", notFoundText(chain.left)] : ["unavailable", instrumentsAway]
         const isFull = joined.size >= chainsMax && !joined.has(feed.topic(symbol, expiry))
         return isFull ? ["validation_error", `Validation error: at most ${chainsMax} chains a connection`] : undefined
       }

@@ -1,11 +1,12 @@
-import { Effect } from "effect"
+import { Effect, Either } from "effect"
 import type { StrikeRow } from "../../contract/chains/ChainsApi.ts"
 import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
 import { Lifetimes } from "../shared/Lifetimes.ts"
+import { notFound } from "../shared/Lookup.ts"
 import type { Chain, Row } from "../views/ChainView.ts"
 import { Views } from "../views/Views.ts"
 
-/** What is true of a whole chain, as REST and the stream show it; everything null while nothing was published yet. */
+/** The values of a whole chain, as REST and the stream show them. All are null while nothing was published. */
 export interface Head {
   readonly seq: number
   readonly spot: number | null
@@ -24,34 +25,37 @@ export interface Head {
   readonly as_of: string | null
 }
 
+/** What a look-up of a chain may miss. */
+export type Missing = "Expiry" | "Symbol"
+
 type OptionRow = NonNullable<StrikeRow["call"]>
 
-/** Option chains by symbol: what the instruments say exists, with what the streams say it is worth. */
+const optionRow = (row: Row, tradingsymbol: string | null): OptionRow => ({
+  instrument_token: row.instrument_token,
+  tradingsymbol,
+  last_price: row.last_price,
+  bid: row.bid,
+  ask: row.ask,
+  volume: row.volume,
+  oi: row.oi,
+  oi_change: row.oi_change,
+  price_change: row.price_change,
+  iv: row.iv,
+  delta: row.delta,
+  gamma: row.gamma,
+  theta: row.theta,
+  vega: row.vega,
+  rho: row.rho,
+  as_of: row.time,
+  quality: row.quality
+})
+
+/** Option chains by symbol: the expiries that the instruments list, with the values that the streams published. */
 export class Chains extends Effect.Service<Chains>()("gateway/chains/Chains", {
   effect: Effect.gen(function* () {
     const registry = yield* InstrumentRegistry
     const lifetimes = yield* Lifetimes
     const { chains } = yield* Views
-
-    const optionRow = (row: Row): OptionRow => ({
-      instrument_token: row.instrument_token,
-      tradingsymbol: registry.byToken(row.instrument_token)?.tradingsymbol ?? null,
-      last_price: row.last_price,
-      bid: row.bid,
-      ask: row.ask,
-      volume: row.volume,
-      oi: row.oi,
-      oi_change: row.oi_change,
-      price_change: row.price_change,
-      iv: row.iv,
-      delta: row.delta,
-      gamma: row.gamma,
-      theta: row.theta,
-      vega: row.vega,
-      rho: row.rho,
-      as_of: row.time,
-      quality: row.quality
-    })
 
     /** Calls and puts side by side, ascending; `only` limits it to some strikes. */
     const strikesOf = (chain: Chain, only?: ReadonlySet<number>): ReadonlyArray<StrikeRow> => {
@@ -59,7 +63,7 @@ export class Chains extends Effect.Service<Chains>()("gateway/chains/Chains", {
       for (const row of chain.rows.values()) {
         if (only !== undefined && !only.has(row.strike)) continue
         const at = byStrike.get(row.strike) ?? { strike: row.strike, call: null, put: null }
-        at[row.side === "CE" ? "call" : "put"] = optionRow(row)
+        at[row.side === "CE" ? "call" : "put"] = optionRow(row, registry.byToken(row.instrument_token)?.tradingsymbol ?? null)
         byStrike.set(row.strike, at)
       }
       return [...byStrike.values()].sort((a, b) => a.strike - b.strike)
@@ -103,21 +107,29 @@ export class Chains extends Effect.Service<Chains>()("gateway/chains/Chains", {
       return chain?.head.as_of === "" ? undefined : chain
     }
 
+    const isKnown = (symbol: string): boolean => registry.exchangesOf(symbol).length > 0 || chains.state(symbol) !== undefined
+    const lookUp = (symbol: string, expiry: string): Either.Either<Head, Missing> => {
+      const head = published(symbol, expiry)?.head
+      if (head !== undefined) return Either.right({ ...head, ...ofUnderlying(symbol, expiry) })
+      if (listed(symbol).includes(expiry)) return Either.right(nothingYet(symbol, expiry))
+      return Either.left(isKnown(symbol) ? "Expiry" : "Symbol")
+    }
+
     return {
       strikesOf,
       nothingYet,
       /** Whether there are instruments at all. */
       isLoaded: (): boolean => registry.current() !== undefined,
-      isKnown: (symbol: string): boolean => registry.exchangesOf(symbol).length > 0 || chains.state(symbol) !== undefined,
+      isKnown,
+      /** A 404 when no instrument is listed under the symbol and nothing was published. */
+      known: (symbol: string) => Effect.suspend(() => (isKnown(symbol) ? Effect.void : Effect.fail(notFound("Symbol")))),
       /** Not yet expired at market time, ascending. */
       expiries: (symbol: string): ReadonlyArray<string> => listed(symbol).filter((expiry) => lifetimes.isAlive(symbol, expiry)),
-      /** Undefined where no such expiry is listed or published. */
-      head: (symbol: string, expiry: string): Head | undefined => {
-        const head = published(symbol, expiry)?.head
-        if (head !== undefined) return { ...head, ...ofUnderlying(symbol, expiry) }
-        return listed(symbol).includes(expiry) ? nothingYet(symbol, expiry) : undefined
-      },
-      /** Of the chain as it stands: read together with its head. */
+      /** The head of a chain that is listed or published, or what is missing. */
+      lookUp,
+      /** The same, with a 404 for what is missing. */
+      head: (symbol: string, expiry: string) => Effect.suspend(() => Either.mapLeft(lookUp(symbol, expiry), notFound)),
+      /** The rows of the chain. Read them together with its head. */
       strikes: (symbol: string, expiry: string): ReadonlyArray<StrikeRow> => {
         const chain = published(symbol, expiry)
         return chain === undefined ? [] : strikesOf(chain)

@@ -1,0 +1,63 @@
+import { Effect, Either } from "effect"
+import type { Payoff } from "../../contract/chains/ChainAnalysisApi.ts"
+import * as Problem from "../../contract/shared/Problem.ts"
+import * as IndiaTime from "../../domain/IndiaTime.ts"
+import { Lifetimes } from "../shared/Lifetimes.ts"
+import * as PayoffLegs from "./PayoffLegs.ts"
+import * as PayoffView from "./PayoffView.ts"
+import { Valuation } from "./Valuation.ts"
+
+const invalid = (errors: ReadonlyArray<PayoffLegs.Refused>) =>
+  new Problem.Invalid({ detail: `Validation error: ${errors.map(({ field, message }) => `${field}: ${message}`).join("; ")}`, errors })
+
+/** Answers POST /fo/payoff. */
+export const make = Effect.gen(function* () {
+  const valuation = yield* Valuation
+  const { termsOf, symbolOf, legOf, volOf } = yield* PayoffLegs.make
+  const { rate } = valuation.settings
+  const lifetimes = yield* Lifetimes
+
+  return (payload: Payoff) =>
+    Effect.gen(function* () {
+      const parsed = payload.legs.map(termsOf)
+      const wrong = parsed.flatMap((one) => (Either.isLeft(one) ? [one.left] : []))
+      if (wrong.length > 0) return yield* invalid(wrong)
+      const terms = PayoffView.inOrder(parsed.flatMap((one) => (Either.isRight(one) ? [one.right] : [])))
+      const symbol = yield* Either.mapLeft(symbolOf(payload.symbol, terms), (refused) => invalid([refused]))
+      const spot = payload.spot ?? (symbol === null ? null : valuation.basePrice(symbol))
+      if (spot === null) return yield* invalid([{ field: "spot", message: PayoffLegs.givenOr }])
+      const resolved = terms.map((one) => legOf(one, symbol, spot))
+      const unknown = resolved.flatMap((one) => (Either.isLeft(one) ? [one.left] : []))
+      if (unknown.length > 0) return yield* invalid(unknown)
+      const legs = resolved.flatMap((one) => (Either.isRight(one) ? [one.right] : []))
+      const analysed = PayoffView.analyse(legs, {
+        spot,
+        nowMs: valuation.nowMs(),
+        date: payload.date,
+        spotShift: payload.spot_shift,
+        volShift: payload.vol_shift,
+        points: payload.points,
+        rate,
+        endsMs: (expiry) => lifetimes.endsMs(symbol ?? "", expiry),
+        vol: volOf(symbol, legs)
+      })
+      if (Either.isLeft(analysed)) return yield* invalid([PayoffView.refusal(analysed.left, (at) => terms[at]?.place ?? at)])
+      return {
+        symbol,
+        spot,
+        legs: legs.map(({ entryPrice, expiry, forward, iv, kind, quantity, strike }, at) => ({
+          leg_ids: [],
+          tradingsymbol: terms[at]?.instrument?.tradingsymbol ?? null,
+          type: kind,
+          strike,
+          expiry,
+          quantity,
+          entry_price: entryPrice,
+          iv,
+          forward: PayoffView.shownForward(forward)
+        })),
+        ...analysed.right,
+        as_of: IndiaTime.isoTime(valuation.nowMs())
+      }
+    })
+})
