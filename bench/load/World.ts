@@ -37,7 +37,7 @@ const savePast = async (databaseUrl: string, { spec, instruments, underlyingOf }
       complete: true
     }
   })
-  const save = Effect.flatMap(BarRepo, (repo) => Effect.zipRight(repo.save(bars), repo.markTold(of, [day]))).pipe(
+  const save = Effect.flatMap(BarRepo, (repo) => Effect.zipRight(repo.save(bars), repo.markFetched(of, [day]))).pipe(
     Effect.provide(BarRepo.Default.pipe(Layer.provide(PostgresLive))),
     Effect.withConfigProvider(ConfigProvider.fromMap(new Map([["DATABASE_URL", databaseUrl]]))),
     Logger.withMinimumLogLevel(LogLevel.Warning)

@@ -1,6 +1,6 @@
 import { Schema } from "effect"
 
-/** A broker account's id. Its alphabet holds no token separator or wildcard, so an id can stand in a subject as it is. */
+/** A broker account's id. It contains no token separator and no wildcard, so a NATS subject can contain it unchanged. */
 export const AccountId = Schema.String.pipe(
   Schema.pattern(/^[A-Za-z0-9_-]{1,64}$/, {
     identifier: "AccountId",
@@ -20,7 +20,7 @@ export const InstrumentToken = Schema.Int.pipe(
 )
 export type InstrumentToken = typeof InstrumentToken.Type
 
-/** A strategy's id as Postgres numbers it. */
+/** A strategy's id, assigned by Postgres. */
 export const StrategyId = Schema.Int.pipe(
   Schema.positive({ identifier: "StrategyId", message: () => "a strategy id is a positive whole number" }),
   Schema.brand("StrategyId")

@@ -1,4 +1,4 @@
-/** India Standard Time has no daylight saving: a fixed +05:30. The only place in the domain where IST exists. */
+/** India Standard Time has no daylight saving time: the offset is always +05:30. Only this file of the domain knows IST. */
 export const istOffsetMs = 19_800_000
 export const minuteMs = 60_000
 export const dayMs = 86_400_000
@@ -8,7 +8,7 @@ export const yearMs = 365 * dayMs
 
 const isoDateText = /^(\d{4})-(\d{2})-(\d{2})$/
 
-/** "YYYY-MM-DD" of a calendar day, or null where there is no such day (month 1 to 12). */
+/** "YYYY-MM-DD" of a calendar day, or null if the day does not exist. Months count from 1 to 12. */
 export const isoDate = (year: number, month: number, day: number): string | null => {
   const at = new Date(Date.UTC(year, month - 1, day))
   if (at.getUTCFullYear() !== year || at.getUTCMonth() !== month - 1 || at.getUTCDate() !== day) return null
@@ -21,7 +21,7 @@ export const isIsoDate = (text: string): boolean => {
   return match !== null && isoDate(Number(match[1]), Number(match[2]), Number(match[3])) !== null
 }
 
-/** UTC milliseconds of IST midnight at the start of a day. Text that is no day gives NaN. */
+/** UTC milliseconds of IST midnight at the start of a day; NaN if the text is not a day. */
 export const istMidnightMs = (day: string): number => (isIsoDate(day) ? Date.parse(`${day}T00:00:00Z`) - istOffsetMs : Number.NaN)
 
 /** Years (Act/365 fixed) from `nowMs` to expiry; zero or negative once expired. */
@@ -30,7 +30,7 @@ export const yearsTo = (expiryMs: number, nowMs: number): number => (expiryMs - 
 /** The day in India at a UTC instant, "YYYY-MM-DD". */
 export const istDate = (ms: number): string => new Date(ms + istOffsetMs).toISOString().slice(0, 10)
 
-/** The number of the day in India at a UTC instant, counted from 1 January 1970: tells sessions apart cheaply. */
+/** The number of the day in India at a UTC instant, counted from 1 January 1970. Comparing it is a cheap test for the same session. */
 export const istDay = (ms: number): number => Math.floor((ms + istOffsetMs) / dayMs)
 
 /** Milliseconds after IST midnight at a UTC instant, 0 to 86,399,999. */
@@ -39,5 +39,5 @@ export const istTimeOfDayMs = (ms: number): number => (((ms + istOffsetMs) % day
 /** The start of the minute that holds an instant. */
 export const minuteFloor = (ms: number): number => Math.floor(ms / minuteMs) * minuteMs
 
-/** A UTC instant as ISO 8601: how every timestamp leaves. */
+/** A UTC instant as ISO 8601, the form of every timestamp that we publish. */
 export const isoTime = (ms: number): string => new Date(ms).toISOString()

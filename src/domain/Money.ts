@@ -2,8 +2,8 @@ import { Decimal as DecimalJs } from "decimal.js"
 import { Data, Either, ParseResult, Schema } from "effect"
 
 /**
- * Tarang's own decimal.js constructor. 80 significant digits hold numeric(30,10) x an integer of 2^53 added up 10^33 times, so that
- * nothing but a division that does not end is ever rounded (half to even), and no exponent is ever printed.
+ * Tarang's own decimal.js constructor. 80 significant digits hold 10^33 products of a numeric(30,10) and an integer of 2^53. So only a
+ * division without an end is rounded (half to even). `toString` never prints an exponent.
  */
 export const Decimal: DecimalJs.Constructor = DecimalJs.clone({
   precision: 80,
@@ -13,7 +13,7 @@ export const Decimal: DecimalJs.Constructor = DecimalJs.clone({
 })
 export type Decimal = DecimalJs
 
-/** Decimals Postgres keeps in numeric(30,10): money people write has no more places and no more integer digits. */
+/** Decimal places and integer digits of Postgres' numeric(30,10), which stores the money that users enter. */
 export const inputPlacesMax = 10
 export const inputIntegerDigitsMax = 20
 /** Longest text read as money. */
@@ -61,12 +61,12 @@ export const Money: Schema.Schema<Decimal, string> = Schema.transformOrFail(
   }
 ).annotations({ identifier: "Money" })
 
-/** The decimal that a double prints as: what a price was before it became one. */
+/** The decimal that a double prints as, which is the decimal that the double was made from. */
 export const ofNumber = (value: number): Decimal => new Decimal(String(value))
 
 const decodeInput = (input: string | number): Decimal | string => {
   if (typeof input === "number" && !Number.isFinite(input)) return "expected a finite number"
-  // A double's shortest text is the decimal the sender wrote; only beyond 1e21 and below 1e-6 does it carry an exponent.
+  // A double's shortest text is the decimal that the sender wrote. It has an exponent only beyond 1e21 and below 1e-6.
   const value = typeof input === "number" ? ofNumber(input) : decode(input)
   if (typeof value === "string") return value
   if (value.decimalPlaces() > inputPlacesMax) return `at most ${inputPlacesMax} decimal places`
@@ -76,8 +76,8 @@ const decodeInput = (input: string | number): Decimal | string => {
 const inputMax = new Decimal(10).pow(inputIntegerDigitsMax)
 
 /**
- * Money as people and programs send it: a JSON string, or a number taken by its shortest decimal text. What numeric(30,10) could not keep
- * is refused, never rounded; so 0.1 + 0.2 computed in a double (17 places) is refused too.
+ * Money as clients send it: a JSON string, or a number, which is read as its shortest decimal text. A value that numeric(30,10) cannot
+ * hold is rejected, never rounded. So 0.1 + 0.2 computed in a double (17 places) is rejected too.
  */
 export const MoneyInput: Schema.Schema<Decimal, string | number> = Schema.transformOrFail(
   Schema.Union(
@@ -95,29 +95,29 @@ export const MoneyInput: Schema.Schema<Decimal, string | number> = Schema.transf
   }
 ).annotations({ identifier: "MoneyInput" })
 
-/** A decimal text that is no integer at the wanted scale. */
+/** A text that is not an integer at the requested scale. */
 export class NotScalable extends Data.TaggedError("NotScalable")<{
   readonly text: string
   readonly scale: number
   readonly reason: "not a plain decimal" | "more decimals than the scale holds" | "beyond 2^53"
 }> {
   override get message(): string {
-    return `"${this.text}" is no integer at scale ${this.scale}: ${this.reason}`
+    return `"${this.text}" is not an integer at scale ${this.scale}: ${this.reason}`
   }
 }
 
-/** A scaled integer passed 2^53, where doubles no longer count one by one. A defect: the caller's bounds were wrong. */
+/** A scaled integer passed 2^53, beyond which doubles skip integers. This is a defect: the caller's bounds were wrong. */
 export class UnsafeInteger extends Data.TaggedError("UnsafeInteger")<{ readonly value: number }> {
   override get message(): string {
-    return `${this.value} is no safe integer: scaled money must stay within 2^53; use Decimal here`
+    return `${this.value} is not a safe integer: scaled money must stay within 2^53; use Decimal here`
   }
 }
 
 const scaledText = /^(-?)(\d+)(?:\.(\d*?)0*)?$/
 
 /**
- * The exact integer `text` x `scale`: "24500.05" at 100 is 2450005. `scale` is a power of ten up to 1e15. Zeros past the scale are allowed
- * ("24500.0500"), other digits are not: nothing is rounded.
+ * The exact integer `text` x `scale`: "24500.05" at 100 is 2450005. `scale` is a power of ten up to 1e15. Zeros past the scale are
+ * allowed ("24500.0500"); other digits are an error, because nothing is rounded.
  */
 export const scaled = (text: string, scale: number): Either.Either<number, NotScalable> => {
   const match = text.length <= textLengthMax ? scaledText.exec(text) : null
@@ -125,7 +125,7 @@ export const scaled = (text: string, scale: number): Either.Either<number, NotSc
   const [, sign, whole = "", fraction = ""] = match
   const places = placesOf(scale)
   if (fraction.length > places) return Either.left(new NotScalable({ text, scale, reason: "more decimals than the scale holds" }))
-  // Digits are joined as text, so no binary fraction ever stands between the text and the integer.
+  // Digits are joined as text, so that no binary fraction is computed between the text and the integer.
   const value = Number(whole + fraction.padEnd(places, "0"))
   if (!Number.isSafeInteger(value)) return Either.left(new NotScalable({ text, scale, reason: "beyond 2^53" }))
   return Either.right(sign === "-" && value !== 0 ? -value : value)
@@ -133,14 +133,14 @@ export const scaled = (text: string, scale: number): Either.Either<number, NotSc
 
 const placesByScale: ReadonlyMap<number, number> = new Map(Array.from({ length: 16 }, (_, places) => [10 ** places, places]))
 
-/** Decimal places of a scale: 2 for 100. Any other number than 1, 10 .. 1e15 is a defect. */
+/** Decimal places of a scale: 2 for 100. A number other than 1, 10 .. 1e15 is a defect. */
 export const placesOf = (scale: number): number => {
   const places = placesByScale.get(scale)
   if (places === undefined) throw new RangeError(`a scale is a power of ten from 1 to 1e15, not ${scale}`)
   return places
 }
 
-/** `n` itself while it is a safe integer; throws the defect `UnsafeInteger` where a sum or product left 2^53 (or the integers). */
+/** Returns `n` if it is a safe integer. Otherwise throws the defect `UnsafeInteger`: a sum or product passed 2^53 or is not whole. */
 export const checked = (n: number): number => {
   if (!Number.isSafeInteger(n)) throw new UnsafeInteger({ value: n })
   return n
@@ -150,14 +150,14 @@ export const checked = (n: number): number => {
 export const toDecimal = (int: number, scale: number): Decimal => new Decimal(`${checked(int)}e-${placesOf(scale)}`)
 
 /**
- * The double nearest to int / scale: both are exact doubles, so one IEEE division rounds once and correctly, and JSON prints the decimal
- * itself for up to 15 significant digits (2450005 at 100 prints 24500.05).
+ * The double nearest to int / scale. Both are exact doubles, so one IEEE division rounds once and correctly. JSON prints the exact
+ * decimal for up to 15 significant digits (2450005 at 100 prints 24500.05).
  */
 export const toNumber = (int: number, scale: number): number => int / scale
 
 /**
- * `price` on the grid of `tick` (both in rupees), a half tick away from zero: 123.456 is 123.46 at 0.01 and 123.45 at 0.05.
- * Indices have tick 0: their price comes back unchanged.
+ * `price` rounded to a multiple of `tick` (both in rupees), half a tick away from zero: 123.456 is 123.46 at 0.01 and 123.45 at 0.05.
+ * Indices have tick 0, so their price is returned unchanged.
  */
 export const roundToTick = (price: Decimal, tick: Decimal): Decimal =>
   tick.lte(0) ? price : new Decimal(price).div(tick).toDecimalPlaces(0, Decimal.ROUND_HALF_UP).times(tick)

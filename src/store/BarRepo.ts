@@ -81,7 +81,7 @@ export class BarRepo extends Effect.Service<BarRepo>()("store/BarRepo", {
   effect: Effect.gen(function* () {
     const sql = yield* SqlClient.SqlClient
 
-    // A bar that comes again is the same, unless the broker corrects it or it was told incomplete before. The lock order is the key's.
+    // A bar that comes again is the same, unless the broker corrects it or it was fetched incomplete before. The lock order is the key's.
     const insert = (bars: ReadonlyArray<NewBar>) => sql`
       INSERT INTO bars (instrument_token, tradingsymbol, minutes, source, at, open, high, low, close, volume, oi, complete)
       SELECT DISTINCT ON (b.token, b.minutes, b.source, b.at) b.*
@@ -124,15 +124,15 @@ export class BarRepo extends Effect.Service<BarRepo>()("store/BarRepo", {
               least(${it.now}::timestamptz, bucket + make_interval(mins => ${it.minutes}), s.closes) - greatest(bucket, s.opens)) / 60)) AS whole
           FROM minute LEFT JOIN ${sessionsOf(it)} s ON s.day = (bucket AT TIME ZONE 'Asia/Kolkata')::date
           GROUP BY bucket, s.opens, s.closes
-        ), told AS (
+        ), fetched AS (
           SELECT at AS bucket, open, high, low, close, volume, oi FROM bars
           WHERE instrument_token = ${it.instrumentToken} AND tradingsymbol = ${it.tradingsymbol} AND minutes = ${it.minutes} AND source = 'broker'
             AND at BETWEEN ${it.from}::timestamptz AND ${it.to}::timestamptz
         ), chosen AS (
-          SELECT coalesce(own.bucket, told.bucket) AS at, own.bucket IS NOT NULL AND (own.whole OR told.bucket IS NULL) AS ours,
+          SELECT coalesce(own.bucket, fetched.bucket) AS at, own.bucket IS NOT NULL AND (own.whole OR fetched.bucket IS NULL) AS ours,
             own.open AS o1, own.high AS h1, own.low AS l1, own.close AS c1, own.volume AS v1, own.oi AS i1,
-            told.open AS o2, told.high AS h2, told.low AS l2, told.close AS c2, told.volume AS v2, told.oi AS i2
-          FROM own FULL JOIN told ON told.bucket = own.bucket
+            fetched.open AS o2, fetched.high AS h2, fetched.low AS l2, fetched.close AS c2, fetched.volume AS v2, fetched.oi AS i2
+          FROM own FULL JOIN fetched ON fetched.bucket = own.bucket
         )
         SELECT at, CASE WHEN ours THEN o1 ELSE o2 END AS open, CASE WHEN ours THEN h1 ELSE h2 END AS high,
           CASE WHEN ours THEN l1 ELSE l2 END AS low, CASE WHEN ours THEN c1 ELSE c2 END AS close,
@@ -144,9 +144,9 @@ export class BarRepo extends Effect.Service<BarRepo>()("store/BarRepo", {
     // The day in India, as text: the driver would read a date in the host's zone.
     const days = SqlSchema.findAll({
       Request: RangeRequest,
-      Result: Schema.Struct({ day: Schema.String, told: Schema.Boolean, whole: BigIntColumn }),
+      Result: Schema.Struct({ day: Schema.String, fetched: Schema.Boolean, whole: BigIntColumn }),
       execute: (it) => sql`
-        SELECT coalesce(own.day, told.day)::text AS day, told.day IS NOT NULL AS told, coalesce(own.whole, 0) AS whole
+        SELECT coalesce(own.day, fetched.day)::text AS day, fetched.day IS NOT NULL AS fetched, coalesce(own.whole, 0) AS whole
         FROM (SELECT s.day, count(*) FILTER (WHERE complete) AS whole FROM bars
           JOIN ${sessionsOf(it)} s ON s.day = (at AT TIME ZONE 'Asia/Kolkata')::date AND at >= s.opens AND at < s.closes
           WHERE instrument_token = ${it.instrumentToken} AND tradingsymbol = ${it.tradingsymbol} AND minutes = 1 AND source = 'live'
@@ -155,22 +155,24 @@ export class BarRepo extends Effect.Service<BarRepo>()("store/BarRepo", {
         FULL JOIN (SELECT day FROM bar_days
           WHERE instrument_token = ${it.instrumentToken} AND tradingsymbol = ${it.tradingsymbol} AND minutes = ${it.minutes}
             AND day BETWEEN (${it.from}::timestamptz AT TIME ZONE 'Asia/Kolkata')::date AND (${it.to}::timestamptz AT TIME ZONE 'Asia/Kolkata')::date
-          ) told ON told.day = own.day`
+          ) fetched ON fetched.day = own.day`
     })
-    const markTold = (of: Of, told: ReadonlyArray<string>) => sql`
+    const markFetched = (of: Of, fetched: ReadonlyArray<string>) => sql`
       INSERT INTO bar_days (instrument_token, tradingsymbol, minutes, day)
-      SELECT ${of.instrumentToken}, ${of.tradingsymbol}, ${of.minutes}, d FROM unnest(${told}::date[]) AS d ON CONFLICT DO NOTHING`
+      SELECT ${of.instrumentToken}, ${of.tradingsymbol}, ${of.minutes}, d FROM unnest(${fetched}::date[]) AS d ON CONFLICT DO NOTHING`
 
     return {
       /** How many were new or corrected; saving again changes nothing. */
       save: (bars: ReadonlyArray<NewBar>) => StoreError.guard(save(bars)).pipe(Effect.withSpan("BarRepo.save")),
       /** Ascending, one per start: ours where whole, else the broker's of that length, else what we have. */
       range: (query: Range) => StoreError.guardRead(range(requestOf(query))).pipe(Effect.withSpan("BarRepo.range")),
-      /** What is known of each day ("YYYY-MM-DD", India) in the range: whether the broker told all of it, and our own whole minutes of its session. */
+      /** What is known of each day ("YYYY-MM-DD", India) in the range: whether the broker fetched all of it, and our own whole minutes of its session. */
       days: (query: Range) => StoreError.guardRead(days(requestOf(query))).pipe(Effect.withSpan("BarRepo.days")),
-      /** The broker has told everything of these days. */
-      markTold: (of: Of, told: ReadonlyArray<string>) =>
-        StoreError.guard(told.length === 0 ? Effect.void : Effect.asVoid(markTold(of, told))).pipe(Effect.withSpan("BarRepo.markTold"))
+      /** The broker has fetched everything of these days. */
+      markFetched: (of: Of, fetched: ReadonlyArray<string>) =>
+        StoreError.guard(fetched.length === 0 ? Effect.void : Effect.asVoid(markFetched(of, fetched))).pipe(
+          Effect.withSpan("BarRepo.markFetched")
+        )
     } as const
   })
 }) {}

@@ -245,7 +245,7 @@ layer(world(patient), { excludeTestServices: true, timeout: 120_000 })("Fuzzing"
         const history = Asks.serve(
           Asks.fetchHistory,
           ({ instrument_token, tradingsymbol, minutes }) =>
-            Effect.as(Effect.orDie(repo.markTold({ instrumentToken: instrument_token, tradingsymbol, minutes }, [])), { bars: 0 }),
+            Effect.as(Effect.orDie(repo.markFetched({ instrumentToken: instrument_token, tradingsymbol, minutes }, [])), { bars: 0 }),
           4
         )
         const instruments = Asks.serve(Asks.refreshInstruments, () => Effect.succeed({ trade_date: "2026-11-24", instruments: 7 }), 4)

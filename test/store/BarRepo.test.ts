@@ -185,14 +185,14 @@ layer(fresh(), { excludeTestServices: true })("BarRepo", (it) => {
         bar(on, ist("15:30"), [1, 1, 1, 1]),
         bar(on, ist("09:16"), [1, 1, 1, 1], { complete: false })
       ])
-      yield* bars.markTold(on, ["2026-08-18", "2026-08-19"])
-      yield* bars.markTold(on, ["2026-08-18"])
+      yield* bars.markFetched(on, ["2026-08-18", "2026-08-19"])
+      yield* bars.markFetched(on, ["2026-08-18"])
       const days = yield* bars.days({ ...on, from: ist("00:00", "2026-08-18"), to: night, now: night, ...hours })
       assert.deepStrictEqual(
         [...days].sort((a, b) => (a.day < b.day ? -1 : 1)),
         [
-          { day: "2026-08-18", told: true, whole: 0 },
-          { day: "2026-08-19", told: true, whole: 2 }
+          { day: "2026-08-18", fetched: true, whole: 0 },
+          { day: "2026-08-19", fetched: true, whole: 2 }
         ]
       )
       assert.deepStrictEqual(

@@ -166,12 +166,12 @@ layer(fresh(), { excludeTestServices: true })("InstrumentRegistry", (it) => {
       yield* registry.replace("2026-10-05", parsed(...whole), yield* registry.inForce("2026-10-05"))
       const refused = yield* Effect.flip(registry.replace("2026-10-06", parsed(...whole.slice(1)), yield* registry.inForce("2026-10-06")))
       assert.instanceOf(refused, DumpRefused)
-      assert.strictEqual(refused.message, "the instruments of 2026-10-06 are incomplete: exchange NSE is missing, it had 1 instruments")
+      assert.strictEqual(refused.message, "the instruments of 2026-10-06 are incomplete: exchange NSE is missing; it had 1 instruments")
       assert.strictEqual(registry.current()?.tradeDate, "2026-10-05")
       yield* other.follow("2026-10-06")
       for (const each of [registry, other]) {
         assert.strictEqual(each.current()?.tradeDate, "2026-10-05")
-        assert.deepStrictEqual(each.refusal(), { tradeDate: "2026-10-06", reason: "exchange NSE is missing, it had 1 instruments" })
+        assert.deepStrictEqual(each.refusal(), { tradeDate: "2026-10-06", reason: "exchange NSE is missing; it had 1 instruments" })
       }
       yield* registry.replace("2026-10-06", parsed(...whole), yield* registry.inForce("2026-10-06"))
       yield* other.follow("2026-10-06")

@@ -23,7 +23,7 @@ const tables = [
 const fill = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
   yield* sql`INSERT INTO instrument_days (trade_date, instruments) VALUES ('2026-08-18', 2), ('2026-08-19', 1)`
-  yield* sql`INSERT INTO instrument_refusals (trade_date, reason) VALUES ('2026-08-20', 'exchange BFO is missing, it had 7 instruments')`
+  yield* sql`INSERT INTO instrument_refusals (trade_date, reason) VALUES ('2026-08-20', 'exchange BFO is missing; it had 7 instruments')`
   yield* sql`INSERT INTO subscription_windows (exchange, underlying, expiries, strikes, requested_mode, created_by)
     VALUES ('NSE', 'NIFTY', 2, 20, 'FULL', 'u1')`
   yield* sql`INSERT INTO instruments VALUES

@@ -108,7 +108,7 @@ export const make = Effect.gen(function* () {
           )
         }
         const saved = yield* repo.save(rows)
-        yield* repo.markTold(series, Coverage.finished(span, nowMs))
+        yield* repo.markFetched(series, Coverage.finished(span, nowMs))
         remember(key)
         Metrics.candlesSaved("history", saved)
         return { bars: saved }

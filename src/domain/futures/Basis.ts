@@ -28,7 +28,7 @@ export interface Basis {
 
 const isPrice = (value: number): boolean => Number.isFinite(value) && value > 0
 
-/** future - spot, rupees; NaN while either is not known. */
+/** future - spot, rupees; NaN if either is unknown. */
 export const difference = (spot: number, future: number): number => future - spot
 
 /** Basis and cost of carry of one future; null unless both prices are positive. */
@@ -58,7 +58,7 @@ export interface PositionSignal {
   readonly signal: OpenInterest.BuildUp
 }
 
-/** Price x open interest: who opened or closed between two samples, by the same four classes as in the option chain. */
+/** Classifies two samples by price and open interest, with the same four classes as in the option chain. */
 export const positionSignal = (before: Sample, now: Sample): PositionSignal => {
   const priceChange = now.price - before.price
   const openInterestChange = OpenInterest.change(now.openInterest, before.openInterest)

@@ -15,7 +15,7 @@ export interface Contract {
 export interface Rollover {
   /** Open interest beyond the near month / open interest of all months x 100; null without any open interest. */
   readonly percent: number | null
-  /** next - near, rupees: what holding long for another month costs. Null without both prices, and so are the next two. */
+  /** next - near, rupees: the price of holding a long position for another month. This and the next two are null without both prices. */
   readonly spread: number | null
   /** spread / near x 100. */
   readonly costPercent: number | null
@@ -31,7 +31,7 @@ const percentRolled = (near: Contract, later: ReadonlyArray<Contract>): number |
   return all > 0 ? (100 * beyond) / all : null
 }
 
-/** The roll of an underlying's near future into the months after it, which stand in order of expiry. */
+/** The roll of an underlying's near future into the later months, which must be sorted by expiry. */
 export const rollover = (near: Contract, later: ReadonlyArray<Contract>): Rollover => {
   const percent = percentRolled(near, later)
   const next = later[0]
@@ -58,18 +58,18 @@ export interface Roll {
 }
 
 export interface RollReport {
-  /** What the near month has made. */
+  /** Profit made in the near month. */
   readonly realised: Money.Decimal
-  /** What the new month has made so far. */
+  /** Profit made so far in the new month. */
   readonly unrealised: Money.Decimal
-  /** Spread paid on the way, (open - close) x signed quantity: not a loss by itself, the new month's price contains it. */
+  /** Spread paid at the roll, (open - close) x signed quantity. It is not a loss by itself: the new month's price contains it. */
   readonly rollCost: Money.Decimal
   readonly total: Money.Decimal
 }
 
 const opposite = (direction: Position.Direction): Position.Direction => (direction === "BUY" ? "SELL" : "BUY")
 
-/** P&L of a rolled position; each month is an instrument of its own, so its P&L is the strategy's. */
+/** P&L of a rolled position. Each month is a separate instrument, so its P&L is computed like a strategy's. */
 export const rollProfit = (roll: Roll): RollReport => {
   const { direction, quantity } = roll
   const opened = ProfitAndLoss.fill(ProfitAndLoss.empty, { direction, quantity, price: roll.entryPrice })
@@ -81,7 +81,7 @@ export const rollProfit = (roll: Roll): RollReport => {
   return { realised, unrealised, rollCost, total: realised.plus(unrealised) }
 }
 
-/** One contract's bars in order of time, and the last instant at which the series follows it (Infinity for the newest). */
+/** One contract's bars, sorted by time, and the last instant at which the series follows it (Infinity for the newest contract). */
 export interface Segment {
   readonly contract: string
   readonly untilMs: number
@@ -89,9 +89,9 @@ export interface Segment {
 }
 
 /**
- * none: prices as traded, with the jumps. back_difference: older contracts are shifted by the price difference at each roll (returns in
- * rupees are real). back_ratio: older ones are scaled (returns in percent are real). forward_difference: newer ones are shifted instead,
- * so what has been published never changes.
+ * none: prices as traded, with the jumps. back_difference: older contracts are shifted by the price difference at each roll, so returns
+ * in rupees are real. back_ratio: older contracts are scaled, so returns in percent are real. forward_difference: newer contracts are
+ * shifted instead, so published values never change.
  */
 export type Adjustment = "none" | "back_difference" | "back_ratio" | "forward_difference"
 
@@ -114,7 +114,7 @@ interface Junction {
   readonly next: number
 }
 
-/** Closes of both contracts at the last instant up to the roll that both have a bar with a price for. */
+/** Closes of both contracts at the last instant up to the roll at which both have a bar with a price. */
 const junction = (old: Segment, next: Segment): Junction | null => {
   const closes = new Map(next.bars.map((bar) => [bar.atMs, bar.close]))
   for (let index = old.bars.length - 1; index >= 0; index--) {
@@ -125,13 +125,13 @@ const junction = (old: Segment, next: Segment): Junction | null => {
   return null
 }
 
-/** What is done to one segment's prices: scaled, then shifted. */
+/** How one segment's prices are changed: scaled, then shifted. */
 interface Shift {
   readonly factor: number
   readonly offset: number
 }
 
-/** One shift per segment, from the junctions between neighbours; junctions without a jump ("none") shift nothing. */
+/** One shift per segment, computed from the junctions between neighbours. A junction without a jump ("none") shifts nothing. */
 const shifts = (junctions: ReadonlyArray<Junction>, adjustment: Adjustment): ReadonlyArray<Shift> => {
   const out: Array<Shift> = [{ factor: 1, offset: 0 }]
   if (adjustment === "forward_difference") {
@@ -152,8 +152,8 @@ const shifts = (junctions: ReadonlyArray<Junction>, adjustment: Adjustment): Rea
 }
 
 /**
- * One series over contracts that follow each other in order of expiry. Each bar comes from the contract the series follows at its instant;
- * the jump at a roll is the difference of both closes at the last common bar up to it.
+ * One series over contracts sorted by expiry. Each bar comes from the contract that the series follows at that instant. The jump at a
+ * roll is the difference of both closes at the last common bar up to it.
  */
 export const continuous = (segments: ReadonlyArray<Segment>, adjustment: Adjustment): Continuous => {
   const junctions: Array<Junction> = []

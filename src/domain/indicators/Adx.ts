@@ -2,12 +2,15 @@ import * as Atr from "./Atr.ts"
 import type { Bar, Indicator } from "./Indicator.ts"
 import * as Wilder from "./Wilder.ts"
 
-/** How the three sums begin. talib: with bars 1 to period - 1, smoothed already at bar `period`. wilder: with bars 1 to period (his book). */
+/**
+ * How the three sums are seeded. talib: with bars 1 to period - 1, so bar `period` is smoothed already. wilder: with bars 1 to period
+ * (his book).
+ */
 export type Seed = "talib" | "wilder"
 
 export interface State {
   readonly bar: Pick<Bar, "high" | "low" | "close"> | null
-  /** Bars with a bar before them. */
+  /** Number of bars that have a previous bar. */
   readonly count: number
   readonly plus: number
   readonly minus: number
@@ -33,7 +36,10 @@ const movement = (bar: Bar, previous: Pick<Bar, "high" | "low">): readonly [plus
 
 const percent = (part: number, whole: number): number => (whole === 0 ? 0 : (100 * part) / whole)
 
-/** Average directional index by Wilder, 0 to 100; DI and DX first at bar `period`, ADX at 2 x `period` - 1. Without any movement all are 0. */
+/**
+ * Average directional index by Wilder, 0 to 100. DI and DX start at bar `period`, ADX at 2 x `period` - 1. All are 0 without any
+ * movement.
+ */
 export const make = (period: number, seed: Seed = "talib"): Indicator<State, Values> => {
   const seeds = seed === "talib" ? period - 1 : period
   return {

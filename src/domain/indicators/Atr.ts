@@ -1,10 +1,13 @@
 import type { Bar, Indicator } from "./Indicator.ts"
 import * as Wilder from "./Wilder.ts"
 
-/** talib: the first bar, which has no close before it, takes no part (first at bar `period`). tradingview: it does (first at `period` - 1). */
+/**
+ * talib: the first bar has no previous close and is skipped (first value at bar `period`). tradingview: it counts (first at `period` -
+ * 1).
+ */
 export type Seed = "talib" | "tradingview"
 
-/** Rupees; the first bar's is high - low. */
+/** True range in rupees. For the first bar it is high - low. */
 export const trueRange = (bar: Bar, previousClose: number | null): number =>
   previousClose === null
     ? bar.high - bar.low

@@ -7,7 +7,10 @@ export interface Values extends Readonly<Record<string, number | null>> {
   readonly lower: number | null
 }
 
-/** SMA(`period`) of closes and `deviations` population standard deviations (divided by `period`) either side; rupees; first at bar `period` - 1. */
+/**
+ * SMA(`period`) of closes, plus and minus `deviations` population standard deviations (divided by `period`); rupees; first at bar
+ * `period` - 1.
+ */
 export const make = (period: number, deviations: number): Indicator<Window.Window, Values> => ({
   initial: [],
   next: (closes, bar) => {

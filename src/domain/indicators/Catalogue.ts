@@ -11,11 +11,11 @@ import * as Stochastic from "./Stochastic.ts"
 import * as Supertrend from "./Supertrend.ts"
 import * as Vwap from "./Vwap.ts"
 
-/** Longest window of any indicator, in bars: what a state may hold. */
+/** Longest window of any indicator, in bars. It bounds the size of a state. */
 export const periodMax = 1000
 export const multiplierMax = 100
 
-/** A setting's name, its value when none is given, and what it may be. */
+/** A setting's name, default value and permitted values. */
 export type Parameter =
   | { readonly name: string; readonly type: "whole"; readonly default: number; readonly min: number; readonly max: number }
   | { readonly name: string; readonly type: "positive"; readonly default: number; readonly max: number }
@@ -28,11 +28,11 @@ export interface Entry {
   /** The names of its values, in the order to show them. */
   readonly outputs: ReadonlyArray<string>
   readonly build: (settings: Settings) => Indicator<unknown>
-  /** What several settings must be together; the reason they are not, or null. */
+  /** Checks several settings against each other. Returns the reason for a conflict, or null. */
   readonly conflict?: (settings: Settings) => string | null
 }
 
-/** Every parameter's value, checked; asking for a parameter the entry does not have is a defect. */
+/** Every parameter's value, already checked. Asking for a parameter that the entry lacks is a defect. */
 export interface Settings {
   readonly number: (name: string) => number
   readonly choice: <C extends string>(name: string, choices: ReadonlyArray<C>) => C
@@ -52,7 +52,7 @@ const atrSeeds: ReadonlyArray<Atr.Seed> = ["talib", "tradingview"]
 const adxSeeds: ReadonlyArray<Adx.Seed> = ["talib", "wilder"]
 const anchors: ReadonlyArray<Vwap.Anchor> = ["session", "cumulative"]
 
-/** Every indicator on offer. */
+/** All available indicators. */
 export const entries: ReadonlyArray<Entry> = [
   {
     name: "sma",
@@ -129,7 +129,7 @@ export const entries: ReadonlyArray<Entry> = [
 
 const byName: ReadonlyMap<string, Entry> = new Map(entries.map((entry) => [entry.name, entry]))
 
-/** A request for an indicator that cannot be met; `field` is "name" or the setting. */
+/** A request for an indicator that cannot be built. `field` is "name" or the setting that is wrong. */
 export class InvalidIndicator extends Data.TaggedError("InvalidIndicator")<{ readonly field: string; readonly reason: string }> {
   override get message(): string {
     return `${this.field}: ${this.reason}`
@@ -137,7 +137,7 @@ export class InvalidIndicator extends Data.TaggedError("InvalidIndicator")<{ rea
 }
 
 export interface Ready {
-  /** The same for the same indicator and settings however they were written: "macd(fast=12,slow=26,signal=9,seed=textbook)". */
+  /** The same text for the same indicator and settings, however the request wrote them: "macd(fast=12,slow=26,signal=9,seed=textbook)". */
   readonly id: string
   readonly name: string
   readonly outputs: ReadonlyArray<string>
@@ -145,7 +145,7 @@ export interface Ready {
   readonly indicator: Indicator<unknown>
 }
 
-/** Why a value is not what the parameter may be, or null. */
+/** The reason to reject a parameter's value, or null if the value is permitted. */
 const refusal = (parameter: Parameter, value: unknown): string | null => {
   switch (parameter.type) {
     case "choice":
@@ -172,7 +172,7 @@ const settingsOf = (values: ReadonlyMap<string, number | string>): Settings => (
   }
 })
 
-/** An indicator by name; settings not given have their defaults, unknown ones are refused. */
+/** Builds an indicator by name. Missing settings take their defaults; unknown settings are rejected. */
 export const make = (
   name: string,
   given: Readonly<Record<string, number | string | undefined>> = {}

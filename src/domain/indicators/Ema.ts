@@ -9,8 +9,8 @@ export interface State {
 export const initial: State = { count: 0, mean: 0 }
 
 /**
- * alpha = 2 / (period + 1), seeded with the plain mean of the first `period` values (TA-Lib's default). `skip` values at the start take
- * no part in the seed.
+ * alpha = 2 / (period + 1), seeded with the plain mean of the first `period` values (TA-Lib's default). The first `skip` values do not
+ * count towards the seed.
  */
 export const step = (state: State, period: number, value: number, skip = 0): State => {
   const count = state.count + 1

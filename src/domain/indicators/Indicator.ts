@@ -7,17 +7,17 @@ export type Bar = Ohlcv
 export type Values = Readonly<Record<string, number | null>>
 
 /**
- * One definition for streaming and batch: `next` takes the state after the previous bar and a bar, and never changes the state it was
- * given. So an open bar is computed as often as it changes from the state before it, and no result depends on how the bars came.
- * States are plain data.
+ * One definition for streaming and batch. `next` takes the state after the previous bar, and a bar; it never mutates that state. So an
+ * open bar can be recomputed from the state before it each time it changes. The result does not depend on how the bars arrived. States
+ * are plain data.
  */
 export interface Indicator<State, V extends Values = Values> {
   readonly initial: State
-  // A method, so that indicators of different states may stand in one list.
+  // A method, so that one list can hold indicators with different states.
   next(state: State, bar: Bar): readonly [State, V]
 }
 
-/** The indicator over closed bars, one value a bar. */
+/** Runs the indicator over closed bars; returns one value per bar. */
 export const batch = <S, V extends Values>(indicator: Indicator<S, V>, bars: Iterable<Bar>): ReadonlyArray<V> => {
   const values: Array<V> = []
   let state = indicator.initial
@@ -29,11 +29,11 @@ export const batch = <S, V extends Values>(indicator: Indicator<S, V>, bars: Ite
   return values
 }
 
-/** A running indicator: the state before the open bar, and the open bar as it stands. */
+/** A running indicator: the state before the open bar, and the latest values of the open bar. */
 export interface Live<State, V extends Values = Values> {
   readonly before: State
   readonly after: State
-  /** When the open bar opened; null before the first bar. */
+  /** When the open bar started; null before the first bar. */
   readonly atMs: number | null
   readonly values: V | null
 }
@@ -46,8 +46,8 @@ export const start = <S, V extends Values>(indicator: Indicator<S, V>): Live<S, 
 })
 
 /**
- * A bar as it is now. The same `atMs` replaces the open bar, a later one closes it and opens the next; an earlier one belongs to a closed
- * bar and changes nothing (the caller starts again from its history to correct that).
+ * Applies the latest version of a bar. The same `atMs` replaces the open bar; a later one closes it and opens the next. An earlier one
+ * belongs to a closed bar and changes nothing: to correct that, the caller starts again from its history.
  */
 export const update = <S, V extends Values>(indicator: Indicator<S, V>, live: Live<S, V>, bar: Bar): Live<S, V> => {
   if (live.atMs !== null && bar.atMs < live.atMs) return live

@@ -1,7 +1,10 @@
 import * as Ema from "./Ema.ts"
 import type { Indicator } from "./Indicator.ts"
 
-/** textbook: each mean is seeded at its own start. talib: the fast one is seeded beside the slow one, with the closes before that skipped. */
+/**
+ * textbook: each mean is seeded at its own start. talib: both means are seeded at the same bar, so the fast one skips the closes before
+ * that.
+ */
 export type Seed = "textbook" | "talib"
 
 export interface State {

@@ -15,7 +15,7 @@ export interface Values extends Readonly<Record<string, number | null>> {
 }
 
 /**
- * fastK = 100 (close - lowest low) / (highest high - lowest low) of `period` bars, 0 where the range is none; slowK = mean of the last
+ * fastK = 100 (close - lowest low) / (highest high - lowest low) of `period` bars, 0 if the range is zero. slowK = mean of the last
  * `smoothK` fastK, slowD = mean of the last `smoothD` slowK; 0 to 100.
  */
 export const make = (period: number, smoothK: number, smoothD: number): Indicator<State, Values> => ({

@@ -4,7 +4,7 @@ import * as Wilder from "./Wilder.ts"
 
 export interface State {
   readonly atr: Atr.State
-  /** The bands and direction of the previous bar; null until the average true range is there. */
+  /** The bands and direction of the previous bar; null until the average true range is available. */
   readonly band: { readonly upper: number; readonly lower: number; readonly direction: 1 | -1 } | null
 }
 
@@ -20,9 +20,9 @@ export interface Values extends Readonly<Record<string, number | null>> {
 const none: Values = { line: null, direction: null, upper: null, lower: null }
 
 /**
- * Bands (high + low) / 2 +- multiplier x ATR(period); a band only tightens unless the previous close had broken it. Up turns down when the
- * close falls below the lower band, down turns up when it rises above the upper one, both strictly and by the bar's own bands. It begins
- * down, at the first bar with an average true range. Rupees.
+ * Bands (high + low) / 2 +- multiplier x ATR(period). A band only moves towards the price unless the previous close broke it. The
+ * direction turns down when the close falls below the lower band, and up when it rises above the upper one. Both comparisons are strict
+ * and use the bar's own bands. It starts down, at the first bar with an average true range. Rupees.
  */
 export const make = (period: number, multiplier: number, seed: Atr.Seed = "talib"): Indicator<State, Values> => ({
   initial: { atr: Atr.initial, band: null },

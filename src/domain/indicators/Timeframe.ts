@@ -1,24 +1,24 @@
 import * as IndiaTime from "../IndiaTime.ts"
 import type { Bar } from "./Indicator.ts"
 
-/** A bar's length in minutes, 1 to 1440; 1440 is the whole Indian day and carries its midnight, as Kite's day candles do. */
+/** A bar's length in minutes, 1 to 1440. 1440 is the whole Indian day, and its timestamp is midnight, as in Kite's day candles. */
 export const minutesMax = 1440
 
 /**
- * When the bar that holds an instant opens. `openMs` is when the session usually opens (`Sessions.gridOpenMs`), milliseconds after India's
- * midnight. Bars begin at the session's open and never reach over an Indian day, so the last one of a
- * session may be short; what trades before the open lies in bars that end at it.
+ * When the bar that contains an instant opens. `openMs` is the session's usual opening time (`Sessions.gridOpenMs`), in milliseconds
+ * after India's midnight. Bars are laid out from the session's open and never cross midnight, so a session's last bar may be short.
+ * Trades before the open belong to bars that end at the open.
  */
 export const barStartMs = (atMs: number, minutes: number, openMs: number): number => {
   const midnightMs = IndiaTime.istDay(atMs) * IndiaTime.dayMs - IndiaTime.istOffsetMs
   if (minutes >= minutesMax) return midnightMs
   const width = minutes * IndiaTime.minuteMs
   const start = midnightMs + openMs + Math.floor((atMs - midnightMs - openMs) / width) * width
-  // Before the open a long bar would begin on the day before.
+  // Without this bound a long bar before the open would begin on the previous day.
   return Math.max(start, midnightMs)
 }
 
-/** A longer bar while it fills: what its closed minutes gave, and the minute that may still change. */
+/** A longer bar while it fills: the sum of its closed minutes, and the newest minute, which may still change. */
 export interface State {
   readonly startMs: number
   readonly base: Bar | null
@@ -34,13 +34,13 @@ const join = (base: Bar, minute: Bar): Bar => ({
   volume: base.volume + minute.volume
 })
 
-/** The longer bar as it stands. */
+/** The longer bar with everything received so far. */
 export const current = (state: State): Bar =>
   state.base === null ? { ...state.minute, atMs: state.startMs } : join(state.base, state.minute)
 
 /**
- * One one-minute bar more: the new state, whose `current` is the open bar, and the bar that this one closed. A minute seen last may come
- * again corrected; an earlier one changes nothing.
+ * Adds a one-minute bar. Returns the new state, whose `current` is the open bar, and the bar that this minute closed. The newest minute
+ * may arrive again with corrections; an earlier minute changes nothing.
  */
 export const step = (state: State | null, minute: Bar, minutes: number, openMs: number): readonly [state: State, closed: Bar | null] => {
   const startMs = barStartMs(minute.atMs, minutes, openMs)
@@ -50,7 +50,7 @@ export const step = (state: State | null, minute: Bar, minutes: number, openMs: 
   return startMs === state.startMs ? [{ startMs, base: current(state), minute }, null] : [{ startMs, base: null, minute }, current(state)]
 }
 
-/** Bars of `minutes` from one-minute bars in order of time; the last may be open still. */
+/** Bars of `minutes` from one-minute bars sorted by time. The last bar may still be open. */
 export const aggregate = (bars: Iterable<Bar>, minutes: number, openMs: number): ReadonlyArray<Bar> => {
   const out: Array<Bar> = []
   let state: State | null = null

@@ -1,7 +1,7 @@
 import * as IndiaTime from "../IndiaTime.ts"
 import type { Indicator } from "./Indicator.ts"
 
-/** session: starts anew with each Indian day. cumulative: never. */
+/** session: restarts with each Indian day. cumulative: never restarts. */
 export type Anchor = "session" | "cumulative"
 
 export interface State {
@@ -10,16 +10,16 @@ export interface State {
   readonly volume: number
 }
 
-/** sum(typical x volume) / sum(volume), typical = (high + low + close) / 3, rupees; null while nothing was traded. */
+/** sum(typical x volume) / sum(volume), typical = (high + low + close) / 3, rupees; null until the first trade. */
 export const make = (anchor: Anchor = "session"): Indicator<State, { readonly vwap: number | null }> => ({
   initial: { day: null, value: 0, volume: 0 },
   next: (state, bar) => {
     const day = IndiaTime.istDay(bar.atMs)
-    const goes = anchor === "cumulative" || state.day === day
+    const continues = anchor === "cumulative" || state.day === day
     const after = {
       day,
-      value: (goes ? state.value : 0) + ((bar.high + bar.low + bar.close) / 3) * bar.volume,
-      volume: (goes ? state.volume : 0) + bar.volume
+      value: (continues ? state.value : 0) + ((bar.high + bar.low + bar.close) / 3) * bar.volume,
+      volume: (continues ? state.volume : 0) + bar.volume
     }
     return [after, { vwap: after.volume === 0 ? null : after.value / after.volume }]
   }

@@ -1,4 +1,7 @@
-/** Wilder's mean: the plain mean of the first `period` values, then (mean x (period - 1) + value) / period. While seeding, `mean` is a sum. */
+/**
+ * Wilder's mean: the plain mean of the first `period` values, then (mean x (period - 1) + value) / period. Until then `mean` holds the
+ * sum.
+ */
 export interface State {
   readonly count: number
   readonly mean: number

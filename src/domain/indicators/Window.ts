@@ -1,12 +1,12 @@
-/** The last values of a series, oldest first; at most the length it was asked to keep. */
+/** The last values of a series, oldest first. `push` bounds the length. */
 export type Window = ReadonlyArray<number>
 
 export const push = (window: Window, length: number, value: number): Window =>
   window.length < length ? [...window, value] : [...window.slice(window.length - length + 1), value]
 
 /**
- * The mean, summed anew each time: a running sum would carry the rounding of every value it ever held, and its result would depend on
- * where the history began.
+ * The mean, summed from scratch each time. A running sum would carry the rounding errors of all earlier values, so its result would
+ * depend on where the history began.
  */
 export const mean = (window: Window): number => {
   let sum = 0

@@ -1,11 +1,11 @@
 import { Schema } from "effect"
 
-/** Lengths of bars that are made from ticks; longer ones are made from minutes. */
+/** Bar lengths that are built from ticks. Longer bars are built from minutes. */
 export const Interval = Schema.Literal("1s", "1m")
 export type Interval = typeof Interval.Type
 export const lengthMs: Readonly<Record<Interval, number>> = { "1s": 1_000, "1m": 60_000 }
 
-/** One bar: prices in rupees, exact; `timestamp` when it opens; volume traded within it; `oi` the last one known, null where there is none. */
+/** One bar: exact prices in rupees. `timestamp` is its opening time, `volume` was traded within it, `oi` is the last known one or null. */
 export const Candle = Schema.Struct({
   timestamp: Schema.String,
   open: Schema.Number,
@@ -16,14 +16,14 @@ export const Candle = Schema.Struct({
   oi: Schema.NullOr(Schema.Int),
   /** False while ticks may still change it. */
   closed: Schema.Boolean,
-  /** False where ticks may be missing: the instrument was not streamed, or the stream was interrupted, for a part of it. */
+  /** False if ticks may be missing: during part of the bar the instrument was not streamed or the stream was interrupted. */
   complete: Schema.Boolean
 })
 export type Candle = typeof Candle.Type
 
 /**
- * md.bar.<interval>.<exchange>.<underlying>.<token>: bars of one instrument, oldest first: those that one moment of market time closed, and
- * the open one as it stands.
+ * md.bar.<interval>.<exchange>.<underlying>.<token>: bars of one instrument, oldest first. A message holds the bars that one moment of
+ * market time closed, and the open bar so far.
  */
 export const Bars = Schema.Struct({
   v: Schema.Literal(1),

@@ -11,20 +11,23 @@ import * as FrameGuard from "./FrameGuard.ts"
 import * as Instrument from "./Instrument.ts"
 
 /**
- * How often an open one-minute bar that changed is told of, in market time: the underlying and its futures each second, options four times a
- * minute, because nine thousand options each second would cost as much as the whole path of the ticks.
+ * How often a changed open one-minute bar is published, in market time. The underlying and its futures: each second. Options: four
+ * times a minute, because nine thousand options each second would cost as much as the whole tick path.
  */
 export const openEveryMs = { leading: 1_000, others: 15_000 } as const
-/** Bars of one series that may wait for the clock; the oldest is closed without it. */
+/** Bars of one series that may wait for the clock. When there are more, the oldest is closed early. */
 export const openBarsMax = 128
 /**
- * In a market without sessions, a day's volume that falls below this share of what it was has begun anew; an account that lags is never so
- * far behind.
+ * In a market without sessions, a day's volume below this share of its last value means that the exchange restarted the count. An
+ * account that merely lags is never so far behind.
  */
 const resetShare = 0.5
 const noValue = -1
 
-/** Integer prices of the wire. The first and last trade by receive time, whatever order accounts' packets come in. */
+/**
+ * Prices are integers as on the wire. Open and close are the first and last trade by receive time, whatever order the packets arrive
+ * in.
+ */
 interface OpenBar {
   readonly startMs: number
   open: number
@@ -33,66 +36,66 @@ interface OpenBar {
   low: number
   close: number
   closeMs: number
-  /** Smallest and largest cumulative volume of the day met in it; -1 before the first. */
+  /** Smallest and largest cumulative day volume seen within the bar; -1 before the first. */
   volumeMin: number
   volumeMax: number
   oi: number
   oiMs: number
-  /** Not told of as it stands. */
+  /** True if the bar changed since it was last published. */
   changed: boolean
 }
 
 interface Series {
   readonly interval: Bar.Interval
-  /** By start; more than one while ticks are ahead of the clock. */
+  /** Sorted by start. There is more than one while ticks are ahead of the clock. */
   readonly bars: Array<OpenBar>
-  /** Everything that starts before is closed for good. */
+  /** Bars that start before this instant are closed for good. */
   closedToMs: number
   /** The day's cumulative volume at the end of the closed bars; -1 when unknown. */
   volume: number
-  /** Start of the day in India that `volume` is of. */
+  /** Start of the day in India that `volume` belongs to. */
   volumeDayMs: number
 }
 
 interface Row {
   readonly contract: Contract
   readonly scale: number
-  /** Index, share and futures: they have bars of a second too. */
+  /** The index, the share and the futures: they also get one-second bars. */
   readonly leading: boolean
   /** The end of the contract's last day in India. */
   readonly lastDayEndMs: number
   readonly place: BarSession.Place | null
-  /** Of the day met last; null in a market without sessions and before the first packet. */
+  /** The session of the newest day seen; null in a market without sessions and before the first packet. */
   session: BarSession.DaySession | null
-  /** Since when its packets come; NaN before the first clock. */
+  /** When its packets started to arrive; NaN before the first clock. */
   sinceMs: number
   readonly series: ReadonlyArray<Series>
-  /** Bars that start before may lack ticks. */
+  /** Bars that start before this instant may lack ticks. */
   wholeFromMs: number
-  /** False once it is no longer streamed: it goes when its last bar is closed. */
+  /** False once it is no longer streamed. The row is deleted when its last bar is closed. */
   listed: boolean
 }
 
-/** Plain data, mutated in place by its one owner; a snapshot of it continues bit for bit. */
+/** Plain data, mutated in place by its one owner. A run that continues from a snapshot gives bit-identical results. */
 export interface State {
   readonly guard: FrameGuard.State
   readonly rows: Map<number, Row>
-  /** The newest start of each account's ticker. */
+  /** The newest incarnation of each account's ticker. */
   readonly incarnations: Map<string, number>
-  /** Bars that start before may lack ticks of any instrument. */
+  /** Bars of any instrument that start before this instant may lack ticks. */
   wholeFromMs: number
-  /** Largest clock seen, and the number of the last second that ended by it. */
+  /** Largest clock seen, and the number of the last second that it completed. */
   eventMs: number
   second: number
-  /** Ticks of bars that were closed already. */
+  /** Ticks whose bar was already closed. */
   late: number
-  /** Ticks before the open, after the close, in an auction or on a closed day: they make no bar. */
+  /** Ticks before the open, after the close, in an auction or on a closed day. They make no bar. */
   outside: number
   bad: number
   unknown: number
 }
 
-/** One output; `seq` is the MD_FRAMES sequence of the input that caused it, `exact` its numbers. */
+/** One output. `seq` is the MD_FRAMES sequence of the input that caused it; `exact` holds its numbers. */
 export interface Output {
   readonly seq: number
   readonly kind: "bars"
@@ -126,7 +129,7 @@ const makeRow = (contract: Contract, place: BarSession.Place | null, eventMs: nu
 interface Names {
   readonly exchange: string
   readonly underlying: string
-  /** Decides what lies in a session; absent for a market that never closes. */
+  /** Decides which instants are inside a session; absent for a market that never closes. */
   readonly rules?: RuleSet.RuleSet | undefined
 }
 
@@ -137,7 +140,7 @@ const onReference = (names: Names, state: State, { instruments }: Reference): vo
   for (const row of before) row.listed = false
   for (const contract of instruments) {
     const known = state.rows.get(contract.instrument_token)
-    // Exchanges give tokens away again: another symbol is another instrument.
+    // Exchanges reuse tokens: another symbol is another instrument.
     if (known?.contract.tradingsymbol === contract.tradingsymbol) {
       if (!before.has(known)) {
         known.wholeFromMs = state.eventMs
@@ -167,7 +170,7 @@ const openBar = (startMs: number, price: number, atMs: number): OpenBar => ({
   changed: true
 })
 
-/** The open bar of a series that holds an instant, made when it is the first tick's; undefined when it is closed. */
+/** The open bar of a series that contains an instant, created if missing; undefined if it is already closed. */
 const barAt = (series: Series, atMs: number, price: number): OpenBar | undefined => {
   const { bars } = series
   const lengthMs = Bar.lengthMs[series.interval]
@@ -184,7 +187,7 @@ const barAt = (series: Series, atMs: number, price: number): OpenBar | undefined
   return bar
 }
 
-/** Extends a bar by one packet. Of packets of one instant the first opens and the last closes, in stream order. */
+/** Extends a bar by one packet. Among packets of the same instant, stream order decides which opens and which closes. */
 const extend = (bar: OpenBar, atMs: number, price: number, volume: number, oi: number): void => {
   if (atMs < bar.openMs) {
     bar.open = price
@@ -207,17 +210,15 @@ const extend = (bar: OpenBar, atMs: number, price: number, volume: number, oi: n
   bar.changed = true
 }
 
-/**
- * The day's volume before a bar. A session begins with none; whoever came after its open does not know what was traded until then.
- */
+/** The day's volume before a bar. A session starts at zero. A row that joined after the open does not know what was traded before. */
 const volumeBefore = ({ session, sinceMs }: Row, series: Series, bar: OpenBar): number => {
   if (session === null || bar.startMs < session.dayStartMs || series.volumeDayMs >= session.dayStartMs) return series.volume
   return sinceMs <= session.opensAtMs ? 0 : noValue
 }
 
 /**
- * Volume of a bar and the day's volume at its end, from the day's volume before it. The exchange's cumulative volume is one and the same in
- * every account, so the largest counts, once.
+ * Volume of a bar, and the day's volume at its end, from the day's volume before it. All accounts receive the same cumulative volume of
+ * the exchange, so the largest value is used once.
  */
 const volumeOf = (row: Row, series: Series, bar: OpenBar): readonly [inBar: number, after: number] => {
   const before = volumeBefore(row, series, bar)
@@ -239,7 +240,7 @@ const candle = (state: State, row: Row, bar: OpenBar, volume: number, closed: bo
   complete: bar.startMs >= state.wholeFromMs && bar.startMs >= row.wholeFromMs
 })
 
-/** Takes the bars that start before an instant out of a series, closed. */
+/** Closes and removes the bars of a series that start before an instant. */
 const close = (state: State, row: Row, series: Series, beforeMs: number, candles: Array<Bar.Candle>): void => {
   const { bars } = series
   while (bars.length > 0 && (bars[0] as OpenBar).startMs < beforeMs) {
@@ -264,7 +265,7 @@ const output = (
   kind: "bars",
   message: {
     v: 1,
-    // Before the first clock a bar can only have been closed for want of room.
+    // Before the first clock a bar is closed only because `openBarsMax` was exceeded.
     as_of: IndiaTime.isoTime(Number.isFinite(state.eventMs) ? state.eventMs : Date.parse(bars[0]?.timestamp ?? "1970-01-01")),
     seq,
     exchange,
@@ -279,7 +280,7 @@ const output = (
   )
 })
 
-/** A new start of an account's ticker: between its last frame and this one ticks may have gone by unseen. */
+/** Notes a new incarnation of an account's ticker: ticks between its last frame and this one may be missing. */
 const noteStart = (state: State, { account, incarnation, baseReceivedMs }: FrameHeader.FrameHeader): void => {
   const known = state.incarnations.get(account)
   if (known !== undefined && known >= incarnation) return
@@ -287,9 +288,9 @@ const noteStart = (state: State, { account, incarnation, baseReceivedMs }: Frame
   state.wholeFromMs = Math.max(state.wholeFromMs, baseReceivedMs)
 }
 
-/** Whether a packet belongs to a session. The first of another day closes what the day before left open. */
+/** Whether a packet belongs to a session. The first packet of a new day closes the bars that the previous day left open. */
 const isInSession = ({ rules, ...names }: Names, state: State, seq: number, row: Row, atMs: number, outputs: Array<Output>): boolean => {
-  if (atMs >= row.lastDayEndMs) return false // an exchange gives the tokens of expired contracts away again
+  if (atMs >= row.lastDayEndMs) return false // an exchange reuses the tokens of expired contracts
   if (rules === undefined) return true
   const { session } = row
   if (session === null || atMs >= session.dayEndMs) {
@@ -304,7 +305,7 @@ const isInSession = ({ rules, ...names }: Names, state: State, seq: number, row:
   return atMs >= opensAtMs && atMs < closesAtMs
 }
 
-/** Receive times of one frame's packets. One for the whole process: filled and read within one call. */
+/** Receive times of one frame's packets. One array for the whole process: it is filled and read within one call. */
 let receivedMs = new Float64Array(64)
 
 const onFrame = (names: Names, state: State, { seq, exchange, underlying, header, bytes }: RecordInput.Frame): ReadonlyArray<Output> => {
@@ -313,7 +314,7 @@ const onFrame = (names: Names, state: State, { seq, exchange, underlying, header
   const skipped = FrameGuard.accept(state.guard, header)
   if (skipped === FrameGuard.dropped) return outputs
   noteStart(state, header)
-  // What is missing may still come, but nobody says when: a bar that was told whole stays so.
+  // The missing frame may still arrive, but no one knows when. A bar already published as complete stays so.
   if (skipped > 0) state.wholeFromMs = Math.max(state.wholeFromMs, header.baseReceivedMs)
 
   const packets = Frame.packetCount(bytes)
@@ -348,15 +349,15 @@ const onFrame = (names: Names, state: State, { seq, exchange, underlying, header
   return outputs
 }
 
-const isTold = (row: Row, second: number): boolean => second % ((row.leading ? openEveryMs.leading : openEveryMs.others) / 1_000) === 0
+const isDue = (row: Row, second: number): boolean => second % ((row.leading ? openEveryMs.leading : openEveryMs.others) / 1_000) === 0
 
-/** What a series has to tell at the end of a second: the bars that are over, and the open one when its turn has come. */
-const tell = (state: State, row: Row, series: Series): ReadonlyArray<Bar.Candle> => {
+/** The bars of a series to publish at the end of a second: the closed ones, and the open one if it is due. */
+const barsToPublish = (state: State, row: Row, series: Series): ReadonlyArray<Bar.Candle> => {
   const candles: Array<Bar.Candle> = []
   const lengthMs = Bar.lengthMs[series.interval]
   close(state, row, series, Math.floor(state.eventMs / lengthMs) * lengthMs, candles)
   const open = series.bars[0]
-  if (series.interval === "1m" && open?.changed === true && isTold(row, state.second)) {
+  if (series.interval === "1m" && open?.changed === true && isDue(row, state.second)) {
     open.changed = false
     candles.push(candle(state, row, open, volumeOf(row, series, open)[0], false))
   }
@@ -372,7 +373,7 @@ const onClock = (names: Names, state: State, { seq, atMs }: RecordInput.Clock): 
   for (const row of state.rows.values()) if (Number.isNaN(row.sinceMs)) row.sinceMs = atMs
   for (const [token, row] of state.rows) {
     for (const series of row.series) {
-      const bars = tell(state, row, series)
+      const bars = barsToPublish(state, row, series)
       if (bars.length > 0) outputs.push(output(names, state, seq, row, series.interval, bars))
     }
     if (!row.listed && row.series.every(({ bars }) => bars.length === 0)) state.rows.delete(token)
@@ -381,9 +382,10 @@ const onClock = (names: Names, state: State, { seq, atMs }: RecordInput.Clock): 
 }
 
 /**
- * Folds the record of one underlying (references, frames, every clock) into bars of every instrument that is streamed: of a minute, and of a
- * second for the underlying itself and its futures. A bar is over when a clock has passed its end; a tick that comes later changes nothing,
- * and its volume counts in the bar that is open. Each reading of `initial` is a state of its own: `decide` changes the state it is given.
+ * Folds the record of one underlying (references, frames, every clock) into bars of every streamed instrument. All get one-minute bars;
+ * the underlying itself and its futures also get one-second bars. A bar closes when a clock passes its end. A later tick does not
+ * change it; its volume counts in the bar that is open. `initial` returns a new state each time, because `decide` mutates the state it
+ * is given.
  */
 export const make = (names: Names): Decider<State, RecordInput.RecordInput, Output> => ({
   get initial() {

@@ -5,7 +5,7 @@ import type * as Facts from "../rules/Facts.ts"
 import * as Hours from "../rules/Hours.ts"
 import * as Segments from "../rules/Segments.ts"
 
-/** What decides the hours of an instrument; null where the rulebook does not know its exchange. */
+/** What decides the hours of an instrument; null if the rulebook does not know its exchange. */
 export interface Place {
   readonly segment: Facts.Segment
   readonly security: Hours.Security
@@ -14,8 +14,8 @@ export interface Place {
 const indices = "INDICES"
 
 /**
- * Where an instrument of an underlying trades. An index stands still in the closing auction of its shares; a share takes part in the auction
- * when it has derivatives.
+ * Where an instrument of an underlying trades. An index does not move during the closing auction of its shares. A share takes part in
+ * the auction if it has derivatives.
  */
 export const placeOf = (
   rules: Hours.Rules,
@@ -46,12 +46,12 @@ export const placeOf = (
 export interface DaySession {
   readonly dayStartMs: number
   readonly dayEndMs: number
-  /** Equal on a closed day. */
+  /** Both are equal on a closed day. */
   readonly opensAtMs: number
   readonly closesAtMs: number
 }
 
-/** Of the day that holds an instant. A day of unknown hours trades all day: no trade may be lost because nobody published its hours. */
+/** The session of the day that contains an instant. A day of unknown hours counts as one whole session, so that no trade is lost. */
 export const sessionAt = (rules: Hours.Rules, place: Place | null, atMs: number): DaySession => {
   const day = Day.at(atMs)
   const dayStartMs = Day.midnightMs(day)

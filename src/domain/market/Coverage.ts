@@ -2,20 +2,20 @@ import * as IndiaTime from "../IndiaTime.ts"
 import type * as Hours from "../rules/Hours.ts"
 import type { Span } from "./KiteHistory.ts"
 
-/** What is known of the bars of one day ("YYYY-MM-DD", India). */
+/** What is known about the bars of one day ("YYYY-MM-DD", India). */
 export interface Day {
   readonly day: string
-  /** The broker has told all of it. */
-  readonly told: boolean
-  /** Our own one-minute bars of its session that lack nothing. */
+  /** True if the broker has delivered the whole day. */
+  readonly fetched: boolean
+  /** Number of our own complete one-minute bars in its session. */
   readonly whole: number
 }
 
-/** A day's session; null on a closed day, "unknown" where only the broker can say whether it traded. */
+/** Returns a day's session; null on a closed day; "unknown" if only the broker knows whether it traded. */
 export type SessionOf = (day: string) => Hours.Session | null | "unknown"
 
-/** A minute that is over may still be on its way to where it is kept. */
-const onTheWay = 2
+/** Number of finished minutes that may still be on their way to the store. */
+const minutesUnsavedMax = 2
 
 const minutesIn = (session: Hours.Session | null, { fromMs, toMs }: Span): number => {
   if (session === null) return 0
@@ -30,27 +30,27 @@ export const daysIn = ({ fromMs, toMs }: Span): ReadonlyArray<string> => {
   return days
 }
 
-/** Whether our own bars have every minute that a day can have by now. */
+/** Whether our own bars cover every minute that the day can have by now. */
 const isWhole = (held: Day | undefined, due: number, lag: number): boolean =>
   held !== undefined && held.whole > 0 && held.whole >= due - lag
 
 /**
- * The days of a span that the broker has to be asked for, joined to as few whole-day spans as may be, none beyond `nowMs`: those it has not
- * told and of which our own bars lack a minute. A closed day alone is not asked for; between two days that are, it is.
+ * The days of a span to request from the broker, joined to as few whole-day spans as possible, none beyond `nowMs`. A day is requested
+ * if the broker has not delivered it and our own bars lack a minute. A closed day is requested only between two such days.
  */
 export const missing = (known: ReadonlyArray<Day>, wanted: Span, nowMs: number, sessionOf: SessionOf): ReadonlyArray<Span> => {
   const byDay = new Map(known.map((one) => [one.day, one]))
   const until = { fromMs: wanted.fromMs, toMs: Math.min(wanted.toMs, nowMs) }
   const spans: Array<{ readonly fromMs: number; toMs: number }> = []
-  /** Days passed since the last span's end that need not be asked for and may be all the same. */
+  /** True while no day that needs no request has passed since the last span's end. */
   let isJoined = false
   for (const day of daysIn(until)) {
     const midnightMs = IndiaTime.istMidnightMs(day)
     const held = byDay.get(day)
     const session = sessionOf(day)
     const due = session === "unknown" ? Number.POSITIVE_INFINITY : minutesIn(session, until)
-    const lag = day === IndiaTime.istDate(nowMs) ? onTheWay : 0
-    if (held?.told === true || isWhole(held, due, lag)) {
+    const lag = day === IndiaTime.istDate(nowMs) ? minutesUnsavedMax : 0
+    if (held?.fetched === true || isWhole(held, due, lag)) {
       isJoined = false
       continue
     }
@@ -64,7 +64,7 @@ export const missing = (known: ReadonlyArray<Day>, wanted: Span, nowMs: number, 
   return spans
 }
 
-/** Of the days in a span that was fetched whole, those that are over: nothing can be added to them. */
+/** The finished days within a span that was fetched completely. Nothing can be added to them. */
 export const finished = (span: Span, nowMs: number): ReadonlyArray<string> =>
   daysIn(span).filter((day) => {
     const midnightMs = IndiaTime.istMidnightMs(day)

@@ -1,17 +1,17 @@
-/** One price level. `price` is in any one unit (wire integers or rupees); all prices given back are in the same unit. */
+/** One price level. `price` may be in any unit (wire integers or rupees); results are in the same unit. */
 export interface Level {
   readonly price: number
   readonly quantity: number
   readonly orders: number
 }
 
-/** Bids from the highest price, asks from the lowest. Levels without quantity (Kite pads with zeros) are no levels. */
+/** Bids from the highest price, asks from the lowest. A level without quantity is ignored (Kite pads with zeros). */
 export interface Book {
   readonly bids: ReadonlyArray<Level>
   readonly asks: ReadonlyArray<Level>
 }
 
-/** crossed: best bid above best ask, prices cannot be trusted; locked: the two are equal. */
+/** crossed: the best bid is above the best ask, so prices cannot be trusted. locked: the two are equal. */
 export type Shape = "empty" | "bid_only" | "ask_only" | "crossed" | "locked" | "two_sided"
 
 export interface Cumulative extends Level {
@@ -28,7 +28,7 @@ export interface Summary {
   /** Spread / mid x 10,000. */
   readonly spreadBps: number | null
   readonly mid: number | null
-  /** (bid x ask quantity + ask x bid quantity) / both: leans to the side that will be used up first. */
+  /** (bid x ask quantity + ask x bid quantity) / both quantities: nearer to the side that will be used up first. */
   readonly weightedMid: number | null
   /** (bid units - ask units) / all units over every level, -1 to 1; null when empty. */
   readonly imbalance: number | null
@@ -55,7 +55,7 @@ const shapeOf = (bid: Level | null, ask: Level | null): Shape => {
   return bid.price > ask.price ? "crossed" : "two_sided"
 }
 
-/** What a book says about its market. A crossed book keeps its numbers, marked by its shape. */
+/** Summary of one order book. A crossed book keeps its numbers; `shape` marks it. */
 export const summary = (book: Book): Summary => {
   const bids = cumulate(present(book.bids))
   const asks = cumulate(present(book.asks))
@@ -91,11 +91,11 @@ export interface Execution {
   readonly filled: number
   /** Units beyond the visible depth. */
   readonly unfilled: number
-  /** Per unit of what is filled; null when nothing is. */
+  /** Average per filled unit; null when nothing is filled. */
   readonly averagePrice: number | null
-  /** Cost against the best price, per unit, never negative. */
+  /** Cost relative to the best price, per unit, never negative. */
   readonly slippage: number | null
-  /** Cost against the mid, per unit, half the spread included; null without a mid. */
+  /** Cost relative to the mid, per unit, including half the spread; null without a mid. */
   readonly slippageToMid: number | null
 }
 
@@ -116,7 +116,7 @@ export const execute = (book: Book, side: "BUY" | "SELL", size: number): Executi
   if (best === undefined || filled === 0) return { filled, unfilled, averagePrice: null, slippage: null, slippageToMid: null }
   const averagePrice = value / filled
   const worse = side === "BUY" ? 1 : -1
-  // The difference to the best is summed per level: an average minus a price would leave rounding below zero.
+  // The difference to the best price is summed per level: subtracting it from the average could leave a rounding error below zero.
   let excess = 0
   let left = filled
   for (const level of levels) {
@@ -127,14 +127,14 @@ export const execute = (book: Book, side: "BUY" | "SELL", size: number): Executi
   return { filled, unfilled, averagePrice, slippage: excess / filled, slippageToMid: mid === null ? null : worse * (averagePrice - mid) }
 }
 
-/** Spread at which a book is half as good as one without spread. */
+/** Spread that halves the tightness of a book compared with a book without spread. */
 export const scoreHalfSpreadBps = 20
 export const scoreFormula = "depth.liquidity.v1"
 
 /**
  * Liquidity from 0 (no two-sided market) to 100, formula `depth.liquidity.v1` (our own):
  * 100 x sqrt(tightness x depth), tightness = 1 / (1 + spreadBps / 20), depth = min(1, thinner side's units / `referenceUnits`).
- * A locked book has spread 0; a crossed one scores 0 because its prices are not both real.
+ * A locked book has spread 0. A crossed one scores 0 because its prices cannot both be real.
  */
 export const liquidityScore = (book: Book, referenceUnits: number): number => {
   const { shape, spreadBps, bidUnits, askUnits } = summary(book)

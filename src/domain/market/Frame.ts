@@ -1,8 +1,10 @@
 /**
  * Kite's WebSocket binary layout as typed-array columns: big-endian, unsigned.
- * A frame is u16 packetCount, then per packet u16 length + body; the body's length says its kind. A message of one byte is a heartbeat.
- * Prices are the wire's integers (paise, or 1e-4 / 1e-7 for currency; `Instrument.priceScale(token)` is the divisor), times are UNIX seconds (0 = none).
- * Source: kite.trade/docs/connect/v3/websocket; where it is silent (unsigned, index layout) the Go and Python clients.
+ * A frame is u16 packetCount, then per packet u16 length + body. The body's length identifies its kind. A message of one byte is a
+ * heartbeat.
+ * Prices are the wire's integers (paise, or 1e-4 / 1e-7 for currency; `Instrument.priceScale(token)` is the divisor). Times are UNIX
+ * seconds; 0 means no time.
+ * Source: kite.trade/docs/connect/v3/websocket. Where it says nothing (unsigned, index layout), the Go and Python clients.
  */
 
 /** A packet's kind is its body length in bytes. */
@@ -13,7 +15,7 @@ export type Kind = (typeof Kind)[keyof typeof Kind]
 export const u32Max = 0xffffffff
 /** Levels a side of the order book in a full packet; the stride of the depth columns. */
 export const depthLevels = 5
-/** The count is a u16. */
+/** The packet count is a u16. */
 export const packetsMax = 65_535
 /** Bytes of the frame header, and of each packet's length. */
 export const headerBytes = 2
@@ -30,7 +32,7 @@ export const hasDepth = (kind: number): boolean => kind === Kind.full
 export const hasOpenInterest = hasDepth
 export const isIndex = (kind: number): boolean => kind === Kind.indexFull || kind === Kind.indexQuote
 
-/** Rows 0..count-1 are valid; arrays are replaced when they grow, so read them from here each time. */
+/** Rows 0..count-1 are valid. Growing replaces the arrays, so do not keep references to them. */
 export interface Columns {
   count: number
   capacity: number
@@ -122,7 +124,7 @@ const grown = (array: Uint32Array, length: number): Uint32Array => {
   return next
 }
 
-/** Makes room for `capacity` rows, keeping what is there; at least doubles, so that growth is rare. */
+/** Makes room for `capacity` rows and keeps their values. The capacity at least doubles, so that growth is rare. */
 export const ensureCapacity = (columns: Columns, capacity: number): void => {
   if (capacity <= columns.capacity) return
   const next = Math.max(capacity, columns.capacity * 2)
@@ -198,14 +200,14 @@ const readFull = (view: DataView, at: number, columns: Columns, row: number): vo
 }
 
 const readIndex = (view: DataView, at: number, columns: Columns, row: number): void => {
-  // An index has another order of prices than an instrument; the change at 24 follows from last and close.
+  // An index has its prices in another order than an instrument. The change at offset 24 is not read: it is last - close.
   columns.high[row] = view.getUint32(at + 8)
   columns.low[row] = view.getUint32(at + 12)
   columns.open[row] = view.getUint32(at + 16)
   columns.close[row] = view.getUint32(at + 20)
 }
 
-/** A field that the kind does not carry becomes 0, and is so already where the row's kind before did not carry it either. */
+/** A field that the kind does not carry becomes 0. It is 0 already if the row's previous kind did not carry it either. */
 const readPacket = (view: DataView, at: number, kind: Kind, columns: Columns, row: number): void => {
   const before = columns.kind[row] ?? 0
   columns.kind[row] = kind
@@ -229,8 +231,9 @@ const readPacket = (view: DataView, at: number, kind: Kind, columns: Columns, ro
 }
 
 /**
- * Decodes a whole frame into rows 0..count-1: what an earlier frame left there is replaced, and nobody else may write to these columns.
- * Never throws: a packet of unknown length, a packet that the frame's end cuts off (nothing after it can be found) and bytes after the last packet count one `bad` each. A heartbeat has no rows and is not bad.
+ * Decodes a whole frame into rows 0..count-1, replacing what an earlier frame left there. No other code may write to these columns.
+ * Never throws. Each of these counts as one `bad`: a packet of unknown length; a packet that the frame's end cuts off (decoding stops
+ * there); bytes after the last packet. A heartbeat has no rows and is not bad.
  */
 export const decode = (bytes: Uint8Array, into: Columns): { readonly bad: number } => {
   into.count = 0
@@ -252,11 +255,11 @@ export const decode = (bytes: Uint8Array, into: Columns): { readonly bad: number
   return { bad: at < bytes.length ? bad + 1 : bad }
 }
 
-// Big-endian reads without a DataView, for callers that look at two or three fields; past the end reads as 0.
+// Big-endian reads without a DataView, for callers that need two or three fields. Bytes past the end read as 0.
 const u16 = (bytes: Uint8Array, at: number): number => ((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0)
 const u32 = (bytes: Uint8Array, at: number): number => ((u16(bytes, at) << 16) | u16(bytes, at + 2)) >>> 0
 
-/** The number of packets a frame claims; 0 for a heartbeat. */
+/** The number of packets that a frame's header states; 0 for a heartbeat. */
 export const packetCount = (bytes: Uint8Array): number => (bytes.length < headerBytes ? 0 : u16(bytes, 0))
 
 /** Visits the body (offset, length) of every packet of a known kind, in order; returns what `decode` counts as bad. */
@@ -277,24 +280,24 @@ export const forEachPacket = (bytes: Uint8Array, visit: (offset: number, length:
   return at < bytes.length ? bad + 1 : bad
 }
 
-/** Fields of one packet body, by the offset that `forEachPacket` gives. */
+/** Fields of one packet body at the offset that `forEachPacket` passes. */
 export const tokenAt = (bytes: Uint8Array, offset: number): number => u32(bytes, offset)
 export const lastPriceAt = (bytes: Uint8Array, offset: number): number => u32(bytes, offset + 4)
-/** UNIX seconds; 0 when the kind has none. */
+/** UNIX seconds; 0 if the kind carries no time. */
 export const exchangeTimeAt = (bytes: Uint8Array, offset: number, length: number): number =>
   length === Kind.full ? u32(bytes, offset + 60) : length === Kind.indexFull ? u32(bytes, offset + 28) : 0
 
-/** The previous session's close; 0 when the kind has none. */
+/** The previous session's close; 0 if the kind carries none. */
 export const closeAt = (bytes: Uint8Array, offset: number, length: number): number =>
   hasVolume(length) ? u32(bytes, offset + 40) : isIndex(length) ? u32(bytes, offset + 20) : 0
-/** The best prices of the book; 0 when the kind has no book or that side is empty. */
+/** The best prices of the book; 0 if the kind has no book or that side is empty. */
 export const bestBidAt = (bytes: Uint8Array, offset: number, length: number): number => (hasDepth(length) ? u32(bytes, offset + 68) : 0)
 export const bestAskAt = (bytes: Uint8Array, offset: number, length: number): number =>
   hasDepth(length) ? u32(bytes, offset + 68 + depthLevels * 12) : 0
 
-/** The exchange's cumulative volume of the day; -1 when the kind has none. */
+/** The exchange's cumulative volume of the day; -1 if the kind carries none. */
 export const volumeAt = (bytes: Uint8Array, offset: number, length: number): number => (hasVolume(length) ? u32(bytes, offset + 16) : -1)
-/** -1 when the kind has none. */
+/** Open interest in units; -1 if the kind carries none. */
 export const openInterestAt = (bytes: Uint8Array, offset: number, length: number): number =>
   hasOpenInterest(length) ? u32(bytes, offset + 48) : -1
 
@@ -352,7 +355,10 @@ const writePacket = (view: DataView, at: number, kind: Kind, columns: Columns, r
   if (kind === Kind.full) writeFull(view, at, columns, row)
 }
 
-/** Builds frames in one growing buffer that is kept from frame to frame. Appending beyond `packetsMax` throws a RangeError: finish earlier. */
+/**
+ * Builds frames in one buffer that grows and is reused. Appending more than `packetsMax` packets throws a RangeError: call `finish`
+ * earlier.
+ */
 export class Writer {
   #bytes: Uint8Array<ArrayBuffer>
   #view: DataView<ArrayBuffer>
@@ -368,26 +374,26 @@ export class Writer {
     return this.#count
   }
 
-  /** Bytes of the frame as it stands, header included. */
+  /** Bytes of the unfinished frame, header included. */
   get byteLength(): number {
     return this.#length
   }
 
-  /** Appends a row, as its own kind or as a smaller one (a full row sent in quote mode). */
+  /** Appends a row in its own kind, or in a smaller kind (a full row sent in quote mode). */
   append(columns: Columns, row: number, kind: number = columns.kind[row] ?? 0): void {
     if (!isKind(kind)) throw new RangeError(`packet kind ${kind} of row ${row}: a kind is one of ${Object.values(Kind).join(", ")}`)
-    // Reserved first: it may replace the view.
+    // Reserve first: reserving may replace the view.
     const body = this.#reserve(kind)
     writePacket(this.#view, body, kind, columns, row)
   }
 
-  /** Copies one packet body as it is, whatever its length. */
+  /** Copies one packet body unchanged, whatever its length. */
   appendBytes(source: Uint8Array, offset: number, length: number): void {
     const to = this.#reserve(length)
     this.#bytes.set(source.subarray(offset, offset + length), to)
   }
 
-  /** The frame in bytes of its own; the writer is empty again. */
+  /** Returns a copy of the frame and empties the writer. */
   finish(): Uint8Array<ArrayBuffer> {
     this.#view.setUint16(0, this.#count)
     const frame = this.#bytes.slice(0, this.#length)
@@ -450,14 +456,14 @@ export interface FullFields extends QuoteFields {
   readonly oiDayHigh: number
   readonly oiDayLow: number
   readonly exchangeTime: number
-  /** Best level first; missing levels are zero, levels beyond the fifth are left out. */
+  /** Best level first; missing levels are zero, levels beyond the fifth are omitted. */
   readonly bids: ReadonlyArray<Level>
   readonly asks: ReadonlyArray<Level>
 }
 
 const noLevel: Level = { price: 0, quantity: 0, orders: 0 }
 
-/** Writes one packet's fields into a row, replacing all of it; fields the kind has not are 0. */
+/** Writes one packet's fields into a row and overwrites the whole row. Fields that the kind lacks are 0. */
 export const setRow = (columns: Columns, row: number, kind: Kind, fields: LtpFields & Partial<FullFields>): void => {
   ensureCapacity(columns, row + 1)
   columns.kind[row] = kind
@@ -481,7 +487,7 @@ const levelsOf = (price: Uint32Array, quantity: Uint32Array, orders: Uint32Array
     return { price: price[at] ?? 0, quantity: quantity[at] ?? 0, orders: orders[at] ?? 0 }
   })
 
-/** One row as an object: for edges and tests, not for the tick path. */
+/** One row as an object, for the process's edges and for tests; too slow for the tick path. */
 export const rowOf = (columns: Columns, row: number): FullFields & { readonly kind: number } => ({
   kind: columns.kind[row] ?? 0,
   token: columns.token[row] ?? 0,
@@ -512,14 +518,14 @@ const encode = (kind: Kind, fields: LtpFields & Partial<FullFields>): Uint8Array
   return body
 }
 
-/** One packet body each, without frame header; `Writer.appendBytes(body, 0, body.length)` frames it. */
+/** Each returns one packet body without a frame header. `Writer.appendBytes(body, 0, body.length)` adds it to a frame. */
 export const encodeLtp = (fields: LtpFields): Uint8Array<ArrayBuffer> => encode(Kind.ltp, fields)
 export const encodeQuote = (fields: QuoteFields): Uint8Array<ArrayBuffer> => encode(Kind.quote, fields)
 export const encodeFull = (fields: FullFields): Uint8Array<ArrayBuffer> => encode(Kind.full, fields)
 export const encodeIndexQuote = (fields: IndexQuoteFields): Uint8Array<ArrayBuffer> => encode(Kind.indexQuote, fields)
 export const encodeIndexFull = (fields: IndexFullFields): Uint8Array<ArrayBuffer> => encode(Kind.indexFull, fields)
 
-/** A frame of packet bodies. */
+/** A frame that contains the given packet bodies. */
 export const frameOf = (bodies: ReadonlyArray<Uint8Array>): Uint8Array<ArrayBuffer> => {
   const writer = new Writer()
   for (const body of bodies) writer.appendBytes(body, 0, body.length)

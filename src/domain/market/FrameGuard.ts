@@ -1,39 +1,39 @@
 import type { FrameHeader } from "../record/FrameHeader.ts"
 
-/** Frames a publisher may have between its newest and its oldest unacknowledged one; a resend is never older. */
+/** Largest distance between a publisher's newest frame and its oldest unacknowledged one. A resent frame is never older. */
 export const windowMax = 1024
-/** Starts of one account's ticker whose frames are still told apart; frames of an older start are refused. */
+/** Incarnations of one account's ticker that are tracked; frames of an older incarnation are refused. */
 export const incarnationsMax = 8
-/** Accounts told apart in one subject; the one first heard of longest ago is forgotten. */
+/** Accounts tracked in one subject. When there are more, the account that was seen first is forgotten. */
 export const accountsMax = 256
 
 interface Window {
   readonly incarnation: number
-  /** The first number met: what was before is not ours to miss. */
+  /** The first number seen. Earlier numbers do not count as missing. */
   readonly first: number
   /** One past the newest number. */
   next: number
-  /** Bit n % windowMax is set when number n of the last windowMax was seen. */
+  /** Bit n % windowMax is set if number n was seen; covers the last windowMax numbers. */
   readonly seen: Uint32Array
 }
 
-/** What one reader knows about the frames of one subject. Plain data: it belongs into the reader's snapshot. */
+/** What one reader knows about the frames of one subject. Plain data, part of the reader's snapshot. */
 export interface State {
   /** Ascending by incarnation. */
   readonly windows: Map<string, Array<Window>>
   /** Frames dropped because they were seen before. */
   duplicates: number
-  /** Frames dropped because nobody can say whether they were seen. */
+  /** Frames dropped because they are too old to know whether they were seen. */
   refused: number
-  /** Numbers skipped and not seen yet; a resend may still fill them. */
+  /** Numbers skipped and not yet seen; a resend may still fill them. */
   open: number
-  /** Numbers skipped that no resend can fill any more. */
+  /** Numbers skipped that no resend can fill now. */
   lost: number
 }
 
 export const make = (): State => ({ windows: new Map(), duplicates: 0, refused: 0, open: 0, lost: 0 })
 
-/** Numbers `from` to `to` of one account's frames did not come before a later one. */
+/** The numbers `from` to `to` of one account's frames are missing before a later frame. */
 export interface Gap {
   readonly account: string
   readonly incarnation: number
@@ -41,7 +41,7 @@ export interface Gap {
   readonly to: number
 }
 
-/** A frame to drop. */
+/** The result of `accept` for a frame to drop. */
 export const dropped = -1
 
 const isSeen = (window: Window, number: number): boolean => {
@@ -55,7 +55,7 @@ const mark = (window: Window, number: number, seen: boolean): void => {
   window.seen[bit >>> 5] = seen ? word | (1 << (bit & 31)) : word & ~(1 << (bit & 31))
 }
 
-/** Moves the window's end to `next`; numbers that leave it unseen are lost. */
+/** Moves the window's end to `next`. Numbers that leave the window unseen are lost. */
 const advance = (state: State, window: Window, next: number): void => {
   const steps = next - window.next
   for (let step = 0; step < steps && step < windowMax; step++) {
@@ -68,12 +68,12 @@ const advance = (state: State, window: Window, next: number): void => {
     mark(window, number, false)
     state.open++
   }
-  // Numbers that a long jump skips were never in the window at all.
+  // A jump longer than the window skips numbers that were never in it.
   if (steps > windowMax) state.lost += steps - windowMax
   window.next = next
 }
 
-/** The numbers still open in a window that is forgotten. */
+/** Counts the open numbers of a forgotten window as lost. */
 const forget = (state: State, window: Window): void => {
   for (let number = Math.max(window.first, window.next - windowMax); number < window.next; number++) {
     if (isSeen(window, number)) continue
@@ -95,14 +95,14 @@ const windowsOf = (state: State, account: string): Array<Window> => {
   return windows
 }
 
-/** The window of an incarnation, made when it is new; undefined when the incarnation is older than those still known. */
+/** The window of an incarnation, created if new; undefined if the incarnation is older than the tracked ones. */
 const windowOf = (state: State, windows: Array<Window>, incarnation: number, number: number): Window | undefined => {
   let at = windows.length
   while (at > 0 && (windows[at - 1]?.incarnation ?? 0) > incarnation) at--
   const known = windows[at - 1]
   if (known?.incarnation === incarnation) return known
   if (at === 0 && windows.length >= incarnationsMax) return undefined
-  // A reader that was there before this start has missed whatever stands before its first frame; a new reader has missed nothing.
+  // A reader that was running before this incarnation has missed all numbers before its first frame. A new reader has missed none.
   const first = windows.length > 0 && at === windows.length ? 0 : number
   const window: Window = { incarnation, first, next: first, seen: new Uint32Array(windowMax / 32) }
   windows.splice(at, 0, window)
@@ -114,8 +114,9 @@ const windowOf = (state: State, windows: Array<Window>, incarnation: number, num
 }
 
 /**
- * Takes note of a frame. `dropped` when it must not be folded (seen before, or too old to tell); otherwise how many numbers just before it
- * are missing (0 when it is in order or fills a hole). A frame that comes late is accepted, so its rows need a guard by time of their own.
+ * Records a frame. Returns `dropped` if it must not be folded: it was seen before, or is too old to know. Otherwise returns how many
+ * numbers just before it are missing: 0 if it is in order or fills a hole. A late frame is accepted, so the reader must also compare
+ * the times of its rows.
  */
 export const accept = (state: State, header: FrameHeader): number => {
   const windows = windowsOf(state, header.account)

@@ -5,17 +5,17 @@ import * as Segments from "../rules/Segments.ts"
 import { shipped } from "../rules/Shipped.ts"
 import type { UnknownRule } from "../rules/UnknownRule.ts"
 
-/** A row of Kite's instruments dump. It holds for one trade date: exchanges give tokens away again after expiry. */
+/** A row of Kite's instruments dump, valid for one trade date: exchanges reuse tokens after expiry. */
 export interface Instrument {
   /** Kite's instrument_token, 1 to 2^32-1; its lowest byte is the segment. */
   readonly token: number
   readonly exchangeToken: number
   readonly tradingsymbol: string
-  /** For futures and options the underlying's symbol; may be empty in old dumps. */
+  /** For futures and options, the underlying's symbol. It may be empty in old dumps. */
   readonly name: string
-  /** "YYYY-MM-DD", null for what does not expire. */
+  /** "YYYY-MM-DD"; null for an instrument that does not expire. */
   readonly expiry: string | null
-  /** Integer in the token's price units (`priceScale`); 0 where there is none. */
+  /** Integer in the token's price units (`priceScale`); 0 if the instrument has no strike. */
   readonly strike: number
   /** Integer in the token's price units; 0 for indices. */
   readonly tickSize: number
@@ -34,13 +34,13 @@ export const Segment = { NSE: 1, NFO: 2, CDS: 3, BSE: 4, BFO: 5, BCD: 6, MCX: 7,
 /** Kite's segment number: the token's lowest byte. */
 export const segmentOf = (token: number): number => token & 0xff
 
-/** Price units per rupee on the wire by the rulebook; a token of an unknown segment has none and is never taken for paise. */
+/** Price units per rupee on the wire, from the rulebook. A token of an unknown segment is an error; paise are never assumed. */
 export const unitsOf = (token: number): Either.Either<number, UnknownRule> => Segments.divisor(shipped.segments, token)
 
-/** The same for the token of an instrument: what has no unit was refused when it was read (`parseCsv`), so its lack is a defect. */
+/** `unitsOf` for the token of an instrument. `parseCsv` rejects rows without a unit, so a missing one here is a defect. */
 export const priceScale = (token: number): number => Either.getOrThrowWith(unitsOf(token), (unknown) => unknown)
 
-/** Index packets have another layout, and an index cannot be traded. */
+/** Index packets have another layout, and an index is not tradable. */
 export const isIndex = (token: number): boolean => segmentOf(token) === Segment.INDICES
 
 export const kindOf = (instrument: Instrument): Kind => (isIndex(instrument.token) ? "INDEX" : instrument.instrumentType)
@@ -50,11 +50,11 @@ export const isOption = (instrument: Instrument): boolean => instrument.instrume
 /** The strike in rupees as a tradingsymbol prints it: "24500", "187.5". */
 export const strikeText = (instrument: Instrument): string => Money.format(Money.toDecimal(instrument.strike, priceScale(instrument.token)))
 
-/** A rupee price on the instrument's own tick grid. */
+/** A rupee price rounded to the instrument's tick size. */
 export const roundPrice = (instrument: Instrument, price: Money.Decimal): Money.Decimal =>
   Money.roundToTick(price, Money.toDecimal(instrument.tickSize, priceScale(instrument.token)))
 
-/** Where the underlying of a derivatives exchange trades. */
+/** Derivatives exchange to the exchange where its underlyings trade. */
 const underlyingExchange: ReadonlyMap<string, string> = new Map([
   ["NFO", "NSE"],
   ["BFO", "BSE"],
@@ -64,7 +64,7 @@ const underlyingExchange: ReadonlyMap<string, string> = new Map([
   ["NCO", "NCO"]
 ])
 
-/** Kite's names of indices against the `name` that their futures and options carry. */
+/** Kite's index names to the `name` that their futures and options carry. */
 const indexAlias: ReadonlyMap<string, string> = new Map([
   ["NIFTY 50", "NIFTY"],
   ["NIFTY BANK", "BANKNIFTY"],
@@ -74,7 +74,7 @@ const indexAlias: ReadonlyMap<string, string> = new Map([
   ["SNSX50", "SENSEX50"]
 ])
 
-/** The name that an index's derivatives carry, or its own where it has none: "NIFTY 50" is NIFTY. */
+/** The name that an index's derivatives carry ("NIFTY 50" is NIFTY), or the index's own name if it has no derivatives. */
 export const indexName = (tradingsymbol: string): string => indexAlias.get(tradingsymbol) ?? tradingsymbol
 
 export interface Underlying {
@@ -83,8 +83,8 @@ export interface Underlying {
 }
 
 /**
- * What an instrument is priced on, one value for the index or share itself and everything derived from it: NSE NIFTY for the index
- * "NIFTY 50", its futures and its options. Null for a derivative without a name or of an exchange we do not know.
+ * The underlying that prices an instrument. The index "NIFTY 50", its futures and its options all give NSE NIFTY. Null for a derivative
+ * without a name or of an unknown exchange.
  */
 export const underlyingOf = (instrument: Instrument): Underlying | null => {
   const kind = kindOf(instrument)
@@ -94,7 +94,7 @@ export const underlyingOf = (instrument: Instrument): Underlying | null => {
   return exchange === undefined || instrument.name === "" ? null : { exchange, name: instrument.name }
 }
 
-/** All instruments of one trade date. Data of different dates never share a map: (trade date, token) is the key. */
+/** All instruments of one trade date. One map never mixes dates: the key of an instrument is (trade date, token). */
 export interface Master {
   /** "YYYY-MM-DD". */
   readonly tradeDate: string
@@ -105,7 +105,7 @@ export interface Master {
 
 export const symbolKey = (exchange: string, tradingsymbol: string): string => `${exchange}:${tradingsymbol}`
 
-/** The master of a trade date. Where two rows share a token or a symbol the first stands, as in `parseCsv`. */
+/** The master of a trade date. If two rows share a token or a symbol, the first one wins, as in `parseCsv`. */
 export const makeMaster = (tradeDate: string, instruments: Iterable<Instrument>): Master => {
   const byToken = new Map<number, Instrument>()
   const bySymbol = new Map<string, Instrument>()
@@ -139,10 +139,10 @@ export const columns = [
 type Column = (typeof columns)[number]
 
 export interface Rejected {
-  /** 1 is the header. */
+  /** Line number in the file; the header is line 1. */
   readonly line: number
   readonly reason: string
-  /** The token that an earlier line has too. */
+  /** Set if an earlier line has the same token. */
   readonly repeatedToken?: number
 }
 
@@ -151,7 +151,10 @@ export interface Parsed {
   readonly rejected: ReadonlyArray<Rejected>
 }
 
-/** One record from `start` by RFC 4180: quoted fields may hold commas, doubled quotes and line ends. Null: a quote never closes. */
+/**
+ * Reads one record from `start` by RFC 4180: quoted fields may contain commas, doubled quotes and line ends. Null if a quote never
+ * closes.
+ */
 const quotedRecord = (text: string, start: number): { readonly fields: Array<string>; readonly end: number } | null => {
   const fields: Array<string> = []
   let at = start
@@ -179,8 +182,8 @@ const quotedRecord = (text: string, start: number): { readonly fields: Array<str
 }
 
 /**
- * Each non-empty record with the line it starts on; null fields mean that a quote never closes. Nearly every line has no quote and is split
- * at once.
+ * Each non-empty record with the line it starts on. `fields` is null if a quote never closes. Nearly every line has no quote and is
+ * split directly.
  */
 function* records(text: string): Generator<{ readonly fields: Array<string> | null; readonly line: number }, void, void> {
   let line = 1
@@ -197,7 +200,7 @@ function* records(text: string): Generator<{ readonly fields: Array<string> | nu
     }
     const record = quotedRecord(text, at)
     yield { fields: record?.fields ?? null, line }
-    // A quote that never closes spoils its own line only.
+    // A quote that never closes invalidates its own line only.
     const next = record?.end ?? end + 1
     for (let from = text.indexOf("\n", at); from >= 0 && from < next; from = text.indexOf("\n", from + 1)) line++
     at = next
@@ -213,7 +216,10 @@ const wholeNumber = (text: string, max: number): number | null => {
 const instrumentTypes: ReadonlySet<string> = new Set(["EQ", "FUT", "CE", "PE"] satisfies ReadonlyArray<InstrumentType>)
 const isInstrumentType = (text: string): text is InstrumentType => instrumentTypes.has(text)
 
-/** One row, or why it is none. `dates` keeps the verdict per expiry text: a dump has a hundred thousand rows and a few dozen dates. */
+/**
+ * One row, or the reason to reject it. `dates` caches the check of each expiry text: a dump has a hundred thousand rows but a few dozen
+ * dates.
+ */
 const parseRow = (
   fields: ReadonlyArray<string>,
   index: Readonly<Record<Column, number>>,
@@ -221,21 +227,21 @@ const parseRow = (
 ): Instrument | string => {
   const field = (column: Column): string => fields[index[column]] ?? ""
   const token = wholeNumber(field("instrument_token"), 2 ** 32 - 1)
-  if (token === null || token === 0) return `instrument_token "${field("instrument_token")}" is no whole number from 1 to 4294967295`
+  if (token === null || token === 0) return `instrument_token "${field("instrument_token")}" is not a whole number from 1 to 4294967295`
   const exchangeToken = wholeNumber(field("exchange_token"), 2 ** 32 - 1)
-  if (exchangeToken === null) return `exchange_token "${field("exchange_token")}" is no whole number`
+  if (exchangeToken === null) return `exchange_token "${field("exchange_token")}" is not a whole number`
   const tradingsymbol = field("tradingsymbol")
   const exchange = field("exchange")
   if (tradingsymbol === "") return "tradingsymbol is empty"
   if (exchange === "") return "exchange is empty"
   const instrumentType = field("instrument_type")
-  if (!isInstrumentType(instrumentType)) return `instrument_type "${instrumentType}" is none of EQ, FUT, CE, PE`
+  if (!isInstrumentType(instrumentType)) return `instrument_type "${instrumentType}" is not one of EQ, FUT, CE, PE`
   const expiry = field("expiry")
   if (expiry === "" && instrumentType !== "EQ") return `expiry is empty on a ${instrumentType}`
   if (expiry !== "") {
     const known = dates.get(expiry) ?? IndiaTime.isIsoDate(expiry)
     dates.set(expiry, known)
-    if (!known) return `expiry "${expiry}" is no day YYYY-MM-DD`
+    if (!known) return `expiry "${expiry}" is not a day YYYY-MM-DD`
   }
   const units = unitsOf(token)
   if (Either.isLeft(units)) return units.left.message
@@ -246,7 +252,7 @@ const parseRow = (
   if (Either.isLeft(tickSize)) return `tick_size ${tickSize.left.message}`
   if (strike.right < 0 || tickSize.right < 0) return "strike and tick_size cannot be negative"
   const lotSize = wholeNumber(field("lot_size"), 2 ** 32 - 1)
-  if (lotSize === null) return `lot_size "${field("lot_size")}" is no whole number`
+  if (lotSize === null) return `lot_size "${field("lot_size")}" is not a whole number`
   return {
     token,
     exchangeToken,
@@ -268,12 +274,13 @@ const columnIndex = (header: ReadonlyArray<string>): Record<Column, number> | st
   return Object.fromEntries(columns.map((column) => [column, header.indexOf(column)])) as Record<Column, number>
 }
 
-/** Rows between two steps: about 5 ms of work. */
+/** Rows read in one step: about 5 ms of work. */
 const rowsOfStep = 2_000
 
 /**
- * Kite's instruments CSV (GET /instruments), columns found by their header names. Rows that cannot be true are left out with the line and
- * the reason; so is the second of two rows with one token or one exchange and tradingsymbol. A header we cannot read rejects everything.
+ * Reads Kite's instruments CSV (GET /instruments); columns are found by their header names. Invalid rows are rejected with the line and
+ * the reason. So is the second of two rows with the same token, or the same exchange and tradingsymbol. A header that cannot be read
+ * rejects the whole file.
  */
 export const parseCsv = (text: string): Parsed => {
   const steps = parseCsvInSteps(text)
@@ -283,7 +290,7 @@ export const parseCsv = (text: string): Parsed => {
   }
 }
 
-/** `parseCsv` in steps of a few milliseconds, so that a process which streams can do other work between them. */
+/** `parseCsv` in steps of a few milliseconds, so that a streaming process can do other work in between. */
 export function* parseCsvInSteps(text: string): Generator<void, Parsed, void> {
   const instruments: Array<Instrument> = []
   const rejected: Array<Rejected> = []
@@ -294,8 +301,8 @@ export function* parseCsvInSteps(text: string): Generator<void, Parsed, void> {
   const accept = (row: Instrument, line: number): void => {
     const key = symbolKey(row.exchange, row.tradingsymbol)
     if (tokens.has(row.token))
-      return void rejected.push({ line, reason: `instrument_token ${row.token} stands on an earlier line`, repeatedToken: row.token })
-    if (symbols.has(key)) return void rejected.push({ line, reason: `${key} stands on an earlier line` })
+      return void rejected.push({ line, reason: `instrument_token ${row.token} is already on an earlier line`, repeatedToken: row.token })
+    if (symbols.has(key)) return void rejected.push({ line, reason: `${key} is already on an earlier line` })
     tokens.add(row.token)
     symbols.add(key)
     instruments.push(row)
@@ -309,7 +316,7 @@ export function* parseCsvInSteps(text: string): Generator<void, Parsed, void> {
     }
     if (typeof header.index === "string") return
     if (fields.length !== header.width)
-      return void rejected.push({ line, reason: `${fields.length} fields where the header has ${header.width}` })
+      return void rejected.push({ line, reason: `${fields.length} fields, but the header has ${header.width}` })
     const row = parseRow(fields, header.index, dates)
     if (typeof row === "string") rejected.push({ line, reason: row })
     else accept(row, line)
@@ -331,7 +338,10 @@ const decimalText = (int: number, scale: number): string => {
   return text.includes(".") ? text : `${text}.0`
 }
 
-/** The instruments as Kite's CSV, line ends \n; last_price is 0.0 as in Kite's own file. `parseCsv` reads the same instruments back. */
+/**
+ * Writes the instruments as Kite's CSV, line ends \n; last_price is 0.0 as in Kite's own file. `parseCsv` reads the same instruments
+ * back.
+ */
 export const formatCsv = (instruments: Iterable<Instrument>): string => {
   const lines: Array<string> = [columns.join(",")]
   for (const it of instruments) {

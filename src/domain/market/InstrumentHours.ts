@@ -19,43 +19,46 @@ const securityOf = (instrument: Instrument.Instrument, hasDerivatives: boolean):
   return hasDerivatives ? "cas" : "other"
 }
 
-/** Where an instrument trades; undefined for an exchange that the rulebook does not know. `hasDerivatives`: its share is in F&O. */
+/**
+ * Where an instrument trades; undefined if the rulebook does not know the exchange. `hasDerivatives`: futures and options on the share
+ * exist.
+ */
 export const placeOf = (rules: Hours.Rules, instrument: Instrument.Instrument, hasDerivatives: boolean): Place | undefined =>
   Either.match(Segments.ofExchange(rules.segments, instrument.exchange, instrument.name), {
     onLeft: () => undefined,
     onRight: (segment) => ({ segment, security: securityOf(instrument, hasDerivatives) })
   })
 
-/** A day's session as far as it is likely; "unknown" where nothing tells its hours. */
+/** A day's most likely session; "unknown" if the rulebook cannot say. */
 export const on = (rules: Hours.Rules, place: Place | undefined, day: string): Hours.Session | null | "unknown" =>
   place === undefined ? "unknown" : Hours.likelySession(rules, place.segment, place.security, Day.ofIso(day))
 
-/** The known sessions of some days, ascending; closed days and unknown hours are left out. */
+/** The known sessions of the given days, ascending. Closed days and days of unknown hours are omitted. */
 export const during = (rules: Hours.Rules, place: Place | undefined, days: ReadonlyArray<string>): ReadonlyArray<Hours.Session> =>
   days.flatMap((day) => {
     const session = on(rules, place, day)
     return session === null || session === "unknown" ? [] : [session]
   })
 
-/** The session that a plain day has under the hours in force at an instant; undefined where they are unknown. */
+/** The session of an ordinary day under the hours in force at an instant; undefined if they are unknown. */
 export const usual = (rules: Hours.Rules, place: Place | undefined, atMs: number): Hours.Session | undefined => {
   if (place === undefined) return undefined
   const found = Hours.usualSession(rules, place.segment, place.security, Day.at(atMs))
   return Either.isRight(found) ? (found.right ?? undefined) : undefined
 }
 
-/** Where bars of a day begin to be laid out: its usual opening time, milliseconds after India's midnight; midnight itself where it is unknown. */
+/** The usual opening time, from which a day's bars are laid out: milliseconds after India's midnight, 0 if unknown. */
 export const gridOpenMs = (rules: Hours.Rules, place: Place | undefined, atMs: number): number => {
   const session = usual(rules, place, atMs)
   return session === undefined ? 0 : session.opensAtMs - Day.midnightMs(Day.at(atMs))
 }
 
-/** When a bar that opens at `atMs` has closed: a day at its session's end, a shorter one after its minutes. */
+/** When a bar that opens at `atMs` closes: a day bar at its session's end, a shorter bar after its minutes. */
 export const barClosesMs = (rules: Hours.Rules, place: Place | undefined, atMs: number, minutes: number): number => {
   if (minutes < 1440) return atMs + minutes * IndiaTime.minuteMs
   const session = on(rules, place, IndiaTime.istDate(atMs))
   return session === null || session === "unknown" ? atMs + IndiaTime.dayMs : session.closesAtMs
 }
 
-/** The derivatives of NSE: the grid of what spans several instruments, such as a strategy. */
+/** NSE derivatives: the hours used for values that span several instruments, such as a strategy. */
 export const derivatives: Place = { segment: "NSE_FO", security: "option" }

@@ -1,7 +1,7 @@
 import * as Money from "../Money.ts"
 import * as Instrument from "./Instrument.ts"
 
-/** What a search may be narrowed to; `underlying` is the name that derivatives carry (NIFTY), which the index or share itself has too. */
+/** Optional conditions of a search. `underlying` is the name that derivatives carry (NIFTY); the index or share itself matches it too. */
 export interface Filter {
   readonly exchange?: string | undefined
   readonly segment?: string | undefined
@@ -21,28 +21,28 @@ export interface Found {
   readonly total: number
 }
 
-/** One trade date's instruments in one order, and what is looked for in them. Made once, then only read. */
+/** The sorted instruments of one trade date with their search texts. Built once, then only read. */
 export interface Index {
   readonly instruments: ReadonlyArray<Instrument.Instrument>
   /** By row: the tradingsymbol in capitals without blanks. */
   readonly symbols: ReadonlyArray<string>
   /** By row: symbol, name, underlying, expiry, strike and side, in capitals. */
   readonly texts: ReadonlyArray<string>
-  /** Words of names and symbols of what is no derivative: what a misspelt word may have meant. */
+  /** Words from the names and symbols of indices and shares, used to correct misspelt words. */
   readonly vocabulary: ReadonlyArray<string>
 }
 
-/** Words of a query that count, and the letters of each. */
+/** Words of a query that are used, and letters of each word that are used. */
 const wordsMax = 8
 const wordLengthMax = 32
-/** How alike a known word must be to be taken for a misspelt one, 0 to 1, and how many such words are tried. */
+/** Least similarity (0 to 1) of a known word to a misspelt one, and how many corrections are tried. */
 const likenessMin = 0.5
 const correctionsMax = 3
 
 const kindRank: Readonly<Record<Instrument.Kind, number>> = { INDEX: 0, EQ: 1, FUT: 2, CE: 3, PE: 3 }
 const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
 
-/** Underlyings first, then futures and options by expiry and strike; total, so that pages never overlap. */
+/** Underlyings first, then futures and options by expiry and strike. The order is total, so that pages never overlap. */
 const byPlace = (a: Instrument.Instrument, b: Instrument.Instrument): number =>
   kindRank[Instrument.kindOf(a)] - kindRank[Instrument.kindOf(b)] ||
   compareText(a.expiry ?? "", b.expiry ?? "") ||
@@ -52,7 +52,7 @@ const byPlace = (a: Instrument.Instrument, b: Instrument.Instrument): number =>
   compareText(a.exchange, b.exchange) ||
   a.token - b.token
 
-/** Capitals, digits and dots; "M&M" and "BAJAJ-AUTO" are one word each, whoever writes them how. */
+/** Keeps capitals, digits and dots, so that "M&M" and "BAJAJ-AUTO" are one word each in any spelling. */
 const joined = (text: string): string => text.toUpperCase().replaceAll(/[^\p{L}\p{N}.]+/gu, "")
 const spaced = (text: string): string =>
   text
@@ -60,7 +60,7 @@ const spaced = (text: string): string =>
     .replaceAll(/[^\p{L}\p{N}.]+/gu, " ")
     .trim()
 
-/** What is not in the symbol stands in the text too, so that "nifty 24nov 24500 ce" finds what it means. */
+/** The text adds what the symbol lacks, so that "nifty 24nov 24500 ce" finds the contract. */
 const textOf = (instrument: Instrument.Instrument, symbol: string): string => {
   const under = Instrument.underlyingOf(instrument)?.name ?? ""
   const strike = instrument.strike === 0 ? "" : String(Money.toNumber(instrument.strike, Instrument.priceScale(instrument.token)))
@@ -96,7 +96,7 @@ const accepts = (filter: Filter, instrument: Instrument.Instrument): boolean =>
   (filter.kinds === undefined || filter.kinds.includes(Instrument.kindOf(instrument))) &&
   (filter.underlying === undefined || Instrument.underlyingOf(instrument)?.name === filter.underlying)
 
-/** Best matches first: the symbol itself, symbols that begin so, symbols that begin with the first word, then all that hold every word. */
+/** Best matches first: the exact symbol, symbols that start with the query, symbols that start with the first word, then the rest. */
 const matches = (index: Index, filter: Filter, words: ReadonlyArray<ReadonlyArray<string>>): ReadonlyArray<number> => {
   const [starts = []] = words
   const whole = words.map(([word = ""]) => word).join("")
@@ -116,27 +116,27 @@ const matches = (index: Index, filter: Filter, words: ReadonlyArray<ReadonlyArra
 
 const pairsOf = (word: string): ReadonlySet<string> => new Set(Array.from({ length: word.length - 1 }, (_, at) => word.slice(at, at + 2)))
 
-/** Sorensen-Dice over pairs of letters: 1 for the same pairs, 0 for none in common. */
+/** Sorensen-Dice coefficient over pairs of letters: 1 for the same pairs, 0 for no common pair. */
 const likeness = (a: ReadonlySet<string>, b: ReadonlySet<string>): number => {
   let shared = 0
   for (const pair of a) if (b.has(pair)) shared++
   return (2 * shared) / (a.size + b.size)
 }
 
-/** A word and what it may have been meant to be, most alike first. */
+/** A word and its possible corrections, most similar first. */
 const meaningsOf = (index: Index, word: string): ReadonlyArray<string> => {
   if (word.length < 3) return [word]
   const pairs = pairsOf(word)
   const alike = index.vocabulary
     .map((known) => [known, likeness(pairs, pairsOf(known))] as const)
-    .filter(([, how]) => how >= likenessMin)
-    .sort(([a, howA], [b, howB]) => howB - howA || compareText(a, b))
+    .filter(([, score]) => score >= likenessMin)
+    .sort(([a, scoreA], [b, scoreB]) => scoreB - scoreA || compareText(a, b))
   return [word, ...alike.slice(0, correctionsMax).map(([known]) => known)]
 }
 
 /**
- * Instruments whose symbol, name, underlying, expiry, strike and side hold every word of `query`, best first; when none does, those that
- * hold what is spelt like it. An empty query finds whatever the filter lets through.
+ * Instruments whose symbol, name, underlying, expiry, strike and side contain every word of `query`, best first. If there are none,
+ * words are replaced by known words of similar spelling. An empty query returns everything that the filter accepts.
  */
 export const search = (index: Index, query: string, filter: Filter, { limit, offset }: Page): Found => {
   const words = query
@@ -144,7 +144,7 @@ export const search = (index: Index, query: string, filter: Filter, { limit, off
     .map((word) => joined(word).slice(0, wordLengthMax))
     .filter((word) => word !== "")
     .slice(0, wordsMax)
-  // Signs alone mean nothing; they are not "everything".
+  // A query of punctuation alone finds nothing, not everything.
   if (words.length === 0 && query.trim() !== "") return { instruments: [], total: 0 }
   const exact = matches(
     index,

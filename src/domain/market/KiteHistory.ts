@@ -2,8 +2,8 @@ import * as IndiaTime from "../IndiaTime.ts"
 import type { Ohlcv } from "./Ohlcv.ts"
 
 /**
- * What Kite's historical data interface offers: GET /instruments/historical/{token}/{interval}. Source: kite.trade/docs/connect/v3/historical;
- * the longest spans are the server's own words ("interval exceeds max limit: N days").
+ * The intervals of Kite's historical data API: GET /instruments/historical/{token}/{interval}. Source:
+ * kite.trade/docs/connect/v3/historical. The longest spans come from the server's error text ("interval exceeds max limit: N days").
  */
 export const intervals = [
   { name: "minute", minutes: 1, daysMax: 60 },
@@ -17,7 +17,7 @@ export const intervals = [
 ] as const satisfies ReadonlyArray<{ readonly name: string; readonly minutes: number; readonly daysMax: number }>
 export type Interval = (typeof intervals)[number]
 
-/** Prices in rupees; `oi` null where none is known. */
+/** Prices in rupees; `oi` is null if unknown. */
 export interface Candle extends Ohlcv {
   readonly oi: number | null
 }
@@ -31,10 +31,10 @@ export interface Span {
   readonly toMs: number
 }
 
-/** Kite counts in whole seconds. */
+/** Kite's times have a resolution of one second. */
 const secondMs = 1_000
 
-/** A span in parts that Kite answers, oldest first, without an overlap. */
+/** Splits a span into parts that Kite answers, oldest first, without overlap. */
 export const windows = ({ fromMs, toMs }: Span, daysMax: number): ReadonlyArray<Span> => {
   const parts: Array<Span> = []
   const length = daysMax * IndiaTime.dayMs

@@ -1,10 +1,10 @@
-/** Times as Kite's interfaces write them: Indian time, in text that names no time zone. */
+/** Times as Kite's interfaces write them: Indian time, in text without a time zone. */
 import { ParseResult, Schema } from "effect"
 import * as IndiaTime from "../IndiaTime.ts"
 
 const form = /^(\d{4}-\d{2}-\d{2})[ T](\d{2}:\d{2}:\d{2})$/
 
-/** UNIX ms of a "yyyy-mm-dd hh:mm:ss", read as Indian time whatever this host's time zone is; null if there is no such moment. */
+/** UNIX ms of a "yyyy-mm-dd hh:mm:ss" in Indian time, whatever this host's time zone; null if there is no such moment. */
 export const instantMs = (text: string): number | null => {
   const [, day, time] = form.exec(text) ?? []
   if (day === undefined || time === undefined) return null
@@ -13,7 +13,7 @@ export const instantMs = (text: string): number | null => {
   return Number.isNaN(atMs) || format(atMs) !== `${day} ${time}` ? null : atMs
 }
 
-/** "yyyy-mm-dd hh:mm:ss" of an instant, cut to whole seconds. */
+/** "yyyy-mm-dd hh:mm:ss" of an instant, truncated to whole seconds. */
 export const format = (atMs: number): string => new Date(atMs + IndiaTime.istOffsetMs).toISOString().slice(0, 19).replace("T", " ")
 
 const candleForm = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}[+-]\d{2}:?\d{2}$/
@@ -27,7 +27,7 @@ export const candleMs = (text: string): number | null => {
 /** The time of a candle as Kite writes it: 2026-08-19T09:15:00+0530. */
 export const candleText = (atMs: number): string => `${format(atMs).replace(" ", "T")}+0530`
 
-/** A moment in Kite's answers. Encoding writes Kite's own form again. */
+/** A moment in Kite's answers. Encoding writes Kite's own format again. */
 export const IstDateTime: Schema.Schema<Date, string> = Schema.transformOrFail(Schema.String, Schema.ValidDateFromSelf, {
   strict: true,
   decode: (text, _options, ast) => {

@@ -1,4 +1,4 @@
-/** Prices and volume of a span of time; `atMs` is when it opens (UNIX ms). In which unit prices are, whoever holds one says. */
+/** Prices and volume of a span of time. `atMs` is when it opens (UNIX ms). The owner states the unit of the prices. */
 export interface Ohlcv {
   readonly atMs: number
   readonly open: number

@@ -5,19 +5,19 @@ import type { Contract } from "../record/Reference.ts"
 import * as Frame from "./Frame.ts"
 import * as Instrument from "./Instrument.ts"
 
-/** What an instrument's open interest and price are compared with. */
+/** The base that an instrument's open interest and price are compared with. */
 export const OiBase = { none: 0, firstSeen: 1, previousSession: 2 } as const
 
 /**
- * Last values of the instruments of one underlying as columns, one row per instrument. Plain data; mutated in place by its owner.
- * Prices are the wire's integers (`scale` of them a rupee), NaN where never received; times are UNIX ms.
+ * Last values of one underlying's instruments as columns, one row per instrument. Plain data, mutated in place by its owner. Prices are
+ * the wire's integers (`scale` integers make a rupee), NaN until received; times are UNIX ms.
  */
 export interface Quotes {
-  /** In row order: the order of `byRow`. */
+  /** In row order, which `byRow` defines. */
   readonly contracts: ReadonlyArray<Contract>
   readonly rowOf: ReadonlyMap<number, number>
   readonly scale: Float64Array
-  /** The end of a contract's last day in India: a later packet under its token is another contract's. */
+  /** The end of a contract's last day in India. A later packet with its token belongs to another contract. */
   readonly lastDayEndMs: Float64Array
   readonly lastPrice: Float64Array
   readonly bid: Float64Array
@@ -26,18 +26,18 @@ export interface Quotes {
   readonly oi: Float64Array
   readonly oiBase: Float64Array
   readonly oiBaseFrom: Uint8Array
-  /** Price when the base of the open interest was taken. */
+  /** Price at the time when the base of the open interest was set. */
   readonly priceBase: Float64Array
   readonly previousClose: Float64Array
   /** When the newest packet was received; -Infinity before the first. */
   readonly receivedMs: Float64Array
-  /** When the newest packet was true: the exchange's time, or the receive time where it carried none; NaN before the first. */
+  /** Time of the newest packet: the exchange's time, or the receive time if it carried none; NaN before the first packet. */
   readonly timeMs: Float64Array
-  /** 1 when a packet came since the owner last cleared it. */
+  /** 1 if a packet arrived since the owner last cleared it. */
   readonly changed: Uint8Array
-  /** IST midnight after the newest day met. */
+  /** IST midnight at the end of the newest day seen. */
   nextDayMs: number
-  /** Packets of no known kind, of tokens that no contract names, and older than what their row holds. */
+  /** Counts of packets: of an unknown kind; of a token without a contract; older than their row. */
   bad: number
   unknown: number
   outdated: number
@@ -46,7 +46,7 @@ export interface Quotes {
 const kindRank = { INDEX: 0, EQ: 1, FUT: 2, CE: 3, PE: 3 } as const
 const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
 
-/** A total order: the underlying itself, futures by expiry, options by expiry, strike and side; the token settles what is equal. */
+/** A total order: the underlying itself, futures by expiry, options by expiry, strike and side; ties are broken by token. */
 const byRow = (a: Contract, b: Contract): number =>
   kindRank[a.kind] - kindRank[b.kind] ||
   compareText(a.expiry ?? "", b.expiry ?? "") ||
@@ -54,7 +54,7 @@ const byRow = (a: Contract, b: Contract): number =>
   compareText(a.kind, b.kind) ||
   a.instrument_token - b.instrument_token
 
-/** One contract per token, the first one named, in row order. Prices of an unknown segment have no unit: its contracts get no row. */
+/** One contract per token (the first one), in row order. Contracts of an unknown segment get no row, because their prices have no unit. */
 const distinct = (contracts: Iterable<Contract>): ReadonlyArray<Contract> => {
   const byToken = new Map<number, Contract>()
   for (const contract of contracts) {
@@ -109,13 +109,13 @@ const kept = [
   "changed"
 ] as const satisfies ReadonlyArray<keyof Quotes>
 
-/** The row of `from` that holds the same contract; a token that now names another contract starts anew (tokens are reused between days). */
+/** The row of `from` that holds the same contract, or -1. A token that now names another contract does not match: tokens are reused. */
 export const rowBefore = (from: Quotes, contract: Contract): number => {
   const row = from.rowOf.get(contract.instrument_token)
   return row !== undefined && from.contracts[row]?.tradingsymbol === contract.tradingsymbol ? row : -1
 }
 
-/** Other contracts, with the values of those that were known before. */
+/** Quotes for a new list of contracts. Contracts that were known before keep their values. */
 export const withContracts = (from: Quotes, contracts: Iterable<Contract>): Quotes => {
   const to = make(contracts)
   for (const [row, contract] of to.contracts.entries()) {
@@ -125,7 +125,7 @@ export const withContracts = (from: Quotes, contracts: Iterable<Contract>): Quot
   return { ...to, nextDayMs: from.nextDayMs, bad: from.bad, unknown: from.unknown, outdated: from.outdated }
 }
 
-/** A new day in India: what is known of open interest now is the previous session's. */
+/** Starts a new day in India: the latest open interest becomes the previous session's. */
 export const rollDay = (quotes: Quotes, atMs: number): void => {
   if (atMs < quotes.nextDayMs) return
   const first = quotes.nextDayMs === Number.NEGATIVE_INFINITY
@@ -140,12 +140,15 @@ export const rollDay = (quotes: Quotes, atMs: number): void => {
   }
 }
 
-/** Rows that the last `ingest` accepted, in packet order. One for the whole process: read it before the next call; it is no state. */
+/**
+ * Rows that the last `ingest` accepted, in packet order. One object for the whole process: read it before the next call. It is not
+ * state.
+ */
 export interface Accepted {
   count: number
   row: Int32Array
   receivedMs: Float64Array
-  /** Integer units; NaN for a packet without a price. */
+  /** Integer price; NaN for a packet without a price. */
   lastPrice: Float64Array
 }
 
@@ -166,16 +169,16 @@ const applyOpenInterest = (quotes: Quotes, row: number, oi: number): void => {
     quotes.oiBase[row] = oi
     quotes.oiBaseFrom[row] = OiBase.firstSeen
   }
-  // A contract may be quoted before it is first traded.
+  // A contract may have a quote before its first trade.
   if (Number.isNaN(quotes.priceBase[row])) quotes.priceBase[row] = quotes.lastPrice[row] ?? Number.NaN
 }
 
-/** The packet at `offset`, of kind `length`: read where it stands, since most of its fields are nobody's here. */
+/** Applies the packet at `offset`, of kind `length`. Fields are read in place, because most of them are not needed here. */
 const apply = (quotes: Quotes, row: number, bytes: Uint8Array, offset: number, length: number, receivedMs: number): void => {
   quotes.receivedMs[row] = receivedMs
   quotes.changed[row] = 1
   quotes.lastPrice[row] = priceOrNaN(Frame.lastPriceAt(bytes, offset))
-  // Without depth in the newest packet the book is unknown: an old quote must not pass for a live one.
+  // If the newest packet has no depth, the book is unknown: an old quote must not pass for a live one.
   quotes.bid[row] = priceOrNaN(Frame.bestBidAt(bytes, offset, length))
   quotes.ask[row] = priceOrNaN(Frame.bestAskAt(bytes, offset, length))
   if (Frame.hasOhlc(length)) quotes.previousClose[row] = priceOrNaN(Frame.closeAt(bytes, offset, length))
@@ -185,7 +188,7 @@ const apply = (quotes: Quotes, row: number, bytes: Uint8Array, offset: number, l
   quotes.timeMs[row] = exchangeSeconds === 0 ? receivedMs : exchangeSeconds * 1000
 }
 
-/** Folds a frame's packets. A packet older than its row (a resent frame) is left out; what was accepted stands in the result. */
+/** Folds a frame's packets. A packet older than its row (a resent frame) is skipped. Returns the accepted packets. */
 export const ingest = (quotes: Quotes, header: FrameHeader.FrameHeader, bytes: Uint8Array): Accepted => {
   const packets = Frame.packetCount(bytes)
   reserve(packets)
@@ -202,7 +205,7 @@ export const ingest = (quotes: Quotes, header: FrameHeader.FrameHeader, bytes: U
     } else {
       if (receivedMs >= quotes.nextDayMs) rollDay(quotes, receivedMs)
       apply(quotes, row, bytes, offset, length, receivedMs)
-      // Never ahead of the packet that is read, so one array serves both.
+      // `count` never passes the index of the packet being read, so one array serves both.
       accepted.row[count] = row
       accepted.receivedMs[count] = receivedMs
       accepted.lastPrice[count] = quotes.lastPrice[row] ?? Number.NaN
@@ -213,15 +216,15 @@ export const ingest = (quotes: Quotes, header: FrameHeader.FrameHeader, bytes: U
   return accepted
 }
 
-/** Rupees of an integer price of a row; NaN stays NaN. */
+/** A row's integer price in rupees; NaN stays NaN. */
 export const rupees = (quotes: Quotes, row: number, int: number): number => int / (quotes.scale[row] ?? 1)
 
-/** Open interest since the base of `oiBaseFrom`; NaN while unknown. */
+/** Change of open interest since its base (`oiBaseFrom`); NaN while unknown. */
 export const oiChange = (quotes: Quotes, row: number): number => (quotes.oi[row] ?? Number.NaN) - (quotes.oiBase[row] ?? Number.NaN)
 
 /**
- * Price since the same moment as `oiChange`, in the wire's integers: against the exchange's previous close where open interest is compared
- * with the previous session, else against the price when the open interest was first seen. NaN while unknown.
+ * Change of price over the same time as `oiChange`, in the wire's integers. If open interest is compared with the previous session, the
+ * base is the exchange's previous close. Otherwise it is the price when the open interest was first seen. NaN while unknown.
  */
 export const priceChange = (quotes: Quotes, row: number): number => {
   const previousClose = quotes.oiBaseFrom[row] === OiBase.previousSession ? (quotes.previousClose[row] ?? Number.NaN) : Number.NaN
@@ -229,7 +232,7 @@ export const priceChange = (quotes: Quotes, row: number): number => {
   return (quotes.lastPrice[row] ?? Number.NaN) - base
 }
 
-/** The underlying's own row (index or share), or -1. */
+/** The row of the underlying itself (index or share), or -1. */
 export const spotRow = (quotes: Quotes): number => {
   const kind = quotes.contracts[0]?.kind
   return kind === "INDEX" || kind === "EQ" ? 0 : -1

@@ -10,8 +10,8 @@ import * as Instrument from "./Instrument.ts"
  *     weekly   = NAME YY M DD ( "FUT" | STRIKE ( "CE" | "PE" ) )     NIFTY24N2124000CE: 21 November 2024; M is 1-9, O, N, D
  *     openalgo = NAME DD MMM YY ( "FUT" | STRIKE ( "CE" | "PE" ) )   NIFTY28NOV2424000CE: one form for both
  *
- * A symbol says its expiry as printed, a date or a month; which day a month means stands in the instrument master only. One text can be
- * right in both grammars with different meanings, so the caller says which one is spoken. Source: Zerodha's forum 7104, 8981, 13658;
+ * A symbol states its expiry as a date or only as a month. Only the instrument master knows the day of a month's expiry. One text can
+ * be valid in both grammars with different meanings, so the caller chooses the grammar. Source: Zerodha's forum 7104, 8981, 13658;
  * OpenAlgo's symbol-format page.
  */
 export type Parsed = Equity | Index | Future | Option
@@ -23,7 +23,7 @@ export interface Index {
 export interface Equity {
   readonly kind: "EQ"
   readonly name: string
-  /** The trading series when it is printed ("BE" of CENTRALBK-BE). */
+  /** The trading series if the symbol states it ("BE" of CENTRALBK-BE). */
   readonly series: string | null
 }
 export interface Future {
@@ -39,20 +39,20 @@ export interface Option {
   readonly strike: string
 }
 
-/** An expiry as far as a symbol prints it. */
+/** An expiry as a symbol states it: a date or a month. */
 export type Printed = { readonly form: "date"; readonly date: string } | { readonly form: "month"; readonly month: string }
 
-/** Longest text that is read as a symbol. */
+/** Longest text that is parsed as a symbol. */
 export const lengthMax = 64
-/** Kite began in 2015: an earlier year only comes from cutting a symbol at the wrong place. */
+/** Kite began in 2015. An earlier year means that the symbol was split at the wrong place. */
 export const yearMin = 2015
 
 const months = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"]
 /** Letter O, not zero, for October. */
 const monthLetters = "123456789OND"
-/** Underlyings that end in digits: without a list of names the cut before a weekly date could fall inside them. */
+/** Underlyings that end in digits. Without a list of names a weekly date could be split inside them. */
 const digitNames: ReadonlySet<string> = new Set(["NIFTYNXT50", "SENSEX50"])
-/** Indices of BSE, which no space tells from a share. */
+/** BSE indices. Their names have no space, so they look like shares. */
 const bareIndices: ReadonlySet<string> = new Set(["SENSEX", "BANKEX", "SNSX50"])
 
 const tail = String.raw`(?:(FUT)|((?:0|[1-9]\d*)(?:\.\d+)?)(CE|PE))`
@@ -92,7 +92,10 @@ const parseWeeklyAt = (text: string, cut: number): Future | Option | null => {
   return date === null ? null : contract(text.slice(0, cut), { form: "date", date }, future, strike, side)
 }
 
-/** The longest known name wins; without a list of names the shortest that leaves a real date, but never a cut inside `digitNames`. */
+/**
+ * The longest known name wins. Without a list of names, the shortest name that leaves a real date wins, but never a split inside
+ * `digitNames`.
+ */
 const parseWeekly = (text: string, names: ReadonlySet<string> | undefined): Future | Option | null => {
   let shortest: Future | Option | null = null
   let longestKnown: Future | Option | null = null
@@ -107,14 +110,15 @@ const parseWeekly = (text: string, names: ReadonlySet<string> | undefined): Futu
 
 const parseCash = (text: string): Equity | Index => {
   if (text.includes(" ") || bareIndices.has(text)) return { kind: "INDEX", name: text }
-  // Series have two characters, which tells CENTRALBK-BE from BAJAJ-AUTO.
+  // Series have two characters: CENTRALBK-BE has one, BAJAJ-AUTO has none.
   const match = /^(.+)-([A-Z0-9]{2})$/.exec(text)
   return { kind: "EQ", name: match?.[1] ?? text, series: match?.[2] ?? null }
 }
 
 /**
- * Reads a Kite tradingsymbol; null for what fits no form. With `names` (the master's underlyings) a derivative's name must be one of them,
- * the longest that fits; without it names that end in digits are told from the date by rule, which can err for bonds such as 726GS2033.
+ * Parses a Kite tradingsymbol; null if it matches no form. With `names` (the master's underlyings), a derivative's name must be among
+ * them; the longest match wins. Without `names`, a rule separates names that end in digits from the date; it can fail for bonds such as
+ * 726GS2033.
  */
 export const parse = (text: string, names?: ReadonlySet<string>): Parsed | null => {
   if (text.length > lengthMax || text.trim() !== text || !printable.test(text)) return null
@@ -144,7 +148,7 @@ export const print = (symbol: Parsed): string => {
   }
 }
 
-/** Whether a master row's expiry is what the symbol prints. */
+/** Whether a master row's expiry matches the one that the symbol states. */
 export const agrees = (expiry: Printed, date: string): boolean =>
   expiry.form === "date" ? expiry.date === date : date.startsWith(`${expiry.month}-`)
 
@@ -152,8 +156,8 @@ export const agrees = (expiry: Printed, date: string): boolean =>
 const openAlgoDate = (date: string): string => `${date.slice(8)}${months[Number(date.slice(5, 7)) - 1]}${date.slice(2, 4)}`
 
 /**
- * OpenAlgo's form of a symbol. `date` is the master's expiry; a weekly symbol carries it itself. Null where the day is missing or is
- * another one than printed.
+ * OpenAlgo's form of a symbol. `date` is the master's expiry; a weekly symbol contains its own. Null if the day is missing or
+ * contradicts the symbol.
  */
 export const toOpenAlgo = (symbol: Parsed, date: string | null): string | null => {
   if (symbol.kind === "EQ") return print(symbol)
@@ -164,7 +168,7 @@ export const toOpenAlgo = (symbol: Parsed, date: string | null): string | null =
   return symbol.kind === "FUT" ? `${stem}FUT` : `${stem}${symbol.strike}${symbol.kind}`
 }
 
-/** Reads OpenAlgo's form; a derivative's expiry is a date always. */
+/** Parses OpenAlgo's form, in which a derivative's expiry is always a date. */
 export const parseOpenAlgo = (text: string): Parsed | null => {
   if (text.length > lengthMax || text.trim() !== text || !printable.test(text)) return null
   const match = openAlgo.exec(text)
@@ -174,17 +178,17 @@ export const parseOpenAlgo = (text: string): Parsed | null => {
   return date === null ? null : contract(name, { form: "date", date }, future, strike, side)
 }
 
-/** OpenAlgo writes an index in capitals without spaces and hyphens, and by its derivatives' name where it has derivatives. */
+/** OpenAlgo writes an index in capitals without spaces and hyphens. An index with derivatives has its derivatives' name. */
 const openAlgoIndex = (tradingsymbol: string): string => {
   const name = Instrument.indexName(tradingsymbol)
   return name === tradingsymbol ? tradingsymbol.toUpperCase().replaceAll(/[ -]/g, "") : name
 }
 
-/** OpenAlgo keeps indices on exchanges of their own. */
+/** OpenAlgo lists indices on separate exchanges, such as NSE_INDEX. */
 const openAlgoExchange = (instrument: Instrument.Instrument): string =>
   Instrument.kindOf(instrument) === "INDEX" ? `${instrument.exchange}_INDEX` : instrument.exchange
 
-/** An instrument under OpenAlgo's names. The name and the day come from the master row, not from the tradingsymbol. */
+/** An instrument's exchange and symbol in OpenAlgo's form. The name and the day come from the master row, not from the tradingsymbol. */
 export const openAlgoOf = (instrument: Instrument.Instrument): { readonly exchange: string; readonly symbol: string } => {
   const exchange = openAlgoExchange(instrument)
   if (Instrument.kindOf(instrument) === "INDEX") return { exchange, symbol: openAlgoIndex(instrument.tradingsymbol) }
@@ -196,7 +200,7 @@ export const openAlgoOf = (instrument: Instrument.Instrument): { readonly exchan
   }
 }
 
-/** A master's instruments under OpenAlgo's names, keyed by `Instrument.symbolKey`; built once per master. */
+/** A master's instruments by their OpenAlgo symbols, keyed by `Instrument.symbolKey`. Build it once per master. */
 export const openAlgoAliases = (master: Instrument.Master): ReadonlyMap<string, Instrument.Instrument> => {
   const aliases = new Map<string, Instrument.Instrument>()
   for (const instrument of master.byToken.values()) {
@@ -206,7 +210,7 @@ export const openAlgoAliases = (master: Instrument.Master): ReadonlyMap<string, 
   return aliases
 }
 
-/** The names that a master's derivatives are written on: what `parse` takes. */
+/** The names of all underlyings of a master's derivatives, as `parse` takes them. */
 export const namesOf = (master: Instrument.Master): ReadonlySet<string> => {
   const names = new Set<string>()
   for (const instrument of master.byToken.values()) if (instrument.expiry !== null && instrument.name !== "") names.add(instrument.name)

@@ -1,6 +1,6 @@
 import { Schema } from "effect"
 
-/** sys.ticker.<account>: how one account's stream is, on every change and once a second. */
+/** sys.ticker.<account>: the state of one account's stream, published on every change and once a second. */
 export const TickerStatus = Schema.Struct({
   v: Schema.Literal(1),
   as_of: Schema.String,

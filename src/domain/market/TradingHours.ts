@@ -4,15 +4,18 @@ import * as Hours from "../rules/Hours.ts"
 import * as Segments from "../rules/Segments.ts"
 import type { Place } from "./InstrumentHours.ts"
 
-/** A subscribed instrument as far as its hours depend on it. */
+/** A subscribed instrument, reduced to what decides its hours. */
 interface Subscribed {
   readonly instrument_token: number
-  /** Of its underlying. */
+  /** Exchange of its underlying. */
   readonly exchange: string
   readonly underlying: string
 }
 
-/** Cash counts as a share of the closing auction: it is due only while every kind of cash trades. An index trades as its exchange does. */
+/**
+ * A share is treated as part of the closing auction, so its ticks are due only while every share trades. An index trades when its
+ * exchange does.
+ */
 const placeOf = (rules: Hours.Rules, { instrument_token, exchange, underlying }: Subscribed): Place | undefined => {
   const unit = Segments.unitOf(rules.segments, instrument_token)
   if (Either.isLeft(unit)) return undefined
@@ -22,7 +25,7 @@ const placeOf = (rules: Hours.Rules, { instrument_token, exchange, underlying }:
   return { segment: segment.right, security: segment.right.endsWith("_CM") ? "cas" : "option" }
 }
 
-/** Where the instruments of a connection trade, each place once; instruments of unknown segments are left out. */
+/** Where the instruments of a connection trade, each place once. Instruments of unknown segments are omitted. */
 export const placesOf = (rules: Hours.Rules, instruments: ReadonlyArray<Subscribed>): ReadonlyArray<Place> => {
   const places = new Map<string, Place>()
   for (const instrument of instruments) {
@@ -32,7 +35,7 @@ export const placesOf = (rules: Hours.Rules, instruments: ReadonlyArray<Subscrib
   return Array.from(places.values())
 }
 
-/** Since when ticks have been due from any of the places; undefined while none trades, as far as that is known. */
+/** The instant since which ticks are due from any of the places; undefined if no place is known to trade now. */
 export const tradingSinceMs = (rules: Hours.Rules, places: ReadonlyArray<Place>, atMs: number): number | undefined => {
   let earliest: number | undefined
   for (const { segment, security } of places) {

@@ -18,17 +18,17 @@ const missing = (known: ReadonlyArray<Coverage.Day>, wanted = week, nowMs = late
   Coverage.missing(known, wanted, nowMs, sessionOf).map(text)
 
 describe("Coverage", () => {
-  it("nothing known: one span of whole days, over the weekend, up to now", () => {
+  it("requests one span of whole days, weekend included, up to now, when nothing is known", () => {
     assert.deepStrictEqual(missing([]), ["2026-08-13T00:00:00 2026-08-19T23:59:59"])
     assert.deepStrictEqual(missing([], week, ist("2026-08-18T11:00:00")), ["2026-08-13T00:00:00 2026-08-18T11:00:00"])
     assert.deepStrictEqual(missing([], week, ist("2026-08-12T11:00:00")), [])
   })
 
-  it("days that the broker told, or of which our own bars lack no minute, are not asked for", () => {
+  it("does not request days that were fetched from the broker or that our own bars cover", () => {
     const known = [
-      { day: "2026-08-14", told: true, whole: 0 },
-      { day: "2026-08-18", told: false, whole: 375 },
-      { day: "2026-08-19", told: false, whole: 374 }
+      { day: "2026-08-14", fetched: true, whole: 0 },
+      { day: "2026-08-18", fetched: false, whole: 375 },
+      { day: "2026-08-19", fetched: false, whole: 374 }
     ]
     assert.deepStrictEqual(missing(known), [
       "2026-08-13T00:00:00 2026-08-13T23:59:59",
@@ -37,20 +37,20 @@ describe("Coverage", () => {
     ])
   })
 
-  it("of the day that is not over, our own bars have to reach from the wanted start up to now", () => {
+  it("requires own bars from the requested start up to now on the current day", () => {
     const today = (from: string, whole: number) =>
-      missing([{ day: "2026-08-19", told: false, whole }], span(from, "2026-08-19T15:30:00"), ist("2026-08-19T10:15:30"))
+      missing([{ day: "2026-08-19", fetched: false, whole }], span(from, "2026-08-19T15:30:00"), ist("2026-08-19T10:15:30"))
     assert.deepStrictEqual(today("2026-08-19T09:15:00", 58), [])
     assert.deepStrictEqual(today("2026-08-19T09:15:00", 57), ["2026-08-19T00:00:00 2026-08-19T10:15:30"])
     assert.deepStrictEqual(today("2026-08-19T10:00:00", 13), [])
   })
 
-  it("a weekend, and hours without a session, are not asked for", () => {
+  it("does not request a weekend or hours outside the session", () => {
     assert.deepStrictEqual(missing([], span("2026-08-15T00:00:00", "2026-08-16T23:59:59")), [])
     assert.deepStrictEqual(missing([], span("2026-08-19T16:00:00", "2026-08-19T23:59:59")), [])
   })
 
-  it("only whole days that are over are finished", () => {
+  it("counts only whole days in the past as finished", () => {
     const nowMs = ist("2026-08-19T12:00:00")
     assert.deepStrictEqual(Coverage.finished(span("2026-08-17T00:00:00", "2026-08-19T12:00:00"), nowMs), ["2026-08-17", "2026-08-18"])
     assert.deepStrictEqual(Coverage.finished(span("2026-08-17T09:15:00", "2026-08-18T15:30:00"), nowMs), [])

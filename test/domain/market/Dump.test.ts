@@ -24,17 +24,17 @@ describe("BE-DAY-05 a dump of instruments", () => {
     assert.deepStrictEqual(Dump.flaws(dump({ NSE: 1 }), new Map()), [])
   })
   it("names an exchange that is missing, and one that lost more than half of its rows", () => {
-    assert.deepStrictEqual(Dump.flaws(dump({ NSE: 100 }), yesterday), ["exchange NFO is missing, it had 200 instruments"])
-    assert.deepStrictEqual(Dump.flaws(dump({ NSE: 49, NFO: 200 }), yesterday), ["exchange NSE has 49 instruments, it had 100"])
+    assert.deepStrictEqual(Dump.flaws(dump({ NSE: 100 }), yesterday), ["exchange NFO is missing; it had 200 instruments"])
+    assert.deepStrictEqual(Dump.flaws(dump({ NSE: 49, NFO: 200 }), yesterday), ["exchange NSE has 49 instruments; it had 100"])
   })
-  it("names a token that is there twice", () => {
+  it("names a token that appears twice", () => {
     const twice = dump({ NSE: 100, NFO: 200 }, row(257, "NFO"))
-    assert.deepStrictEqual(Dump.flaws(twice, yesterday), ["instrument_token 257 is there twice (1 such rows)"])
+    assert.deepStrictEqual(Dump.flaws(twice, yesterday), ["instrument_token 257 appears twice (1 such rows)"])
   })
   it("names rows that cannot be read when they are many", () => {
     const broken = Array.from({ length: 4 }, () => "half a ro")
     assert.deepStrictEqual(Dump.flaws(dump({ NSE: 100, NFO: 200 }, ...broken), yesterday), [
-      "4 rows cannot be read, the first on line 302: 1 fields where the header has 12"
+      "4 rows cannot be read, the first on line 302: 1 fields, but the header has 12"
     ])
     assert.deepStrictEqual(Dump.flaws(dump({ NSE: 100, NFO: 200 }, ...broken.slice(1)), yesterday), [])
   })

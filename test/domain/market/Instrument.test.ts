@@ -85,7 +85,7 @@ describe("Instrument", () => {
     )
     assert.match(rejected[4]!.reason, /expiry "2026-02-30"/)
     assert.match(rejected[6]!.reason, /tick_size .*more decimals/)
-    assert.match(rejected[13]!.reason, /769 stands on an earlier line/)
+    assert.match(rejected[13]!.reason, /769 is already on an earlier line/)
     assert.match(rejected[15]!.reason, /quote never closes/)
   })
 

@@ -58,7 +58,7 @@ const engine = (answer: (question: Asks.HistoryQuestion) => ReadonlyArray<NewBar
           const bars = answer(question)
           if (bars instanceof Error) return yield* Effect.fail(bars)
           const of = { instrumentToken: question.instrument_token, tradingsymbol: question.tradingsymbol, minutes: question.minutes }
-          yield* Effect.orDie(repo.markTold(of, [day]))
+          yield* Effect.orDie(repo.markFetched(of, [day]))
           return { bars: yield* Effect.orDie(repo.save(bars)) }
         }),
       1

@@ -315,13 +315,13 @@ describe("Health and outages", () => {
       Effect.gen(function* () {
         const repo = yield* InstrumentRepo
         const registry = yield* InstrumentRegistry
-        yield* repo.refuse("2026-11-25", "exchange BFO is missing, it had 31 instruments")
+        yield* repo.refuse("2026-11-25", "exchange BFO is missing; it had 31 instruments")
         yield* registry.follow("2026-11-25")
         const { body } = yield* ask("/health", { as: null })
         assert.strictEqual(body.status, "degraded")
         assert.include(
           body.reason,
-          "instruments of 2026-11-25 are refused, those of 2026-11-24 stay in force: exchange BFO is missing, it had 31 instruments"
+          "instruments of 2026-11-25 are refused, those of 2026-11-24 stay in force: exchange BFO is missing; it had 31 instruments"
         )
       })
     )
