@@ -13,7 +13,6 @@ const unsplit = new Set([
   "src/gateway/ticks/TickFeed.ts",
   "src/gateway/ticks/TickReplay.ts",
   "src/gateway/udf/UdfHttp.ts",
-  "src/store/SubscriptionRepo.ts",
   "web/src/chain/ChainPanel.ts",
   "web/src/chain/ChainTable.ts",
   "web/src/desk/Desk.ts",

@@ -6,7 +6,7 @@ import { Direction } from "../domain/record/StrategyDefinition.ts"
 import { BigIntColumn, isIdentity, NumericColumn, TimeColumn } from "./Columns.ts"
 import * as Postgres from "./Postgres.ts"
 import * as StoreError from "./StoreError.ts"
-import * as SubscriptionRepo from "./SubscriptionRepo.ts"
+import * as SubscriptionActivation from "./SubscriptionActivation.ts"
 
 /** The most fills of one strategy. All of them are folded whenever one is added. */
 export const fillsMax = 20_000
@@ -29,7 +29,7 @@ type Fill = typeof Fill.Type
 export type NewFill = Omit<Fill, "fillId" | "strategyId">
 
 /** An instrument that is subscribed if the fills leave a position in it open. */
-export type Instrument = Pick<SubscriptionRepo.Save, "instrumentToken" | "tradingsymbol" | "segment">
+export type Instrument = Pick<SubscriptionActivation.Save, "instrumentToken" | "tradingsymbol" | "segment">
 
 export interface Recorded {
   readonly recorded: number
@@ -45,7 +45,7 @@ export class FillRepo extends Effect.Service<FillRepo>()("store/FillRepo", {
   effect: Effect.gen(function* () {
     const sql = yield* SqlClient.SqlClient
     const inTurn = yield* Postgres.inTurn
-    const subscriptions = SubscriptionRepo.statements(sql)
+    const subscriptions = SubscriptionActivation.make(sql)
     const columns = sql.literal(`f.fill_id AS "fillId", f.strategy_id AS "strategyId", f.instrument_token AS "instrumentToken",
       f.tradingsymbol, f.exchange, f.side AS direction, f.quantity, f.price, f.executed_at AS "executedAt", f.external_id AS "externalId"`)
 

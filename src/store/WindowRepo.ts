@@ -3,7 +3,7 @@ import * as SqlSchema from "@effect/sql/SqlSchema"
 import { Effect, Schema } from "effect"
 import { BigIntColumn, TimeColumn } from "./Columns.ts"
 import * as StoreError from "./StoreError.ts"
-import { Mode } from "./SubscriptionRepo.ts"
+import { Mode } from "./SubscriptionRows.ts"
 
 /** Windows of one user; more would follow the same few underlyings. */
 export const windowsPerUserMax = 50

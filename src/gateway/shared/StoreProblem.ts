@@ -2,7 +2,7 @@ import { Effect } from "effect"
 import * as Problem from "../../contract/shared/Problem.ts"
 import type { StoreError, StoreInvalid, StoreUnavailable } from "../../store/StoreError.ts"
 import type { LimitReached } from "../../store/StrategyRepo.ts"
-import { type AccountFull, instrumentsMax } from "../../store/SubscriptionRepo.ts"
+import { type AccountFull, instrumentsMax } from "../../store/SubscriptionActivation.ts"
 
 type Answer<E> =
   | Exclude<E, StoreError | AccountFull | LimitReached>

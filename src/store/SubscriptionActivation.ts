@@ -1,0 +1,81 @@
+/** Activates subscriptions and assigns them to accounts. The transactions of legs and fills use it too. */
+import type * as SqlClient from "@effect/sql/SqlClient"
+import { Data, Effect, Option } from "effect"
+import * as SubscriptionRows from "./SubscriptionRows.ts"
+
+/** Active instruments of one account: what one connection of Kite's carries (kite.trade/docs/connect/v3/websocket). */
+export const instrumentsMax = 3_000
+/** The account has no room for one more active instrument; null: no account has room. */
+export class AccountFull extends Data.TaggedError("AccountFull")<{ readonly account: string | null }> {}
+
+export interface Save {
+  readonly instrumentToken: number
+  readonly tradingsymbol: string
+  readonly segment: string
+  readonly requestedMode: SubscriptionRows.Mode
+  /** The account to use. Without it, the stored account stays while it is configured and has room, else the account with the fewest active rows. */
+  readonly accountId?: string | undefined
+  readonly createdBy: string
+  /** "person" unless given. The request of a person stays a person's. */
+  readonly origin?: SubscriptionRows.Origin
+}
+export interface Saved {
+  readonly row: SubscriptionRows.Row
+  /** False when the token had a row before, active or not. */
+  readonly created: boolean
+}
+
+/** Serialises assignments, so that two at once do not both count the same account as the emptiest. */
+const assignmentLock = 81_062_027
+
+/** Use it only in a transaction that holds `lock`: two at once would both see the last free place. */
+const accountsOf = (sql: SqlClient.SqlClient) => {
+  const isFull = (account: string) =>
+    Effect.map(
+      sql<{ readonly isFull: boolean }>`SELECT count(*) >= ${instrumentsMax} AS "isFull" FROM subscriptions
+        WHERE account_id = ${account} AND status = 'active'`,
+      (rows) => rows[0]?.isFull === true
+    )
+  /** The account with the fewest active rows; null when `accounts` is empty. */
+  const leastLoaded = (accounts: ReadonlyArray<string>) =>
+    Effect.flatMap(
+      sql<{ readonly account: string; readonly isFull: boolean }>`
+        SELECT a.account, count(s.instrument_token) >= ${instrumentsMax} AS "isFull"
+        FROM unnest(${accounts}::text[]) WITH ORDINALITY AS a (account, place)
+        LEFT JOIN subscriptions s ON s.account_id = a.account AND s.status = 'active'
+        GROUP BY a.account, a.place ORDER BY count(s.instrument_token), a.place LIMIT 1`,
+      ([least]) => (least?.isFull === true ? Effect.fail(new AccountFull({ account: null })) : Effect.succeed(least?.account ?? null))
+    )
+  /** The account that streams the instrument: the wanted one, else its own while that is configured and has room, else the emptiest. */
+  const accountFor = (wanted: string | undefined, before: SubscriptionRows.Row | null, accounts: ReadonlyArray<string>) =>
+    Effect.gen(function* () {
+      const kept = before?.accountId ?? null
+      const own = wanted ?? (kept !== null && (accounts.length === 0 || accounts.includes(kept)) ? kept : null)
+      // An active row of this account is counted already.
+      if (own !== null && before?.status === "active" && own === kept) return own
+      if (own !== null && !(yield* isFull(own))) return own
+      if (wanted !== undefined || accounts.length === 0) return own === null ? null : yield* new AccountFull({ account: own })
+      return yield* leastLoaded(accounts)
+    })
+  return { lock: sql`SELECT pg_advisory_xact_lock(${assignmentLock})`, isFull, accountFor } as const
+}
+
+export const make = (sql: SqlClient.SqlClient) => {
+  const { lockedByToken } = SubscriptionRows.reads(sql)
+  const { activate } = SubscriptionRows.writes(sql)
+  const { lock, isFull, accountFor } = accountsOf(sql)
+  return {
+    lock,
+    isFull,
+    /** Makes the subscription active and gives it an account. With `keepMode`, an active row keeps its mode. Only inside a transaction. */
+    activate: (it: Save, accounts: ReadonlyArray<string>, keepMode: boolean) =>
+      Effect.gen(function* () {
+        yield* lock
+        const before = Option.getOrNull(yield* lockedByToken(it.instrumentToken))
+        const accountId = yield* accountFor(it.accountId, before, accounts)
+        const requestedMode = keepMode && before?.status === "active" ? before.requestedMode : it.requestedMode
+        const row = yield* activate({ origin: "person", ...it, requestedMode, accountId })
+        return { row, created: before === null } satisfies Saved
+      })
+  } as const
+}

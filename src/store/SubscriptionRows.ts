@@ -1,0 +1,115 @@
+/** The table of subscriptions: its rows and the statements on it. A change of several rows is put together elsewhere. */
+import type * as SqlClient from "@effect/sql/SqlClient"
+import * as SqlSchema from "@effect/sql/SqlSchema"
+import { Effect, Schema } from "effect"
+import { BigIntColumn, TimeColumn } from "./Columns.ts"
+
+export const Status = Schema.Literal("active", "inactive")
+export type Status = typeof Status.Type
+export const Mode = Schema.Literal("FULL", "QUOTE", "LTP")
+export type Mode = typeof Mode.Type
+
+/** Who asked for it: a person, or a window that follows the money. */
+export const Origin = Schema.Literal("person", "window")
+export type Origin = typeof Origin.Type
+
+const Row = Schema.Struct({
+  instrumentToken: BigIntColumn,
+  tradingsymbol: Schema.String,
+  segment: Schema.String,
+  status: Status,
+  requestedMode: Mode,
+  accountId: Schema.NullOr(Schema.String),
+  createdBy: Schema.String,
+  origin: Origin,
+  endedReason: Schema.NullOr(Schema.String),
+  createdAt: TimeColumn,
+  updatedAt: TimeColumn
+})
+export type Row = typeof Row.Type
+
+/** A row to write as active. */
+const NewRow = Schema.Struct({
+  instrumentToken: Schema.Int,
+  tradingsymbol: Schema.String,
+  segment: Schema.String,
+  requestedMode: Mode,
+  accountId: Schema.NullOr(Schema.String),
+  createdBy: Schema.String,
+  origin: Origin
+})
+
+const columnsOf = (sql: SqlClient.SqlClient) =>
+  sql.literal(`instrument_token AS "instrumentToken", tradingsymbol, segment, status, requested_mode AS "requestedMode",
+    account_id AS "accountId", created_by AS "createdBy", origin, ended_reason AS "endedReason", created_at AS "createdAt", updated_at AS "updatedAt"`)
+
+export const reads = (sql: SqlClient.SqlClient) => {
+  const columns = columnsOf(sql)
+  return {
+    byToken: SqlSchema.findOne({
+      Request: Schema.Int,
+      Result: Row,
+      execute: (token) => sql`SELECT ${columns} FROM subscriptions WHERE instrument_token = ${token}`
+    }),
+    lockedByToken: SqlSchema.findOne({
+      Request: Schema.Int,
+      Result: Row,
+      execute: (token) => sql`SELECT ${columns} FROM subscriptions WHERE instrument_token = ${token} FOR UPDATE`
+    }),
+    byTokens: SqlSchema.findAll({
+      Request: Schema.Array(Schema.Int),
+      Result: Row,
+      execute: (tokens) => sql`SELECT ${columns} FROM subscriptions WHERE instrument_token = ANY(${tokens}::bigint[])`
+    }),
+    page: SqlSchema.findAll({
+      Request: Schema.Struct({ status: Schema.NullOr(Status), limit: Schema.Int, offset: Schema.Int }),
+      Result: Row,
+      execute: ({ status, limit, offset }) => sql`SELECT ${columns} FROM subscriptions
+        WHERE (${status}::text IS NULL OR status = ${status}) ORDER BY instrument_token LIMIT ${limit} OFFSET ${offset}`
+    }),
+    count: SqlSchema.single({
+      Request: Schema.NullOr(Status),
+      Result: Schema.Struct({ total: BigIntColumn }),
+      execute: (status) => sql`SELECT count(*) AS total FROM subscriptions WHERE (${status}::text IS NULL OR status = ${status})`
+    }),
+    active: SqlSchema.findAll({
+      Request: Schema.Void,
+      Result: Row,
+      execute: () => sql`SELECT ${columns} FROM subscriptions WHERE status = 'active' ORDER BY instrument_token`
+    }),
+    isEmpty: Effect.map(sql`SELECT 1 FROM subscriptions LIMIT 1`, (rows) => rows.length === 0)
+  } as const
+}
+
+export const writes = (sql: SqlClient.SqlClient) => {
+  const columns = columnsOf(sql)
+  return {
+    /** Inserts an active row, or activates the stored row of the token. The request of a person stays a person's. */
+    activate: SqlSchema.single({
+      Request: NewRow,
+      Result: Row,
+      execute: (
+        it
+      ) => sql`INSERT INTO subscriptions (instrument_token, tradingsymbol, segment, status, requested_mode, account_id, created_by, origin)
+      VALUES (${it.instrumentToken}, ${it.tradingsymbol}, ${it.segment}, 'active', ${it.requestedMode}, ${it.accountId}, ${it.createdBy},
+        ${it.origin})
+      ON CONFLICT (instrument_token) DO UPDATE SET tradingsymbol = excluded.tradingsymbol, segment = excluded.segment, status = 'active',
+        requested_mode = excluded.requested_mode, account_id = excluded.account_id, updated_at = now(),
+        ended_reason = NULL,
+        origin = CASE WHEN subscriptions.status = 'active' AND subscriptions.origin = 'person' THEN 'person' ELSE excluded.origin END,
+        created_by = CASE subscriptions.status WHEN 'inactive' THEN excluded.created_by ELSE subscriptions.created_by END
+      RETURNING ${columns}`
+    }),
+    update: SqlSchema.single({
+      Request: Schema.Struct({ token: Schema.Int, status: Status, mode: Mode, account: Schema.NullOr(Schema.String) }),
+      Result: Row,
+      execute: ({ token, status, mode, account }) => sql`UPDATE subscriptions
+        SET status = ${status}, requested_mode = ${mode}, account_id = ${account}, updated_at = now(),
+          ended_reason = CASE ${status} WHEN 'active' THEN NULL ELSE ended_reason END
+        WHERE instrument_token = ${token} RETURNING ${columns}`
+    }),
+    end: (tokens: ReadonlyArray<number>, reason: string) => sql`UPDATE subscriptions
+      SET status = 'inactive', ended_reason = ${reason}, updated_at = now()
+      WHERE instrument_token = ANY(${tokens}::bigint[]) AND status = 'active' RETURNING instrument_token`
+  } as const
+}
