@@ -7,6 +7,25 @@ import { accountIds, ask, eventually, tokens, World, world } from "../GatewayWor
 
 const post = (body: unknown, as = "u1", role = "user") => ask("/subscriptions", { method: "POST", as, role, body })
 
+/** Sends a request and checks that the engine hears of it once. The request's id separates it from other tests' messages, which may arrive late. */
+const announced = (requestId: string, path: string, request: Parameters<typeof ask>[1]) =>
+  Effect.gen(function* () {
+    const { engine } = yield* World
+    const heard: Array<string> = []
+    const watch = engine.nc.subscribe("ctl.changed.subscriptions", {
+      callback: (_, message) => void heard.push(message.json<{ request_id: string }>().request_id)
+    })
+    yield* Effect.promise(() => engine.nc.flush())
+    const answer = yield* ask(path, { ...request, headers: { "x-request-id": requestId } })
+    yield* eventually(
+      "the engine hears of the change",
+      Effect.sync(() => heard.includes(requestId))
+    )
+    watch.unsubscribe()
+    assert.strictEqual(heard.filter((id) => id === requestId).length, 1)
+    return answer
+  })
+
 layer(world(), { excludeTestServices: true })("Subscriptions", (it) => {
   it.effect("TC-REG-001 GET /subscriptions has exactly the fields of the contract", () =>
     Effect.gen(function* () {
@@ -43,25 +62,7 @@ layer(world(), { excludeTestServices: true })("Subscriptions", (it) => {
 
   it.effect("TC-SUB-001 POST creates an active subscription with an account, and tells the engine", () =>
     Effect.gen(function* () {
-      const { engine } = yield* World
-      // Told apart by the request's id: another test's message may still be on its way.
-      const requestId = "tc-sub-001"
-      const heard: Array<string> = []
-      const watch = engine.nc.subscribe("ctl.changed.subscriptions", {
-        callback: (_, message) => void heard.push(message.json<{ request_id: string }>().request_id)
-      })
-      yield* Effect.promise(() => engine.nc.flush())
-      yield* ask("/subscriptions", {
-        method: "POST",
-        body: { instrument_token: tokens.call, requested_mode: "FULL" },
-        headers: { "x-request-id": requestId }
-      })
-      yield* eventually(
-        "the engine is told",
-        Effect.sync(() => heard.includes(requestId))
-      )
-      watch.unsubscribe()
-      assert.strictEqual(heard.filter((id) => id === requestId).length, 1)
+      yield* announced("tc-sub-001", "/subscriptions", { method: "POST", body: { instrument_token: tokens.call, requested_mode: "FULL" } })
       const { body } = yield* ask(`/subscriptions/${tokens.call}`)
       assert.deepInclude(body, { status: "active", tradingsymbol: "NIFTY98JAN24500CE", requested_mode: "FULL" })
       assert.include(accountIds, body.account_id)
@@ -103,17 +104,10 @@ layer(world(), { excludeTestServices: true })("Subscriptions", (it) => {
 
   it.effect("TC-SUB-004 DELETE deactivates and keeps the row, and tells the engine", () =>
     Effect.gen(function* () {
-      const { engine } = yield* World
       yield* post({ instrument_token: tokens.future, requested_mode: "FULL" })
       const account = (yield* ask(`/subscriptions/${tokens.future}`)).body.account_id
-      const heard: Array<string> = []
-      const watch = engine.nc.subscribe("ctl.changed.subscriptions", { callback: (_, message) => void heard.push(message.subject) })
-      yield* Effect.promise(() => engine.nc.flush())
-      const removed = yield* ask(`/subscriptions/${tokens.future}`, { method: "DELETE" })
+      const removed = yield* announced("tc-sub-004", `/subscriptions/${tokens.future}`, { method: "DELETE" })
       assert.deepStrictEqual([removed.status, removed.body], [200, { message: "Subscription deactivated" }])
-      yield* Effect.promise(() => engine.nc.flush())
-      watch.unsubscribe()
-      assert.strictEqual(heard.length, 1)
       assert.strictEqual((yield* ask(`/subscriptions/${tokens.future}`)).body.status, "inactive")
       yield* post({ instrument_token: tokens.future, requested_mode: "FULL" })
       assert.deepInclude((yield* ask(`/subscriptions/${tokens.future}`)).body, { status: "active", account_id: account })
