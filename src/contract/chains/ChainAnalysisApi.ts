@@ -11,6 +11,7 @@ import { Authentication } from "../shared/Authentication.ts"
 import { Expiry, Input, Name, NumberBetween, Symbol, withDefault } from "../shared/Input.ts"
 import * as Problem from "../shared/Problem.ts"
 import { analysis, PayoffKind, PayoffLeg, scenarioBody } from "./PayoffApi.ts"
+import { Surface } from "./SurfaceApi.ts"
 
 const NumberOrNull = Schema.NullOr(Schema.Number)
 const AsOf = Schema.NullOr(Schema.String)
@@ -128,6 +129,11 @@ export class ChainAnalysisApi extends HttpApiGroup.make("foAnalysis")
           as_of: AsOf
         })
       )
+  )
+  .add(
+    HttpApiEndpoint.get("ivSurface", "/iv-surface")
+      .setUrlParams(Input({ symbol: Symbol }))
+      .addSuccess(Surface)
   )
   .add(
     HttpApiEndpoint.post("payoff", "/payoff")

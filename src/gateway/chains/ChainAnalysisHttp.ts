@@ -6,6 +6,7 @@ import { Views } from "../views/Views.ts"
 import * as ChainAnalysisView from "./ChainAnalysisView.ts"
 import { Chains } from "./Chains.ts"
 import * as PayoffRequest from "./PayoffRequest.ts"
+import * as SurfaceView from "./SurfaceView.ts"
 import { Valuation } from "./Valuation.ts"
 
 export const ChainAnalysisHttp = HttpApiBuilder.group(
@@ -18,6 +19,8 @@ export const ChainAnalysisHttp = HttpApiBuilder.group(
     const payoff = yield* PayoffRequest.make
     const pricing = { rate: valuation.settings.rate, lifetimes: yield* Lifetimes }
 
+    /** The chains of all expiries that have not passed and of which something was published. */
+    const published = (symbol: string) => chains.expiries(symbol).flatMap((each) => views.chains.find(symbol, each) ?? [])
     /** The chain of a listed expiry; undefined while nothing of it was published. */
     const found = (symbol: string, expiry: string) => Effect.map(chains.head(symbol, expiry), () => views.chains.find(symbol, expiry))
     const asOf = (symbol: string, chain: { readonly head: { readonly as_of: string } } | undefined): string | null =>
@@ -27,10 +30,7 @@ export const ChainAnalysisHttp = HttpApiBuilder.group(
       .handle("gex", ({ urlParams: { symbol, expiry } }) =>
         Effect.gen(function* () {
           if (expiry === undefined) yield* chains.known(symbol)
-          const wanted =
-            expiry === undefined
-              ? chains.expiries(symbol).flatMap((each) => views.chains.find(symbol, each) ?? [])
-              : [yield* found(symbol, expiry)].flatMap((chain) => chain ?? [])
+          const wanted = expiry === undefined ? published(symbol) : [yield* found(symbol, expiry)].flatMap((chain) => chain ?? [])
           return { symbol, ...ChainAnalysisView.gex(wanted, wanted[0]?.head.spot ?? valuation.spot(symbol), pricing) }
         })
       )
@@ -49,6 +49,14 @@ export const ChainAnalysisHttp = HttpApiBuilder.group(
           ...ChainAnalysisView.oiAnalysis(chain),
           as_of: asOf(symbol, chain)
         }))
+      )
+      .handle("ivSurface", ({ urlParams: { symbol } }) =>
+        Effect.gen(function* () {
+          yield* chains.known(symbol)
+          const wanted = published(symbol)
+          const surface = yield* SurfaceView.fit(wanted, pricing)
+          return { symbol, spot: valuation.spot(symbol), ...surface, as_of: asOf(symbol, wanted[0]) }
+        })
       )
       .handle("payoff", ({ payload }) => payoff(payload))
   })

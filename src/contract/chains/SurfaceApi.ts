@@ -1,0 +1,66 @@
+import { Schema } from "effect"
+
+const NumberOrNull = Schema.NullOr(Schema.Number)
+const described = <A, I>(schema: Schema.Schema<A, I>, description: string) => schema.annotations({ description })
+
+/** Strikes that were left out of a smile, by the reason; Quotes.ts of the domain says how each is judged. */
+const LeftOut = Schema.Struct({
+  far: Schema.Int,
+  old: Schema.Int,
+  crossed: Schema.Int,
+  no_price: Schema.Int,
+  no_volatility: Schema.Int,
+  wide: Schema.Int
+}).annotations({ identifier: "SmileLeftOut" })
+
+/** One expiry's smile. Parameters and errors are null where too few strikes are quoted. */
+const Smile = Schema.Struct({
+  expiry: Schema.String,
+  years: Schema.Number,
+  forward: Schema.Number,
+  /** Of the fitted smile at the forward. */
+  atm_iv: NumberOrNull,
+  parameters: Schema.NullOr(
+    Schema.Struct({
+      theta: described(Schema.Number, "Total variance at the money: volatility squared times years"),
+      rho: described(Schema.Number, "Lean of the smile, -1 to 1: negative where puts are dearer"),
+      psi: described(Schema.Number, "Bend of the smile: its total variance has the slope rho psi at the money")
+    })
+  ),
+  rms_error: NumberOrNull,
+  max_error: NumberOrNull,
+  left_out: LeftOut,
+  strikes: Schema.Array(
+    Schema.Struct({
+      strike: Schema.Number,
+      log_moneyness: Schema.Number,
+      type: Schema.Literal("CE", "PE"),
+      iv: Schema.Number,
+      fitted_iv: NumberOrNull
+    })
+  )
+}).annotations({ identifier: "Smile" })
+
+const Violation = Schema.Struct({
+  kind: described(Schema.Literal("price_bounds", "call_spread", "butterfly", "calendar"), "The rule that a price breaks"),
+  expiry: Schema.String,
+  earlier_expiry: Schema.NullOr(Schema.String),
+  log_moneyness: Schema.Number,
+  size: Schema.Number
+}).annotations({ identifier: "ArbitrageViolation" })
+
+/** The volatility surface, with the evidence of the check for arbitrage. */
+export const Surface = Schema.Struct({
+  symbol: Schema.String,
+  spot: NumberOrNull,
+  convention: Schema.String,
+  expiries: Schema.Array(Smile),
+  arbitrage: Schema.Struct({
+    points: described(Schema.Int, "Points at which the prices were checked"),
+    least_density: NumberOrNull,
+    least_growth: NumberOrNull,
+    violations: Schema.Array(Violation)
+  }),
+  as_of: Schema.NullOr(Schema.String)
+}).annotations({ identifier: "IvSurface" })
+export type Surface = typeof Surface.Type
