@@ -12,7 +12,7 @@ export type OptionKind = BlackScholes.OptionKind
 export type Greeks = BlackScholes.Greeks
 export type InvalidPricingInput = BlackScholes.InvalidPricingInput
 
-/** Price of one option. `f` forward, `k` strike, `t` years, `r` rate a year, `vol` a fraction. */
+/** Price of one option. `f` forward, `k` strike, `t` years, `r` yearly rate, `vol` a fraction. */
 export const price = (
   kind: OptionKind,
   f: number,
@@ -25,7 +25,7 @@ export const price = (
   return refused === undefined ? Either.right(priceOf(BlackScholes.sign(kind), f, k, t, r, vol)) : Either.left(refused)
 }
 
-/** The price alone, for inputs that were checked. `w` is +1 for a call, -1 for a put. */
+/** The price only, for inputs already checked. `w` is +1 for a call, -1 for a put. */
 export const priceOf = (w: 1 | -1, f: number, k: number, t: number, r: number, vol: number): number =>
   BlackScholes.priceOf(w, f, k, t, r, r, vol)
 
@@ -49,16 +49,16 @@ export const greeks = (
 }
 
 /**
- * All twelve numbers of one option, written to `out[at] .. out[at + 11]` in the order of `BlackScholes.Column`.
- * Allocates nothing and assumes inputs that were checked. `w` is +1 for a call, -1 for a put.
+ * All twelve numbers of one option, written to `out[at] .. out[at + 11]` in the order of `BlackScholes.Column`. Allocates nothing and
+ * does not check its inputs. `w` is +1 for a call, -1 for a put.
  */
 export const evaluate = (out: Float64Array, at: number, w: 1 | -1, f: number, k: number, t: number, r: number, vol: number): void => {
   BlackScholes.evaluate(out, at, w, f, k, t, r, r, vol)
-  // The forward is held fixed, so the rate acts through discounting alone. 0 - x keeps -0 out.
+  // The forward is held fixed, so the rate acts only through discounting. 0 - x avoids -0.
   out[at + 5] = 0 - t * (out[at] as number)
 }
 
-/** Gamma alone, for inputs that `refuse` lets pass; 0 without time or volatility. Equal for call and put. */
+/** Gamma only, for inputs that `refuse` accepts; 0 without time or volatility. The same for call and put. */
 export const gammaOf = (f: number, k: number, t: number, r: number, vol: number): number => {
   const sd = vol * Math.sqrt(t)
   if (!(sd >= BlackScholes.DEVIATION_MIN)) return 0
@@ -66,7 +66,7 @@ export const gammaOf = (f: number, k: number, t: number, r: number, vol: number)
   return (Math.exp(-r * t) * Normal.pdf(d1)) / (f * sd)
 }
 
-/** Where the six numbers of one side of a chain go; each column at least as long as the chain. */
+/** Output columns for one side of a chain. Each is at least as long as the chain. */
 export interface SideColumns {
   readonly price: Float64Array
   readonly delta: Float64Array
@@ -78,12 +78,12 @@ export interface SideColumns {
 
 /** One expiry's strikes with one volatility each, and the columns to fill. */
 export interface Chain {
-  /** First row to compute, 0 when left out. */
+  /** First row to compute; 0 if omitted. */
   readonly from?: number
   /** One past the last row to compute. */
   readonly count: number
   readonly strike: Float64Array
-  /** Per strike; NaN where there is none. */
+  /** Per strike; NaN if unknown. */
   readonly vol: Float64Array
   readonly f: number
   readonly t: number
@@ -93,10 +93,9 @@ export interface Chain {
 }
 
 /**
- * Fills both sides of a chain; a call and its put share the work of their strike. The out-of-the-money price comes
- * from the tails and the other by parity from it. Allocates nothing and checks nothing: `f`, `t`, `r`, strikes and
- * volatilities are expected within BlackScholes' limits. A row whose volatility is NaN is NaN in every column ("no
- * value"); no other row can be.
+ * Fills both sides of a chain. A call and its put share the computation of their strike. The out-of-the-money price comes from the
+ * tails, and the other one follows by parity. Allocates nothing and checks nothing: all inputs must be within BlackScholes' limits. A
+ * row with NaN volatility becomes NaN in every column ("no value"); no other row does.
  */
 export const fillChain = (chain: Chain): void => {
   const { count, strike, vol, f, t, r, call, put } = chain
@@ -106,7 +105,7 @@ export const fillChain = (chain: Chain): void => {
     const k = strike[i] as number
     const v = vol[i] as number
     const sd = v * rootT
-    // Written so that NaN takes this way too.
+    // This form of the condition is also true for NaN.
     if (!(sd >= BlackScholes.DEVIATION_MIN)) {
       fillWithoutDeviation(chain, i, dr)
       continue
@@ -147,7 +146,7 @@ export const fillChain = (chain: Chain): void => {
   }
 }
 
-/** A row at expiry, without volatility, or without a known volatility. */
+/** A row at expiry, without volatility, or with unknown volatility. */
 const fillWithoutDeviation = (chain: Chain, i: number, dr: number): void => {
   const { f, t, r, call, put } = chain
   const k = chain.strike[i] as number

@@ -39,10 +39,10 @@ export interface Greeks {
   readonly color: number
 }
 
-/** The numbers a pricing function takes, by the names its errors use. */
+/** The inputs of a pricing function, by the names used in its errors. */
 export type InputName = "spot" | "forward" | "strike" | "t" | "r" | "q" | "vol" | "price"
 
-/** Largest price, strike or underlying accepted; with the smallest it keeps every intermediate finite. */
+/** Largest accepted price, strike or underlying. Together with `PRICE_MIN` it keeps every intermediate result finite. */
 export const PRICE_MAX = 1e15
 /** Smallest positive underlying or strike accepted. */
 export const PRICE_MIN = 1e-12
@@ -55,7 +55,7 @@ export const VOL_MAX = 1000
 /** Below this total deviation (vol * sqrt t) an option is priced as certain: its discounted intrinsic value. */
 export const DEVIATION_MIN = 1e-18
 
-/** An input that no price can be computed from; `value` is what came. */
+/** An input from which no price can be computed. */
 export class InvalidPricingInput extends Data.TaggedError("InvalidPricingInput")<{
   readonly input: InputName
   readonly value: number
@@ -83,7 +83,7 @@ const outsideRate = (value: number) => !(value >= -RATE_MAX && value <= RATE_MAX
 const outsideYears = (value: number) => !(value >= 0 && value <= YEARS_MAX)
 const outsideVol = (value: number) => !(value >= 0 && value <= VOL_MAX)
 
-/** The first input that is not usable, or undefined. `underlying` names the first number in errors. */
+/** The error for the first unusable input, or undefined. `underlying` is the first number's name in errors. */
 export const refuse = (
   underlying: "spot" | "forward",
   s: number,
@@ -101,9 +101,7 @@ export const refuse = (
   return outsideVol(vol) ? new InvalidPricingInput({ input: "vol", value: vol }) : undefined
 }
 
-/**
- * ln(a / b), relatively accurate near a = b: where the quotient would lose the difference, a - b is exact.
- */
+/** ln(a / b), relatively accurate near a = b: the quotient would lose digits there, but a - b is exact. */
 export const logRatio = (a: number, b: number): number => {
   const ratio = a / b
   return ratio > 0.5 && ratio < 2 ? Math.log1p((a - b) / b) : Math.log(ratio)
@@ -143,8 +141,8 @@ const evaluateCertain = (out: Float64Array, at: number, w: number, sq: number, k
 }
 
 /**
- * All twelve numbers of one option, written to `out[at] .. out[at + 11]` in the order of `Column`. The hot form of
- * `greeks`: it allocates nothing and assumes inputs that `refuse` lets pass. `w` is +1 for a call, -1 for a put.
+ * All twelve numbers of one option, written to `out[at] .. out[at + 11]` in the order of `Column`. This is the fast form of `greeks`:
+ * it allocates nothing and expects inputs that `refuse` accepts. `w` is +1 for a call, -1 for a put.
  */
 export const evaluate = (
   out: Float64Array,
@@ -172,7 +170,7 @@ export const evaluate = (
   const d1 = x / sd + 0.5 * sd
   const d2 = d1 - sd
   const e1 = Math.exp(-0.5 * d1 * d1)
-  // K Dr n(d2) = S Dq n(d1): errors of the two exponentials then cancel in the price. Not where the ratio may overflow.
+  // K Dr n(d2) = S Dq n(d1), so the errors of the two exponentials cancel in the price. Not used if the ratio may overflow.
   const e2 = Math.abs(x) < 300 ? e1 * (sq / kr) : Math.exp(-0.5 * d2 * d2)
   const below1 = Normal.tail(Math.abs(d1), e1)
   const below2 = Normal.tail(Math.abs(d2), e2)
@@ -199,8 +197,8 @@ export const evaluate = (
 }
 
 /**
- * The price from the tail probabilities: the out-of-the-money side by difference of tails, the other by parity from it,
- * which loses nothing that the in-the-money price could hold.
+ * The price from the tail probabilities. The out-of-the-money side is a difference of tails; the other follows by parity, which loses
+ * no digit that the in-the-money price can hold.
  */
 const priceFromTails = (w: number, sq: number, kr: number, x: number, d1: number, d2: number, below1: number, below2: number): number => {
   if (x <= 0) {
@@ -211,7 +209,7 @@ const priceFromTails = (w: number, sq: number, kr: number, x: number, d1: number
   return w > 0 ? put + (sq - kr) : put
 }
 
-/** The price alone, for inputs that `refuse` lets pass. `w` is +1 for a call, -1 for a put. */
+/** The price only, for inputs that `refuse` accepts. `w` is +1 for a call, -1 for a put. */
 export const priceOf = (w: 1 | -1, s: number, k: number, t: number, r: number, q: number, vol: number): number => {
   const sq = s * Math.exp(-q * t)
   const kr = k * Math.exp(-r * t)
@@ -241,12 +239,10 @@ export const fromRow = (row: Float64Array, at: number): Greeks => ({
   color: row[at + 11] ?? 0
 })
 
-/** +1 for a call, -1 for a put: the sign the formulas use. */
+/** +1 for a call, -1 for a put: the sign that the formulas use. */
 export const sign = (kind: OptionKind): 1 | -1 => (kind === "CE" ? 1 : -1)
 
-/**
- * Price of one option. At expiry its intrinsic value; without volatility its discounted intrinsic value.
- */
+/** Price of one option: at expiry the intrinsic value, without volatility the discounted intrinsic value. */
 export const price = (
   kind: OptionKind,
   s: number,
@@ -293,8 +289,8 @@ export interface Rows {
 }
 
 /**
- * All twelve numbers of many options, row after row into `out` (12 * count long). Allocates nothing and assumes inputs
- * that `refuse` lets pass.
+ * All twelve numbers of many options, row after row into `out` (12 * count long). Allocates nothing and expects inputs that `refuse`
+ * accepts.
  */
 export const fillRows = (rows: Rows, out: Float64Array): void => {
   const { side, spot, strike, t, r, q, vol } = rows

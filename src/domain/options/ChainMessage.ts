@@ -1,16 +1,16 @@
 import { Schema } from "effect"
 
-/** One row's number, or null where it does not apply; the row's `quality` says why. */
+/** One row's number, or null if it does not apply. The row's `quality` gives the reason. */
 const NumberOrNull = Schema.NullOr(Schema.Number)
 const column = <A, I>(item: Schema.Schema<A, I>) => Schema.Array(item)
 
 export const Side = Schema.Literal("CE", "PE")
 
 /**
- * Why a row has no implied volatility (and so no Greeks), or that it has one.
- * `live`: priced · `stale`: priced from a quote older than the configured age · `no_price`: never traded or quoted ·
- * `no_forward`: the expiry has no forward yet · `below_intrinsic`, `no_time_value`: less than one tick above the bound ·
- * `above_bound`: not below what the option could ever be worth · `expired`.
+ * Whether a row has an implied volatility and Greeks, and if not, why.
+ * `live`: priced · `stale`: priced from a quote older than the configured age · `no_price`: never traded or quoted · `no_forward`: the
+ * expiry has no forward yet · `below_intrinsic`, `no_time_value`: less than one tick above the lower bound · `above_bound`: at or
+ * above the upper bound of an option's price · `expired`.
  */
 export const Quality = Schema.Literal(
   "live",
@@ -26,7 +26,7 @@ export type Quality = typeof Quality.Type
 
 export const ForwardSource = Schema.Literal("parity", "future", "spot")
 
-/** Columns of a chain, all of one length; prices in rupees, iv a fraction, Greeks in the units of docs/conventions.md. */
+/** Columns of a chain, all of the same length. Prices are in rupees, iv is a fraction, Greeks have the units of docs/conventions.md. */
 export const Columns = Schema.Struct({
   strike: column(Schema.Number),
   side: column(Side),
@@ -37,7 +37,7 @@ export const Columns = Schema.Struct({
   volume: column(NumberOrNull),
   oi: column(NumberOrNull),
   oi_change: column(NumberOrNull),
-  /** Since the same moment as oi_change; absent in the messages of older versions. */
+  /** Change since the same moment as oi_change. Messages of older versions do not have it. */
   price_change: Schema.optional(column(NumberOrNull)),
   iv: column(NumberOrNull),
   delta: column(NumberOrNull),
@@ -50,12 +50,12 @@ export const Columns = Schema.Struct({
 })
 export type Columns = typeof Columns.Type
 
-/** Every message of the catalogue carries these: version, market time it is true for, newest MD_FRAMES sequence folded into it. */
+/** Fields of every message in the catalogue: version, market time, and the newest MD_FRAMES sequence folded into it. */
 const stamped = { v: Schema.Literal(1), as_of: Schema.String, seq: Schema.Int }
 
 /**
  * opt.delta: the rows whose rounded values changed in one window. opt.chain: every row, and `delta_seq`, the OPT sequence of the newest
- * delta it covers. Totals are of the whole chain in both.
+ * delta that it includes. Both carry the totals of the whole chain.
  */
 export const Chain = Schema.Struct({
   ...stamped,
@@ -80,7 +80,7 @@ export const Chain = Schema.Struct({
 })
 export type Chain = typeof Chain.Type
 
-/** und.state: whole each time. `spot_change` is against the previous close, in rupees. */
+/** und.state: always the complete state. `spot_change` is relative to the previous close, in rupees. */
 export const UnderlyingState = Schema.Struct({
   ...stamped,
   exchange: Schema.String,

@@ -4,7 +4,10 @@ import type { Columns } from "./ChainMessage.ts"
 import * as ChainState from "./ChainState.ts"
 import * as Rounding from "./Rounding.ts"
 
-/** Numbers of a row as published: prices in wire integers, the rest in units of their decimal places, quality by its place; NaN for null. */
+/**
+ * Published numbers of a row: prices in wire integers, `quality` as an index, the rest as integers at their decimal places; NaN for
+ * null.
+ */
 const Field = {
   lastPrice: 0,
   bid: 1,
@@ -23,7 +26,7 @@ const Field = {
 } as const
 export const width = 14
 
-/** A row of a chain: strike i's call is 2i, its put 2i + 1. */
+/** The side of a chain row: the call of strike i is row 2i, its put is row 2i + 1. */
 const sideOf = (chain: ChainState.ChainState, chainRow: number): ChainState.Side => (chainRow % 2 === 0 ? chain.call : chain.put)
 const strikeIndex = (chainRow: number): number => chainRow >>> 1
 /** Row in `Quotes`, or -1. */
@@ -53,7 +56,7 @@ const fillRow = (chain: ChainState.ChainState, quotes: Quotes.Quotes, chainRow: 
   into[to + Field.quality] = side.quality[i] ?? none
 }
 
-/** Published numbers of every streamed row, `width` each at chainRow * width; rows that are not streamed are left as they are. */
+/** Writes the published numbers of every streamed row, `width` each, at chainRow * width. Other rows are not touched. */
 export const fill = (chain: ChainState.ChainState, quotes: Quotes.Quotes, into: Float64Array): void => {
   for (let chainRow = 0; chainRow < rowCount(chain); chainRow++) {
     const row = quotesRow(chain, chainRow)
@@ -61,7 +64,7 @@ export const fill = (chain: ChainState.ChainState, quotes: Quotes.Quotes, into: 
   }
 }
 
-/** Nothing sent yet: differs from every row, because every row has a quality. */
+/** The state before anything was sent. It differs from every row, because every row has a quality. */
 export const nothingSent = (chain: ChainState.ChainState): Float64Array => new Float64Array(rowCount(chain) * width).fill(Number.NaN)
 
 const differs = (now: Float64Array, sent: Float64Array, chainRow: number): boolean => {
@@ -77,7 +80,7 @@ export const all = (chain: ChainState.ChainState): Array<number> => {
   return rows
 }
 
-/** The streamed rows whose published numbers differ from what was sent, ascending; `sent` then holds the new ones. */
+/** The streamed rows whose published numbers differ from what was sent, ascending. Updates `sent` to the new numbers. */
 export const takeChanged = (chain: ChainState.ChainState, now: Float64Array, sent: Float64Array): Array<number> => {
   const rows: Array<number> = []
   for (let chainRow = 0; chainRow < rowCount(chain); chainRow++) {
@@ -88,7 +91,7 @@ export const takeChanged = (chain: ChainState.ChainState, now: Float64Array, sen
   return rows
 }
 
-/** `sent` of a chain that was rebuilt: a contract that stays keeps what was sent of it. */
+/** Fills `sent` of a rebuilt chain: contracts that remain keep their numbers. */
 export const carrySent = (
   from: { readonly chain: ChainState.ChainState; readonly quotes: Quotes.Quotes; readonly sent: Float64Array },
   to: { readonly chain: ChainState.ChainState; readonly quotes: Quotes.Quotes; readonly sent: Float64Array }
@@ -102,7 +105,7 @@ export const carrySent = (
   }
 }
 
-/** Rows as the columns of a message. */
+/** Converts rows to the columns of a message. */
 export const columns = (chain: ChainState.ChainState, quotes: Quotes.Quotes, rows: ReadonlyArray<number>, now: Float64Array): Columns => {
   const units = (field: number, places: number) => rows.map((row) => Rounding.fromUnits(now[row * width + field] ?? Number.NaN, places))
   const prices = (field: number) =>
@@ -131,7 +134,7 @@ export const columns = (chain: ChainState.ChainState, quotes: Quotes.Quotes, row
 }
 
 export const orNull = (x: number): number | null => (Number.isNaN(x) ? null : x)
-/** Rows of one window share their few exchange times. */
+/** A cache: the rows of one window share a few exchange times. */
 const timeTexts = new Map<number, string>()
 const timeTextsMax = 1_000
 const timeText = (ms: number): string | null => {
@@ -144,7 +147,7 @@ const timeText = (ms: number): string | null => {
   return text
 }
 
-/** Rows before rounding, in domain units (per year, per 1.00), with one NaN: what hashes are taken over. */
+/** Rows before rounding, in domain units (per year, per 1.00), with one bit pattern for NaN. Hashes are computed from these. */
 export const exact = (chain: ChainState.ChainState, quotes: Quotes.Quotes, rows: ReadonlyArray<number>): Float64Array => {
   const totals = [chain.forward, chain.atm, chain.maxPain, chain.callOi, chain.putOi, chain.pcrOi, chain.pcrVolume]
   const rowWidth = 14

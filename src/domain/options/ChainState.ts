@@ -9,18 +9,18 @@ import * as Moneyness from "./Moneyness.ts"
 import * as OpenInterest from "./OpenInterest.ts"
 
 export interface Settings {
-  /** Continuously compounded, a year. */
+  /** Continuously compounded yearly rate. */
   readonly rate: number
-  /** Continuously compounded, a year; only a forward taken from the spot depends on it. */
+  /** Continuously compounded yearly yield. Only a forward computed from the spot depends on it. */
   readonly dividendYield: number
-  /** A row whose newest packet is older than this (event time) is stale. */
+  /** A row is stale if its newest packet is older than this (event time). */
   readonly staleAfterMs: number
 }
 
-/** Whatever the packets do, a chain is computed anew after this much event time: its options age. */
+/** Even without packets, a chain is recomputed after this much event time, because options lose time value. */
 export const refreshMs = 5_000
 
-/** A row's quality in the columns is its place in this list. */
+/** All qualities. The columns store the index into this list. */
 export const qualities = [
   "live",
   "stale",
@@ -33,30 +33,30 @@ export const qualities = [
 ] as const satisfies ReadonlyArray<Quality>
 const [live, stale, noPrice, noForward, belowIntrinsic, noTimeValue, aboveBound, expired] = [0, 1, 2, 3, 4, 5, 6, 7] as const
 
-/** One side of a chain by strike: the row in `Quotes` (-1: not streamed), Greeks per year and per 1.00 (NaN: none), quality. */
+/** One side of a chain by strike: the row in `Quotes` (-1: not streamed), Greeks per year and per 1.00 (NaN: unknown), quality. */
 export interface Side extends Black76.SideColumns {
   readonly row: Int32Array
   readonly quality: Uint8Array
 }
 
-/** The options of one expiry as columns by strike, ascending. Plain data; computed in place by `refresh`. */
+/** The options of one expiry as columns by ascending strike. Plain data, updated in place by `refresh`. */
 export interface ChainState {
   readonly expiry: string
-  /** UTC milliseconds at which the options end; NaN where the rulebook does not know the instant: they have no Greeks then. */
+  /** UTC milliseconds at which the options expire; NaN if the rulebook does not know the instant. Then they have no Greeks. */
   readonly expiryMs: number
   readonly strike: Float64Array
-  /** Rupees; the least time value an implied volatility is given for. */
+  /** Rupees. A smaller time value gives no implied volatility. */
   readonly tick: Float64Array
-  /** One volatility per strike, a fraction; NaN where there is none. The seed of the next one, so part of the state. */
+  /** One volatility per strike, a fraction; NaN if unknown. It is the next solution's seed, so it is part of the state. */
   readonly iv: Float64Array
   readonly call: Side
   readonly put: Side
   /** The future of this expiry in `Quotes`, or -1. */
   readonly futureRow: number
-  /** Rupees, NaN when there is none. */
+  /** Rupees; NaN if unknown. */
   forward: number
   forwardSource: Forward.Source
-  /** Index of the strike nearest the forward, the lower of two; -1 without a forward. */
+  /** Index of the strike nearest the forward; of two equally near, the lower one. -1 without a forward. */
   atm: number
   /** Index of the max-pain strike, -1 without open interest. */
   maxPain: number
@@ -65,11 +65,11 @@ export interface ChainState {
   /** NaN without calls. */
   pcrOi: number
   pcrVolume: number
-  /** A packet of one of its rows came since it was computed. */
+  /** True if a packet for one of its rows arrived since it was computed. */
   changed: boolean
-  /** Event time it was computed for; -Infinity before the first. */
+  /** Event time of the last computation; -Infinity before the first. */
   computedMs: number
-  /** Event time after which a row that is live now is stale. */
+  /** Event time after which a row that is live now becomes stale. */
   staleFromMs: number
 }
 
@@ -91,7 +91,7 @@ export const expiriesOf = (quotes: Quotes.Quotes): ReadonlyArray<string> => {
   return Array.from(expiries).sort()
 }
 
-/** The chain of one expiry of `quotes`, ending at `expiryMs`; volatilities of strikes that were in `before` are kept as seeds. */
+/** The chain of one expiry of `quotes`, which ends at `expiryMs`. Strikes that are also in `before` keep their volatility as seed. */
 export const make = (quotes: Quotes.Quotes, expiry: string, expiryMs: number, before?: ChainState): ChainState => {
   const strikes = new Set<number>()
   let futureRow = -1
@@ -132,14 +132,14 @@ const placeRows = (chain: ChainState, quotes: Quotes.Quotes): void => {
     if (contract.expiry !== chain.expiry || (contract.kind !== "CE" && contract.kind !== "PE")) continue
     const side = contract.kind === "CE" ? chain.call : chain.put
     const at = indexOf(chain, contract.strike)
-    // Two contracts of one strike and side: the lower token stands.
+    // If two contracts have the same strike and side, the one with the lower token is used.
     if (side.row[at] !== -1) continue
     side.row[at] = row
     chain.tick[at] = Math.max(chain.tick[at] ?? 0, contract.tick_size)
   }
 }
 
-/** Place of a strike, or -1. */
+/** Index of a strike, or -1. */
 export const indexOf = (chain: ChainState, strike: number): number => {
   let low = 0
   let high = chain.strike.length - 1
@@ -153,7 +153,7 @@ export const indexOf = (chain: ChainState, strike: number): number => {
   return -1
 }
 
-/** Gathered columns of one `refresh`; the calculation is synchronous, so one set serves all chains. No state. */
+/** Columns gathered for one `refresh`. It is synchronous, so one set serves all chains. This is not state. */
 const scratch = {
   call: new Float64Array(0),
   put: new Float64Array(0),
@@ -164,9 +164,9 @@ const scratch = {
   liquidity: new Float64Array(0),
   /** Volatility that the Greeks are computed with. */
   vol: new Float64Array(0),
-  /** Quality of the strike: `live`, or why it has no volatility. */
+  /** Quality of the strike: `live`, or the reason why it has no volatility. */
   reason: new Uint8Array(0),
-  /** When the price that the volatility came from was received. */
+  /** Receive time of the price from which the volatility was solved. */
   sourceMs: new Float64Array(0)
 }
 const forward = Forward.empty()
@@ -193,7 +193,7 @@ const gather = (chain: ChainState, quotes: Quotes.Quotes): void => {
     const putVolume = at(quotes.volume, put)
     scratch.callVolume[i] = callVolume
     scratch.putVolume[i] = putVolume
-    // Parity needs both sides traded, so the quieter one says how far a strike's forward can be trusted.
+    // Parity needs a trade on both sides, so the smaller volume decides how far a strike's forward can be trusted.
     scratch.liquidity[i] = Math.min(callVolume, putVolume)
   }
 }
@@ -203,7 +203,7 @@ const estimateForward = (chain: ChainState, quotes: Quotes.Quotes, settings: Set
   const alive = t > 0
   Forward.estimateInto(
     {
-      // What has expired settled at the spot: neither its last option prices nor its future say more.
+      // An expired chain settled at the spot. Its last option prices and its future add nothing.
       count: alive ? chain.strike.length : 0,
       strike: chain.strike,
       call: scratch.call,
@@ -222,7 +222,7 @@ const estimateForward = (chain: ChainState, quotes: Quotes.Quotes, settings: Set
   chain.forwardSource = forward.source
 }
 
-/** Only prices above zero and times above zero are solved for, so the solver's other reasons cannot come. */
+/** Only positive prices and times are solved for, so the solver's other reasons cannot occur. */
 const reasonOf = (code: number): number => {
   switch (code) {
     case ImpliedVol.Code.below_intrinsic:
@@ -238,7 +238,7 @@ const reasonOf = (code: number): number => {
   }
 }
 
-/** Volatility of one strike from its out-of-the-money side, from the other where that has no price. */
+/** Solves the volatility of one strike from its out-of-the-money side, or from the other side if that has no price. */
 const solveStrike = (chain: ChainState, quotes: Quotes.Quotes, rate: number, t: number, i: number): void => {
   const seed = chain.iv[i] ?? Number.NaN
   chain.iv[i] = Number.NaN
@@ -264,7 +264,7 @@ const solveStrike = (chain: ChainState, quotes: Quotes.Quotes, rate: number, t: 
 
 const expireStrike = (chain: ChainState, i: number, reason: number): void => {
   chain.iv[i] = Number.NaN
-  // No volatility and no time: the Greeks are those of the intrinsic value.
+  // Without volatility and time, the Greeks are those of the intrinsic value.
   scratch.vol[i] = Number.isNaN(chain.forward) ? Number.NaN : 0
   scratch.reason[i] = reason
 }
@@ -274,7 +274,7 @@ const qualityOf = (chain: ChainState, quotes: Quotes.Quotes, side: Side, i: numb
   const row = side.row[i] ?? -1
   const priced = row >= 0 && !Number.isNaN(quotes.lastPrice[row])
   if (reason !== live) return priced || reason === expired ? reason : noPrice
-  // As old as the older of its own quote and the one its volatility came from.
+  // A row is as old as the older of two quotes: its own and the one that gave the volatility.
   const sourceMs = scratch.sourceMs[i] ?? Number.NaN
   const oldestMs = priced ? Math.min(sourceMs, quotes.receivedMs[row] ?? sourceMs) : sourceMs
   if (eventMs - oldestMs > staleAfterMs) return stale
@@ -292,7 +292,7 @@ const summarise = (chain: ChainState): void => {
   chain.maxPain = MaxPain.lowestRow(count, scratch.callOi, scratch.putOi)
 }
 
-/** Whether `refresh` at this event time would find something new; `forwardChanged`: a packet of the spot or a future came. */
+/** Whether `refresh` at this event time would change anything. `forwardChanged`: a packet of the spot or a future arrived. */
 export const isDue = (chain: ChainState, eventMs: number, forwardChanged: boolean): boolean =>
   chain.changed ||
   (forwardChanged && chain.forwardSource !== "parity") ||
@@ -300,7 +300,7 @@ export const isDue = (chain: ChainState, eventMs: number, forwardChanged: boolea
   eventMs > chain.staleFromMs ||
   (eventMs >= chain.expiryMs && chain.computedMs < chain.expiryMs)
 
-/** Computes everything of a chain from the last values, for an instant of event time. Allocates a few small objects per chain, none per row. */
+/** Recomputes a chain from the last values, for an instant of event time. Allocates a few small objects per chain, none per row. */
 export const refresh = (chain: ChainState, quotes: Quotes.Quotes, settings: Settings, spotRow: number, eventMs: number): void => {
   const count = chain.strike.length
   const t = IndiaTime.yearsTo(chain.expiryMs, eventMs)

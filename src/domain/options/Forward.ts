@@ -1,50 +1,50 @@
 /**
- * The forward of one expiry: from put-call parity over its liquid strikes, else its future, else the spot carried.
+ * The forward of one expiry: from put-call parity over its liquid strikes, else its future, else its spot carried to expiry.
  *
- * Parity: C - P = e^(-rT) (F - K), so every strike with both prices gives F = K + e^(rT) (C - P). The strikes nearest the
- * money (smallest |C - P|) are taken, outliers removed by their median absolute deviation, and the rest averaged.
+ * Parity: C - P = e^(-rT) (F - K), so every strike with both prices gives F = K + e^(rT) (C - P). The strikes nearest the money
+ * (smallest |C - P|) are used. Outliers are removed by median absolute deviation; the rest are averaged.
  */
 
 import * as BlackScholes from "./BlackScholes.ts"
 
-/** What a price becomes when it is carried: price x e^(carry x years), `carry` a year and continuously compounded (of a spot r - q). */
+/** A price carried forward: price x e^(carry x years). `carry` is yearly and continuously compounded (r - q for a spot). */
 export const carried = (price: number, carry: number, years: number): number => price * Math.exp(carry * years)
 
-/** The carry from one price to a later one: ln(far / near) / years, continuously compounded; null unless there is time between. */
+/** The carry from one price to a later one: ln(far / near) / years, continuously compounded. Null unless years is positive. */
 export const carryOf = (near: number, far: number, years: number): number | null =>
   years > 0 ? BlackScholes.logRatio(far, near) / years : null
 
-/** Strikes nearest the money that may take part. */
+/** Largest number of strikes nearest the money that are used. */
 export const STRIKES_MAX = 7
-/** Fewer than this many strikes give way to a future where there is one. */
+/** With fewer usable strikes than this, a future is preferred if there is one. */
 export const STRIKES_MIN = 2
-/** A strike whose forward is further from the median than this many (normal-consistent) deviations is left out. */
+/** A strike is an outlier if its forward is this many (normal-consistent) deviations from the median. */
 const OUTLIER_DEVIATIONS = 3
-/** Median absolute deviation of a normal sample to its standard deviation. */
+/** Ratio of a normal sample's standard deviation to its median absolute deviation. */
 const MAD_TO_DEVIATION = 1.4826
-/** Share of the forward that is never an outlier: a tick of noise where all others agree. */
+/** A difference below this share of the forward is never an outlier. It allows a tick of noise where all others agree. */
 const AGREEMENT = 1e-4
 
-/** Where a forward came from; `none` when there is nothing to take it from. */
+/** The origin of a forward; `none` if nothing gives one. */
 export type Source = "parity" | "future" | "spot" | "none"
 
-/** One expiry as columns of at least `count` rows; NaN is "no price". */
+/** One expiry as columns of at least `count` rows; NaN means no price. */
 export interface Input {
   readonly count: number
   readonly strike: Float64Array
   readonly call: Float64Array
   readonly put: Float64Array
-  /** Liquidity per strike (open interest, volume): a strike counts 1 + ln(1 + liquidity) times. */
+  /** Liquidity per strike (open interest, volume). A strike has weight 1 + ln(1 + liquidity). */
   readonly liquidity?: Float64Array
   /** Years to expiry. */
   readonly t: number
-  /** Rate a year, continuously compounded. */
+  /** Yearly rate, continuously compounded. */
   readonly r: number
-  /** Dividend yield a year, used with the spot only. */
+  /** Yearly dividend yield, used only with the spot. */
   readonly q: number
-  /** NaN when there is none. */
+  /** NaN if unknown. */
   readonly spot: number
-  /** Last price of the future of this expiry, NaN when there is none. */
+  /** Last price of this expiry's future; NaN if unknown. */
   readonly future: number
 }
 
@@ -53,16 +53,16 @@ export interface Forward {
   /** NaN when the source is `none`. */
   forward: number
   source: Source
-  /** Strikes that took part (0 unless the source is parity). */
+  /** Number of strikes used (0 unless the source is parity). */
   quality: number
-  /** Largest minus smallest forward among the strikes that took part: 0 would be perfect parity. */
+  /** Largest minus smallest forward among the strikes used; 0 would be perfect parity. */
   spread: number
 }
 
-/** A result object for `estimateInto`, to be kept and reused. */
+/** A result object for `estimateInto`, which the caller keeps and reuses. */
 export const empty = (): Forward => ({ forward: Number.NaN, source: "none", quality: 0, spread: 0 })
 
-/** Scratch of one call; the calculation is synchronous, so one set serves all callers. */
+/** Scratch of one call. The calculation is synchronous, so one set serves all callers. */
 const gaps = new Float64Array(STRIKES_MAX)
 const rows = new Int32Array(STRIKES_MAX)
 const forwards = new Float64Array(STRIKES_MAX)
@@ -75,7 +75,7 @@ export const estimate = (input: Input): Forward => {
   return out
 }
 
-/** As `estimate`, into an object of the caller's: allocates nothing. */
+/** Like `estimate`, but writes into the caller's object and allocates nothing. */
 export const estimateInto = (input: Input, out: Forward): void => {
   const candidates = nearestStrikes(input)
   const future = input.future > 0 && Number.isFinite(input.future)
@@ -97,7 +97,7 @@ export const estimateInto = (input: Input, out: Forward): void => {
   }
 }
 
-/** Fills the scratch with the usable strikes of smallest |C - P|, nearest first; ties keep the row order. */
+/** Fills the scratch with the usable strikes of smallest |C - P|, nearest first. Ties keep the row order. */
 const nearestStrikes = (input: Input): number => {
   const { call, put, strike } = input
   const growth = Math.exp(input.r * input.t)
@@ -145,7 +145,7 @@ const fromParity = (input: Input, candidates: number, out: Forward): void => {
     const depth = liquidity > 0 && liquidity < Number.MAX_VALUE ? 1 + Math.log(1 + liquidity) : 1
     const weight = typicalGap > 0 ? depth / (1 + (gaps[i] as number) / typicalGap) : depth
     weights += weight
-    // Measured from the centre: equal forwards then average to themselves exactly.
+    // Measured from the centre, so that the average of equal forwards is exact.
     sum += weight * (forward - centre)
     low = Math.min(low, forward)
     high = Math.max(high, forward)
@@ -157,7 +157,7 @@ const fromParity = (input: Input, candidates: number, out: Forward): void => {
   out.spread = high - low
 }
 
-/** Median (the mean of the middle two when even) of the first `count` values, by insertion into the scratch. */
+/** Median of the first `count` values (the mean of the middle two if even), by insertion sort in the scratch. */
 const medianOf = (values: Float64Array, count: number): number => {
   for (let i = 0; i < count; i++) {
     const value = values[i] as number

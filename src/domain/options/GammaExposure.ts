@@ -1,28 +1,27 @@
 /**
- * Gamma exposure: by how many rupees dealers' delta changes for a 1 % move, if dealers are long every call and short
- * every put in open interest.
+ * Gamma exposure: the change of dealers' delta in rupees for a 1 % move, if dealers are long all call and short all put open interest.
  *
- * Per strike: (gamma_call * oi_call - gamma_put * oi_put) * F^2 * 0.01, with gamma per unit of the forward F and open
- * interest in **units of the underlying**. Kite's and the exchange's bhavcopy open interest are in units already (each
- * value of Kite's recorded history and of the NSE bhavcopy is a multiple of the contract's lot), so no lot size is applied
- * to them; the NSE website's option chain counts contracts, and such a source passes its lot as `unitsPerOi`.
+ * Per strike: (gamma_call * oi_call - gamma_put * oi_put) * F^2 * 0.01, with gamma per unit of the forward F and open interest in
+ * **units of the underlying**. Open interest from Kite and the exchange's bhavcopy is already in units: each value of Kite's recorded
+ * history and of the NSE bhavcopy is a multiple of the contract's lot. So no lot size is applied to them. The NSE website's option
+ * chain counts contracts; for such a source, pass its lot as `unitsPerOi`.
  *
- * The zero level is the underlying price nearest the present one at which the total vanishes, every gamma computed anew
- * there with each strike keeping its volatility.
+ * The zero level is the underlying price nearest the present one at which the total is zero. Every gamma is recomputed there; each
+ * strike keeps its volatility.
  */
 import * as Black76 from "./Black76.ts"
 
-/** Names the formula and its sign in every message that carries the numbers. */
+/** Names the formula and its sign. Every message with these numbers contains it. */
 export const FORMULA = "gex-1: (gamma_ce*oi_ce - gamma_pe*oi_pe) * forward^2 * 0.01, oi in units, dealers long calls and short puts"
 
-/** The zero level is looked for within this share of the present price either side. */
+/** The zero level is searched within this share of the present price, up and down. */
 export const SEARCH_SHARE = 0.25
-/** Points of that search; a pair of zeros between two neighbours is not seen. */
+/** Grid points of that search. Two zeros between neighbouring points are not found. */
 const SEARCH_POINTS = 201
-/** Halvings of the interval that holds the zero: below a millionth of a rupee. */
+/** Bisection steps on the interval that contains the zero; the result is exact to a millionth of a rupee. */
 const HALVINGS = 40
 
-/** One expiry as columns of at least `count` rows. A row with NaN volatility or open interest counts nothing. */
+/** One expiry as columns of at least `count` rows. A row with NaN volatility or open interest is ignored. */
 export interface Expiry {
   readonly count: number
   readonly strike: Float64Array
@@ -33,9 +32,9 @@ export interface Expiry {
   readonly forward: number
   /** Years to expiry. */
   readonly t: number
-  /** Rate a year, continuously compounded. */
+  /** Yearly rate, continuously compounded. */
   readonly r: number
-  /** Units of the underlying in one of open interest: 1 for Kite. */
+  /** Units of the underlying per unit of open interest: 1 for Kite. */
   readonly unitsPerOi: number
 }
 
@@ -49,12 +48,12 @@ export interface StrikeExposure {
 
 export interface Exposure {
   readonly formula: string
-  /** Ascending by strike; several expiries added up. */
+  /** Ascending by strike, summed over all expiries. */
   readonly strikes: ReadonlyArray<StrikeExposure>
   readonly total: number
-  /** Null when no zero lies in the searched range. */
+  /** Null if the searched range contains no zero. */
   readonly zeroLevel: number | null
-  /** Open interest that could not be counted for want of a volatility, as a share of all. */
+  /** Share of the open interest that is ignored because its volatility is unknown. */
   readonly uncounted: number
 }
 
@@ -71,7 +70,7 @@ const interest = (column: Float64Array, row: number): number => {
   return value > 0 ? value : 0
 }
 
-/** Total exposure if every forward were `scale` times what it is. Allocates nothing. */
+/** Total exposure if every forward were multiplied by `scale`. Allocates nothing. */
 const totalAt = (expiries: ReadonlyArray<Expiry>, scale: number): number => {
   let sum = 0
   for (const expiry of expiries) {
@@ -83,7 +82,7 @@ const totalAt = (expiries: ReadonlyArray<Expiry>, scale: number): number => {
   return sum
 }
 
-/** The scale nearest 1 where the total changes sign, or null. */
+/** The scale nearest 1 at which the total changes sign, or null. */
 const zeroScale = (expiries: ReadonlyArray<Expiry>): number | null => {
   const step = (2 * SEARCH_SHARE) / (SEARCH_POINTS - 1)
   let nearest: number | null = null
@@ -112,7 +111,7 @@ const halve = (expiries: ReadonlyArray<Expiry>, from: number, to: number, positi
   return 0.5 * (low + high)
 }
 
-/** Exposure by strike, in total and its zero level; `spot` is the price that the level is expressed in. */
+/** Exposure by strike, the total and the zero level. `spot` is the price in which the level is expressed. */
 export const analyse = (expiries: ReadonlyArray<Expiry>, spot: number): Exposure => {
   const byStrike = new Map<number, { call: number; put: number }>()
   let uncounted = 0

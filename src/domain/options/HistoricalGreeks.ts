@@ -5,14 +5,14 @@ import * as Forward from "./Forward.ts"
 import * as ImpliedVol from "./ImpliedVol.ts"
 import * as Rounding from "./Rounding.ts"
 
-/** As published: theta a calendar day, vega a volatility point, gamma per 1.00 of the underlying. */
+/** In published units: theta per calendar day, vega per volatility point, gamma per 1.00 of the underlying. */
 export interface Greeks {
   readonly delta: number
   readonly gamma: number
   readonly theta: number
   readonly vega: number
 }
-/** Why a candle has none; the other reasons are those of a chain's rows. */
+/** Why a candle has no Greeks. Apart from the first, the reasons are those of a chain's rows. */
 export type Reason = "no_underlying_price" | "expired" | "below_intrinsic" | "no_time_value" | "above_bound"
 
 export type Valued = { readonly greeks: Greeks } | { readonly greeks: null; readonly greeks_reason: Reason }
@@ -21,16 +21,19 @@ export interface Option {
   readonly kind: "CE" | "PE"
   /** Rupees. */
   readonly strike: number
-  /** Rupees: less time value than this has no volatility. */
+  /** Rupees. A smaller time value has no volatility. */
   readonly tickSize: number
   readonly expiryMs: number
 }
-/** Prices of the underlying by the start of their candle, rupees. `carried`: spot prices, from which the forward follows; else they are forwards. */
+/**
+ * Prices of the underlying by the start of their candle, rupees. `carried`: they are spot prices to carry to expiry; otherwise they are
+ * forwards.
+ */
 export interface Underlying {
   readonly closeAt: ReadonlyMap<number, number>
   readonly carried: boolean
 }
-/** Rate and yield a year, continuously compounded. */
+/** Yearly rate and yield, continuously compounded. */
 export interface Settings {
   readonly rate: number
   readonly dividendYield: number
@@ -70,9 +73,9 @@ const valued = (option: Option, price: number, f: number, t: number, rate: numbe
 }
 
 /**
- * Greeks of an option at the close of each candle, by Black-76 on the underlying's close of the same candle (a spot carried by rate less
- * yield) and the volatility that the option's own close implies. `closesMs` says when the candle that opens at an instant has closed. The
- * candles themselves stay as they are.
+ * Greeks of an option at the close of each candle, by Black-76. The forward comes from the underlying's close of the same candle (a
+ * spot is carried by rate less yield), the volatility from the option's close. `closesMs` returns when the candle that opens at an
+ * instant closes. The candles are not changed.
  */
 export const ofCandles = <C extends { readonly atMs: number; readonly close: number }>(
   option: Option,

@@ -1,20 +1,21 @@
 /**
  * Implied volatility: the volatility at which Black-Scholes-Merton or Black-76 gives an observed price.
  *
- * Method: P. Jaeckel, "Let's Be Rational" (Wilmott, 2015): the out-of-the-money price normalised by the geometric mean
- * of the discounted forward and strike, a guess from four branches of rational cubics (R. Delbourgo and J. Gregory,
- * 1985) and third-order Householder steps on an objective per branch. Ours differs in that every branch works with
- * ratios of Mills' function, so that nothing under- or overflows, in measuring the upper branch from the upper bound
- * without cancellation, and in a bracket that ends every search in bounded steps.
+ * Method: P. Jaeckel, "Let's Be Rational" (Wilmott, 2015). The out-of-the-money price is normalised by the geometric mean of the
+ * discounted forward and strike. A guess comes from four branches of rational cubics (R. Delbourgo and J. Gregory, 1985), then
+ * third-order Householder steps on one objective per branch. Ours differs in three ways. Every branch works with ratios of Mills'
+ * function, so that nothing under- or overflows. The upper branch is measured from the upper bound without cancellation. A bracket
+ * ends every search in bounded steps.
  *
- * With x = -|ln(F/K)|, s = vol sqrt T, h = x/s, t = s/2, Y = cdf/pdf: normalised vega v = pdf-like exp(-(h^2+t^2)/2)/sqrt(2 pi),
- * price b = v (Y(h+t) - Y(h-t)), distance to the upper bound e^(x/2) - b = v (Y(-h-t) + Y(h-t)).
+ * With x = -|ln(F/K)|, s = vol sqrt T, h = x/s, t = s/2, Y = cdf/pdf:
+ * normalised vega v = exp(-(h^2+t^2)/2)/sqrt(2 pi), price b = v (Y(h+t) - Y(h-t)), distance to the upper bound e^(x/2) - b = v
+ * (Y(-h-t) + Y(h-t)).
  */
 import { Data, Either } from "effect"
 import * as BlackScholes from "./BlackScholes.ts"
 import * as Normal from "./Normal.ts"
 
-/** Why a price has no implied volatility; checked in this order (`sub_tick` only when a tick is given). */
+/** Why a price has no implied volatility. The reasons are checked in this order (`sub_tick` only if a tick is given). */
 export type Reason =
   | "expired"
   | "negative_price"
@@ -26,7 +27,7 @@ export type Reason =
   | "sub_tick"
   | "invalid_input"
 
-/** What the hot forms return instead of a volatility: a negative number per reason. */
+/** The fast forms return one of these negative numbers instead of a volatility. */
 export const Code = {
   expired: -1,
   negative_price: -2,
@@ -51,29 +52,29 @@ const reasons: ReadonlyArray<Reason> = [
   "invalid_input"
 ]
 
-/** The reason that a negative result of a hot form stands for. */
+/** The reason for a negative result of a fast form. */
 export const reasonOf = (code: number): Reason => reasons[-code - 1] ?? "invalid_input"
 
-/** A price without an implied volatility. */
+/** Error: the price has no implied volatility. */
 export class NoImpliedVol extends Data.TaggedError("NoImpliedVol")<{ readonly reason: Reason; readonly price: number }> {
   override get message(): string {
     return `No implied volatility for price ${this.price}: ${this.reason}`
   }
 }
 
-/** Steps after which a search ends with the best volatility it has; two or three are usual. */
+/** A search ends after this many steps with the best volatility found; two or three are usual. */
 const STEPS_MAX = 128
-/** Steps that a warm start may take before the cold solver is asked. */
+/** Steps that a warm start may take before the cold solver is used. */
 const WARM_STEPS_MAX = 4
-/** A fourth-order step this small (relative) leaves an error below the last bit. */
+/** After a fourth-order step this small (relative), the error is below the last bit. */
 const STEP_CONVERGED = 1e-5
-/** A guess of a total deviation from here on is no guess. */
+/** A guess of the total deviation from this value on is unusable. */
 const GUESS_MAX = 1e9
-/** Far from the root a Householder step may be anything; outside this multiple of Newton's it is not taken. */
+/** Far from the root a Householder step may have any size. Beyond this multiple of Newton's step, Newton's is used. */
 const STEP_RATIO_MAX = 8
-/** Below it pdf-like factors are kept as logarithms. */
+/** Below this value, factors like exp(-x^2) are kept as logarithms. */
 const LOG_BELOW = 1e-280
-/** Half-deviations below it take the Taylor series of the Mills ratio. */
+/** Half-deviations below this value use the Taylor series of the Mills ratio. */
 const SERIES_BELOW = 0.21
 
 const SQRT_TWO_PI = 2.5066282746310002
@@ -83,14 +84,14 @@ const SQRT_THREE = 1.7320508075688772
 /** 2 pi / sqrt 27 */
 const LOWER_SCALE = 1.2091995761561452
 
-/** Which objective the steps use: 1/ln b, b, or ln of the distance to the upper bound. */
+/** The objective that the steps use: 1/ln b, b, or ln of the distance to the upper bound. */
 const LOWER = 0
 const MIDDLE = 1
 const UPPER = 2
 
 /**
- * Y(h+t) - Y(h-t) for h <= 0 <= t: the normalised price over its vega. For small t by the odd Taylor terms of Y, whose
- * derivatives follow Y'(h) = 1 + h Y and Y^(n+1) = h Y^(n) + n Y^(n-1): no cancellation.
+ * Y(h+t) - Y(h-t) for h <= 0 <= t: the normalised price divided by its vega. For small t it is the odd Taylor terms of Y, which avoids
+ * cancellation. The derivatives follow Y'(h) = 1 + h Y and Y^(n+1) = h Y^(n) + n Y^(n-1).
  */
 const priceOverVega = (h: number, t: number): number => {
   if (t >= SERIES_BELOW) return Normal.mills(h + t) - Normal.mills(h - t)
@@ -131,7 +132,7 @@ const shapeControl = (dl: number, dr: number, slope: number, preferShape: boolea
   return preferShape ? linear : r
 }
 
-/** Delbourgo and Gregory's rational cubic through (xl, yl) and (xr, yr) with end slopes, at `at`. */
+/** Delbourgo and Gregory's rational cubic through (xl, yl) and (xr, yr) with given end slopes, evaluated at `at`. */
 const rationalCubic = (at: number, xl: number, xr: number, yl: number, yr: number, dl: number, dr: number, r: number): number => {
   const width = xr - xl
   if (!(width > 0)) return 0.5 * (yl + yr)
@@ -141,7 +142,7 @@ const rationalCubic = (at: number, xl: number, xr: number, yl: number, yr: numbe
   return (yr * t * t * t + (r * yr - width * dr) * t * t * u + (r * yl + width * dl) * t * u * u + yl * u * u * u) / (1 + (r - 3) * t * u)
 }
 
-/** As `rationalCubic`, with its second derivative fitted at one end where the shape allows. */
+/** Like `rationalCubic`, with its second derivative fitted at one end if the shape permits. */
 const fittedCubic = (
   at: number,
   xl: number,
@@ -158,11 +159,11 @@ const fittedCubic = (
   const slope = (yr - yl) / width
   const wanted = (0.5 * width * second + (dr - dl)) / (atRight ? dr - slope : slope - dl)
   const least = shapeControl(dl, dr, slope, preferShape)
-  // A quotient 0/0 means that any control fits.
+  // A quotient 0/0 means that any control parameter fits.
   return rationalCubic(at, xl, xr, yl, yr, dl, dr, wanted > least ? wanted : least)
 }
 
-/** First branch: prices below b_l, where s^3-like decay is undone by the map 2 pi |x| / sqrt 27 * cdf(x/(s sqrt 3))^3. */
+/** First branch: prices below b_l. The map 2 pi |x| / sqrt 27 * cdf(x/(s sqrt 3))^3 undoes their decay like s^3. */
 const guessLower = (x: number, beta: number, lnBeta: number, sl: number, bl: number): number => {
   const ax = -x
   const z = ax / (SQRT_THREE * sl)
@@ -179,12 +180,12 @@ const guessLower = (x: number, beta: number, lnBeta: number, sl: number, bl: num
     const t = beta / bl
     f = (mapped * t + bl * (1 - t)) * t
   }
-  // Below the smallest normal doubles the map is the identity and only the logarithm is left.
+  // Below the smallest normal doubles the map is the identity, and only the logarithm is usable.
   const cube = beta > LOG_BELOW ? Math.cbrt(f / (LOWER_SCALE * ax)) : Math.exp((lnBeta - Math.log(LOWER_SCALE * ax)) / 3)
   return Math.abs(x / (SQRT_THREE * Normal.inverseCdf(cube)))
 }
 
-/** Fourth branch: prices above b_u, by the map cdf(-s/2). */
+/** Fourth branch: prices above b_u, with the map cdf(-s/2). */
 const guessUpper = (x: number, beta: number, gap: number, su: number, bu: number, top: number): number => {
   const w = (x / su) * (x / su)
   const mapped = Normal.cdf(-0.5 * su)
@@ -196,11 +197,11 @@ const guessUpper = (x: number, beta: number, gap: number, su: number, bu: number
     const t = (beta - bu) / width
     f = (mapped * (1 - t) + 0.5 * width * t) * (1 - t)
   }
-  // Next to the bound the map is half the distance to it, which `gap` has without cancellation.
+  // Next to the bound the map is half the distance to it. `gap` is that distance without cancellation.
   return -2 * Normal.inverseCdf(gap < 1e-6 * top ? 0.5 * gap : f)
 }
 
-/** The total deviation of a normalised out-of-the-money price, cold: x < 0, 0 < beta < e^(x/2), gap = e^(x/2) - beta. */
+/** The total deviation of a normalised out-of-the-money price without a seed: x < 0, 0 < beta < e^(x/2), gap = e^(x/2) - beta. */
 const solveCold = (x: number, beta: number, lnBeta: number, gap: number): number => {
   const sc = Math.sqrt(-2 * x)
   const vc = Math.exp(0.5 * x) / SQRT_TWO_PI
@@ -228,8 +229,8 @@ const solveCold = (x: number, beta: number, lnBeta: number, gap: number): number
 }
 
 /**
- * Householder steps of order four from `guess` (from `fallback` when that is unusable), inside the bracket that the
- * signs have shown so far; a step out of it is replaced by halving. Returns NaN when `stepsMax` did not suffice.
+ * Householder steps of order four from `guess` (or from `fallback` if that is unusable). The signs found so far bracket the root; a
+ * step outside the bracket is replaced by bisection. Returns NaN if `stepsMax` is not enough.
  */
 const iterate = (
   x: number,
@@ -293,7 +294,7 @@ const iterate = (
   return stepsMax === STEPS_MAX ? s : Number.NaN
 }
 
-/** The total deviation at the money, where the price is erf(s / sqrt 8): inverted, then two Newton steps. */
+/** The total deviation at the money, where the price is erf(s / sqrt 8): its inverse, then two Newton steps. */
 const solveAtTheMoney = (beta: number, gap: number): number => {
   let s = gap < beta ? -2 * Normal.inverseCdf(0.5 * gap) : 2 * Normal.inverseCdf(0.5 + 0.5 * beta)
   for (let step = 0; step < 2; step++) {
@@ -321,7 +322,7 @@ const deviation = (otm: number, gap: number, sq: number, kr: number, logMoneynes
   return solveCold(x, beta, lnBeta, left)
 }
 
-/** The volatility, or the code of the reason there is none. */
+/** The volatility, or the code of the reason why there is none. */
 const solveDiscounted = (
   w: 1 | -1,
   price: number,
@@ -344,9 +345,9 @@ const solveDiscounted = (
 }
 
 /**
- * Black-76, the hot form: implied volatility of `price` (`w` +1 call, -1 put), or a negative `Code`. `seed` is a
- * volatility to start from (the last one of this strike), 0 or NaN for none; `tick` is the least time value an answer is
- * wanted for, 0 for any. Allocates nothing, never throws, never returns NaN.
+ * Black-76, the fast form: implied volatility of `price` (`w` +1 call, -1 put), or a negative `Code`. `seed` is a starting volatility,
+ * such as this strike's last one; 0 or NaN means no seed. A time value below `tick` gives `sub_tick`; 0 accepts any. Allocates
+ * nothing, never throws, never returns NaN.
  */
 export const solveBlack76 = (w: 1 | -1, price: number, f: number, k: number, t: number, r: number, seed: number, tick: number): number => {
   if (t <= 0) return Code.expired
@@ -355,7 +356,7 @@ export const solveBlack76 = (w: 1 | -1, price: number, f: number, k: number, t: 
   return solveDiscounted(w, price, f * dr, k * dr, BlackScholes.logRatio(f, k), Math.sqrt(t), seed, tick)
 }
 
-/** As `solveBlack76` for Black-Scholes-Merton on a spot with yield `q`. */
+/** Like `solveBlack76`, for Black-Scholes-Merton on a spot with yield `q`. */
 export const solveBlackScholes = (
   w: 1 | -1,
   price: number,
@@ -373,15 +374,15 @@ export const solveBlackScholes = (
   return solveDiscounted(w, price, s * Math.exp(-q * t), k * Math.exp(-r * t), logMoneyness, Math.sqrt(t), seed, tick)
 }
 
-/** Implied volatility of the out-of-the-money option of strike `k` (put below the forward, call from it on). */
+/** Implied volatility of the out-of-the-money option of strike `k`: a put below the forward, otherwise a call. */
 export const solveOtm = (price: number, f: number, k: number, t: number, r: number, seed: number, tick = 0): number =>
   solveBlack76(k < f ? -1 : 1, price, f, k, t, r, seed, tick)
 
-/** Warm start for ticks: as `solveOtm` from `seed`, a handful of bounded steps, then the cold solver. */
+/** Warm start for ticks: a few bounded steps from `seed`, then the cold solver. */
 export const refine = (seed: number, kind: BlackScholes.OptionKind, price: number, f: number, k: number, t: number, r: number): number =>
   solveBlack76(BlackScholes.sign(kind), price, f, k, t, r, seed, 0)
 
-/** Black-76 implied volatility (a fraction) of `price`, or why there is none. `tick`: least time value, 0 for any. */
+/** Black-76 implied volatility (a fraction) of `price`, or the reason why there is none. `tick`: least time value, 0 for any. */
 export const solve = (
   kind: BlackScholes.OptionKind,
   price: number,
@@ -393,7 +394,7 @@ export const solve = (
 ): Either.Either<number, NoImpliedVol | BlackScholes.InvalidPricingInput> =>
   refuse("forward", price, f, k, t, r, r) ?? answer(price, solveBlack76(BlackScholes.sign(kind), price, f, k, t, r, 0, tick))
 
-/** Black-Scholes-Merton implied volatility (a fraction) of `price`, or why there is none. */
+/** Black-Scholes-Merton implied volatility (a fraction) of `price`, or the reason why there is none. */
 export const solveSpot = (
   kind: BlackScholes.OptionKind,
   price: number,
@@ -418,7 +419,7 @@ const refuse = (
   r: number,
   q: number
 ): Either.Either<never, BlackScholes.InvalidPricingInput> | undefined => {
-  // A negative time is an expired option here, not an error: a chain may be read after its expiry.
+  // Here a negative time means an expired option, not an error: a chain may be read after its expiry.
   const invalid =
     BlackScholes.refuse(underlying, s, k, t < 0 ? 0 : t, r, q, 0) ??
     (Number.isFinite(price) ? undefined : new BlackScholes.InvalidPricingInput({ input: "price", value: price }))

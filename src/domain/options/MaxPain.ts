@@ -1,9 +1,9 @@
 /**
  * Max pain: the listed strike at which option writers would pay out least if the underlying settled there.
  *
- * totalPain(K) = sum over strikes j of ceOi_j * max(K - K_j, 0) + peOi_j * max(K_j - K, 0). It is convex and piecewise
- * linear; between two strikes its slope is (call open interest below) - (put open interest above), a whole number, so
- * ties are decided exactly whatever the strikes are. Absent open interest (NaN) counts as 0.
+ * totalPain(K) = sum over strikes j of ceOi_j * max(K - K_j, 0) + peOi_j * max(K_j - K, 0). It is convex and piecewise linear. Between
+ * two strikes its slope is (call open interest below) - (put open interest above). That is a whole number, so ties are found exactly
+ * for any strikes. Missing open interest (NaN) counts as 0.
  */
 import * as OpenInterest from "./OpenInterest.ts"
 
@@ -23,7 +23,7 @@ export interface MaxPain {
   /** All minimisers, ascending. */
   readonly maxPainStrikes: ReadonlyArray<number>
   readonly minPain: number
-  /** No open interest at all: every strike minimises, and none means anything. */
+  /** True without any open interest: then every strike is a minimiser, and the result has no meaning. */
   readonly degenerate: boolean
 }
 
@@ -49,8 +49,8 @@ export const lowestRow = (count: number, ceOi: Float64Array, peOi: Float64Array)
 }
 
 /**
- * The whole curve, for columns of at least `count` rows in any order of strikes. Open interest beyond 2^53 in total
- * would lose exactness; the exchanges are six orders of magnitude below.
+ * The whole curve, for columns of at least `count` rows with strikes in any order. A total open interest beyond 2^53 would lose
+ * exactness; the exchanges' totals are six orders of magnitude smaller.
  */
 export const analyse = (count: number, strike: Float64Array, ceOi: Float64Array, peOi: Float64Array): MaxPain => {
   const order = Array.from({ length: count }, (_, i) => i).sort((a, b) => (strike[a] as number) - (strike[b] as number))
@@ -80,7 +80,7 @@ export const analyse = (count: number, strike: Float64Array, ceOi: Float64Array,
   }
 }
 
-/** From the lowest minimiser on, the curve stays flat while call interest below equals put interest above. */
+/** The curve stays flat above the lowest minimiser while call interest below equals put interest above. */
 const highestRow = (lowest: number, ceOi: Float64Array, peOi: Float64Array): number => {
   let callsBelow = OpenInterest.total(ceOi, lowest + 1)
   let putsAbove = OpenInterest.total(peOi, peOi.length) - OpenInterest.total(peOi, lowest + 1)
@@ -93,7 +93,7 @@ const highestRow = (lowest: number, ceOi: Float64Array, peOi: Float64Array): num
   return row
 }
 
-/** For ascending points: what the interest at and below each of them is worth there. */
+/** For ascending points: the payout at each point of the interest at and below it. */
 const painFromBelow = (points: Float64Array, interest: Float64Array): Float64Array => {
   const pain = new Float64Array(points.length)
   let below = 0

@@ -8,9 +8,9 @@
 const SQRT_HALF = Math.SQRT1_2
 const ONE_OVER_SQRT_TWO_PI = 0.3989422804014327
 const ONE_OVER_SQRT_PI = 0.5641895835477563
-/** Below this |x| Cody's erf is used, above it his erfc. */
+/** Cody's erf is used below this |x|, his erfc above it. */
 const ERF_LIMIT = 0.46875
-/** Beyond it erfc(x) is below the smallest double. */
+/** Beyond this value erfc(x) is below the smallest double. */
 const ERFC_UNDERFLOW = 27.3
 
 /** erf(y) for |y| <= 0.46875. */
@@ -56,7 +56,7 @@ const erfcxLarge = (y: number): number => {
   return (ONE_OVER_SQRT_PI - tail) / y
 }
 
-/** exp(-y^2) with the square split so that its rounding error is not multiplied by y^2. */
+/** exp(-y^2). The square is split so that its rounding error is not multiplied by y^2. */
 const expMinusSquare = (y: number): number => {
   const head = Math.trunc(y * 16) / 16
   return Math.exp(-head * head) * Math.exp(-(y - head) * (y + head))
@@ -78,7 +78,7 @@ export const erfc = (x: number): number => {
   return x < 0 ? 2 - tail : tail
 }
 
-/** exp(x^2) erfc(x): the scaled complement, which neither under- nor overflows for x > -26. */
+/** exp(x^2) erfc(x): the scaled complement. It neither under- nor overflows for x > -26. */
 export const erfcx = (x: number): number => {
   const y = Math.abs(x)
   if (y <= ERF_LIMIT) return Math.exp(x * x) * (1 - erfSmall(x))
@@ -89,8 +89,8 @@ export const erfcx = (x: number): number => {
 export const pdf = (x: number): number => ONE_OVER_SQRT_TWO_PI * Math.exp(-0.5 * x * x)
 
 /**
- * Probability of a value below -d, for d >= 0 and `gauss` = exp(-d^2/2): callers that have the exponential
- * already get both tails of d1 and d2 from one.
+ * Probability of a value below -d, for d >= 0 and `gauss` = exp(-d^2/2). A caller that already has the exponential uses it for the
+ * tails of both d1 and d2.
  */
 export const tail = (d: number, gauss: number): number => {
   const y = d * SQRT_HALF
@@ -100,9 +100,9 @@ export const tail = (d: number, gauss: number): number => {
 /** Probability of a value below x; relatively accurate in the lower tail down to 1e-300. */
 export const cdf = (x: number): number => {
   const d = Math.abs(x)
-  // Beyond 40 the tail is below the smallest double; also keeps Infinity out of the split below.
+  // Beyond 40 the tail is below the smallest double. This also keeps Infinity out of the split below.
   if (d > 40) return x < 0 ? 0 : 1
-  // The square is split on x itself: splitting x / sqrt(2) would keep that division's rounding error, times x^2.
+  // x itself is split: splitting x / sqrt(2) would multiply the division's rounding error by x^2.
   const head = Math.trunc(d * 16) / 16
   const below = tail(d, Math.exp(-0.5 * head * head) * Math.exp(-0.5 * (d - head) * (d + head)))
   return x < 0 ? below : 1 - below

@@ -1,6 +1,6 @@
 /** Put-call ratios, open-interest change and the build-up classes of one contract or a chain. */
 
-/** Sum of a column's first `count` values; absent ones (NaN) count nothing. */
+/** Sum of a column's first `count` values; missing values (NaN) are ignored. */
 export const total = (column: Float64Array, count: number): number => {
   let sum = 0
   for (let i = 0; i < count; i++) {
@@ -10,7 +10,7 @@ export const total = (column: Float64Array, count: number): number => {
   return sum
 }
 
-/** A ratio that may be undefined, then with the reason. */
+/** A ratio, or the reason why it is undefined. */
 export type Ratio = { readonly value: number; readonly reason: null } | { readonly value: null; readonly reason: "no_call_total" }
 
 /** Put-call ratio: puts / calls (both of open interest, or both of volume); undefined without calls. */
@@ -49,12 +49,12 @@ export const summarise = (
   }
 }
 
-/** Open interest now minus a reference; NaN when either is not known. */
+/** Open interest now minus a reference; NaN if either is unknown. */
 export const change = (current: number, reference: number): number => (current >= 0 && reference >= 0 ? current - reference : Number.NaN)
 
 /**
- * What price and open interest together say: new positions in the direction of the price (build-up), or old ones
- * closing against it. `unchanged` when either stands still, `unknown` when either is not known (NaN).
+ * The meaning of price and open interest together: new positions in the direction of the price (build-up), or old ones closed against
+ * it. `unchanged` if either did not change, `unknown` if either is unknown (NaN).
  */
 export type BuildUp = "long_build_up" | "short_covering" | "short_build_up" | "long_unwinding" | "unchanged" | "unknown"
 

@@ -1,13 +1,13 @@
 /**
  * Payoff of a set of option and future legs: at expiry, and at any date with shifted spot and volatility.
  *
- * A scenario has the underlying at `spot` after `elapsed` years. A leg with tau years left then has the forward
- * spot * e^(carry * tau), where its carry is what its forward implies today: ln(forward / spot) / t; its option is worth
- * Black-76 on that forward, at expiry the intrinsic value. Profit = sum of quantity * (value - entry price).
+ * A scenario has the underlying at `spot` after `elapsed` years. A leg with tau years left then has the forward spot * e^(carry *
+ * tau). Its carry is what its forward implies today: ln(forward / spot) / t. Its option is worth Black-76 on that forward, or the
+ * intrinsic value at expiry. Profit = sum of quantity * (value - entry price).
  *
- * The horizon is the earliest expiry among the legs; break-evens, extremes and the probability of profit are those of the
- * horizon. Where all legs expire there the payoff is piecewise linear and they are exact; else (calendars) legs that live on
- * are valued by the model and the curve is searched.
+ * The horizon is the earliest expiry among the legs. Break-evens, extremes and the probability of profit refer to the horizon. If all
+ * legs expire there, the payoff is piecewise linear and these values are exact. Otherwise (calendars) the model values the remaining
+ * legs, and the curve is searched.
  */
 import { Data, Either } from "effect"
 import * as Black76 from "./Black76.ts"
@@ -15,14 +15,14 @@ import * as BlackScholes from "./BlackScholes.ts"
 import * as Forward from "./Forward.ts"
 import * as Normal from "./Normal.ts"
 
-/** An option or a future held: quantity in units of the underlying, positive long. */
+/** A held option or future. Quantity is in units of the underlying; positive is long. */
 export interface Leg {
   readonly kind: BlackScholes.OptionKind | "FUT"
   readonly quantity: number
   readonly entryPrice: number
   /** Years to expiry. */
   readonly t: number
-  /** Forward of its expiry today. */
+  /** Today's forward of its expiry. */
   readonly forward: number
   /** Ignored for a future. */
   readonly strike: number
@@ -30,26 +30,26 @@ export interface Leg {
   readonly vol: number
 }
 
-/** What the legs are valued in. */
+/** The market in which the legs are valued. */
 export interface Market {
   readonly spot: number
-  /** Rate a year, continuously compounded. */
+  /** Yearly rate, continuously compounded. */
   readonly r: number
   /** Volatility of the underlying until the horizon, for the probability of profit. */
   readonly vol: number
 }
 
-/** A moment to value the legs at: `elapsed` years from now (0 to the horizon), `volShift` added to every volatility. */
+/** A moment at which to value the legs: `elapsed` years from now (0 to the horizon), `volShift` added to every volatility. */
 export interface Scenario {
   readonly spot: number
   readonly elapsed: number
   readonly volShift: number
 }
 
-/** Legs that a position may have. */
+/** Largest number of legs of a position. */
 export const LEGS_MAX = 64
 
-/** An input that no payoff can be computed from; `leg` counts from 0, undefined for the market's own. */
+/** An input from which no payoff can be computed. `leg` counts from 0; undefined for an input of the market. */
 export class InvalidPayoff extends Data.TaggedError("InvalidPayoff")<{
   readonly leg: number | undefined
   readonly input: BlackScholes.InputName | "quantity" | "entryPrice" | "legs" | "elapsed" | "volShift"
@@ -64,7 +64,7 @@ interface Valued extends Leg {
   readonly carry: number
 }
 
-/** Legs and market that were checked. */
+/** Legs and market after the checks. */
 export interface Position {
   readonly legs: ReadonlyArray<Valued>
   readonly market: Market
@@ -90,7 +90,7 @@ const refuseLeg = (leg: Leg, index: number, r: number): InvalidPayoff | undefine
   return undefined
 }
 
-/** Checks legs and market; the first thing that is not usable is named. */
+/** Checks legs and market, and names the first unusable input. */
 export const make = (legs: ReadonlyArray<Leg>, market: Market): Either.Either<Position, InvalidPayoff> => {
   if (legs.length === 0 || legs.length > LEGS_MAX) {
     return Either.left(
@@ -144,11 +144,11 @@ export const profitAt = (position: Position, at: Scenario): number => {
 export const profitAtHorizon = (position: Position, spot: number): number =>
   profitAt(position, { spot, elapsed: position.horizon, volShift: 0 })
 
-/** Profit at each of `spots` in otherwise the same scenario. */
+/** Profit at each of `spots`; the rest of the scenario is the same. */
 export const curve = (position: Position, spots: Float64Array, at: Omit<Scenario, "spot">): Float64Array =>
   spots.map((spot) => profitAt(position, { ...at, spot }))
 
-/** Greeks of the position in a checked scenario, with respect to each leg's forward, summed with the quantities. */
+/** Greeks of the position in a checked scenario: per leg with respect to its forward, times quantity, summed. */
 export const greeksAt = (position: Position, at: Scenario): BlackScholes.Greeks => {
   const row = new Float64Array(BlackScholes.COLUMNS)
   const sum = new Float64Array(BlackScholes.COLUMNS)
@@ -160,7 +160,7 @@ export const greeksAt = (position: Position, at: Scenario): BlackScholes.Greeks 
       row[BlackScholes.Column.price] = forward
       row[BlackScholes.Column.delta] = 1
     } else {
-      // At a spot of 0 there is no curvature left to report; the smallest price keeps the formulas finite.
+      // At a spot of 0 the curvature is zero. The smallest price keeps the formulas finite.
       const f = Math.max(BlackScholes.PRICE_MIN, forward)
       Black76.evaluate(row, 0, BlackScholes.sign(leg.kind), f, leg.strike, left, position.market.r, shifted(leg.vol, at.volShift))
     }
@@ -169,30 +169,30 @@ export const greeksAt = (position: Position, at: Scenario): BlackScholes.Greeks 
   return BlackScholes.fromRow(sum, 0)
 }
 
-/** A profit or loss, or that it has no bound. */
+/** A profit or loss, or "unbounded". */
 export type Extreme = number | "unbounded"
 
 export interface Analysis {
-  /** Years to the horizon that the rest is about. */
+  /** Years to the horizon, to which all other fields refer. */
   readonly horizon: number
-  /** Prices at which the profit passes through 0 or starts or stops being 0, ascending. */
+  /** Prices at which the profit crosses 0, or starts or stops being 0, ascending. */
   readonly breakEvens: ReadonlyArray<number>
   readonly maxProfit: Extreme
-  /** Negative for a loss: the smallest profit. */
+  /** The smallest profit; negative for a loss. */
   readonly maxLoss: Extreme
-  /** Of a profit above 0 at the horizon, with the underlying lognormal about its forward with the market's volatility. */
+  /** Probability of a profit above 0 at the horizon. The underlying is lognormal around its forward, with the market's volatility. */
   readonly probabilityOfProfit: number
-  /** Paid (positive) or received (negative) to enter the option legs. */
+  /** Price of the option legs: positive if paid, negative if received. */
   readonly netPremium: number
 }
 
-/** Points between the lowest and highest price searched when a leg outlives the horizon. */
+/** Grid points of the search that is used if a leg outlives the horizon. */
 const SEARCH_POINTS = 1024
-/** The search reaches this many times beyond the strikes and the spot, either way. */
+/** The search goes this many times beyond the strikes and the spot, up and down. */
 const SEARCH_REACH = 4
-/** Halvings of an interval that holds a root, and steps of the search for an extreme: to the last bits. */
+/** Steps of a bisection or of a search for an extreme, enough for full precision. */
 const HALVINGS = 60
-/** Profits within this share of the money involved are 0. */
+/** A profit within this share of the money involved counts as 0. */
 const ZERO_SHARE = 1e-12
 
 /** Break-evens, extremes and probability of profit at the horizon. */
@@ -213,8 +213,8 @@ export const analyse = (position: Position): Analysis => {
 }
 
 /**
- * Profit per unit of price beyond the last strike, where every call and future moves with the underlying; what a later
- * expiry discounts from that is taken for no bound.
+ * Profit per unit of price beyond the last strike, where every call and future moves with the underlying. The discounting of a later
+ * expiry is ignored: it does not make a profit bounded.
  */
 const slopeBeyond = (position: Position): number => {
   let slope = 0
@@ -227,14 +227,14 @@ const slopeBeyond = (position: Position): number => {
   return Math.abs(slope) <= ZERO_SHARE * size ? 0 : slope
 }
 
-/** Ends of the linear pieces: 0, the strikes, and one price beyond, whose piece goes on for ever. */
+/** Ends of the linear pieces: 0, the strikes, and one price beyond. The last piece continues without end. */
 const kinksOf = (position: Position): Float64Array => {
   const strikes = new Set(position.legs.filter(({ kind }) => kind !== "FUT").map(({ strike }) => strike))
   const last = Math.max(position.market.spot, ...strikes)
   return Float64Array.from([0, ...strikes, 2 * last]).sort()
 }
 
-/** A geometric grid around strikes and spot, with 0 and the strikes themselves. */
+/** A geometric grid around strikes and spot, plus 0 and the strikes themselves. */
 const searchGrid = (position: Position): Float64Array => {
   const strikes = position.legs.filter(({ kind }) => kind !== "FUT").map(({ strike }) => strike)
   const low = Math.min(position.market.spot, ...strikes) / SEARCH_REACH
@@ -257,7 +257,7 @@ const breakEvensOf = (
     const spot = spots[i] as number
     const before = signs[i - 1]
     if (sign === 0) {
-      // Inside a stretch of zeros nothing starts or stops; a price of 0 is no break-even.
+      // No break-even inside a stretch of zeros. A price of 0 is not a break-even either.
       if (spot > 0 && !(before === 0 && (signs[i + 1] ?? 0) === 0)) found.push(spot)
     } else if (before !== undefined && before !== 0 && before !== sign) found.push(rootBetween(position, spots, profits, i))
   }
@@ -281,7 +281,7 @@ const rootBetween = (position: Position, spots: Float64Array, profits: Float64Ar
   return 0.5 * (low + high)
 }
 
-/** The root on the last linear piece, which goes on beyond the last point. */
+/** The root on the last linear piece, which continues beyond the last point. */
 const rootBeyond = (position: Position, spots: Float64Array, profits: Float64Array, slope: number): number | undefined => {
   if (!position.oneExpiry || slope === 0) return undefined
   const last = spots.length - 1
@@ -289,7 +289,7 @@ const rootBeyond = (position: Position, spots: Float64Array, profits: Float64Arr
   return ahead > 0 ? (spots[last] as number) + ahead : undefined
 }
 
-/** Largest (`direction` 1) or smallest (-1) profit at the horizon, where it is bounded. */
+/** Largest (`direction` 1) or smallest (-1) profit at the horizon, if it is bounded. */
 const extremeOf = (position: Position, spots: Float64Array, profits: Float64Array, direction: 1 | -1): number => {
   let best = 0
   for (let i = 1; i < profits.length; i++) {
@@ -309,7 +309,7 @@ const extremeOf = (position: Position, spots: Float64Array, profits: Float64Arra
   return direction * refined > direction * found ? refined : found
 }
 
-/** Probability that the underlying ends between break-evens where the profit is positive. */
+/** Probability that the underlying ends in an interval between break-evens in which the profit is positive. */
 const probabilityOf = (position: Position, breakEvens: ReadonlyArray<number>, zero: number): number => {
   const { market, horizon } = position
   const sd = market.vol * Math.sqrt(horizon)

@@ -1,9 +1,9 @@
 /**
- * The premium of a straddle or strangle over time, and how much of its change its theta foretold.
+ * The premium of a straddle or strangle over time, and the part of its change that theta predicted.
  *
- * Expected change between two observations: the mean of their thetas times the time between (Act/365, calendar time).
- * What is left is what moves of the underlying and of volatility did. The strikes stay those of the first observation:
- * a premium that follows the money would show no decay.
+ * Expected change between two observations: the mean of their thetas times the time between them (Act/365, calendar time). The rest
+ * comes from moves of the underlying and of volatility. The strikes stay those of the first observation: with strikes that follow the
+ * money, the premium would show no decay.
  */
 import * as IndiaTime from "../IndiaTime.ts"
 import * as Moneyness from "./Moneyness.ts"
@@ -14,14 +14,14 @@ export interface Pair {
   readonly putRow: number
 }
 
-/** The pair `steps` strikes out of the money on both sides: 0 is the straddle; undefined when the ladder does not reach. */
+/** The pair `steps` strikes out of the money on both sides; 0 is the straddle. Undefined if the ladder is too short. */
 export const pair = (atm: number, count: number, steps: number): Pair | undefined => {
   const callRow = Moneyness.rowOf("CE", steps, atm)
   const putRow = Moneyness.rowOf("PE", steps, atm)
   return atm >= 0 && callRow >= 0 && callRow < count && putRow >= 0 && putRow < count ? { callRow, putRow } : undefined
 }
 
-/** Premium and theta of one pair at one time; NaN where a side had no price or no theta. */
+/** Premium and theta of one pair at one time; NaN if a side has no price or no theta. */
 export interface Observation {
   readonly atMs: number
   /** Call price plus put price. */
@@ -36,28 +36,28 @@ export interface SideColumns {
   readonly theta: Float64Array
 }
 
-/** What a pair is worth in a chain now. */
+/** The current premium and theta of a pair in a chain. */
 export const observe = (atMs: number, { callRow, putRow }: Pair, call: SideColumns, put: SideColumns): Observation => ({
   atMs,
   premium: (call.price[callRow] ?? Number.NaN) + (put.price[putRow] ?? Number.NaN),
   theta: (call.theta[callRow] ?? Number.NaN) + (put.theta[putRow] ?? Number.NaN)
 })
 
-/** One point of a decay curve; changes are since the first point. */
+/** One point of a decay curve. Changes are relative to the first point. */
 export interface Decay {
   readonly atMs: number
   readonly premium: number
   /** Premium minus the first premium: negative when it decayed. */
   readonly change: number
-  /** What theta alone would have done. */
+  /** The change from theta alone. */
   readonly expected: number
-  /** `change - expected`: moves of the underlying and of volatility. */
+  /** `change - expected`: the effect of moves of the underlying and of volatility. */
   readonly residual: number
 }
 
 /**
- * The decay curve of observations in ascending time. Those without premium or theta are left out (the next one bridges the
- * gap), and so is one that is not later than its predecessor.
+ * The decay curve of observations sorted by time. An observation without premium or theta is skipped, and the next one bridges the gap.
+ * So is one that is not later than its predecessor.
  */
 export const curve = (observations: ReadonlyArray<Observation>): ReadonlyArray<Decay> => {
   const points: Array<Decay> = []

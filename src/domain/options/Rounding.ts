@@ -1,25 +1,25 @@
-/** Where pure numbers (per year, per 1.00) become what leaves Tarang; the only place (units in docs/conventions.md). */
+/** Converts domain numbers (per year, per 1.00) to published numbers. No other code does (units in docs/conventions.md). */
 const power = [1, 10, 100, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9] as const
 
-/** `x` in units of 10^-places, as an integer, a half away from zero; NaN stays NaN, never -0. */
+/** `x` in units of 10^-places, as an integer, a half away from zero. NaN stays NaN; the result is never -0. */
 export const toUnits = (x: number, places: number): number => {
   const scaled = Math.abs(x) * (power[places] ?? 1)
   const units = Math.floor(scaled + 0.5)
   return x < 0 && units !== 0 ? -units : units
 }
 
-/** An integer number of 10^-places as a JSON number (one division of exact numbers: the shortest text is the decimal); null for NaN. */
+/** An integer number of 10^-places as a JSON number; null for NaN. One division of exact numbers, so its shortest text is the decimal. */
 export const fromUnits = (units: number, places: number): number | null => (Number.isNaN(units) ? null : units / (power[places] ?? 1))
 
 export const round = (x: number, places: number): number | null => fromUnits(toUnits(x, places), places)
 
 /**
- * Decimal places of what is published. theta is per calendar day, vega per volatility point and rho per rate point; four places keep
- * digits for an underlying of 80 rupees too.
+ * Decimal places of published values. theta is per calendar day, vega per volatility point and rho per rate point. Four places also
+ * keep digits for an underlying at 80 rupees.
  */
 export const places = { iv: 5, delta: 4, gamma: 7, theta: 4, vega: 4, rho: 4 } as const
 
-/** Calendar days in the Act/365 year that theta is computed for. */
+/** Calendar days in the Act/365 year of theta. */
 const daysPerYear = 365
 /** Points in 1.00 of volatility or rate. */
 const points = 100
@@ -27,7 +27,7 @@ const points = 100
 export const thetaPerDay = (perYear: number): number => perYear / daysPerYear
 export const perPoint = (perUnit: number): number => perUnit / points
 
-/** A chain's numbers, per year and per 1.00, in units of the places they are published with. */
+/** A chain's numbers (per year, per 1.00) as integers at their published decimal places. */
 export const units = {
   iv: (x: number): number => toUnits(x, places.iv),
   delta: (x: number): number => toUnits(x, places.delta),
@@ -37,11 +37,11 @@ export const units = {
   rho: (x: number): number => toUnits(perPoint(x), places.rho)
 } as const
 
-/** Such a number as it is published; null for NaN. */
+/** Such a number in its published form; null for NaN. */
 export const published = (name: keyof typeof units, x: number): number | null => fromUnits(units[name](x), places[name])
 
-/** One bit pattern for "no value": NaN bytes differ by how a NaN was made, so they are replaced before numbers are hashed or stored. */
+/** One bit pattern for "no value". NaN's bytes depend on how it was made, so they are replaced before hashing or storing. */
 export const canonical = (x: number): number => (Number.isNaN(x) ? Number.NaN : x)
 
-/** Equal as published, where no value equals no value. */
+/** Equal when published; NaN equals NaN. */
 export const same = (a: number, b: number): boolean => a === b || (Number.isNaN(a) && Number.isNaN(b))

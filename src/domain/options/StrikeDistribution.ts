@@ -1,6 +1,6 @@
 /** How a metric is spread over the strikes of a chain. */
 
-/** Metrics of a chain row; whether adding them over strikes means anything. */
+/** Metrics of a chain row. `additive`: a sum over strikes has a meaning. */
 export const Metric = {
   oi: { additive: true },
   oi_change: { additive: true },
@@ -19,12 +19,12 @@ export type Metric = keyof typeof Metric
 
 export const isMetric = (text: string): text is Metric => Object.hasOwn(Metric, text)
 
-/** One strike; null where the side has no value. `share` is of the sum of absolute values, null for a metric that does not add up. */
+/** One strike; null if the side has no value. `share` is of the sum of absolute values; null for a metric that is not additive. */
 export interface StrikeValue {
   readonly strike: number
   readonly call: number | null
   readonly put: number | null
-  /** Call plus put, absent sides counting 0; null for a metric that does not add up. */
+  /** Call plus put, a missing side counting as 0; null for a metric that is not additive. */
   readonly total: number | null
   readonly share: number | null
 }
@@ -35,10 +35,10 @@ export interface Distribution {
   readonly strikes: ReadonlyArray<StrikeValue>
   readonly callTotal: number | null
   readonly putTotal: number | null
-  /** Strike of the largest absolute value of each side, the first of equals; null without values. */
+  /** Strike with the largest absolute value of each side, the first if equal; null without values. */
   readonly callPeak: number | null
   readonly putPeak: number | null
-  /** Mean strike weighted with absolute totals; null for a metric that does not add up, or of zeros only. */
+  /** Mean strike, weighted by absolute totals; null for a metric that is not additive, or if all values are zero. */
   readonly centre: number | null
 }
 
@@ -54,7 +54,7 @@ const peakOf = (strikes: Float64Array, values: ReadonlyArray<number | null>): nu
   return best < 0 ? null : (strikes[best] as number)
 }
 
-/** Spread of a metric given as columns of at least `count` rows, NaN for "no value". */
+/** Distribution of a metric given as columns of at least `count` rows, NaN for "no value". */
 export const distribute = (metric: Metric, count: number, strike: Float64Array, call: Float64Array, put: Float64Array): Distribution => {
   const strikes = strike.subarray(0, count)
   const calls = Array.from(strikes, (_, i) => orNull(call[i]))

@@ -3,7 +3,7 @@ import * as Moneyness from "./Moneyness.ts"
 
 /** How much of an underlying to stream: the nearest expiries, and the strikes around the money of each. */
 export interface StrikeWindow {
-  /** The nearest option expiries that are alive. */
+  /** Number of nearest option expiries that have not expired. */
   readonly expiries: number
   /** Strikes on either side of the money. */
   readonly strikesEachSide: number
@@ -11,7 +11,7 @@ export interface StrikeWindow {
 
 type Instruments = ReadonlyArray<Instrument.Instrument>
 
-/** The strikes within `eachSide` of the one nearest to the spot, ascending. Strikes and spot in the same integer units. */
+/** The strikes within `eachSide` strikes of the one nearest to the spot, ascending. Strikes and spot use the same integer units. */
 export const strikesAround = (options: Instruments, spotUnits: number, eachSide: number): ReadonlyArray<number> => {
   const strikes = [...new Set(options.map(({ strike }) => strike))].sort((a, b) => a - b)
   const nearest = Math.max(0, Moneyness.atmRow(Float64Array.from(strikes), strikes.length, spotUnits))
@@ -20,7 +20,7 @@ export const strikesAround = (options: Instruments, spotUnits: number, eachSide:
 
 /**
  * The underlying itself, its nearest future, and the options around the money of its nearest expiries. `members` are the underlying and
- * everything derived from it; what is not alive is left out.
+ * everything derived from it. Contracts for which `isAlive` is false are omitted.
  */
 export const instruments = (
   members: Instruments,
@@ -47,8 +47,11 @@ export const instruments = (
   ]
 }
 
-/** Strikes beyond the window's edge that stay subscribed, so that a spot between two strikes does not make them come and go. */
+/**
+ * Strikes just outside the window that stay subscribed. Otherwise a spot between two strikes would subscribe and unsubscribe one
+ * repeatedly.
+ */
 export const keptBeyondEdge = 2
 
-/** The same window with the strikes that stay until the money has moved away from them. */
+/** The window in which subscribed strikes stay. It is wider than the window in which strikes are added. */
 export const widened = (window: StrikeWindow): StrikeWindow => ({ ...window, strikesEachSide: window.strikesEachSide + keptBeyondEdge })

@@ -1,6 +1,6 @@
 /**
- * The usual option structures as legs without prices. Positive quantity is the structure as described, negative its
- * opposite. `E` is whatever the caller names an expiry with.
+ * The usual option structures as legs without prices. Positive quantity gives the structure as described, negative its opposite. The
+ * caller chooses the type `E` of an expiry.
  */
 import { Data, Either } from "effect"
 import type { OptionKind } from "./BlackScholes.ts"
@@ -13,7 +13,7 @@ export interface Leg<E> {
   readonly quantity: number
 }
 
-/** Inputs that do not make the structure. */
+/** Inputs that do not form the structure. */
 export class InvalidTemplate extends Data.TaggedError("InvalidTemplate")<{ readonly template: string; readonly problem: string }> {
   override get message(): string {
     return `${this.template}: ${this.problem}`
@@ -98,7 +98,7 @@ export const calendar = <E>(near: E, far: E, kind: OptionKind, strike: number, q
     [kind, strike, far, 1]
   ])
 
-/** Long one of a strike and short `times` of another further out. */
+/** Long one strike and short `times` of another further out of the money. */
 export const ratio = <E>(expiry: E, kind: OptionKind, bought: number, sold: number, times: number, quantity: number): Built<E> =>
   times > 1 && Number.isFinite(times)
     ? build("ratio", kind === "CE" ? [bought, sold] : [sold, bought], quantity, [

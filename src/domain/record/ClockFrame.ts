@@ -1,6 +1,6 @@
 /**
- * md.clock.<account>: market time in milliseconds, one big-endian IEEE double. Every frame of that account with a receive time
- * before it stands earlier in the stream; only these move event time and close windows, so that a replay sees the same windows.
+ * md.clock.<account>: market time in milliseconds, one big-endian IEEE double. All frames of that account received before this time
+ * are earlier in the stream. Only these messages advance event time and close windows, so a replay sees the same windows.
  */
 const byteLength = 8
 
@@ -10,7 +10,7 @@ export const encode = (atMs: number): Uint8Array<ArrayBuffer> => {
   return bytes
 }
 
-/** Market time in ms; NaN for bytes that no `encode` wrote. */
+/** Market time in ms; NaN for bytes that `encode` did not write. */
 export const decode = (bytes: Uint8Array): number => {
   if (bytes.byteLength !== byteLength) return Number.NaN
   const atMs = new DataView(bytes.buffer, bytes.byteOffset, byteLength).getFloat64(0)

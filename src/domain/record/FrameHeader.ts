@@ -1,5 +1,5 @@
 /**
- * What a frame's publisher says about it, as one NATS header value (one header costs half of several):
+ * A publisher's data about a frame, as one NATS header value (one header costs half as much as several):
  * `<account> <epoch> <incarnation> <number> <baseReceivedMs> <source> <count,offset,count,offset...>`.
  */
 
@@ -12,19 +12,19 @@ export interface FrameHeader {
   readonly account: string
   /** Fencing epoch of the account's actor. */
   readonly epoch: number
-  /** New at every start of the ticker. */
+  /** A new number at every start of the ticker. */
   readonly incarnation: number
-  /** Per account, incarnation and subject, from 0 without holes. */
+  /** Counts per account, incarnation and subject, from 0 without holes. */
   readonly number: number
   /** Receive time of the frame's first packet, UNIX ms. */
   readonly baseReceivedMs: number
   readonly source: Source
-  /** Receive times run-length coded: flat pairs of (packets, ms after the base, negative when the clock stepped back). */
+  /** Run-length coded receive times: flat pairs of (packets, ms after the base). The offset is negative if the clock stepped back. */
   readonly runs: ReadonlyArray<number>
 }
 
 const account = /^[A-Za-z0-9_-]{1,64}$/
-/** More digits than a safe integer has are no number of ours. */
+/** A number with more digits is not one that `format` wrote. */
 const digitsMax = 15
 
 export const format = (header: FrameHeader): string =>
@@ -59,7 +59,7 @@ const parseRuns = (text: string, from: number): Array<number> | undefined => {
   }
 }
 
-/** Undefined for anything that `format` does not write: the frame is then not ours to trust. */
+/** Undefined for a text that `format` did not write; such a frame cannot be trusted. */
 export const parse = (text: string): FrameHeader | undefined => {
   const first = text.indexOf(" ")
   const second = text.indexOf(" ", first + 1)
@@ -67,7 +67,7 @@ export const parse = (text: string): FrameHeader | undefined => {
   const fourth = text.indexOf(" ", third + 1)
   const fifth = text.indexOf(" ", fourth + 1)
   const sixth = text.indexOf(" ", fifth + 1)
-  // indexOf restarts from 0 once a blank is missing, so the order shows whether all six were there.
+  // indexOf restarts from 0 after a missing blank, so the order shows whether all six blanks were found.
   if (first < 1 || second <= first || third <= second || fourth <= third || fifth <= fourth || sixth <= fifth) return undefined
   const epoch = digits(text, first + 1, second)
   const incarnation = digits(text, second + 1, third)
@@ -81,7 +81,7 @@ export const parse = (text: string): FrameHeader | undefined => {
   return { account: id, epoch, incarnation, number, baseReceivedMs, source, runs }
 }
 
-/** Extends runs by `count` packets received at `receivedMs`; consecutive packets of one time share a run. */
+/** Extends runs by `count` packets received at `receivedMs`. Consecutive packets with the same time share a run. */
 export const addRun = (runs: Array<number>, baseReceivedMs: number, receivedMs: number, count: number): void => {
   const offset = receivedMs - baseReceivedMs
   const last = runs.length - 2
@@ -89,14 +89,14 @@ export const addRun = (runs: Array<number>, baseReceivedMs: number, receivedMs: 
   else runs.push(count, offset)
 }
 
-/** Packets that the runs cover. */
+/** Number of packets that the runs describe. */
 export const rowCount = (header: FrameHeader): number => {
   let rows = 0
   for (let run = 0; run < header.runs.length; run += 2) rows += header.runs[run] ?? 0
   return rows
 }
 
-/** Receive time of one packet, UNIX ms; a row beyond the runs takes the last run's time. */
+/** Receive time of one packet, UNIX ms. A row beyond the runs has the last run's time. */
 export const receivedAtMs = (header: FrameHeader, row: number): number => {
   let offset = 0
   let end = 0
@@ -108,7 +108,7 @@ export const receivedAtMs = (header: FrameHeader, row: number): number => {
   return header.baseReceivedMs + offset
 }
 
-/** Receive times of rows 0..count-1, UNIX ms, into an array of the caller's: one pass for a whole frame. */
+/** Writes the receive times of rows 0..count-1, UNIX ms, into the caller's array: one pass for a whole frame. */
 export const fillReceivedMs = (header: FrameHeader, count: number, into: Float64Array): void => {
   let row = 0
   let receivedMs = header.baseReceivedMs

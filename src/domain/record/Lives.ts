@@ -2,12 +2,12 @@ import { Schema } from "effect"
 import { Money } from "../Money.ts"
 import { Contract } from "./Reference.ts"
 
-/** Where a final settlement price comes from: the closing price of the underlying, or the last price of its future where none has a spot. */
+/** Origin of a final settlement price: the closing price of the underlying, or its future's last price if there is no spot. */
 export const SettlementSource = Schema.Literal("underlying_close", "future_last_price")
 export type SettlementSource = typeof SettlementSource.Type
 
 /**
- * What happened to one instrument: it is streamed for the first time, its terms or its token changed, its life ended, or its final
+ * An event in the life of one instrument: it is streamed for the first time; its terms or its token changed; it expired; or its final
  * settlement price (rupees) became known.
  */
 export const Happening = Schema.Union(
@@ -17,7 +17,7 @@ export const Happening = Schema.Union(
   Schema.Struct({
     kind: Schema.Literal("settled"),
     contract: Contract,
-    /** Where the contract is listed: NFO. */
+    /** The exchange that lists the contract: NFO. */
     exchange: Schema.String,
     price: Money,
     source: SettlementSource
@@ -25,7 +25,7 @@ export const Happening = Schema.Union(
 )
 export type Happening = typeof Happening.Type
 
-/** md.life.<exchange>.<underlying>: what happened to instruments of one underlying at one place of the record. */
+/** md.life.<exchange>.<underlying>: events of instruments of one underlying at one sequence of the record. */
 export const Lives = Schema.Struct({
   v: Schema.Literal(1),
   as_of: Schema.String,

@@ -1,9 +1,9 @@
-/** Where canonical bytes go, as of node:crypto's createHash: the hash itself is the caller's. */
+/** Receives canonical bytes, like node:crypto's createHash. The caller provides the hash. */
 export interface Sink {
   readonly update: (bytes: Uint8Array) => unknown
 }
 
-/** What every decider of the record puts out. */
+/** The form of every decider's outputs. */
 export interface Output {
   readonly seq: number
   readonly kind: string
@@ -14,7 +14,7 @@ export interface Output {
 
 const toBytes = new TextEncoder()
 
-/** Length first, so that no two sequences of parts give the same bytes. */
+/** The length comes first, so that different sequences of parts never give the same bytes. */
 const part = (sink: Sink, bytes: Uint8Array): void => {
   const length = new Uint8Array(4)
   new DataView(length.buffer).setUint32(0, bytes.length)
@@ -22,7 +22,7 @@ const part = (sink: Sink, bytes: Uint8Array): void => {
   sink.update(bytes)
 }
 
-/** Numbers as big-endian doubles with one NaN and one zero, whatever machine and operation they came from. */
+/** Numbers as big-endian doubles with one NaN and one zero, so that the bytes do not depend on machine or operation. */
 const numbers = (values: Float64Array): Uint8Array => {
   const bytes = new Uint8Array(values.length * 8)
   const view = new DataView(bytes.buffer)
@@ -33,7 +33,7 @@ const numbers = (values: Float64Array): Uint8Array => {
   return bytes
 }
 
-/** Feeds outputs in their order: two runs of one record are equal when their hashes are. */
+/** Feeds outputs in their order. Two runs of one record are equal if their hashes are equal. */
 export const feed = (sink: Sink, outputs: Iterable<Output>): void => {
   for (const { seq, kind, expiry, message, exact } of outputs) {
     part(sink, toBytes.encode(JSON.stringify([seq, kind, expiry ?? null, message])))

@@ -3,7 +3,7 @@ import * as FrameHeader from "./FrameHeader.ts"
 import type { Reference } from "./Reference.ts"
 import type * as StrategyDefinition from "./StrategyDefinition.ts"
 
-/** Packets of one underlying; `seq` is the MD_FRAMES sequence of the message, as in every input. */
+/** Packets of one underlying. As in every input, `seq` is the message's MD_FRAMES sequence. */
 export interface Frame {
   readonly _tag: "Frame"
   readonly seq: number
@@ -12,33 +12,33 @@ export interface Frame {
   readonly header: FrameHeader.FrameHeader
   readonly bytes: Uint8Array
 }
-/** Every frame of `account` with a receive time before `atMs` came earlier. */
+/** All frames of `account` received before `atMs` came earlier in the stream. */
 export interface Clock {
   readonly _tag: "Clock"
   readonly seq: number
   readonly account: string
   readonly atMs: number
 }
-/** The instruments of one underlying, whole each time. */
+/** All streamed instruments of one underlying. */
 export interface ReferenceInput {
   readonly _tag: "Reference"
   readonly seq: number
   readonly reference: Reference
 }
-/** The legs of one strategy, whole each time. */
+/** The legs of one strategy, always all of them. */
 export interface Definition {
   readonly _tag: "Definition"
   readonly seq: number
   readonly definition: StrategyDefinition.Definition
 }
 
-/** What any actor that folds the record is given, in stream order. */
+/** The inputs of every actor that folds the record, in stream order. */
 export type RecordInput = Frame | Clock | ReferenceInput | Definition
 
-/** Why a message of the record is no input: for the dead letter. */
+/** Why a message of the record cannot be used; stored with the dead letter. */
 export type Refused = "frame header" | "clock frame"
 
-/** A frame as it stands in the stream; its packets are checked when they are folded, one by one. */
+/** A frame of the stream. Its packets are checked one by one when they are folded. */
 export const frame = (seq: number, exchange: string, underlying: string, headerText: string, bytes: Uint8Array): Frame | Refused => {
   const header = FrameHeader.parse(headerText)
   return header === undefined ? "frame header" : { _tag: "Frame", seq, exchange, underlying, header, bytes }

@@ -1,6 +1,6 @@
 import { Schema } from "effect"
 
-/** What a subscribed instrument is, in the form that decides how its packets are read. Strike and tick size in rupees, exact. */
+/** A subscribed instrument, with the fields that decide how to read its packets. Strike and tick size are exact, in rupees. */
 export const Contract = Schema.Struct({
   instrument_token: Schema.Int,
   tradingsymbol: Schema.String,
@@ -10,21 +10,20 @@ export const Contract = Schema.Struct({
   strike: Schema.Number,
   tick_size: Schema.Number,
   lot_size: Schema.Int,
-  /** Units of the underlying in one of its quantity; absent: 1. */
+  /** Units of the underlying per unit of quantity; 1 if absent. */
   multiplier: Schema.optional(Schema.Int)
 })
 export type Contract = typeof Contract.Type
 
 /**
- * md.ref.<exchange>.<underlying>: the instruments of one underlying that are streamed, whole each time.
- * It travels in MD_FRAMES ahead of the first packet of a new instrument, so a reader of the record knows every token it meets
- * and a replay needs nothing else.
+ * md.ref.<exchange>.<underlying>: all streamed instruments of one underlying. It precedes the first packet of a new instrument in
+ * MD_FRAMES. So a reader of the record knows every token, and a replay needs no other source.
  */
 export const Reference = Schema.Struct({
   v: Schema.Literal(1),
   exchange: Schema.String,
   underlying: Schema.String,
-  /** The trading day whose tokens these are. */
+  /** The trading day for which these tokens are valid. */
   trade_date: Schema.optional(Schema.String),
   instruments: Schema.Array(Contract)
 })

@@ -16,26 +16,26 @@ export const Leg = Schema.Struct({
 })
 export type Leg = typeof Leg.Type
 
-/** What an instrument is priced by: its contract, and the underlying whose frames carry it. */
+/** What is needed to price an instrument: its contract, and the underlying whose frames contain its packets. */
 export const Priced = Schema.Struct({ exchange: Schema.String, underlying: Schema.String, contract: Contract })
 export type Priced = typeof Priced.Type
 
-/** An open position that fills made: signed quantity, and what its open lots (first in, first out) cost, signed alike. */
+/** An open position from fills: signed quantity, and the cost of its open lots (first in, first out) with the same sign. */
 export const Position = Schema.Struct({
   instrument_token: Schema.Int,
   tradingsymbol: Schema.String,
   quantity: Schema.Int,
   open_cost: Money,
-  /** Null where the day's instruments have no such one: it is held and cannot be valued. */
+  /** Null if the day's instruments do not include it: the position is held but cannot be valued. */
   priced: Schema.NullOr(Priced)
 })
 export type Position = typeof Position.Type
 
-/** What fills and settlements of a strategy come to: bounded by what is open, however many fills there were. */
+/** The result of a strategy's fills and settlements. Its size depends on the open positions, not on the number of fills. */
 export const Traded = Schema.Struct({
   /** Rupees, first in, first out, over all instruments. */
   realised: Money,
-  /** Legs of instruments with fills, and legs that have settled: positions and Greeks are those of the fills, not theirs. */
+  /** Legs of instruments with fills, and settled legs. Their positions and Greeks come from the fills. */
   leg_ids: Schema.Array(Schema.Int),
   positions: Schema.Array(Position)
 })
@@ -45,17 +45,20 @@ export type Traded = typeof Traded.Type
 export const Settled = Schema.Struct({ leg_id: Schema.Int, tradingsymbol: Schema.String, price: Money, source: Schema.String })
 export type Settled = typeof Settled.Type
 
-/** strat.def.<owner>.<strategy>: the legs, whole each time. Part of MD_FRAMES, so that legs and prices have one order in life and in replay. */
+/**
+ * strat.def.<owner>.<strategy>: all legs of a strategy. Part of MD_FRAMES, so that live runs and replays see legs and prices in the
+ * same order.
+ */
 export const Definition = Schema.Struct({
   v: Schema.Literal(1),
   strategy_id: Schema.Int,
   owner: Schema.String,
   legs: Schema.Array(Leg),
-  /** Legs whose contract has settled: their profit is in `traded.realised`, and they count in nothing else. */
+  /** Settled legs: their profit is in `traded.realised`, and they count in nothing else. */
   settled: Schema.optional(Schema.Array(Settled)),
-  /** Legs whose instrument the day's master does not have: they stay without a price. */
+  /** Legs whose instrument is missing from the day's master. They have no price. */
   unpriced: Schema.optional(Schema.Array(Schema.Int)),
-  /** Absent without fills. */
+  /** Absent if there are no fills. */
   traded: Schema.optional(Traded)
 })
 export type Definition = typeof Definition.Type

@@ -16,7 +16,7 @@ export interface Value<A> {
   readonly confidence: Facts.Confidence
 }
 
-/** A number that the broker limits on a day, such as orders per second. */
+/** The broker's limit for a day, such as orders per second. */
 export const limit = (broker: Broker, what: Facts.Limit, on: string): Either.Either<Value<number>, UnknownRule> => {
   const row = at(
     broker.limits.filter((it) => it.what === what),
@@ -25,7 +25,7 @@ export const limit = (broker: Broker, what: Facts.Limit, on: string): Either.Eit
   return row === undefined ? Either.left(unknown(what, on)) : Either.right({ value: row.value, confidence: row.confidence })
 }
 
-/** Whether a rule of the broker is in force on a day; before its first row it is not. */
+/** Whether a rule of the broker is in force on a day; false before its first row. */
 export const policy = (broker: Broker, what: Facts.Policy, on: string): Value<boolean> => {
   const row = at(
     broker.policies.filter((it) => it.what === what),

@@ -4,23 +4,23 @@ import type * as Facts from "./Facts.ts"
 import * as Span from "./Span.ts"
 import { UnknownRule } from "./UnknownRule.ts"
 
-/** One day that differs from a plain weekday or weekend. */
+/** One day that differs from an ordinary weekday or weekend. */
 export interface SpecialDay {
   readonly row: Facts.DayRow
-  /** The only sessions of the day; null where their hours are not published. */
+  /** The only sessions of the day; null if their hours are not published. */
   readonly spans: ReadonlyArray<Span.Span> | null
 }
 
 /** One exchange segment's holiday list. */
 export interface Calendar {
   readonly byDay: ReadonlyMap<Day.Day, SpecialDay>
-  /** Where a weekday without a row is known to be a plain one. */
+  /** Days for which a weekday without a row is known to be ordinary. */
   readonly known: ReadonlyArray<Day.Range>
 }
 
 export type Calendars = ReadonlyMap<Facts.Calendar, Calendar>
 
-/** The calendars of a holiday file; of two rows for one day the later wins. */
+/** The calendars of a holiday file. If a day has two rows, the later one wins. */
 export const index = (file: typeof Facts.Days.Type): Calendars => {
   const made = new Map<Facts.Calendar, { readonly byDay: Map<Day.Day, SpecialDay>; readonly known: Array<Day.Range> }>()
   const of = (calendar: Facts.Calendar) => {
@@ -47,8 +47,8 @@ const emptyCalendar: Calendar = { byDay: new Map(), known: [] }
 export const get = (calendars: Calendars, name: Facts.Calendar): Calendar => calendars.get(name) ?? emptyCalendar
 
 /**
- * What the list says of a day: a special day, "plain" (usual hours) or "weekend". A weekday that no list covers is unknown: its holidays
- * were not published or not found.
+ * The calendar's entry for a day: a special day, "plain" (usual hours) or "weekend". A weekday outside all holiday lists is unknown:
+ * its holidays were not published or not found.
  */
 export const dayOf = (
   calendars: Calendars,
@@ -68,7 +68,7 @@ export const dayOf = (
 export const isTradingDay = (calendars: Calendars, name: Facts.Calendar, day: Day.Day): Either.Either<boolean, UnknownRule> =>
   Either.map(dayOf(calendars, name, day), (found) => found !== "weekend" && (found === "plain" || !isClosed(found.row.kind)))
 
-/** How far a neighbouring trading day is searched: no exchange was ever closed for so long. */
+/** How far to search for a neighbouring trading day. No exchange was ever closed for so long. */
 const neighbourDaysMax = 31
 
 const neighbour =
@@ -89,8 +89,8 @@ export const nextTradingDay = neighbour(1)
 export const previousTradingDay = neighbour(-1)
 
 /**
- * Whether a contract can expire on the day: a weekday that is neither a holiday nor a Muhurat day; a special weekend session is no expiry
- * day. `isKnown` is false where no holiday list covers the day, which is then taken for a plain one.
+ * Whether a contract can expire on the day: a weekday that is neither a holiday nor a Muhurat day. A special weekend session is not an
+ * expiry day. `isKnown` is false if no holiday list covers the day; it then counts as an ordinary day.
  */
 export const expiryDay = (
   calendars: Calendars,

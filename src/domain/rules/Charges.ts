@@ -7,7 +7,7 @@ import { UnknownRule } from "./UnknownRule.ts"
 
 export type Rates = typeof Facts.Charges.Type
 
-/** The parts of a rule set that charges are made of. */
+/** The parts of a rule set that charges need. */
 export interface Rules {
   readonly documents: { readonly charges: Rates }
   readonly segments: Segments.Segments
@@ -19,7 +19,7 @@ const isAgri = (segments: Segments.Segments, { exchange, underlying }: Order): b
   exchange === "MCX" &&
   Either.match(Segments.ofExchange(segments, exchange, underlying), { onLeft: () => false, onRight: (segment) => agri.has(segment) })
 
-/** One executed order, or one exercised option with `price` its intrinsic value. */
+/** One executed order. For an exercised option, `price` is its intrinsic value. */
 export interface Order {
   /** Trade date, "YYYY-MM-DD". */
   readonly on: string
@@ -66,7 +66,7 @@ const brokerageOf = (rate: Rates["brokerage"][number], turnover: Decimal): Decim
 const onSide = (sides: ReadonlyArray<"B" | "S">, side: Order["side"], amount: Decimal): Decimal =>
   sides.includes(side === "BUY" ? "B" : "S") ? amount : new Decimal(0)
 
-/** The rows of every charge that hold for an order. */
+/** The rate rows that apply to an order. */
 const ratesOf = ({ documents: { charges: rates }, segments }: Rules, order: Order) =>
   Either.gen(function* () {
     const isAgricultural = isAgri(segments, order)
@@ -88,7 +88,7 @@ const ratesOf = ({ documents: { charges: rates }, segments }: Rules, order: Orde
     }
   })
 
-/** What one order costs beside its price. */
+/** The charges of one order, in addition to its price. */
 export const charges = (rules: Rules, order: Order): Either.Either<Charges, UnknownRule> =>
   Either.map(ratesOf(rules, order), (rate) => {
     const turnover = order.price.times(order.quantity)

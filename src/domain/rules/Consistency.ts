@@ -1,7 +1,7 @@
 import type * as Facts from "./Facts.ts"
 import * as Span from "./Span.ts"
 
-/** Mistakes that no single row shows: what `npm run check` says of the rule files beyond their schema. */
+/** The list of mistakes in the rule files that their schema cannot find. `npm run check` prints them. */
 export const problems = (documents: Facts.Documents): ReadonlyArray<string> => [
   ...datesReversed(documents),
   ...unknownPhases(documents),
@@ -32,7 +32,7 @@ const datesReversed = (documents: Facts.Documents): ReadonlyArray<string> =>
     })
   )
 
-/** Every row that names phases, and the phases it names. */
+/** Every row that contains phases, with its phases. */
 const spansOf = ({ days, sessions }: Facts.Documents): ReadonlyArray<readonly [at: string, spans: ReadonlyArray<Span.Span>]> => [
   ...days.days.map(({ date, sessions: own = [] }) => [`days.json ${date}`, own.map(Span.parse)] as const),
   ...sessions.sessions.map(({ segment, from, phases }) => [`sessions.json ${segment} ${from}`, phases.map(Span.parse)] as const)
@@ -41,7 +41,7 @@ const spansOf = ({ days, sessions }: Facts.Documents): ReadonlyArray<readonly [a
 const unknownPhases = (documents: Facts.Documents): ReadonlyArray<string> => {
   const known = new Set(documents.sessions.phases.map(({ phase }) => phase))
   return spansOf(documents).flatMap(([at, spans]) =>
-    spans.filter(({ phase }) => !known.has(phase)).map(({ phase }) => `${at}: "${phase}" is no phase of sessions.json`)
+    spans.filter(({ phase }) => !known.has(phase)).map(({ phase }) => `${at}: "${phase}" is not a phase of sessions.json`)
   )
 }
 

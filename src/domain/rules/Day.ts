@@ -21,7 +21,7 @@ export const mondayOf = (day: Day): Day => day - ((weekday(day) + 6) % 7)
 /** UTC milliseconds of the day's midnight in India. */
 export const midnightMs = (day: Day): number => day * IndiaTime.dayMs - IndiaTime.istOffsetMs
 
-/** First day of a month; `month` counts from 1 and may pass 12. */
+/** First day of a month. `month` counts from 1 and may exceed 12. */
 export const firstOfMonth = (year: number, month: number): Day => Date.UTC(year, month - 1, 1) / IndiaTime.dayMs
 export const yearOf = (day: Day): number => new Date(day * IndiaTime.dayMs).getUTCFullYear()
 /** 1 to 12. */
@@ -30,7 +30,7 @@ export const monthOf = (day: Day): number => new Date(day * IndiaTime.dayMs).get
 export const earliest: Day = Number.NEGATIVE_INFINITY
 export const latest: Day = Number.POSITIVE_INFINITY
 
-/** Inclusive days of a rule; null in the data is open. */
+/** A rule's range of days, both inclusive. Null in the data means open. */
 export interface Range {
   readonly fromDay: Day
   readonly toDay: Day

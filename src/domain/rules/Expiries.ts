@@ -10,7 +10,7 @@ import { UnknownRule } from "./UnknownRule.ts"
 export interface Expiry {
   readonly day: Day.Day
   readonly contract: "weekly" | "monthly"
-  /** False where the shift by holidays rests on a year whose list is not published. */
+  /** False if a holiday may shift it, but that year's holiday list is not published. */
   readonly isKnown: boolean
   readonly confidence: Facts.Confidence
 }
@@ -23,7 +23,7 @@ interface Rule extends Day.Range {
 
 export interface Expiries {
   readonly rules: ReadonlyMap<string, ReadonlyArray<Rule>>
-  /** Filled as years are asked for: the answer never changes within a rule set. */
+  /** A cache by year. Within one rule set the expiries never change. */
   readonly years: Map<string, ReadonlyArray<Expiry>>
 }
 
@@ -44,7 +44,7 @@ export const index = (file: typeof Facts.Expiries.Type): Expiries => ({
   years: new Map()
 })
 
-/** The parts of a rule set that expiries are made of. */
+/** The parts of a rule set that expiries need. */
 export interface Rules {
   readonly segments: Segments.Segments
   readonly calendars: Calendars.Calendars
@@ -53,7 +53,7 @@ export interface Rules {
 
 const weekdays = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"]
 
-/** First day at or after `day` that is the weekday. */
+/** The first such weekday at or after `day`. */
 const onOrAfter = (day: Day.Day, weekday: number): Day.Day => day + ((weekday - Day.weekday(day) + 7) % 7)
 
 interface Shifted {
@@ -61,7 +61,7 @@ interface Shifted {
   readonly isKnown: boolean
 }
 
-/** The day itself or the nearest before it on which a contract can expire. */
+/** The day itself, or the nearest earlier day on which a contract can expire. */
 const shifted = (calendars: Calendars.Calendars, name: Facts.Calendar, nominal: Day.Day): Shifted => {
   let isKnown = true
   for (let day = nominal; ; day--) {
@@ -71,7 +71,7 @@ const shifted = (calendars: Calendars.Calendars, name: Facts.Calendar, nominal: 
   }
 }
 
-/** The last trading day of a month, and two trading days before it. */
+/** Two trading days before the last trading day of a month. */
 const beforeMonthEnd = (calendars: Calendars.Calendars, name: Facts.Calendar, year: number, month: number): Shifted => {
   let at = shifted(calendars, name, Day.firstOfMonth(year, month + 1) - 1)
   let isKnown = at.isKnown
@@ -82,7 +82,7 @@ const beforeMonthEnd = (calendars: Calendars.Calendars, name: Facts.Calendar, ye
   return { day: at.day, isKnown }
 }
 
-/** A month's expiry under one rule: the day before the holiday shift and the day itself. */
+/** A month's expiry under one rule: the nominal day, and the day after the shift for holidays. */
 const monthlyBy = (
   calendars: Calendars.Calendars,
   name: Facts.Calendar,
@@ -103,7 +103,7 @@ const monthlyBy = (
 
 const monthliesOf = (rules: Rules, name: Facts.Calendar, list: ReadonlyArray<Rule>, year: number) => {
   const found: Array<Expiry & { readonly nominal: Day.Day }> = []
-  // A week at the year's edge touches a month of the neighbouring year.
+  // A week at the edge of the year belongs partly to a month of the neighbouring year.
   for (let month = 0; month <= 13; month++)
     for (const rule of list) {
       if (rule.contract !== "monthly") continue
@@ -131,7 +131,7 @@ const ofYear = (rules: Rules, name: Facts.Calendar, list: ReadonlyArray<Rule>, y
   return [...found.values()].filter(({ day }) => Day.yearOf(day) === year).sort((a, b) => a.day - b.day)
 }
 
-/** Every expiry of an underlying in a year, ascending; none where the rulebook has no rule for it. */
+/** Every expiry of an underlying in a year, ascending; empty if the rulebook has no rule for it. */
 export const inYear = (rules: Rules, exchange: string, underlying: string, year: number): ReadonlyArray<Expiry> => {
   const named = rules.expiries.rules.has(key(exchange, underlying)) ? underlying : any
   const list = rules.expiries.rules.get(key(exchange, named))
@@ -151,14 +151,14 @@ const unknown = (exchange: string, underlying: string, on: string, why: string):
 const noRule = (exchange: string): string =>
   exchange === "MCX" || exchange === "NCO"
     ? "commodities have no weekday rule; take the date from the instrument dump"
-    : "the rulebook has no expiry rule there"
+    : "the rulebook has no expiry rule for the underlying"
 
 const sure = (expiry: Expiry, exchange: string, underlying: string): Either.Either<Expiry, UnknownRule> =>
   expiry.isKnown
     ? Either.right(expiry)
     : Either.left(unknown(exchange, underlying, Day.iso(expiry.day), "the holidays around the day are not in the rulebook"))
 
-/** The expiries after a day, nearest first, to the end of the year after the next. */
+/** The expiries after a day, nearest first, up to the end of the second year after it. */
 export const after = (rules: Rules, exchange: string, underlying: string, day: Day.Day): ReadonlyArray<Expiry> => {
   const year = Day.yearOf(day)
   return [year, year + 1, year + 2].flatMap((it) => inYear(rules, exchange, underlying, it)).filter((it) => it.day > day)
@@ -181,8 +181,8 @@ export const monthly = (rules: Rules, exchange: string, underlying: string, mont
 }
 
 /**
- * Whether Kite prints a contract's month and not its day: the month's own expiry, and a date in the same calendar week, which a holiday
- * declared later moved.
+ * Whether Kite prints a contract's month instead of its day. It does for the monthly expiry, and for a date in the same calendar week,
+ * to which a later holiday moved it.
  */
 export const isPrintedAsMonth = (rules: Rules, exchange: string, underlying: string, expiry: Day.Day): boolean => {
   const all = inYear(rules, exchange, underlying, Day.yearOf(expiry))
@@ -193,8 +193,8 @@ export const isPrintedAsMonth = (rules: Rules, exchange: string, underlying: str
 }
 
 /**
- * Whether a contract is a weekly one: its expiry is a weekly day of the rules. A date that is none, as in an old dump whose contract was
- * moved later, counts as its month's monthly contract.
+ * Whether a contract is weekly: its expiry is a weekly day of the rules. Any other date counts as its month's monthly contract, such as
+ * one in an old dump whose contract was moved later.
  */
 export const isWeekly = (rules: Rules, exchange: string, underlying: string, expiry: Day.Day): boolean =>
   inYear(rules, exchange, underlying, Day.yearOf(expiry)).some((it) => it.day === expiry && it.contract === "weekly")

@@ -22,12 +22,12 @@ export const index = (file: typeof Facts.Sessions.Type): Times =>
     ({ segment }) => segment
   )
 
-/** The parts of a rule set that the instant of expiry is made of. */
+/** The parts of a rule set that the expiry instant needs. */
 export interface Rules extends Hours.Rules {
   readonly expiryTimes: Times
 }
 
-/** A contract as far as its end depends on it: Kite's exchange (NFO, MCX), the underlying's name and the day. */
+/** The fields of a contract that decide when it expires: Kite's exchange (NFO, MCX), the underlying's name and the day. */
 export interface Contract {
   readonly exchange: string
   readonly underlying: string
@@ -35,7 +35,7 @@ export interface Contract {
   readonly expiry: string
 }
 
-/** A commodity contract ends with its session; a day that the list closes has moved, so the usual hours of its date stand in. */
+/** A commodity contract expires when its session closes. If the list closes that day, the expiry has moved, so the usual hours are used. */
 const closeOf = (rules: Rules, segment: Facts.Segment, day: Day.Day): Either.Either<number, UnknownRule> => {
   const session = Hours.session(rules, segment, undefined, day)
   if (Either.isRight(session) && session.right !== null) return Either.right(session.right.closesAtMs)
@@ -46,7 +46,7 @@ const closeOf = (rules: Rules, segment: Facts.Segment, day: Day.Day): Either.Eit
   )
 }
 
-/** UTC milliseconds at which a contract's life ends: it is alive before that instant and expired at it. */
+/** UTC milliseconds at which a contract expires: it is alive before that instant and expired at it. */
 export const expiresAtMs = (rules: Rules, { exchange, underlying, expiry }: Contract): Either.Either<number, UnknownRule> =>
   Either.gen(function* () {
     const segment = yield* Segments.ofExchange(rules.segments, exchange, underlying)
@@ -64,5 +64,5 @@ export const expiresAtMs = (rules: Rules, { exchange, underlying, expiry }: Cont
     return time.timeMs === "close" ? yield* closeOf(rules, segment, day) : Day.midnightMs(day) + time.timeMs
   })
 
-/** The clock of pricing: calendar time to the instant of expiry in years of 365 days; zero or negative once expired. */
+/** Calendar time to expiry for pricing, in years of 365 days; zero or negative once expired. */
 export const yearsTo = IndiaTime.yearsTo

@@ -1,8 +1,8 @@
-/** Names by which traders ask for an expiry. */
+/** The names that traders use for expiries. */
 export type Label = "current_week" | "next_week" | "current_month" | "next_month" | "quarter"
 export type Kind = "weekly" | "monthly" | "quarterly"
 
-/** An expiry that is still alive; `contract` as in `Expiries.Expiry`. */
+/** An expiry that has not passed; `contract` as in `Expiries.Expiry`. */
 export interface Alive {
   /** "YYYY-MM-DD". */
   readonly date: string
@@ -18,9 +18,9 @@ const isQuarter = (date: string): boolean => Number(date.slice(5, 7)) % 3 === 0
 const kindOf = ({ date, contract }: Alive): Kind => (contract === "weekly" ? "weekly" : isQuarter(date) ? "quarterly" : "monthly")
 
 /**
- * Labels of living expiries, nearest first. The nearest two are the current and the next week where the underlying has weeklies (the
- * monthly stands for the weekly of its week); the nearest two monthlies are the months, the nearest of March, June, September and December
- * the quarter.
+ * Labels of the open expiries, which must be sorted by date. If the underlying has weeklies, the first two expiries are the current and
+ * the next week; a monthly counts as the weekly of its week. The first two monthlies are the current and next month. The first of
+ * March, June, September and December is the quarter.
  */
 export const label = (alive: ReadonlyArray<Alive>): ReadonlyArray<Labelled> => {
   const weeks = alive.some(({ contract }) => contract === "weekly") ? alive.slice(0, 2) : []

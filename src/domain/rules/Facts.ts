@@ -1,18 +1,18 @@
 import { Schema } from "effect"
 import * as IndiaTime from "../IndiaTime.ts"
 
-/** The form of every file in data/: what a person writes there is checked against these. */
+/** The schemas of all files in data/. `npm run check` validates the hand-written files against them. */
 
-const IsoDay = Schema.String.pipe(Schema.filter((text) => IndiaTime.isIsoDate(text) || `"${text}" is no day YYYY-MM-DD`))
+const IsoDay = Schema.String.pipe(Schema.filter((text) => IndiaTime.isIsoDate(text) || `"${text}" is not a day YYYY-MM-DD`))
 const TimeOfDay = Schema.String.pipe(Schema.pattern(/^([01]\d|2[0-3]):[0-5]\d$/))
 const DecimalText = Schema.String.pipe(Schema.pattern(/^\d+(\.\d+)?$/))
 
-/** 2: two independent sources. 1: one source. 0: rule, memory or analogy; nothing may be refused because of it. */
+/** 2: two independent sources. 1: one source. 0: rule, memory or analogy; never a reason to reject anything. */
 export const Confidence = Schema.Literal(0, 1, 2)
 export type Confidence = typeof Confidence.Type
 
 const origin = { source: Schema.Array(Schema.NonEmptyTrimmedString), confidence: Confidence, note: Schema.optional(Schema.String) }
-/** Inclusive days; null is open. */
+/** Inclusive days; null means open. */
 const dated = { from: Schema.NullOr(IsoDay), to: Schema.NullOr(IsoDay) }
 
 const about = Schema.String
@@ -35,7 +35,7 @@ export type Segment = typeof Segment.Type
 export const Calendar = Schema.Literal("NSE_CM", "BSE_CM", "NSE_FO", "BSE_FO", "NSE_CD", "BSE_CD", "MCX", "NSE_COM", "BSE_COM")
 export type Calendar = typeof Calendar.Type
 
-/** Kite's names of the exchanges whose contracts expire. */
+/** Kite's names of the exchanges that list derivatives. */
 export const DerivativeExchange = Schema.Literal("NFO", "BFO", "CDS", "BCD", "MCX", "NCO")
 
 /** "continuous 09:15-15:30", "evening 17:00-close", "preopen_matching 09:08-09:12 future". */
@@ -64,13 +64,13 @@ export const Days = Schema.Struct({
 
 export const SessionRow = Schema.Struct({
   segment: Segment,
-  /** Cash only: the row holds for shares of the closing auction or for all other securities. */
+  /** Cash only: whether the row applies to shares in the closing auction or to all other securities. */
   security: Schema.optional(Schema.Literal("cas", "other")),
   ...dated,
   phases: Schema.NonEmptyArray(Span),
   summerClose: Schema.optional(TimeOfDay),
   winterClose: Schema.optional(TimeOfDay),
-  /** By phase: the interval in which the exchange ends it at random. */
+  /** By phase: the interval in which the exchange ends it at a random moment. */
   randomClose: Schema.optional(Schema.Record({ key: Schema.String, value: Schema.String })),
   tradeModificationUntil: Schema.optional(TimeOfDay),
   closePrice: Schema.optional(Schema.String),
@@ -86,7 +86,7 @@ export const Sessions = Schema.Struct({
     Schema.Struct({
       phase: Schema.String,
       what: Schema.String,
-      /** Orders that may be entered; absent: all. */
+      /** Order types that are accepted; all if absent. */
       orders: Schema.optional(Schema.Array(Schema.Literal("limit", "market"))),
       /** Whether the price moves by continuous trading. */
       trades: Schema.Boolean
@@ -192,7 +192,7 @@ export const Ticks = Schema.Struct({
       ...dated,
       priceFrom: Schema.optional(DecimalText),
       priceBelow: Schema.optional(DecimalText),
-      /** Holds only where the underlying's own tick is this. */
+      /** The row applies only if the underlying's own tick is this. */
       underlyingTick: Schema.optional(DecimalText),
       tick: DecimalText,
       ...origin
@@ -223,7 +223,7 @@ export const Charges = Schema.Struct({
     Schema.Struct({
       segments: Schema.NonEmptyArray(ChargeSegment),
       ...dated,
-      /** Either `flat` rupees an order, or the smaller of `rate` x turnover and `cap`. */
+      /** Either `flat` rupees per order, or the smaller of `rate` x turnover and `cap`. */
       flat: Schema.optional(DecimalText),
       rate: Schema.optional(DecimalText),
       cap: Schema.optional(DecimalText),
@@ -327,7 +327,7 @@ export const Segments = Schema.Struct({
   )
 })
 
-/** Every file of data/ by its name. */
+/** The schema of every file in data/, by file name. */
 export const Documents = Schema.Struct({
   segments: Segments,
   days: Days,

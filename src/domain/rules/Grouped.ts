@@ -1,4 +1,4 @@
-/** Rows by a key of each, in their order. */
+/** Groups rows by a key; both groups and rows keep their order. */
 export const by = <K, A>(rows: Iterable<A>, key: (row: A) => K): ReadonlyMap<K, ReadonlyArray<A>> => {
   const groups = new Map<K, Array<A>>()
   for (const row of rows) {

@@ -14,7 +14,7 @@ export interface Phase {
   readonly phase: string
   readonly startMs: number
   readonly endMs: number
-  /** Whether the price moves by continuous trading; in an auction or a pause it stands still. */
+  /** Whether the price moves by continuous trading. It does not move in an auction or a pause. */
   readonly trades: boolean
   readonly confidence: Facts.Confidence
 }
@@ -25,7 +25,7 @@ interface Regime extends Day.Range {
 }
 
 export interface Hours {
-  /** By segment, the row that wins first. */
+  /** By segment; the row with the highest priority comes first. */
   readonly regimes: ReadonlyMap<Facts.Segment, ReadonlyArray<Regime>>
   readonly trades: ReadonlyMap<string, boolean>
   /** Ascending. */
@@ -51,7 +51,7 @@ export const index = (file: typeof Facts.Sessions.Type): Hours => {
   }
 }
 
-/** The parts of a rule set that hours are made of. */
+/** The parts of a rule set that hours need. */
 export interface Rules {
   readonly segments: Segments.Segments
   readonly calendars: Calendars.Calendars
@@ -63,16 +63,19 @@ const nthSunday = (year: number, month: number, nth: number): Day.Day => {
   return first + ((7 - Day.weekday(first)) % 7) + 7 * (nth - 1)
 }
 
-/** Commodities follow the American clock: from the Monday after the second Sunday of March to that after the first Sunday of November. */
+/**
+ * Commodities follow American summer time, from the Monday after the second Sunday of March to the Monday after the first Sunday of
+ * November.
+ */
 const seasonByRule = (day: Day.Day): "summer" | "winter" => {
   const year = Day.yearOf(day)
   return day > nthSunday(year, 3, 2) && day <= nthSunday(year, 11, 1) ? "summer" : "winter"
 }
 
-/** The shortest that a season lasts, in days: older than that, a published switch may have been followed by one that is not published. */
+/** The shortest length of a season, in days. After that, a published switch may be outdated by an unpublished one. */
 const seasonDaysMin = { summer: 238, winter: 126 } as const
 
-/** The published switch while it surely holds, else the rule. */
+/** The published switch while it certainly applies, otherwise the rule. */
 export const season = (hours: Hours, day: Day.Day): "summer" | "winter" => {
   const row = hours.seasons.findLast(({ fromDay }) => fromDay <= day)
   return row !== undefined && day - row.fromDay < seasonDaysMin[row.season] ? row.season : seasonByRule(day)
@@ -88,18 +91,18 @@ const regimeOf = (
   const open = (rules.hours.regimes.get(segment) ?? []).filter((it) => Day.holds(it, day))
   const own = open.find(({ row }) => row.security === undefined || row.security === security)
   if (own !== undefined) return Either.right(own)
-  const why = open.length === 0 ? "no row of the rulebook covers the day" : "cash has two kinds of securities that day: say cas or other"
+  const why = open.length === 0 ? "no row of the rulebook covers the day" : "cash has two kinds of securities that day: state cas or other"
   return Either.left(new UnknownRule({ what: "hours", of: segment, on, why }))
 }
 
-/** Milliseconds after midnight at which the regime's last phase of trading ends on a day. */
+/** Milliseconds after midnight at which the regime's last trading phase ends on a day. */
 const closeMs = (hours: Hours, { row, spans }: Regime, day: Day.Day): number => {
   const byName = season(hours, day) === "summer" ? row.summerClose : row.winterClose
   const end = spans.findLast((span) => hours.trades.get(span.phase) === true)?.endMs ?? 0
   return end === "close" ? Span.timeMs(byName ?? "00:00") : end
 }
 
-/** Of a commodity holiday the part of the usual day that stays open; in other segments the sessions as they are named. */
+/** On a commodity holiday, the part of the usual day that stays open. In other segments, the published sessions unchanged. */
 const specialSpans = (special: Calendars.SpecialDay, closesMs: number, spans: ReadonlyArray<Span.Span>): ReadonlyArray<Span.Span> =>
   spans.flatMap((span) => {
     const endMs = span.endMs === "close" ? closesMs : special.row.kind === "partial" ? Math.min(span.endMs, closesMs) : span.endMs
@@ -121,7 +124,7 @@ const placed = (rules: Rules, day: Day.Day, spans: ReadonlyArray<Span.Span>, clo
   )
 }
 
-/** The phases of a plain day under the hours of its date, whatever the holiday list says. */
+/** The phases of an ordinary day under the hours of its date. The holiday list is ignored. */
 export const usualPhases = (
   rules: Rules,
   segment: Facts.Segment,
@@ -133,7 +136,7 @@ export const usualPhases = (
     return Either.map(spans, (own) => placed(rules, day, own, closeMs(rules.hours, regime, day), regime.row.confidence))
   })
 
-/** Without a security the answer is known only where futures and options have the same phases. */
+/** Without a security, the phases are known only if futures and options have the same ones. */
 const forSecurity = (
   segment: Facts.Segment,
   spans: ReadonlyArray<Span.Span>,
@@ -141,10 +144,12 @@ const forSecurity = (
 ): Either.Either<ReadonlyArray<Span.Span>, UnknownRule> => {
   if (security === "future" || !spans.some((span) => span.futuresOnly)) return Either.right(spans)
   if (security === "option") return Either.right(spans.filter((span) => !span.futuresOnly))
-  return Either.left(new UnknownRule({ what: "phases", of: segment, on: null, why: "futures have a pre-open, options none: say which" }))
+  return Either.left(
+    new UnknownRule({ what: "phases", of: segment, on: null, why: "only futures have a pre-open session: state future or option" })
+  )
 }
 
-/** The phases of a day in order; none on a closed day. */
+/** The phases of a day in order; empty on a closed day. */
 export const phases = (
   rules: Rules,
   segment: Facts.Segment,
@@ -168,7 +173,7 @@ export const phases = (
 
 export const closed = "closed" as const
 
-/** The phase at an instant; "closed" outside of every phase. A phase that only futures have needs the security. */
+/** The phase at an instant; "closed" outside all phases. If only futures have a phase then, `security` is required. */
 export const phaseAt = (
   rules: Rules,
   segment: Facts.Segment,
@@ -179,14 +184,14 @@ export const phaseAt = (
   const within = (all: ReadonlyArray<Phase>): Phase | typeof closed => all.find((it) => it.startMs <= atMs && atMs < it.endMs) ?? closed
   const own = phases(rules, segment, security, day)
   if (Either.isRight(own) || security !== undefined) return Either.map(own, within)
-  // Futures and options differ by the pre-open alone: at any other time the question has one answer.
+  // Futures and options differ only in the pre-open. At any other time both have the same phase.
   const [future, option] = [phases(rules, segment, "future", day), phases(rules, segment, "option", day)]
   if (Either.isLeft(future) || Either.isLeft(option)) return Either.map(own, within)
   const [a, b] = [within(future.right), within(option.right)]
   return nameOf(a) === nameOf(b) ? Either.right(b) : Either.map(own, within)
 }
 
-/** The name of what `phaseAt` answers. */
+/** The name of a result of `phaseAt`. */
 export const nameOf = (phase: Phase | typeof closed): string => (phase === closed ? closed : phase.phase)
 
 export interface Session {
@@ -200,7 +205,7 @@ const bounds = (all: ReadonlyArray<Phase>): Session | null => {
   return first === undefined || last === undefined ? null : { opensAtMs: first.startMs, closesAtMs: last.endMs }
 }
 
-/** First to last instant of continuous trading on a day; null on a closed day. Auctions and pre-open lie outside. */
+/** From the first to the last instant of continuous trading on a day, without auctions and pre-open; null on a closed day. */
 export const session = (
   rules: Rules,
   segment: Facts.Segment,
@@ -208,10 +213,10 @@ export const session = (
   day: Day.Day
 ): Either.Either<Session | null, UnknownRule> => Either.map(phases(rules, segment, tradingAs(segment, security), day), bounds)
 
-/** The phases at whose end the exchange publishes its closing price. */
+/** The phases after which the exchange publishes its closing price. */
 const closing: ReadonlySet<string> = new Set(["close_computation", "cas_matching"])
 
-/** When the closing price of a day is known: after its computation or auction, else with the last trade; null on a closed day. */
+/** When the closing price of a day is known: after its computation or auction, otherwise at the last trade; null on a closed day. */
 export const closeKnownAtMs = (
   rules: Rules,
   segment: Facts.Segment,
@@ -223,7 +228,7 @@ export const closeKnownAtMs = (
     return computed?.endMs ?? bounds(all)?.closesAtMs ?? null
   })
 
-/** The session of a plain day under the hours of its date, whatever the holiday list says. */
+/** The session of an ordinary day under the hours of its date. The holiday list is ignored. */
 export const usualSession = (
   rules: Rules,
   segment: Facts.Segment,
@@ -232,8 +237,8 @@ export const usualSession = (
 ): Either.Either<Session | null, UnknownRule> => Either.map(usualPhases(rules, segment, tradingAs(segment, security), day), bounds)
 
 /**
- * A day's session for watching and for asking the broker, never for refusing: a weekday that no holiday list covers counts as a plain one.
- * "unknown" where the day may trade at hours that nobody published.
+ * A day's most likely session, for monitoring and for requests to the broker; never a reason to reject an order. A weekday outside all
+ * holiday lists counts as an ordinary day. "unknown" if the day may trade at unpublished hours.
  */
 export const likelySession = (
   rules: Rules,
@@ -247,7 +252,7 @@ export const likelySession = (
   return Either.isRight(found) ? "unknown" : Either.getOrElse(usualSession(rules, segment, security, day), () => "unknown" as const)
 }
 
-/** The phases of a day for watching, as `likelySession`; none where nothing tells them. */
+/** The most likely phases of a day, for monitoring; empty if they are unknown. See `likelySession`. */
 export const likelyPhases = (rules: Rules, segment: Facts.Segment, security: Security | undefined, day: Day.Day): ReadonlyArray<Phase> => {
   const own = phases(rules, segment, security, day)
   if (Either.isRight(own)) return own.right
@@ -255,11 +260,11 @@ export const likelyPhases = (rules: Rules, segment: Facts.Segment, security: Sec
   return isListed ? [] : Either.getOrElse(usualPhases(rules, segment, security, day), () => [])
 }
 
-/** Futures and options trade at the same hours: only the pre-open differs, and that is no part of a session. */
+/** Futures and options trade at the same hours. Only the pre-open differs, which is not part of a session. */
 const tradingAs = (segment: Facts.Segment, security: Security | undefined): Security | undefined =>
   security ?? (segment === "NSE_FO" || segment === "BSE_FO" ? "option" : undefined)
 
-/** Whether the segment holds a session on a day; an unpublished hour does not make the day unknown. */
+/** Whether the segment holds a session on a day. The day is known even if its hours are not published. */
 export const isTradingDay = (rules: Rules, segment: Facts.Segment, day: Day.Day): Either.Either<boolean, UnknownRule> =>
   Either.gen(function* () {
     const name = Segments.calendarOf(rules.segments, segment)

@@ -55,20 +55,20 @@ export interface Quantity {
   readonly confidence: Facts.Confidence
 }
 
-/** How many of the next monthly expiries are not long-dated. */
+/** The next monthly expiries up to this number are not long-dated. */
 const serialMonths = 3
 
 const contractOf = (rules: Rules, exchange: string, symbol: string, expiry: Day.Day, on: Day.Day): Facts.LotRow["contract"] => {
   if (Expiries.isWeekly(rules, exchange, symbol, expiry)) return "weekly"
   const monthlies = Expiries.after(rules, exchange, symbol, on - 1).filter(({ contract }) => contract === "monthly")
   const lastSerial = monthlies[serialMonths - 1]
-  // Compared by month: a contract listed under an older weekday rule has another day of the same month.
+  // Months are compared, because a contract listed under an older weekday rule expires on another day of the same month.
   return lastSerial === undefined || monthNumber(expiry) <= monthNumber(lastSerial.day) ? "monthly" : "long_dated"
 }
 
 const monthNumber = (day: Day.Day): number => Day.yearOf(day) * 12 + Day.monthOf(day)
 
-/** The lot of the contract that expires on `expiry`, on the trade date `on` ("YYYY-MM-DD"). */
+/** The lot size, on the trade date `on` ("YYYY-MM-DD"), of the contract that expires on `expiry`. */
 export const lot = (rules: Rules, exchange: string, symbol: string, expiry: string, on: string): Either.Either<Quantity, UnknownRule> => {
   const [expiryDay, day] = [Day.ofIso(expiry), Day.ofIso(on)]
   const rows = rules.quantities.lots.get(key(exchange, symbol))
@@ -85,8 +85,8 @@ export const lot = (rules: Rules, exchange: string, symbol: string, expiry: stri
 const isSameMonth = (a: Day.Day, b: Day.Day): boolean => monthNumber(a) === monthNumber(b)
 
 /**
- * The largest quantity that one order may have on a trade date. Exchanges review it each month: after the month of its own row the last
- * value is no longer sure (confidence 0).
+ * The largest quantity of one order on a trade date. Exchanges review it each month, so after the month of its row the value is
+ * uncertain (confidence 0).
  */
 export const freezeQuantity = (rules: Rules, exchange: string, symbol: string, on: string): Either.Either<Quantity, UnknownRule> => {
   const day = Day.ofIso(on)

@@ -7,7 +7,7 @@ import * as Quantities from "./Quantities.ts"
 import * as Segments from "./Segments.ts"
 import * as Ticks from "./Ticks.ts"
 
-/** All rules of one version, ready to be asked. Never changes: a change makes another rule set. */
+/** All rules of one version, indexed for queries. It never changes: a change makes a new rule set. */
 export interface RuleSet {
   readonly version: string
   readonly documents: Facts.Documents
@@ -32,7 +32,7 @@ export const make = (version: string, documents: Facts.Documents): RuleSet => ({
   ticks: Ticks.index(documents.ticks)
 })
 
-/** What a person adds over the shipped rules; of two rows for one day, or one segment and day, the entry wins. */
+/** Additions by an operator to the shipped rules. If two rows cover one day, or one segment and day, the addition wins. */
 export interface Entries {
   readonly known: (typeof Facts.Days.Type)["known"]
   readonly days: ReadonlyArray<Facts.DayRow>
@@ -41,7 +41,7 @@ export interface Entries {
 
 export const noEntries: Entries = { known: [], days: [], sessions: [] }
 
-/** The rules with entries over them; `version` names the entries. */
+/** The rules with additions applied. `version` identifies the additions. */
 export const withEntries = (rules: RuleSet, version: string, { known, days, sessions }: Entries): RuleSet => {
   const { documents } = rules
   return make(`${rules.version}+${version}`, {

@@ -4,7 +4,7 @@ import type * as Facts from "./Facts.ts"
 import * as Grouped from "./Grouped.ts"
 import { UnknownRule } from "./UnknownRule.ts"
 
-/** What a token's lowest byte says. */
+/** The meaning of a token's lowest byte. */
 export interface Unit {
   readonly lowByte: number
   /** Kite's exchange, or INDICES. */
@@ -53,22 +53,22 @@ export const index = (file: typeof Facts.Segments.Type): Segments => {
   return { units, calendars: new Map(file.segments.map(({ segment, calendar }) => [segment, calendar])), exchanges, multipliers }
 }
 
-/** The segment whose hours an exchange's instrument has; of the commodity exchange the underlying decides. */
+/** The segment that decides an instrument's hours. On the commodity exchange it depends on the underlying. */
 export const ofExchange = (segments: Segments, exchange: string, underlying: string): Either.Either<Facts.Segment, UnknownRule> => {
   const found = segments.exchanges.get(exchange)?.find(({ underlyings }) => underlyings === null || underlyings.has(underlying))
   return found === undefined
-    ? Either.left(new UnknownRule({ what: "segment", of: exchange, on: null, why: "the rulebook knows no such exchange" }))
+    ? Either.left(new UnknownRule({ what: "segment", of: exchange, on: null, why: "the rulebook does not know this exchange" }))
     : Either.right(found.segment)
 }
 
-/** Every segment has its calendar: the schema and the data's own test see to it. */
+/** Every segment has a calendar; the schema and a test of the data ensure it. */
 export const calendarOf = (segments: Segments, segment: Facts.Segment): Facts.Calendar => {
   const found = segments.calendars.get(segment)
   if (found === undefined) throw new RangeError(`segments.json has no calendar of ${segment}`)
   return found
 }
 
-/** What the lowest byte of a token says; an unknown one is refused by its number and never taken for paise. */
+/** The unit for the lowest byte of a token. An unknown byte is an error; paise are never assumed. */
 export const unitOf = (segments: Segments, token: number): Either.Either<Unit, UnknownRule> => {
   const unit = segments.units[token & 0xff]
   return unit === undefined
@@ -77,7 +77,7 @@ export const unitOf = (segments: Segments, token: number): Either.Either<Unit, U
           what: "price unit",
           of: `segment ${token & 0xff} (token ${token})`,
           on: null,
-          why: "the rulebook knows no such segment"
+          why: "the rulebook does not know this segment"
         })
       )
     : Either.right(unit)

@@ -11,13 +11,13 @@ import ticks from "./data/ticks.json" with { type: "json" }
 import * as Facts from "./Facts.ts"
 import * as RuleSet from "./RuleSet.ts"
 
-/** The last day of the circulars that were read for the shipped facts. */
+/** Date of the newest circular that was read for the shipped facts. */
 export const version = "2026-08-22"
 
-/** The files as they are written. */
+/** The parsed JSON files, not yet validated. */
 export const files: unknown = { segments, days, sessions, expiries, lots, freezes, ticks, charges, broker }
 
-/** The rules that come with Tarang. A file that breaks its schema stops the program at its start, as `npm run check` would have. */
+/** The rules shipped with Tarang. A file that violates its schema stops the program at its start; `npm run check` finds it earlier. */
 export const shipped: RuleSet.RuleSet = RuleSet.make(
   version,
   Schema.decodeUnknownSync(Facts.Documents, { errors: "all", onExcessProperty: "error" })(files)

@@ -2,15 +2,15 @@
 export interface Span {
   readonly phase: string
   readonly startMs: number
-  /** "close" is the season's closing time. */
+  /** "close" means the season's closing time. */
   readonly endMs: number | "close"
-  /** Holds for futures, not for options. */
+  /** True if the phase applies to futures but not to options. */
   readonly futuresOnly: boolean
 }
 
 export const timeMs = (text: string): number => (Number(text.slice(0, 2)) * 60 + Number(text.slice(3))) * 60_000
 
-/** The text has been checked against `Facts.Span`. */
+/** The text must already match `Facts.Span`. */
 export const parse = (text: string): Span => {
   const [phase = "", hours = "", only] = text.split(" ")
   const [start = "", end = ""] = hours.split("-")

@@ -18,9 +18,9 @@ export interface Question {
   readonly underlying?: string
   /** "YYYY-MM-DD". */
   readonly on: string
-  /** The close, or the index level, of the last trading day of the month before: it decides the band. */
+  /** The close or index level on the last trading day of the previous month. It decides the band. */
   readonly reviewPrice?: Decimal
-  /** Of a share option: the tick of the share itself. */
+  /** For a share option: the tick of the share itself. */
   readonly underlyingTick?: Decimal
 }
 
@@ -29,7 +29,7 @@ export interface Tick {
   readonly confidence: Facts.Confidence
 }
 
-/** Whether a row fits; null where the question lacks what the row asks for. */
+/** Whether a row applies; null if the question lacks a value that the row needs. */
 const fits = (row: Facts.TickRow, { reviewPrice, underlyingTick }: Question): boolean | null => {
   if (row.underlyingTick !== undefined) return underlyingTick === undefined ? null : underlyingTick.equals(row.underlyingTick)
   if (row.priceFrom === undefined && row.priceBelow === undefined) return true
@@ -37,7 +37,7 @@ const fits = (row: Facts.TickRow, { reviewPrice, underlyingTick }: Question): bo
   return reviewPrice.gte(row.priceFrom ?? "0") && (row.priceBelow === undefined || reviewPrice.lt(row.priceBelow))
 }
 
-/** The tick of an instrument at a date. */
+/** The tick of an instrument on a date. */
 export const tick = (ticks: Ticks, question: Question): Either.Either<Tick, UnknownRule> => {
   const day = Day.ofIso(question.on)
   const unknown = (why: string) => Either.left(new UnknownRule({ what: "tick", of: question.instrument, on: question.on, why }))

@@ -1,12 +1,12 @@
 import { Data } from "effect"
 
-/** A question that the rulebook cannot answer: no fact covers it. Never replaced by a guess. */
+/** The rulebook has no fact that answers the question. The caller must not guess. */
 export class UnknownRule extends Data.TaggedError("UnknownRule")<{
   /** The question's subject, such as "lot" or "trading day". */
   readonly what: string
   /** What was asked about, such as "NFO NIFTY". */
   readonly of: string
-  /** "YYYY-MM-DD" or an instant; null where the question has no date. */
+  /** "YYYY-MM-DD" or an instant; null if the question has no date. */
   readonly on: string | null
   readonly why: string
 }> {

@@ -5,11 +5,11 @@ import type * as Position from "./Position.ts"
 import * as ProfitAndLoss from "./ProfitAndLoss.ts"
 
 /**
- * What a strategy holds, and what it cost. An instrument with fills is what its fills make of it, whatever its legs say; a leg of an
- * instrument without fills counts as one fill of its quantity at its entry price. So P&L and net Greeks have one meaning everywhere.
+ * What a strategy holds, and what it cost. If an instrument has fills, they decide the holding, whatever the legs say. Otherwise a leg
+ * counts as one fill of its quantity at its entry price. So P&L and net Greeks have one meaning everywhere.
  */
 
-/** By exchange and tradingsymbol: a token names another contract after its own has expired. */
+/** An instrument, identified by exchange and tradingsymbol: a token is reused after its contract has expired. */
 interface Named {
   readonly instrumentToken: number
   readonly tradingsymbol: string
@@ -25,7 +25,7 @@ export interface Leg extends Named {
   readonly entryPrice: Money.Decimal
 }
 
-/** The final price of an expired contract, and where it comes from: it closes what was held. */
+/** The final price of an expired contract, and its source. It closes the position. */
 export interface Settled {
   readonly price: Money.Decimal
   readonly source: string
@@ -33,7 +33,7 @@ export interface Settled {
 export type Settlements = (instrument: { readonly exchange: string; readonly tradingsymbol: string }) => Settled | undefined
 export const nothingSettled: Settlements = () => undefined
 
-/** Looks settlements up by contract. */
+/** Builds the look-up of settlements by contract. */
 export const settlementsOf = (all: Iterable<Settled & { readonly exchange: string; readonly tradingsymbol: string }>): Settlements => {
   const byKey = new Map(
     Array.from(all, ({ exchange, tradingsymbol, price, source }) => [`${exchange}:${tradingsymbol}`, { price, source }])
@@ -41,14 +41,14 @@ export const settlementsOf = (all: Iterable<Settled & { readonly exchange: strin
   return ({ exchange, tradingsymbol }) => byKey.get(`${exchange}:${tradingsymbol}`)
 }
 
-/** What is open of a settled contract is closed at its final price, as a last trade would. */
+/** Closes an open position in a settled contract at its final price, like a last trade. */
 const settle = (state: ProfitAndLoss.State, settled: Settled | undefined): ProfitAndLoss.State => {
   if (settled === undefined || state.netQuantity === 0) return state
   const direction = state.netQuantity > 0 ? "SELL" : "BUY"
   return ProfitAndLoss.fill(state, { direction, quantity: Math.abs(state.netQuantity), price: settled.price })
 }
 
-/** All fills of one instrument, folded; its token is the newest fill's. */
+/** All fills of one instrument, folded. The token is the newest fill's. */
 export interface Traded extends Named {
   /** In units of the underlying: quantity times multiplier. */
   readonly state: ProfitAndLoss.State
@@ -57,15 +57,15 @@ export interface Traded extends Named {
 
 export interface Holding extends Traded {
   readonly source: "fills" | "leg"
-  /** The leg itself, or the legs whose place the fills take (none is possible). */
+  /** The leg itself, or the legs that the fills replace (possibly none). */
   readonly legIds: ReadonlyArray<number>
-  /** Present once the contract's final price is known: nothing of it is open then. */
+  /** Present once the contract's final price is known. Then nothing is open. */
   readonly settled?: Settled
 }
 
 const keyOf = ({ exchange, tradingsymbol }: Named): string => `${exchange}:${tradingsymbol}`
 
-/** Fills in the order they were executed, by instrument in the order of its first fill. */
+/** Folds fills, which must be in execution order. Instruments are in the order of their first fill. */
 export const traded = (fills: Iterable<Fill>, multiplierOf: Multiplier.MultiplierOf = Multiplier.single): ReadonlyMap<string, Traded> => {
   const byKey = new Map<string, Array<Fill>>()
   for (const fill of fills) {
@@ -85,8 +85,8 @@ export const traded = (fills: Iterable<Fill>, multiplierOf: Multiplier.Multiplie
 }
 
 /**
- * Legs of instruments without fills in their order, then the instruments with fills, flat ones included. Legs of quantity zero are left out.
- * What has settled is flat: its profit is realised for ever.
+ * Legs of instruments without fills in their order, then the instruments with fills, including flat ones. Legs of quantity zero are
+ * omitted. Settled holdings are flat: their profit is realised.
  */
 export const holdings = (
   legs: Iterable<Leg>,
@@ -113,10 +113,13 @@ export const holdings = (
   })
 }
 
-/** What is open of a holding in Kite's own count, which is contracts for commodities. */
+/** A holding's open quantity in Kite's units, which are contracts for commodities. */
 export const quantityOf = ({ state, multiplier }: Traded): number => state.netQuantity / multiplier
 
-/** What a definition says of fills and of what has settled: undefined without any. `of` is the contract of an instrument, null where the day has none. */
+/**
+ * A definition's summary of fills and settlements; undefined if there are none. `of` returns an instrument's contract, or null if the
+ * day's master lacks it.
+ */
 export const inDefinition = (
   legs: ReadonlyArray<Leg>,
   fills: ReadonlyMap<string, Traded>,
@@ -143,15 +146,15 @@ export const inDefinition = (
   }
 }
 
-/** P&L of a holding; what needs a price is null without one. */
+/** P&L of a holding; values that need a price are null without one. */
 export interface Valued {
   readonly holding: Holding
   readonly report: ProfitAndLoss.Report
-  /** Whether the report's price is one: without it only what is realised means anything, unless nothing is open. */
+  /** Whether the report used a real price. Without one only the realised part is valid, unless nothing is open. */
   readonly isPriced: boolean
 }
 
-/** A holding at its last price, null where there is none. */
+/** Values a holding at its last price, which is null if unknown. */
 export const value = (holding: Holding, lastPrice: Money.Decimal | null): Valued => ({
   holding,
   report: ProfitAndLoss.report(holding.state, lastPrice ?? Money.zero),

@@ -18,48 +18,48 @@ import * as Position from "./Position.ts"
 import * as Premium from "./Premium.ts"
 import type * as StrategyMessage from "./StrategyMessage.ts"
 
-/** Marks leave when a window of event time closes, and never more than `marksMax` in as many windows (four a second). */
+/** Marks are published when a window of event time closes: at most `marksMax` in that many windows (four a second). */
 export const windowMs = 250
 export const marksMax = 4
-/** Leg prices that may wait for the clock; more than that are valued without it. */
+/** Leg prices that may wait for the clock. When there are more, all are valued at once. */
 export const pendingMax = 65_536
 
 export type Settings = ChainState.Settings
 
-/** One output; `seq` is the MD_FRAMES sequence of the input that caused it, `exact` its numbers before rounding. */
+/** One output. `seq` is the MD_FRAMES sequence of the input that caused it; `exact` holds its numbers before rounding. */
 export type Output =
   | { readonly seq: number; readonly kind: "mark"; readonly message: StrategyMessage.Mark; readonly exact: Float64Array }
   | { readonly seq: number; readonly kind: "candle"; readonly message: StrategyMessage.Candle; readonly exact: Float64Array }
 
-/** Something that has a price and a quantity. */
+/** A holding with a price and a quantity. */
 interface Line {
   readonly feed: string
   readonly contract: Contract
   /** Signed quantity, BUY +, never zero. */
   readonly position: number
-  /** `Premium.Units` in one unit of the wire's price, for one of its quantity. */
+  /** `Premium.Units` per integer of the wire's price, for a quantity of one. */
   readonly factor: number
-  /** In the quotes of its feed. */
+  /** Row in the quotes of its feed. */
   row: number
 }
 
 interface Leg extends Line {
   readonly legId: number
   readonly place: BarSession.Place | null
-  /** Of the day that its newest price is of; null before the first, and in a market without sessions. */
+  /** The session of the day of its newest price; null before the first, and in a market without sessions. */
   session: BarSession.DaySession | null
-  /** Last price among the instants that are valued, integer units, NaN before the first. */
+  /** Last price at the valued instants, as a wire integer; NaN before the first. */
   price: number
   priceMs: number
 }
 
-/** One underlying as this strategy needs it: everything's last price, and the chains of its option legs. */
+/** One underlying as far as this strategy needs it: all last prices, and the chains of its option legs. */
 interface Feed {
   readonly guard: FrameGuard.State
   reference: ReadonlyArray<Contract>
   quotes: Quotes.Quotes
   chains: ReadonlyArray<ChainState.ChainState>
-  /** By row of `quotes`: place in `chains`, -1 for none; whether the instrument is a leg's or only a position's. */
+  /** By row of `quotes`: the index in `chains`, or -1; and whether a leg or only a position uses the instrument. */
   chainOf: Int32Array
   held: Uint8Array
   forwardChanged: boolean
@@ -67,7 +67,7 @@ interface Feed {
 
 const held = { no: 0, byPosition: 1, byLeg: 2 } as const
 
-/** A leg's price that waits until its instant is complete. */
+/** A leg's price that waits until all prices of its instant have arrived. */
 interface Pending {
   readonly atMs: number
   readonly token: number
@@ -82,33 +82,36 @@ interface OpenCandle {
   close: Premium.Units
 }
 
-/** Plain data (maps, arrays, typed arrays), mutated in place by its one owner; a snapshot of it continues bit for bit. */
+/**
+ * Plain data (maps, arrays, typed arrays), mutated in place by its one owner. A run that continues from a snapshot gives bit-identical
+ * results.
+ */
 export interface State {
   readonly feeds: Map<string, Feed>
-  /** A definition came: nothing leaves before. */
+  /** True once a definition arrived. Nothing is published before. */
   known: boolean
-  /** Legs of quantity zero count nothing and are left out. */
+  /** Legs of quantity zero are omitted. */
   legs: ReadonlyArray<Leg>
-  /** Legs that cannot have a price: m2m has no value while there are any. */
+  /** Legs that cannot have a price. While there are any, m2m is null. */
   unpriced: ReadonlyArray<number>
-  /** What P&L and Greeks are of: the legs of instruments without fills, and the open positions of those with fills. */
+  /** The basis of P&L and Greeks: the legs of instruments without fills, and the open positions from fills. */
   holdings: ReadonlyArray<Line>
-  /** Something is held that cannot have a price. */
+  /** True if a holding cannot have a price. */
   unvalued: boolean
-  /** What the holdings cost, and what was realised before; decimal text. */
+  /** Cost of the holdings, and the profit realised before; decimal text. */
   cost: string
   realised: string
   pending: Array<Pending>
   candle: OpenCandle | null
-  /** Total P&L of the newest mark; decimal text, null where it has none. */
+  /** Total P&L of the newest mark; decimal text, or null if unknown. */
   profit: string | null
-  /** The first minute that may still take values; older ones are closed for good. */
+  /** The first minute that may still change; earlier ones are closed for good. */
   openFromMs: number
   /** Largest clock seen. */
   eventMs: number
   /** Number of the last window that closed. */
   window: number
-  /** A mark is due at the next clock, window or not: the strategy is new, a row came late, or the limit held one back. */
+  /** A mark is due at the next clock even within a window: the strategy is new, a row came late, or the rate limit delayed a mark. */
   owed: boolean
   /** Windows of the newest marks, oldest first. */
   marked: ReadonlyArray<number>
@@ -141,12 +144,12 @@ interface Context {
   readonly owner: string
   readonly strategyId: number
   readonly settings: Settings
-  /** Decides what lies in a session; absent for a market that never closes. */
+  /** Decides which instants are inside a session; absent for a market that never closes. */
   readonly rules?: RuleSet.RuleSet | undefined
 }
 
 const isOption = (contract: Contract): boolean => contract.kind === "CE" || contract.kind === "PE"
-// A blank stands in no exchange's name, so two names never run together.
+// No exchange's name contains a blank, so the key is unambiguous.
 const feedKey = (exchange: string, underlying: string): string => `${exchange} ${underlying}`
 
 const underlyingOf = (key: string): Instrument.Underlying => {
@@ -170,7 +173,7 @@ const feedOf = (state: State, key: string): Feed => {
   return feed
 }
 
-/** Rows and chains of a feed for the legs, the holdings and the reference as they are now. */
+/** Rebuilds the rows and chains of a feed from the current legs, holdings and reference. */
 const rebuild = (state: State, key: string, feed: Feed): void => {
   const ofFeed = (line: Line) => line.feed === key
   const lines = [...state.holdings.filter(ofFeed), ...state.legs.filter(ofFeed)]
@@ -219,7 +222,7 @@ const makeLine = ({ exchange, underlying, contract }: StrategyDefinition.Priced,
 const makeLeg = (rules: RuleSet.RuleSet | undefined, leg: StrategyDefinition.Leg): Leg => ({
   ...makeLine(leg, Position.signed(leg.direction, leg.quantity)),
   legId: leg.leg_id,
-  // Without its underlying's list a share counts as one that trades to the end of the session.
+  // Without the underlying's list of instruments, a share is assumed to trade until the end of the session.
   place: rules === undefined ? null : BarSession.placeOf(rules, leg, leg.contract, false),
   session: null,
   price: Number.NaN,
@@ -228,7 +231,7 @@ const makeLeg = (rules: RuleSet.RuleSet | undefined, leg: StrategyDefinition.Leg
 
 const noFills: StrategyDefinition.Traded = { realised: Money.zero, leg_ids: [], positions: [] }
 
-/** What is held: unfilled legs at their entry prices, and what the fills left open at what it cost. */
+/** Sets the holdings: legs without fills at their entry prices, and open positions at their cost. */
 const hold = (state: State, definition: StrategyDefinition.Definition): void => {
   const { realised, leg_ids, positions } = definition.traded ?? noFills
   const filled = new Set(leg_ids)
@@ -254,7 +257,7 @@ const onDefinition = ({ rules }: Context, state: State, definition: StrategyDefi
   for (const { feed } of [...state.legs, ...state.holdings]) feedOf(state, feed)
   for (const [key, feed] of state.feeds) rebuild(state, key, feed)
   for (const leg of state.legs) {
-    // What was known of the instrument before it became a leg counts.
+    // The last price from before the instrument became a leg is used.
     const { quotes } = feedOf(state, leg.feed)
     leg.price = quotes.lastPrice[leg.row] as number
     leg.priceMs = quotes.receivedMs[leg.row] as number
@@ -285,7 +288,7 @@ const closeCandle = (context: Context, state: State, seq: number, outputs: Array
   state.candle = null
 }
 
-/** Puts the value of a whole instant into its minute. */
+/** Adds the value at a complete instant to its minute. */
 const valueInstant = (context: Context, state: State, seq: number, atMs: number, outputs: Array<Output>): void => {
   const minuteMs = IndiaTime.minuteFloor(atMs)
   if (minuteMs < state.openFromMs) {
@@ -314,13 +317,13 @@ const isInSession = ({ rules }: Context, leg: Leg, atMs: number): boolean => {
   return atMs >= current.opensAtMs && atMs < current.closesAtMs
 }
 
-/** Values the instants before `untilMs` in order of time: all prices received at one instant count as one event. */
+/** Values the instants before `untilMs` in order of time. All prices received at one instant count as one event. */
 const settle = (context: Context, state: State, seq: number, untilMs: number, outputs: Array<Output>): void => {
-  // The sort is stable: what shares an instant stays in stream order.
+  // The sort is stable: prices of the same instant stay in stream order.
   const ready = state.pending.filter(({ atMs }) => atMs < untilMs).sort((a, b) => a.atMs - b.atMs)
   if (ready.length === 0) return
   state.pending = state.pending.filter(({ atMs }) => atMs >= untilMs)
-  /** Whether any price of the instant came in its session: a snapshot in the night is a price, and no minute of trading. */
+  /** True if any price of the instant came within its session. A snapshot at night gives a price but no traded minute. */
   let isTrading = false
   for (const [at, tick] of ready.entries()) {
     for (const leg of state.legs) {
@@ -359,12 +362,12 @@ const onFrame = (context: Context, state: State, input: RecordInput.Frame): Read
   return outputs
 }
 
-/** Greeks of one unit per year and per 1.00; NaN where an option has none. */
+/** Greeks of one unit per year and per 1.00; NaN if an option has none. */
 const unitGreeks = (state: State, { contract, feed, row }: Line): NetGreeks.Greeks => {
   if (!isOption(contract)) return NetGreeks.ofUnderlying
   const { chains, chainOf } = feedOf(state, feed)
   const chain = chains[chainOf[row] as number]
-  // An option without an expiry has no chain, and so no Greeks.
+  // An option without an expiry has no chain, so it has no Greeks.
   if (chain === undefined) return NetGreeks.none
   const side = contract.kind === "CE" ? chain.call : chain.put
   const at = ChainState.indexOf(chain, contract.strike)
@@ -394,7 +397,7 @@ const markOutput = (context: Context, state: State, seq: number): Output => {
     Number.isNaN(priceOf(line)) || state.eventMs - (quotesOf(line).receivedMs[line.row] as number) > context.settings.staleAfterMs
   const units = unpriced.length > 0 ? null : Premium.net(legs, priceOf)
   const heldUnits = unvalued ? null : Premium.net(holdings, priceOf)
-  // Profit is (price - entry) x signed quantity: the premium's sign turned round, less what was paid.
+  // Profit is (price - entry) x signed quantity: the negated premium minus what was paid.
   const unrealised = heldUnits === null ? null : Money.zero.minus(Premium.toMoney(heldUnits)).minus(state.cost)
   const realised = new Money.Decimal(state.realised)
   const net = netGreeks(state)
@@ -425,7 +428,7 @@ const markOutput = (context: Context, state: State, seq: number): Output => {
   }
 }
 
-/** The newest value, when it differs from what was sent and the limit lets it out. */
+/** Publishes the newest value if it differs from the last one sent and the rate limit allows it. */
 const mark = (context: Context, state: State, seq: number, outputs: Array<Output>): void => {
   const [oldest] = state.marked
   if (oldest !== undefined && state.marked.length === marksMax && state.window - oldest < marksMax) {
@@ -463,9 +466,10 @@ const onClock = (context: Context, state: State, input: RecordInput.Clock): Read
 }
 
 /**
- * Folds the record of one strategy (its definition, references and frames of the underlyings it holds, every clock) into marks and minute
- * candles: m2m is of the legs, P&L and Greeks of what is held (StrategyMessage.Mark says how). A leg's price from before it was added counts when its underlying's reference and frames were folded then.
- * Each reading of `initial` is a state of its own: `decide` changes the state it is given.
+ * Folds the record of one strategy (its definition, references and frames of its underlyings, every clock) into marks and minute
+ * candles. m2m covers the legs; P&L and Greeks cover the holdings (see StrategyMessage.Mark). A price from before a leg was added
+ * counts if its underlying was already being folded. `initial` returns a new state each time, because `decide` mutates the state it is
+ * given.
  */
 export const make = (options: Context): Decider<State, RecordInput.RecordInput, Output> => ({
   get initial() {

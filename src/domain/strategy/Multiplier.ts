@@ -5,8 +5,8 @@ import * as Segments from "../rules/Segments.ts"
 import type { UnknownRule } from "../rules/UnknownRule.ts"
 
 /**
- * Units of the underlying in one unit of Kite's quantity, by the rulebook: 1 for shares and their derivatives; commodities and currencies
- * count contracts, NATURALGAS of MCX 1250 units each.
+ * Units of the underlying per unit of Kite's quantity, from the rulebook: 1 for shares and their derivatives. Commodities and
+ * currencies count contracts; one NATURALGAS contract of MCX has 1250 units.
  */
 export const of = (
   segments: Segments.Segments,
@@ -20,7 +20,7 @@ export const of = (
 
 export type MultiplierOf = (instrument: { readonly exchange: string; readonly tradingsymbol: string }) => number
 
-/** What has no multiplier in the rulebook was refused when it was recorded; rows from before count one unit each. */
+/** New fills without a multiplier in the rulebook are rejected when they are recorded. Older rows count one unit each. */
 export const lookup =
   (segments: Segments.Segments, atMs: number): MultiplierOf =>
   (instrument) =>

@@ -1,8 +1,8 @@
-/** Greeks of what is held: the sum of signed quantity (bought +) times the Greeks of one unit. */
+/** Greeks of the holdings: the sum of signed quantity (bought +) times the Greeks of one unit. */
 
 export const names = ["delta", "gamma", "theta", "vega", "rho"] as const
 
-/** In any one unit; NaN where there is none. */
+/** In any unit; NaN if unknown. */
 export type Greeks = Record<(typeof names)[number], number>
 
 export const each = (of: (name: (typeof names)[number]) => number): Greeks => ({
@@ -20,7 +20,7 @@ export const ofUnderlying: Greeks = each((name) => (name === "delta" ? 1 : 0))
 
 export const times = (quantity: number, unit: Greeks): Greeks => each((name) => quantity * unit[name])
 
-/** Of all positions together; a number that one of them has not is NaN. */
+/** Greeks of all positions together. A number that is unknown for one position is NaN. */
 export const net = (positions: Iterable<Greeks>): Greeks => {
   let sum = each(() => 0)
   for (const position of positions) {

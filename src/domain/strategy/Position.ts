@@ -4,10 +4,10 @@ import * as Money from "../Money.ts"
 export const Direction = Schema.Literal("BUY", "SELL")
 export type Direction = typeof Direction.Type
 
-/** Units of an instrument, never lots: a non-negative whole number. A leg for analysis may have any, zero included. */
+/** Units of an instrument, never lots: a non-negative whole number. Legs for analysis may have any quantity, zero included. */
 export const Quantity = Schema.NonNegativeInt.annotations({ identifier: "Quantity", description: "units, not lots" })
 
-/** Units of one trade that is recorded; as many of them as a strategy may have stay far within 2^53. */
+/** Largest quantity of one recorded trade. The sum over all trades of a strategy stays far below 2^53. */
 export const quantityMax = 1_000_000_000
 
 /** A trade in one instrument. */
@@ -19,10 +19,10 @@ export interface Fill {
   readonly price: Money.Decimal
 }
 
-/** Units with the holder's sign: bought is positive. */
+/** Quantity with the holder's sign: bought is positive. */
 export const signed = (direction: Direction, quantity: number): number => (direction === "BUY" || quantity === 0 ? quantity : -quantity)
 
-/** The net position of fills in one instrument, long positive. */
+/** The net position of fills in one instrument; long is positive. */
 export const netQuantity = (fills: Iterable<Pick<Fill, "direction" | "quantity">>): number => {
   let net = 0
   for (const fill of fills) net = Money.checked(net + signed(fill.direction, fill.quantity))
@@ -32,17 +32,17 @@ export const netQuantity = (fills: Iterable<Pick<Fill, "direction" | "quantity">
 export class NotOrderable extends Data.TaggedError("NotOrderable")<{
   readonly quantity: number
   readonly lotSize: number
-  readonly reason: "not a positive whole number" | "no multiple of the lot size" | "the instrument has no lots"
+  readonly reason: "not a positive whole number" | "not a multiple of the lot size" | "the instrument has no lots"
 }> {
   override get message(): string {
     return `quantity ${this.quantity} cannot be ordered: ${this.reason} (${this.lotSize})`
   }
 }
 
-/** What an order may ask for: a positive multiple of the lot size. Indices have lot size 0 and cannot be ordered at all. */
+/** Checks an order's quantity: a positive multiple of the lot size. Indices have lot size 0, so they cannot be ordered. */
 export const orderQuantity = (quantity: number, lotSize: number): Either.Either<number, NotOrderable> => {
   const refuse = (reason: NotOrderable["reason"]) => Either.left(new NotOrderable({ quantity, lotSize, reason }))
   if (!Number.isSafeInteger(quantity) || quantity <= 0) return refuse("not a positive whole number")
   if (!Number.isSafeInteger(lotSize) || lotSize <= 0) return refuse("the instrument has no lots")
-  return quantity % lotSize === 0 ? Either.right(quantity) : refuse("no multiple of the lot size")
+  return quantity % lotSize === 0 ? Either.right(quantity) : refuse("not a multiple of the lot size")
 }

@@ -2,8 +2,8 @@ import * as Money from "../Money.ts"
 import * as Position from "./Position.ts"
 
 /**
- * The replaced system's m2m, sum(last price x quantity x direction) with BUY -1 and SELL +1, in rupees: the net premium of the legs. It
- * falls when long legs gain; it is no profit. A leg without quantity counts nothing.
+ * The replaced system's m2m, sum(last price x quantity x direction) with BUY -1 and SELL +1, in rupees. It is the net premium of the
+ * legs, not a profit: it falls when long legs gain. A leg without quantity counts as zero.
  */
 export const m2m = (
   legs: Iterable<{ readonly direction: Position.Direction; readonly quantity: number; readonly ltp: Money.Decimal }>
@@ -13,18 +13,18 @@ export const m2m = (
   return sum
 }
 
-/** Money in 1e-7 rupees, the finest price on the wire: a safe integer, or a bigint where it would not be one. */
+/** Money in 1e-7 rupees, the finest price on the wire: a safe integer, or a bigint beyond that. */
 export type Units = number | bigint
 export const unitsPerRupee = 1e7
 export const toMoney = (units: Units): Money.Decimal => new Money.Decimal(`${units}e-7`)
 
-/** What is held of an instrument: a signed quantity (BUY +) and the units of money in one unit of its price. */
+/** A holding of an instrument: a signed quantity (BUY +), and the units of money per unit of its price. */
 export interface Line {
   readonly position: number
   readonly factor: number
 }
 
-/** `m2m` in integers, as exact: prices are integers too, NaN where there is none. Null while a line has no price. */
+/** `m2m` in integers, equally exact. Prices are integers, NaN if unknown. Null while a line has no price. */
 export const net = <L extends Line>(lines: ReadonlyArray<L>, priceOf: (line: L) => number): Units | null => {
   let sum = 0
   for (const line of lines) {
@@ -32,7 +32,7 @@ export const net = <L extends Line>(lines: ReadonlyArray<L>, priceOf: (line: L) 
     if (Number.isNaN(price)) return null
     const term = price * line.factor * -line.position
     sum += term
-    // A double beyond 2^53 no longer counts one by one.
+    // Beyond 2^53 doubles skip integers.
     if (!Number.isSafeInteger(term) || !Number.isSafeInteger(sum)) return bigNet(lines, priceOf)
   }
   return sum

@@ -4,26 +4,26 @@ import * as Position from "./Position.ts"
 const { Decimal } = Money
 
 /**
- * Decimal places an average-cost basis keeps when part of it is closed: the one division here that may not end. Nothing else is rounded,
- * so realised + unrealised is exact at any time, and all of it is when the position is flat.
+ * Decimal places of the average-cost basis after a partial close, the only division here that may not end. Nothing else is rounded. So
+ * realised + unrealised is always exact, and both are exact when the position is flat.
  */
 export const costPlaces = 40
 
-/** Open units bought or sold together; quantity is signed, long positive. */
+/** Open units that were bought or sold together. Quantity is signed; long is positive. */
 export interface Lot {
   readonly quantity: number
   readonly price: Money.Decimal
 }
 
-/** All that P&L needs of one instrument's fills. Values are in rupees; no charges. */
+/** All that P&L needs from one instrument's fills. Values are in rupees, without charges. */
 export interface State {
   /** Long positive. */
   readonly netQuantity: number
   /** Received minus paid. */
   readonly cash: Money.Decimal
-  /** Average cost: what the open position cost, signed as its quantity. */
+  /** Average cost: the cost of the open position, with the sign of its quantity. */
   readonly averageCost: Money.Decimal
-  /** FIFO: the open lots, oldest first, all of one sign. */
+  /** FIFO: the open lots, oldest first, all with the same sign. */
   readonly lots: ReadonlyArray<Lot>
   /** FIFO: sum(lot quantity x lot price). */
   readonly lotsCost: Money.Decimal
@@ -31,7 +31,7 @@ export interface State {
 
 export const empty: State = { netQuantity: 0, cash: Money.zero, averageCost: Money.zero, lots: [], lotsCost: Money.zero }
 
-/** A state that is being built: lots before `first` are closed. */
+/** A state under construction. Lots before `first` are closed. */
 interface Draft {
   netQuantity: number
   cash: Money.Decimal
@@ -50,7 +50,7 @@ const stateOf = ({ averageCost, cash, first, lots, lotsCost, netQuantity }: Draf
   lotsCost
 })
 
-/** Takes `closed` units (positive, fewer than are open) off the oldest lots. */
+/** Removes `closed` units (positive, fewer than are open) from the oldest lots. */
 const closeOldest = (draft: Draft, closed: number): void => {
   let left = closed
   let lot = draft.lots[draft.first] as Lot
@@ -66,7 +66,7 @@ const closeOldest = (draft: Draft, closed: number): void => {
   draft.lots[draft.first] = { quantity: lot.quantity - taken, price: lot.price }
 }
 
-/** An opposite fill closes first, by FIFO and by average cost; what it has beyond flat opens a position at its own price. */
+/** An opposite fill first closes the position, by FIFO and by average cost. The rest opens a new position at the fill's price. */
 const apply = (draft: Draft, trade: Position.Fill): void => {
   const quantity = Position.signed(trade.direction, trade.quantity)
   if (quantity === 0) return
@@ -90,10 +90,10 @@ const apply = (draft: Draft, trade: Position.Fill): void => {
   }
 }
 
-/** One fill more. */
+/** Adds one fill. */
 export const fill = (state: State, trade: Position.Fill): State => fold(state, [trade])
 
-/** Many fills more, in the order they were executed: linear in them, however many lots stay open. */
+/** Adds many fills in execution order. The time is linear in their number, however many lots stay open. */
 export const fold = (state: State, trades: Iterable<Position.Fill>): State => {
   const draft = draftOf(state)
   for (const trade of trades) apply(draft, trade)
@@ -104,11 +104,11 @@ export interface Split {
   readonly realised: Money.Decimal
   /** (last price - open average) x net quantity. */
   readonly unrealised: Money.Decimal
-  /** Cost of one open unit; null when flat. */
+  /** Average cost of one open unit; null when flat. */
   readonly openAverage: Money.Decimal | null
 }
 
-/** P&L of one instrument at a last price, both ways; the two totals are one number. */
+/** P&L of one instrument at a last price, by FIFO and by average cost. Both totals are the same. */
 export interface Report {
   readonly netQuantity: number
   readonly fifo: Split
@@ -123,7 +123,7 @@ const split = (state: State, openCost: Money.Decimal, value: Money.Decimal): Spl
   openAverage: state.netQuantity === 0 ? null : openCost.div(state.netQuantity)
 })
 
-/** Realised needs no price: a flat position may be reported at any `ltp` (rupees). */
+/** P&L at the last price `ltp` (rupees). The realised part does not depend on it, so a flat position may use any price. */
 export const report = (state: State, ltp: Money.Decimal): Report => {
   const value = new Decimal(ltp).times(state.netQuantity)
   return {

@@ -5,17 +5,21 @@ import { Definition } from "../record/StrategyDefinition.ts"
 const stamped = { v: Schema.Literal(1), as_of: Schema.String, seq: Schema.Int }
 const NumberOrNull = Schema.NullOr(Schema.Number)
 
-/** strat.evt: a definition that the record has anew, because legs, their instruments or fills changed; `seq` is its place in the record. */
+/**
+ * strat.evt: a definition that changed in the record, because legs, their instruments or fills changed. `seq` is its sequence in the
+ * record.
+ */
 export const Event = Schema.Struct({ ...Definition.fields, ...stamped })
 export type Event = typeof Event.Type
 
 /**
- * strat.m2m: `m2m` is the net premium of the legs, sum(last price x quantity x direction), BUY -1 and SELL +1; it is not a profit.
- * P&L and net Greeks are of what is held: an instrument with fills is what the fills left open (first in, first out, the rest is realised),
- * a leg of an instrument without fills its quantity at its entry price. realised_pnl needs no price; total_pnl = realised + unrealised.
- * m2m is null while a leg has never had a price, unrealised and total while something held has not. `missing` names the legs without a
- * price or with a stale one; `complete` says that there are none, nor such positions of instruments without a leg.
- * Net Greeks are of the position (bought +, sold -, times quantity), null unless every option held has its own.
+ * strat.m2m. `m2m` is the net premium of the legs, sum(last price x quantity x direction), BUY -1 and SELL +1; it is not a profit. P&L
+ * and net Greeks cover the holdings. An instrument with fills holds what the fills left open (first in, first out; the rest is
+ * realised). A leg of an instrument without fills holds its quantity at its entry price. realised_pnl needs no price; total_pnl =
+ * realised + unrealised.
+ * m2m is null until every leg has had a price; unrealised and total are null until every holding has had one. `missing` lists the legs
+ * without a price or with a stale one. `complete` is true if there are none, and every other held position has a fresh price.
+ * Net Greeks are those of the position (bought +, sold -, times quantity); null unless every held option has its own.
  */
 export const Mark = Schema.Struct({
   ...stamped,
@@ -33,7 +37,10 @@ export const Mark = Schema.Struct({
 })
 export type Mark = typeof Mark.Type
 
-/** strat.candle: one minute of `m2m`, published once when market time has left the minute. `timestamp` is the minute's start. `total_pnl` is of the last mark before the minute ended; absent in the messages of older versions. */
+/**
+ * strat.candle: one minute of `m2m`, published once after market time has left the minute. `timestamp` is the minute's start.
+ * `total_pnl` comes from the last mark before the minute ended; messages of older versions do not have it.
+ */
 export const Candle = Schema.Struct({
   ...stamped,
   strategy_id: Schema.Int,

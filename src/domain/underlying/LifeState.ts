@@ -10,21 +10,21 @@ import * as Hours from "../rules/Hours.ts"
 import type * as RuleSet from "../rules/RuleSet.ts"
 import * as Segments from "../rules/Segments.ts"
 
-/** The closing price comes with the packets of the instant at which it is due, or a little later: never look for it before. */
+/** The packet with the closing price may arrive a little after the price is due. The settlement waits this long for it. */
 const closeGraceMs = 60_000
-/** Settled and expired contracts that are remembered: their references leave the record a day later. */
+/** Settled and expired contracts to remember. Their references leave the record a day later. */
 const rememberedMax = 20_000
 
 /** The lives of one underlying's contracts. Plain data, mutated in place by its one owner. */
 export interface LifeState {
-  /** By tradingsymbol: instants at which a contract ends and from which its settlement price is known. */
+  /** By tradingsymbol: when a contract expires, and from when its settlement price is known. */
   readonly ends: Map<
     string,
     { readonly contract: Contract; readonly exchange: string; readonly endsMs: number; readonly settlesMs: number }
   >
   readonly expired: Set<string>
   readonly settled: Set<string>
-  /** By tradingsymbol, as the reference last said. */
+  /** By tradingsymbol, from the newest reference. */
   readonly contracts: Map<string, Contract>
 }
 
@@ -35,7 +35,10 @@ interface Names {
   readonly underlying: string
 }
 
-/** When the price that contracts of a day settle at is known: at the close of the cash market, or where there is none at their own end. */
+/**
+ * When the settlement price of a day's contracts is known: at the close of the cash market, or at their expiry if there is no cash
+ * market.
+ */
 const settlesAtMs = (rules: RuleSet.RuleSet, names: Names, hasSpot: boolean, expiry: string, endsMs: number): number => {
   if (!hasSpot) return endsMs
   const closes = Either.flatMap(Segments.ofExchange(rules.segments, names.exchange, names.underlying), (segment) =>
@@ -44,7 +47,10 @@ const settlesAtMs = (rules: RuleSet.RuleSet, names: Names, hasSpot: boolean, exp
   return Math.max(endsMs, Either.getOrElse(closes, () => null) ?? endsMs)
 }
 
-/** Takes a reference in; what is new or different is told. The very first one tells nothing: it may be a rebuild. */
+/**
+ * Applies a reference and returns what is new or changed. The caller drops the result before the first clock, because the process may
+ * be rebuilding its state.
+ */
 export const onReference = (
   lives: LifeState,
   rules: RuleSet.RuleSet,
@@ -63,7 +69,7 @@ export const onReference = (
     if (expiry === null || Either.isLeft(unit)) continue
     const exchange = unit.right.name
     const endsMs = ExpiryInstant.expiresAtMs(rules, { exchange, underlying: names.underlying, expiry })
-    // A contract whose end nobody knows is not ended by a guess.
+    // The end of such a contract is unknown, so it never expires by a guess.
     if (Either.isLeft(endsMs)) continue
     const settlesMs = settlesAtMs(rules, names, hasSpot, expiry, endsMs.right) + closeGraceMs
     lives.ends.set(contract.tradingsymbol, { contract, exchange, endsMs: endsMs.right, settlesMs })
@@ -71,7 +77,10 @@ export const onReference = (
   return happenings
 }
 
-/** The price that contracts of one day settle on, in rupees: of the spot, else of the future that ends first; null when none is of that day. */
+/**
+ * The price in rupees on which a day's contracts settle: of the spot, otherwise of the future that expires first. Null if that price is
+ * not from the day.
+ */
 const settledOn = (quotes: Quotes.Quotes, expiry: string): { readonly price: number; readonly source: SettlementSource } | null => {
   const spot = Quotes.spotRow(quotes)
   const row = spot >= 0 ? spot : quotes.contracts.findIndex((one) => one.kind === "FUT" && (one.expiry ?? "") >= expiry)
@@ -81,7 +90,7 @@ const settledOn = (quotes: Quotes.Quotes, expiry: string): { readonly price: num
   return { price: Quotes.rupees(quotes, row, price), source: spot >= 0 ? "underlying_close" : "future_last_price" }
 }
 
-/** What a contract is worth at its end: a future its base, an option what exercise gives. */
+/** A contract's value at expiry: a future is worth its base, an option its exercise value. */
 const worth = ({ kind, strike }: Contract, base: Money.Decimal): Money.Decimal => {
   if (kind === "CE") return Money.Decimal.max(base.minus(strike), 0)
   return kind === "PE" ? Money.Decimal.max(base.times(-1).plus(strike), 0) : base
@@ -92,7 +101,10 @@ const remember = (set: Set<string>, symbol: string): void => {
   set.add(symbol)
 }
 
-/** What a clock brings: ends, and settlements whose price is known. One that is not known by the end of its day is not made up later. */
+/**
+ * The events that a clock causes: expiries, and settlements whose price is known. A price unknown at the end of its day is not invented
+ * later.
+ */
 export const onClock = (lives: LifeState, quotes: Quotes.Quotes, eventMs: number): ReadonlyArray<Happening> => {
   const happenings: Array<Happening> = []
   for (const [symbol, { contract, exchange, endsMs, settlesMs }] of lives.ends) {

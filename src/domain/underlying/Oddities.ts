@@ -4,21 +4,21 @@ import type { Contract } from "../record/Reference.ts"
 export const kinds = ["crossed_book", "off_grid", "parity"] as const
 export type Kind = (typeof kinds)[number]
 
-/** Of each kind an underlying speaks at most once in this much event time, and says how many there were. */
+/** An underlying reports each kind at most once in this much event time, with the number of cases. */
 export const everyMs = 60_000
-/** Share of the forward: last prices, which the forward comes from, may lag the books by as much in a fast market. */
+/** Share of the forward. The forward comes from last prices, which may lag the books by this much in a fast market. */
 const parityTolerance = 1e-3
 
-/** One row as it is checked: prices in rupees, NaN where unknown. */
+/** One row to check: prices in rupees, NaN if unknown. */
 export interface Row {
   readonly contract: Contract
-  /** In the wire's integers, with how many of them are a rupee. */
+  /** A wire integer; `scale` integers are one rupee. */
   readonly lastPrice: number
   readonly scale: number
   readonly bid: number
   readonly ask: number
 }
-/** Both books of a strike, in rupees, and the forward of its expiry; `growth` is e^(rT). */
+/** Both books of a strike, in rupees, and the forward of its expiry. `growth` is e^(rT). */
 export interface Pair {
   readonly strike: number
   readonly callBid: number
@@ -35,14 +35,14 @@ export interface Example {
   readonly last_price: number | null
   readonly bid: number | null
   readonly ask: number | null
-  /** With parity only. */
+  /** Only for parity; otherwise null. */
   readonly forward: number | null
 }
 export interface Odd {
   readonly what: Kind
-  /** Rows found odd at the ends of windows since the last event of this kind. */
+  /** Number of odd rows at the ends of windows since the last report of this kind. */
   readonly count: number
-  /** The newest of them. */
+  /** The newest of these rows. */
   readonly example: Example
 }
 
@@ -54,18 +54,18 @@ interface Tally {
 /** Plain data, part of its owner's snapshot. */
 export type State = Record<Kind, Tally>
 
-const silent = (): Tally => ({ count: 0, saidMs: Number.NEGATIVE_INFINITY, example: null })
-export const make = (): State => ({ crossed_book: silent(), off_grid: silent(), parity: silent() })
+const unreported = (): Tally => ({ count: 0, saidMs: Number.NEGATIVE_INFINITY, example: null })
+export const make = (): State => ({ crossed_book: unreported(), off_grid: unreported(), parity: unreported() })
 
 export const isCrossed = ({ bid, ask }: Row): boolean => bid > ask
 
-/** A tick size of zero is an index, which has no grid. */
+/** An index has tick size zero, so it is never off grid. */
 export const isOffGrid = ({ contract, lastPrice, scale }: Row): boolean => {
   const units = Math.round(contract.tick_size * scale)
   return units > 0 && lastPrice % units !== 0 && !Number.isNaN(lastPrice)
 }
 
-/** C - P = e^(-rT) (F - K): what the books let one sell and buy the forward at must have the chain's between them. */
+/** C - P = e^(-rT) (F - K): the chain's forward must be between the prices at which the books let one sell and buy the forward. */
 export const violatesParity = ({ strike, callBid, callAsk, putBid, putAsk, forward, growth }: Pair): boolean =>
   strike + growth * (callBid - putAsk) > forward * (1 + parityTolerance) ||
   strike + growth * (callAsk - putBid) < forward * (1 - parityTolerance)
@@ -84,14 +84,14 @@ const note = (tally: Tally, { contract, lastPrice, scale, bid, ask }: Row, forwa
   }
 }
 
-/** Counts what is odd about a row that changed; `pair` where it is an option whose strike has two fresh books. */
+/** Counts the oddities of a changed row. `pair` is given if it is an option whose strike has two fresh books. */
 export const check = (state: State, row: Row, pair: Pair | undefined): void => {
   if (isCrossed(row)) note(state.crossed_book, row, Number.NaN)
   if (isOffGrid(row)) note(state.off_grid, row, Number.NaN)
   if (pair !== undefined && violatesParity(pair)) note(state.parity, row, pair.forward)
 }
 
-/** What is to be said now. */
+/** The reports that are due now. */
 export const due = (state: State, eventMs: number): ReadonlyArray<Odd> =>
   kinds.flatMap((what) => {
     const tally = state[what]

@@ -4,7 +4,7 @@ import * as ChainRows from "../options/ChainRows.ts"
 import type * as ChainState from "../options/ChainState.ts"
 import * as Rounding from "../options/Rounding.ts"
 
-/** The last values of an underlying's instruments, and by row its chain's place (-1: spot or future) and its strike's. */
+/** The last values of an underlying's instruments. By row: the index of its chain (-1: spot or future) and of its strike. */
 interface Rows {
   readonly quotes: Quotes.Quotes
   readonly chains: ReadonlyArray<{ readonly chain: ChainState.ChainState }>
@@ -12,10 +12,10 @@ interface Rows {
   readonly strikeOf: Int32Array
 }
 
-/** One for all rows: read before the next call. */
+/** One object for all rows: read it before the next call. */
 const priced = { iv: Number.NaN, delta: Number.NaN, gamma: Number.NaN, theta: Number.NaN, vega: Number.NaN }
 
-/** What a row's chain computed for it, per year and per 1.00; NaN where there is none. */
+/** The numbers that a row's chain computed for it, per year and per 1.00; NaN if unknown. */
 const pricedOf = ({ quotes, chains, chainOf, strikeOf }: Rows, row: number): typeof priced => {
   const chain = chains[chainOf[row] ?? -1]?.chain
   const at = strikeOf[row] ?? -1
@@ -30,7 +30,7 @@ const pricedOf = ({ quotes, chains, chainOf, strikeOf }: Rows, row: number): typ
 
 type Columns = ChainMessage.Ticks["columns"]
 
-/** Rows as the columns of md.tick. */
+/** Converts rows to the columns of md.tick. */
 export const columns = (from: Rows, rows: ReadonlyArray<number>): Columns => {
   const { quotes } = from
   const to: { -readonly [K in keyof Columns]: Array<Columns[K][number]> } = {
@@ -59,7 +59,7 @@ export const columns = (from: Rows, rows: ReadonlyArray<number>): Columns => {
   return to
 }
 
-/** Rows before rounding, column by column, with one NaN: what hashes are taken over. */
+/** Rows before rounding, column by column, with one bit pattern for NaN. Hashes are computed from these. */
 export const exact = (from: Rows, rows: ReadonlyArray<number>): Float64Array => {
   const { lastPrice, volume, oi } = from.quotes
   const market = [lastPrice, volume, oi].flatMap((column) => rows.map((row) => column[row] ?? Number.NaN))

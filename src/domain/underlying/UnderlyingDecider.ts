@@ -17,16 +17,16 @@ import * as LifeState from "./LifeState.ts"
 import * as Oddities from "./Oddities.ts"
 import * as TickRows from "./TickRows.ts"
 
-/** Chains and md.tick leave at most once in this much event time. */
+/** Chains and md.tick are published at most once in this much event time. */
 export const windowMs = 250
-/** und.state is one small message, so it may leave more often. */
+/** und.state is one small message, so it may be published more often. */
 export const stateWindowMs = 100
-/** A reader that follows no deltas is never further behind than this. */
+/** A reader that does not follow deltas is never further behind than this. */
 export const keyframeMs = 5_000
 
 export type Settings = ChainState.Settings
 
-/** One output; `seq` is the MD_FRAMES sequence of the input that caused it, `exact` its numbers before rounding. */
+/** One output. `seq` is the MD_FRAMES sequence of the input that caused it; `exact` holds its numbers before rounding. */
 export type Output =
   | {
       readonly seq: number
@@ -43,34 +43,37 @@ export type Output =
 
 interface Followed {
   readonly chain: ChainState.ChainState
-  /** Published numbers as last sent, laid out by ChainRows. */
+  /** Published numbers as last sent, in the layout of ChainRows. */
   readonly sent: Float64Array
   /** Event time of the last keyframe. */
   keyframeMs: number
 }
 
-/** Plain data (maps, arrays, typed arrays), mutated in place by its one owner; a snapshot of it continues bit for bit. */
+/**
+ * Plain data (maps, arrays, typed arrays), mutated in place by its one owner. A run that continues from a snapshot gives bit-identical
+ * results.
+ */
 export interface State {
   readonly guard: FrameGuard.State
   quotes: Quotes.Quotes
   /** Ascending by expiry. */
   chains: Array<Followed>
-  /** By row of `quotes`: its chain's place (-1: spot or future) and its strike's. */
+  /** By row of `quotes`: the index of its chain (-1: spot or future) and of its strike. */
   chainOf: Int32Array
   strikeOf: Int32Array
-  /** A Reference has named the instruments. */
+  /** True once a Reference named the instruments. */
   known: boolean
   /** Largest clock seen. */
   eventMs: number
-  /** End of the last window that closed, for chains and ticks, and for und.state. */
+  /** End of the last closed window, for chains and ticks, and for und.state. */
   windowEndMs: number
   stateEndMs: number
-  /** Rows came that belong to a window that had closed: the next clock closes it again. */
+  /** True if rows arrived that belong to an already closed window. The next clock closes it again. */
   late: boolean
   stateLate: boolean
-  /** A packet of the spot or a future came since the last window. */
+  /** True if a packet of the spot or a future arrived since the last window. */
   forwardChanged: boolean
-  /** Something und.state shows may have changed since it was last built. */
+  /** True if a value in und.state may have changed since it was last built. */
   stateChanged: boolean
   sentState: string
   sentStateMs: number
@@ -104,7 +107,7 @@ interface Context {
   readonly exchange: string
   readonly underlying: string
   readonly settings: Settings
-  /** Which formulas, prices and calendar the numbers follow. */
+  /** Identifies the formulas, prices and calendar that the numbers follow. */
   readonly convention: string
   readonly isExact: boolean
   readonly rules: RuleSet.RuleSet
@@ -112,7 +115,7 @@ interface Context {
 
 const none = new Float64Array(0)
 
-/** Names everything that decides the numbers: one set of inputs has one result under one convention. */
+/** Names everything that decides the numbers: under one convention, the same inputs give the same result. */
 export const conventionId = (settings: Settings): string =>
   `b76-parity-otm-last-act365-rulebook-r${settings.rate}-q${settings.dividendYield}`
 
@@ -121,7 +124,7 @@ const follow = (state: State, quotes: Quotes.Quotes, endsMs: number, expiry: str
   const chain = ChainState.make(quotes, expiry, endsMs, before?.chain)
   const sent = ChainRows.nothingSent(chain)
   if (before !== undefined) ChainRows.carrySent({ ...before, quotes: state.quotes }, { chain, quotes, sent })
-  // Whatever changed in the list of rows, the next window tells it whole.
+  // The list of rows may have changed, so the next window sends a keyframe.
   return { chain, sent, keyframeMs: Number.NEGATIVE_INFINITY }
 }
 
@@ -170,7 +173,7 @@ const onFrame = (state: State, input: RecordInput.Frame): ReadonlyArray<Output> 
   return [{ seq: input.seq, kind: "gap", atMs: input.header.baseReceivedMs, message, exact: none }]
 }
 
-/** Published numbers of one chain, of the call that uses it; no state. */
+/** Published numbers of one chain, valid within one call. It is not state. */
 let now = new Float64Array(0)
 
 const chainOutput = (
@@ -219,7 +222,7 @@ const chainOutput = (
 }
 
 const ratioPlaces = 4
-/** A forward is computed: two places finer than the prices it comes from. */
+/** A forward is computed, so it has two more decimal places than the prices it comes from. */
 const forwardPlaces = (quotes: Quotes.Quotes): number => Money.placesOf(quotes.scale[0] ?? 1) + 2
 
 const rupeesOf = (quotes: Quotes.Quotes, row: number): number => Quotes.rupees(quotes, row, quotes.lastPrice[row] ?? Number.NaN)
@@ -236,7 +239,7 @@ const closeChain = (context: Context, state: State, seq: number, followed: Follo
   const changed = ChainRows.takeChanged(chain, now, followed.sent)
   if (changed.length > 0) outputs.push(chainOutput(context, state, seq, chain, "delta", changed))
   if (!isKeyframe) return
-  // After the delta, so that the keyframe covers it.
+  // After the delta, so that the keyframe includes it.
   outputs.push(chainOutput(context, state, seq, chain, "chain", ChainRows.all(chain)))
   followed.keyframeMs = state.eventMs
 }
@@ -306,7 +309,7 @@ const stateExact = (state: State): Float64Array => {
   return Float64Array.from([spotOf(quotes), ...futures, ...chains], Rounding.canonical)
 }
 
-/** Both books of an option's strike; none where one is older than what counts as live. */
+/** Both books of an option's strike; undefined if one is too old to count as live. */
 const pairOf = (state: State, settings: Settings, row: number): Oddities.Pair | undefined => {
   const { quotes } = state
   const chain = state.chains[state.chainOf[row] ?? -1]?.chain
@@ -328,7 +331,7 @@ const pairOf = (state: State, settings: Settings, row: number): Oddities.Pair | 
   }
 }
 
-/** Odd is what stands at the end of a window: what came and went within it nobody else sees either. */
+/** Only what is odd at the end of a window counts. No reader sees what changed within it. */
 const oddOutputs = (context: Context, state: State, seq: number, rows: ReadonlyArray<number>): ReadonlyArray<Output> => {
   const { quotes } = state
   for (const row of rows) {
@@ -380,7 +383,7 @@ const lifeOutputs = (context: Context, state: State, seq: number, happenings: Re
   return [{ seq, kind: "life", message, exact: Float64Array.from(prices) }]
 }
 
-/** The last boundary passed: a jump over many windows closes one. */
+/** The last boundary passed. After a jump over many windows only one is closed. */
 const boundary = (atMs: number, everyMs: number): number => Math.floor(atMs / everyMs) * everyMs
 
 const onClock = (context: Context, state: State, input: RecordInput.Clock): ReadonlyArray<Output> => {
@@ -402,15 +405,15 @@ const onClock = (context: Context, state: State, input: RecordInput.Clock): Read
 }
 
 /**
- * Folds the record of one underlying (its frames and references, every clock) into chains, ticks and the state of the underlying.
- * Only clocks move time and let anything out, so the outputs depend on the inputs' order alone, never on how they were batched.
- * Each reading of `initial` is a state of its own: `decide` changes the state it is given.
+ * Folds the record of one underlying (its frames and references, every clock) into chains, ticks and the state of the underlying. Only
+ * clocks advance time and publish. So the outputs depend only on the inputs' order, never on how they were batched. `initial` returns a
+ * new state each time, because `decide` mutates the state it is given.
  */
 export const make = (options: {
   readonly exchange: string
   readonly underlying: string
   readonly settings: Settings
-  /** False leaves the outputs' exact numbers out: only who compares runs by their hashes needs them. */
+  /** False omits the outputs' exact numbers. Only callers that compare runs by their hashes need them. */
   readonly isExact?: boolean
   readonly rules?: RuleSet.RuleSet
 }): Decider<State, RecordInput.RecordInput, Output> => {

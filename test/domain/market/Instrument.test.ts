@@ -188,7 +188,7 @@ describe("Instrument", () => {
     const text = Instrument.formatCsv([make({})]).replace(String(make({}).token), String(token))
     const { instruments, rejected } = Instrument.parseCsv(text)
     assert.deepStrictEqual(instruments, [])
-    assert.match(rejected[0]?.reason ?? "", /segment 8 \(token 1800\).*knows no such segment/)
+    assert.match(rejected[0]?.reason ?? "", /segment 8 \(token 1800\).*does not know this segment/)
     assert.throws(() => Instrument.priceScale(token), /segment 8/)
   })
 

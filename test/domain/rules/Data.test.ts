@@ -15,7 +15,7 @@ const withRow = (file: string, list: string, at: number, row: Row): unknown => {
 }
 
 const refused: ReadonlyArray<readonly [file: string, list: string, row: Row, why: RegExp]> = [
-  ["days", "days", { date: "2026-02-30" }, /"2026-02-30" is no day/],
+  ["days", "days", { date: "2026-02-30" }, /"2026-02-30" is not a day/],
   ["days", "days", { kind: "feast" }, /feast/],
   ["days", "days", { calendars: ["NYSE"] }, /NYSE/],
   ["sessions", "sessions", { phases: ["continuous 9:15-15:30"] }, /9:15-15:30/],
@@ -28,7 +28,7 @@ const refused: ReadonlyArray<readonly [file: string, list: string, row: Row, why
 
 const inconsistent: ReadonlyArray<readonly [file: string, list: string, at: number, row: Row, why: RegExp]> = [
   ["lots", "lots", 1, { expiryFrom: "2024-05-01" }, /lots\.json lots\[1\]: expiryFrom 2024-05-01 lies after expiryTo 2024-04-25/],
-  ["days", "days", 1, { sessions: ["lunch 12:00-13:00"] }, /"lunch" is no phase/],
+  ["days", "days", 1, { sessions: ["lunch 12:00-13:00"] }, /"lunch" is not a phase/],
   ["days", "days", 1, { sessions: ["continuous 12:00-11:00"] }, /continuous ends before it begins/],
   ["days", "days", 1, { sessions: ["continuous 09:00-12:00", "continuous 11:00-13:00"] }, /begins before the phase in front of it ends/],
   ["days", "days", 1, { calendars: ["NSE_CM"] }, /2015-01-26 NSE_CM has two rows/],

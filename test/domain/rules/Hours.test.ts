@@ -61,8 +61,8 @@ describe("hours", () => {
     assert.isTrue(trades("NSE_FO", "2026-11-08"))
     assert.match(phase("NSE_FO", "2027-03-10T10:00", "option"), /no holiday list of the rulebook covers the day/)
     assert.match(phase("NSE_COM_NON_AGRI", "2026-03-06T10:00"), /no row of the rulebook covers the day/)
-    assert.match(phase("NSE_FO", "2026-08-04T09:05"), /say which/)
-    assert.match(phase("NSE_CM", "2026-08-04T15:20"), /say cas or other/)
+    assert.match(phase("NSE_FO", "2026-08-04T09:05"), /state future or option/)
+    assert.match(phase("NSE_CM", "2026-08-04T15:20"), /state cas or other/)
   })
 
   it("the cash price stands still in the closing auction while F&O trades", () => {

@@ -183,12 +183,12 @@ describe("ProfitAndLoss", () => {
     for (const bad of [-1, 0.5, Number.NaN, Number.POSITIVE_INFINITY, "50"]) assert.isFalse(is(bad))
     const order = (quantity: number, lot: number) => Either.getOrElse(Position.orderQuantity(quantity, lot), (error) => error.reason)
     assert.strictEqual(order(130, 65), 130)
-    assert.strictEqual(order(100, 65), "no multiple of the lot size")
+    assert.strictEqual(order(100, 65), "not a multiple of the lot size")
     assert.strictEqual(order(0, 65), "not a positive whole number")
     assert.strictEqual(order(-65, 65), "not a positive whole number")
     assert.strictEqual(order(1, 0), "the instrument has no lots")
     const refused = Either.flip(Position.orderQuantity(100, 65)).pipe(Either.getOrThrow)
-    assert.strictEqual(refused.message, "quantity 100 cannot be ordered: no multiple of the lot size (65)")
+    assert.strictEqual(refused.message, "quantity 100 cannot be ordered: not a multiple of the lot size (65)")
     assert.throws(
       () =>
         Position.netQuantity([
