@@ -5,7 +5,6 @@ import { fullFolders, longFunctions } from "./lib/sizes.mjs"
 const unsplit = new Set([
   "src/client/Socket.ts",
   "src/gateway/chains/Chains.ts",
-  "src/gateway/history/History.ts",
   "src/gateway/sockets/Hub.ts",
   "src/gateway/strategies/PositionsHttp.ts",
   "src/gateway/strategies/StrategiesHttp.ts",

@@ -1,0 +1,72 @@
+import { Effect } from "effect"
+import * as Coverage from "../../domain/market/Coverage.ts"
+import * as Instrument from "../../domain/market/Instrument.ts"
+import * as InstrumentHours from "../../domain/market/InstrumentHours.ts"
+import type * as KiteHistory from "../../domain/market/KiteHistory.ts"
+import { BarRepo } from "../../store/BarRepo.ts"
+import * as Asks from "../../streams/Asks.ts"
+import { RuleBook } from "../../streams/RuleBook.ts"
+import { Engine } from "../shared/Engine.ts"
+import { Lifetimes } from "../shared/Lifetimes.ts"
+import { orProblem } from "../shared/StoreProblem.ts"
+
+/** The candles that Postgres holds, and the engine's help with those that it lacks. */
+export const make = Effect.gen(function* () {
+  const repo = yield* BarRepo
+  const engine = yield* Engine
+  const rules = yield* RuleBook
+  const { placeOf } = yield* Lifetimes
+
+  const rangeOf = (instrument: Instrument.Instrument, { minutes }: KiteHistory.Interval, span: KiteHistory.Span, nowMs: number) => {
+    const place = placeOf(instrument)
+    return {
+      instrumentToken: instrument.token,
+      tradingsymbol: instrument.tradingsymbol,
+      minutes,
+      from: new Date(span.fromMs),
+      to: new Date(span.toMs),
+      now: new Date(nowMs),
+      sessions: InstrumentHours.during(rules.current(), place, Coverage.daysIn(span)),
+      gridOpenMs: InstrumentHours.gridOpenMs(rules.current(), place, span.toMs)
+    }
+  }
+
+  /** Asks the engine to fetch the missing candles of the span into Postgres. */
+  const fill = (instrument: Instrument.Instrument, interval: KiteHistory.Interval, span: KiteHistory.Span, nowMs: number) =>
+    Effect.gen(function* () {
+      const place = placeOf(instrument)
+      const sessionOf = (day: string) => InstrumentHours.on(rules.current(), place, day)
+      const stored = yield* orProblem(repo.days(rangeOf(instrument, interval, span, nowMs)))
+      yield* Effect.forEach(
+        Coverage.missing(stored, span, nowMs, sessionOf),
+        ({ fromMs, toMs }) =>
+          engine.ask(Asks.fetchHistory, {
+            instrument_token: instrument.token,
+            tradingsymbol: instrument.tradingsymbol,
+            minutes: interval.minutes,
+            from_ms: fromMs,
+            to_ms: toMs
+          }),
+        { discard: true }
+      )
+    })
+
+  const read = (instrument: Instrument.Instrument, interval: KiteHistory.Interval, span: KiteHistory.Span, nowMs: number) => {
+    const scale = Instrument.priceScale(instrument.token)
+    return Effect.map(orProblem(repo.range(rangeOf(instrument, interval, span, nowMs))), (rows) =>
+      rows.map(
+        ({ at, open, high, low, close, volume, oi }): KiteHistory.Candle => ({
+          atMs: at.getTime(),
+          open: open / scale,
+          high: high / scale,
+          low: low / scale,
+          close: close / scale,
+          volume,
+          oi
+        })
+      )
+    )
+  }
+
+  return { fill, read } as const
+})
