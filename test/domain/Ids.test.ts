@@ -3,7 +3,7 @@ import { Schema } from "effect"
 import * as Ids from "../../src/domain/Ids.ts"
 
 describe("Ids", () => {
-  it("an account id may stand in a subject as it is", () => {
+  it("accepts only account ids that a subject can contain unchanged", () => {
     const is = Schema.is(Ids.AccountId)
     for (const good of ["AB1234", "a", "sim_1-x", "x".repeat(64)]) assert.isTrue(is(good), good)
     for (const bad of ["", "a.b", "a*", ">", "a b", "M&M", "x".repeat(65), "\n", "a\n"]) assert.isFalse(is(bad), JSON.stringify(bad))

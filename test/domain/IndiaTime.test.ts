@@ -28,7 +28,7 @@ describe("IndiaTime", () => {
   })
 
   it.prop(
-    "BE-DAT-02 an instant lies in its own minute and its own Indian day",
+    "BE-DAT-02 an instant is within its minute and its Indian day",
     [FastCheck.integer({ min: 0, max: 4_102_444_800_000 })],
     ([ms]) => {
       const start = IndiaTime.minuteFloor(ms)

@@ -46,7 +46,7 @@ describe("Money", () => {
   })
 
   it.prop(
-    "BE-FIN-06 a rounded price is on the grid, at most half a tick away, and stays where it is",
+    "BE-FIN-06 a rounded price is on the grid and at most half a tick away; rounding it again changes nothing",
     [safe, FastCheck.integer({ min: 1, max: 100_000 })],
     ([price, tick]) => {
       const [exact, step] = [Money.toDecimal(price, 1e4), Money.toDecimal(tick, 1e4)]
@@ -85,7 +85,7 @@ describe("Money", () => {
     }
   )
 
-  it("BE-FIN-07 wire money that is no plain decimal string is refused", () => {
+  it("BE-FIN-07 rejects wire money that is not a plain decimal string", () => {
     for (const bad of [
       "",
       "1e5",
@@ -111,7 +111,7 @@ describe("Money", () => {
     assert.isTrue(Either.isLeft(Schema.encodeEither(Money.Money)(new Decimal(Number.POSITIVE_INFINITY))))
   })
 
-  it("BE-FIN-07 input money is a string or a number by its shortest text; what numeric(30,10) cannot keep is refused", () => {
+  it("BE-FIN-07 reads input money from a string or a number's shortest text, and rejects what numeric(30,10) cannot hold", () => {
     const read = (input: unknown) => Either.getOrThrow(Either.map(decodeInput(input), Money.format))
     assert.strictEqual(read("999999999.99"), "999999999.99")
     assert.strictEqual(read(999999999.99), "999999999.99")
@@ -137,7 +137,7 @@ describe("Money", () => {
     }
   })
 
-  it("scales a decimal text exactly or says why not", () => {
+  it("scales a decimal text exactly or gives the reason why not", () => {
     const scaled = (text: string, scale: number) => Either.getOrElse(Money.scaled(text, scale), (error) => error.reason)
     assert.strictEqual(scaled("24500.05", 100), 2450005)
     assert.strictEqual(scaled("24500.0", 100), 2450000)
@@ -154,21 +154,25 @@ describe("Money", () => {
     assert.throws(() => Money.scaled("1", 3), RangeError)
   })
 
-  it.prop("a scaled integer, its decimal and its text are one number", [safe, FastCheck.constantFrom(1, 100, 1e4, 1e7)], ([int, scale]) => {
-    const exact = Money.toDecimal(int, scale)
-    assert.strictEqual(Either.getOrThrow(Money.scaled(Money.format(exact), scale)), int)
-    assert.isTrue(exact.times(scale).equals(int))
-  })
+  it.prop(
+    "a scaled integer, its decimal and its text are the same number",
+    [safe, FastCheck.constantFrom(1, 100, 1e4, 1e7)],
+    ([int, scale]) => {
+      const exact = Money.toDecimal(int, scale)
+      assert.strictEqual(Either.getOrThrow(Money.scaled(Money.format(exact), scale)), int)
+      assert.isTrue(exact.times(scale).equals(int))
+    }
+  )
 
   it.prop(
-    "a double leaves as its exact decimal up to 15 digits",
+    "a double is printed as its exact decimal up to 15 digits",
     [FastCheck.integer({ min: -(10 ** 15) + 1, max: 10 ** 15 - 1 }), FastCheck.constantFrom(1, 100, 1e4)],
     ([int, scale]) => {
       assert.strictEqual(JSON.stringify(Money.toNumber(int, scale)), Money.format(Money.toDecimal(int, scale)))
     }
   )
 
-  it("refuses to pass 2^53", () => {
+  it("rejects integers beyond 2^53", () => {
     assert.strictEqual(Money.checked(Number.MAX_SAFE_INTEGER), Number.MAX_SAFE_INTEGER)
     for (const bad of [2 ** 53, -(2 ** 53), 0.5, Number.NaN, Number.POSITIVE_INFINITY]) {
       assert.throws(() => Money.checked(bad), Money.UnsafeInteger)

@@ -36,7 +36,7 @@ describe("Basis", () => {
     }
   )
 
-  it("BE-FIN-12 price and open interest together say who moved", () => {
+  it("BE-FIN-12 classifies positions by price and open interest together", () => {
     const signal = (price: number, openInterest: number) =>
       Basis.positionSignal({ price: 100, openInterest: 1000 }, { price, openInterest }).signal
     assert.deepStrictEqual(

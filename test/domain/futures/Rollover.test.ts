@@ -36,7 +36,7 @@ describe("Rollover", () => {
     assert.approximately(it.carry!, Math.log(24_622.5 / 24_500) / (35 / 365), 1e-14)
   })
 
-  it("BE-FIN-12 what cannot be known is null", () => {
+  it("BE-FIN-12 returns null for values that cannot be known", () => {
     assert.deepStrictEqual(Rollover.rollover(near, []), { percent: 0, spread: null, costPercent: null, carry: null })
     assert.isNull(Rollover.rollover({ ...near, openInterest: 0 }, [{ ...next, openInterest: 0 }]).percent)
     assert.isNull(Rollover.rollover({ ...near, price: 0 }, [next]).spread)
@@ -44,7 +44,7 @@ describe("Rollover", () => {
     assert.isNull(Rollover.rollover(near, [{ ...next, expiryAtMs: near.expiryAtMs }]).carry)
   })
 
-  it("BE-FIN-12 rollover P&L: realised on the old month, running on the new one, the spread beside it", () => {
+  it("BE-FIN-12 rollover P&L: realised in the old month, unrealised in the new one, and the spread", () => {
     const text = (direction: "BUY" | "SELL") => {
       const price = (it: string) => new Money.Decimal(it)
       const { realised, unrealised, rollCost, total } = Rollover.rollProfit({
@@ -76,7 +76,7 @@ describe("Rollover", () => {
     }
   })
 
-  it("BE-FIN-12 two contracts without a common bar cannot be joined, only laid side by side", () => {
+  it("BE-FIN-12 two contracts without a common bar cannot be joined with an adjustment", () => {
     const apart: ReadonlyArray<Rollover.Segment> = [
       { contract: "NOV", untilMs: 2 * dayMs, bars: [bar(1, 100), bar(2, 104)] },
       { contract: "DEC", untilMs: Number.POSITIVE_INFINITY, bars: [bar(3, 130)] }

@@ -93,7 +93,7 @@ describe("Indicators", () => {
   })
 
   for (const [id, [name, settings, output]] of Object.entries(series)) {
-    it(`BE-SVC-03 ${id} equals the golden series within 1e-9 and begins where it does`, () => {
+    it(`BE-SVC-03 ${id} equals the golden series within 1e-9 and starts at the same bar`, () => {
       const values = Indicator.batch(ready(name, settings).indicator, bars).map((it) => it[output] ?? null)
       const expected = golden.values[id]!
       assert.strictEqual(values.length, expected.length)
@@ -117,7 +117,7 @@ describe("Indicators", () => {
       const batch = Indicator.batch(indicator, bars)
       let live = Indicator.start(indicator)
       for (const [index, bar] of bars.entries()) {
-        // The bar as it forms: first its open alone, then something wrong, at last what it is.
+        // The bar while it forms: first only its open, then a wrong version, finally the correct one.
         live = Indicator.update(indicator, live, { ...bar, high: bar.open, low: bar.open, close: bar.open, volume: 0 })
         live = Indicator.update(indicator, live, { ...bar, high: bar.high * 2, close: bar.high * 2, volume: bar.volume + 1 })
         live = Indicator.update(indicator, live, bar)
@@ -127,7 +127,7 @@ describe("Indicators", () => {
   )
 
   it.prop(
-    "BE-SVC-03 a state is never changed by use, and a late bar changes nothing",
+    "BE-SVC-03 using a state never changes it, and a late bar changes nothing",
     [FastCheck.constantFrom(...every), someBars],
     ([name, bars]) => {
       const { indicator } = ready(name)

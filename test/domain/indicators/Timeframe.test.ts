@@ -23,7 +23,7 @@ const minutes = (days: number, keep: (index: number) => boolean = () => true): R
   }).filter((_, index) => keep(index))
 
 describe("Timeframe", () => {
-  it("BE-SVC-03 bars begin at the open and never reach over a session", () => {
+  it("BE-SVC-03 bars start at the open and never cross the end of a session", () => {
     const start = (text: string, width: number) =>
       new Date(Timeframe.barStartMs(at(text), width, openMs) + 19_800_000).toISOString().slice(0, 16)
     assert.strictEqual(start("2026-08-17T09:15:00", 5), "2026-08-17T09:15")
@@ -41,7 +41,7 @@ describe("Timeframe", () => {
     )
   })
 
-  it("BE-SVC-03 one minute is itself and a day is the whole session", () => {
+  it("BE-SVC-03 a one-minute timeframe returns the minutes, and a day is the whole session", () => {
     assert.deepStrictEqual(Timeframe.aggregate(minutes(2), 1, openMs), minutes(2))
     const [first, second, ...rest] = Timeframe.aggregate(minutes(2), 1440, openMs)
     assert.deepStrictEqual(rest, [])
@@ -58,7 +58,7 @@ describe("Timeframe", () => {
   })
 
   it.prop(
-    "BE-SVC-03 every timeframe is consistent: longer bars from shorter bars are those from the minutes",
+    "BE-SVC-03 longer bars built from shorter bars equal those built from minutes",
     [FastCheck.constantFrom([3, 15], [5, 15], [5, 60], [15, 60], [15, 1440], [5, 75] as const), FastCheck.integer({ min: 2, max: 9 })],
     ([[short, long], hole]) => {
       const some = minutes(3, (index) => index % hole !== 0)
@@ -70,7 +70,7 @@ describe("Timeframe", () => {
   )
 
   it.prop(
-    "BE-SVC-03 a corrected minute gives the bar it would have given at once",
+    "BE-SVC-03 a corrected minute gives the same bar as a minute that was right at first",
     [FastCheck.constantFrom(3, 5, 15, 60), FastCheck.constantFrom("rsi", "vwap", "supertrend", "adx")],
     ([width, name]) => {
       const { indicator } = Either.getOrThrow(Catalogue.make(name))
@@ -92,7 +92,7 @@ describe("Timeframe", () => {
     }
   )
 
-  it("a minute from before the open one changes nothing", () => {
+  it("a minute before the open minute changes nothing", () => {
     const [a, b] = minutes(1)
     const [state] = Timeframe.step(null, b!, 5, openMs)
     const [after, closed] = Timeframe.step(state, a!, 5, openMs)

@@ -16,7 +16,7 @@ const callToken = optionToken(24_500, "CE")
 const instruments = [spot, future, option(24_500, "CE")]
 
 const run = (recorder: Recorder) => Decider.fold(decider, decider.initial, recorder.inputs)
-/** Bars told of one instrument, in order. */
+/** Published bars of one instrument, in order. */
 const told = (outputs: ReadonlyArray<BarDecider.Output>, token: number, interval: Bar.Interval = "1m") =>
   outputs.flatMap(({ message }) => (message.instrument_token === token && message.interval === interval ? message.bars : []))
 const closed = (outputs: ReadonlyArray<BarDecider.Output>, token: number, interval: Bar.Interval = "1m") =>
@@ -24,7 +24,7 @@ const closed = (outputs: ReadonlyArray<BarDecider.Output>, token: number, interv
 const prices = ({ open, high, low, close }: Bar.Candle) => [open, high, low, close]
 const startOf = (bar: Bar.Candle) => (Date.parse(bar.timestamp) - startMs) / 1_000
 
-/** One price every five seconds over two minutes, with the volume that the exchange adds up. */
+/** One price every five seconds over two minutes, with the exchange's cumulative volume. */
 const twoMinutes = (
   token: number,
   price: (second: number) => number,
@@ -39,7 +39,7 @@ const twoMinutes = (
 }
 
 describe("BarDecider", () => {
-  it("TC-MATL-022 an underlying's bars come every minute and every second, low <= open, close <= high", () => {
+  it("TC-MATL-022 publishes an underlying's bars every minute and every second, with low <= open, close <= high", () => {
     const [, outputs] = run(twoMinutes(spotToken, (second) => 24_500 + ((second * 7) % 60) - 30))
     const minutes = closed(outputs, spotToken)
     assert.deepStrictEqual(minutes.map(startOf), [0, 60])
@@ -57,7 +57,7 @@ describe("BarDecider", () => {
   })
 
   it.prop(
-    "TC-MATL-022 open is the first price, close the last, high and low the extremes, whatever the prices",
+    "TC-MATL-022 open is the first price, close the last, high and low the extremes, for any prices",
     [FastCheck.array(FastCheck.integer({ min: 1, max: 60_000 }), { minLength: 1, maxLength: 50 })],
     ([ticks]) => {
       const recorder = new Recorder().reference(instruments)
@@ -68,7 +68,7 @@ describe("BarDecider", () => {
     }
   )
 
-  it("only a clock closes a bar, and ticks ahead of it wait in the next one", () => {
+  it("only a clock closes a bar; ticks ahead of the clock wait in the next bar", () => {
     const recorder = new Recorder().reference(instruments)
     recorder.frame(startMs + 59_900, [{ token: spotToken, price: 1 }]).frame(startMs + 60_050, [{ token: spotToken, price: 2 }])
     assert.deepStrictEqual(closed(run(recorder)[1], spotToken), [])
@@ -87,7 +87,7 @@ describe("BarDecider", () => {
     recorder.frame(startMs + 61_000, [{ token: callToken, price: 110, volume: 30 }])
     const late = recorder.number()
     recorder.frame(startMs + 65_000, [{ token: callToken, price: 120, volume: 40 }])
-    // The lost frame comes again: one tick of the minute that is over, two of the one that is open.
+    // The lost frame is resent: one tick of the closed minute, two of the open one.
     recorder.frame(
       startMs + 50_000,
       [
@@ -114,7 +114,7 @@ describe("BarDecider", () => {
     recorder.frame(startMs - 1_000, [{ token: futureToken, price: 500, volume: 1_000 }]).clock(startMs)
     for (let second = 0; second < 60; second++) {
       for (const [lag, account] of accounts.entries()) {
-        // Each account sees the same exchange, one a little later than the other, and each misses some.
+        // Each account receives the same exchange data with a different delay, and each misses some.
         if ((second + lag) % 4 === 0) continue
         const atMs = startMs + second * 1_000 + lag * 150
         recorder.frame(atMs, [{ token: futureToken, price: 500 + second, volume: 1_000 + second * 5 }], { account })
@@ -135,7 +135,7 @@ describe("BarDecider", () => {
     )
   })
 
-  it("TC-MATL-033 the order in which accounts' packets come changes no bar", () => {
+  it("TC-MATL-033 the arrival order of the accounts' packets changes no bar", () => {
     const packets = Array.from({ length: 12 }, (_, n) => ({ atMs: startMs + n * 4_000, price: 100 + ((n * 5) % 7), volume: 10 + n }))
     const bar = (order: ReadonlyArray<(typeof packets)[number]>) => {
       const recorder = new Recorder().reference(instruments)
@@ -150,7 +150,7 @@ describe("BarDecider", () => {
     assert.deepStrictEqual(bar([...packets.slice(6), ...packets.slice(0, 6)]), expected)
   })
 
-  it("volume and open interest: the difference of the day's volume, which begins anew each day; the last open interest", () => {
+  it("volume is the difference of the day's volume, which restarts each day; open interest is the last one", () => {
     const [, outputs] = run(twoMinutes(callToken, () => 50))
     assert.deepStrictEqual(
       closed(outputs, callToken).map(({ volume, oi }) => [volume, oi]),
@@ -171,7 +171,7 @@ describe("BarDecider", () => {
     )
   })
 
-  it("an index has no volume and no open interest; what was never traded has no bar", () => {
+  it("an index has no volume and no open interest; an instrument never traded has no bar", () => {
     const recorder = new Recorder().reference(instruments)
     recorder.frame(startMs, [
       { token: spotToken, price: 24_500 },
@@ -185,7 +185,7 @@ describe("BarDecider", () => {
     assert.deepStrictEqual(told(outputs, futureToken), [])
   })
 
-  it("the open minute is told at a bounded rate: leading instruments each second, options each fifteen, only when changed", () => {
+  it("publishes a changed open minute at a bounded rate: leading instruments each second, options every fifteen", () => {
     const recorder = new Recorder().reference(instruments)
     for (let tenth = 0; tenth < 600; tenth++) {
       const atMs = startMs + tenth * 100
@@ -207,14 +207,14 @@ describe("BarDecider", () => {
     assert.isTrue(outputs.every(({ message }) => new Set(message.bars.map(({ timestamp }) => timestamp)).size === message.bars.length))
   })
 
-  it("one message of an instrument and interval at most for one input: what is published under its number is whole", () => {
+  it("one input causes at most one message per instrument and interval", () => {
     const recorder = twoMinutes(spotToken, (second) => second + 1)
     const [, outputs] = run(recorder.clock(startMs + 10 * minuteMs))
     const keys = outputs.map(({ seq, message }) => `${seq} ${message.interval} ${message.instrument_token}`)
     assert.strictEqual(new Set(keys).size, keys.length)
   })
 
-  it("a bar that may lack ticks says so: before the first frame, across a new start of a ticker, and after lost frames", () => {
+  it("a bar is incomplete if ticks may be missing: before the first frame, after a ticker's restart, after lost frames", () => {
     const minute = (recorder: Recorder, n: number, options = {}) =>
       recorder.frame(startMs + n * minuteMs + 20_000, [{ token: spotToken, price: 100 + n }], options).clock(startMs + (n + 1) * minuteMs)
     const recorder = new Recorder().reference(instruments)
@@ -232,7 +232,7 @@ describe("BarDecider", () => {
     )
   })
 
-  it("an instrument that joins is whole from then on; one that left ends with its last bar; a token given away again is another instrument", () => {
+  it("bars of a new instrument are complete from its start; a removed one ends with its last bar; a reused token is another instrument", () => {
     const recorder = new Recorder().reference([spot])
     recorder.frame(startMs, [{ token: spotToken, price: 1 }]).clock(startMs + 30_000)
     recorder.reference([spot, option(24_500, "CE")])
@@ -260,7 +260,7 @@ describe("BarDecider", () => {
     )
   })
 
-  it("without clocks the oldest bar is closed when there are too many, and nothing is thrown by what is no packet", () => {
+  it("closes the oldest bar without a clock if there are too many, and never throws on invalid packets", () => {
     const recorder = new Recorder().reference(instruments)
     for (let n = 0; n < BarDecider.openBarsMax + 10; n++) recorder.frame(startMs + n * minuteMs, [{ token: callToken, price: n + 1 }])
     const [state, outputs] = run(
@@ -274,7 +274,7 @@ describe("BarDecider", () => {
   })
 })
 
-/** A day in small: accounts, resends, lost frames, jumps, restarts, instruments that come and go. */
+/** A short simulated day: several accounts, resends, lost frames, jumps, restarts, instruments that are added and removed. */
 const market = (seed: number): ReadonlyArray<RecordInput.RecordInput> => {
   let state = seed >>> 0
   const next = () => {
@@ -323,7 +323,7 @@ describe("replay: BarDecider", () => {
     return { hash: hash.digest("hex"), count }
   }
 
-  it.each([1, 2, 3])("batches of any size and a state stored and restored give the same bars to the last bit (market %i)", (seed) => {
+  it.each([1, 2, 3])("batches of any size and a restored state give bit-identical bars (market %i)", (seed) => {
     const inputs = market(seed)
     const whole = replay(inputs, () => inputs.length)
     assert.isAbove(whole.count, 200)
@@ -333,7 +333,7 @@ describe("replay: BarDecider", () => {
     assert.notStrictEqual(replay(market(seed + 10), () => 50).hash, whole.hash)
   })
 
-  it.each([4, 5])("every bar is possible, each instrument's closed bars ascend, and none comes twice (market %i)", (seed) => {
+  it.each([4, 5])("every bar is valid, each instrument's closed bars ascend, and none is repeated (market %i)", (seed) => {
     const [, outputs] = Decider.fold(decider, decider.initial, market(seed))
     const last = new Map<string, string>()
     for (const { message } of outputs) {

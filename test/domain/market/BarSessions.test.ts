@@ -14,11 +14,11 @@ const minutesOf = (recorder: Recorder, token: number) =>
     .filter(({ message }) => message.instrument_token === token && message.interval === "1m")
     .flatMap(({ message }) => message.bars.filter(({ closed }) => closed))
 
-/** A record that was there before the day began. */
+/** A recorder that was running before the day began. */
 const sinceMorning = (day: string) => new Recorder().reference([spot, future, call]).clock(ist(`${day}T06:00:00`))
 
 describe("bars of sessions", () => {
-  it("BE-DAY-07 the snapshot on subscribe and the pre-open make no bar: the day opens at 24,300 and its low is 24,280", () => {
+  it("BE-DAY-07 the snapshot on subscribing and the pre-open make no bar: the day opens at 24,300 and its low is 24,280", () => {
     const recorder = sinceMorning("2026-07-28").frame(ist("2026-07-28T08:45:00"), [{ token: spotToken, price: 24_000 }])
     for (let minute = 0; minute < 9; minute++) recorder.frame(ist(`2026-07-28T09:0${minute}:00`), [{ token: spotToken, price: 24_000 }])
     for (const [second, price] of [24_300, 24_320, 24_280, 24_310].entries())
@@ -49,7 +49,7 @@ describe("bars of sessions", () => {
     })
   }
 
-  it("BE-DAY-07 whoever joins after the open does not take the day's volume for a minute's", () => {
+  it("BE-DAY-07 an instrument added after the open does not count the day's volume as its first minute's", () => {
     const recorder = new Recorder().clock(ist("2026-07-28T11:00:00")).reference([spot, future, call])
     recorder.frame(ist("2026-07-28T11:00:05"), [{ token: callToken, price: 50, volume: 800_000 }])
     recorder.frame(ist("2026-07-28T11:00:40"), [{ token: callToken, price: 50, volume: 800_300 }]).clock(ist("2026-07-28T11:01:00"))
@@ -59,7 +59,7 @@ describe("bars of sessions", () => {
     )
   })
 
-  it("BE-DAY-07 the closing auction's standing price makes no bar of the index while its derivatives trade on, to 15:40", () => {
+  it("BE-DAY-07 the constant price during the closing auction makes no index bar, while its derivatives trade until 15:40", () => {
     const recorder = sinceMorning("2026-08-03")
     for (const time of ["15:14:30", "15:20:30", "15:36:00"])
       recorder.frame(ist(`2026-08-03T${time}`), [{ token: spotToken, price: 24_500 }])
@@ -71,7 +71,7 @@ describe("bars of sessions", () => {
     assert.deepStrictEqual(starts(futureToken), ["09:44", "09:50", "10:09"])
   })
 
-  it("BE-DAY-07 a holiday's and a weekend's ticks make no bar, a budget Sunday's do", () => {
+  it("BE-DAY-07 ticks on a holiday or a weekend make no bar, but ticks on a budget Sunday do", () => {
     const barsOn = (day: string) => {
       const recorder = sinceMorning(day).frame(ist(`${day}T10:00:00`), [{ token: spotToken, price: 24_500 }])
       return minutesOf(recorder.clock(ist(`${day}T10:05:00`)), spotToken).length

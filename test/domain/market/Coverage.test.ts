@@ -59,7 +59,7 @@ describe("Coverage", () => {
 
 describe("KiteHistory", () => {
   it.prop(
-    "windows cover a span to the second, none longer than Kite allows, without an overlap",
+    "windows cover a span without gap or overlap, and none is longer than Kite allows",
     [FastCheck.integer({ min: 0, max: 500 * 86_400 }), FastCheck.constantFrom(...KiteHistory.intervals)],
     ([seconds, { daysMax }]) => {
       const fromMs = ist("2026-01-01T00:00:00")

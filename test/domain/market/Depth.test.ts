@@ -18,7 +18,7 @@ describe("Depth", () => {
     assert.strictEqual(it.spread, 5)
     assert.strictEqual(it.mid, 10002.5)
     assert.approximately(it.spreadBps!, (5 / 10002.5) * 1e4, 1e-12)
-    // Three times as much is bid as offered, so the price leans to the ask.
+    // Three times as much is bid as offered, so the weighted mid is nearer to the ask.
     assert.strictEqual(it.weightedMid, (10000 * 100 + 10005 * 300) / 400)
     assert.strictEqual(it.imbalance, 0)
     assert.deepStrictEqual(
@@ -30,7 +30,7 @@ describe("Depth", () => {
     )
   })
 
-  it("BE-SVC-02 slippage for a size walks the book and says what it could not fill", () => {
+  it("BE-SVC-02 slippage for a size walks the book and returns the unfilled quantity", () => {
     const buy = Depth.execute(liquid, "BUY", 300)
     assert.deepStrictEqual(buy, {
       filled: 300,
@@ -84,7 +84,7 @@ describe("Depth", () => {
     { maxLength: 5 }
   )
   it.prop(
-    "BE-SVC-02 whatever the book, imbalance and score stay in range and a fill is conserved",
+    "BE-SVC-02 for any book, imbalance and score are in range and a fill is conserved",
     [side, side, FastCheck.integer({ min: 1, max: 1e7 })],
     ([bids, asks, size]) => {
       const book = { bids: [...bids].sort((a, b) => b.price - a.price), asks: [...asks].sort((a, b) => a.price - b.price) }

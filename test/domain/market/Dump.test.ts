@@ -5,7 +5,7 @@ import * as Instrument from "../../../src/domain/market/Instrument.ts"
 const header =
   "instrument_token,exchange_token,tradingsymbol,name,last_price,expiry,strike,tick_size,lot_size,instrument_type,segment,exchange"
 const row = (token: number, exchange: string) => `${token},1,S${token},S,0.0,,0.0,0.05,1,EQ,${exchange},${exchange}`
-/** A dump with so many rows of each exchange, and lines of its own behind them. */
+/** A dump with the given number of rows per exchange, followed by extra lines. */
 const dump = (counts: Readonly<Record<string, number>>, ...more: ReadonlyArray<string>) => {
   let token = 1 // the lowest byte of NSE
   const rows = Object.entries(counts).flatMap(([exchange, count]) =>

@@ -11,7 +11,7 @@ const read = (file: string) => readFileSync(join(kite ?? "", file))
 const absent = "(skipped without the recorded packets of TARANG_REFERENCE_DATA)"
 
 const u16 = FastCheck.integer({ min: 0, max: 0xffff })
-// Half of them near the edges: the sign bit is where another client goes wrong.
+// Half of the values are near the edges, because other clients get the sign bit wrong.
 const u32 = FastCheck.oneof(
   FastCheck.integer({ min: 0, max: 0xffffffff }),
   FastCheck.constantFrom(0, 1, 0x7fffffff, 0x80000000, 0xffffffff)
@@ -126,7 +126,7 @@ describe("Frame, Kite's recorded packets", () => {
     ])
   })
 
-  it.skipIf(!recorded("ticker_full.packet"))(`a recorded packet written again is the same bytes ${absent}`, () => {
+  it.skipIf(!recorded("ticker_full.packet"))(`writing a recorded packet gives the same bytes ${absent}`, () => {
     for (const file of ["ticker_full.packet", "ticker_quote.packet"]) {
       const frame = Frame.frameOf([body(file)])
       const { columns } = decoded(frame)
@@ -143,7 +143,7 @@ describe("Frame", () => {
     const view = new DataView(bytes.buffer)
     view.setUint16(0, 1)
     view.setUint16(2, 184)
-    // Each u32 of the body carries its own offset, so a wrong offset shows as another number.
+    // Each u32 of the body holds its own offset, so reading at a wrong offset returns another number.
     for (let at = 0; at < 64; at += 4) view.setUint32(4 + at, 1000 + at)
     for (let entry = 0; entry < 10; entry++) {
       view.setUint32(4 + 64 + entry * 12, 10 + entry)
@@ -177,7 +177,7 @@ describe("Frame", () => {
     ])
   })
 
-  it("reads an index packet, whose prices stand in another order: high, low, open, close, change, time", () => {
+  it("reads an index packet, whose prices have another order: high, low, open, close, change, time", () => {
     const body = new Uint8Array(32)
     const view = new DataView(body.buffer)
     for (let at = 0; at < 32; at += 4) view.setUint32(at, 1000 + at)
@@ -198,7 +198,7 @@ describe("Frame", () => {
     expect(new DataView(fall.buffer).getInt32(24)).toBe(-10_050)
   })
 
-  it.prop("what was written is read", [FastCheck.array(packet, { maxLength: 40 })], ([cases]) => {
+  it.prop("reading returns what was written", [FastCheck.array(packet, { maxLength: 40 })], ([cases]) => {
     const { rows, bad, columns } = decoded(Frame.frameOf(cases.map((one) => one.body)))
     expect(bad).toBe(0)
     expect(rows).toEqual(cases.map((one) => ({ ...zeroRow, ...one.fields, kind: one.kind })))
@@ -207,14 +207,14 @@ describe("Frame", () => {
     expect(writer.finish()).toEqual(Frame.frameOf(cases.map((one) => one.body)))
   })
 
-  it.prop("columns used again keep nothing of the frame before", [packet, packet], ([before, after]) => {
+  it.prop("reused columns keep nothing of the previous frame", [packet, packet], ([before, after]) => {
     const columns = Frame.makeColumns(1)
     Frame.decode(Frame.frameOf([before.body, before.body]), columns)
     Frame.decode(Frame.frameOf([after.body]), columns)
     expect(rowsOf(columns)).toEqual([{ ...zeroRow, ...after.fields, kind: after.kind }])
   })
 
-  it.prop("a row sent in a smaller mode carries that mode's fields", [FastCheck.record(full)], ([fields]) => {
+  it.prop("a row sent in a smaller mode has that mode's fields", [FastCheck.record(full)], ([fields]) => {
     const columns = Frame.makeColumns(1)
     Frame.setRow(columns, 0, Frame.Kind.full, fields)
     const writer = new Frame.Writer()
@@ -223,18 +223,22 @@ describe("Frame", () => {
     expect(writer.finish()).toEqual(Frame.frameOf([Frame.encodeQuote(fields), Frame.encodeLtp(fields)]))
   })
 
-  it.prop("the walkers see what decode sees", [FastCheck.array(packet, { maxLength: 20 }), FastCheck.nat(40)], ([cases, cut]) => {
-    const whole = Frame.frameOf(cases.map((one) => one.body))
-    const frame = whole.subarray(0, Math.max(0, whole.length - cut))
-    const { rows, bad } = decoded(frame)
-    const walked: Array<ReadonlyArray<number>> = []
-    const walkedBad = Frame.forEachPacket(frame, (offset, length) => {
-      walked.push([length, Frame.tokenAt(frame, offset), Frame.lastPriceAt(frame, offset), Frame.exchangeTimeAt(frame, offset, length)])
-    })
-    expect(walkedBad).toBe(bad)
-    expect(walked).toEqual(rows.map((row) => [row.kind, row.token, row.lastPrice, row.exchangeTime]))
-    if (cut === 0) expect(Frame.packetCount(frame)).toBe(cases.length)
-  })
+  it.prop(
+    "forEachPacket visits the packets that decode reads",
+    [FastCheck.array(packet, { maxLength: 20 }), FastCheck.nat(40)],
+    ([cases, cut]) => {
+      const whole = Frame.frameOf(cases.map((one) => one.body))
+      const frame = whole.subarray(0, Math.max(0, whole.length - cut))
+      const { rows, bad } = decoded(frame)
+      const walked: Array<ReadonlyArray<number>> = []
+      const walkedBad = Frame.forEachPacket(frame, (offset, length) => {
+        walked.push([length, Frame.tokenAt(frame, offset), Frame.lastPriceAt(frame, offset), Frame.exchangeTimeAt(frame, offset, length)])
+      })
+      expect(walkedBad).toBe(bad)
+      expect(walked).toEqual(rows.map((row) => [row.kind, row.token, row.lastPrice, row.exchangeTime]))
+      if (cut === 0) expect(Frame.packetCount(frame)).toBe(cases.length)
+    }
+  )
 
   it.prop("random bytes never throw", [FastCheck.uint8Array({ maxLength: 600 })], ([bytes]) => {
     const { rows, bad } = decoded(bytes)
@@ -243,7 +247,7 @@ describe("Frame", () => {
   })
 
   it.prop(
-    "a hostile body costs one packet and its neighbours are read",
+    "an invalid body costs one packet, and its neighbours are read",
     [packet, FastCheck.uint8Array({ maxLength: 300 }).filter((bytes) => !Frame.isKind(bytes.length)), packet],
     ([before, hostile, after]) => {
       const { rows, bad } = decoded(Frame.frameOf([before.body, hostile, after.body]))
@@ -269,7 +273,7 @@ describe("Frame", () => {
     }
   )
 
-  it("counts what is no frame: nothing, a cut header, a count beyond the bytes, bytes beyond the count", () => {
+  it("counts invalid frames: empty, a cut header, a count beyond the bytes, bytes beyond the count", () => {
     expect(decoded(new Uint8Array(0)).bad).toBe(1)
     expect(decoded(new Uint8Array([0, 0])).bad).toBe(0)
     expect(decoded(new Uint8Array([0xff, 0xff])).bad).toBe(1)
@@ -287,7 +291,7 @@ describe("Frame", () => {
     ]).toEqual([[], 0, 0, 0])
   })
 
-  it("reads a frame that lies inside a larger buffer", () => {
+  it("reads a frame inside a larger buffer", () => {
     const frame = Frame.frameOf([Frame.encodeLtp({ token: 7, lastPrice: 9 })])
     const pool = new Uint8Array(frame.length + 6)
     pool.set(frame, 3)

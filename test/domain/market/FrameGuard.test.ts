@@ -24,7 +24,7 @@ describe("FrameGuard", () => {
     assert.strictEqual(state.open, 0)
   })
 
-  it("reports a skipped number at once and closes it when the resend comes", () => {
+  it("reports a skipped number at once and closes the gap when the resend arrives", () => {
     const state = FrameGuard.make()
     assert.deepStrictEqual(accept(state, 0, 1, 4), [0, 0, 2])
     assert.deepStrictEqual(FrameGuard.gapBefore(header(4), 2), { account: "A", incarnation: 1, from: 2, to: 3 })
@@ -34,12 +34,12 @@ describe("FrameGuard", () => {
     assert.strictEqual(state.lost, 0)
   })
 
-  it("counts a hole as lost when the window has left it behind, and refuses what comes after that", () => {
+  it("counts a gap as lost once the window has passed it, and refuses later arrivals", () => {
     const state = FrameGuard.make()
     accept(state, 0, 2)
     for (let number = 3; number <= FrameGuard.windowMax; number++) accept(state, number)
     assert.strictEqual(state.open, 1)
-    // The newest number that still leaves 1 in the window was windowMax.
+    // The newest number that keeps 1 in the window is windowMax.
     assert.deepStrictEqual(accept(state, FrameGuard.windowMax + 1), [0])
     assert.strictEqual(state.open, 0)
     assert.strictEqual(state.lost, 1)
@@ -47,7 +47,7 @@ describe("FrameGuard", () => {
     assert.strictEqual(state.refused, 1)
   })
 
-  it("survives a jump over more than the window", () => {
+  it("handles a jump longer than the window", () => {
     const state = FrameGuard.make()
     accept(state, 0)
     const jump = 5 * FrameGuard.windowMax
@@ -57,7 +57,7 @@ describe("FrameGuard", () => {
     assert.deepStrictEqual(accept(state, jump - 1, 10), [0, -1])
   })
 
-  it("a reader that starts in the middle has missed nothing, and takes a resend of what was before once", () => {
+  it("a reader that starts in the middle has missed nothing, and accepts a resend of an earlier number once", () => {
     const state = FrameGuard.make()
     assert.deepStrictEqual(accept(state, 500, 498, 498, 501), [0, 0, -1, 0])
     assert.strictEqual(state.open, 0)
@@ -65,7 +65,7 @@ describe("FrameGuard", () => {
     assert.strictEqual(state.lost, 0)
   })
 
-  it("a ticker that starts anew counts from 0 again, and its first frames missing are a gap", () => {
+  it("a restarted ticker counts from 0 again, and missing first frames are a gap", () => {
     const state = FrameGuard.make()
     accept(state, 0, 1)
     assert.strictEqual(FrameGuard.accept(state, header(0, 2)), 0)
@@ -75,12 +75,12 @@ describe("FrameGuard", () => {
     assert.strictEqual(state.open, 2)
   })
 
-  it("knows a bounded number of starts and of accounts", () => {
+  it("tracks a bounded number of incarnations and accounts", () => {
     const state = FrameGuard.make()
     for (let start = 1; start <= FrameGuard.incarnationsMax + 2; start++) FrameGuard.accept(state, header(start === 1 ? 0 : 1, start))
     assert.strictEqual(state.windows.get("A")?.length, FrameGuard.incarnationsMax)
     assert.strictEqual(FrameGuard.accept(state, header(1, 1)), -1, "too old to tell")
-    // The first of the two forgotten starts missed nothing, the second its frame 0; the others' frames 0 are still open.
+    // The first forgotten incarnation missed nothing, the second its frame 0. Frames 0 of the others are still open.
     assert.strictEqual(state.lost, 1)
     assert.strictEqual(state.open, FrameGuard.incarnationsMax)
     for (let account = 0; account < FrameGuard.accountsMax; account++) FrameGuard.accept(state, header(0, 1, `B${account}`))
@@ -90,7 +90,7 @@ describe("FrameGuard", () => {
     assert.strictEqual(state.lost, 1 + FrameGuard.incarnationsMax)
   })
 
-  it("a start between known ones is told apart without a gap", () => {
+  it("tracks an incarnation between known ones without a gap", () => {
     const state = FrameGuard.make()
     FrameGuard.accept(state, header(0, 1))
     FrameGuard.accept(state, header(0, 3))
@@ -102,7 +102,7 @@ describe("FrameGuard", () => {
   })
 
   it.prop(
-    "every number passes exactly once in any order within the window, with the state stored in between",
+    "every number within the window is accepted exactly once in any order, with the state restored in between",
     [FastCheck.array(FastCheck.integer({ min: 0, max: FrameGuard.windowMax - 1 }), { minLength: 1, maxLength: 300 }), FastCheck.nat(300)],
     ([numbers, cut]) => {
       let state = FrameGuard.make()

@@ -104,7 +104,7 @@ describe("Instrument", () => {
   })
 
   it.prop(
-    "prints what it reads back",
+    "reads back what it writes",
     [
       FastCheck.array(
         FastCheck.record({
@@ -183,7 +183,7 @@ describe("Instrument", () => {
     assert.isFalse(Instrument.isOption(make({ instrumentType: "FUT" })))
   })
 
-  it("BE-DAY-08 an instrument of an unknown segment is refused by name and never taken for paise", () => {
+  it("BE-DAY-08 rejects an instrument of an unknown segment by name and never assumes paise", () => {
     const token = 256 * 7 + 8
     const text = Instrument.formatCsv([make({})]).replace(String(make({}).token), String(token))
     const { instruments, rejected } = Instrument.parseCsv(text)
@@ -200,7 +200,7 @@ describe("Instrument", () => {
     assert.strictEqual(round(make({ token: 412678, tickSize: 25 }), "84.12376"), "84.125")
   })
 
-  it("master data belongs to a trade date; a token given away again is another instrument", () => {
+  it("master data belongs to a trade date; a reused token is another instrument", () => {
     const monday = Instrument.makeMaster("2026-11-23", [make({}), make({ tradingsymbol: "LATER" })])
     const wednesday = Instrument.makeMaster("2026-11-25", [make({ tradingsymbol: "TCS26DEC4000CE", name: "TCS" })])
     assert.strictEqual(monday.byToken.get(12073986)?.tradingsymbol, "NIFTY26NOV24500CE")

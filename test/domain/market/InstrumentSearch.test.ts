@@ -47,7 +47,7 @@ const find = (query: string, filter: InstrumentSearch.Filter = {}) =>
   InstrumentSearch.search(made, query, filter, page).instruments.map(({ tradingsymbol }) => tradingsymbol)
 
 describe("InstrumentSearch", () => {
-  it("finds what begins so first: the underlying, its future, its options by strike, then what only holds it", () => {
+  it("ranks symbols that start with the query first: the underlying, its future, its options by strike, then the rest", () => {
     assert.deepStrictEqual(find("nifty"), [
       "NIFTY 50",
       "NIFTY26NOVFUT",
@@ -87,13 +87,13 @@ describe("InstrumentSearch", () => {
     assert.strictEqual(find(query)[0], expected)
   })
 
-  it("what is like nothing finds nothing, and signs alone are not everything", () => {
+  it("finds nothing for an unknown word or for punctuation alone", () => {
     for (const query of ["zzzzzz", "nifty zzzzzz", "&&&", "%_", "'; drop table"]) assert.deepStrictEqual(find(query), [], query)
     assert.strictEqual(find("").length, all.length)
     assert.strictEqual(find("   ").length, all.length)
   })
 
-  it("filters narrow a search and stand alone", () => {
+  it("filters narrow a search and also work without a query", () => {
     assert.deepStrictEqual(find("reliance", { exchange: "BSE" }), ["RELIANCE"])
     assert.deepStrictEqual(find("", { underlying: "NIFTY", segment: "NFO-FUT" }), ["NIFTY26NOVFUT"])
     assert.deepStrictEqual(find("", { underlying: "M&M" }), ["M&M", "M&M26NOV187.5PE"])
@@ -102,7 +102,7 @@ describe("InstrumentSearch", () => {
   })
 
   it.prop(
-    "BE-DAT-07 pages of any size join to the whole, without a row twice, whatever is searched",
+    "BE-DAT-07 pages of any size join to the whole result, without a repeated row, for any query",
     [FastCheck.constantFrom("", "nifty", "relaince", "ce", "n", "24500"), FastCheck.integer({ min: 1, max: 7 })],
     ([query, limit]) => {
       const whole = InstrumentSearch.search(made, query, {}, page)
@@ -120,11 +120,11 @@ describe("InstrumentSearch", () => {
     }
   )
 
-  it.prop("any text at all is searched without harm", [FastCheck.string({ maxLength: 300 })], ([query]) => {
+  it.prop("searches any text without an error", [FastCheck.string({ maxLength: 300 })], ([query]) => {
     assert.isAtMost(InstrumentSearch.search(made, query, {}, page).total, all.length)
   })
 
-  it("the order of the master changes nothing", () => {
+  it("the order of the master does not change the result", () => {
     const turned = InstrumentSearch.make([...all].reverse())
     assert.deepStrictEqual(InstrumentSearch.search(turned, "nifty", {}, page), InstrumentSearch.search(made, "nifty", {}, page))
   })

@@ -11,7 +11,7 @@ const dump = join(process.env["TARANG_REFERENCE_DATA"] ?? "", "nse/kite_instrume
 const date = (text: string): Symbol.Printed => ({ form: "date", date: text })
 const month = (text: string): Symbol.Printed => ({ form: "month", month: text })
 
-/** Kite's text, what it says, the master's day, OpenAlgo's text. */
+/** Kite's text, its parsed form, the master's expiry, OpenAlgo's text. */
 const cases: ReadonlyArray<readonly [string, Symbol.Parsed, string | null, string]> = [
   ["NIFTY24NOV24000CE", { kind: "CE", name: "NIFTY", expiry: month("2024-11"), strike: "24000" }, "2024-11-28", "NIFTY28NOV2424000CE"],
   ["NIFTY24N2124000CE", { kind: "CE", name: "NIFTY", expiry: date("2024-11-21"), strike: "24000" }, "2024-11-21", "NIFTY21NOV2424000CE"],
@@ -23,7 +23,7 @@ const cases: ReadonlyArray<readonly [string, Symbol.Parsed, string | null, strin
     "2020-02-06",
     "BANKNIFTY06FEB2030900CE"
   ],
-  // A weekly after that month's monthly: the form belongs to the contract, not to the calendar.
+  // A weekly that expires after that month's monthly: the form depends on the contract, not on the calendar.
   [
     "BANKNIFTY2413137500CE",
     { kind: "CE", name: "BANKNIFTY", expiry: date("2024-01-31"), strike: "37500" },
@@ -77,7 +77,7 @@ const cases: ReadonlyArray<readonly [string, Symbol.Parsed, string | null, strin
 ]
 
 describe("Symbol", () => {
-  it("BE-DAT-01 weekly, monthly and future symbols say name, expiry as printed, strike and kind", () => {
+  it("BE-DAT-01 weekly, monthly and future symbols contain name, printed expiry, strike and kind", () => {
     for (const [text, parsed] of cases) assert.deepStrictEqual(Symbol.parse(text), parsed, text)
   })
 
@@ -85,14 +85,14 @@ describe("Symbol", () => {
     for (const [text] of cases) assert.strictEqual(Symbol.print(Symbol.parse(text)!), text)
   })
 
-  it("BE-DAT-01 the weekly-form twin of a monthly contract is another symbol with a day of its own", () => {
+  it("BE-DAT-01 the weekly form of a monthly contract is another symbol that contains a day", () => {
     assert.deepStrictEqual(Symbol.parse("NIFTY24N2824000CE"), { kind: "CE", name: "NIFTY", expiry: date("2024-11-28"), strike: "24000" })
     assert.isTrue(Symbol.agrees(month("2024-11"), "2024-11-28"))
     assert.isFalse(Symbol.agrees(month("2024-11"), "2024-12-26"))
     assert.isFalse(Symbol.agrees(date("2024-11-21"), "2024-11-28"))
   })
 
-  it("BE-DAT-01 malformed symbols are none", () => {
+  it("BE-DAT-01 rejects malformed symbols", () => {
     const bad = [
       "",
       " INFY",
@@ -113,7 +113,7 @@ describe("Symbol", () => {
     assert.isNull(Symbol.parseOpenAlgo("NIFTY31NOV2424000CE"))
   })
 
-  it("BE-DAT-01 known names decide where a name that ends in digits stops", () => {
+  it("BE-DAT-01 the known names decide where a name that ends in digits ends", () => {
     const names = new Set(["726GS2033", "USDINR", "NIFTY"])
     assert.deepStrictEqual(Symbol.parse("726GS20332142597PE", names), {
       kind: "PE",
@@ -144,7 +144,7 @@ describe("Symbol", () => {
   const strike = FastCheck.integer({ min: 1, max: 9_999_999 }).map((n) => String(n / 100))
   const kind = FastCheck.constantFrom("CE" as const, "PE" as const, "FUT" as const)
   it.prop(
-    "BE-DAT-01 any contract survives print and parse, in Kite's forms and OpenAlgo's",
+    "BE-DAT-01 print and parse return any contract unchanged, in Kite's forms and OpenAlgo's",
     [name, day, strike, kind, FastCheck.boolean()],
     ([name, day, strike, kind, weekly]) => {
       const expiry = weekly ? date(day) : month(day.slice(0, 7))

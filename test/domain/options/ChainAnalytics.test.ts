@@ -8,7 +8,7 @@ import * as StrikeDistribution from "../../../src/domain/options/StrikeDistribut
 const ladder = Float64Array.of(24_300, 24_400, 24_500, 24_600, 24_800)
 
 describe("Moneyness", () => {
-  it("the listed strike nearest the forward is at the money, the lower of two", () => {
+  it("the listed strike nearest the forward is at the money; of two equally near, the lower one", () => {
     assert.strictEqual(Moneyness.atmRow(ladder, 5, 24_449.99), 1)
     assert.strictEqual(Moneyness.atmRow(ladder, 5, 24_450), 1)
     assert.strictEqual(Moneyness.atmRow(ladder, 5, 24_450.01), 2)
@@ -17,7 +17,7 @@ describe("Moneyness", () => {
     assert.strictEqual(Moneyness.atmRow(ladder, 3, 99_999), 2)
   })
 
-  it("without strikes or a forward there is none", () => {
+  it("without strikes or a forward there is no at-the-money strike", () => {
     assert.strictEqual(Moneyness.atmRow(ladder, 0, 24_500), -1)
     assert.strictEqual(Moneyness.atmRow(ladder, 5, Number.NaN), -1)
   })
@@ -28,7 +28,7 @@ describe("Moneyness", () => {
     assert.deepStrictEqual(labels("PE"), ["OTM2", "OTM1", "ATM", "ITM1", "ITM2"])
   })
 
-  it("only labels parse", () => {
+  it("parses labels and nothing else", () => {
     assert.deepStrictEqual(["ATM", "OTM1", "ITM12", "OTM999"].map(Moneyness.parse), [0, 1, -12, 999])
     for (const text of ["", "atm", "OTM", "OTM0", "OTM01", "OTM1000", "XTM1", "ITM-1"]) assert.isUndefined(Moneyness.parse(text))
   })
@@ -36,7 +36,7 @@ describe("Moneyness", () => {
   const steps = FastCheck.integer({ min: -Moneyness.STEPS_MAX, max: Moneyness.STEPS_MAX })
   const kind = FastCheck.constantFrom<"CE" | "PE">("CE", "PE")
 
-  it.prop("label and row go both ways", [kind, steps, FastCheck.nat(300)], ([side, n, atm]) => {
+  it.prop("label and row convert in both directions", [kind, steps, FastCheck.nat(300)], ([side, n, atm]) => {
     assert.strictEqual(Moneyness.parse(Moneyness.labelOf(n)), n)
     assert.strictEqual(Moneyness.stepsOf(side, Moneyness.rowOf(side, n, atm), atm), n)
   })
@@ -80,7 +80,7 @@ describe("StrikeDistribution", () => {
     })
   })
 
-  it("does not add what does not add up", () => {
+  it("does not add up metrics that are not additive", () => {
     const found = StrikeDistribution.distribute("iv", 2, strikes, Float64Array.of(0.14, 0.13), Float64Array.of(0.14, none))
     assert.deepStrictEqual(
       [found.callTotal, found.putTotal, found.centre, found.strikes[0]?.total, found.strikes[0]?.share],
@@ -89,7 +89,7 @@ describe("StrikeDistribution", () => {
     assert.deepStrictEqual([found.callPeak, found.putPeak], [100, 100])
   })
 
-  it("of nothing, or of zeros, has no shares", () => {
+  it("has no shares for an empty chain or for zeros", () => {
     const empty = StrikeDistribution.distribute("volume", 0, strikes, strikes, strikes)
     assert.deepStrictEqual([empty.strikes, empty.callTotal, empty.callPeak, empty.centre], [[], 0, null, null])
     const zeros = StrikeDistribution.distribute("volume", 2, strikes, new Float64Array(2), new Float64Array(2))
@@ -129,7 +129,7 @@ describe("PremiumDecay", () => {
     vega: new Float64Array(5),
     rho: new Float64Array(5)
   })
-  /** A quiet market: forward and volatility stand still, only time passes. */
+  /** A quiet market: forward and volatility are constant, only time passes. */
   const quiet = (hours: ReadonlyArray<number>, steps: number) =>
     hours.map((hour) => {
       const [call, put] = [side(), side()]
@@ -154,7 +154,7 @@ describe("PremiumDecay", () => {
     }
   })
 
-  it("BE-FIN-11 a move of the premium that theta did not foretell is the residual", () => {
+  it("BE-FIN-11 the residual is the change of the premium that theta did not predict", () => {
     const points = PremiumDecay.curve([
       { atMs: 0, premium: 300, theta: -3650 },
       { atMs: day, premium: 305, theta: -3650 }
@@ -165,7 +165,7 @@ describe("PremiumDecay", () => {
     assert.isAtMost(Math.abs((points[1]?.residual ?? 0) - 15), 1e-12)
   })
 
-  it("gaps are bridged, repeated and backward times left out", () => {
+  it("bridges gaps and skips times that repeat or go backwards", () => {
     const points = PremiumDecay.curve([
       { atMs: 0, premium: Number.NaN, theta: -1 },
       { atMs: day, premium: 300, theta: -3650 },

@@ -42,7 +42,7 @@ describe("Forward", () => {
     assert.strictEqual(found.quality, Forward.STRIKES_MAX - 1)
   })
 
-  it("prices on the tick grid give the forward to a fraction of a tick, and the spread says how far they disagree", () => {
+  it("prices on the tick grid give the forward to a fraction of a tick, and the spread measures their disagreement", () => {
     const tick = (price: number) => Math.round(price * 20) / 20
     const found = Forward.estimate(chain({ call: pricesOf(1).map(tick), put: pricesOf(-1).map(tick) }))
     assert.isAtMost(Math.abs(found.forward - truth), 0.05)
@@ -60,7 +60,7 @@ describe("Forward", () => {
     assert.isTrue(even > truth && weighted > even && weighted < truth + 0.51)
   })
 
-  it("without pairs the future of the expiry stands, without it the spot carried, without that nothing", () => {
+  it("uses the expiry's future without pairs, the carried spot without a future, and otherwise nothing", () => {
     const put = none()
     const unknown = Number.NaN
     assert.deepStrictEqual(Forward.estimate(chain({ put })), { forward: 24_540, source: "future", quality: 0, spread: 0 })
@@ -75,7 +75,7 @@ describe("Forward", () => {
     assert.isNaN(nothing.forward)
   })
 
-  it("one pair gives way to a future, but not to the spot", () => {
+  it("prefers a future to a single pair, but a single pair to the spot", () => {
     const put = none()
     put[20] = pricesOf(-1)[20]!
     assert.strictEqual(Forward.estimate(chain({ put })).source, "future")
@@ -84,13 +84,13 @@ describe("Forward", () => {
     assert.deepStrictEqual([alone.source, alone.quality, alone.spread], ["parity", 1, 0])
   })
 
-  it("zero and infinite prices are no prices", () => {
+  it("ignores zero and infinite prices", () => {
     const call = none().fill(0)
     call[3] = Number.POSITIVE_INFINITY
     assert.strictEqual(Forward.estimate(chain({ call })).source, "future")
   })
 
-  it("an object that is reused keeps nothing of an earlier result", () => {
+  it("a reused result object keeps nothing of an earlier result", () => {
     const out = Forward.empty()
     Forward.estimateInto(chain(), out)
     Forward.estimateInto(chain({ count: 0 }), out)
@@ -99,7 +99,7 @@ describe("Forward", () => {
 
   const noise = FastCheck.array(FastCheck.double({ min: -2, max: 2, noNaN: true }), { minLength: 41, maxLength: 41 })
 
-  it.prop("the forward lies among the candidates it was made from, and is the same when asked again", [noise], ([off]) => {
+  it.prop("the forward is between its candidates, and repeating the calculation gives the same", [noise], ([off]) => {
     const call = pricesOf(1).map((price, i) => Math.max(0.05, price + off[i]!))
     const found = Forward.estimate(chain({ call }))
     assert.isAtMost(Math.abs(found.forward - truth), 2 * Math.exp(r * t) + 1e-6)

@@ -69,7 +69,7 @@ describe("GammaExposure", () => {
     assert.isAbove(totalAt(zeroLevel! + 50), 0)
   })
 
-  it("the level is expressed in the price it is asked for", () => {
+  it("the level is expressed in the given price", () => {
     const { zeroLevel } = GammaExposure.analyse([chain], f)
     relative(GammaExposure.analyse([chain], 2 * f).zeroLevel!, 2 * zeroLevel!, 1e-12)
   })
@@ -86,7 +86,7 @@ describe("GammaExposure", () => {
     })
   })
 
-  it("rows without volatility or expired count nothing, and the first say how much is missing", () => {
+  it("rows without volatility and expired rows are ignored; the former are reported as uncounted", () => {
     const partial = expiry(
       [
         [24_400, 100, 100],
@@ -100,7 +100,7 @@ describe("GammaExposure", () => {
     assert.strictEqual(GammaExposure.analyse([expiry([[24_500, 300, 500]], { t: 0 })], f).total, 0)
   })
 
-  it("expiries add up strike by strike, and contracts count their lot", () => {
+  it("expiries are summed strike by strike, and contracts count with their lot", () => {
     const one = GammaExposure.analyse([chain], f)
     const two = GammaExposure.analyse([chain, chain], f)
     assert.strictEqual(two.strikes.length, one.strikes.length)

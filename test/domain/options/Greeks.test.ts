@@ -21,7 +21,7 @@ const columns: ReadonlyArray<readonly [keyof BlackScholes.Greeks, string]> = [
 
 const kindOf = (row: Golden.Row): BlackScholes.OptionKind => (row.text("kind") === "CE" ? "CE" : "PE")
 
-/** The golden README's floor: near a zero crossing 1e-12 of the number's natural scale. References below 1e-300 are printed 0. */
+/** The golden README's floor: near a zero crossing 1e-12 of the number's natural scale. References below 1e-300 are printed as 0. */
 const floorOf = (row: Golden.Row, underlying: number, of: keyof BlackScholes.Greeks): number => {
   const gamma = row.number("gamma")
   const t = row.number("t_years")
@@ -73,7 +73,7 @@ const forwardGreeks = (row: Golden.Row) =>
 
 const between = (min: number, max: number) => FastCheck.double({ min, max, noNaN: true })
 const kind = FastCheck.constantFrom<BlackScholes.OptionKind>("CE", "PE")
-/** Options as markets have them: strikes within 40 % of the forward, a quarter hour to two years. */
+/** Realistic options: strikes within 40 % of the forward, from a quarter of an hour to two years. */
 const market = FastCheck.record({
   f: between(50, 60_000),
   moneyness: between(0.6, 1.4),
@@ -136,7 +136,7 @@ describe("golden", () => {
     }
   })
 
-  it("TC-REG-010 the row form gives bit for bit what the per-option form gives", () => {
+  it("TC-REG-010 the row form is bit-identical to the per-option form", () => {
     const column = (name: string) => Float64Array.from(spotRows, (row) => row.number(name))
     const out = new Float64Array(spotRows.length * BlackScholes.COLUMNS)
     BlackScholes.fillRows(
@@ -268,7 +268,7 @@ describe("signs and shapes", () => {
     }
   })
 
-  it("TC-GRK-021 a negative time is refused", () => {
+  it("TC-GRK-021 rejects a negative time", () => {
     for (const result of [
       Black76.price("CE", f, f, -1e-9, 0, 0.14),
       Black76.greeks("CE", f, f, -1, 0, 0.14),
@@ -293,7 +293,7 @@ describe("signs and shapes", () => {
     }
   })
 
-  it("TC-GRK-023 NaN and Infinity are refused by the input's name", () => {
+  it("TC-GRK-023 rejects NaN and Infinity by the input's name", () => {
     const bad = [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]
     const names = ["forward", "strike", "t", "r", "vol"] as const
     for (const [position, name] of names.entries()) {
@@ -316,10 +316,10 @@ describe("signs and shapes", () => {
   })
 
   it.prop(
-    "TC-GRK-023 whatever is accepted gives twelve finite numbers",
+    "TC-GRK-023 any accepted input gives twelve finite numbers",
     [kind, ...Array.from({ length: 6 }, () => FastCheck.double())],
     ([side, ...wild]) => {
-      // Any double, folded into or near the accepted ranges, ends included.
+      // Any double, folded into or near the accepted ranges, including their ends.
       const [s, k, t, r, q, vol] = wild.map((value, i) => {
         const limit = [BlackScholes.PRICE_MAX, BlackScholes.PRICE_MAX, BlackScholes.YEARS_MAX, 5, 5, BlackScholes.VOL_MAX][i]!
         return Math.abs(value) > limit ? limit : value
@@ -331,7 +331,7 @@ describe("signs and shapes", () => {
     { fastCheck: { numRuns: 2000 } }
   )
 
-  it("a row without volatility is NaN in every column and disturbs no other", () => {
+  it("a row without volatility is NaN in every column and does not affect other rows", () => {
     const chain = chainOf([24_400, 24_500, 24_600], [0.14, Number.NaN, 0.14], f, t, 0.065)
     Black76.fillChain(chain)
     for (const side of [chain.call, chain.put]) {

@@ -48,7 +48,7 @@ describe("HistoricalGreeks", () => {
     assert.strictEqual(JSON.stringify(candles), before)
   })
 
-  it("TC-GRK-032 a candle without a price of its underlying has none and says why, the rest go on", () => {
+  it("TC-GRK-032 a candle without its underlying's price has a reason instead of Greeks, and the others have Greeks", () => {
     const candles = [candleAt(0, 24_480, 0.14), candleAt(1, 24_480, 0.14), candleAt(2, 24_480, 0.14)]
     const closeAt = new Map([
       [candles[0]!.atMs, 24_480],
@@ -60,7 +60,7 @@ describe("HistoricalGreeks", () => {
     assert.isNotNull(valued[2]?.greeks)
   })
 
-  it("a price without a volatility says why, as a chain's rows do", () => {
+  it("a price without a volatility has a reason, as in a chain's rows", () => {
     const at = (close: number, atMs = startMs) =>
       HistoricalGreeks.ofCandles(
         option,
@@ -100,7 +100,7 @@ describe("HistoricalGreeks", () => {
   })
 
   it.prop(
-    "whatever the prices, a candle has finite Greeks or a reason",
+    "a candle has finite Greeks or a reason, for any prices",
     [FastCheck.double({ min: 0, max: 1e6, noNaN: true }), FastCheck.double({ min: -10, max: 1e6, noNaN: true })],
     ([close, spot]) => {
       const [valued] = HistoricalGreeks.ofCandles(

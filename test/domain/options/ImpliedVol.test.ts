@@ -22,7 +22,7 @@ const solveRow = (row: Golden.Row, seed: number) =>
     0
   )
 
-/** On a bound to the last bits either verdict is right (golden README). */
+/** On a bound, to the last bits, either result is right (golden README). */
 const onTheBound = (row: Golden.Row) => row.number("boundary_margin_ulps") < 8
 
 const between = (min: number, max: number) => FastCheck.double({ min, max, noNaN: true })
@@ -49,7 +49,7 @@ describe("golden", () => {
     }
   })
 
-  it("TC-GRK-010 from any seed the warm start ends at the same volatility", () => {
+  it("TC-GRK-010 from any seed the warm start finds the same volatility", () => {
     for (const row of solvable) {
       for (const factor of [1.02, 0.9, 0.5, 3, 1e-6, 1e6]) {
         const vol = solveRow(row, row.number("vol") * factor)
@@ -111,7 +111,7 @@ describe("reasons", () => {
     return error._tag === "NoImpliedVol" ? error.reason : `invalid ${error.input}`
   }
 
-  it("TC-GRK-011 a zero premium has no implied volatility, and says why", () => {
+  it("TC-GRK-011 a zero premium has no implied volatility but a reason", () => {
     const solved = ImpliedVol.solve("CE", 0, 24_500, 26_000, 0.02, 0.065)
     assert.strictEqual(reason(solved), "zero_price")
     assert.strictEqual(Either.getOrThrow(Either.flip(solved)).message, "No implied volatility for price 0: zero_price")
@@ -127,7 +127,7 @@ describe("reasons", () => {
     assert.isTrue(Either.isRight(ImpliedVol.solve("CE", 0.04, 24_500, 26_000, 0.02, 0)))
   })
 
-  it("the reasons come in the golden order", () => {
+  it("checks the reasons in the golden order", () => {
     assert.strictEqual(reason(ImpliedVol.solve("CE", -1, 100, 90, 0, 0)), "expired")
     assert.strictEqual(reason(ImpliedVol.solve("CE", -1, 100, 90, -1, 0)), "expired")
     assert.strictEqual(reason(ImpliedVol.solve("CE", -1, 100, 90, 1, 0)), "negative_price")
@@ -138,7 +138,7 @@ describe("reasons", () => {
     assert.strictEqual(reason(ImpliedVol.solve("PE", 91, 100, 90, 1, 0)), "above_upper_bound")
   })
 
-  it("TC-GRK-023 NaN and Infinity are refused by name; the hot forms answer with a code, never NaN", () => {
+  it("TC-GRK-023 rejects NaN and Infinity by name; the fast forms return a code, never NaN", () => {
     for (const bad of [Number.NaN, Number.POSITIVE_INFINITY]) {
       assert.strictEqual(reason(ImpliedVol.solve("CE", bad, 100, 90, 1, 0)), "invalid price")
       assert.strictEqual(reason(ImpliedVol.solve("CE", 10, bad, 90, 1, 0)), "invalid forward")
@@ -154,12 +154,12 @@ describe("reasons", () => {
         assert.strictEqual(ImpliedVol.solveBlackScholes(1, price, f, k, t, r, 0, 0, 0), ImpliedVol.Code.invalid_input)
       }
       assert.strictEqual(ImpliedVol.solveBlackScholes(1, 12, 100, 90, 1, 0, bad, 0, 0), ImpliedVol.Code.invalid_input)
-      // A seed that is no number is no seed.
+      // A NaN seed counts as no seed.
       assert.strictEqual(ImpliedVol.solveBlack76(1, 12, 100, 90, 1, 0, bad, 0), ImpliedVol.solveBlack76(1, 12, 100, 90, 1, 0, 0, 0))
     }
   })
 
-  it("every code has its reason and no other number has one", () => {
+  it("every code has its reason, and other numbers have none", () => {
     for (const [name, code] of Object.entries(ImpliedVol.Code)) assert.strictEqual(ImpliedVol.reasonOf(code), name)
     assert.strictEqual(ImpliedVol.reasonOf(-99), "invalid_input")
   })
@@ -172,7 +172,7 @@ describe("properties", () => {
     ([side, { f, k, t, r, vol }]) => {
       const price = Either.getOrThrow(Black76.price(side, f, k, t, r, vol))
       const solved = ImpliedVol.solveBlack76(BlackScholes.sign(side), price, f, k, t, r, 0, 0)
-      // Without time value left in the double there is nothing to solve.
+      // If the double contains no time value, there is nothing to solve.
       if (solved < 0) return
       const again = Either.getOrThrow(Black76.price(side, f, k, t, r, solved))
       assert.isAtMost(Math.abs(again - price), 1e-14 * Math.max(f, k))
@@ -181,7 +181,7 @@ describe("properties", () => {
   )
 
   it.prop(
-    "TC-GRK-010 an out-of-the-money price gives back the volatility it was made with",
+    "TC-GRK-010 an out-of-the-money price gives the volatility from which it was computed",
     [market],
     ([{ f, k, t, r, vol }]) => {
       const price = Either.getOrThrow(Black76.price(k < f ? "PE" : "CE", f, k, t, r, vol))
@@ -190,7 +190,7 @@ describe("properties", () => {
       const allowed = 1e-13 * vol + (4e-15 * Math.max(f, k)) / vega
       for (const seed of [0, 0.98 * vol, 3 * vol]) {
         const solved = ImpliedVol.solveOtm(price, f, k, t, r, seed)
-        // 1e-9 of the price is what the textbook formula may be off in the wings.
+        // The textbook formula may be off by 1e-9 of the price in the wings.
         assert.isAtMost(Math.abs(solved - vol), allowed + (1e-9 * price) / vega, `seed ${seed}`)
       }
     },
@@ -198,7 +198,7 @@ describe("properties", () => {
   )
 
   it.prop(
-    "TC-GRK-012 every price strictly between the bounds has an answer, whatever the inputs and the seed",
+    "TC-GRK-012 every price strictly between the bounds has a volatility, for any inputs and seed",
     [
       kind,
       between(-25, 30).map(Math.exp),
@@ -220,7 +220,7 @@ describe("properties", () => {
       const price = lower + share * (upper - lower)
       const solved = ImpliedVol.solveBlack76(w, price, f, k, t, r, seed, 0)
       const inside = price > lower && price < upper
-      // 0 only where the volatility itself is below the smallest double.
+      // 0 only if the volatility itself is below the smallest double.
       assert.strictEqual(solved >= 0, inside, `${solved} for a price ${inside ? "inside" : "outside"} the bounds`)
       if (!inside) return
       assert.isTrue(Number.isFinite(solved))
@@ -268,7 +268,7 @@ describe.skipIf(referenceData === undefined)("py_vollib's published values (skip
         ...(["delta", "gamma", "theta", "vega", "rho"] as const).map((name) => response.greeks[name])
       ]
       const halfDigit = [5e-3, 5e-5, 5e-7, 5e-5, 5e-5, 5e-7]
-      // The days to expiry are printed with four digits, so what they leave open is allowed too.
+      // The days to expiry are printed with four digits, so the rounding of the fourth is allowed.
       const [exact, early, late] = [0, -5e-5, 5e-5].map((days) => ours(sample, response.days_to_expiry + days))
       theirs.forEach((value, i) => {
         const allowed = 1.001 * (halfDigit[i]! + Math.max(Math.abs(early![i]! - exact![i]!), Math.abs(late![i]! - exact![i]!)))
@@ -279,7 +279,7 @@ describe.skipIf(referenceData === undefined)("py_vollib's published values (skip
     assert.strictEqual(compared, 35)
   })
 
-  it("TC-GRK-011 where they made up Greeks for a price without time value, there is a reason instead", () => {
+  it("TC-GRK-011 gives a reason where the reference invents Greeks for a price without time value", () => {
     const without = samples().filter(({ response }) => response.implied_volatility === 0)
     assert.strictEqual(without.length, 5)
     for (const { response } of without) {

@@ -31,7 +31,7 @@ interface GoldenChain {
 }
 
 const chains = Golden.json<{ readonly chains: ReadonlyArray<GoldenChain> }>("maxpain.golden.json").chains
-/** An absent side is NaN in a column. */
+/** A missing side is NaN in a column. */
 const column = ({ chain }: GoldenChain, name: "strike" | "ceOi" | "peOi" | "ceVolume" | "peVolume") =>
   Float64Array.from(chain, (row) => row[name] ?? Number.NaN)
 
@@ -126,7 +126,7 @@ describe("open interest", () => {
     })
   }
 
-  it("BE-FIN-11 the four build-up classes, standing still, and not knowing", () => {
+  it("BE-FIN-11 the four build-up classes, unchanged and unknown", () => {
     assert.strictEqual(OpenInterest.buildUp(1, 1), "long_build_up")
     assert.strictEqual(OpenInterest.buildUp(1, -1), "short_covering")
     assert.strictEqual(OpenInterest.buildUp(-1, 1), "short_build_up")

@@ -19,7 +19,7 @@ const cdfAt: ReadonlyArray<readonly [number, number]> = [
 ]
 
 describe("Normal", () => {
-  it("cdf agrees with 40-digit references from the far tail on", () => {
+  it("cdf agrees with 40-digit references, even in the far tail", () => {
     for (const [x, expected] of cdfAt) close(Normal.cdf(x), expected, 2e-15, `cdf(${x})`)
   })
 
@@ -67,7 +67,7 @@ describe("Normal", () => {
     }
   )
 
-  it.prop("tail and mills are the cdf in other units", [FastCheck.double({ min: 0, max: 36, noNaN: true })], ([d]) => {
+  it.prop("tail and mills agree with the cdf", [FastCheck.double({ min: 0, max: 36, noNaN: true })], ([d]) => {
     close(Normal.tail(d, Math.exp(-0.5 * d * d)), Normal.cdf(-d), 3e-13, "tail")
     close(Normal.mills(-d) * Normal.pdf(d), Normal.cdf(-d), 3e-13, "mills")
   })

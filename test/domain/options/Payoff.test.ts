@@ -46,7 +46,7 @@ const closeTo = (actual: ReadonlyArray<number>, expected: ReadonlyArray<number>,
 }
 
 describe("templates at expiry", () => {
-  it("long straddle: break-evens a premium either side, unbounded profit, loss of the premium", () => {
+  it("long straddle: break-evens one premium up and down, unbounded profit, loss limited to the premium", () => {
     const found = analyse(enter(Template.straddle(t, 24_500, 65), 200, 150))
     closeTo(found.breakEvens, [24_150, 24_850])
     assert.deepStrictEqual([found.maxProfit, found.maxLoss, found.netPremium], ["unbounded", -22_750, 22_750])
@@ -73,7 +73,7 @@ describe("templates at expiry", () => {
     assert.deepStrictEqual([bearPut.maxProfit, bearPut.maxLoss], [40, -60])
   })
 
-  it("iron condor: limited both ways", () => {
+  it("iron condor: profit and loss are limited", () => {
     const found = analyse(enter(Template.ironCondor(t, 24_200, 24_300, 24_700, 24_800, 50), 60, 80, 90, 65))
     closeTo(found.breakEvens, [24_255, 24_745])
     closeTo([found.maxProfit as number, found.maxLoss as number, found.netPremium], [2_250, -2_750, -2_250])
@@ -128,7 +128,7 @@ describe("templates at expiry", () => {
     assert.isTrue(found.probabilityOfProfit > 0 && found.probabilityOfProfit < 0.3)
   })
 
-  it("bad templates are refused with the reason", () => {
+  it("rejects bad templates with the reason", () => {
     const problem = <E>(built: Either.Either<ReadonlyArray<Template.Leg<E>>, Template.InvalidTemplate>) =>
       Either.getOrThrow(Either.flip(built)).message
     assert.strictEqual(problem(Template.strangle(t, 24_700, 24_300, 1)), "strangle: strikes must ascend")
@@ -153,7 +153,7 @@ describe("probability of profit", () => {
     assert.isTrue(short > 0.3 && short < 0.5)
   })
 
-  it("without time or volatility it is the present verdict", () => {
+  it("without time or volatility it is 0 or 1 by the present profit", () => {
     const legs = enter(Template.straddle(t, 24_500, 1), 20, 15)
     assert.strictEqual(Payoff.analyse(position(legs, { ...market, vol: 0 })).probabilityOfProfit, 1)
     const expired = legs.map((leg) => ({ ...leg, t: 0, forward: 24_500 }))
@@ -175,7 +175,7 @@ describe("scenarios", () => {
     const at = (elapsed: number, volShift: number) => Payoff.profitAt(condor, { spot: market.spot, elapsed, volShift })
     assert.isBelow(at(0, 0.02), at(0, 0))
     assert.isAbove(at(t / 2, 0), at(0, 0))
-    // Volatility never falls below 0, where the option is worth what is certain.
+    // Volatility never falls below 0, where the option is worth its certain value.
     assert.strictEqual(at(0, -5), at(0, -0.14))
   })
 
@@ -199,7 +199,7 @@ describe("scenarios", () => {
     )
   })
 
-  it("what is out of range is refused by name", () => {
+  it("rejects values out of range by name", () => {
     const problem = (at: Payoff.Scenario) => Either.getOrThrow(Either.flip(Payoff.scenario(condor, at))).input
     const fine = { spot: 24_500, elapsed: 0, volShift: 0 }
     assert.isTrue(Either.isRight(Payoff.scenario(condor, fine)))
@@ -209,7 +209,7 @@ describe("scenarios", () => {
     assert.strictEqual(problem({ ...fine, volShift: Number.NaN }), "volShift")
   })
 
-  it("a bad leg is refused with its number and input", () => {
+  it("rejects a bad leg with its number and input", () => {
     const legs = enter(Template.straddle(t, 24_500, 1), 200, 150)
     const error = (bad: ReadonlyArray<Payoff.Leg>, of = market) => Either.getOrThrow(Either.flip(Payoff.make(bad, of)))
     const second = error([legs[0]!, { ...legs[1]!, strike: Number.NaN }])

@@ -33,7 +33,7 @@ const isAlive = ({ expiry }: Instrument.Instrument) => (expiry ?? "") >= "2026-1
 const shape = { expiries: 2, strikesEachSide: 20 }
 
 describe("StrikeWindow", () => {
-  it("takes the spot, the nearest future, and the strikes around the money of the nearest living expiries", () => {
+  it("takes the spot, the nearest future, and the strikes around the money of the nearest expiries that have not expired", () => {
     const wanted = StrikeWindow.instruments(members, 24_510 * 100, shape, isAlive)
     assert.deepStrictEqual([...new Set(wanted.map(({ expiry }) => expiry))], [null, "2026-11-24", "2026-12-01"])
     const futures = wanted.filter(({ instrumentType }) => instrumentType === "FUT").map(({ token }) => token)
@@ -49,7 +49,7 @@ describe("StrikeWindow", () => {
     assert.deepStrictEqual(StrikeWindow.strikesAround(options, 9_999_999, 1), [2_695_000, 2_700_000])
     assert.deepStrictEqual(StrikeWindow.strikesAround([], 100, 3), [])
   })
-  it("keeps two more strikes on either side than it asks for", () => {
+  it("keeps two more strikes on either side than it adds", () => {
     const kept = StrikeWindow.instruments(members, 24_510 * 100, StrikeWindow.widened(shape), isAlive)
     const calls = kept.filter(({ expiry, instrumentType }) => expiry === "2026-12-01" && instrumentType === "CE")
     assert.deepStrictEqual([calls.length, calls[0]?.strike], [45, 2_340_000])

@@ -35,7 +35,7 @@ describe("FrameHeader", () => {
   })
 
   it.prop(
-    "any text gives a header that formats to it, or nothing",
+    "any text gives either nothing or a header that formats to that text",
     [FastCheck.oneof(FastCheck.string(), header.map(FrameHeader.format))],
     ([text]) => {
       const parsed = FrameHeader.parse(text)
@@ -43,7 +43,7 @@ describe("FrameHeader", () => {
     }
   )
 
-  it("refuses what it did not write", () => {
+  it("rejects what it did not write", () => {
     const refused = [
       "",
       "a",
@@ -96,7 +96,7 @@ describe("FrameHeader", () => {
     expect(runs).toEqual([3, 0, 1, 1, 1, 0])
   })
 
-  it("gives rows beyond the runs the last run's time, and the base when there is none", () => {
+  it("gives rows beyond the runs the last run's time, or the base without runs", () => {
     const filled = new Float64Array(4)
     FrameHeader.fillReceivedMs({ ...example, baseReceivedMs: 100, runs: [1, 0, 1, 5] }, 4, filled)
     expect([...filled]).toEqual([100, 105, 105, 105])

@@ -15,7 +15,7 @@ const header: FrameHeader.FrameHeader = {
 }
 
 describe("RecordInput", () => {
-  it("a frame is its header and its bytes as they are", () => {
+  it("a frame is its header and its unchanged bytes", () => {
     const bytes = Uint8Array.of(0, 0)
     assert.deepStrictEqual(RecordInput.frame(5, "NSE", "M&M", FrameHeader.format(header), bytes), {
       _tag: "Frame",
@@ -27,7 +27,7 @@ describe("RecordInput", () => {
     })
   })
 
-  it("names what it refuses: a frame without our header, a clock of other bytes", () => {
+  it("names the rejected message: a frame without our header, a clock with other bytes", () => {
     assert.strictEqual(RecordInput.frame(5, "NSE", "NIFTY", "", Uint8Array.of(0, 0)), "frame header")
     assert.strictEqual(RecordInput.clock(5, "ACC1", Uint8Array.of(1, 2, 3)), "clock frame")
     assert.strictEqual(RecordInput.clock(5, "ACC1", new Uint8Array(new Float64Array([Number.NaN]).buffer)), "clock frame")
@@ -43,7 +43,7 @@ describe("RecordInput", () => {
 
 describe("ClockFrame", () => {
   it.prop(
-    "market time survives its eight bytes, wherever they stand in a buffer",
+    "market time survives its eight bytes at any position of a buffer",
     [FastCheck.maxSafeNat(), FastCheck.nat(16)],
     ([atMs, offset]) => {
       const encoded = ClockFrame.encode(atMs)
@@ -55,12 +55,12 @@ describe("ClockFrame", () => {
     }
   )
 
-  it.prop("other bytes are no time, and nothing throws", [FastCheck.uint8Array({ maxLength: 20 })], ([bytes]) => {
+  it.prop("other bytes give no time and never throw", [FastCheck.uint8Array({ maxLength: 20 })], ([bytes]) => {
     const atMs = ClockFrame.decode(bytes)
     if (!Number.isNaN(atMs)) assert.deepStrictEqual(Array.from(ClockFrame.encode(atMs)), Array.from(bytes))
   })
 
-  it("a negative, fractional or infinite time is none", () => {
+  it("rejects a negative, fractional or infinite time", () => {
     for (const value of [-1, 0.5, Number.POSITIVE_INFINITY]) assert.isNaN(ClockFrame.decode(ClockFrame.encode(value)))
   })
 })

@@ -40,7 +40,7 @@ export const strikes = [24_300, 24_400, 24_500, 24_600, 24_700, 24_800]
 export const chain = (at = expiry, of = strikes): Array<Contract> =>
   of.flatMap((strike) => [option(strike, "CE", at), option(strike, "PE", at)])
 
-/** What a test says of a packet; prices in rupees. */
+/** A packet as a test describes it; prices in rupees. */
 export interface Packet {
   readonly token: number
   readonly price: number
@@ -54,7 +54,7 @@ export interface Packet {
   readonly exchangeMs?: number
 }
 
-/** Black-76 prices on one volatility, on the tick grid. */
+/** Black-76 prices with one volatility, rounded to the tick grid. */
 export const modelPrice = (strike: number, kind: "CE" | "PE", forward: number, vol: number, atMs: number, at = expiry): number => {
   const t = IndiaTime.yearsTo(endsMs(at), atMs)
   const price = Black76.priceOf(kind === "CE" ? 1 : -1, forward, strike, t, settings.rate, vol)
@@ -70,7 +70,7 @@ export const chainPackets = (forward: number, vol: number, atMs: number, at = ex
     atMs
   }))
 
-/** Writes a record as the tickers do: numbered frames, clocks, references and definitions in one order. */
+/** Writes a record like the tickers do: numbered frames, clocks, references and definitions in one order. */
 export class Recorder {
   readonly inputs: Array<RecordInput.RecordInput> = []
   readonly #numbers = new Map<string, number>()
@@ -81,7 +81,7 @@ export class Recorder {
     return this.inputs.length + 1
   }
 
-  /** The next number of a frame stream; skipping one is a lost frame. */
+  /** The next number of a frame stream. Skipping one simulates a lost frame. */
   number(account = "ACC1", underlying = "NIFTY", incarnation = 1): number {
     const key = `${account} ${underlying} ${incarnation}`
     const number = this.#numbers.get(key) ?? 0
@@ -125,7 +125,7 @@ export class Recorder {
     return this
   }
 
-  /** A frame of bytes that no writer made. */
+  /** A frame of bytes that `Frame.Writer` would not produce. */
   bytes(baseMs: number, bytes: Uint8Array): this {
     const header: FrameHeader.FrameHeader = {
       account: "ACC1",

@@ -37,7 +37,7 @@ const inconsistent: ReadonlyArray<readonly [file: string, list: string, at: numb
 ]
 
 describe("the rule files", () => {
-  it("are of their schema and agree with each other", () => {
+  it("match their schema and agree with each other", () => {
     assert.isTrue(Either.isRight(decode(files)))
     assert.deepStrictEqual(Consistency.problems(shipped.documents), [])
   })

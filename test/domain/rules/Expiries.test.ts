@@ -74,7 +74,7 @@ describe("the instant of expiry", () => {
     assert.match(instant("NYSE", "SPX", "2026-07-28"), /segment of NYSE is unknown/)
   })
 
-  it("the clock of pricing counts calendar time of 365 days", () => {
+  it("pricing uses calendar time in years of 365 days", () => {
     assert.strictEqual(ExpiryInstant.yearsTo(365 * 86_400_000, 0), 1)
   })
 })

@@ -48,7 +48,7 @@ describe("hours", () => {
     assert.isTrue(trades("MCX_NON_AGRI", "2026-10-20"))
   })
 
-  it("the published switches of the commodity season are what the rule says", () => {
+  it("the published switches of the commodity season agree with the rule", () => {
     for (const { from, season } of shipped.documents.sessions.seasons) {
       const noRows = { ...shipped.hours, seasons: [] }
       assert.strictEqual(Hours.season(noRows, Day.ofIso(from)), season, from)
@@ -56,7 +56,7 @@ describe("hours", () => {
     }
   })
 
-  it("BE-DAY-01 what is not published is an error that says so", () => {
+  it("BE-DAY-01 unpublished hours are an error that names the reason", () => {
     assert.match(phase("NSE_FO", "2026-11-08T18:30", "option"), /hours of Diwali Laxmi Pujan \(Muhurat\) are not published/)
     assert.isTrue(trades("NSE_FO", "2026-11-08"))
     assert.match(phase("NSE_FO", "2027-03-10T10:00", "option"), /no holiday list of the rulebook covers the day/)
@@ -65,7 +65,7 @@ describe("hours", () => {
     assert.match(phase("NSE_CM", "2026-08-04T15:20"), /state cas or other/)
   })
 
-  it("the cash price stands still in the closing auction while F&O trades", () => {
+  it("the cash price does not move in the closing auction while F&O trades", () => {
     const at = (segment: Facts.Segment, security: Hours.Security) => {
       const found = Either.getOrThrow(Hours.phaseAt(shipped, segment, security, ist("2026-08-04T15:25")))
       return found !== Hours.closed && found.trades
@@ -74,7 +74,7 @@ describe("hours", () => {
     assert.isTrue(at("NSE_FO", "option"))
   })
 
-  it("confidence tells a sourced closure from a remembered one", () => {
+  it("confidence distinguishes a sourced closure from a remembered one", () => {
     const confidence = (segment: Facts.Segment, day: string) =>
       Either.getOrThrow(Hours.phases(shipped, segment, undefined, Day.ofIso(day)))[0]?.confidence
     assert.strictEqual(confidence("MCX_NON_AGRI", "2024-06-17"), 0)

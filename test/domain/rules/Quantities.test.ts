@@ -30,7 +30,7 @@ describe("lots and freeze quantities", () => {
     assert.match(left(Quantities.freezeQuantity(shipped, "BFO", "SENSEX", "2026-08-03")), /no freeze quantity of the symbol/)
   })
 
-  it("a freeze quantity is sure in its month and the last value known later", () => {
+  it("a freeze quantity is certain in its month, and later it is the last known value", () => {
     const freeze = (on: string) => Either.getOrThrow(Quantities.freezeQuantity(shipped, "NFO", "NIFTY", on))
     assert.deepStrictEqual(freeze("2026-08-31"), { quantity: 1800, confidence: 1 })
     assert.deepStrictEqual(freeze("2026-09-01"), { quantity: 1800, confidence: 0 })

@@ -15,7 +15,7 @@ const candlesOf = (recorder: Recorder) => {
 }
 
 describe("candles of sessions", () => {
-  it("BE-DAY-07 a snapshot in the night and the pre-open make no candle of a strategy, and their price counts until it trades", () => {
+  it("BE-DAY-07 a snapshot at night and the pre-open make no candle of a strategy, but their price counts until the next trade", () => {
     const recorder = new Recorder()
       .reference([future])
       .definition([leg(1, "BUY", future, 75, "24500")])
@@ -29,7 +29,7 @@ describe("candles of sessions", () => {
     assert.deepStrictEqual(candlesOf(recorder), [["03:45", "-1838250", "-1839000"]])
   })
 
-  it("a price that waits for its clock does not replace the newer one that a changed strategy begins with", () => {
+  it("a price that waits for its clock does not replace the newer one with which a changed strategy starts", () => {
     const recorder = new Recorder()
       .reference([future])
       .definition([leg(1, "BUY", future, 75, "24500")])

@@ -21,7 +21,7 @@ const brief = (held: ReadonlyArray<Holdings.Holding>) =>
   held.map(({ source, tradingsymbol, legIds, state }) => [source, tradingsymbol, legIds, state.netQuantity, Money.format(state.lotsCost)])
 
 describe("Holdings", () => {
-  it("legs count at their entry prices where their instrument has no fills; else the fills count once, for all its legs", () => {
+  it("legs without fills count at their entry prices; fills replace all legs of their instrument", () => {
     const legs = [
       leg(1, "A", 1, "BUY", 50, "100"),
       leg(2, "B", 2, "SELL", 50, "140.5"),
@@ -39,7 +39,7 @@ describe("Holdings", () => {
     assert.deepStrictEqual(brief(Holdings.holdings(legs, new Map())).length, 4)
   })
 
-  it("BE-DAT-03 a leg for analysis may have any quantity: zero counts nothing, an odd one counts as it is", () => {
+  it("BE-DAT-03 a leg for analysis may have any quantity: zero is ignored, an odd one counts unchanged", () => {
     const legs = [leg(1, "A", 1, "BUY", 0, "100"), leg(2, "A", 1, "SELL", 7, "100"), leg(3, "B", 2, "BUY", Number.MAX_SAFE_INTEGER, "0.05")]
     assert.deepStrictEqual(brief(Holdings.holdings(legs, new Map())), [
       ["leg", "A", [2], -7, "-700"],
@@ -47,7 +47,7 @@ describe("Holdings", () => {
     ])
   })
 
-  it("an instrument is its exchange and symbol: a token that was given away again is another one, a new token the same", () => {
+  it("exchange and symbol identify an instrument: a reused token is another one, a new token the same", () => {
     const fills = Holdings.traded([fill("OLD", 1, "BUY", 10, "5"), fill("NEW", 1, "BUY", 10, "6"), fill("OLD", 9, "SELL", 4, "8")])
     assert.deepStrictEqual(
       [...fills.values()].map(({ tradingsymbol, instrumentToken, state }) => [tradingsymbol, instrumentToken, state.netQuantity]),
@@ -58,7 +58,7 @@ describe("Holdings", () => {
     )
   })
 
-  it("a definition says what is realised, what is open and at what cost; nothing without fills", () => {
+  it("a definition contains the realised profit and the open positions with their cost; nothing without fills", () => {
     const legs = [leg(1, "A", 1, "BUY", 50, "100"), leg(2, "B", 2, "SELL", 50, "1")]
     assert.isUndefined(Holdings.inDefinition(legs, new Map(), () => null))
     const fills = Holdings.traded([
@@ -100,7 +100,7 @@ describe("Holdings", () => {
     assert.deepStrictEqual([closed.isPriced, closed.report.total.toFixed()], [true, "1"])
   })
 
-  it("BE-DAY-03 an expired contract is closed at its settlement price: a sold option that expires worthless has earned its premium", () => {
+  it("BE-DAY-03 an expired contract is closed at its settlement price: a sold option that expires worthless keeps its premium", () => {
     const settled = (exchange: string, tradingsymbol: string, price: string) => ({
       exchange,
       tradingsymbol,

@@ -50,7 +50,7 @@ const condorPackets = [price(buyLow, 120), price(sellMiddle, 130), price(buyHigh
 const started = (legs = condor) => new Recorder().reference(instruments).definition(legs)
 
 describe("M2mDecider: value", () => {
-  it("BE-FIN-01 the iron condor is worth -1500 exactly, with its profit beside it", () => {
+  it("BE-FIN-01 the iron condor is worth -1500 exactly, and its profit is reported beside it", () => {
     const mark = last(
       marks(
         started()
@@ -66,7 +66,7 @@ describe("M2mDecider: value", () => {
     assert.deepStrictEqual(mark.missing, [])
   })
 
-  it("BE-FIN-02 legs of quantity zero count nothing and need no price; long calls and short puts add up", () => {
+  it("BE-FIN-02 legs of quantity zero are ignored and need no price; long calls and short puts add up", () => {
     const put = option(24_400, "PE")
     const legs = [leg(1, "BUY", buyLow, 50, "100"), leg(2, "SELL", put, 75, "80"), leg(3, "SELL", buyHigh, 0, "1")]
     const mark = last(
@@ -81,7 +81,7 @@ describe("M2mDecider: value", () => {
     assert.isTrue(mark.complete)
   })
 
-  it("BE-FIN-03 a leg that never had a price leaves no value and is named; a stale one is named beside the value", () => {
+  it("BE-FIN-03 m2m is null while a leg never had a price; `missing` names it, and also a stale leg", () => {
     const recorder = started()
       .frame(startMs, condorPackets.slice(0, 2))
       .clock(startMs + 250)
@@ -109,7 +109,7 @@ describe("M2mDecider: value", () => {
     const [frame] = new Recorder().frame(startMs, prices).inputs
     assert(frame?._tag === "Frame")
     let [state] = run(recorder)
-    // 10,000 frames of 100 ticks; every tick is an instant of its own, and valued.
+    // 10,000 frames of 100 ticks; every tick has a separate instant and is valued.
     for (let number = 0; number < 10_000; number++) {
       const baseReceivedMs = startMs + number * 100
       const header = { ...frame.header, number, baseReceivedMs }
@@ -135,7 +135,7 @@ describe("M2mDecider: value", () => {
     assert.isNull(last(marks(partly.frame(startMs, [price(buyLow, 24_500)]).clock(startMs + 250))).m2m)
   })
 
-  it("prices of other scales add up: paise and the currency segment's 1e-7", () => {
+  it("prices of different scales add up: paise and the currency segment's 1e-7", () => {
     const dollar = contract({ instrument_token: 77 * 256 + 3, kind: "FUT", segment: "CDS-FUT", tick_size: 0.0025, tradingsymbol: "USDINR" })
     const recorder = new Recorder().reference(instruments).reference([dollar], "USDINR")
     recorder.definition([leg(1, "SELL", dollar, 1_000, "84.1", "USDINR"), leg(2, "BUY", buyLow, 50, "120")])
@@ -145,7 +145,7 @@ describe("M2mDecider: value", () => {
     assert.strictEqual(text(mark.unrealised_pnl), "-20.9567")
   })
 
-  it("a strategy without legs is worth nothing, completely", () => {
+  it("a strategy without legs is worth zero and is complete", () => {
     const mark = last(marks(new Recorder().definition([]).clock(startMs)))
     assert.deepStrictEqual([text(mark.m2m), text(mark.unrealised_pnl), mark.complete], ["0", "0", true])
     assert.deepStrictEqual([mark.net_delta, mark.net_gamma, mark.net_theta, mark.net_vega], [0, 0, 0, 0])
@@ -176,12 +176,12 @@ describe("M2mDecider: value", () => {
     assert.strictEqual(text(last(marks(recorder)).m2m), "-1500")
   })
 
-  it("a leg whose contract no reference names is priced by its own definition's contract", () => {
+  it("a leg that no reference names is priced by the contract of its definition", () => {
     const recorder = new Recorder().definition([leg(1, "SELL", buyLow, 50, "100")]).frame(startMs, [price(buyLow, 120)])
     assert.strictEqual(text(last(marks(recorder.clock(startMs + 250))).m2m), "6000")
   })
 
-  it("a definition replaces the legs; those of another strategy or owner are not ours", () => {
+  it("a definition replaces the legs; definitions of another strategy or owner are ignored", () => {
     const recorder = started()
       .frame(startMs, condorPackets)
       .clock(startMs + 250)
@@ -197,7 +197,7 @@ describe("M2mDecider: value", () => {
     assert.strictEqual(mark.seq, recorder.inputs.length)
   })
 
-  it("frames of underlyings that nothing here needs are passed over", () => {
+  it("ignores frames of underlyings that the strategy does not hold", () => {
     const recorder = started().frame(startMs, condorPackets)
     recorder.frame(startMs, [price(buyLow, 1)], { underlying: "BANKNIFTY" }).clock(startMs + 250)
     assert.strictEqual(text(last(marks(recorder)).m2m), "-1500")
@@ -212,7 +212,7 @@ const fill = (of: Contract, direction: StrategyDefinition.Direction, quantity: n
   quantity,
   price: new Money.Decimal(rupees)
 })
-/** The legs and fills as the director writes them; instruments of `unknown` are not in its master. */
+/** The legs and fills as the director writes them. Instruments in `unknown` are not in its master. */
 const tradedBy = (
   legs: ReadonlyArray<StrategyDefinition.Leg>,
   fills: ReadonlyArray<Holdings.Fill>,
@@ -250,14 +250,14 @@ describe("M2mDecider: fills", () => {
       )
     )
 
-  it("BE-FIN-04 an instrument with fills counts by its fills, first in first out; the other legs by their entry prices; m2m stays the legs'", () => {
+  it("BE-FIN-04 an instrument with fills counts by its fills, first in first out; other legs count at entry prices; m2m covers the legs", () => {
     const fills = [fill(buyLow, "BUY", 50, "100"), fill(buyLow, "BUY", 25, "110"), fill(buyLow, "SELL", 60, "130")]
     // Realised: 50 x 30 + 10 x 20. Open: 15 at 110, now 120. Legs 2 and 3: 525 + 237.5.
     assert.deepStrictEqual(pnl(valued(fills)), ["-1500", "1700", "912.5", "2612.5"])
     assert.deepStrictEqual(pnl(valued([])), ["-1500", "0", "1762.5", "1762.5"])
   })
 
-  it("BE-FIN-04 a closed instrument leaves what it realised and needs no price; a flip opens the other side", () => {
+  it("BE-FIN-04 a closed instrument keeps its realised profit and needs no price; a flip opens the other side", () => {
     const legs = [leg(1, "BUY", buyLow, 50, "100")]
     const closed = valued([fill(buyLow, "BUY", 50, "100.05"), fill(buyLow, "SELL", 50, "99")], legs, [])
     assert.deepStrictEqual(pnl(closed), [null, "-52.5", "0", "-52.5"])
@@ -266,7 +266,7 @@ describe("M2mDecider: fills", () => {
     assert.deepStrictEqual(pnl(flipped), ["-6000", "200", "-480", "-280"])
   })
 
-  it("net Greeks are of what is held, not of what the legs plan", () => {
+  it("net Greeks cover the holdings, not the planned legs", () => {
     const packets = [{ token: spotToken, price: 24_530 }, ...chainPackets(24_550, 0.14, startMs)]
     const planned = [leg(1, "BUY", buyLow, 50, "100")]
     const half = valued([fill(buyLow, "BUY", 50, "100"), fill(buyLow, "SELL", 25, "101")], planned, packets)
@@ -275,7 +275,7 @@ describe("M2mDecider: fills", () => {
     assert.approximately(half.net_vega ?? 0, (whole.net_vega ?? 0) / 2, 1e-4)
   })
 
-  it("a position without a leg is followed, priced and aged like any other, and makes no candle", () => {
+  it("a position without a leg is priced and ages like any other, and makes no candle", () => {
     const options = tradedBy([], [fill(future, "SELL", 10, "24600")])
     const recorder = new Recorder().definition([], options).clock(startMs)
     const first = last(marks(recorder))
@@ -283,7 +283,7 @@ describe("M2mDecider: fills", () => {
     recorder.frame(startMs + 10, [{ token: futureToken, price: 24_500 }]).clock(startMs + 250)
     const priced = last(marks(recorder))
     assert.deepStrictEqual([...pnl(priced), priced.net_delta, priced.complete], ["0", "0", "1000", "1000", -10, true])
-    // Behind the clock: the next one tells it.
+    // Behind the clock: the next clock publishes it.
     recorder.frame(startMs + 100, [{ token: futureToken, price: 24_400 }], { account: "ACC2" }).clock(startMs + 260)
     assert.strictEqual(text(last(marks(recorder)).unrealised_pnl), "2000")
     recorder.clock(startMs + settings.staleAfterMs + 1_000)
@@ -292,7 +292,7 @@ describe("M2mDecider: fills", () => {
     assert.deepStrictEqual(candles(recorder.clock(startMs + 120_000)), [])
   })
 
-  it("what the day's instruments do not have is held without a value, and named", () => {
+  it("an instrument missing from the day's master is held without a value and named", () => {
     const gone = option(24_300, "CE")
     const legs = [leg(1, "BUY", buyLow, 50, "100")]
     const run = (options: Parameters<Recorder["definition"]>[1]) =>
@@ -318,7 +318,7 @@ describe("M2mDecider: fills", () => {
     assert.deepStrictEqual(candles(recorder), [])
   })
 
-  it("fills and definitions without fills survive the record", () => {
+  it("fills and definitions without fills can be stored in the record and read back", () => {
     for (const options of [
       {},
       { unpriced: [4] },
@@ -332,7 +332,7 @@ describe("M2mDecider: fills", () => {
 })
 
 describe("M2mDecider: marks", () => {
-  it("nothing leaves before the strategy is known; then its first mark at the next clock, in the middle of a window too", () => {
+  it("publishes nothing before the strategy is known, then the first mark at the next clock, even within a window", () => {
     const recorder = new Recorder()
       .reference(instruments)
       .frame(startMs, condorPackets)
@@ -342,7 +342,7 @@ describe("M2mDecider: marks", () => {
     assert.strictEqual(marks(recorder).length, 1)
   })
 
-  it("a mark leaves on change only, when a window closes", () => {
+  it("publishes a mark only on a change, when a window closes", () => {
     const recorder = started()
       .frame(startMs, condorPackets)
       .clock(startMs + 250)
@@ -358,7 +358,7 @@ describe("M2mDecider: marks", () => {
     )
   })
 
-  it("at most four a second leave, whatever comes late, and the newest value is never left behind", () => {
+  it("publishes at most four marks a second, and never loses the newest value", () => {
     const recorder = started().frame(startMs, condorPackets)
     for (let step = 1; step <= 40; step++) {
       const atMs = startMs + step * 50
@@ -373,7 +373,7 @@ describe("M2mDecider: marks", () => {
     assert.strictEqual(text(last(marks(recorder)).m2m), "-1500")
   })
 
-  it("rows that come after their window leave with the next clock", () => {
+  it("publishes rows that come after their window with the next clock", () => {
     const recorder = started()
       .frame(startMs, condorPackets)
       .clock(startMs + 500)
@@ -401,7 +401,7 @@ describe("M2mDecider: marks", () => {
     assert.approximately(mark.net_vega ?? 0, net("vega"), 0.01)
   })
 
-  it("spot and futures have delta 1; an option without Greeks leaves none for the strategy", () => {
+  it("spot and futures have delta 1; one option without Greeks makes the strategy's Greeks null", () => {
     const held = [leg(1, "BUY", spot, 10, "24500"), leg(2, "SELL", future, 4, "24500")]
     const recorder = started(held).frame(startMs, [
       { token: spotToken, price: 24_530 },
@@ -430,7 +430,7 @@ describe("M2mDecider: candles", () => {
     ...[message.open, message.high, message.low, message.close].map((money) => Money.format(money))
   ]
 
-  it("BE-FIN-08 a minute's open, high, low and close, once, when market time has left it", () => {
+  it("BE-FIN-08 publishes a minute's open, high, low and close once, when market time has left it", () => {
     const recorder = started([leg(1, "SELL", buyLow, 10, "100")])
     for (const [second, rupees] of [
       [1, 100],
@@ -450,7 +450,7 @@ describe("M2mDecider: candles", () => {
     assert.strictEqual(candle?.as_of, IndiaTime.isoTime(startMs + 60_000))
   })
 
-  it("a candle carries the total P&L of the last mark before its minute ended, none while that is unknown", () => {
+  it("a candle has the total P&L of the last mark before its minute ended, or null while that is unknown", () => {
     const recorder = started([leg(1, "BUY", buyLow, 10, "100"), leg(2, "SELL", sellMiddle, 10, "50")])
     recorder.frame(startMs + 1_000, [price(buyLow, 104)]).clock(startMs + 1_250)
     recorder.frame(startMs + 61_000, [price(sellMiddle, 48)]).clock(startMs + 61_250)
@@ -474,7 +474,7 @@ describe("M2mDecider: candles", () => {
     // Behind the clock, in the open minute.
     recorder.frame(startMs + 1_500, [price(buyLow, 120)], { account: "ACC2" }).clock(startMs + 2_000, "ACC2")
     recorder.clock(startMs + 60_000)
-    // Behind the clock, in the closed minute; the price itself still counts for what follows.
+    // Behind the clock, in the closed minute. The price still counts for later values.
     recorder.frame(startMs + 59_000, [price(buyLow, 300)], { account: "ACC2" }).clock(startMs + 60_100, "ACC2")
     recorder.frame(startMs + 61_000, [price(sellMiddle, 40)]).clock(startMs + 120_000)
     assert.deepStrictEqual(candles(recorder).map(minute), [
@@ -484,13 +484,13 @@ describe("M2mDecider: candles", () => {
     assert.strictEqual(run(recorder)[0].lateTicks, 1)
   })
 
-  it("packets of one instant are one event, over frames, accounts and underlyings", () => {
+  it("packets of one instant are one event, across frames, accounts and underlyings", () => {
     const bank = contract({ instrument_token: nfo(77), kind: "FUT", tradingsymbol: "BANKNIFTYFUT" })
     const recorder = new Recorder().reference(instruments).reference([bank], "BANKNIFTY")
     recorder.definition([leg(1, "BUY", buyLow, 1, "0"), leg(2, "SELL", sellMiddle, 1, "0"), leg(3, "SELL", bank, 1, "0", "BANKNIFTY")])
     const at = (offset: number, rupees: number) => {
       const atMs = startMs + offset
-      // A hedge: whatever the price, the three together are worth the same, so any half-updated moment would show.
+      // A hedge: the three together always have the same value, so a half-updated instant would show.
       recorder.frame(atMs, [price(buyLow, 2 * rupees), price(sellMiddle, rupees)])
       recorder.frame(atMs, [price(bank, rupees)], { underlying: "BANKNIFTY", account: "ACC2" })
     }
@@ -504,7 +504,7 @@ describe("M2mDecider: candles", () => {
     assert.deepStrictEqual(candles(recorder).map(minute), [[IndiaTime.isoTime(startMs), "0", "0", "0", "0"]])
   })
 
-  it("instants are valued in order of time, however the underlyings' frames follow each other", () => {
+  it("instants are valued in order of time, in any order of the underlyings' frames", () => {
     const bank = contract({ instrument_token: nfo(77), kind: "FUT", tradingsymbol: "BANKNIFTYFUT" })
     const recorder = new Recorder().reference(instruments).reference([bank], "BANKNIFTY")
     recorder.definition([leg(1, "SELL", buyLow, 1, "0"), leg(2, "SELL", bank, 1, "0", "BANKNIFTY")])
@@ -536,7 +536,7 @@ describe("M2mDecider: candles", () => {
     )
   })
 
-  it("prices that wait for a clock are bounded: without one they are valued as they are", () => {
+  it("the prices that wait for a clock are bounded: beyond the limit they are valued without one", () => {
     const recorder = started([leg(1, "SELL", buyLow, 1, "0")])
     const perFrame = 1_000
     for (let frame = 0; frame * perFrame <= M2mDecider.pendingMax; frame++) {
@@ -553,7 +553,7 @@ describe("M2mDecider: candles", () => {
   })
 
   it.prop(
-    "BE-FIN-09 ticks of two accounts and new legs in any interleaving: the last prices and the last legs decide, none is lost",
+    "BE-FIN-09 with ticks of two accounts and new legs in any interleaving, the last prices and legs decide, and none is lost",
     [
       FastCheck.array(
         FastCheck.record({
@@ -595,7 +595,7 @@ describe("M2mDecider: candles", () => {
     }
   )
 
-  it("the decider's next state is a state of its own each time it is asked for a first one", () => {
+  it("each first state of the decider is a new object", () => {
     decider.decide(decider.initial, started().inputs[1]!)
     assert.isFalse(decider.initial.known)
     assert.strictEqual(optionToken(24_500, "CE"), buyLow.instrument_token)

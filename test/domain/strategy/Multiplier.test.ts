@@ -14,7 +14,7 @@ const multiplierOf = Multiplier.lookup(shipped.segments, atMs)
 const of = (exchange: string, tradingsymbol: string) => Multiplier.of(shipped.segments, { exchange, tradingsymbol }, atMs)
 
 describe("multipliers", () => {
-  it("BE-DAY-08 what one of a quantity is comes from the rulebook, and what it does not know is refused by name", () => {
+  it("BE-DAY-08 the rulebook gives the units of a quantity of one, and an unknown instrument is rejected by name", () => {
     const known = [
       ["MCX", "NATURALGAS26AUGFUT", 1_250],
       ["MCX", "CRUDEOIL26AUG5700CE", 100],

@@ -5,7 +5,7 @@ import * as Position from "../../../src/domain/strategy/Position.ts"
 import * as Premium from "../../../src/domain/strategy/Premium.ts"
 
 const scale = FastCheck.constantFrom(100, 10_000, 10_000_000)
-/** Up to the largest wire price and quantity, so that sums leave 2^53 too. */
+/** Up to the largest wire price and quantity, so that some sums exceed 2^53. */
 const leg = FastCheck.record({
   direction: FastCheck.constantFrom<Position.Direction>("BUY", "SELL"),
   quantity: FastCheck.oneof(FastCheck.integer({ min: 0, max: 500 }), FastCheck.integer({ min: 0, max: 1_000_000_000 })),
@@ -29,7 +29,7 @@ describe("Premium", () => {
     assert.strictEqual(Money.format(Premium.toMoney(units)), Money.format(decimal))
   })
 
-  it("BE-FIN-03 a line without a price leaves no value, large sums included", () => {
+  it("BE-FIN-03 a line without a price makes the value null, for large sums too", () => {
     const known = { position: 1_000_000_000, factor: 100_000, price: 2 ** 31 - 1 }
     const unknown = { position: 1, factor: 100_000, price: Number.NaN }
     for (const lines of [[unknown], [known, unknown], [unknown, known]]) assert.isNull(Premium.net(lines, ({ price }) => price))

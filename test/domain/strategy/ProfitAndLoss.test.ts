@@ -50,7 +50,7 @@ interface Golden {
 }
 const golden: Golden = JSON.parse(readFileSync(new URL("../../data/golden/m2m.golden.json", import.meta.url), "utf8"))
 
-/** Equal to the rational "n/d" far past any printed place, and equal to the printed 12 places. */
+/** Compares with the rational "n/d" far beyond the printed places, and with the 12 printed places. */
 const same = (actual: Money.Decimal, expected: string, context: string) => {
   const [numerator = "", denominator = "1"] = expected.split("/")
   assert.isTrue(actual.times(denominator).minus(numerator).abs().lt("1e-30"), `${context}: ${actual.toFixed()} is not ${expected}`)
@@ -80,7 +80,7 @@ describe("ProfitAndLoss", () => {
     assert.strictEqual(Money.format(ProfitAndLoss.report(fills(trade("BUY", 50, "120")), new Decimal("130")).total), "500")
   })
 
-  it("BE-FIN-02 legs without quantity count nothing; long calls and short puts add up", () => {
+  it("BE-FIN-02 legs without quantity are ignored; long calls and short puts add up", () => {
     assert.strictEqual(m2m(), "0")
     assert.strictEqual(m2m(leg("BUY", 0, "120"), leg("SELL", 0, "99")), "0")
     assert.strictEqual(m2m(leg("BUY", 75, "101.35"), leg("SELL", 150, "88.05"), leg("BUY", 0, "1")), "5606.25")
@@ -147,7 +147,7 @@ describe("ProfitAndLoss", () => {
     price: FastCheck.integer({ min: 0, max: 99_999_999 }).map((paise) => Money.toDecimal(paise, 100))
   })
   it.prop(
-    "BE-FIN-04 FIFO and average cost agree to the last digit on the whole, and on realised when flat",
+    "BE-FIN-04 FIFO and average cost agree to the last digit on the total, and on the realised profit when flat",
     [FastCheck.array(fill, { maxLength: 60 }), FastCheck.integer({ min: 0, max: 99_999_999 })],
     ([trades, paise]) => {
       const state = fills(...trades)

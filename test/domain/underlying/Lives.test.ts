@@ -26,7 +26,7 @@ const shown = (lives: ReturnType<typeof livesOf>, ...kinds: ReadonlyArray<string
       ...(one.kind === "settled" ? [one.price.toFixed(), one.source] : [])
     ])
 
-/** An expiry day: the index's last tick, then the close that the exchange computes. */
+/** An expiry day: the index's last tick, then the exchange's computed close. */
 const expiryDay = (day: string, endsAt: string, closeAt: string) => {
   const chain = [spot, option(tokens.call, "CE", 24_500, day), option(tokens.put, "PE", 24_600, day)]
   return (
@@ -67,7 +67,7 @@ describe("lives of contracts", () => {
     ])
   })
 
-  it("a price that the record does not have is not made up", () => {
+  it("does not invent a settlement price that is missing from the record", () => {
     const recorder = new Recorder()
       .clock(ist("2026-07-27T15:29:00"))
       .reference([spot, option(tokens.call, "CE", 24_500, "2026-07-28")])
@@ -99,7 +99,7 @@ describe("lives of contracts", () => {
     ])
   })
 
-  it("BE-DAY-04 a new day's reference tells what is new and what changed, and a reused token speaks for the new contract alone", () => {
+  it("BE-DAY-04 a new day's reference reports new and changed contracts, and a reused token belongs only to the new contract", () => {
     const old = option(tokens.call, "CE", 24_500, "2026-07-28")
     const other = option(tokens.call, "PE", 25_000, "2026-08-11")
     const recorder = new Recorder()
@@ -107,7 +107,7 @@ describe("lives of contracts", () => {
       .reference([spot, old])
       .frame(ist("2026-07-28T15:29:00"), [{ token: tokens.call, price: 55, oi: 100, exchangeMs: ist("2026-07-28T15:29:00") }])
       .clock(ist("2026-07-28T15:29:01"))
-      // The token is given away before anybody has said what it names.
+      // A packet arrives for the reused token before a reference names its new contract.
       .frame(ist("2026-07-29T09:15:00"), [{ token: tokens.call, price: 480, oi: 999, exchangeMs: ist("2026-07-29T09:15:00") }])
       .clock(ist("2026-07-29T09:15:01"))
       .reference([

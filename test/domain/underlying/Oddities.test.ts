@@ -19,7 +19,7 @@ import {
 
 const decider = () => UnderlyingDecider.make({ exchange: "NSE", underlying: "NIFTY", settings })
 const token = optionToken(24_500, "CE")
-/** Every price and book fits, but for what a test says of one option. */
+/** All prices and books are consistent, except those of the option that a test changes. */
 const market = (atMs: number, odd: Partial<Packet> = {}): Array<Packet> => [
   { token: spotToken, price: 24_500.37, atMs },
   ...chainPackets(24_510, 0.14, atMs)
@@ -39,7 +39,7 @@ const odds = (recorder: Recorder, resumeAt = -1) => {
 const opened = () => new Recorder().reference([spot, future, ...chain()])
 
 describe("Oddities", () => {
-  it("a market that fits is not odd, nor is one without books", () => {
+  it("reports nothing for a consistent market, nor for one without books", () => {
     assert.deepStrictEqual(
       odds(
         opened()
@@ -57,7 +57,7 @@ describe("Oddities", () => {
       []
     )
   })
-  it("a bid above the ask, a price between ticks and a book far from parity are told, with the instrument", () => {
+  it("reports a bid above the ask, a price between ticks and a book far from parity, with the instrument", () => {
     const told = (odd: Partial<Packet>) => {
       const found = odds(
         opened()
@@ -71,7 +71,7 @@ describe("Oddities", () => {
     assert.deepStrictEqual(told({ bid: 180.1, ask: 180.05 }), ["crossed_book"])
     assert.deepStrictEqual(told({ price: 180.02 }), ["off_grid"])
   })
-  it("parity counts what the books let one trade, beyond a thousandth of the forward", () => {
+  it("parity counts only what the books would let one trade, beyond a thousandth of the forward", () => {
     const pair = { strike: 24_500, callBid: 200, callAsk: 201, putBid: 190, putAsk: 191, forward: 24_510, growth: 1 }
     assert.isFalse(Oddities.violatesParity(pair))
     assert.isTrue(Oddities.violatesParity({ ...pair, callBid: 240, callAsk: 241 })) // sells the forward at 24,549
@@ -84,7 +84,7 @@ describe("Oddities", () => {
     assert.strictEqual(found?.what, "parity")
     assert.closeTo(found?.example.forward ?? 0, 24_510, 1)
   })
-  it("each kind speaks once a minute of event time and counts what came meanwhile, over a snapshot too", () => {
+  it("reports each kind at most once a minute of event time, with the number of cases, across a snapshot too", () => {
     const recorder = opened()
     for (let second = 0; second <= 61; second++) {
       const atMs = startMs + second * 1_000

@@ -42,7 +42,7 @@ const legs = [
   leg(3, "SELL", future, 25, "24500")
 ]
 
-/** A day in small: two accounts, resends, lost frames, jumps, new instruments and new legs; `others`: a second underlying in between. */
+/** A short simulated day: two accounts, resends, lost frames, jumps, new instruments and new legs. `others` adds a second underlying. */
 const market = (seed: number, others: boolean): ReadonlyArray<RecordInput.RecordInput> => {
   const next = random(seed)
   const recorder = new Recorder().reference(instruments).definition(legs)
@@ -88,7 +88,7 @@ interface Run {
   readonly outputs: ReadonlyArray<RecordHash.Output>
 }
 
-/** Folds in batches of the given sizes (repeated), storing and restoring the state where `stored` says. */
+/** Folds in batches of the given sizes (repeated); stores and restores the state where `stored` says so. */
 const replay = <S>(
   decider: Decider.Decider<S, RecordInput.RecordInput, RecordHash.Output>,
   inputs: ReadonlyArray<RecordInput.RecordInput>,
@@ -123,7 +123,7 @@ const deciders = [
   ]
 ] as const
 
-it("without its exact numbers an underlying puts out the same messages", () => {
+it("an underlying without exact numbers publishes the same messages", () => {
   const inputs = market(1, false)
   const messages = (outputs: ReadonlyArray<RecordHash.Output>) => outputs.map(({ exact: _, ...output }) => output)
   const lean = UnderlyingDecider.make({ exchange: "NSE", underlying: "NIFTY", settings, isExact: false })
@@ -135,7 +135,7 @@ it("without its exact numbers an underlying puts out the same messages", () => {
 })
 
 describe.each(deciders)("replay: %s", (_name, fold) => {
-  it("batches of 1, 7, random sizes and everything at once give the same outputs to the last bit", () => {
+  it("batches of 1, 7, random sizes and all at once give bit-identical outputs", () => {
     const inputs = market(1, false)
     const whole = fold(inputs, () => inputs.length)
     assert.isAbove(whole.outputs.length, 50)
@@ -150,7 +150,7 @@ describe.each(deciders)("replay: %s", (_name, fold) => {
     }
   })
 
-  it.each([2, 3, 4])("a state stored and restored in the middle continues bit for bit (market %i)", (seed) => {
+  it.each([2, 3, 4])("a state stored and restored in the middle continues bit-identically (market %i)", (seed) => {
     const inputs = market(seed, false)
     const whole = fold(inputs, () => inputs.length)
     assert.strictEqual(
@@ -171,7 +171,7 @@ describe.each(deciders)("replay: %s", (_name, fold) => {
     )
   })
 
-  it("what a process reads beside our underlying changes nothing but the sequence numbers", () => {
+  it("messages of other underlyings in the record change only the sequence numbers", () => {
     const content = (run: Run) =>
       run.outputs.map(({ message, ...output }) => JSON.stringify([output.kind, { ...message, seq: 0 }, Array.from(output.exact)]))
     const ours = market(5, false)
@@ -180,13 +180,13 @@ describe.each(deciders)("replay: %s", (_name, fold) => {
     assert.deepStrictEqual(content(fold(mixed, () => 11)), content(fold(ours, () => 11)))
   })
 
-  it("another market has another hash", () => {
+  it("another market gives another hash", () => {
     assert.notStrictEqual(fold(market(6, false), () => 50).hash, fold(market(7, false), () => 50).hash)
   })
 })
 
 describe("replay: values that are not numbers", () => {
-  it("every published and exact number is finite or the one NaN", () => {
+  it("every published and exact number is finite or the canonical NaN", () => {
     for (const fold of deciders.map(([, it]) => it)) {
       for (const { exact, message } of fold(market(8, false), () => 100).outputs) {
         assert.notMatch(JSON.stringify(message), /NaN|Infinity/)
@@ -196,7 +196,7 @@ describe("replay: values that are not numbers", () => {
     }
   })
 
-  it.prop("the hash knows one NaN and one zero, and where one output ends", [FastCheck.array(FastCheck.double())], ([values]) => {
+  it.prop("the hash treats all NaNs and zeros alike and separates the outputs", [FastCheck.array(FastCheck.double())], ([values]) => {
     const hash = (exact: ReadonlyArray<number>, message: object = {}) => {
       const sink = createHash("sha256")
       RecordHash.feed(sink, [{ seq: 1, kind: "delta", expiry: "2026-08-25", message, exact: Float64Array.from(exact) }])

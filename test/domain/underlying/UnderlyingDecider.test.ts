@@ -55,7 +55,7 @@ const spotPacket: Packet = { token: spotToken, price: 24_530.05, close: 24_500 }
 const futurePacket: Packet = { token: futureToken, price: 24_551, oi: 900, volume: 40 }
 const market = (atMs: number, vol = 0.14, at = forward): ReadonlyArray<Packet> => [spotPacket, futurePacket, ...chainPackets(at, vol, atMs)]
 
-/** A market that stands, and the first keyframe sent. */
+/** A complete market; the first keyframe has been sent. */
 const opened = () =>
   new Recorder()
     .reference(instruments)
@@ -63,12 +63,12 @@ const opened = () =>
     .clock(startMs + 250)
 
 describe("UnderlyingDecider: windows", () => {
-  it("nothing leaves without a clock, and nothing before the instruments are known", () => {
+  it("publishes nothing without a clock, and nothing before the instruments are known", () => {
     assert.deepStrictEqual(outputsOf(new Recorder().clock(startMs)), [])
     assert.deepStrictEqual(outputsOf(new Recorder().reference(instruments).frame(startMs, market(startMs))), [])
   })
 
-  it("a chain leaves when the clock passes 250 ms, und.state at 100 ms", () => {
+  it("publishes a chain when the clock passes 250 ms, und.state at 100 ms", () => {
     const recorder = opened()
     const before = outputsOf(recorder).length
     const changed = { ...futurePacket, price: 24_560 }
@@ -80,7 +80,7 @@ describe("UnderlyingDecider: windows", () => {
     assert.deepStrictEqual(at(startMs + 500), ["state", "delta", "tick", "state"])
   })
 
-  it("a clock of another account that is behind moves nothing", () => {
+  it("a clock of another account that is behind changes nothing", () => {
     const recorder = opened()
     const before = outputsOf(recorder).length
     recorder.frame(startMs + 300, [futurePacket]).clock(startMs + 100, "ACC2")
@@ -100,7 +100,7 @@ describe("UnderlyingDecider: windows", () => {
     assert.strictEqual(delta?.seq, recorder.inputs.length)
   })
 
-  it("rows that come after their window closed close it again at the next clock", () => {
+  it("rows that come after their window closed make the next clock close it again", () => {
     const recorder = opened()
     const before = outputsOf(recorder).length
     recorder.frame(startMs + 10, [{ token: optionToken(24_500, "PE"), price: 99 }], { account: "ACC2" }).clock(startMs + 250, "ACC2")
@@ -111,7 +111,7 @@ describe("UnderlyingDecider: windows", () => {
     assert.strictEqual(outputsOf(recorder.clock(startMs + 250)).length, before + 3, "once")
   })
 
-  it("keyframes name every row, come first and then every 5 s of event time, packets or not", () => {
+  it("a keyframe names every row; one comes first and then every 5 s of event time, with or without packets", () => {
     const recorder = new Recorder().reference(instruments).clock(startMs)
     for (let atMs = startMs + 100; atMs <= startMs + 11_000; atMs += 100) recorder.clock(atMs)
     const keyframes = chains(outputsOf(recorder), "chain")
@@ -126,7 +126,7 @@ describe("UnderlyingDecider: windows", () => {
     assert.strictEqual(states(outputsOf(recorder)).length, 3)
   })
 
-  it("frames, references and definitions of other underlyings are not ours", () => {
+  it("ignores frames, references and definitions of other underlyings", () => {
     const outputs = outputsOf(opened())
     const mixed = new Recorder()
     for (const input of opened().inputs) {
@@ -168,7 +168,7 @@ describe("UnderlyingDecider: numbers", () => {
     }
   })
 
-  it("messages are what the catalogue's schemas encode, rounded to exact decimals", () => {
+  it("the catalogue's schemas encode the messages, rounded to exact decimals", () => {
     const outputs = outputsOf(opened())
     assert.deepStrictEqual(kinds(outputs), ["delta", "chain", "tick", "state"])
     for (const message of [...chains(outputs, "delta"), ...chains(outputs, "chain")]) {
@@ -183,7 +183,7 @@ describe("UnderlyingDecider: numbers", () => {
     for (const message of states(outputs)) Schema.encodeSync(ChainMessage.UnderlyingState)(message)
   })
 
-  it("totals: open interest, put-call ratios and max pain of the whole chain in deltas too", () => {
+  it("deltas too carry the open interest, put-call ratios and max pain of the whole chain", () => {
     const recorder = opened()
     recorder.frame(startMs + 300, [{ token: optionToken(24_300, "PE"), price: 50, oi: 3_500, volume: 4_000 }]).clock(startMs + 500)
     const delta = last(chains(outputsOf(recorder), "delta"))
@@ -195,7 +195,7 @@ describe("UnderlyingDecider: numbers", () => {
     assert.strictEqual(delta.spot, 24_530.05)
   })
 
-  it("a delta holds the rows whose published numbers changed and only those: a keyframe and its deltas give the next keyframe", () => {
+  it("a delta holds exactly the rows whose published numbers changed; a keyframe and its deltas give the next keyframe", () => {
     const recorder = opened()
     for (let step = 1; step <= 24; step++) {
       const atMs = startMs + step * 250
@@ -224,7 +224,7 @@ describe("UnderlyingDecider: numbers", () => {
     assert.strictEqual(row(delta!, 24_300, "CE").bid, 289.95)
   })
 
-  it("a price without its twin still gives both sides a volatility; the book without depth is unknown", () => {
+  it("a price on one side gives both sides a volatility; a book without depth is unknown", () => {
     const recorder = new Recorder().reference(instruments)
     const packets = market(startMs).filter(({ token }) => token !== optionToken(24_700, "CE"))
     recorder.frame(startMs, packets).clock(startMs + 250)
@@ -241,7 +241,7 @@ describe("UnderlyingDecider: numbers", () => {
     assert.strictEqual(row(last(chains(outputsOf(recorder), "delta")), 24_700, "PE").bid, null)
   })
 
-  it("TC-GRK-011 a premium that holds no volatility gives the reason, never a number", () => {
+  it("TC-GRK-011 a premium without a volatility has a reason, never a number", () => {
     const quality = (packets: ReadonlyArray<Packet>, strike: number, side: "CE" | "PE") => {
       const recorder = new Recorder()
         .reference([spot, ...chain()])
@@ -260,7 +260,7 @@ describe("UnderlyingDecider: numbers", () => {
     assert.strictEqual(quality(only(24_800, "CE", 0), 24_800, "CE"), "no_price", "a price of zero is none")
   })
 
-  it("an expiry without spot, future or two-sided prices has no forward and says so", () => {
+  it("an expiry without spot, future or two-sided prices has no forward and rows with that quality", () => {
     const recorder = new Recorder().reference(chain())
     recorder.frame(startMs, [{ token: optionToken(24_800, "CE"), price: 30 }]).clock(startMs + 250)
     const message = last(chains(outputsOf(recorder), "chain"))
@@ -295,7 +295,7 @@ describe("UnderlyingDecider: numbers", () => {
     assert.isNotEmpty(chains(outputsOf(recorder.clock(atMs + 60_000)), "chain"))
   })
 
-  it("an expiry that was over when we came and has no spot keeps saying so without Greeks", () => {
+  it("an expiry that had ended before the start and has no spot stays expired without Greeks", () => {
     const atMs = endsMs(expiry) + 1_000
     const recorder = new Recorder()
       .reference(chain())
@@ -306,7 +306,7 @@ describe("UnderlyingDecider: numbers", () => {
     assert.strictEqual(found.delta, null)
   })
 
-  it("a row goes stale by event time alone, still priced, and a new packet makes it live again", () => {
+  it("a row becomes stale by event time alone, keeps its price, and a new packet makes it live again", () => {
     const recorder = opened()
     const atMs = startMs + settings.staleAfterMs
     recorder.frame(atMs - 100, [spotPacket]).clock(atMs)
@@ -329,7 +329,7 @@ describe("UnderlyingDecider: numbers", () => {
     )
   })
 
-  it("open interest changes against the first seen, and against the last session's from the next day on", () => {
+  it("open interest changes relative to the first seen value, and from the next day relative to the last session", () => {
     const token = optionToken(24_500, "CE")
     const at = (recorder: Recorder) => {
       const message = last(chains(outputsOf(recorder), "delta"))
@@ -351,7 +351,7 @@ describe("UnderlyingDecider: numbers", () => {
     assert.strictEqual(last(chains(outputsOf(recorder), "delta")).oi_change_from, "first_seen", "one row has no previous session")
   })
 
-  it("BE-FIN-11 the price changes against the same moment as the open interest: first seen, then the previous close", () => {
+  it("BE-FIN-11 price changes refer to the same moment as open interest: first seen, then the previous close", () => {
     const token = optionToken(24_900, "CE")
     const changes = (recorder: Recorder) => {
       const { columns } = last(chains(outputsOf(recorder), "delta"))
@@ -370,7 +370,7 @@ describe("UnderlyingDecider: numbers", () => {
     assert.deepStrictEqual(changes(recorder), [-0.35, -50], "without a previous close the last price seen stands for it")
     recorder.frame(nextDay + 300, [{ token, price: 21, oi: 650, close: 22.05 }]).clock(nextDay + 500)
     assert.deepStrictEqual(changes(recorder), [-1.05, -50])
-    // A new contract in the list of rows keeps what is known of the others.
+    // After a contract is added, the others keep their values.
     recorder.reference([...instruments, option(24_900, "CE"), option(25_000, "CE")])
     recorder.frame(nextDay + 600, [{ token, price: 23, oi: 660, kind: Frame.Kind.full, close: 22.05 }]).clock(nextDay + 750)
     assert.deepStrictEqual(changes(recorder), [0.95, -40])
@@ -378,7 +378,7 @@ describe("UnderlyingDecider: numbers", () => {
 })
 
 describe("UnderlyingDecider: instruments", () => {
-  it("a new reference keeps what is known, drops what left, adds what is new, and sends a keyframe when a window closes", () => {
+  it("a new reference keeps known values, drops removed contracts, adds new ones, and sends a keyframe when a window closes", () => {
     const recorder = opened()
     const now = outputsOf(recorder).length
     recorder.reference([...instruments, option(24_900, "CE"), ...chain("2026-09-01", [24_500])])
@@ -426,7 +426,7 @@ describe("UnderlyingDecider: instruments", () => {
     assert.include(last(ticks(outputs)).columns.instrument_token, twin.instrument_token)
   })
 
-  it("unknown tokens, bad packets and heartbeats are counted or passed over, and cost nothing else", () => {
+  it("unknown tokens, bad packets and heartbeats are counted or skipped and affect nothing else", () => {
     const recorder = opened()
     recorder.frame(startMs + 300, [
       { token: nfo(5), price: 3 },
@@ -482,7 +482,7 @@ describe("UnderlyingDecider: instruments", () => {
     )
   })
 
-  it("md.tick names the instruments that had a packet in the window, options with their Greeks", () => {
+  it("md.tick names the instruments with a packet in the window, options with their Greeks", () => {
     const recorder = opened()
     recorder.frame(startMs + 300, [{ token: optionToken(24_600, "PE"), price: 150, volume: 12, oi: 500 }, spotPacket]).clock(startMs + 500)
     const { columns } = last(ticks(outputsOf(recorder)))
@@ -492,7 +492,7 @@ describe("UnderlyingDecider: instruments", () => {
     assert.isBelow(columns.delta[1] ?? 0, 0)
   })
 
-  it("a forward that comes from the spot moves the chain with it", () => {
+  it("a forward computed from the spot moves the chain", () => {
     const recorder = new Recorder().reference([spot, ...chain()])
     recorder.frame(startMs, [spotPacket, { token: optionToken(24_600, "CE"), price: 90 }]).clock(startMs + 250)
     assert.strictEqual(last(chains(outputsOf(recorder), "chain")).forward_source, "spot")
@@ -504,7 +504,7 @@ describe("UnderlyingDecider: instruments", () => {
 })
 
 describe("UnderlyingDecider: frames", () => {
-  it("a frame that comes twice counts once, a resend never overwrites what is newer", () => {
+  it("a repeated frame counts once, and a resend never overwrites a newer value", () => {
     const recorder = new Recorder().reference(instruments).frame(startMs, market(startMs))
     const lost = recorder.number()
     const token = optionToken(24_500, "CE")
@@ -527,7 +527,7 @@ describe("UnderlyingDecider: frames", () => {
     assert.strictEqual(state.guard.open, 0)
   })
 
-  it("a missing frame is told at once, with its numbers", () => {
+  it("reports a missing frame at once, with its numbers", () => {
     const recorder = opened()
     recorder.number()
     recorder.number()
@@ -538,7 +538,7 @@ describe("UnderlyingDecider: frames", () => {
     assert.deepStrictEqual(gap.message, { account: "ACC1", incarnation: 1, from: 1, to: 2 })
   })
 
-  it("the time of a row is the exchange's, or when it was received where it sends none", () => {
+  it("a row's time is the exchange's, or the receive time if the exchange sends none", () => {
     const recorder = new Recorder().reference(instruments)
     recorder
       .frame(startMs + 7, [
