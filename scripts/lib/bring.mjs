@@ -1,9 +1,14 @@
 import { readFileSync } from "node:fs"
+import { setTimeout as sleep } from "node:timers/promises"
 import { isOurs } from "./children.mjs"
 import { Plain } from "./paths.mjs"
 import { freePort, until } from "./ports.mjs"
 
 const attemptsMax = 3
+/** A port or memory that the process before still holds is free within this: its children end a moment after it. */
+const heldMsMax = 15_000
+const heldPauseMs = 200
+const isHeld = /address already in use|EADDRINUSE|shared memory block .* is still in use/i
 
 /**
  * Runs `begin(port)` until `check(port, child)` holds; a port that somebody else took in between only costs another try.
@@ -11,7 +16,8 @@ const attemptsMax = 3
  */
 export const bring = async (name, begin, check, { wanted, wish = 0, limitMs = 20_000 } = {}) => {
   let last = ""
-  for (let attempt = 0; attempt < attemptsMax; attempt++) {
+  const heldUntilMs = performance.now() + heldMsMax
+  for (let attempt = 0; wanted === undefined ? attempt < attemptsMax : performance.now() < heldUntilMs; attempt++) {
     const port = wanted ?? (await freePort(wish))
     const child = begin(port)
     const isReady = await until(
@@ -23,9 +29,25 @@ export const bring = async (name, begin, check, { wanted, wish = 0, limitMs = 20
     const isStuck = child.isUp()
     await child.stop()
     last = `${isStuck ? `(not ready after ${limitMs / 1000} s)\n` : ""}${child.output()}`
-    if (!/address already in use|EADDRINUSE/i.test(last)) break
+    if (!isHeld.test(last)) break
+    await sleep(heldPauseMs)
   }
   throw new Plain(`${name} does not start. Its last lines:\n${last}`)
+}
+
+/** A program that can be started again on the port of its first start, with its data. `begin(port)` starts it there, or on a free port. */
+export const restartable = async (name, begin) => {
+  const first = await begin()
+  let child = first.child
+  return {
+    name,
+    port: first.port,
+    child: () => child,
+    again: async () => {
+      child = (await begin(first.port)).child
+    },
+    stop: () => child.stop()
+  }
 }
 
 /** A server that an earlier run left behind (power loss, both processes killed) still holds the data: it is stopped first. */

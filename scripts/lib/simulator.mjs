@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto"
 import { writeFileSync } from "node:fs"
 import { join, resolve } from "node:path"
-import { bring, stopStale } from "./bring.mjs"
+import { bring, restartable, stopStale } from "./bring.mjs"
 import { entry } from "./build.mjs"
 import { start } from "./children.mjs"
 import { folder, Plain, readOr, root } from "./paths.mjs"
@@ -77,24 +77,27 @@ export const simulatorEnv = ({ port, accountsFile, market }) => {
 /** Starts the simulator's process and waits until it answers. The port of the last start is taken again when it is free. */
 export const startSimulator = async (data, market) => {
   const pidFile = join(folder(data), "simulator.pid")
-  await stopStale(pidFile, entry, "SIGTERM")
   const portFile = join(data, "simulator.port")
   let accountsFile = ""
-  const { child, port } = await bring(
-    "The simulator",
-    (port) => {
-      accountsFile = writeAccounts(data, port, givenAccounts())
-      const simulator = start("simulator", process.execPath, ["--enable-source-maps", entry], {
-        log: join(data, "simulator.log"),
-        cwd: root,
-        env: simulatorEnv({ port, accountsFile, market })
-      })
-      writeFileSync(pidFile, `${simulator.pid}\n`)
-      return simulator
-    },
-    (port) => ping.answers(port, "/market"),
-    { wish: Number(readOr(portFile, "0")), limitMs: readyMsMax }
-  )
-  writeFileSync(portFile, String(port))
-  return { url: `http://127.0.0.1:${port}`, child, accountsFile }
+  const begin = async (wanted) => {
+    await stopStale(pidFile, entry, "SIGTERM")
+    return bring(
+      "The simulator",
+      (port) => {
+        accountsFile = writeAccounts(data, port, givenAccounts())
+        const simulator = start("simulator", process.execPath, ["--enable-source-maps", entry], {
+          log: join(data, "simulator.log"),
+          cwd: root,
+          env: simulatorEnv({ port, accountsFile, market })
+        })
+        writeFileSync(pidFile, `${simulator.pid}\n`)
+        return simulator
+      },
+      (port) => ping.answers(port, "/market"),
+      { wanted, wish: Number(readOr(portFile, "0")), limitMs: readyMsMax }
+    )
+  }
+  const part = await restartable("The simulator", begin)
+  writeFileSync(portFile, String(part.port))
+  return { url: `http://127.0.0.1:${part.port}`, child: part.child(), part, accountsFile }
 }

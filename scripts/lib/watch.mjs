@@ -37,12 +37,21 @@ const look = async (ask) => {
   ]
 }
 
+/** Lines on the terminal that the next look replaces. */
+let shown = 0
+
+/** Writes a line that stays, also while the lines below are replaced every second. */
+export const say = (text) => {
+  log(text)
+  shown = 0
+}
+
 /** Shows that the main job runs: once where output is kept, every second in place on a terminal. Never a reason to stop. */
 export const watch = async (facts) => {
   if (facts.token === null) return
   const ask = asker(facts)
-  let shown = 0
-  for (const endMs = Date.now() + firstWithinMs; shown > 0 || Date.now() < endMs; await sleep(everyMs)) {
+  let hasShown = false
+  for (const endMs = Date.now() + firstWithinMs; hasShown || Date.now() < endMs; await sleep(everyMs)) {
     const lines = await look(ask).catch(() => undefined)
     if (lines === undefined) continue
     if (!process.stderr.isTTY) return log(lines.join("\n"))
@@ -50,5 +59,6 @@ export const watch = async (facts) => {
       `${shown > 0 ? `\x1b[${shown}A` : ""}${lines.map((line) => `\x1b[2K${line.slice(0, (process.stderr.columns ?? 160) - 1)}\n`).join("")}`
     )
     shown = lines.length
+    hasShown = true
   }
 }

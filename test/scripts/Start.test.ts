@@ -1,96 +1,9 @@
-import { type ChildProcess, spawn } from "node:child_process"
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
-import { createServer, type Server } from "node:http"
-import type { AddressInfo } from "node:net"
-import { tmpdir } from "node:os"
+import { existsSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { setTimeout as sleep } from "node:timers/promises"
-import { afterEach, assert, beforeEach, describe, it } from "@effect/vitest"
+import { assert, describe, it } from "@effect/vitest"
 import { connect } from "nats"
-import { postgresFolder } from "../../scripts/lib/backends.mjs"
 import { isAlive } from "../../scripts/lib/children.mjs"
-
-const root = join(import.meta.dirname, "../..")
-const startMsMax = 150_000 // the first one builds
-const stopMsMax = 40_000
-
-interface Run {
-  readonly gateway_url: string
-  readonly docs_url: string
-  readonly nats_url: string
-  readonly nats_reader_url: string
-  readonly database_url: string
-  readonly redis_url: string | null
-  readonly simulator_url: string | null
-  readonly token: string
-  readonly pid: number
-}
-
-let data = ""
-let taken: Server
-const started: Array<ChildProcess> = []
-
-beforeEach(async () => {
-  data = mkdtempSync(join(tmpdir(), "tarang-start-"))
-  chmodSync(data, 0o755) // where root runs the tests, Postgres is another user
-  taken = createServer()
-  await new Promise<void>((resolve) => void taken.listen(0, "127.0.0.1", resolve))
-})
-afterEach(async () => {
-  for (const child of started.splice(0)) {
-    child.kill("SIGTERM")
-    await gone([child.pid ?? 0])
-  }
-  await new Promise((resolve) => taken.close(resolve))
-  rmSync(data, { recursive: true, force: true })
-})
-
-const until = async (what: string, limitMs: number, check: () => boolean) => {
-  for (const endMs = Date.now() + limitMs; Date.now() < endMs; await sleep(50)) if (check()) return
-  assert.fail(`${what}: not within ${limitMs} ms`)
-}
-const gone = (pids: ReadonlyArray<number>) => until("processes are gone", stopMsMax, () => pids.every((pid) => !isAlive(pid)))
-
-/** A start on this test's folder. The gateway's wish is a port that is taken, so it has to find another. */
-const begin = (...args: ReadonlyArray<string>) => {
-  const { DATABASE_URL, NATS_URL, REDIS_URL, ACCOUNTS_FILE, MARKET_MODE, JWT_SECRET, npm_lifecycle_script, ...env } = process.env
-  const child = spawn(process.execPath, [join(root, "scripts/start.mjs"), ...args], {
-    cwd: tmpdir(),
-    stdio: ["ignore", "ignore", "pipe"],
-    env: { ...env, TARANG_DATA: data, GATEWAY_PORT: String((taken.address() as AddressInfo).port) }
-  })
-  started.push(child)
-  let text = ""
-  child.stderr.on("data", (chunk: Buffer) => {
-    text += chunk.toString()
-  })
-  // Not its exit: what it said last is still to be read then.
-  const exit = new Promise<number | null>((resolve) => void child.once("close", resolve))
-  return { child, exit, text: () => text }
-}
-const isRunning = () => existsSync(join(data, "run.json"))
-const readRun = () => JSON.parse(readFileSync(join(data, "run.json"), "utf8")) as Run
-const up = async (one: ReturnType<typeof begin>) => {
-  await until("run.json", startMsMax, () => isRunning() || one.child.exitCode !== null)
-  assert.isTrue(isRunning(), one.text())
-  return readRun()
-}
-const api = async (run: Run, method: string, path: string, body?: unknown) => {
-  const response = await fetch(run.gateway_url + path, {
-    method,
-    headers: { authorization: `Bearer ${run.token}`, "content-type": "application/json" },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) })
-  })
-  return { status: response.status, body: (await response.json()) as Record<string, unknown> }
-}
-/** Everything that a start runs, by the pid files that it keeps. */
-const pids = () =>
-  [
-    ...["platform.pid", "simulator.pid", "nats/nats.pid", "redis/redis.pid"].map((file) => join(data, file)),
-    join(postgresFolder(data), "postgres/postmaster.pid")
-  ]
-    .filter((file) => existsSync(file))
-    .map((file) => Number(readFileSync(file, "utf8").split("\n")[0]))
+import { api, begin, dataFolder, gone, isRunning, pids, readRun, startMsMax, stopMsMax, until, up } from "./Started.ts"
 
 describe("npm start", () => {
   it(
@@ -149,13 +62,13 @@ describe("npm start", () => {
     const wrong = begin("--spede", "60")
     assert.strictEqual(await wrong.exit, 1)
     assert.match(wrong.text(), /Unknown option '--spede'/)
-    assert.isFalse(existsSync(join(data, "start.pid")))
+    assert.isFalse(existsSync(join(dataFolder(), "start.pid")))
   })
 
   it(
     "a platform that does not come up is told with its own last lines, and nothing is left",
     async () => {
-      writeFileSync(join(data, "accounts.json"), '[{"account_id":"sim 1"}]')
+      writeFileSync(join(dataFolder(), "accounts.json"), '[{"account_id":"sim 1"}]')
       const broken = begin()
       assert.strictEqual(await broken.exit, 1)
       assert.match(broken.text(), /does not start\. Its last lines:\n.*account/s)

@@ -28,6 +28,15 @@ const Writer = Schema.Struct({
   as_of: WriterStatus.fields.as_of
 })
 
+/** A program that `npm start` started again: which, why it ended, and since when it runs; `up_at` is null until then. */
+export const Restart = Schema.Struct({
+  name: Schema.String,
+  reason: Schema.String,
+  ended_at: Schema.String,
+  up_at: Schema.NullOr(Schema.String)
+})
+export type Restart = typeof Restart.Type
+
 /** GET /health. `reason` says why status is not ok. */
 export const Health = Schema.Struct({
   status: Schema.Literal("ok", "degraded", "down"),
@@ -40,6 +49,8 @@ export const Health = Schema.Struct({
   }),
   /** What writes the streams to Postgres, by name. */
   writers: Schema.Record({ key: Schema.String, value: Writer }),
+  /** Programs that were started again in this run of `npm start`, newest last; none elsewhere. */
+  restarts: Schema.Array(Restart),
   dependencies: Schema.Struct({
     redis: Dependency,
     database: Dependency,

@@ -376,6 +376,9 @@ export const fields: Readonly<Record<string, string>> = {
   wide: "Strikes whose bid and ask lie more than five volatility points apart",
   window_id: "The window's id",
   windows: "Windows, by id",
+  restarts: "Programs that `npm start` started again in this run, newest last",
+  ended_at: "When the program ended",
+  up_at: "Since when it runs again; null until then",
   writers: "What writes the streams to the database, by name",
   years: "Time to expiry, Act/365",
   zero_level: "Price of the underlying at which the exposure is zero, null without one"

@@ -10,6 +10,7 @@ import { Bridge } from "../bridge/Bridge.ts"
 import { Views } from "../views/Views.ts"
 import * as MarketState from "./MarketState.ts"
 import * as Probes from "./Probes.ts"
+import * as Restarts from "./Restarts.ts"
 
 /** A ticker or a writer reports once a second: after this long without a report its process is gone. */
 const silenceMaxMs = 10_000
@@ -25,10 +26,11 @@ interface Sources {
   readonly registry: InstrumentRegistry
   readonly bridge: Bridge
   readonly views: Views
+  readonly restarts: ReturnType<Effect.Effect.Success<typeof Restarts.follow>>
 }
 
 /** The reasons for `down` (a required backend is away) and for `degraded` (something optional is not as it should be). */
-const complaints = ({ known, redis, registry, bridge, views }: Sources, nowMs: number) => {
+const complaints = ({ known, redis, registry, bridge, views, restarts }: Sources, nowMs: number) => {
   const down: Array<string> = []
   if (known.database === "down") down.push("database is down")
   if (known.nats === "down") down.push("NATS is down")
@@ -51,6 +53,7 @@ const complaints = ({ known, redis, registry, bridge, views }: Sources, nowMs: n
     degraded.push(`instruments of ${refusal.tradeDate} are refused, those of ${inForce} stay in force: ${refusal.reason}`)
   }
   if (!bridge.isReady()) degraded.push(`subject bridge is catching up: ${bridge.behind().join(", ")}`)
+  degraded.push(...Restarts.complaints(restarts, nowMs))
   return { down, degraded }
 }
 
@@ -67,10 +70,12 @@ export class Health extends Effect.Service<Health>()("gateway/service/Health", {
     const views = yield* Views
     const { known, hasSimulator } = yield* Probes.start
     const stateOfMarket = yield* MarketState.make(hasSimulator)
+    const restarted = yield* Restarts.follow
 
     const report: Effect.Effect<Report> = Effect.map(Clock.currentTimeMillis, (nowMs) => {
       const heard = views.tickers.all()
-      const { down, degraded } = complaints({ known, redis, registry, bridge, views }, nowMs)
+      const restarts = restarted()
+      const { down, degraded } = complaints({ known, redis, registry, bridge, views, restarts }, nowMs)
       const master = registry.current()
       const redisState = redis.state()
       return {
@@ -90,6 +95,7 @@ export class Health extends Effect.Service<Health>()("gateway/service/Health", {
         writers: Object.fromEntries(
           views.writers.all().map(({ status: { name, state, detail, waiting, as_of } }) => [name, { state, detail, waiting, as_of }])
         ),
+        restarts,
         dependencies: {
           redis: redisState === "up" ? "ok" : redisState,
           database: known.database,

@@ -5,11 +5,12 @@ import { Redis } from "../../store/Redis.ts"
 import { SubscriptionRepo } from "../../store/SubscriptionRepo.ts"
 import { JetStream } from "../../streams/JetStream.ts"
 import * as Metrics from "../shared/Metrics.ts"
+import { missesMax, Verdict } from "./Verdict.ts"
 
 const probeEvery = "1 second"
 const probeTimeout = "900 millis"
 
-/** What the newest probes found. */
+/** What the probes found. A backend is down when two probes in a row had no answer. */
 export interface Known {
   database: Dependency
   nats: Dependency
@@ -27,15 +28,16 @@ export const start = Effect.gen(function* () {
   const subscriptions = yield* SubscriptionRepo
   const known: Known = { database: "down", nats: "down", activeSubscriptions: 0, hasSeenDatabase: false, simulated: Option.none() }
 
+  const database = new Verdict()
+  const nats = new Verdict()
+
   const probeDatabase = subscriptions.list({ status: "active", limit: 1, offset: 0 }).pipe(
     Effect.disconnect,
     Effect.timeout(probeTimeout),
     Effect.match({
-      onFailure: () => {
-        known.database = "down"
-      },
+      onFailure: () => database.missed(),
       onSuccess: ({ total }) => {
-        known.database = "ok"
+        database.answered()
         known.hasSeenDatabase = true
         known.activeSubscriptions = total
       }
@@ -44,24 +46,21 @@ export const start = Effect.gen(function* () {
   const probeNats = Effect.tryPromise(() => js.nc.rtt()).pipe(
     Effect.disconnect,
     Effect.timeout(probeTimeout),
-    Effect.match({
-      onFailure: () => {
-        known.nats = "down"
-      },
-      onSuccess: () => {
-        known.nats = js.isConnected() ? "ok" : "down"
-      }
-    })
+    Effect.match({ onFailure: () => nats.missed(), onSuccess: () => (js.isConnected() ? nats.answered() : nats.missed()) })
   )
+  let marketMisses = 0
   const probeMarket = Option.match(simulator, {
     onNone: () => Effect.void,
     onSome: (url) =>
       Effect.map(SimulatedMarket.ask(url).pipe(Effect.timeout(probeTimeout), Effect.option), (answer) => {
-        known.simulated = answer
+        marketMisses = Option.isSome(answer) ? 0 : marketMisses + 1
+        if (Option.isSome(answer) || marketMisses >= missesMax) known.simulated = answer
       })
   })
   const probe = Effect.all([probeDatabase, probeNats, probeMarket], { concurrency: "unbounded", discard: true }).pipe(
     Effect.tap(() => {
+      known.database = database.isUp ? "ok" : "down"
+      known.nats = nats.isUp ? "ok" : "down"
       Metrics.dependency("database", known.database === "ok")
       Metrics.dependency("nats", known.nats === "ok")
       if (redis.state() !== "not configured") Metrics.dependency("redis", redis.state() === "up")

@@ -63,6 +63,7 @@ describe("Health and outages", () => {
             environment: "test",
             ticker: { running: true, active_subscriptions: 1, accounts: ["acc1"] },
             writers: {},
+            restarts: [],
             dependencies: {
               redis: "not configured",
               database: "ok",

@@ -1,0 +1,64 @@
+import { renameSync, writeFileSync } from "node:fs"
+import { isStopping } from "./children.mjs"
+import { Plain } from "./paths.mjs"
+import { say } from "./watch.mjs"
+
+/** A program that ends a second time within this would only end again: it stops the whole start. */
+const againWithinMs = 60_000
+/** Restarts that are remembered. /health says those of the last minute. */
+const restartsMax = 20
+
+const reasonOf = ({ code, by }) => (by === null ? `ended with code ${code}` : `was killed by ${by}`)
+const seconds = (ms) => `${(ms / 1_000).toFixed(1)} s`
+
+/** What was started again, newest last, in a file that the platform reads for /health. */
+const remembering = (file) => {
+  const restarts = []
+  const write = () => {
+    writeFileSync(`${file}.new`, JSON.stringify(restarts))
+    renameSync(`${file}.new`, file)
+  }
+  write() // those of the run before are over
+  return {
+    begin: (name, reason) => {
+      const one = { name, reason, ended_at: new Date().toISOString(), up_at: null }
+      restarts.push(one)
+      restarts.splice(0, restarts.length - restartsMax)
+      write()
+      return () => {
+        one.up_at = new Date().toISOString()
+        write()
+      }
+    }
+  }
+}
+
+/** Starts one program again whenever it ends. Rejects when it ends twice within a minute, or does not come up. */
+const keepUp = async ({ name, port, child, again }, restarts) => {
+  let endedAtMs = Number.NEGATIVE_INFINITY
+  while (true) {
+    const before = child()
+    const reason = reasonOf(await before.ended)
+    if (isStopping()) return
+    const nowMs = performance.now()
+    if (nowMs - endedAtMs < againWithinMs)
+      throw new Plain(`${name} ${reason}, the second time within ${againWithinMs / 1_000} s. Its last lines:\n${before.output()}`)
+    endedAtMs = nowMs
+    say(`${name} ${reason}. Starting it again on port ${port} ...`)
+    const isUp = restarts.begin(name, reason)
+    await again()
+    isUp()
+    say(`${name} runs again on port ${port} after ${seconds(performance.now() - nowMs)}.`)
+  }
+}
+
+/**
+ * Watches programs that were started (see `restartable`), and writes what was started again to `file`. Never resolves; rejects with the
+ * reason when one of them cannot be kept up.
+ */
+export const supervise = (parts, file) => {
+  const restarts = remembering(file)
+  return new Promise((_, reject) => {
+    for (const part of parts) keepUp(part, restarts).catch(reject)
+  })
+}

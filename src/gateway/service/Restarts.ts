@@ -1,0 +1,51 @@
+import { readFile } from "node:fs/promises"
+import { Config, Effect, Option, Schedule, Schema } from "effect"
+import { Restart } from "../../contract/service/HealthReport.ts"
+
+/** Names the file in which `npm start` writes which of its programs it has started again. */
+const fileName = Config.option(Config.nonEmptyString("RESTARTS_FILE"))
+const readEvery = "1 second"
+/** A program that was started again is a reason for `degraded` for this long. */
+const saidForMs = 60_000
+
+const decode = Schema.decodeUnknown(Schema.parseJson(Schema.Array(Restart)))
+
+/** The programs beside this process that were started again; follows the file. A process without such a file has none. */
+export const follow = Effect.gen(function* () {
+  const file = yield* fileName
+  let known: ReadonlyArray<Restart> = []
+  if (Option.isSome(file)) {
+    const read = Effect.tryPromise(() => readFile(file.value, "utf8")).pipe(
+      Effect.flatMap(decode),
+      Effect.match({
+        onFailure: (error) => ({ isRead: false, found: known, reason: String(error) }),
+        onSuccess: (found) => ({ isRead: true, found, reason: "" })
+      })
+    )
+    let wasRead = true
+    const look = Effect.flatMap(read, ({ isRead, found, reason }) => {
+      const isNews = wasRead && !isRead
+      wasRead = isRead
+      known = found
+      return isNews
+        ? Effect.annotateLogs(Effect.logWarning("the list of programs that were started again cannot be read"), {
+            file: file.value,
+            reason
+          })
+        : Effect.void
+    })
+    yield* look
+    yield* look.pipe(Effect.repeat(Schedule.spaced(readEvery)), Effect.forkScoped)
+  }
+  return () => known
+})
+
+/** Why /health is degraded: a program is being started again, or was within the last minute. */
+export const complaints = (restarts: ReadonlyArray<Restart>, nowMs: number): ReadonlyArray<string> =>
+  restarts
+    .filter(({ ended_at, up_at }) => up_at === null || nowMs - Date.parse(ended_at) <= saidForMs)
+    .map(({ name, reason, ended_at, up_at }) =>
+      up_at === null
+        ? `${name} ${reason} at ${ended_at} and is being started again`
+        : `${name} ${reason} at ${ended_at}, runs again since ${up_at}`
+    )

@@ -1,0 +1,135 @@
+import { readFileSync } from "node:fs"
+import { join } from "node:path"
+import { setTimeout as sleep } from "node:timers/promises"
+import { assert, describe, it } from "@effect/vitest"
+import WebSocket from "ws"
+import { postgresFolder } from "../../scripts/lib/backends.mjs"
+import { isAlive } from "../../scripts/lib/children.mjs"
+import { api, begin, dataFolder, gone, pids, type Run, startMsMax, stopMsMax, until, up } from "./Started.ts"
+
+const healMsMax = 90_000
+/** Each program's name in `/health`, and where its process id is. */
+const programs = {
+  Redis: () => join(dataFolder(), "redis/redis.pid"),
+  Postgres: () => join(postgresFolder(dataFolder()), "postgres/postmaster.pid"),
+  NATS: () => join(dataFolder(), "nats/nats.pid"),
+  "The simulator": () => join(dataFolder(), "simulator.pid"),
+  "The platform": () => join(dataFolder(), "platform.pid")
+}
+type Name = keyof typeof programs
+const pidOf = (name: Name) => Number(readFileSync(programs[name](), "utf8").split("\n")[0])
+
+interface Report {
+  readonly status: string
+  readonly reason: string | null
+  readonly dependencies: { readonly nats: string; readonly database: string; readonly redis: string }
+  readonly ticker: { readonly accounts: Record<string, { readonly state: string }> }
+  readonly restarts: ReadonlyArray<{
+    readonly name: string
+    readonly reason: string
+    readonly ended_at: string
+    readonly up_at: string | null
+  }>
+}
+
+/** /health, or undefined while nobody answers. */
+const health = async (run: Run): Promise<Report | undefined> => {
+  try {
+    return (await (await fetch(`${run.gateway_url}/health`)).json()) as Report
+  } catch {
+    return undefined
+  }
+}
+const healthUntil = async (run: Run, what: string, holds: (report: Report) => boolean): Promise<Report> => {
+  let last: Report | undefined
+  for (const endMs = Date.now() + healMsMax; Date.now() < endMs; await sleep(50)) {
+    last = await health(run)
+    if (last !== undefined && holds(last)) return last
+  }
+  return assert.fail(`${what}: not within ${healMsMax} ms, the last report was ${JSON.stringify(last)}`)
+}
+/** Nothing is wrong except that programs were started again. */
+const isWell = ({ dependencies, ticker }: Report) =>
+  Object.values(dependencies).every((one) => typeof one === "object" || one === "ok") &&
+  Object.values(ticker.accounts).some(({ state }) => state === "streaming")
+
+/** A client of the ticks that connects again when its connection ends, as the typed client does. */
+const follow = (run: Run) => {
+  let ticks = 0
+  let isOver = false
+  let ws: WebSocket
+  const connect = () => {
+    ws = new WebSocket(`${run.gateway_url.replace("http", "ws")}/ws/ticks`, { headers: { authorization: `Bearer ${run.token}` } })
+    ws.on("open", () => ws.send(JSON.stringify({ action: "subscribe", tokens: [256265] })))
+    ws.on("message", (text) => {
+      if (JSON.parse(text.toString()).type === "tick") ticks++
+    })
+    ws.on("error", () => {})
+    ws.on("close", () => isOver || setTimeout(connect, 100))
+  }
+  connect()
+  return {
+    ticks: () => ticks,
+    end: () => {
+      isOver = true
+      ws.terminate()
+    }
+  }
+}
+
+describe("npm start keeps its programs running", () => {
+  it(
+    "starts each one again on its port with its data when it is killed; terminal, health and clients see it",
+    async () => {
+      const one = begin("--user", "u1", "--rate", "5")
+      const run = await up(one)
+      const made = await api(run, "POST", "/strategies", { name: "kept" })
+      assert.strictEqual(made.status, 201)
+      const client = follow(run)
+      for (const name of Object.keys(programs) as ReadonlyArray<Name>) {
+        await healthUntil(run, `well before ${name} is killed`, isWell)
+        const pid = pidOf(name)
+        process.kill(pid, "SIGKILL")
+        await until(`${name} is started again`, healMsMax, () => one.text().includes(`${name} runs again on port`))
+        assert.include(one.text(), `${name} was killed by SIGKILL. Starting it again on port `)
+        const report = await healthUntil(
+          run,
+          `${name} is back`,
+          (now) => isWell(now) && now.restarts.some((found) => found.name === name && found.up_at !== null)
+        )
+        const said = report.restarts.find((found) => found.name === name)
+        assert.strictEqual(said?.reason, "was killed by SIGKILL")
+        assert.strictEqual(report.status, "degraded")
+        assert.include(report.reason ?? "", `${name} was killed by SIGKILL at `)
+        assert.notStrictEqual(pidOf(name), pid)
+        const seen = client.ticks()
+        await until(`ticks go on after ${name}`, healMsMax, () => client.ticks() > seen)
+        const kept = await api(run, "GET", `/strategies/${String(made.body["strategy_id"])}`)
+        assert.deepStrictEqual([kept.status, kept.body["name"]], [200, "kept"])
+      }
+      client.end()
+      const running = pids()
+      one.child.kill("SIGTERM")
+      assert.strictEqual(await one.exit, 0)
+      await gone(running)
+    },
+    startMsMax + 5 * healMsMax
+  )
+
+  it(
+    "a second end within a minute stops everything with the reason",
+    async () => {
+      const one = begin("--empty")
+      await up(one)
+      const running = pids()
+      process.kill(pidOf("Redis"), "SIGKILL")
+      await until("Redis is started again", healMsMax, () => one.text().includes("Redis runs again on port"))
+      process.kill(pidOf("Redis"), "SIGKILL")
+      assert.strictEqual(await one.exit, 1)
+      assert.include(one.text(), "Redis was killed by SIGKILL, the second time within 60 s. Its last lines:")
+      await gone(running)
+      await until("nothing is left", stopMsMax, () => !pids().some(isAlive))
+    },
+    startMsMax + healMsMax
+  )
+})
