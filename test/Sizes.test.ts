@@ -56,3 +56,10 @@ describe("fullFolders", () => {
     assert.deepStrictEqual(fullFolders(folder, ["src"]), ["src/heap: 26 files; give heap sub-folders, 25 is the limit"])
   })
 })
+
+describe("sizes", () => {
+  it("hold in this project", () => {
+    const root = join(import.meta.dirname, "..")
+    assert.deepStrictEqual([...longFunctions(root, ["src", "web/src"]), ...fullFolders(root, ["src", "web/src"])], [])
+  })
+})

@@ -37,7 +37,8 @@ import { WindowsHttp } from "./subscriptions/WindowsHttp.ts"
 import { TickFeed } from "./ticks/TickFeed.ts"
 import { TickReplay } from "./ticks/TickReplay.ts"
 import * as TicksSocket from "./ticks/TicksSocket.ts"
-import { UdfAccessLive, UdfHttp } from "./udf/UdfHttp.ts"
+import { UdfAccessLive } from "./udf/UdfAccess.ts"
+import { UdfHttp } from "./udf/UdfHttp.ts"
 import { Views } from "./views/Views.ts"
 
 const bodyBytesMax = 256 * 1024
