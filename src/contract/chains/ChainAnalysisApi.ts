@@ -11,6 +11,7 @@ import { Authentication } from "../shared/Authentication.ts"
 import { Expiry, Input, Name, NumberBetween, Symbol, withDefault } from "../shared/Input.ts"
 import * as Problem from "../shared/Problem.ts"
 import { analysis, PayoffKind, PayoffLeg, scenarioBody } from "./PayoffApi.ts"
+import { grid, gridBody } from "./ScenarioApi.ts"
 import { Surface } from "./SurfaceApi.ts"
 
 const NumberOrNull = Schema.NullOr(Schema.Number)
@@ -62,13 +63,18 @@ const Leg = Input({
 })
 export type Leg = typeof Leg.Type
 
-const Payoff = Input({
+/** The legs that a payoff or a scenario is of, on one underlying. */
+const position = {
   symbol: Schema.optional(Symbol),
   legs: Schema.Array(Leg).pipe(Schema.minItems(1), Schema.maxItems(LEGS_MAX)),
-  spot: Schema.optional(Positive),
-  ...scenarioBody
-})
+  spot: Schema.optional(Positive)
+}
+const Payoff = Input({ ...position, ...scenarioBody })
 export type Payoff = typeof Payoff.Type
+const Scenario = Input({ ...position, ...gridBody })
+export type Scenario = typeof Scenario.Type
+
+const valuedPosition = { symbol: Schema.NullOr(Schema.String), spot: Schema.Number, legs: Schema.Array(PayoffLeg) }
 
 export class ChainAnalysisApi extends HttpApiGroup.make("foAnalysis")
   .add(
@@ -140,13 +146,16 @@ export class ChainAnalysisApi extends HttpApiGroup.make("foAnalysis")
       .setPayload(Payoff)
       .addSuccess(
         Schema.Struct({
-          symbol: Schema.NullOr(Schema.String),
-          spot: Schema.Number,
-          legs: Schema.Array(PayoffLeg),
+          ...valuedPosition,
           ...analysis,
           as_of: Schema.String
         }).annotations({ identifier: "Payoff" })
       )
+  )
+  .add(
+    HttpApiEndpoint.post("scenario", "/scenario")
+      .setPayload(Scenario)
+      .addSuccess(Schema.Struct({ ...valuedPosition, ...grid, as_of: Schema.String }).annotations({ identifier: "Scenario" }))
   )
   .middleware(Authentication)
   .addError(Problem.notFound)

@@ -10,8 +10,8 @@ const pointsMax = 1001
 const pointsDefault = 101
 const pointsExpected = `expected a whole number from ${pointsMin} to ${pointsMax}`
 /** A spot shift is a share of the spot (-0.05: five percent down), a volatility shift is added to every volatility (0.02: two points). */
-const spotShift = [-0.99, 10] as const
-const volShift = [-5, 5] as const
+export const spotShift = [-0.99, 10] as const
+export const volShift = [-5, 5] as const
 
 /** How a scenario is asked for in a query, and in a body; `date` is now unless given. */
 export const scenarioQuery = {

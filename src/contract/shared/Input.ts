@@ -134,3 +134,14 @@ export const numberText = (min: number, max: number) =>
     Schema.Number,
     { strict: true, decode: Number, encode: String }
   )
+
+/** A list of such texts with commas between them, in a query. */
+export const listText = <A>(item: Schema.Schema<A, string>, countMax: number) =>
+  Schema.compose(
+    Schema.transform(Schema.String, Schema.Array(Schema.String), {
+      strict: true,
+      decode: (text) => text.split(","),
+      encode: (texts) => texts.join(",")
+    }),
+    Schema.Array(item).pipe(Schema.maxItems(countMax, { message: () => `expected at most ${countMax}, with commas between them` }))
+  )

@@ -6,6 +6,7 @@ import { Money, MoneyInput } from "../../domain/Money.ts"
 import { Direction } from "../../domain/record/StrategyDefinition.ts"
 import { quantityMax } from "../../domain/strategy/Position.ts"
 import { analysisOrNull, Greeks, PayoffLeg, scenarioQuery } from "../chains/PayoffApi.ts"
+import { grid, gridQuery } from "../chains/ScenarioApi.ts"
 import { Authentication } from "../shared/Authentication.ts"
 import { Input, Instant, Name, Symbol, WholeNumber } from "../shared/Input.ts"
 import * as Problem from "../shared/Problem.ts"
@@ -63,6 +64,15 @@ const LegGreeks = Schema.Struct({
   position: Greeks
 }).annotations({ identifier: "LegGreeks" })
 
+/** What a strategy has open on one underlying. */
+const openOn = {
+  strategy_id: Schema.Int,
+  symbol: Schema.NullOr(Schema.String),
+  spot: NumberOrNull,
+  realised: Money,
+  legs: Schema.Array(PayoffLeg)
+}
+
 /**
  * What a strategy holds: an instrument with fills is what the fills left open, a leg of an instrument without fills its quantity at its entry
  * price. `missing` names the instruments without a price or with a stale one.
@@ -104,15 +114,24 @@ export class PositionsApi extends HttpApiGroup.make("positions")
       .setUrlParams(Input({ ...scenarioQuery, underlying: Schema.optional(Symbol) }))
       .addSuccess(
         Schema.Struct({
-          strategy_id: Schema.Int,
-          symbol: Schema.NullOr(Schema.String),
-          spot: NumberOrNull,
-          realised: Money,
-          legs: Schema.Array(PayoffLeg),
+          ...openOn,
           // Null where nothing is open, or something that it needs is not known yet.
           ...analysisOrNull,
           ...valued
         }).annotations({ identifier: "StrategyPayoff" })
+      )
+  )
+  .add(
+    HttpApiEndpoint.get("scenario", "/:id/scenario")
+      .setPath(Id)
+      .setUrlParams(Input({ ...gridQuery, underlying: Schema.optional(Symbol) }))
+      .addSuccess(
+        Schema.Struct({
+          ...openOn,
+          // Null where nothing is open, or something that it needs is not known yet.
+          cells: Schema.NullOr(grid.cells),
+          ...valued
+        }).annotations({ identifier: "StrategyScenario" })
       )
   )
   .middleware(Authentication)

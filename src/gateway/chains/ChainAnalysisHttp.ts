@@ -16,7 +16,7 @@ export const ChainAnalysisHttp = HttpApiBuilder.group(
     const chains = yield* Chains
     const valuation = yield* Valuation
     const views = yield* Views
-    const payoff = yield* PayoffRequest.make
+    const { payoff, scenario } = yield* PayoffRequest.make
     const pricing = { rate: valuation.settings.rate, lifetimes: yield* Lifetimes }
 
     /** The chains of all expiries that have not passed and of which something was published. */
@@ -59,5 +59,6 @@ export const ChainAnalysisHttp = HttpApiBuilder.group(
         })
       )
       .handle("payoff", ({ payload }) => payoff(payload))
+      .handle("scenario", ({ payload }) => scenario(payload))
   })
 )

@@ -1,23 +1,25 @@
 import { Effect, Either } from "effect"
-import type { Payoff } from "../../contract/chains/ChainAnalysisApi.ts"
+import type { Payoff, Scenario } from "../../contract/chains/ChainAnalysisApi.ts"
 import * as Problem from "../../contract/shared/Problem.ts"
 import * as IndiaTime from "../../domain/IndiaTime.ts"
 import { Lifetimes } from "../shared/Lifetimes.ts"
 import * as PayoffLegs from "./PayoffLegs.ts"
 import * as PayoffView from "./PayoffView.ts"
+import * as ScenarioGrid from "./ScenarioGrid.ts"
 import { Valuation } from "./Valuation.ts"
 
 const invalid = (errors: ReadonlyArray<PayoffLegs.Refused>) =>
   new Problem.Invalid({ detail: `Validation error: ${errors.map(({ field, message }) => `${field}: ${message}`).join("; ")}`, errors })
 
-/** Answers POST /fo/payoff. */
+/** Answers POST /fo/payoff and POST /fo/scenario. */
 export const make = Effect.gen(function* () {
   const valuation = yield* Valuation
   const { termsOf, symbolOf, legOf, volOf } = yield* PayoffLegs.make
   const { rate } = valuation.settings
   const lifetimes = yield* Lifetimes
 
-  return (payload: Payoff) =>
+  /** The legs with all that the market supplies, and the market that they are valued in. */
+  const resolve = (payload: Pick<Payoff, "legs" | "spot" | "symbol">) =>
     Effect.gen(function* () {
       const parsed = payload.legs.map(termsOf)
       const wrong = parsed.flatMap((one) => (Either.isLeft(one) ? [one.left] : []))
@@ -30,34 +32,44 @@ export const make = Effect.gen(function* () {
       const unknown = resolved.flatMap((one) => (Either.isLeft(one) ? [one.left] : []))
       if (unknown.length > 0) return yield* invalid(unknown)
       const legs = resolved.flatMap((one) => (Either.isRight(one) ? [one.right] : []))
-      const analysed = PayoffView.analyse(legs, {
+      const ground: PayoffView.Ground = {
         spot,
         nowMs: valuation.nowMs(),
-        date: payload.date,
-        spotShift: payload.spot_shift,
-        volShift: payload.vol_shift,
-        points: payload.points,
         rate,
         endsMs: (expiry) => lifetimes.endsMs(symbol ?? "", expiry),
         vol: volOf(symbol, legs)
-      })
-      if (Either.isLeft(analysed)) return yield* invalid([PayoffView.refusal(analysed.left, (at) => terms[at]?.place ?? at)])
-      return {
-        symbol,
-        spot,
-        legs: legs.map(({ entryPrice, expiry, forward, iv, kind, quantity, strike }, at) => ({
-          leg_ids: [],
-          tradingsymbol: terms[at]?.instrument?.tradingsymbol ?? null,
-          type: kind,
-          strike,
-          expiry,
-          quantity,
-          entry_price: entryPrice,
-          iv,
-          forward: PayoffView.shownForward(forward)
-        })),
-        ...analysed.right,
-        as_of: IndiaTime.isoTime(valuation.nowMs())
       }
+      const shown = legs.map(({ entryPrice, expiry, forward, iv, kind, quantity, strike }, at) => ({
+        leg_ids: [],
+        tradingsymbol: terms[at]?.instrument?.tradingsymbol ?? null,
+        type: kind,
+        strike,
+        expiry,
+        quantity,
+        entry_price: entryPrice,
+        iv,
+        forward: PayoffView.shownForward(forward)
+      }))
+      return { symbol, spot, legs, terms, ground, shown }
     })
+
+  const payoff = (payload: Payoff) =>
+    Effect.gen(function* () {
+      const { ground, legs, shown, spot, symbol, terms } = yield* resolve(payload)
+      const scene = { ...ground, date: payload.date, spotShift: payload.spot_shift, volShift: payload.vol_shift, points: payload.points }
+      const analysed = PayoffView.analyse(legs, scene)
+      if (Either.isLeft(analysed)) return yield* invalid([PayoffView.refusal(analysed.left, (at) => terms[at]?.place ?? at)])
+      return { symbol, spot, legs: shown, ...analysed.right, as_of: IndiaTime.isoTime(ground.nowMs) }
+    })
+
+  const scenario = (payload: Scenario) =>
+    Effect.gen(function* () {
+      const { ground, legs, shown, spot, symbol, terms } = yield* resolve(payload)
+      const cells = yield* ScenarioGrid.cells(legs, ground, payload).pipe(
+        Effect.mapError((error) => invalid([ScenarioGrid.refusal(error, (at) => terms[at]?.place ?? at)]))
+      )
+      return { symbol, spot, legs: shown, cells, as_of: IndiaTime.isoTime(ground.nowMs) }
+    })
+
+  return { payoff, scenario } as const
 })

@@ -1,5 +1,6 @@
 import { Either } from "effect"
 import type { Analysis, PayoffKind } from "../../contract/chains/PayoffApi.ts"
+import type { Cell } from "../../contract/chains/ScenarioApi.ts"
 import * as IndiaTime from "../../domain/IndiaTime.ts"
 import * as Money from "../../domain/Money.ts"
 import type { Greeks as Columns } from "../../domain/options/BlackScholes.ts"
@@ -18,20 +19,31 @@ export interface Leg {
   readonly forward: number
 }
 
-export interface Scene {
+/** The market that legs are valued in. */
+export interface Ground {
   readonly spot: number
   readonly nowMs: number
   /** UTC milliseconds at which contracts of a day end; NaN where the rulebook does not know it. */
   readonly endsMs: (expiry: string) => number
+  /** A year, continuously compounded. */
+  readonly rate: number
+  /** Volatility at the money of the earliest expiry; null leaves the probability out. */
+  readonly vol: number | null
+}
+
+export interface Scene extends Ground {
   /** The moment of the scenario; now where undefined. A day is the moment when its contracts end. */
   readonly date?: Date | string | undefined
   readonly spotShift: number
   readonly volShift: number
   readonly points: number
-  /** A year, continuously compounded. */
-  readonly rate: number
-  /** Volatility at the money of the earliest expiry; null leaves the probability out. */
-  readonly vol: number | null
+}
+
+/** The shifts and moments of a grid; moments as in a scene. */
+export interface GridScene extends Ground {
+  readonly spotShifts: ReadonlyArray<number>
+  readonly volShifts: ReadonlyArray<number>
+  readonly dates: ReadonlyArray<Date | string> | undefined
 }
 
 /** How far a curve reaches beyond strikes and spot, as a share. */
@@ -47,7 +59,7 @@ export const inOrder = <L extends { readonly kind: PayoffKind }>(legs: ReadonlyA
 ]
 
 /** A share or an index held lives as long as the position does and moves with the spot. */
-const modelled = (legs: ReadonlyArray<Leg>, scene: Scene): ReadonlyArray<Payoff.Leg> => {
+const modelled = (legs: ReadonlyArray<Leg>, scene: Ground): ReadonlyArray<Payoff.Leg> => {
   const times = legs.flatMap(({ expiry }) => (expiry === null ? [] : [yearsLeft(scene, expiry)]))
   const horizon = times.length === 0 ? 0 : Math.min(...times)
   return legs.map(({ kind, strike, expiry, quantity, entryPrice, iv, forward }) => ({
@@ -81,16 +93,17 @@ const spotsOf = (legs: ReadonlyArray<Leg>, { spot, points }: Scene): Float64Arra
   return Float64Array.from({ length: points }, (_, at) => price(low + ((high - low) * at) / (points - 1)))
 }
 
-const momentMs = ({ date, nowMs, endsMs }: Scene): number => (typeof date === "string" ? endsMs(date) : (date?.getTime() ?? nowMs))
+const momentMs = ({ nowMs, endsMs }: Ground, date: Date | string | undefined): number =>
+  typeof date === "string" ? endsMs(date) : (date?.getTime() ?? nowMs)
 
-const yearsLeft = ({ endsMs, nowMs }: Scene, expiry: string): number => Math.max(0, IndiaTime.yearsTo(endsMs(expiry), nowMs))
+const yearsLeft = ({ endsMs, nowMs }: Ground, expiry: string): number => Math.max(0, IndiaTime.yearsTo(endsMs(expiry), nowMs))
 
 /** The payoff of legs on one underlying, given `inOrder`. */
 export const analyse = (legs: ReadonlyArray<Leg>, scene: Scene): Either.Either<Analysis, Payoff.InvalidPayoff> =>
   Either.gen(function* () {
     const { spot, spotShift, volShift, nowMs } = scene
     const position = yield* Payoff.make(modelled(legs, scene), { spot, r: scene.rate, vol: scene.vol ?? 0 })
-    const dateMs = momentMs(scene)
+    const dateMs = momentMs(scene, scene.date)
     const at = yield* Payoff.scenario(position, { spot: spot * (1 + spotShift), elapsed: (dateMs - nowMs) / IndiaTime.yearMs, volShift })
     const found = Payoff.analyse(position)
     const spots = spotsOf(legs, scene)
@@ -110,6 +123,43 @@ export const analyse = (legs: ReadonlyArray<Leg>, scene: Scene): Either.Either<A
         at_date: Array.from(Payoff.curve(position, spots, { elapsed: at.elapsed, volShift }), price)
       }
     }
+  })
+
+const cellsOf = (
+  position: Payoff.Position,
+  at: { readonly dateMs: number; readonly elapsed: number; readonly volShift: number },
+  { spot, spotShifts }: GridScene
+): ReadonlyArray<Cell> => {
+  const { dateMs, elapsed, volShift } = at
+  return spotShifts.map((spotShift) => {
+    const scenario = { spot: spot * (1 + spotShift), elapsed, volShift }
+    return {
+      date: IndiaTime.isoTime(dateMs),
+      vol_shift: volShift,
+      spot_shift: spotShift,
+      spot: price(scenario.spot),
+      profit: money(Payoff.profitAt(position, scenario)),
+      greeks: greeksOf(Payoff.greeksAt(position, scenario))
+    }
+  })
+}
+
+/** Profit and Greeks over a grid of scenarios, given `inOrder`: a function for each row, so that a caller can let others run between them. */
+export const grid = (
+  legs: ReadonlyArray<Leg>,
+  scene: GridScene
+): Either.Either<ReadonlyArray<() => ReadonlyArray<Cell>>, Payoff.InvalidPayoff> =>
+  Either.gen(function* () {
+    const { dates, nowMs, rate, spot, vol, volShifts } = scene
+    const position = yield* Payoff.make(modelled(legs, scene), { spot, r: rate, vol: vol ?? 0 })
+    const rows: Array<() => ReadonlyArray<Cell>> = []
+    for (const date of dates ?? [undefined]) {
+      const dateMs = momentMs(scene, date)
+      const elapsed = (dateMs - nowMs) / IndiaTime.yearMs
+      yield* Payoff.scenario(position, { spot, elapsed, volShift: 0 })
+      for (const volShift of volShifts) rows.push(() => cellsOf(position, { dateMs, elapsed, volShift }, scene))
+    }
+    return rows
   })
 
 /** A forward as it is shown: two places finer than prices. */

@@ -50,6 +50,10 @@ export const operations: Readonly<Record<string, Text>> = {
   "positions.record": of("Record fills", "Imports trades of a strategy. A fill whose `external_id` is known is not recorded twice."),
   "positions.pnl": of("Profit and loss", "Realised and unrealised, first in first out and by average cost."),
   "positions.greeks": of("Greeks of a strategy", "By leg and net, of what is held now."),
+  "positions.scenario": of(
+    "A strategy under many scenarios",
+    "Profit and Greeks of the open holdings in each combination of date, volatility shift and spot shift."
+  ),
   "positions.payoff": of("Payoff of a strategy", "At expiry and at a date under shifts of spot and volatility."),
   "fo.expiries": of("Expiries of an underlying", "Those that have not expired at market time, ascending."),
   "fo.strikes": of("Option chain", "Every strike with prices, open interest, volatility and Greeks of its call and put."),
@@ -93,6 +97,10 @@ export const operations: Readonly<Record<string, Text>> = {
     "Volatility surface",
     "A smile for each expiry, fitted so that its prices allow no arbitrage, with the evidence of an independent check."
   ),
+  "foAnalysis.scenario": of(
+    "Legs under many scenarios",
+    "Profit and Greeks of legs that are given, in each combination of date, volatility shift and spot shift."
+  ),
   "foAnalysis.payoff": of("Payoff of legs", "Of legs that are given: curve, break-evens, bounds, probability of profit and Greeks.")
 }
 
@@ -121,6 +129,7 @@ export const fields: Readonly<Record<string, string>> = {
   call_peak: "The strike with the calls' largest value",
   call_total: "Sum over the calls",
   candles: "Ascending by time",
+  cells: "One cell for each date, volatility shift and spot shift, in this order",
   centre: "The spot the curve is drawn around",
   ch: "Change against the previous close",
   change: "What is to change",
@@ -141,6 +150,7 @@ export const fields: Readonly<Record<string, string>> = {
   data_status: "TradingView's word for data that changes",
   database: "Postgres",
   date: "ISO 8601",
+  dates: "Moments of the scenarios, now unless given; a day is the moment when its contracts end",
   delta: "Per 1.00 of the underlying",
   dependencies: "The backends",
   desc: "For people",
@@ -313,6 +323,7 @@ export const fields: Readonly<Record<string, string>> = {
   spot: "Price of the underlying",
   spot_change: "Against the previous close",
   spot_shift: "Relative shift of the spot (0.05 is 5 % up)",
+  spot_shifts: "Shifts of the spot as fractions",
   spread: "Ask less bid",
   starts_at: "Begin of the phase, ISO 8601",
   state: "How it is",
@@ -369,6 +380,7 @@ export const fields: Readonly<Record<string, string>> = {
   violations: "Prices that break a rule; empty for every fitted surface",
   visible_plots_set: "TradingView: what a bar has",
   vol_shift: "Shift of volatility as a fraction (0.01 is one point)",
+  vol_shifts: "Shifts of volatility as fractions (0.01 is one point)",
   volume: "Units traded",
   volume_precision: "TradingView: decimals of volume",
   waiting: "Messages that are not saved yet",

@@ -47,5 +47,12 @@ export const PositionsHttp = HttpApiBuilder.group(
           return yield* StrategyPayoff.payoff({ book: of, strategyId: path.id, ...valued(of) }, urlParams, valuation, lifetimes)
         })
       )
+      .handle("scenario", ({ path, urlParams }) =>
+        Effect.gen(function* () {
+          const user = yield* CurrentUser
+          const of = yield* book.of(user.id, path.id)
+          return yield* StrategyPayoff.scenarios({ book: of, strategyId: path.id, ...valued(of) }, urlParams, valuation, lifetimes)
+        })
+      )
   })
 )

@@ -2,6 +2,7 @@ import { Effect, Either } from "effect"
 import { unknownAnalysis } from "../../contract/chains/PayoffApi.ts"
 import * as Problem from "../../contract/shared/Problem.ts"
 import * as PayoffView from "../chains/PayoffView.ts"
+import * as ScenarioGrid from "../chains/ScenarioGrid.ts"
 import type { Valuation } from "../chains/Valuation.ts"
 import type { Lifetimes } from "../shared/Lifetimes.ts"
 import * as PositionsView from "./PositionsView.ts"
@@ -24,11 +25,10 @@ interface Valued {
   readonly missing: ReadonlyArray<string>
 }
 
-/** The payoff of a strategy's open holdings on one underlying. Its analysis is null where a leg has no price yet. */
-export const payoff = ({ book, strategyId, ...shared }: Valued, scenario: Scenario, valuation: Valuation, lifetimes: Lifetimes) =>
+/** A strategy's open holdings on one underlying, and the market that they are valued in; null where a price is missing or nothing is open. */
+const holdings = ({ book, strategyId, ...shared }: Valued, asked: string | undefined, valuation: Valuation, lifetimes: Lifetimes) =>
   Effect.gen(function* () {
     const names = PositionsView.underlyings(book)
-    const asked = scenario.underlying
     if (asked === undefined ? names.length > 1 : !names.includes(asked))
       return yield* Problem.invalidField("underlying", `expected one that the strategy holds: ${names.join(", ")}`)
     const symbol = asked ?? names[0] ?? null
@@ -43,23 +43,48 @@ export const payoff = ({ book, strategyId, ...shared }: Valued, scenario: Scenar
       legs: lines.map(PositionsView.payoffLeg)
     }
     const legs = lines.flatMap(({ leg }) => leg ?? [])
-    if (symbol === null) return { ...head, ...unknownAnalysis }
-    if (spot === null || legs.length === 0 || legs.length < lines.length) return { ...head, ...unknownAnalysis, complete: false }
+    if (symbol === null) return { head, open: null }
+    if (spot === null || legs.length === 0 || legs.length < lines.length) return { head: { ...head, complete: false }, open: null }
     const earliest = PayoffView.earliestExpiry(legs)
-    const analysed = PayoffView.analyse(legs, {
+    const ground: PayoffView.Ground = {
       spot,
       nowMs: valuation.nowMs(),
-      date: scenario.date,
-      spotShift: scenario.spot_shift,
-      volShift: scenario.vol_shift,
-      points: scenario.points,
       rate: valuation.settings.rate,
       endsMs: (expiry) => lifetimes.endsMs(symbol, expiry),
       vol: earliest === null ? null : valuation.atmIv(symbol, earliest)
-    })
+    }
+    return { head, open: { legs, ground } }
+  })
+
+/** The payoff of a strategy's open holdings on one underlying. Its analysis is null where a leg has no price yet. */
+export const payoff = (valued: Valued, scenario: Scenario, valuation: Valuation, lifetimes: Lifetimes) =>
+  Effect.gen(function* () {
+    const { head, open } = yield* holdings(valued, scenario.underlying, valuation, lifetimes)
+    if (open === null) return { ...head, ...unknownAnalysis }
+    const { date, points, spot_shift, vol_shift } = scenario
+    const analysed = PayoffView.analyse(open.legs, { ...open.ground, date, points, spotShift: spot_shift, volShift: vol_shift })
     if (Either.isLeft(analysed)) {
       const { field, message } = PayoffView.refusal(analysed.left, (at) => at)
       return yield* Problem.invalidField(field, message)
     }
     return { ...head, ...analysed.right }
+  })
+
+/** Profit and Greeks of the same holdings over a grid of scenarios. Its cells are null where a leg has no price yet. */
+export const scenarios = (
+  valued: Valued,
+  asked: ScenarioGrid.Asked & { readonly underlying?: string | undefined },
+  valuation: Valuation,
+  lifetimes: Lifetimes
+) =>
+  Effect.gen(function* () {
+    const { head, open } = yield* holdings(valued, asked.underlying, valuation, lifetimes)
+    if (open === null) return { ...head, cells: null }
+    const cells = yield* ScenarioGrid.cells(open.legs, open.ground, asked).pipe(
+      Effect.catchAll((error) => {
+        const { field, message } = ScenarioGrid.refusal(error, (at) => at)
+        return Problem.invalidField(field, message)
+      })
+    )
+    return { ...head, cells }
   })

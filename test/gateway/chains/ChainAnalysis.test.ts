@@ -310,6 +310,52 @@ layer(world(), { excludeTestServices: true })("Option analysis", (it) => {
     })
   )
 
+  it.effect("a grid of scenarios has the payoff's profit and Greeks in each cell, in the order of dates, volatility and spot shifts", () =>
+    Effect.gen(function* () {
+      const legs = [option("CE", 24_500, "SELL", "300"), option("PE", 24_500, "SELL", "300")]
+      const shifts = { spot_shifts: [-0.02, 0, 0.02], vol_shifts: [0, 0.03], dates: [soon] }
+      const { body, status } = yield* ask("/fo/scenario", { method: "POST", body: { legs, spot: 24_500, ...shifts } })
+      assert.strictEqual(status, 200)
+      assert.deepStrictEqual(
+        body.cells.map((cell: { vol_shift: number; spot_shift: number }) => [cell.vol_shift, cell.spot_shift]),
+        [
+          [0, -0.02],
+          [0, 0],
+          [0, 0.02],
+          [0.03, -0.02],
+          [0.03, 0],
+          [0.03, 0.02]
+        ]
+      )
+      for (const cell of body.cells) {
+        const scene = { spot_shift: cell.spot_shift, vol_shift: cell.vol_shift, date: soon, points: 2 }
+        const single = (yield* payoff({ legs, spot: 24_500, ...scene })).body
+        assert.deepStrictEqual(
+          [cell.profit, cell.greeks, cell.date, cell.spot],
+          [single.profit, single.greeks, single.scenario.date, single.scenario.spot]
+        )
+      }
+      const now = (yield* ask("/fo/scenario", { method: "POST", body: { legs, spot: 24_500 } })).body
+      assert.strictEqual(now.cells.length, 21, "seven spots and three volatilities, now")
+      assert.strictEqual(now.cells[0].date, now.as_of)
+    })
+  )
+
+  it.effect("a grid that is too large, empty or beyond the earliest expiry is refused by its field", () =>
+    Effect.gen(function* () {
+      const legs = [option("CE", 24_500, "SELL", "300")]
+      const refused = (more: object) =>
+        Effect.map(ask("/fo/scenario", { method: "POST", body: { legs, spot: 24_500, ...more } }), ({ body, status }) => [
+          status,
+          body.errors[0].field
+        ])
+      assert.deepStrictEqual(yield* refused({ spot_shifts: Array.from({ length: 32 }, () => 0) }), [422, "spot_shifts"])
+      assert.deepStrictEqual(yield* refused({ vol_shifts: [] }), [422, "vol_shifts"])
+      assert.deepStrictEqual(yield* refused({ dates: ["2098-12-31"] }), [422, "dates"])
+      assert.deepStrictEqual(yield* refused({ spot_shifts: [-1] }), [422, "spot_shifts.0"])
+    })
+  )
+
   it.effect("BE-DAT-05 what a payoff cannot be computed from is named", () =>
     Effect.gen(function* () {
       yield* published

@@ -276,10 +276,38 @@ layer(world(), { excludeTestServices: true })("Fills, P&L, Greeks and payoff of 
     })
   )
 
+  it.effect("what is open under many scenarios: each cell is the payoff's, a list is written with commas", () =>
+    Effect.gen(function* () {
+      yield* market(24_510.35)
+      const id = yield* create()
+      assert.deepInclude((yield* ask(`/strategies/${id}/scenario`)).body, { complete: true, cells: null })
+      yield* addLeg(id, call, "BUY", 75, "120.05")
+      yield* addLeg(id, put, "BUY", 75, "90")
+      const { body } = yield* ask(`/strategies/${id}/scenario?spot_shifts=-0.1,0.1&vol_shifts=0.05&dates=2060-01-01,${near}`)
+      assert.deepInclude(body, { strategy_id: id, symbol: "NIFTY", spot: 24_510.35, realised: "0", complete: true })
+      assert.strictEqual(body.cells.length, 4)
+      for (const [at, [date, shift]] of [
+        ["2060-01-01", -0.1] as const,
+        ["2060-01-01", 0.1] as const,
+        [near, -0.1] as const,
+        [near, 0.1] as const
+      ].entries()) {
+        const single = (yield* ask(`/strategies/${id}/payoff?spot_shift=${shift}&vol_shift=0.05&date=${date}`)).body
+        assert.deepInclude(body.cells[at], { profit: single.profit, spot: single.scenario.spot, date: single.scenario.date })
+        // The clock moves on between two requests; Greeks per day and point do not, at the places that are shown.
+        assert.closeTo(body.cells[at].greeks.delta, single.greeks.delta, 1e-3)
+      }
+      for (const query of ["spot_shifts=x", "spot_shifts=", "dates=yesterday", "dates=2020-01-01", "underlying=BANKNIFTY"]) {
+        const answer = yield* ask(`/strategies/${id}/scenario?${query}`)
+        assert.deepStrictEqual([answer.status, answer.body.errors?.[0]?.field.split(".")[0]], [422, query.split("=")[0]], query)
+      }
+    })
+  )
+
   it.effect("BE-SEC-02 another user's strategy does not exist, for fills and everything computed from them", () =>
     Effect.gen(function* () {
       const id = yield* create("alice")
-      for (const path of ["pnl", "greeks", "payoff"]) {
+      for (const path of ["pnl", "greeks", "payoff", "scenario"]) {
         for (const gone of [id, 0, 987_654, "9".repeat(30)]) {
           const answer = yield* ask(`/strategies/${gone}/${path}`, { as: "bob" })
           assert.deepStrictEqual([answer.status, answer.body.detail], [404, "Strategy not found"], `${gone} ${path}`)
