@@ -90,9 +90,11 @@ const loginOf = (row: Row): Login => {
 }
 
 const withoutSlash = (url: string) => url.replace(/\/+$/, "")
-/** Without `ws_root` the socket is at the host and port of `root`. */
-const socketRootOf = (row: Row): string =>
-  withoutSlash(row.ws_root ?? (row.root === undefined ? kiteSocketRoot : row.root.replace(/^http/, "ws")))
+/** Kite's own address, however it is written: with a slash at the end, in capitals, or with its port. */
+const isKite = (root: string): boolean => new URL(root).host === new URL(kiteRoot).host
+/** Without `ws_root` Kite's socket is at Kite's other host, and a simulator's at the host and port of `root`. */
+const socketRootOf = (wsRoot: string | undefined, root: string): string =>
+  withoutSlash(wsRoot ?? (isKite(root) ? kiteSocketRoot : root.replace(/^http/i, "ws")))
 
 /** Parses the text of ACCOUNTS_FILE. Neither the error nor its message ever carries a value of the file. */
 export const parse = (path: string, content: string): Either.Either<ReadonlyArray<Account>, AccountsInvalid> =>
@@ -117,18 +119,18 @@ export const parse = (path: string, content: string): Either.Either<ReadonlyArra
     for (const [at, row] of rows.entries()) {
       if (seen.has(row.account_id)) return yield* invalid(`[${at}].account_id`, `${row.account_id} is listed twice`)
       seen.add(row.account_id)
-      if (row.login === "auto" && row.root === undefined)
+      if (row.login === "auto" && (row.root === undefined || isKite(row.root)))
         return yield* invalid(`[${at}].login`, '"auto" needs the root of a simulator: at Kite a person has to sign in')
     }
     return rows.map((row) => {
-      const root = withoutSlash(row.root ?? kiteRoot)
+      const root = row.root === undefined || isKite(row.root) ? kiteRoot : withoutSlash(row.root)
       return {
         accountId: row.account_id,
         userId: row.user_id,
         apiKey: row.api_key,
         apiSecret: row.api_secret,
         root,
-        socketRoot: socketRootOf(row),
+        socketRoot: socketRootOf(row.ws_root, root),
         login: loginOf(row),
         source: root === kiteRoot ? "kite" : "simulator"
       } satisfies Account

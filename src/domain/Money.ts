@@ -13,8 +13,9 @@ export const Decimal: DecimalJs.Constructor = DecimalJs.clone({
 })
 export type Decimal = DecimalJs
 
-/** Decimal places and integer digits of Postgres' numeric(30,10), which stores the money that users enter. */
-export const inputPlacesMax = 10
+/** Decimal places of entered money. Brokers print an average price as a double's shortest text: 88.08333333333333, 0.08333333333333333. */
+export const inputPlacesMax = 20
+/** Integer digits of entered money. */
 export const inputIntegerDigitsMax = 20
 /** Longest text read as money. */
 export const textLengthMax = 128
@@ -76,8 +77,8 @@ const decodeInput = (input: string | number): Decimal | string => {
 const inputMax = new Decimal(10).pow(inputIntegerDigitsMax)
 
 /**
- * Money as clients send it: a JSON string, or a number, which is read as its shortest decimal text. A value that numeric(30,10) cannot
- * hold is rejected, never rounded. So 0.1 + 0.2 computed in a double (17 places) is rejected too.
+ * Money as clients send it: a JSON string, or a number, which is read as its shortest decimal text. Every digit is kept. A value with more
+ * digits than the limits above is rejected, never rounded.
  */
 export const MoneyInput: Schema.Schema<Decimal, string | number> = Schema.transformOrFail(
   Schema.Union(

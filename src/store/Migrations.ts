@@ -10,6 +10,7 @@ import { migration as instrumentRefusals } from "./migrations/M0007InstrumentRef
 import { migration as candleProfits } from "./migrations/M0008CandleProfits.ts"
 import { migration as settlements } from "./migrations/M0009Settlements.ts"
 import { migration as subscriptionWindows } from "./migrations/M0010SubscriptionWindows.ts"
+import { migration as brokerPrices } from "./migrations/M0011BrokerPrices.ts"
 import type { Migration } from "./migrations/Migration.ts"
 import * as Postgres from "./Postgres.ts"
 import * as StoreError from "./StoreError.ts"
@@ -25,7 +26,8 @@ export const all: ReadonlyArray<Migration> = [
   instrumentRefusals,
   candleProfits,
   settlements,
-  subscriptionWindows
+  subscriptionWindows,
+  brokerPrices
 ]
 
 /** A step failed and was rolled back as a whole, or the database is newer than this program. */

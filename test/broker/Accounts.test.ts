@@ -28,6 +28,15 @@ describe("Accounts", () => {
     assert.strictEqual(Redacted.value(one!.apiSecret), canary.apiSecret)
   })
 
+  it.each(["https://api.kite.trade", "https://api.kite.trade/", "https://API.kite.trade:443"])(
+    "Kite's own address written out as root, %s, is Kite with Kite's socket host",
+    (root) => {
+      const [one] = read([{ ...row, root, access_token: canary.accessToken }])
+      assert.deepStrictEqual([one?.root, one?.socketRoot, one?.source], ["https://api.kite.trade", "wss://ws.kite.trade", "kite"])
+      assert.match(problem([{ ...row, root, login: "auto" }]), /"auto" needs the root of a simulator/)
+    }
+  )
+
   it("reads a simulator account; without ws_root its socket is at the host of root", () => {
     const [derived, named] = read([
       { ...row, root: "http://127.0.0.1:9000/", login: "auto" },

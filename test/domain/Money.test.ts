@@ -111,22 +111,23 @@ describe("Money", () => {
     assert.isTrue(Either.isLeft(Schema.encodeEither(Money.Money)(new Decimal(Number.POSITIVE_INFINITY))))
   })
 
-  it("BE-FIN-07 reads input money from a string or a number's shortest text, and rejects what numeric(30,10) cannot hold", () => {
+  it("BE-FIN-07 reads input money from a string or a number's shortest text, and rejects more digits than a broker prints", () => {
     const read = (input: unknown) => Either.getOrThrow(Either.map(decodeInput(input), Money.format))
     assert.strictEqual(read("999999999.99"), "999999999.99")
     assert.strictEqual(read(999999999.99), "999999999.99")
     assert.strictEqual(read(0.1), "0.1")
     assert.strictEqual(read(1e-7), "0.0000001")
     assert.strictEqual(read(-0), "0")
-    assert.strictEqual(read("99999999999999999999.9999999999"), "99999999999999999999.9999999999")
+    assert.strictEqual(read("99999999999999999999.99999999999999999999"), "99999999999999999999.99999999999999999999")
+    assert.strictEqual(read(88.08333333333333), "88.08333333333333")
+    assert.strictEqual(read(0.08333333333333333), "0.08333333333333333")
     for (const bad of [
       Number.NaN,
       Number.POSITIVE_INFINITY,
       "1e5",
       "abc",
       "",
-      0.1 + 0.2,
-      "0.00000000001",
+      "0.000000000000000000001",
       1e20,
       1e21,
       "100000000000000000000",

@@ -73,6 +73,13 @@ describe("npm run login", () => {
         assert.strictEqual(statSync(other).mode & 0o777, 0o600)
         yield* Effect.sync(() => simulator.cut(account.api_key))
         yield* eventually("the ticker says who has to do what", health, (sim1) => sim1?.detail?.includes("npm run login") === true)
+        // Case 7 of the public bug reports: the only account stays refused, over every pause between two attempts.
+        for (let look = 0; look < 60; look++) {
+          const { body } = yield* ask(running, "/health")
+          assert.deepStrictEqual([body.status, body.ticker.accounts.sim1.state, body.ticker.running], ["degraded", "failed", false])
+          assert.match(body.reason, /ticker sim1 failed: .*npm run login/)
+          yield* Effect.promise(() => new Promise((resolve) => setTimeout(resolve, 50)))
+        }
 
         const again = yield* login(file, [])
         assert.strictEqual(again.code, 0, again.text)

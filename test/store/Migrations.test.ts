@@ -37,7 +37,7 @@ const fill = Effect.gen(function* () {
     VALUES (1, 256265, 'NIFTY 50', 'NSE', 'BUY', 9007199254740991, 12345678901234567890.0123456789), (2, 4294967295, 'X', 'NFO', 'SELL', 0, 0.05)`
   yield* sql`INSERT INTO strategy_fills (strategy_id, instrument_token, tradingsymbol, exchange, side, quantity, price, executed_at, external_id)
     VALUES (1, 256265, 'NIFTY 50', 'NSE', 'BUY', 1000000000, 12345678901234567890.0123456789, '2026-08-19T03:45:00.123456Z', 't1'),
-      (2, 4294967295, 'X', 'NFO', 'SELL', 1, 0, '2026-08-19T03:45:00Z', NULL)`
+      (2, 4294967295, 'X', 'NFO', 'SELL', 1, 88.08333333333333, '2026-08-19T03:45:00Z', NULL)`
   yield* sql`INSERT INTO bars VALUES
     (4294967295, 'X', 1, 'live', '2026-08-19T03:45:00Z', 9007199254740991, 9007199254740991, 0, 1, 4294967295, NULL, false),
     (256265, 'NIFTY 50', 1440, 'broker', '2026-08-18T18:30:00Z', 2450000, 2450005, 2449995, 2450000, 0, 0, true)`

@@ -46,7 +46,7 @@ const statusOf = (session: TickerSession.TickerSession, socket: KiteSocket.KiteS
     }).pipe(Effect.when(session.lease.isHeld), Effect.ignoreLogged)
     return {
       publish,
-      publishAs: (state: TickerStatus["state"], detail = session.detail) =>
+      publishAs: (state: TickerStatus["state"], detail: string | null = session.detail) =>
         Effect.suspend(() => {
           session.state = state
           session.detail = detail
@@ -95,13 +95,15 @@ export const make = Effect.gen(function* () {
   const actors = yield* KeyValue.open(Placement.bucket)
   const incarnations = yield* KeyValue.open("incarnations")
   const context = yield* Effect.context<JetStream | MarketClock | RuleBook>()
+  /** Why the newest run of an account's ticker could not connect. A ticker that is started again has failed until it is open. */
+  const failures = new Map<string, string>()
 
   const begin = (account: string) =>
     Effect.gen(function* () {
       const lease = yield* leases.of(key(account))
       const { source } = (yield* broker.session(account)).account
       const incarnation = yield* incarnations.put(Subject.kvKey(account), new Uint8Array())
-      return TickerSession.make({ account, source, incarnation, lease })
+      return TickerSession.make({ account, source, incarnation, lease, failure: failures.get(account) ?? null })
     })
 
   const connect = (session: TickerSession.TickerSession, publisher: FramePublisher.FramePublisher) =>
@@ -109,11 +111,7 @@ export const make = Effect.gen(function* () {
       broker.socket(session.account, {
         onFrame: TickerSession.receiver(session, marketClock, publisher),
         onText: () => {},
-        onState: (next, why) => {
-          session.state = next === "open" ? "streaming" : next !== "connecting" && session.lanes.size === 0 ? "idle" : "connecting"
-          session.detail = why ?? null
-          if (next === "open") session.openedMs = clock.unsafeCurrentTimeMillis()
-        }
+        onState: (next, why) => TickerSession.onSocket(session, next, why ?? null, clock.unsafeCurrentTimeMillis())
       })
     )
 
@@ -124,12 +122,20 @@ export const make = Effect.gen(function* () {
       yield* TickerSession.keepTime(session, marketClock, publisher)
       const socket = yield* connect(session, publisher)
       const status = yield* statusOf(session, socket)
-      yield* Effect.addFinalizer(() => status.publishAs("stopped"))
+      yield* Effect.addFinalizer(() => {
+        if (session.failure === null) failures.delete(account)
+        else failures.set(account, session.failure)
+        return session.failure === null ? status.publishAs("stopped") : status.publishAs("failed", session.failure)
+      })
       const changes = yield* actors.watch(key(account))
       // If only a person can renew the session, the socket ends and so does the actor. The supervisor restarts it with growing pauses.
       return yield* Effect.raceFirst(followBucket(session, socket, rules, changes, status.publish), socket.done).pipe(
         Effect.raceFirst(status.keepPublishing),
-        Effect.tapError((error) => status.publishAs("failed", String(error instanceof Error ? error.message : error)))
+        Effect.tapError((error) =>
+          Effect.sync(() => {
+            session.failure = String(error instanceof Error ? error.message : error)
+          })
+        )
       )
     }).pipe(Effect.scoped, Effect.provide(context), Effect.annotateLogs({ account }))
 })

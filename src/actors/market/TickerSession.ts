@@ -65,18 +65,40 @@ export interface TickerSession {
   ticks: number
   lastTickMs: number | null
   openedMs: number
+  /** Why the newest attempt to connect failed; null once the socket is open or nothing is wanted. */
+  failure: string | null
 }
 
-export const make = (identity: Pick<TickerSession, "account" | "source" | "incarnation" | "lease">): TickerSession => ({
+/** `failure` is why the run before could not connect: until the socket is open, the ticker is still failed. */
+export const make = (identity: Pick<TickerSession, "account" | "source" | "incarnation" | "lease" | "failure">): TickerSession => ({
   ...identity,
   lanes: new Map(),
   places: [],
-  state: "idle",
-  detail: null,
+  state: identity.failure === null ? "idle" : "failed",
+  detail: identity.failure,
   ticks: 0,
   lastTickMs: null,
   openedMs: 0
 })
+
+/**
+ * Follows the socket's state. A connection that was lost is connecting again. An attempt that fails makes the ticker failed, with the
+ * reason, until the socket is open: it carries no data, however often it tries.
+ */
+export const onSocket = (session: TickerSession, next: KiteSocket.State, why: string | null, clockMs: number): void => {
+  if (next === "open") {
+    session.openedMs = clockMs
+    session.failure = null
+    session.state = "streaming"
+  } else if (session.lanes.size === 0) {
+    session.failure = null
+    session.state = next === "connecting" ? "connecting" : "idle"
+  } else {
+    if (next === "closed" && session.state !== "streaming") session.failure = why
+    session.state = session.failure === null ? "connecting" : "failed"
+  }
+  session.detail = session.failure ?? why
+}
 
 /** Handles the socket's binary messages, without an effect or a fiber per message. */
 export const receiver = (
@@ -179,5 +201,8 @@ export const subscribe = (session: TickerSession, socket: KiteSocket.KiteSocket,
     yield* socket.set(wanted)
     for (const token of lanes.keys()) if (!wanted.has(token)) lanes.delete(token)
     session.places = TradingHours.placesOf(rules, instruments)
-    if (wanted.size === 0) session.state = "idle"
+    if (wanted.size === 0) {
+      session.failure = null
+      session.state = "idle"
+    }
   })

@@ -242,7 +242,7 @@ const hold = (state: State, definition: StrategyDefinition.Definition): void => 
   ]
   state.unvalued = positions.some(({ priced }) => priced === null) || state.unpriced.some((legId) => !filled.has(legId))
   const entered = unfilled.reduce(
-    (sum, leg) => sum.plus(leg.entry_price.times(Position.signed(leg.direction, leg.quantity)).times(multiplierOf(leg.contract))),
+    (sum, leg) => sum.plus(Position.valueOf(leg.entry_price, Position.signed(leg.direction, leg.quantity) * multiplierOf(leg.contract))),
     Money.zero
   )
   state.cost = positions.reduce((sum, { open_cost }) => sum.plus(open_cost), entered).toFixed()

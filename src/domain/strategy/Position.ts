@@ -22,6 +22,20 @@ export interface Fill {
 /** Quantity with the holder's sign: bought is positive. */
 export const signed = (direction: Direction, quantity: number): number => (direction === "BUY" || quantity === 0 ? quantity : -quantity)
 
+/** Exchanges quote at most seven decimal places, the wire unit of currency. A price with more than this is an average that was cut off. */
+const quotedPlacesMax = 10
+/** Every tick of every segment is a multiple of 0.0001 rupees, so the value of whole units is one too. */
+const valuePlaces = 4
+
+/**
+ * Rupees that `units` cost at `price`. A broker prints an average price as far as a double goes: 390 units at 88.08333333333333 are
+ * 34352.5 and not 34352.4999999999987. So the value at a cut-off average is rounded to the unit in which all traded values are whole.
+ */
+export const valueOf = (price: Money.Decimal, units: number): Money.Decimal => {
+  const value = price.times(units)
+  return price.decimalPlaces() > quotedPlacesMax ? value.toDecimalPlaces(valuePlaces) : value
+}
+
 /** The net position of fills in one instrument; long is positive. */
 export const netQuantity = (fills: Iterable<Pick<Fill, "direction" | "quantity">>): number => {
   let net = 0

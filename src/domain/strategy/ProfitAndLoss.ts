@@ -13,6 +13,8 @@ export const costPlaces = 40
 export interface Lot {
   readonly quantity: number
   readonly price: Money.Decimal
+  /** Rupees, signed as the quantity. */
+  readonly cost: Money.Decimal
 }
 
 /** All that P&L needs from one instrument's fills. Values are in rupees, without charges. */
@@ -25,7 +27,7 @@ export interface State {
   readonly averageCost: Money.Decimal
   /** FIFO: the open lots, oldest first, all with the same sign. */
   readonly lots: ReadonlyArray<Lot>
-  /** FIFO: sum(lot quantity x lot price). */
+  /** FIFO: what the open lots cost. */
   readonly lotsCost: Money.Decimal
 }
 
@@ -55,15 +57,16 @@ const closeOldest = (draft: Draft, closed: number): void => {
   let left = closed
   let lot = draft.lots[draft.first] as Lot
   while (left >= Math.abs(lot.quantity)) {
-    draft.lotsCost = draft.lotsCost.minus(lot.price.times(lot.quantity))
+    draft.lotsCost = draft.lotsCost.minus(lot.cost)
     left -= Math.abs(lot.quantity)
     draft.first++
     lot = draft.lots[draft.first] as Lot
   }
   if (left === 0) return
   const taken = Math.sign(lot.quantity) * left
-  draft.lotsCost = draft.lotsCost.minus(lot.price.times(taken))
-  draft.lots[draft.first] = { quantity: lot.quantity - taken, price: lot.price }
+  const cost = lot.price.times(taken)
+  draft.lotsCost = draft.lotsCost.minus(cost)
+  draft.lots[draft.first] = { quantity: lot.quantity - taken, price: lot.price, cost: lot.cost.minus(cost) }
 }
 
 /** An opposite fill first closes the position, by FIFO and by average cost. The rest opens a new position at the fill's price. */
@@ -71,19 +74,19 @@ const apply = (draft: Draft, trade: Position.Fill): void => {
   const quantity = Position.signed(trade.direction, trade.quantity)
   if (quantity === 0) return
   const price = new Decimal(trade.price)
-  const value = price.times(quantity)
+  const value = Position.valueOf(price, quantity)
   const before = draft.netQuantity
   draft.netQuantity = Money.checked(before + quantity)
   draft.cash = draft.cash.minus(value)
   if (before === 0 || Math.sign(before) === Math.sign(quantity)) {
     draft.averageCost = draft.averageCost.plus(value)
     draft.lotsCost = draft.lotsCost.plus(value)
-    draft.lots.push({ quantity, price })
+    draft.lots.push({ quantity, price, cost: value })
   } else if (Math.abs(quantity) >= Math.abs(before)) {
-    draft.averageCost = price.times(draft.netQuantity)
+    draft.averageCost = Position.valueOf(price, draft.netQuantity)
     draft.lotsCost = draft.averageCost
     draft.first = draft.lots.length
-    if (draft.netQuantity !== 0) draft.lots.push({ quantity: draft.netQuantity, price })
+    if (draft.netQuantity !== 0) draft.lots.push({ quantity: draft.netQuantity, price, cost: draft.averageCost })
   } else {
     draft.averageCost = draft.averageCost.times(draft.netQuantity).div(before).toDecimalPlaces(costPlaces)
     closeOldest(draft, Math.abs(quantity))

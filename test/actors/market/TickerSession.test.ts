@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { isMute, muteAfterMs, newestExchangeMs } from "../../../src/actors/market/TickerSession.ts"
+import { isMute, make, muteAfterMs, newestExchangeMs, onSocket } from "../../../src/actors/market/TickerSession.ts"
 import * as Frame from "../../../src/domain/market/Frame.ts"
 
 describe("TickerSession", () => {
@@ -17,6 +17,27 @@ describe("TickerSession", () => {
     assert.isFalse(isMute(5 * muteAfterMs, 0, null, undefined))
     assert.isFalse(isMute(5 * muteAfterMs, 0, null, 4 * muteAfterMs))
     assert.isTrue(isMute(5 * muteAfterMs + 1, 0, null, 4 * muteAfterMs))
+  })
+  it("an attempt that fails makes the ticker failed until it is open, also after a new start; a lost connection is connecting", () => {
+    const identity = { account: "a", source: "kite", incarnation: 1, lease: { epoch: 1, isHeld: () => true } } as const
+    const session = make({ ...identity, failure: null })
+    session.lanes.set(1, "md.frame.NSE.NIFTY")
+    const seen = () => [session.state, session.detail]
+    onSocket(session, "connecting", null, 0)
+    assert.deepStrictEqual(seen(), ["connecting", null])
+    onSocket(session, "closed", "the upgrade was answered with 403", 0)
+    assert.deepStrictEqual(seen(), ["failed", "the upgrade was answered with 403"])
+    onSocket(session, "connecting", null, 0)
+    assert.deepStrictEqual(seen(), ["failed", "the upgrade was answered with 403"])
+    const next = make({ ...identity, failure: session.failure })
+    assert.deepStrictEqual([next.state, next.detail], ["failed", "the upgrade was answered with 403"])
+    onSocket(session, "open", null, 7)
+    assert.deepStrictEqual([...seen(), session.openedMs], ["streaming", null, 7])
+    onSocket(session, "closed", "reset", 8)
+    assert.deepStrictEqual(seen(), ["connecting", "reset"])
+    session.lanes.clear()
+    onSocket(session, "closed", "nothing is wanted", 9)
+    assert.deepStrictEqual(seen(), ["idle", "nothing is wanted"])
   })
   it("the newest exchange time of a frame is 0 if no packet carries one", () => {
     assert.strictEqual(newestExchangeMs(Frame.frameOf([Frame.encodeLtp({ token: 256265, lastPrice: 100 })])), 0)

@@ -177,6 +177,17 @@ describe("ProfitAndLoss", () => {
     }
   )
 
+  it("BE-FIN-04 the value at a cut-off average is whole money, over partial closes and a flip too", () => {
+    const average = new Decimal("88.08333333333333")
+    assert.strictEqual(Money.format(Position.valueOf(average, -390)), "-34352.5")
+    assert.strictEqual(Money.format(Position.valueOf(new Decimal("0.0025"), 3)), "0.0075", "a quoted price is exact")
+    const trade = (direction: Position.Direction, quantity: number, price: Money.Decimal) => ({ direction, quantity, price })
+    const parts = fills(trade("BUY", 390, average), trade("SELL", 130, new Decimal(90)), trade("SELL", 260, new Decimal(90)))
+    assert.strictEqual(Money.format(ProfitAndLoss.report(parts, Money.zero).fifo.realised), "747.5")
+    const flip = fills(trade("SELL", 10, new Decimal(90)), trade("BUY", 400, average), trade("SELL", 390, new Decimal(90)))
+    assert.strictEqual(Money.format(ProfitAndLoss.report(flip, Money.zero).total), "766.6667")
+  })
+
   it("BE-DAT-03 quantities are non-negative integers; only an order must be whole lots", () => {
     const is = Schema.is(Position.Quantity)
     for (const good of [0, 1, 37, 65]) assert.isTrue(is(good))

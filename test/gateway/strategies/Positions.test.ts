@@ -1,7 +1,9 @@
 import { assert, layer } from "@effect/vitest"
 import { Effect } from "effect"
+import * as Money from "../../../src/domain/Money.ts"
 import type * as ChainMessage from "../../../src/domain/options/ChainMessage.ts"
 import { quantityMax } from "../../../src/domain/strategy/Position.ts"
+import { FillRepo } from "../../../src/store/FillRepo.ts"
 import { SubscriptionRepo } from "../../../src/store/SubscriptionRepo.ts"
 import * as Subjects from "../../../src/streams/Subjects.ts"
 import { ask, chainMessage, eventually, far, near, publishChain, tokens, World, world } from "../GatewayWorld.ts"
@@ -152,6 +154,25 @@ layer(world(), { excludeTestServices: true })("Fills, P&L, Greeks and payoff of 
         flipped.instruments.find(({ source }: { source: string }) => source === "fills"),
         { net_quantity: -100, realised: { fifo: "2580", average: "2580" }, unrealised: { fifo: "100", average: "100" }, total: "2680" }
       )
+    })
+  )
+
+  it.effect("BE-FIN-04 a broker's average price that does not end keeps its digits, and what it bought or sold is whole money", () =>
+    Effect.gen(function* () {
+      yield* market(24_510.35)
+      const id = yield* create()
+      const { status } = yield* record(id, [fill(call, "BUY", 390, 86.4), fill(call, "SELL", 390, 88.08333333333333)])
+      assert.strictEqual(status, 201)
+      const { body } = yield* ask(`/strategies/${id}/pnl`)
+      assert.deepInclude(body, { realised: { fifo: "656.5", average: "656.5" }, total: "656.5" })
+      const { fills } = yield* Effect.flatMap(FillRepo, (repo) => Effect.map(repo.list("u1", id), (fills) => ({ fills })))
+      assert.deepStrictEqual(
+        fills.map(({ price }) => Money.format(price)),
+        ["86.4", "88.08333333333333"]
+      )
+      const legId = yield* addLeg(id, put, "BUY", 75, 88.08333333333333)
+      const legs = (yield* ask(`/strategies/${id}`)).body.instruments
+      assert.deepInclude(legs[0], { leg_id: legId, entry_price: "88.08333333333333" })
     })
   )
 
@@ -333,7 +354,7 @@ layer(world(), { excludeTestServices: true })("Fills, P&L, Greeks and payoff of 
         [{ ...good, quantity: quantityMax + 1 }, "quantity"],
         [{ ...good, price: -1 }, "price"],
         [{ ...good, price: "1e3" }, "price"],
-        [{ ...good, price: "1.00000000001" }, "price"],
+        [{ ...good, price: "1.000000000000000000001" }, "price"],
         [{ ...good, executed_at: "soon" }, "executed_at"],
         [{ ...good, external_id: "" }, "external_id"],
         [{ ...good, tradingsymbol: "NOSUCH" }, "tradingsymbol"],
