@@ -4,6 +4,7 @@ export interface Market {
   readonly instruments?: string
   readonly speed?: string
   readonly underlying?: string
+  readonly oi?: string
   readonly rate?: string
   readonly seed?: string
   readonly from?: string

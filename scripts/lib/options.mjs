@@ -9,6 +9,7 @@ const market = {
   instruments: { type: "string" },
   speed: { type: "string" },
   underlying: { type: "string" },
+  oi: { type: "string" },
   rate: { type: "string" },
   seed: { type: "string" },
   from: { type: "string" },
@@ -22,6 +23,7 @@ export const usage = `
   --instruments FILE                 recorded: Kite's instruments dump of that day
   --speed N|max                      recorded, days: N times as fast as it was (recorded 1, days max when nothing is said)
   --underlying NAME                  recorded: whose chain it is (NIFTY when nothing is said)
+  --oi contracts|units               recorded: what the file's open interest and volume count (else its values decide)
   --rate N                           synthetic: ticks per instrument and second
   --seed N                           synthetic, days: the same number, the same market
   --from YYYY-MM-DD                  days: the first simulated day
@@ -62,6 +64,7 @@ const marketOf = (values, env, folders) => {
     instruments: ["recorded"],
     speed: ["recorded", "days"],
     underlying: ["recorded"],
+    oi: ["recorded"],
     rate: ["synthetic"],
     seed: ["synthetic", "days"],
     from: ["days"],
@@ -73,12 +76,15 @@ const marketOf = (values, env, folders) => {
   if (kind === "days" && !isDay(values.from ?? "")) throw new Plain("--market days needs --from YYYY-MM-DD, the first simulated day.")
   if (kind === "recorded" && values.file === undefined) throw new Plain("--market recorded needs --file FILE.csv or FILE.csv.gz.")
   if (values.underlying?.trim() === "") throw new Plain("--underlying is a name such as NIFTY, not an empty text.")
+  if (values.oi !== undefined && !["contracts", "units"].includes(values.oi))
+    throw new Plain(`--oi is contracts or units, not "${values.oi}".`)
   return {
     kind,
     file: values.file && fileOf("file", values.file, folders),
     instruments: values.instruments && fileOf("instruments", values.instruments, folders),
     speed: values.speed === "max" ? "max" : values.speed && positive("speed", values.speed),
     underlying: values.underlying,
+    oi: values.oi,
     rate: values.rate && positive("rate", values.rate),
     seed: values.seed && positive("seed", values.seed, true),
     from: values.from,

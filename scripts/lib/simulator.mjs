@@ -58,6 +58,7 @@ export const simulatorEnv = ({ port, accountsFile, market }) => {
     SIMULATOR_INSTRUMENTS: market.instruments,
     SIMULATOR_SPEED: market.speed,
     SIMULATOR_UNDERLYING: market.underlying,
+    SIMULATOR_OI: market.oi,
     SIMULATOR_SEED: market.seed,
     SIMULATOR_RATE: market.rate,
     SIMULATOR_FROM: market.from,

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises"
+import { marketName } from "./market.mjs"
 import { log } from "./paths.mjs"
 
 const everyMs = 1_000
 const firstWithinMs = 15_000
-const symbol = "NIFTY"
 
 const asker =
   ({ gateway_url, token }) =>
@@ -12,7 +12,7 @@ const asker =
       headers: { authorization: `Bearer ${token}` },
       signal: AbortSignal.timeout(2_000)
     })
-    return response.ok ? response.json() : undefined
+    return response.ok || path === "/health" ? response.json() : undefined
   }
 
 const side = (name, row) =>
@@ -20,20 +20,26 @@ const side = (name, row) =>
     ? `${name} -`
     : `${name} ${row.last_price ?? "-"} iv ${(row.iv * 100).toFixed(2)} % delta ${row.delta} theta ${row.theta}`
 
-/** The chain at the money and the newest strategy, in two lines; undefined while there is nothing to show. */
-const look = async (ask) => {
+/**
+ * The market, the chain at the money and the newest strategy, in up to three lines; undefined while there is nothing to show. Numbers that
+ * an earlier run left behind are not shown: their time lies before `sinceMs`, where market time is real time.
+ */
+const look = async (ask, symbol, sinceMs) => {
+  const { market } = await ask("/health")
+  const isNew = ({ as_of }) => market.mode === "recorded" || market.mode === "days" || Date.parse(as_of) >= sinceMs
   const expiry = (await ask(`/fo/expiries?symbol=${symbol}`))?.expiries?.[0]
   const chain = expiry === undefined ? undefined : await ask(`/fo/strikes?symbol=${symbol}&expiry=${expiry}`)
   const money = chain?.strikes?.find(({ strike }) => strike === chain.atm_strike)
+  if (money === undefined || !isNew(chain)) return market.state === "closed" ? [`  ${marketName(market)}`] : undefined
   const listed = (await ask("/strategies?limit=1"))?.strategies?.[0]
   const strategy = listed === undefined ? undefined : await ask(`/strategies/${listed.strategy_id}`)
-  if (money === undefined) return undefined
   const value = strategy?.latest
   return [
+    `  ${marketName(market)}`,
     `  ${symbol}  ${chain.spot}  ${expiry} ${chain.atm_strike}: ${side("call", money.call)}, ${side("put", money.put)}`,
-    ...(value == null
+    ...(value == null || !isNew(value)
       ? []
-      : [`  ${strategy.name}  m2m ${value.m2m ?? "-"}  profit ${value.total_pnl ?? "-"}  net delta ${value.net_delta ?? "-"}`])
+      : [`  ${strategy.name}  profit ${value.total_pnl ?? "-"}  net premium ${value.m2m ?? "-"}  net delta ${value.net_delta ?? "-"}`])
   ]
 }
 
@@ -47,16 +53,16 @@ export const say = (text) => {
 }
 
 /** Shows that the main job runs: once where output is kept, every second in place on a terminal. Never a reason to stop. */
-export const watch = async (facts) => {
+export const watch = async (facts, { symbol, sinceMs }) => {
   if (facts.token === null) return
   const ask = asker(facts)
   let hasShown = false
   for (const endMs = Date.now() + firstWithinMs; hasShown || Date.now() < endMs; await sleep(everyMs)) {
-    const lines = await look(ask).catch(() => undefined)
+    const lines = await look(ask, symbol, sinceMs).catch(() => undefined)
     if (lines === undefined) continue
     if (!process.stderr.isTTY) return log(lines.join("\n"))
     process.stderr.write(
-      `${shown > 0 ? `\x1b[${shown}A` : ""}${lines.map((line) => `\x1b[2K${line.slice(0, (process.stderr.columns ?? 160) - 1)}\n`).join("")}`
+      `${shown > 0 ? `\x1b[${shown}A\x1b[J` : ""}${lines.map((line) => `\x1b[2K${line.slice(0, (process.stderr.columns ?? 160) - 1)}\n`).join("")}`
     )
     shown = lines.length
     hasShown = true

@@ -14,7 +14,9 @@ export const SimulatedMarket = Schema.Struct({
   /** The underlying of a recording, else null. */
   underlying: Schema.NullOr(Schema.String),
   /** The tokens of a recording. */
-  instruments: Schema.optional(Schema.Array(Schema.Int))
+  instruments: Schema.optional(Schema.Array(Schema.Int)),
+  /** Of each of them, the open interest at the end of the session before; null where the recording does not say it. */
+  previous_oi: Schema.optional(Schema.Array(Schema.NullOr(Schema.Int)))
 })
 export type SimulatedMarket = typeof SimulatedMarket.Type
 

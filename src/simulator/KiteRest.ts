@@ -20,15 +20,21 @@ export interface Options {
 const marketRoute = (market: Market): Route.Route => ({
   methods: ["GET"],
   answer: () => {
-    const { timeMs, speed, state, skipped } = market.status()
-    const recorded = market.mode === "recorded" ? { instruments: Array.from(market.columns.token.subarray(0, market.columns.count)) } : {}
+    const { timeMs, speed, state } = market.status()
+    const recorded =
+      market.recorded === undefined
+        ? {}
+        : {
+            instruments: Array.from(market.columns.token.subarray(0, market.columns.count)),
+            previous_oi: market.recorded.previousOi,
+            recording: market.recorded.facts
+          }
     return Route.json(200, {
       time: IndiaTime.isoTime(timeMs),
       speed,
       state,
       mode: market.mode,
       underlying: market.underlying,
-      skipped,
       ...recorded
     })
   }

@@ -3,6 +3,7 @@ import type * as Frame from "../domain/market/Frame.ts"
 import type * as Instrument from "../domain/market/Instrument.ts"
 import type { Span } from "../domain/market/KiteHistory.ts"
 import type { Candle } from "./Candles.ts"
+import type { Counted } from "./RecordedUnits.ts"
 
 export type State = "waiting" | "running" | "ended"
 
@@ -11,8 +12,17 @@ export interface Status {
   readonly timeMs: number
   readonly speed: number | "max"
   readonly state: State
-  /** How many lines of a recording were skipped; 0 for the other markets. */
-  readonly skipped: number
+}
+
+/** What was found when a recording was read, as GET /market names it. */
+export interface RecordedFacts {
+  readonly contracts: number
+  /** Contracts of the file that the instruments dump lacks. */
+  readonly not_in_dump: number
+  readonly lines_skipped: number
+  /** What the quantities of the file count; the market serves units. */
+  readonly counted: Counted
+  readonly counted_by: "option" | "values"
 }
 
 /** Caches a value that is computed from the instruments. It is computed again when the market lists other instruments. */
@@ -56,6 +66,8 @@ export interface Market {
   readonly columns: Frame.Columns
   readonly rowByToken: ReadonlyMap<number, number>
   readonly status: () => Status
+  /** Of a recording; `previousOi` is by row, null where the file does not say it. */
+  readonly recorded?: { readonly facts: RecordedFacts; readonly previousOi: ReadonlyArray<number | null> }
   /** Minutes of an instrument that begin in the span and not after market time, ascending; the last may still change. */
   readonly minutes: (token: number, span: Span) => ReadonlyArray<Candle>
   /** What really happened on a day ("YYYY-MM-DD"), where the market keeps it; undefined for a day that it has not played. */

@@ -2,14 +2,17 @@
 import { readFile } from "node:fs/promises"
 import { promisify } from "node:util"
 import { gunzip } from "node:zlib"
-import { Data, Effect } from "effect"
+import { Data, Effect, Either } from "effect"
 import * as IndiaTime from "../domain/IndiaTime.ts"
 import * as Frame from "../domain/market/Frame.ts"
 import * as Instrument from "../domain/market/Instrument.ts"
 import type { Span } from "../domain/market/KiteHistory.ts"
+import * as Quantities from "../domain/rules/Quantities.ts"
+import { shipped } from "../domain/rules/Shipped.ts"
 import * as Candles from "./Candles.ts"
 import * as Contracts from "./Contracts.ts"
-import type { Market, Outlet, State } from "./Market.ts"
+import type { RecordedFacts as Facts, Market, Outlet, State } from "./Market.ts"
+import * as RecordedUnits from "./RecordedUnits.ts"
 import * as Recording from "./Recording.ts"
 
 export interface Settings {
@@ -21,6 +24,8 @@ export interface Settings {
   readonly underlying: string
   /** Recorded seconds per second, or "max" for as fast as the clients read. */
   readonly speed: number | "max"
+  /** What the file's open interest and volume count. Without it the values of the file decide. */
+  readonly oi?: RecordedUnits.Counted | undefined
 }
 
 /** A file that cannot be played; `reason` says why. */
@@ -75,6 +80,10 @@ const underlyingOf = (name: string): Contracts.Underlying =>
     optionTick: 5
   }
 
+/** The lot that the rulebook knows for that day, else the one of our own list. */
+const lotByRule = ({ derivatives, name, lotSize }: Contracts.Underlying, expiry: string, day: string): number =>
+  Either.match(Quantities.lot(shipped, derivatives, name, expiry, day), { onLeft: () => lotSize, onRight: ({ quantity }) => quantity })
+
 export interface Resolved {
   readonly spot: Instrument.Instrument
   /** By contract of the recording. */
@@ -86,7 +95,9 @@ export interface Resolved {
 export const resolve = (
   underlying: Contracts.Underlying,
   contracts: ReadonlyArray<Recording.Contract>,
-  dump: ReadonlyArray<Instrument.Instrument>
+  dump: ReadonlyArray<Instrument.Instrument>,
+  /** The day of the recording, "YYYY-MM-DD". */
+  day: string
 ): Resolved => {
   const byKey = new Map<string, Instrument.Instrument>()
   let lotSize: number | undefined
@@ -101,7 +112,7 @@ export const resolve = (
     const known = byKey.get(Recording.contractKey(contract))
     if (known !== undefined) return known
     const made = Contracts.contract(
-      { ...underlying, lotSize: lotSize ?? underlying.lotSize },
+      { ...underlying, lotSize: lotSize ?? lotByRule(underlying, contract.expiry, day) },
       exchangeTokenMadeUp + 1 + madeUp.length,
       contract.expiry,
       contract.strike,
@@ -237,24 +248,47 @@ const readDump = (file: string | undefined): Effect.Effect<ReadonlyArray<Instrum
     return instruments
   })
 
+/** Why nothing can be played: the reason of the first line, which is the header's where that is wrong. */
+const noSnapshot = ({ skipped }: Recording.Recording): string => {
+  const first = skipped[0]
+  return first === undefined ? "it holds no rows" : `no row can be read from it (line ${first.line}: ${first.reason})`
+}
+
 const servedInstruments = (
   dump: ReadonlyArray<Instrument.Instrument>,
   { madeUp, spot }: Resolved
 ): ReadonlyArray<Instrument.Instrument> => [...(dump.includes(spot) ? [] : [spot]), ...dump, ...madeUp]
 
-export const make = (settings: Settings): Effect.Effect<Market, MarketFileError> =>
+/** Reads the recording and finds its instruments; its quantities are in units. */
+const read = (settings: Settings) =>
   Effect.gen(function* () {
-    const recording = Recording.parse(yield* readText(settings.file))
-    yield* logSkipped(settings.file, recording.skipped)
-    const first = recording.snapshots[0]
-    if (first === undefined) return yield* new MarketFileError({ file: settings.file, reason: "no snapshot can be read from it" })
+    const inFile = Recording.parse(yield* readText(settings.file))
+    yield* logSkipped(settings.file, inFile.skipped)
+    const first = inFile.snapshots[0]
+    if (first === undefined) return yield* new MarketFileError({ file: settings.file, reason: noSnapshot(inFile) })
     const dump = yield* readDump(settings.instruments)
-    const resolved = resolve(underlyingOf(settings.underlying), recording.contracts, dump)
+    const resolved = resolve(underlyingOf(settings.underlying), inFile.contracts, dump, IndiaTime.istDate(first.time * 1000))
     for (const made of resolved.madeUp) {
       yield* Effect.logWarning(
         `${made.tradingsymbol} is not in ${settings.instruments ?? "any instruments dump"}: made-up token ${made.token}`
       )
     }
+    const lotOf = (contract: number): number => resolved.contracts[contract]?.lotSize ?? 1
+    const counted = settings.oi ?? RecordedUnits.counted(inFile, lotOf)
+    const recording = RecordedUnits.inUnits(inFile, counted, lotOf)
+    const facts: Facts = {
+      contracts: inFile.contracts.length,
+      not_in_dump: resolved.madeUp.length,
+      lines_skipped: inFile.skipped.length,
+      counted,
+      counted_by: settings.oi === undefined ? "values" : "option"
+    }
+    return { recording, first: recording.snapshots[0] ?? first, dump, resolved, facts }
+  })
+
+export const make = (settings: Settings): Effect.Effect<Market, MarketFileError> =>
+  Effect.gen(function* () {
+    const { recording, first, dump, resolved, facts } = yield* read(settings)
     const rows = [resolved.spot, ...resolved.contracts]
     const columns = Frame.makeColumns(rows.length)
     columns.count = rows.length
@@ -272,16 +306,12 @@ export const make = (settings: Settings): Effect.Effect<Market, MarketFileError>
       instruments: servedInstruments(dump, resolved),
       columns,
       rowByToken,
+      recorded: { facts, previousOi: [null, ...recording.previousOi] },
       minutes: (token, span) => {
         const row = rowByToken.get(token)
         return row === undefined || playback.state === "waiting" ? [] : minutesOf(recording, row, playback.time, span)
       },
-      status: () => ({
-        timeMs: playback.time * 1000,
-        speed: settings.speed,
-        state: playback.state,
-        skipped: recording.skipped.length
-      }),
+      status: () => ({ timeMs: playback.time * 1000, speed: settings.speed, state: playback.state }),
       run: (outlet) => play(settings, recording, columns, playback, outlet)
     }
   })

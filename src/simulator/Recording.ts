@@ -1,6 +1,7 @@
 /**
  * A recorded option chain as CSV, with one row per snapshot and contract. Columns are found by name: timestamp (YYYYMMDDHHMM in IST),
- * expiry (25-Aug-2026 or 2026-08-25), strike, option_type (CE or PE), spot, ltp, volume, oi. Other columns are ignored.
+ * expiry (25-Aug-2026 or 2026-08-25), strike, option_type (CE or PE), spot, ltp, volume, oi, and oi_chg (since the previous session) where the
+ * file has it. Other columns are ignored.
  */
 import * as IndiaTime from "../domain/IndiaTime.ts"
 import * as Frame from "../domain/market/Frame.ts"
@@ -34,18 +35,23 @@ export interface Skipped {
 
 export interface Recording {
   readonly contracts: ReadonlyArray<Contract>
+  /** By contract: the open interest at the end of the session before its first row; null where the file does not say it. */
+  readonly previousOi: ReadonlyArray<number | null>
   /** In the order of time. */
   readonly snapshots: ReadonlyArray<Snapshot>
   readonly skipped: ReadonlyArray<Skipped>
 }
 
 const required = ["timestamp", "expiry", "strike", "option_type", "spot", "ltp", "volume", "oi"] as const
-type Column = (typeof required)[number]
+/** Columns that a file may lack. */
+const optional = ["oi_chg"] as const
+type Column = (typeof required)[number] | (typeof optional)[number]
 
 const monthNames = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
 const stampText = /^(\d{4})(\d{2})(\d{2})(\d{2})(\d{2})$/
 const expiryText = /^(\d{1,2})-([A-Za-z]{3})-(\d{4})$/
 const plainNumber = /^\d{1,15}(\.\d{1,30})?$/
+const wholeNumber = /^[+-]?\d{1,15}$/
 
 /** UNIX seconds of a YYYYMMDDHHMM in IST, or the reason why the text is not one. */
 const parseStamp = (text: string): number | string => {
@@ -86,6 +92,7 @@ interface Row {
   readonly lastPrice: number
   readonly volume: number
   readonly oi: number
+  readonly previousOi: number | null
 }
 
 /** Remembers the result per text, because tens of thousands of rows share a few hundred times and dates. */
@@ -121,7 +128,10 @@ const rowParser = (index: Readonly<Record<Column, number>>): ((fields: ReadonlyA
     if (volume < 0) return `volume "${field("volume")}" is no whole number from 0 to ${Frame.u32Max}`
     const oi = parseCount(field("oi"))
     if (oi < 0) return `oi "${field("oi")}" is no whole number from 0 to ${Frame.u32Max}`
-    return { time, expiry, strike, type, spot, lastPrice, volume, oi }
+    const change = field("oi_chg")
+    if (change !== "" && !wholeNumber.test(change)) return `oi_chg "${change}" is no whole number`
+    const previous = change === "" ? -1 : oi - Number(change)
+    return { time, expiry, strike, type, spot, lastPrice, volume, oi, previousOi: previous < 0 ? null : previous }
   }
 }
 
@@ -129,7 +139,7 @@ const columnIndex = (header: ReadonlyArray<string>): Record<Column, number> | st
   const names = header.map((name) => name.trim())
   const missing = required.filter((column) => !names.includes(column))
   if (missing.length > 0) return `the header lacks ${missing.join(", ")}`
-  return Object.fromEntries(required.map((column) => [column, names.indexOf(column)])) as Record<Column, number>
+  return Object.fromEntries([...required, ...optional].map((column) => [column, names.indexOf(column)])) as Record<Column, number>
 }
 
 /** Calls `visit` with every non-empty line; the format has no quoted fields. */
@@ -146,6 +156,7 @@ const eachLine = (text: string, visit: (line: string, number: number) => void): 
 
 class Builder {
   readonly contracts: Array<Contract> = []
+  readonly previousOi: Array<number | null> = []
   readonly skipped: Array<Skipped> = []
   readonly #contractByKey = new Map<string, number>()
   readonly #byTime = new Map<number, { readonly snapshot: Snapshot; readonly at: Map<number, { readonly index: number; line: number }> }>()
@@ -181,6 +192,7 @@ class Builder {
     const known = this.#contractByKey.get(key)
     if (known !== undefined) return known
     const index = this.contracts.push({ expiry: row.expiry, strike: row.strike, type: row.type }) - 1
+    this.previousOi.push(row.previousOi)
     this.#contractByKey.set(key, index)
     return index
   }
@@ -211,5 +223,5 @@ export const parse = (text: string): Recording => {
     if (typeof row === "string") builder.skipped.push({ line: number, reason: row })
     else builder.add(row, number)
   })
-  return { contracts: builder.contracts, snapshots: builder.snapshots(), skipped: builder.skipped }
+  return { contracts: builder.contracts, previousOi: builder.previousOi, snapshots: builder.snapshots(), skipped: builder.skipped }
 }

@@ -106,7 +106,8 @@ const recordedConfig = Config.all({
   file: Config.nonEmptyString("SIMULATOR_FILE"),
   instruments: Config.nonEmptyString("SIMULATOR_INSTRUMENTS").pipe(Config.option, Config.map(Option.getOrUndefined)),
   underlying: Config.nonEmptyString("SIMULATOR_UNDERLYING").pipe(Config.withDefault("NIFTY")),
-  speed: Config.string("SIMULATOR_SPEED").pipe(Config.withDefault("1"), Config.mapOrFail(speedOf))
+  speed: Config.string("SIMULATOR_SPEED").pipe(Config.withDefault("1"), Config.mapOrFail(speedOf)),
+  oi: Config.literal("contracts", "units")("SIMULATOR_OI").pipe(Config.option, Config.map(Option.getOrUndefined))
 }).pipe(Config.map((settings): MarketOptions => ({ mode: "recorded", ...settings })))
 
 const daysMax = 400

@@ -90,7 +90,7 @@ export const make = (settings: Settings): SyntheticMarket => {
         ? []
         : SyntheticHistory.minutesOf(book, settings, path.minutes, row, { fromMs, toMs: Math.min(toMs, timeMs) })
     },
-    status: () => ({ timeMs, speed: 1, state: "running", skipped: 0 }),
+    status: () => ({ timeMs, speed: 1, state: "running" }),
     advance,
     run: (outlet) =>
       Effect.forever(

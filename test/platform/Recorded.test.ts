@@ -13,9 +13,12 @@ interface Last {
   readonly lastPrice: number
   readonly volume: number
   readonly oi: number
+  readonly oiChange: number
 }
 
 const months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+/** NIFTY's lot on the day. The file counts contracts, and the platform units. */
+const lot = 65
 const isoOf = (text: string) => {
   const [day = "", month = "", year = ""] = text.split("-")
   return `${year}-${String(months.indexOf(month) + 1).padStart(2, "0")}-${day}`
@@ -31,15 +34,19 @@ const lastValues = (csv: string) => {
     const cells = line.split(",")
     const cell = (name: string) => cells[names.indexOf(name)] ?? ""
     if (!/^\d{12}$/.test(cell("timestamp")) || Number.isNaN(Number(cell("strike")))) continue
+    const key = `${isoOf(cell("expiry"))} ${cell("strike")} ${cell("option_type")}`
+    const previous = last.get(key) // three contracts of the real file lose their previous session on the way
+    const base = previous === undefined ? Number(cell("oi")) - Number(cell("oi_chg")) : (previous.oi - previous.oiChange) / lot
     const one: Last = {
       expiry: isoOf(cell("expiry")),
       strike: Number(cell("strike")),
       side: cell("option_type") as "CE" | "PE",
       lastPrice: Number(cell("ltp")),
-      volume: Number(cell("volume")),
-      oi: Number(cell("oi"))
+      volume: Number(cell("volume")) * lot,
+      oi: Number(cell("oi")) * lot,
+      oiChange: (Number(cell("oi")) - base) * lot
     }
-    last.set(`${one.expiry} ${one.strike} ${one.side}`, one)
+    last.set(key, one)
     spot = Math.round(Number(cell("spot")) * 100) / 100
   }
   return { last: [...last.values()], spot }
@@ -64,17 +71,25 @@ const isAsTheFileSays = (running: Running, csv: string) =>
       const { body } = yield* ask(running, `/fo/strikes?symbol=NIFTY&expiry=${expiry}`)
       assert.strictEqual(body.spot, spot)
       const found = body.strikes.flatMap(
-        (row: Record<string, { last_price: number; volume: number; oi: number } | null> & { strike: number }) =>
+        (row: Record<string, { last_price: number; volume: number; oi: number; oi_change: number } | null> & { strike: number }) =>
           (["call", "put"] as const).flatMap((side) =>
             row[side] === null || row[side] === undefined
               ? []
-              : [[row.strike, side === "call" ? "CE" : "PE", row[side].last_price, row[side].volume, row[side].oi]]
+              : [[row.strike, side === "call" ? "CE" : "PE", row[side].last_price, row[side].volume, row[side].oi, row[side].oi_change]]
           )
       )
       const wanted = rows
         .sort((a, b) => a.strike - b.strike || (a.side < b.side ? -1 : 1))
-        .map(({ strike, side, lastPrice, volume, oi }) => [strike, side, lastPrice, volume, oi])
+        .map(({ strike, side, lastPrice, volume, oi, oiChange }) => [strike, side, lastPrice, volume, oi, oiChange])
       assert.deepStrictEqual(found, wanted, expiry)
+      assert.strictEqual((yield* ask(running, `/fo/oi-analysis?symbol=NIFTY&expiry=${expiry}`)).body.oi_change_from, "previous_session")
+      const { body: exposure } = yield* ask(running, `/fo/gex?symbol=NIFTY&expiry=${expiry}`)
+      const known = body.strikes.filter((row: { call: { gamma: number } | null }) => (row.call?.gamma ?? 0) > 5e-4)
+      assert.isNotEmpty(known)
+      for (const { strike, call } of known) {
+        const published = exposure.strikes.find((one: { strike: number }) => one.strike === strike).call
+        assert.closeTo(published / (call.gamma * call.oi * body.forward ** 2 * 0.01), 1, 1e-3, `gamma exposure of ${expiry} ${strike}`)
+      }
       const totals = (side: "CE" | "PE") => rows.filter((one) => one.side === side).reduce((sum, { oi }) => sum + oi, 0)
       const maxPain = (yield* ask(running, `/fo/max-pain?symbol=NIFTY&expiry=${expiry}`)).body
       assert.strictEqual(maxPain.max_pain, painOf(rows), expiry)

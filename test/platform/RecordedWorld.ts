@@ -10,23 +10,23 @@ const folder = Effect.acquireRelease(
   (path) => Effect.promise(() => rm(path, { recursive: true, force: true }))
 )
 
-/** Six minutes of two expiries, with one contract that comes late, one that goes early, and a row that is no row. */
-export const sixMinutes = () => {
+/** Six minutes of two expiries, with one contract that comes late, one that goes early, and a row that is no row; `rise` is added to all strikes. */
+export const sixMinutes = (rise = 0) => {
   const lines = ["timestamp,expiry,strike,option_type,spot,ltp,volume,oi,oi_chg,iv"]
   for (let minute = 0; minute < 6; minute++) {
-    const spot = 24_050.25 + minute * 3.1
+    const spot = 24_050.25 + rise + minute * 3.1
     for (const [expiry, time] of [
       ["25-Aug-2026", 6],
       ["01-Sep-2026", 13]
     ] as const) {
-      for (let strike = 23_800; strike <= 24_300; strike += 50) {
+      for (let strike = 23_800 + rise; strike <= 24_300 + rise; strike += 50) {
         for (const side of ["CE", "PE"] as const) {
-          if (strike === 24_300 && side === "PE" && minute < 3) continue
-          if (strike === 23_800 && side === "CE" && minute > 2) continue
+          if (strike === 24_300 + rise && side === "PE" && minute < 3) continue
+          if (strike === 23_800 + rise && side === "CE" && minute > 2) continue
           const intrinsic = Math.max(0, side === "CE" ? spot - strike : strike - spot)
           const price = (intrinsic + 12 * time * Math.exp(-(((spot - strike) / 400) ** 2))).toFixed(1)
           lines.push(
-            `20260819120${minute},${expiry},${strike},${side},${spot},${price},${1000 * (minute + 1) + strike},${strike * 3 + minute * 7},1,0`
+            `20260819120${minute},${expiry},${strike},${side},${spot},${price},${1000 * (minute + 1) + strike},${strike * 3 + minute * 7},${minute * 7 + 1},0`
           )
         }
       }

@@ -60,6 +60,8 @@ describe("npm start's options", () => {
     [["--market", "days", "--from", "2026-02-30"], /needs --from YYYY-MM-DD/],
     [["--market", "days", "--from", "2026-07-27", "--days", "1.5"], /--days is a whole number/],
     [["--days", "3"], /--days goes with --market days/],
+    [["--market", "recorded", "--file", "day.csv", "--oi", "lots"], /--oi is contracts or units, not "lots"/],
+    [["--oi", "units"], /--oi goes with --market recorded, and the market is synthetic/],
     [["--rate=-1"], /--rate is a number above 0/],
     [["--seed", "1.5"], /--seed is a whole number from 0, not "1\.5"/],
     [["--user", "a b"], /--user is 1 to 64 letters/]

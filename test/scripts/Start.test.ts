@@ -1,8 +1,10 @@
 import { existsSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { setTimeout as sleep } from "node:timers/promises"
 import { assert, describe, it } from "@effect/vitest"
 import { connect } from "nats"
 import { isAlive } from "../../scripts/lib/children.mjs"
+import { sixMinutes } from "../platform/RecordedWorld.ts"
 import { api, begin, dataFolder, gone, isRunning, pids, readRun, startMsMax, stopMsMax, until, up } from "./Started.ts"
 
 describe("npm start", () => {
@@ -56,6 +58,48 @@ describe("npm start", () => {
       await until("run.json is gone", stopMsMax, () => !isRunning())
     },
     2 * startMsMax
+  )
+
+  it(
+    "a second recording in the same folder shows its own chain and nothing of the first, and the terminal says what was found in it",
+    async () => {
+      const shown = async (name: string, csv: string, ...more: ReadonlyArray<string>) => {
+        const file = join(dataFolder(), name)
+        writeFileSync(file, csv)
+        const one = begin("--market", "recorded", "--file", file, "--speed", "max", ...more)
+        const run = await up(one)
+        await until("the numbers", startMsMax, () => /net premium/.test(one.text()))
+        for (const endMs = Date.now() + startMsMax; (await api(run, "GET", "/health")).body["market"] !== undefined; await sleep(200)) {
+          if (((await api(run, "GET", "/health")).body["market"] as { state: string }).state === "ended") break
+          assert.isBelow(Date.now(), endMs, "the recording does not end")
+        }
+        const { body } = await api(run, "GET", "/fo/strikes?symbol=NIFTY&expiry=2026-08-25")
+        await api(run, "POST", "/strategies", { name: "of the run before" })
+        const strategies = (await api(run, "GET", "/strategies")).body["total"]
+        one.child.kill("SIGINT")
+        assert.strictEqual(await one.exit, 0, one.text())
+        return {
+          text: one.text(),
+          spot: body["spot"],
+          strikes: (body["strikes"] as Array<{ strike: number }>).map(({ strike }) => strike),
+          strategies
+        }
+      }
+      const ladder = (first: number) => Array.from({ length: 11 }, (_, at) => first + at * 50)
+      const first = await shown("day.csv", sixMinutes())
+      assert.deepStrictEqual([first.strikes, first.spot, first.strategies], [ladder(23_800), 24_065.75, 2])
+      assert.match(first.text, /market +RECORDED 19 Aug 2026 \d\d:\d\d:00, as fast as it can/)
+      assert.match(
+        first.text,
+        /recording +day\.csv: 44 contracts; 44 of them not in the instruments dump \(made-up tokens\); 1 line skipped .*in contracts, shown in units/
+      )
+      const second = await shown("other.csv", sixMinutes(1_000), "--oi", "units")
+      assert.deepStrictEqual([second.strikes, second.spot, second.strategies], [ladder(24_800), 25_065.75, 2])
+      assert.match(second.text, /other\.csv: 44 contracts.*in units\n/)
+      assert.match(second.text, /NIFTY {2}250\d\d/)
+      assert.notMatch(second.text, /NIFTY {2}240\d\d/)
+    },
+    4 * startMsMax
   )
 
   it("an option that it does not know is refused before anything starts", async () => {

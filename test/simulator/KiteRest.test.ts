@@ -306,8 +306,7 @@ describe("Simulator", () => {
         speed: 1,
         state: "running",
         mode: "synthetic",
-        underlying: null,
-        skipped: 0
+        underlying: null
       })
     })
   )

@@ -73,6 +73,7 @@ describe("Recording", () => {
   it("reads snapshots, contracts and paise; a float32 spot is rounded", () => {
     const recording = Recording.parse(csv)
     expect(recording.skipped).toEqual([])
+    expect(recording.previousOi).toEqual([1300, 2600, 130])
     expect(recording.contracts).toEqual([
       { expiry: "2026-08-25", strike: 2_400_000, type: "CE" },
       { expiry: "2026-08-25", strike: 2_400_000, type: "PE" },
@@ -125,7 +126,8 @@ describe("Recording", () => {
       [{ ltp: "99999999999" }, "ltp"],
       [{ volume: "1.5" }, "volume"],
       [{ volume: "4294967296" }, "volume"],
-      [{ oi: "many" }, "oi"]
+      [{ oi: "many" }, "oi"],
+      [{ oi_chg: "1.5" }, "oi_chg"]
     ]
     const text = [
       header,
@@ -163,7 +165,16 @@ describe("Recording", () => {
     expect(Recording.parse("timestamp,strike\n1,2\n").skipped).toEqual([
       { line: 1, reason: "the header lacks expiry, option_type, spot, ltp, volume, oi" }
     ])
-    expect(Recording.parse("")).toEqual({ contracts: [], snapshots: [], skipped: [] })
+    expect(Recording.parse("")).toEqual({ contracts: [], previousOi: [], snapshots: [], skipped: [] })
+  })
+
+  it("takes the previous session's open interest from a contract's first row, and none from a file that lacks it", () => {
+    const lines = csv.split("\n")
+    const changed = (index: number, change: string) => lines[index]?.replace(/,[^,]*,([^,]*)$/, `,${change},$1`) ?? ""
+    const previousOf = (...rows: ReadonlyArray<string>) => Recording.parse([header, ...rows].join("\n")).previousOi
+    expect(previousOf(changed(1, "-200"), changed(2, "+600"), changed(3, "99"))).toEqual([1500, 2000])
+    expect(previousOf(changed(1, ""), changed(2, "2601"))).toEqual([null, null])
+    expect(Recording.parse(csv.replaceAll("oi_chg", "other")).previousOi).toEqual([null, null, null])
   })
 })
 
@@ -197,8 +208,9 @@ describe("RecordedMarket", () => {
           state: "waiting",
           mode: "recorded",
           underlying: "NIFTY",
-          skipped: 0,
-          instruments: [256265, known[0]!.token, known[1]!.token, madeUp.token]
+          instruments: [256265, known[0]!.token, known[1]!.token, madeUp.token],
+          previous_oi: [null, 1300, 2600, 130],
+          recording: { contracts: 3, not_in_dump: 1, lines_skipped: 0, counted: "units", counted_by: "values" }
         })
       })
   )
@@ -218,6 +230,46 @@ describe("RecordedMarket", () => {
       expect(other.market.instruments[0]).toMatchObject({ tradingsymbol: "MYINDEX", token: 16_000_000 * 256 + 9, segment: "INDICES" })
       const bank = yield* start({ file: path("day.csv"), speed: 1, underlying: "BANKNIFTY" })
       expect(bank.market.instruments[0]).toMatchObject({ tradingsymbol: "NIFTY BANK", token: 260105 })
+    })
+  )
+
+  it.scopedLive("serves units of a file that counts contracts: by the dump's lot, the rulebook's lot of the day, or the option", () =>
+    Effect.gen(function* () {
+      const contracts = csv.replace("650,1300,0", "10,20,3").replace("1300,2600,0", "20,41,-1")
+      const dump = Instrument.formatCsv(known.map((one) => ({ ...one, lotSize: 50 })))
+      const path = yield* files({
+        "contracts.csv": contracts,
+        "units.csv": csv,
+        "old.csv": contracts.replaceAll("2026", "2025"),
+        "dump.csv": dump
+      })
+      const found = (of: Parameters<typeof start>[0]) =>
+        Effect.map(start(of), ({ market: { columns, recorded, instruments, rowByToken } }) => {
+          const call = instruments.find((one) => one.strike === 2_400_000 && one.instrumentType === "CE")!
+          const row = rowByToken.get(call.token)!
+          const { counted, counted_by } = recorded!.facts
+          return [counted, counted_by, call.lotSize, columns.oi[row], columns.volume[row], recorded!.previousOi[row]]
+        })
+      expect(yield* found({ file: path("contracts.csv"), instruments: path("dump.csv"), speed: 1 })).toEqual([
+        "contracts",
+        "values",
+        50,
+        1000,
+        500,
+        850
+      ])
+      expect(yield* found({ file: path("contracts.csv"), speed: 1 })).toEqual(["contracts", "values", 65, 1300, 650, 1105])
+      expect(yield* found({ file: path("old.csv"), speed: 1 })).toEqual(["contracts", "values", 75, 1500, 750, 1275])
+      expect(yield* found({ file: path("units.csv"), speed: 1 })).toEqual(["units", "values", 65, 1300, 650, 1300])
+      expect(yield* found({ file: path("units.csv"), speed: 1, oi: "contracts" })).toEqual([
+        "contracts",
+        "option",
+        65,
+        84_500,
+        42_250,
+        84_500
+      ])
+      expect(yield* found({ file: path("contracts.csv"), speed: 1, oi: "units" })).toEqual(["units", "option", 65, 20, 10, 17])
     })
   )
 
@@ -384,7 +436,7 @@ describe("RecordedMarket", () => {
         `${path("day.csv")} line 7 skipped: option_type "XX" is neither CE nor PE`,
         `${path("day.csv")} line 8 skipped: 1 fields where the header has 10`
       ])
-      expect((yield* market(simulator))["skipped"]).toBe(2)
+      expect((yield* market(simulator))["recording"]).toMatchObject({ lines_skipped: 2 })
     })
   )
 
@@ -393,7 +445,7 @@ describe("RecordedMarket", () => {
       const path = yield* files({ "empty.csv": header, "broken.gz": new Uint8Array([0x1f, 0x8b, 1, 2, 3]), "day.csv": csv })
       const message = (options: { readonly file: string; readonly instruments?: string }) =>
         Effect.map(Effect.flip(start({ ...options, speed: "max" })), (error) => error.message)
-      expect(yield* message({ file: path("empty.csv") })).toBe(`${path("empty.csv")}: no snapshot can be read from it`)
+      expect(yield* message({ file: path("empty.csv") })).toBe(`${path("empty.csv")}: it holds no rows`)
       expect(yield* message({ file: path("absent.csv") })).toContain(`${path("absent.csv")}: cannot be read (ENOENT`)
       expect(yield* message({ file: path("broken.gz") })).toContain(`${path("broken.gz")}: cannot be read (`)
       expect(yield* message({ file: path("day.csv"), instruments: path("empty.csv") })).toBe(
@@ -430,7 +482,7 @@ describe("RecordedMarket", () => {
           const [, expiry = "", strike, type, , ltp, volume, oi] = line.split(",")
           const day = new Date(`${expiry} UTC`).toISOString().slice(0, 10)
           const token = bySymbol.get(`NIFTY ${day} ${Number(strike) * 100} ${type}`) ?? 0
-          last.set(token, [Math.round(Number(ltp) * 100), Number(volume), Number(oi)])
+          last.set(token, [Math.round(Number(ltp) * 100), Number(volume) * 65, Number(oi) * 65]) // the file counts contracts
           rows++
         }
         const columns = Frame.makeColumns()

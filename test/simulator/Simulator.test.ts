@@ -57,7 +57,7 @@ describe("Simulator.Live", () => {
     Effect.gen(function* () {
       const files = { "accounts.json": accountsText, "day.csv": csv }
       const simulator = yield* live({ SIMULATOR_MARKET: "recorded", SIMULATOR_FILE: "day.csv", SIMULATOR_SPEED: "60" }, files)
-      expect(simulator.market.status()).toEqual({ timeMs: Date.parse("2026-08-19T05:57:00Z"), speed: 60, state: "waiting", skipped: 0 })
+      expect(simulator.market.status()).toEqual({ timeMs: Date.parse("2026-08-19T05:57:00Z"), speed: 60, state: "waiting" })
       const fastest = yield* live(
         { SIMULATOR_MARKET: "recorded", SIMULATOR_FILE: "day.csv", SIMULATOR_SPEED: "max", SIMULATOR_UNDERLYING: "BANKNIFTY" },
         files

@@ -212,7 +212,7 @@ describe("SyntheticMarket, ticks", () => {
       ticks += count
     })
     expect(ticks).toBe(20 * market.instruments.length)
-    expect(market.status()).toEqual({ timeMs: startMs + 60_000, speed: 1, state: "running", skipped: 0 })
+    expect(market.status()).toEqual({ timeMs: startMs + 60_000, speed: 1, state: "running" })
   })
 
   it("moves, and stays within the configured variation", () => {

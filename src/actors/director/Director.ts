@@ -12,6 +12,7 @@ import { JetStream } from "../../streams/JetStream.ts"
 import { MarketClock } from "../../streams/MarketClock.ts"
 import * as Subject from "../../streams/Subject.ts"
 import * as Subjects from "../../streams/Subjects.ts"
+import { simulatedMarket } from "../market/InstrumentLoader.ts"
 import { Leases, Replaced } from "../runtime/Leases.ts"
 import * as Definitions from "./Definitions.ts"
 import * as Plan from "./Plan.ts"
@@ -42,6 +43,28 @@ const fillsOf = (repo: FillRepo, multiplierOf: Multiplier.MultiplierOf) => {
     return (strategyId: number): Plan.Fills => folded.get(strategyId)?.fills ?? Plan.noFills
   })
 }
+
+/** What a recording knows of the session before it, by token. Without it open interest is compared with what is seen first. */
+const previousOi = Effect.map(
+  simulatedMarket,
+  Option.match({
+    onNone: () => new Map<number, number>(),
+    onSome: ({ instruments = [], previous_oi = [] }) =>
+      new Map(
+        instruments.flatMap((token, row) => {
+          const oi = previous_oi[row] ?? null
+          return oi === null ? [] : [[token, oi] as const]
+        })
+      )
+  })
+).pipe(
+  Effect.catchAll((error) =>
+    Effect.as(
+      Effect.logWarning("the simulator does not say the open interest of the session before", String(error)),
+      new Map<number, number>()
+    )
+  )
+)
 
 /** Warns of tokens, once until they are others. */
 const warner = () => {
@@ -98,6 +121,7 @@ export const make = Effect.gen(function* () {
     const multiplierOf: Multiplier.MultiplierOf = (one) => Multiplier.lookup(shipped.segments, marketClock.unsafeNow())(one)
     const readFills = fillsOf(fillRepo, multiplierOf)
     const warn = warner()
+    const previous = yield* previousOi
     let looks = 0
     const forget = () => {
       definitions.forget()
@@ -117,6 +141,7 @@ export const make = Effect.gen(function* () {
           bySymbol: registry.bySymbol,
           settlements: Holdings.settlementsOf(yield* settlements.ofHoldings),
           multiplierOf,
+          previousOi: previous,
           tradeDate: registry.current()?.tradeDate ?? null
         })
         yield* warn("instruments are not in the master and cannot be streamed", plan.unknown)

@@ -16,7 +16,7 @@ import * as M2mActor from "../strategies/M2mActor.ts"
 const encodeDesired = Schema.encodeSync(TickerSession.Desired)
 
 /** An instrument as the record describes it. */
-export const contractOf = (instrument: Instrument.Instrument, multiplierOf: Multiplier.MultiplierOf): Contract => {
+export const contractOf = (instrument: Instrument.Instrument, multiplierOf: Multiplier.MultiplierOf, previousOi?: number): Contract => {
   const multiplier = multiplierOf(instrument)
   const scale = Instrument.priceScale(instrument.token)
   return {
@@ -28,7 +28,8 @@ export const contractOf = (instrument: Instrument.Instrument, multiplierOf: Mult
     strike: Money.toNumber(instrument.strike, scale),
     tick_size: Money.toNumber(instrument.tickSize, scale),
     lot_size: instrument.lotSize,
-    ...(multiplier === 1 ? {} : { multiplier })
+    ...(multiplier === 1 ? {} : { multiplier }),
+    ...(previousOi === undefined ? {} : { previous_oi: previousOi })
   }
 }
 
@@ -100,6 +101,8 @@ export const make = (options: {
   readonly bySymbol: (exchange: string, tradingsymbol: string) => Instrument.Instrument | undefined
   readonly settlements: Holdings.Settlements
   readonly multiplierOf: Multiplier.MultiplierOf
+  /** By token, the open interest at the end of the session before a recording. */
+  readonly previousOi: ReadonlyMap<number, number>
   /** The trading day that the instruments are of. */
   readonly tradeDate: string | null
 }): Plan => {
@@ -122,7 +125,7 @@ export const make = (options: {
     const id = Instrument.symbolKey(under.exchange, under.name)
     const reference = references.get(id) ?? { exchange: under.exchange, underlying: under.name, contracts: [] }
     references.set(id, reference)
-    reference.contracts.push(contractOf(instrument, options.multiplierOf))
+    reference.contracts.push(contractOf(instrument, options.multiplierOf, options.previousOi.get(instrumentToken)))
     const ticker = tickers.get(accountId ?? "")
     if (ticker === undefined) unassigned.push(instrumentToken)
     ticker?.push({

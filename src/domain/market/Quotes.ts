@@ -115,12 +115,22 @@ export const rowBefore = (from: Quotes, contract: Contract): number => {
   return row !== undefined && from.contracts[row]?.tradingsymbol === contract.tradingsymbol ? row : -1
 }
 
+/** Compares open interest with the previous session's that the contract names. The price of that time is not known. */
+const takePreviousOi = (quotes: Quotes, row: number, { previous_oi }: Contract): void => {
+  if (previous_oi === undefined) return
+  quotes.oiBase[row] = previous_oi
+  quotes.oiBaseFrom[row] = OiBase.previousSession
+  quotes.priceBase[row] = Number.NaN
+}
+
 /** Quotes for a new list of contracts. Contracts that were known before keep their values. */
 export const withContracts = (from: Quotes, contracts: Iterable<Contract>): Quotes => {
   const to = make(contracts)
   for (const [row, contract] of to.contracts.entries()) {
     const before = rowBefore(from, contract)
     if (before >= 0) for (const name of kept) to[name][row] = from[name][before] ?? Number.NaN
+    // The session that the record itself has seen goes first.
+    if (from.oiBaseFrom[before] !== OiBase.previousSession) takePreviousOi(to, row, contract)
   }
   return { ...to, nextDayMs: from.nextDayMs, bad: from.bad, unknown: from.unknown, outdated: from.outdated }
 }
@@ -170,7 +180,8 @@ const applyOpenInterest = (quotes: Quotes, row: number, oi: number): void => {
     quotes.oiBaseFrom[row] = OiBase.firstSeen
   }
   // A contract may have a quote before its first trade.
-  if (Number.isNaN(quotes.priceBase[row])) quotes.priceBase[row] = quotes.lastPrice[row] ?? Number.NaN
+  if (quotes.oiBaseFrom[row] === OiBase.firstSeen && Number.isNaN(quotes.priceBase[row]))
+    quotes.priceBase[row] = quotes.lastPrice[row] ?? Number.NaN
 }
 
 /** Applies the packet at `offset`, of kind `length`. Fields are read in place, because most of them are not needed here. */

@@ -11,7 +11,9 @@ export const Contract = Schema.Struct({
   tick_size: Schema.Number,
   lot_size: Schema.Int,
   /** Units of the underlying per unit of quantity; 1 if absent. */
-  multiplier: Schema.optional(Schema.Int)
+  multiplier: Schema.optional(Schema.Int),
+  /** Open interest at the end of the session before, where somebody but the record knows it; absent: not known. */
+  previous_oi: Schema.optional(Schema.Int)
 })
 export type Contract = typeof Contract.Type
 

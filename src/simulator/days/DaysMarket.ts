@@ -239,7 +239,7 @@ export const make = (settings: Settings): Effect.Effect<Market, DayUnknown> =>
         const found = playback.days.get(day)
         return found === undefined ? undefined : Truth.view(found)
       },
-      status: () => ({ timeMs: playback.timeMs, speed: settings.speed, state: playback.state, skipped: 0 }),
+      status: () => ({ timeMs: playback.timeMs, speed: settings.speed, state: playback.state }),
       run: (outlet) => play(settings, floor, playback, plan, outlet)
     }
   })

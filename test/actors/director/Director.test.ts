@@ -73,6 +73,7 @@ const today = {
     [...master.values()].find((one) => one.exchange === exchange && one.tradingsymbol === tradingsymbol),
   settlements: Holdings.nothingSettled,
   multiplierOf: Multiplier.single,
+  previousOi: new Map([[call.token, 1_950]]),
   tradeDate: "2026-08-19"
 }
 
@@ -96,6 +97,13 @@ describe("Director", () => {
     ])
     assert.deepStrictEqual([...planned.definitions.keys()].sort(), ["md.ref.NSE.NIFTY", "strat.def.a%2Eb.7"])
     const reference = json("md.ref.NSE.NIFTY")
+    assert.deepStrictEqual(
+      reference.instruments.map((one: { instrument_token: number; previous_oi?: number }) => [one.instrument_token, one.previous_oi]),
+      [
+        [call.token, 1_950],
+        [index.token, undefined]
+      ]
+    )
     assert.deepStrictEqual(
       reference.instruments.map((one: { instrument_token: number; kind: string; strike: number; tick_size: number }) => [
         one.instrument_token,

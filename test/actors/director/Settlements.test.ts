@@ -63,6 +63,7 @@ const definitionOn = (
     bySymbol: (exchange, tradingsymbol) => instruments.find((one) => one.exchange === exchange && one.tradingsymbol === tradingsymbol),
     settlements,
     multiplierOf: Multiplier.lookup(shipped.segments, ist("2026-07-29T08:31:00")),
+    previousOi: new Map(),
     tradeDate: "2026-07-29"
   })
   const subject = Subjects.StrategyDefinition.at({ owner: "u1", strategy: "7" })

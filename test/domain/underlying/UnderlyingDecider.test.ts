@@ -329,6 +329,27 @@ describe("UnderlyingDecider: numbers", () => {
     )
   })
 
+  it("open interest changes against the previous session that a contract names, and its price then is not known", () => {
+    const token = optionToken(24_500, "CE")
+    const named = instruments.map((one) => ("strike" in one && one.expiry !== null ? { ...one, previous_oi: 450 } : one))
+    const recorder = opened()
+      .frame(startMs + 300, [{ token, price: 170, oi: 700 }])
+      .reference(named)
+      .clock(startMs + 500)
+    const found = () => {
+      const message = last(chains(outputsOf(recorder), "delta"))
+      const { oi_change, price_change } = row(message, 24_500, "CE")
+      return [message.oi_change_from, oi_change, price_change]
+    }
+    assert.deepStrictEqual(found(), ["previous_session", 250, null])
+    const nextDay = startMs + IndiaTime.dayMs
+    recorder
+      .reference(named)
+      .frame(nextDay, [{ token, price: 171, oi: 1_000 }])
+      .clock(nextDay + 250)
+    assert.deepStrictEqual(found(), ["previous_session", 300, 1], "the session that the record has seen goes first")
+  })
+
   it("open interest changes relative to the first seen value, and from the next day relative to the last session", () => {
     const token = optionToken(24_500, "CE")
     const at = (recorder: Recorder) => {

@@ -1,0 +1,38 @@
+import { readFileSync, rmSync } from "node:fs"
+import { basename, join } from "node:path"
+import { postgresFolder } from "./backends.mjs"
+import { stopStale } from "./bring.mjs"
+import { entry } from "./build.mjs"
+import { folder, hash } from "./paths.mjs"
+
+/** A recording by its file's name, and by everything that decides its data: another file of the same name is another recording. */
+const recordingName = ({ file, instruments, underlying, oi }) => {
+  const contents = [file, instruments].map((one) => (one === undefined ? "" : hash(readFileSync(one))))
+  const stem = basename(file).replace(/\.csv(\.gz)?$/i, "")
+  return `${stem.replace(/[^A-Za-z0-9_.-]/g, "-")}-${hash([...contents, underlying, oi].join(" "))}`
+}
+
+/** Stops the processes of an earlier start that were left behind, and removes its data. */
+const startAfresh = async (data) => {
+  const nearby = postgresFolder(data)
+  const left = [
+    [join(data, "platform.pid"), entry, "SIGTERM"],
+    [join(data, "simulator.pid"), entry, "SIGTERM"],
+    [join(data, "nats/nats.pid"), join(data, "nats"), "SIGTERM"],
+    [join(data, "redis/redis.pid"), join(data, "redis"), "SIGTERM"],
+    [join(nearby, "postgres/postmaster.pid"), join(nearby, "postgres"), "SIGINT"]
+  ]
+  for (const [pidFile, mark, signal] of left) await stopStale(pidFile, mark, signal)
+  for (const path of new Set([data, nearby])) rmSync(path, { recursive: true, force: true })
+}
+
+/**
+ * The folder of a market's data. A recording and simulated days have one each, which is empty at the start: their time begins again, and
+ * what the run before left lies in its future. Other markets go on with the data of `base`.
+ */
+export const dataFolder = async (base, market) => {
+  if (market.kind !== "recorded" && market.kind !== "days") return folder(base)
+  const data = market.kind === "days" ? join(base, "days") : join(base, "recorded", recordingName(market))
+  await startAfresh(data)
+  return folder(data)
+}
