@@ -3,7 +3,7 @@ import type * as Frame from "../domain/market/Frame.ts"
 import type * as Instrument from "../domain/market/Instrument.ts"
 import type { Span } from "../domain/market/KiteHistory.ts"
 import type { Candle } from "./Candles.ts"
-import type { Counted } from "./RecordedUnits.ts"
+import type { Counted } from "./recorded/RecordedUnits.ts"
 
 export type State = "waiting" | "running" | "ended"
 

@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises"
 import { Config, ConfigError, Data, Effect, Either, Option, Schema } from "effect"
 import * as IndiaTime from "../domain/IndiaTime.ts"
 import * as DaysMarket from "./days/DaysMarket.ts"
-import type * as RecordedMarket from "./RecordedMarket.ts"
+import type * as RecordedMarket from "./recorded/RecordedMarket.ts"
 import type * as Sessions from "./Sessions.ts"
 import * as SyntheticSettings from "./SyntheticSettings.ts"
 

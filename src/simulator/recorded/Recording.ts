@@ -3,8 +3,8 @@
  * expiry (25-Aug-2026 or 2026-08-25), strike, option_type (CE or PE), spot, ltp, volume, oi, and oi_chg (since the previous session) where the
  * file has it. Other columns are ignored.
  */
-import * as IndiaTime from "../domain/IndiaTime.ts"
-import * as Frame from "../domain/market/Frame.ts"
+import * as IndiaTime from "../../domain/IndiaTime.ts"
+import * as Frame from "../../domain/market/Frame.ts"
 
 export interface Contract {
   /** "YYYY-MM-DD". */

@@ -1,5 +1,5 @@
 /** What the quantities of a recording count: contracts, as the website of NSE does, or units of the underlying, as Kite does. */
-import * as Frame from "../domain/market/Frame.ts"
+import * as Frame from "../../domain/market/Frame.ts"
 import type * as Recording from "./Recording.ts"
 
 export type Counted = "contracts" | "units"
