@@ -1,4 +1,5 @@
 import { Clock, Effect, type Scope } from "effect"
+import type * as FrameHeader from "../domain/record/FrameHeader.ts"
 import { Lanes } from "./frames/Lanes.ts"
 import { type Sender, SendWindow } from "./frames/SendWindow.ts"
 import { JetStream } from "./JetStream.ts"
@@ -20,7 +21,11 @@ export interface FramePublisher {
   readonly flush: () => void
   /** Sends everything appended so far, then a clock frame. */
   readonly clock: (atMs: number) => void
-  /** Waits until every packet is acknowledged, up to a limit; answers how many packets were not acknowledged. */
+  /** Takes a keyframe that an earlier run wrote for this subject, so that what open interest is compared with survives a restart. */
+  readonly restore: (subject: string, header: FrameHeader.FrameHeader, bytes: Uint8Array) => void
+  /** The instrument is not streamed any longer: it leaves the keyframes. */
+  readonly forget: (subject: string, token: number) => void
+  /** Writes a keyframe of what came since the last one. Waits until every packet is acknowledged, up to a limit; answers how many packets were not acknowledged. */
   readonly drain: Effect.Effect<number>
   readonly stats: () => {
     readonly frames: number
@@ -101,6 +106,7 @@ export const make = (sender: Sender): Effect.Effect<FramePublisher, never, Scope
     }
     const drain = Effect.gen(function* () {
       const endMs = (yield* Clock.currentTimeMillis) + drainMaxMs
+      lanes.keyframesNow()
       while ((window.openFrames > 0 || !lanes.isEmpty()) && (yield* Clock.currentTimeMillis) < endMs && !nc.isClosed()) {
         lanes.flushAll()
         yield* Effect.sleep(drainCheckMs)
@@ -118,6 +124,8 @@ export const make = (sender: Sender): Effect.Effect<FramePublisher, never, Scope
         lanes.clock(atMs)
         flush()
       },
+      restore: (subject, header, bytes) => lanes.restore(subject, header, bytes),
+      forget: (subject, token) => lanes.forget(subject, token),
       drain,
       stats: () => ({ ...window.totals, open: window.openFrames })
     }

@@ -275,8 +275,11 @@ const lookUps = (jsm: JetStreamManager, { request }: Link) => {
   return {
     /** The newest message of a subject. */
     last: (stream: string, subject: string) => find(`last ${subject}`, stream, { last_by_subj: subject }),
-    /** The oldest message of a subject that the stream still holds. */
-    first: (stream: string, subject: string) => find(`first ${subject}`, stream, { seq: 1, next_by_subj: subject } as never),
+    /** The oldest message of a subject that the stream still holds, from a sequence on. */
+    first: (stream: string, subject: string, fromSeq = 1) =>
+      find(`first ${subject}`, stream, { seq: fromSeq, next_by_subj: subject } as never),
+    /** The message with that sequence. */
+    at: (stream: string, seq: number) => find(`message ${seq}`, stream, { seq }),
     info: (stream: string) =>
       Effect.map(
         request(`info ${stream}`, () => jsm.streams.info(stream)),

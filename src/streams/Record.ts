@@ -1,5 +1,6 @@
 import { Either } from "effect"
 import * as FrameHeader from "../domain/record/FrameHeader.ts"
+import * as Keyframe from "../domain/record/Keyframe.ts"
 import * as RecordInput from "../domain/record/RecordInput.ts"
 import type { Message } from "./JetStream.ts"
 import * as Subjects from "./Subjects.ts"
@@ -9,7 +10,7 @@ export const stream = Subjects.Frame.stream
 
 /** What a record message says, or why it says nothing: for the dead letter. */
 export type Decoded = RecordInput.RecordInput | { readonly _tag: "Refused"; readonly reason: string }
-export type Kind = "frame" | "clock" | "definition" | "unknown"
+export type Kind = "frame" | "keyframe" | "clock" | "definition" | "unknown"
 
 /** How the messages of one subject are read: found once per subject, not per message. */
 interface Reader {
@@ -33,6 +34,15 @@ const makeReader = (subject: string): Reader => {
     return {
       kind: "frame",
       decode: ({ seq, header, data }) => taken(RecordInput.frame(seq, exchange, underlying, header(FrameHeader.name), data))
+    }
+  }
+  const keyframe = Subjects.Keyframe.match(subject)
+  if (keyframe !== undefined) {
+    const names = { exchange: keyframe.exchange, underlying: keyframe.underlying }
+    return {
+      kind: "keyframe",
+      decode: ({ seq, header, data }) =>
+        taken(RecordInput.keyframe(seq, names, { frame: header(FrameHeader.name), time: header(Keyframe.timeHeader) }, data))
     }
   }
   const clock = Subjects.Clock.match(subject)

@@ -87,6 +87,13 @@ export class Snapshots extends Effect.Service<Snapshots>()("streams/Snapshots", 
         return Option.some({ state: state.value, recordCreatedMs: manifest.recordCreatedMs, seq: manifest.seq })
       })
 
+    /** How far the snapshot is, whatever its layout: a state of another layout is rebuilt from a keyframe before that place. */
+    const position = (key: string) =>
+      Effect.map(
+        stored(key),
+        Option.map(({ recordCreatedMs, seq }): Position => ({ recordCreatedMs, seq }))
+      )
+
     const drop = (key: string) =>
       Effect.gen(function* () {
         slots.delete(key)
@@ -100,6 +107,6 @@ export class Snapshots extends Effect.Service<Snapshots>()("streams/Snapshots", 
       return found.filter((key) => !(chunkOf.test(key) && all.has(key.replace(chunkOf, ""))))
     })
 
-    return { save, load, drop, keys } as const
+    return { save, load, position, drop, keys } as const
   })
 }) {}

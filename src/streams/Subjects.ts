@@ -22,6 +22,12 @@ const ownedOf = ({ owner, strategy_id }: { readonly owner: string; readonly stra
 const bytes = Schema.Unknown
 
 export const Frame = Subject.make({ template: "md.frame.{exchange}.{underlying}", stream: "MD_FRAMES", schema: bytes })
+/** The last packets of what one account streams of an underlying (domain/record/Keyframe); its instruments in parts that a message can hold. */
+export const Keyframe = Subject.make({
+  template: "md.key.{exchange}.{underlying}.{account}.{part}",
+  stream: "MD_FRAMES",
+  schema: bytes
+})
 export const Clock = Subject.make({ template: "md.clock.{account}", stream: "MD_FRAMES", schema: bytes })
 export const MarketReference = Subject.make({
   template: "md.ref.{exchange}.{underlying}",

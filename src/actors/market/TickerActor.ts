@@ -2,8 +2,10 @@ import { Clock, Effect, Option, Schema } from "effect"
 import { Broker } from "../../broker/Broker.ts"
 import type * as KiteSocket from "../../broker/KiteSocket.ts"
 import type { TickerStatus } from "../../domain/market/TickerStatus.ts"
+import * as FrameHeader from "../../domain/record/FrameHeader.ts"
 import * as FramePublisher from "../../streams/FramePublisher.ts"
 import { JetStream } from "../../streams/JetStream.ts"
+import * as Keyframes from "../../streams/Keyframes.ts"
 import * as KeyValue from "../../streams/KeyValue.ts"
 import { MarketClock } from "../../streams/MarketClock.ts"
 import { RuleBook } from "../../streams/RuleBook.ts"
@@ -20,10 +22,15 @@ export const key = (account: string) => Subject.kvKey(kind, account)
 
 const statusEveryMs = 1_000
 
-/** Opens the account's frames. Closing the scope waits until all received packets are in the stream; the socket is closed before that. */
+/** Opens the account's frames behind the newest keyframes. Closing the scope waits until all received packets are in the stream; the socket is closed before that. */
 const publishing = ({ account, source, lease, incarnation }: TickerSession.TickerSession) =>
   Effect.gen(function* () {
     const publisher = yield* FramePublisher.make({ account, source, epoch: lease.epoch, incarnation })
+    for (const keyframe of yield* Keyframes.all) {
+      const names = Subjects.Keyframe.match(keyframe.subject)
+      const header = FrameHeader.parse(keyframe.header(FrameHeader.name))
+      if (names !== undefined && header !== undefined) publisher.restore(Subjects.Frame.at(names), header, keyframe.data)
+    }
     yield* Effect.addFinalizer(() =>
       Effect.flatMap(publisher.drain, (lost) =>
         lost === 0 ? Effect.void : Effect.logError("packets not acknowledged at the stop").pipe(Effect.annotateLogs({ lost }))
@@ -63,6 +70,7 @@ const statusOf = (session: TickerSession.TickerSession, socket: KiteSocket.KiteS
 /** Subscribes to what the bucket of actors says, again at each change. */
 const followBucket = (
   session: TickerSession.TickerSession,
+  publisher: FramePublisher.FramePublisher,
   socket: KiteSocket.KiteSocket,
   rules: RuleBook,
   changes: { readonly takeAll: Effect.Effect<ReadonlyArray<KeyValue.Change>> },
@@ -70,10 +78,10 @@ const followBucket = (
 ) => {
   const obey = ({ value }: KeyValue.Change) =>
     Option.match(value, {
-      onNone: () => TickerSession.subscribe(session, socket, rules.current(), { v: 1, instruments: [] }),
+      onNone: () => TickerSession.subscribe(session, publisher, socket, rules.current(), { v: 1, instruments: [] }),
       onSome: (bytes) =>
         Effect.flatMap(decodeDesired(new TextDecoder().decode(bytes)), (desired) =>
-          TickerSession.subscribe(session, socket, rules.current(), desired)
+          TickerSession.subscribe(session, publisher, socket, rules.current(), desired)
         )
     })
   return changes.takeAll.pipe(
@@ -129,7 +137,7 @@ export const make = Effect.gen(function* () {
       })
       const changes = yield* actors.watch(key(account))
       // If only a person can renew the session, the socket ends and so does the actor. The supervisor restarts it with growing pauses.
-      return yield* Effect.raceFirst(followBucket(session, socket, rules, changes, status.publish), socket.done).pipe(
+      return yield* Effect.raceFirst(followBucket(session, publisher, socket, rules, changes, status.publish), socket.done).pipe(
         Effect.raceFirst(status.keepPublishing),
         Effect.tapError((error) =>
           Effect.sync(() => {

@@ -183,7 +183,13 @@ export const statusOf = (
 }
 
 /** Subscribes to the desired instruments and sets the subject of each instrument's packets. */
-export const subscribe = (session: TickerSession, socket: KiteSocket.KiteSocket, rules: Hours.Rules, { instruments }: Desired) =>
+export const subscribe = (
+  session: TickerSession,
+  publisher: Pick<FramePublisher.FramePublisher, "forget">,
+  socket: KiteSocket.KiteSocket,
+  rules: Hours.Rules,
+  { instruments }: Desired
+) =>
   Effect.gen(function* () {
     const { lanes } = session
     const wanted = new Map<number, Mode>()
@@ -199,7 +205,11 @@ export const subscribe = (session: TickerSession, socket: KiteSocket.KiteSocket,
       )
     }
     yield* socket.set(wanted)
-    for (const token of lanes.keys()) if (!wanted.has(token)) lanes.delete(token)
+    for (const [token, subject] of lanes) {
+      if (wanted.has(token)) continue
+      publisher.forget(subject, token)
+      lanes.delete(token)
+    }
     session.places = TradingHours.placesOf(rules, instruments)
     if (wanted.size === 0) {
       session.failure = null

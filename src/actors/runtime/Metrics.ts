@@ -12,6 +12,7 @@ export const silenced = counter(
 )
 export const snapshotFailures = counter("actor_snapshot_failures_total", "Periodic snapshots that could not be saved", "actor")
 export const rebuilds = counter("actor_rebuilds_total", "Starts without a usable snapshot", "actor")
+export const keyframesFolded = counter("actor_keyframes_total", "Keyframes folded by starts without a usable snapshot", "actor")
 export const lag = gauge("actor_lag_messages", "Record messages between the newest one read and the newest one folded", "actor")
 export const subscriptionsChanged = counter("subscriptions_changed_total", "Subscriptions that changed by themselves", "why")
 export const refusedKeys = Metric.gauge("director_refused_keys", {

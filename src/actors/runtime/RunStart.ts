@@ -1,19 +1,20 @@
 /** The start of a run: the state from the snapshot, or from the record if there is no usable snapshot. */
 import { Effect, Either, Option } from "effect"
-import { JetStream, NatsError } from "../../streams/JetStream.ts"
+import { JetStream, type Message, NatsError } from "../../streams/JetStream.ts"
+import * as Keyframes from "../../streams/Keyframes.ts"
 import * as OrderedRead from "../../streams/OrderedRead.ts"
 import * as Record from "../../streams/Record.ts"
 import { Snapshots } from "../../streams/Snapshots.ts"
+import * as Subjects from "../../streams/Subjects.ts"
 import * as DeadLetters from "./DeadLetters.ts"
 import * as Fold from "./Fold.ts"
 import type { Lease } from "./Leases.ts"
 import * as Metrics from "./Metrics.ts"
 import * as Outputs from "./Outputs.ts"
 import type { Poisons } from "./Poisons.ts"
+import * as RecordPlace from "./RecordPlace.ts"
 import type { Setup } from "./Setup.ts"
 
-/** Without a snapshot at most this many messages of the record are read. */
-const historyMax = 100_000
 /** The start fails if the newest outputs cannot be read within this time. */
 const outputsReadMax = "30 seconds"
 export const snapshotEveryMs = 10_000
@@ -53,11 +54,7 @@ export const make = (poisons: Poisons) =>
     const snapshots = yield* Snapshots
     const deadLetter = DeadLetters.send(jetStream)
 
-    const foldKnown = <S, O extends { readonly seq: number }>(
-      setup: Setup<S, O>,
-      run: Fold.Run<S>,
-      message: Parameters<typeof Record.decode>[0]
-    ) =>
+    const foldKnown = <S, O extends { readonly seq: number }>(setup: Setup<S, O>, run: Fold.Run<S>, message: Message) =>
       Effect.gen(function* () {
         if (poisons.of(run).has(message.seq)) return
         const input = Record.decode(message)
@@ -73,28 +70,47 @@ export const make = (poisons: Poisons) =>
         run.state = decided.right[0]
       })
 
+    const foldAll = <S, O extends { readonly seq: number }>(setup: Setup<S, O>, run: Fold.Run<S>, messages: ReadonlyArray<Message>) =>
+      Effect.forEach(messages, (message) => foldKnown(setup, run, message), { discard: true })
+
     /**
-     * Begins at the oldest definition, but reads at most `historyMax` messages. The newest definitions are folded first, because they may be
-     * older than that.
+     * Begins at keyframes: the newest ones, or those before the place of a snapshot that this version cannot use, so that what came behind it
+     * is folded. The newest references are folded first, because keyframes mean nothing without them.
      */
     const startWithoutSnapshot = <S, O extends { readonly seq: number }>(
       setup: Setup<S, O>,
       run: Fold.Run<S>,
-      { firstSeq, lastSeq }: { readonly firstSeq: number; readonly lastSeq: number }
+      record: { readonly firstSeq: number; readonly lastSeq: number },
+      leftAt: Option.Option<Keyframes.Position>
     ) =>
       Effect.gen(function* () {
         Metrics.rebuilds(setup.name)
-        const lookUp = (find: typeof jetStream.last) =>
-          Effect.map(
-            Effect.forEach(setup.references, (subject) => find(Record.stream, subject), { concurrency: lookUpsMax }),
-            (found) => found.flatMap(Option.toArray)
-          )
-        const oldest = Math.min(lastSeq + 1, ...(yield* lookUp(jetStream.first)).map(({ seq }) => seq))
-        run.seq = Math.max(oldest - 1, firstSeq - 1, lastSeq - historyMax, 0)
+        const underlyings = setup.frames.flatMap((subject) => Subjects.Frame.match(subject) ?? [])
+        const keyframes = yield* Option.match(leftAt, {
+          onNone: () => Keyframes.newest(underlyings),
+          onSome: (place) => Keyframes.before(underlyings, place)
+        })
+        const place = yield* RecordPlace.find({ setup, keyframes, underlyings, record, leftAt })
+        run.seq = place.afterSeq
+        const references = yield* Effect.forEach(setup.references, (subject) => jetStream.last(Record.stream, subject), {
+          concurrency: lookUpsMax
+        })
         const own = setup.definition === undefined ? Option.none() : yield* jetStream.last(Record.stream, setup.definition)
-        const earlier = Option.filter(own, ({ seq }) => seq <= run.seq)
-        const known = [...(yield* lookUp(jetStream.last)), ...Option.toArray(earlier)]
-        yield* Effect.forEach(known, (message) => foldKnown(setup, run, message), { discard: true })
+        const earlier = Option.filter(own, ({ seq }) => place.isSilent || seq <= run.seq)
+        yield* foldAll(setup, run, [...references.flatMap(Option.toArray), ...keyframes, ...Option.toArray(earlier)])
+        Metrics.keyframesFolded(setup.name, keyframes.length)
+      }).pipe(Effect.provideService(JetStream, jetStream))
+
+    /** Where an earlier run left off whose snapshot cannot be used. */
+    const placeLeft = (key: string, { createdMs, firstSeq, lastSeq }: Effect.Effect.Success<ReturnType<typeof jetStream.info>>) =>
+      Effect.gen(function* () {
+        const left = Option.filter(
+          yield* snapshots.position(key),
+          ({ recordCreatedMs, seq }) => recordCreatedMs === createdMs && firstSeq <= seq && seq <= lastSeq
+        )
+        if (Option.isNone(left)) return Option.none()
+        const message = yield* jetStream.at(Record.stream, left.value.seq)
+        return Option.map(message, ({ seq, timeMs }): Keyframes.Position => ({ seq, storedMs: timeMs }))
       })
 
     return <S, O extends { readonly seq: number }>(setup: Setup<S, O>, lease: Lease) =>
@@ -113,7 +129,7 @@ export const make = (poisons: Poisons) =>
           yield* snapshots.load(setup.key, setup.layout),
           (one) => one.recordCreatedMs === createdMs && firstSeq <= one.seq + 1 && lastSeq >= one.seq
         )
-        if (Option.isNone(saved)) yield* startWithoutSnapshot(setup, run, info)
+        if (Option.isNone(saved)) yield* startWithoutSnapshot(setup, run, info, yield* placeLeft(setup.key, info))
         else {
           run.state = saved.value.state as S
           run.seq = saved.value.seq

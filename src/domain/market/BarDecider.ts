@@ -349,6 +349,31 @@ const onFrame = (names: Names, state: State, { seq, exchange, underlying, header
   return outputs
 }
 
+/** The day's volume and the newest packet's time of each instrument, for a state that begins here. Bars from the next instant on are whole. */
+const onKeyframe = (names: Names, state: State, { header, bytes, atMs }: RecordInput.Keyframe): void => {
+  FrameGuard.startAt(state.guard, header)
+  state.incarnations.set(header.account, Math.max(header.incarnation, state.incarnations.get(header.account) ?? 0))
+  let newestMs = atMs
+  let packet = 0
+  state.bad += Frame.forEachPacket(bytes, (offset, length) => {
+    const receivedMs = FrameHeader.receivedAtMs(header, packet++)
+    newestMs = Math.max(newestMs, receivedMs)
+    const row = state.rows.get(Frame.tokenAt(bytes, offset))
+    if (row === undefined || receivedMs >= row.lastDayEndMs) return
+    // NaN: nothing was known yet.
+    if (!(row.sinceMs <= receivedMs)) row.sinceMs = receivedMs
+    const volume = Frame.volumeAt(bytes, offset, length)
+    if (volume === noValue) return
+    const { rules } = names
+    if (rules !== undefined) row.session = BarSession.sessionAt(rules, row.place, receivedMs)
+    for (const series of row.series) {
+      series.volume = volume
+      series.volumeDayMs = row.session?.dayStartMs ?? series.volumeDayMs
+    }
+  })
+  state.wholeFromMs = Math.max(state.wholeFromMs, newestMs + 1)
+}
+
 const isDue = (row: Row, second: number): boolean => second % ((row.leading ? openEveryMs.leading : openEveryMs.others) / 1_000) === 0
 
 /** The bars of a series to publish at the end of a second: the closed ones, and the open one if it is due. */
@@ -406,6 +431,9 @@ export const make = (names: Names): Decider<State, RecordInput.RecordInput, Outp
     switch (input._tag) {
       case "Frame":
         return [state, onFrame(names, state, input)]
+      case "Keyframe":
+        if (input.exchange === names.exchange && input.underlying === names.underlying) onKeyframe(names, state, input)
+        return [state, []]
       case "Clock":
         return [state, onClock(names, state, input)]
       case "Reference":

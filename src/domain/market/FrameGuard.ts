@@ -96,14 +96,19 @@ const windowsOf = (state: State, account: string): Array<Window> => {
 }
 
 /** The window of an incarnation, created if new; undefined if the incarnation is older than the tracked ones. */
-const windowOf = (state: State, windows: Array<Window>, incarnation: number, number: number): Window | undefined => {
+const windowOf = (
+  state: State,
+  windows: Array<Window>,
+  { incarnation, number }: Pick<FrameHeader, "incarnation" | "number">,
+  isStart = false
+): Window | undefined => {
   let at = windows.length
   while (at > 0 && (windows[at - 1]?.incarnation ?? 0) > incarnation) at--
   const known = windows[at - 1]
   if (known?.incarnation === incarnation) return known
   if (at === 0 && windows.length >= incarnationsMax) return undefined
   // A reader that was running before this incarnation has missed all numbers before its first frame. A new reader has missed none.
-  const first = windows.length > 0 && at === windows.length ? 0 : number
+  const first = !isStart && windows.length > 0 && at === windows.length ? 0 : number
   const window: Window = { incarnation, first, next: first, seen: new Uint32Array(windowMax / 32) }
   windows.splice(at, 0, window)
   if (windows.length > incarnationsMax) {
@@ -120,7 +125,7 @@ const windowOf = (state: State, windows: Array<Window>, incarnation: number, num
  */
 export const accept = (state: State, header: FrameHeader): number => {
   const windows = windowsOf(state, header.account)
-  const window = windowOf(state, windows, header.incarnation, header.number)
+  const window = windowOf(state, windows, header)
   if (window === undefined || header.number < window.next - windowMax) {
     state.refused++
     return dropped
@@ -139,6 +144,12 @@ export const accept = (state: State, header: FrameHeader): number => {
   mark(window, header.number, true)
   if (header.number >= window.first) state.open--
   return 0
+}
+
+/** Begins at a keyframe: frames before its number are in it, and every one from there on is expected. */
+export const startAt = (state: State, header: FrameHeader): void => {
+  const window = windowOf(state, windowsOf(state, header.account), header, true)
+  if (window !== undefined && header.number > window.next) advance(state, window, header.number)
 }
 
 /** The gap that `accept` found before a frame. */

@@ -173,9 +173,14 @@ const reserve = (count: number): void => {
 
 const priceOrNaN = (int: number): number => (int === 0 ? Number.NaN : int)
 
-const applyOpenInterest = (quotes: Quotes, row: number, oi: number): void => {
+const applyOpenInterest = (quotes: Quotes, row: number, oi: number, receivedMs: number): void => {
   quotes.oi[row] = oi
-  if (quotes.oiBaseFrom[row] === OiBase.none) {
+  // Of a day before the newest one met: a keyframe of an account that has been silent since.
+  if (receivedMs < quotes.nextDayMs - IndiaTime.dayMs) {
+    quotes.oiBase[row] = oi
+    quotes.oiBaseFrom[row] = OiBase.previousSession
+    quotes.priceBase[row] = quotes.lastPrice[row] ?? Number.NaN
+  } else if (quotes.oiBaseFrom[row] === OiBase.none) {
     quotes.oiBase[row] = oi
     quotes.oiBaseFrom[row] = OiBase.firstSeen
   }
@@ -194,7 +199,7 @@ const apply = (quotes: Quotes, row: number, bytes: Uint8Array, offset: number, l
   quotes.ask[row] = priceOrNaN(Frame.bestAskAt(bytes, offset, length))
   if (Frame.hasOhlc(length)) quotes.previousClose[row] = priceOrNaN(Frame.closeAt(bytes, offset, length))
   if (Frame.hasVolume(length)) quotes.volume[row] = Frame.volumeAt(bytes, offset, length)
-  if (Frame.hasOpenInterest(length)) applyOpenInterest(quotes, row, Frame.openInterestAt(bytes, offset, length))
+  if (Frame.hasOpenInterest(length)) applyOpenInterest(quotes, row, Frame.openInterestAt(bytes, offset, length), receivedMs)
   const exchangeSeconds = Frame.exchangeTimeAt(bytes, offset, length)
   quotes.timeMs[row] = exchangeSeconds === 0 ? receivedMs : exchangeSeconds * 1000
 }

@@ -1,5 +1,6 @@
 import * as ClockFrame from "./ClockFrame.ts"
 import * as FrameHeader from "./FrameHeader.ts"
+import * as KeyframeRules from "./Keyframe.ts"
 import type { Reference } from "./Reference.ts"
 import type * as StrategyDefinition from "./StrategyDefinition.ts"
 
@@ -11,6 +12,12 @@ export interface Frame {
   readonly underlying: string
   readonly header: FrameHeader.FrameHeader
   readonly bytes: Uint8Array
+}
+/** The last packets of one account's instruments of one underlying; `header.number` is the account's next frame number there. */
+export interface Keyframe extends Omit<Frame, "_tag"> {
+  readonly _tag: "Keyframe"
+  /** Market time: it holds every packet that was received before. */
+  readonly atMs: number
 }
 /** All frames of `account` received before `atMs` came earlier in the stream. */
 export interface Clock {
@@ -33,15 +40,27 @@ export interface Definition {
 }
 
 /** The inputs of every actor that folds the record, in stream order. */
-export type RecordInput = Frame | Clock | ReferenceInput | Definition
+export type RecordInput = Frame | Keyframe | Clock | ReferenceInput | Definition
 
 /** Why a message of the record cannot be used; stored with the dead letter. */
-export type Refused = "frame header" | "clock frame"
+export type Refused = "frame header" | "keyframe time" | "clock frame"
 
 /** A frame of the stream. Its packets are checked one by one when they are folded. */
 export const frame = (seq: number, exchange: string, underlying: string, headerText: string, bytes: Uint8Array): Frame | Refused => {
   const header = FrameHeader.parse(headerText)
   return header === undefined ? "frame header" : { _tag: "Frame", seq, exchange, underlying, header, bytes }
+}
+
+export const keyframe = (
+  seq: number,
+  names: { readonly exchange: string; readonly underlying: string },
+  headers: { readonly frame: string; readonly time: string },
+  bytes: Uint8Array
+): Keyframe | Refused => {
+  const header = FrameHeader.parse(headers.frame)
+  if (header === undefined) return "frame header"
+  const atMs = KeyframeRules.parseTime(headers.time)
+  return Number.isNaN(atMs) ? "keyframe time" : { _tag: "Keyframe", seq, ...names, header, atMs, bytes }
 }
 
 export const clock = (seq: number, account: string, bytes: Uint8Array): Clock | Refused => {

@@ -249,6 +249,16 @@ const hold = (state: State, definition: StrategyDefinition.Definition): void => 
   state.realised = realised.toFixed()
 }
 
+/** Uses the last prices from before the instruments became legs, or from before the state began. */
+const takeKnownPrices = (state: State): void => {
+  for (const leg of state.legs) {
+    const { quotes } = feedOf(state, leg.feed)
+    leg.price = quotes.lastPrice[leg.row] as number
+    leg.priceMs = quotes.receivedMs[leg.row] as number
+  }
+  state.owed = true
+}
+
 const onDefinition = ({ rules }: Context, state: State, definition: StrategyDefinition.Definition): void => {
   state.known = true
   state.legs = definition.legs.filter(({ quantity }) => quantity !== 0).map((leg) => makeLeg(rules, leg))
@@ -256,13 +266,7 @@ const onDefinition = ({ rules }: Context, state: State, definition: StrategyDefi
   hold(state, definition)
   for (const { feed } of [...state.legs, ...state.holdings]) feedOf(state, feed)
   for (const [key, feed] of state.feeds) rebuild(state, key, feed)
-  for (const leg of state.legs) {
-    // The last price from before the instrument became a leg is used.
-    const { quotes } = feedOf(state, leg.feed)
-    leg.price = quotes.lastPrice[leg.row] as number
-    leg.priceMs = quotes.receivedMs[leg.row] as number
-  }
-  state.owed = true
+  takeKnownPrices(state)
 }
 
 const candleOutput = (context: Context, state: State, seq: number, candle: OpenCandle): Output => ({
@@ -360,6 +364,17 @@ const onFrame = (context: Context, state: State, input: RecordInput.Frame): Read
   const outputs: Array<Output> = []
   settle(context, state, input.seq, Number.POSITIVE_INFINITY, outputs)
   return outputs
+}
+
+/** The last packets of instruments, for a state that begins here. They are prices, and no minute of trading. */
+const onKeyframe = (state: State, { exchange, underlying, header, bytes }: RecordInput.Keyframe): void => {
+  const feed = state.feeds.get(feedKey(exchange, underlying))
+  if (feed === undefined) return
+  FrameGuard.startAt(feed.guard, header)
+  Quotes.ingest(feed.quotes, header, bytes)
+  for (const chain of feed.chains) chain.changed = true
+  feed.forwardChanged = true
+  takeKnownPrices(state)
 }
 
 /** Greeks of one unit per year and per 1.00; NaN if an option has none. */
@@ -479,6 +494,9 @@ export const make = (options: Context): Decider<State, RecordInput.RecordInput, 
     switch (input._tag) {
       case "Frame":
         return [state, onFrame(options, state, input)]
+      case "Keyframe":
+        onKeyframe(state, input)
+        return [state, []]
       case "Clock":
         return [state, onClock(options, state, input)]
       case "Reference":

@@ -173,6 +173,17 @@ const onFrame = (state: State, input: RecordInput.Frame): ReadonlyArray<Output> 
   return [{ seq: input.seq, kind: "gap", atMs: input.header.baseReceivedMs, message, exact: none }]
 }
 
+/** The last packets of instruments, for a state that begins here; the next clock publishes what they give. */
+const onKeyframe = (state: State, { header, bytes }: RecordInput.Keyframe): ReadonlyArray<Output> => {
+  FrameGuard.startAt(state.guard, header)
+  const accepted = Quotes.ingest(state.quotes, header, bytes)
+  if (accepted.count === 0) return []
+  for (const { chain } of state.chains) chain.changed = true
+  state.forwardChanged = true
+  state.stateChanged = true
+  return []
+}
+
 /** Published numbers of one chain, valid within one call. It is not state. */
 let now = new Float64Array(0)
 
@@ -428,6 +439,8 @@ export const make = (options: {
       switch (input._tag) {
         case "Frame":
           return [state, isOurs(input) ? onFrame(state, input) : []]
+        case "Keyframe":
+          return [state, isOurs(input) ? onKeyframe(state, input) : []]
         case "Clock":
           return [state, onClock(context, state, input)]
         case "Reference":

@@ -2,6 +2,7 @@ import * as HttpLayerRouter from "@effect/platform/HttpLayerRouter"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { Effect, JSONSchema, Layer, type Schema } from "effect"
 import * as FrameHeader from "../../domain/record/FrameHeader.ts"
+import * as Keyframe from "../../domain/record/Keyframe.ts"
 import * as Streams from "../../streams/Streams.ts"
 import type { Holes } from "../../streams/Subject.ts"
 import * as Subjects from "../../streams/Subjects.ts"
@@ -23,6 +24,7 @@ interface About {
 
 const headers = {
   [FrameHeader.name]: "account, epoch, incarnation, number, base receive time, source, runs of receive times, separated by blanks",
+  [Keyframe.timeHeader]: "market time of the keyframe, UNIX ms: it holds every packet received before",
   "Tarang-Input":
     "creation of MD_FRAMES (UNIX ms), its sequence that caused this message, and which of that input's messages on this subject",
   "Tarang-Request": "the REST request that this is the result of; - where there was none",
@@ -38,6 +40,12 @@ const catalogue: Readonly<Record<Name, About>> = {
     headers: [FrameHeader.name],
     binary:
       "Packets in Kite's own layout: u16 count, then per packet u16 length and body, big-endian, prices in paise (currencies 1e-4, 1e-7)"
+  },
+  Keyframe: {
+    summary: "The last packets of the instruments that an account streams of an underlying, every minute: where a reader starts",
+    headers: [FrameHeader.name, Keyframe.timeHeader],
+    binary:
+      "Packets as in frames, by receive time: of each instrument the last one, and before it the one that open interest is compared with"
   },
   Clock: {
     summary: "The market time up to which an account's frames stand before this message, every 100 ms of it",
@@ -72,6 +80,7 @@ const parameters: Readonly<Record<Holes<(typeof Subjects)[Name]["template"]> | "
   exchange: "The underlying's exchange; NIFTY and all its contracts: NSE",
   underlying: "As its exchange writes it; blanks, control characters and `. * > %` percent-encoded",
   account: "A broker account",
+  part: "From 0: a message holds at most 1,000 instruments",
   owner: "The user who has the strategy",
   strategy: "The strategy's number",
   interval: "1s or 1m",

@@ -1,7 +1,9 @@
 import * as Frame from "../../domain/market/Frame.ts"
+import { LastPackets } from "../../domain/market/LastPackets.ts"
 import * as ClockFrame from "../../domain/record/ClockFrame.ts"
 import * as FrameHeader from "../../domain/record/FrameHeader.ts"
 import * as Metrics from "../Metrics.ts"
+import { Keyframes } from "./Keyframes.ts"
 import type { SendWindow } from "./SendWindow.ts"
 
 /** A frame is sent as soon as it holds this many packets. */
@@ -29,6 +31,7 @@ interface Lane {
   runs: Array<number>
   baseMs: number
   number: number
+  readonly last: LastPackets
 }
 
 const seal = (lane: Lane): void => {
@@ -52,9 +55,11 @@ export class Lanes {
   private clockMs = 0
   private laterClockMs = 0
   private owed = 0
+  private readonly keyframes: Keyframes
 
   constructor(window: SendWindow, account: string, clockSubject: string) {
     this.window = window
+    this.keyframes = new Keyframes(window, account)
     this.account = account
     this.clockSubject = clockSubject
   }
@@ -70,12 +75,30 @@ export class Lanes {
   }
 
   isEmpty(): boolean {
-    return this.bytes === 0 && this.clockMs === 0
+    return this.bytes === 0 && this.clockMs === 0 && this.keyframes.isEmpty()
+  }
+
+  /** Takes the keyframe of an earlier run of any account, before the first packet. */
+  restore(subject: string, header: FrameHeader.FrameHeader, bytes: Uint8Array): void {
+    const lane = this.bySubject.get(subject) ?? this.add(subject)
+    lane.last.restore(header, bytes)
+  }
+
+  /** The instrument is not streamed any longer. */
+  forget(subject: string, token: number): void {
+    this.bySubject.get(subject)?.last.forget(token)
+  }
+
+  /** Queues the keyframes of what has come since the last ones. */
+  keyframesNow(): void {
+    this.keyframes.expectNews(this.order)
   }
 
   /** Copies one packet into its underlying's frame, and sends the frame when it is full and the window has room. */
   append(subject: string, source: Uint8Array, offset: number, length: number, receivedMs: number): void {
     const lane = this.bySubject.get(subject) ?? this.add(subject)
+    // Also a packet that is dropped: the next keyframe then shows its price.
+    lane.last.note(source, offset, length, receivedMs)
     if (this.bytes + length + 2 * Frame.headerBytes > bufferBytesMax) {
       this.window.totals.dropped++
       Metrics.packetsDropped(this.account)
@@ -111,7 +134,8 @@ export class Lanes {
   }
 
   private add(subject: string): Lane {
-    const lane: Lane = { subject, writer: new Frame.Writer(), sealed: [], owed: 0, runs: [], baseMs: 0, number: 0 }
+    const writer = new Frame.Writer()
+    const lane: Lane = { subject, writer, sealed: [], owed: 0, runs: [], baseMs: 0, number: 0, last: new LastPackets() }
     this.bySubject.set(subject, lane)
     this.order.push(lane)
     return lane
@@ -152,10 +176,12 @@ export class Lanes {
     while (this.clockMs !== 0 && this.owed === 0 && this.window.hasRoom()) {
       const header = { number: this.clockNumber++, baseReceivedMs: this.clockMs, runs: noPackets }
       this.window.send(this.clockSubject, ClockFrame.encode(this.clockMs), 0, header)
+      this.keyframes.onClock(this.clockMs, this.order)
       const next = this.laterClockMs
       this.clockMs = 0
       this.laterClockMs = 0
       if (next !== 0) this.expect(next)
     }
+    this.keyframes.send()
   }
 }

@@ -64,9 +64,10 @@ export class SendWindow {
     subject: string,
     data: Uint8Array,
     packets: number,
-    header: Pick<FrameHeader.FrameHeader, "number" | "baseReceivedMs" | "runs">
+    header: Pick<FrameHeader.FrameHeader, "number" | "baseReceivedMs" | "runs">,
+    more: ReadonlyArray<readonly [string, string]> = []
   ): void {
-    const headers = Headers.encoded([[FrameHeader.name, FrameHeader.format({ ...this.sender, ...header })]])
+    const headers = Headers.encoded([[FrameHeader.name, FrameHeader.format({ ...this.sender, ...header })], ...more])
     const frame: OpenFrame = { subject, data, headers, packets, sentAtMs: 0, isOvertaken: false }
     const id = this.nextId++
     this.open.set(id, frame)

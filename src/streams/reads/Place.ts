@@ -1,7 +1,14 @@
 import { type ConsumerConfig, type ConsumerInfo, DeliverPolicy } from "nats"
 
-/** New: from now on. LastPerSubject: the newest message of every subject, then live. After: everything behind that sequence. */
-export type Start = { readonly _tag: "New" } | { readonly _tag: "LastPerSubject" } | { readonly _tag: "After"; readonly seq: number }
+/**
+ * New: from now on. LastPerSubject: the newest message of every subject, then live. After: everything behind that sequence. Since:
+ * everything that the server stored from that instant on.
+ */
+export type Start =
+  | { readonly _tag: "New" }
+  | { readonly _tag: "LastPerSubject" }
+  | { readonly _tag: "After"; readonly seq: number }
+  | { readonly _tag: "Since"; readonly storedMs: number }
 
 interface StreamFacts {
   readonly createdMs: number
@@ -29,13 +36,15 @@ export class Place {
   /** What the next consumer delivers. */
   get deliver(): Partial<ConsumerConfig> {
     if (this.isPlaced) return { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: this.last + 1 }
+    if (this.start._tag === "Since")
+      return { deliver_policy: DeliverPolicy.StartTime, opt_start_time: new Date(this.start.storedMs).toISOString() }
     return { deliver_policy: this.start._tag === "New" ? DeliverPolicy.New : DeliverPolicy.LastPerSubject }
   }
 
   /** Notes that a consumer begins. "From now on" stays that instant over a later break; so does a replay with nothing to replay. */
   begin({ num_pending, delivered }: ConsumerInfo): void {
     this.replayLeft = num_pending
-    if (this.isPlaced || !(this.start._tag === "New" || num_pending === 0)) return
+    if (this.isPlaced || !(this.start._tag !== "LastPerSubject" || num_pending === 0)) return
     this.last = Math.max(this.last, delivered.stream_seq)
     this.isPlaced = true
   }

@@ -73,6 +73,7 @@ const unsaved = Layer.succeed(
   Snapshots,
   Snapshots.make({
     load: () => Effect.succeedNone,
+    position: () => Effect.succeedNone,
     save: (key) => Effect.fail(new NatsError({ op: `put ${key}`, cause: new Error("TIMEOUT") })),
     drop: () => Effect.void,
     keys: Effect.succeed([])

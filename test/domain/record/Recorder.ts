@@ -2,6 +2,7 @@ import * as IndiaTime from "../../../src/domain/IndiaTime.ts"
 import * as Money from "../../../src/domain/Money.ts"
 import * as Frame from "../../../src/domain/market/Frame.ts"
 import * as Instrument from "../../../src/domain/market/Instrument.ts"
+import { LastPackets } from "../../../src/domain/market/LastPackets.ts"
 import * as Black76 from "../../../src/domain/options/Black76.ts"
 import * as FrameHeader from "../../../src/domain/record/FrameHeader.ts"
 import type * as RecordInput from "../../../src/domain/record/RecordInput.ts"
@@ -74,6 +75,7 @@ export const chainPackets = (forward: number, vol: number, atMs: number, at = ex
 export class Recorder {
   readonly inputs: Array<RecordInput.RecordInput> = []
   readonly #numbers = new Map<string, number>()
+  readonly #last = new Map<string, LastPackets>()
   readonly #writer = new Frame.Writer()
   readonly #columns = Frame.makeColumns()
 
@@ -121,7 +123,23 @@ export class Recorder {
     }
     const number = options.number ?? this.number(account, underlying, incarnation)
     const header: FrameHeader.FrameHeader = { account, epoch: 1, incarnation, number, baseReceivedMs: baseMs, source: "simulator", runs }
-    this.inputs.push({ _tag: "Frame", seq: this.#seq, exchange, underlying, header, bytes: this.#writer.finish() })
+    const bytes = this.#writer.finish()
+    const lane = `${account} ${underlying}`
+    const last = this.#last.get(lane) ?? new LastPackets()
+    this.#last.set(lane, last)
+    let row = 0
+    Frame.forEachPacket(bytes, (offset, length) => last.note(bytes, offset, length, FrameHeader.receivedAtMs(header, row++)))
+    this.inputs.push({ _tag: "Frame", seq: this.#seq, exchange, underlying, header, bytes })
+    return this
+  }
+
+  /** The keyframe of what an account has streamed so far, as its publisher writes it. */
+  keyframe(atMs: number, account = "ACC1", underlying = "NIFTY", exchange = "NSE"): this {
+    for (const { bytes, baseReceivedMs, runs } of this.#last.get(`${account} ${underlying}`)?.parts() ?? []) {
+      const number = this.#numbers.get(`${account} ${underlying} 1`) ?? 0
+      const header: FrameHeader.FrameHeader = { account, epoch: 1, incarnation: 1, number, baseReceivedMs, source: "simulator", runs }
+      this.inputs.push({ _tag: "Keyframe", seq: this.#seq, exchange, underlying, header, atMs, bytes })
+    }
     return this
   }
 

@@ -66,6 +66,12 @@ describe("M2mDecider: value", () => {
     assert.deepStrictEqual(mark.missing, [])
   })
 
+  it("BE-REC-01 a keyframe of an underlying that the strategy does not hold changes nothing", () => {
+    const of = (recorder: Recorder) => marks(recorder.frame(startMs, condorPackets).clock(startMs + 250)).map(({ m2m }) => text(m2m))
+    const other = started().frame(startMs, condorPackets, { underlying: "BANKNIFTY" }).keyframe(startMs, "ACC1", "BANKNIFTY")
+    assert.deepStrictEqual(of(other), of(started()))
+  })
+
   it("BE-FIN-02 legs of quantity zero are ignored and need no price; long calls and short puts add up", () => {
     const put = option(24_400, "PE")
     const legs = [leg(1, "BUY", buyLow, 50, "100"), leg(2, "SELL", put, 75, "80"), leg(3, "SELL", buyHigh, 0, "1")]

@@ -1,0 +1,76 @@
+/** Where a run without a usable snapshot begins to fold the record. */
+import { Effect, Option } from "effect"
+import * as Keyframe from "../../domain/record/Keyframe.ts"
+import { JetStream, type Message } from "../../streams/JetStream.ts"
+import * as Keyframes from "../../streams/Keyframes.ts"
+import * as Record from "../../streams/Record.ts"
+import * as Subjects from "../../streams/Subjects.ts"
+
+/** An underlying that was never streamed for a whole minute has no keyframe: its record is read from so long ago on, ms. */
+const withoutKeyframeMs = Keyframe.everyMs + 10_000
+const lookUpsMax = 8
+
+export interface Given {
+  readonly setup: { readonly frames: ReadonlyArray<string>; readonly references: ReadonlyArray<string> }
+  readonly underlyings: ReadonlyArray<Keyframes.Underlying>
+  readonly keyframes: ReadonlyArray<Message>
+  readonly record: { readonly firstSeq: number; readonly lastSeq: number }
+  /** Where an earlier run left off. */
+  readonly leftAt: Option.Option<Keyframes.Position>
+}
+
+export interface Place {
+  /** The first message to fold comes behind this sequence. */
+  readonly afterSeq: number
+  /** Nothing but clocks and definitions follows. */
+  readonly isSilent: boolean
+}
+
+/** Behind which sequence everything of the subjects is read that has no keyframe: from their definition on, and no further back than a minute. */
+const withoutKeyframes = ({ setup, underlyings, keyframes, record }: Given) =>
+  Effect.gen(function* () {
+    const jetStream = yield* JetStream
+    const has = (holes: Keyframes.Underlying) =>
+      keyframes.some(({ subject }) => {
+        const names = Subjects.Keyframe.match(subject)
+        return names?.exchange === holes.exchange && names.underlying === holes.underlying
+      })
+    const lacking = underlyings.filter((holes) => !has(holes))
+    if (lacking.length === 0 && underlyings.length > 0) return Option.none<number>()
+    const newest = yield* jetStream.last(Record.stream, Subjects.Clock.filter())
+    const definitions = yield* Effect.forEach(setup.references, (subject) => jetStream.first(Record.stream, subject), {
+      concurrency: lookUpsMax
+    })
+    const oldest = Math.min(record.lastSeq + 1, ...definitions.flatMap(Option.toArray).map(({ seq }) => seq))
+    const recent = Option.isNone(newest)
+      ? Option.none<number>()
+      : yield* Keyframes.since([Subjects.Clock.filter(), ...setup.frames], newest.value.timeMs - withoutKeyframeMs)
+    return Option.some(
+      Math.max(
+        oldest - 1,
+        Option.getOrElse(recent, () => 0)
+      )
+    )
+  })
+
+/** The newest clock is folded again: it says what time it is, and lets out what the keyframes give. */
+const beforeNewestClock = ({ record, leftAt }: Given) =>
+  Effect.gen(function* () {
+    if (Option.isSome(leftAt)) return leftAt.value.seq
+    const jetStream = yield* JetStream
+    const clock = yield* jetStream.last(Record.stream, Subjects.Clock.filter())
+    return Option.match(clock, { onNone: () => record.lastSeq, onSome: ({ seq }) => seq - 1 })
+  })
+
+export const find = (given: Given) =>
+  Effect.gen(function* () {
+    const { record, leftAt } = given
+    const untilSeq = Option.match(leftAt, { onNone: () => record.lastSeq, onSome: ({ seq }) => seq })
+    const behindKeyframes = yield* Keyframes.foldFrom(given.keyframes, untilSeq)
+    const behindDefinitions = yield* withoutKeyframes(given)
+    const starts = [...Option.toArray(behindKeyframes), ...Option.toArray(behindDefinitions)]
+    const isSilent = starts.length === 0
+    const afterSeq = isSilent ? yield* beforeNewestClock(given) : Math.min(...starts)
+    const place: Place = { afterSeq: Math.max(afterSeq, record.firstSeq - 1, 0), isSilent }
+    return place
+  })

@@ -1,0 +1,27 @@
+/**
+ * md.key.<exchange>.<underlying>.<account>.<part>: the last packets of the instruments that one account streams, in the layout of a frame.
+ * A reader that has no state folds the newest keyframe of each account and then what follows: a minute of record and a bit.
+ *
+ * Each instrument has one or two packets, ordered by receive time. The last one of all comes second. The one before it is what open interest
+ * is compared with: the last packet of the day before, or the first packet when there is no day before. The header's number is that of the
+ * account's next frame on the underlying's subject, so that a reader counts frames from there.
+ */
+
+/** The header with the keyframe's market time in UNIX ms. It holds every packet that was received before. */
+export const timeHeader = "Tarang-Key"
+
+export const everyMs = 60_000
+/** A keyframe leaves this long before each full minute, so that a reader that starts there sees the whole next minute. */
+export const leadMs = 2_000
+/** An instrument list without a new packet is written again after this long, so that retention does not remove it. */
+export const repeatMs = 3_600_000
+/** Instruments of one message: two full packets each and their receive times stay below 400 KB, their header below 64 KB. */
+export const instrumentsMax = 1_000
+
+/** Numbers the keyframes: it grows by one when the next keyframe is due. */
+export const numberAt = (atMs: number): number => Math.floor((atMs + leadMs) / everyMs)
+
+const digits = /^\d{1,15}$/
+
+/** Market time of a keyframe; NaN for a header that no publisher wrote. */
+export const parseTime = (header: string): number => (digits.test(header) ? Number(header) : Number.NaN)

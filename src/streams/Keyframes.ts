@@ -1,0 +1,144 @@
+/** Where a reader without a state begins: the newest keyframe of each account, now or at a place of the past. */
+import { Effect, Option } from "effect"
+import * as FrameHeader from "../domain/record/FrameHeader.ts"
+import * as Keyframe from "../domain/record/Keyframe.ts"
+import { JetStream, type Message, NatsError } from "./JetStream.ts"
+import * as OrderedRead from "./OrderedRead.ts"
+import * as Record from "./Record.ts"
+import * as Subjects from "./Subjects.ts"
+
+/** A place of the record. */
+export interface Position {
+  readonly seq: number
+  /** When the server stored that message, UNIX ms. */
+  readonly storedMs: number
+}
+
+export interface Underlying {
+  readonly exchange: string
+  readonly underlying: string
+}
+
+const readMax = "30 seconds"
+/** How far a look into the past goes back at first, ms; then through the interval at which a silent list is written again; then all. */
+const looksBackMs = [Keyframe.everyMs + 5_000, Keyframe.repeatMs + Keyframe.everyMs + 5_000, Number.POSITIVE_INFINITY] as const
+
+/** Reads until the server has nothing more, or `isPast` says that the next ones are not wanted. */
+const readAll = (filters: ReadonlyArray<string>, start: OrderedRead.Start, isPast: (message: Message) => boolean) =>
+  Effect.gen(function* () {
+    const found: Array<Message> = []
+    const read = yield* OrderedRead.make({ stream: Record.stream, filters, start })
+    for (let left = read.pendingAtStart; left > 0; ) {
+      for (const item of yield* read.takeAll) {
+        if (item._tag === "Gap") continue
+        if (isPast(item)) return found
+        found.push(item)
+        left = item.pending
+      }
+    }
+    return found
+  }).pipe(
+    Effect.scoped,
+    Effect.timeoutFail({
+      duration: readMax,
+      onTimeout: () => new NatsError({ op: "read the keyframes", cause: new Error(`the record did not answer within ${readMax}`) })
+    })
+  )
+
+/**
+ * The newest message of each subject, without those of an earlier start of an account: what such a message has and the newer ones have not
+ * is not streamed any longer.
+ */
+const newestOf = (messages: ReadonlyArray<Message>): ReadonlyArray<Message> => {
+  const bySubject = new Map(messages.map((message) => [message.subject, message]))
+  const newest = new Map<string, number>()
+  const incarnationOf = (message: Message) => FrameHeader.parse(message.header(FrameHeader.name))?.incarnation ?? 0
+  const laneOf = ({ subject }: Message) => {
+    const { exchange = "", underlying = "", account = "" } = Subjects.Keyframe.match(subject) ?? {}
+    return `${exchange} ${underlying} ${account}`
+  }
+  for (const message of bySubject.values()) {
+    const lane = laneOf(message)
+    newest.set(lane, Math.max(newest.get(lane) ?? 0, incarnationOf(message)))
+  }
+  return [...bySubject.values()].filter((one) => newest.get(laneOf(one)) === incarnationOf(one)).sort((one, other) => one.seq - other.seq)
+}
+
+const filtersOf = (underlyings: ReadonlyArray<Underlying>) => underlyings.map((holes) => Subjects.Keyframe.filter(holes))
+
+/** The newest keyframes of these underlyings, oldest first. */
+export const newest = (underlyings: ReadonlyArray<Underlying>) =>
+  underlyings.length === 0
+    ? Effect.succeed([])
+    : Effect.map(
+        readAll(filtersOf(underlyings), { _tag: "LastPerSubject" }, () => false),
+        newestOf
+      )
+
+/** The newest keyframes of all underlyings, for a publisher that starts. */
+export const all = Effect.map(
+  readAll([Subjects.Keyframe.filter()], { _tag: "LastPerSubject" }, () => false),
+  newestOf
+)
+
+/** The keyframes that were the newest at a place of the past, oldest first. */
+export const before = (underlyings: ReadonlyArray<Underlying>, { seq, storedMs }: Position) =>
+  Effect.gen(function* () {
+    if (underlyings.length === 0) return []
+    for (const backMs of looksBackMs) {
+      const start: OrderedRead.Start = Number.isFinite(backMs) ? { _tag: "Since", storedMs: storedMs - backMs } : { _tag: "After", seq: 0 }
+      const found = newestOf(yield* readAll(filtersOf(underlyings), start, (message) => message.seq > seq))
+      const has = ({ exchange, underlying }: Underlying) =>
+        found.some(({ subject }) => {
+          const names = Subjects.Keyframe.match(subject)
+          return names?.exchange === exchange && names.underlying === underlying
+        })
+      if (underlyings.every(has) || !Number.isFinite(backMs)) return found
+    }
+    return []
+  })
+
+/** Keyframes of accounts that stream together are at most a minute apart, and a moment for their clocks. */
+const currentMs = Keyframe.everyMs + 1_000
+const timeOf = (message: Message): number => Keyframe.parseTime(message.header(Keyframe.timeHeader))
+
+/** The keyframes of each underlying. */
+const byUnderlying = (keyframes: ReadonlyArray<Message>) => {
+  const found = new Map<string, Array<Message>>()
+  for (const message of keyframes) {
+    const names = Subjects.Keyframe.match(message.subject)
+    if (names === undefined) continue
+    const lane = Subjects.Frame.at(names)
+    const known = found.get(lane)
+    if (known === undefined) found.set(lane, [message])
+    else known.push(message)
+  }
+  return found
+}
+
+/**
+ * The sequence behind which a reader has to fold what follows the keyframes; none where nothing but clocks follows until `untilSeq`. Frames of
+ * an underlying that came behind its newest keyframe count from the oldest keyframe of the accounts that were streaming it then.
+ */
+export const foldFrom = (keyframes: ReadonlyArray<Message>, untilSeq: number) =>
+  Effect.gen(function* () {
+    const jetStream = yield* JetStream
+    const from: Array<number> = []
+    for (const [lane, messages] of byUnderlying(keyframes)) {
+      const newestMs = Math.max(...messages.map(timeOf))
+      const newestSeq = Math.max(...messages.map(({ seq }) => seq))
+      const next = yield* jetStream.first(Record.stream, lane, newestSeq + 1)
+      if (Option.isNone(next) || next.value.seq > untilSeq) continue
+      from.push(...messages.filter((one) => newestMs - timeOf(one) < currentMs).map(({ seq }) => seq))
+    }
+    return from.length === 0 ? Option.none() : Option.some(Math.min(...from))
+  })
+
+/** The sequence before the first message of these subjects that the server stored from an instant on; none where there is none. */
+export const since = (filters: ReadonlyArray<string>, storedMs: number) =>
+  Effect.gen(function* () {
+    const read = yield* OrderedRead.make({ stream: Record.stream, filters, start: { _tag: "Since", storedMs } })
+    if (read.pendingAtStart === 0) return Option.none<number>()
+    const [first] = yield* read.takeAll
+    return first?._tag === "Message" ? Option.some(first.seq - 1) : Option.none<number>()
+  }).pipe(Effect.scoped)
