@@ -114,7 +114,7 @@ export const parse = (path: string, content: string): Either.Either<ReadonlyArra
       })
     })
     if (rows.length === 0) return yield* invalid(null, "has no account")
-    if (rows.length > accountsMax) return yield* invalid(null, `has ${rows.length} accounts where ${accountsMax} is the limit`)
+    if (rows.length > accountsMax) return yield* invalid(null, `has ${rows.length} accounts, but the limit is ${accountsMax}`)
     const seen = new Set<string>()
     for (const [at, row] of rows.entries()) {
       if (seen.has(row.account_id)) return yield* invalid(`[${at}].account_id`, `${row.account_id} is listed twice`)

@@ -99,7 +99,7 @@ export class UpgradeRefused extends Data.TaggedError("UpgradeRefused")<Where & {
 /** One call or one connection cannot carry this many instruments. */
 export class TooManyInstruments extends Data.TaggedError("TooManyInstruments")<Where & { readonly wanted: number; readonly max: number }> {
   override get message() {
-    return `${at(this)}: ${this.wanted} instruments are wanted where ${this.max} is the limit: spread them over more accounts`
+    return `${at(this)}: ${this.wanted} instruments are wanted, but the limit is ${this.max}: spread them over more accounts`
   }
 }
 

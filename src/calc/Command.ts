@@ -10,7 +10,7 @@ import * as RuleRows from "./RuleRows.ts"
 import * as Sheet from "./Sheet.ts"
 import * as SymbolLine from "./SymbolLine.ts"
 
-/** Where a command reads and writes; `write` resolves when more may be written. */
+/** Input and output of a command. `write` resolves when more may be written. */
 export interface Io {
   readonly input: AsyncIterable<Uint8Array>
   readonly write: (text: string) => Promise<void>
@@ -19,10 +19,10 @@ export interface Io {
 
 type Command = (io: Io) => Promise<void>
 
-/** Longest JSON input in bytes: it is read whole, unlike rows by line. */
+/** Largest JSON input in bytes. JSON is read as a whole; CSV is read line by line. */
 export const documentBytesMax = 256 * 1024 * 1024
 
-/** Hands each piece of the input's lines on as it comes; `number` counts from 1. */
+/** Calls `answer` for each line of the input as it arrives. `number` counts from 1. */
 const eachLine = async (io: Io, answer: (line: string, number: number) => string): Promise<void> => {
   const decoder = new TextDecoder()
   let state = Lines.initial
@@ -42,7 +42,7 @@ const eachLine = async (io: Io, answer: (line: string, number: number) => string
 
 const isBlank = (line: string): boolean => line.trim() === ""
 
-/** CSV in, the same CSV with results out; without a usable header nothing can be computed. */
+/** Reads CSV and writes the same CSV with result columns. Without a usable header it computes nothing. */
 const csv =
   (...tables: ReadonlyArray<Pricing.Table>): Command =>
   async (io) => {
@@ -95,7 +95,7 @@ const json =
     await io.write(`${JSON.stringify(document)}\n`)
   }
 
-/** Every command by its name. */
+/** All commands by name. */
 export const commands: ReadonlyMap<string, Command> = new Map([
   ["greeks", csv(Pricing.greeks)],
   ["black76", csv(Pricing.black76)],

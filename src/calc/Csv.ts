@@ -1,6 +1,6 @@
 /**
- * Cells of one CSV line (RFC 4180) as they were written, quotes included, so that a kept cell is printed unchanged. A record is one line:
- * null for a line with a quoted cell that does not end on it, or with text around the quotes.
+ * Splits one CSV line into cells (RFC 4180). Quotes are kept, so that an unchanged cell is printed as it was. A record must be one
+ * line: null if a quoted cell does not end on the line, or has text around its quotes.
  */
 export const split = (line: string): ReadonlyArray<string> | null => {
   if (!line.includes('"')) return line.split(",")
@@ -21,7 +21,7 @@ const plainEnd = (line: string, from: number): number => {
   return line.slice(from, end).includes('"') ? -1 : end
 }
 
-/** Where a quoted cell ends: after the quote that neither doubles another nor is doubled; -1 where none does. */
+/** Where a quoted cell ends: after the quote that neither doubles another nor is doubled; -1 if there is none. */
 const quotedEnd = (line: string, from: number): number => {
   let at = from + 1
   for (;;) {
@@ -32,8 +32,8 @@ const quotedEnd = (line: string, from: number): number => {
   }
 }
 
-/** What a cell says: without its quotes and the blanks around it. */
+/** The text of a cell, without its quotes and the blanks around it. */
 export const textOf = (cell: string): string => (cell.startsWith('"') ? cell.slice(1, -1).replaceAll('""', '"').trim() : cell.trim())
 
-/** A cell that says `text`, whatever stands in it. */
+/** Quotes a cell's text, whatever characters it contains. */
 export const quoted = (text: string): string => `"${text.replaceAll('"', '""')}"`

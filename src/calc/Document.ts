@@ -1,14 +1,14 @@
 import { Either, ParseResult, Schema } from "effect"
 import type { Problem } from "./Problem.ts"
 
-/** A calculation on a whole JSON document: the same document with the results in it, and what was wrong on the way. */
+/** A calculation on a whole JSON document. It returns the same document with results, and the problems found. */
 export type Calculation = (document: unknown) => Answer
 export interface Answer {
   readonly document: unknown
   readonly problems: ReadonlyArray<Problem>
 }
 
-/** A row of a JSON document that nothing can be computed from; `path` is below the row ("fills[2].price"), or "". */
+/** A row of a JSON document from which nothing can be computed. `path` is relative to the row ("fills[2].price"), or "". */
 export interface BadRow {
   readonly path: string
   readonly reason: string
@@ -24,7 +24,7 @@ export const joinPath = (left: string, right: string): string =>
 const pathText = (path: ReadonlyArray<PropertyKey>): string =>
   path.reduce<string>((text, step) => joinPath(text, typeof step === "number" ? `[${step}]` : String(step)), "")
 
-/** A decoder of rows whose first error is a `BadRow`. */
+/** Makes a decoder of rows that returns the first error as a `BadRow`. */
 export const decoder = <A, I>(schema: Schema.Schema<A, I>): ((value: unknown) => Either.Either<A, BadRow>) => {
   const decode = Schema.decodeUnknownEither(schema)
   return (value) =>
@@ -35,8 +35,8 @@ export const decoder = <A, I>(schema: Schema.Schema<A, I>): ((value: unknown) =>
 }
 
 /**
- * Every row with its results merged in, for a document that is `{[list]: rows}`, a bare array of rows or one row alone. A bad row has
- * `empty` for its results.
+ * Adds the results to every row of a document. The document is `{[list]: rows}`, an array of rows, or a single row. A bad row gets
+ * `empty` as its results.
  */
 export const overRows =
   (list: string, evaluate: (row: Json) => Either.Either<Json, BadRow>, empty: Json): Calculation =>

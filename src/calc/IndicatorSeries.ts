@@ -5,7 +5,7 @@ import * as Indicator from "../domain/indicators/Indicator.ts"
 import * as Document from "./Document.ts"
 import type { Problem } from "./Problem.ts"
 
-/** Golden's name of a series: indicator, settings, output. */
+/** The name of each series in the golden file: indicator, settings, output. */
 const series: ReadonlyArray<
   readonly [name: string, indicator: string, settings: Readonly<Record<string, number | string>>, output: string]
 > = [
@@ -51,7 +51,7 @@ const series: ReadonlyArray<
 
 const Input = Schema.Struct({
   ohlcv: Schema.Array(Schema.Unknown),
-  /** Bars of one session; without it all of them are one. */
+  /** Bars per session; if absent, all bars are one session. */
   sessionLength: Schema.optional(Schema.Int.pipe(Schema.between(1, 86_400)))
 })
 const decodeInput = Document.decoder(Input)
@@ -65,14 +65,14 @@ const decodeBar = Document.decoder(
   )
 )
 
-/** When bar `index` opens: sessions are days in India, so that what restarts with a session does; the hour means nothing. */
+/** When bar `index` opens. Each session is another day in India, so that indicators restart with it. The hour has no meaning. */
 const openMs = (index: number, sessionLength: number | undefined): number => {
   const [day, place, length] =
     sessionLength === undefined ? [0, 0, 1] : [Math.floor(index / sessionLength), index % sessionLength, sessionLength]
   return day * IndiaTime.dayMs - IndiaTime.istOffsetMs + Math.floor((place * IndiaTime.dayMs) / length)
 }
 
-/** A column per series; a place without a bar, or before the indicator has enough of them, is null. */
+/** One column per series. It is null at a place without a bar, and until the indicator has enough bars. */
 const seriesOf = (bars: ReadonlyArray<Indicator.Bar | null>): Readonly<Record<string, ReadonlyArray<number | null>>> => {
   const known = bars.filter((bar) => bar !== null)
   const computed = new Map<string, ReadonlyArray<Indicator.Values>>()
@@ -99,8 +99,8 @@ const firstIndexOf = (values: ReadonlyArray<number | null>): number | null => {
 const problemAt = (at: string, bad: Document.BadRow): Problem => ({ at: Document.joinPath(at, bad.path) || "$", reason: bad.reason })
 
 /**
- * `{ohlcv: [[open, high, low, close, volume]], sessionLength}`: adds `values`, a column per series, and `firstIndex`, where each begins.
- * A bad bar has null in every series and is left out of what follows it.
+ * `{ohlcv: [[open, high, low, close, volume]], sessionLength}`: adds `values`, one column per series, and `firstIndex`, where each
+ * starts. A bad bar is null in every series, and later values ignore it.
  */
 export const calculation: Document.Calculation = (document) => {
   const input = decodeInput(document)

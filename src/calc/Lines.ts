@@ -1,8 +1,8 @@
-/** Longest line in characters; of a longer one no more is kept than shows that it is too long, so that no input fills the memory. */
+/** Longest line in characters. Of a longer line only one more character is kept, so that no input can fill the memory. */
 export const lengthMax = 1 << 20
 
 export interface State {
-  /** The last line as far as it was read. */
+  /** The part of the last line that was read so far. */
   readonly rest: string
   readonly isFirst: boolean
 }
@@ -13,7 +13,7 @@ const byteOrderMark = "\uFEFF"
 const cut = (text: string): string => text.slice(0, lengthMax + 1)
 const withoutReturn = (text: string): string => (text.endsWith("\r") ? text.slice(0, -1) : text)
 
-/** The next piece of text: the lines that it ends, without their line ends. */
+/** Adds the next piece of text. Returns the lines that it completes, without their line ends. */
 export const push = (state: State, piece: string): readonly [State, ReadonlyArray<string>] => {
   const text = state.isFirst && piece.startsWith(byteOrderMark) ? piece.slice(1) : piece
   const parts = text.split("\n")
@@ -22,5 +22,5 @@ export const push = (state: State, piece: string): readonly [State, ReadonlyArra
   return [{ rest, isFirst: state.isFirst && piece === "" }, parts.map((line) => withoutReturn(cut(line)))]
 }
 
-/** The line that no line end closed. */
+/** The last line, if no line end follows it. */
 export const last = (state: State): ReadonlyArray<string> => (state.rest === "" ? [] : [withoutReturn(state.rest)])

@@ -4,7 +4,7 @@ import * as MaxPain from "../domain/options/MaxPain.ts"
 import * as OpenInterest from "../domain/options/OpenInterest.ts"
 import * as Document from "./Document.ts"
 
-/** Open interest or volume in units; null where a side is not listed. */
+/** Open interest or volume in units; null if a side is not listed. */
 const Count = Schema.optional(Schema.NullOr(Schema.NonNegativeInt))
 
 const Chain = Schema.Struct({
@@ -27,7 +27,7 @@ const column = (chain: Listing, name: keyof Listing[number]): Float64Array => Fl
 
 const divisor = (a: bigint, b: bigint): bigint => (b === 0n ? a : divisor(b, a % b))
 
-/** puts / calls as decimal text and as the reduced fraction; both null without calls. */
+/** puts / calls as decimal text and as the reduced fraction; both are null without calls. */
 const ratio = (calls: number, puts: number): readonly [decimal: string | null, exact: string | null] => {
   if (OpenInterest.putCallRatio(calls, puts).value === null) return [null, null]
   const [numerator, denominator] = [BigInt(puts), BigInt(calls)]
@@ -35,7 +35,7 @@ const ratio = (calls: number, puts: number): readonly [decimal: string | null, e
   return [new Money.Decimal(puts).div(calls).toFixed(ratioPlaces), `${numerator / common}/${denominator / common}`]
 }
 
-/** Max pain and put-call ratios of one chain, under golden's names. */
+/** Max pain and put-call ratios of one chain, with the field names of the golden file. */
 const results = (chain: Listing) => {
   const [strike, ceOi, peOi, ceVolume, peVolume] = (["strike", "ceOi", "peOi", "ceVolume", "peVolume"] as const).map((name) =>
     column(chain, name)
@@ -82,17 +82,17 @@ const totalsOf = (chain: Listing): ReadonlyArray<number> =>
 
 const decode = Document.decoder(Chain)
 
-/** Beside the chain, as every result stands in its row, and under `expected` too, where the golden file has them. */
+/** The results are added to the row, as in all commands, and also under `expected`, as in the golden file. */
 const placed = <A extends object>(found: A) => ({ ...found, expected: found })
 
-/** Chains `{chain: [{strike, ceOi, peOi, ceVolume, peVolume}]}` under `chains`. */
+/** Reads chains `{chain: [{strike, ceOi, peOi, ceVolume, peVolume}]}` from `chains`. */
 export const calculation: Document.Calculation = Document.overRows(
   "chains",
   (row) =>
     Either.flatMap(decode(row), ({ chain }) =>
       totalsOf(chain).every(Number.isSafeInteger)
         ? Either.right(placed(results(chain)))
-        : Either.left({ path: "chain", reason: "the totals pass 2^53 and would not be exact" })
+        : Either.left({ path: "chain", reason: "the totals exceed 2^53 and would not be exact" })
     ),
   placed(empty)
 )

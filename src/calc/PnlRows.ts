@@ -5,7 +5,7 @@ import * as Premium from "../domain/strategy/Premium.ts"
 import * as ProfitAndLoss from "../domain/strategy/ProfitAndLoss.ts"
 import * as Document from "./Document.ts"
 
-/** Largest quantity of one fill; any file's fills together then stay within 2^53. */
+/** Largest quantity of one fill. The sum over any file's fills then stays within 2^53. */
 const quantityMax = 1e9
 const Quantity = Position.Quantity.pipe(Schema.lessThanOrEqualTo(quantityMax))
 
@@ -25,7 +25,7 @@ const Strategy = Schema.Struct({
 })
 type Strategy = typeof Strategy.Type
 
-/** Places of a printed value, half to even; only an average price can have more. */
+/** Decimal places of printed values, rounded half to even. Only an average price can have more. */
 const places = 12
 const text = (value: Money.Decimal): string => Money.format(value.toDecimalPlaces(places, Money.Decimal.ROUND_HALF_EVEN))
 const dec = (value: Money.Decimal) => ({ dec: text(value) })
@@ -36,7 +36,7 @@ const splitOf = (split: ProfitAndLoss.Split) => ({
   openAvg: split.openAverage === null ? null : dec(split.openAverage)
 })
 
-/** One instrument's fills folded: its report, and its state after each fill. */
+/** Folds one instrument's fills: its report, and its state after each fill. */
 const instrumentOf = (strategy: Strategy, symbol: string, ltp: Money.Decimal) => {
   let state = ProfitAndLoss.empty
   const running: Array<object> = []
@@ -68,7 +68,7 @@ const instrumentOf = (strategy: Strategy, symbol: string, ltp: Money.Decimal) =>
   }
 }
 
-/** Each symbol's last price from instruments and legs, in their order; two different ones for a symbol are the row's fault. */
+/** Each symbol's last price from instruments and legs, in their order. Two different prices for a symbol are an error of the row. */
 const lastPrices = (strategy: Strategy): Either.Either<ReadonlyMap<string, Money.Decimal>, Document.BadRow> => {
   const prices = new Map<string, Money.Decimal>()
   const named = (list: "instruments" | "legs") =>
@@ -76,13 +76,13 @@ const lastPrices = (strategy: Strategy): Either.Either<ReadonlyMap<string, Money
   for (const { symbol, ltp, path } of [...named("instruments"), ...named("legs")]) {
     const known = prices.get(symbol)
     if (known !== undefined && !known.equals(ltp))
-      return Either.left({ path, reason: `${symbol} has another last price before: ${Money.format(known)}` })
+      return Either.left({ path, reason: `${symbol} already has another last price: ${Money.format(known)}` })
     prices.set(symbol, ltp)
   }
   const unpriced = strategy.fills.findIndex(({ symbol }) => !prices.has(symbol))
   return unpriced < 0
     ? Either.right(prices)
-    : Either.left({ path: `fills[${unpriced}].symbol`, reason: "neither a leg nor an instrument has its last price" })
+    : Either.left({ path: `fills[${unpriced}].symbol`, reason: "no leg and no instrument gives its last price" })
 }
 
 const resultsAt = (strategy: Strategy, prices: ReadonlyMap<string, Money.Decimal>) => {
@@ -103,7 +103,7 @@ const resultsAt = (strategy: Strategy, prices: ReadonlyMap<string, Money.Decimal
 
 const decode = Document.decoder(Strategy)
 
-/** What an instrument of the input says stays, and a last price is printed as it was written, there or at its leg. */
+/** Keeps the other fields of the input's instruments, and prints last prices as the input wrote them. */
 const keepGiven = (row: Document.Json, instruments: ReturnType<typeof resultsAt>["instruments"]): ReadonlyArray<Document.Json> => {
   const bySymbol = (rows: unknown) => new Map((Array.isArray(rows) ? rows : []).map((it: Document.Json) => [it["symbol"], it]))
   const [legs, given] = [bySymbol(row["legs"]), bySymbol(row["instruments"])]
@@ -114,7 +114,7 @@ const keepGiven = (row: Document.Json, instruments: ReturnType<typeof resultsAt>
   }))
 }
 
-/** Strategies `{legs: [{symbol, side, qty, ltp}], fills: [{seq, symbol, side, qty, price}]}` under `strategies`; money in rupees. */
+/** Reads strategies `{legs: [{symbol, side, qty, ltp}], fills: [{seq, symbol, side, qty, price}]}` from `strategies`; money in rupees. */
 export const calculation: Document.Calculation = Document.overRows(
   "strategies",
   (row) =>

@@ -3,14 +3,14 @@ import * as Black76 from "../domain/options/Black76.ts"
 import * as BlackScholes from "../domain/options/BlackScholes.ts"
 import * as ImpliedVol from "../domain/options/ImpliedVol.ts"
 
-/** A calculation on rows: `kind` and the named numbers in, the texts of the named results out, or why there are none. */
+/** A calculation on rows: takes `kind` and named numbers; returns the texts of the named results, or the reason why there are none. */
 export interface Table {
   readonly numbers: ReadonlyArray<string>
   readonly results: ReadonlyArray<string>
   readonly evaluate: (kind: BlackScholes.OptionKind, numbers: ReadonlyArray<number>) => Either.Either<ReadonlyArray<string>, string>
 }
 
-/** In the order of `BlackScholes.Column`; per year and per 1.00. */
+/** In the order of `BlackScholes.Column`, per year and per 1.00. */
 const twelve = [
   "price",
   "delta",
@@ -38,7 +38,7 @@ const columnOf: Record<BlackScholes.InputName, string> = {
 }
 const reasonOf = (refused: BlackScholes.InvalidPricingInput): string => `${columnOf[refused.input]}: ${refused.message}`
 
-/** d1 and d2 of a row; empty where it has no deviation (expired, or no volatility). */
+/** d1 and d2 of a row; empty if its deviation is zero (expired, or no volatility). */
 const deviates = (s: number, k: number, t: number, r: number, q: number, vol: number): ReadonlyArray<string> => {
   const sd = vol * Math.sqrt(t)
   if (sd < BlackScholes.DEVIATION_MIN) return ["", ""]
@@ -46,7 +46,7 @@ const deviates = (s: number, k: number, t: number, r: number, q: number, vol: nu
   return [String(d1), String(d1 - sd)]
 }
 
-/** The row in work; evaluation is synchronous, so one serves all. No state. */
+/** The row being computed. Evaluation is synchronous, so one array serves all rows. It is not state. */
 const row = new Float64Array(BlackScholes.COLUMNS)
 const rowTexts = (): ReadonlyArray<string> => Array.from(row, String)
 
@@ -67,7 +67,7 @@ export const greeks: Table = {
   }
 }
 
-/** Black-76 on a forward, and the volatility that the price found gives back. */
+/** Black-76 on a forward, and the volatility implied by the computed price. */
 export const black76: Table = {
   numbers: ["forward", "strike", "t_years", "rate", "vol"],
   results: [...twelve, "d1", "d2", "iv_status", "iv_from_price"],
@@ -83,14 +83,14 @@ export const black76: Table = {
   }
 }
 
-/** Volatility of a price by Black-Scholes-Merton. */
+/** Implied volatility of a price by Black-Scholes-Merton. */
 export const ivOfSpot: Table = {
   numbers: ["spot", "strike", "t_years", "rate", "dividend_yield", "price"],
   results: ["status", "vol"],
   evaluate: (kind, [s = 0, k = 0, t = 0, r = 0, q = 0, price = 0]) => statusAndVol(ImpliedVol.solveSpot(kind, price, s, k, t, r, q))
 }
 
-/** Volatility of a price by Black-76. */
+/** Implied volatility of a price by Black-76. */
 export const ivOfForward: Table = {
   numbers: ["forward", "strike", "t_years", "rate", "price"],
   results: ["status", "vol"],

@@ -1,4 +1,4 @@
-/** What is wrong with one row of the input: `at` is "line 7" of rows by line, a path such as "chains[2].chain[0].ceOi" in JSON. */
+/** A problem with one row of the input. `at` is "line 7" for CSV, or a path such as "chains[2].chain[0].ceOi" for JSON. */
 export interface Problem {
   readonly at: string
   readonly reason: string

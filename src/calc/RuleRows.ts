@@ -24,7 +24,7 @@ const istMs = (day: string, time: string): number => Date.parse(`${day}T${time}:
 type Result = Either.Either<unknown, Document.BadRow>
 type Answerer = (row: Document.Json) => Result
 
-/** An ask that answers rows of one form. */
+/** Makes the function that answers questions of one form. */
 const ask = <A, I>(schema: Schema.Schema<A, I>, answer: (question: A) => Either.Either<unknown, UnknownRule>): Answerer => {
   const decode = Document.decoder(schema)
   return (row) =>
@@ -43,7 +43,7 @@ const charged = (it: Charges.Charges) => ({
   total_without_stamp: format(it.total.minus(it.stampDuty))
 })
 
-/** "commodity futures (GOLDPETAL)", "SENSEX options", "equity delivery (CNC)": the segment, and the underlying where it is named. */
+/** "commodity futures (GOLDPETAL)", "SENSEX options", "equity delivery (CNC)": the segment, and the underlying if there is one. */
 const chargeSegment = (text: string): { readonly segment: string; readonly underlying: string } => {
   const index = /^([A-Z0-9]+) (options|futures)$/.exec(text)
   if (index !== null) return { segment: `equity_${index[2]}`, underlying: index[1] ?? "" }
@@ -53,11 +53,11 @@ const chargeSegment = (text: string): { readonly segment: string; readonly under
 
 const isChargeSegment = Schema.is(Facts.ChargeSegment)
 const ChargeText = Schema.String.pipe(
-  Schema.filter((text) => isChargeSegment(chargeSegment(text).segment), { message: () => "no segment that is charged" })
+  Schema.filter((text) => isChargeSegment(chargeSegment(text).segment), { message: () => "not a segment with charges" })
 )
-/** The rows of `exchange` in charges.json by their name. */
+/** The names of the rows of `exchange` in charges.json. */
 const rateNames = new Set(rules.documents.charges.exchange.map(({ name }) => name))
-const RateName = Schema.String.pipe(Schema.filter((text) => rateNames.has(text), { message: () => "no exchange rate of the rulebook" }))
+const RateName = Schema.String.pipe(Schema.filter((text) => rateNames.has(text), { message: () => "not an exchange rate of the rulebook" }))
 
 const charges = ask(
   Schema.Struct({
@@ -70,7 +70,7 @@ const charges = ask(
   }),
   (row) => {
     const { segment, underlying } = chargeSegment(row.segment)
-    // The name says which exchange; its row of the date is found like any other.
+    // The name contains the exchange. Its row for the date is found like any other.
     const exchange = row.exchange_rate.split(" ")[0] as "NSE" | "BSE" | "MCX"
     return Either.map(
       Charges.charges(rules, {
@@ -87,7 +87,7 @@ const charges = ask(
   }
 )
 
-/** Every ask by its name. */
+/** The kinds of questions by name. */
 const asks: ReadonlyMap<unknown, Answerer> = new Map([
   [
     "next_expiry",
@@ -159,9 +159,9 @@ const asks: ReadonlyMap<unknown, Answerer> = new Map([
 const evaluate = (row: Document.Json): Either.Either<Document.Json, Document.BadRow> => {
   const answerer = asks.get(row["ask"])
   if (answerer === undefined)
-    return Either.left({ path: "ask", reason: `"${String(row["ask"])}" is none of ${[...asks.keys()].join(", ")}` })
+    return Either.left({ path: "ask", reason: `"${String(row["ask"])}" is not one of ${[...asks.keys()].join(", ")}` })
   return Either.map(answerer(row), (answer) => ({ answer }))
 }
 
-/** Questions over the shipped rules under `fixtures`; `answer` is null where the rulebook has none. */
+/** Answers the questions in `fixtures` from the shipped rules. `answer` is null if the rulebook has none. */
 export const calculation: Document.Calculation = Document.overRows("fixtures", evaluate, { answer: null })

@@ -3,29 +3,29 @@ import * as Csv from "./Csv.ts"
 import * as Lines from "./Lines.ts"
 import type { Table } from "./Pricing.ts"
 
-/** A row as it is printed, and what was wrong with it (its results are then empty). */
+/** A printed row, and the problem with it. A row with a problem has empty results. */
 export interface Row {
   readonly text: string
   readonly reason: string | null
 }
 
-/** A CSV file whose header was read: its columns in their order, then the results it has no column for. */
+/** A CSV file after its header was read: its columns in order, then the result columns that it lacks. */
 export interface Sheet {
   readonly header: string
   readonly row: (line: string) => Row
 }
 
-/** Where the cells of a row come from and go to. */
+/** Where a row's cells come from and where results go. */
 interface Layout {
   readonly table: Table
   readonly width: number
   readonly kindAt: number
   readonly numbersAt: ReadonlyArray<number>
-  /** Place of each result: a column of the file that has its name, or one after them. */
+  /** Column of each result: the file's column with its name, or a new column after the others. */
   readonly resultsAt: ReadonlyArray<number>
 }
 
-/** What can be computed from the columns of a header: the first table that finds all it needs. */
+/** Chooses the calculation from a header: the first table whose input columns all exist. */
 export const open = (header: string, tables: ReadonlyArray<Table>): Either.Either<Sheet, string> => {
   const cells = header.length > Lines.lengthMax ? null : Csv.split(header)
   if (cells === null) return Either.left("no CSV header: a quoted cell does not end on its line, or the line is too long")
@@ -34,7 +34,7 @@ export const open = (header: string, tables: ReadonlyArray<Table>): Either.Eithe
   const table = tables.find((it) => needs(it).every((name) => names.includes(name)))
   if (table === undefined) return Either.left(missing(names, tables.map(needs)))
   const twice = [...needs(table), ...table.results].find((name) => names.indexOf(name) !== names.lastIndexOf(name))
-  if (twice !== undefined) return Either.left(`column ${twice} is there twice`)
+  if (twice !== undefined) return Either.left(`column ${twice} appears twice`)
   const added = table.results.filter((name) => !names.includes(name))
   const layout: Layout = {
     table,
@@ -54,7 +54,7 @@ const missing = (names: ReadonlyArray<string>, alternatives: ReadonlyArray<Reado
 const evaluate = (layout: Layout, line: string): Row => {
   const cells = line.length > Lines.lengthMax ? null : Csv.split(line)
   const found = cells === null ? Either.left(unreadable(line)) : resultsOf(layout, cells)
-  // What cannot be cut into cells is kept as one, so that the output stays readable.
+  // A line that cannot be split is printed as one quoted cell, so that the output stays readable.
   const out = (cells ?? [Csv.quoted(line)]).slice(0, layout.width)
   while (out.length < layout.width) out.push("")
   for (const [index, at] of layout.resultsAt.entries()) out[at] = Either.isRight(found) ? (found.right[index] ?? "") : ""
@@ -67,7 +67,7 @@ const unreadable = (line: string): string =>
     : "a quoted cell does not end on its line, or has text around it"
 
 const resultsOf = (layout: Layout, cells: ReadonlyArray<string>): Either.Either<ReadonlyArray<string>, string> => {
-  if (cells.length !== layout.width) return Either.left(`${cells.length} cells where the header has ${layout.width}`)
+  if (cells.length !== layout.width) return Either.left(`${cells.length} cells, but the header has ${layout.width}`)
   const kind = Csv.textOf(cells[layout.kindAt] ?? "")
   if (kind !== "CE" && kind !== "PE") return Either.left(`kind: CE or PE, but is "${kind}"`)
   const numbers: Array<number> = []
@@ -82,5 +82,5 @@ const resultsOf = (layout: Layout, cells: ReadonlyArray<string>): Either.Either<
 
 const decimal = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/
 
-/** The double nearest to a decimal text; NaN for any other text ("", "NaN", "0x10"). Infinite where no double is that large. */
+/** The double nearest to a decimal text, which may be Infinity. NaN for any other text ("", "NaN", "0x10"). */
 const numberOf = (text: string): number => (decimal.test(text) ? Number(text) : Number.NaN)

@@ -1,13 +1,13 @@
 import * as IndiaTime from "../domain/IndiaTime.ts"
 import * as Symbol from "../domain/market/Symbol.ts"
 
-/** What one line says, as one line of JSON, and what was wrong with it (everything but the text is then null). */
+/** The answer to one line, as one line of JSON, and the problem with it. With a problem every field but the text is null. */
 export interface Answer {
   readonly text: string
   readonly reason: string | null
 }
 
-const dayNeeded = "the day of a monthly expiry stands only in the instrument master: write it after the symbol, NIFTY24NOVFUT,2024-11-28"
+const dayNeeded = "only the instrument master knows the day of a monthly expiry: write it after the symbol, NIFTY24NOVFUT,2024-11-28"
 
 const shown = (tradingsymbol: string, symbol: Symbol.Parsed, day: string | null): object => {
   const derivative = symbol.kind === "EQ" || symbol.kind === "INDEX" ? null : symbol
@@ -40,15 +40,15 @@ const bad = (tradingsymbol: string, reason: string): Answer => ({
   reason
 })
 
-/** A Kite tradingsymbol, or one and the master's day of its expiry after a comma. Strike in rupees. */
+/** Reads a Kite tradingsymbol, optionally followed by a comma and the master's expiry day. Strikes are in rupees. */
 export const read = (line: string): Answer => {
   const comma = line.lastIndexOf(",")
   const tradingsymbol = (comma < 0 ? line : line.slice(0, comma)).trim()
   const day = comma < 0 ? null : line.slice(comma + 1).trim()
   const symbol = Symbol.parse(tradingsymbol)
-  if (symbol === null) return bad(tradingsymbol, `"${tradingsymbol.slice(0, Symbol.lengthMax)}" is no tradingsymbol`)
+  if (symbol === null) return bad(tradingsymbol, `"${tradingsymbol.slice(0, Symbol.lengthMax)}" is not a tradingsymbol`)
   if (day === null) return { text: JSON.stringify(shown(tradingsymbol, symbol, null)), reason: null }
-  if (!IndiaTime.isIsoDate(day)) return bad(tradingsymbol, `"${day}" is no day (YYYY-MM-DD)`)
+  if (!IndiaTime.isIsoDate(day)) return bad(tradingsymbol, `"${day}" is not a day (YYYY-MM-DD)`)
   if (symbol.kind === "EQ" || symbol.kind === "INDEX") return bad(tradingsymbol, `${tradingsymbol} does not expire`)
   if (!Symbol.agrees(symbol.expiry, day)) return bad(tradingsymbol, `${tradingsymbol} does not expire on ${day}`)
   return { text: JSON.stringify(shown(tradingsymbol, symbol, day)), reason: null }

@@ -14,7 +14,7 @@ const report = ({ at, reason }: Problem): void => {
 
 const isOfClosedPipe = (error: Error): boolean => "code" in error && error.code === "EPIPE"
 process.stdout.on("error", (error) => {
-  // Whoever read our output has enough of it (| head): no failure of ours.
+  // The reader of our output closed the pipe early (| head), which is not an error.
   if (!isOfClosedPipe(error)) report({ at: "standard output", reason: error.message })
   process.exit()
 })

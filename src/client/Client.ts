@@ -20,34 +20,34 @@ export {
 } from "./Streams.ts"
 
 export interface Options {
-  /** Where the gateway is: http://host:port. */
+  /** Address of the gateway: http://host:port. */
   readonly url: string
-  /** A JWT, or what gives one: asked again at every request and every connect. */
+  /** A JWT, or a function that returns one. The function is called for every request and every connection. */
   readonly token: string | (() => string | Promise<string>)
-  /** For a Node before version 22, which has none of its own: `WebSocket` of `ws`. */
+  /** Needed for Node before version 22, which has no WebSocket: `WebSocket` of `ws`. */
   readonly WebSocket?: WebSocketConstructor
-  /** The gateway does not accept the token (any more): called for each answer of REST that says so. */
+  /** Called for each REST answer that rejects the token, for example because it expired. */
   readonly onUnauthorized?: () => void
-  /** How long an answer of REST is waited for; 30 seconds unless told otherwise. */
+  /** Timeout of a REST call in milliseconds; 30 seconds by default. */
   readonly answerMsMax?: number
 }
 
 export interface Client {
   /** Every REST endpoint, by group and name, as promises. */
   readonly rest: Rest.Promises
-  /** The same as effects, with their errors in the type. */
+  /** The same endpoints as effects, with typed errors. */
   readonly effects: Rest.Effects
   /** /ws/ticks: every tick of the instruments, by token. */
   readonly ticks: (options?: Streams.StreamOptions<number, Streams.TickEvent>) => Streams.Stream<number, Streams.TickEvent>
-  /** /fo/stream: chains, whole first, then what changes in them. */
+  /** /fo/stream: first the whole chain, then its changes. */
   readonly chains: (options?: Streams.StreamOptions<Streams.Chain, Streams.ChainEvent>) => Streams.Stream<Streams.Chain, Streams.ChainEvent>
   /** /strategies/stream: marks of the user's own strategies, by id. */
   readonly strategies: (options?: Streams.StreamOptions<number, Streams.StrategyEvent>) => Streams.Stream<number, Streams.StrategyEvent>
 }
 
-const noWebSocket = "this platform has no WebSocket of its own: pass one, such as that of the package ws"
+const noWebSocket = "this platform has no WebSocket: pass one as an option, such as the package ws"
 
-/** A client of one gateway. Nothing is asked and nothing is opened until it is used. */
+/** A client of one gateway. It sends and opens nothing until it is used. */
 export const make = ({ url, token, ...options }: Options): Client => {
   const tokenOf = typeof token === "function" ? token : () => token
   const effects = Rest.effects({ ...options, url, token: tokenOf })

@@ -1,11 +1,11 @@
-/** Read events are removed from the front in goes of this many: one by one would move all the others each time. */
+/** Read events are removed from the front in batches of this size. Removing them singly would move all others each time. */
 const compactAt = 1_024
 
-/** Events that wait for one reader. When they are too many the source has to stop, and goes on once all of them are read. */
+/** Events that wait for one reader. When there are too many, the source must pause. It resumes once all of them are read. */
 export interface Inbox<A> {
   readonly isFull: () => boolean
   readonly put: (event: A) => void
-  /** The reader gets what is left, then the end. */
+  /** Ends the inbox: the reader gets the remaining events, then the end. */
   readonly end: () => void
   readonly iterator: AsyncIterator<A, undefined, undefined>
 }
@@ -32,7 +32,7 @@ export const make = <A>(options: { readonly max: number; readonly onDrained: () 
       }
       if (isEnded) return { done: true, value: undefined }
       const changed = new Promise<void>((resolve) => waiting.push(resolve))
-      // What is told within this call is heard too.
+      // Events that are added within this call are delivered too.
       options.onDrained()
       await changed
     }

@@ -11,31 +11,34 @@ import { Api } from "../contract/Api.ts"
 import type { Sent } from "../contract/shared/Input.ts"
 import * as Problem from "../contract/shared/Problem.ts"
 
-/** How long an answer is waited for, unless told otherwise. */
+/** Default timeout of an answer. */
 const answerMsMax = 30_000
 
-/** No answer came: no network, no gateway, or not in time. */
+/** No answer: no network, no gateway, or a timeout. */
 export class Unreachable extends Data.TaggedError("Unreachable")<{ readonly detail: string; readonly cause: unknown }> {
   override get message(): string {
     return this.detail
   }
 }
 
-/** Refused with a status that the contract does not name for this endpoint, such as 413 or 500; in its error form where the gateway wrote it. */
+/**
+ * The gateway answered with a status that the contract does not define for this endpoint, such as 413 or 500. If possible, it has the
+ * gateway's error fields.
+ */
 export class Refused extends Data.TaggedError("Refused")<Problem.Body & { readonly status: number }> {
   override get message(): string {
     return this.detail
   }
 }
 
-/** What was sent or answered is not of the contract's form. */
+/** The request or the answer does not match the contract. */
 export class Unreadable extends Data.TaggedError("Unreadable")<{ readonly detail: string; readonly cause: ParseResult.ParseError }> {
   override get message(): string {
     return this.detail
   }
 }
 
-/** What any call may fail with beside its own errors. */
+/** Failures of any call, in addition to the endpoint's errors. */
 export type Failure = Problem.Invalid | Unreachable | Refused | Unreadable
 
 interface Kinds<A, E> {
@@ -79,7 +82,7 @@ type Client<K extends Kind> = Methods<Top, K> & {
 
 /** Every endpoint of the contract, by group and name: `effects.strategies.get({ path: { id: 1 } })`. */
 export type Effects = Client<"effect">
-/** The same as promises, which reject with the errors themselves. */
+/** The same endpoints as promises. They reject with the same errors. */
 export type Promises = Client<"promise">
 
 export interface Options {
@@ -92,7 +95,7 @@ export interface Options {
 
 const decodeBody = Schema.decodeUnknown(Problem.Body)
 
-/** An answer that the contract does not have, with what the gateway says about it. */
+/** Turns an answer outside the contract into an error with the gateway's text. */
 const refusalOf = ({ response, request }: HttpClientError.ResponseError): Effect.Effect<never, Refused> =>
   response.json.pipe(
     Effect.flatMap(decodeBody),
@@ -119,7 +122,7 @@ const mapMethods = (client: object, map: (method: (request: unknown) => Effect.E
     Object.entries(client).map(([name, method]) => [name, typeof method === "function" ? map(method) : mapMethods(method, map)])
   )
 
-/** The REST interface as effects, made of the contract that the gateway itself is made of. */
+/** The REST interface as effects, built from the same contract as the gateway. */
 export const effects = (options: Options): Effects => {
   const timeout = Duration.millis(options.answerMsMax ?? answerMsMax)
   const late = () => new Unreachable({ detail: `The gateway does not answer within ${Duration.format(timeout)}`, cause: undefined })
@@ -130,7 +133,7 @@ export const effects = (options: Options): Effects => {
     })
   const made = HttpApiClient.make(Api, {
     baseUrl: options.url,
-    // Another origin's gateway would have to allow tracing headers, and has no use for them.
+    // A gateway of another origin would have to allow tracing headers, and it does not use them.
     transformClient: (client) => client.pipe(HttpClient.mapRequestEffect(authorized), HttpClient.withTracerPropagation(false))
   }).pipe(Effect.provide(FetchHttpClient.layer), Effect.runSync)
   return mapMethods(
@@ -144,7 +147,7 @@ export const effects = (options: Options): Effects => {
   ) as Effects
 }
 
-/** The edge to programs without Effect: each call runs by itself and rejects with the error that the effect would have failed with. */
+/** For programs without Effect: each call runs at once, and rejects with the error that the effect would have failed with. */
 export const promises = (client: Effects): Promises =>
   mapMethods(client, (method) => async (request: unknown) => {
     const exit = await Effect.runPromiseExit(method(request))

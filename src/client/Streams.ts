@@ -5,22 +5,25 @@ import * as Recovery from "./Recovery.ts"
 import * as Socket from "./Socket.ts"
 import * as Wishes from "./Wishes.ts"
 
-/** Events that wait for a reader that iterates; beyond it the connection is paused until they are read, and what was missed is then asked for. */
+/**
+ * Events that may wait for a reader that iterates. Beyond that the connection pauses until they are read, and then requests the missed
+ * events.
+ */
 export const bufferMax = 10_000
 
-/** A message that the contract of this client does not have: the gateway is another version, or it is a bug. */
+/** A message that the contract does not define: the gateway has another version, or there is a bug. */
 export interface Unreadable {
   readonly type: "unreadable"
   readonly message: unknown
   readonly cause: unknown
 }
-/** So many frames were left out before the next one, because this client took too long. */
+/** Number of frames that were skipped before the next one, because this client was too slow. */
 export interface Conflated {
   readonly type: "conflated"
   readonly count: number
 }
 
-/** Everything that the gateway says but the answers to pings, and what becomes of the connection. */
+/** All messages of the gateway except answers to pings, and the state changes of the connection. */
 export type Event<Message extends { readonly type: string }> =
   | Exclude<Message, { readonly type: "pong" }>
   | Socket.StateChange
@@ -31,31 +34,31 @@ export type TickEvent = Event<SocketMessages.TicksMessage>
 export type ChainEvent = Event<SocketMessages.ChainMessage>
 export type StrategyEvent = Event<SocketMessages.StrategyMessage>
 
-/** A chain by its underlying and expiry, "NIFTY" and "2026-11-24". */
+/** A chain, identified by underlying and expiry: "NIFTY" and "2026-11-24". */
 export interface Chain {
   readonly symbol: string
   readonly expiry: string
 }
 
 /**
- * One connection to one path. It stays subscribed, across reconnects, to what was asked for until it is closed; what the gateway refuses is told
- * as `error`, and asked for again where that may pass.
+ * One connection to one path. It stays subscribed to the requested items across reconnects until it is closed. A refused subscription
+ * is delivered as `error`, and retried if a retry may succeed.
  */
 export interface Stream<Item, E> extends AsyncIterable<E, undefined, undefined> {
   readonly subscribe: (items: ReadonlyArray<Item>) => void
   readonly unsubscribe: (items: ReadonlyArray<Item>) => void
-  /** Connects at once where it waits for its next attempt: the network has come back, the page is looked at again. */
+  /** Reconnects at once if it is waiting for its next attempt, for example when the network or the page is back. */
   readonly wake: () => void
   readonly close: () => void
 }
 
 export interface StreamOptions<Item, E> {
   readonly items?: ReadonlyArray<Item>
-  /** Called with each event, within the socket's own; without it the events are read by iterating, once. */
+  /** Called synchronously with each event. Without it, iterate the stream to read the events; only one iteration is possible. */
   readonly onEvent?: (event: E) => void
   /**
-   * `each`: every message is held against the contract. `first`: ticks and chains only until one of their kind on this connection was of its
-   * form, the rest are taken as they come (a chain of 400 strikes costs 1 ms to read and 2.5 more to check). `each` unless told otherwise.
+   * `each`: every message is checked against the contract. `first`: ticks and chains are checked until the first valid one on this
+   * connection, then trusted. (A chain of 400 strikes costs 1 ms to parse and 2.5 ms to check.) The default is `each`.
    */
   readonly check?: "each" | "first"
 }
@@ -64,21 +67,21 @@ export type Server = Pick<Socket.Options, "token" | "WebSocket"> & {
   readonly url: string
 }
 
-/** What differs between the paths. */
+/** The differences between the paths. */
 interface Protocol<Item, Message> {
   readonly path: string
   readonly schema: Schema.Schema<Message, unknown>
-  /** The frequent kind of message, whose form in JSON is its form here too. */
+  /** The frequent kind of message, whose JSON needs no decoding. */
   readonly plain?: string
   readonly keyOf: (item: Item) => string | number
-  /** The messages that ask for items; `isAgain` after a reconnect, when what was missed is wanted. */
+  /** The messages that subscribe to items. `isAgain` after a reconnect, when missed events are requested too. */
   readonly subscribe: (items: ReadonlyArray<Item>, isAgain: boolean) => ReadonlyArray<object>
   readonly unsubscribe: (items: ReadonlyArray<Item>) => ReadonlyArray<object>
-  /** The items that an answer to `subscribe`, or a refusal, names. */
+  /** The items that an answer or a refusal names. */
   readonly named: (message: Message) => ReadonlyArray<string | number>
-  /** A pong that may say how far the stream has come; told while everything that was asked for is granted. */
+  /** Handles a pong, which may contain the stream's position. Called only while all subscriptions are granted. */
   readonly reached?: (message: Message) => void
-  /** Remembers how far it came; false for what was told before. */
+  /** Remembers the position. Returns false for an event that was delivered before. */
   readonly accept: (message: Message) => boolean
 }
 
@@ -103,7 +106,7 @@ const ticks = (): Protocol<number, SocketMessages.TicksMessage> => {
     accept: (message) => {
       if (message.type === "tick") return places.accept(message)
       if (message.type === "gap") places.reset({ epoch: message.epoch, seq: message.to })
-      // Answers overtake ticks, so this is no place of a client that has one.
+      // Answers overtake ticks, so an answer's position counts only for a client that has none.
       if (message.type === "subscribed" && places.since() === undefined) moveTo(message)
       return true
     }
@@ -112,7 +115,7 @@ const ticks = (): Protocol<number, SocketMessages.TicksMessage> => {
 
 const chains = (): Protocol<Chain, SocketMessages.ChainMessage> => {
   const places = Recovery.keyed<string>()
-  // The gateway reads a symbol in upper case and answers it so.
+  // The gateway converts a symbol to upper case and answers with that.
   const keyOf = ({ symbol, expiry }: Chain) => `${expiry} ${symbol.trim().toUpperCase()}`
   return {
     path: "/fo/stream",
@@ -132,7 +135,7 @@ const chains = (): Protocol<Chain, SocketMessages.ChainMessage> => {
       return symbol === undefined || expiry === undefined ? [] : [keyOf({ symbol, expiry })]
     },
     accept: (message) => {
-      // The whole chain follows a gap, and nothing before it counts.
+      // The whole chain follows a gap, and it does not depend on earlier messages.
       if (message.type === "gap") places.forget(keyOf(message))
       if (message.type !== "update") return true
       if (message.kind === "delta") return places.acceptChange(keyOf(message), message)
@@ -148,7 +151,7 @@ const strategies = (): Protocol<number, SocketMessages.StrategyMessage> => {
     path: "/strategies/stream",
     schema: SocketMessages.StrategyMessage as Schema.Schema<SocketMessages.StrategyMessage, unknown>,
     keyOf: (id) => id,
-    // Whoever subscribes is told the newest mark: there is nothing to make up for.
+    // A new subscription gets the newest mark, so there is nothing to recover.
     subscribe: (strategy_ids) => [{ action: "subscribe", strategy_ids }],
     unsubscribe: (strategy_ids) => {
       for (const id of strategy_ids) places.forget(id)
@@ -163,7 +166,7 @@ const isObject = (value: unknown): value is { readonly type?: unknown } => typeo
 const decodeBatch = Schema.decodeUnknownEither(SocketMessages.Batch)
 const parse = (text: string): Either.Either<unknown, unknown> => Either.try(() => JSON.parse(text))
 
-/** Reads messages by the protocol's schema; `begin` at each connection, whose first plain message is always checked. */
+/** Decodes messages by the protocol's schema. `begin` is called for each connection, whose first plain message is always checked. */
 const reader = <Item, Message>(protocol: Protocol<Item, Message>, check: "each" | "first") => {
   const checked: (message: unknown) => Either.Either<Message, ParseResult.ParseError> = Schema.decodeUnknownEither(protocol.schema)
   let isTrusted = false
@@ -203,7 +206,7 @@ const follow = <Item, Message extends { readonly type: string; readonly code?: S
     const message = read.right
     if (message.type === "subscribed") wishes.granted(protocol.named(message))
     if (message.type === "error") wishes.refused(protocol.named(message), message.code === "unavailable")
-    // What is still asked for will come from behind the place as it was.
+    // Events of open subscriptions will start from the old position.
     if (message.type !== "pong") {
       if (protocol.accept(message)) tell(message as Exclude<Message, { type: "pong" }>)
     } else if (wishes.areGranted()) protocol.reached?.(message)
@@ -218,7 +221,7 @@ const follow = <Item, Message extends { readonly type: string; readonly code?: S
     const { items, conflated = 0 } = Either.isRight(batch) ? batch.right : { items: [parsed.right] }
     if (conflated > 0) tell({ type: "conflated", count: conflated })
     for (const item of items) {
-      // What is left is told again after the pause: the place stands before it.
+      // The skipped events are requested again after the pause, because the position is before them.
       if (isFull()) {
         socket.pause()
         return
@@ -258,7 +261,8 @@ const follow = <Item, Message extends { readonly type: string; readonly code?: S
     wake: socket.wake,
     close: socket.close,
     [Symbol.asyncIterator]: () => {
-      if (options.onEvent !== undefined) throw new TypeError("its events go to onEvent: iterate a stream made without it")
+      if (options.onEvent !== undefined)
+        throw new TypeError("this stream delivers its events to onEvent: to iterate, make a stream without onEvent")
       return inbox.iterator
     }
   }

@@ -2,16 +2,16 @@ import * as Backoff from "./Backoff.ts"
 
 type Key = string | number
 
-/** What a stream is to be subscribed to, whatever becomes of its connections. */
+/** The subscriptions that a stream should have, independent of its connections. */
 export interface Wishes<Item> {
   readonly add: (items: ReadonlyArray<Item>) => void
   readonly remove: (items: ReadonlyArray<Item>) => void
-  /** A connection is there: asks for everything. */
+  /** Called when a connection opens: subscribes to everything. */
   readonly begin: () => void
   readonly granted: (keys: ReadonlyArray<Key>) => void
-  /** What may pass is asked for again a little later, as long as it is refused; what may not is wished for no more. */
+  /** A refusal that may pass is retried a little later until it is granted. Any other refusal removes the item. */
   readonly refused: (keys: ReadonlyArray<Key>, mayPass: boolean) => void
-  /** Whether nothing waits for its answer, or for another try. */
+  /** True if no subscription waits for its answer or for a retry. */
   readonly areGranted: () => boolean
   readonly end: () => void
 }
@@ -19,13 +19,13 @@ export interface Wishes<Item> {
 export const make = <Item>(options: {
   readonly keyOf: (item: Item) => Key
   readonly isOpen: () => boolean
-  /** `isAgain`: for more than the first time. */
+  /** Sends the subscriptions. `isAgain`: they were sent before. */
   readonly ask: (items: ReadonlyArray<Item>, isAgain: boolean) => void
 }): Wishes<Item> => {
   const wanted = new Map<Key, Item>()
-  /** Asked for on this connection and not granted. */
+  /** Sent on this connection and not yet granted. */
   const open = new Set<Key>()
-  /** Of these, refused for now. */
+  /** Those of `open` that are refused for now. */
   const away = new Set<Key>()
   let hasBegun = false
   let tries = 0

@@ -13,7 +13,10 @@ import { SubscriptionsApi } from "./subscriptions/SubscriptionsApi.ts"
 import { WindowsApi } from "./subscriptions/WindowsApi.ts"
 import { UdfApi } from "./udf/UdfApi.ts"
 
-/** The library declares a 400 of its own form for undecodable input; this puts the contract's 422 in its place, in answers and in /openapi.json. */
+/**
+ * The library declares a 400 of its own form for undecodable input. This replaces it by the contract's 422, in answers and in
+ * /openapi.json.
+ */
 const contract = <A extends HttpApi.HttpApi.Any>(api: A): A => Object.assign(api, { errorSchema: Problem.invalid })
 
 export class Api extends contract(HttpApi.make("gateway"))

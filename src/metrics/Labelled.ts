@@ -1,7 +1,7 @@
 import { Metric, MetricKey, type MetricKeyType, MetricLabel } from "effect"
 
 /**
- * Metrics with one label, for synchronous callbacks. The label is part of the key: a metric that is tagged afterwards looks itself up anew at
+ * Metrics with one label, for synchronous callbacks. The label is part of the key. A metric that is tagged later looks up its key at
  * each update, which costs as much as folding a frame.
  */
 const byValue = <T extends MetricKeyType.MetricKeyType<number, unknown>>(key: MetricKey.MetricKey<T>, label: string) => {
@@ -28,7 +28,7 @@ export const gauge = (name: string, description: string, label: string) => {
   const { known, of } = byValue(MetricKey.gauge(name, { description }), label)
   return {
     set: (value: string, level: number): void => of(value).unsafeUpdate(level, []),
-    /** Of something that is gone: a gauge that is no number is not told of (Prometheus). */
+    /** Stops reporting a label whose object is gone. Prometheus does not show a gauge that is NaN. */
     forget: (value: string): void => {
       known.get(value)?.unsafeUpdate(Number.NaN, [])
       known.delete(value)

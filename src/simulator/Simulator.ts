@@ -1,6 +1,6 @@
 /**
- * Imitates Kite on one port: REST, login and WebSocket, over a synthetic market, a recorded one or simulated days. The product reaches it by configuration alone
- * (kiteconnect's `root` and the socket's address), so the product needs no mock mode.
+ * Imitates Kite on one port: REST, login and WebSocket, over a synthetic market, a recorded one or simulated days. The product reaches
+ * it by configuration only (kiteconnect's `root` and the socket's address), so the product needs no mock mode.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
 import { Context, Data, Effect, Layer, Runtime, type Scope } from "effect"
@@ -108,7 +108,7 @@ export const make = (options: SimulatorOptions.Options): Effect.Effect<Service, 
     const clock = yield* Effect.clock
     const nowMs = () => clock.unsafeCurrentTimeMillis()
     const market = yield* makeMarket(options.market, nowMs())
-    // In a market of days the access tokens die in its own mornings.
+    // In a market of simulated days, access tokens expire in the mornings of those days.
     const sessionsNowMs = market.mode === "days" ? () => market.status().timeMs : nowMs
     const sessions = new Sessions.Sessions(options.accounts, sessionsNowMs)
     const hub = KiteSocket.make({ sessions, market })

@@ -7,10 +7,10 @@ import { BigIntColumn, TimeColumn } from "./Columns.ts"
 import * as Slices from "./Slices.ts"
 import * as StoreError from "./StoreError.ts"
 
-/** `live`: made by us from ticks, always of one minute; `broker`: as the broker's history has it. */
+/** `live`: built by us from ticks, always one-minute bars. `broker`: from the broker's history. */
 export type Source = "live" | "broker"
 
-/** One bar; prices are integers of the token's scale, `at` is when it opens. */
+/** One bar. Prices are integers in the token's scale; `at` is when it opens. */
 export interface NewBar extends Pick<Ohlcv, "open" | "high" | "low" | "close" | "volume"> {
   readonly instrumentToken: number
   readonly tradingsymbol: string
@@ -18,7 +18,7 @@ export interface NewBar extends Pick<Ohlcv, "open" | "high" | "low" | "close" | 
   readonly source: Source
   readonly at: Date
   readonly oi: number | null
-  /** False where ticks may be missing from it. */
+  /** False if ticks may be missing. */
   readonly complete: boolean
 }
 
@@ -34,22 +34,22 @@ const Stored = Schema.Struct({
 
 const decodeStored = Schema.decodeUnknown(Schema.Array(Stored))
 
-/** Which instrument, and bars of how many minutes. */
+/** An instrument, and the length of the bars in minutes. */
 export interface Of {
   readonly instrumentToken: number
   readonly tradingsymbol: string
-  /** 1 to 60 dividing the day evenly, or 1440 for days. */
+  /** 1 to 60, a divisor of the day; or 1440 for days. */
   readonly minutes: number
 }
 export interface Range extends Of {
   /** Both inclusive, by the bar's start. */
   readonly from: Date
   readonly to: Date
-  /** Market time: how much of the newest bar can exist. */
+  /** Market time. It limits how much of the newest bar can exist. */
   readonly now: Date
-  /** The known sessions of the days in the range: how much of a bar can exist at all. */
+  /** The known sessions of the days in the range. They limit how much of a bar can exist. */
   readonly sessions: ReadonlyArray<Hours.Session>
-  /** Bars of a day are laid out from here: milliseconds after India's midnight. */
+  /** Start of a day's bar grid: milliseconds after India's midnight. */
   readonly gridOpenMs: number
 }
 
@@ -65,9 +65,12 @@ const RangeRequest = Schema.Struct({
   gridOpenMs: Schema.Int
 })
 const minutesPerDay = 1440
-/** Rows of one INSERT. */
+/** Rows per INSERT. */
 const batchRows = 2_000
-/** Bars lie on the session's open (Timeframe), days on India's midnight; every length divides the day, so one origin serves all days. */
+/**
+ * Bars are laid out from the session's open (Timeframe), day bars from India's midnight. Every length divides the day, so one origin
+ * serves all days.
+ */
 const originOf = (minutes: number, gridOpenMs: number): string =>
   new Date(Date.parse("1970-01-01T00:00:00+05:30") + (minutes < minutesPerDay ? gridOpenMs : 0)).toISOString()
 
@@ -81,7 +84,7 @@ export class BarRepo extends Effect.Service<BarRepo>()("store/BarRepo", {
   effect: Effect.gen(function* () {
     const sql = yield* SqlClient.SqlClient
 
-    // A bar that comes again is the same, unless the broker corrects it or it was fetched incomplete before. The lock order is the key's.
+    // A repeated bar changes nothing, unless the broker corrects it or it was incomplete before. Rows are locked in key order.
     const insert = (bars: ReadonlyArray<NewBar>) => sql`
       INSERT INTO bars (instrument_token, tradingsymbol, minutes, source, at, open, high, low, close, volume, oi, complete)
       SELECT DISTINCT ON (b.token, b.minutes, b.source, b.at) b.*
@@ -108,7 +111,7 @@ export class BarRepo extends Effect.Service<BarRepo>()("store/BarRepo", {
     const sessionsOf = (it: typeof RangeRequest.Type) =>
       sql`(SELECT (opens AT TIME ZONE 'Asia/Kolkata')::date AS day, opens, closes
         FROM unnest(${it.opens}::timestamptz[], ${it.closes}::timestamptz[]) AS s (opens, closes))`
-    // Our own bar counts when no minute of it is missing that can exist by now; else the broker's, where there is one.
+    // Our own bar is used if it has every minute that can exist by now. Otherwise the broker's bar is used if there is one.
     const rangeRows = (it: typeof RangeRequest.Type) =>
       sql`
         WITH minute AS (
@@ -141,7 +144,7 @@ export class BarRepo extends Effect.Service<BarRepo>()("store/BarRepo", {
     const range = (it: typeof RangeRequest.Type) =>
       Effect.flatMap(rangeRows(it), (rows) => Slices.flatMap(rows, (slice) => decodeStored(slice)))
 
-    // The day in India, as text: the driver would read a date in the host's zone.
+    // The day in India, as text: the driver would read a date in the host's time zone.
     const days = SqlSchema.findAll({
       Request: RangeRequest,
       Result: Schema.Struct({ day: Schema.String, fetched: Schema.Boolean, whole: BigIntColumn }),
@@ -162,13 +165,16 @@ export class BarRepo extends Effect.Service<BarRepo>()("store/BarRepo", {
       SELECT ${of.instrumentToken}, ${of.tradingsymbol}, ${of.minutes}, d FROM unnest(${fetched}::date[]) AS d ON CONFLICT DO NOTHING`
 
     return {
-      /** How many were new or corrected; saving again changes nothing. */
+      /** Returns how many bars were new or corrected. Saving again changes nothing. */
       save: (bars: ReadonlyArray<NewBar>) => StoreError.guard(save(bars)).pipe(Effect.withSpan("BarRepo.save")),
-      /** Ascending, one per start: ours where whole, else the broker's of that length, else what we have. */
+      /** Ascending, one bar per start: ours if complete, otherwise the broker's bar of that length, otherwise ours as it is. */
       range: (query: Range) => StoreError.guardRead(range(requestOf(query))).pipe(Effect.withSpan("BarRepo.range")),
-      /** What is known of each day ("YYYY-MM-DD", India) in the range: whether the broker fetched all of it, and our own whole minutes of its session. */
+      /**
+       * For each day ("YYYY-MM-DD", India) in the range: whether the broker's data of the whole day was fetched, and the number of our
+       * own complete minutes.
+       */
       days: (query: Range) => StoreError.guardRead(days(requestOf(query))).pipe(Effect.withSpan("BarRepo.days")),
-      /** The broker has fetched everything of these days. */
+      /** Marks days as completely fetched from the broker. */
       markFetched: (of: Of, fetched: ReadonlyArray<string>) =>
         StoreError.guard(fetched.length === 0 ? Effect.void : Effect.asVoid(markFetched(of, fetched))).pipe(
           Effect.withSpan("BarRepo.markFetched")

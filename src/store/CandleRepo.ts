@@ -13,7 +13,7 @@ export interface NewCandle {
   readonly high: Money.Decimal
   readonly low: Money.Decimal
   readonly close: Money.Decimal
-  /** Total P&L at the end of the minute; null where it was unknown. */
+  /** Total P&L at the end of the minute; null if it was unknown. */
   readonly totalPnl: Money.Decimal | null
 }
 /** `minute` is the start of the interval. */
@@ -34,7 +34,7 @@ export interface Range {
   readonly to?: Date | undefined
   /** 1 to 60, or 1440 for days. */
   readonly intervalMinutes: number
-  /** Intervals of a day are laid out from here: milliseconds after India's midnight. */
+  /** Start of a day's interval grid: milliseconds after India's midnight. */
   readonly gridOpenMs: number
   readonly limit: number
   readonly offset: number
@@ -51,7 +51,10 @@ const RangeRequest = Schema.Struct({
   offset: Schema.Int
 })
 const minutesPerDay = 1440
-/** Buckets lie on the session's open as bars do (BarRepo), days on India's midnight, which has had one offset since 1945. */
+/**
+ * Buckets are laid out from the session's open like bars (BarRepo), day buckets from India's midnight. India's offset is constant since
+ * 1945.
+ */
 const originOf = (intervalMinutes: number, gridOpenMs: number): string =>
   new Date(Date.parse("1970-01-01T00:00:00+05:30") + (intervalMinutes < minutesPerDay ? gridOpenMs : 0)).toISOString()
 
@@ -61,7 +64,7 @@ export class CandleRepo extends Effect.Service<CandleRepo>()("store/CandleRepo",
     const sql = yield* SqlClient.SqlClient
     const column = (candles: ReadonlyArray<NewCandle>, name: "open" | "high" | "low" | "close") =>
       candles.map((candle) => Money.format(candle[name]))
-    // Only strategies that still exist: a candle that comes after its strategy went is no error.
+    // Only for strategies that still exist: a candle of a deleted strategy is not an error.
     const save = (candles: ReadonlyArray<NewCandle>) => sql`
       INSERT INTO strategy_m2m_candles (strategy_id, minute, open, high, low, close, total_pnl)
       SELECT c.* FROM unnest(${candles.map((it) => it.strategyId)}::bigint[], ${candles.map((it) => it.minute.toISOString())}::timestamptz[],
@@ -94,7 +97,7 @@ export class CandleRepo extends Effect.Service<CandleRepo>()("store/CandleRepo",
     })
 
     return {
-      /** How many were new; a (strategy, minute) that is already there keeps its first values. */
+      /** Returns how many candles were new. An existing (strategy, minute) keeps its first values. */
       save: (candles: ReadonlyArray<NewCandle>) =>
         Effect.map(StoreError.guard(candles.length === 0 ? Effect.succeed([]) : save(candles)), (rows) => rows.length).pipe(
           Effect.withSpan("CandleRepo.save")

@@ -5,14 +5,14 @@ import * as InstrumentSearch from "../domain/market/InstrumentSearch.ts"
 import { InstrumentRepo, type Refusal } from "./InstrumentRepo.ts"
 import type { StoreError } from "./StoreError.ts"
 
-/** The broker's dump of a trade date is incomplete; the dump before it stays in force. */
+/** The broker's dump of a trade date is incomplete. The previous dump stays in use. */
 export class DumpRefused extends Data.TaggedError("DumpRefused")<{ readonly tradeDate: string; readonly flaws: ReadonlyArray<string> }> {
   override get message() {
     return `the instruments of ${this.tradeDate} are incomplete: ${this.flaws.join("; ")}`
   }
 }
 
-/** The stored dump that a new one is compared with, and the version by which two processes notice each other. */
+/** The stored dump that a new one is compared with, and its version, by which a process notices another process's change. */
 export interface DayInForce {
   readonly counts: Dump.Counts
   readonly version: string
@@ -20,11 +20,11 @@ export interface DayInForce {
 
 interface Index {
   readonly master: Instrument.Master
-  /** By "exchange:name" of the underlying, the underlying itself included. */
+  /** By "exchange:name" of the underlying; includes the underlying itself. */
   readonly members: ReadonlyMap<string, ReadonlyArray<Instrument.Instrument>>
   /** Option expiries by the same key, ascending. */
   readonly expiries: ReadonlyMap<string, ReadonlyArray<string>>
-  /** The exchanges on which an underlying of this name trades. */
+  /** The exchanges with an underlying of this name. */
   readonly exchanges: ReadonlyMap<string, ReadonlyArray<string>>
 }
 
@@ -56,7 +56,7 @@ const indexOf = (master: Instrument.Master): Index => {
 export interface Derived {
   readonly exchange: string
   readonly name: string
-  /** The index or share itself; null where the exchange lists none (commodities, currencies). */
+  /** The index or share itself; null if the exchange lists none (commodities, currencies). */
   readonly spot: Instrument.Instrument | null
   readonly lotSize: number
   /** "YYYY-MM-DD", ascending, past ones included. */
@@ -94,7 +94,7 @@ export class InstrumentRegistry extends Effect.Service<InstrumentRegistry>()("st
     let index: Index | undefined
     let searchIndex: InstrumentSearch.Index | undefined
     let derived: ReadonlyArray<Derived> | undefined
-    /** What Postgres held when it was last read. */
+    /** The version of Postgres' data when it was last read. */
     let version = ""
     let refusal: Refusal | undefined
     const set = (master: Instrument.Master): void => {
@@ -102,14 +102,17 @@ export class InstrumentRegistry extends Effect.Service<InstrumentRegistry>()("st
       searchIndex = undefined
       derived = undefined
     }
-    /** The newest trade date Postgres has, or with `asOf` ("YYYY-MM-DD") the newest up to that day; false and unchanged where there is none. */
+    /**
+     * Loads the newest trade date in Postgres, or with `asOf` ("YYYY-MM-DD") the newest up to that day. Returns false and changes
+     * nothing if there is none.
+     */
     const load = (asOf?: string) =>
       Effect.map(asOf === undefined ? repo.latest : repo.asOf(asOf), (found) => {
         if (Option.isSome(found)) set(found.value)
         return Option.isSome(found)
       })
     const versionAsOf = (tradeDate: string) => Effect.map(repo.versionAsOf(tradeDate), (found) => Option.getOrElse(found, () => ""))
-    /** `load(tradeDate)`, unless that is what this process holds already. */
+    /** Like `load(tradeDate)`, but does nothing if this process already holds that version. */
     const follow = (tradeDate: string) =>
       Effect.gen(function* () {
         refusal = Option.getOrUndefined(yield* repo.refusal)
@@ -118,8 +121,8 @@ export class InstrumentRegistry extends Effect.Service<InstrumentRegistry>()("st
         version = newest
       })
     /**
-     * Stores a trade date's dump and holds it. An incomplete dump is refused by name and the one before it stays in force. Two processes
-     * agree: when another one has stored this date meanwhile, its instruments are taken and these are dropped.
+     * Stores a trade date's dump and holds it in memory. An incomplete dump is refused, and the previous one stays in use. If another
+     * process stored this date meanwhile, its instruments are loaded and these are dropped, so that both processes agree.
      */
     const replace = (tradeDate: string, dump: Instrument.Parsed, before: DayInForce) =>
       Effect.gen(function* () {
@@ -134,7 +137,7 @@ export class InstrumentRegistry extends Effect.Service<InstrumentRegistry>()("st
         refusal = undefined
         version = yield* versionAsOf(tradeDate)
       })
-    /** What is in force before a dump is fetched: what `replace` compares it with. */
+    /** The dump in use before a new one is fetched; `replace` compares the two. */
     const inForce = (tradeDate: string): Effect.Effect<DayInForce, StoreError> =>
       Effect.all({ counts: repo.countsAsOf(tradeDate), version: versionAsOf(tradeDate) })
     return {
@@ -142,18 +145,18 @@ export class InstrumentRegistry extends Effect.Service<InstrumentRegistry>()("st
       byToken: (token: number): Instrument.Instrument | undefined => index?.master.byToken.get(token),
       bySymbol: (exchange: string, tradingsymbol: string): Instrument.Instrument | undefined =>
         index === undefined ? undefined : Instrument.bySymbol(index.master, exchange, tradingsymbol),
-      /** Expiries ("YYYY-MM-DD") of an underlying's options, ascending, past ones included; of every exchange where none is named. */
+      /** Expiries ("YYYY-MM-DD") of an underlying's options, ascending, past ones included. Without `exchange`, of all exchanges. */
       expiries: (underlying: string, exchange?: string): ReadonlyArray<string> => {
         const exchanges = exchange === undefined ? (index?.exchanges.get(underlying) ?? []) : [exchange]
         const found = exchanges.flatMap((each) => index?.expiries.get(Instrument.symbolKey(each, underlying)) ?? [])
         return [...new Set(found)].sort()
       },
-      /** Exchanges on which an underlying of this name trades: NSE for NIFTY. */
+      /** Exchanges with an underlying of this name: NSE for NIFTY. */
       exchangesOf: (underlying: string): ReadonlyArray<string> => index?.exchanges.get(underlying) ?? [],
       /** The underlying itself and everything derived from it. */
       ofUnderlying: (exchange: string, underlying: string): ReadonlyArray<Instrument.Instrument> =>
         index?.members.get(Instrument.symbolKey(exchange, underlying)) ?? [],
-      /** As `InstrumentSearch.search`; the index is made at the first search of a trade date. */
+      /** Like `InstrumentSearch.search`. The index is built at the first search of a trade date. */
       search: (query: string, filter: InstrumentSearch.Filter, page: InstrumentSearch.Page): InstrumentSearch.Found => {
         if (index === undefined) return { instruments: [], total: 0 }
         searchIndex ??= InstrumentSearch.make(index.master.byToken.values())
@@ -164,7 +167,7 @@ export class InstrumentRegistry extends Effect.Service<InstrumentRegistry>()("st
         derived ??= index === undefined ? [] : derivedOf(index)
         return derived
       },
-      /** The newest dump that was refused and why; undefined when none was refused since the one in force. */
+      /** The newest refused dump and the reason; undefined if none was refused after the dump in use. */
       refusal: (): Refusal | undefined => refusal,
       load,
       follow,

@@ -12,7 +12,7 @@ const batchRows = 5_000
 /** First key of the advisory lock of a trade date's rows; the second is the date. */
 const lockClass = 81_062_026
 
-/** A trade date's dump that is not used, and why. */
+/** A trade date's dump that was rejected, and the reason. */
 export interface Refusal {
   readonly tradeDate: string
   readonly reason: string
@@ -119,19 +119,19 @@ export class InstrumentRepo extends Effect.Service<InstrumentRepo>()("store/Inst
 
     return {
       /**
-       * Stores all instruments of `tradeDate` ("YYYY-MM-DD") in place of those that were there. Prices are integers of the token's scale.
-       * With `version`, an answer of `versionAsOf`, it stores nothing and answers false when another process has stored others meanwhile.
+       * Stores all instruments of `tradeDate` ("YYYY-MM-DD") and replaces the stored ones. Prices are integers in the token's scale.
+       * With `version`, a result of `versionAsOf`, it stores nothing and returns false if another process stored others meanwhile.
        */
       replace: (tradeDate: string, instruments: ReadonlyArray<Instrument.Instrument>, version?: string) =>
         StoreError.guard(replace(tradeDate, instruments, version)).pipe(Effect.withSpan("InstrumentRepo.replace")),
-      /** Rows by exchange of the dump in force on `tradeDate`; empty when none is stored. */
+      /** Number of rows per exchange of the dump in use on `tradeDate`; empty if none is stored. */
       countsAsOf: (tradeDate: string) => StoreError.guardRead(countsAsOf(tradeDate)).pipe(Effect.withSpan("InstrumentRepo.countsAsOf")),
-      /** Remembers why a trade date's dump is not used. */
+      /** Stores why a trade date's dump was rejected. */
       refuse: (tradeDate: string, reason: string) =>
         Effect.asVoid(StoreError.guard(refuse(tradeDate, reason))).pipe(Effect.withSpan("InstrumentRepo.refuse")),
-      /** The newest refusal that no complete dump has followed. */
+      /** The newest refusal, unless a complete dump followed it. */
       refusal: StoreError.guardRead(refusal).pipe(Effect.withSpan("InstrumentRepo.refusal")),
-      /** A text that changes whenever `asOf` does: cheap to ask. */
+      /** A text that changes whenever the result of `asOf` changes. It is cheap to query. */
       versionAsOf: (tradeDate: string) => StoreError.guardRead(versionOf(tradeDate)).pipe(Effect.withSpan("InstrumentRepo.versionAsOf")),
       /** The newest trade date's master. */
       latest: StoreError.guardRead(newest(null)).pipe(Effect.withSpan("InstrumentRepo.latest")),

@@ -15,7 +15,7 @@ import type { Migration } from "./migrations/Migration.ts"
 import * as Postgres from "./Postgres.ts"
 import * as StoreError from "./StoreError.ts"
 
-/** Every step of the schema, in order. A released step is never edited: what follows it is a new step. */
+/** Every step of the schema, in order. A released step is never edited: add a new step instead. */
 export const all: ReadonlyArray<Migration> = [
   instruments,
   subscriptions,
@@ -30,7 +30,7 @@ export const all: ReadonlyArray<Migration> = [
   brokerPrices
 ]
 
-/** A step failed and was rolled back as a whole, or the database is newer than this program. */
+/** A step failed and was rolled back completely, or the database is newer than this program. */
 export class MigrationFailed extends Data.TaggedError("MigrationFailed")<{ readonly step: string; readonly cause: unknown }> {
   override get message(): string {
     return `Database migration ${this.step} failed: ${Postgres.reasonOf(this.cause)}`
@@ -48,9 +48,9 @@ export interface Step {
   readonly appliedAt: Date | null
 }
 
-/** Any number will do that no other program takes in the same database. */
+/** Any number that no other program uses in the same database. */
 const lockKey = 8_106_202_601
-/** How long another instance may take for one step before we give up: 600 x 100 ms. */
+/** How long to wait for another instance's step before giving up: 600 x 100 ms. */
 const lockAttemptsMax = 600
 const whileBusy = Schedule.intersect(Schedule.spaced("100 millis"), Schedule.recurs(lockAttemptsMax))
 
@@ -62,7 +62,7 @@ interface JournalRow {
   readonly applied_at: Date
 }
 
-/** What went wrong, in words for whoever starts the program. */
+/** Adds a message for the operator to each failure. */
 const failuresNamed =
   (step: string) =>
   <A, E, R>(effect: Effect.Effect<A, E, R>) =>
@@ -76,14 +76,14 @@ const failuresNamed =
       })
     )
 
-/** One step in one transaction, under a lock that two instances starting together fight for; the loser sees the work done. */
+/** Runs one step in one transaction under a lock. If two instances start together, the second one waits and finds the work done. */
 const locked = <A, E>(step: string, effect: (sql: SqlClient.SqlClient, applied: ReadonlyMap<number, Date>) => Effect.Effect<A, E>) =>
   Effect.gen(function* () {
     const sql = yield* SqlClient.SqlClient
     const body = Effect.gen(function* () {
       const [lock] = yield* sql<{ readonly held: boolean }>`SELECT pg_try_advisory_xact_lock(${lockKey}) AS held`
       if (lock?.held !== true) return yield* new Busy()
-      // A step may rewrite a large table; the statement timeout of the URL is meant for requests.
+      // A step may rewrite a large table. The URL's statement timeout is meant for requests.
       yield* sql`SET LOCAL statement_timeout = 0`
       yield* sql.unsafe(journal)
       const rows = yield* sql<JournalRow>`SELECT id, applied_at FROM schema_migrations`
@@ -114,7 +114,7 @@ const downOne = (step: Migration) =>
     })
   )
 
-/** The ids of the steps that had something to do. Effect.filter would run them from the last to the first. */
+/** Runs the steps in order and returns the ids of those that changed something. Effect.filter would run them in reverse. */
 const inOrder = <E, R>(steps: ReadonlyArray<Migration>, run: (step: Migration) => Effect.Effect<boolean, E, R>) =>
   Effect.forEach(steps, (step) => Effect.map(run(step), (ran) => (ran ? [step.id] : []))).pipe(Effect.map((ids) => ids.flat()))
 
@@ -138,7 +138,7 @@ const refuseNewer = locked("check", (_sql, applied) => {
       )
 })
 
-/** Applies what is missing, in order; ids applied. Safe to run from several instances at once. */
+/** Applies the missing steps in order and returns their ids. Several instances may run it at once. */
 export const up: Effect.Effect<
   ReadonlyArray<number>,
   MigrationFailed | Postgres.DatabaseNotReachable,
@@ -148,11 +148,14 @@ export const up: Effect.Effect<
   Effect.withSpan("Migrations.up")
 )
 
-/** Undoes every step after `toVersion`, the last first; their rows stay in the schema `retired` until `up` takes them back. Ids undone. */
+/**
+ * Undoes every step after `toVersion`, the last first, and returns their ids. Their rows stay in the schema `retired` until `up` moves
+ * them back.
+ */
 export const down = (
   toVersion: number
 ): Effect.Effect<ReadonlyArray<number>, MigrationFailed | Postgres.DatabaseNotReachable, SqlClient.SqlClient> =>
   Effect.withSpan(inOrder(all.filter((step) => step.id > toVersion).toReversed(), downOne), "Migrations.down")
 
-/** The schema is there once this layer is. */
+/** The schema exists once this layer is built. */
 export const Migrated: Layer.Layer<never, MigrationFailed | Postgres.DatabaseNotReachable, SqlClient.SqlClient> = Layer.effectDiscard(up)

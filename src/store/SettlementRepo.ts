@@ -36,10 +36,10 @@ export class SettlementRepo extends Effect.Service<SettlementRepo>()("store/Sett
           UNION SELECT exchange, tradingsymbol FROM strategy_fills) ORDER BY exchange, tradingsymbol`
     })
     return {
-      /** Answers how many were new: the first price of a contract stands. */
+      /** Returns how many were new. The first price of a contract is kept. */
       save: (all: ReadonlyArray<Settlement>) =>
         Effect.map(StoreError.guard(save(all)), (rows) => rows.length).pipe(Effect.withSpan("SettlementRepo.save")),
-      /** Of contracts that legs or fills of any strategy name. */
+      /** Settlements of contracts in the legs or fills of any strategy. */
       ofHoldings: StoreError.guardRead(ofHoldings()).pipe(Effect.withSpan("SettlementRepo.ofHoldings"))
     } as const
   })

@@ -1,10 +1,10 @@
 import { Effect } from "effect"
 import { nextTurn } from "../loop/Turn.ts"
 
-/** Elements worked on before the process's sockets and timers have a turn: one or two milliseconds of decoding. */
+/** Elements processed before sockets and timers get a turn: one or two milliseconds of decoding. */
 const sliceMax = 500
 
-/** Works on many elements a slice at a time, so that a large read does not hold up the streams. */
+/** Processes many elements in slices, so that a large read does not delay the streams. */
 export const flatMap = <A, B, E = never, R = never>(
   items: ReadonlyArray<A>,
   work: (slice: ReadonlyArray<A>, from: number) => Effect.Effect<ReadonlyArray<B>, E, R>

@@ -3,9 +3,9 @@ import type * as SqlClient from "@effect/sql/SqlClient"
 import { Data, Effect, Option } from "effect"
 import * as SubscriptionRows from "./SubscriptionRows.ts"
 
-/** Active instruments of one account: what one connection of Kite's carries (kite.trade/docs/connect/v3/websocket). */
+/** Active instruments per account: the limit of one Kite connection (kite.trade/docs/connect/v3/websocket). */
 export const instrumentsMax = 3_000
-/** The account has no room for one more active instrument; null: no account has room. */
+/** The account has no room for another active instrument. Null: no account has room. */
 export class AccountFull extends Data.TaggedError("AccountFull")<{ readonly account: string | null }> {}
 
 export interface Save {
@@ -13,22 +13,25 @@ export interface Save {
   readonly tradingsymbol: string
   readonly segment: string
   readonly requestedMode: SubscriptionRows.Mode
-  /** The account to use. Without it, the stored account stays while it is configured and has room, else the account with the fewest active rows. */
+  /**
+   * The account to use. Without it the stored account is kept if it is configured and has room; otherwise the account with the fewest
+   * active rows is used.
+   */
   readonly accountId?: string | undefined
   readonly createdBy: string
-  /** "person" unless given. The request of a person stays a person's. */
+  /** "person" by default. A subscription requested by a person keeps that origin. */
   readonly origin?: SubscriptionRows.Origin
 }
 export interface Saved {
   readonly row: SubscriptionRows.Row
-  /** False when the token had a row before, active or not. */
+  /** False if the token already had a row, active or not. */
   readonly created: boolean
 }
 
-/** Serialises assignments, so that two at once do not both count the same account as the emptiest. */
+/** Serialises assignments, so that two concurrent ones do not choose the same account as the emptiest. */
 const assignmentLock = 81_062_027
 
-/** Use it only in a transaction that holds `lock`: two at once would both see the last free place. */
+/** Use it only in a transaction that holds `lock`: otherwise two could take the last free place. */
 const accountsOf = (sql: SqlClient.SqlClient) => {
   const isFull = (account: string) =>
     Effect.map(
@@ -36,7 +39,7 @@ const accountsOf = (sql: SqlClient.SqlClient) => {
         WHERE account_id = ${account} AND status = 'active'`,
       (rows) => rows[0]?.isFull === true
     )
-  /** The account with the fewest active rows; null when `accounts` is empty. */
+  /** The account with the fewest active rows; null if `accounts` is empty. */
   const leastLoaded = (accounts: ReadonlyArray<string>) =>
     Effect.flatMap(
       sql<{ readonly account: string; readonly isFull: boolean }>`
@@ -46,12 +49,15 @@ const accountsOf = (sql: SqlClient.SqlClient) => {
         GROUP BY a.account, a.place ORDER BY count(s.instrument_token), a.place LIMIT 1`,
       ([least]) => (least?.isFull === true ? Effect.fail(new AccountFull({ account: null })) : Effect.succeed(least?.account ?? null))
     )
-  /** The account that streams the instrument: the wanted one, else its own while that is configured and has room, else the emptiest. */
+  /**
+   * The account that streams the instrument: the wanted one; otherwise its present one if that is configured and has room; otherwise
+   * the emptiest.
+   */
   const accountFor = (wanted: string | undefined, before: SubscriptionRows.Row | null, accounts: ReadonlyArray<string>) =>
     Effect.gen(function* () {
       const kept = before?.accountId ?? null
       const own = wanted ?? (kept !== null && (accounts.length === 0 || accounts.includes(kept)) ? kept : null)
-      // An active row of this account is counted already.
+      // An active row of this account is already counted.
       if (own !== null && before?.status === "active" && own === kept) return own
       if (own !== null && !(yield* isFull(own))) return own
       if (wanted !== undefined || accounts.length === 0) return own === null ? null : yield* new AccountFull({ account: own })

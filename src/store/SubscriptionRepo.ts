@@ -34,7 +34,7 @@ const makeChanges = (sql: SqlClient.SqlClient) => {
   const { update } = SubscriptionRows.writes(sql)
   const { activate, isFull, lock } = SubscriptionActivation.make(sql)
 
-  // The row's lock makes a leg that is being added wait, or be seen: it takes the same lock.
+  // The row's lock serialises this with adding a leg, which takes the same lock.
   const patch = (token: number, it: Patch) =>
     Effect.gen(function* () {
       const mayNeedRoom = it.status === "active" || it.accountId !== undefined
@@ -57,7 +57,7 @@ const makeChanges = (sql: SqlClient.SqlClient) => {
 
   const save = (it: Save, accounts: ReadonlyArray<string>) => Postgres.transaction(sql)(activate(it, accounts, false))
 
-  /** A subscription for which no account has room is left out; the others are saved. */
+  /** Saves all subscriptions except those for which no account has room. */
   const saveAll = (all: ReadonlyArray<Save>, accounts: ReadonlyArray<string>) =>
     Effect.forEach(all, (it) =>
       activate(it, accounts, false).pipe(
@@ -69,7 +69,7 @@ const makeChanges = (sql: SqlClient.SqlClient) => {
       )
     ).pipe(Postgres.transaction(sql))
 
-  /** Deals new rows out to the accounts in turn. Stored rows stay as they are. */
+  /** Assigns new rows to the accounts in turn. Stored rows do not change. */
   const addAll = (all: ReadonlyArray<Save>, accounts: ReadonlyArray<string>) => sql`
       INSERT INTO subscriptions (instrument_token, tradingsymbol, segment, status, requested_mode, account_id, created_by)
       SELECT it.token, it.tradingsymbol, it.segment, 'active', it.mode, (${accounts}::text[])[1 + (it.place - 1) % ${accounts.length}], it.created_by
@@ -81,7 +81,7 @@ const makeChanges = (sql: SqlClient.SqlClient) => {
   return { patch, save, saveAll, addAll } as const
 }
 
-/** The instruments that the platform streams: one row for each instrument, whoever asked for it. */
+/** The instruments that the platform streams: one row per instrument, however many users need it. */
 export class SubscriptionRepo extends Effect.Service<SubscriptionRepo>()("store/SubscriptionRepo", {
   effect: Effect.gen(function* () {
     const sql = yield* SqlClient.SqlClient
@@ -91,7 +91,7 @@ export class SubscriptionRepo extends Effect.Service<SubscriptionRepo>()("store/
     const { addAll, patch, save, saveAll } = makeChanges(sql)
 
     return {
-      /** Adds many rows at once to an empty table; answers how many were new. */
+      /** Adds many rows at once to an empty table. Returns how many were new. */
       addAll: (all: ReadonlyArray<Save>, accounts: ReadonlyArray<string>) =>
         Effect.map(StoreError.guard(addAll(all, accounts)), (rows) => rows.length).pipe(Effect.withSpan("SubscriptionRepo.addAll")),
       /** Ordered by token. */
@@ -102,26 +102,26 @@ export class SubscriptionRepo extends Effect.Service<SubscriptionRepo>()("store/
         }).pipe(StoreError.guardRead, Effect.withSpan("SubscriptionRepo.list")),
       byToken: (token: number) => StoreError.guardRead(byToken(token)).pipe(Effect.withSpan("SubscriptionRepo.byToken")),
       /**
-       * Creates or re-activates the row of a token. Who re-activates an inactive row becomes its creator. `accounts` are the ids to choose from.
-       * Fails with AccountFull when no account has room.
+       * Creates or re-activates the row of a token. The user who re-activates an inactive row becomes its creator. `accounts` are the
+       * ids to choose from. Fails with AccountFull if no account has room.
        */
       save: (it: Save, accounts: ReadonlyArray<string>) =>
         save(it, accounts).pipe(StoreError.guard, inTurn, Effect.withSpan("SubscriptionRepo.save")),
-      /** Saves all in one transaction; answers for each the saved row or AccountFull. */
+      /** Saves all in one transaction. Returns the saved row or AccountFull for each. */
       saveAll: (all: ReadonlyArray<Save>, accounts: ReadonlyArray<string>) =>
         saveAll(all, accounts).pipe(StoreError.guard, inTurn, Effect.withSpan("SubscriptionRepo.saveAll")),
       /** The rows of those `tokens` that have one. */
       byTokens: (tokens: ReadonlyArray<number>) =>
         StoreError.guardRead(byTokens(tokens)).pipe(Effect.withSpan("SubscriptionRepo.byTokens")),
       /**
-       * None when the token has no row. Fails with SubscriptionNeeded when a leg or an open fill needs a row that would become inactive, and with
-       * AccountFull as `save` does.
+       * None if the token has no row. Fails with SubscriptionNeeded if the row would become inactive but a leg or an open fill needs
+       * it, and with AccountFull like `save`.
        */
       patch: (token: number, it: Patch) => StoreError.guardRead(patch(token, it)).pipe(Effect.withSpan("SubscriptionRepo.patch")),
-      /** Makes the row inactive; it stays in the table. */
+      /** Makes the row inactive. It stays in the table. */
       deactivate: (token: number) =>
         StoreError.guardRead(patch(token, { status: "inactive" })).pipe(Effect.withSpan("SubscriptionRepo.deactivate")),
-      /** Ends active rows and stores the reason; their places are free at once. Answers how many rows ended. */
+      /** Deactivates active rows and stores the reason. Their places are free at once. Returns how many rows ended. */
       end: (tokens: ReadonlyArray<number>, reason: string) =>
         Effect.map(StoreError.guard(end(tokens, reason)), (rows) => rows.length).pipe(Effect.withSpan("SubscriptionRepo.end")),
       /** All active rows, by token. */

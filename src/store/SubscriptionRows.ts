@@ -1,4 +1,4 @@
-/** The table of subscriptions: its rows and the statements on it. A change of several rows is put together elsewhere. */
+/** The table of subscriptions: its rows and its single statements. */
 import type * as SqlClient from "@effect/sql/SqlClient"
 import * as SqlSchema from "@effect/sql/SqlSchema"
 import { Effect, Schema } from "effect"
@@ -9,7 +9,7 @@ export type Status = typeof Status.Type
 export const Mode = Schema.Literal("FULL", "QUOTE", "LTP")
 export type Mode = typeof Mode.Type
 
-/** Who asked for it: a person, or a window that follows the money. */
+/** Who requested the subscription: a person, or a window of strikes that follows the spot price. */
 export const Origin = Schema.Literal("person", "window")
 export type Origin = typeof Origin.Type
 
@@ -84,7 +84,7 @@ export const reads = (sql: SqlClient.SqlClient) => {
 export const writes = (sql: SqlClient.SqlClient) => {
   const columns = columnsOf(sql)
   return {
-    /** Inserts an active row, or activates the stored row of the token. The request of a person stays a person's. */
+    /** Inserts an active row, or activates the stored row of the token. A person's request keeps that origin. */
     activate: SqlSchema.single({
       Request: NewRow,
       Result: Row,

@@ -5,7 +5,7 @@ import { BigIntColumn, TimeColumn } from "./Columns.ts"
 import * as StoreError from "./StoreError.ts"
 import { Mode } from "./SubscriptionRows.ts"
 
-/** Windows of one user; more would follow the same few underlyings. */
+/** Windows per user. More would only cover the same few underlyings. */
 export const windowsPerUserMax = 50
 
 const NewWindow = Schema.Struct({
@@ -21,13 +21,13 @@ export type NewWindow = typeof NewWindow.Type
 const Window = Schema.Struct({ windowId: BigIntColumn, ...NewWindow.fields, createdAt: TimeColumn })
 type Window = typeof Window.Type
 
-/** Windows of instruments that follow the money. */
+/** Windows of strikes that follow the spot price. */
 export class WindowRepo extends Effect.Service<WindowRepo>()("store/WindowRepo", {
   effect: Effect.gen(function* () {
     const sql = yield* SqlClient.SqlClient
     const columns = sql.literal(`window_id AS "windowId", exchange, underlying, expiries, strikes, requested_mode AS "requestedMode",
       created_by AS "createdBy", created_at AS "createdAt"`)
-    // The count and the insert are one statement, so two requests at once cannot both take the last place unseen for long.
+    // Count and insert are one statement, so two concurrent requests rarely both take the last place.
     const insert = SqlSchema.findOne({
       Request: NewWindow,
       Result: Window,
@@ -57,7 +57,7 @@ export class WindowRepo extends Effect.Service<WindowRepo>()("store/WindowRepo",
       execute: () => sql`SELECT count(*) AS total FROM subscription_windows`
     })
     return {
-      /** None when the user has as many windows as one may have. */
+      /** None if the user already has the maximum number of windows. */
       create: (it: NewWindow) => StoreError.guard(insert(it)).pipe(Effect.withSpan("WindowRepo.create")),
       byId: (id: number) => StoreError.guardRead(byId(id)).pipe(Effect.withSpan("WindowRepo.byId")),
       list: (query: { readonly limit: number; readonly offset: number }) =>

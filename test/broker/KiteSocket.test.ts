@@ -157,7 +157,7 @@ describe("KiteSocket", () => {
       yield* eventually("all subscribed", () => socket.stats().subscribed === 3000)
       const error = yield* Effect.flip(socket.set(range(1, 3001, "ltp")))
       assert.strictEqual(error._tag, "TooManyInstruments")
-      assert.match(error.message, /3001 instruments are wanted where 3000 is the limit/)
+      assert.match(error.message, /3001 instruments are wanted, but the limit is 3000/)
       assert.strictEqual(socket.stats().wanted, 3000)
     })
   )

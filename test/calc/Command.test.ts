@@ -42,8 +42,8 @@ describe("rows by line", () => {
     ["1,CE,100,100,-1,0.05,0,0.2", /^line 3: t_years: Time to expiry must be >= 0$/],
     ["1,CE,100,100,1,0.05,9,0.2", /^line 3: dividend_yield: .* from -5 to 5, but is 9$/],
     ["1,CE,1e999,100,1,0.05,0,0.2", /^line 3: spot: .*Infinity$/],
-    ["1,CE,100", /^line 3: 3 cells where the header has 8$/],
-    [`${good},more`, /^line 3: 9 cells where the header has 8$/],
+    ["1,CE,100", /^line 3: 3 cells, but the header has 8$/],
+    [`${good},more`, /^line 3: 9 cells, but the header has 8$/],
     ['1,"CE,100,100,1,0.05,0,0.2', /^line 3: a quoted cell does not end on its line/],
     ['1,CE,10"0,100,1,0.05,0,0.2', /^line 3: a quoted cell does not end on its line, or has text around it$/]
   ]
@@ -74,7 +74,7 @@ describe("rows by line", () => {
     })
     const { problems } = await run("iv", "kind,spot,strike,t_years,rate,price\nCE,1,1,1,0,1\n")
     assert.match(problems[0]!, /^line 1: no column dividend_yield \(or, instead: forward\); needed are kind, spot, .*, or kind, forward, /)
-    assert.match((await run("greeks", `${header},vol\n`)).problems[0]!, /column vol is there twice/)
+    assert.match((await run("greeks", `${header},vol\n`)).problems[0]!, /column vol appears twice/)
     assert.match((await run("greeks", '"kind\n')).problems[0]!, /no CSV header/)
     assert.deepStrictEqual((await run("greeks", "")).problems, ["line 1: no header: the input is empty"])
   })
@@ -155,10 +155,10 @@ describe("symbols", () => {
       "INFY\n\nNIFTY99Z0124000CE\nINFY,2024-11-28\nNIFTY24NOVFUT,2024-12-26\nNIFTY24NOVFUT,28-11-2024\n"
     )
     assert.deepStrictEqual(problems, [
-      'line 3: "NIFTY99Z0124000CE" is no tradingsymbol',
+      'line 3: "NIFTY99Z0124000CE" is not a tradingsymbol',
       "line 4: INFY does not expire",
       "line 5: NIFTY24NOVFUT does not expire on 2024-12-26",
-      'line 6: "28-11-2024" is no day (YYYY-MM-DD)'
+      'line 6: "28-11-2024" is not a day (YYYY-MM-DD)'
     ])
     const answers = output
       .trimEnd()
@@ -206,8 +206,8 @@ describe("JSON documents", () => {
     })
     assert.strictEqual(problems.length, 5)
     assert.match(problems[0]!, /^strategies\[0\]\.legs\[0\]\.qty: Expected a non-negative number, actual -1$/)
-    assert.match(problems[1]!, /^strategies\[1\]\.fills\[0\]\.symbol: neither a leg nor an instrument has its last price$/)
-    assert.match(problems[2]!, /^strategies\[2\]\.legs\[1\]\.ltp: A has another last price before: 120\.05$/)
+    assert.match(problems[1]!, /^strategies\[1\]\.fills\[0\]\.symbol: no leg and no instrument gives its last price$/)
+    assert.match(problems[2]!, /^strategies\[2\]\.legs\[1\]\.ltp: A already has another last price: 120\.05$/)
     assert.match(problems[3]!, /^strategies\[3\]\.fills\[0\]\.price: expected a plain decimal/)
     assert.match(problems[4]!, /^strategies\[4\]: expected an object$/)
     for (const at of [0, 1, 2, 3, 4]) assert.deepInclude(document.strategies[at], { m2m: null, totals: null })

@@ -168,7 +168,7 @@ layer(world(), { excludeTestServices: true })("Client of the streams", (it) => {
     assert.throws(() => heard[Symbol.asyncIterator](), /iterate a stream made without it/)
     heard.close()
     const bare = Client.make({ url: "http://127.0.0.1:1", token: "t" })
-    if (!("WebSocket" in globalThis)) assert.throws(() => bare.ticks(), /no WebSocket of its own: pass one/)
+    if (!("WebSocket" in globalThis)) assert.throws(() => bare.ticks(), /no WebSocket: pass one/)
   })
 })
 

@@ -434,7 +434,7 @@ describe("RecordedMarket", () => {
       const { value: simulator, lines } = yield* logged(start({ file: path("day.csv"), speed: "max" }))
       expect(lines.filter((line) => line.includes("skipped"))).toEqual([
         `${path("day.csv")} line 7 skipped: option_type "XX" is neither CE nor PE`,
-        `${path("day.csv")} line 8 skipped: 1 fields where the header has 10`
+        `${path("day.csv")} line 8 skipped: 1 fields, but the header has 10`
       ])
       expect((yield* market(simulator))["recording"]).toMatchObject({ lines_skipped: 2 })
     })

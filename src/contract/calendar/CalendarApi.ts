@@ -6,13 +6,13 @@ import { Authentication } from "../shared/Authentication.ts"
 import { Input, Expiry as IsoDay, pageFields, Symbol } from "../shared/Input.ts"
 import * as Problem from "../shared/Problem.ts"
 
-/** Kite's exchange; `symbol` names the underlying of a commodity, whose hours depend on it. */
+/** Kite's exchange. `symbol` is the underlying of a commodity, because a commodity's hours depend on it. */
 const place = { exchange: Schema.optionalWith(Symbol, { default: () => "NSE" }), symbol: Schema.optional(Symbol) }
 
 const Session = Schema.Struct({ opens_at: Schema.String, closes_at: Schema.String })
 const Phase = Schema.Struct({ phase: Schema.String, starts_at: Schema.String, ends_at: Schema.String, trades: Schema.Boolean })
 
-/** `phase` is "closed" outside of every phase and "unknown" where nobody published the hours; null: not known. */
+/** `phase` is "closed" outside all phases and "unknown" if the hours are not published; null if the day is not known. */
 export const Status = Schema.Struct({
   exchange: Schema.String,
   segment: Schema.String,

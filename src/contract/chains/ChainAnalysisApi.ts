@@ -23,7 +23,7 @@ const MetricName = Schema.String.pipe(
   Schema.filter(isMetric, { message: () => `expected one of ${metrics.join(", ")}`, jsonSchema: { type: "string", enum: metrics } })
 )
 
-/** What price and open interest together say; `unknown` while either change is. */
+/** The meaning of price and open interest together; `unknown` if either change is unknown. */
 export const BuildUp = Schema.Literal("long_build_up", "short_covering", "short_build_up", "long_unwinding", "unchanged", "unknown")
 const OiRow = Schema.Struct({
   instrument_token: Schema.Int,
@@ -43,11 +43,11 @@ const Counts = Schema.Struct({
   unknown: Count
 }).annotations({ identifier: "BuildUpCounts" })
 
-/** A price of a model; its largest and smallest are the formulas' own. */
+/** A price in a model. The bounds are those of the formulas. */
 const Positive = NumberBetween(0.000_001, 1_000_000_000_000)
 /**
- * A leg by its tradingsymbol, or by type, strike and expiry. What is not given comes from the market: entry price from the last price, iv from
- * the chain, forward from the expiry.
+ * A leg by its tradingsymbol, or by type, strike and expiry. Missing values come from the market: the entry price from the last price,
+ * iv from the chain, forward from the expiry.
  */
 const Leg = Input({
   tradingsymbol: Schema.optional(Name(64)),
@@ -83,15 +83,15 @@ export class ChainAnalysisApi extends HttpApiGroup.make("foAnalysis")
       .addSuccess(
         Schema.Struct({
           symbol: Schema.String,
-          /** Those that were counted: the one asked for, else all that have not expired. */
+          /** The expiries that were counted: the requested one, or all that have not expired. */
           expiries: Schema.Array(Schema.String),
           spot: NumberOrNull,
           /** Id and text of the formula; values are rupees for a move of one percent. */
           formula: Schema.String,
           total: NumberOrNull,
-          /** Underlying price nearest the spot at which the total vanishes; null where none lies within a quarter of it. */
+          /** Underlying price nearest the spot at which the total is zero; null if there is none within a quarter of the spot. */
           zero_level: NumberOrNull,
-          /** Share of the open interest that could not be counted for want of a volatility. */
+          /** Share of the open interest that was ignored because its volatility is unknown. */
           uncounted: Schema.Number,
           strikes: Schema.Array(Schema.Struct({ strike: Schema.Number, call: Schema.Number, put: Schema.Number, net: Schema.Number })),
           as_of: AsOf
@@ -123,7 +123,7 @@ export class ChainAnalysisApi extends HttpApiGroup.make("foAnalysis")
       .addSuccess(
         Schema.Struct({
           ...named,
-          /** What both changes are against; null before anything was published. */
+          /** The base of both changes; null before anything was published. */
           oi_change_from: Schema.NullOr(Schema.Literal("previous_session", "first_seen")),
           call_oi: Schema.Number,
           put_oi: Schema.Number,

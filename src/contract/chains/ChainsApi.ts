@@ -10,12 +10,12 @@ import * as Problem from "../shared/Problem.ts"
 const NumberOrNull = Schema.NullOr(Schema.Number)
 const AsOf = Schema.NullOr(Schema.String)
 
-/** Since when changes count: the previous session's last values, or the first ones seen today. Null before anything was published. */
+/** The base of changes: the previous session's last values, or the first ones seen today. Null before anything was published. */
 export const ChangeFrom = Schema.NullOr(Schema.Literal("previous_session", "first_seen"))
 
 /**
- * One option of a chain. iv a fraction, theta a calendar day, vega and rho a point; `as_of` is the quote's own time. `price_change` and
- * `oi_change` are since the moment that `oi_change_from` of the chain names.
+ * One option of a chain. iv is a fraction, theta per calendar day, vega and rho per point. `as_of` is the time of the quote.
+ * `price_change` and `oi_change` are relative to the base in the chain's `oi_change_from`.
  */
 export const OptionRow = Schema.Struct({
   instrument_token: Schema.Int,

@@ -4,7 +4,7 @@ import { digits, MarketInstant, NumberBetween, numberText, withDefault } from ".
 
 const NumberOrNull = Schema.NullOr(Schema.Number)
 
-/** Points of a curve. */
+/** Number of points of a curve. */
 const pointsMin = 2
 const pointsMax = 1001
 const pointsDefault = 101
@@ -13,7 +13,7 @@ const pointsExpected = `expected a whole number from ${pointsMin} to ${pointsMax
 export const spotShift = [-0.99, 10] as const
 export const volShift = [-5, 5] as const
 
-/** How a scenario is asked for in a query, and in a body; `date` is now unless given. */
+/** A scenario in a query and in a body. `date` is now by default. */
 export const scenarioQuery = {
   spot_shift: withDefault(numberText(...spotShift), () => 0),
   vol_shift: withDefault(numberText(...volShift), () => 0),
@@ -27,7 +27,7 @@ export const scenarioBody = {
   points: withDefault(Schema.Int.pipe(Schema.between(pointsMin, pointsMax, { message: () => pointsExpected })), () => pointsDefault)
 }
 
-/** Units as everywhere: theta a calendar day, vega and rho a point; null where an option has none. */
+/** The usual units: theta per calendar day, vega and rho per point; null if an option has no Greeks. */
 export const Greeks = Schema.Struct({
   delta: NumberOrNull,
   gamma: NumberOrNull,
@@ -39,7 +39,7 @@ export const Greeks = Schema.Struct({
 export const PayoffKind = Schema.Literal("CE", "PE", "FUT", "EQ")
 export type PayoffKind = typeof PayoffKind.Type
 
-/** A leg as it was valued: `quantity` signed, bought positive; `iv` and `forward` are what its value came from. */
+/** A leg as it was valued. `quantity` is signed, bought is positive. Its value was computed from `iv` and `forward`. */
 export const PayoffLeg = Schema.Struct({
   leg_ids: Schema.Array(Schema.Int),
   tradingsymbol: Schema.NullOr(Schema.String),
@@ -55,8 +55,8 @@ export const PayoffLeg = Schema.Struct({
 const MoneyOrUnbounded = Schema.Union(Money, Schema.Literal("unbounded"))
 
 /**
- * Break-evens, extremes and probability are at the horizon, the legs' earliest expiry; `max_loss` is the smallest profit, negative for a
- * loss. `profit` and `greeks` are of the scenario. The curve's profits are model values for a chart: rupees, as numbers.
+ * Break-evens, extremes and probability refer to the horizon, the legs' earliest expiry. `max_loss` is the smallest profit, negative
+ * for a loss. `profit` and `greeks` refer to the scenario. The curve's profits are model values for a chart: rupees, as numbers.
  */
 export const analysis = {
   horizon: Schema.String,
@@ -76,7 +76,7 @@ export const analysis = {
 }
 export type Analysis = Schema.Struct.Type<typeof analysis>
 
-/** The same where it may not be known: then all of it is null. */
+/** The analysis, with null in every field if it is unknown. */
 export const analysisOrNull = {
   horizon: Schema.NullOr(analysis.horizon),
   scenario: Schema.NullOr(analysis.scenario),

@@ -3,7 +3,7 @@ import { Schema } from "effect"
 const NumberOrNull = Schema.NullOr(Schema.Number)
 const described = <A, I>(schema: Schema.Schema<A, I>, description: string) => schema.annotations({ description })
 
-/** Strikes that were left out of a smile, by the reason; Quotes.ts of the domain says how each is judged. */
+/** Number of strikes omitted from a smile, by reason. Quotes.ts in the domain defines the reasons. */
 const LeftOut = Schema.Struct({
   far: Schema.Int,
   old: Schema.Int,
@@ -13,12 +13,12 @@ const LeftOut = Schema.Struct({
   wide: Schema.Int
 }).annotations({ identifier: "SmileLeftOut" })
 
-/** One expiry's smile. Parameters and errors are null where too few strikes are quoted. */
+/** One expiry's smile. Parameters and errors are null if too few strikes have quotes. */
 const Smile = Schema.Struct({
   expiry: Schema.String,
   years: Schema.Number,
   forward: Schema.Number,
-  /** Of the fitted smile at the forward. */
+  /** Volatility of the fitted smile at the forward. */
   atm_iv: NumberOrNull,
   parameters: Schema.NullOr(
     Schema.Struct({
@@ -49,7 +49,7 @@ const Violation = Schema.Struct({
   size: Schema.Number
 }).annotations({ identifier: "ArbitrageViolation" })
 
-/** The volatility surface, with the evidence of the check for arbitrage. */
+/** The volatility surface, with the results of the arbitrage check. */
 export const Surface = Schema.Struct({
   symbol: Schema.String,
   spot: NumberOrNull,

@@ -17,7 +17,7 @@ const ohlc = {
   volume: Schema.Int,
   oi: Schema.NullOr(Schema.Int)
 }
-/** Only while something could not be had from the broker: what, and the candles are those we have ourselves. */
+/** Present only if the broker could not deliver something: states what. The candles are then our own. */
 const warning = Schema.optional(Schema.String)
 
 export const CandleWithGreeks = Schema.Struct({
@@ -27,7 +27,7 @@ export const CandleWithGreeks = Schema.Struct({
       identifier: "CandleGreeks"
     })
   ),
-  /** Only where an option's candle was to have Greeks and has none. */
+  /** Present only if Greeks were requested for an option's candle that has none. */
   greeks_reason: Schema.optional(Schema.String)
 }).annotations({ identifier: "CandleWithGreeks" })
 

@@ -2,7 +2,7 @@ import { Schema } from "effect"
 import * as IndiaTime from "../../domain/IndiaTime.ts"
 import * as KiteHistory from "../../domain/market/KiteHistory.ts"
 
-/** Kite's names, and the short ones of charts. */
+/** Kite's interval names, and the short names that charts use. */
 const aliases: Readonly<Record<string, number>> = {
   "1m": 1,
   "1minute": 1,
@@ -45,7 +45,7 @@ const seconds = /^\d{9,10}$/
 const day = /^\d{4}-\d{2}-\d{2}$/
 const pattern = [seconds, day, offsetTime, indianTime].map(({ source }) => `(?:${source})`).join("|")
 
-/** NaN for what is no time; a day gives its start or its last second. */
+/** UTC milliseconds, or NaN if the text is not a time. A day gives its start or its last second. */
 const instantMs = (text: string, atEnd: boolean): number => {
   if (seconds.test(text)) return Number(text) * 1_000
   if (!IndiaTime.isIsoDate(text.slice(0, 10))) return Number.NaN

@@ -23,7 +23,10 @@ export const Instrument = Schema.Struct({
   lot_size: Schema.Int
 }).annotations({ identifier: "Instrument" })
 
-/** An underlying with futures or options; expiries not passed at market time, ascending. The token and symbol are the index's or share's own. */
+/**
+ * An underlying with futures or options. Expiries are ascending, without those past at market time. Token and symbol are the index's or
+ * share's.
+ */
 export const FoEnabled = Schema.Struct({
   symbol: Schema.String,
   exchange: Schema.String,

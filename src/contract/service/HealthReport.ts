@@ -8,7 +8,7 @@ export type Dependency = typeof Dependency.Type
 export const MarketState = Schema.Literal("running", "closed", "ended")
 export type MarketState = typeof MarketState.Type
 
-/** A recording's pace: so many seconds of it in one second, or as fast as it can. */
+/** The speed of a recording: recorded seconds per second, or as fast as possible. */
 export const Speed = Schema.Union(Schema.Number, Schema.Literal("max"))
 
 const Account = Schema.Struct({
@@ -28,7 +28,7 @@ const Writer = Schema.Struct({
   as_of: WriterStatus.fields.as_of
 })
 
-/** A program that `npm start` started again: which, why it ended, and since when it runs; `up_at` is null until then. */
+/** A program that `npm start` restarted: its name, why it ended and when it was up again. `up_at` is null until then. */
 export const Restart = Schema.Struct({
   name: Schema.String,
   reason: Schema.String,
@@ -37,7 +37,7 @@ export const Restart = Schema.Struct({
 })
 export type Restart = typeof Restart.Type
 
-/** GET /health. `reason` says why status is not ok. */
+/** GET /health. `reason` states why status is not ok. */
 export const Health = Schema.Struct({
   status: Schema.Literal("ok", "degraded", "down"),
   reason: Schema.NullOr(Schema.String),
@@ -47,9 +47,9 @@ export const Health = Schema.Struct({
     active_subscriptions: Schema.Int,
     accounts: Schema.Record({ key: Schema.String, value: Account })
   }),
-  /** What writes the streams to Postgres, by name. */
+  /** The writers of streams to Postgres, by name. */
   writers: Schema.Record({ key: Schema.String, value: Writer }),
-  /** Programs that were started again in this run of `npm start`, newest last; none elsewhere. */
+  /** Programs that were restarted in this run of `npm start`, newest last; empty for other processes. */
   restarts: Schema.Array(Restart),
   dependencies: Schema.Struct({
     redis: Dependency,
@@ -64,10 +64,10 @@ export const Health = Schema.Struct({
   market: Schema.Struct({
     mode: Schema.Literal("live", "synthetic", "recorded", "days"),
     state: MarketState,
-    /** Phase of the session of NSE's options at market time, by the rulebook; null where it does not know the day. */
+    /** Phase of the NSE options session at market time, from the rulebook; null if it does not know the day. */
     phase: Schema.NullOr(Schema.String),
     time: Schema.String,
-    /** How fast a recording runs, 1 for its own pace; null for other markets. */
+    /** Speed of a recording; 1 is the recorded speed. Null for other markets. */
     speed: Schema.NullOr(Speed)
   })
 }).annotations({ identifier: "Health" })

@@ -13,10 +13,10 @@ export class User extends Data.Class<{
 
 export class CurrentUser extends Context.Tag("contract/shared/CurrentUser")<CurrentUser, User>() {}
 
-/** Who may call: part of the contract, without how it is checked (Auth), so that a client can be made of it anywhere. */
+/** The authentication as part of the contract. The check itself is elsewhere (Auth), so that a client can be built without it. */
 export class Authentication extends HttpApiMiddleware.Tag<Authentication>()("contract/shared/Authentication", {
   failure: Problem.unauthorized,
   provides: CurrentUser,
-  // Tried in this order; the failure of the last one is what the caller sees.
+  // Tried in this order. The caller sees the failure of the last one.
   security: { bearer: HttpApiSecurity.bearer, apiKey: HttpApiSecurity.apiKey({ in: "header", key: "x-api-key" }) }
 }) {}

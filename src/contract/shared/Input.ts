@@ -2,11 +2,14 @@ import { Option, Schema } from "effect"
 import { isIsoDate } from "../../domain/IndiaTime.ts"
 
 declare const sent: unique symbol
-/** Never there: it tells the typed client what a caller writes, who may leave out what has a default, where handlers always find it. */
+/**
+ * A type-level mark without a value: the typed client uses it to know what a caller may send. A caller may omit a field with a default,
+ * but handlers always find it.
+ */
 interface SentAs<A> {
   readonly [sent]?: A
 }
-/** A request's part as a caller writes it. */
+/** The part of a request as a caller writes it. */
 export type Sent<A> = [A] extends [never]
   ? never
   : typeof sent extends keyof A
@@ -15,25 +18,28 @@ export type Sent<A> = [A] extends [never]
       ? ReadonlyArray<Sent<Item>>
       : A
 
-/** A field that may be left out: the gateway reads the default in its place, for every reader of it alike. */
+/** A field that may be omitted. The gateway then uses the default, so every handler sees the same value. */
 export const withDefault = <A, I>(schema: Schema.Schema<A, I>, value: () => NoInfer<A>) =>
-  // The library's own default has to be written out by whoever encodes; its type is the right one where this is decoded.
+  // With the library's default the sender would have to write the field. This type is right for the receiver.
   Schema.optionalToOptional(Schema.UndefinedOr(schema), Schema.UndefinedOr(Schema.typeSchema(schema)), {
     decode: (read) => Option.some(Option.getOrUndefined(read) ?? value()),
     encode: Option.filter((given) => given !== undefined)
   }) as unknown as Schema.optionalWith<Schema.Schema<A, I>, { default: () => A }>
 
-/** What a caller sends, where an unknown field is left unread. */
+/** What a caller sends; unknown fields are ignored. */
 export const LooseInput = <Fields extends Schema.Struct.Fields>(fields: Fields) => {
   const schema = Schema.Struct(fields)
   type Self = typeof schema
   return schema as unknown as Schema.Schema<Self["Type"] & SentAs<Schema.Struct.Constructor<Fields>>, Self["Encoded"], Self["Context"]>
 }
-/** What a caller sends: every wrong field is reported, and an unknown one is wrong. The library's own default stops at the first and drops the unknown. */
+/**
+ * What a caller sends. Every wrong field is reported, and an unknown field is wrong. By default the library stops at the first and
+ * drops the unknown.
+ */
 export const Input = <Fields extends Schema.Struct.Fields>(fields: Fields) =>
   LooseInput(fields).annotations({ parseOptions: { errors: "all", onExcessProperty: "error" } })
 
-/** Largest `offset`: what Postgres takes as a row number without a thought. */
+/** Largest `offset`: the largest 32-bit integer. */
 const offsetMax = 2 ** 31 - 1
 export const limitMax = 1000
 export const limitDefault = 100
@@ -51,34 +57,34 @@ export const digits = (max: number, min: number, expected: string) =>
     { strict: true, decode: Number, encode: String }
   )
 
-/** The two parameters of every list. */
+/** The two paging parameters of every list. */
 export const pageFields = {
   limit: withDefault(digits(limitMax, 1, `expected a whole number from 1 to ${limitMax}`), () => limitDefault),
   offset: withDefault(digits(offsetMax, 0, "expected a whole number, zero or more"), () => 0)
 }
 export const Page = Input(pageFields)
 
-/** An id in a path: any whole number, of any length, because one that does not exist is a 404 and not a mistake of form. */
+/** An id in a path: a whole number of any length. An id that does not exist is a 404, not a validation error. */
 export const WholeNumber = Schema.transform(
   Schema.String.pipe(Schema.pattern(/^-?\d+$/, { message: () => "expected a whole number", jsonSchema: { type: "integer" } })),
   Schema.Number,
   { strict: true, decode: Number, encode: String }
 )
-/** Whether such an id can exist at all; asking the database for another would overflow its column. */
+/** Whether such an id can exist. Any other would overflow the database column. */
 export const canExist = (id: number): boolean => Number.isSafeInteger(id) && id > 0
 
-/** NUL cannot stand in a Postgres text, and half a surrogate pair is no text at all. */
+/** Postgres text cannot contain NUL, and half a surrogate pair is not valid text. */
 const isPlain = (text: string): boolean => !/[\0\p{Surrogate}]/u.test(text)
 export const Text = (lengthMax: number) =>
   Schema.String.pipe(
     Schema.maxLength(lengthMax, { message: () => `at most ${lengthMax} characters` }),
     Schema.filter(isPlain, { message: () => "holds a character that is no text" })
   )
-/** Text without blanks around it, and not empty. */
+/** Non-empty text without surrounding blanks. */
 export const Name = (lengthMax: number) =>
   Schema.compose(Schema.Trim, Text(lengthMax).pipe(Schema.minLength(1, { message: () => "must not be empty" })))
 
-/** A symbol as a caller writes it, in upper case as exchanges do. */
+/** A symbol, converted to upper case as exchanges write it. */
 export const Symbol = Schema.transform(Text(64).pipe(Schema.minLength(1, { message: () => "must not be empty" })), Schema.String, {
   strict: true,
   decode: (text) => text.trim().toUpperCase(),
@@ -102,7 +108,7 @@ export const Instant = Schema.transform(
   Schema.DateFromSelf,
   { strict: true, decode: (text) => new Date(text), encode: (date) => date.toISOString() }
 )
-/** An ISO 8601 instant, or a day ("YYYY-MM-DD"): when its contracts expire. */
+/** An ISO 8601 instant, or a day ("YYYY-MM-DD"), which means the expiry instant of that day's contracts. */
 export const MarketInstant = Schema.transform(
   Schema.String.pipe(
     Schema.filter(isInstant, {
@@ -122,7 +128,7 @@ export const MarketInstant = Schema.transform(
 export const NumberBetween = (min: number, max: number) =>
   Schema.JsonNumber.pipe(Schema.between(min, max, { message: () => `expected a number from ${min} to ${max}` }))
 const plainNumber = /^[-+]?\d{1,15}(?:\.\d{1,15})?$/
-/** The same in a query. */
+/** A finite number in a query. */
 export const numberText = (min: number, max: number) =>
   Schema.transform(
     Schema.String.pipe(

@@ -3,25 +3,25 @@ import { Mark } from "../../domain/strategy/StrategyMessage.ts"
 import { ChangeFrom, StrikeRow } from "../chains/ChainsApi.ts"
 
 /**
- * What the gateway says on its WebSocket paths: the contract of clients. The gateway writes the frequent ones as text by hand; a test holds
- * what it writes equal to this.
+ * The gateway's messages on its WebSocket paths: the contract with clients. The gateway writes the frequent ones as text without this
+ * schema; a test checks that they match it.
  */
 const NumberOrNull = Schema.NullOr(Schema.Number)
 const TextOrNull = Schema.NullOr(Schema.String)
 
 const Position = Schema.Int.pipe(Schema.nonNegative(), Schema.lessThanOrEqualTo(Number.MAX_SAFE_INTEGER))
 /**
- * How far a client had got, in a `subscribe`: of the last data frame it received the stream's creation (UNIX ms) and sequence, and on
- * /ws/ticks that tick's row in its frame, without which the frame counts as received whole.
+ * The position of a client in a `subscribe`: from the last data frame that it received, the stream's creation time (UNIX ms) and the
+ * sequence. On /ws/ticks also the last tick's row in its frame; without it the whole frame counts as received.
  */
 export const Since = Schema.Struct({ epoch: Position, seq: Position, row: Schema.optional(Position) })
 export type Since = typeof Since.Type
 
-/** A place in a stream: its creation (UNIX ms), and the last sequence folded into what came. */
+/** A position in a stream: its creation time (UNIX ms), and the last sequence included in this message. */
 const placed = {
   epoch: Schema.Int,
   seq: Schema.Int,
-  /** How many frames were left out before this one, because the client was behind. */
+  /** Number of frames that were skipped before this one, because the client was too slow. */
   conflated: Schema.optional(Schema.Int)
 }
 
@@ -29,17 +29,17 @@ const User = Schema.Struct({ user_id: Schema.String, email: TextOrNull, name: Te
 const greeting = { connection_id: Schema.String, user: User }
 const Welcome = Schema.Struct({ type: Schema.Literal("welcome"), ...greeting })
 
-/** The words of the error form of REST; only what is unavailable may pass. */
+/** The error codes of REST. Only `unavailable` may succeed when retried. */
 const RefusalCode = Schema.Literal("validation_error", "not_found", "unavailable")
 export type RefusalCode = typeof RefusalCode.Type
-/** What was asked for cannot be done; the connection stays. The items are there where the message that asked could be read. */
+/** The request failed; the connection stays open. The items are present if the message could be read. */
 const refusal = { type: Schema.Literal("error"), code: RefusalCode, message: Schema.String }
 const Pong = Schema.Struct({ type: Schema.Literal("pong") })
-/** What was missed and cannot be delivered: the first and the last sequence of it. */
+/** The first and last sequence of the messages that were missed and cannot be delivered. */
 const gap = { type: Schema.Literal("gap"), epoch: Schema.Int, from: Schema.Int, to: Schema.Int }
 const answers = Schema.Literal("subscribed", "unsubscribed")
 
-/** Every field null where the packet or the instrument has none; `timestamp` is the exchange's, else of its receipt. */
+/** A field is null if the packet or the instrument does not have it. `timestamp` is the exchange's, or the time of receipt. */
 export const Tick = Schema.Struct({
   type: Schema.Literal("tick"),
   data: Schema.Struct({
@@ -62,15 +62,15 @@ export const Tick = Schema.Struct({
     is_mock: Schema.Boolean
   }),
   ...placed,
-  /** The tick's place within its frame. */
+  /** The tick's position within its frame. */
   row: Schema.Int
 })
 export type Tick = typeof Tick.Type
 
-/** Where the stream stood: what a client that receives nothing goes on from. With a pong every tick up to there has been sent. */
+/** The position of the stream, from which a client that receives nothing can continue. With a pong, every tick up to it has been sent. */
 const stood = { epoch: Schema.optional(Schema.Int), seq: Schema.optional(Schema.Int) }
 
-/** /ws/ticks. `epoch` and `seq` are those of MD_FRAMES; the ticks of one frame share theirs and are told apart by `row`. */
+/** /ws/ticks. `epoch` and `seq` are those of MD_FRAMES. The ticks of one frame share them and differ in `row`. */
 export const TicksMessage = Schema.Union(
   Tick,
   Schema.Struct({ type: Schema.Literal("connected"), ...greeting }),
@@ -87,14 +87,14 @@ export const TicksMessage = Schema.Union(
 export type TicksMessage = typeof TicksMessage.Type
 
 const chain = { symbol: Schema.String, expiry: Schema.String }
-/** `chain` has every strike, `delta` those that changed, each whole: replace those that came. */
+/** `chain` has every strike. `delta` has the complete rows of the strikes that changed: replace those. */
 export const ChainUpdate = Schema.Struct({
   type: Schema.Literal("update"),
   ...chain,
   kind: Schema.Literal("chain", "delta"),
   as_of: TextOrNull,
   spot: NumberOrNull,
-  /** Against the previous close, in rupees. */
+  /** Relative to the previous close, in rupees. */
   spot_change: NumberOrNull,
   forward: NumberOrNull,
   atm_strike: NumberOrNull,
@@ -120,11 +120,11 @@ export const ChainMessage = Schema.Union(
 )
 export type ChainMessage = typeof ChainMessage.Type
 
-/** A mark's `seq` is its place in STRAT here, not what was folded into it. */
+/** Here a mark's `seq` is its sequence in STRAT, not the newest one folded into it. */
 export const MarkUpdate = Schema.Struct({ type: Schema.Literal("m2m"), ...Mark.fields, ...placed })
 export type MarkUpdate = typeof MarkUpdate.Type
 
-/** A strategy of the caller was created, changed (its legs, fills, name or status) or deleted, by whichever client: ask REST for it. */
+/** A client created, changed (legs, fills, name or status) or deleted a strategy of the caller. Read it by REST. */
 export const StrategyChange = Schema.Struct({
   type: Schema.Literal("strategy"),
   strategy_id: Schema.Int,
@@ -143,13 +143,13 @@ export const StrategyMessage = Schema.Union(
 )
 export type StrategyMessage = typeof StrategyMessage.Type
 
-/** What one flush held, with `?batch=1`. */
+/** The messages of one flush, with `?batch=1`. */
 export const Batch = Schema.Struct({
   type: Schema.Literal("batch"),
   items: Schema.Array(Schema.Unknown),
   conflated: Schema.optional(Schema.Int)
 })
 
-/** The subprotocol that a client offers, and the name in which it brings its token. */
+/** The subprotocol that a client offers, and the one that carries its token. */
 export const protocol = "tarang.v1"
 export const bearer = (token: string): string => `bearer.${token}`

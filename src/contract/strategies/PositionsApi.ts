@@ -15,11 +15,11 @@ const MoneyOrNull = Schema.NullOr(Money)
 const NumberOrNull = Schema.NullOr(Schema.Number)
 const Id = Input({ id: WholeNumber })
 
-/** Fills of one request. */
+/** Largest number of fills per request. */
 const batchMax = 1000
 const Price = MoneyInput.pipe(Schema.filter((price) => !price.isNegative(), { message: () => "must not be negative" }))
 
-/** `executed_at` is now unless given; a fill whose `external_id` the strategy already has is a duplicate and changes nothing. */
+/** `executed_at` is now by default. A fill whose `external_id` the strategy already has is a duplicate and changes nothing. */
 const Fill = Input({
   tradingsymbol: Name(64),
   exchange: Name(16),
@@ -31,7 +31,7 @@ const Fill = Input({
 })
 
 const held = {
-  /** The leg itself, or the legs whose place the fills take. */
+  /** The leg itself, or the legs that the fills replace. */
   leg_ids: Schema.Array(Schema.Int),
   source: Schema.Literal("fills", "leg"),
   instrument_token: Schema.Int,
@@ -42,7 +42,7 @@ const valued = { as_of: Schema.String, complete: Schema.Boolean, missing: Schema
 const Both = Schema.Struct({ fifo: Money, average: Money })
 const BothOrNull = Schema.Struct({ fifo: MoneyOrNull, average: MoneyOrNull })
 
-/** One holding; what needs a price is null without one. Averages are rounded to twelve places, totals are exact. */
+/** One holding. Values that need a price are null without one. Averages are rounded to twelve places; totals are exact. */
 const InstrumentPnl = Schema.Struct({
   ...held,
   net_quantity: Schema.Int,
@@ -56,10 +56,10 @@ const InstrumentPnl = Schema.Struct({
 
 const LegGreeks = Schema.Struct({
   ...held,
-  /** Signed, bought positive. */
+  /** Signed; bought is positive. */
   quantity: Schema.Int,
   iv: NumberOrNull,
-  /** Of one unit, and of the quantity. */
+  /** Greeks of one unit, and of the quantity. */
   unit: Greeks,
   position: Greeks
 }).annotations({ identifier: "LegGreeks" })
@@ -74,8 +74,8 @@ const openOn = {
 }
 
 /**
- * What a strategy holds: an instrument with fills is what the fills left open, a leg of an instrument without fills its quantity at its entry
- * price. `missing` names the instruments without a price or with a stale one.
+ * What a strategy holds. An instrument with fills holds what the fills left open. A leg of an instrument without fills holds its
+ * quantity at its entry price. `missing` lists the instruments without a price or with a stale one.
  */
 export class PositionsApi extends HttpApiGroup.make("positions")
   .add(

@@ -33,12 +33,12 @@ export const Leg = Schema.Struct({
   entry_price: Money
 }).annotations({ identifier: "Leg" })
 
-/** `latest` is the newest strat.m2m, null until there is one. */
+/** `latest` is the newest strat.m2m, or null before the first. */
 export const Strategy = Schema.Struct({ ...summary, instruments: Schema.Array(Leg), latest: Schema.NullOr(Mark) }).annotations({
   identifier: "Strategy"
 })
 
-/** `open` to `close` are of the net premium m2m; `total_pnl` is the P&L at the end, null where it was unknown. */
+/** `open` to `close` are the net premium m2m. `total_pnl` is the P&L at the end, or null if it was unknown. */
 const Candle = Schema.Struct({
   timestamp: Schema.String,
   open: Money,
@@ -68,7 +68,7 @@ const minutesOf: Readonly<Record<string, number>> = {
   "60minute": 60,
   day: 1440
 }
-/** An interval by our name or by Kite's, as minutes. */
+/** An interval by our name or Kite's name, decoded to minutes. */
 const Interval = Schema.transform(
   Schema.String.pipe(
     Schema.filter((text) => Object.hasOwn(minutesOf, text), {

@@ -16,7 +16,7 @@ export const Subscription = Schema.Struct({
   status: Status,
   requested_mode: Mode,
   account_id: Schema.NullOr(Schema.String),
-  /** Why it ended by itself, such as `expired`; absent while it is active or when a person ended it. */
+  /** Why it ended by itself, such as `expired`. Absent while it is active, and if a person ended it. */
   ended_reason: Schema.optional(Schema.String),
   created_at: Schema.String,
   updated_at: Schema.String
@@ -26,7 +26,7 @@ const Token = Input({ token: WholeNumber })
 const AccountId = Text(64)
 const Message = Schema.Struct({ message: Schema.String })
 
-/** Subscriptions of one request. */
+/** Largest number of subscriptions per request. */
 const batchMax = 1_000
 const Wanted = Input({
   instrument_token: Schema.Int,

@@ -8,13 +8,13 @@ import { Schema } from "effect"
 import { LooseInput, withDefault } from "../shared/Input.ts"
 import * as Problem from "../shared/Problem.ts"
 
-/** As Authentication, except that UDF_PUBLIC lets a caller without credentials in: charting front ends send none. */
+/** Like Authentication, but UDF_PUBLIC admits callers without credentials, because charting front ends send none. */
 export class UdfAccess extends HttpApiMiddleware.Tag<UdfAccess>()("contract/udf/UdfAccess", {
   failure: Problem.udfUnauthorized,
   security: { bearer: HttpApiSecurity.bearer, apiKey: HttpApiSecurity.apiKey({ in: "header", key: "x-api-key" }) }
 }) {}
 
-/** The protocol tells every failure but a refused sign-in by 200 and this. Source: TradingView Charting Library, "UDF". */
+/** The protocol reports every failure except a refused sign-in by status 200 and this body. Source: TradingView Charting Library, "UDF". */
 const Failure = Schema.Struct({ s: Schema.Literal("error"), errmsg: Schema.String }).annotations({ identifier: "UdfError" })
 
 const text = withDefault(Schema.String, () => "")
@@ -60,7 +60,7 @@ const Found = Schema.Struct({
   type: Schema.String
 }).annotations({ identifier: "UdfFound" })
 
-/** Columns of one length; times in seconds, a day's its date at midnight UTC. */
+/** Columns of equal length. Times are in seconds; a day bar's time is its date at midnight UTC. */
 const Bars = Schema.Struct({
   s: Schema.Literal("ok"),
   t: numbers,
@@ -104,7 +104,7 @@ const Quote = Schema.Union(
   })
 ).annotations({ identifier: "UdfQuote" })
 
-/** Parameters that the protocol may add later are left alone; what is missing is told as the protocol tells errors. */
+/** Unknown parameters are ignored, because the protocol may add some. A missing parameter is reported in the protocol's error form. */
 export class UdfApi extends HttpApiGroup.make("udf")
   .add(
     HttpApiEndpoint.get("config", "/config").addSuccess(

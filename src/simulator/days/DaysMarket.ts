@@ -1,6 +1,6 @@
 /**
- * A market that lives in days: the rulebook's own calendar from one day to another, with pre-open, session, closing auction and close, nights
- * that pass at once, new contracts and expired ones, and access tokens that die in the morning. Packets follow from the settings alone.
+ * A market of simulated days, which follows the rulebook's calendar. A day has pre-open, session, closing auction and close; nights
+ * pass at once. Contracts are listed and expire, and access tokens expire in the morning. Packets depend only on the settings.
  */
 import { Data, Effect } from "effect"
 import * as Frame from "../../domain/market/Frame.ts"
@@ -17,23 +17,23 @@ import type * as Paths from "./Paths.ts"
 import * as Timetable from "./Timetable.ts"
 import * as Truth from "./Truth.ts"
 
-/** Where a day stands when the market waits for its clients: signed in again, with the new dump out, and over. */
+/** The points of a day at which the market waits for its clients: tokens renewed, the new dump published, the day over. */
 export type Stage = "signed in" | "dump out" | "over"
 
 export interface Settings {
   readonly rules: RuleSet.RuleSet
-  /** "YYYY-MM-DD", ascending; they need not follow each other. */
+  /** "YYYY-MM-DD", ascending; gaps are allowed. */
   readonly days: ReadonlyArray<string>
   readonly seed: number
-  /** Market seconds per second, or as fast as the clients take it. A night takes a second at any speed. */
+  /** Market seconds per second, or as fast as the clients read. A night takes a second at any speed. */
   readonly speed: number | "max"
-  /** Seconds between two ticks of an instrument. */
+  /** Market seconds between two ticks of an instrument. */
   readonly stepSeconds: number
   readonly variation: number
   readonly products: ReadonlyArray<Listing.Product>
   /** Splits of shares: `on` is the first day at the new price. */
   readonly splits: ReadonlyArray<{ readonly name: string; readonly on: string; readonly factor: number }>
-  /** Waited for at each stage of each day; left out: until the clients' subscriptions have settled. */
+  /** Awaited at each stage of each day. By default the market waits until the clients' subscriptions have settled. */
   readonly gate?: ((day: string, stage: Stage) => Effect.Effect<void>) | undefined
 }
 
@@ -51,7 +51,7 @@ const crudeOil: Listing.Commodity = {
   optionDay: 16
 }
 
-/** An index with weeklies of each exchange, a share that nothing is derived from, and a commodity. */
+/** One index with weeklies per exchange, a share without derivatives, and a commodity. */
 export const products: ReadonlyArray<Listing.Product> = [
   { name: "NIFTY", basePrice: 24_500, volatility: 0.13, weeklies: 2, monthlies: 2, strikesEachSide: 5 },
   { name: "SENSEX", basePrice: 80_500, volatility: 0.13, weeklies: 1, monthlies: 1, strikesEachSide: 3 },
@@ -68,14 +68,14 @@ export const defaults = {
   splits: []
 } as const satisfies Partial<Settings>
 
-/** A day cannot be played because the rulebook does not know something of it. */
+/** The rulebook lacks something that is needed to play a day. */
 export class DayUnknown extends Data.TaggedError("DayUnknown")<{ readonly cause: UnknownRule | RangeError }> {
   override get message(): string {
     return `the simulated days cannot be played: ${this.cause.message}`
   }
 }
 
-/** `count` days from one on. */
+/** `count` days, starting with `first`. */
 export const daysFrom = (first: string, count: number): ReadonlyArray<string> =>
   Array.from({ length: count }, (_, at) => Day.iso(Day.ofIso(first) + at))
 
@@ -117,7 +117,7 @@ const floorOf = (settings: Settings, plan: ReadonlyArray<Plan>, first: Plan): Fl
   }
 }
 
-/** Longer silences pass in a second, at any speed. */
+/** Longer pauses take one second at any speed. */
 const nightMs = 15 * 60_000
 const nightTakes = "1 second"
 
@@ -132,7 +132,7 @@ interface Playback {
   readonly settled: Map<string, number>
 }
 
-/** Candles after a split are told in the new shares, as a broker's history is. */
+/** Candles before a split are converted to the new shares, as in a broker's history. */
 const adjusted = (paths: Paths.Paths, name: string, nowMs: number, candle: Candle): Candle => {
   const factor = paths.splits
     .filter((split) => split.name === name && candle.atMs < split.fromMs && split.fromMs <= nowMs)
@@ -153,7 +153,7 @@ const minutesOf = (floor: Floor.Floor, playback: Playback, token: number, { from
     .map((candle) => adjusted(floor.paths, instrument.tradingsymbol, playback.timeMs, candle))
 }
 
-/** One step: time, packets, and everybody has them. */
+/** One step: moves the time, publishes the packets, and waits until every client has them. */
 const step = (settings: Settings, floor: Floor.Floor, playback: Playback, outlet: Outlet, atMs: number, isTrading: boolean) =>
   Effect.gen(function* () {
     yield* wait(settings.speed, atMs - playback.timeMs)
@@ -192,7 +192,7 @@ const playDay = (
     yield* gate("dump out")
     for (const atMs of timetable.instants) yield* step(settings, floor, playback, outlet, atMs, true)
     Floor.closeDay(floor, playback.settled)
-    yield* step(settings, floor, playback, outlet, timetable.lastWordAtMs, false)
+    yield* step(settings, floor, playback, outlet, timetable.lastPacketAtMs, false)
     yield* gate("over")
     yield* Effect.logInfo("a simulated day is over").pipe(
       Effect.annotateLogs({ day, listed: listing.listed.length, settled: floor.truth.settlements.length })
@@ -216,7 +216,7 @@ export const make = (settings: Settings): Effect.Effect<Market, DayUnknown> =>
       }
     })
     const first = plan[0]
-    if (first === undefined) return yield* new DayUnknown({ cause: new RangeError("there is no day to play") })
+    if (first === undefined) return yield* new DayUnknown({ cause: new RangeError("no day was given to play") })
     const floor = floorOf(settings, plan, first)
     Floor.openDay(floor, first.listing, first.timetable)
     const playback: Playback = {

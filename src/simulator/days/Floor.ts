@@ -1,4 +1,4 @@
-/** The trading floor: packets of every listed instrument as one instant follows another, and the truth of it. */
+/** The trading floor: it computes the packets of every listed instrument from instant to instant, and records the truth. */
 import * as Money from "../../domain/Money.ts"
 import * as Frame from "../../domain/market/Frame.ts"
 import * as Instrument from "../../domain/market/Instrument.ts"
@@ -13,19 +13,19 @@ import * as Truth from "./Truth.ts"
 
 /** A tick trades 1 to this many lots. */
 const lotsMax = 10
-/** Indicative prices of the pre-open lie this far below the open. */
+/** Indicative prices of the pre-open are this far below the open. */
 const preopenDiscount = 0.01
-/** Close of a day without a closing auction: the mean of the minutes of its last half hour. */
+/** Minutes at the end of the day whose mean is the close, if there is no closing auction. */
 const closeMinutes = 30
 const firstLots = 10_000
 
-/** What the exchange remembers of an instrument from day to day. */
+/** An instrument's values that last from day to day. */
 interface Memory {
   close: number
   oi: number
 }
 
-/** A listed instrument with what its day is made of. */
+/** A listed instrument with its data of the day. */
 interface Row {
   readonly one: Listing.Listed
   readonly phases: ReadonlyArray<Hours.Phase>
@@ -40,7 +40,7 @@ export interface Floor {
   readonly rowByToken: Map<number, number>
   readonly memory: Map<string, Memory>
   readonly turnover: Float64Array
-  /** 1 once the row's day has begun. */
+  /** 1 once the row has had its first packet of the day. */
   readonly begun: Uint8Array
   readonly changed: Uint32Array
   listing: Listing.DayListing
@@ -78,7 +78,7 @@ const clearDepth = (columns: Frame.Columns, row: number): void => {
     for (const name of ["bidPrice", "bidQuantity", "bidOrders", "askPrice", "askQuantity", "askOrders"] as const) columns[name][at] = 0
 }
 
-/** The rows of a new day: an instrument that was listed before keeps its last packet under its present token. */
+/** Sets up the rows of a new day. An instrument that was listed before keeps its last packet, under its present token. */
 export const openDay = (floor: Floor, listing: Listing.DayListing, timetable: Timetable.Timetable): void => {
   const { columns, rowByToken } = floor
   const last = new Map(floor.listing.listed.map((one, row) => [keyOf(one), Frame.rowOf(columns, row)]))
@@ -93,7 +93,7 @@ export const openDay = (floor: Floor, listing: Listing.DayListing, timetable: Ti
     for (const name of rowNames) columns[name][row] = before?.[name] ?? 0
     columns.token[row] = one.instrument.token
     columns.kind[row] = before === undefined ? 0 : before.kind
-    // No packet yet; a quote that is asked for has a price all the same.
+    // There is no packet yet, but a REST quote needs a price.
     if (before === undefined) columns.lastPrice[row] = Paths.price(floor.paths, one, timetable.tokensDieAtMs)
     rowByToken.set(one.instrument.token, row)
   }
@@ -108,7 +108,7 @@ export const openDay = (floor: Floor, listing: Listing.DayListing, timetable: Ti
 
 const kindOf = (one: Listing.Listed): number => (Instrument.isIndex(one.instrument.token) ? Frame.Kind.indexFull : Frame.Kind.full)
 
-/** The exchange's first word of a day on an instrument: volumes, averages and the day's range begin anew, open interest goes on. */
+/** The first packet of an instrument's day: volume, averages and the day's range restart, open interest continues. */
 const beginDay = (floor: Floor, row: number, one: Listing.Listed): void => {
   const { columns } = floor
   const memory = floor.memory.get(keyOf(one))
@@ -142,7 +142,7 @@ const quote = (floor: Floor, row: number, one: Listing.Listed, price: number): v
   columns.sellQuantity[row] = sum
 }
 
-/** One trade in the session: it makes the day's range, its volume and the truth. */
+/** One trade in the session. It updates the day's range, the volume and the truth. */
 const trade = (floor: Floor, row: number, { one, truth }: Row, atMs: number): void => {
   const { columns, paths } = floor
   if (floor.begun[row] === 0) beginDay(floor, row, one)
@@ -177,7 +177,7 @@ const trade = (floor: Floor, row: number, { one, truth }: Row, atMs: number): vo
   Truth.note(truth, atMs, price, columns.volume[row] as number, columns.oi[row] as number)
 }
 
-/** A price that nobody has traded at: of the pre-open, or standing still in an auction. */
+/** A price without a trade: in the pre-open, or the constant price in an auction. */
 const indicate = (floor: Floor, row: number, atMs: number, price: number): void => {
   floor.columns.lastPrice[row] = price
   floor.columns.exchangeTime[row] = secondsOf(atMs)
@@ -192,8 +192,8 @@ const officialClose = (floor: Floor, { one, phases, truth }: Row, atMs: number):
   return Math.round(minutes.reduce((sum, { close }) => sum + close, 0) / minutes.length / tick) * tick
 }
 
-/** Lets a row say what it has to say at an instant; false when it is silent. */
-const speak = (floor: Floor, row: number, of: Row, atMs: number): boolean => {
+/** Writes a row's packet for an instant; returns false if it has nothing to send. */
+const writePacket = (floor: Floor, row: number, of: Row, atMs: number): boolean => {
   const { one } = of
   if (isSpot(one) && of.closePrintAtMs === atMs) {
     const close = officialClose(floor, of, atMs)
@@ -218,15 +218,15 @@ const speak = (floor: Floor, row: number, of: Row, atMs: number): boolean => {
   return true
 }
 
-/** Moves every instrument to an instant; answers how many rows of `changed` have something to send. */
+/** Moves every instrument to an instant. Returns how many rows of `changed` have something to send. */
 export const advance = (floor: Floor, atMs: number): number => {
   let count = 0
-  for (let row = 0; row < floor.rows.length; row++) if (speak(floor, row, floor.rows[row] as Row, atMs)) floor.changed[count++] = row
+  for (let row = 0; row < floor.rows.length; row++) if (writePacket(floor, row, floor.rows[row] as Row, atMs)) floor.changed[count++] = row
   if (floor.strategies.length === 0 && count > 0) floor.strategies = knownStrategies(floor)
   return count
 }
 
-/** The first spot repeats its price at an instant: how time passes while nothing trades. -1 where there is no price yet. */
+/** Repeats the price of the first spot at an instant, so that time advances while nothing trades. -1 if it has no price yet. */
 export const passTime = (floor: Floor, atMs: number): number => {
   const row = floor.listing.listed.findIndex(isSpot)
   const one = floor.listing.listed[row]
@@ -249,7 +249,10 @@ const legOf = (floor: Floor, one: Listing.Listed, direction: "BUY" | "SELL", con
   scale: Instrument.priceScale(one.instrument.token)
 })
 
-/** Of the first product a sold strangle of the nearest expiry with a bought future, of each commodity a bought future: at the first prices. */
+/**
+ * The first product: a sold strangle of the nearest expiry and a bought future. Each commodity: a bought future. All at the first
+ * prices.
+ */
 const knownStrategies = (floor: Floor): ReadonlyArray<Truth.Strategy> => {
   const traded = floor.listing.listed.filter((one, row) => floor.begun[row] === 1 && !isSpot(one))
   const options = traded.filter(({ instrument, product }) => product === 0 && Instrument.isOption(instrument))
@@ -293,7 +296,7 @@ const settlementOf = (floor: Floor, one: Listing.Listed): Truth.Settlement | nul
   }
 }
 
-/** The end of a day: closes and open interest are remembered, what expired is settled, the strategies are valued. */
+/** Ends a day: stores closes and open interest, settles expired contracts and values the strategies. */
 export const closeDay = (floor: Floor, settled: Map<string, number>): void => {
   const iso = Day.iso(floor.listing.day)
   for (const { one, truth } of floor.rows) {

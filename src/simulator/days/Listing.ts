@@ -1,4 +1,4 @@
-/** What the simulated exchanges list on each day, by the rulebook: a new contract takes the token of one that has expired. */
+/** The instruments that the simulated exchanges list on each day, from the rulebook. A new contract takes the token of an expired one. */
 import { Either } from "effect"
 import * as Instrument from "../../domain/market/Instrument.ts"
 import * as Symbol from "../../domain/market/Symbol.ts"
@@ -18,15 +18,15 @@ export interface Product {
   readonly name: string
   /** Rupees. */
   readonly basePrice: number
-  /** At-the-money volatility a year. */
+  /** Yearly at-the-money volatility. */
   readonly volatility: number
   readonly weeklies: number
   readonly monthlies: number
-  /** Strikes either side of the base price. */
+  /** Strikes on either side of the base price. */
   readonly strikesEachSide: number
 }
 
-/** A commodity: its exchange lists no spot, and its dump alone says when a contract ends. */
+/** A commodity. Its exchange lists no spot, and only its dump states when a contract expires. */
 export interface Commodity extends Product {
   /** Kite's exchange. */
   readonly exchange: string
@@ -43,7 +43,7 @@ export interface Listed {
   readonly product: number
   readonly segment: Facts.Segment
   readonly security: Hours.Security
-  /** Infinity for what does not expire. */
+  /** Infinity for an instrument that does not expire. */
   readonly expiresAtMs: number
 }
 
@@ -54,19 +54,19 @@ export interface DayListing {
 
 export const isCommodity = (product: Product): product is Commodity => "exchange" in product
 
-/** A rule that the simulated days need and the rulebook lacks stops the simulator at its start. */
+/** Returns a rule's answer. If the rulebook lacks a rule that the simulated days need, the simulator stops at its start. */
 export const known = <A>(answer: Either.Either<A, UnknownRule>): A => Either.getOrThrowWith(answer, (unknown) => unknown)
 
 const exchangeTokenBase = 2_000_000
 
-/** A contract before its token is known. */
+/** A contract that has no token yet. */
 type Draft = Omit<Instrument.Instrument, "token" | "exchangeToken">
 
 const paise = 100
 
 const underlyingOf = (product: Product): Contracts.Underlying => {
   const found = Contracts.underlyingByName.get(product.name)
-  if (found === undefined) throw new RangeError(`${product.name} is no underlying of Contracts.underlyings`)
+  if (found === undefined) throw new RangeError(`${product.name} is not in Contracts.underlyings`)
   return found
 }
 
@@ -127,7 +127,7 @@ const optionsOf = (
 ): ReadonlyArray<Draft> =>
   strikesOf(product).flatMap((strike) => (["CE", "PE"] as const).map((kind) => draft(rules, product, day, expiry, kind, strike)))
 
-/** Contracts of an index or share that are listed on a day: those that expire on it are still among them. */
+/** Contracts of an index or share that are listed on a day, including those that expire on it. */
 const byRule = (rules: RuleSet.RuleSet, product: Product, day: Day.Day): ReadonlyArray<Draft> => {
   const { exchange } = termsOf(product)
   const ahead = Expiries.after(rules, exchange, product.name, day - 1)
@@ -165,7 +165,7 @@ const ofCommodity = (rules: RuleSet.RuleSet, product: Commodity, day: Day.Day): 
   ]
 }
 
-/** A share without derivatives takes no part in the closing auction. */
+/** A share without derivatives is not in the closing auction. */
 const securityOf = (type: Instrument.InstrumentType, { monthlies }: Product): Hours.Security => {
   if (type === "EQ") return monthlies > 0 ? "cas" : "other"
   return type === "FUT" ? "future" : "option"
@@ -189,7 +189,7 @@ const lowByteOf = (rules: RuleSet.RuleSet, exchange: string): number => {
   return unit.lowByte
 }
 
-/** Tokens in use, and those that are free again, by exchange; the one that has been free longest is given away first. */
+/** The tokens in use and the free ones, by exchange. The token that has been free longest is reused first. */
 class Tokens {
   readonly #bySymbol = new Map<string, number>()
   readonly #free = new Map<string, Array<number>>()
@@ -212,7 +212,7 @@ class Tokens {
   }
 }
 
-/** The listing of each day, in the order of the days. */
+/** The listings of all days, in order. */
 export const listings = (
   rules: RuleSet.RuleSet,
   products: ReadonlyArray<Product>,

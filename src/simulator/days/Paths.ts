@@ -1,4 +1,4 @@
-/** Prices of the simulated days as pure functions of seed, product and instant: any instant can be asked for, in any order. */
+/** Prices of the simulated days as pure functions of seed, product and instant. Instants may be computed in any order. */
 
 import * as Black76 from "../../domain/options/Black76.ts"
 import * as ExpiryInstant from "../../domain/rules/ExpiryInstant.ts"
@@ -11,14 +11,14 @@ export interface Split {
   readonly name: string
   /** The first instant at the new price. */
   readonly fromMs: number
-  /** One old share becomes so many. */
+  /** Number of new shares per old share. */
   readonly factor: number
 }
 
 export interface Paths {
   readonly seed: number
   readonly products: ReadonlyArray<Listing.Product>
-  /** How far a price strays from its base, as a fraction of it. */
+  /** The largest move of a price from its base, as a fraction of the base. */
   readonly variation: number
   readonly splits: ReadonlyArray<Split>
 }
@@ -26,21 +26,21 @@ export interface Paths {
 const splitFactor = ({ splits }: Paths, name: string, atMs: number): number =>
   splits.filter((split) => split.name === name && split.fromMs <= atMs).reduce((product, { factor }) => product * factor, 1)
 
-/** The underlying's fair price in its wire units, before the tick grid. */
+/** The underlying's fair price in wire units, before rounding to the tick size. */
 export const fair = (paths: Paths, product: number, atMs: number): number => {
   const { name, basePrice } = paths.products[product] as Listing.Product
   const off = paths.variation * PastPrices.noise(paths.seed, product, atMs)
   return (basePrice * 100 * (1 + off)) / splitFactor(paths, name, atMs)
 }
 
-/** A price on the tick grid; a contract is never below one tick. */
+/** Rounds a price to the tick size; the result is at least `least`. */
 const onGrid = (price: number, tick: number, least: number): number => Math.max(least, Math.round(price / tick) * tick)
 
-/** The model's price of a contract or share at an instant, on its tick grid. */
+/** The model's price of a contract or share at an instant, rounded to its tick size. */
 export const price = (paths: Paths, { instrument, product, expiresAtMs }: Listing.Listed, atMs: number, spot?: number): number => {
   const { volatility } = paths.products[product] as Listing.Product
   const { instrumentType, strike } = instrument
-  // An index has no tick in the dump and moves by five paise.
+  // The dump gives an index no tick size; it moves by five paise.
   const tick = instrument.tickSize === 0 ? 5 : instrument.tickSize
   const base = spot ?? fair(paths, product, atMs)
   if (instrumentType === "EQ") return onGrid(base, tick, tick)
@@ -52,6 +52,6 @@ export const price = (paths: Paths, { instrument, product, expiresAtMs }: Listin
   return onGrid(value, tick, tick)
 }
 
-/** 0 to `limit` - 1, of an instrument and an instant. */
+/** A pseudo-random number from 0 to `limit` - 1 for an instrument and an instant. */
 export const pick = ({ seed }: Paths, token: number, atMs: number, salt: number, limit: number): number =>
   PastPrices.bits(seed, token, Math.floor(atMs / 1_000), salt) % limit

@@ -1,29 +1,29 @@
-/** What happens when on one simulated day, by the phases of the rulebook. */
+/** The times of one simulated day's events, from the phases of the rulebook. */
 import * as Day from "../../domain/rules/Day.ts"
 import * as Hours from "../../domain/rules/Hours.ts"
 import type * as RuleSet from "../../domain/rules/RuleSet.ts"
 import * as Span from "../../domain/rules/Span.ts"
 import * as Listing from "./Listing.ts"
 
-/** When the broker's dump of the day is out, and when feeds begin to send: both before any exchange opens. */
+/** When the broker publishes the day's dump, and when feeds start to send. Both are before any exchange opens. */
 const dumpOutMs = Span.timeMs("08:31")
 const feedUpMs = Span.timeMs("08:45")
-/** After every exchange has closed: the last packet of the day, which closes the last windows. */
-const lastWordMs = Span.timeMs("23:58")
-/** In auctions and pauses a packet a minute shows that the feed is alive. */
+/** The last packet of the day. It comes after every exchange has closed, and closes the last windows. */
+const lastPacketMs = Span.timeMs("23:58")
+/** In auctions and pauses, one packet a minute shows that the feed is alive. */
 const quietStepMs = 60_000
 const lastSecondMs = 1_000
 
 export interface Timetable {
   readonly day: Day.Day
-  /** The access tokens of the day before die. */
+  /** When the access tokens of the previous day expire. */
   readonly tokensDieAtMs: number
   readonly dumpOutAtMs: number
-  readonly lastWordAtMs: number
-  /** Everything between, ascending. */
+  readonly lastPacketAtMs: number
+  /** All instants in between, ascending. */
   readonly instants: ReadonlyArray<number>
   readonly phasesOf: (listed: Listing.Listed) => ReadonlyArray<Hours.Phase>
-  /** When the official close of a spot is published; null on a day without a session. */
+  /** When a spot's official close is published; null on a day without a session. */
   readonly closePrintAtMs: (listed: Listing.Listed) => number | null
 }
 
@@ -44,7 +44,7 @@ const instantsOf = (phases: ReadonlyArray<Hours.Phase>, closePrint: number | nul
   ]
 }
 
-/** A commodity ticks every five minutes: its day is long. */
+/** A commodity ticks every five minutes, because its day is long. */
 const slowStepMs = 300_000
 
 const isSlow = (products: ReadonlyArray<Listing.Product>, { product }: Listing.Listed): boolean => {
@@ -81,7 +81,7 @@ export const make = (
     day,
     tokensDieAtMs: midnightMs + Span.timeMs(dies.time),
     dumpOutAtMs: midnightMs + dumpOutMs,
-    lastWordAtMs: midnightMs + lastWordMs,
+    lastPacketAtMs: midnightMs + lastPacketMs,
     instants: [...new Set([midnightMs + feedUpMs, ...all, ...ends])].sort((a, b) => a - b),
     phasesOf,
     closePrintAtMs: (one) => closeKnown.get(keyOf(one)) ?? null

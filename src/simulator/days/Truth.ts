@@ -1,4 +1,4 @@
-/** What really happened on the simulated days, for whoever wants to compare. */
+/** What really happened on the simulated days, for tests that compare it with the platform's results. */
 
 import * as IndiaTime from "../../domain/IndiaTime.ts"
 import * as Money from "../../domain/Money.ts"
@@ -6,13 +6,13 @@ import * as Instrument from "../../domain/market/Instrument.ts"
 import type { Candle } from "../Candles.ts"
 import type * as Listing from "./Listing.ts"
 
-/** One leg of a strategy whose profit the market knows; prices in wire units. */
+/** One leg of a strategy whose profit the market knows. Prices are in wire units. */
 export interface Leg {
   readonly exchange: string
   readonly tradingsymbol: string
   readonly direction: "BUY" | "SELL"
   readonly quantity: number
-  /** Units of the underlying in one of `quantity`. */
+  /** Units of the underlying per unit of `quantity`. */
   readonly multiplier: number
   readonly entry: number
   readonly scale: number
@@ -61,7 +61,7 @@ export const dayOf = (day: string, listed: ReadonlyArray<Listing.Listed>): DayTr
   strategies: []
 })
 
-/** Takes one trade in; `volume` is the day's so far. */
+/** Records one trade. `volume` is the day's volume so far. */
 export const note = (of: InstrumentDay, atMs: number, price: number, volume: number, oi: number): void => {
   const minuteMs = IndiaTime.minuteFloor(atMs)
   const traded = volume - of.volume
@@ -78,7 +78,7 @@ export const note = (of: InstrumentDay, atMs: number, price: number, volume: num
 
 const rupees = (units: number, scale: number): string => Money.format(Money.toDecimal(units, scale))
 
-/** What a leg has come to: what it settled at is final, else its last price counts. */
+/** The value of a leg: at its settlement price if it has one, otherwise at its last price. */
 export const value = (leg: Leg, lastPrice: number, settledAt: number | null) => {
   const signed = (leg.direction === "BUY" ? 1 : -1) * leg.quantity * leg.multiplier
   const gain = (at: number) => rupees((at - leg.entry) * signed, leg.scale)
@@ -121,7 +121,7 @@ const instrumentView = ({ instrument, minutes, lastPrice, volume, oi }: Instrume
   }
 }
 
-/** A day as JSON: prices in rupees. */
+/** A day as JSON, with prices in rupees. */
 export const view = ({ day, instruments, settlements, strategies }: DayTruth) => ({
   day,
   instruments: [...instruments.values()].map(instrumentView),

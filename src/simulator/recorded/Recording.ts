@@ -59,7 +59,7 @@ const parseStamp = (text: string): number | string => {
   const day = match === null ? null : IndiaTime.isoDate(Number(match[1]), Number(match[2]), Number(match[3]))
   const hour = Number(match?.[4])
   const minute = Number(match?.[5])
-  if (day === null || hour > 23 || minute > 59) return `timestamp "${text}" is no YYYYMMDDHHMM`
+  if (day === null || hour > 23 || minute > 59) return `timestamp "${text}" is not a YYYYMMDDHHMM time`
   return IndiaTime.istMidnightMs(day) / 1000 + hour * 3600 + minute * 60
 }
 
@@ -115,17 +115,17 @@ const rowParser = (index: Readonly<Record<Column, number>>): ((fields: ReadonlyA
     const time = stampOf(field("timestamp"))
     if (typeof time === "string") return time
     const expiry = expiryOf(field("expiry"))
-    if (expiry === null) return `expiry "${field("expiry")}" is no day such as 25-Aug-2026`
+    if (expiry === null) return `expiry "${field("expiry")}" is not a day such as 25-Aug-2026`
     const type = field("option_type")
     if (type !== "CE" && type !== "PE") return `option_type "${type}" is neither CE nor PE`
     const strike = parsePaise(field("strike"))
-    if (strike <= 0) return `strike "${field("strike")}" is no price`
+    if (strike <= 0) return `strike "${field("strike")}" is not a price`
     const spot = parsePaise(field("spot"))
-    if (spot <= 0) return `spot "${field("spot")}" is no price`
+    if (spot <= 0) return `spot "${field("spot")}" is not a price`
     const lastPrice = parsePaise(field("ltp"))
-    if (lastPrice < 0) return `ltp "${field("ltp")}" is no price`
+    if (lastPrice < 0) return `ltp "${field("ltp")}" is not a price`
     const volume = parseCount(field("volume"))
-    if (volume < 0) return `volume "${field("volume")}" is no whole number from 0 to ${Frame.u32Max}`
+    if (volume < 0) return `volume "${field("volume")}" is not a whole number from 0 to ${Frame.u32Max}`
     const oi = parseCount(field("oi"))
     if (oi < 0) return `oi "${field("oi")}" is no whole number from 0 to ${Frame.u32Max}`
     const change = field("oi_chg")
@@ -216,7 +216,7 @@ export const parse = (text: string): Recording => {
     }
     if (parseRow === undefined) return
     if (fields.length !== width) {
-      builder.skipped.push({ line: number, reason: `${fields.length} fields where the header has ${width}` })
+      builder.skipped.push({ line: number, reason: `${fields.length} fields, but the header has ${width}` })
       return
     }
     const row = parseRow(fields)

@@ -1,6 +1,6 @@
 import { createOrTakeBack, type Migration, retire } from "./Migration.ts"
 
-/** Kite's dump per trade date: an exchange gives tokens away again, so only (trade date, token) names an instrument. */
+/** Kite's dump per trade date. Exchanges reuse tokens, so only (trade date, token) identifies an instrument. */
 export const migration: Migration = {
   id: 1,
   name: "instruments",

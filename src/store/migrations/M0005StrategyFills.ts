@@ -1,6 +1,6 @@
 import { createOrTakeBack, type Migration, retire } from "./Migration.ts"
 
-/** Trades of a strategy: only ever added. Each holds its instrument's names of its own day, because tokens are given away again. */
+/** Trades of a strategy; rows are only added. Each holds its instrument's names on its own day, because tokens are reused. */
 export const migration: Migration = {
   id: 5,
   name: "strategy fills",

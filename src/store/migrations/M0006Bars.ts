@@ -1,9 +1,9 @@
 import { createOrTakeBack, type Migration, retire } from "./Migration.ts"
 
 /**
- * Bars by instrument and length: our own minutes (live), and what the broker answered (broker). Prices are integers of the token's scale.
- * bar_days: the days of which the broker has told everything, those without a trade among them. A token is given away again, so the
- * tradingsymbol belongs to every row.
+ * Bars by instrument and length: our own minutes (live) and the broker's history (broker). Prices are integers in the token's scale.
+ * bar_days: the days that were completely fetched from the broker, days without a trade included. Tokens are reused, so every row has a
+ * tradingsymbol.
  */
 export const migration: Migration = {
   id: 6,

@@ -1,6 +1,6 @@
 import { createOrTakeBack, type Migration, retire } from "./Migration.ts"
 
-/** Why the newest dump of a trade date was not used. The row goes when a complete dump of that date, or of a later one, is stored. */
+/** Why the newest dump of a trade date was rejected. The row is deleted when a complete dump of that or a later date is stored. */
 export const migration: Migration = {
   id: 7,
   name: "instrument_refusals",

@@ -2,7 +2,7 @@ import { type Migration, retiredSchema } from "./Migration.ts"
 
 const retired = `${retiredSchema}.strategy_candle_profits`
 
-/** A candle knows the P&L at its end too, so that a chart of it survives a reload. */
+/** Adds the P&L at its end to each candle, so that a P&L chart survives a reload. */
 export const migration: Migration = {
   id: 8,
   name: "candle profits",

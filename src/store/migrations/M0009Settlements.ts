@@ -1,6 +1,6 @@
 import { createOrTakeBack, type Migration, retire } from "./Migration.ts"
 
-/** Final settlement prices of expired contracts: what a leg or a fill is worth for ever after. The first price of a contract stands. */
+/** Final settlement prices of expired contracts. They value legs and fills permanently. The first price of a contract is kept. */
 export const migration: Migration = {
   id: 9,
   name: "settlements",

@@ -1,8 +1,8 @@
 import { createOrTakeBack, type Migration, retire } from "./Migration.ts"
 
 /**
- * Windows of instruments that follow the money. A subscription says whether a person or a window asked for it, and why it ended by itself.
- * An older program ignores the two columns, so `down` leaves them and their values where they are.
+ * Windows of strikes that follow the spot price. A subscription stores whether a person or a window requested it, and why it ended by
+ * itself. An older program ignores the two columns, so `down` keeps them and their values.
  */
 export const migration: Migration = {
   id: 10,
