@@ -63,8 +63,8 @@ const Routes = Layer.mergeAll(
 const Sockets = WebSocket.layer(Effect.all([TicksSocket.make, ChainSocket.make, StrategiesSocket.make]))
 
 /**
- * The whole gateway: REST, docs, page and WebSockets on one HttpServer. What it still needs from outside: HttpServer and Upgrades
- * (Server.ts), ApiKeys, JetStream, MarketClock, the store's repositories, InstrumentRegistry and Redis, and the broker's Accounts.
+ * The whole gateway: REST, docs, page and WebSockets on one HttpServer. It requires HttpServer and Upgrades (Server.ts), ApiKeys,
+ * JetStream, MarketClock, the store's repositories, InstrumentRegistry and Redis, and the broker's Accounts.
  */
 export const GatewayLive = Layer.merge(HttpLayerRouter.serve(Routes, { disableLogger: true }), Sockets).pipe(
   Layer.provide(Health.Default),

@@ -239,7 +239,7 @@ describe("JSON documents", () => {
       ]
     })
     assert.match(problems[0]!, /^chains\[0\]\.chain\[0\]\.ceOi: Expected an integer, actual 1\.5$/)
-    assert.strictEqual(problems[1], "chains[1].chain: the totals pass 2^53 and would not be exact")
+    assert.strictEqual(problems[1], "chains[1].chain: the totals exceed 2^53 and would not be exact")
     assert.strictEqual(problems.length, 2)
     assert.deepInclude(document.chains[0], { maxPain: null, maxPainStrikes: null, pcrOi: null })
     assert.deepInclude(document.chains[2], { maxPain: null, maxPainStrikes: [], degenerate: true, pcrVolume: null })

@@ -11,7 +11,7 @@ import { Views } from "../views/Views.ts"
 import { bodiesOf, follow, passGap, type Reader, reader, skipUndecodable } from "./StreamReader.ts"
 import * as Trusted from "./Trusted.ts"
 
-/** Deltas read behind the keyframes at a start. Anything older is repaired by the next keyframe, seconds later. */
+/** Number of deltas to read before the stored keyframes at a start. The next keyframe, seconds later, repairs anything older. */
 const deltasBackMax = 2_000
 
 /** The readers of OPT and OPT_LAST. */
@@ -55,7 +55,7 @@ export const make = (caughtUp: () => void) =>
     const { keyframe, delta } = yield* readers
 
     views.chains.clear()
-    views.told.chains = undefined
+    views.sentUpTo.chains = undefined
     const before = yield* js.info(Subjects.ChainDelta.stream)
     views.epochs.chains = before.createdMs
     const keyframes = yield* OrderedRead.make({
@@ -93,12 +93,12 @@ export const make = (caughtUp: () => void) =>
       reader: delta,
       caughtUp: () => {
         isCaughtUp = true
-        views.told.chains = takenSeq
+        views.sentUpTo.chains = takenSeq
         caughtUp()
       },
       applied: ({ seq }) => {
         takenSeq = Math.max(takenSeq, seq)
-        if (isCaughtUp) views.told.chains = takenSeq
+        if (isCaughtUp) views.sentUpTo.chains = takenSeq
         show()
       }
     })

@@ -27,7 +27,7 @@ export const make = Effect.gen(function* () {
     const place = Math.min(appliedSeq ?? lastSeq, lastSeq)
     appliedSeq = place
     views.epochs.frames = createdMs
-    views.told.frames = place
+    views.sentUpTo.frames = place
     ticks.forget()
     return { place, firstSeq }
   })

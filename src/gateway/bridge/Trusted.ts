@@ -3,9 +3,9 @@ import type { Mark } from "../../domain/strategy/StrategyMessage.ts"
 import type { Message } from "../../streams/JetStream.ts"
 
 /**
- * What the platform itself publishes, many times a second: parsed, with its head and the form of its columns looked at, and its elements
- * believed (a schema's walk over every one of them costs several times the parse). Undefined for a message that is not like that: the schema
- * takes it or says what is wrong with it.
+ * Fast readers for the platform's own frequent messages. They parse a message and check its head and the form of its columns, but not
+ * each element: a schema's check of every element costs several times the parse. For any other message they return undefined, and the
+ * schema decodes it or reports the error.
  */
 type Fields = Readonly<Record<string, unknown>>
 
@@ -63,7 +63,7 @@ const isMark = (value: Fields): boolean =>
   typeof value["complete"] === "boolean" &&
   Array.isArray(value["missing"])
 
-/** strat.m2m as it came: most marks are only passed on, so its money stays text. */
+/** strat.m2m in its encoded form. Most marks are only forwarded, so money stays text. */
 export const mark = ({ data }: Message): typeof Mark.Encoded | undefined => {
   const value = parse(data)
   return value !== undefined && isMark(value) ? (value as unknown as typeof Mark.Encoded) : undefined

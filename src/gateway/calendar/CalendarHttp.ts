@@ -12,10 +12,10 @@ import { Chains } from "../chains/Chains.ts"
 import { Lifetimes } from "../shared/Lifetimes.ts"
 import * as CalendarView from "./CalendarView.ts"
 
-/** Days of one answer. */
+/** Largest number of days in one answer. */
 const daysMax = 3_660
 
-/** What the rulebook does not know is not found, and the answer says what is missing. */
+/** A question that the rulebook cannot answer is a 404, which names the missing rule. */
 const orUnknown = <A>(answer: Either.Either<A, UnknownRule>) =>
   Effect.mapError(answer, (unknown) => new Problem.NotFound({ detail: unknown.message }))
 

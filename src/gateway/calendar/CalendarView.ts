@@ -12,7 +12,7 @@ import * as Segments from "../../domain/rules/Segments.ts"
 import type { UnknownRule } from "../../domain/rules/UnknownRule.ts"
 import type { Lifetimes } from "../shared/Lifetimes.ts"
 
-/** An exchange as a client names it, with what decides its hours. */
+/** An exchange as a client names it, with the data that decide its hours. */
 export interface Place {
   readonly exchange: string
   readonly segment: Facts.Segment
@@ -33,7 +33,7 @@ export const placeOf = ({ segments }: RuleSet.RuleSet, exchange: string, symbol:
 const sessionView = (session: Hours.Session | null) =>
   session === null ? null : { opens_at: IndiaTime.isoTime(session.opensAtMs), closes_at: IndiaTime.isoTime(session.closesAtMs) }
 
-/** How far the next opening is searched. */
+/** How many days to search for the next opening. */
 const nextOpenDaysMax = 31
 
 const nextOpen = (rules: RuleSet.RuleSet, { segment, security }: Place, nowMs: number): string | null => {
@@ -85,7 +85,7 @@ export const tradingDays = (rules: RuleSet.RuleSet, { segment }: Place, from: st
     return days
   })
 
-/** The special days of a calendar, ascending; an entry stands for the shipped row of its day. */
+/** The special days of a calendar, ascending. An operator's entry replaces the shipped row of its day. */
 export const holidays = (rules: RuleSet.RuleSet, { calendar }: Place) =>
   Array.from(Calendars.get(rules.calendars, calendar).byDay.values(), ({ row }) => ({
     date: row.date,
@@ -96,7 +96,7 @@ export const holidays = (rules: RuleSet.RuleSet, { calendar }: Place) =>
     confidence: row.confidence
   })).sort((a, b) => (a.date < b.date ? -1 : 1))
 
-/** Living expiries of a symbol with their labels; a listed day that the rules call weekly is weekly, any other the month's. */
+/** Labelled expiries of a symbol that have not passed. A listed day is weekly if the rules say so, otherwise monthly. */
 export const expiries = (rules: RuleSet.RuleSet, lifetimes: Lifetimes, symbol: string, listed: ReadonlyArray<string>) => {
   const exchange = Life.derivativesExchange(lifetimes.exchangeOf(symbol))
   const alive = listed.map((date) => ({

@@ -19,9 +19,9 @@ export const ChainAnalysisHttp = HttpApiBuilder.group(
     const { payoff, scenario } = yield* PayoffRequest.make
     const pricing = { rate: valuation.settings.rate, lifetimes: yield* Lifetimes }
 
-    /** The chains of all expiries that have not passed and of which something was published. */
+    /** The published chains of all expiries that have not passed. */
     const published = (symbol: string) => chains.expiries(symbol).flatMap((each) => views.chains.find(symbol, each) ?? [])
-    /** The chain of a listed expiry; undefined while nothing of it was published. */
+    /** The chain of a listed expiry; undefined until it is published. */
     const found = (symbol: string, expiry: string) => Effect.map(chains.head(symbol, expiry), () => views.chains.find(symbol, expiry))
     const asOf = (symbol: string, chain: { readonly head: { readonly as_of: string } } | undefined): string | null =>
       chain === undefined || chain.head.as_of === "" ? (views.chains.state(symbol)?.as_of ?? null) : chain.head.as_of

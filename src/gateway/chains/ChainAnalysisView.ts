@@ -5,7 +5,7 @@ import * as StrikeDistribution from "../../domain/options/StrikeDistribution.ts"
 import type { Lifetimes } from "../shared/Lifetimes.ts"
 import type { Chain, Row } from "../views/ChainView.ts"
 
-/** A chain with its rows side by side, ascending by strike. */
+/** A chain with call and put side by side, ascending by strike. */
 interface Ladder {
   readonly strike: Float64Array
   readonly call: ReadonlyArray<Row | undefined>
@@ -29,17 +29,17 @@ type Field = Exclude<StrikeDistribution.Metric, "gex">
 const columnOf = (rows: ReadonlyArray<Row | undefined>, field: Field): Float64Array =>
   Float64Array.from(rows, (row) => row?.[field] ?? Number.NaN)
 
-/** No digits that only binary addition made; whole numbers stay as they are. */
+/** Removes digits that come only from binary addition. Whole numbers stay as they are. */
 const tidy = (value: number, places: number): number => (Number.isInteger(value) ? value : (Rounding.round(value, places) ?? 0))
 const tidyOrNull = (value: number | null, places: number): number | null => (value === null ? null : tidy(value, places))
 const moneyPlaces = 2
-/** As fine as the finest metric that is published. */
+/** The decimal places of the finest published metric. */
 const metricPlaces = Rounding.places.gamma
 const sharePlaces = 6
 
-/** How gamma exposure is priced. */
+/** The parameters for pricing gamma exposure. */
 export interface Pricing {
-  /** A year, continuously compounded. */
+  /** Yearly, continuously compounded. */
   readonly rate: number
   readonly lifetimes: Lifetimes
 }
@@ -57,7 +57,7 @@ const exposureOf = (chain: Chain, { rate, lifetimes }: Pricing): GammaExposure.E
     forward,
     t: lifetimes.yearsLeft(chain.underlying, chain.expiry, Date.parse(as_of)),
     r: rate,
-    // Kite's open interest is in units of the underlying (GammaExposure says how that is known).
+    // Kite's open interest is in units of the underlying (GammaExposure states the evidence).
     unitsPerOi: 1
   }
 }
@@ -69,7 +69,7 @@ const gexPlaces = ({ strike, call, put, net }: GammaExposure.StrikeExposure): Ga
   net: tidy(net, moneyPlaces)
 })
 
-/** Gamma exposure of chains of one underlying; those without a forward yet are left out. */
+/** Gamma exposure of chains of one underlying. Chains without a forward are omitted. */
 export const gex = (chains: ReadonlyArray<Chain>, spot: number | null, pricing: Pricing) => {
   const counted = chains.flatMap((chain) => {
     const expiry = exposureOf(chain, pricing)
@@ -101,7 +101,7 @@ const gexColumns = (chain: Chain | undefined, ladder: Ladder, pricing: Pricing) 
   return { call: side(ladder.call, "call"), put: side(ladder.put, "put") }
 }
 
-/** How a metric is spread over the strikes of a chain; gex in rupees for a move of one percent. */
+/** Distribution of a metric over the strikes of a chain; gex in rupees for a move of one percent. */
 export const distribution = (chain: Chain | undefined, metric: StrikeDistribution.Metric, pricing: Pricing) => {
   const ladder = ladderOf(chain)
   const { call, put } =

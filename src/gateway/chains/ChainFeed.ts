@@ -5,7 +5,7 @@ import type { Change } from "../views/ChainView.ts"
 import { Views } from "../views/Views.ts"
 import { Chains, type Head } from "./Chains.ts"
 
-/** Chains as frames of /fo/stream. Strikes are whole rows: a client replaces those it gets, whether they are all or the changed ones. */
+/** Chains as frames of /fo/stream. A frame holds complete rows of all or of the changed strikes; a client replaces those rows. */
 export class ChainFeed extends Effect.Service<ChainFeed>()("gateway/chains/ChainFeed", {
   effect: Effect.gen(function* () {
     const hub = yield* Hub
@@ -34,7 +34,7 @@ export class ChainFeed extends Effect.Service<ChainFeed>()("gateway/chains/Chain
       })
     const topic = (symbol: string, expiry: string) => `fo ${expiry} ${symbol}`
 
-    /** The whole chain as it is when it leaves, encoded once for everyone who gets it. */
+    /** The whole chain at the time of sending, encoded once for all its receivers. */
     const whole = (symbol: string, expiry: string) => {
       let text: string | undefined
       return (): string => {
@@ -47,7 +47,7 @@ export class ChainFeed extends Effect.Service<ChainFeed>()("gateway/chains/Chain
     return {
       topic,
       whole,
-      /** The newest delta that the published chain is true for; -1 where nothing was published yet. */
+      /** The newest delta included in the published chain; -1 before anything was published. */
       seqOf: (symbol: string, expiry: string): number => view.find(symbol, expiry)?.head.seq ?? -1,
       publish: ({ chain, strikes }: Change): void => {
         const { underlying, expiry } = chain

@@ -19,8 +19,8 @@ const OfExpiry = Schema.Struct({ symbol: Symbol, expiry: Expiry })
 const Subscribe = Schema.Struct({ ...OfExpiry.fields, since: Schema.optional(Since) })
 
 /**
- * /fo/stream: the whole chain first, then what changes in it. A client that had it up to `since` gets the whole chain only when it has
- * missed something: the newest keyframe with every delta behind it.
+ * /fo/stream: the whole chain first, then its changes. A client that continues from `since` gets the whole chain only if it missed
+ * something: the newest keyframe with all later deltas.
  */
 export const make: Effect.Effect<Endpoint, never, Hub | Chains | ChainFeed | JetStream | Views> = Effect.gen(function* () {
   const hub = yield* Hub
@@ -29,16 +29,16 @@ export const make: Effect.Effect<Endpoint, never, Hub | Chains | ChainFeed | Jet
   const js = yield* JetStream
   const views = yield* Views
 
-  /** Sequences of OPT that this client had to see and that are gone; the state itself stands all the same. */
+  /** Sequences of OPT that this client needed and that are lost. The chain's state itself is complete. */
   const goneSince = (symbol: string, expiry: string, since: Since) =>
     Effect.gen(function* () {
       const isThere = yield* isReached(views.chainsReached, since)
       const { epoch, seq = 0 } = views.chainsReached()
       if (epoch !== since.epoch) return { from: 1, to: seq }
-      // A place that the stream never had, or a stream that cannot be read.
+      // The stream never had this position, or it cannot be read.
       if (!isThere) return { from: since.seq + 1, to: Math.max(since.seq + 1, seq) }
       if (feed.seqOf(symbol, expiry) <= since.seq) return undefined
-      // NATS away: what it holds cannot be told, and the chain as it was last known can.
+      // Without NATS the lost sequences are unknown, but the last known chain can be sent.
       const { firstSeq } = yield* Effect.orElseSucceed(js.info(Subjects.ChainDelta.stream), () => ({ firstSeq: 0 }))
       return firstSeq > since.seq + 1 ? { from: since.seq + 1, to: firstSeq - 1 } : undefined
     })
@@ -48,7 +48,7 @@ export const make: Effect.Effect<Endpoint, never, Hub | Chains | ChainFeed | Jet
       const joined = new Set<string>()
       const refusalOf = (symbol: string, expiry: string): readonly [RefusalCode, string] | undefined => {
         const chain = chains.lookUp(symbol, expiry)
-        // Before the day's instruments are loaded, nothing can be called missing.
+        // A chain counts as missing only after the day's instruments are loaded.
         if (Either.isLeft(chain)) return chains.isLoaded() ? ["not_found", notFoundText(chain.left)] : ["unavailable", instrumentsAway]
         const isFull = joined.size >= chainsMax && !joined.has(feed.topic(symbol, expiry))
         return isFull ? ["validation_error", `Validation error: at most ${chainsMax} chains a connection`] : undefined
@@ -74,7 +74,7 @@ export const make: Effect.Effect<Endpoint, never, Hub | Chains | ChainFeed | Jet
         since === undefined
           ? Effect.sync(() => join(symbol, expiry))
           : Effect.map(goneSince(symbol, expiry, since), (gone) => {
-              // The client may have left meanwhile.
+              // The client may have disconnected meanwhile.
               if (connection.isOpen) join(symbol, expiry, since, gone)
             })
       )

@@ -10,7 +10,7 @@ import { Views } from "../views/Views.ts"
 export interface Head {
   readonly seq: number
   readonly spot: number | null
-  /** Against the previous close, in rupees. */
+  /** Relative to the previous close, in rupees. */
   readonly spot_change: number | null
   readonly forward: number | null
   readonly atm_strike: number | null
@@ -25,7 +25,7 @@ export interface Head {
   readonly as_of: string | null
 }
 
-/** What a look-up of a chain may miss. */
+/** The part that a look-up of a chain did not find. */
 export type Missing = "Expiry" | "Symbol"
 
 type OptionRow = NonNullable<StrikeRow["call"]>
@@ -69,7 +69,7 @@ export class Chains extends Effect.Service<Chains>()("gateway/chains/Chains", {
       return [...byStrike.values()].sort((a, b) => a.strike - b.strike)
     }
 
-    /** Options' expiries; those of the futures where there are no options. */
+    /** The expiries of the options, or of the futures if there are no options. */
     const listed = (symbol: string): ReadonlyArray<string> => {
       const options = registry.expiries(symbol)
       if (options.length > 0) return options
@@ -80,7 +80,7 @@ export class Chains extends Effect.Service<Chains>()("gateway/chains/Chains", {
       return [...new Set(futures)].sort()
     }
 
-    /** What the underlying's own state says of it and of one of its expiries. */
+    /** The underlying's published state and its values for one expiry. */
     const ofUnderlying = (symbol: string, expiry: string) => {
       const state = chains.state(symbol)
       return {
@@ -118,7 +118,7 @@ export class Chains extends Effect.Service<Chains>()("gateway/chains/Chains", {
     return {
       strikesOf,
       nothingYet,
-      /** Whether there are instruments at all. */
+      /** Whether any instruments are loaded. */
       isLoaded: (): boolean => registry.current() !== undefined,
       isKnown,
       /** A 404 when no instrument is listed under the symbol and nothing was published. */

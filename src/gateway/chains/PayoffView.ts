@@ -7,12 +7,12 @@ import type { Greeks as Columns } from "../../domain/options/BlackScholes.ts"
 import * as Payoff from "../../domain/options/Payoff.ts"
 import * as Rounding from "../../domain/options/Rounding.ts"
 
-/** A leg with all that its payoff needs. `expiry` and `strike` are null where its kind has none, `iv` for what is no option. */
+/** A leg with all data for its payoff. `expiry` and `strike` are null if its kind has none; `iv` is null unless it is an option. */
 export interface Leg {
   readonly kind: PayoffKind
   readonly strike: number | null
   readonly expiry: string | null
-  /** Signed, bought positive. */
+  /** Signed; bought is positive. */
   readonly quantity: number
   readonly entryPrice: Money.Decimal
   readonly iv: number | null
@@ -23,7 +23,7 @@ export interface Leg {
 export interface Ground {
   readonly spot: number
   readonly nowMs: number
-  /** UTC milliseconds at which contracts of a day end; NaN where the rulebook does not know it. */
+  /** UTC milliseconds at which contracts of an expiry day expire; NaN if the rulebook does not know the instant. */
   readonly endsMs: (expiry: string) => number
   /** A year, continuously compounded. */
   readonly rate: number
@@ -46,13 +46,13 @@ export interface GridScene extends Ground {
   readonly dates: ReadonlyArray<Date | string> | undefined
 }
 
-/** How far a curve reaches beyond strikes and spot, as a share. */
+/** How far a curve extends beyond strikes and spot, as a share. */
 const reach = 0.2
 const pricePlaces = 2
 const sharePlaces = 4
 const forwardPlaces = 4
 
-/** Shares and indices come last: the position's carry is the derivatives'. */
+/** Shares and indices come last, so that the position's carry is that of the derivatives. */
 export const inOrder = <L extends { readonly kind: PayoffKind }>(legs: ReadonlyArray<L>): ReadonlyArray<L> => [
   ...legs.filter(({ kind }) => kind !== "EQ"),
   ...legs.filter(({ kind }) => kind === "EQ")
@@ -85,7 +85,7 @@ const greeksOf = (columns: Columns): Analysis["greeks"] => ({
   rho: Rounding.published("rho", columns.rho)
 })
 
-/** Evenly spaced from below the lowest strike or spot to above the highest. */
+/** Evenly spaced prices from below the lowest strike or spot to above the highest. */
 const spotsOf = (legs: ReadonlyArray<Leg>, { spot, points }: Scene): Float64Array => {
   const marks = [spot, ...legs.flatMap(({ strike }) => strike ?? [])]
   const low = Math.min(...marks) * (1 - reach)
@@ -98,7 +98,7 @@ const momentMs = ({ nowMs, endsMs }: Ground, date: Date | string | undefined): n
 
 const yearsLeft = ({ endsMs, nowMs }: Ground, expiry: string): number => Math.max(0, IndiaTime.yearsTo(endsMs(expiry), nowMs))
 
-/** The payoff of legs on one underlying, given `inOrder`. */
+/** The payoff of legs on one underlying, which must be sorted by `inOrder`. */
 export const analyse = (legs: ReadonlyArray<Leg>, scene: Scene): Either.Either<Analysis, Payoff.InvalidPayoff> =>
   Either.gen(function* () {
     const { spot, spotShift, volShift, nowMs } = scene
@@ -165,7 +165,7 @@ export const grid = (
 /** A forward as it is shown: two places finer than prices. */
 export const shownForward = (forward: number): number | null => Rounding.round(forward, forwardPlaces)
 
-/** The earliest expiry, null where nothing expires. */
+/** The earliest expiry; null if no leg expires. */
 export const earliestExpiry = (legs: ReadonlyArray<Pick<Leg, "expiry">>): string | null =>
   legs.flatMap(({ expiry }) => expiry ?? []).sort()[0] ?? null
 
@@ -185,7 +185,7 @@ const names: Readonly<Record<Payoff.InvalidPayoff["input"], string>> = {
   volShift: "vol_shift"
 }
 
-/** What the payoff refused, in our names; `placeOf` finds a leg in what the caller sent. */
+/** Converts the payoff's error to the API's field names. `placeOf` finds a leg in the request. */
 export const refusal = (
   error: Payoff.InvalidPayoff,
   placeOf: (leg: number) => number

@@ -10,7 +10,7 @@ import type { Pricing } from "./ChainAnalysisView.ts"
 
 const volPlaces = Rounding.places.iv
 const forwardPlaces = 4
-/** Parameters, years and evidence are given to this many significant digits. */
+/** Significant digits of parameters, years and check results. */
 const digits = 12
 
 const exact = (value: number): number => Number(value.toPrecision(digits))
@@ -27,7 +27,7 @@ const quotesOf = (chain: Chain): ReadonlyArray<Quotes.Quote> =>
     isOld: quality === "stale"
   }))
 
-/** Years are counted from the moment that the chain is of. A chain without a forward yet has no smile. */
+/** Years are counted from the chain's own time. A chain without a forward has no smile. */
 const quotedOf = (chain: Chain, { lifetimes, rate }: Pricing): ReadonlyArray<Surface.Quoted> => {
   const { expiry, underlying } = chain
   const { as_of, forward } = chain.head
@@ -59,7 +59,7 @@ const shown = ({ chosen, expiry, fit, forward, years }: Surface.FittedExpiry): S
   }
 }
 
-/** The fitted surface of chains of one underlying; other work gets its turn after each expiry. */
+/** The fitted surface of chains of one underlying. Other work gets a turn after each expiry. */
 export const fit = (chains: ReadonlyArray<Chain>, pricing: Pricing) =>
   Effect.gen(function* () {
     const steps = Surface.fitting(chains.flatMap((chain) => quotedOf(chain, pricing)))

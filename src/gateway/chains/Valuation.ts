@@ -7,20 +7,20 @@ import { Lifetimes } from "../shared/Lifetimes.ts"
 import type { Chain, Row } from "../views/ChainView.ts"
 import { Views } from "../views/Views.ts"
 
-/** What the streams say of one instrument. */
+/** The published values of one instrument. */
 export interface Quote {
   /** Rupees; null before the first. */
   readonly lastPrice: number | null
   readonly asOf: string | null
-  /** Too old to be relied on, as the streams see it. */
+  /** True if the streams consider the price too old. */
   readonly isStale: boolean
-  /** An option's own row. */
+  /** The row of the option itself. */
   readonly row: Row | undefined
 }
 
 export const noQuote: Quote = { lastPrice: null, asOf: null, isStale: false, row: undefined }
 
-/** Prices, forwards and volatilities as they were last published. */
+/** The last published prices, forwards and volatilities. */
 export class Valuation extends Effect.Service<Valuation>()("gateway/chains/Valuation", {
   effect: Effect.gen(function* () {
     const clock = yield* MarketClock
@@ -47,7 +47,7 @@ export class Valuation extends Effect.Service<Valuation>()("gateway/chains/Valua
 
     const spot = (symbol: string): number | null => chains.state(symbol)?.spot ?? null
 
-    /** The spot; of what has none (commodities) the nearest forward that is published, else the nearest future's price. */
+    /** The spot. Without a spot (commodities), the nearest published forward, otherwise the nearest future's price. */
     const basePrice = (symbol: string): number | null => {
       const state = chains.state(symbol)
       const forward = state?.expiries.find((one) => one.forward !== null)?.forward
@@ -57,7 +57,7 @@ export class Valuation extends Effect.Service<Valuation>()("gateway/chains/Valua
     const futurePrice = (symbol: string, expiry: string): number | null =>
       chains.state(symbol)?.futures.find((one) => one.expiry === expiry)?.last_price ?? null
 
-    /** Of a listed expiry as it was published, else its future, else the spot carried at the configured rates. */
+    /** The published forward of a listed expiry, otherwise its future, otherwise the spot carried at the configured rates. */
     const forward = (symbol: string, expiry: string, spotPrice: number): number => {
       const published = chains.find(symbol, expiry)?.head.forward ?? null
       if (published !== null) return published
@@ -67,7 +67,7 @@ export class Valuation extends Effect.Service<Valuation>()("gateway/chains/Valua
       return Forward.carried(spotPrice, settings.rate - settings.dividendYield, t)
     }
 
-    /** Of the strike, else of the nearest strike of the expiry that has one (the lower of two). */
+    /** Volatility of the strike, or of the nearest strike of the expiry that has one; of two equally near, the lower one. */
     const iv = (symbol: string, expiry: string, strike: number): number | null => {
       let best: Row | undefined
       for (const row of chains.find(symbol, expiry)?.rows.values() ?? []) {
@@ -78,7 +78,7 @@ export class Valuation extends Effect.Service<Valuation>()("gateway/chains/Valua
       return best?.iv ?? null
     }
 
-    /** Volatility at the money of the expiry; null while there is none. */
+    /** At-the-money volatility of the expiry; null if unknown. */
     const atmIv = (symbol: string, expiry: string): number | null => {
       const published = chains.state(symbol)?.expiries.find((one) => one.expiry === expiry)?.atm_iv ?? null
       const atm = chains.find(symbol, expiry)?.head.atm_strike ?? null

@@ -28,7 +28,7 @@ const candlesMax = 50_000
 /** Sessions are on five days of a week. */
 const daysPerSession = 7 / 5
 
-/** How many days one answer may span, whatever the caller asks for; unknown hours count as a whole day. */
+/** How many days one answer may span. A day of unknown hours counts as 24 hours. */
 const daysMax = ({ minutes, daysMax }: KiteHistory.Interval, session: Hours.Session | undefined): number => {
   const sessionMinutes = (session === undefined ? IndiaTime.dayMs : session.closesAtMs - session.opensAtMs) / IndiaTime.minuteMs
   const perSession = Math.max(1, Math.ceil(sessionMinutes / minutes))

@@ -16,7 +16,7 @@ const missing = (what: string) => Effect.fail(new Problem.NotFound({ detail: `${
 
 const view = ({ atMs, ...candle }: KiteHistory.Candle) => ({ date: IndiaTime.isoTime(atMs), ...candle })
 
-/** The contract's body, written a slice at a time: the library would walk over tens of thousands of candles in one go. */
+/** Writes the contract's body in slices: the library would encode tens of thousands of candles without a pause. */
 const answer = <A>(
   head: object,
   candles: ReadonlyArray<KiteHistory.Candle>,
@@ -42,7 +42,7 @@ export const HistoryHttp = HttpApiBuilder.group(
     const symbols = yield* Symbols
     const clock = yield* MarketClock
 
-    /** Up to now and from the start of that day, where the caller names neither. */
+    /** By default the span ends now and starts with that day. */
     const spanOf = (from: number | undefined, to: number | undefined): KiteHistory.Span => {
       const toMs = to ?? clock.unsafeNow()
       return { fromMs: from ?? IndiaTime.istMidnightMs(IndiaTime.istDate(toMs)), toMs }

@@ -18,7 +18,7 @@ export const make = Effect.gen(function* () {
   const rules = yield* RuleBook
   const { placeOf } = yield* Lifetimes
 
-  /** The instrument whose price an option's follows: the index or share, else the future that ends with it or next after it. */
+  /** The instrument that prices an option: the index or share, otherwise the future with the same or the next later expiry. */
   const underlyingOf = (option: Instrument.Instrument): Instrument.Instrument | undefined => {
     const under = Instrument.underlyingOf(option)
     const members = under === null ? [] : registry.ofUnderlying(under.exchange, under.name)

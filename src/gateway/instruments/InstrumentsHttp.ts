@@ -76,7 +76,7 @@ export const InstrumentsHttp = HttpApiBuilder.group(
       .handle("refresh", () =>
         Effect.gen(function* () {
           const { trade_date, instruments } = yield* engine.ask(Asks.refreshInstruments, {})
-          // Another process may have loaded them.
+          // Another process may have loaded newer instruments.
           yield* orProblem(registry.follow(istDate(clock.unsafeNow())))
           return { message: "Instruments refreshed", trade_date, instruments }
         })

@@ -2,10 +2,10 @@ import { Effect } from "effect"
 import type * as Instrument from "../../domain/market/Instrument.ts"
 import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
 
-/** Where a symbol without an exchange is looked for, in this order. */
+/** The exchanges in which a symbol without an exchange is searched, in this order. */
 const exchanges = ["NSE", "NFO", "BSE", "BFO", "MCX", "CDS", "BCD", "NCO"]
 
-/** Instruments by what people and charts call them. */
+/** Finds instruments by the names that people and charts use. */
 export class Symbols extends Effect.Service<Symbols>()("gateway/instruments/Symbols", {
   effect: Effect.gen(function* () {
     const registry = yield* InstrumentRegistry
@@ -23,7 +23,7 @@ export class Symbols extends Effect.Service<Symbols>()("gateway/instruments/Symb
       return undefined
     }
     return {
-      /** "NSE:NIFTY 50", "NIFTY26NOV24500CE", or an underlying's name (NIFTY is the index itself). Symbols in capitals. */
+      /** "NSE:NIFTY 50", "NIFTY26NOV24500CE", or an underlying's name (NIFTY is the index itself), in capitals. */
       find: (symbol: string): Instrument.Instrument | undefined => {
         const colon = symbol.indexOf(":")
         if (colon < 0) return inAny(symbol) ?? spotOf(symbol)

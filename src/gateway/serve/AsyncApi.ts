@@ -7,7 +7,7 @@ import * as Streams from "../../streams/Streams.ts"
 import type { Holes } from "../../streams/Subject.ts"
 import * as Subjects from "../../streams/Subjects.ts"
 
-/** Every subject of the catalogue by the name it has there: one that is added and not described here does not compile. */
+/** Every subject of the catalogue by its name there. A new subject without a description does not compile. */
 type Name = {
   [K in keyof typeof Subjects]: (typeof Subjects)[K] extends { readonly template: string } ? K : never
 }[keyof typeof Subjects]
@@ -16,9 +16,9 @@ const subjects: Pick<typeof Subjects, Name> = Subjects
 
 interface About {
   readonly summary: string
-  /** Headers of such a message besides JetStream's own. */
+  /** Headers of the message, in addition to JetStream's. */
   readonly headers?: ReadonlyArray<keyof typeof headers>
-  /** The body, where it is no JSON. */
+  /** The form of the body, if it is not JSON. */
   readonly binary?: string
 }
 
@@ -103,7 +103,7 @@ const headersOf = (names: ReadonlyArray<keyof typeof headers>) => ({
 })
 
 const nanoseconds = 1e9
-/** What its stream keeps of a subject; without a bound the member is not there. */
+/** The stream of a subject and its limits. A limit that is not set is omitted. */
 const streamOf = (specs: ReadonlyArray<Streams.Spec>, name: string) => {
   const { description, max_age, max_bytes, max_msgs_per_subject } = specs.find((spec) => spec.name === name) ?? { name }
   return {
@@ -143,14 +143,14 @@ export const document = (specs: ReadonlyArray<Streams.Spec>) => {
       messages: [{ $ref: `#/channels/${name}/messages/${name}` }]
     }
   }
-  /** What is known of a body may grow, so fields beyond it are allowed. */
+  /** Later versions may add fields to a body, so unknown fields are allowed. */
   const schemaOf = (name: string, schema: Schema.Schema.Any) => {
     const found = JSONSchema.fromAST(schema.ast, {
       definitions: schemas as Record<string, JSONSchema.JsonSchema7>,
       definitionPath: "#/components/schemas/",
       additionalPropertiesStrategy: "allow"
     })
-    // The library names "any value" by one id wherever it stands, which makes references ambiguous.
+    // The library gives every "any value" the same id, which makes references ambiguous.
     schemas[name] = JSON.parse(JSON.stringify(found, (key, value) => (key === "$id" ? undefined : value)))
     return { $ref: `#/components/schemas/${name}` }
   }
@@ -196,7 +196,7 @@ export const document = (specs: ReadonlyArray<Streams.Spec>) => {
   }
 }
 
-/** GET /asyncapi.json, without signing in, as /openapi.json. */
+/** GET /asyncapi.json. Like /openapi.json, it needs no sign-in. */
 export const layer = Layer.unwrapEffect(
   Effect.map(Streams.configured, (specs) =>
     HttpLayerRouter.add("GET", "/asyncapi.json", Effect.succeed(HttpServerResponse.unsafeJson(document(specs))))

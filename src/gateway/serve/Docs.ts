@@ -10,12 +10,12 @@ const sources = (html: string) =>
     ([, source = ""]) => `'sha256-${createHash("sha256").update(source).digest("base64")}'`
   )
 
-/** Scalar is inlined by the library (no CDN); its exact scripts are allowed by hash and everything else is refused. */
+/** The library inlines Scalar (no CDN). The policy allows exactly its scripts, by hash, and nothing else. */
 const strict = (response: HttpServerResponse.HttpServerResponse) => {
   if (response.body._tag !== "Uint8Array") return response
   const html = new TextDecoder().decode(response.body.body)
   const scripts = sources(html)
-  // Without an icon of its own a browser asks for /favicon.ico, and its console shows a 404.
+  // Without an icon a browser requests /favicon.ico, and its console shows a 404.
   const withIcon = HttpServerResponse.setBody(
     response,
     HttpBody.text(html.replace("<head>", '<head><link rel="icon" href="data:,">'), "text/html")
@@ -37,7 +37,7 @@ const strict = (response: HttpServerResponse.HttpServerResponse) => {
   })
 }
 
-/** The library's script is 13 MB in memory: loaded when somebody asks for the page. */
+/** The library's script takes 13 MB of memory, so it is loaded at the first request for the page. */
 const page = Effect.gen(function* () {
   const { layerHttpLayerRouter } = yield* Effect.promise(() => import("@effect/platform/HttpApiScalar"))
   const router = yield* HttpLayerRouter.make
@@ -51,6 +51,6 @@ const page = Effect.gen(function* () {
 }).pipe(Effect.scoped)
 
 export const DocsRoute = HttpLayerRouter.use((router) =>
-  // A reader that leaves while it loads must not leave its interruption to all who come after.
+  // If the first reader leaves during loading, its interruption must not be cached for later readers.
   Effect.flatMap(Effect.cached(Effect.uninterruptible(page)), (cached) => router.add("GET", "/docs", cached))
 )

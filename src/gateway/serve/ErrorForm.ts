@@ -10,12 +10,12 @@ import * as Metrics from "../shared/Metrics.ts"
 import * as Origins from "./Origins.ts"
 import * as RequestBody from "./RequestBody.ts"
 
-/** The router forbids a global middleware to swallow errors by type; saying `unhandled` where there is none satisfies it. */
+/** The router does not let a global middleware catch errors by type. Declaring `unhandled` satisfies it. */
 type App<R = never> = Effect.Effect<HttpServerResponse.HttpServerResponse, HttpLayerRouter.unhandled, R>
 
 const methods = ["GET", "POST", "PUT", "PATCH", "DELETE"] as const
 
-/** What exists at a path: the library's router only knows "no such method and path", and tells a global middleware no template. */
+/** The methods of each path. The library's router only knows "no such method and path", and gives a global middleware no template. */
 const routes = (api: HttpApi.HttpApi.AnyWithProps, others: ReadonlyArray<`/${string}`>) => {
   const table = HttpLayerRouter.FindMyWay.make<string>()
   for (const group of Object.values(api.groups)) {
@@ -24,7 +24,7 @@ const routes = (api: HttpApi.HttpApi.AnyWithProps, others: ReadonlyArray<`/${str
   for (const path of others) table.on("GET", path, path)
   return {
     allowed: (url: string) => methods.filter((method) => table.find(method, url) !== undefined),
-    /** The template, or one word for everything else: a label must not have as many values as there are paths. */
+    /** The template of a path, or "other" for an unknown one: a label must not have as many values as there are paths. */
     templateOf: (method: string, url: string) =>
       methods.find((known) => known === method) === undefined ? "other" : (table.find(method as "GET", url)?.handler ?? "other")
   }
@@ -42,7 +42,10 @@ interface Settings {
   readonly cors: Effect.Effect.Success<typeof Origins.make>["cors"]
 }
 
-/** The outermost middleware: one request id, one log line without the query (tokens travel there), and every failure in the contract's form. */
+/**
+ * The outermost middleware: a request id, one log line without the query (which may hold tokens), and the contract's form for every
+ * failure.
+ */
 const make = (api: HttpApi.HttpApi.Any, others: ReadonlyArray<`/${string}`>, { body, cors }: Settings) => {
   const { allowed, templateOf } = routes(api as HttpApi.HttpApi.AnyWithProps, others)
 
@@ -57,7 +60,7 @@ const make = (api: HttpApi.HttpApi.Any, others: ReadonlyArray<`/${string}`>, { b
     }
     if (error instanceof Problem.Unavailable) return json(503, "unavailable", error.detail)
     if (error instanceof RequestBody.BodyRefused) return json(error.status, error.code, error.detail, { connection: "close" })
-    // A body that is not JSON reaches us as a defect of this class.
+    // A body that is not JSON arrives as a defect of this class.
     if (error instanceof HttpServerError.RequestError) return json(422, "validation_error", "Validation error: the body cannot be read")
     return Effect.zipRight(Effect.logError("request failed", cause), json(500, "internal_error", "Internal server error"))
   }

@@ -6,7 +6,7 @@ type Json = { [name: string]: unknown }
 
 const isObject = (value: unknown): value is Json => typeof value === "object" && value !== null && !Array.isArray(value)
 
-/** What the library writes for a filter says how it is built and not what the field means. */
+/** The library's text for a filter describes how the schema is built, not what the field means. */
 const isOfLibrary = (text: unknown): boolean =>
   typeof text === "string" && /^(?:an?|the) (?:string|number|integer|positive|non|value|array|instance)/.test(text)
 
@@ -15,7 +15,7 @@ const describe = (holder: Json, name: string): void => {
   if (text !== undefined && (holder["description"] === undefined || isOfLibrary(holder["description"]))) holder["description"] = text
 }
 
-/** Every property of every schema, wherever it stands. A reference takes a description beside it since OpenAPI 3.1. */
+/** Adds a description to every property of every schema. Since OpenAPI 3.1 a reference may have one beside it. */
 const describeProperties = (node: unknown): void => {
   if (Array.isArray(node)) for (const one of node) describeProperties(one)
   if (!isObject(node)) return
@@ -28,7 +28,7 @@ const problem = (description: string) => ({
   description,
   content: { "application/json": { schema: { $ref: "#/components/schemas/Problem" } } }
 })
-/** What any request, and what a request with a body, may be answered beside what its endpoint declares. */
+/** Answers that any request, or any request with a body, may get in addition to those that its endpoint declares. */
 const always = {
   "405": problem("The path has other methods; Allow names them"),
   "500": problem("A defect of ours; request_id finds it in the logs")
@@ -53,13 +53,13 @@ const describeOperation = (operation: Json): void => {
   if (isObject(responses)) Object.assign(responses, always, operation["requestBody"] === undefined ? {} : withBody)
 }
 
-/** Until keys can be made every one of them is refused: a page that offered to send one would mislead. */
+/** API keys cannot be created yet, so each one is refused. The document therefore does not offer them. */
 const withoutKeys = (document: Json): void => {
   const components = document["components"]
   if (isObject(components) && isObject(components["securitySchemes"])) delete components["securitySchemes"]["apiKey"]
 }
 
-/** Completes the document that the library makes of the contract: texts, and the answers that come before an endpoint is reached. */
+/** Completes the library's document: adds texts, and the answers that come before an endpoint is reached. */
 const complete = (document: Record<string, unknown>): Record<string, unknown> => {
   const paths = document["paths"]
   if (isObject(paths))
@@ -83,5 +83,5 @@ const complete = (document: Record<string, unknown>): Record<string, unknown> =>
   }
 }
 
-/** The contract as it is served: clients that import the contract do without the texts. */
+/** The contract as it is served. Clients that import the contract do not need the texts. */
 export const described = Api.annotate(OpenApi.Transform, complete)

@@ -5,7 +5,7 @@ export interface Text {
 
 const of = (summary: string, description: string): Text => ({ summary, description })
 
-/** What each operation does, by its id in /openapi.json. */
+/** Summary and description of each operation, by its id in /openapi.json. */
 export const operations: Readonly<Record<string, Text>> = {
   health: of(
     "Health of the platform",
@@ -104,7 +104,7 @@ export const operations: Readonly<Record<string, Text>> = {
   "foAnalysis.payoff": of("Payoff of legs", "Of legs that are given: curve, break-evens, bounds, probability of profit and Greeks.")
 }
 
-/** What a field or parameter means wherever it stands. */
+/** The meaning of a field or parameter, by name, wherever it appears. */
 export const fields: Readonly<Record<string, string>> = {
   account_id: "A broker account",
   accounts: "By account id",

@@ -8,7 +8,7 @@ const metrics = Effect.map(Prometheus.text, (text) =>
 )
 const alive = HttpServerResponse.unsafeJson({ status: "ok" })
 
-/** What a process without a gateway answers: its metrics, and that it lives. The users' address is the gateway's. */
+/** The routes of a process without the gateway's API: its metrics, and a liveness check. Users connect only to the gateway. */
 export const OpsLive = HttpLayerRouter.serve(
   Layer.mergeAll(
     HttpLayerRouter.add("GET", "/metrics", metrics),

@@ -1,7 +1,7 @@
 import * as HttpMiddleware from "@effect/platform/HttpMiddleware"
 import { Config, Effect } from "effect"
 
-/** Pages of these origins may call the API and open WebSockets beside our own page; `*` allows every page, without credentials. */
+/** Origins whose pages may call the API and open WebSockets, in addition to our own page. `*` allows every page, without credentials. */
 const allowed = Config.array(Config.nonEmptyString(), "ALLOWED_ORIGINS").pipe(
   Config.withDefault([] as ReadonlyArray<string>),
   Config.validate({
@@ -12,12 +12,12 @@ const allowed = Config.array(Config.nonEmptyString(), "ALLOWED_ORIGINS").pipe(
 
 const preflightSeconds = 600
 
-/** Which pages may call, by what the browser says in `Origin`. Programs send none and are not asked. */
+/** Decides which pages may call, by the browser's `Origin` header. Programs send no such header and are not checked. */
 export const make = Effect.map(allowed, (origins) => {
   const isAny = origins.includes("*")
   const isListed = (origin: string): boolean => isAny || origins.includes(origin)
   return {
-    /** Answers preflights and marks answers for allowed origins; without any it leaves all as it is. */
+    /** Answers preflights and adds headers for allowed origins. Without any allowed origin it changes nothing. */
     cors:
       origins.length === 0
         ? undefined
@@ -28,7 +28,7 @@ export const make = Effect.map(allowed, (origins) => {
             credentials: !isAny,
             maxAge: preflightSeconds
           }),
-    /** Whether a WebSocket's page may connect: a browser sends its origin and asks no preflight. `host` is the request's own. */
+    /** Whether a page may open a WebSocket: a browser sends its origin but no preflight. `host` is the request's host. */
     mayConnect: (origin: string | undefined, host: string | undefined): boolean => {
       if (origin === undefined || isListed(origin)) return true
       return URL.canParse(origin) && new URL(origin).host === host

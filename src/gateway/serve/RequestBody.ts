@@ -2,7 +2,7 @@ import type { IncomingMessage } from "node:http"
 import type * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import { Data, Effect } from "effect"
 
-/** A body that is not taken. The connection is closed behind the answer, because the rest of the body is not read. */
+/** A rejected body. The connection is closed after the answer, because the rest of the body is not read. */
 export class BodyRefused extends Data.TaggedError("BodyRefused")<{
   readonly status: 408 | 413 | 415 | 422
   readonly code: "request_timeout" | "too_large" | "unsupported_media_type" | "validation_error"
@@ -11,11 +11,11 @@ export class BodyRefused extends Data.TaggedError("BodyRefused")<{
 
 export interface Limits {
   readonly bytesMax: number
-  /** A body that takes longer than this to arrive is refused. */
+  /** A body that takes longer to arrive is refused. */
   readonly arrivesWithinMs: number
 }
 
-/** The contract's deepest body has five levels; a parser's stack has room for some thousands. */
+/** The contract's deepest body has five levels; a parser's stack can hold some thousands. */
 const nestingMax = 32
 const tooLarge = new BodyRefused({ status: 413, code: "too_large", detail: "Request body too large" })
 const tooSlow = new BodyRefused({ status: 408, code: "request_timeout", detail: "Request body did not arrive in time" })
@@ -35,7 +35,7 @@ const hasBody = ({ headers }: HttpServerRequest.HttpServerRequest): boolean =>
 const isJson = (contentType: string | undefined): boolean =>
   contentType === undefined || /^\s*application\/json\s*(?:;|$)/i.test(contentType)
 
-/** True when brackets outside of strings are nested deeper than a body may be. */
+/** True if brackets outside strings are nested deeper than `nestingMax`. */
 export const isTooDeep = (text: string): boolean => {
   let depth = 0
   let isInString = false
@@ -52,7 +52,10 @@ export const isTooDeep = (text: string): boolean => {
   return false
 }
 
-/** Collects the body and stops, without destroying the connection, at the limit: the library's own reader cuts it, and nobody sees the answer. */
+/**
+ * Collects the body, and stops at the limit without destroying the connection. The library's reader would destroy it, so that the
+ * client never sees the answer.
+ */
 const collect = (source: IncomingMessage, { bytesMax, arrivesWithinMs }: Limits) =>
   Effect.async<string, BodyRefused>((resume) => {
     const chunks: Array<Buffer> = []
@@ -61,7 +64,7 @@ const collect = (source: IncomingMessage, { bytesMax, arrivesWithinMs }: Limits)
       clearTimeout(timer)
       source.off("data", onData)
       source.off("end", onEnd)
-      // What still comes is thrown away until the answer is out: closing on unread data would reset the connection under it.
+      // Later data are discarded until the answer is sent: closing with unread data would reset the connection.
       source.resume()
     }
     const settle = (result: Effect.Effect<string, BodyRefused>) => {
@@ -80,7 +83,7 @@ const collect = (source: IncomingMessage, { bytesMax, arrivesWithinMs }: Limits)
     return Effect.sync(leave)
   })
 
-/** The request with its whole body in hand, so that no handler waits for the network or meets a body that is none. */
+/** Returns the request with its complete body, so that no handler waits for the network or gets an invalid body. */
 export const read = (
   request: HttpServerRequest.HttpServerRequest,
   limits: Limits
@@ -93,7 +96,7 @@ export const read = (
       (text) => !isTooDeep(text),
       () => tooDeep
     ),
-    // The library's request derives all its forms of a body from `text`.
+    // The library's request derives all forms of a body from `text`.
     Effect.map((text) => Object.create(request, { text: { value: Effect.succeed(text) } }) as HttpServerRequest.HttpServerRequest)
   )
 }

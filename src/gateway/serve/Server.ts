@@ -7,10 +7,10 @@ import { Config, Context, Effect, Layer, type Scope } from "effect"
 import type * as Problem from "../../contract/shared/Problem.ts"
 import * as RequestId from "../../contract/shared/RequestId.ts"
 
-/** Answers true when it takes the socket. Called for WebSocket upgrades only. */
+/** Returns true if it takes the socket. Called only for WebSocket upgrades. */
 export type Upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => boolean
 
-/** Who takes WebSocket upgrades. Effect's own server would claim every upgrade itself and take messages of any size. */
+/** The handler of WebSocket upgrades. Effect's server would take every upgrade and accept messages of any size. */
 export class Upgrades extends Context.Tag("gateway/serve/Upgrades")<
   Upgrades,
   { readonly claim: (upgrade: Upgrade) => Effect.Effect<void, never, Scope.Scope> }
@@ -29,7 +29,7 @@ const problem = (requestId: string, code: string, detail: string) => {
   return { body, headers }
 }
 
-/** What a request gets before there is a handler or after it: without an answer its client would wait, and hold the server open. */
+/** The answer to a request before the handler exists or after it is gone. Without it the client would wait and keep the server open. */
 const unready = (server: NodeServer) => (request: IncomingMessage, response: ServerResponse) => {
   if (server.listenerCount("request") > 1) return
   const { body, headers } = problem(
@@ -40,7 +40,7 @@ const unready = (server: NodeServer) => (request: IncomingMessage, response: Ser
   response.writeHead(503, { ...headers, "retry-after": "1" }).end(body)
 }
 
-/** What Node's parser refuses never becomes a request; nodejs.org/docs/latest-v20.x/api/http.html, "Event: 'clientError'". */
+/** Requests that Node's parser rejects before there is a request; nodejs.org/docs/latest-v20.x/api/http.html, "Event: 'clientError'". */
 const refusals: Readonly<Record<string, readonly [status: number, code: string, detail: string]>> = {
   ERR_HTTP_REQUEST_TIMEOUT: [408, "request_timeout", "Request did not arrive in time"],
   HPE_HEADER_OVERFLOW: [431, "headers_too_large", "Request headers too large"],
@@ -49,7 +49,7 @@ const refusals: Readonly<Record<string, readonly [status: number, code: string, 
 const malformed = [400, "bad_request", "Request is not valid HTTP"] as const
 
 const refuse = (error: NodeJS.ErrnoException, socket: Duplex): void => {
-  // An answer that has begun cannot become another one.
+  // An answer that has already started cannot be replaced.
   const isAnswering = (socket as { readonly _httpMessage?: ServerResponse })._httpMessage?.headersSent === true
   if (!socket.writable || isAnswering || error.code === "ECONNRESET") {
     socket.destroy()
@@ -61,14 +61,14 @@ const refuse = (error: NodeJS.ErrnoException, socket: Duplex): void => {
   socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join("")}\r\n${body}`)
 }
 
-/** Stop listening, let running requests end, then cut what is left. */
+/** Stops listening, waits for running requests, then cuts the remaining connections. */
 const close = (server: NodeServer, sockets: ReadonlySet<Duplex>) =>
   Effect.async<void>((resume) => {
     if (!server.listening) return resume(Effect.void)
-    // Node marks no answer "connection: close" by itself, so connections that fall idle are closed as they do.
+    // Node does not add "connection: close" to answers, so idle connections are closed here.
     const sweep = setInterval(() => server.closeIdleConnections(), 50)
     const cut = setTimeout(() => {
-      // The server's own list has no upgraded socket, and one that nobody owns would keep it open for ever.
+      // The server does not track upgraded sockets. One without an owner would keep it open for ever.
       for (const socket of sockets) socket.destroy()
     }, drainMs)
     server.close(() => {
@@ -100,7 +100,7 @@ const make = (options: { readonly host: string; readonly port: number }) =>
     server.on("upgrade", (request, socket, head) => {
       socket.on("error", () => socket.destroy())
       if (request.headers.upgrade?.toLowerCase() === "websocket" && upgrade?.(request, socket, head) === true) return
-      // An upgrade that nobody takes (h2c, an unknown path) is answered as the plain request it also is.
+      // If no handler takes an upgrade (h2c, an unknown path), it is answered like a plain request.
       const response = new ServerResponse(request)
       response.shouldKeepAlive = false
       response.assignSocket(socket as never)

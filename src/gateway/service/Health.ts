@@ -12,11 +12,11 @@ import * as MarketState from "./MarketState.ts"
 import * as Probes from "./Probes.ts"
 import * as Restarts from "./Restarts.ts"
 
-/** A ticker or a writer reports once a second: after this long without a report its process is gone. */
+/** Tickers and writers report once a second. After this long without a report, the process counts as gone. */
 const silenceMaxMs = 10_000
 const isFresh = ({ atMs }: { readonly atMs: number }, nowMs: number) => nowMs - atMs <= silenceMaxMs
 
-/** The phase of the equity options' session, or null where the rulebook knows no such day. */
+/** The phase of the equity options' session, or null if the rulebook does not know the day. */
 const phaseAt = (ms: number): string | null =>
   Either.match(Hours.phaseAt(shipped, "NSE_FO", "option", ms), { onLeft: () => null, onRight: Hours.nameOf })
 
@@ -29,7 +29,7 @@ interface Sources {
   readonly restarts: ReturnType<Effect.Effect.Success<typeof Restarts.follow>>
 }
 
-/** The reasons for `down` (a required backend is away) and for `degraded` (something optional is not as it should be). */
+/** The reasons for `down` (a required backend is unreachable) and for `degraded` (something optional does not work). */
 const complaints = ({ known, redis, registry, bridge, views, restarts }: Sources, nowMs: number) => {
   const down: Array<string> = []
   if (known.database === "down") down.push("database is down")

@@ -5,9 +5,9 @@ import { Authentication, User } from "../../contract/shared/Authentication.ts"
 import { Text } from "../../contract/shared/Input.ts"
 import * as Problem from "../../contract/shared/Problem.ts"
 
-/** `reason` is for the caller: it says what is wrong with the token, never what stands in it. */
+/** `reason` is shown to the caller. It names the problem with the token, but none of the token's contents. */
 export class InvalidToken extends Data.TaggedError("InvalidToken")<{ readonly reason: string; readonly isForged: boolean }> {}
-/** The issuer's keys cannot be fetched, so no token can be judged. */
+/** The issuer's keys cannot be fetched, so tokens cannot be verified. */
 export class KeysUnavailable extends Data.TaggedError("KeysUnavailable")<{ readonly cause: unknown }> {}
 
 export const missing = "Authentication required"
@@ -66,7 +66,7 @@ export class Tokens extends Effect.Service<Tokens>()("gateway/shared/Tokens", {
       )
       const bytes = new TextEncoder().encode(Redacted.value(secret))
       if (bytes.length < 32) return yield* Effect.fail(ConfigError.InvalidData(["JWT_SECRET"], "needs at least 32 bytes"))
-      // Given bytes, jose would import them again for every token.
+      // jose would import raw bytes again for every token, so they are imported once here.
       const key = yield* Effect.promise(() => crypto.subtle.importKey("raw", bytes, { name: "HMAC", hash: "SHA-256" }, false, ["verify"]))
       return (token: string) => jwtVerify(token, key, { ...shared, algorithms: ["HS256"] })
     })
@@ -75,7 +75,7 @@ export class Tokens extends Effect.Service<Tokens>()("gateway/shared/Tokens", {
         const cooldown = yield* Config.duration("JWT_JWKS_COOLDOWN").pipe(Config.withDefault(Duration.seconds(30)))
         const keys = createRemoteJWKSet(url, {
           timeoutDuration: 2_000,
-          // A flood of unknown key ids costs the issuer one request in this time.
+          // Many unknown key ids cause at most one request to the issuer in this time.
           cooldownDuration: Duration.toMillis(cooldown),
           cacheMaxAge: 600_000
         })
@@ -97,12 +97,12 @@ export class Tokens extends Effect.Service<Tokens>()("gateway/shared/Tokens", {
   })
 }) {}
 
-/** Port: the store's repository in the product, a map in tests. Given the key as the caller sent it, answers whose it is. */
+/** Port: the store's repository in the product, a map in tests. Returns the owner of a key, given as the caller sent it. */
 export class ApiKeys extends Context.Tag("gateway/shared/ApiKeys")<
   ApiKeys,
   { readonly owner: (key: Redacted.Redacted<string>) => Effect.Effect<Option.Option<User>> }
 >() {
-  /** Until keys can be made there are none. */
+  /** No keys exist yet, because they cannot be created. */
   static readonly none = Layer.succeed(ApiKeys, { owner: () => Effect.succeedNone })
 }
 
@@ -116,7 +116,7 @@ export const AuthenticationLive = Layer.effect(
         tokens.verify(Redacted.value(token)).pipe(
           Effect.catchTags({
             InvalidToken: () => new Problem.Unauthorized({ detail: refused }),
-            // A failure would let the next scheme answer "no credentials"; ErrorForm turns this into its 503.
+            // A failure would make the next scheme answer "no credentials". ErrorForm turns this defect into its 503.
             KeysUnavailable: () => Effect.die(new Problem.Unavailable({ detail: keysAway }))
           })
         ),

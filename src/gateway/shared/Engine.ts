@@ -4,13 +4,13 @@ import { RequestId } from "../../contract/shared/RequestId.ts"
 import * as Asks from "../../streams/Asks.ts"
 import { JetStream } from "../../streams/JetStream.ts"
 
-/** Asks the engine for what only it can do: it holds the broker's sessions. */
+/** Sends questions to the engine that only it can answer, because it holds the broker's sessions. */
 export class Engine extends Effect.Service<Engine>()("gateway/shared/Engine", {
   effect: Effect.gen(function* () {
     const js = yield* JetStream
     const away = (detail: string) => Effect.fail(new Problem.Unavailable({ detail }))
     return {
-      /** 503 where nobody answers, NATS is away, or the engine says why it cannot. */
+      /** Fails with 503 if the engine does not answer, NATS is unreachable, or the engine gives a reason why it cannot. */
       ask: <Q, A>(of: Asks.Ask<Q, A>, question: Q): Effect.Effect<A, Problem.Unavailable> =>
         Effect.gen(function* () {
           if (!js.isConnected()) return yield* away("NATS unavailable")

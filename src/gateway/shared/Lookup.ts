@@ -5,7 +5,7 @@ import type { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
 import type { StrategyRepo } from "../../store/StrategyRepo.ts"
 import { instrumentsAway, orProblem } from "./StoreProblem.ts"
 
-/** What a client may look for in vain. */
+/** The kinds of things that a request may not find. */
 export type Thing = "Expiry" | "Instrument" | "Leg" | "Strategy" | "Subscription" | "Symbol"
 
 export const notFoundText = <T extends Thing>(thing: T): `${T} not found` => `${thing} not found`

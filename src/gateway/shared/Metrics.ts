@@ -3,7 +3,7 @@ import * as Labelled from "../../metrics/Labelled.ts"
 
 /** Every metric of the gateway, named here and nowhere else. */
 const tagged = (name: string, description: string) => Metric.counter(name, { description, incremental: true })
-/** A counter without labels stands at 0 from the start, so that its first step can be seen. */
+/** A counter without labels is exported as 0 from the start, so that its first increment is visible. */
 const counter = (name: string, description: string) => {
   const metric = tagged(name, description)
   metric.unsafeUpdate(0, [])
@@ -19,27 +19,27 @@ export const httpDuration = Metric.histogram(
 
 export const wsConnections = Metric.gauge("active_ws_connections", { description: "WebSocket connections that are open" })
 wsConnections.unsafeUpdate(0, [])
-export const wsAuthFailures = counter("ws_auth_failures", "WebSocket handshakes refused for want of a valid token")
+export const wsAuthFailures = counter("ws_auth_failures", "WebSocket handshakes refused because the token was missing or invalid")
 export const ticksBroadcast = counter("ticks_broadcast", "Ticks sent to at least one WebSocket client")
 export const wsMessages = counter("ws_messages_sent_total", "Messages written to WebSocket clients")
 export const wsConflated = counter("ws_conflated_total", "Updates that a slow client did not get because a newer one replaced them")
 export const wsSlowClosed = counter("ws_slow_closed_total", "Clients closed with 4008 because they were past the hard limit")
-export const wsReplays = counter("ws_replays_total", "Subscriptions that asked for what they had missed of the record")
+export const wsReplays = counter("ws_replays_total", "Subscriptions that requested missed ticks from the record")
 export const wsReplayedTicks = counter("ws_replayed_ticks_total", "Ticks read from the record for a client that had missed them")
-export const wsGaps = counter("ws_gaps_total", "Gaps told to clients: what they had missed was gone or too much")
+export const wsGaps = counter("ws_gaps_total", "Gaps reported to clients, because the missed messages were gone or too many")
 export const wsReplaysRunning = Metric.gauge("ws_replays_running", { description: "Replays of missed ticks at this moment" })
 wsReplaysRunning.unsafeUpdate(0, [])
 
 const bridgeMessages = Labelled.counter("bridge_messages_total", "Messages read from NATS by the gateway", "stream")
 const bridgeLag = Labelled.gauge("bridge_lag_messages", "Messages of a stream that the gateway has not read yet", "stream")
-/** What one round of a stream's read brought, and how much waits behind it. */
+/** Records one round of reading a stream: messages read, and messages still unread. */
 export const bridgeRead = (stream: string, messages: number, pending: number): void => {
   bridgeMessages(stream, messages)
   bridgeLag.set(stream, pending)
 }
 export const bridgeUndecodable = counter("bridge_undecodable_total", "Messages on a subject that could not be read and were skipped")
-export const bridgeBadPackets = counter("bridge_bad_packets_total", "Packets in frames that were no Kite packets")
-export const bridgeGaps = counter("bridge_gaps_total", "Times a stream no longer held what the gateway had not read yet")
+export const bridgeBadPackets = counter("bridge_bad_packets_total", "Packets in frames that were not Kite packets")
+export const bridgeGaps = counter("bridge_gaps_total", "Times a stream lost messages before the gateway had read them")
 export const bridgeDuplicates = counter("bridge_duplicate_frames_total", "Frames sent twice by their publisher and passed on once")
 
 const dependencyUp = Labelled.gauge("dependency_up", "1 while a backend answers the gateway's probe, else 0", "dependency")

@@ -25,7 +25,7 @@ export const instrumentsAway = "Instruments unavailable: none are loaded yet"
 
 const hasTag = (error: unknown): error is { readonly _tag: string } => typeof error === "object" && error !== null && "_tag" in error
 
-/** What the store refuses, as the contract says it. Constraint names stay in the log: they are ours, not the caller's. */
+/** Converts the store's errors to the contract's. Constraint names stay in the log, because callers do not know them. */
 export const orProblem = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, Answer<E>, R> =>
   Effect.catchAll(effect, (error): Effect.Effect<never, Answer<E>> => {
     if (hasTag(error)) {
@@ -36,7 +36,7 @@ export const orProblem = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effec
             Effect.fail(new Problem.Unavailable({ detail: databaseAway }) as Answer<E>)
           )
         case "StoreConflict":
-          // No table so far has a unique key that a caller could hit.
+          // No table has a unique key that a caller could violate.
           return Effect.die(error)
         case "AccountFull":
           return Effect.fail(noRoom(error as unknown as AccountFull) as Answer<E>)

@@ -5,15 +5,15 @@ import * as CloseCodes from "../../contract/sockets/CloseCodes.ts"
 import type { RefusalCode } from "../../contract/sockets/SocketMessages.ts"
 import * as Metrics from "../shared/Metrics.ts"
 
-/** What a client listens to: an instrument's token for its ticks, or the name of a state, such as one chain. */
+/** What a client subscribes to: an instrument's token for its ticks, or the name of a state, such as one chain. */
 export type Topic = number | string
 
 export interface Limits {
-  /** Bytes waiting for a client beyond which it gets only the newest of each key. */
+  /** Beyond this many waiting bytes a client gets only the newest message of each key. */
   readonly softBytes: number
-  /** Bytes waiting beyond which it is closed. */
+  /** Beyond this many waiting bytes the client is closed. */
   readonly hardBytes: number
-  /** How long a client past the soft limit may take nothing at all. */
+  /** How long a client beyond the soft limit may read nothing. */
   readonly stalledMs: number
 }
 
@@ -22,8 +22,8 @@ const closeGraceMs = 1_000
 type State = { readonly text: string } | { readonly whole: () => string }
 
 /**
- * One client's queue and writer. Nothing here waits for the peer: a client that reads is written to at once, one that is behind keeps
- * only the newest of each key, one that is far behind is closed, and no other client notices any of it.
+ * One client's queue and writer. Nothing here waits for the peer. A client that reads is written to at once. A client that is behind
+ * keeps only the newest message of each key. A client far behind is closed. Other clients are not affected.
  */
 export class Connection {
   readonly id: string
@@ -33,15 +33,15 @@ export class Connection {
   readonly #isBatched: boolean
   readonly #limits: Limits
   #events: Array<{ readonly topic: Topic; readonly text: string }> = []
-  /** Newest event of each topic, in place of `#events`, while the client is behind. */
+  /** Newest event of each topic. It replaces `#events` while the client is behind. */
   #newest: Map<Topic, string> | undefined
   #eventChars = 0
   readonly #states = new Map<Topic, State>()
   #conflated = 0
-  /** Live events that wait behind a replay, and their size; beyond the soft limit they are dropped, because the record has them. */
+  /** Live events that wait until a replay ends, and their size. Beyond the soft limit they are dropped, because the record has them. */
   #kept: Array<{ readonly topic: Topic; readonly text: string }> | undefined
   #keptChars = 0
-  /** Since when the client has taken nothing, and how much waited then; undefined while it is not behind. */
+  /** Since when the client has read nothing, and how much waited then; undefined while it is not behind. */
   #held: { sinceMs: number; bytes: number } | undefined
 
   constructor(socket: WebSocket, tcp: Duplex, options: { id: string; user: User; isBatched: boolean; limits: Limits }) {
@@ -57,7 +57,7 @@ export class Connection {
     return this.#socket.readyState === WebSocket.OPEN
   }
 
-  /** Whether all that came for the client has been written to it. */
+  /** True if everything for the client has been written. */
   get isDrained(): boolean {
     return this.#kept === undefined && this.#isEmpty
   }
@@ -66,16 +66,16 @@ export class Connection {
     return this.#events.length === 0 && (this.#newest?.size ?? 0) === 0 && this.#states.size === 0
   }
 
-  /** A reply to the client itself, ahead of what is queued. */
+  /** Sends a reply to the client at once, before the queued messages. */
   reply(message: object): void {
     if (!this.isOpen) return
     this.#socket.send(JSON.stringify(message))
     Metrics.wsMessages.unsafeUpdate(1, [])
-    // A client that asks without reading the answers.
+    // The client sends requests without reading the answers.
     if (this.#socket.bufferedAmount > this.#limits.hardBytes) this.#closeSlow()
   }
 
-  /** `of` names what is refused, as it was asked for. */
+  /** `of` names the refused items as they were requested. */
   refuse(code: RefusalCode, message: string, of: object = {}): void {
     this.reply({ type: "error", code, message, ...of })
   }
@@ -90,18 +90,18 @@ export class Connection {
     else this.#kept.push({ topic, text })
   }
 
-  /** From now on live events wait for `release`; those that waited before are dropped. */
+  /** Makes live events wait until `release`. Those already queued are dropped. */
   hold(): void {
     this.#kept = []
     this.#keptChars = 0
   }
 
-  /** Whether live events were dropped since `hold`. */
+  /** True if live events were dropped since `hold`. */
   get isOverrun(): boolean {
     return this.#keptChars > this.#limits.softBytes
   }
 
-  /** Lets the live events go behind what was replayed. */
+  /** Queues the waiting live events after the replayed ones. */
   release(): void {
     const kept = this.#kept ?? []
     this.#kept = undefined
@@ -109,12 +109,12 @@ export class Connection {
     for (const { topic, text } of kept) this.replayed(topic, text)
   }
 
-  /** Whether so little waits for the client that it can be given more of the past, which must not be thinned out. */
+  /** True if the client has read enough to get more replayed events, which must not be conflated. */
   get hasRoom(): boolean {
     return this.#eventChars + this.#socket.bufferedAmount <= this.#limits.softBytes / 4
   }
 
-  /** An event that waits for no other. */
+  /** Queues a replayed event, which does not wait for `release`. */
   replayed(topic: Topic, text: string): void {
     if (this.#newest !== undefined) {
       this.#replace(this.#newest, topic, text)
@@ -122,17 +122,20 @@ export class Connection {
     }
     this.#events.push({ topic, text })
     this.#eventChars += text.length
-    // Much in one round: let it go now, if the client reads, rather than thin it out.
+    // After many events in one round, flush now so that they need not be conflated.
     if (this.#eventChars > this.#limits.softBytes) this.flush(performance.now())
   }
 
-  /** `change` tells what is new since the state before; without it, or when that one has not left yet, the whole state is told. */
+  /**
+   * Queues a state. `change` holds the difference to the previous state. Without it, or if the previous one is still queued, the whole
+   * state is sent.
+   */
   state(topic: Topic, change: string | undefined, whole: () => string): void {
     if (this.#states.has(topic) && this.#held !== undefined) this.#conflated++
     this.#states.set(topic, change === undefined || this.#states.has(topic) ? { whole } : { text: change })
   }
 
-  /** Drops what is queued of a topic: the client does not want it any more. */
+  /** Drops the queued messages of a topic to which the client no longer subscribes. */
   forget(topic: Topic): void {
     this.#states.delete(topic)
     this.#eventChars -= this.#newest?.get(topic)?.length ?? 0
@@ -143,7 +146,7 @@ export class Connection {
     this.#eventChars = left.reduce((sum, { text }) => sum + text.length, 0)
   }
 
-  /** Writes what is queued; true while it has to be held back. */
+  /** Writes the queue. Returns true if it has to be held back. */
   flush(nowMs: number): boolean {
     if (!this.isOpen) {
       this.#clear()
@@ -161,7 +164,7 @@ export class Connection {
     this.#clear()
     if (!this.isOpen) return
     this.#socket.close(code, reason)
-    // A peer that does not answer the close would keep the socket for ever.
+    // A peer that does not answer the close would keep the socket open for ever.
     const cut = setTimeout(() => this.#socket.terminate(), closeGraceMs)
     this.#socket.once("close", () => clearTimeout(cut))
   }
@@ -214,9 +217,9 @@ export class Connection {
       Metrics.wsMessages.unsafeUpdate(1, [])
       return
     }
-    // Told on the first frame that follows the loss; the text is shared, so this client gets one of its own.
+    // The first frame after a loss carries the count. The text is shared with other clients, so this client gets a copy.
     if (conflated > 0) texts[0] = `${texts[0]?.slice(0, -1)},"conflated":${conflated}}`
-    // One system call for the round: it costs more than the frame.
+    // Corking makes one system call per round, which costs more than a frame.
     this.#tcp.cork()
     for (const text of texts) this.#socket.send(text)
     this.#tcp.uncork()

@@ -4,14 +4,14 @@ import type { Connection } from "./Connection.ts"
 
 type Actions = Readonly<Record<string, (message: object) => Effect.Effect<void>>>
 
-/** What one connection can do on one path, and what it leaves behind when it goes. */
+/** The actions of one connection on one path, and its clean-up. */
 export interface Session {
   /** The first message. */
   readonly welcome: object
   readonly actions: Actions
-  /** What a pong tells besides. */
+  /** Additional fields of a pong. */
   readonly pong?: () => object
-  /** Leaves every topic; called once, when the socket is closed. */
+  /** Leaves every topic. Called once, when the socket is closed. */
   readonly end: () => void
 }
 export interface Endpoint {
@@ -29,7 +29,7 @@ const problemOf = (error: ParseResult.ParseError): string =>
     .map(({ path, message }) => (path.length === 0 ? message : `${path.map(String).join(".")}: ${message.slice(0, 200)}`))
     .join("; ")
 
-/** An action whose message has this form; another form is told to the client and does nothing. */
+/** An action for messages of this form. A message of another form gets an error and has no effect. */
 export const action = <A, I>(connection: Connection, schema: Schema.Schema<A, I>, run: (message: A) => Effect.Effect<void>) => {
   const decode = Schema.decodeUnknownEither(schema, { errors: "all" })
   return (message: object): Effect.Effect<void> =>
@@ -45,7 +45,7 @@ const isObject = (value: unknown): value is object => typeof value === "object" 
 
 /** Answers a ping, `{"action":"ping"}`; false for any other message. */
 export const answersPing = (connection: Connection, { pong }: Session, text: string): boolean => {
-  // Looked for before anything is parsed: most messages are none.
+  // Checked before parsing, because most messages are not pings.
   if (!text.includes('"ping"')) return false
   const message = Either.getOrUndefined(parse(text))
   const isPing = isObject(message) && "action" in message && message.action === "ping"
@@ -53,7 +53,7 @@ export const answersPing = (connection: Connection, { pong }: Session, text: str
   return isPing
 }
 
-/** Does what one message asks for. Whatever it is, the connection stays. */
+/** Runs the action of one message. The connection stays open, whatever the message is. */
 export const receive = (connection: Connection, actions: Actions, text: string): Effect.Effect<void> =>
   Effect.suspend(() => {
     const parsed = parse(text)

@@ -2,24 +2,24 @@ import type { Connection } from "./Connection.ts"
 
 /** Under load a flush starts at most this often. */
 const flushEveryMsMax = 50
-/** Flushing takes at most one part in this many of the process's time, until `flushEveryMsMax` is reached. */
+/** The largest share of the process's time for flushing is one in this many, until `flushEveryMsMax` is reached. */
 const flushShare = 4
-/** A flush that needs a shorter pause than this needs none. */
+/** A pause shorter than this is skipped. */
 const idleMs = 1
 
-/** The connections that have something to write, and the timers that write it. */
+/** The connections with queued data, and the timers that flush them. */
 export interface Flushing {
   readonly add: (connection: Connection) => void
-  /** Forgets a connection that is gone. */
+  /** Forgets a closed connection. */
   readonly drop: (connection: Connection) => void
   readonly flush: () => void
   readonly stop: () => void
 }
 
 export const make = (): Flushing => {
-  /** Connections with something new. */
+  /** Connections with new data. */
   const waiting = new Set<Connection>()
-  /** Connections that are behind. They are tried again even when nothing new comes, and the others do not wait for them. */
+  /** Connections that are behind. They are retried even without new data, and the others do not wait for them. */
   const held = new Set<Connection>()
   let pauseTimer: NodeJS.Timeout | undefined
   let heldTimer: NodeJS.Timeout | undefined

@@ -9,7 +9,7 @@ export interface Refusal {
   readonly errors?: Problem.Body["errors"]
 }
 
-/** A refusal before the handshake is an ordinary HTTP answer, so a client can read why. */
+/** A refusal before the handshake is an ordinary HTTP answer, so the client can read the reason. */
 export const refuse = (socket: Duplex, requestId: string, { status, code, detail, errors = [] }: Refusal): void => {
   const body = JSON.stringify({ detail, code, request_id: requestId, errors } satisfies Problem.Body)
   const retry = status === 429 || status === 503 ? "retry-after: 5\r\n" : ""
@@ -19,7 +19,7 @@ export const refuse = (socket: Duplex, requestId: string, { status, code, detail
   )
 }
 
-/** Header first; a browser has only `bearer.<jwt>` among its subprotocols or `?token=`. Undefined where there is none. */
+/** The token: from the header, or for browsers from the subprotocol `bearer.<jwt>` or `?token=`. Undefined if there is none. */
 export const tokenOf = (request: IncomingMessage, url: URL): string | undefined => {
   const header = request.headers.authorization
   if (header?.startsWith("Bearer ")) return header.slice(7)

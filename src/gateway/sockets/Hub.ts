@@ -3,8 +3,8 @@ import type { Connection, Topic } from "./Connection.ts"
 import * as Flushing from "./Flushing.ts"
 
 /**
- * Knows which connections listen to which topics. Publishing is synchronous: one text is queued for every member of a topic. `flush` writes
- * the queues, at once while that is cheap, else after a pause.
+ * Knows which connections subscribe to which topics. Publishing is synchronous: it queues one text for every member of a topic. `flush`
+ * writes the queues, at once while that is cheap, otherwise after a pause.
  */
 export class Hub extends Effect.Service<Hub>()("gateway/sockets/Hub", {
   scoped: Effect.gen(function* () {
@@ -26,7 +26,7 @@ export class Hub extends Effect.Service<Hub>()("gateway/sockets/Hub", {
         if (members?.size === 0) topics.delete(topic)
         connection.forget(topic)
       },
-      /** Forgets a connection that is gone. It has already left its topics one by one. */
+      /** Forgets a closed connection, which has already left its topics. */
       drop,
       hasMembers: (topic: Topic): boolean => topics.has(topic),
 

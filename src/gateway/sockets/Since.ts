@@ -2,11 +2,11 @@ import { Clock, Effect } from "effect"
 import type { Since } from "../../contract/sockets/SocketMessages.ts"
 import type { Reached } from "../views/Views.ts"
 
-/** A gateway that has just started, or is behind the one the client comes from, gets so long to be where the client was. */
+/** How long a gateway that has just started, or is behind another one, may take to reach the client's position. */
 const reachMsMax = 5_000
 const pollMs = 20
 
-/** Until the stream has been read as far as the client had it, or turns out to be another stream. False when that took too long. */
+/** Waits until the stream has been read up to the client's position, or is another stream. Returns false on a timeout. */
 export const isReached = (at: () => Reached, since: Since): Effect.Effect<boolean> =>
   Effect.gen(function* () {
     const untilMs = (yield* Clock.currentTimeMillis) + reachMsMax
@@ -18,5 +18,5 @@ export const isReached = (at: () => Reached, since: Since): Effect.Effect<boolea
     }
   })
 
-/** `from` to `to` of the stream `epoch` never reach this client. */
+/** The message that the sequences `from` to `to` of the stream `epoch` will never reach this client. */
 export const gapOf = (epoch: number, from: number, to: number) => ({ type: "gap", epoch, from, to })

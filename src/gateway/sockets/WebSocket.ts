@@ -16,12 +16,12 @@ import * as Handshake from "./Handshake.ts"
 import { Hub } from "./Hub.ts"
 
 const messageBytesMax = 64 * 1024
-/** Part of the time between pings in which a peer has to answer: at 20 s a vanished one is found within 28 s of its last sign of life. */
+/** The share of the ping interval in which a peer must answer. With 20 s, a vanished peer is found within 28 s of its last sign of life. */
 const pongShare = 0.4
 const closeGraceMs = 1_000
-/** Messages of one client that may wait while one of them asks the database. */
+/** Messages of one client that may wait while one of them queries the database. */
 const inboxMax = 256
-/** Longest single sleep until a token's expiry; a timer cannot hold more than 24 days. */
+/** Longest single sleep until a token's expiry, because a timer cannot exceed 24 days. */
 const expirySleepMaxMs = 3_600_000
 
 const settings = Config.all({
@@ -33,13 +33,13 @@ const settings = Config.all({
   pingEvery: Config.duration("WS_PING_EVERY").pipe(Config.withDefault(Duration.seconds(20)))
 })
 
-/** Take no new client, ask every one to reconnect elsewhere, give the frames a moment to leave, then cut. */
+/** Refuses new clients, asks all to reconnect elsewhere, gives the frames a moment to leave, then cuts the connections. */
 const stop = (server: WebSocketServer, connections: Iterable<Connection>) =>
   Effect.async<void>((resume) => {
     const cut = setTimeout(() => {
       for (const client of server.clients) client.terminate()
     }, closeGraceMs)
-    // Called when the last one is gone; from now on a handshake is refused.
+    // Called when the last connection is closed. From now on handshakes are refused.
     server.close(() => {
       clearTimeout(cut)
       resume(Effect.void)
@@ -100,7 +100,7 @@ const listen = (connection: Connection, { actions }: Session, inbox: Mailbox.Mai
     }
   }).pipe(
     Effect.sandbox,
-    // A defect behind one message is ours: this client is asked to come back, and the others notice nothing.
+    // A defect in handling a message is our bug: this client is asked to reconnect, and the others are not affected.
     Effect.catchAll((cause) =>
       Effect.zipRight(
         Effect.logError("websocket failed", cause),
@@ -165,10 +165,10 @@ const makeServing = Effect.gen(function* () {
   const connected = (client: WebSocket, connection: Connection, session: Session, inbox: Mailbox.Mailbox<string>): void => {
     clients.add(client, connection)
     heartbeat.watch(client)
-    client.on("error", () => client.terminate()) // The message is too long (ws has answered 1009), or it is no WebSocket at all.
+    client.on("error", () => client.terminate()) // The message is too long (ws has answered 1009), or the peer does not speak WebSocket.
     client.on("message", (data) => {
       const text = data.toString()
-      // A pong overtakes slow requests, because a client that waits for it would give the connection up.
+      // A pong overtakes slow requests, because a client without a pong would give up the connection.
       if (answersPing(connection, session, text)) return
       if (!inbox.unsafeOffer(text)) connection.close(CloseCodes.tooManyMessages)
     })
@@ -184,7 +184,7 @@ const makeServing = Effect.gen(function* () {
     Effect.gen(function* () {
       const inbox = yield* Mailbox.make<string>({ capacity: inboxMax, strategy: "dropping" })
       const options = { id: crypto.randomUUID(), user, isBatched: url.searchParams.get("batch") === "1", limits }
-      // ws does not call back when it refuses the handshake itself; it has closed the socket then.
+      // ws does not call back if it refuses the handshake itself. It has then closed the socket.
       let serve: Effect.Effect<void> | undefined
       if (!socket.destroyed) {
         server.handleUpgrade(request, socket, head, (client) => {
@@ -215,7 +215,7 @@ export const layer = <R>(makeEndpoints: Effect.Effect<ReadonlyArray<Endpoint>, n
       const { open, clients, isStopping } = yield* makeServing
 
       const refusalFor = (user: User): Handshake.Refusal | undefined => {
-        // The stop may have begun while the token's keys were fetched.
+        // The gateway may have started to stop while the token's keys were fetched.
         if (isStopping()) return { status: 503, code: "unavailable", detail: "Gateway is restarting" }
         if (clients.size >= connectionsMax) return { status: 503, code: "unavailable", detail: "Too many connections" }
         if (clients.countOf(user) >= perUserMax) return { status: 429, code: "rate_limited", detail: "Rate limit exceeded" }

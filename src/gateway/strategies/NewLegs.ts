@@ -19,7 +19,7 @@ export interface WantedLeg {
   readonly entry_price: Decimal
 }
 
-/** Why a quantity has no money value: the rulebook does not say how much one of it is, or it is beyond what can be counted. */
+/** Why a quantity cannot be valued: the rulebook does not know its units, or the number of units is too large. */
 export const countProblem = (
   nowMs: number,
   instrument: { readonly exchange: string; readonly tradingsymbol: string },

@@ -9,7 +9,7 @@ import type { Valuation } from "../chains/Valuation.ts"
 import type { Lifetimes } from "../shared/Lifetimes.ts"
 import type { Book, Line } from "./StrategyBook.ts"
 
-/** Places that an average is shown with; the complement keeps realised + unrealised = total. */
+/** Decimal places of a displayed average. The other part of a split is computed as the rest, so realised + unrealised = total. */
 const averagePlaces = 12
 const shown = (value: Money.Decimal): Money.Decimal => value.toDecimalPlaces(averagePlaces)
 
@@ -46,7 +46,7 @@ const instrumentPnl = (line: Line) => {
   }
 }
 
-/** Profit and loss of a strategy, its holdings beside it. */
+/** Profit and loss of a strategy, with its holdings. */
 export const pnl = ({ lines }: Book) => {
   const values = lines.map(valueOf)
   const totals = ProfitAndLoss.totals(values.map(({ report }) => report))
@@ -56,13 +56,13 @@ export const pnl = ({ lines }: Book) => {
 
 type Greeks = Record<keyof NetGreeks.Greeks, number | null>
 
-/** Of one unit as published. */
+/** Published Greeks of one unit. */
 const unitGreeks = ({ instrument, quote }: Line): NetGreeks.Greeks => {
   if (instrument === undefined) return NetGreeks.none
   return Instrument.isOption(instrument) ? NetGreeks.each((name) => quote.row?.[name] ?? Number.NaN) : NetGreeks.ofUnderlying
 }
 
-/** Units stay as published: products of published numbers need no more places. */
+/** Published units are kept: a product of published numbers needs no more places. */
 const shownGreeks = ({ delta, gamma, theta, vega, rho }: NetGreeks.Greeks): Greeks => {
   const { places, round } = Rounding
   return {
@@ -76,7 +76,7 @@ const shownGreeks = ({ delta, gamma, theta, vega, rho }: NetGreeks.Greeks): Gree
 
 const open = (book: Book): ReadonlyArray<Line> => book.lines.filter(({ holding }) => holding.state.netQuantity !== 0)
 
-/** Greeks of every open holding and their sum, null where one has none. */
+/** Greeks of every open holding and their sum. The sum is null if one holding has none. */
 export const greeks = (book: Book) => {
   const held = open(book).map((line) => {
     const unit = unitGreeks(line)
@@ -96,7 +96,7 @@ export const greeks = (book: Book) => {
 
 export const realised = ({ lines }: Book): Money.Decimal => ProfitAndLoss.totals(lines.map((line) => valueOf(line).report)).fifoRealised
 
-/** Names of what the open holdings are priced on, ascending. */
+/** Names of the underlyings of the open holdings, ascending. */
 export const underlyings = (book: Book): ReadonlyArray<string> =>
   [
     ...new Set(open(book).flatMap(({ instrument }) => (instrument === undefined ? [] : (Instrument.underlyingOf(instrument)?.name ?? []))))
@@ -105,11 +105,11 @@ export const underlyings = (book: Book): ReadonlyArray<string> =>
 export interface PayoffLine {
   readonly kind: PayoffView.Leg["kind"]
   readonly line: Line
-  /** Undefined while its price, forward or volatility is not known. */
+  /** Undefined until its price, forward and volatility are known. */
   readonly leg: PayoffView.Leg | undefined
 }
 
-/** Open holdings on one underlying as legs of a payoff, at what their open lots cost; what has expired has none left. */
+/** Open holdings on one underlying as payoff legs, with the cost of their open lots. An expired holding gives no leg. */
 export const payoffLines = (
   book: Book,
   symbol: string,

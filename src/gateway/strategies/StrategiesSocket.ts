@@ -10,14 +10,17 @@ import { MarkFeed } from "./MarkFeed.ts"
 import { StrategyChanges } from "./StrategyChanges.ts"
 
 const strategiesMax = 200
-/** Look-ups of one subscribe message that run at once. */
+/** Concurrent look-ups of one subscribe message. */
 const lookupsMax = 4
 
 const Ids = Schema.Struct({
   strategy_ids: Schema.Array(StrategyId).pipe(Schema.maxItems(strategiesMax, { message: () => `at most ${strategiesMax} strategies` }))
 })
 
-/** /strategies/stream: the newest mark of the caller's own strategies, then every change that the client keeps up with; and which of them all are created, changed or deleted. */
+/**
+ * /strategies/stream: the newest mark of the caller's strategies, then every change at the speed at which the client reads. Also sends
+ * which of the caller's strategies are created, changed or deleted.
+ */
 export const make: Effect.Effect<Endpoint, never, Hub | MarkFeed | StrategyChanges | StrategyRepo | Views> = Effect.gen(function* () {
   const hub = yield* Hub
   const feed = yield* MarkFeed
@@ -25,7 +28,7 @@ export const make: Effect.Effect<Endpoint, never, Hub | MarkFeed | StrategyChang
   const strategies = yield* StrategyRepo
   const { strategies: marks } = yield* Views
 
-  /** Those that are the user's own: another's is as good as none. */
+  /** The ids that belong to the user. Another user's strategy counts as missing. */
   const ownOf = (connection: Connection, ids: ReadonlyArray<number>) =>
     Effect.filter(ids, (id) => Effect.map(strategies.byId(connection.user.id, id), Option.isSome), { concurrency: lookupsMax })
 
@@ -54,7 +57,7 @@ export const make: Effect.Effect<Endpoint, never, Hub | MarkFeed | StrategyChang
         hub.flush()
       }
       const answer = (ids: ReadonlyArray<number>, own: ReadonlyArray<number>): void => {
-        // The client may have left while the database was asked.
+        // The client may have disconnected during the query.
         if (!connection.isOpen) return
         const others = ids.filter((id) => !own.includes(id))
         if (others.length > 0) connection.refuse("not_found", "Strategy not found", { strategy_ids: others })

@@ -4,7 +4,7 @@ import { JetStream } from "../../streams/JetStream.ts"
 import * as Subjects from "../../streams/Subjects.ts"
 import { Hub } from "../sockets/Hub.ts"
 
-/** Passes on which strategies were created, changed or deleted, by whichever gateway, to their owner's clients on /strategies/stream. */
+/** Forwards the strategies that any gateway created, changed or deleted to their owner's clients on /strategies/stream. */
 export class StrategyChanges extends Effect.Service<StrategyChanges>()("gateway/strategies/StrategyChanges", {
   scoped: Effect.gen(function* () {
     const { nc } = yield* JetStream

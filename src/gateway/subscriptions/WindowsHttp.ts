@@ -29,7 +29,7 @@ export const WindowsHttp = HttpApiBuilder.group(
     const registry = yield* InstrumentRegistry
     const changes = yield* Changes
 
-    /** The exchange on which the underlying trades: the one named, else the only one. */
+    /** The exchange on which the underlying trades: the named one, or the only one. */
     const exchangeOf = (underlying: string, named: string | undefined) =>
       Effect.suspend((): Effect.Effect<string, Problem.Unavailable | Problem.NotFound | Problem.Invalid> => {
         if (registry.current() === undefined) return Effect.fail(new Problem.Unavailable({ detail: instrumentsAway }))

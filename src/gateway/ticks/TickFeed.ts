@@ -27,7 +27,7 @@ export class TickFeed extends Effect.Service<TickFeed>()("gateway/ticks/TickFeed
   effect: Effect.gen(function* () {
     const hub = yield* Hub
     const registry = yield* InstrumentRegistry
-    const { chains, epochs, told } = yield* Views
+    const { chains, epochs, sentUpTo } = yield* Views
 
     /** Gives the wanted packets of a frame to `take`, as texts. */
     const forEachTick = (
@@ -71,13 +71,13 @@ export class TickFeed extends Effect.Service<TickFeed>()("gateway/ticks/TickFeed
         hub.event(token, text)
         sent++
       })
-      told.frames = message.seq
+      sentUpTo.frames = message.seq
       if (sent > 0) Metrics.ticksBroadcast.unsafeUpdate(sent, [])
       return isOurs
     }
     /** Reports frames that the record dropped before this process read them to every client that has ticks. */
     const gone = (from: number, to: number): void => {
-      told.frames = to
+      sentUpTo.frames = to
       const readers = hub.eventToReaders(`gap ${from}`, JSON.stringify(gapOf(epochs.frames, from, to)))
       Metrics.wsGaps.unsafeUpdate(readers, [])
     }

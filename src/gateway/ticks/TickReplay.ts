@@ -34,7 +34,7 @@ export class TickReplay extends Effect.Service<TickReplay>()("gateway/ticks/Tick
     let running = 0
 
     const epoch = (): number => views.epochs.frames
-    const liveSeq = (): number => views.told.frames ?? 0
+    const liveSeq = (): number => views.sentUpTo.frames ?? 0
 
     /** Repeats passes until no live tick had to be dropped during one. Each pass holds the live ticks back again. */
     const replay = (place: ReplayPlace) =>

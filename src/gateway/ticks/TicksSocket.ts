@@ -6,11 +6,11 @@ import { Hub } from "../sockets/Hub.ts"
 import { Views } from "../views/Views.ts"
 import { TickReplay } from "./TickReplay.ts"
 
-/** As many as one broker connection carries. */
+/** The limit of one broker connection. */
 const tokensMax = 3000
 
 const Tokens = Schema.Array(InstrumentToken).pipe(Schema.maxItems(tokensMax, { message: () => `at most ${tokensMax} tokens` }))
-/** `mode` is checked and otherwise left: ticks are shared by all clients and carry what their packet had. */
+/** `mode` is validated but has no effect: all clients share the ticks, which hold what their packet had. */
 const Subscribe = Schema.Struct({
   tokens: Tokens,
   mode: Schema.optional(Schema.Literal("ltp", "quote", "full")),
@@ -18,7 +18,7 @@ const Subscribe = Schema.Struct({
 })
 const Unsubscribe = Schema.Struct({ tokens: Tokens })
 
-/** /ws/ticks: every tick of the tokens asked for, from now on or from where the client was. */
+/** /ws/ticks: every tick of the requested tokens, from now on or from the client's position. */
 export const make: Effect.Effect<Endpoint, never, Hub | TickReplay | Views> = Effect.gen(function* () {
   const hub = yield* Hub
   const past = yield* TickReplay
@@ -32,7 +32,7 @@ export const make: Effect.Effect<Endpoint, never, Hub | TickReplay | Views> = Ef
       }
       return { type: "subscribed", tokens: [...wanted], total: joined.size }
     }
-    /** Where a client can go on from that receives no tick. */
+    /** The position from which a client that receives no tick can continue. */
     const place = () => {
       const { epoch, seq } = views.framesReached()
       return seq === undefined ? {} : { epoch, seq }
@@ -40,7 +40,7 @@ export const make: Effect.Effect<Endpoint, never, Hub | TickReplay | Views> = Ef
     const subscribe = action(connection, Subscribe, ({ tokens, since }) =>
       Effect.suspend(() => {
         const wanted = new Set<number>(tokens)
-        // A token that is live already has missed nothing.
+        // A token that is already live has missed nothing.
         const fresh = new Set([...wanted].filter((token) => !joined.has(token)))
         if (joined.size + fresh.size > tokensMax) {
           const message = `Validation error: at most ${tokensMax} tokens a connection`
@@ -60,7 +60,7 @@ export const make: Effect.Effect<Endpoint, never, Hub | TickReplay | Views> = Ef
     return {
       welcome: { type: "connected", connection_id: connection.id, user: userView(connection.user) },
       actions: { subscribe, unsubscribe },
-      // Tokens may be silent for hours, in which more is recorded than can be replayed.
+      // Tokens may be silent for hours, and the record of that time may be too long for a replay.
       pong: () => (joined.size > 0 && connection.isDrained ? place() : {}),
       end: () => {
         for (const token of joined) hub.leave(token, connection)

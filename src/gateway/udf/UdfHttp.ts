@@ -38,7 +38,7 @@ const config = {
   ]
 } as const
 
-/** Whole seconds, ms; NaN for anything else. */
+/** Milliseconds of a text of whole seconds; NaN for any other text. */
 const secondsMs = (text: string): number => (/^-?\d{1,11}$/.test(text) ? Number(text) * 1_000 : Number.NaN)
 
 interface Search {

@@ -2,7 +2,7 @@ import * as Life from "../../domain/market/Life.ts"
 import type * as ChainMessage from "../../domain/options/ChainMessage.ts"
 import type * as ExpiryInstant from "../../domain/rules/ExpiryInstant.ts"
 
-/** One option as it was last published; `seq` is the OPT sequence that says so. */
+/** The last published row of one option. `seq` is its sequence in OPT. */
 export interface Row {
   readonly seq: number
   readonly strike: number
@@ -25,7 +25,7 @@ export interface Row {
   readonly quality: ChainMessage.Quality
 }
 
-/** What is true of the whole chain; `seq` as in a row. */
+/** The values of the whole chain; `seq` as in a row. */
 export interface Head {
   readonly seq: number
   readonly as_of: string
@@ -40,7 +40,7 @@ export interface Head {
   readonly oi_change_from: ChainMessage.Chain["oi_change_from"]
 }
 
-/** The last price of an underlying or of a future, and the market time it was told at. */
+/** The last price of an underlying or future, and its market time. */
 export interface Price {
   readonly last_price: number | null
   readonly as_of: string
@@ -54,15 +54,15 @@ export interface Chain {
   head: Head
 }
 
-/** What a message changed: the strikes, or "all" where the chain was replaced. */
+/** What a message changed: the strikes, or "all" if it replaced the chain. */
 export interface Change {
   readonly chain: Chain
   readonly strikes: ReadonlySet<number> | "all"
 }
 
-/** An expired chain stays this long in market time, so that a finished day can still be read. */
+/** An expired chain is kept this long in market time, so that a finished day can still be read. */
 const keptAfterExpiryMs = 86_400_000
-/** More chains than any market lists; beyond it new ones are not taken up. */
+/** More chains than any market lists. Beyond this number new ones are ignored. */
 export const chainsMax = 10_000
 
 const endMs = (rules: ExpiryInstant.Rules, { exchange, underlying, expiry }: Chain): number =>
@@ -129,13 +129,13 @@ const rowNames = [
   "rho",
   "quality"
 ] as const satisfies ReadonlyArray<keyof Row>
-/** The time alone makes no news: no delta is published for it either. */
+/** A change of the time alone is no change; no delta is published for it either. */
 const isSame = (a: Row, b: Row): boolean => rowNames.every((name) => a[name] === b[name])
 
 /**
- * The newest state of every chain, folded from keyframes (OPT_LAST) and deltas (OPT). The two come by different streams in any order, so
- * every row remembers the delta sequence it is true for, and a keyframe replaces exactly what it is newer than: a missed delta heals with
- * the next keyframe, and a late keyframe undoes nothing.
+ * The newest state of every chain, folded from keyframes (OPT_LAST) and deltas (OPT). The two streams arrive in any order. Every row
+ * therefore stores its delta sequence, and a keyframe replaces only older rows. So the next keyframe repairs a missed delta, and a late
+ * keyframe undoes nothing.
  */
 export class ChainView {
   readonly #chains = new Map<string, Map<string, Chain>>()
@@ -144,12 +144,12 @@ export class ChainView {
   readonly #priceByToken = new Map<number, Price>()
   #count = 0
 
-  /** Of two exchanges with the same underlying and expiry the one that was heard first. */
+  /** If two exchanges have the same underlying and expiry, returns the one that was seen first. */
   find(underlying: string, expiry: string): Chain | undefined {
     return this.#chains.get(`${expiry} ${underlying}`)?.values().next().value
   }
 
-  /** The option's newest row: its Greeks. */
+  /** The option's newest row, with its Greeks. */
   row(token: number): Row | undefined {
     return this.#rowByToken.get(token)
   }
@@ -158,7 +158,7 @@ export class ChainView {
     return this.#states.get(underlying)
   }
 
-  /** Of an underlying itself or one of its futures. */
+  /** Last price of an underlying or of one of its futures. */
   price(token: number): Price | undefined {
     return this.#priceByToken.get(token)
   }
@@ -185,13 +185,13 @@ export class ChainView {
     return { chain, strikes }
   }
 
-  /** `message.delta_seq` is the newest delta the keyframe covers. */
+  /** `message.delta_seq` is the newest delta that the keyframe includes. */
   applyKeyframe(message: ChainMessage.Chain): Change | undefined {
     const chain = this.#chain(message)
     if (chain === undefined) return undefined
     const covered = message.delta_seq ?? 0
     const tokens = new Set<number>()
-    /** Whose delta was missed. */
+    /** Strikes whose delta was missed. */
     const healed = new Set<number>()
     let isShorter = false
     for (let at = 0; at < message.columns.instrument_token.length; at++) {
@@ -214,7 +214,7 @@ export class ChainView {
     return { chain, strikes: isNewer || isShorter ? "all" : healed }
   }
 
-  /** The oldest delta sequence that a chain not expired at `nowMs` is true for. */
+  /** The oldest delta sequence among the chains that have not expired at `nowMs`. */
   oldestSeq(rules: ExpiryInstant.Rules, nowMs: number): number | undefined {
     let oldest: number | undefined
     for (const chain of this.#all()) {
@@ -223,7 +223,7 @@ export class ChainView {
     return oldest
   }
 
-  /** Takes numbers beyond the newest delta there is for those of an older stream: the state stands, whatever comes next is newer. */
+  /** Treats sequences beyond the newest delta as those of an older stream. The state is kept, and any new message replaces it. */
   rebase(lastSeq: number): void {
     for (const chain of this.#all()) {
       if (chain.head.seq <= lastSeq) continue
@@ -232,7 +232,7 @@ export class ChainView {
     }
   }
 
-  /** Forgets what expired long ago at market time `nowMs`. */
+  /** Forgets chains that expired long ago at market time `nowMs`. */
   dropExpired(rules: ExpiryInstant.Rules, nowMs: number): void {
     for (const [key, byExchange] of this.#chains) {
       for (const [exchange, chain] of byExchange) {
@@ -245,7 +245,7 @@ export class ChainView {
     }
   }
 
-  /** After a stream was made anew its numbers mean nothing any more. */
+  /** Drops everything after a stream was created again, because its sequences restarted. */
   clear(): void {
     this.#chains.clear()
     this.#rowByToken.clear()
@@ -264,7 +264,7 @@ export class ChainView {
   }
 
   #remove(chain: Chain, token: number): void {
-    // The exchange may have given the token to a newer chain meanwhile.
+    // The exchange may have reused the token for a newer chain.
     if (this.#rowByToken.get(token) === chain.rows.get(token)) this.#rowByToken.delete(token)
     chain.rows.delete(token)
   }
@@ -283,7 +283,7 @@ export class ChainView {
   }
 }
 
-/** Before the first message; older than any. */
+/** The head before the first message; older than any. */
 const noHead: Head = {
   seq: -1,
   as_of: "",

@@ -4,13 +4,13 @@ import { Mark } from "../../domain/strategy/StrategyMessage.ts"
 const decode = Schema.decodeSync(Mark)
 
 export interface Marked {
-  /** As it came. */
+  /** In its encoded form. */
   readonly mark: typeof Mark.Encoded
   /** The mark's sequence in STRAT. */
   readonly seq: number
 }
 
-/** Strategies whose mark is kept; the one marked longest ago goes first. */
+/** Number of strategies whose mark is kept. The strategy with the oldest mark is dropped first. */
 export const marksMax = 100_000
 
 /** The newest mark of every strategy. */

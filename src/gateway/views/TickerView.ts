@@ -6,7 +6,7 @@ export interface Heard {
   readonly atMs: number
 }
 
-/** Accounts come from a file of at most a few hundred; more than this is somebody else's noise. */
+/** The accounts file has at most a few hundred accounts. Anything beyond this number is ignored. */
 export const accountsMax = 1_000
 
 /** The newest status of every account's ticker. */

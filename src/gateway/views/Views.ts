@@ -4,27 +4,27 @@ import { StrategyView } from "./StrategyView.ts"
 import { TickerView } from "./TickerView.ts"
 import { WriterView } from "./WriterView.ts"
 
-/** How far the gateway has read a stream. `seq` is undefined until it has read what was there when it began. */
+/** How far the gateway has read a stream. `seq` is undefined until it has read the messages that existed at its start. */
 export interface Reached {
   readonly epoch: number
   readonly seq: number | undefined
 }
 
-/** What the gateway knows of the streams. The bridge and its feeds alone write here. */
+/** What the gateway knows from the streams. Only the bridge and its feeds write here. */
 export class Views extends Effect.Service<Views>()("gateway/views/Views", {
   sync: () => ({
     chains: new ChainView(),
     strategies: new StrategyView(),
     tickers: new TickerView(),
     writers: new WriterView(),
-    /** When the streams MD_FRAMES, OPT and STRAT were made, UNIX ms: their sequences mean nothing without it. */
+    /** Creation times of the streams MD_FRAMES, OPT and STRAT, UNIX ms. Sequences are valid only together with them. */
     epochs: { frames: 0, chains: 0, strategies: 0 },
-    /** The newest sequence of MD_FRAMES and OPT that clients have been told; undefined while a start is still reading. */
-    told: { frames: undefined as number | undefined, chains: undefined as number | undefined },
-    /** When something last came from the market or out of an actor, ms of the process's steady clock. */
+    /** The newest sequences of MD_FRAMES and OPT that were sent to clients; undefined while the first read is running. */
+    sentUpTo: { frames: undefined as number | undefined, chains: undefined as number | undefined },
+    /** When the last message came from the market or from an actor, in ms of the process's monotonic clock. */
     news: { atMs: 0 }
   })
 }) {
-  readonly framesReached = (): Reached => ({ epoch: this.epochs.frames, seq: this.told.frames })
-  readonly chainsReached = (): Reached => ({ epoch: this.epochs.chains, seq: this.told.chains })
+  readonly framesReached = (): Reached => ({ epoch: this.epochs.frames, seq: this.sentUpTo.frames })
+  readonly chainsReached = (): Reached => ({ epoch: this.epochs.chains, seq: this.sentUpTo.chains })
 }
