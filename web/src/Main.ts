@@ -18,7 +18,7 @@ const askForToken = (problem: string): void => {
 }
 
 const open = async (token: string): Promise<void> => {
-  // A gateway that is away says nothing about the token.
+  // If the gateway does not answer, nothing is known about the token.
   const user = await SignIn.check(token).catch(() => null)
   if (user === undefined) return askForToken("The gateway does not accept this token, or it has expired.")
   close()
@@ -33,7 +33,7 @@ const start = (): void => {
   if (token === undefined) askForToken("")
   else void open(token)
 }
-// A new token may be put into the address while the page is open.
+// The user may put a new token into the address while the page is open.
 addEventListener("hashchange", () => {
   if (location.hash.startsWith("#token=")) start()
 })

@@ -7,9 +7,9 @@ export interface Column {
   readonly name: string
   readonly title: string
   readonly text: (option: OptionRow) => string
-  /** Share of the cell that its bar fills, -1 to 1. */
+  /** Length of the bar in the cell, -1 to 1. */
   readonly bar?: (option: OptionRow, model: ChainModel.ChainModel) => number
-  /** What a click on the cell does. */
+  /** The trade that a click on the cell starts. */
   readonly trade?: "BUY" | "SELL"
 }
 
@@ -44,7 +44,7 @@ export const columns: ReadonlyArray<Column> = [
   { key: "last", name: "LTP", title: "Last traded price", text: (option) => Format.price(option.last_price) }
 ]
 
-/** The column of a cell; its class carries the key. */
+/** The column of a cell, by the key in the cell's class. */
 export const columnOf = (cell: Element): Column | undefined => columns.find(({ key }) => cell.classList.contains(`k-${key}`))
 
 /** Why an option has no volatility. */

@@ -11,14 +11,14 @@ export interface Events {
   readonly onPick: (picked: Picked) => void
 }
 export interface ChainGrid {
-  /** The cell that the Tab key enters the grid by, until the user has moved to another. */
+  /** Sets the cell that the Tab key enters first, until the user moves to another one. */
   readonly enterAt: (cell: HTMLTableCellElement) => void
   /** The row is about to be removed. */
   readonly forget: (tr: HTMLTableRowElement) => void
   readonly clear: () => void
 }
 
-/** Steps in rows and cells; more than there are leads to the last one. */
+/** Number of rows and cells to move. A larger number than there are moves to the last one. */
 const far = 1_000_000
 const keys: Readonly<Record<string, readonly [rows: number, cells: number]>> = {
   ArrowUp: [-1, 0],
@@ -49,7 +49,7 @@ const visible = (tr: Element): ReadonlyArray<HTMLTableCellElement> =>
 const clamp = (at: number, count: number): number => Math.max(0, Math.min(count - 1, at))
 const cellOf = (event: Event): HTMLTableCellElement | null => (event.target as Element).closest<HTMLTableCellElement>("td, th")
 
-/** The cell so many rows and cells away, at the edge at most. */
+/** The cell at the given distance, or the last one at the edge. */
 const neighbour = (body: Element, cell: HTMLTableCellElement, rowSteps: number, cellSteps: number): HTMLTableCellElement | undefined => {
   const tr = cell.parentElement
   if (tr === null) return undefined
@@ -60,7 +60,7 @@ const neighbour = (body: Element, cell: HTMLTableCellElement, rowSteps: number, 
   return cells[clamp(visible(tr).indexOf(cell) + cellSteps, cells.length)]
 }
 
-/** Scrolls as far as the cell needs to be in view, below the head. */
+/** Scrolls so far that the cell is visible below the head. */
 const reveal = (scroller: HTMLElement, headHeight: number, cell: HTMLElement): void => {
   const { top, bottom } = cell.getBoundingClientRect()
   const view = scroller.getBoundingClientRect()
@@ -68,7 +68,7 @@ const reveal = (scroller: HTMLElement, headHeight: number, cell: HTMLElement): v
   else if (bottom > view.bottom) scroller.scrollTop += bottom - view.bottom
 }
 
-/** Keyboard and mouse of the chain, as the ARIA authoring practices have it for a grid: one cell takes the Tab key, arrows move. */
+/** Keyboard and mouse of the chain, by the ARIA grid pattern: one cell takes the Tab key, arrow keys move. */
 export const make = (scroller: HTMLElement, table: HTMLTableElement, body: HTMLElement, events: Events): ChainGrid => {
   let current: HTMLTableCellElement | undefined
   let hasMoved = false

@@ -12,11 +12,11 @@ const daysText = (days: number): string => (days <= 0 ? "today" : days === 1 ? "
 
 export interface ChainHead {
   readonly element: HTMLElement
-  /** `lotSize` is the underlying's, undefined until it is known. */
+  /** `lotSize` is the underlying's lot size, or undefined until it is known. */
   readonly draw: (head: Head | undefined, lotSize: number | undefined) => void
 }
 
-/** What holds for the chain as a whole. */
+/** The values of the chain as a whole. */
 export const make = (): ChainHead => {
   const forward = Facts.make("Forward", "Forward of this expiry, from put-call parity")
   const atm = Facts.make("ATM", "Strike at the money")

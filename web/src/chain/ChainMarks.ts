@@ -2,7 +2,7 @@ import type { Head, Side } from "./ChainModel.ts"
 import type * as ChainRow from "./ChainRow.ts"
 
 export type Chosen = ReadonlyMap<string, "BUY" | "SELL">
-/** The name of an option among those that are chosen. */
+/** The key of an option in `Chosen`. */
 export const keyOf = (strike: number, side: Side): string => `${strike} ${side}`
 
 export interface Rows {
@@ -11,14 +11,14 @@ export interface Rows {
   readonly order: ReadonlyArray<number>
 }
 export interface ChainMarks {
-  /** `isNew`: rows were added, which have no mark yet. */
+  /** `isNew`: rows were added that have no mark yet. */
   readonly draw: (rows: Rows, head: Head | undefined, isNew: boolean) => void
   readonly choose: (rows: Rows, chosen: Chosen) => void
   readonly atm: () => number | undefined
   readonly clear: () => void
 }
 
-/** What is marked in the table: which side is in the money, the strike at the money, max pain, and the legs of the draft. */
+/** Marks in the table: the side in the money, the strike at the money, max pain, and the draft's legs. */
 export const make = (): ChainMarks => {
   let atm: number | undefined
   let pain: number | undefined

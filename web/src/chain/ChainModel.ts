@@ -5,13 +5,13 @@ export type Head = Omit<ChainUpdate, "strikes" | "kind" | "type">
 
 export interface ChainModel {
   readonly rows: Map<number, StrikeRow>
-  /** Strikes that changed since they were drawn, and those that were removed. */
+  /** Strikes that changed since they were drawn, and removed strikes. */
   readonly dirty: Set<number>
   readonly gone: Set<number>
   head: Head | undefined
   /** Time of the newest quote, ISO. */
   newest: string | undefined
-  /** Values at which a bar is full. They grow in steps only, so that one bar's growth seldom redraws all the others. */
+  /** Values of a full bar. They grow only in steps, so that one bar's growth seldom redraws all others. */
   oiMax: number
   changeMax: number
 }
@@ -40,7 +40,7 @@ const measure = (model: ChainModel, option: OptionRow | null): void => {
   if (option.as_of !== null && option.as_of > (model.newest ?? "")) model.newest = option.as_of
 }
 
-/** Applies an update. `dirty` and `gone` then say what has to be drawn, until drawing clears them. */
+/** Applies an update. `dirty` and `gone` then hold what to draw, until drawing clears them. */
 export const apply = (model: ChainModel, update: ChainUpdate): void => {
   const { strikes, kind, type: _, ...head } = update
   model.head = head

@@ -10,7 +10,7 @@ import * as ChainModel from "./ChainModel.ts"
 import * as ChainPick from "./ChainPick.ts"
 import * as ChainTable from "./ChainTable.ts"
 
-/** Which columns a narrow table shows beside the strike. */
+/** The column sets that a narrow table can show beside the strike. */
 const sets = [
   { id: "price", label: "Price" },
   { id: "greeks", label: "Greeks" },
@@ -20,7 +20,7 @@ const sets = [
 export interface Events {
   readonly onTrade: (picked: Picked, direction: "BUY" | "SELL") => void
   readonly onUpdate: (update: ChainUpdate) => void
-  /** The user wants the expiry that is shown to be streamed; the chain is empty until then. */
+  /** The user asks to stream the expiry that is shown. The chain is empty until then. */
   readonly onStream: () => void
 }
 
@@ -107,7 +107,7 @@ export const make = (options: Live.Options, events: Events): ChainPanel => {
 
   const live = Live.open(options.client.chains, options, (update) => {
     if (update.type !== "update") return
-    // A message of the chain before this one may still arrive.
+    // A message of the previous chain may still arrive.
     if (update.symbol !== shown?.symbol || update.expiry !== shown.expiry) return
     heardAt = performance.now()
     ChainModel.apply(model, update)

@@ -11,7 +11,7 @@ export interface ChainPick {
   readonly draw: (model: ChainModel.ChainModel) => void
 }
 
-/** The option that keyboard or pointer is on, with buttons to buy and sell it: on a phone the only ones. */
+/** The option under keyboard or pointer, with buttons to buy and sell it. A phone has no other way. */
 export const make = (onTrade: (picked: Picked, direction: Direction) => void): ChainPick => {
   let picked: Picked | undefined
   const name = el("span", { className: "mono" })

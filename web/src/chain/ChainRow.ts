@@ -18,7 +18,7 @@ export interface Half {
   readonly ivCell: HTMLTableCellElement
   lastPrice: number | null
   quality: Quality | "none"
-  /** The newest move of the last price, while it is shown, and when it happened by performance.now(). */
+  /** The newest move of the last price while it is shown, and its time by performance.now(). */
   moved: "up" | "down" | ""
   movedAtMs: number
   day: "gain" | "loss" | ""
@@ -71,7 +71,7 @@ const drawBar = (cell: Cell, share: number): void => {
   cell.td.style.backgroundSize = `${Math.abs(stepped) * 100}% 75%`
 }
 
-/** Shows which way the last price just moved; `fade` ends that. */
+/** Shows the direction in which the last price just moved. `fade` removes it. */
 const drawMove = (half: Half, lastPrice: number | null, nowMs: number): void => {
   const before = half.lastPrice
   half.lastPrice = lastPrice
@@ -83,7 +83,7 @@ const drawMove = (half: Half, lastPrice: number | null, nowMs: number): void => 
   half.lastCell.classList.add(moved)
   half.moved = moved
 }
-/** Ends the flash of a move from before `beforeMs`; true once none is shown. */
+/** Removes marks of moves before `beforeMs`. Returns true if no mark is left. */
 export const fade = (half: Half, beforeMs: number): boolean => {
   if (half.moved === "") return true
   if (half.movedAtMs > beforeMs) return false
@@ -107,7 +107,7 @@ const drawQuality = (half: Half, quality: Quality | "none"): void => {
   half.ivCell.title = quality === "none" ? "" : reasons[quality]
 }
 
-/** Writes the cells whose text changed, and nothing else. */
+/** Writes only the cells whose text changed. */
 const drawHalf = (half: Half, option: OptionRow | null, model: ChainModel.ChainModel, nowMs: number): void => {
   for (const [at, column] of columns.entries()) {
     const cell = half.cells[at]

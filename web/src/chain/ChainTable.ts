@@ -11,21 +11,21 @@ export interface Events extends ChainGrid.Events {
 }
 
 /**
- * Changed rows in view that are drawn in one frame, the longest waiting first. A row whose cells all changed costs half a millisecond of
- * layout and paint. So many fit into any frame, and a screenful is drawn within a tenth of a second.
+ * Changed rows in view that are drawn per frame; the longest waiting come first. A row whose cells all changed costs half a millisecond
+ * of layout and paint. This number fits into any frame, and a screenful is drawn within a tenth of a second.
  */
 const rowsMax = 6
-/** Rows out of view that are drawn in one frame. Only a search or a screen reader reads them: all 400 are drawn within two seconds. */
+/** Rows out of view that are drawn per frame. Only a search or a screen reader reads them. All 400 are drawn within two seconds. */
 const hiddenRowsMax = 4
-/** How long the cell of a last price shows which way it moved. */
+/** How long the cell of a last price shows the direction of its move. */
 const flashMs = 400
 const fadeEveryMs = 200
 
 export interface ChainTable {
   readonly element: HTMLElement
-  /** Draws what is in view and some of the rest, which stays in `dirty`: true while there is more. */
+  /** Draws the changed rows in view and some of the others, which stay in `dirty`. Returns true if some are left. */
   readonly draw: (model: ChainModel.ChainModel) => boolean
-  /** Removes all rows: another chain follows. */
+  /** Removes all rows before another chain is shown. */
   readonly clear: () => void
   readonly centre: () => void
   readonly mark: (chosen: ChainMarks.Chosen) => void
@@ -40,7 +40,7 @@ const headCell = (side: ChainModel.Side) => (column: Column) =>
     column.name
   )
 
-/** Rows are CSS grids, which takes a table's roles away: each part names its own. */
+/** Rows are CSS grids, which removes a table's implicit roles. So each part has an explicit role. */
 const makeTable = () => {
   const body = el("tbody", { role: "rowgroup" })
   const attrs = { role: "grid", "aria-label": "Option chain", "aria-describedby": "chain-keys", "aria-readonly": "true" }
@@ -80,7 +80,7 @@ const makeRows = (body: HTMLElement) => {
   }
 }
 
-/** Ends the flashes of last prices; a timer runs only while there are any. */
+/** Removes the marks of last prices. A timer runs only while there are any. */
 const makeFlashes = () => {
   const flashing = new Set<ChainRow.Half>()
   let timer: ReturnType<typeof setInterval> | undefined
@@ -136,7 +136,7 @@ export const make = (events: Events): ChainTable => {
     flashes.add(row.call)
     flashes.add(row.put)
   }
-  /** A strike that changes again keeps its place among those that wait. */
+  /** A strike that changes again keeps its place among the waiting ones. */
   const drawSome = (model: ChainModel.ChainModel, max: number, nowMs: number, isWanted: (strike: number) => boolean): void => {
     let left = max
     for (const strike of model.dirty) {

@@ -7,7 +7,7 @@ export interface Viewport {
   readonly close: () => void
 }
 
-/** Which rows of a scrolled table are in view, without asking for layout each time. */
+/** Knows which rows of a scrolled table are in view, without a layout query each time. */
 export const make = (scroller: HTMLElement, body: HTMLElement, onChange: () => void): Viewport => {
   let rowHeight = 0
   let viewTop = 0

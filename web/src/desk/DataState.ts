@@ -8,7 +8,7 @@ export interface Shown {
   readonly freshness: Freshness.Freshness
   readonly ageMs: number | undefined
   readonly asOfMs: number | undefined
-  /** What the banner says; empty for nothing. */
+  /** Text of the banner; empty for no banner. */
   readonly note: string
 }
 
@@ -44,7 +44,7 @@ const noteOf = (freshness: Freshness.Freshness, age: number | undefined, quoteMs
   }
 }
 
-/** How far the data can be trusted, and what to say about it. */
+/** Whether the data can be trusted, and the text to show about it. */
 export const of = ({ chainState, model: { head, newest }, heardAt, spotMs, health }: Sources, nowMs: number): Shown => {
   const newestMs = Math.max(newest === undefined ? Number.NEGATIVE_INFINITY : Date.parse(newest), spotMs ?? Number.NEGATIVE_INFINITY)
   const quoteMs = Number.isFinite(newestMs) ? newestMs : undefined

@@ -44,7 +44,7 @@ const makeGateway = (token: string, say: (text: string) => void, events: Events)
   const client = Api.connect(token, () => events.onSignOut("Your token has expired."))
   const states = new Map<string, StateChange["state"]>()
   let isAsking = false
-  /** A gateway that is away says nothing about the token: only a refusal ends the session. */
+  /** If the gateway does not answer, nothing is known about the token. Only a refusal ends the session. */
   const verify = (): void => {
     if (isAsking) return
     isAsking = true
@@ -70,7 +70,7 @@ const makeGateway = (token: string, say: (text: string) => void, events: Events)
   }
 }
 
-/** Tries until it succeeds: the page may be opened before the gateway has its instruments. */
+/** Retries until it succeeds, because the page may be opened before the gateway has its instruments. */
 const persist = async (work: () => Promise<void>, isClosed: () => boolean, say: (text: string) => void): Promise<void> => {
   while (!isClosed()) {
     try {
@@ -111,7 +111,7 @@ const makeParts = (token: string, user: User, events: Events, drawStatus: () => 
 }
 type Parts = ReturnType<typeof makeParts>
 
-/** Which chain is shown, and how another one comes to be. */
+/** Knows which chain is shown, and switches to another one. */
 const makeNavigation = (parts: Parts, header: () => Header.Header, welcome: ReturnType<typeof Welcome.make>, isClosed: () => boolean) => {
   const { api, chain, chart, notices, spot, status, ticket, ticks } = parts
   let found: Underlyings.Found = { streamed: [], enabled: [] }
@@ -133,7 +133,7 @@ const makeNavigation = (parts: Parts, header: () => Header.Header, welcome: Retu
   const showSymbol = async (symbol: string, wish = symbol === place.symbol ? place.expiry : undefined): Promise<void> => {
     wanted = symbol
     const { expiries } = await api.fo.expiries({ urlParams: { symbol } })
-    // Another one was chosen meanwhile.
+    // The user chose another one meanwhile.
     if (wanted !== symbol) return
     place = { symbol }
     document.title = `${symbol} · Tarang`
@@ -160,7 +160,7 @@ const makeNavigation = (parts: Parts, header: () => Header.Header, welcome: Retu
     const first = underlyingOf(place.symbol) ?? found.streamed[0]
     if (first !== undefined) await showSymbol(first.symbol)
   }
-  /** Streams an expiry and shows it; an instrument that is streamed already stays as it is. */
+  /** Streams an expiry and shows it. An instrument that is already streamed does not change. */
   const stream = async (underlying: FoEnabled, expiry: string): Promise<void> => {
     const name = `${underlying.symbol} ${Format.expiry(expiry)}`
     notices.show(`Adding ${name} …`)
@@ -212,7 +212,7 @@ const makeView = (header: HTMLElement, { chain, chart, notices, strategies, tick
     ticket.bar
   )
 
-/** The page of a user who is signed in. */
+/** The page of a signed-in user. */
 export const make = (token: string, user: User, events: Events): Desk => {
   let isClosed = false
   let report: Report | undefined
@@ -265,7 +265,7 @@ export const make = (token: string, user: User, events: Events): Desk => {
     report = next
     badge.set(next.market)
     drawStatus()
-    // What changed elsewhere while the platform was down was not heard.
+    // Changes made elsewhere while the platform was down were not received.
     if (wasDown && next.status !== "down") void strategies.reload()
   })
   const timer = setInterval(drawStatus, statusEveryMs)

@@ -1,7 +1,7 @@
-/** How far what is shown can be trusted. */
+/** How much the displayed data can be trusted. */
 export type Freshness = "waiting" | "live" | "degraded" | "stale" | "down" | "away" | "ended"
 
-/** Quotes older than this (market time) are stale while the market runs; a recording has one a minute. */
+/** While the market runs, quotes older than this (market time) are stale. A recording has one quote a minute. */
 const quoteMsMax = { live: 10_000, synthetic: 10_000, recorded: 120_000, days: 120_000 } as const
 /** The gateway repeats a chain every 5 s even when nothing in it changes. */
 const silentMsMax = 12_000
@@ -12,14 +12,14 @@ export interface Known {
   readonly health: "ok" | "degraded" | "down"
   readonly mode: keyof typeof quoteMsMax
   readonly state: "running" | "closed" | "ended"
-  /** Newest quote and the chain's own time, in ms of market time; undefined before the first. */
+  /** Times of the newest quote and of the chain, in ms of market time; undefined before the first. */
   readonly quoteMs: number | undefined
   readonly asOfMs: number | undefined
-  /** Since the last message of the chain. */
+  /** Milliseconds since the last message of the chain. */
   readonly silentMs: number
 }
 
-/** Age of the newest quote. Market time goes on between two messages, at the pace of our clock unless it is a recording's. */
+/** Age of the newest quote. Between two messages market time advances like our clock, except in a recording. */
 export const ageMs = ({ mode, quoteMs, asOfMs, silentMs }: Known): number | undefined => {
   if (quoteMs === undefined || asOfMs === undefined) return undefined
   return Math.max(0, asOfMs - quoteMs) + (mode === "recorded" || mode === "days" ? 0 : silentMs)

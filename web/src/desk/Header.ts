@@ -22,7 +22,7 @@ export interface Parts {
   readonly userName: string
 }
 
-/** The bar at the top: which market, which chain, its spot, the search, the state of the data, and who is signed in. */
+/** The bar at the top: market, chain, spot, search, state of the data, and user. */
 export const make = ({ badge, spot, search, status, userName }: Parts, events: Events): Header => {
   const symbols = el("select", { id: "symbol", ariaLabel: "Underlying", onchange: () => events.onSymbol(symbols.value) })
   const expiries = el("select", { id: "expiry", ariaLabel: "Expiry", onchange: () => events.onExpiry(expiries.value) })

@@ -10,10 +10,10 @@ export interface MarketName {
 }
 
 const paceOf = (speed: Market["speed"]): string => (speed === null ? "" : speed === "max" ? " · as fast as it can" : ` · ${speed}×`)
-/** "pre_open" as "pre-open"; a phase that says no more than the badge is left out. */
+/** "pre_open" as "pre-open". A phase that adds nothing to the badge is omitted. */
 const phaseOf = (phase: string | null): string => (phase === null || phase === "closed" ? "" : ` · ${phase.replaceAll("_", "-")}`)
 
-/** Which market the page shows: nobody may take a simulation for the exchange. */
+/** Names the market that the page shows, so that no user takes a simulation for the exchange. */
 export const of = ({ mode, state, time, speed, phase }: Market): MarketName => {
   const day = Format.longDay(Date.parse(time))
   switch (mode) {

@@ -1,4 +1,4 @@
-/** The chain that was shown last in this browser. */
+/** The chain that this browser showed last. */
 export interface Place {
   readonly symbol: string
   readonly expiry: string

@@ -5,17 +5,17 @@ import * as Format from "../view/Format.ts"
 export interface Spot {
   readonly element: HTMLElement
   readonly tick: (tick: Tick) => void
-  /** The chain knows the spot too, though not since when: it is shown where there are no ticks. */
+  /** The chain's spot, which has no time of its own. It is shown only if there are no ticks. */
   readonly chain: (update: ChainUpdate) => void
   /** Market time of the newest tick; undefined before the first. */
   readonly atMs: () => number | undefined
   readonly clear: () => void
 }
 
-/** A chain has the spot of its window of 250 ms, ticks have each change: the chain's counts where no tick came for this long. */
+/** Ticks carry each change of the spot, the chain only one per 250 ms window. After this long without a tick, the chain's spot is shown. */
 const tickMsMax = 2_000
 
-/** The underlying's price with its change of the day. `onPrice` hears of each price that is shown. */
+/** The underlying's price with its change of the day. `onPrice` is called with each price that is shown. */
 export const make = (onPrice: (price: number, atMs: number) => void): Spot => {
   let last: number | undefined
   let tickMs: number | undefined

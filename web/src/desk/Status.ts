@@ -15,11 +15,11 @@ const words: Readonly<Record<Freshness, string>> = {
 export interface Status {
   readonly element: HTMLElement
   readonly set: (freshness: Freshness, ageMs: number | undefined, marketMs: number | undefined) => void
-  /** Announces something that happened to people who hear the page. */
+  /** Announces an event to users of a screen reader. */
   readonly say: (text: string) => void
 }
 
-/** State of the data, age of the newest quote, market time. Only a change of state is announced: an age that counts would never be silent. */
+/** State of the data, age of the newest quote, market time. Only a change of state is announced: a counting age would never be silent. */
 export const make = (): Status => {
   const state = el("span", { className: "state", attrs: { role: "status", "aria-live": "polite" } })
   const age = el("span", { className: "muted age", title: "Age of the newest quote" })

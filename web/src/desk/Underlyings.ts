@@ -4,9 +4,9 @@ import type { FoEnabled, Subscription } from "../gateway/Contract.ts"
 
 export interface Underlying {
   readonly symbol: string
-  /** The index or share itself, where it is streamed. */
+  /** The token of the index or share itself, if it is streamed. */
   readonly spotToken: number | undefined
-  /** What its bars are asked for by, "NSE:NIFTY 50"; undefined where the gateway does not know one. */
+  /** The symbol for its bars, "NSE:NIFTY 50"; undefined if the gateway does not know one. */
   readonly chartSymbol: string | undefined
   readonly lotSize: number
 }
@@ -43,11 +43,11 @@ export const among = (enabled: ReadonlyArray<FoEnabled>, subscriptions: Readonly
 
 export interface Found {
   readonly streamed: ReadonlyArray<Underlying>
-  /** All that have derivatives. */
+  /** All underlyings with derivatives. */
   readonly enabled: ReadonlyArray<FoEnabled>
 }
 
-/** Asks the gateway what has derivatives, and which of it is streamed. */
+/** Asks the gateway which underlyings have derivatives, and which of them are streamed. */
 export const discover = async (api: Api): Promise<Found> => {
   const [subscriptions, enabled] = await Promise.all([
     listed(async (page) => {

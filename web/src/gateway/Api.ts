@@ -12,11 +12,11 @@ interface Page {
   readonly limit: number
   readonly offset: number
 }
-/** Most pages that are read of one list. */
+/** Largest number of pages to read of one list. */
 const pagesMax = 20
 const pageSize = 1_000
 
-/** All items of a list that the gateway gives by pages. */
+/** All items of a paged list. */
 export const listed = async <A>(
   ask: (page: Page) => Promise<{ readonly total: number; readonly items: ReadonlyArray<A> }>
 ): Promise<ReadonlyArray<A>> => {

@@ -1,4 +1,4 @@
-/** What the gateway sends, as the client decodes it: types only. */
+/** Types of the gateway's messages, as the client decodes them. */
 import type { Schema } from "effect"
 import type { Client } from "../../../src/client/Client.ts"
 import type { OptionRow as Option, StrikeRow as Strike } from "../../../src/contract/chains/ChainsApi.ts"
@@ -29,9 +29,9 @@ export type StrategyPnl = Awaited<ReturnType<Rest["positions"]["pnl"]>>
 export type StrategyGreeks = Awaited<ReturnType<Rest["positions"]["greeks"]>>
 
 type Analysis = Schema.Struct.Type<typeof analysisOrNull>
-/** GET /strategies/{id}/payoff and POST /fo/payoff; null where a leg has no price yet. */
+/** GET /strategies/{id}/payoff and POST /fo/payoff; null while a leg has no price. */
 export type PayoffAnswer = Analysis & { readonly legs: ReadonlyArray<typeof PayoffLegSchema.Type> }
-/** The same where everything is known. */
+/** The answer without nulls, when everything is known. */
 export type Payoff = { readonly [K in keyof Analysis]: K extends "probability_of_profit" ? Analysis[K] : NonNullable<Analysis[K]> } & Pick<
   PayoffAnswer,
   "legs"

@@ -3,10 +3,10 @@ import type { Health as Report } from "./Contract.ts"
 
 const askEveryMs = 2_000
 
-/** /health answers with the same body whether all is well or not, and as an error when it is not. */
+/** /health has the same body for all states, but as an HTTP error if the platform is down. */
 const isReport = (error: unknown): error is Report => typeof error === "object" && error !== null && "market" in error
 
-/** Asks for the gateway's health every two seconds. A gateway that does not answer changes nothing here: the streams notice that. */
+/** Requests the gateway's health every two seconds. A missing answer has no effect here, because the streams notice it. */
 export const watch = (api: Api, onReport: (report: Report) => void): { readonly first: Promise<void>; readonly stop: () => void } => {
   let isStopped = false
   const ask = async (): Promise<void> => {

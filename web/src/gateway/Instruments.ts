@@ -1,7 +1,7 @@
 import type { Api } from "./Api.ts"
 import type { Instrument } from "./Contract.ts"
 
-/** Instruments by token, each asked for once. */
+/** Instruments by token; each is requested once. */
 export const make = (api: Api) => {
   const known = new Map<number, Promise<Instrument>>()
   return {

@@ -3,15 +3,15 @@ import type { Client, StateChange, Stream, StreamOptions, UnreadableMessage } fr
 export interface Options {
   readonly client: Client
   readonly onState: (state: StateChange["state"]) => void
-  /** The handshake was refused or the token expired. A browser cannot read which, so REST has to be asked. */
+  /** Called if the handshake was refused or the token expired. A browser cannot tell which, so ask REST. */
   readonly onRefused: () => void
-  /** The gateway sent a message that this page cannot read: it is another version. */
+  /** Called if this page cannot read a message, because the gateway has another version. */
   readonly onUnreadable: () => void
 }
 
 type Own = StateChange | UnreadableMessage
 
-/** A stream of the client that also comes back at once when the network or the tab does. */
+/** A stream of the client that also reconnects at once when the network or the tab is back. */
 export const open = <Item, E extends { readonly type: string }>(
   make: (options: StreamOptions<Item, E | Own>) => Stream<Item, E | Own>,
   { onState, onRefused, onUnreadable }: Omit<Options, "client">,

@@ -7,7 +7,7 @@ export interface Ticks {
   readonly close: () => void
 }
 
-/** One connection to /ws/ticks, shared by everything on the page that wants ticks. */
+/** One connection to /ws/ticks, shared by all parts of the page. */
 export const make = (options: Live.Options): Ticks => {
   const listeners = new Map<number, Set<(tick: Tick) => void>>()
   const live = Live.open(options.client.ticks, options, (event) => {

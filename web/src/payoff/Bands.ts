@@ -1,6 +1,6 @@
 import type { Payoff } from "../gateway/Contract.ts"
 
-/** A range of the spot at the horizon. */
+/** A probability range of the spot at the horizon. */
 export interface Band {
   readonly sigmas: 1 | 2
   readonly low: number
@@ -21,8 +21,8 @@ const atTheMoney = (legs: Payoff["legs"]) => {
 }
 
 /**
- * Where the spot is at the horizon with 68 % and 95 % probability, by the lognormal distribution that Black-76 assumes (Hull, chapter 18):
- * F e^(±k σ √T), T in years of 365 days. Empty where no leg has a volatility.
+ * The ranges of the spot at the horizon with 68 % and 95 % probability, by the lognormal distribution that Black-76 assumes (Hull,
+ * chapter 18): F e^(±k σ √T), T in years of 365 days. Empty if no leg has a volatility.
  */
 export const of = (legs: Payoff["legs"], nowMs: number, horizonMs: number): ReadonlyArray<Band> => {
   const money = atTheMoney(legs)

@@ -2,7 +2,7 @@ import { el, setText } from "../view/Element.ts"
 import * as Format from "../view/Format.ts"
 import * as Scenario from "./Scenario.ts"
 
-/** Steps of the date's slider. */
+/** Number of steps of the date slider. */
 const dateSteps = 40
 
 const slider = (name: string, min: number, max: number, step: number, onInput: () => void) => {
@@ -16,7 +16,7 @@ const signed = (value: number, unit: string): string => `${value > 0 ? "+" : val
 export interface PayoffControls {
   readonly element: HTMLElement
   readonly scenario: () => Scenario.Scenario
-  /** The moments that the date's slider goes from and to. */
+  /** Sets the first and last moment of the date slider. */
   readonly setSpan: (nowMs: number, horizonMs: number) => void
 }
 

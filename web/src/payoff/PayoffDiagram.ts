@@ -6,16 +6,16 @@ import * as Scale from "./PayoffScale.ts"
 
 const { width, height, edge } = Scale
 
-/** A clip path is found by its id in the whole page, where several diagrams may be. */
+/** Ids of clip paths must be unique in the page, which may contain several diagrams. */
 let drawn = 0
-/** Arrow keys move the crosshair by this share of the range. */
+/** An arrow key moves the crosshair by this share of the range. */
 const keyStep = 0.01
 
 const path = (xs: ReadonlyArray<number>, ys: ReadonlyArray<number>): string =>
   xs.map((x, at) => `${at === 0 ? "M" : "L"}${x.toFixed(1)} ${(ys[at] ?? 0).toFixed(1)}`).join("")
 
 export const money = (value: Payoff["max_profit"]): string => (value === "unbounded" ? "unbounded" : Format.rupees(value))
-/** A profit of the curve, in rupees without paise. */
+/** A profit of the curve in whole rupees. */
 export const amount = (profit: number | undefined): string =>
   profit === undefined ? Format.none : `${profit > 0 ? "+" : profit < 0 ? "−" : ""}${Format.strike(Math.abs(Math.round(profit)))}`
 
@@ -66,7 +66,7 @@ const scaleOf = (payoff: Payoff, bands: ReadonlyArray<Band>): Scale.Scale => {
   return Scale.make(spots, { low: Math.min(0, ...profits), high: Math.max(0, ...profits) })
 }
 
-/** The crosshair reads both curves at the spot that the pointer or the arrow keys are on. */
+/** A crosshair that reads both curves at the spot under the pointer or chosen with the arrow keys. */
 const attachCrosshair = (figure: SVGElement, payoff: Payoff, scale: Scale.Scale, reading: HTMLElement): void => {
   const cross = svg("line", { y1: edge.top, y2: height - edge.bottom, class: "cross", visibility: "hidden" })
   figure.append(cross)
@@ -93,7 +93,7 @@ const attachCrosshair = (figure: SVGElement, payoff: Payoff, scale: Scale.Scale,
   figure.addEventListener("pointerleave", () => cross.setAttribute("visibility", "hidden"))
 }
 
-/** P&L over the spot: at expiry, on the scenario's date, with axes, the spot, break-evens and probability bands. */
+/** P&L over the spot: at expiry and on the scenario's date, with axes, spot, break-evens and probability bands. */
 export const render = (payoff: Payoff, bands: ReadonlyArray<Band>): HTMLElement => {
   const scale = scaleOf(payoff, bands)
   const at = scale.x(payoff.scenario.spot)

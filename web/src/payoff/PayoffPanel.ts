@@ -9,16 +9,16 @@ import * as PayoffDiagram from "./PayoffDiagram.ts"
 import * as PayoffTable from "./PayoffTable.ts"
 import * as Scenario from "./Scenario.ts"
 
-/** How long changes are gathered before the gateway is asked. */
+/** Changes are gathered for this long before the gateway is asked. */
 const delayMs = 250
 
 export interface Options {
-  /** The gateway's analysis of the position in a scenario. */
+  /** Requests the gateway's analysis of the position in a scenario. */
   readonly ask: (scenario: Scenario.Scenario) => Promise<PayoffAnswer>
 }
 export interface PayoffPanel {
   readonly element: HTMLElement
-  /** Asks again soon: the position or its prices changed. */
+  /** Requests the payoff again soon, because the position or its prices changed. */
   readonly refresh: () => void
   readonly clear: () => void
 }
@@ -54,11 +54,11 @@ const legend = (): HTMLElement =>
     el("span", { className: "key band2" }, "2 σ")
   )
 
-/** The payoff of a position: sliders for a scenario, the diagram, what it comes to, and a table. */
+/** The payoff of a position: sliders for a scenario, the diagram, its key figures, and a table. */
 export const make = ({ ask }: Options): PayoffPanel => {
   let timer: ReturnType<typeof setTimeout> | undefined
   let asked = 0
-  /** Of the present, whatever the scenario. */
+  /** Bands of the present, independent of the scenario. */
   let bands: ReadonlyArray<Bands.Band> = []
   const controls = PayoffControls.make(() => refresh())
   const facts = makeFacts()
@@ -92,7 +92,7 @@ export const make = ({ ask }: Options): PayoffPanel => {
     const scenario = controls.scenario()
     try {
       const answer = await ask(scenario)
-      // An answer that was overtaken by a later question is not shown.
+      // An answer is not shown if a newer question was sent.
       if (number === asked) show(answer, scenario)
     } catch (error) {
       if (number !== asked) return

@@ -4,7 +4,7 @@ import type { Band } from "./Bands.ts"
 export const width = 460
 export const height = 240
 export const edge = { left: 58, right: 10, top: 12, bottom: 24 } as const
-/** The diagram reaches beyond break-evens, strikes and spot by this share of their span, and by at least this share of the spot. */
+/** The diagram extends beyond break-evens, strikes and spot by this share of their span, and at least by this share of the spot. */
 const margin = 0.35
 const marginMin = 0.015
 
@@ -13,7 +13,7 @@ export interface Range {
   readonly high: number
 }
 
-/** The part of the curve that a reader wants to see; the gateway's curve reaches far beyond it. */
+/** The interesting part of the curve. The gateway's curve extends far beyond it. */
 export const rangeOf = ({ scenario, break_evens, legs, curve }: Payoff, bands: ReadonlyArray<Band>): Range => {
   const sigma = bands.find(({ sigmas }) => sigmas === 1)
   const marks = [scenario.spot, ...break_evens, ...legs.flatMap(({ strike }) => strike ?? []), ...(sigma ? [sigma.low, sigma.high] : [])]
@@ -37,7 +37,7 @@ export interface Scale {
   readonly profits: Range
   readonly x: (spot: number) => number
   readonly y: (profit: number) => number
-  /** The spot at a horizontal place of the diagram. */
+  /** The spot at a horizontal position of the diagram. */
   readonly spotAt: (x: number) => number
 }
 
@@ -53,7 +53,7 @@ export const make = (spots: Range, profits: Range): Scale => {
   }
 }
 
-/** A curve's value at a spot, linear between its points; undefined outside of them. */
+/** A curve's value at a spot, linear between its points; undefined outside. */
 export const valueAt = (spots: ReadonlyArray<number>, values: ReadonlyArray<number>, spot: number): number | undefined => {
   const above = spots.findIndex((one) => one >= spot)
   if (above < 0) return undefined

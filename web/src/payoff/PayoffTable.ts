@@ -10,7 +10,7 @@ interface Line {
   readonly spot: number
 }
 
-/** The spots that matter, ascending: bands, strikes, break-evens and the spot now. */
+/** The relevant spots, ascending: bands, strikes, break-evens and the current spot. */
 const linesOf = ({ scenario, break_evens, legs }: Payoff, bands: ReadonlyArray<Band>): ReadonlyArray<Line> => {
   const strikes = [...new Set(legs.flatMap(({ strike }) => strike ?? []))]
   return [
@@ -24,7 +24,7 @@ const linesOf = ({ scenario, break_evens, legs }: Payoff, bands: ReadonlyArray<B
   ].sort((a, b) => a.spot - b.spot)
 }
 
-/** The same as the diagram in numbers. */
+/** The diagram's data as a table. */
 export const render = (payoff: Payoff, bands: ReadonlyArray<Band>): HTMLElement => {
   const { curve } = payoff
   const rows = linesOf(payoff, bands).map(({ what, spot }) => {

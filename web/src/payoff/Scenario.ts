@@ -1,4 +1,4 @@
-/** What a payoff is asked for: a date before the horizon, a shift of the spot (a share) and of every volatility (points as a fraction). */
+/** The scenario of a payoff: a date before the horizon, a shift of the spot (a share) and of every volatility (points as a fraction). */
 export interface Scenario {
   readonly date: Date | undefined
   readonly spotShift: number
@@ -7,10 +7,10 @@ export interface Scenario {
 }
 
 export const pointsMax = 1_001
-/** Whether it is the present: nothing is shifted. */
+/** True if nothing is shifted, so the scenario is the present. */
 export const isNow = ({ date, spotShift, volShift }: Scenario): boolean => date === undefined && spotShift === 0 && volShift === 0
 
-/** Sliders: per cent of the spot, and volatility points. */
+/** Limits of the sliders: per cent of the spot, and volatility points. */
 export const spotPercentMax = 10
 export const volPointsMax = 20
 

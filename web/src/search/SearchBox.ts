@@ -8,7 +8,7 @@ const resultsMax = 12
 
 export interface Events {
   readonly enabled: () => ReadonlyArray<FoEnabled>
-  /** Streams the expiry where it is not yet, and shows it. */
+  /** Streams the expiry if necessary, and shows it. */
   readonly onExpiry: (underlying: FoEnabled, expiry: string) => void
   readonly onInstrument: (instrument: Instrument) => void
 }
@@ -22,7 +22,7 @@ interface Result {
 
 const expiryOf = ({ expiry }: Instrument): string => (expiry === null ? "" : Format.expiry(expiry))
 
-/** What can be done with what was found: an underlying is added with its nearest expiry, an option's expiry or one instrument streamed. */
+/** The action for each result: add an underlying with its nearest expiry, stream an option's expiry, or stream one instrument. */
 const resultsOf = (text: string, found: ReadonlyArray<Instrument>, { enabled, onExpiry, onInstrument }: Events): ReadonlyArray<Result> => {
   const wish = text.toUpperCase()
   const all = enabled()
@@ -46,7 +46,7 @@ const resultsOf = (text: string, found: ReadonlyArray<Instrument>, { enabled, on
   return [...underlyings, ...instruments].slice(0, resultsMax)
 }
 
-/** Arrow keys move between the input and the results, Escape closes them. */
+/** Arrow keys move between the input and the results. Escape closes them. */
 const moveByKeys = (element: HTMLElement, input: HTMLInputElement, close: () => void): void => {
   element.addEventListener("keydown", (event) => {
     if (event.key === "Escape") {
@@ -62,7 +62,7 @@ const moveByKeys = (element: HTMLElement, input: HTMLInputElement, close: () => 
   })
 }
 
-/** Finds instruments by their symbol or name; each result does one thing at one click. */
+/** Finds instruments by symbol or name. A click on a result does one action. */
 export const make = (api: Api, events: Events): HTMLElement => {
   let timer: ReturnType<typeof setTimeout> | undefined
   let asked = 0

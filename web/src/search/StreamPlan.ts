@@ -1,11 +1,11 @@
-/** Which instruments have to be streamed so that a chain can be shown. */
+/** Selects the instruments to stream so that a chain can be shown. */
 import * as Moneyness from "../../../src/domain/options/Moneyness.ts"
 import type { FoEnabled, Instrument } from "../gateway/Contract.ts"
 
-/** Strikes on each side of the money that are streamed with one click. */
+/** Strikes on each side of the money to stream. */
 export const strikesEachSide = 20
 
-/** Tokens of an expiry's contracts: its future, and the options around the spot, or all of them where the spot is unknown. */
+/** Tokens of an expiry's contracts: its future and the options around the spot, or all options if the spot is unknown. */
 export const ofExpiry = (contracts: ReadonlyArray<Instrument>, expiry: string, spot: number | undefined): ReadonlyArray<number> => {
   const here = contracts.filter((one) => one.expiry === expiry)
   const strikes = Float64Array.from(
@@ -18,5 +18,5 @@ export const ofExpiry = (contracts: ReadonlyArray<Instrument>, expiry: string, s
   return here.filter(({ kind, strike }) => kind === "FUT" || (strike !== null && near.has(strike))).map((one) => one.instrument_token)
 }
 
-/** The token of the underlying itself, where it has one. */
+/** The token of the underlying itself, if it has one. */
 export const ofSpot = ({ instrument_token }: FoEnabled): ReadonlyArray<number> => (instrument_token === null ? [] : [instrument_token])

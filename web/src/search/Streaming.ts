@@ -2,15 +2,15 @@ import { type Api, listed } from "../gateway/Api.ts"
 import type { FoEnabled } from "../gateway/Contract.ts"
 import * as StreamPlan from "./StreamPlan.ts"
 
-/** Instruments that one request subscribes. */
+/** Largest number of instruments per request. */
 const batchMax = 1_000
-/** How often, and how many times, the spot is looked for after it was subscribed. */
+/** How often, and how many times, the spot is requested after it was subscribed. */
 const spotEveryMs = 500
 const spotTries = 10
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 
-/** Subscribes them all; an error names the first that was refused. */
+/** Subscribes all tokens. The error names the first one that was refused. */
 const subscribe = async (api: Api, tokens: ReadonlyArray<number>): Promise<number> => {
   let done = 0
   for (let at = 0; at < tokens.length; at += batchMax) {
@@ -29,7 +29,7 @@ const contractsOf = (api: Api, underlying: string, expiry: string) =>
     return { total, items: instruments }
   })
 
-/** The spot as the gateway knows it, awaited for some seconds; undefined where it stays unknown, as when the market is closed. */
+/** The gateway's spot, awaited for some seconds; undefined if it stays unknown, for example in a closed market. */
 const spotOf = async (api: Api, symbol: string, expiry: string): Promise<number | undefined> => {
   for (let tried = 0; tried < spotTries; tried++) {
     const { spot } = await api.fo.strikes({ urlParams: { symbol, expiry } })
@@ -39,7 +39,7 @@ const spotOf = async (api: Api, symbol: string, expiry: string): Promise<number 
   return undefined
 }
 
-/** Streams an expiry around the money, with its underlying. Answers how many instruments that are. */
+/** Streams an expiry around the money, with its underlying. Returns the number of instruments. */
 export const streamExpiry = async (api: Api, underlying: FoEnabled, expiry: string): Promise<number> => {
   const { symbol } = underlying
   const spots = await subscribe(api, StreamPlan.ofSpot(underlying))

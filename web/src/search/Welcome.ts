@@ -4,7 +4,7 @@ import * as Format from "../view/Format.ts"
 
 const offeredMax = 6
 
-/** What the page shows while nothing is streamed: the first underlyings, each added at one click. */
+/** Shown while nothing is streamed: the first underlyings, each with a button to add it. */
 export const make = (onExpiry: (underlying: FoEnabled, expiry: string) => void) => {
   const buttons = el("div", { className: "row" })
   const element = el(

@@ -1,6 +1,9 @@
 const key = "tarang.token"
 
-/** The token of this tab. One in the address (#token=...) is kept and removed from there, so that no bookmark and no history holds it. */
+/**
+ * The token of this tab. A token in the address (#token=...) is stored and removed from the address, so that no bookmark or history
+ * contains it.
+ */
 export const token = (): string | undefined => {
   const given = new URLSearchParams(location.hash.slice(1)).get("token")
   if (given !== null && given !== "") {
@@ -13,7 +16,7 @@ export const token = (): string | undefined => {
 export const keep = (token: string): void => sessionStorage.setItem(key, token)
 export const forget = (): void => sessionStorage.removeItem(key)
 
-/** Whose token it is, as it says itself: a name for what this browser keeps, and no proof of anything. Empty where it cannot be read. */
+/** The user id in the token, unverified. It only names the data that this browser stores. Empty if it cannot be read. */
 export const userId = (token: string): string => {
   try {
     const [, payload = ""] = token.split(".")

@@ -2,7 +2,7 @@ import { Forbidden, Unauthorized } from "../../../src/client/Client.ts"
 import { connect, textOf } from "../gateway/Api.ts"
 import { el } from "../view/Element.ts"
 
-/** The user of the token; undefined where the gateway does not accept it. */
+/** The user of the token; undefined if the gateway does not accept it. */
 export const check = (token: string): Promise<{ readonly user_id: string; readonly name: string | null } | undefined> =>
   connect(token)
     .rest.authTest()

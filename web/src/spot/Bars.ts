@@ -7,10 +7,10 @@ export interface Bar {
   close: number
 }
 
-/** Bars of 5 seconds that a trading day has. */
+/** Number of 5-second bars of a trading day. */
 const barsMax = 6 * 720
 
-/** Bars of `seconds` from shorter ones, ascending. */
+/** Joins shorter bars, ascending, into bars of `seconds`. */
 export const join = (bars: ReadonlyArray<Readonly<Bar>>, seconds: number): Array<Bar> => {
   const joined: Array<Bar> = []
   for (const bar of bars) {
@@ -26,7 +26,7 @@ export const join = (bars: ReadonlyArray<Readonly<Bar>>, seconds: number): Array
   return joined
 }
 
-/** Adds a price to the newest bar or begins the next one, and returns that bar; undefined for a price of an older bar. */
+/** Adds a price to the newest bar or starts the next one, and returns that bar; undefined if the price belongs to an older bar. */
 export const add = (bars: Array<Bar>, price: number, time: number): Bar | undefined => {
   const last = bars.at(-1)
   if (last === undefined || time > last.time) {

@@ -4,7 +4,7 @@ import { el } from "../view/Element.ts"
 import * as Theme from "../view/Theme.ts"
 import * as Bars from "./Bars.ts"
 
-/** Seconds of the bars that ticks are gathered in; longer bars are joined from them. */
+/** Length in seconds of the bars built from ticks. Longer bars are joined from them. */
 const baseSeconds = 5
 const historyBars = 300
 const intervals = [
@@ -28,7 +28,7 @@ const asBars = (found: UdfHistory): ReadonlyArray<Bars.Bar> =>
 
 export interface SpotChart {
   readonly element: HTMLElement
-  /** `chartSymbol` names its history; without one the chart begins now. */
+  /** `chartSymbol` names its history. Without it the chart starts now. */
   readonly show: (symbol: string, chartSymbol: string | undefined) => void
   readonly add: (price: number, ms: number) => void
 }
@@ -65,7 +65,7 @@ const makeSeries = (canvas: HTMLElement) => {
   }
 }
 
-/** The gateway's bars up to `toSeconds`; undefined where it has none to give, and the chart then begins now. */
+/** The gateway's bars up to `toSeconds`; undefined if it has none. The chart then starts now. */
 const historyOf = async (api: Api, symbol: string, { resolution, seconds }: Interval, toSeconds: number) => {
   if (resolution === undefined) return undefined
   const urlParams = {
@@ -79,7 +79,7 @@ const historyOf = async (api: Api, symbol: string, { resolution, seconds }: Inte
   return found && asBars(found)
 }
 
-/** Past and live bars as one. The newest bar of the past was still open when it was asked for, so a live one replaces it. */
+/** Joins past and live bars. The newest past bar was still open when it was read, so the live one replaces it. */
 const joined = (past: ReadonlyArray<Bars.Bar>, live: ReadonlyArray<Bars.Bar>, seconds: number): ReadonlyArray<Bars.Bar> => {
   const recent = Bars.join(live, seconds)
   const from = past.at(-1)?.time ?? Number.NEGATIVE_INFINITY
@@ -89,7 +89,7 @@ const joined = (past: ReadonlyArray<Bars.Bar>, live: ReadonlyArray<Bars.Bar>, se
   ]
 }
 
-/** Candles of the underlying: the past from the gateway, then live from its ticks. */
+/** Candles of the underlying: the past from the gateway, then live ones from its ticks. */
 export const make = (api: Api): SpotChart => {
   let symbol: string | undefined
   let interval: Interval = intervals[0]
@@ -132,7 +132,7 @@ export const make = (api: Api): SpotChart => {
       symbol = chartSymbol
       view.title.textContent = name
       live = []
-      // Minutes say more where there is a past to show.
+      // With a history, minutes are more useful than seconds.
       choose(isChosen ? interval : intervals[chartSymbol === undefined ? 0 : 1])
       chart.timeScale().resetTimeScale()
     },

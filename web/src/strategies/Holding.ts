@@ -1,11 +1,11 @@
-/** What a leg is held at and what it has come to. */
+/** The entry price of a leg and its realised profit. */
 import { Decimal } from "../../../src/client/Client.ts"
 import type { Leg, StrategyGreeks, StrategyPnl } from "../gateway/Contract.ts"
 
 export interface Holding {
-  /** Signed, bought positive. */
+  /** Signed; bought is positive. */
   readonly netQuantity: number
-  /** Null where nothing is open or what it cost is unknown. */
+  /** Null if nothing is open or the cost is unknown. */
   readonly average: Decimal | null
   readonly realised: Decimal
 }
@@ -23,7 +23,7 @@ const ofLeg = ({ direction, quantity, entry_price }: Leg): Holding => ({
   realised: new Decimal(0)
 })
 
-/** What is held: what the fills of its instrument left open, first in, first out, or the leg itself where it has no fills. */
+/** The holding of a leg: what the fills of its instrument left open (first in, first out), or the leg itself without fills. */
 export const of = (leg: Leg, pnl: StrategyPnl | undefined): Holding => {
   const filled = pnl?.instruments.find(({ source, leg_ids }) => source === "fills" && leg_ids.includes(leg.leg_id))
   if (filled === undefined) return ofLeg(leg)
@@ -36,7 +36,7 @@ export const quoteOf = (leg: Leg, pnl: StrategyPnl | undefined, greeks: Strategy
   return { price: priced?.last_price ?? null, delta: known?.unit.delta ?? null, asOf: priced?.as_of ?? null }
 }
 
-/** Realised and unrealised at a price, rupees; undefined where it needs what is unknown. */
+/** Realised and unrealised profit at a price, rupees; undefined if a needed value is unknown. */
 export const profit = ({ netQuantity, average, realised }: Holding, price: number | null): Decimal | undefined => {
   if (netQuantity === 0) return realised
   if (price === null || average === null) return undefined

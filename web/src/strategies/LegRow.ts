@@ -16,20 +16,20 @@ export interface LegRow {
   readonly element: HTMLTableRowElement
   readonly describe: (instrument: Instrument) => void
   readonly hold: (holding: Holding.Holding) => void
-  /** The last state that the gateway knew, until a tick is newer. */
+  /** Shows the gateway's last known state until a newer tick arrives. */
   readonly quote: (quote: Holding.Quote) => void
   readonly tick: (tick: Tick) => void
 }
 
 const two = (main: HTMLElement, small: HTMLElement): HTMLElement => el("td", { className: "number" }, main, small)
 
-/** "24,500 CE", "NIFTY FUT"; the symbol of what is no derivative. */
+/** "24,500 CE", "NIFTY FUT", or the symbol if it is not a derivative. */
 const nameOf = ({ kind, strike, underlying, tradingsymbol }: Instrument): string => {
   if (kind === "FUT") return `${underlying ?? tradingsymbol} FUT`
   return strike !== null && (kind === "CE" || kind === "PE") ? `${Format.strike(strike)} ${kind}` : tradingsymbol
 }
 
-/** The inputs of a leg, in lots once its lot size is known. */
+/** The inputs of a leg. They count in lots once the lot size is known. */
 const makeInputs = (leg: Leg, events: Events) => {
   let lotSize = 1
   const lots = el("input", { type: "number", min: "0", step: "any", ariaLabel: `Lots of ${leg.tradingsymbol}` })
@@ -61,7 +61,7 @@ const makeInputs = (leg: Leg, events: Events) => {
   }
 }
 
-/** One leg of a saved strategy: what it is, what it was entered at, what it is worth. */
+/** One leg of a saved strategy: its instrument, its entry and its value. */
 export const make = (leg: Leg, events: Events): LegRow => {
   const inputs = makeInputs(leg, events)
   const option = el("span", { title: leg.tradingsymbol }, leg.tradingsymbol)
@@ -76,7 +76,7 @@ export const make = (leg: Leg, events: Events): LegRow => {
     const points = quote.price === null || close === null ? null : quote.price - close
     const won = Holding.profit(holding, quote.price)
     setText(last, Format.price(quote.price))
-    // A price that no tick has confirmed says what time it is from.
+    // A price that no tick has confirmed shows its time.
     setText(change, isLive ? Format.dayChange(points, quote.price) : quote.asOf === null ? "" : Format.minute(Date.parse(quote.asOf)))
     setClass(change, isLive ? Format.signOf(points) : "muted")
     setText(profit, Format.rupees(won))

@@ -12,7 +12,7 @@ export interface Events {
 export interface LegTable {
   readonly element: HTMLElement
   readonly show: (strategy: Strategy) => void
-  /** What the gateway knows of the holdings of the strategy that is shown. */
+  /** Shows the gateway's values of the strategy's holdings. */
   readonly value: (strategy: Strategy, pnl: StrategyPnl, greeks: StrategyGreeks) => void
   readonly clear: () => void
 }
@@ -20,11 +20,11 @@ export interface LegTable {
 interface Shown {
   readonly row: LegRow.LegRow
   readonly stop: () => void
-  /** What the row was made from. */
+  /** The data from which the row was made. */
   readonly text: string
 }
 
-/** The legs of a saved strategy, with live prices. A leg that has not changed keeps its row, and so the focus. */
+/** The legs of a saved strategy, with live prices. An unchanged leg keeps its row, and so the focus. */
 export const make = (ticks: Ticks, instruments: Instruments, events: Events): LegTable => {
   const body = el("tbody")
   const shown = new Map<number, Shown>()
@@ -32,7 +32,7 @@ export const make = (ticks: Ticks, instruments: Instruments, events: Events): Le
 
   const makeRow = (leg: Leg, text: string): Shown => {
     const row = LegRow.make(leg, { onChange: (change) => events.onChange(leg, change), onRemove: () => events.onRemove(leg) })
-    // An instrument that has left the day's list has no details: its symbol says what it was.
+    // An instrument that is no longer listed has no details. Its symbol identifies it.
     instruments.describe(leg.instrument_token).then(row.describe, () => undefined)
     return { row, stop: ticks.listen(leg.instrument_token, row.tick), text }
   }

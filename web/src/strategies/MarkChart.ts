@@ -7,11 +7,11 @@ import * as Trail from "./Trail.ts"
 export interface MarkChart {
   readonly element: HTMLElement
   readonly show: (what: Trail.What, trail: Trail.Trail, candles: ReadonlyArray<Candle>) => void
-  /** The trail that is shown has a new point. */
+  /** Called when the displayed trail has a new point. */
   readonly advance: () => void
 }
 
-/** P&L about zero, or the net premium. */
+/** Chart of the P&L around zero, or of the net premium. */
 export const make = (): MarkChart => {
   const element = el("div", { className: "canvas", attrs: { role: "img", "aria-label": "Chart of the strategy's value" } })
   const chart = Theme.chart(element)
@@ -30,7 +30,7 @@ export const make = (): MarkChart => {
     })
     m2m.applyOptions({ color: Theme.colour("accent") })
   })
-  // A hidden chart has no width and squeezes its bars into it: start over when it is shown.
+  // A hidden chart has no width and squeezes its bars. So it is rebuilt when it is shown.
   let isHidden = true
   new ResizeObserver(() => {
     if (isHidden && element.clientWidth > 0) chart.timeScale().resetTimeScale()

@@ -10,9 +10,9 @@ import * as StrategyDetail from "./StrategyDetail.ts"
 import * as StrategyList from "./StrategyList.ts"
 import * as Trail from "./Trail.ts"
 
-/** Most strategies that one connection may listen to. */
+/** Largest number of strategies per connection. */
 const strategiesMax = 200
-/** Stored minutes that are shown, the newest: more than two trading days. */
+/** Number of newest stored minutes that are shown: more than two trading days. */
 const candlesMax = 1_000
 
 export interface Options {
@@ -24,7 +24,7 @@ export interface Options {
 export interface Strategies {
   readonly element: HTMLElement
   readonly reload: () => Promise<void>
-  /** Shows a strategy that was created or changed here, and moves the focus to it. */
+  /** Shows a strategy that was created or changed on this page, and focuses it. */
   readonly reveal: (id: number) => Promise<void>
   readonly all: () => ReadonlyArray<StrategySummary>
   readonly close: () => void
@@ -49,7 +49,7 @@ const newestCandles = async (api: Api, id: number): Promise<ReadonlyArray<Candle
   return first.total <= candlesMax ? first.candles : (await page(first.total - candlesMax)).candles
 }
 
-/** Marks by strategy, and what they were since the page was opened. */
+/** The newest mark of each strategy, and its marks since the page was opened. */
 const makeMarks = () => {
   const newest = new Map<number, Mark>()
   const trails = new Map<number, Trail.Trail>()
@@ -72,7 +72,7 @@ const makeMarks = () => {
   }
 }
 
-/** The user's strategies: their live marks, and everything about the one that is chosen. */
+/** The user's strategies: their live marks, and the details of the chosen one. */
 export const make = ({ live: options, ticks, instruments, notices }: Options): Strategies => {
   const { rest: api } = options.client
   const marks = makeMarks()
@@ -106,7 +106,7 @@ export const make = ({ live: options, ticks, instruments, notices }: Options): S
 
   const live = Live.open(options.client.strategies, options, (event) => {
     if (event.type === "m2m") take(event)
-    // Another tab, another machine or a program changed a strategy.
+    // Another tab, computer or program changed a strategy.
     else if (event.type === "strategy") void reload()
   })
 
@@ -114,7 +114,7 @@ export const make = ({ live: options, ticks, instruments, notices }: Options): S
     chosen = id
     list.press(id)
     const [strategy, candles] = await Promise.all([api.strategies.get({ path: { id } }), newestCandles(api, id)])
-    // Another one was chosen meanwhile.
+    // The user chose another one meanwhile.
     if (chosen !== id) return
     if (strategy.latest !== null && marks.of(id) === undefined) take(strategy.latest)
     detail.show(strategy, marks.trailOf(id), candles)

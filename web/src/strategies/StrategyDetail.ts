@@ -12,7 +12,7 @@ import * as MarkChart from "./MarkChart.ts"
 import * as MarkNumbers from "./MarkNumbers.ts"
 import type * as Trail from "./Trail.ts"
 
-/** How often holdings and payoff are asked for again while they are shown. */
+/** How often holdings and payoff are requested again while they are shown. */
 const askEveryMs = 15_000
 
 const tabs = [
@@ -27,7 +27,7 @@ export interface Options {
   readonly ticks: Ticks
   readonly instruments: Instruments
   readonly notices: Notices
-  /** The strategy was changed or deleted here. */
+  /** Called after the strategy was changed or deleted on this page. */
   readonly onChanged: () => Promise<void>
   readonly onProblem: (text: string) => void
 }
@@ -47,7 +47,7 @@ const legBody = ({ tradingsymbol, exchange, direction, quantity, entry_price }: 
   entry_price
 })
 
-/** What the user does to the legs and to the strategy; each says so, and a removed leg can be put back. */
+/** The user's changes of legs and strategy. Each shows a notice, and a removed leg can be restored. */
 const makeActions = ({ api, notices, onChanged, onProblem }: Options, strategy: () => Strategy | undefined) => {
   const attempt = async (work: () => Promise<unknown>): Promise<boolean> => {
     onProblem("")
@@ -94,7 +94,7 @@ const makeView = (parts: ReadonlyArray<HTMLElement>, onDelete: () => void) => {
   return { element, heading }
 }
 
-/** Everything about the strategy that is chosen. */
+/** The details of the chosen strategy. */
 export const make = (options: Options): StrategyDetail => {
   const { api, ticks, instruments } = options
   let strategy: Strategy | undefined
@@ -130,7 +130,7 @@ export const make = (options: Options): StrategyDetail => {
     tab = next
     showTab()
   }
-  /** Prices from before the first tick, and what fills have made of the legs. */
+  /** Loads prices for legs without a tick yet, and the effect of fills. */
   const value = async (): Promise<void> => {
     const of = strategy
     if (of === undefined || document.hidden) return

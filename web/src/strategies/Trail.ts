@@ -3,10 +3,10 @@ import type { Candle, Mark } from "../gateway/Contract.ts"
 
 export type Point = LineData<UTCTimestamp>
 export type What = "pnl" | "m2m"
-/** Live points of one strategy that are kept: an hour of seconds. */
+/** Number of live points that are kept per strategy: an hour of seconds. */
 const pointsMax = 3_600
 
-/** What a strategy was worth: stored minutes, then the live marks, one point a second. */
+/** A strategy's values over time: stored minutes, then the live marks, one point a second. */
 export interface Trail {
   readonly pnl: Array<Point>
   readonly m2m: Array<Point>
@@ -28,7 +28,7 @@ export const addMark = (trail: Trail, mark: Mark): void => {
   addPoint(trail.m2m, time, mark.m2m)
 }
 
-/** The stored minutes before the live points, at each minute's last value, then the live points. */
+/** The stored minutes before the live points, each with its last value, then the live points. */
 export const whole = (what: What, trail: Trail, candles: ReadonlyArray<Candle>): ReadonlyArray<Point> => {
   const live = trail[what]
   const first = live[0]?.time ?? Number.POSITIVE_INFINITY

@@ -1,4 +1,4 @@
-/** A strategy before it is created: plain values and what can be done with them. */
+/** A strategy before it is created: plain values and the operations on them. */
 import { Schema } from "effect"
 import { Direction } from "../../../src/domain/record/StrategyDefinition.ts"
 import * as Format from "../view/Format.ts"
@@ -22,11 +22,11 @@ export type Leg = typeof Leg.Type
 export const Draft = Schema.Struct({
   symbol: Schema.String,
   legs: Schema.Array(Leg),
-  /** Name of the template it was filled in from, empty once a leg was changed by hand. */
+  /** Name of the template that filled it in; empty after a leg was changed by hand. */
   shape: Schema.String,
-  /** The user's own name for it; null while it is named after its legs. */
+  /** The name that the user gave; null if it is named after its legs. */
   name: Schema.NullOr(Schema.String),
-  /** The user's own lot size; null for the exchange's. */
+  /** The lot size that the user gave; null for the exchange's. */
   lotSize: Schema.NullOr(Schema.Int)
 })
 export type Draft = typeof Draft.Type
@@ -38,7 +38,10 @@ const replaced = (draft: Draft, token: number, change: (leg: Leg) => Leg): Draft
   legs: draft.legs.map((leg) => (leg.token === token ? change(leg) : leg))
 })
 
-/** Adds a leg. The same option in the same direction adds its lots, in the other direction it closes the leg. Undefined when the draft is full. */
+/**
+ * Adds a leg. The same option in the same direction adds lots; in the other direction it closes the leg. Undefined if the draft is
+ * full.
+ */
 export const put = (draft: Draft, leg: Leg): Draft | undefined => {
   const same = draft.legs.find(({ token }) => token === leg.token)
   if (same === undefined) return draft.legs.length >= legsMax ? undefined : { ...draft, shape: "", legs: [...draft.legs, leg] }
@@ -50,10 +53,10 @@ export const remove = (draft: Draft, token: number): Draft => ({
   shape: "",
   legs: draft.legs.filter((leg) => leg.token !== token)
 })
-/** Without the legs that are stored already. */
+/** Removes the legs that are already stored. */
 export const keep = (draft: Draft, isLeft: (leg: Leg) => boolean): Draft => ({ ...draft, legs: draft.legs.filter(isLeft) })
 
-/** `price` is what the option would be dealt at in the new direction. */
+/** `price` is the option's price in the new direction. */
 export const turn = (draft: Draft, token: number, price: string | undefined): Draft => ({
   ...replaced(draft, token, (leg) => ({
     ...leg,
@@ -66,26 +69,26 @@ export const setLots = (draft: Draft, token: number, lots: number): Draft =>
   replaced(draft, token, (leg) => ({ ...leg, lots: Math.max(1, Math.min(lotsMax, Math.round(lots) || 1)) }))
 
 const decimal = /^\d{1,9}(?:\.\d{1,4})?$/
-/** A text that is no price leaves the price as it was. */
+/** A text that is not a price does not change the price. */
 export const setPrice = (draft: Draft, token: number, price: string): Draft =>
   decimal.test(price) ? replaced(draft, token, (leg) => ({ ...leg, price })) : draft
 export const setLotSize = (draft: Draft, lotSize: number): Draft => ({ ...draft, lotSize: Math.max(1, Math.round(lotSize) || 1) })
 
 const expiriesOf = (draft: Draft): ReadonlyArray<string> => [...new Set(draft.legs.map(({ expiry }) => expiry))].sort()
 
-/** What it is called: the user's own name, else its symbol, its shape or strikes, and its expiries. */
+/** The name: the user's own, otherwise symbol, shape or strikes, and expiries. */
 export const nameOf = (draft: Draft): string => {
   if (draft.name !== null) return draft.name
   if (draft.legs.length === 0) return ""
   const what = draft.shape === "" ? [...new Set(draft.legs.map(({ strike }) => strike))].join("/") : draft.shape
   return `${draft.symbol} ${what} ${expiriesOf(draft).map(Format.expiry).join(" / ")}`
 }
-/** An empty name, and the one that it has by itself, leave it named after its legs. */
+/** An empty name, or the automatic name, restores the automatic naming. */
 export const setName = (draft: Draft, name: string): Draft => {
   const unnamed = { ...draft, name: null }
   return name === "" || name === nameOf(unnamed) ? unnamed : { ...draft, name }
 }
-/** "24500 CE", with the expiry where the legs have several. */
+/** "24500 CE", with the expiry if the legs have several. */
 export const labelOf = (draft: Draft, { strike, side, expiry }: Leg): string => {
   const option = `${strike} ${side === "call" ? "CE" : "PE"}`
   return expiriesOf(draft).length > 1 ? `${option} ${Format.expiry(expiry)}` : option

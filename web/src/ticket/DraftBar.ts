@@ -1,7 +1,7 @@
 import { el, setText } from "../view/Element.ts"
 import * as Draft from "./Draft.ts"
 
-/** On a phone the ticket is far below the chain: this bar at the foot of the screen shows its legs and leads to it. */
+/** On a phone the ticket is far below the chain. This bar at the bottom shows the draft's legs and leads to it. */
 export const make = (onOpen: () => void): { readonly element: HTMLElement; readonly draw: (draft: Draft.Draft) => void } => {
   const count = el("strong")
   const legs = el("span", { className: "mono" })

@@ -36,7 +36,7 @@ const makeRow = (first: Draft.Leg, events: Events): Row => {
   }
 }
 
-/** The legs of a draft, each with its own controls. A leg keeps its row, and so the focus, while it changes. */
+/** The legs of a draft, each with controls. A leg keeps its row, and so the focus, while it changes. */
 export const make = (events: Events): { readonly element: HTMLElement; readonly draw: (draft: Draft.Draft) => void } => {
   const body = el("tbody")
   const rows = new Map<number, Row>()

@@ -4,7 +4,7 @@ import * as Draft from "./Draft.ts"
 const Stored = Schema.parseJson(Schema.Record({ key: Schema.String, value: Draft.Draft }))
 const decode = Schema.decodeUnknownOption(Stored)
 const encode = Schema.encodeSync(Stored)
-/** Underlyings whose drafts are kept; the one saved longest ago is dropped first. */
+/** Number of underlyings whose drafts are kept. The draft saved longest ago is dropped first. */
 const draftsMax = 20
 
 export interface DraftStore {
@@ -12,7 +12,7 @@ export interface DraftStore {
   readonly save: (draft: Draft.Draft) => void
 }
 
-/** The drafts of one user in this browser, one for each underlying. They survive a reload and a new sign-in. */
+/** The drafts of one user in this browser, one per underlying. They survive a reload and a new sign-in. */
 export const make = (userId: string): DraftStore => {
   const key = `tarang.drafts.${userId}`
   const all = (): Readonly<Record<string, Draft.Draft>> => Option.getOrElse(decode(localStorage.getItem(key)), () => ({}))

@@ -1,4 +1,4 @@
-/** Legs for a draft from the options of the chain that is shown. */
+/** Makes legs of a draft from the options of the displayed chain. */
 import type { Picked } from "../chain/ChainGrid.ts"
 import * as ChainModel from "../chain/ChainModel.ts"
 import type { OptionRow } from "../gateway/Contract.ts"
@@ -7,11 +7,11 @@ import * as Templates from "./Templates.ts"
 
 type Direction = Draft.Leg["direction"]
 
-/** What the option would be dealt at: a buyer pays the ask. */
+/** The price at which the option would trade now: a buyer pays the ask. */
 export const priceOf = (option: OptionRow, direction: Direction): string =>
   String((direction === "BUY" ? option.ask : option.bid) ?? option.last_price ?? 0)
 
-/** The draft with another leg; undefined where the option is not known yet or the draft is full. */
+/** The draft with another leg; undefined if the option is not known yet or the draft is full. */
 export const put = (
   draft: Draft.Draft,
   model: ChainModel.ChainModel,
@@ -26,7 +26,7 @@ export const put = (
   return Draft.put(draft, { token, tradingsymbol, expiry, strike, side, direction, lots, price: priceOf(option, direction) })
 }
 
-/** A template's legs in place of the draft's, or why there are none. */
+/** Replaces the draft's legs by a template's, or returns the reason why not. */
 export const fromTemplate = (
   draft: Draft.Draft,
   model: ChainModel.ChainModel,

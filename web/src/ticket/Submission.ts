@@ -3,7 +3,7 @@ import type { Api } from "../gateway/Api.ts"
 import type { Instruments } from "../gateway/Instruments.ts"
 import * as Draft from "./Draft.ts"
 
-/** A draft's legs as the gateway takes them, with the lot size that holds for each. */
+/** A draft's legs in the gateway's form, each with the lot size that applies. */
 export const legsOf = (draft: Draft.Draft, instruments: Instruments) =>
   Promise.all(
     draft.legs.map(async ({ token, tradingsymbol, direction, lots, price }) => {
@@ -12,14 +12,14 @@ export const legsOf = (draft: Draft.Draft, instruments: Instruments) =>
     })
   )
 
-/** Creates the strategy with all of its legs in one request, and answers its id. */
+/** Creates the strategy with all its legs in one request. Returns its id. */
 const create = async (api: Api, instruments: Instruments, draft: Draft.Draft): Promise<number> => {
   const legs = await legsOf(draft, instruments)
   const created = await api.strategies.create({ payload: { name: Draft.nameOf(draft).trim(), tags: ["page"], instruments: legs } })
   return created.strategy_id
 }
 
-/** Adds the draft's legs to a strategy, one by one. `onStored` hears of each, so that a second attempt adds none of them twice. */
+/** Adds the draft's legs to a strategy one by one. `onStored` is called for each, so that a retry adds no leg twice. */
 const addTo = async (
   api: Api,
   instruments: Instruments,
@@ -35,7 +35,7 @@ const addTo = async (
   }
 }
 
-/** Creates a strategy of the draft, or adds its legs to `target`; answers the strategy's id. */
+/** Creates a strategy from the draft, or adds its legs to `target`. Returns the strategy's id. */
 export const submit = async (
   api: Api,
   instruments: Instruments,

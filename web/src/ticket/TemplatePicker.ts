@@ -1,7 +1,7 @@
 import { el } from "../view/Element.ts"
 import * as Templates from "./Templates.ts"
 
-/** Chooses one of the usual strategies and how far apart its strikes are. */
+/** Selects one of the usual strategies and the distance of its strikes. */
 export const make = (onFill: (choice: Templates.Choice, width: number) => void): HTMLElement => {
   const select = el("select", { ariaLabel: "Template" }, ...Templates.choices.map(({ id, label }) => el("option", { value: id }, label)))
   const width = el("input", { type: "number", min: "1", max: "20", value: "4", ariaLabel: "Strikes of the template" })

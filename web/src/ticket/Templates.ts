@@ -1,15 +1,15 @@
-/** The usual strategies by name, placed on the strikes that are listed around the money. */
+/** The usual strategies by name, placed on the listed strikes around the money. */
 import { Either } from "effect"
 import * as Template from "../../../src/domain/options/Template.ts"
 
 type Built = Either.Either<ReadonlyArray<Template.Leg<undefined>>, Template.InvalidTemplate>
-/** The strike so many steps above the money, negative below. */
+/** The strike at the given number of steps above the money; negative is below. */
 type StrikeAt = (steps: number) => number
 
 export interface Choice {
   readonly id: string
   readonly label: string
-  /** What the number of steps means, or null where the strategy has only one strike. */
+  /** The meaning of the number of steps; null if the strategy has only one strike. */
   readonly width: string | null
   readonly build: (at: StrikeAt, width: number) => Built
 }
@@ -62,7 +62,7 @@ export interface PlacedLeg {
   readonly lots: number
 }
 
-/** The legs on the listed strikes, ascending; undefined where those do not reach far enough from the money. */
+/** The legs on the listed strikes, ascending; undefined if the ladder is too short. */
 export const place = (choice: Choice, strikes: ReadonlyArray<number>, atm: number, width: number): ReadonlyArray<PlacedLeg> | undefined => {
   const middle = strikes.indexOf(atm)
   if (middle < 0) return undefined

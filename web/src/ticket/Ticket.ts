@@ -22,10 +22,10 @@ export interface Options {
   readonly model: () => ChainModel.ChainModel
   readonly drafts: DraftStore
   readonly notices: Notices
-  /** The user's strategies, which the draft's legs may be added to. */
+  /** The user's strategies to which the draft's legs may be added. */
   readonly saved: () => ReadonlyArray<TicketView.Saved>
   readonly onCreated: (strategyId: number) => void
-  /** The draft's options of the expiry that is shown. */
+  /** Called with the draft's options of the displayed expiry. */
   readonly onLegs: (chosen: Chosen) => void
 }
 
@@ -49,11 +49,11 @@ const makePreview = ({ api, instruments }: Options, draft: () => Draft.Draft) =>
 const chosenOf = ({ legs }: Draft.Draft, expiry: string): Chosen =>
   new Map(legs.filter((leg) => leg.expiry === expiry).map((leg) => [keyOf(leg.strike, leg.side), leg.direction]))
 
-/** The exchange's lot size of the draft's first leg, where the user gave none; undefined for an empty draft. */
+/** The exchange's lot size for the draft's first leg, unless the user gave one; undefined for an empty draft. */
 const lotSizeOf = async ({ legs: [first], lotSize }: Draft.Draft, instruments: Instruments): Promise<number | undefined> =>
   first === undefined ? undefined : (lotSize ?? (await instruments.describe(first.token)).lot_size)
 
-/** A strategy in the making: legs from clicks in the chain or from a template, then created in one request. */
+/** The order ticket of a new strategy: legs from clicks in the chain or from a template, then one request. */
 export const make = (options: Options): Ticket => {
   const { api, instruments, model, drafts, notices } = options
   let draft = Draft.empty("")
@@ -98,7 +98,7 @@ export const make = (options: Options): Ticket => {
     notices.show(text, {
       label: "Undo",
       run: () => {
-        // The draft of another underlying may be shown by now.
+        // The draft of another underlying may be displayed now.
         if (draft.symbol === before.symbol) set(before)
         else drafts.save(before)
       }

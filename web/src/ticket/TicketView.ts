@@ -13,7 +13,7 @@ export interface Events extends DraftLegs.Events {
   readonly onName: (name: string) => void
   readonly onLotSize: (lotSize: number) => void
   readonly onDiscard: () => void
-  /** `target`: the strategy that the legs are added to; undefined for a new one. */
+  /** `target`: the strategy to which the legs are added; undefined for a new one. */
   readonly onSubmit: (target: number | undefined) => void
   readonly saved: () => ReadonlyArray<Saved>
 }
@@ -22,15 +22,15 @@ export interface TicketView {
   readonly draw: (draft: Draft.Draft) => void
   readonly setLotSize: (lotSize: number) => void
   readonly setBusy: (isBusy: boolean) => void
-  /** Why something could not be done; an empty text takes it away. */
+  /** Shows why something failed. An empty text removes it. */
   readonly refuse: (text: string) => void
-  /** For people who hear the page. */
+  /** Announces a text to users of a screen reader. */
   readonly say: (text: string) => void
   /** Scrolls to the ticket and focuses its first control. */
   readonly reveal: () => void
 }
 
-/** Where the legs go: into a new strategy, or into one that exists. */
+/** The choice of where the legs go: a new strategy, or an existing one. */
 const makeTarget = (saved: () => ReadonlyArray<Saved>, onChange: () => void) => {
   const select = el("select", { ariaLabel: "Where the legs go", onchange: onChange })
   const fill = (): void => {

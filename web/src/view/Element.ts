@@ -4,7 +4,7 @@ type Properties<K extends keyof HTMLElementTagNameMap> = Partial<
   Omit<HTMLElementTagNameMap[K], "style" | "children" | "dataset" | "classList">
 > & { readonly attributes?: never }
 
-/** An element with its properties (`className`, `type`, `onclick`), its children, and in `attrs` the attributes that are no properties. */
+/** Creates an element with properties (`className`, `type`, `onclick`), children, and in `attrs` the attributes that are not properties. */
 export const el = <K extends keyof HTMLElementTagNameMap>(
   tag: K,
   properties: Properties<K> & { readonly attrs?: Readonly<Record<string, string>> } = {} as Properties<K>,
@@ -26,14 +26,14 @@ export const svg = (tag: string, attrs: Readonly<Record<string, string | number>
   return element
 }
 
-/** Writes only what is different: an equal write still costs layout. */
+/** Writes only a different text, because even an equal write costs layout. */
 export const setText = (element: Element, text: string): void => {
   if (element.textContent !== text) element.textContent = text
 }
 export const setClass = (element: Element, className: string): void => {
   if (element.className !== className) element.className = className
 }
-/** Buttons of which one is pressed. */
+/** A group of buttons of which exactly one is pressed. */
 export const segments = <Id extends string>(
   label: string,
   choices: ReadonlyArray<{ readonly id: Id; readonly label: string }>,

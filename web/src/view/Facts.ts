@@ -1,7 +1,7 @@
 import { el, setText } from "./Element.ts"
 import * as Format from "./Format.ts"
 
-/** A name over a value that changes; the value is written only when it does. */
+/** A name above a changing value. The value is written only when it changes. */
 export interface Fact {
   readonly element: HTMLElement
   readonly set: (text: string, className?: string) => void

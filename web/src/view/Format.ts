@@ -1,6 +1,6 @@
 import type { Decimal } from "../../../src/domain/Money.ts"
 
-/** What is shown where there is no value. */
+/** Shown if there is no value. */
 export const none = "–"
 
 const grouped = new Intl.NumberFormat("en-IN")
@@ -10,21 +10,21 @@ export const price = (value: number | null | undefined): string => (value === nu
 export const spot = (value: number | null | undefined): string =>
   value === null || value === undefined ? none : groupedPaise.format(value)
 export const strike = (value: number | null | undefined): string => (value === null || value === undefined ? none : grouped.format(value))
-/** A true minus sign, and no sign before a zero. */
+/** Uses a true minus sign, and no sign before zero. */
 const minus = (text: string): string => (text.startsWith("-") ? (/[1-9]/.test(text) ? `−${text.slice(1)}` : text.slice(1)) : text)
 export const fixed = (value: number | null | undefined, digits: number): string =>
   value === null || value === undefined ? none : minus(value.toFixed(digits))
 const signed = (value: number, digits: number): string => (value > 0 && Number(value.toFixed(digits)) > 0 ? "+" : "") + fixed(value, digits)
 
-/** Share of the day's change in the previous close, from the price now and the change in points; undefined without a close. */
+/** The day's change as a share of the previous close, from the present price and the change in points; undefined without a close. */
 const shareOf = (points: number, price: number): number | undefined => (price - points > 0 ? points / (price - points) : undefined)
-/** The day's change: points, and per cent of the previous close: "+12.30 (+0.45%)". Empty where either is unknown. */
+/** The day's change in points and per cent of the previous close: "+12.30 (+0.45%)". Empty if either is unknown. */
 export const dayChange = (points: number | null | undefined, price: number | null | undefined): string => {
   if (points === null || points === undefined || price === null || price === undefined) return ""
   const share = shareOf(points, price)
   return share === undefined ? signed(points, 2) : `${signed(points, 2)} (${signed(share * 100, 2)}%)`
 }
-/** The same in per cent alone, for narrow columns: "+4.5". */
+/** The day's change in per cent only, for narrow columns: "+4.5". */
 export const dayChangePercent = (points: number | null | undefined, price: number | null | undefined): string => {
   if (points === null || points === undefined || price === null || price === undefined) return none
   const share = shareOf(points, price)
@@ -36,7 +36,7 @@ export const percent = (value: number | null | undefined): string =>
 const crore = 10_000_000
 const lakh = 100_000
 
-/** A count in the market's own units: 1.23Cr, 45.6L, 7.8K. */
+/** A count in Indian units: 1.23Cr, 45.6L, 7.8K. */
 export const count = (value: number | null | undefined): string => {
   if (value === null || value === undefined) return none
   const size = Math.abs(value)
@@ -48,7 +48,7 @@ export const count = (value: number | null | undefined): string => {
 export const signedCount = (value: number | null | undefined): string =>
   value === null || value === undefined ? none : value > 0 ? `+${count(value)}` : minus(count(value))
 
-/** Rupees of the gateway with their sign, as a text: nothing is calculated with the number in between. */
+/** The gateway's rupees with their sign, as text. The page does not calculate with the number. */
 export const rupees = (value: Decimal | null | undefined, isSigned = true): string => {
   if (value === null || value === undefined) return none
   const amount = Number(value)
@@ -73,7 +73,7 @@ export const clock = (ms: number): string => clockFormat.format(ms)
 export const minute = (ms: number): string => minuteFormat.format(ms)
 export const longDay = (ms: number): string => longDayFormat.format(ms)
 export const day = (ms: number): string => dayFormat.format(ms)
-/** Days of the calendar in India from a moment to the day of expiry. */
+/** Calendar days in India from a moment to the expiry day. */
 export const daysTo = (isoDay: string, ms: number): number => {
   const today = isoDayFormat.format(ms)
   return Math.round((Date.parse(isoDay) - Date.parse(today)) / 86_400_000)

@@ -9,11 +9,11 @@ export interface Action {
 }
 export interface Notices {
   readonly element: HTMLElement
-  /** Shows the text, and a button that does the action once. It replaces the notice before it. */
+  /** Shows the text, and a button that runs the action once. It replaces the previous notice. */
   readonly show: (text: string, action?: Action) => void
 }
 
-/** One line at the foot of the page that says what just happened, and can undo it. Screen readers announce it. */
+/** One line at the bottom of the page that states what just happened and can undo it. Screen readers announce it. */
 export const make = (): Notices => {
   const text = el("span")
   const button = el("button", { type: "button", className: "quiet", hidden: true })

@@ -3,10 +3,10 @@ import * as Format from "./Format.ts"
 
 const scheme = matchMedia("(prefers-color-scheme: dark)")
 
-/** A colour of style.css, in the colour scheme that is in force. */
+/** A colour of style.css in the active colour scheme. */
 export const colour = (name: string): string => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim()
 
-/** Calls back now and whenever the reader's colour scheme changes. */
+/** Calls `paint` now and whenever the user's colour scheme changes. */
 export const follow = (paint: () => void): void => {
   paint()
   scheme.addEventListener("change", paint)
@@ -18,7 +18,7 @@ const options = () => ({
     textColor: colour("muted"),
     fontFamily: getComputedStyle(document.body).fontFamily,
     fontSize: 11,
-    // The page itself names TradingView: the logo's style would be refused by the content security policy.
+    // The page's footer credits TradingView, because the content security policy blocks the logo's style.
     attributionLogo: false
   },
   grid: { vertLines: { color: colour("line-faint") }, horzLines: { color: colour("line-faint") } },
@@ -31,7 +31,7 @@ export const chart = (element: HTMLElement): IChartApi => {
   const made = createChart(element, {
     ...options(),
     autoSize: true,
-    // The wheel scrolls the page; a chart is moved by dragging and zoomed by pinching or its time axis.
+    // The wheel scrolls the page. A chart is moved by dragging and zoomed by pinching or its time axis.
     handleScroll: { mouseWheel: false, pressedMouseMove: true, horzTouchDrag: true, vertTouchDrag: false },
     handleScale: { mouseWheel: false, pinch: true, axisPressedMouseMove: true },
     localization: { timeFormatter: (time: UTCTimestamp) => `${Format.day(time * 1000)} ${Format.clock(time * 1000)}` },
