@@ -7,7 +7,9 @@ import { GatewayLive } from "./gateway/Gateway.ts"
 import { OpsLive } from "./gateway/serve/OpsHttp.ts"
 import * as Server from "./gateway/serve/Server.ts"
 import { ApiKeys } from "./gateway/shared/Auth.ts"
+import * as RulesFromStore from "./RulesFromStore.ts"
 import { BarRepo } from "./store/BarRepo.ts"
+import { CalendarRepo } from "./store/CalendarRepo.ts"
 import { CandleRepo } from "./store/CandleRepo.ts"
 import { FillRepo } from "./store/FillRepo.ts"
 import { InstrumentRegistry } from "./store/InstrumentRegistry.ts"
@@ -23,7 +25,6 @@ import * as Copies from "./streams/Copies.ts"
 import { FrameFeed } from "./streams/FrameFeed.ts"
 import { JetStream } from "./streams/JetStream.ts"
 import { MarketClock } from "./streams/MarketClock.ts"
-import { RuleBook } from "./streams/RuleBook.ts"
 import { Snapshots } from "./streams/Snapshots.ts"
 import * as Streams from "./streams/Streams.ts"
 
@@ -50,7 +51,8 @@ const Store = Layer.mergeAll(
   BarRepo.Default,
   FillRepo.Default,
   WindowRepo.Default,
-  SettlementRepo.Default
+  SettlementRepo.Default,
+  CalendarRepo.Default
 ).pipe(Layer.provideMerge(InstrumentRepo.Default), Layer.provide(Migrated), Layer.provideMerge(PostgresLive))
 const Shared = Layer.mergeAll(Store, Accounts.Default, Redis.Default)
 
@@ -73,7 +75,7 @@ const InstrumentsFromStore = Layer.scopedDiscard(
 const ActorsRole = InstrumentsFromStore.pipe(
   Layer.provideMerge(Actors.layer), // whose start brings the day's instruments: they must not be overtaken by older ones
   Layer.provide([FrameFeed.Default, Snapshots.Default, Broker.Default]),
-  Layer.provide([MarketClock.Default, RuleBook.Default]),
+  Layer.provide([MarketClock.Default, RulesFromStore.layer]),
   Layer.merge(Copies.layer),
   Layer.provide(Streams.layer),
   Layer.provide(JetStream.layer("engine"))
@@ -82,7 +84,7 @@ const GatewayRole = GatewayLive.pipe(
   Layer.provideMerge(Server.layerConfig),
   Layer.provide(ApiKeys.none),
   Layer.merge(InstrumentsFromStore),
-  Layer.provide([MarketClock.Default, RuleBook.Default]),
+  Layer.provide([MarketClock.Default, RulesFromStore.layer]),
   Layer.provide(Streams.layer),
   Layer.provide(JetStream.layer("gateway"))
 )

@@ -2,6 +2,7 @@ import * as HttpLayerRouter from "@effect/platform/HttpLayerRouter"
 import { Config, Effect, Layer } from "effect"
 import { Api } from "../contract/Api.ts"
 import { Bridge } from "./bridge/Bridge.ts"
+import { CalendarEntries } from "./calendar/CalendarEntries.ts"
 import { CalendarHttp } from "./calendar/CalendarHttp.ts"
 import { ChainAnalysisHttp } from "./chains/ChainAnalysisHttp.ts"
 import { ChainFeed } from "./chains/ChainFeed.ts"
@@ -71,6 +72,7 @@ export const GatewayLive = Layer.merge(HttpLayerRouter.serve(Routes, { disableLo
   Layer.provide([Bridge.Default, TickReplay.Default]),
   Layer.provide([TickFeed.Default, ChainFeed.Default, MarkFeed.Default, StrategyChanges.Default]),
   Layer.provide(StrategyBook.Default),
+  Layer.provide(CalendarEntries.Default),
   Layer.provide([Chains.Default, Changes.Default, Valuation.Default]),
   Layer.provide([History.Default, Symbols.Default]),
   Layer.provide(Lifetimes.Default),

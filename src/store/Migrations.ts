@@ -11,6 +11,7 @@ import { migration as candleProfits } from "./migrations/M0008CandleProfits.ts"
 import { migration as settlements } from "./migrations/M0009Settlements.ts"
 import { migration as subscriptionWindows } from "./migrations/M0010SubscriptionWindows.ts"
 import { migration as brokerPrices } from "./migrations/M0011BrokerPrices.ts"
+import { migration as calendarEntries } from "./migrations/M0012CalendarEntries.ts"
 import type { Migration } from "./migrations/Migration.ts"
 import * as Postgres from "./Postgres.ts"
 import * as StoreError from "./StoreError.ts"
@@ -27,7 +28,8 @@ export const all: ReadonlyArray<Migration> = [
   candleProfits,
   settlements,
   subscriptionWindows,
-  brokerPrices
+  brokerPrices,
+  calendarEntries
 ]
 
 /** A step failed and was rolled back completely, or the database is newer than this program. */

@@ -10,12 +10,12 @@ import * as FrameHeader from "../../src/domain/record/FrameHeader.ts"
 import { GatewayLive } from "../../src/gateway/Gateway.ts"
 import * as Server from "../../src/gateway/serve/Server.ts"
 import { ApiKeys } from "../../src/gateway/shared/Auth.ts"
+import * as RulesFromStore from "../../src/RulesFromStore.ts"
 import { InstrumentRegistry } from "../../src/store/InstrumentRegistry.ts"
 import { Redis } from "../../src/store/Redis.ts"
 import * as Copies from "../../src/streams/Copies.ts"
 import { JetStream } from "../../src/streams/JetStream.ts"
 import { MarketClock } from "../../src/streams/MarketClock.ts"
-import { RuleBook } from "../../src/streams/RuleBook.ts"
 import * as Streams from "../../src/streams/Streams.ts"
 import * as Subjects from "../../src/streams/Subjects.ts"
 import { started } from "../store/Stores.ts"
@@ -177,7 +177,7 @@ export const world = (options: Options = {}) =>
       )
       return Layer.mergeAll(GatewayLive, self).pipe(
         Layer.provideMerge(Server.layer({ host: "127.0.0.1", port: 0 })),
-        Layer.provide([apiKeys, accounts, Redis.Default, filled, MarketClock.Default, RuleBook.Default]),
+        Layer.provide([apiKeys, accounts, Redis.Default, filled, MarketClock.Default, RulesFromStore.layer]),
         // The store's layer sets the configuration it is given for everything above it too.
         Layer.provideMerge(started(databaseUrl, Object.fromEntries(settings))),
         Layer.provide(JetStream.layer("gateway")),

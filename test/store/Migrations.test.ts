@@ -17,7 +17,9 @@ const tables = [
   "bar_days",
   "instrument_refusals",
   "subscription_windows",
-  "settlements"
+  "settlements",
+  "calendar_entries",
+  "calendar_changes"
 ] as const
 
 const fill = Effect.gen(function* () {
@@ -44,6 +46,8 @@ const fill = Effect.gen(function* () {
   yield* sql`INSERT INTO bar_days (instrument_token, tradingsymbol, minutes, day) VALUES (256265, 'NIFTY 50', 1440, '2026-08-18')`
   yield* sql`INSERT INTO settlements VALUES
     ('NFO', 'NIFTY26AUG24500CE', '2026-08-25', 12345678901234567890.0123456789, 'underlying_close', '2026-08-25T10:10:00Z')`
+  yield* sql`INSERT INTO calendar_entries (entry, created_by) VALUES ('{"entry":"known","row":{}}', 'a1')`
+  yield* sql`INSERT INTO calendar_changes (entry_id, action, entry, changed_by) VALUES (1, 'created', '{"entry":"known","row":{}}', 'a1')`
   yield* sql`INSERT INTO strategy_m2m_candles VALUES (1, '2026-08-19T03:45:00Z', -999999999.99, 1000000000000.0000000001, -1e18, 0, -12.5)`
 })
 

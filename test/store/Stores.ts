@@ -2,6 +2,7 @@ import { createConnection, createServer, type Socket } from "node:net"
 import { PgClient } from "@effect/sql-pg"
 import { ConfigProvider, Effect, Layer, Redacted } from "effect"
 import { BarRepo } from "../../src/store/BarRepo.ts"
+import { CalendarRepo } from "../../src/store/CalendarRepo.ts"
 import { CandleRepo } from "../../src/store/CandleRepo.ts"
 import { FillRepo } from "../../src/store/FillRepo.ts"
 import { InstrumentRegistry } from "../../src/store/InstrumentRegistry.ts"
@@ -28,7 +29,8 @@ const repositories = Layer.mergeAll(
   BarRepo.Default,
   FillRepo.Default,
   WindowRepo.Default,
-  SettlementRepo.Default
+  SettlementRepo.Default,
+  CalendarRepo.Default
 )
 
 /** Pool, migrations and repositories, composed as in main.ts: one start of the program with the database at `url`. */

@@ -1,15 +1,17 @@
 import { Effect } from "effect"
 import * as BarDecider from "../../domain/market/BarDecider.ts"
+import { RuleBook } from "../../streams/RuleBook.ts"
 import { sessionRules } from "../../streams/SessionRules.ts"
 import * as Subject from "../../streams/Subject.ts"
 import * as Subjects from "../../streams/Subjects.ts"
 import type { Published } from "../runtime/Outputs.ts"
 import { RecordActor } from "../runtime/RecordActor.ts"
+import * as RuledDecider from "../runtime/RuledDecider.ts"
 
 export const kind = "bars"
 export const key = (exchange: string, underlying: string) => Subject.kvKey(kind, exchange, underlying)
 /** Change it whenever the decider's state changes its layout. */
-const layout = "bars-2"
+const layout = "bars-3"
 
 export const route = ({ message }: BarDecider.Output): Published => ({
   stream: Subjects.Bars.stream,
@@ -25,21 +27,27 @@ export const route = ({ message }: BarDecider.Output): Published => ({
 /** Builds the bars of one underlying and of its derivatives, from the record. */
 export const make = Effect.gen(function* () {
   const recordActor = yield* RecordActor
-  const rules = yield* sessionRules
+  const book = yield* RuleBook
+  const ruled = yield* sessionRules
 
   return (exchange: string, underlying: string) => {
     const names = { exchange, underlying }
     return recordActor.run(
-      Effect.sync(() => ({
-        name: kind,
-        key: key(exchange, underlying),
-        layout,
-        decider: BarDecider.make({ ...names, ...rules }),
-        frames: [Subjects.Frame.at(names)],
-        references: [Subjects.MarketReference.at(names)],
-        route,
-        outputs: { stream: Subjects.Bars.stream, filter: Subjects.Bars.filter(names) }
-      }))
+      Effect.sync(() => {
+        const decider = RuledDecider.make(book, (rules) => BarDecider.make({ ...names, ...ruled(rules) }))
+        return {
+          name: kind,
+          key: key(exchange, underlying),
+          layout,
+          get decider() {
+            return decider()
+          },
+          frames: [Subjects.Frame.at(names)],
+          references: [Subjects.MarketReference.at(names)],
+          route,
+          outputs: { stream: Subjects.Bars.stream, filter: Subjects.Bars.filter(names) }
+        }
+      })
     )
   }
 })

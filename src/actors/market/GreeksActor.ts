@@ -2,15 +2,17 @@ import { Effect } from "effect"
 import type * as ChainMessage from "../../domain/options/ChainMessage.ts"
 import * as UnderlyingDecider from "../../domain/underlying/UnderlyingDecider.ts"
 import { pricingSettings } from "../../streams/PricingSettings.ts"
+import { RuleBook } from "../../streams/RuleBook.ts"
 import * as Subject from "../../streams/Subject.ts"
 import * as Subjects from "../../streams/Subjects.ts"
 import type { Published } from "../runtime/Outputs.ts"
 import { RecordActor } from "../runtime/RecordActor.ts"
+import * as RuledDecider from "../runtime/RuledDecider.ts"
 
 export const kind = "greeks"
 export const key = (exchange: string, underlying: string) => Subject.kvKey(kind, exchange, underlying)
 /** Change it whenever the decider's state changes its layout. */
-const layout = "underlying-4"
+const layout = "underlying-5"
 
 /** The stream and subject of each output of an underlying. */
 export const route = (exchange: string, underlying: string) => {
@@ -56,19 +58,25 @@ export const route = (exchange: string, underlying: string) => {
 export const make = Effect.gen(function* () {
   const recordActor = yield* RecordActor
   const settings = yield* pricingSettings
+  const book = yield* RuleBook
 
   return (exchange: string, underlying: string) => {
     const holes = { exchange, underlying }
     return recordActor.run(
-      Effect.sync(() => ({
-        name: kind,
-        key: key(exchange, underlying),
-        layout,
-        decider: UnderlyingDecider.make({ ...holes, settings, isExact: false }),
-        frames: [Subjects.Frame.at(holes)],
-        references: [Subjects.MarketReference.at(holes)],
-        route: route(exchange, underlying)
-      }))
+      Effect.sync(() => {
+        const decider = RuledDecider.make(book, (rules) => UnderlyingDecider.make({ ...holes, settings, isExact: false, rules }))
+        return {
+          name: kind,
+          key: key(exchange, underlying),
+          layout,
+          get decider() {
+            return decider()
+          },
+          frames: [Subjects.Frame.at(holes)],
+          references: [Subjects.MarketReference.at(holes)],
+          route: route(exchange, underlying)
+        }
+      })
     )
   }
 })

@@ -5,18 +5,20 @@ import { JetStream, type Message } from "../../streams/JetStream.ts"
 import * as OrderedRead from "../../streams/OrderedRead.ts"
 import { pricingSettings } from "../../streams/PricingSettings.ts"
 import * as Record from "../../streams/Record.ts"
+import { RuleBook } from "../../streams/RuleBook.ts"
 import { sessionRules } from "../../streams/SessionRules.ts"
 import * as Subject from "../../streams/Subject.ts"
 import * as Subjects from "../../streams/Subjects.ts"
 import * as DeadLetters from "../runtime/DeadLetters.ts"
 import type { Published } from "../runtime/Outputs.ts"
 import { RecordActor } from "../runtime/RecordActor.ts"
+import * as RuledDecider from "../runtime/RuledDecider.ts"
 import type { Setup } from "../runtime/Setup.ts"
 
 export const kind = "m2m"
 export const key = (owner: string, strategy: string) => Subject.kvKey(kind, owner, strategy)
 /** Change it whenever the decider's state changes its layout. */
-const layout = "m2m-4"
+const layout = "m2m-5"
 
 const underlyingsOf = (definition: StrategyDefinition.Definition) => {
   const positions = definition.traded?.positions.flatMap(({ priced }) => priced ?? []) ?? []
@@ -43,7 +45,8 @@ export const make = Effect.gen(function* () {
   const recordActor = yield* RecordActor
   const jetStream = yield* JetStream
   const settings = yield* pricingSettings
-  const rules = yield* sessionRules
+  const book = yield* RuleBook
+  const ruled = yield* sessionRules
   const bury = DeadLetters.send(jetStream)
 
   /** The message's definition. A message that cannot be decoded becomes a dead letter. */
@@ -78,12 +81,17 @@ export const make = Effect.gen(function* () {
       const underlyings = underlyingsOf(definition)
       const frames = underlyings.map(Subjects.Frame.at)
       const follows = new Set(frames)
+      const decider = RuledDecider.make(book, (rules) =>
+        M2mDecider.make({ owner, strategyId: definition.strategy_id, settings, ends: rules, ...ruled(rules) })
+      )
       const known: Setup<M2mDecider.State, M2mDecider.Output> = {
         name: kind,
         key: key(owner, strategy),
         // A snapshot lacks the past of underlyings that it did not follow, so the layout names them.
         layout: `${layout} ${frames.join(" ")}`,
-        decider: M2mDecider.make({ owner, strategyId: definition.strategy_id, settings, ...rules }),
+        get decider() {
+          return decider()
+        },
         frames,
         references: underlyings.map(Subjects.MarketReference.at),
         definition: definitionSubject,

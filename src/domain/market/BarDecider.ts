@@ -300,7 +300,7 @@ const isInSession = ({ rules, ...names }: Names, state: State, seq: number, row:
       if (candles.length > 0) outputs.push(output(names, state, seq, row, series.interval, candles))
     }
     row.session = BarSession.sessionAt(rules, row.place, atMs)
-  }
+  } else if (session.rules !== rules.version) row.session = BarSession.sessionAt(rules, row.place, session.dayStartMs)
   const { opensAtMs, closesAtMs } = row.session as BarSession.DaySession
   return atMs >= opensAtMs && atMs < closesAtMs
 }

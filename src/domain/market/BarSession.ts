@@ -3,6 +3,7 @@ import type { Contract } from "../record/Reference.ts"
 import * as Day from "../rules/Day.ts"
 import type * as Facts from "../rules/Facts.ts"
 import * as Hours from "../rules/Hours.ts"
+import type * as RuleSet from "../rules/RuleSet.ts"
 import * as Segments from "../rules/Segments.ts"
 
 /** What decides the hours of an instrument; null if the rulebook does not know its exchange. */
@@ -44,6 +45,8 @@ export const placeOf = (
 
 /** The session of one day in India; UTC milliseconds, all ends exclusive. */
 export interface DaySession {
+  /** Version of the rules that say so: under others the day is asked for again. */
+  readonly rules: string
   readonly dayStartMs: number
   readonly dayEndMs: number
   /** Both are equal on a closed day. */
@@ -51,12 +54,16 @@ export interface DaySession {
   readonly closesAtMs: number
 }
 
+/** True if a session that was computed before still holds at an instant. */
+export const holds = (session: DaySession, rules: RuleSet.RuleSet, atMs: number): boolean =>
+  atMs >= session.dayStartMs && atMs < session.dayEndMs && session.rules === rules.version
+
 /** The session of the day that contains an instant. A day of unknown hours counts as one whole session, so that no trade is lost. */
-export const sessionAt = (rules: Hours.Rules, place: Place | null, atMs: number): DaySession => {
+export const sessionAt = (rules: RuleSet.RuleSet, place: Place | null, atMs: number): DaySession => {
   const day = Day.at(atMs)
   const dayStartMs = Day.midnightMs(day)
   const dayEndMs = dayStartMs + Day.lengthMs
-  const whole = { dayStartMs, dayEndMs, opensAtMs: dayStartMs, closesAtMs: dayEndMs }
+  const whole = { rules: rules.version, dayStartMs, dayEndMs, opensAtMs: dayStartMs, closesAtMs: dayEndMs }
   if (place === null) return whole
   return Either.match(Hours.session(rules, place.segment, place.security, day), {
     onLeft: () => whole,

@@ -4,8 +4,7 @@ import * as Span from "./Span.ts"
 /** The list of mistakes in the rule files that their schema cannot find. `npm run check` prints them. */
 export const problems = (documents: Facts.Documents): ReadonlyArray<string> => [
   ...datesReversed(documents),
-  ...unknownPhases(documents),
-  ...spansOutOfOrder(documents),
+  ...spansWrong(documents),
   ...daysTwice(documents),
   ...closesMissing(documents),
   ...segmentsWithoutCalendar(documents)
@@ -38,23 +37,19 @@ const spansOf = ({ days, sessions }: Facts.Documents): ReadonlyArray<readonly [a
   ...sessions.sessions.map(({ segment, from, phases }) => [`sessions.json ${segment} ${from}`, phases.map(Span.parse)] as const)
 ]
 
-const unknownPhases = (documents: Facts.Documents): ReadonlyArray<string> => {
-  const known = new Set(documents.sessions.phases.map(({ phase }) => phase))
-  return spansOf(documents).flatMap(([at, spans]) =>
-    spans.filter(({ phase }) => !known.has(phase)).map(({ phase }) => `${at}: "${phase}" is not a phase of sessions.json`)
-  )
+/** What is wrong with the phases of one day: an unknown name, an end before its beginning, or two that overlap. */
+export const spanProblems = ({ phases }: typeof Facts.Sessions.Type, spans: ReadonlyArray<Span.Span>): ReadonlyArray<string> => {
+  const known = new Set(phases.map(({ phase }) => phase))
+  return spans.flatMap(({ phase, startMs, endMs }, index) => {
+    if (!known.has(phase)) return [`"${phase}" is not a phase of sessions.json`]
+    const before = spans[index - 1]?.endMs
+    if (endMs !== "close" && endMs <= startMs) return [`${phase} ends before it begins`]
+    return before === "close" || (before !== undefined && before > startMs) ? [`${phase} begins before the phase in front of it ends`] : []
+  })
 }
 
-const spansOutOfOrder = (documents: Facts.Documents): ReadonlyArray<string> =>
-  spansOf(documents).flatMap(([at, spans]) =>
-    spans.flatMap(({ phase, startMs, endMs }, index) => {
-      const before = spans[index - 1]?.endMs
-      if (endMs !== "close" && endMs <= startMs) return [`${at}: ${phase} ends before it begins`]
-      return before === "close" || (before !== undefined && before > startMs)
-        ? [`${at}: ${phase} begins before the phase in front of it ends`]
-        : []
-    })
-  )
+const spansWrong = (documents: Facts.Documents): ReadonlyArray<string> =>
+  spansOf(documents).flatMap(([at, spans]) => spanProblems(documents.sessions, spans).map((problem) => `${at}: ${problem}`))
 
 const daysTwice = ({ days }: Facts.Documents): ReadonlyArray<string> => {
   const seen = new Set<string>()

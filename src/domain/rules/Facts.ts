@@ -3,8 +3,8 @@ import * as IndiaTime from "../IndiaTime.ts"
 
 /** The schemas of all files in data/. `npm run check` validates the hand-written files against them. */
 
-const IsoDay = Schema.String.pipe(Schema.filter((text) => IndiaTime.isIsoDate(text) || `"${text}" is not a day YYYY-MM-DD`))
-const TimeOfDay = Schema.String.pipe(Schema.pattern(/^([01]\d|2[0-3]):[0-5]\d$/))
+export const IsoDay = Schema.String.pipe(Schema.filter((text) => IndiaTime.isIsoDate(text) || `"${text}" is not a day YYYY-MM-DD`))
+export const TimeOfDay = Schema.String.pipe(Schema.pattern(/^([01]\d|2[0-3]):[0-5]\d$/))
 const DecimalText = Schema.String.pipe(Schema.pattern(/^\d+(\.\d+)?$/))
 
 /** 2: two independent sources. 1: one source. 0: rule, memory or analogy; never a reason to reject anything. */
@@ -39,7 +39,11 @@ export type Calendar = typeof Calendar.Type
 export const DerivativeExchange = Schema.Literal("NFO", "BFO", "CDS", "BCD", "MCX", "NCO")
 
 /** "continuous 09:15-15:30", "evening 17:00-close", "preopen_matching 09:08-09:12 future". */
-export const Span = Schema.String.pipe(Schema.pattern(/^[a-z_]+ \d\d:\d\d-(\d\d:\d\d|close)( future)?$/))
+export const Span = Schema.String.pipe(
+  Schema.pattern(/^[a-z_]+ ([01]\d|2[0-3]):[0-5]\d-(([01]\d|2[0-3]):[0-5]\d|close)( future)?$/, {
+    message: () => 'expected a phase and its hours such as "continuous 09:15-15:30"'
+  })
+)
 
 export const DayKind = Schema.Literal("holiday", "closed_weekend", "partial", "muhurat", "special_open", "extended", "regular")
 export type DayKind = typeof DayKind.Type
@@ -54,18 +58,26 @@ export const DayRow = Schema.Struct({
 })
 export type DayRow = typeof DayRow.Type
 
+export const KnownRow = Schema.Struct({
+  calendars: Schema.NonEmptyArray(Calendar),
+  from: IsoDay,
+  to: IsoDay,
+  note: Schema.optional(Schema.String)
+})
+export type KnownRow = typeof KnownRow.Type
+
 export const Days = Schema.Struct({
   about,
-  known: Schema.Array(
-    Schema.Struct({ calendars: Schema.NonEmptyArray(Calendar), from: IsoDay, to: IsoDay, note: Schema.optional(Schema.String) })
-  ),
+  known: Schema.Array(KnownRow),
   days: Schema.Array(DayRow)
 })
+
+export const CashSecurity = Schema.Literal("cas", "other")
 
 export const SessionRow = Schema.Struct({
   segment: Segment,
   /** Cash only: whether the row applies to shares in the closing auction or to all other securities. */
-  security: Schema.optional(Schema.Literal("cas", "other")),
+  security: Schema.optional(CashSecurity),
   ...dated,
   phases: Schema.NonEmptyArray(Span),
   summerClose: Schema.optional(TimeOfDay),

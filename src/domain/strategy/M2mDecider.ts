@@ -88,6 +88,8 @@ interface OpenCandle {
  */
 export interface State {
   readonly feeds: Map<string, Feed>
+  /** Version of the rules by which the chains of the feeds end. */
+  rules: string
   /** True once a definition arrived. Nothing is published before. */
   known: boolean
   /** Legs of quantity zero are omitted. */
@@ -119,8 +121,9 @@ export interface State {
   lateTicks: number
 }
 
-const initial = (): State => ({
+const initial = (rules: string): State => ({
   feeds: new Map(),
+  rules,
   known: false,
   legs: [],
   unpriced: [],
@@ -144,6 +147,8 @@ interface Context {
   readonly owner: string
   readonly strategyId: number
   readonly settings: Settings
+  /** Decides when contracts end. */
+  readonly ends: RuleSet.RuleSet
   /** Decides which instants are inside a session; absent for a market that never closes. */
   readonly rules?: RuleSet.RuleSet | undefined
 }
@@ -174,7 +179,7 @@ const feedOf = (state: State, key: string): Feed => {
 }
 
 /** Rebuilds the rows and chains of a feed from the current legs, holdings and reference. */
-const rebuild = (state: State, key: string, feed: Feed): void => {
+const rebuild = ({ ends }: Context, state: State, key: string, feed: Feed): void => {
   const ofFeed = (line: Line) => line.feed === key
   const lines = [...state.holdings.filter(ofFeed), ...state.legs.filter(ofFeed)]
   const quotes = Quotes.withContracts(feed.quotes, [...feed.reference, ...lines.map(({ contract }) => contract)])
@@ -185,7 +190,7 @@ const rebuild = (state: State, key: string, feed: Feed): void => {
       ChainState.make(
         quotes,
         expiry,
-        Life.chainEndsMs(shipped, underlyingOf(key), expiry),
+        Life.chainEndsMs(ends, underlyingOf(key), expiry),
         feed.chains.find((chain) => chain.expiry === expiry)
       )
     )
@@ -202,11 +207,11 @@ const rebuild = (state: State, key: string, feed: Feed): void => {
   for (const leg of state.legs.filter(ofFeed)) feed.held[leg.row] = held.byLeg
 }
 
-const onReference = (state: State, reference: Reference): void => {
+const onReference = (context: Context, state: State, reference: Reference): void => {
   const key = feedKey(reference.exchange, reference.underlying)
   const feed = feedOf(state, key)
   feed.reference = reference.instruments
-  rebuild(state, key, feed)
+  rebuild(context, state, key, feed)
 }
 
 const multiplierOf = ({ multiplier }: Contract): number => multiplier ?? 1
@@ -259,13 +264,13 @@ const takeKnownPrices = (state: State): void => {
   state.owed = true
 }
 
-const onDefinition = ({ rules }: Context, state: State, definition: StrategyDefinition.Definition): void => {
+const onDefinition = (context: Context, state: State, definition: StrategyDefinition.Definition): void => {
   state.known = true
-  state.legs = definition.legs.filter(({ quantity }) => quantity !== 0).map((leg) => makeLeg(rules, leg))
+  state.legs = definition.legs.filter(({ quantity }) => quantity !== 0).map((leg) => makeLeg(context.rules, leg))
   state.unpriced = definition.unpriced ?? []
   hold(state, definition)
   for (const { feed } of [...state.legs, ...state.holdings]) feedOf(state, feed)
-  for (const [key, feed] of state.feeds) rebuild(state, key, feed)
+  for (const [key, feed] of state.feeds) rebuild(context, state, key, feed)
   takeKnownPrices(state)
 }
 
@@ -315,8 +320,7 @@ const valueInstant = (context: Context, state: State, seq: number, atMs: number,
 const isInSession = ({ rules }: Context, leg: Leg, atMs: number): boolean => {
   if (rules === undefined) return true
   const { session } = leg
-  const isOfDay = session !== null && atMs >= session.dayStartMs && atMs < session.dayEndMs
-  const current = isOfDay ? session : BarSession.sessionAt(rules, leg.place, atMs)
+  const current = session !== null && BarSession.holds(session, rules, atMs) ? session : BarSession.sessionAt(rules, leg.place, atMs)
   leg.session = current
   return atMs >= current.opensAtMs && atMs < current.closesAtMs
 }
@@ -461,9 +465,16 @@ const mark = (context: Context, state: State, seq: number, outputs: Array<Output
   outputs.push(output)
 }
 
+/** Other rules are in force: contracts may end at another instant. */
+const takeRules = (context: Context, state: State): void => {
+  state.rules = context.ends.version
+  for (const [key, feed] of state.feeds) rebuild(context, state, key, feed)
+}
+
 const onClock = (context: Context, state: State, input: RecordInput.Clock): ReadonlyArray<Output> => {
   state.eventMs = Math.max(state.eventMs, input.atMs)
   for (const { quotes } of state.feeds.values()) Quotes.rollDay(quotes, state.eventMs)
+  if (state.rules !== context.ends.version) takeRules(context, state)
   const outputs: Array<Output> = []
   if (!state.known) return outputs
   settle(context, state, input.seq, state.eventMs, outputs)
@@ -486,26 +497,31 @@ const onClock = (context: Context, state: State, input: RecordInput.Clock): Read
  * counts if its underlying was already being folded. `initial` returns a new state each time, because `decide` mutates the state it is
  * given.
  */
-export const make = (options: Context): Decider<State, RecordInput.RecordInput, Output> => ({
-  get initial() {
-    return initial()
-  },
-  decide: (state, input) => {
-    switch (input._tag) {
-      case "Frame":
-        return [state, onFrame(options, state, input)]
-      case "Keyframe":
-        onKeyframe(state, input)
-        return [state, []]
-      case "Clock":
-        return [state, onClock(options, state, input)]
-      case "Reference":
-        onReference(state, input.reference)
-        return [state, []]
-      case "Definition":
-        if (input.definition.owner === options.owner && input.definition.strategy_id === options.strategyId)
-          onDefinition(options, state, input.definition)
-        return [state, []]
+export const make = (
+  options: Omit<Context, "ends"> & { readonly ends?: RuleSet.RuleSet }
+): Decider<State, RecordInput.RecordInput, Output> => {
+  const context: Context = { ends: shipped, ...options }
+  return {
+    get initial() {
+      return initial(context.ends.version)
+    },
+    decide: (state, input) => {
+      switch (input._tag) {
+        case "Frame":
+          return [state, onFrame(context, state, input)]
+        case "Keyframe":
+          onKeyframe(state, input)
+          return [state, []]
+        case "Clock":
+          return [state, onClock(context, state, input)]
+        case "Reference":
+          onReference(context, state, input.reference)
+          return [state, []]
+        case "Definition":
+          if (input.definition.owner === options.owner && input.definition.strategy_id === options.strategyId)
+            onDefinition(context, state, input.definition)
+          return [state, []]
+      }
     }
   }
-})
+}

@@ -47,6 +47,29 @@ const settlesAtMs = (rules: RuleSet.RuleSet, names: Names, hasSpot: boolean, exp
   return Math.max(endsMs, Either.getOrElse(closes, () => null) ?? endsMs)
 }
 
+const hasSpot = (contracts: Iterable<Contract>): boolean => {
+  for (const { kind } of contracts) if (kind === "INDEX" || kind === "EQ") return true
+  return false
+}
+
+/** Notes when a contract ends and settles. If the end is unknown, the contract never expires by a guess. */
+const noteEnd = (lives: LifeState, rules: RuleSet.RuleSet, names: Names, hasSpot: boolean, contract: Contract): void => {
+  const { expiry } = contract
+  const unit = Segments.unitOf(rules.segments, contract.instrument_token)
+  if (expiry === null || Either.isLeft(unit)) return
+  const exchange = unit.right.name
+  const endsMs = ExpiryInstant.expiresAtMs(rules, { exchange, underlying: names.underlying, expiry })
+  if (Either.isLeft(endsMs)) return
+  const settlesMs = settlesAtMs(rules, names, hasSpot, expiry, endsMs.right) + closeGraceMs
+  lives.ends.set(contract.tradingsymbol, { contract, exchange, endsMs: endsMs.right, settlesMs })
+}
+
+/** Applies other rules: a contract that has not settled may end or settle at another instant. */
+export const onRules = (lives: LifeState, rules: RuleSet.RuleSet, names: Names): void => {
+  const spot = hasSpot(lives.contracts.values())
+  for (const [symbol, contract] of lives.contracts) if (!lives.settled.has(symbol)) noteEnd(lives, rules, names, spot, contract)
+}
+
 /**
  * Applies a reference and returns what is new or changed. The caller drops the result before the first clock, because the process may
  * be rebuilding its state.
@@ -58,21 +81,13 @@ export const onReference = (
   contracts: ReadonlyArray<Contract>
 ): ReadonlyArray<Happening> => {
   const happenings: Array<Happening> = []
-  const hasSpot = contracts.some(({ kind }) => kind === "INDEX" || kind === "EQ")
+  const spot = hasSpot(contracts)
   for (const contract of contracts) {
     const before = lives.contracts.get(contract.tradingsymbol)
     lives.contracts.set(contract.tradingsymbol, contract)
     if (before === undefined) happenings.push({ kind: "listed", contract })
     else if (JSON.stringify(before) !== JSON.stringify(contract)) happenings.push({ kind: "changed", contract, before })
-    const { expiry } = contract
-    const unit = Segments.unitOf(rules.segments, contract.instrument_token)
-    if (expiry === null || Either.isLeft(unit)) continue
-    const exchange = unit.right.name
-    const endsMs = ExpiryInstant.expiresAtMs(rules, { exchange, underlying: names.underlying, expiry })
-    // The end of such a contract is unknown, so it never expires by a guess.
-    if (Either.isLeft(endsMs)) continue
-    const settlesMs = settlesAtMs(rules, names, hasSpot, expiry, endsMs.right) + closeGraceMs
-    lives.ends.set(contract.tradingsymbol, { contract, exchange, endsMs: endsMs.right, settlesMs })
+    noteEnd(lives, rules, names, spot, contract)
   }
   return happenings
 }

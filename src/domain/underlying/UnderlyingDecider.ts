@@ -55,6 +55,8 @@ interface Followed {
  */
 export interface State {
   readonly guard: FrameGuard.State
+  /** Version of the rules by which chains and contracts end. */
+  rules: string
   quotes: Quotes.Quotes
   /** Ascending by expiry. */
   chains: Array<Followed>
@@ -82,8 +84,9 @@ export interface State {
   readonly lives: LifeState.LifeState
 }
 
-const initial = (): State => ({
+const initial = (rules: string): State => ({
   guard: FrameGuard.make(),
+  rules,
   quotes: Quotes.make([]),
   chains: [],
   chainOf: new Int32Array(0),
@@ -148,6 +151,19 @@ const onReference = (context: Context, state: State, { seq, reference }: RecordI
   state.forwardChanged = true
   state.stateChanged = true
   return lifeOutputs(context, state, seq, LifeState.onReference(state.lives, context.rules, reference, reference.instruments))
+}
+
+/** Other rules are in force: chains and contracts may end at another instant. */
+const takeRules = (context: Context, state: State): void => {
+  const { exchange, underlying, rules } = context
+  state.rules = rules.version
+  state.chains = state.chains.map((followed) => {
+    const { expiry, expiryMs } = followed.chain
+    const endsMs = Life.chainEndsMs(rules, { exchange, name: underlying }, expiry)
+    return Object.is(endsMs, expiryMs) ? followed : follow(state, state.quotes, endsMs, expiry)
+  })
+  state.forwardChanged = true
+  LifeState.onRules(state.lives, rules, context)
 }
 
 const onFrame = (state: State, input: RecordInput.Frame): ReadonlyArray<Output> => {
@@ -400,6 +416,7 @@ const boundary = (atMs: number, everyMs: number): number => Math.floor(atMs / ev
 const onClock = (context: Context, state: State, input: RecordInput.Clock): ReadonlyArray<Output> => {
   state.eventMs = Math.max(state.eventMs, input.atMs)
   Quotes.rollDay(state.quotes, state.eventMs)
+  if (state.rules !== context.rules.version) takeRules(context, state)
   if (!state.known) return []
   const outputs: Array<Output> = [...lifeOutputs(context, state, input.seq, LifeState.onClock(state.lives, state.quotes, state.eventMs))]
   const windowEndMs = boundary(state.eventMs, windowMs)
@@ -433,7 +450,7 @@ export const make = (options: {
     of.exchange === options.exchange && of.underlying === options.underlying
   return {
     get initial() {
-      return initial()
+      return initial(context.rules.version)
     },
     decide: (state, input) => {
       switch (input._tag) {

@@ -10,6 +10,7 @@ import { MarketClock } from "../../streams/MarketClock.ts"
 import { RuleBook } from "../../streams/RuleBook.ts"
 import { Chains } from "../chains/Chains.ts"
 import { Lifetimes } from "../shared/Lifetimes.ts"
+import { CalendarEntries } from "./CalendarEntries.ts"
 import * as CalendarView from "./CalendarView.ts"
 
 /** Largest number of days in one answer. */
@@ -27,6 +28,7 @@ export const CalendarHttp = HttpApiBuilder.group(
     const rules = yield* RuleBook
     const chains = yield* Chains
     const lifetimes = yield* Lifetimes
+    const entries = yield* CalendarEntries
 
     const today = () => IndiaTime.istDate(clock.unsafeNow())
     const placeOf = ({ exchange, symbol = "" }: { readonly exchange: string; readonly symbol?: string | undefined }) =>
@@ -68,10 +70,15 @@ export const CalendarHttp = HttpApiBuilder.group(
       .handle("holidays", ({ urlParams: { from = "", to = "9999", limit, offset, ...named } }) =>
         Effect.gen(function* () {
           const place = yield* placeOf(named)
-          const all = CalendarView.holidays(rules.current(), place).filter(({ date }) => date >= from && date <= to)
+          const all = CalendarView.holidays(rules.current(), place, rules.entryOf).filter(({ date }) => date >= from && date <= to)
           return { holidays: all.slice(offset, offset + limit), total: all.length, limit, offset }
         })
       )
+      .handle("addEntry", ({ payload }) => entries.add(payload))
+      .handle("changeEntry", ({ path, payload }) => entries.change(path.id, payload))
+      .handle("removeEntry", ({ path }) => entries.remove(path.id))
+      .handle("importEntries", ({ payload }) => entries.importAll(payload.entries))
+      .handle("changes", ({ urlParams }) => entries.changes(urlParams))
       .handle("expiries", ({ urlParams: { symbol } }) =>
         Effect.gen(function* () {
           yield* chains.known(symbol)

@@ -56,6 +56,7 @@ export const status = (rules: RuleSet.RuleSet, place: Place, nowMs: number) => {
     is_trading_day: orNull(Hours.isTradingDay(rules, segment, day)),
     session: sessionView(orNull(Hours.session(rules, segment, security, day))),
     next_open: nextOpen(rules, place, nowMs),
+    rules: rules.version,
     as_of: IndiaTime.isoTime(nowMs)
   }
 }
@@ -85,14 +86,16 @@ export const tradingDays = (rules: RuleSet.RuleSet, { segment }: Place, from: st
     return days
   })
 
-/** The special days of a calendar, ascending. An operator's entry replaces the shipped row of its day. */
-export const holidays = (rules: RuleSet.RuleSet, { calendar }: Place) =>
+/** The special days of a calendar, ascending. An administrator's entry replaces the shipped row of its day. */
+export const holidays = (rules: RuleSet.RuleSet, { calendar }: Place, idOf: (row: Facts.DayRow) => number | null) =>
   Array.from(Calendars.get(rules.calendars, calendar).byDay.values(), ({ row }) => ({
+    id: idOf(row),
     date: row.date,
     name: row.name,
     kind: row.kind,
     calendars: [...row.calendars],
     sessions: [...(row.sessions ?? [])],
+    source: [...row.source],
     confidence: row.confidence
   })).sort((a, b) => (a.date < b.date ? -1 : 1))
 

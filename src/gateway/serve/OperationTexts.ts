@@ -83,6 +83,17 @@ export const operations: Readonly<Record<string, Text>> = {
   "calendar.tradingDays": of("Trading days", "Days of a span on which an exchange trades, ascending."),
   "calendar.nextTradingDay": of("Next trading day", "The first day after a day on which an exchange trades."),
   "calendar.holidays": of("Holidays", "Days of a year on which exchanges are closed or trade in a special session."),
+  "calendar.addEntry": of(
+    "Add a calendar entry",
+    "An administrator's day, complete list (`known`) or hours over the shipped rules. It holds in every process at once, and changes no other day."
+  ),
+  "calendar.changeEntry": of("Change a calendar entry", "An administrator. The new row takes the old one's place."),
+  "calendar.removeEntry": of("Delete a calendar entry", "An administrator. The shipped rules hold again."),
+  "calendar.importEntries": of(
+    "Import calendar entries",
+    "An administrator. All or none; a row that is there already stays, and a row of the same day and calendars is replaced."
+  ),
+  "calendar.changes": of("Changes of the calendar", "An administrator. Who changed which entry when, newest first."),
   "calendar.expiries": of(
     "Expiries with labels",
     "Expiries of an underlying with their instants and labels: current week, next month, ..."
@@ -108,6 +119,17 @@ export const operations: Readonly<Record<string, Text>> = {
 export const fields: Readonly<Record<string, string>> = {
   account_id: "A broker account",
   accounts: "By account id",
+  action: "What was done",
+  changed: "How many were replaced",
+  changed_at: "ISO 8601 UTC",
+  changed_by: "The subject of the administrator's token",
+  changes: "Newest first",
+  entry: "What the entry is: a day, a complete list (known), or new hours",
+  note: "What a reader should know besides",
+  rules: "The rules in force: the last day of the shipped circulars and the newest change",
+  security: "Of cash: shares of the closing auction (cas), or all others",
+  summer_close: "Close while America is on summer time, IST",
+  version: "Number of the change",
   active_subscriptions: "Subscriptions with status active",
   after: "The day after which is looked",
   arbitrage: "Result of the check of the fitted prices",
@@ -391,6 +413,7 @@ export const fields: Readonly<Record<string, string>> = {
   restarts: "Programs that `npm start` started again in this run, newest last",
   ended_at: "When the program ended",
   up_at: "Since when it runs again; null until then",
+  winter_close: "Close while America is on winter time, IST",
   writers: "What writes the streams to the database, by name",
   years: "Time to expiry, Act/365",
   zero_level: "Price of the underlying at which the exposure is zero, null without one"

@@ -1,11 +1,12 @@
 import { Clock, Config, Effect, Either, Option } from "effect"
 import type { Health as Report } from "../../contract/service/HealthReport.ts"
 import * as Hours from "../../domain/rules/Hours.ts"
-import { shipped } from "../../domain/rules/Shipped.ts"
+import type * as RuleSet from "../../domain/rules/RuleSet.ts"
 import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
 import { Redis } from "../../store/Redis.ts"
 import { JetStream } from "../../streams/JetStream.ts"
 import { MarketClock } from "../../streams/MarketClock.ts"
+import { RuleBook } from "../../streams/RuleBook.ts"
 import { Bridge } from "../bridge/Bridge.ts"
 import { Views } from "../views/Views.ts"
 import * as MarketState from "./MarketState.ts"
@@ -17,8 +18,8 @@ const silenceMaxMs = 10_000
 const isFresh = ({ atMs }: { readonly atMs: number }, nowMs: number) => nowMs - atMs <= silenceMaxMs
 
 /** The phase of the equity options' session, or null if the rulebook does not know the day. */
-const phaseAt = (ms: number): string | null =>
-  Either.match(Hours.phaseAt(shipped, "NSE_FO", "option", ms), { onLeft: () => null, onRight: Hours.nameOf })
+const phaseAt = (rules: RuleSet.RuleSet, ms: number): string | null =>
+  Either.match(Hours.phaseAt(rules, "NSE_FO", "option", ms), { onLeft: () => null, onRight: Hours.nameOf })
 
 interface Sources {
   readonly known: Readonly<Probes.Known>
@@ -66,6 +67,7 @@ export class Health extends Effect.Service<Health>()("gateway/service/Health", {
     const redis = yield* Redis
     const registry = yield* InstrumentRegistry
     const market = yield* MarketClock
+    const rules = yield* RuleBook
     const bridge = yield* Bridge
     const views = yield* Views
     const { known, hasSimulator } = yield* Probes.start
@@ -109,7 +111,7 @@ export class Health extends Effect.Service<Health>()("gateway/service/Health", {
         market: {
           mode: marketMode,
           state: stateOfMarket(heard, known.simulated),
-          phase: phaseAt(market.unsafeNow()),
+          phase: phaseAt(rules.current(), market.unsafeNow()),
           time: new Date(market.unsafeNow()).toISOString(),
           speed:
             marketMode === "recorded" || marketMode === "days" ? Option.getOrNull(Option.map(known.simulated, ({ speed }) => speed)) : null

@@ -5,15 +5,18 @@ import * as Subjects from "../../streams/Subjects.ts"
 
 type Changed = typeof Subjects.ChangedStrategy.Type
 
-/** Tells the engine that something changed in Postgres, so that it looks now instead of at its next round. */
+/** What changed in Postgres. */
+type What = "subscriptions" | "strategies" | "rules"
+
+/** Announces that something changed in Postgres, so that every process looks now instead of at its next round. */
 export class Changes extends Effect.Service<Changes>()("gateway/shared/Changes", {
   effect: Effect.gen(function* () {
     const js = yield* JetStream
-    const notify = (what: "subscriptions" | "strategies", strategy?: Changed) =>
+    const notify = (what: What, strategy?: Changed) =>
       Effect.flatMap(RequestId, (request_id) =>
         js.notify(Subjects.Changed.at({ what }), Subjects.Changed.encode({ v: 1, request_id, ...(strategy && { strategy }) }))
       )
-    const poke = (what: "subscriptions" | "strategies", strategy?: Changed) =>
+    const poke = (what: What, strategy?: Changed) =>
       Effect.catchTag(notify(what, strategy), "NatsError", (error) => Effect.logWarning("change not announced", error))
     return {
       notify,

@@ -6,6 +6,7 @@ import * as M2mActor from "../../../src/actors/strategies/M2mActor.ts"
 import type * as StrategyDefinition from "../../../src/domain/record/StrategyDefinition.ts"
 import { FrameFeed } from "../../../src/streams/FrameFeed.ts"
 import { JetStream } from "../../../src/streams/JetStream.ts"
+import { RuleBook } from "../../../src/streams/RuleBook.ts"
 import { Snapshots } from "../../../src/streams/Snapshots.ts"
 import * as Streams from "../../../src/streams/Streams.ts"
 import * as Subjects from "../../../src/streams/Subjects.ts"
@@ -15,7 +16,7 @@ import { backend, bytes, Server, settings, until } from "../../streams/Nats.ts"
 const leases = Layer.succeed(Leases, { of: () => Effect.succeed({ epoch: 1, isHeld: () => true }) })
 const live = Layer.unwrapEffect(
   Effect.map(Server, (server) =>
-    RecordActor.Default.pipe(
+    Layer.merge(RecordActor.Default, RuleBook.Default).pipe(
       Layer.provide([FrameFeed.Default, Snapshots.Default, leases]),
       Layer.provide(Streams.layer),
       Layer.provide(Logger.remove(Logger.defaultLogger)),

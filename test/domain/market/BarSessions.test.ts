@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Decider from "../../../src/domain/Decider.ts"
 import * as BarDecider from "../../../src/domain/market/BarDecider.ts"
+import * as RuleSet from "../../../src/domain/rules/RuleSet.ts"
 import { shipped } from "../../../src/domain/rules/Shipped.ts"
 import { future, futureToken, option, optionToken, Recorder, spot, spotToken } from "../record/Recorder.ts"
 
@@ -77,5 +78,39 @@ describe("bars of sessions", () => {
       return minutesOf(recorder.clock(ist(`${day}T10:05:00`)), spotToken).length
     }
     assert.deepStrictEqual(["2025-10-22", "2026-01-31", "2026-02-01", "2026-02-02"].map(barsOn), [0, 0, 1, 1])
+  })
+
+  it("BE-DAY-07 BE-SVC-04 an entry that comes during the day holds from its coming: the exchange closes at noon, and no later minute is made", () => {
+    const closed = RuleSet.withEntries(shipped, "1", {
+      ...RuleSet.noEntries,
+      days: [
+        {
+          date: "2026-07-28",
+          name: "Outage",
+          kind: "special_open",
+          calendars: ["NSE_CM", "NSE_FO"],
+          sessions: ["continuous 09:15-12:00"],
+          source: ["circular"],
+          confidence: 1
+        }
+      ]
+    })
+    const after = BarDecider.make({ exchange: "NSE", underlying: "NIFTY", rules: closed })
+    const morning = sinceMorning("2026-07-28")
+      .frame(ist("2026-07-28T11:30:10"), [{ token: spotToken, price: 24_500 }])
+      .clock(ist("2026-07-28T11:31:00"))
+    const before = morning.inputs.length
+    const rest = morning
+      .frame(ist("2026-07-28T11:59:10"), [{ token: spotToken, price: 24_510 }])
+      .frame(ist("2026-07-28T12:30:10"), [{ token: spotToken, price: 24_520 }])
+      .clock(ist("2026-07-28T12:31:00"))
+      .frame(ist("2026-07-29T12:30:10"), [{ token: spotToken, price: 24_530 }])
+      .clock(ist("2026-07-29T12:31:00"))
+    const [state, first] = Decider.fold(decider, decider.initial, rest.inputs.slice(0, before))
+    const [, second] = Decider.fold(after, state, rest.inputs.slice(before))
+    const starts = [...first, ...second]
+      .filter(({ message }) => message.interval === "1m")
+      .flatMap(({ message }) => message.bars.filter(({ closed }) => closed).map(({ timestamp }) => timestamp.slice(8, 16)))
+    assert.deepStrictEqual(starts, ["28T06:00", "28T06:29", "29T07:00"])
   })
 })

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Decider from "../../../src/domain/Decider.ts"
+import * as RuleSet from "../../../src/domain/rules/RuleSet.ts"
 import { shipped } from "../../../src/domain/rules/Shipped.ts"
 import * as M2mDecider from "../../../src/domain/strategy/M2mDecider.ts"
 import { future, futureToken, leg, Recorder, settings } from "../record/Recorder.ts"
@@ -38,5 +39,41 @@ describe("candles of sessions", () => {
       .definition([leg(1, "BUY", future, 75, "24500")])
       .clock(ist("2026-07-28T09:16:00"))
     assert.deepStrictEqual(candlesOf(recorder), [["03:45", "-1838250", "-1838250"]])
+  })
+
+  it("BE-SVC-04 an entry that comes during the day ends the candles with its session, and the chains' ends are asked for again", () => {
+    const closed = RuleSet.withEntries(shipped, "1", {
+      ...RuleSet.noEntries,
+      days: [
+        {
+          date: "2026-07-28",
+          name: "Outage",
+          kind: "special_open",
+          calendars: ["NSE_CM", "NSE_FO"],
+          sessions: ["continuous 09:15-12:00"],
+          source: ["circular"],
+          confidence: 1
+        }
+      ]
+    })
+    const deciderUnder = (rules: RuleSet.RuleSet) => M2mDecider.make({ owner: "u1", strategyId: 7, settings, ends: rules, rules })
+    const recorder = new Recorder()
+      .reference([future])
+      .definition([leg(1, "BUY", future, 75, "24500")])
+      .frame(ist("2026-07-28T11:30:10"), [{ token: futureToken, price: 24_510 }])
+      .clock(ist("2026-07-28T11:31:00"))
+    const before = recorder.inputs.length
+    recorder
+      .frame(ist("2026-07-28T11:59:10"), [{ token: futureToken, price: 24_520 }])
+      .clock(ist("2026-07-28T12:00:00"))
+      .frame(ist("2026-07-28T12:30:10"), [{ token: futureToken, price: 24_530 }])
+      .clock(ist("2026-07-28T12:31:00"))
+    const first = deciderUnder(shipped)
+    const second = deciderUnder(closed)
+    const [state, morning] = Decider.fold(first, first.initial, recorder.inputs.slice(0, before))
+    const [after, noon] = Decider.fold(second, state, recorder.inputs.slice(before))
+    const starts = [...morning, ...noon].flatMap((output) => (output.kind === "candle" ? [output.message.timestamp.slice(11, 16)] : []))
+    assert.deepStrictEqual(starts, ["06:00", "06:29"])
+    assert.strictEqual(after.rules, closed.version)
   })
 })

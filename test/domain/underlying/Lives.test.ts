@@ -2,6 +2,8 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Decider from "../../../src/domain/Decider.ts"
 import type { Happening } from "../../../src/domain/record/Lives.ts"
 import type { Contract } from "../../../src/domain/record/Reference.ts"
+import * as RuleSet from "../../../src/domain/rules/RuleSet.ts"
+import { shipped } from "../../../src/domain/rules/Shipped.ts"
 import * as UnderlyingDecider from "../../../src/domain/underlying/UnderlyingDecider.ts"
 import { contract, nfo, Recorder, settings, spot, spotToken } from "../record/Recorder.ts"
 
@@ -139,5 +141,38 @@ describe("lives of contracts", () => {
       [tokens.call, 55],
       [tokens.call, 481]
     ])
+  })
+
+  it("BE-DAY-02 BE-SVC-04 an entry that comes during the expiry day moves the end of contracts that end with their session", () => {
+    const evening = RuleSet.withEntries(shipped, "1", {
+      ...RuleSet.noEntries,
+      days: [
+        {
+          date: "2026-07-16",
+          name: "Outage",
+          kind: "special_open",
+          calendars: ["MCX"],
+          sessions: ["continuous 09:00-20:00"],
+          source: ["circular"],
+          confidence: 1
+        }
+      ]
+    })
+    const token = (7_001 << 8) | 7
+    const crude = { exchange: "MCX", underlying: "CRUDEOIL" } as const
+    const call = { ...option(token, "CE", 5_700, "2026-07-16"), tradingsymbol: "CRUDEOIL26JUL5700CE", segment: "MCX-OPT" }
+    const recorder = new Recorder().clock(ist("2026-07-16T09:00:00")).reference([call], "CRUDEOIL", "MCX")
+    const before = recorder.inputs.length
+    recorder.clock(ist("2026-07-16T19:59:59")).clock(ist("2026-07-16T20:00:00")).clock(ist("2026-07-16T23:30:00"))
+    const endsUnder = (rules: RuleSet.RuleSet) => {
+      const [first, second] = [shipped, rules].map((own) => UnderlyingDecider.make({ ...crude, settings, rules: own }))
+      if (first === undefined || second === undefined) return []
+      const [state] = Decider.fold(first, first.initial, recorder.inputs.slice(0, before))
+      const [after, outputs] = Decider.fold(second, state, recorder.inputs.slice(before))
+      const ended = outputs.flatMap((one) => (one.kind === "life" ? one.message.happenings.map(() => one.message.as_of.slice(11, 16)) : []))
+      return [...ended, new Date(after.chains[0]?.chain.expiryMs ?? Number.NaN).toISOString().slice(11, 16)]
+    }
+    assert.deepStrictEqual(endsUnder(shipped), ["18:00", "18:00"])
+    assert.deepStrictEqual(endsUnder(evening), ["14:30", "14:30"])
   })
 })

@@ -1,0 +1,19 @@
+import type { Decider } from "../../domain/Decider.ts"
+import type * as RuleSet from "../../domain/rules/RuleSet.ts"
+import type { RuleBook } from "../../streams/RuleBook.ts"
+
+/**
+ * The decider under the rules in force. When an administrator's entry replaces them, the next batch is folded by another decider into the same
+ * state. A rule changes no answer before its date, so what the state holds of other days is right under both.
+ */
+export const make = <S, I, O>(book: RuleBook, under: (rules: RuleSet.RuleSet) => Decider<S, I, O>): (() => Decider<S, I, O>) => {
+  let rules = book.current()
+  let decider = under(rules)
+  return () => {
+    if (rules !== book.current()) {
+      rules = book.current()
+      decider = under(rules)
+    }
+    return decider
+  }
+}
