@@ -7,6 +7,7 @@ import { Effect, Logger, LogLevel, TestClock } from "effect"
 import * as Frame from "../../src/domain/market/Frame.ts"
 import * as Instrument from "../../src/domain/market/Instrument.ts"
 import * as Contracts from "../../src/simulator/Contracts.ts"
+import * as RecordedMarket from "../../src/simulator/recorded/RecordedMarket.ts"
 import * as Recording from "../../src/simulator/recorded/Recording.ts"
 import * as Simulator from "../../src/simulator/Simulator.ts"
 import type * as SimulatorOptions from "../../src/simulator/SimulatorOptions.ts"
@@ -161,6 +162,17 @@ describe("Recording", () => {
     ])
   })
 
+  it("a row without a spot price keeps its option; the snapshot takes the spot of a row that has one", () => {
+    const [first = "", ...rows] = csv.split("\n")
+    const zero = rows.map((row) => row.replace(/,2\d{4}\.\d+,/, ",0,"))
+    expect(Recording.parse([first, ...zero].join("\n"))).toEqual({
+      ...Recording.parse(csv),
+      snapshots: Recording.parse(csv).snapshots.map((one) => ({ ...one, spot: null }))
+    })
+    const mixed = [first, zero[0], rows[1], rows[2]?.replace(/,2\d{4}\.\d+,/, ",,")].join("\n")
+    expect(Recording.parse(mixed).snapshots.map(({ spot }) => spot)).toEqual([2_405_240, null])
+  })
+
   it("with a malformed header everything is skipped, and the missing columns are reported", () => {
     expect(Recording.parse("timestamp,strike\n1,2\n").skipped).toEqual([
       { line: 1, reason: "the header lacks expiry, option_type, spot, ltp, volume, oi" }
@@ -178,7 +190,68 @@ describe("Recording", () => {
   })
 })
 
+/** A share as Kite's dump lists it (case 8 of the public bug reports). */
+const share: Instrument.Instrument = {
+  token: 4_267_265,
+  exchangeToken: 16_669,
+  tradingsymbol: "BAJAJ-AUTO",
+  name: "BAJAJ AUTO",
+  expiry: null,
+  strike: 0,
+  tickSize: 50,
+  lotSize: 1,
+  instrumentType: "EQ",
+  segment: "NSE",
+  exchange: "NSE"
+}
+
 describe("RecordedMarket", () => {
+  it("the dump decides what the underlying is: a share stays the share with its token, and indices the indices", () => {
+    const option: Instrument.Instrument = {
+      ...Contracts.contract({ ...nifty, name: "BAJAJ-AUTO" }, 50_009, "2026-08-25", 900_000, "CE"),
+      lotSize: 75
+    }
+    const dump = [share, option]
+    const underlying = RecordedMarket.underlyingOf("BAJAJ-AUTO", dump)
+    expect(underlying).toMatchObject({ symbol: "BAJAJ-AUTO", token: 4_267_265, exchange: "NSE", derivatives: "NFO" })
+    const wanted = [
+      { expiry: "2026-08-25", strike: 900_000, type: "CE" },
+      { expiry: "2026-08-25", strike: 910_000, type: "CE" }
+    ] as const
+    const { spot, contracts, madeUp } = RecordedMarket.resolve(underlying, wanted, dump, "2026-08-18")
+    expect([spot, contracts[0], contracts[1]?.lotSize, madeUp.length]).toEqual([share, option, 75, 1])
+    expect(RecordedMarket.underlyingOf("NIFTY", [Contracts.spotInstrument(nifty), ...known])).toMatchObject({
+      symbol: "NIFTY 50",
+      token: nifty.token
+    })
+    const sensex = Contracts.underlyingByName.get("SENSEX")!
+    const listed = [Contracts.spotInstrument(sensex), Contracts.contract(sensex, 50_001, "2026-08-27", 8_000_000, "CE")]
+    expect(RecordedMarket.underlyingOf("SENSEX", listed)).toMatchObject({ exchange: "BSE", derivatives: "BFO", token: sensex.token })
+    // Without a row of the dump the rulebook says which names are shares.
+    const kind = (name: string) => Instrument.segmentOf(RecordedMarket.underlyingOf(name, []).token)
+    expect([kind("BAJAJ-AUTO"), kind("NIFTYFPI")]).toEqual([Instrument.Segment.NSE, Instrument.Segment.INDICES])
+  })
+
+  it.scopedLive("a day whose spot column is zero is played to its end: every option's packet, and time passes", () =>
+    Effect.gen(function* () {
+      const zero = csv.replaceAll(/,2\d{4}\.\d+,/g, ",0,")
+      const path = yield* files({ "day.csv": zero, "dump.csv": Instrument.formatCsv(known) })
+      const simulator = yield* start({ file: path("day.csv"), instruments: path("dump.csv"), speed: "max" })
+      const clients = [yield* subscriber(simulator, first, "raw"), yield* subscriber(simulator, second, "raw")]
+      for (const client of clients) subscribeAll(client, simulator)
+      yield* ended(simulator)
+      const columns = Frame.makeColumns()
+      const seen: Array<readonly [number, number, number]> = []
+      for (const frame of clients[0]?.raw ?? []) {
+        Frame.decode(frame, columns)
+        for (let row = 0; row < columns.count; row++) seen.push([columns.token[row]!, columns.exchangeTime[row]!, columns.lastPrice[row]!])
+      }
+      expect(seen.length).toBe(5 + 1)
+      expect(seen.some(([token]) => token === nifty.token)).toBe(false)
+      expect(seen.at(-1)?.[1]).toBe(stamp("11:30") + 60)
+    })
+  )
+
   it.scopedLive(
     "takes tokens from the dump, invents and reports the others, and serves the dump, the index and the invented contracts",
     () =>

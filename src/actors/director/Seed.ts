@@ -65,7 +65,7 @@ const choose = (ltp: KiteRest["ltp"]) =>
     const recordedName = Option.flatMapNullable(market, ({ underlying }) => underlying)
     const names = Option.match(recordedName, { onNone: () => underlyings, onSome: (name) => [name] })
     const families = names.flatMap((name) => registry.exchangesOf(name).map((exchange) => registry.ofUnderlying(exchange, name)))
-    const spotOf = (family: Instruments) => family.find((one) => Instrument.kindOf(one) === "INDEX")
+    const spotOf = (family: Instruments) => family.find(({ expiry }) => expiry === null)
     const quoted = yield* ltp(families.flatMap((family) => spotOf(family) ?? []).map(quoteKey))
     const spotUnits = (family: Instruments): number => {
       const spot = spotOf(family)
@@ -78,7 +78,9 @@ const choose = (ltp: KiteRest["ltp"]) =>
     })
     const first = families.find((family) => wanted.some((one) => family.includes(one)))
     const options = wanted.filter((one) => Instrument.isOption(one) && first?.includes(one) === true)
-    const legs: Legs = first === undefined ? [] : ironCondor(options, spotUnits(first))
+    const spot = first === undefined ? 0 : spotUnits(first)
+    // Without a spot price nobody knows where the money is.
+    const legs: Legs = spot === 0 ? [] : ironCondor(options, spot)
     return { wanted, legs }
   })
 

@@ -65,14 +65,18 @@ const logSkipped = (file: string, skipped: ReadonlyArray<{ readonly line: number
     if (more > 0) yield* Effect.logWarning(`${file}: ${more} more lines skipped, the last is ${skipped.at(-1)?.line}`)
   })
 
-/** The recording's underlying. An unknown name becomes an index with an invented token. */
-const underlyingOf = (name: string): Contracts.Underlying =>
+/** A name that the rulebook has lots for is a share, unless it has an expiry rule to itself: only indices have. */
+const isShareByRule = (exchange: string, name: string): boolean =>
+  shipped.quantities.lots.has(`${exchange}:${name}`) && !shipped.expiries.rules.has(`${exchange}:${name}`)
+
+/** An underlying that the dump lacks: from our own list, else with an invented token. */
+const unlisted = (name: string, derivatives: string): Contracts.Underlying =>
   Contracts.underlyingByName.get(name) ?? {
     name,
     symbol: name,
-    token: Contracts.tokenOf(exchangeTokenMadeUp, Instrument.Segment.INDICES),
-    exchange: "NSE",
-    derivatives: "NFO",
+    token: Contracts.tokenOf(exchangeTokenMadeUp, isShareByRule(derivatives, name) ? Instrument.Segment.NSE : Instrument.Segment.INDICES),
+    exchange: derivatives === "BFO" ? "BSE" : "NSE",
+    derivatives,
     lotSize: 1,
     strikeStep: 5000,
     spotTick: 5,
@@ -83,6 +87,21 @@ const underlyingOf = (name: string): Contracts.Underlying =>
 /** The lot that the rulebook knows for that day, else the one of our own list. */
 const lotByRule = ({ derivatives, name, lotSize }: Contracts.Underlying, expiry: string, day: string): number =>
   Either.match(Quantities.lot(shipped, derivatives, name, expiry, day), { onLeft: () => lotSize, onRight: ({ quantity }) => quantity })
+
+/** The recording's underlying. The dump decides what it is: an index or a share, on which exchange, with which token. */
+export const underlyingOf = (name: string, dump: ReadonlyArray<Instrument.Instrument>): Contracts.Underlying => {
+  const option = dump.find((one) => one.name === name && Instrument.isOption(one))
+  const under = (option === undefined ? null : Instrument.underlyingOf(option)) ?? { exchange: "NSE", name }
+  const spot = dump.find((one) => {
+    const own = one.expiry === null ? Instrument.underlyingOf(one) : null
+    return own !== null && own.name === under.name && own.exchange === under.exchange
+  })
+  const derivatives = option?.exchange ?? "NFO"
+  const made = unlisted(name, derivatives)
+  if (spot === undefined) return made
+  const { exchange, tickSize, token, tradingsymbol } = spot
+  return { ...made, symbol: tradingsymbol, token, exchange, derivatives, spotTick: tickSize }
+}
 
 export interface Resolved {
   readonly spot: Instrument.Instrument
@@ -161,13 +180,26 @@ const setSpot = (columns: Frame.Columns, time: number, price: number): void => {
 
 /** Applies one snapshot and returns how many of `changed` are filled. The spot goes first, so that its contracts use the new price. */
 const apply = (columns: Frame.Columns, snapshot: Recording.Snapshot, changed: Uint32Array): number => {
-  setSpot(columns, snapshot.time, snapshot.spot)
-  changed[0] = spotRow
+  let count = 0
+  if (snapshot.spot !== null) {
+    setSpot(columns, snapshot.time, snapshot.spot)
+    changed[count++] = spotRow
+  }
   snapshot.contract.forEach((contract, index) => {
     setContract(columns, rowOf(contract), snapshot, index)
-    changed[index + 1] = rowOf(contract)
+    changed[count++] = rowOf(contract)
   })
-  return snapshot.contract.length + 1
+  return count
+}
+
+/** Repeats one row's price at an instant, and returns the row: the spot's, else of a recording without a spot that of a contract. */
+const passTime = (columns: Frame.Columns, time: number): number => {
+  const row = Math.max(
+    0,
+    columns.exchangeTime.subarray(0, columns.count).findIndex((atSeconds) => atSeconds > 0)
+  )
+  columns.exchangeTime[row] = time
+  return row
 }
 
 /** A row's minutes up to the played instant. Their volume is the growth of the day's volume. */
@@ -183,7 +215,7 @@ const minutesOf = (
     if (snapshot.time > untilSeconds) break
     const at = row === spotRow ? 0 : snapshot.contract.indexOf(row - 1)
     if (at < 0) continue
-    const price = row === spotRow ? snapshot.spot : (snapshot.lastPrice[at] ?? 0)
+    const price = row === spotRow ? (snapshot.spot ?? 0) : (snapshot.lastPrice[at] ?? 0)
     const volume = row === spotRow ? 0 : (snapshot.volume[at] ?? 0)
     if (price > 0) {
       ticks.push({
@@ -232,8 +264,7 @@ const play = (
     // Readers close the last snapshot's windows only when a later packet arrives.
     yield* wait(settings.speed, lastWindowSeconds)
     playback.time += lastWindowSeconds
-    setSpot(columns, playback.time, columns.lastPrice[spotRow] ?? 0)
-    outlet.publishToAll(spotRow)
+    outlet.publishToAll(passTime(columns, playback.time))
     yield* outlet.delivered
     playback.state = "ended"
     yield* Effect.logInfo("the recording is over").pipe(Effect.annotateLogs({ file: settings.file }))
@@ -267,7 +298,7 @@ const read = (settings: Settings) =>
     const first = inFile.snapshots[0]
     if (first === undefined) return yield* new MarketFileError({ file: settings.file, reason: noSnapshot(inFile) })
     const dump = yield* readDump(settings.instruments)
-    const resolved = resolve(underlyingOf(settings.underlying), inFile.contracts, dump, IndiaTime.istDate(first.time * 1000))
+    const resolved = resolve(underlyingOf(settings.underlying, dump), inFile.contracts, dump, IndiaTime.istDate(first.time * 1000))
     for (const made of resolved.madeUp) {
       yield* Effect.logWarning(
         `${made.tradingsymbol} is not in ${settings.instruments ?? "any instruments dump"}: made-up token ${made.token}`

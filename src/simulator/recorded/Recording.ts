@@ -18,8 +18,8 @@ export interface Contract {
 export interface Snapshot {
   /** UNIX seconds. */
   readonly time: number
-  /** The spot price of the first row. */
-  spot: number
+  /** The first spot price of its rows; null where no row has one. */
+  spot: number | null
   /** Indexes into the recording's contracts, each once. */
   readonly contract: Array<number>
   readonly lastPrice: Array<number>
@@ -88,7 +88,7 @@ interface Row {
   readonly expiry: string
   readonly strike: number
   readonly type: "CE" | "PE"
-  readonly spot: number
+  readonly spot: number | null
   readonly lastPrice: number
   readonly volume: number
   readonly oi: number
@@ -120,8 +120,9 @@ const rowParser = (index: Readonly<Record<Column, number>>): ((fields: ReadonlyA
     if (type !== "CE" && type !== "PE") return `option_type "${type}" is neither CE nor PE`
     const strike = parsePaise(field("strike"))
     if (strike <= 0) return `strike "${field("strike")}" is not a price`
-    const spot = parsePaise(field("spot"))
-    if (spot <= 0) return `spot "${field("spot")}" is not a price`
+    // Recorders write 0 or nothing where they had no spot. The options are worth playing all the same: parity gives the forward.
+    const spot = field("spot") === "" ? 0 : parsePaise(field("spot"))
+    if (spot < 0) return `spot "${field("spot")}" is not a price`
     const lastPrice = parsePaise(field("ltp"))
     if (lastPrice < 0) return `ltp "${field("ltp")}" is not a price`
     const volume = parseCount(field("volume"))
@@ -131,7 +132,7 @@ const rowParser = (index: Readonly<Record<Column, number>>): ((fields: ReadonlyA
     const change = field("oi_chg")
     if (change !== "" && !wholeNumber.test(change)) return `oi_chg "${change}" is no whole number`
     const previous = change === "" ? -1 : oi - Number(change)
-    return { time, expiry, strike, type, spot, lastPrice, volume, oi, previousOi: previous < 0 ? null : previous }
+    return { time, expiry, strike, type, spot: spot === 0 ? null : spot, lastPrice, volume, oi, previousOi: previous < 0 ? null : previous }
   }
 }
 
@@ -168,6 +169,7 @@ class Builder {
       this.#byTime.set(row.time, entry)
     }
     const { snapshot, at } = entry
+    snapshot.spot ??= row.spot
     const contract = this.#contract(row)
     const before = at.get(contract)
     const index = before?.index ?? snapshot.contract.length
