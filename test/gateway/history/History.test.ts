@@ -16,7 +16,8 @@ const span = `from=${day}&to=${day}`
 const symbols = new Map<number, string>([
   [tokens.nifty, "NIFTY 50"],
   [tokens.call, "NIFTY98JAN24500CE"],
-  [tokens.infy, "INFY"]
+  [tokens.infy, "INFY"],
+  [tokens.future, "GOLDM99DECFUT"]
 ])
 const t = (atMs: number) => (Date.parse(`${near}T15:40:00+05:30`) - atMs - minuteMs) / (365 * 86_400_000)
 const spotAt = (n: number) => 24_500 + (n % 10)
@@ -91,6 +92,51 @@ layer(world(), { excludeTestServices: true })("History from the broker", (it) =>
         withOi.body.candles.map(({ oi }: { oi: number }) => oi),
         [1_000, 1_001, 1_002]
       )
+    }).pipe(Effect.scoped)
+  )
+})
+
+layer(world(), { excludeTestServices: true })("History of days and hours beyond the usual session (public bug reports)", (it) => {
+  /** A broker that has a candle of each minute, or of the day, in what it is asked for. */
+  const everything = ({ instrument_token, minutes, from_ms, to_ms }: Asks.HistoryQuestion) => {
+    const step = minutes * minuteMs
+    const starts = minutes === 1440 ? [from_ms] : Array.from({ length: Math.ceil((to_ms - from_ms) / step) }, (_, n) => from_ms + n * step)
+    return starts.map((atMs) =>
+      bar(instrument_token, 0, { minutes, at: new Date(atMs), tradingsymbol: symbols.get(instrument_token) ?? "" })
+    )
+  }
+  const days = (body: { readonly candles: ReadonlyArray<{ readonly date: string }> }) =>
+    body.candles.map(({ date }) => new Date(Date.parse(date) + 19_800_000).toISOString().slice(0, 10))
+
+  it.effect("case 3: a commodity's evening, its early morning and its late evening are asked of the broker", () =>
+    Effect.gen(function* () {
+      const asked = yield* engine(everything)
+      const gold = `/history?instrument_token=${tokens.future}&interval=minute`
+      const ist = (time: string) => encodeURIComponent(`2026-07-15T${time}:00+05:30`)
+      const evening = yield* ask(`${gold}&from=${ist("18:00")}&to=${ist("22:59")}`)
+      assert.deepStrictEqual([evening.status, evening.body.candles.length, evening.body.warning], [200, 300, undefined])
+      assert.strictEqual(asked.length, 1)
+      const other = (from: string, to: string) => {
+        const day = (time: string) => encodeURIComponent(`2026-07-16T${time}:00+05:30`)
+        return ask(`${gold}&from=${day(from)}&to=${day(to)}`)
+      }
+      assert.strictEqual((yield* other("09:00", "09:14")).body.candles.length, 15)
+      assert.strictEqual(asked.length, 2)
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("case 4: a Sunday that traded has its candle, alone and at the end of a span; one that did not is not asked for", () =>
+    Effect.gen(function* () {
+      const asked = yield* engine(everything)
+      const infy = `/history?instrument_token=${tokens.infy}&interval=day`
+      const budget = yield* ask(`${infy}&from=2026-02-01&to=2026-02-01`)
+      assert.deepStrictEqual([days(budget.body), budget.body.warning], [["2026-02-01"], undefined])
+      assert.strictEqual(asked.length, 1)
+      yield* ask(`${infy}&from=2026-01-30&to=2026-02-01`)
+      assert.isAtLeast(Math.max(...asked.map(({ to_ms }) => to_ms)), Date.parse("2026-02-01T15:30:00+05:30"))
+      const before = asked.length
+      const closed = yield* ask(`${infy}&from=2026-02-08&to=2026-02-08`)
+      assert.deepStrictEqual([closed.status, closed.body.candles, asked.length], [200, [], before])
     }).pipe(Effect.scoped)
   )
 })
