@@ -1,4 +1,4 @@
-/** What a report says of rows of docs/behaviours.md. */
+/** A report's result for rows of docs/behaviours.md. */
 export interface Entry {
   readonly id: string
   readonly name: string
@@ -9,7 +9,7 @@ export interface Entry {
 export const yes = (ok: boolean): string => (ok ? "yes" : "**no**")
 export const count = (value: number): string => Math.round(value).toLocaleString("en-US")
 
-/** A table of them. */
+/** A table of entries. */
 export const table = (entries: ReadonlyArray<Entry>): ReadonlyArray<string> => [
   "| behaviour | what | ok | measured |",
   "|---|---|---|---|",

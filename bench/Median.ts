@@ -1,4 +1,4 @@
-/** Of an even number the mean of the middle two; NaN of none. */
+/** The mean of the middle two for an even number of values; NaN for none. */
 export const median = (values: ReadonlyArray<number>): number => {
   const sorted = values.toSorted((a, b) => a - b)
   const [low, high] = [sorted[(sorted.length - 1) >> 1], sorted[sorted.length >> 1]]

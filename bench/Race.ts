@@ -1,6 +1,6 @@
 import { median } from "./Median.ts"
 
-/** One call does `units` of the measured work; what it returns keeps the work from being optimised away. */
+/** One call does `units` of the measured work. Its result keeps the compiler from removing the work. */
 export interface Work {
   readonly units: number
   readonly run: () => number
@@ -8,26 +8,26 @@ export interface Work {
 
 export interface Measured {
   readonly name: string
-  /** What is counted: "options". */
+  /** The counted unit, such as "options". */
   readonly unit: string
-  /** Medians of the rounds, units per second of one core's time. */
+  /** Medians of the rounds, in units per second of one core's processor time. */
   readonly ours: number
   readonly baseline: number | null
   readonly baselineName: string | null
-  /** Median of the rounds' own ratios. */
+  /** Median of the ratios of the rounds. */
   readonly ratio: number | null
   readonly rounds: number
 }
 
 const rounds = 9
-/** Processor time that a round measures at least. */
+/** Least processor time of a round. */
 const roundMicrosMin = 150_000
 
 let sink = 0
-/** What all work returned, summed: read once at the end. */
+/** The sum of all results of the work, read once at the end. */
 export const total = (): number => sink
 
-/** Units a second of this process's own processor time: what others do on the machine does not count. */
+/** Units per second of this process's processor time. Other work on the machine does not count. */
 const rate = (work: Work, calls: number): { readonly perSecond: number; readonly micros: number } => {
   const before = process.cpuUsage()
   for (let i = 0; i < calls; i++) sink += work.run()
@@ -36,7 +36,7 @@ const rate = (work: Work, calls: number): { readonly perSecond: number; readonly
   return { perSecond: (work.units * calls * 1e6) / micros, micros }
 }
 
-/** How many calls make a round; finding it out warms the code up as well. */
+/** Number of calls per round. Finding it also warms the code up. */
 const callsOf = (work: Work): number => {
   let calls = 1
   for (;;) {
@@ -46,7 +46,7 @@ const callsOf = (work: Work): number => {
   }
 }
 
-/** Measures ours and the baseline in turn, round by round, so that what slows the machine slows both. */
+/** Measures ours and the baseline in turn, round by round, so that anything that slows the machine slows both. */
 export const race = (name: string, unit: string, ours: Work, baseline?: Work & { readonly name: string }): Measured => {
   const [calls, baselineCalls] = [callsOf(ours), baseline === undefined ? 0 : callsOf(baseline)]
   const own: Array<number> = []

@@ -10,7 +10,7 @@ const json = (file) => {
   try {
     return JSON.parse(readFileSync(file, "utf8"))
   } catch (error) {
-    throw new Plain(`${file} is no readable report: ${error.message}`)
+    throw new Plain(`${file} is not a readable report: ${error.message}`)
   }
 }
 

@@ -15,7 +15,7 @@ const node = (label, ...words) => start(label, process.execPath, words, { cwd: r
 run(async () => {
   await install()
   if (!names().includes(name)) throw new Plain(`npm run bench -- NAME, where NAME is one of: ${names().join(", ")}`)
-  // Types are checked by npm run check; a benchmark needs the compiled files alone.
+  // npm run check checks the types. A benchmark needs only the compiled files.
   const built = await node("tsc", join(root, "node_modules/typescript/bin/tsc"), "-p", "bench/tsconfig.json")
   if (built.code !== 0) throw new Plain("The build failed; the compiler's text is above.")
   return (await node(name, join(root, ".cache/bench/bench", `${name}.js`), ...args)).code ?? 1

@@ -8,7 +8,7 @@ import { run } from "./lib/run.mjs"
 run(async () => {
   await install()
   await build()
-  // Our own input and output are the program's: nothing of what it reads or prints passes through here.
+  // The calculator inherits our input and output, so nothing passes through this process.
   const calc = spawn(process.execPath, [join(root, "dist/calc/main.js"), ...process.argv.slice(2)], { stdio: "inherit" })
   process.once("exit", () => calc.kill())
   return await new Promise((resolve, reject) => {

@@ -5,9 +5,9 @@ import { join } from "node:path"
 import { log, Plain, root } from "./lib/paths.mjs"
 import { run } from "./lib/run.mjs"
 
-// Packages apart from the project's: hundreds that nothing else needs, and npm start must not wait for them.
+// Packages separate from the project's: there are hundreds, and npm start must not wait for them.
 const tools = join(root, "tools", "contract")
-// A test of the gateway keeps this file equal to what is served.
+// A test of the gateway checks that this file equals the served document.
 const document = join(root, "test", "data", "openapi.json")
 const out = join(tools, "out")
 

@@ -33,13 +33,13 @@ const accountOf = (accounts, name, file) => {
   if (name === undefined && accounts.length !== 1) throw new Plain(`${file} has the accounts ${names}: choose one with --account.`)
   const account = name === undefined ? accounts[0] : accounts.find((one) => one.account_id === name)
   if (account === undefined) throw new Plain(`${file} has no account ${name}; it has ${names}.`)
-  if (account.login === "auto") throw new Plain(`${account.account_id} signs in by itself (login is "auto"): nothing is to be done.`)
+  if (account.login === "auto") throw new Plain(`${account.account_id} signs in by itself (login is "auto"): there is nothing to do.`)
   for (const field of ["user_id", "api_key", "api_secret"])
     if (typeof account[field] !== "string" || account[field] === "") throw new Plain(`${file}: ${account.account_id} has no ${field}.`)
   return account
 }
 
-/** The token of what a person pasted: the address that the login page redirected to, or the token alone. */
+/** Extracts the token from the pasted text: the address to which the login page redirected, or the token alone. */
 const requestTokenOf = (text) => {
   const wish = text.trim()
   if (!URL.canParse(wish)) {
@@ -85,7 +85,7 @@ const exchange = async (account, requestToken) => {
   return answer.data.access_token
 }
 
-/** In place, because a container may have this very file mounted; the copy beside it survives a power loss in between. */
+/** Writes in place, because a container may have this file mounted. The copy beside it survives a power loss meanwhile. */
 const store = (file, name, accessToken) => {
   const accounts = parseAccounts(file).map((account) => {
     if (account.account_id !== name) return account

@@ -3,13 +3,13 @@ import { join } from "node:path"
 import { pathToFileURL } from "node:url"
 import { root } from "./lib/paths.mjs"
 
-// Node 20 runs no TypeScript: the page's builder loads our modules.
+// Node 20 cannot run TypeScript, so the page's builder loads our modules.
 const { runnerImport } = await import(pathToFileURL(createRequire(import.meta.url).resolve("vite")).href)
 
 const load = async (name) =>
   (await runnerImport(join(root, "src/domain/rules", name), { root, configFile: false, logLevel: "error" })).module
 
-/** The import itself checks every file against its schema and names the rows that break it. */
+/** The import checks every file against its schema and names the invalid rows. */
 const wrong = async () => {
   const { shipped } = await load("Shipped.ts")
   const { problems } = await load("Consistency.ts")

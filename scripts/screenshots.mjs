@@ -6,7 +6,7 @@ import { install } from "./lib/install.mjs"
 import { Plain, root } from "./lib/paths.mjs"
 import { run } from "./lib/run.mjs"
 
-// The tests of the page walk through it in a browser and take a picture of each state; README shows these.
+// The page tests walk through the page in a browser and take a picture of each state. The README shows these pictures.
 const shown = { "chain-dark": "strategy-dark", "strategy-light": "payoff-light", phone: "phone" }
 const target = join(root, "docs/screenshots")
 

@@ -5,7 +5,7 @@ import { install } from "./lib/install.mjs"
 import { log, root } from "./lib/paths.mjs"
 import { run } from "./lib/run.mjs"
 
-/** The process of every test file starts at this instant; the two that end in 50 pass their boundary while the file runs. */
+/** Every test file's process starts at this instant. The two that end in 50 pass their boundary while the file runs. */
 const clocks = [
   ["a Sunday, when no market is open", "2026-12-06T06:00:00Z"],
   ["ten seconds before the close of an expiry day", "2026-12-01T09:59:50Z"],
@@ -13,8 +13,9 @@ const clocks = [
 ]
 
 /**
- * The tests that read a clock: sessions, expiries, days, tokens, staleness. The whole suite at each instant would take too long for CI. NATS
- * reads the kernel's clock without libc, so its clock is not shifted: tests that compare its stamps with this process's clock are not here.
+ * The tests that read a clock: sessions, expiries, days, tokens, staleness. The whole suite at each instant would take too long for CI.
+ * NATS reads the kernel's clock without libc, so its clock is not shifted. Tests that compare its stamps with this process's clock are
+ * therefore not in the list.
  */
 const clockReading = [
   "test/domain/market",

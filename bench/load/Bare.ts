@@ -1,6 +1,6 @@
 /**
- * What a request and a message cost at least here: a process of its own with plain node:http, which answers what the platform answered, and
- * plain ws, which sends as many ticks as the platform sent. No token is looked at, nothing is computed.
+ * The least cost of a request and a message on this machine: a separate process with plain node:http that sends the platform's answers,
+ * and plain ws that sends as many ticks as the platform. It checks no token and computes nothing.
  */
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"

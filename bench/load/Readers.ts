@@ -1,4 +1,4 @@
-/** A process of its own: WebSocket clients of /ws/ticks that note when each tick came, and how long a ping of theirs takes. */
+/** A separate process: WebSocket clients of /ws/ticks that record when each tick arrived, and how long their pings take. */
 import type WebSocket from "ws"
 import * as Child from "../pipeline/Child.ts"
 import * as Ticks from "../pipeline/Ticks.ts"
@@ -15,19 +15,19 @@ export interface Wish {
 }
 export interface Seen extends Ticks.Samples, Readonly<Ticks.Counts> {
   readonly closed: number
-  /** From when a ping was due to its pong, ms. */
+  /** Milliseconds from when a ping was due to its pong. */
   readonly pings: Float64Array
 }
 
 const spec = Child.specOf<Spec>()
 const universe = Universe.make(spec)
 const connectingMax = 20
-/** About half a minute of what the heaviest part brings. */
+/** About half a minute of the heaviest part. */
 const samplesMax = 400_000
 
 interface Reader {
   readonly socket: WebSocket
-  /** When the pings without an answer were due. */
+  /** When the unanswered pings were due. */
   readonly pings: Array<number>
 }
 
@@ -51,7 +51,7 @@ const connectOne = async (wish: Wish, rows: ReadonlyArray<number>, client: numbe
   return { socket, pings: due }
 }
 
-/** Clients ping in turn, each at its own instant. */
+/** Clients ping in turn, each at a different instant. */
 const ping = (): void => {
   const startMs = performance.now()
   let sent = 0

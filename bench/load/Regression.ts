@@ -1,7 +1,7 @@
-/** What has become slower since the committed report. */
+/** Finds what has become slower since the committed report. */
 import { median } from "../Median.ts"
 
-/** How many times a baseline's time or work something takes, round by round: the baseline runs on the same machine in the same minutes. */
+/** Time or work relative to a baseline, round by round. The baseline runs on the same machine in the same minutes. */
 export interface Figure {
   readonly name: string
   readonly rounds: ReadonlyArray<number>
@@ -23,21 +23,21 @@ export interface Comparison {
     | "nothing: there is no committed report"
     | "nothing: the committed report is from another machine"
   readonly slower: ReadonlyArray<Slower>
-  /** Figures that the committed report has and this run has not: what is no longer measured may be slower too. */
+  /** Figures in the committed report that this run lacks. An unmeasured figure may be slower too. */
   readonly gone: ReadonlyArray<string>
 }
 
 /** More than this part slower is a regression. */
 export const tolerance = 0.1
 
-/** The middle half of the rounds: from the best but a quarter to the worst but a quarter. */
+/** The middle half of the rounds: without the best and the worst quarter. */
 const middle = (values: ReadonlyArray<number>): readonly [best: number, worst: number] => {
   const sorted = values.toSorted((a, b) => a - b)
   const last = sorted.length - 1
   return [sorted[Math.floor(last / 4)] ?? Number.NaN, sorted[Math.ceil((3 * last) / 4)] ?? Number.NaN]
 }
 
-/** By the medians, and the middle halves of the rounds lie apart: what overlaps may differ by chance. */
+/** Slower by the medians, and the middle halves do not overlap. Overlapping ones may differ by chance. */
 const isSlower = (before: Figure, now: Figure): boolean =>
   median(now.rounds) > (1 + tolerance) * median(before.rounds) && middle(now.rounds)[0] > middle(before.rounds)[1]
 

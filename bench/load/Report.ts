@@ -49,7 +49,7 @@ const entriesOf = ({ asking, reading, ten }: Run.Result): ReadonlyArray<Entry> =
 
 // ---- figures ------------------------------------------------------------------------------------------------------
 
-/** Each round over the median of the bare server's rounds; a round in which nothing of it was answered has no time. */
+/** Each round divided by the median of the bare server's rounds. A round without an answer from the bare server has no time. */
 const over = (name: string, rounds: ReadonlyArray<number>, bare: ReadonlyArray<number>): Regression.Figure => {
   const baseline = median(bare.filter(Number.isFinite))
   return { name, rounds: rounds.filter(Number.isFinite).map((value) => value / baseline) }
@@ -67,14 +67,14 @@ const figuresOf = ({ asks, asking, reading, bare }: Run.Result): ReadonlyArray<R
   return [
     over("processor time a request", cpu(rounds), cpu(bare.asking.rounds)),
     ...asks.map(({ name }) => over(`${name}: fastest tenth`, fastest(rounds, name), least)),
-    // Pings are sent by a timer of a millisecond, which is as long as they take.
+    // A timer of one millisecond sends the pings, which is as long as they take.
     over("processor time a WebSocket message", cpu(reading.rounds), cpu(bare.reading.rounds))
   ]
 }
 
 const machineKind = `Node ${process.versions.node.split(".")[0]}, ${cpus().length} cores, ${cpus()[0]?.model.trim() ?? "unknown processor"}`
 
-/** The report as it was committed; without a repository, as it lies there. */
+/** The committed report; without a repository, the file on disk. */
 const committed = (root: string): Regression.Facts | undefined => {
   const shown = spawnSync("git", ["show", `HEAD:${file}.json`], { cwd: root, encoding: "utf8", maxBuffer: 1 << 24 })
   const inRepository = spawnSync("git", ["rev-parse", "HEAD"], { cwd: root }).status === 0
@@ -170,7 +170,7 @@ const markdown = (
   ].join("\n")
 }
 
-/** Writes the report; answers its text. */
+/** Writes the report and returns its text. */
 export const write = (result: Run.Result, minutes: number): string => {
   const root = process.cwd()
   const entries = entriesOf(result)

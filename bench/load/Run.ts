@@ -1,4 +1,4 @@
-/** One run: users over HTTP, many readers and one heavy one, ten readers of a quiet market, and the same against a bare server. */
+/** One run: users over HTTP, many readers and one heavy one, ten readers of a quiet market, and the same with a bare server. */
 import { setTimeout as sleep } from "node:timers/promises"
 import * as Instrument from "../../src/domain/market/Instrument.ts"
 import * as Audit from "../pipeline/Audit.ts"
@@ -14,17 +14,17 @@ import type * as Users from "./Users.ts"
 import * as World from "./World.ts"
 
 export const size = { underlyings: 5, instruments: 1_000, accounts: 1 }
-/** Ticks a second while everything but the ten readers is measured. */
+/** Ticks a second while everything except the ten readers is measured. */
 export const marketRate = 2_000
 export const userCounts = [100, 500, 1_000]
 export const rounds = 5
 export const roundSeconds = 2
-/** Until the connections of the next stage are open and the server has caught up. */
+/** Waits until the connections of the next stage are open and the server has caught up. */
 const warmSeconds = 5
-/** After the rounds of the first users: a request takes ever less processor time for more than half a minute. */
+/** After the rounds of the first users: for more than half a minute a request takes less and less processor time. */
 export const coldSeconds = 25
 const bareColdSeconds = 10
-/** Cores of other work on the machine beyond which users are measured again, and how often at most: the quietest of them counts. */
+/** If other work uses more cores than this, users are measured again, up to a number of times. The quietest run counts. */
 export const othersMax = 0.25
 const againMax = 2
 const coldUsers = 100
@@ -35,32 +35,32 @@ const pollMs = 50
 export type Weight = "simple" | "complex"
 export interface Asked extends Users.Ask {
   readonly weight: Weight
-  /** Stands in an answer that has what it is about. */
+  /** A text that a complete answer contains. */
   readonly has: RegExp
 }
 export const readers = 500
 const instrumentsEach = 5
-/** As many instruments as bring 1,000 ticks a second. */
+/** As many instruments as give 1,000 ticks a second. */
 export const heavyPerSecond = 1_000
 const heavyInstruments = (heavyPerSecond * size.instruments) / marketRate
 const pingsPerSecond = 100
 const tickFrameBytes = '{"type":"tick","filling":""}'.length
 export const ten = { clients: 10, rate: 100, seconds: 10 }
 
-/** Every request, whatever its name. */
+/** All requests, of any name. */
 export const all = "all"
-/** What a span of a stage took. */
+/** The results of one span of a stage. */
 export interface Round {
-  /** By name of the request, and of all; over WebSockets of the pings. */
+  /** By name of the request, and of all requests; for WebSockets, of the pings. */
   readonly times: Readonly<Record<string, Times.Times>>
-  /** Requests answered, or messages received. */
+  /** Number of answered requests or received messages. */
   readonly count: number
-  /** Of the measured server's process, ms for each of them. */
+  /** Processor time of the measured server's process, ms per request or message. */
   readonly cpuMs: number
 }
 export interface Asking {
   readonly users: number
-  /** Over all rounds and what came after them, by name of the request, and by weight. */
+  /** Over all rounds and what came after them, by name of the request, and weighted. */
   readonly byName: Readonly<Record<string, Times.Times>>
   readonly byWeight: Readonly<Record<Weight, Times.Times>>
   readonly perSecond: number
@@ -74,10 +74,10 @@ export interface Asking {
 export interface Reading {
   readonly clients: number
   readonly messagesPerSecond: number
-  /** Mean length of a message. */
+  /** Mean length of a message in bytes. */
   readonly bytesEach: number
   readonly heavyPerSecond: number
-  /** From the broker's write to the client: of all, and of the heavy one. */
+  /** From the broker's write to the client: for all clients, and for the heavy one. */
   readonly delivery: Times.Times
   readonly heavyDelivery: Times.Times
   readonly deliveryRounds: ReadonlyArray<Times.Times>
@@ -91,14 +91,14 @@ export interface Reading {
 }
 export interface Ten {
   readonly sent: number
-  /** Ticks that each client got, each once and in order. */
+  /** Ticks that each client received, each once and in order. */
   readonly got: ReadonlyArray<number>
   readonly isWhole: boolean
   readonly delivery: Times.Times
 }
 export interface Result {
   readonly asks: ReadonlyArray<Asked>
-  /** The first requests after the start, which are compiled for. */
+  /** The first requests after the start, which include compilation. */
   readonly cold: Asking
   readonly asking: ReadonlyArray<Asking>
   readonly reading: Reading
@@ -130,7 +130,7 @@ const asksOf = ({ universe, strategyIds, past }: World.World): ReadonlyArray<Ask
   ]
 }
 
-/** Every answer once, as text; one that is not there yet, or has nothing in it, is waited for. */
+/** Each answer once, as text. An answer that is missing or empty is awaited. */
 const answersOf = async ({ port, jwt }: World.World, asks: ReadonlyArray<Asked>): Promise<Readonly<Record<string, string>>> => {
   const bodies: Record<string, string> = {}
   const endMs = performance.now() + settleMsMax
@@ -151,11 +151,11 @@ const answersOf = async ({ port, jwt }: World.World, asks: ReadonlyArray<Asked>)
 
 interface Measured<A> {
   readonly taken: ReadonlyArray<A>
-  /** Seconds of each round, processor seconds of the whole machine and by part. */
+  /** Seconds of each round, and processor seconds of the whole machine and by part. */
   readonly spans: ReadonlyArray<{ readonly seconds: number; readonly busy: number; readonly cpu: Readonly<Record<string, number>> }>
 }
 
-/** What a process took in each of the rounds, without a pause between them. */
+/** The processor time of a process in each of the rounds, without a pause between them. */
 const inRounds = async <A>(pids: Machine.Parts, take: () => Promise<A>): Promise<Measured<A>> => {
   const taken: Array<A> = []
   const spans: Array<Measured<A>["spans"][number]> = []
@@ -172,7 +172,7 @@ const inRounds = async <A>(pids: Machine.Parts, take: () => Promise<A>): Promise
   return { taken, spans }
 }
 const secondsOf = ({ spans }: Measured<unknown>): number => spans.reduce((sum, { seconds }) => sum + seconds, 0)
-/** Of each part, and what everything else on the machine takes: Postgres, and with it whatever is none of this. */
+/** By part, and for everything else on the machine: Postgres, and programs that are not part of the benchmark. */
 const coresOf = (measured: Measured<unknown>): Readonly<Record<string, number>> => {
   const { spans } = measured
   const of = (value: (span: (typeof spans)[number]) => number) => spans.reduce((sum, span) => sum + value(span), 0) / secondsOf(measured)
@@ -225,11 +225,11 @@ const ask = async (
   }
 }
 
-/** An index numbers no ticks. */
+/** An index's ticks carry no number. */
 const numberedRows = ({ instruments }: Universe.Universe): ReadonlyArray<number> =>
   instruments.flatMap(({ token }, row) => (Instrument.isIndex(token) ? [] : [row]))
 
-/** One that reads half of the market, and the others a few instruments each. */
+/** One client that reads half of the market, and others that read a few instruments each. */
 const wishesOf = (universe: Universe.Universe): ReadonlyArray<ReadonlyArray<number>> => {
   const rows = numberedRows(universe)
   const some = (first: number, count: number) => Array.from({ length: count }, (_, at) => rows[(first + at) % rows.length] ?? 0)
@@ -258,7 +258,7 @@ const read = async (child: Child.Child, wish: Readers.Wish, pids: Machine.Parts,
   }
 }
 
-/** From the broker's write to the client, ms, of the clients that are wanted. */
+/** From the broker's write to the selected clients, ms. */
 const deliveries = (universe: Universe.Universe, sent: Sent, seen: Readers.Seen, wanted: (client: number) => boolean): Float64Array =>
   Float64Array.from(
     [...seen.atMs].flatMap((atMs, at) =>
@@ -293,7 +293,7 @@ const readMarket = async (
   return { reading, sent }
 }
 
-/** Ten clients that read the whole market at a hundred ticks a second, from its first tick to its last. */
+/** Ten clients that read the whole market at a hundred ticks a second, from its first to its last tick. */
 const readTen = async (world: World.World, child: Child.Child, wish: Wish, before: Sent): Promise<Ten> => {
   const { universe, load } = world
   const rows = numberedRows(universe)
@@ -317,7 +317,7 @@ const readTen = async (world: World.World, child: Child.Child, wish: Wish, befor
   }
 }
 
-/** Everything that this started has ended when it ends. */
+/** Ends all programs that it started. */
 export const run = async (ground: Ground, say: (text: string) => void): Promise<Result> => {
   const stops: Array<() => Promise<void>> = []
   const started = async (module: string, spec: unknown) => {

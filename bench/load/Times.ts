@@ -1,6 +1,6 @@
 /** Times of single messages, ms. */
 export interface Times {
-  /** The fastest tenth: what met no queue. */
+  /** The fastest tenth, which met no queue. */
   readonly p10: number
   readonly p50: number
   readonly p95: number

@@ -6,7 +6,7 @@ import { Agent, request } from "node:http"
 import * as Child from "../pipeline/Child.ts"
 
 export interface Ask {
-  /** What it is counted as. */
+  /** The name under which it is counted. */
   readonly name: string
   readonly path: string
   readonly perSecond: number
@@ -17,15 +17,15 @@ export interface Load {
   readonly users: number
   readonly asks: ReadonlyArray<Ask>
 }
-/** What was answered since it was asked for last. */
+/** The answers since the last call. */
 export interface Answered {
   /** By name, from when it was due to its last byte, ms. */
   readonly times: Readonly<Record<string, Float64Array>>
-  /** Anything but 200 with a body, and the first of them. */
+  /** Answers other than 200 with a body, and the first of them. */
   readonly failed: number
   readonly failure: string | null
   readonly bytes: number
-  /** How far this process itself fell behind its plan at most; it is in the times. */
+  /** How far this process fell behind its schedule at most. The times include it. */
   readonly lateMaxMs: number
 }
 
@@ -72,7 +72,7 @@ const send = ({ port, jwt }: Load, { name, path }: Ask, agent: Agent, dueMs: num
 
 const run = (load: Load): Promise<void> => {
   const startMs = performance.now()
-  // Each kind of request begins at another instant, or they would always come together.
+  // Each kind of request starts at a different instant, so that they do not always coincide.
   const lanes = load.asks.map((ask, at) => ({ ask, sent: 0, firstMs: (1_000 * (at + 1)) / (ask.perSecond * (load.asks.length + 1)) }))
   let turn = 0
   return new Promise((resolve) => {
@@ -109,7 +109,7 @@ Child.serve({
     ended = run(load)
   },
   take,
-  /** Answers what the others had not yet; what is not answered at all has failed by its timeout. */
+  /** Records the answers that have not been returned yet. A request without an answer fails at its timeout. */
   stop: async (): Promise<Answered> => {
     isRunning = false
     await ended

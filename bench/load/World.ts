@@ -1,4 +1,4 @@
-/** The platform of bench/pipeline with a past that it can be asked for. */
+/** The platform of bench/pipeline with stored history that can be requested. */
 import { ConfigProvider, Effect, Layer, Logger, LogLevel } from "effect"
 import * as IndiaTime from "../../src/domain/IndiaTime.ts"
 import * as InstrumentHours from "../../src/domain/market/InstrumentHours.ts"
@@ -10,11 +10,11 @@ import type * as Universe from "../pipeline/Universe.ts"
 import * as Pipeline from "../pipeline/World.ts"
 
 export interface World extends Pipeline.World {
-  /** Whose minutes there are, and their first and last, UNIX ms. */
+  /** The instruments with stored minutes, and their first and last minute, UNIX ms. */
   readonly past: { readonly symbol: string; readonly fromMs: number; readonly toMs: number }
 }
 
-/** The session of a Monday one to two weeks back, as the broker's history would have it. */
+/** The session of a Monday one to two weeks back, as the broker's history would give it. */
 const savePast = async (databaseUrl: string, { spec, instruments, underlyingOf }: Universe.Universe): Promise<World["past"]> => {
   const spot = instruments.find(({ expiry }, row) => expiry === null && underlyingOf[row] === 0)
   const aWeekBack = new Date(spec.nowMs - 7 * IndiaTime.dayMs)

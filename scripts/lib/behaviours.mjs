@@ -1,7 +1,7 @@
 const idForm = /(?:TC|BE)-[A-Z]+-\d+/g
 const titleForm = /^(?:(?:TC|BE)-[A-Z]+-\d+[\s,]+)*(?:TC|BE)-[A-Z]+-\d+\b/
 
-/** The rows of the tables whose first column is "id": a cell with several ids is several rows. */
+/** The rows of the tables whose first column is "id". A cell with several ids gives several rows. */
 export const rowsOf = (markdown) => {
   const rows = []
   let isList = false
@@ -14,7 +14,7 @@ export const rowsOf = (markdown) => {
   return rows
 }
 
-/** What the runner's JSON report and the benchmark reports say of each id, one entry each: who says it, and "passed", "failed" or "skipped". */
+/** The results per id in the runner's JSON report and the benchmark reports: the source, and "passed", "failed" or "skipped". */
 export const resultsOf = (testReport, benchReports) => {
   const tests = (testReport.testResults ?? []).flatMap(({ assertionResults = [] }) => assertionResults)
   const ofTests = tests.flatMap(({ title, status }) => {
@@ -28,8 +28,8 @@ export const resultsOf = (testReport, benchReports) => {
 }
 
 /**
- * Each row with its verdict, and the ids that no row has (a title with a mistyped id proves nothing). A row that has both tests and a benchmark is
- * proven when both say so: a skipped test is not made good by a figure.
+ * Each row with its verdict, and the ids without a row (a title with a mistyped id proves nothing). A row with both tests and a
+ * benchmark is proven only if both pass: a benchmark does not replace a skipped test.
  */
 export const judge = (rows, results) => {
   const said = (id, from) => {

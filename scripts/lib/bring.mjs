@@ -5,14 +5,14 @@ import { Plain } from "./paths.mjs"
 import { freePort, until } from "./ports.mjs"
 
 const attemptsMax = 3
-/** A port or memory that the process before still holds is free within this: its children end a moment after it. */
+/** How long a port or memory of the previous process may stay in use: its children end a moment after it. */
 const heldMsMax = 15_000
 const heldPauseMs = 200
 const isHeld = /address already in use|EADDRINUSE|shared memory block .* is still in use/i
 
 /**
- * Runs `begin(port)` until `check(port, child)` holds; a port that somebody else took in between only costs another try.
- * `wanted` is a port that must be this one, `wish` one that is taken when free (else the next free one).
+ * Runs `begin(port)` until `check(port, child)` succeeds. If another process took the port in between, it tries again. `wanted` is a
+ * mandatory port; `wish` is used if free, otherwise the next free one.
  */
 export const bring = async (name, begin, check, { wanted, wish = 0, limitMs = 20_000 } = {}) => {
   let last = ""
@@ -35,7 +35,7 @@ export const bring = async (name, begin, check, { wanted, wish = 0, limitMs = 20
   throw new Plain(`${name} does not start. Its last lines:\n${last}`)
 }
 
-/** A program that can be started again on the port of its first start, with its data. `begin(port)` starts it there, or on a free port. */
+/** A program that can be restarted with its data on the port of its first start. `begin(port)` starts it there, or on a free port. */
 export const restartable = async (name, begin) => {
   const first = await begin()
   let child = first.child
@@ -50,13 +50,13 @@ export const restartable = async (name, begin) => {
   }
 }
 
-/** A server that an earlier run left behind (power loss, both processes killed) still holds the data: it is stopped first. */
+/** Stops a server that an earlier run left behind (power loss, both processes killed), because it still holds the data. */
 export const stopStale = async (pidFile, mark, signal) => {
   let pid
   try {
     pid = Number(readFileSync(pidFile, "utf8").split("\n")[0])
   } catch {
-    return // no such file: nothing was left
+    return // no such file: nothing was left behind
   }
   if (!isOurs(pid, mark)) return
   process.kill(pid, signal)

@@ -23,7 +23,7 @@ const state = () => {
   return hash([...sources, ...settings].join("\n"))
 }
 
-/** What a removed source left behind in dist would still be imported by a stale file. */
+/** Removes files in dist whose source was deleted: a stale file could still import them. */
 const removeLeftovers = () => {
   for (const file of filesIn(dist)) {
     const source = join(src, relative(dist, file)).replace(/\.js(\.map)?$/, ".ts")
@@ -31,13 +31,13 @@ const removeLeftovers = () => {
   }
 }
 
-/** Compiles src to dist; nothing is done when no source changed. */
+/** Compiles src to dist; does nothing if no source changed. */
 export const build = () =>
   exclusively("build", async () => {
     const now = state()
     if (readOr(stamp, "") === now && existsSync(entry)) return
     log("Building ...")
-    // The compiler writes only what changed since its own record, even into an emptied dist.
+    // The compiler writes only what changed since its record, even into an emptied dist.
     if (!existsSync(stamp)) rmSync(join(root, ".cache/tsc/build.tsbuildinfo"), { force: true })
     rmSync(stamp, { force: true })
     const tsc = start("tsc", process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "-p", "tsconfig.build.json"], {

@@ -5,7 +5,7 @@ import { unpack } from "./apt.mjs"
 import { folder, onPath, Plain, readOr } from "./paths.mjs"
 
 const names = ["chromium", "chromium-browser", "google-chrome"]
-/** Packages in the dependencies that a headless browser never loads, or that every machine with Node has. */
+/** Dependencies that a headless browser never loads, or that every machine with Node has. */
 const unwanted = /^(libc6|libgcc-s1|libstdc\+\+6|gcc-\d+-base|dpkg|tar|perl|libperl|libllvm|libz3|libgl1-mesa-dri|adwaita-icon-theme|x11-)/
 
 const libraryFolders = (unpacked) => {
@@ -14,7 +14,7 @@ const libraryFolders = (unpacked) => {
   return [usr, join(unpacked, "lib", triplet), join(usr, "nss"), join(usr, "pulseaudio")]
 }
 
-/** Fonts of the same packages, so that a page looks the same on a machine without any font. */
+/** Fonts of the same packages, so that a page looks the same on a machine without fonts. */
 const fontsFile = (unpacked) => {
   const families = { "sans-serif": "DejaVu Sans", "system-ui": "DejaVu Sans", serif: "DejaVu Serif", monospace: "DejaVu Sans Mono" }
   const aliases = Object.entries(families)
@@ -36,10 +36,10 @@ const runs = ({ program, env }) =>
   existsSync(program) &&
   /Chrom/.test(spawnSync(program, ["--version", "--no-sandbox"], { encoding: "utf8", env: { ...process.env, ...env } }).stdout ?? "")
 
-/** Whether a person asked for a run without a browser. */
+/** Whether the user requested a run without a browser. */
 export const isUnwanted = () => process.env.TARANG_CHROMIUM === "none"
 
-/** Chromium's file and what its environment needs: the installed one, else Debian's package with its dependencies in .cache. */
+/** Chromium's file and its environment: the installed one, otherwise Debian's package with its dependencies in .cache. */
 export const chromium = async () => {
   const way = process.env.TARANG_CHROMIUM ?? "auto"
   if (isAbsolute(way)) return { program: way, env: {} }

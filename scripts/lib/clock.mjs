@@ -6,7 +6,7 @@ import { isRoot, Plain } from "./paths.mjs"
 
 const triplet = { x64: "x86_64-linux-gnu", arm64: "aarch64-linux-gnu" }[process.arch] ?? ""
 
-/** libfaketime of Debian's package, in a folder that Postgres' user can read as well. */
+/** libfaketime of Debian's package, in a folder that Postgres' user can also read. */
 const library = async () => {
   const unpacked = await unpack("faketime", ["libfaketime"], ["own"])
   const file = unpacked === undefined ? "" : join(unpacked, "usr/lib", triplet, "faketime/libfaketimeMT.so.1")
@@ -19,9 +19,9 @@ const library = async () => {
 }
 
 /**
- * The environment in which a program starts at `atMs` by its wall clock, which then runs on. Its monotonic clock stays the machine's, so that
- * timers keep their lengths, and so does its view of files' times. TARANG_CLOCK_ZERO_MS is the wall clock's real time at the monotonic clock's
- * zero: with it a process finds by how much it is shifted.
+ * The environment in which a program starts at `atMs` by its wall clock, which then runs on. Its monotonic clock stays the machine's,
+ * so that timers keep their lengths; so do file times. TARANG_CLOCK_ZERO_MS is the real wall-clock time at the monotonic clock's zero.
+ * From it a process computes its shift.
  */
 export const shiftedEnv = async (atMs) => ({
   LD_PRELOAD: await library(),

@@ -5,14 +5,14 @@ import { stopStale } from "./bring.mjs"
 import { entry } from "./build.mjs"
 import { folder, hash } from "./paths.mjs"
 
-/** A recording by its file's name, and by everything that decides its data: another file of the same name is another recording. */
+/** The name of a recording's folder: its file name, and a hash of everything that decides its data. */
 const recordingName = ({ file, instruments, underlying, oi }) => {
   const contents = [file, instruments].map((one) => (one === undefined ? "" : hash(readFileSync(one))))
   const stem = basename(file).replace(/\.csv(\.gz)?$/i, "")
   return `${stem.replace(/[^A-Za-z0-9_.-]/g, "-")}-${hash([...contents, underlying, oi].join(" "))}`
 }
 
-/** Stops the processes of an earlier start that were left behind, and removes its data. */
+/** Stops the processes that an earlier start left behind, and removes its data. */
 const startAfresh = async (data) => {
   const nearby = postgresFolder(data)
   const left = [
@@ -27,8 +27,8 @@ const startAfresh = async (data) => {
 }
 
 /**
- * The folder of a market's data. A recording and simulated days have one each, which is empty at the start: their time begins again, and
- * what the run before left lies in its future. Other markets go on with the data of `base`.
+ * The folder of a market's data. A recording and simulated days each have one, which is emptied at the start: their time restarts, so
+ * the previous run's data are in the future. Other markets continue with the data of `base`.
  */
 export const dataFolder = async (base, market) => {
   if (market.kind !== "recorded" && market.kind !== "days") return folder(base)

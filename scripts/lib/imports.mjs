@@ -4,7 +4,7 @@ import { dirname, join, relative, resolve, sep } from "node:path"
 
 const typescript = () => createRequire(import.meta.url)("typescript")
 
-/** Which folders (or single files) of src a folder may import. Files in src itself (main.ts, Platform.ts) wire everything. */
+/** The folders (or single files) of src that each folder may import. Files in src itself (main.ts, Platform.ts) wire everything. */
 const allowed = {
   domain: ["domain"],
   metrics: ["metrics"],
@@ -17,13 +17,13 @@ const allowed = {
   gateway: ["domain", "metrics", "loop", "contract", "streams", "store", "broker", "gateway"],
   simulator: ["domain", "simulator"],
   calc: ["domain", "calc"],
-  // Published beside the program: programs outside of src use it, the page among them, and nothing of src does.
+  // Published beside the program, for the page and other programs outside src. Nothing in src imports it.
   client: ["domain", "contract", "streams/Subject.ts", "streams/Subjects.ts", "streams/Listen.ts", "client"]
 }
 
 /**
- * The rooms of a folder from the lowest to the highest: a room imports rooms before it, never one behind it. Rooms in one group stand side
- * by side and do not import each other. Files in the folder itself come last, for they put the rooms together.
+ * The rooms of a folder from the lowest to the highest. A room imports earlier rooms, never later ones. Rooms in one group do not
+ * import each other. Files in the folder itself come last, because they combine the rooms.
  */
 const rooms = {
   domain: [["."], ["rules"], ["record"], ["market"], ["options"], ["indicators"], ["strategy"], ["futures"], ["underlying"]],
@@ -47,10 +47,10 @@ const rooms = {
     ["."]
   ]
 }
-/** The domain is pure: arithmetic and data, no I/O and no clock. */
+/** Packages that the domain may import. It is pure: arithmetic and data, no I/O and no clock. */
 const domainPackages = /^(effect|decimal\.js)(\/|$)/
 
-/** The index of such a package loads every module of it: 20 MB of documentation pages alone. */
+/** The index of such a package loads all its modules: 20 MB of documentation pages alone. */
 const wholePackage = /^@effect\/[a-z-]+$/
 
 const layerOf = (path) => (path.includes(sep) ? path.split(sep)[0] : "main")
@@ -61,24 +61,24 @@ const wrongRoom = (from, to, layer) => {
   if (order === undefined || from === to) return undefined
   const at = (room) => order.findIndex((group) => group.includes(room))
   const unknown = [from, to].find((room) => at(room) === -1)
-  if (unknown !== undefined) return `${layer}/${unknown} is no room of the design: add it to scripts/lib/imports.mjs`
-  return at(to) < at(from) ? undefined : `${layer}/${from} must not import ${layer}/${to}, which comes after it or stands beside it`
+  if (unknown !== undefined) return `${layer}/${unknown} is not a room of the design: add it to scripts/lib/imports.mjs`
+  return at(to) < at(from) ? undefined : `${layer}/${from} must not import ${layer}/${to}, which comes after it or is in the same group`
 }
 
 const complaint = (file, from, specifier, src) => {
   if (!specifier.startsWith(".")) {
-    if (wholePackage.test(specifier)) return `import the module of ${specifier} that is meant (${specifier}/Name), not all of them`
+    if (wholePackage.test(specifier)) return `import a single module of ${specifier} (${specifier}/Name), not the whole package`
     if (specifier === "nats" && from !== "streams") return `only streams imports nats, not ${from}`
     return from === "domain" && !domainPackages.test(specifier) ? `domain imports only effect and decimal.js, not ${specifier}` : undefined
   }
   const target = relative(src, resolve(dirname(file), specifier))
-  if (target.startsWith("..")) return `${specifier} stands outside of src`
+  if (target.startsWith("..")) return `${specifier} is outside src`
   const to = layerOf(target)
-  if (to === "client" && from !== "client") return `client is for programs outside of src, not for ${from} (${specifier})`
+  if (to === "client" && from !== "client") return `client is for programs outside src, not for ${from} (${specifier})`
   if (from === "main") return undefined
   if (allowed[from]?.includes(to) || allowed[from]?.includes(target.split(sep).join("/")))
     return from === to ? wrongRoom(roomOf(relative(src, file)), roomOf(target), from) : undefined
-  if (allowed[from] === undefined) return `${from} is no folder of the design: add it to scripts/lib/imports.mjs`
+  if (allowed[from] === undefined) return `${from} is not a folder of the design: add it to scripts/lib/imports.mjs`
   return `${from} must not import ${to} (${specifier}); it may import ${allowed[from].join(", ")}`
 }
 
@@ -88,7 +88,7 @@ const filesIn = (folder, ending) =>
     .map((entry) => join(entry.parentPath, entry.name))
     .sort()
 
-/** Every import, export from and import() of the sources that goes the wrong way: `path: why`. */
+/** Every import, export from and import() of the sources in a wrong direction: `path: why`. */
 export const wrongImports = (src) => {
   const ts = typescript()
   return filesIn(src, /\.ts$/).flatMap((file) => {
@@ -101,7 +101,7 @@ export const wrongImports = (src) => {
   })
 }
 
-/** Files that import each other in a circle: the first circle found from each file on, as paths from `root`. */
+/** Files that import each other in a circle: the first circle found from each file, as paths from `root`. */
 export const importCircles = (root, folders) => {
   const ts = typescript()
   const files = folders.flatMap((folder) => filesIn(join(root, folder), /\.ts$/))
@@ -126,10 +126,10 @@ export const importCircles = (root, folders) => {
   return circles
 }
 
-/** What may be in a page beside our own files. */
+/** Packages that the page may contain, beside our own files. */
 const browserPackages = /^(?:effect|@effect\/platform|decimal\.js)(?:\/|$)/
 
-/** Everything that `entry` of src reaches and no browser has: `path: why`. */
+/** Every import reachable from `entry` of src that no browser has: `path: why`. */
 export const wrongBrowserImports = (src, entry) => {
   const ts = typescript()
   const found = []
@@ -147,7 +147,7 @@ export const wrongBrowserImports = (src, entry) => {
   return found
 }
 
-/** Scripts run before anything is installed or built: node's own modules and each other. */
+/** Checks scripts, which run before packages are installed: they import only Node's modules and each other. */
 export const wrongScriptImports = (scripts) => {
   const ts = typescript()
   return filesIn(scripts, /\.mjs$/).flatMap((file) =>

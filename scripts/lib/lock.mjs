@@ -6,7 +6,7 @@ import { cache, folder, Plain, readOr } from "./paths.mjs"
 
 const waitMsMax = 600_000
 
-/** One process at a time in this clone (npm start beside npm test); a holder that died lets go. */
+/** Runs one process at a time in this clone (npm start beside npm test). The lock of a dead process is ignored. */
 export const exclusively = async (name, run) => {
   const lock = join(folder(cache, "locks"), name)
   for (const endMs = Date.now() + waitMsMax; ; await sleep(100)) {

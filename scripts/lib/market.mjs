@@ -6,7 +6,7 @@ const clock = new Intl.DateTimeFormat("en-GB", { timeZone: "Asia/Kolkata", hour:
 const paceOf = (speed) => (speed === null ? "" : speed === "max" ? ", as fast as it can" : `, ${speed} times as fast`)
 const phaseOf = (phase) => (phase === null || phase === "closed" ? "" : `, ${phase.replaceAll("_", "-")}`)
 
-/** Which market it is, in the words of the page's badge; `market` is that of /health. */
+/** The market's name in the words of the page's badge. `market` is that of /health. */
 export const marketName = ({ mode, state, time, phase, speed }) => {
   const atMs = Date.parse(time)
   const when = `${day.format(atMs)} ${clock.format(atMs)}`
@@ -25,7 +25,7 @@ export const marketName = ({ mode, state, time, phase, speed }) => {
 
 const some = (count, text) => (count === 0 ? [] : [text(count.toLocaleString("en-IN"))])
 
-/** What a recording holds; `facts` is the `recording` of the simulator's /market. */
+/** Describes a recording's contents. `facts` is the `recording` of the simulator's /market. */
 export const recordingName = (file, facts) =>
   [
     `${basename(file)}: ${facts.contracts.toLocaleString("en-IN")} contracts`,

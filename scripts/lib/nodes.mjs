@@ -4,13 +4,13 @@ import { npmCommand } from "./install.mjs"
 import { exclusively } from "./lock.mjs"
 import { cache, folder, Plain } from "./paths.mjs"
 
-/** The releases of Node on which the README's examples are tested, by major version. This process's own stands for its major version. */
+/** The Node releases on which the README's examples are tested, by major version. The running Node is used for its own major version. */
 export const majors = [20, 22, 24]
 const versions = { 20: "20.19.0", 22: "22.23.3", 24: "24.21.0" }
 
 /**
- * A Node of that major version: this process's own, or the one that npm's `node` package stands for. That package only picks the
- * platform's package in an install script; no package's script runs here, so the platform's package is installed itself, into .cache.
+ * A Node of that major version: the running one, or the one of npm's `node` package. That package selects the platform's package in an
+ * install script. No install script runs here, so the platform's package is installed directly into .cache.
  */
 export const nodeOf = async (major) => {
   if (process.versions.node.startsWith(`${major}.`)) return process.execPath

@@ -38,7 +38,7 @@ const positive = (name, text, isWhole = false) => {
   return text.trim()
 }
 
-/** npm runs scripts in the package's folder and leaves the caller's in INIT_CWD. */
+/** npm runs scripts in the package's folder, and stores the caller's folder in INIT_CWD. */
 const fileOf = (name, text, folders) => {
   const found = folders.map((folder) => resolve(folder, text)).find((path) => existsSync(path))
   if (found === undefined) throw new Plain(`--${name}: there is no file ${resolve(folders[0], text)}.`)
@@ -94,14 +94,14 @@ const marketOf = (values, env, folders) => {
 
 const foldersOf = (env) => [...(env.INIT_CWD ? [env.INIT_CWD] : []), process.cwd()]
 
-/** What `npm run simulator` was asked for. */
+/** Parses the options of `npm run simulator`. */
 export const simulatorOptions = (argv, env) => {
   const found = marketOf(parse(market, argv), { MARKET_MODE: env.SIMULATOR_MARKET }, foldersOf(env))
   if (found.kind === "live") throw new Plain("A simulator has no live market: --market is synthetic, recorded or days.")
   return found
 }
 
-/** What `npm start` was asked for. */
+/** Parses the options of `npm start`. */
 export const startOptions = (argv, env) => {
   const values = parse(start, argv)
   const found = marketOf(values, env, foldersOf(env))

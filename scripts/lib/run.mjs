@@ -6,7 +6,7 @@ const watchMs = 200
 
 let ending
 
-/** Stops what was started, in the reverse order, and ends this process once. */
+/** Stops the started programs in reverse order, and ends this process once. */
 const end = (code, before) => {
   ending ??= (async () => {
     before()
@@ -16,14 +16,14 @@ const end = (code, before) => {
   return ending
 }
 
-/** Who started us: npm, or the shell that npm runs the script in and then npm. */
+/** The processes that started us: npm, or the shell in which npm runs the script, and then npm. */
 const starters = (script) => {
   const parentOf = (pid) => /\) \S (\d+)/.exec(readOr(`/proc/${pid}/stat`, ""))?.[1] ?? ""
   const isShellOfNpm = readOr(`/proc/${process.ppid}/cmdline`, "").includes(script)
   return `${process.ppid} ${isShellOfNpm ? parentOf(process.ppid) : ""}`
 }
 
-/** npm that is killed, or told to end, does not tell us; its place is then another process's. */
+/** Ends this process when npm ends. A killed npm sends no signal, so the parent's pid is watched. */
 const endWithNpm = () => {
   const script = basename(process.argv[1] ?? "")
   if (script === "" || !process.env.npm_lifecycle_script?.includes(script)) return
@@ -38,7 +38,7 @@ const textOf = (error) => {
   return error.stack
 }
 
-/** Runs a script's main part: signals stop it in order, a failure is told without a stack when a person can act on it. */
+/** Runs a script's main part. Signals stop it in order. A failure that the user can correct is printed without a stack. */
 export const run = (main, { atEnd = () => {}, says = "" } = {}) => {
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
     process.on(signal, () => {

@@ -9,11 +9,11 @@ import { ping } from "./ports.mjs"
 
 const readyMsMax = 60_000
 
-/** ACCOUNTS_FILE as an absolute path: our processes work in the clone's folder, whoever called us elsewhere. */
+/** ACCOUNTS_FILE as an absolute path: our processes work in the clone's folder, wherever we were called. */
 export const givenAccounts = () =>
   process.env.ACCOUNTS_FILE ? resolve(process.env.INIT_CWD ?? process.cwd(), process.env.ACCOUNTS_FILE) : undefined
 
-/** The accounts of a file, with a clear text where it is none. */
+/** Parses an accounts file. The error names the file if it is not a JSON list of accounts. */
 export const parseAccounts = (file) => {
   const text = readOr(file, undefined)
   if (text === undefined) throw new Plain(`ACCOUNTS_FILE: ${file} cannot be read.`)
@@ -21,7 +21,7 @@ export const parseAccounts = (file) => {
     const accounts = JSON.parse(text)
     if (Array.isArray(accounts)) return accounts
   } catch {
-    // The error below names the file; the parser's own text could quote a secret.
+    // The error below names the file. The parser's own text could quote a secret.
   }
   throw new Plain(`${file} is not a JSON list of accounts.`)
 }
@@ -36,8 +36,8 @@ const invented = () =>
   }))
 
 /**
- * The accounts that the simulator and the platform both read, at the simulator's address of this start. Ours keep their keys from start
- * to start; of a file given by ACCOUNTS_FILE a copy is made in which accounts without a `root` get the simulator's.
+ * The accounts file that both simulator and platform read, with the simulator's current address. Our own accounts keep their keys
+ * between starts. A file given by ACCOUNTS_FILE is copied, and accounts without a `root` get the simulator's.
  */
 export const writeAccounts = (data, port, given) => {
   const file = join(folder(data), "accounts.json")
@@ -50,7 +50,7 @@ export const writeAccounts = (data, port, given) => {
   return to
 }
 
-/** What the simulator's process reads; nothing of the platform's secrets. */
+/** The environment of the simulator's process, without the platform's secrets. */
 export const simulatorEnv = ({ port, accountsFile, market }) => {
   const { DATABASE_URL, REDIS_URL, NATS_URL, JWT_SECRET, ...own } = process.env
   const wishes = {
@@ -75,7 +75,7 @@ export const simulatorEnv = ({ port, accountsFile, market }) => {
   }
 }
 
-/** Starts the simulator's process and waits until it answers. The port of the last start is taken again when it is free. */
+/** Starts the simulator's process and waits until it answers. It uses the port of the last start if that is free. */
 export const startSimulator = async (data, market) => {
   const pidFile = join(folder(data), "simulator.pid")
   const portFile = join(data, "simulator.port")

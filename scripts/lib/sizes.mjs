@@ -9,7 +9,7 @@ export const folderFilesMax = 25
 
 const slashed = (root, path) => relative(root, path).split(sep).join("/")
 
-/** The name of a function, or of the nearest constant, property or method that it belongs to. */
+/** The name of a function, or of the nearest constant, property or method that contains it. */
 const nameOf = (ts, node) => {
   for (let at = node; at !== undefined; at = at.parent) {
     if (at.name !== undefined && ts.isIdentifier(at.name)) return at.name.text
@@ -17,7 +17,7 @@ const nameOf = (ts, node) => {
   return "a function"
 }
 
-/** Suites of tests are lists of functions, so the callback of `describe` has no limit. */
+/** A test suite is a list of functions, so the callback of `describe` has no limit. */
 const isSuite = (ts, node) =>
   ts.isCallExpression(node.parent) && /^describe\b/.test(node.parent.expression.getText()) && node.parent.arguments.includes(node)
 
@@ -43,13 +43,13 @@ const sourcesIn = (folder) =>
     .map((entry) => join(entry.parentPath, entry.name))
     .sort()
 
-/** Every function in the TypeScript files below `folders` that has more than 100 lines, from its first line to its last: `path:line: why`. */
+/** Every function below `folders` with more than 100 lines, from its first to its last line: `path:line: why`. */
 export const longFunctions = (root, folders) => {
   const ts = typescript()
   return folders.flatMap((folder) => sourcesIn(join(root, folder)).flatMap((file) => longFunctionsIn(ts, root, file)))
 }
 
-/** Every folder below `folders`, and each of them itself, that holds more than 25 files: `path: why`. */
+/** Every folder among and below `folders` that contains more than 25 files: `path: why`. */
 export const fullFolders = (root, folders) => {
   const counts = new Map()
   for (const folder of folders)

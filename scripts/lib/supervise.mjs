@@ -3,22 +3,22 @@ import { isStopping } from "./children.mjs"
 import { Plain } from "./paths.mjs"
 import { say } from "./watch.mjs"
 
-/** A program that ends a second time within this would only end again: it stops the whole start. */
+/** A program that ends twice within this time would only end again, so it stops the whole start. */
 const againWithinMs = 60_000
-/** Restarts that are remembered. /health says those of the last minute. */
+/** Number of restarts that are remembered. /health lists those of the last minute. */
 const restartsMax = 20
 
 const reasonOf = ({ code, by }) => (by === null ? `ended with code ${code}` : `was killed by ${by}`)
 const seconds = (ms) => `${(ms / 1_000).toFixed(1)} s`
 
-/** What was started again, newest last, in a file that the platform reads for /health. */
+/** The list of restarts, newest last, in a file that the platform reads for /health. */
 const remembering = (file) => {
   const restarts = []
   const write = () => {
     writeFileSync(`${file}.new`, JSON.stringify(restarts))
     renameSync(`${file}.new`, file)
   }
-  write() // those of the run before are over
+  write() // clears the restarts of the previous run
   return {
     begin: (name, reason) => {
       const one = { name, reason, ended_at: new Date().toISOString(), up_at: null }
@@ -33,7 +33,7 @@ const remembering = (file) => {
   }
 }
 
-/** Starts one program again whenever it ends. Rejects when it ends twice within a minute, or does not come up. */
+/** Restarts one program whenever it ends. Rejects if it ends twice within a minute, or does not come up. */
 const keepUp = async ({ name, port, child, again }, restarts) => {
   let endedAtMs = Number.NEGATIVE_INFINITY
   while (true) {
@@ -53,8 +53,8 @@ const keepUp = async ({ name, port, child, again }, restarts) => {
 }
 
 /**
- * Watches programs that were started (see `restartable`), and writes what was started again to `file`. Never resolves; rejects with the
- * reason when one of them cannot be kept up.
+ * Watches started programs (see `restartable`), and writes restarts to `file`. Never resolves; rejects with the reason if a program
+ * cannot be kept running.
  */
 export const supervise = (parts, file) => {
   const restarts = remembering(file)

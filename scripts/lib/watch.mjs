@@ -21,8 +21,8 @@ const side = (name, row) =>
     : `${name} ${row.last_price ?? "-"} iv ${(row.iv * 100).toFixed(2)} % delta ${row.delta} theta ${row.theta}`
 
 /**
- * The market, the chain at the money and the newest strategy, in up to three lines; undefined while there is nothing to show. Numbers that
- * an earlier run left behind are not shown: their time lies before `sinceMs`, where market time is real time.
+ * The market, the chain at the money and the newest strategy, in up to three lines; undefined if there is nothing to show. Numbers of
+ * an earlier run are not shown: if market time is real time, their time is before `sinceMs`.
  */
 const look = async (ask, symbol, sinceMs) => {
   const { market } = await ask("/health")
@@ -43,16 +43,19 @@ const look = async (ask, symbol, sinceMs) => {
   ]
 }
 
-/** Lines on the terminal that the next look replaces. */
+/** Number of terminal lines that the next look replaces. */
 let shown = 0
 
-/** Writes a line that stays, also while the lines below are replaced every second. */
+/** Writes a permanent line above the lines that are replaced every second. */
 export const say = (text) => {
   log(text)
   shown = 0
 }
 
-/** Shows that the main job runs: once where output is kept, every second in place on a terminal. Never a reason to stop. */
+/**
+ * Shows that the platform works: once if output goes to a file, every second in place on a terminal. An error here never stops the
+ * start.
+ */
 export const watch = async (facts, { symbol, sinceMs }) => {
   if (facts.token === null) return
   const ask = asker(facts)

@@ -7,10 +7,10 @@ import { exclusively } from "./lock.mjs"
 import { cache, folder, hash, log, Plain, readOr, root } from "./paths.mjs"
 
 const web = join(root, "web")
-/** What the gateway serves at `/` (WEB_ROOT). */
+/** The folder that the gateway serves at `/` (WEB_ROOT). */
 export const dist = join(web, "dist")
 const stamp = join(cache, "web.built")
-/** Text gains from compression; below this size the headers outweigh it. */
+/** Files that are worth compressing. Below this size the headers outweigh the gain. */
 const compressible = /\.(?:html|js|css|svg|json)$/
 const bytesMin = 512
 
@@ -21,7 +21,7 @@ const filesIn = (path) =>
     .sort()
 
 const state = () => {
-  // The page is built with the client, and that with the contract.
+  // The page is built with the client, and the client with the contract.
   const sources = [web, ...["client", "domain", "gateway"].map((name) => join(root, "src", name))]
     .flatMap(filesIn)
     .filter((file) => relative(dist, file).startsWith(".."))
@@ -29,7 +29,7 @@ const state = () => {
   return hash([...sources, readOr(join(root, "package-lock.json"), "")].join("\n"))
 }
 
-/** Compressed once here, so that no start and no request pays for it. */
+/** Compresses once at the build, so that no start and no request has to. */
 const compress = async () => {
   const most = { params: { [constants.BROTLI_PARAM_QUALITY]: constants.BROTLI_MAX_QUALITY } }
   for (const file of filesIn(dist).filter((name) => compressible.test(name) && statSync(name).size >= bytesMin)) {
@@ -40,7 +40,7 @@ const compress = async () => {
   }
 }
 
-/** Builds the page to web/dist; nothing is done when no source changed. */
+/** Builds the page to web/dist; does nothing if no source changed. */
 export const buildWeb = () =>
   exclusively("web", async () => {
     const now = state()
@@ -48,7 +48,7 @@ export const buildWeb = () =>
     log("Building the page ...")
     const vite = start("vite", process.execPath, [join(root, "node_modules/vite/bin/vite.js"), "build", "web", "--logLevel", "warn"], {
       cwd: root,
-      // Whoever builds: packages have another, larger form for those who develop them.
+      // The production form of all packages: the development form is larger.
       env: { ...process.env, NODE_ENV: "production" },
       log: "error"
     })
