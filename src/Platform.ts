@@ -24,9 +24,9 @@ import { WindowRepo } from "./store/WindowRepo.ts"
 import * as Copies from "./streams/Copies.ts"
 import { FrameFeed } from "./streams/FrameFeed.ts"
 import { JetStream } from "./streams/JetStream.ts"
+import { StreamKeeper } from "./streams/keep/StreamKeeper.ts"
 import { MarketClock } from "./streams/MarketClock.ts"
 import { Snapshots } from "./streams/Snapshots.ts"
-import * as Streams from "./streams/Streams.ts"
 
 export type Role = "actors" | "gateway"
 
@@ -77,7 +77,7 @@ const ActorsRole = InstrumentsFromStore.pipe(
   Layer.provide([FrameFeed.Default, Snapshots.Default, Broker.Default]),
   Layer.provide([MarketClock.Default, RulesFromStore.layer]),
   Layer.merge(Copies.layer),
-  Layer.provide(Streams.layer),
+  Layer.provide(StreamKeeper.Default),
   Layer.provide(JetStream.layer("engine"))
 )
 const GatewayRole = GatewayLive.pipe(
@@ -85,7 +85,7 @@ const GatewayRole = GatewayLive.pipe(
   Layer.provide(ApiKeys.none),
   Layer.merge(InstrumentsFromStore),
   Layer.provide([MarketClock.Default, RulesFromStore.layer]),
-  Layer.provide(Streams.layer),
+  Layer.provide(StreamKeeper.Default),
   Layer.provide(JetStream.layer("gateway"))
 )
 

@@ -70,6 +70,8 @@ const deliveredOf = (message: JsMsg): Delivered => ({
   nak: () => message.nak()
 })
 
+/** The server's answer to a request that it can never fulfil. */
+const refused = 400
 /** The server's own number for a consumer that is not there. */
 const consumerNotFound = 10_014
 
@@ -87,9 +89,16 @@ export const make = (setup: Setup): Effect.Effect<DurableRead, NatsError, JetStr
       attempt("delete consumer", () => jsm.consumers.delete(stream, name)),
       add
     )
-    /** The server changes an existing consumer where it can; what it cannot change is made again. */
+    /**
+     * The server changes an existing consumer where it can; what it refuses to change is made again. An answer that does not come in time
+     * refuses nothing: the consumer with its acknowledgements stays.
+     */
     const ensure = Effect.flatMap(
-      Effect.orElse(add, () => replace),
+      Effect.catchIf(
+        add,
+        (error) => apiErrorOf(error)?.code === refused,
+        () => replace
+      ),
       (made) => (difference(setup, made.config) === undefined ? Effect.succeed(made) : replace)
     )
     const mended = (why: string) =>

@@ -3,7 +3,7 @@ import { type KV, StorageType } from "nats"
 import { JetStream, type Message, NatsError } from "./JetStream.ts"
 import * as OrderedRead from "./OrderedRead.ts"
 
-/** What a watcher sees: the newest value of a key, or that it was removed. */
+/** What a watcher sees: the newest value of a key, or that it was removed. Revision 0: it is gone with the whole bucket. */
 export interface Change {
   readonly key: string
   readonly revision: number
@@ -15,6 +15,8 @@ export interface KeyValue {
   /** Answers the key's new revision, which only ever grows over the whole bucket. */
   readonly put: (key: string, value: Uint8Array) => Effect.Effect<number, NatsError>
   readonly remove: (key: string) => Effect.Effect<void, NatsError>
+  /** When the bucket was made, UNIX ms. A bucket that was deleted and made again has another time, and nothing of what it held. */
+  readonly createdMs: Effect.Effect<number, NatsError>
   readonly keys: (filter?: string) => Effect.Effect<ReadonlyArray<string>, NatsError>
   /** Every key's present value first (or that it was removed), then changes as they come, over breaks too. */
   readonly watch: (filter?: string) => Effect.Effect<{ readonly takeAll: Effect.Effect<ReadonlyArray<Change>> }, NatsError, Scope.Scope>
@@ -22,19 +24,31 @@ export interface KeyValue {
 
 const keysReadMax = "10 seconds"
 
-/** A bucket with one value per key, kept in files: revisions must survive a server restart, or an epoch could fall. */
+/** The platform's buckets, which are made again when somebody deletes them. The leases' bucket is kept by its own rules (LeaseBucket). */
+export const buckets = ["actors", "snapshots", "incarnations"] as const
+
+/** The stream in which a bucket lies. */
+export const streamOf = (bucket: string): string => `KV_${bucket}`
+
+/** Makes a bucket where it is missing. One value per key, kept in files: revisions must survive a server restart, or an epoch could fall. */
+export const bind = (bucket: string): Effect.Effect<KV, NatsError, JetStream> =>
+  Effect.gen(function* () {
+    const { js } = yield* JetStream
+    const failed = (cause: unknown) => new NatsError({ op: `open (bucket ${bucket})`, cause })
+    const replicas = yield* Config.integer("NATS_REPLICAS").pipe(Config.withDefault(1), Effect.mapError(failed))
+    return yield* Effect.tryPromise({
+      try: () => js.views.kv(bucket, { history: 1, storage: StorageType.File, allow_direct: false, replicas }),
+      catch: failed
+    })
+  })
+
+/** A bucket, made where it is missing. */
 export const open = (bucket: string): Effect.Effect<KeyValue, NatsError, JetStream> =>
   Effect.gen(function* () {
     const jetStream = yield* JetStream
     const attempt = <A>(op: string, run: () => Promise<A>) =>
       Effect.tryPromise({ try: run, catch: (cause) => new NatsError({ op: `${op} (bucket ${bucket})`, cause }) })
-    const replicas = yield* Config.integer("NATS_REPLICAS").pipe(
-      Config.withDefault(1),
-      Effect.mapError((cause) => new NatsError({ op: `open (bucket ${bucket})`, cause }))
-    )
-    const kv: KV = yield* attempt("open", () =>
-      jetStream.js.views.kv(bucket, { history: 1, storage: StorageType.File, allow_direct: false, replicas })
-    )
+    const kv = yield* bind(bucket)
 
     // How a bucket lies in its stream: github.com/nats-io/nats-architecture-and-design, ADR-8.
     const prefix = `$KV.${bucket}.`
@@ -45,7 +59,7 @@ export const open = (bucket: string): Effect.Effect<KeyValue, NatsError, JetStre
     })
     const watch = (filter = ">") =>
       Effect.gen(function* () {
-        const read = yield* OrderedRead.make({ stream: `KV_${bucket}`, filters: [prefix + filter], start: { _tag: "LastPerSubject" } })
+        const read = yield* OrderedRead.make({ stream: streamOf(bucket), filters: [prefix + filter], start: { _tag: "LastPerSubject" } })
         const present = new Set<string>()
         const changesOf = (item: Message | OrderedRead.Gap): ReadonlyArray<Change> => {
           if (item._tag === "Message") {
@@ -71,6 +85,7 @@ export const open = (bucket: string): Effect.Effect<KeyValue, NatsError, JetStre
         ),
       put: (key, value) => attempt(`put ${key}`, () => kv.put(key, value)),
       remove: (key) => attempt(`remove ${key}`, () => kv.purge(key)),
+      createdMs: Effect.map(jetStream.info(streamOf(bucket)), ({ createdMs }) => createdMs),
       keys: (filter) =>
         attempt("keys", async () => {
           const found: Array<string> = []

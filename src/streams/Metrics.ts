@@ -16,6 +16,8 @@ export const copyFailures = counter(
   "user"
 )
 
+export const streamsRemade = counter("streams_remade_total", "Times a stream or bucket was deleted and made again", "stream")
+
 export const readMessages = counter("stream_read_messages_total", "Messages taken by ordered reads", "stream")
 export const readRestarts = counter("stream_read_restarts_total", "Times an ordered read made itself a new consumer", "stream")
 export const readGaps = counter("stream_read_gaps_total", "Messages that a stream no longer held when a reader came for them", "stream")

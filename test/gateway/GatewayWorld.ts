@@ -15,8 +15,8 @@ import { InstrumentRegistry } from "../../src/store/InstrumentRegistry.ts"
 import { Redis } from "../../src/store/Redis.ts"
 import * as Copies from "../../src/streams/Copies.ts"
 import { JetStream } from "../../src/streams/JetStream.ts"
+import { StreamKeeper } from "../../src/streams/keep/StreamKeeper.ts"
 import { MarketClock } from "../../src/streams/MarketClock.ts"
-import * as Streams from "../../src/streams/Streams.ts"
 import * as Subjects from "../../src/streams/Subjects.ts"
 import { started } from "../store/Stores.ts"
 import { freshDatabase, type NatsServer, natsServer } from "../TestBackends.ts"
@@ -164,8 +164,8 @@ export const world = (options: Options = {}) =>
       if (options.door !== undefined) settings.set("NATS_URL", yield* options.door(nats.url))
       const streams =
         options.hasStreams === false
-          ? Layer.empty
-          : Copies.layer.pipe(Layer.provideMerge(Streams.layer), Layer.provide(Layer.succeed(JetStream, engine)))
+          ? Layer.succeed(StreamKeeper, StreamKeeper.make({ remade: () => [], progress: () => undefined }))
+          : Copies.layer.pipe(Layer.provideMerge(StreamKeeper.Default), Layer.provide(Layer.succeed(JetStream, engine)))
       const filled =
         options.hasInstruments === false
           ? Layer.empty

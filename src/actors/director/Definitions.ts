@@ -22,7 +22,7 @@ export interface Definitions {
 /** Keeps the definitions in the record equal to the wanted ones. Publishes `strat.evt` when a strategy's definition changes there. */
 export const make = Effect.gen(function* () {
   const jetStream = yield* JetStream
-  const { last, publish } = jetStream
+  const { last, publish, info } = jetStream
   const clock = yield* MarketClock
   const bury = DeadLetters.send(jetStream)
 
@@ -31,6 +31,8 @@ export const make = Effect.gen(function* () {
     const known = new Map<string, { readonly text: string; readonly seq: number }>()
     /** By subject, the sequence of the definition announced last. It shows a crash between the write and the announcement. */
     const announced = new Map<string, number>()
+    /** When the record that `known` describes was made. */
+    let recordMs = 0
     const reconciliation = Reconciliation.make((refused, reason) => bury("director", refused, reason))
 
     /** Answers the sequence of the definition in the record. */
@@ -76,6 +78,13 @@ export const make = Effect.gen(function* () {
     return {
       settle: (wanted, requestId) =>
         Effect.gen(function* () {
+          const { createdMs } = yield* info(Subjects.StrategyDefinition.stream)
+          // A record that was deleted and made again holds none of them, and counts from the beginning.
+          if (createdMs !== recordMs) {
+            known.clear()
+            announced.clear()
+          }
+          recordMs = createdMs
           for (const [subject, value] of wanted) {
             const settled = Effect.flatMap(write(subject, value, requestId), (seq) => announce(subject, value, seq, requestId))
             yield* reconciliation.key(subject, value, settled)

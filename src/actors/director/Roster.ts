@@ -35,6 +35,8 @@ export const make = Effect.gen(function* () {
     const reconciliation = Reconciliation.make((refused, reason) => bury("director", refused, reason))
     /** Value by key, as the bucket has it; none before it was read. */
     let placed: Map<string, string> | undefined
+    /** When the bucket that was read was made. */
+    let createdMs = 0
     /** Since when a snapshot is known to have no actor that is wanted, ms. */
     const leaving = new Map<string, number>()
 
@@ -63,7 +65,9 @@ export const make = Effect.gen(function* () {
       settle: (wanted) =>
         Effect.gen(function* () {
           const nowMs = yield* Clock.currentTimeMillis
-          const present = placed ?? (yield* read(wanted, nowMs))
+          const bucketMs = yield* bucket.createdMs
+          const present = (bucketMs === createdMs ? placed : undefined) ?? (yield* read(wanted, nowMs))
+          createdMs = bucketMs
           placed = present
           for (const [key, value] of wanted) {
             leaving.delete(key)

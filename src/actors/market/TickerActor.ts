@@ -76,9 +76,11 @@ const followBucket = (
   changes: { readonly takeAll: Effect.Effect<ReadonlyArray<KeyValue.Change>> },
   afterEach: Effect.Effect<unknown>
 ) => {
-  const obey = ({ value }: KeyValue.Change) =>
+  // With revision 0 the whole bucket is gone. The director fills it again, and what is subscribed stays so meanwhile.
+  const obey = ({ value, revision }: KeyValue.Change) =>
     Option.match(value, {
-      onNone: () => TickerSession.subscribe(session, publisher, socket, rules.current(), { v: 1, instruments: [] }),
+      onNone: () =>
+        revision === 0 ? Effect.void : TickerSession.subscribe(session, publisher, socket, rules.current(), { v: 1, instruments: [] }),
       onSome: (bytes) =>
         Effect.flatMap(decodeDesired(new TextDecoder().decode(bytes)), (desired) =>
           TickerSession.subscribe(session, publisher, socket, rules.current(), desired)
@@ -100,17 +102,31 @@ export const make = Effect.gen(function* () {
   const marketClock = yield* MarketClock
   const rules = yield* RuleBook
   const leases = yield* Leases
+  const jetStream = yield* JetStream
   const actors = yield* KeyValue.open(Placement.bucket)
   const incarnations = yield* KeyValue.open("incarnations")
   const context = yield* Effect.context<JetStream | MarketClock | RuleBook>()
   /** Why the newest run of an account's ticker could not connect. A ticker that is started again has failed until it is open. */
   const failures = new Map<string, string>()
 
+  /** Greater than every number that this account's ticker has used, also when the bucket or the record was deleted in between. */
+  const nextIncarnation = (account: string) =>
+    Effect.gen(function* () {
+      const kvKey = Subject.kvKey(account)
+      const kept = yield* incarnations.get(kvKey)
+      const keptNumber = Option.match(kept, { onNone: () => 0, onSome: ({ value }) => Number(new TextDecoder().decode(value)) || 0 })
+      const clock = yield* jetStream.last(Subjects.Clock.stream, Subjects.Clock.at({ account }))
+      const header = Option.flatMapNullable(clock, (message) => FrameHeader.parse(message.header(FrameHeader.name)))
+      const recordNumber = Option.match(header, { onNone: () => 0, onSome: ({ incarnation }) => incarnation })
+      const next = Math.max(keptNumber, recordNumber) + 1
+      return Math.max(next, yield* incarnations.put(kvKey, new TextEncoder().encode(String(next))))
+    })
+
   const begin = (account: string) =>
     Effect.gen(function* () {
       const lease = yield* leases.of(key(account))
       const { source } = (yield* broker.session(account)).account
-      const incarnation = yield* incarnations.put(Subject.kvKey(account), new Uint8Array())
+      const incarnation = yield* nextIncarnation(account)
       return TickerSession.make({ account, source, incarnation, lease, failure: failures.get(account) ?? null })
     })
 

@@ -106,7 +106,9 @@ const follow = (roll: Roll, { kinds, always }: Context.Tag.Service<ActorKinds>, 
         }
         return Effect.void
       })
-    const apply = ({ key, value }: KeyValue.Change) => (Option.isSome(value) ? want(key) : Effect.sync(() => forget(key)))
+    // With revision 0 the whole bucket is gone. The director fills it again within seconds, and no actor needs to stop meanwhile.
+    const apply = ({ key, value, revision }: KeyValue.Change) =>
+      Option.isSome(value) ? want(key) : Effect.sync(() => (revision === 0 ? undefined : forget(key)))
 
     const watch = Effect.gen(function* () {
       const read = yield* kv.watch()
@@ -117,8 +119,13 @@ const follow = (roll: Roll, { kinds, always }: Context.Tag.Service<ActorKinds>, 
         yield* settle
       }
     }).pipe(Effect.scoped)
+    let createdMs = yield* kv.createdMs
     const list = Effect.gen(function* () {
       const before = changes
+      const nowMs = yield* kv.createdMs
+      const isRemade = nowMs !== createdMs
+      createdMs = nowMs
+      if (isRemade) return
       const keys = new Set(yield* kv.keys())
       // Changes that came in the meantime are newer than the list.
       if (changes !== before) return

@@ -16,12 +16,15 @@ const deltasBackMax = 2_000
 
 /** The readers of OPT and OPT_LAST. */
 const readers = Effect.gen(function* () {
-  const { chains } = yield* Views
+  const { chains, movement } = yield* Views
   const feed = yield* ChainFeed
   const publish = (change: Change | undefined) => {
     if (change !== undefined) feed.publish(change)
   }
-  const state = reader(bodiesOf(Subjects.UnderlyingState), Trusted.state, (message) => chains.applyState(message))
+  const state = reader(bodiesOf(Subjects.UnderlyingState), Trusted.state, (message, { timeMs }) => {
+    movement.state(`${message.exchange}.${message.underlying}`, message.as_of, timeMs)
+    chains.applyState(message)
+  })
   const chain = reader(bodiesOf(Subjects.ChainKeyframe), Trusted.chain, (message) => publish(chains.applyKeyframe(message)))
   const isState = ({ subject }: Message) => Subjects.UnderlyingState.match(subject) !== undefined
   const keyframe: Reader = { take: (message) => (isState(message) ? state : chain).take(message) }

@@ -49,6 +49,7 @@ export const make = Effect.gen(function* () {
             return undefined
           }
           appliedSeq = message.seq
+          views.movement.frame(message.subject, message.timeMs)
           return ticks.accept(message) ? undefined : "the frame's header is missing or not ours"
         },
         gone: (from, to) => {

@@ -29,9 +29,10 @@ export const make = (caughtUp: () => void) =>
         isOf: (subject, { strategy_id }) => Subjects.Mark.match(subject)?.strategy === String(strategy_id)
       },
       Trusted.mark,
-      (mark, { subject, seq }) => {
+      (mark, { subject, seq, timeMs }) => {
         const owner = Subjects.Mark.match(subject)?.owner ?? ""
         const marked = { mark, seq }
+        views.movement.mark(mark.as_of, timeMs)
         views.strategies.apply(owner, marked)
         marks.publish(owner, marked)
       }

@@ -10,6 +10,7 @@ import { RuleBook } from "../../streams/RuleBook.ts"
 import { Bridge } from "../bridge/Bridge.ts"
 import { Views } from "../views/Views.ts"
 import * as MarketState from "./MarketState.ts"
+import * as Movement from "./Movement.ts"
 import * as Probes from "./Probes.ts"
 import * as Restarts from "./Restarts.ts"
 
@@ -73,11 +74,13 @@ export class Health extends Effect.Service<Health>()("gateway/service/Health", {
     const { known, hasSimulator } = yield* Probes.start
     const stateOfMarket = yield* MarketState.make(hasSimulator)
     const restarted = yield* Restarts.follow
+    const movement = yield* Movement.follow
 
-    const report: Effect.Effect<Report> = Effect.map(Clock.currentTimeMillis, (nowMs) => {
+    const report: Effect.Effect<Report> = Effect.zipWith(Clock.currentTimeMillis, movement, (nowMs, slow) => {
       const heard = views.tickers.all()
       const restarts = restarted()
       const { down, degraded } = complaints({ known, redis, registry, bridge, views, restarts }, nowMs)
+      degraded.push(...slow)
       const master = registry.current()
       const redisState = redis.state()
       return {

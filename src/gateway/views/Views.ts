@@ -1,5 +1,6 @@
 import { Effect } from "effect"
 import { ChainView } from "./ChainView.ts"
+import { MovementView } from "./MovementView.ts"
 import { StrategyView } from "./StrategyView.ts"
 import { TickerView } from "./TickerView.ts"
 import { WriterView } from "./WriterView.ts"
@@ -17,6 +18,7 @@ export class Views extends Effect.Service<Views>()("gateway/views/Views", {
     strategies: new StrategyView(),
     tickers: new TickerView(),
     writers: new WriterView(),
+    movement: new MovementView(),
     /** Creation times of the streams MD_FRAMES, OPT and STRAT, UNIX ms. Sequences are valid only together with them. */
     epochs: { frames: 0, chains: 0, strategies: 0 },
     /** The newest sequences of MD_FRAMES and OPT that were sent to clients; undefined while the first read is running. */

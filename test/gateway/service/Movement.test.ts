@@ -1,0 +1,55 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Layer } from "effect"
+import * as Subjects from "../../../src/streams/Subjects.ts"
+import { ask, eventually, fullPacket, publishFrame, ready, tokens, World, world } from "../GatewayWorld.ts"
+
+const health = ask("/health", { as: null })
+const publishState = (asOfMs: number) =>
+  Effect.flatMap(World, ({ engine }) =>
+    engine.publish(
+      Subjects.UnderlyingState.at({ exchange: "NSE", underlying: "NIFTY" }),
+      Subjects.UnderlyingState.encode({
+        v: 1,
+        as_of: new Date(asOfMs).toISOString(),
+        seq: 1,
+        exchange: "NSE",
+        underlying: "NIFTY",
+        instrument_token: null,
+        spot: null,
+        spot_change: null,
+        futures: [],
+        expiries: []
+      })
+    )
+  )
+
+describe("Movement", () => {
+  it.scopedLive("BE-ISO-05 BE-ISO-03 an output that stands still while frames come, and one that is late, are degraded by name", () =>
+    Effect.flatMap(Layer.build(world({ config: { MARKET_MODE: "live" } })), (context) =>
+      Effect.gen(function* () {
+        yield* ready
+        const reasonWhile = <E, R>(traffic: Effect.Effect<unknown, E, R>) =>
+          Effect.map(Effect.zipRight(traffic, health), ({ body }) => String(body.reason))
+        const frame = publishFrame([fullPacket(tokens.nifty, 2_450_000)])
+        const still = /NSE\.NIFTY stands still: frames came for \d+ s without a new state/
+        const found = yield* eventually(
+          "it stands still",
+          Effect.map(reasonWhile(frame), (reason) => (still.test(reason) ? reason : undefined))
+        )
+        assert.match(found, /MD_TICK stands still: frames came for \d+ s and nothing new is in it/)
+        yield* eventually(
+          "it moves",
+          Effect.map(reasonWhile(Effect.zipRight(frame, publishState(Date.now()))), (reason) => !still.test(reason))
+        )
+        yield* eventually(
+          "it is late",
+          Effect.map(reasonWhile(publishState(Date.now() - 60_000)), (reason) => /values of NSE\.NIFTY are 6\d s behind/.test(reason))
+        )
+        yield* eventually(
+          "it is in time",
+          Effect.map(reasonWhile(publishState(Date.now())), (reason) => !/behind/.test(reason))
+        )
+      }).pipe(Effect.provide(context))
+    )
+  )
+})

@@ -1,0 +1,37 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Stillness, stillAfterSeconds } from "../../../src/gateway/service/Stillness.ts"
+
+const seconds = (one: Stillness, count: number, hasInput: boolean, hasMoved: boolean) => {
+  for (let at = 0; at < count; at++) one.second(hasInput, hasMoved)
+}
+
+describe("Stillness", () => {
+  it("BE-ISO-05 an output that must answer stands still after ten unanswered seconds with input, until it moves", () => {
+    const one = new Stillness("always")
+    seconds(one, stillAfterSeconds, true, false)
+    assert.strictEqual(one.stillSeconds, 0)
+    seconds(one, 1, true, false)
+    assert.strictEqual(one.stillSeconds, stillAfterSeconds + 1)
+    seconds(one, 1, false, true)
+    assert.strictEqual(one.stillSeconds, 0)
+  })
+
+  it("silence of the input says nothing", () => {
+    const one = new Stillness("always")
+    seconds(one, 3_600, false, false)
+    seconds(one, stillAfterSeconds, true, false)
+    assert.strictEqual(one.stillSeconds, 0)
+  })
+
+  it("an output that need not answer is judged once it has answered most of the time", () => {
+    const one = new Stillness("learned")
+    seconds(one, 100, true, false)
+    assert.strictEqual(one.stillSeconds, 0)
+    seconds(one, 30, true, true)
+    seconds(one, stillAfterSeconds + 1, true, false)
+    assert.strictEqual(one.stillSeconds, stillAfterSeconds + 1)
+    // It is not waited for without end: what made it move may have ended.
+    seconds(one, 300, true, false)
+    assert.strictEqual(one.stillSeconds, 0)
+  })
+})
