@@ -2,6 +2,7 @@
 export const istOffsetMs = 19_800_000
 export const minuteMs = 60_000
 export const dayMs = 86_400_000
+export const dayMinutes = 1_440
 
 /** Act/365 fixed: one year of option time in milliseconds. */
 export const yearMs = 365 * dayMs

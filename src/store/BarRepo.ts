@@ -3,6 +3,7 @@ import * as SqlSchema from "@effect/sql/SqlSchema"
 import { Effect, Schema } from "effect"
 import type { Ohlcv } from "../domain/market/Ohlcv.ts"
 import type * as Hours from "../domain/rules/Hours.ts"
+import * as Buckets from "./Buckets.ts"
 import { BigIntColumn, TimeColumn } from "./Columns.ts"
 import * as Slices from "./Slices.ts"
 import * as StoreError from "./StoreError.ts"
@@ -64,16 +65,8 @@ const RangeRequest = Schema.Struct({
   closes: Schema.Array(Schema.String),
   gridOpenMs: Schema.Int
 })
-const minutesPerDay = 1440
 /** Rows per INSERT. */
 const batchRows = 2_000
-/**
- * Bars are laid out from the session's open (Timeframe), day bars from India's midnight. Every length divides the day, so one origin
- * serves all days.
- */
-const originOf = (minutes: number, gridOpenMs: number): string =>
-  new Date(Date.parse("1970-01-01T00:00:00+05:30") + (minutes < minutesPerDay ? gridOpenMs : 0)).toISOString()
-
 const requestOf = ({ sessions, ...range }: Range): typeof RangeRequest.Type => ({
   ...range,
   opens: sessions.map(({ opensAtMs }) => new Date(opensAtMs).toISOString()),
@@ -107,7 +100,7 @@ export class BarRepo extends Effect.Service<BarRepo>()("store/BarRepo", {
       })
 
     const bucketOf = (it: typeof RangeRequest.Type) =>
-      sql`date_bin(make_interval(mins => ${it.minutes}), at, ${originOf(it.minutes, it.gridOpenMs)}::timestamptz)`
+      sql`date_bin(make_interval(mins => ${it.minutes}), at, ${Buckets.originOf(it.minutes, it.gridOpenMs)}::timestamptz)`
     const sessionsOf = (it: typeof RangeRequest.Type) =>
       sql`(SELECT (opens AT TIME ZONE 'Asia/Kolkata')::date AS day, opens, closes
         FROM unnest(${it.opens}::timestamptz[], ${it.closes}::timestamptz[]) AS s (opens, closes))`
@@ -117,7 +110,7 @@ export class BarRepo extends Effect.Service<BarRepo>()("store/BarRepo", {
         WITH minute AS (
           SELECT ${bucketOf(it)} AS bucket, * FROM bars
           WHERE instrument_token = ${it.instrumentToken} AND tradingsymbol = ${it.tradingsymbol} AND minutes = 1 AND source = 'live'
-            AND at >= date_bin(make_interval(mins => ${it.minutes}), ${it.from}::timestamptz, ${originOf(it.minutes, it.gridOpenMs)}::timestamptz)
+            AND at >= date_bin(make_interval(mins => ${it.minutes}), ${it.from}::timestamptz, ${Buckets.originOf(it.minutes, it.gridOpenMs)}::timestamptz)
             AND at < ${it.to}::timestamptz + make_interval(mins => ${it.minutes})
         ), own AS (
           SELECT bucket, (array_agg(open ORDER BY at))[1] AS open, max(high) AS high, min(low) AS low,

@@ -2,6 +2,7 @@ import * as SqlClient from "@effect/sql/SqlClient"
 import * as SqlSchema from "@effect/sql/SqlSchema"
 import { Effect, Schema } from "effect"
 import * as Money from "../domain/Money.ts"
+import * as Buckets from "./Buckets.ts"
 import { BigIntColumn, isIdentity, NumericColumn, TimeColumn } from "./Columns.ts"
 import * as StoreError from "./StoreError.ts"
 
@@ -50,13 +51,6 @@ const RangeRequest = Schema.Struct({
   limit: Schema.Int,
   offset: Schema.Int
 })
-const minutesPerDay = 1440
-/**
- * Buckets are laid out from the session's open like bars (BarRepo), day buckets from India's midnight. India's offset is constant since
- * 1945.
- */
-const originOf = (intervalMinutes: number, gridOpenMs: number): string =>
-  new Date(Date.parse("1970-01-01T00:00:00+05:30") + (intervalMinutes < minutesPerDay ? gridOpenMs : 0)).toISOString()
 
 /** Minute candles of m2m. */
 export class CandleRepo extends Effect.Service<CandleRepo>()("store/CandleRepo", {
@@ -78,7 +72,7 @@ export class CandleRepo extends Effect.Service<CandleRepo>()("store/CandleRepo",
       ON CONFLICT (strategy_id, minute) DO NOTHING RETURNING strategy_id`
 
     const buckets = (it: typeof RangeRequest.Type) => sql`
-      SELECT date_bin(make_interval(mins => ${it.intervalMinutes}), c.minute, ${originOf(it.intervalMinutes, it.gridOpenMs)}::timestamptz) AS bucket, c.*
+      SELECT date_bin(make_interval(mins => ${it.intervalMinutes}), c.minute, ${Buckets.originOf(it.intervalMinutes, it.gridOpenMs)}::timestamptz) AS bucket, c.*
       FROM strategy_m2m_candles c JOIN strategies s ON s.strategy_id = c.strategy_id
       WHERE s.owner = ${it.owner} AND c.strategy_id = ${it.strategyId}
         AND c.minute >= coalesce(${it.from}::timestamptz, '-infinity') AND c.minute <= coalesce(${it.to}::timestamptz, 'infinity')`

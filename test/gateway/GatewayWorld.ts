@@ -18,6 +18,7 @@ import { JetStream } from "../../src/streams/JetStream.ts"
 import { StreamKeeper } from "../../src/streams/keep/StreamKeeper.ts"
 import { MarketClock } from "../../src/streams/MarketClock.ts"
 import * as Subjects from "../../src/streams/Subjects.ts"
+import { anInstrument } from "../domain/market/AnInstrument.ts"
 import { started } from "../store/Stores.ts"
 import { freshDatabase, type NatsServer, natsServer } from "../TestBackends.ts"
 
@@ -49,20 +50,8 @@ export const token = (claims: Claims = {}) =>
 export const near = "2098-01-30"
 export const far = "2099-12-31"
 export const gone = "2020-01-30"
-const instrument = (token: number, tradingsymbol: string, more: Partial<Instrument.Instrument> = {}): Instrument.Instrument => ({
-  token,
-  exchangeToken: token >>> 8,
-  tradingsymbol,
-  name: "NIFTY",
-  expiry: null,
-  strike: 0,
-  tickSize: 5,
-  lotSize: 75,
-  instrumentType: "EQ",
-  segment: "NFO-OPT",
-  exchange: "NFO",
-  ...more
-})
+const instrument = (token: number, tradingsymbol: string, more: Partial<Instrument.Instrument> = {}) =>
+  anInstrument(token, { tradingsymbol, ...more })
 /** Tokens of the test market; the low byte is the segment. */
 export const tokens = {
   nifty: 256265,

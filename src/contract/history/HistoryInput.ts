@@ -2,27 +2,9 @@ import { Schema } from "effect"
 import * as IndiaTime from "../../domain/IndiaTime.ts"
 import * as KiteHistory from "../../domain/market/KiteHistory.ts"
 
-/** Kite's interval names, and the short names that charts use. */
-const aliases: Readonly<Record<string, number>> = {
-  "1m": 1,
-  "1minute": 1,
-  "3m": 3,
-  "5m": 5,
-  "10m": 10,
-  "15m": 15,
-  "30m": 30,
-  "60m": 60,
-  "1h": 60,
-  hour: 60,
-  "1d": 1440,
-  "1day": 1440
-}
-const named = (text: string): KiteHistory.Interval | undefined => {
-  const lower = text.toLowerCase()
-  const minutes = Object.hasOwn(aliases, lower) ? aliases[lower] : undefined
-  return KiteHistory.byName(lower) ?? (minutes === undefined ? undefined : KiteHistory.byMinutes(minutes))
-}
+const named = (text: string): KiteHistory.Interval | undefined => KiteHistory.byAlias(text.toLowerCase())
 const names = KiteHistory.intervals.map(({ name }) => name)
+const aliases = KiteHistory.intervals.flatMap((one) => one.aliases)
 
 const IntervalValue = Schema.declare((value): value is KiteHistory.Interval => KiteHistory.intervals.some((one) => one === value), {
   identifier: "HistoryInterval"
@@ -32,7 +14,7 @@ export const Interval = Schema.transform(
   Schema.String.pipe(
     Schema.filter((text) => named(text) !== undefined, {
       message: () => `expected one of ${names.join(", ")}`,
-      jsonSchema: { type: "string", enum: [...names, ...Object.keys(aliases)] }
+      jsonSchema: { type: "string", enum: [...names, ...aliases] }
     })
   ),
   IntervalValue,

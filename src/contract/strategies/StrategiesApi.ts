@@ -3,6 +3,7 @@ import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
 import * as OpenApi from "@effect/platform/OpenApi"
 import { Schema } from "effect"
 import { Money, MoneyInput } from "../../domain/Money.ts"
+import * as KiteHistory from "../../domain/market/KiteHistory.ts"
 import { Direction } from "../../domain/record/StrategyDefinition.ts"
 import { legsMax } from "../../domain/strategy/Limits.ts"
 import { Mark } from "../../domain/strategy/StrategyMessage.ts"
@@ -50,37 +51,22 @@ const Candle = Schema.Struct({
   identifier: "StrategyCandle"
 })
 
-const minutesOf: Readonly<Record<string, number>> = {
-  "1m": 1,
-  "3m": 3,
-  "5m": 5,
-  "10m": 10,
-  "15m": 15,
-  "30m": 30,
-  "1h": 60,
-  "1d": 1440,
-  minute: 1,
-  "3minute": 3,
-  "5minute": 5,
-  "10minute": 10,
-  "15minute": 15,
-  "30minute": 30,
-  "60minute": 60,
-  day: 1440
-}
+const intervalNames = [...KiteHistory.intervals.map(({ short }) => short), ...KiteHistory.intervals.map(({ name }) => name)]
+const intervalOf = (text: string): KiteHistory.Interval | undefined =>
+  KiteHistory.intervals.find(({ name, short }) => text === short || text === name)
 /** An interval by our name or Kite's name, decoded to minutes. */
 const Interval = Schema.transform(
   Schema.String.pipe(
-    Schema.filter((text) => Object.hasOwn(minutesOf, text), {
-      message: () => `expected one of ${Object.keys(minutesOf).join(", ")}`,
-      jsonSchema: { type: "string", enum: Object.keys(minutesOf) }
+    Schema.filter((text) => intervalOf(text) !== undefined, {
+      message: () => `expected one of ${intervalNames.join(", ")}`,
+      jsonSchema: { type: "string", enum: intervalNames }
     })
   ),
   Schema.Int,
   {
     strict: true,
-    decode: (text) => minutesOf[text] ?? 1,
-    encode: (minutes) => Object.keys(minutesOf).find((name) => minutesOf[name] === minutes) ?? "1m"
+    decode: (text) => intervalOf(text)?.minutes ?? 1,
+    encode: (minutes) => KiteHistory.byMinutes(minutes)?.short ?? "1m"
   }
 )
 

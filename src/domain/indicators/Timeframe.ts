@@ -2,7 +2,7 @@ import * as IndiaTime from "../IndiaTime.ts"
 import type { Bar } from "./Indicator.ts"
 
 /** A bar's length in minutes, 1 to 1440. 1440 is the whole Indian day, and its timestamp is midnight, as in Kite's day candles. */
-export const minutesMax = 1440
+export const minutesMax = IndiaTime.dayMinutes
 
 /**
  * When the bar that contains an instant opens. `openMs` is the session's usual opening time (`Sessions.gridOpenMs`), in milliseconds

@@ -63,7 +63,8 @@ export interface Columns {
   askOrders: Uint32Array
 }
 
-const rowColumns = [
+/** The columns with one value for each row; `kind` is apart. */
+export const rowColumns = [
   "token",
   "lastPrice",
   "lastQuantity",

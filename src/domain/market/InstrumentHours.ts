@@ -55,7 +55,7 @@ export const gridOpenMs = (rules: Hours.Rules, place: Place | undefined, atMs: n
 
 /** When a bar that opens at `atMs` closes: a day bar at its session's end, a shorter bar after its minutes. */
 export const barClosesMs = (rules: Hours.Rules, place: Place | undefined, atMs: number, minutes: number): number => {
-  if (minutes < 1440) return atMs + minutes * IndiaTime.minuteMs
+  if (minutes < IndiaTime.dayMinutes) return atMs + minutes * IndiaTime.minuteMs
   const session = on(rules, place, IndiaTime.istDate(atMs))
   return session === null || session === "unknown" ? atMs + IndiaTime.dayMs : session.closesAtMs
 }

@@ -1,7 +1,7 @@
 import * as IndiaTime from "../IndiaTime.ts"
 import * as Quotes from "../market/Quotes.ts"
 import * as Black76 from "./Black76.ts"
-import type { Quality } from "./ChainMessage.ts"
+import { Quality } from "./ChainMessage.ts"
 import * as Forward from "./Forward.ts"
 import * as ImpliedVol from "./ImpliedVol.ts"
 import * as MaxPain from "./MaxPain.ts"
@@ -21,16 +21,7 @@ export interface Settings {
 export const refreshMs = 5_000
 
 /** All qualities. The columns store the index into this list. */
-export const qualities = [
-  "live",
-  "stale",
-  "no_price",
-  "no_forward",
-  "below_intrinsic",
-  "no_time_value",
-  "above_bound",
-  "expired"
-] as const satisfies ReadonlyArray<Quality>
+export const qualities = Quality.literals
 const [live, stale, noPrice, noForward, belowIntrinsic, noTimeValue, aboveBound, expired] = [0, 1, 2, 3, 4, 5, 6, 7] as const
 
 /** One side of a chain by strike: the row in `Quotes` (-1: not streamed), Greeks per year and per 1.00 (NaN: unknown), quality. */

@@ -3,16 +3,14 @@ import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { Effect } from "effect"
 import { Api } from "../../contract/Api.ts"
 import type { CandleWithGreeks } from "../../contract/history/HistoryApi.ts"
-import * as Problem from "../../contract/shared/Problem.ts"
 import * as IndiaTime from "../../domain/IndiaTime.ts"
 import type * as KiteHistory from "../../domain/market/KiteHistory.ts"
 import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
 import * as Slices from "../../store/Slices.ts"
 import { MarketClock } from "../../streams/MarketClock.ts"
 import { Symbols } from "../instruments/Symbols.ts"
+import { found } from "../shared/Lookup.ts"
 import { History } from "./History.ts"
-
-const missing = (what: string) => Effect.fail(new Problem.NotFound({ detail: `${what} not found` }))
 
 const view = ({ atMs, ...candle }: KiteHistory.Candle) => ({ date: IndiaTime.isoTime(atMs), ...candle })
 
@@ -50,8 +48,7 @@ export const HistoryHttp = HttpApiBuilder.group(
     return handlers
       .handle("history", ({ urlParams }) =>
         Effect.gen(function* () {
-          const instrument = registry.byToken(urlParams.instrument_token)
-          if (instrument === undefined) return yield* missing("Instrument")
+          const instrument = yield* found("Instrument", registry.byToken(urlParams.instrument_token))
           const { interval } = urlParams
           const span = spanOf(urlParams.from, urlParams.to)
           const { candles, warning } = yield* history.candles(instrument, interval, span)
@@ -65,8 +62,7 @@ export const HistoryHttp = HttpApiBuilder.group(
       )
       .handle("historical", ({ urlParams: { symbol, timeframe, from, to } }) =>
         Effect.gen(function* () {
-          const instrument = symbols.find(symbol)
-          if (instrument === undefined) return yield* missing("Symbol")
+          const instrument = yield* found("Symbol", symbols.find(symbol))
           const { candles, warning } = yield* history.candles(instrument, timeframe, spanOf(from, to))
           const head = {
             symbol,

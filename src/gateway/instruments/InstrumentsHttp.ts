@@ -1,7 +1,6 @@
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import { Effect } from "effect"
 import { Api } from "../../contract/Api.ts"
-import * as Problem from "../../contract/shared/Problem.ts"
 import { istDate } from "../../domain/IndiaTime.ts"
 import * as Money from "../../domain/Money.ts"
 import * as Instrument from "../../domain/market/Instrument.ts"
@@ -10,6 +9,7 @@ import * as Asks from "../../streams/Asks.ts"
 import { MarketClock } from "../../streams/MarketClock.ts"
 import { Engine } from "../shared/Engine.ts"
 import { Lifetimes } from "../shared/Lifetimes.ts"
+import { found } from "../shared/Lookup.ts"
 import { orProblem } from "../shared/StoreProblem.ts"
 
 export const view = (instrument: Instrument.Instrument) => {
@@ -31,8 +31,7 @@ export const view = (instrument: Instrument.Instrument) => {
   }
 }
 
-const orMissing = (found: Instrument.Instrument | undefined) =>
-  found === undefined ? Effect.fail(new Problem.NotFound({ detail: "Instrument not found" })) : Effect.succeed(view(found))
+const viewOf = (instrument: Instrument.Instrument | undefined) => Effect.map(found("Instrument", instrument), view)
 
 export const InstrumentsHttp = HttpApiBuilder.group(
   Api,
@@ -70,9 +69,9 @@ export const InstrumentsHttp = HttpApiBuilder.group(
         })
       )
       .handle("bySymbol", ({ path: { exchange, tradingsymbol } }) =>
-        Effect.suspend(() => orMissing(registry.bySymbol(exchange, tradingsymbol)))
+        Effect.suspend(() => viewOf(registry.bySymbol(exchange, tradingsymbol)))
       )
-      .handle("get", ({ path: { token } }) => Effect.suspend(() => orMissing(registry.byToken(token))))
+      .handle("get", ({ path: { token } }) => Effect.suspend(() => viewOf(registry.byToken(token))))
       .handle("refresh", () =>
         Effect.gen(function* () {
           const { trade_date, instruments } = yield* engine.ask(Asks.refreshInstruments, {})

@@ -1,6 +1,7 @@
 import { Effect, Option, Schema } from "effect"
 import { StrategyId } from "../../domain/Ids.ts"
 import { StrategyRepo } from "../../store/StrategyRepo.ts"
+import { notFoundText } from "../shared/Lookup.ts"
 import { databaseAway } from "../shared/StoreProblem.ts"
 import type { Connection } from "../sockets/Connection.ts"
 import { action, type Endpoint, userView } from "../sockets/Endpoint.ts"
@@ -60,7 +61,7 @@ export const make: Effect.Effect<Endpoint, never, Hub | MarkFeed | StrategyChang
         // The client may have disconnected during the query.
         if (!connection.isOpen) return
         const others = ids.filter((id) => !own.includes(id))
-        if (others.length > 0) connection.refuse("not_found", "Strategy not found", { strategy_ids: others })
+        if (others.length > 0) connection.refuse("not_found", notFoundText("Strategy"), { strategy_ids: others })
         if (own.length > 0 || others.length === 0) join(own)
       }
       const subscribe = action(connection, Ids, ({ strategy_ids }) => {

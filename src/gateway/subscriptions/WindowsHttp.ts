@@ -7,7 +7,8 @@ import * as Problem from "../../contract/shared/Problem.ts"
 import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
 import { WindowRepo, windowsPerUserMax } from "../../store/WindowRepo.ts"
 import { Changes } from "../shared/Changes.ts"
-import { instrumentsAway, orProblem } from "../shared/StoreProblem.ts"
+import { found, foundOption, instrumentsLoaded } from "../shared/Lookup.ts"
+import { orProblem } from "../shared/StoreProblem.ts"
 
 const view = (row: WindowRepo.Row) => ({
   window_id: row.windowId,
@@ -19,8 +20,6 @@ const view = (row: WindowRepo.Row) => ({
   created_at: row.createdAt.toISOString()
 })
 
-const missing = () => new Problem.NotFound({ detail: "Window not found" })
-
 export const WindowsHttp = HttpApiBuilder.group(
   Api,
   "windows",
@@ -31,14 +30,14 @@ export const WindowsHttp = HttpApiBuilder.group(
 
     /** The exchange on which the underlying trades: the named one, or the only one. */
     const exchangeOf = (underlying: string, named: string | undefined) =>
-      Effect.suspend((): Effect.Effect<string, Problem.Unavailable | Problem.NotFound | Problem.Invalid> => {
-        if (registry.current() === undefined) return Effect.fail(new Problem.Unavailable({ detail: instrumentsAway }))
+      Effect.gen(function* () {
+        yield* instrumentsLoaded(registry)
         const exchanges = registry.exchangesOf(underlying).filter((exchange) => named === undefined || exchange === named.toUpperCase())
-        const [exchange, ...others] = exchanges
-        if (exchange === undefined) return Effect.fail(new Problem.NotFound({ detail: "Underlying not found" }))
+        const [first, ...others] = exchanges
+        const exchange = yield* found("Underlying", first)
         return others.length === 0
-          ? Effect.succeed(exchange)
-          : Effect.fail(Problem.invalidField("exchange", `${underlying} trades on ${exchanges.join(", ")}: name one`))
+          ? exchange
+          : yield* Problem.invalidField("exchange", `${underlying} trades on ${exchanges.join(", ")}: name one`)
       })
 
     return handlers
@@ -62,9 +61,8 @@ export const WindowsHttp = HttpApiBuilder.group(
       .handle("remove", ({ path }) =>
         Effect.gen(function* () {
           const user = yield* CurrentUser
-          const found = canExist(path.id) ? yield* orProblem(windows.byId(path.id)) : Option.none()
-          if (Option.isNone(found)) return yield* missing()
-          if (user.role !== "admin" && found.value.createdBy !== user.id) return yield* new Problem.Forbidden({ detail: "Forbidden" })
+          const window = yield* foundOption("Window")(canExist(path.id) ? yield* orProblem(windows.byId(path.id)) : Option.none())
+          if (user.role !== "admin" && window.createdBy !== user.id) return yield* new Problem.Forbidden({ detail: "Forbidden" })
           yield* orProblem(windows.remove(path.id))
           yield* changes.poke("subscriptions")
           return { message: "Window deleted" }

@@ -36,13 +36,13 @@ export class TickFeed extends Effect.Service<TickFeed>()("gateway/ticks/TickFeed
       isWanted: (token: number) => boolean,
       take: TakeTick
     ): void => {
+      const frame = { bytes: data, header, epoch: epochs.frames, seq }
       let row = 0
       const bad = Frame.forEachPacket(data, (offset, kind) => {
         const token = Frame.tokenAt(data, offset)
         if (isWanted(token)) {
           const tradingsymbol = registry.byToken(token)?.tradingsymbol ?? null
-          const context = { header, epoch: epochs.frames, seq, row, tradingsymbol, option: chains.row(token) }
-          take(token, TickText.of(data, offset, kind, context), row)
+          take(token, TickText.of(frame, row, offset, kind, tradingsymbol, chains.row(token)), row)
         }
         row++
       })

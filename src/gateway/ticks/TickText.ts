@@ -7,25 +7,27 @@ import type { Row } from "../views/ChainView.ts"
 const modeOf = (kind: Frame.Kind): "ltp" | "quote" | "full" =>
   kind === Frame.Kind.ltp ? "ltp" : kind === Frame.Kind.quote || kind === Frame.Kind.indexQuote ? "quote" : "full"
 
-/** What the gateway knows about a packet besides its bytes. */
-export interface PacketContext {
+/** What the ticks of one frame have in common. Made once for each frame, so that a tick makes no object but its message. */
+export interface FrameContext {
+  readonly bytes: Uint8Array
   readonly header: FrameHeader.FrameHeader
   readonly epoch: number
   /** Sequence of the frame in MD_FRAMES. */
   readonly seq: number
-  /** The packet's position in its frame, from 0. */
-  readonly row: number
-  readonly tradingsymbol: string | null
-  /** The option's newest published row. */
-  readonly option: Row | undefined
 }
 
 /**
- * The packet at `offset` as a `tick` message. Prices are in rupees. A field is null when the packet's kind does not have it or the book has
- * no such level.
+ * The packet at `offset` as a `tick` message. `row` is the packet's position in its frame, from 0; `option` is the option's newest published
+ * row. Prices are in rupees. A field is null when the packet's kind does not have it or the book has no such level.
  */
-export const of = (bytes: Uint8Array, offset: number, kind: Frame.Kind, context: PacketContext): string => {
-  const { header, epoch, seq, row, tradingsymbol, option } = context
+export const of = (
+  { bytes, header, epoch, seq }: FrameContext,
+  row: number,
+  offset: number,
+  kind: Frame.Kind,
+  tradingsymbol: string | null,
+  option: Row | undefined
+): string => {
   const token = Frame.tokenAt(bytes, offset)
   const scale = priceScale(token)
   const price = (int: number) => (int === 0 ? null : toNumber(int, scale))

@@ -16,15 +16,15 @@ const lookBackDays = 15
 
 export const intervalOf = (resolution: string): KiteHistory.Interval | undefined => {
   const text = resolution.toUpperCase()
-  if (text === "D" || text === "1D") return KiteHistory.byMinutes(1440)
+  if (text === "D" || text === "1D") return KiteHistory.byMinutes(IndiaTime.dayMinutes)
   if (text === "1H" || text === "H") return KiteHistory.byMinutes(60)
   return /^\d{1,2}$/.test(text) ? KiteHistory.byMinutes(Number(text)) : undefined
 }
 
 /** Charts place a day by its date at midnight UTC, not by India's midnight on the evening before. */
-const timeOf = (atMs: number, minutes: number): number => (minutes < 1440 ? atMs : atMs + IndiaTime.istOffsetMs) / 1_000
+const timeOf = (atMs: number, minutes: number): number => (minutes < IndiaTime.dayMinutes ? atMs : atMs + IndiaTime.istOffsetMs) / 1_000
 
-const daily = KiteHistory.byMinutes(1440) as KiteHistory.Interval
+const daily = KiteHistory.byMinutes(IndiaTime.dayMinutes) as KiteHistory.Interval
 
 const columns = (candles: ReadonlyArray<KiteHistory.Candle>, minutes: number) => ({
   s: "ok" as const,
@@ -63,7 +63,7 @@ export const make = Effect.gen(function* () {
   const historyOf = (it: Instrument.Instrument, interval: KiteHistory.Interval, fromMs: number, toMs: number, countback: number) =>
     Effect.gen(function* () {
       // `to` is not part of the span; a day is asked for by its date.
-      const shiftMs = interval.minutes < 1440 ? 0 : IndiaTime.istOffsetMs
+      const shiftMs = interval.minutes < IndiaTime.dayMinutes ? 0 : IndiaTime.istOffsetMs
       const untilMs = Math.min(toMs, clock.unsafeNow() + shiftMs + IndiaTime.dayMs) - shiftMs - 1
       const sinceMs = fromMs - shiftMs
       // "countback has priority over from": TradingView Charting Library, UDF, "Bars".

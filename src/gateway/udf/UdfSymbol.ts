@@ -2,10 +2,11 @@
 import { Effect } from "effect"
 import * as IndiaTime from "../../domain/IndiaTime.ts"
 import * as Instrument from "../../domain/market/Instrument.ts"
+import * as KiteHistory from "../../domain/market/KiteHistory.ts"
 import type * as Hours from "../../domain/rules/Hours.ts"
 import { Symbols } from "../instruments/Symbols.ts"
 
-export const resolutions = ["1", "3", "5", "10", "15", "30", "60", "1D"] as const
+export const resolutions = KiteHistory.intervals.map(({ minutes }) => (minutes < IndiaTime.dayMinutes ? String(minutes) : "1D"))
 const timezone = "Asia/Kolkata"
 
 export const types = { INDEX: "index", EQ: "stock", FUT: "futures", CE: "option", PE: "option" } as const satisfies Record<

@@ -1,3 +1,4 @@
+import * as IndiaTime from "../../domain/IndiaTime.ts"
 import * as Life from "../../domain/market/Life.ts"
 import type * as ChainMessage from "../../domain/options/ChainMessage.ts"
 import type * as ExpiryInstant from "../../domain/rules/ExpiryInstant.ts"
@@ -61,7 +62,7 @@ export interface Change {
 }
 
 /** An expired chain is kept this long in market time, so that a finished day can still be read. */
-const keptAfterExpiryMs = 86_400_000
+const keptAfterExpiryMs = IndiaTime.dayMs
 /** More chains than any market lists. Beyond this number new ones are ignored. */
 export const chainsMax = 10_000
 

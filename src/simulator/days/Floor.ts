@@ -55,24 +55,6 @@ const keyOf = ({ instrument }: Listing.Listed): string => Instrument.symbolKey(i
 const isSpot = ({ instrument }: Listing.Listed): boolean => instrument.instrumentType === "EQ"
 const secondsOf = (atMs: number): number => Math.floor(atMs / 1_000)
 
-const rowNames = [
-  "lastPrice",
-  "lastQuantity",
-  "averagePrice",
-  "volume",
-  "buyQuantity",
-  "sellQuantity",
-  "open",
-  "high",
-  "low",
-  "close",
-  "lastTradeTime",
-  "oi",
-  "oiDayHigh",
-  "oiDayLow",
-  "exchangeTime"
-] as const
-
 const clearDepth = (columns: Frame.Columns, row: number): void => {
   for (let at = row * Frame.depthLevels; at < (row + 1) * Frame.depthLevels; at++)
     for (const name of ["bidPrice", "bidQuantity", "bidOrders", "askPrice", "askQuantity", "askOrders"] as const) columns[name][at] = 0
@@ -90,7 +72,7 @@ export const openDay = (floor: Floor, listing: Listing.DayListing, timetable: Ti
   for (const [row, one] of listing.listed.entries()) {
     const before = last.get(keyOf(one))
     clearDepth(columns, row)
-    for (const name of rowNames) columns[name][row] = before?.[name] ?? 0
+    for (const name of Frame.rowColumns) columns[name][row] = before?.[name] ?? 0
     columns.token[row] = one.instrument.token
     columns.kind[row] = before === undefined ? 0 : before.kind
     // There is no packet yet, but a REST quote needs a price.

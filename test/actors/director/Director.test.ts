@@ -3,27 +3,13 @@ import { Effect, Either } from "effect"
 import { make as plan } from "../../../src/actors/director/Plan.ts"
 import { aroundTheMoney, ironCondor } from "../../../src/actors/director/Seed.ts"
 import * as Money from "../../../src/domain/Money.ts"
-import type * as Instrument from "../../../src/domain/market/Instrument.ts"
 import { shipped } from "../../../src/domain/rules/Shipped.ts"
 import * as Holdings from "../../../src/domain/strategy/Holdings.ts"
 import * as Multiplier from "../../../src/domain/strategy/Multiplier.ts"
 import * as Subjects from "../../../src/streams/Subjects.ts"
+import { anInstrument } from "../../domain/market/AnInstrument.ts"
 
-const instrument = (token: number, more: Partial<Instrument.Instrument>): Instrument.Instrument => ({
-  token,
-  exchangeToken: token >>> 8,
-  tradingsymbol: `T${token}`,
-  name: "NIFTY",
-  expiry: null,
-  strike: 0,
-  tickSize: 5,
-  lotSize: 75,
-  instrumentType: "EQ",
-  segment: "NFO-OPT",
-  exchange: "NFO",
-  ...more
-})
-const index = instrument(256265, {
+const index = anInstrument(256265, {
   tradingsymbol: "NIFTY 50",
   name: "NIFTY 50",
   segment: "INDICES",
@@ -32,7 +18,7 @@ const index = instrument(256265, {
   lotSize: 0
 })
 const option = (n: number, strike: number, instrumentType: "CE" | "PE", expiry = "2026-11-24") =>
-  instrument(n * 256 + 2, { expiry, strike: strike * 100, instrumentType })
+  anInstrument(n * 256 + 2, { expiry, strike: strike * 100, instrumentType })
 const call = option(1, 24_500, "CE")
 const master = new Map([index, call].map((one) => [one.token, one]))
 const subscription = (instrumentToken: number, accountId: string | null, requestedMode = "FULL") => ({
@@ -166,8 +152,8 @@ describe("Seed", () => {
   const members = [
     index,
     ...["2026-11-17", "2026-11-24", "2026-12-01", "2026-12-08"].flatMap((expiry, n) => chain(expiry, 1_000 * (n + 1))),
-    instrument(77, { instrumentType: "FUT", expiry: "2026-12-29" }),
-    instrument(78, { instrumentType: "FUT", expiry: "2026-11-24" })
+    anInstrument(77, { instrumentType: "FUT", expiry: "2026-12-29" }),
+    anInstrument(78, { instrumentType: "FUT", expiry: "2026-11-24" })
   ]
   const now = Date.parse("2026-11-22T00:00:00Z")
 

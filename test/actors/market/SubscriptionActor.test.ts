@@ -14,25 +14,14 @@ import { MarketClock } from "../../../src/streams/MarketClock.ts"
 import { RuleBook } from "../../../src/streams/RuleBook.ts"
 import * as Streams from "../../../src/streams/Streams.ts"
 import * as Subjects from "../../../src/streams/Subjects.ts"
+import { anInstrument } from "../../domain/market/AnInstrument.ts"
 import { started } from "../../store/Stores.ts"
 import { freshDatabase, natsServer } from "../../TestBackends.ts"
 
 const expiries = ["2026-08-25", "2026-09-01", "2026-09-08"]
 const strikes = Array.from({ length: 11 }, (_, at) => 24_000 + at * 100)
-const instrument = (token: number, tradingsymbol: string, more: Partial<Instrument.Instrument>): Instrument.Instrument => ({
-  token,
-  exchangeToken: token >>> 8,
-  tradingsymbol,
-  name: "NIFTY",
-  expiry: null,
-  strike: 0,
-  tickSize: 5,
-  lotSize: 65,
-  instrumentType: "EQ",
-  segment: "NFO-OPT",
-  exchange: "NFO",
-  ...more
-})
+const instrument = (token: number, tradingsymbol: string, more: Partial<Instrument.Instrument> = {}) =>
+  anInstrument(token, { tradingsymbol, lotSize: 65, ...more })
 const spotToken = 256265
 const futureToken = 0x10002
 const optionToken = (expiry: number, strike: number, type: "CE" | "PE") =>

@@ -1,33 +1,20 @@
 import { assert, describe, it } from "@effect/vitest"
 import type * as Instrument from "../../../src/domain/market/Instrument.ts"
 import * as StrikeWindow from "../../../src/domain/options/StrikeWindow.ts"
+import { anInstrument } from "../market/AnInstrument.ts"
 
-const instrument = (token: number, more: Partial<Instrument.Instrument>): Instrument.Instrument => ({
-  token,
-  exchangeToken: token >>> 8,
-  tradingsymbol: `T${token}`,
-  name: "NIFTY",
-  expiry: null,
-  strike: 0,
-  tickSize: 5,
-  lotSize: 75,
-  instrumentType: "EQ",
-  segment: "NFO-OPT",
-  exchange: "NFO",
-  ...more
-})
 const strikes = Array.from({ length: 101 }, (_, n) => 22_000 + n * 50)
 const chain = (expiry: string, from: number) =>
   strikes.flatMap((strike, n) =>
     (["CE", "PE"] as const).map((instrumentType, side) =>
-      instrument((from + n * 2 + side) * 256 + 2, { expiry, strike: strike * 100, instrumentType })
+      anInstrument((from + n * 2 + side) * 256 + 2, { expiry, strike: strike * 100, instrumentType })
     )
   )
 const members = [
-  instrument(256265, { segment: "INDICES", exchange: "NSE" }),
+  anInstrument(256265, { segment: "INDICES", exchange: "NSE" }),
   ...["2026-11-17", "2026-11-24", "2026-12-01", "2026-12-08"].flatMap((expiry, n) => chain(expiry, 1_000 * (n + 1))),
-  instrument(77, { instrumentType: "FUT", expiry: "2026-12-29" }),
-  instrument(78, { instrumentType: "FUT", expiry: "2026-11-24" })
+  anInstrument(77, { instrumentType: "FUT", expiry: "2026-12-29" }),
+  anInstrument(78, { instrumentType: "FUT", expiry: "2026-11-24" })
 ]
 const isAlive = ({ expiry }: Instrument.Instrument) => (expiry ?? "") >= "2026-11-22"
 const shape = { expiries: 2, strikesEachSide: 20 }

@@ -1,3 +1,4 @@
+import * as IndiaTime from "../../../src/domain/IndiaTime.ts"
 import type { Payoff } from "../gateway/Contract.ts"
 
 /** A probability range of the spot at the horizon. */
@@ -6,8 +7,6 @@ export interface Band {
   readonly low: number
   readonly high: number
 }
-
-const yearMs = 365 * 86_400_000
 
 /** The volatility at the money: that of the leg whose strike is nearest its forward. */
 const atTheMoney = (legs: Payoff["legs"]) => {
@@ -26,7 +25,7 @@ const atTheMoney = (legs: Payoff["legs"]) => {
  */
 export const of = (legs: Payoff["legs"], nowMs: number, horizonMs: number): ReadonlyArray<Band> => {
   const money = atTheMoney(legs)
-  const years = (horizonMs - nowMs) / yearMs
+  const years = (horizonMs - nowMs) / IndiaTime.yearMs
   if (money === undefined || !(years > 0)) return []
   const sigma = money.iv * Math.sqrt(years)
   return ([1, 2] as const).map((sigmas) => ({

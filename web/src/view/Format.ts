@@ -1,3 +1,4 @@
+import * as IndiaTime from "../../../src/domain/IndiaTime.ts"
 import type { Decimal } from "../../../src/domain/Money.ts"
 
 /** Shown if there is no value. */
@@ -76,7 +77,7 @@ export const day = (ms: number): string => dayFormat.format(ms)
 /** Calendar days in India from a moment to the expiry day. */
 export const daysTo = (isoDay: string, ms: number): number => {
   const today = isoDayFormat.format(ms)
-  return Math.round((Date.parse(isoDay) - Date.parse(today)) / 86_400_000)
+  return Math.round((Date.parse(isoDay) - Date.parse(today)) / IndiaTime.dayMs)
 }
 export const expiry = (iso: string): string => expiryFormat.format(Date.parse(iso))
 
