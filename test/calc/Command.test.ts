@@ -14,7 +14,7 @@ const header = "id,kind,spot,strike,t_years,rate,dividend_yield,vol"
 const good = "1,CE,100,100,1,0.05,0,0.2"
 
 describe("rows by line", () => {
-  it("keep unknown columns as they were written: quotes, commas, blanks", async () => {
+  it("keep unknown columns as written: quotes, commas, blanks", async () => {
     const { output, problems } = await run(
       "greeks",
       `\uFEFF"kind",note, spot ,strike,t_years,rate,dividend_yield,vol,"a, b"\r\nCE," x ""y"", z",100,100,1,0.05,0,0.2, last\r\n`
@@ -26,7 +26,7 @@ describe("rows by line", () => {
     assert.strictEqual(end, "")
   })
 
-  it("a result column that is there already is filled in place", async () => {
+  it("fills an existing result column in place", async () => {
     const { output } = await run("iv", "vol,status,kind,forward,strike,t_years,rate,price\n9,no,CE,100,100,1,0,7.965567455405804\n")
     assert.match(
       output,
@@ -65,7 +65,7 @@ describe("rows by line", () => {
     })
   }
 
-  it("without the columns it needs nothing is computed", async () => {
+  it("computes nothing without the needed columns", async () => {
     assert.deepStrictEqual(await run("greeks", "kind,spot\nCE,100\n"), {
       output: "",
       problems: [
@@ -79,13 +79,13 @@ describe("rows by line", () => {
     assert.deepStrictEqual((await run("greeks", "")).problems, ["line 1: no header: the input is empty"])
   })
 
-  it("a line without end is cut and named, and what follows is computed", async () => {
+  it("cuts and names a line without end, and computes the following ones", async () => {
     const { output, problems } = await run("greeks", `${header}\n${"9".repeat(Lines.lengthMax * 3)}\n${good}`)
     assert.deepStrictEqual(problems, [`line 2: longer than ${Lines.lengthMax} characters`])
     assert.match(output.trimEnd().split("\n")[2]!, /^1,CE,100,100,1,0\.05,0,0\.2,10\.45/)
   })
 
-  it("wherever the input is cut, the output is the same", () =>
+  it("gives the same output wherever the input is cut", () =>
     FastCheck.assert(
       FastCheck.asyncProperty(
         FastCheck.integer({ min: 1, max: 40 }),
@@ -134,7 +134,7 @@ describe("symbols", () => {
     })
   })
 
-  it("a monthly one has its day from the master only", async () => {
+  it("a monthly symbol gets its day only from the master", async () => {
     const without = await of("NIFTY24NOVFUT")
     assert.deepStrictEqual(without.problems, [])
     assert.deepInclude(without.symbol, { expiry: null, expiry_month: "2024-11", strike: null, openalgo: null })
@@ -149,7 +149,7 @@ describe("symbols", () => {
     assert.deepInclude((await of("NIFTY 50")).symbol, { kind: "INDEX", expiry: null, expiry_month: null, openalgo: "NIFTY" })
   })
 
-  it("what is none is named, blank lines are passed over", async () => {
+  it("names a line that is not a symbol, and skips blank lines", async () => {
     const { output, problems } = await run(
       "symbols",
       "INFY\n\nNIFTY99Z0124000CE\nINFY,2024-11-28\nNIFTY24NOVFUT,2024-12-26\nNIFTY24NOVFUT,28-11-2024\n"
@@ -184,7 +184,7 @@ describe("JSON documents", () => {
   }
   const leg = { symbol: "A", side: "BUY", qty: 50, ltp: 120.05 }
 
-  it("a row may stand alone or in a bare array; its own fields stay", async () => {
+  it("accepts a single row or a bare array, and keeps a row's other fields", async () => {
     const row = { name: "mine", legs: [leg] }
     const whole = await of("pnl", { made: "today", strategies: [row] })
     assert.strictEqual(whole.document.made, "today")
@@ -193,7 +193,7 @@ describe("JSON documents", () => {
     assert.deepStrictEqual((await of("pnl", row)).document, whole.document.strategies[0])
   })
 
-  it("bad rows are named by path and have empty results; the others are computed", async () => {
+  it("names bad rows by path with empty results, and computes the others", async () => {
     const { document, problems } = await of("pnl", {
       strategies: [
         { legs: [{ ...leg, qty: -1 }] },
@@ -214,7 +214,7 @@ describe("JSON documents", () => {
     assert.deepStrictEqual(document.strategies[5].m2m, { dec: "-6002.5" })
   })
 
-  it("an instrument without a leg has its last price given, and keeps what else it says", async () => {
+  it("an instrument without a leg gets its last price from the input and keeps its other fields", async () => {
     const { document, problems } = await of("pnl", {
       legs: [],
       fills: [{ symbol: "B", side: "SELL", qty: 2, price: "3" }],
@@ -225,7 +225,7 @@ describe("JSON documents", () => {
     assert.deepStrictEqual(document.totals.fifoUnrealised, { dec: "1" })
   })
 
-  it("maxpain refuses what is no count, and totals that would not be exact", async () => {
+  it("maxpain rejects values that are not counts, and totals that would not be exact", async () => {
     const { document, problems } = await of("maxpain", {
       chains: [
         { chain: [{ strike: 100, ceOi: 1.5 }] },
@@ -245,7 +245,7 @@ describe("JSON documents", () => {
     assert.deepInclude(document.chains[2], { maxPain: null, maxPainStrikes: [], degenerate: true, pcrVolume: null })
   })
 
-  it("a bad bar is null in every series and leaves the rest as if it were not there", async () => {
+  it("a bad bar is null in every series, and later values ignore it", async () => {
     const bars = Array.from({ length: 12 }, (_, at) => [10 + at, 12 + at, 9 + at, 11 + at, 100])
     const clean = await of("indicators", { ohlcv: bars })
     const dirty = await of("indicators", { ohlcv: [...bars.slice(0, 6), [1, 2, 3, 4], [10, 9, 8, 9, 1], ...bars.slice(6)] })
@@ -262,14 +262,14 @@ describe("JSON documents", () => {
     assert.match((await of("indicators", 5)).problems[0]!, /^\$: /)
   })
 
-  it("what is no JSON gives no output", async () => {
+  it("input that is not JSON gives no output", async () => {
     const { output, problems } = await run("maxpain", "{")
     assert.strictEqual(output, "")
     assert.strictEqual(problems.length, 1)
     assert.match(problems[0]!, /^\$: no JSON: .*JSON/)
   })
 
-  it("input beyond the bound is refused, not collected", async () => {
+  it("rejects input beyond the limit without collecting it", async () => {
     const piece = new Uint8Array(32 * 1024 * 1024)
     let given = 0
     const problems: Array<string> = []
@@ -289,7 +289,7 @@ describe("JSON documents", () => {
 })
 
 describe("npm run -s calc", () => {
-  /** The script as npm runs it; the first one builds. */
+  /** Runs the script as npm runs it; the first run builds. */
   const calc = (args: ReadonlyArray<string>, input: string) =>
     new Promise<{ readonly code: number | null; readonly out: string; readonly err: string }>((resolve, reject) => {
       const child = spawn(process.execPath, [join(root, "scripts/calc.mjs"), ...args], { cwd: tmpdir(), stdio: "pipe" })
@@ -298,12 +298,12 @@ describe("npm run -s calc", () => {
       child.stderr.on("data", (piece) => (err += piece))
       child.once("error", reject)
       child.once("close", (code) => resolve({ code, out, err }))
-      // It may end without reading.
+      // The command may end without reading.
       child.stdin.on("error", () => {})
       child.stdin.end(input)
     })
 
-  it("prints results and nothing else, and says by its status whether every row was good", { timeout: 300_000 }, async () => {
+  it("prints only results, and its status tells whether every row was good", { timeout: 300_000 }, async () => {
     const golden = readFileSync(join(root, "test/data/golden/greeks.golden.csv"), "utf8")
     const clean = await calc(["greeks"], golden)
     assert.strictEqual(clean.code, 0, clean.err)

@@ -4,7 +4,7 @@ import { rowsOf, run } from "./Run.ts"
 
 const golden = (name: string): string => readFileSync(new URL(`../data/golden/${name}`, import.meta.url), "utf8")
 
-/** A golden CSV with only the named columns: what a person who wants the results would have. */
+/** A golden CSV with only the named columns, as a user would provide it. */
 const only = (text: string, columns: ReadonlyArray<string>): string =>
   [columns.join(","), ...rowsOf(text).map((row) => columns.map((name) => row[name]).join(","))].join("\n")
 
@@ -69,14 +69,14 @@ describe("calc on the golden files", () => {
           const tolerance = Math.max(1e-9 * Math.abs(Number(row[name])), floorOf(name, row, underlying))
           near(rows[at]?.[name], row[name], tolerance, `${context} ${name}`)
         }
-        // The price was rounded anew, so the volatility it gives back may move by what that last bit weighs.
+        // The price was rounded, so its implied volatility may differ by the effect of the last bit.
         if (row["iv_status"] === "ok")
           near(rows[at]?.["iv_from_price"], row["iv_from_price"], Number(row["iv_tol_abs"]), `${context} iv_from_price`)
       }
     })
   }
 
-  it("iv solves every row of iv.golden.csv or says why not", async () => {
+  it("iv solves every row of iv.golden.csv or gives the reason why not", async () => {
     const text = golden("iv.golden.csv")
     const inputs = ["id", "kind", "spot", "strike", "t_years", "rate", "dividend_yield", "price", "tag"]
     const { output, problems } = await run("iv", only(text, inputs))
@@ -92,7 +92,7 @@ describe("calc on the golden files", () => {
     }
   })
 
-  it("iv takes a forward for a spot with its yield", async () => {
+  it("iv treats a forward as a spot with its yield", async () => {
     const text = golden("black76.golden.csv")
     const { output, problems } = await run("iv", only(text, ["id", "kind", "forward", "strike", "t_years", "rate", "price"]))
     assert.deepStrictEqual(problems, [])
@@ -101,7 +101,7 @@ describe("calc on the golden files", () => {
       if (row["iv_status"] === "ok") near(rows[at]?.["vol"], row["iv_from_price"], Number(row["iv_tol_abs"]), `row ${row["id"]}`)
   })
 
-  it("a whole golden file keeps its columns in place, results overwritten", async () => {
+  it("a whole golden file keeps its columns in place and gets new results", async () => {
     const text = golden("iv.golden.csv")
     const { output } = await run("iv", text)
     assert.strictEqual(output.split("\n")[0], text.split("\n")[0])
@@ -129,7 +129,7 @@ describe("calc on the golden files", () => {
     readonly totals: Readonly<Record<string, { readonly dec: string }>>
     readonly instruments: ReadonlyArray<Readonly<Record<string, unknown>>>
   }
-  /** Golden without its rationals: they stand beside the decimals that are compared. */
+  /** The golden values without their rationals, which repeat the compared decimals. */
   const withoutExact = (value: unknown): unknown =>
     Array.isArray(value)
       ? value.map(withoutExact)

@@ -1,6 +1,6 @@
 import * as Command from "../../src/calc/Command.ts"
 
-/** What a command wrote for an input, handed over in pieces of `pieceBytes` so that lines and characters are cut anywhere. */
+/** A command's output for an input that is passed in pieces of `pieceBytes`, so that lines and characters are cut anywhere. */
 export const run = async (name: string, input: string | Uint8Array, pieceBytes = 65_536) => {
   const bytes = typeof input === "string" ? Buffer.from(input) : input
   let output = ""

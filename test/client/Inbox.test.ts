@@ -8,7 +8,7 @@ const make = (max: number) => {
 }
 
 describe("Inbox", () => {
-  it("keeps what comes until it is read, in order, and ends behind it", async () => {
+  it("keeps events in order until they are read, then ends", async () => {
     const { inbox, next } = make(10)
     for (let at = 1; at <= 5_000; at++) {
       inbox.put(at)
@@ -19,7 +19,7 @@ describe("Inbox", () => {
     assert.strictEqual((await inbox.iterator.next()).done, true)
   })
 
-  it("is full at its bound, and tells when all is read", async () => {
+  it("is full at its limit, and calls back when all events are read", async () => {
     const { inbox, told, next } = make(2)
     inbox.put(1)
     assert.isFalse(inbox.isFull())
@@ -35,12 +35,12 @@ describe("Inbox", () => {
     assert.strictEqual(await waiting, 3)
   })
 
-  it("hears what is told while it asks for more", async () => {
+  it("receives events that are added during the callback", async () => {
     const inbox: Inbox.Inbox<number> = Inbox.make<number>({ max: 1, onDrained: () => inbox.put(7), onLeft: () => undefined })
     assert.strictEqual((await inbox.iterator.next()).value, 7)
   })
 
-  it("gives each of two that wait together an event of its own", async () => {
+  it("gives two concurrent readers one event each", async () => {
     const { inbox, next } = make(10)
     const both = Promise.all([next(), next()])
     inbox.put(1)
@@ -48,7 +48,7 @@ describe("Inbox", () => {
     assert.deepStrictEqual(await both, [1, 2])
   })
 
-  it("tells its source when the reader leaves", async () => {
+  it("calls back when the reader leaves", async () => {
     const { inbox, told } = make(2)
     inbox.put(1)
     for await (const event of { [Symbol.asyncIterator]: () => inbox.iterator }) {

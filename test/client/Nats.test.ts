@@ -20,7 +20,7 @@ const gathered = async <A>(events: AsyncIterable<A>): Promise<ReadonlyArray<A>> 
 }
 
 layer(world(), { excludeTestServices: true })("Client of the subjects", (it) => {
-  it.scoped("reads what is published, with the names in the subject and the body of its schema", () =>
+  it.scoped("reads published messages, with the names of the subject and the decoded body", () =>
     Effect.gen(function* () {
       const nc = yield* connection("reader")
       const deltas = gathered(Nats.listen(nc, Nats.ChainDelta, { names: { underlying: "NIFTY" }, max: 2 }))
@@ -35,7 +35,7 @@ layer(world(), { excludeTestServices: true })("Client of the subjects", (it) => 
     })
   )
 
-  it.scoped("has the newest state of every subject at once, then what changes", () =>
+  it.scoped("gives the newest state of every subject at once, then the changes", () =>
     Effect.gen(function* () {
       const { engine } = yield* World
       for (const underlying of ["A", "B", "M&M"]) {
@@ -59,7 +59,7 @@ layer(world(), { excludeTestServices: true })("Client of the subjects", (it) => 
     })
   )
 
-  it.scoped("what is not of the contract ends the reading, unless somebody wants to be told", () =>
+  it.scoped("a body outside the contract ends the reading, unless a handler is given", () =>
     Effect.gen(function* () {
       const { engine } = yield* World
       const nc = yield* connection("operator")

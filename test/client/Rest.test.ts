@@ -21,7 +21,7 @@ const leg = (price: string) =>
   }) as const
 
 layer(world(), { excludeTestServices: true })("Client of the REST interface", (it) => {
-  it.effect("makes a strategy with a leg and reads it back: money is a decimal, times and lists have their types", () =>
+  it.effect("creates a strategy with a leg and reads it back: money is a decimal, times and lists have their types", () =>
     Effect.gen(function* () {
       yield* ready
       const { effects } = yield* client()
@@ -37,7 +37,7 @@ layer(world(), { excludeTestServices: true })("Client of the REST interface", (i
     })
   )
 
-  it.effect("an error of the contract comes as its class, with the form's fields", () =>
+  it.effect("an error of the contract has its class and its fields", () =>
     Effect.gen(function* () {
       const { effects } = yield* client()
       const missing = yield* Effect.flip(effects.strategies.get({ path: { id: 987_654 } }))
@@ -52,7 +52,7 @@ layer(world(), { excludeTestServices: true })("Client of the REST interface", (i
     })
   )
 
-  it.effect("what the gateway refuses by its rules is Invalid with the field, what this client can see itself never leaves", () =>
+  it.effect("a refusal by the gateway's rules is Invalid with the field; an error that the client can see is never sent", () =>
     Effect.gen(function* () {
       const { effects } = yield* client()
       const { strategy_id } = yield* effects.strategies.create({ payload: { name: "x" } })
@@ -71,7 +71,7 @@ layer(world(), { excludeTestServices: true })("Client of the REST interface", (i
     })
   )
 
-  it.effect("a token that is not accepted is Unauthorized; a function's token is asked for every time", () =>
+  it.effect("a rejected token is Unauthorized; a token function is called every time", () =>
     Effect.gen(function* () {
       const { url } = yield* World
       const good = yield* token()
@@ -101,7 +101,7 @@ layer(world(), { excludeTestServices: true })("Client of the REST interface", (i
   )
 })
 
-/** A gateway that answers one thing to everything. */
+/** A gateway that gives the same answer to every request. */
 const answering = (status: number, body: string) =>
   Effect.acquireRelease(
     Effect.promise(
@@ -125,7 +125,7 @@ const answering = (status: number, body: string) =>
     ({ stop }) => Effect.sync(stop)
   )
 
-describe("Client of a gateway that is not well", () => {
+describe("Client of a broken gateway", () => {
   const failure = (status: number, body: string, answerMsMax = 5_000) =>
     Effect.gen(function* () {
       const { url } = yield* answering(status, body)
@@ -133,7 +133,7 @@ describe("Client of a gateway that is not well", () => {
       return yield* Effect.flip(effects.fo.expiries({ urlParams: { symbol: "NIFTY" } }))
     }).pipe(Effect.scoped)
 
-  it.live("a status that the contract does not name keeps what the gateway says", () =>
+  it.live("a status outside the contract keeps the gateway's text", () =>
     Effect.gen(function* () {
       const problem = { detail: "Internal server error", code: "internal_error", request_id: "r-1234567", errors: [] }
       const told = yield* failure(500, JSON.stringify(problem))
@@ -146,7 +146,7 @@ describe("Client of a gateway that is not well", () => {
     })
   )
 
-  it.live("an answer of another form is Unreadable, none at all Unreachable", () =>
+  it.live("an answer of another form is Unreadable, no answer is Unreachable", () =>
     Effect.gen(function* () {
       assert.strictEqual((yield* failure(200, '{"symbol":"NIFTY"}'))._tag, "Unreadable")
       const late = yield* failure(0, "", 50)

@@ -42,7 +42,7 @@ beforeEach(() => {
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "setInterval", "clearInterval", "performance"] })
 })
 afterEach(() => vi.useRealTimers())
-/** Lets promises settle: the token is asked for as one. */
+/** Lets promises settle, because the token is requested as a promise. */
 const settle = () => vi.advanceTimersByTimeAsync(0)
 
 const open = async (token: Socket.Options["token"] = () => "jwt") => {
@@ -62,7 +62,7 @@ const open = async (token: Socket.Options["token"] = () => "jwt") => {
 }
 
 describe("Socket", () => {
-  it("offers the subprotocol and the token, says again what is wanted at each open, and hands on what comes", async () => {
+  it("offers the subprotocol and the token, subscribes again at each open, and passes messages on", async () => {
     const { socket, states } = await open()
     assert.deepStrictEqual([newest().url, newest().protocols], ["ws://gateway/ws/ticks", ["tarang.v1", "bearer.jwt"]])
     assert.isFalse(socket.isOpen())
@@ -80,7 +80,7 @@ describe("Socket", () => {
     assert.strictEqual(Wire.all.length, 1)
   })
 
-  it("waits twice as long after each failure, to a bound, and not at all long once a connection was healthy", async () => {
+  it("doubles the wait after each failure up to a limit, and starts over after a healthy connection", async () => {
     const { waits } = await open()
     for (let failure = 0; failure < 8; failure++) {
       newest().fire("close", { code: 1006, reason: "" })
@@ -103,7 +103,7 @@ describe("Socket", () => {
     assert.isAtMost(last?.retryMs ?? Number.NaN, 400)
   })
 
-  it("tells a refused handshake and an ended token from a network that is away", async () => {
+  it("distinguishes a refused handshake and an expired token from a missing network", async () => {
     const { waits } = await open()
     newest().fire("error", { message: "Unexpected server response: 403" })
     newest().fire("close", { code: 1006, reason: "" })
@@ -118,7 +118,7 @@ describe("Socket", () => {
     assert.isTrue(waits()[2]?.isRefused)
   })
 
-  it("asks for a token at each attempt, and takes one that cannot be had for a failure", async () => {
+  it("gets a token at each attempt, and treats a missing token as a failure", async () => {
     const tokens = [async () => "first", async () => Promise.reject(new Error("signed out")), () => "third"]
     const { waits } = await open(() => tokens.shift()?.() ?? "none")
     newest().fire("close", { code: 1006, reason: "" })
@@ -131,7 +131,7 @@ describe("Socket", () => {
     )
   })
 
-  it("pings, and gives up a gateway that says nothing; what the old connection still says is not listened to", async () => {
+  it("pings, and gives up a silent gateway; later messages of the old connection are ignored", async () => {
     const { waits, states } = await open()
     const old = newest()
     old.fire("open")
@@ -162,7 +162,7 @@ describe("Socket", () => {
     assert.strictEqual(Wire.all.length, 2)
   })
 
-  it("stays away while it is paused, and closed in any state for good", async () => {
+  it("stays disconnected while paused, and closes for good in any state", async () => {
     const { socket, states } = await open()
     newest().fire("open")
     socket.pause()
@@ -182,7 +182,7 @@ describe("Socket", () => {
 })
 
 describe("Backoff", () => {
-  it("doubles to a bound, spread by chance", () => {
+  it("doubles up to a limit, with jitter", () => {
     assert.deepStrictEqual(
       [1, 2, 3, 6, 1_000].map((failures) => Backoff.waitMs(failures, 0)),
       [200, 400, 800, 4_000, 4_000]

@@ -70,7 +70,7 @@ const publishMark = (owner: string, id: number, m2m: string) =>
   )
 
 layer(world(), { excludeTestServices: true })("Client of the streams", (it) => {
-  it.scoped("what /ws/ticks writes is of the contract: greeting, answers, ticks of every kind", () =>
+  it.scoped("decodes everything that /ws/ticks sends: greeting, answers, ticks of every kind", () =>
     Effect.gen(function* () {
       yield* ready
       const { ticks } = yield* client()
@@ -96,7 +96,7 @@ layer(world(), { excludeTestServices: true })("Client of the streams", (it) => {
     })
   )
 
-  it.scoped("what /fo/stream writes is of the contract: the whole chain, then what changes", () =>
+  it.scoped("decodes everything that /fo/stream sends: the whole chain, then its changes", () =>
     Effect.gen(function* () {
       yield* ready
       const { chains } = yield* client()
@@ -114,7 +114,7 @@ layer(world(), { excludeTestServices: true })("Client of the streams", (it) => {
     })
   )
 
-  it.scoped("what /strategies/stream writes is of the contract: marks with money as decimals, each once", () =>
+  it.scoped("decodes everything that /strategies/stream sends: marks with decimal money, each once", () =>
     Effect.gen(function* () {
       yield* ready
       const { effects, strategies } = yield* client("maker")
@@ -129,7 +129,7 @@ layer(world(), { excludeTestServices: true })("Client of the streams", (it) => {
     })
   )
 
-  it.scoped("comes as a Stream of Effect too, which closes it when it has enough", () =>
+  it.scoped("works as a Stream of Effect, which closes it when it has enough", () =>
     Effect.gen(function* () {
       yield* ready
       const { ticks } = yield* client()
@@ -147,7 +147,7 @@ layer(world(), { excludeTestServices: true })("Client of the streams", (it) => {
     })
   )
 
-  it.scoped("a token that is refused is told so, and the next one lets it in", () =>
+  it.scoped("reports a rejected token, and the next token is accepted", () =>
     Effect.gen(function* () {
       const { url } = yield* World
       const given = ["junk", yield* token()]
@@ -162,7 +162,7 @@ layer(world(), { excludeTestServices: true })("Client of the streams", (it) => {
     })
   )
 
-  it("says what to do where there is no WebSocket, and what iterating needs", () => {
+  it("explains what to do without a WebSocket, and what iterating needs", () => {
     const { ticks } = Client.make({ url: "http://127.0.0.1:1", token: "t", WebSocket })
     const heard = ticks({ onEvent: () => undefined })
     assert.throws(() => heard[Symbol.asyncIterator](), /make a stream without onEvent/)
@@ -172,7 +172,7 @@ layer(world(), { excludeTestServices: true })("Client of the streams", (it) => {
   })
 })
 
-/** A gateway on backends that outlive it, with somebody who publishes all the while; the client finds it wherever it is now. */
+/** A gateway with backends that outlive it and a publisher that never stops. The client finds it at its current address. */
 const restarting = Effect.gen(function* () {
   const [nats, databaseUrl] = [yield* natsServer, yield* freshDatabase]
   let url = ""
@@ -205,7 +205,7 @@ const restarting = Effect.gen(function* () {
 
 describe("Client across a restart of the gateway", () => {
   it.live(
-    "every tick of the time without a gateway is there, once and in order",
+    "delivers every tick of the time without a gateway, once and in order",
     () =>
       Effect.gen(function* () {
         const { first, start, publisher, client } = yield* restarting
@@ -243,7 +243,7 @@ describe("Client across a restart of the gateway", () => {
   )
 
   it.live(
-    "a subscription that had no tick yet misses none either",
+    "a subscription without a tick so far misses none either",
     () =>
       Effect.gen(function* () {
         const { first, start, publisher, client } = yield* restarting
@@ -263,7 +263,7 @@ describe("Client across a restart of the gateway", () => {
   )
 
   it.live(
-    "a chain is where the changes of the time without a gateway took it",
+    "a chain includes the changes of the time without a gateway",
     () =>
       Effect.gen(function* () {
         const { first, start, publisher, client } = yield* restarting
@@ -297,7 +297,7 @@ interface Asked {
   readonly expiry?: string
   readonly since?: { readonly epoch: number; readonly seq: number; readonly row?: number }
 }
-/** A gateway of which the test says what it answers to each message. */
+/** A gateway whose answers the test chooses. */
 const answering = (answer: (asked: Asked, connection: number, say: (message: unknown) => void) => void) =>
   Effect.acquireRelease(
     Effect.promise(
@@ -340,8 +340,8 @@ const tick = (seq: number, row = 0) => ({
   }
 })
 
-describe("Client of a gateway that says odd things", () => {
-  it.live("what overlaps after a cut in the middle of a frame comes once, and a gap moves the place on", () =>
+describe("Client of a gateway with unusual messages", () => {
+  it.live("ticks repeated after a cut within a frame are delivered once, and a gap advances the position", () =>
     Effect.gen(function* () {
       const asked: Array<Asked["since"]> = []
       const { url } = yield* answering(({ action, since }, connection, say) => {
@@ -368,7 +368,7 @@ describe("Client of a gateway that says odd things", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("what may pass is asked for again, what may not is dropped", () =>
+  it.live("retries a temporary refusal and drops a permanent one", () =>
     Effect.gen(function* () {
       const asked: Array<unknown> = []
       const { url } = yield* answering((message, _, say) => {
@@ -391,7 +391,7 @@ describe("Client of a gateway that says odd things", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("a pong moves the place on, but not while a subscription is unanswered", () =>
+  it.live("a pong advances the position, but not while a subscription is unanswered", () =>
     Effect.gen(function* () {
       const asked: Array<Asked["since"]> = []
       const subscribed = { type: "subscribed", tokens: [1], total: 1 }
@@ -412,7 +412,7 @@ describe("Client of a gateway that says odd things", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("what it cannot read is told, what was left out is told, and the rest goes on", () =>
+  it.live("reports an unreadable message and skipped frames, and continues", () =>
     Effect.gen(function* () {
       const { url } = yield* answering(({ action }, _, say) => {
         if (action !== "subscribe") return
@@ -452,7 +452,7 @@ describe("Client of a gateway that says odd things", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("a reader that is behind pauses the connection at the buffer's bound, and then gets the rest from where it was", () =>
+  it.live("a slow reader pauses the connection at the buffer's limit, then gets the rest from its position", () =>
     Effect.gen(function* () {
       const total = Client.bufferMax * 2.5
       const { url, closed } = yield* answering(({ action, since }, _, say) => {
@@ -466,7 +466,7 @@ describe("Client of a gateway that says odd things", () => {
         for await (const event of stream) {
           if (event.type === "state") found.states.push(event.state)
           if (event.type === "tick") found.seqs.push(event.seq)
-          // The first tick is looked at until the buffer is full.
+          // The first tick is inspected until the buffer is full.
           if (found.seqs.length === 1) await Effect.runPromise(there("the pause", () => closed() > 0))
           if (event.type === "tick" && event.seq === total) break
         }

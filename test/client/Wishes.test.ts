@@ -21,7 +21,7 @@ const make = () => {
 const later = () => vi.advanceTimersByTime(10_000)
 
 describe("Wishes", () => {
-  it("are asked for when they come while there is a connection, and all of them at each new one", () => {
+  it("are requested while there is a connection, and all of them at each new one", () => {
     const { wishes, asked, connection } = make()
     connection.isOpen = false
     wishes.add([1, 2])
@@ -34,7 +34,7 @@ describe("Wishes", () => {
     assert.deepStrictEqual(asked, ["1,2", "3", "2,3 again"])
   })
 
-  it("that may pass are asked for again, those that were granted or are no more wished for are not", () => {
+  it("that may pass are requested again, unless they were granted or removed", () => {
     const { wishes, asked } = make()
     wishes.begin()
     wishes.add([1, 2, 3])
@@ -50,7 +50,7 @@ describe("Wishes", () => {
     assert.strictEqual(asked.length, 2)
   })
 
-  it("that may pass are asked for until they do, ever more seldom", () => {
+  it("that may pass are requested until granted, at growing intervals", () => {
     const { wishes, asked } = make()
     wishes.begin()
     wishes.add([1])
@@ -68,7 +68,7 @@ describe("Wishes", () => {
     assert.deepStrictEqual(asked.slice(51), ["1 again", "1 again"])
   })
 
-  it("that may not pass are dropped, also at another connection, until they are wished for anew", () => {
+  it("that may not pass are dropped, also on another connection, until they are added again", () => {
     const { wishes, asked } = make()
     wishes.begin()
     wishes.add([1, 2])
@@ -81,7 +81,7 @@ describe("Wishes", () => {
     assert.deepStrictEqual(asked, ["1,2", "1 again", "2", "1,2 again"])
   })
 
-  it("ask for nothing after the end, nor on a connection that is gone", () => {
+  it("request nothing after the end, nor on a closed connection", () => {
     const { wishes, asked, connection } = make()
     wishes.begin()
     wishes.add([1])

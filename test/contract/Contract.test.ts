@@ -13,7 +13,7 @@ import { type Answer, chainMessage, tokens, World, world } from "../gateway/Gate
 const renewal = "RENEW_CONTRACT=1 npm test -- test/gateway/Contract.test.ts"
 const isRenewed = process.env["RENEW_CONTRACT"] === "1"
 
-/** Compares what is served with what was served when somebody last looked, and names the first line that differs. */
+/** Compares the served document with the stored snapshot, and names the first line that differs. */
 const unchanged = (name: string, served: unknown) => {
   const file = new URL(`../data/${name}`, import.meta.url)
   const now = `${JSON.stringify(served, null, 2)}\n`
@@ -28,7 +28,7 @@ const unchanged = (name: string, served: unknown) => {
   )
 }
 
-/** Over a connection of its own: the checks below hold the process up for longer than one is kept alive. */
+/** Over a separate connection: the checks below block the process for longer than one is kept alive. */
 const document = (path: string) =>
   Effect.flatMap(World, ({ url }) =>
     Effect.promise(
@@ -50,7 +50,7 @@ const checker = () => {
 }
 
 layer(world(), { excludeTestServices: true })("Contract", (it) => {
-  it.effect("BE-API-02 /openapi.json is valid by OpenAPI's own schema, and a change of it is seen", () =>
+  it.effect("BE-API-02 /openapi.json is valid by OpenAPI's schema, and a change of it is detected", () =>
     Effect.gen(function* () {
       const { status, body } = yield* document("/openapi.json")
       assert.strictEqual(status, 200)
@@ -90,7 +90,7 @@ layer(world(), { excludeTestServices: true })("Contract", (it) => {
     })
   )
 
-  it.effect("BE-API-02 /asyncapi.json is valid by AsyncAPI's own schema, needs no token, and a change of it is seen", () =>
+  it.effect("BE-API-02 /asyncapi.json is valid by AsyncAPI's schema, needs no token, and a change of it is detected", () =>
     Effect.gen(function* () {
       const { status, body } = yield* document("/asyncapi.json")
       assert.strictEqual(status, 200)
@@ -104,7 +104,7 @@ layer(world(), { excludeTestServices: true })("Contract", (it) => {
     })
   )
 
-  it.effect("/asyncapi.json has every subject of the catalogue, and what is published fits its schema", () =>
+  it.effect("/asyncapi.json has every subject of the catalogue, and published messages match its schema", () =>
     Effect.gen(function* () {
       const { body } = yield* document("/asyncapi.json")
       const templates = Object.values(Subjects).flatMap((one) => (typeof one === "object" ? [one.template] : []))

@@ -8,7 +8,7 @@ import * as Asks from "../../src/streams/Asks.ts"
 import { JetStream } from "../../src/streams/JetStream.ts"
 import { token, tokens, World, world } from "../gateway/GatewayWorld.ts"
 
-/** `npm run fuzz` sends 25,000; the seed and the number make a run the same again. */
+/** `npm run fuzz` sends 25,000 requests. Seed and number reproduce a run. */
 const requests = Number(process.env["FUZZ_REQUESTS"] ?? 600)
 const seed = Number(process.env["FUZZ_SEED"] ?? 1)
 const answerMsMax = 20_000
@@ -17,7 +17,7 @@ const parallel = 8
 // biome-ignore lint/suspicious/noExplicitAny: a document is looked into, not typed
 type Json = any
 
-/** mulberry32: small, seeded, good enough to choose with. */
+/** mulberry32: small, seeded, good enough for choosing. */
 const random = (from: number) => {
   let state = from
   const next = (): number => {
@@ -36,7 +36,7 @@ const random = (from: number) => {
 }
 type Random = ReturnType<typeof random>
 
-/** Strings that some part of some system once took for more than data. */
+/** Strings that some system once treated as more than data. */
 const hostile = [
   "",
   " ",
@@ -76,7 +76,7 @@ const hostile = [
   "constructor"
 ] as const
 const numbers = [0, -0, -1, 1, 0.1, 1e-9, 1e21, 1e308, -1e308, 2 ** 31, 2 ** 53, 2 ** 53 + 2, -(2 ** 63), 42.5] as const
-/** Names that exist, so that a share of the requests reaches the handlers' depths. */
+/** Names that exist, so that some requests reach the depths of the handlers. */
 const known: Readonly<Record<string, ReadonlyArray<string>>> = {
   symbol: ["NIFTY", "BANKNIFTY", "NSE:INFY", "NIFTY 50"],
   symbols: ["NIFTY,NSE:INFY"],
@@ -103,7 +103,7 @@ const anyValue = (r: Random, depth = 0): Json => {
   return Object.fromEntries(Array.from({ length: r.below(4) }, () => [r.pick(hostile), anyValue(r, depth + 1)]))
 }
 
-/** A value of a schema as far as the schema says, with a share of its parts wrong. */
+/** A value that matches a schema, with a share of its parts wrong. */
 const valueOf = (r: Random, document: Json, schema: Json, name: string, wrong: number): Json => {
   if (r.chance(wrong)) return anyValue(r)
   if (schema.$ref !== undefined) {
@@ -192,7 +192,7 @@ const requestOf = (r: Random, document: Json, operations: ReadonlyArray<Operatio
   return { method: operation.method, url, headers, body, operation }
 }
 
-/** What is wrong with an answer; undefined when it is by the contract. */
+/** The problem with an answer; undefined if it matches the contract. */
 const checker = (document: Json) => {
   const ajv = new Ajv2020({ strict: false, allErrors: false })
   addFormats.default(ajv)
@@ -204,14 +204,14 @@ const checker = (document: Json) => {
     return check(body) === true ? undefined : JSON.stringify(check.errors?.[0])
   }
   return ({ operation }: Request, status: number, type: string, text: string): string | undefined => {
-    // Health that says `down` is an answer: its probes wait for less than a second.
+    // A health report `down` is a valid answer: its probes wait for less than a second.
     const isHealth = operation?.path.startsWith("/health") === true
     if (status >= 500 && !(status === 503 && isHealth)) return `${status} ${text.slice(0, 200)}`
     const isJson = type.startsWith("application/json")
     const body = isJson ? JSON.parse(text) : text
     if (operation === undefined || status === 404 || status === 405) {
       const wrong = validate(["components", "schemas", "Problem"], body)
-      // A path that a hostile name turned into another one is answered as what it is.
+      // A hostile name may change the path, so the answer is checked against the resulting path.
       return wrong !== undefined && operation === undefined && status < 400 ? undefined : wrong
     }
     const response = operation.declared.responses[String(status)]
@@ -230,7 +230,7 @@ const tables = Effect.flatMap(
   (sql) => sql`SELECT table_name FROM information_schema.tables WHERE table_schema = 'public' ORDER BY 1`
 )
 
-// A busy machine may let Postgres wait for seconds, which is no answer of the gateway's.
+// On a busy machine Postgres may be slow for seconds, which is not the gateway's fault.
 const patient = { config: { DATABASE_CONNECT_TIMEOUT: "15 seconds", DATABASE_QUERY_TIMEOUT: "15 seconds" } }
 
 layer(world(patient), { excludeTestServices: true, timeout: 120_000 })("Fuzzing", (it) => {
@@ -241,7 +241,7 @@ layer(world(patient), { excludeTestServices: true, timeout: 120_000 })("Fuzzing"
         const { url, engine } = yield* World
         const repo = yield* BarRepo
         const jwt = yield* token({ sub: "fuzz" })
-        // The engine's part: without it history and refreshes would wait for an answer.
+        // Stands in for the engine: without it history and refreshes would wait for an answer.
         const history = Asks.serve(
           Asks.fetchHistory,
           ({ instrument_token, tradingsymbol, minutes }) =>
@@ -260,7 +260,7 @@ layer(world(patient), { excludeTestServices: true, timeout: 120_000 })("Fuzzing"
         const statuses = new Map<number, number>()
         const send = (number: number) =>
           Effect.promise(async () => {
-            // Each request has a generator for itself, so that one run of it is the same whatever the others did.
+            // Each request has a separate generator, so that it is reproducible independently of the others.
             const request = requestOf(random(seed * 1_000_003 + number), document, operations, jwt)
             const said = `#${number} ${request.method} ${request.url.slice(0, 200)} ${request.body?.slice(0, 200) ?? ""}`
             try {
@@ -284,7 +284,7 @@ layer(world(patient), { excludeTestServices: true, timeout: 120_000 })("Fuzzing"
           { concurrency: parallel, discard: true }
         )
         assert.strictEqual(wrong.length, 0, `${wrong.length} of ${requests}, seed ${seed}:\n${wrong.slice(0, 10).join("\n")}`)
-        // The run is worth something only when it reaches handlers and refusals alike.
+        // The run is useful only if it reaches both handlers and refusals.
         for (const status of [200, 201, 401, 404, 422]) assert.isAbove(statuses.get(status) ?? 0, 0, `${status} in ${[...statuses]}`)
         assert.deepStrictEqual(yield* tables, before)
       }).pipe(Effect.scoped),

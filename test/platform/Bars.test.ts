@@ -32,13 +32,16 @@ const recorded = Effect.gen(function* () {
   return yield* world({ mode: "recorded", file: join(folder, "day.csv"), underlying: "NIFTY", speed: "max" })
 })
 
-/** The first and the last of the newest five full sessions in a row before an instant's day; holidays and weekends may lie between them. */
+/**
+ * The first and last day of the newest five consecutive full sessions before an instant's day, with holidays and weekends in between
+ * allowed.
+ */
 const fiveTradingDays = (nowMs: number): readonly [string, string] => {
   let newest: Array<Day.Day> = []
   for (let day = Day.at(nowMs) - 1; newest.length < 5; day--) {
     const kind = Either.getOrThrow(Calendars.dayOf(shipped.calendars, "NSE_CM", day))
     if (kind === "plain") newest.unshift(day)
-    else if (Either.getOrThrow(Calendars.isTradingDay(shipped.calendars, "NSE_CM", day))) newest = [] // a short session, as Muhurat's
+    else if (Either.getOrThrow(Calendars.isTradingDay(shipped.calendars, "NSE_CM", day))) newest = [] // a short session, such as Muhurat's
   }
   return [Day.iso(newest[0] ?? 0), Day.iso(newest[4] ?? 0)]
 }
@@ -109,7 +112,7 @@ describe("bars and history of the whole platform", () => {
         const { config } = yield* world({ mode: "synthetic", rate: 2, strikesEachSide: 4 })
         const running = yield* start({ ...config, SEED_USER: "demo" })
         const [first, last] = fiveTradingDays(Date.now())
-        // A busy machine may answer 503 at first; what it fetched meanwhile is kept.
+        // A busy machine may answer 503 at first; candles fetched meanwhile are stored.
         const served = (path: string) =>
           Effect.map(
             eventually(path, ask(running, path), ({ status }) => status === 200),

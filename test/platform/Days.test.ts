@@ -24,7 +24,7 @@ const days = [
   "2026-08-03"
 ]
 
-/** Few strikes, and four months of NIFTY: the lot of its farthest changes on 2025-12-31. */
+/** Few strikes, and four months of NIFTY, because the lot of the farthest month changes on 2025-12-31. */
 const products = DaysMarket.products
   .filter(({ name }) => name !== "SENSEX")
   .map((one) => ({ ...one, monthlies: one.name === "NIFTY" ? 4 : one.monthlies, strikesEachSide: Math.min(one.strikesEachSide, 1) }))
@@ -55,7 +55,7 @@ const crude = { exchange: "MCX", tradingsymbol: "CRUDEOIL25NOVFUT", direction: "
 const crudeUntil = "2025-10-29"
 const cash = ["NIFTY 50", "M&M", "CRUDEOIL25NOVFUT"]
 
-/** Lets the market go on through its stages one by one. */
+/** Advances the market through its stages one by one. */
 const makeSteps = () => {
   const deferreds = new Map<string, Deferred.Deferred<void>>()
   const of = (what: "reached" | "released", day: string, stage: DaysMarket.Stage) => {
@@ -74,7 +74,7 @@ const makeSteps = () => {
 
 const cents = (rupees: string | number): number => Math.round(Number(rupees) * 100)
 
-/** What the strategy has come to by the truth of the days so far, in paise. */
+/** The strategy's profit according to the truth of the days so far, in paise. */
 const profitBy = (truths: ReadonlyArray<Truth>) => {
   let [realised, unrealised, settled] = [0, 0, 0]
   for (const { tradingsymbol, direction, quantity, entry_price } of legs) {
@@ -89,7 +89,7 @@ const profitBy = (truths: ReadonlyArray<Truth>) => {
   return { realised, unrealised, settled }
 }
 
-/** The strategy's net premium at the end of each minute, in paise: of the legs that had not settled when the day began. */
+/** The strategy's net premium at the end of each minute, in paise, for the legs that had not settled when the day began. */
 const premiums = (truths: ReadonlyArray<Truth>) => {
   const minutes = new Map<string, number>()
   for (const [at, { instruments }] of truths.entries()) {
@@ -129,7 +129,7 @@ const closedMinutes = (all: ReadonlyArray<Bars>) =>
 
 const truthOf = (simulator: Simulator.Service, day: string) => simulator.market.truth?.(day) as Truth
 
-/** The chain of one expiry as REST has it, for the options that are followed. */
+/** The chain of one expiry from REST, for the observed options. */
 const chainOf = (running: Running, expiry: string) =>
   Effect.map(ask(running, `/fo/strikes?symbol=NIFTY&expiry=${expiry}`), ({ body }) => {
     const rows: ReadonlyArray<{ strike: number } & Record<"call" | "put", { last_price: number; volume: number; oi: number } | null>> =
@@ -189,7 +189,8 @@ describe("ten simulated days", () => {
 
         for (const [at, day] of days.entries()) {
           yield* steps.reached(day, "signed in")
-          // Subscriptions of what expired on the day before end by themselves, at the latest with the new day's instruments.
+          // Subscriptions of contracts that expired on the previous day end by themselves, at the latest with the new day's
+          // instruments.
           const before = days[at - 1] ?? ""
           const alive = [...followed].filter((symbol) => {
             const instrument = listed(symbol)
@@ -260,7 +261,7 @@ describe("ten simulated days", () => {
               .flatMap(({ tradingsymbol, minutes }) => minutes.map(([at, ...values]) => [`${tradingsymbol} ${at}`, values] as const))
           )
         )
-        // A contract is followed from the day on which it was subscribed, and no bar is missing or too many.
+        // A contract is observed from the day on which it was subscribed. No bar may be missing or extra.
         const bars = yield* eventually(
           "every minute's bar",
           Effect.map(readAll<Bars>(nc, "MD_BARS", "md.bar.1m.>"), closedMinutes),

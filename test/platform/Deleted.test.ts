@@ -2,13 +2,13 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { ask, eventually, natsClient, socket, start, world } from "./PlatformWorld.ts"
 
-/** Streams with the endpoint whose clients get what is in them. */
+/** Streams and the endpoint whose clients receive their messages. */
 const deleted = ["OPT", "OPT_LAST", "STRAT", "MD_TICK", "MD_BARS", "SYS", "KV_actors", "KV_snapshots", "KV_incarnations", "MD_FRAMES"]
 const moving = ["OPT", "OPT_LAST", "STRAT", "MD_TICK", "MD_BARS", "SYS", "MD_FRAMES"]
 
-describe("Streams that somebody deletes", () => {
+describe("Streams that someone deletes", () => {
   it.live(
-    "BE-ISO-05 each stream, bucket and durable consumer is made again under traffic, /health says so, and every output goes on",
+    "BE-ISO-05 each stream, bucket and durable consumer is created again under traffic, /health reports it, and every output continues",
     () =>
       Effect.gen(function* () {
         const { config, nats } = yield* world()
@@ -29,7 +29,7 @@ describe("Streams that somebody deletes", () => {
             yield* eventually(`chain updates ${what}`, updates(chains, "update"), (now) => now > before[0] + 2)
             yield* eventually(`marks ${what}`, updates(marks, "m2m"), (now) => now > before[1])
           })
-        /** Its creation and end; undefined while it is gone. */
+        /** Its creation time and end; undefined while it does not exist. */
         const infoOf = (name: string) =>
           Effect.promise(() =>
             jsm.streams.info(name).then(

@@ -17,9 +17,9 @@ const exampleMsMax = 60_000
 
 interface Facts {
   readonly world: World
-  /** As `npm start` tells them. */
+  /** The values that `npm start` prints. */
   readonly env: Readonly<Record<string, string>>
-  /** Holds a run.json with the same. */
+  /** A folder with a run.json that holds the same values. */
   readonly folder: string
 }
 class Running extends Context.Tag("test/Running")<Running, Facts>() {}
@@ -27,7 +27,7 @@ class Running extends Context.Tag("test/Running")<Running, Facts>() {}
 const RunningLive = Layer.scoped(
   Running,
   Effect.gen(function* () {
-    // The examples import the package by its name, as it is built.
+    // The examples import the package by its name, so it must be built.
     yield* Effect.promise(build)
     const backends = yield* world({ mode: "synthetic", rate: 5, strikesEachSide: 12 })
     const running = yield* start({ ...backends.config, SEED_USER: "demo" })
@@ -44,7 +44,7 @@ const RunningLive = Layer.scoped(
   })
 )
 
-/** The lines that an example prints until it ends by itself; anything but a clean end is a defect here. */
+/** The lines that an example prints until it ends. Any other end is a defect here. */
 const run = (program: string, args: ReadonlyArray<string>, env: Readonly<Record<string, string>>) =>
   Effect.async<ReadonlyArray<string>>((resume) => {
     const { NATS_URL, GATEWAY_URL, TOKEN, TARANG_DATA, ...rest } = process.env
@@ -71,7 +71,7 @@ const snippetWith = (language: string, text: string) => {
   return found[0] ?? ""
 }
 
-/** A folder in which the README's snippets find what they find in a clone while npm start runs. */
+/** A folder in which the README's snippets find the same files as in a clone while npm start runs. */
 const clone = Effect.gen(function* () {
   const { folder } = yield* Running
   const home = join(folder, "clone")
@@ -87,7 +87,7 @@ const clone = Effect.gen(function* () {
   return home
 })
 
-/** What a program that runs until it is stopped prints, once `holds` accepts it. A program that ends by itself is a defect. */
+/** The output of a program that runs until it is stopped, once `holds` accepts it. A program that ends by itself is a defect. */
 const until = (program: string, file: string, cwd: string, holds: (text: string) => boolean) =>
   Effect.async<string>((resume) => {
     const child = spawn(program, [file], { cwd, stdio: ["ignore", "pipe", "pipe"] })
@@ -104,7 +104,7 @@ const until = (program: string, file: string, cwd: string, holds: (text: string)
     return Effect.sync(() => child.kill("SIGKILL"))
   })
 
-/** The parser is in kiteconnect's code and not in its types. */
+/** kiteconnect's code has the parser, but its types do not. */
 interface KiteTick {
   readonly instrument_token: number
   readonly mode: string
@@ -203,7 +203,7 @@ layer(RunningLive, { excludeTestServices: true, timeout: 180_000 })("Examples", 
     )
   }
 
-  it.effect("a stored frame is to kiteconnect's parser what it is to ours", () =>
+  it.effect("kiteconnect's parser reads a stored frame like ours", () =>
     Effect.gen(function* () {
       const { world } = yield* Running
       const nc = yield* natsClient(world.nats, "operator")
@@ -243,7 +243,7 @@ layer(RunningLive, { excludeTestServices: true, timeout: 180_000 })("Examples", 
         const answers = Effect.map(run("bash", ["examples/rest.sh"], { TARANG_DATA: folder }), (lines) =>
           lines.map((line) => JSON.parse(line))
         )
-        // A probe that a busy machine leaves without an answer for a second is no health, and curl ends at its 503; the next one is.
+        // On a busy machine a probe may get no answer for a second. /health is then 503, which ends curl, and the next try succeeds.
         const ended = yield* eventually(
           "all is well",
           Effect.exit(answers),
@@ -279,7 +279,7 @@ layer(RunningLive, { excludeTestServices: true, timeout: 180_000 })("Examples", 
     exampleMsMax
   )
 
-  it.effect("an example that finds no run.json says what to do", () =>
+  it.effect("an example without a run.json explains what to do", () =>
     Effect.gen(function* () {
       const { folder } = yield* Running
       const text = yield* Effect.promise(

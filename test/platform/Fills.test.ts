@@ -12,7 +12,7 @@ interface Leg {
 
 describe("Fills through the platform", () => {
   it.live(
-    "BE-FIN-04 what is traded is realised in the M2M stream, over a restart too, and REST says the same",
+    "BE-FIN-04 traded legs are realised in the M2M stream, also after a restart, and REST agrees",
     () =>
       Effect.gen(function* () {
         const { config } = yield* world()

@@ -19,7 +19,7 @@ interface Ticker {
 }
 const rows = (file: string) => JSON.parse(readFileSync(file, "utf8")) as ReadonlyArray<Row>
 
-/** `npm run login` with a person who opens the printed address and pastes what `answer` makes of the redirect. */
+/** `npm run login` with a person who opens the printed address and pastes `answer`'s result for the redirect. */
 const login = (file: string, args: ReadonlyArray<string>, answer = (redirect: string) => redirect) =>
   Effect.async<{ readonly code: number | null; readonly text: string }>((resume) => {
     const child = spawn(process.execPath, [script, ...args], {
@@ -38,7 +38,7 @@ const login = (file: string, args: ReadonlyArray<string>, answer = (redirect: st
     child.once("close", (code) => resume(Effect.succeed({ code, text })))
   })
 
-/** An address at which nobody listens. */
+/** An address without a listener. */
 const closedAddress = Effect.promise(async () => {
   const server = createServer()
   await new Promise<void>((resolve) => void server.listen(0, "127.0.0.1", resolve))
@@ -66,14 +66,14 @@ describe("npm run login", () => {
         const health = Effect.map(ask(running, "/health"), ({ body }) => body.ticker.accounts.sim1 as Ticker | undefined)
         yield* eventually("ticks", health, (sim1) => (sim1?.ticks ?? 0) > 10)
 
-        // The person signs in elsewhere, which ends the session that the platform has.
+        // The person signs in elsewhere, which ends the platform's session.
         const other = `${file}.other`
         writeFileSync(other, JSON.stringify([account]), { mode: 0o600 })
         assert.strictEqual((yield* login(other, [])).code, 0)
         assert.strictEqual(statSync(other).mode & 0o777, 0o600)
         yield* Effect.sync(() => simulator.cut(account.api_key))
         yield* eventually("the ticker says who has to do what", health, (sim1) => sim1?.detail?.includes("npm run login") === true)
-        // Case 7 of the public bug reports: the only account stays refused, over every pause between two attempts.
+        // Case 7 of the public bug reports: the only account stays refused, for any pause between two attempts.
         for (let look = 0; look < 60; look++) {
           const { body } = yield* ask(running, "/health")
           assert.deepStrictEqual([body.status, body.ticker.accounts.sim1.state, body.ticker.running], ["degraded", "failed", false])
@@ -88,7 +88,7 @@ describe("npm run login", () => {
     120_000
   )
 
-  it.live("says in a sentence what is wrong, and changes nothing", () =>
+  it.live("states in one sentence what is wrong, and changes nothing", () =>
     Effect.gen(function* () {
       const { config } = yield* world({ mode: "synthetic", rate: 0, strikesEachSide: 1 })
       const file = config["ACCOUNTS_FILE"] ?? ""

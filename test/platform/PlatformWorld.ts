@@ -20,7 +20,7 @@ export interface World {
   readonly nats: NatsServer
   readonly databaseUrl: string
   readonly simulator: Simulator.Service
-  /** What a start reads from its environment. */
+  /** The environment of a start. */
   readonly config: Readonly<Record<string, string>>
 }
 
@@ -59,7 +59,7 @@ export const world = (
       MARKET_CLOCK: market.mode === "synthetic" ? "real" : "feed",
       JWT_SECRET: secret,
       GATEWAY_PORT: "0",
-      // A busy machine is no outage.
+      // A busy machine must not count as an outage.
       DATABASE_CONNECT_TIMEOUT: "20 seconds",
       DATABASE_QUERY_TIMEOUT: "20 seconds",
       WEB_ROOT: "test/data/web",
@@ -79,7 +79,7 @@ export interface LogLine {
 export interface Running {
   readonly url: string
   readonly logs: ReadonlyArray<LogLine>
-  /** As SIGTERM does: the whole scope closes. */
+  /** Like SIGTERM: the whole scope closes. */
   readonly stop: Effect.Effect<void>
 }
 
@@ -90,7 +90,7 @@ const recorder = (logs: Array<LogLine>) =>
     logs.push({ level: logLevel.label, message: text, annotations: Object.fromEntries(annotations), spans: 0 })
   })
 
-/** The exit of a start, and what it left to be closed. */
+/** The exit of a start, and the scope to close after it. */
 export const begin = (config: Readonly<Record<string, string>>, roles: ReadonlyArray<Platform.Role> = ["actors", "gateway"]) =>
   Effect.gen(function* () {
     const logs: Array<LogLine> = []
@@ -105,7 +105,7 @@ export const begin = (config: Readonly<Record<string, string>>, roles: ReadonlyA
     return { exit, stop, logs }
   })
 
-/** Starts the platform; a start that fails is a defect here. The surrounding scope stops it at the latest. */
+/** Starts the platform; a failed start is a defect here. The surrounding scope stops it at the latest. */
 export const start = (config: Readonly<Record<string, string>>) =>
   Effect.gen(function* () {
     const { exit, stop, logs } = yield* begin(config)
@@ -152,7 +152,7 @@ export const ask = (
     })
   })
 
-/** Asks again until `holds`, a bounded number of times; answers what held. */
+/** Repeats a request until `holds` accepts the answer, a limited number of times, and returns that answer. */
 export const eventually = <A>(what: string, look: Effect.Effect<A>, holds: (value: A) => boolean, tries = 1_200): Effect.Effect<A> =>
   Effect.gen(function* () {
     let last: unknown
@@ -178,7 +178,7 @@ export interface Socket {
   readonly send: (message: unknown) => void
   readonly closed: () => number | undefined
 }
-/** A WebSocket client that keeps all it gets, closed with the scope. */
+/** A WebSocket client that stores all messages, closed with the scope. */
 export const socket = (running: Running, path: string, user = "demo") =>
   Effect.gen(function* () {
     const jwt = yield* token(user)

@@ -24,7 +24,7 @@ const isoOf = (text: string) => {
   return `${year}-${String(months.indexOf(month) + 1).padStart(2, "0")}-${day}`
 }
 
-/** The last known value of every contract in a file of this shape, read by the test alone. */
+/** The last known value of every contract in a file of this form, read by the test itself. */
 const lastValues = (csv: string) => {
   const [header = "", ...lines] = csv.trim().split("\n")
   const names = header.split(",")
@@ -35,7 +35,7 @@ const lastValues = (csv: string) => {
     const cell = (name: string) => cells[names.indexOf(name)] ?? ""
     if (!/^\d{12}$/.test(cell("timestamp")) || Number.isNaN(Number(cell("strike")))) continue
     const key = `${isoOf(cell("expiry"))} ${cell("strike")} ${cell("option_type")}`
-    const previous = last.get(key) // three contracts of the real file lose their previous session on the way
+    const previous = last.get(key) // three contracts of the real file lose their previous session within the file
     const base = previous === undefined ? Number(cell("oi")) - Number(cell("oi_chg")) : (previous.oi - previous.oiChange) / lot
     const one: Last = {
       expiry: isoOf(cell("expiry")),
@@ -59,7 +59,7 @@ const painOf = (rows: ReadonlyArray<Last>) => {
   return strikes.reduce((best, strike) => (pain(strike) < pain(best) ? strike : best), strikes[0] ?? 0)
 }
 
-/** Every answer about every expiry is what the file's last values say. */
+/** Compares every answer about every expiry with the file's last values. */
 const isAsTheFileSays = (running: Running, csv: string) =>
   Effect.gen(function* () {
     const { last, spot } = lastValues(csv)
@@ -117,7 +117,7 @@ const realDump = reference === undefined ? "" : join(reference, "nse/kite_instru
 
 describe("Recorded market", () => {
   it.live(
-    "BE-FIN-08 plays a file to its last values, candles each minute once, and a restart keeps both",
+    "BE-FIN-08 plays a file to its last values, saves each minute's candle once, and a restart keeps both",
     () =>
       play(
         sixMinutes(),

@@ -10,7 +10,10 @@ const folder = Effect.acquireRelease(
   (path) => Effect.promise(() => rm(path, { recursive: true, force: true }))
 )
 
-/** Six minutes of two expiries, with one contract that comes late, one that goes early, and a row that is no row; `rise` is added to all strikes. */
+/**
+ * Six minutes of two expiries: one contract appears late, one disappears early, and one row is malformed. `rise` is added to all
+ * strikes.
+ */
 export const sixMinutes = (rise = 0) => {
   const lines = ["timestamp,expiry,strike,option_type,spot,ltp,volume,oi,oi_chg,iv"]
   for (let minute = 0; minute < 6; minute++) {
@@ -36,7 +39,7 @@ export const sixMinutes = (rise = 0) => {
   return `${lines.join("\n")}\n`
 }
 
-/** Backends and a simulated broker that plays the recording as fast as it can. */
+/** Backends and a simulated broker that plays the recording as fast as possible. */
 export const recordedWorld = (csv: string, instruments?: string, more: Record<string, string> = {}) =>
   Effect.gen(function* () {
     const file = join(yield* folder, "day.csv.gz")

@@ -20,7 +20,7 @@ const gateway = (config: Readonly<Record<string, string>>) =>
     return { url: address._tag === "TcpAddress" ? `http://127.0.0.1:${address.port}` : "", stop, logs }
   })
 
-/** Every packet in the record by place and token, each frame once however often its publisher sent it. */
+/** Every packet in the record by position and token, each frame once even if its publisher sent it several times. */
 const recorded = (nc: NatsConnection, from: number, to: number) =>
   Effect.promise(async () => {
     const found: Array<{ readonly place: string; readonly token: number }> = []
@@ -60,7 +60,7 @@ interface Update {
   readonly seq: number
   readonly strikes: ReadonlyArray<{ readonly strike: number }>
 }
-/** The chain as a client that follows the stream has it. */
+/** The chain as a client of the stream sees it. */
 const folded = (received: ReadonlyArray<Update>) => {
   const rows = new Map<number, unknown>()
   for (const { type, kind, strikes } of received) {
@@ -73,7 +73,7 @@ const folded = (received: ReadonlyArray<Update>) => {
 
 describe("recovery", () => {
   it.scopedLive(
-    "across a restart of the gateway a client gets every tick of its tokens once, and the chain as it is",
+    "across a restart of the gateway a client gets every tick of its tokens once, and the current chain",
     () =>
       Effect.gen(function* () {
         const { config, nats } = yield* world({ mode: "synthetic", rate: 20, strikesEachSide: 6 })
@@ -101,7 +101,7 @@ describe("recovery", () => {
         )
 
         yield* before.stop
-        // All that was sent has come once the clients have been told of the end.
+        // All messages have arrived once the clients know the end.
         yield* eventually(
           "both are told",
           Effect.sync(() => [ticks.closed(), options.closed()]),
@@ -145,7 +145,7 @@ describe("recovery", () => {
         const first = chains.received.find(({ type }) => type === "update") as Update
         assert.strictEqual(first.kind, "chain")
         assert.isAbove(first.seq, lastUpdate.seq)
-        // The two are asked for at two instants, between which a window may close.
+        // The two requests are sent at different instants, and a window may close in between.
         const strikes = Effect.map(ask(after, `/fo/strikes?symbol=NIFTY&expiry=${chain.expiry}`), ({ body }) => body.strikes)
         yield* eventually("the state of the stream is that of REST", strikes, (now) => {
           const state = folded(chains.received)

@@ -32,7 +32,7 @@ describe("Redis relay", () => {
         yield* eventually("states", count("ticker:nifty:underlying"), (n) => n > 2)
         assert.isAbove(heard.get("ticker:nifty:underlying")?.at(-1)?.spot ?? 0, 1_000)
 
-        // Every connection of this platform (its database number tells it from those of other files) is cut, as by a restart of Redis.
+        // Cuts every connection of this platform, like a restart of Redis. Its database number identifies it.
         const admin = yield* Effect.acquireRelease(
           Effect.sync(() => new Client(redisUrl ?? "")),
           (client) => Effect.sync(() => client.disconnect())

@@ -43,7 +43,7 @@ const inputsOf = (messages: ReadonlyArray<JsMsg>): ReadonlyArray<RecordInput> =>
   })
 
 type AnyOutput = UnderlyingDecider.Output | M2mDecider.Output
-/** Folds in batches of `size`; with `resumeEvery` the state goes through a snapshot after so many batches. */
+/** Folds in batches of `size`. With `resumeEvery` the state passes through a snapshot after that many batches. */
 const fold = <S, O extends AnyOutput>(
   decider: Decider<S, RecordInput, O>,
   inputs: ReadonlyArray<RecordInput>,
@@ -65,7 +65,7 @@ const fold = <S, O extends AnyOutput>(
   return { outputs, hash: hash.digest("hex") }
 }
 
-/** What was published on a subject: the record sequence it is the result of, and the body without what the stream added. */
+/** The messages published on a subject: the record sequence that caused each, and the body without the fields added by the stream. */
 const published = (messages: ReadonlyArray<JsMsg>) =>
   messages.map((message) => {
     const { delta_seq: _deltaSeq, ...body } = JSON.parse(message.string())
@@ -82,7 +82,7 @@ const isPrefix = (what: string, some: ReadonlyArray<unknown>, whole: ReadonlyArr
 
 describe("Replay", () => {
   it.live(
-    "the recorded frames folded afresh give what was published, whatever the batches, over a restart and a lost snapshot",
+    "folding the recorded frames again gives the published messages, for any batches, across a restart and a lost snapshot",
     () =>
       Effect.gen(function* () {
         const { config, nats } = yield* world({ mode: "synthetic", rate: 10, strikesEachSide: 10 })
@@ -121,12 +121,12 @@ describe("Replay", () => {
           assert.strictEqual(fold(nifty(), inputs, size, resumeEvery).hash, chain.hash, `batches of ${size}`)
           assert.strictEqual(fold(strategy(), inputs, size, resumeEvery).hash, marks.hash, `batches of ${size}`)
         }
-        // A feed that reads this underlying only sees the same.
+        // A feed that reads only this underlying sees the same.
         const filtered = inputs.filter((input) => input._tag !== "Frame" || input.underlying === "NIFTY")
         assert.isBelow(filtered.length, inputs.length)
         assert.strictEqual(fold(nifty(), filtered, 50).hash, chain.hash)
 
-        // What is written without a walk by its schema is still what the schema says.
+        // Messages written without a schema check still match their schema.
         for (const output of chain.outputs) {
           if (output.kind === "gap" || output.kind === "odd") continue
           const subject = output.kind === "tick" ? Subjects.Tick : output.kind === "state" ? Subjects.UnderlyingState : Subjects.ChainDelta

@@ -6,7 +6,7 @@ const rolesOf = (config: Readonly<Record<string, string>>) =>
   Effect.either(Effect.withConfigProvider(Platform.roles, ConfigProvider.fromMap(new Map(Object.entries(config)))))
 
 describe("ROLES", () => {
-  it.effect("are the platform's parts, any of them, or the simulator alone; together they are refused with what to do", () =>
+  it.effect("selects any of the platform's parts, or only the simulator; both together are refused with an explanation", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* rolesOf({}), Either.right(["actors", "gateway"]))
       assert.deepStrictEqual(yield* rolesOf({ ROLES: "gateway" }), Either.right(["gateway"]))

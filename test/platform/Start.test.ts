@@ -6,7 +6,7 @@ import * as FrameHeader from "../../src/domain/record/FrameHeader.ts"
 import * as Subjects from "../../src/streams/Subjects.ts"
 import { accountIds, ask, begin, eventually, natsClient, socket, start, world } from "./PlatformWorld.ts"
 
-/** A port that nobody listens on. */
+/** A port without a listener. */
 const deadPort = Effect.promise(
   () =>
     new Promise<number>((resolve) => {
@@ -56,7 +56,7 @@ describe("Platform start and stop", () => {
   )
 
   it.live(
-    "TC-MATL-002 starts without a subscription, opens no broker connection, and streams one that comes later",
+    "TC-MATL-002 starts without a subscription, opens no broker connection, and streams a later subscription",
     () =>
       Effect.gen(function* () {
         const { config, simulator } = yield* world()
@@ -98,7 +98,7 @@ describe("Platform start and stop", () => {
           const jsm = await nc.jetstreamManager()
           return (await jsm.streams.info("MD_FRAMES")).state.consumer_count
         })
-        assert.isAtMost(left, 4) // ephemeral ones that the server forgets by itself
+        assert.isAtMost(left, 4) // ephemeral consumers that the server removes by itself
         yield* eventually(
           "handles closed",
           Effect.sync(() => process.getActiveResourcesInfo().length),
@@ -135,7 +135,7 @@ describe("Platform start and stop", () => {
           const js = nc.jetstream()
           const consumer = await js.consumers.get("MD_FRAMES", { filterSubjects: ["md.frame.>"] })
           const info = await consumer.info()
-          const packets = new Map<string, number>() // a frame that was sent twice has one number
+          const packets = new Map<string, number>() // a repeated frame has the same number
           let frames = info.num_pending
           while (frames > 0) {
             for await (const message of await consumer.fetch({ max_messages: 500, expires: 2_000 })) {
@@ -161,7 +161,7 @@ describe("Platform start and stop", () => {
   )
 
   it.live(
-    "TC-MATL-005 a backend that is away fails the start by name, leaves nothing, and a later start succeeds",
+    "TC-MATL-005 an unreachable backend fails the start by name, leaves nothing behind, and a later start succeeds",
     () =>
       Effect.gen(function* () {
         const { config, simulator } = yield* world()

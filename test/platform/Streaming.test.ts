@@ -12,7 +12,7 @@ interface Listed {
   readonly segment: string
 }
 
-/** Packets of the frames behind `after`: stream sequence and token of each. */
+/** Packets of the frames after `after`: stream sequence and token of each. */
 const packetsAfter = (nc: NatsConnection, after: number, until: number) =>
   Effect.promise(async () => {
     const found: Array<{ readonly seq: number; readonly token: number }> = []
@@ -101,7 +101,7 @@ describe("Streaming", () => {
         const known = new Set((page.subscriptions as ReadonlyArray<Listed>).map(({ instrument_token }) => instrument_token))
         assert.isTrue(known.has(256265))
 
-        // RELIANCE is in no seed: its underlying gets actors of its own.
+        // RELIANCE is not in the seed, so new actors start for it.
         const relianceSpot = 738561
         const created = yield* ask(running, "/subscriptions", {
           method: "POST",
@@ -154,7 +154,7 @@ describe("Streaming", () => {
       Effect.gen(function* () {
         const { config } = yield* world({ mode: "synthetic", rate: 5, strikesEachSide: 3 })
         const running = yield* start(config)
-        // The director's own first look would find the change too, and it has no request's id.
+        // The director's periodic check would find the change too, but without the request's id.
         yield* eventually("the first look done", ask(running, "/health"), ({ body }) =>
           ["sim1", "sim2"].every((id) => body.ticker.accounts[id]?.state === "idle")
         )
@@ -174,7 +174,7 @@ describe("Streaming", () => {
   )
 
   it.live(
-    "BE-FIN-09 many changes to one strategy at once all end up in its value",
+    "BE-FIN-09 many concurrent changes to one strategy all reach its value",
     () =>
       Effect.gen(function* () {
         const { config } = yield* world({ mode: "synthetic", rate: 5, strikesEachSide: 6 })

@@ -51,7 +51,7 @@ const isGone = async (pid: number) => {
 }
 
 describe("Postgres", () => {
-  /** The folder of npm's Postgres programs, which stand in for an installed Postgres on the PATH. */
+  /** The folder of npm's Postgres programs, which replaces an installed Postgres on the PATH. */
   const embeddedPrograms = async () => {
     vi.stubEnv("TARANG_POSTGRES", "embedded")
     const one = await postgres(join(folder, "programs"), { durable: false })
@@ -75,7 +75,7 @@ describe("Postgres", () => {
     })
   }
 
-  it("runs below a folder that only its owner may enter; root's Postgres keeps its data elsewhere", async () => {
+  it("runs below a folder that only its owner may enter; root's Postgres stores its data elsewhere", async () => {
     chmodSync(folder, 0o700)
     const one = await postgres(folder, { durable: false })
     stops.push(one.remove, one.stop)
@@ -84,7 +84,7 @@ describe("Postgres", () => {
     assert.isTrue(existsSync(join(postgresFolder(folder), "postgres", "PG_VERSION")))
   })
 
-  it("runs in a folder that a strict umask closed", async () => {
+  it("runs in a folder that a strict umask closed to others", async () => {
     const before = process.umask(0o077)
     stops.push(async () => process.umask(before))
     const one = await postgres(join(folder, "closed"), { durable: false })
@@ -92,7 +92,7 @@ describe("Postgres", () => {
     assert.strictEqual((await query(one.url, "SELECT 1 AS x"))[0]?.["x"], 1)
   })
 
-  it("says what to do about data of a version that is not here", async () => {
+  it("explains what to do about data of a version that is not installed", async () => {
     const data = join(postgresFolder(folder), "postgres")
     mkdirSync(data, { recursive: true })
     writeFileSync(join(data, "PG_VERSION"), "9.6\n")
@@ -100,7 +100,7 @@ describe("Postgres", () => {
     assert.match(text, /written by Postgres 9\.6, which is not here.*set DATABASE_URL, or remove the folder/)
   })
 
-  it("takes an address that is given, and wants one when told to", async () => {
+  it("uses a given address, and requires one when forced to", async () => {
     vi.stubEnv("TARANG_POSTGRES", "url")
     assert.match(await textOf(postgres(folder)), /TARANG_POSTGRES=url needs an address in DATABASE_URL/)
     vi.stubEnv("DATABASE_URL", "postgres://u@db/x")
@@ -124,7 +124,7 @@ describe("NATS", () => {
     await nc.close()
   })
 
-  it("says what to do when there is none, or only one that is too old", async () => {
+  it("explains what to do if there is no server, or only one that is too old", async () => {
     vi.stubEnv("TARANG_NATS", "path")
     vi.stubEnv("PATH", folder)
     const none = /No NATS server 2\.10\.23 or newer\. \(TARANG_NATS=path forbids every other way\.\) Put nats-server on the PATH.*NATS_URL/
@@ -133,14 +133,14 @@ describe("NATS", () => {
     assert.match(await textOf(nats(folder)), none)
   })
 
-  it("takes an address that is given, with the passwords that are given", async () => {
+  it("uses a given address with the given passwords", async () => {
     vi.stubEnv("NATS_URL", "nats://nats-1:4222")
     vi.stubEnv("NATS_OPERATOR_PASSWORD", "p w")
     const { url, operatorUrl, engineUrl } = await nats(folder)
     assert.deepStrictEqual([url, operatorUrl, engineUrl], ["nats://nats-1:4222", "nats://operator:p%20w@nats-1:4222", "nats://nats-1:4222"])
   })
 
-  it("keeps its users' passwords from start to start", async () => {
+  it("keeps its users' passwords between starts", async () => {
     const first = await nats(folder)
     await first.stop()
     const second = await running(nats(folder))
@@ -166,18 +166,18 @@ describe("Redis", () => {
   })
 })
 
-describe("what an earlier run left", () => {
-  it("is stopped by pid file and command line before the data are opened again", async () => {
+describe("servers left by an earlier run", () => {
+  it("are stopped by pid file and command line before the data are opened again", async () => {
     for (const begin of [nats, redis, postgres] as const) {
       const first = await running(begin(folder, { durable: false }))
       const second = await running(begin(folder, { durable: false }))
-      if (first.pid === undefined || second.pid === undefined) continue // no Redis on this machine
+      if (first.pid === undefined || second.pid === undefined) continue // Redis is not installed here
       assert.isTrue(await isGone(first.pid))
       assert.isTrue(isAlive(second.pid))
     }
   })
 
-  it("a pid file that names somebody else's process stops nobody", async () => {
+  it("a pid file that names another process stops nothing", async () => {
     const other = spawn(process.execPath, ["-e", "setInterval(() => {}, 1000)"], { stdio: "ignore" })
     stops.push(async () => other.kill("SIGKILL"))
     mkdirSync(join(folder, "nats"))
@@ -186,7 +186,7 @@ describe("what an earlier run left", () => {
     assert.isTrue(isAlive(other.pid ?? 0))
   })
 
-  it("is nothing when the process that started them is killed", async () => {
+  it("none are left when the process that started them is killed", async () => {
     const backends = new URL("../../scripts/lib/backends.mjs", import.meta.url).href
     const code = `const up = await (await import(${JSON.stringify(backends)})).all(${JSON.stringify(folder)}, { durable: false });
       console.log(JSON.stringify([up.nats.pid, up.postgres.pid, up.redis.pid])); setInterval(() => {}, 1000)`

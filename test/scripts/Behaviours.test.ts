@@ -28,14 +28,14 @@ const verdicts = (report: Parameters<typeof resultsOf>[0], benches: Parameters<t
   Object.fromEntries(judge(rowsOf(list), resultsOf(report, benches)).rows.map(({ id, verdict }) => [id, verdict]))
 
 describe("behaviours", () => {
-  it("a cell with several ids is several rows, and only tables of ids count", () => {
+  it("a cell with several ids gives several rows, and only tables of ids count", () => {
     assert.deepStrictEqual(
       rowsOf(list).map(({ id, text }) => `${id} ${text}`),
       ["TC-GRK-001 delta", "TC-GRK-002 delta", "TC-GRK-003 gamma", "BE-FIN-01 money", "TC-PERF-001 100 ms"]
     )
   })
 
-  it("a row is proven by a passing test whose title starts with its id, and by nothing else", () => {
+  it("a row is proven only by a passing test whose title starts with its id", () => {
     const found = verdicts(tests(["TC-GRK-001 call delta", "passed"], ["like TC-GRK-002", "passed"], ["BE-FIN-01: money", "passed"]))
     assert.deepStrictEqual(found, {
       "TC-GRK-001": "passed",
@@ -46,7 +46,7 @@ describe("behaviours", () => {
     })
   })
 
-  it("one failing test of an id fails it, a skipped one alone proves nothing", () => {
+  it("one failing test of an id fails it, and a skipped one alone proves nothing", () => {
     const found = verdicts(
       tests(
         ["TC-GRK-001 a", "passed"],
@@ -65,7 +65,7 @@ describe("behaviours", () => {
     assert.strictEqual(verdicts({}, [{ entries: [{ id: "TC-PERF-001" }] }])["TC-PERF-001"], "failed")
   })
 
-  it("a row that has tests and a benchmark is proven when both say so", () => {
+  it("a row with tests and a benchmark is proven if both pass", () => {
     const of = (status: string, ok: boolean) =>
       verdicts(tests(["TC-PERF-001 all of it", status]), [{ entries: [{ id: "TC-PERF-001", ok }] }])["TC-PERF-001"]
     assert.deepStrictEqual(
@@ -74,7 +74,7 @@ describe("behaviours", () => {
     )
   })
 
-  it("an id that no row has is named", () => {
+  it("names an id without a row", () => {
     const results = resultsOf(tests(["TC-GRK-404 typo", "passed"], ["TC-GRK-0010 longer", "passed"]), [])
     assert.deepStrictEqual(judge(rowsOf(list), results).unknown, ["TC-GRK-0010", "TC-GRK-404"])
   })

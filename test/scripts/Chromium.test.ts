@@ -19,20 +19,20 @@ const textOf = () =>
   )
 
 describe("Chromium", () => {
-  it("says what to install where there is none", async () => {
+  it("explains what to install if there is none", async () => {
     vi.stubEnv("TARANG_CHROMIUM", "path")
     vi.stubEnv("PATH", folder)
     assert.match(await textOf(), /^No Chromium .*\(TARANG_CHROMIUM=path forbids every other way\.\) Install it.*apt-get install chromium/)
   })
 
-  it("takes a file that is named, and refuses a word that it does not know", async () => {
+  it("uses a named file, and refuses an unknown word", async () => {
     vi.stubEnv("TARANG_CHROMIUM", "/opt/chrome")
     assert.deepStrictEqual(await chromium(), { program: "/opt/chrome", env: {} })
     vi.stubEnv("TARANG_CHROMIUM", "firefox")
     assert.match(await textOf(), /TARANG_CHROMIUM is auto, path, package, .* not "firefox"/)
   })
 
-  it("is unwanted only where a person says so", () => {
+  it("is disabled only if the user says so", () => {
     vi.stubEnv("TARANG_CHROMIUM", undefined)
     assert.isFalse(isUnwanted())
     vi.stubEnv("TARANG_CHROMIUM", "none")

@@ -15,7 +15,7 @@ const connectAs = async (role: NatsRole) => {
   return nc
 }
 
-/** What the server refuses one user, in its order; the last refusal is one that every user gets. */
+/** The subjects that the server refuses one user, in order. The last refusal applies to every user. */
 const refusals = async (role: NatsRole, act: (nc: NatsConnection) => void) => {
   const nc = await connectAs(role)
   const seen: Array<string> = []
@@ -29,7 +29,7 @@ const refusals = async (role: NatsRole, act: (nc: NatsConnection) => void) => {
   throw new Error(`closed after ${seen.length} refusals`)
 }
 
-/** The error's code when a JetStream request is refused (the client sees no more than that). */
+/** The error code of a refused JetStream request. The client sees nothing else. */
 const requestRefused = (nc: NatsConnection, subject: string) =>
   nc.request(subject, "{}", { timeout: 15_000 }).then(
     () => "answered",
@@ -65,7 +65,7 @@ describe("users of nats.conf", () => {
     assert.match(String(error?.message), /Authorization Violation/)
   })
 
-  it("the engine publishes every subject of an actor and no order command", async () => {
+  it("the engine publishes every subject of an actor, but no order command", async () => {
     const seen = await refusals("engine", (nc) => {
       for (const subject of ["md.tick.NSE.NIFTY", "und.state.NSE.X", "opt.delta.NSE.X.2026-11-24", "strat.evt.u.1", "ind.NSE.X.1m.rsi"])
         nc.publish(subject)
@@ -75,14 +75,14 @@ describe("users of nats.conf", () => {
     assert.deepStrictEqual(seen, ["publish ord.cmd.a"])
   })
 
-  it("the engine keeps a bucket", async () => {
+  it("the engine manages a bucket", async () => {
     const bucket = await engine.jetstream().views.kv("snapshots")
     await bucket.put("a", "1")
     assert.strictEqual((await bucket.get("a"))?.string(), "1")
     await bucket.destroy()
   })
 
-  it("the gateway commands, asks and never speaks for an actor nor removes what a stream holds", async () => {
+  it("the gateway sends commands and questions, never publishes as an actor, and never removes a stream's messages", async () => {
     const seen = await refusals("gateway", (nc) => {
       for (const subject of ["ctl.reload", "ord.cmd.a", "sys.gateway.g1"]) nc.publish(subject)
       for (const subject of ["md.frame.NSE.NIFTY", "strat.m2m.u1.1", "ord.evt.a.1", "sys.quality"]) nc.publish(subject)
@@ -108,7 +108,7 @@ describe("users of nats.conf", () => {
     for await (const message of live) assert.strictEqual(message.string(), "live")
   })
 
-  it("BE-SEC-02 a reader reads copied frames of the record and no strategy that stands beside them in ours", async () => {
+  it("BE-SEC-02 a reader reads copied frames of the record, but no strategies, which the record also contains", async () => {
     const nc = await connectAs("reader")
     const jsm = await nc.jetstreamManager({ checkAPI: false })
     const { name } = await jsm.consumers.add("MD_FRAMES", { name: "mine", ack_policy: AckPolicy.None })
@@ -136,7 +136,7 @@ describe("users of nats.conf", () => {
       assert.strictEqual(await requestRefused(nc, `tarang.JS.API.${verb}`), "503", verb)
   })
 
-  it("BE-SEC-02 a reader hears neither strategies, orders, accounts nor others' inboxes, and publishes nothing", async () => {
+  it("BE-SEC-02 a reader receives no strategies, orders, accounts or other users' inboxes, and publishes nothing", async () => {
     const hidden = ["strat.>", "ord.>", "acct.>", "ctl.>", "sys.>", "$KV.>", "_INBOX_engine.>", "_INBOX_gateway.>", "_R_.>", "$JS.>", ">"]
     const seen = await refusals("reader", (nc) => {
       for (const subject of hidden) nc.subscribe(subject, { callback: () => {} })
@@ -151,7 +151,7 @@ describe("users of nats.conf", () => {
     ])
   })
 
-  it("an operator reads everything and publishes nothing of the business", async () => {
+  it("an operator reads everything and publishes nothing that matters", async () => {
     const nc = await connectAs("operator")
     const js = nc.jetstream()
     const next = await (await js.consumers.get("STRAT")).next({ expires: 5_000 })
@@ -172,7 +172,7 @@ describe("users of nats.conf", () => {
       assert.strictEqual(await requestRefused(nc, `$JS.API.${verb}`), "PERMISSIONS_VIOLATION", verb)
   })
 
-  it("an operator looks into the platform's own streams and buckets, and changes none", async () => {
+  it("an operator reads the platform's own streams and buckets, and changes none", async () => {
     const nc = await connectAs("operator")
     await engine.jetstream().views.kv("actors")
     await engine.jetstream().publish("$KV.actors.m2m.u1.1", "wanted")
@@ -191,7 +191,7 @@ describe("users of nats.conf", () => {
       assert.strictEqual(await requestRefused(nc, `tarang.JS.API.${verb}`), "503", verb)
   })
 
-  it("a file's own server comes back on its port with what it held", async () => {
+  it("a file's private server restarts on its port with its data", async () => {
     const held = async () => {
       const nc = await connectAs("engine")
       return (await (await nc.jetstreamManager()).streams.info("MD_FRAMES")).state.messages

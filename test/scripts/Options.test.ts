@@ -24,12 +24,12 @@ const textOf = (run: () => unknown) => {
 }
 
 describe("npm start's options", () => {
-  it("nothing said is the synthetic market with the demo user", () => {
+  it("without options it is the synthetic market with the demo user", () => {
     const { market, empty, user } = startOptions([], {})
     assert.deepStrictEqual([market.kind, empty, user], ["synthetic", false, "demo"])
   })
 
-  it("a recorded market's file is sought from the caller's folder", () => {
+  it("looks for a recorded market's file in the caller's folder", () => {
     const { market } = startOptions(["--market", "recorded", "--file", "day.csv", "--speed", "60", "--underlying", "NIFTY"], {
       INIT_CWD: folder
     })
@@ -75,7 +75,7 @@ describe("npm start's options", () => {
     })
   }
 
-  it("a simulator alone has no live market", () => {
+  it("a simulator cannot run a live market", () => {
     assert.strictEqual(simulatorOptions(["--rate", "5"], {}).rate, "5")
     assert.match(
       textOf(() => simulatorOptions(["--market", "live"], {})),
@@ -94,7 +94,7 @@ describe("accounts file", () => {
   }
   const read = (file: string) => JSON.parse(readFileSync(file, "utf8")) as ReadonlyArray<Account>
 
-  it("keeps its keys from start to start and follows the simulator's port", () => {
+  it("keeps its keys between starts and follows the simulator's port", () => {
     const data = join(folder, "own")
     const first = read(writeAccounts(data, 4001))
     const file = writeAccounts(data, 4002)
@@ -111,7 +111,7 @@ describe("accounts file", () => {
     assert.strictEqual(statSync(file).mode & 0o777, 0o600)
   })
 
-  it("leaves a given file as it is and gives the simulator's address to accounts that name none", () => {
+  it("does not change a given file, and gives the simulator's address to accounts without one", () => {
     const given = join(folder, "given.json")
     const text = JSON.stringify([{ account_id: "a" }, { account_id: "b", root: "http://elsewhere" }])
     writeFileSync(given, text)
@@ -123,7 +123,7 @@ describe("accounts file", () => {
     assert.strictEqual(readFileSync(given, "utf8"), text)
   })
 
-  it("names a file that is no list of accounts", () => {
+  it("names a file that is not a list of accounts", () => {
     const given = join(folder, "broken.json")
     writeFileSync(given, "{")
     assert.match(
@@ -140,7 +140,7 @@ describe("accounts file", () => {
 describe("npm run token", () => {
   const secret = "0123456789abcdef0123456789abcdef"
 
-  it("signs what the gateway verifies", async () => {
+  it("signs a token that the gateway accepts", async () => {
     const { payload } = await jwtVerify(mint({ user: "u2", role: "admin", expires: "15m", secret }), new TextEncoder().encode(secret), {
       algorithms: ["HS256"],
       issuer: "tarang",
@@ -151,7 +151,7 @@ describe("npm run token", () => {
     assert.match(String(payload.jti), /^[0-9a-f-]{36}$/)
   })
 
-  it("refuses what would be no token of ours", () => {
+  it("refuses options that make an invalid token", () => {
     for (const wish of [{ expires: "soon" }, { role: "root" }, { user: "" }, { user: "a.b" }])
       assert.match(
         textOf(() => mint({ user: "u", secret, ...wish })),

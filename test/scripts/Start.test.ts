@@ -9,12 +9,12 @@ import { api, begin, dataFolder, gone, isRunning, pids, readRun, startMsMax, sto
 
 describe("npm start", () => {
   it(
-    "runs everything, says where, keeps others off its folder, stops it all, and works on the same data again",
+    "runs everything, prints the addresses, locks its folder, stops everything, and uses the same data again",
     async () => {
       const first = begin("--empty", "--user", "u1", "--rate", "2", "--seed", "7")
       const run = await up(first)
       assert.strictEqual(run.pid, first.child.pid)
-      // It is said once the file stands.
+      // It is printed once the file exists.
       await until("the announcement", stopMsMax, () => first.text().includes("Up after"))
       assert.match(first.text(), new RegExp(`gateway +${run.gateway_url} +\\(\\d+ is taken\\)`))
       assert.include(first.text(), run.token)
@@ -61,7 +61,7 @@ describe("npm start", () => {
   )
 
   it(
-    "a second recording in the same folder shows its own chain and nothing of the first, and the terminal says what was found in it",
+    "a second recording in the same folder shows only its own chain, and the terminal prints what the file contains",
     async () => {
       const shown = async (name: string, csv: string, ...more: ReadonlyArray<string>) => {
         const file = join(dataFolder(), name)
@@ -102,7 +102,7 @@ describe("npm start", () => {
     4 * startMsMax
   )
 
-  it("an option that it does not know is refused before anything starts", async () => {
+  it("refuses an unknown option before anything starts", async () => {
     const wrong = begin("--spede", "60")
     assert.strictEqual(await wrong.exit, 1)
     assert.match(wrong.text(), /Unknown option '--spede'/)
@@ -110,7 +110,7 @@ describe("npm start", () => {
   })
 
   it(
-    "a platform that does not come up is told with its own last lines, and nothing is left",
+    "prints the last lines of a platform that does not come up, and leaves nothing behind",
     async () => {
       writeFileSync(join(dataFolder(), "accounts.json"), '[{"account_id":"sim 1"}]')
       const broken = begin()

@@ -1,4 +1,4 @@
-/** Runs of `npm start` for tests, each on a folder of its own. Importing this module gives every test of the file a fresh folder. */
+/** Runs of `npm start` for tests, each with a separate folder. Importing this module gives every test of the file a new folder. */
 import { type ChildProcess, spawn } from "node:child_process"
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { createServer, type Server } from "node:http"
@@ -11,7 +11,7 @@ import { postgresFolder } from "../../scripts/lib/backends.mjs"
 import { isAlive } from "../../scripts/lib/children.mjs"
 
 const root = join(import.meta.dirname, "../..")
-export const startMsMax = 150_000 // the first one builds
+export const startMsMax = 150_000 // the first run builds
 export const stopMsMax = 40_000
 
 export interface Run {
@@ -30,7 +30,7 @@ let data = ""
 let taken: Server
 const started: Array<ChildProcess> = []
 
-/** The data folder of the present test. */
+/** The data folder of the current test. */
 export const dataFolder = () => data
 
 beforeEach(async () => {
@@ -54,7 +54,7 @@ export const until = async (what: string, limitMs: number, check: () => boolean)
 }
 export const gone = (pids: ReadonlyArray<number>) => until("processes are gone", stopMsMax, () => pids.every((pid) => !isAlive(pid)))
 
-/** A start on this test's folder. The gateway's wish is a port that is taken, so it has to find another. */
+/** A start with this test's folder. The wished port is taken, so the gateway has to find another one. */
 export const begin = (...args: ReadonlyArray<string>) => {
   const { DATABASE_URL, NATS_URL, REDIS_URL, ACCOUNTS_FILE, MARKET_MODE, JWT_SECRET, npm_lifecycle_script, ...env } = process.env
   const child = spawn(process.execPath, [join(root, "scripts/start.mjs"), ...args], {
@@ -67,7 +67,7 @@ export const begin = (...args: ReadonlyArray<string>) => {
   child.stderr.on("data", (chunk: Buffer) => {
     text += chunk.toString()
   })
-  // Not its exit: what it said last is still to be read then.
+  // Not its exit: its last output must still be readable then.
   const exit = new Promise<number | null>((resolve) => void child.once("close", resolve))
   return { child, exit, text: () => text }
 }
@@ -86,7 +86,7 @@ export const api = async (run: Run, method: string, path: string, body?: unknown
   })
   return { status: response.status, body: (await response.json()) as Record<string, unknown> }
 }
-/** Everything that a start runs, by the pid files that it keeps. */
+/** All processes of a start, from its pid files. */
 export const pids = () =>
   [
     ...["platform.pid", "simulator.pid", "nats/nats.pid", "redis/redis.pid"].map((file) => join(data, file)),

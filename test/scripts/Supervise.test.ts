@@ -8,7 +8,7 @@ import { isAlive } from "../../scripts/lib/children.mjs"
 import { api, begin, dataFolder, gone, pids, type Run, startMsMax, stopMsMax, until, up } from "./Started.ts"
 
 const healMsMax = 90_000
-/** Each program's name in `/health`, and where its process id is. */
+/** Each program's name in `/health`, and the file with its process id. */
 const programs = {
   Redis: () => join(dataFolder(), "redis/redis.pid"),
   Postgres: () => join(postgresFolder(dataFolder()), "postgres/postmaster.pid"),
@@ -32,7 +32,7 @@ interface Report {
   }>
 }
 
-/** /health, or undefined while nobody answers. */
+/** /health, or undefined while there is no answer. */
 const health = async (run: Run): Promise<Report | undefined> => {
   try {
     return (await (await fetch(`${run.gateway_url}/health`)).json()) as Report
@@ -48,12 +48,12 @@ const healthUntil = async (run: Run, what: string, holds: (report: Report) => bo
   }
   return assert.fail(`${what}: not within ${healMsMax} ms, the last report was ${JSON.stringify(last)}`)
 }
-/** Nothing is wrong except that programs were started again. */
+/** Nothing is wrong except that programs were restarted. */
 const isWell = ({ dependencies, ticker }: Report) =>
   Object.values(dependencies).every((one) => typeof one === "object" || one === "ok") &&
   Object.values(ticker.accounts).some(({ state }) => state === "streaming")
 
-/** A client of the ticks that connects again when its connection ends, as the typed client does. */
+/** A client of ticks that reconnects when its connection ends, like the typed client. */
 const follow = (run: Run) => {
   let ticks = 0
   let isOver = false
@@ -79,7 +79,7 @@ const follow = (run: Run) => {
 
 describe("npm start keeps its programs running", () => {
   it(
-    "starts each one again on its port with its data when it is killed; terminal, health and clients see it",
+    "restarts each killed program on its port with its data; terminal, health and clients notice it",
     async () => {
       const one = begin("--user", "u1", "--rate", "5")
       const run = await up(one)

@@ -15,7 +15,7 @@ const few = DaysMarket.products.map((one) => ({ ...one, strikesEachSide: Math.mi
 interface Played {
   readonly market: Market
   readonly packets: ReadonlyArray<Packet>
-  /** What stood at each stage of each day. */
+  /** The values at each stage of each day. */
   readonly stages: ReadonlyArray<{
     readonly day: string
     readonly stage: string
@@ -107,7 +107,7 @@ describe("DaysMarket", () => {
     ])
   })
 
-  it("in the closing auction the index stands still while options trade, then takes the auction's price", () => {
+  it("in the closing auction the index does not move while options trade; then it takes the auction's price", () => {
     const frozen = packetsOf(week, "2026-08-03", "NIFTY 50").filter(
       ({ atMs }) => atMs >= ist("2026-08-03T15:15:00") && atMs < ist("2026-08-03T15:35:00")
     )
@@ -119,7 +119,7 @@ describe("DaysMarket", () => {
     assert.strictEqual(next?.close, after?.lastPrice)
   })
 
-  it("pre-open prices make no session, and a day's volume and range begin with it while open interest goes on", () => {
+  it("pre-open prices make no session; a day's volume and range start with the session, while open interest continues", () => {
     const [first] = packetsOf(week, "2026-07-28", "NIFTY26AUGFUT").filter(({ atMs }) => atMs >= ist("2026-07-28T09:15:00"))
     const preopen = packetsOf(week, "2026-07-28", "NIFTY26AUGFUT").filter(({ atMs }) => atMs < ist("2026-07-28T09:15:00"))
     assert.isAbove(preopen.length, 5)
@@ -132,7 +132,7 @@ describe("DaysMarket", () => {
     assert.isAbove(before.volume, first?.volume ?? 0)
   })
 
-  it("an expired contract is gone the next day, settled at the close of its underlying, and its token names another", () => {
+  it("an expired contract disappears the next day, settled at its underlying's close, and its token is reused", () => {
     const listed = (day: string) => new Map(listedOn(week, day).map((one) => [one.tradingsymbol, one.token]))
     const [before, after] = [listed("2026-08-04"), listed("2026-08-05")]
     const gone = [...before.keys()].filter((symbol) => !after.has(symbol))
@@ -151,7 +151,7 @@ describe("DaysMarket", () => {
     assert.strictEqual(settlements.length, gone.length)
   })
 
-  it("an expiring option trades to the last second of its life and never after", () => {
+  it("an expiring option trades until the last second before expiry and never after", () => {
     const symbol = [...listedOn(week, "2026-08-04")].find(({ expiry }) => expiry === "2026-08-04")?.tradingsymbol ?? ""
     assert.strictEqual(packetsOf(week, "2026-08-04", symbol).at(-1)?.atMs, ist("2026-08-04T15:39:59"))
     const july =
@@ -159,14 +159,14 @@ describe("DaysMarket", () => {
     assert.strictEqual(packetsOf(week, "2026-07-28", july).at(-1)?.atMs, ist("2026-07-28T15:29:59"))
   })
 
-  it("access tokens die and connections end at six each morning", () => {
+  it("access tokens expire and connections end at six each morning", () => {
     assert.deepStrictEqual(
       week.cuts,
       DaysMarket.daysFrom("2026-07-28", 9).map((day) => new Date(ist(`${day}T06:00:00`)).toISOString())
     )
   })
 
-  it("a known strategy keeps what it has realised, and counts contracts by their multiplier", () => {
+  it("a known strategy keeps its realised profit, and counts contracts by their multiplier", () => {
     const strategies = truthOf(week, "2026-08-05").strategies
     const [strangle, crude] = strategies
     const settled = strangle.legs.filter((leg: { settlement_price: string | null }) => leg.settlement_price !== null)
@@ -179,7 +179,7 @@ describe("DaysMarket", () => {
     assert.closeTo(Number(leg.unrealised_pnl), (Number(leg.last_price) - Number(leg.entry_price)) * 100, 1e-6)
   })
 
-  it("a holiday, a Muhurat hour, a budget Sunday, a change of lot and a split are what the rulebook and the settings say", () => {
+  it("a holiday, a Muhurat hour, a budget Sunday, a change of lot and a split follow the rulebook and the settings", () => {
     const special = play(["2025-10-20", "2025-10-21", "2025-10-22", "2025-12-30", "2025-12-31", "2026-01-31", "2026-02-01", "2026-02-02"], {
       products: few.map((one) => (one.name === "NIFTY" ? { ...one, monthlies: 4 } : one)),
       splits: [{ name: "M&M", on: "2026-02-02", factor: 2 }]
@@ -205,7 +205,7 @@ describe("DaysMarket", () => {
     assert.closeTo((history[0]?.open ?? 0) / 100, priceOf("2026-02-01") / 2, 0.01)
   })
 
-  it("a day whose hours nobody has published is refused by name", () => {
+  it("refuses a day of unpublished hours by name", () => {
     const error = Effect.runSync(Effect.flip(DaysMarket.make({ ...DaysMarket.defaults, rules: Shipped.shipped, days: ["2026-11-08"] })))
     assert.include(error.message, "the hours of Diwali Laxmi Pujan (Muhurat) are not published")
   })

@@ -37,7 +37,7 @@ describe("synthetic history", () => {
     assert.deepStrictEqual(market.minutes(nifty, day("2026-11-21")), [])
   })
 
-  it("depends on the seed alone: repeated and partial questions, and another market of the same seed, give the same candles", () => {
+  it("depends only on the seed: repeated and partial requests, and another market of the same seed, give the same candles", () => {
     const whole = market.minutes(call, day("2026-11-20"))
     const half = ist("2026-11-20T12:00:00")
     const { fromMs, toMs } = day("2026-11-20")

@@ -8,7 +8,7 @@ import { fresh } from "./Stores.ts"
 const day = "2026-08-19"
 const ist = (time: string, on = day) => new Date(`${on}T${time}:00+05:30`)
 let tokens = 1_000
-/** An instrument of its own for each test. */
+/** A separate instrument for each test. */
 const of = (minutes = 1) => ({ instrumentToken: ++tokens * 256 + 2, tradingsymbol: `T${tokens}`, minutes })
 const bar = (
   on: ReturnType<typeof of>,
@@ -31,7 +31,7 @@ const bar = (
   ...more
 })
 const on = { segment: "NSE_CM", security: "other" } as const
-/** The sessions of some days of August 2026, and where their bars begin. */
+/** The sessions of some days of August 2026, and the start of their bars. */
 const hours = {
   sessions: InstrumentHours.during(shipped, on, ["2026-08-17", "2026-08-18", "2026-08-19", "2026-08-20", "2026-08-21"]),
   gridOpenMs: InstrumentHours.gridOpenMs(shipped, on, Date.parse("2026-08-19T00:00:00Z"))
@@ -50,7 +50,7 @@ const range = (on: ReturnType<typeof of>, minutes: number, more: { from?: Date; 
   Effect.flatMap(BarRepo, (bars) => bars.range({ ...on, minutes, from: ist("00:00"), to: night, now: night, ...hours, ...more }))
 
 layer(fresh(), { excludeTestServices: true })("BarRepo", (it) => {
-  it.effect("saves each bar once; a second delivery changes nothing, a complete one takes the place of an incomplete one", () =>
+  it.effect("saves each bar once; a repetition changes nothing, and a complete bar replaces an incomplete one", () =>
     Effect.gen(function* () {
       const bars = yield* BarRepo
       const on = of()
@@ -65,7 +65,7 @@ layer(fresh(), { excludeTestServices: true })("BarRepo", (it) => {
   )
 
   it.effect(
-    "longer bars lie on the session's open: first open, highest high, lowest low, last close, volume added, last open interest",
+    "longer bars are laid out from the session's open: first open, highest high, lowest low, last close, summed volume, last open interest",
     () =>
       Effect.gen(function* () {
         const bars = yield* BarRepo
@@ -99,7 +99,7 @@ layer(fresh(), { excludeTestServices: true })("BarRepo", (it) => {
       })
   )
 
-  it.effect("ours counts where it is whole, the broker's where it is not, and whatever there is where only one has it", () =>
+  it.effect("uses our bar if it is complete, otherwise the broker's, otherwise whichever exists", () =>
     Effect.gen(function* () {
       const bars = yield* BarRepo
       const on = of()
@@ -128,7 +128,7 @@ layer(fresh(), { excludeTestServices: true })("BarRepo", (it) => {
     })
   )
 
-  it.effect("the bar that is not over counts as whole when no minute is missing so far", () =>
+  it.effect("an unfinished bar counts as complete if no minute is missing so far", () =>
     Effect.gen(function* () {
       const bars = yield* BarRepo
       const on = of()
@@ -145,7 +145,7 @@ layer(fresh(), { excludeTestServices: true })("BarRepo", (it) => {
     })
   )
 
-  it.effect("the broker's bars are corrected by what it says later; another instrument of the same token is another", () =>
+  it.effect("the broker's later bars correct earlier ones; another instrument with the same token is separate", () =>
     Effect.gen(function* () {
       const bars = yield* BarRepo
       const on = of()
@@ -157,7 +157,7 @@ layer(fresh(), { excludeTestServices: true })("BarRepo", (it) => {
     })
   )
 
-  it.effect("a range holds both its ends, and a bar that begins before it is not in it", () =>
+  it.effect("a range includes both ends, but no bar that starts before it", () =>
     Effect.gen(function* () {
       const bars = yield* BarRepo
       const on = of()
@@ -174,7 +174,7 @@ layer(fresh(), { excludeTestServices: true })("BarRepo", (it) => {
     })
   )
 
-  it.effect("days says which days the broker has told and how many whole minutes of the session are our own", () =>
+  it.effect("days returns whether the broker's data were fetched, and the number of our own complete minutes of the session", () =>
     Effect.gen(function* () {
       const bars = yield* BarRepo
       const on = of()
@@ -202,7 +202,7 @@ layer(fresh(), { excludeTestServices: true })("BarRepo", (it) => {
     })
   )
 
-  it.effect("a bar that cannot be is refused", () =>
+  it.effect("rejects an impossible bar", () =>
     Effect.gen(function* () {
       const bars = yield* BarRepo
       const error = yield* Effect.flip(bars.save([bar(of(), ist("09:15"), [10, 9, 8, 8])]))

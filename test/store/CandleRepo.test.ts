@@ -53,7 +53,7 @@ layer(fresh(), { excludeTestServices: true })("CandleRepo", (it) => {
     })
   )
 
-  it.effect("a batch with candles of a strategy that is gone saves the others", () =>
+  it.effect("a batch with candles of a deleted strategy saves the others", () =>
     Effect.gen(function* () {
       const { strategyId, candles, range } = yield* strategy
       const at = "2026-08-19T03:45:00Z"

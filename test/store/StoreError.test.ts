@@ -121,7 +121,8 @@ describe("StoreError", () => {
       () =>
         Effect.gen(function* () {
           const sql = yield* SqlClient.SqlClient
-          // What the server is told gives up before the client does; shortened here, so that a machine that stands still cannot turn that round.
+          // The server's limit ends a query before the client's does. It is shortened here, so that a machine that pauses cannot
+          // reverse this.
           assert.deepStrictEqual(yield* sql`SHOW statement_timeout`, [{ statement_timeout: "27s" }])
           assert.deepStrictEqual(yield* sql`SHOW lock_timeout`, [{ lock_timeout: "12s" }])
           const impatient = <A, E>(query: Effect.Effect<A, E>) =>

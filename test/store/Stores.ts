@@ -37,7 +37,7 @@ const repositories = Layer.mergeAll(
 export const started = (url: string, settings: Record<string, string> = {}) =>
   repositories.pipe(Layer.provideMerge(Migrated), Layer.provideMerge(pool(url, settings)))
 
-/** The same on an empty database of its own. */
+/** The same with a new, empty database. */
 export const fresh = (settings: Record<string, string> = {}) =>
   Layer.unwrapScoped(Effect.map(freshDatabase, (url) => started(url, settings)))
 
