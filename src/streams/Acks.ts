@@ -1,23 +1,23 @@
 import type { Msg, NatsConnection } from "nats"
 import * as Headers from "./Headers.ts"
 
-/** What a stream answers a publish. */
+/** A stream's answer to a publish. */
 export interface Ack {
   readonly seq: number
   readonly stream: string
-  /** A message of that id was there already; `seq` is its. */
+  /** True when the stream already held a message of this id; `seq` is that message's sequence. */
   readonly duplicate: boolean
 }
 
 export interface Acks {
-  /** Publishes; never throws. `done` is called once, later: with the acknowledgement, or with why there is none. */
+  /** Publishes and never throws. Later it calls `done` once, with the acknowledgement or the error. */
   readonly send: (
     subject: string,
     data: Uint8Array,
     headers: ReadonlyArray<readonly [name: string, value: string]>,
     done: (result: Ack | Error) => void
   ) => void
-  /** Nothing that was handed to a lost connection is ever answered. */
+  /** Fails every open publish: the server never answers what a lost connection carried. */
   readonly lose: () => void
 }
 
@@ -45,9 +45,9 @@ const answerOf = (msg: Msg): Ack | Error => {
 }
 
 /**
- * Acknowledged publishes under one subscription, with one timer for all of them: the client's own request makes promises, a timer and an
- * error for each, which costs ten times as much. What many fibers send at one moment leaves together, since each write to the socket costs
- * as much as several messages.
+ * Publishes with acknowledgement. All publishes share one subscription and one timer. The client's own request makes promises, a timer and
+ * an error for each message, which costs ten times as much. Messages that many fibers send at one moment leave in one write, because a write
+ * to the socket costs as much as several messages.
  */
 export const make = (nc: NatsConnection, inbox: string, timeoutMs: number): Acks => {
   const open = new Map<number, Open>() // oldest first

@@ -2,23 +2,23 @@ import { Data, Effect, Either, Mailbox, type ParseResult, Schedule, Schema } fro
 import { JetStream, type NatsError } from "./JetStream.ts"
 import * as Subjects from "./Subjects.ts"
 
-/** Nobody answered in time. What was asked may still happen. */
+/** No answer came in time. The work that was asked for may still happen. */
 export class NoAnswer extends Data.TaggedError("NoAnswer")<{ readonly what: string; readonly afterMs: number }> {
   override get message() {
     return `ask ${this.what}: no answer within ${this.afterMs} ms`
   }
 }
-/** The one who was asked says why not; `detail` is fit for a caller's eyes. */
+/** The actor refused the question. `detail` may be shown to the caller. */
 export class Declined extends Data.TaggedError("Declined")<{ readonly what: string; readonly detail: string }> {
   override get message() {
     return `ask ${this.what}: ${this.detail}`
   }
 }
 
-/** A question and its answer, both small: what is large goes to Postgres, and the answer says that it is there. */
+/** A question and its answer. Both are small: large results go to Postgres, and the answer only reports them. */
 export interface Ask<Q, A> {
   readonly what: string
-  /** Longer than the work may take. */
+  /** Time limit for the answer: longer than the work may take. */
   readonly timeoutMs: number
   readonly encodeQuestion: (question: Q) => unknown
   readonly decodeQuestion: (value: unknown) => Either.Either<Q, ParseResult.ParseError>
@@ -65,7 +65,7 @@ const HistoryQuestion = Schema.Struct({
   to_ms: Schema.Number
 })
 export type HistoryQuestion = typeof HistoryQuestion.Type
-/** Brings what the broker's history has of a span of whole days (the last one up to now) into Postgres; the answer says how many bars were new. */
+/** Fetches the broker's history of a span of whole days (the last day up to now) into Postgres. Answers the number of new bars. */
 export const fetchHistory = make({
   what: "history",
   timeoutMs: 60_000,
@@ -73,16 +73,16 @@ export const fetchHistory = make({
   answer: Schema.Struct({ bars: Schema.Int })
 })
 
-/** Questions of one kind that wait for their turn where they are answered; more are declined. */
+/** The most questions of one kind that may wait at the actor that answers them; further ones are declined. */
 export const waitingMax = 200
-/** Whoever answers may only be starting, and would never hear of a question from before: it is asked again under the same inbox. */
+/** The answering actor may still be starting and miss the first question, so the question is sent again with the same inbox. */
 const againAfter = "2 seconds"
 const toText = new TextDecoder()
 const toBytes = new TextEncoder()
 
 /**
- * Asks whoever serves such questions. The answer comes to an inbox named in the question and not by NATS's own reply, which the stream that
- * keeps the question (CTL) would send first.
+ * Asks the actor that serves such questions. The question names an inbox for the answer. NATS's own reply subject does not work here,
+ * because the stream that stores the question (CTL) would answer on it first.
  */
 export const ask = <Q, A>(of: Ask<Q, A>, question: Q, requestId: string): Effect.Effect<A, NatsError | NoAnswer | Declined, JetStream> =>
   Effect.gen(function* () {
@@ -94,7 +94,7 @@ export const ask = <Q, A>(of: Ask<Q, A>, question: Q, requestId: string): Effect
     })
     const body = { v: 1 as const, request_id: requestId, reply: inbox, question: of.encodeQuestion(question) }
     const asked = jetStream.publish(Subjects.Asked.at({ what: of.what }), Subjects.Asked.encode(body))
-    // Listening first: the answer may be there before the question's own acknowledgement.
+    // Listen first: the answer may arrive before the question's own acknowledgement.
     const asking = Effect.zipRight(Effect.repeat(asked, Schedule.spaced(againAfter)), Effect.never)
     const bytes = yield* Effect.raceFirst(heard, asking).pipe(
       Effect.timeoutFail({ duration: of.timeoutMs, onTimeout: () => new NoAnswer({ what: of.what, afterMs: of.timeoutMs }) })
@@ -110,8 +110,8 @@ interface Waiting<Q> {
 }
 
 /**
- * Answers such questions until it is interrupted, so many at a time. An error is told to the asker by its message, so it must hold nothing
- * that is not the asker's to know; so is a question that cannot be read, and one too many.
+ * Answers such questions until it is interrupted, at most `concurrency` at a time. The asker gets the message of an error, so that message
+ * must not contain secrets. Questions that cannot be read, or for which there is no room, are declined too.
  */
 export const serve = <Q, A, E extends Error, R>(
   of: Ask<Q, A>,
@@ -122,7 +122,7 @@ export const serve = <Q, A, E extends Error, R>(
     const jetStream = yield* JetStream
     const waiting = yield* Mailbox.make<Waiting<Q>>({ capacity: waitingMax, strategy: "dropping" })
     const reply = (to: string, body: Reply<A>) => jetStream.nc.publish(to, toBytes.encode(of.encodeReply(body)))
-    /** Inboxes whose question waits or is being answered; not more than may wait and the workers hold. */
+    /** Inboxes whose question waits or is being answered. Its size is at most `waitingMax` plus the number of workers. */
     const taken = new Set<string>()
     const decline = (to: string, detail: string) => reply(to, { v: 1, ok: false, detail })
     const heard = (data: Uint8Array) => {

@@ -1,21 +1,21 @@
 import { Effect } from "effect"
 
-/** Items on their way to one reader. */
+/** A queue of items for one reader. */
 export interface HandOver<A, E> {
-  /** Gives items to the reader; answers those that found no room. */
+  /** Gives items to the reader; answers the items for which there was no room. */
   readonly offer: (items: Array<A>) => Array<A>
   /** The same, but waits for room. */
   readonly offerAll: (items: Array<A>) => Effect.Effect<void>
-  /** Nothing comes any more: `outcome` is the reader's once it has taken what waits. */
+  /** Ends the queue. The reader gets `outcome` after it has taken the waiting items. */
   readonly end: (outcome: Effect.Effect<never, E>) => void
   /**
-   * Shows what comes to `look`, all that is there at once, until it answers false. It is called where the items come from: a reader that is
-   * content with looking costs no fiber a turn. One reader at a time.
+   * Calls `look` with all waiting items, and again for each arrival, until it answers false. The offering code calls it directly, so a
+   * reader that only looks needs no turn of a fiber. One reader at a time.
    */
   readonly takeWhile: (look: (items: ReadonlyArray<A>) => boolean) => Effect.Effect<void, E>
-  /** All that is there; waits for the first. */
+  /** Takes all waiting items; waits for the first. */
   readonly takeAll: Effect.Effect<ReadonlyArray<A>, E>
-  /** How many wait for the reader. */
+  /** The number of items that wait for the reader. */
   readonly waiting: () => number
 }
 
@@ -23,7 +23,7 @@ export interface HandOver<A, E> {
 export const make = <A, E>(queueMax: number): HandOver<A, E> => {
   let queue: Array<A> = []
   let reader: ((items: ReadonlyArray<A>) => void) | undefined
-  /** Of whoever waits for the queue to be filled, or for the end. */
+  /** Wakes the fiber that waits for items or for the end. */
   let wake = () => {}
   let ended: Effect.Effect<never, E> | undefined
   const room = Effect.unsafeMakeLatch(true)
@@ -57,7 +57,7 @@ export const make = <A, E>(queueMax: number): HandOver<A, E> => {
 
   const takeWhile = (look: (items: ReadonlyArray<A>) => boolean) =>
     Effect.async<void, E>((resume) => {
-      /** A defect of the reader is the reader's, not that of whoever offers. */
+      /** A defect in `look` fails the reader and not the code that offers. */
       const isContent = (items: ReadonlyArray<A>): boolean => {
         try {
           if (look(items)) return true
@@ -89,7 +89,7 @@ export const make = <A, E>(queueMax: number): HandOver<A, E> => {
       wake = () => {}
     })
   })
-  // Taken where they are used: an interrupted wait loses nothing.
+  // Items are taken only after the wait, so an interrupted wait loses nothing.
   const takeAll: Effect.Effect<ReadonlyArray<A>, E> = Effect.suspend(() =>
     queue.length > 0 ? Effect.sync(takeQueue) : (ended ?? Effect.zipRight(filled, takeAll))
   )

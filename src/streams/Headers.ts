@@ -3,8 +3,8 @@ import type { MsgHdrs } from "nats"
 const lineBreak = /[\r\n]/
 
 /**
- * Headers as the bytes that go out (nats-io/nats-architecture-and-design, ADR-4). The client only ever asks headers for their bytes, and
- * building them by its own class costs five times as much. Throws on a line break, which would begin a header of its own.
+ * Headers as the bytes of the wire (nats-io/nats-architecture-and-design, ADR-4). The client only asks headers for their bytes, and its own
+ * class costs five times as much to build. Throws on a line break, because it would begin another header.
  */
 export const encoded = (headers: Iterable<readonly [name: string, value: string]>): MsgHdrs => {
   let text = "NATS/1.0\r\n"

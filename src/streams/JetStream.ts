@@ -21,7 +21,7 @@ export class NatsError extends Data.TaggedError("NatsError")<{ readonly op: stri
   }
 }
 
-/** One stored message as a reader meets it. `pending` is how many more the reader's filter still has in the stream. */
+/** A stored message. `pending` is the number of later messages in the stream that match the reader's filter. */
 export interface Message {
   readonly _tag: "Message"
   readonly subject: string
@@ -44,15 +44,15 @@ const oldest = [2, 10, 23] as const
 const requestTimeoutMs = 5_000
 const payloadMaxDefault = 1_024 * 1_024
 const publishAttemptsMax = 6
-/** How a publish with an id is tried again: what fails may still have landed, and the id keeps it from landing twice. */
+/** The retries of a publish with an id. A failed publish may still be stored, and the id prevents a second copy. */
 export const publishAgain = Schedule.exponential("100 millis").pipe(
   Schedule.union(Schedule.spaced("2 seconds")),
   Schedule.intersect(Schedule.recurs(publishAttemptsMax - 1))
 )
-/** A stop waits so long for what was handed to the connection, and then so long for the socket. */
+/** A stop waits this long for the messages in the connection's buffer, and then this long for the socket. */
 const drainMaxMs = 3_000
 const closeMaxMs = 1_000
-/** The server's own number for "no message found"; its 404 alone would also be a stream that is not there. */
+/** The server's number for "no message found". Its 404 alone could also mean a missing stream. */
 const noMessageFound = 10_037
 
 /** Older servers lack several filters, s2 or metadata; 2.10.20 to .22 can lose a stream on a kill. */
@@ -67,14 +67,14 @@ export const isNewEnough = (version: string): boolean => {
 
 const attempt = <A>(op: string, run: () => Promise<A>) => Effect.tryPromise({ try: run, catch: (cause) => new NatsError({ op, cause }) })
 
-/** What the server answered, when the error is its answer and not a break on the way. */
+/** The server's answer, if the error is an answer and not a lost connection. */
 export const apiErrorOf = ({ cause }: NatsError): ApiError | undefined =>
   typeof cause === "object" && cause !== null && "api_error" in cause ? (cause.api_error as ApiError | undefined) : undefined
 
 /** The server's number for a message over the stream's own limit. */
 const messageTooLarge = 10_054
 
-/** True when the message itself is the reason: it is larger than the server or the stream takes. */
+/** True when the message is larger than the server or the stream accepts. */
 export const isTooLarge = (error: NatsError): boolean => {
   const { cause } = error
   if (apiErrorOf(error)?.err_code === messageTooLarge) return true
@@ -92,7 +92,7 @@ const connectFailed = ({ cause }: NatsError): NatsError => {
   return new NatsError({ op: "Failed to connect to NATS", cause: isUnknownHost ? new Error(`Failed to resolve hostname ${host}`) : cause })
 }
 
-/** Where NATS is and as whom a role signs in: its own user of nats.conf, else what NATS_URL itself carries (the client ignores that part). */
+/** The addresses of NATS and the user of a role: its own user of nats.conf, else the user in NATS_URL, which the client itself ignores. */
 export const signIn = (role: Role) =>
   Effect.gen(function* () {
     const text = yield* Config.redacted("NATS_URL").pipe(Config.withDefault(Redacted.make("nats://127.0.0.1:4222")))
@@ -116,12 +116,12 @@ const options = (role: Role) =>
     return {
       ...(yield* signIn(role)),
       name: `tarang-${role}`,
-      // nats.conf keeps others away from the answers to these.
+      // nats.conf lets no other user read these inboxes.
       inboxPrefix: `_INBOX_${role}`,
-      // A stack trace for every publish is a twentieth of a busy actor's time.
+      // A stack trace for every publish costs a twentieth of a busy actor's time.
       noAsyncTraces: true,
       timeout: requestTimeoutMs,
-      // The client gives up for good after ten tries or two refusals by default, and notices a dead peer only after minutes.
+      // By default the client stops after ten attempts or two refusals, and notices a dead peer only after minutes.
       maxReconnectAttempts: -1,
       ignoreAuthErrorAbort: true,
       reconnectTimeWait: 250,
@@ -131,7 +131,7 @@ const options = (role: Role) =>
     } satisfies ConnectionOptions
   })
 
-/** The state of the connection and those who wait for it. */
+/** The state of the connection, its listeners and its open requests. */
 class Link {
   isUp = true
   readonly up = Effect.unsafeMakeLatch(true)
@@ -319,7 +319,7 @@ const make = (role: Role) =>
     } as const
   })
 
-/** One connection to NATS, and the acknowledged publish, look-ups and stream facts that the rest is built on. */
+/** One connection to NATS with what everything else uses: publishing with acknowledgement, look-ups and facts about streams. */
 export class JetStream extends Effect.Service<JetStream>()("streams/JetStream", { scoped: make("engine") }) {
   static readonly layer = (role: Role) =>
     Layer.scoped(

@@ -3,7 +3,7 @@ import { type KV, StorageType } from "nats"
 import { JetStream, type Message, NatsError } from "./JetStream.ts"
 import * as OrderedRead from "./OrderedRead.ts"
 
-/** What a watcher sees: the newest value of a key, or that it was removed. Revision 0: it is gone with the whole bucket. */
+/** A change that a watcher sees: the newest value of a key, or none when the key was removed. Revision 0: the whole bucket was deleted. */
 export interface Change {
   readonly key: string
   readonly revision: number
@@ -12,13 +12,13 @@ export interface Change {
 
 export interface KeyValue {
   readonly get: (key: string) => Effect.Effect<Option.Option<{ readonly value: Uint8Array; readonly revision: number }>, NatsError>
-  /** Answers the key's new revision, which only ever grows over the whole bucket. */
+  /** Answers the key's new revision. Revisions grow over the whole bucket. */
   readonly put: (key: string, value: Uint8Array) => Effect.Effect<number, NatsError>
   readonly remove: (key: string) => Effect.Effect<void, NatsError>
-  /** When the bucket was made, UNIX ms. A bucket that was deleted and made again has another time, and nothing of what it held. */
+  /** When the bucket was made, UNIX ms. A bucket that was deleted and made again is empty and has another time. */
   readonly createdMs: Effect.Effect<number, NatsError>
   readonly keys: (filter?: string) => Effect.Effect<ReadonlyArray<string>, NatsError>
-  /** Every key's present value first (or that it was removed), then changes as they come, over breaks too. */
+  /** First every key's present value (or its removal), then the changes as they come. A lost connection loses no change. */
   readonly watch: (filter?: string) => Effect.Effect<{ readonly takeAll: Effect.Effect<ReadonlyArray<Change>> }, NatsError, Scope.Scope>
 }
 
@@ -30,7 +30,9 @@ export const buckets = ["actors", "snapshots", "incarnations"] as const
 /** The stream in which a bucket lies. */
 export const streamOf = (bucket: string): string => `KV_${bucket}`
 
-/** Makes a bucket where it is missing. One value per key, kept in files: revisions must survive a server restart, or an epoch could fall. */
+/**
+ * Makes a bucket where it is missing. One value per key, kept in files: revisions must survive a server restart, or an epoch could fall.
+ */
 export const bind = (bucket: string): Effect.Effect<KV, NatsError, JetStream> =>
   Effect.gen(function* () {
     const { js } = yield* JetStream
@@ -68,7 +70,7 @@ export const open = (bucket: string): Effect.Effect<KeyValue, NatsError, JetStre
             else present.delete(change.key)
             return [change]
           }
-          // The bucket was deleted and made again: what it holds now comes next.
+          // The bucket was deleted and made again: its present values come next.
           const gone = Array.from(present, (key): Change => ({ key, revision: 0, value: Option.none() }))
           present.clear()
           return gone
@@ -92,10 +94,10 @@ export const open = (bucket: string): Effect.Effect<KeyValue, NatsError, JetStre
           for await (const key of await kv.keys(filter)) found.push(key)
           return found
         }).pipe(
-          // The client asks for them one after the other and would wait for ever for one that a lost connection took.
+          // The client asks for the keys one by one. It would wait for ever for an answer that was lost with a connection.
           Effect.timeoutFail({
             duration: keysReadMax,
-            onTimeout: () => new NatsError({ op: `keys (bucket ${bucket})`, cause: new Error(`not all came in ${keysReadMax}`) })
+            onTimeout: () => new NatsError({ op: `keys (bucket ${bucket})`, cause: new Error(`not all keys came within ${keysReadMax}`) })
           })
         ),
       watch

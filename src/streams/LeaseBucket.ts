@@ -2,7 +2,7 @@ import { Config, Data, Duration, Effect, Option, Schema } from "effect"
 import { connect, type JetStreamClient, type KV, type NatsConnection, StorageType } from "nats"
 import { apiErrorOf, NatsError, signIn } from "./JetStream.ts"
 
-/** The KV bucket in which the processes of a cluster meet. */
+/** The KV bucket through which the processes of a cluster find each other. */
 export const bucket = "cluster"
 
 /** The bucket with its leases: compare-and-swap on a key's revision. */
@@ -10,7 +10,7 @@ export type LeaseBucket = KV
 /** The connection that keeps leases alive. */
 export type LeaseConnection = NatsConnection
 
-/** The bucket was made with a setting that this process would not be safe with. */
+/** The bucket has a setting with which this process would not be safe. */
 export class BucketMismatch extends Data.TaggedError("BucketMismatch")<{
   readonly setting: string
   readonly wanted: unknown
@@ -22,9 +22,9 @@ export class BucketMismatch extends Data.TaggedError("BucketMismatch")<{
   }
 }
 
-/** With the margin and one refresh less than this, every hiccup of NATS would stop all actors. */
+/** With less than this, any short delay of NATS would stop all actors: a margin and one refresh must fit in. */
 const ttlMsMin = 4_000
-/** How long a lease lives without a refresh: what a crash costs, and what an outage of NATS may last. */
+/** How long a lease lives without a refresh. A crash costs this time, and an outage of NATS may last no longer. */
 export const ttlMs = Config.duration("PLACEMENT_TTL").pipe(
   Config.withDefault(Duration.seconds(8)),
   Config.map(Duration.toMillis),
@@ -37,7 +37,10 @@ export const openTimeoutMs = 5_000
 export const attempt = <A>(op: string, run: () => Promise<A>) =>
   Effect.tryPromise({ try: run, catch: (cause) => new NatsError({ op: `${op} (bucket ${bucket})`, cause }) })
 
-/** The bucket, made where it is missing. In files: revisions must survive a restart of the server, or an epoch could fall. */
+/**
+ * Opens the bucket, and makes it if it is missing. It is stored in files: revisions must survive a restart of the server, or an epoch could
+ * fall.
+ */
 export const open = (js: JetStreamClient) =>
   Effect.gen(function* () {
     const options = { ttl: yield* ttlMs, replicas: yield* replicas }
@@ -67,13 +70,13 @@ export const mismatch = (kv: KV, wantedMs: number) =>
     }
   })
 
-/** The server's numbers for "wrong last sequence": somebody else wrote first. */
+/** The server's numbers for "wrong last sequence": another writer was first. */
 const conflictCodes = new Set([10_071, 10_164])
 const isConflict = (error: NatsError) => conflictCodes.has(apiErrorOf(error)?.err_code ?? 0)
 
 export interface Entry<A> {
   readonly revision: number
-  /** None where the key was deleted. */
+  /** None if the key was deleted. */
   readonly value: Option.Option<A>
 }
 /**
@@ -134,7 +137,7 @@ export const keysLike = (
 export const bind = (nc: LeaseConnection, timeoutMs: number) =>
   attempt("open", () => nc.jetstream({ timeout: timeoutMs }).views.kv(bucket, { bindOnly: true, allow_direct: false }))
 
-/** A connection for the leases alone: ticks that queue must not delay a renewal, and a dead peer must show within seconds. */
+/** A separate connection for the leases: queued ticks must not delay a renewal, and a dead peer must be noticed within seconds. */
 export const connection = Effect.gen(function* () {
   const as = yield* signIn("engine")
   return yield* Effect.acquireRelease(

@@ -2,7 +2,7 @@ import { Either } from "effect"
 import { DeliverPolicy, type NatsConnection } from "nats"
 import { DecodeError, type Holes, type Subject } from "./Subject.ts"
 
-/** A message of a subject: what its name says, and its body as the contract has it. */
+/** A message of a subject: the names in its subject, and its body decoded by the subject's schema. */
 export interface Received<Template extends string, A> {
   readonly subject: string
   readonly names: Readonly<Record<Holes<Template>, string>>
@@ -10,11 +10,11 @@ export interface Received<Template extends string, A> {
 }
 
 export interface ListenOptions<Template extends string> {
-  /** Only of these, `{ underlying: "NIFTY" }`; what is not named may be anything. */
+  /** Limits the subjects, such as `{ underlying: "NIFTY" }`. A name that is left out may have any value. */
   readonly names?: Partial<Record<Holes<Template>, string>>
-  /** Ends after so many messages. */
+  /** Ends after this many messages. */
   readonly max?: number
-  /** What cannot be read is left out and told here; without it the iteration ends with the error. */
+  /** Called for a message that cannot be read, which is then skipped. Without it the iteration ends with the error. */
   readonly onUnreadable?: (error: DecodeError) => void
 }
 
@@ -33,7 +33,7 @@ const read = <Template extends string, A, I>(
   return undefined
 }
 
-/** What is published on a subject from now on. */
+/** The messages that are published on a subject from now on. */
 export const listen = <Template extends string, A, I>(
   nc: NatsConnection,
   subject: Subject<Template, A, I>,
@@ -50,8 +50,8 @@ export const listen = <Template extends string, A, I>(
 }
 
 /**
- * The newest message of every subject at once (`isLive` false), then each new one: for UnderlyingState, ChainKeyframe and Mark, each of which
- * is a whole state. The user needs JetStream's API, as `reader` and `operator` have it.
+ * First the newest message of every subject (`isLive` false), then each new message. Use it for UnderlyingState, ChainKeyframe and Mark, whose
+ * messages are whole states. The user needs permission for JetStream's API, as `reader` and `operator` have.
  */
 export const latest = async function* <Template extends string, A, I>(
   nc: NatsConnection,

@@ -4,9 +4,9 @@ import * as OrderedRead from "./OrderedRead.ts"
 import * as Subjects from "./Subjects.ts"
 
 /**
- * `before` is called on all listeners, then `after`: what belongs to the time until now comes before any word of the new one. That is so within
- * one process and while frames have room to leave; in another process, or with a store that stands still, an account's last packets of a
- * minute may come behind another account's clock, and count as late.
+ * Market time calls `before` on all listeners and then `after`, so that everything of the old time is handled before the new time is known.
+ * This holds within one process while the publish window has room. In another process, or while the store does not answer, an account's last
+ * packets of a minute may arrive behind another account's clock. Those packets count as late.
  */
 export interface Advance {
   readonly before: () => void
@@ -14,8 +14,8 @@ export interface Advance {
 }
 
 /**
- * Market time. `real`: the machine's clock. `feed`: the largest exchange time that any packet has carried, so the platform lives in a
- * recording's day at any speed; every process follows the clock frames of all accounts.
+ * Market time. `real`: the machine's clock. `feed`: the largest exchange time of all packets so far, so that the platform can replay a
+ * recorded day at any speed. Every process follows the clock frames of all accounts.
  */
 export class MarketClock extends Effect.Service<MarketClock>()("streams/MarketClock", {
   scoped: Effect.gen(function* () {
@@ -25,7 +25,7 @@ export class MarketClock extends Effect.Service<MarketClock>()("streams/MarketCl
     let newestMs = 0
 
     const observe = (atMs: number): void => {
-      if (mode === "real" || !(atMs > newestMs)) return // so said that NaN, from bytes that are no clock, moves nothing
+      if (mode === "real" || !(atMs > newestMs)) return // this form also ignores NaN, which bytes that are not a clock decode to
       newestMs = atMs
       for (const { before } of listeners) before()
       for (const { after } of listeners) after(atMs)
@@ -33,7 +33,7 @@ export class MarketClock extends Effect.Service<MarketClock>()("streams/MarketCl
     const unsafeNow = (): number => (mode === "real" || newestMs === 0 ? clock.unsafeCurrentTimeMillis() : newestMs)
 
     if (mode === "feed") {
-      // The last clocks first: after a restart or a break the recording may be over and silent.
+      // Read the last clocks first: after a restart or a break the recording may have ended, and no clock follows.
       const read = yield* OrderedRead.make({
         stream: Subjects.Clock.stream,
         filters: [Subjects.Clock.filter()],

@@ -1,6 +1,6 @@
 import { Config, Duration } from "effect"
 
-/** What decides the numbers besides the data; its values stand in every message's convention id. */
+/** The settings that decide the computed numbers, besides the data. Every message's convention id contains their values. */
 export const pricingSettings = Config.all({
   rate: Config.number("RISK_FREE_RATE").pipe(Config.withDefault(0.065)),
   dividendYield: Config.number("DIVIDEND_YIELD").pipe(Config.withDefault(0)),

@@ -1,7 +1,10 @@
 import { Config, type ConfigError, Effect, Option } from "effect"
 import type * as RuleSet from "../domain/rules/RuleSet.ts"
 
-/** The rules that say what lies in a session, made of those in force; none for the synthetic market, which never closes. */
+/**
+ * Selects, from the rules in force, the rules that decide what belongs to a session. The synthetic market never closes, so it has no such
+ * rules.
+ */
 export const sessionRules: Effect.Effect<(inForce: RuleSet.RuleSet) => { readonly rules?: RuleSet.RuleSet }, ConfigError.ConfigError> =
   Effect.map(Config.option(Config.string("MARKET_MODE")), (mode) =>
     Option.contains(mode, "synthetic") ? () => ({}) : (rules) => ({ rules })

@@ -3,7 +3,9 @@ import { deserialize, serialize } from "node:v8"
 import { Effect, Option, Schema } from "effect"
 import * as KeyValue from "./KeyValue.ts"
 
-/** Where a state stands in the record: the stream's creation says which record, the sequence how far it was folded. */
+/**
+ * A state's position in the record: the time at which the stream was made identifies the record, the sequence is the last folded message.
+ */
 export interface Position {
   readonly recordCreatedMs: number
   readonly seq: number
@@ -12,7 +14,7 @@ export interface Position {
 const Manifest = Schema.parseJson(
   Schema.Struct({
     v: Schema.Literal(1),
-    /** Which layout of state this is; another layout is not restored. */
+    /** The layout of the state. A state of another layout is not restored. */
     layout: Schema.String,
     slot: Schema.Literal(0, 1),
     chunks: Schema.Int,
@@ -31,18 +33,18 @@ const chunkBytes = 512 * 1_024
 const bucket = "snapshots"
 
 const digest = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex")
-/** What a chunk's key has behind its snapshot's. */
+/** The part of a chunk's key that follows its snapshot's key. */
 const chunkOf = /\.[01]\.\d+$/
 const chunkKey = (key: string, slot: number, at: number) => `${key}.${slot}.${at}`
 
 /**
- * States of actors, binary (JSON would lose NaN, -0 and the bits of typed arrays), in chunks. Two slots take turns and the manifest is
- * written last, so a crash between chunks leaves the snapshot before.
+ * States of actors, stored as binary chunks (JSON would lose NaN, -0 and the bits of typed arrays). Two slots take turns and the manifest is
+ * written last, so a crash between chunks keeps the previous snapshot.
  */
 export class Snapshots extends Effect.Service<Snapshots>()("streams/Snapshots", {
   effect: Effect.gen(function* () {
     const kv = yield* KeyValue.open(bucket)
-    /** The slot that the stored manifest points to, by key, once it is known. */
+    /** The slot that the stored manifest of a key points to, once it was read. */
     const slots = new Map<string, 0 | 1>()
 
     const stored = (key: string) =>
@@ -71,7 +73,7 @@ export class Snapshots extends Effect.Service<Snapshots>()("streams/Snapshots", 
         Option.none<never>()
       )
 
-    /** The newest whole snapshot of that layout; none when a chunk is missing or damaged. */
+    /** The newest complete snapshot of that layout; none when a chunk is missing or damaged. */
     const load = (key: string, layout: string) =>
       Effect.gen(function* () {
         const found = yield* stored(key)
@@ -81,13 +83,13 @@ export class Snapshots extends Effect.Service<Snapshots>()("streams/Snapshots", 
         const parts = yield* Effect.forEach(Array.from({ length: manifest.chunks }), (_, at) => kv.get(chunkKey(key, manifest.slot, at)))
         const bytes = Buffer.concat(parts.flatMap(Option.toArray).map(({ value }) => value))
         if (digest(bytes) !== manifest.sha256) return yield* unusable(key, "a chunk is missing or damaged")
-        // Another version of Node may have written it in a form that this one does not read.
+        // Another version of Node may have written a form that this version cannot read.
         const state = yield* Effect.option(Effect.try(() => deserialize(bytes) as unknown))
         if (Option.isNone(state)) return yield* unusable(key, "not readable by this version of Node")
         return Option.some({ state: state.value, recordCreatedMs: manifest.recordCreatedMs, seq: manifest.seq })
       })
 
-    /** How far the snapshot is, whatever its layout: a state of another layout is rebuilt from a keyframe before that place. */
+    /** The snapshot's position, for any layout. A state of another layout is rebuilt from a keyframe before that position. */
     const position = (key: string) =>
       Effect.map(
         stored(key),
@@ -101,7 +103,7 @@ export class Snapshots extends Effect.Service<Snapshots>()("streams/Snapshots", 
         yield* Effect.forEach([key, ...chunks], kv.remove, { discard: true })
       })
 
-    /** Of what there is a snapshot, or chunks of one that was never finished. */
+    /** The keys that have a snapshot, or chunks of a snapshot that was never finished. */
     const keys = Effect.map(kv.keys(), (found) => {
       const all = new Set(found)
       return found.filter((key) => !(chunkOf.test(key) && all.has(key.replace(chunkOf, ""))))

@@ -14,15 +14,15 @@ export interface Subject<Template extends string, A, I = unknown> {
   readonly at: (holes: Record<Holes<Template>, string>) => string
   /** Filter to read with; a missing hole becomes `*`. */
   readonly filter: (holes?: Partial<Record<Holes<Template>, string>>) => string
-  /** The names in a concrete subject, or undefined when it is not one of these. */
+  /** The names in a concrete subject, or undefined when the subject has another form. */
   readonly match: (subject: string) => Record<Holes<Template>, string> | undefined
   readonly encode: (value: A) => Uint8Array
   readonly decode: (subject: string, bytes: Uint8Array) => Effect.Effect<A, DecodeError>
-  /** The same for a loop that decodes within a batch. */
+  /** The same without an effect, for a loop that decodes a batch. */
   readonly decodeEither: (bytes: Uint8Array) => Either.Either<A, ParseResult.ParseError>
-  /** False when the body names another underlying, strategy, account or the like than its subject. */
+  /** False when a name in the body (underlying, strategy, account) differs from the name in its subject. */
   readonly isOf: (subject: string, value: A) => boolean
-  /** Decodes a message whose body must belong to its subject. Left: why it cannot be taken. */
+  /** Decodes a message whose body must belong to its subject. Left: the reason why the message is refused. */
   readonly read: (subject: string, bytes: Uint8Array) => Either.Either<A, string>
 }
 
@@ -33,22 +33,22 @@ const encodeWith = (mark: string, unsafe: RegExp, name: string): string =>
   name.replaceAll(unsafe, (char) =>
     Array.from(toBytes.encode(char), (byte) => mark + byte.toString(16).toUpperCase().padStart(2, "0")).join("")
   )
-/** Total: what no `encodeWith` wrote stays as it is, since anybody may publish any subject. */
+/** Never fails: text that `encodeWith` did not write stays as it is, because anybody may publish any subject. */
 const decodeWith = (escaped: RegExp, token: string): string =>
   token.replaceAll(escaped, (run) => toText.decode(Buffer.from(run.replaceAll(/[^0-9A-F]/g, ""), "hex")))
 
-/** Nearly every name: nothing in it to encode. */
+/** Most names match this and need no encoding. */
 const plainToken = /^[\w&-]+$/
 
 /**
- * Characters that a subject token cannot carry, and `%` itself, percent-encoded (`M&M` stays as it is). A token cannot be empty: the server
- * closes the connection on it, so an empty name is `%` alone.
+ * Percent-encodes the characters that a subject token cannot contain, and `%` itself (`M&M` stays as it is). The server closes the
+ * connection on an empty token, so an empty name becomes `%` alone.
  */
 export const escape = (name: string): string =>
   plainToken.test(name) ? name : name === "" ? "%" : encodeWith("%", /[\s.*>%\p{Cc}]/gu, name)
 export const unescape = (token: string): string => (token === "%" ? "" : decodeWith(/(?:%[0-9A-F]{2})+/g, token))
 
-/** A KV key's alphabet is smaller still (`-/_=.` and alphanumerics): the same idea with `=` as the escape. */
+/** The same for a key of a KV bucket, whose alphabet is smaller (`-/_=.` and alphanumerics). The escape character is `=`. */
 export const kvKey = (...names: ReadonlyArray<string>): string =>
   names.map((name) => (name === "" ? "=" : encodeWith("=", /[^A-Za-z0-9_-]/gu, name))).join(".")
 export const kvNames = (key: string): ReadonlyArray<string> =>
@@ -58,9 +58,9 @@ export const make = <const Template extends string, A, I>(options: {
   readonly template: Template
   readonly stream: string
   readonly schema: Schema.Schema<A, I>
-  /** The value is its own JSON: nothing to transform, so what we built ourselves is written without a walk over every element. */
+  /** True when a value needs no transformation to become JSON. Our own values are then written without visiting every element. */
   readonly plain?: A extends I ? true : never
-  /** The same for a value of which a few fields must be transformed; keys in the schema's order. */
+  /** The same for a value with a few fields that must be transformed. The keys must have the schema's order. */
   readonly wire?: (value: A) => I
   /** The names of the subject that the body repeats. */
   readonly names?: (value: A) => Partial<Record<Holes<Template>, string>>
@@ -88,7 +88,7 @@ export const make = <const Template extends string, A, I>(options: {
         return value === undefined ? missing(name) : escape(value)
       })
       .join(".")
-  // A subject with a wildcard in it is nobody's.
+  // A concrete subject needs a value for every name.
   const refuse = (name: string): never => {
     throw new TypeError(`subject ${options.template}: no ${name}`)
   }

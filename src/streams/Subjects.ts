@@ -22,7 +22,9 @@ const ownedOf = ({ owner, strategy_id }: { readonly owner: string; readonly stra
 const bytes = Schema.Unknown
 
 export const Frame = Subject.make({ template: "md.frame.{exchange}.{underlying}", stream: "MD_FRAMES", schema: bytes })
-/** The last packets of what one account streams of an underlying (domain/record/Keyframe); its instruments in parts that a message can hold. */
+/**
+ * The last packets of what one account streams of an underlying (domain/record/Keyframe); its instruments in parts that a message can hold.
+ */
 export const Keyframe = Subject.make({
   template: "md.key.{exchange}.{underlying}.{account}.{part}",
   stream: "MD_FRAMES",
@@ -125,19 +127,19 @@ export const Quality = Subject.make({
   stream: "SYS",
   schema: Schema.Struct({ v: Schema.Literal(1), as_of: Schema.String, kind: Schema.String, detail: Schema.Unknown })
 })
-/** Tells the director that subscriptions or strategies changed in Postgres; it also looks by itself now and then. */
-/** Which strategy of whom was created, changed or deleted. */
+/** A strategy that was created, changed or deleted, and its owner. */
 export const ChangedStrategy = Schema.Struct({
   owner: Schema.String,
   strategy_id: Schema.Int,
   change: Schema.Literal("created", "changed", "deleted")
 })
+/** Notifies the director that subscriptions or strategies changed in Postgres. It also reads Postgres at intervals. */
 export const Changed = Subject.make({
   template: "ctl.changed.{what}",
   stream: "CTL",
   schema: Schema.Struct({ v: Schema.Literal(1), request_id: Schema.String, strategy: Schema.optional(ChangedStrategy) })
 })
-/** Whoever may ask must not make the engine speak on another subject than an inbox. */
+/** Only an inbox: a question must not make the engine publish on another subject. */
 const Inbox = Schema.String.pipe(Schema.pattern(/^_INBOX(?:_[a-z]+)?(?:\.[A-Za-z0-9]+)+$/))
 /** A question to the engine (Asks); the answer goes to the inbox that `reply` names. */
 export const Asked = Subject.make({

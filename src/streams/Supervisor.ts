@@ -3,15 +3,17 @@ import * as Metrics from "./Metrics.ts"
 
 const pauseMinMs = 100
 const pauseMaxMs = 10_000
-/** An actor that lived this long starts with the shortest pause again. */
+/** After an actor has run this long, its next restart has the shortest pause again. */
 const healthyAfterMs = 30_000
 
-/** The pause before the next start, after so many failures in a row; jitter keeps actors that fell together from rising together. */
+/**
+ * The pause before the next start, after `failures` failures in a row. The jitter keeps actors that failed together from starting together.
+ */
 export const pauseMs = (failures: number, jitter: number): number =>
   Math.min(pauseMaxMs, pauseMinMs * 2 ** Math.min(failures, 20)) * (0.8 + 0.4 * jitter)
 
 /**
- * Runs an actor for ever: one that fails, dies or simply ends is started again, from its own recovery path. Ends only by interruption.
+ * Runs an actor for ever. An actor that fails, dies or ends is started again and recovers as at any start. Only an interruption ends this.
  */
 export const supervise = <E, R>(name: string, key: string, actor: Effect.Effect<unknown, E, R>): Effect.Effect<never, never, R> =>
   Effect.gen(function* () {
