@@ -62,7 +62,7 @@ export const specs = (ours: ReadonlyArray<Streams.Spec>, { frames, framesBytesMa
   const frameSubjects = frames.flatMap((name) => {
     const [exchange = "", ...rest] = name.split(".")
     const holes = { exchange, underlying: rest.join(".") }
-    return [Subjects.Frame.at(holes), Subjects.Keyframe.filter(holes), Subjects.MarketReference.at(holes)]
+    return [Subjects.Frame.at(holes), Subjects.Keyframe.filter(holes), Subjects.Break.at(holes), Subjects.MarketReference.at(holes)]
   })
   const market = [
     seeded(Subjects.UnderlyingState.stream, { max_msgs_per_subject: 1, max_age: 7 * 24 * hours, max_bytes: 128 * MB }),

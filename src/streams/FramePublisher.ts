@@ -1,5 +1,6 @@
 import { Clock, Effect, type Scope } from "effect"
 import type * as FrameHeader from "../domain/record/FrameHeader.ts"
+import type { Interruption } from "./frames/Breaks.ts"
 import { Lanes } from "./frames/Lanes.ts"
 import { type Sender, SendWindow } from "./frames/SendWindow.ts"
 import { JetStream } from "./JetStream.ts"
@@ -21,6 +22,10 @@ export interface FramePublisher {
   readonly flush: () => void
   /** Sends everything appended so far, then a clock frame. */
   readonly clock: (atMs: number) => void
+  /** Writes into the record, before the next clock, that everything streamed so far is interrupted. */
+  readonly interrupt: (interruption: Interruption) => void
+  /** The same of one packet of one underlying that was not appended. */
+  readonly lost: (subject: string, cause: Interruption["cause"], receivedMs: number) => void
   /** Takes a keyframe that an earlier run wrote for this subject, so that what open interest is compared with survives a restart. */
   readonly restore: (subject: string, header: FrameHeader.FrameHeader, bytes: Uint8Array) => void
   /** The instrument is not streamed any longer: it leaves the keyframes. */
@@ -76,7 +81,7 @@ export const make = (sender: Sender): Effect.Effect<FramePublisher, never, Scope
     const { account } = sender
     const inbox = newInbox()
     const window = new SendWindow(nc, inbox, sender, isConnected())
-    const lanes = new Lanes(window, account, Subjects.Clock.at({ account }))
+    const lanes = new Lanes(window, sender, Subjects.Clock.at({ account }))
     const pacer = new Pacer(window, lanes)
 
     yield* Effect.acquireRelease(
@@ -123,6 +128,14 @@ export const make = (sender: Sender): Effect.Effect<FramePublisher, never, Scope
       clock: (atMs) => {
         lanes.clock(atMs)
         flush()
+      },
+      interrupt: (interruption) => {
+        lanes.interrupt(interruption)
+        pacer.arm()
+      },
+      lost: (subject, cause, receivedMs) => {
+        lanes.lost(subject, cause, receivedMs)
+        pacer.arm()
       },
       restore: (subject, header, bytes) => lanes.restore(subject, header, bytes),
       forget: (subject, token) => lanes.forget(subject, token),

@@ -27,6 +27,7 @@ export const framesPublished = counter("frames_published_total", "Frames acknowl
 export const framePackets = counter("frame_packets_published_total", "Packets in acknowledged frames", "account")
 export const framesResent = counter("frames_resent_total", "Frames sent again because no acknowledgement came", "account")
 export const packetsDropped = counter("packets_dropped_total", "Packets dropped because the publish buffer was full", "account")
+export const breaksPublished = counter("record_breaks_total", "Interruptions written to the record, by cause", "cause")
 export const keyframesPublished = counter("keyframes_published_total", "Keyframes written to the record", "account")
 export const keyframeBytes = counter("keyframe_bytes_total", "Bytes of the keyframes written to the record", "account")
 export const framesOutstanding = gauge("frames_outstanding", "Frames sent and not acknowledged yet", "account").set

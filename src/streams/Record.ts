@@ -10,7 +10,7 @@ export const stream = Subjects.Frame.stream
 
 /** What a record message says, or why it says nothing: for the dead letter. */
 export type Decoded = RecordInput.RecordInput | { readonly _tag: "Refused"; readonly reason: string }
-export type Kind = "frame" | "keyframe" | "clock" | "definition" | "unknown"
+export type Kind = "frame" | "keyframe" | "break" | "clock" | "definition" | "unknown"
 
 /** How the messages of one subject are read: found once per subject, not per message. */
 interface Reader {
@@ -44,6 +44,10 @@ const makeReader = (subject: string): Reader => {
       decode: ({ seq, header, data }) =>
         taken(RecordInput.keyframe(seq, names, { frame: header(FrameHeader.name), time: header(Keyframe.timeHeader) }, data))
     }
+  }
+  if (Subjects.Break.match(subject) !== undefined) {
+    const decode = ({ seq, data }: Message) => either(Subjects.Break.read(subject, data), (value) => RecordInput.interruption(seq, value))
+    return { kind: "break", decode }
   }
   const clock = Subjects.Clock.match(subject)
   if (clock !== undefined) return { kind: "clock", decode: ({ seq, data }) => taken(RecordInput.clock(seq, clock.account, data)) }

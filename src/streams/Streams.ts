@@ -39,7 +39,7 @@ export const specs = (record: { readonly bytesMax: number; readonly hoursMax: nu
     {
       name: "MD_FRAMES",
       description: "The record: every packet, the clocks, and the definitions that give them meaning",
-      subjects: ["md.frame.>", "md.key.>", "md.clock.>", "md.ref.>", "md.life.>", "strat.def.>"],
+      subjects: ["md.frame.>", "md.key.>", "md.break.>", "md.clock.>", "md.ref.>", "md.life.>", "strat.def.>"],
       compression: StoreCompression.S2,
       max_bytes: record.bytesMax,
       max_age: record.hoursMax * hours

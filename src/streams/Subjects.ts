@@ -3,6 +3,7 @@ import * as Money from "../domain/Money.ts"
 import * as Bar from "../domain/market/Bar.ts"
 import { TickerStatus } from "../domain/market/TickerStatus.ts"
 import * as ChainMessage from "../domain/options/ChainMessage.ts"
+import { Break as BreakBody } from "../domain/record/Break.ts"
 import { Lives } from "../domain/record/Lives.ts"
 import { Reference } from "../domain/record/Reference.ts"
 import { Definition } from "../domain/record/StrategyDefinition.ts"
@@ -39,6 +40,13 @@ export const MarketReference = Subject.make({
 })
 /** Listed, changed, expired and settled instruments, with the final price and its source. */
 export const Life = Subject.make({ template: "md.life.{exchange}.{underlying}", stream: "MD_FRAMES", schema: Lives })
+/** Interruptions: packets that are not in the record, when, and how many. */
+export const Break = Subject.make({
+  template: "md.break.{exchange}.{underlying}",
+  stream: "MD_FRAMES",
+  schema: BreakBody,
+  names: underlyingOf
+})
 export const StrategyDefinition = Subject.make({
   template: "strat.def.{owner}.{strategy}",
   stream: "MD_FRAMES",

@@ -236,7 +236,7 @@ layer(Layer.provideMerge(streams, backend), { excludeTestServices: true })("Fram
     })
   )
 
-  it.scoped("what finds no room in the buffer is dropped and counted", () =>
+  it.scoped("BE-REC-02 what finds no room in the buffer is dropped and counted, and the record says so before the next clock", () =>
     Effect.gen(function* () {
       const server = yield* Server
       const { jsm } = yield* JetStream
@@ -246,14 +246,26 @@ layer(Layer.provideMerge(streams, backend), { excludeTestServices: true })("Fram
       server.freeze()
       let appended = 0
       while (publisher.stats().dropped < 1_000 && appended < 1_000_000) {
-        publisher.append(subjectOf(`U${appended % 5}`), full, 0, full.length, 1)
+        publisher.append(subjectOf(`U${appended % 5}`), full, 0, full.length, 1_000 + appended)
         appended++
       }
+      publisher.clock(2_000_000)
       server.thaw()
       assert.strictEqual(yield* publisher.drain, 0)
       const { packets, dropped } = publisher.stats()
       assert.strictEqual(dropped, 1_000)
       assert.strictEqual(packets, appended - dropped)
+      const breaks = (yield* recorded).filter(({ subject }) => Subjects.Break.match(subject) !== undefined)
+      const bodies = yield* Effect.forEach(breaks, ({ subject, data }) => Subjects.Break.decode(subject, data))
+      assert.deepStrictEqual(
+        bodies.map(({ underlying, account, incarnation, cause, packets }) => [underlying, account, incarnation, cause, packets]).sort(),
+        range(0, 4).map((n) => [`U${n}`, "A1", 3, "room", 200])
+      )
+      const [first] = bodies
+      assert.isAtLeast(first?.from.getTime() ?? 0, 1_000 + appended - 1_000 - 5)
+      assert.isAtMost(first?.to?.getTime() ?? 0, 1_000 + appended)
+      const clock = (yield* recorded).find(({ subject }) => subject === clockSubject)
+      assert.isTrue(breaks.every(({ seq }) => seq < (clock?.seq ?? 0)))
       publisher.append(subjectOf("U0"), full, 0, full.length, 1)
       assert.strictEqual(yield* publisher.drain, 0)
       assert.strictEqual(publisher.stats().dropped, 1_000)

@@ -2,9 +2,14 @@ import { Clock, Effect, Option } from "effect"
 import { JetStream, type NatsError } from "../../streams/JetStream.ts"
 import * as KeyValue from "../../streams/KeyValue.ts"
 import { Snapshots } from "../../streams/Snapshots.ts"
+import * as Subject from "../../streams/Subject.ts"
+import * as BarActor from "../market/BarActor.ts"
+import * as GreeksActor from "../market/GreeksActor.ts"
+import * as TickerActor from "../market/TickerActor.ts"
 import * as Placement from "../placement/Placement.ts"
 import * as DeadLetters from "../runtime/DeadLetters.ts"
 import type { Replaced } from "../runtime/Leases.ts"
+import * as M2mActor from "../strategies/M2mActor.ts"
 import * as Reconciliation from "./Reconciliation.ts"
 
 const toText = new TextDecoder()
@@ -25,11 +30,17 @@ export interface Roster {
   readonly forget: () => void
 }
 
+/** The kinds of actors that the director's plan names. */
+const kinds: ReadonlySet<string> = new Set([TickerActor.kind, GreeksActor.kind, BarActor.kind, M2mActor.kind])
+
 /** Which actors there should be, and what those leave behind that should not be any more. */
 export const make = Effect.gen(function* () {
   const bucket = yield* KeyValue.open(Placement.bucket)
   const snapshots = yield* Snapshots
   const bury = DeadLetters.send(yield* JetStream)
+
+  /** Others' keys stay: a newer version beside this one has kinds of actors that this one does not know. */
+  const isKnown = (key: string) => kinds.has(Subject.kvNames(key)[0] ?? "")
 
   return (stillOurs: Effect.Effect<void, Replaced>): Roster => {
     const reconciliation = Reconciliation.make((refused, reason) => bury("director", refused, reason))
@@ -48,7 +59,7 @@ export const make = Effect.gen(function* () {
           if (Option.isSome(held)) found.set(key, toText.decode(held.value.value))
         }
         // Also of actors that went while nobody looked.
-        for (const key of yield* snapshots.keys) if (!wanted.has(key) && !leaving.has(key)) leaving.set(key, nowMs)
+        for (const key of yield* snapshots.keys) if (isKnown(key) && !wanted.has(key) && !leaving.has(key)) leaving.set(key, nowMs)
         return found
       })
     const drop = (nowMs: number) =>
@@ -81,7 +92,7 @@ export const make = Effect.gen(function* () {
             )
           }
           reconciliation.keep(wanted)
-          for (const key of [...present.keys()].filter((key) => !wanted.has(key))) {
+          for (const key of [...present.keys()].filter((key) => isKnown(key) && !wanted.has(key))) {
             yield* stillOurs
             yield* bucket.remove(key)
             present.delete(key)

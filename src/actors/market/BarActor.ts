@@ -11,7 +11,7 @@ import * as RuledDecider from "../runtime/RuledDecider.ts"
 export const kind = "bars"
 export const key = (exchange: string, underlying: string) => Subject.kvKey(kind, exchange, underlying)
 /** Change it whenever the decider's state changes its layout. */
-const layout = "bars-3"
+export const layout = "bars-4"
 
 export const route = ({ message }: BarDecider.Output): Published => ({
   stream: Subjects.Bars.stream,
@@ -44,6 +44,7 @@ export const make = Effect.gen(function* () {
           },
           frames: [Subjects.Frame.at(names)],
           references: [Subjects.MarketReference.at(names)],
+          breaks: [Subjects.Break.at(names)],
           route,
           outputs: { stream: Subjects.Bars.stream, filter: Subjects.Bars.filter(names) }
         }

@@ -13,6 +13,7 @@ import * as Subject from "../../streams/Subject.ts"
 import * as Subjects from "../../streams/Subjects.ts"
 import * as Placement from "../placement/Placement.ts"
 import { Leases, Replaced } from "../runtime/Leases.ts"
+import * as Metrics from "../runtime/Metrics.ts"
 import * as TickerSession from "./TickerSession.ts"
 
 const decodeDesired = Schema.decodeUnknown(TickerSession.Desired)
@@ -23,8 +24,9 @@ export const key = (account: string) => Subject.kvKey(kind, account)
 const statusEveryMs = 1_000
 
 /** Opens the account's frames behind the newest keyframes. Closing the scope waits until all received packets are in the stream; the socket is closed before that. */
-const publishing = ({ account, source, lease, incarnation }: TickerSession.TickerSession) =>
+const publishing = (session: TickerSession.TickerSession, marketClock: Pick<MarketClock, "unsafeNow">) =>
   Effect.gen(function* () {
+    const { account, source, lease, incarnation } = session
     const publisher = yield* FramePublisher.make({ account, source, epoch: lease.epoch, incarnation })
     for (const keyframe of yield* Keyframes.all) {
       const names = Subjects.Keyframe.match(keyframe.subject)
@@ -32,9 +34,13 @@ const publishing = ({ account, source, lease, incarnation }: TickerSession.Ticke
       if (names !== undefined && header !== undefined) publisher.restore(Subjects.Frame.at(names), header, keyframe.data)
     }
     yield* Effect.addFinalizer(() =>
-      Effect.flatMap(publisher.drain, (lost) =>
-        lost === 0 ? Effect.void : Effect.logError("packets not acknowledged at the stop").pipe(Effect.annotateLogs({ lost }))
-      )
+      Effect.gen(function* () {
+        // The next start of this account ends it.
+        publisher.interrupt({ cause: "stopped", fromMs: session.lastTickMs ?? marketClock.unsafeNow(), toMs: null, packets: null })
+        const lost = yield* publisher.drain
+        Metrics.packetsUnacknowledged(account, lost)
+        if (lost > 0) yield* Effect.logError("packets not acknowledged at the stop").pipe(Effect.annotateLogs({ lost }))
+      })
     )
     return publisher
   })
@@ -135,14 +141,17 @@ export const make = Effect.gen(function* () {
       broker.socket(session.account, {
         onFrame: TickerSession.receiver(session, marketClock, publisher),
         onText: () => {},
-        onState: (next, why) => TickerSession.onSocket(session, next, why ?? null, clock.unsafeCurrentTimeMillis())
+        onState: (next, why) => {
+          if (next === "closed" && session.state === "streaming") TickerSession.interrupt(session, publisher, marketClock.unsafeNow())
+          TickerSession.onSocket(session, next, why ?? null, clock.unsafeCurrentTimeMillis())
+        }
       })
     )
 
   return (account: string) =>
     Effect.gen(function* () {
       const session = yield* begin(account)
-      const publisher = yield* publishing(session)
+      const publisher = yield* publishing(session, marketClock)
       yield* TickerSession.keepTime(session, marketClock, publisher)
       const socket = yield* connect(session, publisher)
       const status = yield* statusOf(session, socket)

@@ -65,6 +65,8 @@ export interface TickerSession {
   ticks: number
   lastTickMs: number | null
   openedMs: number
+  /** When the last packet before the lost connection came; null while nothing is interrupted. */
+  brokenSinceMs: number | null
   /** Why the newest attempt to connect failed; null once the socket is open or nothing is wanted. */
   failure: string | null
 }
@@ -78,7 +80,8 @@ export const make = (identity: Pick<TickerSession, "account" | "source" | "incar
   detail: identity.failure,
   ticks: 0,
   lastTickMs: null,
-  openedMs: 0
+  openedMs: 0,
+  brokenSinceMs: null
 })
 
 /**
@@ -100,6 +103,22 @@ export const onSocket = (session: TickerSession, next: KiteSocket.State, why: st
   session.detail = session.failure ?? why
 }
 
+const cause = "connection"
+
+/** The connection to the broker was lost: the record says so before the next clock closes a bar. */
+export const interrupt = (session: TickerSession, publisher: Pick<FramePublisher.FramePublisher, "interrupt">, nowMs: number): void => {
+  if (session.brokenSinceMs !== null || session.lanes.size === 0) return
+  const fromMs = session.lastTickMs ?? nowMs
+  session.brokenSinceMs = fromMs
+  publisher.interrupt({ cause, fromMs, toMs: null, packets: null })
+}
+
+/** Packets come again. */
+const resume = (session: TickerSession, publisher: Pick<FramePublisher.FramePublisher, "interrupt">, nowMs: number): void => {
+  publisher.interrupt({ cause, fromMs: session.brokenSinceMs ?? nowMs, toMs: nowMs, packets: null })
+  session.brokenSinceMs = null
+}
+
 /** Handles the socket's binary messages, without an effect or a fiber per message. */
 export const receiver = (
   session: TickerSession,
@@ -118,11 +137,26 @@ export const receiver = (
       publisher.append(subject, frame, offset, length, receivedMs)
     }
   }
+  const loseAll = (bytes: Uint8Array): void => {
+    const atMs = clock.unsafeNow()
+    let lost = 0
+    Frame.forEachPacket(bytes, (offset) => {
+      const subject = lanes.get(Frame.tokenAt(bytes, offset))
+      if (subject === undefined) return
+      publisher.lost(subject, "lease", atMs)
+      lost++
+    })
+    Metrics.packetsUnowned(account, lost)
+  }
   return (bytes: Uint8Array): void => {
-    // Without the lease another process may already stream this account, and only it may publish.
-    if (!lease.isHeld()) return
+    // Without the lease another process may already stream this account, and only it may publish packets.
+    if (!lease.isHeld()) {
+      loseAll(bytes)
+      return
+    }
     if (clock.mode === "feed") clock.observe(newestExchangeMs(bytes))
     receivedMs = clock.unsafeNow()
+    if (session.brokenSinceMs !== null) resume(session, publisher, receivedMs)
     session.lastTickMs = receivedMs
     frame = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length) // Views of a Uint8Array cost less than views of a Buffer.
     const before = session.ticks

@@ -20,6 +20,12 @@ export const refusedKeys = Metric.gauge("director_refused_keys", {
 })
 export const ticks = counter("ticks_total", "Packets taken from the broker", "account")
 export const unknownTicks = counter("ticks_unknown_total", "Packets of instruments that nobody asked for", "account")
+export const packetsUnowned = counter("packets_unowned_total", "Packets that came after the process had lost its lease", "account")
+export const packetsUnacknowledged = counter(
+  "packets_unacknowledged_total",
+  "Packets that were not acknowledged when a ticker ended",
+  "account"
+)
 export const badPackets = counter("bad_packets_total", "Packets that could not be read", "account")
 export const candlesSaved = counter("candles_saved_total", "Minute candles written to Postgres", "kind")
 export const settlementsSaved = counter("settlements_saved_total", "Final settlement prices written to Postgres", "from")

@@ -37,7 +37,7 @@ export class RecordActor extends Effect.Service<RecordActor>()("actors/runtime/R
         const poison = poisons.of(run)
         const subscription = yield* feed.subscribe({
           frames: setup.frames,
-          definitions: [...setup.references, ...(setup.definition === undefined ? [] : [setup.definition])],
+          definitions: [...setup.references, ...(setup.breaks ?? []), ...(setup.definition === undefined ? [] : [setup.definition])],
           afterSeq: run.seq
         })
         /** The batch that is in the state while its outputs are not all published yet. */

@@ -14,6 +14,8 @@ export interface Setup<S, O extends { readonly seq: number }> {
   readonly frames: ReadonlyArray<string>
   /** Subjects of instrument definitions. The decider gets them before the first frame, even if a rebuild begins after them. */
   readonly references: ReadonlyArray<string>
+  /** Subjects of interruptions, if the decider takes them. */
+  readonly breaks?: ReadonlyArray<string>
   /** The strategy's own definition, if the actor has one. It takes effect from its place in the record on. */
   readonly definition?: string
   /** True for an input that this setup cannot fold, for example other underlyings. The run then ends with "rebuild". */

@@ -9,6 +9,7 @@ import * as BarSession from "./BarSession.ts"
 import * as Frame from "./Frame.ts"
 import * as FrameGuard from "./FrameGuard.ts"
 import * as Instrument from "./Instrument.ts"
+import * as Interruptions from "./Interruptions.ts"
 
 /**
  * How often a changed open one-minute bar is published, in market time. The underlying and its futures: each second. Options: four
@@ -82,6 +83,8 @@ export interface State {
   readonly rows: Map<number, Row>
   /** The newest incarnation of each account's ticker. */
   readonly incarnations: Map<string, number>
+  /** Bars that overlap one of these may lack ticks. */
+  readonly interruptions: Array<Interruptions.Interruption>
   /** Bars of any instrument that start before this instant may lack ticks. */
   wholeFromMs: number
   /** Largest clock seen, and the number of the last second that it completed. */
@@ -228,7 +231,7 @@ const volumeOf = (row: Row, series: Series, bar: OpenBar): readonly [inBar: numb
   return [Math.max(0, bar.volumeMax - before), Math.max(before, bar.volumeMax)]
 }
 
-const candle = (state: State, row: Row, bar: OpenBar, volume: number, closed: boolean): Bar.Candle => ({
+const candle = (state: State, row: Row, series: Series, bar: OpenBar, volume: number, closed: boolean): Bar.Candle => ({
   timestamp: IndiaTime.isoTime(bar.startMs),
   open: bar.open / row.scale,
   high: bar.high / row.scale,
@@ -237,7 +240,10 @@ const candle = (state: State, row: Row, bar: OpenBar, volume: number, closed: bo
   volume,
   oi: bar.oi === noValue ? null : bar.oi,
   closed,
-  complete: bar.startMs >= state.wholeFromMs && bar.startMs >= row.wholeFromMs
+  complete:
+    bar.startMs >= state.wholeFromMs &&
+    bar.startMs >= row.wholeFromMs &&
+    !Interruptions.overlaps(state.interruptions, bar.startMs, bar.startMs + Bar.lengthMs[series.interval])
 })
 
 /** Closes and removes the bars of a series that start before an instant. */
@@ -248,7 +254,7 @@ const close = (state: State, row: Row, series: Series, beforeMs: number, candles
     const [volume, after] = volumeOf(row, series, bar)
     series.volume = after
     series.volumeDayMs = row.session?.dayStartMs ?? series.volumeDayMs
-    candles.push(candle(state, row, bar, volume, true))
+    candles.push(candle(state, row, series, bar, volume, true))
   }
   if (beforeMs > series.closedToMs) series.closedToMs = beforeMs
 }
@@ -286,6 +292,7 @@ const noteStart = (state: State, { account, incarnation, baseReceivedMs }: Frame
   if (known !== undefined && known >= incarnation) return
   state.incarnations.set(account, incarnation)
   state.wholeFromMs = Math.max(state.wholeFromMs, baseReceivedMs)
+  Interruptions.onStart(state.interruptions, account, baseReceivedMs)
 }
 
 /** Whether a packet belongs to a session. The first packet of a new day closes the bars that the previous day left open. */
@@ -384,7 +391,7 @@ const barsToPublish = (state: State, row: Row, series: Series): ReadonlyArray<Ba
   const open = series.bars[0]
   if (series.interval === "1m" && open?.changed === true && isDue(row, state.second)) {
     open.changed = false
-    candles.push(candle(state, row, open, volumeOf(row, series, open)[0], false))
+    candles.push(candle(state, row, series, open, volumeOf(row, series, open)[0], false))
   }
   return candles
 }
@@ -395,6 +402,7 @@ const onClock = (names: Names, state: State, { seq, atMs }: RecordInput.Clock): 
   const second = Math.floor(state.eventMs / 1_000)
   if (second <= state.second) return outputs
   state.second = second
+  Interruptions.forget(state.interruptions, state.eventMs)
   for (const row of state.rows.values()) if (Number.isNaN(row.sinceMs)) row.sinceMs = atMs
   for (const [token, row] of state.rows) {
     for (const series of row.series) {
@@ -418,6 +426,7 @@ export const make = (names: Names): Decider<State, RecordInput.RecordInput, Outp
       guard: FrameGuard.make(),
       rows: new Map(),
       incarnations: new Map(),
+      interruptions: [],
       wholeFromMs: Number.NEGATIVE_INFINITY,
       eventMs: Number.NEGATIVE_INFINITY,
       second: Number.NEGATIVE_INFINITY,
@@ -440,6 +449,14 @@ export const make = (names: Names): Decider<State, RecordInput.RecordInput, Outp
         if (input.reference.exchange === names.exchange && input.reference.underlying === names.underlying)
           onReference(names, state, input.reference)
         return [state, []]
+      case "Break": {
+        const { exchange, underlying, account, incarnation, to } = input.interruption
+        // A later start of the account has ended what lasted in an earlier one.
+        const isOver = to === null && incarnation < (state.incarnations.get(account) ?? 0)
+        if (exchange === names.exchange && underlying === names.underlying && !isOver)
+          Interruptions.note(state.interruptions, input.interruption)
+        return [state, []]
+      }
       case "Definition":
         return [state, []]
     }

@@ -1,3 +1,4 @@
+import type { Break } from "./Break.ts"
 import * as ClockFrame from "./ClockFrame.ts"
 import * as FrameHeader from "./FrameHeader.ts"
 import * as KeyframeRules from "./Keyframe.ts"
@@ -18,6 +19,12 @@ export interface Keyframe extends Omit<Frame, "_tag"> {
   readonly _tag: "Keyframe"
   /** Market time: it holds every packet that was received before. */
   readonly atMs: number
+}
+/** Packets of one account that are missing from an underlying's frames. */
+export interface Interruption {
+  readonly _tag: "Break"
+  readonly seq: number
+  readonly interruption: Break
 }
 /** All frames of `account` received before `atMs` came earlier in the stream. */
 export interface Clock {
@@ -40,7 +47,7 @@ export interface Definition {
 }
 
 /** The inputs of every actor that folds the record, in stream order. */
-export type RecordInput = Frame | Keyframe | Clock | ReferenceInput | Definition
+export type RecordInput = Frame | Keyframe | Interruption | Clock | ReferenceInput | Definition
 
 /** Why a message of the record cannot be used; stored with the dead letter. */
 export type Refused = "frame header" | "keyframe time" | "clock frame"
@@ -67,6 +74,8 @@ export const clock = (seq: number, account: string, bytes: Uint8Array): Clock | 
   const atMs = ClockFrame.decode(bytes)
   return Number.isNaN(atMs) ? "clock frame" : { _tag: "Clock", seq, account, atMs }
 }
+
+export const interruption = (seq: number, value: Break): Interruption => ({ _tag: "Break", seq, interruption: value })
 
 export const reference = (seq: number, value: Reference): ReferenceInput => ({ _tag: "Reference", seq, reference: value })
 

@@ -521,6 +521,8 @@ export const make = (
           if (input.definition.owner === options.owner && input.definition.strategy_id === options.strategyId)
             onDefinition(context, state, input.definition)
           return [state, []]
+        case "Break":
+          return [state, []]
       }
     }
   }

@@ -463,6 +463,7 @@ export const make = (options: {
         case "Reference":
           return [state, isOurs(input.reference) ? onReference(context, state, input) : []]
         case "Definition":
+        case "Break":
           return [state, []]
       }
     }

@@ -52,6 +52,10 @@ const catalogue: Readonly<Record<Name, About>> = {
     headers: [FrameHeader.name],
     binary: "8 bytes: UNIX ms, big-endian IEEE double"
   },
+  Break: {
+    summary: "An interruption of what an account streams of an underlying: since when, until when, why, and how many packets are missing",
+    headers: [FrameHeader.name]
+  },
   Life: {
     summary: "What happened to instruments of an underlying: listed, changed, expired, settled with its price and source",
     headers: computed

@@ -4,9 +4,10 @@ import type { Member } from "./Member.ts"
 /** Listing more subjects than this costs the server more than skipping the other messages here. */
 const filtersMax = 64
 
-/** Clocks and definitions are always read: they are few. */
+/** Clocks, interruptions and definitions are always read: they are few. */
 export const always: ReadonlyArray<string> = [
   Subjects.Clock.filter(),
+  Subjects.Break.filter(),
   Subjects.MarketReference.filter(),
   Subjects.StrategyDefinition.filter()
 ]

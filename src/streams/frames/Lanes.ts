@@ -3,8 +3,9 @@ import { LastPackets } from "../../domain/market/LastPackets.ts"
 import * as ClockFrame from "../../domain/record/ClockFrame.ts"
 import * as FrameHeader from "../../domain/record/FrameHeader.ts"
 import * as Metrics from "../Metrics.ts"
+import { Breaks, type Interruption } from "./Breaks.ts"
 import { Keyframes } from "./Keyframes.ts"
-import type { SendWindow } from "./SendWindow.ts"
+import type { Sender, SendWindow } from "./SendWindow.ts"
 
 /** A frame is sent as soon as it holds this many packets. */
 const packetsWanted = 50
@@ -56,11 +57,13 @@ export class Lanes {
   private laterClockMs = 0
   private owed = 0
   private readonly keyframes: Keyframes
+  private readonly breaks: Breaks
 
-  constructor(window: SendWindow, account: string, clockSubject: string) {
+  constructor(window: SendWindow, sender: Sender, clockSubject: string) {
     this.window = window
-    this.keyframes = new Keyframes(window, account)
-    this.account = account
+    this.keyframes = new Keyframes(window, sender.account)
+    this.breaks = new Breaks(window, sender)
+    this.account = sender.account
     this.clockSubject = clockSubject
   }
 
@@ -75,7 +78,7 @@ export class Lanes {
   }
 
   isEmpty(): boolean {
-    return this.bytes === 0 && this.clockMs === 0 && this.keyframes.isEmpty()
+    return this.bytes === 0 && this.clockMs === 0 && this.keyframes.isEmpty() && this.breaks.isEmpty()
   }
 
   /** Takes the keyframe of an earlier run of any account, before the first packet. */
@@ -87,6 +90,16 @@ export class Lanes {
   /** The instrument is not streamed any longer. */
   forget(subject: string, token: number): void {
     this.bySubject.get(subject)?.last.forget(token)
+  }
+
+  /** Notes one packet that does not come into the record. */
+  lost(subject: string, cause: Interruption["cause"], receivedMs: number): void {
+    this.breaks.note(subject, { cause, fromMs: receivedMs, toMs: receivedMs, packets: 1 })
+  }
+
+  /** Notes an interruption of everything that was streamed so far. */
+  interrupt(interruption: Interruption): void {
+    for (const { subject, last } of this.order) if (last.size > 0) this.breaks.note(subject, interruption)
   }
 
   /** Queues the keyframes of what has come since the last ones. */
@@ -102,6 +115,7 @@ export class Lanes {
     if (this.bytes + length + 2 * Frame.headerBytes > bufferBytesMax) {
       this.window.totals.dropped++
       Metrics.packetsDropped(this.account)
+      this.lost(subject, "room", receivedMs)
       return
     }
     if (lane.writer.count === 0) {
@@ -173,7 +187,8 @@ export class Lanes {
   }
 
   private sendClocks(): void {
-    while (this.clockMs !== 0 && this.owed === 0 && this.window.hasRoom()) {
+    this.breaks.send()
+    while (this.clockMs !== 0 && this.owed === 0 && this.breaks.isEmpty() && this.window.hasRoom()) {
       const header = { number: this.clockNumber++, baseReceivedMs: this.clockMs, runs: noPackets }
       this.window.send(this.clockSubject, ClockFrame.encode(this.clockMs), 0, header)
       this.keyframes.onClock(this.clockMs, this.order)

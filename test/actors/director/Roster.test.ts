@@ -31,6 +31,21 @@ describe("Roster", () => {
     return Effect.withClock(roster.settle(new Map(keys.map((key) => [key, ""]))), clock)
   }
 
+  it.live("BE-REC-05 an older process deletes neither the actors nor the snapshots of kinds that it does not know", () =>
+    Effect.gen(function* () {
+      const snapshots = yield* Snapshots
+      const bucket = yield* KeyValue.open(Placement.bucket)
+      const newer = "greeks-of-tomorrow.NSE.NIFTY"
+      yield* bucket.put(newer, new Uint8Array())
+      yield* snapshots.save(newer, "l", 1, position)
+      const roster = (yield* Roster.make)(ours)
+      yield* settled(roster, [], 0)
+      yield* settled(roster, [], Roster.leavingMs * 2)
+      assert.include(yield* bucket.keys(), newer)
+      assert.include(yield* snapshots.keys, newer)
+    }).pipe(Effect.scoped, Effect.provide(live))
+  )
+
   it.live(
     "drops the snapshot of a deleted strategy's actor once the actor has surely stopped, unless the actor is wanted again by then",
     () =>

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { isMute, make, muteAfterMs, newestExchangeMs, onSocket } from "../../../src/actors/market/TickerSession.ts"
+import { Effect } from "effect"
+import { interrupt, isMute, make, muteAfterMs, newestExchangeMs, onSocket, receiver } from "../../../src/actors/market/TickerSession.ts"
 import * as Frame from "../../../src/domain/market/Frame.ts"
 
 describe("TickerSession", () => {
@@ -38,6 +39,45 @@ describe("TickerSession", () => {
     session.lanes.clear()
     onSocket(session, "closed", "nothing is wanted", 9)
     assert.deepStrictEqual(seen(), ["idle", "nothing is wanted"])
+  })
+  it("BE-REC-02 a lost connection interrupts the record from the last packet until the next one, once", () => {
+    const lease = { epoch: 1, isHeld: () => isHeld }
+    let isHeld = true
+    let nowMs = 1_000
+    const noted: Array<unknown> = []
+    const lost: Array<unknown> = []
+    const publisher = {
+      append: () => {},
+      flush: () => {},
+      clock: () => {},
+      drain: Effect.succeed(0),
+      restore: () => {},
+      forget: () => {},
+      interrupt: (interruption: unknown) => noted.push(interruption),
+      lost: (...packet: ReadonlyArray<unknown>) => lost.push(packet),
+      stats: () => ({ frames: 0, packets: 0, resent: 0, dropped: 0, open: 0 })
+    }
+    const clock = { mode: "real", observe: () => {}, unsafeNow: () => nowMs } as const
+    const session = make({ account: "a", source: "kite", incarnation: 1, lease, failure: null })
+    session.lanes.set(1, "md.frame.NSE.NIFTY")
+    const receive = receiver(session, clock, publisher)
+    const packet = Frame.frameOf([Frame.encodeLtp({ token: 1, lastPrice: 5 }), Frame.encodeLtp({ token: 2, lastPrice: 5 })])
+    receive(packet)
+    nowMs = 2_000
+    interrupt(session, publisher, nowMs)
+    interrupt(session, publisher, nowMs)
+    nowMs = 9_000
+    receive(packet)
+    receive(packet)
+    const connection = { cause: "connection", packets: null }
+    assert.deepStrictEqual(noted, [
+      { ...connection, fromMs: 1_000, toMs: null },
+      { ...connection, fromMs: 1_000, toMs: 9_000 }
+    ])
+    assert.deepStrictEqual(lost, [])
+    isHeld = false
+    receive(packet)
+    assert.deepStrictEqual(lost, [["md.frame.NSE.NIFTY", "lease", 9_000]], "what nobody may publish any more is counted, by underlying")
   })
   it("the newest exchange time of a frame is 0 if no packet carries one", () => {
     assert.strictEqual(newestExchangeMs(Frame.frameOf([Frame.encodeLtp({ token: 256265, lastPrice: 100 })])), 0)

@@ -4,6 +4,7 @@ import * as Frame from "../../../src/domain/market/Frame.ts"
 import * as Instrument from "../../../src/domain/market/Instrument.ts"
 import { LastPackets } from "../../../src/domain/market/LastPackets.ts"
 import * as Black76 from "../../../src/domain/options/Black76.ts"
+import type { Cause } from "../../../src/domain/record/Break.ts"
 import * as FrameHeader from "../../../src/domain/record/FrameHeader.ts"
 import type * as RecordInput from "../../../src/domain/record/RecordInput.ts"
 import type { Contract } from "../../../src/domain/record/Reference.ts"
@@ -155,6 +156,19 @@ export class Recorder {
       runs: []
     }
     this.inputs.push({ _tag: "Frame", seq: this.#seq, exchange: "NSE", underlying: "NIFTY", header, bytes })
+    return this
+  }
+
+  /** An interruption of what an account streams; `toMs` is null while it lasts. */
+  interruption(
+    fromMs: number,
+    toMs: number | null,
+    options: { readonly cause?: Cause; readonly account?: string; readonly incarnation?: number; readonly underlying?: string } = {}
+  ): this {
+    const { cause = "connection", account = "ACC1", incarnation = 1, underlying = "NIFTY" } = options
+    const names = { v: 1, exchange: "NSE", underlying, account, incarnation, cause } as const
+    const interruption = { ...names, from: new Date(fromMs), to: toMs === null ? null : new Date(toMs), packets: null }
+    this.inputs.push({ _tag: "Break", seq: this.#seq, interruption })
     return this
   }
 

@@ -70,6 +70,11 @@ describe("M2mDecider: value", () => {
     const of = (recorder: Recorder) => marks(recorder.frame(startMs, condorPackets).clock(startMs + 250)).map(({ m2m }) => text(m2m))
     const other = started().frame(startMs, condorPackets, { underlying: "BANKNIFTY" }).keyframe(startMs, "ACC1", "BANKNIFTY")
     assert.deepStrictEqual(of(other), of(started()))
+    assert.deepStrictEqual(
+      of(started().interruption(startMs - 9, startMs)),
+      of(started()),
+      "nor does an interruption: prices age by themselves"
+    )
   })
 
   it("BE-FIN-02 legs of quantity zero are ignored and need no price; long calls and short puts add up", () => {

@@ -1,0 +1,70 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Decider from "../../../src/domain/Decider.ts"
+import * as BarDecider from "../../../src/domain/market/BarDecider.ts"
+import * as Interruptions from "../../../src/domain/market/Interruptions.ts"
+import { Recorder, spot, spotToken, startMs } from "../record/Recorder.ts"
+
+const minuteMs = 60_000
+const decider = BarDecider.make({ exchange: "NSE", underlying: "NIFTY" })
+
+/** Five minutes with a price a second; `during` adds to the record at a second. */
+const minutes = (during: Readonly<Record<number, (recorder: Recorder) => void>>, incarnationAt: (second: number) => number = () => 1) => {
+  const recorder = new Recorder().reference([spot])
+  for (let second = 0; second < 300; second++) {
+    const atMs = startMs + second * 1_000
+    during[second]?.(recorder)
+    recorder.frame(atMs, [{ token: spotToken, price: 24_500 }], { incarnation: incarnationAt(second) }).clock(atMs + 900)
+  }
+  const [, outputs] = Decider.fold(decider, decider.initial, recorder.clock(startMs + 5 * minuteMs).inputs)
+  return outputs.flatMap(({ message }) => (message.interval === "1m" ? message.bars.filter(({ closed }) => closed) : []))
+}
+const completeOf = (bars: ReturnType<typeof minutes>) => bars.map(({ complete }) => complete)
+const at = (second: number) => startMs + second * 1_000
+
+describe("interruptions", () => {
+  it("BE-REC-02 bars of the time of an interruption say incomplete, those before and after it complete", () => {
+    assert.deepStrictEqual(completeOf(minutes({})), [true, true, true, true, true])
+    const short = minutes({ 70: (record) => record.interruption(at(65), null), 80: (record) => record.interruption(at(65), at(80)) })
+    assert.deepStrictEqual(completeOf(short), [true, false, true, true, true])
+    const over = minutes({ 110: (record) => record.interruption(at(100), null), 190: (record) => record.interruption(at(100), at(190)) })
+    assert.deepStrictEqual(completeOf(over), [true, false, false, false, true])
+    const dropped = minutes({ 130: (record) => record.interruption(at(119), at(121), { cause: "room" }) })
+    assert.deepStrictEqual(completeOf(dropped).slice(2), [false, true, true], "a bar that was closed before does not change")
+  })
+
+  it("BE-REC-02 the next start of the account ends what lasted; what an earlier start says later lasts no longer", () => {
+    const ended = minutes({ 65: (record) => record.interruption(at(64), null, { cause: "stopped" }) }, (second) => (second < 130 ? 1 : 2))
+    assert.deepStrictEqual(completeOf(ended), [true, false, false, true, true])
+    const late = minutes({ 140: (record) => record.interruption(at(64), null, { cause: "stopped" }) }, (second) => (second < 65 ? 1 : 2))
+    assert.deepStrictEqual(completeOf(late), [true, false, true, true, true])
+  })
+
+  it("another underlying's and another account's interruptions are their own", () => {
+    const other = minutes({ 70: (record) => record.interruption(at(65), null, { underlying: "BANKNIFTY" }) })
+    assert.deepStrictEqual(completeOf(other), [true, true, true, true, true])
+    const known: Array<Interruptions.Interruption> = []
+    const { inputs } = new Recorder().interruption(1_000, null).interruption(2_000, null, { account: "ACC2" })
+    for (const input of inputs) if (input._tag === "Break") Interruptions.note(known, input.interruption)
+    Interruptions.onStart(known, "ACC1", 5_000)
+    assert.deepStrictEqual(
+      known.map(({ account, toMs }) => [account, toMs]),
+      [
+        ["ACC1", 5_000],
+        ["ACC2", Number.POSITIVE_INFINITY]
+      ]
+    )
+    Interruptions.forget(known, 5_000 + 600_001)
+    assert.strictEqual(known.length, 1)
+  })
+
+  it("remembers a limited number: what is too many becomes one that covers both", () => {
+    const known: Array<Interruptions.Interruption> = []
+    const recorder = new Recorder()
+    for (let n = 0; n <= Interruptions.interruptionsMax; n++) recorder.interruption(n * 10, n * 10 + 1)
+    for (const input of recorder.inputs) if (input._tag === "Break") Interruptions.note(known, input.interruption)
+    assert.strictEqual(known.length, Interruptions.interruptionsMax)
+    assert.deepInclude(known[0], { fromMs: 0, toMs: 11 })
+    assert.isTrue(Interruptions.overlaps(known, 5, 6))
+    assert.isFalse(Interruptions.overlaps(known, 22, 30))
+  })
+})
