@@ -80,7 +80,8 @@ export const TicksMessage = Schema.Union(
     total: Schema.Int,
     ...stood
   }),
-  Schema.Struct(gap),
+  /** With `lost_frames`: so many frames, of any underlying, never reached the record. No sequence is missing for them: `from` is `to` + 1. */
+  Schema.Struct({ ...gap, lost_frames: Schema.optional(Schema.Int) }),
   Schema.Struct({ ...refusal, tokens: Schema.optional(Schema.Array(Schema.Int)) }),
   Schema.Struct({ ...Pong.fields, ...stood })
 )

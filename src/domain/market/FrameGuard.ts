@@ -152,6 +152,17 @@ export const startAt = (state: State, header: FrameHeader): void => {
   if (window !== undefined && header.number > window.next) advance(state, window, header.number)
 }
 
+/** How many of the numbers `from` to `to` are not seen yet and may still come. Those that left the window unseen are in `lost`. */
+export const openIn = (state: State, { account, incarnation, from, to }: Gap): number => {
+  const window = state.windows.get(account)?.find((one) => one.incarnation === incarnation)
+  if (window === undefined) return 0
+  let open = 0
+  for (let number = Math.max(from, window.next - windowMax); number <= Math.min(to, window.next - 1); number++) {
+    if (!isSeen(window, number)) open++
+  }
+  return open
+}
+
 /** The gap that `accept` found before a frame. */
 export const gapBefore = (header: FrameHeader, skipped: number): Gap => ({
   account: header.account,

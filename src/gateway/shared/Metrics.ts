@@ -42,6 +42,8 @@ export const bridgeBadPackets = counter("bridge_bad_packets_total", "Packets in 
 export const bridgeGaps = counter("bridge_gaps_total", "Times a stream lost messages before the gateway had read them")
 export const bridgeDuplicates = counter("bridge_duplicate_frames_total", "Frames sent twice by their publisher and passed on once")
 
+export const framesLost = counter("frames_lost_total", "Frames that their publisher numbered and that never reached the record")
+
 export const outputLag = Labelled.gauge("output_lag_seconds", "Age of an output's newest values when NATS stored them", "output").set
 const dependencyUp = Labelled.gauge("dependency_up", "1 while a backend answers the gateway's probe, else 0", "dependency")
 export const dependency = (name: string, isUp: boolean): void => dependencyUp.set(name, isUp ? 1 : 0)

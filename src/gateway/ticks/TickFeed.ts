@@ -10,6 +10,8 @@ import { Views } from "../views/Views.ts"
 import * as SubjectGuards from "./SubjectGuards.ts"
 import * as TickText from "./TickText.ts"
 
+const lostLookEvery = "1 second"
+
 export type TakeTick = (token: number, text: string, row: number) => void
 
 /** Reads old frames for one replay, with its own memory of frames that were sent twice. */
@@ -24,7 +26,7 @@ const headerOf = (message: Message) => FrameHeader.parse(message.header(FrameHea
 
 /** Turns frames into the ticks that clients want: every tick, once. */
 export class TickFeed extends Effect.Service<TickFeed>()("gateway/ticks/TickFeed", {
-  effect: Effect.gen(function* () {
+  scoped: Effect.gen(function* () {
     const hub = yield* Hub
     const registry = yield* InstrumentRegistry
     const { chains, epochs, sentUpTo } = yield* Views
@@ -81,6 +83,18 @@ export class TickFeed extends Effect.Service<TickFeed>()("gateway/ticks/TickFeed
       const readers = hub.eventToReaders(`gap ${from}`, JSON.stringify(gapOf(epochs.frames, from, to)))
       Metrics.wsGaps.unsafeUpdate(readers, [])
     }
+    /** Tells every client that has ticks of frames that were numbered and never reached the record. No sequence is missing for them. */
+    const tellLost = Effect.sync(() => {
+      const lost = liveGuards.newlyLost()
+      if (lost === 0) return
+      Metrics.framesLost.unsafeUpdate(lost, [])
+      const seq = sentUpTo.frames ?? 0
+      const text = JSON.stringify({ ...gapOf(epochs.frames, seq + 1, seq), lost_frames: lost })
+      Metrics.wsGaps.unsafeUpdate(hub.eventToReaders(`lost ${seq}`, text), [])
+      hub.flush()
+    })
+    yield* tellLost.pipe(Effect.delay(lostLookEvery), Effect.forever, Effect.forkScoped)
+
     return {
       accept,
       gone,

@@ -1,0 +1,114 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import type { NatsConnection } from "nats"
+import * as Frame from "../../src/domain/market/Frame.ts"
+import * as FrameHeader from "../../src/domain/record/FrameHeader.ts"
+import type { NatsServer } from "../TestBackends.ts"
+import { accountIds, ask, eventually, natsClient, socket, start, world } from "./PlatformWorld.ts"
+
+const nifty = 256_265
+/** Packets that the broker sends while NATS is away. */
+const packetsAway = 3_000
+
+const outages: ReadonlyArray<{
+  readonly how: string
+  readonly begin: (nats: NatsServer) => Promise<void>
+  readonly end: (nats: NatsServer) => Promise<void>
+}> = [
+  { how: "killed", begin: (nats) => nats.kill(), end: (nats) => nats.start() },
+  { how: "frozen", begin: async (nats) => nats.freeze(), end: async (nats) => nats.thaw() },
+  { how: "stopped and started", begin: (nats) => nats.stop(), end: (nats) => nats.start() }
+]
+
+/** Every frame of the record once: by subject, account and incarnation the numbers, and the places of one token's packets. */
+const readRecord = async (nc: NatsConnection) => {
+  const consumer = await nc.jetstream().consumers.get("MD_FRAMES", { filterSubjects: ["md.frame.>"] })
+  const numbers = new Map<string, Set<number>>()
+  const places = new Set<string>()
+  let packets = 0
+  for (let left = (await consumer.info()).num_pending; left > 0; ) {
+    for await (const message of await consumer.fetch({ max_messages: 500, expires: 2_000 })) {
+      left--
+      const header = FrameHeader.parse(message.headers?.get(FrameHeader.name) ?? "") as FrameHeader.FrameHeader
+      const key = `${message.subject} ${header.account} ${header.incarnation}`
+      const seen = numbers.get(key) ?? new Set()
+      numbers.set(key, seen)
+      if (seen.has(header.number)) continue // sent again because its acknowledgement was lost
+      seen.add(header.number)
+      packets += Frame.packetCount(message.data)
+      let row = 0
+      Frame.forEachPacket(message.data, (offset) => {
+        if (Frame.tokenAt(message.data, offset) === nifty) places.add(`${message.seq} ${row}`)
+        row++
+      })
+    }
+  }
+  return { packets, numbers, places }
+}
+
+describe("NATS away under load", () => {
+  for (const { how, begin, end } of outages) {
+    it.live(
+      `BE-SVC-10 ${how}: no packet is lost, no tick comes twice, and /health says it`,
+      () =>
+        Effect.gen(function* () {
+          const { config, nats, simulator } = yield* world({ mode: "synthetic", rate: 20, strikesEachSide: 12 })
+          const running = yield* start({ ...config, SEED_USER: "demo" })
+          const client = yield* socket(running, "/ws/ticks")
+          client.send({ action: "subscribe", tokens: [nifty] })
+          const ticks = Effect.sync(() => client.received.filter(({ type }) => type === "tick"))
+          yield* eventually("ticks", ticks, (all) => all.length > 20)
+          const made = yield* ask(running, "/strategies", { method: "POST", body: { name: "before" } })
+          assert.strictEqual(made.status, 201)
+
+          const sentBefore = simulator.stats().packets
+          yield* Effect.promise(() => begin(nats))
+          yield* eventually("health says it", ask(running, "/health"), ({ body }) => body.reason?.includes("NATS is down"))
+          yield* eventually(
+            "the broker sends on",
+            Effect.sync(() => simulator.stats().packets),
+            (now) => now > sentBefore + packetsAway
+          )
+          const during = yield* ask(running, "/strategies", { method: "POST", body: { name: "during" } })
+          assert.strictEqual(during.status, 201)
+          const seen = (yield* ticks).length
+          yield* Effect.promise(() => end(nats))
+          yield* eventually("ticks go on", ticks, (all) => all.length > seen + 20)
+          yield* eventually("health is well", ask(running, "/health"), ({ body }) => body.dependencies.nats === "ok")
+
+          const nc = yield* natsClient(nats)
+          const stopped = new Map<string, number>()
+          nc.subscribe("sys.ticker.>", {
+            callback: (_, message) => {
+              const status = JSON.parse(message.string())
+              if (status.state === "stopped") stopped.set(status.account_id, status.ticks)
+            }
+          })
+          yield* Effect.promise(() => nc.flush())
+          yield* running.stop
+          yield* eventually(
+            "both last words",
+            Effect.sync(() => stopped.size),
+            (accounts) => accounts === accountIds.length
+          )
+          const received = [...stopped.values()].reduce((sum, one) => sum + one, 0)
+          const record = yield* Effect.promise(() => readRecord(nc))
+          assert.strictEqual(record.packets, received) // nothing is lost
+          for (const [key, numbers] of record.numbers) assert.strictEqual(Math.max(...numbers) + 1, numbers.size, `holes in ${key}`)
+
+          const places = (yield* ticks).map(({ seq, row }) => `${seq} ${row}`)
+          assert.strictEqual(new Set(places).size, places.length) // nothing is doubled
+          const first = places[0] ?? ""
+          const last = places.at(-1) ?? ""
+          const between = [...record.places]
+          const expected = between.slice(between.indexOf(first), between.indexOf(last) + 1)
+          assert.deepStrictEqual(places, expected) // every tick, once, in order
+          assert.deepStrictEqual(
+            client.received.filter(({ type }) => type === "gap"),
+            []
+          )
+        }).pipe(Effect.scoped),
+      120_000
+    )
+  }
+})
