@@ -82,17 +82,14 @@ const totalsOf = (chain: Listing): ReadonlyArray<number> =>
 
 const decode = Document.decoder(Chain)
 
-/** The results are added to the row, as in all commands, and also under `expected`, as in the golden file. */
-const placed = <A extends object>(found: A) => ({ ...found, expected: found })
-
-/** Reads chains `{chain: [{strike, ceOi, peOi, ceVolume, peVolume}]}` from `chains`. */
+/** Chains `{chain: [{strike, ceOi, peOi, ceVolume, peVolume}]}` under `chains`; the results of a chain stand beside it. */
 export const calculation: Document.Calculation = Document.overRows(
   "chains",
   (row) =>
     Either.flatMap(decode(row), ({ chain }) =>
       totalsOf(chain).every(Number.isSafeInteger)
-        ? Either.right(placed(results(chain)))
-        : Either.left({ path: "chain", reason: "the totals exceed 2^53 and would not be exact" })
+        ? Either.right(results(chain))
+        : Either.left({ path: "chain", reason: "the totals pass 2^53 and would not be exact" })
     ),
-  placed(empty)
+  empty
 )

@@ -117,10 +117,10 @@ describe("calc on the golden files", () => {
     const found = JSON.parse(output)
     assert.strictEqual(found.rule, whole.rule)
     assert.deepStrictEqual(
-      found.chains.map(({ name, note, chain, expected }: Record<string, unknown>) => ({ name, note, chain, expected })),
-      whole.chains
+      found.chains,
+      whole.chains.map(({ expected, ...rest }: { expected: object }) => ({ ...rest, ...expected })),
+      "each result once, beside its chain"
     )
-    for (const chain of found.chains) assert.deepInclude(chain, chain.expected)
   })
 
   interface Strategy {
