@@ -32,7 +32,9 @@ export const bring = async (name, begin, check, { wanted, wish = 0, limitMs = 20
     if (!isHeld.test(last)) break
     await sleep(heldPauseMs)
   }
-  throw new Plain(`${name} does not start. Its last lines:\n${last}`)
+  // The last word of our own programs says why; another program's reason is somewhere in its last lines.
+  const [, why] = /(?:^|\n)FATAL: ([\s\S]+)$/.exec(last) ?? []
+  throw new Plain(why === undefined ? `${name} does not start. Its last lines:\n${last}` : `${name} does not start: ${why}`)
 }
 
 /** A program that can be restarted with its data on the port of its first start. `begin(port)` starts it there, or on a free port. */

@@ -94,8 +94,15 @@ const marketOf = (values, env, folders) => {
 
 const foldersOf = (env) => [...(env.INIT_CWD ? [env.INIT_CWD] : []), process.cwd()]
 
+const checkPort = (name, env) => {
+  const text = env[name]
+  if (text !== undefined && !(/^\d{1,5}$/.test(text) && Number(text) <= 65_535))
+    throw new Plain(`${name} is a port, a number from 0 to 65535, not "${text}".`)
+}
+
 /** Parses the options of `npm run simulator`. */
 export const simulatorOptions = (argv, env) => {
+  checkPort("SIMULATOR_PORT", env)
   const found = marketOf(parse(market, argv), { MARKET_MODE: env.SIMULATOR_MARKET }, foldersOf(env))
   if (found.kind === "live") throw new Plain("A simulator has no live market: --market is synthetic, recorded or days.")
   return found
@@ -103,6 +110,7 @@ export const simulatorOptions = (argv, env) => {
 
 /** Parses the options of `npm start`. */
 export const startOptions = (argv, env) => {
+  checkPort("GATEWAY_PORT", env)
   const values = parse(start, argv)
   const found = marketOf(values, env, foldersOf(env))
   if (!/^[A-Za-z0-9_-]{1,64}$/.test(values.user)) throw new Plain(`--user is 1 to 64 letters, digits, _ or -, not "${values.user}".`)

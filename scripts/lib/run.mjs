@@ -31,11 +31,22 @@ const endWithNpm = () => {
   setInterval(() => starters(script) !== first && process.kill(process.pid, "SIGTERM"), watchMs).unref()
 }
 
+const systemAdvice = {
+  EACCES: "Is it another user's, from a start as root perhaps? Give it to this user, or set TARANG_DATA to another folder.",
+  EPERM: "Is it another user's, from a start as root perhaps? Give it to this user, or set TARANG_DATA to another folder.",
+  EROFS: "The file system is read-only: set TARANG_DATA to a folder elsewhere.",
+  ENOSPC: "The disk is full.",
+  ENOTDIR: "A file is in the place of a folder: remove it, or set TARANG_DATA to another folder.",
+  EEXIST: "A file is in the place of a folder: remove it, or set TARANG_DATA to another folder.",
+  EMFILE: "Too many open files: raise the limit (ulimit -n)."
+}
+
 const textOf = (error) => {
   if (error instanceof Plain) return error.message
-  if (["EACCES", "EPERM"].includes(error.code)) return `${error.message}\nIs it another user's, from a start as root perhaps?`
-  if (error.code === "ENOSPC") return `${error.message}\nThe disk is full.`
-  return error.stack
+  // The system's own errors name the call, the file and the reason; only what is none of them is a fault of ours, with its stack.
+  if (error.syscall === undefined && error.info === undefined) return error.stack
+  const advice = systemAdvice[error.code]
+  return `${error.message}${advice === undefined ? "" : `\n${advice}`}`
 }
 
 /** Runs a script's main part. Signals stop it in order. A failure that the user can correct is printed without a stack. */

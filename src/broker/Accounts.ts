@@ -41,7 +41,7 @@ export class AccountsInvalid extends Data.TaggedError("AccountsInvalid")<{
   readonly problem: string
 }> {
   override get message() {
-    return `ACCOUNTS_FILE ${this.path}: ${this.field === null ? "" : `${this.field} `}${this.problem}`
+    return `ACCOUNTS_FILE ${this.path}: ${this.field === null ? "" : `${this.field} `}${this.problem}; docs/operations.md shows the form`
   }
 }
 
@@ -137,6 +137,13 @@ export const parse = (path: string, content: string): Either.Either<ReadonlyArra
     })
   })
 
+/** Why the file cannot be read, by the reason of the file system. */
+const readProblems: Readonly<Record<string, string>> = {
+  NotFound: "there is no such file",
+  PermissionDenied: "this user may not read it",
+  BadResource: "it is no file"
+}
+
 /** The broker accounts of this platform, from the JSON array in the file ACCOUNTS_FILE. */
 export class Accounts extends Effect.Service<Accounts>()("broker/Accounts", {
   effect: Effect.gen(function* () {
@@ -145,7 +152,11 @@ export class Accounts extends Effect.Service<Accounts>()("broker/Accounts", {
     const read = files.readFileString(path).pipe(
       Effect.mapError(
         (error) =>
-          new AccountsInvalid({ path, field: null, problem: `cannot be read: ${error._tag === "SystemError" ? error.reason : error._tag}` })
+          new AccountsInvalid({
+            path,
+            field: null,
+            problem: readProblems[error._tag === "SystemError" ? error.reason : ""] ?? "cannot be read"
+          })
       ),
       Effect.flatMap((content) => parse(path, content))
     )

@@ -1,6 +1,6 @@
 /** What a simulator is started with, and how the environment spells it. */
 import { readFile } from "node:fs/promises"
-import { Config, ConfigError, Data, Effect, Either, Option, Schema } from "effect"
+import { Config, ConfigError, Data, Effect, Either, Option, ParseResult, Schema } from "effect"
 import * as IndiaTime from "../domain/IndiaTime.ts"
 import * as DaysMarket from "./days/DaysMarket.ts"
 import type * as RecordedMarket from "./recorded/RecordedMarket.ts"
@@ -23,9 +23,10 @@ export interface Options {
   readonly rateLimits?: boolean
 }
 
-export class AccountsError extends Data.TaggedError("AccountsError")<{ readonly file: string; readonly cause: unknown }> {
+/** The reason never quotes the file: it holds secrets. */
+export class AccountsError extends Data.TaggedError("AccountsError")<{ readonly file: string; readonly reason: string }> {
   override get message(): string {
-    return `accounts file ${this.file} cannot be read: ${this.cause instanceof Error ? this.cause.message : String(this.cause)}`
+    return `ACCOUNTS_FILE ${this.file}: ${this.reason}; docs/operations.md shows the form`
   }
 }
 
@@ -41,11 +42,19 @@ const AccountsFile = Schema.parseJson(
   )
 )
 
+const accountsProblem = (error: ParseResult.ParseError): string => {
+  const [issue] = ParseResult.ArrayFormatter.formatErrorSync(error)
+  if (issue === undefined || issue.path.length === 0) return "is not a JSON list with an account in it"
+  const field = issue.path.map((key) => (typeof key === "number" ? `[${key}]` : `.${String(key)}`)).join("")
+  return `${field} ${issue._tag === "Missing" ? "is missing" : "is not valid"}`
+}
+
 /** Reads the accounts that may log in: a JSON array of {account_id, api_key, api_secret, user_id, redirect_url?}. Other fields are ignored. */
 const readAccounts = (file: string): Effect.Effect<ReadonlyArray<Sessions.Account>, AccountsError> =>
   Effect.tryPromise(() => readFile(file, "utf8")).pipe(
-    Effect.flatMap(Schema.decode(AccountsFile)),
-    Effect.mapError((cause) => new AccountsError({ file, cause })),
+    Effect.mapError(({ error }) => `cannot be read (${error instanceof Error && "code" in error ? String(error.code) : "unknown error"})`),
+    Effect.flatMap((text) => Effect.mapError(Schema.decode(AccountsFile)(text), accountsProblem)),
+    Effect.mapError((reason) => new AccountsError({ file, reason })),
     Effect.map((accounts) =>
       accounts.map((one) => ({
         accountId: one.account_id,

@@ -35,9 +35,12 @@ export const all: ReadonlyArray<Migration> = [
 /** A step failed and was rolled back completely, or the database is newer than this program. */
 export class MigrationFailed extends Data.TaggedError("MigrationFailed")<{ readonly step: string; readonly cause: unknown }> {
   override get message(): string {
-    return `Database migration ${this.step} failed: ${Postgres.reasonOf(this.cause)}`
+    const reason = Postgres.reasonOf(this.cause)
+    const advice = /permission denied|must be owner/.test(reason) ? "; let the user of DATABASE_URL own its database" : ""
+    return `Database migration ${this.step} failed: ${reason}${advice}`
   }
 }
+type Failure = MigrationFailed | Postgres.DatabaseNotReachable | Postgres.DatabaseTooOld
 class Busy extends Data.TaggedError("Busy") {
   override get message(): string {
     return "another instance holds the migration lock"
@@ -71,7 +74,7 @@ const failuresNamed =
     StoreError.guard(effect).pipe(
       Effect.catchAllDefect((cause) => Effect.fail(new MigrationFailed({ step, cause }))),
       Effect.mapError((error) => {
-        if (error instanceof MigrationFailed) return error
+        if (error instanceof MigrationFailed || error instanceof Postgres.DatabaseTooOld) return error
         return error instanceof StoreError.StoreUnavailable && error.isConnection
           ? Postgres.notReachable(error.cause)
           : new MigrationFailed({ step, cause: error })
@@ -83,6 +86,7 @@ const locked = <A, E>(step: string, effect: (sql: SqlClient.SqlClient, applied: 
   Effect.gen(function* () {
     const sql = yield* SqlClient.SqlClient
     const body = Effect.gen(function* () {
+      yield* Postgres.refuseOld(sql)
       const [lock] = yield* sql<{ readonly held: boolean }>`SELECT pg_try_advisory_xact_lock(${lockKey}) AS held`
       if (lock?.held !== true) return yield* new Busy()
       // A step may rewrite a large table. The URL's statement timeout is meant for requests.
@@ -123,9 +127,8 @@ const inOrder = <E, R>(steps: ReadonlyArray<Migration>, run: (step: Migration) =
 const knownIds = new Set(all.map((step) => step.id))
 
 /** The steps and when each was applied to this database. */
-export const status: Effect.Effect<ReadonlyArray<Step>, MigrationFailed | Postgres.DatabaseNotReachable, SqlClient.SqlClient> = locked(
-  "status",
-  (_sql, applied) => Effect.succeed(all.map(({ id, name }) => ({ id, name, appliedAt: applied.get(id) ?? null })))
+export const status: Effect.Effect<ReadonlyArray<Step>, Failure, SqlClient.SqlClient> = locked("status", (_sql, applied) =>
+  Effect.succeed(all.map(({ id, name }) => ({ id, name, appliedAt: applied.get(id) ?? null })))
 )
 
 const refuseNewer = locked("check", (_sql, applied) => {
@@ -140,24 +143,18 @@ const refuseNewer = locked("check", (_sql, applied) => {
       )
 })
 
-/** Applies the missing steps in order and returns their ids. Several instances may run it at once. */
-export const up: Effect.Effect<
-  ReadonlyArray<number>,
-  MigrationFailed | Postgres.DatabaseNotReachable,
-  SqlClient.SqlClient
-> = Effect.zipRight(refuseNewer, inOrder(all, upOne)).pipe(
+/** Applies what is missing, in order; ids applied. Safe to run from several instances at once. */
+export const up: Effect.Effect<ReadonlyArray<number>, Failure, SqlClient.SqlClient> = Effect.zipRight(
+  refuseNewer,
+  inOrder(all, upOne)
+).pipe(
   Effect.tap((ids) => (ids.length === 0 ? Effect.void : Effect.logInfo("database migrated").pipe(Effect.annotateLogs({ steps: ids })))),
   Effect.withSpan("Migrations.up")
 )
 
-/**
- * Undoes every step after `toVersion`, the last first, and returns their ids. Their rows stay in the schema `retired` until `up` moves
- * them back.
- */
-export const down = (
-  toVersion: number
-): Effect.Effect<ReadonlyArray<number>, MigrationFailed | Postgres.DatabaseNotReachable, SqlClient.SqlClient> =>
+/** Undoes every step after `toVersion`, the last first; their rows stay in the schema `retired` until `up` takes them back. Ids undone. */
+export const down = (toVersion: number): Effect.Effect<ReadonlyArray<number>, Failure, SqlClient.SqlClient> =>
   Effect.withSpan(inOrder(all.filter((step) => step.id > toVersion).toReversed(), downOne), "Migrations.down")
 
-/** The schema exists once this layer is built. */
-export const Migrated: Layer.Layer<never, MigrationFailed | Postgres.DatabaseNotReachable, SqlClient.SqlClient> = Layer.effectDiscard(up)
+/** The schema is there once this layer is. */
+export const Migrated: Layer.Layer<never, Failure, SqlClient.SqlClient> = Layer.effectDiscard(up)

@@ -86,10 +86,16 @@ const headersOf = ({ msgId, headers }: PublishOptions): ReadonlyArray<readonly [
   return msgId === undefined ? named : [["Nats-Msg-Id", msgId], ...named]
 }
 
-const connectFailed = ({ cause }: NatsError): NatsError => {
+const connectAdvice = "start nats-server with this folder's nats.conf, or correct NATS_URL"
+const signInAdvice = "NATS_ENGINE_PASSWORD and NATS_GATEWAY_PASSWORD must be those that the server was started with"
+
+/** A connection that could not be made, with what to do about it. */
+export const connectFailed = (cause: unknown): NatsError => {
   const isUnknownHost = cause instanceof Error && "code" in cause && (cause.code === "ENOTFOUND" || cause.code === "EAI_AGAIN")
   const host = isUnknownHost && "hostname" in cause ? String(cause.hostname) : ""
-  return new NatsError({ op: "Failed to connect to NATS", cause: isUnknownHost ? new Error(`Failed to resolve hostname ${host}`) : cause })
+  const reason = isUnknownHost ? `Failed to resolve hostname ${host}` : cause instanceof Error ? cause.message : String(cause)
+  const advice = /authorization|authentication/i.test(reason) ? signInAdvice : connectAdvice
+  return new NatsError({ op: "Failed to connect to NATS", cause: new Error(`${reason}; ${advice}`, { cause }) })
 }
 
 /** The addresses of NATS and the user of a role: its own user of nats.conf, else the user in NATS_URL, which the client itself ignores. */
@@ -199,7 +205,7 @@ const connection = (wanted: ConnectionOptions, link: Link) =>
   Effect.acquireRelease(
     Effect.mapError(
       attempt("connect", () => connect(wanted)),
-      connectFailed
+      ({ cause }) => connectFailed(cause)
     ),
     // A finalizer is not interruptible by default, and a dead server never answers a drain.
     (nc) =>

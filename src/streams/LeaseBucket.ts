@@ -1,6 +1,6 @@
 import { Config, Data, Duration, Effect, Option, Schema } from "effect"
 import { connect, type JetStreamClient, type KV, type NatsConnection, StorageType } from "nats"
-import { apiErrorOf, NatsError, signIn } from "./JetStream.ts"
+import { apiErrorOf, connectFailed, NatsError, signIn } from "./JetStream.ts"
 
 /** The KV bucket through which the processes of a cluster find each other. */
 export const bucket = "cluster"
@@ -154,7 +154,7 @@ export const connection = Effect.gen(function* () {
           pingInterval: 2_000,
           maxPingOut: 2
         }),
-      catch: (cause) => new NatsError({ op: "Failed to connect to NATS", cause })
+      catch: connectFailed
     }),
     (nc) => Effect.promise(() => nc.close())
   )

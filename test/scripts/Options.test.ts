@@ -75,6 +75,21 @@ describe("npm start's options", () => {
     })
   }
 
+  it("a port that is none is refused in clear text", () => {
+    const refusal = (name: string) => new RegExp(`^${name} is a port, a number from 0 to 65535, not`)
+    for (const port of ["abc", "65536", "-1", "80.5", ""]) {
+      assert.match(
+        textOf(() => startOptions([], { GATEWAY_PORT: port })),
+        refusal("GATEWAY_PORT")
+      )
+      assert.match(
+        textOf(() => simulatorOptions([], { SIMULATOR_PORT: port })),
+        refusal("SIMULATOR_PORT")
+      )
+    }
+    assert.strictEqual(startOptions([], { GATEWAY_PORT: "0" }).user, "demo")
+  })
+
   it("a simulator cannot run a live market", () => {
     assert.strictEqual(simulatorOptions(["--rate", "5"], {}).rate, "5")
     assert.match(

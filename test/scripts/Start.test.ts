@@ -110,12 +110,34 @@ describe("npm start", () => {
   })
 
   it(
-    "prints the last lines of a platform that does not come up, and leaves nothing behind",
+    "a folder that cannot be used, and a file of ours that is broken, are said in a sentence with what to do",
+    async () => {
+      const said = async (text: RegExp, ...args: ReadonlyArray<string>) => {
+        const one = begin(...args)
+        assert.strictEqual(await one.exit, 1)
+        assert.match(one.text(), text)
+        assert.notMatch(one.text(), /\n {4}at |^\{/m)
+      }
+      writeFileSync(join(dataFolder(), "recorded"), "a file")
+      const day = join(dataFolder(), "day.csv")
+      writeFileSync(day, sixMinutes())
+      await said(/A file is in the place of a folder: remove it/, "--market", "recorded", "--file", day)
+      writeFileSync(join(dataFolder(), "nats.users.json"), "{")
+      await said(/nats\.users\.json is no JSON.*: remove it, and the next start makes it again\.$/m)
+    },
+    startMsMax
+  )
+
+  it(
+    "says why a program does not come up, and leaves nothing behind",
     async () => {
       writeFileSync(join(dataFolder(), "accounts.json"), '[{"account_id":"sim 1"}]')
       const broken = begin()
       assert.strictEqual(await broken.exit, 1)
-      assert.match(broken.text(), /does not start\. Its last lines:\n.*account/s)
+      assert.match(
+        broken.text(),
+        /^The simulator does not start: ACCOUNTS_FILE \S+accounts\.json: \[0\]\.api_key is missing; docs\/operations\.md shows the form$/m
+      )
       assert.isFalse(isRunning())
       await gone(pids())
     },
