@@ -7,7 +7,7 @@ const root = join(import.meta.dirname, "..")
 const read = (path: string) => readFileSync(join(root, path), "utf8")
 const pages = ["README.md", ...readdirSync(join(root, "docs")).flatMap((name) => (name.endsWith(".md") ? [`docs/${name}`] : []))]
 
-/** Paths in backquotes that begin with a folder of this project. A path with a placeholder in angle brackets is not there yet. */
+/** Paths in backquotes that start with a folder of this project. Paths with a placeholder in angle brackets are ignored. */
 const pathsOf = (text: string) =>
   [...text.matchAll(/`((?:src|web|test|docs|scripts|examples|bench)\/[^`\s]*)`/g)].flatMap(([, path = ""]) =>
     /[<>*{]/.test(path) ? [] : [path]
@@ -18,7 +18,7 @@ const linksOf = (text: string) =>
 
 describe("the documentation", () => {
   it("names only files and folders that exist", () => {
-    // What the build and the benchmarks make is not in the repository.
+    // Outputs of the build and the benchmarks are not in the repository.
     const made = /^(web\/dist|bench\/reports)/
     const missing = pages.flatMap((page) =>
       pathsOf(read(page)).flatMap((path) => (made.test(path) || existsSync(join(root, path)) ? [] : [`${page}: ${path}`]))

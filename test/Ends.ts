@@ -1,5 +1,5 @@
 import * as Life from "../src/domain/market/Life.ts"
 import { shipped } from "../src/domain/rules/Shipped.ts"
 
-/** UTC milliseconds at which contracts of NIFTY that expire on a day end, by the rulebook. */
+/** UTC milliseconds at which NIFTY contracts of an expiry day expire, from the rulebook. */
 export const endsMs = (expiry: string): number => Life.chainEndsMs(shipped, { exchange: "NSE", name: "NIFTY" }, expiry)

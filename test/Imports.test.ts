@@ -26,7 +26,7 @@ describe("import directions", () => {
     assert.deepStrictEqual(importCircles(join(import.meta.dirname, ".."), ["src", "web/src"]), [])
   })
 
-  it("let every folder import what stands below it", () => {
+  it("let every folder import the folders below it", () => {
     const src = write({
       "domain/market/Frame.ts":
         'import * as Money from "../Money.ts"\nimport { Either } from "effect"\nimport { Decimal } from "decimal.js"',
@@ -81,7 +81,7 @@ describe("import directions", () => {
     })
   }
 
-  it("allow no circle", () => {
+  it("forbid circles", () => {
     const root = write({
       "src/domain/A.ts": 'import "./B.ts"',
       "src/domain/B.ts": 'import type { C } from "../C.ts"',
@@ -91,7 +91,7 @@ describe("import directions", () => {
     assert.deepStrictEqual(importCircles(root, ["src"]), ["src/C.ts -> src/domain/A.ts -> src/domain/B.ts -> src/C.ts"])
   })
 
-  it("keep what a page imports, directly or not, to what a browser has", () => {
+  it("limit a page's imports, direct or indirect, to modules that a browser has", () => {
     const src = write({
       "client/Client.ts": 'import "../contract/AApi.ts"\nimport { Effect } from "effect"',
       "contract/AApi.ts": 'import { HttpApi } from "@effect/platform"\nimport "../domain/Money.ts"',
@@ -103,7 +103,7 @@ describe("import directions", () => {
     ])
   })
 
-  it("keep scripts to node's modules and themselves", () => {
+  it("limit scripts to node's modules and each other", () => {
     const scripts = write({
       "a.mjs": 'import { join } from "node:path"\nimport "./lib/b.mjs"',
       "lib/b.mjs": 'import "../a.mjs"',

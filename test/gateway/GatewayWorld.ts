@@ -85,7 +85,7 @@ export interface LogLine {
   readonly text: string
 }
 
-/** What a test can reach of a running gateway. */
+/** The parts of a running gateway that a test can use. */
 export class World extends Context.Tag("test/World")<
   World,
   {
@@ -93,7 +93,7 @@ export class World extends Context.Tag("test/World")<
     readonly url: string
     readonly nats: NatsServer
     readonly databaseUrl: string
-    /** Connected as engine: what the actors would publish with. */
+    /** Connected as engine, to publish like the actors. */
     readonly engine: JetStream
     readonly logs: ReadonlyArray<LogLine>
   }
@@ -102,16 +102,16 @@ export class World extends Context.Tag("test/World")<
 interface Options {
   readonly config?: Readonly<Record<string, string>>
   readonly nats?: Effect.Effect<NatsServer, never, Scope.Scope>
-  /** Another address of the server, for the gateway alone. */
+  /** Another address of the server, only for the gateway. */
   readonly door?: (natsUrl: string) => Effect.Effect<string, never, Scope.Scope>
   readonly database?: Effect.Effect<string, never, Scope.Scope>
-  /** False: nothing in the instrument registry. */
+  /** False: the instrument registry is empty. */
   readonly hasInstruments?: boolean
-  /** False: streams are left to the test. */
+  /** False: the test makes the streams. */
   readonly hasStreams?: boolean
 }
 
-/** A gateway as main.ts builds it, on a database and a NATS server of its own. */
+/** A gateway as main.ts builds it, with a separate database and NATS server. */
 export const world = (options: Options = {}) =>
   Layer.unwrapScoped(
     Effect.gen(function* () {
@@ -167,7 +167,7 @@ export const world = (options: Options = {}) =>
       return Layer.mergeAll(GatewayLive, self).pipe(
         Layer.provideMerge(Server.layer({ host: "127.0.0.1", port: 0 })),
         Layer.provide([apiKeys, accounts, Redis.Default, filled, MarketClock.Default, RulesFromStore.layer]),
-        // The store's layer sets the configuration it is given for everything above it too.
+        // The store's layer sets its configuration for the layers above it too.
         Layer.provideMerge(started(databaseUrl, Object.fromEntries(settings))),
         Layer.provide(JetStream.layer("gateway")),
         Layer.provide(streams),
@@ -190,12 +190,12 @@ interface Ask {
   readonly as?: string | null
   readonly role?: string
   readonly body?: unknown
-  /** Sent as it is instead of `body`. */
+  /** Sent unchanged instead of `body`. */
   readonly raw?: string
   readonly headers?: Readonly<Record<string, string>>
 }
 
-/** One request as user u1 unless told otherwise. */
+/** One request, as user u1 by default. */
 export const ask = (path: string, { method = "GET", as = "u1", role = "user", body, raw, headers = {} }: Ask = {}) =>
   Effect.gen(function* () {
     const { url } = yield* World
@@ -221,7 +221,7 @@ export const ask = (path: string, { method = "GET", as = "u1", role = "user", bo
     })
   })
 
-/** Until `check` answers something; how long it may take is bounded, how long it should take is not asserted. */
+/** Waits until `check` returns a value. The wait is bounded; its length is not asserted. */
 export const eventually = <A, E, R>(what: string, check: Effect.Effect<A | undefined | false, E, R>): Effect.Effect<A, E, R> =>
   Effect.gen(function* () {
     for (let tries = 0; tries < 1_200; tries++) {
@@ -237,7 +237,7 @@ export const ready = eventually(
   Effect.map(ask("/health/ready", { as: null }), ({ status }) => status === 200)
 )
 
-/** One sample of /metrics, 0 where it is not there yet. */
+/** One sample of /metrics; 0 if it does not exist yet. */
 export const metric = (name: string) =>
   Effect.map(ask("/metrics", { as: null }), ({ body }) => {
     const line = String(body)
@@ -247,7 +247,7 @@ export const metric = (name: string) =>
   })
 
 let numbers = 0
-/** Publishes packets as an account's ticker would; `number` repeats make a resend. */
+/** Publishes packets like an account's ticker. Repeating a `number` simulates a resend. */
 export const publishFrame = (
   bodies: ReadonlyArray<Uint8Array>,
   more: { readonly underlying?: string; readonly number?: number; readonly source?: FrameHeader.Source; readonly receivedMs?: number } = {}
@@ -298,7 +298,7 @@ export interface ChainRow {
   readonly price: number
   readonly oi?: number
 }
-/** A chain message with made-up but distinct values. */
+/** A chain message with invented but distinct values. */
 export const chainMessage = (
   kind: "delta" | "chain",
   rows: ReadonlyArray<ChainRow>,
@@ -345,7 +345,7 @@ export const chainMessage = (
   ...more
 })
 
-/** Publishes a keyframe or a delta; answers its sequence in its stream. */
+/** Publishes a keyframe or a delta, and returns its sequence in its stream. */
 export const publishChain = (message: ChainMessage.Chain) =>
   Effect.gen(function* () {
     const { engine } = yield* World

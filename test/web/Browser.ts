@@ -11,7 +11,7 @@ import { begin, type World } from "../platform/PlatformWorld.ts"
 
 const bringMsMax = 600_000
 
-/** Skips the page's tests when TARANG_CHROMIUM=none asks for it, and only then. */
+/** Skips the page's tests only if TARANG_CHROMIUM=none asks for it. */
 export const skip = isUnwanted()
 
 /** Brings Chromium and builds the page before the first test of a file, because both can take minutes on a fresh machine. */
@@ -23,7 +23,7 @@ const bring = () => {
   return brought
 }
 
-/** The built page's folder, built when its sources changed. */
+/** The built page's folder; it is built if its sources changed. */
 export const built = Effect.promise(async () => {
   await buildWeb()
   return dist
@@ -55,11 +55,11 @@ export interface Tab {
   readonly page: Page
   /** Errors and refusals that the page wrote to its console, each with its address. */
   readonly problems: ReadonlyArray<string>
-  /** Addresses asked for, without their query. */
+  /** Requested addresses, without their query. */
   readonly requests: ReadonlySet<string>
 }
 
-/** A fresh browser with one empty tab, closed with the scope. */
+/** A new browser with one empty tab, closed with the scope. */
 export const tab = (options: BrowserContextOptions = {}) =>
   Effect.gen(function* () {
     const started = yield* browser
@@ -75,7 +75,7 @@ export const tab = (options: BrowserContextOptions = {}) =>
     return { page, problems, requests } satisfies Tab
   })
 
-/** One process's roles on a port (0: any free one); `stop` ends it, the scope at the latest. */
+/** One process with the given roles on a port (0: any free one). `stop` ends it, the scope at the latest. */
 export const run = (config: Readonly<Record<string, string>>, roles: ReadonlyArray<"actors" | "gateway">, port = 0) =>
   Effect.gen(function* () {
     const { exit, stop, logs } = yield* begin({ ...config, GATEWAY_PORT: String(port) }, roles)
@@ -87,7 +87,7 @@ export const run = (config: Readonly<Record<string, string>>, roles: ReadonlyArr
     return { url: `http://127.0.0.1:${at}`, port: at, logs, stop }
   })
 
-/** A relay before the simulator's socket that can hold back everything the broker says: connected, and mute. */
+/** A relay before the simulator's socket that can hold back all the broker's messages: connected but mute. */
 export const relay = ({ simulator, config }: World) =>
   Effect.gen(function* () {
     const target = new URL(simulator.wsUrl)
@@ -142,6 +142,6 @@ export const relay = ({ simulator, config }: World) =>
   })
 
 const shots = process.env["TARANG_SCREENSHOTS"]
-/** Keeps what the page looks like in the folder that TARANG_SCREENSHOTS names, if it names one. */
+/** Saves a picture of the page in the folder that TARANG_SCREENSHOTS names, if set. */
 export const picture = (page: Page, name: string) =>
   shots === undefined ? Effect.void : Effect.promise(() => page.screenshot({ path: join(shots, `${name}.png`) }))

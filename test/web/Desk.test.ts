@@ -9,7 +9,7 @@ prepare()
 
 describe.skipIf(skip)("Desk", () => {
   it.live(
-    "names the market, shows day changes and the chain's facts, and turns red with the reason within 3 s of hearing that NATS is away",
+    "names the market, shows day changes and the chain's values, and turns red with the reason within 3 s of learning that NATS is away",
     () =>
       Effect.gen(function* () {
         const { page, platform } = yield* opened()
@@ -24,7 +24,7 @@ describe.skipIf(skip)("Desk", () => {
         assert.match(facts[4] ?? "", /^\d+$/, "lot size")
         assert.include(["first seen", "last session"], facts[10])
 
-        // What the page hears, and when its light changes, is written down by the page itself.
+        // The page itself records when it learns of the outage and when its light changes.
         yield* Effect.promise(() =>
           page.evaluate(`
             globalThis.times = {}

@@ -12,10 +12,10 @@ const state = (page: Page, freshness: string) => until(page, `.status[data-fresh
 const expiryOf = (running: Pick<Running, "url">) =>
   Effect.map(ask(running as Running, "/fo/expiries?symbol=NIFTY"), ({ body }) => body.expiries[0] as string)
 
-/** A busy machine may answer a probe late, and /health then says so with a 503: the page shows it, and it is no mistake of the page. */
+/** A busy machine may answer a probe late, and /health is then 503. The page shows it, which is not an error of the page. */
 const isUnexpected = (problem: string) => !problem.endsWith("/health")
 
-/** The page of user demo on a platform with its seed, once prices run. */
+/** The page of user demo with a seeded platform, once prices are running. */
 const opened = (options: Parameters<typeof tab>[0] = {}) =>
   Effect.gen(function* () {
     const root = yield* built
@@ -32,7 +32,7 @@ describe.skipIf(skip)("Page (skipped when TARANG_CHROMIUM=none asks for it)", ()
   prepare()
 
   it.live(
-    "signs in, shows the chain that the gateway has, and asks nobody else for anything",
+    "signs in, shows the gateway's chain, and sends no request to any other host",
     () =>
       Effect.gen(function* () {
         const root = yield* built
@@ -61,7 +61,7 @@ describe.skipIf(skip)("Page (skipped when TARANG_CHROMIUM=none asks for it)", ()
         )
         const heads = yield* Effect.promise(() => page.locator(".chain thead th[scope=col]").allInnerTexts())
         assert.strictEqual(heads.length, 21)
-        // Open interest moves slowly: at some moment page and REST say the same of every strike.
+        // Open interest moves slowly: at some moment page and REST have the same values for every strike.
         yield* eventually(
           "the same open interest, max pain and ratio as REST",
           Effect.gen(function* () {
@@ -82,7 +82,7 @@ describe.skipIf(skip)("Page (skipped when TARANG_CHROMIUM=none asks for it)", ()
           [...requests].filter((address) => new URL(address).host !== host),
           []
         )
-        // What the first token was refused with is the only thing the console has to say: no refused style, script or connection.
+        // The console may only report the refusal of the first token: no refused style, script or connection.
         assert.deepStrictEqual(
           problems.filter((text) => isUnexpected(text) && !text.includes("401")),
           []
@@ -94,7 +94,7 @@ describe.skipIf(skip)("Page (skipped when TARANG_CHROMIUM=none asks for it)", ()
   )
 
   it.live(
-    "moves with the market; a token in the address signs in and is taken out of it",
+    "moves with the market; a token in the address signs in and is removed from it",
     () =>
       Effect.gen(function* () {
         const { page, problems } = yield* opened()
@@ -118,7 +118,7 @@ describe.skipIf(skip)("Page (skipped when TARANG_CHROMIUM=none asks for it)", ()
   )
 
   it.live(
-    "says when the gateway is away, keeps what it showed, and goes on by itself when it is back",
+    "reports that the gateway is away, keeps its values, and continues by itself when it is back",
     () =>
       Effect.gen(function* () {
         const root = yield* built
@@ -161,7 +161,7 @@ describe.skipIf(skip)("Page (skipped when TARANG_CHROMIUM=none asks for it)", ()
   )
 
   it.live(
-    "a feed that is connected but mute shows as stale, with the age of its newest quote, until it speaks again",
+    "a connected but mute feed shows as stale, with the age of its newest quote, until it sends again",
     () =>
       Effect.gen(function* () {
         const root = yield* built
@@ -186,7 +186,7 @@ describe.skipIf(skip)("Page (skipped when TARANG_CHROMIUM=none asks for it)", ()
   )
 
   it.live(
-    "makes a strategy from clicks in the chain, and shows its mark",
+    "creates a strategy from clicks in the chain, and shows its mark",
     () =>
       Effect.gen(function* () {
         const { page, running, problems } = yield* opened({ colorScheme: "dark" })
@@ -222,7 +222,7 @@ describe.skipIf(skip)("Page (skipped when TARANG_CHROMIUM=none asks for it)", ()
   )
 
   it.live(
-    "is worked by the keyboard alone: moves in the chain, buys, sells, fills in a template and creates",
+    "works with the keyboard only: moves in the chain, buys, sells, applies a template and creates",
     () =>
       Effect.gen(function* () {
         const { page, running } = yield* opened()
@@ -268,7 +268,7 @@ describe.skipIf(skip)("Page (skipped when TARANG_CHROMIUM=none asks for it)", ()
   )
 
   it.live(
-    "fits a phone: nothing scrolls sideways, the chosen columns show, and an option is bought with two taps",
+    "fits a phone: no sideways scrolling, the chosen columns show, and an option is bought with two taps",
     () =>
       Effect.gen(function* () {
         const { page } = yield* opened({ viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true, colorScheme: "dark" })
@@ -296,7 +296,7 @@ describe.skipIf(skip)("Page (skipped when TARANG_CHROMIUM=none asks for it)", ()
   )
 
   it.live(
-    "writes only the cells that changed, 400 rows of them, once a frame",
+    "writes only the changed cells of 400 rows, once a frame",
     () =>
       Effect.gen(function* () {
         const rows = 400
@@ -374,7 +374,7 @@ describe.skipIf(skip)("Page (skipped when TARANG_CHROMIUM=none asks for it)", ()
         yield* eventually("400 cells", changes, ({ texts }) => texts === rows)
         send?.(update("delta", 1))
         send?.(update("delta", 2))
-        // A row out of view is written a little later, in no set order, and is not rendered: its text is there all the same.
+        // A row out of view is written a little later, in any order, and is not rendered; its text is still present.
         yield* eventually("400 more", changes, ({ texts }) => texts >= 2 * rows)
         const last = Effect.promise(() => page.locator('tr[data-strike="39950"] td.call.k-last').textContent())
         assert.strictEqual(yield* last, "102.00")

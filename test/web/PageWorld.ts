@@ -16,7 +16,7 @@ export const press = (page: Page, ...keys: ReadonlyArray<string>) =>
 /** Opens the page of a gateway as user demo. */
 export const visit = (page: Page, url: string) => Effect.flatMap(token(), (jwt) => Effect.promise(() => page.goto(`${url}/#token=${jwt}`)))
 
-/** A platform with its seed and the page of user demo, once prices run. */
+/** A seeded platform and the page of user demo, once prices are running. */
 export const opened = (options: Parameters<typeof tab>[0] = {}) =>
   Effect.gen(function* () {
     const root = yield* built
@@ -29,6 +29,6 @@ export const opened = (options: Parameters<typeof tab>[0] = {}) =>
     return { ...shown, running, platform }
   })
 
-/** Waits until the text of the first element that the selector finds is as wanted. */
+/** Waits until the first element that matches the selector has the wanted text. */
 export const shows = (page: Page, selector: string, isWanted: (text: string) => boolean) =>
   eventually(selector, textOf(page, selector), isWanted)

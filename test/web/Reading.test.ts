@@ -11,7 +11,7 @@ prepare()
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8")
 
-/** What axe-core finds wrong in the page as it is, one line for each rule. */
+/** The errors that axe-core finds in the present page, one line per rule. */
 const findings = (page: Page) =>
   Effect.promise(async () => {
     await page.evaluate(axe)
@@ -58,7 +58,7 @@ describe.skipIf(skip)("Reading and keyboard", () => {
   )
 
   it.live(
-    "the grid is entered at the money, Ctrl+Home goes to its first cell, a created strategy has the focus, and the wheel scrolls past the chart",
+    "the grid is entered at the money, Ctrl+Home goes to its first cell, a created strategy gets the focus, and the wheel scrolls past the chart",
     () =>
       Effect.gen(function* () {
         const { page } = yield* opened({ viewport: { width: 900, height: 700 } })

@@ -8,7 +8,7 @@ prepare()
 
 describe.skipIf(skip)("Search", () => {
   it.live(
-    "an empty platform offers underlyings; one click streams one, another an expiry that nobody streams, the search a third",
+    "an empty platform offers underlyings; one click streams one, another an unstreamed expiry, the search a third",
     () =>
       Effect.gen(function* () {
         const root = yield* built

@@ -12,7 +12,7 @@ import * as Static from "../../src/gateway/serve/Static.ts"
 const html = `<!doctype html><title>Tarang</title>${"<p>chain</p>".repeat(100)}`
 const script = `const rows = [${"1,".repeat(500)}]`
 
-/** A built page: the script lies compressed beside itself, and one file's compressed form is no smaller than it. */
+/** A built page: the script has compressed copies beside it, and one file's compressed form is no smaller than the file. */
 const folder = Effect.acquireRelease(
   Effect.promise(async () => {
     const root = await mkdtemp(join(tmpdir(), "tarang-web-"))
@@ -37,7 +37,7 @@ interface Answer {
   readonly headers: IncomingMessage["headers"]
   readonly bytes: Buffer
 }
-/** Without a client that unpacks by itself. */
+/** Without a client that decompresses by itself. */
 const fetched = (path: string, headers: Record<string, string> = {}) =>
   HttpServer.addressWith((address) =>
     Effect.promise(
@@ -69,7 +69,7 @@ describe("Static", () => {
       })
     )
 
-    it.effect("sends the smallest form that the client takes, and says that it depends on that", () =>
+    it.effect("sends the smallest form that the client accepts, with a Vary header", () =>
       Effect.gen(function* () {
         const path = "/assets/app-1.js"
         const plain = yield* fetched(path)
@@ -92,13 +92,13 @@ describe("Static", () => {
         assert.strictEqual(plain.bytes.toString(), script)
         assert.strictEqual(brotliDecompressSync(br.bytes).toString(), script)
         assert.strictEqual(gunzipSync(gzip.bytes).toString(), script)
-        // Compression that does not help is left out.
+        // A compressed copy that is not smaller is omitted.
         const tiny = yield* fetched("/tiny.css", { "accept-encoding": "gzip" })
         assert.deepStrictEqual([tiny.headers["content-encoding"], tiny.bytes.toString()], [undefined, "a{}"])
       })
     )
 
-    it.effect("answers 304 to the tag of the form it would send, and to that alone", () =>
+    it.effect("answers 304 only to the tag of the form that it would send", () =>
       Effect.gen(function* () {
         const path = "/assets/app-1.js"
         const takes = { "accept-encoding": "br" }
@@ -117,7 +117,7 @@ describe("Static", () => {
     ),
     { excludeTestServices: true }
   )((it) => {
-    it.effect("answers 404 where there is no page", () =>
+    it.effect("answers 404 without a page", () =>
       Effect.gen(function* () {
         assert.strictEqual((yield* fetched("/")).status, 404)
       })

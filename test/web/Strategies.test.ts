@@ -10,7 +10,7 @@ const names = ".strategies .name"
 
 describe.skipIf(skip)("Strategies on the page", () => {
   it.live(
-    "a strategy that is created, renamed, given a leg or deleted elsewhere appears, changes and goes at once",
+    "a strategy that is created, renamed, changed or deleted elsewhere appears, changes and disappears at once",
     () =>
       Effect.gen(function* () {
         const { page, running } = yield* opened()
@@ -34,7 +34,7 @@ describe.skipIf(skip)("Strategies on the page", () => {
   )
 
   it.live(
-    "edits lots and entry price of a leg, removes one and puts it back, and adds the draft's legs to a saved strategy",
+    "edits lots and entry price of a leg, removes and restores one, and adds the draft's legs to a saved strategy",
     () =>
       Effect.gen(function* () {
         const { page, running } = yield* opened({ colorScheme: "dark" })
@@ -75,7 +75,7 @@ describe.skipIf(skip)("Strategies on the page", () => {
   )
 
   it.live(
-    "the payoff has axes with amounts, bands, a crosshair, sliders and a table; the draft survives another underlying and a reload; so does the P&L's history",
+    "the payoff has axes with amounts, bands, a crosshair, sliders and a table; the draft survives another underlying and a reload, as does the P&L's history",
     () =>
       Effect.gen(function* () {
         const { page, running } = yield* opened()

@@ -43,7 +43,7 @@ describe("Trusted", () => {
     })
   )
 
-  it("what is not of our form is left to the schema", () => {
+  it("leaves messages of another form to the schema", () => {
     const { columns, ...head } = chain
     const wrong: ReadonlyArray<unknown> = [
       "{nope",

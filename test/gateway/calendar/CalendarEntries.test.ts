@@ -12,7 +12,7 @@ const session = (date: string) =>
 const entryOf = (date: string) => Effect.map(ask(`/calendar/holidays?exchange=NFO&from=${date}&to=${date}`), ({ body }) => body.holidays[0])
 
 layer(world(), { excludeTestServices: true })("Calendar entries", (it) => {
-  it.effect("BE-SVC-04 an entry holds at once, is changed and taken back, and says who did it", () =>
+  it.effect("BE-SVC-04 an entry applies at once, can be changed and deleted, and records its author", () =>
     Effect.gen(function* () {
       assert.strictEqual(yield* session("2026-09-15"), "10:10")
       const made = yield* post(day("2026-09-15"))
@@ -45,7 +45,7 @@ layer(world(), { excludeTestServices: true })("Calendar entries", (it) => {
     })
   )
 
-  it.effect("BE-SEC-04 BE-SVC-04 only an administrator changes the calendar or reads who did", () =>
+  it.effect("BE-SEC-04 BE-SVC-04 only an administrator changes the calendar or reads its changes", () =>
     Effect.gen(function* () {
       const requests = [
         ["/calendar/holidays", { method: "POST", body: day("2026-09-16") }],
@@ -62,7 +62,7 @@ layer(world(), { excludeTestServices: true })("Calendar entries", (it) => {
     })
   )
 
-  it.effect("BE-SVC-04 an unknown segment, bad hours and fields of another kind are 422 by their field; a missing entry is 404", () =>
+  it.effect("BE-SVC-04 an unknown segment, bad hours and fields of another kind are 422 with their field; a missing entry is 404", () =>
     Effect.gen(function* () {
       const refused: ReadonlyArray<readonly [body: object, field: string, why: RegExp]> = [
         [day("2026-09-17", { calendars: ["NYSE"] }), "calendars.0", /expected one of NSE_CM/],
@@ -121,7 +121,7 @@ layer(world(), { excludeTestServices: true })("Calendar entries", (it) => {
     })
   )
 
-  it.scoped("BE-SVC-04 a change is announced: a process that runs has it without a restart, and one that starts later reads it", () =>
+  it.scoped("BE-SVC-04 a change is announced: a running process applies it without a restart, and one that starts later reads it", () =>
     Effect.gen(function* () {
       const { nats, databaseUrl, engine } = yield* World
       const another = Layer.build(world({ nats: Effect.succeed(nats), database: Effect.succeed(databaseUrl) }))

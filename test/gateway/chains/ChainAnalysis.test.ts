@@ -51,7 +51,7 @@ const published = Effect.gen(function* () {
   )
 })
 
-/** A day some weeks ahead of this machine's clock: payoffs are of the future. */
+/** A day some weeks after this machine's clock, because payoffs are in the future. */
 const soon = IndiaTime.istDate(Date.now() + 30 * IndiaTime.dayMs)
 const option = (type: string, strike: number, direction: string, entry_price: string, more: object = {}) => ({
   type,
@@ -66,7 +66,7 @@ const option = (type: string, strike: number, direction: string, entry_price: st
 const payoff = (body: object) => ask("/fo/payoff", { method: "POST", body })
 
 layer(world(), { excludeTestServices: true })("Option analysis", (it) => {
-  it.effect("what is listed and not published yet is empty and well-formed, what is not listed is 404, malformed 422", () =>
+  it.effect("a listed but unpublished expiry is empty and well-formed, an unlisted one is 404, a malformed one 422", () =>
     Effect.gen(function* () {
       const gex = (yield* ask("/fo/gex?symbol=NIFTY")).body
       assert.deepStrictEqual(gex, {
@@ -94,7 +94,7 @@ layer(world(), { excludeTestServices: true })("Option analysis", (it) => {
     })
   )
 
-  it.effect("gamma exposure by strike is the formula's it names, and its zero level is one", () =>
+  it.effect("gamma exposure by strike follows the named formula, and the total is zero at its zero level", () =>
     Effect.gen(function* () {
       yield* published
       const { body } = yield* ask(`/fo/gex?symbol=nifty&expiry=${near}`)
@@ -265,7 +265,7 @@ layer(world(), { excludeTestServices: true })("Option analysis", (it) => {
     })
   )
 
-  it.effect("BE-DAT-03 any quantity may be analysed, zero and odd ones too; futures have no bound", () =>
+  it.effect("BE-DAT-03 any quantity may be analysed, including zero and odd ones; futures are unbounded", () =>
     Effect.gen(function* () {
       const zero = (yield* payoff({ legs: [option("CE", 24_500, "BUY", "10", { quantity: 0 })], spot: 24_500 })).body
       assert.deepInclude(zero, { max_profit: "0", max_loss: "0" })
@@ -284,7 +284,7 @@ layer(world(), { excludeTestServices: true })("Option analysis", (it) => {
     })
   )
 
-  it.effect("what is not given comes from the market: by symbol, or by type, strike and expiry", () =>
+  it.effect("missing values come from the market: for a symbol, or for type, strike and expiry", () =>
     Effect.gen(function* () {
       yield* published
       const named = { tradingsymbol: "NIFTY98JAN24500CE", direction: "BUY", quantity: 75 }
@@ -356,7 +356,7 @@ layer(world(), { excludeTestServices: true })("Option analysis", (it) => {
     })
   )
 
-  it.effect("BE-DAT-05 what a payoff cannot be computed from is named", () =>
+  it.effect("BE-DAT-05 names the input from which a payoff cannot be computed", () =>
     Effect.gen(function* () {
       yield* published
       const good = option("CE", 24_500, "BUY", "10")

@@ -28,7 +28,7 @@ const rows: ReadonlyArray<ChainRow> = [
 const strikes = ask(`/fo/strikes?symbol=NIFTY&expiry=${near}`)
 
 layer(world(), { excludeTestServices: true })("Option chains", (it) => {
-  it.effect("expiries are those that market time has not passed, ascending; futures' where there are no options", () =>
+  it.effect("expiries are those not past at market time, ascending; the futures' if there are no options", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual((yield* ask("/fo/expiries?symbol=nifty")).body, { symbol: "NIFTY", expiries: [near, far] })
       assert.deepStrictEqual((yield* ask("/fo/expiries?symbol=GOLDM")).body, { symbol: "GOLDM", expiries: [far] })
@@ -36,7 +36,7 @@ layer(world(), { excludeTestServices: true })("Option chains", (it) => {
     })
   )
 
-  it.effect("what is not listed is 404, what is malformed 422", () =>
+  it.effect("an unlisted chain is 404, a malformed request 422", () =>
     Effect.gen(function* () {
       for (const path of ["strikes", "max-pain", "pcr"]) {
         const cases: ReadonlyArray<readonly [string, number, string]> = [
@@ -57,7 +57,7 @@ layer(world(), { excludeTestServices: true })("Option chains", (it) => {
     })
   )
 
-  it.effect("a listed expiry that was never published is empty, not missing", () =>
+  it.effect("a listed expiry that was never published is empty, not 404", () =>
     Effect.gen(function* () {
       const answer = yield* ask(`/fo/strikes?symbol=NIFTY&expiry=${gone}`)
       assert.strictEqual(answer.status, 200)
@@ -67,7 +67,7 @@ layer(world(), { excludeTestServices: true })("Option chains", (it) => {
     })
   )
 
-  it.effect("strikes, max pain and PCR answer what was published, calls and puts side by side", () =>
+  it.effect("strikes, max pain and PCR return the published chain, calls and puts side by side", () =>
     Effect.gen(function* () {
       yield* ready
       const delta = yield* publishChain(chainMessage("delta", rows))

@@ -6,7 +6,7 @@ import { ask, chainMessage, eventually, near, publishChain, tokens, World, world
 const forward = 24_529.9953
 const asOf = new Date().toISOString()
 
-/** An underlying without a spot, as a commodity's: its forward alone is published. */
+/** An underlying without a spot, like a commodity: only its forward is published. */
 const published = Effect.gen(function* () {
   const { engine } = yield* World
   const state = {
@@ -32,7 +32,7 @@ const published = Effect.gen(function* () {
 })
 
 layer(world(), { excludeTestServices: true })("Payoff where only a forward is known (case 5 of the public bug reports)", (it) => {
-  it.effect("POST /fo/payoff and a strategy's payoff stand on the forward", () =>
+  it.effect("POST /fo/payoff and a strategy's payoff use the forward", () =>
     Effect.gen(function* () {
       yield* published
       const leg = { type: "CE", strike: 24_500, expiry: near, direction: "SELL", quantity: 1, entry_price: "120", iv: 0.4 }

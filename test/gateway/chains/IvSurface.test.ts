@@ -12,7 +12,7 @@ const forward = 24_530.1
 const years = IndiaTime.yearsTo(endsMs(near), Date.parse(asOf))
 const slice: Essvi.Slice = { theta: 0.15 ** 2 * years, rho: -0.3, psi: 0.012 }
 
-/** A made-up smile at full precision, the option out of the money at each strike. */
+/** A synthetic smile at full precision: the out-of-the-money option at each strike. */
 const rows: ReadonlyArray<ChainRow> = Array.from({ length: 21 }, (_, at) => {
   const strike = 23_500 + 100 * at
   const side = strike < forward ? ("PE" as const) : ("CE" as const)
@@ -39,7 +39,7 @@ layer(world(), { excludeTestServices: true })("GET /fo/iv-surface", (it) => {
     })
   )
 
-  it.effect("the parameters of a made-up smile come back, strikes left out are counted, and the prices allow no arbitrage", () =>
+  it.effect("recovers the parameters of a synthetic smile, counts omitted strikes, and its prices allow no arbitrage", () =>
     Effect.gen(function* () {
       const { columns, ...head } = chainMessage("chain", rows, { delta_seq: 0, as_of: asOf, forward })
       const bid = columns.last_price.map((price, at) => (at === 2 ? (price ?? 0) + 1 : null))

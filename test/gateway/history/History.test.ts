@@ -6,9 +6,9 @@ import * as Asks from "../../../src/streams/Asks.ts"
 import { JetStream } from "../../../src/streams/JetStream.ts"
 import { ask, near, tokens, World, world } from "../GatewayWorld.ts"
 
-// The option lives for decades: with a rate its forward would leave it without a time value.
+// The option expires in decades: with a rate its forward would leave it no time value.
 const rateless = { config: { RISK_FREE_RATE: "0" } }
-// A Friday that is over.
+// A Friday in the past.
 const day = "2026-11-20"
 const openMs = Date.parse(`${day}T09:15:00+05:30`)
 const minuteMs = 60_000
@@ -45,7 +45,7 @@ const bar = (token: number, n: number, more: Partial<NewBar> = {}): NewBar => {
   }
 }
 
-/** The engine, with a broker that knows so many minutes of that Friday. */
+/** The engine, with a broker that has the given number of minutes of that Friday. */
 const engine = (answer: (question: Asks.HistoryQuestion) => ReadonlyArray<NewBar> | Error) =>
   Effect.gen(function* () {
     const world = yield* World
@@ -70,7 +70,7 @@ const engine = (answer: (question: Asks.HistoryQuestion) => ReadonlyArray<NewBar
 const minutes = (token: number, count: number) => Array.from({ length: count }, (_, n) => bar(token, n))
 
 layer(world(), { excludeTestServices: true })("History from the broker", (it) => {
-  it.effect("TC-REG-003 TC-GRK-030 candles have exactly the contract's fields, prices exact, open interest only where asked for", () =>
+  it.effect("TC-REG-003 TC-GRK-030 candles have exactly the contract's fields, exact prices, and open interest only on request", () =>
     Effect.gen(function* () {
       yield* engine(({ instrument_token }) => minutes(instrument_token, 3))
       const { status, body } = yield* ask(`/history?instrument_token=${tokens.infy}&interval=minute&${span}`)
@@ -97,7 +97,7 @@ layer(world(), { excludeTestServices: true })("History from the broker", (it) =>
 })
 
 layer(world(), { excludeTestServices: true })("History of days and hours beyond the usual session (public bug reports)", (it) => {
-  /** A broker that has a candle of each minute, or of the day, in what it is asked for. */
+  /** A broker that has a candle for each minute, or for the day, of any requested span. */
   const everything = ({ instrument_token, minutes, from_ms, to_ms }: Asks.HistoryQuestion) => {
     const step = minutes * minuteMs
     const starts = minutes === 1440 ? [from_ms] : Array.from({ length: Math.ceil((to_ms - from_ms) / step) }, (_, n) => from_ms + n * step)
@@ -108,7 +108,7 @@ layer(world(), { excludeTestServices: true })("History of days and hours beyond 
   const days = (body: { readonly candles: ReadonlyArray<{ readonly date: string }> }) =>
     body.candles.map(({ date }) => new Date(Date.parse(date) + 19_800_000).toISOString().slice(0, 10))
 
-  it.effect("case 3: a commodity's evening, its early morning and its late evening are asked of the broker", () =>
+  it.effect("case 3: requests a commodity's evening, early morning and late evening from the broker", () =>
     Effect.gen(function* () {
       const asked = yield* engine(everything)
       const gold = `/history?instrument_token=${tokens.future}&interval=minute`
@@ -125,7 +125,7 @@ layer(world(), { excludeTestServices: true })("History of days and hours beyond 
     }).pipe(Effect.scoped)
   )
 
-  it.effect("case 4: a Sunday that traded has its candle, alone and at the end of a span; one that did not is not asked for", () =>
+  it.effect("case 4: a Sunday with trading has its candle, alone and at the end of a span; one without is not requested", () =>
     Effect.gen(function* () {
       const asked = yield* engine(everything)
       const infy = `/history?instrument_token=${tokens.infy}&interval=day`
@@ -142,7 +142,7 @@ layer(world(), { excludeTestServices: true })("History of days and hours beyond 
 })
 
 layer(world(rateless), { excludeTestServices: true })("History with Greeks", (it) => {
-  it.effect("TC-GRK-031 100 candles with Greeks need one fetch of the underlying, and asked again none", () =>
+  it.effect("TC-GRK-031 100 candles with Greeks need one fetch of the underlying, and a second request needs none", () =>
     Effect.gen(function* () {
       const asked = yield* engine(({ instrument_token }) => minutes(instrument_token, 100))
       const path = `/history?instrument_token=${tokens.call}&interval=minute&${span}&greeks=true`
@@ -176,7 +176,7 @@ layer(world(rateless), { excludeTestServices: true })("History with Greeks", (it
 })
 
 layer(world(rateless), { excludeTestServices: true })("History with holes", (it) => {
-  it.effect("TC-GRK-032 a candle without a price of its underlying has none and says why, the rest go on", () =>
+  it.effect("TC-GRK-032 a candle without its underlying's price has a reason instead of Greeks, and the others have Greeks", () =>
     Effect.gen(function* () {
       yield* engine(({ instrument_token }) => minutes(instrument_token, 5).filter((_, n) => instrument_token !== tokens.nifty || n !== 2))
       const { body } = yield* ask(`/history?instrument_token=${tokens.call}&interval=minute&${span}`)
@@ -192,7 +192,7 @@ layer(world(rateless), { excludeTestServices: true })("History with holes", (it)
 })
 
 layer(world(rateless), { excludeTestServices: true })("History without the broker", (it) => {
-  it.effect("what we have is served and says what is missing; with nothing at all it is 503", () =>
+  it.effect("serves our own candles with a warning about what is missing; without any candle it is 503", () =>
     Effect.gen(function* () {
       yield* engine(() => new Error("the broker's history is unavailable"))
       const path = `/history?instrument_token=${tokens.infy}&interval=5minute&${span}`
@@ -213,7 +213,7 @@ layer(world(rateless), { excludeTestServices: true })("History without the broke
     }).pipe(Effect.scoped)
   )
 
-  it.effect("BE-SVC-07 a whole session of our own bars is served without the broker, after a restart too", () =>
+  it.effect("BE-SVC-07 serves a complete session of our own bars without the broker, after a restart too", () =>
     Effect.gen(function* () {
       const asked = yield* engine(() => new Error("not asked"))
       const repo = yield* BarRepo
@@ -232,7 +232,7 @@ layer(world(rateless), { excludeTestServices: true })("History without the broke
     }).pipe(Effect.scoped)
   )
 
-  it.effect("BE-DAT-07 what is not there is 404, what cannot be is 422 with its field", () =>
+  it.effect("BE-DAT-07 a missing instrument is 404, an impossible request 422 with its field", () =>
     Effect.gen(function* () {
       const of = `instrument_token=${tokens.nifty}`
       const cases: ReadonlyArray<readonly [string, number, string]> = [
@@ -256,7 +256,7 @@ layer(world(rateless), { excludeTestServices: true })("History without the broke
     })
   )
 
-  it.effect("times with an offset, in India's, in seconds and as days mean the same instant", () =>
+  it.effect("times with an offset, in India's time, in seconds and as days mean the same instant", () =>
     Effect.gen(function* () {
       const at = (from: string, to: string) =>
         Effect.map(
@@ -310,7 +310,7 @@ layer(world(), { excludeTestServices: true })("UDF", (it) => {
   )
 
   it.effect(
-    "history is in columns of seconds, a day at its date's midnight UTC; no data names the last bar before; errors are told, not thrown",
+    "history is in columns of seconds, a day at its date's midnight UTC; no data names the last bar before; errors have UDF's form",
     () =>
       Effect.gen(function* () {
         yield* engine(({ instrument_token, minutes: length }) =>
@@ -350,11 +350,11 @@ layer(world(), { excludeTestServices: true })("UDF", (it) => {
       }).pipe(Effect.scoped)
   )
 
-  it.effect("quotes answer each symbol in its place, and an unknown one for itself alone", () =>
+  it.effect("quotes answer each symbol at its position, and an unknown one does not affect the others", () =>
     Effect.gen(function* () {
       yield* engine(() => [])
       const repo = yield* BarRepo
-      // The last sessions, whenever this runs.
+      // The last sessions before now.
       const midnight = (back: number) =>
         new Date(Date.parse(`${new Date(Date.now() - back * 86_400_000 + 19_800_000).toISOString().slice(0, 10)}T00:00:00+05:30`))
       yield* repo.save([
@@ -394,7 +394,7 @@ layer(world(), { excludeTestServices: true })("UDF", (it) => {
 })
 
 layer(world({ config: { UDF_PUBLIC: "true" }, hasInstruments: false }), { excludeTestServices: true })("UDF, public and empty", (it) => {
-  it.effect("BE-DAT-06 answers without credentials, and well formed when there is nothing", () =>
+  it.effect("BE-DAT-06 answers without credentials, and is well-formed when empty", () =>
     Effect.gen(function* () {
       const open = (path: string) => Effect.map(ask(`/udf/${path}`, { as: null }), ({ status, body }) => [status, body])
       assert.deepStrictEqual(yield* open("search?query=nifty&type=&exchange=&limit=5"), [200, []])
@@ -408,7 +408,7 @@ layer(world({ config: { UDF_PUBLIC: "true" }, hasInstruments: false }), { exclud
 layer(world(), { excludeTestServices: true })("Bounds of history", (it) => {
   const spanDays = ({ from_ms, to_ms }: Asks.HistoryQuestion) => (to_ms - from_ms) / 86_400_000
 
-  it.effect("BE-ISO-04 countback wins over from: ten bars since 1938 are a read of days, not of years", () =>
+  it.effect("BE-ISO-04 countback takes precedence over from: ten bars since 1938 read days, not years", () =>
     Effect.gen(function* () {
       const asked = yield* engine(({ instrument_token }) => minutes(instrument_token, 30))
       const to = openMs / 1_000 + 3_600
@@ -418,7 +418,7 @@ layer(world(), { excludeTestServices: true })("Bounds of history", (it) => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("BE-ISO-04 no caller makes a read longer than the bound on candles", () =>
+  it.effect("BE-ISO-04 no parameter makes a read longer than the limit of candles", () =>
     Effect.gen(function* () {
       const asked = yield* engine(({ instrument_token }) => minutes(instrument_token, 1))
       const to = openMs / 1_000 + 3_600
@@ -431,7 +431,7 @@ layer(world(), { excludeTestServices: true })("Bounds of history", (it) => {
   )
 
   it.effect(
-    "BE-ISO-04 timers go on while tens of thousands of candles are read, valued and written",
+    "BE-ISO-04 timers keep running while tens of thousands of candles are read, valued and written",
     () =>
       Effect.gen(function* () {
         const repo = yield* BarRepo
@@ -465,7 +465,8 @@ layer(world(), { excludeTestServices: true })("Bounds of history", (it) => {
         clearInterval(watch)
         assert.strictEqual(status, 200)
         assert.strictEqual(body.candles.length, days * 375)
-        // In one go the read would hold the timers for most of its time. (The client of this test parses the answer in the same process.)
+        // Without slices the read would block timers for most of its time. (The client of this test parses the answer in the same
+        // process.)
         assert.isBelow(longestMs, tookMs / 3, `${longestMs} of ${tookMs} ms`)
       }).pipe(Effect.scoped),
     60_000

@@ -39,7 +39,7 @@ layer(world(), { excludeTestServices: true })("Instruments", (it) => {
     })
   )
 
-  it.effect("BE-DAT-07 filters, pages and their bounds", () =>
+  it.effect("BE-DAT-07 filters, pages and their limits", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(symbolsOf((yield* ask("/instruments?underlying=nifty&segment=indices")).body), ["NIFTY 50"])
       assert.deepStrictEqual(symbolsOf((yield* ask("/instruments?exchange=MCX")).body), ["GOLDM99DECFUT"])
@@ -55,7 +55,7 @@ layer(world(), { excludeTestServices: true })("Instruments", (it) => {
     })
   )
 
-  it.effect("one instrument by token and by symbol; what there is not is 404, what is no token 422", () =>
+  it.effect("one instrument by token and by symbol; a missing one is 404, an invalid token 422", () =>
     Effect.gen(function* () {
       assert.strictEqual((yield* ask(`/instruments/${tokens.infy}`)).body.tradingsymbol, "INFY")
       assert.strictEqual((yield* ask("/instruments/by-symbol/nse/nifty%2050")).body.instrument_token, tokens.nifty)
@@ -67,7 +67,7 @@ layer(world(), { excludeTestServices: true })("Instruments", (it) => {
     })
   )
 
-  it.effect("fo-enabled lists underlyings with futures or options and what of them has not expired", () =>
+  it.effect("fo-enabled lists underlyings with futures or options, and their expiries that have not passed", () =>
     Effect.gen(function* () {
       const { body } = yield* ask("/instruments/fo-enabled")
       assert.deepStrictEqual(body, {
@@ -101,7 +101,7 @@ layer(world(), { excludeTestServices: true })("Instruments", (it) => {
     })
   )
 
-  it.effect("a refresh is asked of the engine; its answer and its refusal come through", () =>
+  it.effect("a refresh is requested from the engine, and its answer or refusal is returned", () =>
     Effect.gen(function* () {
       const { engine } = yield* World
       let fails = false
@@ -124,7 +124,7 @@ layer(world(), { excludeTestServices: true })("Instruments", (it) => {
 })
 
 layer(world({ hasInstruments: false }), { excludeTestServices: true })("Instruments, none loaded", (it) => {
-  it.effect("BE-DAT-06 every list is empty and well formed", () =>
+  it.effect("BE-DAT-06 every list is empty and well-formed", () =>
     Effect.gen(function* () {
       assert.isUndefined((yield* InstrumentRegistry).current())
       const empty = { total: 0, limit: 100, offset: 0 }

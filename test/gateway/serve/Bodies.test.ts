@@ -11,7 +11,7 @@ interface Raw {
   readonly body: any
 }
 
-/** Writes bytes on a connection, keeps it open, and answers what came until the server closed it. */
+/** Writes bytes on a connection, keeps it open, and returns everything received until the server closed it. */
 const exchange = (parts: ReadonlyArray<string>) =>
   Effect.gen(function* () {
     const { url } = yield* World
@@ -25,7 +25,7 @@ const exchange = (parts: ReadonlyArray<string>) =>
       socket.on("data", (more) => {
         text += more
       })
-      socket.on("error", () => {}) // A server that closes while we still write resets the connection; what it said before counts.
+      socket.on("error", () => {}) // A server that closes while we still write resets the connection; only its earlier answer counts.
       socket.on("close", () => {
         const [head = "", ...rest] = text.split("\r\n\r\n")
         const body = rest.join("\r\n\r\n")
@@ -53,7 +53,7 @@ const refusedAs = ({ status, body }: Raw, expected: number, code: string) => {
 }
 
 layer(world({ config: { HTTP_BODY_TIMEOUT: "1 second" } }), { excludeTestServices: true })("Bodies", (it) => {
-  it.effect("BE-DAT-05 BE-SEC-08 a body that is not JSON is 415, one that cannot be read 422, in the contract's form", () =>
+  it.effect("BE-DAT-05 BE-SEC-08 a body that is not JSON is 415, an unreadable one 422, in the contract's form", () =>
     Effect.gen(function* () {
       const boundary = "--x\r\ncontent-disposition: form-data; name=a\r\n"
       const cases: ReadonlyArray<readonly [type: string, raw: string, status: number, code: string]> = [
@@ -79,7 +79,7 @@ layer(world({ config: { HTTP_BODY_TIMEOUT: "1 second" } }), { excludeTestService
     })
   )
 
-  it.effect("brackets in strings are no nesting, and a body as deep as the contract's deepest is read", () =>
+  it.effect("brackets in strings do not count as nesting, and a body as deep as the contract's deepest is read", () =>
     Effect.sync(() => {
       assert.isFalse(RequestBody.isTooDeep(`["${"[".repeat(100)}", "\\"${"{".repeat(100)}"]`))
       assert.isFalse(RequestBody.isTooDeep(`${"[".repeat(32)}${"]".repeat(32)}`))
@@ -106,7 +106,7 @@ layer(world({ config: { HTTP_BODY_TIMEOUT: "1 second" } }), { excludeTestService
     })
   )
 
-  it.effect("BE-API-01 what the parser refuses has the error form too", () =>
+  it.effect("BE-API-01 a request that the parser rejects has the error form too", () =>
     Effect.gen(function* () {
       const jwt = yield* token()
       refusedAs(yield* exchange(["NONSENSE\r\n\r\n"]), 400, "bad_request")
@@ -146,7 +146,7 @@ layer(world({ config: { ALLOWED_ORIGINS: "https://charts.example.com,https://des
           headers: { ...wanted, origin: "https://evil.example.com" }
         })
         assert.isNull(refused.headers.get("access-control-allow-origin"))
-        // A refusal must be readable for the page too.
+        // The page must be able to read a refusal too.
         const unauthenticated = yield* ask("/strategies", { as: null, headers: { origin } })
         assert.deepStrictEqual([unauthenticated.status, unauthenticated.headers.get("access-control-allow-origin")], [401, origin])
       })
@@ -165,7 +165,7 @@ layer(world({ config: { ALLOWED_ORIGINS: "https://charts.example.com,https://des
               "connection: upgrade",
               "upgrade: websocket",
               "sec-websocket-version: 13",
-              // Without a key the handshake goes no further: what is looked at here comes before it.
+              // Without a key the handshake goes no further. The checks of this test come before it.
               ...(from === undefined ? [] : [`origin: ${from}`]),
               "",
               ""

@@ -5,7 +5,7 @@ import { OpsLive } from "../../../src/gateway/serve/OpsHttp.ts"
 import * as Server from "../../../src/gateway/serve/Server.ts"
 
 layer(Layer.provideMerge(OpsLive, Server.layer({ host: "127.0.0.1", port: 0 })), { excludeTestServices: true })("OpsHttp", (it) => {
-  it.effect("BE-OPS-02 a process without a gateway shows its metrics and that it lives", () =>
+  it.effect("BE-OPS-02 a process without a gateway serves its metrics and a liveness check", () =>
     Effect.gen(function* () {
       yield* Metric.increment(Metric.counter("ops_test_total", { incremental: true }))
       const url = yield* HttpServer.addressWith((address) =>

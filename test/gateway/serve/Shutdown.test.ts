@@ -8,7 +8,7 @@ import * as Server from "../../../src/gateway/serve/Server.ts"
 import { ask, eventually, token, World, world } from "../GatewayWorld.ts"
 
 describe("Gateway shutdown", () => {
-  it.live("closes every socket with 1012, cuts the mute ones, keeps no connection", () =>
+  it.live("closes every socket with 1012, cuts the mute ones, and leaves no connection", () =>
     Effect.gen(function* () {
       const scope = yield* Scope.make()
       const context = yield* Layer.buildWithScope(world(), scope)
@@ -23,7 +23,7 @@ describe("Gateway shutdown", () => {
       const [polite, mute] = yield* Effect.promise(() => Promise.all([open(), open()]))
       const codeOf = (socket: WebSocket) => new Promise<number>((resolve) => socket.once("close", resolve))
       const codes = [codeOf(polite), codeOf(mute)] as const
-      mute.pause() // a client that no longer reads
+      mute.pause() // a client that reads nothing
       yield* Scope.close(scope, Exit.void)
       assert.strictEqual(yield* Effect.promise(() => codes[0]), 1012)
       mute.resume()
@@ -38,7 +38,7 @@ describe("Gateway shutdown", () => {
     })
   )
 
-  it.live("a client whose token is judged while the gateway stops is refused, and holds nothing up", () =>
+  it.live("refuses a client whose token is being checked while the gateway stops, without a delay", () =>
     Effect.gen(function* () {
       let give: (() => void) | undefined
       const { privateKey, publicKey } = yield* Effect.promise(() => generateKeyPair("RS256"))
@@ -81,7 +81,7 @@ describe("Gateway shutdown", () => {
       const context = yield* Layer.buildWithScope(world({ config }), scope)
       const { url } = Context.get(context, World)
       const dialled = (jwt: string) => new WebSocket(`${url.replace("http", "ws")}/ws/ticks?token=${jwt}`)
-      // It does not answer the close, so the stop takes its whole grace.
+      // It does not answer the close, so the stop takes its full grace time.
       const mute = dialled(yield* sign("k"))
       yield* Effect.promise(() => new Promise((resolve) => mute.once("message", resolve)))
       mute.pause()
@@ -107,7 +107,7 @@ describe("Gateway shutdown", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("a request that comes while no handler stands is answered in the contract's form", () =>
+  it.live("answers a request in the contract's form while there is no handler", () =>
     Effect.gen(function* () {
       const context = yield* Layer.build(Server.layer({ host: "127.0.0.1", port: 0 }))
       const { address } = Context.get(context, HttpServer.HttpServer)

@@ -24,7 +24,7 @@ const publishState = (asOfMs: number) =>
   )
 
 describe("Movement", () => {
-  it.scopedLive("BE-ISO-05 BE-ISO-03 an output that stands still while frames come, and one that is late, are degraded by name", () =>
+  it.scopedLive("BE-ISO-05 BE-ISO-03 an output that stopped while frames come, or is late, degrades /health by name", () =>
     Effect.flatMap(Layer.build(world({ config: { MARKET_MODE: "live" } })), (context) =>
       Effect.gen(function* () {
         yield* ready

@@ -29,20 +29,20 @@ const status = (state: TickerStatus["state"], detail: string | null = null, acco
 const publishStatus = (one: TickerStatus) =>
   Effect.flatMap(World, ({ engine }) => engine.publish(Subjects.Ticker.at({ account: one.account_id }), Subjects.Ticker.encode(one)))
 
-/** A program against a gateway of its own. */
+/** A program with a separate gateway. */
 const within = <E>(
   options: Parameters<typeof world>[0],
   program: Effect.Effect<void, E, World | PgClient.PgClient | InstrumentRepo | InstrumentRegistry | Scope.Scope>
 ) => Effect.flatMap(Layer.build(world(options)), (context) => Effect.provide(program, context))
 
 describe("Health and outages", () => {
-  it.scopedLive("TC-REG-004 BE-ISO-03 GET /health has the contract's fields and tells the truth", () =>
+  it.scopedLive("TC-REG-004 BE-ISO-03 GET /health has the contract's fields and correct values", () =>
     within(
       { config: { ENVIRONMENT: "test", MARKET_MODE: "live" } },
       Effect.gen(function* () {
         yield* ready
         yield* ask("/subscriptions", { method: "POST", body: { instrument_token: tokens.nifty, requested_mode: "FULL" } })
-        // A ticker speaks of itself all the while, and is silent when it does not.
+        // A running ticker reports all the time.
         const healthWhile = (...said: Parameters<typeof status>) => Effect.zipRight(publishStatus(status(...said)), health)
         const { body } = yield* eventually(
           "the ticker and the subscription are seen, and every probe has been answered in time",
@@ -107,7 +107,7 @@ describe("Health and outages", () => {
     )
   )
 
-  it.scopedLive("BE-OPS-03 a database that goes away: 503 that names it, /health down, live and ready stay, streaming goes on", () =>
+  it.scopedLive("BE-OPS-03 a database outage: 503 that names it, /health down, live and ready unchanged, streaming continues", () =>
     Effect.gen(function* () {
       const database = yield* proxy(yield* freshDatabase)
       yield* within(
@@ -157,7 +157,7 @@ describe("Health and outages", () => {
     })
   )
 
-  it.scopedLive("BE-OPS-03 NATS away: /health down and not ready, REST on Postgres goes on; it heals and streams again", () =>
+  it.scopedLive("BE-OPS-03 a NATS outage: /health down and not ready, REST with Postgres continues; afterwards it streams again", () =>
     Effect.gen(function* () {
       const nats = yield* natsServer
       yield* within(
@@ -196,7 +196,7 @@ describe("Health and outages", () => {
     })
   )
 
-  it.scopedLive("BE-OPS-03 an optional Redis that is away only degrades", () =>
+  it.scopedLive("BE-OPS-03 an outage of an optional Redis only degrades", () =>
     Effect.gen(function* () {
       const nobody = yield* proxy("redis://127.0.0.1:1")
       yield* Effect.promise(() => nobody.stop())
@@ -214,7 +214,7 @@ describe("Health and outages", () => {
     })
   )
 
-  it.scopedLive("TC-WSS-040 not ready, and says why, until the subject bridge has caught up", () =>
+  it.scopedLive("TC-WSS-040 is not ready, and gives the reason, until the subject bridge has caught up", () =>
     within(
       { hasStreams: false },
       Effect.gen(function* () {
@@ -238,7 +238,7 @@ describe("Health and outages", () => {
     )
   )
 
-  it.scopedLive("a simulated market's end is passed on, a missing registry is told and refused by name", () =>
+  it.scopedLive("reports a simulated market's end, and names a missing registry in refusals", () =>
     Effect.gen(function* () {
       let state = "waiting"
       const time = "2026-08-19T07:38:00.000Z"
@@ -284,7 +284,7 @@ describe("Health and outages", () => {
             )
           yield* out("2026-08-19T07:37:00.000Z")
           state = "ended"
-          // Longer than what counts as quiet: the actor that is behind may only stand still.
+          // Longer than the quiet time: the slow actor may only be paused.
           yield* Effect.sleep("2500 millis")
           assert.strictEqual((yield* market).state, "running")
           yield* out(time)
@@ -310,7 +310,7 @@ describe("Health and outages", () => {
     })
   )
 
-  it.scopedLive("BE-DAY-05 says which instruments are refused, why, and whose stay in force", () =>
+  it.scopedLive("BE-DAY-05 states which instruments are refused, why, and which stay in force", () =>
     within(
       {},
       Effect.gen(function* () {
@@ -328,7 +328,7 @@ describe("Health and outages", () => {
     )
   )
 
-  it.scopedLive("what nobody foresaw is 500 in the contract's form, and tells nothing of the inside", () =>
+  it.scopedLive("an unforeseen error is 500 in the contract's form, without internal details", () =>
     within(
       {},
       Effect.gen(function* () {
@@ -342,7 +342,7 @@ describe("Health and outages", () => {
         )
         const line = logs.find(({ message, annotations }) => message === "request failed" && annotations["request_id"] === body.request_id)
         assert.include(line?.text ?? "", "strategies")
-        // A socket whose message meets it is closed; the gateway goes on.
+        // A socket whose message causes it is closed; the gateway continues.
         const client = yield* connect(`/strategies/stream?token=${yield* token()}`)
         yield* client.next
         client.send({ action: "subscribe", strategy_ids: [1] })

@@ -3,7 +3,7 @@ import * as Restarts from "../../../src/gateway/service/Restarts.ts"
 import { missesMax, Verdict } from "../../../src/gateway/service/Verdict.ts"
 
 describe("Verdict", () => {
-  it("a backend is down at first, up at an answer, and down again after two missing answers in a row", () => {
+  it("a backend is down at first, up after an answer, and down again after two missing answers in a row", () => {
     const verdict = new Verdict()
     assert.isFalse(verdict.isUp)
     verdict.answered()
@@ -26,7 +26,7 @@ describe("Restarts", () => {
   const endedAtMs = Date.parse("2026-11-24T09:30:00.000Z")
   const one = { name: "Redis", reason: "was killed by SIGKILL", ended_at: new Date(endedAtMs).toISOString(), up_at: null }
 
-  it("a program that is being started again is said until it runs, and for a minute after its end", () => {
+  it("a program that is being restarted is reported until it runs, and for a minute after its end", () => {
     const up = { ...one, up_at: "2026-11-24T09:30:01.000Z" }
     assert.deepStrictEqual(Restarts.complaints([one], endedAtMs + 600_000), [
       "Redis was killed by SIGKILL at 2026-11-24T09:30:00.000Z and is being started again"

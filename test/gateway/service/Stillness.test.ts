@@ -6,7 +6,7 @@ const seconds = (one: Stillness, count: number, hasInput: boolean, hasMoved: boo
 }
 
 describe("Stillness", () => {
-  it("BE-ISO-05 an output that must answer stands still after ten unanswered seconds with input, until it moves", () => {
+  it("BE-ISO-05 an output that must answer counts as stopped after ten seconds of unanswered input, until it moves", () => {
     const one = new Stillness("always")
     seconds(one, stillAfterSeconds, true, false)
     assert.strictEqual(one.stillSeconds, 0)
@@ -16,21 +16,21 @@ describe("Stillness", () => {
     assert.strictEqual(one.stillSeconds, 0)
   })
 
-  it("silence of the input says nothing", () => {
+  it("without input nothing can be judged", () => {
     const one = new Stillness("always")
     seconds(one, 3_600, false, false)
     seconds(one, stillAfterSeconds, true, false)
     assert.strictEqual(one.stillSeconds, 0)
   })
 
-  it("an output that need not answer is judged once it has answered most of the time", () => {
+  it("an optional output is judged once it has answered most of the time", () => {
     const one = new Stillness("learned")
     seconds(one, 100, true, false)
     assert.strictEqual(one.stillSeconds, 0)
     seconds(one, 30, true, true)
     seconds(one, stillAfterSeconds + 1, true, false)
     assert.strictEqual(one.stillSeconds, stillAfterSeconds + 1)
-    // It is not waited for without end: what made it move may have ended.
+    // The wait is bounded, because the cause of its movement may have ended.
     seconds(one, 300, true, false)
     assert.strictEqual(one.stillSeconds, 0)
   })

@@ -18,7 +18,7 @@ layer(world(), { excludeTestServices: true })("Tokens at the gateway", (it) => {
     })
   )
 
-  it.scoped("TC-WSS-012 a tampered token, alg none and a swapped algorithm are refused, named and logged as a security event", () =>
+  it.scoped("TC-WSS-012 a tampered token, alg none and a swapped algorithm are refused, named and logged as security events", () =>
     Effect.gen(function* () {
       const { logs } = yield* World
       const jwt = yield* token()
@@ -40,7 +40,7 @@ layer(world(), { excludeTestServices: true })("Tokens at the gateway", (it) => {
     })
   )
 
-  it.effect("BE-SEC-06 REST takes a valid token and refuses expired, forged, misdirected and malformed ones alike", () =>
+  it.effect("BE-SEC-06 REST accepts a valid token and refuses expired, forged, misdirected and malformed ones alike", () =>
     Effect.gen(function* () {
       const status = (jwt: string) =>
         Effect.map(ask("/auth/test", { as: null, headers: { authorization: `Bearer ${jwt}` } }), (answer) => answer)
@@ -75,7 +75,7 @@ describe("Tokens", () => {
     Tokens.pipe(Effect.provide(Tokens.Default), Effect.withConfigProvider(ConfigProvider.fromMap(new Map(Object.entries(config)))))
   const quiet = Logger.withMinimumLogLevel(LogLevel.None)
 
-  it.scopedLive("BE-SEC-06 an issuer's keys: known and unknown key ids, rotation, swapped algorithm, keys away", () =>
+  it.scopedLive("BE-SEC-06 an issuer's keys: known and unknown key ids, rotation, swapped algorithm, unreachable keys", () =>
     Effect.gen(function* () {
       const [old, next] = yield* Effect.promise(() => Promise.all([generateKeyPair("RS256"), generateKeyPair("RS256")]))
       const publicOf = (key: typeof old.publicKey, kid: string) =>
@@ -109,11 +109,11 @@ describe("Tokens", () => {
         Effect.map(Effect.flip(tokens.verify(jwt)), (error) => (error._tag === "InvalidToken" ? error.reason : error._tag))
       assert.strictEqual((yield* tokens.verify(yield* sign(old.privateKey, "old"))).id, "u1")
       assert.strictEqual(yield* reasonOf(yield* sign(next.privateKey, "next")), "Unknown token key")
-      keys = [oldKey, nextKey] // rotation: both stand for a while
+      keys = [oldKey, nextKey] // rotation: both keys are valid for a while
       assert.strictEqual((yield* tokens.verify(yield* sign(next.privateKey, "next"))).id, "u1")
       assert.strictEqual((yield* tokens.verify(yield* sign(old.privateKey, "old"))).id, "u1")
       assert.strictEqual(yield* reasonOf(yield* sign(next.privateKey, "old")), "Invalid token signature")
-      // The public key taken as an HMAC secret.
+      // The public key used as an HMAC secret.
       const swapped = yield* token({ secret: JSON.stringify(oldKey) })
       assert.strictEqual(yield* reasonOf(swapped), "Token algorithm not allowed")
       isAway = true
@@ -127,7 +127,7 @@ describe("Tokens", () => {
     }).pipe(quiet)
   )
 
-  it.effect("a missing or short secret fails the start by name, without its value", () =>
+  it.effect("a missing or short secret fails the start by name, without printing its value", () =>
     Effect.gen(function* () {
       const failure = (config: Record<string, string>) =>
         Effect.map(Effect.exit(tokensWith(config)), (exit) => (Exit.isFailure(exit) ? String(exit.cause) : "started"))

@@ -6,7 +6,7 @@ import { User } from "../../../src/contract/shared/Authentication.ts"
 import * as CloseCodes from "../../../src/contract/sockets/CloseCodes.ts"
 import { Connection } from "../../../src/gateway/sockets/Connection.ts"
 
-/** A socket whose peer takes nothing until told to. */
+/** A socket whose peer reads nothing until asked to. */
 class Socket extends EventEmitter {
   readyState = 1
   bufferedAmount = 0
@@ -44,7 +44,7 @@ const tick = (n: number) => JSON.stringify({ n })
 const numbers = (socket: Socket) => socket.sent.map(({ n }) => n)
 
 describe("Connection", () => {
-  it("writes every event of a client that reads, in order", () => {
+  it("writes every event to a client that reads, in order", () => {
     const { socket, connection } = make()
     for (let n = 0; n < 500; n++) connection.event(n % 3, tick(n))
     assert.isFalse(connection.flush(0))
@@ -54,7 +54,7 @@ describe("Connection", () => {
     )
   })
 
-  it("past the soft limit keeps the newest of each topic and tells how many were replaced", () => {
+  it("beyond the soft limit keeps the newest event of each topic and sends the number of replaced ones", () => {
     const { socket, connection } = make()
     socket.bufferedAmount = 101
     for (let n = 0; n < 10; n++) connection.event(n % 2, tick(n))
@@ -70,7 +70,7 @@ describe("Connection", () => {
     assert.deepStrictEqual(socket.sent.at(-1), { n: 11 })
   })
 
-  it("past the hard limit, or when nothing moves for too long, closes with 4008", () => {
+  it("beyond the hard limit, or when nothing is read for too long, closes with 4008", () => {
     const full = make()
     full.socket.bufferedAmount = 390
     full.connection.event(1, tick(1))
@@ -83,7 +83,7 @@ describe("Connection", () => {
     stalled.socket.bufferedAmount = 200
     stalled.connection.event(1, tick(1))
     assert.isTrue(stalled.connection.flush(0))
-    stalled.socket.bufferedAmount = 150 // it took something: the clock starts again
+    stalled.socket.bufferedAmount = 150 // it has read something, so the clock restarts
     assert.isTrue(stalled.connection.flush(900))
     assert.isTrue(stalled.connection.flush(1900))
     assert.strictEqual(stalled.socket.closedWith, undefined)
@@ -91,7 +91,7 @@ describe("Connection", () => {
     assert.strictEqual(stalled.socket.closedWith, 4008)
   })
 
-  it("a client that asks and never reads the answers is closed too", () => {
+  it("closes a client that sends requests and never reads the answers", () => {
     const { socket, connection } = make()
     socket.isStuck = true
     for (let n = 0; n < 100; n++) connection.reply({ type: "pong" })
@@ -99,7 +99,7 @@ describe("Connection", () => {
     assert.isBelow(socket.sent.length, 40)
   })
 
-  it("a state that has not left yet is replaced by the whole newest one", () => {
+  it("a state that is still queued is replaced by the whole newest one", () => {
     const { socket, connection } = make()
     connection.state("chain", '{"change":1}', () => '{"whole":1}')
     connection.flush(0)
@@ -111,7 +111,7 @@ describe("Connection", () => {
     assert.deepStrictEqual(socket.sent, [{ change: 1 }, { whole: 3 }, { whole: 4 }])
   })
 
-  it("counts what a client that is behind did not get of a state", () => {
+  it("counts the states that a slow client did not get", () => {
     const { socket, connection } = make()
     socket.bufferedAmount = 101
     for (let n = 1; n <= 3; n++) {
@@ -123,7 +123,7 @@ describe("Connection", () => {
     assert.deepStrictEqual(socket.sent, [{ whole: 3, conflated: 2 }])
   })
 
-  it("a topic that was left takes its queued messages with it", () => {
+  it("leaving a topic removes its queued messages", () => {
     const { socket, connection } = make()
     connection.event(1, tick(1))
     connection.event(2, tick(2))
@@ -142,7 +142,7 @@ describe("Connection", () => {
     assert.deepStrictEqual(numbers(socket), [2, 3])
   })
 
-  it("a batch is one frame that carries the count of what was replaced", () => {
+  it("a batch is one frame with the number of replaced messages", () => {
     const { socket, connection } = make({ isBatched: true })
     connection.event(1, tick(1))
     connection.event(1, tick(2))
@@ -160,7 +160,7 @@ describe("Connection", () => {
     ])
   })
 
-  it("once closed it takes nothing and harms nobody", () => {
+  it("once closed it ignores everything", () => {
     const { socket, connection } = make()
     connection.event(1, tick(1))
     connection.close(CloseCodes.restarting)
@@ -172,7 +172,7 @@ describe("Connection", () => {
     assert.isFalse(connection.isOpen)
   })
 
-  it("live events wait behind a replay; when more come than may wait they are dropped and that is known", () => {
+  it("live events wait until a replay ends; beyond the limit they are dropped, and that is recorded", () => {
     const { socket, connection } = make()
     connection.hold()
     connection.event(1, tick(3))

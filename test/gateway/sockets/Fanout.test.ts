@@ -8,7 +8,7 @@ const ticksPerSecond = 100
 const seconds = 3
 const framesPerSecond = 10
 const perFrame = ticksPerSecond / framesPerSecond
-/** Two underlyings, so two subjects take turns in the stream. */
+/** Two underlyings, so that two subjects alternate in the stream. */
 const lanes = [
   { underlying: "NIFTY", of: [tokens.nifty, tokens.call, tokens.put, tokens.farCall] },
   { underlying: "INFOSYS", of: [tokens.infy] }
@@ -16,7 +16,7 @@ const lanes = [
 const wanted = lanes.flatMap(({ of }) => of)
 const startMs = 1_790_000_000_000
 
-/** Every tick of the run in its order: a price of its own tells each from all others. */
+/** Every tick of the run in order; a unique price identifies each. */
 const frames = Array.from({ length: seconds * framesPerSecond }, (_, frame) => {
   const { underlying, of } = lanes[frame % lanes.length] ?? lanes[0]
   const ticks = Array.from({ length: perFrame }, (_, at) => ({
@@ -38,7 +38,7 @@ const seenBy = (client: Client) =>
   )
 
 layer(world(), { excludeTestServices: true })("Fan-out", (it) => {
-  it.scoped("TC-WSS-032 ten clients get every tick of a hundred a second, each once and in order, also when frames are sent twice", () =>
+  it.scoped("TC-WSS-032 ten clients get every tick of a hundred a second, each once and in order, even if frames are sent twice", () =>
     Effect.gen(function* () {
       yield* ready
       const all = yield* Effect.all(Array.from({ length: clients }, () => subscribed))
@@ -49,7 +49,7 @@ layer(world(), { excludeTestServices: true })("Fan-out", (it) => {
           { underlying, receivedMs, number }
         )
         yield* publish
-        // As a ticker does when an acknowledgement is late.
+        // Like a ticker when an acknowledgement is late.
         if (number % 5 === 4) yield* publish
       }
       const expected = frames.flatMap(({ ticks }) => ticks)

@@ -44,10 +44,10 @@ const has = (client: { readonly received: ReadonlyArray<Received> }, seq: number
   )
 
 let price = 1_000
-/** A frame of three ticks: two of NIFTY around one of INFY. */
+/** A frame of three ticks: two of NIFTY with one of INFY in between. */
 const frame = Effect.suspend(() => publishFrame([tokens.nifty, tokens.infy, tokens.nifty].map((of) => fullPacket(of, ++price))))
 
-/** Many frames without waiting for each. */
+/** Many frames, without waiting for each acknowledgement. */
 const flood = (count: number) =>
   Effect.gen(function* () {
     const { engine } = yield* World
@@ -63,7 +63,7 @@ const flood = (count: number) =>
   })
 
 layer(world(), { excludeTestServices: true })("Recovery of ticks", (it) => {
-  it.scoped("what came while a client was away is delivered once, in order, and live ticks follow without a hole", () =>
+  it.scoped("ticks missed while a client was away are delivered once, in order, and live ticks follow without a gap", () =>
     Effect.gen(function* () {
       yield* ready
       const witness = yield* open("/ws/ticks")
@@ -71,7 +71,7 @@ layer(world(), { excludeTestServices: true })("Recovery of ticks", (it) => {
       const first = yield* frame
       yield* has(witness, first.seq)
       yield* Effect.repeatN(frame, 200)
-      // Frames go on while the replay runs.
+      // Frames continue while the replay runs.
       const publishing = yield* Effect.fork(Effect.repeatN(frame, 400))
       const client = yield* open("/ws/ticks")
       const { epoch } = ticksOf(witness.received)[0]
@@ -92,7 +92,7 @@ layer(world(), { excludeTestServices: true })("Recovery of ticks", (it) => {
     })
   )
 
-  it.scoped("a client that was cut within a frame gets the rest of it; one that had the newest gets nothing but live", () =>
+  it.scoped("a client that was cut within a frame gets the rest of it; one with the newest tick gets only live ticks", () =>
     Effect.gen(function* () {
       const { engine } = yield* World
       yield* ready
@@ -119,7 +119,7 @@ layer(world(), { excludeTestServices: true })("Recovery of ticks", (it) => {
     })
   )
 
-  it.scoped("a pong says how far the ticks of a client have come that has none, and only to one with tokens", () =>
+  it.scoped("a pong gives the stream's position to a client that gets no tick, but only if it has tokens", () =>
     Effect.gen(function* () {
       const { engine } = yield* World
       yield* ready
@@ -135,7 +135,7 @@ layer(world(), { excludeTestServices: true })("Recovery of ticks", (it) => {
     })
   )
 
-  it.scoped("a frame that its publisher sent twice is replayed once, also when the first of them had come before", () =>
+  it.scoped("a frame that its publisher sent twice is replayed once, even if the first copy came before", () =>
     Effect.gen(function* () {
       const { engine } = yield* World
       const send = (number: number) => publishFrame([fullPacket(tokens.infy, 5)], { number, underlying: "INFY" })
@@ -153,7 +153,7 @@ layer(world(), { excludeTestServices: true })("Recovery of ticks", (it) => {
     })
   )
 
-  it.scoped("another epoch, a place that never was, and what the stream no longer holds are gaps, and live ticks follow", () =>
+  it.scoped("another epoch, an impossible position, and sequences that the stream lost are gaps, and live ticks follow", () =>
     Effect.gen(function* () {
       const { engine } = yield* World
       const first = yield* frame
@@ -186,7 +186,7 @@ layer(world(), { excludeTestServices: true })("Recovery of ticks", (it) => {
     })
   )
 
-  it.scoped("more than may be replayed is a gap up to the live ticks", () =>
+  it.scoped("more than the replay limit is a gap up to the live ticks", () =>
     Effect.gen(function* () {
       const { engine } = yield* World
       const first = yield* frame
@@ -208,8 +208,8 @@ layer(world(), { excludeTestServices: true })("Recovery of ticks", (it) => {
   )
 })
 
-describe("Frames that are gone before the gateway has read them", () => {
-  it.scopedLive("are told as one gap to every client that has ticks, and live ticks follow", () =>
+describe("Frames that are lost before the gateway has read them", () => {
+  it.scopedLive("are reported as one gap to every client with ticks, and live ticks follow", () =>
     Effect.gen(function* () {
       let door: Effect.Effect.Success<ReturnType<typeof proxy>> | undefined
       const through = (url: string) =>
@@ -251,9 +251,9 @@ describe("Frames that are gone before the gateway has read them", () => {
   )
 })
 
-describe("Recovery beside others", () => {
+describe("Replays of several clients", () => {
   it.scopedLive(
-    "a client that does not read its past loses only its own; the others get every tick, replayed and live",
+    "a client that does not read its replay loses only its own; the others get every tick, replayed and live",
     () =>
       Effect.flatMap(Layer.build(world({ config: { WS_SOFT_BYTES: "50000" } })), (context) =>
         Effect.gen(function* () {
@@ -262,7 +262,7 @@ describe("Recovery beside others", () => {
           const { createdMs: epoch } = yield* engine.info("MD_FRAMES")
           const first = yield* frame
           const many = Array.from({ length: 500 }, () => fullPacket(tokens.nifty, ++price))
-          // More than the kernel's buffers take.
+          // More than the kernel's buffers hold.
           yield* Effect.repeatN(publishFrame(many), 99)
           const stuck = yield* open("/ws/ticks")
           stuck.socket.pause()
@@ -294,7 +294,7 @@ describe("Recovery beside others", () => {
   )
 
   it.scopedLive(
-    "live ticks that are too many to wait for the end of a replay are read from the record as well",
+    "live ticks that exceed the waiting limit during a replay are read from the record too",
     () =>
       Effect.flatMap(Layer.build(world({ config: { WS_SOFT_BYTES: "50000" } })), (context) =>
         Effect.gen(function* () {
@@ -330,44 +330,46 @@ layer(world(), { excludeTestServices: true })("Recovery of chains", (it) => {
   const strikes = Effect.map(ask(`/fo/strikes?symbol=NIFTY&expiry=${near}`), ({ body }) => body.strikes)
   const chainOf = (since?: Place) => ({ action: "subscribe", symbol: "NIFTY", expiry: near, ...(since && { since }) })
 
-  it.scoped("who missed deltas gets the chain as it is now, who missed none only what is new, another epoch is a gap and the chain", () =>
-    Effect.gen(function* () {
-      yield* ready
-      const { engine } = yield* World
-      const first = yield* publishChain(chainMessage("delta", rows))
-      yield* publishChain(chainMessage("chain", rows, { delta_seq: first }))
-      const second = yield* publishChain(changed(125))
-      yield* eventually(
-        "the newest is there",
-        Effect.map(strikes, (now) => now[1]?.call.last_price === 125)
-      )
-      const { createdMs: epoch } = yield* engine.info("OPT")
+  it.scoped(
+    "a client that missed deltas gets the present chain, one that missed none only new ones; another epoch is a gap and the chain",
+    () =>
+      Effect.gen(function* () {
+        yield* ready
+        const { engine } = yield* World
+        const first = yield* publishChain(chainMessage("delta", rows))
+        yield* publishChain(chainMessage("chain", rows, { delta_seq: first }))
+        const second = yield* publishChain(changed(125))
+        yield* eventually(
+          "the newest is there",
+          Effect.map(strikes, (now) => now[1]?.call.last_price === 125)
+        )
+        const { createdMs: epoch } = yield* engine.info("OPT")
 
-      const behind = yield* open("/fo/stream")
-      assert.strictEqual((yield* behind.ask(chainOf({ epoch, seq: first }))).type, "subscribed")
-      const caught = yield* behind.next
-      assert.deepInclude(caught, { type: "update", kind: "chain", epoch, seq: second })
-      assert.deepStrictEqual(caught.strikes, yield* strikes)
+        const behind = yield* open("/fo/stream")
+        assert.strictEqual((yield* behind.ask(chainOf({ epoch, seq: first }))).type, "subscribed")
+        const caught = yield* behind.next
+        assert.deepInclude(caught, { type: "update", kind: "chain", epoch, seq: second })
+        assert.deepStrictEqual(caught.strikes, yield* strikes)
 
-      const current = yield* open("/fo/stream")
-      yield* current.ask(chainOf({ epoch, seq: second }))
-      const third = yield* publishChain(changed(126))
-      assert.deepInclude(yield* current.next, { type: "update", kind: "delta", seq: third })
+        const current = yield* open("/fo/stream")
+        yield* current.ask(chainOf({ epoch, seq: second }))
+        const third = yield* publishChain(changed(126))
+        assert.deepInclude(yield* current.next, { type: "update", kind: "delta", seq: third })
 
-      const stranger = yield* open("/fo/stream")
-      yield* stranger.ask(chainOf({ epoch: epoch + 1, seq: 9 }))
-      assert.deepStrictEqual(yield* stranger.next, { type: "gap", epoch, from: 1, to: third, symbol: "NIFTY", expiry: near })
-      const whole = yield* stranger.next
-      assert.deepInclude(whole, { kind: "chain", seq: third })
-      assert.deepStrictEqual(whole.strikes, yield* strikes)
+        const stranger = yield* open("/fo/stream")
+        yield* stranger.ask(chainOf({ epoch: epoch + 1, seq: 9 }))
+        assert.deepStrictEqual(yield* stranger.next, { type: "gap", epoch, from: 1, to: third, symbol: "NIFTY", expiry: near })
+        const whole = yield* stranger.next
+        assert.deepInclude(whole, { kind: "chain", seq: third })
+        assert.deepStrictEqual(whole.strikes, yield* strikes)
 
-      const fourth = yield* publishChain(changed(127))
-      yield* Effect.promise(() => engine.jsm.streams.purge("OPT", { seq: fourth }))
-      yield* current.nextOf("update")
-      const late = yield* open("/fo/stream")
-      yield* late.ask(chainOf({ epoch, seq: first }))
-      assert.deepStrictEqual(yield* late.next, { type: "gap", epoch, from: second, to: third, symbol: "NIFTY", expiry: near })
-      assert.deepStrictEqual((yield* late.next).strikes, yield* strikes)
-    })
+        const fourth = yield* publishChain(changed(127))
+        yield* Effect.promise(() => engine.jsm.streams.purge("OPT", { seq: fourth }))
+        yield* current.nextOf("update")
+        const late = yield* open("/fo/stream")
+        yield* late.ask(chainOf({ epoch, seq: first }))
+        assert.deepStrictEqual(yield* late.next, { type: "gap", epoch, from: second, to: third, symbol: "NIFTY", expiry: near })
+        assert.deepStrictEqual((yield* late.next).strikes, yield* strikes)
+      })
   )
 })

@@ -18,49 +18,51 @@ const burst = Effect.flatMap(
   Effect.sync(() => Array.from({ length: 500 }, () => fullPacket(tokens.nifty, ++price))),
   (packets) => publishFrame(packets)
 )
-/** Ticks until the condition holds: how many a kernel's buffers take is not ours to know. */
+/** Sends ticks until the condition holds, because the size of a kernel's buffers is unknown. */
 const burstUntil = <E, R>(condition: Effect.Effect<boolean, E, R>) =>
   Effect.repeat(Effect.zipRight(burst, condition), { until: (isTrue) => isTrue, times: 400 })
 
 describe("Slow clients", () => {
-  it.scopedLive("TC-PERF-031 a client that falls behind gets the newest and is told how much it missed; the others get everything", () =>
-    within(
-      { WS_SOFT_BYTES: "50000" },
-      Effect.gen(function* () {
-        const [slow, good] = [yield* watcher, yield* watcher]
-        const start = price
-        slow.socket.pause()
-        const before = yield* metric("ws_conflated_total")
-        yield* Effect.repeatN(burst, 59)
-        yield* eventually(
-          "the good one has all",
-          Effect.sync(() => good.received.filter(({ type }) => type === "tick").length === price - start)
-        )
-        const ticks = good.received.filter(({ type }) => type === "tick").map(({ data }) => data.last_price)
-        assert.deepStrictEqual(
-          ticks,
-          Array.from({ length: price - start }, (_, at) => (start + at + 1) / 100)
-        )
-        slow.socket.resume()
-        yield* eventually(
-          "the newest has come",
-          Effect.sync(() => slow.received.some(({ data }) => data?.last_price === price / 100))
-        )
-        const got = slow.received.filter(({ type }) => type === "tick")
-        const missed = got.reduce((sum, { conflated = 0 }) => sum + conflated, 0)
-        assert.isAbove(missed, 0)
-        assert.strictEqual(got.length + missed, price - start)
-        assert.strictEqual(yield* metric("ws_conflated_total"), before + missed)
-        const prices = got.map(({ data }) => data.last_price)
-        assert.deepStrictEqual(
-          prices,
-          [...prices].sort((a, b) => a - b)
-        )
-      })
-    )
+  it.scopedLive(
+    "TC-PERF-031 a client that falls behind gets the newest ticks and the number of missed ones; the others get everything",
+    () =>
+      within(
+        { WS_SOFT_BYTES: "50000" },
+        Effect.gen(function* () {
+          const [slow, good] = [yield* watcher, yield* watcher]
+          const start = price
+          slow.socket.pause()
+          const before = yield* metric("ws_conflated_total")
+          yield* Effect.repeatN(burst, 59)
+          yield* eventually(
+            "the good one has all",
+            Effect.sync(() => good.received.filter(({ type }) => type === "tick").length === price - start)
+          )
+          const ticks = good.received.filter(({ type }) => type === "tick").map(({ data }) => data.last_price)
+          assert.deepStrictEqual(
+            ticks,
+            Array.from({ length: price - start }, (_, at) => (start + at + 1) / 100)
+          )
+          slow.socket.resume()
+          yield* eventually(
+            "the newest has come",
+            Effect.sync(() => slow.received.some(({ data }) => data?.last_price === price / 100))
+          )
+          const got = slow.received.filter(({ type }) => type === "tick")
+          const missed = got.reduce((sum, { conflated = 0 }) => sum + conflated, 0)
+          assert.isAbove(missed, 0)
+          assert.strictEqual(got.length + missed, price - start)
+          assert.strictEqual(yield* metric("ws_conflated_total"), before + missed)
+          const prices = got.map(({ data }) => data.last_price)
+          assert.deepStrictEqual(
+            prices,
+            [...prices].sort((a, b) => a - b)
+          )
+        })
+      )
   )
 
-  it.scopedLive("TC-PERF-031 a client that takes nothing for too long is closed with 4008, and the others stay", () =>
+  it.scopedLive("TC-PERF-031 a client that reads nothing for too long is closed with 4008, and the others stay", () =>
     within(
       { WS_SOFT_BYTES: "50000", WS_STALLED_MAX: "300 millis" },
       Effect.gen(function* () {
@@ -79,7 +81,7 @@ describe("Slow clients", () => {
     )
   )
 
-  it.scopedLive("TC-WSS-005 a client that no longer answers pings is found and cleaned up; one that does stays", () =>
+  it.scopedLive("TC-WSS-005 a client that stops answering pings is found and removed; one that answers stays", () =>
     within(
       { WS_PING_EVERY: "1 second" },
       Effect.gen(function* () {
@@ -89,7 +91,7 @@ describe("Slow clients", () => {
         const jwt = yield* token()
         const mute = new WebSocket(`${url.replace("http", "ws")}/ws/ticks?token=${jwt}`, { autoPong: false })
         const code = new Promise<number>((resolve) => mute.once("close", resolve))
-        // Until it has been counted it answers.
+        // It answers until it has been counted.
         let isMute = false
         mute.on("ping", () => {
           if (!isMute) mute.pong()
@@ -107,7 +109,7 @@ describe("Slow clients", () => {
     )
   )
 
-  it.scopedLive("too many connections of one user, or in all, are refused at the handshake", () =>
+  it.scopedLive("refuses too many connections, of one user or in total, at the handshake", () =>
     within(
       { WS_CONNECTIONS_MAX: "3", WS_CONNECTIONS_PER_USER_MAX: "2" },
       Effect.gen(function* () {

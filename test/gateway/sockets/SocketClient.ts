@@ -5,10 +5,10 @@ import { World } from "../GatewayWorld.ts"
 // biome-ignore lint/suspicious/noExplicitAny: a test looks into any message
 export type Received = any
 
-/** For bugs, not for timing. */
+/** Only against bugs; no test depends on this time. */
 const waitMax = "30 seconds"
 
-/** A WebSocket client that keeps what it gets, in order. */
+/** A WebSocket client that stores its messages in order. */
 export class Client {
   readonly socket: WebSocket
   readonly received: Array<Received> = []
@@ -25,7 +25,7 @@ export class Client {
     this.closed = new Promise((resolve) => socket.once("close", resolve))
   }
 
-  /** The next message that was not taken yet. */
+  /** The next message that was not read yet. */
   get next(): Effect.Effect<Received> {
     return Effect.async<Received>((resume) => {
       const look = () => {
@@ -40,7 +40,7 @@ export class Client {
     }).pipe(Effect.timeoutFail({ duration: waitMax, onTimeout: () => new Error("no message came") }), Effect.orDie)
   }
 
-  /** The next message of that type; what comes before is passed over. */
+  /** The next message of that type; earlier ones are skipped. */
   nextOf(type: string): Effect.Effect<Received> {
     return Effect.repeat(this.next, { until: (message) => message.type === type })
   }
@@ -49,7 +49,7 @@ export class Client {
     this.socket.send(typeof message === "string" ? message : JSON.stringify(message))
   }
 
-  /** Sends and answers what comes next. */
+  /** Sends a message and returns the next one received. */
   ask(message: unknown): Effect.Effect<Received> {
     return Effect.zipRight(
       Effect.sync(() => this.send(message)),
@@ -57,7 +57,7 @@ export class Client {
     )
   }
 
-  /** All messages so far, after the server has answered one more: nothing else is on its way. */
+  /** All messages so far, after the server has answered one more, so that no other is on its way. */
   get settled(): Effect.Effect<ReadonlyArray<Received>> {
     return Effect.gen(this, function* () {
       this.send({ action: "ping" })
@@ -79,7 +79,7 @@ export interface Dialed {
   readonly client: Client | undefined
 }
 
-/** What a client sees of the handshake. The socket is cut with the scope. */
+/** The result of a handshake as a client sees it. The socket is cut with the scope. */
 export const dial = (path: string, options: { readonly headers?: Record<string, string>; readonly protocols?: Array<string> } = {}) =>
   Effect.flatMap(World, ({ url }) =>
     Effect.acquireRelease(
@@ -108,7 +108,7 @@ export const dial = (path: string, options: { readonly headers?: Record<string, 
     )
   )
 
-/** A client that got in; its first message is still to be taken. */
+/** An accepted client; its first message is not read yet. */
 export const connect = (path: string, options: Parameters<typeof dial>[1] = {}) =>
   Effect.flatMap(dial(path, options), ({ client, status, body }) =>
     client === undefined ? Effect.dieMessage(`refused: ${status} ${JSON.stringify(body)}`) : Effect.succeed(client)

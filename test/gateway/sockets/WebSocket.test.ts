@@ -74,7 +74,7 @@ layer(world(), { excludeTestServices: true })("WebSocket", (it) => {
         "the gauge is down",
         Effect.map(metric("active_ws_connections"), (now) => now === before)
       )
-      // Nobody is subscribed any more, so a tick of that token is not even made.
+      // Without a subscriber, a tick of that token is not even built.
       const sent = yield* metric("ticks_broadcast")
       yield* publishFrame([fullPacket(tokens.nifty, 2_450_000)])
       const witness = yield* ticks()
@@ -97,7 +97,7 @@ layer(world(), { excludeTestServices: true })("WebSocket", (it) => {
     })
   )
 
-  it.scoped("TC-WSS-020 subscribe answers the tokens and how many there are in all", () =>
+  it.scoped("TC-WSS-020 subscribe answers the tokens and the total number", () =>
     Effect.gen(function* () {
       const client = yield* ticks()
       yield* client.next
@@ -107,7 +107,7 @@ layer(world(), { excludeTestServices: true })("WebSocket", (it) => {
     })
   )
 
-  it.scoped("TC-WSS-021 unsubscribe answers what was removed and what is left, and no tick of it comes any more", () =>
+  it.scoped("TC-WSS-021 unsubscribe answers the removed tokens and the rest, and no tick of them is sent after it", () =>
     Effect.gen(function* () {
       yield* ready
       const client = yield* ticks()
@@ -138,7 +138,7 @@ layer(world(), { excludeTestServices: true })("WebSocket", (it) => {
     })
   )
 
-  it.scoped("TC-WSS-023 broken JSON is an error and the connection stays", () =>
+  it.scoped("TC-WSS-023 broken JSON is an error, and the connection stays open", () =>
     Effect.gen(function* () {
       const client = yield* ticks()
       yield* client.next
@@ -188,7 +188,7 @@ layer(world(), { excludeTestServices: true })("WebSocket", (it) => {
     })
   )
 
-  it.scoped("TC-WSS-030 a tick reaches every subscriber of its token and nobody else, and is counted", () =>
+  it.scoped("TC-WSS-030 a tick reaches every subscriber of its token and no other client, and is counted", () =>
     Effect.gen(function* () {
       yield* ready
       const [one, two, other] = [yield* ticks(), yield* ticks(), yield* ticks()]
@@ -220,7 +220,7 @@ layer(world(), { excludeTestServices: true })("WebSocket", (it) => {
     })
   )
 
-  it.scoped("TC-WSS-031 sending to clients that just left harms nobody", () =>
+  it.scoped("TC-WSS-031 sending to clients that just left does no harm", () =>
     Effect.gen(function* () {
       yield* ready
       const stays = yield* ticks()
@@ -252,7 +252,7 @@ layer(world(), { excludeTestServices: true })("WebSocket", (it) => {
       yield* client.ask(subscribe(tokens.call, tokens.nifty))
       const row = { strike: 24_500, side: "CE", token: tokens.call, price: 120 } as const
       yield* publishChain(chainMessage("delta", [row], { expiry: near }))
-      // The chain comes by another stream: ticks until it has been folded.
+      // The chain comes through another stream, so ticks are sent until it has been folded.
       const tick = yield* eventually(
         "the Greeks have come",
         Effect.gen(function* () {
@@ -286,7 +286,7 @@ layer(world(), { excludeTestServices: true })("WebSocket", (it) => {
     })
   )
 
-  it.scoped("TC-REG-011 fields that a packet has not are null, time falls back to its receipt, kite is no mock", () =>
+  it.scoped("TC-REG-011 fields that a packet lacks are null, time falls back to its receipt, kite is no mock", () =>
     Effect.gen(function* () {
       yield* ready
       const client = yield* ticks()
@@ -357,7 +357,7 @@ layer(world(), { excludeTestServices: true })("WebSocket", (it) => {
     })
   )
 
-  it.scoped("TC-WSS-041 what any NATS client publishes on a subject reaches the WebSocket clients", () =>
+  it.scoped("TC-WSS-041 messages of any NATS client on a subject reach the WebSocket clients", () =>
     Effect.gen(function* () {
       yield* ready
       const { nats } = yield* World
@@ -378,7 +378,7 @@ layer(world(), { excludeTestServices: true })("WebSocket", (it) => {
     })
   )
 
-  it.scoped("a frame that is sent twice is passed on once, a late one is not lost", () =>
+  it.scoped("a repeated frame is forwarded once, and a late one is not lost", () =>
     Effect.gen(function* () {
       yield* ready
       const client = yield* ticks()
@@ -404,7 +404,7 @@ layer(world(), { excludeTestServices: true })("WebSocket", (it) => {
     })
   )
 
-  it.scoped("?batch=1 joins what one flush holds, and nothing is lost", () =>
+  it.scoped("?batch=1 joins the messages of one flush, and none is lost", () =>
     Effect.gen(function* () {
       yield* ready
       const client = yield* ticks("&batch=1")

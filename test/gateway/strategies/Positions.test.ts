@@ -70,7 +70,7 @@ const market = (spot: number, expiry = near) =>
   })
 
 layer(world(), { excludeTestServices: true })("Fills, P&L, Greeks and payoff of a strategy", (it) => {
-  it.effect("without a market what is realised is known, what is open is not, and says so", () =>
+  it.effect("without a market the realised profit is known and the rest is reported as missing", () =>
     Effect.gen(function* () {
       const id = yield* create()
       const legId = yield* addLeg(id, farCall, "BUY", 75, "100.05")
@@ -144,7 +144,7 @@ layer(world(), { excludeTestServices: true })("Fills, P&L, Greeks and payoff of 
       })
       assert.deepInclude(rows[put.tradingsymbol], { leg_ids: [putLeg], source: "leg", net_quantity: -75, total: "401.25" })
 
-      // An older trade that comes late counts in its place; a flip opens the other side at its own price.
+      // An older trade that arrives late counts at its own time; a flip opens the other side at its own price.
       yield* record(id, [
         fill(call, "BUY", 25, 90, { executed_at: "2026-11-24T03:00:00Z" }),
         fill(call, "SELL", 175, 121, { executed_at: "2026-11-24T05:00:00Z" })
@@ -157,7 +157,7 @@ layer(world(), { excludeTestServices: true })("Fills, P&L, Greeks and payoff of 
     })
   )
 
-  it.effect("BE-FIN-04 a broker's average price that does not end keeps its digits, and what it bought or sold is whole money", () =>
+  it.effect("BE-FIN-04 a broker's average price without an end keeps its digits, and its total is whole money", () =>
     Effect.gen(function* () {
       yield* market(24_510.35)
       const id = yield* create()
@@ -176,7 +176,7 @@ layer(world(), { excludeTestServices: true })("Fills, P&L, Greeks and payoff of 
     })
   )
 
-  it.effect("averages that do not end are rounded in the shown part only: both ways add up to the exact total", () =>
+  it.effect("averages without an end are rounded only for display: both methods add up to the exact total", () =>
     Effect.gen(function* () {
       yield* market(24_510.35)
       const id = yield* create()
@@ -189,7 +189,7 @@ layer(world(), { excludeTestServices: true })("Fills, P&L, Greeks and payoff of 
     })
   )
 
-  it.effect("an import repeated changes nothing; the instrument of an open fill is streamed from then on", () =>
+  it.effect("a repeated import changes nothing; the instrument of an open fill is streamed from then on", () =>
     Effect.gen(function* () {
       const subscriptions = yield* SubscriptionRepo
       const id = yield* create()
@@ -233,7 +233,7 @@ layer(world(), { excludeTestServices: true })("Fills, P&L, Greeks and payoff of 
     })
   )
 
-  it.effect("the payoff of what is open: break-even, extremes, probability, curves, shifted spot and volatility", () =>
+  it.effect("the payoff of open positions: break-even, extremes, probability, curves, shifted spot and volatility", () =>
     Effect.gen(function* () {
       yield* market(24_510.35)
       const id = yield* create()
@@ -297,7 +297,7 @@ layer(world(), { excludeTestServices: true })("Fills, P&L, Greeks and payoff of 
     })
   )
 
-  it.effect("what is open under many scenarios: each cell is the payoff's, a list is written with commas", () =>
+  it.effect("open positions under many scenarios: each cell equals the payoff's, and a list is written with commas", () =>
     Effect.gen(function* () {
       yield* market(24_510.35)
       const id = yield* create()
@@ -315,7 +315,7 @@ layer(world(), { excludeTestServices: true })("Fills, P&L, Greeks and payoff of 
       ].entries()) {
         const single = (yield* ask(`/strategies/${id}/payoff?spot_shift=${shift}&vol_shift=0.05&date=${date}`)).body
         assert.deepInclude(body.cells[at], { profit: single.profit, spot: single.scenario.spot, date: single.scenario.date })
-        // The clock moves on between two requests; Greeks per day and point do not, at the places that are shown.
+        // The clock advances between two requests. Greeks per day and point do not change at the displayed places.
         assert.closeTo(body.cells[at].greeks.delta, single.greeks.delta, 1e-3)
       }
       for (const query of ["spot_shifts=x", "spot_shifts=", "dates=yesterday", "dates=2020-01-01", "underlying=BANKNIFTY"]) {
@@ -342,7 +342,7 @@ layer(world(), { excludeTestServices: true })("Fills, P&L, Greeks and payoff of 
     })
   )
 
-  it.effect("BE-DAT-05 bad fills are refused whole, with the field named", () =>
+  it.effect("BE-DAT-05 bad fills are refused as a whole, with the field named", () =>
     Effect.gen(function* () {
       const id = yield* create()
       const good = fill(call, "BUY", 75, 100)

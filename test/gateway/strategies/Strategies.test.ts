@@ -32,7 +32,7 @@ const mark = (strategyId: number, m2m: string): Mark => ({
 })
 
 layer(world(), { excludeTestServices: true })("Strategies", (it) => {
-  it.effect("a strategy is made, read, changed and removed", () =>
+  it.effect("a strategy is created, read, changed and deleted", () =>
     Effect.gen(function* () {
       const made = yield* create({ name: " condor ", description: "weekly", tags: ["nifty", "short"] })
       assert.strictEqual(made.status, 201)
@@ -88,7 +88,7 @@ layer(world(), { excludeTestServices: true })("Strategies", (it) => {
     })
   )
 
-  it.effect("a strategy is created with its legs in one request, all of them or none, and its instruments are subscribed", () =>
+  it.effect("a strategy is created with all its legs in one request or not at all, and its instruments are subscribed", () =>
     Effect.gen(function* () {
       const put = { ...leg, tradingsymbol: "nifty98jan24500pe", direction: "SELL", entry_price: "95.35" }
       const before = (yield* ask("/strategies?limit=1")).body.total
@@ -117,7 +117,7 @@ layer(world(), { excludeTestServices: true })("Strategies", (it) => {
     })
   )
 
-  it.effect("BE-ISO-01 legs of a strategy and strategies of a user have named limits, and other users go on", () =>
+  it.effect("BE-ISO-01 legs of a strategy and strategies of a user have named limits, and other users are not affected", () =>
     Effect.gen(function* () {
       const full = (yield* create({ name: "full", instruments: Array.from({ length: Limits.legsMax }, () => leg) })).body
       const more = yield* ask(`/strategies/${full.strategy_id}/instruments`, { method: "POST", body: leg })
@@ -135,7 +135,7 @@ layer(world(), { excludeTestServices: true })("Strategies", (it) => {
     })
   )
 
-  it.effect("a leg's quantity, price and direction are changed in place, and of its owner alone", () =>
+  it.effect("a leg's quantity, price and direction are changed in place, only by its owner", () =>
     Effect.gen(function* () {
       const made = (yield* create({ name: "edit", instruments: [leg] })).body
       const path = `/strategies/${made.strategy_id}/instruments/${made.instruments[0].leg_id}`
@@ -157,7 +157,7 @@ layer(world(), { excludeTestServices: true })("Strategies", (it) => {
     })
   )
 
-  it.effect("the newest mark stands beside the strategy, money as exact text", () =>
+  it.effect("the newest mark is returned with the strategy, money as exact text", () =>
     Effect.gen(function* () {
       const { engine } = yield* World
       const id = (yield* create()).body.strategy_id
@@ -219,7 +219,7 @@ layer(world(), { excludeTestServices: true })("Strategies", (it) => {
     })
   )
 
-  it.effect("BE-SEC-02 another user's strategy does not exist, by whatever way it is asked for", () =>
+  it.effect("BE-SEC-02 another user's strategy does not exist, for any request", () =>
     Effect.gen(function* () {
       const id = (yield* create({ name: "mine" }, "alice")).body.strategy_id
       const added = (yield* addLeg(id, leg, "alice")).body.leg_id

@@ -36,11 +36,11 @@ const stream = (owner: string) =>
   )
 
 layer(world(), { excludeTestServices: true })("/strategies/stream", (it) => {
-  it.scoped("sends the newest mark at once, then each change, with its place in the stream", () =>
+  it.scoped("sends the newest mark at once, then each change, with its position in the stream", () =>
     Effect.gen(function* () {
       yield* ready
       const { engine } = yield* World
-      const owner = "a.b c" // an owner whose name a subject cannot carry as it is
+      const owner = "a.b c" // a subject cannot contain this owner's name unchanged
       const id = yield* create(owner)
       const before = yield* publishMark(owner, id, "-100.05")
       yield* eventually(
@@ -88,7 +88,7 @@ layer(world(), { excludeTestServices: true })("/strategies/stream", (it) => {
     })
   )
 
-  it.scoped("tells every client of the owner, and nobody else, which strategy was created, changed or deleted", () =>
+  it.scoped("sends only to the owner's clients which strategy was created, changed or deleted", () =>
     Effect.gen(function* () {
       yield* ready
       const mine = [yield* stream("carol"), yield* stream("carol")]
@@ -105,7 +105,7 @@ layer(world(), { excludeTestServices: true })("/strategies/stream", (it) => {
     })
   )
 
-  it.scoped("BE-SEC-02 another user's strategy cannot be streamed, nor told from one that is not there", () =>
+  it.scoped("BE-SEC-02 another user's strategy cannot be streamed, nor distinguished from a missing one", () =>
     Effect.gen(function* () {
       yield* ready
       const [theirs, mine] = [yield* create("alice"), yield* create("bob")]

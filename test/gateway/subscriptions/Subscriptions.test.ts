@@ -7,7 +7,7 @@ import { accountIds, ask, eventually, tokens, World, world } from "../GatewayWor
 
 const post = (body: unknown, as = "u1", role = "user") => ask("/subscriptions", { method: "POST", as, role, body })
 
-/** Sends a request and checks that the engine hears of it once. The request's id separates it from other tests' messages, which may arrive late. */
+/** Sends a request and checks that the engine is notified once. The request's id separates it from late messages of other tests. */
 const announced = (requestId: string, path: string, request: Parameters<typeof ask>[1]) =>
   Effect.gen(function* () {
     const { engine } = yield* World
@@ -60,7 +60,7 @@ layer(world(), { excludeTestServices: true })("Subscriptions", (it) => {
     })
   )
 
-  it.effect("TC-SUB-001 POST creates an active subscription with an account, and tells the engine", () =>
+  it.effect("TC-SUB-001 POST creates an active subscription with an account, and notifies the engine", () =>
     Effect.gen(function* () {
       yield* announced("tc-sub-001", "/subscriptions", { method: "POST", body: { instrument_token: tokens.call, requested_mode: "FULL" } })
       const { body } = yield* ask(`/subscriptions/${tokens.call}`)
@@ -102,7 +102,7 @@ layer(world(), { excludeTestServices: true })("Subscriptions", (it) => {
     })
   )
 
-  it.effect("TC-SUB-004 DELETE deactivates and keeps the row, and tells the engine", () =>
+  it.effect("TC-SUB-004 DELETE deactivates and keeps the row, and notifies the engine", () =>
     Effect.gen(function* () {
       yield* post({ instrument_token: tokens.future, requested_mode: "FULL" })
       const account = (yield* ask(`/subscriptions/${tokens.future}`)).body.account_id
@@ -114,7 +114,7 @@ layer(world(), { excludeTestServices: true })("Subscriptions", (it) => {
     })
   )
 
-  it.effect("the creator or an admin changes; others may add but take nothing away", () =>
+  it.effect("the creator or an admin changes a subscription; others may only add to it", () =>
     Effect.gen(function* () {
       const path = `/subscriptions/${tokens.infy}`
       yield* post({ instrument_token: tokens.infy, requested_mode: "QUOTE" }, "owner")
@@ -135,7 +135,7 @@ layer(world(), { excludeTestServices: true })("Subscriptions", (it) => {
     })
   )
 
-  it.effect("a leg keeps its instrument subscribed: 409 until it is gone, without a word about whose it is", () =>
+  it.effect("a leg keeps its instrument subscribed: 409 until it is removed, without naming its owner", () =>
     Effect.gen(function* () {
       const made = yield* ask("/strategies", { method: "POST", as: "secretive", body: { name: "condor" } })
       const legs = `/strategies/${made.body.strategy_id}/instruments`
@@ -159,7 +159,7 @@ layer(world(), { excludeTestServices: true })("Subscriptions", (it) => {
     })
   )
 
-  it.effect("reload tells the engine and counts what is active", () =>
+  it.effect("reload notifies the engine and counts the active subscriptions", () =>
     Effect.gen(function* () {
       const { body, status } = yield* ask("/subscriptions/reload", { method: "POST" })
       const active = (yield* ask("/subscriptions?status=active")).body.total
@@ -167,7 +167,7 @@ layer(world(), { excludeTestServices: true })("Subscriptions", (it) => {
     })
   )
 
-  it.effect("BE-DAT-05 what is out of range, unknown or not there gets 422 or 404 with the field", () =>
+  it.effect("BE-DAT-05 values that are out of range, unknown or missing get 422 or 404 with the field", () =>
     Effect.gen(function* () {
       const good = { instrument_token: tokens.nifty, requested_mode: "FULL" }
       const fields: ReadonlyArray<readonly [unknown, string]> = [
@@ -220,7 +220,7 @@ layer(world(), { excludeTestServices: true })("Subscriptions", (it) => {
     })
   )
 
-  it.effect("BE-DAT-04 injection strings are data: never a 500, and the tables stand", () =>
+  it.effect("BE-DAT-04 injection strings are data: never a 500, and the tables survive", () =>
     Effect.gen(function* () {
       const nasty = [
         "'; DROP TABLE subscriptions; --",
@@ -250,7 +250,7 @@ layer(world(), { excludeTestServices: true })("Subscriptions", (it) => {
     })
   )
 
-  it.effect("POST /subscriptions/batch saves many at once, and says of each that is refused why", () =>
+  it.effect("POST /subscriptions/batch saves many at once, and gives the reason for each refused one", () =>
     Effect.gen(function* () {
       const batch = (subscriptions: ReadonlyArray<object>, as = "u1") =>
         ask("/subscriptions/batch", { method: "POST", as, body: { subscriptions } })
@@ -288,7 +288,7 @@ layer(world(), { excludeTestServices: true })("Subscriptions", (it) => {
     })
   )
 
-  it.effect("what no account can stream any more is refused with what to do about it", () =>
+  it.effect("a subscription that no account can stream is refused with advice", () =>
     Effect.gen(function* () {
       const sql = yield* PgClient.PgClient
       yield* sql`DELETE FROM subscriptions`

@@ -6,7 +6,7 @@ import { ask, world } from "../GatewayWorld.ts"
 const create = (body: object, as = "u1") => ask("/subscriptions/windows", { method: "POST", as, body })
 
 layer(world(), { excludeTestServices: true })("Subscription windows", (it) => {
-  it.effect("are created with defaults, listed for everybody, and deleted by their creator or an admin", () =>
+  it.effect("are created with defaults, visible to all users, and deleted by their creator or an admin", () =>
     Effect.gen(function* () {
       const { status, body } = yield* create({ underlying: "nifty" })
       assert.strictEqual(status, 201)
@@ -23,7 +23,7 @@ layer(world(), { excludeTestServices: true })("Subscription windows", (it) => {
     })
   )
 
-  it.effect("BE-DAT-05 refuse what they cannot follow, with the field named", () =>
+  it.effect("BE-DAT-05 refuse an underlying that they cannot follow, with the field named", () =>
     Effect.gen(function* () {
       assert.strictEqual((yield* create({ underlying: "NOSUCH" })).body.detail, "Underlying not found")
       assert.strictEqual((yield* create({ underlying: "NIFTY", exchange: "MCX" })).status, 404)
@@ -42,7 +42,7 @@ layer(world(), { excludeTestServices: true })("Subscription windows", (it) => {
     })
   )
 
-  it.effect("BE-ISO-01 one user has a named number of them, and nobody else notices", () =>
+  it.effect("BE-ISO-01 one user has a named maximum, and other users are not affected", () =>
     Effect.gen(function* () {
       for (let made = 0; made < windowsPerUserMax; made++) yield* create({ underlying: "NIFTY" }, "u3")
       const { status, body } = yield* create({ underlying: "NIFTY" }, "u3")

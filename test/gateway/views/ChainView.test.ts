@@ -9,7 +9,7 @@ const prices = (view: ChainView) =>
   Object.fromEntries([...(view.find("NIFTY", near)?.rows.values() ?? [])].map((one) => [one.instrument_token, one.last_price]))
 
 describe("ChainView", () => {
-  it("applies deltas behind a keyframe and none that it covers", () => {
+  it("applies deltas after a keyframe and none that it includes", () => {
     const view = new ChainView()
     view.applyKeyframe(chainMessage("chain", [row(1, 10), row(2, 20)], { delta_seq: 5 }))
     assert.strictEqual(view.applyDelta(chainMessage("delta", [row(1, 9)]), 5), undefined)
@@ -20,12 +20,12 @@ describe("ChainView", () => {
     assert.strictEqual(view.row(1)?.delta, 0.52)
   })
 
-  it("a late keyframe undoes nothing, a newer one heals what was missed and removes what is gone", () => {
+  it("a late keyframe undoes nothing; a newer one repairs missed deltas and removes missing strikes", () => {
     const view = new ChainView()
     view.applyKeyframe(chainMessage("chain", [row(1, 10), row(2, 20), row(3, 30)], { delta_seq: 1 }))
     view.applyDelta(chainMessage("delta", [row(1, 11)]), 4)
     const late = chainMessage("chain", [row(1, 10), row(2, 21), row(3, 30, 24_600)], { delta_seq: 3, spot: 9 })
-    // Clients have not been told of the second: its delta was missed.
+    // The second delta was missed, so clients do not know it.
     assert.deepStrictEqual(view.applyKeyframe(late)?.strikes, new Set([24_500, 24_600]))
     assert.strictEqual(view.applyKeyframe(late), undefined)
     assert.notStrictEqual(view.find("NIFTY", near)?.head.spot, 9)
@@ -36,7 +36,7 @@ describe("ChainView", () => {
     assert.strictEqual(view.row(3), undefined)
   })
 
-  it("after a stream was made anew its small numbers count again", () => {
+  it("after a stream was created again, its small numbers count", () => {
     const view = new ChainView()
     view.applyKeyframe(chainMessage("chain", [row(1, 10)], { delta_seq: 50_000 }))
     view.rebase(3)
@@ -44,7 +44,7 @@ describe("ChainView", () => {
     assert.deepStrictEqual(prices(view), { 1: 11 })
   })
 
-  it("keeps an expired chain for a day of market time and forgets it then", () => {
+  it("keeps an expired chain for a day of market time, then forgets it", () => {
     const view = new ChainView()
     view.applyKeyframe(chainMessage("chain", [row(1, 10)], { delta_seq: 1 }))
     const expiredMs = Date.parse(`${near}T10:10:00Z`)
@@ -58,7 +58,7 @@ describe("ChainView", () => {
   })
 
   it.prop(
-    "any interleaving of the two streams ends in the same chain",
+    "any interleaving of the two streams gives the same chain",
     [
       FastCheck.array(FastCheck.tuple(FastCheck.integer({ min: 1, max: 4 }), FastCheck.integer({ min: 1, max: 99 })), {
         minLength: 1,

@@ -44,7 +44,7 @@ const update = (kind: ChainUpdate["kind"], strikes: ChainUpdate["strikes"]): Cha
 const row = (strike: number, call: OptionRow | null = option(strike), put: OptionRow | null = null) => ({ strike, call, put })
 
 describe("ChainModel", () => {
-  it("a delta replaces whole strikes and marks only those to be drawn", () => {
+  it("a delta replaces whole strikes and marks only those for drawing", () => {
     const model = ChainModel.make()
     ChainModel.apply(model, update("chain", [row(24_400), row(24_500)]))
     model.dirty.clear()
@@ -55,7 +55,7 @@ describe("ChainModel", () => {
     assert.strictEqual(model.newest, "2026-11-24T04:00:05.000Z")
   })
 
-  it("a whole chain takes away what it lacks, and what comes back is there again", () => {
+  it("a whole chain removes missing strikes, which may return later", () => {
     const model = ChainModel.make()
     ChainModel.apply(model, update("chain", [row(24_500), row(24_400)]))
     ChainModel.apply(model, update("chain", [row(24_500)]))
@@ -65,7 +65,7 @@ describe("ChainModel", () => {
     assert.deepStrictEqual(ChainModel.strikesOf(model), [24_400, 24_500])
   })
 
-  it("bars get another scale only when the largest no longer fits, and then all are drawn", () => {
+  it("bars change their scale only when the largest no longer fits, and then all are drawn again", () => {
     const model = ChainModel.make()
     ChainModel.apply(model, update("chain", [row(1, option(1, { oi: 900 })), row(2, option(2, { oi: 1_200, oi_change: -70 }))]))
     assert.deepStrictEqual([model.oiMax, model.changeMax], [1_250, 80])

@@ -12,7 +12,7 @@ describe("Freshness", () => {
     silentMs: 250
   }
 
-  it("ages with market time and, where its clock is real, with the time since the last message", () => {
+  it("ages with market time and, with a real clock, with the time since the last message", () => {
     assert.strictEqual(Freshness.ageMs(known), 750)
     assert.strictEqual(Freshness.ageMs({ ...known, mode: "recorded" }), 500)
     assert.strictEqual(Freshness.ageMs({ ...known, quoteMs: undefined }), undefined)

@@ -16,7 +16,7 @@ const enabled = (symbol: string, tradingsymbol: string | null, instrument_token:
 })
 
 describe("Underlyings", () => {
-  it("lists underlyings with active options, indices of NSE first, each with its own instrument where that is streamed", () => {
+  it("lists underlyings with active options, NSE indices first, each with its own instrument if that is streamed", () => {
     const all = [
       enabled("RELIANCE", "RELIANCE", 2),
       enabled("SENSEX", "SENSEX", 8, "BSE"),

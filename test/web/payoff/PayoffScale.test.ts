@@ -8,13 +8,13 @@ describe("PayoffScale", () => {
     assert.deepStrictEqual(PayoffScale.ticksOf({ low: -1_200, high: 3_100 }, 5), [-1_000, 0, 1_000, 2_000, 3_000])
     assert.deepStrictEqual(PayoffScale.ticksOf({ low: 5, high: 5 }, 5), [])
   })
-  it("reads a spot back from its place, within the range", () => {
+  it("converts a position back to a spot within the range", () => {
     const scale = PayoffScale.make({ low: 100, high: 200 }, { low: -10, high: 10 })
     assert.closeTo(scale.spotAt(scale.x(150)), 150, 1e-9)
     assert.deepStrictEqual([scale.spotAt(-50), scale.spotAt(9_999)], [100, 200])
     assert.isBelow(scale.y(10), scale.y(-10))
   })
-  it("reads a curve between its points, and nothing outside of it", () => {
+  it("interpolates a curve between its points, and returns nothing outside", () => {
     const read = (spot: number) => PayoffScale.valueAt([100, 110, 130], [0, 50, -50], spot)
     assert.deepStrictEqual([100, 105, 110, 120, 130, 99, 131].map(read), [0, 25, 50, 0, -50, undefined, undefined])
   })

@@ -20,7 +20,7 @@ describe("StreamPlan", () => {
     const found = strikes(tokens.filter((token) => token !== 999))
     assert.deepStrictEqual([found[0], found.at(-1), found.length], [3_000, 7_000, 2 * StreamPlan.strikesEachSide + 1])
   })
-  it("takes what there is at the edge, and everything where the spot is unknown", () => {
+  it("takes the available strikes at the edge, and all if the spot is unknown", () => {
     const low = strikes(StreamPlan.ofExpiry(chain, "2026-11-24", 1))
     assert.deepStrictEqual([low[0], low.at(-1)], [100, 2_100])
     assert.strictEqual(StreamPlan.ofExpiry(chain, "2026-11-24", undefined).length, chain.length)

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Bars from "../../../web/src/spot/Bars.ts"
 
 describe("Bars", () => {
-  it("gathers prices, leaves a closed bar alone, and joins to longer ones", () => {
+  it("gathers prices, never changes a closed bar, and joins longer bars", () => {
     const bars: Array<Bars.Bar> = []
     for (const [price, time] of [
       [10, 0],

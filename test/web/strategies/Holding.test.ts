@@ -8,14 +8,14 @@ const leg = (leg_id: number, direction: Leg["direction"], quantity: number, pric
 const text = (amount: Decimal | undefined) => amount?.toString()
 
 describe("Holding", () => {
-  it("a leg without fills is held at its entry price, sold legs gain when the price falls, exactly", () => {
+  it("a leg without fills is held at its entry price, and sold legs gain exactly when the price falls", () => {
     const bought = Holding.of(leg(1, "BUY", 50, "12345.67"), undefined)
     assert.strictEqual(text(Holding.profit(bought, 12_450.89)), "5261")
     const sold = Holding.of(leg(1, "SELL", 75, "100.1"), undefined)
     assert.strictEqual(text(Holding.profit(sold, 100.3)), "-15")
     assert.strictEqual(Holding.profit(sold, null), undefined)
   })
-  it("fills take the leg's place: what they realised counts, and what they left open", () => {
+  it("fills replace the leg: their realised profit and their open quantity count", () => {
     const filled = {
       leg_ids: [1],
       source: "fills",

@@ -26,7 +26,7 @@ describe("Draft", () => {
     assert.strictEqual(Draft.put(full, leg(3))?.legs[3]?.lots, 2)
   })
 
-  it("turns a leg round at the other side's price, and takes lots and prices within their bounds alone", () => {
+  it("turns a leg round at the other side's price, and accepts lots and prices only within their limits", () => {
     let draft = withLegs(leg(1))
     draft = Draft.turn(draft, 1, "99.5")
     assert.deepStrictEqual(shown(draft), ["SELL 1 1@99.5"])
@@ -51,7 +51,7 @@ describe("Draft", () => {
     assert.strictEqual(Draft.setName(two, Draft.nameOf(two)).name, null)
   })
 
-  it("shows the expiry of each leg where they differ", () => {
+  it("shows each leg's expiry if they differ", () => {
     const [one, two] = [leg(500), leg(600, "SELL", { expiry: "2026-12-01", side: "put" })]
     assert.strictEqual(Draft.labelOf(withLegs(one), one), "24500 CE")
     assert.strictEqual(Draft.labelOf(withLegs(one, two), two), "24600 PE 1 Dec 26")

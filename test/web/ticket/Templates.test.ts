@@ -16,7 +16,7 @@ describe("Templates", () => {
   it("sells twice the middle of a butterfly", () => {
     assert.deepStrictEqual(legsOf("call-butterfly", 1), ["BUY 1 130 CE", "SELL 2 140 CE", "BUY 1 150 CE"])
   })
-  it("names no legs where the strikes do not reach, and none without a money", () => {
+  it("has no legs if the strikes are too few or there is no strike at the money", () => {
     assert.strictEqual(legsOf("iron-condor", 3), undefined)
     for (const template of Templates.choices) assert.strictEqual(Templates.place(template, strikes, 145, 1), undefined)
   })

@@ -3,7 +3,7 @@ import { Decimal } from "../../../src/domain/Money.ts"
 import * as Format from "../../../web/src/view/Format.ts"
 
 describe("Format", () => {
-  it("counts in lakh and crore, and shows signs as they are read", () => {
+  it("counts in lakh and crore, with the correct signs", () => {
     assert.deepStrictEqual([null, 0, 999, 1_234, 123_456, 12_345_678].map(Format.count), ["–", "0", "999", "1.2K", "1.23L", "1.23Cr"])
     assert.deepStrictEqual([-1_500, 0, 65].map(Format.signedCount), ["−1.5K", "0", "+65"])
     assert.deepStrictEqual([Format.fixed(-0.001, 2), Format.fixed(-0.126, 2)], ["0.00", "−0.13"])
@@ -21,7 +21,7 @@ describe("Format", () => {
       ["+4.0", "−1.0", "–"]
     )
   })
-  it("counts the days of India's calendar to an expiry", () => {
+  it("counts the calendar days in India to an expiry", () => {
     assert.strictEqual(Format.daysTo("2026-11-24", Date.parse("2026-11-23T18:29:00Z")), 1)
     assert.strictEqual(Format.daysTo("2026-11-24", Date.parse("2026-11-23T18:31:00Z")), 0)
     assert.strictEqual(Format.daysTo("2027-01-01", Date.parse("2026-12-31T23:59:00Z")), 0)
