@@ -30,7 +30,10 @@ export const make = (caughtUp: () => void) =>
       (status, { timeMs }) => views.writers.apply(status, timeMs)
     )
     const status: Reader = {
-      take: (message) => (Subjects.Writer.match(message.subject) === undefined ? ticker : writer).take(message)
+      take: (message) => {
+        views.serverClock.observe(message.timeMs, performance.now())
+        return (Subjects.Writer.match(message.subject) === undefined ? ticker : writer).take(message)
+      }
     }
     yield* follow({ stream, read, reader: status, caughtUp, applied: () => hub.flush() })
   })

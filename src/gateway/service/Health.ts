@@ -16,7 +16,8 @@ import * as Restarts from "./Restarts.ts"
 
 /** Tickers and writers report once a second. After this long without a report, the process counts as gone. */
 const silenceMaxMs = 10_000
-const isFresh = ({ atMs }: { readonly atMs: number }, nowMs: number) => nowMs - atMs <= silenceMaxMs
+/** Both times are the NATS server's: its clock may differ from this machine's. */
+const isFresh = ({ atMs }: { readonly atMs: number }, { serverClock }: Views) => serverClock.nowMs(performance.now()) - atMs <= silenceMaxMs
 
 /** The phase of the equity options' session, or null if the rulebook does not know the day. */
 const phaseAt = (rules: RuleSet.RuleSet, ms: number): string | null =>
@@ -41,12 +42,12 @@ const complaints = ({ known, redis, registry, bridge, views, restarts }: Sources
   if (!redis.required && redis.state() === "down") degraded.push("Redis is down")
   for (const one of views.tickers.all()) {
     const { account_id, state, detail } = one.status
-    if (!isFresh(one, nowMs)) degraded.push(`ticker ${account_id} is silent`)
+    if (!isFresh(one, views)) degraded.push(`ticker ${account_id} is silent`)
     else if (state === "failed" || state === "mute") degraded.push(`ticker ${account_id} ${state}${detail === null ? "" : `: ${detail}`}`)
   }
   for (const one of views.writers.all()) {
     const { name, state, detail } = one.status
-    if (!isFresh(one, nowMs)) degraded.push(`${name} is silent`)
+    if (!isFresh(one, views)) degraded.push(`${name} is silent`)
     else if (state !== "writing") degraded.push(`${name} ${state}${detail === null ? "" : `: ${detail}`}`)
   }
   const refusal = registry.refusal()
@@ -88,7 +89,7 @@ export class Health extends Effect.Service<Health>()("gateway/service/Health", {
         reason: down.length + degraded.length === 0 ? null : [...down, ...degraded].join("; "),
         environment,
         ticker: {
-          running: heard.some((one) => isFresh(one, nowMs) && one.status.state !== "failed" && one.status.state !== "stopped"),
+          running: heard.some((one) => isFresh(one, views) && one.status.state !== "failed" && one.status.state !== "stopped"),
           active_subscriptions: known.activeSubscriptions,
           accounts: Object.fromEntries(
             heard.map(({ status: { account_id, state, detail, source, subscribed, ticks, last_tick_at, as_of } }) => [

@@ -1,6 +1,7 @@
 import { Effect } from "effect"
 import { ChainView } from "./ChainView.ts"
 import { MovementView } from "./MovementView.ts"
+import { ServerClock } from "./ServerClock.ts"
 import { StrategyView } from "./StrategyView.ts"
 import { TickerView } from "./TickerView.ts"
 import { WriterView } from "./WriterView.ts"
@@ -19,6 +20,8 @@ export class Views extends Effect.Service<Views>()("gateway/views/Views", {
     tickers: new TickerView(),
     writers: new WriterView(),
     movement: new MovementView(),
+    /** The clock that the reports of tickers and writers are stamped with. */
+    serverClock: new ServerClock(),
     /** Creation times of the streams MD_FRAMES, OPT and STRAT, UNIX ms. Sequences are valid only together with them. */
     epochs: { frames: 0, chains: 0, strategies: 0 },
     /** The newest sequences of MD_FRAMES and OPT that were sent to clients; undefined while the first read is running. */
