@@ -156,11 +156,11 @@ describe("ten simulated days", () => {
         const nc = yield* natsClient(nats, "engine")
         const health = Effect.map(ask(running, "/health"), ({ body }) => body)
         const listed = (symbol: string) => simulator.market.instruments.find(({ tradingsymbol }) => tradingsymbol === symbol)
-        const subscribed = (least: number, most = least) =>
+        const subscribed = (count: number) =>
           eventually(
-            `${least} to ${most} subscriptions`,
+            `${count} subscriptions`,
             Effect.sync(() => simulator.stats().subscriptions),
-            (found) => found >= least && found <= most
+            (found) => found === count
           )
         const follow = (symbol: string) =>
           Effect.gen(function* () {
@@ -184,19 +184,16 @@ describe("ten simulated days", () => {
         })
         const oldToken = listed(legs[0].tradingsymbol)?.token
         const followed = new Set<string>([...cash, ...legs.map(({ tradingsymbol }) => tradingsymbol)])
-        let active = followed.size
+        /** The expiry of each instrument that is subscribed. */
+        const active = new Map([...followed].map((symbol) => [symbol, listed(symbol)?.expiry ?? null]))
         const truths: Array<Truth> = []
 
         for (const [at, day] of days.entries()) {
           yield* steps.reached(day, "signed in")
-          // Subscriptions of contracts that expired on the previous day end by themselves, at the latest with the new day's
-          // instruments.
+          // Subscriptions of contracts that expired on the previous day have ended by themselves, before the new day's dump.
           const before = days[at - 1] ?? ""
-          const alive = [...followed].filter((symbol) => {
-            const instrument = listed(symbol)
-            return instrument !== undefined && (instrument.expiry === null || instrument.expiry > before)
-          })
-          yield* subscribed(alive.length, active)
+          for (const [symbol, expiry] of active) if (expiry !== null && expiry <= before) active.delete(symbol)
+          yield* subscribed(active.size)
           yield* steps.goOn(day, "signed in")
 
           yield* steps.reached(day, "dump out")
@@ -207,8 +204,12 @@ describe("ten simulated days", () => {
             yield* follow(heir?.tradingsymbol ?? "")
             followed.add(heir?.tradingsymbol ?? "")
           }
-          active = [...followed].filter((symbol) => listed(symbol) !== undefined).length
-          yield* subscribed(active)
+          for (const symbol of [...followed]) {
+            const instrument = listed(symbol)
+            if (instrument === undefined) active.delete(symbol)
+            else active.set(symbol, instrument.expiry)
+          }
+          yield* subscribed(active.size)
           const expected = profitBy(truths)
           if (truths.length > 0) {
             yield* eventually(

@@ -99,9 +99,9 @@ describe("DaysMarket", () => {
       "2026-08-03T03:45:00.000Z",
       "2026-08-03T10:09:00.000Z"
     ])
-    // A commodity ticks with the others by day and every five minutes when it trades alone.
+    // A commodity trades in every minute from 9:00 to 23:30, in the evening too.
     assert.deepStrictEqual(span(minutesOf(week, "2026-08-03", "CRUDEOIL26AUGFUT")), [
-      504,
+      870,
       "2026-08-03T03:30:00.000Z",
       "2026-08-03T17:59:00.000Z"
     ])

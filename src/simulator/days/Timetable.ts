@@ -44,8 +44,8 @@ const instantsOf = (phases: ReadonlyArray<Hours.Phase>, closePrint: number | nul
   ]
 }
 
-/** A commodity ticks every five minutes, because its day is long. */
-const slowStepMs = 300_000
+/** A commodity ticks once a minute at most, which is enough for every minute's candle of its long day. */
+const slowStepMs = 60_000
 
 const isSlow = (products: ReadonlyArray<Listing.Product>, { product }: Listing.Listed): boolean => {
   const found = products[product]
