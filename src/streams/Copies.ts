@@ -6,24 +6,24 @@ import * as OrderedRead from "./OrderedRead.ts"
 import * as Streams from "./Streams.ts"
 import * as Subjects from "./Subjects.ts"
 
-/** External users of nats.conf; each has an account for himself, and this is also the prefix under which our account reaches it. */
+/** External users of nats.conf. Each has a separate account, which our account reaches under this name as prefix. */
 type User = "reader" | "operator"
 
 export interface Copy {
   readonly user: User
   readonly spec: Streams.Spec
-  /** Whether a new copy begins with the newest message of each subject: so for what is read as a state. */
+  /** True when a new copy begins with the newest message of each subject, because the messages are states. */
   readonly isSeeded: boolean
 }
 
 const seconds = 1e9
 const hours = 3_600 * seconds
 const MB = 1_024 * 1_024
-/** A copy that its user harmed stands again within this. */
+/** A copy that its user damaged is restored within this time. */
 const keepEvery = "5 seconds"
 const seedMax = "30 seconds"
 const askMaxMs = 5_000
-/** What we publish there reaches the copies and, unlike a copied subject, no subscription of the user. */
+/** Messages under this prefix reach the copies. Unlike messages on a copied subject, they reach no subscription of the user. */
 const seedPrefix = "seed."
 
 const shared = {
@@ -44,8 +44,8 @@ export interface Settings {
 }
 
 /**
- * Streams for external users, in their own accounts. They keep what those accounts import, so nothing that a user does there leads back
- * into ours: a mirror would need our API for making consumers, and the subject that a consumer delivers to lies in our account.
+ * Streams for external users, in their own accounts. They store the subjects that those accounts import, so a user's actions there cannot
+ * reach our account. A mirror could: it needs our API for making consumers, which deliver to a subject in our account.
  */
 export const specs = (ours: ReadonlyArray<Streams.Spec>, { frames, framesBytesMax }: Settings): ReadonlyArray<Copy> => {
   const make = (name: string, more: Partial<Streams.Spec>): Streams.Spec => {
@@ -94,7 +94,7 @@ const settings = Config.all({
   framesBytesMax: Config.integer("COPIED_FRAMES_BYTES_MAX").pipe(Config.withDefault(512 * MB))
 })
 
-/** What stands on the copied subjects now. Something newer that came live meanwhile is not overwritten. */
+/** Publishes the present messages of the copied subjects to the copy. A newer message that arrived live meanwhile is not overwritten. */
 const seed = ({ user, spec }: Copy) =>
   Effect.gen(function* () {
     const { nc } = yield* JetStream
@@ -123,7 +123,7 @@ const keepOne = (copy: Copy) =>
     if (isNew && copy.isSeeded) yield* seed(copy)
   })
 
-/** Keeps the copies as they should be. That one cannot be made stops nothing else here: it is said once, counted, and tried again. */
+/** Makes and restores the copies. A copy that cannot be made stops nothing else: it is logged once, counted, and tried again. */
 export const layer = Layer.scopedDiscard(
   Effect.gen(function* () {
     const copies = specs(yield* Streams.configured, yield* settings)

@@ -18,7 +18,7 @@ interface Reader {
   readonly decode: (message: Message) => Decoded
 }
 
-/** Subjects remembered; anybody may publish on any, so the list starts anew when it is full. */
+/** Subjects remembered; anybody may publish on any, so a full list is cleared. */
 const readersMax = 20_000
 const readers = new Map<string, Reader>()
 

@@ -17,7 +17,7 @@ const sending = Effect.gen(function* () {
 const reason = (result: Result): string => (result instanceof Error ? result.message : "acknowledged")
 
 layer(backend, { excludeTestServices: true })("Acks", (it) => {
-  it.effect("each publish gets its own acknowledgement, with its headers, in one go", () =>
+  it.effect("many publishes at once, with headers, each get their own acknowledgement", () =>
     Effect.gen(function* () {
       const { send } = yield* sending
       const { last } = yield* JetStream
@@ -41,7 +41,7 @@ layer(backend, { excludeTestServices: true })("Acks", (it) => {
     })
   )
 
-  it.effect("what cannot be sent or is refused is an error that says why", () =>
+  it.effect("a message that cannot be sent or is refused gives an error with the reason", () =>
     Effect.gen(function* () {
       const { send } = yield* sending
       const stream = yield* freshStream({ max_msg_size: 10 })
@@ -54,7 +54,7 @@ layer(backend, { excludeTestServices: true })("Acks", (it) => {
     })
   )
 
-  it.effect("a server that is mute is given up after a while, a lost connection at once", () =>
+  it.effect("a publish fails after the time limit if the server is mute, and at once if the connection is lost", () =>
     Effect.gen(function* () {
       const { acks, send } = yield* sending
       const server = yield* Server

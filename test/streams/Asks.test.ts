@@ -10,7 +10,7 @@ const question = { instrument_token: 256265, tradingsymbol: "NIFTY 50", minutes:
 const impatient = { ...Asks.fetchHistory, timeoutMs: 300 }
 
 describe("ctl.ask", () => {
-  it("the engine answers to an inbox only: nobody can make it speak on a subject of its own", () => {
+  it("the engine answers only to an inbox, so a question cannot make it publish on another subject", () => {
     const asked = (reply: string) =>
       Subjects.Asked.decodeEither(new TextEncoder().encode(JSON.stringify({ v: 1, request_id: "r", reply, question: {} })))
     for (const inbox of ["_INBOX.abc", "_INBOX_gateway.ABC123xyz"]) assert.isTrue(Either.isRight(asked(inbox)), inbox)
@@ -22,7 +22,7 @@ describe("ctl.ask", () => {
 const ensured = Effect.flatMap(Server, (server) => Effect.withConfigProvider(Streams.ensure, settings(server)))
 
 layer(backend, { excludeTestServices: true })("Asks", (it) => {
-  it.effect("a question finds its answer from another user's connection, several at once each its own", () =>
+  it.effect("several questions at once each get their own answer from another user's connection", () =>
     Effect.scoped(
       Effect.gen(function* () {
         yield* ensured
@@ -44,7 +44,7 @@ layer(backend, { excludeTestServices: true })("Asks", (it) => {
     )
   )
 
-  it.effect("a failure is told by its message, an unreadable question declined, and nobody there is no answer", () =>
+  it.effect("a failure answers with its message, an unreadable question is declined, and without a server there is no answer", () =>
     Effect.scoped(
       Effect.gen(function* () {
         yield* ensured
@@ -62,7 +62,7 @@ layer(backend, { excludeTestServices: true })("Asks", (it) => {
     )
   )
 
-  it.effect("a question from before anybody listened is answered when somebody does, and worked on once however often it is asked", () =>
+  it.effect("a question sent before the server listens is answered later, and is worked on once however often it is sent", () =>
     Effect.scoped(
       Effect.gen(function* () {
         yield* ensured

@@ -233,7 +233,7 @@ layer(World, { excludeTestServices: true, timeout: 120_000 })("Attacks", (it) =>
     )
   }
 
-  it.effect("BE-SEC-02 nothing of another account is answered to a reader, and to an operator only what it may read", () =>
+  it.effect("BE-SEC-02 a reader gets no answer from another account, and an operator only what it may read", () =>
     Effect.gen(function* () {
       yield* prepare
       const answersTo = (role: NatsRole, prefix: string) =>
@@ -262,7 +262,7 @@ layer(World, { excludeTestServices: true, timeout: 120_000 })("Attacks", (it) =>
     }).pipe(Effect.scoped)
   )
 
-  it.effect("BE-ISO-03 a gateway cannot touch the consumers that remember what is written", () =>
+  it.effect("BE-ISO-03 a gateway cannot change the consumers that remember what is written", () =>
     Effect.gen(function* () {
       yield* prepare
       const { jsm } = yield* JetStream
@@ -283,7 +283,7 @@ layer(World, { excludeTestServices: true, timeout: 120_000 })("Attacks", (it) =>
     }).pipe(Effect.scoped)
   )
 
-  it.effect("BE-ISO-02 what a reader spoils in its own account is mended, with the newest states in it", () =>
+  it.effect("BE-ISO-02 a stream that a reader damages in its own account is restored with the newest states", () =>
     Effect.gen(function* () {
       yield* prepare
       const { nc } = yield* JetStream

@@ -101,7 +101,7 @@ layer(Layer.provideMerge(streams, backend), { excludeTestServices: true })("Fram
     )
   }
 
-  it.scoped("members come and go: who stays has all, over a server restart too", () =>
+  it.scoped("while members come and go, a member that stays gets every message, also over a server restart", () =>
     Effect.gen(function* () {
       const random = dice(7)
       const server = yield* Server
@@ -124,7 +124,7 @@ layer(Layer.provideMerge(streams, backend), { excludeTestServices: true })("Fram
     })
   )
 
-  it.scoped("a slow member slows all and loses nothing", () =>
+  it.scoped("a slow member slows all members and loses nothing", () =>
     Effect.gen(function* () {
       const { feed, put } = yield* feeding
       const { jsm } = yield* JetStream
@@ -149,7 +149,7 @@ layer(Layer.provideMerge(streams, backend), { excludeTestServices: true })("Fram
     })
   )
 
-  it.scoped("a start before what the record holds is a gap, then what is left", () =>
+  it.scoped("a start before the record's first message gives a gap and then the messages that are left", () =>
     Effect.gen(function* () {
       const { feed, put } = yield* feeding
       const { jsm } = yield* JetStream
@@ -166,7 +166,7 @@ layer(Layer.provideMerge(streams, backend), { excludeTestServices: true })("Fram
     })
   )
 
-  it.scoped("a start beyond the record's end is a gap, and the member lives on in the record there is", () =>
+  it.scoped("a start beyond the record's end gives a gap, and the member continues in the present record", () =>
     Effect.gen(function* () {
       const { feed, put } = yield* feeding
       for (const left of [0, 3]) {
@@ -185,7 +185,7 @@ layer(Layer.provideMerge(streams, backend), { excludeTestServices: true })("Fram
     })
   )
 
-  it.scoped("a record that is deleted and made again is a gap for every member, and what comes then is theirs", () =>
+  it.scoped("a record that is deleted and made again gives every member a gap and then its new messages", () =>
     Effect.gen(function* () {
       const { feed, put } = yield* feeding
       const { jsm } = yield* JetStream
@@ -204,7 +204,7 @@ layer(Layer.provideMerge(streams, backend), { excludeTestServices: true })("Fram
     })
   )
 
-  it.scoped("a member whose past cannot be read fails, and the others go on", () =>
+  it.scoped("a member whose past cannot be read fails, and the others continue", () =>
     Effect.gen(function* () {
       const { feed, put } = yield* feeding
       const good = yield* member(feed, ["NIFTY"], 0)
@@ -216,7 +216,7 @@ layer(Layer.provideMerge(streams, backend), { excludeTestServices: true })("Fram
     })
   )
 
-  it.scoped("more underlyings than a filter should list are read whole and told apart here", () =>
+  it.scoped("with more underlyings than a filter may list, the feed reads every subject and selects by itself", () =>
     Effect.gen(function* () {
       const { feed, put } = yield* feeding
       const many = range(1, 70).map((n) => `U${n}`)

@@ -127,7 +127,7 @@ const streams = Layer.unwrapEffect(
 )
 
 layer(Layer.provideMerge(streams, backend), { excludeTestServices: true })("FramePublisher", (it) => {
-  it.scoped("frames of at most 50 packets, numbered by subject from 0, with each packet's receive time", () =>
+  it.scoped("publishes frames of at most 50 packets, numbered from 0 on each subject, with each packet's receive time", () =>
     Effect.gen(function* () {
       const run = yield* publishing
       for (const n of range(1, 1_234)) {
@@ -155,7 +155,7 @@ layer(Layer.provideMerge(streams, backend), { excludeTestServices: true })("Fram
     })
   )
 
-  it.scoped("a packet alone does not wait for others", () =>
+  it.scoped("a single packet does not wait for others", () =>
     Effect.gen(function* () {
       const run = yield* publishing
       run.append("A", 5)
@@ -176,7 +176,7 @@ layer(Layer.provideMerge(streams, backend), { excludeTestServices: true })("Fram
     })
   )
 
-  it.scoped("clocks stand behind what was appended before them, however fast they follow", () =>
+  it.scoped("a clock follows every packet that was appended before it, however fast clocks come", () =>
     Effect.gen(function* () {
       const run = yield* publishing
       for (const n of range(1, 600)) {
@@ -196,7 +196,7 @@ layer(Layer.provideMerge(streams, backend), { excludeTestServices: true })("Fram
     })
   )
 
-  it.scoped("while a mute server acknowledges nothing frames grow, nothing is lost, and clocks keep their place", () =>
+  it.scoped("while the server acknowledges nothing, frames grow, nothing is lost, and clocks keep their order", () =>
     Effect.gen(function* () {
       const server = yield* Server
       const run = yield* publishing
@@ -218,7 +218,7 @@ layer(Layer.provideMerge(streams, backend), { excludeTestServices: true })("Fram
     })
   )
 
-  it.scoped("a clock waits for what came before it and not for what comes after, though the window stays full", () =>
+  it.scoped("a clock waits for the packets before it and not for those after it, even while the window stays full", () =>
     Effect.gen(function* () {
       const server = yield* Server
       const run = yield* publishing
@@ -236,7 +236,7 @@ layer(Layer.provideMerge(streams, backend), { excludeTestServices: true })("Fram
     })
   )
 
-  it.scoped("BE-REC-02 what finds no room in the buffer is dropped and counted, and the record says so before the next clock", () =>
+  it.scoped("BE-REC-02 packets that find no room in the buffer are dropped and counted, and the record says so before the next clock", () =>
     Effect.gen(function* () {
       const server = yield* Server
       const { jsm } = yield* JetStream
@@ -307,7 +307,7 @@ layer(Layer.provideMerge(streams, backend), { excludeTestServices: true })("Fram
     )
   }
 
-  it.scoped("a frame that the server refuses is sent again, and the flow goes on", () =>
+  it.scoped("a frame that the server refuses is sent again, and publishing continues", () =>
     Effect.gen(function* () {
       const { jsm } = yield* JetStream
       const run = yield* publishing

@@ -5,7 +5,7 @@ import * as HandOver from "../../src/streams/HandOver.ts"
 const until = (isSo: () => boolean) => Effect.repeat(Effect.yieldNow(), { until: isSo })
 
 describe("HandOver", () => {
-  it.effect("shows what comes where it comes from, for as long as the reader is content with looking", () =>
+  it.effect("calls `look` for each offer, directly from the offering code, until it answers false", () =>
     Effect.gen(function* () {
       const out = HandOver.make<number, never>(10)
       const seen: Array<ReadonlyArray<number>> = []
@@ -30,7 +30,7 @@ describe("HandOver", () => {
     })
   )
 
-  it.effect("while the reader is busy as much waits as there is room for, in order, and an offer beyond waits for room", () =>
+  it.effect("while the reader is busy, items wait in order up to the limit, and a further offer waits for room", () =>
     Effect.gen(function* () {
       const out = HandOver.make<number, never>(3)
       assert.deepStrictEqual(out.offer([1, 2]), [])
@@ -50,7 +50,7 @@ describe("HandOver", () => {
     })
   )
 
-  it.effect("a reader has what waits before the end, a waiting one hears of it at once, and what comes later is nobody's", () =>
+  it.effect("a reader gets the waiting items before the end, a waiting reader sees the end at once, and later items are dropped", () =>
     Effect.gen(function* () {
       const out = HandOver.make<number, string>(3)
       out.offer([1])
@@ -74,7 +74,7 @@ describe("HandOver", () => {
     })
   )
 
-  it.effect("an offer that waits for room goes on when the end comes", () =>
+  it.effect("an offer that waits for room continues when the queue ends", () =>
     Effect.gen(function* () {
       const out = HandOver.make<number, string>(1)
       const writing = yield* Effect.fork(out.offerAll([1, 2]))
@@ -84,7 +84,7 @@ describe("HandOver", () => {
     })
   )
 
-  it.effect("nothing is no reason to wake a reader, and what an interrupted wait was woken for stays", () =>
+  it.effect("an empty offer wakes no reader, and items that woke an interrupted wait stay in the queue", () =>
     Effect.gen(function* () {
       const out = HandOver.make<number, never>(10)
       const reading = yield* Effect.fork(out.takeAll)
@@ -101,7 +101,7 @@ describe("HandOver", () => {
     })
   )
 
-  it.effect("a reader that was interrupted is shown nothing more; its defects are its own", () =>
+  it.effect("an interrupted reader sees no more items, and a defect in `look` fails only the reader", () =>
     Effect.gen(function* () {
       const out = HandOver.make<number, never>(10)
       let seen = 0

@@ -33,14 +33,14 @@ const connecting = (config: Readonly<Record<string, string>>) =>
   )
 
 layer(backend, { excludeTestServices: true })("JetStream", (it) => {
-  it.effect("TC-MATL-005 a server that is not there fails the start with its name", () =>
+  it.effect("TC-MATL-005 a server that cannot be reached fails the start with its name", () =>
     Effect.gen(function* () {
       const error = yield* connecting({ NATS_URL: "nats://127.0.0.1:1" })
       assert.include(error, "Failed to connect to NATS")
     })
   )
 
-  it.effect("TC-ERR-031 a host name that does not resolve is named", () =>
+  it.effect("TC-ERR-031 the error names a host name that does not resolve", () =>
     Effect.gen(function* () {
       const error = yield* connecting({ NATS_URL: "nats://nowhere.invalid:4222" })
       assert.include(error, "Failed to connect to NATS")
@@ -48,7 +48,7 @@ layer(backend, { excludeTestServices: true })("JetStream", (it) => {
     })
   )
 
-  it.effect("signs in with what the address carries where the role has no password of its own", () =>
+  it.effect("signs in with the address's user if the role has no password", () =>
     Effect.gen(function* () {
       const signedIn = (config: Record<string, string>) =>
         signIn("engine").pipe(Effect.withConfigProvider(ConfigProvider.fromMap(new Map(Object.entries(config)))))
@@ -71,7 +71,7 @@ layer(backend, { excludeTestServices: true })("JetStream", (it) => {
     })
   )
 
-  it.effect("publishes with an id once, and answers where it stands", () =>
+  it.effect("stores a publish with an id once, and answers its sequence", () =>
     Effect.gen(function* () {
       const { publish, info, last, first } = yield* JetStream
       const stream = yield* freshStream()
@@ -92,7 +92,7 @@ layer(backend, { excludeTestServices: true })("JetStream", (it) => {
     })
   )
 
-  it.effect("no message is none, no stream is an error", () =>
+  it.effect("a subject without a message gives none, a missing stream an error", () =>
     Effect.gen(function* () {
       const { last, first, info, publish } = yield* JetStream
       const stream = yield* freshStream()
@@ -104,7 +104,7 @@ layer(backend, { excludeTestServices: true })("JetStream", (it) => {
     })
   )
 
-  it.effect("a publish with an id waits for the server to come back and lands once; its listeners hear of both", () =>
+  it.effect("a publish with an id waits for the server and is stored once; listeners are called for the loss and the return", () =>
     Effect.scoped(
       Effect.gen(function* () {
         const server = yield* Server
@@ -124,7 +124,7 @@ layer(backend, { excludeTestServices: true })("JetStream", (it) => {
     )
   )
 
-  it.effect("a server that is mute or gone does not hold up the stop", () =>
+  it.effect("a mute or missing server does not delay the stop", () =>
     Effect.gen(function* () {
       const server = yield* Server
       const open = Effect.gen(function* () {
@@ -147,7 +147,7 @@ layer(backend, { excludeTestServices: true })("JetStream", (it) => {
     })
   )
 
-  it.effect("each role gets its answers where only it may read them", () =>
+  it.effect("each role gets its answers on inboxes that only it may read", () =>
     Effect.scoped(
       Effect.gen(function* () {
         const gateway = yield* another("gateway")

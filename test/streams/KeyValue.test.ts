@@ -33,7 +33,7 @@ const watching = (kv: KeyValue.KeyValue, filter?: string) =>
   })
 
 layer(backend, { excludeTestServices: true })("KeyValue", (it) => {
-  it.effect("keeps the newest value of each key, and says what is gone", () =>
+  it.effect("keeps the newest value of each key, and reports removals", () =>
     Effect.gen(function* () {
       const kv = yield* KeyValue.open(prefix())
       const key = Subject.kvKey("greeks", "NSE", "M&M x.y")
@@ -61,7 +61,7 @@ layer(backend, { excludeTestServices: true })("KeyValue", (it) => {
     })
   )
 
-  it.scoped("a watcher sees present values first, then changes and removals, of what it asked for", () =>
+  it.scoped("a watcher sees the present values of its filter first, then changes and removals", () =>
     Effect.gen(function* () {
       const kv = yield* KeyValue.open(prefix())
       for (const value of ["1", "2"]) yield* kv.put("a.x", bytes(value))
@@ -121,7 +121,7 @@ layer(backend, { excludeTestServices: true })("KeyValue", (it) => {
     )
   }
 
-  it.scoped("a watch outlives its consumer and its bucket", () =>
+  it.scoped("a watch survives the deletion of its consumer and of its bucket", () =>
     Effect.gen(function* () {
       const { jsm } = yield* JetStream
       const bucket = prefix()
@@ -149,7 +149,7 @@ layer(backend, { excludeTestServices: true })("KeyValue", (it) => {
     })
   )
 
-  it.scoped("either role may use a bucket, whoever opened it first", () =>
+  it.scoped("both roles may use a bucket, also one that the other role opened first", () =>
     Effect.gen(function* () {
       const bucket = prefix()
       const gateway = yield* KeyValue.open(bucket).pipe(Effect.provideService(JetStream, yield* another("gateway")))

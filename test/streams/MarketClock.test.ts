@@ -23,7 +23,7 @@ const publish = (account: string, atMs: number) =>
   Effect.flatMap(JetStream, (js) => js.publish(Subjects.Clock.at({ account }), ClockFrame.encode(atMs)))
 
 layer(Layer.provideMerge(streams, backend), { excludeTestServices: true })("MarketClock", (it) => {
-  it.scoped("real: the machine's clock, whatever the record says", () =>
+  it.scoped("real: market time is the machine's clock and ignores the record", () =>
     Effect.gen(function* () {
       const clock = yield* clockIn("real")
       yield* publish("A1", day)
@@ -37,7 +37,7 @@ layer(Layer.provideMerge(streams, backend), { excludeTestServices: true })("Mark
     })
   )
 
-  it.scoped("feed: the machine's clock until a clock is known, then the largest that any account has sent", () =>
+  it.scoped("feed: market time is the machine's clock until the first clock frame, then the largest clock of all accounts", () =>
     Effect.gen(function* () {
       const server = yield* Server
       const clock = yield* clockIn("feed")
@@ -75,7 +75,7 @@ layer(Layer.provideMerge(streams, backend), { excludeTestServices: true })("Mark
     })
   )
 
-  it.scoped("feed: a process that starts when the recording is over has its last clock at once", () =>
+  it.scoped("feed: a process that starts after the end of a recording knows its last clock at once", () =>
     Effect.gen(function* () {
       yield* publish("A3", day + 900)
       yield* publish("A1", day + 850)

@@ -7,7 +7,7 @@ import { another, backend, bytes, collect, freshStream, gaps, messages, range, S
 const beginning: OrderedRead.Start = { _tag: "After", seq: 0 }
 
 layer(backend, { excludeTestServices: true })("OrderedRead", (it) => {
-  it.scoped("reads what is there and what comes, in order, with what each message says", () =>
+  it.scoped("reads stored and new messages in order, with their subject, time and headers", () =>
     Effect.gen(function* () {
       const stream = yield* freshStream()
       yield* stream.putMany("a", 1_800)
@@ -55,7 +55,7 @@ layer(backend, { excludeTestServices: true })("OrderedRead", (it) => {
     )
   }
 
-  it.scoped("a reader that was away is sent more as soon as it is back, not only when the watch looks", () =>
+  it.scoped("a reader that was busy gets more messages as soon as it takes again, without waiting for the watch", () =>
     Effect.gen(function* () {
       const stream = yield* freshStream()
       yield* stream.putMany("a", 3_000)
@@ -75,7 +75,7 @@ layer(backend, { excludeTestServices: true })("OrderedRead", (it) => {
     })
   )
 
-  it.scoped("goes on behind the last message when its consumer is deleted under it", () =>
+  it.scoped("continues behind the last message when its consumer is deleted", () =>
     Effect.gen(function* () {
       const { jsm } = yield* JetStream
       const stream = yield* freshStream()
@@ -94,7 +94,7 @@ layer(backend, { excludeTestServices: true })("OrderedRead", (it) => {
     })
   )
 
-  it.scoped("a reader that does not take stops the flow, and loses nothing when it does", () =>
+  it.scoped("a reader that does not take stops the flow, and loses nothing when it takes again", () =>
     Effect.gen(function* () {
       const stream = yield* freshStream()
       yield* stream.putMany("a", 3_000)
@@ -116,7 +116,7 @@ layer(backend, { excludeTestServices: true })("OrderedRead", (it) => {
     })
   )
 
-  it.scoped("a start beyond the stream's end is a gap and everything anew", () =>
+  it.scoped("a start beyond the stream's end gives a gap and then every message", () =>
     Effect.gen(function* () {
       const stream = yield* freshStream()
       yield* stream.putMany("a", 10)
@@ -133,7 +133,7 @@ layer(backend, { excludeTestServices: true })("OrderedRead", (it) => {
     })
   )
 
-  it.scoped("a start at the very end is no gap, and an empty stream is none either", () =>
+  it.scoped("a start exactly at the end gives no gap, nor does an empty stream", () =>
     Effect.gen(function* () {
       const stream = yield* freshStream()
       const empty = yield* collect((yield* OrderedRead.make({ stream: stream.name, filters: [], start: beginning })).takeAll)
@@ -151,7 +151,7 @@ layer(backend, { excludeTestServices: true })("OrderedRead", (it) => {
     })
   )
 
-  it.scoped("a start before the first message that is left is a gap of what is gone", () =>
+  it.scoped("a start before the first stored message gives a gap for the missing ones", () =>
     Effect.gen(function* () {
       const { jsm } = yield* JetStream
       const stream = yield* freshStream()
@@ -168,7 +168,7 @@ layer(backend, { excludeTestServices: true })("OrderedRead", (it) => {
     })
   )
 
-  it.scoped("what was purged while the reader was away is a gap", () =>
+  it.scoped("messages that were purged while the reader was busy are a gap", () =>
     Effect.gen(function* () {
       const { jsm } = yield* JetStream
       const stream = yield* freshStream()
@@ -190,7 +190,7 @@ layer(backend, { excludeTestServices: true })("OrderedRead", (it) => {
     })
   )
 
-  it.scoped("a stream that was deleted and made again is a gap and everything anew", () =>
+  it.scoped("a stream that was deleted and made again gives a gap and then every message", () =>
     Effect.gen(function* () {
       const stream = yield* freshStream()
       yield* stream.putMany("a", 10)
@@ -210,7 +210,7 @@ layer(backend, { excludeTestServices: true })("OrderedRead", (it) => {
     })
   )
 
-  it.scoped("refilter under load: nothing of a kept subject is lost, a new one begins behind lastSeq(), an old one ends there", () =>
+  it.scoped("refilter under load: a kept subject loses nothing, a new one begins behind lastSeq(), an old one ends there", () =>
     Effect.gen(function* () {
       const stream = yield* freshStream()
       const of = (...names: ReadonlyArray<string>) => names.map(stream.at)
@@ -246,7 +246,7 @@ layer(backend, { excludeTestServices: true })("OrderedRead", (it) => {
     })
   )
 
-  it.scoped("the newest of every subject, then all that comes", () =>
+  it.scoped("reads the newest message of every subject, then every new one", () =>
     Effect.gen(function* () {
       const stream = yield* freshStream()
       for (const subject of ["a", "b", "a", "c", "b", "a", "x.y"]) yield* stream.put(subject)
@@ -267,7 +267,7 @@ layer(backend, { excludeTestServices: true })("OrderedRead", (it) => {
     })
   )
 
-  it.scoped("the newest of every subject again, and not all the history, when it breaks before they have come", () =>
+  it.scoped("a break before the newest messages have come reads the newest again and not the whole history", () =>
     Effect.gen(function* () {
       const { jsm } = yield* JetStream
       const stream = yield* freshStream()
@@ -316,7 +316,7 @@ layer(backend, { excludeTestServices: true })("OrderedRead", (it) => {
     )
   }
 
-  it.effect("leaves no consumer behind, and taking from it ends", () =>
+  it.effect("leaves no consumer behind, and a waiting take ends", () =>
     Effect.gen(function* () {
       const stream = yield* freshStream()
       const scope = yield* Scope.make()
@@ -337,14 +337,14 @@ layer(backend, { excludeTestServices: true })("OrderedRead", (it) => {
     })
   )
 
-  it.scoped("a stream that is not there fails the start with its name", () =>
+  it.scoped("a missing stream fails the start with its name", () =>
     Effect.gen(function* () {
       const error = yield* Effect.flip(OrderedRead.make({ stream: "NONE", filters: [], start: beginning }))
       assert.include(error.message, "read NONE")
     })
   )
 
-  it.scoped("a frozen server is waited for", () =>
+  it.scoped("a read waits for a frozen server", () =>
     Effect.gen(function* () {
       const server = yield* Server
       const { nc } = yield* JetStream

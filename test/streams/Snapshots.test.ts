@@ -16,7 +16,7 @@ const restarted = Snapshots.pipe(Effect.provide(Layer.fresh(Snapshots.Default)))
 const bucket = KeyValue.open("snapshots")
 
 layer(Layer.provideMerge(Snapshots.Default, backend), { excludeTestServices: true })("Snapshots", (it) => {
-  it.effect("brings back typed arrays, maps, NaN and -0 to the bit, with the position", () =>
+  it.effect("restores typed arrays, maps, NaN and -0 exactly, with the position", () =>
     Effect.gen(function* () {
       const snapshots = yield* Snapshots
       const name = key()
@@ -36,7 +36,7 @@ layer(Layer.provideMerge(Snapshots.Default, backend), { excludeTestServices: tru
     })
   )
 
-  it.effect("a state of several MB comes back whole, and a smaller one after it too", () =>
+  it.effect("restores a state of several MB, and a smaller one saved after it", () =>
     Effect.gen(function* () {
       const snapshots = yield* Snapshots
       const name = key()
@@ -48,7 +48,7 @@ layer(Layer.provideMerge(Snapshots.Default, backend), { excludeTestServices: tru
     })
   )
 
-  it.effect("another layout, a damaged chunk, a missing chunk and a damaged manifest are none", () =>
+  it.effect("loads nothing with another layout, a damaged chunk, a missing chunk or a damaged manifest", () =>
     Effect.gen(function* () {
       const snapshots = yield* Snapshots
       const kv = yield* bucket
@@ -73,7 +73,7 @@ layer(Layer.provideMerge(Snapshots.Default, backend), { excludeTestServices: tru
     })
   )
 
-  it.effect("a save that broke off half-way leaves the snapshot before, in this process and after a restart", () =>
+  it.effect("a save that breaks off half-way keeps the previous snapshot, in this process and after a restart", () =>
     Effect.gen(function* () {
       const kv = yield* bucket
       const { jsm } = yield* JetStream

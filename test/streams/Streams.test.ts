@@ -13,14 +13,14 @@ const isIn = (stream: string, filter: string) =>
   specs.find(({ name }) => name === stream)?.subjects?.some((subject) => filter.startsWith(subject.slice(0, -1))) === true
 
 describe("specs", () => {
-  it("every subject lies in the stream that its definition names", () => {
+  it("every subject belongs to the stream that its definition names", () => {
     const found = Object.values(Subjects).filter((one) => typeof one !== "function")
     assert.isAbove(found.length, 10)
     for (const { template, stream, filter } of found) assert.isTrue(isIn(stream, filter()), `${template} in ${stream}`)
     assert.isTrue(isIn("DLQ", Subjects.deadLetter("greeks")))
   })
 
-  it("a setting that the server left out or changed is a difference, an order of subjects is none", () => {
+  it("a setting that the server left out or changed is a difference, another order of subjects is not", () => {
     const spec = { name: "A", subjects: ["a.>", "b.>"], max_age: 5 }
     const config = { ...spec, subjects: ["b.>", "a.>"] } as never
     assert.isUndefined(Streams.difference(spec, config))
@@ -57,7 +57,7 @@ layer(backend, { excludeTestServices: true })("Streams.ensure", (it) => {
     )
   )
 
-  it.effect("a changed setting is brought over by an update, and what is stored stays", () =>
+  it.effect("an update changes a setting and keeps the stored messages", () =>
     Effect.gen(function* () {
       const { publish, info } = yield* JetStream
       yield* ensureWith({})
@@ -71,7 +71,7 @@ layer(backend, { excludeTestServices: true })("Streams.ensure", (it) => {
     })
   )
 
-  it.effect("a setting that no update changes is named", () =>
+  it.effect("the error names a setting that no update can change", () =>
     Effect.gen(function* () {
       const { jsm } = yield* JetStream
       const spec = specs.find(({ name }) => name === "DLQ")

@@ -40,7 +40,7 @@ describe("Subject", () => {
     assert.strictEqual(Subjects.deadLetter("a.b"), "dlq.a%2Eb")
   })
 
-  it.prop("a name comes back whole and cannot add tokens or wildcards", [names], ([name]) => {
+  it.prop("a name survives encoding and cannot add tokens or wildcards", [names], ([name]) => {
     const token = Subject.escape(name)
     assert.notMatch(token, /[\s.*>]/u)
     assert.notStrictEqual(token, "")
@@ -75,7 +75,7 @@ describe("Subject", () => {
     }
   )
 
-  it.prop("whatever others publish, matching answers and does not throw", [FastCheck.string({ unit: "binary" })], ([tail]) => {
+  it.prop("match answers for any published subject and does not throw", [FastCheck.string({ unit: "binary" })], ([tail]) => {
     Subjects.Frame.match(`md.frame.NSE.${tail}`)
     assert.isString(Subject.unescape(tail))
     assert.isArray(Subject.kvNames(tail))
@@ -91,13 +91,13 @@ describe("Subject", () => {
     }
   )
 
-  it("a missing hole is * in a filter and refused in a subject", () => {
+  it("a missing name is * in a filter and an error in a subject", () => {
     assert.strictEqual(Subjects.ChainDelta.filter(), "opt.delta.*.*.*")
     assert.strictEqual(Subjects.ChainDelta.filter({ underlying: "M&M" }), "opt.delta.*.M&M.*")
     assert.throws(() => Subjects.Clock.at({} as { account: string }), "md.clock.{account}: no account")
   })
 
-  it.effect("a payload that is not its schema's is an error that names the subject", () =>
+  it.effect("a body that does not fit the schema gives an error that names the subject", () =>
     Effect.gen(function* () {
       const number = Subject.make({ template: "label.{name}", stream: "LABEL", schema: Schema.Struct({ n: Schema.Int }) })
       const encoded = number.encode({ n: 5 })

@@ -21,7 +21,7 @@ const counted = (next: (start: number) => Effect.Effect<unknown, unknown>) =>
   })
 
 describe("Supervisor", () => {
-  it.effect("BE-SVC-10 starts an actor again after a failure, a defect, and its own end, with growing pauses", () =>
+  it.effect("BE-SVC-10 starts an actor again after a failure, a defect or an end, with growing pauses", () =>
     Effect.gen(function* () {
       const endings = [Effect.fail("lost"), Effect.die(new Error("bug")), Effect.void]
       const { starts, fiber } = yield* counted((start) => endings[start - 1] ?? Effect.never)
@@ -38,7 +38,7 @@ describe("Supervisor", () => {
     })
   )
 
-  it.effect("a healthy while resets the pause", () =>
+  it.effect("a long healthy run resets the pause", () =>
     Effect.gen(function* () {
       const { starts, fiber } = yield* counted((start) =>
         start <= 6 ? Effect.fail("x") : Effect.zipRight(Effect.sleep("31 seconds"), Effect.fail("late"))
@@ -51,7 +51,7 @@ describe("Supervisor", () => {
     })
   )
 
-  it.effect("an interruption ends it, and the actor with it", () =>
+  it.effect("an interruption ends the supervisor and its actor", () =>
     Effect.gen(function* () {
       const released = yield* Ref.make(false)
       const { fiber, starts } = yield* counted(() => Effect.ensuring(Effect.never, Ref.set(released, true)))

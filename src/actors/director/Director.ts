@@ -20,18 +20,21 @@ import * as Roster from "./Roster.ts"
 
 export const kind = "director"
 const key = Subject.kvKey(kind, "1")
-/** It is told of changes; this is how long a change that nobody told of may take. */
+/** The director is notified of changes. A change without a notification is found within this time. */
 const lookEveryMs = 5_000
-/** What was written can age out or be removed by hand: every so many looks it is read again. */
+/** After this many looks the director reads its written definitions and actors again: they can age out or be deleted by hand. */
 const recheckEveryLooks = 60
-/** Changes told of and not looked at yet; one look serves them all. */
+/** The most notifications that may wait; one look serves all of them. */
 const pokesMax = 100
 
 /** Answers the folded fills of every strategy that has any. */
 const fillsOf = (repo: FillRepo, multiplierOf: Multiplier.MultiplierOf) => {
   /** True for a strategy's newest fill. */
   const folded = new Map<number, { readonly fillId: number; readonly fills: Plan.Fills }>()
-  /** Folds anew what has new fills: an older trade may have been imported, and first in, first out depends on it. */
+  /**
+   * Folds a strategy again from the start when it has new fills: an older trade may have been imported, and first in, first out depends on
+   * it.
+   */
   return Effect.gen(function* () {
     const newest = yield* repo.newest
     const present = new Set(newest.map(({ strategyId }) => strategyId))
@@ -44,7 +47,9 @@ const fillsOf = (repo: FillRepo, multiplierOf: Multiplier.MultiplierOf) => {
   })
 }
 
-/** What a recording knows of the session before it, by token. Without it open interest is compared with what is seen first. */
+/**
+ * Open interest at the end of the session before a recording, by token. Without it, changes count from the first value of the recording.
+ */
 const previousOi = Effect.map(
   simulatedMarket,
   Option.match({
@@ -60,13 +65,13 @@ const previousOi = Effect.map(
 ).pipe(
   Effect.catchAll((error) =>
     Effect.as(
-      Effect.logWarning("the simulator does not say the open interest of the session before", String(error)),
+      Effect.logWarning("no open interest of the previous session from the simulator, changes count from the first value", String(error)),
       new Map<number, number>()
     )
   )
 )
 
-/** Warns of tokens, once until they are others. */
+/** Logs a warning about tokens once, and again only when the tokens change. */
 const warner = () => {
   const warned = new Map<string, string>() // tokens by text
   return (text: string, all: ReadonlyArray<number>) => {
@@ -77,7 +82,7 @@ const warner = () => {
   }
 }
 
-/** The ids of the requests that changed something, as they are told. */
+/** The ids of the requests that changed something, from the notifications. */
 const changes = ({ nc }: Pick<JetStream, "nc">) =>
   Effect.gen(function* () {
     const pokes = yield* Mailbox.make<string>({ capacity: pokesMax, strategy: "sliding" })
@@ -96,8 +101,8 @@ const changes = ({ nc }: Pick<JetStream, "nc">) =>
   })
 
 /**
- * Turns what people created in Postgres into definitions in the record and actors in the bucket, in that order: a token's meaning stands
- * in the record before its first packet can. While Postgres is away everything stays as it was.
+ * Turns what people created in Postgres into definitions in the record and then into actors in the bucket. In this order a token's definition
+ * is in the record before its first packet. While Postgres is away nothing changes.
  */
 export const make = Effect.gen(function* () {
   const accounts = yield* Accounts
@@ -114,7 +119,7 @@ export const make = Effect.gen(function* () {
 
   return Effect.gen(function* () {
     const lease = yield* leases.of(key)
-    // After a freeze another director may have written what is newer than our look.
+    // After a freeze another director may have written newer values than those that we read.
     const stillOurs = Effect.suspend(() => (lease.isHeld() ? Effect.void : new Replaced({ key })))
     const definitions = definitionsFrom(stillOurs)
     const roster = rosterFrom(stillOurs)

@@ -33,7 +33,7 @@ export const contractOf = (instrument: Instrument.Instrument, multiplierOf: Mult
   }
 }
 
-/** An instrument as legs and fills name it. Their token is of the day of their creation: exchanges give tokens away again. */
+/** Finds an instrument by the name in a leg or fill. Its token dates from the day of its creation, and exchanges reuse tokens. */
 interface Named {
   readonly exchange: string
   readonly tradingsymbol: string
@@ -45,7 +45,7 @@ export type Fills = ReadonlyMap<string, Holdings.Traded>
 
 export const noFills: Fills = new Map()
 
-/** A strategy as the record describes it; what has no instrument today is named and left without a price. */
+/** A strategy as the record describes it. A leg whose instrument is missing today is listed and has no price. */
 const definitionOf = (
   { strategy, legs }: StrategyRepo.StrategyWithLegs,
   fills: Fills,
@@ -81,7 +81,7 @@ export interface Plan {
   readonly actors: ReadonlyMap<string, string>
   /** Tokens whose instrument is not in the master: they cannot be streamed. */
   readonly unknown: ReadonlyArray<number>
-  /** Tokens whose account is not configured, or that have none: nobody streams them. */
+  /** Tokens without an account, or whose account is not configured: no account streams them. */
   readonly unassigned: ReadonlyArray<number>
 }
 
@@ -95,9 +95,9 @@ export const make = (options: {
   }>
   readonly strategies: ReadonlyArray<StrategyRepo.StrategyWithLegs>
   readonly fills: (strategyId: number) => Fills
-  /** Of the day, by its token. */
+  /** The day's instrument with this token. */
   readonly instrument: (token: number) => Instrument.Instrument | undefined
-  /** Of the day, by its name. */
+  /** The day's instrument with this name. */
   readonly bySymbol: (exchange: string, tradingsymbol: string) => Instrument.Instrument | undefined
   readonly settlements: Holdings.Settlements
   readonly multiplierOf: Multiplier.MultiplierOf
@@ -115,7 +115,7 @@ export const make = (options: {
 
   for (const { instrumentToken, tradingsymbol, requestedMode, accountId } of options.subscriptions) {
     const named = options.instrument(instrumentToken)
-    // Its token may be another contract's today.
+    // Today its token may belong to another contract.
     const instrument = named?.tradingsymbol === tradingsymbol ? named : undefined
     const under = instrument === undefined ? null : Instrument.underlyingOf(instrument)
     if (instrument === undefined || under === null) {

@@ -22,7 +22,7 @@ export interface Reconciliation {
    * only when NATS is away or this director was replaced: then every other key would fail too.
    */
   readonly key: (key: string, value: Uint8Array, run: Effect.Effect<unknown, unknown>) => Effect.Effect<void, NatsError | Replaced>
-  /** Drops what is known of keys that nobody wants any longer. */
+  /** Forgets keys that are no longer wanted. */
   readonly keep: (wanted: ReadonlySet<string> | ReadonlyMap<string, unknown>) => void
 }
 

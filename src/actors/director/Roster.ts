@@ -16,39 +16,39 @@ const toText = new TextDecoder()
 const toBytes = new TextEncoder()
 
 /**
- * An actor that is not wanted any more is told within half a minute and stops, saving its state, within another (Placement); so long after
- * that its snapshot goes.
+ * A snapshot is dropped this long after its actor stopped being wanted. By then the actor has stopped and saved its state: Placement stops it
+ * within half a minute, and the stop takes at most another half.
  */
 export const leavingMs = 120_000
-/** Snapshots dropped in one look; the others wait for the next. */
+/** The most snapshots that one look drops; the others wait for the next look. */
 const dropsMax = 20
 
 export interface Roster {
   /** Makes the bucket of actors equal to what is wanted: values by key. */
   readonly settle: (wanted: ReadonlyMap<string, string>) => Effect.Effect<void, NatsError | Replaced>
-  /** What the bucket has is read again. */
+  /** Makes the next `settle` read the bucket again. */
   readonly forget: () => void
 }
 
 /** The kinds of actors that the director's plan names. */
 const kinds: ReadonlySet<string> = new Set([TickerActor.kind, GreeksActor.kind, BarActor.kind, M2mActor.kind])
 
-/** Which actors there should be, and what those leave behind that should not be any more. */
+/** Keeps the bucket of actors equal to the wanted actors, and drops the snapshots of actors that are no longer wanted. */
 export const make = Effect.gen(function* () {
   const bucket = yield* KeyValue.open(Placement.bucket)
   const snapshots = yield* Snapshots
   const bury = DeadLetters.send(yield* JetStream)
 
-  /** Others' keys stay: a newer version beside this one has kinds of actors that this one does not know. */
+  /** Keys of other kinds stay: a newer version that runs beside this one has kinds of actors that this one does not know. */
   const isKnown = (key: string) => kinds.has(Subject.kvNames(key)[0] ?? "")
 
   return (stillOurs: Effect.Effect<void, Replaced>): Roster => {
     const reconciliation = Reconciliation.make((refused, reason) => bury("director", refused, reason))
-    /** Value by key, as the bucket has it; none before it was read. */
+    /** The bucket's value by key; none before the bucket was read. */
     let placed: Map<string, string> | undefined
     /** When the bucket that was read was made. */
     let createdMs = 0
-    /** Since when a snapshot is known to have no actor that is wanted, ms. */
+    /** The time at which a snapshot was first seen without a wanted actor, ms. */
     const leaving = new Map<string, number>()
 
     const read = (wanted: ReadonlyMap<string, string>, nowMs: number) =>
@@ -58,7 +58,7 @@ export const make = Effect.gen(function* () {
           const held = yield* bucket.get(key)
           if (Option.isSome(held)) found.set(key, toText.decode(held.value.value))
         }
-        // Also of actors that went while nobody looked.
+        // This includes actors that were removed while no director ran.
         for (const key of yield* snapshots.keys) if (isKnown(key) && !wanted.has(key) && !leaving.has(key)) leaving.set(key, nowMs)
         return found
       })

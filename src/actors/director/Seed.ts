@@ -79,7 +79,7 @@ const choose = (ltp: KiteRest["ltp"]) =>
     const first = families.find((family) => wanted.some((one) => family.includes(one)))
     const options = wanted.filter((one) => Instrument.isOption(one) && first?.includes(one) === true)
     const spot = first === undefined ? 0 : spotUnits(first)
-    // Without a spot price nobody knows where the money is.
+    // Without a spot price the strikes around the money are unknown.
     const legs: Legs = spot === 0 ? [] : ironCondor(options, spot)
     return { wanted, legs }
   })

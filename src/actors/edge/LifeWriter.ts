@@ -32,7 +32,7 @@ const rowsOf = ({ subject, data }: Delivered): Either.Either<ReadonlyArray<Settl
     )
   })
 
-/** Keeps final settlement prices in Postgres, and has the director look: what a strategy held of them is realised from now on. */
+/** Saves final settlement prices to Postgres and notifies the director, so that strategies realise the settled positions. */
 export const make = Effect.gen(function* () {
   const repo = yield* SettlementRepo
   const jetStream = yield* JetStream

@@ -7,7 +7,7 @@ import * as Subjects from "../../streams/Subjects.ts"
 import * as DeadLetters from "../runtime/DeadLetters.ts"
 
 const lookEvery = "1 second"
-/** A writer with messages that wait stands still when none was acknowledged for this long. */
+/** A writer counts as stuck when messages wait and none was acknowledged for this long. */
 const stalledAfterMs = 5_000
 
 export interface Setup<Row> {
@@ -70,7 +70,10 @@ export const make = <Row>({ name, stream, filter, batchMax, rowsOf, save, saved 
           Subjects.Writer.encode({ v: 1, as_of: new Date(nowMs).toISOString(), name, state, detail, waiting })
         )
       )
-    /** Looks at the consumer each second, restores it when it is not ours, and says on `sys.writer` whether the writer stands still. */
+    /**
+     * Each second: checks the consumer, restores it when its settings are not ours, and reports on `sys.writer` whether the writer is
+     * stuck.
+     */
     const watch = (look: DurableRead.DurableRead["look"]) =>
       Effect.gen(function* () {
         let floor = -1

@@ -14,10 +14,10 @@ import * as WindowReach from "./WindowReach.ts"
 
 export const kind = "subscriptions"
 
-/** How long an expired contract, a move of the money or a new window may wait for a look. */
+/** An expired contract, a move of the money or a new window is noticed within this time. */
 const lookEvery = "2 seconds"
 
-/** An expired contract stays subscribed so long, because it settles after its end and the record must describe it until then. */
+/** An expired contract stays subscribed this long, because it settles after its end and the record must describe it until then. */
 export const settlesWithinMs = 10 * 60_000
 
 export const expired = "expired"
@@ -48,7 +48,7 @@ const savedFor =
     origin: "window" as const
   })
 
-/** Ends subscriptions of what has expired, and keeps every window's instruments subscribed as the money moves and expiries pass. */
+/** Ends the subscriptions of expired contracts, and keeps every window's instruments subscribed as the money moves and expiries pass. */
 export const make = Effect.gen(function* () {
   const accounts = yield* Accounts
   const registry = yield* InstrumentRegistry
@@ -90,7 +90,7 @@ export const make = Effect.gen(function* () {
       return saved.length - refused
     })
 
-  /** Ends what only windows asked for and none keeps. A strategy's leg keeps its instrument. */
+  /** Ends the subscriptions that only windows asked for and that no window keeps. A strategy's leg keeps its instrument. */
   const release = (tokens: ReadonlyArray<number>) =>
     Effect.reduce(tokens, 0, (count, token) =>
       subscriptions.deactivate(token).pipe(
@@ -106,7 +106,7 @@ export const make = Effect.gen(function* () {
       let changed = 0
       let areAllKnown = true
       for (const window of yield* windows.all) {
-        // One window whose price cannot be had delays no other.
+        // A window without a price does not delay the others.
         const found = Option.flatten(Option.getRight(yield* Effect.either(reach(window))))
         if (Option.isNone(found)) {
           areAllKnown = false
@@ -117,9 +117,9 @@ export const make = Effect.gen(function* () {
         for (const { token } of missing) present.add(token)
         changed += yield* subscribe(window, missing)
       }
-      // Without every window's reach nobody knows what is kept.
+      // Unless every window's reach is known, none of its instruments may be ended.
       if (!areAllKnown) return changed
-      // What has expired ends by itself, after its settlement.
+      // An expired contract ends by itself, after its settlement.
       const isSurplus = (row: SubscriptionRepo.Row) => {
         const instrument = registry.byToken(row.instrumentToken)
         return row.origin === "window" && !kept.has(row.instrumentToken) && instrument !== undefined && isAlive(instrument)

@@ -11,7 +11,7 @@ import * as Subjects from "../../streams/Subjects.ts"
 const spotOf = (members: ReadonlyArray<Instrument.Instrument>) =>
   members.find((one) => Instrument.kindOf(one) === "INDEX" || Instrument.kindOf(one) === "EQ")
 
-/** Finds where the money of a window is, and which instruments that makes. */
+/** Finds the money of a window and the instruments around it. */
 export const make = (isAlive: (instrument: Instrument.Instrument) => boolean) =>
   Effect.gen(function* () {
     const accounts = yield* Accounts
@@ -19,7 +19,9 @@ export const make = (isAlive: (instrument: Instrument.Instrument) => boolean) =>
     const registry = yield* InstrumentRegistry
     const js = yield* JetStream
 
-    /** The price that says where the money is, in units of the strikes: the spot, else the forward of the nearest expiry, as published last. */
+    /**
+     * The price that says where the money is, in units of the strikes: the spot, else the forward of the nearest expiry, as published last.
+     */
     const publishedPrice = (exchange: string, underlying: string) =>
       Effect.map(js.last(Subjects.UnderlyingState.stream, Subjects.UnderlyingState.at({ exchange, underlying })), (found) =>
         Option.flatMap(found, ({ data }) =>
@@ -28,7 +30,7 @@ export const make = (isAlive: (instrument: Instrument.Instrument) => boolean) =>
           )
         )
       )
-    /** Asks the broker, for an underlying that nobody streams yet: for its spot, else for its nearest future. */
+    /** Asks the broker for the price of an underlying that is not streamed yet: its spot, else its nearest future. */
     const askedPrice = (members: ReadonlyArray<Instrument.Instrument>) =>
       Effect.gen(function* () {
         const futures = members.filter((one) => one.instrumentType === "FUT" && isAlive(one))

@@ -6,7 +6,7 @@ import * as Keyframes from "../../streams/Keyframes.ts"
 import * as Record from "../../streams/Record.ts"
 import * as Subjects from "../../streams/Subjects.ts"
 
-/** An underlying that was never streamed for a whole minute has no keyframe: its record is read from so long ago on, ms. */
+/** An underlying that was never streamed for a whole minute has no keyframe. Its record is read from this long ago on, ms. */
 const withoutKeyframeMs = Keyframe.everyMs + 10_000
 const lookUpsMax = 8
 
@@ -15,18 +15,21 @@ export interface Given {
   readonly underlyings: ReadonlyArray<Keyframes.Underlying>
   readonly keyframes: ReadonlyArray<Message>
   readonly record: { readonly firstSeq: number; readonly lastSeq: number }
-  /** Where an earlier run left off. */
+  /** The position at which an earlier run ended. */
   readonly leftAt: Option.Option<Keyframes.Position>
 }
 
 export interface Place {
   /** The first message to fold comes behind this sequence. */
   readonly afterSeq: number
-  /** Nothing but clocks and definitions follows. */
+  /** True when only clocks and definitions follow. */
   readonly isSilent: boolean
 }
 
-/** Behind which sequence everything of the subjects is read that has no keyframe: from their definition on, and no further back than a minute. */
+/**
+ * For subjects without a keyframe: the sequence behind which their messages are read. It is that of their definition, at most a minute
+ * back.
+ */
 const withoutKeyframes = ({ setup, underlyings, keyframes, record }: Given) =>
   Effect.gen(function* () {
     const jetStream = yield* JetStream
@@ -53,7 +56,7 @@ const withoutKeyframes = ({ setup, underlyings, keyframes, record }: Given) =>
     )
   })
 
-/** The newest clock is folded again: it says what time it is, and lets out what the keyframes give. */
+/** The newest clock is folded again: it sets the time, and releases the outputs of the keyframes. */
 const beforeNewestClock = ({ record, leftAt }: Given) =>
   Effect.gen(function* () {
     if (Option.isSome(leftAt)) return leftAt.value.seq

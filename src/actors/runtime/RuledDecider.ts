@@ -3,8 +3,8 @@ import type * as RuleSet from "../../domain/rules/RuleSet.ts"
 import type { RuleBook } from "../../streams/RuleBook.ts"
 
 /**
- * The decider under the rules in force. When an administrator's entry replaces them, the next batch is folded by another decider into the same
- * state. A rule changes no answer before its date, so what the state holds of other days is right under both.
+ * The decider under the rules in force. When an administrator's entry replaces the rules, another decider folds the next batch into the same
+ * state. A rule changes no result before its date, so the state's values of earlier days are correct under both rules.
  */
 export const make = <S, I, O>(book: RuleBook, under: (rules: RuleSet.RuleSet) => Decider<S, I, O>): (() => Decider<S, I, O>) => {
   let rules = book.current()

@@ -74,8 +74,8 @@ export const make = (poisons: Poisons) =>
       Effect.forEach(messages, (message) => foldKnown(setup, run, message), { discard: true })
 
     /**
-     * Begins at keyframes: the newest ones, or those before the place of a snapshot that this version cannot use, so that what came behind it
-     * is folded. The newest references are folded first, because keyframes mean nothing without them.
+     * Begins at the newest keyframes. If this version cannot use the snapshot, it begins at the keyframes before the snapshot's position, so that
+     * later messages are folded. The newest references are folded first, because keyframes mean nothing without them.
      */
     const startWithoutSnapshot = <S, O extends { readonly seq: number }>(
       setup: Setup<S, O>,
@@ -101,7 +101,7 @@ export const make = (poisons: Poisons) =>
         Metrics.keyframesFolded(setup.name, keyframes.length)
       }).pipe(Effect.provideService(JetStream, jetStream))
 
-    /** Where an earlier run left off whose snapshot cannot be used. */
+    /** The position at which an earlier run ended, if its snapshot cannot be used. */
     const placeLeft = (key: string, { createdMs, firstSeq, lastSeq }: Effect.Effect.Success<ReturnType<typeof jetStream.info>>) =>
       Effect.gen(function* () {
         const left = Option.filter(

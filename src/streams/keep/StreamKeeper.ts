@@ -5,7 +5,7 @@ import * as KeyValue from "../KeyValue.ts"
 import * as Metrics from "../Metrics.ts"
 import * as Streams from "../Streams.ts"
 
-/** A stream or bucket that is gone is made again within about this, plus one request. */
+/** A missing stream or bucket is made again within about this time, plus one request. */
 const lookEvery = "1 second"
 /** A listing that takes longer than this is given up; the next look follows. */
 const lookMax = "5 seconds"
@@ -28,8 +28,8 @@ interface Kept {
 }
 
 /**
- * Keeps the streams and buckets as they should be. Whoever deletes one, it is made again within seconds, by whichever process looks first;
- * every process notices, because a stream that was made again has another time of creation.
+ * Restores streams and buckets. The first process that notices a deleted one makes it again within seconds. Every process notices, because a
+ * stream that was made again has another time of creation.
  */
 export class StreamKeeper extends Effect.Service<StreamKeeper>()("streams/keep/StreamKeeper", {
   scoped: Effect.gen(function* () {
@@ -86,7 +86,7 @@ export class StreamKeeper extends Effect.Service<StreamKeeper>()("streams/keep/S
       Effect.matchEffect({
         onSuccess: () => Effect.sync(() => (isFailing = false)),
         onFailure: (error) => {
-          // While NATS is away every look fails; that is said once.
+          // While NATS is away every look fails. Log that once.
           const isNews = !isFailing
           isFailing = true
           return isNews ? Effect.logWarning("streams cannot be looked after, trying again each second", error.message) : Effect.void

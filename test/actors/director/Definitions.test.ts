@@ -67,7 +67,7 @@ describe("Definitions", () => {
   })
 
   it.live(
-    "a strategy's definition that is new in the record is told of once, after it, whoever looks how often",
+    "a new definition of a strategy is announced once, after it is in the record, however often directors look",
     () =>
       Effect.gen(function* () {
         const open = yield* Definitions.make
@@ -92,7 +92,7 @@ describe("Definitions", () => {
   )
 
   it.live(
-    "a director that died between writing and telling is made good by the next; one that was replaced says nothing",
+    "the next director announces what a dead one wrote and did not announce; a replaced director announces nothing",
     () =>
       Effect.gen(function* () {
         const open = yield* Definitions.make
@@ -114,7 +114,7 @@ describe("Definitions", () => {
   )
 
   it.live(
-    "BE-ISO-01 a definition that is too large is a dead letter, once, and everybody else's are written",
+    "BE-ISO-01 a definition that is too large becomes one dead letter, and the other definitions are written",
     () =>
       Effect.gen(function* () {
         const { js } = yield* JetStream

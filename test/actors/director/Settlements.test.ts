@@ -91,7 +91,7 @@ const markOf = (definition: StrategyDefinition.Definition) => {
 }
 
 describe("settled legs", () => {
-  it("BE-DAY-03 an option sold at 120 x 75 that expires worthless has realised +9,000 for ever, and the other leg lives on", () => {
+  it("BE-DAY-03 an option sold at 120 x 75 that expires worthless has realised +9,000 for good, and the other leg stays open", () => {
     const definition = definitionOn([kept, other], expired)
     assert.deepStrictEqual(
       definition.settled?.map(({ leg_id, price }) => [leg_id, price.toFixed()]),
@@ -109,7 +109,7 @@ describe("settled legs", () => {
     )
   })
 
-  it("BE-DAY-04 a leg is never valued by the contract that has its token now: before it has settled it has no price", () => {
+  it("BE-DAY-04 a leg is never valued by the contract that now has its token: it has no price until it settles", () => {
     const definition = definitionOn([kept, other], Holdings.nothingSettled)
     assert.deepStrictEqual([definition.legs.map(({ leg_id }) => leg_id), definition.unpriced], [[2], [1]])
     const { mark } = markOf(definition)
@@ -124,7 +124,7 @@ describe("settled legs", () => {
     )
   })
 
-  it("BE-DAY-03 what fills left open settles like a leg: bought at 40 and settled at 50.35 gives 10.35 a unit", () => {
+  it("BE-DAY-03 a position that fills left open settles like a leg: bought at 40 and settled at 50.35 gives 10.35 a unit", () => {
     const fills = Holdings.traded([
       {
         instrumentToken: sold.token,

@@ -230,7 +230,7 @@ describe("Writers", () => {
     )
 
   it.live(
-    "BE-ISO-03 a writer that saves nothing while messages wait says that it stands still, and so does one that fails",
+    "BE-ISO-03 a writer that saves nothing while messages wait reports that it is stuck, and a writer that fails reports its failure",
     () => {
       let save: CandleRepo["save"] = () => Effect.never
       return Effect.gen(function* () {

@@ -124,7 +124,7 @@ const niftyWindow = { exchange: "NSE", underlying: "NIFTY", expiries: 2, strikes
 
 describe("SubscriptionActor", () => {
   it.scopedLive(
-    "BE-DAY-06 a window follows the money, rolls at the expiry, and ends with what only it asked for",
+    "BE-DAY-06 a window follows the money, rolls at the expiry, and ends the subscriptions that only it asked for",
     () =>
       within((setMarket) =>
         Effect.gen(function* () {

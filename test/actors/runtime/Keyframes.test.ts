@@ -195,7 +195,7 @@ describe("keyframes in the record", () => {
   )
 
   it.live(
-    "BE-REC-05 a snapshot of an older layout is rebuilt from the keyframe before it, and nothing that came behind it is missed",
+    "BE-REC-05 a snapshot of an older layout is rebuilt from the keyframe before it, and no later message is missed",
     () =>
       Effect.gen(function* () {
         const recordActor = yield* RecordActor

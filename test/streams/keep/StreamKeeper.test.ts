@@ -24,7 +24,7 @@ const names = [
 ]
 
 layer(backend, { excludeTestServices: true })("StreamKeeper", (it) => {
-  it.scoped("BE-ISO-05 makes every stream and bucket again that somebody deleted, and every process says so", () =>
+  it.scoped("BE-ISO-05 makes every deleted stream and bucket again, and every process reports it", () =>
     Effect.gen(function* () {
       const { jsm, publish } = yield* JetStream
       const engine = yield* keeper("engine")
@@ -44,7 +44,7 @@ layer(backend, { excludeTestServices: true })("StreamKeeper", (it) => {
     })
   )
 
-  it.scoped("each start sees to the settings, and leaves alone what the platform has no wish for", () =>
+  it.scoped("each start restores our settings, and keeps settings that the platform does not define", () =>
     Effect.gen(function* () {
       const { jsm } = yield* JetStream
       yield* keeper("engine")
