@@ -14,7 +14,10 @@ export interface KeyValue {
   readonly get: (key: string) => Effect.Effect<Option.Option<{ readonly value: Uint8Array; readonly revision: number }>, NatsError>
   /** Answers the key's new revision. Revisions grow over the whole bucket. */
   readonly put: (key: string, value: Uint8Array) => Effect.Effect<number, NatsError>
+  /** Leaves a marker, by which watchers see that the key is gone. */
   readonly remove: (key: string) => Effect.Effect<void, NatsError>
+  /** Leaves nothing, not even a marker: for keys that nobody watches any longer. `filter` may have wildcards. */
+  readonly erase: (filter: string) => Effect.Effect<void, NatsError>
   /** When the bucket was made, UNIX ms. A bucket that was deleted and made again is empty and has another time. */
   readonly createdMs: Effect.Effect<number, NatsError>
   readonly keys: (filter?: string) => Effect.Effect<ReadonlyArray<string>, NatsError>
@@ -87,6 +90,8 @@ export const open = (bucket: string): Effect.Effect<KeyValue, NatsError, JetStre
         ),
       put: (key, value) => attempt(`put ${key}`, () => kv.put(key, value)),
       remove: (key) => attempt(`remove ${key}`, () => kv.purge(key)),
+      erase: (filter) =>
+        Effect.asVoid(attempt(`erase ${filter}`, () => jetStream.jsm.streams.purge(streamOf(bucket), { filter: prefix + filter }))),
       createdMs: Effect.map(jetStream.info(streamOf(bucket)), ({ createdMs }) => createdMs),
       keys: (filter) =>
         attempt("keys", async () => {

@@ -97,10 +97,9 @@ export class Snapshots extends Effect.Service<Snapshots>()("streams/Snapshots", 
       )
 
     const drop = (key: string) =>
-      Effect.gen(function* () {
+      Effect.suspend(() => {
         slots.delete(key)
-        const chunks = yield* kv.keys(`${key}.*.*`)
-        yield* Effect.forEach([key, ...chunks], kv.remove, { discard: true })
+        return Effect.zipRight(kv.erase(key), kv.erase(`${key}.*.*`))
       })
 
     /** The keys that have a snapshot, or chunks of a snapshot that was never finished. */

@@ -92,6 +92,21 @@ layer(backend, { excludeTestServices: true })("KeyValue", (it) => {
     })
   )
 
+  it.scoped("a key that is erased leaves no message, a removed one leaves its marker", () =>
+    Effect.gen(function* () {
+      const { jsm } = yield* JetStream
+      const bucket = prefix()
+      const kv = yield* KeyValue.open(bucket)
+      const messages = Effect.promise(async () => (await jsm.streams.info(KeyValue.streamOf(bucket))).state.messages)
+      for (const key of ["a", "a.0.0", "a.0.1", "ab.0.0"]) yield* kv.put(key, bytes("1"))
+      yield* kv.remove("a")
+      assert.strictEqual(yield* messages, 4)
+      yield* kv.erase("a")
+      yield* kv.erase("a.*.*")
+      assert.deepStrictEqual([yield* messages, yield* kv.keys()], [1, ["ab.0.0"]])
+    })
+  )
+
   for (const how of ["stop", "kill"] as const) {
     it.scoped(`revisions grow and a watch goes on over a server restart (${how})`, () =>
       Effect.gen(function* () {

@@ -68,6 +68,7 @@ export const make = Effect.gen(function* () {
         for (const [key] of due) {
           yield* stillOurs
           yield* snapshots.drop(key)
+          yield* bucket.erase(key) // every process has seen the marker by now
           leaving.delete(key)
         }
       })
