@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs"
 import { join } from "node:path"
 
 /** What npm start wrote down, unless the environment says otherwise. */
-const fact = (variable, name) => {
+export const fact = (variable, name) => {
   if (process.env[variable]) return process.env[variable]
   const file = join(process.env.TARANG_DATA ?? join(import.meta.dirname, "..", ".data"), "run.json")
   try {

@@ -16,13 +16,14 @@ run(
     const wish = Number(process.env.SIMULATOR_PORT ?? 8090)
     const port = await freePort(wish)
     const data = folder(process.env.TARANG_DATA ?? join(root, ".data"), "simulator")
-    const accountsFile = writeAccounts(data, port, givenAccounts())
+    const { file, simulatorFile, spare } = writeAccounts(data, port, { given: givenAccounts(), count: market.platformAccounts })
     const simulator = start("simulator", process.execPath, ["--enable-source-maps", entry], {
       log: "terminal",
       cwd: root,
-      env: simulatorEnv({ port, accountsFile, market })
+      env: simulatorEnv({ port, accountsFile: simulatorFile, market })
     })
-    log(`Simulator: http://127.0.0.1:${port}${port === wish ? "" : ` (${wish} is taken)`}, accounts in ${accountsFile}`)
+    log(`Simulator: http://127.0.0.1:${port}${port === wish ? "" : ` (${wish} is taken)`}, the platform's accounts in ${file}`)
+    log(`For you: api_key ${spare.api_key}, api_secret ${spare.api_secret}, login ${spare.root}/connect/login?v=3&api_key=${spare.api_key}`)
     const { code } = await simulator.ended
     return code ?? 1
   },

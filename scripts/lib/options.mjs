@@ -13,7 +13,8 @@ const market = {
   rate: { type: "string" },
   seed: { type: "string" },
   from: { type: "string" },
-  days: { type: "string" }
+  days: { type: "string" },
+  accounts: { type: "string" }
 }
 const start = { ...market, empty: { type: "boolean", default: false }, user: { type: "string", default: "demo" } }
 
@@ -28,6 +29,7 @@ export const usage = `
   --seed N                           synthetic, days: the same number, the same market
   --from YYYY-MM-DD                  days: the first simulated day
   --days N                           days: how many days (10 when nothing is said)
+  --accounts N                       synthetic, recorded, days: how many accounts the simulator has (3); the last one is for you
   --empty                            no subscriptions and no demo strategy on an empty database
   --user NAME                        whose token is printed (demo)`
 
@@ -36,6 +38,15 @@ const positive = (name, text, isWhole = false) => {
   if (text.trim() === "" || !Number.isFinite(value) || value < 0 || (!isWhole && value === 0) || (isWhole && !Number.isSafeInteger(value)))
     throw new Plain(`--${name} is a ${isWhole ? "whole number from 0" : "number above 0"}, not "${text}".`)
   return text.trim()
+}
+
+const accountsMax = 100
+/** All of the simulator's accounts but the one for a person. */
+const platformAccounts = (text, env) => {
+  if (env.ACCOUNTS_FILE) throw new Plain("--accounts invents accounts, and ACCOUNTS_FILE lists them: say one of the two.")
+  const count = Number(positive("accounts", text, true))
+  if (count < 2 || count > accountsMax) throw new Plain(`--accounts is 2 to ${accountsMax}: one for you, the others for the platform.`)
+  return count - 1
 }
 
 /** npm runs scripts in the package's folder, and stores the caller's folder in INIT_CWD. */
@@ -68,7 +79,8 @@ const marketOf = (values, env, folders) => {
     rate: ["synthetic"],
     seed: ["synthetic", "days"],
     from: ["days"],
-    days: ["days"]
+    days: ["days"],
+    accounts: ["synthetic", "recorded", "days"]
   }
   for (const [name, owners] of Object.entries(belongs))
     if (values[name] !== undefined && !owners.includes(kind))
@@ -88,7 +100,8 @@ const marketOf = (values, env, folders) => {
     rate: values.rate && positive("rate", values.rate),
     seed: values.seed && positive("seed", values.seed, true),
     from: values.from,
-    days: values.days && positive("days", values.days, true)
+    days: values.days && positive("days", values.days, true),
+    platformAccounts: values.accounts === undefined ? undefined : platformAccounts(values.accounts, env)
   }
 }
 
@@ -103,7 +116,7 @@ const checkPort = (name, env) => {
 /** Parses the options of `npm run simulator`. */
 export const simulatorOptions = (argv, env) => {
   checkPort("SIMULATOR_PORT", env)
-  const found = marketOf(parse(market, argv), { MARKET_MODE: env.SIMULATOR_MARKET }, foldersOf(env))
+  const found = marketOf(parse(market, argv), { ...env, MARKET_MODE: env.SIMULATOR_MARKET }, foldersOf(env))
   if (found.kind === "live") throw new Plain("A simulator has no live market: --market is synthetic, recorded or days.")
   return found
 }

@@ -26,28 +26,44 @@ export const parseAccounts = (file) => {
   throw new Plain(`${file} is not a JSON list of accounts.`)
 }
 
-const invented = () =>
-  ["sim1", "sim2"].map((account_id, at) => ({
-    account_id,
-    user_id: `SIM00${at + 1}`,
-    api_key: randomBytes(8).toString("hex"),
-    api_secret: randomBytes(16).toString("hex"),
-    login: "auto"
-  }))
+const invent = (account_id, user_id) => ({
+  account_id,
+  user_id,
+  api_key: randomBytes(8).toString("hex"),
+  api_secret: randomBytes(16).toString("hex"),
+  login: "auto"
+})
+const platformAccountsDefault = 2
+
+/** The accounts of earlier starts, and invented ones where `count` asks for more. */
+const ownAccounts = (file, count) => {
+  const kept = readOr(file, "") === "" ? [] : parseAccounts(file)
+  if (count === undefined && kept.length > 0) return kept
+  return Array.from({ length: count ?? platformAccountsDefault }, (_, at) => {
+    const name = `sim${at + 1}`
+    return kept.find((one) => one.account_id === name) ?? invent(name, `SIM${String(at + 1).padStart(3, "0")}`)
+  })
+}
 
 /**
- * The accounts file that both simulator and platform read, with the simulator's current address. Our own accounts keep their keys
- * between starts. A file given by ACCOUNTS_FILE is copied, and accounts without a `root` get the simulator's.
+ * Writes two files. The platform reads `file`; the simulator reads `simulatorFile`, which has one account more: `spare`, for a person.
+ * As at Kite, a login ends the session that the same account had, so a person who used one of the platform's would stop its ticks.
+ * Our accounts keep their keys from start to start, and `count` says how many the platform gets. Of a file given by ACCOUNTS_FILE a copy
+ * is made, in which accounts without a `root` get the simulator's.
  */
-export const writeAccounts = (data, port, given) => {
-  const file = join(folder(data), "accounts.json")
+export const writeAccounts = (data, port, { given, count } = {}) => {
+  const file = join(folder(data), given ? "accounts.given.json" : "accounts.json")
+  const simulatorFile = join(data, "accounts.simulator.json")
   const at = { root: `http://127.0.0.1:${port}`, ws_root: `ws://127.0.0.1:${port}` }
   const accounts = given
     ? parseAccounts(given).map((account) => (account.root === undefined ? { ...account, ...at } : account))
-    : (readOr(file, "") === "" ? invented() : parseAccounts(file)).map((account) => ({ ...account, ...at }))
-  const to = given ? join(data, "accounts.given.json") : file
-  writeFileSync(to, `${JSON.stringify(accounts, null, 2)}\n`, { mode: 0o600 })
-  return to
+    : ownAccounts(file, count).map((account) => ({ ...account, ...at }))
+  const before = readOr(simulatorFile, "") === "" ? [] : parseAccounts(simulatorFile)
+  const spare = { ...(before.find((one) => one.account_id === "spare") ?? invent("spare", "SPARE1")), ...at }
+  const write = (to, list) => writeFileSync(to, `${JSON.stringify(list, null, 2)}\n`, { mode: 0o600 })
+  write(file, accounts)
+  write(simulatorFile, [...accounts, spare])
+  return { file, simulatorFile, spare }
 }
 
 /** The environment of the simulator's process, without the platform's secrets. */
@@ -79,17 +95,17 @@ export const simulatorEnv = ({ port, accountsFile, market }) => {
 export const startSimulator = async (data, market) => {
   const pidFile = join(folder(data), "simulator.pid")
   const portFile = join(data, "simulator.port")
-  let accountsFile = ""
+  let accounts
   const begin = async (wanted) => {
     await stopStale(pidFile, entry, "SIGTERM")
     return bring(
       "The simulator",
       (port) => {
-        accountsFile = writeAccounts(data, port, givenAccounts())
+        accounts = writeAccounts(data, port, { given: givenAccounts(), count: market.platformAccounts })
         const simulator = start("simulator", process.execPath, ["--enable-source-maps", entry], {
           log: join(data, "simulator.log"),
           cwd: root,
-          env: simulatorEnv({ port, accountsFile, market })
+          env: simulatorEnv({ port, accountsFile: accounts.simulatorFile, market })
         })
         writeFileSync(pidFile, `${simulator.pid}\n`)
         return simulator
@@ -100,5 +116,5 @@ export const startSimulator = async (data, market) => {
   }
   const part = await restartable("The simulator", begin)
   writeFileSync(portFile, String(part.port))
-  return { url: `http://127.0.0.1:${part.port}`, child: part.child(), part, accountsFile }
+  return { url: `http://127.0.0.1:${part.port}`, child: part.child(), part, accountsFile: accounts.file, spare: accounts.spare }
 }

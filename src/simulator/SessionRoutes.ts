@@ -1,4 +1,4 @@
-/** Login, access tokens and the user's profile, as kite.trade/docs/connect/v3/user describes them. */
+/** Login, access tokens, and the user's profile and margins, as kite.trade/docs/connect/v3/user describes them. */
 import { Either } from "effect"
 import * as KiteTime from "../domain/market/KiteTime.ts"
 import { exchanges } from "./DumpRoutes.ts"
@@ -22,13 +22,13 @@ const userOf = ({ userId }: Sessions.Account) => ({
   meta: { demat_consent: "physical" }
 })
 
-const sessionOf = ({ account, accessToken, loginAtMs }: Sessions.Session) => ({
+const sessionOf = ({ account, accessToken, refreshToken, loginAtMs }: Sessions.Session) => ({
   ...userOf(account),
   api_key: account.apiKey,
   access_token: accessToken,
   public_token: Sessions.checksumOf(account.apiKey, accessToken, "public").slice(0, 32),
   enctoken: Sessions.checksumOf(account.apiKey, accessToken, "enc"),
-  refresh_token: "",
+  refresh_token: refreshToken,
   silo: "",
   login_time: KiteTime.format(loginAtMs)
 })
@@ -44,29 +44,82 @@ const login =
     })
   }
 
-const createSession =
-  (sessions: Sessions.Sessions): Route.Answer =>
+/** What an account has before it trades, and here nobody trades: ten lakh rupees in each segment. */
+const openingCash = 1_000_000
+const margin = {
+  enabled: true,
+  net: openingCash,
+  available: {
+    adhoc_margin: 0,
+    cash: openingCash,
+    opening_balance: openingCash,
+    live_balance: openingCash,
+    collateral: 0,
+    intraday_payin: 0
+  },
+  utilised: {
+    debits: 0,
+    exposure: 0,
+    m2m_realised: 0,
+    m2m_unrealised: 0,
+    option_premium: 0,
+    payout: 0,
+    span: 0,
+    holding_sales: 0,
+    turnover: 0,
+    liquid_collateral: 0,
+    stock_collateral: 0,
+    delivery: 0
+  }
+}
+
+/** Answers a POST from its form, which needs every one of these fields. */
+const fromForm =
+  <const Name extends string>(
+    names: ReadonlyArray<Name>,
+    answer: (fields: Readonly<Record<Name, string>>) => Route.Response
+  ): Route.Answer =>
   (request) => {
     const form = new URLSearchParams(request.body)
-    for (const field of ["api_key", "request_token", "checksum"]) {
-      if ((form.get(field) ?? "") === "") return Route.refuse(400, "InputException", `Missing or empty field \`${field}\``)
-    }
-    return Either.match(sessions.exchange(form.get("api_key") ?? "", form.get("request_token") ?? "", form.get("checksum") ?? ""), {
+    const missing = names.find((name) => (form.get(name) ?? "") === "")
+    if (missing !== undefined) return Route.refuse(400, "InputException", `Missing or empty field \`${missing}\``)
+    return answer(Object.fromEntries(names.map((name) => [name, form.get(name)])) as Readonly<Record<Name, string>>)
+  }
+
+const createSession = (sessions: Sessions.Sessions): Route.Answer =>
+  fromForm(["api_key", "request_token", "checksum"], ({ api_key, request_token, checksum }) =>
+    Either.match(sessions.exchange(api_key, request_token, checksum), {
       onLeft: Route.failure,
       onRight: (session) => Route.success(sessionOf(session))
     })
-  }
+  )
 
+/** The answer has the fields of the official Go client's UserSessionTokens. */
+const renewSession = (sessions: Sessions.Sessions): Route.Answer =>
+  fromForm(["api_key", "refresh_token", "checksum"], ({ api_key, refresh_token, checksum }) =>
+    Either.match(sessions.renew(api_key, refresh_token, checksum), {
+      onLeft: Route.failure,
+      onRight: ({ account, accessToken, refreshToken }) =>
+        Route.success({ user_id: account.userId, access_token: accessToken, refresh_token: refreshToken })
+    })
+  )
+
+/** Official clients end a session by its access token or by its refresh token. */
 const endSession =
   (sessions: Sessions.Sessions): Route.Answer =>
-  (_request, query) =>
-    Either.match(sessions.authenticate(query.get("api_key") ?? "", query.get("access_token") ?? ""), {
+  (_request, query) => {
+    const apiKey = query.get("api_key") ?? ""
+    const refreshToken = query.get("refresh_token")
+    const found =
+      refreshToken === null ? sessions.authenticate(apiKey, query.get("access_token") ?? "") : sessions.refreshable(apiKey, refreshToken)
+    return Either.match(found, {
       onLeft: Route.failure,
       onRight: (session) => {
         sessions.logout(session)
         return Route.success(true)
       }
     })
+  }
 
 export const make = (sessions: Sessions.Sessions, guard: Route.Guard): Route.Routes => {
   const create = createSession(sessions)
@@ -77,6 +130,10 @@ export const make = (sessions: Sessions.Sessions, guard: Route.Guard): Route.Rou
       methods: ["POST", "DELETE"],
       answer: (request, query) => (request.method === "POST" ? create(request, query) : end(request, query))
     },
-    "/user/profile": { methods: ["GET"], answer: guard("other", ({ account }) => Route.success(userOf(account))) }
+    "/session/refresh_token": { methods: ["POST"], answer: renewSession(sessions) },
+    "/user/profile": { methods: ["GET"], answer: guard("other", ({ account }) => Route.success(userOf(account))) },
+    "/user/margins": { methods: ["GET"], answer: guard("other", () => Route.success({ equity: margin, commodity: margin })) },
+    "/user/margins/equity": { methods: ["GET"], answer: guard("other", () => Route.success(margin)) },
+    "/user/margins/commodity": { methods: ["GET"], answer: guard("other", () => Route.success(margin)) }
   }
 }

@@ -22,6 +22,8 @@ export interface Refusal {
 export interface Session {
   readonly account: Account
   readonly accessToken: string
+  /** Renews the access token. Kite gives it to approved platforms only; an ordinary app gets an empty text there. */
+  readonly refreshToken: string
   /** UNIX ms. */
   readonly loginAtMs: number
   readonly expiresAtMs: number
@@ -43,9 +45,9 @@ const sameText = (left: string, right: string): boolean => {
   return a.length === b.length && timingSafeEqual(a, b)
 }
 
-/** SHA-256 in hex of key, request token and secret joined. It proves that the client knows the secret. */
-export const checksumOf = (apiKey: string, requestToken: string, apiSecret: string): string =>
-  createHash("sha256").update(`${apiKey}${requestToken}${apiSecret}`).digest("hex")
+/** SHA-256 in hex of key, request or refresh token, and secret joined. It proves that the client knows the secret. */
+export const checksumOf = (apiKey: string, token: string, apiSecret: string): string =>
+  createHash("sha256").update(`${apiKey}${token}${apiSecret}`).digest("hex")
 
 /** An access token expires at 06:00 IST after the login. */
 export const expiresAtMs = (loginAtMs: number): number => {
@@ -94,9 +96,16 @@ export class Sessions {
       return refuse(403, "TokenException", "Invalid `checksum`.")
     }
     this.#requestTokens.delete(requestToken)
-    const session = { account, accessToken: newToken(), loginAtMs: nowMs, expiresAtMs: expiresAtMs(nowMs) }
-    this.#byApiKey.set(apiKey, session)
-    return Either.right(session)
+    return Either.right(this.#begin(account, newToken()))
+  }
+
+  /** A new access token for a refresh token, which works until the next login or logout. The access token before it ends. */
+  renew(apiKey: string, refreshToken: string, checksum: string): Either.Either<Session, Refusal> {
+    return Either.flatMap(this.refreshable(apiKey, refreshToken), ({ account }) =>
+      sameText(checksum, checksumOf(apiKey, refreshToken, account.apiSecret))
+        ? Either.right(this.#begin(account, refreshToken))
+        : refuse(403, "TokenException", "Invalid `checksum`.")
+    )
   }
 
   authenticate(apiKey: string, accessToken: string): Either.Either<Session, Refusal> {
@@ -107,6 +116,12 @@ export class Sessions {
     return Either.right(session)
   }
 
+  /** The session of a refresh token, which outlives its access token. */
+  refreshable(apiKey: string, refreshToken: string): Either.Either<Session, Refusal> {
+    const session = this.#byApiKey.get(apiKey)
+    return session === undefined || !sameText(session.refreshToken, refreshToken) ? Either.left(tokenRefusal) : Either.right(session)
+  }
+
   /** The api_keys that have signed in or have begun to. */
   begun(): ReadonlyArray<string> {
     return [...new Set([...this.#byApiKey.keys(), ...[...this.#requestTokens.values()].map(({ apiKey }) => apiKey)])]
@@ -115,6 +130,13 @@ export class Sessions {
   /** Ends a session; open sockets stay, as the broker's documents say nothing about them. */
   logout(session: Session): void {
     this.#byApiKey.delete(session.account.apiKey)
+  }
+
+  #begin(account: Account, refreshToken: string): Session {
+    const nowMs = this.#nowMs()
+    const session = { account, accessToken: newToken(), refreshToken, loginAtMs: nowMs, expiresAtMs: expiresAtMs(nowMs) }
+    this.#byApiKey.set(account.apiKey, session)
+    return session
   }
 
   #dropOldest(apiKey: string): void {

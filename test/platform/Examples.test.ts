@@ -11,12 +11,13 @@ import { majors, nodeOf } from "../../scripts/lib/nodes.mjs"
 import * as Frame from "../../src/domain/market/Frame.ts"
 import * as Streams from "../../src/streams/Streams.ts"
 import * as Subjects from "../../src/streams/Subjects.ts"
-import { ask, eventually, natsClient, start, token, type World, world } from "./PlatformWorld.ts"
+import { ask, eventually, natsClient, type Running as Platform, spareAccount, start, token, type World, world } from "./PlatformWorld.ts"
 
 const exampleMsMax = 60_000
 
 interface Facts {
   readonly world: World
+  readonly platform: Platform
   /** The values that `npm start` prints. */
   readonly env: Readonly<Record<string, string>>
   /** A folder with a run.json that holds the same values. */
@@ -40,7 +41,12 @@ const RunningLive = Layer.scoped(
     )
     const facts = { gateway_url: running.url, nats_url: backends.nats.operatorUrl, token: jwt }
     yield* Effect.promise(() => writeFile(join(folder, "run.json"), JSON.stringify(facts)))
-    return { world: backends, folder, env: { GATEWAY_URL: running.url, NATS_URL: backends.nats.operatorUrl, TOKEN: jwt } }
+    return {
+      world: backends,
+      platform: running,
+      folder,
+      env: { GATEWAY_URL: running.url, NATS_URL: backends.nats.operatorUrl, TOKEN: jwt }
+    }
   })
 )
 
@@ -275,6 +281,32 @@ layer(RunningLive, { excludeTestServices: true, timeout: 180_000 })("Examples", 
         assert.isAtLeast(countOf(lines, /^update {2}delta of NIFTY/), 2)
         assert.strictEqual(countOf(lines, new RegExp(`^m2m  strategy 1: m2m ${number}, net delta (?:null|${number})$`)), 3)
         assert.strictEqual(countOf(lines, /^state {2}open $/), 3)
+      }),
+    exampleMsMax
+  )
+
+  it.effect(
+    "kiteconnect.mjs: the official client logs in to the spare account and streams, and the platform's sessions go on",
+    () =>
+      Effect.gen(function* () {
+        const { world, platform, env } = yield* Running
+        const { accountId: account_id, userId: user_id, apiKey: api_key, apiSecret: api_secret } = spareAccount
+        const spare = { account_id, user_id, api_key, api_secret, root: world.simulator.url, ws_root: world.simulator.wsUrl }
+        const sessions = Effect.map(ask(platform, "/health"), ({ body }) =>
+          Object.values<{ state: string; ticks: number; incarnation: number }>(body.ticker.accounts)
+        )
+        const before = yield* sessions
+        const lines = yield* example({ ...env, SIMULATOR_ACCOUNT: JSON.stringify(spare) }, "kiteconnect.mjs", "3")
+        assert.strictEqual(lines[0], "SPARE (Simulated SPARE) has 1000000 rupees")
+        assert.match(lines[1] ?? "", new RegExp(`^NIFTY 50 last ${price}$`))
+        assert.isAtLeast(countOf(lines, new RegExp(`^tick 256265 last ${price}$`)), 3)
+        const after = yield* eventually("the platform's ticks go on", sessions, (now) =>
+          now.every(({ state, ticks }, at) => state === "streaming" && ticks > (before[at]?.ticks ?? 0))
+        )
+        assert.deepStrictEqual(
+          after.map(({ incarnation }) => incarnation),
+          before.map(({ incarnation }) => incarnation)
+        )
       }),
     exampleMsMax
   )

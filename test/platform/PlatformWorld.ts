@@ -15,6 +15,8 @@ export const secret = "0123456789abcdef0123456789abcdef"
 
 const simulatorAccount = (id: string) => ({ accountId: id, apiKey: `key-${id}`, apiSecret: `secret-${id}`, userId: id.toUpperCase() })
 export const accountIds = ["sim1", "sim2"]
+/** An account of the simulator that the platform does not use. */
+export const spareAccount = simulatorAccount("spare")
 
 export interface World {
   readonly nats: NatsServer
@@ -32,7 +34,7 @@ export const world = (
   Effect.gen(function* () {
     const nats = yield* natsServer
     const databaseUrl = yield* freshDatabase
-    const simulator = yield* Simulator.make({ accounts: accountIds.map(simulatorAccount), market })
+    const simulator = yield* Simulator.make({ accounts: [...accountIds.map(simulatorAccount), spareAccount], market })
     const folder = yield* Effect.acquireRelease(
       Effect.promise(() => mkdtemp(join(tmpdir(), "tarang-"))),
       (folder) => Effect.promise(() => rm(folder, { recursive: true, force: true }))

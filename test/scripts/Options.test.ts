@@ -45,6 +45,16 @@ describe("npm start's options", () => {
     assert.deepStrictEqual([market.kind, market.from, market.days, market.seed, market.speed], ["days", "2026-07-27", "10", "3", "max"])
   })
 
+  it("--accounts counts the simulator's accounts, of which one is for a person", () => {
+    assert.strictEqual(startOptions([], {}).market.platformAccounts, undefined)
+    assert.strictEqual(startOptions(["--accounts", "5"], {}).market.platformAccounts, 4)
+    assert.strictEqual(simulatorOptions(["--accounts", "2"], {}).platformAccounts, 1)
+    assert.match(
+      textOf(() => startOptions(["--accounts", "5"], { ACCOUNTS_FILE: "mine.json" })),
+      /say one of the two/
+    )
+  })
+
   const refused: ReadonlyArray<readonly [ReadonlyArray<string>, RegExp]> = [
     [["--spede", "60"], /Unknown option '--spede'[\s\S]*--speed N\|max/],
     [["extra"], /extra/],
@@ -64,6 +74,9 @@ describe("npm start's options", () => {
     [["--oi", "units"], /--oi goes with --market recorded, and the market is synthetic/],
     [["--rate=-1"], /--rate is a number above 0/],
     [["--seed", "1.5"], /--seed is a whole number from 0, not "1\.5"/],
+    [["--accounts", "1"], /--accounts is 2 to 100/],
+    [["--accounts", "101"], /--accounts is 2 to 100/],
+    [["--accounts", "two"], /--accounts is a whole number/],
     [["--user", "a b"], /--user is 1 to 64 letters/]
   ]
   for (const [argv, text] of refused) {
@@ -111,8 +124,8 @@ describe("accounts file", () => {
 
   it("keeps its keys between starts and follows the simulator's port", () => {
     const data = join(folder, "own")
-    const first = read(writeAccounts(data, 4001))
-    const file = writeAccounts(data, 4002)
+    const first = read(writeAccounts(data, 4001).file)
+    const { file } = writeAccounts(data, 4002)
     const second = read(file)
     assert.deepStrictEqual(
       first.map((account) => account.account_id),
@@ -126,11 +139,37 @@ describe("accounts file", () => {
     assert.strictEqual(statSync(file).mode & 0o777, 0o600)
   })
 
+  it("gives the simulator one account more than the platform, for a person, with the same keys at each start", () => {
+    for (const given of [undefined, join(folder, "one.json")]) {
+      const data = join(folder, given === undefined ? "spare" : "spare-given")
+      if (given !== undefined) writeFileSync(given, JSON.stringify([{ account_id: "mine" }]))
+      const first = writeAccounts(data, 4001, { given })
+      const { file, simulatorFile, spare } = writeAccounts(data, 4002, { given })
+      assert.deepStrictEqual(read(simulatorFile), [...read(file), spare])
+      assert.notInclude(readFileSync(file, "utf8"), spare.api_key)
+      assert.deepStrictEqual([spare.account_id, spare.api_key, spare.api_secret], ["spare", first.spare.api_key, first.spare.api_secret])
+      assert.deepStrictEqual([spare.root, spare.ws_root], ["http://127.0.0.1:4002", "ws://127.0.0.1:4002"])
+      assert.strictEqual(statSync(simulatorFile).mode & 0o777, 0o600)
+    }
+  })
+
+  it("invents as many accounts as asked for, and keeps those that it has", () => {
+    const data = join(folder, "many")
+    const keys = (count?: number) =>
+      read(writeAccounts(data, 4001, { count }).file).map(({ account_id, api_key }) => `${account_id} ${api_key}`)
+    const two = keys()
+    const four = keys(4)
+    assert.deepStrictEqual([two.length, four.length, four.slice(0, 2)], [2, 4, two])
+    assert.deepStrictEqual(keys(), four)
+    assert.deepStrictEqual(keys(1), two.slice(0, 1))
+    assert.strictEqual(new Set(four).size, 4)
+  })
+
   it("does not change a given file, and gives the simulator's address to accounts without one", () => {
     const given = join(folder, "given.json")
     const text = JSON.stringify([{ account_id: "a" }, { account_id: "b", root: "http://elsewhere" }])
     writeFileSync(given, text)
-    const accounts = read(writeAccounts(join(folder, "copy"), 4003, given))
+    const accounts = read(writeAccounts(join(folder, "copy"), 4003, { given }).file)
     assert.deepStrictEqual(
       accounts.map((account) => account.root),
       ["http://127.0.0.1:4003", "http://elsewhere"]
@@ -142,11 +181,11 @@ describe("accounts file", () => {
     const given = join(folder, "broken.json")
     writeFileSync(given, "{")
     assert.match(
-      textOf(() => writeAccounts(folder, 1, given)),
+      textOf(() => writeAccounts(folder, 1, { given })),
       /broken\.json is not a JSON list of accounts/
     )
     assert.match(
-      textOf(() => writeAccounts(folder, 1, join(folder, "absent.json"))),
+      textOf(() => writeAccounts(folder, 1, { given: join(folder, "absent.json") })),
       /absent\.json cannot be read/
     )
   })

@@ -22,6 +22,8 @@ describe("npm start", () => {
       assert.strictEqual((await fetch(run.docs_url)).status, 200)
       assert.strictEqual((await fetch(`${run.gateway_url}/health/ready`)).status, 200)
       assert.strictEqual((await fetch(`${run.simulator_url}/market`)).status, 200)
+      const page = `${run.simulator_url}/connect/login?v=3&api_key=${run.simulator_account?.api_key}`
+      assert.match((await fetch(page, { redirect: "manual" })).headers.get("location") ?? "", /request_token=[0-9a-f]{32}/)
       assert.strictEqual((await api(run, "GET", "/auth/test")).status, 200)
       assert.strictEqual((await api(run, "GET", "/subscriptions")).body["total"], 0)
 

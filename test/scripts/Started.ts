@@ -22,6 +22,7 @@ export interface Run {
   readonly database_url: string
   readonly redis_url: string | null
   readonly simulator_url: string | null
+  readonly simulator_account: { readonly api_key: string } | null
   readonly token: string
   readonly pid: number
 }

@@ -63,6 +63,53 @@ describe("KiteRest, real kiteconnect calls", () => {
     })
   )
 
+  it.scopedLive("reads the margins of all segments and of one", () =>
+    Effect.gen(function* () {
+      const simulator = yield* start()
+      const { kite } = yield* login(simulator.url)
+      const all = yield* Effect.promise(() => kite.getMargins())
+      expect([all.equity?.net, all.commodity?.available.cash]).toEqual([1_000_000, 1_000_000])
+      for (const segment of ["equity", "commodity"] as const)
+        expect(yield* Effect.promise(() => kite.getMargins(segment as never))).toEqual(all[segment])
+    })
+  )
+
+  it.scopedLive("renews an access token by the refresh token, until that one is invalidated", () =>
+    Effect.gen(function* () {
+      const { url } = yield* start()
+      const kite = new KiteConnect({ api_key: first.apiKey, root: url })
+      const token = yield* requestToken(url, first.apiKey)
+      const session = yield* Effect.promise(() => kite.generateSession(token, first.apiSecret))
+      const refreshToken = session.refresh_token ?? ""
+      expect(refreshToken).toMatch(/^[0-9a-f]{32}$/)
+      const renewed = yield* Effect.promise(() => kite.renewAccessToken(refreshToken, first.apiSecret))
+      expect(renewed).toEqual({
+        user_id: first.userId,
+        access_token: expect.stringMatching(/^[0-9a-f]{32}$/),
+        refresh_token: refreshToken
+      })
+      expect(renewed.access_token).not.toBe(session.access_token)
+      // kiteconnect uses the new token by itself; the one before it has ended.
+      expect((yield* Effect.promise(() => kite.getProfile())).user_id).toBe(first.userId)
+      expect((yield* get(url, "/user/profile", `token ${first.apiKey}:${session.access_token}`)).status).toBe(403)
+      const refusal = (attempt: () => Promise<unknown>) => Effect.flip(Effect.tryPromise({ try: attempt, catch: (error) => error }))
+      expect(yield* refusal(() => kite.renewAccessToken(refreshToken, "guess"))).toMatchObject({ message: "Invalid `checksum`." })
+      expect(yield* Effect.promise(() => kite.invalidateRefreshToken(refreshToken))).toBe(true)
+      expect(yield* refusal(() => kite.renewAccessToken(refreshToken, first.apiSecret))).toMatchObject({ error_type: "TokenException" })
+      const missing = yield* get(url, "/session/refresh_token", undefined, { method: "POST", body: new URLSearchParams({ api_key: "a" }) })
+      expect([missing.status, missing.body.message]).toEqual([400, "Missing or empty field `refresh_token`"])
+    })
+  )
+
+  it.scopedLive("a person's login with the spare account leaves the sessions of the others as they are", () =>
+    Effect.gen(function* () {
+      const { url } = yield* start({ accounts: [first, account("spare")] })
+      const { kite } = yield* login(url)
+      yield* login(url, account("spare"))
+      expect((yield* Effect.promise(() => kite.getProfile())).user_id).toBe(first.userId)
+    })
+  )
+
   it.scopedLive("reads the instruments of all exchanges and of one", () =>
     Effect.gen(function* () {
       const simulator = yield* start()
@@ -123,6 +170,12 @@ describe("KiteRest, against the recorded answers", () => {
       const session = yield* get(simulator.url, "/session/token", undefined, { method: "POST", body })
       compareWith("generate_session.json", session.body)
       const authorization = `token ${first.apiKey}:${session.body.data.access_token}`
+      for (const [path, file] of [
+        ["/user/margins", "margins.json"],
+        ["/user/margins/equity", "margins_equity.json"],
+        ["/user/margins/commodity", "margin_commodity.json"]
+      ] as const)
+        compareWith(file, (yield* get(simulator.url, path, authorization)).body)
       compareWith("profile.json", (yield* get(simulator.url, "/user/profile", authorization)).body)
       for (const [path, file] of [
         ["/quote", "quote.json"],
