@@ -18,12 +18,25 @@ const methods = ["GET", "POST", "PUT", "PATCH", "DELETE"] as const
 /** The methods of each path. The library's router only knows "no such method and path", and gives a global middleware no template. */
 const routes = (api: HttpApi.HttpApi.AnyWithProps, others: ReadonlyArray<`/${string}`>) => {
   const table = HttpLayerRouter.FindMyWay.make<string>()
+  /** Methods by path, of paths without a parameter. */
+  const literal = new Map<string, Set<string>>()
   for (const group of Object.values(api.groups)) {
-    for (const endpoint of Object.values(group.endpoints)) table.on(endpoint.method, endpoint.path, endpoint.path)
+    for (const { method, path } of Object.values(group.endpoints)) {
+      table.on(method, path, path)
+      if (!path.includes(":")) literal.set(path, (literal.get(path) ?? new Set()).add(method))
+    }
   }
   for (const path of others) table.on("GET", path, path)
   return {
-    allowed: (url: string) => methods.filter((method) => table.find(method, url) !== undefined),
+    allowed: (url: string) => {
+      const own = literal.get(url.split("?", 1)[0] ?? "")
+      return methods.filter((method) => own?.has(method) ?? table.find(method, url) !== undefined)
+    },
+    /** True for a method that only a path with a parameter has here: the router would read `batch` of /subscriptions/batch as a token. */
+    isOtherPaths: (method: string, path: string) => {
+      const own = literal.get(path)
+      return own !== undefined && !own.has(method) && methods.some((known) => known === method)
+    },
     /** The template of a path, or "other" for an unknown one: a label must not have as many values as there are paths. */
     templateOf: (method: string, url: string) =>
       methods.find((known) => known === method) === undefined ? "other" : (table.find(method as "GET", url)?.handler ?? "other")
@@ -32,6 +45,8 @@ const routes = (api: HttpApi.HttpApi.AnyWithProps, others: ReadonlyArray<`/${str
 
 const json = (status: number, code: string, detail: string, headers: Record<string, string> = {}) =>
   Effect.map(Problem.body(code, { detail }), (body) => HttpServerResponse.unsafeJson(body, { status, headers }))
+
+const otherMethod = (allow: ReadonlyArray<string>) => json(405, "method_not_allowed", "Method not allowed", { allow: allow.join(", ") })
 
 const labelsOf = (labels: Readonly<Record<string, string>>) => Object.entries(labels).map(([key, value]) => MetricLabel.make(key, value))
 
@@ -47,16 +62,14 @@ interface Settings {
  * failure.
  */
 const make = (api: HttpApi.HttpApi.Any, others: ReadonlyArray<`/${string}`>, { body, cors }: Settings) => {
-  const { allowed, templateOf } = routes(api as HttpApi.HttpApi.AnyWithProps, others)
+  const { allowed, isOtherPaths, templateOf } = routes(api as HttpApi.HttpApi.AnyWithProps, others)
 
   const respond = (request: HttpServerRequest.HttpServerRequest, cause: Cause.Cause<unknown>) => {
     const error = Cause.squash(cause)
     if (HttpServerResponse.isServerResponse(error)) return Effect.succeed(error)
     if (error instanceof HttpServerError.RouteNotFound) {
       const allow = allowed(request.url)
-      return allow.length === 0
-        ? json(404, "not_found", "Resource not found")
-        : json(405, "method_not_allowed", "Method not allowed", { allow: allow.join(", ") })
+      return allow.length === 0 ? json(404, "not_found", "Resource not found") : otherMethod(allow)
     }
     if (error instanceof Problem.Unavailable) return json(503, "unavailable", error.detail)
     if (error instanceof RequestBody.BodyRefused) return json(error.status, error.code, error.detail, { connection: "close" })
@@ -75,8 +88,12 @@ const make = (api: HttpApi.HttpApi.Any, others: ReadonlyArray<`/${string}`>, { b
           const requestId = RequestId.of(request.headers["x-request-id"])
           const path = request.url.split("?", 1)[0] ?? ""
           const startedMs = yield* Clock.currentTimeMillis
-          return yield* RequestBody.read(request, body).pipe(
-            Effect.flatMap((whole) => Effect.provideService(app, HttpServerRequest.HttpServerRequest, whole)),
+          const answer = isOtherPaths(request.method, path)
+            ? otherMethod(allowed(path))
+            : Effect.flatMap(RequestBody.read(request, body), (whole) =>
+                Effect.provideService(app, HttpServerRequest.HttpServerRequest, whole)
+              )
+          return yield* answer.pipe(
             Effect.catchAllCause((cause) =>
               Cause.isInterruptedOnly(cause) ? Effect.failCause(cause as Cause.Cause<never>) : respond(request, cause)
             ),

@@ -1,5 +1,6 @@
 import * as OpenApi from "@effect/platform/OpenApi"
 import { Api } from "../../contract/Api.ts"
+import * as Examples from "./Examples.ts"
 import { fields, operations } from "./OperationTexts.ts"
 
 type Json = { [name: string]: unknown }
@@ -39,8 +40,24 @@ const withBody = {
   "415": problem("The body is not application/json")
 }
 
+/** What a page such as /docs fills in. */
+const giveExamples = (id: string, operation: Json): void => {
+  const { parameters, requestBody } = operation
+  const known = { ...Examples.parameters, ...Examples.ofOperation[id] }
+  if (Array.isArray(parameters))
+    for (const parameter of parameters) {
+      const example = known[parameter["name"]]
+      if (example !== undefined) parameter["example"] = example
+    }
+  const body = Examples.bodies[id]
+  const json = isObject(requestBody) && isObject(requestBody["content"]) ? requestBody["content"]["application/json"] : undefined
+  if (body !== undefined && isObject(json)) json["example"] = body
+}
+
 const describeOperation = (operation: Json): void => {
-  const text = operations[String(operation["operationId"])]
+  const id = String(operation["operationId"])
+  const text = operations[id]
+  giveExamples(id, operation)
   if (text !== undefined) Object.assign(operation, { summary: text.summary, description: text.description })
   const { parameters, responses, security } = operation
   if (Array.isArray(security)) operation["security"] = security.filter((scheme) => !("apiKey" in scheme))

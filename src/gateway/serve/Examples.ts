@@ -1,0 +1,70 @@
+/** Requests of /docs that work on a platform just started with the synthetic market: its demo strategy has number 1, its user created it. */
+
+/** Values of parameters by name. The days are any of the rulebook's: an expiry that is not listed is answered 404. */
+export const parameters: Readonly<Record<string, unknown>> = {
+  countback: "30",
+  date: "2026-11-24",
+  exchange: "NSE",
+  expiry: "2026-12-29",
+  from: "2026-11-20",
+  greeks: false,
+  id: 1,
+  instrument_token: 256265,
+  interval: "5m",
+  leg_id: 1,
+  limit: 50,
+  metric: "oi",
+  offset: 0,
+  oi: true,
+  points: 101,
+  query: "RELI",
+  resolution: "5",
+  search: "NIFTY",
+  segment: "INDICES",
+  spot_shift: 0.01,
+  status: "active",
+  symbol: "NIFTY",
+  symbols: "NSE:RELIANCE,NIFTY",
+  timeframe: "5m",
+  to: "2026-11-21",
+  token: 256265,
+  tradingsymbol: "RELIANCE",
+  type: "stock",
+  underlying: "NIFTY",
+  vol_shift: 0.02
+}
+
+/** Values of one operation's parameters, where the value above does not fit. */
+export const ofOperation: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
+  "calendar.tradingDays": { to: "2026-11-30" },
+  "calendar.holidays": { from: "2026-01-01", to: "2026-12-31" },
+  "instruments.foEnabled": { exchange: "NFO" },
+  // A day between now and the legs' expiry: no written one stays right.
+  "positions.payoff": { date: undefined },
+  "udf.history": { from: "1795146300", to: "1795168800", symbol: "NSE:RELIANCE" },
+  "udf.search": { limit: "30" }
+}
+
+const leg = { tradingsymbol: "RELIANCE", exchange: "NSE", direction: "BUY", quantity: 100, entry_price: "1300.50" }
+
+/** Bodies, by the operation's id. */
+export const bodies: Readonly<Record<string, unknown>> = {
+  "subscriptions.save": { instrument_token: 256265, requested_mode: "FULL" },
+  "subscriptions.saveAll": { subscriptions: [{ instrument_token: 738561, requested_mode: "QUOTE" }] },
+  "subscriptions.change": { requested_mode: "QUOTE" },
+  "windows.create": { underlying: "BANKNIFTY", expiries: 1, strikes: 5, requested_mode: "FULL" },
+  "strategies.create": { name: "Covered call", description: "Shares and a short call", tags: ["income"], instruments: [leg] },
+  "strategies.change": { name: "Iron condor", tags: ["weekly"] },
+  "strategies.addLeg": leg,
+  "strategies.changeLeg": { quantity: 130 },
+  "positions.record": {
+    fills: [{ tradingsymbol: "RELIANCE", exchange: "NSE", side: "BUY", quantity: 100, price: "1300.50", external_id: "trade-1" }]
+  },
+  "foAnalysis.payoff": {
+    spot: 1300,
+    legs: [
+      { type: "EQ", direction: "BUY", quantity: 100, entry_price: "1300.50" },
+      { type: "CE", strike: 1350, expiry: "2098-12-30", direction: "SELL", quantity: 100, entry_price: "12.40", iv: 0.24 }
+    ]
+  }
+}
