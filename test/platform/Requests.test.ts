@@ -122,8 +122,11 @@ layer(PlatformLive, { excludeTestServices: true, timeout: 120_000 })("Requests o
       const { operations } = yield* Platform
       const missing = operations.flatMap((operation) => [
         ...(operation.declared.parameters ?? [])
-          // Only a day after today and before the legs' expiry is right there, so no written one is.
-          .filter(({ name, example }: Json) => example === undefined && !(operation.id === "positions.payoff" && name === "date"))
+          // Only days after today and before the legs' expiry are right there, so no written one is.
+          .filter(
+            ({ name, example }: Json) =>
+              example === undefined && !["positions.payoff date", "positions.scenario dates"].includes(`${operation.id} ${name}`)
+          )
           .map(({ name }: Json) => `${operation.id}: ${name}`),
         ...(operation.declared.requestBody !== undefined && jsonBody(operation)?.example === undefined ? [`${operation.id}: body`] : [])
       ])

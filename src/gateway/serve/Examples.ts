@@ -22,6 +22,7 @@ export const parameters: Readonly<Record<string, unknown>> = {
   search: "NIFTY",
   segment: "INDICES",
   spot_shift: 0.01,
+  spot_shifts: "-0.05,0,0.05",
   status: "active",
   symbol: "NIFTY",
   symbols: "NSE:RELIANCE,NIFTY",
@@ -31,7 +32,8 @@ export const parameters: Readonly<Record<string, unknown>> = {
   tradingsymbol: "RELIANCE",
   type: "stock",
   underlying: "NIFTY",
-  vol_shift: 0.02
+  vol_shift: 0.02,
+  vol_shifts: "-0.02,0,0.02"
 }
 
 /** Values of one operation's parameters, where the value above does not fit. */
@@ -39,12 +41,17 @@ export const ofOperation: Readonly<Record<string, Readonly<Record<string, unknow
   "calendar.tradingDays": { to: "2026-11-30" },
   "calendar.holidays": { from: "2026-01-01", to: "2026-12-31" },
   "instruments.foEnabled": { exchange: "NFO" },
-  // A day between now and the legs' expiry: no written one stays right.
+  // Days between now and the legs' expiry: no written one stays right.
   "positions.payoff": { date: undefined },
+  "positions.scenario": { dates: undefined },
   "udf.history": { from: "1795146300", to: "1795168800", symbol: "NSE:RELIANCE" },
   "udf.search": { limit: "30" }
 }
 
+const coveredCall = [
+  { type: "EQ", direction: "BUY", quantity: 100, entry_price: "1300.50" },
+  { type: "CE", strike: 1350, expiry: "2098-12-30", direction: "SELL", quantity: 100, entry_price: "12.40", iv: 0.24 }
+]
 const leg = { tradingsymbol: "RELIANCE", exchange: "NSE", direction: "BUY", quantity: 100, entry_price: "1300.50" }
 
 /** Bodies, by the operation's id. */
@@ -60,11 +67,6 @@ export const bodies: Readonly<Record<string, unknown>> = {
   "positions.record": {
     fills: [{ tradingsymbol: "RELIANCE", exchange: "NSE", side: "BUY", quantity: 100, price: "1300.50", external_id: "trade-1" }]
   },
-  "foAnalysis.payoff": {
-    spot: 1300,
-    legs: [
-      { type: "EQ", direction: "BUY", quantity: 100, entry_price: "1300.50" },
-      { type: "CE", strike: 1350, expiry: "2098-12-30", direction: "SELL", quantity: 100, entry_price: "12.40", iv: 0.24 }
-    ]
-  }
+  "foAnalysis.payoff": { spot: 1300, legs: coveredCall },
+  "foAnalysis.scenario": { spot: 1300, legs: coveredCall, spot_shifts: [-0.05, 0, 0.05], vol_shifts: [-0.02, 0, 0.02] }
 }
