@@ -54,6 +54,15 @@ const coveredCall = [
 ]
 const leg = { tradingsymbol: "RELIANCE", exchange: "NSE", direction: "BUY", quantity: 100, entry_price: "1300.50" }
 
+const holiday = (date: string) => ({
+  entry: "day",
+  date,
+  name: "Floods",
+  kind: "holiday",
+  calendars: ["NSE_CM", "NSE_FO"],
+  source: ["circular 1/2026"]
+})
+
 /** Bodies, by the operation's id. */
 export const bodies: Readonly<Record<string, unknown>> = {
   "subscriptions.save": { instrument_token: 256265, requested_mode: "FULL" },
@@ -67,6 +76,9 @@ export const bodies: Readonly<Record<string, unknown>> = {
   "positions.record": {
     fills: [{ tradingsymbol: "RELIANCE", exchange: "NSE", side: "BUY", quantity: 100, price: "1300.50", external_id: "trade-1" }]
   },
+  "calendar.addEntry": holiday("2026-09-15"),
+  "calendar.changeEntry": { ...holiday("2026-09-15"), kind: "special_open", sessions: ["continuous 10:00-12:00"] },
+  "calendar.importEntries": { entries: [holiday("2026-09-16")] },
   "foAnalysis.payoff": { spot: 1300, legs: coveredCall },
   "foAnalysis.scenario": { spot: 1300, legs: coveredCall, spot_shifts: [-0.05, 0, 0.05], vol_shifts: [-0.02, 0, 0.02] }
 }
