@@ -4,21 +4,21 @@ import { JetStream } from "./streams/JetStream.ts"
 import { RuleBook } from "./streams/RuleBook.ts"
 import * as Subjects from "./streams/Subjects.ts"
 
-/** A process whose announcement was lost learns of an entry after this at the latest. */
+/** If an announcement is lost, the process reads the entries at the latest after this time. */
 const lookEvery = "1 minute"
 
 const follow = Effect.gen(function* () {
   const repo = yield* CalendarRepo
   const rules = yield* RuleBook
   const { nc } = yield* JetStream
-  // One place: however many announcements come while the entries are read, they are read once more.
+  // A queue of one: however many announcements arrive during a read, one more read follows.
   const announced = yield* Queue.sliding<void>(1)
   yield* Effect.acquireRelease(
     Effect.sync(() => nc.subscribe(Subjects.Changed.at({ what: "rules" }), { callback: () => announced.unsafeOffer(undefined) })),
     (subscription) => Effect.sync(() => subscription.unsubscribe())
   )
   const read = Effect.map(repo.current, rules.replace)
-  // Nothing may be decided by the shipped rules alone where entries lie over them.
+  // Read first: no decision may use only the shipped rules while entries exist.
   yield* read
   yield* Queue.take(announced).pipe(
     Effect.timeoutTo({ duration: lookEvery, onSuccess: () => "announced", onTimeout: () => "due" }),
@@ -29,5 +29,5 @@ const follow = Effect.gen(function* () {
   )
 })
 
-/** The rulebook of a process: the shipped rules with the stored entries over them, which it follows while it runs. */
+/** The rulebook of a process: the shipped rules with the stored entries applied. It follows changes while the process runs. */
 export const layer = Layer.scopedDiscard(follow).pipe(Layer.provideMerge(RuleBook.Default))

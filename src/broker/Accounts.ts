@@ -92,7 +92,7 @@ const loginOf = (row: Row): Login => {
 const withoutSlash = (url: string) => url.replace(/\/+$/, "")
 /** Kite's own address, however it is written: with a slash at the end, in capitals, or with its port. */
 const isKite = (root: string): boolean => new URL(root).host === new URL(kiteRoot).host
-/** Without `ws_root` Kite's socket is at Kite's other host, and a simulator's at the host and port of `root`. */
+/** Without `ws_root`, Kite's socket is at Kite's other host, and a simulator's at the host and port of `root`. */
 const socketRootOf = (wsRoot: string | undefined, root: string): string =>
   withoutSlash(wsRoot ?? (isKite(root) ? kiteSocketRoot : root.replace(/^http/i, "ws")))
 

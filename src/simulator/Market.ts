@@ -14,13 +14,13 @@ export interface Status {
   readonly state: State
 }
 
-/** What was found when a recording was read, as GET /market names it. */
+/** Facts about a recording found while reading it, as named by GET /market. */
 export interface RecordedFacts {
   readonly contracts: number
   /** Contracts of the file that the instruments dump lacks. */
   readonly not_in_dump: number
   readonly lines_skipped: number
-  /** What the quantities of the file count; the market serves units. */
+  /** The unit of the file's quantities. The market serves units. */
   readonly counted: Counted
   readonly counted_by: "option" | "values"
 }
@@ -66,7 +66,7 @@ export interface Market {
   readonly columns: Frame.Columns
   readonly rowByToken: ReadonlyMap<number, number>
   readonly status: () => Status
-  /** Of a recording; `previousOi` is by row, null where the file does not say it. */
+  /** For a recording. `previousOi` is by row; null if the file does not contain it. */
   readonly recorded?: { readonly facts: RecordedFacts; readonly previousOi: ReadonlyArray<number | null> }
   /** Minutes of an instrument that begin in the span and not after market time, ascending; the last may still change. */
   readonly minutes: (token: number, span: Span) => ReadonlyArray<Candle>

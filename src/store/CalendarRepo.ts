@@ -6,7 +6,7 @@ import { BigIntColumn, TimeColumn } from "./Columns.ts"
 import * as Postgres from "./Postgres.ts"
 import * as StoreError from "./StoreError.ts"
 
-/** Entries of the whole calendar: ten years of every exchange's days are some thousands. */
+/** Entries of the whole calendar. Ten years of every exchange's days are a few thousand. */
 export const entriesMax = 10_000
 
 const Stored = Schema.Struct({ entryId: BigIntColumn, entry: Entries.Entry })
@@ -17,20 +17,20 @@ const Change = Schema.Struct({
   version: BigIntColumn,
   entryId: BigIntColumn,
   action: Action,
-  /** What was deleted, or what holds since. */
+  /** The deleted entry, or the one now in force. */
   entry: Entries.Entry,
   changedBy: Schema.String,
   changedAt: TimeColumn
 })
 
-/** One step of a write: what to do, and with which entry. */
+/** One step of a write: the action and its entry. */
 export type Step =
   | { readonly action: "created"; readonly entry: Entries.Entry }
   | { readonly action: "changed" | "deleted"; readonly entryId: number; readonly entry: Entries.Entry }
 
 const encodeEntry = Schema.encodeSync(Schema.parseJson(Entries.Entry))
 
-/** An administrator's entries over the shipped rules, with who changed them and when. */
+/** Administrators' additions to the shipped rules, with who changed them and when. */
 export class CalendarRepo extends Effect.Service<CalendarRepo>()("store/CalendarRepo", {
   effect: Effect.gen(function* () {
     const sql = yield* SqlClient.SqlClient
@@ -73,7 +73,7 @@ export class CalendarRepo extends Effect.Service<CalendarRepo>()("store/Calendar
         return entryId
       })
 
-    // One writer at a time: a plan sees what the writers before it did, and a greater version is never seen before a smaller one.
+    // One writer at a time: a plan sees the results of earlier writers, and versions become visible in order.
     const write = <E>(by: string, plan: (stored: ReadonlyArray<Stored>) => Either.Either<ReadonlyArray<Step>, E>) =>
       Effect.gen(function* () {
         yield* sql`LOCK TABLE calendar_entries IN SHARE ROW EXCLUSIVE MODE`
@@ -87,10 +87,10 @@ export class CalendarRepo extends Effect.Service<CalendarRepo>()("store/Calendar
     }).pipe(Postgres.transaction(sql))
 
     return {
-      /** Does what the plan makes of the stored entries, all of it or nothing; answers the ids of the steps, in their order. */
+      /** Executes the plan made from the stored entries, completely or not at all. Returns the ids of the steps in order. */
       write: <E>(by: string, plan: (stored: ReadonlyArray<Stored>) => Either.Either<ReadonlyArray<Step>, E>) =>
         StoreError.guard(write(by, plan)).pipe(Effect.withSpan("CalendarRepo.write")),
-      /** Every entry, and the version of the newest change; 0 before the first. */
+      /** All entries, and the version of the newest change; 0 before the first. */
       current: StoreError.guardRead(current).pipe(Effect.withSpan("CalendarRepo.current")),
       /** Newest first. */
       changes: (query: { readonly limit: number; readonly offset: number }) =>

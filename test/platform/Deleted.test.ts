@@ -50,7 +50,7 @@ describe("Streams that someone deletes", () => {
             (now) => now !== undefined && now.created !== before?.created
           )
           yield* eventually(`/health says it of ${name}`, ask(running, "/health"), ({ body }) =>
-            body.reason?.includes(`stream ${name} was deleted, and made again at `)
+            body.reason?.includes(`stream ${name} was deleted, and created again at `)
           )
           if (moving.includes(name))
             yield* eventually(

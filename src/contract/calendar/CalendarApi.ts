@@ -47,10 +47,10 @@ const someOf = <A, I>(item: Schema.Schema<A, I>, max: number) =>
   )
 const TimeOfDay = Facts.TimeOfDay.annotations({ message: () => "expected a time of day such as 15:40" })
 
-/** Rows of one day, or of one change of hours, have a few phases. */
+/** A day, or one change of hours, has only a few phases. */
 const phasesMax = 20
 
-/** An administrator's row over the shipped rules. Which fields it needs follows from `entry`. */
+/** An administrator's addition to the shipped rules. `entry` decides which fields it needs. */
 const entryFields = {
   entry: withDefault(oneOf(Entries.kinds), () => "day" as const),
   date: Schema.optional(IsoDay),
@@ -70,10 +70,10 @@ const entryFields = {
   note: Schema.optional(Name(1_000))
 }
 
-/** Rows of one import: every exchange's list of a year has some hundred. */
+/** Rows per import. A year's list of all exchanges has a few hundred. */
 export const importMax = 1_000
 
-/** `rules` names the rules that are in force since: the shipped ones and the newest change. */
+/** `rules` names the rules now in force: the shipped ones and the newest change. */
 export const SavedEntry = Schema.Struct({ id: Schema.Int, rules: Schema.String, message: Schema.String }).annotations({
   identifier: "SavedCalendarEntry"
 })

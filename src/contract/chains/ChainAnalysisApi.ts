@@ -63,7 +63,7 @@ const Leg = Input({
 })
 export type Leg = typeof Leg.Type
 
-/** The legs that a payoff or a scenario is of, on one underlying. */
+/** The legs of a payoff or a scenario, on one underlying. */
 const position = {
   symbol: Schema.optional(Symbol),
   legs: Schema.Array(Leg).pipe(Schema.minItems(1), Schema.maxItems(LEGS_MAX)),

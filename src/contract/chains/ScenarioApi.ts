@@ -16,20 +16,20 @@ const list = <A, I>(item: Schema.Schema<A, I>, max: number) =>
     Schema.maxItems(max, { message: () => `expected at most ${max}` })
   )
 
-/** The shifts and dates of a grid, in a body. `dates` is now unless given. */
+/** The shifts and dates of a grid, in a body. `dates` is now by default. */
 export const gridBody = {
   spot_shifts: withDefault(list(NumberBetween(...spotShift), spotShiftsMax), () => spotShiftsDefault),
   vol_shifts: withDefault(list(NumberBetween(...volShift), volShiftsMax), () => volShiftsDefault),
   dates: Schema.optional(list(MarketInstant, datesMax))
 }
-/** The same in a query, each a list with commas. */
+/** The same in a query, each as a list with commas. */
 export const gridQuery = {
   spot_shifts: withDefault(listText(numberText(...spotShift), spotShiftsMax), () => spotShiftsDefault),
   vol_shifts: withDefault(listText(numberText(...volShift), volShiftsMax), () => volShiftsDefault),
   dates: Schema.optional(listText(MarketInstant, datesMax))
 }
 
-/** The position's value in one scenario; Greeks are of the whole position. */
+/** The position's value in one scenario. Greeks are those of the whole position. */
 const Cell = Schema.Struct({
   date: Schema.String,
   vol_shift: Schema.Number,

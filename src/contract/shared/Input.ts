@@ -141,7 +141,7 @@ export const numberText = (min: number, max: number) =>
     { strict: true, decode: Number, encode: String }
   )
 
-/** A list of such texts with commas between them, in a query. */
+/** A list of such texts in a query, separated by commas. */
 export const listText = <A>(item: Schema.Schema<A, string>, countMax: number) =>
   Schema.compose(
     Schema.transform(Schema.String, Schema.Array(Schema.String), {

@@ -64,7 +64,7 @@ const LegGreeks = Schema.Struct({
   position: Greeks
 }).annotations({ identifier: "LegGreeks" })
 
-/** What a strategy has open on one underlying. */
+/** A strategy's open positions on one underlying. */
 const openOn = {
   strategy_id: Schema.Int,
   symbol: Schema.NullOr(Schema.String),
@@ -128,7 +128,7 @@ export class PositionsApi extends HttpApiGroup.make("positions")
       .addSuccess(
         Schema.Struct({
           ...openOn,
-          // Null where nothing is open, or something that it needs is not known yet.
+          // Null if nothing is open, or if a value that it needs is not known yet.
           cells: Schema.NullOr(grid.cells),
           ...valued
         }).annotations({ identifier: "StrategyScenario" })

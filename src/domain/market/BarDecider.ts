@@ -356,7 +356,7 @@ const onFrame = (names: Names, state: State, { seq, exchange, underlying, header
   return outputs
 }
 
-/** The day's volume and the newest packet's time of each instrument, for a state that begins here. Bars from the next instant on are whole. */
+/** Starts a state from the day's volume and the newest packet's time of each instrument. Bars from the next instant on are complete. */
 const onKeyframe = (names: Names, state: State, { header, bytes, atMs }: RecordInput.Keyframe): void => {
   FrameGuard.startAt(state.guard, header)
   state.incarnations.set(header.account, Math.max(header.incarnation, state.incarnations.get(header.account) ?? 0))
@@ -367,7 +367,7 @@ const onKeyframe = (names: Names, state: State, { header, bytes, atMs }: RecordI
     newestMs = Math.max(newestMs, receivedMs)
     const row = state.rows.get(Frame.tokenAt(bytes, offset))
     if (row === undefined || receivedMs >= row.lastDayEndMs) return
-    // NaN: nothing was known yet.
+    // NaN means that nothing was known yet.
     if (!(row.sinceMs <= receivedMs)) row.sinceMs = receivedMs
     const volume = Frame.volumeAt(bytes, offset, length)
     if (volume === noValue) return

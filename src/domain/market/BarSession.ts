@@ -45,7 +45,7 @@ export const placeOf = (
 
 /** The session of one day in India; UTC milliseconds, all ends exclusive. */
 export interface DaySession {
-  /** Version of the rules that say so: under others the day is asked for again. */
+  /** Version of the rules that gave this session. Under other rules it is computed again. */
   readonly rules: string
   readonly dayStartMs: number
   readonly dayEndMs: number
@@ -54,7 +54,7 @@ export interface DaySession {
   readonly closesAtMs: number
 }
 
-/** True if a session that was computed before still holds at an instant. */
+/** True if a session computed before is still valid at an instant. */
 export const holds = (session: DaySession, rules: RuleSet.RuleSet, atMs: number): boolean =>
   atMs >= session.dayStartMs && atMs < session.dayEndMs && session.rules === rules.version
 

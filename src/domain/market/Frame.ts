@@ -63,7 +63,7 @@ export interface Columns {
   askOrders: Uint32Array
 }
 
-/** The columns with one value for each row; `kind` is apart. */
+/** The columns with one value per row, except `kind`. */
 export const rowColumns = [
   "token",
   "lastPrice",

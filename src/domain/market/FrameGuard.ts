@@ -146,7 +146,7 @@ export const accept = (state: State, header: FrameHeader): number => {
   return 0
 }
 
-/** Begins at a keyframe: frames before its number are in it, and every one from there on is expected. */
+/** Starts from a keyframe: it includes the frames before its number, and all later ones are expected. */
 export const startAt = (state: State, header: FrameHeader): void => {
   const window = windowOf(state, windowsOf(state, header.account), header, true)
   if (window !== undefined && header.number > window.next) advance(state, window, header.number)

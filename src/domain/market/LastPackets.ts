@@ -10,9 +10,9 @@ interface Packet {
 }
 interface Instrument {
   last: Packet
-  /** What open interest is compared with. The same object as `last` while there is nothing else. */
+  /** The packet that open interest is compared with. It is the same object as `last` until there is another one. */
   base: Packet
-  /** The packet that is not in use. Swapping the three saves an allocation for each day. */
+  /** The unused packet. Rotating the three saves an allocation per day. */
   spare: Packet
 }
 
@@ -34,20 +34,20 @@ const rebase = (instrument: Instrument): void => {
   instrument.base = instrument.last
 }
 
-/** The last packets of one underlying's instruments, as one account received them. It makes the keyframes. */
+/** The last packets of one underlying's instruments, as received by one account. Keyframes are made from them. */
 export class LastPackets {
   private readonly instruments = new Map<number, Instrument>()
-  /** Instruments of an earlier run. One of them returns with its first packet, so that what is not streamed any longer stays away. */
+  /** Instruments of an earlier run. One of them returns with its first packet, so that instruments that are no longer streamed stay out. */
   private readonly earlier = new Map<number, Instrument>()
   private nextDayMs = Number.NEGATIVE_INFINITY
-  /** True when a packet came since the last keyframe. */
+  /** True if a packet came since the last keyframe. */
   hasNews = false
 
   get size(): number {
     return this.instruments.size
   }
 
-  /** Takes the keyframe of an earlier run. What this run has noted already is newer. */
+  /** Applies the keyframe of an earlier run. Packets that this run has noted are newer and stay. */
   restore(header: FrameHeader.FrameHeader, bytes: Uint8Array): void {
     let row = 0
     Frame.forEachPacket(bytes, (offset, length) => {
@@ -70,13 +70,13 @@ export class LastPackets {
     this.hasNews = true
   }
 
-  /** The instrument is not streamed any longer. */
+  /** Removes an instrument that is no longer streamed. */
   forget(token: number): void {
     this.instruments.delete(token)
     this.earlier.delete(token)
   }
 
-  /** All packets, in parts that a message can hold. Calling it ends the news. */
+  /** All packets, in parts that fit into a message. Resets `hasNews`. */
   parts(): ReadonlyArray<Part> {
     this.hasNews = false
     const all = [...this.instruments.values()]
@@ -94,7 +94,7 @@ export class LastPackets {
     this.instruments.set(token, known)
   }
 
-  /** From a new day on in India, what was last known is what open interest is compared with. */
+  /** When a new day starts in India, the last known packet becomes the one that open interest is compared with. */
   private rollDay(atMs: number): void {
     this.nextDayMs = atMs - IndiaTime.istTimeOfDayMs(atMs) + IndiaTime.dayMs
     for (const instrument of this.instruments.values()) rebase(instrument)

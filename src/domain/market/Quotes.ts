@@ -115,7 +115,7 @@ export const rowBefore = (from: Quotes, contract: Contract): number => {
   return row !== undefined && from.contracts[row]?.tradingsymbol === contract.tradingsymbol ? row : -1
 }
 
-/** Compares open interest with the previous session's that the contract names. The price of that time is not known. */
+/** Compares open interest with the previous session's value in the contract. The price of that time is unknown. */
 const takePreviousOi = (quotes: Quotes, row: number, { previous_oi }: Contract): void => {
   if (previous_oi === undefined) return
   quotes.oiBase[row] = previous_oi
@@ -129,7 +129,7 @@ export const withContracts = (from: Quotes, contracts: Iterable<Contract>): Quot
   for (const [row, contract] of to.contracts.entries()) {
     const before = rowBefore(from, contract)
     if (before >= 0) for (const name of kept) to[name][row] = from[name][before] ?? Number.NaN
-    // The session that the record itself has seen goes first.
+    // A session in the record itself takes precedence.
     if (from.oiBaseFrom[before] !== OiBase.previousSession) takePreviousOi(to, row, contract)
   }
   return { ...to, nextDayMs: from.nextDayMs, bad: from.bad, unknown: from.unknown, outdated: from.outdated }
@@ -175,7 +175,7 @@ const priceOrNaN = (int: number): number => (int === 0 ? Number.NaN : int)
 
 const applyOpenInterest = (quotes: Quotes, row: number, oi: number, receivedMs: number): void => {
   quotes.oi[row] = oi
-  // Of a day before the newest one met: a keyframe of an account that has been silent since.
+  // From a day before the newest one: a keyframe of an account that has been silent since.
   if (receivedMs < quotes.nextDayMs - IndiaTime.dayMs) {
     quotes.oiBase[row] = oi
     quotes.oiBaseFrom[row] = OiBase.previousSession

@@ -7,15 +7,15 @@
  * account's next frame on the underlying's subject, so that a reader counts frames from there.
  */
 
-/** The header with the keyframe's market time in UNIX ms. It holds every packet that was received before. */
+/** The header with the keyframe's market time in UNIX ms. The keyframe includes every packet received before it. */
 export const timeHeader = "Tarang-Key"
 
 export const everyMs = 60_000
-/** A keyframe leaves this long before each full minute, so that a reader that starts there sees the whole next minute. */
+/** A keyframe is published this long before each full minute, so that a reader that starts from it sees the whole next minute. */
 export const leadMs = 2_000
 /** An instrument list without a new packet is written again after this long, so that retention does not remove it. */
 export const repeatMs = 3_600_000
-/** Instruments of one message: two full packets each and their receive times stay below 400 KB, their header below 64 KB. */
+/** Instruments per message. Two full packets each with their receive times stay below 400 KB, and their header below 64 KB. */
 export const instrumentsMax = 1_000
 
 /** Numbers the keyframes: it grows by one when the next keyframe is due. */
@@ -23,5 +23,5 @@ export const numberAt = (atMs: number): number => Math.floor((atMs + leadMs) / e
 
 const digits = /^\d{1,15}$/
 
-/** Market time of a keyframe; NaN for a header that no publisher wrote. */
+/** Market time of a keyframe; NaN for a header that `timeHeader`'s publisher did not write. */
 export const parseTime = (header: string): number => (digits.test(header) ? Number(header) : Number.NaN)

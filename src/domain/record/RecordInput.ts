@@ -17,7 +17,7 @@ export interface Frame {
 /** The last packets of one account's instruments of one underlying; `header.number` is the account's next frame number there. */
 export interface Keyframe extends Omit<Frame, "_tag"> {
   readonly _tag: "Keyframe"
-  /** Market time: it holds every packet that was received before. */
+  /** Market time. The keyframe includes every packet received before it. */
   readonly atMs: number
 }
 /** Packets of one account that are missing from an underlying's frames. */

@@ -12,7 +12,7 @@ export const Contract = Schema.Struct({
   lot_size: Schema.Int,
   /** Units of the underlying per unit of quantity; 1 if absent. */
   multiplier: Schema.optional(Schema.Int),
-  /** Open interest at the end of the session before, where somebody but the record knows it; absent: not known. */
+  /** Open interest at the end of the previous session, if a source other than the record knows it; absent if unknown. */
   previous_oi: Schema.optional(Schema.Int)
 })
 export type Contract = typeof Contract.Type

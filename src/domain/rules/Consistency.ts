@@ -37,14 +37,14 @@ const spansOf = ({ days, sessions }: Facts.Documents): ReadonlyArray<readonly [a
   ...sessions.sessions.map(({ segment, from, phases }) => [`sessions.json ${segment} ${from}`, phases.map(Span.parse)] as const)
 ]
 
-/** What is wrong with the phases of one day: an unknown name, an end before its beginning, or two that overlap. */
+/** The problems with the phases of one day: an unknown name, an end before the start, or an overlap. */
 export const spanProblems = ({ phases }: typeof Facts.Sessions.Type, spans: ReadonlyArray<Span.Span>): ReadonlyArray<string> => {
   const known = new Set(phases.map(({ phase }) => phase))
   return spans.flatMap(({ phase, startMs, endMs }, index) => {
     if (!known.has(phase)) return [`"${phase}" is not a phase of sessions.json`]
     const before = spans[index - 1]?.endMs
     if (endMs !== "close" && endMs <= startMs) return [`${phase} ends before it begins`]
-    return before === "close" || (before !== undefined && before > startMs) ? [`${phase} begins before the phase in front of it ends`] : []
+    return before === "close" || (before !== undefined && before > startMs) ? [`${phase} begins before the previous phase ends`] : []
   })
 }
 

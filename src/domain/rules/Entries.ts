@@ -5,7 +5,7 @@ import * as Facts from "./Facts.ts"
 import type * as RuleSet from "./RuleSet.ts"
 import * as Span from "./Span.ts"
 
-/** One row that an administrator lays over the shipped rules, in the form that the shipped files have. */
+/** One addition by an administrator to the shipped rules, in the form of the shipped files. */
 export const Entry = Schema.Union(
   Schema.Struct({ entry: Schema.Literal("day"), row: Facts.DayRow }),
   Schema.Struct({ entry: Schema.Literal("known"), row: Facts.KnownRow }),
@@ -15,7 +15,7 @@ export type Entry = typeof Entry.Type
 export const kinds = ["day", "known", "hours"] as const
 export type Kind = (typeof kinds)[number]
 
-/** A row as a person writes it: which fields it needs depends on what it is. */
+/** A row as a person writes it. Its kind decides which fields it needs. */
 export interface Draft {
   readonly entry: Kind
   readonly date?: string | undefined
@@ -35,7 +35,7 @@ export interface Draft {
   readonly note?: string | undefined
 }
 
-/** What is wrong with a field of a draft. */
+/** A problem with a field of a draft. */
 export interface Problem {
   readonly field: string
   readonly message: string
@@ -67,7 +67,7 @@ const fieldProblems = (draft: Draft): ReadonlyArray<Problem> => {
 
 const isSpan = Schema.is(Facts.Span)
 
-/** Phases that the rules can place: well formed, known, in order, and with some trading among them. */
+/** Checks that the rules can use the phases: well-formed, known, in order, and at least one with trading. */
 const spanProblems = (rules: RuleSet.RuleSet, field: Field, texts: ReadonlyArray<string>): ReadonlyArray<Problem> => {
   const malformed = texts.find((text) => !isSpan(text))
   if (malformed !== undefined)
@@ -80,24 +80,24 @@ const spanProblems = (rules: RuleSet.RuleSet, field: Field, texts: ReadonlyArray
 }
 
 const closedKinds: ReadonlySet<Facts.DayKind> = new Set(["holiday", "closed_weekend"])
-/** Exchanges of commodities alone keep a part of a holiday. */
+/** Only commodity exchanges trade during a part of a holiday. */
 const inParts: ReadonlySet<Facts.Calendar> = new Set(["MCX", "NSE_COM", "BSE_COM"])
 
 const dayProblems = (rules: RuleSet.RuleSet, row: Facts.DayRow): ReadonlyArray<Problem> => {
   const { kind, sessions, calendars, date } = row
   const isPlain = closedKinds.has(kind) || kind === "regular"
   if (kind === "closed_weekend" && !Day.isWeekend(Day.ofIso(date)))
-    return [{ field: "kind", message: `${date} is no weekend: say holiday` }]
+    return [{ field: "kind", message: `${date} is not a weekend: use holiday` }]
   if (isPlain && sessions !== undefined) return [{ field: "sessions", message: `a day of kind "${kind}" has no sessions` }]
   if (kind !== "partial") return sessions === undefined ? [] : spanProblems(rules, "sessions", sessions)
   const whole = calendars.find((calendar) => !inParts.has(calendar))
-  if (whole !== undefined) return [{ field: "kind", message: `${whole} trades no part of a holiday: say special_open and its sessions` }]
-  if (sessions === undefined) return [{ field: "sessions", message: "say which part of the day trades" }]
+  if (whole !== undefined) return [{ field: "kind", message: `${whole} trades no part of a holiday: use special_open with its sessions` }]
+  if (sessions === undefined) return [{ field: "sessions", message: "state which part of the day trades" }]
   return spanProblems(rules, "sessions", sessions)
 }
 
 const rangeProblems = ({ from, to }: { readonly from: string | null; readonly to: string | null }): ReadonlyArray<Problem> =>
-  from !== null && to !== null && from > to ? [{ field: "to", message: `lies before ${from}` }] : []
+  from !== null && to !== null && from > to ? [{ field: "to", message: `is before ${from}` }] : []
 
 const isCash = (segment: Facts.Segment): boolean => segment === "NSE_CM" || segment === "BSE_CM"
 
@@ -134,7 +134,7 @@ const rowOf = (draft: Draft): object => {
 
 const decode = Schema.decodeUnknownEither(Entry)
 
-/** The entry that a draft means, or everything that is wrong with it. */
+/** Converts a draft to an entry, or returns all problems. */
 export const read = (rules: RuleSet.RuleSet, draft: Draft): Either.Either<Entry, ReadonlyArray<Problem>> => {
   const wrong = fieldProblems(draft)
   if (wrong.length > 0) return Either.left(wrong)
@@ -148,7 +148,7 @@ export const read = (rules: RuleSet.RuleSet, draft: Draft): Either.Either<Entry,
   })
 }
 
-/** What two entries must not both hold, since only one of them can be in force: a day of a calendar, or hours from one day on. */
+/** The days or hours that an entry decides. No two entries may decide the same: a day of a calendar, or hours from one day on. */
 const placesOf = (one: Entry): ReadonlyArray<string> => {
   switch (one.entry) {
     case "day":
@@ -160,21 +160,21 @@ const placesOf = (one: Entry): ReadonlyArray<string> => {
   }
 }
 
-/** A place that both hold, as a person reads it; undefined where they may stand side by side. */
+/** A day or hours that both entries decide, as text; undefined if they do not conflict. */
 export const clash = (a: Entry, b: Entry): string | undefined => {
   const taken = new Set(placesOf(a))
   return placesOf(b).find((place) => taken.has(place))
 }
 
-/** Whether one entry may take the other's place: both are of the same days, calendars or segment. */
+/** Whether one entry may replace the other: both have the same days, calendars or segment. */
 export const isSamePlace = (a: Entry, b: Entry): boolean =>
   a.entry === b.entry && a.entry !== "known" && placesOf(a).join() === placesOf(b).join()
 
-/** Whether two entries say the same. */
+/** Whether two entries are equal. */
 export const isSame = (a: Entry, b: Entry): boolean => JSON.stringify(encode(a)) === JSON.stringify(encode(b))
 const encode = Schema.encodeSync(Entry)
 
-/** Entries as the rule set takes them. */
+/** Converts entries to the form of the rule set. */
 export const rowsOf = (entries: ReadonlyArray<Entry>): RuleSet.Entries => ({
   known: entries.flatMap((one) => (one.entry === "known" ? [one.row] : [])),
   days: entries.flatMap((one) => (one.entry === "day" ? [one.row] : [])),

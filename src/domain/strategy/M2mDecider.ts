@@ -88,7 +88,7 @@ interface OpenCandle {
  */
 export interface State {
   readonly feeds: Map<string, Feed>
-  /** Version of the rules by which the chains of the feeds end. */
+  /** Version of the rules that decide when the feeds' chains expire. */
   rules: string
   /** True once a definition arrived. Nothing is published before. */
   known: boolean
@@ -147,7 +147,7 @@ interface Context {
   readonly owner: string
   readonly strategyId: number
   readonly settings: Settings
-  /** Decides when contracts end. */
+  /** Decides when contracts expire. */
   readonly ends: RuleSet.RuleSet
   /** Decides which instants are inside a session; absent for a market that never closes. */
   readonly rules?: RuleSet.RuleSet | undefined
@@ -370,7 +370,7 @@ const onFrame = (context: Context, state: State, input: RecordInput.Frame): Read
   return outputs
 }
 
-/** The last packets of instruments, for a state that begins here. They are prices, and no minute of trading. */
+/** Starts a state from the last packets of instruments. They give prices, but no traded minute. */
 const onKeyframe = (state: State, { exchange, underlying, header, bytes }: RecordInput.Keyframe): void => {
   const feed = state.feeds.get(feedKey(exchange, underlying))
   if (feed === undefined) return
@@ -465,7 +465,7 @@ const mark = (context: Context, state: State, seq: number, outputs: Array<Output
   outputs.push(output)
 }
 
-/** Other rules are in force: contracts may end at another instant. */
+/** Applies other rules: contracts may expire at another instant. */
 const takeRules = (context: Context, state: State): void => {
   state.rules = context.ends.version
   for (const [key, feed] of state.feeds) rebuild(context, state, key, feed)

@@ -22,9 +22,12 @@ export interface Fill {
 /** Quantity with the holder's sign: bought is positive. */
 export const signed = (direction: Direction, quantity: number): number => (direction === "BUY" || quantity === 0 ? quantity : -quantity)
 
-/** Exchanges quote at most seven decimal places, the wire unit of currency. A price with more than this is an average that was cut off. */
+/**
+ * Exchanges quote at most seven decimal places, the wire unit of currency. A price with more places than this limit is a truncated
+ * average.
+ */
 const quotedPlacesMax = 10
-/** Every tick of every segment is a multiple of 0.0001 rupees, so the value of whole units is one too. */
+/** Every tick of every segment is a multiple of 0.0001 rupees, and so is the value of whole units. */
 const valuePlaces = 4
 
 /**

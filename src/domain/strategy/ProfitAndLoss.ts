@@ -13,7 +13,7 @@ export const costPlaces = 40
 export interface Lot {
   readonly quantity: number
   readonly price: Money.Decimal
-  /** Rupees, signed as the quantity. */
+  /** Rupees, with the sign of the quantity. */
   readonly cost: Money.Decimal
 }
 
@@ -27,7 +27,7 @@ export interface State {
   readonly averageCost: Money.Decimal
   /** FIFO: the open lots, oldest first, all with the same sign. */
   readonly lots: ReadonlyArray<Lot>
-  /** FIFO: what the open lots cost. */
+  /** FIFO: cost of the open lots. */
   readonly lotsCost: Money.Decimal
 }
 

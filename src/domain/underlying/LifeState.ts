@@ -52,7 +52,7 @@ const hasSpot = (contracts: Iterable<Contract>): boolean => {
   return false
 }
 
-/** Notes when a contract ends and settles. If the end is unknown, the contract never expires by a guess. */
+/** Notes when a contract expires and settles. If its expiry is unknown, the contract never expires by a guess. */
 const noteEnd = (lives: LifeState, rules: RuleSet.RuleSet, names: Names, hasSpot: boolean, contract: Contract): void => {
   const { expiry } = contract
   const unit = Segments.unitOf(rules.segments, contract.instrument_token)
@@ -64,7 +64,7 @@ const noteEnd = (lives: LifeState, rules: RuleSet.RuleSet, names: Names, hasSpot
   lives.ends.set(contract.tradingsymbol, { contract, exchange, endsMs: endsMs.right, settlesMs })
 }
 
-/** Applies other rules: a contract that has not settled may end or settle at another instant. */
+/** Applies other rules: a contract that has not settled may expire or settle at another instant. */
 export const onRules = (lives: LifeState, rules: RuleSet.RuleSet, names: Names): void => {
   const spot = hasSpot(lives.contracts.values())
   for (const [symbol, contract] of lives.contracts) if (!lives.settled.has(symbol)) noteEnd(lives, rules, names, spot, contract)

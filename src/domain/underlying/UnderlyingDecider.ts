@@ -55,7 +55,7 @@ interface Followed {
  */
 export interface State {
   readonly guard: FrameGuard.State
-  /** Version of the rules by which chains and contracts end. */
+  /** Version of the rules that decide when chains and contracts expire. */
   rules: string
   quotes: Quotes.Quotes
   /** Ascending by expiry. */
@@ -153,7 +153,7 @@ const onReference = (context: Context, state: State, { seq, reference }: RecordI
   return lifeOutputs(context, state, seq, LifeState.onReference(state.lives, context.rules, reference, reference.instruments))
 }
 
-/** Other rules are in force: chains and contracts may end at another instant. */
+/** Applies other rules: chains and contracts may expire at another instant. */
 const takeRules = (context: Context, state: State): void => {
   const { exchange, underlying, rules } = context
   state.rules = rules.version
@@ -189,7 +189,7 @@ const onFrame = (state: State, input: RecordInput.Frame): ReadonlyArray<Output> 
   return [{ seq: input.seq, kind: "gap", atMs: input.header.baseReceivedMs, message, exact: none }]
 }
 
-/** The last packets of instruments, for a state that begins here; the next clock publishes what they give. */
+/** Starts a state from the last packets of instruments. The next clock publishes the result. */
 const onKeyframe = (state: State, { header, bytes }: RecordInput.Keyframe): ReadonlyArray<Output> => {
   FrameGuard.startAt(state.guard, header)
   const accepted = Quotes.ingest(state.quotes, header, bytes)

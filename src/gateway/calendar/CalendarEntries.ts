@@ -13,19 +13,19 @@ type Plan<E> = Either.Either<ReadonlyArray<Step>, E>
 
 const missing = () => new Problem.NotFound({ detail: "Calendar entry not found" })
 
-/** An entry may lie over the shipped rules, never over another entry: nobody could say which of the two holds. */
+/** An entry may override shipped rules, but not another entry: it would be unclear which of the two applies. */
 const withoutClash = (stored: Stored, entry: Entries.Entry): Either.Either<Entries.Entry, Problem.Conflict> => {
   for (const other of stored) {
     const place = Entries.clash(other.entry, entry)
     if (place !== undefined)
-      return Either.left(new Problem.Conflict({ detail: `Entry ${other.entryId} holds ${place} already: change that one` }))
+      return Either.left(new Problem.Conflict({ detail: `Entry ${other.entryId} already decides ${place}: change that entry` }))
   }
   return Either.right(entry)
 }
 
 const withRoom = (count: number, steps: ReadonlyArray<Step>): Plan<Problem.Conflict> =>
   count > entriesMax
-    ? Either.left(new Problem.Conflict({ detail: `The calendar holds at most ${entriesMax} entries: delete some` }))
+    ? Either.left(new Problem.Conflict({ detail: `The calendar has at most ${entriesMax} entries: delete some` }))
     : Either.right(steps)
 
 const planToAdd =
@@ -48,7 +48,7 @@ const planToRemove =
     return found === undefined ? Either.left(missing()) : Either.right([{ action: "deleted", entryId, entry: found.entry }])
   }
 
-/** Imports a list again and again: what is there already stays, and a row of the same day and calendars takes the old one's place. */
+/** Makes an import repeatable: equal entries stay, and a row of the same days and calendars replaces the old entry. */
 const planToImport =
   (entries: ReadonlyArray<Entries.Entry>) =>
   (stored: Stored): Plan<Problem.Conflict> =>
@@ -67,7 +67,7 @@ const planToImport =
       return yield* withRoom(held.length, steps)
     })
 
-/** An administrator's rows over the shipped rules: stored, put in force here at once, and announced to every other process. */
+/** An administrator's entries: stored, applied in this process at once, and announced to every other process. */
 export class CalendarEntries extends Effect.Service<CalendarEntries>()("gateway/calendar/CalendarEntries", {
   effect: Effect.gen(function* () {
     const repo = yield* CalendarRepo

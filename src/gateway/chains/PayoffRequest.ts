@@ -18,7 +18,7 @@ export const make = Effect.gen(function* () {
   const { rate } = valuation.settings
   const lifetimes = yield* Lifetimes
 
-  /** The legs with all that the market supplies, and the market that they are valued in. */
+  /** The legs with all values that the market supplies, and the market in which they are valued. */
   const resolve = (payload: Pick<Payoff, "legs" | "spot" | "symbol">) =>
     Effect.gen(function* () {
       const parsed = payload.legs.map(termsOf)

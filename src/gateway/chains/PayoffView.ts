@@ -19,15 +19,15 @@ export interface Leg {
   readonly forward: number
 }
 
-/** The market that legs are valued in. */
+/** The market in which legs are valued. */
 export interface Ground {
   readonly spot: number
   readonly nowMs: number
   /** UTC milliseconds at which contracts of an expiry day expire; NaN if the rulebook does not know the instant. */
   readonly endsMs: (expiry: string) => number
-  /** A year, continuously compounded. */
+  /** Yearly, continuously compounded. */
   readonly rate: number
-  /** Volatility at the money of the earliest expiry; null leaves the probability out. */
+  /** At-the-money volatility of the earliest expiry. If null, there is no probability of profit. */
   readonly vol: number | null
 }
 
@@ -144,7 +144,10 @@ const cellsOf = (
   })
 }
 
-/** Profit and Greeks over a grid of scenarios, given `inOrder`: a function for each row, so that a caller can let others run between them. */
+/**
+ * Profit and Greeks over a grid of scenarios, for legs sorted by `inOrder`. Returns one function per row, so that other work can run in
+ * between.
+ */
 export const grid = (
   legs: ReadonlyArray<Leg>,
   scene: GridScene

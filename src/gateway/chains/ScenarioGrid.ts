@@ -4,14 +4,14 @@ import type * as Payoff from "../../domain/options/Payoff.ts"
 import { nextTurn } from "../../loop/Turn.ts"
 import * as PayoffView from "./PayoffView.ts"
 
-/** A grid as a request asks for it. */
+/** A grid as requested. */
 export interface Asked {
   readonly spot_shifts: ReadonlyArray<number>
   readonly vol_shifts: ReadonlyArray<number>
   readonly dates?: ReadonlyArray<Date | string> | undefined
 }
 
-/** Values legs, given `PayoffView.inOrder`, in every scenario of a grid. Other work gets its turn after each row. */
+/** Values legs, sorted by `PayoffView.inOrder`, in every scenario of a grid. Other work gets a turn after each row. */
 export const cells = (
   legs: ReadonlyArray<PayoffView.Leg>,
   ground: PayoffView.Ground,
@@ -27,7 +27,7 @@ export const cells = (
     return all
   })
 
-/** What a grid refuses, by the names of its request. */
+/** Converts a grid's error to the field names of the request. */
 export const refusal = (error: Payoff.InvalidPayoff, placeOf: (leg: number) => number) => {
   const { field, message } = PayoffView.refusal(error, placeOf)
   return { field: error.input === "elapsed" ? "dates" : field, message }

@@ -8,16 +8,16 @@ import { Views } from "../views/Views.ts"
 import { Stillness } from "./Stillness.ts"
 
 const lookEvery = "1 second"
-/** Values that were older than this when they were published are a reason for `degraded`. A state comes at least every five seconds. */
+/** Values older than this when published degrade /health. A state comes at least every five seconds. */
 export const lagMaxMs = 10_000
-/** A lag that was measured longer ago than this is not current: silence is judged by Stillness. */
+/** A lag measured longer ago than this is outdated. Stillness judges silence. */
 const lagKeptMs = 10_000
-/** A stream that was made again is a reason for `degraded` for this long. */
+/** A stream that was created again degrades /health for this long. */
 const remadeSaidMs = 60_000
 
 const seconds = (ms: number): number => Math.round(ms / 1_000)
 
-/** The outputs that one stream carries for all underlyings together. */
+/** The outputs that one stream carries for all underlyings. */
 const streams = [
   { name: Subjects.Tick.stream, expects: "always" },
   { name: Subjects.Bars.stream, expects: "always" },
@@ -25,7 +25,7 @@ const streams = [
   { name: Subjects.Mark.stream, expects: "learned" }
 ] as const
 
-/** Follows what comes in and what goes out, and says which outputs stand still or are behind. */
+/** Follows inputs and outputs, and reports which outputs have stopped or are late. */
 export const follow = Effect.gen(function* () {
   const views = yield* Views
   const market = yield* MarketClock
@@ -61,15 +61,15 @@ export const follow = Effect.gen(function* () {
   })
   yield* look.pipe(Effect.delay(lookEvery), Effect.forever, Effect.forkScoped)
 
-  /** Time runs as fast as a recording does in `feed` mode, where a lag in market time says nothing about us. */
+  /** In `feed` mode time runs as fast as the recording, so a lag in market time means nothing. */
   const isBehind = ({ atMs, lagMs }: Seen): boolean => market.mode === "real" && lagMs > lagMaxMs && performance.now() - atMs <= lagKeptMs
 
-  /** Why /health is degraded, now. */
+  /** The reasons why /health is degraded now. */
   return Effect.map(Clock.currentTimeMillis, (nowMs): ReadonlyArray<string> => {
     const { states, marks, reading } = views.movement
     const remade = keeper.remade().filter(({ atMs }) => nowMs - atMs <= remadeSaidMs)
     return [
-      ...remade.map(({ stream, atMs }) => `stream ${stream} was deleted, and made again at ${new Date(atMs).toISOString()}`),
+      ...remade.map(({ stream, atMs }) => `stream ${stream} was deleted, and created again at ${new Date(atMs).toISOString()}`),
       ...[...underlyings].flatMap(([name, { stillness }]) =>
         stillness.stillSeconds === 0 ? [] : [`${name} stands still: frames came for ${stillness.stillSeconds} s without a new state`]
       ),

@@ -10,7 +10,7 @@ import { missesMax, Verdict } from "./Verdict.ts"
 const probeEvery = "1 second"
 const probeTimeout = "900 millis"
 
-/** What the probes found. A backend is down when two probes in a row had no answer. */
+/** Results of the probes. A backend is down when two probes in a row had no answer. */
 export interface Known {
   database: Dependency
   nats: Dependency

@@ -2,15 +2,15 @@ import { readFile } from "node:fs/promises"
 import { Config, Effect, Option, Schedule, Schema } from "effect"
 import { Restart } from "../../contract/service/HealthReport.ts"
 
-/** Names the file in which `npm start` writes which of its programs it has started again. */
+/** The file in which `npm start` lists the programs that it has restarted. */
 const fileName = Config.option(Config.nonEmptyString("RESTARTS_FILE"))
 const readEvery = "1 second"
-/** A program that was started again is a reason for `degraded` for this long. */
+/** A restarted program degrades /health for this long. */
 const saidForMs = 60_000
 
 const decode = Schema.decodeUnknown(Schema.parseJson(Schema.Array(Restart)))
 
-/** The programs beside this process that were started again; follows the file. A process without such a file has none. */
+/** The other programs that were restarted, read from the file. Without such a file there are none. */
 export const follow = Effect.gen(function* () {
   const file = yield* fileName
   let known: ReadonlyArray<Restart> = []
@@ -28,7 +28,7 @@ export const follow = Effect.gen(function* () {
       wasRead = isRead
       known = found
       return isNews
-        ? Effect.annotateLogs(Effect.logWarning("the list of programs that were started again cannot be read"), {
+        ? Effect.annotateLogs(Effect.logWarning("the list of restarted programs cannot be read"), {
             file: file.value,
             reason
           })
@@ -40,7 +40,7 @@ export const follow = Effect.gen(function* () {
   return () => known
 })
 
-/** Why /health is degraded: a program is being started again, or was within the last minute. */
+/** Why /health is degraded: a program is being restarted, or was within the last minute. */
 export const complaints = (restarts: ReadonlyArray<Restart>, nowMs: number): ReadonlyArray<string> =>
   restarts
     .filter(({ ended_at, up_at }) => up_at === null || nowMs - Date.parse(ended_at) <= saidForMs)

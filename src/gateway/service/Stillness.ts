@@ -1,15 +1,15 @@
-/** Seconds in which input came and an output did not move, before the output counts as standing still. */
+/** After this many seconds with input and without a change, an output counts as stopped. */
 export const stillAfterSeconds = 10
-/** An output that moves in at least this share of the seconds with input is expected to go on. */
+/** An output that moves in at least this share of the seconds with input is expected to continue. */
 const expectedShare = 0.5
 /** Weight of one second in the share. */
 const weight = 0.05
-/** An output that was expected from experience alone is no longer expected after this many seconds with input. */
+/** An output that is expected only from experience is no longer expected after this many seconds with input. */
 const expectedForSeconds = 300
 
 /**
- * Judges one output by its input, a second at a time. `always`: the output must move whenever its input does. `learned`: only once it has
- * been seen to, because its input can move without it (a strategy whose instruments do not trade).
+ * Judges one output by its input, second by second. `always`: the output must move whenever its input does. `learned`: only once it has
+ * been seen moving, because its input can move without it (a strategy whose instruments do not trade).
  */
 export class Stillness {
   private readonly expects: "always" | "learned"
@@ -20,7 +20,7 @@ export class Stillness {
     this.expects = expects
   }
 
-  /** Notes one second. A second without input says nothing. */
+  /** Notes one second. A second without input is ignored. */
   second(hasInput: boolean, hasMoved: boolean): void {
     if (hasMoved) this.unanswered = 0
     if (!hasInput) return
@@ -29,7 +29,7 @@ export class Stillness {
     if (!hasMoved && this.unanswered > expectedForSeconds) this.share = 0
   }
 
-  /** For how many seconds input has gone unanswered, or 0 while that is in order. */
+  /** For how many seconds input has gone unanswered, or 0 if that is normal. */
   get stillSeconds(): number {
     const isExpected = this.expects === "always" || this.share >= expectedShare
     return isExpected && this.unanswered > stillAfterSeconds ? this.unanswered : 0

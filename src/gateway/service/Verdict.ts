@@ -1,7 +1,7 @@
-/** A probe's answer can be late on a busy machine, so so many must be missing in a row. */
+/** On a busy machine a probe's answer can be late, so this many must be missing in a row. */
 export const missesMax = 2
 
-/** What probes of one backend say about it. It is down at first, up at an answer, and down again after two missing answers in a row. */
+/** The verdict of the probes of one backend. It is down at first, up after an answer, and down again after two missing answers in a row. */
 export class Verdict {
   private misses = missesMax
 

@@ -2,7 +2,7 @@ import { Effect } from "effect"
 import { CurrentUser } from "../../contract/shared/Authentication.ts"
 import * as Problem from "../../contract/shared/Problem.ts"
 
-/** The caller, who must be an administrator. */
+/** Returns the caller, who must be an administrator. */
 export const only = Effect.filterOrFail(
   CurrentUser,
   ({ role }) => role === "admin",

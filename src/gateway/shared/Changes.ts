@@ -5,10 +5,10 @@ import * as Subjects from "../../streams/Subjects.ts"
 
 type Changed = typeof Subjects.ChangedStrategy.Type
 
-/** What changed in Postgres. */
+/** The kinds of changes in Postgres. */
 type What = "subscriptions" | "strategies" | "rules"
 
-/** Announces that something changed in Postgres, so that every process looks now instead of at its next round. */
+/** Announces a change in Postgres, so that every process reads it now instead of at its next periodic check. */
 export class Changes extends Effect.Service<Changes>()("gateway/shared/Changes", {
   effect: Effect.gen(function* () {
     const js = yield* JetStream

@@ -25,7 +25,7 @@ interface Valued {
   readonly missing: ReadonlyArray<string>
 }
 
-/** A strategy's open holdings on one underlying, and the market that they are valued in; null where a price is missing or nothing is open. */
+/** A strategy's open holdings on one underlying, and the market in which they are valued; null if a price is missing or nothing is open. */
 const holdings = ({ book, strategyId, ...shared }: Valued, asked: string | undefined, valuation: Valuation, lifetimes: Lifetimes) =>
   Effect.gen(function* () {
     const names = PositionsView.underlyings(book)
@@ -56,7 +56,7 @@ const holdings = ({ book, strategyId, ...shared }: Valued, asked: string | undef
     return { head, open: { legs, ground } }
   })
 
-/** The payoff of a strategy's open holdings on one underlying. Its analysis is null where a leg has no price yet. */
+/** The payoff of a strategy's open holdings on one underlying. Its analysis is null while a leg has no price. */
 export const payoff = (valued: Valued, scenario: Scenario, valuation: Valuation, lifetimes: Lifetimes) =>
   Effect.gen(function* () {
     const { head, open } = yield* holdings(valued, scenario.underlying, valuation, lifetimes)
@@ -70,7 +70,7 @@ export const payoff = (valued: Valued, scenario: Scenario, valuation: Valuation,
     return { ...head, ...analysed.right }
   })
 
-/** Profit and Greeks of the same holdings over a grid of scenarios. Its cells are null where a leg has no price yet. */
+/** Profit and Greeks of the same holdings over a grid of scenarios. Its cells are null while a leg has no price. */
 export const scenarios = (
   valued: Valued,
   asked: ScenarioGrid.Asked & { readonly underlying?: string | undefined },

@@ -7,7 +7,7 @@ import type { Row } from "../views/ChainView.ts"
 const modeOf = (kind: Frame.Kind): "ltp" | "quote" | "full" =>
   kind === Frame.Kind.ltp ? "ltp" : kind === Frame.Kind.quote || kind === Frame.Kind.indexQuote ? "quote" : "full"
 
-/** What the ticks of one frame have in common. Made once for each frame, so that a tick makes no object but its message. */
+/** Data shared by the ticks of one frame. It is made once per frame, so that a tick allocates only its message. */
 export interface FrameContext {
   readonly bytes: Uint8Array
   readonly header: FrameHeader.FrameHeader

@@ -21,7 +21,7 @@ export const intervalOf = (resolution: string): KiteHistory.Interval | undefined
   return /^\d{1,2}$/.test(text) ? KiteHistory.byMinutes(Number(text)) : undefined
 }
 
-/** Charts place a day by its date at midnight UTC, not by India's midnight on the evening before. */
+/** Charts expect a day at its date's midnight UTC, not at India's midnight on the evening before. */
 const timeOf = (atMs: number, minutes: number): number => (minutes < IndiaTime.dayMinutes ? atMs : atMs + IndiaTime.istOffsetMs) / 1_000
 
 const daily = KiteHistory.byMinutes(IndiaTime.dayMinutes) as KiteHistory.Interval
@@ -37,7 +37,10 @@ const columns = (candles: ReadonlyArray<KiteHistory.Candle>, minutes: number) =>
 })
 export const failure = (errmsg: string) => ({ s: "error" as const, errmsg })
 
-/** How far back so many bars reach at most: a week may have holidays. Unknown hours count as an hour. */
+/**
+ * An upper bound for the time that so many bars cover, with holidays in each week. A day of unknown hours counts as one hour of
+ * trading.
+ */
 const reachMs = (bars: number, { minutes }: KiteHistory.Interval, session: Hours.Session | undefined): number => {
   const sessionMs = session === undefined ? 60 * IndiaTime.minuteMs : session.closesAtMs - session.opensAtMs
   const perSession = Math.max(1, Math.floor(sessionMs / IndiaTime.minuteMs / minutes))
@@ -62,7 +65,7 @@ export const make = Effect.gen(function* () {
 
   const historyOf = (it: Instrument.Instrument, interval: KiteHistory.Interval, fromMs: number, toMs: number, countback: number) =>
     Effect.gen(function* () {
-      // `to` is not part of the span; a day is asked for by its date.
+      // `to` is exclusive. A day is requested by its date.
       const shiftMs = interval.minutes < IndiaTime.dayMinutes ? 0 : IndiaTime.istOffsetMs
       const untilMs = Math.min(toMs, clock.unsafeNow() + shiftMs + IndiaTime.dayMs) - shiftMs - 1
       const sinceMs = fromMs - shiftMs

@@ -6,7 +6,7 @@ import * as UdfSymbol from "./UdfSymbol.ts"
 const round = (value: number): number => Math.round(value * 1e4) / 1e4
 const failed = (symbol: string, errmsg: string) => ({ s: "error" as const, n: symbol, v: {}, errmsg })
 
-/** A quote: the day's candle, the change since the day before, and the last price of the streams. */
+/** A quote: the day's candle, its change from the previous day, and the streams' last price. */
 export const make = Effect.gen(function* () {
   const views = yield* Views
   const bars = yield* UdfBars.make

@@ -1,4 +1,4 @@
-/** An instrument as TradingView's charts know it: its names, its hours and the resolutions of its bars. */
+/** An instrument as TradingView's charts describe it: its names, its hours and the resolutions of its bars. */
 import { Effect } from "effect"
 import * as IndiaTime from "../../domain/IndiaTime.ts"
 import * as Instrument from "../../domain/market/Instrument.ts"
@@ -13,7 +13,7 @@ export const types = { INDEX: "index", EQ: "stock", FUT: "futures", CE: "option"
   Instrument.Kind,
   string
 >
-/** The session of a chart where the rulebook does not know the hours. */
+/** The session that charts show if the rulebook does not know the hours. */
 const allDay = "0000-2400"
 
 const clockText = (atMs: number): string => {
@@ -33,7 +33,7 @@ export const description = (it: Instrument.Instrument): string =>
 
 export const symbolInfo = (it: Instrument.Instrument, endMs: number | undefined, session: Hours.Session | undefined, nowMs: number) => {
   const pricescale = Instrument.priceScale(it.token)
-  // An index has no tick; its values have two places.
+  // An index has no tick size. Its values have two decimal places.
   const minmov = it.tickSize === 0 ? 1 : it.tickSize
   const isIndex = Instrument.kindOf(it) === "INDEX"
   return {
@@ -68,5 +68,5 @@ export const symbolInfo = (it: Instrument.Instrument, endMs: number | undefined,
   }
 }
 
-/** Finds an instrument by the symbol that a chart sends, in any case. */
+/** Finds an instrument by the symbol that a chart sends, in upper or lower case. */
 export const finder = Effect.map(Symbols, (symbols) => (symbol: string) => symbols.find(symbol.trim().toUpperCase()))

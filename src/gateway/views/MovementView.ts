@@ -1,10 +1,10 @@
-/** How often the age of what comes in is looked at: frames and marks come by the thousand each second. */
+/** How often the age of inputs is measured: thousands of frames and marks come each second. */
 const sampleEveryMs = 250
 
-/** When messages of one kind last came, and how late they were then. */
+/** When the last messages of one kind came, and how late they were. */
 export interface Seen {
   readonly count: number
-  /** Steady clock of this process, ms. */
+  /** This process's monotonic clock, ms. */
   readonly atMs: number
   readonly lagMs: number
 }
@@ -17,15 +17,15 @@ const next = (before: Seen, lagMs: () => number): Seen => {
   return atMs - before.atMs < sampleEveryMs ? { ...before, count } : { count, atMs, lagMs: lagMs() }
 }
 
-/** What came in and what came out, counted, with its age: /health compares the two. */
+/** Counts of inputs and outputs with their age. /health compares the two. */
 export class MovementView {
   /** Frames by subject. */
   readonly frames = new Map<string, number>()
   /** How late the gateway reads frames, after NATS stored them. */
   reading: Seen = nothing
-  /** States by `<exchange>.<underlying>`, with the age that their values had when NATS stored them. */
+  /** By `<exchange>.<underlying>`, the age of a state's values when NATS stored them. */
   readonly states = new Map<string, Seen>()
-  /** Marks of all strategies, likewise. */
+  /** The same for the marks of all strategies. */
   marks: Seen = nothing
 
   frame(subject: string, storedMs: number): void {

@@ -24,7 +24,7 @@ export interface Settings {
   readonly underlying: string
   /** Recorded seconds per second, or "max" for as fast as the clients read. */
   readonly speed: number | "max"
-  /** What the file's open interest and volume count. Without it the values of the file decide. */
+  /** The unit of the file's open interest and volume. If absent, the file's values decide. */
   readonly oi?: RecordedUnits.Counted | undefined
 }
 
@@ -65,11 +65,11 @@ const logSkipped = (file: string, skipped: ReadonlyArray<{ readonly line: number
     if (more > 0) yield* Effect.logWarning(`${file}: ${more} more lines skipped, the last is ${skipped.at(-1)?.line}`)
   })
 
-/** A name that the rulebook has lots for is a share, unless it has an expiry rule to itself: only indices have. */
+/** A name with lots in the rulebook is a share, unless it has a separate expiry rule: only indices have one. */
 const isShareByRule = (exchange: string, name: string): boolean =>
   shipped.quantities.lots.has(`${exchange}:${name}`) && !shipped.expiries.rules.has(`${exchange}:${name}`)
 
-/** An underlying that the dump lacks: from our own list, else with an invented token. */
+/** An underlying that the dump lacks: from our own list, otherwise with an invented token. */
 const unlisted = (name: string, derivatives: string): Contracts.Underlying =>
   Contracts.underlyingByName.get(name) ?? {
     name,
@@ -84,11 +84,11 @@ const unlisted = (name: string, derivatives: string): Contracts.Underlying =>
     optionTick: 5
   }
 
-/** The lot that the rulebook knows for that day, else the one of our own list. */
+/** The rulebook's lot for that day, otherwise the one of our own list. */
 const lotByRule = ({ derivatives, name, lotSize }: Contracts.Underlying, expiry: string, day: string): number =>
   Either.match(Quantities.lot(shipped, derivatives, name, expiry, day), { onLeft: () => lotSize, onRight: ({ quantity }) => quantity })
 
-/** The recording's underlying. The dump decides what it is: an index or a share, on which exchange, with which token. */
+/** The recording's underlying. The dump decides whether it is an index or a share, its exchange and its token. */
 export const underlyingOf = (name: string, dump: ReadonlyArray<Instrument.Instrument>): Contracts.Underlying => {
   const option = dump.find((one) => one.name === name && Instrument.isOption(one))
   const under = (option === undefined ? null : Instrument.underlyingOf(option)) ?? { exchange: "NSE", name }
@@ -192,7 +192,7 @@ const apply = (columns: Frame.Columns, snapshot: Recording.Snapshot, changed: Ui
   return count
 }
 
-/** Repeats one row's price at an instant, and returns the row: the spot's, else of a recording without a spot that of a contract. */
+/** Repeats one row's price at an instant, and returns the row: the spot's, or a contract's if the recording has no spot. */
 const passTime = (columns: Frame.Columns, time: number): number => {
   const row = Math.max(
     0,
@@ -279,7 +279,7 @@ const readDump = (file: string | undefined): Effect.Effect<ReadonlyArray<Instrum
     return instruments
   })
 
-/** Why nothing can be played: the reason of the first line, which is the header's where that is wrong. */
+/** Why nothing can be played: the reason of the first skipped line, which is the header if that is wrong. */
 const noSnapshot = ({ skipped }: Recording.Recording): string => {
   const first = skipped[0]
   return first === undefined ? "it holds no rows" : `no row can be read from it (line ${first.line}: ${first.reason})`
@@ -290,7 +290,7 @@ const servedInstruments = (
   { madeUp, spot }: Resolved
 ): ReadonlyArray<Instrument.Instrument> => [...(dump.includes(spot) ? [] : [spot]), ...dump, ...madeUp]
 
-/** Reads the recording and finds its instruments; its quantities are in units. */
+/** Reads the recording and finds its instruments. Its quantities are converted to units. */
 const read = (settings: Settings) =>
   Effect.gen(function* () {
     const inFile = Recording.parse(yield* readText(settings.file))

@@ -1,4 +1,4 @@
-/** What the quantities of a recording count: contracts, as the website of NSE does, or units of the underlying, as Kite does. */
+/** The unit of a recording's quantities: contracts, like NSE's website, or units of the underlying, like Kite. */
 import * as Frame from "../../domain/market/Frame.ts"
 import type * as Recording from "./Recording.ts"
 
@@ -7,8 +7,8 @@ export type Counted = "contracts" | "units"
 type LotOf = (contract: number) => number
 
 /**
- * Open interest in units is a whole multiple of the contract's lot. One value that is not shows that the file counts contracts. Its volume
- * comes from the same source and counts the same.
+ * Open interest in units is a whole multiple of the contract's lot. One value that is not shows that the file counts contracts. Its
+ * volume has the same source and the same unit.
  */
 export const counted = ({ snapshots }: Recording.Recording, lotOf: LotOf): Counted =>
   snapshots.every(({ contract, oi }) => oi.every((value, index) => value % lotOf(contract[index] ?? 0) === 0)) ? "units" : "contracts"

@@ -18,7 +18,7 @@ export interface Contract {
 export interface Snapshot {
   /** UNIX seconds. */
   readonly time: number
-  /** The first spot price of its rows; null where no row has one. */
+  /** The first spot price of its rows; null if no row has one. */
   spot: number | null
   /** Indexes into the recording's contracts, each once. */
   readonly contract: Array<number>
@@ -35,7 +35,7 @@ export interface Skipped {
 
 export interface Recording {
   readonly contracts: ReadonlyArray<Contract>
-  /** By contract: the open interest at the end of the session before its first row; null where the file does not say it. */
+  /** By contract, the open interest at the end of the session before its first row; null if the file does not contain it. */
   readonly previousOi: ReadonlyArray<number | null>
   /** In the order of time. */
   readonly snapshots: ReadonlyArray<Snapshot>
@@ -43,7 +43,7 @@ export interface Recording {
 }
 
 const required = ["timestamp", "expiry", "strike", "option_type", "spot", "ltp", "volume", "oi"] as const
-/** Columns that a file may lack. */
+/** Columns that a file may omit. */
 const optional = ["oi_chg"] as const
 type Column = (typeof required)[number] | (typeof optional)[number]
 
@@ -120,7 +120,7 @@ const rowParser = (index: Readonly<Record<Column, number>>): ((fields: ReadonlyA
     if (type !== "CE" && type !== "PE") return `option_type "${type}" is neither CE nor PE`
     const strike = parsePaise(field("strike"))
     if (strike <= 0) return `strike "${field("strike")}" is not a price`
-    // Recorders write 0 or nothing where they had no spot. The options are worth playing all the same: parity gives the forward.
+    // Recorders write 0 or nothing without a spot. The options are still worth playing, because parity gives the forward.
     const spot = field("spot") === "" ? 0 : parsePaise(field("spot"))
     if (spot < 0) return `spot "${field("spot")}" is not a price`
     const lastPrice = parsePaise(field("ltp"))
@@ -130,7 +130,7 @@ const rowParser = (index: Readonly<Record<Column, number>>): ((fields: ReadonlyA
     const oi = parseCount(field("oi"))
     if (oi < 0) return `oi "${field("oi")}" is no whole number from 0 to ${Frame.u32Max}`
     const change = field("oi_chg")
-    if (change !== "" && !wholeNumber.test(change)) return `oi_chg "${change}" is no whole number`
+    if (change !== "" && !wholeNumber.test(change)) return `oi_chg "${change}" is not a whole number`
     const previous = change === "" ? -1 : oi - Number(change)
     return { time, expiry, strike, type, spot: spot === 0 ? null : spot, lastPrice, volume, oi, previousOi: previous < 0 ? null : previous }
   }

@@ -30,7 +30,7 @@ const inconsistent: ReadonlyArray<readonly [file: string, list: string, at: numb
   ["lots", "lots", 1, { expiryFrom: "2024-05-01" }, /lots\.json lots\[1\]: expiryFrom 2024-05-01 lies after expiryTo 2024-04-25/],
   ["days", "days", 1, { sessions: ["lunch 12:00-13:00"] }, /"lunch" is not a phase/],
   ["days", "days", 1, { sessions: ["continuous 12:00-11:00"] }, /continuous ends before it begins/],
-  ["days", "days", 1, { sessions: ["continuous 09:00-12:00", "continuous 11:00-13:00"] }, /begins before the phase in front of it ends/],
+  ["days", "days", 1, { sessions: ["continuous 09:00-12:00", "continuous 11:00-13:00"] }, /begins before the previous phase ends/],
   ["days", "days", 1, { calendars: ["NSE_CM"] }, /2015-01-26 NSE_CM has two rows/],
   ["sessions", "sessions", 0, { phases: ["evening 17:00-close"] }, /needs summerClose and winterClose/],
   ["segments", "segments", 0, { segment: "BSE_CM" }, /no calendar of NSE_CM/]

@@ -40,20 +40,25 @@ const refused: ReadonlyArray<readonly [what: string, draft: Entries.Draft, field
   ["a day without its date", { ...holiday, date: undefined }, "date", /needs it/],
   ["a day with a segment", { ...holiday, segment: "NSE_FO" }, "segment", /no such field/],
   ["a holiday with sessions", { ...holiday, sessions: ["continuous 09:15-10:00"] }, "sessions", /has no sessions/],
-  ["a closed weekend on a Tuesday", { ...holiday, kind: "closed_weekend" }, "kind", /is no weekend/],
+  ["a closed weekend on a Tuesday", { ...holiday, kind: "closed_weekend" }, "kind", /is not a weekend/],
   ["hours that no clock has", { ...drill, sessions: ["continuous 25:00-26:00"] }, "sessions", /"continuous 25:00-26:00"/],
   ["hours that end before they begin", { ...drill, sessions: ["continuous 12:00-11:00"] }, "sessions", /ends before it begins/],
-  ["hours that overlap", { ...drill, sessions: ["continuous 09:00-11:00", "continuous 10:00-12:00"] }, "sessions", /in front of it/],
+  [
+    "hours that overlap",
+    { ...drill, sessions: ["continuous 09:00-11:00", "continuous 10:00-12:00"] },
+    "sessions",
+    /begins before the previous phase/
+  ],
   ["a phase that nobody knows", { ...drill, sessions: ["lunch 12:00-13:00"] }, "sessions", /"lunch" is not a phase/],
   ["a session in which nothing trades", { ...drill, sessions: ["preopen 09:00-09:15"] }, "sessions", /no phase of them trades/],
   ["a part of a day of shares", { ...drill, kind: "partial" }, "kind", /trades no part of a holiday/],
   ["a part of a day without its part", { ...holiday, kind: "partial", calendars: ["MCX"] }, "sessions", /which part/],
-  ["a year that ends before it begins", { ...year, to: "2026-01-01" }, "to", /lies before 2027-01-01/],
+  ["a year that ends before it begins", { ...year, to: "2026-01-01" }, "to", /is before 2027-01-01/],
   ["a year without an end", { ...year, to: null }, "to", /needs it/],
   ["hours without phases", { ...earlier, phases: undefined }, "phases", /needs it/],
   ["a kind of security of options", { ...earlier, security: "cas" }, "security", /no kinds of securities/],
   ["a season without its closes", { ...earlier, segment: "MCX_NON_AGRI", phases: ["evening 17:00-close"] }, "phases", /summer_close/],
-  ["hours whose last day lies before the first", { ...earlier, to: "2026-09-01" }, "to", /lies before 2026-10-01/]
+  ["hours whose last day lies before the first", { ...earlier, to: "2026-09-01" }, "to", /is before 2026-10-01/]
 ]
 
 describe("an administrator's entries", () => {

@@ -10,7 +10,7 @@
 import * as Black76 from "../Black76.ts"
 
 export interface Smile {
-  /** Names the smile in what is found. */
+  /** Names the smile in violations. */
   readonly expiry: string
   /** Total variance (volatility² x years) at k = ln(strike / forward). */
   readonly totalVariance: (k: number) => number
@@ -19,34 +19,37 @@ export interface Smile {
 export interface Violation {
   readonly kind: "price_bounds" | "call_spread" | "butterfly" | "calendar"
   readonly expiry: string
-  /** The expiry before, of a calendar. */
+  /** For a calendar violation, the previous expiry. */
   readonly earlier: string | null
   readonly logMoneyness: number
-  /** By how much the rule is missed: in forwards for prices, in total variance for calendars. */
+  /** By how much the rule is violated: in forwards for prices, in total variance for calendars. */
   readonly size: number
 }
 
 export interface Evidence {
   /** Points at which each rule was checked, over all smiles. */
   readonly points: number
-  /** Smallest second divided difference of call prices by strike, in forwards; null without a smile. Below 0 a butterfly pays. */
+  /**
+   * Smallest second divided difference of call prices by strike, in forwards; null without a smile. Below 0, a butterfly earns without
+   * risk.
+   */
   readonly leastDensity: number | null
   /** Smallest growth of total variance from one expiry to the next; null with fewer than two. */
   readonly leastGrowth: number | null
   readonly violations: ReadonlyArray<Violation>
 }
 
-/** The grid reaches to where the smile's own deviation lies this often between the strike and the money, either way. */
+/** The grid extends to this many of the smile's own deviations from the money, up and down. */
 const deviations = 5
-/** No grid reaches further, whatever the smile says. */
+/** The grid never extends further, for any smile. */
 const reachMax = 10
 const reachGrowth = 1.1
 const gridPoints = 401
-/** What doubles lose in prices of the order of one, after division by the squared grid step it is the tolerance of a density. */
+/** The rounding error of prices around one. Divided by the squared grid step, it is the tolerance of a density. */
 const priceTolerance = 4e-15
 const varianceTolerance = 1e-13
 
-/** Where the grid ends on one side (`direction` 1: above the money). */
+/** The end of the grid on one side (`direction` 1: above the money). */
 const endOf = ({ totalVariance }: Smile, direction: 1 | -1): number => {
   let k = Math.min(reachMax, Math.sqrt(Math.max(totalVariance(0), Number.MIN_VALUE)))
   while (k < reachMax && k < deviations * Math.sqrt(totalVariance(direction * k))) k = Math.min(reachMax, k * reachGrowth)
@@ -87,7 +90,7 @@ const inStrikes = (smile: Smile) => {
   return { points: grid.length, leastDensity, violations }
 }
 
-/** Compares two smiles where either has prices. */
+/** Compares two smiles over the range in which either has prices. */
 const betweenExpiries = (earlier: Smile, later: Smile) => {
   const violations: Array<Violation> = []
   let leastGrowth = Number.POSITIVE_INFINITY
@@ -103,7 +106,7 @@ const betweenExpiries = (earlier: Smile, later: Smile) => {
 
 const leastOf = (values: ReadonlyArray<number>): number | null => (values.length === 0 ? null : Math.min(...values))
 
-/** Checks every smile, and each with the one before it; smiles are in order of expiry. */
+/** Checks every smile, and each against the previous one. Smiles are in order of expiry. */
 export const check = (smiles: ReadonlyArray<Smile>): Evidence => {
   const single = smiles.map(inStrikes)
   const pairs = smiles.slice(1).map((later, at) => betweenExpiries(smiles[at] as Smile, later))

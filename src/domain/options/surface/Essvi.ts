@@ -11,9 +11,9 @@
 export interface Slice {
   /** Total variance at the money, volatility² x years; above 0. */
   readonly theta: number
-  /** Where the smile leans, above -1 and below 1: negative when puts are dearer. */
+  /** Lean of the smile, above -1 and below 1: negative when puts are dearer. */
   readonly rho: number
-  /** How strongly it bends, above 0: the slope of w at the money is rho psi. */
+  /** Bend of the smile, above 0: the slope of w at the money is rho psi. */
   readonly psi: number
 }
 
@@ -31,12 +31,12 @@ export interface Range {
   readonly max: number
 }
 
-/** The slice before the first: it demands nothing. */
+/** The slice before the first one. It imposes no condition. */
 export const none: Slice = { theta: 0, rho: 0, psi: 0 }
 
 /**
- * The leans that a slice of variance `theta` may have after `earlier`, so that some bend is free of calendar arbitrage: theta / earlier.theta
- * must be at least (1 + earlier.rho) / (1 + rho) and (1 - earlier.rho) / (1 - rho).
+ * The leans that a slice of variance `theta` may have after `earlier`, so that some bend is free of calendar arbitrage: theta /
+ * earlier.theta must be at least (1 + earlier.rho) / (1 + rho) and (1 - earlier.rho) / (1 - rho).
  */
 export const rhoRange = (earlier: Slice, theta: number): Range => {
   if (earlier.theta === 0) return { min: -1, max: 1 }
@@ -45,8 +45,8 @@ export const rhoRange = (earlier: Slice, theta: number): Range => {
 }
 
 /**
- * The bends that leave no arbitrage. Butterflies: psi (1 + |rho|) <= 4 and psi² (1 + |rho|) <= 4 theta. Calendars, against the slice of the
- * expiry before: psi (1 ± rho) >= earlier.psi (1 ± earlier.rho), and psi / theta not above its psi / theta. Empty (max < min) where no
+ * The bends without arbitrage. Butterflies: psi (1 + |rho|) <= 4 and psi² (1 + |rho|) <= 4 theta. Calendars, relative to the slice of
+ * the previous expiry: psi (1 ± rho) >= earlier.psi (1 ± earlier.rho), and psi / theta at most its psi / theta. Empty (max < min) if no
  * bend fits.
  */
 export const psiRange = (earlier: Slice, { theta, rho }: Pick<Slice, "theta" | "rho">): Range => {

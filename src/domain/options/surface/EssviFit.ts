@@ -15,7 +15,7 @@ export interface Smile {
   readonly logMoneyness: Float64Array
   /** Implied volatility, a fraction. */
   readonly vol: Float64Array
-  /** How much a quote counts, above 0. */
+  /** Weight of a quote, above 0. */
   readonly weight: Float64Array
 }
 
@@ -27,22 +27,22 @@ export interface Fit {
   readonly maxError: number
 }
 
-/** With fewer quotes three parameters follow their noise. */
+/** With fewer quotes, three parameters would fit the noise. */
 export const quotesMin = 5
-/** Starts from which the search goes down, the best of the grid. */
+/** Number of starts for the search: the best points of the grid. */
 const descents = 3
 const rhoShares = [0.1, 0.3, 0.5, 0.7, 0.9]
 const psiShares = [0.02, 0.1, 0.3, 0.6, 0.9]
-/** rho keeps this distance from -1 and 1, where a smile has one wing only. */
+/** rho keeps this distance from -1 and 1, where a smile has only one wing. */
 const rhoMargin = 1e-4
-/** Of the earlier slice's variance, where the market's own is not above it. */
+/** Least growth, relative to the earlier slice's variance, if the market's own variance is not larger. */
 const leastGrowth = 1e-6
 
 const logistic = (x: number): number => 1 / (1 + Math.exp(-x))
 const logit = (share: number): number => Math.log(share / (1 - share))
 const between = ({ min, max }: Essvi.Range, share: number): number => min + (max - min) * share
 
-/** The slice at coordinates; undefined where no bend is free of arbitrage. */
+/** The slice at coordinates; undefined if no bend is free of arbitrage. */
 const sliceAt = (earlier: Essvi.Slice, [a = 0, b = 0, c = 0]: Float64Array): Essvi.Slice | undefined => {
   const theta = earlier.theta + Math.exp(a)
   const range = Essvi.rhoRange(earlier, theta)
@@ -63,7 +63,7 @@ const varianceAtMoney = ({ years, logMoneyness, vol }: Smile): number => {
   return (vol[nearest] as number) ** 2 * years
 }
 
-/** The best slice of a smile after the slice of the expiry before (`Essvi.none` for the first); undefined for too few quotes. */
+/** The best slice of a smile after the previous expiry's slice (`Essvi.none` for the first); undefined with too few quotes. */
 export const fitSlice = (smile: Smile, earlier: Essvi.Slice): Fit | undefined => {
   if (smile.vol.length < quotesMin) return undefined
   const roots = smile.weight.map(Math.sqrt)

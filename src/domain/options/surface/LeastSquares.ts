@@ -3,7 +3,7 @@
  * with central differences and Marquardt's scaling.
  */
 
-/** The differences at a point; undefined where the point is not allowed. All answers have one length. */
+/** The differences at a point; undefined if the point is not allowed. All results have the same length. */
 export type Residuals = (point: Float64Array) => Float64Array | undefined
 
 export interface Minimum {
@@ -15,7 +15,7 @@ const stepsMax = 200
 const dampingFirst = 1e-3
 const dampingMax = 1e12
 const dampingFactor = 10
-/** A step this small, as a share of the point, ends the search. */
+/** A step this small, relative to the point, ends the search. */
 const converged = 1e-14
 const differenceStep = 1e-5
 
@@ -27,7 +27,7 @@ const dot = (a: Float64Array, b: Float64Array): number => a.reduce((sum, value, 
 const moved = (point: Float64Array, by: number, distance: number): Float64Array =>
   point.map((value, at) => (at === by ? value + distance : value))
 
-/** The residuals' derivatives, a column for each coordinate; undefined next to points that are not allowed. */
+/** The residuals' derivatives, one column per coordinate; undefined beside points that are not allowed. */
 const jacobian = (residuals: Residuals, point: Float64Array): ReadonlyArray<Float64Array> | undefined => {
   const columns: Array<Float64Array> = []
   for (const [by, value] of point.entries()) {
@@ -40,7 +40,7 @@ const jacobian = (residuals: Residuals, point: Float64Array): ReadonlyArray<Floa
   return columns
 }
 
-/** Solves a symmetric positive definite system by Cholesky's factors; undefined where it is not one. */
+/** Solves a symmetric positive definite system by Cholesky factorisation; undefined if it is not one. */
 const solve = (matrix: ReadonlyArray<Float64Array>, right: Float64Array): Float64Array | undefined => {
   const size = right.length
   const lower = matrix.map((row) => new Float64Array(row.length))
@@ -66,7 +66,7 @@ const solve = (matrix: ReadonlyArray<Float64Array>, right: Float64Array): Float6
   return found
 }
 
-/** Walks from `start` down to the nearest minimum; undefined where `start` is not allowed. */
+/** Descends from `start` to the nearest minimum; undefined if `start` is not allowed. */
 export const minimise = (residuals: Residuals, start: Float64Array): Minimum | undefined => {
   let values = residuals(start)
   if (values === undefined) return undefined

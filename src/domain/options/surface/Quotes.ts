@@ -1,4 +1,4 @@
-/** Chooses the quotes of one expiry that a smile may be fitted to, and counts the strikes that it leaves out by their reason. */
+/** Selects the quotes of one expiry for fitting a smile, and counts the omitted strikes by reason. */
 import type * as BlackScholes from "../BlackScholes.ts"
 import * as ImpliedVol from "../ImpliedVol.ts"
 import type { Smile } from "./EssviFit.ts"
@@ -6,24 +6,25 @@ import type { Smile } from "./EssviFit.ts"
 export interface Quote {
   readonly strike: number
   readonly kind: BlackScholes.OptionKind
-  /** Rupees; null where there is none. */
+  /** Rupees; null if there is none. */
   readonly bid: number | null
   readonly ask: number | null
   readonly lastPrice: number | null
-  /** Too old to be relied on. */
+  /** True if the quote is too old to use. */
   readonly isOld: boolean
 }
 
 export interface Terms {
   readonly forward: number
   readonly years: number
-  /** A year, continuously compounded. */
+  /** Yearly, continuously compounded. */
   readonly rate: number
 }
 
 /**
- * Why a strike is left out, in the order in which it is judged: `far` (beyond `deviationsMax`), `old` (no recent price), `crossed` (a bid above the ask), `no_price`,
- * `no_volatility` (no volatility gives the price), `wide` (the volatilities of bid and ask lie more than `widthMax` apart).
+ * Why a strike is omitted. The reasons are checked in this order: `far` (beyond `deviationsMax`), `old` (no recent price), `crossed` (a
+ * bid above the ask), `no_price`, `no_volatility` (no volatility gives the price), `wide` (the volatilities of bid and ask differ by
+ * more than `widthMax`).
  */
 export type Reason = "far" | "old" | "crossed" | "no_price" | "no_volatility" | "wide"
 export type LeftOut = Readonly<Record<Reason, number>>
@@ -36,19 +37,19 @@ export interface Chosen {
   readonly leftOut: LeftOut
 }
 
-/** Strikes further from the forward, in standard deviations at the money, are quoted for their tick and not for their odds. */
+/** Beyond this many standard deviations at the money from the forward, prices reflect the tick size rather than the odds. */
 export const deviationsMax = 4
 /** Widest difference between the volatilities of ask and bid, a fraction. */
 export const widthMax = 0.05
-/** What a quote counts as wide at least: a book of no width is no perfect price. */
+/** Least width that a quote counts with: even a book without width is not a perfect price. */
 const widthLeast = 0.002
-/** What a last price without a book counts as. */
+/** The width that a last price without a book counts with. */
 const widthOfLast = 0.02
 
 const volatilityOf = (price: number, kind: BlackScholes.OptionKind, strike: number, { forward, years, rate }: Terms): number =>
   ImpliedVol.solveBlack76(kind === "CE" ? 1 : -1, price, forward, strike, years, rate, 0, 0)
 
-/** The volatility of a quote and its width, or why it has none. */
+/** The volatility of a quote and its width, or the reason why it has none. */
 const volOf = (quote: Quote, terms: Terms): { readonly vol: number; readonly width: number } | Reason => {
   const { ask, bid, kind, lastPrice, strike } = quote
   if (quote.isOld) return "old"
@@ -56,7 +57,7 @@ const volOf = (quote: Quote, terms: Terms): { readonly vol: number; readonly wid
     if (bid > ask) return "crossed"
     const vol = volatilityOf(0.5 * (bid + ask), kind, strike, terms)
     if (!(vol > 0)) return "no_volatility"
-    // A bid without time value has no volatility: it counts as none at all.
+    // A bid without time value has no volatility, so it counts as zero.
     const width = volatilityOf(ask, kind, strike, terms) - Math.max(0, volatilityOf(bid, kind, strike, terms))
     return width <= widthMax ? { vol, width } : "wide"
   }
@@ -65,7 +66,7 @@ const volOf = (quote: Quote, terms: Terms): { readonly vol: number; readonly wid
   return vol > 0 ? { vol, width: widthOfLast } : "no_volatility"
 }
 
-/** Volatility of the quote nearest the forward; NaN where no quote has any. */
+/** Volatility of the quote nearest the forward; NaN if no quote has one. */
 const volAtMoney = (quotes: ReadonlyArray<Quote>, terms: Terms): number => {
   let nearest = Number.POSITIVE_INFINITY
   let vol = Number.NaN
@@ -79,7 +80,7 @@ const volAtMoney = (quotes: ReadonlyArray<Quote>, terms: Terms): number => {
   return vol
 }
 
-/** One quote a strike, from its out-of-the-money side: the put below the forward, the call from it on. */
+/** One quote per strike, from its out-of-the-money side: a put below the forward, otherwise a call. */
 export const choose = (quotes: ReadonlyArray<Quote>, terms: Terms): Chosen => {
   const leftOut: Record<Reason, number> = { far: 0, old: 0, crossed: 0, no_price: 0, no_volatility: 0, wide: 0 }
   const used: Array<{ readonly quote: Quote; readonly vol: number; readonly width: number }> = []

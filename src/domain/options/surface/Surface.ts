@@ -1,13 +1,13 @@
-/** The volatility surface of one underlying: a smile for each expiry, and the evidence that no prices of it allow an arbitrage. */
+/** The volatility surface of one underlying: a smile for each expiry, and the result of the check that its prices allow no arbitrage. */
 import * as Arbitrage from "./Arbitrage.ts"
 import * as Essvi from "./Essvi.ts"
 import * as EssviFit from "./EssviFit.ts"
 import * as Quotes from "./Quotes.ts"
 
-/** Names the model, the choice of quotes and their weights; `docs/conventions.md` has the formulas. */
+/** Names the model, the selection of quotes and their weights. `docs/conventions.md` has the formulas. */
 export const convention = "essvi-1"
 
-/** What is quoted of one expiry. */
+/** The quotes of one expiry. */
 export interface Quoted extends Quotes.Terms {
   readonly expiry: string
   readonly quotes: ReadonlyArray<Quotes.Quote>
@@ -18,7 +18,7 @@ export interface FittedExpiry {
   readonly years: number
   readonly forward: number
   readonly chosen: Quotes.Chosen
-  /** Undefined where there are too few quotes for a smile. */
+  /** Undefined if there are too few quotes for a smile. */
   readonly fit: EssviFit.Fit | undefined
 }
 
@@ -31,8 +31,8 @@ const smileOf = ({ expiry, fit: found }: FittedExpiry): ReadonlyArray<Arbitrage.
   found === undefined ? [] : [{ expiry, totalVariance: (k) => Essvi.totalVariance(found.slice, k) }]
 
 /**
- * Fits the expiries that have time left, which may come in any order, and checks the result. It yields after each expiry, some milliseconds
- * of work, so that a caller can let others run.
+ * Fits the expiries that have not passed, in any order, and checks the result. It yields after each expiry, after some milliseconds of
+ * work, so that other work can run.
  */
 export function* fitting(quoted: ReadonlyArray<Quoted>): Generator<void, Surface> {
   const expiries: Array<FittedExpiry> = []
@@ -48,7 +48,7 @@ export function* fitting(quoted: ReadonlyArray<Quoted>): Generator<void, Surface
   return { expiries, evidence: Arbitrage.check(expiries.flatMap(smileOf)) }
 }
 
-/** The same at once. */
+/** The same without pauses. */
 export const fit = (quoted: ReadonlyArray<Quoted>): Surface => {
   const steps = fitting(quoted)
   for (;;) {
