@@ -11,6 +11,7 @@ import * as RulesFromStore from "./RulesFromStore.ts"
 import { BarRepo } from "./store/BarRepo.ts"
 import { CalendarRepo } from "./store/CalendarRepo.ts"
 import { CandleRepo } from "./store/CandleRepo.ts"
+import { CorporateActionRepo } from "./store/CorporateActionRepo.ts"
 import { FillRepo } from "./store/FillRepo.ts"
 import { InstrumentRegistry } from "./store/InstrumentRegistry.ts"
 import { InstrumentRepo } from "./store/InstrumentRepo.ts"
@@ -52,7 +53,8 @@ const Store = Layer.mergeAll(
   FillRepo.Default,
   WindowRepo.Default,
   SettlementRepo.Default,
-  CalendarRepo.Default
+  CalendarRepo.Default,
+  CorporateActionRepo.Default
 ).pipe(Layer.provideMerge(InstrumentRepo.Default), Layer.provide(Migrated), Layer.provideMerge(PostgresLive))
 const Shared = Layer.mergeAll(Store, Accounts.Default, Redis.Default)
 

@@ -1,6 +1,7 @@
 import * as HttpApi from "@effect/platform/HttpApi"
 import * as OpenApi from "@effect/platform/OpenApi"
 import { CalendarApi } from "./calendar/CalendarApi.ts"
+import { CorporateActionsApi } from "./calendar/CorporateActionsApi.ts"
 import { ChainAnalysisApi } from "./chains/ChainAnalysisApi.ts"
 import { ChainsApi } from "./chains/ChainsApi.ts"
 import { HistoryApi } from "./history/HistoryApi.ts"
@@ -31,5 +32,6 @@ export class Api extends contract(HttpApi.make("gateway"))
   .add(UdfApi)
   .add(ChainAnalysisApi)
   .add(CalendarApi)
+  .add(CorporateActionsApi)
   .annotate(OpenApi.Title, "Tarang")
   .annotate(OpenApi.Version, "1") {}

@@ -4,6 +4,7 @@ import { Api } from "../contract/Api.ts"
 import { Bridge } from "./bridge/Bridge.ts"
 import { CalendarEntries } from "./calendar/CalendarEntries.ts"
 import { CalendarHttp } from "./calendar/CalendarHttp.ts"
+import { CorporateActionsHttp } from "./calendar/CorporateActionsHttp.ts"
 import { ChainAnalysisHttp } from "./chains/ChainAnalysisHttp.ts"
 import { ChainFeed } from "./chains/ChainFeed.ts"
 import * as ChainSocket from "./chains/ChainSocket.ts"
@@ -46,7 +47,7 @@ const bodyBytesMax = 256 * 1024
 
 const ApiRoutes = HttpLayerRouter.addHttpApi(described, { openapiPath: "/openapi.json" }).pipe(
   Layer.provide([ServiceHttp, SubscriptionsHttp, WindowsHttp, StrategiesHttp, PositionsHttp, ChainsHttp, ChainAnalysisHttp]),
-  Layer.provide([InstrumentsHttp, HistoryHttp, UdfHttp, CalendarHttp]),
+  Layer.provide([InstrumentsHttp, HistoryHttp, UdfHttp, CalendarHttp, CorporateActionsHttp]),
   Layer.provide(UdfAccessLive),
   Layer.provide(AuthenticationLive)
 )

@@ -30,7 +30,9 @@ const Stored = Schema.Struct({
   low: BigIntColumn,
   close: BigIntColumn,
   volume: BigIntColumn,
-  oi: Schema.NullOr(BigIntColumn)
+  oi: Schema.NullOr(BigIntColumn),
+  /** True for a bar made from our own ticks, false for the broker's. */
+  ours: Schema.Boolean
 })
 
 const decodeStored = Schema.decodeUnknown(Schema.Array(Stored))
@@ -132,7 +134,7 @@ export class BarRepo extends Effect.Service<BarRepo>()("store/BarRepo", {
         )
         SELECT at, CASE WHEN ours THEN o1 ELSE o2 END AS open, CASE WHEN ours THEN h1 ELSE h2 END AS high,
           CASE WHEN ours THEN l1 ELSE l2 END AS low, CASE WHEN ours THEN c1 ELSE c2 END AS close,
-          CASE WHEN ours THEN v1 ELSE v2 END AS volume, CASE WHEN ours THEN i1 ELSE i2 END AS oi
+          CASE WHEN ours THEN v1 ELSE v2 END AS volume, CASE WHEN ours THEN i1 ELSE i2 END AS oi, ours
         FROM chosen WHERE at BETWEEN ${it.from}::timestamptz AND ${it.to}::timestamptz ORDER BY at`
     const range = (it: typeof RangeRequest.Type) =>
       Effect.flatMap(rangeRows(it), (rows) => Slices.flatMap(rows, (slice) => decodeStored(slice)))

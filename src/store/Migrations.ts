@@ -12,6 +12,7 @@ import { migration as settlements } from "./migrations/M0009Settlements.ts"
 import { migration as subscriptionWindows } from "./migrations/M0010SubscriptionWindows.ts"
 import { migration as brokerPrices } from "./migrations/M0011BrokerPrices.ts"
 import { migration as calendarEntries } from "./migrations/M0012CalendarEntries.ts"
+import { migration as corporateActions } from "./migrations/M0013CorporateActions.ts"
 import type { Migration } from "./migrations/Migration.ts"
 import * as Postgres from "./Postgres.ts"
 import * as StoreError from "./StoreError.ts"
@@ -29,7 +30,8 @@ export const all: ReadonlyArray<Migration> = [
   settlements,
   subscriptionWindows,
   brokerPrices,
-  calendarEntries
+  calendarEntries,
+  corporateActions
 ]
 
 /** A step failed and was rolled back completely, or the database is newer than this program. */

@@ -29,6 +29,9 @@ const products = DaysMarket.products
   .filter(({ name }) => name !== "SENSEX")
   .map((one) => ({ ...one, monthlies: one.name === "NIFTY" ? 4 : one.monthlies, strikesEachSide: Math.min(one.strikesEachSide, 1) }))
 
+/** A share of M&M becomes two on a day of the ten. */
+const split = { name: "M&M", on: "2025-10-28", factor: 2 } as const
+
 type Minute = readonly [at: string, open: number, high: number, low: number, close: number, volume: number, oi: number]
 interface Truth {
   readonly instruments: ReadonlyArray<{
@@ -142,14 +145,55 @@ const chainOf = (running: Running, expiry: string) =>
     )
   })
 
+/** The day after the split, on which the history of both shares' days is compared with the truth. */
+const splitDay = "2025-10-29"
+
+/** The share's minutes around its split: as traded they are the truth's, adjusted they are what the exchange's own history says. */
+const compareHistory = (running: Running, simulator: Simulator.Service, day: string) =>
+  Effect.gen(function* () {
+    const token = simulator.market.instruments.find(({ tradingsymbol }) => tradingsymbol === split.name)?.token ?? 0
+    const action = {
+      symbol: split.name,
+      ex_date: split.on,
+      kind: "split",
+      shares_before: 1,
+      shares_after: split.factor,
+      source: ["settings"]
+    }
+    const saved = yield* ask(running, "/calendar/corporate-actions/import", { method: "POST", role: "admin", body: { actions: [action] } })
+    assert.deepStrictEqual(saved.body, { saved: 1, unchanged: 0 })
+    const history = (adjusted: boolean) =>
+      Effect.map(
+        ask(running, `/history?instrument_token=${token}&interval=minute&from=${days[0]}&to=${day}&adjusted=${adjusted}`),
+        ({ body }) =>
+          body.candles.map((one: Record<"date" | "open" | "high" | "low" | "close" | "volume", string | number>) => [
+            Date.parse(String(one.date)),
+            ...[one.open, one.high, one.low, one.close].map(cents),
+            one.volume
+          ])
+      )
+    const traded = days
+      .slice(0, days.indexOf(day) + 1)
+      .flatMap((one) => truthOf(simulator, one).instruments.find(({ tradingsymbol }) => tradingsymbol === split.name)?.minutes ?? [])
+      .map(([at, open, high, low, close, volume]) => [Date.parse(at), ...[open, high, low, close].map(cents), volume])
+    const span = { fromMs: Date.parse(`${days[0]}T00:00:00+05:30`), toMs: Date.parse(`${day}T23:59:59+05:30`) }
+    const adjusted = simulator.market
+      .minutes(token, span)
+      .map(({ atMs, open, high, low, close, volume }) => [atMs, open, high, low, close, volume])
+    assert.isAbove(traded.length, 700)
+    assert.notDeepEqual(traded, adjusted)
+    yield* eventually("the history as traded", history(false), (found) => JSON.stringify(found) === JSON.stringify(traded))
+    assert.deepStrictEqual(yield* history(true), adjusted)
+  })
+
 describe("ten simulated days", () => {
   it.scopedLive(
-    "BE-DAY-09 BE-DAY-03 BE-DAY-04 BE-DAY-07 bars, chains, settlements, profit, subscriptions and health of ten days equal the simulator's truth",
+    "BE-DAY-09 BE-DAY-03 BE-DAY-04 BE-DAY-07 BE-SVC-04 bars, a split, chains, settlements, profit, subscriptions and health of ten days equal the simulator's truth",
     () =>
       Effect.gen(function* () {
         const steps = makeSteps()
         const { config, simulator, nats } = yield* world(
-          { mode: "days", days, products, stepSeconds: 60, gate: steps.gate },
+          { mode: "days", days, products, stepSeconds: 60, gate: steps.gate, splits: [split] },
           { KITE_RECONNECT_MAX: "100 millis" }
         )
         const running = yield* start(config)
@@ -252,6 +296,7 @@ describe("ten simulated days", () => {
               rows.some((one) => one.join() === row.join())
             )
           }
+          if (day === splitDay) yield* compareHistory(running, simulator, day)
           yield* steps.goOn(day, "over")
         }
 

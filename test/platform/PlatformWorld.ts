@@ -135,10 +135,16 @@ export type Answer = { readonly status: number; readonly body: any }
 export const ask = (
   running: Running,
   path: string,
-  options: { readonly method?: string; readonly body?: unknown; readonly user?: string; readonly headers?: Record<string, string> } = {}
+  options: {
+    readonly method?: string
+    readonly body?: unknown
+    readonly user?: string
+    readonly role?: string
+    readonly headers?: Record<string, string>
+  } = {}
 ) =>
   Effect.gen(function* () {
-    const jwt = yield* token(options.user)
+    const jwt = yield* token(options.user, options.role)
     return yield* Effect.promise(async (): Promise<Answer> => {
       const response = await fetch(`${running.url}${path}`, {
         method: options.method ?? "GET",

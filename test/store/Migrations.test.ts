@@ -19,7 +19,8 @@ const tables = [
   "subscription_windows",
   "settlements",
   "calendar_entries",
-  "calendar_changes"
+  "calendar_changes",
+  "corporate_actions"
 ] as const
 
 const fill = Effect.gen(function* () {
@@ -48,6 +49,8 @@ const fill = Effect.gen(function* () {
     ('NFO', 'NIFTY26AUG24500CE', '2026-08-25', 12345678901234567890.0123456789, 'underlying_close', '2026-08-25T10:10:00Z')`
   yield* sql`INSERT INTO calendar_entries (entry, created_by) VALUES ('{"entry":"known","row":{}}', 'a1')`
   yield* sql`INSERT INTO calendar_changes (entry_id, action, entry, changed_by) VALUES (1, 'created', '{"entry":"known","row":{}}', 'a1')`
+  yield* sql`INSERT INTO corporate_actions (exchange, symbol, ex_date, kind, shares_before, shares_after, price_paise, close_paise, source,
+    imported_by) VALUES ('NSE', 'M&M', '2026-02-02', 'split', 1, 2, 0, 0, '{"circular 1"}', 'a1')`
   yield* sql`INSERT INTO strategy_m2m_candles VALUES (1, '2026-08-19T03:45:00Z', -999999999.99, 1000000000000.0000000001, -1e18, 0, -12.5)`
 })
 

@@ -4,6 +4,7 @@ import { ConfigProvider, Effect, Layer, Redacted } from "effect"
 import { BarRepo } from "../../src/store/BarRepo.ts"
 import { CalendarRepo } from "../../src/store/CalendarRepo.ts"
 import { CandleRepo } from "../../src/store/CandleRepo.ts"
+import { CorporateActionRepo } from "../../src/store/CorporateActionRepo.ts"
 import { FillRepo } from "../../src/store/FillRepo.ts"
 import { InstrumentRegistry } from "../../src/store/InstrumentRegistry.ts"
 import { InstrumentRepo } from "../../src/store/InstrumentRepo.ts"
@@ -30,7 +31,8 @@ const repositories = Layer.mergeAll(
   FillRepo.Default,
   WindowRepo.Default,
   SettlementRepo.Default,
-  CalendarRepo.Default
+  CalendarRepo.Default,
+  CorporateActionRepo.Default
 )
 
 /** Pool, migrations and repositories, composed as in main.ts: one start of the program with the database at `url`. */

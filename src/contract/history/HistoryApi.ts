@@ -41,7 +41,8 @@ export class HistoryApi extends HttpApiGroup.make("history")
           from: Schema.optional(HistoryInput.From),
           to: Schema.optional(HistoryInput.To),
           oi: withDefault(HistoryInput.Flag, () => false),
-          greeks: withDefault(HistoryInput.Flag, () => true)
+          greeks: withDefault(HistoryInput.Flag, () => true),
+          adjusted: withDefault(HistoryInput.Flag, () => false)
         })
       )
       .addSuccess(Schema.Struct({ candles: Schema.Array(CandleWithGreeks), warning }))
@@ -53,7 +54,8 @@ export class HistoryApi extends HttpApiGroup.make("history")
           symbol: Symbol,
           timeframe: HistoryInput.Interval,
           from: Schema.optional(HistoryInput.From),
-          to: Schema.optional(HistoryInput.To)
+          to: Schema.optional(HistoryInput.To),
+          adjusted: withDefault(HistoryInput.Flag, () => false)
         })
       )
       .addSuccess(

@@ -50,7 +50,8 @@ export class History extends Effect.Service<History>()("gateway/history/History"
     const candles = (
       instrument: Instrument.Instrument,
       interval: KiteHistory.Interval,
-      span: KiteHistory.Span
+      span: KiteHistory.Span,
+      isAdjusted: boolean
     ): Effect.Effect<Candles, Problem.Unavailable | Problem.Invalid> =>
       Effect.gen(function* () {
         const nowMs = clock.unsafeNow()
@@ -58,10 +59,11 @@ export class History extends Effect.Service<History>()("gateway/history/History"
         if (span.fromMs > span.toMs) return yield* Problem.invalidField("from", "must not be after to")
         if (span.toMs - span.fromMs > days * IndiaTime.dayMs)
           return yield* Problem.invalidField("from", `at most ${days} days of ${interval.name} candles at once`)
+        const actions = yield* stored.actionsOf(instrument, nowMs)
         const filled = yield* Effect.either(
           Effect.timeoutFail(stored.fill(instrument, interval, span, nowMs), { duration: fillMax, onTimeout: () => tooSlow })
         )
-        const found = yield* stored.read(instrument, interval, span, nowMs)
+        const found = yield* stored.read(instrument, interval, span, nowMs, actions, isAdjusted)
         // Nothing is stored and the broker did not answer: an empty answer would be wrong.
         if (filled._tag === "Left" && found.length === 0) return yield* filled.left
         return { candles: found, warning: filled._tag === "Left" ? filled.left.detail : null }
@@ -75,7 +77,8 @@ export class History extends Effect.Service<History>()("gateway/history/History"
       of: ReadonlyArray<KiteHistory.Candle>
     ): Effect.Effect<ReadonlyArray<HistoricalGreeks.Valued> | undefined> =>
       optionGreeks.of(instrument, interval.minutes, of, (underlying) =>
-        candles(underlying, interval, span).pipe(
+        // Option prices were made on the share's price of that day.
+        candles(underlying, interval, span, false).pipe(
           Effect.map((all) => all.candles),
           // The option's candles are valid without the underlying's: they have no Greeks, and each says so.
           Effect.catchAll((error) =>

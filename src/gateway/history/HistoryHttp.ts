@@ -51,7 +51,7 @@ export const HistoryHttp = HttpApiBuilder.group(
           const instrument = yield* found("Instrument", registry.byToken(urlParams.instrument_token))
           const { interval } = urlParams
           const span = spanOf(urlParams.from, urlParams.to)
-          const { candles, warning } = yield* history.candles(instrument, interval, span)
+          const { candles, warning } = yield* history.candles(instrument, interval, span, urlParams.adjusted)
           const greeks = urlParams.greeks ? yield* history.greeks(instrument, interval, span, candles) : undefined
           const candle = (one: KiteHistory.Candle, at: number): typeof CandleWithGreeks.Encoded => ({
             ...view(urlParams.oi ? one : { ...one, oi: null }),
@@ -60,10 +60,10 @@ export const HistoryHttp = HttpApiBuilder.group(
           return yield* answer({}, candles, candle, warning)
         })
       )
-      .handle("historical", ({ urlParams: { symbol, timeframe, from, to } }) =>
+      .handle("historical", ({ urlParams: { symbol, timeframe, from, to, adjusted } }) =>
         Effect.gen(function* () {
           const instrument = yield* found("Symbol", symbols.find(symbol))
-          const { candles, warning } = yield* history.candles(instrument, timeframe, spanOf(from, to))
+          const { candles, warning } = yield* history.candles(instrument, timeframe, spanOf(from, to), adjusted)
           const head = {
             symbol,
             timeframe: timeframe.name,

@@ -1,9 +1,12 @@
 import { Effect } from "effect"
+import * as IndiaTime from "../../domain/IndiaTime.ts"
+import * as CorporateActions from "../../domain/market/CorporateActions.ts"
 import * as Coverage from "../../domain/market/Coverage.ts"
 import * as Instrument from "../../domain/market/Instrument.ts"
 import * as InstrumentHours from "../../domain/market/InstrumentHours.ts"
 import type * as KiteHistory from "../../domain/market/KiteHistory.ts"
 import { BarRepo } from "../../store/BarRepo.ts"
+import { CorporateActionRepo } from "../../store/CorporateActionRepo.ts"
 import * as Asks from "../../streams/Asks.ts"
 import { RuleBook } from "../../streams/RuleBook.ts"
 import { Engine } from "../shared/Engine.ts"
@@ -13,6 +16,7 @@ import { orProblem } from "../shared/StoreProblem.ts"
 /** The candles that Postgres holds, and the engine's help with those that it lacks. */
 export const make = Effect.gen(function* () {
   const repo = yield* BarRepo
+  const actions = yield* CorporateActionRepo
   const engine = yield* Engine
   const rules = yield* RuleBook
   const { placeOf } = yield* Lifetimes
@@ -51,22 +55,33 @@ export const make = Effect.gen(function* () {
       )
     })
 
-  const read = (instrument: Instrument.Instrument, interval: KiteHistory.Interval, span: KiteHistory.Span, nowMs: number) => {
+  /** The corporate actions of a share. The broker's bars from before one that came into force are dropped, so that `fill` fetches them again. */
+  const actionsOf = ({ exchange, tradingsymbol, instrumentType, token }: Instrument.Instrument, nowMs: number) =>
+    Effect.gen(function* () {
+      if (instrumentType !== "EQ") return []
+      const found = yield* orProblem(actions.ofShare(exchange, tradingsymbol))
+      if (found.length > 0) yield* orProblem(actions.dropBrokerBars({ exchange, symbol: tradingsymbol }, token, IndiaTime.istDate(nowMs)))
+      return found
+    })
+
+  /** `isAdjusted`: in the newest shares; otherwise at the prices that were traded. */
+  const read = (
+    instrument: Instrument.Instrument,
+    interval: KiteHistory.Interval,
+    span: KiteHistory.Span,
+    nowMs: number,
+    done: ReadonlyArray<CorporateActions.Action>,
+    isAdjusted: boolean
+  ) => {
     const scale = Instrument.priceScale(instrument.token)
+    const today = IndiaTime.istDate(nowMs)
     return Effect.map(orProblem(repo.range(rangeOf(instrument, interval, span, nowMs))), (rows) =>
-      rows.map(
-        ({ at, open, high, low, close, volume, oi }): KiteHistory.Candle => ({
-          atMs: at.getTime(),
-          open: open / scale,
-          high: high / scale,
-          low: low / scale,
-          close: close / scale,
-          volume,
-          oi
-        })
-      )
+      rows.map(({ at, ours, ...row }): KiteHistory.Candle => {
+        const one = CorporateActions.apply(done, { atMs: at.getTime(), ...row }, ours ? "live" : "broker", isAdjusted, today)
+        return { ...one, open: one.open / scale, high: one.high / scale, low: one.low / scale, close: one.close / scale }
+      })
     )
   }
 
-  return { fill, read } as const
+  return { actionsOf, fill, read } as const
 })

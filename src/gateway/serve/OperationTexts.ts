@@ -94,6 +94,15 @@ export const operations: Readonly<Record<string, Text>> = {
     "An administrator. All or none; a row that is there already stays, and a row of the same day and calendars is replaced."
   ),
   "calendar.changes": of("Changes of the calendar", "An administrator. Who changed which entry when, newest first."),
+  "corporateActions.list": of(
+    "Corporate actions",
+    "Splits, bonus and rights issues and dividends with their factors and sources, newest first."
+  ),
+  "corporateActions.importAll": of(
+    "Import corporate actions",
+    "An administrator. All or none; an action of the same share, day and kind is corrected."
+  ),
+  "corporateActions.remove": of("Delete a corporate action", "An administrator."),
   "calendar.expiries": of(
     "Expiries with labels",
     "Expiries of an underlying with their instants and labels: current week, next month, ..."
@@ -120,14 +129,27 @@ export const fields: Readonly<Record<string, string>> = {
   account_id: "A broker account",
   accounts: "By account id",
   action: "What was done",
+  actions: "Corporate actions",
+  adjusted: "True for prices in the newest shares; otherwise the prices that were traded",
   changed: "How many were replaced",
   changed_at: "ISO 8601 UTC",
   changed_by: "The subject of the administrator's token",
   changes: "Newest first",
+  close_before: "Close of the day before, rupees, decimal text; null where the factor needs none",
+  corporate_actions: "Newest first",
+  denominator: "Of the ratio",
   entry: "What the entry is: a day, a complete list (known), or new hours",
+  ex_date: "The first day at the new price",
+  imported_at: "ISO 8601 UTC",
+  imported_by: "The subject of the administrator's token",
   note: "What a reader should know besides",
+  numerator: "Of the ratio",
+  price_factor: "A price before the day times this is comparable with prices from it on",
   rules: "The rules in force: the last day of the shipped circulars and the newest change",
+  saved: "How many were new or corrected",
   security: "Of cash: shares of the closing auction (cas), or all others",
+  shares_after: "So many shares the holder has after it",
+  shares_before: "So many shares the holder had before it",
   summer_close: "Close while America is on summer time, IST",
   version: "Number of the change",
   active_subscriptions: "Subscriptions with status active",
@@ -404,6 +426,7 @@ export const fields: Readonly<Record<string, string>> = {
   vol_shift: "Shift of volatility as a fraction (0.01 is one point)",
   vol_shifts: "Shifts of volatility as fractions (0.01 is one point)",
   volume: "Units traded",
+  volume_factor: "A volume before the day times this is comparable with volumes from it on",
   volume_precision: "TradingView: decimals of volume",
   waiting: "Messages that are not saved yet",
   warning: "What could not be had from the broker; absent when nothing is missing",

@@ -59,7 +59,8 @@ export const make = Effect.gen(function* () {
   /** The candles of a span, which reaches back at most `barsMax` bars. */
   const bars = (it: Instrument.Instrument, interval: KiteHistory.Interval, fromMs: number, toMs: number) =>
     Effect.map(
-      history.candles(it, interval, { fromMs: Math.max(fromMs, toMs - reachMs(barsMax, interval, usualSession(it))), toMs }),
+      // A chart is in the newest shares: a split is no fall of the price.
+      history.candles(it, interval, { fromMs: Math.max(fromMs, toMs - reachMs(barsMax, interval, usualSession(it))), toMs }, true),
       ({ candles }) => candles
     )
 
