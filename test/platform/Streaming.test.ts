@@ -149,6 +149,69 @@ describe("Streaming", () => {
   )
 
   it.live(
+    "TC-SUB-020 TC-SUB-021 an inactive subscription that is active again streams again, and nothing of its account, mode or ticks is lost",
+    () =>
+      Effect.gen(function* () {
+        const { config, nats } = yield* world({ mode: "synthetic", rate: 20, strikesEachSide: 3 })
+        const running = yield* start({ ...config, SEED_USER: "demo" })
+        yield* eventually("streaming", ask(running, "/health"), ({ body }) => body.ticker.accounts.sim1?.ticks > 0)
+        const reliance = 738561
+        const path = `/subscriptions/${reliance}`
+        const patch = (status: "active" | "inactive") => ask(running, path, { method: "PATCH", body: { status } })
+        const created = yield* ask(running, "/subscriptions", {
+          method: "POST",
+          body: { instrument_token: reliance, requested_mode: "FULL" }
+        })
+        assert.strictEqual(created.status, 200)
+        const { body: before } = yield* ask(running, path)
+        const client = yield* socket(running, "/ws/ticks")
+        client.send({ action: "subscribe", tokens: [reliance] })
+        const seqs = () =>
+          client.received.flatMap((one) => (one.type === "tick" && one.data.instrument_token === reliance ? [Number(one.seq)] : []))
+        const tickedAfter = (seq: number) => Effect.map(Effect.sync(seqs), (all) => all.filter((one) => one > seq).length)
+        yield* eventually("its ticks", tickedAfter(0), (count) => count > 3)
+        const held = Effect.map(ask(running, "/health"), ({ body }) =>
+          ["sim1", "sim2"].reduce((sum, id) => sum + (body.ticker.accounts[id]?.subscribed ?? 0), 0)
+        )
+        const { body: active } = yield* ask(running, "/subscriptions?status=active&limit=1")
+        const all: number = active.total
+        yield* eventually("all of them streamed", held, (count) => count === all)
+
+        const nc = yield* natsClient(nats)
+        for (const _ of ["once", "and again"]) {
+          assert.strictEqual((yield* patch("inactive")).status, 200)
+          yield* eventually("unsubscribed at the broker", held, (count) => count === all - 1)
+          const quietFrom = yield* eventually("200 more messages", lastSeq(nc), () => true)
+          assert.strictEqual((yield* patch("active")).status, 200)
+          yield* eventually("its ticks again, on the same connection", tickedAfter(quietFrom), (count) => count > 3)
+        }
+        // There and back before anybody has looked.
+        assert.strictEqual((yield* patch("inactive")).status, 200)
+        assert.strictEqual((yield* patch("active")).status, 200)
+        yield* eventually("all of them streamed", held, (count) => count === all)
+        yield* eventually("its ticks still", tickedAfter(yield* lastSeq(nc)), (count) => count > 3)
+
+        const { body: after } = yield* ask(running, path)
+        const kept = ({ account_id, requested_mode, created_at, status }: Readonly<Record<string, unknown>>) => ({
+          account_id,
+          requested_mode,
+          created_at,
+          status
+        })
+        assert.deepStrictEqual(kept(after), kept(before))
+        // What the record has of it since the client listens, the client has, tick for tick.
+        const got = seqs()
+        const [first = 0, last = 0] = [got[0], got.at(-1)]
+        const stored = (yield* packetsAfter(nc, first - 1, last)).filter(({ token }) => token === reliance).map(({ seq }) => seq)
+        assert.deepStrictEqual(
+          got.filter((seq) => seq < last),
+          stored.filter((seq) => seq < last)
+        )
+      }).pipe(Effect.scoped),
+    60_000
+  )
+
+  it.live(
     "BE-OPS-01 a request's id goes from REST through NATS to the actor's log",
     () =>
       Effect.gen(function* () {
