@@ -52,7 +52,7 @@ const stream = (name: string, more: object = {}) => JSON.stringify({ name, subje
 const consumer = (name: string, more: object = {}) =>
   JSON.stringify({ stream_name: name, config: { name: "forged", durable_name: "forged", ack_policy: "explicit", ...more } })
 
-/** Every verb of JetStream's interface (server 2.10 to 2.15), about streams that hold what the attacker should not touch. */
+/** Every verb of JetStream's interface (server 2.10 to 2.15), on streams that the attacker must not reach. */
 const verbs: ReadonlyArray<readonly [verb: string, body: string]> = [
   ["INFO", ""],
   ["STREAM.NAMES", ""],
@@ -103,9 +103,9 @@ const verbs: ReadonlyArray<readonly [verb: string, body: string]> = [
   ["META.LEADER.STEPDOWN", ""],
   ["SERVER.REMOVE", '{"peer":"a"}']
 ]
-/** Streams that an external user has in his own account. */
+/** The streams in an external user's own account. */
 const copied = ["OPT_LAST", "MD_TICK", "MD_BARS"]
-/** Ours from inside, and the ways by which accounts reach each other's interface. */
+/** Prefixes of our own interface, and those by which accounts reach each other's interface. */
 const prefixes = ["$JS.API", "tarang.JS.API", "reader.JS.API", "operator.JS.API"]
 
 const connectAs = (role: NatsRole) =>
@@ -114,10 +114,10 @@ const connectAs = (role: NatsRole) =>
     (nc) => Effect.promise(() => nc.close())
   )
 
-/** Requests that nobody answers are no refusal by name: an account's own interface listens to all of them. */
+/** A request without an answer is not refused by name: an account's own interface listens to all of them. */
 const answerMs = 1_000
 
-/** Which victims' subjects arrive at a connection, whatever sends them; a user without the right to `>` listens to what he may. */
+/** The victims' subjects that arrive at a connection, from any sender. A user who may not read `>` subscribes to everything that he may read. */
 const witness = (nc: NatsConnection, filters: ReadonlyArray<string>) => {
   const heard = new Set<string>()
   for (const filter of filters)
@@ -128,7 +128,7 @@ const witness = (nc: NatsConnection, filters: ReadonlyArray<string>) => {
   )
 }
 
-/** What must be the same after an attack: settings, contents and readers of every stream. */
+/** The settings, contents and readers of every stream. An attack must not change them. */
 const standing = (jsm: JetStreamManager) =>
   Effect.promise(async () => {
     const found: Array<unknown> = []
@@ -164,11 +164,11 @@ const attack = (nc: NatsConnection) =>
         }
       await nc.flush()
     }
-    // As many consumers as an account may have would keep out the last ones.
+    // At the account's limit of consumers the last attacks would be refused for that reason.
     const own = await nc.jetstreamManager({ checkAPI: false })
     for await (const name of own.streams.names())
       for await (const one of own.consumers.list(name)) await own.consumers.delete(name, one.name)
-    // The server works a connection's requests off in order, and a consumer's delivery after those before it.
+    // The server handles a connection's requests in order, and delivers for a consumer after the requests before it.
     for (const name of copied) {
       const last = createInbox("_INBOX_reader")
       const arrived = nc.subscribe(last, { max: 1 })
@@ -226,7 +226,7 @@ layer(World, { excludeTestServices: true, timeout: 120_000 })("Attacks", (it) =>
           assert.deepStrictEqual([...inOthers], [])
           assert.deepStrictEqual(yield* standing(jsm), ours)
           assert.deepStrictEqual(yield* standing(otherCopies), theirs)
-          // The attack is a real one: where the attacker listens, what it made the server publish arrives.
+          // The attack works in itself: messages that it makes the server publish arrive at the attacker's own subjects.
           assert.include([...inOwn], "und.state.NSE.FORGED")
         }).pipe(Effect.scoped),
       120_000
@@ -256,7 +256,7 @@ layer(World, { excludeTestServices: true, timeout: 120_000 })("Attacks", (it) =>
         (yield* answersTo("operator", "tarang.JS.API")).filter((verb) => !read.test(verb)),
         []
       )
-      // In its own account a reader has market data only. (A consumer that it calls bar-writer there is its own.)
+      // A reader's own account has only market data. (A consumer named bar-writer there belongs to the reader.)
       const own = (yield* answersTo("reader", "$JS.API")).filter((verb) => /STRAT|KV_|strat\.|FORGED/.test(verb))
       assert.deepStrictEqual(own, [])
     }).pipe(Effect.scoped)

@@ -35,7 +35,7 @@ layer(backend, { excludeTestServices: true })("DurableRead", (it) => {
       const again = yield* Effect.exit(Effect.provideService(DurableRead.make(setup), JetStream, far))
       assert.isTrue(Exit.isFailure(again))
       door.thaw()
-      yield* Effect.promise(() => far.nc.rtt()) // what it sent meanwhile has arrived
+      yield* Effect.promise(() => far.nc.rtt()) // its earlier messages have arrived
       const after = yield* infoOf
       assert.deepStrictEqual([after.created, after.ack_floor], [before.created, before.ack_floor])
     })

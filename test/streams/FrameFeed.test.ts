@@ -15,7 +15,7 @@ const reference = Subjects.MarketReference.at({ exchange: "NFO", underlying: "NI
 const underlyings = ["NIFTY", "BANKNIFTY", "M&M", "X Y", "SENSEX"]
 const subjects = [...underlyings.map(frameOf), clock, definition, reference]
 
-/** Random, and the same in every run. */
+/** Pseudo-random numbers that are the same in every run. */
 const dice = (seed: number) => () => {
   seed = (Math.imul(seed, 1_664_525) + 1_013_904_223) >>> 0
   return seed / 2 ** 32
@@ -26,7 +26,7 @@ const streams = Layer.unwrapEffect(
   Effect.map(Server, (server) => Streams.layer.pipe(Layer.provide(Layer.setConfigProvider(settings(server)))))
 )
 
-/** The record as new, and a feed with a connection of its own. */
+/** An empty record, and a feed with a separate connection. */
 const feeding = Effect.gen(function* () {
   const { jsm, publish } = yield* JetStream
   yield* Effect.promise(() => jsm.streams.delete(stream))
@@ -58,7 +58,7 @@ const recorded = Effect.scoped(
 
 const keys = (list: ReadonlyArray<Message>) => list.map((message) => `${message.seq} ${message.subject} ${text(message)}`)
 
-/** A member that collects, with what it must have got in the end. */
+/** A member that collects its items, and the items that it must have at the end. */
 const member = (feed: FrameFeed, frames: ReadonlyArray<string>, afterSeq: number, definitions: ReadonlyArray<string> = []) =>
   Effect.gen(function* () {
     const { takeAll } = yield* feed.subscribe({ frames: frames.map(frameOf), definitions, afterSeq })
@@ -90,7 +90,7 @@ layer(Layer.provideMerge(streams, backend), { excludeTestServices: true })("Fram
         for (const _ of range(1, 12)) {
           const { lastSeq } = yield* info(stream)
           const afterSeq = pick([0, lastSeq, Math.floor(random() * lastSeq), Math.max(0, lastSeq - 100)], random)
-          const frames = range(1, 1 + Math.floor(random() * 3)).map(() => pick(underlyings, random)) // with doubles among them
+          const frames = range(1, 1 + Math.floor(random() * 3)).map(() => pick(underlyings, random)) // may contain duplicates
           const definitions = pick([[], [definition], [reference, definition]], random)
           members.push(yield* member(feed, frames, afterSeq, definitions))
           yield* until("the publisher goes on", () => feed.lastSeq() > lastSeq || writing.unsafePoll() !== null)
@@ -133,7 +133,7 @@ layer(Layer.provideMerge(streams, backend), { excludeTestServices: true })("Fram
       yield* put(frameOf("NIFTY"))
       yield* until("the quick one is live", () => quick.items.length === 1)
       yield* Effect.forEach(range(1, 6_000), () => put(frameOf("NIFTY")), { concurrency: 100, discard: true })
-      // No fetch is open and much is left: the process has stopped reading.
+      // No fetch is open although many messages are left: the process has stopped reading.
       yield* until("the read has paused", () =>
         Effect.map(
           Effect.promise(() => jsm.consumers.list(stream).next()),

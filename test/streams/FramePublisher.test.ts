@@ -16,11 +16,11 @@ const subjectOf = (underlying: string) => Subjects.Frame.at({ exchange: "NFO", u
 const clockSubject = Subjects.Clock.at({ account: "A1" })
 const setup = { account: "A1", source: "simulator", epoch: 7, incarnation: 3 } as const
 
-/** An LTP packet whose price is the number of the call; the whole packet stands behind three bytes of something else. */
+/** An LTP packet whose price is the number of the call. Three unrelated bytes come before the packet. */
 const packet = new Uint8Array(3 + Frame.Kind.ltp)
 const packetView = new DataView(packet.buffer, 3)
 
-/** A publisher on an empty record, and what was appended to it. */
+/** A publisher on an empty record, and the packets that were appended to it. */
 const publishing = Effect.gen(function* () {
   const { jsm } = yield* JetStream
   yield* Effect.promise(() => jsm.streams.purge(stream))
@@ -40,10 +40,10 @@ const publishing = Effect.gen(function* () {
   return { publisher, appended, append, clock, clocks } as const
 })
 
-/** All that the record holds, in order. */
+/** All messages of the record, in order. */
 const recorded = Effect.scoped(
   Effect.gen(function* () {
-    const own = yield* another() // what the publisher's connection is told must not matter
+    const own = yield* another() // a reader must not depend on the publisher's connection
     const { firstSeq, lastSeq } = yield* own.info(stream)
     const start: OrderedRead.Start = { _tag: "After", seq: Math.max(0, firstSeq - 1) }
     const read = yield* OrderedRead.make({ stream, filters: [], start }).pipe(Effect.provideService(JetStream, own))
@@ -60,7 +60,7 @@ const headerOf = (message: Message): FrameHeader.FrameHeader => {
 }
 const isFrame = ({ subject }: Message) => subject !== clockSubject
 
-/** The packets of a frame as they were appended: number of the call, and receive time. */
+/** The packets of a frame in order: the number of the call, and the receive time. */
 const packetsOf = (message: Message) => {
   const header = headerOf(message)
   const found: Array<{ readonly number: number; readonly subject: string; readonly receivedMs: number }> = []
@@ -76,7 +76,7 @@ const packetsOf = (message: Message) => {
   return found
 }
 
-/** What a reader that drops doubles folds. */
+/** The frames that a reader folds, which drops duplicates. */
 const folded = (record: ReadonlyArray<Message>): ReadonlyArray<Message> => {
   const guards = new Map<string, FrameGuard.State>()
   const kept = record.filter((message) => {
@@ -90,7 +90,7 @@ const folded = (record: ReadonlyArray<Message>): ReadonlyArray<Message> => {
 
 type Run = Effect.Effect.Success<typeof publishing>
 
-/** Every packet is in the record, once in content, in its subject's order where nothing was resent. */
+/** Checks that the record has every packet once after duplicates are dropped, in its subject's order if nothing was sent again. */
 const assertWhole = ({ appended }: Run, record: ReadonlyArray<Message>, isOrdered = true) => {
   const found = folded(record).filter(isFrame).flatMap(packetsOf)
   const perSubject = (list: ReadonlyArray<{ readonly number: number; readonly subject: string }>) =>
@@ -104,7 +104,7 @@ const assertWhole = ({ appended }: Run, record: ReadonlyArray<Message>, isOrdere
   for (const { number, receivedMs } of found) assert.strictEqual(receivedMs, appended[number]?.receivedMs)
 }
 
-/** Each clock stands behind every packet appended before it, whatever was sent twice. */
+/** Checks that each clock follows every packet that was appended before it, also when frames were sent twice. */
 const assertClocks = ({ clocks }: Run, record: ReadonlyArray<Message>) => {
   const seen = new Set<number>()
   const due = new Map(clocks.map(({ atMs, appended }) => [atMs, appended]))
@@ -137,7 +137,7 @@ layer(Layer.provideMerge(streams, backend), { excludeTestServices: true })("Fram
       assert.strictEqual(yield* run.publisher.drain, 0)
       const record = yield* recorded
       assertWhole(run, record)
-      // A server that stands still for two seconds is sent a frame twice.
+      // A server that does not answer for two seconds gets a frame twice.
       const frames = folded(record)
       for (const underlying of ["A", "B", "C"]) {
         const headers = frames.filter(({ subject }) => subject === subjectOf(underlying)).map(headerOf)
@@ -321,7 +321,7 @@ layer(Layer.provideMerge(streams, backend), { excludeTestServices: true })("Fram
         for (const n of range(1, 50)) run.append("A", 1_000 * later + n)
         yield* until("a later frame is acknowledged", () => run.publisher.stats().frames >= before + later)
       }
-      // Ten acknowledgements passed it by: it was sent again for that, before its time ran out.
+      // Ten later frames were acknowledged first, so this frame was sent again before its time limit.
       assert.isAbove(run.publisher.stats().resent, 0)
       assert.strictEqual(yield* run.publisher.drain, 0)
       assertWhole(run, yield* recorded, false)

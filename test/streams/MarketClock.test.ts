@@ -54,7 +54,7 @@ layer(Layer.provideMerge(streams, backend), { excludeTestServices: true })("Mark
       yield* until("the first is heard", () => clock.unsafeNow() === day)
       assert.deepStrictEqual(order, ["one before", "other before", "one 0", "other 0"])
       yield* publish("A2", day + 500)
-      yield* publish("A1", day + 100) // behind: time does not go back
+      yield* publish("A1", day + 100) // an earlier time: market time does not go back
       yield* Effect.flatMap(JetStream, (js) => js.publish(Subjects.Clock.at({ account: "A2" }), bytes("no clock")))
       clock.observe(Number.NaN)
       clock.observe(day + 600)

@@ -5,7 +5,7 @@ import { JetStream, type Message, type Role } from "../../src/streams/JetStream.
 import type * as OrderedRead from "../../src/streams/OrderedRead.ts"
 import { type NatsServer, natsServer } from "../TestBackends.ts"
 
-/** The file's own server. */
+/** The NATS server of one test file. */
 export class Server extends Context.Tag("test/Server")<Server, NatsServer>() {}
 
 export const settings = (server: NatsServer, more: Readonly<Record<string, string>> = {}) =>
@@ -24,14 +24,14 @@ export const settings = (server: NatsServer, more: Readonly<Record<string, strin
 export const connection = (role: Role = "engine") =>
   Layer.unwrapEffect(Effect.map(Server, (server) => JetStream.layer(role).pipe(Layer.provide(Layer.setConfigProvider(settings(server))))))
 
-/** A server of its own, and an engine's connection to it. */
+/** A separate server, and an engine's connection to it. */
 export const backend = connection().pipe(Layer.provideMerge(Layer.scoped(Server, natsServer)))
 
-/** A connection beside the file's, for what must not share it; lives as long as the scope. */
+/** Another connection to the file's server, for code that must not share the first one. It closes with the scope. */
 export const another = (role: Role = "engine") =>
   Effect.map(Layer.build(Layer.fresh(connection(role))), (context) => Context.get(context, JetStream))
 
-/** Looks every few ms until it is so; the bound is for bugs, not for timing. */
+/** Checks a condition every few milliseconds until it is true. The time limit only ends a test with a bug. */
 export const until = <E = never, R = never>(what: string, holds: () => boolean | Effect.Effect<boolean, E, R>, boundMs = 30_000) =>
   Effect.gen(function* () {
     const endMs = performance.now() + boundMs
@@ -43,7 +43,7 @@ export const until = <E = never, R = never>(what: string, holds: () => boolean |
     }
   })
 
-/** Runs an effect on a clock that flies, so that the bounds of its waits for something that is gone are reached at once. */
+/** Runs an effect on a clock that runs very fast, so that its waits for a missing server reach their limits at once. */
 export const flying = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.suspend(() => {
     const real = Clock.make()
@@ -82,7 +82,7 @@ export const bytes = (value: string): Uint8Array => new TextEncoder().encode(val
 export const range = (from: number, to: number): ReadonlyArray<number> =>
   Array.from({ length: Math.max(0, to - from + 1) }, (_, at) => from + at)
 
-/** A stream of this test alone; `at` names a subject in it. */
+/** A stream that only this test uses. `at` names a subject in it. */
 export const freshStream = (config: Partial<StreamConfig> = {}) =>
   Effect.gen(function* () {
     const { jsm, publish } = yield* JetStream
@@ -91,7 +91,7 @@ export const freshStream = (config: Partial<StreamConfig> = {}) =>
     yield* create
     const at = (subject: string) => `label.${name}.${subject}`
     let sent = 0
-    /** Acknowledged, each once even when the server dies meanwhile; the payload is the number of the call, from 1. */
+    /** Publishes with acknowledgement, each message once even when the server dies meanwhile. The payload is the number of the call, from 1. */
     const put = (subject: string) =>
       Effect.suspend(() => {
         const number = ++sent

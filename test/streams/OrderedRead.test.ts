@@ -69,7 +69,7 @@ layer(backend, { excludeTestServices: true })("OrderedRead", (it) => {
       }
       while (seen < 3_000) {
         yield* read.takeWhile(look)
-        yield* Effect.sleep("10 millis") // all that was asked for comes meanwhile
+        yield* Effect.sleep("10 millis") // all fetched messages arrive meanwhile
       }
       assert.strictEqual(seen, 3_000)
     })
@@ -99,7 +99,7 @@ layer(backend, { excludeTestServices: true })("OrderedRead", (it) => {
       const stream = yield* freshStream()
       yield* stream.putMany("a", 3_000)
       const read = yield* OrderedRead.make({ stream: stream.name, filters: [stream.at("a")], start: beginning, bufferMax: 100 })
-      // No fetch is open and much is left: the reader has stopped asking.
+      // No fetch is open although many messages are left: the reader has stopped fetching.
       yield* until("it has stopped asking", () =>
         Effect.map(
           stream.consumers,
@@ -176,7 +176,7 @@ layer(backend, { excludeTestServices: true })("OrderedRead", (it) => {
       const read = yield* OrderedRead.make({ stream: stream.name, filters: [stream.at("a")], start: beginning })
       const items = yield* collect(read.takeAll)
       yield* until("the first are read", () => items.length === 10)
-      // By another subject, so that the consumer does not deliver what is purged next.
+      // Publish on another subject, so that the consumer does not deliver the messages that are purged next.
       yield* stream.putMany("b", 10)
       yield* Effect.promise(() => jsm.streams.purge(stream.name))
       read.refilter([stream.at("a"), stream.at("b")])
@@ -199,7 +199,7 @@ layer(backend, { excludeTestServices: true })("OrderedRead", (it) => {
       yield* until("the first are read", () => items.length === 10)
       yield* stream.remove
       yield* stream.create
-      // Longer than before, so that only its creation says that it is another one.
+      // The stream is longer than before, so only its creation time shows that it is another stream.
       yield* stream.putMany("a", 25)
       yield* until("all are read", () => items.length >= 36)
       assert.deepStrictEqual(items[10], { _tag: "Gap", from: 11, to: 0, recreated: true })
@@ -225,7 +225,7 @@ layer(backend, { excludeTestServices: true })("OrderedRead", (it) => {
       for (const [at, names] of sets.entries()) {
         yield* until("some are read", () => read.lastSeq() > 500 * (at + 1))
         read.refilter(of("a"))
-        read.refilter(of(...names)) // two at once are one
+        read.refilter(of(...names)) // two calls at once make one consumer
         cuts.push({ seq: read.lastSeq(), names })
       }
       yield* Fiber.join(writing)
@@ -298,7 +298,7 @@ layer(backend, { excludeTestServices: true })("OrderedRead", (it) => {
         const { isConnected } = yield* JetStream
         const stream = yield* freshStream()
         yield* stream.putMany(start === "New" ? "a" : "b", 5)
-        const own = yield* another() // the reader's connection is not the writer's
+        const own = yield* another() // reader and writer use separate connections
         const read = yield* OrderedRead.make({ stream: stream.name, filters: [stream.at("a")], start: { _tag: start } }).pipe(
           Effect.provideService(JetStream, own)
         )
@@ -323,7 +323,7 @@ layer(backend, { excludeTestServices: true })("OrderedRead", (it) => {
       const make = OrderedRead.make({ stream: stream.name, filters: [], start: beginning })
       const read = yield* Scope.extend(make, scope)
       const waiting = yield* Effect.fork(read.takeAll)
-      read.refilter([stream.at("a")]) // closed while it opens anew
+      read.refilter([stream.at("a")]) // the scope closes while the consumer is made again
       yield* Scope.close(scope, Exit.void)
       assert.isTrue(Exit.isInterrupted(yield* Fiber.await(waiting)))
       assert.isTrue(Exit.isInterrupted(yield* Effect.exit(read.takeAll)))

@@ -11,7 +11,7 @@ const at = (seq: number) => ({ recordCreatedMs: 1_700_000_000_123, seq })
 const key = () => Subject.kvKey("greeks", prefix(), "M&M")
 const fill = (length: number, value: number) => new Float64Array(length).fill(value)
 
-/** As after a restart of the process: what this one remembers of slots is gone. */
+/** The service as after a restart of the process, which remembers no slots. */
 const restarted = Snapshots.pipe(Effect.provide(Layer.fresh(Snapshots.Default)))
 const bucket = KeyValue.open("snapshots")
 
@@ -83,7 +83,7 @@ layer(Layer.provideMerge(Snapshots.Default, backend), { excludeTestServices: tru
         yield* (yield* Snapshots).save(name, "v1", fill(100_000, 1), at(1))
         const fresh = yield* restarted
         if (loadsFirst) yield* fresh.load(name, "v1")
-        // The bucket takes no more than one message of that size: the second chunk is refused.
+        // The bucket has room for one message of that size, so the second chunk is refused.
         const { config } = yield* Effect.promise(() => jsm.streams.info("KV_snapshots"))
         const before = yield* kv.keys(`${name}.*.*`)
         yield* Effect.promise(() => jsm.streams.update("KV_snapshots", { ...config, max_msg_size: 300_000 }))

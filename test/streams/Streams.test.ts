@@ -8,7 +8,7 @@ import { another, backend, bytes, Server, settings } from "./Nats.ts"
 
 const specs = Streams.specs({ bytesMax: 4_096, hoursMax: 1, replicas: 1 })
 
-/** A stream's subjects end in `>` here. */
+/** True if one of the stream's subjects, which end in `>`, covers the subject. */
 const isIn = (stream: string, filter: string) =>
   specs.find(({ name }) => name === stream)?.subjects?.some((subject) => filter.startsWith(subject.slice(0, -1))) === true
 

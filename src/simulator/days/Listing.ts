@@ -12,16 +12,10 @@ import type * as RuleSet from "../../domain/rules/RuleSet.ts"
 import * as Segments from "../../domain/rules/Segments.ts"
 import type { UnknownRule } from "../../domain/rules/UnknownRule.ts"
 import * as Contracts from "../Contracts.ts"
+import type * as SyntheticSettings from "../SyntheticSettings.ts"
 
 /** An underlying of the simulated days and how many of its contracts are listed. */
-export interface Product {
-  readonly name: string
-  /** Rupees. */
-  readonly basePrice: number
-  /** Yearly at-the-money volatility. */
-  readonly volatility: number
-  readonly weeklies: number
-  readonly monthlies: number
+export interface Product extends SyntheticSettings.Product {
   /** Strikes on either side of the base price. */
   readonly strikesEachSide: number
 }

@@ -45,7 +45,7 @@ describe("Definitions", () => {
       ],
       [subject, Subjects.StrategyDefinition.encode(definition(...unpriced))]
     ])
-  /** What stands on the strategy's two subjects: sequences of its definitions, and what was told of them. */
+  /** The messages of the strategy's two subjects: the sequences of its definitions, and the announcements of them. */
   const found = Effect.gen(function* () {
     const { js } = yield* JetStream
     const read = (stream: string, filter: string) =>

@@ -28,7 +28,7 @@ const option = (token: number, tradingsymbol: string, expiry: string, kind: "CE"
 })
 const sold = option(1_282, "NIFTY2672824500CE", "2026-07-28", "CE", 24_500)
 const kept = option(1_538, "NIFTY26AUG24500PE", "2026-08-25", "PE", 24_500)
-/** Has the sold option's token a day later. */
+/** A contract that has the sold option's token a day later. */
 const other = option(1_282, "NIFTY2681125000CE", "2026-08-11", "CE", 25_000)
 
 const leg = (legId: number, { token, tradingsymbol, exchange }: Instrument.Instrument, direction: "BUY" | "SELL", entryPrice: string) => ({

@@ -131,7 +131,7 @@ describe("SubscriptionActor", () => {
           const subscriptions = yield* SubscriptionRepo
           const windows = yield* WindowRepo
           const { windowId } = Option.getOrThrow(yield* windows.create(niftyWindow))
-          // Nothing is published yet: the broker says where the money is, 24,490.
+          // Nothing is published yet, so the spot comes from the broker: 24,490.
           yield* subscribed("the broker's price", [...common, ...options(0, 24_300, 24_700), ...options(1, 24_300, 24_700)])
 
           yield* publishSpot(24_690)
@@ -159,7 +159,7 @@ describe("SubscriptionActor", () => {
           const gone = Option.getOrThrow(yield* subscriptions.byToken(optionToken(0, 24_900, "CE")))
           assert.deepStrictEqual([gone.status, gone.endedReason], ["inactive", "expired"])
 
-          // What a person asks for besides stays when the window goes.
+          // A person's own subscription stays when the window is deleted.
           const mine = { instrumentToken: optionToken(1, 24_800, "CE"), tradingsymbol: "NIFTY 2026-09-01 24800 CE", segment: "NFO-OPT" }
           yield* subscriptions.save({ ...mine, requestedMode: "FULL", createdBy: "u2" }, ["a1"])
           yield* windows.remove(windowId)

@@ -53,7 +53,7 @@ const streaming = (account: string, incarnation = 1) =>
       publisher.append(frames, packet, 0, packet.length, atMs)
     }
     const settled = until("everything is acknowledged", () => publisher.stats().open === 0)
-    /** Lets market time run; `each` says what is streamed at an instant. */
+    /** Lets market time pass. `each` gives the packets of an instant. */
     const run = (fromMs: number, toMs: number, each: (atMs: number) => void = () => {}) =>
       Effect.gen(function* () {
         for (let atMs = fromMs; atMs < toMs; atMs += clockEveryMs) {

@@ -27,7 +27,7 @@ const renewal = "RENEW_LAYOUTS=1 npx vitest run test/actors/runtime/Layouts.test
 const isRenewed = process.env["RENEW_LAYOUTS"] === "1"
 const file = (layout: string) => new URL(`../../data/layouts/${layout}.txt`, import.meta.url)
 
-/** Each place of a value with the type that stands there, as text: maps are `<>`, arrays `[]`. */
+/** Each path in a value with the type found there, as text: maps are `<>`, arrays `[]`. */
 const shapeOf = (value: unknown, place = "", into = new Set<string>()): ReadonlySet<string> => {
   const add = (type: string) => into.add(`${place} ${type}`)
   if (value instanceof Map) {
@@ -51,7 +51,7 @@ const shapeOf = (value: unknown, place = "", into = new Set<string>()): Readonly
   return into
 }
 
-/** A record in which everything happens that a state remembers. */
+/** A record with every event that a state remembers. */
 const record = new Recorder()
   .reference([spot, future, ...chain()])
   .definition([leg(1, "BUY", option(24_500, "CE"), 50, "100")])
