@@ -81,6 +81,8 @@ const TagsOrNull = Schema.transform(Schema.NullOr(Tags), Schema.typeSchema(Tags)
 const Quantity = Schema.Int.pipe(Schema.between(0, Number.MAX_SAFE_INTEGER, { message: () => "expected a whole number, zero or more" }))
 const Price = MoneyInput.pipe(Schema.filter((price) => !price.isNegative(), { message: () => "must not be negative" }))
 const NewLeg = Input({ tradingsymbol: Name(64), exchange: Name(16), direction: Direction, quantity: Quantity, entry_price: Price })
+const legsAtMost = <A, I>(legs: Schema.Array$<Schema.Schema<A, I>>) =>
+  legs.pipe(Schema.maxItems(legsMax, { message: () => `at most ${legsMax} legs` }))
 const listed = { total: Schema.Int, limit: Schema.Int, offset: Schema.Int }
 
 export class StrategiesApi extends HttpApiGroup.make("strategies")
@@ -96,10 +98,7 @@ export class StrategiesApi extends HttpApiGroup.make("strategies")
           name: Name(200),
           description: Schema.optionalWith(Text(2000), { nullable: true }),
           tags: withDefault(TagsOrNull, () => []),
-          instruments: withDefault(
-            Schema.Array(NewLeg).pipe(Schema.maxItems(legsMax, { message: () => `at most ${legsMax} legs` })),
-            () => []
-          )
+          instruments: withDefault(legsAtMost(Schema.Array(NewLeg)), () => [])
         })
       )
       .addSuccess(Strategy, { status: 201 })
@@ -137,6 +136,13 @@ export class StrategiesApi extends HttpApiGroup.make("strategies")
       .setPath(Id)
       .setPayload(NewLeg)
       .addSuccess(Leg, { status: 201 })
+      .addError(Problem.notFound)
+  )
+  .add(
+    HttpApiEndpoint.post("addLegs", "/:id/instruments/batch")
+      .setPath(Id)
+      .setPayload(Input({ instruments: legsAtMost(Schema.Array(NewLeg)).pipe(Schema.minItems(1, { message: () => "at least one leg" })) }))
+      .addSuccess(Schema.Struct({ instruments: Schema.Array(Leg) }), { status: 201 })
       .addError(Problem.notFound)
   )
   .add(

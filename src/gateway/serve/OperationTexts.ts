@@ -44,6 +44,7 @@ export const operations: Readonly<Record<string, Text>> = {
   "strategies.remove": of("Delete a strategy", "With its legs, fills and candles."),
   "strategies.legs": of("Legs of a strategy", "In the order of their ids."),
   "strategies.addLeg": of("Add a leg", "Its instrument is subscribed while the leg exists."),
+  "strategies.addLegs": of("Add several legs", "All or none of them, so that no value of the strategy ever counts a part of them."),
   "strategies.changeLeg": of("Change a leg", "Direction, quantity or entry price; what is left out stays."),
   "strategies.removeLeg": of("Remove a leg", "Its instrument's subscription may end with it."),
   "strategies.m2m": of("Candles of a strategy's value", "Open, high, low and close of `m2m` over the interval, ascending."),

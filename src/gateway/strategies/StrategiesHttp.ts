@@ -97,6 +97,7 @@ export const StrategiesHttp = HttpApiBuilder.group(
       )
       .handle("legs", ({ path, urlParams }) => legs.list(path.id, urlParams))
       .handle("addLeg", ({ path, payload }) => legs.add(path.id, payload))
+      .handle("addLegs", ({ path, payload }) => legs.addAll(path.id, payload.instruments))
       .handle("changeLeg", ({ path, payload }) => legs.change(path.id, path.leg_id, payload))
       .handle("removeLeg", ({ path }) => legs.remove(path.id, path.leg_id))
       .handle("m2m", ({ path, urlParams: { from, to, interval, limit, offset } }) =>

@@ -30,6 +30,8 @@ export const make = Effect.gen(function* () {
   const strategies = yield* StrategyRepo
   const changes = yield* Changes
   const newLegs = yield* NewLegs.make
+  const announce = (owner: string, strategyId: number) =>
+    Effect.zip(changes.poke("subscriptions"), changes.pokeStrategy(owner, strategyId, "changed"))
 
   return {
     list: (strategyId: number, { limit, offset }: { readonly limit: number; readonly offset: number }) =>
@@ -44,8 +46,17 @@ export const make = Effect.gen(function* () {
         yield* ownedStrategy(strategies, user.id, strategyId)
         const { leg, subscribe } = yield* newLegs.one(wanted)
         const added = yield* Effect.flatMap(orProblem(strategies.addLeg(user.id, strategyId, leg, subscribe)), foundOption("Strategy"))
-        yield* Effect.zip(changes.poke("subscriptions"), changes.pokeStrategy(user.id, strategyId, "changed"))
+        yield* announce(user.id, strategyId)
         return view(added)
+      }),
+    addAll: (strategyId: number, wanted: ReadonlyArray<NewLegs.WantedLeg>) =>
+      Effect.gen(function* () {
+        const user = yield* CurrentUser
+        yield* ownedStrategy(strategies, user.id, strategyId)
+        const all = yield* newLegs.all(wanted)
+        const added = yield* Effect.flatMap(orProblem(strategies.addLegs(user.id, strategyId, all)), foundOption("Strategy"))
+        yield* announce(user.id, strategyId)
+        return { instruments: added.map(view) }
       }),
     change: (strategyId: number, legId: number, { direction, quantity, entry_price }: LegPatch) =>
       Effect.gen(function* () {

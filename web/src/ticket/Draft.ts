@@ -53,8 +53,6 @@ export const remove = (draft: Draft, token: number): Draft => ({
   shape: "",
   legs: draft.legs.filter((leg) => leg.token !== token)
 })
-/** Removes the legs that are already stored. */
-export const keep = (draft: Draft, isLeft: (leg: Leg) => boolean): Draft => ({ ...draft, legs: draft.legs.filter(isLeft) })
 
 /** `price` is the option's price in the new direction. */
 export const turn = (draft: Draft, token: number, price: string | undefined): Draft => ({

@@ -19,31 +19,9 @@ const create = async (api: Api, instruments: Instruments, draft: Draft.Draft): P
   return created.strategy_id
 }
 
-/** Adds the draft's legs to a strategy one by one. `onStored` is called for each, so that a retry adds no leg twice. */
-const addTo = async (
-  api: Api,
-  instruments: Instruments,
-  draft: Draft.Draft,
-  id: number,
-  onStored: (leg: Draft.Leg) => void
-): Promise<void> => {
-  const legs = await legsOf(draft, instruments)
-  for (const [at, payload] of legs.entries()) {
-    await api.strategies.addLeg({ path: { id }, payload })
-    const stored = draft.legs[at]
-    if (stored !== undefined) onStored(stored)
-  }
-}
-
-/** Creates a strategy from the draft, or adds its legs to `target`. Returns the strategy's id. */
-export const submit = async (
-  api: Api,
-  instruments: Instruments,
-  draft: Draft.Draft,
-  target: number | undefined,
-  onStored: (leg: Draft.Leg) => void
-): Promise<number> => {
+/** Creates a strategy from the draft, or adds all its legs to `target`, in one request. Returns the strategy's id. */
+export const submit = async (api: Api, instruments: Instruments, draft: Draft.Draft, target: number | undefined): Promise<number> => {
   if (target === undefined) return create(api, instruments, draft)
-  await addTo(api, instruments, draft, target, onStored)
+  await api.strategies.addLegs({ path: { id: target }, payload: { instruments: await legsOf(draft, instruments) } })
   return target
 }

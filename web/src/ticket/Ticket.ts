@@ -118,14 +118,13 @@ export const make = (options: Options): Ticket => {
     isBusy = true
     view.setBusy(true)
     const submitted = draft
-    const onStored = ({ token }: Draft.Leg) => set(Draft.keep(draft, (leg) => leg.token !== token))
     try {
-      const id = await Submission.submit(api, instruments, submitted, target, onStored)
+      const id = await Submission.submit(api, instruments, submitted, target)
       notices.show(target === undefined ? `Strategy ${Draft.nameOf(submitted)} created` : "Legs added")
       set(Draft.empty(submitted.symbol))
       options.onCreated(id)
     } catch (error) {
-      view.refuse(`${target === undefined ? "Not created" : "Not all legs were added"}: ${textOf(error)}`)
+      view.refuse(`${target === undefined ? "Not created" : "No leg was added"}: ${textOf(error)}`)
     } finally {
       isBusy = false
       view.setBusy(false)
