@@ -53,7 +53,7 @@ const callPut = (row: number) => ((rows.side[row] ?? 0) > 0 ? "call" : "put") as
 const inputsOf = (row: number) =>
   [rows.spot[row] ?? 0, rows.strike[row] ?? 0, rows.t[row] ?? 0, rows.vol[row] ?? 0, rows.r[row] ?? 0] as const
 
-/** Price and the five Greeks that the packages have. */
+/** Price and the five Greeks that the packages compute. */
 const sixByPackages = (s: number, k: number, t: number, v: number, r: number, side: "call" | "put") => ({
   price: blackScholes.blackScholes(s, k, t, v, r, side),
   delta: greeks.getDelta(s, k, t, v, r, side),
@@ -112,7 +112,7 @@ const priceAt = (row: number, vol: number) => {
   const [f, k, t, , r] = inputsOf(row)
   return Black76.priceOf(otmSide(row), f, k, t, r, vol)
 }
-/** Out-of-the-money prices as the chain solves them, and the same a tick later: the volatility has moved by up to 1 %. */
+/** Out-of-the-money prices as in a chain, and the same one tick later: the volatility has moved by up to 1 %. */
 const prices = Float64Array.from(rows.vol, (vol, row) => priceAt(row, vol))
 const seeds = Float64Array.from(rows.vol, (vol, row) => vol * (1 + 0.01 * Math.sin(row)))
 
@@ -154,7 +154,7 @@ const index = {
   lot_size: 0
 }
 
-/** 400 options whose prices step between eight states of the market, so that every volatility has to be found again. */
+/** 400 options whose prices step between eight states of the market, so that every volatility must be solved again. */
 const chainWork = (): Race.Work => {
   const first = spot - 50 * (strikes / 2)
   const contracts = Array.from({ length: strikes }, (_, i) => [
@@ -224,7 +224,7 @@ const indicatorWork = (wanted: ReadonlyArray<Catalogue.Ready>): Race.Work => ({
   run: () => wanted.reduce((sum, { indicator }) => sum + Indicator.batch(indicator, history).length, 0)
 })
 
-/** Trades of one instrument that opens, adds, closes in part and flips; up to a dozen lots open. */
+/** Trades of one instrument that opens, adds, closes partly and flips, with up to a dozen open lots. */
 const fills = () => {
   const next = random(17)
   let net = 0
@@ -245,7 +245,7 @@ const fillWork: Race.Work = {
 
 const names = ["price", "delta", "gamma", "theta_per_year", "vega_per_unit_vol", "rho_per_unit_rate"] as const
 type Name = (typeof names)[number]
-/** The price out of the money is judged by itself too: there the wings are lost first. */
+/** The out-of-the-money price is also judged separately, because errors in the wings show there first. */
 type ErrorName = Name | "price, out of the money"
 const columnOfError = (name: ErrorName): Name => (name === "price, out of the money" ? "price" : name)
 const columnOf: Record<Name, number> = {
@@ -273,7 +273,7 @@ const goldenRows = (): ReadonlyArray<GoldenRow> => {
   })
 }
 
-/** What an error is a share of: the price's underlying, or the number itself; theta alone crosses zero here, so it has golden's floor. */
+/** The scale of an error: the underlying for a price, otherwise the number itself. Theta crosses zero here, so it has golden's floor. */
 const scaleOf = (row: GoldenRow, name: ErrorName): number => {
   const [s, k, t, vol] = ["spot", "strike", "t_years", "vol"].map(row.number) as [number, number, number, number]
   if (name === "price") return Math.max(s, k)
@@ -290,12 +290,12 @@ interface ErrorRow {
   readonly rows: number
   readonly ours: number
   readonly baseline: number
-  /** The same where |d1| and |d2| stay below 3: what an ordinary chain shows. */
+  /** The same for |d1| and |d2| below 3: the range of an ordinary chain. */
   readonly oursNearTheMoney: number
   readonly baselineNearTheMoney: number
 }
 
-/** Largest errors over the golden rows without a yield, which the packages do not know. */
+/** Largest errors over the golden rows without a yield, because the packages have no yield. */
 const errors = (): ReadonlyArray<ErrorRow> => {
   const usable = goldenRows().filter((row) => row.number("dividend_yield") === 0)
   const isNear = (row: GoldenRow) => Math.abs(row.number("d1")) < 3 && Math.abs(row.number("d2")) < 3
@@ -329,7 +329,7 @@ const errors = (): ReadonlyArray<ErrorRow> => {
 
 // ---- report -------------------------------------------------------------------------------------------------------
 
-/** No wrong number is worth measuring. */
+/** Beyond this error a number is wrong and not worth measuring. */
 const errorMax = 1e-9
 
 const digits = (value: number | null): string =>
@@ -384,7 +384,7 @@ if (!Number.isFinite(Race.total())) throw new Error("some result was no number")
 
 const machine = `Node ${process.versions.node}, ${cpus()[0]?.model.trim() ?? "unknown processor"}`
 const text = markdown(measured, wrong, machine)
-// `entries` proves rows of docs/behaviours.md by their ids; none of them asks for these numbers.
+// `entries` proves rows of docs/behaviours.md by their ids. No row asks for these numbers.
 writeFileSync(
   join(process.cwd(), "bench/reports/numbers.json"),
   `${JSON.stringify({ name: "numbers", machine, entries: [], measured, errors: wrong }, null, 2)}\n`

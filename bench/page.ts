@@ -9,7 +9,7 @@ import * as Gateway from "./page/Gateway.ts"
 import * as Trace from "./page/Trace.ts"
 
 const rows = 400
-/** The platform's own pace (a window is 250 ms), the most that a gateway sends (one flush in 50 ms), and one for each frame. */
+/** The platform's own pace (a window is 250 ms), a gateway's largest pace (one flush per 50 ms), and one update per frame. */
 const paces = [4, 20, 60]
 const rounds = 3
 const warmMs = 2_000
@@ -28,7 +28,7 @@ const launch = async () => {
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 
-/** The round in which others took least from this thread: its caches are shared with them. */
+/** The round with the least interference: other programs share this thread's caches. */
 const measure = async (folder: string, perSecond: number): Promise<Trace.Frames> => {
   const gateway = await Gateway.start(folder, { rows, perSecond })
   const browser = await launch()
@@ -93,7 +93,7 @@ const main = async (): Promise<void> => {
   for (const pace of paces) results.push([pace, await measure(dist, pace)])
   const text = report(results, version)
   const folder = join(root, "bench/reports")
-  // `entries` proves rows of docs/behaviours.md by their ids; none of them asks for these numbers.
+  // `entries` proves rows of docs/behaviours.md by their ids. No row asks for these numbers.
   const measured = results.map(([updates_per_second, frames]) => ({ rows, updates_per_second, ...frames }))
   writeFileSync(join(folder, "page.json"), `${JSON.stringify({ name: "page", entries: [], measured }, null, 2)}\n`)
   writeFileSync(join(folder, "page.md"), text)

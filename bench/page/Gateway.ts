@@ -13,7 +13,7 @@ const types: Readonly<Record<string, string>> = {
 const expiry = "2026-11-24"
 const firstStrike = 15_000
 const strikeStep = 50
-/** Different messages; they are sent round and round, made once. */
+/** Number of different messages. They are made once and sent in a cycle. */
 const rounds = 24
 
 const madeAt = "2026-11-24T03:45:00.000Z"
@@ -57,7 +57,7 @@ const answers: Readonly<Record<string, unknown>> = {
   }
 }
 
-/** No two neighbours in a round are the same, in any of the nine columns. */
+/** No two neighbouring options in a round are equal in any of the nine columns. */
 const option = (token: number, distance: number, round: number) => {
   const last = Math.max(0.05, 400 - Math.abs(distance) / 12 + ((token * 7 + round * 13) % 97) * 0.05)
   return {
@@ -81,7 +81,7 @@ const option = (token: number, distance: number, round: number) => {
   }
 }
 
-/** /fo/stream's own form: the whole chain, then what changed in it, which is everything. */
+/** The form of /fo/stream: the whole chain, then deltas in which everything changed. */
 const update = (rows: number, kind: "chain" | "delta", round: number): string => {
   const spot = firstStrike + (rows / 2) * strikeStep + (round % 5)
   const strikes = Array.from({ length: rows }, (_, at) => {
@@ -109,7 +109,7 @@ const update = (rows: number, kind: "chain" | "delta", round: number): string =>
   })
 }
 
-/** A message made once is sent many times, and each time with a place of its own in the stream. */
+/** A message is made once and sent many times, each time with a different position in the stream. */
 const placed = (text: string, seq: number): string => text.replace('"seq":0', `"seq":${seq}`)
 
 const serve = (folder: string) => (request: IncomingMessage, response: ServerResponse) => {
@@ -122,7 +122,10 @@ const serve = (folder: string) => (request: IncomingMessage, response: ServerRes
   return createReadStream(file).pipe(response)
 }
 
-/** The built page, what it asks for, and a chain in which every number of every row changes `perSecond` times: no gateway takes part in what is measured. */
+/**
+ * Serves the built page and its requests, and a chain in which every number changes `perSecond` times. No gateway affects the
+ * measurement.
+ */
 export const start = async (folder: string, { rows, perSecond }: { readonly rows: number; readonly perSecond: number }) => {
   const deltas = Array.from({ length: rounds }, (_, round) => update(rows, "delta", round))
   const server = createServer(serve(folder))

@@ -1,4 +1,4 @@
-/** What is read of Chromium's trace format: complete events, times in microseconds; `tdur` is the thread's processor time. */
+/** The parts of Chromium's trace format that are read: complete events, times in microseconds; `tdur` is the thread's processor time. */
 interface Event {
   readonly name: string
   readonly pid: number
@@ -10,10 +10,10 @@ interface Event {
 const parts = ["script", "style", "layout", "paint", "other"] as const
 export type Part = (typeof parts)[number]
 
-/** Processor time that the page's main thread took for its frames, ms. */
+/** Processor time of the page's main thread for its frames, ms. */
 export interface Frames {
   readonly frames: number
-  /** What this machine could show; the rest does not depend on what else it had to do. */
+  /** Frames per second on this machine. The other values do not depend on its other work. */
   readonly perSecond: number
   readonly mean: number
   readonly p50: number
@@ -21,18 +21,18 @@ export interface Frames {
   readonly max: number
   /** Share of the frames whose main-thread work fits into a sixtieth of a second. */
   readonly inTime: number
-  /** Means a frame. */
+  /** Means per frame. */
   readonly parts: Readonly<Record<Part, number>>
 }
 
 export const categories = ["toplevel", "devtools.timeline", "disabled-by-default-devtools.timeline"]
 export const frameMs = 1000 / 60
 const task = "ThreadControllerImpl::RunTask"
-/** The last thing the main thread does for a frame. */
+/** The last step of the main thread for a frame. */
 const commit = "Commit"
-/** Our page's script at its drawing. */
+/** The page's script when it draws. */
 const animation = "FireAnimationFrame"
-/** None of these events has another of them in it. */
+/** None of these events contains another of them. */
 const partOf: Readonly<Record<string, Part>> = {
   FunctionCall: "script",
   [animation]: "script",
@@ -46,10 +46,10 @@ const partOf: Readonly<Record<string, Part>> = {
 
 const quantile = (sorted: Float64Array, share: number): number => sorted[Math.floor(share * (sorted.length - 1))] ?? 0
 
-/** A frame's cost is all that its thread did since the frame before: messages read and applied count too. */
+/** A frame's cost is all work of its thread since the previous frame, including the reading of messages. */
 export const read = (text: string): Frames => {
   const { traceEvents } = JSON.parse(text) as { readonly traceEvents: ReadonlyArray<Event> }
-  // Chromium has pages of its own, and they too have frames.
+  // Chromium has internal pages, which have frames too.
   const asked = traceEvents.find(({ name }) => name === animation)
   const commits = traceEvents
     .filter(({ name, pid, tid }) => name === commit && pid === asked?.pid && tid === asked.tid)

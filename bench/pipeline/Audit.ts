@@ -1,4 +1,4 @@
-/** What the record and the snapshots hold after a run, compared with what was sent. */
+/** Contents of the record and the snapshots after a run, compared with what was sent. */
 import { deserialize } from "node:v8"
 import type { JsMsg, NatsConnection } from "nats"
 import * as Frame from "../../src/domain/market/Frame.ts"
@@ -14,23 +14,23 @@ import * as Universe from "./Universe.ts"
 export interface Stored {
   readonly ticks: number
   readonly frames: number
-  /** Ticks sent that no frame holds, and ticks that stand in two. */
+  /** Sent ticks that no frame contains, and ticks contained in two. */
   readonly missing: number
   readonly double: number
-  /** Packets that nobody sent. */
+  /** Packets that were never sent. */
   readonly foreign: number
   readonly framesOf: ReadonlyMap<string, number>
   readonly ticksOf: ReadonlyMap<string, number>
-  /** Receive time of the ticks of the rows that were asked for: row -> by number of the tick, from 1. */
+  /** Receive times of the ticks of the requested rows: row -> by number of the tick, from 1. */
   readonly receivedMs: ReadonlyMap<number, Float64Array>
-  /** From the socket's read to the stream, of all ticks received from `fromMs` on. */
+  /** From the socket's read to the stream, for all ticks received from `fromMs` on. */
   readonly toStream: Histogram
-  /** Ticks that were read from sockets in a span of time. */
+  /** Ticks that were read from sockets in a time span. */
   readonly readBetween: (fromMs: number, untilMs: number) => number
   readonly lastStoredMs: number
 }
 
-/** How many ticks of a row were sent. */
+/** Number of ticks sent for a row. */
 export const sentOf = (universe: Universe.Universe, sent: Sent, row: number): number => {
   const accounts = universe.accounts.length
   const ticks = sent.ticks[row % accounts] ?? 0
@@ -39,7 +39,7 @@ export const sentOf = (universe: Universe.Universe, sent: Sent, row: number): nu
   return Math.floor(ticks / rows) + (place < ticks % rows ? 1 : 0)
 }
 
-/** When the message with a row's tick was written by the sender, UNIX ms. */
+/** When the sender wrote the message with a row's tick, UNIX ms. */
 export const sentAtMs = (universe: Universe.Universe, sent: Sent, row: number, tick: number): number => {
   const accounts = universe.accounts.length
   const rows = Math.ceil((universe.instruments.length - (row % accounts)) / accounts)
@@ -56,11 +56,11 @@ export const sentAtMs = (universe: Universe.Universe, sent: Sent, row: number, t
 
 const readBytesMax = 16 * 1_024 * 1_024
 
-/** Every frame of the record, in its order. */
+/** Calls `take` for every frame of the record, in order. */
 const eachFrame = async (nc: NatsConnection, take: (msg: JsMsg) => void): Promise<void> => {
   const consumer = await nc.jetstream().consumers.get("MD_FRAMES", { filterSubjects: Subjects.Frame.filter() })
   if ((await consumer.info()).num_pending === 0) return
-  // By bytes: two thousand frames of a saturated underlying are more than a client may be sent at once.
+  // Limited by bytes: two thousand frames of a saturated underlying are more than a client may receive at once.
   const messages = await consumer.consume({ max_bytes: readBytesMax })
   for await (const msg of messages) {
     take(msg)
@@ -89,7 +89,7 @@ export const stored = async (
     const header = FrameHeader.parse(msg.headers?.get(FrameHeader.name) ?? "")
     const guard = guards.get(msg.subject) ?? FrameGuard.make()
     guards.set(msg.subject, guard)
-    // A frame that was sent twice is folded once by every reader.
+    // Every reader folds a frame that was sent twice only once.
     if (header === undefined || FrameGuard.accept(guard, header) === FrameGuard.dropped) return
     frames++
     framesOf.set(msg.subject, (framesOf.get(msg.subject) ?? 0) + 1)
@@ -102,7 +102,7 @@ export const stored = async (
       const token = columns.token[at] ?? 0
       const row = universe.rowOf.get(token) ?? -1
       const own = seen[row]
-      // An index has no volume: its ticks are counted only.
+      // An index has no volume, so its ticks are only counted.
       const isIndex = Instrument.isIndex(token)
       const tick = isIndex ? 0 : (columns.volume[at] ?? 0) - (universe.volumeBase[row] ?? 0)
       if (own === undefined || tick < 0 || tick >= own.length) foreign++
@@ -143,11 +143,11 @@ interface Feed {
 
 export interface Folded {
   readonly ticks: number
-  /** What an actor did not fold as the record has it, for people. */
+  /** Differences between an actor's state and the record, as text. */
   readonly problems: ReadonlyArray<string>
 }
 
-/** Ticks that the actors of a kind have folded, from the states they saved at their stop. */
+/** Ticks that the actors of a kind have folded, from the states that they saved when stopped. */
 const foldedBy = async (
   nc: NatsConnection,
   actors: ReadonlyArray<{ readonly key: string; readonly subject: string; readonly feed: (state: unknown) => Feed | undefined }>,
@@ -216,7 +216,7 @@ export const foldedByStrategies = (nc: NatsConnection, universe: Universe.Univer
     record
   )
 
-/** Newest record sequence of each underlying's frames, and whether its sampled ticks already cover it. */
+/** Whether the newest sampled ticks of each underlying already include its newest frame. */
 export const isCovered = async (nc: NatsConnection, universe: Universe.Universe): Promise<boolean> => {
   const jsm = await nc.jetstreamManager()
   for (const { exchange, name: underlying } of universe.underlyings) {

@@ -47,7 +47,7 @@ const decoder = new TextDecoder()
 const fetchMax = 500
 const nextRequest = encoder.encode(JSON.stringify({ batch: fetchMax, expires: 30e9, idle_heartbeat: 2e9 }))
 
-/** Calls `take` for every message from now on, and `batchEnd` when the event loop has none more at hand. */
+/** Calls `take` for every message from now on, and `batchEnd` when the event loop has no more. */
 const read = async (
   stream: string,
   filters: ReadonlyArray<string>,
@@ -107,7 +107,10 @@ interface Lane {
   number: number
 }
 
-/** One account's frames, by FramePublisher's rules: 50 packets (at most 4,000), else a pause by what was just sent, at most 1,000 open. */
+/**
+ * One account's frames, by FramePublisher's rules: 50 packets (at most 4,000), otherwise after a pause that depends on the last frame;
+ * at most 1,000 open.
+ */
 const publisher = (account: string) => {
   const inbox = newInbox()
   const lanes = new Map<string, Lane>()
@@ -233,7 +236,7 @@ const publishOutputs = () => {
 
 type Fold = (input: RecordInput.RecordInput) => void
 
-/** Each decider with its state, and its outputs' subjects. */
+/** Each decider with its state and its output subjects. */
 const folds = (publish: (subject: string, message: unknown) => void): ReadonlyMap<string, ReadonlyArray<Fold>> => {
   const bySubject = new Map<string, Array<Fold>>()
   const keep = <S, O>(decider: Decider<S, RecordInput.RecordInput, O>, send: (output: O) => void): Fold => {
@@ -326,7 +329,7 @@ interface Client {
   texts: Array<string>
 }
 
-/** Texts to whoever joined a topic; written together when the reader has no more at hand, by the gateway's own pace. */
+/** Sends texts to the members of a topic; they are written together when the reader has no more, at the gateway's pace. */
 const fanOut = () => {
   const topics = new Map<number | string, Set<Client>>()
   const waiting = new Set<Client>()

@@ -22,7 +22,7 @@ export interface Child {
 const folder = fileURLToPath(new URL(".", import.meta.url))
 const stopMsMax = 20_000
 
-/** Runs a module of this folder as a process of its own; it ends with us, however we end, because its channel closes. */
+/** Runs a module of this folder as a separate process. It ends when we end in any way, because its channel closes. */
 export const start = async (module: string, spec: unknown, execArgv: ReadonlyArray<string> = []): Promise<Child> => {
   const child = fork(join(folder, `${module}.js`), [JSON.stringify(spec)], {
     serialization: "advanced",
@@ -63,7 +63,7 @@ export const start = async (module: string, spec: unknown, execArgv: ReadonlyArr
   return { pid: child.pid ?? 0, call, stop }
 }
 
-/** In the child: what it was started with. */
+/** In the child: the argument of `start`. */
 export const specOf = <A>(): A => JSON.parse(process.argv[2] ?? "null") as A
 
 // biome-ignore lint/suspicious/noExplicitAny: each handler knows its own argument

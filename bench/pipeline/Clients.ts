@@ -1,15 +1,15 @@
-/** A process of its own: WebSocket clients that read ticks, chains and marks, and note when each tick came. */
+/** A separate process: WebSocket clients that read ticks, chains and marks, and record when each tick arrived. */
 import type WebSocket from "ws"
 import * as Child from "./Child.ts"
 import * as Ticks from "./Ticks.ts"
 import * as Universe from "./Universe.ts"
 
 export interface Spec extends Universe.Spec {
-  /** Of the gateway. */
+  /** Port of the gateway. */
   readonly port: number
   readonly jwt: string
   readonly strategyIds: ReadonlyArray<number>
-  /** Ticks a second of one instrument: a client takes as many instruments as make about `ticksEach`. */
+  /** Ticks a second of one instrument. A client subscribes to as many instruments as give about `ticksEach`. */
   readonly perInstrument: number
 }
 export interface Seen extends Ticks.Samples, Readonly<Ticks.Counts> {
@@ -36,7 +36,7 @@ const take = (text: string, client: number, last: Map<number, number>): void => 
   }
 }
 
-/** Eight of ten read ticks around the money of one underlying, one a chain, one a strategy. */
+/** Eight of ten read ticks around the money of one underlying, one reads a chain, one a strategy. */
 const wishOf = (at: number): { readonly path: string; readonly subscribe: object } => {
   const underlying = universe.underlyings[at % universe.underlyings.length]
   if (at % 10 === 8) return { path: "/fo/stream", subscribe: { symbol: underlying?.name, expiry: underlying?.expiry } }
@@ -57,7 +57,7 @@ const open: Array<WebSocket> = []
 
 Child.serve(
   {
-    /** As many clients as asked for, all subscribed. */
+    /** Connects the requested number of clients, all subscribed. */
     connect: async (count: number) => {
       while (open.length < count) {
         const more = Array.from({ length: Math.min(20, count - open.length) }, (_, i) => connectOne(open.length + i))

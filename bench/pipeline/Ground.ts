@@ -1,4 +1,4 @@
-/** What all runs of a benchmark share: the server's program, Postgres, a folder; and the benchmark as a program. */
+/** Shared by all runs of a benchmark: the server's program, Postgres, a folder; and the benchmark as a program. */
 import { mkdir, rm } from "node:fs/promises"
 import { join } from "node:path"
 import { pathToFileURL } from "node:url"
@@ -22,7 +22,7 @@ interface Ports {
   readonly ping: { readonly http: (port: number, path: string) => Promise<boolean> }
 }
 
-/** What all runs share: Postgres, the server's program, a folder that goes at the end. */
+/** Shared by all runs: Postgres, the server's program, a folder that is removed at the end. */
 export interface Ground {
   readonly folder: string
   readonly natsProgram: string
@@ -55,12 +55,12 @@ export const say = (text: string): void => {
 }
 export const textOf = (error: unknown): string => (error instanceof Error ? (error.stack ?? error.message) : String(error))
 
-/** Runs a benchmark on a ground of its own, which goes with it however it ends, and ends the process. */
+/** Runs a benchmark with a new ground, which is removed however it ends, and ends the process. */
 export const program = (main: (ground: Ground) => Promise<void>): void => {
   let shared: Ground | undefined
   const close = () => shared?.close() ?? Promise.resolve()
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    // What belongs to the run in hand ends with this process: its reaper stops it, or its channel closes.
+    // Programs of the present run end with this process: its reaper stops them, or their channel closes.
     process.once(signal, () => void close().finally(() => process.exit(130)))
   }
   const run = async () => {

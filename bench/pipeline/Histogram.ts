@@ -1,4 +1,4 @@
-/** Counts of times in steps of 0.25 ms up to 60 s; what is longer stands in the last step. */
+/** Counts times in steps of 0.25 ms up to 60 s. Longer times count in the last step. */
 const stepMs = 0.25
 const steps = 240_000
 
@@ -16,7 +16,7 @@ export class Histogram {
     this.#total += times
   }
 
-  /** Upper end of the step that holds the share `q`; null without any. */
+  /** Upper end of the step that contains the share `q`; null without any time. */
   at(q: number): number | null {
     if (this.#total === 0) return null
     let left = q * this.#total

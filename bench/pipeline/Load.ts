@@ -1,4 +1,4 @@
-/** A process of its own: Kite's REST and WebSocket with packets made beforehand, sent at an exact rate. */
+/** A separate process: Kite's REST and WebSocket with packets made beforehand, sent at an exact rate. */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
 import { Either } from "effect"
@@ -16,7 +16,7 @@ import * as Universe from "./Universe.ts"
 
 const universe = Universe.make(Child.specOf<Universe.Spec>())
 const rate = 0.065
-/** States of the market that the packets step through, forth and back. */
+/** States of the market through which the packets step, back and forth. */
 const states = 16
 const spotStep = 0.0004
 
@@ -29,7 +29,7 @@ const spotIn = (state: number, underlying: number) => {
   return base * (1 + spotStep * (state - states / 2) + spotStep * Math.sin(state * 1.7 + underlying))
 }
 
-/** Price in paise on the tick grid; an option is never below one tick. */
+/** Price in paise, rounded to the tick size. An option is never below one tick. */
 const priceIn = (state: number, row: number): number => {
   const instrument = universe.instruments[row]
   if (instrument === undefined) return 0
@@ -75,16 +75,16 @@ const fillPacket = (state: number, row: number): void => {
   }
 }
 
-/** Everything of one account: its packets in every state, one after the other in the order they are sent. */
+/** All data of one account: its packets in every state, in the order in which they are sent. */
 interface Lane {
   readonly apiKey: string
   readonly rows: ReadonlyArray<number>
   readonly states: ReadonlyArray<Uint8Array>
-  /** Of each packet with its length field, and the end. */
+  /** Offset of each packet with its length field, and the end. */
   readonly offsets: Uint32Array
   readonly isFull: Uint8Array
   readonly volumeBase: Uint32Array
-  /** Ticks sent so far: the next packet is `ticks % rows.length`. */
+  /** Ticks sent so far. The next packet is `ticks % rows.length`. */
   ticks: number
   socket: WebSocket | undefined
   readonly subscribed: Set<number>
@@ -217,10 +217,10 @@ export interface Run {
 }
 export interface Sent {
   readonly ticks: ReadonlyArray<number>
-  /** By account, message by message: the first tick's number and when it was written, UNIX ms. */
+  /** By account and message: the first tick's number and when it was written, UNIX ms. */
   readonly messages: ReadonlyArray<{ readonly firstTick: Float64Array; readonly atMs: Float64Array }>
   readonly bufferedMax: number
-  /** How far the sender itself fell behind its schedule at most, and at the end. */
+  /** How far the sender itself fell behind its schedule, at most and at the end. */
   readonly lateMaxMs: number
   readonly lateEndMs: number
 }
@@ -241,7 +241,7 @@ const sendOne = (lane: Lane, place: number, count: number): void => {
   bufferedMax = Math.max(bufferedMax, lane.socket?.bufferedAmount ?? 0)
 }
 
-/** Messages of the accounts in turn, each at its own instant: message n is due at n / perSecond. */
+/** The accounts send in turn, each at a different instant: message n is due at n / perSecond. */
 const send = ({ rate: ticksPerSecond }: Run): Promise<void> => {
   const count = packetsPerMessage(ticksPerSecond / lanes.length)
   const perMs = ticksPerSecond / count / 1_000
@@ -255,7 +255,7 @@ const send = ({ rate: ticksPerSecond }: Run): Promise<void> => {
       const due = Math.floor(elapsedMs * perMs)
       lateEndMs = Math.max(0, elapsedMs - (messages + 1) / perMs)
       lateMaxMs = Math.max(lateMaxMs, lateEndMs)
-      // A sender that was held up does not fire everything at once without looking up: sockets need their turn.
+      // A delayed sender does not send everything at once without a pause, because sockets need their turn.
       for (let burst = 0; messages < due && burst < 64; burst++, messages++) {
         const place = messages % lanes.length
         const lane = lanes[place]
@@ -275,14 +275,14 @@ const listening = new Promise<void>((resolve) => server.listen(0, "127.0.0.1", r
 Child.serve({
   ready: () => listening,
   port: () => (server.address() as AddressInfo).port,
-  /** Instruments whose mode was asked for on an open connection. */
+  /** Instruments whose mode was set on an open connection. */
   subscribed: () => lanes.reduce((sum, { subscribed, socket }) => sum + (socket?.readyState === 1 ? subscribed.size : 0), 0),
   start: (run: Run) => {
     lateMaxMs = 0
     bufferedMax = 0
     running = send(run)
   },
-  /** Bytes that wait to be read by the platform. */
+  /** Bytes that the platform has not read yet. */
   buffered: () => lanes.reduce((sum, { socket }) => sum + (socket?.bufferedAmount ?? 0), 0),
   ticks: () => lanes.reduce((sum, { ticks }) => sum + ticks, 0),
   stop: async (): Promise<Sent> => {

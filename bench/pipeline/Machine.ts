@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs"
 
-/** Kernel ticks a second of /proc's processor times: 100 on every Linux there is. */
+/** Kernel ticks a second in /proc's processor times: 100 on every Linux. */
 const ticksPerSecond = 100
 const pageBytes = 4_096
 
@@ -12,7 +12,7 @@ const read = (file: string): string => {
   }
 }
 
-/** By 10 ms. */
+/** Resolution 10 ms. */
 const coarseSeconds = (pid: number): number => {
   const text = read(`/proc/${pid}/stat`)
   const fields = text.slice(text.lastIndexOf(")") + 2).split(" ")
@@ -34,7 +34,7 @@ export const cpuSeconds = (pid: number): number => {
 
 export const residentBytes = (pid: number): number => Number(read(`/proc/${pid}/statm`).split(" ")[1] ?? 0) * pageBytes
 
-/** Seconds that all processors together have worked, whoever for. */
+/** Seconds that all processors have worked, for any program. */
 export const busySeconds = (): number => {
   const [, ...fields] = (read("/proc/stat").split("\n")[0] ?? "").split(/\s+/)
   const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0, steal = 0] = fields.map(Number)
@@ -45,7 +45,7 @@ export type Parts = Readonly<Record<string, number>>
 
 export interface Sample {
   readonly atMs: number
-  /** Seconds that all processors have worked, whoever for. */
+  /** Seconds that all processors have worked, for any program. */
   readonly busy: number
   readonly cpu: Readonly<Record<string, number>>
 }
@@ -69,7 +69,7 @@ export const watchMemory = (pids: Parts) => {
       clearInterval(timer)
       return seen
     },
-    /** Samples so far: marks the place in each list. */
+    /** Number of samples so far, which marks the position in each list. */
     count: (): number => seen.values().next().value?.length ?? 0
   }
 }

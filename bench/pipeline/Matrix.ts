@@ -1,16 +1,16 @@
-/** Which cells are run: the whole matrix, or some of it by the command line. */
+/** The cells to run: the whole matrix, or a part chosen by the command line. */
 import type { Cell } from "./Run.ts"
 import type { Kind, Shape } from "./World.ts"
 
 export interface Options {
   readonly rates: ReadonlyArray<number>
   readonly underlyings: ReadonlyArray<number>
-  /** Measured seconds of a cell of the platform, over its phases. */
+  /** Measured seconds of a platform cell, over all its phases. */
   readonly seconds: number
   readonly shape: Shape
   readonly kinds: ReadonlyArray<Kind>
   readonly profile: boolean
-  /** Less than everything was asked for: the committed report stays as it is. */
+  /** Only a part was requested, so the committed report is not changed. */
   readonly some: boolean
 }
 
@@ -43,7 +43,7 @@ export const options = (args: ReadonlyArray<string>): Options => {
   return wanted
 }
 
-/** Instruments and accounts as the behaviours have them for a rate; Kite carries 3,000 instruments a connection. */
+/** Instruments and accounts of the behaviours for a rate. Kite carries 3,000 instruments per connection. */
 const sizes = [
   { upTo: 5_000, instruments: 500, accounts: 1 },
   { upTo: 20_000, instruments: 1_000, accounts: 1 },
@@ -70,17 +70,17 @@ const phases = (seconds: number) => [
   { clients: 50, seconds: (2 * seconds) / 5 },
   { clients: 200, seconds: (2 * seconds) / 5 }
 ]
-/** Long enough for the compiler: after two seconds a third of the processor time is still its. */
+/** Long enough for the compiler: after two seconds it still uses a third of the processor time. */
 const warmSeconds = 5
-/** Memory is compared with itself where a behaviour asks for it: after the first growth, over a longer run. */
+/** If a behaviour limits memory growth, memory is compared with itself: after the first growth, over a longer run. */
 const steady = { warmSeconds: 8, longer: 2 }
 
-/** Times that a pair over 20 underlyings is run beyond the first: their median counts. */
+/** Additional runs of a pair over 20 underlyings. Their median counts. */
 const roundsMore = 4
 const ramp = [200_000, 300_000, 400_000, 500_000, 600_000]
 const rampSeconds = 3
 
-/** Platform and bare of a rate and a number of underlyings one after the other, so that both meet the same machine. */
+/** Platform and bare pipeline of a rate and a number of underlyings run one after the other, so that both meet the same machine. */
 export const cells = ({ rates, underlyings, seconds, shape, kinds, some, profile }: Options): ReadonlyArray<Cell> => {
   const usual = (rate: number, count: number) => {
     const isSteady = !some && rate === 5_000 && count === 20
@@ -88,7 +88,7 @@ export const cells = ({ rates, underlyings, seconds, shape, kinds, some, profile
     return { ...sized(rate, count), phases: phases(lasting), warmSeconds: isSteady ? steady.warmSeconds : warmSeconds }
   }
   const platform = (rate: number, count: number, as = shape): Cell => ({ kind: "platform", shape: as, ...usual(rate, count) })
-  // The same beginning, so that both are compiled as far when they are compared.
+  // The same start, so that both are equally compiled when they are compared.
   const bare = (rate: number, count: number): Cell => {
     const like = usual(rate, count)
     return { kind: "bare", shape, ...like, phases: like.phases.filter(({ clients }) => clients <= 50) }
@@ -105,7 +105,7 @@ export const cells = ({ rates, underlyings, seconds, shape, kinds, some, profile
   const asked = rates.flatMap((rate) =>
     underlyings.flatMap((count) => [
       ...(kinds.includes("platform") ? [platform(rate, count)] : []),
-      // The comparison that has a target is over 20 underlyings; the others are looked at where wake-ups and where ticks decide.
+      // The comparison with a target uses 20 underlyings. The others are run where wake-ups or ticks dominate.
       ...(kinds.includes("bare") && (some || count === 20 || rate === 30_000 || rate === 200_000) ? [bare(rate, count)] : [])
     ])
   )

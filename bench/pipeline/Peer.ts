@@ -37,7 +37,7 @@ export const measure = (): ReadonlyArray<Race.Measured> => {
     const bytes = message(Frame.Kind[mode])
     const theirs = peer.parseBinary(bytes.buffer)
     Frame.decode(bytes, columns)
-    // Both must read the same before it is worth saying how fast.
+    // Both must read the same before their speeds are compared.
     const same = theirs.length === packets && theirs.every(({ last_price }, row) => last_price * 100 === columns.lastPrice[row])
     if (!same) throw new Error(`kiteconnect and Frame.decode do not agree on ${mode} packets`)
     return Race.race(

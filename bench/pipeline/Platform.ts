@@ -1,2 +1,2 @@
-// The program itself, compiled with the benchmark, so that what is measured is what stands in src.
+// The program itself, compiled with the benchmark, so that the code in src is measured.
 import "../../src/main.ts"

@@ -1,4 +1,4 @@
-/** Processor profiles as tables: where the time itself was spent, by function and by file. */
+/** Processor profiles as tables: where the time was spent, by function and by file. */
 import { readdir, readFile, rm } from "node:fs/promises"
 import { join } from "node:path"
 
@@ -13,7 +13,7 @@ interface CpuProfile {
 }
 
 const rowsMax = 45
-/** Starting (modules, layers, compiled schemas, the first connections) is not what a profile of a running pipeline is looked at for. */
+/** Start-up (modules, layers, compiled schemas, first connections) is excluded from a profile of a running pipeline. */
 const startMicros = 9e6
 
 const placeOf = (url: string): string =>
@@ -46,7 +46,7 @@ const timesOf = ({ nodes, samples, timeDeltas }: CpuProfile): Times => {
 const keyOf = ({ callFrame }: CpuProfile["nodes"][number]): string =>
   `${callFrame.functionName || "(anonymous)"} ${placeOf(callFrame.url)}:${callFrame.lineNumber + 1}`
 
-/** Time of our own functions with all they call; a function that is in its own way counts once. */
+/** Time of our own functions with everything they call. A recursive function counts once. */
 const inclusive = ({ nodes }: CpuProfile, { self }: Times): ReadonlyMap<string, number> => {
   const byId = new Map(nodes.map((node) => [node.id, node]))
   const total = new Map<string, number>()
@@ -96,7 +96,7 @@ const tableOf = (part: string, profile: CpuProfile): string => {
   ].join("\n")
 }
 
-/** Every profile of the folder, which is empty afterwards. */
+/** Reads and removes all profiles of the folder. */
 export const read = async (folder: string): Promise<string> => {
   const texts: Array<string> = []
   for (const file of (await readdir(folder)).filter((name) => name.endsWith(".cpuprofile"))) {

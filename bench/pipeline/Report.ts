@@ -43,7 +43,7 @@ const none = Number.POSITIVE_INFINITY
 
 const isClean = (result: Result): boolean => result.isExact && result.phases.every(({ missed, disordered }) => missed + disordered === 0)
 
-/** A row that is about one load: latency from the broker's write to the client with 50 clients, nothing lost. */
+/** A row about one load: latency from the broker's write to the client with 50 clients, without loss. */
 const loadEntry = (
   id: string,
   name: string,
@@ -96,7 +96,7 @@ const saturationEntry = (result: Result | undefined): Entry => {
 
 const atMost = 30_000
 
-/** What TC-PERF-001 to -003 stream belongs to tens of underlyings; hundreds are looked at beside them. */
+/** The loads of TC-PERF-001 to -003 belong to tens of underlyings. Hundreds are measured in addition. */
 const isUsual = ({ cell }: Result): boolean => cell.underlyings <= 20
 const many = (result: Result): boolean => !isUsual(result)
 
@@ -173,7 +173,7 @@ interface Pair {
   readonly platform: number
   readonly bare: number
   readonly ratio: number
-  /** Why it does not count: who did less, or caught up in larger batches, worked for less. */
+  /** Why it does not count: the side that did less, or caught up in larger batches, used less time for it. */
   readonly unfair: string | null
 }
 interface Ratio extends Pair {
@@ -191,7 +191,7 @@ const pairOf = (own: Result | undefined, other: Result): ReadonlyArray<Pair> => 
   const unfair = inexact.length > 0 ? `${inexact.join(" and ")} not exact` : isEven ? null : "not kept up"
   return [{ cell: own.cell, platform: ours.cpuPerMillionAll, bare: theirs.cpuPerMillionAll, ratio, unfair }]
 }
-/** By the run with the median ratio among those that count (of two the worse); where none does, among all. */
+/** The run with the median ratio among those that count (the worse of two); if none counts, among all. */
 const ratiosOf = ({ platform, bare, rounds }: Told): ReadonlyArray<Ratio> =>
   bare.flatMap((other) => {
     const { rate, underlyings } = other.cell
@@ -369,7 +369,7 @@ const markdown = (
   ].join("\n")
 }
 
-/** Writes the report when everything was run; the text in any case. */
+/** Writes the report if everything was run; returns the text in any case. */
 export const write = (
   results: ReadonlyArray<Result>,
   peer: ReadonlyArray<Race.Measured>,

@@ -1,4 +1,4 @@
-/** One cell of the matrix: a world, a rate, phases with more and more clients, and what came of it. */
+/** One cell of the matrix: a world, a rate, phases with growing numbers of clients, and the results. */
 import { setTimeout as sleep } from "node:timers/promises"
 import * as Subjects from "../../src/streams/Subjects.ts"
 import { median } from "../Median.ts"
@@ -19,11 +19,11 @@ export interface Cell {
   readonly underlyings: number
   readonly instruments: number
   readonly accounts: number
-  /** Clients of each phase, and how long it is measured. */
+  /** Clients of each phase, and its measured time. */
   readonly phases: ReadonlyArray<{ readonly clients: number; readonly seconds: number; readonly rate?: number }>
-  /** Sending before the first phase, so that compilation and first growth are not measured. */
+  /** Seconds of sending before the first phase, so that compilation and first growth are not measured. */
   readonly warmSeconds: number
-  /** Of a pair that is run again, because one run says little on a shared machine. */
+  /** Number of the round of a repeated pair: one run is not enough on a shared machine. */
   readonly round?: number
   readonly profile?: string | undefined
 }
@@ -32,21 +32,21 @@ export interface Phase {
   readonly clients: number
   readonly rate: number
   readonly seconds: number
-  /** Ticks written to the platform's sockets in this phase, and read from them, a second. */
+  /** Ticks per second written to the platform's sockets in this phase, and read from them. */
   readonly sentPerSecond: number
   readonly readPerSecond: number
-  /** Processor seconds per million ticks read, by part, and of all measured parts together. */
+  /** Processor seconds per million ticks read, by part, and for all measured parts together. */
   readonly cpuPerMillion: Readonly<Record<string, number>>
   readonly cpuPerMillionAll: number
-  /** Cores, by part. */
+  /** Cores used, by part. */
   readonly cores: Readonly<Record<string, number>>
-  /** Cores of the broker's stand-in and of the clients, which are not counted. */
+  /** Cores of the broker's stand-in and of the clients, which do not count. */
   readonly coresAround: Readonly<Record<string, number>>
-  /** Cores that everything else on the machine took: a quiet machine has next to none. */
+  /** Cores that other programs on the machine used; almost none on a quiet machine. */
   readonly coresElsewhere: number
   /** From the socket's read (the receive time in the frame's header) to the client. */
   readonly toClient: Latency
-  /** From the broker's write to the client: the queue at the socket counts. */
+  /** From the broker's write to the client, including the queue at the socket. */
   readonly fromBroker: Latency
   readonly clientTicksPerSecond: number
   readonly missed: number
@@ -55,9 +55,9 @@ export interface Phase {
   readonly closed: number
   readonly chains: number
   readonly marks: number
-  /** Bytes of packets that waited in front of the platform at the end of the phase. */
+  /** Bytes of packets that waited before the platform at the end of the phase. */
   readonly bufferedBytes: number
-  /** Less than half a second of packets waited: the rate is kept up with. */
+  /** True if less than half a second of packets waited, so the platform keeps up. */
   readonly isKeptUp: boolean
 }
 
@@ -68,7 +68,7 @@ export interface Result {
   readonly stored: number
   readonly foldedByGreeks: number
   readonly foldedByBars: number
-  /** Of the underlyings that strategies hold. */
+  /** For the underlyings that strategies hold. */
   readonly foldedByStrategies: number
   readonly dueToStrategies: number
   readonly missing: number
@@ -77,39 +77,42 @@ export interface Result {
   readonly packetsPerFrame: number
   /** From the socket's read to the stream. */
   readonly toStream: Latency
-  /** How long after the last packet was sent the last one was stored. */
+  /** Time from sending the last packet to storing it. */
   readonly drainedMs: number
   /** From the first packet to the first output of every underlying. */
   readonly startSeconds: number
   readonly senderLateMs: number
-  /** Largest resident memory while it was measured, by part; of all parts but the broker's stand-in and the server. */
+  /** Largest resident memory while measured: by part, and of all parts except the broker's stand-in and the server. */
   readonly memoryMax: Readonly<Record<string, number>>
   readonly platformMemoryMax: number
-  /** Of the platform's memory, from the first phase's beginning to the last one's end (medians of a quarter each). */
+  /** Growth of the platform's memory from the start of the first phase to the end of the last one (medians of a quarter each). */
   readonly memoryGrowth: number
   readonly problems: ReadonlyArray<string>
   readonly isExact: boolean
   readonly isHeld: boolean
 }
 
-/** Shares of the rate that come before it: at the full one from nothing, compilation takes the processor for seconds, as it does at no market's opening. */
+/**
+ * Shares of the rate that come first. At the full rate from nothing, compilation takes the processor for seconds, as at no market's
+ * opening.
+ */
 const warmShares = [0.1, 0.3, 0.6]
 const warmStepMs = 1_000
 const settleMs = 300
 const quietMs = 400
 const drainMsMax = 30_000
 const startMsMax = 30_000
-/** What is stored later than this after the last packet was sent was not keeping up. */
+/** If the last packet is stored later than this after it was sent, the platform did not keep up. */
 const heldWithinMs = 1_000
 const pollMs = 100
 const keptUpSeconds = 0.5
 const packetBytes = 186
-/** With more than this in front of the platform the later, heavier phases say nothing. */
+/** With more than this waiting before the platform, later and heavier phases give no information. */
 const bufferedBytesMax = 256 * 1_024 * 1_024
 
 const specOf = ({ underlyings, instruments, accounts }: Cell): Universe.Spec => ({ underlyings, instruments, accounts, nowMs: Date.now() })
 
-/** Waits until the record has been still for a while and the actors have answered its last frame. */
+/** Waits until the record has been quiet for a while and the actors have answered its last frame. */
 const drained = async (world: World.World, kind: World.Kind): Promise<ReadonlyArray<string>> => {
   const jsm = await world.nc.jetstreamManager()
   const endMs = Date.now() + drainMsMax
@@ -127,7 +130,7 @@ const drained = async (world: World.World, kind: World.Kind): Promise<ReadonlyAr
   return [`the record or the actors were still behind after ${drainMsMax / 1_000} s`]
 }
 
-/** Until every underlying has been heard of: starting hundreds of actors is not what is measured. Answers the seconds it took. */
+/** Waits until every underlying has published, because the start of hundreds of actors is not measured. Returns the seconds it took. */
 const started = async (world: World.World): Promise<number> => {
   const jsm = await world.nc.jetstreamManager()
   const sinceMs = performance.now()
@@ -248,7 +251,7 @@ const foldedOf = async (world: World.World, record: Audit.Stored, bare: Bare.Sta
   }
 }
 
-/** Runs one cell; everything it started has ended when this does. */
+/** Runs one cell. Everything that it started has ended when it returns. */
 export const run = async (ground: Ground, cell: Cell): Promise<Result> => {
   const world = await World.open(ground, { kind: cell.kind, shape: cell.shape, spec: specOf(cell), rate: cell.rate, profile: cell.profile })
   try {

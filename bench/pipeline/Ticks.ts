@@ -1,8 +1,8 @@
-/** Ticks as clients of /ws/ticks get them: which came, which did not, and when. */
+/** Ticks as clients of /ws/ticks receive them: which arrived, which did not, and when. */
 import WebSocket from "ws"
 import type * as Universe from "./Universe.ts"
 
-/** Sampled ticks: row of the instrument, number of its tick, when it came (UNIX ms), and which client it came to. */
+/** Sampled ticks: row of the instrument, number of its tick, arrival time (UNIX ms), and client. */
 export interface Samples {
   readonly row: Int32Array
   readonly tick: Int32Array
@@ -11,11 +11,11 @@ export interface Samples {
 }
 export interface Counts {
   ticks: number
-  /** Of the ticks' texts. */
+  /** Bytes of the ticks' texts. */
   bytes: number
-  /** Ticks that did not come although a later one of the instrument did. */
+  /** Ticks that did not arrive although a later one of the instrument did. */
   missed: number
-  /** Ticks that came again or out of order. */
+  /** Ticks that arrived twice or out of order. */
   disordered: number
   conflated: number
 }
@@ -27,14 +27,14 @@ const numberAfter = (text: string, name: string, from = 0): number => {
   return at < 0 ? Number.NaN : Number.parseInt(text.slice(at + name.length, at + name.length + 12), 10)
 }
 
-/** Of a frame of any stream; a conflated one says so at its end. */
+/** The conflated count of a frame of any stream, which is at its end. */
 export const conflatedOf = (text: string): number => {
   const from = Math.max(0, text.length - 30)
   const number = numberAfter(text, '"conflated":', from)
   return Number.isNaN(number) ? 0 : number
 }
 
-/** What one span of time brings. */
+/** The results of one time span. */
 export const log = (universe: Universe.Universe, samplesMax: number) => {
   const counts: Counts = { ticks: 0, bytes: 0, missed: 0, disordered: 0, conflated: 0 }
   const samples: Array<readonly [row: number, tick: number, atMs: number, client: number]> = []
@@ -64,7 +64,7 @@ export const log = (universe: Universe.Universe, samplesMax: number) => {
   }
 }
 
-/** A client's socket, subscribed. `take` has every text that comes but the answer. */
+/** A client's socket, subscribed. `take` is called with every text except the answer. */
 export const connect = (
   { port, jwt }: { readonly port: number; readonly jwt: string },
   { path, subscribe }: { readonly path: string; readonly subscribe: object },

@@ -2,12 +2,12 @@ import * as IndiaTime from "../../src/domain/IndiaTime.ts"
 import type * as Instrument from "../../src/domain/market/Instrument.ts"
 import * as Contracts from "../../src/simulator/Contracts.ts"
 
-/** What names a market in every process of a run; the same spec gives the same market. */
+/** What identifies a market in every process of a run. The same spec gives the same market. */
 export interface Spec {
   readonly underlyings: number
   readonly instruments: number
   readonly accounts: number
-  /** UNIX ms that expiries are counted from. */
+  /** UNIX ms from which expiries are counted. */
   readonly nowMs: number
 }
 
@@ -26,12 +26,12 @@ export interface Universe {
   readonly spec: Spec
   readonly accounts: ReadonlyArray<Account>
   readonly underlyings: ReadonlyArray<Underlying>
-  /** Mixed over the underlyings, as a broker's messages are; row i is account i % accounts's. */
+  /** Mixed over the underlyings like a broker's messages. Row i belongs to account i % accounts. */
   readonly instruments: ReadonlyArray<Instrument.Instrument>
   readonly rowOf: ReadonlyMap<number, number>
-  /** By row: place of its underlying. */
+  /** By row: index of its underlying. */
   readonly underlyingOf: ReadonlyArray<number>
-  /** By row: a packet's volume is this and the number of its tick, from 1. */
+  /** By row: a packet's volume is this plus the number of its tick, from 1. */
   readonly volumeBase: ReadonlyArray<number>
 }
 
@@ -62,7 +62,7 @@ const account = (at: number): Account => ({
 const strikesEachExpiry = 100
 const firstExchangeToken = 50_000
 
-/** NIFTY first, then shares with names of their own. */
+/** NIFTY first, then shares with invented names. */
 const underlyingAt = (at: number): Contracts.Underlying & { readonly spot: number } => {
   const nifty = Contracts.underlyingByName.get("NIFTY")
   if (at === 0 && nifty !== undefined) return { ...nifty, spot: 24_500 }
@@ -84,7 +84,7 @@ const underlyingAt = (at: number): Contracts.Underlying & { readonly spot: numbe
   }
 }
 
-/** Spot, nearest future and as many options as `count` leaves, expiry by expiry, from the lowest strike up. */
+/** Spot, nearest future and the remaining number of options, expiry by expiry, from the lowest strike up. */
 const contractsOf = (of: ReturnType<typeof underlyingAt>, count: number, expiries: ReadonlyArray<string>, firstToken: number) => {
   const options = count - 2
   const used = Math.min(expiries.length, Math.max(1, Math.ceil(options / (2 * strikesEachExpiry))))
@@ -121,7 +121,7 @@ const describe = (of: ReturnType<typeof underlyingAt>, own: ReadonlyArray<Instru
   }
 }
 
-/** More volume near the money, so that the forward is taken from where a market would. */
+/** More volume near the money, so that the forward comes from the same strikes as in a real market. */
 const volumeBaseOf = ({ strike }: Instrument.Instrument, spot: number): number =>
   strike === 0 ? 5_000_000 : 100_000 + Math.round(3_000_000 * Math.exp(-(((strike / 100 / spot - 1) / 0.03) ** 2)))
 

@@ -1,4 +1,4 @@
-/** One run's backends and processes: its own NATS server and database, and either the platform or the bare pipeline on them. */
+/** One run's backends and processes: a separate NATS server and database, and either the platform or the bare pipeline on them. */
 import { randomBytes } from "node:crypto"
 import { readFileSync, writeFileSync } from "node:fs"
 import { mkdir, rm } from "node:fs/promises"
@@ -31,7 +31,7 @@ const secret = randomBytes(32).toString("hex")
 
 const quiet = Logger.minimumLogLevel(LogLevel.Warning)
 
-/** An empty database with the schema, every instrument subscribed and the strategies made. */
+/** An empty database with the schema, every instrument subscribed and the strategies created. */
 const prepareStore = (ground: Ground.Ground, name: string, universe: Universe.Universe) => {
   const admin = PgClient.layer({ url: Redacted.make(ground.postgresUrl), maxConnections: 1 })
   const url = new URL(ground.postgresUrl)
@@ -98,22 +98,22 @@ export interface World {
   readonly universe: Universe.Universe
   readonly load: Child.Child
   readonly clients: Child.Child
-  /** Processes that are measured, by what they are. */
+  /** The measured processes, by part. */
   readonly pids: Parts
   readonly strategyIds: ReadonlyArray<number>
-  /** Of the gateway, or of what stands for it, and a token that it accepts. */
+  /** Port of the gateway, or of its replacement, and a token that it accepts. */
   readonly port: number
   readonly jwt: string
-  /** Of a platform. */
+  /** Only for a platform. */
   readonly databaseUrl: string | undefined
   readonly nc: NatsConnection
-  /** Of a bare pipeline: what its processes say of themselves. */
+  /** Only for a bare pipeline: its processes' own counts. */
   readonly bareState: () => Promise<Bare.State | undefined>
-  /** Of a platform: the gateway's metrics as text. */
+  /** Only for a platform: the gateway's metrics as text. */
   readonly metrics: () => Promise<string>
-  /** Lines of the platform's logs that say something went wrong. */
+  /** Lines of the platform's logs that report a problem. */
   readonly troubles: () => ReadonlyArray<string>
-  /** Ends what was measured as a person would; NATS stays to be looked at. */
+  /** Stops the measured processes cleanly. NATS keeps running for inspection. */
   readonly stopMeasured: () => Promise<void>
   readonly close: () => Promise<void>
 }
@@ -123,7 +123,7 @@ interface Options {
   readonly shape: Shape
   readonly spec: Universe.Spec
   readonly rate: number
-  /** Where processor profiles go, if anywhere. */
+  /** Folder for processor profiles, if wanted. */
   readonly profile?: string | undefined
 }
 
@@ -270,7 +270,7 @@ const startPlatform = async (ground: Ground.Ground, { shape, profile }: Options,
   try {
     for (const { part, roles } of rolesOf(shape)) {
       pids[part] = begin(part, roles).pid ?? 0
-      // A gateway finds its instruments in the store: the actors have put them there by then.
+      // A gateway finds its instruments in the store. The actors have stored them by then.
       if (roles.includes("actors")) await allSubscribed(ground, around, isEnded, problem)
     }
     if (!(await ground.ports.until(() => ground.ports.ping.http(port, "/health/ready"), isEnded, readyMsMax)))
