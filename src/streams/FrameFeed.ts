@@ -5,6 +5,7 @@ import type { Item, Member } from "./feed/Member.ts"
 import { Members } from "./feed/Members.ts"
 import * as HandOver from "./HandOver.ts"
 import { JetStream, type NatsError } from "./JetStream.ts"
+import { configuredMode } from "./MarketClock.ts"
 import * as OrderedRead from "./OrderedRead.ts"
 import * as Record from "./Record.ts"
 
@@ -45,8 +46,9 @@ const makeMember = ({ frames, definitions }: Wanted): Effect.Effect<Member> =>
 export class FrameFeed extends Effect.Service<FrameFeed>()("streams/FrameFeed", {
   scoped: Effect.gen(function* () {
     const jetStream = yield* JetStream
+    const isReal = (yield* configuredMode) === "real"
     const members = new Members()
-    const distribution = new Distribution(members)
+    const distribution = new Distribution(members, isReal)
     let current = members.filters()
     const shared = yield* OrderedRead.make({ stream: Record.stream, filters: current, start: { _tag: "New" } })
     const refilter = () => {
@@ -77,7 +79,7 @@ export class FrameFeed extends Effect.Service<FrameFeed>()("streams/FrameFeed", 
       Effect.gen(function* () {
         const member = yield* makeMember(wanted)
         yield* Effect.addFinalizer(() => Effect.sync(() => leave(member)))
-        yield* catchUp(member, wanted.afterSeq, join(member)).pipe(
+        yield* catchUp(member, wanted.afterSeq, isReal, join(member)).pipe(
           Effect.provideService(JetStream, jetStream),
           Effect.catchAllCause((cause) => Effect.sync(() => member.out.end(Effect.failCause(cause)))),
           // Also after a failure: the other members must not wait for this one.

@@ -1,7 +1,12 @@
 import { Config, Effect } from "effect"
+import { BoundedClock } from "../domain/record/BoundedClock.ts"
 import * as ClockFrame from "../domain/record/ClockFrame.ts"
+import * as ServerTime from "./clock/ServerTime.ts"
 import * as OrderedRead from "./OrderedRead.ts"
 import * as Subjects from "./Subjects.ts"
+
+/** `feed` for a recording, whose time is not the machine's. */
+export const configuredMode = Config.literal("real", "feed")("MARKET_CLOCK").pipe(Config.withDefault("real" as const))
 
 /**
  * Market time calls `before` on all listeners and then `after`, so that everything of the old time is handled before the new time is known.
@@ -19,7 +24,8 @@ export interface Advance {
  */
 export class MarketClock extends Effect.Service<MarketClock>()("streams/MarketClock", {
   scoped: Effect.gen(function* () {
-    const mode = yield* Config.literal("real", "feed")("MARKET_CLOCK").pipe(Config.withDefault("real" as const))
+    const mode = yield* configuredMode
+    const bounded = new BoundedClock()
     const clock = yield* Effect.clock
     const listeners = new Set<Advance>()
     let newestMs = 0
@@ -30,7 +36,11 @@ export class MarketClock extends Effect.Service<MarketClock>()("streams/MarketCl
       for (const { before } of listeners) before()
       for (const { after } of listeners) after(atMs)
     }
-    const unsafeNow = (): number => (mode === "real" || newestMs === 0 ? clock.unsafeCurrentTimeMillis() : newestMs)
+    const unsafeNow = (): number => {
+      if (mode === "real") return bounded.now(clock.unsafeCurrentTimeMillis(), performance.now())
+      return newestMs === 0 ? clock.unsafeCurrentTimeMillis() : newestMs
+    }
+    if (mode === "real") yield* ServerTime.follow(bounded)
 
     if (mode === "feed") {
       // Read the last clocks first: after a restart or a break the recording may have ended, and no clock follows.

@@ -1,5 +1,8 @@
 import { assert, layer } from "@effect/vitest"
 import { Effect, Exit, Fiber, Layer, Scope } from "effect"
+import * as Frame from "../../src/domain/market/Frame.ts"
+import * as ClockFrame from "../../src/domain/record/ClockFrame.ts"
+import * as FrameHeader from "../../src/domain/record/FrameHeader.ts"
 import { FrameFeed } from "../../src/streams/FrameFeed.ts"
 import { JetStream, type Message } from "../../src/streams/JetStream.ts"
 import * as OrderedRead from "../../src/streams/OrderedRead.ts"
@@ -227,6 +230,39 @@ layer(Layer.provideMerge(streams, backend), { excludeTestServices: true })("Fram
       yield* assertAll([wide, narrow], yield* recorded)
       assert.strictEqual(wide.items.length, 72)
       assert.strictEqual(narrow.items.length, 3)
+    })
+  )
+
+  it.scoped("BE-REC-03 a clock and a frame that are an hour ahead of the server reach no actor, neither live nor from the past", () =>
+    Effect.gen(function* () {
+      const { feed } = yield* feeding
+      const { publish } = yield* JetStream
+      const nowMs = Date.now()
+      const header = (baseReceivedMs: number, runs: ReadonlyArray<number>) => ({
+        [FrameHeader.name]: FrameHeader.format({ account: "A1", epoch: 1, incarnation: 1, number: 0, baseReceivedMs, source: "kite", runs })
+      })
+      const empty = Frame.frameOf([])
+      const live = yield* member(feed, ["U1"], 0)
+      const sendAll = Effect.gen(function* () {
+        yield* publish(clock, ClockFrame.encode(nowMs))
+        yield* publish(clock, ClockFrame.encode(nowMs + 3_600_000))
+        yield* publish(frameOf("U1"), empty, { headers: header(nowMs + 3_600_000, [1, 0]) })
+        yield* publish(frameOf("U1"), empty, { headers: header(nowMs, [1, 0, 1, 3_600_000]) })
+        yield* publish(frameOf("U1"), empty, { headers: header(nowMs - 600_000, [1, 0]) })
+        yield* publish(clock, ClockFrame.encode(nowMs - 600_000))
+      })
+      yield* sendAll
+      yield* until("the live one has all that is good", () => live.items.length === 3)
+      const late = yield* member(feed, ["U1"], 0)
+      yield* sendAll
+      yield* until("both have all that is good", () => live.items.length === 6 && late.items.length === 6)
+      const { lastSeq } = yield* Effect.flatMap(JetStream, ({ info }) => info(stream))
+      for (const { items } of [live, late]) {
+        assert.deepStrictEqual(
+          items.map((item) => (item._tag === "Message" ? lastSeq - item.seq : -1)),
+          [11, 7, 6, 5, 1, 0]
+        )
+      }
     })
   )
 })

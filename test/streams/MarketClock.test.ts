@@ -1,5 +1,5 @@
 import { assert, layer } from "@effect/vitest"
-import { Context, Effect, Exit, Layer, Scope } from "effect"
+import { Clock, Context, Effect, Exit, Layer, Scope } from "effect"
 import * as ClockFrame from "../../src/domain/record/ClockFrame.ts"
 import { JetStream } from "../../src/streams/JetStream.ts"
 import { MarketClock } from "../../src/streams/MarketClock.ts"
@@ -34,6 +34,21 @@ layer(Layer.provideMerge(streams, backend), { excludeTestServices: true })("Mark
       assert.isBelow(Math.abs((yield* clock.now) - Date.now()), 60_000)
       const { jsm } = yield* JetStream
       yield* Effect.promise(() => jsm.streams.purge(Subjects.Clock.stream))
+    })
+  )
+
+  it.scoped("BE-REC-03 real: a machine whose clock is an hour ahead, and then ten minutes behind, takes the NATS server's time", () =>
+    Effect.gen(function* () {
+      // The test's server has the clock of the test's machine.
+      const right = Clock.make()
+      let errorMs = 3_600_000
+      const wrong = Object.assign(Clock.make(), { unsafeCurrentTimeMillis: () => right.unsafeCurrentTimeMillis() + errorMs })
+      const clock = yield* Effect.withClock(clockIn("real"), wrong)
+      // How far the server's answer may be from the moment that it is used.
+      const toleranceMs = 2_000
+      assert.isBelow(Math.abs(clock.unsafeNow() - right.unsafeCurrentTimeMillis()), toleranceMs)
+      errorMs = -600_000
+      assert.isBelow(Math.abs(clock.unsafeNow() - right.unsafeCurrentTimeMillis()), toleranceMs)
     })
   )
 

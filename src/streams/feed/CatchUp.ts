@@ -4,6 +4,7 @@ import * as OrderedRead from "../OrderedRead.ts"
 import * as Record from "../Record.ts"
 import { type Item, type Member, taken } from "./Member.ts"
 import { always } from "./Members.ts"
+import { isTimely } from "./Timely.ts"
 
 /** A joining actor that is this close to the newest message switches to the shared read. */
 const nearMax = 200
@@ -23,7 +24,7 @@ const newest = (filters: ReadonlyArray<string>) =>
  * Reads the member's past until it is near the newest message, joins the shared read, and reads the few messages before the joint. `join`
  * gets the sequence read so far and answers the sequence behind which the shared read serves the member.
  */
-export const catchUp = (member: Member, afterSeq: number, join: (position: number) => number) =>
+export const catchUp = (member: Member, afterSeq: number, isReal: boolean, join: (position: number) => number) =>
   Effect.gen(function* () {
     const filters = [...always, ...member.frames]
     const past = yield* OrderedRead.make({ stream: Record.stream, filters, start: { _tag: "After", seq: afterSeq } })
@@ -40,7 +41,9 @@ export const catchUp = (member: Member, afterSeq: number, join: (position: numbe
           } else {
             position = item.seq
             pending = item.pending
-            if (item.seq <= untilSeq && wants(item.subject)) wanted.push(taken(item))
+            if (item.seq > untilSeq || !wants(item.subject)) continue
+            const message = taken(item)
+            if (isTimely(message, isReal)) wanted.push(message)
           }
         }
         yield* member.out.offerAll(wanted)

@@ -5,6 +5,7 @@ import * as Record from "../Record.ts"
 import type { Gap } from "../reads/Arrivals.ts"
 import { handOver, handOverAll, type Item, type Member, type Taken, taken } from "./Member.ts"
 import type { Members } from "./Members.ts"
+import { isTimely } from "./Timely.ts"
 
 /** Frames that may wait for the clock behind them, which releases the outputs. An actor folds several frames at once more cheaply. */
 const heldMax = 8
@@ -14,12 +15,15 @@ const turnMs = 5
 /** Gives each message of the shared read to the members that want it. */
 export class Distribution {
   private readonly members: Members
+  /** False in a recording's market. */
+  private readonly isReal: boolean
   private due: Array<Member> = []
   /** Members that were due and have no room. */
   private full: Array<Member> = []
 
-  constructor(members: Members) {
+  constructor(members: Members, isReal: boolean) {
     this.members = members
+    this.isReal = isReal
   }
 
   /** Distributes what one socket chunk brought; false when some members could not take everything yet. */
@@ -68,6 +72,7 @@ export class Distribution {
     for (const member of kind === "clock" ? this.members.all : this.members.of(message.subject)) {
       if (message.seq <= member.joinedAt) continue
       item ??= taken(message)
+      if (!isTimely(item, this.isReal)) return
       this.hold(member, item, kind !== "frame")
     }
   }

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Logger, Option } from "effect"
+import { ConfigProvider, Effect, Layer, Logger, Option } from "effect"
 import { Leases } from "../../../src/actors/runtime/Leases.ts"
 import type { Published } from "../../../src/actors/runtime/Outputs.ts"
 import { RecordActor } from "../../../src/actors/runtime/RecordActor.ts"
@@ -32,8 +32,12 @@ const clockEveryMs = 100
 const foldedMsMax = 70_000
 
 const held = Layer.succeed(Leases, { of: () => Effect.succeed({ epoch: 1, isHeld: () => true }) })
+/** The records of these tests have times of their own, as a recording has. */
+const recordedFeed = FrameFeed.Default.pipe(
+  Layer.provide(Layer.setConfigProvider(ConfigProvider.fromMap(new Map([["MARKET_CLOCK", "feed"]]))))
+)
 const live = RecordActor.Default.pipe(
-  Layer.provideMerge(Layer.mergeAll(FrameFeed.Default, Snapshots.Default, held)),
+  Layer.provideMerge(Layer.mergeAll(recordedFeed, Snapshots.Default, held)),
   Layer.provide(Streams.layer),
   Layer.provideMerge(backend),
   Layer.provide(Logger.remove(Logger.defaultLogger))
