@@ -5,7 +5,7 @@ const expectedShare = 0.5
 /** Weight of one second in the share. */
 const weight = 0.05
 /** An output that is expected only from experience is no longer expected after this many seconds with input. */
-const expectedForSeconds = 300
+const expectedForSeconds = 60
 
 /**
  * Judges one output by its input, second by second. `always`: the output must move whenever its input does. `learned`: only once it has

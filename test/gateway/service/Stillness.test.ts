@@ -31,7 +31,7 @@ describe("Stillness", () => {
     seconds(one, stillAfterSeconds + 1, true, false)
     assert.strictEqual(one.stillSeconds, stillAfterSeconds + 1)
     // The wait is bounded, because the cause of its movement may have ended.
-    seconds(one, 300, true, false)
+    seconds(one, 60, true, false)
     assert.strictEqual(one.stillSeconds, 0)
   })
 })
