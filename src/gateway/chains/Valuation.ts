@@ -1,8 +1,10 @@
 import { Effect } from "effect"
+import * as Freshness from "../../domain/market/Freshness.ts"
 import * as Instrument from "../../domain/market/Instrument.ts"
 import * as Forward from "../../domain/options/Forward.ts"
 import { MarketClock } from "../../streams/MarketClock.ts"
 import { pricingSettings } from "../../streams/PricingSettings.ts"
+import { RuleBook } from "../../streams/RuleBook.ts"
 import { Lifetimes } from "../shared/Lifetimes.ts"
 import type { Chain, Row } from "../views/ChainView.ts"
 import { Views } from "../views/Views.ts"
@@ -26,9 +28,13 @@ export class Valuation extends Effect.Service<Valuation>()("gateway/chains/Valua
     const clock = yield* MarketClock
     const { chains } = yield* Views
     const lifetimes = yield* Lifetimes
+    const rules = yield* RuleBook
     const settings = yield* pricingSettings
 
-    const isOld = (asOf: string): boolean => clock.unsafeNow() - Date.parse(asOf) > settings.staleAfterMs
+    const isOlder = (asOf: string, thanMs: number): boolean => thanMs - Date.parse(asOf) > settings.staleAfterMs
+    const isOld = (asOf: string): boolean => isOlder(asOf, clock.unsafeNow())
+    const isOldPrice = (instrument: Instrument.Instrument, asOf: string): boolean =>
+      isOlder(asOf, Freshness.judgedAtMs(rules.current(), instrument, lifetimes.placeOf(instrument), clock.unsafeNow()))
 
     const optionQuote = (token: number, head: Chain["head"] | undefined): Quote => {
       const row = chains.row(token)
@@ -42,7 +48,8 @@ export class Valuation extends Effect.Service<Valuation>()("gateway/chains/Valua
         return optionQuote(instrument.token, chains.find(symbol, instrument.expiry ?? "")?.head)
       }
       const price = chains.price(instrument.token)
-      return price === undefined ? noQuote : { lastPrice: price.last_price, asOf: price.as_of, isStale: isOld(price.as_of), row: undefined }
+      if (price === undefined) return noQuote
+      return { lastPrice: price.last_price, asOf: price.as_of, isStale: isOldPrice(instrument, price.as_of), row: undefined }
     }
 
     const spot = (symbol: string): number | null => chains.state(symbol)?.spot ?? null

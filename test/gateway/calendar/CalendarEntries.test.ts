@@ -93,7 +93,7 @@ layer(world(), { excludeTestServices: true })("Calendar entries", (it) => {
       const { body: first } = yield* post(day("2026-09-21"))
       const second = yield* post(day("2026-09-21", { calendars: ["NSE_CM", "NSE_FO"] }))
       assert.strictEqual(second.status, 409)
-      assert.match(second.body.detail, new RegExp(`Entry ${first.id} holds 2026-09-21 of NSE_FO`))
+      assert.match(second.body.detail, new RegExp(`Entry ${first.id} already decides 2026-09-21 of NSE_FO`))
       const both = yield* Effect.all([post(day("2026-09-22")), post(day("2026-09-22"))], { concurrency: 2 })
       assert.deepStrictEqual(both.map(({ status }) => status).sort(), [201, 409])
     })
