@@ -2,6 +2,7 @@ import { PgClient } from "@effect/sql-pg"
 import { assert, layer } from "@effect/vitest"
 import { Effect } from "effect"
 import * as Money from "../../../src/domain/Money.ts"
+import { inputPlacesMax } from "../../../src/domain/Money.ts"
 import * as Limits from "../../../src/domain/strategy/Limits.ts"
 import type { Mark } from "../../../src/domain/strategy/StrategyMessage.ts"
 import { CandleRepo } from "../../../src/store/CandleRepo.ts"
@@ -270,7 +271,7 @@ layer(world(), { excludeTestServices: true })("Strategies", (it) => {
         [{ ...leg, quantity: "75" }, "quantity"],
         [{ ...leg, entry_price: -0.05 }, "entry_price"],
         [{ ...leg, entry_price: "1e5" }, "entry_price"],
-        [{ ...leg, entry_price: "1.00000000001" }, "entry_price"],
+        [{ ...leg, entry_price: `1.${"0".repeat(inputPlacesMax)}1` }, "entry_price"],
         [{ ...leg, entry_price: null }, "entry_price"],
         [{ ...leg, tradingsymbol: "" }, "tradingsymbol"],
         [{ ...leg, strike: 1 }, "strike"]
