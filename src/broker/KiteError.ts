@@ -133,7 +133,10 @@ export const ofCode = (options: Where & { readonly host: string; readonly code: 
   return new KiteUnreachable({ account, op, host, code })
 }
 
-/** The system's error code in an error, in its cause or in the first of its `errors` (AggregateError); "UNKNOWN" if there is none. */
+/**
+ * Finds the operating system's error code, such as ECONNREFUSED. It looks in the error, then in the first of its `errors`
+ * (AggregateError), then in its cause. It returns "UNKNOWN" if none of them has a code.
+ */
 export const codeOf = (error: unknown): string => {
   if (typeof error !== "object" || error === null) return "UNKNOWN"
   if ("code" in error && typeof error.code === "string" && /^[A-Z][A-Z0-9_]{2,40}$/.test(error.code)) return error.code
