@@ -358,6 +358,8 @@ const onFrame = (names: Names, state: State, { seq, exchange, underlying, header
 
 /** Starts a state from the day's volume and the newest packet's time of each instrument. Bars from the next instant on are complete. */
 const onKeyframe = (names: Names, state: State, { header, bytes, atMs }: RecordInput.Keyframe): void => {
+  // A state that has seen a clock knows them.
+  if (Number.isFinite(state.eventMs)) return
   FrameGuard.startAt(state.guard, header)
   state.incarnations.set(header.account, Math.max(header.incarnation, state.incarnations.get(header.account) ?? 0))
   let newestMs = atMs

@@ -373,7 +373,7 @@ const onFrame = (context: Context, state: State, input: RecordInput.Frame): Read
 /** Starts a state from the last packets of instruments. They give prices, but no traded minute. */
 const onKeyframe = (state: State, { exchange, underlying, header, bytes }: RecordInput.Keyframe): void => {
   const feed = state.feeds.get(feedKey(exchange, underlying))
-  if (feed === undefined) return
+  if (feed === undefined || Number.isFinite(state.eventMs)) return
   FrameGuard.startAt(feed.guard, header)
   Quotes.ingest(feed.quotes, header, bytes)
   for (const chain of feed.chains) chain.changed = true

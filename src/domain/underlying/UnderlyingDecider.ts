@@ -189,8 +189,12 @@ const onFrame = (state: State, input: RecordInput.Frame): ReadonlyArray<Output> 
   return [{ seq: input.seq, kind: "gap", atMs: input.header.baseReceivedMs, message, exact: none }]
 }
 
-/** Starts a state from the last packets of instruments. The next clock publishes the result. */
+/**
+ * Starts a state from the last packets of instruments. The next clock publishes the result. A state that has seen a clock knows them, so
+ * keyframes in the middle of a record change nothing.
+ */
 const onKeyframe = (state: State, { header, bytes }: RecordInput.Keyframe): ReadonlyArray<Output> => {
+  if (Number.isFinite(state.eventMs)) return []
   FrameGuard.startAt(state.guard, header)
   const accepted = Quotes.ingest(state.quotes, header, bytes)
   if (accepted.count === 0) return []

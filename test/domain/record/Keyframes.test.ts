@@ -86,6 +86,7 @@ const recorded = (
   const isLive = ({ _tag }: RecordInput.RecordInput) => _tag !== "Keyframe"
   return {
     keyMs,
+    mixed: recorder.inputs,
     whole: [reference, ...inputs].filter((input) => input !== undefined).filter(isLive),
     fromKeyframe: [reference, ...keyframes, ...recorder.inputs.slice(cut).filter(isLive)].filter((input) => input !== undefined)
   }
@@ -156,6 +157,27 @@ describe("keyframes", () => {
       assert.deepStrictEqual(barsOf(fromKeyframe), barsOf(whole))
     },
     { fastCheck: { numRuns: 60 } }
+  )
+
+  it.prop(
+    "BE-REC-01 keyframes in the middle of a record change nothing: the record folded with them gives the same outputs to the last bit",
+    [days, day],
+    ([before, tail]) => {
+      const { whole, mixed } = recorded(before, tail)
+      const equal = <O>(decider: Decider.Decider<unknown, RecordInput.RecordInput, O & { readonly message: object }>) => {
+        const outputs = (inputs: ReadonlyArray<RecordInput.RecordInput>) =>
+          Decider.fold(decider, decider.initial, inputs)[1].map((output) => ({ ...output, seq: 0, message: { ...output.message, seq: 0 } }))
+        assert.deepStrictEqual(outputs(mixed), outputs(whole))
+      }
+      equal(UnderlyingDecider.make({ ...names, settings }) as never)
+      equal(BarDecider.make(names) as never)
+      const strategy = M2mDecider.make({ owner: "u1", strategyId: 7, settings })
+      const { inputs } = new Recorder().definition(legs)
+      const started = (rest: ReadonlyArray<RecordInput.RecordInput>) =>
+        Decider.fold(strategy, strategy.initial, [...inputs, ...rest])[1].map(({ exact }) => exact)
+      assert.deepStrictEqual(started(mixed), started(whole))
+    },
+    { fastCheck: { numRuns: 20 } }
   )
 
   it("a reader that begins at a keyframe sees the first frame that is missing behind it, and none before it", () => {
