@@ -39,7 +39,12 @@ export const MarketReference = Subject.make({
   names: underlyingOf
 })
 /** Listed, changed, expired and settled instruments, with the final price and its source. */
-export const Life = Subject.make({ template: "md.life.{exchange}.{underlying}", stream: "MD_FRAMES", schema: Lives })
+export const Life = Subject.make({
+  template: "md.life.{exchange}.{underlying}",
+  stream: "MD_FRAMES",
+  schema: Lives,
+  names: underlyingOf
+})
 /** Interruptions: packets that are not in the record, when, and how many. */
 export const Break = Subject.make({
   template: "md.break.{exchange}.{underlying}",

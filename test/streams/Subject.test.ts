@@ -111,4 +111,15 @@ describe("Subject", () => {
       }
     })
   )
+
+  it("BE-ISO-02 a settlement that names another underlying than its subject is refused", () => {
+    const lives = { v: 1, as_of: "2026-07-28T10:00:00.000Z", seq: 1, exchange: "NSE", underlying: "NIFTY", happenings: [] } as const
+    const bytes = Subjects.Life.encode(lives)
+    assert.isTrue(Either.isRight(Subjects.Life.read(Subjects.Life.at({ exchange: "NSE", underlying: "NIFTY" }), bytes)))
+    for (const other of [
+      { exchange: "NSE", underlying: "BANKNIFTY" },
+      { exchange: "BSE", underlying: "NIFTY" }
+    ])
+      assert.isTrue(Either.isLeft(Subjects.Life.read(Subjects.Life.at(other), bytes)))
+  })
 })
