@@ -45,7 +45,7 @@ layer(world(), { excludeTestServices: true })("Times", (it) => {
           assert.match(text, utc, `${path} ${at}`)
         }
       }
-      assert.isAbove(seen, 20)
+      assert.isAbove(seen, 10)
       const { body } = yield* ask("/calendar/hours?exchange=NFO&date=2026-08-03")
       assert.deepStrictEqual(body.session, { opens_at: "2026-08-03T03:45:00.000Z", closes_at: "2026-08-03T10:10:00.000Z" })
     })
