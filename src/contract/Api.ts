@@ -7,6 +7,7 @@ import { ChainsApi } from "./chains/ChainsApi.ts"
 import { HistoryApi } from "./history/HistoryApi.ts"
 import { InstrumentsApi } from "./instruments/InstrumentsApi.ts"
 import { ServiceApi } from "./service/ServiceApi.ts"
+import { SettlementsApi } from "./settlements/SettlementsApi.ts"
 import * as Problem from "./shared/Problem.ts"
 import { PositionsApi } from "./strategies/PositionsApi.ts"
 import { StrategiesApi } from "./strategies/StrategiesApi.ts"
@@ -33,5 +34,6 @@ export class Api extends contract(HttpApi.make("gateway"))
   .add(ChainAnalysisApi)
   .add(CalendarApi)
   .add(CorporateActionsApi)
+  .add(SettlementsApi)
   .annotate(OpenApi.Title, "Tarang")
   .annotate(OpenApi.Version, "1") {}

@@ -22,6 +22,7 @@ import { described } from "./serve/OpenApiDocument.ts"
 import * as Static from "./serve/Static.ts"
 import { Health } from "./service/Health.ts"
 import { ServiceHttp } from "./service/ServiceHttp.ts"
+import { SettlementsHttp } from "./settlements/SettlementsHttp.ts"
 import { AuthenticationLive, Tokens } from "./shared/Auth.ts"
 import { Changes } from "./shared/Changes.ts"
 import { Engine } from "./shared/Engine.ts"
@@ -47,7 +48,7 @@ const bodyBytesMax = 256 * 1024
 
 const ApiRoutes = HttpLayerRouter.addHttpApi(described, { openapiPath: "/openapi.json" }).pipe(
   Layer.provide([ServiceHttp, SubscriptionsHttp, WindowsHttp, StrategiesHttp, PositionsHttp, ChainsHttp, ChainAnalysisHttp]),
-  Layer.provide([InstrumentsHttp, HistoryHttp, UdfHttp, CalendarHttp, CorporateActionsHttp]),
+  Layer.provide([InstrumentsHttp, HistoryHttp, UdfHttp, CalendarHttp, CorporateActionsHttp, SettlementsHttp]),
   Layer.provide(UdfAccessLive),
   Layer.provide(AuthenticationLive)
 )

@@ -13,6 +13,7 @@ import { migration as subscriptionWindows } from "./migrations/M0010Subscription
 import { migration as brokerPrices } from "./migrations/M0011BrokerPrices.ts"
 import { migration as calendarEntries } from "./migrations/M0012CalendarEntries.ts"
 import { migration as corporateActions } from "./migrations/M0013CorporateActions.ts"
+import { migration as settlementsByHand } from "./migrations/M0014SettlementsByHand.ts"
 import type { Migration } from "./migrations/Migration.ts"
 import * as Postgres from "./Postgres.ts"
 import * as StoreError from "./StoreError.ts"
@@ -31,7 +32,8 @@ export const all: ReadonlyArray<Migration> = [
   subscriptionWindows,
   brokerPrices,
   calendarEntries,
-  corporateActions
+  corporateActions,
+  settlementsByHand
 ]
 
 /** A step failed and was rolled back completely, or the database is newer than this program. */

@@ -3,8 +3,11 @@ import * as SqlSchema from "@effect/sql/SqlSchema"
 import { Effect, Schema } from "effect"
 import * as Money from "../domain/Money.ts"
 import { SettlementSource } from "../domain/record/Lives.ts"
-import { NumericColumn, TimeColumn } from "./Columns.ts"
+import { BigIntColumn, NumericColumn, TimeColumn } from "./Columns.ts"
 import * as StoreError from "./StoreError.ts"
+
+/** `by_hand`: an administrator entered it. */
+const Source = Schema.Union(SettlementSource, Schema.Literal("by_hand"))
 
 const Settlement = Schema.Struct({
   exchange: Schema.String,
@@ -13,10 +16,18 @@ const Settlement = Schema.Struct({
   expiry: Schema.String,
   /** Rupees. */
   price: NumericColumn,
-  source: SettlementSource,
+  source: Source,
   settledAt: TimeColumn
 })
 type Settlement = typeof Settlement.Type
+
+const Entered = Schema.Struct({
+  ...Settlement.fields,
+  /** Who entered it, and where the price is from; null for a computed one. */
+  enteredBy: Schema.NullOr(Schema.String),
+  reference: Schema.NullOr(Schema.String)
+})
+type Entered = typeof Entered.Type
 
 /** Final settlement prices, one per contract. */
 export class SettlementRepo extends Effect.Service<SettlementRepo>()("store/SettlementRepo", {
@@ -28,6 +39,40 @@ export class SettlementRepo extends Effect.Service<SettlementRepo>()("store/Sett
         ${all.map((it) => it.expiry)}::date[], ${all.map((it) => Money.format(it.price))}::numeric[], ${all.map((it) => it.source)}::text[],
         ${all.map((it) => it.settledAt.toISOString())}::timestamptz[])
       ON CONFLICT (exchange, tradingsymbol, expiry) DO NOTHING RETURNING tradingsymbol`
+    const columns = sql.literal(`exchange, tradingsymbol, expiry::text AS expiry, price, source, settled_at AS "settledAt",
+      entered_by AS "enteredBy", reference`)
+    const enter = SqlSchema.single({
+      Request: Schema.Struct({
+        exchange: Schema.String,
+        tradingsymbol: Schema.String,
+        expiry: Schema.String,
+        price: NumericColumn,
+        settledAt: TimeColumn,
+        enteredBy: Schema.String,
+        reference: Schema.String
+      }),
+      Result: Entered,
+      execute: (it) => sql`
+        INSERT INTO settlements (exchange, tradingsymbol, expiry, price, source, settled_at, entered_by, reference)
+        VALUES (${it.exchange}, ${it.tradingsymbol}, ${it.expiry}::date, ${it.price}::numeric, 'by_hand', ${it.settledAt}, ${it.enteredBy},
+          ${it.reference})
+        ON CONFLICT (exchange, tradingsymbol, expiry) DO UPDATE SET price = excluded.price, source = excluded.source,
+          settled_at = excluded.settled_at, entered_by = excluded.entered_by, reference = excluded.reference
+        RETURNING ${columns}`
+    })
+    const page = SqlSchema.findAll({
+      Request: Schema.Struct({ tradingsymbol: Schema.NullOr(Schema.String), limit: Schema.Int, offset: Schema.Int }),
+      Result: Entered,
+      execute: ({ tradingsymbol, limit, offset }) => sql`SELECT ${columns} FROM settlements
+        WHERE (${tradingsymbol}::text IS NULL OR tradingsymbol = ${tradingsymbol})
+        ORDER BY settlements.expiry DESC, exchange, tradingsymbol LIMIT ${limit} OFFSET ${offset}`
+    })
+    const count = SqlSchema.single({
+      Request: Schema.NullOr(Schema.String),
+      Result: Schema.Struct({ total: BigIntColumn }),
+      execute: (tradingsymbol) => sql`SELECT count(*) AS total FROM settlements
+        WHERE (${tradingsymbol}::text IS NULL OR tradingsymbol = ${tradingsymbol})`
+    })
     const ofHoldings = SqlSchema.findAll({
       Request: Schema.Void,
       Result: Settlement,
@@ -36,6 +81,15 @@ export class SettlementRepo extends Effect.Service<SettlementRepo>()("store/Sett
           UNION SELECT exchange, tradingsymbol FROM strategy_fills) ORDER BY exchange, tradingsymbol`
     })
     return {
+      /** Enters a price by hand. It replaces the computed one, and no computed one replaces it. */
+      enter: (it: Omit<Entered, "source" | "enteredBy" | "reference"> & { readonly enteredBy: string; readonly reference: string }) =>
+        StoreError.guard(enter(it)).pipe(Effect.withSpan("SettlementRepo.enter")),
+      /** The newest expiry first; of one tradingsymbol where it is named. */
+      list: (query: { readonly tradingsymbol?: string | undefined; readonly limit: number; readonly offset: number }) =>
+        Effect.all({
+          rows: page({ ...query, tradingsymbol: query.tradingsymbol ?? null }),
+          total: Effect.map(count(query.tradingsymbol ?? null), ({ total }) => total)
+        }).pipe(StoreError.guardRead, Effect.withSpan("SettlementRepo.list")),
       /** Returns how many were new. The first price of a contract is kept. */
       save: (all: ReadonlyArray<Settlement>) =>
         Effect.map(StoreError.guard(save(all)), (rows) => rows.length).pipe(Effect.withSpan("SettlementRepo.save")),
@@ -46,4 +100,5 @@ export class SettlementRepo extends Effect.Service<SettlementRepo>()("store/Sett
 }) {}
 export declare namespace SettlementRepo {
   export type Settlement = typeof Settlement.Type
+  export type Entered = typeof Entered.Type
 }

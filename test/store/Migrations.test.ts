@@ -46,7 +46,8 @@ const fill = Effect.gen(function* () {
     (256265, 'NIFTY 50', 1440, 'broker', '2026-08-18T18:30:00Z', 2450000, 2450005, 2449995, 2450000, 0, 0, true)`
   yield* sql`INSERT INTO bar_days (instrument_token, tradingsymbol, minutes, day) VALUES (256265, 'NIFTY 50', 1440, '2026-08-18')`
   yield* sql`INSERT INTO settlements VALUES
-    ('NFO', 'NIFTY26AUG24500CE', '2026-08-25', 12345678901234567890.0123456789, 'underlying_close', '2026-08-25T10:10:00Z')`
+    ('NFO', 'NIFTY26AUG24500CE', '2026-08-25', 12345678901234567890.0123456789, 'underlying_close', '2026-08-25T10:10:00Z', NULL, NULL),
+    ('NFO', 'NIFTY26AUG24600CE', '2026-08-25', 0.00000000000000000001, 'by_hand', '2026-08-25T10:10:00Z', 'a1', 'circular 7')`
   yield* sql`INSERT INTO calendar_entries (entry, created_by) VALUES ('{"entry":"known","row":{}}', 'a1')`
   yield* sql`INSERT INTO calendar_changes (entry_id, action, entry, changed_by) VALUES (1, 'created', '{"entry":"known","row":{}}', 'a1')`
   yield* sql`INSERT INTO corporate_actions (exchange, symbol, ex_date, kind, shares_before, shares_after, price_paise, close_paise, source,

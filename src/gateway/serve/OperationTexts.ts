@@ -108,6 +108,11 @@ export const operations: Readonly<Record<string, Text>> = {
     "Expiries with labels",
     "Expiries of an underlying with their instants and labels: current week, next month, ..."
   ),
+  "settlements.list": of("Settlement prices", "Final prices of expired contracts and where each is from; the newest expiry first."),
+  "settlements.enter": of(
+    "Enter a settlement price by hand",
+    "An administrator, with the price's source in `reference`. It replaces a computed price, and what strategies held of the contract is realised at it."
+  ),
   "foAnalysis.gex": of("Gamma exposure", "Dealers' gamma by strike and the level at which it changes sign."),
   "foAnalysis.strikeDistribution": of("A metric over the strikes", "One metric of calls and puts by strike, with their sums and peaks."),
   "foAnalysis.oiAnalysis": of(
@@ -127,6 +132,8 @@ export const operations: Readonly<Record<string, Text>> = {
 
 /** The meaning of a field or parameter, by name, wherever it appears. */
 export const fields: Readonly<Record<string, string>> = {
+  settlements: "Final settlement prices, the newest expiry first",
+  reference: "Where a price that was entered by hand is from",
   account_id: "A broker account",
   accounts: "By account id",
   action: "What was done",
