@@ -379,7 +379,8 @@ const tickTexts = (chains: ChainView, out: ReturnType<typeof fanOut>) => {
     const scale = Instrument.priceScale(token)
     const rupees = (int: number) => (int === 0 ? null : Money.toNumber(int, scale))
     const exchangeTime = columns.exchangeTime[row] ?? 0
-    const greeks = chains.row(token)
+    const instrument = universe.instruments[universe.rowOf.get(token) ?? -1]
+    const greeks = instrument === undefined ? undefined : chains.row(instrument)
     const data = {
       instrument_token: token,
       tradingsymbol: symbolOf(token),

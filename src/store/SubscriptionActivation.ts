@@ -77,8 +77,10 @@ export const make = (sql: SqlClient.SqlClient) => {
     activate: (it: Save, accounts: ReadonlyArray<string>, keepMode: boolean) =>
       Effect.gen(function* () {
         yield* lock
-        const before = Option.getOrNull(yield* lockedByToken(it.instrumentToken))
-        const accountId = yield* accountFor(it.accountId, before, accounts)
+        const stored = Option.getOrNull(yield* lockedByToken(it.instrumentToken))
+        // On an earlier day the token may have named another contract, whose mode is not this one's.
+        const before = stored?.tradingsymbol === it.tradingsymbol ? stored : null
+        const accountId = yield* accountFor(it.accountId, stored, accounts)
         const requestedMode = keepMode && before?.status === "active" ? before.requestedMode : it.requestedMode
         const row = yield* activate({ origin: "person", ...it, requestedMode, accountId })
         return { row, created: before === null } satisfies Saved

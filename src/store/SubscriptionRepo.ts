@@ -18,9 +18,13 @@ export interface Patch {
 }
 type Save = SubscriptionActivation.Save
 
+/** Only legs and fills of the contract itself count: those of one that had its token on an earlier day block nothing. */
 const refuseWhileNeeded = (sql: SqlClient.SqlClient, token: number) =>
   Effect.flatMap(
-    sql<{ readonly id: string }>`SELECT strategy_id AS id FROM strategy_legs WHERE instrument_token = ${token}
+    sql<{
+      readonly id: string
+    }>`SELECT l.strategy_id AS id FROM strategy_legs l JOIN subscriptions s USING (instrument_token, tradingsymbol)
+        WHERE l.instrument_token = ${token}
       UNION SELECT f.strategy_id FROM strategy_fills f JOIN subscriptions s USING (instrument_token, tradingsymbol)
         WHERE f.instrument_token = ${token} GROUP BY f.strategy_id
         HAVING sum(CASE f.side WHEN 'BUY' THEN f.quantity ELSE -f.quantity END) <> 0

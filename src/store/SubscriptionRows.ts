@@ -84,7 +84,8 @@ export const reads = (sql: SqlClient.SqlClient) => {
 export const writes = (sql: SqlClient.SqlClient) => {
   const columns = columnsOf(sql)
   return {
-    /** Inserts an active row, or activates the stored row of the token. A person's request keeps that origin. */
+    /** Inserts an active row, or activates the stored row of the token. A person's request keeps that origin. A row of
+     * another contract, which had the token on an earlier day, leaves nothing behind. */
     activate: SqlSchema.single({
       Request: NewRow,
       Result: Row,
@@ -96,8 +97,11 @@ export const writes = (sql: SqlClient.SqlClient) => {
       ON CONFLICT (instrument_token) DO UPDATE SET tradingsymbol = excluded.tradingsymbol, segment = excluded.segment, status = 'active',
         requested_mode = excluded.requested_mode, account_id = excluded.account_id, updated_at = now(),
         ended_reason = NULL,
-        origin = CASE WHEN subscriptions.status = 'active' AND subscriptions.origin = 'person' THEN 'person' ELSE excluded.origin END,
-        created_by = CASE subscriptions.status WHEN 'inactive' THEN excluded.created_by ELSE subscriptions.created_by END
+        origin = CASE WHEN subscriptions.status = 'active' AND subscriptions.tradingsymbol = excluded.tradingsymbol
+          AND subscriptions.origin = 'person' THEN 'person' ELSE excluded.origin END,
+        created_by = CASE WHEN subscriptions.status = 'active' AND subscriptions.tradingsymbol = excluded.tradingsymbol
+          THEN subscriptions.created_by ELSE excluded.created_by END,
+        created_at = CASE WHEN subscriptions.tradingsymbol = excluded.tradingsymbol THEN subscriptions.created_at ELSE now() END
       RETURNING ${columns}`
     }),
     update: SqlSchema.single({

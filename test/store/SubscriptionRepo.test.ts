@@ -46,6 +46,31 @@ layer(fresh(), { excludeTestServices: true })("SubscriptionRepo", (it) => {
     })
   )
 
+  it.effect("BE-DAY-04 a contract that gets an old one's token begins anew, and a leg of the old one never blocks it", () =>
+    Effect.gen(function* () {
+      const subscriptions = yield* SubscriptionRepo
+      const strategies = yield* StrategyRepo
+      const { strategy } = yield* strategies.create("u1", { name: "old", description: null, tags: [] }, [])
+      const leg = {
+        instrumentToken: 4_242,
+        tradingsymbol: "OLD",
+        exchange: "NFO",
+        direction: "SELL",
+        quantity: 75,
+        entryPrice: new Money.Decimal(120)
+      } as const
+      yield* strategies.addLeg("u1", strategy.strategyId, leg, { segment: "NFO-OPT", accounts })
+      assert.strictEqual((yield* Effect.flip(subscriptions.deactivate(4_242)))._tag, "SubscriptionNeeded")
+      // The exchange gives the token to another contract before the old subscription has ended.
+      const fresh = wanted(4_242, { tradingsymbol: "NEW", requestedMode: "LTP", createdBy: "u2", origin: "window" })
+      const { row, created } = yield* subscriptions.save(fresh, accounts)
+      assert.isTrue(created)
+      assert.deepInclude(row, { tradingsymbol: "NEW", requestedMode: "LTP", createdBy: "u2", origin: "window", status: "active" })
+      yield* subscriptions.deactivate(4_242)
+      assert.strictEqual(Option.getOrThrow(yield* subscriptions.byToken(4_242)).status, "inactive")
+    })
+  )
+
   it.effect("stores an instrument without an account while there is none, and assigns one later", () =>
     Effect.gen(function* () {
       const subscriptions = yield* SubscriptionRepo

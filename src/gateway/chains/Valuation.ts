@@ -36,8 +36,8 @@ export class Valuation extends Effect.Service<Valuation>()("gateway/chains/Valua
     const isOldPrice = (instrument: Instrument.Instrument, asOf: string): boolean =>
       isOlder(asOf, Freshness.judgedAtMs(rules.current(), instrument, lifetimes.placeOf(instrument), clock.unsafeNow()))
 
-    const optionQuote = (token: number, head: Chain["head"] | undefined): Quote => {
-      const row = chains.row(token)
+    const optionQuote = (option: Instrument.Instrument, head: Chain["head"] | undefined): Quote => {
+      const row = chains.row(option)
       if (row === undefined) return noQuote
       const isStale = row.quality === "stale" || (head !== undefined && head.as_of !== "" && isOld(head.as_of))
       return { lastPrice: row.last_price, asOf: row.time, isStale, row }
@@ -45,9 +45,9 @@ export class Valuation extends Effect.Service<Valuation>()("gateway/chains/Valua
     const quote = (instrument: Instrument.Instrument): Quote => {
       if (Instrument.isOption(instrument)) {
         const symbol = Instrument.underlyingOf(instrument)?.name ?? ""
-        return optionQuote(instrument.token, chains.find(symbol, instrument.expiry ?? "")?.head)
+        return optionQuote(instrument, chains.find(symbol, instrument.expiry ?? "")?.head)
       }
-      const price = chains.price(instrument.token)
+      const price = chains.price(instrument)
       if (price === undefined) return noQuote
       return { lastPrice: price.last_price, asOf: price.as_of, isStale: isOldPrice(instrument, price.as_of), row: undefined }
     }

@@ -33,7 +33,7 @@ export const make = Effect.gen(function* () {
   const refusal = (user: User, instrument: Instrument.Instrument | undefined, row: Row | undefined, wanted: Wanted) => {
     if (instrument === undefined) return notFoundText("Instrument")
     if (wanted.account_id !== undefined && !accounts.ids.some((id) => id === wanted.account_id)) return "account_id: no such account"
-    return row !== undefined && !mayChange(user, row) && takesAway(row, wanted) ? "Forbidden" : undefined
+    return row !== undefined && !mayChange(user, row) && takesAway(row, wanted, instrument.tradingsymbol) ? "Forbidden" : undefined
   }
 
   /** Saves what can be saved of a batch, and names the rest with the reason. */

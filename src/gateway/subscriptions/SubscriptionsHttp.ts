@@ -88,7 +88,7 @@ export const SubscriptionsHttp = HttpApiBuilder.group(
           yield* instrumentsLoaded(registry)
           const instrument = yield* found("Instrument", registry.byToken(payload.instrument_token))
           const before = yield* orProblem(subscriptions.byToken(instrument.token))
-          if (Option.exists(before, (row) => !mayChange(user, row) && takesAway(row, payload)))
+          if (Option.exists(before, (row) => !mayChange(user, row) && takesAway(row, payload, instrument.tradingsymbol)))
             return yield* new Problem.Forbidden({ detail: "Forbidden" })
           yield* orProblem(subscriptions.save(SubscriptionBatch.saveOf(user, instrument, payload), accounts.ids))
           yield* changes.poke("subscriptions")

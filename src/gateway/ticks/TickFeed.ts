@@ -43,8 +43,9 @@ export class TickFeed extends Effect.Service<TickFeed>()("gateway/ticks/TickFeed
       const bad = Frame.forEachPacket(data, (offset, kind) => {
         const token = Frame.tokenAt(data, offset)
         if (isWanted(token)) {
-          const tradingsymbol = registry.byToken(token)?.tradingsymbol ?? null
-          take(token, TickText.of(frame, row, offset, kind, tradingsymbol, chains.row(token)), row)
+          const instrument = registry.byToken(token)
+          const greeks = instrument === undefined ? undefined : chains.row(instrument)
+          take(token, TickText.of(frame, row, offset, kind, instrument?.tradingsymbol ?? null, greeks), row)
         }
         row++
       })

@@ -18,8 +18,8 @@ export const make = Effect.gen(function* () {
       if (it === undefined) return failed(symbol, "unknown_symbol")
       const days = yield* bars.lastDays(it)
       const day = days.at(-1)
-      const row = views.chains.row(it.token)
-      const lp = row?.last_price ?? views.chains.price(it.token)?.last_price ?? day?.close
+      const row = views.chains.row(it)
+      const lp = row?.last_price ?? views.chains.price(it)?.last_price ?? day?.close
       if (day === undefined || lp === undefined) return failed(symbol, "no_data")
       const before = days.at(-2)?.close ?? day.open
       const book =

@@ -1,4 +1,5 @@
 import * as IndiaTime from "../../domain/IndiaTime.ts"
+import * as Instrument from "../../domain/market/Instrument.ts"
 import * as Life from "../../domain/market/Life.ts"
 import type * as ChainMessage from "../../domain/options/ChainMessage.ts"
 import type * as ExpiryInstant from "../../domain/rules/ExpiryInstant.ts"
@@ -140,9 +141,7 @@ const isSame = (a: Row, b: Row): boolean => rowNames.every((name) => a[name] ===
  */
 export class ChainView {
   readonly #chains = new Map<string, Map<string, Chain>>()
-  readonly #rowByToken = new Map<number, Row>()
   readonly #states = new Map<string, ChainMessage.UnderlyingState>()
-  readonly #priceByToken = new Map<number, Price>()
   #count = 0
 
   /** If two exchanges have the same underlying and expiry, returns the one that was seen first. */
@@ -150,26 +149,28 @@ export class ChainView {
     return this.#chains.get(`${expiry} ${underlying}`)?.values().next().value
   }
 
-  /** The option's newest row, with its Greeks. */
-  row(token: number): Row | undefined {
-    return this.#rowByToken.get(token)
+  /** The option's newest row, with its Greeks, from its own chain: on an earlier day its token may have named another contract. */
+  row(option: Instrument.Instrument): Row | undefined {
+    const { name } = Instrument.underlyingOf(option) ?? { name: "" }
+    return this.find(name, option.expiry ?? "")?.rows.get(option.token)
   }
 
   state(underlying: string): ChainMessage.UnderlyingState | undefined {
     return this.#states.get(underlying)
   }
 
-  /** Last price of an underlying or of one of its futures. */
-  price(token: number): Price | undefined {
-    return this.#priceByToken.get(token)
+  /** Last price of an underlying or of one of its futures, from its own underlying's state. */
+  price({ token, ...instrument }: Instrument.Instrument): Price | undefined {
+    const state = this.#states.get(Instrument.underlyingOf({ token, ...instrument })?.name ?? "")
+    if (state === undefined) return undefined
+    const { as_of, futures, instrument_token, spot } = state
+    if (instrument.expiry === null) return instrument_token === token ? { last_price: spot, as_of } : undefined
+    const future = futures.find((one) => one.instrument_token === token && one.expiry === instrument.expiry)
+    return future === undefined ? undefined : { last_price: future.last_price, as_of }
   }
 
   applyState(message: ChainMessage.UnderlyingState): void {
-    for (const future of this.#states.get(message.underlying)?.futures ?? []) this.#priceByToken.delete(future.instrument_token)
     this.#states.set(message.underlying, message)
-    const { as_of, spot } = message
-    if (message.instrument_token !== null) this.#priceByToken.set(message.instrument_token, { last_price: spot, as_of })
-    for (const { instrument_token, last_price } of message.futures) this.#priceByToken.set(instrument_token, { last_price, as_of })
   }
 
   applyDelta(message: ChainMessage.Chain, seq: number): Change | undefined {
@@ -249,9 +250,7 @@ export class ChainView {
   /** Drops everything after a stream was created again, because its sequences restarted. */
   clear(): void {
     this.#chains.clear()
-    this.#rowByToken.clear()
     this.#states.clear()
-    this.#priceByToken.clear()
     this.#count = 0
   }
 
@@ -261,12 +260,9 @@ export class ChainView {
 
   #set(chain: Chain, row: Row): void {
     chain.rows.set(row.instrument_token, row)
-    this.#rowByToken.set(row.instrument_token, row)
   }
 
   #remove(chain: Chain, token: number): void {
-    // The exchange may have reused the token for a newer chain.
-    if (this.#rowByToken.get(token) === chain.rows.get(token)) this.#rowByToken.delete(token)
     chain.rows.delete(token)
   }
 

@@ -1,14 +1,53 @@
 import { assert, describe, it } from "@effect/vitest"
 import { FastCheck } from "effect"
+import type * as Instrument from "../../../src/domain/market/Instrument.ts"
 import { shipped } from "../../../src/domain/rules/Shipped.ts"
 import { ChainView } from "../../../src/gateway/views/ChainView.ts"
-import { type ChainRow, chainMessage, near } from "../GatewayWorld.ts"
+import { type ChainRow, chainMessage, far, near } from "../GatewayWorld.ts"
 
 const row = (token: number, price: number, strike = 24_500): ChainRow => ({ strike, side: "CE", token, price })
 const prices = (view: ChainView) =>
   Object.fromEntries([...(view.find("NIFTY", near)?.rows.values() ?? [])].map((one) => [one.instrument_token, one.last_price]))
 
+const optionOf = (token: number, expiry = near): Instrument.Instrument => ({
+  token,
+  exchangeToken: 0,
+  tradingsymbol: "NIFTY98JAN24500CE",
+  name: "NIFTY",
+  expiry,
+  strike: 2_450_000,
+  tickSize: 5,
+  lotSize: 75,
+  instrumentType: "CE",
+  segment: "NFO-OPT",
+  exchange: "NFO"
+})
+
 describe("ChainView", () => {
+  it("BE-DAY-04 a reused token has no price and no Greeks of the contract that had it before", () => {
+    const view = new ChainView()
+    view.applyKeyframe(chainMessage("chain", [row(1, 10)], { delta_seq: 1 }))
+    assert.strictEqual(view.row(optionOf(1))?.last_price, 10)
+    assert.strictEqual(view.row(optionOf(1, far)), undefined)
+    assert.strictEqual(view.row({ ...optionOf(1), name: "BANKNIFTY" }), undefined)
+    view.applyState({
+      v: 1,
+      as_of: "2026-11-24T09:30:00.000Z",
+      seq: 1,
+      exchange: "NSE",
+      underlying: "NIFTY",
+      instrument_token: 256265,
+      spot: 24_500,
+      spot_change: null,
+      futures: [{ expiry: near, instrument_token: 2, last_price: 24_540, oi: 1, basis: 40 }],
+      expiries: []
+    })
+    const future = { ...optionOf(2), instrumentType: "FUT" } as const
+    assert.strictEqual(view.price(future)?.last_price, 24_540)
+    assert.strictEqual(view.price({ ...future, expiry: far }), undefined)
+    assert.strictEqual(view.price({ ...future, name: "BANKNIFTY" }), undefined)
+  })
+
   it("applies deltas after a keyframe and none that it includes", () => {
     const view = new ChainView()
     view.applyKeyframe(chainMessage("chain", [row(1, 10), row(2, 20)], { delta_seq: 5 }))
@@ -17,7 +56,7 @@ describe("ChainView", () => {
     assert.deepStrictEqual(change?.strikes, new Set([24_500]))
     assert.deepStrictEqual(prices(view), { 1: 11, 2: 20 })
     assert.deepInclude(view.find("NIFTY", near)?.head, { spot: 7, seq: 6 })
-    assert.strictEqual(view.row(1)?.delta, 0.52)
+    assert.strictEqual(view.row(optionOf(1))?.delta, 0.52)
   })
 
   it("a late keyframe undoes nothing; a newer one repairs missed deltas and removes missing strikes", () => {
@@ -33,7 +72,7 @@ describe("ChainView", () => {
     const healed = view.applyKeyframe(chainMessage("chain", [row(1, 12), row(2, 22)], { delta_seq: 9 }))
     assert.strictEqual(healed?.strikes, "all")
     assert.deepStrictEqual(prices(view), { 1: 12, 2: 22 })
-    assert.strictEqual(view.row(3), undefined)
+    assert.strictEqual(view.row(optionOf(3)), undefined)
   })
 
   it("after a stream was created again, its small numbers count", () => {
@@ -54,7 +93,7 @@ describe("ChainView", () => {
     assert.deepStrictEqual(prices(view), { 1: 10 })
     view.dropExpired(shipped, expiredMs + 86_400_000)
     assert.strictEqual(view.find("NIFTY", near), undefined)
-    assert.strictEqual(view.row(1), undefined)
+    assert.strictEqual(view.row(optionOf(1)), undefined)
   })
 
   it.prop(
