@@ -1,4 +1,4 @@
-import { Effect } from "effect"
+import { Effect, Option } from "effect"
 import * as IndiaTime from "../../domain/IndiaTime.ts"
 import * as CorporateActions from "../../domain/market/CorporateActions.ts"
 import * as Coverage from "../../domain/market/Coverage.ts"
@@ -7,6 +7,7 @@ import * as InstrumentHours from "../../domain/market/InstrumentHours.ts"
 import type * as KiteHistory from "../../domain/market/KiteHistory.ts"
 import { BarRepo } from "../../store/BarRepo.ts"
 import { CorporateActionRepo } from "../../store/CorporateActionRepo.ts"
+import { InstrumentRepo } from "../../store/InstrumentRepo.ts"
 import * as Asks from "../../streams/Asks.ts"
 import { RuleBook } from "../../streams/RuleBook.ts"
 import { Engine } from "../shared/Engine.ts"
@@ -17,6 +18,7 @@ import { orProblem } from "../shared/StoreProblem.ts"
 export const make = Effect.gen(function* () {
   const repo = yield* BarRepo
   const actions = yield* CorporateActionRepo
+  const instruments = yield* InstrumentRepo
   const engine = yield* Engine
   const rules = yield* RuleBook
   const { placeOf } = yield* Lifetimes
@@ -41,8 +43,15 @@ export const make = Effect.gen(function* () {
       const place = placeOf(instrument)
       const sessionOf = (day: string) => InstrumentHours.on(rules.current(), place, day)
       const stored = yield* orProblem(repo.days(rangeOf(instrument, interval, span, nowMs)))
+      // The broker finds history by token. On these days the token named another contract, whose candles must not become this one's. A share
+      // keeps its token when it gets another name.
+      const another =
+        instrument.expiry === null
+          ? Option.none<string>()
+          : yield* orProblem(instruments.lastOfAnother(instrument.token, instrument.tradingsymbol))
+      const ownFromMs = Option.match(another, { onNone: () => 0, onSome: (day) => IndiaTime.istMidnightMs(day) + IndiaTime.dayMs })
       yield* Effect.forEach(
-        Coverage.missing(stored, span, nowMs, sessionOf),
+        Coverage.missing(stored, { ...span, fromMs: Math.max(span.fromMs, ownFromMs) }, nowMs, sessionOf),
         ({ fromMs, toMs }) =>
           engine.ask(Asks.fetchHistory, {
             instrument_token: instrument.token,

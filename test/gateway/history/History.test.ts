@@ -2,9 +2,10 @@ import { assert, layer } from "@effect/vitest"
 import { Effect } from "effect"
 import * as Black76 from "../../../src/domain/options/Black76.ts"
 import { BarRepo, type NewBar } from "../../../src/store/BarRepo.ts"
+import { InstrumentRepo } from "../../../src/store/InstrumentRepo.ts"
 import * as Asks from "../../../src/streams/Asks.ts"
 import { JetStream } from "../../../src/streams/JetStream.ts"
-import { ask, near, tokens, World, world } from "../GatewayWorld.ts"
+import { ask, master, near, tokens, World, world } from "../GatewayWorld.ts"
 
 // The option expires in decades: with a rate its forward would leave it no time value.
 const rateless = { config: { RISK_FREE_RATE: "0" } }
@@ -122,6 +123,24 @@ layer(world(), { excludeTestServices: true })("History of days and hours beyond 
       }
       assert.strictEqual((yield* other("09:00", "09:14")).body.candles.length, 15)
       assert.strictEqual(asked.length, 2)
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("BE-DAY-04 the broker is not asked for days on which the token named another contract", () =>
+    Effect.gen(function* () {
+      const asked = yield* engine(everything)
+      const instruments = yield* InstrumentRepo
+      const now = master.byToken.get(tokens.put)
+      assert(now !== undefined)
+      yield* instruments.replace("2026-07-14", [{ ...now, tradingsymbol: "NIFTY26JUL24500PE", expiry: "2026-07-14" }])
+      yield* instruments.replace("2026-07-15", [now])
+      yield* ask(`/history?instrument_token=${tokens.put}&interval=minute&from=2026-07-13&to=2026-07-15`)
+      assert.deepStrictEqual(
+        asked.map(({ from_ms }) => new Date(from_ms).toISOString()),
+        ["2026-07-14T18:30:00.000Z"]
+      )
+      const before = yield* ask(`/history?instrument_token=${tokens.put}&interval=minute&from=2026-07-13&to=2026-07-14`)
+      assert.deepStrictEqual([before.status, before.body.candles, asked.length], [200, [], 1])
     }).pipe(Effect.scoped)
   )
 
