@@ -30,7 +30,7 @@ const rooms = {
   actors: [["runtime"], ["placement"], ["market", "strategies", "edge"], ["director"], ["."]],
   contract: [
     ["shared"],
-    ["calendar", "chains", "history", "instruments", "service", "subscriptions", "udf"],
+    ["calendar", "settlements", "chains", "history", "instruments", "service", "subscriptions", "udf"],
     ["strategies"],
     ["sockets"],
     ["."]
@@ -41,7 +41,7 @@ const rooms = {
     ["serve"],
     ["sockets"],
     ["ticks", "chains", "instruments", "subscriptions"],
-    ["calendar", "history", "strategies"],
+    ["calendar", "settlements", "history", "strategies"],
     ["bridge", "udf"],
     ["service"],
     ["."]
