@@ -106,6 +106,9 @@ export class LastPackets {
       const first = emptyPacket()
       instrument = { last: first, base: first, spare: emptyPacket() }
       to.set(token, instrument)
+    } else if (Frame.hasOpenInterest(length) && !Frame.hasOpenInterest(instrument.base.length)) {
+      // The broker's first packets may have no open interest: nothing can be compared with them.
+      rebase(instrument)
     } else if (instrument.last === instrument.base) {
       instrument.last = instrument.spare
     }

@@ -284,6 +284,20 @@ describe("keyframes", () => {
     assert.deepStrictEqual(oisOf(nextDay), [14, 15], "after two days of silence too")
   })
 
+  it("open interest is compared with the first packet that has one: the broker may send smaller packets before", () => {
+    const last = new LastPackets()
+    const fields = { lastPrice: 100, open: 1, high: 1, low: 1, close: 1, lastQuantity: 1, averagePrice: 1, volume: 1 }
+    const more = { buyQuantity: 1, sellQuantity: 1, lastTradeTime: 0, oiDayHigh: 0, oiDayLow: 0, exchangeTime: 0, bids: [], asks: [] }
+    const note = (bytes: Uint8Array, atMs: number) => last.note(bytes, 0, bytes.length, atMs)
+    note(Frame.encodeLtp({ token: nfo(1), lastPrice: 100 }), startMs)
+    note(Frame.encodeLtp({ token: nfo(1), lastPrice: 101 }), startMs + 1)
+    for (const oi of [500, 510, 525]) note(Frame.encodeFull({ ...fields, ...more, token: nfo(1), oi }), startMs + oi)
+    const [part] = last.parts()
+    const found: Array<number> = []
+    Frame.forEachPacket(part!.bytes, (offset, length) => found.push(Frame.openInterestAt(part!.bytes, offset, length)))
+    assert.deepStrictEqual(found, [500, 525])
+  })
+
   it("is due two seconds before each minute of market time, and needs its time", () => {
     const minute = Math.floor(startMs / 60_000) * 60_000
     assert.strictEqual(Keyframe.numberAt(minute + 57_999), Keyframe.numberAt(minute))
