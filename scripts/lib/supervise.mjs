@@ -52,13 +52,20 @@ const keepUp = async ({ name, port, child, again }, restarts) => {
   }
 }
 
+/** Rejects when a program ends that cannot go on where it stopped. */
+const endWith = async ({ name, child, whyNotAgain }) => {
+  const ended = child()
+  const reason = reasonOf(await ended.ended)
+  if (!isStopping()) throw new Plain(`${name} ${reason}. ${whyNotAgain} Its last lines:\n${ended.output()}`)
+}
+
 /**
- * Watches started programs (see `restartable`), and writes restarts to `file`. Never resolves; rejects with the reason if a program
- * cannot be kept running.
+ * Watches started programs (see `restartable`), and writes restarts to `file`. A program with `whyNotAgain`, a sentence, is not restarted.
+ * Never resolves; rejects with the reason if a program cannot be kept running.
  */
 export const supervise = (parts, file) => {
   const restarts = remembering(file)
   return new Promise((_, reject) => {
-    for (const part of parts) keepUp(part, restarts).catch(reject)
+    for (const part of parts) (part.whyNotAgain === undefined ? keepUp(part, restarts) : endWith(part)).catch(reject)
   })
 }

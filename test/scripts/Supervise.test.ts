@@ -1,10 +1,12 @@
-import { readFileSync } from "node:fs"
+import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { assert, describe, it } from "@effect/vitest"
+import { inject } from "vitest"
 import WebSocket from "ws"
 import { postgresFolder } from "../../scripts/lib/backends.mjs"
 import { isAlive } from "../../scripts/lib/children.mjs"
+import { supervise } from "../../scripts/lib/supervise.mjs"
 import { api, begin, dataFolder, gone, pids, type Run, startMsMax, stopMsMax, until, up } from "./Started.ts"
 
 const healMsMax = 90_000
@@ -132,4 +134,25 @@ describe("npm start keeps its programs running", () => {
     },
     startMsMax + healMsMax
   )
+})
+
+describe("supervise", () => {
+  it("a program that cannot go on where it stopped is not started again: its end stops everything, with the reason", async () => {
+    let starts = 0
+    const ended = Promise.resolve({ code: null, by: "SIGKILL" })
+    const part = {
+      name: "The simulator",
+      port: 1,
+      child: () => ({ ended, output: () => "its last line" }),
+      again: async () => void starts++
+    }
+    const folder = mkdtempSync(join(inject("backends").folder, "supervise-"))
+    const failed = await supervise([{ ...part, whyNotAgain: "It would begin again." }], join(folder, "restarts.json")).then(
+      () => "resolved",
+      (error: Error) => error.message
+    )
+    assert.strictEqual(failed, "The simulator was killed by SIGKILL. It would begin again. Its last lines:\nits last line")
+    assert.strictEqual(starts, 0)
+    rmSync(folder, { recursive: true })
+  })
 })
