@@ -5,7 +5,7 @@ import * as Subjects from "../../streams/Subjects.ts"
 import * as Metrics from "../shared/Metrics.ts"
 import type { Seen } from "../views/MovementView.ts"
 import { Views } from "../views/Views.ts"
-import { Stillness } from "./Stillness.ts"
+import { Presence, Stillness } from "./Stillness.ts"
 
 const lookEvery = "1 second"
 /** Values older than this when published degrade /health. A state comes at least every five seconds. */
@@ -32,7 +32,7 @@ export const follow = Effect.gen(function* () {
   const market = yield* MarketClock
   const keeper = yield* StreamKeeper
   /** By `<exchange>.<underlying>`. */
-  const underlyings = new Map<string, { readonly stillness: Stillness; frames: number; states: number }>()
+  const underlyings = new Map<string, { readonly stillness: Stillness; readonly presence: Presence; frames: number; states: number }>()
   const outputs = streams.map(({ name, expects }) => ({ name, stillness: new Stillness(expects), lastSeq: 0 }))
 
   const nameOf = (subject: string): string => {
@@ -44,11 +44,13 @@ export const follow = Effect.gen(function* () {
     for (const [subject, frames] of views.movement.frames) {
       const name = nameOf(subject)
       const states = views.movement.states.get(name)?.count ?? 0
-      const known = underlyings.get(name) ?? { stillness: new Stillness("always"), frames: 0, states: 0 }
+      const known = underlyings.get(name) ?? { stillness: new Stillness("always"), presence: new Presence(), frames: 0, states: 0 }
       underlyings.set(name, known)
       const hasFrames = frames !== known.frames
       known.stillness.second(hasFrames, states !== known.states)
       hasInput ||= hasFrames
+      // A strategy whose market has closed does not move any more, though other markets trade.
+      if (known.presence.second(hasFrames)) for (const { stillness } of outputs) stillness.forget()
       known.frames = frames
       known.states = states
     }

@@ -20,6 +20,13 @@ export class Stillness {
     this.expects = expects
   }
 
+  /** Forgets what it learned, because the cause of its movement may have ended. */
+  forget(): void {
+    if (this.expects === "always") return
+    this.share = 0
+    this.unanswered = 0
+  }
+
   /** Notes one second. A second without input is ignored. */
   second(hasInput: boolean, hasMoved: boolean): void {
     if (hasMoved) this.unanswered = 0
@@ -33,5 +40,26 @@ export class Stillness {
   get stillSeconds(): number {
     const isExpected = this.expects === "always" || this.share >= expectedShare
     return isExpected && this.unanswered > stillAfterSeconds ? this.unanswered : 0
+  }
+}
+
+/** An input that came in most seconds has ended when it is silent for this long. It is shorter than what an output is given. */
+export const endedAfterSeconds = 5
+
+/** Follows one input, second by second, such as the frames of one underlying. */
+export class Presence {
+  private share = 0
+  private silent = 0
+
+  /** Notes one second. Returns true once when an input that came in most seconds has ended: a market that closed. */
+  second(isThere: boolean): boolean {
+    this.silent = isThere ? 0 : this.silent + 1
+    if (this.silent === endedAfterSeconds && this.share >= expectedShare) {
+      this.share = 0
+      return true
+    }
+    if (isThere) this.share += weight * (1 - this.share)
+    else if (this.silent < endedAfterSeconds) this.share -= weight * this.share
+    return false
   }
 }
