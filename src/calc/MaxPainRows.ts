@@ -82,14 +82,14 @@ const totalsOf = (chain: Listing): ReadonlyArray<number> =>
 
 const decode = Document.decoder(Chain)
 
-/** Chains `{chain: [{strike, ceOi, peOi, ceVolume, peVolume}]}` under `chains`; the results of a chain stand beside it. */
+/** Reads chains `{chain: [{strike, ceOi, peOi, ceVolume, peVolume}]}` from `chains`, and adds the results of each to its row. */
 export const calculation: Document.Calculation = Document.overRows(
   "chains",
   (row) =>
     Either.flatMap(decode(row), ({ chain }) =>
       totalsOf(chain).every(Number.isSafeInteger)
         ? Either.right(results(chain))
-        : Either.left({ path: "chain", reason: "the totals pass 2^53 and would not be exact" })
+        : Either.left({ path: "chain", reason: "the totals exceed 2^53 and would not be exact" })
     ),
   empty
 )

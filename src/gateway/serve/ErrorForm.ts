@@ -18,24 +18,28 @@ const methods = ["GET", "POST", "PUT", "PATCH", "DELETE"] as const
 /** The methods of each path. The library's router only knows "no such method and path", and gives a global middleware no template. */
 const routes = (api: HttpApi.HttpApi.AnyWithProps, others: ReadonlyArray<`/${string}`>) => {
   const table = HttpLayerRouter.FindMyWay.make<string>()
-  /** Methods by path, of paths without a parameter. */
-  const literal = new Map<string, Set<string>>()
   for (const group of Object.values(api.groups)) {
-    for (const { method, path } of Object.values(group.endpoints)) {
-      table.on(method, path, path)
-      if (!path.includes(":")) literal.set(path, (literal.get(path) ?? new Set()).add(method))
-    }
+    for (const { method, path } of Object.values(group.endpoints)) table.on(method, path, path)
   }
   for (const path of others) table.on("GET", path, path)
+  /**
+   * The methods of the template that fits a path with the fewest parameters. The router would answer a method that only another template
+   * has: it would read `batch` of /subscriptions/batch as a token.
+   */
+  const allowed = (url: string) => {
+    const fitting = methods.flatMap((method) => {
+      const template = table.find(method, url)?.handler
+      return template === undefined ? [] : [{ method, parameters: template.split(":").length }]
+    })
+    const fewest = Math.min(...fitting.map(({ parameters }) => parameters))
+    return fitting.filter(({ parameters }) => parameters === fewest).map(({ method }) => method)
+  }
   return {
-    allowed: (url: string) => {
-      const own = literal.get(url.split("?", 1)[0] ?? "")
-      return methods.filter((method) => own?.has(method) ?? table.find(method, url) !== undefined)
-    },
-    /** True for a method that only a path with a parameter has here: the router would read `batch` of /subscriptions/batch as a token. */
+    allowed,
+    /** True for a method that only a template with more parameters has here. */
     isOtherPaths: (method: string, path: string) => {
-      const own = literal.get(path)
-      return own !== undefined && !own.has(method) && methods.some((known) => known === method)
+      const known = methods.find((one) => one === method)
+      return known !== undefined && table.find(known, path) !== undefined && !allowed(path).includes(known)
     },
     /** The template of a path, or "other" for an unknown one: a label must not have as many values as there are paths. */
     templateOf: (method: string, url: string) =>

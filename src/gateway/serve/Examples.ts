@@ -2,6 +2,7 @@
 
 /** Values of parameters by name. The days are any of the rulebook's: an expiry that is not listed is answered 404. */
 export const parameters: Readonly<Record<string, unknown>> = {
+  adjusted: true,
   countback: "30",
   date: "2026-11-24",
   exchange: "NSE",
@@ -72,6 +73,7 @@ export const bodies: Readonly<Record<string, unknown>> = {
   "strategies.create": { name: "Covered call", description: "Shares and a short call", tags: ["income"], instruments: [leg] },
   "strategies.change": { name: "Iron condor", tags: ["weekly"] },
   "strategies.addLeg": leg,
+  "strategies.addLegs": { instruments: [leg] },
   "strategies.changeLeg": { quantity: 130 },
   "positions.record": {
     fills: [{ tradingsymbol: "RELIANCE", exchange: "NSE", side: "BUY", quantity: 100, price: "1300.50", external_id: "trade-1" }]
@@ -79,6 +81,26 @@ export const bodies: Readonly<Record<string, unknown>> = {
   "calendar.addEntry": holiday("2026-09-15"),
   "calendar.changeEntry": { ...holiday("2026-09-15"), kind: "special_open", sessions: ["continuous 10:00-12:00"] },
   "calendar.importEntries": { entries: [holiday("2026-09-16")] },
+  "corporateActions.importAll": {
+    actions: [
+      {
+        exchange: "NSE",
+        symbol: "RELIANCE",
+        ex_date: "2024-10-28",
+        kind: "bonus",
+        shares_before: 1,
+        shares_after: 2,
+        source: ["the company's announcement of 2024-09-05"]
+      }
+    ]
+  },
+  "settlements.enter": {
+    exchange: "NFO",
+    tradingsymbol: "NIFTY24AUG24500CE",
+    expiry: "2024-08-29",
+    price: "651.95",
+    reference: "NSE's bhavcopy of the day"
+  },
   "foAnalysis.payoff": { spot: 1300, legs: coveredCall },
   "foAnalysis.scenario": { spot: 1300, legs: coveredCall, spot_shifts: [-0.05, 0, 0.05], vol_shifts: [-0.02, 0, 0.02] }
 }
