@@ -67,7 +67,7 @@ describe("Accounts", () => {
     [
       "a file that is not JSON, without quoting it",
       `[{"api_secret": ${canary.apiSecret}}]`,
-      /^ACCOUNTS_FILE accounts.json: is not valid JSON$/
+      /^ACCOUNTS_FILE accounts.json: is not valid JSON; docs\/operations.md shows the form$/
     ],
     ["no array", { ...row }, /accounts.json: must be an array of accounts/],
     ["no account", [], /has no account/],
@@ -75,12 +75,12 @@ describe("Accounts", () => {
     [
       "a secret that is not text, without its value",
       [row, { ...row, account_id: "B", api_secret: 77123456 }],
-      /\[1\]\.api_secret must be text$/
+      /\[1\]\.api_secret must be text; docs\/operations.md shows the form$/
     ],
     [
       "a secret with spaces, without its value",
       [{ ...row, api_key: `${canary.apiKey} x` }],
-      /\[0\]\.api_key must be 1 to 512 characters without spaces$/
+      /\[0\]\.api_key must be 1 to 512 characters without spaces; docs\/operations.md shows the form$/
     ],
     ["an unknown field", [{ ...row, acces_token: canary.accessToken }], /\[0\]\.acces_token is not a field of an account/],
     ["an id that cannot stand in a subject", [{ ...row, account_id: "a.b" }], /\[0\]\.account_id must be 1 to 64 characters/],
@@ -114,7 +114,7 @@ describe("Accounts", () => {
   it.effect("the service names the missing file, or the missing setting", () =>
     Effect.gen(function* () {
       const missing = yield* Effect.flip(service("/nowhere/accounts.json"))
-      assert.strictEqual(missing.message, "ACCOUNTS_FILE /nowhere/accounts.json: cannot be read: NotFound")
+      assert.strictEqual(missing.message, "ACCOUNTS_FILE /nowhere/accounts.json: there is no such file; docs/operations.md shows the form")
       assert.match(String(yield* Effect.flip(service(null))), /ACCOUNTS_FILE/)
     })
   )
