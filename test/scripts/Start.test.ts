@@ -138,7 +138,7 @@ describe("npm start", () => {
       assert.strictEqual(await broken.exit, 1)
       assert.match(
         broken.text(),
-        /^The simulator does not start: ACCOUNTS_FILE \S+accounts\.json: \[0\]\.api_key is missing; docs\/operations\.md shows the form$/m
+        /^The simulator does not start: ACCOUNTS_FILE \S+accounts\.simulator\.json: \[0\]\.api_key is missing; docs\/operations\.md shows the form$/m
       )
       assert.isFalse(isRunning())
       await gone(pids())

@@ -83,8 +83,8 @@ describe("Simulator.Live", () => {
 
   it.scopedLive("names an accounts file that is absent, is empty, or lacks a field", () =>
     Effect.gen(function* () {
-      expect(yield* failure({}, {})).toContain("accounts.json cannot be read")
-      expect(yield* failure({}, { "accounts.json": "[]" })).toContain("accounts.json cannot be read")
+      expect(yield* failure({}, {})).toContain("accounts.json: cannot be read")
+      expect(yield* failure({}, { "accounts.json": "[]" })).toContain("accounts.json: [0] is missing")
       expect(yield* failure({}, { "accounts.json": '[{"account_id":"a","api_key":"k","user_id":"u"}]' })).toContain("api_secret")
     })
   )
