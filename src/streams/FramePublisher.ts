@@ -30,7 +30,9 @@ export interface FramePublisher {
   readonly restore: (subject: string, header: FrameHeader.FrameHeader, bytes: Uint8Array) => void
   /** The instrument is not streamed any longer: it leaves the keyframes. */
   readonly forget: (subject: string, token: number) => void
-  /** Writes a keyframe of what came since the last one. Waits until every packet is acknowledged, up to a limit; answers how many packets were not acknowledged. */
+  /** Writes keyframes of what came since the last ones, for a reader that starts when nobody streams. */
+  readonly keyframes: () => void
+  /** Waits until every packet is acknowledged, up to a limit. Returns how many packets were not acknowledged. */
   readonly drain: Effect.Effect<number>
   readonly stats: () => {
     readonly frames: number
@@ -111,7 +113,6 @@ export const make = (sender: Sender): Effect.Effect<FramePublisher, never, Scope
     }
     const drain = Effect.gen(function* () {
       const endMs = (yield* Clock.currentTimeMillis) + drainMaxMs
-      lanes.keyframesNow()
       while ((window.openFrames > 0 || !lanes.isEmpty()) && (yield* Clock.currentTimeMillis) < endMs && !nc.isClosed()) {
         lanes.flushAll()
         yield* Effect.sleep(drainCheckMs)
@@ -139,6 +140,10 @@ export const make = (sender: Sender): Effect.Effect<FramePublisher, never, Scope
       },
       restore: (subject, header, bytes) => lanes.restore(subject, header, bytes),
       forget: (subject, token) => lanes.forget(subject, token),
+      keyframes: () => {
+        lanes.keyframesNow()
+        pacer.arm()
+      },
       drain,
       stats: () => ({ ...window.totals, open: window.openFrames })
     }

@@ -35,8 +35,12 @@ const publishing = (session: TickerSession.TickerSession, marketClock: Pick<Mark
     }
     yield* Effect.addFinalizer(() =>
       Effect.gen(function* () {
-        // The next start of this account ends it.
-        publisher.interrupt({ cause: "stopped", fromMs: session.lastTickMs ?? marketClock.unsafeNow(), toMs: null, packets: null })
+        // A replaced process has nothing to end: its successor streams already.
+        if (lease.isHeld()) {
+          // The next start of this account ends the interruption.
+          publisher.interrupt({ cause: "stopped", fromMs: session.lastTickMs ?? marketClock.unsafeNow(), toMs: null, packets: null })
+          publisher.keyframes()
+        }
         const lost = yield* publisher.drain
         Metrics.packetsUnacknowledged(account, lost)
         if (lost > 0) yield* Effect.logError("packets not acknowledged at the stop").pipe(Effect.annotateLogs({ lost }))

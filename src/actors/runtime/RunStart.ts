@@ -18,6 +18,11 @@ import type { Setup } from "./Setup.ts"
 /** The start fails if the newest outputs cannot be read within this time. */
 const outputsReadMax = "30 seconds"
 export const snapshotEveryMs = 10_000
+/**
+ * A run that ended without a snapshot is continued from its last output, if that is not older: a process that was killed is replaced within
+ * seconds. After a longer break the newest keyframes are the start.
+ */
+const continuesWithinMs = 600_000
 /** Subjects that are looked up at the same time. */
 const lookUpsMax = 8
 
@@ -101,16 +106,30 @@ export const make = (poisons: Poisons) =>
         Metrics.keyframesFolded(setup.name, keyframes.length)
       }).pipe(Effect.provideService(JetStream, jetStream))
 
-    /** The position at which an earlier run ended, if its snapshot cannot be used. */
-    const placeLeft = (key: string, { createdMs, firstSeq, lastSeq }: Effect.Effect.Success<ReturnType<typeof jetStream.info>>) =>
+    type Info = Effect.Effect.Success<ReturnType<typeof jetStream.info>>
+    const positionOf = (seq: number): Effect.Effect<Option.Option<Keyframes.Position>, NatsError> =>
+      Effect.map(
+        jetStream.at(Record.stream, seq),
+        Option.map((message: Message): Keyframes.Position => ({ seq: message.seq, storedMs: message.timeMs }))
+      )
+
+    /** The newest message that an earlier run gave an output for: it ended before its first snapshot. */
+    const placeServed = (board: Outputs.Board, { firstSeq, lastSeq }: Info) =>
+      Effect.gen(function* () {
+        const seq = Math.max(...Array.from(board.servedTo.values(), (place) => place.seq))
+        if (!(firstSeq <= seq && seq <= lastSeq)) return Option.none<Keyframes.Position>()
+        const [left, newest] = [yield* positionOf(seq), yield* positionOf(lastSeq)]
+        return Option.filter(left, ({ storedMs }) => Option.exists(newest, (now) => now.storedMs - storedMs <= continuesWithinMs))
+      })
+
+    /** The position at which an earlier run ended, if its snapshot cannot be used or it had none yet. */
+    const placeLeft = (key: string, board: Outputs.Board, info: Info) =>
       Effect.gen(function* () {
         const left = Option.filter(
           yield* snapshots.position(key),
-          ({ recordCreatedMs, seq }) => recordCreatedMs === createdMs && firstSeq <= seq && seq <= lastSeq
+          ({ recordCreatedMs, seq }) => recordCreatedMs === info.createdMs && info.firstSeq <= seq && seq <= info.lastSeq
         )
-        if (Option.isNone(left)) return Option.none()
-        const message = yield* jetStream.at(Record.stream, left.value.seq)
-        return Option.map(message, ({ seq, timeMs }): Keyframes.Position => ({ seq, storedMs: timeMs }))
+        return yield* Option.match(left, { onNone: () => placeServed(board, info), onSome: ({ seq }) => positionOf(seq) })
       })
 
     return <S, O extends { readonly seq: number }>(setup: Setup<S, O>, lease: Lease) =>
@@ -129,13 +148,13 @@ export const make = (poisons: Poisons) =>
           yield* snapshots.load(setup.key, setup.layout),
           (one) => one.recordCreatedMs === createdMs && firstSeq <= one.seq + 1 && lastSeq >= one.seq
         )
-        if (Option.isNone(saved)) yield* startWithoutSnapshot(setup, run, info, yield* placeLeft(setup.key, info))
+        if (setup.outputs !== undefined) {
+          yield* Effect.provideService(noteAll(run.board, setup.outputs.stream, setup.outputs.filter), JetStream, jetStream)
+        }
+        if (Option.isNone(saved)) yield* startWithoutSnapshot(setup, run, info, yield* placeLeft(setup.key, run.board, info))
         else {
           run.state = saved.value.state as S
           run.seq = saved.value.seq
-        }
-        if (setup.outputs !== undefined) {
-          yield* Effect.provideService(noteAll(run.board, setup.outputs.stream, setup.outputs.filter), JetStream, jetStream)
         }
         return run
       })

@@ -50,6 +50,7 @@ describe("TickerSession", () => {
       append: () => {},
       flush: () => {},
       clock: () => {},
+      keyframes: () => {},
       drain: Effect.succeed(0),
       restore: () => {},
       forget: () => {},

@@ -297,7 +297,9 @@ describe("Placement in several processes", () => {
         const nc = yield* natsClient(nats, "engine")
         const record = yield* all(nc, "MD_FRAMES", ">")
         for (const account of accountIds) {
+          // A replaced process may still say which packets it did not publish (md.break).
           const headers = record
+            .filter(({ subject }) => subject.startsWith("md.frame."))
             .map(({ headers }) => FrameHeader.parse(headers?.get(FrameHeader.name) ?? ""))
             .filter((header) => header !== undefined && header.account === account)
           assert.isAbove(headers.length, 10)

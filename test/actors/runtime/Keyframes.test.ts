@@ -175,6 +175,7 @@ describe("keyframes in the record", () => {
             })
             // Twenty hours of clocks, thinned out: nothing trades.
             for (let hour = 1; hour <= 20; hour++) yield* one.run(fridayMs + hour * 3_600_000, fridayMs + hour * 3_600_000 + 2_000)
+            one.publisher.keyframes()
             assert.strictEqual(yield* one.publisher.drain, 0)
           })
         )
