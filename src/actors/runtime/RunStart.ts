@@ -9,6 +9,7 @@ import * as Subjects from "../../streams/Subjects.ts"
 import * as DeadLetters from "./DeadLetters.ts"
 import * as Fold from "./Fold.ts"
 import type { Lease } from "./Leases.ts"
+import * as LeftPlace from "./LeftPlace.ts"
 import * as Metrics from "./Metrics.ts"
 import * as Outputs from "./Outputs.ts"
 import type { Poisons } from "./Poisons.ts"
@@ -18,11 +19,6 @@ import type { Setup } from "./Setup.ts"
 /** The start fails if the newest outputs cannot be read within this time. */
 const outputsReadMax = "30 seconds"
 export const snapshotEveryMs = 10_000
-/**
- * A run that ended without a snapshot is continued from its last output, if that is not older: a process that was killed is replaced within
- * seconds. After a longer break the newest keyframes are the start.
- */
-const continuesWithinMs = 600_000
 /** Subjects that are looked up at the same time. */
 const lookUpsMax = 8
 
@@ -58,6 +54,7 @@ export const make = (poisons: Poisons) =>
     const jetStream = yield* JetStream
     const snapshots = yield* Snapshots
     const deadLetter = DeadLetters.send(jetStream)
+    const placeLeft = LeftPlace.make(jetStream, snapshots)
 
     const foldKnown = <S, O extends { readonly seq: number }>(setup: Setup<S, O>, run: Fold.Run<S>, message: Message) =>
       Effect.gen(function* () {
@@ -106,32 +103,6 @@ export const make = (poisons: Poisons) =>
         Metrics.keyframesFolded(setup.name, keyframes.length)
       }).pipe(Effect.provideService(JetStream, jetStream))
 
-    type Info = Effect.Effect.Success<ReturnType<typeof jetStream.info>>
-    const positionOf = (seq: number): Effect.Effect<Option.Option<Keyframes.Position>, NatsError> =>
-      Effect.map(
-        jetStream.at(Record.stream, seq),
-        Option.map((message: Message): Keyframes.Position => ({ seq: message.seq, storedMs: message.timeMs }))
-      )
-
-    /** The newest message that an earlier run gave an output for: it ended before its first snapshot. */
-    const placeServed = (board: Outputs.Board, { firstSeq, lastSeq }: Info) =>
-      Effect.gen(function* () {
-        const seq = Math.max(...Array.from(board.servedTo.values(), (place) => place.seq))
-        if (!(firstSeq <= seq && seq <= lastSeq)) return Option.none<Keyframes.Position>()
-        const [left, newest] = [yield* positionOf(seq), yield* positionOf(lastSeq)]
-        return Option.filter(left, ({ storedMs }) => Option.exists(newest, (now) => now.storedMs - storedMs <= continuesWithinMs))
-      })
-
-    /** The position at which an earlier run ended, if its snapshot cannot be used or it had none yet. */
-    const placeLeft = (key: string, board: Outputs.Board, info: Info) =>
-      Effect.gen(function* () {
-        const left = Option.filter(
-          yield* snapshots.position(key),
-          ({ recordCreatedMs, seq }) => recordCreatedMs === info.createdMs && info.firstSeq <= seq && seq <= info.lastSeq
-        )
-        return yield* Option.match(left, { onNone: () => placeServed(board, info), onSome: ({ seq }) => positionOf(seq) })
-      })
-
     return <S, O extends { readonly seq: number }>(setup: Setup<S, O>, lease: Lease) =>
       Effect.gen(function* () {
         const info = yield* jetStream.info(Record.stream)
@@ -151,7 +122,7 @@ export const make = (poisons: Poisons) =>
         if (setup.outputs !== undefined) {
           yield* Effect.provideService(noteAll(run.board, setup.outputs.stream, setup.outputs.filter), JetStream, jetStream)
         }
-        if (Option.isNone(saved)) yield* startWithoutSnapshot(setup, run, info, yield* placeLeft(setup.key, run.board, info))
+        if (Option.isNone(saved)) yield* startWithoutSnapshot(setup, run, info, yield* placeLeft(run.board, info))
         else {
           run.state = saved.value.state as S
           run.seq = saved.value.seq
