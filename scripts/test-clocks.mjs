@@ -27,7 +27,6 @@ const clockReading = [
   "test/simulator/History",
   "test/broker/Broker",
   "test/broker/KiteTime",
-  "test/streams/MarketClock",
   "test/actors/market",
   "test/gateway/history",
   "test/gateway/chains",

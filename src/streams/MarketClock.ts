@@ -5,8 +5,8 @@ import * as ServerTime from "./clock/ServerTime.ts"
 import * as OrderedRead from "./OrderedRead.ts"
 import * as Subjects from "./Subjects.ts"
 
-/** `feed` for a recording, whose time is not the machine's. */
-export const configuredMode = Config.literal("real", "feed")("MARKET_CLOCK").pipe(Config.withDefault("real" as const))
+/** `feed` for a recording, whose time is not the machine's. `machine` where NATS' clock is not the one to trust. */
+export const configuredMode = Config.literal("real", "machine", "feed")("MARKET_CLOCK").pipe(Config.withDefault("real" as const))
 
 /**
  * Market time calls `before` on all listeners and then `after`, so that everything of the old time is handled before the new time is known.
@@ -19,7 +19,7 @@ export interface Advance {
 }
 
 /**
- * Market time. `real`: the machine's clock. `feed`: the largest exchange time of all packets so far, so that the platform can replay a
+ * Market time. `real`: the machine's clock, held to the NATS server's time. `machine`: the machine's clock alone. `feed`: the largest exchange time of all packets so far, so that the platform can replay a
  * recorded day at any speed. Every process follows the clock frames of all accounts.
  */
 export class MarketClock extends Effect.Service<MarketClock>()("streams/MarketClock", {
@@ -31,13 +31,14 @@ export class MarketClock extends Effect.Service<MarketClock>()("streams/MarketCl
     let newestMs = 0
 
     const observe = (atMs: number): void => {
-      if (mode === "real" || !(atMs > newestMs)) return // this form also ignores NaN, which bytes that are not a clock decode to
+      if (mode !== "feed" || !(atMs > newestMs)) return // this form also ignores NaN, which bytes that are not a clock decode to
       newestMs = atMs
       for (const { before } of listeners) before()
       for (const { after } of listeners) after(atMs)
     }
     const unsafeNow = (): number => {
       if (mode === "real") return bounded.now(clock.unsafeCurrentTimeMillis(), performance.now())
+      // The machine's clock also serves a feed that has not begun.
       return newestMs === 0 ? clock.unsafeCurrentTimeMillis() : newestMs
     }
     if (mode === "real") yield* ServerTime.follow(bounded)

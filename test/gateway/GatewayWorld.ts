@@ -20,7 +20,7 @@ import { MarketClock } from "../../src/streams/MarketClock.ts"
 import * as Subjects from "../../src/streams/Subjects.ts"
 import { anInstrument } from "../domain/market/AnInstrument.ts"
 import { started } from "../store/Stores.ts"
-import { freshDatabase, type NatsServer, natsServer } from "../TestBackends.ts"
+import { freshDatabase, type NatsServer, natsServer, wallClock } from "../TestBackends.ts"
 
 export const secret = "0123456789abcdef0123456789abcdef"
 export const apiKey = "a-good-key"
@@ -132,6 +132,7 @@ export const world = (options: Options = {}) =>
           JWT_SECRET: secret,
           WEB_ROOT: "test/data/web",
           DATABASE_URL: databaseUrl,
+          MARKET_CLOCK: wallClock,
           NATS_URL: nats.url,
           NATS_ENGINE_PASSWORD: nats.passwords.engine,
           NATS_GATEWAY_PASSWORD: nats.passwords.gateway,

@@ -9,7 +9,7 @@ import WebSocket from "ws"
 import * as Platform from "../../src/Platform.ts"
 import * as Simulator from "../../src/simulator/Simulator.ts"
 import type * as SimulatorOptions from "../../src/simulator/SimulatorOptions.ts"
-import { freshDatabase, type NatsServer, natsServer } from "../TestBackends.ts"
+import { freshDatabase, type NatsServer, natsServer, wallClock } from "../TestBackends.ts"
 
 export const secret = "0123456789abcdef0123456789abcdef"
 
@@ -58,7 +58,7 @@ export const world = (
       ACCOUNTS_FILE: accountsFile,
       SIMULATOR_URL: simulator.url,
       MARKET_MODE: market.mode,
-      MARKET_CLOCK: market.mode === "synthetic" ? "real" : "feed",
+      MARKET_CLOCK: market.mode === "synthetic" ? wallClock : "feed",
       JWT_SECRET: secret,
       GATEWAY_PORT: "0",
       // A busy machine must not count as an outage.

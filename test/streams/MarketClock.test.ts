@@ -52,6 +52,16 @@ layer(Layer.provideMerge(streams, backend), { excludeTestServices: true })("Mark
     })
   )
 
+  it.scoped("machine: market time is the machine's clock alone, however far the NATS server's is from it", () =>
+    Effect.gen(function* () {
+      const right = Clock.make()
+      const ahead = Object.assign(Clock.make(), { unsafeCurrentTimeMillis: () => right.unsafeCurrentTimeMillis() + 3_600_000 })
+      const clock = yield* Effect.withClock(clockIn("machine"), ahead)
+      clock.observe(day + 1e12)
+      assert.isAtLeast(clock.unsafeNow() - right.unsafeCurrentTimeMillis(), 3_600_000 - 1)
+    })
+  )
+
   it.scoped("feed: market time is the machine's clock until the first clock frame, then the largest clock of all accounts", () =>
     Effect.gen(function* () {
       const server = yield* Server

@@ -201,7 +201,7 @@ export const statusOf = (
   const { account, source, incarnation, state, detail, ticks, lastTickMs, openedMs } = session
   // A recording may pause between its instants and after its end. A simulated market never closes.
   const dueSinceMs = source === "simulator" ? 0 : TradingHours.tradingSinceMs(rules, session.places, clockMs)
-  const tradingSinceMs = mode === "real" ? dueSinceMs : undefined
+  const tradingSinceMs = mode !== "feed" ? dueSinceMs : undefined
   return {
     v: 1,
     as_of: new Date(nowMs).toISOString(),

@@ -65,7 +65,7 @@ export const follow = Effect.gen(function* () {
   yield* look.pipe(Effect.delay(lookEvery), Effect.forever, Effect.forkScoped)
 
   /** In `feed` mode time runs as fast as the recording, so a lag in market time means nothing. */
-  const isBehind = ({ atMs, lagMs }: Seen): boolean => market.mode === "real" && lagMs > lagMaxMs && performance.now() - atMs <= lagKeptMs
+  const isBehind = ({ atMs, lagMs }: Seen): boolean => market.mode !== "feed" && lagMs > lagMaxMs && performance.now() - atMs <= lagKeptMs
 
   /** The reasons why /health is degraded now. */
   return Effect.map(Clock.currentTimeMillis, (nowMs): ReadonlyArray<string> => {
