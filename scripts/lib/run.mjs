@@ -43,7 +43,7 @@ const systemAdvice = {
 
 const textOf = (error) => {
   if (error instanceof Plain) return error.message
-  // The system's own errors name the call, the file and the reason; only what is none of them is a fault of ours, with its stack.
+  // An error of the operating system names the call, the file and the reason. Any other error is our fault and needs its stack.
   if (error.syscall === undefined && error.info === undefined) return error.stack
   const advice = systemAdvice[error.code]
   return `${error.message}${advice === undefined ? "" : `\n${advice}`}`

@@ -21,7 +21,7 @@ const plainEnd = (line: string, from: number): number => {
   return line.slice(from, end).includes('"') ? -1 : end
 }
 
-/** Where a quoted cell ends: after the quote that neither doubles another nor is doubled; -1 if there is none. */
+/** The position after a quoted cell's closing quote. Two quotes side by side stand for one. Returns -1 for a cell that is not well formed. */
 const quotedEnd = (line: string, from: number): number => {
   let at = from + 1
   for (;;) {

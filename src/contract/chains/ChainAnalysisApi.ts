@@ -89,7 +89,7 @@ export class ChainAnalysisApi extends HttpApiGroup.make("foAnalysis")
           /** Id and text of the formula; values are rupees for a move of one percent. */
           formula: Schema.String,
           total: NumberOrNull,
-          /** Underlying price nearest the spot at which the total is zero; null if there is none within a quarter of the spot. */
+          /** The underlying's price at which the total is zero, the one nearest the spot. Null if no such price lies within 25 % of the spot. */
           zero_level: NumberOrNull,
           /** Share of the open interest that was ignored because its volatility is unknown. */
           uncounted: Schema.Number,

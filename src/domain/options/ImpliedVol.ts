@@ -322,7 +322,7 @@ const deviation = (otm: number, gap: number, sq: number, kr: number, logMoneynes
   return solveCold(x, beta, lnBeta, left)
 }
 
-/** The volatility, or the code of the reason why there is none. */
+/** Returns the volatility, or a code that names why the price has no volatility. */
 const solveDiscounted = (
   w: 1 | -1,
   price: number,
@@ -382,7 +382,7 @@ export const solveOtm = (price: number, f: number, k: number, t: number, r: numb
 export const refine = (seed: number, kind: BlackScholes.OptionKind, price: number, f: number, k: number, t: number, r: number): number =>
   solveBlack76(BlackScholes.sign(kind), price, f, k, t, r, seed, 0)
 
-/** Black-76 implied volatility (a fraction) of `price`, or the reason why there is none. `tick`: least time value, 0 for any. */
+/** The Black-76 implied volatility (a fraction) of `price`, or why it has no volatility. `tick` is the least time value, 0 for any. */
 export const solve = (
   kind: BlackScholes.OptionKind,
   price: number,
@@ -394,7 +394,7 @@ export const solve = (
 ): Either.Either<number, NoImpliedVol | BlackScholes.InvalidPricingInput> =>
   refuse("forward", price, f, k, t, r, r) ?? answer(price, solveBlack76(BlackScholes.sign(kind), price, f, k, t, r, 0, tick))
 
-/** Black-Scholes-Merton implied volatility (a fraction) of `price`, or the reason why there is none. */
+/** The Black-Scholes-Merton implied volatility (a fraction) of `price`, or why it has no volatility. */
 export const solveSpot = (
   kind: BlackScholes.OptionKind,
   price: number,

@@ -19,7 +19,7 @@ export const refuse = (socket: Duplex, requestId: string, { status, code, detail
   )
 }
 
-/** The token: from the header, or for browsers from the subprotocol `bearer.<jwt>` or `?token=`. Undefined if there is none. */
+/** Finds the token in the header, or for browsers in the subprotocol `bearer.<jwt>` or in `?token=`. Returns undefined without a token. */
 export const tokenOf = (request: IncomingMessage, url: URL): string | undefined => {
   const header = request.headers.authorization
   if (header?.startsWith("Bearer ")) return header.slice(7)

@@ -6,7 +6,7 @@ import type { Smile } from "./EssviFit.ts"
 export interface Quote {
   readonly strike: number
   readonly kind: BlackScholes.OptionKind
-  /** Rupees; null if there is none. */
+  /** The best bid in rupees. Null without a buyer. */
   readonly bid: number | null
   readonly ask: number | null
   readonly lastPrice: number | null
