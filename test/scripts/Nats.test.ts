@@ -100,7 +100,7 @@ describe("users of nats.conf", () => {
     const nc = await connectAs("reader")
     const ordered = await nc.jetstream().consumers.get("OPT_LAST", { deliver_policy: DeliverPolicy.LastPerSubject })
     const got: Array<string> = []
-    for await (const message of await ordered.fetch({ max_messages: 2, expires: 5_000 })) got.push(message.subject)
+    for await (const message of await ordered.fetch({ max_messages: 2, expires: 15_000 })) got.push(message.subject)
     assert.deepStrictEqual(got, ["opt.chain.NSE.NIFTY.2026-11-24", "und.state.NSE.NIFTY"])
     const live = nc.subscribe("md.frame.>", { max: 1 })
     await nc.flush()
@@ -154,7 +154,7 @@ describe("users of nats.conf", () => {
   it("an operator reads everything and publishes nothing that matters", async () => {
     const nc = await connectAs("operator")
     const js = nc.jetstream()
-    const next = await (await js.consumers.get("STRAT")).next({ expires: 5_000 })
+    const next = await (await js.consumers.get("STRAT")).next({ expires: 15_000 })
     assert.strictEqual(next?.string(), "secret value")
     const live = nc.subscribe("strat.>", { max: 1 })
     await nc.flush()

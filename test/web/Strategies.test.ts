@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { ask, eventually } from "../platform/PlatformWorld.ts"
 import { picture, prepare, skip } from "./Browser.ts"
-import { click, opened, press, textOf, textsOf, until } from "./PageWorld.ts"
+import { click, opened, textOf, textsOf, until } from "./PageWorld.ts"
 
 prepare()
 
@@ -46,11 +46,20 @@ describe.skipIf(skip)("Strategies on the page", () => {
           Effect.promise(() => lots.inputValue()),
           (value) => value === "1"
         )
+        // What the user types stays when the leg is changed elsewhere meanwhile.
         yield* Effect.promise(() => lots.fill("3"))
-        yield* press(page, "Enter")
+        yield* ask(running, `/strategies/1/instruments/${first?.["leg_id"]}`, { method: "PATCH", body: { entry_price: "9.05" } })
+        const entry = page.locator('.book .legs input[aria-label^="Entry"]').first()
+        yield* eventually(
+          "the entry price from elsewhere",
+          Effect.promise(() => entry.inputValue()),
+          (value) => value === "9.05"
+        )
+        assert.strictEqual(yield* Effect.promise(() => lots.inputValue()), "3")
+        yield* Effect.promise(() => lots.press("Enter"))
         yield* eventually("three lots are stored", legs, (all) => all[0]?.["quantity"] === 3 * Number(first?.["quantity"]))
-        yield* Effect.promise(() => page.locator('.book .legs input[aria-label^="Entry"]').first().fill("12.35"))
-        yield* press(page, "Enter")
+        yield* Effect.promise(() => entry.fill("12.35"))
+        yield* Effect.promise(() => entry.press("Enter"))
         yield* eventually("the entry price is stored", legs, (all) => all[0]?.["entry_price"] === "12.35")
 
         yield* click(page, '.book .legs tr:nth-child(2) button[title="Remove"]')

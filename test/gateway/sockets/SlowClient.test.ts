@@ -19,8 +19,7 @@ const burst = Effect.flatMap(
   (packets) => publishFrame(packets)
 )
 /** Sends ticks until the condition holds, because the size of a kernel's buffers is unknown. */
-const burstUntil = <E, R>(condition: Effect.Effect<boolean, E, R>) =>
-  Effect.repeat(Effect.zipRight(burst, condition), { until: (isTrue) => isTrue, times: 400 })
+const burstUntil = <E, R>(what: string, condition: Effect.Effect<boolean, E, R>) => eventually(what, Effect.zipRight(burst, condition))
 
 describe("Slow clients", () => {
   it.scopedLive(
@@ -64,12 +63,15 @@ describe("Slow clients", () => {
 
   it.scopedLive("TC-PERF-031 a client that reads nothing for too long is closed with 4008, and the others stay", () =>
     within(
-      { WS_SOFT_BYTES: "50000", WS_STALLED_MAX: "300 millis" },
+      { WS_SOFT_BYTES: "50000", WS_STALLED_MAX: "5 seconds" },
       Effect.gen(function* () {
         const [stuck, good] = [yield* watcher, yield* watcher]
         const before = yield* metric("ws_slow_closed_total")
         stuck.socket.pause()
-        yield* burstUntil(Effect.map(metric("ws_slow_closed_total"), (count) => count > before))
+        yield* burstUntil(
+          "the stuck one is closed",
+          Effect.map(metric("ws_slow_closed_total"), (count) => count > before)
+        )
         stuck.socket.resume()
         assert.include([4008, 1006], yield* stuck.closeCode)
         yield* publishFrame([fullPacket(tokens.nifty, ++price)])
@@ -83,7 +85,7 @@ describe("Slow clients", () => {
 
   it.scopedLive("TC-WSS-005 a client that stops answering pings is found and removed; one that answers stays", () =>
     within(
-      { WS_PING_EVERY: "1 second" },
+      { WS_PING_EVERY: "4 seconds" },
       Effect.gen(function* () {
         const { url } = yield* World
         const good = yield* watcher

@@ -1,5 +1,5 @@
 import type { Instrument, Leg, Tick } from "../gateway/Contract.ts"
-import { el, setClass, setText } from "../view/Element.ts"
+import { el, field, setClass, setText } from "../view/Element.ts"
 import * as Format from "../view/Format.ts"
 import * as Frames from "../view/Frames.ts"
 import * as Holding from "./Holding.ts"
@@ -14,6 +14,8 @@ export interface Events {
 }
 export interface LegRow {
   readonly element: HTMLTableRowElement
+  /** Shows the leg as it is stored now. What the user is typing stays. */
+  readonly show: (leg: Leg) => void
   readonly describe: (instrument: Instrument) => void
   readonly hold: (holding: Holding.Holding) => void
   /** Shows the gateway's last known state until a newer tick arrives. */
@@ -30,30 +32,36 @@ const nameOf = ({ kind, strike, underlying, tradingsymbol }: Instrument): string
 }
 
 /** The inputs of a leg. They count in lots once the lot size is known. */
-const makeInputs = (leg: Leg, events: Events) => {
+const makeInputs = (first: Leg, events: Events) => {
+  let leg = first
   let lotSize = 1
-  const lots = el("input", { type: "number", min: "0", step: "any", ariaLabel: `Lots of ${leg.tradingsymbol}` })
-  const price = el("input", { type: "number", min: "0", step: "any", ariaLabel: `Entry price of ${leg.tradingsymbol}` })
+  const lots = field({ type: "number", min: "0", step: "any", ariaLabel: `Lots of ${first.tradingsymbol}` })
+  const price = field({ type: "number", min: "0", step: "any", ariaLabel: `Entry price of ${first.tradingsymbol}` })
   const unit = el("small", { className: "muted" })
   const write = (): void => {
-    lots.value = String(leg.quantity / lotSize)
-    price.value = leg.entry_price.toString()
+    lots.show(String(leg.quantity / lotSize))
+    price.show(leg.entry_price.toString())
     setText(unit, lotSize === 1 ? "units" : `× ${lotSize}`)
   }
-  lots.onchange = () => {
-    const quantity = Math.round(Number(lots.value) * lotSize)
-    if (lots.value === "" || !(quantity >= 0)) write()
+  lots.input.onchange = () => {
+    const { value } = lots.input
+    const quantity = Math.round(Number(value) * lotSize)
+    if (value === "" || !(quantity >= 0)) write()
     else if (quantity !== leg.quantity) events.onChange({ quantity })
   }
-  price.onchange = () => {
-    if (price.value === "" || !(Number(price.value) >= 0)) write()
-    else events.onChange({ entry_price: price.value })
+  price.input.onchange = () => {
+    const { value } = price.input
+    if (value === "" || !(Number(value) >= 0)) write()
+    else events.onChange({ entry_price: value })
   }
-  write()
   return {
-    lots,
-    price,
+    lots: lots.input,
+    price: price.input,
     unit,
+    show: (next: Leg): void => {
+      leg = next
+      write()
+    },
     setLotSize: (next: number): void => {
       lotSize = next
       write()
@@ -62,12 +70,13 @@ const makeInputs = (leg: Leg, events: Events) => {
 }
 
 /** One leg of a saved strategy: its instrument, its entry and its value. */
-export const make = (leg: Leg, events: Events): LegRow => {
-  const inputs = makeInputs(leg, events)
-  const option = el("span", { title: leg.tradingsymbol }, leg.tradingsymbol)
+export const make = (first: Leg, events: Events): LegRow => {
+  const inputs = makeInputs(first, events)
+  const direction = el("span")
+  const option = el("span", { title: first.tradingsymbol }, first.tradingsymbol)
   const expiry = el("small", { className: "muted" })
   const [last, change, profit, delta] = [el("span"), el("small"), el("span"), el("small", { className: "muted" })]
-  let holding = Holding.of(leg, undefined)
+  let holding = Holding.of(first, undefined)
   let quote: Holding.Quote = { price: null, delta: null, asOf: null }
   let close: number | null = null
   let isLive = false
@@ -85,14 +94,23 @@ export const make = (leg: Leg, events: Events): LegRow => {
   })
   const remove = el(
     "button",
-    { type: "button", className: "quiet", title: "Remove", ariaLabel: `Remove ${leg.tradingsymbol}`, onclick: events.onRemove },
+    { type: "button", className: "quiet", title: "Remove", ariaLabel: `Remove ${first.tradingsymbol}`, onclick: events.onRemove },
     "×"
   )
+  const show = (leg: Leg): void => {
+    inputs.show(leg)
+    setClass(direction, `direction ${leg.direction.toLowerCase()}`)
+    setText(direction, leg.direction)
+    holding = Holding.of(leg, undefined)
+    write()
+  }
+  show(first)
   return {
+    show,
     element: el(
       "tr",
       {},
-      el("td", {}, el("span", { className: `direction ${leg.direction.toLowerCase()}` }, leg.direction)),
+      el("td", {}, direction),
       el("td", { className: "option" }, option, expiry),
       two(inputs.lots, inputs.unit),
       el("td", { className: "number" }, inputs.price),

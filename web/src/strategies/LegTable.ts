@@ -20,21 +20,22 @@ export interface LegTable {
 interface Shown {
   readonly row: LegRow.LegRow
   readonly stop: () => void
-  /** The data from which the row was made. */
-  readonly text: string
+  /** The leg as the row shows it. */
+  leg: Leg
 }
 
-/** The legs of a saved strategy, with live prices. An unchanged leg keeps its row, and so the focus. */
+/** The legs of a saved strategy, with live prices. A leg keeps its row while it changes, and so the focus and what the user is typing. */
 export const make = (ticks: Ticks, instruments: Instruments, events: Events): LegTable => {
   const body = el("tbody")
   const shown = new Map<number, Shown>()
   const heads = ["Side", "Option", "Lots", "Entry", "LTP", "P&L", "Remove"]
 
-  const makeRow = (leg: Leg, text: string): Shown => {
-    const row = LegRow.make(leg, { onChange: (change) => events.onChange(leg, change), onRemove: () => events.onRemove(leg) })
+  const makeRow = (leg: Leg): Shown => {
+    const row = LegRow.make(leg, { onChange: (change) => events.onChange(made.leg, change), onRemove: () => events.onRemove(made.leg) })
     // An instrument that is no longer listed has no details. Its symbol identifies it.
     instruments.describe(leg.instrument_token).then(row.describe, () => undefined)
-    return { row, stop: ticks.listen(leg.instrument_token, row.tick), text }
+    const made: Shown = { row, stop: ticks.listen(leg.instrument_token, row.tick), leg }
+    return made
   }
   const drop = (id: number): void => {
     const known = shown.get(id)
@@ -43,13 +44,15 @@ export const make = (ticks: Ticks, instruments: Instruments, events: Events): Le
     shown.delete(id)
   }
   const rowOf = (leg: Leg): Shown => {
-    const text = JSON.stringify(leg)
     const known = shown.get(leg.leg_id)
-    if (known?.text === text) return known
-    drop(leg.leg_id)
-    const made = makeRow(leg, text)
-    shown.set(leg.leg_id, made)
-    return made
+    if (known === undefined) {
+      const made = makeRow(leg)
+      shown.set(leg.leg_id, made)
+      return made
+    }
+    if (JSON.stringify(known.leg) !== JSON.stringify(leg)) known.row.show(leg)
+    known.leg = leg
+    return known
   }
   return {
     element: el(

@@ -1,4 +1,4 @@
-import { el, setClass, setText } from "../view/Element.ts"
+import { el, field, setClass, setText } from "../view/Element.ts"
 import * as Draft from "./Draft.ts"
 
 export interface Events {
@@ -17,21 +17,21 @@ const makeRow = (first: Draft.Leg, events: Events): Row => {
   let leg = first
   const turn = el("button", { type: "button", title: "Buy or sell", onclick: () => events.onTurn(leg) })
   const option = el("span", { className: "mono", title: leg.tradingsymbol })
-  const lots = el("input", { type: "number", min: "1", max: String(Draft.lotsMax), step: "1", ariaLabel: "Lots" })
-  lots.onchange = () => events.onLots(leg, Number(lots.value))
-  const price = el("input", { type: "number", min: "0", step: "any", ariaLabel: "Entry price" })
-  price.onchange = () => events.onPrice(leg, price.value)
+  const lots = field({ type: "number", min: "1", max: String(Draft.lotsMax), step: "1", ariaLabel: "Lots" })
+  lots.input.onchange = () => events.onLots(leg, Number(lots.input.value))
+  const price = field({ type: "number", min: "0", step: "any", ariaLabel: "Entry price" })
+  price.input.onchange = () => events.onPrice(leg, price.input.value)
   const remove = el("button", { type: "button", className: "quiet", title: "Remove", onclick: () => events.onRemove(leg) }, "×")
   return {
-    tr: el("tr", {}, ...[turn, option, lots, price, remove].map((cell) => el("td", {}, cell))),
+    tr: el("tr", {}, ...[turn, option, lots.input, price.input, remove].map((cell) => el("td", {}, cell))),
     update: (next, label) => {
       leg = next
       setClass(turn, `direction ${leg.direction.toLowerCase()}`)
       setText(turn, leg.direction)
       setText(option, label)
       remove.ariaLabel = `Remove ${label}`
-      lots.value = String(leg.lots)
-      price.value = leg.price
+      lots.show(String(leg.lots))
+      price.show(leg.price)
     }
   }
 }

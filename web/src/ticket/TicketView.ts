@@ -1,4 +1,4 @@
-import { el } from "../view/Element.ts"
+import { el, field } from "../view/Element.ts"
 import * as Draft from "./Draft.ts"
 import * as DraftLegs from "./DraftLegs.ts"
 import * as TemplatePicker from "./TemplatePicker.ts"
@@ -52,20 +52,20 @@ const makeTarget = (saved: () => ReadonlyArray<Saved>, onChange: () => void) => 
 
 /** The form of the draft: name, lot size, legs and payoff. */
 const makeForm = (preview: HTMLElement, events: Events) => {
-  const name = el("input", { type: "text", maxLength: 200, required: true, ariaLabel: "Name of the strategy" })
-  name.onchange = () => events.onName(name.value.trim())
-  const lot = el("input", { type: "number", min: "1", step: "1", value: "1", ariaLabel: "Lot size" })
-  lot.onchange = () => events.onLotSize(Number(lot.value))
+  const name = field({ type: "text", maxLength: 200, required: true, ariaLabel: "Name of the strategy" })
+  name.input.onchange = () => events.onName(name.input.value.trim())
+  const lot = field({ type: "number", min: "1", step: "1", value: "1", ariaLabel: "Lot size" })
+  lot.input.onchange = () => events.onLotSize(Number(lot.input.value))
   const legs = DraftLegs.make(events)
   const submit = el("button", { type: "submit", className: "primary" }, "Create strategy")
   const target = makeTarget(events.saved, () => {
-    name.hidden = target.id() !== undefined
+    name.input.hidden = target.id() !== undefined
     submit.textContent = target.id() === undefined ? "Create strategy" : "Add legs"
   })
   const form = el(
     "form",
     { className: "draft", hidden: true },
-    el("div", { className: "row" }, name, el("label", { className: "lot" }, "Lot ", lot)),
+    el("div", { className: "row" }, name.input, el("label", { className: "lot" }, "Lot ", lot.input)),
     legs.element,
     preview,
     el(
@@ -79,7 +79,7 @@ const makeForm = (preview: HTMLElement, events: Events) => {
   form.onsubmit = (event) => {
     event.preventDefault()
     // The Enter key submits before the field reports its change.
-    events.onName(name.value.trim())
+    events.onName(name.input.value.trim())
     events.onSubmit(target.id())
   }
   return { form, name, lot, legs, submit, target }
@@ -107,11 +107,11 @@ export const make = (preview: HTMLElement, events: Events): TicketView => {
       if (isEmpty) target.reset()
       empty.hidden = !isEmpty
       form.hidden = isEmpty
-      name.value = Draft.nameOf(draft)
+      name.show(Draft.nameOf(draft))
       legs.draw(draft)
     },
     setLotSize: (lotSize) => {
-      lot.value = String(lotSize)
+      lot.show(String(lotSize))
     },
     setBusy: (isBusy) => {
       submit.disabled = isBusy

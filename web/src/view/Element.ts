@@ -17,6 +17,35 @@ export const el = <K extends keyof HTMLElementTagNameMap>(
   return element
 }
 
+export interface Field {
+  readonly input: HTMLInputElement
+  readonly show: (value: string) => void
+}
+/** An input that keeps what the user types. A value that is shown meanwhile appears only if the user leaves the field unchanged. */
+export const field = (properties: Properties<"input">): Field => {
+  const input = el("input", properties)
+  let isTyping = false
+  let newest = input.value
+  input.addEventListener("input", () => {
+    isTyping = true
+  })
+  input.addEventListener("change", () => {
+    isTyping = false
+  })
+  // The browser reports a change before the field loses the focus.
+  input.addEventListener("blur", () => {
+    if (isTyping) input.value = newest
+    isTyping = false
+  })
+  return {
+    input,
+    show: (value) => {
+      newest = value
+      if (!isTyping) input.value = value
+    }
+  }
+}
+
 const svgNamespace = "http://www.w3.org/2000/svg"
 
 export const svg = (tag: string, attrs: Readonly<Record<string, string | number>> = {}, ...children: ReadonlyArray<Child>): SVGElement => {
