@@ -27,11 +27,13 @@ const startAfresh = async (data) => {
 }
 
 /**
- * The folder of a market's data. A recording and simulated days each have one, which is emptied at the start: their time restarts, so
- * the previous run's data are in the future. Other markets continue with the data of `base`.
+ * The folder of a market's data, so that the prices of one market never appear in another. A recording and simulated days each have one,
+ * which is emptied at the start: their time restarts, so the previous run's data are in the future. The live market has one, and the
+ * synthetic market has `base`.
  */
 export const dataFolder = async (base, market) => {
-  if (market.kind !== "recorded" && market.kind !== "days") return folder(base)
+  if (market.kind === "synthetic") return folder(base)
+  if (market.kind === "live") return folder(join(base, "live"))
   const data = market.kind === "days" ? join(base, "days") : join(base, "recorded", recordingName(market))
   await startAfresh(data)
   return folder(data)

@@ -6,16 +6,6 @@ const watchMs = 200
 
 let ending
 
-/** Stops the started programs in reverse order, and ends this process once. */
-const end = (code, before) => {
-  ending ??= (async () => {
-    before()
-    await stopEverything()
-    process.exit(code)
-  })()
-  return ending
-}
-
 /** The processes that started us: npm, or the shell in which npm runs the script, and then npm. */
 const starters = (script) => {
   const parentOf = (pid) => /\) \S (\d+)/.exec(readOr(`/proc/${pid}/stat`, ""))?.[1] ?? ""
@@ -47,6 +37,26 @@ const textOf = (error) => {
   if (error.syscall === undefined && error.info === undefined) return error.stack
   const advice = systemAdvice[error.code]
   return `${error.message}${advice === undefined ? "" : `\n${advice}`}`
+}
+
+/** Runs one step of the end. A failure is printed, and the later steps still run. */
+const isDone = async (step) => {
+  try {
+    await step()
+    return true
+  } catch (error) {
+    log(textOf(error))
+    return false
+  }
+}
+
+/** Stops the started programs in reverse order, and ends this process once. */
+const end = (code, before) => {
+  ending ??= (async () => {
+    const steps = [await isDone(before), await isDone(stopEverything)]
+    process.exit(steps.every(Boolean) ? code : 1)
+  })()
+  return ending
 }
 
 /** Runs a script's main part. Signals stop it in order. A failure that the user can correct is printed without a stack. */

@@ -104,6 +104,20 @@ describe("npm start", () => {
     4 * startMsMax
   )
 
+  it(
+    "prints the simulated day and the pace of a market of days",
+    async () => {
+      const one = begin("--market", "days", "--from", "2026-07-27", "--days", "1", "--speed", "600", "--user", "u1")
+      const run = await up(one)
+      await until("the announcement", startMsMax, () => one.text().includes("Up after"))
+      assert.match(one.text(), /^ *market {2,}SIMULATED 2[678] Jul 2026 \d\d:\d\d:\d\d, 600 times as fast/m)
+      assert.strictEqual(((await api(run, "GET", "/health")).body["market"] as { mode: string }).mode, "days")
+      one.child.kill("SIGINT")
+      assert.strictEqual(await one.exit, 0, one.text())
+    },
+    startMsMax
+  )
+
   it("refuses an unknown option before anything starts", async () => {
     const wrong = begin("--spede", "60")
     assert.strictEqual(await wrong.exit, 1)

@@ -87,11 +87,12 @@ export const api = async (run: Run, method: string, path: string, body?: unknown
   })
   return { status: response.status, body: (await response.json()) as Record<string, unknown> }
 }
-/** All processes of a start, from its pid files. */
-export const pids = () =>
+/** All processes of a start on that folder, from its pid files. */
+export const pidsOf = (folder: string) =>
   [
-    ...["platform.pid", "simulator.pid", "nats/nats.pid", "redis/redis.pid"].map((file) => join(data, file)),
-    join(postgresFolder(data), "postgres/postmaster.pid")
+    ...["platform.pid", "simulator.pid", "nats/nats.pid", "redis/redis.pid"].map((file) => join(folder, file)),
+    join(postgresFolder(folder), "postgres/postmaster.pid")
   ]
     .filter((file) => existsSync(file))
     .map((file) => Number(readFileSync(file, "utf8").split("\n")[0]))
+export const pids = () => pidsOf(data)
