@@ -15,7 +15,7 @@ export const SimulatedMarket = Schema.Struct({
   underlying: Schema.NullOr(Schema.String),
   /** The tokens of a recording. */
   instruments: Schema.optional(Schema.Array(Schema.Int)),
-  /** By instrument, the open interest at the end of the previous session; null if the recording does not contain it. */
+  /** By instrument, the open interest at the end of the session before the day that is played; null if the recording does not contain it. */
   previous_oi: Schema.optional(Schema.Array(Schema.NullOr(Schema.Int)))
 })
 export type SimulatedMarket = typeof SimulatedMarket.Type

@@ -26,7 +26,7 @@ const marketRoute = (market: Market): Route.Route => ({
         ? {}
         : {
             instruments: Array.from(market.columns.token.subarray(0, market.columns.count)),
-            previous_oi: market.recorded.previousOi,
+            previous_oi: market.recorded.previousOi(),
             recording: market.recorded.facts
           }
     return Route.json(200, {

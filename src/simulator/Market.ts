@@ -66,8 +66,8 @@ export interface Market {
   readonly columns: Frame.Columns
   readonly rowByToken: ReadonlyMap<number, number>
   readonly status: () => Status
-  /** For a recording. `previousOi` is by row; null if the file does not contain it. */
-  readonly recorded?: { readonly facts: RecordedFacts; readonly previousOi: ReadonlyArray<number | null> }
+  /** For a recording. `previousOi` is by row, for the day that is played; null if the file does not contain it. */
+  readonly recorded?: { readonly facts: RecordedFacts; readonly previousOi: () => ReadonlyArray<number | null> }
   /** Minutes of an instrument that begin in the span and not after market time, ascending; the last may still change. */
   readonly minutes: (token: number, span: Span) => ReadonlyArray<Candle>
   /** What really happened on a day ("YYYY-MM-DD"), where the market keeps it; undefined for a day that it has not played. */

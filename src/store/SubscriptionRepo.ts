@@ -75,11 +75,13 @@ const makeChanges = (sql: SqlClient.SqlClient) => {
 
   /** Assigns new rows to the accounts in turn. Stored rows do not change. */
   const addAll = (all: ReadonlyArray<Save>, accounts: ReadonlyArray<string>) => sql`
-      INSERT INTO subscriptions (instrument_token, tradingsymbol, segment, status, requested_mode, account_id, created_by)
-      SELECT it.token, it.tradingsymbol, it.segment, 'active', it.mode, (${accounts}::text[])[1 + (it.place - 1) % ${accounts.length}], it.created_by
+      INSERT INTO subscriptions (instrument_token, tradingsymbol, segment, status, requested_mode, account_id, created_by, origin)
+      SELECT it.token, it.tradingsymbol, it.segment, 'active', it.mode, (${accounts}::text[])[1 + (it.place - 1) % ${accounts.length}], it.created_by,
+        it.origin
       FROM unnest(${all.map((it) => it.instrumentToken)}::bigint[], ${all.map((it) => it.tradingsymbol)}::text[],
-        ${all.map((it) => it.segment)}::text[], ${all.map((it) => it.requestedMode)}::text[], ${all.map((it) => it.createdBy)}::text[])
-        WITH ORDINALITY AS it (token, tradingsymbol, segment, mode, created_by, place)
+        ${all.map((it) => it.segment)}::text[], ${all.map((it) => it.requestedMode)}::text[], ${all.map((it) => it.createdBy)}::text[],
+        ${all.map((it) => it.origin ?? "person")}::text[])
+        WITH ORDINALITY AS it (token, tradingsymbol, segment, mode, created_by, origin, place)
       ON CONFLICT (instrument_token) DO NOTHING RETURNING instrument_token`
 
   return { patch, save, saveAll, addAll } as const

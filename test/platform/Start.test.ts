@@ -34,6 +34,15 @@ describe("Platform start and stop", () => {
         assert.strictEqual(health.status, 200)
         assert.isTrue(health.body.ticker.running)
         assert.isAbove(health.body.ticker.active_subscriptions, 50)
+        // They follow the money and roll to the next expiry.
+        const windows = yield* ask(running, "/subscriptions/windows")
+        assert.deepStrictEqual(
+          windows.body.windows.map((one: Record<string, unknown>) => [one["exchange"], one["underlying"], one["expiries"], one["strikes"]]),
+          [
+            ["NSE", "NIFTY", 2, 20],
+            ["NSE", "BANKNIFTY", 2, 20]
+          ]
+        )
         const nc = yield* natsClient(nats)
         yield* eventually(
           "everybody's actor",

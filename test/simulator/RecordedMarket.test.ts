@@ -74,7 +74,7 @@ describe("Recording", () => {
   it("reads snapshots, contracts and paise; a float32 spot is rounded", () => {
     const recording = Recording.parse(csv)
     expect(recording.skipped).toEqual([])
-    expect(recording.previousOi).toEqual([1300, 2600, 130])
+    expect([...recording.previousOi]).toEqual([["2026-08-19", [1300, 2600, 130]]])
     expect(recording.contracts).toEqual([
       { expiry: "2026-08-25", strike: 2_400_000, type: "CE" },
       { expiry: "2026-08-25", strike: 2_400_000, type: "PE" },
@@ -177,16 +177,32 @@ describe("Recording", () => {
     expect(Recording.parse("timestamp,strike\n1,2\n").skipped).toEqual([
       { line: 1, reason: "the header lacks expiry, option_type, spot, ltp, volume, oi" }
     ])
-    expect(Recording.parse("")).toEqual({ contracts: [], previousOi: [], snapshots: [], skipped: [] })
+    expect(Recording.parse("")).toEqual({ contracts: [], previousOi: new Map(), snapshots: [], skipped: [] })
   })
 
   it("takes the previous session's open interest from a contract's first row, and none from a file that lacks it", () => {
     const lines = csv.split("\n")
     const changed = (index: number, change: string) => lines[index]?.replace(/,[^,]*,([^,]*)$/, `,${change},$1`) ?? ""
-    const previousOf = (...rows: ReadonlyArray<string>) => Recording.parse([header, ...rows].join("\n")).previousOi
-    expect(previousOf(changed(1, "-200"), changed(2, "+600"), changed(3, "99"))).toEqual([1500, 2000])
-    expect(previousOf(changed(1, ""), changed(2, "2601"))).toEqual([null, null])
-    expect(Recording.parse(csv.replaceAll("oi_chg", "other")).previousOi).toEqual([null, null, null])
+    const ofText = (text: string) => [...Recording.parse(text).previousOi.values()]
+    const previousOf = (...rows: ReadonlyArray<string>) => ofText([header, ...rows].join("\n"))
+    expect(previousOf(changed(1, "-200"), changed(2, "+600"), changed(3, "99"))).toEqual([[1500, 2000]])
+    expect(previousOf(changed(1, ""), changed(2, "2601"))).toEqual([[null, null]])
+    expect(ofText(csv.replaceAll("oi_chg", "other"))).toEqual([[null, null, null]])
+  })
+
+  it("a recording of several days has the previous open interest of each day: its first row's, else the last value of the day before", () => {
+    const rows = (day: string, oi: number, change: string) =>
+      ["0915", "0916"].map((minute, at) => `202608${day}${minute},25-Aug-2026,24000,CE,24010.5,152.3,650,${oi + at * 65},${change}`)
+    const text = (change: string) =>
+      [
+        "timestamp,expiry,strike,option_type,spot,ltp,volume,oi,oi_chg",
+        ...rows("19", 1300, "300"),
+        ...rows("20", 2600, change),
+        ...rows("21", 3900, "")
+      ].join("\n")
+    const days = ["2026-08-19", "2026-08-20", "2026-08-21"]
+    expect([...Recording.parse(text("1000")).previousOi]).toEqual(days.map((day, at) => [day, [[1000, 1600, 2665][at]]]))
+    expect([...Recording.parse(text("")).previousOi]).toEqual(days.map((day, at) => [day, [[1000, 1365, 2665][at]]]))
   })
 })
 
@@ -321,7 +337,7 @@ describe("RecordedMarket", () => {
           const call = instruments.find((one) => one.strike === 2_400_000 && one.instrumentType === "CE")!
           const row = rowByToken.get(call.token)!
           const { counted, counted_by } = recorded!.facts
-          return [counted, counted_by, call.lotSize, columns.oi[row], columns.volume[row], recorded!.previousOi[row]]
+          return [counted, counted_by, call.lotSize, columns.oi[row], columns.volume[row], recorded!.previousOi()[row]]
         })
       expect(yield* found({ file: path("contracts.csv"), instruments: path("dump.csv"), speed: 1 })).toEqual([
         "contracts",

@@ -1,6 +1,6 @@
 import { Effect, Either, Mailbox, Option } from "effect"
 import { Accounts } from "../../broker/Accounts.ts"
-import { shipped } from "../../domain/rules/Shipped.ts"
+import * as IndiaTime from "../../domain/IndiaTime.ts"
 import * as Holdings from "../../domain/strategy/Holdings.ts"
 import * as Multiplier from "../../domain/strategy/Multiplier.ts"
 import { FillRepo } from "../../store/FillRepo.ts"
@@ -10,6 +10,7 @@ import { StrategyRepo } from "../../store/StrategyRepo.ts"
 import { SubscriptionRepo } from "../../store/SubscriptionRepo.ts"
 import { JetStream } from "../../streams/JetStream.ts"
 import { MarketClock } from "../../streams/MarketClock.ts"
+import { RuleBook } from "../../streams/RuleBook.ts"
 import * as Subject from "../../streams/Subject.ts"
 import * as Subjects from "../../streams/Subjects.ts"
 import { simulatedMarket } from "../market/InstrumentLoader.ts"
@@ -48,7 +49,8 @@ const fillsOf = (repo: FillRepo, multiplierOf: Multiplier.MultiplierOf) => {
 }
 
 /**
- * Open interest at the end of the session before a recording, by token. Without it, changes count from the first value of the recording.
+ * Open interest at the end of the session before the day that a recording plays, by token. Without it, changes count from the day's first
+ * value.
  */
 const previousOi = Effect.map(
   simulatedMarket,
@@ -70,6 +72,16 @@ const previousOi = Effect.map(
     )
   )
 )
+
+/** Answers `previousOi`, asked again on each day of market time. */
+const previousOiByDay = (today: () => string) => {
+  let known: { readonly day: string; readonly oi: ReadonlyMap<number, number> } | undefined
+  return Effect.gen(function* () {
+    const day = today()
+    if (known?.day !== day) known = { day, oi: yield* previousOi }
+    return known.oi
+  })
+}
 
 /** Logs a warning about tokens once, and again only when the tokens change. */
 const warner = () => {
@@ -112,6 +124,7 @@ export const make = Effect.gen(function* () {
   const settlements = yield* SettlementRepo
   const registry = yield* InstrumentRegistry
   const marketClock = yield* MarketClock
+  const book = yield* RuleBook
   const jetStream = yield* JetStream
   const leases = yield* Leases
   const definitionsFrom = yield* Definitions.make
@@ -123,10 +136,10 @@ export const make = Effect.gen(function* () {
     const stillOurs = Effect.suspend(() => (lease.isHeld() ? Effect.void : new Replaced({ key })))
     const definitions = definitionsFrom(stillOurs)
     const roster = rosterFrom(stillOurs)
-    const multiplierOf: Multiplier.MultiplierOf = (one) => Multiplier.lookup(shipped.segments, marketClock.unsafeNow())(one)
+    const multiplierOf: Multiplier.MultiplierOf = (one) => Multiplier.lookup(book.current().segments, marketClock.unsafeNow())(one)
     const readFills = fillsOf(fillRepo, multiplierOf)
     const warn = warner()
-    const previous = yield* previousOi
+    const previous = previousOiByDay(() => IndiaTime.istDate(marketClock.unsafeNow()))
     let looks = 0
     const forget = () => {
       definitions.forget()
@@ -146,7 +159,7 @@ export const make = Effect.gen(function* () {
           bySymbol: registry.bySymbol,
           settlements: Holdings.settlementsOf(yield* settlements.ofHoldings),
           multiplierOf,
-          previousOi: previous,
+          previousOi: yield* previous,
           tradeDate: registry.current()?.tradeDate ?? null
         })
         yield* warn("instruments are not in the master and cannot be streamed", plan.unknown)

@@ -101,7 +101,7 @@ export const make = (options: {
   readonly bySymbol: (exchange: string, tradingsymbol: string) => Instrument.Instrument | undefined
   readonly settlements: Holdings.Settlements
   readonly multiplierOf: Multiplier.MultiplierOf
-  /** By token, the open interest at the end of the session before a recording. */
+  /** By token, the open interest at the end of the session before the day of a recording. */
   readonly previousOi: ReadonlyMap<number, number>
   /** The trading day that the instruments are of. */
   readonly tradeDate: string | null

@@ -11,6 +11,7 @@ import type * as ExpiryInstant from "../../domain/rules/ExpiryInstant.ts"
 import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
 import { StrategyRepo } from "../../store/StrategyRepo.ts"
 import { SubscriptionRepo } from "../../store/SubscriptionRepo.ts"
+import { type NewWindow, WindowRepo } from "../../store/WindowRepo.ts"
 import { MarketClock } from "../../streams/MarketClock.ts"
 import { RuleBook } from "../../streams/RuleBook.ts"
 import { simulatedMarket } from "../market/InstrumentLoader.ts"
@@ -54,7 +55,18 @@ export const ironCondor = (options: Instruments, spotUnits: number) => {
 
 type Legs = ReturnType<typeof ironCondor>
 
-/** The instruments of a recording, or those around the money of the default underlyings; and the legs of the demo strategy. */
+/** The window of an underlying of the first start. It follows the money, and takes the next expiry when one ends. */
+const windowOf = (members: Instruments): ReadonlyArray<Omit<NewWindow, "createdBy">> => {
+  const underlying = members[0] === undefined ? null : Instrument.underlyingOf(members[0])
+  if (underlying === null) return []
+  const { expiries, strikesEachSide } = seedWindow
+  return [{ exchange: underlying.exchange, underlying: underlying.name, expiries, strikes: strikesEachSide, requestedMode: "FULL" }]
+}
+
+/**
+ * The instruments of a recording, or those around the money of the default underlyings with the windows that keep them there; and the legs
+ * of the demo strategy.
+ */
 const choose = (ltp: KiteRest["ltp"]) =>
   Effect.gen(function* () {
     const registry = yield* InstrumentRegistry
@@ -81,7 +93,7 @@ const choose = (ltp: KiteRest["ltp"]) =>
     const spot = first === undefined ? 0 : spotUnits(first)
     // Without a spot price the strikes around the money are unknown.
     const legs: Legs = spot === 0 ? [] : ironCondor(options, spot)
-    return { wanted, legs }
+    return { wanted, windows: Option.isSome(recorded) ? [] : families.flatMap(windowOf), legs }
   })
 
 const addDemo = (createdBy: string, legs: Legs, prices: Effect.Effect.Success<ReturnType<KiteRest["ltp"]>>) =>
@@ -112,8 +124,8 @@ const addDemo = (createdBy: string, legs: Legs, prices: Effect.Effect.Success<Re
   })
 
 /**
- * Gives an empty database its first content: subscriptions around the money, or to all instruments of a recording, and a demo iron condor of
- * the user SEED_USER. Does nothing if there is any subscription or strategy.
+ * Gives an empty database its first content: windows around the money and their subscriptions, or subscriptions to all instruments of a
+ * recording, and a demo iron condor of the user SEED_USER. Does nothing if there is any subscription or strategy.
  */
 export const seed = Effect.gen(function* () {
   const user = yield* Config.option(Config.nonEmptyString("SEED_USER"))
@@ -124,7 +136,8 @@ export const seed = Effect.gen(function* () {
   const broker = yield* Broker
   const rest = yield* broker.rest(accounts.ids[0] ?? "")
   const createdBy = user.value
-  const { wanted, legs } = yield* choose(rest.ltp)
+  const windowRepo = yield* WindowRepo
+  const { wanted, windows, legs } = yield* choose(rest.ltp)
   // Read the prices before any write: if this fails, the next start finds an empty database again.
   const prices = legs.length === 0 ? {} : yield* rest.ltp(legs.map(({ instrument }) => quoteKey(instrument)))
   yield* subscriptions.addAll(
@@ -133,10 +146,12 @@ export const seed = Effect.gen(function* () {
       tradingsymbol,
       segment,
       requestedMode: "FULL" as const,
-      createdBy
+      createdBy,
+      ...(windows.length > 0 ? { origin: "window" as const } : {})
     })),
     accounts.ids
   )
+  yield* Effect.forEach(windows, (window) => windowRepo.create({ ...window, createdBy }), { discard: true })
   if (legs.length === 0) return
   const strategyId = yield* addDemo(createdBy, legs, prices)
   yield* Effect.logInfo("seeded").pipe(Effect.annotateLogs({ subscriptions: wanted.length, strategy_id: strategyId, user: createdBy }))

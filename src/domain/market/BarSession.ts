@@ -5,6 +5,7 @@ import type * as Facts from "../rules/Facts.ts"
 import * as Hours from "../rules/Hours.ts"
 import type * as RuleSet from "../rules/RuleSet.ts"
 import * as Segments from "../rules/Segments.ts"
+import * as InstrumentHours from "./InstrumentHours.ts"
 
 /** What decides the hours of an instrument; null if the rulebook does not know its exchange. */
 export interface Place {
@@ -14,10 +15,7 @@ export interface Place {
 
 const indices = "INDICES"
 
-/**
- * Where an instrument of an underlying trades. An index does not move during the closing auction of its shares. A share takes part in
- * the auction if it has derivatives.
- */
+/** Where an instrument of an underlying trades. */
 export const placeOf = (
   rules: Hours.Rules,
   underlying: { readonly exchange: string; readonly underlying: string },
@@ -27,16 +25,7 @@ export const placeOf = (
   const unit = Segments.unitOf(rules.segments, contract.instrument_token)
   if (Either.isLeft(unit)) return null
   const exchange = unit.right.name === indices ? underlying.exchange : unit.right.name
-  const security: Hours.Security =
-    contract.kind === "FUT"
-      ? "future"
-      : contract.kind === "INDEX"
-        ? "cas"
-        : contract.kind === "EQ"
-          ? hasDerivatives
-            ? "cas"
-            : "other"
-          : "option"
+  const security = InstrumentHours.securityOf(contract.kind, hasDerivatives)
   return Either.match(Segments.ofExchange(rules.segments, exchange, underlying.underlying), {
     onLeft: () => null,
     onRight: (segment) => ({ segment, security })

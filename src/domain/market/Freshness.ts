@@ -1,7 +1,6 @@
 import * as Day from "../rules/Day.ts"
 import type * as Facts from "../rules/Facts.ts"
 import * as Hours from "../rules/Hours.ts"
-import * as Instrument from "./Instrument.ts"
 import type { Place } from "./InstrumentHours.ts"
 
 /** The derivatives that trade on while a cash segment holds its closing auction. */
@@ -11,16 +10,15 @@ const derivatives: ReadonlyMap<Facts.Segment, Facts.Segment> = new Map([
 ])
 
 /**
- * The instant at which the age of an instrument's price is judged. A cash price stands still from the start of the closing auction (15:15)
+ * The instant at which the age of a price of a segment is judged. A cash price stands still from the start of the closing auction (15:15)
  * while futures and options trade on: until they close, its age counts to the end of its own continuous trading. At any other time it counts
  * to now, so a mute feed shows. An index stands still with its shares.
  */
-export const judgedAtMs = (rules: Hours.Rules, instrument: Instrument.Instrument, place: Place | undefined, nowMs: number): number => {
+export const judgedAtMs = (rules: Hours.Rules, place: Place | undefined, nowMs: number): number => {
   const others = place === undefined ? undefined : derivatives.get(place.segment)
   if (place === undefined || others === undefined) return nowMs
   const day = Day.at(nowMs)
-  const security = Instrument.kindOf(instrument) === "INDEX" ? "cas" : place.security
-  const own = Hours.likelySession(rules, place.segment, security, day)
+  const own = Hours.likelySession(rules, place.segment, place.security, day)
   const traded = Hours.likelySession(rules, others, "option", day)
   if (own === null || own === "unknown" || traded === null || traded === "unknown") return nowMs
   return nowMs >= own.closesAtMs && nowMs < traded.closesAtMs ? own.closesAtMs : nowMs

@@ -5,6 +5,7 @@ import type * as Facts from "../rules/Facts.ts"
 import * as Hours from "../rules/Hours.ts"
 import * as Segments from "../rules/Segments.ts"
 import * as Instrument from "./Instrument.ts"
+import * as Symbol from "./Symbol.ts"
 
 /** What decides an instrument's hours. */
 export interface Place {
@@ -12,11 +13,18 @@ export interface Place {
   readonly security: Hours.Security | undefined
 }
 
-const securityOf = (instrument: Instrument.Instrument, hasDerivatives: boolean): Hours.Security => {
-  const kind = Instrument.kindOf(instrument)
+/** NSE derivatives: the hours of a strategy without instruments. */
+const derivatives: Place = { segment: "NSE_FO", security: "option" }
+
+/**
+ * What decides the phases of an instrument in its segment. A share takes part in the closing auction if it has derivatives. An index stands
+ * still during the auction of its shares.
+ */
+export const securityOf = (kind: Instrument.Kind, hasDerivatives: boolean): Hours.Security => {
   if (kind === "FUT") return "future"
-  if (kind !== "EQ") return kind === "INDEX" ? "other" : "option"
-  return hasDerivatives ? "cas" : "other"
+  if (kind === "INDEX") return "cas"
+  if (kind === "EQ") return hasDerivatives ? "cas" : "other"
+  return "option"
 }
 
 /**
@@ -26,7 +34,7 @@ const securityOf = (instrument: Instrument.Instrument, hasDerivatives: boolean):
 export const placeOf = (rules: Hours.Rules, instrument: Instrument.Instrument, hasDerivatives: boolean): Place | undefined =>
   Either.match(Segments.ofExchange(rules.segments, instrument.exchange, instrument.name), {
     onLeft: () => undefined,
-    onRight: (segment) => ({ segment, security: securityOf(instrument, hasDerivatives) })
+    onRight: (segment) => ({ segment, security: securityOf(Instrument.kindOf(instrument), hasDerivatives) })
   })
 
 /** A day's most likely session; "unknown" if the rulebook cannot say. */
@@ -53,12 +61,27 @@ export const gridOpenMs = (rules: Hours.Rules, place: Place | undefined, atMs: n
   return session === undefined ? 0 : session.opensAtMs - Day.midnightMs(Day.at(atMs))
 }
 
+/**
+ * The start of a day's grid for values of several instruments, such as a strategy's: the usual opening time of the market that opens first.
+ * Without a known instrument it is the opening time of NSE's derivatives.
+ */
+export const gridOpenOfAllMs = (
+  rules: Hours.Rules,
+  instruments: ReadonlyArray<{ readonly exchange: string; readonly tradingsymbol: string }>,
+  atMs: number
+): number => {
+  const places = instruments.flatMap(({ exchange, tradingsymbol }) =>
+    Either.match(Segments.ofExchange(rules.segments, exchange, Symbol.parse(tradingsymbol)?.name ?? tradingsymbol), {
+      onLeft: () => [],
+      onRight: (segment): ReadonlyArray<Place> => [{ segment, security: segment.endsWith("_CM") ? "cas" : "option" }]
+    })
+  )
+  return Math.min(...(places.length === 0 ? [derivatives] : places).map((place) => gridOpenMs(rules, place, atMs)))
+}
+
 /** When a bar that opens at `atMs` closes: a day bar at its session's end, a shorter bar after its minutes. */
 export const barClosesMs = (rules: Hours.Rules, place: Place | undefined, atMs: number, minutes: number): number => {
   if (minutes < IndiaTime.dayMinutes) return atMs + minutes * IndiaTime.minuteMs
   const session = on(rules, place, IndiaTime.istDate(atMs))
   return session === null || session === "unknown" ? atMs + IndiaTime.dayMs : session.closesAtMs
 }
-
-/** NSE derivatives: the hours used for values that span several instruments, such as a strategy. */
-export const derivatives: Place = { segment: "NSE_FO", security: "option" }

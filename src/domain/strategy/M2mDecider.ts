@@ -3,6 +3,7 @@ import * as IndiaTime from "../IndiaTime.ts"
 import * as Money from "../Money.ts"
 import * as BarSession from "../market/BarSession.ts"
 import * as FrameGuard from "../market/FrameGuard.ts"
+import * as Freshness from "../market/Freshness.ts"
 import * as Instrument from "../market/Instrument.ts"
 import * as Life from "../market/Life.ts"
 import * as Quotes from "../market/Quotes.ts"
@@ -408,12 +409,29 @@ const refreshChains = (state: State, settings: Settings): void => {
   }
 }
 
+/** The instant to which the age of a line's price counts: a share's price stands still in the closing auction of its exchange. */
+const judgedAt = ({ rules }: Context, eventMs: number): ((line: Line) => number) => {
+  const byExchange = new Map<string, number>()
+  return ({ contract, feed }) => {
+    if (rules === undefined || contract.kind !== "EQ") return eventMs
+    const { exchange, name } = underlyingOf(feed)
+    const known = byExchange.get(exchange)
+    if (known !== undefined) return known
+    // The definition lacks the other contracts of the underlying, so every share counts as one with derivatives.
+    const place = BarSession.placeOf(rules, { exchange, underlying: name }, contract, true)
+    const judged = Freshness.judgedAtMs(rules, place ?? undefined, eventMs)
+    byExchange.set(exchange, judged)
+    return judged
+  }
+}
+
 const markOutput = (context: Context, state: State, seq: number): Output => {
   const { holdings, legs, unpriced, unvalued } = state
   const quotesOf = (line: Line) => feedOf(state, line.feed).quotes
   const priceOf = (line: Line) => quotesOf(line).lastPrice[line.row] as number
+  const judgedMs = judgedAt(context, state.eventMs)
   const isMissing = (line: Line) =>
-    Number.isNaN(priceOf(line)) || state.eventMs - (quotesOf(line).receivedMs[line.row] as number) > context.settings.staleAfterMs
+    Number.isNaN(priceOf(line)) || judgedMs(line) - (quotesOf(line).receivedMs[line.row] as number) > context.settings.staleAfterMs
   const units = unpriced.length > 0 ? null : Premium.net(legs, priceOf)
   const heldUnits = unvalued ? null : Premium.net(holdings, priceOf)
   // Profit is (price - entry) x signed quantity: the negated premium minus what was paid.

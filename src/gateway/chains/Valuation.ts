@@ -34,7 +34,7 @@ export class Valuation extends Effect.Service<Valuation>()("gateway/chains/Valua
     const isOlder = (asOf: string, thanMs: number): boolean => thanMs - Date.parse(asOf) > settings.staleAfterMs
     const isOld = (asOf: string): boolean => isOlder(asOf, clock.unsafeNow())
     const isOldPrice = (instrument: Instrument.Instrument, asOf: string): boolean =>
-      isOlder(asOf, Freshness.judgedAtMs(rules.current(), instrument, lifetimes.placeOf(instrument), clock.unsafeNow()))
+      isOlder(asOf, Freshness.judgedAtMs(rules.current(), lifetimes.placeOf(instrument), clock.unsafeNow()))
 
     const optionQuote = (option: Instrument.Instrument, head: Chain["head"] | undefined): Quote => {
       const row = chains.row(option)

@@ -8,6 +8,7 @@ import * as Fills from "../../store/FillRepo.ts"
 import { FillRepo } from "../../store/FillRepo.ts"
 import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
 import { StrategyRepo } from "../../store/StrategyRepo.ts"
+import { RuleBook } from "../../streams/RuleBook.ts"
 import { Valuation } from "../chains/Valuation.ts"
 import { Changes } from "../shared/Changes.ts"
 import { Lifetimes } from "../shared/Lifetimes.ts"
@@ -38,6 +39,7 @@ export const make = Effect.gen(function* () {
   const accounts = yield* Accounts
   const changes = yield* Changes
   const valuation = yield* Valuation
+  const rules = yield* RuleBook
   const lifetimes = yield* Lifetimes
 
   /** Today's instrument, else one that the strategy holds already: a trade may be imported after its contract has expired. */
@@ -66,7 +68,7 @@ export const make = Effect.gen(function* () {
       for (const [at, it] of wanted.entries()) {
         const named = resolve(known, it.exchange.toUpperCase(), it.tradingsymbol)
         if (named === undefined) return yield* Problem.invalidField(`fills.${at}.tradingsymbol`, notFoundText("Instrument"))
-        const problem = countProblem(valuation.nowMs(), named, it.quantity)
+        const problem = countProblem(rules.current(), valuation.nowMs(), named, it.quantity)
         if (problem !== undefined) return yield* Problem.invalidField(`fills.${at}.tradingsymbol`, problem)
         given.push({
           instrumentToken: named.instrumentToken,

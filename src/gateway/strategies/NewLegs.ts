@@ -4,9 +4,10 @@ import * as Problem from "../../contract/shared/Problem.ts"
 import type { Decimal } from "../../domain/Money.ts"
 import type * as Instrument from "../../domain/market/Instrument.ts"
 import type { Direction } from "../../domain/record/StrategyDefinition.ts"
-import { shipped } from "../../domain/rules/Shipped.ts"
+import type * as RuleSet from "../../domain/rules/RuleSet.ts"
 import * as Multiplier from "../../domain/strategy/Multiplier.ts"
 import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
+import { RuleBook } from "../../streams/RuleBook.ts"
 import { Valuation } from "../chains/Valuation.ts"
 import { found, instrumentBySymbol, instrumentsLoaded } from "../shared/Lookup.ts"
 
@@ -21,11 +22,12 @@ export interface WantedLeg {
 
 /** Why a quantity cannot be valued: the rulebook does not know its units, or the number of units is too large. */
 export const countProblem = (
+  rules: RuleSet.RuleSet,
   nowMs: number,
   instrument: { readonly exchange: string; readonly tradingsymbol: string },
   quantity: number
 ): string | undefined =>
-  Either.match(Multiplier.of(shipped.segments, instrument, nowMs), {
+  Either.match(Multiplier.of(rules.segments, instrument, nowMs), {
     onLeft: (unknown) => unknown.message,
     onRight: (multiplier) => (Number.isSafeInteger(quantity * multiplier) ? undefined : `too many: each is ${multiplier} units`)
   })
@@ -35,6 +37,7 @@ export const make = Effect.gen(function* () {
   const registry = yield* InstrumentRegistry
   const accounts = yield* Accounts
   const valuation = yield* Valuation
+  const rules = yield* RuleBook
 
   const toSave = (instrument: Instrument.Instrument, { direction, quantity, entry_price }: WantedLeg) => ({
     leg: {
@@ -53,7 +56,7 @@ export const make = Effect.gen(function* () {
       Effect.gen(function* () {
         yield* instrumentsLoaded(registry)
         const instrument = yield* found("Instrument", instrumentBySymbol(registry, wanted.exchange, wanted.tradingsymbol))
-        const problem = countProblem(valuation.nowMs(), instrument, wanted.quantity)
+        const problem = countProblem(rules.current(), valuation.nowMs(), instrument, wanted.quantity)
         if (problem !== undefined) return yield* Problem.invalidFields([{ field: "tradingsymbol", message: problem }])
         return toSave(instrument, wanted)
       }),
@@ -66,7 +69,7 @@ export const make = Effect.gen(function* () {
           instrument === undefined ? [{ field: `instruments.${at}.tradingsymbol`, message: "no such instrument" }] : []
         )
         for (const [at, { one, instrument }] of pairs.entries()) {
-          const problem = instrument === undefined ? undefined : countProblem(valuation.nowMs(), instrument, one.quantity)
+          const problem = instrument === undefined ? undefined : countProblem(rules.current(), valuation.nowMs(), instrument, one.quantity)
           if (problem !== undefined) errors.push({ field: `instruments.${at}.tradingsymbol`, message: problem })
         }
         if (errors.length > 0) return yield* Problem.invalidFields(errors)

@@ -104,13 +104,13 @@ export const StrategiesHttp = HttpApiBuilder.group(
         Effect.gen(function* () {
           const user = yield* CurrentUser
           if (from !== undefined && to !== undefined && from > to) return yield* Problem.invalidField("from", "must not be after to")
-          yield* ownedStrategy(strategies, user.id, path.id)
+          const { legs } = yield* ownedStrategy(strategies, user.id, path.id)
           const found = yield* orProblem(
             candles.range({
               owner: user.id,
               strategyId: path.id,
               intervalMinutes: interval,
-              gridOpenMs: InstrumentHours.gridOpenMs(rules.current(), InstrumentHours.derivatives, clock.unsafeNow()),
+              gridOpenMs: InstrumentHours.gridOpenOfAllMs(rules.current(), legs, clock.unsafeNow()),
               limit,
               offset,
               ...(from === undefined ? {} : { from }),

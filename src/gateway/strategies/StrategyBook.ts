@@ -1,12 +1,12 @@
 import { Effect } from "effect"
 import type * as Instrument from "../../domain/market/Instrument.ts"
-import { shipped } from "../../domain/rules/Shipped.ts"
 import * as Holdings from "../../domain/strategy/Holdings.ts"
 import * as Multiplier from "../../domain/strategy/Multiplier.ts"
 import { FillRepo } from "../../store/FillRepo.ts"
 import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
 import { SettlementRepo } from "../../store/SettlementRepo.ts"
 import { StrategyRepo } from "../../store/StrategyRepo.ts"
+import { RuleBook } from "../../streams/RuleBook.ts"
 import { noQuote, type Quote, Valuation } from "../chains/Valuation.ts"
 import { ownedStrategy } from "../shared/Lookup.ts"
 import { orProblem } from "../shared/StoreProblem.ts"
@@ -32,6 +32,7 @@ export class StrategyBook extends Effect.Service<StrategyBook>()("gateway/strate
     const settlements = yield* SettlementRepo
     const registry = yield* InstrumentRegistry
     const valuation = yield* Valuation
+    const rules = yield* RuleBook
 
     const line = (holding: Holdings.Holding): Line => {
       const instrument = registry.bySymbol(holding.exchange, holding.tradingsymbol)
@@ -44,7 +45,7 @@ export class StrategyBook extends Effect.Service<StrategyBook>()("gateway/strate
       of: (owner: string, strategyId: number) =>
         Effect.gen(function* () {
           const { legs } = yield* ownedStrategy(strategies, owner, strategyId)
-          const multiplierOf = Multiplier.lookup(shipped.segments, valuation.nowMs())
+          const multiplierOf = Multiplier.lookup(rules.current().segments, valuation.nowMs())
           const traded = Holdings.traded(yield* orProblem(fills.list(owner, strategyId)), multiplierOf)
           const settled = Holdings.settlementsOf(yield* orProblem(settlements.ofHoldings))
           const lines = Holdings.holdings(legs, traded, settled, multiplierOf).map(line)

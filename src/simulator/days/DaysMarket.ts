@@ -160,7 +160,8 @@ const step = (settings: Settings, floor: Floor.Floor, playback: Playback, outlet
     playback.timeMs = atMs
     const count = isTrading ? Floor.advance(floor, atMs) : 0
     if (count > 0) outlet.publish(floor.changed, count)
-    else {
+    // In the evening only commodities trade. A client without any must see time pass too.
+    if (!Floor.hasSpot(floor, count)) {
       const row = Floor.passTime(floor, atMs)
       if (row >= 0) outlet.publishToAll(row)
     }

@@ -208,6 +208,13 @@ export const advance = (floor: Floor, atMs: number): number => {
   return count
 }
 
+/** True if a spot is among the first `count` changed rows. */
+export const hasSpot = (floor: Floor, count: number): boolean =>
+  floor.changed.subarray(0, count).some((row) => {
+    const one = floor.listing.listed[row]
+    return one !== undefined && isSpot(one)
+  })
+
 /** Repeats the price of the first spot at an instant, so that time advances while nothing trades. -1 if it has no price yet. */
 export const passTime = (floor: Floor, atMs: number): number => {
   const row = floor.listing.listed.findIndex(isSpot)

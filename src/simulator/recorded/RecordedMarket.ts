@@ -337,7 +337,10 @@ export const make = (settings: Settings): Effect.Effect<Market, MarketFileError>
       instruments: servedInstruments(dump, resolved),
       columns,
       rowByToken,
-      recorded: { facts, previousOi: [null, ...recording.previousOi] },
+      recorded: {
+        facts,
+        previousOi: () => [null, ...(recording.previousOi.get(IndiaTime.istDate(playback.time * 1000)) ?? [])]
+      },
       minutes: (token, span) => {
         const row = rowByToken.get(token)
         return row === undefined || playback.state === "waiting" ? [] : minutesOf(recording, row, playback.time, span)

@@ -19,7 +19,12 @@ export const inUnits = (recording: Recording.Recording, how: Counted, lotOf: Lot
   const times = (value: number, contract: number) => Math.min(Frame.u32Max, value * lotOf(contract))
   return {
     ...recording,
-    previousOi: recording.previousOi.map((value, contract) => (value === null ? null : times(value, contract))),
+    previousOi: new Map(
+      Array.from(recording.previousOi, ([day, values]) => [
+        day,
+        values.map((value, contract) => (value === null ? null : times(value, contract)))
+      ])
+    ),
     snapshots: recording.snapshots.map((snapshot) => ({
       ...snapshot,
       volume: snapshot.volume.map((value, index) => times(value, snapshot.contract[index] ?? 0)),

@@ -35,8 +35,11 @@ export interface Skipped {
 
 export interface Recording {
   readonly contracts: ReadonlyArray<Contract>
-  /** By contract, the open interest at the end of the session before its first row; null if the file does not contain it. */
-  readonly previousOi: ReadonlyArray<number | null>
+  /**
+   * By day in India and contract, the open interest at the end of the session before: what the day's first row says, otherwise the last value
+   * of an earlier day. Null if the file contains neither.
+   */
+  readonly previousOi: ReadonlyMap<string, ReadonlyArray<number | null>>
   /** In the order of time. */
   readonly snapshots: ReadonlyArray<Snapshot>
   readonly skipped: ReadonlyArray<Skipped>
@@ -95,9 +98,9 @@ interface Row {
   readonly previousOi: number | null
 }
 
-/** Remembers the result per text, because tens of thousands of rows share a few hundred times and dates. */
-const memo = <A>(parse: (text: string) => A): ((text: string) => A) => {
-  const known = new Map<string, A>()
+/** Remembers the result per value, because tens of thousands of rows share a few hundred times and dates. */
+const memo = <K extends string | number, A>(parse: (text: K) => A): ((text: K) => A) => {
+  const known = new Map<K, A>()
   return (text) => {
     const held = known.get(text)
     if (held !== undefined) return held
@@ -157,9 +160,11 @@ const eachLine = (text: string, visit: (line: string, number: number) => void): 
 
 class Builder {
   readonly contracts: Array<Contract> = []
-  readonly previousOi: Array<number | null> = []
   readonly skipped: Array<Skipped> = []
   readonly #contractByKey = new Map<string, number>()
+  /** By day and contract, the previous open interest according to the first row. */
+  readonly #previousByDay = new Map<string, Map<number, number | null>>()
+  readonly #dayOf = memo((seconds: number) => IndiaTime.istDate(seconds * 1000))
   readonly #byTime = new Map<number, { readonly snapshot: Snapshot; readonly at: Map<number, { readonly index: number; line: number }> }>()
 
   add(row: Row, line: number): void {
@@ -171,6 +176,8 @@ class Builder {
     const { snapshot, at } = entry
     snapshot.spot ??= row.spot
     const contract = this.#contract(row)
+    const previous = this.#previousOn(this.#dayOf(row.time))
+    if (!previous.has(contract)) previous.set(contract, row.previousOi)
     const before = at.get(contract)
     const index = before?.index ?? snapshot.contract.length
     if (before === undefined) at.set(contract, { index, line })
@@ -189,12 +196,34 @@ class Builder {
     return [...this.#byTime.values()].map((entry) => entry.snapshot).sort((left, right) => left.time - right.time)
   }
 
+  previousOi(snapshots: ReadonlyArray<Snapshot>): Recording["previousOi"] {
+    const byDay = new Map<string, ReadonlyArray<number | null>>()
+    const last: Array<number | null> = this.contracts.map(() => null)
+    for (const { time, contract, oi } of snapshots) {
+      const day = this.#dayOf(time)
+      if (!byDay.has(day)) {
+        const said = this.#previousOn(day)
+        byDay.set(
+          day,
+          last.map((value, index) => said.get(index) ?? value)
+        )
+      }
+      for (const [at, index] of contract.entries()) last[index] = oi[at] ?? null
+    }
+    return byDay
+  }
+
+  #previousOn(day: string): Map<number, number | null> {
+    const found = this.#previousByDay.get(day) ?? new Map<number, number | null>()
+    this.#previousByDay.set(day, found)
+    return found
+  }
+
   #contract(row: Row): number {
     const key = contractKey(row)
     const known = this.#contractByKey.get(key)
     if (known !== undefined) return known
     const index = this.contracts.push({ expiry: row.expiry, strike: row.strike, type: row.type }) - 1
-    this.previousOi.push(row.previousOi)
     this.#contractByKey.set(key, index)
     return index
   }
@@ -225,5 +254,6 @@ export const parse = (text: string): Recording => {
     if (typeof row === "string") builder.skipped.push({ line: number, reason: row })
     else builder.add(row, number)
   })
-  return { contracts: builder.contracts, previousOi: builder.previousOi, snapshots: builder.snapshots(), skipped: builder.skipped }
+  const snapshots = builder.snapshots()
+  return { contracts: builder.contracts, previousOi: builder.previousOi(snapshots), snapshots, skipped: builder.skipped }
 }

@@ -35,7 +35,7 @@ const future: Instrument.Instrument = {
 /** Until when the age of a price counts, as a time of day in India. */
 const judged = (instrument: Instrument.Instrument, hasDerivatives: boolean, at: string) => {
   const place = InstrumentHours.placeOf(shipped, instrument, hasDerivatives)
-  const ms = Freshness.judgedAtMs(shipped, instrument, place, ist(at))
+  const ms = Freshness.judgedAtMs(shipped, place, ist(at))
   return new Date(ms + 19_800_000).toISOString().slice(11, 16)
 }
 

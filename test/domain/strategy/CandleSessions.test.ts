@@ -3,7 +3,7 @@ import * as Decider from "../../../src/domain/Decider.ts"
 import * as RuleSet from "../../../src/domain/rules/RuleSet.ts"
 import { shipped } from "../../../src/domain/rules/Shipped.ts"
 import * as M2mDecider from "../../../src/domain/strategy/M2mDecider.ts"
-import { future, futureToken, leg, Recorder, settings } from "../record/Recorder.ts"
+import { contract, future, futureToken, leg, Recorder, settings } from "../record/Recorder.ts"
 
 const ist = (text: string) => Date.parse(`${text}+05:30`)
 const candlesOf = (recorder: Recorder) => {
@@ -75,5 +75,36 @@ describe("candles of sessions", () => {
     const starts = [...morning, ...noon].flatMap((output) => (output.kind === "candle" ? [output.message.timestamp.slice(11, 16)] : []))
     assert.deepStrictEqual(starts, ["06:00", "06:29"])
     assert.strictEqual(after.rules, closed.version)
+  })
+})
+
+describe("a share in the closing auction", () => {
+  const share = contract({ instrument_token: 1594 * 256 + 1, kind: "EQ", tradingsymbol: "INFY", segment: "NSE", lot_size: 1 })
+  const other = contract({ instrument_token: 1595 * 256 + 1, kind: "EQ", tradingsymbol: "TCS", segment: "NSE", lot_size: 1 })
+  const held = [leg(1, "BUY", share, 10, "1500", "INFY"), leg(2, "BUY", other, 10, "3000", "TCS"), leg(3, "SELL", future, 75, "24500")]
+  /** What the newest mark of a minute at which the future traded, but the share had its last trade at 15:14:59, says of the share. */
+  const missingAt = (time: string, rules?: RuleSet.RuleSet) => {
+    const recorder = new Recorder()
+      .reference([future])
+      .definition(held)
+      .frame(ist("2026-08-03T15:14:59"), [{ token: share.instrument_token, price: 1_500 }], { underlying: "INFY" })
+      .frame(ist("2026-08-03T15:14:59"), [{ token: other.instrument_token, price: 3_000 }], { underlying: "TCS" })
+      .clock(ist("2026-08-03T15:15:00"))
+      .frame(ist(`2026-08-03T${time}`), [{ token: futureToken, price: 24_510 }])
+      .clock(ist(`2026-08-03T${time}`) + 250)
+    const decider = M2mDecider.make({ owner: "u1", strategyId: 7, settings, ...(rules === undefined ? {} : { rules }) })
+    const outputs = Decider.fold(decider, decider.initial, recorder.inputs)[1]
+    return outputs.flatMap((output) => (output.kind === "mark" ? [output.message.missing] : [])).at(-1)
+  }
+
+  it("BE-FIN-03 BE-SVC-04 is not missing while only its auction keeps its price: F&O trades on to 15:40", () => {
+    assert.deepStrictEqual(
+      ["15:20:00", "15:39:00", "15:45:00"].map((time) => missingAt(time, shipped)),
+      [[], [], [1, 2]]
+    )
+  })
+
+  it("in a market that never closes an old price is missing at any time", () => {
+    assert.deepStrictEqual(missingAt("15:20:00"), [1, 2])
   })
 })

@@ -1,0 +1,53 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as BarSession from "../../../src/domain/market/BarSession.ts"
+import type * as Instrument from "../../../src/domain/market/Instrument.ts"
+import * as InstrumentHours from "../../../src/domain/market/InstrumentHours.ts"
+import { shipped } from "../../../src/domain/rules/Shipped.ts"
+import { contract } from "../record/Recorder.ts"
+
+const ist = (text: string) => Date.parse(`${text}+05:30`)
+
+describe("InstrumentHours", () => {
+  it("BE-SVC-04 a strategy's candles begin with the market that opens first: 09:00 with a leg of MCX, 09:15 without", () => {
+    const crude = { exchange: "MCX", tradingsymbol: "CRUDEOIL26AUGFUT" }
+    const nifty = { exchange: "NFO", tradingsymbol: "NIFTY26AUG24500CE" }
+    const share = { exchange: "NSE", tradingsymbol: "INFY" }
+    const unknown = { exchange: "NYSE", tradingsymbol: "ABC" }
+    const minutes = [[crude], [nifty], [share], [nifty, crude], [], [unknown]].map(
+      (held) => InstrumentHours.gridOpenOfAllMs(shipped, held, ist("2026-08-03T12:00:00")) / 60_000
+    )
+    assert.deepStrictEqual(minutes, [540, 555, 555, 540, 555, 555])
+  })
+
+  it("BE-DAY-07 bars and history agree on the session of an index, a share, a future and an option", () => {
+    const instrument = (token: number, instrumentType: Instrument.InstrumentType, exchange: string): Instrument.Instrument => ({
+      token,
+      exchangeToken: token >> 8,
+      tradingsymbol: "NIFTY",
+      name: "NIFTY",
+      expiry: null,
+      strike: 0,
+      tickSize: 5,
+      lotSize: 1,
+      instrumentType,
+      segment: exchange,
+      exchange
+    })
+    const all = [
+      instrument(256265, "EQ", "NSE"),
+      instrument(408065, "EQ", "NSE"),
+      instrument(0x10402, "FUT", "NFO"),
+      instrument(0x10502, "CE", "NFO")
+    ]
+    const names = { exchange: "NSE", underlying: "NIFTY" }
+    for (const day of ["2026-07-28", "2026-08-03", "2026-02-01"])
+      for (const hasDerivatives of [true, false])
+        for (const one of all) {
+          const kind = one.token === 256265 ? "INDEX" : one.instrumentType
+          const place = BarSession.placeOf(shipped, names, contract({ instrument_token: one.token, kind }), hasDerivatives)
+          const { opensAtMs, closesAtMs } = BarSession.sessionAt(shipped, place, ist(`${day}T10:00:00`))
+          const history = InstrumentHours.on(shipped, InstrumentHours.placeOf(shipped, one, hasDerivatives), day)
+          assert.deepStrictEqual(history, { opensAtMs, closesAtMs }, `${kind} on ${day}`)
+        }
+  })
+})
