@@ -19,6 +19,7 @@ import * as Notices from "../view/Notices.ts"
 import * as Badge from "./Badge.ts"
 import * as DataState from "./DataState.ts"
 import * as Header from "./Header.ts"
+import * as MarketCalendar from "./MarketCalendar.ts"
 import * as Place from "./Place.ts"
 import * as Spot from "./Spot.ts"
 import * as Status from "./Status.ts"
@@ -82,7 +83,14 @@ const persist = async (work: () => Promise<void>, isClosed: () => boolean, say: 
   }
 }
 
-const makeParts = (token: string, user: User, events: Events, drawStatus: () => void, onStream: () => void) => {
+const makeParts = (
+  token: string,
+  user: User,
+  events: Events,
+  drawStatus: () => void,
+  onStream: () => void,
+  shown: () => MarketCalendar.Place
+) => {
   const status = Status.make()
   const gateway = makeGateway(token, status.say, events)
   const api = gateway.client.rest
@@ -107,7 +115,19 @@ const makeParts = (token: string, user: User, events: Events, drawStatus: () => 
     onCreated: (id) => void strategies.reveal(id),
     onLegs: chain.mark
   })
-  return { api, badge: Badge.make(), chain, chart, gateway, notices, spot, status, strategies, ticket, ticks }
+  return {
+    api,
+    badge: Badge.make(() => MarketCalendar.ask(api, shown())),
+    chain,
+    chart,
+    gateway,
+    notices,
+    spot,
+    status,
+    strategies,
+    ticket,
+    ticks
+  }
 }
 type Parts = ReturnType<typeof makeParts>
 
@@ -175,6 +195,8 @@ const makeNavigation = (parts: Parts, header: () => Header.Header, welcome: Retu
   }
   return {
     begin: () => attempt(begin),
+    /** The underlying whose hours matter. While nothing is shown, that is NSE's options. */
+    shown: (): MarketCalendar.Place => ({ exchange: underlyingOf(place.symbol)?.exchange ?? "NFO", symbol: place.symbol ?? "" }),
     enabled: () => found.enabled,
     showSymbol: (symbol: string) => attempt(() => showSymbol(symbol)),
     showExpiry,
@@ -221,7 +243,8 @@ export const make = (token: string, user: User, events: Events): Desk => {
     user,
     events,
     () => drawStatus(),
-    () => navigation.streamShown()
+    () => navigation.streamShown(),
+    () => navigation.shown()
   )
   const { api, badge, chain, gateway, spot, status, strategies, ticks } = parts
   const welcome = Welcome.make((underlying, expiry) => void navigation.stream(underlying, expiry))

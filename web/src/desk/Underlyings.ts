@@ -1,9 +1,12 @@
+import { derivativesExchange } from "../../../src/domain/market/Life.ts"
 import * as Symbol from "../../../src/domain/market/Symbol.ts"
 import { type Api, listed } from "../gateway/Api.ts"
 import type { FoEnabled, Subscription } from "../gateway/Contract.ts"
 
 export interface Underlying {
   readonly symbol: string
+  /** The exchange of its options. */
+  readonly exchange: string
   /** The token of the index or share itself, if it is streamed. */
   readonly spotToken: number | undefined
   /** The symbol for its bars, "NSE:NIFTY 50"; undefined if the gateway does not know one. */
@@ -35,6 +38,7 @@ export const among = (enabled: ReadonlyArray<FoEnabled>, subscriptions: Readonly
     .sort(order)
     .map(({ symbol, exchange, instrument_token, tradingsymbol, lot_size }) => ({
       symbol,
+      exchange: derivativesExchange(exchange),
       spotToken: instrument_token !== null && tokens.has(instrument_token) ? instrument_token : undefined,
       chartSymbol: tradingsymbol === null ? undefined : `${exchange}:${tradingsymbol}`,
       lotSize: lot_size

@@ -1,6 +1,7 @@
 /** Types of the gateway's messages, as the client decodes them. */
 import type { Schema } from "effect"
 import type { Client } from "../../../src/client/Client.ts"
+import type { Holiday as HolidaySchema, Status } from "../../../src/contract/calendar/CalendarApi.ts"
 import type { OptionRow as Option, StrikeRow as Strike } from "../../../src/contract/chains/ChainsApi.ts"
 import type { analysisOrNull, PayoffLeg as PayoffLegSchema } from "../../../src/contract/chains/PayoffApi.ts"
 import type { FoEnabled as FoEnabledSchema, Instrument as InstrumentSchema } from "../../../src/contract/instruments/InstrumentsApi.ts"
@@ -13,6 +14,8 @@ type Rest = Client["rest"]
 export type OptionRow = typeof Option.Type
 export type StrikeRow = typeof Strike.Type
 export type Quality = OptionRow["quality"]
+export type CalendarStatus = typeof Status.Type
+export type Holiday = typeof HolidaySchema.Type
 export type Health = typeof HealthSchema.Type
 export type Instrument = typeof InstrumentSchema.Type
 export type FoEnabled = typeof FoEnabledSchema.Type

@@ -67,17 +67,20 @@ const clockFormat = new Intl.DateTimeFormat("en-GB", { timeZone: zone, hour: "2-
 const minuteFormat = new Intl.DateTimeFormat("en-GB", { timeZone: zone, hour: "2-digit", minute: "2-digit" })
 const dayFormat = new Intl.DateTimeFormat("en-GB", { timeZone: zone, day: "numeric", month: "short" })
 const isoDayFormat = new Intl.DateTimeFormat("en-CA", { timeZone: zone, year: "numeric", month: "2-digit", day: "2-digit" })
+const weekdayFormat = new Intl.DateTimeFormat("en-GB", { timeZone: zone, weekday: "short" })
 const longDayFormat = new Intl.DateTimeFormat("en-GB", { timeZone: zone, day: "numeric", month: "short", year: "numeric" })
 const expiryFormat = new Intl.DateTimeFormat("en-GB", { timeZone: "UTC", day: "numeric", month: "short", year: "2-digit" })
 
 export const clock = (ms: number): string => clockFormat.format(ms)
 export const minute = (ms: number): string => minuteFormat.format(ms)
 export const longDay = (ms: number): string => longDayFormat.format(ms)
+export const weekday = (ms: number): string => weekdayFormat.format(ms)
+/** The calendar day in India, "YYYY-MM-DD". */
+export const isoDay = (ms: number): string => isoDayFormat.format(ms)
 export const day = (ms: number): string => dayFormat.format(ms)
 /** Calendar days in India from a moment to the expiry day. */
-export const daysTo = (isoDay: string, ms: number): number => {
-  const today = isoDayFormat.format(ms)
-  return Math.round((Date.parse(isoDay) - Date.parse(today)) / IndiaTime.dayMs)
+export const daysTo = (expiryDay: string, ms: number): number => {
+  return Math.round((Date.parse(expiryDay) - Date.parse(isoDay(ms))) / IndiaTime.dayMs)
 }
 export const expiry = (iso: string): string => expiryFormat.format(Date.parse(iso))
 

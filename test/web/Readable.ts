@@ -1,0 +1,39 @@
+import { readFileSync } from "node:fs"
+import { createRequire } from "node:module"
+import { assert } from "@effect/vitest"
+import { Effect } from "effect"
+import type { Page } from "playwright-core"
+import { picture } from "./Browser.ts"
+
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8")
+
+const sizes = { screen: { width: 1440, height: 900 }, phone: { width: 390, height: 844 } }
+const colours = ["light", "dark"] as const
+
+/** The errors that axe-core finds in the present page, one line per rule. */
+const findings = (page: Page) =>
+  Effect.promise(async () => {
+    await page.evaluate(axe)
+    return (await page.evaluate(`axe.run(document, { resultTypes: ["violations"] }).then(({ violations }) =>
+      violations.map(({ id, nodes }) => id + ": " + nodes.map(({ target }) => target.join(" ")).slice(0, 5).join(", ")))`)) as ReadonlyArray<string>
+  })
+
+/**
+ * Looks at the present state of the page in light and dark, on a screen and on a phone. axe-core must find nothing, and nothing may be
+ * wider than the window. Saves a picture of each, and returns to the first size and colours.
+ */
+export const readable = (page: Page, name: string) =>
+  Effect.gen(function* () {
+    for (const colorScheme of colours)
+      for (const [size, viewport] of Object.entries(sizes)) {
+        yield* Effect.promise(() => page.emulateMedia({ colorScheme }))
+        yield* Effect.promise(() => page.setViewportSize(viewport))
+        const what = `${name}, ${colorScheme}, ${size}`
+        assert.deepStrictEqual(yield* findings(page), [], what)
+        const width = yield* Effect.promise(() => page.evaluate("document.documentElement.scrollWidth") as Promise<number>)
+        assert.isAtMost(width, viewport.width, what)
+        yield* picture(page, what.replaceAll(/[^A-Za-z0-9]+/g, "-"))
+      }
+    yield* Effect.promise(() => page.setViewportSize(sizes.screen))
+    yield* Effect.promise(() => page.emulateMedia({ colorScheme: "light" }))
+  })
