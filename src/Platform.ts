@@ -87,7 +87,7 @@ const GatewayRole = GatewayLive.pipe(
   Layer.provide(ApiKeys.none),
   Layer.merge(InstrumentsFromStore),
   Layer.provide([MarketClock.Default, RulesFromStore.layer]),
-  Layer.provide(StreamKeeper.Default),
+  Layer.provide(StreamKeeper.watching),
   Layer.provide(JetStream.layer("gateway"))
 )
 

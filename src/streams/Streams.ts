@@ -142,5 +142,5 @@ export const ensure = Effect.gen(function* () {
   yield* Effect.forEach(yield* configured, (spec) => ensureOne(jsm, spec), { concurrency: 4, discard: true })
 })
 
-/** Both the engine and the gateway may be the first to start: each makes sure for itself. */
+/** Every stream, made once. A running platform has a StreamKeeper instead. */
 export const layer = Layer.effectDiscard(ensure)

@@ -82,17 +82,20 @@ describe("users of nats.conf", () => {
     await bucket.destroy()
   })
 
-  it("the gateway sends commands and questions, never publishes as an actor, and never removes a stream's messages", async () => {
+  it("the gateway sends commands and questions, never publishes as an actor, and neither makes nor changes a stream or bucket", async () => {
+    const others = ["md.frame.NSE.NIFTY", "strat.m2m.u1.1", "ord.evt.a.1", "ord.cmd.a", "sys.quality", "$KV.actors.a", "_INBOX_engine.a"]
     const seen = await refusals("gateway", (nc) => {
-      for (const subject of ["ctl.reload", "ord.cmd.a", "sys.gateway.g1"]) nc.publish(subject)
-      for (const subject of ["md.frame.NSE.NIFTY", "strat.m2m.u1.1", "ord.evt.a.1", "sys.quality"]) nc.publish(subject)
+      for (const subject of ["ctl.changed.strategies", "ctl.ask.history", ...others]) nc.publish(subject)
     })
-    assert.deepStrictEqual(seen, ["publish md.frame.NSE.NIFTY", "publish strat.m2m.u1.1", "publish ord.evt.a.1", "publish sys.quality"])
+    assert.deepStrictEqual(
+      seen,
+      others.map((subject) => `publish ${subject}`)
+    )
     const nc = await connectAs("gateway")
-    const jsm = await nc.jetstreamManager()
+    const jsm = await nc.jetstreamManager({ checkAPI: false })
     const before = (await jsm.streams.info("STRAT")).state.messages
-    for (const action of ["DELETE.STRAT", "PURGE.STRAT", "MSG.DELETE.STRAT"])
-      assert.strictEqual(await requestRefused(nc, `$JS.API.STREAM.${action}`), "PERMISSIONS_VIOLATION")
+    for (const action of ["DELETE.STRAT", "PURGE.STRAT", "MSG.DELETE.STRAT", "UPDATE.STRAT", "CREATE.FORGED", "CREATE.STRAT"])
+      assert.strictEqual(await requestRefused(nc, `$JS.API.STREAM.${action}`), "PERMISSIONS_VIOLATION", action)
     assert.strictEqual((await jsm.streams.info("STRAT")).state.messages, before)
   })
 

@@ -1,10 +1,13 @@
 import { assert, layer } from "@effect/vitest"
-import { Effect, Layer } from "effect"
-import { connect, createInbox, headers, type JetStreamManager, type NatsConnection } from "nats"
+import { Effect, Either, Layer } from "effect"
+import { type ConsumerConfig, connect, createInbox, headers, type JetStreamManager, type NatsConnection, type SequenceInfo } from "nats"
 import type { NatsRole } from "../../scripts/lib/backends.mjs"
+import * as Money from "../../src/domain/Money.ts"
+import type * as StrategyMessage from "../../src/domain/strategy/StrategyMessage.ts"
 import * as Copies from "../../src/streams/Copies.ts"
 import { JetStream } from "../../src/streams/JetStream.ts"
 import * as Streams from "../../src/streams/Streams.ts"
+import * as Subjects from "../../src/streams/Subjects.ts"
 import { backend, Server, settings, until } from "./Nats.ts"
 
 /** What an attacker wants to publish: other users' values, definitions, commands, keys, inboxes, and verbs that change our streams. */
@@ -128,12 +131,70 @@ const witness = (nc: NatsConnection, filters: ReadonlyArray<string>) => {
   )
 }
 
+const value = Money.ofNumber(1)
+const aMark = (strategyId: number): StrategyMessage.Mark => ({
+  v: 1,
+  as_of: "2026-11-24T04:00:00.000Z",
+  seq: 1,
+  strategy_id: strategyId,
+  m2m: value,
+  unrealised_pnl: value,
+  realised_pnl: value,
+  total_pnl: value,
+  net_delta: 1,
+  net_gamma: 1,
+  net_theta: 1,
+  net_vega: 1,
+  complete: true,
+  missing: []
+})
+/** Every stream of the platform. */
+const all = ["MD_FRAMES", "MD_TICK", "MD_BARS", "OPT", "OPT_LAST", "STRAT", "SYS", "CTL", "DLQ", "KV_actors", "KV_snapshots", "KV_cluster"]
+/** Every subject whose body has a schema, which is what its readers accept. */
+const bodies = Object.values(Subjects).flatMap((one) =>
+  typeof one === "object" &&
+  "read" in one &&
+  ![Subjects.Frame, Subjects.Keyframe, Subjects.Clock].some(({ template }) => template === one.template)
+    ? [one]
+    : []
+)
+/** Requests by which a stream's bodies would be delivered on the victim's subject. */
+const redirections = (name: string, victim: string): ReadonlyArray<readonly [verb: string, body: string]> => {
+  const push = (more: object) =>
+    JSON.stringify({ stream_name: name, config: { deliver_subject: victim, ack_policy: "none", deliver_policy: "all", ...more } })
+  return [
+    [`CONSUMER.CREATE.${name}`, push({})],
+    [`CONSUMER.CREATE.${name}`, push({ name: "forged" })],
+    [`CONSUMER.CREATE.${name}`, push({ name: "candle-writer" })],
+    [`CONSUMER.CREATE.${name}`, push({ name: "bar-writer", durable_name: "bar-writer" })],
+    [`CONSUMER.CREATE.${name}.forged`, push({ name: "forged" })],
+    [`CONSUMER.DURABLE.CREATE.${name}.forged`, push({ durable_name: "forged" })],
+    [`CONSUMER.MSG.NEXT.${name}.forged`, '{"batch":10,"no_wait":true}'],
+    [`DIRECT.GET.${name}`, '{"seq":1}'],
+    [`STREAM.MSG.GET.${name}`, '{"seq":1}'],
+    [`CONSUMER.DELETE.${name}.forged`, ""]
+  ]
+}
+
+/** A consumer, and how far it is. */
+interface Held {
+  readonly name: string
+  readonly own: ConsumerConfig
+  readonly ack_floor: SequenceInfo
+  readonly num_pending: number
+}
+
 /** The settings, contents and readers of every stream. An attack must not change them. */
 const standing = (jsm: JetStreamManager) =>
   Effect.promise(async () => {
-    const found: Array<unknown> = []
+    const found: Array<{
+      readonly config: unknown
+      readonly messages: number
+      readonly last: number
+      readonly consumers: ReadonlyArray<Held>
+    }> = []
     for await (const { config, state } of jsm.streams.list()) {
-      const consumers: Array<unknown> = []
+      const consumers: Array<Held> = []
       for await (const { name, config: own, ack_floor, num_pending } of jsm.consumers.list(config.name))
         if (!name.startsWith("forged")) consumers.push({ name, own, ack_floor, num_pending })
       found.push({ config, messages: state.messages, last: state.last_seq, consumers })
@@ -280,6 +341,101 @@ layer(World, { excludeTestServices: true, timeout: 120_000 })("Attacks", (it) =>
       for (const subject of ["$JS.ACK.MD_BARS.bar-writer.1.1.1.1.0", "$JS.ACK.STRAT.candle-writer.1.1.1.1.0"]) gateway.publish(subject)
       yield* Effect.promise(() => gateway.flush())
       assert.deepStrictEqual(yield* standing(jsm), before)
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect(
+    "BE-ISO-02 no body that the gateway chooses reaches a subject of the platform, and no body that it redirects is accepted there",
+    () =>
+      Effect.gen(function* () {
+        yield* prepare
+        const { nc: engine, jsm, js } = yield* JetStream
+        yield* Effect.promise(() => js.publish("strat.m2m.u1.1", Subjects.Mark.encode(aMark(1))))
+        const forged = Subjects.Mark.encode(aMark(777))
+        // Deliveries end in streams, so only settings are compared, and the consumers that remember something.
+        const settingsOf = Effect.map(standing(jsm), (all) =>
+          all.map(({ config, consumers }) => ({
+            config,
+            durable: consumers.filter(({ own }) => own.durable_name !== undefined).map(({ own }) => own)
+          }))
+        )
+        const before = yield* settingsOf
+        const heard: Array<{ readonly subject: string; readonly data: Uint8Array }> = []
+        engine.subscribe(">", { callback: (_, { subject, data }) => void (victims.includes(subject) && heard.push({ subject, data })) })
+        yield* Effect.promise(() => engine.flush())
+
+        const gateway = yield* connectAs("gateway")
+        yield* Effect.promise(async () => {
+          // These two subjects take any body from it. From there it must not get any further.
+          for (const subject of ["ctl.changed.forged", "ctl.ask.forged"]) gateway.publish(subject, forged)
+          for (const victim of victims.filter((one) => !one.startsWith("$JS.API."))) {
+            if (!victim.startsWith("ctl.")) gateway.publish(victim, forged)
+            for (const [verb, body] of verbs) gateway.publish(`$JS.API.${verb}`, body, { reply: victim })
+            for (const name of all)
+              for (const [verb, body] of redirections(name, victim)) gateway.publish(`$JS.API.${verb}`, body, { reply: victim })
+            await gateway.flush()
+          }
+          await engine.flush()
+        })
+        yield* until("a delivery that the server redirects has come", () => heard.some(({ subject }) => subject === "strat.m2m.demo.777"))
+
+        const isForged = (data: Uint8Array) => Buffer.compare(data, forged) === 0
+        const spread = heard.filter(({ subject, data }) => isForged(data) && !subject.startsWith("ctl."))
+        assert.deepStrictEqual(
+          spread.map(({ subject }) => subject),
+          []
+        )
+        const accepted = heard.filter(({ subject, data }) =>
+          bodies.some(
+            (one) => one.match(subject) !== undefined && Either.isRight(one.read(subject, data) as Either.Either<unknown, string>)
+          )
+        )
+        assert.deepStrictEqual(
+          accepted.map(({ subject }) => subject),
+          []
+        )
+        assert.deepStrictEqual(yield* settingsOf, before)
+      }).pipe(Effect.scoped),
+    120_000
+  )
+
+  it.effect("BE-ISO-02 the server takes a redirected body as a request, but as none with which a stream would spread chosen bodies", () =>
+    Effect.gen(function* () {
+      yield* prepare
+      const { jsm } = yield* JetStream
+      const gateway = yield* connectAs("gateway")
+      const wish = { name: "forged", deliver_subject: "strat.m2m.demo.777", ack_policy: "none" }
+      const requests = ["CONSUMER.CREATE.CTL", "CONSUMER.CREATE.CTL.forged", "STREAM.CREATE.FORGED", "STREAM.UPDATE.CTL", "DIRECT.GET.CTL"]
+      yield* Effect.promise(async () => {
+        for (const request of requests) {
+          const reply = `$JS.API.${request}`
+          for (const body of [
+            { stream_name: "CTL", config: wish },
+            { name: "FORGED", republish: { src: ">", dest: "strat.>" } },
+            { seq: 1 }
+          ])
+            gateway.publish("ctl.changed.forged", JSON.stringify(body), { reply })
+          gateway.publish(
+            "$JS.API.CONSUMER.CREATE.STRAT",
+            JSON.stringify({ stream_name: "STRAT", config: { ...wish, metadata: { seq: "1" } } }),
+            { reply }
+          )
+          await gateway.flush()
+        }
+      })
+      const names: Array<string> = []
+      yield* Effect.promise(async () => {
+        for await (const { config } of jsm.streams.list()) {
+          names.push(config.name)
+          assert.isUndefined(config.republish, config.name)
+        }
+        for await (const { name } of jsm.consumers.list("CTL")) names.push(`CTL.${name}`)
+      })
+      assert.notInclude(names, "FORGED")
+      assert.deepStrictEqual(
+        names.filter((name) => name.startsWith("CTL.")),
+        []
+      )
     }).pipe(Effect.scoped)
   )
 

@@ -1,4 +1,4 @@
-import { Clock, Effect } from "effect"
+import { Clock, Data, Effect, Layer, Schedule } from "effect"
 import type { StreamInfo } from "nats"
 import { JetStream, NatsError } from "../JetStream.ts"
 import * as KeyValue from "../KeyValue.ts"
@@ -9,6 +9,15 @@ import * as Streams from "../Streams.ts"
 const lookEvery = "1 second"
 /** A listing that takes longer than this is given up; the next look follows. */
 const lookMax = "5 seconds"
+/** A process that may not make streams waits this long for one that makes them. */
+const streamsComeWithinSeconds = 60
+
+/** The streams that a start waited for in vain. */
+export class StreamsMissing extends Data.TaggedError("StreamsMissing")<{ readonly names: ReadonlyArray<string> }> {
+  override get message() {
+    return `NATS has no ${this.names.join(", ")} after ${streamsComeWithinSeconds} s: start a process with ROLES=actors, which makes the streams`
+  }
+}
 
 /** A stream that was gone and exists again. */
 export interface Remade {
@@ -26,82 +35,115 @@ interface Kept {
   readonly name: string
   readonly ensure: Effect.Effect<unknown, NatsError | Streams.StreamMismatch>
 }
+type Found = ReadonlyMap<string, StreamInfo>
 
-/**
- * Restores streams and buckets. The first process that notices a deleted one makes it again within seconds. Every process notices, because a
- * stream that was made again has another time of creation.
- */
-export class StreamKeeper extends Effect.Service<StreamKeeper>()("streams/keep/StreamKeeper", {
-  scoped: Effect.gen(function* () {
+/** What the looks of one process have found. */
+class Seen {
+  readonly progress = new Map<string, Progress>()
+  /** The newest time at which each stream was made again. */
+  readonly remade = new Map<string, number>()
+
+  note({ name }: Kept, { created, state }: StreamInfo) {
+    return Effect.gen(this, function* () {
+      const createdMs = Date.parse(created)
+      const before = this.progress.get(name)
+      this.progress.set(name, { createdMs, lastSeq: state.last_seq })
+      if (before === undefined || before.createdMs === createdMs) return
+      this.remade.set(name, yield* Clock.currentTimeMillis)
+      Metrics.streamsRemade(name)
+      yield* Effect.annotateLogs(Effect.logError("a stream was deleted and has been made again; what it held is lost"), { stream: name })
+    })
+  }
+}
+
+const listing = ({ jsm, request }: JetStream) =>
+  request("list streams", async () => {
+    const found = new Map<string, StreamInfo>()
+    for await (const one of jsm.streams.list()) found.set(one.config.name, one)
+    return found
+  }).pipe(Effect.timeoutFail({ duration: lookMax, onTimeout: () => new NatsError({ op: "list streams", cause: new Error("no answer") }) }))
+
+/** Repeats a look each second. While NATS is away every look fails, and only the first failure is logged. */
+const repeatedly = <E extends Error, R>(look: Effect.Effect<void, E, R>) => {
+  let isFailing = false
+  return look.pipe(
+    Effect.matchEffect({
+      onSuccess: () => Effect.sync(() => (isFailing = false)),
+      onFailure: (error) => {
+        const isNews = !isFailing
+        isFailing = true
+        return isNews ? Effect.logWarning("streams cannot be looked after, trying again each second", error.message) : Effect.void
+      }
+    }),
+    Effect.delay(lookEvery),
+    Effect.forever
+  )
+}
+
+const make = (makesMissing: boolean) =>
+  Effect.gen(function* () {
     const jetStream = yield* JetStream
-    const { jsm } = jetStream
     const specs = yield* Streams.configured
     const kept: ReadonlyArray<Kept> = [
-      ...specs.map((spec) => ({ name: spec.name, ensure: Streams.ensureOne(jsm, spec) })),
+      ...specs.map((spec) => ({ name: spec.name, ensure: Streams.ensureOne(jetStream.jsm, spec) })),
       ...KeyValue.buckets.map((bucket) => ({
         name: KeyValue.streamOf(bucket),
         ensure: Effect.provideService(KeyValue.bind(bucket), JetStream, jetStream)
       }))
     ]
-    const progress = new Map<string, Progress>()
-    /** The newest time at which each stream was made again. */
-    const remade = new Map<string, number>()
+    const seen = new Seen()
+    const list = listing(jetStream)
+    const missingIn = (found: Found) => kept.filter(({ name }) => !found.has(name))
 
-    const list = jetStream
-      .request("list streams", async () => {
-        const found = new Map<string, StreamInfo>()
-        for await (const one of jsm.streams.list()) found.set(one.config.name, one)
-        return found
-      })
-      .pipe(
-        Effect.timeoutFail({ duration: lookMax, onTimeout: () => new NatsError({ op: "list streams", cause: new Error("no answer") }) })
+    const listWhole = Effect.flatMap(list, (found) => {
+      const missing = makesMissing ? missingIn(found) : []
+      return missing.length === 0
+        ? Effect.succeed<Found>(found)
+        : Effect.zipRight(
+            Effect.forEach(missing, ({ ensure }) => ensure, { discard: true }),
+            list
+          )
+    })
+    const look = Effect.flatMap(listWhole, (found) =>
+      Effect.forEach(
+        kept,
+        (one) => {
+          const info = found.get(one.name)
+          return info === undefined ? Effect.void : seen.note(one, info)
+        },
+        { discard: true }
       )
-
-    const note = ({ name }: Kept, { created, state }: StreamInfo) =>
-      Effect.gen(function* () {
-        const createdMs = Date.parse(created)
-        const before = progress.get(name)
-        progress.set(name, { createdMs, lastSeq: state.last_seq })
-        if (before === undefined || before.createdMs === createdMs) return
-        remade.set(name, yield* Clock.currentTimeMillis)
-        Metrics.streamsRemade(name)
-        yield* Effect.annotateLogs(Effect.logError("a stream was deleted and has been made again; what it held is lost"), { stream: name })
-      })
-
-    const look = Effect.gen(function* () {
-      const found = yield* list
-      const missing = kept.filter(({ name }) => !found.has(name))
-      yield* Effect.forEach(missing, ({ ensure }) => ensure, { discard: true })
-      const now = missing.length === 0 ? found : yield* list
-      for (const one of kept) {
-        const info = now.get(one.name)
-        if (info !== undefined) yield* note(one, info)
-      }
+    )
+    const allExist = Effect.flatMap(list, (found) => {
+      const names = missingIn(found).map(({ name }) => name)
+      return names.length === 0 ? Effect.void : new StreamsMissing({ names })
     })
 
-    yield* Effect.forEach(kept, ({ ensure }) => ensure, { concurrency: 4, discard: true })
+    yield* makesMissing
+      ? Effect.forEach(kept, ({ ensure }) => ensure, { concurrency: 4, discard: true })
+      : Effect.retry(allExist, {
+          schedule: Schedule.intersect(Schedule.spaced(lookEvery), Schedule.recurs(streamsComeWithinSeconds)),
+          while: (error) => error._tag === "StreamsMissing"
+        })
     yield* look
-    let isFailing = false
-    yield* look.pipe(
-      Effect.matchEffect({
-        onSuccess: () => Effect.sync(() => (isFailing = false)),
-        onFailure: (error) => {
-          // While NATS is away every look fails. Log that once.
-          const isNews = !isFailing
-          isFailing = true
-          return isNews ? Effect.logWarning("streams cannot be looked after, trying again each second", error.message) : Effect.void
-        }
-      }),
-      Effect.delay(lookEvery),
-      Effect.forever,
-      Effect.forkScoped
-    )
+    yield* Effect.forkScoped(repeatedly(look))
 
     return {
       /** Streams that were made again while this process ran. */
-      remade: (): ReadonlyArray<Remade> => Array.from(remade, ([stream, atMs]) => ({ stream, atMs })),
+      remade: (): ReadonlyArray<Remade> => Array.from(seen.remade, ([stream, atMs]) => ({ stream, atMs })),
       /** A stream as the newest look found it; undefined when it has not been seen yet. */
-      progress: (stream: string): Progress | undefined => progress.get(stream)
+      progress: (stream: string): Progress | undefined => seen.progress.get(stream)
     } as const
   })
-}) {}
+
+/**
+ * Looks after streams and buckets. The first engine that notices a deleted one makes it again within seconds. Every process notices, because
+ * a stream that was made again has another time of creation.
+ */
+export class StreamKeeper extends Effect.Service<StreamKeeper>()("streams/keep/StreamKeeper", { scoped: make(true) }) {
+  /** For a process whose user may not make streams: it waits for them at its start, and notices when one was made again. */
+  static readonly watching = Layer.scoped(
+    StreamKeeper,
+    Effect.map(make(false), (service) => StreamKeeper.make(service))
+  )
+}

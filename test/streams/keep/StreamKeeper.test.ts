@@ -1,9 +1,10 @@
 import { assert, layer } from "@effect/vitest"
-import { Context, Effect, Layer } from "effect"
+import { Context, Effect, Fiber, Layer } from "effect"
 import { JetStream } from "../../../src/streams/JetStream.ts"
 import * as KeyValue from "../../../src/streams/KeyValue.ts"
 import { StreamKeeper } from "../../../src/streams/keep/StreamKeeper.ts"
 import * as Streams from "../../../src/streams/Streams.ts"
+import { natsServer } from "../../TestBackends.ts"
 import { another, backend, bytes, Server, settings, until } from "../Nats.ts"
 
 const keeper = (role: "engine" | "gateway") =>
@@ -11,7 +12,7 @@ const keeper = (role: "engine" | "gateway") =>
     const server = yield* Server
     const jetStream = yield* another(role)
     const context = yield* Layer.build(
-      Layer.fresh(StreamKeeper.Default).pipe(
+      Layer.fresh(role === "engine" ? StreamKeeper.Default : StreamKeeper.watching).pipe(
         Layer.provide(Layer.succeed(JetStream, jetStream)),
         Layer.provide(Layer.setConfigProvider(settings(server)))
       )
@@ -54,5 +55,14 @@ layer(backend, { excludeTestServices: true })("StreamKeeper", (it) => {
       const after = yield* Effect.promise(() => jsm.streams.info("OPT"))
       assert.deepStrictEqual([after.config.max_msgs, after.config.max_bytes], [5, config.max_bytes])
     })
+  )
+
+  it.scoped("a gateway, which may make no stream, waits for a process that makes them", () =>
+    Effect.gen(function* () {
+      const waiting = yield* Effect.fork(keeper("gateway"))
+      yield* keeper("engine")
+      const gateway = yield* Fiber.join(waiting)
+      assert.strictEqual(gateway.progress("SYS")?.lastSeq, 0)
+    }).pipe(Effect.provideServiceEffect(Server, natsServer))
   )
 })
