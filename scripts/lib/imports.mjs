@@ -26,11 +26,11 @@ const allowed = {
  * import each other. Files in the folder itself come last, because they combine the rooms.
  */
 const rooms = {
-  domain: [["."], ["rules"], ["record"], ["market"], ["options"], ["indicators"], ["strategy"], ["futures"], ["underlying"]],
+  domain: [["."], ["rules"], ["record"], ["market"], ["options"], ["indicators"], ["strategy"], ["futures"], ["underlying"], ["orders"]],
   actors: [["runtime"], ["placement"], ["market", "strategies", "edge"], ["director"], ["."]],
   contract: [
     ["shared"],
-    ["calendar", "settlements", "chains", "history", "instruments", "service", "subscriptions", "udf"],
+    ["calendar", "settlements", "chains", "history", "instruments", "orders", "service", "subscriptions", "udf"],
     ["strategies"],
     ["sockets"],
     ["."]
@@ -41,7 +41,7 @@ const rooms = {
     ["serve"],
     ["sockets"],
     ["ticks", "chains", "instruments", "subscriptions"],
-    ["calendar", "settlements", "history", "strategies"],
+    ["calendar", "settlements", "history", "orders", "strategies"],
     ["bridge", "udf"],
     ["service"],
     ["."]

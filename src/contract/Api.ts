@@ -6,6 +6,7 @@ import { ChainAnalysisApi } from "./chains/ChainAnalysisApi.ts"
 import { ChainsApi } from "./chains/ChainsApi.ts"
 import { HistoryApi } from "./history/HistoryApi.ts"
 import { InstrumentsApi } from "./instruments/InstrumentsApi.ts"
+import { OrdersApi } from "./orders/OrdersApi.ts"
 import { ServiceApi } from "./service/ServiceApi.ts"
 import { SettlementsApi } from "./settlements/SettlementsApi.ts"
 import * as Problem from "./shared/Problem.ts"
@@ -35,5 +36,6 @@ export class Api extends contract(HttpApi.make("gateway"))
   .add(CalendarApi)
   .add(CorporateActionsApi)
   .add(SettlementsApi)
+  .add(OrdersApi)
   .annotate(OpenApi.Title, "Tarang")
   .annotate(OpenApi.Version, "1") {}

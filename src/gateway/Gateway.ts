@@ -15,6 +15,7 @@ import { History } from "./history/History.ts"
 import { HistoryHttp } from "./history/HistoryHttp.ts"
 import { InstrumentsHttp } from "./instruments/InstrumentsHttp.ts"
 import { Symbols } from "./instruments/Symbols.ts"
+import { OrdersHttp } from "./orders/OrdersHttp.ts"
 import * as AsyncApi from "./serve/AsyncApi.ts"
 import { DocsRoute } from "./serve/Docs.ts"
 import * as ErrorForm from "./serve/ErrorForm.ts"
@@ -48,7 +49,7 @@ const bodyBytesMax = 256 * 1024
 
 const ApiRoutes = HttpLayerRouter.addHttpApi(described, { openapiPath: "/openapi.json" }).pipe(
   Layer.provide([ServiceHttp, SubscriptionsHttp, WindowsHttp, StrategiesHttp, PositionsHttp, ChainsHttp, ChainAnalysisHttp]),
-  Layer.provide([InstrumentsHttp, HistoryHttp, UdfHttp, CalendarHttp, CorporateActionsHttp, SettlementsHttp]),
+  Layer.provide([InstrumentsHttp, HistoryHttp, UdfHttp, CalendarHttp, CorporateActionsHttp, SettlementsHttp, OrdersHttp]),
   Layer.provide(UdfAccessLive),
   Layer.provide(AuthenticationLive)
 )

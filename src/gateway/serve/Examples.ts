@@ -101,6 +101,20 @@ export const bodies: Readonly<Record<string, unknown>> = {
     price: "651.95",
     reference: "NSE's bhavcopy of the day"
   },
+  "orders.charges": {
+    account_id: "sim1",
+    orders: [
+      {
+        exchange: "NSE",
+        tradingsymbol: "RELIANCE",
+        transaction_type: "BUY",
+        quantity: 100,
+        product: "CNC",
+        order_type: "LIMIT",
+        price: "1300.50"
+      }
+    ]
+  },
   "foAnalysis.payoff": { spot: 1300, legs: coveredCall },
   "foAnalysis.scenario": { spot: 1300, legs: coveredCall, spot_shifts: [-0.05, 0, 0.05], vol_shifts: [-0.02, 0, 0.02] }
 }

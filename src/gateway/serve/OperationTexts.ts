@@ -113,6 +113,10 @@ export const operations: Readonly<Record<string, Text>> = {
     "Enter a settlement price by hand",
     "An administrator, with the price's source in `reference`. It replaces a computed price, and what strategies held of the contract is realised at it."
   ),
+  "orders.charges": of(
+    "Charges of hypothetical orders",
+    "By today's rates and Kite's rounding, for each order and in total. An order without a price gets the last one. Nothing is sent to the broker."
+  ),
   "foAnalysis.gex": of("Gamma exposure", "Dealers' gamma by strike and the level at which it changes sign."),
   "foAnalysis.strikeDistribution": of("A metric over the strikes", "One metric of calls and puts by strike, with their sums and peaks."),
   "foAnalysis.oiAnalysis": of(
@@ -132,6 +136,14 @@ export const operations: Readonly<Record<string, Text>> = {
 
 /** The meaning of a field or parameter, by name, wherever it appears. */
 export const fields: Readonly<Record<string, string>> = {
+  brokerage: "The broker's fee",
+  stt: "Transaction tax",
+  order_type: "Kite's order types; LIMIT and SL need a price",
+  orders: "In the order of the request",
+  product: "NRML and MIS for derivatives; CNC and MIS for shares",
+  transaction_type: "BUY or SELL",
+  trigger_price: "The price that makes a stop order active, rupees",
+  variety: "Kite's varieties",
   settlements: "Final settlement prices, the newest expiry first",
   reference: "Where a price that was entered by hand is from",
   account_id: "A broker account",

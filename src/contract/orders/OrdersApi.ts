@@ -1,0 +1,60 @@
+import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
+import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
+import * as OpenApi from "@effect/platform/OpenApi"
+import { Schema } from "effect"
+import { Money } from "../../domain/Money.ts"
+import { Authentication } from "../shared/Authentication.ts"
+import { Input, Name } from "../shared/Input.ts"
+import * as Problem from "../shared/Problem.ts"
+import { OrderTerms } from "./OrderTerms.ts"
+
+/** Orders of one request; Kite's own basket holds as many. */
+const ordersMax = 20
+
+const money = (description: string) => Money.annotations({ description })
+const charges = {
+  brokerage: money("The broker's fee, rupees, decimal text"),
+  stt: money("Securities or commodities transaction tax, rupees, decimal text"),
+  exchange_charges: money("The exchange's charge without IPFT, rupees, decimal text"),
+  sebi: money("The regulator's fee, rupees, decimal text"),
+  stamp_duty: money("To the rupee, as a contract note has it, decimal text"),
+  ipft: money("The investor protection fund's charge, rupees, decimal text"),
+  gst: money("On brokerage, exchange charges and the regulator's fee, rupees, decimal text"),
+  total: money("All charges together, rupees, decimal text")
+}
+const OrderCharges = Schema.Struct({
+  exchange: Schema.String,
+  tradingsymbol: Schema.String,
+  transaction_type: Schema.String,
+  quantity: Schema.Int,
+  price: Money.annotations({ description: "The price that the charges are for, rupees, decimal text" }),
+  ...charges
+}).annotations({ identifier: "OrderCharges" })
+const Total = Schema.Struct(charges).annotations({ identifier: "TotalCharges" })
+
+export class OrdersApi extends HttpApiGroup.make("orders")
+  .add(
+    HttpApiEndpoint.post("charges", "/charges")
+      .setPayload(
+        Input({
+          account_id: Name(64),
+          orders: Schema.Array(OrderTerms).pipe(
+            Schema.minItems(1, { message: () => "expected at least one" }),
+            Schema.maxItems(ordersMax, { message: () => `expected at most ${ordersMax}` })
+          )
+        })
+      )
+      .addSuccess(
+        Schema.Struct({
+          account_id: Schema.String,
+          date: Schema.String.annotations({ description: "The trade date whose rates were used, YYYY-MM-DD" }),
+          orders: Schema.Array(OrderCharges),
+          total: Total.annotations({ description: "Sums over the orders" })
+        })
+      )
+  )
+  .middleware(Authentication)
+  .addError(Problem.invalid)
+  .addError(Problem.unavailable)
+  .prefix("/orders")
+  .annotate(OpenApi.Description, "Orders and what they cost") {}

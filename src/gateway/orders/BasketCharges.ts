@@ -1,0 +1,81 @@
+import { Effect, Either } from "effect"
+import { Accounts } from "../../broker/Accounts.ts"
+import type { OrderTerms } from "../../contract/orders/OrderTerms.ts"
+import * as Problem from "../../contract/shared/Problem.ts"
+import * as IndiaTime from "../../domain/IndiaTime.ts"
+import * as Money from "../../domain/Money.ts"
+import * as Instrument from "../../domain/market/Instrument.ts"
+import * as OrderCharges from "../../domain/orders/OrderCharges.ts"
+import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
+import { RuleBook } from "../../streams/RuleBook.ts"
+import { Valuation } from "../chains/Valuation.ts"
+import { instrumentBySymbol, instrumentsLoaded, notFoundText } from "../shared/Lookup.ts"
+
+const view = (it: OrderCharges.Amounts) => ({
+  brokerage: it.brokerage,
+  stt: it.transactionTax,
+  exchange_charges: it.exchange,
+  sebi: it.sebi,
+  stamp_duty: it.stampDuty,
+  ipft: it.ipft,
+  gst: it.gst,
+  total: it.total
+})
+
+interface Priced {
+  readonly tradingsymbol: string
+  readonly order: OrderCharges.Order
+}
+
+/** Charges of orders that need not exist, by today's rates. An order without a price gets the last one. */
+export const make = Effect.gen(function* () {
+  const accounts = yield* Accounts
+  const registry = yield* InstrumentRegistry
+  const rules = yield* RuleBook
+  const valuation = yield* Valuation
+
+  const orderOf = (terms: OrderTerms, at: number, on: string): Either.Either<Priced, Problem.Invalid> => {
+    const refuse = (field: string, message: string) => Either.left(Problem.invalidField(`orders.${at}.${field}`, message))
+    const instrument = instrumentBySymbol(registry, terms.exchange, terms.tradingsymbol)
+    if (instrument === undefined) return refuse("tradingsymbol", notFoundText("Instrument"))
+    if (Instrument.isIndex(instrument.token)) return refuse("tradingsymbol", "is an index, which cannot be traded")
+    const last = terms.price === undefined ? valuation.quote(instrument).lastPrice : null
+    const price = terms.price ?? (last === null ? null : Money.ofNumber(last))
+    if (price === null) return refuse("price", "is not known, so it has to be given")
+    const { exchange, instrumentType } = instrument
+    const underlying = Instrument.underlyingOf(instrument)?.name ?? instrument.tradingsymbol
+    const { product, quantity, transaction_type: side } = terms
+    return Either.right({
+      tradingsymbol: instrument.tradingsymbol,
+      order: { on, exchange, instrumentType, price, product, quantity, side, underlying }
+    })
+  }
+
+  return (accountId: string, wanted: ReadonlyArray<OrderTerms>) =>
+    Effect.gen(function* () {
+      if (!accounts.ids.some((id) => id === accountId)) return yield* Problem.invalidField("account_id", "no such account")
+      yield* instrumentsLoaded(registry)
+      const date = IndiaTime.istDate(valuation.nowMs())
+      const priced = []
+      for (const [at, terms] of wanted.entries()) {
+        const { order, tradingsymbol } = yield* orderOf(terms, at, date)
+        const charges = yield* Either.mapLeft(OrderCharges.charges(rules.current(), order), (unknown) =>
+          Problem.invalidField(`orders.${at}`, unknown.message)
+        )
+        priced.push({ tradingsymbol, order, charges })
+      }
+      return {
+        account_id: accountId,
+        date,
+        orders: priced.map(({ charges, order, tradingsymbol }) => ({
+          exchange: order.exchange,
+          tradingsymbol,
+          transaction_type: order.side,
+          quantity: order.quantity,
+          price: order.price,
+          ...view(charges)
+        })),
+        total: view(OrderCharges.sum(priced.map(({ charges }) => charges)))
+      }
+    })
+})
