@@ -26,7 +26,19 @@ const allowed = {
  * import each other. Files in the folder itself come last, because they combine the rooms.
  */
 const rooms = {
-  domain: [["."], ["rules"], ["record"], ["market"], ["options"], ["indicators"], ["strategy"], ["futures"], ["underlying"], ["orders"]],
+  domain: [
+    ["."],
+    ["rules"],
+    ["record"],
+    ["market"],
+    ["accounts"],
+    ["options"],
+    ["indicators"],
+    ["strategy"],
+    ["futures"],
+    ["underlying"],
+    ["orders"]
+  ],
   actors: [["runtime"], ["placement"], ["market", "strategies", "edge"], ["director"], ["."]],
   contract: [
     ["shared"],

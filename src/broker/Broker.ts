@@ -1,7 +1,9 @@
 import { Config, Duration, Effect, Either } from "effect"
+import * as ConnectionPool from "../domain/accounts/ConnectionPool.ts"
 import { Accounts } from "./Accounts.ts"
 import * as KiteClient from "./KiteClient.ts"
 import { UnknownAccount } from "./KiteError.ts"
+import * as KitePool from "./KitePool.ts"
 import * as KiteRest from "./KiteRest.ts"
 import * as KiteSession from "./KiteSession.ts"
 import * as KiteSocket from "./KiteSocket.ts"
@@ -12,14 +14,22 @@ const milliseconds = (name: string, fallbackMs: number) =>
 const settings = Config.all({
   requestTimeoutMs: milliseconds("KITE_REQUEST_TIMEOUT", KiteClient.defaults.requestTimeoutMs),
   backoffMaxMs: milliseconds("KITE_RECONNECT_MAX", KiteSocket.defaults.backoffMaxMs),
-  livenessMs: milliseconds("KITE_LIVENESS", KiteSocket.defaults.livenessMs)
+  livenessMs: milliseconds("KITE_LIVENESS", KiteSocket.defaults.livenessMs),
+  checkEveryMs: milliseconds("KITE_CHECK_EVERY", KitePool.defaults.checkEveryMs),
+  tokensMax: Config.integer("KITE_CONNECTION_INSTRUMENTS").pipe(
+    Config.withDefault(KitePool.defaults.tokensMax),
+    Config.validate({
+      message: `must be 1 to ${ConnectionPool.brokerTokensMax}: Kite takes no more on one connection`,
+      validation: (value) => value >= 1 && value <= ConnectionPool.brokerTokensMax
+    })
+  )
 })
 
 /** One session per account and process, because a second login with an api_key would end the first login's token. */
 export class Broker extends Effect.Service<Broker>()("broker/Broker", {
   scoped: Effect.gen(function* () {
     const accounts = yield* Accounts
-    const { requestTimeoutMs, backoffMaxMs, livenessMs } = yield* settings
+    const { requestTimeoutMs, backoffMaxMs, livenessMs, checkEveryMs, tokensMax } = yield* settings
     const held = new Map<string, { readonly session: KiteSession.KiteSession; readonly rest: KiteRest.KiteRest }>()
     for (const account of accounts.all) {
       const session = yield* KiteSession.make(yield* KiteClient.make(account, { requestTimeoutMs }), accounts.login(account))
@@ -30,10 +40,16 @@ export class Broker extends Effect.Service<Broker>()("broker/Broker", {
     return {
       session: (accountId: string) => Either.map(entryOf(accountId), (entry) => entry.session),
       rest: (accountId: string) => Either.map(entryOf(accountId), (entry) => entry.rest),
-      /** A socket for the account, closed with the scope. It connects when `set` first names an instrument. */
-      socket: (accountId: string, events: KiteSocket.SocketEvents) =>
+      /** The account's connections, closed with the scope. One connects when `change` first names an instrument. */
+      pool: (accountId: string, options: Pick<KitePool.Options, "events" | "dueSinceMs">) =>
         Effect.flatMap(entryOf(accountId), ({ session }) =>
-          KiteSocket.make({ account: accountId, address: session.socketAddress, events, settings: { backoffMaxMs, livenessMs } })
+          KitePool.make({
+            ...options,
+            account: accountId,
+            address: session.socketAddress,
+            settings: { backoffMaxMs, livenessMs },
+            limits: { checkEveryMs, tokensMax }
+          })
         )
     } as const
   })

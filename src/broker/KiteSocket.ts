@@ -1,15 +1,17 @@
-import { type Clock, Deferred, Duration, Effect, Fiber, type Option, Schedule } from "effect"
-import * as KiteError from "./KiteError.ts"
+import { type Clock, Deferred, Duration, Effect, Exit, Fiber, type Option, Schedule } from "effect"
+import type * as Subscription from "../domain/accounts/Subscription.ts"
+import type * as KiteError from "./KiteError.ts"
 import type { SocketAddress } from "./KiteSession.ts"
 import * as Metrics from "./Metrics.ts"
 import * as SocketInbox from "./SocketInbox.ts"
 import * as SocketLink from "./SocketLink.ts"
 import * as SocketSubscriber from "./SocketSubscriber.ts"
-import type * as Subscription from "./Subscription.ts"
 
 /** Called synchronously. A handler that throws ends `done` with a defect. */
 export interface SocketEvents extends SocketInbox.Handlers {
   readonly onState: (state: State, detail?: string) => void
+  /** All messages that lead to these subscriptions have left. */
+  readonly onSent?: (wanted: Subscription.Wanted) => void
 }
 export type State = "connecting" | "open" | "closed"
 
@@ -20,7 +22,6 @@ export interface Settings extends SocketLink.Settings {
   readonly backoffMaxMs: number
   /** After a connection that lived this long the backoff starts at its base again. */
   readonly healthyAfterMs: number
-  readonly tokensMax: number
   readonly chunkTokens: number
   readonly textBytesMax: number
 }
@@ -31,8 +32,7 @@ export const defaults: Settings = {
   backoffMaxMs: 30_000,
   healthyAfterMs: 30_000,
   closeTimeoutMs: 1_000,
-  tokensMax: 3_000,
-  chunkTokens: 500,
+  chunkTokens: 1_000,
   payloadBytesMax: 2 * 1024 * 1024,
   textBytesMax: 64 * 1024
 }
@@ -42,6 +42,8 @@ export interface Stats {
   readonly state: State
   /** Connections that opened; every one after the first is a reconnect. */
   readonly opened: number
+  /** When the newest connection opened, by the machine's clock. */
+  readonly openedMs: number
   readonly frames: number
   readonly bytes: number
   readonly heartbeats: number
@@ -56,9 +58,14 @@ export interface Stats {
 }
 
 export interface KiteSocket {
-  /** Sets the wanted subscriptions and returns at once. The socket keeps them across reconnects; with none wanted it has no connection. */
-  readonly set: (wanted: Subscription.Wanted) => Effect.Effect<void, KiteError.TooManyInstruments>
+  /**
+   * Sets the wanted subscriptions, at most as many as the broker takes. The socket keeps them across reconnects; with none wanted it has no
+   * connection.
+   */
+  readonly set: (wanted: Subscription.Wanted) => void
   readonly stats: () => Stats
+  /** Ends the open connection, which the next one replaces. */
+  readonly replace: (reason: string) => void
   /** Never succeeds. Fails when no login can help; until then the socket reconnects by itself. */
   readonly done: Effect.Effect<never, KiteError.InvalidCredentials>
 }
@@ -80,6 +87,8 @@ interface Parts extends Omit<Options, "settings"> {
   readonly subscriber: SocketSubscriber.SocketSubscriber
   state: State
   opened: number
+  openedMs: number
+  link: SocketLink.Link | null
 }
 
 const enter = (parts: Parts, next: State, detail?: string) =>
@@ -88,19 +97,13 @@ const enter = (parts: Parts, next: State, detail?: string) =>
     parts.events.onState(next, detail)
   })
 
-const report = ({ account, inbox, subscriber }: Parts) =>
-  Effect.suspend(() => {
-    Metrics.socketSubscribed(account, subscriber.heldCount())
-    return inbox.report
-  })
-
 const noteOpen = (parts: Parts) =>
   Effect.gen(function* () {
     const { account, subscriber } = parts
     subscriber.forget()
     parts.opened++
+    parts.openedMs = parts.clock.unsafeCurrentTimeMillis()
     if (parts.opened > 1) Metrics.socketReconnects(account)
-    Metrics.socketOpen(account, 1)
     yield* enter(parts, "open")
     yield* Effect.logInfo(
       parts.opened === 1
@@ -111,9 +114,9 @@ const noteOpen = (parts: Parts) =>
 
 const noteClosed = (parts: Parts) =>
   Effect.suspend(() => {
+    parts.link = null
     parts.subscriber.forget()
-    Metrics.socketOpen(parts.account, 0)
-    return report(parts)
+    return parts.inbox.report
   })
 
 /** One connection, from asking for its address to its end. */
@@ -124,12 +127,13 @@ const connectOnce = (parts: Parts) =>
     const address = yield* parts.address
     const receive = inbox.receive.bind(inbox)
     const link = yield* SocketLink.open(address, { where, settings, clock, receive })
+    parts.link = link
     yield* noteOpen(parts)
     // raceAll waits for a success, but all of these can only fail. raceFirst ends with the first failure.
     return yield* Deferred.await(link.ended).pipe(
-      Effect.raceFirst(subscriber.keepSubscribed((text) => SocketLink.send(link, text))),
+      Effect.raceFirst(subscriber.keepSubscribed((text) => SocketLink.send(link, text), parts.events.onSent)),
       Effect.raceFirst(SocketLink.watchLiveness(link, settings.livenessMs, clock)),
-      Effect.raceFirst(Effect.forever(Effect.zipRight(Effect.sleep(reportEveryMs), report(parts))))
+      Effect.raceFirst(Effect.forever(Effect.zipRight(Effect.sleep(reportEveryMs), inbox.report)))
     )
   }).pipe(Effect.scoped, Effect.ensuring(noteClosed(parts)))
 
@@ -170,10 +174,11 @@ const run = (parts: Parts): Effect.Effect<never, KiteError.InvalidCredentials> =
     }
   })
 
-const statsOf = ({ inbox, subscriber, state, opened }: Parts): Stats => ({
+const statsOf = ({ inbox, subscriber, state, opened, openedMs }: Parts): Stats => ({
   ...inbox.counts,
   state,
   opened,
+  openedMs,
   lastDataMs: inbox.lastDataMs,
   lastHeartbeatMs: inbox.lastHeartbeatMs,
   wanted: subscriber.wantedCount(),
@@ -198,12 +203,13 @@ export const make = (options: Options) =>
       inbox: new SocketInbox.SocketInbox(account, events, settings.textBytesMax),
       subscriber: yield* SocketSubscriber.make(settings.chunkTokens),
       state: "closed",
-      opened: 0
+      opened: 0,
+      openedMs: 0,
+      link: null
     }
     const fiber = yield* Effect.forkScoped(Effect.annotateLogs(run(parts), { account }))
-    const set = (next: Subscription.Wanted): Effect.Effect<void, KiteError.TooManyInstruments> =>
-      next.size > settings.tokensMax
-        ? new KiteError.TooManyInstruments({ ...where, wanted: next.size, max: settings.tokensMax })
-        : Effect.sync(() => parts.subscriber.want(next))
-    return { set, stats: () => statsOf(parts), done: Fiber.join(fiber) } satisfies KiteSocket
+    const replace = (reason: string): void => {
+      if (parts.link !== null) Deferred.unsafeDone(parts.link.ended, Exit.fail(new SocketLink.LinkEnded({ reason })))
+    }
+    return { set: parts.subscriber.want, stats: () => statsOf(parts), replace, done: Fiber.join(fiber) } satisfies KiteSocket
   })

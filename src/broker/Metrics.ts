@@ -18,5 +18,24 @@ export const socketBytes = counter("kite_socket_bytes_total", "Bytes of binary m
 export const socketHeartbeats = counter("kite_socket_heartbeats_total", "Binary messages of one byte: alive, no data", "account")
 export const socketTexts = counter("kite_socket_texts_total", "Text messages that could be read", "account")
 export const socketBadTexts = counter("kite_socket_bad_texts_total", "Text messages that could not be read", "account")
-export const socketOpen = gauge("kite_socket_open", "1 while the connection to Kite is open", "account").set
-export const socketSubscribed = gauge("kite_socket_subscribed", "Instruments the open connection is subscribed to", "account").set
+export const socketsOpen = gauge("kite_socket_open", "Connections to Kite that are open", "account").set
+export const connections = gauge("kite_connections", "Connections that carry instruments, open or not", "account").set
+export const subscribed = gauge(
+  "kite_socket_subscribed",
+  "Instruments whose subscription has been sent, over all connections",
+  "account"
+).set
+/** The label is the account, a slash and the connection's number. A connection without instruments has no value. */
+export const connectionSubscribed = gauge("kite_connection_subscribed", "Instruments whose subscription has been sent", "connection")
+export const subscriptions = counter("kite_subscriptions_total", "Instruments subscribed", "account")
+export const unsubscriptions = counter("kite_unsubscriptions_total", "Instruments unsubscribed", "account")
+export const subscriptionErrors = counter(
+  "subscription_errors",
+  "Instruments whose subscription was taken back: its message did not leave in time",
+  "account"
+)
+export const replaced = counter(
+  "kite_socket_replaced_total",
+  "Connections replaced because they carried no market data while it was due",
+  "account"
+)

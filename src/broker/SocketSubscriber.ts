@@ -1,6 +1,6 @@
 /** Keeps one connection subscribed to what is wanted. It sends only differences, and everything again after a reconnect. */
 import { Effect } from "effect"
-import * as Subscription from "./Subscription.ts"
+import * as Subscription from "../domain/accounts/Subscription.ts"
 
 /** A flag that fibers can await: `isSet` and `isClear` are latches of which always exactly one is open. */
 const makeFlag = Effect.map(Effect.all([Effect.makeLatch(false), Effect.makeLatch(true)]), ([isSet, isClear]) => ({
@@ -31,21 +31,25 @@ export const make = (chunkTokens: number) =>
       forget: (): void => {
         held = new Map()
       },
-      /** The only writer of a connection. `held` changes only after a message has left. */
-      keepSubscribed: <E>(send: (text: string) => Effect.Effect<void, E>): Effect.Effect<never, E> =>
+      /** The only writer of a connection. `held` changes only after a message has left; `onSent` is called when all messages have. */
+      keepSubscribed: <E>(
+        send: (text: string) => Effect.Effect<void, E>,
+        onSent?: (wanted: Subscription.Wanted) => void
+      ): Effect.Effect<never, E> =>
         Effect.gen(function* () {
           while (true) {
             changed.unsafeClose()
-            for (const command of Subscription.diff(held, wanted, chunkTokens)) {
+            const target = wanted
+            for (const command of Subscription.diff(held, target, chunkTokens)) {
               yield* send(Subscription.format(command))
               held = Subscription.apply(held, command)
             }
+            onSent?.(target)
             yield* Effect.logDebug(`broker socket holds ${held.size} subscriptions`)
             yield* changed.await
           }
         }),
       wantedCount: (): number => wanted.size,
-      heldCount: (): number => held.size,
       /** Tokens whose subscription and mode have both been sent. */
       subscribedCount: (): number => [...held.values()].filter((mode) => mode !== null).length
     } as const

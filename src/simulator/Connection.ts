@@ -58,6 +58,7 @@ export class Connection {
   readonly #isWaiting: Uint8Array
   #waitingCount = 0
   #hasSent = true
+  #isMute = false
   #ping: string | undefined
   #whenDelivered: (() => void) | undefined
 
@@ -82,6 +83,7 @@ export class Connection {
 
   /** Sends the subscribed rows among the given ones. */
   offer(rows: Uint32Array, count: number): void {
+    if (this.#isMute) return
     const { writer, market } = this.#shared
     let full = this.#isFull()
     for (let index = 0; index < count; index++) {
@@ -102,7 +104,7 @@ export class Connection {
 
   /** Sends a row to a connection with any subscription, even without one to this row. */
   offerAnyway(row: number): void {
-    if (this.#subscriptions.size === 0 || this.#socket.readyState !== WebSocket.OPEN) return
+    if (this.#isMute || this.#subscriptions.size === 0 || this.#socket.readyState !== WebSocket.OPEN) return
     this.#shared.writer.append(this.#shared.market.columns, row)
     this.#sendFrame()
   }
@@ -128,6 +130,11 @@ export class Connection {
     this.#ping = ping
     this.#whenDelivered = done
     if (this.#waitingCount === 0) this.#socket.ping(ping)
+  }
+
+  /** From now on it gets heartbeats and no ticks, as Kite's connections sometimes do. */
+  mute(): void {
+    this.#isMute = true
   }
 
   terminate(): void {

@@ -20,6 +20,8 @@ const settleChecksMax = 50
 export interface Stats extends Readonly<Connection.Totals> {
   readonly connections: number
   readonly subscriptions: number
+  /** Subscriptions of each connection, in the order in which they were opened. */
+  readonly spread: ReadonlyArray<number>
 }
 
 export interface Hub {
@@ -31,6 +33,8 @@ export interface Hub {
   readonly text: (type: string, data: unknown, apiKey?: string) => void
   /** Cuts every connection, or those of one api_key, without a close frame, as a broken network does. */
   readonly cut: (apiKey?: string) => void
+  /** Sends no more ticks on the connection that was opened at this place among the open ones (0 is the first); heartbeats go on. */
+  readonly mute: (place: number) => void
   readonly stats: () => Stats
 }
 
@@ -158,8 +162,10 @@ export const make = ({ sessions, market }: { readonly sessions: Sessions.Session
     cut: (apiKey) => {
       for (const connection of ofKey(apiKey)) connection.terminate()
     },
+    mute: (place) => [...connections][place]?.mute(),
     stats: () => ({
       ...totals,
+      spread: [...connections].map(({ subscriptions }) => subscriptions),
       connections: connections.size,
       subscriptions: [...connections].reduce((sum, connection) => sum + connection.subscriptions, 0)
     })

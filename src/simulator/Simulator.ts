@@ -36,6 +36,7 @@ export interface Service {
   readonly text: KiteSocket.Hub["text"]
   /** Cuts connections as a broken network does. */
   readonly cut: KiteSocket.Hub["cut"]
+  readonly mute: KiteSocket.Hub["mute"]
 }
 
 export class Simulator extends Context.Tag("simulator/Simulator")<Simulator, Service>() {}
@@ -135,7 +136,15 @@ export const make = (options: SimulatorOptions.Options): Effect.Effect<Service, 
     yield* Effect.logInfo("simulator started").pipe(
       Effect.annotateLogs({ url: `http://${host}:${port}`, market: market.mode, instruments: market.instruments.length })
     )
-    return { url: `http://${host}:${port}`, wsUrl: `ws://${host}:${port}`, market, stats: hub.stats, text: hub.text, cut: hub.cut }
+    return {
+      url: `http://${host}:${port}`,
+      wsUrl: `ws://${host}:${port}`,
+      market,
+      stats: hub.stats,
+      text: hub.text,
+      cut: hub.cut,
+      mute: hub.mute
+    }
   })
 
 export const Live = Layer.scoped(Simulator, Effect.flatMap(SimulatorOptions.fromEnvironment, make))

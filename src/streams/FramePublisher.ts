@@ -22,8 +22,8 @@ export interface FramePublisher {
   readonly flush: () => void
   /** Sends everything appended so far, then a clock frame. */
   readonly clock: (atMs: number) => void
-  /** Writes into the record, before the next clock, that everything streamed so far is interrupted. */
-  readonly interrupt: (interruption: Interruption) => void
+  /** Writes into the record, before the next clock, that everything streamed so far is interrupted, or these subjects only. */
+  readonly interrupt: (interruption: Interruption, subjects?: ReadonlySet<string>) => void
   /** The same of one packet of one underlying that was not appended. */
   readonly lost: (subject: string, cause: Interruption["cause"], receivedMs: number) => void
   /** Takes a keyframe that an earlier run wrote for this subject, so that what open interest is compared with survives a restart. */
@@ -130,8 +130,8 @@ export const make = (sender: Sender): Effect.Effect<FramePublisher, never, Scope
         lanes.clock(atMs)
         flush()
       },
-      interrupt: (interruption) => {
-        lanes.interrupt(interruption)
+      interrupt: (interruption, subjects) => {
+        lanes.interrupt(interruption, subjects)
         pacer.arm()
       },
       lost: (subject, cause, receivedMs) => {

@@ -5,8 +5,8 @@ import { ConfigProvider, Effect, Either, Layer } from "effect"
 import { inject } from "vitest"
 import { Accounts } from "../../src/broker/Accounts.ts"
 import { Broker } from "../../src/broker/Broker.ts"
-import type { SocketEvents } from "../../src/broker/KiteSocket.ts"
-import type { Mode } from "../../src/broker/Subscription.ts"
+import type { KitePool, PoolEvents } from "../../src/broker/KitePool.ts"
+import type { Mode } from "../../src/domain/accounts/Subscription.ts"
 import * as Frame from "../../src/domain/market/Frame.ts"
 import * as Simulator from "../../src/simulator/Simulator.ts"
 import { valueOf } from "../metrics/Counted.ts"
@@ -54,7 +54,7 @@ const collector = () => {
   const kinds = new Map<number, Set<number>>()
   const columns = Frame.makeColumns()
   const seen = { bad: 0, closed: [] as Array<string> }
-  const events: SocketEvents = {
+  const events: PoolEvents = {
     onFrame: (bytes) => {
       seen.bad += Frame.decode(bytes, columns).bad
       for (let row = 0; row < columns.count; row++) {
@@ -68,8 +68,11 @@ const collector = () => {
       if (state === "closed") seen.closed.push(detail ?? "")
     }
   }
-  return { kinds, seen, events }
+  return { kinds, seen, events, dueSinceMs: () => undefined }
 }
+const subscribe = (pool: KitePool, pairs: ReadonlyArray<readonly [number, Mode]>) =>
+  pool.change({ subscribe: new Map(pairs), unsubscribe: [] })
+const isOpen = (pool: KitePool) => pool.connections().every(({ state }) => state === "open")
 
 describe("Broker against the simulator", () => {
   it.scopedLive("signs in without a person and reads profile, instruments and quotes", () =>
@@ -102,22 +105,23 @@ describe("Broker against the simulator", () => {
       return Effect.gen(function* () {
         const market = yield* simulator()
         yield* Effect.gen(function* () {
-          const { rest, socket: connect } = yield* Broker
+          const { rest, pool: connect } = yield* Broker
           const { instruments } = yield* Effect.flatMap(rest("S1"), (kite) => kite.instruments("NFO"))
           const [full, quote, ltp] = instruments.filter((one) => one.instrumentType === "CE").map((one) => one.token)
-          const { kinds, seen, events } = collector()
-          const socket = yield* connect("S1", events)
+          const client = collector()
+          const { kinds, seen } = client
+          const pool = yield* connect("S1", client)
           const modes: ReadonlyArray<readonly [number, Mode]> = [
             [full!, "full"],
             [quote!, "quote"],
             [ltp!, "ltp"]
           ]
-          yield* socket.set(new Map(modes))
+          yield* subscribe(pool, modes)
           const flows = () => modes.every(([token, mode]) => kinds.get(token)?.has(Frame.Kind[mode]))
           yield* eventually("every mode streams", flows)
           for (let cut = 1; cut <= 3; cut++) {
             market.cut()
-            yield* eventually(`noticed ${cut}`, () => socket.stats().state !== "open")
+            yield* eventually(`noticed ${cut}`, () => !isOpen(pool))
             kinds.clear()
             yield* eventually(`every mode streams after cut ${cut}`, flows)
           }
@@ -140,23 +144,25 @@ describe("Broker against the simulator", () => {
       const port = yield* freePort
       const url = `http://127.0.0.1:${port}`
       yield* Effect.gen(function* () {
-        const { socket: connect } = yield* Broker
-        const { kinds, seen, events } = collector()
+        const { pool: connect } = yield* Broker
+        const client = collector()
+        const { kinds, seen } = client
         const token = yield* Effect.scoped(
           Effect.gen(function* () {
             const market = yield* simulator(port)
             return market.market.instruments.find((one) => one.instrumentType === "FUT")!.token
           })
         )
-        const socket = yield* connect("S1", events)
-        yield* socket.set(new Map([[token, "full"]]))
+        const pool = yield* connect("S1", client)
+        // The simulator is away, so the message leaves once it is back.
+        yield* Effect.forkScoped(subscribe(pool, [[token, "full"]]))
         yield* Effect.scoped(
           Effect.zipRight(
             simulator(port),
             eventually("streams", () => kinds.has(token))
           )
         )
-        yield* eventually("noticed", () => socket.stats().state !== "open")
+        yield* eventually("noticed", () => !isOpen(pool))
         kinds.clear()
         yield* simulator(port)
         yield* eventually("streams again", () => kinds.has(token))
@@ -169,14 +175,14 @@ describe("Broker against the simulator", () => {
     Effect.gen(function* () {
       const { url, stats } = yield* simulator()
       yield* Effect.gen(function* () {
-        const { rest, socket: connect } = yield* Broker
+        const { rest, pool: connect } = yield* Broker
         const { instruments } = yield* Effect.flatMap(rest("S1"), (kite) => kite.instruments("NSE"))
         const token = instruments[0]!.token
         const good = collector()
-        const first = yield* connect("S1", good.events)
-        const second = yield* connect("S2", collector().events)
-        yield* second.set(new Map([[token, "full"]]))
-        yield* first.set(new Map([[token, "full"]]))
+        const first = yield* connect("S1", good)
+        const second = yield* connect("S2", collector())
+        yield* Effect.forkScoped(subscribe(second, [[token, "full"]]))
+        yield* subscribe(first, [[token, "full"]])
         const error = yield* Effect.flip(second.done)
         assert.match(error.message, /^Invalid API credentials: account S2, session: /)
         assert.strictEqual((yield* Effect.flip(Effect.flatMap(rest("S2"), (kite) => kite.profile)))._tag, "InvalidCredentials")

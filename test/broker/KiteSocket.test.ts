@@ -3,7 +3,7 @@ import { Cause, type Duration, Effect, Exit, Fiber, Redacted, Ref, TestClock, Te
 import * as KiteError from "../../src/broker/KiteError.ts"
 import * as KiteSocket from "../../src/broker/KiteSocket.ts"
 import type * as SocketInbox from "../../src/broker/SocketInbox.ts"
-import type { Mode } from "../../src/broker/Subscription.ts"
+import type { Mode } from "../../src/domain/accounts/Subscription.ts"
 import { valueOf } from "../metrics/Counted.ts"
 import { addressOf, captureLogs, eventually, leaks, silentServer, socketServer, subscribedOf } from "./KiteServer.ts"
 
@@ -45,19 +45,19 @@ describe("KiteSocket", () => {
         addressOf(server.url)
       )
       const socket = yield* KiteSocket.make({ account: "A1", address, events: seen.events, settings: quick })
-      yield* socket.set(new Map())
+      socket.set(new Map())
       yield* Effect.yieldNow()
       // Any earlier connection attempt would have asked for an address before this one.
       assert.strictEqual(yield* Ref.get(asked), 0)
-      yield* socket.set(wanted([256265, "full"]))
+      socket.set(wanted([256265, "full"]))
       yield* eventually("subscribed", () => socket.stats().subscribed === 1)
       assert.strictEqual(yield* Ref.get(asked), 1)
       assert.strictEqual(server.upgrades.length, 1)
-      yield* socket.set(new Map())
+      socket.set(new Map())
       yield* eventually("closed by us", () => server.peers[0]?.socket.readyState === 3 && socket.stats().state === "closed")
       assert.strictEqual(socket.stats().subscribed, 0)
       assert.strictEqual(server.upgrades.length, 1)
-      yield* socket.set(wanted([256265, "ltp"]))
+      socket.set(wanted([256265, "ltp"]))
       yield* eventually("open again without a restart", () => server.peers[1]?.said.length === 2)
       assert.deepStrictEqual(subscribedOf(server.peers[1]!), new Map([[256265, "ltp"]]))
       assert.deepStrictEqual(seen.states, ["connecting", "open", "closed", "connecting", "open"])
@@ -71,7 +71,7 @@ describe("KiteSocket", () => {
       const seen = recorder()
       const socket = yield* KiteSocket.make({ account: "DROP", address: addressOf(server.url), events: seen.events, settings: quick })
       const want = new Map<number, Mode>([...range(1, 40, "full"), ...range(100, 30, "quote"), ...range(200, 20, "ltp")])
-      yield* socket.set(want)
+      socket.set(want)
       yield* eventually("subscribed", () => socket.stats().subscribed === 90)
       for (let drop = 1; drop <= 3; drop++) {
         server.peers.at(-1)?.socket.terminate()
@@ -96,12 +96,12 @@ describe("KiteSocket", () => {
       let isRefusing = false
       const server = yield* socketServer({ refuse: () => (isRefusing ? 503 : undefined) })
       const socket = yield* KiteSocket.make({ account: "A1", address: addressOf(server.url), events: recorder().events, settings: quick })
-      yield* socket.set(range(1, 5, "full"))
+      socket.set(range(1, 5, "full"))
       yield* eventually("subscribed", () => socket.stats().subscribed === 5)
       isRefusing = true
       server.peers[0]?.socket.terminate()
       yield* eventually("refused twice", () => server.upgrades.length >= 3)
-      yield* socket.set(wanted([3, "ltp"], [9, "quote"]))
+      socket.set(wanted([3, "ltp"], [9, "quote"]))
       assert.strictEqual(socket.stats().subscribed, 0)
       isRefusing = false
       yield* eventually("restored", () => socket.stats().subscribed === 2 && server.peers[1]?.said.length === 3)
@@ -120,7 +120,7 @@ describe("KiteSocket", () => {
       const server = yield* socketServer()
       const settings = { ...quick, chunkTokens: 4 }
       const socket = yield* KiteSocket.make({ account: "A1", address: addressOf(server.url), events: recorder().events, settings })
-      yield* socket.set(range(1, 10, "full"))
+      socket.set(range(1, 10, "full"))
       yield* eventually("first", () => socket.stats().subscribed === 10)
       const peer = server.peers[0]!
       yield* eventually("first heard", () => peer.said.length === 6)
@@ -135,8 +135,8 @@ describe("KiteSocket", () => {
           ["mode", 2]
         ]
       )
-      yield* socket.set(range(1, 10, "full"))
-      yield* socket.set(new Map<number, Mode>([...range(2, 9, "full"), [10, "ltp"], [11, "quote"]]))
+      socket.set(range(1, 10, "full"))
+      socket.set(new Map<number, Mode>([...range(2, 9, "full"), [10, "ltp"], [11, "quote"]]))
       yield* eventually("second heard", () => peer.said.length === 10)
       assert.deepStrictEqual(peer.said.slice(6), [
         { a: "unsubscribe", v: [1] },
@@ -149,19 +149,6 @@ describe("KiteSocket", () => {
     })
   )
 
-  it.scopedLive("setting more than 3,000 instruments fails with TooManyInstruments and leaves the wanted set unchanged", () =>
-    Effect.gen(function* () {
-      const server = yield* socketServer()
-      const socket = yield* KiteSocket.make({ account: "A1", address: addressOf(server.url), events: recorder().events, settings: quick })
-      yield* socket.set(range(1, 3000, "ltp"))
-      yield* eventually("all subscribed", () => socket.stats().subscribed === 3000)
-      const error = yield* Effect.flip(socket.set(range(1, 3001, "ltp")))
-      assert.strictEqual(error._tag, "TooManyInstruments")
-      assert.match(error.message, /3001 instruments are wanted, but the limit is 3000/)
-      assert.strictEqual(socket.stats().wanted, 3000)
-    })
-  )
-
   it.scopedLive("heartbeats do not count as data, frames arrive unchanged, and text messages have a size limit", () => {
     const logs = captureLogs()
     return Effect.gen(function* () {
@@ -169,7 +156,7 @@ describe("KiteSocket", () => {
       const seen = recorder()
       const settings = { ...quick, textBytesMax: 200 }
       const socket = yield* KiteSocket.make({ account: "BEAT", address: addressOf(server.url), events: seen.events, settings })
-      yield* socket.set(wanted([1, "ltp"]))
+      socket.set(wanted([1, "ltp"]))
       yield* eventually("open", () => server.peers.length === 1)
       const peer = server.peers[0]!.socket
       const frame = Buffer.from([0, 1, 0, 8, 0, 0, 1, 1, 0, 0, 39, 16])
@@ -196,7 +183,7 @@ describe("KiteSocket", () => {
       )
       assert.deepStrictEqual(seen.texts[0]?.data, { order_id: "1", status: "COMPLETE" })
       assert.isNotNull(socket.stats().lastDataMs)
-      yield* socket.set(new Map())
+      socket.set(new Map())
       yield* eventually("reported", () => logs.lines.some((line) => line.includes("the broker reports: too many tokens")))
       assert.isTrue(logs.lines.some((line) => line.includes("unparsable text message of 7 bytes: no json")))
       assert.deepStrictEqual(leaks(logs.lines.join("\n")), [])
@@ -210,7 +197,7 @@ describe("KiteSocket", () => {
     Effect.gen(function* () {
       const server = yield* socketServer()
       const socket = yield* KiteSocket.make({ account: "A1", address: addressOf(server.url), events: recorder().events })
-      yield* socket.set(wanted([1, "full"]))
+      socket.set(wanted([1, "full"]))
       yield* TestServices.provideLive(eventually("open", () => socket.stats().subscribed === 1))
       yield* TestClock.adjust("4 seconds")
       server.peers[0]?.socket.send(Buffer.from([0]))
@@ -231,7 +218,7 @@ describe("KiteSocket", () => {
         return new KiteError.KiteUnreachable({ account: "A1", op: "session", host: "h", code: "ECONNREFUSED" })
       })
       const socket = yield* KiteSocket.make({ account: "A1", address, events: recorder().events })
-      yield* socket.set(wanted([1, "full"]))
+      socket.set(wanted([1, "full"]))
       yield* TestClock.adjust("10 minutes")
       const delays = attempts.slice(1).map((atMs, at) => atMs - attempts[at]!)
       for (const [at, delay] of delays.entries()) {
@@ -256,7 +243,7 @@ describe("KiteSocket", () => {
       // The handshake takes real time while the test's clock runs ahead.
       const settings = { handshakeTimeoutMs: 3_600_000 }
       const socket = yield* KiteSocket.make({ account: "A1", address, events: recorder().events, settings })
-      yield* socket.set(wanted([1, "full"]))
+      socket.set(wanted([1, "full"]))
       yield* adjustUntil("refused six times", "500 millis", () => server.upgrades.length === 6)
       isRefusing = false
       yield* adjustUntil("open", "500 millis", () => socket.stats().subscribed === 1)
@@ -281,7 +268,7 @@ describe("KiteSocket", () => {
       const events = { ...recorder().events, onState: (_: string, detail?: string) => void logs.push(detail ?? "") }
       const settings = { ...quick, handshakeTimeoutMs: 40 }
       const socket = yield* KiteSocket.make({ account: "A1", address: addressOf(mute), events, settings })
-      yield* socket.set(wanted([1, "full"]))
+      socket.set(wanted([1, "full"]))
       yield* eventually("timed out twice", () => logs.filter((line) => line.includes("no answer within 40 ms")).length >= 2)
     })
   )
@@ -298,7 +285,7 @@ describe("KiteSocket", () => {
       const states: Array<string> = []
       const events = { ...recorder().events, onState: (state: string, detail = "") => void states.push(`${state} ${detail}`) }
       const socket = yield* KiteSocket.make({ account: "A1", address, events, settings: quick })
-      yield* socket.set(wanted([1, "full"]))
+      socket.set(wanted([1, "full"]))
       yield* eventually("subscribed", () => socket.stats().subscribed === 1)
       assert.deepStrictEqual(server.upgrades, ["/?access_token=stale", "/?access_token=fresh"])
       assert.isTrue(
@@ -328,8 +315,8 @@ describe("KiteSocket", () => {
           events: recorder().events,
           settings: quick
         })
-        yield* first.set(wanted([1, "full"]))
-        yield* second.set(wanted([1, "full"]))
+        first.set(wanted([1, "full"]))
+        second.set(wanted([1, "full"]))
         const error = yield* Effect.flip(first.done)
         assert.match(error.message, /^Invalid API credentials: account BAD/)
         yield* eventually("the other one streams", () => second.stats().subscribed === 1)
@@ -344,7 +331,7 @@ describe("KiteSocket", () => {
       const details: Array<string> = []
       const events = { ...recorder().events, onState: (_: string, detail = "") => void details.push(detail) }
       const socket = yield* KiteSocket.make({ account: "A1", address: addressOf("ws://no-such-host.invalid"), events, settings: quick })
-      yield* socket.set(wanted([1, "full"]))
+      socket.set(wanted([1, "full"]))
       yield* eventually(
         "reported twice",
         () => details.filter((line) => line.startsWith("Failed to resolve hostname no-such-host.invalid")).length >= 2
@@ -359,7 +346,7 @@ describe("KiteSocket", () => {
       const seen = recorder()
       const settings = { ...quick, payloadBytesMax: 1_000 }
       const socket = yield* KiteSocket.make({ account: "A1", address: addressOf(server.url), events: seen.events, settings })
-      yield* socket.set(wanted([1, "full"]))
+      socket.set(wanted([1, "full"]))
       yield* eventually("open", () => server.peers.length === 1)
       server.peers[0]?.socket.send(Buffer.alloc(1_001))
       yield* eventually("restored", () => server.peers.length === 2 && socket.stats().subscribed === 1)
@@ -377,7 +364,7 @@ describe("KiteSocket", () => {
         }
       }
       const socket = yield* KiteSocket.make({ account: "A1", address: addressOf(server.url), events, settings: quick })
-      yield* socket.set(wanted([1, "full"]))
+      socket.set(wanted([1, "full"]))
       yield* eventually("open", () => server.peers.length === 1)
       server.peers[0]?.socket.send(Buffer.alloc(12))
       const exit = yield* Effect.exit(socket.done)
@@ -391,7 +378,7 @@ describe("KiteSocket", () => {
       const server = yield* socketServer()
       const fiber = yield* Effect.gen(function* () {
         const socket = yield* KiteSocket.make({ account: "A1", address: addressOf(server.url), events: recorder().events, settings: quick })
-        yield* socket.set(wanted([1, "full"]))
+        socket.set(wanted([1, "full"]))
         return yield* Effect.never
       }).pipe(Effect.scoped, Effect.fork)
       yield* eventually("open", () => server.peers.length === 1 && server.peers[0]?.said.length === 2)
@@ -412,8 +399,8 @@ describe("KiteSocket", () => {
         events: right.events,
         settings: quick
       })
-      yield* first.set(wanted([1, "full"]))
-      yield* second.set(wanted([2, "ltp"]))
+      first.set(wanted([1, "full"]))
+      second.set(wanted([2, "ltp"]))
       yield* eventually("both heard", () => server.peers.length === 2 && server.peers.every((peer) => peer.said.length === 2))
       const of = (side: string) => server.peers.find((peer) => peer.url.startsWith(`/${side}`))!
       assert.deepStrictEqual(subscribedOf(of("left")), new Map([[1, "full"]]))

@@ -1,6 +1,6 @@
-import { Clock, Effect, Option, Schema } from "effect"
+import { Clock, Effect, FiberSet, Option, Schedule, Schema } from "effect"
 import { Broker } from "../../broker/Broker.ts"
-import type * as KiteSocket from "../../broker/KiteSocket.ts"
+import type * as KitePool from "../../broker/KitePool.ts"
 import type { TickerStatus } from "../../domain/market/TickerStatus.ts"
 import * as FrameHeader from "../../domain/record/FrameHeader.ts"
 import * as FramePublisher from "../../streams/FramePublisher.ts"
@@ -50,7 +50,7 @@ const publishing = (session: TickerSession.TickerSession, marketClock: Pick<Mark
   })
 
 /** Publishes the account's status: when asked, and once a second. */
-const statusOf = (session: TickerSession.TickerSession, socket: KiteSocket.KiteSocket) =>
+const statusOf = (session: TickerSession.TickerSession, pool: KitePool.KitePool) =>
   Effect.gen(function* () {
     const jetStream = yield* JetStream
     const marketClock = yield* MarketClock
@@ -58,7 +58,7 @@ const statusOf = (session: TickerSession.TickerSession, socket: KiteSocket.KiteS
     const publish = Effect.gen(function* () {
       const nowMs = yield* marketClock.now
       const clockMs = yield* Clock.currentTimeMillis
-      const status = TickerSession.statusOf(session, socket.stats(), rules.current(), marketClock.mode, clockMs, nowMs)
+      const status = TickerSession.statusOf(session, pool.connections(), rules.current(), marketClock.mode, clockMs, nowMs)
       yield* jetStream.notify(Subjects.Ticker.at({ account: session.account }), Subjects.Ticker.encode(status))
     }).pipe(Effect.when(session.lease.isHeld), Effect.ignoreLogged)
     return {
@@ -77,31 +77,49 @@ const statusOf = (session: TickerSession.TickerSession, socket: KiteSocket.KiteS
     } as const
   })
 
-/** Subscribes to what the bucket of actors says, again at each change. */
+/** The pause before what was taken back is tried again, from a second to a quarter of a minute. */
+const retries = Schedule.union(Schedule.exponential("1 second"), Schedule.spaced("15 seconds"))
+
+/** Brings the connections to what is desired now. What could not be sent in time is tried again; what has no room is left out and logged. */
+const settle = (session: TickerSession.TickerSession, pool: KitePool.KitePool) =>
+  Effect.suspend(() => {
+    const change = TickerSession.changeOf(session, pool.wanted())
+    return change.subscribe.size + change.unsubscribe.length === 0 ? Effect.void : pool.change(change)
+  }).pipe(
+    Effect.tapError(({ message, noRoom }) =>
+      Effect.logError(message).pipe(Effect.annotateLogs(noRoom.length === 0 ? {} : { tokens_without_room: noRoom.join(",") }))
+    ),
+    Effect.retry({ schedule: retries, while: ({ late }) => late.length > 0 }),
+    Effect.ignore // logged above
+  )
+
+/** Subscribes to what the bucket of actors says, again at each change. A change does not wait for the one before it. */
 const followBucket = (
   session: TickerSession.TickerSession,
   publisher: FramePublisher.FramePublisher,
-  socket: KiteSocket.KiteSocket,
-  rules: RuleBook,
+  pool: KitePool.KitePool,
   changes: { readonly takeAll: Effect.Effect<ReadonlyArray<KeyValue.Change>> },
   afterEach: Effect.Effect<unknown>
-) => {
-  // With revision 0 the whole bucket is gone. The director fills it again, and what is subscribed stays so meanwhile.
-  const obey = ({ value, revision }: KeyValue.Change) =>
-    Option.match(value, {
-      onNone: () =>
-        revision === 0 ? Effect.void : TickerSession.subscribe(session, publisher, socket, rules.current(), { v: 1, instruments: [] }),
-      onSome: (bytes) =>
-        Effect.flatMap(decodeDesired(new TextDecoder().decode(bytes)), (desired) =>
-          TickerSession.subscribe(session, publisher, socket, rules.current(), desired)
-        )
-    })
-  return changes.takeAll.pipe(
-    Effect.flatMap((all) => Effect.forEach(all, obey, { discard: true })),
-    Effect.zipRight(afterEach),
-    Effect.forever
-  )
-}
+) =>
+  Effect.gen(function* () {
+    const settling = yield* FiberSet.make()
+    const desire = (desired: TickerSession.Desired) =>
+      Effect.zipRight(
+        Effect.sync(() => TickerSession.desire(session, publisher, desired)),
+        FiberSet.run(settling, settle(session, pool))
+      )
+    // With revision 0 the whole bucket is gone. The director fills it again, and what is subscribed stays so meanwhile.
+    const obey = ({ value, revision }: KeyValue.Change) =>
+      Option.match(value, {
+        onNone: () => (revision === 0 ? Effect.void : desire({ v: 1, instruments: [] })),
+        onSome: (bytes) => Effect.flatMap(decodeDesired(new TextDecoder().decode(bytes)), desire)
+      })
+    return yield* changes.takeAll.pipe(
+      Effect.flatMap((all) => Effect.forEach(all, obey, { discard: true })),
+      Effect.zipRight(afterEach),
+      Effect.forever
+    )
+  })
 
 /**
  * One account's stream: the packets of its socket, regrouped by underlying into the record, and the clock that says up to when they are
@@ -141,24 +159,28 @@ export const make = Effect.gen(function* () {
     })
 
   const connect = (session: TickerSession.TickerSession, publisher: FramePublisher.FramePublisher) =>
-    Effect.flatMap(Effect.clock, (clock) =>
-      broker.socket(session.account, {
+    broker.pool(session.account, {
+      dueSinceMs: (tokens, nowMs) => TickerSession.dueSinceMs(session, rules.current(), marketClock.mode, tokens, nowMs),
+      events: {
         onFrame: TickerSession.receiver(session, marketClock, publisher),
         onText: () => {},
-        onState: (next, why) => {
-          if (next === "closed" && session.state === "streaming") TickerSession.interrupt(session, publisher, marketClock.unsafeNow())
-          TickerSession.onSocket(session, next, why ?? null, clock.unsafeCurrentTimeMillis())
+        onState: (next, why, connection, tokens) => {
+          const nowMs = marketClock.unsafeNow()
+          const wasOpen = session.connections.get(connection)?.state === "open"
+          if (tokens.length === 0) TickerSession.resume(session, publisher, connection, nowMs)
+          else if (next === "closed" && wasOpen) TickerSession.interrupt(session, publisher, connection, tokens, nowMs)
+          TickerSession.onConnection(session, connection, next, why, tokens.length > 0)
         }
-      })
-    )
+      }
+    })
 
   return (account: string) =>
     Effect.gen(function* () {
       const session = yield* begin(account)
       const publisher = yield* publishing(session, marketClock)
       yield* TickerSession.keepTime(session, marketClock, publisher)
-      const socket = yield* connect(session, publisher)
-      const status = yield* statusOf(session, socket)
+      const pool = yield* connect(session, publisher)
+      const status = yield* statusOf(session, pool)
       yield* Effect.addFinalizer(() => {
         if (session.failure === null) failures.delete(account)
         else failures.set(account, session.failure)
@@ -166,7 +188,7 @@ export const make = Effect.gen(function* () {
       })
       const changes = yield* actors.watch(key(account))
       // If only a person can renew the session, the socket ends and so does the actor. The supervisor restarts it with growing pauses.
-      return yield* Effect.raceFirst(followBucket(session, publisher, socket, rules, changes, status.publish), socket.done).pipe(
+      return yield* Effect.raceFirst(followBucket(session, publisher, pool, changes, status.publish), pool.done).pipe(
         Effect.raceFirst(status.keepPublishing),
         Effect.tapError((error) =>
           Effect.sync(() => {

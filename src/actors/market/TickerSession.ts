@@ -1,10 +1,11 @@
 /** The state of one run of an account's ticker, and what its callbacks do with it. */
 import { Effect, Schema } from "effect"
-import * as KiteSocket from "../../broker/KiteSocket.ts"
-import type { Mode } from "../../broker/Subscription.ts"
+import type * as KitePool from "../../broker/KitePool.ts"
+import type * as KiteSocket from "../../broker/KiteSocket.ts"
+import * as ConnectionPool from "../../domain/accounts/ConnectionPool.ts"
+import type { Wanted } from "../../domain/accounts/Subscription.ts"
 import * as Frame from "../../domain/market/Frame.ts"
-import type * as InstrumentHours from "../../domain/market/InstrumentHours.ts"
-import type { TickerStatus } from "../../domain/market/TickerStatus.ts"
+import type { ConnectionStatus, TickerStatus } from "../../domain/market/TickerStatus.ts"
 import * as TradingHours from "../../domain/market/TradingHours.ts"
 import type * as Hours from "../../domain/rules/Hours.ts"
 import type * as FramePublisher from "../../streams/FramePublisher.ts"
@@ -29,17 +30,7 @@ export const Desired = Schema.parseJson(
 )
 export type Desired = typeof Desired.Type
 
-const instrumentsMax = KiteSocket.defaults.tokensMax
 const clockEveryMs = 100
-/** An open connection without data for this long is shown as mute while the market is open. */
-export const muteAfterMs = 60_000
-
-/**
- * True if data has been due for too long: since the connection opened, the last data came, or trading began, whichever was last. Times are
- * UNIX ms. `lastDataMs` is null before the first data, `tradingSinceMs` undefined while no instrument trades.
- */
-export const isMute = (nowMs: number, openedMs: number, lastDataMs: number | null, tradingSinceMs: number | undefined): boolean =>
-  tradingSinceMs !== undefined && nowMs - Math.max(openedMs, lastDataMs ?? 0, tradingSinceMs) > muteAfterMs
 
 /** The newest exchange time in a frame, UNIX ms; 0 if no packet carries one. */
 export const newestExchangeMs = (bytes: Uint8Array): number => {
@@ -51,6 +42,13 @@ export const newestExchangeMs = (bytes: Uint8Array): number => {
   return newest * 1_000
 }
 
+/** A connection that carries instruments. `lastTickMs` is market time. */
+export interface Connection {
+  readonly state: "connecting" | "open" | "failed"
+  readonly detail: string | null
+  lastTickMs: number | null
+}
+
 export interface TickerSession {
   readonly account: string
   readonly source: TickerStatus["source"]
@@ -58,68 +56,108 @@ export interface TickerSession {
   readonly lease: Lease
   /** The subject of each instrument's packets, by token. */
   readonly lanes: Map<number, string>
-  /** Where the wanted instruments trade. */
-  places: ReadonlyArray<InstrumentHours.Place>
+  /** What the account should stream, by token. */
+  readonly desired: Map<number, Desired["instruments"][number]>
+  /** The connections that carry instruments. */
+  readonly connections: Map<number, Connection>
+  /** The subjects with an interruption that is not over: since when, and the connections that are lost. */
+  readonly broken: Map<string, { readonly fromMs: number; readonly connections: Set<number> }>
   state: TickerStatus["state"]
   detail: string | null
   ticks: number
   lastTickMs: number | null
-  openedMs: number
-  /** When the last packet before the lost connection came; null while nothing is interrupted. */
-  brokenSinceMs: number | null
-  /** Why the newest attempt to connect failed; null once the socket is open or nothing is wanted. */
+  /** Why the newest attempt to connect failed; null once a connection is open or nothing is wanted. */
   failure: string | null
 }
 
-/** `failure` is why the run before could not connect: until the socket is open, the ticker is still failed. */
+/** `failure` is why the run before could not connect: until a connection is open, the ticker is still failed. */
 export const make = (identity: Pick<TickerSession, "account" | "source" | "incarnation" | "lease" | "failure">): TickerSession => ({
   ...identity,
   lanes: new Map(),
-  places: [],
+  desired: new Map(),
+  connections: new Map(),
+  broken: new Map(),
   state: identity.failure === null ? "idle" : "failed",
   detail: identity.failure,
   ticks: 0,
-  lastTickMs: null,
-  openedMs: 0,
-  brokenSinceMs: null
+  lastTickMs: null
 })
 
+/** An attempt that fails makes a connection failed, with the reason, until it is open: it carries no data, however often it tries. */
+const follow = (before: Connection | undefined, next: KiteSocket.State, why: string | null): Connection => {
+  const lastTickMs = before?.lastTickMs ?? null
+  if (next === "open") return { state: "open", detail: null, lastTickMs }
+  if (next === "closed" && before?.state !== "open") return { state: "failed", detail: why, lastTickMs }
+  return before?.state === "failed" ? before : { state: "connecting", detail: why, lastTickMs }
+}
+
 /**
- * Follows the socket's state. A connection that was lost is connecting again. An attempt that fails makes the ticker failed, with the
- * reason, until the socket is open: it carries no data, however often it tries.
+ * Follows one connection's state. The ticker streams while any connection is open. Before the first one it is failed or connecting.
  */
-export const onSocket = (session: TickerSession, next: KiteSocket.State, why: string | null, clockMs: number): void => {
-  if (next === "open") {
-    session.openedMs = clockMs
+export const onConnection = (
+  session: TickerSession,
+  connection: number,
+  next: KiteSocket.State,
+  why: string | null,
+  isWanted: boolean
+): void => {
+  if (isWanted) session.connections.set(connection, follow(session.connections.get(connection), next, why))
+  else session.connections.delete(connection)
+  const all = [...session.connections]
+  const down = all.find(([, { state }]) => state !== "open")
+  if (all.length === 0) {
+    session.failure = null
+    session.state = "idle"
+    session.detail = why
+  } else if (all.some(([, { state }]) => state === "open")) {
     session.failure = null
     session.state = "streaming"
-  } else if (session.lanes.size === 0) {
-    session.failure = null
-    session.state = next === "connecting" ? "connecting" : "idle"
+    session.detail =
+      down === undefined ? null : `connection ${down[0]} of ${all.length} is ${down[1].state}: ${down[1].detail ?? "not open yet"}`
   } else {
-    if (next === "closed" && session.state !== "streaming") session.failure = why
+    session.failure = all.find(([, { state }]) => state === "failed")?.[1].detail ?? session.failure
     session.state = session.failure === null ? "connecting" : "failed"
+    session.detail = session.failure ?? down?.[1].detail ?? null
   }
-  session.detail = session.failure ?? why
 }
 
 const cause = "connection"
+type Interrupts = Pick<FramePublisher.FramePublisher, "interrupt">
 
-/** The connection to the broker was lost: the record says so before the next clock closes a bar. */
-export const interrupt = (session: TickerSession, publisher: Pick<FramePublisher.FramePublisher, "interrupt">, nowMs: number): void => {
-  if (session.brokenSinceMs !== null || session.lanes.size === 0) return
-  const fromMs = session.lastTickMs ?? nowMs
-  session.brokenSinceMs = fromMs
-  publisher.interrupt({ cause, fromMs, toMs: null, packets: null })
+/** A connection was lost: the record says so before the next clock closes a bar. */
+export const interrupt = (
+  session: TickerSession,
+  publisher: Interrupts,
+  connection: number,
+  tokens: ReadonlyArray<number>,
+  nowMs: number
+): void => {
+  const fromMs = session.connections.get(connection)?.lastTickMs ?? nowMs
+  const fresh = new Set<string>()
+  for (const token of tokens) {
+    const subject = session.lanes.get(token)
+    if (subject === undefined) continue
+    const known = session.broken.get(subject)
+    known?.connections.add(connection)
+    if (known !== undefined) continue
+    session.broken.set(subject, { fromMs, connections: new Set([connection]) })
+    fresh.add(subject)
+  }
+  if (fresh.size > 0) publisher.interrupt({ cause, fromMs, toMs: null, packets: null }, fresh)
 }
 
-/** Packets come again. */
-const resume = (session: TickerSession, publisher: Pick<FramePublisher.FramePublisher, "interrupt">, nowMs: number): void => {
-  publisher.interrupt({ cause, fromMs: session.brokenSinceMs ?? nowMs, toMs: nowMs, packets: null })
-  session.brokenSinceMs = null
+/** Packets of a connection come again, or none is wanted of it. A subject is whole again when none of its connections is lost. */
+export const resume = (session: TickerSession, publisher: Interrupts, connection: number, nowMs: number): void => {
+  const over = new Map<number, Set<string>>()
+  for (const [subject, { fromMs, connections }] of session.broken) {
+    if (!connections.delete(connection) || connections.size > 0) continue
+    session.broken.delete(subject)
+    over.set(fromMs, (over.get(fromMs) ?? new Set()).add(subject))
+  }
+  for (const [fromMs, subjects] of over) publisher.interrupt({ cause, fromMs, toMs: nowMs, packets: null }, subjects)
 }
 
-/** Handles the socket's binary messages, without an effect or a fiber per message. */
+/** Handles the connections' binary messages, without an effect or a fiber per message. */
 export const receiver = (
   session: TickerSession,
   clock: Pick<MarketClock, "mode" | "observe" | "unsafeNow">,
@@ -148,7 +186,7 @@ export const receiver = (
     })
     Metrics.packetsUnowned(account, lost)
   }
-  return (bytes: Uint8Array): void => {
+  return (bytes: Uint8Array, connection: number): void => {
     // Without the lease another process may already stream this account, and only it may publish packets.
     if (!lease.isHeld()) {
       loseAll(bytes)
@@ -156,8 +194,10 @@ export const receiver = (
     }
     if (clock.mode === "feed") clock.observe(newestExchangeMs(bytes))
     receivedMs = clock.unsafeNow()
-    if (session.brokenSinceMs !== null) resume(session, publisher, receivedMs)
+    if (session.broken.size > 0) resume(session, publisher, connection, receivedMs)
     session.lastTickMs = receivedMs
+    const carrier = session.connections.get(connection)
+    if (carrier !== undefined) carrier.lastTickMs = receivedMs
     frame = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length) // Views of a Uint8Array cost less than views of a Buffer.
     const before = session.ticks
     unknown = 0
@@ -189,64 +229,91 @@ export const keepTime = (
   )
 }
 
+/**
+ * Since when data is due of these instruments, UNIX ms by the machine's clock; undefined while none is due. A recording may pause between its
+ * instants and after its end. A simulated market never closes.
+ */
+export const dueSinceMs = (
+  { source, desired }: Pick<TickerSession, "source" | "desired">,
+  rules: Hours.Rules,
+  mode: MarketClock["mode"],
+  tokens: ReadonlyArray<number>,
+  clockMs: number
+): number | undefined => {
+  if (mode === "feed") return undefined
+  if (source === "simulator") return 0
+  const instruments = tokens.flatMap((token) => desired.get(token) ?? [])
+  return TradingHours.tradingSinceMs(rules, TradingHours.placesOf(rules, instruments), clockMs)
+}
+
+const isoOf = (ms: number | null): string | null => (ms === null ? null : new Date(ms).toISOString())
+
 /** `clockMs` is the machine's time, `nowMs` the market's. */
 export const statusOf = (
   session: TickerSession,
-  stats: KiteSocket.Stats,
+  carriers: ReadonlyArray<KitePool.ConnectionStats>,
   rules: Hours.Rules,
   mode: MarketClock["mode"],
   clockMs: number,
   nowMs: number
 ): TickerStatus => {
-  const { account, source, incarnation, state, detail, ticks, lastTickMs, openedMs } = session
-  // A recording may pause between its instants and after its end. A simulated market never closes.
-  const dueSinceMs = source === "simulator" ? 0 : TradingHours.tradingSinceMs(rules, session.places, clockMs)
-  const tradingSinceMs = mode !== "feed" ? dueSinceMs : undefined
+  const { account, source, incarnation, state, detail, ticks, lastTickMs } = session
+  const connections = carriers.map((carrier): ConnectionStatus => {
+    const { connection, openedMs, lastDataMs, tokens, subscribed } = carrier
+    const known = session.connections.get(connection)
+    const hearing = { openedMs, lastDataMs, dueSinceMs: dueSinceMs(session, rules, mode, tokens, clockMs) }
+    const isMute = known?.state === "open" && ConnectionPool.silentMs(clockMs, hearing) > ConnectionPool.muteAfterMs
+    return {
+      connection,
+      state: isMute ? "mute" : (known?.state ?? "connecting"),
+      detail: known?.detail ?? null,
+      subscribed,
+      last_data_at: isoOf(known?.lastTickMs ?? null)
+    }
+  })
+  const open = connections.filter((one) => one.state === "open" || one.state === "mute")
   return {
     v: 1,
     as_of: new Date(nowMs).toISOString(),
     account_id: account,
-    state: state === "streaming" && isMute(clockMs, openedMs, stats.lastDataMs, tradingSinceMs) ? "mute" : state,
+    state: state === "streaming" && open.length > 0 && open.every((one) => one.state === "mute") ? "mute" : state,
     detail,
     source,
     incarnation,
-    subscribed: stats.subscribed,
+    subscribed: connections.reduce((sum, { subscribed }) => sum + subscribed, 0),
     ticks,
-    last_tick_at: lastTickMs === null ? null : new Date(lastTickMs).toISOString()
+    last_tick_at: isoOf(lastTickMs),
+    connections
   }
 }
 
-/** Subscribes to the desired instruments and sets the subject of each instrument's packets. */
-export const subscribe = (
+/** Takes over what the account should stream, and what of it is new. An instrument's subject is known before its first packet. */
+export const desire = (
   session: TickerSession,
   publisher: Pick<FramePublisher.FramePublisher, "forget">,
-  socket: KiteSocket.KiteSocket,
-  rules: Hours.Rules,
   { instruments }: Desired
-) =>
-  Effect.gen(function* () {
-    const { lanes } = session
-    const wanted = new Map<number, Mode>()
-    for (const { instrument_token, mode, exchange, underlying } of instruments.slice(0, instrumentsMax)) {
-      wanted.set(instrument_token, mode)
-      lanes.set(instrument_token, Subjects.Frame.at({ exchange, underlying }))
-    }
-    // Instruments beyond the limit must not end the stream of the others.
-    const left = instruments.slice(instrumentsMax).map(({ instrument_token }) => instrument_token)
-    if (left.length > 0) {
-      yield* Effect.logError("more instruments than one connection takes: subscribe these on another account, they are not streamed").pipe(
-        Effect.annotateLogs({ max: instrumentsMax, tokens: left.join(",") })
-      )
-    }
-    yield* socket.set(wanted)
-    for (const [token, subject] of lanes) {
-      if (wanted.has(token)) continue
-      publisher.forget(subject, token)
-      lanes.delete(token)
-    }
-    session.places = TradingHours.placesOf(rules, instruments)
-    if (wanted.size === 0) {
-      session.failure = null
-      session.state = "idle"
-    }
-  })
+): void => {
+  const { lanes, desired } = session
+  desired.clear()
+  for (const instrument of instruments) {
+    desired.set(instrument.instrument_token, instrument)
+    lanes.set(instrument.instrument_token, Subjects.Frame.at(instrument))
+  }
+  for (const [token, subject] of lanes) {
+    if (desired.has(token)) continue
+    publisher.forget(subject, token)
+    lanes.delete(token)
+  }
+  if (desired.size === 0) {
+    session.failure = null
+    session.state = "idle"
+  }
+}
+
+/** What leads from the subscriptions that the connections hold to the desired ones. */
+export const changeOf = ({ desired }: Pick<TickerSession, "desired">, wanted: Wanted): ConnectionPool.Change => ({
+  subscribe: new Map(
+    [...desired.values()].filter((one) => wanted.get(one.instrument_token) !== one.mode).map((one) => [one.instrument_token, one.mode])
+  ),
+  unsubscribe: [...wanted.keys()].filter((token) => !desired.has(token))
+})

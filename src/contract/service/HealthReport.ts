@@ -1,5 +1,5 @@
 import { Schema } from "effect"
-import { TickerStatus } from "../../domain/market/TickerStatus.ts"
+import { ConnectionStatus, TickerStatus } from "../../domain/market/TickerStatus.ts"
 import { WriterStatus } from "../../domain/WriterStatus.ts"
 
 export const Dependency = Schema.Literal("ok", "down", "not configured")
@@ -18,6 +18,7 @@ const Account = Schema.Struct({
   subscribed: Schema.Int,
   ticks: Schema.Int,
   last_tick_at: Schema.NullOr(Schema.String),
+  connections: Schema.Array(ConnectionStatus),
   as_of: Schema.String
 })
 

@@ -41,9 +41,14 @@ const complaints = ({ known, redis, registry, bridge, views, restarts }: Sources
   const degraded: Array<string> = []
   if (!redis.required && redis.state() === "down") degraded.push("Redis is down")
   for (const one of views.tickers.all()) {
-    const { account_id, state, detail } = one.status
+    const { account_id, state, detail, connections = [] } = one.status
     if (!isFresh(one, views)) degraded.push(`ticker ${account_id} is silent`)
     else if (state === "failed" || state === "mute") degraded.push(`ticker ${account_id} ${state}${detail === null ? "" : `: ${detail}`}`)
+    else {
+      for (const { connection, state, detail } of connections)
+        if (state === "failed" || state === "mute")
+          degraded.push(`connection ${connection} of ticker ${account_id} ${state}${detail === null ? "" : `: ${detail}`}`)
+    }
   }
   for (const one of views.writers.all()) {
     const { name, state, detail } = one.status
@@ -92,9 +97,9 @@ export class Health extends Effect.Service<Health>()("gateway/service/Health", {
           running: heard.some((one) => isFresh(one, views) && one.status.state !== "failed" && one.status.state !== "stopped"),
           active_subscriptions: known.activeSubscriptions,
           accounts: Object.fromEntries(
-            heard.map(({ status: { account_id, state, detail, source, subscribed, ticks, last_tick_at, as_of } }) => [
+            heard.map(({ status: { account_id, state, detail, source, subscribed, ticks, last_tick_at, connections = [], as_of } }) => [
               account_id,
-              { state, detail, source, subscribed, ticks, last_tick_at, as_of }
+              { state, detail, source, subscribed, ticks, last_tick_at, connections, as_of }
             ])
           )
         },

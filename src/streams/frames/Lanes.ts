@@ -97,9 +97,10 @@ export class Lanes {
     this.breaks.note(subject, { cause, fromMs: receivedMs, toMs: receivedMs, packets: 1 })
   }
 
-  /** Notes an interruption of everything that was streamed so far. */
-  interrupt(interruption: Interruption): void {
-    for (const { subject, last } of this.order) if (last.size > 0) this.breaks.note(subject, interruption)
+  /** Notes an interruption of everything that was streamed so far, or of these lanes. */
+  interrupt(interruption: Interruption, subjects?: ReadonlySet<string>): void {
+    for (const { subject, last } of this.order)
+      if (last.size > 0 && subjects?.has(subject) !== false) this.breaks.note(subject, interruption)
   }
 
   /** Queues the keyframes of what has come since the last ones. */

@@ -1,46 +1,89 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { interrupt, isMute, make, muteAfterMs, newestExchangeMs, onSocket, receiver } from "../../../src/actors/market/TickerSession.ts"
+import {
+  desire,
+  interrupt,
+  make,
+  newestExchangeMs,
+  onConnection,
+  receiver,
+  resume,
+  statusOf
+} from "../../../src/actors/market/TickerSession.ts"
+import { muteAfterMs } from "../../../src/domain/accounts/ConnectionPool.ts"
 import * as Frame from "../../../src/domain/market/Frame.ts"
+import { shipped } from "../../../src/domain/rules/Shipped.ts"
 
 describe("TickerSession", () => {
-  it("a connection is mute a minute after its last data, or after its opening if it never had data", () => {
-    const openedMs = 1_000_000
-    assert.isFalse(isMute(openedMs + muteAfterMs, openedMs, null, 0))
-    assert.isTrue(isMute(openedMs + muteAfterMs + 1, openedMs, null, 0))
-    const dataMs = openedMs + 30_000
-    assert.isFalse(isMute(dataMs + muteAfterMs, openedMs, dataMs, 0))
-    assert.isTrue(isMute(dataMs + muteAfterMs + 1, openedMs, dataMs, 0))
-    // After a reconnect, data from before the break does not count.
-    assert.isFalse(isMute(dataMs + 100_000, dataMs + 90_000, dataMs, 0))
-  })
-  it("a connection is mute only while its instruments trade, and not in the first minute of trading", () => {
-    assert.isFalse(isMute(5 * muteAfterMs, 0, null, undefined))
-    assert.isFalse(isMute(5 * muteAfterMs, 0, null, 4 * muteAfterMs))
-    assert.isTrue(isMute(5 * muteAfterMs + 1, 0, null, 4 * muteAfterMs))
-  })
+  const identity = { account: "a", source: "kite", incarnation: 1, lease: { epoch: 1, isHeld: () => true }, failure: null } as const
   it("an attempt that fails makes the ticker failed until it is open, also after a new start; a lost connection is connecting", () => {
-    const identity = { account: "a", source: "kite", incarnation: 1, lease: { epoch: 1, isHeld: () => true } } as const
-    const session = make({ ...identity, failure: null })
-    session.lanes.set(1, "md.frame.NSE.NIFTY")
+    const session = make(identity)
     const seen = () => [session.state, session.detail]
-    onSocket(session, "connecting", null, 0)
+    onConnection(session, 1, "connecting", null, true)
     assert.deepStrictEqual(seen(), ["connecting", null])
-    onSocket(session, "closed", "the upgrade was answered with 403", 0)
+    onConnection(session, 1, "closed", "the upgrade was answered with 403", true)
     assert.deepStrictEqual(seen(), ["failed", "the upgrade was answered with 403"])
-    onSocket(session, "connecting", null, 0)
+    onConnection(session, 1, "connecting", null, true)
     assert.deepStrictEqual(seen(), ["failed", "the upgrade was answered with 403"])
     const next = make({ ...identity, failure: session.failure })
     assert.deepStrictEqual([next.state, next.detail], ["failed", "the upgrade was answered with 403"])
-    onSocket(session, "open", null, 7)
-    assert.deepStrictEqual([...seen(), session.openedMs], ["streaming", null, 7])
-    onSocket(session, "closed", "reset", 8)
+    onConnection(next, 1, "connecting", null, true)
+    assert.deepStrictEqual([next.state, next.detail], ["failed", "the upgrade was answered with 403"])
+    onConnection(session, 1, "open", null, true)
+    assert.deepStrictEqual(seen(), ["streaming", null])
+    onConnection(session, 1, "closed", "reset", true)
     assert.deepStrictEqual(seen(), ["connecting", "reset"])
-    session.lanes.clear()
-    onSocket(session, "closed", "nothing is wanted", 9)
+    onConnection(session, 1, "closed", "nothing is wanted", false)
     assert.deepStrictEqual(seen(), ["idle", "nothing is wanted"])
   })
-  it("BE-REC-02 a lost connection interrupts the record from the last packet until the next one, once", () => {
+  it("one connection of three that is lost leaves the ticker streaming, and its detail names the connection", () => {
+    const session = make(identity)
+    for (const connection of [1, 2, 3]) {
+      onConnection(session, connection, "connecting", null, true)
+      onConnection(session, connection, "open", null, true)
+    }
+    onConnection(session, 2, "closed", "reset", true)
+    assert.deepStrictEqual([session.state, session.detail], ["streaming", "connection 2 of 3 is connecting: reset"])
+    onConnection(session, 2, "closed", "refused", true)
+    assert.deepStrictEqual([session.state, session.detail], ["streaming", "connection 2 of 3 is failed: refused"])
+    onConnection(session, 2, "open", null, true)
+    assert.deepStrictEqual([session.state, session.detail], ["streaming", null])
+  })
+  it("a connection without due data for a minute shows as mute, and the ticker when all of its open connections are", () => {
+    const session = make(identity)
+    const rules = shipped
+    const opensMs = Date.parse("2026-08-24T09:15:00+05:30")
+    const nifty = (token: number) => ({ instrument_token: token, mode: "full", exchange: "NSE", underlying: "NIFTY" }) as const
+    desire(session, { forget: () => {} }, { v: 1, instruments: [nifty(256 + 2), nifty(512 + 2)] })
+    for (const connection of [1, 2]) onConnection(session, connection, "open", null, true)
+    const stats = (connection: number, tokens: ReadonlyArray<number>, lastDataMs: number | null) => ({
+      ...{
+        connection,
+        tokens,
+        lastDataMs,
+        recorded: 1,
+        state: "open" as const,
+        opened: 1,
+        openedMs: opensMs - 3_600_000,
+        wanted: 1,
+        subscribed: 1
+      },
+      ...{ frames: 0, bytes: 0, heartbeats: 0, texts: 0, badTexts: 0, lastHeartbeatMs: null }
+    })
+    const at = (nowMs: number, secondMs: number | null, source: "kite" | "simulator" = "kite") => {
+      const carriers = [stats(1, [258], null), stats(2, [514], secondMs)]
+      const status = statusOf({ ...session, source }, carriers, rules, "real", nowMs, nowMs)
+      return [status.state, ...(status.connections ?? []).map(({ state }) => state)]
+    }
+    // The connections are older than the session: nothing is due before trading begins.
+    assert.deepStrictEqual(at(opensMs - 1_000, null), ["streaming", "open", "open"])
+    assert.deepStrictEqual(at(opensMs + muteAfterMs, null), ["streaming", "open", "open"])
+    assert.deepStrictEqual(at(opensMs + muteAfterMs + 1, opensMs + 5_000), ["streaming", "mute", "open"])
+    assert.deepStrictEqual(at(opensMs + muteAfterMs + 1, null), ["mute", "mute", "mute"])
+    assert.deepStrictEqual(at(opensMs + 12 * 3_600_000, null), ["streaming", "open", "open"])
+    assert.deepStrictEqual(at(opensMs - 1_000, null, "simulator"), ["mute", "mute", "mute"], "a simulated market never closes")
+  })
+  it("BE-REC-02 a lost connection interrupts the record from its last packet until its next one, once", () => {
     const lease = { epoch: 1, isHeld: () => isHeld }
     let isHeld = true
     let nowMs = 1_000
@@ -54,31 +97,62 @@ describe("TickerSession", () => {
       drain: Effect.succeed(0),
       restore: () => {},
       forget: () => {},
-      interrupt: (interruption: unknown) => noted.push(interruption),
+      interrupt: ({ fromMs, toMs }: { fromMs: number; toMs: number | null }, subjects?: ReadonlySet<string>) =>
+        noted.push([fromMs, toMs, [...(subjects ?? [])].sort().join(" ")]),
       lost: (...packet: ReadonlyArray<unknown>) => lost.push(packet),
       stats: () => ({ frames: 0, packets: 0, resent: 0, dropped: 0, open: 0 })
     }
     const clock = { mode: "real", observe: () => {}, unsafeNow: () => nowMs } as const
-    const session = make({ account: "a", source: "kite", incarnation: 1, lease, failure: null })
-    session.lanes.set(1, "md.frame.NSE.NIFTY")
+    const session = make({ ...identity, lease })
+    // The second connection carries the third token, of another underlying, and the fourth, of the same.
+    for (const token of [1, 4]) session.lanes.set(token, "md.frame.NSE.NIFTY")
+    session.lanes.set(3, "md.frame.BSE.SENSEX")
+    for (const connection of [1, 2]) onConnection(session, connection, "open", null, true)
     const receive = receiver(session, clock, publisher)
-    const packet = Frame.frameOf([Frame.encodeLtp({ token: 1, lastPrice: 5 }), Frame.encodeLtp({ token: 2, lastPrice: 5 })])
-    receive(packet)
+    const packets = (...tokens: ReadonlyArray<number>) => Frame.frameOf(tokens.map((token) => Frame.encodeLtp({ token, lastPrice: 5 })))
+    const take = () => noted.splice(0)
+    receive(packets(1, 2), 1)
+    nowMs = 1_500
+    receive(packets(3), 2)
     nowMs = 2_000
-    interrupt(session, publisher, nowMs)
-    interrupt(session, publisher, nowMs)
+    interrupt(session, publisher, 1, [1], nowMs)
+    interrupt(session, publisher, 1, [1], nowMs)
+    assert.deepStrictEqual(take(), [[1_000, null, "md.frame.NSE.NIFTY"]])
+    // Packets of the other connection do not end it.
+    receive(packets(3), 2)
+    assert.deepStrictEqual(take(), [])
     nowMs = 9_000
-    receive(packet)
-    receive(packet)
-    const connection = { cause: "connection", packets: null }
-    assert.deepStrictEqual(noted, [
-      { ...connection, fromMs: 1_000, toMs: null },
-      { ...connection, fromMs: 1_000, toMs: 9_000 }
+    receive(packets(1), 1)
+    receive(packets(1), 1)
+    assert.deepStrictEqual(take(), [[1_000, 9_000, "md.frame.NSE.NIFTY"]])
+
+    // Both connections are lost: an underlying that both carry is whole again only with the second one.
+    interrupt(session, publisher, 1, [1], 9_500)
+    interrupt(session, publisher, 2, [3, 4], 9_600)
+    assert.deepStrictEqual(take(), [
+      [9_000, null, "md.frame.NSE.NIFTY"],
+      [2_000, null, "md.frame.BSE.SENSEX"]
+    ])
+    nowMs = 10_000
+    receive(packets(1), 1)
+    assert.deepStrictEqual(take(), [])
+    nowMs = 11_000
+    receive(packets(3), 2)
+    assert.deepStrictEqual(take(), [
+      [9_000, 11_000, "md.frame.NSE.NIFTY"],
+      [2_000, 11_000, "md.frame.BSE.SENSEX"]
+    ])
+    // Nothing is wanted of a lost connection any more.
+    interrupt(session, publisher, 2, [3], 12_000)
+    resume(session, publisher, 2, 12_500)
+    assert.deepStrictEqual(take(), [
+      [11_000, null, "md.frame.BSE.SENSEX"],
+      [11_000, 12_500, "md.frame.BSE.SENSEX"]
     ])
     assert.deepStrictEqual(lost, [])
     isHeld = false
-    receive(packet)
-    assert.deepStrictEqual(lost, [["md.frame.NSE.NIFTY", "lease", 9_000]], "what nobody may publish any more is counted, by underlying")
+    receive(packets(1, 2), 1)
+    assert.deepStrictEqual(lost, [["md.frame.NSE.NIFTY", "lease", 11_000]], "what nobody may publish any more is counted, by underlying")
   })
   it("the newest exchange time of a frame is 0 if no packet carries one", () => {
     assert.strictEqual(newestExchangeMs(Frame.frameOf([Frame.encodeLtp({ token: 256265, lastPrice: 100 })])), 0)

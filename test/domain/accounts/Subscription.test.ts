@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { FastCheck } from "effect"
-import { apply, diff, format, type Held, type Mode } from "../../src/broker/Subscription.ts"
+import { apply, diff, format, type Held, type Mode } from "../../../src/domain/accounts/Subscription.ts"
 
 const mode = FastCheck.constantFrom<Mode>("ltp", "quote", "full")
 const wantedOf = FastCheck.array(FastCheck.tuple(FastCheck.integer({ min: 1, max: 60 }), mode), { maxLength: 80 }).map(

@@ -1,0 +1,234 @@
+/** The connections of one account. `domain/accounts/ConnectionPool.ts` decides; here are the sockets, the timers and the metrics. */
+import { Data, Deferred, Effect, type Scope } from "effect"
+import * as ConnectionPool from "../domain/accounts/ConnectionPool.ts"
+import type { Wanted } from "../domain/accounts/Subscription.ts"
+import type * as KiteError from "./KiteError.ts"
+import type { SocketAddress } from "./KiteSession.ts"
+import * as KiteSocket from "./KiteSocket.ts"
+import * as Metrics from "./Metrics.ts"
+import type { KiteText } from "./SocketInbox.ts"
+
+/** Called synchronously, with the connection's number. A handler that throws ends `done` with a defect. */
+export interface PoolEvents {
+  readonly onFrame: (bytes: Uint8Array, connection: number) => void
+  readonly onText: (text: KiteText, connection: number) => void
+  /** `tokens` is what the connection carries; with none it stays closed. */
+  readonly onState: (state: KiteSocket.State, detail: string | null, connection: number, tokens: ReadonlyArray<number>) => void
+}
+
+export interface Limits {
+  /** Instruments of one connection, at most `ConnectionPool.brokerTokensMax`. */
+  readonly tokensMax: number
+  readonly subscribeTimeoutMs: number
+  readonly checkEveryMs: number
+}
+export const defaults: Limits = { tokensMax: ConnectionPool.defaultTokensMax, subscribeTimeoutMs: 10_000, checkEveryMs: 30_000 }
+
+/** `late`: their messages did not leave in time, and they were taken back; a retry may help. `noRoom`: no connection has room for them. */
+export class SubscribeRefused extends Data.TaggedError("SubscribeRefused")<{
+  readonly account: string
+  readonly late: ReadonlyArray<number>
+  readonly noRoom: ReadonlyArray<number>
+}> {
+  override get message() {
+    const late = this.late.length === 0 ? [] : [`${this.late.length} could not be sent in time and were taken back`]
+    const noRoom = this.noRoom.length === 0 ? [] : [`${this.noRoom.length} have no room: spread them over more accounts`]
+    return `account ${this.account}, subscribing instruments: ${[...late, ...noRoom].join("; ")}`
+  }
+}
+
+/** One connection that carries instruments. `subscribed` counts those whose messages have left, on this or an earlier connection. */
+export interface ConnectionStats extends KiteSocket.Stats {
+  readonly connection: number
+  readonly tokens: ReadonlyArray<number>
+  readonly recorded: number
+}
+
+export interface KitePool {
+  /** Ends when all messages have left. Several changes may run at once. What is already so sends nothing. */
+  readonly change: (change: ConnectionPool.Change) => Effect.Effect<void, SubscribeRefused>
+  /** What is placed on connections, sent or not. */
+  readonly wanted: () => Wanted
+  /** The connections that carry instruments, by number. */
+  readonly connections: () => ReadonlyArray<ConnectionStats>
+  /** Never succeeds. Fails when no login can help. */
+  readonly done: Effect.Effect<never, KiteError.InvalidCredentials>
+}
+
+export interface Options {
+  readonly account: string
+  readonly address: Effect.Effect<SocketAddress, KiteError.KiteError>
+  readonly events: PoolEvents
+  /** Since when data is due of these instruments, UNIX ms; undefined while none of them trades. */
+  readonly dueSinceMs: (tokens: ReadonlyArray<number>, nowMs: number) => number | undefined
+  readonly limits?: Partial<Limits>
+  readonly settings?: Partial<KiteSocket.Settings>
+}
+
+/** Log lines for one change; the other tokens are counted in the last line. */
+const noticesMax = 10
+
+type Answer = Deferred.Deferred<void, SubscribeRefused>
+
+class Pool {
+  readonly state: ConnectionPool.State
+  readonly sockets: Array<KiteSocket.KiteSocket> = []
+  readonly account: string
+  readonly #decide: ReturnType<typeof ConnectionPool.make>["decide"]
+  readonly #answers = new Map<number, Answer>()
+  readonly #gauged = new Set<number>()
+  readonly #reported = { subscribed: 0, unsubscribed: 0, late: 0 }
+  #asked = 0
+
+  constructor(account: string, tokensMax: number) {
+    const decider = ConnectionPool.make({ tokensMax })
+    this.account = account
+    this.state = decider.initial
+    this.#decide = decider.decide
+  }
+
+  ask(change: ConnectionPool.Change, answer: Answer): { readonly ask: number; readonly already: ReadonlyArray<number> } {
+    const ask = ++this.#asked
+    this.#answers.set(ask, answer)
+    return { ask, already: this.step({ _tag: "Change", ask, ...change }) }
+  }
+
+  /** Decides and acts in one synchronous step, so no other fiber ever sees half of it. Answers the tokens that were already subscribed. */
+  step(input: ConnectionPool.Input): ReadonlyArray<number> {
+    const already: Array<number> = []
+    for (const output of this.#decide(this.state, input)[1]) {
+      if (output._tag === "Already") already.push(output.token)
+      else if (output._tag === "Answered") this.#answer(output)
+      else if (output._tag === "Want") this.sockets[output.connection - 1]?.set(output.wanted)
+      else {
+        Metrics.replaced(this.account)
+        this.sockets[output.connection - 1]?.replace(`mute: no market data for ${Math.round(output.silentMs / 1_000)} s`)
+      }
+    }
+    this.report()
+    return already
+  }
+
+  report(): void {
+    const { account, state } = this
+    const counts = ConnectionPool.sentCounts(state)
+    for (const connection of this.#gauged) if (!counts.has(connection)) Metrics.connectionSubscribed.forget(`${account}/${connection}`)
+    this.#gauged.clear()
+    let sum = 0
+    for (const [connection, count] of counts) {
+      this.#gauged.add(connection)
+      Metrics.connectionSubscribed.set(`${account}/${connection}`, count)
+      sum += count
+    }
+    Metrics.connections(account, counts.size)
+    Metrics.subscribed(account, sum)
+    Metrics.socketsOpen(account, this.sockets.filter((socket) => socket.stats().state === "open").length)
+    Metrics.subscriptions(account, state.totals.subscribed - this.#reported.subscribed)
+    Metrics.unsubscriptions(account, state.totals.unsubscribed - this.#reported.unsubscribed)
+    Metrics.subscriptionErrors(account, state.totals.late - this.#reported.late)
+    Object.assign(this.#reported, state.totals)
+  }
+
+  /** Everything is closed: no metric may show what was. */
+  forget(): void {
+    this.state.connections.clear()
+    this.state.connectionOf.clear()
+    this.sockets.length = 0
+    this.report()
+  }
+
+  connections(): ReadonlyArray<ConnectionStats> {
+    const counts = ConnectionPool.sentCounts(this.state)
+    return Array.from(this.state.connections, ([connection, places]) => ({ connection, tokens: [...places.keys()] })).flatMap(
+      ({ connection, tokens }) => {
+        const socket = this.sockets[connection - 1]
+        return socket === undefined ? [] : [{ ...socket.stats(), connection, tokens, recorded: counts.get(connection) ?? 0 }]
+      }
+    )
+  }
+
+  #answer({ ask, noRoom, late }: Extract<ConnectionPool.Output, { readonly _tag: "Answered" }>): void {
+    const answer = this.#answers.get(ask)
+    this.#answers.delete(ask)
+    if (answer === undefined) return
+    const isDone = noRoom.length + late.length === 0
+    Deferred.unsafeDone(answer, isDone ? Effect.void : new SubscribeRefused({ account: this.account, noRoom, late }))
+  }
+}
+
+const noteAlready = (already: ReadonlyArray<number>) =>
+  Effect.gen(function* () {
+    for (const token of already.slice(0, noticesMax)) yield* Effect.logInfo(`Token ${token} already subscribed`)
+    if (already.length > noticesMax) yield* Effect.logInfo(`${already.length - noticesMax} more tokens already subscribed`)
+  })
+
+/** Replaces open connections that have carried no data for too long while it was due. A heartbeat is no data. */
+const keepChecking = (pool: Pool, { dueSinceMs }: Options, { checkEveryMs }: Limits) =>
+  Effect.gen(function* () {
+    const atMs = (yield* Effect.clock).unsafeCurrentTimeMillis()
+    const open = pool.connections().filter(({ state }) => state === "open")
+    pool.step({
+      _tag: "Check",
+      atMs,
+      hearings: open.map(({ connection, openedMs, lastDataMs, tokens }) => ({
+        connection,
+        openedMs,
+        lastDataMs,
+        dueSinceMs: dueSinceMs(tokens, atMs)
+      }))
+    })
+  }).pipe(Effect.delay(checkEveryMs), Effect.forever)
+
+/**
+ * The connections of one account to Kite's ticker: at most three, each with at most `tokensMax` instruments. One that carries nothing is
+ * closed. Each restores its subscriptions after a reconnect.
+ */
+export const make = (options: Options): Effect.Effect<KitePool, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const { account, address, events } = options
+    const limits: Limits = { ...defaults, ...options.limits }
+    const pool = new Pool(account, limits.tokensMax)
+    // Runs last, when the sockets are closed.
+    yield* Effect.addFinalizer(() => Effect.sync(() => pool.forget()))
+    for (let connection = 1; connection <= ConnectionPool.connectionsMax; connection++) {
+      const socket = yield* KiteSocket.make({
+        account,
+        address,
+        settings: options.settings ?? {},
+        events: {
+          onFrame: (bytes) => events.onFrame(bytes, connection),
+          onText: (text) => events.onText(text, connection),
+          onState: (state, detail) => {
+            pool.report()
+            events.onState(state, detail ?? null, connection, [...(pool.state.connections.get(connection)?.keys() ?? [])])
+          },
+          onSent: (wanted) => void pool.step({ _tag: "Sent", connection, wanted })
+        }
+      })
+      pool.sockets.push(socket)
+    }
+    yield* Effect.forkScoped(Effect.annotateLogs(keepChecking(pool, options, limits), { account }))
+
+    const change = (wanted: ConnectionPool.Change) =>
+      Effect.gen(function* () {
+        const answer = yield* Deferred.make<void, SubscribeRefused>()
+        const { ask, already } = pool.ask(wanted, answer)
+        yield* noteAlready(already)
+        const expire = Effect.sync(() => pool.step({ _tag: "Expired", ask }))
+        const expireInTime = Effect.zipRight(Effect.delay(expire, limits.subscribeTimeoutMs), Deferred.await(answer))
+        yield* Effect.raceFirst(Deferred.await(answer), expireInTime).pipe(Effect.onInterrupt(() => expire))
+      }).pipe(Effect.annotateLogs({ account }))
+    const wanted = (): Wanted =>
+      new Map(
+        Array.from(pool.state.connections.values(), (places) => Array.from(places, ([token, { mode }]) => [token, mode] as const)).flat()
+      )
+    // A socket never ends with success, so the first failure decides.
+    const done = Effect.zipRight(
+      Effect.all(
+        pool.sockets.map((socket) => socket.done),
+        { concurrency: "unbounded", discard: true }
+      ),
+      Effect.never
+    )
+    return { change, wanted, connections: () => pool.connections(), done }
+  })

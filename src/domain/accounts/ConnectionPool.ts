@@ -1,0 +1,227 @@
+/**
+ * Which connection of an account carries which instrument. Connections are filled in their order, so gaps are used before another one opens.
+ * A token never moves between connections. Limits: kite.trade/docs/connect/v3/websocket (3,000 instruments a connection, 3 connections an
+ * api_key).
+ */
+import type { Decider } from "../Decider.ts"
+import type { Mode, Wanted } from "./Subscription.ts"
+
+/** The broker's limits. */
+export const brokerTokensMax = 3_000
+export const connectionsMax = 3
+export const defaultTokensMax = 1_000
+
+/** An open connection without market data for this long is mute while its instruments trade. */
+export const muteAfterMs = 60_000
+/** A connection that keeps falling mute may simply carry nothing that trades: each replacement doubles the patience, up to this many times. */
+const doublingsMax = 4
+
+/** Times are UNIX ms. `dueSinceMs` is the instant since which data is due; undefined while none of its instruments trades. */
+export interface Hearing {
+  readonly connection: number
+  readonly openedMs: number
+  readonly lastDataMs: number | null
+  readonly dueSinceMs: number | undefined
+}
+
+/** How long data has been due without coming, ms; 0 while none is due. */
+export const silentMs = (nowMs: number, { openedMs, lastDataMs, dueSinceMs }: Omit<Hearing, "connection">): number =>
+  dueSinceMs === undefined ? 0 : Math.max(0, nowMs - Math.max(openedMs, lastDataMs ?? 0, dueSinceMs))
+
+export interface Change {
+  readonly subscribe: Wanted
+  readonly unsubscribe: ReadonlyArray<number>
+}
+
+export type Input =
+  /** `ask` names the change in its answer. */
+  | ({ readonly _tag: "Change"; readonly ask: number } & Change)
+  /** The open connection has sent all messages for what was wanted of it. */
+  | { readonly _tag: "Sent"; readonly connection: number; readonly wanted: Wanted }
+  /** The time for this change is over: what was not sent is taken back. */
+  | { readonly _tag: "Expired"; readonly ask: number }
+  /** The open connections, heard at one instant. */
+  | { readonly _tag: "Check"; readonly atMs: number; readonly hearings: ReadonlyArray<Hearing> }
+
+export type Output =
+  /** The connection must carry exactly this; with nothing it closes. */
+  | { readonly _tag: "Want"; readonly connection: number; readonly wanted: Wanted }
+  | { readonly _tag: "Already"; readonly token: number }
+  /** The answer to a change: the tokens for which no connection has room, and those whose message did not leave in time. */
+  | { readonly _tag: "Answered"; readonly ask: number; readonly noRoom: ReadonlyArray<number>; readonly late: ReadonlyArray<number> }
+  | { readonly _tag: "Replace"; readonly connection: number; readonly silentMs: number }
+
+interface Place {
+  readonly mode: Mode
+  /** False until the messages have left. */
+  readonly isSent: boolean
+  /** The mode that was last sent; null before the first one. */
+  readonly sentMode: Mode | null
+}
+
+interface Ask {
+  readonly pending: Set<number>
+  readonly noRoom: ReadonlyArray<number>
+  readonly late: Array<number>
+}
+
+export interface State {
+  /** By the connection's number, from 1. A connection without tokens has no entry. */
+  readonly connections: Map<number, Map<number, Place>>
+  /** The connection of each token. */
+  readonly connectionOf: Map<number, number>
+  readonly asks: Map<number, Ask>
+  /** Connections that were replaced without staying alive since: how often. */
+  readonly replacements: Map<number, number>
+  /** Tokens since the start: subscribed, unsubscribed, and taken back because their message did not leave in time. */
+  readonly totals: { subscribed: number; unsubscribed: number; late: number }
+}
+
+export interface Settings {
+  readonly tokensMax: number
+}
+
+const wantedOf = (places: ReadonlyMap<number, Place>): Wanted => new Map(Array.from(places, ([token, { mode }]) => [token, mode] as const))
+
+const want = (state: State, touched: ReadonlySet<number>): ReadonlyArray<Output> =>
+  [...touched]
+    .sort((a, b) => a - b)
+    .map((connection) => {
+      const places = state.connections.get(connection) ?? new Map<number, Place>()
+      if (places.size > 0) return { _tag: "Want", connection, wanted: wantedOf(places) }
+      state.connections.delete(connection)
+      state.replacements.delete(connection)
+      return { _tag: "Want", connection, wanted: new Map() }
+    })
+
+const drop = (state: State, token: number, touched: Set<number>): void => {
+  const connection = state.connectionOf.get(token)
+  if (connection === undefined) return
+  const places = state.connections.get(connection)
+  if (places !== undefined && places.get(token)?.sentMode !== null) state.totals.unsubscribed++
+  state.connectionOf.delete(token)
+  places?.delete(token)
+  touched.add(connection)
+}
+
+/** The first connection with room; a new one where none has; undefined where the account is full. */
+const roomFor = (state: State, { tokensMax }: Settings): number | undefined => {
+  for (let connection = 1; connection <= connectionsMax; connection++) {
+    const places = state.connections.get(connection)
+    if (places === undefined) state.connections.set(connection, new Map())
+    if ((places?.size ?? 0) < tokensMax) return connection
+  }
+  return undefined
+}
+
+const answered = (state: State): ReadonlyArray<Output> => {
+  const outputs: Array<Output> = []
+  for (const [ask, { pending, noRoom, late }] of state.asks) {
+    if (pending.size > 0) continue
+    state.asks.delete(ask)
+    outputs.push({ _tag: "Answered", ask, noRoom, late })
+  }
+  return outputs
+}
+
+const onChange = (settings: Settings, state: State, { ask, subscribe, unsubscribe }: Change & { readonly ask: number }) => {
+  const touched = new Set<number>()
+  const already: Array<Output> = []
+  const noRoom: Array<number> = []
+  const pending = new Set<number>()
+  for (const token of unsubscribe) {
+    drop(state, token, touched)
+    for (const other of state.asks.values()) other.pending.delete(token)
+  }
+  for (const [token, mode] of subscribe) {
+    const present = state.connectionOf.get(token)
+    const place = present === undefined ? undefined : state.connections.get(present)?.get(token)
+    if (place?.mode === mode) {
+      already.push({ _tag: "Already", token })
+      if (!place.isSent) pending.add(token)
+      continue
+    }
+    const connection = present ?? roomFor(state, settings)
+    if (connection === undefined) {
+      noRoom.push(token)
+      continue
+    }
+    state.connectionOf.set(token, connection)
+    state.connections.get(connection)?.set(token, { mode, isSent: false, sentMode: place?.sentMode ?? null })
+    touched.add(connection)
+    pending.add(token)
+  }
+  state.asks.set(ask, { pending, noRoom, late: [] })
+  return [...want(state, touched), ...already, ...answered(state)]
+}
+
+const onSent = (state: State, connection: number, wanted: Wanted) => {
+  const places = state.connections.get(connection)
+  if (places === undefined) return []
+  for (const [token, place] of places) {
+    if (place.isSent || wanted.get(token) !== place.mode) continue
+    if (place.sentMode === null) state.totals.subscribed++
+    places.set(token, { mode: place.mode, isSent: true, sentMode: place.mode })
+    for (const ask of state.asks.values()) ask.pending.delete(token)
+  }
+  return answered(state)
+}
+
+/** A new token goes; a changed mode returns to the one that was sent. */
+const onExpired = (state: State, ask: number) => {
+  const touched = new Set<number>()
+  for (const token of state.asks.get(ask)?.pending ?? []) {
+    state.totals.late++
+    const connection = state.connectionOf.get(token)
+    const places = connection === undefined ? undefined : state.connections.get(connection)
+    const sentMode = places?.get(token)?.sentMode ?? null
+    if (connection === undefined || places === undefined || sentMode === null) drop(state, token, touched)
+    else {
+      places.set(token, { mode: sentMode, isSent: true, sentMode })
+      touched.add(connection)
+    }
+    for (const other of state.asks.values()) if (other.pending.delete(token)) other.late.push(token)
+  }
+  return [...want(state, touched), ...answered(state)]
+}
+
+const onCheck = (state: State, atMs: number, hearings: ReadonlyArray<Hearing>) =>
+  hearings.flatMap((hearing): ReadonlyArray<Output> => {
+    const { connection, openedMs, lastDataMs } = hearing
+    if (!state.connections.has(connection)) return []
+    if ((lastDataMs ?? 0) - openedMs > muteAfterMs) state.replacements.delete(connection)
+    const replaced = state.replacements.get(connection) ?? 0
+    const silent = silentMs(atMs, hearing)
+    if (silent < muteAfterMs * 2 ** Math.min(replaced, doublingsMax)) return []
+    state.replacements.set(connection, replaced + 1)
+    return [{ _tag: "Replace", connection, silentMs: silent }]
+  })
+
+/** `initial` returns a new state each time, because `decide` mutates the state it is given. */
+export const make = (settings: Settings): Decider<State, Input, Output> => ({
+  get initial() {
+    return {
+      connections: new Map(),
+      connectionOf: new Map(),
+      asks: new Map(),
+      replacements: new Map(),
+      totals: { subscribed: 0, unsubscribed: 0, late: 0 }
+    }
+  },
+  decide: (state, input) => {
+    switch (input._tag) {
+      case "Change":
+        return [state, onChange(settings, state, input)]
+      case "Sent":
+        return [state, onSent(state, input.connection, input.wanted)]
+      case "Expired":
+        return [state, onExpired(state, input.ask)]
+      case "Check":
+        return [state, onCheck(state, input.atMs, input.hearings)]
+    }
+  }
+})
+
+/** The tokens whose messages have left, by connection. */
+export const sentCounts = (state: State): ReadonlyMap<number, number> =>
+  new Map(Array.from(state.connections, ([connection, places]) => [connection, [...places.values()].filter(({ isSent }) => isSent).length]))
