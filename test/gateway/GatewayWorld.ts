@@ -322,6 +322,7 @@ export const chainMessage = (
   pcr_volume: 0.75,
   call_oi: 100,
   put_oi: 150,
+  oi_coverage: { counted: rows.length, listed: 4 },
   oi_change_from: "first_seen",
   convention: "black76-act365",
   columns: {
@@ -341,6 +342,7 @@ export const chainMessage = (
     vega: rows.map(() => 12.25),
     rho: rows.map(() => 3.5),
     time: rows.map(() => "2026-11-24T09:29:59.000Z"),
+    priced_at: rows.map(() => "2026-11-24T09:29:59.000Z"),
     quality: rows.map(() => "live" as const)
   },
   ...more

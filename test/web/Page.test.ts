@@ -317,6 +317,8 @@ describe.skipIf(skip)("Page (skipped when TARANG_CHROMIUM=none asks for it)", ()
           vega: 1,
           rho: 1,
           as_of: new Date().toISOString(),
+          priced_at: new Date().toISOString(),
+          age_ms: 0,
           quality: "live"
         })
         const update = (kind: string, step: number) => (wanted: { symbol: string; expiry: string }) =>
@@ -332,6 +334,7 @@ describe.skipIf(skip)("Page (skipped when TARANG_CHROMIUM=none asks for it)", ()
             forward: 24_500,
             atm_strike: 24_500,
             atm_iv: null,
+            oi_coverage: { counted: 1, listed: 2 },
             oi_change_from: "first_seen",
             max_pain: 24_500,
             pcr: 1,

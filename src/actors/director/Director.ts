@@ -157,6 +157,7 @@ export const make = Effect.gen(function* () {
           strategies: yield* strategies.all,
           instrument: registry.byToken,
           bySymbol: registry.bySymbol,
+          ofUnderlying: registry.ofUnderlying,
           settlements: Holdings.settlementsOf(yield* settlements.ofHoldings),
           multiplierOf,
           previousOi: yield* previous,

@@ -85,6 +85,17 @@ export interface Plan {
   readonly unassigned: ReadonlyArray<number>
 }
 
+/** By streamed expiry, how many options are listed. */
+const listedOptions = (listed: ReadonlyArray<Instrument.Instrument>, streamed: ReadonlyArray<Contract>): Record<string, number> => {
+  const counts: Record<string, number> = {}
+  for (const { kind, expiry } of streamed) if ((kind === "CE" || kind === "PE") && expiry !== null) counts[expiry] = 0
+  for (const one of listed) {
+    const count = Instrument.isOption(one) ? counts[one.expiry ?? ""] : undefined
+    if (count !== undefined) counts[one.expiry as string] = count + 1
+  }
+  return counts
+}
+
 export const make = (options: {
   readonly accounts: ReadonlyArray<string>
   readonly subscriptions: ReadonlyArray<{
@@ -99,6 +110,8 @@ export const make = (options: {
   readonly instrument: (token: number) => Instrument.Instrument | undefined
   /** The day's instrument with this name. */
   readonly bySymbol: (exchange: string, tradingsymbol: string) => Instrument.Instrument | undefined
+  /** All instruments of an underlying that the exchange lists. */
+  readonly ofUnderlying: (exchange: string, underlying: string) => ReadonlyArray<Instrument.Instrument>
   readonly settlements: Holdings.Settlements
   readonly multiplierOf: Multiplier.MultiplierOf
   /** By token, the open interest at the end of the session before the day of a recording. */
@@ -142,7 +155,8 @@ export const make = (options: {
       exchange,
       underlying,
       ...day,
-      instruments: contracts.sort((a, b) => a.instrument_token - b.instrument_token)
+      instruments: contracts.sort((a, b) => a.instrument_token - b.instrument_token),
+      listed_options: listedOptions(options.ofUnderlying(exchange, underlying), contracts)
     }
     definitions.set(Subjects.MarketReference.at({ exchange, underlying }), Subjects.MarketReference.encode(value))
     actors.set(GreeksActor.key(exchange, underlying), "")

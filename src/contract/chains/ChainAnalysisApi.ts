@@ -10,6 +10,7 @@ import { quantityMax } from "../../domain/strategy/Position.ts"
 import { Authentication } from "../shared/Authentication.ts"
 import { Expiry, Input, Name, NumberBetween, Symbol, withDefault } from "../shared/Input.ts"
 import * as Problem from "../shared/Problem.ts"
+import { OiCoverage } from "./ChainsApi.ts"
 import { analysis, PayoffKind, PayoffLeg, scenarioBody } from "./PayoffApi.ts"
 import { grid, gridBody } from "./ScenarioApi.ts"
 import { Surface } from "./SurfaceApi.ts"
@@ -130,6 +131,7 @@ export class ChainAnalysisApi extends HttpApiGroup.make("foAnalysis")
           call_oi_change: Schema.Number,
           put_oi_change: Schema.Number,
           pcr_oi: NumberOrNull,
+          oi_coverage: OiCoverage,
           summary: Schema.Struct({ call: Counts, put: Counts }),
           strikes: Schema.Array(Schema.Struct({ strike: Schema.Number, call: Schema.NullOr(OiRow), put: Schema.NullOr(OiRow) })),
           as_of: AsOf

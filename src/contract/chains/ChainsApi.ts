@@ -13,8 +13,13 @@ const AsOf = Schema.NullOr(Schema.String)
 /** The base of changes: the previous session's last values, or the first ones seen today. Null before anything was published. */
 export const ChangeFrom = Schema.NullOr(Schema.Literal("previous_session", "first_seen"))
 
+/** How many listed options of the expiry have a known open interest, and so count. `listed` is null while unknown. */
+export const OiCoverage = Schema.NullOr(Schema.Struct({ counted: Schema.Int, listed: Schema.NullOr(Schema.Int) }))
+
 /**
- * One option of a chain. iv is a fraction, theta per calendar day, vega and rho per point. `as_of` is the time of the quote.
+ * One option of a chain. iv is a fraction, theta per calendar day, vega and rho per point. `as_of` is the time of the quote, `priced_at` the
+ * exchange's time of the oldest price that the numbers come from, `age_ms` its age at the chain's `as_of`. Both are null without
+ * a price, and for a contract that never traded.
  * `price_change` and `oi_change` are relative to the base in the chain's `oi_change_from`.
  */
 export const OptionRow = Schema.Struct({
@@ -34,6 +39,8 @@ export const OptionRow = Schema.Struct({
   vega: NumberOrNull,
   rho: NumberOrNull,
   as_of: AsOf,
+  priced_at: AsOf,
+  age_ms: NumberOrNull,
   quality: Quality
 }).annotations({ identifier: "OptionRow" })
 
@@ -73,7 +80,9 @@ export class ChainsApi extends HttpApiGroup.make("fo")
   .add(
     HttpApiEndpoint.get("maxPain", "/max-pain")
       .setUrlParams(OfExpiry)
-      .addSuccess(Schema.Struct({ ...named, max_pain: NumberOrNull, strikes: Schema.Array(Schema.Number), as_of: AsOf }))
+      .addSuccess(
+        Schema.Struct({ ...named, max_pain: NumberOrNull, strikes: Schema.Array(Schema.Number), oi_coverage: OiCoverage, as_of: AsOf })
+      )
   )
   .add(
     HttpApiEndpoint.get("pcr", "/pcr")
@@ -85,6 +94,7 @@ export class ChainsApi extends HttpApiGroup.make("fo")
           pcr_volume: NumberOrNull,
           call_oi: Schema.Number,
           put_oi: Schema.Number,
+          oi_coverage: OiCoverage,
           as_of: AsOf
         })
       )

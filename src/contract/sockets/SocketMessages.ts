@@ -1,6 +1,6 @@
 import { Schema } from "effect"
 import { Mark } from "../../domain/strategy/StrategyMessage.ts"
-import { ChangeFrom, StrikeRow } from "../chains/ChainsApi.ts"
+import { ChangeFrom, OiCoverage, StrikeRow } from "../chains/ChainsApi.ts"
 
 /**
  * The gateway's messages on its WebSocket paths: the contract with clients. The gateway writes the frequent ones as text without this
@@ -104,6 +104,7 @@ export const ChainUpdate = Schema.Struct({
   max_pain: NumberOrNull,
   pcr: NumberOrNull,
   totals: Schema.Struct({ call_oi: Schema.Number, put_oi: Schema.Number, pcr_volume: NumberOrNull }),
+  oi_coverage: OiCoverage,
   oi_change_from: ChangeFrom,
   strikes: Schema.Array(StrikeRow),
   ...placed

@@ -284,6 +284,9 @@ export const forEachPacket = (bytes: Uint8Array, visit: (offset: number, length:
 /** Fields of one packet body at the offset that `forEachPacket` passes. */
 export const tokenAt = (bytes: Uint8Array, offset: number): number => u32(bytes, offset)
 export const lastPriceAt = (bytes: Uint8Array, offset: number): number => u32(bytes, offset + 4)
+/** UNIX seconds of the last trade; 0 before the first trade, or if the kind carries no trade time. */
+export const lastTradeTimeAt = (bytes: Uint8Array, offset: number, length: number): number =>
+  length === Kind.full ? u32(bytes, offset + 44) : 0
 /** UNIX seconds; 0 if the kind carries no time. */
 export const exchangeTimeAt = (bytes: Uint8Array, offset: number, length: number): number =>
   length === Kind.full ? u32(bytes, offset + 60) : length === Kind.indexFull ? u32(bytes, offset + 28) : 0

@@ -33,6 +33,11 @@ export interface Quotes {
   readonly receivedMs: Float64Array
   /** Time of the newest packet: the exchange's time, or the receive time if it carried none; NaN before the first packet. */
   readonly timeMs: Float64Array
+  /**
+   * When the last price was made: the last trade, an index's own time, or the receive time of a packet that carries neither. -Infinity for
+   * a contract that never traded, NaN before the first packet.
+   */
+  readonly pricedMs: Float64Array
   /** 1 if a packet arrived since the owner last cleared it. */
   readonly changed: Uint8Array
   /** IST midnight at the end of the newest day seen. */
@@ -86,6 +91,7 @@ export const make = (contracts: Iterable<Contract>): Quotes => {
     previousClose: unknown(),
     receivedMs: new Float64Array(rows.length).fill(Number.NEGATIVE_INFINITY),
     timeMs: unknown(),
+    pricedMs: unknown(),
     changed: new Uint8Array(rows.length),
     nextDayMs: Number.NEGATIVE_INFINITY,
     bad: 0,
@@ -106,6 +112,7 @@ const kept = [
   "previousClose",
   "receivedMs",
   "timeMs",
+  "pricedMs",
   "changed"
 ] as const satisfies ReadonlyArray<keyof Quotes>
 
@@ -189,10 +196,20 @@ const applyOpenInterest = (quotes: Quotes, row: number, oi: number, receivedMs: 
     quotes.priceBase[row] = quotes.lastPrice[row] ?? Number.NaN
 }
 
+/** When the price of a packet was made, never after the packet's receipt. */
+const pricedAt = (bytes: Uint8Array, offset: number, length: number, receivedMs: number): number => {
+  const tradeSeconds = Frame.lastTradeTimeAt(bytes, offset, length)
+  const exchangeSeconds = Frame.exchangeTimeAt(bytes, offset, length)
+  if (tradeSeconds > 0) return Math.min(tradeSeconds * 1000, receivedMs)
+  if (exchangeSeconds > 0) return Frame.hasDepth(length) ? Number.NEGATIVE_INFINITY : Math.min(exchangeSeconds * 1000, receivedMs)
+  return receivedMs
+}
+
 /** Applies the packet at `offset`, of kind `length`. Fields are read in place, because most of them are not needed here. */
 const apply = (quotes: Quotes, row: number, bytes: Uint8Array, offset: number, length: number, receivedMs: number): void => {
   quotes.receivedMs[row] = receivedMs
   quotes.changed[row] = 1
+  quotes.pricedMs[row] = pricedAt(bytes, offset, length, receivedMs)
   quotes.lastPrice[row] = priceOrNaN(Frame.lastPriceAt(bytes, offset))
   // If the newest packet has no depth, the book is unknown: an old quote must not pass for a live one.
   quotes.bid[row] = priceOrNaN(Frame.bestBidAt(bytes, offset, length))

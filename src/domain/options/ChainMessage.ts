@@ -8,7 +8,7 @@ export const Side = Schema.Literal("CE", "PE")
 
 /**
  * Whether a row has an implied volatility and Greeks, and if not, why.
- * `live`: priced · `stale`: priced from a quote older than the configured age · `no_price`: never traded or quoted · `no_forward`: the
+ * `live`: priced · `stale`: priced from a trade or a book older than the configured age, by the exchange's time · `no_price`: never traded or quoted · `no_forward`: the
  * expiry has no forward yet · `below_intrinsic`, `no_time_value`: less than one tick above the lower bound · `above_bound`: at or
  * above the upper bound of an option's price · `expired`.
  */
@@ -46,6 +46,8 @@ export const Columns = Schema.Struct({
   vega: column(NumberOrNull),
   rho: column(NumberOrNull),
   time: column(Schema.NullOr(Schema.String)),
+  /** Exchange time of the oldest price that the row stands on; null without one. Messages of older versions do not have it. */
+  priced_at: Schema.optional(column(Schema.NullOr(Schema.String))),
   quality: column(Quality)
 })
 export type Columns = typeof Columns.Type
@@ -73,6 +75,8 @@ export const Chain = Schema.Struct({
   pcr_volume: NumberOrNull,
   call_oi: Schema.Number,
   put_oi: Schema.Number,
+  /** Options of this expiry whose open interest is in the totals, in pcr_oi and in max_pain, and how many the exchange lists. */
+  oi_coverage: Schema.optional(Schema.Struct({ counted: Schema.Int, listed: Schema.NullOr(Schema.Int) })),
   oi_change_from: Schema.Literal("previous_session", "first_seen"),
   convention: Schema.String,
   delta_seq: Schema.optional(Schema.Int),
@@ -87,12 +91,15 @@ export const UnderlyingState = Schema.Struct({
   underlying: Schema.String,
   instrument_token: Schema.NullOr(Schema.Int),
   spot: NumberOrNull,
+  /** When that price was made, by the exchange's time. Messages of older versions do not have it. */
+  spot_time: Schema.optional(Schema.NullOr(Schema.String)),
   spot_change: NumberOrNull,
   futures: Schema.Array(
     Schema.Struct({
       expiry: Schema.String,
       instrument_token: Schema.Int,
       last_price: NumberOrNull,
+      time: Schema.optional(Schema.NullOr(Schema.String)),
       oi: NumberOrNull,
       basis: NumberOrNull
     })

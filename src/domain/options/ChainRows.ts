@@ -129,6 +129,7 @@ export const columns = (chain: ChainState.ChainState, quotes: Quotes.Quotes, row
     vega: units(Field.vega, places.vega),
     rho: units(Field.rho, places.rho),
     time: rows.map((row) => timeText(quotes.timeMs[quotesRow(chain, row)] ?? Number.NaN)),
+    priced_at: rows.map((row) => timeText(sideOf(chain, row).pricedMs[strikeIndex(row)] ?? Number.NaN)),
     quality: rows.map((row) => ChainState.qualities[now[row * width + Field.quality] ?? 0] ?? "no_price")
   }
 }
@@ -137,8 +138,9 @@ export const orNull = (x: number): number | null => (Number.isNaN(x) ? null : x)
 /** A cache: the rows of one window share a few exchange times. */
 const timeTexts = new Map<number, string>()
 const timeTextsMax = 1_000
-const timeText = (ms: number): string | null => {
-  if (Number.isNaN(ms)) return null
+/** NaN and -Infinity (never) have no text. */
+export const timeText = (ms: number): string | null => {
+  if (!Number.isFinite(ms)) return null
   const known = timeTexts.get(ms)
   if (known !== undefined) return known
   if (timeTexts.size >= timeTextsMax) timeTexts.clear()

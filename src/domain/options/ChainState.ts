@@ -7,13 +7,14 @@ import * as ImpliedVol from "./ImpliedVol.ts"
 import * as MaxPain from "./MaxPain.ts"
 import * as Moneyness from "./Moneyness.ts"
 import * as OpenInterest from "./OpenInterest.ts"
+import * as OptionPrice from "./OptionPrice.ts"
 
 export interface Settings {
   /** Continuously compounded yearly rate. */
   readonly rate: number
   /** Continuously compounded yearly yield. Only a forward computed from the spot depends on it. */
   readonly dividendYield: number
-  /** A row is stale if its newest packet is older than this (event time). */
+  /** A row is stale if a price that it stands on is older than this: event time less the exchange's time of the price. */
   readonly staleAfterMs: number
 }
 
@@ -28,6 +29,8 @@ const [live, stale, noPrice, noForward, belowIntrinsic, noTimeValue, aboveBound,
 export interface Side extends Black76.SideColumns {
   readonly row: Int32Array
   readonly quality: Uint8Array
+  /** Event time of the oldest price that the row's numbers come from; NaN without one, -Infinity if its contract never traded. */
+  readonly pricedMs: Float64Array
 }
 
 /** The options of one expiry as columns by ascending strike. Plain data, updated in place by `refresh`. */
@@ -53,6 +56,8 @@ export interface ChainState {
   maxPain: number
   callOi: number
   putOi: number
+  /** Options whose open interest is known, so that it counts in the totals, PCR and max pain. */
+  counted: number
   /** NaN without calls. */
   pcrOi: number
   pcrVolume: number
@@ -67,6 +72,7 @@ export interface ChainState {
 const sideColumns = (count: number): Side => ({
   row: new Int32Array(count).fill(-1),
   quality: new Uint8Array(count).fill(noPrice),
+  pricedMs: new Float64Array(count).fill(Number.NaN),
   price: new Float64Array(count).fill(Number.NaN),
   delta: new Float64Array(count).fill(Number.NaN),
   gamma: new Float64Array(count).fill(Number.NaN),
@@ -107,6 +113,7 @@ export const make = (quotes: Quotes.Quotes, expiry: string, expiryMs: number, be
     maxPain: -1,
     callOi: 0,
     putOi: 0,
+    counted: 0,
     pcrOi: Number.NaN,
     pcrVolume: Number.NaN,
     changed: true,
@@ -157,15 +164,31 @@ const scratch = {
   vol: new Float64Array(0),
   /** Quality of the strike: `live`, or the reason why it has no volatility. */
   reason: new Uint8Array(0),
-  /** Receive time of the price from which the volatility was solved. */
+  /** When the price of each side was made, and the price from which the volatility was solved. */
+  callMs: new Float64Array(0),
+  putMs: new Float64Array(0),
   sourceMs: new Float64Array(0)
 }
 const forward = Forward.empty()
+const chosen: OptionPrice.OptionPrice = { price: Number.NaN, atMs: Number.NaN }
+
+const columnNames = [
+  "call",
+  "put",
+  "callOi",
+  "putOi",
+  "callVolume",
+  "putVolume",
+  "liquidity",
+  "vol",
+  "callMs",
+  "putMs",
+  "sourceMs"
+] as const
 
 const reserve = (count: number): void => {
   if (count <= scratch.call.length) return
-  for (const name of ["call", "put", "callOi", "putOi", "callVolume", "putVolume", "liquidity", "vol", "sourceMs"] as const)
-    scratch[name] = new Float64Array(count * 2)
+  for (const name of columnNames) scratch[name] = new Float64Array(count * 2)
   scratch.reason = new Uint8Array(count * 2)
 }
 
@@ -176,8 +199,13 @@ const gather = (chain: ChainState, quotes: Quotes.Quotes): void => {
   for (let i = 0; i < chain.strike.length; i++) {
     const call = chain.call.row[i] ?? -1
     const put = chain.put.row[i] ?? -1
-    scratch.call[i] = Quotes.rupees(quotes, call, at(quotes.lastPrice, call))
-    scratch.put[i] = Quotes.rupees(quotes, put, at(quotes.lastPrice, put))
+    const tick = chain.tick[i] ?? 0
+    OptionPrice.choose(quotes, call, tick, chosen)
+    scratch.call[i] = chosen.price
+    scratch.callMs[i] = chosen.atMs
+    OptionPrice.choose(quotes, put, tick, chosen)
+    scratch.put[i] = chosen.price
+    scratch.putMs[i] = chosen.atMs
     scratch.callOi[i] = at(quotes.oi, call)
     scratch.putOi[i] = at(quotes.oi, put)
     const callVolume = at(quotes.volume, call)
@@ -240,7 +268,7 @@ const solveStrike = (chain: ChainState, quotes: Quotes.Quotes, rate: number, t: 
   const otmIsPut = strike < chain.forward
   const usePut = otmIsPut ? !Number.isNaN(put) : Number.isNaN(call)
   const price = usePut ? put : call
-  scratch.sourceMs[i] = at(quotes.receivedMs, (usePut ? chain.put.row[i] : chain.call.row[i]) ?? -1)
+  scratch.sourceMs[i] = (usePut ? scratch.putMs[i] : scratch.callMs[i]) ?? Number.NaN
   if (Number.isNaN(price)) scratch.reason[i] = noPrice
   else if (Number.isNaN(chain.forward)) scratch.reason[i] = noForward
   else {
@@ -260,17 +288,47 @@ const expireStrike = (chain: ChainState, i: number, reason: number): void => {
   scratch.reason[i] = reason
 }
 
-const qualityOf = (chain: ChainState, quotes: Quotes.Quotes, side: Side, i: number, eventMs: number, staleAfterMs: number): number => {
-  const reason = scratch.reason[i] ?? noPrice
-  const row = side.row[i] ?? -1
-  const priced = row >= 0 && !Number.isNaN(quotes.lastPrice[row])
-  if (reason !== live) return priced || reason === expired ? reason : noPrice
-  // A row is as old as the older of two quotes: its own and the one that gave the volatility.
-  const sourceMs = scratch.sourceMs[i] ?? Number.NaN
-  const oldestMs = priced ? Math.min(sourceMs, quotes.receivedMs[row] ?? sourceMs) : sourceMs
-  if (eventMs - oldestMs > staleAfterMs) return stale
-  chain.staleFromMs = Math.min(chain.staleFromMs, oldestMs + staleAfterMs)
-  return live
+/**
+ * Writes the quality of one side's rows, and the time of their oldest price. A row stands on its own price, on the one that gave the
+ * volatility, and on the spot's or the future's where the forward comes from it.
+ */
+const judge = (
+  chain: ChainState,
+  side: Side,
+  prices: Float64Array,
+  timesMs: Float64Array,
+  eventMs: number,
+  settings: Settings,
+  forwardMs: number
+): void => {
+  for (let i = 0; i < chain.strike.length; i++) {
+    const reason = scratch.reason[i] ?? noPrice
+    const isPriced = !Number.isNaN(prices[i])
+    const ownMs = isPriced ? (timesMs[i] ?? Number.NaN) : Number.NaN
+    if (reason !== live) {
+      side.quality[i] = isPriced || reason === expired ? reason : noPrice
+      side.pricedMs[i] = ownMs
+      continue
+    }
+    const sourceMs = scratch.sourceMs[i] ?? Number.NaN
+    const oldestMs = Math.min(sourceMs, isPriced ? ownMs : sourceMs, forwardMs)
+    side.pricedMs[i] = oldestMs
+    side.quality[i] = eventMs - oldestMs > settings.staleAfterMs ? stale : live
+    if (side.quality[i] === live) chain.staleFromMs = Math.min(chain.staleFromMs, oldestMs + settings.staleAfterMs)
+  }
+}
+
+/** When the price behind the forward was made. Parity takes it from the options, whose own times count. */
+const forwardMsOf = (chain: ChainState, quotes: Quotes.Quotes, spotRow: number): number => {
+  const row = chain.forwardSource === "future" ? chain.futureRow : chain.forwardSource === "spot" ? spotRow : -1
+  return row < 0 ? Number.POSITIVE_INFINITY : at(quotes.pricedMs, row)
+}
+
+/** How many options have a known open interest. */
+const countKnown = (count: number): number => {
+  let known = 0
+  for (let i = 0; i < count; i++) known += (Number.isNaN(scratch.callOi[i]) ? 0 : 1) + (Number.isNaN(scratch.putOi[i]) ? 0 : 1)
+  return known
 }
 
 const summarise = (chain: ChainState): void => {
@@ -278,6 +336,7 @@ const summarise = (chain: ChainState): void => {
   const totals = OpenInterest.summarise(count, scratch.callOi, scratch.putOi, scratch.callVolume, scratch.putVolume)
   chain.callOi = totals.callOi
   chain.putOi = totals.putOi
+  chain.counted = countKnown(count)
   chain.pcrOi = totals.pcrOi.value ?? Number.NaN
   chain.pcrVolume = totals.pcrVolume.value ?? Number.NaN
   chain.maxPain = MaxPain.lowestRow(count, scratch.callOi, scratch.putOi)
@@ -304,10 +363,9 @@ export const refresh = (chain: ChainState, quotes: Quotes.Quotes, settings: Sett
   const { strike, call, put } = chain
   Black76.fillChain({ count, strike, vol: scratch.vol, f: chain.forward, t: Math.max(0, t), r: settings.rate, call, put })
   chain.staleFromMs = Number.POSITIVE_INFINITY
-  for (let i = 0; i < count; i++) {
-    call.quality[i] = qualityOf(chain, quotes, call, i, eventMs, settings.staleAfterMs)
-    put.quality[i] = qualityOf(chain, quotes, put, i, eventMs, settings.staleAfterMs)
-  }
+  const forwardMs = forwardMsOf(chain, quotes, spotRow)
+  judge(chain, call, scratch.call, scratch.callMs, eventMs, settings, forwardMs)
+  judge(chain, put, scratch.put, scratch.putMs, eventMs, settings, forwardMs)
   chain.atm = Moneyness.atmRow(strike, count, chain.forward)
   summarise(chain)
   chain.changed = false

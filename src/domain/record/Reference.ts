@@ -27,6 +27,8 @@ export const Reference = Schema.Struct({
   underlying: Schema.String,
   /** The trading day for which these tokens are valid. */
   trade_date: Schema.optional(Schema.String),
-  instruments: Schema.Array(Contract)
+  instruments: Schema.Array(Contract),
+  /** By expiry, how many options the exchange lists, streamed or not. */
+  listed_options: Schema.optional(Schema.Record({ key: Schema.String, value: Schema.Int }))
 })
 export type Reference = typeof Reference.Type

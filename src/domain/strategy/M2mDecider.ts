@@ -431,7 +431,7 @@ const markOutput = (context: Context, state: State, seq: number): Output => {
   const priceOf = (line: Line) => quotesOf(line).lastPrice[line.row] as number
   const judgedMs = judgedAt(context, state.eventMs)
   const isMissing = (line: Line) =>
-    Number.isNaN(priceOf(line)) || judgedMs(line) - (quotesOf(line).receivedMs[line.row] as number) > context.settings.staleAfterMs
+    Number.isNaN(priceOf(line)) || judgedMs(line) - (quotesOf(line).pricedMs[line.row] as number) > context.settings.staleAfterMs
   const units = unpriced.length > 0 ? null : Premium.net(legs, priceOf)
   const heldUnits = unvalued ? null : Premium.net(holdings, priceOf)
   // Profit is (price - entry) x signed quantity: the negated premium minus what was paid.

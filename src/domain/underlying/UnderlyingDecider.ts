@@ -8,6 +8,7 @@ import * as Quotes from "../market/Quotes.ts"
 import type * as ChainMessage from "../options/ChainMessage.ts"
 import * as ChainRows from "../options/ChainRows.ts"
 import * as ChainState from "../options/ChainState.ts"
+import * as OptionPrice from "../options/OptionPrice.ts"
 import * as Rounding from "../options/Rounding.ts"
 import type { Happening, Lives } from "../record/Lives.ts"
 import type * as RecordInput from "../record/RecordInput.ts"
@@ -63,6 +64,8 @@ export interface State {
   /** By row of `quotes`: the index of its chain (-1: spot or future) and of its strike. */
   chainOf: Int32Array
   strikeOf: Int32Array
+  /** How many options of each expiry the exchange lists, by the newest Reference; without an expiry it is unknown. */
+  listed: ReadonlyMap<string, number>
   /** True once a Reference named the instruments. */
   known: boolean
   /** Largest clock seen. */
@@ -91,6 +94,7 @@ const initial = (rules: string): State => ({
   chains: [],
   chainOf: new Int32Array(0),
   strikeOf: new Int32Array(0),
+  listed: new Map(),
   known: false,
   eventMs: Number.NEGATIVE_INFINITY,
   windowEndMs: Number.NEGATIVE_INFINITY,
@@ -120,7 +124,7 @@ const none = new Float64Array(0)
 
 /** Names everything that decides the numbers: under one convention, the same inputs give the same result. */
 export const conventionId = (settings: Settings): string =>
-  `b76-parity-otm-last-act365-rulebook-r${settings.rate}-q${settings.dividendYield}`
+  `b76-parity-otm-last${OptionPrice.tradeAgeMaxMs / 1000}s-mid-act365-rulebook-r${settings.rate}-q${settings.dividendYield}`
 
 const follow = (state: State, quotes: Quotes.Quotes, endsMs: number, expiry: string): Followed => {
   const before = state.chains.find(({ chain }) => chain.expiry === expiry)
@@ -147,6 +151,7 @@ const onReference = (context: Context, state: State, { seq, reference }: RecordI
   })
   state.quotes = quotes
   state.chains = chains
+  state.listed = new Map(Object.entries(reference.listed_options ?? {}))
   state.known = true
   state.forwardChanged = true
   state.stateChanged = true
@@ -244,6 +249,7 @@ const chainOutput = (
       pcr_volume: Rounding.round(chain.pcrVolume, ratioPlaces),
       call_oi: chain.callOi,
       put_oi: chain.putOi,
+      oi_coverage: { counted: chain.counted, listed: state.listed.get(chain.expiry) ?? null },
       oi_change_from: previousSession && seen ? "previous_session" : "first_seen",
       convention: context.convention,
       columns: ChainRows.columns(chain, quotes, rows, now)
@@ -310,6 +316,7 @@ const stateMessage = (context: Context, state: State, seq: number): ChainMessage
     underlying: context.underlying,
     instrument_token: quotes.contracts[spotRow]?.instrument_token ?? null,
     spot: ChainRows.orNull(spot),
+    spot_time: ChainRows.timeText(quotes.pricedMs[spotRow] ?? Number.NaN),
     spot_change: ChainRows.orNull(Quotes.rupees(quotes, spotRow, lastPrice - previousClose)),
     futures: quotes.contracts.flatMap((contract, row) =>
       contract.kind !== "FUT"
@@ -319,6 +326,7 @@ const stateMessage = (context: Context, state: State, seq: number): ChainMessage
               expiry: contract.expiry ?? "",
               instrument_token: contract.instrument_token,
               last_price: ChainRows.orNull(rupeesOf(quotes, row)),
+              time: ChainRows.timeText(quotes.pricedMs[row] ?? Number.NaN),
               oi: ChainRows.orNull(quotes.oi[row] ?? Number.NaN),
               basis: Rounding.round(Basis.difference(spot, rupeesOf(quotes, row)), pricePlaces)
             }
@@ -348,7 +356,7 @@ const pairOf = (state: State, settings: Settings, row: number): Oddities.Pair | 
   const at = state.strikeOf[row] ?? -1
   const call = chain.call.row[at] ?? -1
   const put = chain.put.row[at] ?? -1
-  const isFresh = (side: number) => state.eventMs - (quotes.receivedMs[side] ?? Number.NEGATIVE_INFINITY) <= settings.staleAfterMs
+  const isFresh = (side: number) => state.eventMs - (quotes.timeMs[side] ?? Number.NEGATIVE_INFINITY) <= settings.staleAfterMs
   if (!isFresh(call) || !isFresh(put)) return undefined
   const rupees = (side: number, prices: Float64Array) => Quotes.rupees(quotes, side, prices[side] ?? Number.NaN)
   return {
@@ -392,14 +400,16 @@ const closeWindow = (context: Context, state: State, seq: number, outputs: Array
   state.late = false
 }
 
+/** Fields of und.state whose change alone is no reason to publish it. */
+const notShown: ReadonlySet<string> = new Set(["as_of", "seq", "spot_time", "time"])
+
 const closeState = (context: Context, state: State, seq: number, outputs: Array<Output>): void => {
   state.stateLate = false
   const isDue = state.eventMs - state.sentStateMs >= keyframeMs
   if (!state.stateChanged && !isDue) return
   state.stateChanged = false
   const message = stateMessage(context, state, seq)
-  const { as_of: _asOf, seq: _seq, ...shown } = message
-  const text = JSON.stringify(shown)
+  const text = JSON.stringify(message, (name, value) => (notShown.has(name) ? undefined : value))
   if (text === state.sentState && !isDue) return
   state.sentState = text
   state.sentStateMs = state.eventMs

@@ -170,6 +170,7 @@ export const oiAnalysis = (chain: Chain | undefined) => {
     call_oi_change: changeOf(calls),
     put_oi_change: changeOf(puts),
     pcr_oi: chain?.head.pcr_oi ?? null,
+    oi_coverage: chain?.head.oi_coverage ?? null,
     summary: { call: countsOf(calls), put: countsOf(puts) },
     strikes: Array.from(strike, (value, at) => ({ strike: value, call: calls[at] ?? null, put: puts[at] ?? null }))
   }

@@ -29,6 +29,7 @@ export class ChainFeed extends Effect.Service<ChainFeed>()("gateway/chains/Chain
         max_pain: at.max_pain,
         pcr: at.pcr_oi,
         totals: { call_oi: at.call_oi, put_oi: at.put_oi, pcr_volume: at.pcr_volume },
+        oi_coverage: at.oi_coverage,
         oi_change_from: at.oi_change_from,
         strikes
       })

@@ -21,6 +21,7 @@ export interface Head {
   readonly pcr_volume: number | null
   readonly call_oi: number
   readonly put_oi: number
+  readonly oi_coverage: Chain["head"]["oi_coverage"]
   readonly oi_change_from: "previous_session" | "first_seen" | null
   readonly as_of: string | null
 }
@@ -30,7 +31,11 @@ export type Missing = "Expiry" | "Symbol"
 
 type OptionRow = NonNullable<StrikeRow["call"]>
 
-const optionRow = (row: Row, tradingsymbol: string | null): OptionRow => ({
+/** Age of a price at the market time of its chain. A price of the newest second may be stamped later than the chain. */
+const ageMs = (pricedAt: string | null, asOf: string): number | null =>
+  pricedAt === null ? null : Math.max(0, Date.parse(asOf) - Date.parse(pricedAt))
+
+const optionRow = (row: Row, asOf: string, tradingsymbol: string | null): OptionRow => ({
   instrument_token: row.instrument_token,
   tradingsymbol,
   last_price: row.last_price,
@@ -47,6 +52,8 @@ const optionRow = (row: Row, tradingsymbol: string | null): OptionRow => ({
   vega: row.vega,
   rho: row.rho,
   as_of: row.time,
+  priced_at: row.priced_at,
+  age_ms: ageMs(row.priced_at, asOf),
   quality: row.quality
 })
 
@@ -63,7 +70,11 @@ export class Chains extends Effect.Service<Chains>()("gateway/chains/Chains", {
       for (const row of chain.rows.values()) {
         if (only !== undefined && !only.has(row.strike)) continue
         const at = byStrike.get(row.strike) ?? { strike: row.strike, call: null, put: null }
-        at[row.side === "CE" ? "call" : "put"] = optionRow(row, registry.byToken(row.instrument_token)?.tradingsymbol ?? null)
+        at[row.side === "CE" ? "call" : "put"] = optionRow(
+          row,
+          chain.head.as_of,
+          registry.byToken(row.instrument_token)?.tradingsymbol ?? null
+        )
         byStrike.set(row.strike, at)
       }
       return [...byStrike.values()].sort((a, b) => a.strike - b.strike)
@@ -99,6 +110,7 @@ export class Chains extends Effect.Service<Chains>()("gateway/chains/Chains", {
       pcr_volume: null,
       call_oi: 0,
       put_oi: 0,
+      oi_coverage: null,
       oi_change_from: null,
       as_of: chains.state(symbol)?.as_of ?? null
     })

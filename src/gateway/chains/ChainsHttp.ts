@@ -27,22 +27,24 @@ export const ChainsHttp = HttpApiBuilder.group(
         }))
       )
       .handle("maxPain", ({ urlParams: { symbol, expiry } }) =>
-        Effect.map(chains.head(symbol, expiry), ({ max_pain, as_of }) => ({
+        Effect.map(chains.head(symbol, expiry), ({ max_pain, oi_coverage, as_of }) => ({
           symbol,
           expiry,
           max_pain,
           strikes: chains.strikePrices(symbol, expiry),
+          oi_coverage,
           as_of
         }))
       )
       .handle("pcr", ({ urlParams: { symbol, expiry } }) =>
-        Effect.map(chains.head(symbol, expiry), ({ pcr_oi, pcr_volume, call_oi, put_oi, as_of }) => ({
+        Effect.map(chains.head(symbol, expiry), ({ pcr_oi, pcr_volume, call_oi, put_oi, oi_coverage, as_of }) => ({
           symbol,
           expiry,
           pcr_oi,
           pcr_volume,
           call_oi,
           put_oi,
+          oi_coverage,
           as_of
         }))
       )

@@ -136,11 +136,15 @@ export const operations: Readonly<Record<string, Text>> = {
 
 /** The meaning of a field or parameter, by name, wherever it appears. */
 export const fields: Readonly<Record<string, string>> = {
+  age_ms: "Age of the price at `as_of` of the chain, null without a price",
   brokerage: "The broker's fee",
-  stt: "Transaction tax",
+  counted: "Options whose open interest is known",
+  listed: "Options of the expiry that the exchange lists, null while unknown",
   order_type: "Kite's order types; LIMIT and SL need a price",
   orders: "In the order of the request",
+  priced_at: "Exchange's time of the oldest price behind the numbers, ISO 8601",
   product: "NRML and MIS for derivatives; CNC and MIS for shares",
+  stt: "Transaction tax",
   transaction_type: "BUY or SELL",
   trigger_price: "The price that makes a stop order active, rupees",
   variety: "Kite's varieties",
@@ -331,6 +335,7 @@ export const fields: Readonly<Record<string, string>> = {
   oi: "Open interest; null where it does not apply",
   oi_change: "Open interest against the previous session's",
   oi_change_from: "What the change is against",
+  oi_coverage: "Options whose open interest counts, and how many are listed; null before anything was published",
   old: "Strikes without a recent price",
   open: "First price of the interval",
   open_average: "Average price of what is open, decimal text",

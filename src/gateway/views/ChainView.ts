@@ -24,6 +24,7 @@ export interface Row {
   readonly vega: number | null
   readonly rho: number | null
   readonly time: string | null
+  readonly priced_at: string | null
   readonly quality: ChainMessage.Quality
 }
 
@@ -39,10 +40,11 @@ export interface Head {
   readonly pcr_volume: number | null
   readonly call_oi: number
   readonly put_oi: number
+  readonly oi_coverage: NonNullable<ChainMessage.Chain["oi_coverage"]> | null
   readonly oi_change_from: ChainMessage.Chain["oi_change_from"]
 }
 
-/** The last price of an underlying or future, and its market time. */
+/** The last price of an underlying or future, and when it was made, by the exchange's time. */
 export interface Price {
   readonly last_price: number | null
   readonly as_of: string
@@ -81,6 +83,7 @@ const headOf = (message: ChainMessage.Chain, seq: number): Head => ({
   pcr_volume: message.pcr_volume,
   call_oi: message.call_oi,
   put_oi: message.put_oi,
+  oi_coverage: message.oi_coverage ?? null,
   oi_change_from: message.oi_change_from
 })
 
@@ -109,6 +112,7 @@ const rowOf = (columns: ChainMessage.Columns, at: number, seq: number): Row | un
     vega: columns.vega[at] ?? null,
     rho: columns.rho[at] ?? null,
     time: columns.time[at] ?? null,
+    priced_at: columns.priced_at?.[at] ?? null,
     quality
   }
 }
@@ -163,10 +167,12 @@ export class ChainView {
   price({ token, ...instrument }: Instrument.Instrument): Price | undefined {
     const state = this.#states.get(Instrument.underlyingOf({ token, ...instrument })?.name ?? "")
     if (state === undefined) return undefined
-    const { as_of, futures, instrument_token, spot } = state
-    if (instrument.expiry === null) return instrument_token === token ? { last_price: spot, as_of } : undefined
+    const { futures, instrument_token, spot, spot_time } = state
+    // A message of an older version has no times of its prices, only its own.
+    const priced = (last_price: number | null, time: string | null | undefined): Price => ({ last_price, as_of: time ?? state.as_of })
+    if (instrument.expiry === null) return instrument_token === token ? priced(spot, spot_time) : undefined
     const future = futures.find((one) => one.instrument_token === token && one.expiry === instrument.expiry)
-    return future === undefined ? undefined : { last_price: future.last_price, as_of }
+    return future === undefined ? undefined : priced(future.last_price, future.time)
   }
 
   applyState(message: ChainMessage.UnderlyingState): void {
@@ -292,5 +298,6 @@ const noHead: Head = {
   pcr_volume: null,
   call_oi: 0,
   put_oi: 0,
+  oi_coverage: null,
   oi_change_from: "first_seen"
 }

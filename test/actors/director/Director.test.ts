@@ -57,6 +57,7 @@ const today = {
   instrument: (token: number) => master.get(token),
   bySymbol: (exchange: string, tradingsymbol: string) =>
     [...master.values()].find((one) => one.exchange === exchange && one.tradingsymbol === tradingsymbol),
+  ofUnderlying: () => [...master.values()],
   settlements: Holdings.nothingSettled,
   multiplierOf: Multiplier.single,
   previousOi: new Map([[call.token, 1_950]]),
@@ -83,6 +84,7 @@ describe("Director", () => {
     ])
     assert.deepStrictEqual([...planned.definitions.keys()].sort(), ["md.ref.NSE.NIFTY", "strat.def.a%2Eb.7"])
     const reference = json("md.ref.NSE.NIFTY")
+    assert.deepStrictEqual(reference.listed_options, { "2026-11-24": 1 })
     assert.deepStrictEqual(
       reference.instruments.map((one: { instrument_token: number; previous_oi?: number }) => [one.instrument_token, one.previous_oi]),
       [

@@ -61,6 +61,7 @@ const definitionOn = (
     fills: () => fills,
     instrument: (token) => instruments.find((one) => one.token === token),
     bySymbol: (exchange, tradingsymbol) => instruments.find((one) => one.exchange === exchange && one.tradingsymbol === tradingsymbol),
+    ofUnderlying: () => instruments,
     settlements,
     multiplierOf: Multiplier.lookup(shipped.segments, ist("2026-07-29T08:31:00")),
     previousOi: new Map(),

@@ -7,7 +7,7 @@ import * as Black76 from "../../../src/domain/options/Black76.ts"
 import type { Cause } from "../../../src/domain/record/Break.ts"
 import * as FrameHeader from "../../../src/domain/record/FrameHeader.ts"
 import type * as RecordInput from "../../../src/domain/record/RecordInput.ts"
-import type { Contract } from "../../../src/domain/record/Reference.ts"
+import type { Contract, Reference } from "../../../src/domain/record/Reference.ts"
 import type * as StrategyDefinition from "../../../src/domain/record/StrategyDefinition.ts"
 import { endsMs } from "../../Ends.ts"
 
@@ -54,6 +54,7 @@ export interface Packet {
   readonly ask?: number
   readonly close?: number
   readonly exchangeMs?: number
+  readonly tradeMs?: number
 }
 
 /** Black-76 prices with one volatility, rounded to the tick grid. */
@@ -117,6 +118,7 @@ export class Recorder {
         volume: packet.volume ?? 0,
         oi: packet.oi ?? 0,
         exchangeTime: Math.floor((packet.exchangeMs ?? 0) / 1000),
+        lastTradeTime: Math.floor((packet.tradeMs ?? 0) / 1000),
         bids: [{ price: int(packet.bid), quantity: 75, orders: 1 }],
         asks: [{ price: int(packet.ask), quantity: 75, orders: 1 }]
       })
@@ -177,8 +179,13 @@ export class Recorder {
     return this
   }
 
-  reference(instruments: ReadonlyArray<Contract>, underlying = "NIFTY", exchange = "NSE"): this {
-    this.inputs.push({ _tag: "Reference", seq: this.#seq, reference: { v: 1, exchange, underlying, instruments } })
+  reference(
+    instruments: ReadonlyArray<Contract>,
+    underlying = "NIFTY",
+    exchange = "NSE",
+    more: Pick<Reference, "listed_options"> = {}
+  ): this {
+    this.inputs.push({ _tag: "Reference", seq: this.#seq, reference: { v: 1, exchange, underlying, instruments, ...more } })
     return this
   }
 

@@ -62,6 +62,118 @@ const opened = () =>
     .frame(startMs, market(startMs))
     .clock(startMs + 250)
 
+/** A put out of the money that last traded at 100, with a book, as the exchange describes it. */
+const illiquid = (atMs: number, more: Partial<Packet> = {}): Packet => ({
+  token: optionToken(24_300, "PE"),
+  price: 100,
+  volume: 75,
+  oi: 75,
+  atMs,
+  exchangeMs: atMs,
+  tradeMs: startMs - 7_200_000,
+  ...more
+})
+/** Its row after packets at `atMs`, in a market whose other rows are fresh. */
+const illiquidRow = (atMs: number, packet: Packet) => {
+  const fresh = market(atMs).filter(({ token }) => token !== packet.token)
+  const recorder = new Recorder()
+    .reference(instruments)
+    .frame(atMs, [...fresh, packet])
+    .clock(atMs + 250)
+  return row(last(chains(outputsOf(recorder), "chain")), 24_300, "PE")
+}
+const volOf = (price: number, atMs: number) => {
+  const recorder = new Recorder()
+    .reference(instruments)
+    .frame(atMs, [
+      ...market(atMs).filter(({ token }) => token !== optionToken(24_300, "PE")),
+      { token: optionToken(24_300, "PE"), price, volume: 75 }
+    ])
+    .clock(atMs + 250)
+  return row(last(chains(outputsOf(recorder), "chain")), 24_300, "PE").iv
+}
+
+describe("UnderlyingDecider: fresh prices", () => {
+  it("BE-REC-04 an old trade is stale and shows its time, however new its packet is", () => {
+    const found = illiquidRow(startMs, illiquid(startMs))
+    assert.deepStrictEqual([found.quality, found.priced_at], ["stale", IndiaTime.isoTime(startMs - 7_200_000)])
+    assert.strictEqual(found.iv, volOf(100, startMs), "an old price still gives a volatility")
+    assert.strictEqual(illiquidRow(startMs, illiquid(startMs, { tradeMs: startMs - 9_000 })).quality, "live")
+  })
+
+  it("BE-REC-04 the middle of a good book replaces an old trade, and is as fresh as the book", () => {
+    const found = illiquidRow(startMs, illiquid(startMs, { bid: 78, ask: 82 }))
+    assert.deepStrictEqual([found.quality, found.priced_at, found.last_price], ["live", IndiaTime.isoTime(startMs), 100])
+    assert.strictEqual(found.iv, volOf(80, startMs))
+  })
+
+  const kept: ReadonlyArray<readonly [string, Partial<Packet>]> = [
+    ["a book that is wider than a tenth of its middle", { bid: 70, ask: 90 }],
+    ["a crossed book", { bid: 82, ask: 78 }],
+    ["a locked book", { bid: 80, ask: 80 }],
+    ["a book without buyers", { ask: 80 }],
+    ["a trade that is ten seconds old", { bid: 78, ask: 82, tradeMs: startMs - 10_000 }]
+  ]
+  for (const [what, more] of kept) {
+    it(`BE-REC-04 the last trade counts with ${what}`, () => {
+      assert.strictEqual(illiquidRow(startMs, illiquid(startMs, more)).iv, volOf(100, startMs))
+    })
+  }
+
+  it("BE-REC-04 a book of two ticks is good however cheap the option, and a contract that never traded has its middle", () => {
+    const cheap = illiquidRow(startMs, illiquid(startMs, { bid: 0.5, ask: 0.6 }))
+    assert.deepStrictEqual([cheap.quality, cheap.iv], ["live", volOf(0.55, startMs)])
+    const never = illiquid(startMs, { price: 0, tradeMs: 0 })
+    const quoted = illiquidRow(startMs, { ...never, bid: 78, ask: 82 })
+    assert.deepStrictEqual([quoted.quality, quoted.last_price, quoted.iv], ["live", null, volOf(80, startMs)])
+    const unquoted = illiquidRow(startMs, { ...never, price: 100 })
+    assert.deepStrictEqual([unquoted.quality, unquoted.priced_at], ["stale", null])
+  })
+
+  it("BE-REC-04 a snapshot of last evening's prices, sent at a subscription, is stale from its first packet", () => {
+    const evening = startMs - 18 * 3_600_000
+    const packets = market(startMs).map((packet) => ({ ...packet, exchangeMs: evening, tradeMs: evening }))
+    const recorder = new Recorder()
+      .reference(instruments)
+      .frame(startMs, packets)
+      .clock(startMs + 250)
+    const found = last(chains(outputsOf(recorder), "chain"))
+    assert.deepStrictEqual([...new Set(found.columns.quality)], ["stale"])
+    assert.deepStrictEqual([...new Set(found.columns.priced_at)], [IndiaTime.isoTime(evening)])
+    const state = last(states(outputsOf(recorder)))
+    assert.deepStrictEqual([state.spot_time, state.futures[0]?.time], [IndiaTime.isoTime(evening), IndiaTime.isoTime(evening)])
+  })
+
+  it("BE-REC-04 a feed that is connected but mute becomes stale, and its price's time stays", () => {
+    const recorder = opened().clock(startMs + settings.staleAfterMs + 250)
+    const found = last(chains(outputsOf(recorder), "delta"))
+    assert.deepStrictEqual([...new Set(found.columns.quality)], ["stale"])
+    assert.deepStrictEqual([...new Set(found.columns.priced_at)], [IndiaTime.isoTime(startMs)])
+    assert.strictEqual(last(states(outputsOf(recorder))).spot_time, IndiaTime.isoTime(startMs))
+  })
+
+  it("BE-REC-04 a row whose forward comes from an old spot is stale", () => {
+    const [call] = chainPackets(forward, 0.14, startMs)
+    const recorder = new Recorder()
+      .reference([spot, option(24_300, "CE")])
+      .frame(startMs, [{ ...spotPacket, exchangeMs: startMs - 60_000 }, call as Packet])
+      .clock(startMs + 250)
+    const found = last(chains(outputsOf(recorder), "chain"))
+    assert.deepStrictEqual([found.forward_source, found.columns.quality], ["spot", ["stale"]])
+  })
+
+  it("BE-REC-04 max pain and PCR say how many of the listed options they count", () => {
+    const coverageOf = (recorder: Recorder) => last(chains(outputsOf(recorder), "chain")).oi_coverage
+    assert.deepStrictEqual(coverageOf(opened()), { counted: 12, listed: null })
+    const some = chainPackets(forward, 0.14, startMs).slice(0, 5)
+    const recorder = new Recorder()
+      .reference(instruments, "NIFTY", "NSE", { listed_options: { [expiry]: 214 } })
+      .frame(startMs, some)
+      .clock(startMs + 250)
+    assert.deepStrictEqual(coverageOf(recorder), { counted: 5, listed: 214 })
+  })
+})
+
 describe("UnderlyingDecider: windows", () => {
   it("publishes nothing without a clock, and nothing before the instruments are known", () => {
     assert.deepStrictEqual(outputsOf(new Recorder().clock(startMs)), [])
@@ -473,8 +585,9 @@ describe("UnderlyingDecider: instruments", () => {
       underlying: "NIFTY",
       instrument_token: 738_561,
       spot: 1_434.5,
+      spot_time: IndiaTime.isoTime(startMs),
       spot_change: 4.5,
-      futures: [{ expiry, instrument_token: futureToken, last_price: 24_551, oi: 900, basis: 23_116.5 }],
+      futures: [{ expiry, instrument_token: futureToken, last_price: 24_551, time: IndiaTime.isoTime(startMs), oi: 900, basis: 23_116.5 }],
       expiries: []
     })
     assert.deepStrictEqual(last(ticks(outputs)).columns, {
@@ -574,7 +687,7 @@ describe("UnderlyingDecider: frames", () => {
   })
 
   it("the convention names the settings that decide the numbers", () => {
-    assert.strictEqual(last(chains(outputsOf(opened()), "chain")).convention, "b76-parity-otm-last-act365-rulebook-r0.065-q0")
+    assert.strictEqual(last(chains(outputsOf(opened()), "chain")).convention, "b76-parity-otm-last10s-mid-act365-rulebook-r0.065-q0")
     assert.isAbove(modelPrice(24_500, "CE", forward, 0.14, startMs), 50)
   })
 })

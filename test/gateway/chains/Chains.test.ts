@@ -63,7 +63,7 @@ layer(world(), { excludeTestServices: true })("Option chains", (it) => {
       assert.strictEqual(answer.status, 200)
       assert.deepInclude(answer.body, { forward: null, atm_strike: null, strikes: [] })
       const pain = yield* ask(`/fo/max-pain?symbol=NIFTY&expiry=${far}`)
-      assert.deepStrictEqual(pain.body, { symbol: "NIFTY", expiry: far, max_pain: null, strikes: [], as_of: null })
+      assert.deepStrictEqual(pain.body, { symbol: "NIFTY", expiry: far, max_pain: null, strikes: [], oi_coverage: null, as_of: null })
     })
   )
 
@@ -112,6 +112,8 @@ layer(world(), { excludeTestServices: true })("Option chains", (it) => {
         vega: 12.25,
         rho: 3.5,
         as_of: "2026-11-24T09:29:59.000Z",
+        priced_at: "2026-11-24T09:29:59.000Z",
+        age_ms: 1_000,
         quality: "live"
       })
       const query = `symbol=nifty&expiry=${near}`
@@ -120,6 +122,7 @@ layer(world(), { excludeTestServices: true })("Option chains", (it) => {
         expiry: near,
         max_pain: 24_500,
         strikes: [24_400, 24_500],
+        oi_coverage: { counted: 3, listed: 4 },
         as_of: "2026-11-24T09:30:00.000Z"
       })
       assert.deepStrictEqual((yield* ask(`/fo/pcr?${query}`)).body, {
@@ -129,6 +132,7 @@ layer(world(), { excludeTestServices: true })("Option chains", (it) => {
         pcr_volume: 0.75,
         call_oi: 100,
         put_oi: 150,
+        oi_coverage: { counted: 3, listed: 4 },
         as_of: "2026-11-24T09:30:00.000Z"
       })
     })

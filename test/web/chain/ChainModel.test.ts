@@ -19,6 +19,8 @@ const option = (token: number, more: Partial<OptionRow> = {}): OptionRow => ({
   vega: 3,
   rho: 0,
   as_of: "2026-11-24T04:00:00.000Z",
+  priced_at: "2026-11-24T04:00:00.000Z",
+  age_ms: 1_000,
   quality: "live",
   ...more
 })
@@ -38,6 +40,7 @@ const update = (kind: ChainUpdate["kind"], strikes: ChainUpdate["strikes"]): Cha
   oi_change_from: "previous_session",
   max_pain: 24_500,
   pcr: 1,
+  oi_coverage: { counted: 2, listed: 4 },
   totals: { call_oi: 1, put_oi: 1, pcr_volume: 1 },
   strikes
 })

@@ -10,6 +10,9 @@ const changeFrom = {
 
 const daysText = (days: number): string => (days <= 0 ? "today" : days === 1 ? "1 day" : `${days} days`)
 
+const coverText = (coverage: Head["oi_coverage"] | undefined): string =>
+  coverage ? `${coverage.counted} of ${coverage.listed ?? "?"}` : Format.none
+
 export interface ChainHead {
   readonly element: HTMLElement
   /** `lotSize` is the underlying's lot size, or undefined until it is known. */
@@ -28,8 +31,9 @@ export const make = (): ChainHead => {
   const pcrVolume = Facts.make("PCR vol", "Put-call ratio of volume")
   const callOi = Facts.make("Call OI", "Open interest of all calls")
   const putOi = Facts.make("Put OI", "Open interest of all puts")
+  const covers = Facts.make("OI of", "Options whose open interest counts in max pain and PCR, and how many are listed")
   const from = Facts.make("Change since", "What changes of open interest and of prices are against")
-  const all = [forward, atm, atmIv, days, lot, pain, pcr, pcrVolume, callOi, putOi, from]
+  const all = [forward, atm, atmIv, days, lot, pain, pcr, pcrVolume, callOi, putOi, covers, from]
   return {
     element: el("dl", { className: "facts inline" }, ...all.map(({ element }) => element)),
     draw: (head, lotSize) => {
@@ -43,6 +47,7 @@ export const make = (): ChainHead => {
       pcrVolume.set(Format.fixed(head?.totals.pcr_volume, 2))
       callOi.set(Format.count(head?.totals.call_oi))
       putOi.set(Format.count(head?.totals.put_oi))
+      covers.set(coverText(head?.oi_coverage))
       const since = head?.oi_change_from ? changeFrom[head.oi_change_from] : undefined
       from.set(since?.text ?? Format.none)
       if (since !== undefined && from.element.title !== since.title) from.element.title = since.title

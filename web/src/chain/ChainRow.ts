@@ -100,11 +100,22 @@ const drawDay = (half: Half, change: number | null): void => {
   half.day = day
 }
 
-const drawQuality = (half: Half, quality: Quality | "none"): void => {
+const priceTime = (ms: number): string => `price of ${Format.clock(ms)} on ${Format.day(ms)}`
+
+/** The reason for the row's quality, with the time of an old price. */
+const titleOf = (option: OptionRow | null): string => {
+  if (option === null) return ""
+  const reason = reasons[option.quality]
+  return option.quality === "stale" && option.priced_at !== null ? `${reason} (${priceTime(Date.parse(option.priced_at))})` : reason
+}
+
+const drawQuality = (half: Half, option: OptionRow | null): void => {
+  const quality = option?.quality ?? "none"
+  const title = titleOf(option)
+  if (title !== half.ivCell.title) half.ivCell.title = title
   if (quality === half.quality) return
   half.quality = quality
   for (const { td } of half.cells) td.classList.toggle("old", quality === "stale")
-  half.ivCell.title = quality === "none" ? "" : reasons[quality]
 }
 
 /** Writes only the cells whose text changed. */
@@ -121,7 +132,7 @@ const drawHalf = (half: Half, option: OptionRow | null, model: ChainModel.ChainM
   }
   drawMove(half, option?.last_price ?? null, nowMs)
   drawDay(half, option?.price_change ?? null)
-  drawQuality(half, option?.quality ?? "none")
+  drawQuality(half, option)
 }
 
 export const draw = (row: Row, { call, put }: StrikeRow, model: ChainModel.ChainModel, nowMs: number): void => {
