@@ -5,6 +5,7 @@ import { type WebSocket, WebSocketServer } from "ws"
 import { type Account, Login } from "../../src/broker/Accounts.ts"
 import type { SocketAddress } from "../../src/broker/KiteSession.ts"
 import { AccountId } from "../../src/domain/Ids.ts"
+import { waitMsMax } from "../Patience.ts"
 
 /** Secrets that appear in a log line or an error only if the product leaks them. */
 export const canary = {
@@ -121,7 +122,7 @@ export const subscribedOf = (peer: Peer): Map<number, string> => {
 export const addressOf = (url: string, refused: SocketAddress["refused"] = Effect.void): Effect.Effect<SocketAddress> =>
   Effect.succeed({ url: Redacted.make(`${url}?api_key=${canary.apiKey}&access_token=${canary.accessToken}`), refused })
 
-/** Polls until the condition holds; dies with its name after 30 seconds. Needs the live clock. */
+/** Polls until the condition holds; dies with its name after a limited time. Needs the live clock. */
 export const eventually = (name: string, holds: () => boolean) =>
   Effect.sync(holds).pipe(
     Effect.filterOrFail(
@@ -129,7 +130,7 @@ export const eventually = (name: string, holds: () => boolean) =>
       () => name
     ),
     Effect.retry(Schedule.spaced(Duration.millis(5))),
-    Effect.timeoutFail({ duration: "30 seconds", onTimeout: () => name }),
+    Effect.timeoutFail({ duration: waitMsMax, onTimeout: () => name }),
     Effect.orDieWith(() => new Error(`never happened: ${name}`))
   )
 

@@ -239,7 +239,7 @@ describe("Client across a restart of the gateway", () => {
         assert.deepStrictEqual([of("connected").length, of("gap"), of("unreadable")], [3, [], []])
         assert.strictEqual(events.filter((event) => event.type === "state" && event.state === "open").length, 3)
       }).pipe(Effect.scoped),
-    60_000
+    300_000
   )
 
   it.live(
@@ -259,7 +259,7 @@ describe("Client across a restart of the gateway", () => {
           [1, 2]
         )
       }).pipe(Effect.scoped),
-    60_000
+    300_000
   )
 
   it.live(
@@ -287,7 +287,7 @@ describe("Client across a restart of the gateway", () => {
         yield* there("what comes next", () => last() === 104)
         assert.deepStrictEqual([of("gap"), of("unreadable")], [[], []])
       }).pipe(Effect.scoped),
-    60_000
+    300_000
   )
 })
 

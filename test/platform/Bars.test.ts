@@ -102,7 +102,7 @@ describe("bars and history of the whole platform", () => {
         const kept = yield* eventually("the day's minutes are served again", candles(again), (found) => found.length >= minutesOf)
         assert.deepStrictEqual(kept.slice(0, minutesOf), spots.slice(0, minutesOf))
       }),
-    120_000
+    300_000
   )
 
   it.scopedLive(
@@ -136,6 +136,6 @@ describe("bars and history of the whole platform", () => {
         assert.strictEqual(refreshed.status, 200)
         assert.isAbove(refreshed.body.instruments, 100)
       }),
-    120_000
+    300_000
   )
 })

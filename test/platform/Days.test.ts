@@ -311,8 +311,7 @@ describe("ten simulated days", () => {
         const bars = yield* eventually(
           "every minute's bar",
           Effect.map(readAll<Bars>(nc, "MD_BARS", "md.bar.1m.>"), closedMinutes),
-          (found) => found.size >= expected.size,
-          40
+          (found) => found.size >= expected.size
         )
         assert.deepStrictEqual([...bars].sort(), [...expected].sort())
         const candles = new Map(
@@ -333,6 +332,6 @@ describe("ten simulated days", () => {
           .map(({ tradingsymbol, price }) => [tradingsymbol, cents(price)] as const)
         assert.deepStrictEqual([...settled].sort(), [...wanted].sort())
       }),
-    300_000
+    900_000
   )
 })

@@ -83,6 +83,6 @@ describe("Streams that someone deletes", () => {
           deleted
         )
       }).pipe(Effect.scoped),
-    180_000
+    300_000
   )
 })

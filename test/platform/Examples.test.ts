@@ -25,6 +25,29 @@ interface Facts {
 }
 class Running extends Context.Tag("test/Running")<Running, Facts>() {}
 
+type Option = { readonly last_price: number } | null
+/** Waits until two chains have a price of every option, another underlying has its spot, and the demo strategy has a value. */
+const whole = (running: Platform) =>
+  Effect.gen(function* () {
+    const { body } = yield* eventually("expiries", ask(running, "/fo/expiries?symbol=NIFTY"), (answer) => answer.body.expiries?.length > 1)
+    const [near, next] = body.expiries as ReadonlyArray<string>
+    for (const path of [`NIFTY&expiry=${near}`, `NIFTY&expiry=${next}`])
+      yield* eventually(
+        `the chain of ${path}`,
+        ask(running, `/fo/strikes?symbol=${path}`),
+        ({ body: { strikes = [] } }) =>
+          strikes.length > 0 &&
+          strikes.every(({ call, put }: { call: Option; put: Option }) => Math.min(call?.last_price ?? 0, put?.last_price ?? 0) > 0)
+      )
+    const { body: bank } = yield* ask(running, "/fo/expiries?symbol=BANKNIFTY")
+    yield* eventually(
+      "BANKNIFTY's spot",
+      ask(running, `/fo/strikes?symbol=BANKNIFTY&expiry=${bank.expiries[0]}`),
+      (answer) => answer.body.spot > 0
+    )
+    yield* eventually("a mark of the demo strategy", ask(running, "/strategies/1"), ({ body }) => body.latest?.complete === true)
+  })
+
 const RunningLive = Layer.scoped(
   Running,
   Effect.gen(function* () {
@@ -32,8 +55,7 @@ const RunningLive = Layer.scoped(
     yield* Effect.promise(build)
     const backends = yield* world({ mode: "synthetic", rate: 5, strikesEachSide: 12 })
     const running = yield* start({ ...backends.config, SEED_USER: "demo" })
-    yield* eventually("a mark of the demo strategy", ask(running, "/strategies/1"), ({ body }) => body.latest?.complete === true)
-    yield* eventually("a chain with Greeks", ask(running, "/fo/expiries?symbol=NIFTY"), ({ body }) => body.expiries.length > 0)
+    yield* whole(running)
     const jwt = yield* token()
     const folder = yield* Effect.acquireRelease(
       Effect.promise(() => mkdtemp(join(tmpdir(), "tarang-run-"))),
@@ -126,7 +148,7 @@ const kiteTicks = (bytes: Uint8Array): ReadonlyArray<KiteTick> =>
 
 const price = "\\d+(?:\\.\\d+)?"
 
-layer(RunningLive, { excludeTestServices: true, timeout: 180_000 })("Examples", (it) => {
+layer(RunningLive, { excludeTestServices: true })("Examples", (it) => {
   it.effect(
     "nats.mjs: a client of NATS alone sees ticks, deltas, chains and marks, by the address in run.json",
     () =>
@@ -253,8 +275,7 @@ layer(RunningLive, { excludeTestServices: true, timeout: 180_000 })("Examples", 
         const ended = yield* eventually(
           "all is well",
           Effect.exit(answers),
-          (exit) => Exit.isSuccess(exit) && exit.value[0].status === "ok",
-          20
+          (exit) => Exit.isSuccess(exit) && exit.value[0].status === "ok"
         )
         const [health, expiries, strikes, maxPain, pcr, strategies] = yield* ended
         assert.strictEqual(health.status, "ok")

@@ -59,6 +59,6 @@ describe("Fills through the platform", () => {
         const again = yield* ask(second, "/strategies/1/fills", { method: "POST", body: { fills } })
         assert.deepStrictEqual(again.body, { recorded: 0, duplicates: 2 })
       }).pipe(Effect.scoped),
-    90_000
+    300_000
   )
 })

@@ -108,7 +108,7 @@ describe("NATS away under load", () => {
             []
           )
         }).pipe(Effect.scoped),
-      120_000
+      300_000
     )
   }
 })

@@ -9,6 +9,7 @@ import WebSocket from "ws"
 import * as Platform from "../../src/Platform.ts"
 import * as Simulator from "../../src/simulator/Simulator.ts"
 import type * as SimulatorOptions from "../../src/simulator/SimulatorOptions.ts"
+import { waitMsMax } from "../Patience.ts"
 import { freshDatabase, type NatsServer, natsServer, wallClock } from "../TestBackends.ts"
 
 export const secret = "0123456789abcdef0123456789abcdef"
@@ -160,11 +161,11 @@ export const ask = (
     })
   })
 
-/** Repeats a request until `holds` accepts the answer, a limited number of times, and returns that answer. */
-export const eventually = <A>(what: string, look: Effect.Effect<A>, holds: (value: A) => boolean, tries = 1_200): Effect.Effect<A> =>
+/** Repeats a request until `holds` accepts the answer, for a limited time, and returns that answer. */
+export const eventually = <A>(what: string, look: Effect.Effect<A>, holds: (value: A) => boolean): Effect.Effect<A> =>
   Effect.gen(function* () {
     let last: unknown
-    for (let attempt = 0; attempt < tries; attempt++) {
+    for (const endMs = performance.now() + waitMsMax; performance.now() < endMs; ) {
       const value = yield* look
       if (holds(value)) return value
       last = value

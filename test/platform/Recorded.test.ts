@@ -107,7 +107,7 @@ const play = (
   Effect.gen(function* () {
     const { config } = yield* recordedWorld(csv, dump)
     const running = yield* start(config)
-    yield* eventually("the end of the recording", ask(running, "/health"), ({ body }) => body.market?.state === "ended", 2_400)
+    yield* eventually("the end of the recording", ask(running, "/health"), ({ body }) => body.market?.state === "ended")
     yield* more(running, config)
   }).pipe(Effect.scoped)
 
@@ -150,7 +150,7 @@ describe("Recorded market", () => {
             assert.strictEqual((yield* ask(again, "/strategies/1/m2m")).body.total, 6)
           }) as never
       ),
-    90_000
+    300_000
   )
 
   it.live.skipIf(!existsSync(realDay))(
@@ -159,6 +159,6 @@ describe("Recorded market", () => {
       const csv = gunzipSync(readFileSync(realDay)).toString()
       return play(csv, realDump, (running) => isAsTheFileSays(running, csv) as never)
     },
-    180_000
+    300_000
   )
 })

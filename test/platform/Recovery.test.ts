@@ -86,7 +86,11 @@ describe("recovery", () => {
         )
         const tokens = (page.subscriptions as ReadonlyArray<{ readonly instrument_token: number }>).map((one) => one.instrument_token)
         yield* eventually("streaming", ask(before, "/health"), ({ body }) => body.ticker.accounts.sim1?.ticks > 0)
-        const { body } = yield* ask(before, "/fo/expiries?symbol=NIFTY")
+        const { body } = yield* eventually(
+          "expiries",
+          ask(before, "/fo/expiries?symbol=NIFTY"),
+          (answer) => answer.body.expiries?.length > 0
+        )
         const chain = { symbol: "NIFTY", expiry: body.expiries[0] as string }
 
         const ticks = yield* socket(before, "/ws/ticks")
@@ -152,6 +156,6 @@ describe("recovery", () => {
           return state.length > 5 && JSON.stringify(state) === JSON.stringify(now)
         })
       }),
-    90_000
+    300_000
   )
 })

@@ -46,6 +46,6 @@ describe("Redis relay", () => {
         yield* eventually("deltas again", count("ticker:nifty:options"), (n) => n > before + 2)
         yield* eventually("health has it too", ask(running, "/health"), ({ status, body }) => status === 200 && body.status === "ok")
       }).pipe(Effect.scoped),
-    60_000
+    300_000
   )
 })

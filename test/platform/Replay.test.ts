@@ -188,6 +188,6 @@ describe("Replay", () => {
           )
         )
       }).pipe(Effect.scoped),
-    120_000
+    300_000
   )
 })

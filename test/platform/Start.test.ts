@@ -61,7 +61,7 @@ describe("Platform start and stop", () => {
           body.strikes?.some((row: { call: { delta: number | null } | null }) => (row.call?.delta ?? 0) > 0)
         )
       }).pipe(Effect.scoped),
-    60_000
+    300_000
   )
 
   it.live(
@@ -87,7 +87,7 @@ describe("Platform start and stop", () => {
           ({ body }) => body.ticker.accounts.sim1.ticks + body.ticker.accounts.sim2.ticks > 3
         )
       }).pipe(Effect.scoped),
-    60_000
+    300_000
   )
 
   it.live(
@@ -118,7 +118,7 @@ describe("Platform start and stop", () => {
           []
         )
       }).pipe(Effect.scoped),
-    60_000
+    300_000
   )
 
   it.live(
@@ -166,7 +166,7 @@ describe("Platform start and stop", () => {
         assert.strictEqual(stored, received)
         assert.isAbove(received, 2_000)
       }).pipe(Effect.scoped),
-    60_000
+    300_000
   )
 
   it.live(
@@ -192,7 +192,7 @@ describe("Platform start and stop", () => {
         )
         assert.deepStrictEqual([status, body.status], [200, "degraded"])
       }).pipe(Effect.scoped),
-    60_000
+    300_000
   )
 
   it.live(
@@ -217,6 +217,6 @@ describe("Platform start and stop", () => {
         const subject = Subjects.Frame.at({ exchange: "NSE", underlying: "NIFTY" })
         assert.strictEqual(subject, "md.frame.NSE.NIFTY")
       }).pipe(Effect.scoped),
-    60_000
+    300_000
   )
 })

@@ -65,7 +65,7 @@ describe("a start that fails", () => {
           if (Exit.isFailure(exit)) isSentence(StartFailure.sentence(exit.cause), text)
         }
       }).pipe(Effect.scoped),
-    120_000
+    300_000
   )
 
   it.effect("a database that is too old, or refuses its user, is named with what to do", () =>

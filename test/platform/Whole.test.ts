@@ -90,7 +90,7 @@ describe("A strategy that is created whole", () => {
           Effect.sync(() => values.slice(before)),
           (late) => late.some((value) => isOfAll(Math.abs(Number(value)), 4, all))
         )
-        yield* eventually("the candle of a minute", ask(running, "/strategies/2/m2m"), ({ body }) => body.total > 0, 3_600)
+        yield* eventually("the candle of a minute", ask(running, "/strategies/2/m2m"), ({ body }) => body.total > 0)
 
         assert.deepStrictEqual([...new Set(legsOfDefinitions)], [2, 4], "the record never holds a part of the legs")
         for (const value of values) {
@@ -107,6 +107,6 @@ describe("A strategy that is created whole", () => {
         assert.deepStrictEqual([refused.status, refused.body.errors[0].field], [422, "instruments.1.tradingsymbol"])
         assert.strictEqual((yield* ask(running, "/strategies/2/instruments")).body.total, 4)
       }).pipe(Effect.scoped),
-    120_000
+    300_000
   )
 })

@@ -6,6 +6,7 @@ import { WebSocket } from "ws"
 import * as Frame from "../../src/domain/market/Frame.ts"
 import type * as Sessions from "../../src/simulator/Sessions.ts"
 import type * as Simulator from "../../src/simulator/Simulator.ts"
+import { waitMsMax } from "../Patience.ts"
 
 export const account = (id: string): Sessions.Account => ({
   accountId: id,
@@ -23,14 +24,14 @@ export const recorded = (file: string): string | undefined => {
 }
 export const absent = "(skipped without the recorded data of TARANG_REFERENCE_DATA)"
 
-/** Polls until the condition holds; dies after `seconds`. */
-export const until = (what: string, holds: () => boolean, seconds = 30): Effect.Effect<void> =>
+/** Polls until the condition holds; dies after a limited time. */
+export const until = (what: string, holds: () => boolean): Effect.Effect<void> =>
   Effect.gen(function* () {
-    for (let poll = 0; poll < seconds * 100; poll++) {
+    for (const endMs = performance.now() + waitMsMax; performance.now() < endMs; ) {
       if (holds()) return
       yield* Effect.promise(() => new Promise((resolve) => setTimeout(resolve, 10)))
     }
-    return yield* Effect.dieMessage(`waited ${seconds} s for ${what}`)
+    return yield* Effect.dieMessage(`waited ${waitMsMax / 1_000} s for ${what}`)
   })
 
 /** The request token in the login page's redirect. */

@@ -81,7 +81,7 @@ layer(fresh(), { excludeTestServices: true })("InstrumentRepo", (it) => {
         yield* repo.replace(day(18), many.slice(0, 10))
         assert.deepStrictEqual(yield* daysThere, [[day(18), 10, 10]])
       }),
-    120_000
+    300_000
   )
 
   it.effect("keeps the newest trade dates and the one just written, even if that is the oldest", () =>

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Logger, Schedule } from "effect"
 import { inject } from "vitest"
 import { Redis } from "../../src/store/Redis.ts"
+import { waitMsMax } from "../Patience.ts"
 import { prefix } from "../TestBackends.ts"
 import { config, proxy } from "./Stores.ts"
 
@@ -12,7 +13,7 @@ const until = (state: "up" | "down") =>
   Effect.flatMap(Redis, (redis) =>
     Effect.sync(() => redis.state()).pipe(
       Effect.repeat({ until: (now) => now === state, schedule: Schedule.spaced("20 millis") }),
-      Effect.timeoutFail({ duration: "30 seconds", onTimeout: () => new Error(`Redis never became ${state}`) })
+      Effect.timeoutFail({ duration: waitMsMax, onTimeout: () => new Error(`Redis never became ${state}`) })
     )
   )
 

@@ -2,15 +2,14 @@ import { assert, layer } from "@effect/vitest"
 import { Effect } from "effect"
 import * as Acks from "../../src/streams/Acks.ts"
 import { JetStream } from "../../src/streams/JetStream.ts"
+import { waitMsMax } from "../Patience.ts"
 import { backend, bytes, freshStream, Server, text } from "./Nats.ts"
 
-/** For publishes that the server answers: a busy machine may take long. */
-const patientMs = 30_000
 /** For publishes to a mute server. */
 const briefMs = 400
 type Result = Acks.Ack | Error
 
-const sending = (timeoutMs = patientMs) =>
+const sending = (timeoutMs = waitMsMax) =>
   Effect.gen(function* () {
     const { nc, newInbox } = yield* JetStream
     const acks = Acks.make(nc, newInbox(), timeoutMs)

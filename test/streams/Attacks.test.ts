@@ -246,7 +246,7 @@ const World = Layer.unwrapEffect(
 
 const managerOf = (nc: NatsConnection, apiPrefix: string) => Effect.promise(() => nc.jetstreamManager({ apiPrefix, checkAPI: false }))
 
-layer(World, { excludeTestServices: true, timeout: 120_000 })("Attacks", (it) => {
+layer(World, { excludeTestServices: true })("Attacks", (it) => {
   const prepare = Effect.gen(function* () {
     const { jsm, js } = yield* JetStream
     yield* Effect.promise(async () => {
@@ -290,7 +290,7 @@ layer(World, { excludeTestServices: true, timeout: 120_000 })("Attacks", (it) =>
           // The attack works in itself: messages that it makes the server publish arrive at the attacker's own subjects.
           assert.include([...inOwn], "und.state.NSE.FORGED")
         }).pipe(Effect.scoped),
-      120_000
+      300_000
     )
   }
 

@@ -3,6 +3,7 @@ import { Clock, ConfigProvider, Context, Duration, Effect, Layer } from "effect"
 import type { StreamConfig } from "nats"
 import { JetStream, type Message, type Role } from "../../src/streams/JetStream.ts"
 import type * as OrderedRead from "../../src/streams/OrderedRead.ts"
+import { waitMsMax } from "../Patience.ts"
 import { type NatsServer, natsServer } from "../TestBackends.ts"
 
 /** The NATS server of one test file. */
@@ -32,7 +33,7 @@ export const another = (role: Role = "engine") =>
   Effect.map(Layer.build(Layer.fresh(connection(role))), (context) => Context.get(context, JetStream))
 
 /** Checks a condition every few milliseconds until it is true. The time limit only ends a test with a bug. */
-export const until = <E = never, R = never>(what: string, holds: () => boolean | Effect.Effect<boolean, E, R>, boundMs = 30_000) =>
+export const until = <E = never, R = never>(what: string, holds: () => boolean | Effect.Effect<boolean, E, R>, boundMs = waitMsMax) =>
   Effect.gen(function* () {
     const endMs = performance.now() + boundMs
     while (true) {

@@ -7,6 +7,7 @@ import { type BrowserContextOptions, chromium, type Page } from "playwright-core
 import { beforeAll } from "vitest"
 import { chromium as bringChromium, isUnwanted } from "../../scripts/lib/chromium.mjs"
 import { buildWeb, dist } from "../../scripts/lib/web.mjs"
+import { waitMsMax } from "../Patience.ts"
 import { begin, type World } from "../platform/PlatformWorld.ts"
 
 const bringMsMax = 600_000
@@ -64,6 +65,7 @@ export const tab = (options: BrowserContextOptions = {}) =>
   Effect.gen(function* () {
     const started = yield* browser
     const page = yield* Effect.promise(() => started.newPage({ viewport: { width: 1440, height: 900 }, ...options }))
+    page.setDefaultTimeout(waitMsMax)
     const problems: Array<string> = []
     const requests = new Set<string>()
     page.on("console", (message) => {

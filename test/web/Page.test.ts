@@ -1,32 +1,15 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import type { Page } from "playwright-core"
 import * as Format from "../../web/src/view/Format.ts"
 import { ask, eventually, type Running, start, token, world } from "../platform/PlatformWorld.ts"
 import { built, picture, prepare, relay, run, skip, tab } from "./Browser.ts"
+import { hidden, opened, press, shows, state, textOf, until, wholeChain } from "./PageWorld.ts"
 
-const waitMs = 30_000
-const textOf = (page: Page, selector: string) => Effect.promise(() => page.locator(selector).first().innerText())
-const until = (page: Page, selector: string) => Effect.promise(() => page.locator(selector).first().waitFor({ timeout: waitMs }))
-const state = (page: Page, freshness: string) => until(page, `.status[data-freshness="${freshness}"]`)
 const expiryOf = (running: Pick<Running, "url">) =>
   Effect.map(ask(running as Running, "/fo/expiries?symbol=NIFTY"), ({ body }) => body.expiries[0] as string)
 
 /** A busy machine may answer a probe late, and /health is then 503. The page shows it, which is not an error of the page. */
 const isUnexpected = (problem: string) => !problem.endsWith("/health")
-
-/** The page of user demo with a seeded platform, once prices are running. */
-const opened = (options: Parameters<typeof tab>[0] = {}) =>
-  Effect.gen(function* () {
-    const root = yield* built
-    const platform = yield* world({ mode: "synthetic", rate: 5, strikesEachSide: 12 }, { WEB_ROOT: root, SEED_USER: "demo" })
-    const running = yield* start(platform.config)
-    const shown = yield* tab(options)
-    yield* Effect.promise(async () => shown.page.goto(`${running.url}/#token=${await Effect.runPromise(token())}`))
-    yield* state(shown.page, "live")
-    yield* until(shown.page, "tr.atm")
-    return { ...shown, running }
-  })
 
 describe.skipIf(skip)("Page (skipped when TARANG_CHROMIUM=none asks for it)", () => {
   prepare()
@@ -90,7 +73,7 @@ describe.skipIf(skip)("Page (skipped when TARANG_CHROMIUM=none asks for it)", ()
         const policy = yield* Effect.promise(async () => (await fetch(`${running.url}/`)).headers.get("content-security-policy"))
         assert.match(policy ?? "", /^default-src 'none'; script-src 'self'; style-src 'self';/)
       }).pipe(Effect.scoped),
-    180_000
+    300_000
   )
 
   it.live(
@@ -114,7 +97,7 @@ describe.skipIf(skip)("Page (skipped when TARANG_CHROMIUM=none asks for it)", ()
         yield* picture(page, "chain-light")
         assert.deepStrictEqual(problems.filter(isUnexpected), [])
       }).pipe(Effect.scoped),
-    180_000
+    300_000
   )
 
   it.live(
@@ -134,7 +117,7 @@ describe.skipIf(skip)("Page (skipped when TARANG_CHROMIUM=none asks for it)", ()
         )
         yield* Effect.promise(() => page.goto(`${first.url}/#token=${jwt}`))
         yield* state(page, "live")
-        yield* until(page, "tr.atm")
+        yield* wholeChain(page)
         const rows = yield* Effect.promise(() => page.locator(".chain tbody tr").count())
         yield* first.stop
         yield* state(page, "away")
@@ -155,9 +138,9 @@ describe.skipIf(skip)("Page (skipped when TARANG_CHROMIUM=none asks for it)", ()
           }),
           (least) => least >= 3
         )
-        assert.strictEqual(yield* Effect.promise(() => page.locator("text=The gateway is away").isVisible()), false)
+        yield* hidden(page, "text=The gateway is away")
       }).pipe(Effect.scoped),
-    180_000
+    300_000
   )
 
   it.live(
@@ -176,13 +159,13 @@ describe.skipIf(skip)("Page (skipped when TARANG_CHROMIUM=none asks for it)", ()
         broker.mute(true)
         yield* state(page, "stale")
         yield* until(page, "text=/No new quote for \\d+ s/")
-        assert.match(yield* textOf(page, ".banner"), /What you see is from \d\d:\d\d:\d\d IST/)
+        yield* shows(page, ".banner", (text) => /What you see is from \d\d:\d\d:\d\d IST/.test(text))
         yield* picture(page, "stale")
         broker.mute(false)
         yield* state(page, "live")
-        assert.strictEqual(yield* Effect.promise(() => page.locator(".banner").isVisible()), false)
+        yield* hidden(page, ".banner")
       }).pipe(Effect.scoped),
-    180_000
+    300_000
   )
 
   it.live(
@@ -218,7 +201,7 @@ describe.skipIf(skip)("Page (skipped when TARANG_CHROMIUM=none asks for it)", ()
         yield* picture(page, "strategy-dark")
         assert.deepStrictEqual(problems.filter(isUnexpected), [])
       }).pipe(Effect.scoped),
-    180_000
+    300_000
   )
 
   it.live(
@@ -226,19 +209,17 @@ describe.skipIf(skip)("Page (skipped when TARANG_CHROMIUM=none asks for it)", ()
     () =>
       Effect.gen(function* () {
         const { page, running } = yield* opened()
-        const press = (...keys: ReadonlyArray<string>) =>
-          Effect.promise(() => keys.reduce((done, key) => done.then(() => page.keyboard.press(key)), Promise.resolve()))
         const focused = page.locator("td:focus, th:focus")
         const where = Effect.promise(
           async () => [await focused.locator("xpath=..").getAttribute("data-strike"), await focused.getAttribute("class")] as const
         )
         yield* Effect.promise(() => page.locator(".chain [tabindex='0']").focus())
         const [first] = yield* where
-        yield* press("ArrowDown", "ArrowDown", "ArrowRight")
+        yield* press(page, "ArrowDown", "ArrowDown", "ArrowRight")
         const [strike, column] = yield* where
         assert.isAbove(Number(strike), Number(first))
         assert.include(column ?? "", "strike")
-        yield* press("ArrowRight", "s", "ArrowLeft", "ArrowLeft", "b")
+        yield* press(page, "ArrowRight", "s", "ArrowLeft", "ArrowLeft", "b")
         assert.deepStrictEqual(yield* Effect.promise(() => page.locator(".draft .direction").allInnerTexts()), ["SELL", "BUY"])
         assert.deepStrictEqual(yield* Effect.promise(() => page.locator(".draft tbody .mono").allInnerTexts()), [
           `${strike} PE`,
@@ -248,7 +229,7 @@ describe.skipIf(skip)("Page (skipped when TARANG_CHROMIUM=none asks for it)", ()
         yield* Effect.promise(() => page.locator(".template select").selectOption("iron-condor"))
         yield* Effect.promise(() => page.locator(".template input").fill("2"))
         yield* Effect.promise(() => page.locator(".template button").focus())
-        yield* press("Enter")
+        yield* press(page, "Enter")
         yield* eventually(
           "four legs",
           Effect.promise(() => page.locator(".draft .direction").allInnerTexts()),
@@ -256,7 +237,7 @@ describe.skipIf(skip)("Page (skipped when TARANG_CHROMIUM=none asks for it)", ()
         )
         const name = yield* Effect.promise(() => page.locator('.draft input[aria-label="Name of the strategy"]').inputValue())
         yield* Effect.promise(() => page.locator('.draft input[aria-label="Name of the strategy"]').focus())
-        yield* press("Enter")
+        yield* press(page, "Enter")
         yield* until(page, `.strategies button[aria-pressed="true"]:has-text("${name}")`)
         const { body } = yield* ask(running, "/strategies")
         assert.include(
@@ -264,7 +245,7 @@ describe.skipIf(skip)("Page (skipped when TARANG_CHROMIUM=none asks for it)", ()
           name
         )
       }).pipe(Effect.scoped),
-    180_000
+    300_000
   )
 
   it.live(
@@ -292,7 +273,7 @@ describe.skipIf(skip)("Page (skipped when TARANG_CHROMIUM=none asks for it)", ()
         assert.deepStrictEqual(yield* Effect.promise(() => page.locator(".draft .direction").allInnerTexts()), ["BUY"])
         assert.isAtMost(yield* width, 390)
       }).pipe(Effect.scoped),
-    180_000
+    300_000
   )
 
   it.live(
@@ -383,6 +364,6 @@ describe.skipIf(skip)("Page (skipped when TARANG_CHROMIUM=none asks for it)", ()
         assert.strictEqual(yield* last, "102.00")
         assert.deepStrictEqual(yield* changes, { texts: 2 * rows, others: 0 })
       }).pipe(Effect.scoped),
-    180_000
+    300_000
   )
 })

@@ -1,13 +1,14 @@
 import { Effect } from "effect"
 import type { Page } from "playwright-core"
+import { waitMsMax } from "../Patience.ts"
 import { eventually, start, token, world } from "../platform/PlatformWorld.ts"
 import { built, tab } from "./Browser.ts"
 
-const waitMs = 30_000
-
 export const textOf = (page: Page, selector: string) => Effect.promise(() => page.locator(selector).first().innerText())
 export const textsOf = (page: Page, selector: string) => Effect.promise(() => page.locator(selector).allInnerTexts())
-export const until = (page: Page, selector: string) => Effect.promise(() => page.locator(selector).first().waitFor({ timeout: waitMs }))
+export const until = (page: Page, selector: string) => Effect.promise(() => page.locator(selector).first().waitFor({ timeout: waitMsMax }))
+export const hidden = (page: Page, selector: string) =>
+  Effect.promise(() => page.locator(selector).first().waitFor({ state: "hidden", timeout: waitMsMax }))
 export const state = (page: Page, freshness: string) => until(page, `.status[data-freshness="${freshness}"]`)
 export const click = (page: Page, selector: string) => Effect.promise(() => page.click(selector))
 export const press = (page: Page, ...keys: ReadonlyArray<string>) =>
@@ -16,7 +17,18 @@ export const press = (page: Page, ...keys: ReadonlyArray<string>) =>
 /** Opens the page of a gateway as user demo. */
 export const visit = (page: Page, url: string) => Effect.flatMap(token(), (jwt) => Effect.promise(() => page.goto(`${url}/#token=${jwt}`)))
 
-/** A seeded platform and the page of user demo, once prices are running. */
+/** Waits until every option of the chain has a price. Rows appear with their first tick, and a click on a missing option does nothing. */
+export const wholeChain = (page: Page) =>
+  Effect.zipRight(
+    until(page, "tr.atm"),
+    eventually(
+      "a price of every option",
+      Effect.promise(() => page.locator(".chain tbody .k-last").allTextContents()),
+      (prices) => prices.length > 2 && prices.every((price) => /\d/.test(price))
+    )
+  )
+
+/** A seeded platform and the page of user demo, once the chain is whole. */
 export const opened = (options: Parameters<typeof tab>[0] = {}) =>
   Effect.gen(function* () {
     const root = yield* built
@@ -25,7 +37,7 @@ export const opened = (options: Parameters<typeof tab>[0] = {}) =>
     const shown = yield* tab(options)
     yield* visit(shown.page, running.url)
     yield* state(shown.page, "live")
-    yield* until(shown.page, "tr.atm")
+    yield* wholeChain(shown.page)
     return { ...shown, running, platform }
   })
 

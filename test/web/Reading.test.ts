@@ -34,7 +34,7 @@ describe.skipIf(skip)("Reading and keyboard", () => {
         yield* until(page, "tr.atm")
         yield* eventually("the draft after a new sign-in", textsOf(page, ".draft .direction"), (all) => all.join() === "BUY")
       }).pipe(Effect.scoped),
-    240_000
+    300_000
   )
 
   it.live(
@@ -73,7 +73,7 @@ describe.skipIf(skip)("Reading and keyboard", () => {
         yield* Effect.promise(() => page.mouse.wheel(0, -200))
         yield* eventually("the page scrolls", scrolled, (top) => top < before)
       }).pipe(Effect.scoped),
-    180_000
+    300_000
   )
 
   it.live(
@@ -95,6 +95,6 @@ describe.skipIf(skip)("Reading and keyboard", () => {
         const width = yield* Effect.promise(() => page.evaluate("document.documentElement.scrollWidth") as Promise<number>)
         assert.isAtMost(width, 390)
       }).pipe(Effect.scoped),
-    180_000
+    300_000
   )
 })

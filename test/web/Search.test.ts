@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { ask, eventually, start, world } from "../platform/PlatformWorld.ts"
 import { built, picture, prepare, skip, tab } from "./Browser.ts"
-import { click, state, textOf, until, visit } from "./PageWorld.ts"
+import { click, shows, state, until, visit } from "./PageWorld.ts"
 
 prepare()
 
@@ -39,8 +39,8 @@ describe.skipIf(skip)("Search", () => {
           (symbol) => symbol === "BANKNIFTY"
         )
         yield* until(page, "tr.atm")
-        assert.match(yield* textOf(page, ".notice"), /BANKNIFTY .*instruments are streamed/)
+        yield* shows(page, ".notice", (text) => /BANKNIFTY .*instruments are streamed/.test(text))
       }).pipe(Effect.scoped),
-    180_000
+    300_000
   )
 })

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { ask, eventually } from "../platform/PlatformWorld.ts"
 import { picture, prepare, skip } from "./Browser.ts"
-import { click, opened, textOf, textsOf, until } from "./PageWorld.ts"
+import { click, opened, shows, textOf, textsOf, until } from "./PageWorld.ts"
 
 prepare()
 
@@ -30,7 +30,7 @@ describe.skipIf(skip)("Strategies on the page", () => {
         yield* eventually("it is gone", textsOf(page, names), (all) => all.join() === "Demo iron condor")
         yield* until(page, '.detail h3:has-text("Demo iron condor")')
       }).pipe(Effect.scoped),
-    180_000
+    300_000
   )
 
   it.live(
@@ -80,7 +80,7 @@ describe.skipIf(skip)("Strategies on the page", () => {
         )
         yield* picture(page, "legs-dark")
       }).pipe(Effect.scoped),
-    180_000
+    300_000
   )
 
   it.live(
@@ -92,38 +92,36 @@ describe.skipIf(skip)("Strategies on the page", () => {
         yield* click(page, "tr.atm td.put.k-bid")
         const payoff = ".ticket .payoff"
         yield* until(page, payoff)
-        assert.isAtLeast((yield* Effect.promise(() => page.locator(`${payoff} .tick.amount`).allTextContents())).length, 3)
-        assert.strictEqual(yield* Effect.promise(() => page.locator(`${payoff} .band`).count()), 2)
+        const count = (selector: string) => Effect.promise(() => page.locator(`${payoff} ${selector}`).count())
+        yield* eventually("three amounts on the axis", count(".tick.amount"), (found) => found >= 3)
+        yield* eventually("two bands", count(".band"), (found) => found === 2)
         yield* Effect.promise(() => page.locator(payoff).hover())
-        assert.match(yield* textOf(page, ".ticket .reading"), /^At [\d,.]+: [+−]?[\d,]+ at expiry, [+−]?[\d,]+ on the date$/)
+        yield* shows(page, ".ticket .reading", (text) => /^At [\d,.]+: [+−]?[\d,]+ at expiry, [+−]?[\d,]+ on the date$/.test(text))
         const profit = textOf(page, ".ticket .payoffbox .facts dd")
         const before = yield* profit
         yield* Effect.promise(() => page.locator(".ticket .slider input").nth(1).fill("5"))
         yield* eventually("another profit", profit, (text) => text !== before)
         yield* click(page, ".ticket .payofftable summary")
-        const table = (yield* textsOf(page, ".ticket .payofftable tbody tr")).join("\n")
-        for (const what of ["−2 σ", "+1 σ", "Strike", "Break-even", "Spot"]) assert.include(table, what)
+        yield* eventually("a table of what matters", textsOf(page, ".ticket .payofftable tbody tr"), (rows) =>
+          ["−2 σ", "+1 σ", "Strike", "Break-even", "Spot"].every((what) => rows.join("\n").includes(what))
+        )
         yield* picture(page, "payoff-light")
 
         const draft = textsOf(page, ".draft .legs tbody .mono")
-        const legs = yield* draft
-        assert.strictEqual(legs.length, 2)
+        const legs = yield* eventually("two legs", draft, (all) => all.length === 2)
         yield* Effect.promise(() => page.selectOption("#symbol", "BANKNIFTY"))
         yield* eventually("an empty draft", draft, (all) => all.length === 0)
         yield* Effect.promise(() => page.selectOption("#symbol", "NIFTY"))
         yield* eventually("the draft again", draft, (all) => all.join() === legs.join())
 
-        const stored = yield* eventually(
-          "a stored minute with its P&L",
-          ask(running, "/strategies/1/m2m"),
-          ({ body }) => body.candles.some(({ total_pnl }: { total_pnl: string | null }) => total_pnl !== null),
-          6_000
+        const stored = yield* eventually("a stored minute with its P&L", ask(running, "/strategies/1/m2m"), ({ body }) =>
+          body.candles.some(({ total_pnl }: { total_pnl: string | null }) => total_pnl !== null)
         )
         assert.isAtLeast(stored.body.total, 1)
         yield* Effect.promise(() => page.reload())
         yield* until(page, "tr.atm")
         yield* eventually("the draft after a reload", draft, (all) => all.join() === legs.join())
       }).pipe(Effect.scoped),
-    240_000
+    300_000
   )
 })

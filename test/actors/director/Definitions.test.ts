@@ -88,7 +88,7 @@ describe("Definitions", () => {
         )
         assert.deepStrictEqual(requests, ["r1", "r5"])
       }).pipe(Effect.scoped, Effect.provide(live)),
-    60_000
+    300_000
   )
 
   it.live(
@@ -110,7 +110,7 @@ describe("Definitions", () => {
           before.definitions
         )
       }).pipe(Effect.scoped, Effect.provide(live)),
-    60_000
+    300_000
   )
 
   it.live(
@@ -154,6 +154,6 @@ describe("Definitions", () => {
         )
         assert.deepStrictEqual(repaired, { "strat.def.u1.1": 1 })
       }).pipe(Effect.scoped, Effect.provide(live)),
-    60_000
+    300_000
   )
 })

@@ -70,7 +70,7 @@ describe("Roster", () => {
         const left = yield* KeyValue.open("snapshots")
         assert.strictEqual((yield* left.keys("m2m.u1.1.>")).length, 0)
       }).pipe(Effect.scoped, Effect.provide(live)),
-    60_000
+    300_000
   )
 
   it.live(
@@ -89,6 +89,6 @@ describe("Roster", () => {
         yield* settled(roster, [], Roster.leavingMs)
         assert.strictEqual((yield* snapshots.keys).length, 0)
       }).pipe(Effect.scoped, Effect.provide(live)),
-    60_000
+    300_000
   )
 })

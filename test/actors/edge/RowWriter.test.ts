@@ -111,7 +111,7 @@ describe("CandleWriter", () => {
         assert.isTrue(reasons.every((reason) => reason !== ""))
       }).pipe(Effect.scoped, Effect.provide(Layer.merge(live, candles(saveUnless(({ open }) => open.gt(1e20), written)))))
     },
-    60_000
+    300_000
   )
 
   it.live(
@@ -139,7 +139,7 @@ describe("CandleWriter", () => {
         assert.deepStrictEqual([...new Set(written)].sort(), [1, 2, 3])
       }).pipe(Effect.scoped, Effect.provide(Layer.merge(live, candles(save))))
     },
-    60_000
+    300_000
   )
 })
 
@@ -173,7 +173,7 @@ describe("BarWriter", () => {
         assert.isTrue(reasons.every((reason) => reason !== ""))
       }).pipe(Effect.scoped, Effect.provide(Layer.merge(live, bars(saveUnless(({ volume }) => volume === 9_999, written)))))
     },
-    60_000
+    300_000
   )
 
   it.live(
@@ -190,7 +190,7 @@ describe("BarWriter", () => {
         assert.strictEqual(written.length, 1)
       }).pipe(Effect.scoped, Effect.provide(Layer.merge(live, bars(saveUnless(() => false, written)))))
     },
-    60_000
+    300_000
   )
 })
 
@@ -226,7 +226,7 @@ describe("Writers", () => {
           yield* until("the second candle is written", hasWritten(2))
         }).pipe(Effect.scoped, Effect.provide(Layer.merge(live, candles(saveUnless(() => false, written)))))
       },
-      60_000
+      300_000
     )
 
   it.live(
@@ -253,6 +253,6 @@ describe("Writers", () => {
         )
       )
     },
-    60_000
+    300_000
   )
 })

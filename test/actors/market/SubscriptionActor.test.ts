@@ -166,7 +166,7 @@ describe("SubscriptionActor", () => {
           yield* subscribed("only a person's are left", [mine.instrumentToken])
         })
       ),
-    120_000
+    300_000
   )
 
   it.scopedLive(
@@ -214,6 +214,6 @@ describe("SubscriptionActor", () => {
           assert.deepStrictEqual(ended, [SubscriptionActor.expired, SubscriptionActor.delisted])
         })
       ),
-    120_000
+    300_000
   )
 })

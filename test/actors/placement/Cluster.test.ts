@@ -15,6 +15,7 @@ import * as UnderlyingDecider from "../../../src/domain/underlying/UnderlyingDec
 import { decode } from "../../../src/streams/Record.ts"
 import * as Subjects from "../../../src/streams/Subjects.ts"
 import { accountIds, ask, begin, eventually, natsClient, socket, world } from "../../platform/PlatformWorld.ts"
+import { untilStopped } from "../../TestBackends.ts"
 import { freePort } from "./Process.ts"
 
 const strategies = 16
@@ -75,6 +76,7 @@ class Runner {
   /** Freezes the process. Once its leases have ended, other processes run its actors. Answers when it was frozen. */
   freeze() {
     this.child.kill("SIGSTOP")
+    untilStopped(this.child.pid ?? 0)
     this.#frozenAtMs = Date.now()
     for (const stay of this.stays) stay.untilMs = Math.min(stay.untilMs, this.#frozenAtMs)
     return this.#frozenAtMs
@@ -153,12 +155,7 @@ describe("Placement in several processes", () => {
 
         yield* launch
         const runAll = (what: string, wanted: ReadonlyArray<string>) =>
-          eventually(
-            what,
-            Effect.sync(running),
-            (keys) => new Set(keys).size === keys.length && wanted.every((key) => keys.includes(key)),
-            2_400
-          )
+          eventually(what, Effect.sync(running), (keys) => new Set(keys).size === keys.length && wanted.every((key) => keys.includes(key)))
         yield* runAll("the first runs what always exists", [
           "bar-writer.1",
           "candle-writer.1",
@@ -219,8 +216,7 @@ describe("Placement in several processes", () => {
         yield* eventually(
           "the actors are spread over the processes",
           Effect.sync(() => runners.map(({ keys }) => keys.length)),
-          (counts) => counts.every((count) => count > 0),
-          2_400
+          (counts) => counts.every((count) => count > 0)
         )
 
         const client = yield* socket(here, "/strategies/stream", user)
@@ -233,8 +229,7 @@ describe("Placement in several processes", () => {
             eventually(
               `a process runs ${key}`,
               Effect.sync(() => holder(key)),
-              (one) => one !== undefined,
-              2_400
+              (one) => one !== undefined
             ),
             (one) => one as Runner
           )
@@ -252,8 +247,7 @@ describe("Placement in several processes", () => {
                 )
                 return ids.filter((id) => !moved.has(id)).map((id) => ({ id, process: holder(`m2m.${user}.${id}`)?.child.pid }))
               }),
-              (missing) => missing.length === 0,
-              2_400
+              (missing) => missing.length === 0
             )
           })
         yield* goesOn("values come")
@@ -270,8 +264,7 @@ describe("Placement in several processes", () => {
         yield* eventually(
           "the resumed process runs actors again",
           Effect.sync(() => frozen.keys.length),
-          (count) => count > 0,
-          2_400
+          (count) => count > 0
         )
         yield* allRun("each runs once again")
         yield* goesOn("values go on after the thaw")
@@ -341,6 +334,6 @@ describe("Placement in several processes", () => {
           isUnbroken(subject, sent, marks)
         }
       }),
-    300_000
+    900_000
   )
 })

@@ -46,7 +46,7 @@ describe("Placement in several processes", () => {
         assert.isFalse(before.isHeld())
         assert.isAbove((yield* b.lease("good.0")).epoch, before.epoch)
       }),
-    60_000
+    300_000
   )
 
   it.scopedLive(
@@ -65,7 +65,7 @@ describe("Placement in several processes", () => {
         assert.isFalse(lease.isHeld())
         assert.isAbove((yield* a.lease("good.a")).epoch, lease.epoch)
       }),
-    60_000
+    300_000
   )
 
   it.scopedLive(
@@ -85,7 +85,7 @@ describe("Placement in several processes", () => {
           ["start", "start", "start"]
         )
       }),
-    60_000
+    300_000
   )
 })
 
@@ -114,7 +114,7 @@ describe("Epochs", () => {
         yield* take(single(server))
         for (const [at, epoch] of epochs.slice(1).entries()) assert.isAbove(epoch, epochs[at] ?? 0, epochs.join(" "))
       }),
-    60_000
+    300_000
   )
 
   it.scopedLive("a single process does not start beside a cluster, and a cluster process does not start without an address", () =>

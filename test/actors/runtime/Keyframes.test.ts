@@ -154,7 +154,7 @@ describe("keyframes in the record", () => {
         const oldest = Math.min(...seen.inputs.flatMap((input) => (input._tag === "Frame" ? [input.header.baseReceivedMs] : [])))
         assert.isAtLeast(oldest, nowMs + 30_000 - foldedMsMax)
       }).pipe(Effect.scoped, Effect.provide(live)),
-    120_000
+    300_000
   )
 
   it.live(
@@ -196,7 +196,7 @@ describe("keyframes in the record", () => {
         const keyframe = yield* last(Record.stream, Subjects.Keyframe.filter(names))
         assert.isTrue(Option.isSome(keyframe))
       }).pipe(Effect.scoped, Effect.provide(live)),
-    120_000
+    300_000
   )
 
   it.live(
@@ -240,7 +240,7 @@ describe("keyframes in the record", () => {
           "and folds every clock from there on"
         )
       }).pipe(Effect.scoped, Effect.provide(live)),
-    120_000
+    300_000
   )
 
   it.live(
@@ -265,6 +265,6 @@ describe("keyframes in the record", () => {
         assert.isAbove(now[0]?.seq ?? 0, past[0]?.seq ?? 0)
         assert.isTrue(Option.isNone(yield* Keyframes.foldFrom(now, Number.MAX_SAFE_INTEGER)), "nothing but clocks follows")
       }).pipe(Effect.scoped, Effect.provide(live)),
-    120_000
+    300_000
   )
 })

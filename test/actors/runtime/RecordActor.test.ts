@@ -186,7 +186,7 @@ describe("RecordActor", () => {
         yield* until("the message to be taken and refused", async () => restarts() > restartsBefore)
         assert.deepStrictEqual(yield* Effect.promise(sums), ["100", "105"])
       }).pipe(Effect.scoped, Effect.provide(live)),
-    60_000
+    300_000
   )
 
   it.live(
@@ -242,7 +242,7 @@ describe("RecordActor", () => {
         }
         assert.deepStrictEqual(found, ["1100a", "1100b", "1200a", "1200b"])
       }).pipe(Effect.scoped, Effect.provide(live)),
-    60_000
+    300_000
   )
 
   it.live(
@@ -310,6 +310,6 @@ describe("RecordActor", () => {
         assert.include(letters[0], "2 cannot be encoded: Error: no such time")
         assert.match(letters[1] ?? "", /^3 \d+ bytes are more than the server takes \(\d+\)$/)
       }).pipe(Effect.scoped, Effect.provide(liveWith(unsaved))),
-    60_000
+    300_000
   )
 })

@@ -75,6 +75,6 @@ layer(live, { excludeTestServices: true })("M2mActor", (it) => {
           yield* until("the actor reads the record", () => isReading)
           assert.deepStrictEqual([starts, ends], [1, 0])
         }),
-      60_000
+      300_000
     )
 })

@@ -470,17 +470,20 @@ layer(world(), { excludeTestServices: true })("Bounds of history", (it) => {
           )
         ).flat()
         yield* Effect.orDie(repo.save(many))
+        yield* engine(() => [])
+        // This process's own time: on a busy machine another program may run at any moment.
+        const usedMs = () => (process.cpuUsage().user + process.cpuUsage().system) / 1_000
         let longestMs = 0
-        let lastMs = performance.now()
+        let lastMs = usedMs()
         const watch = setInterval(() => {
-          const nowMs = performance.now()
+          const nowMs = usedMs()
           longestMs = Math.max(longestMs, nowMs - lastMs)
           lastMs = nowMs
         }, 1)
         const from = new Date(openMs - days * 86_400_000).toISOString()
-        const startMs = performance.now()
+        const startMs = usedMs()
         const { status, body } = yield* ask(`/history?instrument_token=${token}&interval=minute&from=${from}&to=${day}`)
-        const tookMs = performance.now() - startMs
+        const tookMs = usedMs() - startMs
         clearInterval(watch)
         assert.strictEqual(status, 200)
         assert.strictEqual(body.candles.length, days * 375)
@@ -488,6 +491,6 @@ layer(world(), { excludeTestServices: true })("Bounds of history", (it) => {
         // process.)
         assert.isBelow(longestMs, tookMs / 3, `${longestMs} of ${tookMs} ms`)
       }).pipe(Effect.scoped),
-    60_000
+    300_000
   )
 })

@@ -137,7 +137,10 @@ describe("Health and outages", () => {
             assert.deepStrictEqual([answer.status, answer.body.detail, answer.body.code], [503, "Database unavailable", "unavailable"])
           }
           for (const path of ["/health/live", "/health/ready", "/fo/expiries?symbol=NIFTY"])
-            assert.strictEqual((yield* ask(path)).status, 200, path)
+            yield* eventually(
+              `${path} answers`,
+              Effect.map(ask(path), (answer) => answer.status === 200)
+            )
           assert.deepStrictEqual(yield* marks.ask({ action: "subscribe", strategy_ids: [1] }), {
             type: "error",
             code: "unavailable",

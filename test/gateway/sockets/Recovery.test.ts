@@ -290,7 +290,7 @@ describe("Replays of several clients", () => {
           assert.strictEqual(ticksOf(stuck.received).filter(({ seq }) => seq < gap.from).length, (gap.from - 1 - first.seq) * 500)
         }).pipe(Effect.provide(context))
       ),
-    60_000
+    300_000
   )
 
   it.scopedLive(
@@ -316,7 +316,7 @@ describe("Replays of several clients", () => {
           assert.deepStrictEqual(places(client.received), [...expected, `${last.seq}/0`, `${last.seq}/2`])
         }).pipe(Effect.provide(context))
       ),
-    60_000
+    300_000
   )
 })
 

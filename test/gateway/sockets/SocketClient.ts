@@ -1,12 +1,10 @@
 import { Effect } from "effect"
 import WebSocket from "ws"
+import { waitMsMax } from "../../Patience.ts"
 import { World } from "../GatewayWorld.ts"
 
 // biome-ignore lint/suspicious/noExplicitAny: a test looks into any message
 export type Received = any
-
-/** Only against bugs; no test depends on this time. */
-const waitMax = "30 seconds"
 
 /** A WebSocket client that stores its messages in order. */
 export class Client {
@@ -37,7 +35,7 @@ export class Client {
       }
       this.#wake = look
       look()
-    }).pipe(Effect.timeoutFail({ duration: waitMax, onTimeout: () => new Error("no message came") }), Effect.orDie)
+    }).pipe(Effect.timeoutFail({ duration: waitMsMax, onTimeout: () => new Error("no message came") }), Effect.orDie)
   }
 
   /** The next message of that type; earlier ones are skipped. */
