@@ -263,7 +263,7 @@ layer(world(rateless), { excludeTestServices: true })("History without the broke
         [`/history?${of}&interval=minute&from=yesterday`, 422, "Validation error: from"],
         [`/history?${of}&interval=minute&from=2026-02-30&to=${day}`, 422, "Validation error: from"],
         [`/history?${of}&interval=minute&from=2026-11-21&to=${day}`, 422, "Validation error: from: must not be after to"],
-        [`/history?${of}&interval=minute&from=2020-01-01&to=${day}`, 422, "Validation error: from: at most 186 days"],
+        [`/history?${of}&interval=minute&from=2020-01-01&to=${day}`, 422, "Validation error: from: at most 194 days"],
         [`/history?${of}&interval=minute&${span}&oi=maybe`, 422, "Validation error: oi"],
         [`/history?${of}&interval=minute&${span}&nosuch=1`, 422, "Validation error: nosuch"]
       ]
