@@ -57,10 +57,11 @@ const place = (order: Order): Either.Either<Pick<Charges.Order, "exchange" | "se
  */
 export const charges = (rules: Charges.Rules, order: Order): Either.Either<Charges.Charges, UnknownRule> =>
   Either.gen(function* () {
+    const where = yield* place(order)
     const { multiplier } = yield* Segments.multiplier(rules.segments, order.exchange, order.underlying, Day.ofIso(order.on))
     const { on, price, side, underlying } = order
     const quantity = new Decimal(order.quantity).times(multiplier)
-    const exact = yield* Charges.charges(rules, { ...(yield* place(order)), on, underlying, side, quantity, price })
+    const exact = yield* Charges.charges(rules, { ...where, on, underlying, side, quantity, price })
     const stampDuty = exact.stampDuty.toDecimalPlaces(0, Decimal.ROUND_HALF_UP)
     return { ...exact, stampDuty, total: exact.total.minus(exact.stampDuty).plus(stampDuty) }
   })

@@ -113,7 +113,8 @@ describe("charges of orders", () => {
       Either.match(of(change), { onLeft: ({ message }) => message, onRight: () => "charged" })
     assert.match(why({ exchange: "NSE", underlying: "INFY", instrumentType: "EQ", product: "MTF" }), /NSE MTF .* CNC and MIS/)
     assert.match(why({ exchange: "NSE", underlying: "INFY", instrumentType: "EQ", product: "NRML" }), /NSE NRML/)
-    assert.match(why({ exchange: "NCO", underlying: "GOLD", instrumentType: "FUT" }), /unknown/)
+    assert.match(why({ exchange: "NCO", underlying: "GOLD", instrumentType: "FUT" }), /no rates of this exchange/)
+    assert.match(why({ exchange: "MCX", underlying: "UNOBTAINIUM", instrumentType: "FUT" }), /multiplier/)
     assert.match(why({ on: "2019-01-01" }), /brokerage/)
   })
 

@@ -1,0 +1,63 @@
+import { Data } from "effect"
+
+/** Details of an answer, or of its absence, kept with the attempt. */
+export interface Evidence {
+  readonly httpStatus: number | null
+  /** Kite's error_type, or our own word for a failure below HTTP. */
+  readonly errorType: string | null
+  readonly message: string | null
+}
+
+/** The result of one request to the broker. A failure is one of two types, and only `Refused` proves that nothing happened. */
+export type Outcome = Data.TaggedEnum<{
+  /** The broker has carried it out. */
+  Done: { readonly orderId: string }
+  /** The broker has not carried it out, and never will. `isTransient`: the same request may succeed later. */
+  Refused: Evidence & { readonly isTransient: boolean }
+  /** Nobody knows. Only the order book can answer. */
+  Unknown: Evidence
+}>
+export const Outcome = Data.taggedEnum<Outcome>()
+
+/** What came back, as the broker's client reports it. */
+export type Reply = Data.TaggedEnum<{
+  Answer: Evidence & { readonly httpStatus: number; readonly orderId: string | null }
+  /** No byte of the request left: the name was not resolved, or the connection was refused. */
+  NotSent: { readonly reason: string }
+  /** The request may have arrived: time-out, reset, unreadable answer. */
+  Lost: { readonly reason: string }
+}>
+export const Reply = Data.taggedEnum<Reply>()
+
+/**
+ * Error types that the broker answers after it has decided against the request. NetworkException, DataException and GeneralException are
+ * not among them: with these Kite's own front could not reach its order system, or lost the answer. Source: kite.trade/docs/connect/v3/exceptions.
+ */
+const decided: ReadonlySet<string> = new Set([
+  "InputException",
+  "OrderException",
+  "MarginException",
+  "HoldingException",
+  "TokenException",
+  "PermissionException",
+  "UserException"
+])
+
+const requestTimeout = 408
+const tooManyRequests = 429
+const isClientError = (status: number): boolean => status >= 400 && status < 500 && status !== requestTimeout
+
+export const of = (reply: Reply): Outcome => {
+  if (reply._tag === "Lost") return Outcome.Unknown({ httpStatus: null, errorType: "lost", message: reply.reason })
+  if (reply._tag === "NotSent")
+    return Outcome.Refused({ isTransient: true, httpStatus: null, errorType: "not_sent", message: reply.reason })
+  const { httpStatus, errorType, message, orderId } = reply
+  if (httpStatus === 200 && orderId !== null) return Outcome.Done({ orderId })
+  if (httpStatus === tooManyRequests) return Outcome.Refused({ isTransient: true, httpStatus, errorType, message })
+  if (isClientError(httpStatus) && errorType !== null && decided.has(errorType))
+    return Outcome.Refused({ isTransient: false, httpStatus, errorType, message })
+  return Outcome.Unknown({ httpStatus, errorType, message })
+}
+
+/** Whether an outcome speaks against the broker's health. A rejected order shows that the broker works. */
+export const isFailure = (outcome: Outcome): boolean => outcome._tag === "Unknown" || (outcome._tag === "Refused" && outcome.isTransient)

@@ -1,0 +1,67 @@
+/** What a task does at the broker. */
+export type Kind = "place" | "modify" | "cancel"
+
+/**
+ * PENDING: not sent yet. RUNNING: sent, or its outcome is being looked up. RETRYING: proven not done, to be sent again. UNKNOWN: parked,
+ * because its outcome never became definite.
+ */
+export type Status = "PENDING" | "RUNNING" | "RETRYING" | "COMPLETED" | "DEAD_LETTER" | "CANCELLED" | "UNKNOWN"
+
+/** What a task is to do. It never changes. */
+export interface Intent {
+  readonly kind: Kind
+  /** Only a limit order may be sent again after an unknown outcome: any other could trade at any price. */
+  readonly isLimit: boolean
+  readonly unknown: "park" | "resend"
+  readonly deadlineAtMs: number
+}
+
+export interface Attempt {
+  readonly number: number
+  /** Before its row was saved, by the clock of the process that saved it. */
+  readonly startedAtMs: number
+  readonly endedAtMs: number | null
+  /** Null while the answer is awaited. */
+  readonly outcome: "done" | "refused" | "unknown" | null
+  readonly httpStatus: number | null
+  readonly errorType: string | null
+  readonly message: string | null
+}
+
+export interface Failure {
+  readonly type: string
+  readonly message: string
+}
+
+/**
+ * A task as Postgres keeps it. A process saves it only if `revision` is the one it read and `epoch` is not above its own, in one statement;
+ * it acts on the outputs of a decision only after that save.
+ */
+export interface Task {
+  readonly intent: Intent
+  readonly status: Status
+  readonly revision: number
+  /** Epoch of the last owner that wrote it; 0 before the first. */
+  readonly epoch: number
+  readonly attempts: ReadonlyArray<Attempt>
+  /** RETRYING: when it is sent again. */
+  readonly dueAtMs: number | null
+  readonly orderId: string | null
+  readonly error: Failure | null
+  /** UNKNOWN: start of the last reading of the order book that did not show the order. */
+  readonly absentAtMs: number | null
+}
+
+export const make = (intent: Intent): Task => ({
+  intent,
+  status: "PENDING",
+  revision: 0,
+  epoch: 0,
+  attempts: [],
+  dueAtMs: null,
+  orderId: null,
+  error: null,
+  absentAtMs: null
+})
+
+export const hasEnded = ({ status }: Task): boolean => status !== "PENDING" && status !== "RUNNING" && status !== "RETRYING"

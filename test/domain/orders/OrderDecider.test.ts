@@ -1,0 +1,208 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Decider from "../../../src/domain/Decider.ts"
+import * as OrderDecider from "../../../src/domain/orders/OrderDecider.ts"
+import { Outcome } from "../../../src/domain/orders/Outcome.ts"
+import * as Task from "../../../src/domain/orders/Task.ts"
+
+const policy = OrderDecider.defaults
+const { Input, Output } = OrderDecider
+const limit: Task.Intent = { kind: "place", isLimit: true, unknown: "park", deadlineAtMs: 1_000_000 }
+const resend: Task.Intent = { ...limit, unknown: "resend" }
+
+const evidence = { httpStatus: null, errorType: "lost", message: "reset" }
+const lost = Outcome.Unknown(evidence)
+const refused = (isTransient: boolean, errorType = "InputException") =>
+  Outcome.Refused({ isTransient, httpStatus: isTransient ? 429 : 400, errorType, message: errorType })
+const done = Outcome.Done({ orderId: "o1" })
+
+const wake = (nowMs: number, epoch = 1, blockedUntilMs: number | null = null) => Input.Wake({ nowMs, epoch, blockedUntilMs })
+const answered = (nowMs: number, outcome: Outcome, attempt = 1, epoch = 1) => Input.Answered({ nowMs, epoch, attempt, outcome, jitter: 1 })
+const book = (startedAtMs: number, orderId: string | null = null, epoch = 1) =>
+  Input.BookRead({ nowMs: startedAtMs + 5, epoch, startedAtMs, orderId })
+
+const given = (intent: Task.Intent, ...inputs: ReadonlyArray<OrderDecider.Input>) => {
+  const decider = { initial: Task.make(intent), decide: OrderDecider.decide(policy) }
+  const [task, outputs] = Decider.fold(decider, decider.initial, inputs)
+  const statuses = outputs.flatMap((it) => (it._tag === "Changed" ? [it.status] : []))
+  return { task, outputs, statuses, outcomes: task.attempts.map(({ outcome }) => outcome) }
+}
+
+describe("an order's task", () => {
+  it("TC-ORD-001 PENDING, RUNNING, COMPLETED with the broker's order id", () => {
+    const { outputs, task } = given(limit, wake(100), answered(200, done))
+    assert.deepStrictEqual(outputs, [
+      Output.Changed({ status: "RUNNING" }),
+      Output.Send({ attempt: 1 }),
+      Output.WakeAt({ atMs: 100 + policy.sendDelayMaxMs + policy.answerMsMax }),
+      Output.Changed({ status: "COMPLETED" })
+    ])
+    assert.deepInclude(task, { status: "COMPLETED", orderId: "o1", revision: 2, epoch: 1, error: null })
+    assert.deepInclude(task.attempts[0], { number: 1, startedAtMs: 100, endedAtMs: 200, outcome: "done" })
+  })
+
+  it("TC-ORD-002 a definite and transient failure is retried after its backoff, and every attempt is kept", () => {
+    const { outcomes, statuses, task } = given(
+      limit,
+      wake(0),
+      answered(10, refused(true)),
+      wake(1_009),
+      wake(1_010),
+      answered(1_020, done, 2)
+    )
+    assert.deepStrictEqual(statuses, ["RUNNING", "RETRYING", "RUNNING", "COMPLETED"])
+    assert.deepStrictEqual(outcomes, ["refused", "done"])
+    assert.deepStrictEqual([task.attempts[1]?.startedAtMs, task.dueAtMs], [1_010, null])
+    assert.deepStrictEqual(given(limit, wake(0), answered(10, refused(true)), wake(500)).outputs.at(-1), Output.WakeAt({ atMs: 1_010 }))
+  })
+
+  it("TC-ORD-003 TC-ORD-030 the third refusal makes a dead letter that keeps each error", () => {
+    const { outcomes, statuses, task } = given(
+      limit,
+      wake(0),
+      answered(10, refused(true, "first")),
+      wake(2_000),
+      answered(2_010, refused(true, "second"), 2),
+      wake(5_000),
+      answered(5_010, refused(true, "third"), 3)
+    )
+    assert.deepStrictEqual(statuses.slice(-2), ["RUNNING", "DEAD_LETTER"])
+    assert.deepStrictEqual(outcomes, ["refused", "refused", "refused"])
+    assert.deepStrictEqual(
+      task.attempts.map(({ message }) => message),
+      ["first", "second", "third"]
+    )
+    assert.deepStrictEqual(task.error, { type: "third", message: "third" })
+    assert.deepStrictEqual(
+      given(limit, wake(0), answered(1, Outcome.Refused({ ...evidence, errorType: null, message: null, isTransient: false }))).task.error,
+      {
+        type: "refused",
+        message: "no message"
+      }
+    )
+  })
+
+  it("TC-ORD-021 a refusal that no repetition can change is a dead letter at once", () => {
+    for (const type of ["InputException", "MarginException", "TokenException"]) {
+      const { statuses, task } = given(limit, wake(0), answered(10, refused(false, type)))
+      assert.deepStrictEqual([statuses, task.error?.type], [["RUNNING", "DEAD_LETTER"], type])
+    }
+  })
+
+  it("TC-ORD-013 an open breaker makes the task RETRYING without a send, until the breaker or the deadline", () => {
+    const { outputs, task } = given(limit, wake(10, 1, 60_000))
+    assert.deepStrictEqual(outputs, [Output.Changed({ status: "RETRYING" }), Output.WakeAt({ atMs: 60_000 })])
+    assert.deepStrictEqual([task.error?.message, task.attempts], ["Circuit breaker open", []])
+    const short = given({ ...limit, deadlineAtMs: 30_000 }, wake(10, 1, 60_000), wake(30_000))
+    assert.deepStrictEqual([short.task.status, short.task.error?.type], ["DEAD_LETTER", "deadline"])
+  })
+
+  it("TC-ERR-021 an unknown outcome is settled by the order book, and consumes no retry", () => {
+    const lostOnce = given(limit, wake(0), answered(10, lost))
+    assert.deepStrictEqual(
+      [lostOnce.task.status, lostOnce.outcomes, lostOnce.outputs.at(-1)],
+      ["RUNNING", ["unknown"], Output.ReadBook({ atMs: 10 })]
+    )
+    const found = given(limit, wake(0), answered(10, lost), book(500), book(1_600, "o7"))
+    assert.deepInclude(found.task, { status: "COMPLETED", orderId: "o7" })
+    // Two unknown outcomes and two refusals: one refusal is left.
+    const inputs = [wake(0), answered(1, refused(true)), wake(2_000), answered(2_001, lost, 2), book(40_000), wake(40_005)]
+    const again = given(resend, ...inputs, answered(40_010, refused(true), 3))
+    assert.deepStrictEqual([again.outcomes, again.task.status], [["refused", "unknown", "refused"], "RETRYING"])
+  })
+
+  it("a reading of the book counts only if it began after the horizon", () => {
+    const at = (startedAtMs: number) => given(limit, wake(0), answered(10, lost), book(startedAtMs))
+    const early = at(policy.horizonMs)
+    assert.deepStrictEqual([early.task.status, early.outputs.at(-1)], ["RUNNING", Output.ReadBook({ atMs: policy.horizonMs + 5 })])
+    assert.deepStrictEqual(at(20_000).outputs.at(-1), Output.ReadBook({ atMs: 20_005 + policy.readEveryMs }))
+    assert.deepStrictEqual(at(policy.horizonMs - 100).outputs.at(-1), Output.ReadBook({ atMs: policy.horizonMs + 1 }))
+    const late = at(policy.horizonMs + 1)
+    assert.deepInclude(late.task, { status: "UNKNOWN", absentAtMs: policy.horizonMs + 1 })
+    assert.strictEqual(late.task.error?.type, "unknown_outcome")
+    assert.deepInclude(late.outputs.at(-1), { _tag: "Alert", kind: "parked" })
+  })
+
+  it("only a limit order with that policy is sent again, before its deadline, and a bounded number of times", () => {
+    const status = (intent: Task.Intent) => given(intent, wake(0), answered(10, lost), book(40_000)).task.status
+    assert.strictEqual(status(resend), "RETRYING")
+    assert.strictEqual(status(limit), "UNKNOWN")
+    assert.strictEqual(status({ ...resend, isLimit: false }), "UNKNOWN")
+    assert.strictEqual(status({ ...resend, deadlineAtMs: 40_000 }), "UNKNOWN")
+    assert.strictEqual(status({ ...limit, kind: "cancel", isLimit: false }), "RETRYING")
+    assert.strictEqual(status({ ...limit, kind: "modify" }), "RETRYING")
+    const rounds = Array.from({ length: policy.resendsMax + 1 }, (_, round) => [
+      wake(round * 50_000),
+      answered(round * 50_000 + 10, lost, round + 1),
+      book(round * 50_000 + 40_000)
+    ])
+    const { outcomes, task } = given(resend, ...rounds.flat())
+    assert.deepStrictEqual([task.status, outcomes.length], ["UNKNOWN", policy.resendsMax + 1])
+  })
+
+  it("a parked task completes when the book shows its order after all", () => {
+    const parked = [wake(0), answered(10, lost), book(40_000)]
+    assert.deepInclude(given(limit, ...parked, book(50_000)).task, { status: "UNKNOWN", absentAtMs: 50_000 })
+    const { statuses, task } = given(limit, ...parked, book(60_000, "o9"))
+    assert.deepStrictEqual([statuses.at(-1), task.orderId, task.error], ["COMPLETED", "o9", null])
+  })
+
+  it("an order that appears after its end is an alert", () => {
+    const { outputs, task } = given(limit, wake(0), answered(10, refused(false)), book(500, "o1"))
+    assert.strictEqual(task.status, "DEAD_LETTER")
+    assert.deepStrictEqual(
+      outputs.at(-1),
+      Output.Alert({ kind: "found_after_end", message: "order o1 exists, but the task is DEAD_LETTER" })
+    )
+    assert.deepInclude(given(limit, Input.Cancel({ nowMs: 0 }), book(1, "o1")).outputs.at(-1), { kind: "found_after_end" })
+    assert.lengthOf(given(limit, wake(0), answered(1, done), book(2, "o1")).outputs, 4)
+  })
+
+  it("TC-ORD-004 a new owner settles what the one before may have sent, and the older owner changes nothing", () => {
+    const { outputs, task } = given(limit, wake(0), wake(100, 2))
+    assert.deepStrictEqual([task.status, task.epoch, task.attempts[0]?.outcome], ["RUNNING", 2, "unknown"])
+    assert.deepStrictEqual(outputs.at(-1), Output.ReadBook({ atMs: 100 }))
+    const frozen = [wake(200), answered(200, done), Input.Fenced({ nowMs: 200, epoch: 1, attempt: 1 }), book(60_000)]
+    for (const input of frozen) assert.strictEqual(given(limit, wake(0), wake(100, 2), input).task.revision, task.revision, input._tag)
+    // The new owner reads again when it looks again.
+    assert.deepStrictEqual(given(limit, wake(0), wake(100, 2), wake(150, 2)).outputs.at(-1), Output.ReadBook({ atMs: 150 }))
+  })
+
+  it("an owner waits for its answer, and settles when it is overdue", () => {
+    const overdueMs = policy.sendDelayMaxMs + policy.answerMsMax
+    assert.deepStrictEqual(given(limit, wake(0), wake(5_000)).outputs.at(-1), Output.WakeAt({ atMs: overdueMs }))
+    assert.deepStrictEqual(given(limit, wake(0), wake(overdueMs)).outcomes, ["unknown"])
+  })
+
+  it("the self-fence forbids a late send, and a fenced attempt is no refusal of the broker", () => {
+    const may = (nowMs: number) => OrderDecider.maySend(policy, 1_000, nowMs)
+    assert.deepStrictEqual([999, 1_000, 1_300, 1_301].map(may), [false, true, true, false])
+    const fences = [1, 2, 3, 4].flatMap((attempt) => [wake(attempt), Input.Fenced({ nowMs: attempt, epoch: 1, attempt })])
+    const { outcomes, task } = given(limit, ...fences, wake(5), answered(6, refused(true), 5))
+    assert.deepStrictEqual([task.status, outcomes.length], ["RETRYING", 5])
+  })
+
+  it("a user cancels what is not sent; nothing changes a task that runs or has ended", () => {
+    const cancel = Input.Cancel({ nowMs: 50 })
+    assert.strictEqual(given(limit, cancel).task.status, "CANCELLED")
+    assert.strictEqual(given(limit, wake(0), answered(1, refused(true)), cancel).task.status, "CANCELLED")
+    const running = given(limit, wake(0), cancel)
+    assert.strictEqual(running.task.status, "RUNNING")
+    const ended = given(limit, cancel, cancel, wake(60), answered(70, done), Input.Fenced({ nowMs: 70, epoch: 1, attempt: 1 }), book(80))
+    assert.deepStrictEqual([ended.task.status, ended.task.revision], ["CANCELLED", 1])
+  })
+
+  it("an answer or a fence of another attempt changes nothing, and a reading while an answer is awaited decides only by presence", () => {
+    const running = given(limit, wake(0)).task.revision
+    for (const input of [
+      answered(1, done, 2),
+      Input.Fenced({ nowMs: 1, epoch: 1, attempt: 2 }),
+      answered(1, done, 1, 3),
+      Input.Fenced({ nowMs: 1, epoch: 3, attempt: 1 }),
+      book(90_000)
+    ])
+      assert.strictEqual(given(limit, wake(0), input).task.revision, running, JSON.stringify(input))
+    assert.strictEqual(given(limit, book(90_000)).task.revision, 0)
+    assert.deepInclude(given(limit, wake(0), book(1, "o1")).task, { status: "COMPLETED", orderId: "o1" })
+    assert.deepInclude(given(limit, book(1, "o1")).task, { status: "COMPLETED", attempts: [] })
+  })
+})

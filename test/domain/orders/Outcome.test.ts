@@ -1,0 +1,104 @@
+import { createHash } from "node:crypto"
+import { assert, describe, it } from "@effect/vitest"
+import * as Breaker from "../../../src/domain/orders/Breaker.ts"
+import * as Outcome from "../../../src/domain/orders/Outcome.ts"
+import * as RetryDelay from "../../../src/domain/orders/RetryDelay.ts"
+import * as Tag from "../../../src/domain/orders/Tag.ts"
+
+const answer = (httpStatus: number, errorType: string | null = null, orderId: string | null = null) =>
+  Outcome.of(Outcome.Reply.Answer({ httpStatus, errorType, message: "m", orderId }))
+const kind = (outcome: Outcome.Outcome) =>
+  outcome._tag === "Refused" ? (outcome.isTransient ? "refused, transient" : "refused") : outcome._tag
+
+describe("outcomes", () => {
+  it("only a definite answer is definite", () => {
+    assert.deepStrictEqual(answer(200, null, "151220000000000"), Outcome.Outcome.Done({ orderId: "151220000000000" }))
+    const cases: ReadonlyArray<readonly [number, string | null, string]> = [
+      [400, "InputException", "refused"],
+      [400, "MarginException", "refused"],
+      [400, "OrderException", "refused"],
+      [403, "TokenException", "refused"],
+      [403, "PermissionException", "refused"],
+      [429, "NetworkException", "refused, transient"],
+      [200, null, "Unknown"],
+      [400, null, "Unknown"],
+      [400, "NetworkException", "Unknown"],
+      [400, "GeneralException", "Unknown"],
+      [408, "InputException", "Unknown"],
+      [500, "OrderException", "Unknown"],
+      [502, null, "Unknown"],
+      [503, "NetworkException", "Unknown"],
+      [504, null, "Unknown"]
+    ]
+    for (const [status, type, expected] of cases) assert.strictEqual(kind(answer(status, type)), expected, `${status} ${type}`)
+    assert.strictEqual(kind(Outcome.of(Outcome.Reply.NotSent({ reason: "ECONNREFUSED" }))), "refused, transient")
+    assert.strictEqual(kind(Outcome.of(Outcome.Reply.Lost({ reason: "ECONNRESET" }))), "Unknown")
+  })
+
+  it("TC-ORD-010 time-outs, 5xx, 429 and refused connections speak against the broker, rejected orders do not", () => {
+    const failures = [
+      answer(504),
+      answer(429),
+      Outcome.of(Outcome.Reply.NotSent({ reason: "" })),
+      Outcome.of(Outcome.Reply.Lost({ reason: "" }))
+    ]
+    assert.deepStrictEqual(failures.map(Outcome.isFailure), [true, true, true, true])
+    assert.deepStrictEqual([answer(400, "MarginException"), answer(200, null, "1")].map(Outcome.isFailure), [false, false])
+  })
+})
+
+describe("the circuit breaker", () => {
+  const limits = Breaker.defaults
+  const failed = (breaker: Breaker.Breaker, times: number, nowMs = 0) =>
+    Array.from({ length: times }).reduce<readonly [Breaker.Breaker, Breaker.Change | null]>(
+      ([it]) => Breaker.settle(limits, it, true, nowMs),
+      [breaker, null]
+    )
+  const open = failed(Breaker.closed, 5, 1_000)[0]
+  const halfOpen = Breaker.admit(limits, open, 61_000)
+
+  it("TC-REG-042 TC-ORD-010 TC-ORD-011 five failures in a row open it for 60 s, and a success in between starts the count again", () => {
+    assert.deepStrictEqual([limits.failuresMax, limits.openMs], [5, 60_000])
+    assert.deepStrictEqual(failed(Breaker.closed, 4), [{ state: "closed", failures: 4 }, null])
+    assert.deepStrictEqual(failed(Breaker.closed, 5, 1_000), [{ state: "open", untilMs: 61_000 }, "opened"])
+    const [healthy, change] = Breaker.settle(limits, failed(Breaker.closed, 4)[0], false, 0)
+    assert.deepStrictEqual([healthy, change], [Breaker.closed, null])
+    assert.strictEqual(Breaker.admit(limits, Breaker.closed, 0), Breaker.closed)
+  })
+
+  it("TC-ORD-012 TC-ORD-013 open, it admits nothing until its time is over; late results change nothing", () => {
+    assert.isNull(Breaker.admit(limits, open, 60_999))
+    assert.strictEqual(Breaker.retryAtMs(limits, open, 2_000), 61_000)
+    assert.deepStrictEqual(Breaker.settle(limits, open, false, 2_000), [open, null])
+    assert.deepStrictEqual(halfOpen, { state: "half_open", trials: 1 })
+  })
+
+  it("TC-ORD-014 half open, it lets three through; a success closes and resets it", () => {
+    const three = [1, 2].reduce<Breaker.Breaker | null>((it) => it && Breaker.admit(limits, it, 61_000), halfOpen)
+    assert.deepStrictEqual(three, { state: "half_open", trials: 3 })
+    assert.isNull(three && Breaker.admit(limits, three, 61_000))
+    assert.strictEqual(three && Breaker.retryAtMs(limits, three, 61_000), 121_000)
+    assert.deepStrictEqual(three && Breaker.settle(limits, three, false, 61_500), [Breaker.closed, "closed"])
+  })
+
+  it("TC-ORD-015 half open, a failure opens it again and starts the clock again", () => {
+    assert.deepStrictEqual(halfOpen && Breaker.settle(limits, halfOpen, true, 62_000), [{ state: "open", untilMs: 122_000 }, "opened"])
+  })
+})
+
+describe("retries and tags", () => {
+  it("TC-ORD-020 backoff is 1, 2, 4, 8, 16 s and at most 30 s; the jitter takes up to half of it", () => {
+    assert.deepStrictEqual(
+      [1, 2, 3, 4, 5, 6, 60].map((failures) => RetryDelay.delayMs(failures, 1)),
+      [1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000]
+    )
+    assert.deepStrictEqual([RetryDelay.delayMs(1, 0), RetryDelay.delayMs(3, 0.5)], [500, 3_000])
+  })
+
+  it("TC-ORD-004 one account and key always give one tag that Kite takes, and others give another", () => {
+    const of = (account: string, key: string) => Tag.of((text) => createHash("sha256").update(text).digest(), account, key)
+    assert.match(of("acc1", "key"), /^[0-9a-z]{20}$/)
+    assert.strictEqual(of("acc1", "key"), of("acc1", "key"))
+    assert.strictEqual(new Set([of("acc1", "key"), of("acc1", "key2"), of("acc2", "key"), of("acc1:k", "ey")]).size, 4)
+  })
+})
