@@ -33,6 +33,7 @@ describe("MarketCalendar", () => {
       day("2026-12-25", "Christmas", "holiday")
     ]
     assert.deepStrictEqual(MarketCalendar.rowsOf(open, holidays), [
+      ["Exchange", "NFO"],
       ["Now", "normal"],
       ["Session today", "09:15 to 15:30 IST"],
       ["Opens next", "Tue 4 Aug, 09:15 IST"],
@@ -43,6 +44,7 @@ describe("MarketCalendar", () => {
   it("says what no list has yet, and what is unknown", () => {
     const closed: Status = { ...open, phase: "closed", is_trading_day: false, session: null, next_open: null }
     assert.deepStrictEqual(MarketCalendar.rowsOf(closed, []), [
+      ["Exchange", "NFO"],
       ["Now", "closed"],
       ["Session today", "none"],
       ["Opens next", "unknown"],

@@ -20,11 +20,12 @@ const timesOf = ({ session, is_trading_day }: CalendarStatus): string => {
 const phaseOf = ({ phase }: CalendarStatus): string => phase.replaceAll("_", "-")
 const dayOf = (found: Holiday | undefined): string | undefined => found && `${Format.expiry(found.date)}, ${found.name}`
 
-/** The present phase, today's session, and the next days that differ. `holidays` begin today, in the order of their dates. */
+/** The exchange, its present phase, today's session, and the next days that differ. `holidays` begin today, in the order of their dates. */
 export const rowsOf = (status: CalendarStatus, holidays: ReadonlyArray<Holiday>): ReadonlyArray<Row> => {
   const special = dayOf(holidays.find(({ kind }) => specialKinds.includes(kind)))
   const opens = status.next_open === null ? undefined : Date.parse(status.next_open)
   return [
+    ["Exchange", status.exchange],
     ["Now", phaseOf(status)],
     ["Session today", timesOf(status)],
     ["Opens next", opens === undefined ? "unknown" : `${Format.weekday(opens)} ${Format.day(opens)}, ${Format.minute(opens)} IST`],
