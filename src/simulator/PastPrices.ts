@@ -1,5 +1,6 @@
 /**
- * Prices of a synthetic market before its start. They follow from the seed alone and join the start price without a step. They are noise of
+ * Prices of a synthetic market before its start. They follow from the seed alone, and join the previous close and
+ * the start price without a step. They are noise of
  * several periods, each half as strong as the next longer one (value noise, summed as in K. Perlin's fractal noise).
  */
 import * as IndiaTime from "../domain/IndiaTime.ts"
@@ -12,7 +13,7 @@ const periodsMs = [
   IndiaTime.dayMs / 256,
   IndiaTime.dayMs / 1024
 ]
-/** How long before the start the path begins to bend towards the start price. */
+/** How long before the previous close the path begins to bend towards it. */
 const seamMs = IndiaTime.dayMs / 4
 
 /** Mixes four integers into 32 bits, with the finaliser of MurmurHash3. */
@@ -43,8 +44,21 @@ export const noise = (seed: number, what: number, atMs: number): number => {
   return sum
 }
 
-/** How far a price was from its base price before the start, as a fraction of it: 0 at the start, never more than `variation`. */
-export const deviation = (seed: number, what: number, atMs: number, startMs: number, variation: number): number => {
-  const off = noise(seed, what, atMs) - noise(seed, what, startMs) * Math.exp((atMs - startMs) / seamMs)
+/** The previous close and the start of a market. At both, prices equal their base price. */
+export interface Seams {
+  readonly closeMs: number
+  readonly startMs: number
+}
+
+/** The noise that is taken away, so that nothing is left at both seams. Between them it is a straight line. */
+const seam = (seed: number, what: number, atMs: number, { closeMs, startMs }: Seams): number => {
+  const atClose = noise(seed, what, closeMs)
+  if (atMs <= closeMs) return atClose * Math.exp((atMs - closeMs) / seamMs)
+  return atClose + ((noise(seed, what, startMs) - atClose) * (atMs - closeMs)) / (startMs - closeMs)
+}
+
+/** How far a price was from its base price before the start, as a fraction of it: 0 at both seams, never more than `variation`. */
+export const deviation = (seed: number, what: number, atMs: number, seams: Seams, variation: number): number => {
+  const off = noise(seed, what, atMs) - seam(seed, what, atMs, seams)
   return variation * Math.max(-1, Math.min(1, off))
 }

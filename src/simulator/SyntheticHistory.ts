@@ -20,13 +20,30 @@ const listedMs = 120 * IndiaTime.dayMs
 const pastSamples = 6
 
 /** The last sample is the first one of the next minute, so candles join without a gap. */
-const pastSpots = (settings: SyntheticSettings.Settings, base: number, product: number, atMs: number): Ohlc => {
+const pastSpots = (settings: SyntheticSettings.Settings, seams: PastPrices.Seams, base: number, product: number, atMs: number): Ohlc => {
   const at = (part: number): number => {
-    const whenMs = Math.min(settings.startMs, atMs + (part / pastSamples) * IndiaTime.minuteMs)
-    return base * (1 + PastPrices.deviation(settings.seed, product, whenMs, settings.startMs, settings.variation))
+    const whenMs = Math.min(seams.startMs, atMs + (part / pastSamples) * IndiaTime.minuteMs)
+    return base * (1 + PastPrices.deviation(settings.seed, product, whenMs, seams, settings.variation))
   }
   const prices = Array.from({ length: pastSamples + 1 }, (_, part) => at(part))
   return [prices[0] ?? base, Math.max(...prices), Math.min(...prices), prices.at(-1) ?? base]
+}
+
+/** How many days to search back for the previous close. */
+const closeDaysMax = 10
+
+/** The market's previous close is the start price, so the day's change agrees with the candles. Products share the hours of NSE. */
+const seamsOf = (startMs: number): PastPrices.Seams => {
+  const todayMs = IndiaTime.istMidnightMs(IndiaTime.istDate(startMs))
+  for (let back = 0; back < closeDaysMax; back++) {
+    const session = InstrumentHours.on(
+      shipped,
+      { segment: "NSE_CM", security: "other" },
+      IndiaTime.istDate(todayMs - back * IndiaTime.dayMs)
+    )
+    if (session !== null && session !== "unknown" && session.closesAtMs < startMs) return { closeMs: session.closesAtMs, startMs }
+  }
+  return { closeMs: startMs - IndiaTime.dayMs, startMs }
 }
 
 /** A row's candle: the model prices at its underlying's open, high, low and close, rounded to the tick size. */
@@ -91,8 +108,9 @@ export const minutesOf = (
   const lastMs = Math.min(toMs, expiryMs - 1)
   const liveFromMs = Math.min(IndiaTime.minuteFloor(settings.startMs), live[0]?.atMs ?? Number.POSITIVE_INFINITY)
   const out: Array<Candle> = []
+  const seams = seamsOf(settings.startMs)
   for (const atMs of sessionMinutes(placeOf(book, row), firstMs, Math.min(lastMs, liveFromMs - 1)))
-    out.push(minuteOf(book, settings, row, atMs, pastSpots(settings, base, index, atMs)))
+    out.push(minuteOf(book, settings, row, atMs, pastSpots(settings, seams, base, index, atMs)))
   for (const { atMs, open, high, low, close } of live) {
     if (atMs < firstMs || atMs > lastMs) continue
     out.push(minuteOf(book, settings, row, atMs, [open[index] ?? 0, high[index] ?? 0, low[index] ?? 0, close[index] ?? 0]))

@@ -67,6 +67,14 @@ describe("synthetic history", () => {
     assert.deepStrictEqual(live.minutes(nifty, { fromMs: startMs + 300_000, toMs: startMs + 900_000 }), [])
   })
 
+  it("ends the previous session at the previous close, so that the day's change agrees with the candles", () => {
+    const close = market.columns.close[market.rowByToken.get(nifty) ?? -1]
+    assert.strictEqual(market.minutes(nifty, day("2026-11-20")).at(-1)?.close, close)
+    // A Sunday: the newest session is Friday's.
+    const sunday = SyntheticMarket.make({ ...settings, startMs: ist("2026-11-22T18:00:00") })
+    assert.strictEqual(sunday.minutes(nifty, day("2026-11-20")).at(-1)?.close, close)
+  })
+
   it("options and futures follow their underlying, and have no candles before they are listed", () => {
     const spot = market.minutes(nifty, day("2026-11-20"))
     const calls = market.minutes(call, day("2026-11-20"))

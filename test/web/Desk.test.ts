@@ -18,9 +18,9 @@ describe.skipIf(skip)("Desk", () => {
         const change = /^[+−]?\d[\d.,]* \([+−]?\d+\.\d\d%\)$/
         yield* eventually("the spot's day change", textOf(page, ".spotchange"), (text) => change.test(text))
         yield* eventually("day changes of options", textsOf(page, ".chain td.k-day"), (texts) => texts.some((text) => /[1-9]/.test(text)))
-        const wanted = { 2: /^\d+\.\d\d$/, 3: /^(today|1 day|\d+ days)$/, 4: /^\d+$/, 10: /^(first seen|last session)$/ }
-        yield* eventually("volatility, days, lot size and reference of the chain", textsOf(page, ".chainpanel .facts dd"), (facts) =>
-          Object.entries(wanted).every(([at, text]) => text.test(facts[Number(at)] ?? ""))
+        const wanted = ["ATM IV \\d+\\.\\d\\d", "Expiry (today|1 day|\\d+ days)", "Lot \\d+", "Change since (first seen|last session)"]
+        yield* eventually("volatility, days, lot size and reference of the chain", textsOf(page, ".chainpanel .facts > div"), (facts) =>
+          wanted.every((text) => facts.some((fact) => new RegExp(`^${text}$`).test(fact.replace(/\s+/g, " "))))
         )
 
         // The page records its own time when it learns of the outage and when its light changes. That time stops while the page does.

@@ -140,7 +140,7 @@ describe.skipIf(skip)("A newcomer's walk", () => {
         const root = yield* built
         const { config } = yield* recordedWorld(sixMinutes(), undefined, { WEB_ROOT: root })
         const running = yield* start(config)
-        yield* eventually("the end of the recording", ask(running, "/health"), ({ body }) => body.market?.state === "ended", 2_400)
+        yield* eventually("the end of the recording", ask(running, "/health"), ({ body }) => body.market?.state === "ended")
         const { page, problems } = yield* tab()
         yield* visit(page, running.url)
         yield* state(page, "ended")
