@@ -96,7 +96,7 @@ describe("an order's task", () => {
     assert.deepStrictEqual([short.task.status, short.task.error?.type], ["DEAD_LETTER", "deadline"])
   })
 
-  it("TC-ERR-021 an unknown outcome is settled by the order book, and consumes no retry", () => {
+  it("an unknown outcome is settled by the order book, and consumes no retry", () => {
     const lostOnce = given(limit, wake(0), answered(10, lost))
     assert.deepStrictEqual(
       [lostOnce.task.status, lostOnce.outcomes, lostOnce.outputs.at(-1)],
