@@ -54,6 +54,24 @@ describe("the documentation", () => {
     assert.deepStrictEqual(listed.sort(), [...ours, "1009 "].sort())
   })
 
+  it("explains every variable that docker-compose.yml needs from .env or gives to the platform", () => {
+    const compose = read("docker-compose.yml")
+    const names = (text: string, pattern: RegExp) => [...new Set([...text.matchAll(pattern)].map(([, name = ""]) => name))].sort()
+    const needed = names(compose, /\$\{([A-Z_]+)(?:\}|:\?)/g)
+    assert.isAtLeast(needed.length, 6)
+    assert.deepStrictEqual(
+      needed.filter((name) => !new RegExp(`^${name}=`, "m").test(read(".env.example"))),
+      []
+    )
+    const [, platform = ""] = compose.split("x-app: &app")
+    const given = names(platform, /^ {2,6}([A-Z][A-Z_]+):/gm).filter((name) => !/^POSTGRES_/.test(name))
+    assert.includeMembers(given, ["NATS_URL", "ACCOUNTS_FILE", "RUNNER_HOST"])
+    assert.deepStrictEqual(
+      given.filter((name) => !read("docs/operations.md").includes(`\`${name}\``)),
+      []
+    )
+  })
+
   it("lists every kind of actor in the table of docs/operations.md", () => {
     const files = readdirSync(join(root, "src/actors"), { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".ts"))
     const kinds = files.flatMap((name) => /^export const kind = "([\w-]+)"$/m.exec(read(`src/actors/${name}`))?.[1] ?? [])

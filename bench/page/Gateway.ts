@@ -3,6 +3,9 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net"
 import { extname, join, normalize } from "node:path"
 import { WebSocketServer } from "ws"
+import type { OptionRow } from "../../src/contract/chains/ChainsApi.ts"
+import type { Health } from "../../src/contract/service/HealthReport.ts"
+import type { ChainUpdate } from "../../src/contract/sockets/SocketMessages.ts"
 
 const types: Readonly<Record<string, string>> = {
   ".html": "text/html",
@@ -28,6 +31,21 @@ const underlying = {
   expiries: [expiry],
   future_expiries: []
 }
+const health: typeof Health.Encoded = {
+  status: "ok",
+  reason: null,
+  environment: "bench",
+  writers: {},
+  restarts: [],
+  ticker: { running: true, active_subscriptions: 2, accounts: {} },
+  dependencies: {
+    redis: "not configured",
+    database: "ok",
+    nats: "ok",
+    instrument_registry: { status: "ok", instruments: 2, trade_date: null }
+  },
+  market: { mode: "synthetic", state: "running", time: madeAt, phase: null, speed: null }
+}
 const answers: Readonly<Record<string, unknown>> = {
   "/auth/test": { user_id: "bench", email: null, name: "bench", role: "user" },
   "/instruments/fo-enabled": { underlyings: [underlying], total: 1, limit: 1000, offset: 0 },
@@ -42,23 +60,11 @@ const answers: Readonly<Record<string, unknown>> = {
     limit: 1000,
     offset: 0
   },
-  "/health": {
-    status: "ok",
-    reason: null,
-    environment: "bench",
-    ticker: { running: true, active_subscriptions: 2, accounts: {} },
-    dependencies: {
-      redis: "not configured",
-      database: "ok",
-      nats: "ok",
-      instrument_registry: { status: "ok", instruments: 2, trade_date: null }
-    },
-    market: { mode: "synthetic", state: "running", time: madeAt, phase: null, speed: null }
-  }
+  "/health": health
 }
 
 /** No two neighbouring options in a round are equal in any of the nine columns. */
-const option = (token: number, distance: number, round: number) => {
+const option = (token: number, distance: number, round: number): typeof OptionRow.Encoded => {
   const last = Math.max(0.05, 400 - Math.abs(distance) / 12 + ((token * 7 + round * 13) % 97) * 0.05)
   return {
     instrument_token: token,
@@ -77,7 +83,9 @@ const option = (token: number, distance: number, round: number) => {
     vega: 12.5,
     rho: 3.25,
     as_of: new Date().toISOString(),
-    quality: "live"
+    quality: "live",
+    age_ms: 0,
+    priced_at: madeAt
   }
 }
 
@@ -88,7 +96,7 @@ const update = (rows: number, kind: "chain" | "delta", round: number): string =>
     const strike = firstStrike + at * strikeStep
     return { strike, call: option(at, strike - spot, round), put: option(rows + at, spot - strike, round) }
   })
-  return JSON.stringify({
+  const message: typeof ChainUpdate.Encoded = {
     type: "update",
     symbol: "NIFTY",
     expiry,
@@ -104,9 +112,11 @@ const update = (rows: number, kind: "chain" | "delta", round: number): string =>
     max_pain: firstStrike + (rows / 2) * strikeStep,
     pcr: 1 + round / 100,
     totals: { call_oi: 10_000_000 + round * 100_000, put_oi: 9_000_000 + round * 90_000, pcr_volume: 0.9 + round / 100 },
+    oi_coverage: { counted: 2 * rows, listed: 2 * rows },
     oi_change_from: "previous_session",
     strikes
-  })
+  }
+  return JSON.stringify(message)
 }
 
 /** A message is made once and sent many times, each time with a different position in the stream. */

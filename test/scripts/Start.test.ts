@@ -1,5 +1,6 @@
-import { existsSync, writeFileSync } from "node:fs"
-import { join } from "node:path"
+import { execFileSync } from "node:child_process"
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { basename, dirname, join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { assert, describe, it } from "@effect/vitest"
 import { connect } from "nats"
@@ -7,9 +8,29 @@ import { isAlive } from "../../scripts/lib/children.mjs"
 import { sixMinutes } from "../platform/RecordedWorld.ts"
 import { api, begin, dataFolder, gone, isRunning, pids, readRun, startMsMax, stopMsMax, until, up } from "./Started.ts"
 
+/** Runs the commands of docs/operations.md that back a stopped folder up and restore it, after the folder is lost. */
+const restore = () => {
+  const text = readFileSync(join(import.meta.dirname, "../../docs/operations.md"), "utf8")
+  const [, block = ""] = /^```bash\n(# back up: [\s\S]*?)^```/m.exec(text) ?? []
+  const commands = block.split("\n").filter((line) => line !== "" && !line.startsWith("#"))
+  assert.deepStrictEqual(
+    commands.map((line) => line.split(" ")[0]),
+    ["tar", "mkdir", "tar", "npm"]
+  )
+  const [backUp = "", ...others] = commands.slice(0, 3).map((line) => line.replaceAll(".data", basename(dataFolder())))
+  const [make = "", unpack = ""] = others
+  const run = (command: string) => execFileSync("bash", ["-c", command], { cwd: dirname(dataFolder()), stdio: "pipe" })
+  const archive = join(dirname(dataFolder()), `${basename(dataFolder())}.tgz`)
+  run(backUp.replace("tarang-data.tgz", archive))
+  rmSync(dataFolder(), { recursive: true })
+  run(make)
+  run(unpack.replace("tarang-data.tgz", archive))
+  rmSync(archive)
+}
+
 describe("npm start", () => {
   it(
-    "runs everything, prints the addresses, locks its folder, stops everything, and uses the same data again",
+    "runs everything, prints the addresses, locks its folder, stops everything, and uses the same data again after a backup and its restore",
     async () => {
       const first = begin("--empty", "--user", "u1", "--rate", "2", "--seed", "7")
       const run = await up(first)
@@ -49,6 +70,7 @@ describe("npm start", () => {
       assert.isFalse(isRunning())
       await gone(running)
 
+      restore()
       const again = begin("--empty", "--user", "u1")
       const later = await up(again)
       const found = await api({ ...later, token: run.token }, "GET", `/strategies/${String(body["strategy_id"])}`)
