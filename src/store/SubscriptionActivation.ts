@@ -1,10 +1,16 @@
 /** Activates subscriptions and assigns them to accounts. The transactions of legs and fills use it too. */
 import type * as SqlClient from "@effect/sql/SqlClient"
 import { Data, Effect, Option } from "effect"
+import { LimitReached } from "./LimitReached.ts"
 import * as SubscriptionRows from "./SubscriptionRows.ts"
 
 /** Active instruments per account: the limit of one Kite connection (kite.trade/docs/connect/v3/websocket). */
 export const instrumentsMax = 3_000
+/**
+ * A user with this many active subscriptions may not add another one. A leg is never refused for it, but its subscription counts. Windows have
+ * a limit of their own. An account has room for more than one user's.
+ */
+export const subscriptionsPerUserMax = 2_000
 /** The account has no room for another active instrument. Null: no account has room. */
 export class AccountFull extends Data.TaggedError("AccountFull")<{ readonly account: string | null }> {}
 
@@ -66,6 +72,17 @@ const accountsOf = (sql: SqlClient.SqlClient) => {
   return { lock: sql`SELECT pg_advisory_xact_lock(${assignmentLock})`, isFull, accountFor } as const
 }
 
+/** Fails when the user has as many other subscriptions as one may have. Use it only in a transaction that holds `lock`. */
+const refuseBeyondLimit = (sql: SqlClient.SqlClient) => (user: string, token: number) =>
+  Effect.flatMap(
+    sql<{ readonly isReached: boolean }>`SELECT count(*) >= ${subscriptionsPerUserMax} AS "isReached" FROM subscriptions
+      WHERE created_by = ${user} AND status = 'active' AND origin = 'person' AND instrument_token <> ${token}`,
+    ([row]) =>
+      row?.isReached === true
+        ? Effect.fail(new LimitReached({ what: "subscriptions", field: "instrument_token", max: subscriptionsPerUserMax }))
+        : Effect.void
+  )
+
 export const make = (sql: SqlClient.SqlClient) => {
   const { lockedByToken } = SubscriptionRows.reads(sql)
   const { activate } = SubscriptionRows.writes(sql)
@@ -73,6 +90,7 @@ export const make = (sql: SqlClient.SqlClient) => {
   return {
     lock,
     isFull,
+    refuseBeyondLimit: refuseBeyondLimit(sql),
     /** Makes the subscription active and gives it an account. With `keepMode`, an active row keeps its mode. Only inside a transaction. */
     activate: (it: Save, accounts: ReadonlyArray<string>, keepMode: boolean) =>
       Effect.gen(function* () {

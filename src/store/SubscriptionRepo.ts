@@ -1,5 +1,6 @@
 import * as SqlClient from "@effect/sql/SqlClient"
 import { Data, Effect, Either, Option } from "effect"
+import { LimitReached } from "./LimitReached.ts"
 import * as Postgres from "./Postgres.ts"
 import * as StoreError from "./StoreError.ts"
 import * as SubscriptionActivation from "./SubscriptionActivation.ts"
@@ -17,6 +18,8 @@ export interface Patch {
   readonly accountId?: string | undefined
 }
 type Save = SubscriptionActivation.Save
+/** Why a subscription of a batch is not saved. */
+type Refused = SubscriptionActivation.AccountFull | LimitReached
 
 /** Only legs and fills of the contract itself count: those of one that had its token on an earlier day block nothing. */
 const refuseWhileNeeded = (sql: SqlClient.SqlClient, token: number) =>
@@ -36,7 +39,7 @@ const refuseWhileNeeded = (sql: SqlClient.SqlClient, token: number) =>
 const makeChanges = (sql: SqlClient.SqlClient) => {
   const { lockedByToken } = SubscriptionRows.reads(sql)
   const { update } = SubscriptionRows.writes(sql)
-  const { activate, isFull, lock } = SubscriptionActivation.make(sql)
+  const { activate, isFull, lock, refuseBeyondLimit } = SubscriptionActivation.make(sql)
 
   // The row's lock serialises this with adding a leg, which takes the same lock.
   const patch = (token: number, it: Patch) =>
@@ -53,22 +56,30 @@ const makeChanges = (sql: SqlClient.SqlClient) => {
         mode: it.requestedMode ?? row.requestedMode,
         account: it.accountId ?? row.accountId
       }
+      if (next.status === "active" && row.status !== "active" && row.origin === "person") yield* refuseBeyondLimit(row.createdBy, token)
       const isThere = row.status === "active" && row.accountId === next.account
       if (mayNeedRoom && next.status === "active" && next.account !== null && !isThere && (yield* isFull(next.account)))
         return yield* new SubscriptionActivation.AccountFull({ account: next.account })
       return Option.some(yield* update(next))
     }).pipe(Postgres.transaction(sql))
 
-  const save = (it: Save, accounts: ReadonlyArray<string>) => Postgres.transaction(sql)(activate(it, accounts, false))
+  const saveOne = (it: Save, accounts: ReadonlyArray<string>) =>
+    Effect.gen(function* () {
+      yield* lock
+      if (it.origin !== "window") yield* refuseBeyondLimit(it.createdBy, it.instrumentToken)
+      return yield* activate(it, accounts, false)
+    })
 
-  /** Saves all subscriptions except those for which no account has room. */
+  const save = (it: Save, accounts: ReadonlyArray<string>) => Postgres.transaction(sql)(saveOne(it, accounts))
+
+  /** Saves all subscriptions except those for which no account has room, and those beyond the limit of their user. */
   const saveAll = (all: ReadonlyArray<Save>, accounts: ReadonlyArray<string>) =>
     Effect.forEach(all, (it) =>
-      activate(it, accounts, false).pipe(
-        Effect.map((saved): Either.Either<SubscriptionActivation.Saved, SubscriptionActivation.AccountFull> => Either.right(saved)),
+      saveOne(it, accounts).pipe(
+        Effect.map((saved): Either.Either<SubscriptionActivation.Saved, Refused> => Either.right(saved)),
         Effect.catchIf(
-          (error) => error instanceof SubscriptionActivation.AccountFull,
-          (full) => Effect.succeed(Either.left(full))
+          (error) => error instanceof SubscriptionActivation.AccountFull || error instanceof LimitReached,
+          (refused) => Effect.succeed(Either.left(refused))
         )
       )
     ).pipe(Postgres.transaction(sql))
@@ -109,11 +120,12 @@ export class SubscriptionRepo extends Effect.Service<SubscriptionRepo>()("store/
       byToken: (token: number) => StoreError.guardRead(byToken(token)).pipe(Effect.withSpan("SubscriptionRepo.byToken")),
       /**
        * Creates or re-activates the row of a token. The user who re-activates an inactive row becomes its creator. `accounts` are the
-       * ids to choose from. Fails with AccountFull if no account has room.
+       * ids to choose from. Fails with AccountFull if no account has room, and with
+       * LimitReached if the user has as many subscriptions as one may have.
        */
       save: (it: Save, accounts: ReadonlyArray<string>) =>
         save(it, accounts).pipe(StoreError.guard, inTurn, Effect.withSpan("SubscriptionRepo.save")),
-      /** Saves all in one transaction. Returns the saved row or AccountFull for each. */
+      /** Saves all in one transaction. Returns for each the saved row, AccountFull or LimitReached. */
       saveAll: (all: ReadonlyArray<Save>, accounts: ReadonlyArray<string>) =>
         saveAll(all, accounts).pipe(StoreError.guard, inTurn, Effect.withSpan("SubscriptionRepo.saveAll")),
       /** The rows of those `tokens` that have one. */
@@ -121,7 +133,7 @@ export class SubscriptionRepo extends Effect.Service<SubscriptionRepo>()("store/
         StoreError.guardRead(byTokens(tokens)).pipe(Effect.withSpan("SubscriptionRepo.byTokens")),
       /**
        * None if the token has no row. Fails with SubscriptionNeeded if the row would become inactive but a leg or an open fill needs
-       * it, and with AccountFull like `save`.
+       * it, and with AccountFull or LimitReached like `save`.
        */
       patch: (token: number, it: Patch) => StoreError.guardRead(patch(token, it)).pipe(Effect.withSpan("SubscriptionRepo.patch")),
       /** Makes the row inactive. It stays in the table. */

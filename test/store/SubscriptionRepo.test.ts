@@ -183,7 +183,7 @@ layer(fresh(), { excludeTestServices: true })("SubscriptionRepo at its limit", (
   it.effect("an account takes no more active instruments than one connection carries, and keeps those it has", () =>
     Effect.gen(function* () {
       const subscriptions = yield* SubscriptionRepo
-      const all = Array.from({ length: instrumentsMax }, (_, at) => wanted(at + 1))
+      const all = Array.from({ length: instrumentsMax }, (_, at) => wanted(at + 1, { createdBy: `u${at % 3}` }))
       assert.strictEqual(yield* subscriptions.addAll(all, ["a1"]), instrumentsMax)
       /** The account that was full; null if all were. */
       const fullOf = <A, E>(attempt: Effect.Effect<A, E>) =>

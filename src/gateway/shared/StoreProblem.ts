@@ -1,7 +1,7 @@
 import { Effect } from "effect"
 import * as Problem from "../../contract/shared/Problem.ts"
+import type { LimitReached } from "../../store/LimitReached.ts"
 import type { StoreError, StoreInvalid, StoreUnavailable } from "../../store/StoreError.ts"
-import type { LimitReached } from "../../store/StrategyRepo.ts"
 import { type AccountFull, instrumentsMax } from "../../store/SubscriptionActivation.ts"
 
 type Answer<E> =
@@ -16,9 +16,9 @@ export const noRoomText = ({ account }: AccountFull): string => {
 }
 const noRoom = (full: AccountFull): Problem.Invalid => Problem.invalidField("account_id", noRoomText(full))
 
-const owners = { legs: "a strategy", strategies: "a user" } as const
-const tooMany = ({ field, max, what }: LimitReached): Problem.Invalid =>
-  Problem.invalidField(field, `${owners[what]} has at most ${max} ${what}`)
+const owners = { legs: "a strategy", strategies: "a user", subscriptions: "a user" } as const
+export const tooManyText = ({ max, what }: LimitReached): string => `${owners[what]} has at most ${max} ${what}`
+const tooMany = (reached: LimitReached): Problem.Invalid => Problem.invalidField(reached.field, tooManyText(reached))
 
 export const databaseAway = "Database unavailable"
 export const instrumentsAway = "Instruments unavailable: none are loaded yet"

@@ -4,11 +4,12 @@ import type { User } from "../../contract/shared/Authentication.ts"
 import { canExist } from "../../contract/shared/Input.ts"
 import type * as Instrument from "../../domain/market/Instrument.ts"
 import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
-import type { Save } from "../../store/SubscriptionActivation.ts"
+import type { LimitReached } from "../../store/LimitReached.ts"
+import type { AccountFull, Save } from "../../store/SubscriptionActivation.ts"
 import { SubscriptionRepo } from "../../store/SubscriptionRepo.ts"
 import { Changes } from "../shared/Changes.ts"
 import { instrumentsLoaded, notFoundText } from "../shared/Lookup.ts"
-import { noRoomText, orProblem } from "../shared/StoreProblem.ts"
+import { noRoomText, orProblem, tooManyText } from "../shared/StoreProblem.ts"
 import { mayChange, takesAway, type Wanted } from "./SubscriptionRights.ts"
 
 type Row = SubscriptionRepo.Row
@@ -21,6 +22,8 @@ export const saveOf = (user: User, instrument: Instrument.Instrument, { requeste
   createdBy: user.id,
   ...(account_id === undefined ? {} : { accountId: account_id })
 })
+
+const refusedText = (error: AccountFull | LimitReached): string => (error._tag === "AccountFull" ? noRoomText(error) : tooManyText(error))
 
 /** Saves many subscriptions with one request. */
 export const make = Effect.gen(function* () {
@@ -52,7 +55,7 @@ export const make = Effect.gen(function* () {
       })
       const saved = yield* orProblem(subscriptions.saveAll(saves, accounts.ids))
       for (const [at, one] of saved.entries()) {
-        if (Either.isLeft(one)) refused.push({ instrument_token: saves[at]?.instrumentToken ?? 0, message: noRoomText(one.left) })
+        if (Either.isLeft(one)) refused.push({ instrument_token: saves[at]?.instrumentToken ?? 0, message: refusedText(one.left) })
       }
       const done = saved.filter(Either.isRight)
       const created = done.filter(({ right }) => right.created).length

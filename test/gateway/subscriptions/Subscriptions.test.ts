@@ -1,7 +1,7 @@
 import { PgClient } from "@effect/sql-pg"
 import { assert, layer } from "@effect/vitest"
 import { Effect } from "effect"
-import { instrumentsMax } from "../../../src/store/SubscriptionActivation.ts"
+import { instrumentsMax, subscriptionsPerUserMax } from "../../../src/store/SubscriptionActivation.ts"
 import { SubscriptionRepo } from "../../../src/store/SubscriptionRepo.ts"
 import { accountIds, ask, eventually, tokens, World, world } from "../GatewayWorld.ts"
 
@@ -288,12 +288,38 @@ layer(world(), { excludeTestServices: true })("Subscriptions", (it) => {
     })
   )
 
-  it.effect("a subscription that no account can stream is refused with advice", () =>
+  it.effect("BE-ISO-01 one user has a named maximum of subscriptions, and other users are not affected", () =>
     Effect.gen(function* () {
       const sql = yield* PgClient.PgClient
       yield* sql`DELETE FROM subscriptions`
       const subscriptions = yield* SubscriptionRepo
       const filler = { tradingsymbol: "X", segment: "NFO-OPT", requestedMode: "LTP", createdBy: "u1" } as const
+      yield* subscriptions.addAll(
+        Array.from({ length: subscriptionsPerUserMax }, (_, at) => ({ ...filler, instrumentToken: 10_000_000 + at })),
+        ["acc1", "acc2"]
+      )
+      const one = { instrument_token: tokens.nifty, requested_mode: "FULL" } as const
+      const message = `a user has at most ${subscriptionsPerUserMax} subscriptions`
+      const refused = yield* post(one)
+      assert.deepStrictEqual([refused.status, refused.body.errors], [422, [{ field: "instrument_token", message }]])
+      const batch = yield* ask("/subscriptions/batch", { method: "POST", body: { subscriptions: [one] } })
+      assert.deepStrictEqual(batch.body, { created: 0, updated: 0, refused: [{ instrument_token: tokens.nifty, message }] })
+      const other = yield* ask("/subscriptions", { method: "POST", body: one, as: "u2" })
+      assert.strictEqual(other.status, 200)
+      // One that ends makes room for one, and the ended one may return only when there is room.
+      yield* subscriptions.deactivate(10_000_000)
+      assert.strictEqual((yield* post({ ...one, instrument_token: tokens.infy })).status, 200)
+      const returns = yield* ask("/subscriptions/10000000", { method: "PATCH", body: { status: "active" } })
+      assert.deepStrictEqual([returns.status, returns.body.errors], [422, [{ field: "instrument_token", message }]])
+    })
+  )
+
+  it.effect("a subscription that no account can stream is refused with advice", () =>
+    Effect.gen(function* () {
+      const sql = yield* PgClient.PgClient
+      yield* sql`DELETE FROM subscriptions`
+      const subscriptions = yield* SubscriptionRepo
+      const filler = { tradingsymbol: "X", segment: "NFO-OPT", requestedMode: "LTP", createdBy: "others" } as const
       const fill = (from: number, account: string) =>
         subscriptions.addAll(
           Array.from({ length: instrumentsMax }, (_, at) => ({ ...filler, instrumentToken: from + at })),
