@@ -3,6 +3,7 @@ import * as IndiaTime from "../domain/IndiaTime.ts"
 import * as DumpRoutes from "./DumpRoutes.ts"
 import * as HistoryRoutes from "./HistoryRoutes.ts"
 import type { Market } from "./Market.ts"
+import * as OrderRoutes from "./orders/OrderRoutes.ts"
 import * as QuoteRoutes from "./QuoteRoutes.ts"
 import * as Route from "./Route.ts"
 import * as SessionRoutes from "./SessionRoutes.ts"
@@ -14,6 +15,8 @@ export interface Options {
   readonly nowMs: () => number
   /** Whether Kite's request rates are enforced. */
   readonly rateLimits: boolean
+  /** Absent: this broker takes no orders. */
+  readonly orders?: OrderRoutes.Orders
 }
 
 /** GET /market, which Kite does not have: the market's kind, time and state. */
@@ -59,6 +62,7 @@ export const make = (options: Options): ((request: Route.Request) => Route.Respo
   const guard = Route.makeGuard(options)
   const dumpOf = DumpRoutes.make(market)
   const historyOf = HistoryRoutes.make(market, guard)
+  const orderRouteOf = options.orders === undefined ? () => undefined : OrderRoutes.make(guard, options.orders)
   const routes = new Map<string, Route.Route>(
     Object.entries({
       ...SessionRoutes.make(sessions, guard),
@@ -72,7 +76,7 @@ export const make = (options: Options): ((request: Route.Request) => Route.Respo
     const [, token, interval] = historicalPath.exec(path) ?? []
     if (token !== undefined && interval !== undefined) return historyOf(token, interval)
     const exchange = exchangePath.exec(path)?.[1]
-    return exchange === undefined ? routes.get(path) : dumpOf(exchange)
+    return exchange === undefined ? (routes.get(path) ?? orderRouteOf(path)) : dumpOf(exchange)
   }
   return (request) => {
     const [path = "", search = ""] = request.url.split("?", 2)

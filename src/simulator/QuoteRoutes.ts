@@ -21,7 +21,7 @@ const ohlcOf = (row: Frame.FullFields, scale: number) => ({
 const levelsOf = (levels: ReadonlyArray<Frame.Level>, scale: number) => levels.map((level) => ({ ...level, price: level.price / scale }))
 
 /** The day's circuit limits: ten percent on either side of the previous close; 0 and 0 for an instrument without a tick size. */
-const circuitLimits = (row: Frame.FullFields, tick: number): readonly [lower: number, upper: number] => {
+export const circuitLimits = (row: Frame.FullFields, tick: number): readonly [lower: number, upper: number] => {
   if (tick === 0) return [0, 0]
   const from = row.close === 0 ? row.open : row.close
   return [Math.max(tick, Math.ceil((from * 0.9) / tick) * tick), Math.max(tick, Math.floor((from * 1.1) / tick) * tick)]

@@ -17,6 +17,8 @@ export interface Response {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
   readonly body: string | Uint8Array
+  /** The connection breaks instead of this answer. */
+  readonly isBroken?: true
 }
 
 export type Answer = (request: Request, query: URLSearchParams) => Response
@@ -33,7 +35,7 @@ export type Routes = Readonly<Record<string, Route>>
 export type RateGroup = "quote" | "history" | "other"
 
 /** Wraps an answer so that it runs only for a request with a session, and only within the rate of its group. */
-export type Guard = (group: RateGroup, answer: (session: Sessions.Session, query: URLSearchParams) => Response) => Answer
+export type Guard = (group: RateGroup, answer: (session: Sessions.Session, query: URLSearchParams, request: Request) => Response) => Answer
 
 /** Requests per second and api_key. Source: kite.trade/docs/connect/v3/exceptions. */
 const requestsPerSecond: Readonly<Record<RateGroup, number>> = { quote: 1, history: 3, other: 10 }
@@ -50,6 +52,9 @@ export const failure = ({ status, type, message }: Sessions.Refusal): Response =
   json(status, { status: "error", message, data: null, error_type: type })
 
 export const refuse = (status: number, type: string, message: string): Response => failure({ status, type, message })
+
+/** No answer: the connection breaks. */
+export const broken: Response = { status: 500, headers: {}, body: "", isBroken: true }
 
 /** Counts the requests of each whole second. */
 class RateLimit {
@@ -86,6 +91,6 @@ export const makeGuard = (options: {
     if (rateLimits && !limit.allows(`${session.right.account.apiKey} ${group}`, requestsPerSecond[group], nowMs())) {
       return refuse(429, "NetworkException", "Too many requests")
     }
-    return answer(session.right, query)
+    return answer(session.right, query, request)
   }
 }

@@ -8,7 +8,9 @@ import * as Shipped from "../domain/rules/Shipped.ts"
 import * as DaysMarket from "./days/DaysMarket.ts"
 import * as KiteRest from "./KiteRest.ts"
 import * as KiteSocket from "./KiteSocket.ts"
-import type { Market } from "./Market.ts"
+import type { Market, Outlet } from "./Market.ts"
+import { Faults } from "./orders/Faults.ts"
+import { OrderDesk } from "./orders/OrderDesk.ts"
 import * as Route from "./Route.ts"
 import * as RecordedMarket from "./recorded/RecordedMarket.ts"
 import * as Sessions from "./Sessions.ts"
@@ -37,6 +39,8 @@ export interface Service {
   /** Cuts connections as a broken network does. */
   readonly cut: KiteSocket.Hub["cut"]
   readonly mute: KiteSocket.Hub["mute"]
+  /** How the next order requests fail. */
+  readonly faults: Faults
 }
 
 export class Simulator extends Context.Tag("simulator/Simulator")<Simulator, Service>() {}
@@ -69,7 +73,8 @@ const answer = async (handle: (request: Route.Request) => Route.Response, reques
   })
 }
 
-const respond = (response: ServerResponse, { status, headers, body }: Route.Response): void => {
+const respond = (response: ServerResponse, { status, headers, body, isBroken }: Route.Response): void => {
+  if (isBroken === true) return void response.destroy()
   response.writeHead(status, { ...headers, "content-length": Buffer.byteLength(body) })
   response.end(body)
 }
@@ -113,8 +118,20 @@ export const make = (options: SimulatorOptions.Options): Effect.Effect<Service, 
     const sessionsNowMs = market.mode === "days" ? () => market.status().timeMs : nowMs
     const sessions = new Sessions.Sessions(options.accounts, sessionsNowMs)
     const hub = KiteSocket.make({ sessions, market })
-    const handle = KiteRest.make({ sessions, market, nowMs, rateLimits: options.rateLimits ?? false })
     const runFork = Runtime.runFork(yield* Effect.runtime())
+    const scope = yield* Effect.scope
+    const publish = (apiKey: string, update: object) => hub.text("order", update, apiKey)
+    const desk = new OrderDesk({ market, nowMs, lagMs: options.orderBookLagMs ?? 0, publish })
+    const faults = new Faults()
+    const later = (afterMs: number, run: () => void) => void runFork(Effect.delay(Effect.sync(run), afterMs).pipe(Effect.forkIn(scope)))
+    const handle = KiteRest.make({ sessions, market, nowMs, rateLimits: options.rateLimits ?? false, orders: { desk, faults, later } })
+    const outlet: Outlet = {
+      ...hub.outlet,
+      publish: (rows, count) => {
+        hub.outlet.publish(rows, count)
+        desk.onRows(rows, count)
+      }
+    }
 
     const server = createServer((request, response) => {
       answer(handle, request).then(
@@ -129,9 +146,7 @@ export const make = (options: SimulatorOptions.Options): Effect.Effect<Service, 
     const port = yield* listen(server, host, options.port ?? 0)
     // The HTTP server does not close upgraded sockets.
     yield* Effect.addFinalizer(() => Effect.sync(() => hub.cut()))
-    yield* Effect.forkScoped(
-      Effect.tapErrorCause(market.run(hub.outlet), (cause) => Effect.logError("the simulated market stopped", cause))
-    )
+    yield* Effect.forkScoped(Effect.tapErrorCause(market.run(outlet), (cause) => Effect.logError("the simulated market stopped", cause)))
     yield* Effect.forkScoped(Effect.forever(Effect.zipRight(Effect.sleep(heartbeatEvery), Effect.sync(hub.heartbeat))))
     yield* Effect.logInfo("simulator started").pipe(
       Effect.annotateLogs({ url: `http://${host}:${port}`, market: market.mode, instruments: market.instruments.length })
@@ -143,7 +158,8 @@ export const make = (options: SimulatorOptions.Options): Effect.Effect<Service, 
       stats: hub.stats,
       text: hub.text,
       cut: hub.cut,
-      mute: hub.mute
+      mute: hub.mute,
+      faults
     }
   })
 

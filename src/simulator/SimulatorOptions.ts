@@ -21,6 +21,8 @@ export interface Options {
   readonly market: MarketOptions
   /** Whether Kite's request rates are enforced (one quote and ten other requests per second and api_key); the default is no. */
   readonly rateLimits?: boolean
+  /** How long the order book does not show a new order; the default is 0. */
+  readonly orderBookLagMs?: number
 }
 
 /** The reason never quotes the file: it holds secrets. */

@@ -1,0 +1,81 @@
+import type { Book, Level } from "../market/Depth.ts"
+
+/** An order at its exchange. Prices are integers in the instrument's price units. The simulator and paper accounts match the same way. */
+export interface Order {
+  readonly side: "BUY" | "SELL"
+  readonly orderType: "LIMIT" | "MARKET" | "SL" | "SL-M"
+  readonly validity: "DAY" | "IOC"
+  readonly quantity: number
+  /** Of LIMIT and SL; else 0. */
+  readonly price: number
+  /** Of SL and SL-M; else 0. */
+  readonly triggerPrice: number
+  /** Of MARKET and SL-M: the furthest from the last price that it may trade, in ten-thousandths of it; null: any price. */
+  readonly protection: number | null
+  readonly tick: number
+  readonly status: "NEW" | "TRIGGER PENDING" | "OPEN" | "COMPLETE" | "CANCELLED"
+  /** The worst price that it may still trade at; null: any. */
+  readonly limit: number | null
+  readonly filled: number
+  /** Sum of price times quantity over its fills. */
+  readonly value: number
+}
+
+export interface Fill {
+  readonly price: number
+  readonly quantity: number
+}
+
+/** The instrument's newest packet. */
+export interface Market extends Book {
+  readonly lastPrice: number
+}
+
+type New = Omit<Order, "status" | "limit" | "filled" | "value">
+export const make = (order: New): Order => ({ ...order, status: "NEW", limit: null, filled: 0, value: 0 })
+
+export const isWorking = ({ status }: Order): boolean => status !== "COMPLETE" && status !== "CANCELLED"
+
+const isStop = ({ orderType }: Order): boolean => orderType === "SL" || orderType === "SL-M"
+const isTriggered = (order: Order, { lastPrice }: Market): boolean =>
+  order.side === "BUY" ? lastPrice >= order.triggerPrice : lastPrice <= order.triggerPrice
+
+/** With a protection, a market order becomes a limit order at the protected price, on the tick that lies nearer to the last price. */
+const limitOf = (order: Order, { lastPrice }: Market): number | null => {
+  if (order.orderType === "LIMIT" || order.orderType === "SL") return order.price
+  if (order.protection === null) return null
+  const distance = Math.floor((lastPrice * order.protection) / 10_000)
+  return order.side === "BUY"
+    ? Math.floor((lastPrice + distance) / order.tick) * order.tick
+    : Math.ceil((lastPrice - distance) / order.tick) * order.tick
+}
+
+const isWithin = ({ limit, side }: Order, { price }: Level): boolean => limit === null || (side === "BUY" ? price <= limit : price >= limit)
+
+/**
+ * Matches an order with the book of the newest packet, best level first, at the prices of the book. Call it once for each packet: what it
+ * takes stays in the book that is passed.
+ */
+export const match = (order: Order, market: Market): readonly [Order, ReadonlyArray<Fill>] => {
+  if (!isWorking(order)) return [order, []]
+  if (order.status !== "OPEN" && isStop(order) && !isTriggered(order, market)) return [{ ...order, status: "TRIGGER PENDING" }, []]
+  let open: Order = order.status === "OPEN" ? order : { ...order, status: "OPEN", limit: limitOf(order, market) }
+  const fills: Array<Fill> = []
+  for (const level of order.side === "BUY" ? market.asks : market.bids) {
+    const quantity = Math.min(level.quantity, open.quantity - open.filled)
+    if (quantity === 0 || !isWithin(open, level)) continue
+    fills.push({ price: level.price, quantity })
+    open = { ...open, filled: open.filled + quantity, value: open.value + level.price * quantity }
+  }
+  if (open.filled === open.quantity) return [{ ...open, status: "COMPLETE" }, fills]
+  return [open.validity === "IOC" ? { ...open, status: "CANCELLED" } : open, fills]
+}
+
+/** What a working order may change. A quantity below what is filled is the caller's error. */
+export const modify = (order: Order, change: Partial<Pick<Order, "quantity" | "price" | "triggerPrice">>): Order => {
+  const changed = { ...order, ...change }
+  const limit = order.status === "OPEN" && change.price !== undefined ? change.price : order.limit
+  return { ...changed, limit, status: changed.filled === changed.quantity ? "COMPLETE" : changed.status }
+}
+
+export const cancel = (order: Order): Order => (isWorking(order) ? { ...order, status: "CANCELLED" } : order)

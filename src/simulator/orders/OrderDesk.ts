@@ -1,0 +1,317 @@
+/** The orders of all accounts for one day: placed by REST, matched with the simulated market, and reported as Kite reports them. */
+import { createHash } from "node:crypto"
+import { Either } from "effect"
+import * as IndiaTime from "../../domain/IndiaTime.ts"
+import * as Frame from "../../domain/market/Frame.ts"
+import * as Instrument from "../../domain/market/Instrument.ts"
+import * as KiteTime from "../../domain/market/KiteTime.ts"
+import * as Matching from "../../domain/orders/Matching.ts"
+import { shipped } from "../../domain/rules/Shipped.ts"
+import { type Market, ofListing } from "../Market.ts"
+import { circuitLimits } from "../QuoteRoutes.ts"
+import type * as Sessions from "../Sessions.ts"
+import * as OrderForm from "./OrderForm.ts"
+
+type Read<A> = Either.Either<A, Sessions.Refusal>
+
+/** Like Kite's most orders of a day and account; more are refused. */
+const ordersMax = 5_000
+/** Of all accounts. A simulator that runs for days forgets the oldest that have ended. */
+const keptMax = 100_000
+
+interface Held extends Omit<OrderForm.Placed, "order"> {
+  order: Matching.Order
+  readonly id: string
+  readonly exchangeId: string
+  readonly account: Sessions.Account
+  readonly instrument: Instrument.Instrument
+  readonly placedAtMs: number
+  /** By the wall clock: since when the order book shows it. */
+  readonly visibleAtMs: number
+  updatedAtMs: number
+  isModified: boolean
+  rejection: string | null
+  readonly history: Array<object>
+  readonly trades: Array<object>
+}
+
+interface Options {
+  readonly market: Market
+  readonly nowMs: () => number
+  /** How long the order book does not show a new order. */
+  readonly lagMs: number
+  /** Sends an order's state to its account's sockets. */
+  readonly publish: (apiKey: string, update: object) => void
+}
+
+const notFound: Sessions.Refusal = { status: 400, type: "OrderException", message: "Order not found." }
+const refuse = (message: string): Either.Either<never, Sessions.Refusal> => Either.left({ status: 400, type: "OrderException", message })
+
+const statusOf = ({ order, rejection }: Held): string => (rejection === null ? order.status : "REJECTED")
+
+/** The fields that Kite's order book and an order's history share. */
+const common = (held: Held, status: string) => {
+  const { account, instrument, order } = held
+  const scale = Instrument.priceScale(instrument.token)
+  const pending = Matching.isWorking(order) && held.rejection === null ? order.quantity - order.filled : 0
+  const atExchange = held.rejection === null
+  return {
+    placed_by: account.userId,
+    order_id: held.id,
+    exchange_order_id: atExchange ? held.exchangeId : null,
+    parent_order_id: null,
+    status,
+    status_message: held.rejection,
+    order_timestamp: KiteTime.format(held.updatedAtMs),
+    exchange_timestamp: atExchange ? KiteTime.format(held.placedAtMs) : null,
+    variety: "regular",
+    modified: held.isModified,
+    exchange: instrument.exchange,
+    tradingsymbol: instrument.tradingsymbol,
+    instrument_token: instrument.token,
+    order_type: order.orderType,
+    transaction_type: order.side,
+    validity: order.validity,
+    product: held.product,
+    quantity: order.quantity,
+    disclosed_quantity: held.disclosedQuantity,
+    price: order.price / scale,
+    trigger_price: order.triggerPrice / scale,
+    average_price: order.filled === 0 ? 0 : order.value / order.filled / scale,
+    filled_quantity: order.filled,
+    pending_quantity: pending,
+    cancelled_quantity: order.status === "CANCELLED" ? order.quantity - order.filled : 0,
+    tag: held.tag
+  }
+}
+
+const bookRow = (held: Held) => ({
+  ...common(held, statusOf(held)),
+  status_message_raw: held.rejection,
+  exchange_update_timestamp: held.rejection === null ? KiteTime.format(held.updatedAtMs) : null,
+  market_protection: held.marketProtection,
+  meta: {},
+  guid: held.id
+})
+
+/** The message of sockets and postbacks. Its checksum proves that the sender knows the account's secret. */
+const update = (held: Held) => {
+  const { modified: _, ...row } = bookRow(held)
+  const checksum = createHash("sha256").update(`${row.order_id}${row.order_timestamp}${held.account.apiSecret}`).digest("hex")
+  return { user_id: held.account.userId, unfilled_quantity: row.pending_quantity, app_id: 1, checksum, ...row }
+}
+
+export class OrderDesk {
+  readonly #options: Options
+  readonly #bySymbol: () => ReadonlyMap<string, Instrument.Instrument>
+  readonly #byId = new Map<string, Held>()
+  /** Working orders by the instrument's token. */
+  readonly #working = new Map<number, Set<Held>>()
+  #count = 0
+  #trades = 0
+
+  constructor(options: Options) {
+    this.#options = options
+    this.#bySymbol = ofListing(
+      options.market,
+      (instruments) => new Map(instruments.map((one) => [Instrument.symbolKey(one.exchange, one.tradingsymbol), one]))
+    )
+  }
+
+  place(account: Sessions.Account, form: URLSearchParams): Read<string> {
+    const instrument = this.#bySymbol().get(Instrument.symbolKey(form.get("exchange") ?? "", form.get("tradingsymbol") ?? ""))
+    if (instrument === undefined || Instrument.isIndex(instrument.token))
+      return Either.left({ status: 400, type: "InputException", message: "Invalid `tradingsymbol`." })
+    if (this.#of(account).length >= ordersMax) return refuse(`An account places at most ${ordersMax} orders a day.`)
+    const { market, nowMs, lagMs } = this.#options
+    const atMs = market.status().timeMs
+    const row = this.#rowOf(instrument.token)
+    return Either.map(OrderForm.read(form, instrument, { rules: shipped, atMs, lastPrice: row?.lastPrice ?? 0 }), (placed) => {
+      const id = this.#nextId(atMs)
+      const held: Held = {
+        ...placed,
+        id,
+        exchangeId: `1${id}`,
+        account,
+        instrument,
+        placedAtMs: atMs,
+        visibleAtMs: nowMs() + lagMs,
+        updatedAtMs: atMs,
+        isModified: false,
+        rejection: this.#rejectionOf(placed.order, instrument, row),
+        history: [],
+        trades: []
+      }
+      this.#byId.set(id, held)
+      this.#forgetOldest()
+      this.#record(held, "PUT ORDER REQ RECEIVED", "VALIDATION PENDING")
+      if (held.rejection === null && row !== undefined) {
+        this.#record(held, "OPEN PENDING")
+        this.#match(held, row)
+      }
+      this.#report(held)
+      return id
+    })
+  }
+
+  modify(account: Sessions.Account, id: string, form: URLSearchParams): Read<string> {
+    return Either.flatMap(this.#workingOrder(account, id), (held) => {
+      const { instrument, order } = held
+      const change: { quantity?: number; price?: number; triggerPrice?: number } = {}
+      for (const [name, field] of [
+        ["price", "price"],
+        ["trigger_price", "triggerPrice"]
+      ] as const) {
+        // Kite takes a zero for a field that the order does not have.
+        if (!form.has(name) || Number(form.get(name)) === 0) continue
+        const price = OrderForm.priceOf(form, name, instrument)
+        if (Either.isLeft(price)) return Either.left(price.left)
+        change[field] = price.right
+      }
+      if (form.has("quantity")) {
+        const quantity = Number(form.get("quantity"))
+        if (!Number.isInteger(quantity) || quantity < Math.max(1, order.filled) || quantity % instrument.lotSize !== 0)
+          return Either.left({ status: 400, type: "InputException", message: "Invalid `quantity`." })
+        change.quantity = quantity
+      }
+      held.order = Matching.modify(order, change)
+      held.isModified = true
+      this.#record(held, "MODIFY VALIDATION PENDING", "MODIFY PENDING", "MODIFIED")
+      const row = this.#rowOf(instrument.token)
+      if (row !== undefined) this.#match(held, row)
+      this.#report(held)
+      return Either.right(id)
+    })
+  }
+
+  cancel(account: Sessions.Account, id: string): Read<string> {
+    return Either.map(this.#workingOrder(account, id), (held) => {
+      held.order = Matching.cancel(held.order)
+      this.#record(held, "CANCEL PENDING")
+      this.#report(held)
+      return id
+    })
+  }
+
+  /** The order book, oldest first. */
+  orders(account: Sessions.Account): ReadonlyArray<object> {
+    const nowMs = this.#options.nowMs()
+    return this.#of(account)
+      .filter(({ visibleAtMs }) => visibleAtMs <= nowMs)
+      .map(bookRow)
+  }
+
+  history(account: Sessions.Account, id: string): Read<ReadonlyArray<object>> {
+    return Either.map(this.#own(account, id), ({ history }) => history)
+  }
+
+  trades(account: Sessions.Account): ReadonlyArray<object> {
+    return this.#of(account).flatMap(({ trades }) => trades)
+  }
+
+  tradesOf(account: Sessions.Account, id: string): Read<ReadonlyArray<object>> {
+    return Either.map(this.#own(account, id), ({ trades }) => trades)
+  }
+
+  /** The market has changed these rows: working orders of their instruments are matched with the new packets. */
+  onRows(rows: Uint32Array, count: number): void {
+    if (this.#working.size === 0) return
+    for (let at = 0; at < count; at++) {
+      const row = rows[at] ?? 0
+      const working = this.#working.get(this.#options.market.columns.token[row] ?? 0)
+      if (working === undefined) continue
+      const fields = Frame.rowOf(this.#options.market.columns, row)
+      for (const held of [...working]) if (this.#match(held, fields)) this.#report(held)
+    }
+  }
+
+  #of(account: Sessions.Account): ReadonlyArray<Held> {
+    return [...this.#byId.values()].filter((held) => held.account.apiKey === account.apiKey)
+  }
+
+  #own(account: Sessions.Account, id: string): Read<Held> {
+    const held = this.#byId.get(id)
+    return held === undefined || held.account.apiKey !== account.apiKey ? Either.left(notFound) : Either.right(held)
+  }
+
+  #workingOrder(account: Sessions.Account, id: string): Read<Held> {
+    return Either.filterOrLeft(
+      this.#own(account, id),
+      (held) => held.rejection === null && Matching.isWorking(held.order),
+      (): Sessions.Refusal => ({
+        status: 400,
+        type: "OrderException",
+        message: "Order cannot be changed as it is being processed or has ended."
+      })
+    )
+  }
+
+  #rowOf(token: number): Frame.FullFields | undefined {
+    const { columns, rowByToken } = this.#options.market
+    const row = rowByToken.get(token)
+    return row === undefined ? undefined : Frame.rowOf(columns, row)
+  }
+
+  /** What the exchange says against an order that the broker has accepted. */
+  #rejectionOf({ price }: Matching.Order, instrument: Instrument.Instrument, row: Frame.FullFields | undefined): string | null {
+    if (row === undefined) return "The instrument is not traded now."
+    const [lower, upper] = circuitLimits(row, instrument.tickSize)
+    return price === 0 || (price >= lower && price <= upper) ? null : "The price is out of the current execution range."
+  }
+
+  #nextId(atMs: number): string {
+    this.#count++
+    return `${IndiaTime.istDate(atMs).replaceAll("-", "").slice(2)}${String(this.#count).padStart(9, "0")}`
+  }
+
+  #forgetOldest(): void {
+    if (this.#byId.size <= keptMax) return
+    for (const [id, held] of this.#byId) {
+      if (held.rejection === null && Matching.isWorking(held.order)) continue
+      this.#byId.delete(id)
+      return
+    }
+  }
+
+  #record(held: Held, ...statuses: ReadonlyArray<string>): void {
+    held.updatedAtMs = this.#options.market.status().timeMs
+    for (const status of statuses) held.history.push(common(held, status))
+  }
+
+  #report(held: Held): void {
+    this.#record(held, statusOf(held))
+    const { token } = held.instrument
+    const working = this.#working.get(token) ?? new Set()
+    if (held.rejection === null && Matching.isWorking(held.order)) this.#working.set(token, working.add(held))
+    else if (working.delete(held) && working.size === 0) this.#working.delete(token)
+    this.#options.publish(held.account.apiKey, update(held))
+  }
+
+  /** Matches an order with a packet. True if it traded or its status changed. */
+  #match(held: Held, row: Frame.FullFields): boolean {
+    const before = held.order
+    const [after, fills] = Matching.match(before, { lastPrice: row.lastPrice, bids: row.bids, asks: row.asks })
+    held.order = after
+    for (const fill of fills) held.trades.push(this.#tradeOf(held, fill))
+    return fills.length > 0 || after.status !== before.status
+  }
+
+  #tradeOf({ exchangeId, id, instrument, order, placedAtMs, product }: Held, { price, quantity }: Matching.Fill): object {
+    const time = KiteTime.format(this.#options.market.status().timeMs)
+    return {
+      trade_id: String(10_000_000 + ++this.#trades),
+      order_id: id,
+      exchange: instrument.exchange,
+      tradingsymbol: instrument.tradingsymbol,
+      instrument_token: instrument.token,
+      product,
+      average_price: price / Instrument.priceScale(instrument.token),
+      quantity,
+      exchange_order_id: exchangeId,
+      transaction_type: order.side,
+      fill_timestamp: time,
+      order_timestamp: KiteTime.format(placedAtMs).slice(11),
+      exchange_timestamp: time
+    }
+  }
+}
