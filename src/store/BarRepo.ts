@@ -35,6 +35,11 @@ const Stored = Schema.Struct({
   ours: Schema.Boolean
 })
 
+/** Minutes of one instrument and day of which our own bars are incomplete; both ends included. */
+const Gap = Schema.Struct({ instrumentToken: BigIntColumn, tradingsymbol: Schema.String, from: TimeColumn, to: TimeColumn })
+/** Gaps of one answer. The newest come first, and the older ones follow when those are filled. */
+const gapsMax = 10_000
+
 const decodeStored = Schema.decodeUnknown(Schema.Array(Stored))
 
 /** An instrument, and the length of the bars in minutes. */
@@ -75,31 +80,52 @@ const requestOf = ({ sessions, ...range }: Range): typeof RangeRequest.Type => (
   closes: sessions.map(({ closesAtMs }) => new Date(closesAtMs).toISOString())
 })
 
+/** The minutes between two incomplete bars may have no bar at all, so a gap is a span. */
+const gapsOf = (sql: SqlClient.SqlClient) =>
+  SqlSchema.findAll({
+    Request: Schema.Struct({ from: Schema.DateFromSelf, to: Schema.DateFromSelf }),
+    Result: Gap,
+    execute: ({ from, to }) => sql`
+    SELECT b.instrument_token AS "instrumentToken", b.tradingsymbol, min(b.at) AS "from", max(b.at) AS "to" FROM bars b
+    WHERE b.source = 'live' AND NOT b.complete AND b.at >= ${from} AND b.at <= ${to} AND NOT EXISTS (
+      SELECT 1 FROM bars f WHERE f.instrument_token = b.instrument_token AND f.minutes = 1 AND f.source = 'broker' AND f.at = b.at
+        AND f.tradingsymbol = b.tradingsymbol)
+    GROUP BY b.instrument_token, b.tradingsymbol, (b.at AT TIME ZONE 'Asia/Kolkata')::date
+    ORDER BY max(b.at) DESC, b.instrument_token LIMIT ${gapsMax}`
+  })
+
+/** Inserts bars in slices. */
+const savesOf = (sql: SqlClient.SqlClient) => {
+  // A repeated bar changes nothing, unless the broker corrects it or it was incomplete before. Rows are locked in key order.
+  const insert = (bars: ReadonlyArray<NewBar>) => sql`
+    INSERT INTO bars (instrument_token, tradingsymbol, minutes, source, at, open, high, low, close, volume, oi, complete)
+    SELECT DISTINCT ON (b.token, b.minutes, b.source, b.at) b.*
+    FROM unnest(${bars.map((it) => it.instrumentToken)}::bigint[], ${bars.map((it) => it.tradingsymbol)}::text[],
+      ${bars.map((it) => it.minutes)}::smallint[], ${bars.map((it) => it.source)}::text[],
+      ${bars.map((it) => it.at.toISOString())}::timestamptz[], ${bars.map((it) => it.open)}::bigint[], ${bars.map((it) => it.high)}::bigint[],
+      ${bars.map((it) => it.low)}::bigint[], ${bars.map((it) => it.close)}::bigint[], ${bars.map((it) => it.volume)}::bigint[],
+      ${bars.map((it) => it.oi)}::bigint[], ${bars.map((it) => it.complete)}::boolean[])
+      AS b (token, tradingsymbol, minutes, source, at, open, high, low, close, volume, oi, complete)
+    ORDER BY b.token, b.minutes, b.source, b.at, b.complete DESC
+    ON CONFLICT (instrument_token, minutes, source, at) DO UPDATE SET tradingsymbol = excluded.tradingsymbol, open = excluded.open,
+      high = excluded.high, low = excluded.low, close = excluded.close, volume = excluded.volume, oi = excluded.oi, complete = excluded.complete
+    WHERE bars.source = 'broker' OR (excluded.complete AND NOT bars.complete)
+    RETURNING 1`
+  const save = (bars: ReadonlyArray<NewBar>) =>
+    Effect.gen(function* () {
+      let saved = 0
+      for (let from = 0; from < bars.length; from += batchRows) saved += (yield* insert(bars.slice(from, from + batchRows))).length
+      return saved
+    })
+  return save
+}
+
 export class BarRepo extends Effect.Service<BarRepo>()("store/BarRepo", {
   effect: Effect.gen(function* () {
     const sql = yield* SqlClient.SqlClient
 
-    // A repeated bar changes nothing, unless the broker corrects it or it was incomplete before. Rows are locked in key order.
-    const insert = (bars: ReadonlyArray<NewBar>) => sql`
-      INSERT INTO bars (instrument_token, tradingsymbol, minutes, source, at, open, high, low, close, volume, oi, complete)
-      SELECT DISTINCT ON (b.token, b.minutes, b.source, b.at) b.*
-      FROM unnest(${bars.map((it) => it.instrumentToken)}::bigint[], ${bars.map((it) => it.tradingsymbol)}::text[],
-        ${bars.map((it) => it.minutes)}::smallint[], ${bars.map((it) => it.source)}::text[],
-        ${bars.map((it) => it.at.toISOString())}::timestamptz[], ${bars.map((it) => it.open)}::bigint[], ${bars.map((it) => it.high)}::bigint[],
-        ${bars.map((it) => it.low)}::bigint[], ${bars.map((it) => it.close)}::bigint[], ${bars.map((it) => it.volume)}::bigint[],
-        ${bars.map((it) => it.oi)}::bigint[], ${bars.map((it) => it.complete)}::boolean[])
-        AS b (token, tradingsymbol, minutes, source, at, open, high, low, close, volume, oi, complete)
-      ORDER BY b.token, b.minutes, b.source, b.at, b.complete DESC
-      ON CONFLICT (instrument_token, minutes, source, at) DO UPDATE SET tradingsymbol = excluded.tradingsymbol, open = excluded.open,
-        high = excluded.high, low = excluded.low, close = excluded.close, volume = excluded.volume, oi = excluded.oi, complete = excluded.complete
-      WHERE bars.source = 'broker' OR (excluded.complete AND NOT bars.complete)
-      RETURNING 1`
-    const save = (bars: ReadonlyArray<NewBar>) =>
-      Effect.gen(function* () {
-        let saved = 0
-        for (let from = 0; from < bars.length; from += batchRows) saved += (yield* insert(bars.slice(from, from + batchRows))).length
-        return saved
-      })
+    const gaps = gapsOf(sql)
+    const save = savesOf(sql)
 
     const bucketOf = (it: typeof RangeRequest.Type) =>
       sql`date_bin(make_interval(mins => ${it.minutes}), at, ${Buckets.originOf(it.minutes, it.gridOpenMs)}::timestamptz)`
@@ -169,6 +195,8 @@ export class BarRepo extends Effect.Service<BarRepo>()("store/BarRepo", {
        * own complete minutes.
        */
       days: (query: Range) => StoreError.guardRead(days(requestOf(query))).pipe(Effect.withSpan("BarRepo.days")),
+      /** Our incomplete minutes of a time for which the broker's are not stored: one span for each instrument and day, the newest first. */
+      gaps: (from: Date, to: Date) => StoreError.guardRead(gaps({ from, to })).pipe(Effect.withSpan("BarRepo.gaps")),
       /** Marks days as completely fetched from the broker. */
       markFetched: (of: Of, fetched: ReadonlyArray<string>) =>
         StoreError.guard(fetched.length === 0 ? Effect.void : Effect.asVoid(markFetched(of, fetched))).pipe(
@@ -179,4 +207,5 @@ export class BarRepo extends Effect.Service<BarRepo>()("store/BarRepo", {
 }) {}
 export declare namespace BarRepo {
   export type Stored = typeof Stored.Type
+  export type Gap = typeof Gap.Type
 }

@@ -14,6 +14,7 @@ import { migration as brokerPrices } from "./migrations/M0011BrokerPrices.ts"
 import { migration as calendarEntries } from "./migrations/M0012CalendarEntries.ts"
 import { migration as corporateActions } from "./migrations/M0013CorporateActions.ts"
 import { migration as settlementsByHand } from "./migrations/M0014SettlementsByHand.ts"
+import { migration as incompleteBars } from "./migrations/M0015IncompleteBars.ts"
 import type { Migration } from "./migrations/Migration.ts"
 import * as Postgres from "./Postgres.ts"
 import * as StoreError from "./StoreError.ts"
@@ -33,7 +34,8 @@ export const all: ReadonlyArray<Migration> = [
   brokerPrices,
   calendarEntries,
   corporateActions,
-  settlementsByHand
+  settlementsByHand,
+  incompleteBars
 ]
 
 /** A step failed and was rolled back completely, or the database is newer than this program. */

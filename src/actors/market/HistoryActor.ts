@@ -11,6 +11,7 @@ import * as Asks from "../../streams/Asks.ts"
 import type { JetStream } from "../../streams/JetStream.ts"
 import { MarketClock } from "../../streams/MarketClock.ts"
 import * as Metrics from "../runtime/Metrics.ts"
+import * as BarGaps from "./BarGaps.ts"
 
 export const kind = "history"
 
@@ -116,6 +117,11 @@ export const make = Effect.gen(function* () {
         Effect.tapError((error) => Effect.logWarning("history not fetched", error)),
         Effect.mapError((error) => (error._tag === "NoHistory" ? error : failed(error)))
       )
-    return yield* Asks.serve(Asks.fetchHistory, answer, concurrency)
+    const gaps = yield* BarGaps.make(
+      ({ instrumentToken, tradingsymbol, from, to }) =>
+        answer({ instrument_token: instrumentToken, tradingsymbol, minutes: 1, from_ms: from.getTime(), to_ms: to.getTime() }),
+      marketClock.unsafeNow
+    ).pipe(Effect.provideService(BarRepo, repo))
+    return yield* Effect.raceFirst(Asks.serve(Asks.fetchHistory, answer, concurrency), gaps.keep)
   }).pipe(Effect.provide(context))
 })

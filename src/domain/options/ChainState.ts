@@ -258,7 +258,7 @@ const reasonOf = (code: number): number => {
 }
 
 /** Solves the volatility of one strike from its out-of-the-money side, or from the other side if that has no price. */
-const solveStrike = (chain: ChainState, quotes: Quotes.Quotes, rate: number, t: number, i: number): void => {
+const solveStrike = (chain: ChainState, rate: number, t: number, i: number): void => {
   const seed = chain.iv[i] ?? Number.NaN
   chain.iv[i] = Number.NaN
   scratch.vol[i] = Number.NaN
@@ -357,7 +357,7 @@ export const refresh = (chain: ChainState, quotes: Quotes.Quotes, settings: Sett
   gather(chain, quotes)
   estimateForward(chain, quotes, settings, t, spotRow)
   for (let i = 0; i < count; i++) {
-    if (t > 0) solveStrike(chain, quotes, settings.rate, t, i)
+    if (t > 0) solveStrike(chain, settings.rate, t, i)
     else expireStrike(chain, i, Number.isNaN(t) ? noForward : expired)
   }
   const { strike, call, put } = chain

@@ -43,7 +43,13 @@ const candles = (save: CandleRepo["save"]) =>
 const bars = (save: BarRepo["save"]) =>
   Layer.succeed(
     BarRepo,
-    BarRepo.make({ save, range: () => Effect.succeed([]), days: () => Effect.succeed([]), markFetched: () => Effect.void })
+    BarRepo.make({
+      save,
+      range: () => Effect.succeed([]),
+      days: () => Effect.succeed([]),
+      markFetched: () => Effect.void,
+      gaps: () => Effect.succeed([])
+    })
   )
 
 const minute = "2026-11-20T04:00:00.000Z"
