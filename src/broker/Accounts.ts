@@ -166,7 +166,7 @@ export class Accounts extends Effect.Service<Accounts>()("broker/Accounts", {
     return {
       all,
       ids,
-      /** How an account signs in by what the file says now: `npm run login` writes a new session there while the platform runs. */
+      /** Reads from the file how an account signs in. `npm run login` writes a new session there while the platform runs. */
       login: (account: Account): Effect.Effect<Login, AccountsInvalid> =>
         Effect.map(read, (now) => now.find(({ accountId }) => accountId === account.accountId)?.login ?? Login.Absent()),
       byId: (id: string): Either.Either<Account, UnknownAccount> =>

@@ -103,8 +103,8 @@ export class InstrumentRegistry extends Effect.Service<InstrumentRegistry>()("st
       derived = undefined
     }
     /**
-     * Loads the newest trade date in Postgres, or with `asOf` ("YYYY-MM-DD") the newest up to that day. Returns false and changes
-     * nothing if there is none.
+     * Loads the newest trade date in Postgres, or with `asOf` ("YYYY-MM-DD") the newest up to that day. If Postgres has no such date,
+     * it changes nothing and returns false.
      */
     const load = (asOf?: string) =>
       Effect.map(asOf === undefined ? repo.latest : repo.asOf(asOf), (found) => {

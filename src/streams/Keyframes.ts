@@ -134,7 +134,7 @@ export const foldFrom = (keyframes: ReadonlyArray<Message>, untilSeq: number) =>
     return from.length === 0 ? Option.none() : Option.some(Math.min(...from))
   })
 
-/** The sequence before the first message of these subjects that the server stored from an instant on; none where there is none. */
+/** The sequence before the first message of these subjects that the server stored from an instant on, or none without such a message. */
 export const since = (filters: ReadonlyArray<string>, storedMs: number) =>
   Effect.gen(function* () {
     const read = yield* OrderedRead.make({ stream: Record.stream, filters, start: { _tag: "Since", storedMs } })

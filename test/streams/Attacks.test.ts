@@ -396,7 +396,7 @@ layer(World, { excludeTestServices: true })("Attacks", (it) => {
         )
         assert.deepStrictEqual(yield* settingsOf, before)
       }).pipe(Effect.scoped),
-    120_000
+    300_000
   )
 
   it.effect("BE-ISO-02 the server takes a redirected body as a request, but as none with which a stream would spread chosen bodies", () =>

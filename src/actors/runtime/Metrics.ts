@@ -16,7 +16,7 @@ export const keyframesFolded = counter("actor_keyframes_total", "Keyframes folde
 export const lag = gauge("actor_lag_messages", "Record messages between the newest one read and the newest one folded", "actor")
 export const subscriptionsChanged = counter("subscriptions_changed_total", "Subscriptions that changed by themselves", "why")
 export const refusedKeys = Metric.gauge("director_refused_keys", {
-  description: "Definitions and actors that the director could not write, each for a reason of its own"
+  description: "Definitions and actors that the director could not write, each for its own reason"
 })
 export const ticks = counter("ticks_total", "Packets taken from the broker", "account")
 export const unknownTicks = counter("ticks_unknown_total", "Packets of instruments that nobody asked for", "account")

@@ -123,7 +123,7 @@ export const make = ({ send, payloadMax, whenConnected, last }: JetStream) => {
       let begun = 0
       let open = 0
       let failure: NatsError | Replaced | undefined
-      /** Sends the lane's next message; false if there is none to send. */
+      /** Sends the lane's next message. Returns false if no message was sent. */
       const advance = (lane: Lane): boolean => {
         const data = failure === undefined ? nextOf(to, lane, outcome) : undefined
         if (data === undefined) return false

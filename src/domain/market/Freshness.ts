@@ -10,9 +10,9 @@ const derivatives: ReadonlyMap<Facts.Segment, Facts.Segment> = new Map([
 ])
 
 /**
- * The instant at which the age of a price of a segment is judged. A cash price stands still from the start of the closing auction (15:15)
+ * The instant at which the age of a price of a segment is judged. A cash price does not move from the start of the closing auction (15:15)
  * while futures and options trade on: until they close, its age counts to the end of its own continuous trading. At any other time it counts
- * to now, so a mute feed shows. An index stands still with its shares.
+ * to now, so a mute feed shows. An index does not move while its shares do not.
  */
 export const judgedAtMs = (rules: Hours.Rules, place: Place | undefined, nowMs: number): number => {
   const others = place === undefined ? undefined : derivatives.get(place.segment)

@@ -17,8 +17,8 @@ export interface Place {
 const derivatives: Place = { segment: "NSE_FO", security: "option" }
 
 /**
- * What decides the phases of an instrument in its segment. A share takes part in the closing auction if it has derivatives. An index stands
- * still during the auction of its shares.
+ * What decides the phases of an instrument in its segment. A share takes part in the closing auction if it has derivatives. An index does
+ * not move during the auction of its shares.
  */
 export const securityOf = (kind: Instrument.Kind, hasDerivatives: boolean): Hours.Security => {
   if (kind === "FUT") return "future"

@@ -46,7 +46,7 @@ export const Columns = Schema.Struct({
   vega: column(NumberOrNull),
   rho: column(NumberOrNull),
   time: column(Schema.NullOr(Schema.String)),
-  /** Exchange time of the oldest price that the row stands on; null without one. Messages of older versions do not have it. */
+  /** Exchange time of the oldest price behind the row's values; null without one. Messages of older versions do not have it. */
   priced_at: Schema.optional(column(Schema.NullOr(Schema.String))),
   quality: column(Quality)
 })

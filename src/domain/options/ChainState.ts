@@ -14,7 +14,7 @@ export interface Settings {
   readonly rate: number
   /** Continuously compounded yearly yield. Only a forward computed from the spot depends on it. */
   readonly dividendYield: number
-  /** A row is stale if a price that it stands on is older than this: event time less the exchange's time of the price. */
+  /** A row is stale if a price behind its values is older than this: event time less the exchange's time of the price. */
   readonly staleAfterMs: number
 }
 
@@ -289,8 +289,8 @@ const expireStrike = (chain: ChainState, i: number, reason: number): void => {
 }
 
 /**
- * Writes the quality of one side's rows, and the time of their oldest price. A row stands on its own price, on the one that gave the
- * volatility, and on the spot's or the future's where the forward comes from it.
+ * Writes the quality of one side's rows, and the time of their oldest price. The prices behind a row are its own, the one that gave
+ * the volatility, and the spot's or the future's if the forward comes from it.
  */
 const judge = (
   chain: ChainState,

@@ -409,7 +409,7 @@ const refreshChains = (state: State, settings: Settings): void => {
   }
 }
 
-/** The instant to which the age of a line's price counts: a share's price stands still in the closing auction of its exchange. */
+/** The instant to which the age of a line's price counts. A share's price does not move in the closing auction of its exchange. */
 const judgedAt = ({ rules }: Context, eventMs: number): ((line: Line) => number) => {
   const byExchange = new Map<string, number>()
   return ({ contract, feed }) => {

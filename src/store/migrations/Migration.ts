@@ -9,7 +9,7 @@ export interface Migration {
 /** The schema into which `down` moves a table with its rows, indexes and sequences, and from which `up` moves it back. */
 export const retiredSchema = "retired"
 
-/** Moves the retired table back, or creates it if there is none. Foreign keys of other retired tables follow it. */
+/** Moves the retired table back. Creates the table if none was retired. Foreign keys of other retired tables follow it. */
 export const createOrTakeBack = (table: string, create: string): string => `
 DO $migration$ BEGIN
   IF to_regclass('${retiredSchema}.${table}') IS NULL THEN

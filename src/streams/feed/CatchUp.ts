@@ -12,7 +12,7 @@ const nearMax = 200
 const pollMs = 5
 const lookUpsMax = 8
 
-/** The sequence of the newest message in the record that matches any of these filters; 0 when there is none. */
+/** The sequence of the newest message in the record that matches any of these filters, or 0 if no message matches. */
 const newest = (filters: ReadonlyArray<string>) =>
   Effect.gen(function* () {
     const jetStream = yield* JetStream
