@@ -1,5 +1,6 @@
 import { Schema } from "effect"
 import { ConnectionStatus, TickerStatus } from "../../domain/market/TickerStatus.ts"
+import { Cause } from "../../domain/record/Break.ts"
 import { WriterStatus } from "../../domain/WriterStatus.ts"
 
 export const Dependency = Schema.Literal("ok", "down", "not configured")
@@ -38,6 +39,16 @@ export const Restart = Schema.Struct({
 })
 export type Restart = typeof Restart.Type
 
+/** `to` is null while it lasts; `underlyings` counts those concerned; `packets` is null where nobody can count the lost ones. */
+export const Interrupted = Schema.Struct({
+  account_id: Schema.String,
+  cause: Cause,
+  from: Schema.String,
+  to: Schema.NullOr(Schema.String),
+  underlyings: Schema.Int,
+  packets: Schema.NullOr(Schema.Int)
+})
+
 /** GET /health. `reason` states why status is not ok. */
 export const Health = Schema.Struct({
   status: Schema.Literal("ok", "degraded", "down"),
@@ -52,6 +63,8 @@ export const Health = Schema.Struct({
   writers: Schema.Record({ key: Schema.String, value: Writer }),
   /** Programs that were restarted in this run of `npm start`, newest last; empty for other processes. */
   restarts: Schema.Array(Restart),
+  /** The newest times in which packets of an account are missing from the record, oldest first. Bars of them are incomplete. */
+  interruptions: Schema.Array(Interrupted),
   dependencies: Schema.Struct({
     redis: Dependency,
     database: Dependency,

@@ -1,4 +1,5 @@
 import { Schema } from "effect"
+import { Cause } from "../../domain/record/Break.ts"
 import { Mark } from "../../domain/strategy/StrategyMessage.ts"
 import { ChangeFrom, OiCoverage, StrikeRow } from "../chains/ChainsApi.ts"
 
@@ -70,6 +71,14 @@ export type Tick = typeof Tick.Type
 /** The position of the stream, from which a client that receives nothing can continue. With a pong, every tick up to it has been sent. */
 const stood = { epoch: Schema.optional(Schema.Int), seq: Schema.optional(Schema.Int) }
 
+/** Packets of an account are missing from the record. `to` is null while they are. */
+export const Interruption = Schema.Struct({
+  account_id: Schema.String,
+  cause: Cause,
+  from: Schema.String,
+  to: TextOrNull
+})
+
 /** /ws/ticks. `epoch` and `seq` are those of MD_FRAMES. The ticks of one frame share them and differ in `row`. */
 export const TicksMessage = Schema.Union(
   Tick,
@@ -80,8 +89,11 @@ export const TicksMessage = Schema.Union(
     total: Schema.Int,
     ...stood
   }),
-  /** With `lost_frames`: so many frames, of any underlying, never reached the record. No sequence is missing for them: `from` is `to` + 1. */
-  Schema.Struct({ ...gap, lost_frames: Schema.optional(Schema.Int) }),
+  /**
+   * With `lost_frames`: so many frames, of any underlying, never reached the record. No sequence is missing for them: `from` is `to` + 1. The
+   * same with `interruption`: packets of an account are missing from then on, or are there again.
+   */
+  Schema.Struct({ ...gap, lost_frames: Schema.optional(Schema.Int), interruption: Schema.optional(Interruption) }),
   Schema.Struct({ ...refusal, tokens: Schema.optional(Schema.Array(Schema.Int)) }),
   Schema.Struct({ ...Pong.fields, ...stood })
 )

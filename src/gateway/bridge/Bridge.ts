@@ -8,6 +8,7 @@ import type { Hub } from "../sockets/Hub.ts"
 import type { MarkFeed } from "../strategies/MarkFeed.ts"
 import type { TickFeed } from "../ticks/TickFeed.ts"
 import { Views } from "../views/Views.ts"
+import * as BreakBridge from "./BreakBridge.ts"
 import * as ChainBridge from "./ChainBridge.ts"
 import * as FrameBridge from "./FrameBridge.ts"
 import * as StrategyBridge from "./StrategyBridge.ts"
@@ -36,6 +37,7 @@ export class Bridge extends Effect.Service<Bridge>()("gateway/bridge/Bridge", {
     yield* start("chains", ChainBridge.make)
     yield* start("strategies", StrategyBridge.make)
     yield* start("tickers", TickerBridge.make)
+    yield* start("breaks", BreakBridge.make)
     yield* start("frames", yield* FrameBridge.make)
     yield* Effect.sync(() => views.chains.dropExpired(rules.current(), clock.unsafeNow())).pipe(
       Effect.delay(dropExpiredEvery),

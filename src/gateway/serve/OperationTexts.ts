@@ -138,10 +138,13 @@ export const operations: Readonly<Record<string, Text>> = {
 export const fields: Readonly<Record<string, string>> = {
   age_ms: "Age of the price at `as_of` of the chain, null without a price",
   brokerage: "The broker's fee",
+  cause: "Why packets are missing: `connection`, `room`, `lease` or `stopped`",
   counted: "Options whose open interest is known",
+  interruptions: "Times in which packets of an account are missing from the record, oldest first",
   listed: "Options of the expiry that the exchange lists, null while unknown",
   order_type: "Kite's order types; LIMIT and SL need a price",
   orders: "In the order of the request",
+  packets: "Packets known to be lost; null where nobody can count them",
   priced_at: "Exchange's time of the oldest price behind the numbers, ISO 8601",
   product: "NRML and MIS for derivatives; CNC and MIS for shares",
   stt: "Transaction tax",

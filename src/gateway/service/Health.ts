@@ -107,6 +107,14 @@ export class Health extends Effect.Service<Health>()("gateway/service/Health", {
           views.writers.all().map(({ status: { name, state, detail, waiting, as_of } }) => [name, { state, detail, waiting, as_of }])
         ),
         restarts,
+        interruptions: views.breaks.all().map(({ account, cause, from, to, underlyings, packets }) => ({
+          account_id: account,
+          cause,
+          from: from.toISOString(),
+          to: to?.toISOString() ?? null,
+          underlyings: underlyings.size,
+          packets
+        })),
         dependencies: {
           redis: redisState === "up" ? "ok" : redisState,
           database: known.database,

@@ -6,6 +6,7 @@ import type { Message } from "../../streams/JetStream.ts"
 import * as Metrics from "../shared/Metrics.ts"
 import { Hub } from "../sockets/Hub.ts"
 import { gapOf } from "../sockets/Since.ts"
+import type { Interruption } from "../views/BreakView.ts"
 import { Views } from "../views/Views.ts"
 import * as SubjectGuards from "./SubjectGuards.ts"
 import * as TickText from "./TickText.ts"
@@ -96,9 +97,19 @@ export class TickFeed extends Effect.Service<TickFeed>()("gateway/ticks/TickFeed
     })
     yield* tellLost.pipe(Effect.delay(lostLookEvery), Effect.forever, Effect.forkScoped)
 
+    /** Reports an interruption of the record to every client that has ticks. No sequence is missing for it. */
+    const interrupted = ({ account, cause, from, to }: Interruption): void => {
+      const seq = sentUpTo.frames ?? 0
+      const interruption = { account_id: account, cause, from: from.toISOString(), to: to?.toISOString() ?? null }
+      const text = JSON.stringify({ ...gapOf(epochs.frames, seq + 1, seq), interruption })
+      const readers = hub.eventToReaders(`break ${account} ${cause} ${from.getTime()} ${to === null ? "begins" : "ends"}`, text)
+      Metrics.wsGaps.unsafeUpdate(readers, [])
+    }
+
     return {
       accept,
       gone,
+      interrupted,
       remember: live.remember,
       forget: liveGuards.clear,
       past: (): Past => readerWith(SubjectGuards.make())

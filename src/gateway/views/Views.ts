@@ -1,4 +1,5 @@
 import { Effect } from "effect"
+import { BreakView } from "./BreakView.ts"
 import { ChainView } from "./ChainView.ts"
 import { MovementView } from "./MovementView.ts"
 import { ServerClock } from "./ServerClock.ts"
@@ -19,6 +20,7 @@ export class Views extends Effect.Service<Views>()("gateway/views/Views", {
     strategies: new StrategyView(),
     tickers: new TickerView(),
     writers: new WriterView(),
+    breaks: new BreakView(),
     movement: new MovementView(),
     /** The clock that the reports of tickers and writers are stamped with. */
     serverClock: new ServerClock(),

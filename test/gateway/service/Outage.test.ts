@@ -64,6 +64,7 @@ describe("Health and outages", () => {
             ticker: { running: true, active_subscriptions: 1, accounts: ["acc1"] },
             writers: {},
             restarts: [],
+            interruptions: [],
             dependencies: {
               redis: "not configured",
               database: "ok",
