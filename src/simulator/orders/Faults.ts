@@ -19,6 +19,10 @@ export class Faults {
     this.#waiting.push(...faults)
   }
 
+  clear(): void {
+    this.#waiting.length = 0
+  }
+
   take(): Fault | undefined {
     return this.#waiting.shift()
   }
