@@ -7,6 +7,7 @@ import { JetStream } from "../../../src/streams/JetStream.ts"
 import { MarketClock } from "../../../src/streams/MarketClock.ts"
 import * as Streams from "../../../src/streams/Streams.ts"
 import * as Subjects from "../../../src/streams/Subjects.ts"
+import { leg, option } from "../../domain/record/Recorder.ts"
 import { natsServer } from "../../TestBackends.ts"
 
 const live = Layer.unwrapScoped(
@@ -155,5 +156,36 @@ describe("Definitions", () => {
         assert.deepStrictEqual(repaired, { "strat.def.u1.1": 1 })
       }).pipe(Effect.scoped, Effect.provide(live)),
     300_000
+  )
+
+  it.live(
+    "BE-ISO-01 a strategy of 10,000 legs beside a thousand others: theirs are all written and announced, its own is one dead letter",
+    () =>
+      Effect.gen(function* () {
+        const { jsm } = yield* JetStream
+        const countOf = (stream: string, filter: string) =>
+          Effect.promise(async () => Object.keys((await jsm.streams.info(stream, { subjects_filter: filter })).state.subjects ?? {}).length)
+        const of = (owner: string, id: number, legs: number) =>
+          [
+            Subjects.StrategyDefinition.at({ owner, strategy: String(id) }),
+            Subjects.StrategyDefinition.encode({
+              ...definition(),
+              owner,
+              strategy_id: id,
+              legs: Array.from({ length: legs }, (_, at) => leg(at + 1, "BUY", option(24_500, "CE"), 50, "120"))
+            })
+          ] as const
+        const others = Array.from({ length: 1_000 }, (_, at) => of(`u${at % 50}`, at + 1, 4))
+        const hostile = of("mallory", 5_000, 10_000)
+        const director = (yield* Definitions.make)(ours)
+        // The hostile one is the first that the director reaches.
+        yield* director.settle(new Map([hostile, ...others]), "r1")
+        assert.strictEqual(yield* countOf("MD_FRAMES", "strat.def.>"), 1_000)
+        assert.strictEqual(yield* countOf("MD_FRAMES", "strat.def.mallory.>"), 0)
+        assert.strictEqual(yield* countOf("STRAT", "strat.evt.>"), 1_000)
+        const { state } = yield* Effect.promise(() => jsm.streams.info("DLQ"))
+        assert.strictEqual(state.messages, 1)
+      }).pipe(Effect.scoped, Effect.provide(live)),
+    120_000
   )
 })
