@@ -6,9 +6,9 @@ import * as KiteRest from "../../src/broker/KiteRest.ts"
 import * as KiteSession from "../../src/broker/KiteSession.ts"
 import * as KiteHistory from "../../src/domain/market/KiteHistory.ts"
 import * as KiteTime from "../../src/domain/market/KiteTime.ts"
+import { ist } from "../domain/market/Ist.ts"
 import { account, httpServer } from "./KiteServer.ts"
 
-const ist = (text: string) => Date.parse(`${text}+05:30`)
 const minute = KiteHistory.byMinutes(1)!
 
 const kite = (candles: (from: string, to: string) => unknown) =>

@@ -6,6 +6,7 @@ import type * as Instrument from "../../src/domain/market/Instrument.ts"
 import * as Shipped from "../../src/domain/rules/Shipped.ts"
 import * as DaysMarket from "../../src/simulator/days/DaysMarket.ts"
 import type { Market } from "../../src/simulator/Market.ts"
+import { ist } from "../domain/market/Ist.ts"
 
 type Packet = Frame.FullFields & { readonly kind: number; readonly atMs: number }
 
@@ -62,7 +63,6 @@ const play = (days: ReadonlyArray<string>, more: Partial<DaysMarket.Settings> = 
 
 // biome-ignore lint/suspicious/noExplicitAny: JSON as a client gets it
 const truthOf = ({ market }: Played, day: string): any => market.truth?.(day)
-const ist = (text: string) => Date.parse(`${text}+05:30`)
 const tokenOf = (instruments: ReadonlyArray<Instrument.Instrument>, symbol: string) =>
   instruments.find(({ tradingsymbol }) => tradingsymbol === symbol)?.token ?? -1
 const listedOn = (played: Played, day: string) =>

@@ -10,11 +10,11 @@ import * as Simulator from "../../src/simulator/Simulator.ts"
 import type * as SimulatorOptions from "../../src/simulator/SimulatorOptions.ts"
 import * as SyntheticMarket from "../../src/simulator/SyntheticMarket.ts"
 import * as SyntheticSettings from "../../src/simulator/SyntheticSettings.ts"
+import { ist } from "../domain/market/Ist.ts"
 import { absent, first, login, recorded, subscriber, until } from "./SimulatorWorld.ts"
 
 // A Monday, 11:30:20 IST.
 const startMs = Date.parse("2026-11-23T06:00:20Z")
-const ist = (text: string) => Date.parse(`${text}+05:30`)
 const settings = { ...SyntheticSettings.defaults, startMs, rate: 1, strikesEachSide: 3 }
 const market = SyntheticMarket.make(settings)
 const tokenOf = (symbol: RegExp) => market.instruments.find(({ tradingsymbol }) => symbol.test(tradingsymbol))?.token ?? 0

@@ -10,9 +10,9 @@ import * as Holdings from "../../../src/domain/strategy/Holdings.ts"
 import * as M2mDecider from "../../../src/domain/strategy/M2mDecider.ts"
 import * as Multiplier from "../../../src/domain/strategy/Multiplier.ts"
 import * as Subjects from "../../../src/streams/Subjects.ts"
+import { ist } from "../../domain/market/Ist.ts"
 import { Recorder, settings } from "../../domain/record/Recorder.ts"
 
-const ist = (text: string) => Date.parse(`${text}+05:30`)
 const option = (token: number, tradingsymbol: string, expiry: string, kind: "CE" | "PE", strike: number): Instrument.Instrument => ({
   token,
   exchangeToken: token >>> 8,

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { isDue } from "../../../src/actors/market/InstrumentRefresh.ts"
+import { ist } from "../../domain/market/Ist.ts"
 
-const ist = (text: string) => Date.parse(`${text}+05:30`)
 const halfPastEight = 8.5 * 3_600_000
 
 describe("InstrumentRefresh", () => {

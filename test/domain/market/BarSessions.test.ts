@@ -1,14 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Decider from "../../../src/domain/Decider.ts"
 import * as BarDecider from "../../../src/domain/market/BarDecider.ts"
-import * as RuleSet from "../../../src/domain/rules/RuleSet.ts"
 import { shipped } from "../../../src/domain/rules/Shipped.ts"
 import { future, futureToken, option, optionToken, Recorder, spot, spotToken } from "../record/Recorder.ts"
+import { outage } from "../rules/Outage.ts"
+import { ist } from "./Ist.ts"
 
 const decider = BarDecider.make({ exchange: "NSE", underlying: "NIFTY", rules: shipped })
 const call = option(24_500, "CE")
 const callToken = optionToken(24_500, "CE")
-const ist = (text: string) => Date.parse(`${text}+05:30`)
 
 const minutesOf = (recorder: Recorder, token: number) =>
   Decider.fold(decider, decider.initial, recorder.inputs)[1]
@@ -81,20 +81,7 @@ describe("bars of sessions", () => {
   })
 
   it("BE-DAY-07 BE-SVC-04 an entry that comes during the day holds from its coming: the exchange closes at noon, and no later minute is made", () => {
-    const closed = RuleSet.withEntries(shipped, "1", {
-      ...RuleSet.noEntries,
-      days: [
-        {
-          date: "2026-07-28",
-          name: "Outage",
-          kind: "special_open",
-          calendars: ["NSE_CM", "NSE_FO"],
-          sessions: ["continuous 09:15-12:00"],
-          source: ["circular"],
-          confidence: 1
-        }
-      ]
-    })
+    const closed = outage("2026-07-28", ["NSE_CM", "NSE_FO"], "continuous 09:15-12:00")
     const after = BarDecider.make({ exchange: "NSE", underlying: "NIFTY", rules: closed })
     const morning = sinceMorning("2026-07-28")
       .frame(ist("2026-07-28T11:30:10"), [{ token: spotToken, price: 24_500 }])

@@ -4,8 +4,8 @@ import * as Coverage from "../../../src/domain/market/Coverage.ts"
 import * as InstrumentHours from "../../../src/domain/market/InstrumentHours.ts"
 import * as KiteHistory from "../../../src/domain/market/KiteHistory.ts"
 import { shipped } from "../../../src/domain/rules/Shipped.ts"
+import { ist } from "./Ist.ts"
 
-const ist = (text: string) => Date.parse(`${text}+05:30`)
 const text = ({ fromMs, toMs }: KiteHistory.Span) =>
   [fromMs, toMs].map((ms) => new Date(ms + 19_800_000).toISOString().slice(0, 19)).join(" ")
 const span = (from: string, to: string) => ({ fromMs: ist(from), toMs: ist(to) })

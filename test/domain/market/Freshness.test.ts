@@ -6,8 +6,8 @@ import * as InstrumentHours from "../../../src/domain/market/InstrumentHours.ts"
 import { shipped } from "../../../src/domain/rules/Shipped.ts"
 import * as UnderlyingDecider from "../../../src/domain/underlying/UnderlyingDecider.ts"
 import { chain, chainPackets, Recorder, settings, spot, spotToken } from "../record/Recorder.ts"
+import { ist } from "./Ist.ts"
 
-const ist = (text: string) => Date.parse(`${text}+05:30`)
 const share: Instrument.Instrument = {
   token: 408065,
   exchangeToken: 1594,

@@ -4,8 +4,7 @@ import type * as Instrument from "../../../src/domain/market/Instrument.ts"
 import * as InstrumentHours from "../../../src/domain/market/InstrumentHours.ts"
 import { shipped } from "../../../src/domain/rules/Shipped.ts"
 import { contract } from "../record/Recorder.ts"
-
-const ist = (text: string) => Date.parse(`${text}+05:30`)
+import { ist } from "./Ist.ts"
 
 describe("InstrumentHours", () => {
   it("BE-SVC-04 a strategy's candles begin with the market that opens first: 09:00 with a leg of MCX, 09:15 without", () => {

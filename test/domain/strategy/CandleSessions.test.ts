@@ -1,11 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Decider from "../../../src/domain/Decider.ts"
-import * as RuleSet from "../../../src/domain/rules/RuleSet.ts"
+import type * as RuleSet from "../../../src/domain/rules/RuleSet.ts"
 import { shipped } from "../../../src/domain/rules/Shipped.ts"
 import * as M2mDecider from "../../../src/domain/strategy/M2mDecider.ts"
+import { ist } from "../market/Ist.ts"
 import { contract, future, futureToken, leg, Recorder, settings } from "../record/Recorder.ts"
+import { outage } from "../rules/Outage.ts"
 
-const ist = (text: string) => Date.parse(`${text}+05:30`)
 const candlesOf = (recorder: Recorder) => {
   const decider = M2mDecider.make({ owner: "u1", strategyId: 7, settings, rules: shipped })
   return Decider.fold(decider, decider.initial, recorder.inputs)[1].flatMap((output) =>
@@ -42,20 +43,7 @@ describe("candles of sessions", () => {
   })
 
   it("BE-SVC-04 an entry that comes during the day ends the candles with its session, and the chains' ends are asked for again", () => {
-    const closed = RuleSet.withEntries(shipped, "1", {
-      ...RuleSet.noEntries,
-      days: [
-        {
-          date: "2026-07-28",
-          name: "Outage",
-          kind: "special_open",
-          calendars: ["NSE_CM", "NSE_FO"],
-          sessions: ["continuous 09:15-12:00"],
-          source: ["circular"],
-          confidence: 1
-        }
-      ]
-    })
+    const closed = outage("2026-07-28", ["NSE_CM", "NSE_FO"], "continuous 09:15-12:00")
     const deciderUnder = (rules: RuleSet.RuleSet) => M2mDecider.make({ owner: "u1", strategyId: 7, settings, ends: rules, rules })
     const recorder = new Recorder()
       .reference([future])

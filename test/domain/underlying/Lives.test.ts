@@ -2,12 +2,13 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Decider from "../../../src/domain/Decider.ts"
 import type { Happening } from "../../../src/domain/record/Lives.ts"
 import type { Contract } from "../../../src/domain/record/Reference.ts"
-import * as RuleSet from "../../../src/domain/rules/RuleSet.ts"
+import type * as RuleSet from "../../../src/domain/rules/RuleSet.ts"
 import { shipped } from "../../../src/domain/rules/Shipped.ts"
 import * as UnderlyingDecider from "../../../src/domain/underlying/UnderlyingDecider.ts"
+import { ist } from "../market/Ist.ts"
 import { contract, nfo, Recorder, settings, spot, spotToken } from "../record/Recorder.ts"
+import { outage } from "../rules/Outage.ts"
 
-const ist = (text: string) => Date.parse(`${text}+05:30`)
 const tokens = { call: nfo(5_001), put: nfo(5_002), next: nfo(5_003) }
 const option = (token: number, kind: "CE" | "PE", strike: number, expiry: string): Contract =>
   contract({ instrument_token: token, kind, strike, expiry, tradingsymbol: `NIFTY${expiry}${strike}${kind}`, segment: "NFO-OPT" })
@@ -144,20 +145,7 @@ describe("lives of contracts", () => {
   })
 
   it("BE-DAY-02 BE-SVC-04 an entry that comes during the expiry day moves the end of contracts that end with their session", () => {
-    const evening = RuleSet.withEntries(shipped, "1", {
-      ...RuleSet.noEntries,
-      days: [
-        {
-          date: "2026-07-16",
-          name: "Outage",
-          kind: "special_open",
-          calendars: ["MCX"],
-          sessions: ["continuous 09:00-20:00"],
-          source: ["circular"],
-          confidence: 1
-        }
-      ]
-    })
+    const evening = outage("2026-07-16", ["MCX"], "continuous 09:00-20:00")
     const token = (7_001 << 8) | 7
     const crude = { exchange: "MCX", underlying: "CRUDEOIL" } as const
     const call = { ...option(token, "CE", 5_700, "2026-07-16"), tradingsymbol: "CRUDEOIL26JUL5700CE", segment: "MCX-OPT" }
