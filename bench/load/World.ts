@@ -23,7 +23,7 @@ const savePast = async (databaseUrl: string, { spec, instruments, underlyingOf }
   if (session === undefined) throw new Error(`the rulebook has no hours of ${day}`)
   const { opensAtMs: fromMs, closesAtMs } = session
   const sessionMinutes = (closesAtMs - fromMs) / IndiaTime.minuteMs
-  const of = { instrumentToken: spot?.token ?? 0, tradingsymbol: spot?.tradingsymbol ?? "", minutes: 1 }
+  const of = { exchange: spot?.exchange ?? "", instrumentToken: spot?.token ?? 0, tradingsymbol: spot?.tradingsymbol ?? "", minutes: 1 }
   const bars = Array.from({ length: sessionMinutes }, (_, minute) => {
     const price = 2_450_000 + 500 * (minute % 40)
     const prices = { open: price, high: price + 900, low: price - 700, close: price + 400 }

@@ -13,8 +13,10 @@ export type Source = "live" | "broker"
 
 /** One bar. Prices are integers in the token's scale; `at` is when it opens. */
 export interface NewBar extends Pick<Ohlcv, "open" | "high" | "low" | "close" | "volume"> {
-  readonly instrumentToken: number
+  readonly exchange: string
   readonly tradingsymbol: string
+  /** The token under which the bar came. It does not identify the instrument: exchanges reuse tokens. */
+  readonly instrumentToken: number
   readonly minutes: number
   readonly source: Source
   readonly at: Date
@@ -36,7 +38,13 @@ const Stored = Schema.Struct({
 })
 
 /** Minutes of one instrument and day of which our own bars are incomplete; both ends included. */
-const Gap = Schema.Struct({ instrumentToken: BigIntColumn, tradingsymbol: Schema.String, from: TimeColumn, to: TimeColumn })
+const Gap = Schema.Struct({
+  exchange: Schema.String,
+  instrumentToken: BigIntColumn,
+  tradingsymbol: Schema.String,
+  from: TimeColumn,
+  to: TimeColumn
+})
 /** Gaps of one answer. The newest come first, and the older ones follow when those are filled. */
 const gapsMax = 10_000
 
@@ -44,7 +52,7 @@ const decodeStored = Schema.decodeUnknown(Schema.Array(Stored))
 
 /** An instrument, and the length of the bars in minutes. */
 export interface Of {
-  readonly instrumentToken: number
+  readonly exchange: string
   readonly tradingsymbol: string
   /** 1 to 60, a divisor of the day; or 1440 for days. */
   readonly minutes: number
@@ -62,7 +70,7 @@ export interface Range extends Of {
 }
 
 const RangeRequest = Schema.Struct({
-  instrumentToken: Schema.Int,
+  exchange: Schema.String,
   tradingsymbol: Schema.String,
   minutes: Schema.Int,
   from: Schema.DateFromSelf,
@@ -86,28 +94,28 @@ const gapsOf = (sql: SqlClient.SqlClient) =>
     Request: Schema.Struct({ from: Schema.DateFromSelf, to: Schema.DateFromSelf }),
     Result: Gap,
     execute: ({ from, to }) => sql`
-    SELECT b.instrument_token AS "instrumentToken", b.tradingsymbol, min(b.at) AS "from", max(b.at) AS "to" FROM bars b
+    SELECT b.exchange, max(b.instrument_token) AS "instrumentToken", b.tradingsymbol, min(b.at) AS "from", max(b.at) AS "to" FROM bars b
     WHERE b.source = 'live' AND NOT b.complete AND b.at >= ${from} AND b.at <= ${to} AND NOT EXISTS (
-      SELECT 1 FROM bars f WHERE f.instrument_token = b.instrument_token AND f.minutes = 1 AND f.source = 'broker' AND f.at = b.at
+      SELECT 1 FROM bars f WHERE f.exchange = b.exchange AND f.minutes = 1 AND f.source = 'broker' AND f.at = b.at
         AND f.tradingsymbol = b.tradingsymbol)
-    GROUP BY b.instrument_token, b.tradingsymbol, (b.at AT TIME ZONE 'Asia/Kolkata')::date
-    ORDER BY max(b.at) DESC, b.instrument_token LIMIT ${gapsMax}`
+    GROUP BY b.exchange, b.tradingsymbol, (b.at AT TIME ZONE 'Asia/Kolkata')::date
+    ORDER BY max(b.at) DESC, b.exchange, b.tradingsymbol LIMIT ${gapsMax}`
   })
 
 /** Inserts bars in slices. */
 const savesOf = (sql: SqlClient.SqlClient) => {
   // A repeated bar changes nothing, unless the broker corrects it or it was incomplete before. Rows are locked in key order.
   const insert = (bars: ReadonlyArray<NewBar>) => sql`
-    INSERT INTO bars (instrument_token, tradingsymbol, minutes, source, at, open, high, low, close, volume, oi, complete)
-    SELECT DISTINCT ON (b.token, b.minutes, b.source, b.at) b.*
-    FROM unnest(${bars.map((it) => it.instrumentToken)}::bigint[], ${bars.map((it) => it.tradingsymbol)}::text[],
+    INSERT INTO bars (exchange, instrument_token, tradingsymbol, minutes, source, at, open, high, low, close, volume, oi, complete)
+    SELECT DISTINCT ON (b.exchange, b.tradingsymbol, b.minutes, b.source, b.at) b.*
+    FROM unnest(${bars.map((it) => it.exchange)}::text[], ${bars.map((it) => it.instrumentToken)}::bigint[], ${bars.map((it) => it.tradingsymbol)}::text[],
       ${bars.map((it) => it.minutes)}::smallint[], ${bars.map((it) => it.source)}::text[],
       ${bars.map((it) => it.at.toISOString())}::timestamptz[], ${bars.map((it) => it.open)}::bigint[], ${bars.map((it) => it.high)}::bigint[],
       ${bars.map((it) => it.low)}::bigint[], ${bars.map((it) => it.close)}::bigint[], ${bars.map((it) => it.volume)}::bigint[],
       ${bars.map((it) => it.oi)}::bigint[], ${bars.map((it) => it.complete)}::boolean[])
-      AS b (token, tradingsymbol, minutes, source, at, open, high, low, close, volume, oi, complete)
-    ORDER BY b.token, b.minutes, b.source, b.at, b.complete DESC
-    ON CONFLICT (instrument_token, minutes, source, at) DO UPDATE SET tradingsymbol = excluded.tradingsymbol, open = excluded.open,
+      AS b (exchange, token, tradingsymbol, minutes, source, at, open, high, low, close, volume, oi, complete)
+    ORDER BY b.exchange, b.tradingsymbol, b.minutes, b.source, b.at, b.complete DESC
+    ON CONFLICT (exchange, tradingsymbol, minutes, source, at) DO UPDATE SET instrument_token = excluded.instrument_token, open = excluded.open,
       high = excluded.high, low = excluded.low, close = excluded.close, volume = excluded.volume, oi = excluded.oi, complete = excluded.complete
     WHERE bars.source = 'broker' OR (excluded.complete AND NOT bars.complete)
     RETURNING 1`
@@ -137,7 +145,7 @@ export class BarRepo extends Effect.Service<BarRepo>()("store/BarRepo", {
       sql`
         WITH minute AS (
           SELECT ${bucketOf(it)} AS bucket, * FROM bars
-          WHERE instrument_token = ${it.instrumentToken} AND tradingsymbol = ${it.tradingsymbol} AND minutes = 1 AND source = 'live'
+          WHERE exchange = ${it.exchange} AND tradingsymbol = ${it.tradingsymbol} AND minutes = 1 AND source = 'live'
             AND at >= date_bin(make_interval(mins => ${it.minutes}), ${it.from}::timestamptz, ${Buckets.originOf(it.minutes, it.gridOpenMs)}::timestamptz)
             AND at < ${it.to}::timestamptz + make_interval(mins => ${it.minutes})
         ), own AS (
@@ -150,7 +158,7 @@ export class BarRepo extends Effect.Service<BarRepo>()("store/BarRepo", {
           GROUP BY bucket, s.opens, s.closes
         ), fetched AS (
           SELECT at AS bucket, open, high, low, close, volume, oi FROM bars
-          WHERE instrument_token = ${it.instrumentToken} AND tradingsymbol = ${it.tradingsymbol} AND minutes = ${it.minutes} AND source = 'broker'
+          WHERE exchange = ${it.exchange} AND tradingsymbol = ${it.tradingsymbol} AND minutes = ${it.minutes} AND source = 'broker'
             AND at BETWEEN ${it.from}::timestamptz AND ${it.to}::timestamptz
         ), chosen AS (
           SELECT coalesce(own.bucket, fetched.bucket) AS at, own.bucket IS NOT NULL AND (own.whole OR fetched.bucket IS NULL) AS ours,
@@ -173,17 +181,17 @@ export class BarRepo extends Effect.Service<BarRepo>()("store/BarRepo", {
         SELECT coalesce(own.day, fetched.day)::text AS day, fetched.day IS NOT NULL AS fetched, coalesce(own.whole, 0) AS whole
         FROM (SELECT s.day, count(*) FILTER (WHERE complete) AS whole FROM bars
           JOIN ${sessionsOf(it)} s ON s.day = (at AT TIME ZONE 'Asia/Kolkata')::date AND at >= s.opens AND at < s.closes
-          WHERE instrument_token = ${it.instrumentToken} AND tradingsymbol = ${it.tradingsymbol} AND minutes = 1 AND source = 'live'
+          WHERE exchange = ${it.exchange} AND tradingsymbol = ${it.tradingsymbol} AND minutes = 1 AND source = 'live'
             AND at BETWEEN ${it.from}::timestamptz AND ${it.to}::timestamptz
           GROUP BY 1) own
         FULL JOIN (SELECT day FROM bar_days
-          WHERE instrument_token = ${it.instrumentToken} AND tradingsymbol = ${it.tradingsymbol} AND minutes = ${it.minutes}
+          WHERE exchange = ${it.exchange} AND tradingsymbol = ${it.tradingsymbol} AND minutes = ${it.minutes}
             AND day BETWEEN (${it.from}::timestamptz AT TIME ZONE 'Asia/Kolkata')::date AND (${it.to}::timestamptz AT TIME ZONE 'Asia/Kolkata')::date
           ) fetched ON fetched.day = own.day`
     })
-    const markFetched = (of: Of, fetched: ReadonlyArray<string>) => sql`
-      INSERT INTO bar_days (instrument_token, tradingsymbol, minutes, day)
-      SELECT ${of.instrumentToken}, ${of.tradingsymbol}, ${of.minutes}, d FROM unnest(${fetched}::date[]) AS d ON CONFLICT DO NOTHING`
+    const markFetched = (of: Of & Pick<NewBar, "instrumentToken">, fetched: ReadonlyArray<string>) => sql`
+      INSERT INTO bar_days (exchange, instrument_token, tradingsymbol, minutes, day)
+      SELECT ${of.exchange}, ${of.instrumentToken}, ${of.tradingsymbol}, ${of.minutes}, d FROM unnest(${fetched}::date[]) AS d ON CONFLICT DO NOTHING`
 
     return {
       /** Returns how many bars were new or corrected. Saving again changes nothing. */
@@ -198,7 +206,7 @@ export class BarRepo extends Effect.Service<BarRepo>()("store/BarRepo", {
       /** Our incomplete minutes of a time for which the broker's are not stored: one span for each instrument and day, the newest first. */
       gaps: (from: Date, to: Date) => StoreError.guardRead(gaps({ from, to })).pipe(Effect.withSpan("BarRepo.gaps")),
       /** Marks days as completely fetched from the broker. */
-      markFetched: (of: Of, fetched: ReadonlyArray<string>) =>
+      markFetched: (of: Of & Pick<NewBar, "instrumentToken">, fetched: ReadonlyArray<string>) =>
         StoreError.guard(fetched.length === 0 ? Effect.void : Effect.asVoid(markFetched(of, fetched))).pipe(
           Effect.withSpan("BarRepo.markFetched")
         )

@@ -57,6 +57,7 @@ export class CorporateActionRepo extends Effect.Service<CorporateActionRepo>()("
     // An action that is corrected counts as a new one: the broker's bars are fetched again.
     const save = (by: string) => (it: NewAction) =>
       sql`
+      WITH saved AS (
       INSERT INTO corporate_actions (exchange, symbol, ex_date, kind, shares_before, shares_after, price_paise, close_paise, source, imported_by)
       VALUES (${it.exchange}, ${it.symbol}, ${it.exDate}, ${it.kind}, ${it.sharesBefore}, ${it.sharesAfter}, ${it.pricePaise},
         ${it.closePaise}, ${[...it.source]}, ${by})
@@ -66,11 +67,13 @@ export class CorporateActionRepo extends Effect.Service<CorporateActionRepo>()("
       WHERE (corporate_actions.shares_before, corporate_actions.shares_after, corporate_actions.price_paise, corporate_actions.close_paise,
         corporate_actions.source) IS DISTINCT FROM (excluded.shares_before, excluded.shares_after, excluded.price_paise, excluded.close_paise,
         excluded.source)
-      RETURNING action_id`
+      RETURNING *)
+      INSERT INTO corporate_action_changes (action_id, change, terms, changed_by)
+      SELECT action_id, 'saved', to_jsonb(saved), ${by} FROM saved RETURNING action_id`
     const saveAll = (all: ReadonlyArray<NewAction>, by: string) =>
       Effect.map(Effect.forEach(all, save(by)), (rows) => rows.flat().length).pipe(Postgres.transaction(sql))
 
-    const dropBrokerBars = (share: { readonly exchange: string; readonly symbol: string }, token: number, today: string) =>
+    const dropBrokerBars = (share: { readonly exchange: string; readonly symbol: string }, today: string) =>
       Effect.gen(function* () {
         const due = yield* sql<{ readonly exDate: string }>`UPDATE corporate_actions SET broker_refreshed = true
           WHERE exchange = ${share.exchange} AND symbol = ${share.symbol} AND ex_date <= ${today}::date AND NOT broker_refreshed
@@ -80,9 +83,9 @@ export class CorporateActionRepo extends Effect.Service<CorporateActionRepo>()("
           .sort()
           .at(-1)
         if (newest === undefined) return
-        yield* sql`DELETE FROM bars WHERE instrument_token = ${token} AND tradingsymbol = ${share.symbol} AND source = 'broker'
+        yield* sql`DELETE FROM bars WHERE exchange = ${share.exchange} AND tradingsymbol = ${share.symbol} AND source = 'broker'
           AND (at AT TIME ZONE 'Asia/Kolkata')::date < ${newest}::date`
-        yield* sql`DELETE FROM bar_days WHERE instrument_token = ${token} AND tradingsymbol = ${share.symbol} AND day < ${newest}::date`
+        yield* sql`DELETE FROM bar_days WHERE exchange = ${share.exchange} AND tradingsymbol = ${share.symbol} AND day < ${newest}::date`
       }).pipe(Postgres.transaction(sql))
 
     return {
@@ -95,18 +98,20 @@ export class CorporateActionRepo extends Effect.Service<CorporateActionRepo>()("
           StoreError.guardRead,
           Effect.withSpan("CorporateActionRepo.list")
         ),
-      /** True if there was such an action. */
-      remove: (id: number) =>
+      /** True if there was such an action. The table of changes keeps its terms and who deleted it. */
+      remove: (id: number, by: string) =>
         Effect.map(
-          StoreError.guard(sql`DELETE FROM corporate_actions WHERE action_id = ${id} RETURNING action_id`),
+          StoreError.guard(sql`WITH gone AS (DELETE FROM corporate_actions WHERE action_id = ${id} RETURNING *)
+            INSERT INTO corporate_action_changes (action_id, change, terms, changed_by)
+            SELECT action_id, 'deleted', to_jsonb(gone), ${by} FROM gone RETURNING action_id`),
           (rows) => rows.length > 0
         ).pipe(Effect.withSpan("CorporateActionRepo.remove")),
       /** Of one share, ascending by day. */
       ofShare: (exchange: string, symbol: string) =>
         StoreError.guardRead(ofShare({ exchange, symbol })).pipe(Effect.withSpan("CorporateActionRepo.ofShare")),
       /** Drops the broker's bars from before each action that has come into force since, once: they are fetched again in the newest shares. */
-      dropBrokerBars: (share: { readonly exchange: string; readonly symbol: string }, token: number, today: string) =>
-        StoreError.guardRead(dropBrokerBars(share, token, today)).pipe(Effect.withSpan("CorporateActionRepo.dropBrokerBars"))
+      dropBrokerBars: (share: { readonly exchange: string; readonly symbol: string }, today: string) =>
+        StoreError.guardRead(dropBrokerBars(share, today)).pipe(Effect.withSpan("CorporateActionRepo.dropBrokerBars"))
     } as const
   })
 }) {}

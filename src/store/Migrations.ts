@@ -15,6 +15,8 @@ import { migration as calendarEntries } from "./migrations/M0012CalendarEntries.
 import { migration as corporateActions } from "./migrations/M0013CorporateActions.ts"
 import { migration as settlementsByHand } from "./migrations/M0014SettlementsByHand.ts"
 import { migration as incompleteBars } from "./migrations/M0015IncompleteBars.ts"
+import { migration as barsByName } from "./migrations/M0016BarsByName.ts"
+import { migration as corporateActionChanges } from "./migrations/M0017CorporateActionChanges.ts"
 import type { Migration } from "./migrations/Migration.ts"
 import * as Postgres from "./Postgres.ts"
 import * as StoreError from "./StoreError.ts"
@@ -35,7 +37,9 @@ export const all: ReadonlyArray<Migration> = [
   calendarEntries,
   corporateActions,
   settlementsByHand,
-  incompleteBars
+  incompleteBars,
+  barsByName,
+  corporateActionChanges
 ]
 
 /** A step failed and was rolled back completely, or the database is newer than this program. */

@@ -58,6 +58,7 @@ export const refreshInstruments = make({
 })
 
 const HistoryQuestion = Schema.Struct({
+  exchange: Schema.String,
   instrument_token: Schema.Int,
   tradingsymbol: Schema.String,
   minutes: Schema.Int,

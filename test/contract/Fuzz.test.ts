@@ -244,8 +244,10 @@ layer(world(patient), { excludeTestServices: true })("Fuzzing", (it) => {
         // Stands in for the engine: without it history and refreshes would wait for an answer.
         const history = Asks.serve(
           Asks.fetchHistory,
-          ({ instrument_token, tradingsymbol, minutes }) =>
-            Effect.as(Effect.orDie(repo.markFetched({ instrumentToken: instrument_token, tradingsymbol, minutes }, [])), { bars: 0 }),
+          ({ exchange, instrument_token, tradingsymbol, minutes }) =>
+            Effect.as(Effect.orDie(repo.markFetched({ exchange, instrumentToken: instrument_token, tradingsymbol, minutes }, [])), {
+              bars: 0
+            }),
           4
         )
         const instruments = Asks.serve(Asks.refreshInstruments, () => Effect.succeed({ trade_date: "2026-11-24", instruments: 7 }), 4)

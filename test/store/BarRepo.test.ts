@@ -9,13 +9,14 @@ const day = "2026-08-19"
 const ist = (time: string, on = day) => new Date(`${on}T${time}:00+05:30`)
 let tokens = 1_000
 /** A separate instrument for each test. */
-const of = (minutes = 1) => ({ instrumentToken: ++tokens * 256 + 2, tradingsymbol: `T${tokens}`, minutes })
+const of = (minutes = 1) => ({ exchange: "NFO", instrumentToken: ++tokens * 256 + 2, tradingsymbol: `T${tokens}`, minutes })
 const bar = (
   on: ReturnType<typeof of>,
   at: Date,
   [open, high, low, close]: readonly [number, number, number, number],
   more: Partial<NewBar> = {}
 ): NewBar => ({
+  exchange: on.exchange,
   instrumentToken: on.instrumentToken,
   tradingsymbol: on.tradingsymbol,
   minutes: 1,
@@ -145,7 +146,7 @@ layer(fresh(), { excludeTestServices: true })("BarRepo", (it) => {
     })
   )
 
-  it.effect("the broker's later bars correct earlier ones; another instrument with the same token is separate", () =>
+  it.effect("the broker's later bars correct earlier ones; another name and another exchange are separate", () =>
     Effect.gen(function* () {
       const bars = yield* BarRepo
       const on = of()
@@ -154,7 +155,30 @@ layer(fresh(), { excludeTestServices: true })("BarRepo", (it) => {
       assert.strictEqual(yield* bars.save([{ ...told, high: 2 }]), 1)
       assert.strictEqual((yield* range(on, 1))[0]?.high, 2)
       assert.deepStrictEqual(yield* range({ ...on, tradingsymbol: "OTHER" }, 1), [])
+      assert.deepStrictEqual(yield* range({ ...on, exchange: "BFO" }, 1), [])
     })
+  )
+
+  it.effect(
+    "BE-DAY-04 two contracts that had one token in the same minute keep their bars; a contract keeps its own under two tokens",
+    () =>
+      Effect.gen(function* () {
+        const bars = yield* BarRepo
+        const [old, heir] = [of(), of()]
+        const moved = { ...old, instrumentToken: heir.instrumentToken }
+        yield* bars.save([bar(old, ist("09:15"), [1, 1, 1, 1]), bar(moved, ist("09:16"), [2, 2, 2, 2])])
+        yield* bars.save([bar(heir, ist("09:16"), [9, 9, 9, 9]), bar(heir, ist("09:17"), [9, 9, 9, 9])])
+        assert.deepStrictEqual(
+          (yield* range(old, 1)).map(({ open }) => open),
+          [1, 2]
+        )
+        assert.deepStrictEqual(
+          (yield* range(heir, 1)).map(({ open }) => open),
+          [9, 9]
+        )
+        yield* bars.markFetched(old, [day])
+        yield* bars.markFetched(moved, [day])
+      })
   )
 
   it.effect("a range includes both ends, but no bar that starts before it", () =>

@@ -20,7 +20,8 @@ const tables = [
   "settlements",
   "calendar_entries",
   "calendar_changes",
-  "corporate_actions"
+  "corporate_actions",
+  "corporate_action_changes"
 ] as const
 
 const fill = Effect.gen(function* () {
@@ -42,9 +43,9 @@ const fill = Effect.gen(function* () {
     VALUES (1, 256265, 'NIFTY 50', 'NSE', 'BUY', 1000000000, 12345678901234567890.0123456789, '2026-08-19T03:45:00.123456Z', 't1'),
       (2, 4294967295, 'X', 'NFO', 'SELL', 1, 88.08333333333333, '2026-08-19T03:45:00Z', NULL)`
   yield* sql`INSERT INTO bars VALUES
-    (4294967295, 'X', 1, 'live', '2026-08-19T03:45:00Z', 9007199254740991, 9007199254740991, 0, 1, 4294967295, NULL, false),
-    (256265, 'NIFTY 50', 1440, 'broker', '2026-08-18T18:30:00Z', 2450000, 2450005, 2449995, 2450000, 0, 0, true)`
-  yield* sql`INSERT INTO bar_days (instrument_token, tradingsymbol, minutes, day) VALUES (256265, 'NIFTY 50', 1440, '2026-08-18')`
+    (4294967295, 'X', 1, 'live', '2026-08-19T03:45:00Z', 9007199254740991, 9007199254740991, 0, 1, 4294967295, NULL, false, 'NFO'),
+    (256265, 'NIFTY 50', 1440, 'broker', '2026-08-18T18:30:00Z', 2450000, 2450005, 2449995, 2450000, 0, 0, true, 'NSE')`
+  yield* sql`INSERT INTO bar_days (instrument_token, tradingsymbol, minutes, day, exchange) VALUES (256265, 'NIFTY 50', 1440, '2026-08-18', 'NSE')`
   yield* sql`INSERT INTO settlements VALUES
     ('NFO', 'NIFTY26AUG24500CE', '2026-08-25', 12345678901234567890.0123456789, 'underlying_close', '2026-08-25T10:10:00Z', NULL, NULL),
     ('NFO', 'NIFTY26AUG24600CE', '2026-08-25', 0.00000000000000000001, 'by_hand', '2026-08-25T10:10:00Z', 'a1', 'circular 7')`
@@ -52,6 +53,7 @@ const fill = Effect.gen(function* () {
   yield* sql`INSERT INTO calendar_changes (entry_id, action, entry, changed_by) VALUES (1, 'created', '{"entry":"known","row":{}}', 'a1')`
   yield* sql`INSERT INTO corporate_actions (exchange, symbol, ex_date, kind, shares_before, shares_after, price_paise, close_paise, source,
     imported_by) VALUES ('NSE', 'M&M', '2026-02-02', 'split', 1, 2, 0, 0, '{"circular 1"}', 'a1')`
+  yield* sql`INSERT INTO corporate_action_changes (action_id, change, terms, changed_by) VALUES (1, 'saved', '{"symbol":"M&M"}', 'a1')`
   yield* sql`INSERT INTO strategy_m2m_candles VALUES (1, '2026-08-19T03:45:00Z', -999999999.99, 1000000000000.0000000001, -1e18, 0, -12.5)`
 })
 
@@ -124,6 +126,41 @@ describe("Migrations", () => {
       )
     )
   }
+
+  it.live("BE-DAY-04 bars by token become bars by name and back: two names of one token and two tokens of one name lose nothing", () =>
+    onFresh(
+      Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        const prices = Effect.map(
+          sql<{ readonly name: string; readonly open: string }>`SELECT tradingsymbol AS name, open FROM bars ORDER BY 1, open`,
+          (rows) => rows.map(({ name, open }) => `${name} ${open}`)
+        )
+        const put = (exchange: string | null, token: number, name: string, open: number) =>
+          exchange === null
+            ? sql`INSERT INTO bars (instrument_token, tradingsymbol, minutes, source, at, open, high, low, close, volume, oi, complete)
+                VALUES (${token}, ${name}, 1, 'live', '2026-08-19T03:45:00Z', ${open}, ${open}, ${open}, ${open}, 0, NULL, true)`
+            : sql`INSERT INTO bars VALUES (${token}, ${name}, 1, 'live', '2026-08-19T03:45:00Z', ${open}, ${open}, ${open}, ${open}, 0, NULL,
+                true, ${exchange})`
+        yield* Migrations.up
+        yield* put("NFO", 258, "A", 1)
+        yield* put("NFO", 258, "B", 2)
+        yield* Migrations.down(15)
+        assert.deepStrictEqual(yield* prices, ["B 2"])
+        yield* put(null, 514, "B", 3)
+        yield* put(null, 777, "SENSEX", 4)
+        yield* Migrations.up
+        assert.deepStrictEqual(yield* prices, ["A 1", "B 3", "SENSEX 4"])
+        yield* Migrations.down(15)
+        yield* Migrations.up
+        assert.deepStrictEqual(yield* prices, ["A 1", "B 3", "SENSEX 4"])
+        const places = yield* sql<{ readonly exchange: string }>`SELECT exchange FROM bars ORDER BY tradingsymbol`
+        assert.deepStrictEqual(
+          places.map(({ exchange }) => exchange),
+          ["NFO", "NFO", "NSE"]
+        )
+      })
+    )
+  )
 
   it.live("two instances that start at the same time apply each step once", () =>
     Effect.flatMap(freshDatabase, (url) => {

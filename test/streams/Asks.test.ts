@@ -6,7 +6,7 @@ import * as Streams from "../../src/streams/Streams.ts"
 import * as Subjects from "../../src/streams/Subjects.ts"
 import { another, backend, Server, settings } from "./Nats.ts"
 
-const question = { instrument_token: 256265, tradingsymbol: "NIFTY 50", minutes: 1, from_ms: 1, to_ms: 2 }
+const question = { exchange: "NSE", instrument_token: 256265, tradingsymbol: "NIFTY 50", minutes: 1, from_ms: 1, to_ms: 2 }
 const impatient = { ...Asks.fetchHistory, timeoutMs: 300 }
 
 describe("ctl.ask", () => {

@@ -21,13 +21,14 @@ const isSavable = ({ at, open, high, low, close, volume, oi }: NewBar): boolean 
   !Number.isNaN(at.getTime()) && [open, high, low, close, volume, oi ?? 0].every(Number.isSafeInteger)
 
 /** Throws when the rulebook does not know the price unit of the token's segment. */
-const toRows = ({ instrument_token, tradingsymbol, bars }: Bar.Bars): Either.Either<ReadonlyArray<NewBar>, string> => {
+const toRows = ({ exchange, instrument_token, tradingsymbol, bars }: Bar.Bars): Either.Either<ReadonlyArray<NewBar>, string> => {
   const scale = Instrument.priceScale(instrument_token)
   const units = (rupees: number): number => Math.round(rupees * scale)
   const rows = bars
     .filter(({ closed }) => closed)
     .map(
       ({ timestamp, open, high, low, close, volume, oi, complete }): NewBar => ({
+        exchange: Instrument.exchangeOf(instrument_token, exchange),
         instrumentToken: instrument_token,
         tradingsymbol,
         minutes: 1,

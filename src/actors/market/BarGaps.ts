@@ -16,8 +16,8 @@ export const triesMax = 3
 /** Gaps whose tries are remembered. Beyond it all are forgotten and tried again. */
 const rememberedMax = 100_000
 
-const keyOf = ({ instrumentToken, tradingsymbol, from, to }: BarRepo.Gap): string =>
-  `${instrumentToken} ${tradingsymbol} ${from.getTime()} ${to.getTime()}`
+const keyOf = ({ exchange, tradingsymbol, from, to }: BarRepo.Gap): string =>
+  `${exchange} ${tradingsymbol} ${from.getTime()} ${to.getTime()}`
 
 /**
  * Fills from the broker's history the minutes in which packets were lost: those that a bar marks incomplete, and the ones without a bar

@@ -30,7 +30,7 @@ const rememberedMax = 10_000
 
 /** The broker's candle as a row; null if its prices contradict each other, for example a low above the close. */
 export const rowOf = (
-  series: { instrumentToken: number; tradingsymbol: string; minutes: number },
+  series: { exchange: string; instrumentToken: number; tradingsymbol: string; minutes: number },
   candle: KiteHistory.Candle
 ): NewBar | null => {
   const scale = Instrument.priceScale(series.instrumentToken)
@@ -93,7 +93,7 @@ export const make = Effect.gen(function* () {
 
     const answer = (question: Asks.HistoryQuestion) =>
       Effect.gen(function* () {
-        const { instrument_token: instrumentToken, tradingsymbol, minutes } = question
+        const { exchange, instrument_token: instrumentToken, tradingsymbol, minutes } = question
         const interval = KiteHistory.byMinutes(minutes)
         if (interval === undefined) return yield* new NoHistory({ detail: `the broker has no candles of ${minutes} minutes` })
         const span = { fromMs: question.from_ms, toMs: question.to_ms }
@@ -101,7 +101,7 @@ export const make = Effect.gen(function* () {
         if (isFresh(key)) return { bars: 0 }
         const nowMs = marketClock.unsafeNow()
         const candles = yield* fetch(instrumentToken, interval, span)
-        const series = { instrumentToken, tradingsymbol, minutes }
+        const series = { exchange, instrumentToken, tradingsymbol, minutes }
         const rows = candles.flatMap((candle) => rowOf(series, candle) ?? [])
         if (rows.length < candles.length) {
           yield* Effect.logWarning("impossible candles are left out").pipe(
@@ -118,8 +118,8 @@ export const make = Effect.gen(function* () {
         Effect.mapError((error) => (error._tag === "NoHistory" ? error : failed(error)))
       )
     const gaps = yield* BarGaps.make(
-      ({ instrumentToken, tradingsymbol, from, to }) =>
-        answer({ instrument_token: instrumentToken, tradingsymbol, minutes: 1, from_ms: from.getTime(), to_ms: to.getTime() }),
+      ({ exchange, instrumentToken, tradingsymbol, from, to }) =>
+        answer({ exchange, instrument_token: instrumentToken, tradingsymbol, minutes: 1, from_ms: from.getTime(), to_ms: to.getTime() }),
       marketClock.unsafeNow
     ).pipe(Effect.provideService(BarRepo, repo))
     return yield* Effect.raceFirst(Asks.serve(Asks.fetchHistory, answer, concurrency), gaps.keep)

@@ -40,6 +40,12 @@ export const unitsOf = (token: number): Either.Either<number, UnknownRule> => Se
 /** `unitsOf` for the token of an instrument. `parseCsv` rejects rows without a unit, so a missing one here is a defect. */
 export const priceScale = (token: number): number => Either.getOrThrowWith(unitsOf(token), (unknown) => unknown)
 
+/** Kite's exchange of an instrument: that of its segment. An index has the exchange of its underlying. */
+export const exchangeOf = (token: number, underlyingExchange: string): string => {
+  const { name } = Either.getOrThrowWith(Segments.unitOf(shipped.segments, token), (unknown) => unknown)
+  return isIndex(token) ? underlyingExchange : name
+}
+
 /** Index packets have another layout, and an index is not tradable. */
 export const isIndex = (token: number): boolean => segmentOf(token) === Segment.INDICES
 

@@ -71,7 +71,7 @@ export const CorporateActionsHttp = HttpApiBuilder.group(
       .handle("remove", ({ path }) =>
         Effect.gen(function* () {
           const { id } = yield* Admin.only
-          const isRemoved = canExist(path.id) && (yield* orProblem(repo.remove(path.id)))
+          const isRemoved = canExist(path.id) && (yield* orProblem(repo.remove(path.id, id)))
           if (!isRemoved) return yield* new Problem.NotFound({ detail: "Corporate action not found" })
           yield* Effect.annotateLogs(Effect.logInfo("corporate action deleted"), { audit: "corporate_actions", by: id, action: path.id })
           return { message: "Corporate action deleted" }

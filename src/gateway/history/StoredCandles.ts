@@ -26,7 +26,7 @@ export const make = Effect.gen(function* () {
   const rangeOf = (instrument: Instrument.Instrument, { minutes }: KiteHistory.Interval, span: KiteHistory.Span, nowMs: number) => {
     const place = placeOf(instrument)
     return {
-      instrumentToken: instrument.token,
+      exchange: instrument.exchange,
       tradingsymbol: instrument.tradingsymbol,
       minutes,
       from: new Date(span.fromMs),
@@ -54,6 +54,7 @@ export const make = Effect.gen(function* () {
         Coverage.missing(stored, { ...span, fromMs: Math.max(span.fromMs, ownFromMs) }, nowMs, sessionOf),
         ({ fromMs, toMs }) =>
           engine.ask(Asks.fetchHistory, {
+            exchange: instrument.exchange,
             instrument_token: instrument.token,
             tradingsymbol: instrument.tradingsymbol,
             minutes: interval.minutes,
@@ -65,11 +66,11 @@ export const make = Effect.gen(function* () {
     })
 
   /** The corporate actions of a share. The broker's bars from before one that came into force are dropped, so that `fill` fetches them again. */
-  const actionsOf = ({ exchange, tradingsymbol, instrumentType, token }: Instrument.Instrument, nowMs: number) =>
+  const actionsOf = ({ exchange, tradingsymbol, instrumentType }: Instrument.Instrument, nowMs: number) =>
     Effect.gen(function* () {
       if (instrumentType !== "EQ") return []
       const found = yield* orProblem(actions.ofShare(exchange, tradingsymbol))
-      if (found.length > 0) yield* orProblem(actions.dropBrokerBars({ exchange, symbol: tradingsymbol }, token, IndiaTime.istDate(nowMs)))
+      if (found.length > 0) yield* orProblem(actions.dropBrokerBars({ exchange, symbol: tradingsymbol }, IndiaTime.istDate(nowMs)))
       return found
     })
 

@@ -7,6 +7,7 @@ import { fresh } from "../../store/Stores.ts"
 const at = (minute: string) => new Date(`2026-08-19T${minute}:00+05:30`)
 const token = 1_002 * 256 + 2
 const bar = (minute: string, source: NewBar["source"], complete: boolean, more: Partial<NewBar> = {}): NewBar => ({
+  exchange: "NFO",
   instrumentToken: token,
   tradingsymbol: "A",
   minutes: 1,
@@ -54,7 +55,7 @@ layer(fresh(), { excludeTestServices: true })("BarGaps", (it) => {
         "filled gaps are not asked for again, empty ones are given up"
       )
       const range = { from: at("09:15"), to: at("15:30"), now: at("15:30"), sessions: [], gridOpenMs: 0 }
-      const shown = yield* repo.range({ instrumentToken: token, tradingsymbol: "A", minutes: 1, ...range })
+      const shown = yield* repo.range({ exchange: "NFO", tradingsymbol: "A", minutes: 1, ...range })
       assert.deepStrictEqual(
         shown.map((one) => [one.at.toISOString(), one.ours]),
         ["10:00", "10:01", "10:02", "10:03", "10:04", "10:05"].map((minute) => [

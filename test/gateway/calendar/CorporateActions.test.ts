@@ -1,3 +1,4 @@
+import * as SqlClient from "@effect/sql/SqlClient"
 import { assert, layer } from "@effect/vitest"
 import { Effect } from "effect"
 import type * as Instrument from "../../../src/domain/market/Instrument.ts"
@@ -5,12 +6,13 @@ import { BarRepo, type NewBar } from "../../../src/store/BarRepo.ts"
 import { InstrumentRegistry } from "../../../src/store/InstrumentRegistry.ts"
 import * as Asks from "../../../src/streams/Asks.ts"
 import { JetStream } from "../../../src/streams/JetStream.ts"
+import { pool } from "../../store/Stores.ts"
 import { ask, tokens, World, world } from "../GatewayWorld.ts"
 
 const admin = { as: "root", role: "admin", method: "POST" } as const
 const day = "2026-07-24"
 const openMs = Date.parse(`${day}T09:15:00+05:30`)
-const of = { instrumentToken: tokens.infy, tradingsymbol: "INFY", minutes: 1 }
+const of = { exchange: "NSE", instrumentToken: tokens.infy, tradingsymbol: "INFY", minutes: 1 }
 const bar = (minute: number, source: NewBar["source"], price: number): NewBar => ({
   ...of,
   source,
@@ -51,25 +53,47 @@ const engine = (bars: () => ReadonlyArray<NewBar>) =>
   })
 
 layer(world(), { excludeTestServices: true })("Corporate actions", (it) => {
-  it.effect("BE-SVC-04 an import lists what it knows with factors and sources; the same again changes nothing", () =>
-    Effect.gen(function* () {
-      const dividend = { symbol: "TCS", ex_date: "2026-06-01", kind: "dividend", price: "20.50", close_before: "4100.00", source: ["note"] }
-      assert.deepStrictEqual((yield* importAll(dividend)).body, { saved: 1, unchanged: 0 })
-      assert.deepStrictEqual((yield* importAll(dividend)).body, { saved: 0, unchanged: 1 })
-      const { body } = yield* ask("/calendar/corporate-actions?symbol=TCS")
-      assert.strictEqual(body.total, 1)
-      assert.deepInclude(body.corporate_actions[0], {
-        ...dividend,
-        exchange: "NSE",
-        price_factor: { numerator: 407_950, denominator: 410_000 },
-        volume_factor: { numerator: 1, denominator: 1 },
-        imported_by: "root"
+  it.effect(
+    "BE-SVC-04 an import lists what it knows with factors and sources; the same again changes nothing, and every change is kept",
+    () =>
+      Effect.gen(function* () {
+        const dividend = {
+          symbol: "TCS",
+          ex_date: "2026-06-01",
+          kind: "dividend",
+          price: "20.50",
+          close_before: "4100.00",
+          source: ["note"]
+        }
+        assert.deepStrictEqual((yield* importAll(dividend)).body, { saved: 1, unchanged: 0 })
+        assert.deepStrictEqual((yield* importAll(dividend)).body, { saved: 0, unchanged: 1 })
+        const { body } = yield* ask("/calendar/corporate-actions?symbol=TCS")
+        assert.strictEqual(body.total, 1)
+        assert.deepInclude(body.corporate_actions[0], {
+          ...dividend,
+          exchange: "NSE",
+          price_factor: { numerator: 407_950, denominator: 410_000 },
+          volume_factor: { numerator: 1, denominator: 1 },
+          imported_by: "root"
+        })
+        const { id } = body.corporate_actions[0]
+        const remove = { ...admin, method: "DELETE" }
+        assert.strictEqual((yield* ask(`/calendar/corporate-actions/${id}`, remove)).status, 200)
+        assert.strictEqual((yield* ask(`/calendar/corporate-actions/${id}`, remove)).status, 404)
+        const { databaseUrl } = yield* World
+        const changes = Effect.flatMap(
+          SqlClient.SqlClient,
+          (sql) => sql<{ readonly row: unknown }>`SELECT array[change, changed_by, terms->>'symbol', terms->>'price_paise'] AS row
+          FROM corporate_action_changes WHERE action_id = ${id} ORDER BY change_id`
+        )
+        assert.deepStrictEqual(
+          (yield* Effect.provide(changes, pool(databaseUrl))).map(({ row }) => row),
+          [
+            ["saved", "root", "TCS", "2050"],
+            ["deleted", "root", "TCS", "2050"]
+          ]
+        )
       })
-      const { id } = body.corporate_actions[0]
-      const remove = { ...admin, method: "DELETE" }
-      assert.strictEqual((yield* ask(`/calendar/corporate-actions/${id}`, remove)).status, 200)
-      assert.strictEqual((yield* ask(`/calendar/corporate-actions/${id}`, remove)).status, 404)
-    })
   )
 
   it.effect("BE-SEC-04 BE-SVC-04 only an administrator imports and deletes; wrong terms are 422 by their field, and nothing is saved", () =>

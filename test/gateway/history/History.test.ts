@@ -30,6 +30,7 @@ const priceOf = (token: number, n: number): number => {
 const bar = (token: number, n: number, more: Partial<NewBar> = {}): NewBar => {
   const price = priceOf(token, n)
   return {
+    exchange: master.byToken.get(token)?.exchange ?? "",
     instrumentToken: token,
     tradingsymbol: symbols.get(token) ?? "",
     minutes: 1,
@@ -59,7 +60,8 @@ const engine = (answer: (question: Asks.HistoryQuestion) => ReadonlyArray<NewBar
           asked.push(question)
           const bars = answer(question)
           if (bars instanceof Error) return yield* Effect.fail(bars)
-          const of = { instrumentToken: question.instrument_token, tradingsymbol: question.tradingsymbol, minutes: question.minutes }
+          const { exchange, instrument_token: instrumentToken, tradingsymbol, minutes } = question
+          const of = { exchange, instrumentToken, tradingsymbol, minutes }
           yield* Effect.orDie(repo.markFetched(of, [day]))
           return { bars: yield* Effect.orDie(repo.save(bars)) }
         }),
