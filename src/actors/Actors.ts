@@ -12,6 +12,7 @@ import * as GreeksActor from "./market/GreeksActor.ts"
 import * as HistoryActor from "./market/HistoryActor.ts"
 import * as InstrumentLoader from "./market/InstrumentLoader.ts"
 import * as InstrumentRefresh from "./market/InstrumentRefresh.ts"
+import * as SettlementPrices from "./market/SettlementPrices.ts"
 import * as SubscriptionActor from "./market/SubscriptionActor.ts"
 import * as TickerActor from "./market/TickerActor.ts"
 import * as Placement from "./placement/Placement.ts"
@@ -32,6 +33,7 @@ const Kinds = Layer.effect(
     const fetchHistory = yield* HistoryActor.make
     const refreshInstruments = yield* InstrumentRefresh.make
     const lookAfterSubscriptions = yield* SubscriptionActor.make
+    const confirmSettlements = yield* SettlementPrices.make
     const relayToRedis = yield* RedisRelay.make
     const { state: redisState } = yield* Redis
     const kinds: Placement.Kinds = {
@@ -46,6 +48,7 @@ const Kinds = Layer.effect(
       [HistoryActor.kind]: () => fetchHistory,
       [InstrumentRefresh.kind]: () => refreshInstruments,
       [SubscriptionActor.kind]: () => lookAfterSubscriptions,
+      [SettlementPrices.kind]: () => confirmSettlements,
       [RedisRelay.kind]: () => relayToRedis
     }
     const once = [
@@ -56,6 +59,7 @@ const Kinds = Layer.effect(
       HistoryActor.kind,
       InstrumentRefresh.kind,
       SubscriptionActor.kind,
+      SettlementPrices.kind,
       ...(redisState() === "not configured" ? [] : [RedisRelay.kind])
     ]
     return { kinds, always: once.map((kind) => Subject.kvKey(kind, "1")) }

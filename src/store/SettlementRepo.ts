@@ -6,8 +6,8 @@ import { SettlementSource } from "../domain/record/Lives.ts"
 import { BigIntColumn, NumericColumn, TimeColumn } from "./Columns.ts"
 import * as StoreError from "./StoreError.ts"
 
-/** `by_hand`: an administrator entered it. */
-const Source = Schema.Union(SettlementSource, Schema.Literal("by_hand"))
+/** `broker`: it follows from the broker's close of the underlying. `by_hand`: an administrator entered it. */
+const Source = Schema.Union(SettlementSource, Schema.Literal("broker", "by_hand"))
 
 const Settlement = Schema.Struct({
   exchange: Schema.String,
@@ -80,7 +80,26 @@ export class SettlementRepo extends Effect.Service<SettlementRepo>()("store/Sett
         WHERE (exchange, tradingsymbol) IN (SELECT exchange, tradingsymbol FROM strategy_legs
           UNION SELECT exchange, tradingsymbol FROM strategy_fills) ORDER BY exchange, tradingsymbol`
     })
+    const computedOn = SqlSchema.findAll({
+      Request: Schema.String,
+      Result: Settlement,
+      execute: (
+        day
+      ) => sql`SELECT exchange, tradingsymbol, expiry::text AS expiry, price, source, settled_at AS "settledAt" FROM settlements
+        WHERE expiry = ${day}::date AND source = 'underlying_close'`
+    })
+    const confirm = (all: ReadonlyArray<Pick<Settlement, "exchange" | "tradingsymbol" | "expiry" | "price">>, at: Date) => sql`
+      UPDATE settlements s SET price = b.price, source = 'broker', settled_at = ${at.toISOString()}::timestamptz
+      FROM unnest(${all.map((it) => it.exchange)}::text[], ${all.map((it) => it.tradingsymbol)}::text[], ${all.map((it) => it.expiry)}::date[],
+        ${all.map((it) => Money.format(it.price))}::numeric[]) AS b (exchange, tradingsymbol, expiry, price)
+      WHERE (s.exchange, s.tradingsymbol, s.expiry) = (b.exchange, b.tradingsymbol, b.expiry) AND s.source = 'underlying_close'
+      RETURNING s.tradingsymbol`
     return {
+      /** Settlements of an expiry day that were computed from the underlying's close. */
+      computedOn: (day: string) => StoreError.guardRead(computedOn(day)).pipe(Effect.withSpan("SettlementRepo.computedOn")),
+      /** Replaces computed prices by the broker's, and returns how many. A price entered by hand stays. */
+      confirm: (all: Parameters<typeof confirm>[0], at: Date) =>
+        Effect.map(StoreError.guard(confirm(all, at)), (rows) => rows.length).pipe(Effect.withSpan("SettlementRepo.confirm")),
       /** Enters a price by hand. It replaces the computed one, and no computed one replaces it. */
       enter: (it: Omit<Entered, "source" | "enteredBy" | "reference"> & { readonly enteredBy: string; readonly reference: string }) =>
         StoreError.guard(enter(it)).pipe(Effect.withSpan("SettlementRepo.enter")),

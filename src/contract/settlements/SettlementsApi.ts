@@ -12,8 +12,9 @@ export const Settlement = Schema.Struct({
   tradingsymbol: Schema.String,
   expiry: Schema.String,
   price: Money.annotations({ description: "The final settlement price in rupees, decimal text" }),
-  source: Schema.Literal("underlying_close", "future_last_price", "by_hand").annotations({
-    description: "Computed from the underlying's close or its future's last price, or entered by hand"
+  source: Schema.Literal("underlying_close", "future_last_price", "broker", "by_hand").annotations({
+    description:
+      "Computed from the underlying's close or its future's last price, by the broker's close of the underlying, or entered by hand"
   }),
   settled_at: Schema.String.annotations({ description: "When the price was computed or entered" }),
   entered_by: Schema.NullOr(Schema.String).annotations({ description: "The administrator who entered it; null for a computed price" }),

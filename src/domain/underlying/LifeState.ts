@@ -2,6 +2,7 @@ import { Either } from "effect"
 import * as IndiaTime from "../IndiaTime.ts"
 import * as Money from "../Money.ts"
 import * as Quotes from "../market/Quotes.ts"
+import * as SettlementValue from "../options/SettlementValue.ts"
 import type { Happening, SettlementSource } from "../record/Lives.ts"
 import type { Contract } from "../record/Reference.ts"
 import * as Day from "../rules/Day.ts"
@@ -105,12 +106,6 @@ const settledOn = (quotes: Quotes.Quotes, expiry: string): { readonly price: num
   return { price: Quotes.rupees(quotes, row, price), source: spot >= 0 ? "underlying_close" : "future_last_price" }
 }
 
-/** A contract's value at expiry: a future is worth its base, an option its exercise value. */
-const worth = ({ kind, strike }: Contract, base: Money.Decimal): Money.Decimal => {
-  if (kind === "CE") return Money.Decimal.max(base.minus(strike), 0)
-  return kind === "PE" ? Money.Decimal.max(base.times(-1).plus(strike), 0) : base
-}
-
 const remember = (set: Set<string>, symbol: string): void => {
   if (set.size >= rememberedMax) set.clear()
   set.add(symbol)
@@ -134,7 +129,7 @@ export const onClock = (lives: LifeState, quotes: Quotes.Quotes, eventMs: number
     const base = settledOn(quotes, contract.expiry ?? "")
     if (base === null) continue
     remember(lives.settled, symbol)
-    const price = worth(contract, Money.ofNumber(base.price))
+    const price = SettlementValue.of(contract.kind, Money.ofNumber(contract.strike), Money.ofNumber(base.price))
     happenings.push({ kind: "settled", contract, exchange, price, source: base.source })
   }
   return happenings

@@ -9,35 +9,46 @@ const entry = { ...contract, price: "50.35", reference: "NSE circular of the exp
 const enter = (body: object, role = "admin") => ask("/settlements", { method: "PUT", role, body })
 
 layer(world(), { excludeTestServices: true })("Settlement prices", (it) => {
-  it.effect("an administrator enters a price with its source; it replaces the computed one, and no computed one replaces it", () =>
-    Effect.gen(function* () {
-      const repo = yield* SettlementRepo
-      const computed = {
-        ...contract,
-        price: new Money.Decimal(49),
-        source: "underlying_close",
-        settledAt: new Date("2020-01-30T10:00:00Z")
-      } as const
-      assert.strictEqual(yield* repo.save([computed]), 1)
-      const [before] = (yield* ask("/settlements")).body.settlements
-      assert.deepInclude(before, { price: "49", source: "underlying_close", entered_by: null, reference: null })
+  it.effect(
+    "an administrator enters a price with its source; it replaces the computed one and the broker's, and none of them replaces it",
+    () =>
+      Effect.gen(function* () {
+        const repo = yield* SettlementRepo
+        const computed = {
+          ...contract,
+          price: new Money.Decimal(49),
+          source: "underlying_close",
+          settledAt: new Date("2020-01-30T10:00:00Z")
+        } as const
+        assert.strictEqual(yield* repo.save([computed]), 1)
+        const [before] = (yield* ask("/settlements")).body.settlements
+        assert.deepInclude(before, { price: "49", source: "underlying_close", entered_by: null, reference: null })
 
-      const { engine } = yield* World
-      const heard: Array<string> = []
-      const subscription = engine.nc.subscribe("ctl.changed.>", { callback: (_, message) => void heard.push(message.subject) })
-      yield* Effect.promise(() => engine.nc.flush())
-      const { status, body } = yield* enter(entry)
-      assert.strictEqual(status, 200, JSON.stringify(body))
-      assert.deepInclude(body, { ...entry, source: "by_hand", entered_by: "u1" })
-      yield* Effect.promise(() => engine.nc.flush())
-      subscription.unsubscribe()
-      assert.deepStrictEqual(heard, ["ctl.changed.strategies"])
+        const at = new Date("2020-01-30T10:05:00Z")
+        assert.strictEqual((yield* repo.computedOn(gone)).length, 1)
+        const confirmed = { ...contract, price: new Money.Decimal("49.5") }
+        assert.strictEqual(yield* repo.confirm([confirmed], at), 1)
+        const [broker] = (yield* ask("/settlements")).body.settlements
+        assert.deepInclude(broker, { price: "49.5", source: "broker", entered_by: null })
+        assert.strictEqual(yield* repo.save([computed]), 0)
 
-      assert.strictEqual(yield* repo.save([computed]), 0)
-      const after = (yield* ask(`/settlements?tradingsymbol=${contract.tradingsymbol}`)).body
-      assert.deepStrictEqual([after.total, after.settlements], [1, [body]])
-      assert.strictEqual((yield* ask("/settlements?tradingsymbol=NOSUCH")).body.total, 0)
-    })
+        const { engine } = yield* World
+        const heard: Array<string> = []
+        const subscription = engine.nc.subscribe("ctl.changed.>", { callback: (_, message) => void heard.push(message.subject) })
+        yield* Effect.promise(() => engine.nc.flush())
+        const { status, body } = yield* enter(entry)
+        assert.strictEqual(status, 200, JSON.stringify(body))
+        assert.deepInclude(body, { ...entry, source: "by_hand", entered_by: "u1" })
+        yield* Effect.promise(() => engine.nc.flush())
+        subscription.unsubscribe()
+        assert.deepStrictEqual(heard, ["ctl.changed.strategies"])
+
+        assert.strictEqual(yield* repo.save([computed]), 0)
+        assert.strictEqual(yield* repo.confirm([confirmed], at), 0)
+        const after = (yield* ask(`/settlements?tradingsymbol=${contract.tradingsymbol}`)).body
+        assert.deepStrictEqual([after.total, after.settlements], [1, [body]])
+        assert.strictEqual((yield* ask("/settlements?tradingsymbol=NOSUCH")).body.total, 0)
+      })
   )
 
   it.effect("BE-DAY-03 a sold option at 120 that expires worthless leaves +9,000 for 75, by an entered price too", () =>
