@@ -42,8 +42,8 @@ const rooms = {
   actors: [["runtime"], ["placement"], ["market", "strategies", "edge"], ["director"], ["."]],
   contract: [
     ["shared"],
-    ["calendar", "settlements", "chains", "history", "instruments", "orders", "service", "subscriptions", "udf"],
-    ["strategies"],
+    ["calendar", "settlements", "chains", "depth", "history", "instruments", "orders", "service", "subscriptions", "udf"],
+    ["futures", "strategies"],
     ["sockets"],
     ["."]
   ],
@@ -52,9 +52,9 @@ const rooms = {
     ["views"],
     ["serve"],
     ["sockets"],
-    ["ticks", "chains", "instruments", "subscriptions"],
+    ["ticks", "chains", "depth", "instruments", "subscriptions"],
     ["calendar", "settlements", "history", "orders", "strategies"],
-    ["bridge", "udf"],
+    ["bridge", "futures", "udf"],
     ["service"],
     ["."]
   ]

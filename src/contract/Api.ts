@@ -4,6 +4,8 @@ import { CalendarApi } from "./calendar/CalendarApi.ts"
 import { CorporateActionsApi } from "./calendar/CorporateActionsApi.ts"
 import { ChainAnalysisApi } from "./chains/ChainAnalysisApi.ts"
 import { ChainsApi } from "./chains/ChainsApi.ts"
+import { DepthApi } from "./depth/DepthApi.ts"
+import { FuturesApi } from "./futures/FuturesApi.ts"
 import { HistoryApi } from "./history/HistoryApi.ts"
 import { InstrumentsApi } from "./instruments/InstrumentsApi.ts"
 import { OrdersApi } from "./orders/OrdersApi.ts"
@@ -37,5 +39,7 @@ export class Api extends contract(HttpApi.make("gateway"))
   .add(CorporateActionsApi)
   .add(SettlementsApi)
   .add(OrdersApi)
+  .add(DepthApi)
+  .add(FuturesApi)
   .annotate(OpenApi.Title, "Tarang")
   .annotate(OpenApi.Version, "1") {}

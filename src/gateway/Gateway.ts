@@ -11,6 +11,8 @@ import * as ChainSocket from "./chains/ChainSocket.ts"
 import { Chains } from "./chains/Chains.ts"
 import { ChainsHttp } from "./chains/ChainsHttp.ts"
 import { Valuation } from "./chains/Valuation.ts"
+import { DepthHttp } from "./depth/DepthHttp.ts"
+import { FuturesHttp } from "./futures/FuturesHttp.ts"
 import { History } from "./history/History.ts"
 import { HistoryHttp } from "./history/HistoryHttp.ts"
 import { InstrumentsHttp } from "./instruments/InstrumentsHttp.ts"
@@ -50,6 +52,7 @@ const bodyBytesMax = 256 * 1024
 const ApiRoutes = HttpLayerRouter.addHttpApi(described, { openapiPath: "/openapi.json" }).pipe(
   Layer.provide([ServiceHttp, SubscriptionsHttp, WindowsHttp, StrategiesHttp, PositionsHttp, ChainsHttp, ChainAnalysisHttp]),
   Layer.provide([InstrumentsHttp, HistoryHttp, UdfHttp, CalendarHttp, CorporateActionsHttp, SettlementsHttp, OrdersHttp]),
+  Layer.provide([DepthHttp, FuturesHttp]),
   Layer.provide(UdfAccessLive),
   Layer.provide(AuthenticationLive)
 )

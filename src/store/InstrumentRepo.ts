@@ -47,6 +47,16 @@ const fromRow = (row: Row): Instrument.Instrument => ({
   exchange: row.exchange
 })
 
+/** Every future of an underlying on the stored trade dates, those that have expired too, by expiry. */
+const futuresOf = (sql: SqlClient.SqlClient) => (exchange: string, name: string) =>
+  Effect.map(
+    sql<Row>`SELECT DISTINCT ON (expiry, tradingsymbol) instrument_token, exchange_token, tradingsymbol, name, expiry::text AS expiry,
+        strike, tick_size, lot_size, instrument_type, segment, exchange
+      FROM instruments WHERE exchange = ${exchange} AND name = ${name} AND instrument_type = 'FUT' AND expiry IS NOT NULL
+      ORDER BY expiry, tradingsymbol, trade_date DESC`,
+    (rows) => rows.map(fromRow)
+  ).pipe(StoreError.guardRead, Effect.withSpan("InstrumentRepo.futures"))
+
 /** Kite's instruments dumps by trade date. */
 export class InstrumentRepo extends Effect.Service<InstrumentRepo>()("store/InstrumentRepo", {
   effect: Effect.gen(function* () {
@@ -123,7 +133,6 @@ export class InstrumentRepo extends Effect.Service<InstrumentRepo>()("store/Inst
       sql<Refusal>`SELECT trade_date::text AS "tradeDate", reason FROM instrument_refusals ORDER BY trade_date DESC LIMIT 1`,
       ([newest]) => Option.fromNullable(newest)
     )
-
     return {
       /**
        * Stores all instruments of `tradeDate` ("YYYY-MM-DD") and replaces the stored ones. Prices are integers in the token's scale.
@@ -141,6 +150,7 @@ export class InstrumentRepo extends Effect.Service<InstrumentRepo>()("store/Inst
       /** The last stored trade date on which the token named another contract. */
       lastOfAnother: (token: number, tradingsymbol: string) =>
         StoreError.guardRead(lastOfAnother(token, tradingsymbol)).pipe(Effect.withSpan("InstrumentRepo.lastOfAnother")),
+      futures: futuresOf(sql),
       /** A text that changes whenever the result of `asOf` changes. It is cheap to query. */
       versionAsOf: (tradeDate: string) => StoreError.guardRead(versionOf(tradeDate)).pipe(Effect.withSpan("InstrumentRepo.versionAsOf")),
       /** The newest trade date's master. */

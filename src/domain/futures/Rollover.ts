@@ -5,7 +5,7 @@ import * as Forward from "../options/Forward.ts"
 import * as Position from "../strategy/Position.ts"
 import * as ProfitAndLoss from "../strategy/ProfitAndLoss.ts"
 
-/** One month's future: price in rupees, open interest in units, expiry in UTC milliseconds. */
+/** One month's future: price in rupees, open interest in units (NaN while unknown), expiry in UTC milliseconds. */
 export interface Contract {
   readonly price: number
   readonly openInterest: number
@@ -13,7 +13,10 @@ export interface Contract {
 }
 
 export interface Rollover {
-  /** Open interest beyond the near month / open interest of all months x 100; null without any open interest. */
+  /**
+   * Open interest beyond the near month / open interest of all months x 100. Null without any open interest, and unless that of the near
+   * and of the next month is known. Later months of unknown open interest are left out.
+   */
   readonly percent: number | null
   /** next - near, rupees: the price of holding a long position for another month. This and the next two are null without both prices. */
   readonly spread: number | null
@@ -25,8 +28,13 @@ export interface Rollover {
 
 const isPrice = (value: number): boolean => Number.isFinite(value) && value > 0
 
+export const unknown: Rollover = { percent: null, spread: null, costPercent: null, carry: null }
+
+const isKnown = ({ openInterest }: Contract): boolean => openInterest >= 0
+
 const percentRolled = (near: Contract, later: ReadonlyArray<Contract>): number | null => {
-  const beyond = later.reduce((sum, contract) => sum + contract.openInterest, 0)
+  if (![near, ...later.slice(0, 1)].every(isKnown)) return null
+  const beyond = later.filter(isKnown).reduce((sum, contract) => sum + contract.openInterest, 0)
   const all = near.openInterest + beyond
   return all > 0 ? (100 * beyond) / all : null
 }
@@ -35,7 +43,7 @@ const percentRolled = (near: Contract, later: ReadonlyArray<Contract>): number |
 export const rollover = (near: Contract, later: ReadonlyArray<Contract>): Rollover => {
   const percent = percentRolled(near, later)
   const next = later[0]
-  if (next === undefined || !isPrice(near.price) || !isPrice(next.price)) return { percent, spread: null, costPercent: null, carry: null }
+  if (next === undefined || !isPrice(near.price) || !isPrice(next.price)) return { ...unknown, percent }
   const spread = next.price - near.price
   const years = IndiaTime.yearsTo(next.expiryAtMs, near.expiryAtMs)
   return {
@@ -51,34 +59,36 @@ export interface Roll {
   readonly direction: Position.Direction
   readonly quantity: number
   readonly entryPrice: Money.Decimal
-  readonly closePrice: Money.Decimal
-  readonly openPrice: Money.Decimal
+  /** The next three are null while unknown. */
+  readonly closePrice: Money.Decimal | null
+  readonly openPrice: Money.Decimal | null
   /** Last price of the new month. */
-  readonly ltp: Money.Decimal
+  readonly ltp: Money.Decimal | null
 }
 
+/** A value is null unless every price that it needs is known. */
 export interface RollReport {
   /** Profit made in the near month. */
-  readonly realised: Money.Decimal
+  readonly realised: Money.Decimal | null
   /** Profit made so far in the new month. */
-  readonly unrealised: Money.Decimal
+  readonly unrealised: Money.Decimal | null
   /** Spread paid at the roll, (open - close) x signed quantity. It is not a loss by itself: the new month's price contains it. */
-  readonly rollCost: Money.Decimal
-  readonly total: Money.Decimal
+  readonly rollCost: Money.Decimal | null
+  readonly total: Money.Decimal | null
 }
 
 const opposite = (direction: Position.Direction): Position.Direction => (direction === "BUY" ? "SELL" : "BUY")
 
 /** P&L of a rolled position. Each month is a separate instrument, so its P&L is computed like a strategy's. */
-export const rollProfit = (roll: Roll): RollReport => {
-  const { direction, quantity } = roll
-  const opened = ProfitAndLoss.fill(ProfitAndLoss.empty, { direction, quantity, price: roll.entryPrice })
-  const closed = ProfitAndLoss.fill(opened, { direction: opposite(direction), quantity, price: roll.closePrice })
-  const again = ProfitAndLoss.fill(ProfitAndLoss.empty, { direction, quantity, price: roll.openPrice })
-  const realised = ProfitAndLoss.report(closed, roll.closePrice).total
-  const unrealised = ProfitAndLoss.report(again, roll.ltp).total
-  const rollCost = roll.openPrice.minus(roll.closePrice).times(Position.signed(direction, quantity))
-  return { realised, unrealised, rollCost, total: realised.plus(unrealised) }
+export const rollProfit = ({ direction, quantity, entryPrice, closePrice, openPrice, ltp }: Roll): RollReport => {
+  const opened = (price: Money.Decimal) => ProfitAndLoss.fill(ProfitAndLoss.empty, { direction, quantity, price })
+  const closed = (price: Money.Decimal) =>
+    ProfitAndLoss.report(ProfitAndLoss.fill(opened(entryPrice), { direction: opposite(direction), quantity, price }), price).total
+  const realised = closePrice === null ? null : closed(closePrice)
+  const unrealised = openPrice === null || ltp === null ? null : ProfitAndLoss.report(opened(openPrice), ltp).total
+  const rollCost =
+    openPrice === null || closePrice === null ? null : openPrice.minus(closePrice).times(Position.signed(direction, quantity))
+  return { realised, unrealised, rollCost, total: realised === null || unrealised === null ? null : realised.plus(unrealised) }
 }
 
 /** One contract's bars, sorted by time, and the last instant at which the series follows it (Infinity for the newest contract). */

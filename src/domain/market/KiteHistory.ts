@@ -24,6 +24,8 @@ export const intervals = [
 }>
 export type Interval = (typeof intervals)[number]
 
+export const day = intervals[7]
+
 /** Prices in rupees; `oi` is null if unknown. */
 export interface Candle extends Ohlcv {
   readonly oi: number | null

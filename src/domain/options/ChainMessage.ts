@@ -24,6 +24,9 @@ export const Quality = Schema.Literal(
 )
 export type Quality = typeof Quality.Type
 
+/** The base of changes: the previous session's last values, or the first ones seen. */
+export const ChangeFrom = Schema.Literal("previous_session", "first_seen")
+
 export const ForwardSource = Schema.Literal("parity", "future", "spot")
 
 /** Columns of a chain, all of the same length. Prices are in rupees, iv is a fraction, Greeks have the units of docs/conventions.md. */
@@ -77,7 +80,7 @@ export const Chain = Schema.Struct({
   put_oi: Schema.Number,
   /** Options of this expiry whose open interest is in the totals, in pcr_oi and in max_pain, and how many the exchange lists. */
   oi_coverage: Schema.optional(Schema.Struct({ counted: Schema.Int, listed: Schema.NullOr(Schema.Int) })),
-  oi_change_from: Schema.Literal("previous_session", "first_seen"),
+  oi_change_from: ChangeFrom,
   convention: Schema.String,
   delta_seq: Schema.optional(Schema.Int),
   columns: Columns
@@ -101,7 +104,11 @@ export const UnderlyingState = Schema.Struct({
       last_price: NumberOrNull,
       time: Schema.optional(Schema.NullOr(Schema.String)),
       oi: NumberOrNull,
-      basis: NumberOrNull
+      basis: NumberOrNull,
+      /** Both changes are relative to the base in `change_from`. Messages of older versions do not have the three. */
+      price_change: Schema.optional(NumberOrNull),
+      oi_change: Schema.optional(NumberOrNull),
+      change_from: Schema.optional(Schema.NullOr(ChangeFrom))
     })
   ),
   expiries: Schema.Array(Schema.Struct({ expiry: Schema.String, forward: NumberOrNull, atm_strike: NumberOrNull, atm_iv: NumberOrNull }))

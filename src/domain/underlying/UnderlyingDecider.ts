@@ -301,6 +301,9 @@ const ticksOutput = (context: Context, state: State, seq: number, rows: Readonly
   }
 }
 
+/** By OiBase. */
+const changeFrom = [null, "first_seen", "previous_session"] as const
+
 const stateMessage = (context: Context, state: State, seq: number): ChainMessage.UnderlyingState => {
   const { quotes } = state
   const spotRow = Quotes.spotRow(quotes)
@@ -328,7 +331,10 @@ const stateMessage = (context: Context, state: State, seq: number): ChainMessage
               last_price: ChainRows.orNull(rupeesOf(quotes, row)),
               time: ChainRows.timeText(quotes.pricedMs[row] ?? Number.NaN),
               oi: ChainRows.orNull(quotes.oi[row] ?? Number.NaN),
-              basis: Rounding.round(Basis.difference(spot, rupeesOf(quotes, row)), pricePlaces)
+              basis: Rounding.round(Basis.difference(spot, rupeesOf(quotes, row)), pricePlaces),
+              price_change: ChainRows.orNull(Quotes.rupees(quotes, row, Quotes.priceChange(quotes, row))),
+              oi_change: ChainRows.orNull(Quotes.oiChange(quotes, row)),
+              change_from: changeFrom[quotes.oiBaseFrom[row] ?? Quotes.OiBase.none] ?? null
             }
           ]
     ),

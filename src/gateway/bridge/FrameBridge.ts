@@ -1,5 +1,7 @@
 import { Effect } from "effect"
-import { JetStream } from "../../streams/JetStream.ts"
+import * as FrameHeader from "../../domain/record/FrameHeader.ts"
+import * as Keyframe from "../../domain/record/Keyframe.ts"
+import { JetStream, type Message } from "../../streams/JetStream.ts"
 import * as OrderedRead from "../../streams/OrderedRead.ts"
 import * as Subjects from "../../streams/Subjects.ts"
 import { Hub } from "../sockets/Hub.ts"
@@ -7,6 +9,9 @@ import { lookBackMax } from "../ticks/ReplayPlace.ts"
 import { TickFeed } from "../ticks/TickFeed.ts"
 import { Views } from "../views/Views.ts"
 import { follow, type Reader } from "./StreamReader.ts"
+
+/** Frames that a start reads again behind the newest keyframes, to know every order book. */
+const framesBackMax = 20_000
 
 /** Reads the frames of MD_FRAMES for the WebSocket clients. Every run continues behind the last frame that the run before applied. */
 export const make = Effect.gen(function* () {
@@ -22,7 +27,10 @@ export const make = Effect.gen(function* () {
   const resume = Effect.gen(function* () {
     const { createdMs, firstSeq, lastSeq } = yield* js.info(stream)
     // The stream was created again: all of it is new.
-    if (views.epochs.frames !== 0 && createdMs !== views.epochs.frames) appliedSeq = 0
+    if (views.epochs.frames !== 0 && createdMs !== views.epochs.frames) {
+      appliedSeq = 0
+      views.books.clear()
+    }
     // A stream that lost its end in a crash gives those sequences to other frames.
     const place = Math.min(appliedSeq ?? lastSeq, lastSeq)
     appliedSeq = place
@@ -32,11 +40,35 @@ export const make = Effect.gen(function* () {
     return { place, firstSeq }
   })
 
+  const show = ({ header, data }: Message) => {
+    const of = FrameHeader.parse(header(FrameHeader.name))
+    if (of !== undefined) views.books.apply(of, data)
+  }
+  /**
+   * Takes the order books from the newest keyframes. Returns the sequence behind which the frames complete them. An underlying without a
+   * keyframe in the last two minutes had no packet that its keyframe lacks.
+   */
+  const readKeyframes = Effect.gen(function* () {
+    const keyframes = yield* OrderedRead.make({ stream, filters: [Subjects.Keyframe.filter()], start: { _tag: "LastPerSubject" } })
+    const seen: Array<{ readonly timeMs: number; readonly seq: number }> = []
+    for (let left = keyframes.pendingAtStart; left > 0; ) {
+      for (const item of yield* keyframes.takeAll) {
+        if (item._tag === "Gap") continue
+        show(item)
+        seen.push({ timeMs: Keyframe.parseTime(item.header(Keyframe.timeHeader)), seq: item.seq })
+        left = item.pending === 0 ? 0 : left - 1
+      }
+    }
+    const sinceMs = Math.max(...seen.map(({ timeMs }) => timeMs)) - 2 * Keyframe.everyMs
+    return Math.min(...seen.filter(({ timeMs }) => timeMs >= sinceMs).map(({ seq }) => seq))
+  }).pipe(Effect.scoped)
+
   return (caughtUp: () => void) =>
     Effect.gen(function* () {
       const { place, firstSeq } = yield* resume
-      // Some frames before it are read too, to recognise frames that their publisher sent twice.
-      const from = Math.max(place - lookBackMax, firstSeq - 1, 0)
+      const keyframeSeq = yield* readKeyframes
+      // Some frames before it are read too, to recognise frames that their publisher sent twice, and to complete the order books.
+      const from = Math.max(Math.min(place - lookBackMax, Math.max(keyframeSeq, place - framesBackMax)), firstSeq - 1, 0)
       const read = yield* OrderedRead.make({
         stream,
         filters: [Subjects.Frame.filter()],
@@ -44,6 +76,7 @@ export const make = Effect.gen(function* () {
       })
       const frame: Reader = {
         take: (message) => {
+          show(message)
           if (message.seq <= place) {
             ticks.remember(message)
             return undefined

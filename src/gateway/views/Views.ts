@@ -1,4 +1,5 @@
 import { Effect } from "effect"
+import { BookView } from "./BookView.ts"
 import { BreakView } from "./BreakView.ts"
 import { ChainView } from "./ChainView.ts"
 import { MovementView } from "./MovementView.ts"
@@ -16,6 +17,7 @@ export interface Reached {
 /** What the gateway knows from the streams. Only the bridge and its feeds write here. */
 export class Views extends Effect.Service<Views>()("gateway/views/Views", {
   sync: () => ({
+    books: new BookView(),
     chains: new ChainView(),
     strategies: new StrategyView(),
     tickers: new TickerView(),

@@ -55,10 +55,28 @@ describe("Rollover", () => {
         openPrice: price("24622.5"),
         ltp: price("24600.05")
       })
-      return [realised, unrealised, rollCost, total].map(Money.format)
+      return [realised, unrealised, rollCost, total].map((value) => (value === null ? null : Money.format(value)))
     }
     assert.deepStrictEqual(text("BUY"), ["9743.5", "-1459.25", "7962.5", "8284.25"])
     assert.deepStrictEqual(text("SELL"), ["-9743.5", "1459.25", "-7962.5", "-8284.25"])
+  })
+
+  it("BE-FIN-12 a value of the roll is null while a price that it needs is unknown", () => {
+    const roll = { direction: "BUY", quantity: 65, entryPrice: new Money.Decimal(100) } as const
+    const price = new Money.Decimal(110)
+    const unknown = { closePrice: null, openPrice: null, ltp: null }
+    assert.deepStrictEqual(Rollover.rollProfit({ ...roll, ...unknown }), { realised: null, unrealised: null, rollCost: null, total: null })
+    const closed = Rollover.rollProfit({ ...roll, ...unknown, closePrice: price })
+    assert.deepStrictEqual([String(closed.realised), closed.unrealised, closed.rollCost, closed.total], ["650", null, null, null])
+    const opened = Rollover.rollProfit({ ...roll, ...unknown, openPrice: price, ltp: price })
+    assert.deepStrictEqual([opened.realised, String(opened.unrealised), opened.rollCost, opened.total], [null, "0", null, null])
+  })
+
+  it("BE-FIN-12 the percent rolled needs the open interest of the near and of the next month", () => {
+    const unseen = { openInterest: Number.NaN }
+    assert.isNull(Rollover.rollover({ ...near, ...unseen }, [next, far]).percent)
+    assert.isNull(Rollover.rollover(near, [{ ...next, ...unseen }, far]).percent)
+    assert.approximately(Rollover.rollover(near, [next, { ...far, ...unseen }]).percent ?? 0, 100 / 3, 1e-12)
   })
 
   it("BE-FIN-12 a continuous series follows one contract at a time, with four adjustments", () => {

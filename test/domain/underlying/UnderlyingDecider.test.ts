@@ -587,7 +587,19 @@ describe("UnderlyingDecider: instruments", () => {
       spot: 1_434.5,
       spot_time: IndiaTime.isoTime(startMs),
       spot_change: 4.5,
-      futures: [{ expiry, instrument_token: futureToken, last_price: 24_551, time: IndiaTime.isoTime(startMs), oi: 900, basis: 23_116.5 }],
+      futures: [
+        {
+          expiry,
+          instrument_token: futureToken,
+          last_price: 24_551,
+          time: IndiaTime.isoTime(startMs),
+          oi: 900,
+          basis: 23_116.5,
+          price_change: 0,
+          oi_change: 0,
+          change_from: "first_seen"
+        }
+      ],
       expiries: []
     })
     assert.deepStrictEqual(last(ticks(outputs)).columns, {

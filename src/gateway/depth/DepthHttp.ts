@@ -1,0 +1,30 @@
+import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
+import { Effect } from "effect"
+import { Api } from "../../contract/Api.ts"
+import * as IndiaTime from "../../domain/IndiaTime.ts"
+import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
+import { found, instrumentsLoaded } from "../shared/Lookup.ts"
+import { Views } from "../views/Views.ts"
+import * as DepthView from "./DepthView.ts"
+
+export const DepthHttp = HttpApiBuilder.group(
+  Api,
+  "depth",
+  Effect.fnUntraced(function* (handlers) {
+    const registry = yield* InstrumentRegistry
+    const { books } = yield* Views
+    return handlers.handle("get", ({ path: { token }, urlParams }) =>
+      Effect.gen(function* () {
+        yield* instrumentsLoaded(registry)
+        const instrument = yield* found("Instrument", registry.byToken(token))
+        const size = urlParams.size ?? Math.max(1, instrument.lotSize)
+        // On an earlier day a contract's token may have named another contract.
+        const sinceMs = instrument.expiry === null ? 0 : IndiaTime.istMidnightMs(registry.current()?.tradeDate ?? "")
+        return DepthView.of(instrument, books.find(token, sinceMs), {
+          size,
+          reference_size: urlParams.reference_size ?? DepthView.referenceLots * Math.max(1, instrument.lotSize)
+        })
+      })
+    )
+  })
+)
