@@ -300,13 +300,13 @@ describe("RecordActor", () => {
         const letters = yield* Effect.promise(async () => {
           const consumer = await jetStream.js.consumers.get("DLQ", { filterSubjects: ["dlq.unfit"] })
           const found: Array<string> = []
-          for (let left = (await consumer.info()).num_pending; left > 0; left--) {
-            const letter = await consumer.next()
+          // A letter may be stored after the outputs that follow it.
+          for (let left = 2; left > 0; left--) {
+            const letter = await consumer.next({ expires: 60_000 })
             found.push(`${Number(letter?.headers?.get("Tarang-Seq")) - before} ${letter?.headers?.get("Tarang-Reason")}`)
           }
           return found
         })
-        assert.strictEqual(letters.length, 2)
         assert.include(letters[0], "2 cannot be encoded: Error: no such time")
         assert.match(letters[1] ?? "", /^3 \d+ bytes are more than the server takes \(\d+\)$/)
       }).pipe(Effect.scoped, Effect.provide(liveWith(unsaved))),
