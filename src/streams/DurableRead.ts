@@ -7,6 +7,7 @@ export interface Delivered {
   readonly subject: string
   readonly seq: number
   readonly data: Uint8Array
+  readonly header: (name: string) => string
   readonly ack: () => void
   /** Asks the server to deliver the message again at once, to whichever process reads then. */
   readonly nak: () => void
@@ -66,6 +67,7 @@ const deliveredOf = (message: JsMsg): Delivered => ({
   subject: message.subject,
   seq: message.seq,
   data: message.data,
+  header: (name) => message.headers?.get(name) ?? "",
   ack: () => message.ack(),
   nak: () => message.nak()
 })

@@ -81,6 +81,13 @@ export const isTooLarge = (error: NatsError): boolean => {
   return typeof cause === "object" && cause !== null && "code" in cause && cause.code === ErrorCode.MaxPayloadExceeded
 }
 
+/** The server's numbers for "wrong last sequence". */
+const conflictCodes = new Set([10_071, 10_164])
+/** True when another writer was first, for a publish that named the newest message it knows. */
+export const isConflict = (error: NatsError): boolean => conflictCodes.has(apiErrorOf(error)?.err_code ?? 0)
+/** The header that names the newest message of the subject (0 for none). The server refuses the publish if there is another one. */
+export const expectedLastHeader = "Nats-Expected-Last-Subject-Sequence"
+
 const headersOf = ({ msgId, headers }: PublishOptions): ReadonlyArray<readonly [string, string]> => {
   const named = headers === undefined ? [] : Object.entries(headers)
   return msgId === undefined ? named : [["Nats-Msg-Id", msgId], ...named]

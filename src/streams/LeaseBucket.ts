@@ -1,6 +1,6 @@
 import { Config, Data, Duration, Effect, Option, Schema } from "effect"
 import { connect, type JetStreamClient, type KV, type NatsConnection, StorageType } from "nats"
-import { apiErrorOf, connectFailed, NatsError, signIn } from "./JetStream.ts"
+import { connectFailed, isConflict, NatsError, signIn } from "./JetStream.ts"
 
 /** The KV bucket through which the processes of a cluster find each other. */
 export const bucket = "cluster"
@@ -69,10 +69,6 @@ export const mismatch = (kv: KV, wantedMs: number) =>
       })
     }
   })
-
-/** The server's numbers for "wrong last sequence": another writer was first. */
-const conflictCodes = new Set([10_071, 10_164])
-const isConflict = (error: NatsError) => conflictCodes.has(apiErrorOf(error)?.err_code ?? 0)
 
 export interface Entry<A> {
   readonly revision: number

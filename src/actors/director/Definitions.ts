@@ -1,5 +1,5 @@
 import { Effect, Either, Option } from "effect"
-import { JetStream, type NatsError } from "../../streams/JetStream.ts"
+import { expectedLastHeader, isConflict, JetStream, NatsError } from "../../streams/JetStream.ts"
 import { MarketClock } from "../../streams/MarketClock.ts"
 import * as Subjects from "../../streams/Subjects.ts"
 import * as DeadLetters from "../runtime/DeadLetters.ts"
@@ -8,6 +8,8 @@ import { requestHeader } from "../runtime/RequestHeader.ts"
 import * as Reconciliation from "./Reconciliation.ts"
 
 const toText = new TextDecoder()
+/** A definition is read again and written again this often, when the record has another one than this director knows. */
+const overtakenMax = 3
 
 export interface Definitions {
   /**
@@ -35,8 +37,11 @@ export const make = Effect.gen(function* () {
     let recordMs = 0
     const reconciliation = Reconciliation.make((refused, reason) => bury("director", refused, reason))
 
-    /** Answers the sequence of the definition in the record. */
-    const write = (subject: string, value: Uint8Array, requestId: string) =>
+    /**
+     * Answers the sequence of the definition in the record. The publish names the definition that it replaces, so the server refuses one of a
+     * director that was replaced meanwhile, and a stored one that somebody publishes again.
+     */
+    const writeOnce = (subject: string, value: Uint8Array, requestId: string) =>
       Effect.gen(function* () {
         const text = toText.decode(value)
         if (!known.has(subject)) {
@@ -46,18 +51,29 @@ export const make = Effect.gen(function* () {
         const present = known.get(subject)
         if (present?.text === text) return present.seq
         yield* stillOurs
-        const { seq } = yield* publish(subject, value, { headers: { [requestHeader]: requestId } })
+        const headers = { [requestHeader]: requestId, [expectedLastHeader]: String(present?.seq ?? 0) }
+        const { seq } = yield* publish(subject, value, { headers })
         known.set(subject, { text, seq })
         return seq
       })
-
-    /** The sequence that the newest event names; undefined without an event, or when it cannot be read: then the next one replaces it. */
-    const lastAnnounced = (event: string) =>
-      Effect.map(last(Subjects.StrategyEvent.stream, event), (found) =>
-        Option.getOrUndefined(
-          Option.flatMap(found, ({ data }) => Option.map(Either.getRight(Subjects.StrategyEvent.decodeEither(data)), ({ seq }) => seq))
-        )
+    const write = (subject: string, value: Uint8Array, requestId: string) => {
+      const isOvertaken = (error: unknown) => error instanceof NatsError && isConflict(error)
+      const attempt = Effect.tapError(writeOnce(subject, value, requestId), (error) =>
+        Effect.sync(() => isOvertaken(error) && known.delete(subject))
       )
+      return Effect.retry(attempt, { times: overtakenMax, while: isOvertaken })
+    }
+
+    /** The sequence that the newest event names; undefined without an event, or when it is refused: then the next one replaces it. */
+    const lastAnnounced = (event: string) =>
+      Effect.gen(function* () {
+        const found = yield* last(Subjects.StrategyEvent.stream, event)
+        if (Option.isNone(found)) return undefined
+        const said = Subjects.StrategyEvent.read(event, found.value.data)
+        if (Either.isRight(said)) return said.right.seq
+        yield* bury("director", found.value, said.left)
+        return undefined
+      })
     const announce = (subject: string, value: Uint8Array, seq: number, requestId: string) =>
       Effect.gen(function* () {
         const names = Subjects.StrategyDefinition.match(subject)

@@ -1,8 +1,10 @@
 import { Effect } from "effect"
+import { OutputGuard } from "../../domain/record/OutputGuard.ts"
 import { Redis } from "../../store/Redis.ts"
 import { JetStream, type Message } from "../../streams/JetStream.ts"
 import * as OrderedRead from "../../streams/OrderedRead.ts"
 import * as Subjects from "../../streams/Subjects.ts"
+import * as DeadLetters from "../runtime/DeadLetters.ts"
 import * as Metrics from "../runtime/Metrics.ts"
 
 export const kind = "redis-relay"
@@ -24,6 +26,7 @@ const isMessage = (item: Message | OrderedRead.Gap): item is Message => item._ta
 export const make = Effect.gen(function* () {
   const redis = yield* Redis
   const jetStream = yield* JetStream
+  const refuse = DeadLetters.send(jetStream)
 
   const send = (messages: ReadonlyArray<Message>) =>
     redis
@@ -40,9 +43,19 @@ export const make = Effect.gen(function* () {
         Effect.catchTag("RedisUnavailable", () => Effect.sync(() => Metrics.relayDropped("redis", messages.length)))
       )
   const relay = (stream: string, filter: string) =>
-    Effect.flatMap(OrderedRead.make({ stream, filters: [filter], start: { _tag: "New" } }), ({ takeAll }) =>
-      Effect.forever(Effect.flatMap(takeAll, (items) => send(items.filter(isMessage))))
-    )
+    Effect.gen(function* () {
+      const { takeAll } = yield* OrderedRead.make({ stream, filters: [filter], start: { _tag: "New" } })
+      const guard = new OutputGuard()
+      while (true) {
+        const accepted: Array<Message> = []
+        for (const message of (yield* takeAll).filter(isMessage)) {
+          const refusal = guard.refusal(message)
+          if (refusal === undefined) accepted.push(message)
+          else yield* refuse(kind, message, refusal)
+        }
+        yield* send(accepted)
+      }
+    })
   return Effect.all(
     [
       relay(Subjects.ChainDelta.stream, Subjects.ChainDelta.filter()),

@@ -1,4 +1,5 @@
 import { Clock, Effect, Either } from "effect"
+import { OutputGuard } from "../../domain/record/OutputGuard.ts"
 import type { WriterStatus } from "../../domain/WriterStatus.ts"
 import type { StoreConflict, StoreError, StoreInvalid } from "../../store/StoreError.ts"
 import * as DurableRead from "../../streams/DurableRead.ts"
@@ -50,11 +51,18 @@ export const make = <Row>({ name, stream, filter, batchMax, rowsOf, save, saved 
       return save(batch.flatMap(({ rows }) => rows)).pipe(Effect.catchTags({ StoreInvalid: split, StoreConflict: split }))
     }
 
-    const write = (messages: ReadonlyArray<DurableRead.Delivered>) =>
+    /** The rows of a message that this writer may save. */
+    const savable = (guard: OutputGuard, message: DurableRead.Delivered) =>
+      Either.flatMap(rowsOf(message), (rows) => {
+        const refusal = rows.length === 0 ? undefined : guard.refusal(message)
+        return refusal === undefined ? Either.right(rows) : Either.left(refusal)
+      })
+
+    const write = (guard: OutputGuard) => (messages: ReadonlyArray<DurableRead.Delivered>) =>
       Effect.gen(function* () {
         const batch: Array<Readable<Row>> = []
         for (const message of messages) {
-          const rows = rowsOf(message)
+          const rows = savable(guard, message)
           if (Either.isLeft(rows)) yield* refuse(name, message, rows.left)
           else if (rows.right.length > 0) batch.push({ message, rows: rows.right })
         }
@@ -93,6 +101,7 @@ export const make = <Row>({ name, stream, filter, batchMax, rowsOf, save, saved 
 
     return Effect.gen(function* () {
       const { next, look } = yield* DurableRead.make({ name, stream, filter, batchMax }).pipe(Effect.provideService(JetStream, jetStream))
-      return yield* Effect.raceFirst(Effect.forever(Effect.flatMap(next, write)), watch(look))
+      const writeAll = Effect.forever(Effect.flatMap(next, write(new OutputGuard())))
+      return yield* Effect.raceFirst(writeAll, watch(look))
     }).pipe(Effect.tapError((error) => Effect.ignore(report("failed", 0, error.message))))
   })

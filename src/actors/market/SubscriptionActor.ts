@@ -61,7 +61,7 @@ export const make = Effect.gen(function* () {
   const isAlive = (instrument: Instrument.Instrument) => Life.instrumentShownUntilMs(rules.current(), instrument) > clock.unsafeNow()
   const hasSettled = (instrument: Instrument.Instrument) =>
     Life.instrumentShownUntilMs(rules.current(), instrument) + settlesWithinMs <= clock.unsafeNow()
-  const reach = yield* WindowReach.make(isAlive)
+  const reach = yield* WindowReach.make(kind, isAlive)
 
   const endPast = (active: ReadonlyArray<SubscriptionRepo.Row>) =>
     Effect.gen(function* () {

@@ -7,29 +7,34 @@ import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
 import type { WindowRepo } from "../../store/WindowRepo.ts"
 import { JetStream } from "../../streams/JetStream.ts"
 import * as Subjects from "../../streams/Subjects.ts"
+import * as DeadLetters from "../runtime/DeadLetters.ts"
 
 const spotOf = (members: ReadonlyArray<Instrument.Instrument>) =>
   members.find((one) => Instrument.kindOf(one) === "INDEX" || Instrument.kindOf(one) === "EQ")
 
-/** Finds the money of a window and the instruments around it. */
-export const make = (isAlive: (instrument: Instrument.Instrument) => boolean) =>
+/** Finds the money of a window and the instruments around it, for the actor of that name. */
+export const make = (name: string, isAlive: (instrument: Instrument.Instrument) => boolean) =>
   Effect.gen(function* () {
     const accounts = yield* Accounts
     const broker = yield* Broker
     const registry = yield* InstrumentRegistry
     const js = yield* JetStream
+    const refuse = DeadLetters.send(js)
 
     /**
      * The price that says where the money is, in units of the strikes: the spot, else the forward of the nearest expiry, as published last.
      */
     const publishedPrice = (exchange: string, underlying: string) =>
-      Effect.map(js.last(Subjects.UnderlyingState.stream, Subjects.UnderlyingState.at({ exchange, underlying })), (found) =>
-        Option.flatMap(found, ({ data }) =>
-          Option.flatMap(Either.getRight(Subjects.UnderlyingState.decodeEither(data)), ({ spot, expiries }) =>
-            Option.fromNullable(spot ?? expiries[0]?.forward)
-          )
-        )
-      )
+      Effect.gen(function* () {
+        const found = yield* js.last(Subjects.UnderlyingState.stream, Subjects.UnderlyingState.at({ exchange, underlying }))
+        if (Option.isNone(found)) return Option.none()
+        const state = Subjects.UnderlyingState.read(found.value.subject, found.value.data)
+        if (Either.isLeft(state)) {
+          yield* refuse(name, found.value, state.left)
+          return Option.none()
+        }
+        return Option.fromNullable(state.right.spot ?? state.right.expiries[0]?.forward)
+      })
     /** Asks the broker for the price of an underlying that is not streamed yet: its spot, else its nearest future. */
     const askedPrice = (members: ReadonlyArray<Instrument.Instrument>) =>
       Effect.gen(function* () {

@@ -1,4 +1,5 @@
 import { Effect, Option } from "effect"
+import * as OutputPlace from "../../domain/record/OutputPlace.ts"
 import { type JetStream, type Message, NatsError, publishAgain } from "../../streams/JetStream.ts"
 import { type Lease, Replaced } from "./Leases.ts"
 
@@ -11,16 +12,15 @@ export interface Published {
 }
 
 /** Identifies an output on its subject: the record sequence that caused it, and its number among those the same sequence caused there. */
-interface Place {
-  readonly seq: number
-  readonly nth: number
-}
+type Place = Pick<OutputPlace.OutputPlace, "seq" | "nth">
 
 /** What one run of an actor knows about the subjects on which it publishes. */
 export interface Board {
   readonly key: string
   readonly lease: Lease
   readonly recordCreatedMs: number
+  /** The epoch that this run's outputs carry. */
+  epoch: number
   /** Newest sequence in the output's own stream, by subject. */
   readonly published: Map<string, number>
   /** The last output that an earlier run published on a subject. */
@@ -51,27 +51,29 @@ const concurrency = 64
 const againAfter = "100 millis"
 /** The most that a message's headers take of the server's size limit. */
 const headersBytesMax = 1_024
-/** Header with the output's place: `<created ms of MD_FRAMES> <record sequence> <number on the subject>`. */
-const inputHeader = "Tarang-Input"
-
 export const board = (key: string, lease: Lease, recordCreatedMs: number): Board => ({
   key,
   lease,
   recordCreatedMs,
+  epoch: lease.epoch,
   published: new Map(),
   servedTo: new Map(),
   isWhole: false
 })
 
-/** Records the newest message of a subject. */
+/**
+ * Records the newest message of a subject. Epochs fall when the bucket that counts them was made again. Readers would then refuse the outputs of
+ * a process that holds the lease, so its epoch follows the one that it finds.
+ */
 export const note = (to: Board, { subject, seq, header }: Pick<Message, "subject" | "seq" | "header">): void => {
   to.published.set(subject, seq)
-  const [createdMs, inputSeq, nth = 0] = header(inputHeader).split(" ").map(Number)
-  if (createdMs === to.recordCreatedMs && inputSeq !== undefined) to.servedTo.set(subject, { seq: inputSeq, nth })
+  const place = OutputPlace.parse(header(OutputPlace.name))
+  if (place?.recordCreatedMs !== to.recordCreatedMs) return
+  to.servedTo.set(subject, { seq: place.seq, nth: place.nth })
+  if (place.epoch > to.epoch && to.lease.isHeld()) to.epoch = place.epoch + 1
 }
 
-const isServed = ({ seq, nth }: Place, to: Place | undefined): boolean =>
-  to !== undefined && (seq < to.seq || (seq === to.seq && nth <= to.nth))
+const isServed = (place: Place, to: Place | undefined): boolean => to !== undefined && OutputPlace.isAtOrBefore(place, to)
 
 /** One lane per subject, with its messages in order. A message that covers another subject goes into that subject's lane, after it. */
 const lanesOf = (outputs: ReadonlyArray<{ readonly seq: number; readonly message: Published }>): ReadonlyArray<Lane> => {
@@ -134,8 +136,9 @@ export const make = ({ send, payloadMax, whenConnected, last }: JetStream) => {
         }
         const { place, message } = lane.queue[lane.at] as Sending
         const { subject } = message
-        const input = `${to.recordCreatedMs} ${place.seq} ${place.nth}`
-        send(subject, data, { msgId: `${subject}:${input}`, headers: { [inputHeader]: input } }, (result) => {
+        const header = OutputPlace.format({ recordCreatedMs: to.recordCreatedMs, ...place, epoch: to.epoch })
+        // The id has the epoch: an output that a replaced process sends late must not stand in for its successor's.
+        send(subject, data, { msgId: `${subject}:${header}`, headers: { [OutputPlace.name]: header } }, (result) => {
           if (result instanceof NatsError) failure ??= result
           else {
             to.published.set(subject, result.seq)

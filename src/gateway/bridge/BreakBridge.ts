@@ -1,4 +1,5 @@
 import { Effect } from "effect"
+import { OutputGuard } from "../../domain/record/OutputGuard.ts"
 import { JetStream } from "../../streams/JetStream.ts"
 import * as OrderedRead from "../../streams/OrderedRead.ts"
 import * as Subjects from "../../streams/Subjects.ts"
@@ -21,6 +22,7 @@ export const make = (caughtUp: () => void) =>
     const read = yield* OrderedRead.make({ stream, filters: [Subjects.Break.filter()], start: { _tag: "LastPerSubject" } })
     const interruption = reader(
       bodiesOf(Subjects.Break),
+      new OutputGuard(),
       () => undefined,
       (message, { seq }) => {
         const news = views.breaks.apply(message)

@@ -1,4 +1,5 @@
 import { Effect } from "effect"
+import { OutputGuard } from "../../domain/record/OutputGuard.ts"
 import { JetStream, type Message } from "../../streams/JetStream.ts"
 import { MarketClock } from "../../streams/MarketClock.ts"
 import * as OrderedRead from "../../streams/OrderedRead.ts"
@@ -18,17 +19,18 @@ const deltasBackMax = 2_000
 const readers = Effect.gen(function* () {
   const { chains, movement } = yield* Views
   const feed = yield* ChainFeed
+  const guard = new OutputGuard()
   const publish = (change: Change | undefined) => {
     if (change !== undefined) feed.publish(change)
   }
-  const state = reader(bodiesOf(Subjects.UnderlyingState), Trusted.state, (message, { timeMs }) => {
+  const state = reader(bodiesOf(Subjects.UnderlyingState), guard, Trusted.state, (message, { timeMs }) => {
     movement.state(`${message.exchange}.${message.underlying}`, message.as_of, timeMs)
     chains.applyState(message)
   })
-  const chain = reader(bodiesOf(Subjects.ChainKeyframe), Trusted.chain, (message) => publish(chains.applyKeyframe(message)))
+  const chain = reader(bodiesOf(Subjects.ChainKeyframe), guard, Trusted.chain, (message) => publish(chains.applyKeyframe(message)))
   const isState = ({ subject }: Message) => Subjects.UnderlyingState.match(subject) !== undefined
   const keyframe: Reader = { take: (message) => (isState(message) ? state : chain).take(message) }
-  const delta = reader(bodiesOf(Subjects.ChainDelta), Trusted.chain, (message, { seq }) => publish(chains.applyDelta(message, seq)))
+  const delta = reader(bodiesOf(Subjects.ChainDelta), guard, Trusted.chain, (message, { seq }) => publish(chains.applyDelta(message, seq)))
   return { keyframe, delta }
 })
 

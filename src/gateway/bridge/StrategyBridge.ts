@@ -1,4 +1,5 @@
 import { Effect, Either, Schema } from "effect"
+import { OutputGuard } from "../../domain/record/OutputGuard.ts"
 import { Mark } from "../../domain/strategy/StrategyMessage.ts"
 import { JetStream } from "../../streams/JetStream.ts"
 import * as OrderedRead from "../../streams/OrderedRead.ts"
@@ -28,6 +29,7 @@ export const make = (caughtUp: () => void) =>
         decode: (data) => Either.map(Subjects.Mark.decodeEither(data), encodeMark),
         isOf: (subject, { strategy_id }) => Subjects.Mark.match(subject)?.strategy === String(strategy_id)
       },
+      new OutputGuard(),
       Trusted.mark,
       (mark, { subject, seq, timeMs }) => {
         const owner = Subjects.Mark.match(subject)?.owner ?? ""

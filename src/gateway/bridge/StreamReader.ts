@@ -1,4 +1,5 @@
 import { Data, Effect, Either } from "effect"
+import type { OutputGuard } from "../../domain/record/OutputGuard.ts"
 import type { Message } from "../../streams/JetStream.ts"
 import type * as OrderedRead from "../../streams/OrderedRead.ts"
 import type { Subject } from "../../streams/Subject.ts"
@@ -17,10 +18,11 @@ export interface Reader {
 
 /**
  * A reader that accepts our own well-formed messages without a schema check and sends all others through the schema. A body that belongs to
- * another subject is not applied.
+ * another subject is not applied, nor an output that the guard refuses.
  */
 export const reader = <A>(
   of: { readonly decode: (data: Uint8Array) => Either.Either<A, unknown>; readonly isOf: (subject: string, value: A) => boolean },
+  guard: OutputGuard,
   trusted: (message: Message) => A | undefined,
   apply: (value: A, message: Message) => void
 ): Reader => ({
@@ -29,6 +31,8 @@ export const reader = <A>(
     const value = known === undefined ? of.decode(message.data) : Either.right(known)
     if (Either.isLeft(value)) return value.left
     if (!of.isOf(message.subject, value.right)) return "its body belongs to another subject"
+    const refusal = guard.refusal(message)
+    if (refusal !== undefined) return refusal
     apply(value.right, message)
     return undefined
   }

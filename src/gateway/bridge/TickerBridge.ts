@@ -1,4 +1,5 @@
 import { Effect } from "effect"
+import { OutputGuard } from "../../domain/record/OutputGuard.ts"
 import * as OrderedRead from "../../streams/OrderedRead.ts"
 import * as Subjects from "../../streams/Subjects.ts"
 import { Hub } from "../sockets/Hub.ts"
@@ -19,13 +20,16 @@ export const make = (caughtUp: () => void) =>
       filters: [Subjects.Ticker.filter(), Subjects.Writer.filter()],
       start: { _tag: "LastPerSubject" }
     })
+    const guard = new OutputGuard()
     const ticker = reader(
       bodiesOf(Subjects.Ticker),
+      guard,
       () => undefined,
       (status, { timeMs }) => views.tickers.apply(status, timeMs)
     )
     const writer = reader(
       bodiesOf(Subjects.Writer),
+      guard,
       () => undefined,
       (status, { timeMs }) => views.writers.apply(status, timeMs)
     )

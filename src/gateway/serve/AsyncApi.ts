@@ -26,7 +26,7 @@ const headers = {
   [FrameHeader.name]: "account, epoch, incarnation, number, base receive time, source, runs of receive times, separated by blanks",
   [Keyframe.timeHeader]: "market time of the keyframe, UNIX ms: it holds every packet received before",
   "Tarang-Input":
-    "creation of MD_FRAMES (UNIX ms), its sequence that caused this message, and which of that input's messages on this subject",
+    "creation of MD_FRAMES (UNIX ms), its sequence that caused this message, and which of that input's messages on this subject, and the publisher's epoch",
   "Tarang-Request": "the REST request that this is the result of; - where there was none",
   "Tarang-Subject": "the refused message's subject",
   "Tarang-Seq": "its sequence",

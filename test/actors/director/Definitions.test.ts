@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { ConfigProvider, Effect, Layer, Logger } from "effect"
+import { ConfigProvider, Effect, Layer, Logger, Option } from "effect"
 import * as Definitions from "../../../src/actors/director/Definitions.ts"
 import { Replaced } from "../../../src/actors/runtime/Leases.ts"
 import type * as StrategyDefinition from "../../../src/domain/record/StrategyDefinition.ts"
@@ -8,6 +8,7 @@ import { MarketClock } from "../../../src/streams/MarketClock.ts"
 import * as Streams from "../../../src/streams/Streams.ts"
 import * as Subjects from "../../../src/streams/Subjects.ts"
 import { leg, option } from "../../domain/record/Recorder.ts"
+import { until } from "../../streams/Nats.ts"
 import { natsServer } from "../../TestBackends.ts"
 
 const live = Layer.unwrapScoped(
@@ -187,5 +188,58 @@ describe("Definitions", () => {
         assert.strictEqual(state.messages, 1)
       }).pipe(Effect.scoped, Effect.provide(live)),
     120_000
+  )
+
+  it.live(
+    "BE-ISO-02 a definition that is published again by redelivery, and one of a director that knows an older one, change nothing",
+    () =>
+      Effect.gen(function* () {
+        const { jsm, nc } = yield* JetStream
+        const open = yield* Definitions.make
+        const director = open(ours)
+        const frozen = open(ours)
+        yield* director.settle(wanted(1), "r1")
+        yield* frozen.settle(wanted(1), "r2")
+        yield* director.settle(wanted(1, 2), "r3")
+        const before = yield* found
+        // The server delivers the first definition on the subject on which its stream listens.
+        yield* Effect.promise(async () => {
+          await jsm.consumers.add("MD_FRAMES", { durable_name: "again", ack_policy: "none", filter_subject: subject } as never)
+          nc.publish("$JS.API.CONSUMER.MSG.NEXT.MD_FRAMES.again", '{"batch":1,"no_wait":true}', { reply: subject })
+          await nc.flush()
+        })
+        const consumed = Effect.promise(async () => (await jsm.consumers.info("MD_FRAMES", "again")).delivered.consumer_seq)
+        yield* until("the server has delivered it", () => Effect.map(consumed, (count) => count === 1))
+        assert.deepStrictEqual((yield* found).definitions, before.definitions)
+        // A director that wakes up reads the newest definition before it writes.
+        yield* frozen.settle(wanted(3), "r4")
+        const after = yield* found
+        assert.deepStrictEqual(
+          after.events.map(({ unpriced }) => unpriced),
+          [[1], [1, 2], [3]]
+        )
+        assert.strictEqual(after.definitions.length, 3)
+      }).pipe(Effect.scoped, Effect.provide(live)),
+    60_000
+  )
+
+  it.live(
+    "BE-ISO-02 an announcement whose body names another strategy becomes a dead letter, and the definition is announced",
+    () =>
+      Effect.gen(function* () {
+        const { publish, last } = yield* JetStream
+        const director = (yield* Definitions.make)(ours)
+        const other = { ...definition(1), strategy_id: 8, as_of: "2026-11-24T04:00:00.000Z", seq: 2 }
+        yield* publish(event, Subjects.StrategyEvent.encode(other))
+        yield* director.settle(wanted(1), "r1")
+        const { definitions, events } = yield* found
+        const letter = Option.getOrThrow(yield* last("DLQ", "dlq.director"))
+        assert.deepStrictEqual(
+          [letter.header("Tarang-Subject"), letter.header("Tarang-Reason")],
+          [event, `its body belongs to another subject than ${event}`]
+        )
+        assert.deepStrictEqual([events.at(-1)?.strategy_id, events.at(-1)?.seq], [7, definitions[0]])
+      }).pipe(Effect.scoped, Effect.provide(live)),
+    60_000
   )
 })

@@ -53,12 +53,12 @@ const bars = (save: BarRepo["save"]) =>
   )
 
 const minute = "2026-11-20T04:00:00.000Z"
-const candle = (strategyId: number, value: string, timestamp = minute) =>
+const candle = (strategyId: number, value: string, timestamp = minute, headers: Readonly<Record<string, string>> = {}) =>
   Effect.flatMap(JetStream, ({ publish }) => {
     const price = new Money.Decimal(value)
     const prices = { open: price, high: price, low: price, close: price }
     const body = { v: 1 as const, as_of: minute, seq: 1, strategy_id: strategyId, timestamp, ...prices }
-    return publish(Subjects.Candle.at({ owner: "u1", strategy: String(strategyId) }), Subjects.Candle.encode(body))
+    return publish(Subjects.Candle.at({ owner: "u1", strategy: String(strategyId) }), Subjects.Candle.encode(body), { headers })
   })
 const barSubject = (token: number) => Subjects.Bars.at({ interval: "1m", exchange: "NSE", underlying: "NIFTY", token: String(token) })
 const bar = (token: number, of: Partial<Bar.Bars["bars"][number]> = {}) =>
@@ -118,6 +118,33 @@ describe("CandleWriter", () => {
       }).pipe(Effect.scoped, Effect.provide(Layer.merge(live, candles(saveUnless(({ open }) => open.gt(1e20), written)))))
     },
     300_000
+  )
+
+  it.live(
+    "BE-ISO-02 a candle of a replaced process and one that is published again become dead letters, and are not saved",
+    () => {
+      const written: Array<NewCandle> = []
+      const of = (value: string, minuteOf: number, place: string) =>
+        candle(1, value, `2026-11-20T04:0${minuteOf}:00.000Z`, { "Tarang-Input": place })
+      return Effect.gen(function* () {
+        yield* of("1", 1, "9 100 0 7")
+        yield* of("666", 2, "9 101 0 3")
+        yield* of("2", 2, "9 101 0 7")
+        yield* of("667", 1, "9 100 0 7")
+        yield* of("3", 3, "9 102 0 7")
+        yield* Effect.forkScoped(Effect.flatten(CandleWriter.make))
+        const reasons = yield* done("STRAT", "candle-writer", 2)
+        assert.deepStrictEqual(
+          written.map(({ open }) => open.toNumber()),
+          [1, 2, 3]
+        )
+        assert.deepStrictEqual(reasons, [
+          "an output of input 101 came before, this one is of 100",
+          "its process was replaced: epoch 3, and 7 has published"
+        ])
+      }).pipe(Effect.scoped, Effect.provide(Layer.merge(live, candles(saveUnless(() => false, written)))))
+    },
+    60_000
   )
 
   it.live(

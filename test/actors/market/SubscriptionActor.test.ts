@@ -83,14 +83,16 @@ const within = <A, E, R>(program: (setMarket: (ist: string) => void) => Effect.E
     return yield* run.pipe(Effect.scoped, Effect.provide(live))
   })
 
-const publishSpot = (spot: number) =>
+/** `named` is the underlying that the body names, on NIFTY's subject. */
+const publishSpot = (spot: number, named = "NIFTY") =>
   Effect.flatMap(JetStream, ({ publish }) => {
     const names = { exchange: "NSE", underlying: "NIFTY" }
     const state = {
       v: 1,
       as_of: "2026-08-24T04:30:00.000Z",
       seq: 1,
-      ...names,
+      exchange: "NSE",
+      underlying: named,
       instrument_token: spotToken,
       spot,
       spot_change: 0,
@@ -124,15 +126,19 @@ const niftyWindow = { exchange: "NSE", underlying: "NIFTY", expiries: 2, strikes
 
 describe("SubscriptionActor", () => {
   it.scopedLive(
-    "BE-DAY-06 a window follows the money, rolls at the expiry, and ends the subscriptions that only it asked for",
+    "BE-DAY-06 BE-ISO-02 a window follows the money, rolls at the expiry, and ends the subscriptions that only it asked for",
     () =>
       within((setMarket) =>
         Effect.gen(function* () {
           const subscriptions = yield* SubscriptionRepo
           const windows = yield* WindowRepo
           const { windowId } = Option.getOrThrow(yield* windows.create(niftyWindow))
-          // Nothing is published yet, so the spot comes from the broker: 24,490.
+          // Only another underlying's state is there, which is refused, so the spot comes from the broker: 24,490.
+          yield* publishSpot(24_890, "BANKNIFTY")
           yield* subscribed("the broker's price", [...common, ...options(0, 24_300, 24_700), ...options(1, 24_300, 24_700)])
+
+          const letter = Option.getOrThrow(yield* (yield* JetStream).last("DLQ", "dlq.subscriptions"))
+          assert.strictEqual(letter.header("Tarang-Reason"), "its body belongs to another subject than und.state.NSE.NIFTY")
 
           yield* publishSpot(24_690)
           yield* subscribed("new strikes come, the nearer old ones stay", [

@@ -1,6 +1,8 @@
 import { assert, layer } from "@effect/vitest"
 import { Effect, Fiber, Layer } from "effect"
 import * as Outputs from "../../../src/actors/runtime/Outputs.ts"
+import { OutputGuard } from "../../../src/domain/record/OutputGuard.ts"
+import * as OutputPlace from "../../../src/domain/record/OutputPlace.ts"
 import { JetStream, type Message } from "../../../src/streams/JetStream.ts"
 import * as OrderedRead from "../../../src/streams/OrderedRead.ts"
 import * as Streams from "../../../src/streams/Streams.ts"
@@ -106,6 +108,41 @@ layer(Layer.provideMerge(streams, backend), { excludeTestServices: true })("Outp
       assert.deepInclude(yield* publish(noted, [...outputs, output(3, "c")]), { published: 1, silenced: 4 })
       assert.deepInclude(yield* publish(Outputs.board("a", held, 2), [output(1, "a", "another record")]), { published: 1, silenced: 0 })
       assert.strictEqual((yield* jetStream.info(stream)).lastSeq, (yield* stored).at(-1)?.seq)
+    })
+  )
+
+  it.scoped("BE-ISO-02 outputs carry the epoch; a late output of a replaced process neither passes nor stands in for its successor's", () =>
+    Effect.gen(function* () {
+      const { publish, stored } = yield* publishing
+      const replaced = Outputs.board("a", held, 1)
+      const successor = Outputs.board("a", { ...held, epoch: 5 }, 1)
+      yield* publish(replaced, [output(1, "a")])
+      yield* publish(successor, [output(2, "a")])
+      // It was frozen between its look at the lease and the write to the socket.
+      yield* publish(replaced, [output(3, "a", "late")])
+      yield* publish(successor, [output(3, "a"), output(4, "a")])
+      const guard = new OutputGuard()
+      const accepted = (yield* stored).filter((message) => guard.refusal(message) === undefined)
+      assert.deepStrictEqual(texts(accepted, "a"), ["a1", "a2", "a3", "a4"])
+      assert.deepStrictEqual(
+        accepted.map(({ header }) => OutputPlace.parse(header(OutputPlace.name))?.epoch),
+        [1, 5, 5, 5]
+      )
+    })
+  )
+
+  it.scoped("a process whose epoch is smaller than the published one, because epochs were lost, continues above it", () =>
+    Effect.gen(function* () {
+      const { publish, stored } = yield* publishing
+      yield* publish(Outputs.board("a", { ...held, epoch: 900 }, 1), [output(1, "a")])
+      yield* publish(Outputs.board("a", held, 1), [output(2, "a")])
+      const guard = new OutputGuard()
+      const found = yield* stored
+      assert.deepStrictEqual(
+        found.map((message) => guard.refusal(message)),
+        [undefined, undefined]
+      )
+      assert.deepStrictEqual(texts(found, "a"), ["a1", "a2"])
     })
   )
 

@@ -1,12 +1,12 @@
 import { assert, layer } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Option } from "effect"
 import * as Money from "../../../src/domain/Money.ts"
 import * as Subjects from "../../../src/streams/Subjects.ts"
-import { ask, eventually, ready, token, World, world } from "../GatewayWorld.ts"
+import { ask, eventually, metric, ready, token, World, world } from "../GatewayWorld.ts"
 import { connect } from "../sockets/SocketClient.ts"
 
 const money = (text: string) => new Money.Decimal(text)
-const publishMark = (owner: string, strategyId: number, m2m: string) =>
+const publishMark = (owner: string, strategyId: number, m2m: string, headers: Readonly<Record<string, string>> = {}) =>
   Effect.gen(function* () {
     const { engine } = yield* World
     const mark = {
@@ -25,8 +25,14 @@ const publishMark = (owner: string, strategyId: number, m2m: string) =>
       complete: false,
       missing: [7]
     } as const
-    return (yield* engine.publish(Subjects.Mark.at({ owner, strategy: String(strategyId) }), Subjects.Mark.encode(mark))).seq
+    return (yield* engine.publish(Subjects.Mark.at({ owner, strategy: String(strategyId) }), Subjects.Mark.encode(mark), { headers })).seq
   })
+/** The body of another user's mark, as it is stored. */
+const bodyOfAnother = Effect.gen(function* () {
+  const { engine } = yield* World
+  const seq = yield* publishMark("another", 777, "668")
+  return Option.getOrThrow(yield* engine.at("STRAT", seq)).data
+})
 const create = (owner: string) =>
   Effect.map(ask("/strategies", { method: "POST", as: owner, body: { name: "s" } }), ({ body }) => body.strategy_id)
 const stream = (owner: string) =>
@@ -36,6 +42,31 @@ const stream = (owner: string) =>
   )
 
 layer(world(), { excludeTestServices: true })("/strategies/stream", (it) => {
+  it.scoped(
+    "BE-ISO-02 a mark of a replaced process, an earlier one that is published again, and one of another strategy reach no client",
+    () =>
+      Effect.gen(function* () {
+        yield* ready
+        const { engine } = yield* World
+        const id = yield* create("fenced")
+        const client = yield* stream("fenced")
+        yield* client.ask({ action: "subscribe", strategy_ids: [id] })
+        const refused = yield* metric("bridge_undecodable_total")
+        const of = (m2m: string, place: string) => publishMark("fenced", id, m2m, { "Tarang-Input": place })
+        yield* of("1", "9 100 0 7")
+        yield* of("666", "9 101 0 3")
+        yield* of("667", "9 100 0 7")
+        yield* engine.publish(Subjects.Mark.at({ owner: "fenced", strategy: String(id) }), yield* bodyOfAnother)
+        yield* of("2", "9 101 0 7")
+        assert.deepInclude(yield* client.next, { type: "m2m", m2m: "1" })
+        assert.deepInclude(yield* client.next, { type: "m2m", m2m: "2" })
+        yield* eventually(
+          "they are counted",
+          Effect.map(metric("bridge_undecodable_total"), (now) => now === refused + 3)
+        )
+      })
+  )
+
   it.scoped("sends the newest mark at once, then each change, with its position in the stream", () =>
     Effect.gen(function* () {
       yield* ready
