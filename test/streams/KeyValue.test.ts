@@ -164,16 +164,16 @@ layer(backend, { excludeTestServices: true })("KeyValue", (it) => {
     })
   )
 
-  it.scoped("both roles may use a bucket, also one that the other role opened first", () =>
+  it.scoped("two processes share a bucket, whichever opened it first", () =>
     Effect.gen(function* () {
       const bucket = prefix()
-      const gateway = yield* KeyValue.open(bucket).pipe(Effect.provideService(JetStream, yield* another("gateway")))
-      const engine = yield* KeyValue.open(bucket)
-      yield* gateway.put("a", bytes("1"))
-      yield* engine.put("a", bytes("2"))
-      assert.deepStrictEqual(yield* valueOf(gateway, "a"), Option.some("2"))
-      yield* Effect.forEach(range(1, 20), (n) => engine.put(`k${n}`, bytes(String(n))), { concurrency: 5 })
-      assert.strictEqual((yield* gateway.keys()).length, 21)
+      const first = yield* KeyValue.open(bucket).pipe(Effect.provideService(JetStream, yield* another()))
+      const second = yield* KeyValue.open(bucket)
+      yield* first.put("a", bytes("1"))
+      yield* second.put("a", bytes("2"))
+      assert.deepStrictEqual(yield* valueOf(first, "a"), Option.some("2"))
+      yield* Effect.forEach(range(1, 20), (n) => second.put(`k${n}`, bytes(String(n))), { concurrency: 5 })
+      assert.strictEqual((yield* first.keys()).length, 21)
     })
   )
 })

@@ -46,10 +46,12 @@ layer(backend, { excludeTestServices: true })("Streams.ensure", (it) => {
       )
     )
 
-  it.effect("makes every stream, by either role, and changes nothing the second time", () =>
+  it.effect("the engine makes every stream, the gateway none, and a second time changes nothing", () =>
     Effect.scoped(
       Effect.gen(function* () {
-        yield* Effect.provideService(ensureWith({}), JetStream, yield* another("gateway"))
+        const refused = yield* Effect.flip(Effect.provideService(ensureWith({}), JetStream, yield* another("gateway")))
+        assert.isTrue(refused._tag === "NatsError" && String(refused.cause).includes("Permissions Violation"))
+        yield* ensureWith({})
         const before = yield* Effect.forEach(specs, ({ name }) => configOf(name))
         yield* Effect.all([ensureWith({}), ensureWith({})], { concurrency: 2 })
         assert.deepStrictEqual(yield* Effect.forEach(specs, ({ name }) => configOf(name)), before)
