@@ -37,8 +37,8 @@ const stream = (page: Page, expiry: string) =>
     yield* click(page, '.search li button:has-text("Add underlying")')
     yield* eventually(
       "the new underlying",
-      Effect.promise(() => page.locator("#symbol").inputValue()),
-      (symbol) => symbol === "BANKNIFTY"
+      Effect.promise(async () => [await page.locator("#symbol").inputValue(), await page.locator(".notice").first().innerText()]),
+      ([symbol]) => symbol === "BANKNIFTY"
     )
     yield* until(page, "tr.atm")
     yield* choose(page, "#symbol", "NIFTY")
