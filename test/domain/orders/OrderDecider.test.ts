@@ -88,7 +88,7 @@ describe("an order's task", () => {
     }
   })
 
-  it("TC-ORD-013 an open breaker makes the task RETRYING without a send, until the breaker or the deadline", () => {
+  it("an open breaker makes the task RETRYING without a send, until the breaker or the deadline", () => {
     const { outputs, task } = given(limit, wake(10, 1, 60_000))
     assert.deepStrictEqual(outputs, [Output.Changed({ status: "RETRYING" }), Output.WakeAt({ atMs: 60_000 })])
     assert.deepStrictEqual([task.error?.message, task.attempts], ["Circuit breaker open", []])
@@ -157,7 +157,7 @@ describe("an order's task", () => {
     assert.lengthOf(given(limit, wake(0), answered(1, done), book(2, "o1")).outputs, 4)
   })
 
-  it("TC-ORD-004 a new owner settles what the one before may have sent, and the older owner changes nothing", () => {
+  it("a new owner settles what the one before may have sent, and the older owner changes nothing", () => {
     const { outputs, task } = given(limit, wake(0), wake(100, 2))
     assert.deepStrictEqual([task.status, task.epoch, task.attempts[0]?.outcome], ["RUNNING", 2, "unknown"])
     assert.deepStrictEqual(outputs.at(-1), Output.ReadBook({ atMs: 100 }))

@@ -39,7 +39,7 @@ const naive: NonNullable<Setting["decide"]> = (task, input) =>
   )
 
 describe("the order protocol, in every interleaving of crash, fault, take-over and cancel", () => {
-  it("TC-ORD-004 never has two live orders of one key, and never an end that contradicts the broker", () => {
+  it("never has two live orders of one key, and never an end that contradicts the broker", () => {
     const crossed = { ...bounds, faults: 1, cancels: 1 }
     const runs = [
       run("park", {}),

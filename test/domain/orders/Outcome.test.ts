@@ -35,7 +35,7 @@ describe("outcomes", () => {
     assert.strictEqual(kind(Outcome.of(Outcome.Reply.Lost({ reason: "ECONNRESET" }))), "Unknown")
   })
 
-  it("TC-ORD-010 time-outs, 5xx, 429 and refused connections speak against the broker, rejected orders do not", () => {
+  it("time-outs, 5xx, 429 and refused connections speak against the broker, rejected orders do not", () => {
     const failures = [
       answer(504),
       answer(429),
@@ -57,7 +57,7 @@ describe("the circuit breaker", () => {
   const open = failed(Breaker.closed, 5, 1_000)[0]
   const halfOpen = Breaker.admit(limits, open, 61_000)
 
-  it("TC-REG-042 TC-ORD-010 TC-ORD-011 five failures in a row open it for 60 s, and a success in between starts the count again", () => {
+  it("TC-REG-042 five failures in a row open it for 60 s, and a success in between starts the count again", () => {
     assert.deepStrictEqual([limits.failuresMax, limits.openMs], [5, 60_000])
     assert.deepStrictEqual(failed(Breaker.closed, 4), [{ state: "closed", failures: 4 }, null])
     assert.deepStrictEqual(failed(Breaker.closed, 5, 1_000), [{ state: "open", untilMs: 61_000 }, "opened"])
@@ -66,14 +66,14 @@ describe("the circuit breaker", () => {
     assert.strictEqual(Breaker.admit(limits, Breaker.closed, 0), Breaker.closed)
   })
 
-  it("TC-ORD-012 TC-ORD-013 open, it admits nothing until its time is over; late results change nothing", () => {
+  it("open, it admits nothing until its time is over; late results change nothing", () => {
     assert.isNull(Breaker.admit(limits, open, 60_999))
     assert.strictEqual(Breaker.retryAtMs(limits, open, 2_000), 61_000)
     assert.deepStrictEqual(Breaker.settle(limits, open, false, 2_000), [open, null])
     assert.deepStrictEqual(halfOpen, { state: "half_open", trials: 1 })
   })
 
-  it("TC-ORD-014 half open, it lets three through; a success closes and resets it", () => {
+  it("half open, it lets three through; a success closes and resets it", () => {
     const three = [1, 2].reduce<Breaker.Breaker | null>((it) => it && Breaker.admit(limits, it, 61_000), halfOpen)
     assert.deepStrictEqual(three, { state: "half_open", trials: 3 })
     assert.isNull(three && Breaker.admit(limits, three, 61_000))
@@ -81,7 +81,7 @@ describe("the circuit breaker", () => {
     assert.deepStrictEqual(three && Breaker.settle(limits, three, false, 61_500), [Breaker.closed, "closed"])
   })
 
-  it("TC-ORD-015 half open, a failure opens it again and starts the clock again", () => {
+  it("half open, a failure opens it again and starts the clock again", () => {
     assert.deepStrictEqual(halfOpen && Breaker.settle(limits, halfOpen, true, 62_000), [{ state: "open", untilMs: 122_000 }, "opened"])
   })
 })
@@ -95,7 +95,7 @@ describe("retries and tags", () => {
     assert.deepStrictEqual([RetryDelay.delayMs(1, 0), RetryDelay.delayMs(3, 0.5)], [500, 3_000])
   })
 
-  it("TC-ORD-004 one account and key always give one tag that Kite takes, and others give another", () => {
+  it("one account and key always give one tag that Kite takes, and others give another", () => {
     const of = (account: string, key: string) => Tag.of((text) => createHash("sha256").update(text).digest(), account, key)
     assert.match(of("acc1", "key"), /^[0-9a-z]{20}$/)
     assert.strictEqual(of("acc1", "key"), of("acc1", "key"))

@@ -169,7 +169,7 @@ const timeoutMs = 180_000
 
 describe("the order protocol against the simulator, with a crash at every point and every fault, alone and in pairs", () => {
   it.live(
-    "TC-ORD-004 places each order once, and believes what the broker's own orders say",
+    "places each order once, and believes what the broker's own orders say",
     () =>
       Effect.gen(function* () {
         const { ends, problems } = yield* chaos(safe, "safe", cases)
