@@ -70,7 +70,7 @@ const catalogue: Readonly<Record<Name, About>> = {
   Mark: { summary: "A strategy's value, profit and loss and net Greeks, on change, at most 4 a second", headers: computed },
   Candle: { summary: "One minute of a strategy's m2m, once", headers: computed },
   StrategyEvent: {
-    summary: "A strategy's definition anew, because its legs, their instruments or its fills changed",
+    summary: "A strategy's new definition, published when its legs, their instruments or its fills changed",
     headers: ["Tarang-Request"]
   },
   Ticker: { summary: "How an account's market data connection is, once a second" },
