@@ -3,7 +3,7 @@ import { marketName } from "./market.mjs"
 import { log } from "./paths.mjs"
 
 const everyMs = 1_000
-const firstWithinMs = 15_000
+const firstWithinMs = 60_000
 
 const asker =
   ({ gateway_url, token }) =>
@@ -53,21 +53,24 @@ export const say = (text) => {
 }
 
 /**
- * Shows that the platform works: once if output goes to a file, every second in place on a terminal. An error here never stops the
- * start.
+ * Shows that the platform works: every second in place on a terminal, once if output goes to a file. There a market counts as closed only
+ * when it sent nothing for all of `firstWithinMs`, because its first tick comes after the start. An error here never stops the start.
  */
 export const watch = async (facts, { symbol, sinceMs }) => {
   if (facts.token === null) return
   const ask = asker(facts)
   let hasShown = false
+  let closed = []
   for (const endMs = Date.now() + firstWithinMs; hasShown || Date.now() < endMs; await sleep(everyMs)) {
     const lines = await look(ask, symbol, sinceMs).catch(() => undefined)
     if (lines === undefined) continue
-    if (!process.stderr.isTTY) return log(lines.join("\n"))
-    process.stderr.write(
-      `${shown > 0 ? `\x1b[${shown}A\x1b[J` : ""}${lines.map((line) => `\x1b[2K${line.slice(0, (process.stderr.columns ?? 160) - 1)}\n`).join("")}`
-    )
-    shown = lines.length
-    hasShown = true
+    if (process.stderr.isTTY) {
+      const texts = lines.map((line) => `\x1b[2K${line.slice(0, (process.stderr.columns ?? 160) - 1)}\n`)
+      process.stderr.write(`${shown > 0 ? `\x1b[${shown}A\x1b[J` : ""}${texts.join("")}`)
+      shown = lines.length
+      hasShown = true
+    } else if (lines.length > 1) return log(lines.join("\n"))
+    else closed = lines
   }
+  if (closed.length > 0) log(closed.join("\n"))
 }
