@@ -242,6 +242,7 @@ const startPlatform = async (ground: Ground.Ground, { shape, profile }: Options,
     NATS_GATEWAY_PASSWORD: passwords.gateway,
     DATABASE_URL: databaseUrl,
     ACCOUNTS_FILE: accountsFile,
+    KITE_CONNECTION_INSTRUMENTS: "3000", // the stand-in serves one socket per account
     MARKET_MODE: "live",
     MARKET_CLOCK: "real",
     JWT_SECRET: secret,
