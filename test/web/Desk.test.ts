@@ -1,9 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { ask, eventually, start } from "../platform/PlatformWorld.ts"
-import { recordedWorld, sixMinutes } from "../platform/RecordedWorld.ts"
-import { built, picture, prepare, skip, tab } from "./Browser.ts"
-import { hidden, opened, shows, state, textOf, textsOf, visit } from "./PageWorld.ts"
+import { eventually } from "../platform/PlatformWorld.ts"
+import { picture, prepare, skip } from "./Browser.ts"
+import { hidden, opened, openedAfterTheEnd, shows, state, textOf, textsOf } from "./PageWorld.ts"
 
 prepare()
 
@@ -58,13 +57,7 @@ describe.skipIf(skip)("Desk", () => {
     "opened after the end of a recording it shows the badge, the spot, legs and deltas of the last state, and their time",
     () =>
       Effect.gen(function* () {
-        const root = yield* built
-        const { config } = yield* recordedWorld(sixMinutes(), undefined, { WEB_ROOT: root })
-        const running = yield* start(config)
-        yield* eventually("the end of the recording", ask(running, "/health"), ({ body }) => body.market?.state === "ended")
-        const { page } = yield* tab()
-        yield* visit(page, running.url)
-        yield* state(page, "ended")
+        const { page } = yield* openedAfterTheEnd
         assert.strictEqual(yield* textOf(page, ".badge"), "RECORDED 19 Aug 2026 · as fast as it can · ended")
         yield* eventually("the spot", textOf(page, ".spotprice"), (text) => text === "24,065.75")
         yield* eventually(

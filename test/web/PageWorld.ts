@@ -1,7 +1,8 @@
 import { Effect } from "effect"
 import type { Page } from "playwright-core"
 import { waitMsMax } from "../Patience.ts"
-import { eventually, start, token, world } from "../platform/PlatformWorld.ts"
+import { ask, eventually, start, token, world } from "../platform/PlatformWorld.ts"
+import { recordedWorld, sixMinutes } from "../platform/RecordedWorld.ts"
 import { built, tab } from "./Browser.ts"
 
 export const textOf = (page: Page, selector: string) => Effect.promise(() => page.locator(selector).first().innerText())
@@ -40,6 +41,18 @@ export const opened = (options: Parameters<typeof tab>[0] = {}) =>
     yield* wholeChain(shown.page)
     return { ...shown, running, platform }
   })
+
+/** The page of a recording that has ended. */
+export const openedAfterTheEnd = Effect.gen(function* () {
+  const root = yield* built
+  const { config } = yield* recordedWorld(sixMinutes(), undefined, { WEB_ROOT: root })
+  const running = yield* start(config)
+  yield* eventually("the end of the recording", ask(running, "/health"), ({ body }) => body.market?.state === "ended")
+  const shown = yield* tab()
+  yield* visit(shown.page, running.url)
+  yield* state(shown.page, "ended")
+  return shown
+})
 
 /** Waits until the first element that matches the selector has the wanted text. */
 export const shows = (page: Page, selector: string, isWanted: (text: string) => boolean) =>

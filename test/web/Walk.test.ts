@@ -3,9 +3,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import type { Page } from "playwright-core"
 import { ask, eventually, type Running, start, world } from "../platform/PlatformWorld.ts"
-import { recordedWorld, sixMinutes } from "../platform/RecordedWorld.ts"
 import { built, prepare, skip, tab } from "./Browser.ts"
-import { click, opened, press, shows, state, textOf, textsOf, until, visit } from "./PageWorld.ts"
+import { click, opened, openedAfterTheEnd, press, shows, state, textOf, textsOf, until, visit } from "./PageWorld.ts"
 import { readable } from "./Readable.ts"
 
 prepare()
@@ -137,13 +136,7 @@ describe.skipIf(skip)("A newcomer's walk", () => {
     "sees a recording by its date, with its last values and their time after its end",
     () =>
       Effect.gen(function* () {
-        const root = yield* built
-        const { config } = yield* recordedWorld(sixMinutes(), undefined, { WEB_ROOT: root })
-        const running = yield* start(config)
-        yield* eventually("the end of the recording", ask(running, "/health"), ({ body }) => body.market?.state === "ended")
-        const { page, problems } = yield* tab()
-        yield* visit(page, running.url)
-        yield* state(page, "ended")
+        const { page, problems } = yield* openedAfterTheEnd
         assert.match(yield* textOf(page, ".badge"), /^RECORDED 19 Aug 2026/)
         yield* until(page, "tr.atm")
         yield* readable(page, "walk 09 a recording has ended")

@@ -137,7 +137,7 @@ export const make = ({ send, payloadMax, whenConnected, last }: JetStream) => {
         const { place, message } = lane.queue[lane.at] as Sending
         const { subject } = message
         const header = OutputPlace.format({ recordCreatedMs: to.recordCreatedMs, ...place, epoch: to.epoch })
-        // The id has the epoch: an output that a replaced process sends late must not stand in for its successor's.
+        // The epoch is part of the id. Otherwise the server would take a late output of a replaced process for its successor's, and drop the latter.
         send(subject, data, { msgId: `${subject}:${header}`, headers: { [OutputPlace.name]: header } }, (result) => {
           if (result instanceof NatsError) failure ??= result
           else {

@@ -65,7 +65,7 @@ export interface Setting {
 
 export interface Explored {
   readonly states: number
-  /** The steps to the first state that violates the invariant; null if there is none. */
+  /** The steps to the first state that violates the invariant; null if no state does. */
   readonly violation: { readonly rule: string; readonly steps: ReadonlyArray<string> } | null
   readonly ends: ReadonlyMap<Task.Status, number>
 }
