@@ -117,9 +117,10 @@ const inputOf = (message: JsMsg): RecordInput => {
 const causes = (nc: NatsConnection, stream: string, subject: string) =>
   Effect.map(all(nc, stream, subject), (found) => found.map(({ headers }) => Number(headers?.get("Tarang-Input").split(" ")[1])))
 
+const comparedMin = 10
 /** Checks that the outputs from the first to the last message equal those of an uninterrupted fold, without gaps and duplicates. */
 const isUnbroken = (what: string, sent: ReadonlyArray<number>, whole: ReadonlyArray<number>) => {
-  assert.isAbove(sent.length, 10, what)
+  assert.isAbove(sent.length, comparedMin, what)
   const [first = 0, last = 0] = [sent[0], sent[sent.length - 1]]
   assert.deepStrictEqual(
     sent,
@@ -273,6 +274,11 @@ describe("Placement in several processes", () => {
         yield* allRun("the stopped one's actors run elsewhere")
         yield* goesOn("values go on after the stop")
         assert.strictEqual(client.closed(), undefined)
+        yield* eventually(
+          "every strategy has enough values to compare",
+          Effect.sync(() => Math.min(...ids.map((id) => seen().filter(({ strategy_id }) => strategy_id === id).length))),
+          (fewest) => fewest > comparedMin + 2
+        )
         for (const one of runners)
           if (one.child.exitCode === null && one.child.signalCode === null) yield* Effect.promise(() => one.end("SIGTERM"))
 
