@@ -12,11 +12,12 @@ const derivatives: ReadonlyMap<Facts.Segment, Facts.Segment> = new Map([
 /**
  * The instant at which the age of a price of a segment is judged. A cash price does not move from the start of the closing auction (15:15)
  * while futures and options trade on: until they close, its age counts to the end of its own continuous trading. At any other time it counts
- * to now, so a mute feed shows. An index does not move while its shares do not.
+ * to now, so a mute feed shows. An index does not move while its shares do not. An unknown place is judged now.
  */
-export const judgedAtMs = (rules: Hours.Rules, place: Place | undefined, nowMs: number): number => {
-  const others = place === undefined ? undefined : derivatives.get(place.segment)
-  if (place === undefined || others === undefined) return nowMs
+export const judgedAtMs = (rules: Hours.Rules, place: Place | null | undefined, nowMs: number): number => {
+  if (place === null || place === undefined) return nowMs
+  const others = derivatives.get(place.segment)
+  if (others === undefined) return nowMs
   const day = Day.at(nowMs)
   const own = Hours.likelySession(rules, place.segment, place.security, day)
   const traded = Hours.likelySession(rules, others, "option", day)

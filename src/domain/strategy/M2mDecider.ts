@@ -419,7 +419,7 @@ const judgedAt = ({ rules }: Context, eventMs: number): ((line: Line) => number)
     if (known !== undefined) return known
     // The definition lacks the other contracts of the underlying, so every share counts as one with derivatives.
     const place = BarSession.placeOf(rules, { exchange, underlying: name }, contract, true)
-    const judged = Freshness.judgedAtMs(rules, place ?? undefined, eventMs)
+    const judged = Freshness.judgedAtMs(rules, place, eventMs)
     byExchange.set(exchange, judged)
     return judged
   }
