@@ -357,3 +357,12 @@ export const publishChain = (message: ChainMessage.Chain) =>
     const { exchange, underlying, expiry } = message
     return (yield* engine.publish(subject.at({ exchange, underlying, expiry }), subject.encode(message))).seq
   })
+
+/** Publishes a state of NIFTY: one without spot, futures and expiries, except for what `known` says. */
+export const publishState = (known: Partial<ChainMessage.UnderlyingState>) =>
+  Effect.flatMap(World, ({ engine }) => {
+    const names = { exchange: "NSE", underlying: "NIFTY" }
+    const nothing = { instrument_token: null, spot: null, spot_change: null, futures: [], expiries: [] }
+    const message = { v: 1 as const, as_of: new Date().toISOString(), seq: 1, ...names, ...nothing, ...known }
+    return engine.publish(Subjects.UnderlyingState.at(names), Subjects.UnderlyingState.encode(message))
+  })

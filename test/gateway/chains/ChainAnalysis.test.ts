@@ -5,9 +5,8 @@ import * as Black76 from "../../../src/domain/options/Black76.ts"
 import * as BlackScholes from "../../../src/domain/options/BlackScholes.ts"
 import * as GammaExposure from "../../../src/domain/options/GammaExposure.ts"
 import * as Normal from "../../../src/domain/options/Normal.ts"
-import * as Subjects from "../../../src/streams/Subjects.ts"
 import { endsMs } from "../../Ends.ts"
-import { ask, type ChainRow, chainMessage, eventually, far, near, publishChain, tokens, World, world } from "../GatewayWorld.ts"
+import { ask, type ChainRow, chainMessage, eventually, far, near, publishChain, publishState, tokens, world } from "../GatewayWorld.ts"
 
 const rows: ReadonlyArray<ChainRow> = [
   { strike: 24_400, side: "CE", token: 0x20002, price: 180, oi: 75 },
@@ -30,20 +29,14 @@ const message = {
   }
 }
 const published = Effect.gen(function* () {
-  const { engine } = yield* World
-  const state = {
-    v: 1,
+  yield* publishState({
     as_of: asOf,
-    seq: 1,
-    exchange: "NSE",
-    underlying: "NIFTY",
     instrument_token: tokens.nifty,
     spot: 24_510.35,
     spot_change: 1,
     futures: [{ expiry: near, instrument_token: 0x70002, last_price: 24_540, oi: 1, basis: 29.65 }],
     expiries: [{ expiry: near, forward, atm_strike: 24_500, atm_iv: 0.142 }]
-  } as const
-  yield* engine.publish(Subjects.UnderlyingState.at({ exchange: "NSE", underlying: "NIFTY" }), Subjects.UnderlyingState.encode(state))
+  })
   yield* publishChain(message)
   yield* eventually(
     "the chain is there",

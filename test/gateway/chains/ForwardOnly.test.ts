@@ -1,27 +1,13 @@
 import { assert, layer } from "@effect/vitest"
 import { Effect } from "effect"
-import * as Subjects from "../../../src/streams/Subjects.ts"
-import { ask, chainMessage, eventually, near, publishChain, tokens, World, world } from "../GatewayWorld.ts"
+import { ask, chainMessage, eventually, near, publishChain, publishState, tokens, world } from "../GatewayWorld.ts"
 
 const forward = 24_529.9953
 const asOf = new Date().toISOString()
 
 /** An underlying without a spot, like a commodity: only its forward is published. */
 const published = Effect.gen(function* () {
-  const { engine } = yield* World
-  const state = {
-    v: 1,
-    as_of: asOf,
-    seq: 1,
-    exchange: "NSE",
-    underlying: "NIFTY",
-    instrument_token: null,
-    spot: null,
-    spot_change: null,
-    futures: [],
-    expiries: [{ expiry: near, forward, atm_strike: 24_500, atm_iv: 0.4 }]
-  } as const
-  yield* engine.publish(Subjects.UnderlyingState.at({ exchange: "NSE", underlying: "NIFTY" }), Subjects.UnderlyingState.encode(state))
+  yield* publishState({ as_of: asOf, expiries: [{ expiry: near, forward, atm_strike: 24_500, atm_iv: 0.4 }] })
   yield* publishChain(
     chainMessage("chain", [{ strike: 24_500, side: "CE", token: tokens.call, price: 120 }], { as_of: asOf, delta_seq: 0, expiry: near })
   )

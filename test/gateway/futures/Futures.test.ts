@@ -8,9 +8,8 @@ import { InstrumentRegistry } from "../../../src/store/InstrumentRegistry.ts"
 import { InstrumentRepo } from "../../../src/store/InstrumentRepo.ts"
 import * as Asks from "../../../src/streams/Asks.ts"
 import { JetStream } from "../../../src/streams/JetStream.ts"
-import * as Subjects from "../../../src/streams/Subjects.ts"
 import { anInstrument } from "../../domain/market/AnInstrument.ts"
-import { ask, eventually, far, master, near, World, world } from "../GatewayWorld.ts"
+import { ask, eventually, far, master, near, publishState, World, world } from "../GatewayWorld.ts"
 
 const nearToken = 0x70002
 const farToken = 0x70102
@@ -69,8 +68,7 @@ const listed = Effect.gen(function* () {
 })
 const published = (message: ChainMessage.UnderlyingState) =>
   Effect.gen(function* () {
-    const { engine } = yield* World
-    yield* engine.publish(Subjects.UnderlyingState.at({ exchange: "NSE", underlying: "NIFTY" }), Subjects.UnderlyingState.encode(message))
+    yield* publishState(message)
     return yield* eventually(
       "the state is read",
       Effect.map(ask("/futures/position-signals?symbol=NIFTY"), ({ body }) => body.as_of === message.as_of && body)

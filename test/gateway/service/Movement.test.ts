@@ -1,28 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
-import * as Subjects from "../../../src/streams/Subjects.ts"
-import { ask, eventually, fullPacket, publishFrame, ready, tokens, World, world } from "../GatewayWorld.ts"
+import { ask, eventually, fullPacket, publishFrame, publishState, ready, tokens, world } from "../GatewayWorld.ts"
 
 const health = ask("/health", { as: null })
 /** Publishes a state that is `behindMs` old at that moment. */
-const publishState = (behindMs: number) =>
-  Effect.flatMap(World, ({ engine }) =>
-    engine.publish(
-      Subjects.UnderlyingState.at({ exchange: "NSE", underlying: "NIFTY" }),
-      Subjects.UnderlyingState.encode({
-        v: 1,
-        as_of: new Date(Date.now() - behindMs).toISOString(),
-        seq: 1,
-        exchange: "NSE",
-        underlying: "NIFTY",
-        instrument_token: null,
-        spot: null,
-        spot_change: null,
-        futures: [],
-        expiries: []
-      })
-    )
-  )
+const publishLate = (behindMs: number) => publishState({ as_of: new Date(Date.now() - behindMs).toISOString() })
 
 describe("Movement", () => {
   it.scopedLive("BE-ISO-05 BE-ISO-03 an output that stopped while frames come, or is late, degrades /health by name", () =>
@@ -40,15 +22,15 @@ describe("Movement", () => {
         assert.match(found, /MD_TICK stands still: frames came for \d+ s and nothing new is in it/)
         yield* eventually(
           "it moves",
-          Effect.map(reasonWhile(Effect.zipRight(frame, publishState(0))), (reason) => !still.test(reason))
+          Effect.map(reasonWhile(Effect.zipRight(frame, publishLate(0))), (reason) => !still.test(reason))
         )
         yield* eventually(
           "it is late",
-          Effect.map(reasonWhile(publishState(60_000)), (reason) => /values of NSE\.NIFTY are 6\d s behind/.test(reason))
+          Effect.map(reasonWhile(publishLate(60_000)), (reason) => /values of NSE\.NIFTY are 6\d s behind/.test(reason))
         )
         yield* eventually(
           "it is in time",
-          Effect.map(reasonWhile(publishState(0)), (reason) => !/behind/.test(reason))
+          Effect.map(reasonWhile(publishLate(0)), (reason) => !/behind/.test(reason))
         )
       }).pipe(Effect.provide(context))
     )

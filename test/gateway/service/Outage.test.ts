@@ -10,7 +10,7 @@ import * as Streams from "../../../src/streams/Streams.ts"
 import * as Subjects from "../../../src/streams/Subjects.ts"
 import { proxy } from "../../store/Stores.ts"
 import { freshDatabase, natsServer } from "../../TestBackends.ts"
-import { ask, eventually, fullPacket, publishFrame, ready, token, tokens, World, world } from "../GatewayWorld.ts"
+import { ask, eventually, fullPacket, publishFrame, publishState, ready, token, tokens, World, world } from "../GatewayWorld.ts"
 import { connect } from "../sockets/SocketClient.ts"
 
 const health = ask("/health", { as: null })
@@ -269,23 +269,7 @@ describe("Health and outages", () => {
             "the market runs",
             Effect.map(market, (now) => now.mode === "recorded" && now.state === "running")
           )
-          const { engine } = yield* World
-          const out = (as_of: string) =>
-            engine.publish(
-              Subjects.UnderlyingState.at({ exchange: "NSE", underlying: "NIFTY" }),
-              Subjects.UnderlyingState.encode({
-                v: 1,
-                as_of,
-                seq: 1,
-                exchange: "NSE",
-                underlying: "NIFTY",
-                instrument_token: null,
-                spot: null,
-                spot_change: null,
-                futures: [],
-                expiries: []
-              })
-            )
+          const out = (as_of: string) => publishState({ as_of })
           yield* out("2026-08-19T07:37:00.000Z")
           state = "ended"
           // Longer than the quiet time: the slow actor may only be paused.

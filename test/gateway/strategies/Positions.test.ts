@@ -5,8 +5,7 @@ import type * as ChainMessage from "../../../src/domain/options/ChainMessage.ts"
 import { quantityMax } from "../../../src/domain/strategy/Position.ts"
 import { FillRepo } from "../../../src/store/FillRepo.ts"
 import { SubscriptionRepo } from "../../../src/store/SubscriptionRepo.ts"
-import * as Subjects from "../../../src/streams/Subjects.ts"
-import { ask, chainMessage, eventually, far, near, publishChain, tokens, World, world } from "../GatewayWorld.ts"
+import { ask, chainMessage, eventually, far, near, publishChain, publishState, tokens, world } from "../GatewayWorld.ts"
 
 const call = { tradingsymbol: "NIFTY98JAN24500CE", exchange: "NFO" }
 const put = { tradingsymbol: "NIFTY98JAN24500PE", exchange: "NFO" }
@@ -29,29 +28,16 @@ const fill = (of: object, side: string, quantity: number, price: number | string
   ...more
 })
 
-const state = (spot: number): ChainMessage.UnderlyingState => ({
-  v: 1,
-  as_of: new Date().toISOString(),
-  seq: 1,
-  exchange: "NSE",
-  underlying: "NIFTY",
+const stateOf = (spot: number): Partial<ChainMessage.UnderlyingState> => ({
   instrument_token: tokens.nifty,
   spot,
   spot_change: 0,
-  futures: [],
   expiries: [{ expiry: near, forward: 24_530.1, atm_strike: 24_500, atm_iv: 0.142 }]
 })
-const publishState = (message: ChainMessage.UnderlyingState) =>
-  Effect.flatMap(World, ({ engine }) =>
-    engine.publish(
-      Subjects.UnderlyingState.at({ exchange: "NSE", underlying: message.underlying }),
-      Subjects.UnderlyingState.encode(message)
-    )
-  )
 /** The market: the near call at 120 and put at 90, the spot at `spot`, now. */
 const market = (spot: number, expiry = near) =>
   Effect.gen(function* () {
-    yield* publishState(state(spot))
+    yield* publishState(stateOf(spot))
     const side = expiry === near ? tokens : { call: tokens.farCall, put: 0x30002 }
     yield* publishChain(
       chainMessage(
