@@ -33,22 +33,17 @@ export const make = Effect.gen(function* () {
   return (exchange: string, underlying: string) => {
     const names = { exchange, underlying }
     return recordActor.run(
-      Effect.sync(() => {
-        const decider = RuledDecider.make(book, (rules) => BarDecider.make({ ...names, ...ruled(rules) }))
-        return {
-          name: kind,
-          key: key(exchange, underlying),
-          layout,
-          get decider() {
-            return decider()
-          },
-          frames: [Subjects.Frame.at(names)],
-          references: [Subjects.MarketReference.at(names)],
-          breaks: [Subjects.Break.at(names)],
-          route,
-          outputs: { stream: Subjects.Bars.stream, filter: Subjects.Bars.filter(names) }
-        }
-      })
+      Effect.sync(() => ({
+        name: kind,
+        key: key(exchange, underlying),
+        layout,
+        decider: RuledDecider.make(book, (rules) => BarDecider.make({ ...names, ...ruled(rules) })),
+        frames: [Subjects.Frame.at(names)],
+        references: [Subjects.MarketReference.at(names)],
+        breaks: [Subjects.Break.at(names)],
+        route,
+        outputs: { stream: Subjects.Bars.stream, filter: Subjects.Bars.filter(names) }
+      }))
     )
   }
 })

@@ -63,20 +63,15 @@ export const make = Effect.gen(function* () {
   return (exchange: string, underlying: string) => {
     const holes = { exchange, underlying }
     return recordActor.run(
-      Effect.sync(() => {
-        const decider = RuledDecider.make(book, (rules) => UnderlyingDecider.make({ ...holes, settings, isExact: false, rules }))
-        return {
-          name: kind,
-          key: key(exchange, underlying),
-          layout,
-          get decider() {
-            return decider()
-          },
-          frames: [Subjects.Frame.at(holes)],
-          references: [Subjects.MarketReference.at(holes)],
-          route: route(exchange, underlying)
-        }
-      })
+      Effect.sync(() => ({
+        name: kind,
+        key: key(exchange, underlying),
+        layout,
+        decider: RuledDecider.make(book, (rules) => UnderlyingDecider.make({ ...holes, settings, isExact: false, rules })),
+        frames: [Subjects.Frame.at(holes)],
+        references: [Subjects.MarketReference.at(holes)],
+        route: route(exchange, underlying)
+      }))
     )
   }
 })

@@ -40,6 +40,7 @@ export const foldBatch = <S, O extends { readonly seq: number }>(
   poison: ReadonlySet<number>
 ): Folded => {
   const folded: Folded = { outputs: [], refused: [], definitions: [] }
+  const { decide } = decider()
   let current: Item | undefined
   const foldAll = (): "rebuild" | undefined => {
     for (const item of items) {
@@ -50,7 +51,7 @@ export const foldBatch = <S, O extends { readonly seq: number }>(
       if (input._tag === "Refused") folded.refused.push({ message: item, reason: input.reason })
       else if (!poison.has(seq)) {
         if (outgrown?.(input) === true) return "rebuild"
-        const [state, outputs] = decider.decide(run.state, input)
+        const [state, outputs] = decide(run.state, input)
         run.state = state
         for (const output of outputs) folded.outputs.push({ seq: output.seq, message: route(output) })
       }

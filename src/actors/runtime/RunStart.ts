@@ -62,7 +62,7 @@ export const make = (poisons: Poisons) =>
         const input = Record.decode(message)
         if (input._tag === "Refused") return yield* deadLetter(setup.name, message, input.reason)
         const decided = Either.try({
-          try: () => setup.decider.decide(run.state, input),
+          try: () => setup.decider().decide(run.state, input),
           catch: (cause) => new Fold.Poisoned({ message, cause })
         })
         if (Either.isLeft(decided)) {
@@ -110,7 +110,7 @@ export const make = (poisons: Poisons) =>
         const run: Fold.Run<S> = {
           key: setup.key,
           board: Outputs.board(setup.key, lease, createdMs),
-          state: setup.decider.initial,
+          state: setup.decider().initial,
           seq: 0,
           recordCreatedMs: createdMs,
           saveAtMs: performance.now() + snapshotPhaseMs(setup.key)

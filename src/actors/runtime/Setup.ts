@@ -9,7 +9,8 @@ export interface Setup<S, O extends { readonly seq: number }> {
   readonly key: string
   /** Identifies the layout of the decider's state. A snapshot with another layout is not used. */
   readonly layout: string
-  readonly decider: Decider<S, RecordInput.RecordInput, O>
+  /** The decider under the rules in force; asked for again at each batch. */
+  readonly decider: () => Decider<S, RecordInput.RecordInput, O>
   /** Subjects of the frames to fold. */
   readonly frames: ReadonlyArray<string>
   /** Subjects of instrument definitions. The decider gets them before the first frame, even if a rebuild begins after them. */

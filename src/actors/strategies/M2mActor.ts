@@ -89,9 +89,7 @@ export const make = Effect.gen(function* () {
         key: key(owner, strategy),
         // A snapshot lacks the past of underlyings that it did not follow, so the layout names them.
         layout: `${layout} ${frames.join(" ")}`,
-        get decider() {
-          return decider()
-        },
+        decider,
         frames,
         references: underlyings.map(Subjects.MarketReference.at),
         definition: definitionSubject,

@@ -82,15 +82,13 @@ const strategy = (seen: Seen, layout = "1"): Setup<M2mDecider.State, M2mDecider.
     name: "m2m",
     key: "m2m.u1.7",
     layout,
-    decider: {
-      get initial() {
-        return decider.initial
-      },
+    decider: () => ({
+      initial: decider.initial,
       decide: (state, input) => {
         seen.inputs.push(input)
         return decider.decide(state, input)
       }
-    },
+    }),
     frames: [frames],
     references: [reference],
     definition,

@@ -136,7 +136,7 @@ describe("RecordActor", () => {
           name: "summing",
           key: "summing.1",
           layout: "1",
-          decider: summing(),
+          decider: summing,
           frames: [subject],
           references,
           route
@@ -218,7 +218,7 @@ describe("RecordActor", () => {
           name: "twice",
           key: "twice.1",
           layout: "1",
-          decider: twice,
+          decider: () => twice,
           frames: [],
           references: [reference],
           route: ({ text }: { readonly text: string }): Published => ({
@@ -269,7 +269,7 @@ describe("RecordActor", () => {
             name: "unfit",
             key: "mute.130", // its first snapshot falls due at once
             layout: "1",
-            decider: clocks,
+            decider: () => clocks,
             frames: [],
             references: [],
             outputs: { stream: "SYS", filter: "sys.quality.*" },
