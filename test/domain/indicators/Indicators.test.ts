@@ -153,6 +153,10 @@ describe("Indicators", () => {
     within("rsi", "rsi")
     within("adx", "adx", "plus_di", "minus_di", "dx")
     within("stochastic", "fast_k", "slow_k", "slow_d")
+    within("mfi", "mfi")
+    for (const { williams_r } of Indicator.batch(ready("williams_r").indicator, bars)) {
+      if (williams_r !== null) assert.isTrue(williams_r! >= -100 - 1e-9 && williams_r! <= 0)
+    }
     for (const { upper, middle, lower } of Indicator.batch(ready("bollinger").indicator, bars)) {
       if (upper !== null) assert.isTrue(lower! <= middle! && middle! <= upper!)
     }
@@ -168,6 +172,10 @@ describe("Indicators", () => {
     assert.deepStrictEqual(last("vwap"), { vwap: null })
     assert.deepStrictEqual(last("atr"), { tr: 0, atr: 0 })
     assert.deepStrictEqual(last("macd"), { line: 0, signal: 0, hist: 0 })
+    assert.deepStrictEqual(last("cci"), { cci: 0 })
+    assert.deepStrictEqual(last("williams_r"), { williams_r: 0 })
+    assert.deepStrictEqual(last("mfi"), { mfi: 0 })
+    assert.deepStrictEqual(last("obv"), { obv: 0 })
   })
 
   it("the catalogue names an indicator and its settings once, and says which setting is wrong", () => {
@@ -189,5 +197,38 @@ describe("Indicators", () => {
     for (const multiplier of [0, -1, 101, "3"]) assert.strictEqual(field("supertrend", { multiplier }), "multiplier")
     assert.strictEqual(field("atr", { seed: "wilder" }), "seed")
     assert.strictEqual(field("macd", { fast: 26, slow: 26 }), "settings")
+  })
+
+  it("an indicator's id and its shorter texts give the same indicator, and a wrong text says what is wrong", () => {
+    const parsed = (text: string) => {
+      const made = Catalogue.parse(text)
+      return Either.isLeft(made) ? `${made.left.field}!` : made.right.id
+    }
+    assert.strictEqual(parsed("RSI"), "rsi(period=14)")
+    assert.strictEqual(parsed(" macd( fast = 5 ) "), "macd(fast=5,slow=26,signal=9,seed=textbook)")
+    assert.strictEqual(parsed("obv()"), "obv()")
+    assert.strictEqual(parsed("bollinger(deviations=2.5)"), "bollinger(period=20,deviations=2.5)")
+    for (const entry of Catalogue.entries) assert.strictEqual(parsed(ready(entry.name).id), ready(entry.name).id)
+    assert.strictEqual(parsed("nope"), "name!")
+    assert.strictEqual(parsed("rsi(period=14"), "name!")
+    assert.strictEqual(parsed("r".repeat(Catalogue.textMax + 1)), "name!")
+    for (const text of ["rsi(14)", "rsi(period=14,period=15)", "rsi(period=1=2)", "rsi(=14)"]) assert.strictEqual(parsed(text), "settings!")
+    assert.strictEqual(parsed("rsi(period=-14)"), "period!")
+    assert.strictEqual(parsed("rsi(seed=talib)"), "seed!")
+    assert.deepStrictEqual(Catalogue.split("rsi,macd(fast=5,slow=9),obv"), ["rsi", "macd(fast=5,slow=9)", "obv"])
+  })
+
+  it("says which earlier bars a value depends on", () => {
+    const of = (text: string) => {
+      const { memory, bars } = Either.getOrThrow(Catalogue.parse(text))
+      return [memory, bars]
+    }
+    assert.deepStrictEqual(of("sma"), ["window", 20])
+    assert.deepStrictEqual(of("bollinger(deviations=50)"), ["window", 20])
+    assert.deepStrictEqual(of("stochastic"), ["window", 20])
+    assert.deepStrictEqual(of("macd"), ["decaying", 47])
+    assert.deepStrictEqual(of("vwap"), ["session", 0])
+    assert.deepStrictEqual(of("vwap(anchor=cumulative)"), ["all", 0])
+    assert.deepStrictEqual(of("obv"), ["all", 0])
   })
 })
