@@ -29,6 +29,19 @@ const Entered = Schema.Struct({
 })
 type Entered = typeof Entered.Type
 
+/** A contract as the instruments of its expiry day describe it. Its token may name another contract since. */
+const Computed = Schema.Struct({
+  exchange: Schema.String,
+  tradingsymbol: Schema.String,
+  /** "YYYY-MM-DD". */
+  expiry: Schema.String,
+  name: Schema.String,
+  instrumentType: Schema.Literal("EQ", "FUT", "CE", "PE"),
+  /** In the token's scale. */
+  strike: BigIntColumn,
+  token: BigIntColumn
+})
+
 /** Final settlement prices, one per contract. */
 export class SettlementRepo extends Effect.Service<SettlementRepo>()("store/SettlementRepo", {
   effect: Effect.gen(function* () {
@@ -80,13 +93,15 @@ export class SettlementRepo extends Effect.Service<SettlementRepo>()("store/Sett
         WHERE (exchange, tradingsymbol) IN (SELECT exchange, tradingsymbol FROM strategy_legs
           UNION SELECT exchange, tradingsymbol FROM strategy_fills) ORDER BY exchange, tradingsymbol`
     })
-    const computedOn = SqlSchema.findAll({
-      Request: Schema.String,
-      Result: Settlement,
-      execute: (
-        day
-      ) => sql`SELECT exchange, tradingsymbol, expiry::text AS expiry, price, source, settled_at AS "settledAt" FROM settlements
-        WHERE expiry = ${day}::date AND source = 'underlying_close'`
+    const computed = SqlSchema.findAll({
+      Request: Schema.Struct({ from: Schema.String, to: Schema.String }),
+      Result: Computed,
+      execute: ({ from, to }) => sql`
+        SELECT s.exchange, s.tradingsymbol, s.expiry::text AS expiry, i.name, i.instrument_type AS "instrumentType", i.strike,
+          i.instrument_token AS token
+        FROM settlements s JOIN instruments i ON (i.exchange, i.tradingsymbol, i.expiry) = (s.exchange, s.tradingsymbol, s.expiry)
+          AND i.trade_date = (SELECT max(trade_date) FROM instrument_days WHERE trade_date <= s.expiry)
+        WHERE s.expiry BETWEEN ${from}::date AND ${to}::date AND s.source = 'underlying_close'`
     })
     const confirm = (all: ReadonlyArray<Pick<Settlement, "exchange" | "tradingsymbol" | "expiry" | "price">>, at: Date) => sql`
       UPDATE settlements s SET price = b.price, source = 'broker', settled_at = ${at.toISOString()}::timestamptz
@@ -95,8 +110,9 @@ export class SettlementRepo extends Effect.Service<SettlementRepo>()("store/Sett
       WHERE (s.exchange, s.tradingsymbol, s.expiry) = (b.exchange, b.tradingsymbol, b.expiry) AND s.source = 'underlying_close'
       RETURNING s.tradingsymbol`
     return {
-      /** Settlements of an expiry day that were computed from the underlying's close. */
-      computedOn: (day: string) => StoreError.guardRead(computedOn(day)).pipe(Effect.withSpan("SettlementRepo.computedOn")),
+      /** Contracts that expired from `from` to `to` ("YYYY-MM-DD") and whose settlement price was computed from the underlying's close. */
+      computed: (days: { readonly from: string; readonly to: string }) =>
+        StoreError.guardRead(computed(days)).pipe(Effect.withSpan("SettlementRepo.computed")),
       /** Replaces computed prices by the broker's, and returns how many. A price entered by hand stays. */
       confirm: (all: Parameters<typeof confirm>[0], at: Date) =>
         Effect.map(StoreError.guard(confirm(all, at)), (rows) => rows.length).pipe(Effect.withSpan("SettlementRepo.confirm")),
@@ -120,4 +136,5 @@ export class SettlementRepo extends Effect.Service<SettlementRepo>()("store/Sett
 export declare namespace SettlementRepo {
   export type Settlement = typeof Settlement.Type
   export type Entered = typeof Entered.Type
+  export type Computed = typeof Computed.Type
 }

@@ -9,17 +9,20 @@ import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
 import { SettlementRepo } from "../../store/SettlementRepo.ts"
 import { JetStream } from "../../streams/JetStream.ts"
 import { MarketClock } from "../../streams/MarketClock.ts"
+import { RuleBook } from "../../streams/RuleBook.ts"
 import * as Subjects from "../../streams/Subjects.ts"
 import * as Metrics from "../runtime/Metrics.ts"
 
 export const kind = "settlement-prices"
 
-/** A computed settlement price is compared with the broker's close within this time. The expiry day ends the attempts. */
-const lookEvery = "10 seconds"
+/** Computed settlement prices are compared with the broker's close this often. A day of a feed may take only seconds. */
+const lookEvery = { feed: "1 second", real: "10 seconds", machine: "10 seconds" } as const
+/** The attempts end after so many days. The next trading day, the last on which a quote has the close, has come by then. */
+const daysMax = 10
 
 /**
- * Replaces the computed settlement prices of the day by those that follow from the broker's close of the underlying. A price entered by hand
- * stays. Until the broker has the close, and when it has none, the computed price holds.
+ * Replaces computed settlement prices by those that follow from the broker's close of the underlying. A price entered by hand stays. Until
+ * the broker has the close, and when it has none, the computed price holds.
  */
 export const make = Effect.gen(function* () {
   const accounts = yield* Accounts
@@ -28,35 +31,36 @@ export const make = Effect.gen(function* () {
   const repo = yield* SettlementRepo
   const jetStream = yield* JetStream
   const clock = yield* MarketClock
+  const rules = yield* RuleBook
 
-  const spotOf = (contract: Instrument.Instrument): Instrument.Instrument | undefined => {
-    const under = Instrument.underlyingOf(contract)
+  const spotOf = ({ exchange, name }: SettlementRepo.Computed): Instrument.Instrument | undefined => {
+    const under = Instrument.underlyingNamed(exchange, name)
     const members = under === null ? [] : registry.ofUnderlying(under.exchange, under.name)
     return members.find((one) => Instrument.kindOf(one) === "INDEX" || Instrument.kindOf(one) === "EQ")
   }
   const keyOf = ({ exchange, tradingsymbol }: Instrument.Instrument) => Instrument.symbolKey(exchange, tradingsymbol)
 
   const look = Effect.gen(function* () {
-    const today = IndiaTime.istDate(clock.unsafeNow())
-    const computed = yield* repo.computedOn(today)
-    const contracts = computed.flatMap(({ exchange, tradingsymbol }) => {
-      const contract = registry.bySymbol(exchange, tradingsymbol)
-      const spot = contract === undefined ? undefined : spotOf(contract)
-      return contract?.expiry !== today || spot === undefined ? [] : [{ contract, spotKey: keyOf(spot) }]
+    const nowMs = clock.unsafeNow()
+    const computed = yield* repo.computed({ from: IndiaTime.istDate(nowMs - daysMax * IndiaTime.dayMs), to: IndiaTime.istDate(nowMs) })
+    const contracts = computed.flatMap((contract) => {
+      const spot = spotOf(contract)
+      return spot === undefined ? [] : [{ contract, spot }]
     })
     const [account] = accounts.ids
     if (contracts.length === 0 || account === undefined) return
     const rest = yield* broker.rest(account)
-    const quotes = yield* rest.quote([...new Set(contracts.map(({ spotKey }) => spotKey))])
-    const prices = contracts.flatMap(({ contract, spotKey }) => {
-      const quote = quotes[spotKey]
+    const quotes = yield* rest.quote([...new Set(contracts.map(({ spot }) => keyOf(spot)))])
+    const prices = contracts.flatMap(({ contract, spot }) => {
+      const quote = quotes[keyOf(spot)]
       if (quote === undefined) return []
+      const { exchange, tradingsymbol, expiry, instrumentType } = contract
       const strike = Money.toDecimal(contract.strike, Instrument.priceScale(contract.token))
-      const last = { price: quote.last_price, atMs: quote.timestamp?.getTime() ?? null }
-      const price = BrokerClose.settles(contract, strike, last)
-      return price === undefined ? [] : [{ exchange: contract.exchange, tradingsymbol: contract.tradingsymbol, expiry: today, price }]
+      const known = { lastPrice: quote.last_price, previousClose: quote.ohlc.close, atMs: quote.timestamp?.getTime() ?? null }
+      const price = BrokerClose.settles(rules.current(), spot, { instrumentType, strike, expiry }, known)
+      return price === undefined ? [] : [{ exchange, tradingsymbol, expiry, price }]
     })
-    const count = yield* repo.confirm(prices, new Date(clock.unsafeNow()))
+    const count = yield* repo.confirm(prices, new Date(nowMs))
     if (count === 0) return
     Metrics.settlementsSaved("broker", count)
     yield* jetStream.notify(Subjects.Changed.at({ what: "strategies" }), Subjects.Changed.encode({ v: 1, request_id: "-" }))
@@ -66,7 +70,7 @@ export const make = Effect.gen(function* () {
     Effect.catchAll((error) =>
       Effect.logWarning("the broker's closing prices are not known, computed settlement prices hold", String(error))
     ),
-    Effect.zipRight(Effect.sleep(lookEvery)),
+    Effect.zipRight(Effect.sleep(lookEvery[clock.mode])),
     Effect.forever
   )
 })

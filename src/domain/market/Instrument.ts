@@ -88,6 +88,12 @@ export interface Underlying {
   readonly name: string
 }
 
+/** The underlying of a derivative of this exchange and name; null without a name or if the exchange is unknown. */
+export const underlyingNamed = (exchange: string, name: string): Underlying | null => {
+  const traded = underlyingExchange.get(exchange)
+  return traded === undefined || name === "" ? null : { exchange: traded, name }
+}
+
 /**
  * The underlying that prices an instrument. The index "NIFTY 50", its futures and its options all give NSE NIFTY. Null for a derivative
  * without a name or of an unknown exchange.
@@ -96,8 +102,7 @@ export const underlyingOf = (instrument: Instrument): Underlying | null => {
   const kind = kindOf(instrument)
   if (kind === "INDEX") return { exchange: instrument.exchange, name: indexName(instrument.tradingsymbol) }
   if (kind === "EQ") return { exchange: instrument.exchange, name: instrument.tradingsymbol }
-  const exchange = underlyingExchange.get(instrument.exchange)
-  return exchange === undefined || instrument.name === "" ? null : { exchange, name: instrument.name }
+  return underlyingNamed(instrument.exchange, instrument.name)
 }
 
 /** All instruments of one trade date. One map never mixes dates: the key of an instrument is (trade date, token). */

@@ -1,24 +1,49 @@
+import { Either } from "effect"
 import * as IndiaTime from "../IndiaTime.ts"
 import * as Money from "../Money.ts"
-import type * as Instrument from "../market/Instrument.ts"
+import * as Instrument from "../market/Instrument.ts"
+import * as Calendars from "../rules/Calendars.ts"
+import * as Day from "../rules/Day.ts"
+import type * as RuleSet from "../rules/RuleSet.ts"
+import * as Segments from "../rules/Segments.ts"
 import * as SettlementValue from "./SettlementValue.ts"
 
-/** The broker's last price of an underlying, rupees, and the exchange's time of it. */
-export interface LastPrice {
-  readonly price: number
+/** The broker's quote of an underlying. Prices in rupees; `previousClose` is the close of the trading day before the quote's. */
+export interface Quote {
+  readonly lastPrice: number
+  readonly previousClose: number
+  /** The exchange's time of the quote. */
   readonly atMs: number | null
 }
 
+const isNextTradingDay = (rules: RuleSet.RuleSet, spot: Instrument.Instrument, expiry: string, day: string): boolean =>
+  Either.match(
+    Either.flatMap(Segments.ofExchange(rules.segments, spot.exchange, spot.tradingsymbol), (segment) =>
+      Calendars.previousTradingDay(rules.calendars, Segments.calendarOf(rules.segments, segment), Day.ofIso(day))
+    ),
+    { onLeft: () => false, onRight: (before) => Day.iso(before) === expiry }
+  )
+
 /**
- * The settlement price of a contract by the broker's closing price of its underlying; undefined if the broker's price is not of the
- * expiry day. Asked after the close is known, because the last price of a day is its close only then.
+ * The underlying's close on the expiry day by the broker's quote; undefined if the quote does not tell. A quote of that day has it as last
+ * price, because it is asked for after the close is known. One of the next trading day has it as previous close, except of a share: the
+ * broker adjusts that for corporate actions.
  */
+const closeOf = (rules: RuleSet.RuleSet, spot: Instrument.Instrument, expiry: string, { lastPrice, previousClose, atMs }: Quote) => {
+  if (atMs === null) return undefined
+  const day = IndiaTime.istDate(atMs)
+  if (day === expiry) return lastPrice > 0 ? lastPrice : undefined
+  const isKnown = Instrument.kindOf(spot) === "INDEX" && isNextTradingDay(rules, spot, expiry, day)
+  return isKnown && previousClose > 0 ? previousClose : undefined
+}
+
+/** The settlement price of a contract by the broker's close of its underlying; undefined if the quote does not tell that close. */
 export const settles = (
-  contract: Pick<Instrument.Instrument, "instrumentType" | "expiry">,
-  /** Rupees; of an option. */
-  strike: Money.Decimal,
-  { price, atMs }: LastPrice
-): Money.Decimal | undefined =>
-  atMs === null || price <= 0 || IndiaTime.istDate(atMs) !== contract.expiry
-    ? undefined
-    : SettlementValue.of(contract.instrumentType, strike, Money.ofNumber(price))
+  rules: RuleSet.RuleSet,
+  spot: Instrument.Instrument,
+  { instrumentType, strike, expiry }: { readonly instrumentType: string; readonly strike: Money.Decimal; readonly expiry: string },
+  quote: Quote
+): Money.Decimal | undefined => {
+  const close = closeOf(rules, spot, expiry, quote)
+  return close === undefined ? undefined : SettlementValue.of(instrumentType, strike, Money.ofNumber(close))
+}
