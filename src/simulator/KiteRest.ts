@@ -3,7 +3,12 @@ import * as IndiaTime from "../domain/IndiaTime.ts"
 import * as DumpRoutes from "./DumpRoutes.ts"
 import * as HistoryRoutes from "./HistoryRoutes.ts"
 import type { Market } from "./Market.ts"
+import * as MutualFundRoutes from "./MutualFundRoutes.ts"
+import type { GttDesk } from "./orders/GttDesk.ts"
+import * as GttRoutes from "./orders/GttRoutes.ts"
 import * as OrderRoutes from "./orders/OrderRoutes.ts"
+import type { Ledger } from "./portfolio/Ledger.ts"
+import * as PortfolioRoutes from "./portfolio/PortfolioRoutes.ts"
 import * as QuoteRoutes from "./QuoteRoutes.ts"
 import * as Route from "./Route.ts"
 import * as SessionRoutes from "./SessionRoutes.ts"
@@ -15,8 +20,24 @@ export interface Options {
   readonly nowMs: () => number
   /** Whether Kite's request rates are enforced. */
   readonly rateLimits: boolean
-  /** Absent: this broker takes no orders. */
-  readonly orders?: OrderRoutes.Orders
+  /** Absent: this broker takes no orders and has no accounts. */
+  readonly trading?: Trading
+}
+
+export interface Trading {
+  readonly orders: OrderRoutes.Orders
+  readonly gtts: GttDesk
+  readonly ledger: Ledger
+}
+
+type RouteOf = (path: string) => Route.Route | undefined
+
+const tradingRoutes = (market: Market, guard: Route.Guard, { gtts, ledger, orders }: Trading): RouteOf => {
+  const portfolio = new Map(Object.entries(PortfolioRoutes.make(market, guard, ledger, orders.desk)))
+  const orderOf = OrderRoutes.make(guard, orders)
+  const gttOf = GttRoutes.make(guard, gtts)
+  const fundOf = MutualFundRoutes.make(guard)
+  return (path) => portfolio.get(path) ?? orderOf(path) ?? gttOf(path) ?? fundOf(path)
 }
 
 /** GET /market, which Kite does not have: the market's kind, time and state. */
@@ -58,11 +79,11 @@ const exchangePath = /^\/instruments\/([^/]+)$/
 
 /** Answers one request. It never throws, whatever a client sends. */
 export const make = (options: Options): ((request: Route.Request) => Route.Response) => {
-  const { market, sessions } = options
+  const { market, sessions, trading } = options
   const guard = Route.makeGuard(options)
   const dumpOf = DumpRoutes.make(market)
   const historyOf = HistoryRoutes.make(market, guard)
-  const orderRouteOf = options.orders === undefined ? () => undefined : OrderRoutes.make(guard, options.orders)
+  const tradingRouteOf: RouteOf = trading === undefined ? () => undefined : tradingRoutes(market, guard, trading)
   const routes = new Map<string, Route.Route>(
     Object.entries({
       ...SessionRoutes.make(sessions, guard),
@@ -76,7 +97,8 @@ export const make = (options: Options): ((request: Route.Request) => Route.Respo
     const [, token, interval] = historicalPath.exec(path) ?? []
     if (token !== undefined && interval !== undefined) return historyOf(token, interval)
     const exchange = exchangePath.exec(path)?.[1]
-    return exchange === undefined ? (routes.get(path) ?? orderRouteOf(path)) : dumpOf(exchange)
+    if (exchange !== undefined) return dumpOf(exchange)
+    return routes.get(path) ?? tradingRouteOf(path)
   }
   return (request) => {
     const [path = "", search = ""] = request.url.split("?", 2)

@@ -1,4 +1,4 @@
-/** Login, access tokens, and the user's profile and margins, as kite.trade/docs/connect/v3/user describes them. */
+/** Login, access tokens, and the user's profile, as kite.trade/docs/connect/v3/user describes them. */
 import { Either } from "effect"
 import * as KiteTime from "../domain/market/KiteTime.ts"
 import { exchanges } from "./DumpRoutes.ts"
@@ -43,35 +43,6 @@ const login =
       onRight: (location) => ({ status: 302, headers: { location }, body: "" })
     })
   }
-
-/** What an account has before it trades, and here nobody trades: ten lakh rupees in each segment. */
-const openingCash = 1_000_000
-const margin = {
-  enabled: true,
-  net: openingCash,
-  available: {
-    adhoc_margin: 0,
-    cash: openingCash,
-    opening_balance: openingCash,
-    live_balance: openingCash,
-    collateral: 0,
-    intraday_payin: 0
-  },
-  utilised: {
-    debits: 0,
-    exposure: 0,
-    m2m_realised: 0,
-    m2m_unrealised: 0,
-    option_premium: 0,
-    payout: 0,
-    span: 0,
-    holding_sales: 0,
-    turnover: 0,
-    liquid_collateral: 0,
-    stock_collateral: 0,
-    delivery: 0
-  }
-}
 
 /** Answers a POST from its form, which needs every one of these fields. */
 const fromForm =
@@ -131,9 +102,6 @@ export const make = (sessions: Sessions.Sessions, guard: Route.Guard): Route.Rou
       answer: (request, query) => (request.method === "POST" ? create(request, query) : end(request, query))
     },
     "/session/refresh_token": { methods: ["POST"], answer: renewSession(sessions) },
-    "/user/profile": { methods: ["GET"], answer: guard("other", ({ account }) => Route.success(userOf(account))) },
-    "/user/margins": { methods: ["GET"], answer: guard("other", () => Route.success({ equity: margin, commodity: margin })) },
-    "/user/margins/equity": { methods: ["GET"], answer: guard("other", () => Route.success(margin)) },
-    "/user/margins/commodity": { methods: ["GET"], answer: guard("other", () => Route.success(margin)) }
+    "/user/profile": { methods: ["GET"], answer: guard("other", ({ account }) => Route.success(userOf(account))) }
   }
 }

@@ -10,7 +10,9 @@ import * as KiteRest from "./KiteRest.ts"
 import * as KiteSocket from "./KiteSocket.ts"
 import type { Market, Outlet } from "./Market.ts"
 import { Faults } from "./orders/Faults.ts"
+import { GttDesk } from "./orders/GttDesk.ts"
 import { OrderDesk } from "./orders/OrderDesk.ts"
+import { type Fill, Ledger } from "./portfolio/Ledger.ts"
 import * as Route from "./Route.ts"
 import * as RecordedMarket from "./recorded/RecordedMarket.ts"
 import * as Sessions from "./Sessions.ts"
@@ -26,6 +28,8 @@ export class ListenError extends Data.TaggedError("ListenError")<{ readonly host
 
 const bodyBytesMax = 1 << 20
 const heartbeatEvery = "1 second"
+/** Rupees in each segment. */
+const openingCashDefault = 1_000_000
 
 export interface Service {
   /** http://host:port, which kiteconnect takes as `root`. */
@@ -121,15 +125,26 @@ export const make = (options: SimulatorOptions.Options): Effect.Effect<Service, 
     const runFork = Runtime.runFork(yield* Effect.runtime())
     const scope = yield* Effect.scope
     const publish = (apiKey: string, update: object) => hub.text("order", update, apiKey)
-    const desk = new OrderDesk({ market, nowMs, lagMs: options.orderBookLagMs ?? 0, publish })
+    const ledger = new Ledger(market, options.openingCash ?? openingCashDefault)
+    const onFill = (fill: Fill) => ledger.fill(fill)
+    const desk = new OrderDesk({ market, nowMs, lagMs: options.orderBookLagMs ?? 0, publish, onFill })
+    const gtts = new GttDesk(market, (account, form) => desk.place(account, form))
     const faults = new Faults()
     const later = (afterMs: number, run: () => void) => void runFork(Effect.delay(Effect.sync(run), afterMs).pipe(Effect.forkIn(scope)))
-    const handle = KiteRest.make({ sessions, market, nowMs, rateLimits: options.rateLimits ?? false, orders: { desk, faults, later } })
+    const handle = KiteRest.make({
+      sessions,
+      market,
+      nowMs,
+      rateLimits: options.rateLimits ?? false,
+      trading: { orders: { desk, faults, later }, gtts, ledger }
+    })
     const outlet: Outlet = {
       ...hub.outlet,
       publish: (rows, count) => {
         hub.outlet.publish(rows, count)
+        ledger.onRows(rows, count)
         desk.onRows(rows, count)
+        gtts.onRows(rows, count)
       }
     }
 

@@ -23,6 +23,8 @@ export interface Options {
   readonly rateLimits?: boolean
   /** How long the order book does not show a new order; the default is 0. */
   readonly orderBookLagMs?: number
+  /** Rupees that an account begins with in each segment; the default is ten lakh. */
+  readonly openingCash?: number
 }
 
 /** The reason never quotes the file: it holds secrets. */

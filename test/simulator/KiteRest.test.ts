@@ -6,6 +6,7 @@ import * as Instrument from "../../src/domain/market/Instrument.ts"
 import * as Sessions from "../../src/simulator/Sessions.ts"
 import * as Simulator from "../../src/simulator/Simulator.ts"
 import type * as SimulatorOptions from "../../src/simulator/SimulatorOptions.ts"
+import { compareShapes } from "./RecordedShape.ts"
 import { absent, account, first, login, recorded, requestToken } from "./SimulatorWorld.ts"
 
 const startMs = Date.parse("2026-11-23T04:00:00Z")
@@ -22,26 +23,9 @@ const get = (url: string, path: string, authorization?: string, init: RequestIni
     return { status: response.status, headers: response.headers, body: text === "" ? null : JSON.parse(text) }
   })
 
-/** The keys and types of a JSON value. The type of null is unknown. */
-const shape = (value: unknown): unknown => {
-  if (value === null) return null
-  if (Array.isArray(value)) return value.slice(0, 1).map(shape)
-  if (typeof value !== "object") return typeof value
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, shape(item)]))
-}
-/** Compares two shapes wherever both types are known. */
-const compare = (actual: unknown, expected: unknown): void => {
-  if (actual === null || expected === null) return
-  if (typeof expected !== "object" || typeof actual !== "object") {
-    expect(actual).toBe(expected)
-    return
-  }
-  expect(Object.keys(actual).sort()).toEqual(Object.keys(expected).sort())
-  for (const key of Object.keys(expected)) compare((actual as Record<string, unknown>)[key], (expected as Record<string, unknown>)[key])
-}
 const compareWith = (file: string, actual: { readonly data: unknown }) => {
   const expected = JSON.parse(readFileSync(recorded(`kite/${file}`) ?? "", "utf8"))
-  compare(shape(actual), shape(expected))
+  compareShapes(actual, expected)
 }
 
 describe("KiteRest, real kiteconnect calls", () => {

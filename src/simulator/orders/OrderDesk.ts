@@ -8,6 +8,8 @@ import * as KiteTime from "../../domain/market/KiteTime.ts"
 import * as Matching from "../../domain/orders/Matching.ts"
 import { shipped } from "../../domain/rules/Shipped.ts"
 import { type Market, ofListing } from "../Market.ts"
+import type { Working } from "../portfolio/AccountMargins.ts"
+import type * as Ledger from "../portfolio/Ledger.ts"
 import { circuitLimits } from "../QuoteRoutes.ts"
 import type * as Sessions from "../Sessions.ts"
 import * as OrderForm from "./OrderForm.ts"
@@ -42,6 +44,7 @@ interface Options {
   readonly lagMs: number
   /** Sends an order's state to its account's sockets. */
   readonly publish: (apiKey: string, update: object) => void
+  readonly onFill: (fill: Ledger.Fill) => void
 }
 
 const notFound: Sessions.Refusal = { status: 400, type: "OrderException", message: "Order not found." }
@@ -213,6 +216,17 @@ export class OrderDesk {
     return Either.map(this.#own(account, id), ({ trades }) => trades)
   }
 
+  /** What the account's working orders may still trade. */
+  working(apiKey: string): ReadonlyArray<Working> {
+    return [...this.#working.values()]
+      .flatMap((held) => [...held])
+      .filter(({ account }) => account.apiKey === apiKey)
+      .map(({ instrument, order, product }) => {
+        const { filled, price, quantity, side } = order
+        return { instrument, product, side, quantity: quantity - filled, price }
+      })
+  }
+
   /** The market has changed these rows: working orders of their instruments are matched with the new packets. */
   onRows(rows: Uint32Array, count: number): void {
     if (this.#working.size === 0) return
@@ -292,7 +306,11 @@ export class OrderDesk {
     const before = held.order
     const [after, fills] = Matching.match(before, { lastPrice: row.lastPrice, bids: row.bids, asks: row.asks })
     held.order = after
-    for (const fill of fills) held.trades.push(this.#tradeOf(held, fill))
+    const { account, instrument, order, product } = held
+    for (const fill of fills) {
+      held.trades.push(this.#tradeOf(held, fill))
+      this.#options.onFill({ ...fill, apiKey: account.apiKey, instrument, product, side: order.side })
+    }
     return fills.length > 0 || after.status !== before.status
   }
 

@@ -238,10 +238,12 @@ describe("the order desk", () => {
       run: () => Effect.never
     }
     const statuses: Array<unknown> = []
+    const fills: Array<unknown> = []
     const desk = new OrderDesk({
       market,
       nowMs: () => 0,
       lagMs: 0,
+      onFill: ({ price, quantity }) => fills.push([price, quantity]),
       publish: (_apiKey, update) => statuses.push("status" in update && update.status)
     })
     const form = (change: object) =>
@@ -271,5 +273,10 @@ describe("the order desk", () => {
       { status: "COMPLETE", filled_quantity: 150, average_price: 102.1 }
     ])
     expect(desk.trades(first)).toMatchObject([{ quantity: 75 }, { quantity: 75 }, { quantity: 150 }])
+    expect(fills).toEqual([
+      [10_010, 75],
+      [10_210, 150],
+      [10_010, 75]
+    ])
   })
 })
