@@ -21,7 +21,7 @@ const isFresh = ({ atMs }: { readonly atMs: number }, { serverClock }: Views) =>
 
 /** The phase of the equity options' session, or null if the rulebook does not know the day. */
 const phaseAt = (rules: RuleSet.RuleSet, ms: number): string | null =>
-  Either.match(Hours.phaseAt(rules, "NSE_FO", "option", ms), { onLeft: () => null, onRight: Hours.nameOf })
+  Either.match(MarketState.phaseAt(rules, ms), { onLeft: () => null, onRight: Hours.nameOf })
 
 interface Sources {
   readonly known: Readonly<Probes.Known>

@@ -1,7 +1,10 @@
-import { Config, Effect, Option } from "effect"
+import { Config, Effect, Either, Option } from "effect"
 import type { SimulatedMarket } from "../../broker/SimulatedMarket.ts"
 import type { MarketState } from "../../contract/service/HealthReport.ts"
+import * as Hours from "../../domain/rules/Hours.ts"
+import type * as RuleSet from "../../domain/rules/RuleSet.ts"
 import { MarketClock } from "../../streams/MarketClock.ts"
+import { RuleBook } from "../../streams/RuleBook.ts"
 import { Bridge } from "../bridge/Bridge.ts"
 import type { Heard } from "../views/TickerView.ts"
 import { Views } from "../views/Views.ts"
@@ -18,11 +21,29 @@ const unstreamedAfterMs = 15_000
 
 export const mode = Config.literal("live", "synthetic", "recorded", "days")("MARKET_MODE").pipe(Config.withDefault("live" as const))
 
+/** The phase of the equity options' session. */
+export const phaseAt = (rules: RuleSet.RuleSet, ms: number) => Hours.phaseAt(rules, "NSE_FO", "option", ms)
+
+/**
+ * The state of a live market: its ticks decide. A gateway that runs for less than the silence of a closed market may not have had a tick
+ * yet, so the rulebook's hours decide then too.
+ */
+export const ofLive = (
+  rules: RuleSet.RuleSet,
+  { nowMs, newestTickMs, runningForMs }: { readonly nowMs: number; readonly newestTickMs: number; readonly runningForMs: number }
+): MarketState => {
+  if (nowMs - newestTickMs <= marketSilenceMs) return "running"
+  if (runningForMs > marketSilenceMs) return "closed"
+  const trades = Either.match(phaseAt(rules, nowMs), { onLeft: () => false, onRight: (phase) => phase !== Hours.closed && phase.trades })
+  return trades ? "running" : "closed"
+}
+
 /** Whether the market runs, from the simulator's answer or, without a simulator, from the newest tick. */
 export const make = (hasSimulator: boolean) =>
   Effect.gen(function* () {
     const marketMode = yield* mode
     const market = yield* MarketClock
+    const rules = yield* RuleBook
     const bridge = yield* Bridge
     const views = yield* Views
     const startedMs = performance.now()
@@ -38,8 +59,8 @@ export const make = (hasSimulator: boolean) =>
       if (marketMode !== "live" && hasSimulator) {
         return Option.match(simulated, { onNone: () => "closed" as const, onSome: stateOfSimulated })
       }
-      const newestMs = Math.max(0, ...heard.map(({ status }) => (status.last_tick_at === null ? 0 : Date.parse(status.last_tick_at))))
-      return market.unsafeNow() - newestMs <= marketSilenceMs ? "running" : "closed"
+      const newestTickMs = Math.max(0, ...heard.map(({ status }) => (status.last_tick_at === null ? 0 : Date.parse(status.last_tick_at))))
+      return ofLive(rules.current(), { nowMs: market.unsafeNow(), newestTickMs, runningForMs: performance.now() - startedMs })
     }
     return stateOfMarket
   })
