@@ -1,11 +1,12 @@
 import { Clock, Effect } from "effect"
+import * as IndiaTime from "../../domain/IndiaTime.ts"
 import { StreamKeeper } from "../../streams/keep/StreamKeeper.ts"
 import { MarketClock } from "../../streams/MarketClock.ts"
 import * as Subjects from "../../streams/Subjects.ts"
 import * as Metrics from "../shared/Metrics.ts"
 import type { Seen } from "../views/MovementView.ts"
 import { Views } from "../views/Views.ts"
-import { Presence, Stillness } from "./Stillness.ts"
+import { OutputJudge } from "./OutputJudge.ts"
 
 const lookEvery = "1 second"
 /** Values older than this when published degrade /health. A state comes at least every five seconds. */
@@ -31,34 +32,21 @@ export const follow = Effect.gen(function* () {
   const views = yield* Views
   const market = yield* MarketClock
   const keeper = yield* StreamKeeper
-  /** By `<exchange>.<underlying>`. */
-  const underlyings = new Map<string, { readonly stillness: Stillness; readonly presence: Presence; frames: number; states: number }>()
-  const outputs = streams.map(({ name, expects }) => ({ name, stillness: new Stillness(expects), lastSeq: 0 }))
+  const judge = new OutputJudge(streams)
 
   const nameOf = (subject: string): string => {
     const names = Subjects.Frame.match(subject)
     return names === undefined ? subject : `${names.exchange}.${names.underlying}`
   }
   const look = Effect.sync(() => {
-    let hasInput = false
-    for (const [subject, frames] of views.movement.frames) {
-      const name = nameOf(subject)
-      const states = views.movement.states.get(name)?.count ?? 0
-      const known = underlyings.get(name) ?? { stillness: new Stillness("always"), presence: new Presence(), frames: 0, states: 0 }
-      underlyings.set(name, known)
-      const hasFrames = frames !== known.frames
-      known.stillness.second(hasFrames, states !== known.states)
-      hasInput ||= hasFrames
-      // A strategy whose market has closed does not move any more, though other markets trade.
-      if (known.presence.second(hasFrames)) for (const { stillness } of outputs) stillness.forget()
-      known.frames = frames
-      known.states = states
-    }
-    for (const output of outputs) {
-      const lastSeq = keeper.progress(output.name)?.lastSeq ?? 0
-      output.stillness.second(hasInput, lastSeq !== output.lastSeq)
-      output.lastSeq = lastSeq
-    }
+    judge.second({
+      day: IndiaTime.istDate(market.unsafeNow()),
+      underlyings: Array.from(views.movement.frames, ([subject, frames]) => {
+        const name = nameOf(subject)
+        return { name, frames, states: views.movement.states.get(name)?.count ?? 0 }
+      }),
+      positions: new Map(streams.map(({ name }) => [name, keeper.progress(name)?.lastSeq ?? 0]))
+    })
     for (const [name, { lagMs }] of views.movement.states) Metrics.outputLag(name, lagMs / 1_000)
     Metrics.outputLag("strategies", views.movement.marks.lagMs / 1_000)
   })
@@ -73,12 +61,7 @@ export const follow = Effect.gen(function* () {
     const remade = keeper.remade().filter(({ atMs }) => nowMs - atMs <= remadeSaidMs)
     return [
       ...remade.map(({ stream, atMs }) => `stream ${stream} was deleted, and created again at ${new Date(atMs).toISOString()}`),
-      ...[...underlyings].flatMap(([name, { stillness }]) =>
-        stillness.stillSeconds === 0 ? [] : [`${name} stands still: frames came for ${stillness.stillSeconds} s without a new state`]
-      ),
-      ...outputs.flatMap(({ name, stillness }) =>
-        stillness.stillSeconds === 0 ? [] : [`${name} stands still: frames came for ${stillness.stillSeconds} s and nothing new is in it`]
-      ),
+      ...judge.complaints(),
       ...[...states].flatMap(([name, seen]) => (isBehind(seen) ? [`values of ${name} are ${seconds(seen.lagMs)} s behind`] : [])),
       ...(isBehind(marks) ? [`values of strategies are ${seconds(marks.lagMs)} s behind`] : []),
       ...(isBehind(reading) ? [`the gateway reads frames ${seconds(reading.lagMs)} s late`] : [])
