@@ -17,8 +17,10 @@ export interface Response {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
   readonly body: string | Uint8Array
-  /** The connection breaks instead of this answer. */
-  readonly isBroken?: true
+  /** No answer: the connection is closed, reset, or left open. */
+  readonly breaks?: "close" | "reset" | "hang"
+  /** The answer comes this much later. */
+  readonly afterMs?: number
 }
 
 export type Answer = (request: Request, query: URLSearchParams) => Response
@@ -53,8 +55,8 @@ export const failure = ({ status, type, message }: Sessions.Refusal): Response =
 
 export const refuse = (status: number, type: string, message: string): Response => failure({ status, type, message })
 
-/** No answer: the connection breaks. */
-export const broken: Response = { status: 500, headers: {}, body: "", isBroken: true }
+/** No answer. */
+export const broken = (breaks: "close" | "reset" | "hang"): Response => ({ status: 500, headers: {}, body: "", breaks })
 
 /** Counts the requests of each whole second. */
 class RateLimit {

@@ -132,6 +132,17 @@ export class Sessions {
     this.#byApiKey.delete(session.account.apiKey)
   }
 
+  account(accountId: string): Account | undefined {
+    return [...this.#accounts.values()].find((account) => account.accountId === accountId)
+  }
+
+  /** Ends the access token of an account, as the broker does each morning. False without such an account. */
+  expire(accountId: string): boolean {
+    const account = this.account(accountId)
+    if (account !== undefined) this.#byApiKey.delete(account.apiKey)
+    return account !== undefined
+  }
+
   #begin(account: Account, refreshToken: string): Session {
     const nowMs = this.#nowMs()
     const session = { account, accessToken: newToken(), refreshToken, loginAtMs: nowMs, expiresAtMs: expiresAtMs(nowMs) }

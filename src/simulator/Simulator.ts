@@ -5,6 +5,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
 import { Context, Data, Effect, Layer, Runtime, type Scope } from "effect"
 import * as Shipped from "../domain/rules/Shipped.ts"
+import * as Admin from "./admin/Admin.ts"
 import * as DaysMarket from "./days/DaysMarket.ts"
 import * as KiteRest from "./KiteRest.ts"
 import * as KiteSocket from "./KiteSocket.ts"
@@ -12,6 +13,8 @@ import type { Market, Outlet } from "./Market.ts"
 import { Faults } from "./orders/Faults.ts"
 import { GttDesk } from "./orders/GttDesk.ts"
 import { OrderDesk } from "./orders/OrderDesk.ts"
+import * as Postbacks from "./orders/Postbacks.ts"
+import { type Update, Updates } from "./orders/Updates.ts"
 import { type Fill, Ledger } from "./portfolio/Ledger.ts"
 import * as Route from "./Route.ts"
 import * as RecordedMarket from "./recorded/RecordedMarket.ts"
@@ -27,6 +30,7 @@ export class ListenError extends Data.TaggedError("ListenError")<{ readonly host
 }
 
 const bodyBytesMax = 1 << 20
+const hostDefault = "127.0.0.1"
 const heartbeatEvery = "1 second"
 /** Rupees in each segment. */
 const openingCashDefault = 1_000_000
@@ -36,6 +40,8 @@ export interface Service {
   readonly url: string
   /** ws://host:port; a client adds api_key and access_token as query. */
   readonly wsUrl: string
+  /** Where a test asks for the truth and for faults; null without an admin port. */
+  readonly adminUrl: string | null
   readonly market: Market
   readonly stats: () => KiteSocket.Stats
   /** Sends a text message, such as ("message", "...") or ("error", "..."), to every connection or to those of one api_key. */
@@ -77,10 +83,18 @@ const answer = async (handle: (request: Route.Request) => Route.Response, reques
   })
 }
 
-const respond = (response: ServerResponse, { status, headers, body, isBroken }: Route.Response): void => {
-  if (isBroken === true) return void response.destroy()
-  response.writeHead(status, { ...headers, "content-length": Buffer.byteLength(body) })
-  response.end(body)
+type Later = (afterMs: number, run: () => void) => void
+
+const respond = (response: ServerResponse, { status, headers, body, breaks, afterMs }: Route.Response, later: Later): void => {
+  if (breaks === "hang") return
+  if (breaks === "reset") return void response.socket?.resetAndDestroy()
+  if (breaks === "close") return void response.destroy()
+  const write = () => {
+    response.writeHead(status, { ...headers, "content-length": Buffer.byteLength(body) })
+    response.end(body)
+  }
+  if (afterMs === undefined) write()
+  else later(afterMs, write)
 }
 
 /** Why a market cannot be made. */
@@ -111,10 +125,26 @@ const listen = (server: Server, host: string, port: number): Effect.Effect<numbe
       })
   )
 
+/** Serves requests one function answers. */
+const serverOf = (handle: (request: Route.Request) => Route.Response, later: Later, onFailure: (cause: unknown) => void): Server =>
+  createServer((request, response) => {
+    answer(handle, request).then(
+      (answered) => respond(response, answered, later),
+      (cause: unknown) => {
+        onFailure(cause)
+        respond(response, Route.failure({ status: 500, type: "GeneralException", message: "Something went wrong" }), later)
+      }
+    )
+  })
+
+/** The address of the admin port; null if none was asked for. */
+const listenForTests = ({ adminPort, host = hostDefault }: SimulatorOptions.Options, server: Server) =>
+  adminPort === undefined ? Effect.succeed(null) : Effect.map(listen(server, host, adminPort), (port) => `http://${host}:${port}`)
+
 /** Runs a simulator until the scope closes. Closing frees the port and cuts every connection. */
 export const make = (options: SimulatorOptions.Options): Effect.Effect<Service, ListenError | MarketError, Scope.Scope> =>
   Effect.gen(function* () {
-    const host = options.host ?? "127.0.0.1"
+    const host = options.host ?? hostDefault
     const clock = yield* Effect.clock
     const nowMs = () => clock.unsafeCurrentTimeMillis()
     const market = yield* makeMarket(options.market, nowMs())
@@ -124,20 +154,25 @@ export const make = (options: SimulatorOptions.Options): Effect.Effect<Service, 
     const hub = KiteSocket.make({ sessions, market })
     const runFork = Runtime.runFork(yield* Effect.runtime())
     const scope = yield* Effect.scope
-    const publish = (apiKey: string, update: object) => hub.text("order", update, apiKey)
+    const later: Later = (afterMs, run) => void runFork(Effect.delay(Effect.sync(run), afterMs).pipe(Effect.forkIn(scope)))
+    const onFailure = (cause: unknown) => void runFork(Effect.logError("a request to the simulator failed", cause))
+    const post = options.postbackUrl === undefined ? undefined : yield* Postbacks.make(options.postbackUrl)
+    const updates = new Updates({
+      later,
+      send: ({ account, message, postback }) => {
+        hub.text("order", message, account.apiKey)
+        if (postback !== null) post?.(postback)
+      }
+    })
+    const publish = (update: Update) => updates.publish(update)
     const ledger = new Ledger(market, options.openingCash ?? openingCashDefault)
     const onFill = (fill: Fill) => ledger.fill(fill)
     const desk = new OrderDesk({ market, nowMs, lagMs: options.orderBookLagMs ?? 0, publish, onFill })
     const gtts = new GttDesk(market, (account, form) => desk.place(account, form))
     const faults = new Faults()
-    const later = (afterMs: number, run: () => void) => void runFork(Effect.delay(Effect.sync(run), afterMs).pipe(Effect.forkIn(scope)))
-    const handle = KiteRest.make({
-      sessions,
-      market,
-      nowMs,
-      rateLimits: options.rateLimits ?? false,
-      trading: { orders: { desk, faults, later }, gtts, ledger }
-    })
+    const expire = (session: Sessions.Session) => sessions.logout(session)
+    const trading = { orders: { desk, faults, later, expire }, gtts, ledger }
+    const handle = KiteRest.make({ sessions, market, nowMs, rateLimits: options.rateLimits ?? false, trading })
     const outlet: Outlet = {
       ...hub.outlet,
       publish: (rows, count) => {
@@ -148,17 +183,10 @@ export const make = (options: SimulatorOptions.Options): Effect.Effect<Service, 
       }
     }
 
-    const server = createServer((request, response) => {
-      answer(handle, request).then(
-        (answered) => respond(response, answered),
-        (cause: unknown) => {
-          runFork(Effect.logError("a request to the simulator failed", cause))
-          respond(response, Route.failure({ status: 500, type: "GeneralException", message: "Something went wrong" }))
-        }
-      )
-    })
+    const server = serverOf(handle, later, onFailure)
     server.on("upgrade", hub.upgrade)
     const port = yield* listen(server, host, options.port ?? 0)
+    const adminUrl = yield* listenForTests(options, serverOf(Admin.make({ desk, faults, updates, sessions, hub }), later, onFailure))
     // The HTTP server does not close upgraded sockets.
     yield* Effect.addFinalizer(() => Effect.sync(() => hub.cut()))
     yield* Effect.forkScoped(Effect.tapErrorCause(market.run(outlet), (cause) => Effect.logError("the simulated market stopped", cause)))
@@ -169,6 +197,7 @@ export const make = (options: SimulatorOptions.Options): Effect.Effect<Service, 
     return {
       url: `http://${host}:${port}`,
       wsUrl: `ws://${host}:${port}`,
+      adminUrl,
       market,
       stats: hub.stats,
       text: hub.text,

@@ -25,6 +25,10 @@ export interface Options {
   readonly orderBookLagMs?: number
   /** Rupees that an account begins with in each segment; the default is ten lakh. */
   readonly openingCash?: number
+  /** Where a test asks for the truth and for faults: 0 is any free port. The default is no such port. */
+  readonly adminPort?: number
+  /** The address of the app that all accounts registered for postbacks; the default is none. */
+  readonly postbackUrl?: string
 }
 
 /** The reason never quotes the file: it holds secrets. */
@@ -141,6 +145,13 @@ const daysConfig = Config.all({
 
 const marketConfigs = { synthetic: syntheticConfig, recorded: recordedConfig, days: daysConfig }
 
+/** A setting that may be absent. */
+const given = <const Name extends string, A>(name: Name, config: Config.Config<A>): Config.Config<{ readonly [K in Name]?: A }> =>
+  config.pipe(
+    Config.option,
+    Config.map(Option.match({ onNone: () => ({}), onSome: (value) => ({ [name]: value }) as { readonly [K in Name]?: A } }))
+  )
+
 /** The environment of `npm run simulator`. An error names the variable that is wrong. */
 export const fromEnvironment = Effect.gen(function* () {
   const mode = yield* Config.literal("synthetic", "recorded", "days")("SIMULATOR_MARKET").pipe(Config.withDefault("synthetic" as const))
@@ -148,6 +159,8 @@ export const fromEnvironment = Effect.gen(function* () {
     host: yield* Config.string("SIMULATOR_HOST").pipe(Config.withDefault("127.0.0.1")),
     port: yield* Config.integer("SIMULATOR_PORT").pipe(Config.withDefault(0)),
     accounts: yield* readAccounts(yield* Config.nonEmptyString("ACCOUNTS_FILE")),
+    ...(yield* given("adminPort", Config.integer("SIMULATOR_ADMIN_PORT"))),
+    ...(yield* given("postbackUrl", Config.nonEmptyString("SIMULATOR_POSTBACK_URL"))),
     rateLimits: yield* Config.boolean("SIMULATOR_RATE_LIMITS").pipe(Config.withDefault(true)),
     market: yield* marketConfigs[mode]
   } satisfies Options

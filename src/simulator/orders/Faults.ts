@@ -1,29 +1,90 @@
-/** How the next order request fails. What fails is the answer, the request, or both. */
-export type Fault =
-  /** It is carried out, and the connection breaks without an answer. */
-  | { readonly kind: "drop_reply" }
-  /** The connection breaks before it is carried out. */
-  | { readonly kind: "lose" }
-  /** The connection breaks, and it is carried out this much later. */
-  | { readonly kind: "late"; readonly afterMs: number }
+/** How requests about orders fail. What fails is the answer, the request, or both. */
+import { Schema } from "effect"
+import { Random } from "../Random.ts"
+
+const delayMsMax = 600_000
+const afterMs = Schema.propertySignature(Schema.Int.pipe(Schema.between(0, delayMsMax))).pipe(Schema.fromKey("after_ms"))
+const isCarriedOut = Schema.propertySignature(Schema.Boolean).pipe(Schema.fromKey("is_carried_out"))
+
+export const Fault = Schema.Union(
+  /** It is carried out, and the connection closes without an answer. */
+  Schema.Struct({ kind: Schema.Literal("drop_reply") }),
+  /** The connection closes before it is carried out. */
+  Schema.Struct({ kind: Schema.Literal("lose") }),
+  /** The connection closes, and it is carried out this much later. */
+  Schema.Struct({ kind: Schema.Literal("late"), afterMs }),
+  /** It is carried out at once, and answered this much later. */
+  Schema.Struct({ kind: Schema.Literal("slow"), afterMs }),
+  /** The connection stays open, and no answer comes. */
+  Schema.Struct({ kind: Schema.Literal("hang"), isCarriedOut }),
+  /** The connection is reset. */
+  Schema.Struct({ kind: Schema.Literal("reset"), isCarriedOut }),
   /** The proxy in front of the broker answers 504. */
-  | { readonly kind: "gateway_timeout"; readonly isCarriedOut: boolean }
+  Schema.Struct({ kind: Schema.Literal("gateway_timeout"), isCarriedOut }),
+  /** The broker answers that it cannot reach its order system. */
+  Schema.Struct({ kind: Schema.Literal("network"), status: Schema.Literal(500, 502, 503), isCarriedOut }),
   /** It is refused with 429. */
-  | { readonly kind: "too_many" }
+  Schema.Struct({ kind: Schema.Literal("too_many") }),
+  /** The access token ends just before it: it is refused, and so is all that follows until the next login. */
+  Schema.Struct({ kind: Schema.Literal("token_expires") })
+)
+export type Fault = typeof Fault.Type
 
-/** Faults that wait for order requests, the first first. */
+/** Reads only tell, so for them it does not matter whether they were carried out. */
+export type Target = "change" | "read"
+
+/** Random faults of requests that change orders. */
+export interface Scatter {
+  readonly seed: number
+  /** The part of the requests that fails, 0 to 1. */
+  readonly share: number
+  readonly among: ReadonlyArray<Fault>
+}
+
+/** Faults that wait for requests, the first first. */
 export class Faults {
-  readonly #waiting: Array<Fault> = []
+  readonly #waiting: Readonly<Record<Target, Array<Fault>>> = { change: [], read: [] }
+  readonly #applied = new Map<Fault["kind"], number>()
+  #scatter: (Scatter & { readonly random: Random }) | undefined
 
+  /** For the next requests that change orders. */
   add(...faults: ReadonlyArray<Fault>): void {
-    this.#waiting.push(...faults)
+    this.#waiting.change.push(...faults)
+  }
+
+  /** For the next readings of orders and trades. */
+  addToReads(...faults: ReadonlyArray<Fault>): void {
+    this.#waiting.read.push(...faults)
+  }
+
+  scatter(scatter: Scatter | undefined): void {
+    this.#scatter = scatter === undefined ? undefined : { ...scatter, random: new Random(scatter.seed) }
   }
 
   clear(): void {
-    this.#waiting.length = 0
+    this.#waiting.change.length = 0
+    this.#waiting.read.length = 0
+    this.#scatter = undefined
   }
 
-  take(): Fault | undefined {
-    return this.#waiting.shift()
+  take(target: Target): Fault | undefined {
+    const fault = this.#waiting[target].shift() ?? (target === "change" ? this.#scattered() : undefined)
+    if (fault !== undefined) this.#applied.set(fault.kind, (this.#applied.get(fault.kind) ?? 0) + 1)
+    return fault
+  }
+
+  waiting(target: Target): number {
+    return this.#waiting[target].length
+  }
+
+  /** How often each kind happened. */
+  applied(): Readonly<Partial<Record<Fault["kind"], number>>> {
+    return Object.fromEntries(this.#applied)
+  }
+
+  #scattered(): Fault | undefined {
+    if (this.#scatter === undefined) return undefined
+    const { among, random, share } = this.#scatter
+    return random.next() < share ? among[Math.floor(random.next() * among.length)] : undefined
   }
 }

@@ -13,6 +13,7 @@ import type * as Ledger from "../portfolio/Ledger.ts"
 import { circuitLimits } from "../QuoteRoutes.ts"
 import type * as Sessions from "../Sessions.ts"
 import * as OrderForm from "./OrderForm.ts"
+import type { Update } from "./Updates.ts"
 
 type Read<A> = Either.Either<A, Sessions.Refusal>
 
@@ -40,10 +41,10 @@ interface Held extends Omit<OrderForm.Placed, "order"> {
 interface Options {
   readonly market: Market
   readonly nowMs: () => number
-  /** How long the order book does not show a new order. */
+  /** How long the order book does not show a new order, to begin with. */
   readonly lagMs: number
-  /** Sends an order's state to its account's sockets. */
-  readonly publish: (apiKey: string, update: object) => void
+  /** Reports an order's state to its account. */
+  readonly publish: (update: Update) => void
   readonly onFill: (fill: Ledger.Fill) => void
 }
 
@@ -97,15 +98,24 @@ const bookRow = (held: Held) => ({
   guid: held.id
 })
 
-/** The message of sockets and postbacks. Its checksum proves that the sender knows the account's secret. */
-const update = (held: Held) => {
+const posted: ReadonlySet<string> = new Set(["COMPLETE", "CANCELLED", "REJECTED"])
+
+/**
+ * The message of sockets and postbacks. Its checksum proves that the sender knows the account's secret. Kite posts ends, and calls a
+ * modification and a partial fill UPDATE.
+ */
+const update = (held: Held): Update => {
+  const { account, isModified, order } = held
   const { modified: _, ...row } = bookRow(held)
-  const checksum = createHash("sha256").update(`${row.order_id}${row.order_timestamp}${held.account.apiSecret}`).digest("hex")
-  return { user_id: held.account.userId, unfilled_quantity: row.pending_quantity, app_id: 1, checksum, ...row }
+  const checksum = createHash("sha256").update(`${row.order_id}${row.order_timestamp}${account.apiSecret}`).digest("hex")
+  const message = { user_id: account.userId, unfilled_quantity: row.pending_quantity, app_id: 1, checksum, ...row }
+  const isUpdate = isModified || order.filled > 0
+  return { account, message, postback: posted.has(row.status) ? message : isUpdate ? { ...message, status: "UPDATE" } : null }
 }
 
 export class OrderDesk {
   readonly #options: Options
+  #lagMs: number
   readonly #bySymbol: () => ReadonlyMap<string, Instrument.Instrument>
   readonly #byId = new Map<string, Held>()
   /** Working orders by the instrument's token. */
@@ -115,6 +125,7 @@ export class OrderDesk {
 
   constructor(options: Options) {
     this.#options = options
+    this.#lagMs = options.lagMs
     this.#bySymbol = ofListing(
       options.market,
       (instruments) => new Map(instruments.map((one) => [Instrument.symbolKey(one.exchange, one.tradingsymbol), one]))
@@ -126,7 +137,7 @@ export class OrderDesk {
     if (instrument === undefined || Instrument.isIndex(instrument.token))
       return Either.left({ status: 400, type: "InputException", message: "Invalid `tradingsymbol`." })
     if (this.#of(account).length >= ordersMax) return refuse(`An account places at most ${ordersMax} orders a day.`)
-    const { market, nowMs, lagMs } = this.#options
+    const { market, nowMs } = this.#options
     const atMs = market.status().timeMs
     const row = this.#rowOf(instrument.token)
     return Either.map(OrderForm.read(form, instrument, { rules: shipped, atMs, lastPrice: row?.lastPrice ?? 0 }), (placed) => {
@@ -138,7 +149,7 @@ export class OrderDesk {
         account,
         instrument,
         placedAtMs: atMs,
-        visibleAtMs: nowMs() + lagMs,
+        visibleAtMs: nowMs() + this.#lagMs,
         updatedAtMs: atMs,
         isModified: false,
         rejection: this.#rejectionOf(placed.order, instrument, row),
@@ -202,6 +213,16 @@ export class OrderDesk {
     return this.#of(account)
       .filter(({ visibleAtMs }) => visibleAtMs <= nowMs)
       .map(bookRow)
+  }
+
+  /** New orders are shown this much later. */
+  setLag(lagMs: number): void {
+    this.#lagMs = lagMs
+  }
+
+  /** Every order there is, shown or not, oldest first. */
+  truth(): ReadonlyArray<object> {
+    return [...this.#byId.values()].map((held) => ({ account_id: held.account.accountId, ...bookRow(held) }))
   }
 
   history(account: Sessions.Account, id: string): Read<ReadonlyArray<object>> {
@@ -298,7 +319,7 @@ export class OrderDesk {
     const working = this.#working.get(token) ?? new Set()
     if (held.rejection === null && Matching.isWorking(held.order)) this.#working.set(token, working.add(held))
     else if (working.delete(held) && working.size === 0) this.#working.delete(token)
-    this.#options.publish(held.account.apiKey, update(held))
+    this.#options.publish(update(held))
   }
 
   /** Matches an order with a packet. True if it traded or its status changed. */

@@ -1,8 +1,8 @@
 /** Kite's order interface, as kite.trade/docs/connect/v3/orders describes it, with the faults that a test asks for. */
 import { Either } from "effect"
 import * as Route from "../Route.ts"
-import type * as Sessions from "../Sessions.ts"
-import type { Faults } from "./Faults.ts"
+import * as Sessions from "../Sessions.ts"
+import type { Fault, Faults, Target } from "./Faults.ts"
 import type { OrderDesk } from "./OrderDesk.ts"
 
 export interface Orders {
@@ -10,6 +10,8 @@ export interface Orders {
   readonly faults: Faults
   /** Runs something after a time. */
   readonly later: (afterMs: number, run: () => void) => void
+  /** Ends a session's access token. */
+  readonly expire: (session: Sessions.Session) => void
 }
 
 const answerOf = <A>(read: Either.Either<A, Sessions.Refusal>, data: (value: A) => unknown): Route.Response =>
@@ -24,48 +26,69 @@ const onePath = /^\/orders\/([^/]+)$/
 
 const timedOut: Route.Response = { status: 504, headers: { "content-type": "text/html" }, body: "<html>504 Gateway Time-out</html>" }
 
+type CarryOut = () => Route.Response
+
+/** What comes of a request that meets this fault. */
+const failed = (fault: Fault, carryOut: CarryOut, session: Sessions.Session, { expire, later }: Orders): Route.Response => {
+  const carryOutIf = (isCarriedOut: boolean) => void (isCarriedOut && carryOut())
+  switch (fault.kind) {
+    case "lose":
+      return Route.broken("close")
+    case "drop_reply":
+      carryOut()
+      return Route.broken("close")
+    case "late":
+      later(fault.afterMs, carryOut)
+      return Route.broken("close")
+    case "slow":
+      return { ...carryOut(), afterMs: fault.afterMs }
+    case "hang":
+    case "reset":
+      carryOutIf(fault.isCarriedOut)
+      return Route.broken(fault.kind)
+    case "gateway_timeout":
+      carryOutIf(fault.isCarriedOut)
+      return timedOut
+    case "network":
+      carryOutIf(fault.isCarriedOut)
+      return Route.refuse(fault.status, "NetworkException", "Something went wrong. Please try again.")
+    case "too_many":
+      return Route.refuse(429, "NetworkException", "Too many requests")
+    case "token_expires":
+      expire(session)
+      return Route.failure(Sessions.tokenRefusal)
+  }
+}
+
 /** The routes by path; undefined for a path that is no order's. */
-export const make = (guard: Route.Guard, { desk, faults, later }: Orders): ((path: string) => Route.Route | undefined) => {
-  /** Carries out a request that changes orders, unless the next fault says otherwise. */
-  const faulty = (carryOut: () => Route.Response): Route.Response => {
-    const fault = faults.take()
-    switch (fault?.kind) {
-      case undefined:
-        return carryOut()
-      case "lose":
-        return Route.broken
-      case "drop_reply":
-        carryOut()
-        return Route.broken
-      case "late":
-        later(fault.afterMs, carryOut)
-        return Route.broken
-      case "gateway_timeout":
-        if (fault.isCarriedOut) carryOut()
-        return timedOut
-      case "too_many":
-        return Route.refuse(429, "NetworkException", "Too many requests")
-    }
+export const make = (guard: Route.Guard, orders: Orders): ((path: string) => Route.Route | undefined) => {
+  const { desk, faults } = orders
+  /** Carries out a request, unless the next fault of its kind says otherwise. */
+  const faulty = (target: Target, session: Sessions.Session, carryOut: CarryOut): Route.Response => {
+    const fault = faults.take(target)
+    return fault === undefined ? carryOut() : failed(fault, carryOut, session, orders)
   }
   const read = (answer: (account: Sessions.Account) => Route.Response): Route.Route => ({
     methods: ["GET"],
-    answer: guard("other", ({ account }) => answer(account))
+    answer: guard("other", (session) => faulty("read", session, () => answer(session.account)))
   })
   const isRegular = (variety: string): Route.Response | null =>
     variety === "regular" ? null : Route.refuse(400, "InputException", `The simulator has no orders of variety ${variety}.`)
 
   const placeOrHistory = (name: string): Route.Route => ({
     methods: ["GET", "POST"],
-    answer: guard("other", ({ account }, _query, { body, method }) => {
-      if (method === "GET") return answerOf(desk.history(account, name), same)
-      return isRegular(name) ?? faulty(() => answerOf(desk.place(account, new URLSearchParams(body)), placed))
+    answer: guard("other", (session, _query, { body, method }) => {
+      const { account } = session
+      if (method === "GET") return faulty("read", session, () => answerOf(desk.history(account, name), same))
+      return isRegular(name) ?? faulty("change", session, () => answerOf(desk.place(account, new URLSearchParams(body)), placed))
     })
   })
   const change = (variety: string, id: string): Route.Route => ({
     methods: ["PUT", "DELETE"],
-    answer: guard("other", ({ account }, _query, { body, method }) => {
+    answer: guard("other", (session, _query, { body, method }) => {
+      const { account } = session
       const carryOut = () => (method === "PUT" ? desk.modify(account, id, new URLSearchParams(body)) : desk.cancel(account, id))
-      return isRegular(variety) ?? faulty(() => answerOf(carryOut(), placed))
+      return isRegular(variety) ?? faulty("change", session, () => answerOf(carryOut(), placed))
     })
   })
 

@@ -244,7 +244,7 @@ describe("the order desk", () => {
       nowMs: () => 0,
       lagMs: 0,
       onFill: ({ price, quantity }) => fills.push([price, quantity]),
-      publish: (_apiKey, update) => statuses.push("status" in update && update.status)
+      publish: ({ message }) => statuses.push("status" in message && message.status)
     })
     const form = (change: object) =>
       new URLSearchParams({
