@@ -82,15 +82,21 @@ const exchange = async (account, requestToken) => {
     )
   if (answer.data.user_id !== undefined && answer.data.user_id !== account.user_id)
     throw new Plain(`The login is of user ${answer.data.user_id}, and ${account.account_id} is of user ${account.user_id}.`)
-  return answer.data.access_token
+  return { accessToken: answer.data.access_token, signedInAt: instantOf(answer.data.login_time) }
+}
+
+/** Kite states the time of the login in India's time, such as "2026-08-03 09:01:02". */
+const instantOf = (text) => {
+  const atMs = Date.parse(`${String(text).replace(" ", "T")}+05:30`)
+  return new Date(Number.isNaN(atMs) ? Date.now() : atMs).toISOString()
 }
 
 /** Writes in place, because a container may have this file mounted. The copy beside it survives a power loss meanwhile. */
-const store = (file, name, accessToken) => {
+const store = (file, name, { accessToken, signedInAt }) => {
   const accounts = parseAccounts(file).map((account) => {
     if (account.account_id !== name) return account
     const { request_token, ...kept } = account
-    return { ...kept, access_token: accessToken }
+    return { ...kept, access_token: accessToken, signed_in_at: signedInAt }
   })
   const text = `${JSON.stringify(accounts, null, 2)}\n`
   const copy = `${file}.new`
@@ -107,7 +113,6 @@ run(async () => {
   page.searchParams.set("v", "3")
   page.searchParams.set("api_key", account.api_key)
   if (given === undefined) log(`Sign in as ${account.user_id} here:\n\n  ${page.href}\n`)
-  const accessToken = await exchange(account, requestTokenOf(given ?? (await askPerson())))
-  store(file, account.account_id, accessToken)
-  log(`${account.account_id} is signed in. The session is in ${file}; a running platform uses it within ten seconds.`)
+  store(file, account.account_id, await exchange(account, requestTokenOf(given ?? (await askPerson()))))
+  log(`${account.account_id} is signed in. The session is in ${file}; a running platform uses it within seconds.`)
 })

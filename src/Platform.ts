@@ -28,6 +28,7 @@ import { JetStream } from "./streams/JetStream.ts"
 import { StreamKeeper } from "./streams/keep/StreamKeeper.ts"
 import { MarketClock } from "./streams/MarketClock.ts"
 import { Snapshots } from "./streams/Snapshots.ts"
+import * as TokensInMarketTime from "./TokensInMarketTime.ts"
 
 export type Role = "actors" | "gateway"
 
@@ -76,7 +77,7 @@ const InstrumentsFromStore = Layer.scopedDiscard(
 /** Each role signs in to NATS as its own user, so that the server holds it to its own subjects. */
 const ActorsRole = InstrumentsFromStore.pipe(
   Layer.provideMerge(Actors.layer), // whose start brings the day's instruments: they must not be overtaken by older ones
-  Layer.provide([FrameFeed.Default, Snapshots.Default, Broker.Default]),
+  Layer.provide([FrameFeed.Default, Snapshots.Default, Layer.provide(Broker.Default, TokensInMarketTime.layer)]),
   Layer.provide([MarketClock.Default, RulesFromStore.layer]),
   Layer.merge(Copies.layer),
   Layer.provide(StreamKeeper.Default),

@@ -13,8 +13,8 @@ export const accountsMax = 256
 export type Login = Data.TaggedEnum<{
   /** The simulator signs in without a person. */
   Auto: Record<never, never>
-  /** A token that a person obtained. Kite's tokens are valid until 06:00 IST. */
-  AccessToken: { readonly accessToken: Redacted.Redacted }
+  /** A token that a person obtained, and when; null if the file does not say it. The rulebook says when such tokens die. */
+  AccessToken: { readonly accessToken: Redacted.Redacted; readonly signedInMs: number | null }
   /** A token that is valid once and for minutes; it is exchanged at the first call. */
   RequestToken: { readonly requestToken: Redacted.Redacted }
   /** No token is given: every call fails with InvalidCredentials. */
@@ -52,6 +52,7 @@ const text = Schema.String.annotations({ message: () => "must be text" }).pipe(
 const secret = Schema.Redacted(text)
 const isUrl = (protocols: ReadonlyArray<string>) => (value: string) => URL.canParse(value) && protocols.includes(new URL(value).protocol)
 const httpUrl = text.pipe(Schema.filter(isUrl(["http:", "https:"]), { message: () => "must be an http or https address" }))
+const instant = Schema.DateFromString.pipe(Schema.validDate()).annotations({ message: () => "must be a time such as 2026-08-03T03:20:00Z" })
 const socketUrl = text.pipe(Schema.filter(isUrl(["ws:", "wss:"]), { message: () => "must be a ws or wss address" }))
 
 const Row = Schema.Struct({
@@ -64,6 +65,8 @@ const Row = Schema.Struct({
   login: Schema.optional(Schema.Literal("auto").annotations({ message: () => 'can only be "auto"' })),
   access_token: Schema.optional(secret),
   request_token: Schema.optional(secret),
+  /** When the person signed in who brought `access_token`. */
+  signed_in_at: Schema.optional(instant),
   /** Only the simulator reads it: where its login page redirects to. */
   redirect_url: Schema.optional(httpUrl)
 }).annotations({ identifier: "Account" })
@@ -85,7 +88,8 @@ const problemOf = (issue: ParseResult.ArrayFormatterIssue): string => {
 
 const loginOf = (row: Row): Login => {
   if (row.login === "auto") return Login.Auto()
-  if (row.access_token !== undefined) return Login.AccessToken({ accessToken: row.access_token })
+  if (row.access_token !== undefined)
+    return Login.AccessToken({ accessToken: row.access_token, signedInMs: row.signed_in_at?.getTime() ?? null })
   return row.request_token === undefined ? Login.Absent() : Login.RequestToken({ requestToken: row.request_token })
 }
 

@@ -1,4 +1,4 @@
-import { Config, Duration, Effect, Either } from "effect"
+import { Config, Context, Duration, Effect, Either } from "effect"
 import * as ConnectionPool from "../domain/accounts/ConnectionPool.ts"
 import { Accounts } from "./Accounts.ts"
 import * as KiteClient from "./KiteClient.ts"
@@ -25,16 +25,28 @@ const settings = Config.all({
   )
 })
 
+/** How often the sessions look for a dead token and for another login. */
+const lookEvery = "1 second"
+
+/** The time of tokens in this process. The broker layer knows neither the market's time nor the rules in force. */
+export class Tokens extends Context.Tag("broker/Tokens")<Tokens, KiteSession.TokenTime>() {}
+
 /** One session per account and process, because a second login with an api_key would end the first login's token. */
 export class Broker extends Effect.Service<Broker>()("broker/Broker", {
   scoped: Effect.gen(function* () {
     const accounts = yield* Accounts
+    const time = yield* Tokens
     const { requestTimeoutMs, backoffMaxMs, livenessMs, checkEveryMs, tokensMax } = yield* settings
     const held = new Map<string, { readonly session: KiteSession.KiteSession; readonly rest: KiteRest.KiteRest }>()
     for (const account of accounts.all) {
-      const session = yield* KiteSession.make(yield* KiteClient.make(account, { requestTimeoutMs }), accounts.login(account))
+      const client = yield* KiteClient.make(account, { requestTimeoutMs })
+      const session = yield* KiteSession.make({ client, login: accounts.login(account), time })
       held.set(account.accountId, { session, rest: KiteRest.make(session) })
     }
+    const lookAll = Effect.suspend(() =>
+      Effect.forEach(held.values(), ({ session }) => session.look, { concurrency: "unbounded", discard: true })
+    )
+    yield* lookAll.pipe(Effect.delay(lookEvery), Effect.forever, Effect.forkScoped)
     const entryOf = (accountId: string) =>
       Either.fromNullable(held.get(accountId), () => new UnknownAccount({ account: accountId, known: accounts.ids }))
     return {

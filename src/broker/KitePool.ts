@@ -2,8 +2,6 @@
 import { Data, Deferred, Effect, type Scope } from "effect"
 import * as ConnectionPool from "../domain/accounts/ConnectionPool.ts"
 import type { Wanted } from "../domain/accounts/Subscription.ts"
-import type * as KiteError from "./KiteError.ts"
-import type { SocketAddress } from "./KiteSession.ts"
 import * as KiteSocket from "./KiteSocket.ts"
 import * as Metrics from "./Metrics.ts"
 import type { KiteText } from "./SocketInbox.ts"
@@ -51,13 +49,13 @@ export interface KitePool {
   readonly wanted: () => Wanted
   /** The connections that carry instruments, by number. */
   readonly connections: () => ReadonlyArray<ConnectionStats>
-  /** Never succeeds. Fails when no login can help. */
-  readonly done: Effect.Effect<never, KiteError.InvalidCredentials>
+  /** Never ends by itself. Ends with a defect of a handler. */
+  readonly done: Effect.Effect<never>
 }
 
 export interface Options {
   readonly account: string
-  readonly address: Effect.Effect<SocketAddress, KiteError.KiteError>
+  readonly address: KiteSocket.Address
   readonly events: PoolEvents
   /** Since when data is due of these instruments, UNIX ms; undefined while none of them trades. */
   readonly dueSinceMs: (tokens: ReadonlyArray<number>, nowMs: number) => number | undefined
@@ -222,7 +220,7 @@ export const make = (options: Options): Effect.Effect<KitePool, never, Scope.Sco
       new Map(
         Array.from(pool.state.connections.values(), (places) => Array.from(places, ([token, { mode }]) => [token, mode] as const)).flat()
       )
-    // A socket never ends with success, so the first failure decides.
+    // The first defect decides.
     const done = Effect.zipRight(
       Effect.all(
         pool.sockets.map((socket) => socket.done),

@@ -1,166 +1,260 @@
-import { Effect, Redacted, Schema } from "effect"
-import { IstDateTime } from "../domain/market/KiteTime.ts"
-import { type Account, type AccountsInvalid, Login } from "./Accounts.ts"
-import * as KiteClient from "./KiteClient.ts"
-import * as KiteError from "./KiteError.ts"
-
-const Session = Schema.Struct({
-  access_token: Schema.Redacted(Schema.NonEmptyString),
-  user_id: Schema.optional(Schema.String),
-  login_time: Schema.optional(IstDateTime)
-})
-const readSession = KiteClient.json(Session)
-
-/** Logs in to the simulator, which redirects with a request_token at once. Kite would show a login page to a person. */
-const requestToken = (client: KiteClient.KiteClient): Effect.Effect<Redacted.Redacted, KiteError.KiteError> => {
-  const { account, settings } = client
-  const op = "login"
-  const where = { account: account.accountId, op }
-  const timeoutMs = settings.requestTimeoutMs
-  const page = new URL(`${account.root}/connect/login`)
-  page.searchParams.set("v", "3")
-  page.searchParams.set("api_key", Redacted.value(account.apiKey))
-  return Effect.tryPromise({
-    try: async (signal) => {
-      const response = await fetch(page.href, { redirect: "manual", signal })
-      await response.body?.cancel()
-      return { status: response.status, location: response.headers.get("location") }
-    },
-    catch: (error) => KiteError.ofCode({ ...where, host: page.hostname, code: KiteError.codeOf(error), timeoutMs })
-  }).pipe(
-    Effect.timeoutFail({ duration: timeoutMs, onTimeout: () => new KiteError.KiteTimeout({ ...where, afterMs: timeoutMs }) }),
-    Effect.flatMap(({ status, location }): Effect.Effect<Redacted.Redacted, KiteError.KiteError> => {
-      const reason = "the login page refused"
-      if (status === 429) return new KiteError.RateLimited({ ...where, status, retryAfterMs: null, reason })
-      if (status >= 500) return new KiteError.KiteRefused({ ...where, status, errorType: "NetworkException", reason })
-      if (status >= 400) return new KiteError.InvalidCredentials({ ...where, status, reason: `${reason} this api_key (${status})` })
-      const token =
-        location !== null && URL.canParse(location, page.href) ? new URL(location, page).searchParams.get("request_token") : null
-      return token === null || token === ""
-        ? new KiteError.UnparsableResponse({
-            ...where,
-            status,
-            contentType: "redirect",
-            problem: "there is no request_token in its Location",
-            excerpt: "(withheld)"
-          })
-        : Effect.succeed(Redacted.make(token))
-    }),
-    (self) => KiteClient.observed(op, self)
-  )
-}
-
-/** Exchanges a request token for an access token: POST /session/token with SHA-256(api_key + request_token + api_secret). */
-const exchange = (client: KiteClient.KiteClient, token: Redacted.Redacted) => {
-  const { account } = client
-  const op = "session"
-  const where = { account: account.accountId, op }
-  return client
-    .send({
-      op,
-      token: null,
-      run: (kite) => kite.generateSession(Redacted.value(token), Redacted.value(account.apiSecret)),
-      read: readSession,
-      secrets: [token],
-      isAnswerSecret: true
-    })
-    .pipe(
-      Effect.catchTags({
-        SessionExpired: ({ status, reason }) => new KiteError.InvalidCredentials({ ...where, status, reason }),
-        KiteRefused: (error) =>
-          error.status >= 400 && error.status < 500
-            ? new KiteError.InvalidCredentials({ ...where, status: error.status, reason: error.reason })
-            : error
-      }),
-      Effect.filterOrFail(
-        (session) => session.user_id === undefined || session.user_id === account.userId,
-        () => new KiteError.InvalidCredentials({ ...where, status: 200, reason: "the login belongs to another user than user_id" })
-      ),
-      Effect.map((session) => session.access_token)
-    )
-}
-
-const noToken = (account: Account, reason: string) =>
-  new KiteError.InvalidCredentials({ account: account.accountId, op: "login", status: null, reason })
-const askPerson = (account: Account) => `a person has to sign in: npm run login -- --account ${account.accountId}`
-
-const signInBy = (client: KiteClient.KiteClient, login: Login): Effect.Effect<Redacted.Redacted, KiteError.KiteError> =>
-  Login.$match(login, {
-    Auto: () => Effect.flatMap(requestToken(client), (token) => exchange(client, token)),
-    AccessToken: ({ accessToken }) => Effect.succeed(accessToken),
-    RequestToken: ({ requestToken: token }) => exchange(client, token),
-    Absent: () => noToken(client.account, `no session is stored: ${askPerson(client.account)}`)
-  })
-
-/** The token that a person stored; null for an automatic or an absent login. */
-const broughtBy = (login: Login): string | null =>
-  Login.$match(login, {
-    Auto: () => null,
-    AccessToken: ({ accessToken }) => Redacted.value(accessToken),
-    RequestToken: ({ requestToken: token }) => Redacted.value(token),
-    Absent: () => null
-  })
+import { type Clock, Deferred, Effect, Exit, Fiber, Redacted } from "effect"
+import type { SessionStatus } from "../domain/market/TickerStatus.ts"
+import type { AccountsInvalid, Login } from "./Accounts.ts"
+import type * as KiteClient from "./KiteClient.ts"
+import type * as KiteError from "./KiteError.ts"
+import * as KiteLogin from "./KiteLogin.ts"
+import * as Metrics from "./Metrics.ts"
 
 /** The address that a socket connects to. It carries the tokens, so the whole address is a secret. */
 export interface SocketAddress {
   readonly url: Redacted.Redacted
   /** Run when the server refuses this address, so that the next address carries a new token. */
-  readonly refused: Effect.Effect<void, KiteError.KiteError>
+  readonly refused: Effect.Effect<void, Exclude<KiteError.KiteError, KiteError.InvalidCredentials>>
+  /** Succeeds when the token of this address is dead or replaced, with the reason. A connection does not outlive its token. */
+  readonly ended: Effect.Effect<string>
 }
+
+/** The time by which tokens live: market time, because the simulator's tokens die in the mornings of its days. */
+export interface TokenTime {
+  /** Null while it is not known: a recording has not begun. Then no token is dead. */
+  readonly nowMs: () => number | null
+  /** When a token dies that was obtained at `signedInMs`; null if the rulebook does not say it. */
+  readonly diesAtMs: (signedInMs: number) => number | null
+}
+
+/** An automatic login that was refused is tried again after this time: somebody may have corrected the account at the broker. */
+export const automaticRetryMs = 60_000
+
+interface Held {
+  readonly token: Redacted.Redacted
+  readonly diesAtMs: number | null
+  /** The stored token that led to this one; null for an automatic login. */
+  readonly by: string | null
+  readonly ended: Deferred.Deferred<string>
+}
+/** No call is made until a login differs from the one that failed. */
+interface Required {
+  readonly reason: string
+  readonly sinceMs: number | null
+  /** By the machine's clock, for the automatic retry. */
+  readonly triedMs: number
+  readonly login: Login
+}
+
+export interface Options {
+  readonly client: KiteClient.KiteClient
+  /** Reads how the account signs in now: a person may have stored a new session since the start. */
+  readonly login: Effect.Effect<Login, AccountsInvalid>
+  readonly time: TokenTime
+}
+
+const isoOf = (ms: number | null): string | null => (ms === null ? null : new Date(ms).toISOString())
+
+const isOver = (diesAtMs: number | null, nowMs: number | null): boolean => diesAtMs !== null && nowMs !== null && diesAtMs <= nowMs
+
+/** The session's state, and the only steps between its states. None of them waits. */
+class Standing {
+  held: Held | null = null
+  required: Required | null = null
+  readonly #account: string
+  readonly #time: TokenTime
+  /** Open unless a login is required. */
+  readonly mayCall: Effect.Latch
+
+  constructor(account: string, time: TokenTime, mayCall: Effect.Latch) {
+    this.#account = account
+    this.#time = time
+    this.mayCall = mayCall
+  }
+
+  hold(held: Held): void {
+    this.held = held
+    this.#setRequired(null)
+  }
+  require(login: Login, reason: string, machineMs: number): void {
+    this.drop(reason)
+    const sinceMs = this.required?.sinceMs ?? this.#time.nowMs()
+    this.#setRequired({ reason, sinceMs, triedMs: machineMs, login })
+  }
+  /** Forgets the token. Connections that use it end. */
+  drop(reason: string): void {
+    if (this.held !== null) Deferred.unsafeDone(this.held.ended, Exit.succeed(reason))
+    this.held = null
+  }
+  /** When a connection that uses this token has to end. */
+  endOf(used: Redacted.Redacted): Effect.Effect<string> {
+    return this.held !== null && this.held.token === used ? Deferred.await(this.held.ended) : Effect.succeed("its token was replaced")
+  }
+  /** Whether the held token's time is over. */
+  isDead(): boolean {
+    return this.held !== null && isOver(this.held.diesAtMs, this.#time.nowMs())
+  }
+  /** Ends the wait for a login if `login` may help now. */
+  reconsider(login: Login, machineMs: number): void {
+    const { required } = this
+    if (required === null) return
+    const isNew = login._tag !== required.login._tag || KiteLogin.broughtBy(login) !== KiteLogin.broughtBy(required.login)
+    const isDue = login._tag === "Auto" && machineMs - required.triedMs >= automaticRetryMs
+    if (isNew || isDue) this.#setRequired(null)
+  }
+
+  #setRequired(required: Required | null): void {
+    this.required = required
+    if (required === null) this.mayCall.unsafeOpen()
+    else this.mayCall.unsafeClose()
+    Metrics.loginRequired(this.#account, required === null ? 0 : 1)
+  }
+}
+
+const statusOf = ({ held, required }: Standing, login: Login): SessionStatus => ({
+  state: required !== null ? "login_required" : held !== null ? "signed_in" : "signed_out",
+  is_automatic: login._tag === "Auto",
+  token_dies_at: isoOf(held?.diesAtMs ?? null),
+  required_since: isoOf(required?.sinceMs ?? null),
+  detail: required?.reason ?? null
+})
+
+/** What the steps of one session share. `newest` is how the account signs in, as last read. */
+interface Parts extends Options {
+  readonly standing: Standing
+  readonly clock: Clock.Clock
+  newest: Login
+}
+
+const readLogin = (parts: Parts) =>
+  Effect.tap(
+    Effect.mapError(parts.login, (error) => KiteLogin.noToken(parts.client.account, error.message)),
+    (login) => {
+      parts.newest = login
+    }
+  )
+
+const requireLogin = ({ standing, clock, client }: Parts, login: Login, reason: string) =>
+  Effect.suspend(() => {
+    standing.require(login, reason, clock.unsafeCurrentTimeMillis())
+    return Effect.logError(`${client.account.accountId} needs a new login: ${reason}`)
+  })
+
+/** A token that is used now dies at the next death of tokens at the latest. */
+const deathOf = ({ time }: Parts, signedInMs: number | null): number | null => {
+  const fromMs = signedInMs ?? time.nowMs()
+  return fromMs === null ? null : time.diesAtMs(fromMs)
+}
+
+const signIn = (parts: Parts, login: Login) =>
+  Effect.gen(function* () {
+    const { client, standing, time } = parts
+    const { token, signedInMs } = yield* KiteLogin.signIn(client, login)
+    const stated = deathOf(parts, signedInMs)
+    const isStatedOver = isOver(stated, time.nowMs())
+    if (login._tag === "AccessToken" && isStatedOver)
+      return yield* KiteLogin.noToken(client.account, `the access token died at ${isoOf(stated)}: ${KiteLogin.askPerson(client.account)}`)
+    // A broker that has just signed us in knows its time better than we do.
+    const diesAtMs = isStatedOver ? deathOf(parts, null) : stated
+    standing.hold({ token, diesAtMs, by: KiteLogin.broughtBy(login), ended: yield* Deferred.make<string>() })
+    yield* Effect.logInfo("signed in to the broker")
+    return token
+  }).pipe(Effect.tapErrorTag("InvalidCredentials", ({ reason }) => requireLogin(parts, login, reason)))
+
+/** Drops a token whose time is over. An automatic login follows with the next call; a person has to bring another one. */
+const bury = (parts: Parts) =>
+  Effect.suspend(() => {
+    const { standing, newest, client } = parts
+    const { held } = standing
+    if (held === null || !standing.isDead()) return Effect.void
+    const reason = `the access token died at ${isoOf(held.diesAtMs)}`
+    if (held.by !== null) return requireLogin(parts, newest, `${reason}: ${KiteLogin.askPerson(client.account)}`)
+    standing.drop(reason)
+    return Effect.logInfo(`${reason}, signing in again`)
+  })
+
+/** Takes notice of another login: after a refusal, and when a person signed in again before the token died. */
+const notice = (parts: Parts) =>
+  Effect.map(readLogin(parts), (login) => {
+    const { standing, clock } = parts
+    standing.reconsider(login, clock.unsafeCurrentTimeMillis())
+    const { held } = standing
+    if (held !== null && login._tag !== "Absent" && held.by !== KiteLogin.broughtBy(login)) standing.drop("another login takes its place")
+    return login
+  })
+
+const currentToken = (parts: Parts) =>
+  Effect.gen(function* () {
+    const { standing, client } = parts
+    yield* bury(parts)
+    if (standing.held !== null) return standing.held.token
+    const login = yield* notice(parts)
+    return standing.required === null ? yield* signIn(parts, login) : yield* KiteLogin.noToken(client.account, standing.required.reason)
+  })
+
+/** Replaces a refused token. If several callers had the same token refused, only the first one signs in. */
+const replaceToken = (parts: Parts, stale: Redacted.Redacted) =>
+  Effect.gen(function* () {
+    const { standing, client } = parts
+    const { held } = standing
+    if (held === null || Redacted.value(held.token) !== Redacted.value(stale)) return yield* currentToken(parts)
+    const login = yield* readLogin(parts)
+    if (login._tag !== "Auto" && (login._tag === "Absent" || KiteLogin.broughtBy(login) === held.by)) {
+      const reason = `the access token was refused: ${KiteLogin.askPerson(client.account)}`
+      yield* requireLogin(parts, login, reason)
+      return yield* KiteLogin.noToken(client.account, reason)
+    }
+    yield* Effect.logWarning("the broker refused the access token, signing in again")
+    standing.drop("the broker refused its token")
+    return yield* signIn(parts, login)
+  })
 
 /**
  * Holds one account's access token. All users of an account in a process share one session, because a new login with an api_key ends the
- * token of the previous login. `current` reads how the account signs in now, because a person may have stored a new session since
- * the start.
+ * token of the previous login. A token that died or was refused is never tried again: the session waits for another login.
  */
-export const make = (
-  client: KiteClient.KiteClient,
-  current: Effect.Effect<Login, AccountsInvalid> = Effect.succeed(client.account.login)
-) =>
+export const make = (options: Options) =>
   Effect.gen(function* () {
-    const { account } = client
+    const { account } = options.client
     const oneAtATime = yield* Effect.makeSemaphore(1)
-    let held: Redacted.Redacted | null = null
-    /** The person's token behind the held one. It is not tried again after a refusal. */
-    let used: string | null = null
-
-    const readLogin = Effect.mapError(current, (error) => noToken(account, error.message))
-    const signIn = (login: Login) =>
-      Effect.tap(signInBy(client, login), (token) => {
-        held = token
-        used = broughtBy(login)
-        return Effect.logInfo("signed in to the broker").pipe(Effect.annotateLogs({ account: account.accountId }))
-      })
-    const token = oneAtATime.withPermits(1)(
-      Effect.suspend(() => (held === null ? Effect.flatMap(readLogin, signIn) : Effect.succeed(held)))
-    )
-
-    /** Replaces a refused token. If several callers had the same token refused, only the first one signs in. */
-    const renew = (stale: Redacted.Redacted) =>
-      oneAtATime.withPermits(1)(
-        Effect.suspend(() => {
-          if (held !== null && Redacted.value(held) !== Redacted.value(stale)) return Effect.succeed(held)
-          return Effect.flatMap(readLogin, (login) => {
-            if (login._tag !== "Auto" && (login._tag === "Absent" || broughtBy(login) === used))
-              return noToken(account, `the access token was refused: ${askPerson(account)}`)
-            held = null
-            return Effect.zipRight(
-              Effect.logWarning("the broker refused the access token, signing in again").pipe(
-                Effect.annotateLogs({ account: account.accountId })
-              ),
-              signIn(login)
-            )
-          })
-        })
+    const standing = new Standing(account.accountId, options.time, yield* Effect.makeLatch(true))
+    const scope = yield* Effect.scope
+    const parts: Parts = { ...options, standing, clock: yield* Effect.clock, newest: account.login }
+    // A request_token works once. A caller that goes away must not end the exchange, so it runs in a fiber of the session.
+    const alone = <A, E>(self: Effect.Effect<A, E>) =>
+      self.pipe(
+        oneAtATime.withPermits(1),
+        Effect.annotateLogs({ account: account.accountId }),
+        Effect.forkIn(scope),
+        Effect.flatMap(Fiber.join)
       )
-
-    const socketAddress: Effect.Effect<SocketAddress, KiteError.KiteError> = Effect.map(token, (current) => {
+    const token = Effect.suspend(() =>
+      standing.held === null || standing.isDead() ? alone(currentToken(parts)) : Effect.succeed(standing.held.token)
+    )
+    const renew = (stale: Redacted.Redacted) => alone(replaceToken(parts, stale))
+    const usable: Effect.Effect<Redacted.Redacted, Exclude<KiteError.KiteError, KiteError.InvalidCredentials>> = Effect.catchTag(
+      token,
+      "InvalidCredentials",
+      () =>
+        Effect.zipRight(
+          standing.mayCall.await,
+          Effect.suspend(() => usable)
+        )
+    )
+    /** Waits while a login is required. */
+    const socketAddress = Effect.map(usable, (used): SocketAddress => {
       const url = new URL(account.socketRoot)
       url.searchParams.set("api_key", Redacted.value(account.apiKey))
-      url.searchParams.set("access_token", Redacted.value(current))
-      return { url: Redacted.make(url.href), refused: Effect.asVoid(renew(current)) }
+      url.searchParams.set("access_token", Redacted.value(used))
+      return {
+        url: Redacted.make(url.href),
+        // The next address waits for the login that is required then.
+        refused: Effect.catchTag(Effect.asVoid(renew(used)), "InvalidCredentials", () => Effect.void),
+        ended: standing.endOf(used)
+      }
     })
-
-    return { account, client, token, renew, socketAddress } as const
+    /** Buries a dead token and takes notice of another login. Run every second; makes no call to the broker. */
+    const look = Effect.zipRight(bury(parts), notice(parts)).pipe(
+      Effect.annotateLogs({ account: account.accountId }),
+      oneAtATime.withPermitsIfAvailable(1),
+      Effect.ignore // the known login stays while the file cannot be read
+    )
+    return { account, client: options.client, token, renew, socketAddress, look, status: () => statusOf(standing, parts.newest) } as const
   })
 export type KiteSession = Effect.Effect.Success<ReturnType<typeof make>>

@@ -66,14 +66,16 @@ export interface KiteSocket {
   readonly stats: () => Stats
   /** Ends the open connection, which the next one replaces. */
   readonly replace: (reason: string) => void
-  /** Never succeeds. Fails when no login can help; until then the socket reconnects by itself. */
-  readonly done: Effect.Effect<never, KiteError.InvalidCredentials>
+  /** Never ends by itself: the socket reconnects after every failure. Ends with a defect of a handler. */
+  readonly done: Effect.Effect<never>
 }
+
+export type Address = Effect.Effect<SocketAddress, Exclude<KiteError.KiteError, KiteError.InvalidCredentials>>
 
 export interface Options {
   readonly account: string
-  /** Run before each attempt, because the address carries the access token. */
-  readonly address: Effect.Effect<SocketAddress, KiteError.KiteError>
+  /** Run before each attempt, because the address carries the access token. It waits while a new login is required. */
+  readonly address: Address
   readonly events: SocketEvents
   readonly settings?: Partial<Settings>
 }
@@ -130,15 +132,17 @@ const connectOnce = (parts: Parts) =>
     parts.link = link
     yield* noteOpen(parts)
     // raceAll waits for a success, but all of these can only fail. raceFirst ends with the first failure.
+    const tokenEnded = Effect.flatMap(address.ended, (reason) => new SocketLink.LinkEnded({ reason }))
     return yield* Deferred.await(link.ended).pipe(
+      Effect.raceFirst(tokenEnded),
       Effect.raceFirst(subscriber.keepSubscribed((text) => SocketLink.send(link, text), parts.events.onSent)),
       Effect.raceFirst(SocketLink.watchLiveness(link, settings.livenessMs, clock)),
       Effect.raceFirst(Effect.forever(Effect.zipRight(Effect.sleep(reportEveryMs), inbox.report)))
     )
   }).pipe(Effect.scoped, Effect.ensuring(noteClosed(parts)))
 
-/** Connects again after every end, until interrupted or until no login can help. */
-const stayConnected = (parts: Parts): Effect.Effect<never, KiteError.InvalidCredentials> =>
+/** Connects again after every end, until interrupted. */
+const stayConnected = (parts: Parts): Effect.Effect<never> =>
   Effect.gen(function* () {
     const { settings, clock } = parts
     const backoff = Schedule.exponential(settings.backoffBaseMs).pipe(
@@ -153,10 +157,6 @@ const stayConnected = (parts: Parts): Effect.Effect<never, KiteError.InvalidCred
       const startMs = clock.unsafeCurrentTimeMillis()
       const error = yield* Effect.flip(connectOnce(parts))
       yield* enter(parts, "closed", error.message)
-      if (error._tag === "InvalidCredentials") {
-        yield* Effect.logError(`broker socket gives up: ${error.message}`)
-        return yield* error
-      }
       const didOpen = parts.opened > openedBefore
       yield* Effect.logWarning(`${didOpen ? "broker socket lost" : "broker socket could not connect"}, reconnecting: ${error.message}`)
       if (didOpen && clock.unsafeCurrentTimeMillis() - startMs >= settings.healthyAfterMs) yield* driver.reset
@@ -164,7 +164,7 @@ const stayConnected = (parts: Parts): Effect.Effect<never, KiteError.InvalidCred
     }
   })
 
-const run = (parts: Parts): Effect.Effect<never, KiteError.InvalidCredentials> =>
+const run = (parts: Parts): Effect.Effect<never> =>
   Effect.gen(function* () {
     while (true) {
       yield* parts.subscriber.somethingWanted

@@ -65,6 +65,8 @@ export class MarketClock extends Effect.Service<MarketClock>()("streams/MarketCl
         () => Effect.sync(() => listeners.delete(listener))
       )
 
-    return { mode, now: Effect.sync(unsafeNow), unsafeNow, observe, onAdvance } as const
+    /** Whether a recording's time is known; the machine's always is. */
+    const hasBegun = (): boolean => mode !== "feed" || newestMs > 0
+    return { mode, hasBegun, now: Effect.sync(unsafeNow), unsafeNow, observe, onAdvance } as const
   })
 }) {}

@@ -4,7 +4,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { ConfigProvider, Effect, Either, Layer } from "effect"
 import { inject } from "vitest"
 import { Accounts } from "../../src/broker/Accounts.ts"
-import { Broker } from "../../src/broker/Broker.ts"
+import { Broker, Tokens } from "../../src/broker/Broker.ts"
 import type { KitePool, PoolEvents } from "../../src/broker/KitePool.ts"
 import type { Mode } from "../../src/domain/accounts/Subscription.ts"
 import * as Frame from "../../src/domain/market/Frame.ts"
@@ -23,6 +23,9 @@ const simulator = (port?: number) =>
     rateLimits: true,
     ...(port === undefined ? {} : { port })
   })
+
+/** Tokens that live for the length of the test. */
+const tokens = Layer.succeed(Tokens, { nowMs: () => 0, diesAtMs: () => null })
 
 /** The product's own services, with an accounts file as `npm start` writes it. */
 const broker = (name: string, url: string, secretOf = (secret: string) => secret) =>
@@ -46,7 +49,11 @@ const broker = (name: string, url: string, secretOf = (secret: string) => secret
           ["KITE_REQUEST_TIMEOUT", "5 seconds"]
         ])
       )
-      return Broker.Default.pipe(Layer.provideMerge(Accounts.Default), Layer.provide(Layer.setConfigProvider(config)))
+      return Broker.Default.pipe(
+        Layer.provideMerge(Accounts.Default),
+        Layer.provide(tokens),
+        Layer.provide(Layer.setConfigProvider(config))
+      )
     })
   )
 
@@ -175,7 +182,7 @@ describe("Broker against the simulator", () => {
     Effect.gen(function* () {
       const { url, stats } = yield* simulator()
       yield* Effect.gen(function* () {
-        const { rest, pool: connect } = yield* Broker
+        const { rest, session, pool: connect } = yield* Broker
         const { instruments } = yield* Effect.flatMap(rest("S1"), (kite) => kite.instruments("NSE"))
         const token = instruments[0]!.token
         const good = collector()
@@ -183,9 +190,10 @@ describe("Broker against the simulator", () => {
         const second = yield* connect("S2", collector())
         yield* Effect.forkScoped(subscribe(second, [[token, "full"]]))
         yield* subscribe(first, [[token, "full"]])
-        const error = yield* Effect.flip(second.done)
-        assert.match(error.message, /^Invalid API credentials: account S2, session: /)
-        assert.strictEqual((yield* Effect.flip(Effect.flatMap(rest("S2"), (kite) => kite.profile)))._tag, "InvalidCredentials")
+        const standing = yield* session("S2")
+        yield* eventually("S2 needs a login", () => standing.status().state === "login_required")
+        const error = yield* Effect.flip(Effect.flatMap(rest("S2"), (kite) => kite.profile))
+        assert.match(error.message, /^Invalid API credentials: account S2, /)
         yield* eventually("S1 streams", () => good.kinds.has(token))
         assert.strictEqual(stats().connections, 1)
       }).pipe(Effect.provide(broker("wrong", url, (secret) => `${secret}-wrong`)))

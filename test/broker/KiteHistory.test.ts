@@ -3,11 +3,10 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as KiteClient from "../../src/broker/KiteClient.ts"
 import * as KiteRest from "../../src/broker/KiteRest.ts"
-import * as KiteSession from "../../src/broker/KiteSession.ts"
 import * as KiteHistory from "../../src/domain/market/KiteHistory.ts"
 import * as KiteTime from "../../src/domain/market/KiteTime.ts"
 import { ist } from "../domain/market/Ist.ts"
-import { account, httpServer } from "./KiteServer.ts"
+import { account, httpServer, sessionOf } from "./KiteServer.ts"
 
 const minute = KiteHistory.byMinutes(1)!
 
@@ -24,7 +23,7 @@ const kite = (candles: (from: string, to: string) => unknown) =>
       ) as { status: number; body: unknown }
       response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body))
     })
-    const session = yield* KiteSession.make(yield* KiteClient.make(account({ root: url })))
+    const session = yield* sessionOf(yield* KiteClient.make(account({ root: url })))
     return { asked, rest: KiteRest.make(session) }
   })
 

@@ -6,15 +6,14 @@ import { Cause, Effect, Exit, Fiber, Metric, Redacted, TestClock } from "effect"
 import { Login } from "../../src/broker/Accounts.ts"
 import * as KiteClient from "../../src/broker/KiteClient.ts"
 import * as KiteRest from "../../src/broker/KiteRest.ts"
-import * as KiteSession from "../../src/broker/KiteSession.ts"
 import * as Metrics from "../../src/broker/Metrics.ts"
-import { account, canary, captureLogs, httpServer, leaks } from "./KiteServer.ts"
+import { accessToken, account, canary, captureLogs, httpServer, leaks, sessionOf } from "./KiteServer.ts"
 
 const restOf = (root: string, options: { readonly login?: Login; readonly accountId?: string; readonly timeoutMs?: number } = {}) =>
   Effect.gen(function* () {
     const settings = { requestTimeoutMs: options.timeoutMs ?? KiteClient.defaults.requestTimeoutMs }
     const client = yield* KiteClient.make(account({ root, ...options }), settings)
-    const session = yield* KiteSession.make(client)
+    const session = yield* sessionOf(client)
     return { session, rest: KiteRest.make(session) }
   })
 
@@ -206,7 +205,7 @@ describe("KiteRest", () => {
 
   it.scopedLive("TC-ERR-031 the error of a call or a login names the host that cannot be resolved", () =>
     Effect.gen(function* () {
-      for (const login of [Login.AccessToken({ accessToken: Redacted.make(canary.accessToken) }), Login.Auto()]) {
+      for (const login of [accessToken(), Login.Auto()]) {
         const { rest } = yield* restOf("http://no-such-host.invalid", { login })
         const error = yield* Effect.flip(rest.profile)
         assert.strictEqual(error._tag, "HostNotResolved")
@@ -367,16 +366,16 @@ describe("KiteRest", () => {
             ? json(response, 200, { status: "success", data: profile })
             : json(response, 403, refusal("TokenException", "Token is invalid or has expired."))
       })
-      let stored = Login.AccessToken({ accessToken: Redacted.make("t1") }) as Login
-      const current = Effect.sync(() => stored)
-      const session = yield* KiteSession.make(yield* KiteClient.make(account({ root: server.url }), KiteClient.defaults), current)
+      let stored = accessToken("t1")
+      const login = Effect.sync(() => stored)
+      const session = yield* sessionOf(yield* KiteClient.make(account({ root: server.url }), KiteClient.defaults), { login })
       const { profile: asked } = KiteRest.make(session)
       yield* asked
       valid = "t2"
       const error = yield* Effect.flip(asked)
       assert.strictEqual(error._tag, "InvalidCredentials")
       assert.match(error.message, /a person has to sign in: npm run login -- --account A1/)
-      stored = Login.AccessToken({ accessToken: Redacted.make("t2") })
+      stored = accessToken("t2")
       yield* asked
       stored = Login.Absent()
       yield* asked
@@ -395,11 +394,11 @@ describe("KiteRest", () => {
           answer = [status, headers]
           return Effect.map(Effect.flip(session.token), (error) => error._tag)
         })
-      assert.strictEqual(yield* tagFor(400), "InvalidCredentials")
       assert.strictEqual(yield* tagFor(429), "RateLimited")
       assert.strictEqual(yield* tagFor(503), "KiteRefused")
       assert.strictEqual(yield* tagFor(200), "UnparsableResponse")
       assert.strictEqual(yield* tagFor(302, { location: "/?status=cancelled" }), "UnparsableResponse")
+      assert.strictEqual(yield* tagFor(400), "InvalidCredentials")
     })
   )
 

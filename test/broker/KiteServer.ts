@@ -3,8 +3,11 @@ import { type AddressInfo, createServer as createTcpServer, type Socket } from "
 import { Duration, Effect, Logger, Redacted, Schedule } from "effect"
 import { type WebSocket, WebSocketServer } from "ws"
 import { type Account, Login } from "../../src/broker/Accounts.ts"
-import type { SocketAddress } from "../../src/broker/KiteSession.ts"
+import type * as KiteClient from "../../src/broker/KiteClient.ts"
+import * as KiteSession from "../../src/broker/KiteSession.ts"
+import * as TokenLife from "../../src/domain/accounts/TokenLife.ts"
 import { AccountId } from "../../src/domain/Ids.ts"
+import { shipped } from "../../src/domain/rules/Shipped.ts"
 import { waitMsMax } from "../Patience.ts"
 
 /** Secrets that appear in a log line or an error only if the product leaks them. */
@@ -16,6 +19,23 @@ export const canary = {
 } as const
 export const leaks = (text: string): ReadonlyArray<string> => Object.values(canary).filter((secret) => text.includes(secret))
 
+export const accessToken = (token: string = canary.accessToken, signedInMs: number | null = null): Login =>
+  Login.AccessToken({ accessToken: Redacted.make(token), signedInMs })
+
+/** The session of a client's account. Its tokens live by the machine's time and the shipped rules. */
+export const sessionOf = (client: KiteClient.KiteClient, options: Partial<KiteSession.Options> = {}) =>
+  Effect.flatMap(Effect.clock, (clock) =>
+    KiteSession.make({
+      client,
+      login: Effect.succeed(client.account.login),
+      time: {
+        nowMs: () => clock.unsafeCurrentTimeMillis(),
+        diesAtMs: (signedInMs) => TokenLife.diesAtMs(shipped.documents.broker, signedInMs)
+      },
+      ...options
+    })
+  )
+
 export const account = (options: { readonly root: string; readonly login?: Login; readonly accountId?: string }): Account => ({
   accountId: AccountId.make(options.accountId ?? "A1"),
   userId: "AB1234",
@@ -23,7 +43,7 @@ export const account = (options: { readonly root: string; readonly login?: Login
   apiSecret: Redacted.make(canary.apiSecret),
   root: options.root,
   socketRoot: options.root.replace(/^http/, "ws"),
-  login: options.login ?? Login.AccessToken({ accessToken: Redacted.make(canary.accessToken) }),
+  login: options.login ?? accessToken(),
   source: "simulator"
 })
 
@@ -119,8 +139,11 @@ export const subscribedOf = (peer: Peer): Map<number, string> => {
   return tokens
 }
 
-export const addressOf = (url: string, refused: SocketAddress["refused"] = Effect.void): Effect.Effect<SocketAddress> =>
-  Effect.succeed({ url: Redacted.make(`${url}?api_key=${canary.apiKey}&access_token=${canary.accessToken}`), refused })
+export const addressOf = (
+  url: string,
+  refused: KiteSession.SocketAddress["refused"] = Effect.void
+): Effect.Effect<KiteSession.SocketAddress> =>
+  Effect.succeed({ url: Redacted.make(`${url}?api_key=${canary.apiKey}&access_token=${canary.accessToken}`), refused, ended: Effect.never })
 
 /** Polls until the condition holds; dies with its name after a limited time. Needs the live clock. */
 export const eventually = (name: string, holds: () => boolean) =>

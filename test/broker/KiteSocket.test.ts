@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, type Duration, Effect, Exit, Fiber, Redacted, Ref, TestClock, TestServices } from "effect"
+import { Cause, Deferred, type Duration, Effect, Exit, Fiber, Redacted, Ref, TestClock, TestServices } from "effect"
 import * as KiteError from "../../src/broker/KiteError.ts"
 import * as KiteSocket from "../../src/broker/KiteSocket.ts"
 import type * as SocketInbox from "../../src/broker/SocketInbox.ts"
@@ -280,7 +280,8 @@ describe("KiteSocket", () => {
       const token = yield* Ref.make("stale")
       const address = Effect.map(Ref.get(token), (current) => ({
         url: Redacted.make(`${server.url}?access_token=${current}`),
-        refused: Ref.set(token, "fresh")
+        refused: Ref.set(token, "fresh"),
+        ended: Effect.never
       }))
       const states: Array<string> = []
       const events = { ...recorder().events, onState: (state: string, detail = "") => void states.push(`${state} ${detail}`) }
@@ -295,35 +296,26 @@ describe("KiteSocket", () => {
     }).pipe(Effect.provide(logs.layer))
   })
 
-  it.scopedLive(
-    "TC-ERR-022 if no login can help, this socket ends with Invalid API credentials and another account's socket goes on",
-    () => {
-      const logs = captureLogs()
-      return Effect.gen(function* () {
-        const server = yield* socketServer({ refuse: (request) => (request.url?.includes("bad") ? 403 : undefined) })
-        const invalid = new KiteError.InvalidCredentials({
-          account: "BAD",
-          op: "login",
-          status: 403,
-          reason: "the access token was refused"
-        })
-        const bad = Effect.succeed({ url: Redacted.make(`${server.url}?access_token=bad`), refused: Effect.fail(invalid) })
-        const first = yield* KiteSocket.make({ account: "BAD", address: bad, events: recorder().events, settings: quick })
-        const second = yield* KiteSocket.make({
-          account: "GOOD",
-          address: addressOf(server.url),
-          events: recorder().events,
-          settings: quick
-        })
-        first.set(wanted([1, "full"]))
-        second.set(wanted([1, "full"]))
-        const error = yield* Effect.flip(first.done)
-        assert.match(error.message, /^Invalid API credentials: account BAD/)
-        yield* eventually("the other one streams", () => second.stats().subscribed === 1)
-        assert.strictEqual(server.upgrades.filter((url) => url.includes("bad")).length, 1)
-        assert.isTrue(logs.lines.some((line) => line.includes("gives up: Invalid API credentials")))
-      }).pipe(Effect.provide(logs.layer))
-    }
+  it.scopedLive("a connection ends with its token, and the next one has the next token and all subscriptions", () =>
+    Effect.gen(function* () {
+      const server = yield* socketServer()
+      const died = yield* Deferred.make<string>()
+      const seen = recorder()
+      let token = "old"
+      const address = Effect.sync(() => ({
+        url: Redacted.make(`${server.url}?access_token=${token}`),
+        refused: Effect.void,
+        ended: token === "old" ? Deferred.await(died) : Effect.never
+      }))
+      const socket = yield* KiteSocket.make({ account: "A1", address, events: seen.events, settings: quick })
+      socket.set(wanted([1, "full"]))
+      yield* eventually("subscribed", () => socket.stats().subscribed === 1)
+      token = "new"
+      yield* Deferred.succeed(died, "the access token died")
+      yield* eventually("subscribed again", () => socket.stats().opened === 2 && socket.stats().subscribed === 1)
+      assert.deepStrictEqual(server.upgrades, ["/?access_token=old", "/?access_token=new"])
+      yield* eventually("the subscription arrives", () => subscribedOf(server.peers[1]!).get(1) === "full")
+    })
   )
 
   it.scopedLive("TC-ERR-031 a socket names the host that cannot be resolved, and tries again", () =>

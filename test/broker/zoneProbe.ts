@@ -2,11 +2,10 @@
 import { Effect, Logger, Redacted } from "effect"
 import * as KiteClient from "../../src/broker/KiteClient.ts"
 import * as KiteRest from "../../src/broker/KiteRest.ts"
-import * as KiteSession from "../../src/broker/KiteSession.ts"
-import { account } from "./KiteServer.ts"
+import { account, sessionOf } from "./KiteServer.ts"
 
 const probe = Effect.gen(function* () {
-  const session = yield* KiteSession.make(yield* KiteClient.make(account({ root: process.env["KITE_ROOT"] ?? "" })))
+  const session = yield* sessionOf(yield* KiteClient.make(account({ root: process.env["KITE_ROOT"] ?? "" })))
   const token = Redacted.value(yield* session.token)
   const quotes = yield* KiteRest.make(session).quote(["NSE:INFY"])
   const { instruments } = yield* KiteRest.make(session).instruments()

@@ -78,8 +78,8 @@ describe("npm run login", () => {
           const { body } = yield* ask(running, "/health")
           // A busy machine may also miss a probe, which makes it worse than degraded.
           assert.include(["degraded", "down"], body.status)
-          assert.deepStrictEqual([body.ticker.accounts.sim1.state, body.ticker.running], ["failed", false])
-          assert.match(body.reason, /ticker sim1 failed: .*npm run login/)
+          assert.deepStrictEqual([body.ticker.accounts.sim1.state, body.ticker.running], ["login_required", false])
+          assert.match(body.reason, /account sim1 needs a new login: .*npm run login/)
           yield* Effect.promise(() => new Promise((resolve) => setTimeout(resolve, 50)))
         }
 

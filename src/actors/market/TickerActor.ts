@@ -1,6 +1,7 @@
 import { Clock, Effect, FiberSet, Option, Schedule, Schema } from "effect"
 import { Broker } from "../../broker/Broker.ts"
 import type * as KitePool from "../../broker/KitePool.ts"
+import type { KiteSession } from "../../broker/KiteSession.ts"
 import type { TickerStatus } from "../../domain/market/TickerStatus.ts"
 import * as FrameHeader from "../../domain/record/FrameHeader.ts"
 import * as FramePublisher from "../../streams/FramePublisher.ts"
@@ -50,7 +51,7 @@ const publishing = (session: TickerSession.TickerSession, marketClock: Pick<Mark
   })
 
 /** Publishes the account's status: when asked, and once a second. */
-const statusOf = (session: TickerSession.TickerSession, pool: KitePool.KitePool) =>
+const statusOf = (session: TickerSession.TickerSession, broker: KiteSession, pool: KitePool.KitePool) =>
   Effect.gen(function* () {
     const jetStream = yield* JetStream
     const marketClock = yield* MarketClock
@@ -58,7 +59,7 @@ const statusOf = (session: TickerSession.TickerSession, pool: KitePool.KitePool)
     const publish = Effect.gen(function* () {
       const nowMs = yield* marketClock.now
       const clockMs = yield* Clock.currentTimeMillis
-      const status = TickerSession.statusOf(session, pool.connections(), rules.current(), marketClock.mode, clockMs, nowMs)
+      const status = TickerSession.statusOf(session, broker.status(), pool.connections(), rules.current(), marketClock.mode, clockMs, nowMs)
       yield* jetStream.notify(Subjects.Ticker.at({ account: session.account }), Subjects.Ticker.encode(status))
     }).pipe(Effect.when(session.lease.isHeld), Effect.ignoreLogged)
     return {
@@ -180,14 +181,13 @@ export const make = Effect.gen(function* () {
       const publisher = yield* publishing(session, marketClock)
       yield* TickerSession.keepTime(session, marketClock, publisher)
       const pool = yield* connect(session, publisher)
-      const status = yield* statusOf(session, pool)
+      const status = yield* statusOf(session, yield* broker.session(account), pool)
       yield* Effect.addFinalizer(() => {
         if (session.failure === null) failures.delete(account)
         else failures.set(account, session.failure)
         return session.failure === null ? status.publishAs("stopped") : status.publishAs("failed", session.failure)
       })
       const changes = yield* actors.watch(key(account))
-      // If only a person can renew the session, the socket ends and so does the actor. The supervisor restarts it with growing pauses.
       return yield* Effect.raceFirst(followBucket(session, publisher, pool, changes, status.publish), pool.done).pipe(
         Effect.raceFirst(status.keepPublishing),
         Effect.tapError((error) =>

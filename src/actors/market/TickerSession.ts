@@ -5,7 +5,7 @@ import type * as KiteSocket from "../../broker/KiteSocket.ts"
 import * as ConnectionPool from "../../domain/accounts/ConnectionPool.ts"
 import type { Wanted } from "../../domain/accounts/Subscription.ts"
 import * as Frame from "../../domain/market/Frame.ts"
-import type { ConnectionStatus, TickerStatus } from "../../domain/market/TickerStatus.ts"
+import type { ConnectionStatus, SessionStatus, TickerStatus } from "../../domain/market/TickerStatus.ts"
 import * as TradingHours from "../../domain/market/TradingHours.ts"
 import type * as Hours from "../../domain/rules/Hours.ts"
 import type * as FramePublisher from "../../streams/FramePublisher.ts"
@@ -248,9 +248,23 @@ export const dueSinceMs = (
 
 const isoOf = (ms: number | null): string | null => (ms === null ? null : new Date(ms).toISOString())
 
-/** `clockMs` is the machine's time, `nowMs` the market's. */
+/** While a login is required, a connection that is not open waits for it. */
+const connectionState = (state: Connection["state"], isMute: boolean, broker: SessionStatus): ConnectionStatus["state"] => {
+  if (isMute) return "mute"
+  return state !== "open" && broker.state === "login_required" ? "login_required" : state
+}
+
+const tickerState = (state: TickerStatus["state"], connections: ReadonlyArray<ConnectionStatus>): TickerStatus["state"] => {
+  const open = connections.filter((one) => one.state === "open" || one.state === "mute")
+  if (state === "streaming" && open.length > 0 && open.every((one) => one.state === "mute")) return "mute"
+  const isWaiting = connections.some((one) => one.state === "login_required")
+  return isWaiting && open.length === 0 && state !== "stopped" ? "login_required" : state
+}
+
+/** `broker` is the session with the broker, `clockMs` the machine's time, `nowMs` the market's. */
 export const statusOf = (
   session: TickerSession,
+  broker: SessionStatus,
   carriers: ReadonlyArray<KitePool.ConnectionStats>,
   rules: Hours.Rules,
   mode: MarketClock["mode"],
@@ -263,27 +277,29 @@ export const statusOf = (
     const known = session.connections.get(connection)
     const hearing = { openedMs, lastDataMs, dueSinceMs: dueSinceMs(session, rules, mode, tokens, clockMs) }
     const isMute = known?.state === "open" && ConnectionPool.silentMs(clockMs, hearing) > ConnectionPool.muteAfterMs
+    const shown = connectionState(known?.state ?? "connecting", isMute, broker)
     return {
       connection,
-      state: isMute ? "mute" : (known?.state ?? "connecting"),
-      detail: known?.detail ?? null,
+      state: shown,
+      detail: shown === "login_required" ? broker.detail : (known?.detail ?? null),
       subscribed,
       last_data_at: isoOf(known?.lastTickMs ?? null)
     }
   })
-  const open = connections.filter((one) => one.state === "open" || one.state === "mute")
+  const shown = tickerState(state, connections)
   return {
     v: 1,
     as_of: new Date(nowMs).toISOString(),
     account_id: account,
-    state: state === "streaming" && open.length > 0 && open.every((one) => one.state === "mute") ? "mute" : state,
-    detail,
+    state: shown,
+    detail: shown === "login_required" ? broker.detail : detail,
     source,
     incarnation,
     subscribed: connections.reduce((sum, { subscribed }) => sum + subscribed, 0),
     ticks,
     last_tick_at: isoOf(lastTickMs),
-    connections
+    connections,
+    login: broker
   }
 }
 

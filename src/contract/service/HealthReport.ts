@@ -1,5 +1,5 @@
 import { Schema } from "effect"
-import { ConnectionStatus, TickerStatus } from "../../domain/market/TickerStatus.ts"
+import { ConnectionStatus, SessionStatus, TickerStatus } from "../../domain/market/TickerStatus.ts"
 import { Cause } from "../../domain/record/Break.ts"
 import { WriterStatus } from "../../domain/WriterStatus.ts"
 
@@ -20,6 +20,8 @@ const Account = Schema.Struct({
   ticks: Schema.Int,
   last_tick_at: Schema.NullOr(Schema.String),
   connections: Schema.Array(ConnectionStatus),
+  /** Null for a ticker of an earlier version. */
+  login: Schema.NullOr(SessionStatus),
   as_of: Schema.String
 })
 

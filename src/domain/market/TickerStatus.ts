@@ -3,21 +3,41 @@ import { Schema } from "effect"
 /** One connection to the broker that carries instruments. `detail` says why it is not open. */
 export const ConnectionStatus = Schema.Struct({
   connection: Schema.Int,
-  /** connecting · open · mute: open, no market data for too long · failed: the newest attempt failed, see detail. */
-  state: Schema.Literal("connecting", "open", "mute", "failed"),
+  /** connecting · open · mute: open, no market data for too long · failed: the newest attempt failed, see detail · login_required: it waits for a new login. */
+  state: Schema.Literal("connecting", "open", "mute", "failed", "login_required"),
   detail: Schema.NullOr(Schema.String),
   subscribed: Schema.Int,
   last_data_at: Schema.NullOr(Schema.String)
 })
 export type ConnectionStatus = typeof ConnectionStatus.Type
 
+/**
+ * One account's session with the broker. `signed_out`: nothing needed a token yet. `login_required`: the token died or was refused, and no call
+ * is made until there is a new login.
+ */
+export const SessionStatus = Schema.Struct({
+  state: Schema.Literal("signed_out", "signed_in", "login_required"),
+  /** Whether the account signs in without a person. */
+  is_automatic: Schema.Boolean,
+  /** Market time at which the token dies; null without a token, or if the rulebook does not say it. */
+  token_dies_at: Schema.NullOr(Schema.String),
+  /** Since when a login is required; null in the other states. */
+  required_since: Schema.NullOr(Schema.String),
+  /** Why a login is required. */
+  detail: Schema.NullOr(Schema.String)
+})
+export type SessionStatus = typeof SessionStatus.Type
+
 /** sys.ticker.<account>: the state of one account's stream, published on every change and once a second. */
 export const TickerStatus = Schema.Struct({
   v: Schema.Literal(1),
   as_of: Schema.String,
   account_id: Schema.String,
-  /** idle: nothing to subscribe · connecting · streaming · mute: connected, no data for too long · failed: see detail · stopped. */
-  state: Schema.Literal("idle", "connecting", "streaming", "mute", "failed", "stopped"),
+  /**
+   * idle: nothing to subscribe · connecting · streaming · mute: connected, no data for too long · failed: see detail · login_required: a person has to sign in ·
+   * stopped.
+   */
+  state: Schema.Literal("idle", "connecting", "streaming", "mute", "failed", "login_required", "stopped"),
   detail: Schema.NullOr(Schema.String),
   source: Schema.Literal("kite", "simulator"),
   incarnation: Schema.Int,
@@ -25,6 +45,8 @@ export const TickerStatus = Schema.Struct({
   ticks: Schema.Int,
   last_tick_at: Schema.NullOr(Schema.String),
   /** Absent in a status of an earlier version. */
-  connections: Schema.optional(Schema.Array(ConnectionStatus))
+  connections: Schema.optional(Schema.Array(ConnectionStatus)),
+  /** The account's session with the broker. Absent in a status of an earlier version. */
+  login: Schema.optional(SessionStatus)
 })
 export type TickerStatus = typeof TickerStatus.Type

@@ -1,5 +1,7 @@
 import { Clock, Config, Effect, Either, Option } from "effect"
 import type { Health as Report } from "../../contract/service/HealthReport.ts"
+import * as TokenLife from "../../domain/accounts/TokenLife.ts"
+import type { TickerStatus } from "../../domain/market/TickerStatus.ts"
 import * as Hours from "../../domain/rules/Hours.ts"
 import type * as RuleSet from "../../domain/rules/RuleSet.ts"
 import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
@@ -23,6 +25,9 @@ const isFresh = ({ atMs }: { readonly atMs: number }, { serverClock }: Views) =>
 const phaseAt = (rules: RuleSet.RuleSet, ms: number): string | null =>
   Either.match(MarketState.phaseAt(rules, ms), { onLeft: () => null, onRight: Hours.nameOf })
 
+/** A ticker in one of these states brings no data. */
+const stateWithoutData: ReadonlySet<TickerStatus["state"]> = new Set(["failed", "login_required", "stopped"])
+
 interface Sources {
   readonly known: Readonly<Probes.Known>
   readonly redis: Redis
@@ -33,7 +38,7 @@ interface Sources {
 }
 
 /** The reasons for `down` (a required backend is unreachable) and for `degraded` (something optional does not work). */
-const complaints = ({ known, redis, registry, bridge, views, restarts }: Sources, nowMs: number) => {
+const complaints = ({ known, redis, registry, bridge, views, restarts }: Sources, nowMs: number, marketMs: number) => {
   const down: Array<string> = []
   if (known.database === "down") down.push("database is down")
   if (known.nats === "down") down.push("NATS is down")
@@ -41,8 +46,10 @@ const complaints = ({ known, redis, registry, bridge, views, restarts }: Sources
   const degraded: Array<string> = []
   if (!redis.required && redis.state() === "down") degraded.push("Redis is down")
   for (const one of views.tickers.all()) {
-    const { account_id, state, detail, connections = [] } = one.status
+    const { account_id, state, detail, connections = [], login } = one.status
+    const request = login === undefined ? null : TokenLife.requestOf(account_id, login, marketMs)
     if (!isFresh(one, views)) degraded.push(`ticker ${account_id} is silent`)
+    else if (request !== null) degraded.push(request)
     else if (state === "failed" || state === "mute") degraded.push(`ticker ${account_id} ${state}${detail === null ? "" : `: ${detail}`}`)
     else {
       for (const { connection, state, detail } of connections)
@@ -85,7 +92,7 @@ export class Health extends Effect.Service<Health>()("gateway/service/Health", {
     const report: Effect.Effect<Report> = Effect.zipWith(Clock.currentTimeMillis, movement, (nowMs, slow) => {
       const heard = views.tickers.all()
       const restarts = restarted()
-      const { down, degraded } = complaints({ known, redis, registry, bridge, views, restarts }, nowMs)
+      const { down, degraded } = complaints({ known, redis, registry, bridge, views, restarts }, nowMs, market.unsafeNow())
       degraded.push(...slow)
       const master = registry.current()
       const redisState = redis.state()
@@ -94,13 +101,14 @@ export class Health extends Effect.Service<Health>()("gateway/service/Health", {
         reason: down.length + degraded.length === 0 ? null : [...down, ...degraded].join("; "),
         environment,
         ticker: {
-          running: heard.some((one) => isFresh(one, views) && one.status.state !== "failed" && one.status.state !== "stopped"),
+          running: heard.some((one) => isFresh(one, views) && !stateWithoutData.has(one.status.state)),
           active_subscriptions: known.activeSubscriptions,
           accounts: Object.fromEntries(
-            heard.map(({ status: { account_id, state, detail, source, subscribed, ticks, last_tick_at, connections = [], as_of } }) => [
-              account_id,
-              { state, detail, source, subscribed, ticks, last_tick_at, connections, as_of }
-            ])
+            heard.map(
+              ({
+                status: { account_id, state, detail, source, subscribed, ticks, last_tick_at, connections = [], login = null, as_of }
+              }) => [account_id, { state, detail, source, subscribed, ticks, last_tick_at, connections, login, as_of }]
+            )
           )
         },
         writers: Object.fromEntries(

@@ -73,6 +73,7 @@ const within = <A, E, R>(program: (handles: Handles) => Effect.Effect<A, E, R>) 
     })
     const clock = MarketClock.make({
       mode: "feed",
+      hasBegun: () => true,
       now: Effect.sync(() => nowMs),
       unsafeNow: () => nowMs,
       observe: () => {},

@@ -55,6 +55,7 @@ const within = <A, E, R>(program: (setMarket: (ist: string) => void) => Effect.E
     })
     const clock = MarketClock.make({
       mode: "feed",
+      hasBegun: () => true,
       now: Effect.sync(() => nowMs),
       unsafeNow: () => nowMs,
       observe: () => {},

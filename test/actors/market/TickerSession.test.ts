@@ -70,9 +70,10 @@ describe("TickerSession", () => {
       },
       ...{ frames: 0, bytes: 0, heartbeats: 0, texts: 0, badTexts: 0, lastHeartbeatMs: null }
     })
+    const signedIn = { state: "signed_in", is_automatic: false, token_dies_at: null, required_since: null, detail: null } as const
     const at = (nowMs: number, secondMs: number | null, source: "kite" | "simulator" = "kite") => {
       const carriers = [stats(1, [258], null), stats(2, [514], secondMs)]
-      const status = statusOf({ ...session, source }, carriers, rules, "real", nowMs, nowMs)
+      const status = statusOf({ ...session, source }, signedIn, carriers, rules, "real", nowMs, nowMs)
       return [status.state, ...(status.connections ?? []).map(({ state }) => state)]
     }
     // The connections are older than the session: nothing is due before trading begins.
