@@ -43,6 +43,7 @@ import { WindowsHttp } from "./subscriptions/WindowsHttp.ts"
 import { TickFeed } from "./ticks/TickFeed.ts"
 import { TickReplay } from "./ticks/TickReplay.ts"
 import * as TicksSocket from "./ticks/TicksSocket.ts"
+import { TokenNames } from "./ticks/TokenNames.ts"
 import { UdfAccessLive } from "./udf/UdfAccess.ts"
 import { UdfHttp } from "./udf/UdfHttp.ts"
 import { Views } from "./views/Views.ts"
@@ -76,6 +77,7 @@ const Sockets = WebSocket.layer(Effect.all([TicksSocket.make, ChainSocket.make, 
 export const GatewayLive = Layer.merge(HttpLayerRouter.serve(Routes, { disableLogger: true }), Sockets).pipe(
   Layer.provide(Health.Default),
   Layer.provide([Bridge.Default, TickReplay.Default]),
+  Layer.provide(TokenNames.Default),
   Layer.provide([TickFeed.Default, ChainFeed.Default, MarkFeed.Default, StrategyChanges.Default]),
   Layer.provide(StrategyBook.Default),
   Layer.provide(CalendarEntries.Default),

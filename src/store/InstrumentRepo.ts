@@ -57,6 +57,24 @@ const futuresOf = (sql: SqlClient.SqlClient) => (exchange: string, name: string)
     (rows) => rows.map(fromRow)
   ).pipe(StoreError.guardRead, Effect.withSpan("InstrumentRepo.futures"))
 
+/** The last stored trade date on which a token named another contract. */
+const lastOfAnother = (sql: SqlClient.SqlClient) => (token: number, tradingsymbol: string) =>
+  Effect.map(
+    sql<{ readonly day: string }>`SELECT d.trade_date::text AS day FROM instrument_days d
+      JOIN instruments i ON i.trade_date = d.trade_date AND i.instrument_token = ${token}
+      WHERE i.tradingsymbol <> ${tradingsymbol} ORDER BY d.trade_date DESC LIMIT 1`,
+    ([found]) => Option.fromNullable(found?.day)
+  ).pipe(StoreError.guardRead, Effect.withSpan("InstrumentRepo.lastOfAnother"))
+
+/** Those of the tokens that have named more than one contract since a day, by the stored dumps. */
+const renamedOf = (sql: SqlClient.SqlClient) => (tokens: ReadonlyArray<number>, day: string) =>
+  Effect.map(
+    sql<{ readonly token: string }>`SELECT instrument_token AS token FROM instruments WHERE instrument_token = ANY(${tokens}::bigint[])
+      AND trade_date >= coalesce((SELECT max(trade_date) FROM instrument_days WHERE trade_date <= ${day}::date), '-infinity')
+      GROUP BY instrument_token HAVING count(DISTINCT (exchange, tradingsymbol)) > 1`,
+    (found) => found.map(({ token }) => Number(token))
+  ).pipe(StoreError.guardRead, Effect.withSpan("InstrumentRepo.renamed"))
+
 /** Kite's instruments dumps by trade date. */
 export class InstrumentRepo extends Effect.Service<InstrumentRepo>()("store/InstrumentRepo", {
   effect: Effect.gen(function* () {
@@ -120,13 +138,6 @@ export class InstrumentRepo extends Effect.Service<InstrumentRepo>()("store/Inst
           WHERE trade_date = (SELECT max(trade_date) FROM instrument_days WHERE trade_date <= ${tradeDate}::date) GROUP BY exchange`,
         (found): Dump.Counts => new Map(found.map(({ exchange, rows }) => [exchange, Number(rows)]))
       )
-    const lastOfAnother = (token: number, tradingsymbol: string) =>
-      Effect.map(
-        sql<{ readonly day: string }>`SELECT d.trade_date::text AS day FROM instrument_days d
-          JOIN instruments i ON i.trade_date = d.trade_date AND i.instrument_token = ${token}
-          WHERE i.tradingsymbol <> ${tradingsymbol} ORDER BY d.trade_date DESC LIMIT 1`,
-        ([found]) => Option.fromNullable(found?.day)
-      )
     const refuse = (tradeDate: string, reason: string) => sql`INSERT INTO instrument_refusals (trade_date, reason)
       VALUES (${tradeDate}::date, ${reason}) ON CONFLICT (trade_date) DO UPDATE SET reason = excluded.reason, refused_at = now()`
     const refusal = Effect.map(
@@ -147,9 +158,8 @@ export class InstrumentRepo extends Effect.Service<InstrumentRepo>()("store/Inst
         Effect.asVoid(StoreError.guard(refuse(tradeDate, reason))).pipe(Effect.withSpan("InstrumentRepo.refuse")),
       /** The newest refusal, unless a complete dump followed it. */
       refusal: StoreError.guardRead(refusal).pipe(Effect.withSpan("InstrumentRepo.refusal")),
-      /** The last stored trade date on which the token named another contract. */
-      lastOfAnother: (token: number, tradingsymbol: string) =>
-        StoreError.guardRead(lastOfAnother(token, tradingsymbol)).pipe(Effect.withSpan("InstrumentRepo.lastOfAnother")),
+      lastOfAnother: lastOfAnother(sql),
+      renamed: renamedOf(sql),
       futures: futuresOf(sql),
       /** A text that changes whenever the result of `asOf` changes. It is cheap to query. */
       versionAsOf: (tradeDate: string) => StoreError.guardRead(versionOf(tradeDate)).pipe(Effect.withSpan("InstrumentRepo.versionAsOf")),

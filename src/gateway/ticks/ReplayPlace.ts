@@ -20,6 +20,8 @@ export interface Resumption {
   readonly connection: Connection
   readonly tokens: ReadonlySet<number>
   readonly since: Since
+  /** Refuses the tokens that have named another contract since. Called before `join`. */
+  readonly refused: (tokens: ReadonlySet<number>) => void
   /** Subscribes the client to live ticks and confirms it. Called once, synchronously. */
   readonly join: () => void
 }

@@ -10,12 +10,15 @@ import { Views } from "../views/Views.ts"
 import * as RecordPass from "./RecordPass.ts"
 import { begin, ReplayAborted, type ReplayPlace, type Resumption, reportGap } from "./ReplayPlace.ts"
 import { TickFeed } from "./TickFeed.ts"
+import { TokenNames } from "./TokenNames.ts"
 
 /** The most replays that run at once in this process, and how long another one waits for its turn. */
 const replaysMax = 4
 const turnMsMax = 30_000
 const turnPollMs = 50
 const replayMsMax = 15_000
+
+const instrumentsUnknown = "Instruments unavailable: those of the position's day cannot be read"
 
 const aborted = (reason: string) => () => new ReplayAborted({ reason })
 
@@ -29,6 +32,7 @@ export class TickReplay extends Effect.Service<TickReplay>()("gateway/ticks/Tick
     const feed = yield* TickFeed
     const hub = yield* Hub
     const registry = yield* InstrumentRegistry
+    const names = yield* TokenNames
     const views = yield* Views
     const turns = yield* Effect.makeSemaphore(replaysMax)
     let running = 0
@@ -93,16 +97,30 @@ export class TickReplay extends Effect.Service<TickReplay>()("gateway/ticks/Tick
         }
       })
 
+    /** The same without tokens that have named another contract since the position; undefined if that cannot be known. */
+    const withoutChanged = (resumption: Resumption) =>
+      Effect.match(names.changedSince(resumption.tokens, resumption.since), {
+        onFailure: () => undefined,
+        onSuccess: (changed): Resumption => {
+          resumption.refused(changed)
+          return { ...resumption, tokens: new Set([...resumption.tokens].filter((token) => !changed.has(token))) }
+        }
+      })
+
     return {
-      /** Delivers what was missed and then live ticks, or a gap and then live ticks. Refuses while the record cannot be read. */
-      resume: (resumption: Resumption): Effect.Effect<void> =>
+      /** Delivers what was missed and then live ticks, or a gap and then live ticks. Refuses while the record or the instruments of the position's day cannot be read. */
+      resume: (wish: Resumption): Effect.Effect<void> =>
         Effect.gen(function* () {
-          const { since, connection, tokens } = resumption
+          const { since, connection, tokens } = wish
           const hasReached = yield* isReached(views.framesReached, since)
           if (!connection.isOpen) return
           const isOtherRecord = hasReached ? epoch() !== since.epoch : yield* hasLost(since)
+          if (!isOtherRecord && !hasReached) return connection.refuse("unavailable", "Tick record unavailable", { tokens: [...tokens] })
+          const resumption = yield* withoutChanged(wish)
+          if (!connection.isOpen) return
+          if (resumption === undefined) return connection.refuse("unavailable", instrumentsUnknown, { tokens: [...tokens] })
+          if (resumption.tokens.size === 0) return resumption.join()
           if (isOtherRecord) return yield* skip(resumption, 1)
-          if (!hasReached) return connection.refuse("unavailable", "Tick record unavailable", { tokens: [...tokens] })
           yield* inTurn(resumption)
         })
     } as const

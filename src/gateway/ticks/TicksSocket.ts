@@ -1,10 +1,12 @@
 import { Effect, Schema } from "effect"
 import { Since } from "../../contract/sockets/SocketMessages.ts"
 import { InstrumentToken } from "../../domain/Ids.ts"
+import type { Connection } from "../sockets/Connection.ts"
 import { action, type Endpoint, userView } from "../sockets/Endpoint.ts"
 import { Hub } from "../sockets/Hub.ts"
 import { Views } from "../views/Views.ts"
 import { TickReplay } from "./TickReplay.ts"
+import { TokenNames } from "./TokenNames.ts"
 
 /** The limit of one broker connection. */
 const tokensMax = 3000
@@ -18,19 +20,40 @@ const Subscribe = Schema.Struct({
 })
 const Unsubscribe = Schema.Struct({ tokens: Tokens })
 
+/** The client's libraries drop a subscription that is refused so. */
+const refuseChanged = (connection: Connection, tokens: Iterable<number>): void =>
+  connection.refuse("not_found", "Instrument not found: the exchange gave its token to another contract", { tokens: [...tokens] })
+
 /** /ws/ticks: every tick of the requested tokens, from now on or from the client's position. */
-export const make: Effect.Effect<Endpoint, never, Hub | TickReplay | Views> = Effect.gen(function* () {
+export const make: Effect.Effect<Endpoint, never, Hub | TickReplay | TokenNames | Views> = Effect.gen(function* () {
   const hub = yield* Hub
   const past = yield* TickReplay
+  const names = yield* TokenNames
   const views = yield* Views
   const open: Endpoint["open"] = (connection) => {
-    const joined = new Set<number>()
+    /** What each token named when the client asked for it. */
+    const joined = new Map<number, string | undefined>()
     const join = (wanted: ReadonlySet<number>) => {
       for (const token of wanted) {
-        joined.add(token)
+        if (!joined.has(token)) joined.set(token, names.nameOf(token))
         hub.join(token, connection)
       }
       return { type: "subscribed", tokens: [...wanted], total: joined.size }
+    }
+    const leave = (tokens: Iterable<number>): ReadonlyArray<number> => {
+      const removed = [...tokens].filter((token) => joined.delete(token))
+      for (const token of removed) hub.leave(token, connection)
+      return removed
+    }
+    /** Ends subscriptions whose token names another contract now. An expired contract's token stays until then: nothing comes for it. */
+    const endChanged = (): void => {
+      const changed: Array<number> = []
+      for (const [token, before] of joined) {
+        const now = names.nameOf(token)
+        if (before === undefined) joined.set(token, now)
+        else if (now !== undefined && now !== before) changed.push(token)
+      }
+      if (changed.length > 0) refuseChanged(connection, leave(changed))
     }
     /** The position from which a client that receives no tick can continue. */
     const place = () => {
@@ -47,23 +70,25 @@ export const make: Effect.Effect<Endpoint, never, Hub | TickReplay | Views> = Ef
           return Effect.sync(() => connection.refuse("validation_error", message, { tokens: [...fresh] }))
         }
         if (since === undefined || fresh.size === 0) return Effect.sync(() => connection.reply({ ...join(wanted), ...place() }))
-        return past.resume({ connection, tokens: fresh, since, join: () => connection.reply(join(wanted)) })
+        const refused = (changed: ReadonlySet<number>) => {
+          for (const token of changed) wanted.delete(token)
+          if (changed.size > 0) refuseChanged(connection, changed)
+        }
+        return past.resume({ connection, tokens: fresh, since, refused, join: () => connection.reply(join(wanted)) })
       })
     )
     const unsubscribe = action(connection, Unsubscribe, ({ tokens }) =>
-      Effect.sync(() => {
-        const removed = [...new Set<number>(tokens)].filter((token) => joined.delete(token))
-        for (const token of removed) hub.leave(token, connection)
-        connection.reply({ type: "unsubscribed", tokens: removed, total: joined.size })
-      })
+      Effect.sync(() => connection.reply({ type: "unsubscribed", tokens: leave(new Set<number>(tokens)), total: joined.size }))
     )
+    const stopWatching = names.onChange(endChanged)
     return {
       welcome: { type: "connected", connection_id: connection.id, user: userView(connection.user) },
       actions: { subscribe, unsubscribe },
       // Tokens may be silent for hours, and the record of that time may be too long for a replay.
       pong: () => (joined.size > 0 && connection.isDrained ? place() : {}),
       end: () => {
-        for (const token of joined) hub.leave(token, connection)
+        stopWatching()
+        for (const token of joined.keys()) hub.leave(token, connection)
       }
     }
   }
