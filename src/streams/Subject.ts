@@ -48,6 +48,9 @@ export const escape = (name: string): string =>
   plainToken.test(name) ? name : name === "" ? "%" : encodeWith("%", /[\s.*>%\p{Cc}]/gu, name)
 export const unescape = (token: string): string => (token === "%" ? "" : decodeWith(/(?:%[0-9A-F]{2})+/g, token))
 
+/** True if a filter may match more than one subject. */
+export const hasWildcard = (filter: string): boolean => /[*>]/.test(filter)
+
 /** The same for a key of a KV bucket, whose alphabet is smaller (`-/_=.` and alphanumerics). The escape character is `=`. */
 export const kvKey = (...names: ReadonlyArray<string>): string =>
   names.map((name) => (name === "" ? "=" : encodeWith("=", /[^A-Za-z0-9_-]/gu, name))).join(".")

@@ -42,7 +42,7 @@ export const make = Effect.gen(function* () {
         references: [Subjects.MarketReference.at(names)],
         breaks: [Subjects.Break.at(names)],
         route,
-        outputs: { stream: Subjects.Bars.stream, filter: Subjects.Bars.filter(names) }
+        outputs: [{ stream: Subjects.Bars.stream, filter: Subjects.Bars.filter(names) }]
       }))
     )
   }

@@ -70,7 +70,8 @@ export const make = Effect.gen(function* () {
         decider: RuledDecider.make(book, (rules) => UnderlyingDecider.make({ ...holes, settings, isExact: false, rules })),
         frames: [Subjects.Frame.at(holes)],
         references: [Subjects.MarketReference.at(holes)],
-        route: route(exchange, underlying)
+        route: route(exchange, underlying),
+        outputs: [{ stream: Subjects.UnderlyingState.stream, filter: Subjects.UnderlyingState.at(holes) }]
       }))
     )
   }

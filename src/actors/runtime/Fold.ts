@@ -14,6 +14,8 @@ export interface Run<S> {
   state: S
   /** Newest record sequence that was folded. */
   seq: number
+  /** The state includes keyframes up to this sequence, so outputs before it would mix two instants. They are not published. */
+  silentUntilSeq: number
   readonly recordCreatedMs: number
   /** When the next snapshot is due, on the clock of `performance.now()`. */
   saveAtMs: number
@@ -53,7 +55,7 @@ export const foldBatch = <S, O extends { readonly seq: number }>(
         if (outgrown?.(input) === true) return "rebuild"
         const [state, outputs] = decide(run.state, input)
         run.state = state
-        for (const output of outputs) folded.outputs.push({ seq: output.seq, message: route(output) })
+        if (seq > run.silentUntilSeq) for (const output of outputs) folded.outputs.push({ seq: output.seq, message: route(output) })
       }
       run.seq = seq
     }

@@ -25,8 +25,8 @@ export interface Board {
   readonly published: Map<string, number>
   /** The last output that an earlier run published on a subject. */
   readonly servedTo: Map<string, Place>
-  /** True after all subjects were read: a subject that is missing here has no message. */
-  isWhole: boolean
+  /** Streams in which all of the run's subjects were read: a subject that is missing here has no message there. */
+  readonly wholeStreams: Set<string>
 }
 
 /** The result of publishing a batch. `unfit` lists outputs that cannot be encoded, with the reason. */
@@ -58,7 +58,7 @@ export const board = (key: string, lease: Lease, recordCreatedMs: number): Board
   epoch: lease.epoch,
   published: new Map(),
   servedTo: new Map(),
-  isWhole: false
+  wholeStreams: new Set()
 })
 
 /**
@@ -72,6 +72,13 @@ export const note = (to: Board, { subject, seq, header }: Pick<Message, "subject
   to.servedTo.set(subject, { seq: place.seq, nth: place.nth })
   if (place.epoch > to.epoch && to.lease.isHeld()) to.epoch = place.epoch + 1
 }
+
+/** Reads the newest message of a subject. This happens once, before the first publish to it. */
+export const lookUp = (last: JetStream["last"], to: Board, stream: string, subject: string) =>
+  Effect.map(last(stream, subject), (found) => {
+    if (Option.isSome(found)) note(to, found.value)
+    else to.published.set(subject, 0)
+  })
 
 const isServed = (place: Place, to: Place | undefined): boolean => to !== undefined && OutputPlace.isAtOrBefore(place, to)
 
@@ -158,27 +165,18 @@ export const make = ({ send, payloadMax, whenConnected, last }: JetStream) => {
       fill()
     })
 
-  /** Reads the newest message of a subject. This happens once, before the first publish to it. */
-  const lookUp = (to: Board, stream: string, subject: string) =>
-    Effect.map(last(stream, subject), (found) => {
-      if (Option.isSome(found)) note(to, found.value)
-      else to.published.set(subject, 0)
-    })
-  const isKnown = (to: Board, { subject, covers }: Published) =>
-    to.published.has(subject) && (covers === undefined || to.published.has(covers.subject))
+  const isKnown = (to: Board, { stream, subject }: Pick<Published, "stream" | "subject">) =>
+    to.published.has(subject) || to.wholeStreams.has(stream)
   /** Streams by subject. */
   const missingOf = (to: Board, outputs: ReadonlyArray<{ readonly message: Published }>): ReadonlyMap<string, string> => {
     const missing = new Map<string, string>()
-    if (to.isWhole) return missing
-    for (const { message } of outputs) {
-      if (isKnown(to, message)) continue
-      missing.set(message.subject, message.stream)
-      if (message.covers !== undefined) missing.set(message.covers.subject, message.covers.stream)
-    }
+    for (const { message } of outputs)
+      for (const one of message.covers === undefined ? [message] : [message, message.covers])
+        if (!isKnown(to, one)) missing.set(one.subject, one.stream)
     return missing
   }
   const lookUpAll = (to: Board, missing: ReadonlyMap<string, string>) =>
-    Effect.forEach(missing, ([subject, stream]) => lookUp(to, stream, subject), { concurrency, discard: true })
+    Effect.forEach(missing, ([subject, stream]) => lookUp(last, to, stream, subject), { concurrency, discard: true })
 
   /** Publishes a batch. Skips what an earlier run has published, and retries what was not acknowledged. */
   return (to: Board, outputs: ReadonlyArray<{ readonly seq: number; readonly message: Published }>) =>

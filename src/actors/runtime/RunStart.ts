@@ -5,6 +5,7 @@ import * as Keyframes from "../../streams/Keyframes.ts"
 import * as OrderedRead from "../../streams/OrderedRead.ts"
 import * as Record from "../../streams/Record.ts"
 import { Snapshots } from "../../streams/Snapshots.ts"
+import * as Subject from "../../streams/Subject.ts"
 import * as Subjects from "../../streams/Subjects.ts"
 import * as DeadLetters from "./DeadLetters.ts"
 import * as Fold from "./Fold.ts"
@@ -40,7 +41,7 @@ const noteAll = (board: Outputs.Board, stream: string, filter: string) =>
         left = item.pending
       }
     }
-    board.isWhole = true
+    board.wholeStreams.add(stream)
   }).pipe(
     Effect.scoped,
     Effect.timeoutFail({
@@ -55,6 +56,14 @@ export const make = (poisons: Poisons) =>
     const snapshots = yield* Snapshots
     const deadLetter = DeadLetters.send(jetStream)
     const placeLeft = LeftPlace.make(jetStream, snapshots)
+
+    const noteOutputs = <S, O extends { readonly seq: number }>({ outputs }: Setup<S, O>, board: Outputs.Board) =>
+      Effect.forEach(
+        outputs,
+        ({ stream, filter }) =>
+          Subject.hasWildcard(filter) ? noteAll(board, stream, filter) : Outputs.lookUp(jetStream.last, board, stream, filter),
+        { discard: true }
+      ).pipe(Effect.provideService(JetStream, jetStream))
 
     const foldKnown = <S, O extends { readonly seq: number }>(setup: Setup<S, O>, run: Fold.Run<S>, message: Message) =>
       Effect.gen(function* () {
@@ -77,7 +86,8 @@ export const make = (poisons: Poisons) =>
 
     /**
      * Begins at the newest keyframes. If this version cannot use the snapshot, it begins at the keyframes before the snapshot's position, so that
-     * later messages are folded. The newest references are folded first, because keyframes mean nothing without them.
+     * later messages are folded. The newest references are folded first, because keyframes mean nothing without them. Accounts write their
+     * keyframes at different times, and the fold begins at the oldest: until the newest, the state holds prices that came later.
      */
     const startWithoutSnapshot = <S, O extends { readonly seq: number }>(
       setup: Setup<S, O>,
@@ -99,6 +109,7 @@ export const make = (poisons: Poisons) =>
         })
         const own = setup.definition === undefined ? Option.none() : yield* jetStream.last(Record.stream, setup.definition)
         const earlier = Option.filter(own, ({ seq }) => place.isSilent || seq <= run.seq)
+        if (!place.isSilent) run.silentUntilSeq = Math.max(0, ...keyframes.map(({ seq }) => seq))
         yield* foldAll(setup, run, [...references.flatMap(Option.toArray), ...keyframes, ...Option.toArray(earlier)])
         Metrics.keyframesFolded(setup.name, keyframes.length)
       }).pipe(Effect.provideService(JetStream, jetStream))
@@ -112,6 +123,7 @@ export const make = (poisons: Poisons) =>
           board: Outputs.board(setup.key, lease, createdMs),
           state: setup.decider().initial,
           seq: 0,
+          silentUntilSeq: 0,
           recordCreatedMs: createdMs,
           saveAtMs: performance.now() + snapshotPhaseMs(setup.key)
         }
@@ -119,9 +131,7 @@ export const make = (poisons: Poisons) =>
           yield* snapshots.load(setup.key, setup.layout),
           (one) => one.recordCreatedMs === createdMs && firstSeq <= one.seq + 1 && lastSeq >= one.seq
         )
-        if (setup.outputs !== undefined) {
-          yield* Effect.provideService(noteAll(run.board, setup.outputs.stream, setup.outputs.filter), JetStream, jetStream)
-        }
+        yield* noteOutputs(setup, run.board)
         if (Option.isNone(saved)) yield* startWithoutSnapshot(setup, run, info, yield* placeLeft(run.board, info))
         else {
           run.state = saved.value.state as S

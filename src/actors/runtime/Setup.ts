@@ -22,6 +22,9 @@ export interface Setup<S, O extends { readonly seq: number }> {
   /** True for an input that this setup cannot fold, for example other underlyings. The run then ends with "rebuild". */
   readonly outgrown?: (input: RecordInput.RecordInput) => boolean
   readonly route: (output: O) => Outputs.Published
-  /** The filter of all output subjects, for an actor with very many of them: their newest messages are read at once, not one by one. */
-  readonly outputs?: { readonly stream: string; readonly filter: string }
+  /**
+   * Output subjects whose newest messages show where an earlier run ended. A filter with a wildcard matches all of the actor's subjects in
+   * its stream, so that they are read at once and not one by one.
+   */
+  readonly outputs: ReadonlyArray<{ readonly stream: string; readonly filter: string }>
 }

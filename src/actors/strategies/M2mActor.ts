@@ -97,7 +97,11 @@ export const make = Effect.gen(function* () {
           input._tag === "Definition" &&
           seq < input.seq &&
           underlyingsOf(input.definition).some((holes) => !follows.has(Subjects.Frame.at(holes))),
-        route: route(owner, strategy)
+        route: route(owner, strategy),
+        outputs: [
+          { stream: Subjects.Mark.stream, filter: Subjects.Mark.at({ owner, strategy }) },
+          { stream: Subjects.Candle.stream, filter: Subjects.Candle.at({ owner, strategy }) }
+        ]
       }
       return known
     })

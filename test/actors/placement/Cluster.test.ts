@@ -122,11 +122,10 @@ const comparedMin = 10
 const isUnbroken = (what: string, sent: ReadonlyArray<number>, whole: ReadonlyArray<number>) => {
   assert.isAbove(sent.length, comparedMin, what)
   const [first = 0, last = 0] = [sent[0], sent[sent.length - 1]]
-  assert.deepStrictEqual(
-    sent,
-    whole.filter((seq) => seq >= first && seq <= last),
-    what
-  )
+  const expected = whole.filter((seq) => seq >= first && seq <= last)
+  const lacking = expected.filter((seq) => !sent.includes(seq))
+  const surplus = sent.filter((seq) => !expected.includes(seq))
+  assert.deepStrictEqual({ lacking, surplus, count: sent.length }, { lacking: [], surplus: [], count: expected.length }, what)
 }
 
 const optionsOf = (instruments: ReadonlyArray<Instrument.Instrument>, name: string) => {

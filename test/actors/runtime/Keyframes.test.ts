@@ -4,14 +4,16 @@ import { Leases } from "../../../src/actors/runtime/Leases.ts"
 import type { Published } from "../../../src/actors/runtime/Outputs.ts"
 import { RecordActor } from "../../../src/actors/runtime/RecordActor.ts"
 import type { Setup } from "../../../src/actors/runtime/Setup.ts"
+import * as Decider from "../../../src/domain/Decider.ts"
 import * as Frame from "../../../src/domain/market/Frame.ts"
 import type * as RecordInput from "../../../src/domain/record/RecordInput.ts"
 import * as M2mDecider from "../../../src/domain/strategy/M2mDecider.ts"
 import type * as StrategyMessage from "../../../src/domain/strategy/StrategyMessage.ts"
 import { FrameFeed } from "../../../src/streams/FrameFeed.ts"
 import * as FramePublisher from "../../../src/streams/FramePublisher.ts"
-import { JetStream } from "../../../src/streams/JetStream.ts"
+import { JetStream, type Message } from "../../../src/streams/JetStream.ts"
 import * as Keyframes from "../../../src/streams/Keyframes.ts"
+import * as OrderedRead from "../../../src/streams/OrderedRead.ts"
 import * as Record from "../../../src/streams/Record.ts"
 import { Snapshots } from "../../../src/streams/Snapshots.ts"
 import * as Streams from "../../../src/streams/Streams.ts"
@@ -23,6 +25,7 @@ const names = { exchange: "NSE", underlying: "NIFTY" }
 const frames = Subjects.Frame.at(names)
 const reference = Subjects.MarketReference.at(names)
 const definition = Subjects.StrategyDefinition.at({ owner: "u1", strategy: "7" })
+const marksSubject = Subjects.Mark.at({ owner: "u1", strategy: "7" })
 const call = option(24_500, "CE")
 const put = option(24_500, "PE")
 const legs = [leg(1, "BUY", call, 50, "100"), leg(2, "SELL", put, 50, "90")]
@@ -98,9 +101,10 @@ const strategy = (seen: Seen, layout = "1"): Setup<M2mDecider.State, M2mDecider.
       return {
         stream: of.stream,
         subject: of.at({ owner: "u1", strategy: "7" }),
-        encode: () => new TextEncoder().encode(JSON.stringify({ kind: output.kind }))
+        encode: () => (output.kind === "mark" ? Subjects.Mark.encode(output.message) : Subjects.Candle.encode(output.message))
       }
-    }
+    },
+    outputs: [{ stream: Subjects.Mark.stream, filter: marksSubject }]
   }
 }
 const nothingSeen = (): Seen => ({ inputs: [], marks: [] })
@@ -113,6 +117,24 @@ const publishDefinition = Effect.flatMap(JetStream, ({ publish }) =>
   publish(definition, Subjects.StrategyDefinition.encode({ v: 1, owner: "u1", strategy_id: 7, legs }))
 )
 const timesOf = ({ inputs }: Seen) => inputs.flatMap((input) => (input._tag === "Clock" ? [input.atMs] : []))
+const allOf = (stream: string, filters: ReadonlyArray<string>) =>
+  Effect.gen(function* () {
+    const read = yield* OrderedRead.make({ stream, filters, start: { _tag: "After", seq: 0 } })
+    const found: Array<Message> = []
+    for (let left = read.pendingAtStart; left > 0; left = found.at(-1)?.pending ?? 0)
+      found.push(...(yield* read.takeAll).filter((item) => item._tag === "Message"))
+    return found
+  }).pipe(Effect.scoped)
+/** What a run without an end makes of the whole record. */
+const uninterrupted = Effect.map(allOf(Record.stream, []), (messages) => {
+  const decider = M2mDecider.make({ owner: "u1", strategyId: 7, settings })
+  const inputs = messages.flatMap((message) => {
+    const input = Record.decode(message)
+    return input._tag === "Refused" ? [] : [input]
+  })
+  const marks = Decider.fold(decider, decider.initial, inputs)[1].flatMap((output) => (output.kind === "mark" ? [output.message] : []))
+  return marks.map(({ seq, m2m }) => [seq, m2m?.toFixed()])
+})
 const m2m = ({ marks }: Seen) => marks.at(-1)?.m2m?.toNumber()
 
 describe("keyframes in the record", () => {
@@ -236,6 +258,51 @@ describe("keyframes in the record", () => {
           times,
           Array.from({ length: times.length }, (_, n) => oldest + n * clockEveryMs),
           "and folds every clock from there on"
+        )
+      }).pipe(Effect.scoped, Effect.provide(live)),
+    300_000
+  )
+
+  it.live(
+    "BE-OPS-05 BE-REC-01 a run that was killed before its first snapshot is continued exactly, also if two accounts wrote keyframes at different times",
+    () =>
+      Effect.gen(function* () {
+        const recordActor = yield* RecordActor
+        const snapshots = yield* Snapshots
+        yield* publishReference
+        yield* publishDefinition
+        const one = yield* streaming("a1")
+        const other = yield* streaming("a2")
+        /** Ten seconds in which both accounts bring other prices twice a second. */
+        const trade = (fromMs: number) =>
+          Effect.gen(function* () {
+            for (let atMs = fromMs; atMs < fromMs + 10_000; atMs += 500) {
+              yield* one.run(atMs, atMs + 500, (now) => now === atMs && one.append(call.instrument_token, 100 + (now % 7_000) / 500, now))
+              yield* other.run(atMs, atMs + 500, (now) => now === atMs && other.append(put.instrument_token, 80 + (now % 6_000) / 500, now))
+            }
+          })
+        const runUntil = (endMs: number) =>
+          Effect.gen(function* () {
+            const seen = nothingSeen()
+            yield* Effect.forkScoped(recordActor.run(Effect.succeed(strategy(seen))))
+            yield* until(`everything until ${endMs} is read`, () => Math.max(...timesOf(seen)) === endMs)
+          }).pipe(Effect.scoped)
+        yield* trade(startMs)
+        for (const { publisher } of [one, other]) publisher.keyframes()
+        yield* trade(startMs + 10_000)
+        yield* runUntil(startMs + 20_000)
+        yield* snapshots.drop("m2m.u1.7") // as if it had been killed
+        yield* trade(startMs + 20_000)
+        one.publisher.keyframes()
+        yield* trade(startMs + 30_000)
+        yield* runUntil(startMs + 40_000)
+        const sent = (yield* allOf(Subjects.Mark.stream, [marksSubject])).map(({ data }) => JSON.parse(new TextDecoder().decode(data)))
+        const [first] = sent
+        const whole = (yield* uninterrupted).filter(([seq = 0]) => Number(seq) >= first.seq)
+        assert.isAbove(whole.length, 70)
+        assert.deepStrictEqual(
+          sent.map(({ seq, m2m }) => [seq, m2m ?? undefined]),
+          whole
         )
       }).pipe(Effect.scoped, Effect.provide(live)),
     300_000

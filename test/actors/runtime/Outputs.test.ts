@@ -104,7 +104,7 @@ layer(Layer.provideMerge(streams, backend), { excludeTestServices: true })("Outp
       assert.deepStrictEqual(texts(yield* stored, "a"), ["a1", "1b", "a2"])
       const noted = Outputs.board("a", held, 1)
       for (const message of yield* stored) Outputs.note(noted, message)
-      noted.isWhole = true
+      noted.wholeStreams.add("SYS")
       assert.deepInclude(yield* publish(noted, [...outputs, output(3, "c")]), { published: 1, silenced: 4 })
       assert.deepInclude(yield* publish(Outputs.board("a", held, 2), [output(1, "a", "another record")]), { published: 1, silenced: 0 })
       assert.strictEqual((yield* jetStream.info(stream)).lastSeq, (yield* stored).at(-1)?.seq)

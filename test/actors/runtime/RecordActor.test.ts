@@ -139,7 +139,8 @@ describe("RecordActor", () => {
           decider: summing,
           frames: [subject],
           references,
-          route
+          route,
+          outputs: []
         }))
         const actor = recordActor.run(setup)
         let runs = 0
@@ -225,7 +226,8 @@ describe("RecordActor", () => {
             stream: "SYS",
             subject,
             encode: () => new TextEncoder().encode(text)
-          })
+          }),
+          outputs: []
         })
         yield* Effect.forkScoped(recordActor.run(setup))
         yield* clock(1_200)
@@ -272,7 +274,7 @@ describe("RecordActor", () => {
             decider: () => clocks,
             frames: [],
             references: [],
-            outputs: { stream: "SYS", filter: "sys.quality.*" },
+            outputs: [{ stream: "SYS", filter: "sys.quality.*" }],
             route: ({ atMs }: { readonly atMs: number }): Published => ({ stream: "SYS", subject, encode: () => encode(atMs) })
           }
         })
