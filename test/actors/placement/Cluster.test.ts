@@ -9,6 +9,8 @@ import { build } from "vite"
 import { inject } from "vitest"
 import type * as Instrument from "../../../src/domain/market/Instrument.ts"
 import * as FrameHeader from "../../../src/domain/record/FrameHeader.ts"
+import { OutputGuard } from "../../../src/domain/record/OutputGuard.ts"
+import * as OutputPlace from "../../../src/domain/record/OutputPlace.ts"
 import type { RecordInput } from "../../../src/domain/record/RecordInput.ts"
 import * as M2mDecider from "../../../src/domain/strategy/M2mDecider.ts"
 import * as UnderlyingDecider from "../../../src/domain/underlying/UnderlyingDecider.ts"
@@ -113,9 +115,17 @@ const inputOf = (message: JsMsg): RecordInput => {
   if (input._tag === "Refused") throw new Error(`${message.subject}: ${input.reason}`)
   return input
 }
-/** The record messages that caused the outputs on a subject. */
+/**
+ * The record messages that caused the outputs on a subject. Readers refuse what a frozen process had in its socket when another replaced it,
+ * and so does this one.
+ */
 const causes = (nc: NatsConnection, stream: string, subject: string) =>
-  Effect.map(all(nc, stream, subject), (found) => found.map(({ headers }) => Number(headers?.get("Tarang-Input").split(" ")[1])))
+  Effect.map(all(nc, stream, subject), (found) => {
+    const guard = new OutputGuard()
+    const header = (message: JsMsg) => (name: string) => message.headers?.get(name) ?? ""
+    const accepted = found.filter((message) => guard.refusal({ subject, seq: message.seq, header: header(message) }) === undefined)
+    return accepted.flatMap((message) => OutputPlace.parse(header(message)(OutputPlace.name))?.seq ?? [])
+  })
 
 const comparedMin = 10
 /** Checks that the outputs from the first to the last message equal those of an uninterrupted fold, without gaps and duplicates. */
