@@ -7,6 +7,7 @@ import { ChainsApi } from "./chains/ChainsApi.ts"
 import { DepthApi } from "./depth/DepthApi.ts"
 import { FuturesApi } from "./futures/FuturesApi.ts"
 import { HistoryApi } from "./history/HistoryApi.ts"
+import { IndicatorsApi } from "./indicators/IndicatorsApi.ts"
 import { InstrumentsApi } from "./instruments/InstrumentsApi.ts"
 import { OrdersApi } from "./orders/OrdersApi.ts"
 import { ServiceApi } from "./service/ServiceApi.ts"
@@ -41,5 +42,6 @@ export class Api extends contract(HttpApi.make("gateway"))
   .add(OrdersApi)
   .add(DepthApi)
   .add(FuturesApi)
+  .add(IndicatorsApi)
   .annotate(OpenApi.Title, "Tarang")
   .annotate(OpenApi.Version, "1") {}

@@ -15,6 +15,9 @@ import { DepthHttp } from "./depth/DepthHttp.ts"
 import { FuturesHttp } from "./futures/FuturesHttp.ts"
 import { History } from "./history/History.ts"
 import { HistoryHttp } from "./history/HistoryHttp.ts"
+import { IndicatorCache } from "./indicators/IndicatorCache.ts"
+import { IndicatorSeries } from "./indicators/IndicatorSeries.ts"
+import { IndicatorsHttp } from "./indicators/IndicatorsHttp.ts"
 import { InstrumentsHttp } from "./instruments/InstrumentsHttp.ts"
 import { Symbols } from "./instruments/Symbols.ts"
 import { OrdersHttp } from "./orders/OrdersHttp.ts"
@@ -53,7 +56,7 @@ const bodyBytesMax = 256 * 1024
 const ApiRoutes = HttpLayerRouter.addHttpApi(described, { openapiPath: "/openapi.json" }).pipe(
   Layer.provide([ServiceHttp, SubscriptionsHttp, WindowsHttp, StrategiesHttp, PositionsHttp, ChainsHttp, ChainAnalysisHttp]),
   Layer.provide([InstrumentsHttp, HistoryHttp, UdfHttp, CalendarHttp, CorporateActionsHttp, SettlementsHttp, OrdersHttp]),
-  Layer.provide([DepthHttp, FuturesHttp]),
+  Layer.provide([DepthHttp, FuturesHttp, IndicatorsHttp]),
   Layer.provide(UdfAccessLive),
   Layer.provide(AuthenticationLive)
 )
@@ -82,6 +85,8 @@ export const GatewayLive = Layer.merge(HttpLayerRouter.serve(Routes, { disableLo
   Layer.provide(StrategyBook.Default),
   Layer.provide(CalendarEntries.Default),
   Layer.provide([Chains.Default, Changes.Default, Valuation.Default]),
+  Layer.provide(IndicatorCache.Default),
+  Layer.provide(IndicatorSeries.Default),
   Layer.provide([History.Default, Symbols.Default]),
   Layer.provide(Lifetimes.Default),
   Layer.provide(Engine.Default),

@@ -14,6 +14,8 @@ export const parameters: Readonly<Record<string, unknown>> = {
   from: "2026-11-20",
   greeks: false,
   id: 1,
+  indicator: "rsi(period=14)",
+  indicators: "rsi,macd(fast=12,slow=26)",
   instrument_token: 256265,
   interval: "5m",
   leg_id: 1,
@@ -123,6 +125,7 @@ export const bodies: Readonly<Record<string, unknown>> = {
       }
     ]
   },
+  "indicators.batch": { requests: [{ symbol: "NIFTY", timeframe: "5m", indicators: ["rsi", "supertrend(period=10,multiplier=3)"] }] },
   "foAnalysis.payoff": { spot: 1300, legs: coveredCall },
   "foAnalysis.scenario": { spot: 1300, legs: coveredCall, spot_shifts: [-0.05, 0, 0.05], vol_shifts: [-0.02, 0, 0.02] }
 }

@@ -133,6 +133,24 @@ export const operations: Readonly<Record<string, Text>> = {
     "Profit and loss of a roll",
     "Of a position that is closed in the near month and opened again in the next. Prices that are left out are the last ones; what needs an unknown price is null."
   ),
+  "indicators.available": of("Indicators on offer", "With their settings, the permitted values of each, and the names of their values."),
+  "indicators.current": of(
+    "Indicators at the newest bar",
+    "Which may still be open: `closed` says so. Several indicators with commas between them, such as `rsi(period=21),macd`."
+  ),
+  "indicators.atOffset": of("Indicators at an earlier bar", "`offset` counts bars back from the newest one."),
+  "indicators.history": of(
+    "An indicator over time",
+    "One point for each bar, ascending. The series begins before `from`, so that the first point is as good as the last; by default it is today's."
+  ),
+  "indicators.batch": of(
+    "Indicators of many instruments",
+    "Each item is answered or refused by itself, as by /indicators/current; `refused` says why."
+  ),
+  "indicators.clearCache": of(
+    "Forget computed indicators",
+    "Answers are kept for a second. What streams is not affected. `removed` is the number of answers that were dropped."
+  ),
   "foAnalysis.gex": of("Gamma exposure", "Dealers' gamma by strike and the level at which it changes sign."),
   "foAnalysis.strikeDistribution": of("A metric over the strikes", "One metric of calls and puts by strike, with their sums and peaks."),
   "foAnalysis.oiAnalysis": of(
@@ -154,6 +172,21 @@ export const operations: Readonly<Record<string, Text>> = {
 export const fields: Readonly<Record<string, string>> = {
   age_ms: "Age of the price at `as_of` of the chain, null without a price",
   brokerage: "The broker's fee",
+  choices: "The permitted values of a setting with names; null for a number",
+  closed: "False while trades may still change the bar",
+  default: "The value when it is left out",
+  indicator: "An indicator with its settings in brackets, such as rsi(period=14)",
+  indicators: "Indicators, each with its settings in brackets; in a query with commas between them",
+  max: "The largest permitted value",
+  min: "The smallest permitted value; null where it is any number above 0",
+  outputs: "The names of its values, in the order to show them",
+  removed: "How many were removed",
+  requests: "Each with symbol, timeframe and indicators",
+  results: "The answered items, in the order of the request",
+  settings: "What can be set, with default and permitted values",
+  timeframes: "Lengths of bars: 1m to 1h, and 1d",
+  title: "Its name in words",
+  values: "Each output by name; null until enough bars were seen",
   cause: "Why packets are missing: `connection`, `room`, `lease` or `stopped`",
   counted: "Options whose open interest is known",
   interruptions: "Times in which packets of an account are missing from the record, oldest first",

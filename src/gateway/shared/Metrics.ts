@@ -47,3 +47,12 @@ export const framesLost = counter("frames_lost_total", "Frames that their publis
 export const outputLag = Labelled.gauge("output_lag_seconds", "Age of an output's newest values when NATS stored them", "output").set
 const dependencyUp = Labelled.gauge("dependency_up", "1 while a backend answers the gateway's probe, else 0", "dependency")
 export const dependency = (name: string, isUp: boolean): void => dependencyUp.set(name, isUp ? 1 : 0)
+
+const indicatorAnswers = Labelled.counter(
+  "indicator_cache_answers_total",
+  "Values of indicators at a bar, by whether the cache had them",
+  "result"
+)
+export const indicatorCache = (isHit: boolean): void => indicatorAnswers(isHit ? "hit" : "miss", 1)
+export const indicatorCacheSize = Metric.gauge("indicator_cache_entries", { description: "Values of indicators at a bar in the cache" })
+indicatorCacheSize.unsafeUpdate(0, [])

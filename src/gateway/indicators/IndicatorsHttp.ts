@@ -1,0 +1,116 @@
+import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
+import { Effect, Either } from "effect"
+import { Api } from "../../contract/Api.ts"
+import type { AtBar, BatchRequest } from "../../contract/indicators/IndicatorsApi.ts"
+import * as Problem from "../../contract/shared/Problem.ts"
+import * as IndiaTime from "../../domain/IndiaTime.ts"
+import * as Catalogue from "../../domain/indicators/Catalogue.ts"
+import type * as Instrument from "../../domain/market/Instrument.ts"
+import * as KiteHistory from "../../domain/market/KiteHistory.ts"
+import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
+import { MarketClock } from "../../streams/MarketClock.ts"
+import { Symbols } from "../instruments/Symbols.ts"
+import { found, instrumentsLoaded } from "../shared/Lookup.ts"
+import { IndicatorCache } from "./IndicatorCache.ts"
+import { IndicatorSeries } from "./IndicatorSeries.ts"
+
+/** Items of one batch that are computed at the same time. */
+const concurrencyMax = 4
+
+const settingOf = (parameter: Catalogue.Parameter) => ({
+  name: parameter.name,
+  type: parameter.type,
+  default: parameter.default,
+  min: parameter.type === "whole" ? parameter.min : null,
+  max: parameter.type === "choice" ? null : parameter.max,
+  choices: parameter.type === "choice" ? parameter.choices : null
+})
+const available = {
+  indicators: Catalogue.entries.map(({ name, title, parameters, outputs }) => ({
+    name,
+    title,
+    settings: parameters.map(settingOf),
+    outputs
+  })),
+  timeframes: KiteHistory.intervals.map(({ short }) => short)
+}
+const headOf = (symbol: string, instrument: Instrument.Instrument, timeframe: KiteHistory.Interval) => ({
+  symbol,
+  exchange: instrument.exchange,
+  tradingsymbol: instrument.tradingsymbol,
+  instrument_token: instrument.token,
+  timeframe: timeframe.short
+})
+
+export const IndicatorsHttp = HttpApiBuilder.group(
+  Api,
+  "indicators",
+  Effect.fnUntraced(function* (handlers) {
+    const registry = yield* InstrumentRegistry
+    const symbols = yield* Symbols
+    const clock = yield* MarketClock
+    const series = yield* IndicatorSeries
+    const cache = yield* IndicatorCache
+
+    const instrumentOf = (symbol: string) =>
+      Effect.zipRight(
+        instrumentsLoaded(registry),
+        Effect.suspend(() => found("Symbol", symbols.find(symbol)))
+      )
+    const atBar = ({ symbol, timeframe, indicators }: BatchRequest, offset: number) =>
+      Effect.gen(function* () {
+        const instrument = yield* instrumentOf(symbol)
+        const { atMs, values, warning } = yield* cache.at({ instrument, interval: timeframe, indicators, offset })
+        const answer: AtBar = {
+          ...headOf(symbol, instrument, timeframe),
+          warning,
+          date: atMs === null ? null : IndiaTime.isoTime(atMs),
+          closed: atMs === null ? null : series.isClosed(instrument, timeframe, atMs),
+          indicators: Array.from(values, ([indicator, one]) => ({ indicator, values: one }))
+        }
+        return answer
+      })
+
+    return handlers
+      .handle("available", () => Effect.succeed(available))
+      .handle("current", ({ urlParams }) => atBar(urlParams, 0))
+      .handle("atOffset", ({ urlParams: { offset, ...request } }) => atBar(request, offset))
+      .handle("history", ({ urlParams: { symbol, timeframe, indicator, from, to, limit, offset } }) =>
+        Effect.gen(function* () {
+          const instrument = yield* instrumentOf(symbol)
+          const toMs = to ?? clock.unsafeNow()
+          const fromMs = from ?? IndiaTime.istMidnightMs(IndiaTime.istDate(toMs))
+          if (fromMs > toMs) return yield* Problem.invalidField("from", "must not be after to")
+          const bars = yield* series.bars(instrument, timeframe, [indicator], { fromMs, toMs })
+          const first = bars.candles.findIndex(({ atMs }) => atMs >= fromMs)
+          const total = first < 0 ? 0 : bars.candles.length - first
+          const begin = first + Math.min(offset, total)
+          const points = total === 0 ? [] : yield* series.points(indicator, timeframe, bars, begin, Math.min(begin + limit, first + total))
+          return {
+            ...headOf(symbol, instrument, timeframe),
+            warning: bars.warning,
+            indicator: indicator.id,
+            outputs: indicator.outputs,
+            points: points.map(({ atMs, values }) => ({ date: IndiaTime.isoTime(atMs), values })),
+            total,
+            limit,
+            offset
+          }
+        })
+      )
+      .handle("batch", ({ payload: { requests } }) =>
+        Effect.gen(function* () {
+          const done = yield* Effect.forEach(requests, (request) => Effect.either(atBar(request, 0)), { concurrency: concurrencyMax })
+          return {
+            results: done.flatMap((one) => (Either.isRight(one) ? [one.right] : [])),
+            refused: done.flatMap((one, at) => {
+              const request = requests[at]
+              if (Either.isRight(one) || request === undefined) return []
+              return [{ symbol: request.symbol, timeframe: request.timeframe.short, message: one.left.detail }]
+            })
+          }
+        })
+      )
+      .handle("clearCache", () => Effect.map(cache.clear, (removed) => ({ removed })))
+  })
+)
