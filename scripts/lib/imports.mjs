@@ -43,7 +43,7 @@ const rooms = {
   contract: [
     ["shared"],
     ["calendar", "settlements", "chains", "depth", "history", "instruments", "orders", "service", "subscriptions", "udf"],
-    ["futures", "strategies"],
+    ["futures", "indicators", "strategies"],
     ["sockets"],
     ["."]
   ],
@@ -54,6 +54,7 @@ const rooms = {
     ["sockets"],
     ["ticks", "chains", "depth", "instruments", "subscriptions"],
     ["calendar", "settlements", "history", "orders", "strategies"],
+    ["indicators"],
     ["bridge", "futures", "udf"],
     ["service"],
     ["."]
