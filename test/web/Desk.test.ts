@@ -65,7 +65,7 @@ describe.skipIf(skip)("Desk", () => {
           textsOf(page, ".book .legs tbody tr"),
           (rows) => rows.length === 4 && rows.every((row) => /\d+\.\d\d\s+12:0\d/.test(row) && /Δ −?\d/.test(row))
         )
-        yield* shows(page, ".banner", (text) => /The market is closed: the last values, from 19 Aug 12:0\d:\d\d IST/.test(text))
+        yield* shows(page, ".banner", (text) => /The playback has ended: the last values, from 19 Aug 12:0\d:\d\d IST/.test(text))
         yield* picture(page, "after-the-close")
       }).pipe(Effect.scoped),
     300_000

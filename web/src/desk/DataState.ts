@@ -25,6 +25,9 @@ const feedProblem = (health: Health | undefined): string => {
   return silent.length === 0 ? "" : ` Broker feed: ${silent.map(([id, { state }]) => `${id} ${state}`).join(", ")}.`
 }
 
+const lastValues = (why: string, quoteMs: number | undefined) =>
+  quoteMs === undefined ? "" : `${why}: the last values, from ${Format.day(quoteMs)} ${Format.clock(quoteMs)} IST.`
+
 const noteOf = (freshness: Freshness.Freshness, age: number | undefined, quoteMs: number | undefined, health: Health | undefined) => {
   const at = quoteMs === undefined ? "" : ` What you see is from ${Format.clock(quoteMs)} IST.`
   const reason = health?.reason ?? "unknown"
@@ -37,8 +40,10 @@ const noteOf = (freshness: Freshness.Freshness, age: number | undefined, quoteMs
       return `The platform is degraded: ${reason}.`
     case "stale":
       return `No new quote for ${Format.age(age ?? 0)}.${feedProblem(health)}${at}`
+    case "closed":
+      return lastValues("The market is closed", quoteMs)
     case "ended":
-      return quoteMs === undefined ? "" : `The market is closed: the last values, from ${Format.day(quoteMs)} ${Format.clock(quoteMs)} IST.`
+      return lastValues("The playback has ended", quoteMs)
     default:
       return ""
   }

@@ -1,5 +1,5 @@
 /** How much the displayed data can be trusted. */
-export type Freshness = "waiting" | "live" | "degraded" | "stale" | "down" | "away" | "ended"
+export type Freshness = "waiting" | "live" | "degraded" | "stale" | "down" | "away" | "closed" | "ended"
 
 /** While the market runs, quotes older than this (market time) are stale. A recording has one quote a minute. */
 const quoteMsMax = { live: 10_000, synthetic: 10_000, recorded: 120_000, days: 120_000 } as const
@@ -30,7 +30,7 @@ export const of = (known: Known): Freshness => {
   if (known.health === "down") return "down"
   const age = ageMs(known)
   if (age === undefined) return "waiting"
-  if (known.state !== "running") return "ended"
+  if (known.state !== "running") return known.state
   if (age > quoteMsMax[known.mode] || known.silentMs > silentMsMax) return "stale"
   return known.health === "degraded" ? "degraded" : "live"
 }

@@ -9,7 +9,8 @@ const words: Readonly<Record<Freshness, string>> = {
   stale: "Stale",
   down: "Not working",
   away: "Reconnecting",
-  ended: "Market closed"
+  closed: "Market closed",
+  ended: "Playback ended"
 }
 
 export interface Status {
