@@ -13,6 +13,7 @@ import type { Market, Outlet } from "./Market.ts"
 import { Faults } from "./orders/Faults.ts"
 import { GttDesk } from "./orders/GttDesk.ts"
 import { OrderDesk } from "./orders/OrderDesk.ts"
+import * as Phases from "./orders/Phases.ts"
 import * as Postbacks from "./orders/Postbacks.ts"
 import { type Update, Updates } from "./orders/Updates.ts"
 import { type Fill, Ledger } from "./portfolio/Ledger.ts"
@@ -165,9 +166,17 @@ export const make = (options: SimulatorOptions.Options): Effect.Effect<Service, 
       }
     })
     const publish = (update: Update) => updates.publish(update)
-    const ledger = new Ledger(market, options.openingCash ?? openingCashDefault)
+    const phases = market.mode === "days" ? Phases.make(market) : Phases.endless
+    const ledger = new Ledger(market, options.openingCash ?? openingCashDefault, phases.today)
     const onFill = (fill: Fill) => ledger.fill(fill)
-    const desk = new OrderDesk({ market, nowMs, lagMs: options.orderBookLagMs ?? 0, publish, onFill })
+    const desk = new OrderDesk({
+      market,
+      nowMs,
+      lagMs: options.orderBookLagMs ?? 0,
+      publish,
+      onFill,
+      phases
+    })
     const gtts = new GttDesk(market, (account, form) => desk.place(account, form))
     const faults = new Faults()
     const expire = (session: Sessions.Session) => sessions.logout(session)

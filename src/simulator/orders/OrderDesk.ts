@@ -5,6 +5,7 @@ import * as IndiaTime from "../../domain/IndiaTime.ts"
 import * as Frame from "../../domain/market/Frame.ts"
 import * as Instrument from "../../domain/market/Instrument.ts"
 import * as KiteTime from "../../domain/market/KiteTime.ts"
+import * as Gate from "../../domain/orders/Gate.ts"
 import * as Matching from "../../domain/orders/Matching.ts"
 import { shipped } from "../../domain/rules/Shipped.ts"
 import { type Market, ofListing } from "../Market.ts"
@@ -13,6 +14,7 @@ import type * as Ledger from "../portfolio/Ledger.ts"
 import { circuitLimits } from "../QuoteRoutes.ts"
 import type * as Sessions from "../Sessions.ts"
 import * as OrderForm from "./OrderForm.ts"
+import * as Phases from "./Phases.ts"
 import type { Update } from "./Updates.ts"
 
 type Read<A> = Either.Either<A, Sessions.Refusal>
@@ -22,17 +24,27 @@ const ordersMax = 5_000
 /** Of all accounts. A simulator that runs for days forgets the oldest that have ended. */
 const keptMax = 100_000
 
+export const varieties = ["regular", "amo"] as const
+export type Variety = (typeof varieties)[number]
+
 interface Held extends Omit<OrderForm.Placed, "order"> {
   order: Matching.Order
   readonly id: string
   readonly exchangeId: string
   readonly account: Sessions.Account
   readonly instrument: Instrument.Instrument
+  readonly variety: Variety
   readonly placedAtMs: number
+  /** The Indian date on which it is at the exchange. */
+  day: string
+  /** An order after the market waits at the broker until its exchange trades. */
+  isWaiting: boolean
+  /** By market time: when it ends without a trade. */
+  readonly endsAtMs: number
   /** By the wall clock: since when the order book shows it. */
   readonly visibleAtMs: number
   updatedAtMs: number
-  isModified: boolean
+  modifications: number
   rejection: string | null
   readonly history: Array<object>
   readonly trades: Array<object>
@@ -46,12 +58,18 @@ interface Options {
   /** Reports an order's state to its account. */
   readonly publish: (update: Update) => void
   readonly onFill: (fill: Ledger.Fill) => void
+  readonly phases: Phases.Phases
 }
 
 const notFound: Sessions.Refusal = { status: 400, type: "OrderException", message: "Order not found." }
 const refuse = (message: string): Either.Either<never, Sessions.Refusal> => Either.left({ status: 400, type: "OrderException", message })
 
-const statusOf = ({ order, rejection }: Held): string => (rejection === null ? order.status : "REJECTED")
+/** What an auction collects is open before it is matched. */
+const statusOf = ({ isWaiting, order, rejection }: Held): string => {
+  if (rejection !== null) return "REJECTED"
+  if (order.status !== "NEW") return order.status
+  return isWaiting ? "AMO REQ RECEIVED" : "OPEN"
+}
 
 /** The fields that Kite's order book and an order's history share. */
 const common = (held: Held, status: string) => {
@@ -68,14 +86,14 @@ const common = (held: Held, status: string) => {
     status_message: held.rejection,
     order_timestamp: KiteTime.format(held.updatedAtMs),
     exchange_timestamp: atExchange ? KiteTime.format(held.placedAtMs) : null,
-    variety: "regular",
-    modified: held.isModified,
+    variety: held.variety,
+    modified: held.modifications > 0,
     exchange: instrument.exchange,
     tradingsymbol: instrument.tradingsymbol,
     instrument_token: instrument.token,
     order_type: order.orderType,
     transaction_type: order.side,
-    validity: order.validity,
+    validity: held.validity,
     product: held.product,
     quantity: order.quantity,
     disclosed_quantity: held.disclosedQuantity,
@@ -105,11 +123,11 @@ const posted: ReadonlySet<string> = new Set(["COMPLETE", "CANCELLED", "REJECTED"
  * modification and a partial fill UPDATE.
  */
 const update = (held: Held): Update => {
-  const { account, isModified, order } = held
+  const { account, modifications, order } = held
   const { modified: _, ...row } = bookRow(held)
   const checksum = createHash("sha256").update(`${row.order_id}${row.order_timestamp}${account.apiSecret}`).digest("hex")
   const message = { user_id: account.userId, unfilled_quantity: row.pending_quantity, app_id: 1, checksum, ...row }
-  const isUpdate = isModified || order.filled > 0
+  const isUpdate = modifications > 0 || order.filled > 0
   return { account, message, postback: posted.has(row.status) ? message : isUpdate ? { ...message, status: "UPDATE" } : null }
 }
 
@@ -122,6 +140,7 @@ export class OrderDesk {
   readonly #working = new Map<number, Set<Held>>()
   #count = 0
   #trades = 0
+  #lapsedAtMinute = 0
 
   constructor(options: Options) {
     this.#options = options
@@ -132,11 +151,13 @@ export class OrderDesk {
     )
   }
 
-  place(account: Sessions.Account, form: URLSearchParams): Read<string> {
+  place(account: Sessions.Account, form: URLSearchParams, variety: Variety = "regular"): Read<string> {
     const instrument = this.#bySymbol().get(Instrument.symbolKey(form.get("exchange") ?? "", form.get("tradingsymbol") ?? ""))
     if (instrument === undefined || Instrument.isIndex(instrument.token))
       return Either.left({ status: 400, type: "InputException", message: "Invalid `tradingsymbol`." })
-    if (this.#of(account).length >= ordersMax) return refuse(`An account places at most ${ordersMax} orders a day.`)
+    const phase = this.#options.phases.of(instrument)
+    if (variety === "amo" && !Phases.isClosed(phase)) return refuse("After market orders are taken while the market is closed.")
+    if (this.#today(account).length >= ordersMax) return refuse(`An account places at most ${ordersMax} orders a day.`)
     const { market, nowMs } = this.#options
     const atMs = market.status().timeMs
     const row = this.#rowOf(instrument.token)
@@ -148,20 +169,24 @@ export class OrderDesk {
         exchangeId: `1${id}`,
         account,
         instrument,
+        variety,
         placedAtMs: atMs,
+        day: this.#options.phases.today(),
+        isWaiting: variety === "amo",
+        endsAtMs: placed.ttlMinutes === null ? Number.POSITIVE_INFINITY : atMs + placed.ttlMinutes * 60_000,
         visibleAtMs: nowMs() + this.#lagMs,
         updatedAtMs: atMs,
-        isModified: false,
-        rejection: this.#rejectionOf(placed.order, instrument, row),
+        modifications: 0,
+        rejection: variety === "amo" ? null : (Phases.refusal(phase, placed.order) ?? this.#rejectionOf(placed.order, instrument, row)),
         history: [],
         trades: []
       }
       this.#byId.set(id, held)
       this.#forgetOldest()
       this.#record(held, "PUT ORDER REQ RECEIVED", "VALIDATION PENDING")
-      if (held.rejection === null && row !== undefined) {
+      if (held.rejection === null && row !== undefined && !held.isWaiting) {
         this.#record(held, "OPEN PENDING")
-        this.#match(held, row)
+        if (phase.trades) this.#match(held, row)
       }
       this.#report(held)
       return id
@@ -170,7 +195,9 @@ export class OrderDesk {
 
   modify(account: Sessions.Account, id: string, form: URLSearchParams): Read<string> {
     return Either.flatMap(this.#workingOrder(account, id), (held) => {
-      const { instrument, order } = held
+      const { instrument, modifications, order } = held
+      const tooOften = Gate.mayModify({ rules: shipped, atMs: this.#options.market.status().timeMs }, modifications)
+      if (tooOften !== null) return refuse("Maximum allowed order modifications exceeded.")
       const change: { quantity?: number; price?: number; triggerPrice?: number } = {}
       for (const [name, field] of [
         ["price", "price"],
@@ -189,10 +216,10 @@ export class OrderDesk {
         change.quantity = quantity
       }
       held.order = Matching.modify(order, change)
-      held.isModified = true
+      held.modifications++
       this.#record(held, "MODIFY VALIDATION PENDING", "MODIFY PENDING", "MODIFIED")
       const row = this.#rowOf(instrument.token)
-      if (row !== undefined) this.#match(held, row)
+      if (row !== undefined && this.#options.phases.of(instrument).trades) this.#match(held, row)
       this.#report(held)
       return Either.right(id)
     })
@@ -207,10 +234,11 @@ export class OrderDesk {
     })
   }
 
-  /** The order book, oldest first. */
+  /** The order book of the day, oldest first. */
   orders(account: Sessions.Account): ReadonlyArray<object> {
     const nowMs = this.#options.nowMs()
-    return this.#of(account)
+    this.#endLapsed()
+    return this.#today(account)
       .filter(({ visibleAtMs }) => visibleAtMs <= nowMs)
       .map(bookRow)
   }
@@ -222,6 +250,7 @@ export class OrderDesk {
 
   /** Every order there is, shown or not, oldest first. */
   truth(): ReadonlyArray<object> {
+    this.#endLapsed()
     return [...this.#byId.values()].map((held) => ({ account_id: held.account.accountId, ...bookRow(held) }))
   }
 
@@ -230,7 +259,7 @@ export class OrderDesk {
   }
 
   trades(account: Sessions.Account): ReadonlyArray<object> {
-    return this.#of(account).flatMap(({ trades }) => trades)
+    return this.#today(account).flatMap(({ trades }) => trades)
   }
 
   tradesOf(account: Sessions.Account, id: string): Read<ReadonlyArray<object>> {
@@ -251,13 +280,41 @@ export class OrderDesk {
   /** The market has changed these rows: working orders of their instruments are matched with the new packets. */
   onRows(rows: Uint32Array, count: number): void {
     if (this.#working.size === 0) return
+    this.#endLapsedEachMinute()
     for (let at = 0; at < count; at++) {
       const row = rows[at] ?? 0
       const working = this.#working.get(this.#options.market.columns.token[row] ?? 0)
-      if (working === undefined) continue
+      const [first] = working ?? []
+      if (working === undefined || first === undefined || !this.#options.phases.of(first.instrument).trades) continue
       const fields = Frame.rowOf(this.#options.market.columns, row)
       for (const held of [...working]) if (this.#match(held, fields)) this.#report(held)
     }
+  }
+
+  /** Ends orders whose day or time is over. An order after the market waits for the next day. */
+  #endLapsed(): void {
+    const { timeMs } = this.#options.market.status()
+    const today = this.#options.phases.today()
+    for (const held of [...this.#working.values()].flatMap((working) => [...working])) {
+      const { day, endsAtMs, instrument, isWaiting } = held
+      const isExpired = instrument.expiry !== null && instrument.expiry < today
+      const isOver = isWaiting ? isExpired : day < today || Phases.isClosed(this.#options.phases.of(instrument))
+      if (!isOver && timeMs < endsAtMs) continue
+      held.order = Matching.cancel(held.order)
+      this.#report(held)
+    }
+  }
+
+  #endLapsedEachMinute(): void {
+    const minute = Math.floor(this.#options.market.status().timeMs / 60_000)
+    if (minute === this.#lapsedAtMinute) return
+    this.#lapsedAtMinute = minute
+    this.#endLapsed()
+  }
+
+  #today(account: Sessions.Account): ReadonlyArray<Held> {
+    const today = this.#options.phases.today()
+    return this.#of(account).filter((held) => held.isWaiting || held.day === today)
   }
 
   #of(account: Sessions.Account): ReadonlyArray<Held> {
@@ -325,6 +382,10 @@ export class OrderDesk {
   /** Matches an order with a packet. True if it traded or its status changed. */
   #match(held: Held, row: Frame.FullFields): boolean {
     const before = held.order
+    if (held.isWaiting) {
+      held.isWaiting = false
+      held.day = this.#options.phases.today()
+    }
     const [after, fills] = Matching.match(before, { lastPrice: row.lastPrice, bids: row.bids, asks: row.asks })
     held.order = after
     const { account, instrument, order, product } = held

@@ -69,22 +69,34 @@ const protectionOf = (
 
 export interface Placed {
   readonly order: Matching.Order
+  readonly validity: "DAY" | "IOC" | "TTL"
+  /** Of TTL. */
+  readonly ttlMinutes: number | null
   readonly product: string
   readonly tag: string | null
   readonly disclosedQuantity: number
   readonly marketProtection: number
 }
 
+const ttlMinutesMax = 24 * 60
+const ttlOf = (form: URLSearchParams, validity: Placed["validity"]): Read<number | null> => {
+  if (validity !== "TTL") return Either.right(null)
+  const minutes = Number(form.get("validity_ttl") ?? "")
+  return Number.isInteger(minutes) && minutes >= 1 && minutes <= ttlMinutesMax ? Either.right(minutes) : input("Invalid `validity_ttl`.")
+}
+
 const tagForm = /^[A-Za-z0-9]{1,20}$/
 
-/** A new order of variety regular, or Kite's refusal of its form. */
+/** A new order of variety regular or amo, or Kite's refusal of its form. */
 export const read = (form: URLSearchParams, instrument: Instrument.Instrument, ground: Ground): Read<Placed> =>
   Either.gen(function* () {
     if (form.get("autoslice") === "true") return yield* input("The simulator does not slice orders.")
     const orderType = yield* oneOf(form, "order_type", ["LIMIT", "MARKET", "SL", "SL-M"])
     const side = yield* oneOf(form, "transaction_type", ["BUY", "SELL"])
     const product = yield* oneOf(form, "product", ["NRML", "MIS", "CNC", "MTF"])
-    const validity = yield* oneOf(form, "validity", ["DAY", "IOC"], "DAY")
+    const validity = yield* oneOf(form, "validity", ["DAY", "IOC", "TTL"], "DAY")
+    if (validity === "IOC" && instrument.exchange === "MCX") return yield* input("IOC orders are not allowed on MCX via API.")
+    const ttlMinutes = yield* ttlOf(form, validity)
     const quantity = yield* quantityOf(form, instrument)
     const freeze = Quantities.freezeQuantity(ground.rules, instrument.exchange, instrument.name, Day.iso(Day.at(ground.atMs)))
     if (Either.isRight(freeze) && quantity > freeze.right.quantity)
@@ -95,9 +107,13 @@ export const read = (form: URLSearchParams, instrument: Instrument.Instrument, g
     const protection = isLimited ? null : yield* protectionOf(form, instrument, ground)
     const tag = form.get("tag")
     if (tag !== null && tag !== "" && !tagForm.test(tag)) return yield* input("Invalid `tag`.")
-    const order = { side, orderType, validity, quantity, price, triggerPrice, protection, tick: instrument.tickSize }
+    // The exchange matches a TTL order like a day's order; the desk ends it.
+    const matched = validity === "IOC" ? ("IOC" as const) : ("DAY" as const)
+    const order = { side, orderType, validity: matched, quantity, price, triggerPrice, protection, tick: instrument.tickSize }
     return {
       order: Matching.make(order),
+      validity,
+      ttlMinutes,
       product,
       tag: tag === "" ? null : tag,
       disclosedQuantity: Number(form.get("disclosed_quantity") ?? "0"),

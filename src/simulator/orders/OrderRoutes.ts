@@ -3,7 +3,7 @@ import { Either } from "effect"
 import * as Route from "../Route.ts"
 import * as Sessions from "../Sessions.ts"
 import type { Fault, Faults, Target } from "./Faults.ts"
-import type { OrderDesk } from "./OrderDesk.ts"
+import { type OrderDesk, type Variety, varieties } from "./OrderDesk.ts"
 
 export interface Orders {
   readonly desk: OrderDesk
@@ -72,15 +72,17 @@ export const make = (guard: Route.Guard, orders: Orders): ((path: string) => Rou
     methods: ["GET"],
     answer: guard("other", (session) => faulty("read", session, () => answer(session.account)))
   })
-  const isRegular = (variety: string): Route.Response | null =>
-    variety === "regular" ? null : Route.refuse(400, "InputException", `The simulator has no orders of variety ${variety}.`)
+  const varietyOf = (name: string): Variety | undefined => varieties.find((one) => one === name)
+  const unknownVariety = (name: string) => Route.refuse(400, "InputException", `The simulator has no orders of variety ${name}.`)
 
   const placeOrHistory = (name: string): Route.Route => ({
     methods: ["GET", "POST"],
     answer: guard("other", (session, _query, { body, method }) => {
       const { account } = session
       if (method === "GET") return faulty("read", session, () => answerOf(desk.history(account, name), same))
-      return isRegular(name) ?? faulty("change", session, () => answerOf(desk.place(account, new URLSearchParams(body)), placed))
+      const variety = varietyOf(name)
+      if (variety === undefined) return unknownVariety(name)
+      return faulty("change", session, () => answerOf(desk.place(account, new URLSearchParams(body), variety), placed))
     })
   })
   const change = (variety: string, id: string): Route.Route => ({
@@ -88,7 +90,8 @@ export const make = (guard: Route.Guard, orders: Orders): ((path: string) => Rou
     answer: guard("other", (session, _query, { body, method }) => {
       const { account } = session
       const carryOut = () => (method === "PUT" ? desk.modify(account, id, new URLSearchParams(body)) : desk.cancel(account, id))
-      return isRegular(variety) ?? faulty("change", session, () => answerOf(carryOut(), placed))
+      if (varietyOf(variety) === undefined) return unknownVariety(variety)
+      return faulty("change", session, () => answerOf(carryOut(), placed))
     })
   })
 

@@ -1,6 +1,5 @@
 /** Positions, holdings and cash of all accounts, derived from the fills of their orders. */
 import { Either } from "effect"
-import * as IndiaTime from "../../domain/IndiaTime.ts"
 import * as Frame from "../../domain/market/Frame.ts"
 import * as Instrument from "../../domain/market/Instrument.ts"
 import * as Day from "../../domain/rules/Day.ts"
@@ -63,11 +62,14 @@ const delivers = (product: string): boolean => product === "CNC" || product === 
 export class Ledger {
   readonly #market: Market
   readonly #openingCash: number
+  readonly #today: () => string
   readonly #accounts = new Map<string, Account>()
   /** Newest prices of held instruments, which outlive the instruments. */
   readonly #lastPrices = new Map<number, number>()
 
-  constructor(market: Market, openingCash: number) {
+  /** `today` is the Indian date, or always the same in a market without days. */
+  constructor(market: Market, openingCash: number, today: () => string) {
+    this.#today = today
     this.#market = market
     this.#openingCash = openingCash
   }
@@ -139,7 +141,7 @@ export class Ledger {
   }
 
   #account(apiKey: string): Account {
-    const day = IndiaTime.istDate(this.#market.status().timeMs)
+    const day = this.#today()
     let account = this.#accounts.get(apiKey)
     if (account === undefined) {
       const cash = { equity: this.#openingCash, commodity: this.#openingCash }

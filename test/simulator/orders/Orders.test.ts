@@ -7,6 +7,7 @@ import * as Frame from "../../../src/domain/market/Frame.ts"
 import * as Instrument from "../../../src/domain/market/Instrument.ts"
 import type { Market } from "../../../src/simulator/Market.ts"
 import { OrderDesk } from "../../../src/simulator/orders/OrderDesk.ts"
+import * as Phases from "../../../src/simulator/orders/Phases.ts"
 import * as Simulator from "../../../src/simulator/Simulator.ts"
 import type * as SimulatorOptions from "../../../src/simulator/SimulatorOptions.ts"
 import { anInstrument } from "../../domain/market/AnInstrument.ts"
@@ -243,6 +244,7 @@ describe("the order desk", () => {
       market,
       nowMs: () => 0,
       lagMs: 0,
+      phases: Phases.endless,
       onFill: ({ price, quantity }) => fills.push([price, quantity]),
       publish: ({ message }) => statuses.push("status" in message && message.status)
     })

@@ -1,8 +1,10 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Either } from "effect"
+import * as IndiaTime from "../../../src/domain/IndiaTime.ts"
 import * as Frame from "../../../src/domain/market/Frame.ts"
 import type { Market } from "../../../src/simulator/Market.ts"
 import { OrderDesk } from "../../../src/simulator/orders/OrderDesk.ts"
+import * as Phases from "../../../src/simulator/orders/Phases.ts"
 import { Ledger } from "../../../src/simulator/portfolio/Ledger.ts"
 import * as PortfolioRoutes from "../../../src/simulator/portfolio/PortfolioRoutes.ts"
 import * as Position from "../../../src/simulator/portfolio/Position.ts"
@@ -30,7 +32,7 @@ const world = () => {
     minutes: () => [],
     run: () => Effect.never
   }
-  const ledger = new Ledger(market, 1_000_000)
+  const ledger = new Ledger(market, 1_000_000, () => IndiaTime.istDate(timeMs))
   const rows = Uint32Array.of(0, 1)
   const prices = (sharePrice: number, futurePrice: number) => {
     for (const [row, lastPrice] of [sharePrice, futurePrice].entries()) {
@@ -91,7 +93,14 @@ describe("the ledger over days", () => {
     fill(share, "CNC", "SELL", 3, 10_000)
     prices(10_200, 20_000)
     const sessions = new Sessions.Sessions([first], () => market.status().timeMs)
-    const desk = new OrderDesk({ market, nowMs: () => 0, lagMs: 0, publish: () => {}, onFill: () => {} })
+    const desk = new OrderDesk({
+      market,
+      nowMs: () => 0,
+      lagMs: 0,
+      publish: () => {},
+      onFill: () => {},
+      phases: Phases.endless
+    })
     const guard = Route.makeGuard({ sessions, nowMs: () => 0, rateLimits: false })
     const session = sessions.login(first.apiKey, "").pipe(
       Either.flatMap((location) => {
