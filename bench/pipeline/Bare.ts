@@ -309,7 +309,7 @@ const price = async () => {
       frame !== undefined
         ? RecordInput.frame(seq, frame.exchange, frame.underlying, msg.headers?.get(FrameHeader.name) ?? "", msg.data)
         : clock !== undefined
-          ? RecordInput.clock(seq, clock.account, msg.data)
+          ? RecordInput.clock(seq, clock.account, msg.headers?.get(FrameHeader.name) ?? "", msg.data)
           : "unknown"
     if (typeof input === "string") refused++
     else if (input._tag === "Frame") {

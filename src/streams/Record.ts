@@ -38,11 +38,10 @@ const makeReader = (subject: string): Reader => {
   }
   const keyframe = Subjects.Keyframe.match(subject)
   if (keyframe !== undefined) {
-    const names = { exchange: keyframe.exchange, underlying: keyframe.underlying }
     return {
       kind: "keyframe",
       decode: ({ seq, header, data }) =>
-        taken(RecordInput.keyframe(seq, names, { frame: header(FrameHeader.name), time: header(Keyframe.timeHeader) }, data))
+        taken(RecordInput.keyframe(seq, keyframe, { frame: header(FrameHeader.name), time: header(Keyframe.timeHeader) }, data))
     }
   }
   if (Subjects.Break.match(subject) !== undefined) {
@@ -50,7 +49,10 @@ const makeReader = (subject: string): Reader => {
     return { kind: "break", decode }
   }
   const clock = Subjects.Clock.match(subject)
-  if (clock !== undefined) return { kind: "clock", decode: ({ seq, data }) => taken(RecordInput.clock(seq, clock.account, data)) }
+  if (clock !== undefined) {
+    const { account } = clock
+    return { kind: "clock", decode: ({ seq, header, data }) => taken(RecordInput.clock(seq, account, header(FrameHeader.name), data)) }
+  }
   if (Subjects.MarketReference.match(subject) !== undefined) {
     const decode = ({ seq, data }: Message) =>
       either(Subjects.MarketReference.read(subject, data), (value) => RecordInput.reference(seq, value))

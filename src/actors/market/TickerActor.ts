@@ -27,8 +27,8 @@ const statusEveryMs = 1_000
 /** Opens the account's frames behind the newest keyframes. Closing the scope waits until all received packets are in the stream; the socket is closed before that. */
 const publishing = (session: TickerSession.TickerSession, marketClock: Pick<MarketClock, "unsafeNow">) =>
   Effect.gen(function* () {
-    const { account, source, lease, incarnation } = session
-    const publisher = yield* FramePublisher.make({ account, source, epoch: lease.epoch, incarnation })
+    const { account, source, lease, epoch, incarnation } = session
+    const publisher = yield* FramePublisher.make({ account, source, epoch, incarnation })
     for (const keyframe of yield* Keyframes.all) {
       const names = Subjects.Keyframe.match(keyframe.subject)
       const header = FrameHeader.parse(keyframe.header(FrameHeader.name))
@@ -138,15 +138,21 @@ export const make = Effect.gen(function* () {
   /** Why the newest run of an account's ticker could not connect. A ticker that is started again has failed until it is open. */
   const failures = new Map<string, string>()
 
+  /** The publisher of the account's newest clock in the record. */
+  const lastPublisher = (account: string) =>
+    Effect.map(jetStream.last(Subjects.Clock.stream, Subjects.Clock.at({ account })), (clock) =>
+      Option.getOrElse(
+        Option.flatMapNullable(clock, (message) => FrameHeader.parse(message.header(FrameHeader.name))),
+        () => ({ epoch: 0, incarnation: 0 })
+      )
+    )
+
   /** Greater than every number that this account's ticker has used, also when the bucket or the record was deleted in between. */
-  const nextIncarnation = (account: string) =>
+  const nextIncarnation = (account: string, recordNumber: number) =>
     Effect.gen(function* () {
       const kvKey = Subject.kvKey(account)
       const kept = yield* incarnations.get(kvKey)
       const keptNumber = Option.match(kept, { onNone: () => 0, onSome: ({ value }) => Number(new TextDecoder().decode(value)) || 0 })
-      const clock = yield* jetStream.last(Subjects.Clock.stream, Subjects.Clock.at({ account }))
-      const header = Option.flatMapNullable(clock, (message) => FrameHeader.parse(message.header(FrameHeader.name)))
-      const recordNumber = Option.match(header, { onNone: () => 0, onSome: ({ incarnation }) => incarnation })
       const next = Math.max(keptNumber, recordNumber) + 1
       return Math.max(next, yield* incarnations.put(kvKey, new TextEncoder().encode(String(next))))
     })
@@ -155,8 +161,10 @@ export const make = Effect.gen(function* () {
     Effect.gen(function* () {
       const lease = yield* leases.of(key(account))
       const { source } = (yield* broker.session(account)).account
-      const incarnation = yield* nextIncarnation(account)
-      return TickerSession.make({ account, source, incarnation, lease, failure: failures.get(account) ?? null })
+      const last = yield* lastPublisher(account)
+      const incarnation = yield* nextIncarnation(account, last.incarnation)
+      const epoch = TickerSession.epochAfter(lease, last.epoch)
+      return TickerSession.make({ account, source, incarnation, epoch, lease, failure: failures.get(account) ?? null })
     })
 
   const connect = (session: TickerSession.TickerSession, publisher: FramePublisher.FramePublisher) =>

@@ -53,6 +53,8 @@ export interface TickerSession {
   readonly account: string
   readonly source: TickerStatus["source"]
   readonly incarnation: number
+  /** The epoch that this run's frames carry. */
+  readonly epoch: number
   readonly lease: Lease
   /** The subject of each instrument's packets, by token. */
   readonly lanes: Map<number, string>
@@ -70,8 +72,17 @@ export interface TickerSession {
   failure: string | null
 }
 
+/**
+ * The epoch for a run's frames. Epochs fall when the bucket that counts them was made again. Readers would then refuse the frames of the
+ * process that holds the lease, so its epoch follows the newest one of the record.
+ */
+export const epochAfter = (lease: Lease, recordedEpoch: number): number =>
+  recordedEpoch > lease.epoch && lease.isHeld() ? recordedEpoch + 1 : lease.epoch
+
 /** `failure` is why the run before could not connect: until a connection is open, the ticker is still failed. */
-export const make = (identity: Pick<TickerSession, "account" | "source" | "incarnation" | "lease" | "failure">): TickerSession => ({
+export const make = (
+  identity: Pick<TickerSession, "account" | "source" | "incarnation" | "epoch" | "lease" | "failure">
+): TickerSession => ({
   ...identity,
   lanes: new Map(),
   desired: new Map(),

@@ -18,7 +18,7 @@ import type { Setup } from "../runtime/Setup.ts"
 export const kind = "m2m"
 export const key = (owner: string, strategy: string) => Subject.kvKey(kind, owner, strategy)
 /** Change it whenever the decider's state changes its layout. */
-export const layout = "m2m-6"
+export const layout = "m2m-7"
 
 const underlyingsOf = (definition: StrategyDefinition.Definition) => {
   const positions = definition.traded?.positions.flatMap(({ priced }) => priced ?? []) ?? []

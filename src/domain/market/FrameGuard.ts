@@ -9,6 +9,8 @@ export const accountsMax = 256
 
 interface Window {
   readonly incarnation: number
+  /** The fencing epoch of the process that started this incarnation. */
+  readonly epoch: number
   /** The first number seen. Earlier numbers do not count as missing. */
   readonly first: number
   /** One past the newest number. */
@@ -23,7 +25,7 @@ export interface State {
   readonly windows: Map<string, Array<Window>>
   /** Frames dropped because they were seen before. */
   duplicates: number
-  /** Frames dropped because they are too old to know whether they were seen. */
+  /** Frames dropped because a replaced process sent them, or because they are too old to know whether they were seen. */
   refused: number
   /** Numbers skipped and not yet seen; a resend may still fill them. */
   open: number
@@ -95,13 +97,20 @@ const windowsOf = (state: State, account: string): Array<Window> => {
   return windows
 }
 
-/** The window of an incarnation, created if new; undefined if the incarnation is older than the tracked ones. */
-const windowOf = (
-  state: State,
-  windows: Array<Window>,
-  { incarnation, number }: Pick<FrameHeader, "incarnation" | "number">,
-  isStart = false
-): Window | undefined => {
+/**
+ * True for a frame that the account's present process did not send. Epochs and incarnations grow together, so an older epoch than the
+ * newest incarnation's belongs to a replaced process, and a newer epoch with a known incarnation belongs to no process.
+ */
+const isOfOtherProcess = (windows: ReadonlyArray<Window>, { epoch, incarnation }: FrameHeader): boolean => {
+  const newest = windows.at(-1)
+  if (newest === undefined || newest.epoch === epoch) return false
+  return epoch < newest.epoch || incarnation <= newest.incarnation
+}
+
+/** The window of an incarnation, created if new; undefined for a replaced process, or an incarnation older than the tracked ones. */
+const windowOf = (state: State, windows: Array<Window>, header: FrameHeader, isStart = false): Window | undefined => {
+  if (isOfOtherProcess(windows, header)) return undefined
+  const { epoch, incarnation, number } = header
   let at = windows.length
   while (at > 0 && (windows[at - 1]?.incarnation ?? 0) > incarnation) at--
   const known = windows[at - 1]
@@ -109,7 +118,7 @@ const windowOf = (
   if (at === 0 && windows.length >= incarnationsMax) return undefined
   // A reader that was running before this incarnation has missed all numbers before its first frame. A new reader has missed none.
   const first = !isStart && windows.length > 0 && at === windows.length ? 0 : number
-  const window: Window = { incarnation, first, next: first, seen: new Uint32Array(windowMax / 32) }
+  const window: Window = { incarnation, epoch, first, next: first, seen: new Uint32Array(windowMax / 32) }
   windows.splice(at, 0, window)
   if (windows.length > incarnationsMax) {
     const oldest = windows.shift()
@@ -119,8 +128,8 @@ const windowOf = (
 }
 
 /**
- * Records a frame. Returns `dropped` if it must not be folded: it was seen before, or is too old to know. Otherwise returns how many
- * numbers just before it are missing: 0 if it is in order or fills a hole. A late frame is accepted, so the reader must also compare
+ * Records a frame. Returns `dropped` if it must not be folded: it was seen before, is too old to know, or comes from a process that was
+ * replaced. Otherwise returns how many numbers just before it are missing: 0 if it is in order or fills a hole. A late frame is accepted, so the reader must also compare
  * the times of its rows.
  */
 export const accept = (state: State, header: FrameHeader): number => {

@@ -50,7 +50,7 @@ export interface Definition {
 export type RecordInput = Frame | Keyframe | Interruption | Clock | ReferenceInput | Definition
 
 /** Why a message of the record cannot be used; stored with the dead letter. */
-export type Refused = "frame header" | "keyframe time" | "clock frame"
+export type Refused = "frame header" | "frame header of another account" | "keyframe time" | "clock frame"
 
 /** A frame of the stream. Its packets are checked one by one when they are folded. */
 export const frame = (seq: number, exchange: string, underlying: string, headerText: string, bytes: Uint8Array): Frame | Refused => {
@@ -60,17 +60,21 @@ export const frame = (seq: number, exchange: string, underlying: string, headerT
 
 export const keyframe = (
   seq: number,
-  names: { readonly exchange: string; readonly underlying: string },
+  subject: { readonly exchange: string; readonly underlying: string; readonly account: string },
   headers: { readonly frame: string; readonly time: string },
   bytes: Uint8Array
 ): Keyframe | Refused => {
   const header = FrameHeader.parse(headers.frame)
   if (header === undefined) return "frame header"
+  const { exchange, underlying, account } = subject
+  if (header.account !== account) return "frame header of another account"
   const atMs = KeyframeRules.parseTime(headers.time)
-  return Number.isNaN(atMs) ? "keyframe time" : { _tag: "Keyframe", seq, ...names, header, atMs, bytes }
+  return Number.isNaN(atMs) ? "keyframe time" : { _tag: "Keyframe", seq, exchange, underlying, header, atMs, bytes }
 }
 
-export const clock = (seq: number, account: string, bytes: Uint8Array): Clock | Refused => {
+/** A clock frame without a header is that of its subject. */
+export const clock = (seq: number, account: string, headerText: string, bytes: Uint8Array): Clock | Refused => {
+  if (headerText !== "" && FrameHeader.parse(headerText)?.account !== account) return "frame header of another account"
   const atMs = ClockFrame.decode(bytes)
   return Number.isNaN(atMs) ? "clock frame" : { _tag: "Clock", seq, account, atMs }
 }

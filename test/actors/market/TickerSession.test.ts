@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import {
   desire,
+  epochAfter,
   interrupt,
   make,
   newestExchangeMs,
@@ -15,7 +16,14 @@ import * as Frame from "../../../src/domain/market/Frame.ts"
 import { shipped } from "../../../src/domain/rules/Shipped.ts"
 
 describe("TickerSession", () => {
-  const identity = { account: "a", source: "kite", incarnation: 1, lease: { epoch: 1, isHeld: () => true }, failure: null } as const
+  const identity = {
+    account: "a",
+    source: "kite",
+    incarnation: 1,
+    epoch: 1,
+    lease: { epoch: 1, isHeld: () => true },
+    failure: null
+  } as const
   it("an attempt that fails makes the ticker failed until it is open, also after a new start; a lost connection is connecting", () => {
     const session = make(identity)
     const seen = () => [session.state, session.detail]
@@ -84,6 +92,14 @@ describe("TickerSession", () => {
     assert.deepStrictEqual(at(opensMs + 12 * 3_600_000, null), ["streaming", "open", "open"])
     assert.deepStrictEqual(at(opensMs - 1_000, null, "simulator"), ["mute", "mute", "mute"], "a simulated market never closes")
   })
+  it("BE-ISO-02 the epoch of a lease follows the record's, unless the lease is lost", () => {
+    const lease = { epoch: 5, isHeld: () => true }
+    assert.strictEqual(epochAfter(lease, 0), 5)
+    assert.strictEqual(epochAfter(lease, 5), 5, "a ticker that starts again under its lease")
+    assert.strictEqual(epochAfter(lease, 900), 901, "the bucket of the leases was made again")
+    assert.strictEqual(epochAfter({ ...lease, isHeld: () => false }, 900), 5, "a replaced process stays older than its successor")
+  })
+
   it("BE-REC-02 a lost connection interrupts the record from its last packet until its next one, once", () => {
     const lease = { epoch: 1, isHeld: () => isHeld }
     let isHeld = true

@@ -4,9 +4,9 @@ import { FastCheck } from "effect"
 import * as FrameGuard from "../../../src/domain/market/FrameGuard.ts"
 import type { FrameHeader } from "../../../src/domain/record/FrameHeader.ts"
 
-const header = (number: number, incarnation = 1, account = "A"): FrameHeader => ({
+const header = (number: number, incarnation = 1, account = "A", epoch = 1): FrameHeader => ({
   account,
-  epoch: 1,
+  epoch,
   incarnation,
   number,
   baseReceivedMs: 0,
@@ -98,6 +98,34 @@ describe("FrameGuard", () => {
     assert.deepStrictEqual(
       state.windows.get("A")?.map(({ incarnation }) => incarnation),
       [1, 2, 3]
+    )
+  })
+
+  it("BE-ISO-02 refuses the frames of a replaced process, of any incarnation, and lets its successor's pass", () => {
+    const state = FrameGuard.make()
+    const arrive = (number: number, incarnation: number, epoch: number) =>
+      FrameGuard.accept(state, header(number, incarnation, "A", epoch)) !== FrameGuard.dropped
+    assert.isTrue(arrive(0, 4, 7))
+    assert.isTrue(arrive(0, 5, 9))
+    assert.isFalse(arrive(1, 4, 7), "late, of the process before")
+    assert.isFalse(arrive(0, 6, 7), "started again after it was replaced")
+    assert.isFalse(arrive(3, 5, 8), "the present start with an older epoch")
+    assert.isFalse(arrive(900, 5, 12), "the present start with an epoch that did not start it")
+    assert.strictEqual(state.refused, 4)
+    assert.isTrue(arrive(1, 5, 9), "none of them has moved the successor's count")
+    assert.strictEqual(state.open, 0)
+    assert.isTrue(arrive(0, 6, 9))
+    assert.isTrue(arrive(2, 5, 9), "a resend of an earlier start of the same process")
+    assert.strictEqual(FrameGuard.accept(state, header(1, 1, "B", 2)), 0, "epochs of another account count separately")
+    const keyframe = header(50, 3, "A", 7)
+    FrameGuard.startAt(state, keyframe)
+    assert.deepStrictEqual(
+      state.windows.get("A")?.map(({ incarnation, epoch }) => [incarnation, epoch]),
+      [
+        [4, 7],
+        [5, 9],
+        [6, 9]
+      ]
     )
   })
 

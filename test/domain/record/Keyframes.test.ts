@@ -304,9 +304,10 @@ describe("keyframes", () => {
     assert.strictEqual(Keyframe.numberAt(minute + 58_000), Keyframe.numberAt(minute) + 1)
     const header = "A1 1 1 5 1000 kite 1,0"
     const bytes = Frame.frameOf([Frame.encodeLtp({ token: 1, lastPrice: 2 })])
-    const keyframe = RecordInput.keyframe(9, names, { frame: header, time: "60000" }, bytes)
+    const subject = { ...names, account: "A1" }
+    const keyframe = RecordInput.keyframe(9, subject, { frame: header, time: "60000" }, bytes)
     assert.deepInclude(keyframe, { _tag: "Keyframe", seq: 9, atMs: 60_000 })
-    assert.strictEqual(RecordInput.keyframe(9, names, { frame: header, time: "-1" }, bytes), "keyframe time")
-    assert.strictEqual(RecordInput.keyframe(9, names, { frame: "", time: "60000" }, bytes), "frame header")
+    assert.strictEqual(RecordInput.keyframe(9, subject, { frame: header, time: "-1" }, bytes), "keyframe time")
+    assert.strictEqual(RecordInput.keyframe(9, subject, { frame: "", time: "60000" }, bytes), "frame header")
   })
 })

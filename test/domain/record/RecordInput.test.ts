@@ -29,8 +29,21 @@ describe("RecordInput", () => {
 
   it("names the rejected message: a frame without our header, a clock with other bytes", () => {
     assert.strictEqual(RecordInput.frame(5, "NSE", "NIFTY", "", Uint8Array.of(0, 0)), "frame header")
-    assert.strictEqual(RecordInput.clock(5, "ACC1", Uint8Array.of(1, 2, 3)), "clock frame")
-    assert.strictEqual(RecordInput.clock(5, "ACC1", new Uint8Array(new Float64Array([Number.NaN]).buffer)), "clock frame")
+    assert.strictEqual(RecordInput.clock(5, "ACC1", "", Uint8Array.of(1, 2, 3)), "clock frame")
+    assert.strictEqual(RecordInput.clock(5, "ACC1", "", new Uint8Array(new Float64Array([Number.NaN]).buffer)), "clock frame")
+  })
+
+  it("BE-ISO-02 a keyframe or a clock that names another account than its subject is refused", () => {
+    const bytes = Uint8Array.of(0, 0)
+    const text = FrameHeader.format(header)
+    const keyframe = (account: string) =>
+      RecordInput.keyframe(5, { exchange: "NSE", underlying: "NIFTY", account }, { frame: text, time: "1787000000000" }, bytes)
+    assert.strictEqual(keyframe("ACC2"), "frame header of another account")
+    assert.strictEqual((keyframe("ACC1") as RecordInput.Keyframe)._tag, "Keyframe")
+    const time = ClockFrame.encode(1_787_000_000_000)
+    assert.strictEqual(RecordInput.clock(5, "ACC2", text, time), "frame header of another account")
+    assert.strictEqual(RecordInput.clock(5, "ACC1", `${text} more`, time), "frame header of another account")
+    assert.strictEqual((RecordInput.clock(5, "ACC1", text, time) as RecordInput.Clock)._tag, "Clock")
   })
 
   it("references and definitions pass with their sequence", () => {
@@ -51,7 +64,7 @@ describe("ClockFrame", () => {
       buffer.set(encoded, offset)
       const bytes = buffer.subarray(offset, offset + encoded.length)
       assert.strictEqual(ClockFrame.decode(bytes), atMs)
-      assert.deepStrictEqual(RecordInput.clock(1, "ACC1", bytes), { _tag: "Clock", seq: 1, account: "ACC1", atMs })
+      assert.deepStrictEqual(RecordInput.clock(1, "ACC1", "", bytes), { _tag: "Clock", seq: 1, account: "ACC1", atMs })
     }
   )
 
