@@ -16,6 +16,9 @@ import { FillRepo } from "./store/FillRepo.ts"
 import { InstrumentRegistry } from "./store/InstrumentRegistry.ts"
 import { InstrumentRepo } from "./store/InstrumentRepo.ts"
 import { Migrated } from "./store/Migrations.ts"
+import { OrderAccounts } from "./store/orders/OrderAccounts.ts"
+import { OrderRepo } from "./store/orders/OrderRepo.ts"
+import { Outbox } from "./store/orders/Outbox.ts"
 import { PostgresLive } from "./store/Postgres.ts"
 import { Redis } from "./store/Redis.ts"
 import { SettlementRepo } from "./store/SettlementRepo.ts"
@@ -55,7 +58,10 @@ const Store = Layer.mergeAll(
   WindowRepo.Default,
   SettlementRepo.Default,
   CalendarRepo.Default,
-  CorporateActionRepo.Default
+  CorporateActionRepo.Default,
+  OrderRepo.Default,
+  OrderAccounts.Default,
+  Outbox.Default
 ).pipe(Layer.provideMerge(InstrumentRepo.Default), Layer.provide(Migrated), Layer.provideMerge(PostgresLive))
 const Shared = Layer.mergeAll(Store, Accounts.Default, Redis.Default)
 

@@ -17,6 +17,7 @@ import { migration as settlementsByHand } from "./migrations/M0014SettlementsByH
 import { migration as incompleteBars } from "./migrations/M0015IncompleteBars.ts"
 import { migration as barsByName } from "./migrations/M0016BarsByName.ts"
 import { migration as corporateActionChanges } from "./migrations/M0017CorporateActionChanges.ts"
+import { migration as orders } from "./migrations/M0018Orders.ts"
 import type { Migration } from "./migrations/Migration.ts"
 import * as Postgres from "./Postgres.ts"
 import * as StoreError from "./StoreError.ts"
@@ -39,7 +40,8 @@ export const all: ReadonlyArray<Migration> = [
   settlementsByHand,
   incompleteBars,
   barsByName,
-  corporateActionChanges
+  corporateActionChanges,
+  orders
 ]
 
 /** A step failed and was rolled back completely, or the database is newer than this program. */

@@ -78,6 +78,21 @@ export const specs = (record: { readonly bytesMax: number; readonly hoursMax: nu
       max_bytes: 64 * MB
     },
     { name: "CTL", description: "Commands to actors", subjects: ["ctl.>"], max_age: hours, max_bytes: 16 * MB },
+    // Apart from ORD, because the gateway publishes here and may not read a stream that it writes to (nats.conf).
+    {
+      name: "ORD_CMD",
+      description: "Commands to the executors of orders",
+      subjects: ["ord.cmd.>"],
+      max_age: 24 * hours,
+      max_bytes: 64 * MB
+    },
+    {
+      name: "ORD",
+      description: "What became of orders, and what changed for accounts",
+      subjects: ["ord.evt.>", "acct.evt.>"],
+      max_age: 7 * 24 * hours,
+      max_bytes: 1_024 * MB
+    },
     { name: "DLQ", description: "Poison messages with their reason", subjects: ["dlq.>"], max_age: 7 * 24 * hours, max_bytes: 64 * MB }
   ].map((spec) => ({ ...shared, num_replicas: record.replicas, ...spec }))
 

@@ -3,6 +3,7 @@ import * as Money from "../domain/Money.ts"
 import * as Bar from "../domain/market/Bar.ts"
 import { TickerStatus } from "../domain/market/TickerStatus.ts"
 import * as ChainMessage from "../domain/options/ChainMessage.ts"
+import * as OrderMessage from "../domain/orders/OrderMessage.ts"
 import { Break as BreakBody } from "../domain/record/Break.ts"
 import { Lives } from "../domain/record/Lives.ts"
 import { Reference } from "../domain/record/Reference.ts"
@@ -159,5 +160,26 @@ export const Asked = Subject.make({
   template: "ctl.ask.{what}",
   stream: "CTL",
   schema: Schema.Struct({ v: Schema.Literal(1), request_id: Schema.String, reply: Inbox, question: Schema.Unknown })
+})
+/** Points the account's executor to a task's row. */
+export const OrderCommand = Subject.make({
+  template: "ord.cmd.{account}",
+  stream: "ORD_CMD",
+  schema: OrderMessage.Command,
+  plain: true,
+  names: ({ account_id }) => ({ account: account_id })
+})
+export const OrderTaskEvent = Subject.make({
+  template: "ord.evt.{account}.{task}",
+  stream: "ORD",
+  schema: OrderMessage.TaskEvent,
+  names: ({ task }) => ({ account: task.account_id, task: task.task_id })
+})
+/** What changes for an account besides its tasks: mode, limits, stops, orders of the broker, alerts. */
+export const AccountEvent = Subject.make({
+  template: "acct.evt.{account}",
+  stream: "ORD",
+  schema: OrderMessage.AccountEvent,
+  names: ({ account_id }) => ({ account: account_id })
 })
 export const deadLetter = (actor: string): string => `dlq.${Subject.escape(actor)}`

@@ -21,7 +21,13 @@ const tables = [
   "calendar_entries",
   "calendar_changes",
   "corporate_actions",
-  "corporate_action_changes"
+  "corporate_action_changes",
+  "order_tasks",
+  "order_attempts",
+  "order_outbox",
+  "order_audit",
+  "order_accounts",
+  "order_stops"
 ] as const
 
 const fill = Effect.gen(function* () {
@@ -54,6 +60,15 @@ const fill = Effect.gen(function* () {
   yield* sql`INSERT INTO corporate_actions (exchange, symbol, ex_date, kind, shares_before, shares_after, price_paise, close_paise, source,
     imported_by) VALUES ('NSE', 'M&M', '2026-02-02', 'split', 1, 2, 0, 0, '{"circular 1"}', 'a1')`
   yield* sql`INSERT INTO corporate_action_changes (action_id, change, terms, changed_by) VALUES (1, 'saved', '{"symbol":"M&M"}', 'a1')`
+  yield* sql`INSERT INTO order_tasks (owner, account_id, idempotency_key, body_hash, tag, mode, kind, request, terms_hash, reference_price, is_limit,
+    unknown_policy, deadline_at, strategy_id, basket_id, basket_place, retries, status, revision, epoch, due_at, order_id, error_type, error_message,
+    absent_at) VALUES ('u1', 'a1', 'k1', 'h', 'tag1', 'live', 'place', '{"kind":"place"}', 't', 12345678901234567890.0123456789, true, 'park',
+    '2026-08-19T03:45:00.123Z', 9007199254740991, 'b', 0, 1, 'RETRYING', 3, 9007199254740991, '2026-08-19T03:45:00.123456Z', '1', 'e', 'm', now())`
+  yield* sql`INSERT INTO order_attempts VALUES (1, 1, 'a1', '2026-08-19T03:45:00.123456Z', NULL, NULL, NULL, NULL, NULL)`
+  yield* sql`INSERT INTO order_outbox (account_id, task_id, kind, body) VALUES ('a1', 1, 'task', '{"a":1.10}')`
+  yield* sql`INSERT INTO order_audit (account_id, task_id, who, what, detail) VALUES ('a1', 1, 'u1', 'accepted', '{}')`
+  yield* sql`INSERT INTO order_accounts VALUES ('a1', 'live', 0.00000000000000000001, 1, 12345678901234567890.01, 5, 2.5, 1000)`
+  yield* sql`INSERT INTO order_stops VALUES ('*', 'because', 'admin', '2026-08-19T03:45:00.123456Z', 'token', '2026-08-19T03:46:00Z')`
   yield* sql`INSERT INTO strategy_m2m_candles VALUES (1, '2026-08-19T03:45:00Z', -999999999.99, 1000000000000.0000000001, -1e18, 0, -12.5)`
 })
 

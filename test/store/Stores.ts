@@ -9,6 +9,9 @@ import { FillRepo } from "../../src/store/FillRepo.ts"
 import { InstrumentRegistry } from "../../src/store/InstrumentRegistry.ts"
 import { InstrumentRepo } from "../../src/store/InstrumentRepo.ts"
 import { Migrated } from "../../src/store/Migrations.ts"
+import { OrderAccounts } from "../../src/store/orders/OrderAccounts.ts"
+import { OrderRepo } from "../../src/store/orders/OrderRepo.ts"
+import { Outbox } from "../../src/store/orders/Outbox.ts"
 import { PostgresLive } from "../../src/store/Postgres.ts"
 import { SettlementRepo } from "../../src/store/SettlementRepo.ts"
 import { StrategyRepo } from "../../src/store/StrategyRepo.ts"
@@ -32,7 +35,10 @@ const repositories = Layer.mergeAll(
   WindowRepo.Default,
   SettlementRepo.Default,
   CalendarRepo.Default,
-  CorporateActionRepo.Default
+  CorporateActionRepo.Default,
+  OrderRepo.Default,
+  OrderAccounts.Default,
+  Outbox.Default
 )
 
 /** Pool, migrations and repositories, composed as in main.ts: one start of the program with the database at `url`. */

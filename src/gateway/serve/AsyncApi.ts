@@ -77,6 +77,9 @@ const catalogue: Readonly<Record<Name, About>> = {
   Writer: { summary: "How a writer to Postgres is: what waits, and whether it stands still, once a second" },
   Quality: { summary: "What is odd in an underlying's data: gaps, crossed books, prices off the grid, parity violations" },
   Changed: { summary: "Subscriptions or strategies changed in the database: look now" },
+  OrderCommand: { summary: "A task of orders to look at: its row in Postgres says what to do" },
+  OrderTaskEvent: { summary: "An order task after a change, whole each time" },
+  AccountEvent: { summary: "A change of an account: mode, limits, stop or release, an order of the broker, an alert" },
   Asked: { summary: "A question of a gateway to the engine; the answer goes to the inbox that `reply` names" }
 }
 
@@ -92,6 +95,7 @@ const parameters: Readonly<Record<Holes<(typeof Subjects)[Name]["template"]> | "
   writer: "bar-writer, candle-writer or life-writer",
   expiry: "YYYY-MM-DD",
   kind: "gap, crossed_book, off_grid or parity",
+  task: "The order task's number",
   what: "What it is about",
   actor: "Who could not take the message"
 }

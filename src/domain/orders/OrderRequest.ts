@@ -1,0 +1,62 @@
+import { Schema } from "effect"
+import * as Money from "../Money.ts"
+import type * as Gate from "./Gate.ts"
+
+export const Variety = Schema.Literal("regular", "amo", "iceberg", "co")
+export const OrderType = Schema.Literal("LIMIT", "MARKET", "SL", "SL-M")
+export const Validity = Schema.Literal("DAY", "IOC", "TTL")
+
+/** A new order, by Kite's own names. Prices are rupees as decimal text. */
+export const Place = Schema.Struct({
+  kind: Schema.Literal("place"),
+  variety: Variety,
+  exchange: Schema.String,
+  tradingsymbol: Schema.String,
+  transaction_type: Schema.Literal("BUY", "SELL"),
+  quantity: Schema.Int,
+  product: Schema.Literal("NRML", "MIS", "CNC", "MTF"),
+  order_type: OrderType,
+  validity: Validity,
+  price: Schema.optional(Money.Money),
+  trigger_price: Schema.optional(Money.Money),
+  validity_ttl: Schema.optional(Schema.Int),
+  disclosed_quantity: Schema.optional(Schema.Int),
+  market_protection: Schema.optional(Money.Money),
+  iceberg_legs: Schema.optional(Schema.Int)
+})
+export type Place = typeof Place.Type
+
+/** The fields of an open order that change; those that are absent stay. */
+export const Modify = Schema.Struct({
+  kind: Schema.Literal("modify"),
+  variety: Variety,
+  order_id: Schema.String,
+  quantity: Schema.optional(Schema.Int),
+  price: Schema.optional(Money.Money),
+  trigger_price: Schema.optional(Money.Money),
+  order_type: Schema.optional(OrderType),
+  validity: Schema.optional(Validity),
+  disclosed_quantity: Schema.optional(Schema.Int),
+  market_protection: Schema.optional(Money.Money)
+})
+export type Modify = typeof Modify.Type
+
+export const Cancel = Schema.Struct({ kind: Schema.Literal("cancel"), variety: Variety, order_id: Schema.String })
+export type Cancel = typeof Cancel.Type
+
+/** What a task asks of the broker, as Postgres keeps it. */
+export const OrderRequest = Schema.Union(Place, Modify, Cancel)
+export type OrderRequest = typeof OrderRequest.Type
+
+/** The order as the gate checks it. */
+export const gated = (it: Place): Gate.Order => ({
+  variety: it.variety,
+  side: it.transaction_type,
+  quantity: it.quantity,
+  product: it.product,
+  orderType: it.order_type,
+  price: it.price ?? null,
+  triggerPrice: it.trigger_price ?? null,
+  validity: it.validity,
+  marketProtection: it.market_protection ?? null
+})

@@ -1,0 +1,155 @@
+import * as SqlClient from "@effect/sql/SqlClient"
+import * as SqlSchema from "@effect/sql/SqlSchema"
+import { Effect, Option, Schema } from "effect"
+import * as Money from "../../domain/Money.ts"
+import { Mode } from "../../domain/orders/OrderMessage.ts"
+import { NumericColumn, TimeColumn } from "../Columns.ts"
+import * as Postgres from "../Postgres.ts"
+import * as StoreError from "../StoreError.ts"
+import * as Outbox from "./Outbox.ts"
+
+/** The scope of a stop of all accounts. No account id looks like it. */
+export const everyAccount = "*"
+/** How long a release may be confirmed after it was asked for. */
+export const releaseMsMax = 60_000
+
+const limits = {
+  maxOrderValue: Schema.NullOr(NumericColumn),
+  maxPositionLots: Schema.NullOr(Schema.Int),
+  maxDailyLoss: Schema.NullOr(NumericColumn),
+  maxOrdersPerDay: Schema.NullOr(Schema.Int),
+  priceBandPercent: Schema.NullOr(NumericColumn),
+  duplicateWindowMs: Schema.NullOr(Schema.Int)
+}
+const Limits = Schema.Struct(limits)
+export type Limits = typeof Limits.Type
+const Settings = Schema.Struct({ mode: Mode, ...limits })
+const Stop = Schema.Struct({
+  scope: Schema.String,
+  reason: Schema.String,
+  stoppedBy: Schema.String,
+  stoppedAt: TimeColumn,
+  releaseToken: Schema.NullOr(Schema.String),
+  releaseUntil: Schema.NullOr(TimeColumn)
+})
+export type Stop = typeof Stop.Type
+
+export interface AccountSettings {
+  readonly mode: Mode
+  readonly limits: Limits
+  /** The stop that applies, of the account or of all accounts; null: orders may be sent. */
+  readonly stop: Stop | null
+}
+
+const noLimits: Limits = {
+  maxOrderValue: null,
+  maxPositionLots: null,
+  maxDailyLoss: null,
+  maxOrdersPerDay: null,
+  priceBandPercent: null,
+  duplicateWindowMs: null
+}
+const text = (value: Money.Decimal | null): string | null => (value === null ? null : Money.format(value))
+const encodeLimits = Schema.encodeSync(Limits)
+
+const makeReads = (sql: SqlClient.SqlClient) => {
+  const settings = SqlSchema.findOne({
+    Request: Schema.String,
+    Result: Settings,
+    execute: (accountId) => sql`SELECT mode, max_order_value AS "maxOrderValue", max_position_lots AS "maxPositionLots",
+      max_daily_loss AS "maxDailyLoss", max_orders_per_day AS "maxOrdersPerDay", price_band_percent AS "priceBandPercent",
+      duplicate_window_ms AS "duplicateWindowMs" FROM order_accounts WHERE account_id = ${accountId}`
+  })
+  const stops = SqlSchema.findAll({
+    Request: Schema.String,
+    Result: Stop,
+    execute: (accountId) => sql`SELECT scope, reason, stopped_by AS "stoppedBy", stopped_at AS "stoppedAt", release_token AS "releaseToken",
+      release_until AS "releaseUntil" FROM order_stops WHERE scope IN (${accountId}, ${everyAccount}) ORDER BY scope DESC`
+  })
+  return (accountId: string) =>
+    Effect.gen(function* () {
+      const found = Option.getOrUndefined(yield* settings(accountId))
+      const [stop] = yield* stops(accountId)
+      // An account without a row has never been switched to live.
+      return { mode: found?.mode ?? "paper", limits: found ?? noLimits, stop: stop ?? null } satisfies AccountSettings
+    })
+}
+
+const makeChanges = (sql: SqlClient.SqlClient) => {
+  const { event, line } = Outbox.writes(sql)
+  const announce = (accountId: string, who: string, kind: string, message: string, detail: unknown) =>
+    Effect.zipRight(
+      event({ accountId, taskId: null, kind, body: { message, detail } }),
+      line({ accountId, taskId: null, who, what: kind, detail })
+    )
+  const setMode = (accountId: string, mode: Mode, who: string) =>
+    Effect.zipRight(
+      sql`INSERT INTO order_accounts (account_id, mode) VALUES (${accountId}, ${mode})
+        ON CONFLICT (account_id) DO UPDATE SET mode = excluded.mode, updated_at = now()`,
+      announce(accountId, who, "mode", `the account is in ${mode} mode`, { mode })
+    ).pipe(Postgres.transaction(sql))
+  const setLimits = (accountId: string, it: Limits, who: string) =>
+    Effect.zipRight(
+      sql`INSERT INTO order_accounts (account_id, max_order_value, max_position_lots, max_daily_loss, max_orders_per_day, price_band_percent,
+          duplicate_window_ms)
+        VALUES (${accountId}, ${text(it.maxOrderValue)}::numeric, ${it.maxPositionLots}, ${text(it.maxDailyLoss)}::numeric, ${it.maxOrdersPerDay},
+          ${text(it.priceBandPercent)}::numeric, ${it.duplicateWindowMs})
+        ON CONFLICT (account_id) DO UPDATE SET max_order_value = excluded.max_order_value, max_position_lots = excluded.max_position_lots,
+          max_daily_loss = excluded.max_daily_loss, max_orders_per_day = excluded.max_orders_per_day,
+          price_band_percent = excluded.price_band_percent, duplicate_window_ms = excluded.duplicate_window_ms, updated_at = now()`,
+      announce(accountId, who, "limits", "the account's limits changed", encodeLimits(it))
+    ).pipe(Postgres.transaction(sql))
+
+  const announceAll = (accounts: ReadonlyArray<string>, who: string, kind: string, message: string, detail: unknown) =>
+    Effect.forEach(accounts, (accountId) => announce(accountId, who, kind, message, detail), { discard: true })
+  /** Stopping again ends a release that waits for its second step. */
+  const stop = (scope: string, accounts: ReadonlyArray<string>, reason: string, who: string) =>
+    Effect.zipRight(
+      sql`INSERT INTO order_stops (scope, reason, stopped_by) VALUES (${scope}, ${reason}, ${who})
+        ON CONFLICT (scope) DO UPDATE SET reason = excluded.reason, stopped_by = excluded.stopped_by, stopped_at = now(),
+          release_token = NULL, release_until = NULL`,
+      announceAll(accounts, who, "killed", `orders are stopped: ${reason}`, { scope, reason })
+    ).pipe(Postgres.transaction(sql))
+  const askRelease = (scope: string, token: string, untilMs: number, who: string) =>
+    Effect.gen(function* () {
+      const rows =
+        yield* sql`UPDATE order_stops SET release_token = ${token}, release_until = ${new Date(untilMs).toISOString()}::timestamptz
+        WHERE scope = ${scope} RETURNING scope`
+      if (rows.length > 0) yield* line({ accountId: scope, taskId: null, who, what: "release asked", detail: {} })
+      return rows.length > 0
+    }).pipe(Postgres.transaction(sql))
+  const release = (scope: string, accounts: ReadonlyArray<string>, token: string, nowMs: number, who: string) =>
+    Effect.gen(function* () {
+      const rows = yield* sql`DELETE FROM order_stops WHERE scope = ${scope} AND release_token = ${token}
+        AND release_until > ${new Date(nowMs).toISOString()}::timestamptz RETURNING scope`
+      if (rows.length > 0) yield* announceAll(accounts, who, "released", "orders may be sent again", { scope })
+      return rows.length > 0
+    }).pipe(Postgres.transaction(sql))
+  return { setMode, setLimits, stop, askRelease, release } as const
+}
+
+/** How orders of each account are limited: its mode, its limits, and its stop. Every change writes its event and its line of the audit. */
+export class OrderAccounts extends Effect.Service<OrderAccounts>()("store/orders/OrderAccounts", {
+  effect: Effect.gen(function* () {
+    const sql = yield* SqlClient.SqlClient
+    const settings = makeReads(sql)
+    const { askRelease, release, setLimits, setMode, stop } = makeChanges(sql)
+    return {
+      /** An account without settings is in paper mode and has no limits. */
+      settings: (accountId: string) => StoreError.guardRead(settings(accountId)).pipe(Effect.withSpan("OrderAccounts.settings")),
+      setMode: (accountId: string, mode: Mode, who: string) =>
+        StoreError.guard(setMode(accountId, mode, who)).pipe(Effect.asVoid, Effect.withSpan("OrderAccounts.setMode")),
+      setLimits: (accountId: string, limits: Limits, who: string) =>
+        StoreError.guard(setLimits(accountId, limits, who)).pipe(Effect.asVoid, Effect.withSpan("OrderAccounts.setLimits")),
+      /** `scope` is an account or `everyAccount`; `accounts` are those that it stops. */
+      stop: (scope: string, accounts: ReadonlyArray<string>, reason: string, who: string) =>
+        StoreError.guard(stop(scope, accounts, reason, who)).pipe(Effect.asVoid, Effect.withSpan("OrderAccounts.stop")),
+      /** The first step of a release. False if nothing is stopped. */
+      askRelease: (scope: string, token: string, untilMs: number, who: string) =>
+        StoreError.guardRead(askRelease(scope, token, untilMs, who)).pipe(Effect.withSpan("OrderAccounts.askRelease")),
+      /** The second step. False if the token is another one, or too old. */
+      release: (scope: string, accounts: ReadonlyArray<string>, token: string, nowMs: number, who: string) =>
+        StoreError.guardRead(release(scope, accounts, token, nowMs, who)).pipe(Effect.withSpan("OrderAccounts.release"))
+    } as const
+  })
+}) {}
