@@ -1,3 +1,5 @@
+import type { Agent as HttpAgent } from "node:http"
+import type { Agent as HttpsAgent } from "node:https"
 import { Clock, Effect, Either, type Exit, Metric, ParseResult, RateLimiter, Redacted, Schema } from "effect"
 import { KiteConnect } from "kiteconnect"
 import type { Account } from "./Accounts.ts"
@@ -26,13 +28,16 @@ export interface Call<A> {
   readonly secrets?: ReadonlyArray<Redacted.Redacted>
   /** Whether the answer itself is a secret. */
   readonly isAnswerSecret?: boolean
-  readonly family?: "quote" | "historical" | "other"
+  /** `order`: the account's executor keeps the limits of orders, because a wait here would come after its last check. */
+  readonly family?: "quote" | "historical" | "order" | "other"
   readonly timeoutMs?: number
   readonly bytesMax?: number
 }
 
 export interface Settings {
   readonly requestTimeoutMs: number
+  /** Connections that only this client uses; without them it shares those of the process. */
+  readonly agents?: { readonly httpAgent: HttpAgent; readonly httpsAgent: HttpsAgent }
 }
 export const defaults: Settings = { requestTimeoutMs: 10_000 }
 
@@ -78,7 +83,7 @@ const header = (headers: unknown, name: string): string | null => {
  * kiteconnect loses the HTTP status, reads times in the host's zone and accepts answers of an unknown content type. Therefore each request
  * carries a response transformer that keeps the raw answer, and we ignore kiteconnect's own result.
  */
-const wrap = (kite: Kite) => {
+const wrap = (kite: Kite, agents: Settings["agents"]) => {
   const sender = senderOf(kite)
   const send = sender.request.bind(sender)
   let current: Tap | undefined
@@ -87,6 +92,7 @@ const wrap = (kite: Kite) => {
     if (tap === undefined) return Promise.reject(new Error("a call to Kite did not go through KiteClient.send"))
     return send({
       ...options,
+      ...agents,
       signal: tap.signal,
       timeout: 0, // only the caller's Effect.timeout limits the time; it aborts the signal
       maxRedirects: 0, // Kite's API has none, and a redirect would carry the Authorization header elsewhere
@@ -243,13 +249,14 @@ const makeSpacing = (spacingMs: number) =>
 /** Sends calls to Kite for one account, within Kite's rate limits and with typed errors. It never retries. */
 export const make = (account: Account, settings: Settings = defaults) =>
   Effect.gen(function* () {
-    const limits: Readonly<Record<"quote" | "historical" | "other", RateLimiter.RateLimiter>> = {
+    const limits: Readonly<Record<"quote" | "historical" | "order" | "other", RateLimiter.RateLimiter>> = {
+      order: (self) => self,
       quote: yield* makeSpacing(quoteSpacingMs),
       historical: yield* RateLimiter.make({ limit: 1, interval: historicalSpacingMs }),
       other: yield* RateLimiter.make({ limit: 1, interval: otherSpacingMs })
     }
     const kite = yield* Effect.sync(() => new KiteConnect({ api_key: Redacted.value(account.apiKey), root: account.root }))
-    const dispatch = yield* Effect.sync(() => wrap(kite))
+    const dispatch = yield* Effect.sync(() => wrap(kite, settings.agents))
 
     const send = <A>(call: Call<A>): Effect.Effect<A, KiteError.KiteError> => {
       const timeoutMs = call.timeoutMs ?? settings.requestTimeoutMs

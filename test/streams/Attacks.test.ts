@@ -360,16 +360,17 @@ layer(World, { excludeTestServices: true })("Attacks", (it) => {
           }))
         )
         const before = yield* settingsOf
+        const isOpen = (subject: string) => subject.startsWith("ctl.") || subject.startsWith("ord.cmd.")
         const heard: Array<{ readonly subject: string; readonly data: Uint8Array }> = []
         engine.subscribe(">", { callback: (_, { subject, data }) => void (victims.includes(subject) && heard.push({ subject, data })) })
         yield* Effect.promise(() => engine.flush())
 
         const gateway = yield* connectAs("gateway")
         yield* Effect.promise(async () => {
-          // These two subjects take any body from it. From there it must not get any further.
-          for (const subject of ["ctl.changed.forged", "ctl.ask.forged"]) gateway.publish(subject, forged)
+          // These subjects take any body from it. From there it must not get any further.
+          for (const subject of ["ctl.changed.forged", "ctl.ask.forged", "ord.cmd.forged"]) gateway.publish(subject, forged)
           for (const victim of victims.filter((one) => !one.startsWith("$JS.API."))) {
-            if (!victim.startsWith("ctl.")) gateway.publish(victim, forged)
+            if (!isOpen(victim)) gateway.publish(victim, forged)
             for (const [verb, body] of verbs) gateway.publish(`$JS.API.${verb}`, body, { reply: victim })
             for (const name of all)
               for (const [verb, body] of redirections(name, victim)) gateway.publish(`$JS.API.${verb}`, body, { reply: victim })
@@ -380,7 +381,7 @@ layer(World, { excludeTestServices: true })("Attacks", (it) => {
         yield* until("a delivery that the server redirects has come", () => heard.some(({ subject }) => subject === "strat.m2m.demo.777"))
 
         const isForged = (data: Uint8Array) => Buffer.compare(data, forged) === 0
-        const spread = heard.filter(({ subject, data }) => isForged(data) && !subject.startsWith("ctl."))
+        const spread = heard.filter(({ subject, data }) => isForged(data) && !isOpen(subject))
         assert.deepStrictEqual(
           spread.map(({ subject }) => subject),
           []

@@ -69,6 +69,7 @@ const within = <A, E, R>(program: (handles: Handles) => Effect.Effect<A, E, R>) 
     const broker = Broker.make({
       session: () => undefined as never,
       rest: () => Either.right(rest as never),
+      orders: () => undefined as never,
       pool: () => undefined as never
     })
     const clock = MarketClock.make({

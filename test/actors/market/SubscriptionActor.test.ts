@@ -51,6 +51,7 @@ const within = <A, E, R>(program: (setMarket: (ist: string) => void) => Effect.E
     const broker = Broker.make({
       session: () => undefined as never,
       rest: () => Either.right(rest as never),
+      orders: () => undefined as never,
       pool: () => undefined as never
     })
     const clock = MarketClock.make({

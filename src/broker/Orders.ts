@@ -1,0 +1,154 @@
+import { Agent as HttpAgent } from "node:http"
+import { Agent as HttpsAgent } from "node:https"
+import { Effect, Either, Schema } from "effect"
+import * as Money from "../domain/Money.ts"
+import type { OrderRequest, Place } from "../domain/orders/OrderRequest.ts"
+import * as Outcome from "../domain/orders/Outcome.ts"
+import * as KiteClient from "./KiteClient.ts"
+import type * as KiteError from "./KiteError.ts"
+import type { KiteSession } from "./KiteSession.ts"
+
+/** Connections for orders of one account. Market data and history use others, so they never delay a send. */
+const connectionsMax = 8
+
+const Order = Schema.Struct({
+  order_id: Schema.String,
+  tag: Schema.optionalWith(Schema.NullOr(Schema.String), { default: () => null }),
+  status: Schema.String,
+  status_message: Schema.optionalWith(Schema.NullOr(Schema.String), { default: () => null }),
+  variety: Schema.String,
+  exchange: Schema.String,
+  tradingsymbol: Schema.String,
+  transaction_type: Schema.String,
+  order_type: Schema.String,
+  product: Schema.String,
+  validity: Schema.String,
+  quantity: Schema.Number,
+  filled_quantity: Schema.Number,
+  pending_quantity: Schema.Number,
+  price: Schema.Number,
+  trigger_price: Schema.Number,
+  average_price: Schema.Number
+})
+/** An order of the broker's book, in Kite's own names. Prices are rupees as Kite prints them. */
+export type Order = typeof Order.Type
+
+/** States in which an order changes no more. Source: kite.trade/docs/connect/v3/orders. */
+const ended: ReadonlySet<string> = new Set(["COMPLETE", "CANCELLED", "REJECTED"])
+export const isOpen = ({ status }: Order): boolean => !ended.has(status)
+
+const readOrders = KiteClient.json(Schema.Array(Order))
+const readPlaced = KiteClient.json(Schema.Struct({ order_id: Schema.String }))
+const readPositions = KiteClient.json(Schema.Struct({ net: Schema.Array(Schema.Struct({ pnl: Schema.Number })) }))
+
+/** The agents of an orders client, closed with the scope. */
+export const agents = Effect.acquireRelease(
+  Effect.sync(() => {
+    const options = { keepAlive: true, maxSockets: connectionsMax }
+    return { httpAgent: new HttpAgent(options), httpsAgent: new HttpsAgent(options) }
+  }),
+  ({ httpAgent, httpsAgent }) =>
+    Effect.sync(() => {
+      httpAgent.destroy()
+      httpsAgent.destroy()
+    })
+)
+
+/** Fields as the form of Kite's request has them, without those that are absent. */
+const formOf = (fields: Readonly<Record<string, string | number | Money.Decimal | undefined>>): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(fields).flatMap(([name, value]) =>
+      value === undefined ? [] : [[name, Money.Decimal.isDecimal(value) ? Money.format(value) : String(value)]]
+    )
+  )
+
+const placeForm = ({ iceberg_legs, kind: _kind, quantity, variety: _variety, ...rest }: Place, tag: string) =>
+  formOf({
+    ...rest,
+    quantity,
+    tag,
+    ...(iceberg_legs === undefined ? {} : { iceberg_legs, iceberg_quantity: Math.ceil(quantity / iceberg_legs) })
+  })
+
+/** Kite's client adds the variety and the order's id to the form that it is given. Its types want numbers where a form has text. */
+const request = (kite: KiteClient.Kite, it: OrderRequest, tag: string): Promise<unknown> => {
+  switch (it.kind) {
+    case "place":
+      return kite.placeOrder(it.variety, placeForm(it, tag) as never)
+    case "modify": {
+      const { kind: _kind, order_id, variety, ...changes } = it
+      return kite.modifyOrder(variety, order_id, formOf(changes) as never)
+    }
+    case "cancel":
+      return kite.cancelOrder(it.variety, it.order_id)
+  }
+}
+
+/** What a failure of the broker layer says about a request that was being sent. Only a refused connection proves that no byte left. */
+const replyOf = (error: KiteError.KiteError): Outcome.Reply => {
+  const { Answer, Lost, NotSent } = Outcome.Reply
+  switch (error._tag) {
+    case "KiteRefused":
+      return Answer({ httpStatus: error.status, errorType: error.errorType, message: error.reason, orderId: null })
+    case "SessionExpired":
+    case "InvalidCredentials":
+      return Answer({ httpStatus: error.status ?? 403, errorType: "TokenException", message: error.reason, orderId: null })
+    case "RateLimited":
+      return Answer({ httpStatus: error.status, errorType: null, message: error.reason, orderId: null })
+    case "UnparsableResponse":
+      return Answer({ httpStatus: error.status, errorType: null, message: error.problem, orderId: null })
+    case "HostNotResolved":
+      return NotSent({ reason: error.message })
+    case "KiteUnreachable":
+      return error.code === "ECONNREFUSED" ? NotSent({ reason: error.message }) : Lost({ reason: error.message })
+    case "KiteTimeout":
+      return Lost({ reason: error.message })
+  }
+}
+
+export type Sent = Outcome.Reply | { readonly _tag: "Fenced" }
+
+/** Sends one account's orders by a client with connections of its own. It never retries, because each request may be an order. */
+export const make = (session: KiteSession, client: KiteClient.KiteClient) => {
+  const get = <A>(op: string, run: (kite: KiteClient.Kite) => Promise<unknown>, read: KiteClient.Call<A>["read"]) => {
+    const once = (token: Parameters<typeof session.renew>[0]) => client.send({ op, token, run, read, family: "order" })
+    return Effect.flatMap(session.token, (token) =>
+      Effect.catchTag(once(token), "SessionExpired", () => Effect.flatMap(session.renew(token), once))
+    )
+  }
+  const send = (it: OrderRequest, tag: string, maySend: () => boolean): Effect.Effect<Sent> =>
+    Effect.gen(function* () {
+      const token = yield* Effect.either(session.token)
+      if (Either.isLeft(token)) {
+        // Without a token nothing was sent. Only credentials that a person must correct are final.
+        return token.left._tag === "InvalidCredentials" ? replyOf(token.left) : Outcome.Reply.NotSent({ reason: token.left.message })
+      }
+      let isFenced = false
+      const run = (kite: KiteClient.Kite) => {
+        isFenced = !maySend()
+        return isFenced ? Promise.reject(new Error("fenced")) : request(kite, it, tag)
+      }
+      const answer = yield* Effect.either(
+        client.send({ op: `order_${it.kind}`, token: token.right, run, read: readPlaced, family: "order" })
+      )
+      if (isFenced) return { _tag: "Fenced" } as const
+      return Either.match(answer, {
+        onLeft: replyOf,
+        onRight: ({ order_id }) => Outcome.Reply.Answer({ httpStatus: 200, errorType: null, message: null, orderId: order_id })
+      })
+    })
+  return {
+    /** Sends a request. `maySend` is asked as the last act before it is written. */
+    send,
+    /** Today's orders of the account. */
+    book: get("orders", (kite) => kite.getOrders(), readOrders),
+    /** The day's profit of all positions by the broker's own figures. */
+    dayProfit: Effect.map(
+      get("positions", (kite) => kite.getPositions(), readPositions),
+      ({ net }) => net.reduce((sum, { pnl }) => sum.plus(Money.ofNumber(pnl)), Money.zero)
+    ),
+    /** Signs in again after the broker refused the token. */
+    renew: Effect.flatMap(session.token, session.renew)
+  } as const
+}
+export type Orders = ReturnType<typeof make>
