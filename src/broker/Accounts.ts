@@ -22,6 +22,7 @@ export type Login = Data.TaggedEnum<{
 }>
 export const Login = Data.taggedEnum<Login>()
 
+/** Changes of the other fields begin a new session. */
 export interface Account {
   readonly accountId: AccountId
   readonly userId: string
@@ -148,33 +149,81 @@ const readProblems: Readonly<Record<string, string>> = {
   BadResource: "it is no file"
 }
 
-/** The broker accounts of this platform, from the JSON array in the file ACCOUNTS_FILE. */
-export class Accounts extends Effect.Service<Accounts>()("broker/Accounts", {
-  effect: Effect.gen(function* () {
-    const path = yield* Config.nonEmptyString("ACCOUNTS_FILE")
-    const files = yield* FileSystem.FileSystem
-    const read = files.readFileString(path).pipe(
-      Effect.mapError(
-        (error) =>
-          new AccountsInvalid({
-            path,
-            field: null,
-            problem: readProblems[error._tag === "SystemError" ? error.reason : ""] ?? "cannot be read"
-          })
-      ),
-      Effect.flatMap((content) => parse(path, content))
+/** How often the file is read. It is small, and a watch of the file system misses changes of a mounted file. */
+const readEvery = "1 second"
+
+/** The accounts in force, and what is wrong with the file now; null if nothing is. */
+interface InForce {
+  byId: ReadonlyMap<string, Account>
+  content: string
+  problem: AccountsInvalid | null
+}
+
+const byIdOf = (accounts: ReadonlyArray<Account>): ReadonlyMap<string, Account> =>
+  new Map(accounts.map((account) => [account.accountId, account]))
+
+const readFile = (path: string) =>
+  Effect.flatMap(FileSystem.FileSystem, (files) =>
+    Effect.mapError(
+      files.readFileString(path),
+      (error) =>
+        new AccountsInvalid({
+          path,
+          field: null,
+          problem: readProblems[error._tag === "SystemError" ? error.reason : ""] ?? "cannot be read"
+        })
     )
-    const all = yield* read
-    const byIdMap = new Map<string, Account>(all.map((account) => [account.accountId, account]))
-    const ids: ReadonlyArray<AccountId> = all.map((account) => account.accountId)
+  )
+
+/** Takes over a changed file. A file that is wrong at two looks in a row is a problem; at the first one somebody may be writing it. */
+const follow = (path: string, inForce: InForce) => {
+  let isSuspect = false
+  const refuse = (problem: AccountsInvalid) =>
+    Effect.suspend(() => {
+      const isNews = isSuspect && inForce.problem?.message !== problem.message
+      if (isSuspect) inForce.problem = problem
+      isSuspect = true
+      return isNews ? Effect.logError(`${problem.message}; the accounts that it had before stay in force`) : Effect.void
+    })
+  const accept = (content: string, accounts: ReadonlyArray<Account>) =>
+    Effect.suspend(() => {
+      inForce.byId = byIdOf(accounts)
+      inForce.content = content
+      inForce.problem = null
+      isSuspect = false
+      return Effect.logInfo("ACCOUNTS_FILE read again").pipe(Effect.annotateLogs({ accounts: accounts.length }))
+    })
+  return readFile(path).pipe(
+    Effect.flatMap((content) => {
+      if (content !== inForce.content) return Effect.flatMap(parse(path, content), (accounts) => accept(content, accounts))
+      inForce.problem = null
+      isSuspect = false
+      return Effect.void
+    }),
+    Effect.catchAll(refuse),
+    Effect.delay(readEvery),
+    Effect.forever
+  )
+}
+
+/**
+ * The broker accounts of this platform, from the JSON array in the file ACCOUNTS_FILE. The file may change while the platform runs: accounts
+ * come, go and change with it. A file that cannot be used changes nothing.
+ */
+export class Accounts extends Effect.Service<Accounts>()("broker/Accounts", {
+  scoped: Effect.gen(function* () {
+    const path = yield* Config.nonEmptyString("ACCOUNTS_FILE")
+    const content = yield* readFile(path)
+    const inForce: InForce = { byId: byIdOf(yield* parse(path, content)), content, problem: null }
+    yield* Effect.forkScoped(follow(path, inForce))
+    const ids = (): ReadonlyArray<AccountId> => Array.from(inForce.byId.values(), ({ accountId }) => accountId)
     return {
-      all,
+      all: (): ReadonlyArray<Account> => [...inForce.byId.values()],
       ids,
-      /** Reads from the file how an account signs in. `npm run login` writes a new session there while the platform runs. */
-      login: (account: Account): Effect.Effect<Login, AccountsInvalid> =>
-        Effect.map(read, (now) => now.find(({ accountId }) => accountId === account.accountId)?.login ?? Login.Absent()),
       byId: (id: string): Either.Either<Account, UnknownAccount> =>
-        Either.fromNullable(byIdMap.get(id), () => new UnknownAccount({ account: id, known: ids }))
+        Either.fromNullable(inForce.byId.get(id), () => new UnknownAccount({ account: id, known: ids() })),
+      /** Why the file is not in force as it is now; null if it is. */
+      problem: (): string | null => inForce.problem?.message ?? null
     } as const
   }),
   dependencies: [NodeFileSystem.layer]

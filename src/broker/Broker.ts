@@ -1,13 +1,14 @@
-import { Config, Context, Duration, Effect, Either } from "effect"
+import { Config, Context, Data, Deferred, Duration, Effect, Either, ExecutionStrategy, Exit, Option, Redacted, Scope } from "effect"
 import * as ConnectionPool from "../domain/accounts/ConnectionPool.ts"
 import * as OrderDecider from "../domain/orders/OrderDecider.ts"
-import { Accounts } from "./Accounts.ts"
+import { type Account, Accounts, Login } from "./Accounts.ts"
 import * as KiteClient from "./KiteClient.ts"
 import { UnknownAccount } from "./KiteError.ts"
 import * as KitePool from "./KitePool.ts"
 import * as KiteRest from "./KiteRest.ts"
 import * as KiteSession from "./KiteSession.ts"
 import * as KiteSocket from "./KiteSocket.ts"
+import * as Metrics from "./Metrics.ts"
 import * as Orders from "./Orders.ts"
 
 const milliseconds = (name: string, fallbackMs: number) =>
@@ -28,42 +29,107 @@ const settings = Config.all({
   )
 })
 
-/** How often the sessions look for a dead token and for another login. */
+/** How often the sessions follow the accounts, look for a dead token and for another login. */
 const lookEvery = "1 second"
 
 /** The time of tokens in this process. The broker layer knows neither the market's time nor the rules in force. */
 export class Tokens extends Context.Tag("broker/Tokens")<Tokens, KiteSession.TokenTime>() {}
 
-interface Held {
+/** The account was removed, or changed so that it needs another session. */
+export class AccountChanged extends Data.TaggedError("AccountChanged")<{ readonly account: string }> {
+  override get message() {
+    return `account ${this.account} was changed or removed in ACCOUNTS_FILE`
+  }
+}
+
+/** One account's session, for as long as the account stays as it is. */
+interface Entry {
+  readonly account: Account
   readonly session: KiteSession.KiteSession
   readonly rest: KiteRest.KiteRest
   readonly orders: Orders.Orders
+  readonly scope: Scope.CloseableScope
+  readonly changed: Deferred.Deferred<never, AccountChanged>
 }
+
+const same = (one: Redacted.Redacted, other: Redacted.Redacted) => Redacted.value(one) === Redacted.value(other)
+/** Whether one session can serve both. How an account signs in may change during a session. */
+const isSameSession = (one: Account, other: Account): boolean =>
+  one.root === other.root &&
+  one.socketRoot === other.socketRoot &&
+  one.userId === other.userId &&
+  same(one.apiKey, other.apiKey) &&
+  same(one.apiSecret, other.apiSecret)
+
+/** Keeps one session for each account of ACCOUNTS_FILE. */
+const keepSessions = ({ requestTimeoutMs, orderTimeoutMs }: { readonly requestTimeoutMs: number; readonly orderTimeoutMs: number }) =>
+  Effect.gen(function* () {
+    const accounts = yield* Accounts
+    const time = yield* Tokens
+    const parent = yield* Effect.scope
+    const entries = new Map<string, Entry>()
+
+    const open = (account: Account) =>
+      Effect.gen(function* () {
+        const scope = yield* Scope.fork(parent, ExecutionStrategy.sequential)
+        const client = yield* KiteClient.make(account, { requestTimeoutMs })
+        const login = () => Either.match(accounts.byId(account.accountId), { onLeft: () => Login.Absent(), onRight: (now) => now.login })
+        const session = yield* Scope.extend(KiteSession.make({ client, login, time }), scope)
+        const agents = yield* Scope.extend(Orders.agents, scope)
+        const forOrders = yield* KiteClient.make(account, { requestTimeoutMs: orderTimeoutMs, agents })
+        entries.set(account.accountId, {
+          account,
+          session,
+          rest: KiteRest.make(session),
+          orders: Orders.make(session, forOrders),
+          scope,
+          changed: yield* Deferred.make<never, AccountChanged>()
+        })
+      })
+    const close = ({ account, scope, changed }: Entry) =>
+      Effect.gen(function* () {
+        entries.delete(account.accountId)
+        yield* Deferred.fail(changed, new AccountChanged({ account: account.accountId }))
+        yield* Scope.close(scope, Exit.void)
+        Metrics.loginRequired.forget(account.accountId)
+      })
+    const settle = Effect.gen(function* () {
+      for (const entry of [...entries.values()]) {
+        const isSame = Option.exists(Either.getRight(accounts.byId(entry.account.accountId)), (now) => isSameSession(entry.account, now))
+        if (!isSame) yield* close(entry)
+      }
+      for (const account of accounts.all()) if (!entries.has(account.accountId)) yield* open(account)
+    })
+    yield* settle
+    const look = Effect.suspend(() => Effect.forEach(entries.values(), ({ session }) => session.look, { concurrency: "unbounded" }))
+    yield* Effect.zipRight(settle, look).pipe(Effect.delay(lookEvery), Effect.forever, Effect.forkScoped)
+    return entries as ReadonlyMap<string, Entry>
+  })
 
 /** One session per account and process, because a second login with an api_key would end the first login's token. */
 export class Broker extends Effect.Service<Broker>()("broker/Broker", {
   scoped: Effect.gen(function* () {
     const accounts = yield* Accounts
-    const time = yield* Tokens
-    const { requestTimeoutMs, orderTimeoutMs, backoffMaxMs, livenessMs, checkEveryMs, tokensMax } = yield* settings
-    const held = new Map<string, Held>()
-    for (const account of accounts.all) {
-      const client = yield* KiteClient.make(account, { requestTimeoutMs })
-      const session = yield* KiteSession.make({ client, login: accounts.login(account), time })
-      const forOrders = yield* KiteClient.make(account, { requestTimeoutMs: orderTimeoutMs, agents: yield* Orders.agents })
-      held.set(account.accountId, { session, rest: KiteRest.make(session), orders: Orders.make(session, forOrders) })
-    }
-    const lookAll = Effect.suspend(() =>
-      Effect.forEach(held.values(), ({ session }) => session.look, { concurrency: "unbounded", discard: true })
-    )
-    yield* lookAll.pipe(Effect.delay(lookEvery), Effect.forever, Effect.forkScoped)
+    const { backoffMaxMs, livenessMs, checkEveryMs, tokensMax, ...timeouts } = yield* settings
+    const entries = yield* keepSessions(timeouts)
     const entryOf = (accountId: string) =>
-      Either.fromNullable(held.get(accountId), () => new UnknownAccount({ account: accountId, known: accounts.ids }))
+      Either.fromNullable(entries.get(accountId), () => new UnknownAccount({ account: accountId, known: accounts.ids() }))
     return {
       session: (accountId: string) => Either.map(entryOf(accountId), (entry) => entry.session),
+      /** An effect that fails when the account's session of now is over, because the account changed. */
+      untilChanged: (accountId: string) => Either.map(entryOf(accountId), ({ changed }) => Deferred.await(changed)),
       rest: (accountId: string) => Either.map(entryOf(accountId), (entry) => entry.rest),
       /** What sends the account's orders. */
       orders: (accountId: string) => Either.map(entryOf(accountId), (entry) => entry.orders),
+      /** Asks one account after the other until one answers; those that need a login last. Fails with the last one's failure. */
+      any: <A, E>(ask: (rest: KiteRest.KiteRest) => Effect.Effect<A, E>): Effect.Effect<A, E | UnknownAccount> => {
+        const known = [...entries.values()]
+        const isWaiting = ({ session }: Entry) => session.status().state === "login_required"
+        const ordered = [...known.filter((one) => !isWaiting(one)), ...known.filter(isWaiting)]
+        return ordered.length === 0
+          ? new UnknownAccount({ account: "(any)", known: [] })
+          : Effect.firstSuccessOf(ordered.map(({ rest }) => ask(rest)))
+      },
       /** The account's connections, closed with the scope. One connects when `change` first names an instrument. */
       pool: (accountId: string, options: Pick<KitePool.Options, "events" | "dueSinceMs">) =>
         Effect.flatMap(entryOf(accountId), ({ session }) =>

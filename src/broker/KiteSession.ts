@@ -1,6 +1,6 @@
 import { type Clock, Deferred, Effect, Exit, Fiber, Redacted } from "effect"
 import type { SessionStatus } from "../domain/market/TickerStatus.ts"
-import type { AccountsInvalid, Login } from "./Accounts.ts"
+import type { Login } from "./Accounts.ts"
 import type * as KiteClient from "./KiteClient.ts"
 import type * as KiteError from "./KiteError.ts"
 import * as KiteLogin from "./KiteLogin.ts"
@@ -44,8 +44,8 @@ interface Required {
 
 export interface Options {
   readonly client: KiteClient.KiteClient
-  /** Reads how the account signs in now: a person may have stored a new session since the start. */
-  readonly login: Effect.Effect<Login, AccountsInvalid>
+  /** How the account signs in now: a person may have stored a new session since the start. */
+  readonly login: () => Login
   readonly time: TokenTime
 }
 
@@ -103,7 +103,7 @@ class Standing {
     this.required = required
     if (required === null) this.mayCall.unsafeOpen()
     else this.mayCall.unsafeClose()
-    Metrics.loginRequired(this.#account, required === null ? 0 : 1)
+    Metrics.loginRequired.set(this.#account, required === null ? 0 : 1)
   }
 }
 
@@ -115,20 +115,11 @@ const statusOf = ({ held, required }: Standing, login: Login): SessionStatus => 
   detail: required?.reason ?? null
 })
 
-/** What the steps of one session share. `newest` is how the account signs in, as last read. */
+/** What the steps of one session share. */
 interface Parts extends Options {
   readonly standing: Standing
   readonly clock: Clock.Clock
-  newest: Login
 }
-
-const readLogin = (parts: Parts) =>
-  Effect.tap(
-    Effect.mapError(parts.login, (error) => KiteLogin.noToken(parts.client.account, error.message)),
-    (login) => {
-      parts.newest = login
-    }
-  )
 
 const requireLogin = ({ standing, clock, client }: Parts, login: Login, reason: string) =>
   Effect.suspend(() => {
@@ -160,19 +151,20 @@ const signIn = (parts: Parts, login: Login) =>
 /** Drops a token whose time is over. An automatic login follows with the next call; a person has to bring another one. */
 const bury = (parts: Parts) =>
   Effect.suspend(() => {
-    const { standing, newest, client } = parts
+    const { standing, login, client } = parts
     const { held } = standing
     if (held === null || !standing.isDead()) return Effect.void
     const reason = `the access token died at ${isoOf(held.diesAtMs)}`
-    if (held.by !== null) return requireLogin(parts, newest, `${reason}: ${KiteLogin.askPerson(client.account)}`)
+    if (held.by !== null) return requireLogin(parts, login(), `${reason}: ${KiteLogin.askPerson(client.account)}`)
     standing.drop(reason)
     return Effect.logInfo(`${reason}, signing in again`)
   })
 
 /** Takes notice of another login: after a refusal, and when a person signed in again before the token died. */
 const notice = (parts: Parts) =>
-  Effect.map(readLogin(parts), (login) => {
+  Effect.sync(() => {
     const { standing, clock } = parts
+    const login = parts.login()
     standing.reconsider(login, clock.unsafeCurrentTimeMillis())
     const { held } = standing
     if (held !== null && login._tag !== "Absent" && held.by !== KiteLogin.broughtBy(login)) standing.drop("another login takes its place")
@@ -194,7 +186,7 @@ const replaceToken = (parts: Parts, stale: Redacted.Redacted) =>
     const { standing, client } = parts
     const { held } = standing
     if (held === null || Redacted.value(held.token) !== Redacted.value(stale)) return yield* currentToken(parts)
-    const login = yield* readLogin(parts)
+    const login = parts.login()
     if (login._tag !== "Auto" && (login._tag === "Absent" || KiteLogin.broughtBy(login) === held.by)) {
       const reason = `the access token was refused: ${KiteLogin.askPerson(client.account)}`
       yield* requireLogin(parts, login, reason)
@@ -215,7 +207,7 @@ export const make = (options: Options) =>
     const oneAtATime = yield* Effect.makeSemaphore(1)
     const standing = new Standing(account.accountId, options.time, yield* Effect.makeLatch(true))
     const scope = yield* Effect.scope
-    const parts: Parts = { ...options, standing, clock: yield* Effect.clock, newest: account.login }
+    const parts: Parts = { ...options, standing, clock: yield* Effect.clock }
     // A request_token works once. A caller that goes away must not end the exchange, so it runs in a fiber of the session.
     const alone = <A, E>(self: Effect.Effect<A, E>) =>
       self.pipe(
@@ -252,9 +244,8 @@ export const make = (options: Options) =>
     /** Buries a dead token and takes notice of another login. Run every second; makes no call to the broker. */
     const look = Effect.zipRight(bury(parts), notice(parts)).pipe(
       Effect.annotateLogs({ account: account.accountId }),
-      oneAtATime.withPermitsIfAvailable(1),
-      Effect.ignore // the known login stays while the file cannot be read
+      oneAtATime.withPermitsIfAvailable(1)
     )
-    return { account, client: options.client, token, renew, socketAddress, look, status: () => statusOf(standing, parts.newest) } as const
+    return { account, client: options.client, token, renew, socketAddress, look, status: () => statusOf(standing, parts.login()) } as const
   })
 export type KiteSession = Effect.Effect.Success<ReturnType<typeof make>>

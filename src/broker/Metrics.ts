@@ -39,8 +39,4 @@ export const replaced = counter(
   "Connections replaced because they carried no market data while it was due",
   "account"
 )
-export const loginRequired = gauge(
-  "kite_login_required",
-  "1 while an account makes no call until there is a new login, else 0",
-  "account"
-).set
+export const loginRequired = gauge("kite_login_required", "1 while an account makes no call until there is a new login, else 0", "account")

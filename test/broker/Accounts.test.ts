@@ -1,10 +1,10 @@
-import { writeFile } from "node:fs/promises"
+import { rm, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
-import { ConfigProvider, Effect, Either, Layer, Redacted } from "effect"
+import { ConfigProvider, Context, Effect, Either, Layer, Redacted } from "effect"
 import { inject } from "vitest"
 import { Accounts, parse } from "../../src/broker/Accounts.ts"
-import { canary, leaks } from "./KiteServer.ts"
+import { canary, eventually, leaks } from "./KiteServer.ts"
 
 const row = { account_id: "SIM1", user_id: "AB1234", api_key: canary.apiKey, api_secret: canary.apiSecret }
 const problem = (content: unknown) => {
@@ -94,24 +94,60 @@ describe("Accounts", () => {
   })
 
   const service = (path: string | null) =>
-    Accounts.pipe(
-      Effect.provide(Accounts.Default),
-      Effect.provide(Layer.setConfigProvider(ConfigProvider.fromMap(new Map(path === null ? [] : [["ACCOUNTS_FILE", path]]))))
+    Effect.map(
+      Layer.build(
+        Layer.provide(
+          Accounts.Default,
+          Layer.setConfigProvider(ConfigProvider.fromMap(new Map(path === null ? [] : [["ACCOUNTS_FILE", path]])))
+        )
+      ),
+      Context.get(Accounts)
     )
 
-  it.effect("the service reads the file named by ACCOUNTS_FILE", () =>
+  it.scoped("the service reads the file named by ACCOUNTS_FILE", () =>
     Effect.gen(function* () {
       const path = join(inject("backends").folder, "accounts-test.json")
       yield* Effect.promise(() => writeFile(path, JSON.stringify([row, { ...row, account_id: "SIM2" }])))
       const accounts = yield* service(path)
-      assert.deepStrictEqual(accounts.ids.map(String), ["SIM1", "SIM2"])
+      assert.deepStrictEqual(accounts.ids().map(String), ["SIM1", "SIM2"])
       assert.strictEqual(Either.getOrThrow(accounts.byId("SIM2")).accountId, "SIM2")
       const unknown = Either.getOrThrow(Either.flip(accounts.byId("X")))
       assert.strictEqual(unknown.message, "there is no account X in ACCOUNTS_FILE (it has SIM1, SIM2)")
     })
   )
 
-  it.effect("the service names the missing file, or the missing setting", () =>
+  it.scopedLive("a file that changes is in force within seconds; one that cannot be used changes nothing and is reported", () =>
+    Effect.gen(function* () {
+      const path = join(inject("backends").folder, "accounts-changes.json")
+      const write = (content: unknown) =>
+        Effect.promise(() => writeFile(path, typeof content === "string" ? content : JSON.stringify(content)))
+      const login = (id: string) => Either.map(accounts.byId(id), (one) => one.login._tag)
+      yield* write([row])
+      const accounts = yield* service(path)
+      yield* write([
+        { ...row, access_token: canary.accessToken, signed_in_at: "2026-08-03T03:20:00Z" },
+        { ...row, account_id: "SIM2" }
+      ])
+      yield* eventually("both accounts", () => accounts.ids().length === 2)
+      assert.deepStrictEqual(login("SIM1"), Either.right("AccessToken"))
+
+      yield* write(`[{"account_id": "SIM3", "api_secret": "${canary.apiSecret}`)
+      yield* eventually("a problem", () => accounts.problem() !== null)
+      assert.match(accounts.problem() ?? "", /accounts-changes.json: is not valid JSON/)
+      yield* write([row, { ...row, account_id: "SIM4", api_key: `${canary.apiKey} ` }])
+      yield* eventually("another problem", () => accounts.problem()?.includes("[1].api_key") === true)
+      assert.deepStrictEqual(leaks(accounts.problem() ?? ""), [])
+      assert.deepStrictEqual(accounts.ids().map(String), ["SIM1", "SIM2"])
+      yield* Effect.promise(() => rm(path))
+      yield* eventually("no file", () => accounts.problem()?.includes("there is no such file") === true)
+
+      yield* write([{ ...row, account_id: "SIM2" }])
+      yield* eventually("in force", () => accounts.problem() === null && accounts.ids().length === 1)
+      assert.isTrue(Either.isLeft(accounts.byId("SIM1")))
+    })
+  )
+
+  it.scoped("the service names the missing file, or the missing setting", () =>
     Effect.gen(function* () {
       const missing = yield* Effect.flip(service("/nowhere/accounts.json"))
       assert.strictEqual(missing.message, "ACCOUNTS_FILE /nowhere/accounts.json: there is no such file; docs/operations.md shows the form")

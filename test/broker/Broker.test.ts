@@ -1,7 +1,7 @@
 import { writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
-import { ConfigProvider, Effect, Either, Layer } from "effect"
+import { ConfigProvider, Effect, Either, Fiber, Layer } from "effect"
 import { inject } from "vitest"
 import { Accounts } from "../../src/broker/Accounts.ts"
 import { Broker, Tokens } from "../../src/broker/Broker.ts"
@@ -42,20 +42,20 @@ const broker = (name: string, url: string, secretOf = (secret: string) => secret
         login: "auto"
       }))
       yield* Effect.promise(() => writeFile(path, JSON.stringify(rows)))
-      const config = ConfigProvider.fromMap(
-        new Map([
-          ["ACCOUNTS_FILE", path],
-          ["KITE_RECONNECT_MAX", "100 millis"],
-          ["KITE_REQUEST_TIMEOUT", "5 seconds"]
-        ])
-      )
-      return Broker.Default.pipe(
-        Layer.provideMerge(Accounts.Default),
-        Layer.provide(tokens),
-        Layer.provide(Layer.setConfigProvider(config))
-      )
+      return ofFile(path)
     })
   )
+
+const ofFile = (path: string) => {
+  const config = ConfigProvider.fromMap(
+    new Map([
+      ["ACCOUNTS_FILE", path],
+      ["KITE_RECONNECT_MAX", "100 millis"],
+      ["KITE_REQUEST_TIMEOUT", "5 seconds"]
+    ])
+  )
+  return Broker.Default.pipe(Layer.provideMerge(Accounts.Default), Layer.provide(tokens), Layer.provide(Layer.setConfigProvider(config)))
+}
 
 const collector = () => {
   const kinds = new Map<number, Set<number>>()
@@ -175,6 +175,48 @@ describe("Broker against the simulator", () => {
         yield* eventually("streams again", () => kinds.has(token))
         assert.isTrue(seen.closed.some((detail) => detail.includes("Kite answered 403")))
       }).pipe(Effect.provide(broker("anew", url)))
+    })
+  )
+
+  it.scopedLive("TC-MATL-010 accounts come, change and go with their file, and no other account notices", () =>
+    Effect.gen(function* () {
+      const { url, stats } = yield* simulator()
+      const path = join(inject("backends").folder, "broker-runtime.json")
+      const [first, second] = people.map((one) => ({
+        account_id: one.accountId,
+        user_id: one.userId,
+        api_key: one.apiKey,
+        api_secret: one.apiSecret,
+        root: url,
+        login: "auto"
+      }))
+      const write = (rows: ReadonlyArray<unknown>) => Effect.promise(() => writeFile(path, JSON.stringify(rows)))
+      yield* write([first])
+      yield* Effect.gen(function* () {
+        const { rest, untilChanged, any, pool: connect } = yield* Broker
+        const isKnown = (id: string) => Either.isRight(rest(id))
+        const profileOf = (id: string) => Effect.flatMap(rest(id), (kite) => kite.profile)
+        const { instruments } = yield* Effect.flatMap(rest("S1"), (kite) => kite.instruments("NSE"))
+        const client = collector()
+        const pool = yield* connect("S1", client)
+        yield* subscribe(pool, [[instruments[0]!.token, "full"]])
+
+        yield* write([{ ...second, api_secret: "wrong" }, first])
+        yield* eventually("S2 comes", () => isKnown("S2"))
+        assert.strictEqual((yield* Effect.flip(profileOf("S2")))._tag, "InvalidCredentials")
+        assert.strictEqual((yield* any((kite) => kite.profile)).user_id, "U1", "an account that needs a login is asked last")
+        const changed = yield* Effect.fork(yield* untilChanged("S2"))
+        yield* write([second, first])
+        assert.match((yield* Effect.flip(Fiber.join(changed))).message, /account S2 was changed or removed/)
+        yield* eventually("S2 is there again", () => isKnown("S2"))
+        assert.strictEqual((yield* profileOf("S2")).user_id, "U2")
+        yield* write([first])
+        yield* eventually("S2 goes", () => !isKnown("S2"))
+        assert.strictEqual((yield* Effect.flip(profileOf("S2")))._tag, "UnknownAccount")
+
+        yield* eventually("S1 streams", () => client.kinds.size === 1)
+        assert.deepStrictEqual([pool.connections()[0]?.opened, client.seen.closed, stats().connections], [1, [], 1])
+      }).pipe(Effect.provide(ofFile(path)))
     })
   )
 

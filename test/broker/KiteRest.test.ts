@@ -367,7 +367,7 @@ describe("KiteRest", () => {
             : json(response, 403, refusal("TokenException", "Token is invalid or has expired."))
       })
       let stored = accessToken("t1")
-      const login = Effect.sync(() => stored)
+      const login = () => stored
       const session = yield* sessionOf(yield* KiteClient.make(account({ root: server.url }), KiteClient.defaults), { login })
       const { profile: asked } = KiteRest.make(session)
       yield* asked

@@ -27,7 +27,7 @@ export const sessionOf = (client: KiteClient.KiteClient, options: Partial<KiteSe
   Effect.flatMap(Effect.clock, (clock) =>
     KiteSession.make({
       client,
-      login: Effect.succeed(client.account.login),
+      login: () => client.account.login,
       time: {
         nowMs: () => clock.unsafeCurrentTimeMillis(),
         diesAtMs: (signedInMs) => TokenLife.diesAtMs(shipped.documents.broker, signedInMs)

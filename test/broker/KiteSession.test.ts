@@ -37,7 +37,7 @@ const world = (accountId: string, login: Login = accessToken("t1", signedInMs)) 
     const file = { login }
     const time = { nowMs: signedInMs }
     const client = yield* KiteClient.make(account({ root: url, login, accountId }), KiteClient.defaults)
-    const session = yield* sessionOf(client, { login: Effect.sync(() => file.login), ...{ time: timeOf(time) } })
+    const session = yield* sessionOf(client, { login: () => file.login, time: timeOf(time) })
     return {
       state,
       file,
@@ -152,22 +152,23 @@ describe("KiteSession", () => {
 
   it.effect("an automatic login that was refused is tried again after a minute, not before", () =>
     Effect.gen(function* () {
-      let asked = 0
-      const refusing: KiteClient.KiteClient = {
-        account: account({ root: "http://127.0.0.1:1", accountId: "WRONG" }),
-        settings: KiteClient.defaults,
-        send: () => Effect.die("no call is expected")
-      }
-      const login = Effect.sync(() => {
-        asked++
-        return Login.Absent()
+      const { state, session } = yield* world("WRONG", Login.Auto())
+      state.userId = "OTHER"
+      const tries = Effect.gen(function* () {
+        yield* session.look
+        yield* Effect.exit(session.token)
+        return state.logins
       })
-      const session = yield* sessionOf(refusing, { login })
-      assert.strictEqual((yield* Effect.flip(session.token))._tag, "InvalidCredentials")
+      assert.strictEqual(yield* tries, 1)
+      assert.strictEqual(session.status().state, "login_required")
+      yield* TestClock.adjust(KiteSession.automaticRetryMs - 1)
+      assert.strictEqual(yield* tries, 1)
+      yield* TestClock.adjust(1)
+      assert.strictEqual(yield* tries, 2)
+      state.userId = "AB1234"
       yield* TestClock.adjust(KiteSession.automaticRetryMs)
-      yield* session.look
-      assert.strictEqual(session.status().state, "login_required", "without a session there is nothing to try")
-      assert.strictEqual(asked, 2)
+      assert.strictEqual(yield* tries, 3)
+      assert.strictEqual(session.status().state, "signed_in")
     }).pipe(Effect.scoped)
   )
 

@@ -1,7 +1,7 @@
 import { HttpServer } from "@effect/platform"
 import { Cause, ConfigProvider, Context, Effect, Layer, Logger, Option, Redacted, type Scope } from "effect"
 import { SignJWT } from "jose"
-import { Accounts, Login } from "../../src/broker/Accounts.ts"
+import { Accounts } from "../../src/broker/Accounts.ts"
 import { User } from "../../src/contract/shared/Authentication.ts"
 import * as Frame from "../../src/domain/market/Frame.ts"
 import * as Instrument from "../../src/domain/market/Instrument.ts"
@@ -77,7 +77,7 @@ export const master = Instrument.makeMaster("2026-11-24", [
 
 export const accountIds = ["acc1", "acc2"]
 const accounts = Layer.sync(Accounts, () =>
-  Accounts.make({ all: [], ids: accountIds as never, login: () => Effect.succeed(Login.Absent()), byId: () => Option.none() as never })
+  Accounts.make({ all: () => [], ids: () => accountIds as never, byId: () => Option.none() as never, problem: () => null })
 )
 
 export interface LogLine {

@@ -151,7 +151,7 @@ export const make = Effect.gen(function* () {
         if (registry.current() === undefined) yield* registry.load()
         if (looks++ % recheckEveryLooks === 0) forget()
         const plan = Plan.make({
-          accounts: accounts.ids,
+          accounts: accounts.ids(),
           fills: yield* readFills,
           subscriptions: yield* subscriptions.active,
           strategies: yield* strategies.all,

@@ -1,6 +1,7 @@
 import { Config, Effect, Option } from "effect"
 import { Accounts } from "../../broker/Accounts.ts"
 import { Broker } from "../../broker/Broker.ts"
+import type { UnknownAccount } from "../../broker/KiteError.ts"
 import type { KiteRest } from "../../broker/KiteRest.ts"
 import * as Money from "../../domain/Money.ts"
 import * as Instrument from "../../domain/market/Instrument.ts"
@@ -63,11 +64,16 @@ const windowOf = (members: Instruments): ReadonlyArray<Omit<NewWindow, "createdB
   return [{ exchange: underlying.exchange, underlying: underlying.name, expiries, strikes: strikesEachSide, requestedMode: "FULL" }]
 }
 
+/** Asks for last prices by "EXCHANGE:TRADINGSYMBOL". */
+type Prices = (
+  keys: ReadonlyArray<string>
+) => Effect.Effect<Effect.Effect.Success<ReturnType<KiteRest["ltp"]>>, Effect.Effect.Error<ReturnType<KiteRest["ltp"]>> | UnknownAccount>
+
 /**
  * The instruments of a recording, or those around the money of the default underlyings with the windows that keep them there; and the legs
  * of the demo strategy.
  */
-const choose = (ltp: KiteRest["ltp"]) =>
+const choose = (ltp: Prices) =>
   Effect.gen(function* () {
     const registry = yield* InstrumentRegistry
     const marketClock = yield* MarketClock
@@ -117,7 +123,7 @@ const addDemo = (createdBy: string, legs: Legs, prices: Effect.Effect.Success<Re
           quantity: instrument.lotSize,
           entryPrice: new Money.Decimal(prices[quoteKey(instrument)]?.last_price ?? 0)
         },
-        subscribe: { segment: instrument.segment, accounts: accounts.ids }
+        subscribe: { segment: instrument.segment, accounts: accounts.ids() }
       }))
     )
     return strategy.strategyId
@@ -134,12 +140,11 @@ export const seed = Effect.gen(function* () {
   if (Option.isNone(user) || !(yield* subscriptions.isEmpty) || (yield* strategies.all).length > 0) return
   const accounts = yield* Accounts
   const broker = yield* Broker
-  const rest = yield* broker.rest(accounts.ids[0] ?? "")
   const createdBy = user.value
   const windowRepo = yield* WindowRepo
-  const { wanted, windows, legs } = yield* choose(rest.ltp)
+  const { wanted, windows, legs } = yield* choose((keys) => broker.any((rest) => rest.ltp(keys)))
   // Read the prices before any write: if this fails, the next start finds an empty database again.
-  const prices = legs.length === 0 ? {} : yield* rest.ltp(legs.map(({ instrument }) => quoteKey(instrument)))
+  const prices = legs.length === 0 ? {} : yield* broker.any((rest) => rest.ltp(legs.map(({ instrument }) => quoteKey(instrument))))
   yield* subscriptions.addAll(
     wanted.map(({ token, tradingsymbol, segment }) => ({
       instrumentToken: token,
@@ -149,7 +154,7 @@ export const seed = Effect.gen(function* () {
       createdBy,
       ...(windows.length > 0 ? { origin: "window" as const } : {})
     })),
-    accounts.ids
+    accounts.ids()
   )
   yield* Effect.forEach(windows, (window) => windowRepo.create({ ...window, createdBy }), { discard: true })
   if (legs.length === 0) return

@@ -1,5 +1,4 @@
 import { Data, Effect, Option, Schedule } from "effect"
-import { Accounts } from "../../broker/Accounts.ts"
 import { Broker } from "../../broker/Broker.ts"
 import * as SimulatedMarket from "../../broker/SimulatedMarket.ts"
 import * as IndiaTime from "../../domain/IndiaTime.ts"
@@ -26,15 +25,16 @@ export const simulatedMarket = Effect.gen(function* () {
  * trade date of market time; other dates stay as they are. An incomplete dump is refused.
  */
 export const refresh = Effect.gen(function* () {
-  const accounts = yield* Accounts
   const broker = yield* Broker
   const registry = yield* InstrumentRegistry
   const marketClock = yield* MarketClock
 
-  const fetchFrom = (account: string) => Effect.flatMap(broker.rest(account), (rest) => rest.instruments())
   const tradeDate = IndiaTime.istDate(marketClock.unsafeNow())
   const inForce = yield* registry.inForce(tradeDate)
-  const dump = yield* Effect.mapError(Effect.firstSuccessOf(accounts.ids.map(fetchFrom)), (cause) => new NoInstruments({ cause }))
+  const dump = yield* Effect.mapError(
+    broker.any((rest) => rest.instruments()),
+    (cause) => new NoInstruments({ cause })
+  )
   yield* registry.replace(tradeDate, dump, inForce)
   const instruments = registry.current()?.byToken.size ?? 0
   yield* Effect.logInfo("instruments loaded").pipe(Effect.annotateLogs({ count: instruments, trade_date: tradeDate }))

@@ -1,5 +1,4 @@
 import { Effect } from "effect"
-import { Accounts } from "../../broker/Accounts.ts"
 import { Broker } from "../../broker/Broker.ts"
 import * as IndiaTime from "../../domain/IndiaTime.ts"
 import * as Money from "../../domain/Money.ts"
@@ -25,7 +24,6 @@ const daysMax = 10
  * the broker has the close, and when it has none, the computed price holds.
  */
 export const make = Effect.gen(function* () {
-  const accounts = yield* Accounts
   const broker = yield* Broker
   const registry = yield* InstrumentRegistry
   const repo = yield* SettlementRepo
@@ -47,10 +45,8 @@ export const make = Effect.gen(function* () {
       const spot = spotOf(contract)
       return spot === undefined ? [] : [{ contract, spot }]
     })
-    const [account] = accounts.ids
-    if (contracts.length === 0 || account === undefined) return
-    const rest = yield* broker.rest(account)
-    const quotes = yield* rest.quote([...new Set(contracts.map(({ spot }) => keyOf(spot)))])
+    if (contracts.length === 0) return
+    const quotes = yield* broker.any((rest) => rest.quote([...new Set(contracts.map(({ spot }) => keyOf(spot)))]))
     const prices = contracts.flatMap(({ contract, spot }) => {
       const quote = quotes[keyOf(spot)]
       if (quote === undefined) return []

@@ -185,6 +185,7 @@ export const make = Effect.gen(function* () {
 
   return (account: string) =>
     Effect.gen(function* () {
+      const accountChanged = yield* broker.untilChanged(account)
       const session = yield* begin(account)
       const publisher = yield* publishing(session, marketClock)
       yield* TickerSession.keepTime(session, marketClock, publisher)
@@ -198,6 +199,7 @@ export const make = Effect.gen(function* () {
       const changes = yield* actors.watch(key(account))
       return yield* Effect.raceFirst(followBucket(session, publisher, pool, changes, status.publish), pool.done).pipe(
         Effect.raceFirst(status.keepPublishing),
+        Effect.raceFirst(accountChanged),
         Effect.tapError((error) =>
           Effect.sync(() => {
             session.failure = String(error instanceof Error ? error.message : error)

@@ -1,5 +1,4 @@
 import { Effect, Either, Option } from "effect"
-import { Accounts } from "../../broker/Accounts.ts"
 import { Broker } from "../../broker/Broker.ts"
 import * as Instrument from "../../domain/market/Instrument.ts"
 import * as StrikeWindow from "../../domain/options/StrikeWindow.ts"
@@ -15,7 +14,6 @@ const spotOf = (members: ReadonlyArray<Instrument.Instrument>) =>
 /** Finds the money of a window and the instruments around it, for the actor of that name. */
 export const make = (name: string, isAlive: (instrument: Instrument.Instrument) => boolean) =>
   Effect.gen(function* () {
-    const accounts = yield* Accounts
     const broker = yield* Broker
     const registry = yield* InstrumentRegistry
     const js = yield* JetStream
@@ -40,10 +38,9 @@ export const make = (name: string, isAlive: (instrument: Instrument.Instrument) 
       Effect.gen(function* () {
         const futures = members.filter((one) => one.instrumentType === "FUT" && isAlive(one))
         const priced = spotOf(members) ?? futures.sort((a, b) => ((a.expiry ?? "") < (b.expiry ?? "") ? -1 : 1))[0]
-        const [account] = accounts.ids
-        if (priced === undefined || account === undefined) return Option.none<number>()
+        if (priced === undefined) return Option.none<number>()
         const key = Instrument.symbolKey(priced.exchange, priced.tradingsymbol)
-        const quoted = yield* Effect.flatMap(broker.rest(account), (rest) => rest.ltp([key]))
+        const quoted = yield* broker.any((rest) => rest.ltp([key]))
         return Option.fromNullable(quoted[key]?.last_price)
       })
     const membersOf = ({ exchange, underlying }: WindowRepo.Row) => registry.ofUnderlying(exchange, underlying)

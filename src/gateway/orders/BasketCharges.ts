@@ -53,7 +53,7 @@ export const make = Effect.gen(function* () {
 
   return (accountId: string, wanted: ReadonlyArray<OrderTerms>) =>
     Effect.gen(function* () {
-      if (!accounts.ids.some((id) => id === accountId)) return yield* Problem.invalidField("account_id", "no such account")
+      if (!accounts.ids().some((id) => id === accountId)) return yield* Problem.invalidField("account_id", "no such account")
       yield* instrumentsLoaded(registry)
       const date = IndiaTime.istDate(valuation.nowMs())
       const priced = []

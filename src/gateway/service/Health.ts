@@ -1,4 +1,5 @@
 import { Clock, Config, Effect, Either, Option } from "effect"
+import { Accounts } from "../../broker/Accounts.ts"
 import type { Health as Report } from "../../contract/service/HealthReport.ts"
 import * as TokenLife from "../../domain/accounts/TokenLife.ts"
 import type { TickerStatus } from "../../domain/market/TickerStatus.ts"
@@ -29,6 +30,7 @@ const phaseAt = (rules: RuleSet.RuleSet, ms: number): string | null =>
 const stateWithoutData: ReadonlySet<TickerStatus["state"]> = new Set(["failed", "login_required", "stopped"])
 
 interface Sources {
+  readonly accounts: Accounts
   readonly known: Readonly<Probes.Known>
   readonly redis: Redis
   readonly registry: InstrumentRegistry
@@ -37,15 +39,21 @@ interface Sources {
   readonly restarts: ReturnType<Effect.Effect.Success<typeof Restarts.follow>>
 }
 
+/** The tickers' newest reports, without those of accounts that were removed. */
+const tickersOf = (accounts: Accounts, views: Views) => {
+  const ids = new Set<string>(accounts.ids())
+  return views.tickers.all().filter((one) => ids.has(one.status.account_id) || isFresh(one, views))
+}
+
 /** The reasons for `down` (a required backend is unreachable) and for `degraded` (something optional does not work). */
-const complaints = ({ known, redis, registry, bridge, views, restarts }: Sources, nowMs: number, marketMs: number) => {
+const complaints = ({ accounts, known, redis, registry, bridge, views, restarts }: Sources, nowMs: number, marketMs: number) => {
   const down: Array<string> = []
   if (known.database === "down") down.push("database is down")
   if (known.nats === "down") down.push("NATS is down")
   if (redis.required && redis.state() !== "up") down.push("Redis is down")
   const degraded: Array<string> = []
   if (!redis.required && redis.state() === "down") degraded.push("Redis is down")
-  for (const one of views.tickers.all()) {
+  for (const one of tickersOf(accounts, views)) {
     const { account_id, state, detail, connections = [], login } = one.status
     const request = login === undefined ? null : TokenLife.requestOf(account_id, login, marketMs)
     if (!isFresh(one, views)) degraded.push(`ticker ${account_id} is silent`)
@@ -62,6 +70,8 @@ const complaints = ({ known, redis, registry, bridge, views, restarts }: Sources
     if (!isFresh(one, views)) degraded.push(`${name} is silent`)
     else if (state !== "writing") degraded.push(`${name} ${state}${detail === null ? "" : `: ${detail}`}`)
   }
+  const fileProblem = accounts.problem()
+  if (fileProblem !== null) degraded.push(`${fileProblem}; the accounts that it had before stay in force`)
   const refusal = registry.refusal()
   if (refusal !== undefined) {
     const inForce = registry.current()?.tradeDate ?? "no day"
@@ -75,6 +85,7 @@ const complaints = ({ known, redis, registry, bridge, views, restarts }: Sources
 /** How the platform is doing. Probes run by themselves, so a report does no I/O. */
 export class Health extends Effect.Service<Health>()("gateway/service/Health", {
   scoped: Effect.gen(function* () {
+    const accounts = yield* Accounts
     const environment = yield* Config.string("ENVIRONMENT").pipe(Config.withDefault("development"))
     const marketMode = yield* MarketState.mode
     const js = yield* JetStream
@@ -90,9 +101,9 @@ export class Health extends Effect.Service<Health>()("gateway/service/Health", {
     const movement = yield* Movement.follow
 
     const report: Effect.Effect<Report> = Effect.zipWith(Clock.currentTimeMillis, movement, (nowMs, slow) => {
-      const heard = views.tickers.all()
+      const heard = tickersOf(accounts, views)
       const restarts = restarted()
-      const { down, degraded } = complaints({ known, redis, registry, bridge, views, restarts }, nowMs, market.unsafeNow())
+      const { down, degraded } = complaints({ accounts, known, redis, registry, bridge, views, restarts }, nowMs, market.unsafeNow())
       degraded.push(...slow)
       const master = registry.current()
       const redisState = redis.state()

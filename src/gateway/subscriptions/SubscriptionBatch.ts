@@ -35,7 +35,7 @@ export const make = Effect.gen(function* () {
   /** Why one subscription of a batch cannot be saved; undefined when it can. */
   const refusal = (user: User, instrument: Instrument.Instrument | undefined, row: Row | undefined, wanted: Wanted) => {
     if (instrument === undefined) return notFoundText("Instrument")
-    if (wanted.account_id !== undefined && !accounts.ids.some((id) => id === wanted.account_id)) return "account_id: no such account"
+    if (wanted.account_id !== undefined && !accounts.ids().some((id) => id === wanted.account_id)) return "account_id: no such account"
     return row !== undefined && !mayChange(user, row) && takesAway(row, wanted, instrument.tradingsymbol) ? "Forbidden" : undefined
   }
 
@@ -53,7 +53,7 @@ export const make = Effect.gen(function* () {
         refused.push({ instrument_token: wanted.instrument_token, message: message ?? notFoundText("Instrument") })
         return []
       })
-      const saved = yield* orProblem(subscriptions.saveAll(saves, accounts.ids))
+      const saved = yield* orProblem(subscriptions.saveAll(saves, accounts.ids()))
       for (const [at, one] of saved.entries()) {
         if (Either.isLeft(one)) refused.push({ instrument_token: saves[at]?.instrumentToken ?? 0, message: refusedText(one.left) })
       }

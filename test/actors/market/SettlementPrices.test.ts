@@ -65,9 +65,11 @@ const within = <A, E, R>(program: (handles: Handles) => Effect.Effect<A, E, R>) 
         for (const one of both) yield* Deferred.await(one)
       })
     const config = { NATS_URL: nats.url, NATS_ENGINE_PASSWORD: nats.passwords.engine, DATABASE_URL: databaseUrl }
-    const accounts = Accounts.make({ all: [], ids: ["a1"] as never, login: () => undefined as never, byId: () => Option.none() as never })
+    const accounts = Accounts.make({ all: () => [], ids: () => ["a1"] as never, byId: () => Option.none() as never, problem: () => null })
     const broker = Broker.make({
       session: () => undefined as never,
+      untilChanged: () => undefined as never,
+      any: (ask) => ask(rest as never),
       rest: () => Either.right(rest as never),
       orders: () => undefined as never,
       pool: () => undefined as never

@@ -45,11 +45,13 @@ const within = <A, E, R>(program: (setMarket: (ist: string) => void) => Effect.E
     const databaseUrl = yield* freshDatabase
     let nowMs = Date.parse("2026-08-24T10:00:00+05:30")
     const config = { NATS_URL: nats.url, NATS_ENGINE_PASSWORD: nats.passwords.engine, DATABASE_URL: databaseUrl }
-    const accounts = Accounts.make({ all: [], ids: ["a1"] as never, login: () => undefined as never, byId: () => Option.none() as never })
+    const accounts = Accounts.make({ all: () => [], ids: () => ["a1"] as never, byId: () => Option.none() as never, problem: () => null })
     const quoted = { instrument_token: spotToken as never, last_price: 24_490 }
     const rest = { ltp: (keys: ReadonlyArray<string>) => Effect.succeed(Object.fromEntries(keys.map((key) => [key, quoted]))) }
     const broker = Broker.make({
       session: () => undefined as never,
+      untilChanged: () => undefined as never,
+      any: (ask) => ask(rest as never),
       rest: () => Either.right(rest as never),
       orders: () => undefined as never,
       pool: () => undefined as never
