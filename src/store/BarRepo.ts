@@ -34,7 +34,9 @@ const Stored = Schema.Struct({
   volume: BigIntColumn,
   oi: Schema.NullOr(BigIntColumn),
   /** True for a bar made from our own ticks, false for the broker's. */
-  ours: Schema.Boolean
+  ours: Schema.Boolean,
+  /** False if ticks or minutes may be missing in it. */
+  complete: Schema.Boolean
 })
 
 /** Minutes of one instrument and day of which our own bars are incomplete; both ends included. */
@@ -161,14 +163,15 @@ export class BarRepo extends Effect.Service<BarRepo>()("store/BarRepo", {
           WHERE exchange = ${it.exchange} AND tradingsymbol = ${it.tradingsymbol} AND minutes = ${it.minutes} AND source = 'broker'
             AND at BETWEEN ${it.from}::timestamptz AND ${it.to}::timestamptz
         ), chosen AS (
-          SELECT coalesce(own.bucket, fetched.bucket) AS at, own.bucket IS NOT NULL AND (own.whole OR fetched.bucket IS NULL) AS ours,
+          SELECT coalesce(own.bucket, fetched.bucket) AS at, own.bucket IS NOT NULL AND (own.whole OR fetched.bucket IS NULL) AS ours, own.whole,
             own.open AS o1, own.high AS h1, own.low AS l1, own.close AS c1, own.volume AS v1, own.oi AS i1,
             fetched.open AS o2, fetched.high AS h2, fetched.low AS l2, fetched.close AS c2, fetched.volume AS v2, fetched.oi AS i2
           FROM own FULL JOIN fetched ON fetched.bucket = own.bucket
         )
         SELECT at, CASE WHEN ours THEN o1 ELSE o2 END AS open, CASE WHEN ours THEN h1 ELSE h2 END AS high,
           CASE WHEN ours THEN l1 ELSE l2 END AS low, CASE WHEN ours THEN c1 ELSE c2 END AS close,
-          CASE WHEN ours THEN v1 ELSE v2 END AS volume, CASE WHEN ours THEN i1 ELSE i2 END AS oi, ours
+          CASE WHEN ours THEN v1 ELSE v2 END AS volume, CASE WHEN ours THEN i1 ELSE i2 END AS oi, ours,
+          whole IS NOT FALSE OR NOT ours AS complete
         FROM chosen WHERE at BETWEEN ${it.from}::timestamptz AND ${it.to}::timestamptz ORDER BY at`
     const range = (it: typeof RangeRequest.Type) =>
       Effect.flatMap(rangeRows(it), (rows) => Slices.flatMap(rows, (slice) => decodeStored(slice)))

@@ -15,7 +15,11 @@ const ohlc = {
   low: Schema.Number,
   close: Schema.Number,
   volume: Schema.Int,
-  oi: Schema.NullOr(Schema.Int)
+  oi: Schema.NullOr(Schema.Int),
+  /** Present, as false, only if ticks or minutes may be missing in the candle. */
+  complete: Schema.optional(Schema.Boolean),
+  /** Present if `sources` was asked for. */
+  source: Schema.optional(Schema.Literal("live", "broker"))
 }
 /** Present only if the broker could not deliver something: states what. The candles are then our own. */
 const warning = Schema.optional(Schema.String)
@@ -42,7 +46,8 @@ export class HistoryApi extends HttpApiGroup.make("history")
           to: Schema.optional(HistoryInput.To),
           oi: withDefault(HistoryInput.Flag, () => false),
           greeks: withDefault(HistoryInput.Flag, () => true),
-          adjusted: withDefault(HistoryInput.Flag, () => false)
+          adjusted: withDefault(HistoryInput.Flag, () => false),
+          sources: withDefault(HistoryInput.Flag, () => false)
         })
       )
       .addSuccess(Schema.Struct({ candles: Schema.Array(CandleWithGreeks), warning }))
@@ -55,7 +60,8 @@ export class HistoryApi extends HttpApiGroup.make("history")
           timeframe: HistoryInput.Interval,
           from: Schema.optional(HistoryInput.From),
           to: Schema.optional(HistoryInput.To),
-          adjusted: withDefault(HistoryInput.Flag, () => false)
+          adjusted: withDefault(HistoryInput.Flag, () => false),
+          sources: withDefault(HistoryInput.Flag, () => false)
         })
       )
       .addSuccess(

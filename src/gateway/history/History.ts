@@ -13,7 +13,7 @@ import * as OptionGreeks from "./OptionGreeks.ts"
 import * as StoredCandles from "./StoredCandles.ts"
 
 export interface Candles {
-  readonly candles: ReadonlyArray<KiteHistory.Candle>
+  readonly candles: ReadonlyArray<StoredCandles.StoredCandle>
   /** What is missing and why; null when nothing is missing that the broker could have supplied. */
   readonly warning: string | null
 }

@@ -11,14 +11,22 @@ import { MarketClock } from "../../streams/MarketClock.ts"
 import { Symbols } from "../instruments/Symbols.ts"
 import { found } from "../shared/Lookup.ts"
 import { History } from "./History.ts"
+import type { StoredCandle } from "./StoredCandles.ts"
 
-const view = ({ atMs, ...candle }: KiteHistory.Candle) => ({ date: IndiaTime.isoTime(atMs), ...candle })
+const viewOf =
+  (saysSource: boolean) =>
+  ({ atMs, source, complete, ...candle }: StoredCandle) => ({
+    date: IndiaTime.isoTime(atMs),
+    ...candle,
+    ...(complete ? {} : { complete }),
+    ...(saysSource ? { source } : {})
+  })
 
 /** Writes the contract's body in slices: the library would encode tens of thousands of candles without a pause. */
 const answer = <A>(
   head: object,
-  candles: ReadonlyArray<KiteHistory.Candle>,
-  write: (candle: KiteHistory.Candle, at: number) => A,
+  candles: ReadonlyArray<StoredCandle>,
+  write: (candle: StoredCandle, at: number) => A,
   warning: string | null
 ) =>
   Effect.map(
@@ -53,14 +61,15 @@ export const HistoryHttp = HttpApiBuilder.group(
           const span = spanOf(urlParams.from, urlParams.to)
           const { candles, warning } = yield* history.candles(instrument, interval, span, urlParams.adjusted)
           const greeks = urlParams.greeks ? yield* history.greeks(instrument, interval, span, candles) : undefined
-          const candle = (one: KiteHistory.Candle, at: number): typeof CandleWithGreeks.Encoded => ({
+          const view = viewOf(urlParams.sources)
+          const candle = (one: StoredCandle, at: number): typeof CandleWithGreeks.Encoded => ({
             ...view(urlParams.oi ? one : { ...one, oi: null }),
             ...(greeks?.[at] ?? { greeks: null })
           })
           return yield* answer({}, candles, candle, warning)
         })
       )
-      .handle("historical", ({ urlParams: { symbol, timeframe, from, to, adjusted } }) =>
+      .handle("historical", ({ urlParams: { symbol, timeframe, from, to, adjusted, sources } }) =>
         Effect.gen(function* () {
           const instrument = yield* found("Symbol", symbols.find(symbol))
           const { candles, warning } = yield* history.candles(instrument, timeframe, spanOf(from, to), adjusted)
@@ -71,7 +80,7 @@ export const HistoryHttp = HttpApiBuilder.group(
             exchange: instrument.exchange,
             tradingsymbol: instrument.tradingsymbol
           }
-          return yield* answer(head, candles, view, warning)
+          return yield* answer(head, candles, viewOf(sources), warning)
         })
       )
   })

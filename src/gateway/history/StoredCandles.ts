@@ -5,7 +5,7 @@ import * as Coverage from "../../domain/market/Coverage.ts"
 import * as Instrument from "../../domain/market/Instrument.ts"
 import * as InstrumentHours from "../../domain/market/InstrumentHours.ts"
 import type * as KiteHistory from "../../domain/market/KiteHistory.ts"
-import { BarRepo } from "../../store/BarRepo.ts"
+import { BarRepo, type Source } from "../../store/BarRepo.ts"
 import { CorporateActionRepo } from "../../store/CorporateActionRepo.ts"
 import { InstrumentRepo } from "../../store/InstrumentRepo.ts"
 import * as Asks from "../../streams/Asks.ts"
@@ -13,6 +13,12 @@ import { RuleBook } from "../../streams/RuleBook.ts"
 import { Engine } from "../shared/Engine.ts"
 import { Lifetimes } from "../shared/Lifetimes.ts"
 import { orProblem } from "../shared/StoreProblem.ts"
+
+/** A candle, who made it, and whether it has every tick and minute that it can have by now. */
+export interface StoredCandle extends KiteHistory.Candle {
+  readonly source: Source
+  readonly complete: boolean
+}
 
 /** The candles that Postgres holds, and the engine's help with those that it lacks. */
 export const make = Effect.gen(function* () {
@@ -86,8 +92,9 @@ export const make = Effect.gen(function* () {
     const scale = Instrument.priceScale(instrument.token)
     const today = IndiaTime.istDate(nowMs)
     return Effect.map(orProblem(repo.range(rangeOf(instrument, interval, span, nowMs))), (rows) =>
-      rows.map(({ at, ours, ...row }): KiteHistory.Candle => {
-        const one = CorporateActions.apply(done, { atMs: at.getTime(), ...row }, ours ? "live" : "broker", isAdjusted, today)
+      rows.map(({ at, ours, ...row }): StoredCandle => {
+        const source: Source = ours ? "live" : "broker"
+        const one = CorporateActions.apply(done, { atMs: at.getTime(), ...row, source }, source, isAdjusted, today)
         return { ...one, open: one.open / scale, high: one.high / scale, low: one.low / scale, close: one.close / scale }
       })
     )

@@ -90,6 +90,11 @@ layer(world(), { excludeTestServices: true })("History from the broker", (it) =>
           greeks: null
         }))
       })
+      const named = yield* ask(`/history?instrument_token=${tokens.infy}&interval=minute&${span}&sources=1`)
+      assert.deepStrictEqual(
+        named.body.candles.map(({ source, complete }: Record<string, unknown>) => [source, complete]),
+        Array(3).fill(["broker", undefined])
+      )
       const withOi = yield* ask(`/history?instrument_token=${tokens.infy}&interval=minute&${span}&oi=1`)
       assert.deepStrictEqual(
         withOi.body.candles.map(({ oi }: { oi: number }) => oi),
@@ -213,25 +218,32 @@ layer(world(rateless), { excludeTestServices: true })("History with holes", (it)
 })
 
 layer(world(rateless), { excludeTestServices: true })("History without the broker", (it) => {
-  it.effect("serves our own candles with a warning about what is missing; without any candle it is 503", () =>
-    Effect.gen(function* () {
-      yield* engine(() => new Error("the broker's history is unavailable"))
-      const path = `/history?instrument_token=${tokens.infy}&interval=5minute&${span}`
-      const none = yield* ask(path)
-      assert.deepStrictEqual([none.status, none.body.detail], [503, "Engine: the broker's history is unavailable"])
-      const repo = yield* BarRepo
-      yield* repo.save([0, 1, 2, 3, 4, 5].map((n) => bar(tokens.infy, n, { source: "live" })))
-      const { status, body } = yield* ask(path)
-      assert.strictEqual(status, 200)
-      assert.strictEqual(body.warning, "Engine: the broker's history is unavailable")
-      assert.deepStrictEqual(
-        body.candles.map(({ date, open, close, volume }: Record<string, unknown>) => [date, open, close, volume]),
-        [
-          ["2026-11-20T03:45:00.000Z", 24_500, 24_504, 10],
-          ["2026-11-20T03:50:00.000Z", 24_505, 24_505, 5]
-        ]
-      )
-    }).pipe(Effect.scoped)
+  it.effect(
+    "BE-REC-02 serves our own candles, says which are incomplete, with a warning about what is missing; without any candle it is 503",
+    () =>
+      Effect.gen(function* () {
+        yield* engine(() => new Error("the broker's history is unavailable"))
+        const path = `/history?instrument_token=${tokens.infy}&interval=5minute&${span}`
+        const none = yield* ask(path)
+        assert.deepStrictEqual([none.status, none.body.detail], [503, "Engine: the broker's history is unavailable"])
+        const repo = yield* BarRepo
+        yield* repo.save([0, 1, 2, 3, 4, 5].map((n) => bar(tokens.infy, n, { source: "live", complete: n !== 5 })))
+        const { status, body } = yield* ask(path)
+        assert.strictEqual(status, 200)
+        assert.strictEqual(body.warning, "Engine: the broker's history is unavailable")
+        assert.deepStrictEqual(
+          body.candles.map(({ date, open, close, volume }: Record<string, unknown>) => [date, open, close, volume]),
+          [
+            ["2026-11-20T03:45:00.000Z", 24_500, 24_504, 10],
+            ["2026-11-20T03:50:00.000Z", 24_505, 24_505, 5]
+          ]
+        )
+        const kept = yield* ask(`${path.replace("5minute", "minute")}&sources=1`)
+        assert.deepStrictEqual(
+          kept.body.candles.map(({ source, complete }: Record<string, unknown>) => [source, complete]),
+          [...Array(5).fill(["live", undefined]), ["live", false]]
+        )
+      }).pipe(Effect.scoped)
   )
 
   it.effect("BE-SVC-07 serves a complete session of our own bars without the broker, after a restart too", () =>
