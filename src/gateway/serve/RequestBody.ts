@@ -1,4 +1,5 @@
 import type { IncomingMessage } from "node:http"
+import * as Headers from "@effect/platform/Headers"
 import type * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import { Data, Effect } from "effect"
 
@@ -83,12 +84,16 @@ const collect = (source: IncomingMessage, { bytesMax, arrivesWithinMs }: Limits)
     return Effect.sync(leave)
   })
 
+/** The library would wait for ever for the first part of a multipart body that is empty. */
+const withoutType = (request: HttpServerRequest.HttpServerRequest) =>
+  request.modify({ headers: Headers.remove(request.headers, "content-type") })
+
 /** Returns the request with its complete body, so that no handler waits for the network or gets an invalid body. */
 export const read = (
   request: HttpServerRequest.HttpServerRequest,
   limits: Limits
 ): Effect.Effect<HttpServerRequest.HttpServerRequest, BodyRefused> => {
-  if (!hasBody(request)) return Effect.succeed(request)
+  if (!hasBody(request)) return Effect.succeed(withoutType(request))
   if (Number(request.headers["content-length"] ?? 0) > limits.bytesMax) return Effect.fail(tooLarge)
   if (!isJson(request.headers["content-type"])) return Effect.fail(notJson)
   return collect(request.source as IncomingMessage, limits).pipe(
