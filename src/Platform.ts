@@ -13,6 +13,7 @@ import { CalendarRepo } from "./store/CalendarRepo.ts"
 import { CandleRepo } from "./store/CandleRepo.ts"
 import { CorporateActionRepo } from "./store/CorporateActionRepo.ts"
 import { FillRepo } from "./store/FillRepo.ts"
+import { IndicatorSubscriptionRepo } from "./store/IndicatorSubscriptionRepo.ts"
 import { InstrumentRegistry } from "./store/InstrumentRegistry.ts"
 import { InstrumentRepo } from "./store/InstrumentRepo.ts"
 import { Migrated } from "./store/Migrations.ts"
@@ -61,7 +62,8 @@ const Store = Layer.mergeAll(
   CorporateActionRepo.Default,
   OrderRepo.Default,
   OrderAccounts.Default,
-  Outbox.Default
+  Outbox.Default,
+  IndicatorSubscriptionRepo.Default
 ).pipe(Layer.provideMerge(InstrumentRepo.Default), Layer.provide(Migrated), Layer.provideMerge(PostgresLive))
 const Shared = Layer.mergeAll(Store, Accounts.Default, Redis.Default)
 

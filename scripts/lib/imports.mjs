@@ -39,7 +39,7 @@ const rooms = {
     ["underlying"],
     ["orders"]
   ],
-  actors: [["runtime"], ["placement"], ["market", "strategies", "edge"], ["director"], ["."]],
+  actors: [["runtime"], ["placement"], ["market", "strategies", "edge"], ["indicators"], ["director"], ["."]],
   contract: [
     ["shared"],
     ["calendar", "settlements", "chains", "depth", "history", "instruments", "orders", "service", "subscriptions", "udf"],

@@ -7,6 +7,7 @@ import * as BarWriter from "./edge/BarWriter.ts"
 import * as CandleWriter from "./edge/CandleWriter.ts"
 import * as LifeWriter from "./edge/LifeWriter.ts"
 import * as RedisRelay from "./edge/RedisRelay.ts"
+import * as IndicatorActor from "./indicators/IndicatorActor.ts"
 import * as BarActor from "./market/BarActor.ts"
 import * as GreeksActor from "./market/GreeksActor.ts"
 import * as HistoryActor from "./market/HistoryActor.ts"
@@ -26,6 +27,7 @@ const Kinds = Layer.effect(
     const greeks = yield* GreeksActor.make
     const m2m = yield* M2mActor.make
     const bars = yield* BarActor.make
+    const indicators = yield* IndicatorActor.make
     const direct = yield* Director.make
     const writeCandles = yield* CandleWriter.make
     const writeBars = yield* BarWriter.make
@@ -41,6 +43,7 @@ const Kinds = Layer.effect(
       [GreeksActor.kind]: ([exchange = "", underlying = ""]) => greeks(exchange, underlying),
       [M2mActor.kind]: ([owner = "", strategy = ""]) => m2m(owner, strategy),
       [BarActor.kind]: ([exchange = "", underlying = ""]) => bars(exchange, underlying),
+      [IndicatorActor.kind]: ([exchange = "", symbol = "", timeframe = ""]) => indicators(exchange, symbol, timeframe),
       [Director.kind]: () => direct,
       [CandleWriter.kind]: () => writeCandles,
       [BarWriter.kind]: () => writeBars,

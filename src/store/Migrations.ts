@@ -18,6 +18,7 @@ import { migration as incompleteBars } from "./migrations/M0015IncompleteBars.ts
 import { migration as barsByName } from "./migrations/M0016BarsByName.ts"
 import { migration as corporateActionChanges } from "./migrations/M0017CorporateActionChanges.ts"
 import { migration as orders } from "./migrations/M0018Orders.ts"
+import { migration as indicatorSubscriptions } from "./migrations/M0019IndicatorSubscriptions.ts"
 import type { Migration } from "./migrations/Migration.ts"
 import * as Postgres from "./Postgres.ts"
 import * as StoreError from "./StoreError.ts"
@@ -41,7 +42,8 @@ export const all: ReadonlyArray<Migration> = [
   incompleteBars,
   barsByName,
   corporateActionChanges,
-  orders
+  orders,
+  indicatorSubscriptions
 ]
 
 /** A step failed and was rolled back completely, or the database is newer than this program. */

@@ -67,6 +67,7 @@ export const specs = (ours: ReadonlyArray<Streams.Spec>, { frames, framesBytesMa
   const market = [
     seeded(Subjects.UnderlyingState.stream, { max_msgs_per_subject: 1, max_age: 7 * 24 * hours, max_bytes: 128 * MB }),
     copy(Subjects.Tick.stream, { max_age: hours / 4, max_bytes: 256 * MB }),
+    seeded(Subjects.Indicator.stream, { max_msgs_per_subject: 1, max_age: 24 * hours, max_bytes: 16 * MB }),
     copy(Subjects.Bars.stream, { max_age: 24 * hours, max_bytes: 256 * MB }),
     ...(frames.length === 0
       ? []

@@ -70,6 +70,14 @@ export const specs = (record: { readonly bytesMax: number; readonly hoursMax: nu
       max_bytes: 1_024 * MB
     },
     {
+      name: "IND",
+      description: "Indicators at the newest bar",
+      subjects: ["ind.>"],
+      max_msgs_per_subject: 100,
+      max_age: 7 * 24 * hours,
+      max_bytes: 256 * MB
+    },
+    {
       name: "SYS",
       description: "Health of the parts",
       subjects: ["sys.>"],

@@ -1,4 +1,5 @@
 import { Schema } from "effect"
+import { IndicatorValue } from "../domain/indicators/IndicatorMessage.ts"
 import * as Money from "../domain/Money.ts"
 import * as Bar from "../domain/market/Bar.ts"
 import { TickerStatus } from "../domain/market/TickerStatus.ts"
@@ -121,6 +122,15 @@ export const StrategyEvent = Subject.make({
   stream: "STRAT",
   schema: StrategyMessage.Event,
   names: ownedOf
+})
+
+/** `symbol` is the instrument's tradingsymbol, `exchange` its own exchange, and `indicator` the id with all settings. */
+export const Indicator = Subject.make({
+  template: "ind.{exchange}.{symbol}.{timeframe}.{indicator}",
+  stream: "IND",
+  schema: IndicatorValue,
+  plain: true,
+  names: ({ exchange, symbol, timeframe, indicator }) => ({ exchange, symbol, timeframe, indicator })
 })
 
 export const Ticker = Subject.make({

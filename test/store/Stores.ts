@@ -6,6 +6,7 @@ import { CalendarRepo } from "../../src/store/CalendarRepo.ts"
 import { CandleRepo } from "../../src/store/CandleRepo.ts"
 import { CorporateActionRepo } from "../../src/store/CorporateActionRepo.ts"
 import { FillRepo } from "../../src/store/FillRepo.ts"
+import { IndicatorSubscriptionRepo } from "../../src/store/IndicatorSubscriptionRepo.ts"
 import { InstrumentRegistry } from "../../src/store/InstrumentRegistry.ts"
 import { InstrumentRepo } from "../../src/store/InstrumentRepo.ts"
 import { Migrated } from "../../src/store/Migrations.ts"
@@ -38,7 +39,8 @@ const repositories = Layer.mergeAll(
   CorporateActionRepo.Default,
   OrderRepo.Default,
   OrderAccounts.Default,
-  Outbox.Default
+  Outbox.Default,
+  IndicatorSubscriptionRepo.Default
 )
 
 /** Pool, migrations and repositories, composed as in main.ts: one start of the program with the database at `url`. */

@@ -4,6 +4,7 @@ import * as IndiaTime from "../../domain/IndiaTime.ts"
 import * as Holdings from "../../domain/strategy/Holdings.ts"
 import * as Multiplier from "../../domain/strategy/Multiplier.ts"
 import { FillRepo } from "../../store/FillRepo.ts"
+import { IndicatorSubscriptionRepo } from "../../store/IndicatorSubscriptionRepo.ts"
 import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
 import { SettlementRepo } from "../../store/SettlementRepo.ts"
 import { StrategyRepo } from "../../store/StrategyRepo.ts"
@@ -122,6 +123,7 @@ export const make = Effect.gen(function* () {
   const strategies = yield* StrategyRepo
   const fillRepo = yield* FillRepo
   const settlements = yield* SettlementRepo
+  const indicators = yield* IndicatorSubscriptionRepo
   const registry = yield* InstrumentRegistry
   const marketClock = yield* MarketClock
   const book = yield* RuleBook
@@ -155,6 +157,7 @@ export const make = Effect.gen(function* () {
           fills: yield* readFills,
           subscriptions: yield* subscriptions.active,
           strategies: yield* strategies.all,
+          indicators: yield* indicators.wanted,
           instrument: registry.byToken,
           bySymbol: registry.bySymbol,
           ofUnderlying: registry.ofUnderlying,

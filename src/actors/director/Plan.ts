@@ -1,12 +1,15 @@
 import { Schema } from "effect"
 import * as Money from "../../domain/Money.ts"
 import * as Instrument from "../../domain/market/Instrument.ts"
+import * as KiteHistory from "../../domain/market/KiteHistory.ts"
 import type { Contract, Reference } from "../../domain/record/Reference.ts"
 import type * as StrategyDefinition from "../../domain/record/StrategyDefinition.ts"
 import * as Holdings from "../../domain/strategy/Holdings.ts"
 import type * as Multiplier from "../../domain/strategy/Multiplier.ts"
+import type { IndicatorSubscriptionRepo } from "../../store/IndicatorSubscriptionRepo.ts"
 import type { StrategyRepo } from "../../store/StrategyRepo.ts"
 import * as Subjects from "../../streams/Subjects.ts"
+import * as IndicatorActor from "../indicators/IndicatorActor.ts"
 import * as BarActor from "../market/BarActor.ts"
 import * as GreeksActor from "../market/GreeksActor.ts"
 import * as TickerActor from "../market/TickerActor.ts"
@@ -14,6 +17,7 @@ import * as TickerSession from "../market/TickerSession.ts"
 import * as M2mActor from "../strategies/M2mActor.ts"
 
 const encodeDesired = Schema.encodeSync(TickerSession.Desired)
+const encodeIndicators = Schema.encodeSync(IndicatorActor.Desired)
 
 /** An instrument as the record describes it. */
 export const contractOf = (instrument: Instrument.Instrument, multiplierOf: Multiplier.MultiplierOf, previousOi?: number): Contract => {
@@ -105,6 +109,8 @@ export const make = (options: {
     readonly accountId: string | null
   }>
   readonly strategies: ReadonlyArray<StrategyRepo.StrategyWithLegs>
+  /** What is wanted of each instrument and timeframe. */
+  readonly indicators: ReadonlyArray<IndicatorSubscriptionRepo.Wanted>
   readonly fills: (strategyId: number) => Fills
   /** The day's instrument with this token. */
   readonly instrument: (token: number) => Instrument.Instrument | undefined
@@ -178,6 +184,12 @@ export const make = (options: {
     const names = { owner, strategy: String(strategyId) }
     definitions.set(Subjects.StrategyDefinition.at(names), Subjects.StrategyDefinition.encode(definition))
     actors.set(M2mActor.key(names.owner, names.strategy), "")
+  }
+  for (const { exchange, tradingsymbol, minutes, indicators } of options.indicators) {
+    const timeframe = KiteHistory.byMinutes(minutes)
+    // An expired contract has no bars to come.
+    if (timeframe === undefined || options.bySymbol(exchange, tradingsymbol) === undefined) continue
+    actors.set(IndicatorActor.key(exchange, tradingsymbol, timeframe.short), encodeIndicators({ v: 1, indicators }))
   }
   for (const [account, instruments] of tickers) actors.set(TickerActor.key(account), encodeDesired({ v: 1, instruments }))
   return { definitions, actors, unknown: [...new Set(unknown)], unassigned }

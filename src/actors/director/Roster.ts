@@ -3,6 +3,7 @@ import { JetStream, type NatsError } from "../../streams/JetStream.ts"
 import * as KeyValue from "../../streams/KeyValue.ts"
 import { Snapshots } from "../../streams/Snapshots.ts"
 import * as Subject from "../../streams/Subject.ts"
+import * as IndicatorActor from "../indicators/IndicatorActor.ts"
 import * as BarActor from "../market/BarActor.ts"
 import * as GreeksActor from "../market/GreeksActor.ts"
 import * as TickerActor from "../market/TickerActor.ts"
@@ -31,7 +32,7 @@ export interface Roster {
 }
 
 /** The kinds of actors that the director's plan names. */
-const kinds: ReadonlySet<string> = new Set([TickerActor.kind, GreeksActor.kind, BarActor.kind, M2mActor.kind])
+const kinds: ReadonlySet<string> = new Set([TickerActor.kind, GreeksActor.kind, BarActor.kind, M2mActor.kind, IndicatorActor.kind])
 
 /** Keeps the bucket of actors equal to the wanted actors, and drops the snapshots of actors that are no longer wanted. */
 export const make = Effect.gen(function* () {

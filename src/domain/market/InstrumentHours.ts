@@ -55,6 +55,12 @@ export const usual = (rules: Hours.Rules, place: Place | undefined, atMs: number
   return Either.isRight(found) ? (found.right ?? undefined) : undefined
 }
 
+/** The length of an ordinary day's session in minutes, under the hours in force at an instant. A day of unknown hours has 24 hours. */
+export const usualMinutes = (rules: Hours.Rules, place: Place | undefined, atMs: number): number => {
+  const session = usual(rules, place, atMs)
+  return session === undefined ? IndiaTime.dayMinutes : (session.closesAtMs - session.opensAtMs) / IndiaTime.minuteMs
+}
+
 /** The usual opening time, from which a day's bars are laid out: milliseconds after India's midnight, 0 if unknown. */
 export const gridOpenMs = (rules: Hours.Rules, place: Place | undefined, atMs: number): number => {
   const session = usual(rules, place, atMs)

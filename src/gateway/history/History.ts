@@ -6,6 +6,7 @@ import * as InstrumentHours from "../../domain/market/InstrumentHours.ts"
 import type * as KiteHistory from "../../domain/market/KiteHistory.ts"
 import type * as HistoricalGreeks from "../../domain/options/HistoricalGreeks.ts"
 import type * as Hours from "../../domain/rules/Hours.ts"
+import type { StoredCandle } from "../../store/StoredBars.ts"
 import { MarketClock } from "../../streams/MarketClock.ts"
 import { RuleBook } from "../../streams/RuleBook.ts"
 import { Lifetimes } from "../shared/Lifetimes.ts"
@@ -13,7 +14,7 @@ import * as OptionGreeks from "./OptionGreeks.ts"
 import * as StoredCandles from "./StoredCandles.ts"
 
 export interface Candles {
-  readonly candles: ReadonlyArray<StoredCandles.StoredCandle>
+  readonly candles: ReadonlyArray<StoredCandle>
   /** What is missing and why; null when nothing is missing that the broker could have supplied. */
   readonly warning: string | null
 }

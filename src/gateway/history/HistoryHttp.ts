@@ -7,11 +7,11 @@ import * as IndiaTime from "../../domain/IndiaTime.ts"
 import type * as KiteHistory from "../../domain/market/KiteHistory.ts"
 import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
 import * as Slices from "../../store/Slices.ts"
+import type { StoredCandle } from "../../store/StoredBars.ts"
 import { MarketClock } from "../../streams/MarketClock.ts"
 import { Symbols } from "../instruments/Symbols.ts"
 import { found } from "../shared/Lookup.ts"
 import { History } from "./History.ts"
-import type { StoredCandle } from "./StoredCandles.ts"
 
 const viewOf =
   (saysSource: boolean) =>

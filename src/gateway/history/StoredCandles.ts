@@ -1,24 +1,19 @@
 import { Effect, Option } from "effect"
 import * as IndiaTime from "../../domain/IndiaTime.ts"
-import * as CorporateActions from "../../domain/market/CorporateActions.ts"
+import type * as CorporateActions from "../../domain/market/CorporateActions.ts"
 import * as Coverage from "../../domain/market/Coverage.ts"
-import * as Instrument from "../../domain/market/Instrument.ts"
+import type * as Instrument from "../../domain/market/Instrument.ts"
 import * as InstrumentHours from "../../domain/market/InstrumentHours.ts"
 import type * as KiteHistory from "../../domain/market/KiteHistory.ts"
-import { BarRepo, type Source } from "../../store/BarRepo.ts"
+import { BarRepo } from "../../store/BarRepo.ts"
 import { CorporateActionRepo } from "../../store/CorporateActionRepo.ts"
 import { InstrumentRepo } from "../../store/InstrumentRepo.ts"
+import * as StoredBars from "../../store/StoredBars.ts"
 import * as Asks from "../../streams/Asks.ts"
 import { RuleBook } from "../../streams/RuleBook.ts"
 import { Engine } from "../shared/Engine.ts"
 import { Lifetimes } from "../shared/Lifetimes.ts"
 import { orProblem } from "../shared/StoreProblem.ts"
-
-/** A candle, who made it, and whether it has every tick and minute that it can have by now. */
-export interface StoredCandle extends KiteHistory.Candle {
-  readonly source: Source
-  readonly complete: boolean
-}
 
 /** The candles that Postgres holds, and the engine's help with those that it lacks. */
 export const make = Effect.gen(function* () {
@@ -29,19 +24,8 @@ export const make = Effect.gen(function* () {
   const rules = yield* RuleBook
   const { placeOf } = yield* Lifetimes
 
-  const rangeOf = (instrument: Instrument.Instrument, { minutes }: KiteHistory.Interval, span: KiteHistory.Span, nowMs: number) => {
-    const place = placeOf(instrument)
-    return {
-      exchange: instrument.exchange,
-      tradingsymbol: instrument.tradingsymbol,
-      minutes,
-      from: new Date(span.fromMs),
-      to: new Date(span.toMs),
-      now: new Date(nowMs),
-      sessions: InstrumentHours.during(rules.current(), place, Coverage.daysIn(span)),
-      gridOpenMs: InstrumentHours.gridOpenMs(rules.current(), place, span.toMs)
-    }
-  }
+  const rangeOf = (instrument: Instrument.Instrument, { minutes }: KiteHistory.Interval, span: KiteHistory.Span, nowMs: number) =>
+    StoredBars.rangeOf(rules.current(), placeOf(instrument), instrument, minutes, span, nowMs)
 
   /** Asks the engine to fetch the missing candles of the span into Postgres. */
   const fill = (instrument: Instrument.Instrument, interval: KiteHistory.Interval, span: KiteHistory.Span, nowMs: number) =>
@@ -88,17 +72,10 @@ export const make = Effect.gen(function* () {
     nowMs: number,
     done: ReadonlyArray<CorporateActions.Action>,
     isAdjusted: boolean
-  ) => {
-    const scale = Instrument.priceScale(instrument.token)
-    const today = IndiaTime.istDate(nowMs)
-    return Effect.map(orProblem(repo.range(rangeOf(instrument, interval, span, nowMs))), (rows) =>
-      rows.map(({ at, ours, ...row }): StoredCandle => {
-        const source: Source = ours ? "live" : "broker"
-        const one = CorporateActions.apply(done, { atMs: at.getTime(), ...row, source }, source, isAdjusted, today)
-        return { ...one, open: one.open / scale, high: one.high / scale, low: one.low / scale, close: one.close / scale }
-      })
+  ) =>
+    Effect.map(orProblem(repo.range(rangeOf(instrument, interval, span, nowMs))), (rows) =>
+      StoredBars.candlesOf(rows, instrument, done, isAdjusted, nowMs)
     )
-  }
 
   return { actionsOf, fill, read } as const
 })

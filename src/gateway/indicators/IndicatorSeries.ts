@@ -52,10 +52,8 @@ export class IndicatorSeries extends Effect.Service<IndicatorSeries>()("gateway/
     const rules = yield* RuleBook
     const { placeOf } = yield* Lifetimes
 
-    const sessionMinutesOf = (instrument: Instrument.Instrument, atMs: number): number => {
-      const session = InstrumentHours.usual(rules.current(), placeOf(instrument), atMs)
-      return session === undefined ? IndiaTime.dayMinutes : (session.closesAtMs - session.opensAtMs) / IndiaTime.minuteMs
-    }
+    const sessionMinutesOf = (instrument: Instrument.Instrument, atMs: number): number =>
+      InstrumentHours.usualMinutes(rules.current(), placeOf(instrument), atMs)
 
     /** The candles from `fromMs` to `toMs`, and those before them from which the indicators' series begin. */
     const bars = (

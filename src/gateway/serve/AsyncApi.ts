@@ -26,7 +26,7 @@ const headers = {
   [FrameHeader.name]: "account, epoch, incarnation, number, base receive time, source, runs of receive times, separated by blanks",
   [Keyframe.timeHeader]: "market time of the keyframe, UNIX ms: it holds every packet received before",
   "Tarang-Input":
-    "creation of MD_FRAMES (UNIX ms), its sequence that caused this message, and which of that input's messages on this subject, and the publisher's epoch",
+    "creation of MD_FRAMES (of MD_BARS for an indicator, UNIX ms), its sequence that caused this message, and which of that input's messages on this subject, and the publisher's epoch",
   "Tarang-Request": "the REST request that this is the result of; - where there was none",
   "Tarang-Subject": "the refused message's subject",
   "Tarang-Seq": "its sequence",
@@ -73,6 +73,7 @@ const catalogue: Readonly<Record<Name, About>> = {
     summary: "A strategy's new definition, published when its legs, their instruments or its fills changed",
     headers: ["Tarang-Request"]
   },
+  Indicator: { summary: "An indicator at the newest bar of an instrument, at each change of the bar", headers: computed },
   Ticker: { summary: "How an account's market data connection is, once a second" },
   Writer: { summary: "How a writer to Postgres is: what waits, and whether it stands still, once a second" },
   Quality: { summary: "What is odd in an underlying's data: gaps, crossed books, prices off the grid, parity violations" },
@@ -91,6 +92,9 @@ const parameters: Readonly<Record<Holes<(typeof Subjects)[Name]["template"]> | "
   owner: "The user who has the strategy",
   strategy: "The strategy's number",
   interval: "1s or 1m",
+  indicator: "The indicator's name and settings",
+  symbol: "The instrument as its exchange writes it, in capitals",
+  timeframe: "1m, 3m, 5m, 10m, 15m, 30m, 1h or 1d",
   token: "The instrument's token",
   writer: "bar-writer, candle-writer or life-writer",
   expiry: "YYYY-MM-DD",

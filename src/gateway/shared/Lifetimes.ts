@@ -1,8 +1,9 @@
 import { Effect } from "effect"
-import * as Instrument from "../../domain/market/Instrument.ts"
-import * as InstrumentHours from "../../domain/market/InstrumentHours.ts"
+import type * as Instrument from "../../domain/market/Instrument.ts"
+import type * as InstrumentHours from "../../domain/market/InstrumentHours.ts"
 import * as Life from "../../domain/market/Life.ts"
 import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
+import * as StoredBars from "../../store/StoredBars.ts"
 import { MarketClock } from "../../streams/MarketClock.ts"
 import { RuleBook } from "../../streams/RuleBook.ts"
 
@@ -19,15 +20,8 @@ export class Lifetimes extends Effect.Service<Lifetimes>()("gateway/shared/Lifet
       Life.shownUntilMs(rules.current(), underlying, expiry)
 
     /** Where an instrument trades; undefined if the rulebook does not know its exchange. */
-    const placeOf = (instrument: Instrument.Instrument): InstrumentHours.Place | undefined => {
-      const under = Instrument.underlyingOf(instrument)
-      const members = under === null ? [] : registry.ofUnderlying(under.exchange, under.name)
-      return InstrumentHours.placeOf(
-        rules.current(),
-        instrument,
-        members.some(({ expiry }) => expiry !== null)
-      )
-    }
+    const placeOf = (instrument: Instrument.Instrument): InstrumentHours.Place | undefined =>
+      StoredBars.placeOf(registry, rules.current(), instrument)
 
     return {
       placeOf,

@@ -6,6 +6,7 @@ import * as Money from "../../../src/domain/Money.ts"
 import { shipped } from "../../../src/domain/rules/Shipped.ts"
 import * as Holdings from "../../../src/domain/strategy/Holdings.ts"
 import * as Multiplier from "../../../src/domain/strategy/Multiplier.ts"
+import * as Subject from "../../../src/streams/Subject.ts"
 import * as Subjects from "../../../src/streams/Subjects.ts"
 import { anInstrument } from "../../domain/market/AnInstrument.ts"
 
@@ -54,6 +55,7 @@ const strategy = {
 }
 
 const today = {
+  indicators: [],
   instrument: (token: number) => master.get(token),
   bySymbol: (exchange: string, tradingsymbol: string) =>
     [...master.values()].find((one) => one.exchange === exchange && one.tradingsymbol === tradingsymbol),
@@ -65,6 +67,31 @@ const today = {
 }
 
 describe("Director", () => {
+  it("an actor for each instrument and timeframe whose indicators somebody wants, and none for an expired contract", () => {
+    const of = (tradingsymbol: string, minutes: number, indicators: ReadonlyArray<string>) => ({
+      exchange: tradingsymbol === index.tradingsymbol ? "NSE" : "NFO",
+      tradingsymbol,
+      minutes,
+      indicators,
+      holders: 2
+    })
+    const { actors } = plan({
+      accounts: [],
+      subscriptions: [],
+      strategies: [],
+      fills: () => new Map(),
+      ...today,
+      indicators: [of(index.tradingsymbol, 5, ["macd", "rsi"]), of(index.tradingsymbol, 1440, ["rsi"]), of("NIFTY20JAN24500CE", 5, ["rsi"])]
+    })
+    assert.deepStrictEqual(
+      [...actors].map(([key, value]) => [key, JSON.parse(value)]),
+      [
+        [Subject.kvKey("indicators", "NSE", index.tradingsymbol, "5m"), { v: 1, indicators: ["macd", "rsi"] }],
+        [Subject.kvKey("indicators", "NSE", index.tradingsymbol, "1d"), { v: 1, indicators: ["rsi"] }]
+      ]
+    )
+  })
+
   const planned = plan({
     accounts: ["sim1", "sim2"],
     subscriptions: [subscription(index.token, "sim1"), subscription(call.token, "sim2", "QUOTE"), subscription(999_999, "sim1")],

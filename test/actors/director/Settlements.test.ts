@@ -59,6 +59,7 @@ const definitionOn = (
     subscriptions: [],
     strategies: [strategy as never],
     fills: () => fills,
+    indicators: [],
     instrument: (token) => instruments.find((one) => one.token === token),
     bySymbol: (exchange, tradingsymbol) => instruments.find((one) => one.exchange === exchange && one.tradingsymbol === tradingsymbol),
     ofUnderlying: () => instruments,

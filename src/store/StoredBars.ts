@@ -1,0 +1,66 @@
+import * as IndiaTime from "../domain/IndiaTime.ts"
+import * as CorporateActions from "../domain/market/CorporateActions.ts"
+import * as Coverage from "../domain/market/Coverage.ts"
+import * as Instrument from "../domain/market/Instrument.ts"
+import * as InstrumentHours from "../domain/market/InstrumentHours.ts"
+import type * as KiteHistory from "../domain/market/KiteHistory.ts"
+import type * as Hours from "../domain/rules/Hours.ts"
+import type { BarRepo, Range, Source } from "./BarRepo.ts"
+import type { InstrumentRegistry } from "./InstrumentRegistry.ts"
+
+/** Where an instrument trades, by its underlying's contracts of today; undefined if the rulebook does not know its exchange. */
+export const placeOf = (
+  registry: InstrumentRegistry,
+  rules: Hours.Rules,
+  instrument: Instrument.Instrument
+): InstrumentHours.Place | undefined => {
+  const under = Instrument.underlyingOf(instrument)
+  const members = under === null ? [] : registry.ofUnderlying(under.exchange, under.name)
+  return InstrumentHours.placeOf(
+    rules,
+    instrument,
+    members.some(({ expiry }) => expiry !== null)
+  )
+}
+
+/** The query for an instrument's bars of a span. */
+export const rangeOf = (
+  rules: Hours.Rules,
+  place: InstrumentHours.Place | undefined,
+  { exchange, tradingsymbol }: Instrument.Instrument,
+  minutes: number,
+  span: KiteHistory.Span,
+  nowMs: number
+): Range => ({
+  exchange,
+  tradingsymbol,
+  minutes,
+  from: new Date(span.fromMs),
+  to: new Date(span.toMs),
+  now: new Date(nowMs),
+  sessions: InstrumentHours.during(rules, place, Coverage.daysIn(span)),
+  gridOpenMs: InstrumentHours.gridOpenMs(rules, place, span.toMs)
+})
+
+/** A candle, who made it, and whether it has every tick and minute that it can have by now. */
+export interface StoredCandle extends KiteHistory.Candle {
+  readonly source: Source
+  readonly complete: boolean
+}
+
+/** The stored rows as candles in rupees. `isAdjusted`: in the newest shares; otherwise at the prices that were traded. */
+export const candlesOf = (
+  rows: ReadonlyArray<BarRepo.Stored>,
+  { token }: Instrument.Instrument,
+  actions: ReadonlyArray<CorporateActions.Action>,
+  isAdjusted: boolean,
+  nowMs: number
+): ReadonlyArray<StoredCandle> => {
+  const scale = Instrument.priceScale(token)
+  const today = IndiaTime.istDate(nowMs)
+  return rows.map(({ at, ours, ...row }): StoredCandle => {
+    const source: Source = ours ? "live" : "broker"
+    const one = CorporateActions.apply(actions, { atMs: at.getTime(), ...row, source }, source, isAdjusted, today)
+    return { ...one, open: one.open / scale, high: one.high / scale, low: one.low / scale, close: one.close / scale }
+  })
+}
