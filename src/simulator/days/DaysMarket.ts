@@ -35,6 +35,8 @@ export interface Settings {
   readonly splits: ReadonlyArray<{ readonly name: string; readonly on: string; readonly factor: number }>
   /** Awaited at each stage of each day. By default the market waits until the clients' subscriptions have settled. */
   readonly gate?: ((day: string, stage: Stage) => Effect.Effect<void>) | undefined
+  /** Awaited before each instant of a day, UNIX ms: a test may stop the market there. */
+  readonly before?: ((atMs: number) => Effect.Effect<void>) | undefined
 }
 
 const crudeOil: Listing.Commodity = {
@@ -191,7 +193,10 @@ const playDay = (
     yield* gate("signed in")
     yield* step(settings, floor, playback, outlet, timetable.dumpOutAtMs, false)
     yield* gate("dump out")
-    for (const atMs of timetable.instants) yield* step(settings, floor, playback, outlet, atMs, true)
+    for (const atMs of timetable.instants) {
+      if (settings.before !== undefined) yield* settings.before(atMs)
+      yield* step(settings, floor, playback, outlet, atMs, true)
+    }
     Floor.closeDay(floor, playback.settled)
     yield* step(settings, floor, playback, outlet, timetable.lastPacketAtMs, false)
     yield* gate("over")
