@@ -17,6 +17,7 @@ export interface Options {
 
 const faultsMax = 100_000
 const Added = Schema.Struct({
+  account_id: Schema.optional(Schema.String),
   target: Schema.optionalWith(Schema.Literal("change", "read"), { default: () => "change" as const }),
   faults: Schema.Array(Fault).pipe(Schema.maxItems(faultsMax))
 })
@@ -48,7 +49,8 @@ const noAccount = (accountId: string) => Route.refuse(404, "InputException", `Th
 const faultRoutes = ({ desk, faults, updates }: Options): Readonly<Record<string, Route.Answer>> => ({
   "GET /faults": () =>
     Route.success({ waiting: { change: faults.waiting("change"), read: faults.waiting("read") }, applied: faults.applied() }),
-  "POST /faults": acting(Added, ({ faults: added, target }) => (target === "change" ? faults.add(...added) : faults.addToReads(...added))),
+  "POST /faults": acting(Added, ({ account_id, faults: added, target }) => faults.addTo(target, added, account_id)),
+  "POST /faults/clear": acting(OfAccount, ({ account_id }) => faults.clearOf(account_id)),
   "PUT /faults/scatter": acting(Scatter, (scatter) => faults.scatter(scatter)),
   "DELETE /faults": () => {
     faults.clear()

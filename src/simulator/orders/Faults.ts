@@ -41,20 +41,26 @@ export interface Scatter {
   readonly among: ReadonlyArray<Fault>
 }
 
+interface Waiting {
+  readonly fault: Fault
+  /** Undefined: of any account. */
+  readonly accountId: string | undefined
+}
+
 /** Faults that wait for requests, the first first. */
 export class Faults {
-  readonly #waiting: Readonly<Record<Target, Array<Fault>>> = { change: [], read: [] }
+  readonly #waiting: Readonly<Record<Target, Array<Waiting>>> = { change: [], read: [] }
   readonly #applied = new Map<Fault["kind"], number>()
   #scatter: (Scatter & { readonly random: Random }) | undefined
 
   /** For the next requests that change orders. */
   add(...faults: ReadonlyArray<Fault>): void {
-    this.#waiting.change.push(...faults)
+    this.addTo("change", faults)
   }
 
-  /** For the next readings of orders and trades. */
-  addToReads(...faults: ReadonlyArray<Fault>): void {
-    this.#waiting.read.push(...faults)
+  /** For the next requests of one account, or of any. A reading is one of orders and trades. */
+  addTo(target: Target, faults: ReadonlyArray<Fault>, accountId?: string): void {
+    this.#waiting[target].push(...faults.map((fault) => ({ fault, accountId })))
   }
 
   scatter(scatter: Scatter | undefined): void {
@@ -67,8 +73,17 @@ export class Faults {
     this.#scatter = undefined
   }
 
-  take(target: Target): Fault | undefined {
-    const fault = this.#waiting[target].shift() ?? (target === "change" ? this.#scattered() : undefined)
+  /** Takes back what waits for one account. */
+  clearOf(accountId: string): void {
+    for (const waiting of Object.values(this.#waiting))
+      waiting.splice(0, waiting.length, ...waiting.filter((one) => one.accountId !== accountId))
+  }
+
+  take(target: Target, accountId: string): Fault | undefined {
+    const waiting = this.#waiting[target]
+    const at = waiting.findIndex((one) => one.accountId === undefined || one.accountId === accountId)
+    const next = at < 0 ? undefined : waiting.splice(at, 1)[0]?.fault
+    const fault = next ?? (target === "change" ? this.#scattered() : undefined)
     if (fault !== undefined) this.#applied.set(fault.kind, (this.#applied.get(fault.kind) ?? 0) + 1)
     return fault
   }

@@ -65,7 +65,7 @@ export const make = (guard: Route.Guard, orders: Orders): ((path: string) => Rou
   const { desk, faults } = orders
   /** Carries out a request, unless the next fault of its kind says otherwise. */
   const faulty = (target: Target, session: Sessions.Session, carryOut: CarryOut): Route.Response => {
-    const fault = faults.take(target)
+    const fault = faults.take(target, session.account.accountId)
     return fault === undefined ? carryOut() : failed(fault, carryOut, session, orders)
   }
   const read = (answer: (account: Sessions.Account) => Route.Response): Route.Route => ({

@@ -1,0 +1,151 @@
+/**
+ * A process that places orders and can be killed at any step. `protocol` runs the decider of production over a journal; `naive` does what
+ * many programs do: it sends again when it hears nothing, and keeps the key afterwards.
+ */
+import { createHash } from "node:crypto"
+import { setTimeout as sleep } from "node:timers/promises"
+import * as OrderDecider from "../../../src/domain/orders/OrderDecider.ts"
+import * as Outcome from "../../../src/domain/orders/Outcome.ts"
+import * as Tag from "../../../src/domain/orders/Tag.ts"
+import * as Task from "../../../src/domain/orders/Task.ts"
+import * as Journal from "./Journal.ts"
+import * as Kite from "./Kite.ts"
+
+/** Where a process can die, in the order of one placement. */
+export const steps = ["task saved", "attempt saved", "request written", "answer received", "book read", "result saved"] as const
+export type Step = (typeof steps)[number]
+
+export interface Order {
+  readonly key: string
+  readonly terms: Kite.Terms
+  readonly unknown: Task.Intent["unknown"]
+}
+
+export interface Options {
+  readonly mode: "protocol" | "naive"
+  readonly root: string
+  readonly account: Kite.Account
+  readonly journal: string
+  readonly orders: ReadonlyArray<Order>
+  /** Orders in flight at once. */
+  readonly lanes: number
+  readonly killAt: Step | null
+  readonly policy: OrderDecider.Policy
+}
+
+/** What the journal keeps of an order. */
+export interface Entry {
+  readonly status: Task.Status
+  readonly orderId: string | null
+  readonly task: Task.Task | null
+  readonly epoch: number
+}
+
+export const tagOf = ({ accountId }: Kite.Account, key: string): string =>
+  Tag.of((text) => createHash("sha256").update(text).digest(), accountId, key)
+
+const deadlineMs = 600_000
+
+interface Process extends Options {
+  readonly entries: Journal.Journal<Entry>
+  readonly epoch: number
+  authorization: string
+}
+
+/** Dies here if this is the step. */
+const point = ({ killAt }: Options, step: Step): void => {
+  if (killAt === step) process.kill(process.pid, "SIGKILL")
+}
+
+const send = async (of: Process, { key, terms }: Order): Promise<Outcome.Reply> => {
+  const { account, authorization, policy, root } = of
+  const written = () => point(of, "request written")
+  const reply = await Kite.place(root, authorization, terms, tagOf(account, key), policy.answerMsMax, written)
+  point(of, "answer received")
+  return reply
+}
+
+/** Reads the order book until it can be read. */
+const lookUp = async (of: Process, key: string): Promise<{ readonly startedAtMs: number; readonly orderId: string | null }> => {
+  const { account, policy, root } = of
+  while (true) {
+    const startedAtMs = Date.now()
+    const found = await Kite.find(root, of.authorization, tagOf(account, key), policy.answerMsMax)
+    if (found !== "failed" && found !== "expired") return { startedAtMs, orderId: found }
+    if (found === "expired") of.authorization = await Kite.login(root, account)
+    await sleep(policy.readEveryMs)
+  }
+}
+
+const nextInput = async (of: Process, order: Order, output: OrderDecider.Output): Promise<OrderDecider.Input> => {
+  const { epoch, policy } = of
+  const waitUntil = (atMs: number) => sleep(Math.max(0, atMs - Date.now()))
+  if (output._tag === "Send") {
+    point(of, "attempt saved")
+    const { attempt } = output
+    const startedAtMs = of.entries.newest.get(order.key)?.task?.attempts.at(-1)?.startedAtMs ?? 0
+    if (!OrderDecider.maySend(policy, startedAtMs, Date.now())) return OrderDecider.Input.Fenced({ nowMs: Date.now(), epoch, attempt })
+    const outcome = Outcome.of(await send(of, order))
+    return OrderDecider.Input.Answered({ nowMs: Date.now(), epoch, attempt, outcome, jitter: 0 })
+  }
+  if (output._tag === "ReadBook") {
+    await waitUntil(output.atMs)
+    const { orderId, startedAtMs } = await lookUp(of, order.key)
+    point(of, "book read")
+    return OrderDecider.Input.BookRead({ nowMs: Date.now(), epoch, startedAtMs, orderId })
+  }
+  if (output._tag === "WakeAt") await waitUntil(output.atMs)
+  return OrderDecider.Input.Wake({ nowMs: Date.now(), epoch, blockedUntilMs: null })
+}
+
+const acts = (output: OrderDecider.Output): boolean => output._tag === "Send" || output._tag === "ReadBook" || output._tag === "WakeAt"
+
+const protocol = async (of: Process, order: Order): Promise<void> => {
+  const { entries, epoch, policy } = of
+  const decide = OrderDecider.decide(policy)
+  const save = (task: Task.Task) => entries.write(order.key, { status: task.status, orderId: task.orderId, task, epoch })
+  const intent: Task.Intent = { kind: "place", isLimit: true, unknown: order.unknown, deadlineAtMs: Date.now() + deadlineMs }
+  let task = entries.newest.get(order.key)?.task ?? Task.make(intent)
+  save(task)
+  point(of, "task saved")
+  let input: OrderDecider.Input = OrderDecider.Input.Wake({ nowMs: Date.now(), epoch, blockedUntilMs: null })
+  while (!Task.hasEnded(task)) {
+    const [next, outputs] = decide(task, input)
+    task = next
+    save(task)
+    const output = outputs.find(acts)
+    if (output !== undefined) input = await nextInput(of, order, output)
+  }
+  point(of, "result saved")
+}
+
+const triesMax = 3
+const naive = async (of: Process, order: Order): Promise<void> => {
+  const { entries, epoch } = of
+  const save = (status: Task.Status, orderId: string | null) => {
+    entries.write(order.key, { status, orderId, task: null, epoch })
+    point(of, "result saved")
+  }
+  if (entries.newest.has(order.key)) return
+  for (let attempt = 0; attempt < triesMax; attempt++) {
+    const outcome = Outcome.of(await send(of, order))
+    if (outcome._tag === "Done") return save("COMPLETED", outcome.orderId)
+    if (outcome._tag === "Refused" && !outcome.isTransient) return save("DEAD_LETTER", null)
+  }
+  save("DEAD_LETTER", null)
+}
+
+/** Places all orders; tasks that the journal has go on where they were. */
+export const main = async (options: Options): Promise<void> => {
+  const entries = Journal.open<Entry>(options.journal)
+  const epoch = 1 + Math.max(0, ...[...entries.newest.values()].map((entry) => entry.epoch))
+  const authorization = await Kite.login(options.root, options.account)
+  const of: Process = { ...options, entries, epoch, authorization }
+  const place = options.mode === "protocol" ? protocol : naive
+  const waiting = options.orders.values()
+  const lane = async () => {
+    for (const order of waiting) await place(of, order)
+  }
+  await Promise.all(Array.from({ length: options.lanes }, lane))
+  entries.close()
+}

@@ -1,0 +1,59 @@
+import { join } from "node:path"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Logger, LogLevel } from "effect"
+import { build } from "vite"
+import { inject } from "vitest"
+import * as Cases from "../../bench/chaos/orders/Cases.ts"
+import * as Run from "../../bench/chaos/orders/Run.ts"
+import * as Simulator from "../../src/simulator/Simulator.ts"
+import { account } from "../simulator/SimulatorWorld.ts"
+
+/** The built executor, because Node 20 cannot run TypeScript. */
+const program = Effect.promise(async () => {
+  const outDir = join(inject("backends").folder, "chaos")
+  await build({
+    configFile: false,
+    logLevel: "silent",
+    build: { ssr: "bench/chaos/orders/main.ts", outDir, target: "node20", rollupOptions: { output: { entryFileNames: "main.mjs" } } }
+  })
+  return join(outDir, "main.mjs")
+})
+
+/** Only parked orders wait for the horizon, so no result depends on the machine's speed. */
+const policy = { sendDelayMaxMs: 300, answerMsMax: 700, horizonMs: 2_000, readEveryMs: 250, refusalsMax: 3, resendsMax: 3 }
+
+const ground = (name: string) =>
+  Effect.gen(function* () {
+    const accounts = Array.from({ length: 6 }, (_, at) => account(`chaos${at}`))
+    const market = { mode: "synthetic", rate: 0, strikesEachSide: 1 } as const
+    const { adminUrl, url } = yield* Simulator.make({ accounts, market, adminPort: 0 })
+    const broker: Run.Broker = { root: url, admin: adminUrl ?? "", accounts }
+    return { broker, program: yield* program, folder: join(inject("backends").folder, name), policy }
+  }).pipe(Logger.withMinimumLogLevel(LogLevel.Warning))
+
+const listed = (verdicts: ReadonlyArray<Run.Verdict>) =>
+  verdicts.flatMap(({ name, problem }) => (problem === null ? [] : [`${name}: ${problem}`]))
+
+describe("npm run chaos -- orders, its short version: a process killed with kill -9 at each step, and each fault of the broker", () => {
+  it.scopedLive("the protocol places each order once, and believes what the broker's own list says", () =>
+    Effect.gen(function* () {
+      const at = yield* ground("chaos-protocol")
+      const verdicts = yield* Effect.promise(() => Run.cases(at, "protocol", Cases.short))
+      assert.deepStrictEqual(listed(verdicts), [])
+      assert.lengthOf(verdicts, Cases.short.length)
+      assert.isAbove(verdicts.filter(({ orders, status }) => status === "COMPLETED" && orders === 1).length, 15)
+      assert.isAbove(verdicts.filter(({ status }) => status === "UNKNOWN").length, 0)
+    })
+  )
+
+  it.scopedLive("the same harness finds the second orders of a naive executor, also after a kill alone", () =>
+    Effect.gen(function* () {
+      const at = yield* ground("chaos-naive")
+      const kinds = Cases.short.filter(({ kills }) => kills.length === 0 || kills[0] === "answer received")
+      const problems = listed(yield* Effect.promise(() => Run.cases(at, "naive", kinds)))
+      // A slow machine can add a time-out, and with it one more order.
+      assert.match(problems.join("\n"), /^kill after: answer received · park: [23] orders$/m)
+      assert.match(problems.join("\n"), /^accepted, reply dropped · park: [23] orders$/m)
+    })
+  )
+})
