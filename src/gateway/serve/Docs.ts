@@ -44,7 +44,12 @@ const page = Effect.gen(function* () {
   const route = layerHttpLayerRouter({
     api: described,
     path: "/docs",
-    scalar: { withDefaultFonts: false, hideClientButton: true, showOperationId: true } as never
+    scalar: {
+      withDefaultFonts: false,
+      hideClientButton: true,
+      showOperationId: true,
+      authentication: { preferredSecurityScheme: "bearer" }
+    } as never
   })
   yield* Layer.build(Layer.provide(route, Layer.succeed(HttpLayerRouter.HttpRouter, router)))
   return strict(yield* router.asHttpEffect())
