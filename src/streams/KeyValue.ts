@@ -33,6 +33,9 @@ export const buckets = ["actors", "snapshots", "incarnations"] as const
 /** The stream in which a bucket lies. */
 export const streamOf = (bucket: string): string => `KV_${bucket}`
 
+/** The subject of a key: github.com/nats-io/nats-architecture-and-design, ADR-8. */
+export const subjectOf = (bucket: string, key: string): string => `$KV.${bucket}.${key}`
+
 /**
  * Makes a bucket where it is missing. One value per key, kept in files: revisions must survive a server restart, or an epoch could fall.
  */
@@ -55,8 +58,7 @@ export const open = (bucket: string): Effect.Effect<KeyValue, NatsError, JetStre
       Effect.tryPromise({ try: run, catch: (cause) => new NatsError({ op: `${op} (bucket ${bucket})`, cause }) })
     const kv = yield* bind(bucket)
 
-    // How a bucket lies in its stream: github.com/nats-io/nats-architecture-and-design, ADR-8.
-    const prefix = `$KV.${bucket}.`
+    const prefix = subjectOf(bucket, "")
     const changeOf = (message: Message): Change => ({
       key: message.subject.slice(prefix.length),
       revision: message.seq,

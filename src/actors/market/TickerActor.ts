@@ -13,6 +13,7 @@ import { RuleBook } from "../../streams/RuleBook.ts"
 import * as Subject from "../../streams/Subject.ts"
 import * as Subjects from "../../streams/Subjects.ts"
 import * as Placement from "../placement/Placement.ts"
+import * as DeadLetters from "../runtime/DeadLetters.ts"
 import { Leases, Replaced } from "../runtime/Leases.ts"
 import * as Metrics from "../runtime/Metrics.ts"
 import * as TickerSession from "./TickerSession.ts"
@@ -94,7 +95,10 @@ const settle = (session: TickerSession.TickerSession, pool: KitePool.KitePool) =
     Effect.ignore // logged above
   )
 
-/** Subscribes to what the bucket of actors says, again at each change. A change does not wait for the one before it. */
+/**
+ * Subscribes to what the bucket of actors says, again at each change. A change does not wait for the one before it. A value that cannot be read
+ * becomes a dead letter, and what is subscribed stays so until a better value follows.
+ */
 const followBucket = (
   session: TickerSession.TickerSession,
   publisher: FramePublisher.FramePublisher,
@@ -104,16 +108,21 @@ const followBucket = (
 ) =>
   Effect.gen(function* () {
     const settling = yield* FiberSet.make()
+    const refuse = DeadLetters.send(yield* JetStream)
     const desire = (desired: TickerSession.Desired) =>
       Effect.zipRight(
         Effect.sync(() => TickerSession.desire(session, publisher, desired)),
         FiberSet.run(settling, settle(session, pool))
       )
     // With revision 0 the whole bucket is gone. The director fills it again, and what is subscribed stays so meanwhile.
-    const obey = ({ value, revision }: KeyValue.Change) =>
+    const obey = ({ key, value, revision }: KeyValue.Change) =>
       Option.match(value, {
         onNone: () => (revision === 0 ? Effect.void : desire({ v: 1, instruments: [] })),
-        onSome: (bytes) => Effect.flatMap(decodeDesired(new TextDecoder().decode(bytes)), desire)
+        onSome: (data) =>
+          Effect.matchEffect(decodeDesired(new TextDecoder().decode(data)), {
+            onFailure: ({ message }) => refuse(kind, { subject: KeyValue.subjectOf(Placement.bucket, key), seq: revision, data }, message),
+            onSuccess: desire
+          })
       })
     return yield* changes.takeAll.pipe(
       Effect.flatMap((all) => Effect.forEach(all, obey, { discard: true })),
