@@ -43,9 +43,30 @@ export interface Shared {
   /** Frames are built one after the other, so one buffer serves all connections. */
   readonly writer: Frame.Writer
   readonly onSubscription: () => void
+  /** Runs something after a time. */
+  readonly later: (afterMs: number, run: () => void) => void
 }
 
 export const makeWriter = (): Frame.Writer => new Frame.Writer(framePacketsMax * (Frame.Kind.full + Frame.headerBytes) + Frame.headerBytes)
+
+/** How one connection fails. */
+export type Fault =
+  /** It gets heartbeats and no ticks, as Kite's connections sometimes do. */
+  | { readonly kind: "mute" }
+  /** It stays open, gets nothing, and what it sends is not read: not even a ping is answered. */
+  | { readonly kind: "half_open" }
+  /** Each frame arrives this much later. */
+  | { readonly kind: "slow"; readonly delayMs: number }
+  /** The next frame is cut in its middle. */
+  | { readonly kind: "half_frame" }
+  /** At once it gets a frame that claims more packets than it has. */
+  | { readonly kind: "bad_frame" }
+  /** At once it gets a text that is no JSON. */
+  | { readonly kind: "bad_text" }
+
+/** 65,535 packets, and then one of 184 bytes that is not there. */
+const badFrame = Uint8Array.of(0xff, 0xff, 0x00, 0xb8, 0x01)
+const badText = '{"type":"order","data":'
 
 export class Connection {
   readonly apiKey: string
@@ -59,6 +80,9 @@ export class Connection {
   #waitingCount = 0
   #hasSent = true
   #isMute = false
+  #isHalfOpen = false
+  #isNextCut = false
+  #delayMs = 0
   #ping: string | undefined
   #whenDelivered: (() => void) | undefined
 
@@ -111,12 +135,12 @@ export class Connection {
 
   /** Sends a heartbeat if nothing was sent since the last call, as Kite does. */
   heartbeat(): void {
-    if (!this.#hasSent && this.#socket.readyState === WebSocket.OPEN) this.#socket.send(heartbeatBytes)
+    if (!this.#isHalfOpen && !this.#hasSent && this.#socket.readyState === WebSocket.OPEN) this.#socket.send(heartbeatBytes)
     this.#hasSent = false
   }
 
   text(type: string, data: unknown): void {
-    if (this.#socket.readyState !== WebSocket.OPEN) return
+    if (this.#isHalfOpen || this.#socket.readyState !== WebSocket.OPEN) return
     this.#hasSent = true
     this.#socket.send(JSON.stringify({ type, data }))
   }
@@ -132,9 +156,29 @@ export class Connection {
     if (this.#waitingCount === 0) this.#socket.ping(ping)
   }
 
-  /** From now on it gets heartbeats and no ticks, as Kite's connections sometimes do. */
-  mute(): void {
-    this.#isMute = true
+  fail(fault: Fault): void {
+    switch (fault.kind) {
+      case "mute":
+        this.#isMute = true
+        break
+      case "half_open":
+        this.#isMute = true
+        this.#isHalfOpen = true
+        this.#socket.pause()
+        break
+      case "slow":
+        this.#delayMs = fault.delayMs
+        break
+      case "half_frame":
+        this.#isNextCut = true
+        break
+      case "bad_frame":
+        this.#socket.send(badFrame)
+        break
+      case "bad_text":
+        this.#socket.send(badText)
+        break
+    }
   }
 
   terminate(): void {
@@ -166,7 +210,19 @@ export class Connection {
     totals.packets += writer.count
     totals.frames++
     this.#hasSent = true
-    this.#socket.send(writer.finish(), () => this.#drain())
+    const frame = writer.finish()
+    const sent = () => this.#drain()
+    if (this.#isNextCut) {
+      this.#isNextCut = false
+      this.#socket.send(frame.subarray(0, frame.length >>> 1), sent)
+    } else if (this.#delayMs === 0) this.#socket.send(frame, sent)
+    else {
+      // The writer's buffer serves the next frame meanwhile.
+      const kept = Uint8Array.from(frame)
+      this.#shared.later(this.#delayMs, () => {
+        if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(kept, sent)
+      })
+    }
   }
 
   /** Sends the newest packets of all waiting rows, once half of the buffer is free. */

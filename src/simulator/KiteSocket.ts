@@ -6,7 +6,7 @@ import { type WebSocket, WebSocketServer } from "ws"
 import * as Connection from "./Connection.ts"
 import type { Market, Outlet } from "./Market.ts"
 import * as Route from "./Route.ts"
-import type * as Sessions from "./Sessions.ts"
+import * as Sessions from "./Sessions.ts"
 
 export const connectionsMax = 3
 const messageBytesMax = 1 << 20
@@ -35,6 +35,10 @@ export interface Hub {
   readonly cut: (apiKey?: string) => void
   /** Sends no more ticks on the connection that was opened at this place among the open ones (0 is the first); heartbeats go on. */
   readonly mute: (place: number) => void
+  /** Lets the connection at this place fail. False if there is none. */
+  readonly fail: (place: number, fault: Connection.Fault) => boolean
+  /** Refuses the next upgrades, as many as this. */
+  readonly refuse: (upgrades: number) => void
   readonly stats: () => Stats
 }
 
@@ -62,12 +66,14 @@ const makeUpgrade = (
   sessions: Sessions.Sessions,
   connected: (apiKey: string) => number,
   accept: (apiKey: string, socket: WebSocket) => void,
-  onRefused: () => void
+  onRefused: () => void,
+  isRefusedNow: () => boolean
 ): Hub["upgrade"] => {
   const server = new WebSocketServer({ noServer: true, maxPayload: messageBytesMax, perMessageDeflate: false })
   const check = (url: string): Either.Either<string, Sessions.Refusal> => {
     const [path, search = ""] = url.split("?", 2)
     if (path !== "/" && path !== "/ws") return Either.left({ status: 400, type: "InputException", message: `No socket at ${path}` })
+    if (isRefusedNow()) return Either.left(Sessions.tokenRefusal)
     const query = new URLSearchParams(search)
     return Either.flatMap(sessions.authenticate(query.get("api_key") ?? "", query.get("access_token") ?? ""), ({ account }) =>
       connected(account.apiKey) < connectionsMax
@@ -130,14 +136,21 @@ const makeOutlet = (
   subscribed
 })
 
-export const make = ({ sessions, market }: { readonly sessions: Sessions.Sessions; readonly market: Market }): Hub => {
+export interface Options {
+  readonly sessions: Sessions.Sessions
+  readonly market: Market
+  readonly later: Connection.Shared["later"]
+}
+
+export const make = ({ later, market, sessions }: Options): Hub => {
   const connections = new Set<Connection.Connection>()
   const totals: Connection.Totals = { packets: 0, frames: 0, conflated: 0, undelivered: 0, refused: 0 }
   let changes = 0
+  let refusals = 0
   const onSubscription = () => {
     changes++
   }
-  const shared: Connection.Shared = { market, totals, writer: Connection.makeWriter(), onSubscription }
+  const shared: Connection.Shared = { market, totals, writer: Connection.makeWriter(), onSubscription, later }
   const ofKey = (apiKey: string | undefined) =>
     [...connections].filter((connection) => apiKey === undefined || connection.apiKey === apiKey)
   const accept = (apiKey: string, socket: WebSocket): void => {
@@ -151,7 +164,13 @@ export const make = ({ sessions, market }: { readonly sessions: Sessions.Session
   const isSomeoneDue = () => sessions.begun().some((apiKey) => ofKey(apiKey).every(({ subscriptions }) => subscriptions === 0))
   const subscribed = makeSubscribed(() => changes, isSomeoneDue)
   return {
-    upgrade: makeUpgrade(sessions, (apiKey) => ofKey(apiKey).length, accept, onRefused),
+    upgrade: makeUpgrade(
+      sessions,
+      (apiKey) => ofKey(apiKey).length,
+      accept,
+      onRefused,
+      () => refusals > 0 && refusals-- > 0
+    ),
     outlet: makeOutlet(connections, totals, subscribed),
     heartbeat: () => {
       for (const connection of connections) connection.heartbeat()
@@ -162,7 +181,15 @@ export const make = ({ sessions, market }: { readonly sessions: Sessions.Session
     cut: (apiKey) => {
       for (const connection of ofKey(apiKey)) connection.terminate()
     },
-    mute: (place) => [...connections][place]?.mute(),
+    mute: (place) => [...connections][place]?.fail({ kind: "mute" }),
+    fail: (place, fault) => {
+      const connection = [...connections][place]
+      connection?.fail(fault)
+      return connection !== undefined
+    },
+    refuse: (upgrades) => {
+      refusals = upgrades
+    },
     stats: () => ({
       ...totals,
       spread: [...connections].map(({ subscriptions }) => subscriptions),

@@ -58,6 +58,7 @@ export const expiresAtMs = (loginAtMs: number): number => {
 export class Sessions {
   readonly #accounts: ReadonlyMap<string, Account>
   readonly #nowMs: () => number
+  #refusals = 0
   /** By token, oldest first. */
   readonly #requestTokens = new Map<string, { readonly apiKey: string; readonly atMs: number }>()
   readonly #byApiKey = new Map<string, Session>()
@@ -83,8 +84,17 @@ export class Sessions {
     return Either.right(location.href)
   }
 
+  /** Refuses the next logins, as many as this, as if the broker's login were down. */
+  refuse(logins: number): void {
+    this.#refusals = logins
+  }
+
   /** Exchanges a request token, which works once. The access token of an earlier login ends. */
   exchange(apiKey: string, requestToken: string, checksum: string): Either.Either<Session, Refusal> {
+    if (this.#refusals > 0) {
+      this.#refusals--
+      return refuse(503, "NetworkException", "Login is not available now.")
+    }
     const account = this.#accounts.get(apiKey)
     if (account === undefined) return refuse(400, "InputException", "Invalid `api_key`.")
     const issued = this.#requestTokens.get(requestToken)

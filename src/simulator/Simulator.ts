@@ -152,10 +152,10 @@ export const make = (options: SimulatorOptions.Options): Effect.Effect<Service, 
     // In a market of simulated days, access tokens expire in the mornings of those days.
     const sessionsNowMs = market.mode === "days" ? () => market.status().timeMs : nowMs
     const sessions = new Sessions.Sessions(options.accounts, sessionsNowMs)
-    const hub = KiteSocket.make({ sessions, market })
     const runFork = Runtime.runFork(yield* Effect.runtime())
     const scope = yield* Effect.scope
     const later: Later = (afterMs, run) => void runFork(Effect.delay(Effect.sync(run), afterMs).pipe(Effect.forkIn(scope)))
+    const hub = KiteSocket.make({ sessions, market, later })
     const onFailure = (cause: unknown) => void runFork(Effect.logError("a request to the simulator failed", cause))
     const post = options.postbackUrl === undefined ? undefined : yield* Postbacks.make(options.postbackUrl)
     const updates = new Updates({

@@ -12,7 +12,7 @@ export interface Options {
   readonly faults: Faults
   readonly updates: Updates.Updates
   readonly sessions: Sessions.Sessions
-  readonly hub: Pick<Hub, "cut" | "mute">
+  readonly hub: Pick<Hub, "cut" | "fail" | "refuse">
 }
 
 const faultsMax = 100_000
@@ -28,7 +28,14 @@ const Scatter = Schema.Struct({
 })
 const Lag = Schema.Struct({ lag_ms: Schema.Int.pipe(Schema.between(0, 600_000)) })
 const OfAccount = Schema.Struct({ account_id: Schema.String })
-const Place = Schema.Struct({ place: Schema.NonNegativeInt })
+/** `place`: the how-manieth of the open connections; 0 is the oldest. */
+const place = { place: Schema.NonNegativeInt }
+const delayMs = Schema.propertySignature(Schema.Int.pipe(Schema.between(1, 600_000))).pipe(Schema.fromKey("delay_ms"))
+const SocketFault = Schema.Union(
+  Schema.Struct({ ...place, kind: Schema.Literal("mute", "half_open", "half_frame", "bad_frame", "bad_text") }),
+  Schema.Struct({ ...place, kind: Schema.Literal("slow"), delayMs })
+)
+const Refusals = Schema.Struct({ logins: Schema.NonNegativeInt, upgrades: Schema.NonNegativeInt })
 
 /** A route that decodes its JSON body. */
 const decoding = <A, I>(schema: Schema.Schema<A, I>, answer: (value: A) => Route.Response): Route.Answer => {
@@ -45,6 +52,8 @@ const acting = <A, I>(schema: Schema.Schema<A, I>, act: (value: A) => void): Rou
   })
 
 const noAccount = (accountId: string) => Route.refuse(404, "InputException", `The simulator has no account ${accountId}.`)
+
+const noConnection = (at: number) => Route.refuse(404, "InputException", `No connection is open at place ${at}.`)
 
 const faultRoutes = ({ desk, faults, updates }: Options): Readonly<Record<string, Route.Answer>> => ({
   "GET /faults": () =>
@@ -70,7 +79,11 @@ export const make = (options: Options): ((request: Route.Request) => Route.Respo
       ...faultRoutes(options),
       "GET /orders": () => Route.success(desk.truth()),
       "POST /sessions/expire": decoding(OfAccount, ({ account_id }) => (sessions.expire(account_id) ? done : noAccount(account_id))),
-      "POST /sockets/mute": acting(Place, ({ place }) => hub.mute(place)),
+      "POST /sockets/fail": decoding(SocketFault, ({ place: at, ...fault }) => (hub.fail(at, fault) ? done : noConnection(at))),
+      "PUT /refusals": acting(Refusals, ({ logins, upgrades }) => {
+        sessions.refuse(logins)
+        hub.refuse(upgrades)
+      }),
       "POST /sockets/cut": decoding(OfAccount, ({ account_id }) => {
         const account = sessions.account(account_id)
         if (account === undefined) return noAccount(account_id)

@@ -156,7 +156,7 @@ export class OrderDesk {
     if (instrument === undefined || Instrument.isIndex(instrument.token))
       return Either.left({ status: 400, type: "InputException", message: "Invalid `tradingsymbol`." })
     const phase = this.#options.phases.of(instrument)
-    if (variety === "amo" && !Phases.isClosed(phase)) return refuse("After market orders are taken while the market is closed.")
+    if (variety === "amo" && !Phases.takesAmo(phase)) return refuse("After market orders are taken while the market is closed.")
     if (this.#today(account).length >= ordersMax) return refuse(`An account places at most ${ordersMax} orders a day.`)
     const { market, nowMs } = this.#options
     const atMs = market.status().timeMs
@@ -172,12 +172,15 @@ export class OrderDesk {
         variety,
         placedAtMs: atMs,
         day: this.#options.phases.today(),
-        isWaiting: variety === "amo",
+        isWaiting: variety === "amo" && !phase.trades,
         endsAtMs: placed.ttlMinutes === null ? Number.POSITIVE_INFINITY : atMs + placed.ttlMinutes * 60_000,
         visibleAtMs: nowMs() + this.#lagMs,
         updatedAtMs: atMs,
         modifications: 0,
-        rejection: variety === "amo" ? null : (Phases.refusal(phase, placed.order) ?? this.#rejectionOf(placed.order, instrument, row)),
+        rejection:
+          variety === "amo" && !phase.trades
+            ? null
+            : (Phases.refusal(phase, placed.order) ?? this.#rejectionOf(placed.order, instrument, row)),
         history: [],
         trades: []
       }

@@ -43,6 +43,9 @@ export const make = (market: Market): Phases => {
   return { today: () => IndiaTime.istDate(market.status().timeMs), of }
 }
 
+/** An order after the market is taken while the exchange is closed. A market without days takes it at any time, and matches it at once. */
+export const takesAmo = (phase: Phase): boolean => phase === always || isClosed(phase)
+
 export const isClosed = ({ name }: Phase): boolean => name === Hours.closed
 
 /** What the exchange says against an order in this phase; null: it takes it. An auction takes neither stops nor orders that end at once. */

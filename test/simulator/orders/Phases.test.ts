@@ -13,7 +13,7 @@ const metal = anInstrument(0x30007, { instrumentType: "FUT", exchange: "MCX", tr
 const instruments = [option, share, metal]
 
 /** A desk whose Indian time and prices the test decides. */
-const world = () => {
+const world = (phases?: Phases.Phases) => {
   const columns = Frame.makeColumns(instruments.length)
   let timeMs = 0
   const market: Market = {
@@ -33,7 +33,7 @@ const world = () => {
     lagMs: 0,
     publish: ({ message }) => reports.push("status" in message ? String(message.status) : ""),
     onFill: () => {},
-    phases: Phases.make(market)
+    phases: phases ?? Phases.make(market)
   })
   const level = { price: 10_010, quantity: 100_000, orders: 1 }
   for (const [row, { token }] of instruments.entries())
@@ -83,6 +83,13 @@ describe("orders in the phases of a session", () => {
     packet()
     expect(book()).toMatchObject([{ status: "COMPLETE", variety: "amo" }])
     expect(reports).toEqual(["AMO REQ RECEIVED", "COMPLETE"])
+  })
+
+  it("a market without days takes an order after the market at any time, and matches it at once", () => {
+    const { at, book, place } = world(Phases.endless)
+    at("2026-11-22", "03:00:00")
+    place("amo")
+    expect(book()).toMatchObject([{ status: "COMPLETE", variety: "amo" }])
   })
 
   it("the pre-open collects limit and market orders, and they trade when trading begins", () => {
