@@ -1,11 +1,11 @@
 import { createHash } from "node:crypto"
-import { readFileSync, rmSync, writeFileSync } from "node:fs"
-import { join, resolve } from "node:path"
 import { createInterface } from "node:readline"
 import { parseArgs } from "node:util"
-import { log, Plain, readOr, root } from "./lib/paths.mjs"
+import { accountsFile, store } from "./lib/accounts.mjs"
+import { log, Plain } from "./lib/paths.mjs"
 import { run } from "./lib/run.mjs"
 import { parseAccounts } from "./lib/simulator.mjs"
+import { opened, readKeys, sealed } from "./lib/vault.mjs"
 
 const kite = { page: "https://kite.zerodha.com", root: "https://api.kite.trade" }
 const answerMsMax = 30_000
@@ -19,13 +19,6 @@ const wishes = () => {
   } catch (error) {
     throw new Plain(`${error.message}\n${usage}`)
   }
-}
-
-const accountsFile = () => {
-  if (process.env.ACCOUNTS_FILE) return resolve(process.env.INIT_CWD ?? process.cwd(), process.env.ACCOUNTS_FILE)
-  const running = JSON.parse(readOr(join(process.env.TARANG_DATA ?? join(root, ".data"), "run.json"), "{}"))
-  if (typeof running.accounts_file === "string") return running.accounts_file
-  throw new Plain("Whose session? Set ACCOUNTS_FILE to the file with the accounts, or start the platform first.")
 }
 
 const accountOf = (accounts, name, file) => {
@@ -91,28 +84,28 @@ const instantOf = (text) => {
   return new Date(Number.isNaN(atMs) ? Date.now() : atMs).toISOString()
 }
 
-/** Writes in place, because a container may have this file mounted. The copy beside it survives a power loss meanwhile. */
-const store = (file, name, { accessToken, signedInAt }) => {
-  const accounts = parseAccounts(file).map((account) => {
+/** The accounts with the account's new session in them. */
+const withSession = (accounts, name, { accessToken, signedInAt }) =>
+  accounts.map((account) => {
     if (account.account_id !== name) return account
     const { request_token, ...kept } = account
     return { ...kept, access_token: accessToken, signed_in_at: signedInAt }
   })
-  const text = `${JSON.stringify(accounts, null, 2)}\n`
-  const copy = `${file}.new`
-  writeFileSync(copy, text, { mode: 0o600 })
-  writeFileSync(file, readFileSync(copy))
-  rmSync(copy)
-}
 
 run(async () => {
   const { account: name, "request-token": given } = wishes()
   const file = accountsFile()
-  const account = accountOf(parseAccounts(file), name, file)
+  const keys = readKeys()
+  const account = opened(keys, accountOf(parseAccounts(file), name, file))
   const page = new URL(`${account.root ?? kite.page}/connect/login`)
   page.searchParams.set("v", "3")
   page.searchParams.set("api_key", account.api_key)
   if (given === undefined) log(`Sign in as ${account.user_id} here:\n\n  ${page.href}\n`)
-  store(file, account.account_id, await exchange(account, requestTokenOf(given ?? (await askPerson()))))
+  const session = await exchange(account, requestTokenOf(given ?? (await askPerson())))
+  const accounts = withSession(parseAccounts(file), account.account_id, session)
+  store(
+    file,
+    accounts.map((one) => sealed(keys, one))
+  )
   log(`${account.account_id} is signed in. The session is in ${file}; a running platform uses it within seconds.`)
 })

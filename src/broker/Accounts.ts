@@ -3,6 +3,7 @@ import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { Config, Data, Effect, Either, ParseResult, type Redacted, Schema } from "effect"
 import { AccountId } from "../domain/Ids.ts"
 import { UnknownAccount } from "./KiteError.ts"
+import * as Vault from "./Vault.ts"
 
 export const kiteRoot = "https://api.kite.trade"
 export const kiteSocketRoot = "wss://ws.kite.trade"
@@ -101,8 +102,29 @@ const isKite = (root: string): boolean => new URL(root).host === new URL(kiteRoo
 const socketRootOf = (wsRoot: string | undefined, root: string): string =>
   withoutSlash(wsRoot ?? (isKite(root) ? kiteSocketRoot : root.replace(/^http/i, "ws")))
 
+/** The row with its secrets in clear. */
+const opened = (path: string, at: number, row: Row, keys: Vault.Keys): Either.Either<Row, AccountsInvalid> =>
+  Either.gen(function* () {
+    const inClear = (field: "api_key" | "api_secret" | "access_token" | "request_token", stored: Redacted.Redacted) =>
+      Either.mapLeft(
+        Vault.open(keys, { account: row.account_id, field }, stored),
+        (problem) => new AccountsInvalid({ path, field: `[${at}].${field}`, problem })
+      )
+    return {
+      ...row,
+      api_key: yield* inClear("api_key", row.api_key),
+      api_secret: yield* inClear("api_secret", row.api_secret),
+      ...(row.access_token === undefined ? {} : { access_token: yield* inClear("access_token", row.access_token) }),
+      ...(row.request_token === undefined ? {} : { request_token: yield* inClear("request_token", row.request_token) })
+    }
+  })
+
 /** Parses the text of ACCOUNTS_FILE. Neither the error nor its message ever carries a value of the file. */
-export const parse = (path: string, content: string): Either.Either<ReadonlyArray<Account>, AccountsInvalid> =>
+export const parse = (
+  path: string,
+  content: string,
+  keys: Vault.Keys = Vault.noKeys
+): Either.Either<ReadonlyArray<Account>, AccountsInvalid> =>
   Either.gen(function* () {
     const invalid = (field: string | null, problem: string) => Either.left(new AccountsInvalid({ path, field, problem }))
     const json = yield* Either.try({
@@ -110,7 +132,7 @@ export const parse = (path: string, content: string): Either.Either<ReadonlyArra
       // The parser's own message quotes the text around the error, and that text may be a secret.
       catch: () => new AccountsInvalid({ path, field: null, problem: "is not valid JSON" })
     })
-    const rows = yield* Either.mapLeft(decodeRows(json), (error) => {
+    const stored = yield* Either.mapLeft(decodeRows(json), (error) => {
       const issue = ParseResult.ArrayFormatter.formatErrorSync(error)[0]
       return new AccountsInvalid({
         path,
@@ -118,6 +140,8 @@ export const parse = (path: string, content: string): Either.Either<ReadonlyArra
         problem: issue === undefined ? "is not valid" : problemOf(issue)
       })
     })
+    const rows: Array<Row> = []
+    for (const [at, row] of stored.entries()) rows.push(yield* opened(path, at, row, keys))
     if (rows.length === 0) return yield* invalid(null, "has no account")
     if (rows.length > accountsMax) return yield* invalid(null, `has ${rows.length} accounts, but the limit is ${accountsMax}`)
     const seen = new Set<string>()
@@ -152,10 +176,21 @@ const readProblems: Readonly<Record<string, string>> = {
 /** How often the file is read. It is small, and a watch of the file system misses changes of a mounted file. */
 const readEvery = "1 second"
 
+/** The text of ACCOUNTS_FILE and, if there is one, of ACCOUNTS_KEY_FILE. */
+interface Content {
+  readonly accounts: string
+  readonly keys: string | null
+}
+interface Paths {
+  readonly accounts: string
+  readonly keys: string | null
+}
+
 /** The accounts in force, and what is wrong with the file now; null if nothing is. */
 interface InForce {
   byId: ReadonlyMap<string, Account>
-  content: string
+  /** What the files said. */
+  content: Content
   problem: AccountsInvalid | null
 }
 
@@ -175,8 +210,23 @@ const readFile = (path: string) =>
     )
   )
 
+const readFiles = (paths: Paths) =>
+  Effect.all({ accounts: readFile(paths.accounts), keys: paths.keys === null ? Effect.succeed(null) : readFile(paths.keys) })
+
+const accountsOf = (paths: Paths, content: Content): Either.Either<ReadonlyArray<Account>, AccountsInvalid> =>
+  Either.gen(function* () {
+    const keys =
+      content.keys === null
+        ? Vault.noKeys
+        : yield* Either.mapLeft(
+            Vault.parseKeys(content.keys),
+            (problem) => new AccountsInvalid({ path: paths.accounts, field: null, problem: `ACCOUNTS_KEY_FILE ${paths.keys}: ${problem}` })
+          )
+    return yield* parse(paths.accounts, content.accounts, keys)
+  })
+
 /** Takes over a changed file. A file that is wrong at two looks in a row is a problem; at the first one somebody may be writing it. */
-const follow = (path: string, inForce: InForce) => {
+const follow = (paths: Paths, inForce: InForce) => {
   let isSuspect = false
   const refuse = (problem: AccountsInvalid) =>
     Effect.suspend(() => {
@@ -185,7 +235,7 @@ const follow = (path: string, inForce: InForce) => {
       isSuspect = true
       return isNews ? Effect.logError(`${problem.message}; the accounts that it had before stay in force`) : Effect.void
     })
-  const accept = (content: string, accounts: ReadonlyArray<Account>) =>
+  const accept = (content: Content, accounts: ReadonlyArray<Account>) =>
     Effect.suspend(() => {
       inForce.byId = byIdOf(accounts)
       inForce.content = content
@@ -193,9 +243,10 @@ const follow = (path: string, inForce: InForce) => {
       isSuspect = false
       return Effect.logInfo("ACCOUNTS_FILE read again").pipe(Effect.annotateLogs({ accounts: accounts.length }))
     })
-  return readFile(path).pipe(
+  return readFiles(paths).pipe(
     Effect.flatMap((content) => {
-      if (content !== inForce.content) return Effect.flatMap(parse(path, content), (accounts) => accept(content, accounts))
+      if (content.accounts !== inForce.content.accounts || content.keys !== inForce.content.keys)
+        return Effect.flatMap(accountsOf(paths, content), (accounts) => accept(content, accounts))
       inForce.problem = null
       isSuspect = false
       return Effect.void
@@ -212,10 +263,13 @@ const follow = (path: string, inForce: InForce) => {
  */
 export class Accounts extends Effect.Service<Accounts>()("broker/Accounts", {
   scoped: Effect.gen(function* () {
-    const path = yield* Config.nonEmptyString("ACCOUNTS_FILE")
-    const content = yield* readFile(path)
-    const inForce: InForce = { byId: byIdOf(yield* parse(path, content)), content, problem: null }
-    yield* Effect.forkScoped(follow(path, inForce))
+    const paths: Paths = yield* Config.all({
+      accounts: Config.nonEmptyString("ACCOUNTS_FILE"),
+      keys: Config.withDefault(Config.nonEmptyString("ACCOUNTS_KEY_FILE"), null)
+    })
+    const content = yield* readFiles(paths)
+    const inForce: InForce = { byId: byIdOf(yield* accountsOf(paths, content)), content, problem: null }
+    yield* Effect.forkScoped(follow(paths, inForce))
     const ids = (): ReadonlyArray<AccountId> => Array.from(inForce.byId.values(), ({ accountId }) => accountId)
     return {
       all: (): ReadonlyArray<Account> => [...inForce.byId.values()],

@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process"
+import { randomBytes } from "node:crypto"
 import { readFileSync, statSync, writeFileSync } from "node:fs"
 import { type AddressInfo, createServer } from "node:net"
 import { join } from "node:path"
@@ -20,10 +21,10 @@ interface Ticker {
 const rows = (file: string) => JSON.parse(readFileSync(file, "utf8")) as ReadonlyArray<Row>
 
 /** `npm run login` with a person who opens the printed address and pastes `answer`'s result for the redirect. */
-const login = (file: string, args: ReadonlyArray<string>, answer = (redirect: string) => redirect) =>
+const login = (file: string, args: ReadonlyArray<string>, answer = (redirect: string) => redirect, keyFile?: string) =>
   Effect.async<{ readonly code: number | null; readonly text: string }>((resume) => {
     const child = spawn(process.execPath, [script, ...args], {
-      env: { ...process.env, ACCOUNTS_FILE: file },
+      env: { ...process.env, ACCOUNTS_FILE: file, ...(keyFile === undefined ? {} : { ACCOUNTS_KEY_FILE: keyFile }) },
       stdio: ["pipe", "ignore", "pipe"]
     })
     let text = ""
@@ -49,20 +50,23 @@ const closedAddress = Effect.promise(async () => {
 
 describe("npm run login", () => {
   it.live(
-    "signs an account in, and the running platform uses a new session without a restart",
+    "BE-SEC-07 signs an account in with its secrets sealed, and the running platform uses a new session without a restart",
     () =>
       Effect.gen(function* () {
         const { config, simulator } = yield* world({ mode: "synthetic", rate: 5, strikesEachSide: 3 })
         const file = config["ACCOUNTS_FILE"] ?? ""
         const [{ login: _login, ...account } = { account_id: "", api_key: "" }] = rows(file)
         writeFileSync(file, JSON.stringify([account]))
+        const keyFile = `${file}.keys`
+        writeFileSync(keyFile, `k1 ${randomBytes(32).toString("base64")}\n`, { mode: 0o600 })
 
-        const first = yield* login(file, ["--account", "sim1"])
+        const first = yield* login(file, ["--account", "sim1"], undefined, keyFile)
         assert.strictEqual(first.code, 0, first.text)
         assert.match(first.text, /sim1 is signed in/)
-        assert.isString(rows(file)[0]?.["access_token"])
+        assert.match(String(rows(file)[0]?.["access_token"]), /^sealed:k1:/)
+        assert.match(String(rows(file)[0]?.["api_secret"]), /^sealed:k1:/)
 
-        const running = yield* start({ ...config, SEED_USER: "demo" })
+        const running = yield* start({ ...config, SEED_USER: "demo", ACCOUNTS_KEY_FILE: keyFile })
         const health = Effect.map(ask(running, "/health"), ({ body }) => body.ticker.accounts.sim1 as Ticker | undefined)
         yield* eventually("ticks", health, (sim1) => (sim1?.ticks ?? 0) > 10)
 
@@ -83,7 +87,7 @@ describe("npm run login", () => {
           yield* Effect.promise(() => new Promise((resolve) => setTimeout(resolve, 50)))
         }
 
-        const again = yield* login(file, [])
+        const again = yield* login(file, [], undefined, keyFile)
         assert.strictEqual(again.code, 0, again.text)
         yield* eventually("ticks go on", health, (sim1) => sim1?.state === "streaming" && sim1.ticks > 10)
       }).pipe(Effect.scoped),

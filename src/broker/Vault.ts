@@ -1,0 +1,54 @@
+/**
+ * Opens secrets that are sealed at rest with AES-256-GCM: "sealed:<key id>:<base64url of nonce, tag and text>". `scripts/lib/vault.mjs` seals.
+ * A sealed secret is bound to its account and field, so it opens nowhere else.
+ */
+import { createDecipheriv } from "node:crypto"
+import { Either, Redacted } from "effect"
+
+export const prefix = "sealed:"
+const nonceBytes = 12
+const tagBytes = 16
+const keyBytes = 32
+
+/** Keys by id, the one that seals first. */
+export type Keys = ReadonlyMap<string, Redacted.Redacted<Buffer>>
+export const noKeys: Keys = new Map()
+
+/** Reads the text of ACCOUNTS_KEY_FILE: a line "<id> <32 bytes in base64>" for each key. The problem never quotes the file. */
+export const parseKeys = (text: string): Either.Either<Keys, string> => {
+  const keys = new Map<string, Redacted.Redacted<Buffer>>()
+  for (const [at, line] of text.split("\n").entries()) {
+    if (line.trim() === "") continue
+    const [id, encoded, ...more] = line.trim().split(/\s+/)
+    const key = Buffer.from(encoded ?? "", "base64")
+    if (id === undefined || !/^[A-Za-z0-9_-]{1,32}$/.test(id) || key.length !== keyBytes || more.length > 0)
+      return Either.left(`line ${at + 1} is not "<id> <${keyBytes} bytes in base64>"`)
+    if (keys.has(id)) return Either.left(`line ${at + 1} lists the key ${id} again`)
+    keys.set(id, Redacted.make(key))
+  }
+  return keys.size === 0 ? Either.left("has no key") : Either.right(keys)
+}
+
+/** The secret behind a stored text; a text that is not sealed is the secret. The problem never quotes it. */
+export const open = (
+  keys: Keys,
+  place: { readonly account: string; readonly field: string },
+  stored: Redacted.Redacted
+): Either.Either<Redacted.Redacted, string> => {
+  const text = Redacted.value(stored)
+  if (!text.startsWith(prefix)) return Either.right(stored)
+  const [, id = "", encoded = ""] = text.split(":")
+  const key = keys.get(id)
+  if (key === undefined) return Either.left("is sealed with a key that ACCOUNTS_KEY_FILE does not have")
+  const sealed = Buffer.from(encoded, "base64url")
+  return Either.try({
+    try: () => {
+      const decipher = createDecipheriv("aes-256-gcm", Redacted.value(key), sealed.subarray(0, nonceBytes), { authTagLength: tagBytes })
+      decipher.setAAD(Buffer.from(`${place.account}/${place.field}`))
+      decipher.setAuthTag(sealed.subarray(nonceBytes, nonceBytes + tagBytes))
+      const opened = Buffer.concat([decipher.update(sealed.subarray(nonceBytes + tagBytes)), decipher.final()])
+      return Redacted.make(opened.toString("utf8"))
+    },
+    catch: () => "cannot be opened: it was changed, or it was sealed for another account or field"
+  })
+}
