@@ -16,8 +16,11 @@ import { FuturesHttp } from "./futures/FuturesHttp.ts"
 import { History } from "./history/History.ts"
 import { HistoryHttp } from "./history/HistoryHttp.ts"
 import { IndicatorCache } from "./indicators/IndicatorCache.ts"
+import { IndicatorFeed } from "./indicators/IndicatorFeed.ts"
 import { IndicatorSeries } from "./indicators/IndicatorSeries.ts"
+import { IndicatorSets } from "./indicators/IndicatorSets.ts"
 import { IndicatorsHttp } from "./indicators/IndicatorsHttp.ts"
+import * as IndicatorsSocket from "./indicators/IndicatorsSocket.ts"
 import { InstrumentsHttp } from "./instruments/InstrumentsHttp.ts"
 import { Symbols } from "./instruments/Symbols.ts"
 import { OrdersHttp } from "./orders/OrdersHttp.ts"
@@ -71,7 +74,9 @@ const Routes = Layer.mergeAll(
   WebPage
 )
 
-const Sockets = WebSocket.layer(Effect.all([TicksSocket.make, ChainSocket.make, StrategiesSocket.make]))
+const Sockets = WebSocket.layer(
+  Effect.all([TicksSocket.make, ChainSocket.make, StrategiesSocket.make, IndicatorsSocket.shared, IndicatorsSocket.session])
+)
 
 /**
  * The whole gateway: REST, docs, page and WebSockets on one HttpServer. It requires HttpServer and Upgrades (Server.ts), ApiKeys,
@@ -81,12 +86,13 @@ export const GatewayLive = Layer.merge(HttpLayerRouter.serve(Routes, { disableLo
   Layer.provide(Health.Default),
   Layer.provide([Bridge.Default, TickReplay.Default]),
   Layer.provide(TokenNames.Default),
-  Layer.provide([TickFeed.Default, ChainFeed.Default, MarkFeed.Default, StrategyChanges.Default]),
+  Layer.provide([TickFeed.Default, ChainFeed.Default, MarkFeed.Default, IndicatorFeed.Default, StrategyChanges.Default]),
+  Layer.provide(IndicatorSets.Default),
+  Layer.provide(IndicatorCache.Default),
+  Layer.provide(IndicatorSeries.Default),
   Layer.provide(StrategyBook.Default),
   Layer.provide(CalendarEntries.Default),
   Layer.provide([Chains.Default, Changes.Default, Valuation.Default]),
-  Layer.provide(IndicatorCache.Default),
-  Layer.provide(IndicatorSeries.Default),
   Layer.provide([History.Default, Symbols.Default]),
   Layer.provide(Lifetimes.Default),
   Layer.provide(Engine.Default),

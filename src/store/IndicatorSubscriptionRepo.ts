@@ -26,7 +26,7 @@ export const ofSession = (connectionId: string): string => `session:${connection
 const Row = Schema.Struct({
   exchange: Schema.String,
   tradingsymbol: Schema.String,
-  minutes: BigIntColumn,
+  minutes: Schema.Int,
   indicator: Schema.String,
   createdAt: TimeColumn
 })
@@ -34,7 +34,7 @@ const Row = Schema.Struct({
 const Wanted = Schema.Struct({
   exchange: Schema.String,
   tradingsymbol: Schema.String,
-  minutes: BigIntColumn,
+  minutes: Schema.Int,
   indicators: Schema.Array(Schema.String),
   holders: BigIntColumn
 })

@@ -50,6 +50,14 @@ export type AtBar = typeof AtBar.Type
 const BatchRequest = Input({ ...series, indicators: Indicators })
 export type BatchRequest = typeof BatchRequest.Type
 
+const Subscription = Schema.Struct({
+  exchange: Schema.String,
+  tradingsymbol: Schema.String,
+  timeframe: Schema.String,
+  indicator: Schema.String,
+  created_at: Schema.String
+}).annotations({ identifier: "IndicatorSubscription" })
+
 export class IndicatorsApi extends HttpApiGroup.make("indicators")
   .add(
     HttpApiEndpoint.get("available", "/available").addSuccess(
@@ -98,6 +106,21 @@ export class IndicatorsApi extends HttpApiGroup.make("indicators")
           refused: Schema.Array(Schema.Struct({ symbol: Schema.String, timeframe: Schema.String, message: Schema.String }))
         })
       )
+  )
+  .add(
+    HttpApiEndpoint.post("subscribe", "/subscribe")
+      .setPayload(BatchRequest)
+      .addSuccess(Schema.Struct({ subscribed: Schema.Array(Schema.String), total: Schema.Int }))
+  )
+  .add(
+    HttpApiEndpoint.post("unsubscribe", "/unsubscribe")
+      .setPayload(BatchRequest)
+      .addSuccess(Schema.Struct({ unsubscribed: Schema.Array(Schema.String), total: Schema.Int }))
+  )
+  .add(
+    HttpApiEndpoint.get("subscriptions", "/subscriptions")
+      .setUrlParams(Input(pageFields))
+      .addSuccess(Schema.Struct({ subscriptions: Schema.Array(Subscription), total: Schema.Int, limit: Schema.Int, offset: Schema.Int }))
   )
   .add(HttpApiEndpoint.del("clearCache", "/cache").addSuccess(Schema.Struct({ removed: Schema.Int })))
   .middleware(Authentication)

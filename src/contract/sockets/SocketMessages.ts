@@ -1,7 +1,9 @@
 import { Schema } from "effect"
+import { IndicatorValue } from "../../domain/indicators/IndicatorMessage.ts"
 import { Cause } from "../../domain/record/Break.ts"
 import { Mark } from "../../domain/strategy/StrategyMessage.ts"
 import { ChangeFrom, OiCoverage, StrikeRow } from "../chains/ChainsApi.ts"
+import { Indicators, series } from "../indicators/IndicatorInput.ts"
 
 /**
  * The gateway's messages on its WebSocket paths: the contract with clients. The gateway writes the frequent ones as text without this
@@ -156,6 +158,28 @@ export const StrategyMessage = Schema.Union(
   Pong
 )
 export type StrategyMessage = typeof StrategyMessage.Type
+
+/** Here `seq` is the value's sequence in IND. */
+export const IndicatorUpdate = Schema.Struct({ type: Schema.Literal("indicator"), ...IndicatorValue.fields, ...placed })
+export type IndicatorUpdate = typeof IndicatorUpdate.Type
+
+/** What a client subscribes to on the indicators' paths. */
+export const IndicatorSubscribe = Schema.Struct({ ...series, indicators: Indicators, since: Schema.optional(Since) })
+const indicators = { symbol: Schema.String, timeframe: Schema.String, indicators: Schema.Array(Schema.String) }
+/** /indicators/stream and /indicators/stream/session. `epoch` and `seq` are those of IND. */
+export const IndicatorMessage = Schema.Union(
+  IndicatorUpdate,
+  Welcome,
+  Schema.Struct({ type: answers, ...indicators, total: Schema.Int }),
+  Schema.Struct({
+    ...refusal,
+    symbol: Schema.optional(Schema.String),
+    timeframe: Schema.optional(Schema.String),
+    indicators: Schema.optional(Schema.Array(Schema.String))
+  }),
+  Pong
+)
+export type IndicatorMessage = typeof IndicatorMessage.Type
 
 /** The messages of one flush, with `?batch=1`. */
 export const Batch = Schema.Struct({

@@ -4,6 +4,7 @@ import { MarketClock } from "../../streams/MarketClock.ts"
 import { RuleBook } from "../../streams/RuleBook.ts"
 import { supervise } from "../../streams/Supervisor.ts"
 import type { ChainFeed } from "../chains/ChainFeed.ts"
+import type { IndicatorFeed } from "../indicators/IndicatorFeed.ts"
 import type { Hub } from "../sockets/Hub.ts"
 import type { MarkFeed } from "../strategies/MarkFeed.ts"
 import type { TickFeed } from "../ticks/TickFeed.ts"
@@ -11,10 +12,11 @@ import { Views } from "../views/Views.ts"
 import * as BreakBridge from "./BreakBridge.ts"
 import * as ChainBridge from "./ChainBridge.ts"
 import * as FrameBridge from "./FrameBridge.ts"
+import * as IndicatorBridge from "./IndicatorBridge.ts"
 import * as StrategyBridge from "./StrategyBridge.ts"
 import * as TickerBridge from "./TickerBridge.ts"
 
-type Services = JetStream | MarketClock | RuleBook | Hub | Views | ChainFeed | MarkFeed | TickFeed
+type Services = JetStream | MarketClock | RuleBook | Hub | Views | ChainFeed | MarkFeed | IndicatorFeed | TickFeed
 
 const dropExpiredEvery = "1 minute"
 
@@ -36,6 +38,7 @@ export class Bridge extends Effect.Service<Bridge>()("gateway/bridge/Bridge", {
     }
     yield* start("chains", ChainBridge.make)
     yield* start("strategies", StrategyBridge.make)
+    yield* start("indicators", IndicatorBridge.make)
     yield* start("tickers", TickerBridge.make)
     yield* start("breaks", BreakBridge.make)
     yield* start("frames", yield* FrameBridge.make)

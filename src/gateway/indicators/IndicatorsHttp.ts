@@ -2,17 +2,21 @@ import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import { Effect, Either } from "effect"
 import { Api } from "../../contract/Api.ts"
 import type { AtBar, BatchRequest } from "../../contract/indicators/IndicatorsApi.ts"
+import { CurrentUser } from "../../contract/shared/Authentication.ts"
 import * as Problem from "../../contract/shared/Problem.ts"
 import * as IndiaTime from "../../domain/IndiaTime.ts"
 import * as Catalogue from "../../domain/indicators/Catalogue.ts"
 import type * as Instrument from "../../domain/market/Instrument.ts"
 import * as KiteHistory from "../../domain/market/KiteHistory.ts"
+import { IndicatorSubscriptionRepo, ofUser } from "../../store/IndicatorSubscriptionRepo.ts"
 import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
 import { MarketClock } from "../../streams/MarketClock.ts"
 import { Symbols } from "../instruments/Symbols.ts"
 import { found, instrumentsLoaded } from "../shared/Lookup.ts"
+import { orProblem } from "../shared/StoreProblem.ts"
 import { IndicatorCache } from "./IndicatorCache.ts"
 import { IndicatorSeries } from "./IndicatorSeries.ts"
+import { IndicatorSets } from "./IndicatorSets.ts"
 
 /** Items of one batch that are computed at the same time. */
 const concurrencyMax = 4
@@ -51,6 +55,10 @@ export const IndicatorsHttp = HttpApiBuilder.group(
     const clock = yield* MarketClock
     const series = yield* IndicatorSeries
     const cache = yield* IndicatorCache
+    const sets = yield* IndicatorSets
+    const repo = yield* IndicatorSubscriptionRepo
+    const holder = Effect.map(CurrentUser, ({ id }) => ({ name: ofUser(id), isSession: false }))
+    const idsOf = ({ indicators }: BatchRequest) => [...new Set(indicators.map(({ id }) => id))]
 
     const instrumentOf = (symbol: string) =>
       Effect.zipRight(
@@ -109,6 +117,34 @@ export const IndicatorsHttp = HttpApiBuilder.group(
               return [{ symbol: request.symbol, timeframe: request.timeframe.short, message: one.left.detail }]
             })
           }
+        })
+      )
+      .handle("subscribe", ({ payload }) =>
+        Effect.gen(function* () {
+          const request = { ...payload, instrument: yield* instrumentOf(payload.symbol), interval: payload.timeframe }
+          const total = yield* orProblem(sets.add(yield* holder, request))
+          return { subscribed: idsOf(payload), total }
+        })
+      )
+      .handle("unsubscribe", ({ payload }) =>
+        Effect.gen(function* () {
+          const request = { ...payload, instrument: yield* instrumentOf(payload.symbol), interval: payload.timeframe }
+          const total = yield* orProblem(sets.remove(yield* holder, request))
+          return { unsubscribed: idsOf(payload), total }
+        })
+      )
+      .handle("subscriptions", ({ urlParams }) =>
+        Effect.gen(function* () {
+          const { name } = yield* holder
+          const rows = yield* orProblem(repo.list({ holder: name, ...urlParams }))
+          const subscriptions = rows.map(({ exchange, tradingsymbol, minutes, indicator, createdAt }) => ({
+            exchange,
+            tradingsymbol,
+            timeframe: KiteHistory.byMinutes(minutes)?.short ?? `${minutes}m`,
+            indicator,
+            created_at: createdAt.toISOString()
+          }))
+          return { subscriptions, total: yield* orProblem(repo.count(name)), ...urlParams }
         })
       )
       .handle("clearCache", () => Effect.map(cache.clear, (removed) => ({ removed })))

@@ -147,6 +147,15 @@ export const operations: Readonly<Record<string, Text>> = {
     "Indicators of many instruments",
     "Each item is answered or refused by itself, as by /indicators/current; `refused` says why."
   ),
+  "indicators.subscribe": of(
+    "Stream indicators",
+    "Adds them to your set, which stays until you unsubscribe: their values come on `ind.>` and /indicators/stream while the market moves. A set has at most 200."
+  ),
+  "indicators.unsubscribe": of("End indicators", "Removes them from your set. What nobody else wants is not computed any longer."),
+  "indicators.subscriptions": of(
+    "Your set of indicators",
+    "In the order of instrument, timeframe and id. Sets of single connections are not in it."
+  ),
   "indicators.clearCache": of(
     "Forget computed indicators",
     "Answers are kept for a second. What streams is not affected. `removed` is the number of answers that were dropped."
@@ -172,6 +181,7 @@ export const operations: Readonly<Record<string, Text>> = {
 export const fields: Readonly<Record<string, string>> = {
   age_ms: "Age of the price at `as_of` of the chain, null without a price",
   brokerage: "The broker's fee",
+  unsubscribed: "The ids that were in the set",
   choices: "The permitted values of a setting with names; null for a number",
   closed: "False while trades may still change the bar",
   default: "The value when it is left out",
@@ -496,7 +506,7 @@ export const fields: Readonly<Record<string, string>> = {
   strategy_id: "The strategy's number",
   strike: "Rupees",
   strikes: "Ascending",
-  subscribed: "Instruments the account streams",
+  subscribed: "Of an account: the instruments it streams; of indicators: their ids with all settings",
   login: "The account's login at the broker; null for a ticker of an earlier version",
   is_automatic: "Whether the account signs in without a person",
   token_dies_at: "When the access token dies, ISO 8601 UTC; null without a token",

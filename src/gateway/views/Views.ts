@@ -2,6 +2,7 @@ import { Effect } from "effect"
 import { BookView } from "./BookView.ts"
 import { BreakView } from "./BreakView.ts"
 import { ChainView } from "./ChainView.ts"
+import { IndicatorView } from "./IndicatorView.ts"
 import { MovementView } from "./MovementView.ts"
 import { ServerClock } from "./ServerClock.ts"
 import { StrategyView } from "./StrategyView.ts"
@@ -23,11 +24,12 @@ export class Views extends Effect.Service<Views>()("gateway/views/Views", {
     tickers: new TickerView(),
     writers: new WriterView(),
     breaks: new BreakView(),
+    indicators: new IndicatorView(),
     movement: new MovementView(),
     /** The clock that the reports of tickers and writers are stamped with. */
     serverClock: new ServerClock(),
-    /** Creation times of the streams MD_FRAMES, OPT and STRAT, UNIX ms. Sequences are valid only together with them. */
-    epochs: { frames: 0, chains: 0, strategies: 0 },
+    /** Creation times of the streams MD_FRAMES, OPT, STRAT and IND, UNIX ms. Sequences are valid only together with them. */
+    epochs: { frames: 0, chains: 0, strategies: 0, indicators: 0 },
     /** The newest sequences of MD_FRAMES and OPT that were sent to clients; undefined while the first read is running. */
     sentUpTo: { frames: undefined as number | undefined, chains: undefined as number | undefined },
     /** When the last message came from the market or from an actor, in ms of the process's monotonic clock. */

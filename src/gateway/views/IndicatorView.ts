@@ -1,0 +1,31 @@
+import type { IndicatorValue } from "../../domain/indicators/IndicatorMessage.ts"
+
+export interface Valued {
+  readonly value: IndicatorValue
+  /** The value's sequence in IND. */
+  readonly seq: number
+}
+
+/** Subjects whose newest value is kept. The one with the oldest value is dropped first. */
+export const valuesMax = 50_000
+
+/** The newest value of every streamed indicator, by its subject. */
+export class IndicatorView {
+  readonly #values = new Map<string, Valued>()
+
+  find(subject: string): Valued | undefined {
+    return this.#values.get(subject)
+  }
+
+  apply(subject: string, valued: Valued): void {
+    this.#values.delete(subject)
+    this.#values.set(subject, valued)
+    if (this.#values.size <= valuesMax) return
+    const oldest = this.#values.keys().next().value
+    if (oldest !== undefined) this.#values.delete(oldest)
+  }
+
+  clear(): void {
+    this.#values.clear()
+  }
+}
