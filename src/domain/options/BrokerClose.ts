@@ -2,6 +2,7 @@ import { Either } from "effect"
 import * as IndiaTime from "../IndiaTime.ts"
 import * as Money from "../Money.ts"
 import * as Instrument from "../market/Instrument.ts"
+import * as InstrumentHours from "../market/InstrumentHours.ts"
 import * as Calendars from "../rules/Calendars.ts"
 import * as Day from "../rules/Day.ts"
 import type * as RuleSet from "../rules/RuleSet.ts"
@@ -16,28 +17,33 @@ export interface Quote {
   readonly atMs: number | null
 }
 
-const isNextTradingDay = (rules: RuleSet.RuleSet, spot: Instrument.Instrument, expiry: string, day: string): boolean =>
-  Either.match(
-    Either.flatMap(Segments.ofExchange(rules.segments, spot.exchange, spot.tradingsymbol), (segment) =>
-      Calendars.previousTradingDay(rules.calendars, Segments.calendarOf(rules.segments, segment), Day.ofIso(day))
-    ),
-    { onLeft: () => false, onRight: (before) => Day.iso(before) === expiry }
-  )
+/**
+ * True if a quote was made in the session that follows the expiry day's. Before it, its previous close may be that of another day: nothing
+ * says when the broker replaces it.
+ */
+const isOfNextSession = (rules: RuleSet.RuleSet, spot: Instrument.Instrument, expiry: string, atMs: number): boolean => {
+  const place = InstrumentHours.placeOf(rules, spot, true)
+  const day = Day.at(atMs)
+  const session = InstrumentHours.on(rules, place, Day.iso(day))
+  if (place === undefined || session === null || session === "unknown" || atMs < session.opensAtMs) return false
+  const calendar = Segments.calendarOf(rules.segments, place.segment)
+  const before = Calendars.previousTradingDay(rules.calendars, calendar, day)
+  return Either.isRight(before) && Day.iso(before.right) === expiry
+}
 
 /**
- * The underlying's close on the expiry day by the broker's quote; undefined if the quote does not tell. A quote of that day has it as last
- * price, because it is asked for after the close is known. One of the next trading day has it as previous close, except of a share: the
+ * The underlying's close on the expiry day by the broker's quote; undefined if the quote does not have it. A quote of that day has it as
+ * last price, because it is asked for after the close is known. One of the next session has it as previous close, except of a share: the
  * broker adjusts that for corporate actions.
  */
 const closeOf = (rules: RuleSet.RuleSet, spot: Instrument.Instrument, expiry: string, { lastPrice, previousClose, atMs }: Quote) => {
   if (atMs === null) return undefined
-  const day = IndiaTime.istDate(atMs)
-  if (day === expiry) return lastPrice > 0 ? lastPrice : undefined
-  const isKnown = Instrument.kindOf(spot) === "INDEX" && isNextTradingDay(rules, spot, expiry, day)
+  if (IndiaTime.istDate(atMs) === expiry) return lastPrice > 0 ? lastPrice : undefined
+  const isKnown = Instrument.kindOf(spot) === "INDEX" && isOfNextSession(rules, spot, expiry, atMs)
   return isKnown && previousClose > 0 ? previousClose : undefined
 }
 
-/** The settlement price of a contract by the broker's close of its underlying; undefined if the quote does not tell that close. */
+/** The settlement price of a contract by the broker's close of its underlying; undefined if the quote does not have that close. */
 export const settles = (
   rules: RuleSet.RuleSet,
   spot: Instrument.Instrument,

@@ -34,6 +34,8 @@ describe("a settlement price from the broker", () => {
     assert.strictEqual(worth("CE", "24500", nextMorning), "50.35")
     // Friday 2026-10-02 is a holiday: Monday follows Thursday.
     assert.strictEqual(worth("FUT", "0", quote("2026-10-05T09:15:00", 1, 24_600), { on: "2026-10-01" }), "24600")
+    // Before the session the broker may not have replaced the close of the day before the expiry.
+    assert.isUndefined(worth("CE", "24500", quote("2026-08-26T09:14:59", 24_550.35, 24_400)))
     assert.isUndefined(worth("CE", "24500", quote("2026-08-27T09:15:00", 24_700, 24_550.35)))
   })
 
