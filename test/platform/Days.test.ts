@@ -3,6 +3,7 @@ import { Deferred, Effect } from "effect"
 import type { NatsConnection } from "nats"
 import type { Bars } from "../../src/domain/market/Bar.ts"
 import type { Lives } from "../../src/domain/record/Lives.ts"
+import { stillAfterSeconds } from "../../src/gateway/service/Stillness.ts"
 import * as DaysMarket from "../../src/simulator/days/DaysMarket.ts"
 import type * as Simulator from "../../src/simulator/Simulator.ts"
 import { ask, eventually, natsClient, type Running, start, world } from "./PlatformWorld.ts"
@@ -43,9 +44,12 @@ interface Truth {
     readonly last_price: number
     readonly volume: number
     readonly oi: number
+    readonly model: Record<"iv" | "delta" | "gamma" | "theta" | "vega", number> | null
     readonly minutes: ReadonlyArray<Minute>
   }>
   readonly settlements: ReadonlyArray<{ readonly tradingsymbol: string; readonly price: string }>
+  /** Minutes of net premium: start, open, high, low, close. */
+  readonly premiums: Readonly<Record<string, ReadonlyArray<readonly [string, string, string, string, string]>>>
 }
 
 const legs = [
@@ -56,7 +60,25 @@ const legs = [
 /** Counts contracts of 100 barrels. */
 const crude = { exchange: "MCX", tradingsymbol: "CRUDEOIL25NOVFUT", direction: "BUY", quantity: 1, entry_price: "5700" } as const
 const crudeUntil = "2025-10-29"
+/** Calls and puts of three strikes, so that the forward follows from parity. By the day on which they are subscribed. */
+const chains = new Map([
+  ["2025-10-20", "NIFTY25DEC"],
+  ["2025-12-30", "NIFTY26MAR"]
+])
+/** The step of a minute's trades. */
+const stepSeconds = 20
 const cash = ["NIFTY 50", "M&M", "CRUDEOIL25NOVFUT"]
+
+/** The same strategies for the simulator's truth. */
+const known = [
+  { name: "held", legs },
+  { name: "crude", legs: [crude] }
+].map(({ name, legs }) => ({
+  name,
+  legs: legs.map(({ entry_price, ...leg }) => ({ ...leg, entry: Math.round(Number(entry_price) * 100) }))
+}))
+
+const byParity = (symbol: string): boolean => [...chains.values()].some((chain) => symbol.startsWith(chain))
 
 /** Advances the market through its stages one by one. */
 const makeSteps = () => {
@@ -92,17 +114,20 @@ const profitBy = (truths: ReadonlyArray<Truth>) => {
   return { realised, unrealised, settled }
 }
 
-/** The strategy's net premium at the end of each minute, in paise, for the legs that had not settled when the day began. */
-const premiums = (truths: ReadonlyArray<Truth>) => {
-  const minutes = new Map<string, number>()
-  for (const [at, { instruments }] of truths.entries()) {
-    const settled = new Set(truths.slice(0, at).flatMap(({ settlements }) => settlements.map(({ tradingsymbol }) => tradingsymbol)))
-    for (const { tradingsymbol, direction, quantity } of legs.filter((leg) => !settled.has(leg.tradingsymbol)))
-      for (const [minute, , , , close] of instruments.find((one) => one.tradingsymbol === tradingsymbol)?.minutes ?? [])
-        minutes.set(minute, (minutes.get(minute) ?? 0) + cents(close) * (direction === "BUY" ? -quantity : quantity))
-  }
-  return minutes
-}
+/** Open, high, low and close of the strategy's net premium by minute, in paise. */
+const premiums = (truths: ReadonlyArray<Truth>, name: string) =>
+  truths.flatMap((truth) => (truth.premiums[name] ?? []).map(([at, ...values]) => [at, values.map(cents)] as const))
+
+/**
+ * How far the platform's numbers may be from the model's. A price is rounded to 0.05, which is at most 0.0001 of volatility for these
+ * options, and Greeks of a closed market are of the time of the last window.
+ */
+const tolerance = { iv: 0.0005, delta: 0.002, gamma: 0.00001, theta: 0.08, vega: 0.2 } as const
+type Numbers = Record<keyof typeof tolerance, number | null>
+const isNear = (found: Numbers, model: Record<keyof typeof tolerance, number>): boolean =>
+  (Object.keys(tolerance) as ReadonlyArray<keyof typeof tolerance>).every(
+    (name) => found[name] !== null && Math.abs(found[name] - model[name]) <= tolerance[name]
+  )
 
 const readAll = <A>(nc: NatsConnection, stream: string, filter: string): Effect.Effect<ReadonlyArray<A>> =>
   Effect.promise(async () => {
@@ -132,17 +157,33 @@ const closedMinutes = (all: ReadonlyArray<Bars>) =>
 
 const truthOf = (simulator: Simulator.Service, day: string) => simulator.market.truth?.(day) as Truth
 
-/** The chain of one expiry from REST, for the observed options. */
+/** The chain of one expiry from REST: each option by its strike and side. */
 const chainOf = (running: Running, expiry: string) =>
   Effect.map(ask(running, `/fo/strikes?symbol=NIFTY&expiry=${expiry}`), ({ body }) => {
-    const rows: ReadonlyArray<{ strike: number } & Record<"call" | "put", { last_price: number; volume: number; oi: number } | null>> =
-      body.strikes ?? []
-    return rows.flatMap((row) =>
-      (["call", "put"] as const).flatMap((side) => {
-        const option = row[side]
-        return option === null || option === undefined ? [] : [[row.strike, side, option.last_price, option.volume, option.oi]]
-      })
+    type Option = { last_price: number; volume: number; oi: number; quality: string } & Numbers
+    const rows: ReadonlyArray<{ strike: number } & Record<"call" | "put", Option | null>> = body.strikes ?? []
+    return new Map(
+      rows.flatMap(({ strike, call, put }) =>
+        [
+          [`${strike}CE`, call],
+          [`${strike}PE`, put]
+        ].flatMap(
+          ([name, option]): ReadonlyArray<readonly [string, Option]> => (option == null ? [] : [[name as string, option as Option]])
+        )
+      )
     )
+  })
+
+/** The night that the test holds for longer than a feed or an output may be silent while its market is open. */
+const longNight = "2025-10-21"
+const nightMs = 1_000 * (stillAfterSeconds + 2)
+const staysWell = (health: Effect.Effect<{ readonly status: string; readonly reason: string | null }>) =>
+  Effect.gen(function* () {
+    for (const endMs = performance.now() + nightMs; performance.now() < endMs; ) {
+      const { status, reason } = yield* health
+      assert.deepStrictEqual([status, reason], ["ok", null])
+      yield* Effect.sleep("250 millis")
+    }
   })
 
 /** The day after the split, on which the history of both shares' days is compared with the truth. */
@@ -193,7 +234,7 @@ describe("ten simulated days", () => {
       Effect.gen(function* () {
         const steps = makeSteps()
         const { config, simulator, nats } = yield* world(
-          { mode: "days", days, products, stepSeconds: 60, gate: steps.gate, splits: [split] },
+          { mode: "days", days, products, stepSeconds, gate: steps.gate, splits: [split], strategies: known },
           { KITE_RECONNECT_MAX: "100 millis" }
         )
         const running = yield* start(config)
@@ -238,6 +279,11 @@ describe("ten simulated days", () => {
           const before = days[at - 1] ?? ""
           for (const [symbol, expiry] of active) if (expiry !== null && expiry <= before) active.delete(symbol)
           yield* subscribed(active.size)
+          yield* eventually(
+            "health in the morning, after a new login",
+            health,
+            (one) => one.status === "ok" && one.market.phase === "closed"
+          )
           yield* steps.goOn(day, "signed in")
 
           yield* steps.reached(day, "dump out")
@@ -247,6 +293,14 @@ describe("ten simulated days", () => {
             assert.notStrictEqual(heir?.tradingsymbol, legs[0].tradingsymbol)
             yield* follow(heir?.tradingsymbol ?? "")
             followed.add(heir?.tradingsymbol ?? "")
+          }
+          const chain = chains.get(day)
+          if (chain !== undefined) {
+            const options = simulator.market.instruments.filter(({ tradingsymbol: it }) => it.startsWith(chain) && /[CP]E$/.test(it))
+            for (const { tradingsymbol } of options.filter(({ tradingsymbol }) => !followed.has(tradingsymbol))) {
+              yield* follow(tradingsymbol)
+              followed.add(tradingsymbol)
+            }
           }
           for (const symbol of [...followed]) {
             const instrument = listed(symbol)
@@ -290,12 +344,25 @@ describe("ten simulated days", () => {
             ({ tradingsymbol, expiry, volume }) =>
               followed.has(tradingsymbol) && expiry !== null && volume > 0 && /[CP]E$/.test(tradingsymbol)
           )
-          for (const { tradingsymbol, expiry, last_price, volume, oi } of options) {
-            const row = [Number(tradingsymbol.slice(-7, -2)), tradingsymbol.endsWith("CE") ? "call" : "put", last_price, volume, oi]
-            yield* eventually(`chain row ${row.join(" ")} of ${day}`, chainOf(running, expiry ?? ""), (rows) =>
-              rows.some((one) => one.join() === row.join())
-            )
+          for (const { tradingsymbol, expiry, last_price, volume, oi, model } of options) {
+            const isExpired = expiry === day
+            const wanted = { last_price, volume, oi, model: isExpired ? "expired" : model }
+            yield* eventually(`${tradingsymbol} of ${day}: ${JSON.stringify(wanted)}`, chainOf(running, expiry ?? ""), (rows) => {
+              const row = rows.get(tradingsymbol.slice(-7))
+              if (row === undefined || row.last_price !== last_price || row.volume !== volume || row.oi !== oi) return false
+              if (isExpired) return row.quality === "expired" && row.iv === null
+              return model !== null && (!byParity(tradingsymbol) || isNear(row, model))
+            })
           }
+          const final = truth.settlements.filter(({ tradingsymbol }) => followed.has(tradingsymbol) && tradingsymbol.startsWith("NIFTY"))
+          for (const { tradingsymbol, price } of final)
+            yield* eventually(
+              `the settlement of ${tradingsymbol} by the broker: ${price}`,
+              Effect.map(ask(running, `/settlements?tradingsymbol=${tradingsymbol}`), ({ body }) => body.settlements[0]),
+              (one) => one?.source === "broker" && cents(one.price) === cents(price)
+            )
+          yield* eventually("health in the evening", health, (one) => one.status === "ok" && one.market.phase === "closed")
+          if (day === longNight) yield* staysWell(health)
           if (day === splitDay) yield* compareHistory(running, simulator, day)
           yield* steps.goOn(day, "over")
         }
@@ -314,14 +381,23 @@ describe("ten simulated days", () => {
           (found) => found.size >= expected.size
         )
         assert.deepStrictEqual([...bars].sort(), [...expected].sort())
-        const candles = new Map(
-          (yield* readAll<{ readonly timestamp: string; readonly close: string }>(
-            nc,
-            "STRAT",
-            `strat.candle.demo.${created.body.strategy_id}`
-          )).map(({ timestamp, close }) => [timestamp, cents(close)] as const)
-        )
-        assert.deepStrictEqual([...candles].sort(), [...premiums(truths)].sort())
+        for (const [name, id] of [
+          ["held", created.body.strategy_id],
+          ["crude", commodity.body.strategy_id]
+        ]) {
+          type Candle = Record<"timestamp" | "open" | "high" | "low" | "close", string>
+          const found = yield* readAll<Candle>(nc, "STRAT", `strat.candle.demo.${id}`)
+          const candles = new Map(
+            found.map(({ timestamp, open, high, low, close }) => [timestamp, [open, high, low, close].map(cents)] as const)
+          )
+          const expected = premiums(truths, name)
+          assert.isAbove(expected.length, 1_000, name)
+          const hasWick = ([, [open = 0, high = 0, low = 0, close = 0]]: (typeof expected)[number]) =>
+            high > Math.max(open, close) || low < Math.min(open, close)
+          // Commodities trade once a minute.
+          if (name === "held") assert.isTrue(expected.some(hasWick), "a minute has extremes that are not its ends")
+          assert.deepStrictEqual([...candles].sort(), [...expected].sort())
+        }
         const lives = yield* readAll<Lives>(nc, "MD_FRAMES", "md.life.>")
         const settled = lives.flatMap(({ happenings }) =>
           happenings.flatMap((one) => (one.kind === "settled" ? [[one.contract.tradingsymbol, cents(String(one.price))] as const] : []))

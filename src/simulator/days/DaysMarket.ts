@@ -33,6 +33,8 @@ export interface Settings {
   readonly products: ReadonlyArray<Listing.Product>
   /** Splits of shares: `on` is the first day at the new price. */
   readonly splits: ReadonlyArray<{ readonly name: string; readonly on: string; readonly factor: number }>
+  /** Strategies of contracts of the first day whose profit and candles the truth has; the default are three that the market invents. */
+  readonly strategies?: ReadonlyArray<Floor.NamedStrategy>
   /** Awaited at each stage of each day. By default the market waits until the clients' subscriptions have settled. */
   readonly gate?: ((day: string, stage: Stage) => Effect.Effect<void>) | undefined
   /** Awaited before each instant of a day, UNIX ms: a test may stop the market there. */
@@ -113,9 +115,11 @@ const floorOf = (settings: Settings, plan: ReadonlyArray<Plan>, first: Plan): Fl
     changed: new Uint32Array(rows),
     listing: { day: first.listing.day, listed: [] },
     rows: [],
+    rowBySymbol: new Map(),
     truth: Truth.dayOf(Day.iso(first.listing.day), []),
     closes: new Map(),
-    strategies: []
+    strategies: [],
+    settled: new Map()
   }
 }
 
@@ -131,7 +135,6 @@ interface Playback {
   timeMs: number
   instruments: ReadonlyArray<Instrument.Instrument>
   readonly days: Map<string, Truth.DayTruth>
-  readonly settled: Map<string, number>
 }
 
 /** Candles before a split are converted to the new shares, as in a broker's history. */
@@ -197,7 +200,7 @@ const playDay = (
       if (settings.before !== undefined) yield* settings.before(atMs)
       yield* step(settings, floor, playback, outlet, atMs, true)
     }
-    Floor.closeDay(floor, playback.settled)
+    Floor.closeDay(floor)
     yield* step(settings, floor, playback, outlet, timetable.lastPacketAtMs, false)
     yield* gate("over")
     yield* Effect.logInfo("a simulated day is over").pipe(
@@ -212,25 +215,29 @@ const play = (settings: Settings, floor: Floor.Floor, playback: Playback, plan: 
     playback.state = "ended"
   })
 
+/** What the rulebook or the settings lack is an error; anything else is a defect. */
+const attempt = <A>(run: () => A): Effect.Effect<A, DayUnknown> =>
+  Effect.try({
+    try: run,
+    catch: (cause) => {
+      if (cause instanceof UnknownRule || cause instanceof RangeError) return new DayUnknown({ cause })
+      throw cause
+    }
+  })
+
 export const make = (settings: Settings): Effect.Effect<Market, DayUnknown> =>
   Effect.gen(function* () {
-    const plan = yield* Effect.try({
-      try: () => planOf(settings),
-      catch: (cause) => {
-        if (cause instanceof UnknownRule || cause instanceof RangeError) return new DayUnknown({ cause })
-        throw cause
-      }
-    })
+    const plan = yield* attempt(() => planOf(settings))
     const first = plan[0]
     if (first === undefined) return yield* new DayUnknown({ cause: new RangeError("no day was given to play") })
     const floor = floorOf(settings, plan, first)
     Floor.openDay(floor, first.listing, first.timetable)
+    floor.strategies = yield* attempt(() => Floor.namedStrategies(floor, settings.strategies ?? []))
     const playback: Playback = {
       state: "waiting",
       timeMs: first.timetable.tokensDieAtMs,
       instruments: first.listing.listed.map(({ instrument }) => instrument),
-      days: new Map([[Day.iso(first.listing.day), floor.truth]]),
-      settled: new Map()
+      days: new Map([[Day.iso(first.listing.day), floor.truth]])
     }
     return {
       mode: "days",

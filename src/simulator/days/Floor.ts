@@ -33,6 +33,12 @@ interface Row {
   readonly truth: Truth.InstrumentDay
 }
 
+/** A strategy whose profit and candles belong to the truth. */
+export interface NamedStrategy {
+  readonly name: string
+  readonly legs: ReadonlyArray<Omit<Truth.Leg, "multiplier" | "scale">>
+}
+
 export interface Floor {
   readonly paths: Paths.Paths
   readonly rules: RuleSet.RuleSet
@@ -45,10 +51,14 @@ export interface Floor {
   readonly changed: Uint32Array
   listing: Listing.DayListing
   rows: ReadonlyArray<Row>
+  /** By exchange and symbol. */
+  rowBySymbol: ReadonlyMap<string, number>
   truth: Truth.DayTruth
   /** Official closes of the day by product. */
   readonly closes: Map<number, number>
   strategies: ReadonlyArray<Truth.Strategy>
+  /** Settlement prices by exchange and symbol, in wire units. */
+  readonly settled: Map<string, number>
 }
 
 const keyOf = ({ instrument }: Listing.Listed): string => Instrument.symbolKey(instrument.exchange, instrument.tradingsymbol)
@@ -86,6 +96,7 @@ export const openDay = (floor: Floor, listing: Listing.DayListing, timetable: Ti
     const own = truth.instruments.get(keyOf(one))
     return own === undefined ? [] : [{ one, phases: timetable.phasesOf(one), closePrintAtMs: timetable.closePrintAtMs(one), truth: own }]
   })
+  floor.rowBySymbol = new Map(listing.listed.map((one, row) => [keyOf(one), row]))
 }
 
 const kindOf = (one: Listing.Listed): number => (Instrument.isIndex(one.instrument.token) ? Frame.Kind.indexFull : Frame.Kind.full)
@@ -200,11 +211,30 @@ const writePacket = (floor: Floor, row: number, of: Row, atMs: number): boolean 
   return true
 }
 
+/** Records a strategy's net premium if one of its legs traded at this instant. Legs that settled on an earlier day do not count. */
+const valueStrategy = (floor: Floor, { name, legs }: Truth.Strategy, atMs: number): void => {
+  let [value, hasTraded] = [0, false]
+  for (const { exchange, tradingsymbol, direction, quantity, multiplier, scale } of legs) {
+    const key = Instrument.symbolKey(exchange, tradingsymbol)
+    if (floor.settled.has(key)) continue
+    const row = floor.rowBySymbol.get(key)
+    if (row === undefined || (floor.begun[row] === 0 && !floor.memory.has(key))) return
+    const signed = (direction === "BUY" ? -1 : 1) * quantity * multiplier
+    value += signed * (floor.columns.lastPrice[row] as number) * (Truth.premiumScale / scale)
+    hasTraded ||= floor.rows[row]?.truth.lastAtMs === atMs
+  }
+  if (!hasTraded) return
+  const minutes = floor.truth.premiums.get(name) ?? []
+  floor.truth.premiums.set(name, minutes)
+  Truth.notePremium(minutes, atMs, value)
+}
+
 /** Moves every instrument to an instant. Returns how many rows of `changed` have something to send. */
 export const advance = (floor: Floor, atMs: number): number => {
   let count = 0
   for (let row = 0; row < floor.rows.length; row++) if (writePacket(floor, row, floor.rows[row] as Row, atMs)) floor.changed[count++] = row
   if (floor.strategies.length === 0 && count > 0) floor.strategies = knownStrategies(floor)
+  for (const strategy of floor.strategies) valueStrategy(floor, strategy, atMs)
   return count
 }
 
@@ -237,6 +267,18 @@ const legOf = (floor: Floor, one: Listing.Listed, direction: "BUY" | "SELL", con
   entry: floor.columns.lastPrice[floor.rowByToken.get(one.instrument.token) ?? -1] ?? 0,
   scale: Instrument.priceScale(one.instrument.token)
 })
+
+/** Strategies that the settings name, whose legs the first day lists. They take the place of those that the market invents. */
+export const namedStrategies = (floor: Floor, named: ReadonlyArray<NamedStrategy>): ReadonlyArray<Truth.Strategy> =>
+  named.map(({ name, legs }) => ({
+    name,
+    legs: legs.map((leg) => {
+      const row = floor.rowBySymbol.get(Instrument.symbolKey(leg.exchange, leg.tradingsymbol))
+      const one = row === undefined ? undefined : floor.listing.listed[row]
+      if (one === undefined) throw new RangeError(`${leg.exchange} ${leg.tradingsymbol} is not listed on the first day`)
+      return { ...leg, multiplier: multiplierOf(floor, one.instrument), scale: Instrument.priceScale(one.instrument.token) }
+    })
+  }))
 
 /**
  * The first product: a sold strangle of the nearest expiry and a bought future. Each commodity: a bought future. All at the first
@@ -286,10 +328,12 @@ const settlementOf = (floor: Floor, one: Listing.Listed): Truth.Settlement | nul
 }
 
 /** Ends a day: stores closes and open interest, settles expired contracts and values the strategies. */
-export const closeDay = (floor: Floor, settled: Map<string, number>): void => {
+export const closeDay = (floor: Floor): void => {
+  const { settled } = floor
   const iso = Day.iso(floor.listing.day)
   for (const { one, truth } of floor.rows) {
     if (truth.minutes.length === 0) continue
+    truth.model = Paths.model(floor.paths, one, truth.lastAtMs)
     floor.memory.set(keyOf(one), {
       close: isSpot(one) ? (floor.closes.get(one.product) ?? truth.lastPrice) : truth.lastPrice,
       oi: truth.oi

@@ -1,10 +1,16 @@
 /** Prices of the simulated days as pure functions of seed, product and instant. Instants may be computed in any order. */
 
+import { Either } from "effect"
+import * as Instrument from "../../domain/market/Instrument.ts"
 import * as Black76 from "../../domain/options/Black76.ts"
 import * as ExpiryInstant from "../../domain/rules/ExpiryInstant.ts"
 import * as PastPrices from "../PastPrices.ts"
 import * as SyntheticBook from "../SyntheticBook.ts"
 import type * as Listing from "./Listing.ts"
+import type * as Truth from "./Truth.ts"
+
+/** Theta is published per calendar day of the Act/365 year. */
+const daysPerYear = 365
 
 export interface Split {
   /** Name of the product. */
@@ -50,6 +56,20 @@ export const price = (paths: Paths, { instrument, product, expiresAtMs }: Listin
   const sign = instrumentType === "CE" ? 1 : -1
   const value = Black76.priceOf(sign, forward, strike, t, SyntheticBook.rate, SyntheticBook.smile(volatility, forward, strike, t))
   return onGrid(value, tick, tick)
+}
+
+/** The volatility and the Greeks that made an option's price at an instant; null for any other instrument, and at its expiry. */
+export const model = (paths: Paths, { instrument, product, expiresAtMs }: Listing.Listed, atMs: number): Truth.Model | null => {
+  const t = ExpiryInstant.yearsTo(expiresAtMs, atMs)
+  const { instrumentType } = instrument
+  if ((instrumentType !== "CE" && instrumentType !== "PE") || t <= 0) return null
+  const scale = Instrument.priceScale(instrument.token)
+  const { volatility } = paths.products[product] as Listing.Product
+  const forward = SyntheticBook.forward(fair(paths, product, atMs), t) / scale
+  const strike = instrument.strike / scale
+  const iv = SyntheticBook.smile(volatility, forward, strike, t)
+  const greeks = Either.getOrThrow(Black76.greeks(instrumentType, forward, strike, t, SyntheticBook.rate, iv))
+  return { forward, iv, delta: greeks.delta, gamma: greeks.gamma, theta: greeks.theta / daysPerYear, vega: greeks.vega / 100 }
 }
 
 /** A pseudo-random number from 0 to `limit` - 1 for an instrument and an instant. */

@@ -32,10 +32,24 @@ export interface Settlement {
   readonly from: "close of the underlying" | "last price of the future"
 }
 
+/** An option by the model that made its price, at its last trade. Units as in what the platform publishes. */
+export interface Model {
+  readonly forward: number
+  readonly iv: number
+  readonly delta: number
+  readonly gamma: number
+  readonly theta: number
+  readonly vega: number
+}
+
 /** An instrument's day in wire units. */
 export interface InstrumentDay {
   readonly instrument: Instrument.Instrument
   readonly minutes: Array<Candle>
+  /** UNIX ms of the last trade; 0 before the first. */
+  lastAtMs: number
+  /** Set when the day ends; null for what has no volatility. */
+  model: Model | null
   lastPrice: number
   volume: number
   oi: number
@@ -46,18 +60,31 @@ export interface DayTruth {
   readonly day: string
   readonly instruments: ReadonlyMap<string, InstrumentDay>
   readonly settlements: Array<Settlement>
+  /** Net premium by minute of each strategy, by its name. */
+  readonly premiums: Map<string, Array<PremiumMinute>>
   strategies: ReadonlyArray<unknown>
 }
+
+/** Net premium (see `Premium.m2m`) in 1e-7 rupees, at the instants of one minute at which a leg traded. */
+export interface PremiumMinute {
+  readonly atMs: number
+  readonly open: number
+  readonly high: number
+  readonly low: number
+  readonly close: number
+}
+export const premiumScale = 1e7
 
 export const dayOf = (day: string, listed: ReadonlyArray<Listing.Listed>): DayTruth => ({
   day,
   instruments: new Map(
     listed.map(({ instrument }) => [
       Instrument.symbolKey(instrument.exchange, instrument.tradingsymbol),
-      { instrument, minutes: [], lastPrice: 0, volume: 0, oi: 0 }
+      { instrument, minutes: [], lastAtMs: 0, model: null, lastPrice: 0, volume: 0, oi: 0 }
     ])
   ),
   settlements: [],
+  premiums: new Map(),
   strategies: []
 })
 
@@ -71,9 +98,18 @@ export const note = (of: InstrumentDay, atMs: number, price: number, volume: num
     const longer = { atMs: minuteMs, open, high: Math.max(high, price), low: Math.min(low, price), close: price }
     of.minutes[of.minutes.length - 1] = { ...longer, volume: last.volume + traded, oi }
   } else of.minutes.push({ atMs: minuteMs, open: price, high: price, low: price, close: price, volume: traded, oi })
+  of.lastAtMs = atMs
   of.lastPrice = price
   of.volume = volume
   of.oi = oi
+}
+
+/** Records a strategy's net premium at an instant. */
+export const notePremium = (minutes: Array<PremiumMinute>, atMs: number, value: number): void => {
+  const minuteMs = IndiaTime.minuteFloor(atMs)
+  const last = minutes.at(-1)
+  if (last?.atMs !== minuteMs) minutes.push({ atMs: minuteMs, open: value, high: value, low: value, close: value })
+  else minutes[minutes.length - 1] = { ...last, high: Math.max(last.high, value), low: Math.min(last.low, value), close: value }
 }
 
 const rupees = (units: number, scale: number): string => Money.format(Money.toDecimal(units, scale))
@@ -106,7 +142,12 @@ const candleView = ({ atMs, open, high, low, close, volume, oi }: Candle, scale:
   oi
 ]
 
-const instrumentView = ({ instrument, minutes, lastPrice, volume, oi }: InstrumentDay) => {
+const premiumView = ({ atMs, open, high, low, close }: PremiumMinute) => [
+  IndiaTime.isoTime(atMs),
+  ...[open, high, low, close].map((value) => rupees(value, premiumScale))
+]
+
+const instrumentView = ({ instrument, minutes, model, lastPrice, volume, oi }: InstrumentDay) => {
   const scale = Instrument.priceScale(instrument.token)
   return {
     exchange: instrument.exchange,
@@ -117,14 +158,16 @@ const instrumentView = ({ instrument, minutes, lastPrice, volume, oi }: Instrume
     last_price: lastPrice / scale,
     volume,
     oi,
+    model,
     minutes: minutes.map((candle) => candleView(candle, scale))
   }
 }
 
 /** A day as JSON, with prices in rupees. */
-export const view = ({ day, instruments, settlements, strategies }: DayTruth) => ({
+export const view = ({ day, instruments, settlements, premiums, strategies }: DayTruth) => ({
   day,
   instruments: [...instruments.values()].map(instrumentView),
   settlements: settlements.map(({ price, scale, ...rest }) => ({ ...rest, price: rupees(price, scale) })),
+  premiums: Object.fromEntries([...premiums].map(([name, minutes]) => [name, minutes.map(premiumView)])),
   strategies
 })
