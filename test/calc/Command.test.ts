@@ -193,6 +193,16 @@ describe("JSON documents", () => {
     assert.deepStrictEqual((await of("pnl", row)).document, whole.document.strategies[0])
   })
 
+  it("takes a broker's average price as its JSON prints it: 390 bought at 86.4 and sold at 88.08333333333333 give 656.50 (public case 6)", async () => {
+    const fills = [
+      { symbol: "B", side: "BUY", qty: 390, price: 86.4 },
+      { symbol: "B", side: "SELL", qty: 390, price: 88.08333333333333 }
+    ]
+    const { document, problems } = await of("pnl", { legs: [], fills, instruments: [{ symbol: "B", ltp: 90 }] })
+    assert.deepStrictEqual(problems, [])
+    assert.deepStrictEqual([document.totals.fifoRealised, document.totals.fifoUnrealised], [{ dec: "656.5" }, { dec: "0" }])
+  })
+
   it("names bad rows by path with empty results, and computes the others", async () => {
     const { document, problems } = await of("pnl", {
       strategies: [

