@@ -9,6 +9,7 @@ export interface Market {
   readonly seed?: string
   readonly from?: string
   readonly days?: string
+  readonly split?: string
   readonly platformAccounts?: number
 }
 type Env = Readonly<Record<string, string | undefined>>

@@ -14,6 +14,7 @@ const market = {
   seed: { type: "string" },
   from: { type: "string" },
   days: { type: "string" },
+  split: { type: "string" },
   accounts: { type: "string" }
 }
 const start = { ...market, empty: { type: "boolean", default: false }, user: { type: "string", default: "demo" } }
@@ -29,6 +30,7 @@ export const usage = `
   --seed N                           synthetic, days: the same number, the same market
   --from YYYY-MM-DD                  days: the first simulated day
   --days N                           days: how many days (10 when nothing is said)
+  --split NAME:YYYY-MM-DD:N          days: a share that becomes N on that day, such as "M&M:2026-07-29:2"
   --accounts N                       synthetic, recorded, days: how many accounts the simulator has (3); the last one is for you
   --empty                            no subscriptions and no demo strategy on an empty database
   --user NAME                        whose token is printed (demo)`
@@ -58,6 +60,14 @@ const fileOf = (name, text, folders) => {
 
 const isDay = (text) => /^\d{4}-\d{2}-\d{2}$/.test(text) && new Date(`${text}T00:00:00Z`).toJSON()?.slice(0, 10) === text
 
+/** NAME:YYYY-MM-DD:N. The simulator knows the names. */
+const splitOf = (text) => {
+  const [name, day, factor, ...more] = text.split(":")
+  if (!name || more.length > 0 || !isDay(day ?? "") || !/^[2-9]$|^[1-9]\d{1,2}$/.test(factor ?? ""))
+    throw new Plain(`--split is NAME:YYYY-MM-DD:N with N from 2 to 999, such as "M&M:2026-07-29:2", not "${text}".`)
+  return text
+}
+
 const parse = (options, argv) => {
   try {
     return parseArgs({ args: argv, options, strict: true, allowPositionals: false }).values
@@ -80,6 +90,7 @@ const marketOf = (values, env, folders) => {
     seed: ["synthetic", "days"],
     from: ["days"],
     days: ["days"],
+    split: ["days"],
     accounts: ["synthetic", "recorded", "days"]
   }
   for (const [name, owners] of Object.entries(belongs))
@@ -101,6 +112,7 @@ const marketOf = (values, env, folders) => {
     seed: values.seed && positive("seed", values.seed, true),
     from: values.from,
     days: values.days && positive("days", values.days, true),
+    split: values.split && splitOf(values.split),
     platformAccounts: values.accounts === undefined ? undefined : platformAccounts(values.accounts, env)
   }
 }

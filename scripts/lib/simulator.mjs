@@ -78,7 +78,8 @@ export const simulatorEnv = ({ port, accountsFile, market }) => {
     SIMULATOR_SEED: market.seed,
     SIMULATOR_RATE: market.rate,
     SIMULATOR_FROM: market.from,
-    SIMULATOR_DAYS: market.days
+    SIMULATOR_DAYS: market.days,
+    SIMULATOR_SPLIT: market.split
   }
   return {
     ...Object.fromEntries(Object.entries(own).filter(([name]) => !/^NATS_\w+_PASSWORD$/.test(name))),

@@ -129,6 +129,17 @@ const recordedConfig = Config.all({
 
 const daysMax = 400
 
+/** M&M:2026-07-29:2, a share of the simulated days that becomes two on that day. */
+const splitOf = (text: string): Either.Either<DaysMarket.Settings["splits"], ConfigError.ConfigError> => {
+  const [name = "", on = "", factor = ""] = text.split(":")
+  const shares = DaysMarket.shares
+  return shares.includes(name) && IndiaTime.isIsoDate(on) && Number.isInteger(Number(factor)) && Number(factor) > 1
+    ? Either.right([{ name, on, factor: Number(factor) }])
+    : Either.left(
+        ConfigError.InvalidData(["SIMULATOR_SPLIT"], `"${text}" is not NAME:YYYY-MM-DD:N with one of these shares: ${shares.join(", ")}`)
+      )
+}
+
 const daysConfig = Config.all({
   from: Config.nonEmptyString("SIMULATOR_FROM").pipe(
     Config.validate({ message: "SIMULATOR_FROM must be a day YYYY-MM-DD", validation: IndiaTime.isIsoDate })
@@ -138,10 +149,13 @@ const daysConfig = Config.all({
     Config.validate({ message: `SIMULATOR_DAYS must be 1 to ${daysMax}`, validation: (days) => days >= 1 && days <= daysMax })
   ),
   seed: Config.integer("SIMULATOR_SEED").pipe(Config.withDefault(DaysMarket.defaults.seed)),
-  speed: Config.string("SIMULATOR_SPEED").pipe(Config.withDefault("max"), Config.mapOrFail(speedOf))
-}).pipe(
-  Config.map(({ from, count, seed, speed }): MarketOptions => ({ mode: "days", days: DaysMarket.daysFrom(from, count), seed, speed }))
-)
+  speed: Config.string("SIMULATOR_SPEED").pipe(Config.withDefault("max"), Config.mapOrFail(speedOf)),
+  splits: Config.string("SIMULATOR_SPLIT").pipe(
+    Config.mapOrFail(splitOf),
+    Config.option,
+    Config.map(Option.getOrElse(() => DaysMarket.defaults.splits))
+  )
+}).pipe(Config.map(({ from, count, ...rest }): MarketOptions => ({ mode: "days", days: DaysMarket.daysFrom(from, count), ...rest })))
 
 const marketConfigs = { synthetic: syntheticConfig, recorded: recordedConfig, days: daysConfig }
 

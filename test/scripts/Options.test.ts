@@ -43,6 +43,8 @@ describe("npm start's options", () => {
   it("simulated days have a first day, a count, a seed and a speed", () => {
     const { market } = startOptions(["--market", "days", "--from", "2026-07-27", "--days", "10", "--seed", "3", "--speed", "max"], {})
     assert.deepStrictEqual([market.kind, market.from, market.days, market.seed, market.speed], ["days", "2026-07-27", "10", "3", "max"])
+    const split = startOptions(["--market", "days", "--from", "2026-07-27", "--split", "M&M:2026-07-29:2"], {}).market.split
+    assert.strictEqual(split, "M&M:2026-07-29:2")
   })
 
   it("--accounts counts the simulator's accounts, of which one is for a person", () => {
@@ -69,6 +71,8 @@ describe("npm start's options", () => {
     [["--market", "days"], /needs --from YYYY-MM-DD/],
     [["--market", "days", "--from", "2026-02-30"], /needs --from YYYY-MM-DD/],
     [["--market", "days", "--from", "2026-07-27", "--days", "1.5"], /--days is a whole number/],
+    [["--market", "days", "--from", "2026-07-27", "--split", "M&M:2026-07-32:2"], /--split is NAME:YYYY-MM-DD:N/],
+    [["--market", "days", "--from", "2026-07-27", "--split", "M&M:2026-07-29:1"], /--split is NAME:YYYY-MM-DD:N/],
     [["--days", "3"], /--days goes with --market days/],
     [["--market", "recorded", "--file", "day.csv", "--oi", "lots"], /--oi is contracts or units, not "lots"/],
     [["--oi", "units"], /--oi goes with --market recorded, and the market is synthetic/],

@@ -4,6 +4,7 @@ import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { ConfigProvider, Effect, Layer, Logger, LogLevel } from "effect"
 import * as Simulator from "../../src/simulator/Simulator.ts"
+import * as SimulatorOptions from "../../src/simulator/SimulatorOptions.ts"
 import { first, login } from "./SimulatorWorld.ts"
 
 const accountsText = JSON.stringify([
@@ -66,6 +67,28 @@ describe("Simulator.Live", () => {
     })
   )
 
+  it.effect("simulated days have a split from the environment, and none otherwise", () =>
+    Effect.gen(function* () {
+      const splits = (environment: Readonly<Record<string, string>>) =>
+        Effect.gen(function* () {
+          const path = yield* folder
+          writeFileSync(join(path, "accounts.json"), accountsText)
+          const values = {
+            SIMULATOR_MARKET: "days",
+            SIMULATOR_FROM: "2026-07-27",
+            ACCOUNTS_FILE: join(path, "accounts.json"),
+            ...environment
+          }
+          const { market } = yield* SimulatorOptions.fromEnvironment.pipe(
+            Effect.withConfigProvider(ConfigProvider.fromMap(new Map(Object.entries(values))))
+          )
+          return market.mode === "days" ? market.splits : undefined
+        }).pipe(Effect.scoped)
+      expect(yield* splits({ SIMULATOR_SPLIT: "M&M:2026-07-29:2" })).toEqual([{ name: "M&M", on: "2026-07-29", factor: 2 }])
+      expect(yield* splits({})).toEqual([])
+    })
+  )
+
   it.scopedLive("names the variable that is wrong in the environment", () =>
     Effect.gen(function* () {
       expect(yield* failure({ SIMULATOR_MARKET: "live" })).toContain("SIMULATOR_MARKET")
@@ -78,6 +101,11 @@ describe("Simulator.Live", () => {
       expect(yield* failure({ SIMULATOR_STRIKES: "999" })).toContain("SIMULATOR_STRIKES must be 0 to 200")
       expect(yield* failure({ SIMULATOR_BASE_PRICES: "GOLD=1" })).toContain('"GOLD=1" is not NAME=rupees with one of these names: NIFTY')
       expect(yield* failure({ SIMULATOR_BASE_PRICES: "NIFTY=-5" })).toContain("SIMULATOR_BASE_PRICES")
+      const days = { SIMULATOR_MARKET: "days", SIMULATOR_FROM: "2026-07-27" }
+      for (const split of ["NIFTY:2026-07-29:2", "M&M:2026-07-32:2", "M&M:2026-07-29:1"])
+        expect(yield* failure({ ...days, SIMULATOR_SPLIT: split })).toContain(
+          `"${split}" is not NAME:YYYY-MM-DD:N with one of these shares: M&M`
+        )
     })
   )
 

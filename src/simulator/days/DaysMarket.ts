@@ -63,6 +63,9 @@ export const products: ReadonlyArray<Listing.Product> = [
   crudeOil
 ]
 
+/** Names of the shares, whose prices a split can change. */
+export const shares: ReadonlyArray<string> = products.flatMap((one) => (one.monthlies === 0 ? [one.name] : []))
+
 export const defaults = {
   seed: 1,
   speed: "max",
