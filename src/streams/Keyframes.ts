@@ -47,10 +47,11 @@ const readAll = (filters: ReadonlyArray<string>, start: OrderedRead.Start, isPas
 
 /**
  * The newest message of each subject, without those of an earlier start of an account: what such a message has and the newer ones have not
- * is not streamed any longer.
+ * is not streamed any longer. A keyframe of another subject is none.
  */
 const newestOf = (messages: ReadonlyArray<Message>): ReadonlyArray<Message> => {
-  const bySubject = new Map(messages.map((message) => [message.subject, message]))
+  const own = messages.filter(({ subject, header }) => FrameHeader.isOf(header(FrameHeader.name), subject))
+  const bySubject = new Map(own.map((message) => [message.subject, message]))
   const newest = new Map<string, number>()
   const incarnationOf = (message: Message) => FrameHeader.parse(message.header(FrameHeader.name))?.incarnation ?? 0
   const laneOf = ({ subject }: Message) => {

@@ -78,4 +78,7 @@ const readerOf = (subject: string): Reader => {
 export const kindOf = (subject: string): Kind => readerOf(subject).kind
 
 /** A record message as a decider's input. Deciders only read it, so one serves every actor that takes the message. */
-export const decode = (message: Message): Decoded => readerOf(message.subject).decode(message)
+export const decode = (message: Message): Decoded =>
+  FrameHeader.isOf(message.header(FrameHeader.name), message.subject)
+    ? readerOf(message.subject).decode(message)
+    : { _tag: "Refused", reason: "frame header of another subject" }

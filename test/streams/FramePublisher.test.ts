@@ -7,6 +7,7 @@ import * as FrameHeader from "../../src/domain/record/FrameHeader.ts"
 import * as FramePublisher from "../../src/streams/FramePublisher.ts"
 import { JetStream, type Message } from "../../src/streams/JetStream.ts"
 import * as OrderedRead from "../../src/streams/OrderedRead.ts"
+import * as Record from "../../src/streams/Record.ts"
 import * as Streams from "../../src/streams/Streams.ts"
 import * as Subjects from "../../src/streams/Subjects.ts"
 import { another, backend, collect, flying, messages, range, Server, settings, until } from "./Nats.ts"
@@ -161,6 +162,23 @@ layer(Layer.provideMerge(streams, backend), { excludeTestServices: true })("Fram
       run.append("A", 5)
       yield* until("it is acknowledged", () => run.publisher.stats().packets === 1)
       assertWhole(run, yield* recorded)
+    })
+  )
+
+  it.scoped("BE-ISO-02 a frame or clock that somebody delivers on another subject is refused by every reader of the record", () =>
+    Effect.gen(function* () {
+      const run = yield* publishing
+      run.append("A", 5)
+      run.clock(10)
+      assert.strictEqual(yield* run.publisher.drain, 0)
+      const record = yield* recorded
+      assert.deepStrictEqual(
+        record.map((message) => Record.decode(message)._tag),
+        ["Frame", "Clock"]
+      )
+      for (const message of record)
+        for (const subject of [subjectOf("B"), Subjects.Clock.at({ account: "A2" }), `${message.subject}B`])
+          assert.deepStrictEqual(Record.decode({ ...message, subject }), { _tag: "Refused", reason: "frame header of another subject" })
     })
   )
 

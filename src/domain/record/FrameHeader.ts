@@ -1,6 +1,6 @@
 /**
  * A publisher's data about a frame, as one NATS header value (one header costs half as much as several):
- * `<account> <epoch> <incarnation> <number> <baseReceivedMs> <source> <count,offset,count,offset...>`.
+ * `<account> <epoch> <incarnation> <number> <baseReceivedMs> <source> <count,offset,count,offset...> <subject>`. Older records have no subject.
  */
 
 export const name = "Tarang-Frame"
@@ -27,8 +27,24 @@ const account = /^[A-Za-z0-9_-]{1,64}$/
 /** A number with more digits is not one that `format` wrote. */
 const digitsMax = 15
 
-export const format = (header: FrameHeader): string =>
-  `${header.account} ${header.epoch} ${header.incarnation} ${header.number} ${header.baseReceivedMs} ${header.source} ${header.runs.join(",")}`
+/** A subject is appended if given, so that a reader notices a frame that somebody has delivered on another subject. */
+export const format = (header: FrameHeader, subject = ""): string => {
+  const text = `${header.account} ${header.epoch} ${header.incarnation} ${header.number} ${header.baseReceivedMs} ${header.source} ${header.runs.join(",")}`
+  return subject === "" ? text : `${text} ${subject}`
+}
+
+/** Blanks before the subject in a header that has one. A subject contains none. */
+const blanksMax = 7
+
+/** False for the header of a frame that was published on another subject. True for a header without a subject. */
+export const isOf = (text: string, subject: string): boolean => {
+  let at = -1
+  for (let blank = 0; blank < blanksMax; blank++) {
+    at = text.indexOf(" ", at + 1)
+    if (at < 0) return true
+  }
+  return text.length - at - 1 === subject.length && text.endsWith(subject)
+}
 
 /** A non-negative integer of `text[from, to)`, or -1. */
 const digits = (text: string, from: number, to: number): number => {
@@ -42,19 +58,20 @@ const digits = (text: string, from: number, to: number): number => {
   return value
 }
 
-const parseRuns = (text: string, from: number): Array<number> | undefined => {
+const parseRuns = (text: string, from: number, to: number): Array<number> | undefined => {
   const runs: Array<number> = []
-  if (from === text.length) return runs
+  if (from === to) return runs
   let at = from
   while (true) {
     const comma = text.indexOf(",", at)
-    const end = comma < 0 ? text.length : comma
+    const isLast = comma < 0 || comma >= to
+    const end = isLast ? to : comma
     // Only offsets, every second number, may be negative.
     const negative = runs.length % 2 === 1 && text.charCodeAt(at) === 45
     const value = digits(text, negative ? at + 1 : at, end)
     if (value < 0 || (negative && value === 0)) return undefined
     runs.push(negative ? -value : value)
-    if (comma < 0) return runs.length % 2 === 0 ? runs : undefined
+    if (isLast) return runs.length % 2 === 0 ? runs : undefined
     at = comma + 1
   }
 }
@@ -67,14 +84,16 @@ export const parse = (text: string): FrameHeader | undefined => {
   const fourth = text.indexOf(" ", third + 1)
   const fifth = text.indexOf(" ", fourth + 1)
   const sixth = text.indexOf(" ", fifth + 1)
-  // indexOf restarts from 0 after a missing blank, so the order shows whether all six blanks were found.
+  // indexOf restarts from 0 after a missing blank, so the order shows whether the six blanks were found.
   if (first < 1 || second <= first || third <= second || fourth <= third || fifth <= fourth || sixth <= fifth) return undefined
   const epoch = digits(text, first + 1, second)
   const incarnation = digits(text, second + 1, third)
   const number = digits(text, third + 1, fourth)
   const baseReceivedMs = digits(text, fourth + 1, fifth)
   const source = text.slice(fifth + 1, sixth)
-  const runs = parseRuns(text, sixth + 1)
+  const seventh = text.indexOf(" ", sixth + 1)
+  if (seventh === text.length - 1) return undefined // a subject is not empty
+  const runs = parseRuns(text, sixth + 1, seventh < 0 ? text.length : seventh)
   const id = text.slice(0, first)
   if (epoch < 0 || incarnation < 0 || number < 0 || baseReceivedMs < 0 || runs === undefined) return undefined
   if ((source !== "kite" && source !== "simulator") || !account.test(id)) return undefined

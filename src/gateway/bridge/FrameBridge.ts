@@ -40,8 +40,9 @@ export const make = Effect.gen(function* () {
     return { place, firstSeq }
   })
 
-  const show = ({ header, data }: Message) => {
-    const of = FrameHeader.parse(header(FrameHeader.name))
+  const show = ({ subject, header, data }: Message) => {
+    const text = header(FrameHeader.name)
+    const of = FrameHeader.isOf(text, subject) ? FrameHeader.parse(text) : undefined
     if (of !== undefined) views.books.apply(of, data)
   }
   /**

@@ -23,7 +23,7 @@ interface About {
 }
 
 const headers = {
-  [FrameHeader.name]: "account, epoch, incarnation, number, base receive time, source, runs of receive times, separated by blanks",
+  [FrameHeader.name]: "account, epoch, incarnation, number, base receive time, source, runs of receive times, subject, separated by blanks",
   [Keyframe.timeHeader]: "market time of the keyframe, UNIX ms: it holds every packet received before",
   "Tarang-Input":
     "creation of MD_FRAMES (of MD_BARS for an indicator, UNIX ms), its sequence that caused this message, and which of that input's messages on this subject, and the publisher's epoch",

@@ -23,7 +23,11 @@ export interface Past {
   readonly read: (message: Message, isWanted: (token: number) => boolean, take: TakeTick) => boolean
 }
 
-const headerOf = (message: Message) => FrameHeader.parse(message.header(FrameHeader.name))
+/** Undefined for a message that is no frame of ours, or that was published as another underlying's. */
+const headerOf = ({ header, subject }: Message) => {
+  const text = header(FrameHeader.name)
+  return FrameHeader.isOf(text, subject) ? FrameHeader.parse(text) : undefined
+}
 
 /** Turns frames into the ticks that clients want: every tick, once. */
 export class TickFeed extends Effect.Service<TickFeed>()("gateway/ticks/TickFeed", {

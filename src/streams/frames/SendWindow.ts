@@ -67,7 +67,7 @@ export class SendWindow {
     header: Pick<FrameHeader.FrameHeader, "number" | "baseReceivedMs" | "runs">,
     more: ReadonlyArray<readonly [string, string]> = []
   ): void {
-    const headers = Headers.encoded([[FrameHeader.name, FrameHeader.format({ ...this.sender, ...header })], ...more])
+    const headers = Headers.encoded([[FrameHeader.name, FrameHeader.format({ ...this.sender, ...header }, subject)], ...more])
     const frame: OpenFrame = { subject, data, headers, packets, sentAtMs: 0, isOvertaken: false }
     const id = this.nextId++
     this.open.set(id, frame)

@@ -35,8 +35,26 @@ describe("FrameHeader", () => {
   })
 
   it.prop(
+    "a header with a subject is parsed as without it, and belongs to no other subject",
+    [header, FastCheck.stringMatching(/^md\.frame\.[A-Z]{1,5}\.[A-Z&%-]{1,9}$/), FastCheck.stringMatching(/^[A-Z&%-]{1,9}$/)],
+    ([value, subject, more]) => {
+      const text = FrameHeader.format(value, subject)
+      expect(FrameHeader.parse(text)).toEqual(value)
+      expect(FrameHeader.isOf(text, subject)).toBe(true)
+      for (const other of [`${subject}${more}`, `${more}${subject}`, subject.slice(1), "", more, subject.toLowerCase()])
+        expect(FrameHeader.isOf(text, other)).toBe(false)
+      expect(FrameHeader.isOf(FrameHeader.format(value), subject)).toBe(true)
+    }
+  )
+
+  it.prop(
     "any text gives either nothing or a header that formats to that text",
-    [FastCheck.oneof(FastCheck.string(), header.map(FrameHeader.format))],
+    [
+      FastCheck.oneof(
+        FastCheck.string(),
+        header.map((value) => FrameHeader.format(value))
+      )
+    ],
     ([text]) => {
       const parsed = FrameHeader.parse(text)
       if (parsed !== undefined) expect(FrameHeader.parse(FrameHeader.format(parsed))).toEqual(parsed)

@@ -42,7 +42,7 @@ describe("RecordInput", () => {
     assert.strictEqual((keyframe("ACC1") as RecordInput.Keyframe)._tag, "Keyframe")
     const time = ClockFrame.encode(1_787_000_000_000)
     assert.strictEqual(RecordInput.clock(5, "ACC2", text, time), "frame header of another account")
-    assert.strictEqual(RecordInput.clock(5, "ACC1", `${text} more`, time), "frame header of another account")
+    assert.strictEqual(RecordInput.clock(5, "ACC1", `${text},`, time), "frame header of another account")
     assert.strictEqual((RecordInput.clock(5, "ACC1", text, time) as RecordInput.Clock)._tag, "Clock")
   })
 
