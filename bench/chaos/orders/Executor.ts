@@ -135,11 +135,12 @@ const naive = async (of: Process, order: Order): Promise<void> => {
   save("DEAD_LETTER", null)
 }
 
-/** Places all orders; tasks that the journal has go on where they were. */
+/** Places all orders; tasks that the journal has go on where they were. Says on standard output when it begins. */
 export const main = async (options: Options): Promise<void> => {
   const entries = Journal.open<Entry>(options.journal)
   const epoch = 1 + Math.max(0, ...[...entries.newest.values()].map((entry) => entry.epoch))
   const authorization = await Kite.login(options.root, options.account)
+  process.stdout.write("up\n")
   const of: Process = { ...options, entries, epoch, authorization }
   const place = options.mode === "protocol" ? protocol : naive
   const waiting = options.orders.values()

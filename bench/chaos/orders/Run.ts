@@ -68,10 +68,10 @@ const restingTerms = async ({ accounts, root }: Broker): Promise<Kite.Terms> => 
 
 const endMsMax = 120_000
 
-/** Runs the executor's process until it ends or is killed; true if it ended by itself. */
-const runProcess = (program: string, options: Executor.Options, onStart: (kill: () => void) => void = () => {}): Promise<boolean> =>
+/** Runs the executor's process until it ends or is killed; true if it ended by itself. `onUp` runs when it begins to place orders. */
+const runProcess = (program: string, options: Executor.Options, onUp: (kill: () => void) => void = () => {}): Promise<boolean> =>
   new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [program, JSON.stringify(options)], { stdio: ["ignore", "ignore", "pipe"] })
+    const child = spawn(process.execPath, [program, JSON.stringify(options)], { stdio: ["ignore", "pipe", "pipe"] })
     let errors = ""
     child.stderr.on("data", (chunk) => {
       errors += chunk
@@ -87,7 +87,7 @@ const runProcess = (program: string, options: Executor.Options, onStart: (kill: 
       else if (code === 0) resolve(true)
       else reject(new Error(`the executor ended with ${code ?? signal}: ${errors}`))
     })
-    onStart(() => child.kill("SIGKILL"))
+    child.stdout.once("data", () => onUp(() => child.kill("SIGKILL")))
   })
 
 export interface Verdict {
