@@ -39,10 +39,10 @@ const rooms = {
     ["underlying"],
     ["orders"]
   ],
-  actors: [["runtime"], ["placement"], ["market", "strategies", "edge"], ["indicators"], ["director"], ["."]],
+  actors: [["runtime"], ["placement"], ["market", "strategies", "edge", "orders"], ["indicators"], ["director"], ["."]],
   contract: [
     ["shared"],
-    ["calendar", "settlements", "chains", "depth", "history", "instruments", "orders", "service", "subscriptions", "udf"],
+    ["accounts", "calendar", "settlements", "chains", "depth", "history", "instruments", "orders", "service", "subscriptions", "udf"],
     ["futures", "indicators", "strategies"],
     ["sockets"],
     ["."]
@@ -54,7 +54,7 @@ const rooms = {
     ["sockets"],
     ["ticks", "chains", "depth", "instruments", "subscriptions"],
     ["calendar", "settlements", "history", "orders", "strategies"],
-    ["indicators"],
+    ["accounts", "indicators"],
     ["bridge", "futures", "udf"],
     ["service"],
     ["."]

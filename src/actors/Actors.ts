@@ -16,6 +16,7 @@ import * as InstrumentRefresh from "./market/InstrumentRefresh.ts"
 import * as SettlementPrices from "./market/SettlementPrices.ts"
 import * as SubscriptionActor from "./market/SubscriptionActor.ts"
 import * as TickerActor from "./market/TickerActor.ts"
+import * as ExecutorActor from "./orders/ExecutorActor.ts"
 import * as Placement from "./placement/Placement.ts"
 import { RecordActor } from "./runtime/RecordActor.ts"
 import * as M2mActor from "./strategies/M2mActor.ts"
@@ -25,6 +26,7 @@ const Kinds = Layer.effect(
   Effect.gen(function* () {
     const ticker = yield* TickerActor.make
     const greeks = yield* GreeksActor.make
+    const execute = yield* ExecutorActor.make
     const m2m = yield* M2mActor.make
     const bars = yield* BarActor.make
     const indicators = yield* IndicatorActor.make
@@ -40,6 +42,7 @@ const Kinds = Layer.effect(
     const { state: redisState } = yield* Redis
     const kinds: Placement.Kinds = {
       [TickerActor.kind]: ([account = ""]) => ticker(account),
+      [ExecutorActor.kind]: ([account = ""]) => execute(account),
       [GreeksActor.kind]: ([exchange = "", underlying = ""]) => greeks(exchange, underlying),
       [M2mActor.kind]: ([owner = "", strategy = ""]) => m2m(owner, strategy),
       [BarActor.kind]: ([exchange = "", underlying = ""]) => bars(exchange, underlying),

@@ -34,6 +34,8 @@ export interface Account {
   readonly socketRoot: string
   readonly login: Login
   readonly source: "kite" | "simulator"
+  /** Users who may trade with the account. Administrators may use every account. */
+  readonly owners: ReadonlyArray<string>
 }
 
 /** `path` is the file and `field` the place in it ("[0].api_key"). No field holds a value of the file. */
@@ -70,7 +72,8 @@ const Row = Schema.Struct({
   /** When the person signed in who brought `access_token`. */
   signed_in_at: Schema.optional(instant),
   /** Only the simulator reads it: where its login page redirects to. */
-  redirect_url: Schema.optional(httpUrl)
+  redirect_url: Schema.optional(httpUrl),
+  owners: Schema.optional(Schema.Array(text).annotations({ message: () => "must be a list of users" }))
 }).annotations({ identifier: "Account" })
 type Row = typeof Row.Type
 const decodeRows = Schema.decodeUnknownEither(Schema.Array(Row).annotations({ message: () => "must be an array of accounts" }), {
@@ -161,7 +164,8 @@ export const parse = (
         root,
         socketRoot: socketRootOf(row.ws_root, root),
         login: loginOf(row),
-        source: root === kiteRoot ? "kite" : "simulator"
+        source: root === kiteRoot ? "kite" : "simulator",
+        owners: row.owners ?? []
       } satisfies Account
     })
   })

@@ -1,5 +1,6 @@
 import * as HttpApi from "@effect/platform/HttpApi"
 import * as OpenApi from "@effect/platform/OpenApi"
+import { AccountsApi } from "./accounts/AccountsApi.ts"
 import { CalendarApi } from "./calendar/CalendarApi.ts"
 import { CorporateActionsApi } from "./calendar/CorporateActionsApi.ts"
 import { ChainAnalysisApi } from "./chains/ChainAnalysisApi.ts"
@@ -40,6 +41,7 @@ export class Api extends contract(HttpApi.make("gateway"))
   .add(CorporateActionsApi)
   .add(SettlementsApi)
   .add(OrdersApi)
+  .add(AccountsApi)
   .add(DepthApi)
   .add(FuturesApi)
   .add(IndicatorsApi)

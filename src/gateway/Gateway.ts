@@ -1,6 +1,7 @@
 import * as HttpLayerRouter from "@effect/platform/HttpLayerRouter"
 import { Config, Effect, Layer } from "effect"
 import { Api } from "../contract/Api.ts"
+import { AccountsHttp } from "./accounts/AccountsHttp.ts"
 import { Bridge } from "./bridge/Bridge.ts"
 import { CalendarEntries } from "./calendar/CalendarEntries.ts"
 import { CalendarHttp } from "./calendar/CalendarHttp.ts"
@@ -23,6 +24,7 @@ import { IndicatorsHttp } from "./indicators/IndicatorsHttp.ts"
 import * as IndicatorsSocket from "./indicators/IndicatorsSocket.ts"
 import { InstrumentsHttp } from "./instruments/InstrumentsHttp.ts"
 import { Symbols } from "./instruments/Symbols.ts"
+import { OrderFeed } from "./orders/OrderFeed.ts"
 import { OrdersHttp } from "./orders/OrdersHttp.ts"
 import * as AsyncApi from "./serve/AsyncApi.ts"
 import { DocsRoute } from "./serve/Docs.ts"
@@ -58,7 +60,7 @@ const bodyBytesMax = 256 * 1024
 
 const ApiRoutes = HttpLayerRouter.addHttpApi(described, { openapiPath: "/openapi.json" }).pipe(
   Layer.provide([ServiceHttp, SubscriptionsHttp, WindowsHttp, StrategiesHttp, PositionsHttp, ChainsHttp, ChainAnalysisHttp]),
-  Layer.provide([InstrumentsHttp, HistoryHttp, UdfHttp, CalendarHttp, CorporateActionsHttp, SettlementsHttp, OrdersHttp]),
+  Layer.provide([InstrumentsHttp, HistoryHttp, UdfHttp, CalendarHttp, CorporateActionsHttp, SettlementsHttp, OrdersHttp, AccountsHttp]),
   Layer.provide([DepthHttp, FuturesHttp, IndicatorsHttp]),
   Layer.provide(UdfAccessLive),
   Layer.provide(AuthenticationLive)
@@ -86,7 +88,7 @@ export const GatewayLive = Layer.merge(HttpLayerRouter.serve(Routes, { disableLo
   Layer.provide(Health.Default),
   Layer.provide([Bridge.Default, TickReplay.Default]),
   Layer.provide(TokenNames.Default),
-  Layer.provide([TickFeed.Default, ChainFeed.Default, MarkFeed.Default, IndicatorFeed.Default, StrategyChanges.Default]),
+  Layer.provide([TickFeed.Default, ChainFeed.Default, MarkFeed.Default, IndicatorFeed.Default, OrderFeed.Default, StrategyChanges.Default]),
   Layer.provide(IndicatorSets.Default),
   Layer.provide(IndicatorCache.Default),
   Layer.provide(IndicatorSeries.Default),

@@ -44,7 +44,8 @@ export const account = (options: { readonly root: string; readonly login?: Login
   root: options.root,
   socketRoot: options.root.replace(/^http/, "ws"),
   login: options.login ?? accessToken(),
-  source: "simulator"
+  source: "simulator",
+  owners: []
 })
 
 /** An HTTP server on a free port. Closing the scope cuts open connections. */

@@ -48,7 +48,8 @@ export const world = (
       user_id: userId,
       root: simulator.url,
       ws_root: simulator.wsUrl,
-      login: "auto"
+      login: "auto",
+      owners: ["demo"]
     }))
     yield* Effect.promise(() => writeFile(accountsFile, JSON.stringify(accounts)))
     const config = {

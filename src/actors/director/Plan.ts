@@ -14,6 +14,7 @@ import * as BarActor from "../market/BarActor.ts"
 import * as GreeksActor from "../market/GreeksActor.ts"
 import * as TickerActor from "../market/TickerActor.ts"
 import * as TickerSession from "../market/TickerSession.ts"
+import * as ExecutorActor from "../orders/ExecutorActor.ts"
 import * as M2mActor from "../strategies/M2mActor.ts"
 
 const encodeDesired = Schema.encodeSync(TickerSession.Desired)
@@ -191,6 +192,9 @@ export const make = (options: {
     if (timeframe === undefined || options.bySymbol(exchange, tradingsymbol) === undefined) continue
     actors.set(IndicatorActor.key(exchange, tradingsymbol, timeframe.short), encodeIndicators({ v: 1, indicators }))
   }
-  for (const [account, instruments] of tickers) actors.set(TickerActor.key(account), encodeDesired({ v: 1, instruments }))
+  for (const [account, instruments] of tickers) {
+    actors.set(TickerActor.key(account), encodeDesired({ v: 1, instruments }))
+    actors.set(ExecutorActor.key(account), "")
+  }
   return { definitions, actors, unknown: [...new Set(unknown)], unassigned }
 }

@@ -3,9 +3,11 @@ import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
 import * as OpenApi from "@effect/platform/OpenApi"
 import { Schema } from "effect"
 import { Money } from "../../domain/Money.ts"
+import { OrderTask, Status } from "../../domain/orders/OrderMessage.ts"
 import { Authentication } from "../shared/Authentication.ts"
-import { Input, Name } from "../shared/Input.ts"
+import { digits, Input, Name, pageFields, WholeNumber } from "../shared/Input.ts"
 import * as Problem from "../shared/Problem.ts"
+import { IdempotencyKey, NewOrder } from "./NewOrder.ts"
 import { OrderTerms } from "./OrderTerms.ts"
 
 /** Orders of one request; Kite's own basket holds as many. */
@@ -32,6 +34,16 @@ const OrderCharges = Schema.Struct({
 }).annotations({ identifier: "OrderCharges" })
 const Total = Schema.Struct(charges).annotations({ identifier: "TotalCharges" })
 
+const Key = Schema.Struct({ "idempotency-key": IdempotencyKey })
+/** A caller waits at most this long for the end of a task. */
+const waitMsMax = 30_000
+const Wait = Input({
+  wait_ms: Schema.optional(digits(waitMsMax, 0, `expected a whole number from 0 to ${waitMsMax}`))
+})
+const TaskPath = Input({ id: WholeNumber })
+const listed = { total: Schema.Int, limit: Schema.Int, offset: Schema.Int }
+const TaskList = Schema.Struct({ tasks: Schema.Array(OrderTask), ...listed })
+
 export class OrdersApi extends HttpApiGroup.make("orders")
   .add(
     HttpApiEndpoint.post("charges", "/charges")
@@ -52,6 +64,40 @@ export class OrdersApi extends HttpApiGroup.make("orders")
           total: Total.annotations({ description: "Sums over the orders" })
         })
       )
+  )
+  .add(
+    HttpApiEndpoint.post("submit", "/")
+      .setHeaders(Key)
+      .setUrlParams(Wait)
+      .setPayload(NewOrder)
+      .addSuccess(OrderTask, { status: 202 })
+      .addSuccess(OrderTask, { status: 200 })
+      .addError(Problem.conflict)
+  )
+  .add(
+    HttpApiEndpoint.get("tasks", "/tasks")
+      .setUrlParams(Input({ status: Schema.optional(Status), account_id: Schema.optional(Name(64)), ...pageFields }))
+      .addSuccess(TaskList)
+  )
+  .add(HttpApiEndpoint.get("task", "/tasks/:id").setPath(TaskPath).addSuccess(OrderTask).addError(Problem.notFound))
+  .add(
+    HttpApiEndpoint.del("cancelTask", "/tasks/:id")
+      .setPath(TaskPath)
+      .addSuccess(OrderTask)
+      .addError(Problem.notFound)
+      .addError(Problem.conflict)
+  )
+  .add(
+    HttpApiEndpoint.get("deadLetters", "/dlq")
+      .setUrlParams(Input({ error: Schema.optional(Name(128)), account_id: Schema.optional(Name(64)), ...pageFields }))
+      .addSuccess(TaskList)
+  )
+  .add(
+    HttpApiEndpoint.post("retry", "/dlq/:id/retry")
+      .setPath(TaskPath)
+      .addSuccess(OrderTask, { status: 202 })
+      .addError(Problem.notFound)
+      .addError(Problem.conflict)
   )
   .middleware(Authentication)
   .addError(Problem.invalid)

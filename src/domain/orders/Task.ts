@@ -64,4 +64,4 @@ export const make = (intent: Intent): Task => ({
   absentAtMs: null
 })
 
-export const hasEnded = ({ status }: Task): boolean => status !== "PENDING" && status !== "RUNNING" && status !== "RETRYING"
+export const hasEnded = ({ status }: Pick<Task, "status">): boolean => status !== "PENDING" && status !== "RUNNING" && status !== "RETRYING"

@@ -5,6 +5,7 @@ import { RuleBook } from "../../streams/RuleBook.ts"
 import { supervise } from "../../streams/Supervisor.ts"
 import type { ChainFeed } from "../chains/ChainFeed.ts"
 import type { IndicatorFeed } from "../indicators/IndicatorFeed.ts"
+import type { OrderFeed } from "../orders/OrderFeed.ts"
 import type { Hub } from "../sockets/Hub.ts"
 import type { MarkFeed } from "../strategies/MarkFeed.ts"
 import type { TickFeed } from "../ticks/TickFeed.ts"
@@ -13,10 +14,11 @@ import * as BreakBridge from "./BreakBridge.ts"
 import * as ChainBridge from "./ChainBridge.ts"
 import * as FrameBridge from "./FrameBridge.ts"
 import * as IndicatorBridge from "./IndicatorBridge.ts"
+import * as OrderBridge from "./OrderBridge.ts"
 import * as StrategyBridge from "./StrategyBridge.ts"
 import * as TickerBridge from "./TickerBridge.ts"
 
-type Services = JetStream | MarketClock | RuleBook | Hub | Views | ChainFeed | MarkFeed | IndicatorFeed | TickFeed
+type Services = JetStream | MarketClock | OrderFeed | RuleBook | Hub | Views | ChainFeed | MarkFeed | IndicatorFeed | TickFeed
 
 const dropExpiredEvery = "1 minute"
 
@@ -39,6 +41,7 @@ export class Bridge extends Effect.Service<Bridge>()("gateway/bridge/Bridge", {
     yield* start("chains", ChainBridge.make)
     yield* start("strategies", StrategyBridge.make)
     yield* start("indicators", IndicatorBridge.make)
+    yield* start("orders", OrderBridge.make)
     yield* start("tickers", TickerBridge.make)
     yield* start("breaks", BreakBridge.make)
     yield* start("frames", yield* FrameBridge.make)

@@ -2,12 +2,21 @@ import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import { Effect } from "effect"
 import { Api } from "../../contract/Api.ts"
 import * as BasketCharges from "./BasketCharges.ts"
+import * as OrderTasks from "./OrderTasks.ts"
 
 export const OrdersHttp = HttpApiBuilder.group(
   Api,
   "orders",
   Effect.fnUntraced(function* (handlers) {
     const chargesOf = yield* BasketCharges.make
-    return handlers.handle("charges", ({ payload }) => chargesOf(payload.account_id, payload.orders))
+    const orders = yield* OrderTasks.make
+    return handlers
+      .handle("charges", ({ payload }) => chargesOf(payload.account_id, payload.orders))
+      .handle("submit", ({ headers, payload, urlParams }) => orders.submit(payload, headers["idempotency-key"], urlParams.wait_ms ?? 0))
+      .handle("tasks", ({ urlParams }) => orders.tasks(urlParams, urlParams.status))
+      .handle("task", ({ path }) => orders.task(path.id))
+      .handle("cancelTask", ({ path }) => orders.cancel(path.id))
+      .handle("deadLetters", ({ urlParams }) => orders.deadLetters(urlParams, urlParams.error))
+      .handle("retry", ({ path }) => orders.retry(path.id))
   })
 )

@@ -113,6 +113,38 @@ export const operations: Readonly<Record<string, Text>> = {
     "Enter a settlement price by hand",
     "An administrator, with the price's source in `reference`. It replaces a computed price, and what strategies held of the contract is realised at it."
   ),
+  "orders.submit": of(
+    "Place, modify or cancel an order",
+    "Makes an order task of the Idempotency-Key, once. 202 while it runs; 200 once it has ended within `wait_ms`, and for a key that was used before with the same body. 409 for a key with another body. 422 names each rule that refuses the order."
+  ),
+  "orders.tasks": of("List order tasks", "Of the accounts that the caller may use, newest first."),
+  "orders.task": of("One order task", "With every attempt and what the broker answered."),
+  "orders.cancelTask": of("Cancel an order task", "Only before it was sent; 409 afterwards: cancel its order instead."),
+  "orders.deadLetters": of(
+    "List failed order tasks",
+    "Dead letters, and parked tasks whose outcome nobody knows. `error` filters by a part of the error."
+  ),
+  "orders.retry": of(
+    "Retry a failed order task",
+    "A new task with the same request and a key of its own. A parked task needs a newer reading of the order book that does not show its order; 409 until then."
+  ),
+  "accounts.limits": of("Limits of an account's orders", "null: no limit."),
+  "accounts.setLimits": of("Set the limits of an account's orders", "Replaces all limits; null removes one."),
+  "accounts.mode": of("Mode of an account", "A new account is in paper mode."),
+  "accounts.setMode": of("Set the mode of an account", "`live` needs `confirm` with the account's id."),
+  "accounts.kill": of(
+    "Stop an account's orders",
+    "Refuses new orders and cancels the tasks that were not sent. Orders at the broker stay open."
+  ),
+  "accounts.release": of(
+    "Release an account's orders",
+    "Two steps: without a token it answers one that is valid for a minute, and with it orders may be sent again."
+  ),
+  "accounts.killAll": of(
+    "Stop the orders of all accounts",
+    "For administrators. Refuses new orders and cancels the tasks that were not sent."
+  ),
+  "accounts.releaseAll": of("Release the orders of all accounts", "For administrators, in two steps as for one account."),
   "orders.charges": of(
     "Charges of hypothetical orders",
     "By today's rates and Kite's rounding, for each order and in total. An order without a price gets the last one. Nothing is sent to the broker."
@@ -179,6 +211,40 @@ export const operations: Readonly<Record<string, Text>> = {
 
 /** The meaning of a field or parameter, by name, wherever it appears. */
 export const fields: Readonly<Record<string, string>> = {
+  wait_ms: "How long the answer may wait for the end of the task, ms",
+  validity_ttl: "Minutes of validity TTL",
+  validity: "DAY, IOC, or TTL with its minutes",
+  valid_until: "Until when the release can be confirmed, ISO 8601",
+  tasks: "Order tasks, newest first",
+  task_id: "The order task's number",
+  tag: "The order's tag at the broker, a hash of account, user and key",
+  started_at: "ISO 8601",
+  revision: "Grows with each change: the copy with the greater one is the newer one",
+  retries: "The task that this one tries again; null if none",
+  request: "What the broker is asked for",
+  release_token: "Confirms the release in a second request",
+  price_band_percent: "Percent from the last price beyond which a price is refused; null: no limit",
+  outcome: "done, refused (nothing was carried out) or unknown; null while the answer is awaited",
+  order_id: "The broker's id of the order; null until it is known",
+  number: "From 1",
+  max_orders_per_day: "Requests of a day; null: the broker's limit alone",
+  max_order_value: "Rupees; larger orders are refused; null: no limit",
+  max_daily_loss: "Rupees of loss of a day at which orders are refused; null: no limit",
+  market_protection: "Percent by which a market order may move, or -1: the broker chooses",
+  idempotency_key: "The key that the caller sent",
+  iceberg_legs: "Parts of an iceberg order, 2 to 50",
+  http_status: "The broker's answer; null without one",
+  error_type: "The broker's error_type, or our word for a failure below HTTP",
+  error: "Why the task failed; as a filter: part of it",
+  duplicate_window_s: "Within so many seconds the same order is refused; null: never",
+  disclosed_quantity: "The part of the quantity that the market sees",
+  deadline_s: "Seconds after which a task that was not sent is given up",
+  deadline_at: "After this time a task that was not sent is given up, ISO 8601",
+  confirm: "The account's id once more, for mode `live`",
+  cancelled_tasks: "Tasks that were not sent and never will be",
+  basket_id: "The basket that the task belongs to; null for a single order",
+  attempts: "Each request that was made for the task, with what the broker answered",
+  at: "When it happened, ISO 8601",
   age_ms: "Age of the price at `as_of` of the chain, null without a price",
   brokerage: "The broker's fee",
   unsubscribed: "The ids that were in the set",

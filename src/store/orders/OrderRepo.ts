@@ -168,6 +168,9 @@ export class OrderRepo extends Effect.Service<OrderRepo>()("store/orders/OrderRe
       unfinished: (accountId: string) => read("unfinished", reads.open(accountId, ["PENDING", "RUNNING", "RETRYING"])),
       /** Tasks whose outcome is parked. */
       parked: (accountId: string) => read("parked", reads.open(accountId, ["UNKNOWN"])),
+      /** Whether the account has ever had a task. */
+      hasTasks: (accountId: string) =>
+        Effect.map(read("hasTasks", sql`SELECT 1 FROM order_tasks WHERE account_id = ${accountId} LIMIT 1`), (rows) => rows.length > 0),
       byTags: (accountId: string, tags: ReadonlyArray<string>) => read("byTags", reads.byTags(accountId, tags)),
       sent: (accountId: string, nowMs: number, dayStartMs: number) => read("sent", counts.sent(accountId, nowMs, dayStartMs)),
       /** When another task of the same terms was accepted last. `taskId` 0: no task yet. Tasks of the same basket do not count. */

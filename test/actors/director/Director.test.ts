@@ -104,6 +104,8 @@ describe("Director", () => {
   it("defines each underlying completely, and wants its actors, one ticker per account and one actor per strategy", () => {
     assert.deepStrictEqual([...planned.actors.keys()].sort(), [
       "bars.NSE.NIFTY",
+      "executor.sim1",
+      "executor.sim2",
       "greeks.NSE.NIFTY",
       "m2m.a=2Eb.7",
       "ticker.sim1",

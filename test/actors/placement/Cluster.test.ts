@@ -219,7 +219,7 @@ describe("Placement in several processes", () => {
           "history.1",
           "instrument-refresh.1",
           ...ids.map((id) => `m2m.${user}.${id}`),
-          ...accountIds.map((id) => `ticker.${id}`)
+          ...accountIds.flatMap((id) => [`ticker.${id}`, `executor.${id}`])
         ]
         const allRun = (what: string) => runAll(what, expected)
         yield* allRun("all run")

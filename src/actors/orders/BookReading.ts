@@ -1,0 +1,47 @@
+import { Clock, Effect } from "effect"
+import type { KiteError } from "../../broker/KiteError.ts"
+import type { Order, Orders } from "../../broker/Orders.ts"
+import * as Money from "../../domain/Money.ts"
+import type { OrderRepo } from "../../store/orders/OrderRepo.ts"
+
+/** The order book of an account, as a reading that began at `startedAtMs` showed it. */
+export interface Reading {
+  readonly startedAtMs: number
+  readonly orders: ReadonlyArray<Order>
+}
+
+/** Readings of an account's order book. Tasks that need one at the same time share it. */
+export const make = (orders: Orders) =>
+  Effect.gen(function* () {
+    const oneAtATime = yield* Effect.makeSemaphore(1)
+    let newest: Reading | undefined
+    const read = Effect.gen(function* () {
+      const startedAtMs = yield* Clock.currentTimeMillis
+      newest = { startedAtMs, orders: yield* orders.book }
+      return newest
+    })
+    return {
+      /** A reading that began at `atMs` or later. */
+      since: (atMs: number): Effect.Effect<Reading, KiteError> =>
+        oneAtATime.withPermits(1)(
+          Effect.suspend(() => (newest !== undefined && newest.startedAtMs >= atMs ? Effect.succeed(newest) : read))
+        )
+    } as const
+  })
+export type BookReading = Effect.Effect.Success<ReturnType<typeof make>>
+
+/** The order that shows that a task's request was carried out; null if none does. */
+export const shown = ({ request, tag }: OrderRepo.StoredTask, { orders }: Reading): string | null => {
+  if (request.kind === "place") return orders.find((order) => order.tag === tag)?.order_id ?? null
+  const order = orders.find(({ order_id }) => order_id === request.order_id)
+  if (order === undefined) return null
+  if (request.kind === "cancel") return order.status === "CANCELLED" ? order.order_id : null
+  const isPrice = (wanted: Money.Decimal | undefined, found: number) => wanted === undefined || wanted.equals(Money.ofNumber(found))
+  const isChanged =
+    (request.quantity === undefined || request.quantity === order.quantity) &&
+    isPrice(request.price, order.price) &&
+    isPrice(request.trigger_price, order.trigger_price) &&
+    (request.order_type === undefined || request.order_type === order.order_type) &&
+    (request.validity === undefined || request.validity === order.validity)
+  return isChanged ? order.order_id : null
+}

@@ -1,0 +1,121 @@
+import { Effect, Either, FiberMap, Schedule } from "effect"
+import { Broker } from "../../broker/Broker.ts"
+import * as Breaker from "../../domain/orders/Breaker.ts"
+import type { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
+import type { OrderAccounts } from "../../store/orders/OrderAccounts.ts"
+import { OrderRepo } from "../../store/orders/OrderRepo.ts"
+import { Outbox } from "../../store/orders/Outbox.ts"
+import * as DurableRead from "../../streams/DurableRead.ts"
+import { JetStream } from "../../streams/JetStream.ts"
+import type { MarketClock } from "../../streams/MarketClock.ts"
+import type { RuleBook } from "../../streams/RuleBook.ts"
+import * as Subject from "../../streams/Subject.ts"
+import * as Subjects from "../../streams/Subjects.ts"
+import * as DeadLetters from "../runtime/DeadLetters.ts"
+import { Leases, Replaced } from "../runtime/Leases.ts"
+import * as BookReading from "./BookReading.ts"
+import * as BookWatch from "./BookWatch.ts"
+import * as Metrics from "./Metrics.ts"
+import { orderSettings } from "./OrderSettings.ts"
+import * as OutboxRelay from "./OutboxRelay.ts"
+import * as SendBudget from "./SendBudget.ts"
+import * as SendGate from "./SendGate.ts"
+import { Steps } from "./Steps.ts"
+import * as TaskRun from "./TaskRun.ts"
+
+export const kind = "executor"
+export const key = (account: string) => Subject.kvKey(kind, account)
+
+/** Tasks whose command was lost are found within this time. */
+const lookEvery = "1 second"
+/** Most tasks of an account that run at once. Further ones wait in Postgres. */
+const runningMax = 200
+
+type Services = Broker | InstrumentRegistry | JetStream | MarketClock | OrderAccounts | OrderRepo | Outbox | RuleBook
+
+/** Runs tasks of an account, each once at a time. */
+const running = (desk: TaskRun.Desk) =>
+  Effect.gen(function* () {
+    const fibers = yield* FiberMap.make<number>()
+    const begin = (taskId: number) =>
+      Effect.gen(function* () {
+        if ((yield* FiberMap.size(fibers)) >= runningMax) return
+        const run = TaskRun.run(desk, taskId).pipe(
+          Effect.catchAllCause((cause) =>
+            Effect.logWarning("order task stopped, running it again", cause).pipe(Effect.annotateLogs({ task: taskId }))
+          )
+        )
+        yield* FiberMap.run(fibers, taskId, run, { onlyIfMissing: true })
+      })
+    const beginAll = Effect.gen(function* () {
+      const unfinished = yield* desk.repo.unfinished(desk.account)
+      Metrics.waiting.set(desk.account, unfinished.length)
+      for (const { taskId } of unfinished) yield* begin(taskId)
+    })
+    return { begin, beginAll } as const
+  })
+
+/** Takes commands. A command is acknowledged once its task runs, because the row and not the command says what to do. */
+const commands = (account: string, begin: (taskId: number) => Effect.Effect<void>) =>
+  Effect.gen(function* () {
+    const jetStream = yield* JetStream
+    const refuse = DeadLetters.send(jetStream)
+    const { look, next } = yield* DurableRead.make({
+      name: `${kind}-${account}`,
+      stream: Subjects.OrderCommand.stream,
+      filter: Subjects.OrderCommand.at({ account }),
+      batchMax: 1
+    })
+    const take = Effect.gen(function* () {
+      for (const message of yield* next) {
+        const read = Subjects.OrderCommand.read(message.subject, message.data)
+        if (Either.isLeft(read)) yield* refuse(kind, message, read.left)
+        else yield* begin(Number(read.right.task_id))
+        message.ack()
+      }
+    })
+    return Effect.raceFirst(Effect.forever(take), Effect.repeat(look, Schedule.spaced(lookEvery)))
+  })
+
+/**
+ * Executes one account's order tasks. Postgres has the truth: the actor begins and recovers by reading its unfinished tasks, and a task is
+ * saved before anything is sent (docs/orders.md).
+ */
+export const make = Effect.gen(function* () {
+  const broker = yield* Broker
+  const leases = yield* Leases
+  const repo = yield* OrderRepo
+  const outbox = yield* Outbox
+  const settings = yield* orderSettings
+  const step = yield* Steps
+  const context = yield* Effect.context<Services>()
+
+  return (account: string) =>
+    Effect.gen(function* () {
+      const lease = yield* leases.of(key(account))
+      const orders = yield* broker.orders(account)
+      const book = yield* BookReading.make(orders)
+      const relay = yield* OutboxRelay.make(account)
+      const desk: TaskRun.Desk = {
+        ...settings,
+        account,
+        lease,
+        orders,
+        book,
+        repo,
+        outbox,
+        gate: yield* SendGate.make(orders),
+        inTurn: yield* SendBudget.make(account),
+        changed: relay.poke,
+        step,
+        breaker: Breaker.closed
+      }
+      const { begin, beginAll } = yield* running(desk)
+      const stillOurs = Effect.suspend(() => (lease.isHeld() ? Effect.void : new Replaced({ key: key(account) })))
+      const beginAgain = Effect.catchTag(beginAll, "StoreUnavailable", (error) => Effect.logWarning("order tasks not read", error.detail))
+      const look = Effect.zipRight(stillOurs, beginAgain).pipe(Effect.repeat(Schedule.spaced(lookEvery)))
+      const take = yield* commands(account, begin)
+      const work = Effect.all([look, take, relay.run, BookWatch.run(desk)], { concurrency: "unbounded", discard: true })
+      return yield* Effect.raceFirst(work, yield* broker.untilChanged(account))
+    }).pipe(Effect.scoped, Effect.provide(context), Effect.annotateLogs({ account }))
+})

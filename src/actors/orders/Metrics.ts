@@ -1,0 +1,11 @@
+import { counter, gauge } from "../../metrics/Labelled.ts"
+
+export const taskChanges = counter("order_task_changes_total", "Changes of order tasks, by their new status", "status")
+export const breakerOpens = counter("circuit_breaker_opens", "How often the circuit breaker of an account's orders opened", "account")
+export const breakerCloses = counter("circuit_breaker_closes", "How often the circuit breaker of an account's orders closed", "account")
+export const breakerState = gauge("order_breaker_state", "Circuit breaker of an account's orders: 0 closed, 1 half-open, 2 open", "account")
+export const fenced = counter("order_fenced_total", "Requests that the process was too slow to send", "account")
+export const gateRefusals = counter("order_gate_refusals_total", "Requests that a rule refused right before they were sent", "rule")
+export const alerts = counter("order_alerts_total", "Alerts about orders", "kind")
+export const waiting = gauge("order_tasks_waiting", "Order tasks of an account that have not ended", "account")
+export const outboxWaiting = gauge("order_outbox_waiting", "Events of an account that NATS does not have yet, up to one batch", "account")

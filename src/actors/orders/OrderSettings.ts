@@ -1,0 +1,31 @@
+import { Config, Duration } from "effect"
+import * as Breaker from "../../domain/orders/Breaker.ts"
+import * as OrderDecider from "../../domain/orders/OrderDecider.ts"
+
+const milliseconds = (name: string, fallbackMs: number) =>
+  Config.duration(name).pipe(Config.withDefault(Duration.millis(fallbackMs)), Config.map(Duration.toMillis))
+
+export interface OrderSettings {
+  readonly policy: OrderDecider.Policy
+  readonly breakerLimits: Breaker.Limits
+}
+
+const { answerMsMax, horizonMs, readEveryMs, sendDelayMaxMs } = OrderDecider.defaults
+
+/** Times of the order protocol. A horizon that ends before an answer can be late would let an order be sent twice, so it is refused. */
+export const orderSettings: Config.Config<OrderSettings> = Config.all({
+  answerMsMax: milliseconds("ORDER_ANSWER_TIMEOUT", answerMsMax),
+  horizonMs: milliseconds("ORDER_HORIZON", horizonMs),
+  readEveryMs: milliseconds("ORDER_BOOK_EVERY", readEveryMs),
+  sendDelayMaxMs: milliseconds("ORDER_SEND_DELAY_MAX", sendDelayMaxMs),
+  openMs: milliseconds("ORDER_BREAKER_OPEN", Breaker.defaults.openMs)
+}).pipe(
+  Config.validate({
+    message: "ORDER_HORIZON must be longer than ORDER_SEND_DELAY_MAX and ORDER_ANSWER_TIMEOUT together",
+    validation: (it) => it.horizonMs > it.sendDelayMaxMs + it.answerMsMax
+  }),
+  Config.map(({ openMs, ...times }) => ({
+    policy: { ...OrderDecider.defaults, ...times },
+    breakerLimits: { ...Breaker.defaults, openMs }
+  }))
+)

@@ -1,0 +1,65 @@
+import { Effect, Schema } from "effect"
+import * as OrderMessage from "../../domain/orders/OrderMessage.ts"
+import { Outbox } from "../../store/orders/Outbox.ts"
+import { JetStream } from "../../streams/JetStream.ts"
+import * as Subjects from "../../streams/Subjects.ts"
+import * as Metrics from "./Metrics.ts"
+
+const batchMax = 100
+const lookEvery = "1 second"
+const decodeTask = Schema.decodeUnknownSync(OrderMessage.OrderTask)
+const decodeKind = Schema.decodeUnknownSync(OrderMessage.AccountEventKind)
+const AccountBody = Schema.Struct({ message: Schema.String, detail: Schema.Unknown })
+const decodeBody = Schema.decodeUnknownSync(AccountBody)
+
+/** The subject and the body of an event. Our own rows always decode. */
+const messageOf = ({ accountId, body, createdAt, eventId, kind, taskId }: Outbox.Event): readonly [string, Uint8Array] => {
+  const common = { v: 1, event_id: eventId, as_of: createdAt.toISOString() } as const
+  if (kind === "task") {
+    const task = decodeTask(body)
+    return [Subjects.OrderTaskEvent.at({ account: accountId, task: task.task_id }), Subjects.OrderTaskEvent.encode({ ...common, task })]
+  }
+  const { detail, message } = decodeBody(body)
+  const event = {
+    ...common,
+    account_id: accountId,
+    kind: decodeKind(kind),
+    task_id: taskId === null ? null : String(taskId),
+    message,
+    detail
+  }
+  return [Subjects.AccountEvent.at({ account: accountId }), Subjects.AccountEvent.encode(event)]
+}
+
+/**
+ * Publishes an account's events in their order. An event leaves the outbox after NATS has it, so a crash may publish it twice: its message id
+ * removes the second one within two minutes, and its `event_id` after that.
+ */
+export const make = (account: string) =>
+  Effect.gen(function* () {
+    const outbox = yield* Outbox
+    const jetStream = yield* JetStream
+    const news = yield* Effect.makeLatch(true)
+    const relay = Effect.gen(function* () {
+      while (true) {
+        const events = yield* outbox.waiting(account, batchMax)
+        Metrics.outboxWaiting.set(account, events.length)
+        if (events.length === 0) return
+        for (const event of events) {
+          const [subject, data] = messageOf(event)
+          yield* jetStream.publish(subject, data, { msgId: `order-event-${event.eventId}` })
+        }
+        yield* outbox.published(events.map(({ eventId }) => eventId))
+      }
+    })
+    /** Also looks at intervals: the gateway writes events too. */
+    const run = Effect.gen(function* () {
+      while (true) {
+        yield* Effect.timeoutOption(news.await, lookEvery)
+        yield* news.close
+        // Events wait in Postgres while it, or NATS, is away.
+        yield* Effect.catchAll(relay, (error) => Effect.logWarning("events of orders not published yet", error.message))
+      }
+    })
+    return { run, poke: Effect.asVoid(news.open) } as const
+  })

@@ -1,0 +1,64 @@
+import { Clock, Effect } from "effect"
+import type { Orders } from "../../broker/Orders.ts"
+import * as IndiaTime from "../../domain/IndiaTime.ts"
+import type * as Instrument from "../../domain/market/Instrument.ts"
+import * as TaskGate from "../../domain/orders/TaskGate.ts"
+import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
+import { OrderAccounts } from "../../store/orders/OrderAccounts.ts"
+import { OrderRepo } from "../../store/orders/OrderRepo.ts"
+import { MarketClock } from "../../streams/MarketClock.ts"
+import { RuleBook } from "../../streams/RuleBook.ts"
+import { sessionRules } from "../../streams/SessionRules.ts"
+
+/** The broker counts a day from midnight in India. */
+const dayStartMs = (nowMs: number): number => nowMs - IndiaTime.istTimeOfDayMs(nowMs)
+
+/** Checks a task by all rules right before it is sent, because a stop or a limit may be newer than its acceptance. */
+export const make = (orders: Orders) =>
+  Effect.gen(function* () {
+    const registry = yield* InstrumentRegistry
+    const accounts = yield* OrderAccounts
+    const repo = yield* OrderRepo
+    const marketClock = yield* MarketClock
+    const rules = yield* RuleBook
+    const inSession = yield* sessionRules
+
+    const instrumentOf = ({ request }: OrderRepo.StoredTask) =>
+      request.kind === "place" ? registry.bySymbol(request.exchange, request.tradingsymbol) : undefined
+    const hasDerivatives = (instrument: Instrument.Instrument | undefined) =>
+      instrument !== undefined && registry.ofUnderlying(instrument.exchange, instrument.tradingsymbol).some(({ expiry }) => expiry !== null)
+
+    /** The requests sent before this task's newest attempt. */
+    const sentBefore = (accountId: string) =>
+      Effect.gen(function* () {
+        const nowMs = yield* Clock.currentTimeMillis
+        const sent = yield* repo.sent(accountId, nowMs, dayStartMs(nowMs))
+        const others = (count: number) => Math.max(0, count - 1)
+        return { second: others(sent.second), minute: others(sent.minute), day: others(sent.day) }
+      })
+
+    return (stored: OrderRepo.StoredTask) =>
+      Effect.gen(function* () {
+        const { accountId, basketId, referencePrice, request, taskId, termsHash } = stored
+        const { limits, stop } = yield* accounts.settings(accountId)
+        const instrument = instrumentOf(stored)
+        const sameMs = limits.duplicateWindowMs === null ? null : yield* repo.sameTermsAtMs(accountId, termsHash, { taskId, basketId })
+        const facts: TaskGate.Facts = {
+          rules: rules.current(),
+          atMs: marketClock.unsafeNow(),
+          neverCloses: inSession(rules.current()).rules === undefined,
+          instrument,
+          hasDerivatives: hasDerivatives(instrument),
+          lastPrice: referencePrice,
+          limits,
+          stopped: stop?.reason ?? null,
+          // A figure that the broker does not give counts as unknown, and the gate refuses then.
+          dayProfit: limits.maxDailyLoss === null ? null : yield* Effect.orElseSucceed(orders.dayProfit, () => null),
+          // Ages are by the clock of the database's rows, and the gate's time is the market's.
+          sameTermsAtMs: sameMs === null ? null : marketClock.unsafeNow() - (stored.createdAt.getTime() - sameMs),
+          sent: yield* sentBefore(accountId),
+          modifications: request.kind === "modify" ? yield* repo.modifications(accountId, request.order_id) : 0
+        }
+        return TaskGate.refusals(request, facts)
+      })
+  })

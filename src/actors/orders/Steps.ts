@@ -1,0 +1,13 @@
+import { Context, Effect } from "effect"
+
+/** The points between which a process can die. A test stops the executor at each of them. */
+export const names = ["read", "decided", "saved", "gated", "answered", "booked"] as const
+export type Step = (typeof names)[number]
+
+/** Called at each step of a task. Nothing happens there in production. */
+export class Steps extends Context.Reference<Steps>()("actors/orders/Steps", {
+  defaultValue:
+    () =>
+    (_step: Step, _taskId: number): Effect.Effect<void> =>
+      Effect.void
+}) {}

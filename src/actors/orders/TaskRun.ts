@@ -1,0 +1,179 @@
+import { Clock, Effect, Random, Schedule } from "effect"
+import type { Orders } from "../../broker/Orders.ts"
+import * as Breaker from "../../domain/orders/Breaker.ts"
+import * as OrderDecider from "../../domain/orders/OrderDecider.ts"
+import * as Outcome from "../../domain/orders/Outcome.ts"
+import type * as TaskGate from "../../domain/orders/TaskGate.ts"
+import type { OrderRepo } from "../../store/orders/OrderRepo.ts"
+import type { Outbox } from "../../store/orders/Outbox.ts"
+import type { StoreUnavailable } from "../../store/StoreError.ts"
+import type { Lease } from "../runtime/Leases.ts"
+import * as BookReading from "./BookReading.ts"
+import * as Metrics from "./Metrics.ts"
+import type { OrderSettings } from "./OrderSettings.ts"
+import type { Step } from "./Steps.ts"
+
+/** What all tasks of an account share. */
+export interface Desk extends OrderSettings {
+  readonly account: string
+  readonly lease: Lease
+  readonly orders: Orders
+  readonly book: BookReading.BookReading
+  readonly repo: OrderRepo
+  readonly outbox: Outbox
+  readonly gate: (stored: OrderRepo.StoredTask) => Effect.Effect<ReadonlyArray<TaskGate.Refusal>, StoreUnavailable>
+  /** Waits until the broker's limits allow one more request, or the deadline has passed. Tasks pass one after the other. */
+  readonly inTurn: <A, E>(deadlineAtMs: number, self: Effect.Effect<A, E>) => Effect.Effect<A, E | StoreUnavailable>
+  /** Runs after each saved change, so that its event is published at once. */
+  readonly changed: Effect.Effect<void>
+  readonly step: (step: Step, taskId: number) => Effect.Effect<void>
+  breaker: Breaker.Breaker
+}
+
+export const who = "executor"
+const breakerLevel = { closed: 0, half_open: 1, open: 2 } as const
+type Action = Extract<OrderDecider.Output, { readonly _tag: "Send" | "ReadBook" | "WakeAt" }>
+
+const setBreaker = (desk: Desk, breaker: Breaker.Breaker): void => {
+  desk.breaker = breaker
+  Metrics.breakerState.set(desk.account, breakerLevel[breaker.state])
+}
+
+const settleBreaker = (desk: Desk, outcome: Outcome.Outcome, nowMs: number): void => {
+  const [breaker, change] = Breaker.settle(desk.breakerLimits, desk.breaker, Outcome.isFailure(outcome), nowMs)
+  setBreaker(desk, breaker)
+  if (change === "opened") Metrics.breakerOpens(desk.account)
+  if (change === "closed") Metrics.breakerCloses(desk.account)
+}
+
+const readAgain = (everyMs: number) => Schedule.spaced(everyMs)
+
+const now = Clock.currentTimeMillis
+
+const wakeOf = (desk: Desk): Effect.Effect<OrderDecider.Input> =>
+  Effect.map(now, (nowMs) =>
+    OrderDecider.Input.Wake({
+      nowMs,
+      epoch: desk.lease.epoch,
+      blockedUntilMs:
+        Breaker.admit(desk.breakerLimits, desk.breaker, nowMs) === null ? Breaker.retryAtMs(desk.breakerLimits, desk.breaker, nowMs) : null
+    })
+  )
+
+export const alert = (desk: Desk, stored: OrderRepo.StoredTask, kind: string, message: string) => {
+  Metrics.alerts(kind)
+  const { accountId, tag, taskId } = stored
+  return Effect.zipRight(
+    Effect.annotateLogs(Effect.logError(`order task: ${message}`), { task: taskId, tag, alert: kind }),
+    desk.outbox.announce({ accountId, taskId, kind: "alert", body: { message, detail: { kind, tag } } }, who)
+  )
+}
+
+/** Decides and saves. Undefined: somebody else changed the task in between, so it has to be read again. */
+export const advance = (desk: Desk, stored: OrderRepo.StoredTask, input: OrderDecider.Input) =>
+  Effect.gen(function* () {
+    const [task, outputs] = OrderDecider.decide(desk.policy)(stored.task, input)
+    yield* desk.step("decided", stored.taskId)
+    let saved: OrderRepo.StoredTask | undefined = stored
+    if (task !== stored.task) {
+      saved = yield* desk.repo.save(stored, task, { who, epoch: desk.lease.epoch })
+      if (saved === undefined) return undefined
+      yield* desk.changed
+    }
+    yield* desk.step("saved", stored.taskId)
+    for (const output of outputs) {
+      if (output._tag === "Changed") Metrics.taskChanges(output.status)
+      if (output._tag === "Alert") yield* alert(desk, saved, output.kind, output.message)
+    }
+    const isAction = (output: OrderDecider.Output): output is Action =>
+      output._tag === "Send" || output._tag === "ReadBook" || output._tag === "WakeAt"
+    return { saved, action: outputs.find(isAction) }
+  })
+
+const answered = (desk: Desk, attempt: number, outcome: Outcome.Outcome) =>
+  Effect.map(Effect.all([now, Random.next]), ([nowMs, jitter]) =>
+    OrderDecider.Input.Answered({ nowMs, epoch: desk.lease.epoch, attempt, outcome, jitter })
+  )
+
+/** A refused token says nothing about the order. After a new sign-in the same request may succeed. */
+const renewed = (desk: Desk, outcome: Outcome.Outcome) =>
+  outcome._tag === "Refused" && outcome.errorType === "TokenException"
+    ? Effect.match(desk.orders.renew, { onFailure: () => outcome, onSuccess: () => ({ ...outcome, isTransient: true }) })
+    : Effect.succeed(outcome)
+
+/** Sends an attempt whose row is saved. Each way out is an input that the decider knows. */
+const send = (desk: Desk, { request, tag, task, taskId, ...rest }: OrderRepo.StoredTask, attempt: number) =>
+  Effect.gen(function* () {
+    const startedAtMs = task.attempts.at(-1)?.startedAtMs ?? 0
+    const fenced = Effect.map(now, (nowMs) => OrderDecider.Input.Fenced({ nowMs, epoch: desk.lease.epoch, attempt }))
+    const [refusal] = yield* desk.gate({ request, tag, task, taskId, ...rest })
+    yield* desk.step("gated", taskId)
+    if (refusal !== undefined) {
+      Metrics.gateRefusals(refusal.rule)
+      const { message, rule } = refusal
+      return yield* answered(desk, attempt, Outcome.Outcome.Refused({ isTransient: false, httpStatus: null, errorType: rule, message }))
+    }
+    const before = desk.breaker
+    const admitted = Breaker.admit(desk.breakerLimits, before, yield* now)
+    if (admitted === null) return yield* fenced
+    setBreaker(desk, admitted)
+    const clock = yield* Effect.clock
+    const maySend = () => desk.lease.isHeld() && OrderDecider.maySend(desk.policy, startedAtMs, clock.unsafeCurrentTimeMillis())
+    const sent = yield* desk.orders.send(request, tag, maySend)
+    if (sent._tag === "Fenced") {
+      Metrics.fenced(desk.account)
+      // The trial was not made, so another request may make it.
+      if (desk.breaker === admitted) setBreaker(desk, before)
+      return yield* fenced
+    }
+    const outcome = Outcome.of(sent)
+    settleBreaker(desk, outcome, yield* now)
+    yield* desk.step("answered", taskId)
+    return yield* answered(desk, attempt, yield* renewed(desk, outcome))
+  })
+
+const sleepUntil = (atMs: number) => Effect.flatMap(now, (nowMs) => Effect.sleep(Math.max(0, atMs - nowMs)))
+
+/** Looks the task's order up in a reading of the book that begins at `atMs` or later. A reading that fails is repeated. */
+const lookUp = (desk: Desk, stored: OrderRepo.StoredTask, atMs: number) =>
+  Effect.gen(function* () {
+    yield* sleepUntil(atMs)
+    const reading = yield* desk.book.since(atMs).pipe(
+      Effect.tapError((error) => Effect.logWarning("order book not read, reading it again", error.message)),
+      Effect.retry({ schedule: readAgain(desk.policy.readEveryMs) })
+    )
+    yield* desk.step("booked", stored.taskId)
+    const orderId = BookReading.shown(stored, reading)
+    return OrderDecider.Input.BookRead({ nowMs: yield* now, epoch: desk.lease.epoch, startedAtMs: reading.startedAtMs, orderId })
+  })
+
+const isDue = ({ task }: OrderRepo.StoredTask, nowMs: number): boolean =>
+  (task.status === "PENDING" || task.status === "RETRYING") && (task.dueAtMs === null || task.dueAtMs <= nowMs)
+
+/**
+ * Runs one task until it has ended, or somebody else owns it. It begins with the row, so a start and a recovery are the same. A failure of
+ * Postgres ends the run; the executor begins it again.
+ */
+export const run = (desk: Desk, taskId: number) =>
+  Effect.gen(function* () {
+    let stored = yield* desk.repo.byId(taskId)
+    let input: OrderDecider.Input | undefined
+    yield* desk.step("read", taskId)
+    while (stored !== undefined && desk.lease.isHeld()) {
+      const read: OrderRepo.StoredTask = stored
+      const decided = input ?? wakeOf(desk)
+      const decide = Effect.flatMap(Effect.isEffect(decided) ? decided : Effect.succeed(decided), (it) => advance(desk, read, it))
+      const isSend = input === undefined && isDue(read, yield* now)
+      const next = yield* isSend ? desk.inTurn(read.task.intent.deadlineAtMs, decide) : decide
+      input = undefined
+      if (next === undefined) stored = yield* desk.repo.byId(taskId)
+      else if (next.action === undefined) return
+      else if (next.action._tag === "WakeAt") {
+        yield* sleepUntil(next.action.atMs)
+        stored = yield* desk.repo.byId(taskId)
+      } else {
+        stored = next.saved
+        input = yield* next.action._tag === "Send" ? send(desk, stored, next.action.attempt) : lookUp(desk, stored, next.action.atMs)
+      }
+    }
+  }).pipe(Effect.annotateLogs({ task: taskId }))

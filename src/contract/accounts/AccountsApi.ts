@@ -1,0 +1,96 @@
+import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
+import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
+import * as OpenApi from "@effect/platform/OpenApi"
+import { Schema } from "effect"
+import { Money, MoneyInput } from "../../domain/Money.ts"
+import { Mode } from "../../domain/orders/OrderMessage.ts"
+import { Authentication } from "../shared/Authentication.ts"
+import { Input, Name, Text } from "../shared/Input.ts"
+import * as Problem from "../shared/Problem.ts"
+
+const AccountPath = Input({ id: Name(64) })
+const Above = MoneyInput.pipe(Schema.filter((value) => value.isPositive() && !value.isZero(), { message: () => "must be above zero" }))
+const countMax = 1_000_000
+const Count = Schema.Int.pipe(Schema.between(1, countMax, { message: () => `expected a whole number from 1 to ${countMax}` }))
+const secondsMax = 3_600
+const Seconds = Schema.JsonNumber.pipe(
+  Schema.between(0.001, secondsMax, { message: () => `expected a number of seconds up to ${secondsMax}` })
+)
+
+const Limits = Schema.Struct({
+  account_id: Schema.String,
+  max_order_value: Schema.NullOr(Money),
+  max_daily_loss: Schema.NullOr(Money),
+  max_orders_per_day: Schema.NullOr(Schema.Int),
+  price_band_percent: Schema.NullOr(Money),
+  duplicate_window_s: Schema.NullOr(Schema.Number)
+}).annotations({ identifier: "AccountLimits" })
+const ModeOf = Schema.Struct({ account_id: Schema.String, mode: Mode }).annotations({ identifier: "AccountMode" })
+const Stopped = Schema.Struct({
+  state: Schema.Literal("killed"),
+  cancelled_tasks: Schema.Array(Schema.String),
+  at: Schema.String
+}).annotations({
+  identifier: "OrdersStopped"
+})
+/** The first step of a release answers with a token, and the second step with the state. */
+const Released = Schema.Struct({
+  state: Schema.Literal("killed", "open"),
+  release_token: Schema.NullOr(Schema.String),
+  valid_until: Schema.NullOr(Schema.String)
+}).annotations({ identifier: "OrdersReleased" })
+const Reason = Input({ reason: Name(200) })
+const Release = Input({ release_token: Schema.optional(Text(64)) })
+
+export class AccountsApi extends HttpApiGroup.make("accounts")
+  .add(HttpApiEndpoint.get("limits", "/accounts/:id/limits").setPath(AccountPath).addSuccess(Limits).addError(Problem.notFound))
+  .add(
+    HttpApiEndpoint.put("setLimits", "/accounts/:id/limits")
+      .setPath(AccountPath)
+      .setPayload(
+        Input({
+          max_order_value: Schema.NullOr(Above),
+          max_daily_loss: Schema.NullOr(Above),
+          max_orders_per_day: Schema.NullOr(Count),
+          price_band_percent: Schema.NullOr(Above),
+          duplicate_window_s: Schema.NullOr(Seconds)
+        })
+      )
+      .addSuccess(Limits)
+      .addError(Problem.notFound)
+  )
+  .add(HttpApiEndpoint.get("mode", "/accounts/:id/mode").setPath(AccountPath).addSuccess(ModeOf).addError(Problem.notFound))
+  .add(
+    HttpApiEndpoint.put("setMode", "/accounts/:id/mode")
+      .setPath(AccountPath)
+      .setPayload(Input({ mode: Mode, confirm: Schema.optional(Name(64)) }))
+      .addSuccess(ModeOf)
+      .addError(Problem.notFound)
+  )
+  .add(
+    HttpApiEndpoint.post("kill", "/accounts/:id/kill")
+      .setPath(AccountPath)
+      .setPayload(Reason)
+      .addSuccess(Stopped)
+      .addError(Problem.notFound)
+  )
+  .add(
+    HttpApiEndpoint.post("release", "/accounts/:id/kill/release")
+      .setPath(AccountPath)
+      .setPayload(Release)
+      .addSuccess(Released)
+      .addError(Problem.notFound)
+      .addError(Problem.conflict)
+  )
+  .add(HttpApiEndpoint.post("killAll", "/kill").setPayload(Reason).addSuccess(Stopped).addError(Problem.forbidden))
+  .add(
+    HttpApiEndpoint.post("releaseAll", "/kill/release")
+      .setPayload(Release)
+      .addSuccess(Released)
+      .addError(Problem.forbidden)
+      .addError(Problem.conflict)
+  )
+  .middleware(Authentication)
+  .addError(Problem.invalid)
+  .addError(Problem.unavailable)
+  .annotate(OpenApi.Description, "How orders of an account are limited and stopped") {}

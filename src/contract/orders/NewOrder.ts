@@ -1,0 +1,99 @@
+import { Schema } from "effect"
+import { MoneyInput } from "../../domain/Money.ts"
+import { OrderType, Validity, Variety } from "../../domain/orders/OrderRequest.ts"
+import { quantityMax } from "../../domain/strategy/Position.ts"
+import { Input, Name, withDefault } from "../shared/Input.ts"
+
+const Price = MoneyInput.pipe(Schema.filter((price) => price.isPositive() && !price.isZero(), { message: () => "must be above zero" }))
+const Quantity = Schema.Int.pipe(Schema.between(1, quantityMax, { message: () => `expected a whole number from 1 to ${quantityMax}` }))
+const Protection = MoneyInput.pipe(
+  Schema.filter((percent) => percent.equals(-1) || (percent.isPositive() && percent.lte(100)), {
+    message: () => "expected -1, or a percentage up to 100"
+  })
+)
+/** Kite's own ranges. Source: kite.trade/docs/connect/v3/orders. */
+const ttlMax = 255
+const legsMin = 2
+const legsMax = 50
+/** Seconds after which a task that was not sent is given up. */
+const deadlineMax = 3_600
+const deadlineDefault = 30
+const OrderId = Schema.String.pipe(Schema.pattern(/^[A-Za-z0-9-]{1,64}$/, { message: () => "expected the id of an order" }))
+const whole = (min: number, max: number) =>
+  Schema.Int.pipe(Schema.between(min, max, { message: () => `expected a whole number from ${min} to ${max}` }))
+
+const common = {
+  account_id: Name(64),
+  variety: withDefault(Variety, () => "regular" as const),
+  strategy_id: Schema.optional(Schema.Int),
+  deadline_s: withDefault(whole(1, deadlineMax), () => deadlineDefault),
+  unknown: withDefault(Schema.Literal("park", "resend"), () => "park" as const)
+}
+const terms = {
+  exchange: Name(16),
+  tradingsymbol: Name(64),
+  transaction_type: Schema.Literal("BUY", "SELL"),
+  quantity: Quantity,
+  product: Schema.Literal("NRML", "MIS", "CNC", "MTF"),
+  order_type: OrderType,
+  validity: withDefault(Validity, () => "DAY" as const),
+  price: Schema.optional(Price),
+  trigger_price: Schema.optional(Price),
+  validity_ttl: Schema.optional(whole(1, ttlMax)),
+  disclosed_quantity: Schema.optional(Quantity),
+  market_protection: Schema.optional(Protection),
+  iceberg_legs: Schema.optional(whole(legsMin, legsMax))
+}
+
+const priced: ReadonlySet<string> = new Set(["LIMIT", "SL"])
+const triggered: ReadonlySet<string> = new Set(["SL", "SL-M"])
+interface Terms {
+  readonly order_type: string
+  readonly price?: unknown
+  readonly trigger_price?: unknown
+  readonly variety: string
+  readonly iceberg_legs?: number | undefined
+  readonly validity: string
+  readonly validity_ttl?: number | undefined
+}
+/** A field that an order type needs, or that has no meaning for it. */
+const problemOf = (it: Terms) => {
+  const wrong = (field: string, message: string) => ({ path: [field], message })
+  if (priced.has(it.order_type) !== (it.price !== undefined))
+    return wrong("price", `a ${it.order_type} order ${priced.has(it.order_type) ? "needs a price" : "has no price"}`)
+  if (triggered.has(it.order_type) !== (it.trigger_price !== undefined))
+    return wrong(
+      "trigger_price",
+      `a ${it.order_type} order ${triggered.has(it.order_type) ? "needs a trigger price" : "has no trigger price"}`
+    )
+  if ((it.variety === "iceberg") !== (it.iceberg_legs !== undefined)) return wrong("iceberg_legs", "is for iceberg orders, which need it")
+  if ((it.validity === "TTL") !== (it.validity_ttl !== undefined)) return wrong("validity_ttl", "is for validity TTL, which needs it")
+  return true
+}
+
+const place = { kind: Schema.Literal("place"), ...terms }
+export const NewPlace = Input({ ...common, ...place }).pipe(Schema.filter(problemOf))
+export type NewPlace = typeof NewPlace.Type
+
+export const NewModify = Input({
+  ...common,
+  kind: Schema.Literal("modify"),
+  order_id: OrderId,
+  quantity: Schema.optional(Quantity),
+  price: Schema.optional(Price),
+  trigger_price: Schema.optional(Price),
+  order_type: Schema.optional(OrderType),
+  validity: Schema.optional(Validity),
+  disclosed_quantity: Schema.optional(Quantity),
+  market_protection: Schema.optional(Protection)
+})
+export const NewCancel = Input({ ...common, kind: Schema.Literal("cancel"), order_id: OrderId })
+
+/** A request for one order task. */
+export const NewOrder = Schema.Union(NewPlace, NewModify, NewCancel)
+export type NewOrder = typeof NewOrder.Type
+
+/** 1 to 64 printable ASCII characters. */
+export const IdempotencyKey = Schema.String.pipe(
+  Schema.pattern(/^[\x20-\x7e]{1,64}$/, { message: () => "expected 1 to 64 printable ASCII characters" })
+)

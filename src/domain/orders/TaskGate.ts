@@ -1,0 +1,53 @@
+import type * as Money from "../Money.ts"
+import type * as Instrument from "../market/Instrument.ts"
+import type { RuleSet } from "../rules/RuleSet.ts"
+import * as Gate from "./Gate.ts"
+import * as OrderRequest from "./OrderRequest.ts"
+
+/** What is known about an account and an instrument when a request is about to be accepted or sent. */
+export interface Facts {
+  readonly rules: RuleSet
+  readonly atMs: number
+  /** The synthetic market has no hours. */
+  readonly neverCloses: boolean
+  /** Undefined: the day's list has no such instrument. */
+  readonly instrument: Instrument.Instrument | undefined
+  readonly hasDerivatives: boolean
+  readonly lastPrice: Money.Decimal | null
+  readonly limits: Gate.Limits
+  /** Why orders are stopped; null: they are not. */
+  readonly stopped: string | null
+  readonly dayProfit: Money.Decimal | null
+  readonly sameTermsAtMs: number | null
+  readonly sent: Gate.Situation["sent"]
+  /** How often the order of a modification was modified before. */
+  readonly modifications: number
+}
+
+export type Refusal = { readonly rule: Gate.Rule | "instrument"; readonly message: string }
+
+/** Every rule that refuses a request. Cancelling an order is always allowed: it only lowers the risk. */
+export const refusals = (request: OrderRequest.OrderRequest, facts: Facts): ReadonlyArray<Refusal> => {
+  if (request.kind === "cancel") return []
+  if (request.kind === "modify") {
+    const refusal = Gate.mayModify(facts, facts.modifications)
+    const stop: ReadonlyArray<Refusal> =
+      facts.stopped === null ? [] : [{ rule: "kill_switch", message: `orders are stopped: ${facts.stopped}` }]
+    return refusal === null ? stop : [...stop, refusal]
+  }
+  const { instrument } = facts
+  if (instrument === undefined) return [{ rule: "instrument", message: `${request.exchange} lists no ${request.tradingsymbol} today` }]
+  const refused = Gate.refusals(OrderRequest.gated(request), {
+    rules: facts.rules,
+    atMs: facts.atMs,
+    instrument,
+    hasDerivatives: facts.hasDerivatives,
+    lastPrice: facts.lastPrice,
+    limits: facts.limits,
+    killed: facts.stopped,
+    dayProfit: facts.dayProfit,
+    sameTermsAtMs: facts.sameTermsAtMs,
+    sent: facts.sent
+  })
+  return facts.neverCloses ? refused.filter(({ rule }) => rule !== "trading_hours") : refused
+}

@@ -1,0 +1,112 @@
+import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
+import { Clock, Effect } from "effect"
+import { Api } from "../../contract/Api.ts"
+import * as Problem from "../../contract/shared/Problem.ts"
+import * as OrderDecider from "../../domain/orders/OrderDecider.ts"
+import { everyAccount, OrderAccounts, releaseMsMax } from "../../store/orders/OrderAccounts.ts"
+import { OrderRepo } from "../../store/orders/OrderRepo.ts"
+import * as AccountRights from "../orders/AccountRights.ts"
+import * as Admin from "../shared/Admin.ts"
+import { orProblem } from "../shared/StoreProblem.ts"
+
+type Limits = Effect.Effect.Success<ReturnType<OrderAccounts["settings"]>>["limits"]
+const limitsView = (account_id: string, it: Limits) => ({
+  account_id,
+  max_order_value: it.maxOrderValue,
+  max_daily_loss: it.maxDailyLoss,
+  max_orders_per_day: it.maxOrdersPerDay,
+  price_band_percent: it.priceBandPercent,
+  duplicate_window_s: it.duplicateWindowMs === null ? null : it.duplicateWindowMs / 1_000
+})
+
+/** Stops orders, and releases them in two steps. `scope` is an account or every account. */
+const stops = Effect.gen(function* () {
+  const accounts = yield* OrderAccounts
+  const repo = yield* OrderRepo
+
+  /** Cancels what was not sent yet. The row says whether a task was sent, so a task that is being sent now is not touched. */
+  const cancelWaiting = (accountId: string, who: string) =>
+    Effect.gen(function* () {
+      const nowMs = yield* Clock.currentTimeMillis
+      const cancelled: Array<string> = []
+      for (const stored of yield* orProblem(repo.unfinished(accountId))) {
+        const [task] = OrderDecider.decide(OrderDecider.defaults)(stored.task, OrderDecider.Input.Cancel({ nowMs }))
+        if (task === stored.task) continue
+        if ((yield* orProblem(repo.save(stored, task, { who, epoch: null }))) !== undefined) cancelled.push(String(stored.taskId))
+      }
+      return cancelled
+    })
+  const kill = (scope: string, ids: ReadonlyArray<string>, reason: string, who: string) =>
+    Effect.gen(function* () {
+      yield* orProblem(accounts.stop(scope, ids, reason, who))
+      const cancelled = yield* Effect.forEach(ids, (id) => cancelWaiting(id, who))
+      yield* Effect.annotateLogs(Effect.logWarning("orders are stopped"), { audit: "orders", scope, by: who, reason })
+      const at = new Date(yield* Clock.currentTimeMillis).toISOString()
+      return { state: "killed" as const, cancelled_tasks: cancelled.flat(), at }
+    })
+  const release = (scope: string, ids: ReadonlyArray<string>, token: string | undefined, who: string) =>
+    Effect.gen(function* () {
+      const nowMs = yield* Clock.currentTimeMillis
+      if (token === undefined) {
+        const fresh = crypto.randomUUID()
+        const untilMs = nowMs + releaseMsMax
+        const isStopped = yield* orProblem(accounts.askRelease(scope, fresh, untilMs, who))
+        if (!isStopped) return yield* new Problem.Conflict({ detail: "Orders are not stopped here" })
+        return { state: "killed" as const, release_token: fresh, valid_until: new Date(untilMs).toISOString() }
+      }
+      const isReleased = yield* orProblem(accounts.release(scope, ids, token, nowMs, who))
+      if (!isReleased) return yield* new Problem.Conflict({ detail: "The release token is not valid: ask for a new one" })
+      yield* Effect.annotateLogs(Effect.logWarning("orders are released"), { audit: "orders", scope, by: who })
+      return { state: "open" as const, release_token: null, valid_until: null }
+    })
+  return { kill, release } as const
+})
+
+export const AccountsHttp = HttpApiBuilder.group(
+  Api,
+  "accounts",
+  Effect.fnUntraced(function* (handlers) {
+    const accounts = yield* OrderAccounts
+    const rights = yield* AccountRights.make
+    const { kill, release } = yield* stops
+    const limitsOf = (id: string) => Effect.map(orProblem(accounts.settings(id)), ({ limits }) => limitsView(id, limits))
+    const modeOf = (id: string) => Effect.map(orProblem(accounts.settings(id)), ({ mode }) => ({ account_id: id, mode }))
+    return handlers
+      .handle("limits", ({ path: { id } }) => Effect.zipRight(rights.userOfPath(id), limitsOf(id)))
+      .handle("setLimits", ({ path: { id }, payload }) =>
+        Effect.gen(function* () {
+          const user = yield* rights.userOfPath(id)
+          const limits: Limits = {
+            maxOrderValue: payload.max_order_value,
+            maxPositionLots: null,
+            maxDailyLoss: payload.max_daily_loss,
+            maxOrdersPerDay: payload.max_orders_per_day,
+            priceBandPercent: payload.price_band_percent,
+            duplicateWindowMs: payload.duplicate_window_s === null ? null : Math.round(payload.duplicate_window_s * 1_000)
+          }
+          yield* orProblem(accounts.setLimits(id, limits, user.id))
+          return yield* limitsOf(id)
+        })
+      )
+      .handle("mode", ({ path: { id } }) => Effect.zipRight(rights.userOfPath(id), modeOf(id)))
+      .handle("setMode", ({ path: { id }, payload: { confirm, mode } }) =>
+        Effect.gen(function* () {
+          const user = yield* rights.userOfPath(id)
+          if (mode === "live" && confirm !== id)
+            return yield* Problem.invalidField("confirm", "must repeat the account's id, because live orders cost money")
+          yield* orProblem(accounts.setMode(id, mode, user.id))
+          return yield* modeOf(id)
+        })
+      )
+      .handle("kill", ({ path: { id }, payload: { reason } }) =>
+        Effect.flatMap(rights.userOfPath(id), (user) => kill(id, [id], reason, user.id))
+      )
+      .handle("release", ({ path: { id }, payload: { release_token } }) =>
+        Effect.flatMap(rights.userOfPath(id), (user) => release(id, [id], release_token, user.id))
+      )
+      .handle("killAll", ({ payload: { reason } }) => Effect.flatMap(Admin.only, ({ id }) => kill(everyAccount, rights.all(), reason, id)))
+      .handle("releaseAll", ({ payload: { release_token } }) =>
+        Effect.flatMap(Admin.only, ({ id }) => release(everyAccount, rights.all(), release_token, id))
+      )
+  })
+)

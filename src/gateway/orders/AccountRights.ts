@@ -1,0 +1,33 @@
+import { Effect } from "effect"
+import { Accounts } from "../../broker/Accounts.ts"
+import { CurrentUser, type User } from "../../contract/shared/Authentication.ts"
+import * as Problem from "../../contract/shared/Problem.ts"
+
+/** Which accounts a user may use: those that name the user as an owner in ACCOUNTS_FILE, and all for an administrator. */
+export const make = Effect.map(Accounts, (accounts) => {
+  const mayUse = ({ id, role }: User, owners: ReadonlyArray<string>): boolean => role === "admin" || owners.includes(id)
+  const idsOf = (user: User): ReadonlyArray<string> =>
+    accounts
+      .all()
+      .filter(({ owners }) => mayUse(user, owners))
+      .map(({ accountId }) => accountId)
+  return {
+    all: (): ReadonlyArray<string> => accounts.ids(),
+    idsOf,
+    /** The caller, who may use the account. Another user's account does not exist for the caller. */
+    user: (accountId: string) =>
+      Effect.filterOrFail(
+        CurrentUser,
+        (user) => idsOf(user).includes(accountId),
+        () => Problem.invalidField("account_id", "no such account")
+      ),
+    /** The same for an account that the path names. */
+    userOfPath: (accountId: string) =>
+      Effect.filterOrFail(
+        CurrentUser,
+        (user) => idsOf(user).includes(accountId),
+        () => new Problem.NotFound({ detail: "Account not found" })
+      )
+  } as const
+})
+export type AccountRights = Effect.Effect.Success<typeof make>

@@ -1,0 +1,172 @@
+import { createHash } from "node:crypto"
+import { Clock, Effect } from "effect"
+import type { NewOrder } from "../../contract/orders/NewOrder.ts"
+import type { User } from "../../contract/shared/Authentication.ts"
+import * as Problem from "../../contract/shared/Problem.ts"
+import * as IndiaTime from "../../domain/IndiaTime.ts"
+import * as Money from "../../domain/Money.ts"
+import type * as OrderRequest from "../../domain/orders/OrderRequest.ts"
+import * as Tag from "../../domain/orders/Tag.ts"
+import * as TaskGate from "../../domain/orders/TaskGate.ts"
+import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
+import { OrderAccounts } from "../../store/orders/OrderAccounts.ts"
+import { type NewTask, OrderRepo } from "../../store/orders/OrderRepo.ts"
+import { JetStream } from "../../streams/JetStream.ts"
+import { MarketClock } from "../../streams/MarketClock.ts"
+import { RuleBook } from "../../streams/RuleBook.ts"
+import { sessionRules } from "../../streams/SessionRules.ts"
+import * as Subjects from "../../streams/Subjects.ts"
+import { Valuation } from "../chains/Valuation.ts"
+import { instrumentBySymbol, instrumentsLoaded } from "../shared/Lookup.ts"
+import { orProblem } from "../shared/StoreProblem.ts"
+
+const sha256 = (text: string): Uint8Array => createHash("sha256").update(text).digest()
+const hashOf = (value: unknown): string => createHash("sha256").update(JSON.stringify(value)).digest("hex")
+
+/** The broker's part of a request, without what only concerns the task. Absent fields stay absent. */
+const requestOf = (it: NewOrder): OrderRequest.OrderRequest => {
+  const { account_id: _account, deadline_s: _deadline, strategy_id: _strategy, unknown: _unknown, ...request } = it
+  return request as OrderRequest.OrderRequest
+}
+
+/** One request of a caller with the key that makes it one. */
+export interface Wanted {
+  readonly order: NewOrder
+  readonly key: string
+  readonly basketId: string | null
+  readonly basketPlace: number | null
+  readonly retries: number | null
+}
+
+/** Checks a request by every rule before it becomes a task. Also answers the last price, because the executor compares with it. */
+const makeGate = Effect.gen(function* () {
+  const repo = yield* OrderRepo
+  const accounts = yield* OrderAccounts
+  const registry = yield* InstrumentRegistry
+  const valuation = yield* Valuation
+  const rules = yield* RuleBook
+  const inSession = yield* sessionRules
+  const marketClock = yield* MarketClock
+
+  const instrumentOf = (request: OrderRequest.OrderRequest) =>
+    request.kind === "place" ? instrumentBySymbol(registry, request.exchange, request.tradingsymbol) : undefined
+
+  const lastPriceOf = (request: OrderRequest.OrderRequest): Money.Decimal | null => {
+    const instrument = instrumentOf(request)
+    const last = instrument === undefined ? null : valuation.quote(instrument).lastPrice
+    return last === null ? null : Money.ofNumber(last)
+  }
+
+  const gate = (accountId: string, request: OrderRequest.OrderRequest, termsHash: string, basketId: string | null) =>
+    Effect.gen(function* () {
+      const { limits, stop } = yield* orProblem(accounts.settings(accountId))
+      const nowMs = yield* Clock.currentTimeMillis
+      const instrument = instrumentOf(request)
+      const sameMs =
+        limits.duplicateWindowMs === null ? null : yield* orProblem(repo.sameTermsAtMs(accountId, termsHash, { taskId: 0, basketId }))
+      const { day } = yield* orProblem(repo.sent(accountId, nowMs, nowMs - IndiaTime.istTimeOfDayMs(nowMs)))
+      const refusals = TaskGate.refusals(request, {
+        rules: rules.current(),
+        atMs: marketClock.unsafeNow(),
+        neverCloses: inSession(rules.current()).rules === undefined,
+        instrument,
+        hasDerivatives:
+          instrument !== undefined &&
+          registry.ofUnderlying(instrument.exchange, instrument.tradingsymbol).some(({ expiry }) => expiry !== null),
+        lastPrice: lastPriceOf(request),
+        // The executor asks the broker for the day's profit right before it sends.
+        limits: { ...limits, maxDailyLoss: null },
+        stopped: stop?.reason ?? null,
+        dayProfit: null,
+        sameTermsAtMs: sameMs === null ? null : marketClock.unsafeNow() - (nowMs - sameMs),
+        // The executor waits for the limits of a second and a minute. Only the day's limit refuses.
+        sent: { second: 0, minute: 0, day },
+        modifications: request.kind === "modify" ? yield* orProblem(repo.modifications(accountId, request.order_id)) : 0
+      })
+      if (refusals.length > 0)
+        return yield* new Problem.Invalid({
+          detail: `Order refused: ${refusals.map(({ message, rule }) => `${rule}: ${message}`).join("; ")}`,
+          errors: refusals.map(({ message, rule }) => ({ field: rule, message }))
+        })
+    })
+
+  return { gate, lastPriceOf } as const
+})
+
+/** Accepts requests: checks them by every rule, and makes each a task of its key once. */
+export const make = Effect.gen(function* () {
+  const repo = yield* OrderRepo
+  const accounts = yield* OrderAccounts
+  const registry = yield* InstrumentRegistry
+  const jetStream = yield* JetStream
+  const { gate, lastPriceOf } = yield* makeGate
+
+  const taskOf = (user: User, { basketId, basketPlace, key, order, retries }: Wanted, bodyHash: string) =>
+    Effect.gen(function* () {
+      const { account_id, deadline_s, strategy_id, unknown } = order
+      const request = requestOf(order)
+      const termsHash = hashOf(request)
+      yield* gate(account_id, request, termsHash, basketId)
+      const { mode } = yield* orProblem(accounts.settings(account_id))
+      if (mode === "paper")
+        return yield* Problem.invalidField("account_id", "is in paper mode, which takes no orders yet: switch it to live")
+      return {
+        owner: user.id,
+        accountId: account_id,
+        idempotencyKey: key,
+        bodyHash,
+        // Two users of one account may choose the same key, and each must get an order of its own.
+        tag: Tag.of(sha256, account_id, JSON.stringify([user.id, key])),
+        mode,
+        request,
+        termsHash,
+        referencePrice: lastPriceOf(request),
+        intent: {
+          kind: request.kind,
+          isLimit: request.kind === "place" && request.order_type === "LIMIT",
+          unknown,
+          deadlineAtMs: (yield* Clock.currentTimeMillis) + deadline_s * 1_000
+        },
+        strategyId: strategy_id ?? null,
+        basketId,
+        basketPlace,
+        retries
+      } satisfies NewTask
+    })
+
+  /** A lost command costs a moment: the executor also looks for tasks by itself. */
+  const command = ({ accountId, taskId }: OrderRepo.StoredTask) =>
+    jetStream
+      .publish(
+        Subjects.OrderCommand.at({ account: accountId }),
+        Subjects.OrderCommand.encode({ v: 1, account_id: accountId, task_id: String(taskId) }),
+        { msgId: `order-command-${taskId}` }
+      )
+      .pipe(Effect.catchAll((error) => Effect.logWarning("order command not published, the executor finds the task by itself", error)))
+
+  return {
+    /**
+     * Makes one task for each request, all or none. `isNew` is false when the first key was used before with the same body; with another
+     * body this fails with Conflict.
+     */
+    submit: (user: User, wanted: readonly [Wanted, ...ReadonlyArray<Wanted>], body: unknown) =>
+      Effect.gen(function* () {
+        yield* instrumentsLoaded(registry)
+        const bodyHash = hashOf(body)
+        const [first] = wanted
+        const earlierOf = (stored: OrderRepo.StoredTask) =>
+          stored.bodyHash === bodyHash
+            ? Effect.succeed({ isNew: false, stored: [stored] as ReadonlyArray<OrderRepo.StoredTask> })
+            : Effect.fail(new Problem.Conflict({ detail: "This Idempotency-Key was used for another request" }))
+        const earlier = yield* orProblem(repo.byKey(user.id, first.order.account_id, first.key))
+        if (earlier !== undefined) return yield* earlierOf(earlier)
+        const tasks = yield* Effect.forEach(wanted, (it) => taskOf(user, it, bodyHash))
+        const { isNew, stored } = yield* orProblem(repo.submit(tasks))
+        const [taken] = stored
+        if (!isNew && taken !== undefined) return yield* earlierOf(taken)
+        yield* Effect.forEach(stored, command, { discard: true })
+        return { isNew, stored }
+      }),
+    command
+  } as const
+})

@@ -1,0 +1,122 @@
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import { Clock, Effect, Schema } from "effect"
+import type { NewOrder } from "../../contract/orders/NewOrder.ts"
+import { CurrentUser } from "../../contract/shared/Authentication.ts"
+import * as Problem from "../../contract/shared/Problem.ts"
+import * as OrderDecider from "../../domain/orders/OrderDecider.ts"
+import * as OrderMessage from "../../domain/orders/OrderMessage.ts"
+import * as Task from "../../domain/orders/Task.ts"
+import { OrderRepo } from "../../store/orders/OrderRepo.ts"
+import * as OrderRows from "../../store/orders/OrderRows.ts"
+import { orProblem } from "../shared/StoreProblem.ts"
+import * as AccountRights from "./AccountRights.ts"
+import { OrderFeed } from "./OrderFeed.ts"
+import * as OrderIntake from "./OrderIntake.ts"
+
+const encodeTask = Schema.encodeSync(OrderMessage.OrderTask)
+const everyStatus: ReadonlyArray<string> = OrderMessage.Status.literals
+const alone = { basketId: null, basketPlace: null, retries: null } as const
+
+/** The text of a task and its status: 202 while it runs or was only accepted, 200 once it has ended. */
+const answerOf = (stored: OrderRepo.StoredTask, status: number) =>
+  HttpServerResponse.unsafeJson(encodeTask(OrderRows.messageOf(stored)), { status })
+
+const notFound = new Problem.NotFound({ detail: "Order task not found" })
+
+interface Filter {
+  readonly account_id?: string | undefined
+  readonly limit: number
+  readonly offset: number
+}
+
+/** What the routes of order tasks do. */
+export const make = Effect.gen(function* () {
+  const repo = yield* OrderRepo
+  const feed = yield* OrderFeed
+  const rights = yield* AccountRights.make
+  const intake = yield* OrderIntake.make
+
+  const owned = (taskId: number) =>
+    Effect.gen(function* () {
+      const user = yield* CurrentUser
+      const stored = yield* orProblem(repo.byId(taskId))
+      if (stored === undefined || !rights.idsOf(user).includes(stored.accountId)) return yield* notFound
+      return { user, stored }
+    })
+
+  /** The task after its end, or as it is when the time is up. */
+  const awaited = (stored: OrderRepo.StoredTask, waitMs: number) =>
+    feed.withEnd(String(stored.taskId), (ended) =>
+      Effect.gen(function* () {
+        const before = (yield* orProblem(repo.byId(stored.taskId))) ?? stored
+        if (waitMs === 0 || Task.hasEnded(before.task)) return before
+        yield* Effect.timeoutOption(ended, waitMs)
+        return (yield* orProblem(repo.byId(stored.taskId))) ?? before
+      })
+    )
+
+  const submit = (order: NewOrder, key: string, waitMs: number) =>
+    Effect.gen(function* () {
+      const user = yield* rights.user(order.account_id)
+      const { isNew, stored } = yield* intake.submit(user, [{ ...alone, order, key }], order)
+      const [task] = stored
+      if (task === undefined) return yield* Effect.dieMessage("a submitted task is gone")
+      const now = yield* awaited(task, waitMs)
+      return answerOf(now, !isNew || Task.hasEnded(now.task) ? 200 : 202)
+    })
+
+  const list = (filter: Filter, statuses: ReadonlyArray<string>, error: string | null) =>
+    Effect.gen(function* () {
+      const mine = rights.idsOf(yield* CurrentUser)
+      const accounts = filter.account_id === undefined ? mine : mine.filter((id) => id === filter.account_id)
+      const { limit, offset } = filter
+      const { rows, total } = yield* orProblem(repo.list({ accounts, statuses, error, limit, offset }))
+      return { tasks: rows.map(OrderRows.messageOf), total, limit, offset }
+    })
+
+  /** Only a task that was never sent can be cancelled; the decider says which. */
+  const cancel = (taskId: number) =>
+    Effect.gen(function* () {
+      const { stored, user } = yield* owned(taskId)
+      const nowMs = yield* Clock.currentTimeMillis
+      const [task] = OrderDecider.decide(OrderDecider.defaults)(stored.task, OrderDecider.Input.Cancel({ nowMs }))
+      const refused = new Problem.Conflict({ detail: `The task is ${stored.task.status}: cancel its order instead` })
+      if (task === stored.task) return yield* refused
+      const saved = yield* orProblem(repo.save(stored, task, { who: user.id, epoch: null }))
+      return saved === undefined ? yield* refused : OrderRows.messageOf(saved)
+    })
+
+  /** A new task with the same request. A parked task first needs a reading of the order book that still does not show its order. */
+  const retry = (taskId: number) =>
+    Effect.gen(function* () {
+      const { stored, user } = yield* owned(taskId)
+      const { accountId, request, strategyId, task } = stored
+      if (task.status !== "DEAD_LETTER" && task.status !== "UNKNOWN")
+        return yield* new Problem.Conflict({ detail: `The task is ${task.status}: only dead letters and parked tasks are retried` })
+      const horizonAtMs = stored.updatedAt.getTime()
+      if (task.status === "UNKNOWN" && (task.absentAtMs ?? 0) <= horizonAtMs)
+        return yield* new Problem.Conflict({ detail: "The order book was not read since the task was parked: try again in some seconds" })
+      const order = {
+        ...request,
+        account_id: accountId,
+        deadline_s: retryDeadlineS,
+        unknown: task.intent.unknown,
+        ...(strategyId === null ? {} : { strategy_id: strategyId })
+      } as NewOrder
+      const key = `retry of ${taskId}`
+      const { stored: made } = yield* intake.submit(user, [{ ...alone, order, key, retries: taskId }], order)
+      const [again] = made
+      return again === undefined ? yield* Effect.dieMessage("a retried task is gone") : OrderRows.messageOf(again)
+    })
+
+  return {
+    submit,
+    tasks: (filter: Filter, status: string | undefined) => list(filter, status === undefined ? everyStatus : [status], null),
+    deadLetters: (filter: Filter, error: string | undefined) => list(filter, ["DEAD_LETTER", "UNKNOWN"], error ?? null),
+    task: (taskId: number) => Effect.map(owned(taskId), ({ stored }) => OrderRows.messageOf(stored)),
+    cancel,
+    retry
+  } as const
+})
+
+const retryDeadlineS = 30
