@@ -42,7 +42,7 @@ export const write = (result: Result): string => {
     row(`protocol, at random, ${random.kills} kills`, random.verdicts),
     row("naive, kills and faults alone", naive),
     "",
-    `Seed of the random part: ${random.seed} (\`--seed ${random.seed} --orders ${random.orders}\`). Its faults: ${faults}.`,
+    `Seed of the random part: ${random.seed} (\`--seed ${random.seed} --orders ${random.orders}\`). All parts together met these faults: ${faults}.`,
     "",
     "## Where the protocol was wrong",
     "",
