@@ -35,7 +35,7 @@ export const world = (
   Effect.gen(function* () {
     const nats = yield* natsServer
     const databaseUrl = yield* freshDatabase
-    const simulator = yield* Simulator.make({ accounts: [...accountIds.map(simulatorAccount), spareAccount], market })
+    const simulator = yield* Simulator.make({ accounts: [...accountIds.map(simulatorAccount), spareAccount], market, adminPort: 0 })
     const folder = yield* Effect.acquireRelease(
       Effect.promise(() => mkdtemp(join(tmpdir(), "tarang-"))),
       (folder) => Effect.promise(() => rm(folder, { recursive: true, force: true }))

@@ -1,0 +1,135 @@
+import { type ChildProcess, spawn } from "node:child_process"
+import { join } from "node:path"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Fiber } from "effect"
+import { build } from "vite"
+import { inject } from "vitest"
+import * as Instrument from "../../src/domain/market/Instrument.ts"
+import { freePort } from "../actors/placement/Process.ts"
+import { type Answer, eventually, token, type World, world } from "./PlatformWorld.ts"
+
+/** The built program, because Node 20 cannot run TypeScript. */
+const program = Effect.promise(async () => {
+  const outDir = join(inject("backends").folder, "chaos-platform")
+  await build({
+    configFile: false,
+    logLevel: "silent",
+    build: {
+      ssr: "bench/chaos/orders/platform.ts",
+      outDir,
+      target: "node20",
+      rollupOptions: { output: { entryFileNames: "platform.mjs" } }
+    }
+  })
+  return join(outDir, "platform.mjs")
+})
+
+/** The horizon exceeds all delays of a busy machine together, and a parked order would only be listed. */
+const times = {
+  ORDER_ANSWER_TIMEOUT: "2 seconds",
+  ORDER_SEND_DELAY_MAX: "2 seconds",
+  ORDER_HORIZON: "8 seconds",
+  ORDER_BOOK_EVERY: "500 millis",
+  ORDER_BREAKER_OPEN: "1 second"
+}
+
+/** One process of the platform after another, on one port. */
+const processes = (file: string, config: Readonly<Record<string, string>>, port: number) =>
+  Effect.gen(function* () {
+    const jwt = yield* token()
+    let child: ChildProcess | undefined
+    yield* Effect.addFinalizer(() => Effect.sync(() => child?.kill("SIGKILL")))
+    const start = (killAt: string) => {
+      const env = { ...config, PATH: process.env["PATH"] ?? "", GATEWAY_PORT: String(port), CHAOS_KILL_AT: killAt }
+      const started = spawn(process.execPath, [file], { env, stdio: ["ignore", "ignore", "inherit"] })
+      child = started
+      return Effect.promise(
+        () => new Promise<NodeJS.Signals | null>((resolve) => started.once("close", (_code, signal) => resolve(signal)))
+      )
+    }
+    /** Status 0: nobody answers. */
+    const ask = (method: string, path: string, body?: unknown, key = "") =>
+      Effect.promise(async (): Promise<Answer> => {
+        try {
+          const response = await fetch(`http://127.0.0.1:${port}${path}`, {
+            method,
+            headers: {
+              authorization: `Bearer ${jwt}`,
+              "content-type": "application/json",
+              ...(key === "" ? {} : { "idempotency-key": key })
+            },
+            ...(body === undefined ? {} : { body: JSON.stringify(body) })
+          })
+          return { status: response.status, body: await response.json() }
+        } catch {
+          // The process is not up yet, or was killed meanwhile: the caller asks again.
+          return { status: 0, body: null }
+        }
+      })
+    return { start, ask }
+  })
+
+/** An order that rests: it may be placed at any time, and nobody fills it. */
+const resting = ({ simulator: { market } }: World) => {
+  const instrument = market.instruments.find(({ instrumentType }) => instrumentType === "FUT")
+  if (instrument === undefined) throw new Error("the market has no future")
+  const row = market.rowByToken.get(instrument.token) ?? 0
+  const tick = instrument.tickSize
+  const below = Math.floor(((market.columns.bidPrice[row * 5] ?? 0) * 0.97) / tick) * tick
+  const { exchange, lotSize: quantity, tradingsymbol, token } = instrument
+  const common = { account_id: "sim1", kind: "place", variety: "amo", product: "NRML", order_type: "LIMIT" }
+  return { ...common, exchange, tradingsymbol, transaction_type: "BUY", quantity, price: String(below / Instrument.priceScale(token)) }
+}
+
+interface Real {
+  readonly order_id: string
+  readonly tag: string | null
+}
+
+const kills = ["saved:1", "gated:1", "answered:1", "decided:2", "saved:2", "read:1"]
+const isAnswered = ({ status }: Answer) => status === 200 || status === 202
+
+describe("the platform's own processes, killed with kill -9 at each step of an order", () => {
+  it.live("no key is placed twice, and each result is the broker's truth", () =>
+    Effect.gen(function* () {
+      const built = yield* world({ mode: "synthetic", rate: 1, strikesEachSide: 1 }, times)
+      const { ask, start } = yield* processes(yield* program, built.config, yield* freePort)
+      const order = resting(built)
+      for (const [at, killAt] of kills.entries()) {
+        // Every second order is accepted without an answer too, so that only the order book can tell.
+        if (at % 2 === 1) built.simulator.faults.add({ kind: "drop_reply" })
+        const ended = start(killAt)
+        const dead = yield* Effect.fork(ended)
+        const post = Effect.gen(function* () {
+          yield* ask("PUT", "/accounts/sim1/mode", { mode: "live", confirm: "sim1" })
+          return yield* ask("POST", "/orders", order, `key${at}`)
+        })
+        yield* Effect.raceFirst(
+          Effect.zipRight(eventually(`order ${at} is taken`, post, isAnswered), Effect.never),
+          Effect.asVoid(Fiber.join(dead))
+        )
+        assert.strictEqual(yield* Fiber.join(dead), "SIGKILL", killAt)
+      }
+      built.simulator.faults.clear()
+      yield* Effect.fork(start(""))
+      const results = yield* Effect.forEach(kills, (_, at) =>
+        eventually(
+          `result ${at}`,
+          ask("POST", "/orders?wait_ms=20000", order, `key${at}`),
+          (answer) => isAnswered(answer) && !["PENDING", "RUNNING", "RETRYING"].includes(answer.body.status)
+        )
+      )
+      const answer = yield* Effect.promise(() => fetch(`${built.simulator.adminUrl}/orders`))
+      const { data } = (yield* Effect.promise(() => answer.json())) as { readonly data: ReadonlyArray<Real> }
+      const ordersOf = (tag: string) => data.filter((one) => one.tag === tag).map(({ order_id }) => order_id)
+      for (const [at, { body }] of results.entries()) {
+        const orders = ordersOf(body.tag)
+        assert.isAtMost(orders.length, 1, `${kills[at]}: ${JSON.stringify(body)}`)
+        if (body.status === "COMPLETED") assert.deepStrictEqual([body.order_id], orders, kills[at])
+        else assert.strictEqual(body.status, "UNKNOWN", JSON.stringify(body))
+      }
+      assert.isAbove(results.filter(({ body }) => body.status === "COMPLETED").length, 3)
+      assert.lengthOf(data, new Set(data.map(({ tag }) => tag)).size)
+    }).pipe(Effect.scoped)
+  )
+})
