@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as Instrument from "../../src/domain/market/Instrument.ts"
-import { ask, eventually, type Running, start, type World, world } from "./PlatformWorld.ts"
+import { login } from "../simulator/SimulatorWorld.ts"
+import { type Answer, ask, eventually, type Running, start, type World, world } from "./PlatformWorld.ts"
 
 /** Times short enough for a test. The horizon still exceeds the answer's time and the delay of a send. */
 const times = {
@@ -43,6 +44,21 @@ const live = Effect.gen(function* () {
 const place = (running: Running, key: string, body: unknown, query = "?wait_ms=20000") =>
   ask(running, `/orders${query}`, { method: "POST", body, headers: { "idempotency-key": key } })
 
+const outcomes = ({ body }: Answer): ReadonlyArray<string> =>
+  body.attempts.map((it: { outcome: string; http_status: number | null }) => `${it.outcome} ${it.http_status}`)
+
+/** The broker's own orders, asked for after the platform has stopped: a new sign-in ends the platform's. */
+const ordersOf = ({ simulator }: World) =>
+  Effect.gen(function* () {
+    const account = { accountId: "sim1", apiKey: "key-sim1", apiSecret: "secret-sim1", userId: "SIM1" }
+    const { accessToken } = yield* login(simulator.url, account)
+    const response = yield* Effect.promise(() =>
+      fetch(`${simulator.url}/orders`, { headers: { authorization: `token ${account.apiKey}:${accessToken}`, "x-kite-version": "3" } })
+    )
+    const { data } = yield* Effect.promise(() => response.json() as Promise<{ data: ReadonlyArray<{ tag: string | null }> }>)
+    return data
+  })
+
 describe("orders, end to end", () => {
   it.live(
     "TC-ORD-001 TC-ORD-004 an order is placed once, and its key returns the first result, also after a restart",
@@ -64,6 +80,69 @@ describe("orders, end to end", () => {
         assert.deepStrictEqual(after.body, first.body)
         const list = yield* ask(restarted, "/orders/tasks?account_id=sim1")
         assert.strictEqual(list.body.total, 1)
+      }).pipe(Effect.scoped),
+    timeoutMs
+  )
+
+  it.live(
+    "TC-ORD-002 TC-ERR-021 429 is tried again, and an order whose answer is lost is found in the book and not sent again",
+    () =>
+      Effect.gen(function* () {
+        const { built, running } = yield* live
+        const order = traded(built)
+        built.simulator.faults.add({ kind: "too_many" })
+        const retried = yield* place(running, "busy", order)
+        assert.strictEqual(retried.body.status, "COMPLETED", JSON.stringify(retried.body))
+        assert.deepStrictEqual(outcomes(retried), ["refused 429", "done 200"])
+
+        built.simulator.faults.add({ kind: "drop_reply" })
+        const lost = yield* place(running, "lost", order)
+        assert.strictEqual(lost.body.status, "COMPLETED", JSON.stringify(lost.body))
+        assert.deepStrictEqual(outcomes(lost), ["done null"])
+
+        built.simulator.faults.add({ kind: "lose" })
+        const parked = yield* place(running, "gone", order)
+        assert.strictEqual(parked.body.status, "UNKNOWN", JSON.stringify(parked.body))
+        const letters = yield* ask(running, "/orders/dlq?error=unknown_outcome")
+        assert.deepStrictEqual(
+          letters.body.tasks.map(({ task_id }: { task_id: string }) => task_id),
+          [parked.body.task_id]
+        )
+        yield* running.stop
+        const orders = yield* ordersOf(built)
+        const countOf = (answer: Answer) => orders.filter(({ tag }) => tag === answer.body.tag).length
+        assert.deepStrictEqual([retried, lost, parked].map(countOf), [1, 1, 0])
+      }).pipe(Effect.scoped),
+    timeoutMs
+  )
+
+  it.live(
+    "TC-ORD-003 TC-ORD-031 after three refusals the task is a dead letter with every attempt, listed, filtered and retried by hand",
+    () =>
+      Effect.gen(function* () {
+        const { built, running } = yield* live
+        const order = traded(built)
+        built.simulator.faults.add({ kind: "too_many" }, { kind: "too_many" }, { kind: "too_many" })
+        const dead = yield* place(running, "dead", order)
+        assert.strictEqual(dead.body.status, "DEAD_LETTER", JSON.stringify(dead.body))
+        assert.deepStrictEqual(outcomes(dead), ["refused 429", "refused 429", "refused 429"])
+        assert.strictEqual((yield* ask(running, "/orders/dlq?error=no-such-error")).body.total, 0)
+        assert.strictEqual((yield* ask(running, "/orders/dlq")).body.total, 1)
+        const again = yield* ask(running, `/orders/dlq/${dead.body.task_id}/retry`, { method: "POST" })
+        assert.strictEqual(again.body.retries, dead.body.task_id)
+        yield* eventually("the retry", ask(running, `/orders/tasks/${again.body.task_id}`), ({ body }) => body.status === "COMPLETED")
+
+        const killed = yield* ask(running, "/accounts/sim1/kill", { method: "POST", body: { reason: "drill" } })
+        assert.strictEqual(killed.body.state, "killed")
+        const refused = yield* place(running, "stopped", order)
+        assert.strictEqual(refused.status, 422)
+        assert.strictEqual(refused.body.errors[0].field, "kill_switch")
+        const path = "/accounts/sim1/kill/release"
+        const asked = yield* ask(running, path, { method: "POST", body: {} })
+        const { release_token } = asked.body
+        assert.strictEqual((yield* ask(running, path, { method: "POST", body: { release_token } })).body.state, "open")
+        const stranger = yield* ask(running, "/orders/tasks", { user: "stranger" })
+        assert.strictEqual(stranger.body.total, 0)
       }).pipe(Effect.scoped),
     timeoutMs
   )
