@@ -146,4 +146,27 @@ describe("orders, end to end", () => {
       }).pipe(Effect.scoped),
     timeoutMs
   )
+
+  it.live(
+    "TC-ORD-010 TC-ORD-011 TC-ERR-020 five failures open the breaker: the next order does not reach the broker and waits as RETRYING",
+    () =>
+      Effect.gen(function* () {
+        const { built, running } = yield* live
+        const order = traded(built)
+        const failures = Array.from({ length: 5 }, () => ({ kind: "too_many" }) as const)
+        built.simulator.faults.add(...failures)
+        yield* place(running, "b1", order)
+        yield* place(running, "b2", { ...order, deadline_s: 60 }, "?wait_ms=0")
+        const blocked = yield* eventually(
+          "the breaker",
+          ask(running, "/orders/tasks?status=RETRYING"),
+          ({ body }) => body.tasks[0]?.error?.type === "circuit_breaker"
+        )
+        assert.strictEqual(blocked.body.tasks[0].error.message, "Circuit breaker open")
+        assert.strictEqual(blocked.body.tasks[0].attempts.length, 2)
+        const metrics = yield* ask(running, "/metrics")
+        assert.match(metrics.body, /circuit_breaker_opens(?:_total)?\{[^}]*account="sim1"[^}]*\} 1/)
+      }).pipe(Effect.scoped),
+    timeoutMs
+  )
 })
