@@ -157,7 +157,7 @@ export const make = Effect.gen(function* () {
         const earlierOf = (stored: OrderRepo.StoredTask) =>
           stored.bodyHash === bodyHash
             ? Effect.succeed({ isNew: false, stored: [stored] as ReadonlyArray<OrderRepo.StoredTask> })
-            : Effect.fail(new Problem.Conflict({ detail: "This Idempotency-Key was used for another request" }))
+            : Effect.fail(new Problem.Conflict({ detail: "Idempotency key was used for another request" }))
         const earlier = yield* orProblem(repo.byKey(user.id, first.order.account_id, first.key))
         if (earlier !== undefined) return yield* earlierOf(earlier)
         const tasks = yield* Effect.forEach(wanted, (it) => taskOf(user, it, bodyHash))

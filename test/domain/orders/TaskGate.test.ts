@@ -1,0 +1,87 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Schema } from "effect"
+import * as Money from "../../../src/domain/Money.ts"
+import * as OrderMessage from "../../../src/domain/orders/OrderMessage.ts"
+import * as OrderRequest from "../../../src/domain/orders/OrderRequest.ts"
+import * as TaskGate from "../../../src/domain/orders/TaskGate.ts"
+import { shipped } from "../../../src/domain/rules/Shipped.ts"
+import { anInstrument } from "../market/AnInstrument.ts"
+
+const place = {
+  kind: "place",
+  variety: "regular",
+  exchange: "NFO",
+  tradingsymbol: "NIFTY26AUG24500CE",
+  transaction_type: "BUY",
+  quantity: 65,
+  product: "NRML",
+  order_type: "LIMIT",
+  validity: "DAY",
+  price: "100.05"
+} as const
+const cancel = { kind: "cancel", variety: "regular", order_id: "1" } as const
+const modify = { ...cancel, kind: "modify", quantity: 130 } as const
+
+const request = Schema.decodeUnknownSync(OrderRequest.OrderRequest)
+const nothing = { maxOrderValue: null, maxDailyLoss: null, maxOrdersPerDay: null, priceBandPercent: null, duplicateWindowMs: null }
+const facts: TaskGate.Facts = {
+  rules: shipped,
+  atMs: Date.parse("2026-08-18T11:00:00+05:30"),
+  neverCloses: false,
+  instrument: anInstrument(0x10002, { instrumentType: "CE", lotSize: 65, strike: 2_450_000, expiry: "2026-08-25" }),
+  hasDerivatives: true,
+  lastPrice: new Money.Decimal("100"),
+  limits: nothing,
+  stopped: null,
+  dayProfit: null,
+  sameTermsAtMs: null,
+  sent: { second: 0, minute: 0, day: 0 },
+  modifications: 0
+}
+const rules = (body: object, known: Partial<TaskGate.Facts> = {}) =>
+  TaskGate.refusals(request(body), { ...facts, ...known }).map(({ rule }) => rule)
+
+describe("the gate of a task", () => {
+  it("checks a new order by every rule of the gate, with the fields that the caller gave", () => {
+    assert.deepStrictEqual(rules(place), [])
+    assert.deepStrictEqual(rules({ ...place, quantity: 66, price: "100.03" }), ["lot_size", "tick_size"])
+    const { price: _, ...market } = place
+    assert.deepStrictEqual(rules({ ...market, order_type: "MARKET" }), ["market_protection"])
+    assert.deepStrictEqual(rules({ ...market, order_type: "SL-M", trigger_price: "90", market_protection: "-1" }), [])
+  })
+
+  it("refuses an instrument that the day's list lacks", () => {
+    const [refusal] = TaskGate.refusals(request(place), { ...facts, instrument: undefined })
+    assert.deepStrictEqual(refusal, { rule: "instrument", message: "NFO lists no NIFTY26AUG24500CE today" })
+  })
+
+  it("knows hours, except in a market that never closes", () => {
+    const night = Date.parse("2026-08-18T21:00:00+05:30")
+    assert.deepStrictEqual(rules(place, { atMs: night }), ["trading_hours"])
+    assert.deepStrictEqual(rules(place, { atMs: night, neverCloses: true }), [])
+  })
+
+  it("counts the changes of an order, and refuses them while orders are stopped", () => {
+    assert.deepStrictEqual(rules(modify), [])
+    assert.deepStrictEqual(rules(modify, { modifications: 10_000 }), ["rate_limit"])
+    assert.deepStrictEqual(rules(modify, { stopped: "by the owner" }), ["kill_switch"])
+    assert.deepStrictEqual(rules(modify, { stopped: "by the owner", modifications: 10_000 }), ["kill_switch", "rate_limit"])
+  })
+
+  it("never refuses to cancel", () => {
+    assert.deepStrictEqual(rules(cancel, { stopped: "by the owner", instrument: undefined, modifications: 10_000 }), [])
+  })
+})
+
+describe("the events of orders", () => {
+  it("carry the whole task", () => {
+    const task = {
+      ...{ task_id: "7", account_id: "a1", kind: "place", status: "RUNNING", mode: "live", idempotency_key: "k", tag: "t", order_id: null },
+      ...{ attempts: [], request: place, error: null, strategy_id: null, basket_id: null, retries: null, revision: 2 },
+      ...{ created_at: "2026-08-18T05:30:00.000Z", updated_at: "2026-08-18T05:30:00.000Z", deadline_at: "2026-08-18T05:30:30.000Z" }
+    }
+    const event = { v: 1, event_id: 1, as_of: "2026-08-18T05:30:00.000Z", task }
+    const read = Schema.decodeUnknownSync(OrderMessage.TaskEvent)(event)
+    assert.deepStrictEqual(JSON.parse(JSON.stringify(Schema.encodeSync(OrderMessage.TaskEvent)(read))), event)
+  })
+})
