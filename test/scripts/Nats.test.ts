@@ -83,9 +83,9 @@ describe("users of nats.conf", () => {
   })
 
   it("the gateway sends commands and questions, never publishes as an actor, and neither makes nor changes a stream or bucket", async () => {
-    const others = ["md.frame.NSE.NIFTY", "strat.m2m.u1.1", "ord.evt.a.1", "ord.cmd.a", "sys.quality", "$KV.actors.a", "_INBOX_engine.a"]
+    const others = ["md.frame.NSE.NIFTY", "strat.m2m.u1.1", "ord.evt.a.1", "acct.evt.a", "sys.quality", "$KV.actors.a", "_INBOX_engine.a"]
     const seen = await refusals("gateway", (nc) => {
-      for (const subject of ["ctl.changed.strategies", "ctl.ask.history", ...others]) nc.publish(subject)
+      for (const subject of ["ctl.changed.strategies", "ctl.ask.history", "ord.cmd.a", ...others]) nc.publish(subject)
     })
     assert.deepStrictEqual(
       seen,
@@ -124,7 +124,7 @@ describe("users of nats.conf", () => {
     }
     assert.includeMembers(subjects, ["md.frame.NSE.NIFTY", "opt.chain.NSE.NIFTY.2026-11-24", "und.state.NSE.NIFTY"])
     assert.deepStrictEqual(
-      subjects.filter((subject) => !/^(?:md|opt|und)\./.test(subject)),
+      subjects.filter((subject) => !/^(?:md|opt|und|ind)\./.test(subject)),
       []
     )
     for (const verb of [

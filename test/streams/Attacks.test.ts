@@ -149,7 +149,23 @@ const aMark = (strategyId: number): StrategyMessage.Mark => ({
   missing: []
 })
 /** Every stream of the platform. */
-const all = ["MD_FRAMES", "MD_TICK", "MD_BARS", "OPT", "OPT_LAST", "STRAT", "SYS", "CTL", "DLQ", "KV_actors", "KV_snapshots", "KV_cluster"]
+const all = [
+  "MD_FRAMES",
+  "MD_TICK",
+  "MD_BARS",
+  "OPT",
+  "OPT_LAST",
+  "STRAT",
+  "SYS",
+  "CTL",
+  "ORD_CMD",
+  "ORD",
+  "IND",
+  "DLQ",
+  "KV_actors",
+  "KV_snapshots",
+  "KV_cluster"
+]
 /** Every subject whose body has a schema, which is what its readers accept. */
 const bodies = Object.values(Subjects).flatMap((one) =>
   typeof one === "object" &&
@@ -406,7 +422,14 @@ layer(World, { excludeTestServices: true })("Attacks", (it) => {
       const { jsm } = yield* JetStream
       const gateway = yield* connectAs("gateway")
       const wish = { name: "forged", deliver_subject: "strat.m2m.demo.777", ack_policy: "none" }
-      const requests = ["CONSUMER.CREATE.CTL", "CONSUMER.CREATE.CTL.forged", "STREAM.CREATE.FORGED", "STREAM.UPDATE.CTL", "DIRECT.GET.CTL"]
+      const requests = [
+        "CONSUMER.CREATE.CTL",
+        "CONSUMER.CREATE.CTL.forged",
+        "CONSUMER.CREATE.ORD_CMD",
+        "STREAM.CREATE.FORGED",
+        "STREAM.UPDATE.CTL",
+        "DIRECT.GET.CTL"
+      ]
       yield* Effect.promise(async () => {
         for (const request of requests) {
           const reply = `$JS.API.${request}`
@@ -430,11 +453,11 @@ layer(World, { excludeTestServices: true })("Attacks", (it) => {
           names.push(config.name)
           assert.isUndefined(config.republish, config.name)
         }
-        for await (const { name } of jsm.consumers.list("CTL")) names.push(`CTL.${name}`)
+        for (const stream of ["CTL", "ORD_CMD"]) for await (const { name } of jsm.consumers.list(stream)) names.push(`${stream}.${name}`)
       })
       assert.notInclude(names, "FORGED")
       assert.deepStrictEqual(
-        names.filter((name) => name.startsWith("CTL.")),
+        names.filter((name) => name.includes(".")),
         []
       )
     }).pipe(Effect.scoped)
