@@ -19,7 +19,7 @@ import * as Position from "./Position.ts"
 import * as Premium from "./Premium.ts"
 import type * as StrategyMessage from "./StrategyMessage.ts"
 
-/** Marks are published when a window of event time closes: at most `marksMax` in that many windows (four a second). */
+/** Marks are published when a window of event time closes, and at a new definition: at most `marksMax` in that many windows (four a second). */
 export const windowMs = 250
 export const marksMax = 4
 /** Leg prices that may wait for the clock. When there are more, all are valued at once. */
@@ -265,7 +265,10 @@ const takeKnownPrices = (state: State): void => {
   state.owed = true
 }
 
-const onDefinition = (context: Context, state: State, definition: StrategyDefinition.Definition): void => {
+/** Values the strategy at once where market time is known: after the close no clock may follow. */
+const onDefinition = (context: Context, state: State, { definition, seq }: RecordInput.Definition): ReadonlyArray<Output> => {
+  const outputs: Array<Output> = []
+  if (definition.owner !== context.owner || definition.strategy_id !== context.strategyId) return outputs
   state.known = true
   state.legs = definition.legs.filter(({ quantity }) => quantity !== 0).map((leg) => makeLeg(context.rules, leg))
   state.unpriced = definition.unpriced ?? []
@@ -273,6 +276,8 @@ const onDefinition = (context: Context, state: State, definition: StrategyDefini
   for (const { feed } of [...state.legs, ...state.holdings]) feedOf(state, feed)
   for (const [key, feed] of state.feeds) rebuild(context, state, key, feed)
   takeKnownPrices(state)
+  if (Number.isFinite(state.eventMs)) mark(context, state, seq, outputs)
+  return outputs
 }
 
 const candleOutput = (context: Context, state: State, seq: number, candle: OpenCandle): Output => ({
@@ -536,9 +541,7 @@ export const make = (
           onReference(context, state, input.reference)
           return [state, []]
         case "Definition":
-          if (input.definition.owner === options.owner && input.definition.strategy_id === options.strategyId)
-            onDefinition(context, state, input.definition)
-          return [state, []]
+          return [state, onDefinition(context, state, input)]
         case "Break":
           return [state, []]
       }

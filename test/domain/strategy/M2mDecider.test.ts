@@ -205,7 +205,17 @@ describe("M2mDecider: value", () => {
     const mark = last(marks(recorder))
     assert.strictEqual(text(mark.m2m), "1300")
     assert.strictEqual(text(mark.unrealised_pnl), "10")
-    assert.strictEqual(mark.seq, recorder.inputs.length)
+    assert.strictEqual(mark.seq, recorder.inputs.length - 1)
+  })
+
+  it("BE-REC-01 a strategy that is created after the last clock is valued at its definition (case 12 of the public bug reports)", () => {
+    const recorder = new Recorder()
+      .reference(instruments)
+      .frame(startMs, condorPackets)
+      .clock(startMs + 250)
+      .definition(condor)
+    const [mark, ...more] = marks(recorder)
+    assert.deepStrictEqual([text(mark?.m2m ?? null), mark?.missing, more.length], ["-1500", [], 0])
   })
 
   it("ignores frames of underlyings that the strategy does not hold", () => {
