@@ -171,14 +171,18 @@ describe("a cluster of three NATS servers", () => {
 
         const subject = Subjects.Mark.at({ owner: "u1", strategy: "1" })
         const victim = Subjects.Mark.at({ owner: "demo", strategy: "777" })
-        const put = (number: number) => engine.publish(subject, bytes(String(number)), { msgId: `cluster:${number}` })
+        // Servers need up to nine seconds to elect a leader, longer than the retries of one publish. The id prevents a second copy.
+        const put = (number: number) =>
+          Effect.retry(engine.publish(subject, bytes(String(number)), { msgId: `cluster:${number}` }), { times: 10 })
         const gateway = yield* connected("gateway")
         const read = yield* OrderedRead.make({ stream: "STRAT", filters: [subject], start: { _tag: "After", seq: 0 } }).pipe(
+          // A server that just started may need more than one request.
+          Effect.retry({ times: 10 }),
           Effect.provideService(JetStream, gateway)
         )
         const items = yield* collect(read.takeAll)
         yield* Effect.forEach(range(1, 50), put, { discard: true })
-        yield* engine.publish("und.state.NSE.NIFTY", bytes("state"), { msgId: "state" })
+        yield* Effect.retry(engine.publish("und.state.NSE.NIFTY", bytes("state"), { msgId: "state" }), { times: 10 })
 
         const heard: Array<string> = []
         engine.nc.subscribe(victim, { callback: (_, { data }) => void heard.push(new TextDecoder().decode(data)) })
