@@ -194,7 +194,7 @@ layer(RunningLive, { excludeTestServices: true })("Examples", (it) => {
         const lines = yield* example(env, "frames.mjs", "NSE.NIFTY", "20")
         const heads = lines.filter((line) => line.startsWith("md.frame."))
         assert.strictEqual(heads.length, 20)
-        const head = /^md\.frame\.NSE\.NIFTY {2}sim[12] \d+ \d+ \d+ \d{13} simulator [\d,-]+$/
+        const head = /^md\.frame\.NSE\.NIFTY {2}sim[12] \d+ \d+ \d+ \d{13} simulator [\d,-]+ md\.frame\.NSE\.NIFTY$/
         assert.strictEqual(countOf(heads, head), 20)
         assert.strictEqual(
           countOf(lines, new RegExp(`^  \\d+  full  last ${price}, oi (?:\\d+|-), best bid (?:${price}|-)$`)),

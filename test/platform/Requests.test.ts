@@ -25,6 +25,9 @@ const PlatformLive = Layer.scoped(
     const running = yield* start({ ...config, SEED_USER: "demo" })
     yield* eventually("a mark of the demo strategy", ask(running, "/strategies/1"), ({ body }) => body.latest?.complete === true)
     yield* eventually("a chain", ask(running, "/fo/expiries?symbol=NIFTY"), ({ body }) => body.expiries?.length > 0)
+    // A new account is on paper, and a paper account takes no orders.
+    const live = { method: "PUT", body: { mode: "live", confirm: "sim1" } }
+    assert.strictEqual((yield* ask(running, "/accounts/sim1/mode", live)).status, 200)
     const { body: document } = yield* ask(running, "/openapi.json")
     const operations = Object.entries<Json>(document.paths).flatMap(([path, methods]) =>
       Object.entries<Json>(methods).map(
@@ -40,21 +43,24 @@ const jsonBody = ({ declared }: Operation) => declared.requestBody?.content?.["a
 /** The operation's example as /docs sends it: with all parameters, or with the required ones. */
 const exampleOf = (operation: Operation, withOptional: boolean) => {
   const query = new URLSearchParams()
+  const headers: Record<string, string> = {}
   let { path } = operation
   for (const { name, in: place, required, example } of operation.declared.parameters ?? []) {
     if (place === "path") path = path.replace(`{${name}}`, encodeURIComponent(String(example)))
+    else if (place === "header") headers[name] = String(example)
     else if (example !== undefined && (required === true || withOptional)) query.append(name, String(example))
   }
   const body = jsonBody(operation)?.example
-  return { method: operation.method, url: `${path}${query.size === 0 ? "" : `?${query}`}`, body }
+  return { method: operation.method, url: `${path}${query.size === 0 ? "" : `?${query}`}`, headers, body }
 }
 
-const sendOnce = (url: string, { method, url: path, body }: ReturnType<typeof exampleOf>, headers: Record<string, string>) =>
+type Request = Omit<ReturnType<typeof exampleOf>, "headers"> & { readonly headers?: Record<string, string> }
+const sendOnce = (url: string, { method, url: path, headers: own = {}, body }: Request, headers: Record<string, string>) =>
   Effect.promise(async () => {
     const type: Record<string, string> = body === undefined ? {} : { "content-type": "application/json" }
     const response = await fetch(`${url}${path}`, {
       method,
-      headers: { ...headers, ...type },
+      headers: { ...own, ...headers, ...type },
       ...(body === undefined ? {} : { body: JSON.stringify(body) })
     })
     return { status: response.status, text: await response.text(), allow: response.headers.get("allow") ?? "" }
@@ -117,6 +123,9 @@ const wrongBodies = (
   return found
 }
 
+/** They name an order task. A platform that just started has none, and the example's order may be done already. */
+const ofTask: ReadonlySet<string> = new Set(["orders.task", "orders.cancelTask", "orders.retry"])
+
 /** What ends something comes last, and what contains the others at the very end. */
 const rankOf = ({ id, method }: Operation): number =>
   id === "strategies.remove" ? 4 : ["GET", "POST", "PUT", "DELETE"].indexOf(method.replace("PATCH", "PUT"))
@@ -140,7 +149,7 @@ layer(PlatformLive, { excludeTestServices: true })("Requests of /openapi.json", 
   )
 
   it.effect(
-    "BE-API-01 every operation's example is answered 2xx on a running platform, or with a declared 404 for a day without that expiry",
+    "BE-API-01 every operation's example is answered 2xx on a running platform, or with a declared 404 for an expiry or a task that is not there",
     () =>
       Effect.gen(function* () {
         const { running, operations } = yield* Platform
@@ -151,7 +160,8 @@ layer(PlatformLive, { excludeTestServices: true })("Requests of /openapi.json", 
             const request = exampleOf(operation, withOptional)
             const { status, text } = yield* send(running.url, request, headers)
             const isExpiry = (operation.declared.parameters ?? []).some(({ name }: Json) => name === "expiry")
-            const isRight = (status >= 200 && status < 300) || (status === 404 && isExpiry)
+            const isDeclared = (status === 404 && isExpiry) || ([404, 409].includes(status) && ofTask.has(operation.id))
+            const isRight = (status >= 200 && status < 300) || isDeclared
             if (!isRight || operation.declared.responses[status] === undefined)
               wrong.push(`${operation.id} ${request.method} ${request.url}: ${status} ${text.slice(0, 300)}`)
           }

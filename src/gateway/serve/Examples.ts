@@ -2,6 +2,7 @@
 
 /** Values of parameters by name. The days are any of the rulebook's: an expiry that is not listed is answered 404. */
 export const parameters: Readonly<Record<string, unknown>> = {
+  account_id: "sim1",
   adjusted: true,
   adjustment: "back_difference",
   close_price: "24510.5",
@@ -9,11 +10,13 @@ export const parameters: Readonly<Record<string, unknown>> = {
   date: "2026-11-24",
   direction: "BUY",
   entry_price: "24400",
+  error: "unknown_outcome",
   exchange: "NSE",
   expiry: "2026-12-29",
   from: "2026-11-20",
   greeks: false,
   id: 1,
+  "idempotency-key": "order-1",
   indicator: "rsi(period=14)",
   indicators: "rsi,macd(fast=12,slow=26)",
   instrument_token: 256265,
@@ -32,6 +35,7 @@ export const parameters: Readonly<Record<string, unknown>> = {
   search: "NIFTY",
   segment: "INDICES",
   size: 65,
+  sources: true,
   spot_shift: 0.01,
   spot_shifts: "-0.05,0,0.05",
   status: "active",
@@ -44,15 +48,26 @@ export const parameters: Readonly<Record<string, unknown>> = {
   type: "stock",
   underlying: "NIFTY",
   vol_shift: 0.02,
-  vol_shifts: "-0.02,0,0.02"
+  vol_shifts: "-0.02,0,0.02",
+  wait_ms: "1000"
 }
+
+/** Accounts have names, not numbers. */
+const account = { id: "sim1" }
 
 /** Values of one operation's parameters, where the value above does not fit. */
 export const ofOperation: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
+  "accounts.limits": account,
+  "accounts.setLimits": account,
+  "accounts.mode": account,
+  "accounts.setMode": account,
+  "accounts.kill": account,
+  "accounts.release": account,
   "calendar.tradingDays": { to: "2026-11-30" },
   "calendar.holidays": { from: "2026-01-01", to: "2026-12-31" },
   "instruments.foEnabled": { exchange: "NFO" },
   // Days between now and the legs' expiry: no written one stays right.
+  "orders.tasks": { status: "COMPLETED" },
   "positions.payoff": { date: undefined },
   "positions.scenario": { dates: undefined },
   "udf.history": { from: "1795146300", to: "1795168800", symbol: "NSE:RELIANCE" },
@@ -110,6 +125,29 @@ export const bodies: Readonly<Record<string, unknown>> = {
     expiry: "2024-08-29",
     price: "651.95",
     reference: "NSE's bhavcopy of the day"
+  },
+  "accounts.setLimits": {
+    max_order_value: "500000",
+    max_daily_loss: "10000",
+    max_orders_per_day: 100,
+    price_band_percent: "5",
+    duplicate_window_s: 2
+  },
+  "accounts.setMode": { mode: "live", confirm: "sim1" },
+  "accounts.kill": { reason: "drill" },
+  "accounts.release": {},
+  "accounts.killAll": { reason: "drill" },
+  "accounts.releaseAll": {},
+  "orders.submit": {
+    account_id: "sim1",
+    kind: "place",
+    exchange: "NSE",
+    tradingsymbol: "RELIANCE",
+    transaction_type: "BUY",
+    quantity: 1,
+    product: "CNC",
+    order_type: "MARKET",
+    market_protection: "-1"
   },
   "orders.charges": {
     account_id: "sim1",

@@ -436,7 +436,7 @@ export const fields: Readonly<Record<string, string>> = {
   high_price: "Highest price of the day",
   holidays: "Days, ascending",
   horizon: "The date the values are for",
-  id: "The strategy's number",
+  id: "The number of what the path names; of an account, its name",
   instrument_registry: "The day's instruments",
   instrument_token: "The instrument's number for the day",
   instrument_type: "EQ, FUT, CE or PE",
