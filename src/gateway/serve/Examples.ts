@@ -49,7 +49,7 @@ export const parameters: Readonly<Record<string, unknown>> = {
   underlying: "NIFTY",
   vol_shift: 0.02,
   vol_shifts: "-0.02,0,0.02",
-  wait_ms: "1000"
+  wait_ms: 1000
 }
 
 /** Accounts have names, not numbers. */
