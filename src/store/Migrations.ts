@@ -19,6 +19,7 @@ import { migration as barsByName } from "./migrations/M0016BarsByName.ts"
 import { migration as corporateActionChanges } from "./migrations/M0017CorporateActionChanges.ts"
 import { migration as orders } from "./migrations/M0018Orders.ts"
 import { migration as indicatorSubscriptions } from "./migrations/M0019IndicatorSubscriptions.ts"
+import { migration as orderSweeps } from "./migrations/M0020OrderSweeps.ts"
 import type { Migration } from "./migrations/Migration.ts"
 import * as Postgres from "./Postgres.ts"
 import * as StoreError from "./StoreError.ts"
@@ -43,7 +44,8 @@ export const all: ReadonlyArray<Migration> = [
   barsByName,
   corporateActionChanges,
   orders,
-  indicatorSubscriptions
+  indicatorSubscriptions,
+  orderSweeps
 ]
 
 /** A step failed and was rolled back completely, or the database is newer than this program. */

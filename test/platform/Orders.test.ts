@@ -55,7 +55,9 @@ const ordersOf = ({ simulator }: World) =>
     const response = yield* Effect.promise(() =>
       fetch(`${simulator.url}/orders`, { headers: { authorization: `token ${account.apiKey}:${accessToken}`, "x-kite-version": "3" } })
     )
-    const { data } = yield* Effect.promise(() => response.json() as Promise<{ data: ReadonlyArray<{ tag: string | null }> }>)
+    const { data } = yield* Effect.promise(
+      () => response.json() as Promise<{ data: ReadonlyArray<{ tag: string | null; status: string }> }>
+    )
     return data
   })
 
@@ -166,6 +168,48 @@ describe("orders, end to end", () => {
         assert.strictEqual(blocked.body.tasks[0].attempts.length, 2)
         const metrics = yield* ask(running, "/metrics")
         assert.match(metrics.body, /circuit_breaker_opens(?:_total)?\{[^}]*account="sim1"[^}]*\} 1/)
+      }).pipe(Effect.scoped),
+    timeoutMs
+  )
+
+  it.live(
+    "a stop cancels the open orders at the broker, once each, and allows a cancellation while it lasts",
+    () =>
+      Effect.gen(function* () {
+        const { built, running } = yield* live
+        const order = traded(built)
+        // Far below the market, so that they stay open.
+        const price = String(Math.round(Number(order.price) * 0.98))
+        const open = yield* Effect.forEach(["o1", "o2"], (key, at) =>
+          place(running, key, { ...order, price, quantity: order.quantity * (at + 1) })
+        )
+        assert.deepStrictEqual(
+          open.map(({ body }) => body.status),
+          ["COMPLETED", "COMPLETED"],
+          JSON.stringify(open)
+        )
+        const ids = open.map(({ body }) => body.order_id)
+        const killed = yield* ask(running, "/accounts/sim1/kill", { method: "POST", body: { reason: "drill" } })
+        const { cancelled, ...rest } = killed.body
+        assert.sameMembers(cancelled, ids, JSON.stringify(killed.body))
+        assert.deepInclude(rest, { state: "killed", not_cancelled: [], accounts_unread: [], cancelled_tasks: [] })
+        const cancels = { account_id: "sim1", kind: "cancel", order_id: ids[0] }
+        const allowed = yield* place(running, "again", cancels)
+        assert.strictEqual(allowed.status, 200, JSON.stringify(allowed.body))
+        yield* running.stop
+        const restarted = yield* start(built.config)
+        const again = yield* eventually(
+          "the stop again",
+          ask(restarted, "/kill", { method: "POST", body: { reason: "drill" }, role: "admin" }),
+          ({ status, body }) => status === 200 && body.accounts_unread.length === 0
+        )
+        assert.deepStrictEqual(again.body.cancelled, [])
+        const tasks = yield* ask(restarted, "/orders/tasks?account_id=sim1")
+        const kinds = tasks.body.tasks.map(({ idempotency_key }: { idempotency_key: string }) => idempotency_key.split(" ")[0])
+        assert.sameMembers(kinds, ["o1", "o2", "again", "kill", "kill"])
+        yield* restarted.stop
+        const statuses = (yield* ordersOf(built)).map(({ status }) => status)
+        assert.deepStrictEqual(statuses, ["CANCELLED", "CANCELLED"])
       }).pipe(Effect.scoped),
     timeoutMs
   )

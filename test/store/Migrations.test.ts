@@ -69,6 +69,7 @@ const fill = Effect.gen(function* () {
   yield* sql`INSERT INTO order_outbox (account_id, task_id, kind, body) VALUES ('a1', 1, 'task', '{"a":1.10}')`
   yield* sql`INSERT INTO order_audit (account_id, task_id, who, what, detail) VALUES ('a1', 1, 'u1', 'accepted', '{}')`
   yield* sql`INSERT INTO order_accounts VALUES ('a1', 'live', 0.00000000000000000001, 1, 12345678901234567890.01, 5, 2.5, 1000)`
+  yield* sql`UPDATE order_accounts SET swept_at = '2026-08-19T03:45:00.123Z'`
   yield* sql`INSERT INTO order_stops VALUES ('*', 'because', 'admin', '2026-08-19T03:45:00.123456Z', 'token', '2026-08-19T03:46:00Z')`
   yield* sql`INSERT INTO indicator_subscriptions (holder, exchange, tradingsymbol, minutes, indicator, expires_at)
     VALUES ('user:u1', 'NSE', 'NIFTY 50', 5, 'rsi(period=14)', NULL), ('session:c1', 'NSE', 'M&M', 1440, 'obv()', '2026-08-19T03:45:00Z')`

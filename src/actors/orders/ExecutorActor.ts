@@ -21,6 +21,7 @@ import * as OutboxRelay from "./OutboxRelay.ts"
 import * as SendBudget from "./SendBudget.ts"
 import * as SendGate from "./SendGate.ts"
 import { Steps } from "./Steps.ts"
+import * as StopSweep from "./StopSweep.ts"
 import * as TaskRun from "./TaskRun.ts"
 
 export const kind = "executor"
@@ -115,7 +116,10 @@ export const make = Effect.gen(function* () {
       const beginAgain = Effect.catchTag(beginAll, "StoreUnavailable", (error) => Effect.logWarning("order tasks not read", error.detail))
       const look = Effect.zipRight(stillOurs, beginAgain).pipe(Effect.repeat(Schedule.spaced(lookEvery)))
       const take = yield* commands(account, begin)
-      const work = Effect.all([look, take, relay.run, BookWatch.run(desk)], { concurrency: "unbounded", discard: true })
+      const work = Effect.all([look, take, relay.run, BookWatch.run(desk), StopSweep.run(desk, begin)], {
+        concurrency: "unbounded",
+        discard: true
+      })
       return yield* Effect.raceFirst(work, yield* broker.untilChanged(account))
     }).pipe(Effect.scoped, Effect.provide(context), Effect.annotateLogs({ account }))
 })

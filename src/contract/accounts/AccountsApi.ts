@@ -28,6 +28,9 @@ const Limits = Schema.Struct({
 const ModeOf = Schema.Struct({ account_id: Schema.String, mode: Mode }).annotations({ identifier: "AccountMode" })
 const Stopped = Schema.Struct({
   state: Schema.Literal("killed"),
+  cancelled: Schema.Array(Schema.String),
+  not_cancelled: Schema.Array(Schema.String),
+  accounts_unread: Schema.Array(Schema.String),
   cancelled_tasks: Schema.Array(Schema.String),
   at: Schema.String
 }).annotations({

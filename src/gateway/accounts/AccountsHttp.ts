@@ -3,6 +3,7 @@ import { Clock, Effect } from "effect"
 import { Api } from "../../contract/Api.ts"
 import * as Problem from "../../contract/shared/Problem.ts"
 import * as OrderDecider from "../../domain/orders/OrderDecider.ts"
+import * as Task from "../../domain/orders/Task.ts"
 import { everyAccount, OrderAccounts, releaseMsMax } from "../../store/orders/OrderAccounts.ts"
 import { OrderRepo } from "../../store/orders/OrderRepo.ts"
 import * as AccountRights from "../orders/AccountRights.ts"
@@ -19,6 +20,10 @@ const limitsView = (account_id: string, it: Limits) => ({
   duplicate_window_s: it.duplicateWindowMs === null ? null : it.duplicateWindowMs / 1_000
 })
 
+/** How long an answer waits for the cancellations of a stop. They go on after it. */
+const killWaitMsMax = 5_000
+const lookEveryMs = 100
+
 /** Stops orders, and releases them in two steps. `scope` is an account or every account. */
 const stops = Effect.gen(function* () {
   const accounts = yield* OrderAccounts
@@ -30,19 +35,43 @@ const stops = Effect.gen(function* () {
       const nowMs = yield* Clock.currentTimeMillis
       const cancelled: Array<string> = []
       for (const stored of yield* orProblem(repo.unfinished(accountId))) {
+        // A cancellation only lowers the risk.
+        if (stored.request.kind === "cancel") continue
         const [task] = OrderDecider.decide(OrderDecider.defaults)(stored.task, OrderDecider.Input.Cancel({ nowMs }))
         if (task === stored.task) continue
         if ((yield* orProblem(repo.save(stored, task, { who, epoch: null }))) !== undefined) cancelled.push(String(stored.taskId))
       }
       return cancelled
     })
+  /** What became of the accounts' open orders. The executors find and cancel them. */
+  const swept = (ids: ReadonlyArray<string>, stoppedAtMs: number) =>
+    Effect.gen(function* () {
+      const settings = yield* Effect.forEach(ids, (id) => Effect.map(accounts.settings(id), ({ sweptAt }) => ({ id, sweptAt })))
+      const tasks = yield* repo.ofStop(ids, stoppedAtMs)
+      const orderIds = (isDone: boolean) =>
+        tasks.flatMap(({ request, task }) =>
+          request.kind === "cancel" && (task.status === "COMPLETED") === isDone ? [request.order_id] : []
+        )
+      const unread = settings.filter(({ sweptAt }) => sweptAt === null || sweptAt.getTime() < stoppedAtMs).map(({ id }) => id)
+      const isSettled = unread.length === 0 && tasks.every(({ task }) => Task.hasEnded(task))
+      return { isSettled, cancelled: orderIds(true), not_cancelled: orderIds(false), accounts_unread: unread }
+    })
+  const settled = (ids: ReadonlyArray<string>, stoppedAtMs: number) =>
+    Effect.gen(function* () {
+      const untilMs = (yield* Clock.currentTimeMillis) + killWaitMsMax
+      while (true) {
+        const { isSettled, ...found } = yield* orProblem(swept(ids, stoppedAtMs))
+        if (isSettled || (yield* Clock.currentTimeMillis) >= untilMs) return found
+        yield* Effect.sleep(lookEveryMs)
+      }
+    })
   const kill = (scope: string, ids: ReadonlyArray<string>, reason: string, who: string) =>
     Effect.gen(function* () {
-      yield* orProblem(accounts.stop(scope, ids, reason, who))
-      const cancelled = yield* Effect.forEach(ids, (id) => cancelWaiting(id, who))
+      const stoppedAt = yield* orProblem(accounts.stop(scope, ids, reason, who))
+      const unsent = yield* Effect.forEach(ids, (id) => cancelWaiting(id, who))
       yield* Effect.annotateLogs(Effect.logWarning("orders are stopped"), { audit: "orders", scope, by: who, reason })
-      const at = new Date(yield* Clock.currentTimeMillis).toISOString()
-      return { state: "killed" as const, cancelled_tasks: cancelled.flat(), at }
+      const found = yield* settled(ids, stoppedAt.getTime())
+      return { state: "killed" as const, ...found, cancelled_tasks: unsent.flat(), at: stoppedAt.toISOString() }
     })
   const release = (scope: string, ids: ReadonlyArray<string>, token: string | undefined, who: string) =>
     Effect.gen(function* () {

@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto"
 import { Clock, Effect } from "effect"
 import type { NewOrder } from "../../contract/orders/NewOrder.ts"
 import type { User } from "../../contract/shared/Authentication.ts"
@@ -6,11 +5,11 @@ import * as Problem from "../../contract/shared/Problem.ts"
 import * as IndiaTime from "../../domain/IndiaTime.ts"
 import * as Money from "../../domain/Money.ts"
 import type * as OrderRequest from "../../domain/orders/OrderRequest.ts"
-import * as Tag from "../../domain/orders/Tag.ts"
 import * as TaskGate from "../../domain/orders/TaskGate.ts"
 import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
 import { OrderAccounts } from "../../store/orders/OrderAccounts.ts"
 import { type NewTask, OrderRepo } from "../../store/orders/OrderRepo.ts"
+import * as TaskNames from "../../store/orders/TaskNames.ts"
 import { JetStream } from "../../streams/JetStream.ts"
 import { MarketClock } from "../../streams/MarketClock.ts"
 import { RuleBook } from "../../streams/RuleBook.ts"
@@ -19,9 +18,6 @@ import * as Subjects from "../../streams/Subjects.ts"
 import { Valuation } from "../chains/Valuation.ts"
 import { instrumentBySymbol, instrumentsLoaded } from "../shared/Lookup.ts"
 import { orProblem } from "../shared/StoreProblem.ts"
-
-const sha256 = (text: string): Uint8Array => createHash("sha256").update(text).digest()
-const hashOf = (value: unknown): string => createHash("sha256").update(JSON.stringify(value)).digest("hex")
 
 /** The broker's part of a request, without what only concerns the task. Absent fields stay absent. */
 const requestOf = (it: NewOrder): OrderRequest.OrderRequest => {
@@ -105,7 +101,7 @@ export const make = Effect.gen(function* () {
     Effect.gen(function* () {
       const { account_id, deadline_s, strategy_id, unknown } = order
       const request = requestOf(order)
-      const termsHash = hashOf(request)
+      const termsHash = TaskNames.hashOf(request)
       yield* gate(account_id, request, termsHash, basketId)
       const { mode } = yield* orProblem(accounts.settings(account_id))
       if (mode === "paper")
@@ -115,8 +111,7 @@ export const make = Effect.gen(function* () {
         accountId: account_id,
         idempotencyKey: key,
         bodyHash,
-        // Two users of one account may choose the same key, and each must get an order of its own.
-        tag: Tag.of(sha256, account_id, JSON.stringify([user.id, key])),
+        tag: TaskNames.tagOf(account_id, user.id, key),
         mode,
         request,
         termsHash,
@@ -152,7 +147,7 @@ export const make = Effect.gen(function* () {
     submit: (user: User, wanted: readonly [Wanted, ...ReadonlyArray<Wanted>], body: unknown) =>
       Effect.gen(function* () {
         yield* instrumentsLoaded(registry)
-        const bodyHash = hashOf(body)
+        const bodyHash = TaskNames.hashOf(body)
         const [first] = wanted
         const earlierOf = (stored: OrderRepo.StoredTask) =>
           stored.bodyHash === bodyHash

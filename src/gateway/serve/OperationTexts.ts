@@ -134,7 +134,7 @@ export const operations: Readonly<Record<string, Text>> = {
   "accounts.setMode": of("Set the mode of an account", "`live` needs `confirm` with the account's id."),
   "accounts.kill": of(
     "Stop an account's orders",
-    "Refuses new orders and cancels the tasks that were not sent. Orders at the broker stay open."
+    "Refuses new orders, and cancels the tasks that were not sent and the open orders at the broker. The answer waits a few seconds for the broker; the cancellations go on after it."
   ),
   "accounts.release": of(
     "Release an account's orders",
@@ -142,7 +142,7 @@ export const operations: Readonly<Record<string, Text>> = {
   ),
   "accounts.killAll": of(
     "Stop the orders of all accounts",
-    "For administrators. Refuses new orders and cancels the tasks that were not sent."
+    "For administrators. Refuses new orders, and cancels the tasks that were not sent and the open orders of every account."
   ),
   "accounts.releaseAll": of("Release the orders of all accounts", "For administrators, in two steps as for one account."),
   "orders.charges": of(
@@ -241,6 +241,9 @@ export const fields: Readonly<Record<string, string>> = {
   deadline_s: "Seconds after which a task that was not sent is given up",
   deadline_at: "After this time a task that was not sent is given up, ISO 8601",
   confirm: "The account's id once more, for mode `live`",
+  cancelled: "Ids of the orders that the broker cancelled",
+  not_cancelled: "Ids of open orders whose cancellation goes on or failed; see their tasks",
+  accounts_unread: "Accounts whose order book was not read yet; their open orders are cancelled once it is",
   cancelled_tasks: "Tasks that were not sent and never will be",
   basket_id: "The basket that the task belongs to; null for a single order",
   attempts: "Each request that was made for the task, with what the broker answered",

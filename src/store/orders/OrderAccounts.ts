@@ -7,6 +7,7 @@ import { NumericColumn, TimeColumn } from "../Columns.ts"
 import * as Postgres from "../Postgres.ts"
 import * as StoreError from "../StoreError.ts"
 import * as Outbox from "./Outbox.ts"
+import * as TaskNames from "./TaskNames.ts"
 
 /** The scope of a stop of all accounts. No account id looks like it. */
 export const everyAccount = "*"
@@ -23,7 +24,7 @@ const limits = {
 }
 const Limits = Schema.Struct(limits)
 export type Limits = typeof Limits.Type
-const Settings = Schema.Struct({ mode: Mode, ...limits })
+const Settings = Schema.Struct({ mode: Mode, sweptAt: Schema.NullOr(TimeColumn), ...limits })
 const Stop = Schema.Struct({
   scope: Schema.String,
   reason: Schema.String,
@@ -37,8 +38,10 @@ export type Stop = typeof Stop.Type
 export interface AccountSettings {
   readonly mode: Mode
   readonly limits: Limits
-  /** The stop that applies, of the account or of all accounts; null: orders may be sent. */
+  /** The newest stop, of the account or of all accounts; null: orders may be sent. */
   readonly stop: Stop | null
+  /** The newest stop whose open orders were found and their cancellations saved. */
+  readonly sweptAt: Date | null
 }
 
 const noLimits: Limits = {
@@ -58,20 +61,21 @@ const makeReads = (sql: SqlClient.SqlClient) => {
     Result: Settings,
     execute: (accountId) => sql`SELECT mode, max_order_value AS "maxOrderValue", max_position_lots AS "maxPositionLots",
       max_daily_loss AS "maxDailyLoss", max_orders_per_day AS "maxOrdersPerDay", price_band_percent AS "priceBandPercent",
-      duplicate_window_ms AS "duplicateWindowMs" FROM order_accounts WHERE account_id = ${accountId}`
+      duplicate_window_ms AS "duplicateWindowMs", swept_at AS "sweptAt" FROM order_accounts WHERE account_id = ${accountId}`
   })
   const stops = SqlSchema.findAll({
     Request: Schema.String,
     Result: Stop,
     execute: (accountId) => sql`SELECT scope, reason, stopped_by AS "stoppedBy", stopped_at AS "stoppedAt", release_token AS "releaseToken",
-      release_until AS "releaseUntil" FROM order_stops WHERE scope IN (${accountId}, ${everyAccount}) ORDER BY scope DESC`
+      release_until AS "releaseUntil" FROM order_stops WHERE scope IN (${accountId}, ${everyAccount}) ORDER BY stopped_at DESC`
   })
   return (accountId: string) =>
     Effect.gen(function* () {
       const found = Option.getOrUndefined(yield* settings(accountId))
       const [stop] = yield* stops(accountId)
       // An account without a row has never been switched to live.
-      return { mode: found?.mode ?? "paper", limits: found ?? noLimits, stop: stop ?? null } satisfies AccountSettings
+      const { mode = "paper", sweptAt = null } = found ?? {}
+      return { mode, limits: found ?? noLimits, stop: stop ?? null, sweptAt } satisfies AccountSettings
     })
 }
 
@@ -102,13 +106,25 @@ const makeChanges = (sql: SqlClient.SqlClient) => {
 
   const announceAll = (accounts: ReadonlyArray<string>, who: string, kind: string, message: string, detail: unknown) =>
     Effect.forEach(accounts, (accountId) => announce(accountId, who, kind, message, detail), { discard: true })
+  const stopped = SqlSchema.single({
+    Request: Schema.Struct({ scope: Schema.String, reason: Schema.String, who: Schema.String }),
+    Result: Schema.Struct({ stoppedAt: TimeColumn }),
+    execute: ({ reason, scope, who }) => sql`INSERT INTO order_stops (scope, reason, stopped_by) VALUES (${scope}, ${reason}, ${who})
+        ON CONFLICT (scope) DO UPDATE SET reason = excluded.reason, stopped_by = excluded.stopped_by, stopped_at = now(),
+          release_token = NULL, release_until = NULL RETURNING stopped_at AS "stoppedAt"`
+  })
   /** Stopping again ends a release that waits for its second step. */
   const stop = (scope: string, accounts: ReadonlyArray<string>, reason: string, who: string) =>
+    Effect.gen(function* () {
+      const { stoppedAt } = yield* stopped({ scope, reason, who })
+      yield* announceAll(accounts, who, "killed", `orders are stopped: ${reason}`, { scope, reason })
+      return stoppedAt
+    }).pipe(Postgres.transaction(sql))
+  const swept = (accountId: string, stoppedAt: Date) =>
     Effect.zipRight(
-      sql`INSERT INTO order_stops (scope, reason, stopped_by) VALUES (${scope}, ${reason}, ${who})
-        ON CONFLICT (scope) DO UPDATE SET reason = excluded.reason, stopped_by = excluded.stopped_by, stopped_at = now(),
-          release_token = NULL, release_until = NULL`,
-      announceAll(accounts, who, "killed", `orders are stopped: ${reason}`, { scope, reason })
+      sql`INSERT INTO order_accounts (account_id, swept_at) VALUES (${accountId}, ${stoppedAt.toISOString()}::timestamptz)
+        ON CONFLICT (account_id) DO UPDATE SET swept_at = greatest(order_accounts.swept_at, excluded.swept_at)`,
+      line({ accountId, taskId: null, who: TaskNames.stopOwner, what: "swept", detail: { stopped_at: stoppedAt.toISOString() } })
     ).pipe(Postgres.transaction(sql))
   const askRelease = (scope: string, token: string, untilMs: number, who: string) =>
     Effect.gen(function* () {
@@ -125,7 +141,7 @@ const makeChanges = (sql: SqlClient.SqlClient) => {
       if (rows.length > 0) yield* announceAll(accounts, who, "released", "orders may be sent again", { scope })
       return rows.length > 0
     }).pipe(Postgres.transaction(sql))
-  return { setMode, setLimits, stop, askRelease, release } as const
+  return { setMode, setLimits, stop, swept, askRelease, release } as const
 }
 
 /** How orders of each account are limited: its mode, its limits, and its stop. Every change writes its event and its line of the audit. */
@@ -133,7 +149,7 @@ export class OrderAccounts extends Effect.Service<OrderAccounts>()("store/orders
   effect: Effect.gen(function* () {
     const sql = yield* SqlClient.SqlClient
     const settings = makeReads(sql)
-    const { askRelease, release, setLimits, setMode, stop } = makeChanges(sql)
+    const { askRelease, release, setLimits, setMode, stop, swept } = makeChanges(sql)
     return {
       /** An account without settings is in paper mode and has no limits. */
       settings: (accountId: string) => StoreError.guardRead(settings(accountId)).pipe(Effect.withSpan("OrderAccounts.settings")),
@@ -141,9 +157,12 @@ export class OrderAccounts extends Effect.Service<OrderAccounts>()("store/orders
         StoreError.guard(setMode(accountId, mode, who)).pipe(Effect.asVoid, Effect.withSpan("OrderAccounts.setMode")),
       setLimits: (accountId: string, limits: Limits, who: string) =>
         StoreError.guard(setLimits(accountId, limits, who)).pipe(Effect.asVoid, Effect.withSpan("OrderAccounts.setLimits")),
-      /** `scope` is an account or `everyAccount`; `accounts` are those that it stops. */
+      /** `scope` is an account or `everyAccount`; `accounts` are those that it stops. Answers when it began. */
       stop: (scope: string, accounts: ReadonlyArray<string>, reason: string, who: string) =>
-        StoreError.guard(stop(scope, accounts, reason, who)).pipe(Effect.asVoid, Effect.withSpan("OrderAccounts.stop")),
+        StoreError.guardRead(stop(scope, accounts, reason, who)).pipe(Effect.withSpan("OrderAccounts.stop")),
+      /** The account's open orders were found after this stop, and their cancellations are saved. */
+      swept: (accountId: string, stoppedAt: Date) =>
+        StoreError.guard(swept(accountId, stoppedAt)).pipe(Effect.asVoid, Effect.withSpan("OrderAccounts.swept")),
       /** The first step of a release. False if nothing is stopped. */
       askRelease: (scope: string, token: string, untilMs: number, who: string) =>
         StoreError.guardRead(askRelease(scope, token, untilMs, who)).pipe(Effect.withSpan("OrderAccounts.askRelease")),

@@ -162,6 +162,8 @@ export class OrderRepo extends Effect.Service<OrderRepo>()("store/orders/OrderRe
       byId: (taskId: number) => read("byId", isIdentity(taskId) ? reads.byId(taskId) : Effect.succeed(undefined)),
       byKey: (owner: string, accountId: string, key: string) => read("byKey", reads.byKey(owner, accountId, key)),
       ofBasket: (basketId: string) => read("ofBasket", reads.ofBasket(basketId)),
+      /** The cancellations that a stop of these accounts made. */
+      ofStop: (accounts: ReadonlyArray<string>, stoppedAtMs: number) => read("ofStop", reads.ofStop(accounts, stoppedAtMs)),
       /** Newest first. */
       list: (query: OrderRows.Query) => Effect.all({ rows: read("list", reads.page(query)), total: read("count", reads.count(query)) }),
       /** Tasks of an account that have not ended, oldest first. */

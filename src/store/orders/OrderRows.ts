@@ -5,6 +5,7 @@ import * as OrderMessage from "../../domain/orders/OrderMessage.ts"
 import { OrderRequest } from "../../domain/orders/OrderRequest.ts"
 import type * as Task from "../../domain/orders/Task.ts"
 import { BigIntColumn, NumericColumn, TimeColumn } from "../Columns.ts"
+import * as TaskNames from "./TaskNames.ts"
 
 /** In the attempts' JSON, times are milliseconds. */
 const Attempt = Schema.Struct({
@@ -141,6 +142,12 @@ export const reads = (sql: SqlClient.SqlClient) => {
     Result: Row,
     execute: (basketId) => sql`SELECT ${columns} FROM order_tasks t WHERE t.basket_id = ${basketId} ORDER BY t.basket_place`
   })
+  const ofStop = SqlSchema.findAll({
+    Request: Schema.Struct({ accounts: Schema.Array(Schema.String), keys: Schema.String }),
+    Result: Row,
+    execute: ({ accounts, keys }) => sql`SELECT ${columns} FROM order_tasks t WHERE t.owner = ${TaskNames.stopOwner}
+      AND t.account_id = ANY(${accounts}::text[]) AND starts_with(t.idempotency_key, ${keys}) ORDER BY t.task_id`
+  })
   const open = SqlSchema.findAll({
     Request: Schema.Struct({ accountId: Schema.String, statuses: Schema.Array(OrderMessage.Status) }),
     Result: Row,
@@ -162,6 +169,9 @@ export const reads = (sql: SqlClient.SqlClient) => {
     byKey: (owner: string, accountId: string, idempotencyKey: string) =>
       Effect.map(byKey({ owner, accountId, idempotencyKey }), (row) => (row._tag === "Some" ? storedOf(row.value) : undefined)),
     ofBasket: (basketId: string) => Effect.map(ofBasket(basketId), (rows) => rows.map(storedOf)),
+    /** The cancellations that a stop made. */
+    ofStop: (accounts: ReadonlyArray<string>, stoppedAtMs: number) =>
+      Effect.map(ofStop({ accounts, keys: TaskNames.stopKeys(stoppedAtMs) }), (rows) => rows.map(storedOf)),
     open: (accountId: string, statuses: ReadonlyArray<Task.Status>) =>
       Effect.map(open({ accountId, statuses }), (rows) => rows.map(storedOf)),
     byTags: (accountId: string, tags: ReadonlyArray<string>) => Effect.map(byTags({ accountId, tags }), (rows) => rows.map(storedOf))

@@ -1,0 +1,94 @@
+import { Clock, Effect, Schedule } from "effect"
+import { isOpen, type Order } from "../../broker/Orders.ts"
+import { Variety } from "../../domain/orders/OrderRequest.ts"
+import { OrderAccounts } from "../../store/orders/OrderAccounts.ts"
+import type { NewTask } from "../../store/orders/OrderRepo.ts"
+import * as TaskNames from "../../store/orders/TaskNames.ts"
+import type * as BookReading from "./BookReading.ts"
+import type * as TaskRun from "./TaskRun.ts"
+
+const lookEvery = "1 second"
+/** While orders are stopped, a reading of the book may be as old as this. */
+const bookAgeMsMax = 5_000
+/** How long a cancellation is tried. */
+const deadlineMs = 600_000
+
+const isVariety = (variety: string): variety is typeof Variety.Type => (Variety.literals as ReadonlyArray<string>).includes(variety)
+
+/** The cancellation of one order by one stop. Its key is the same after a crash, so it is made once. */
+const cancellation = (account: string, order: Order, variety: typeof Variety.Type, stoppedAtMs: number, nowMs: number): NewTask => {
+  const key = `${TaskNames.stopKeys(stoppedAtMs)}${order.order_id}`
+  const request = { kind: "cancel", variety, order_id: order.order_id } as const
+  const hash = TaskNames.hashOf(request)
+  return {
+    owner: TaskNames.stopOwner,
+    accountId: account,
+    idempotencyKey: key,
+    bodyHash: hash,
+    tag: TaskNames.tagOf(account, TaskNames.stopOwner, key),
+    mode: "live",
+    request,
+    termsHash: hash,
+    referencePrice: null,
+    intent: { kind: "cancel", isLimit: false, unknown: "park", deadlineAtMs: nowMs + deadlineMs },
+    strategyId: null,
+    basketId: null,
+    basketPlace: null,
+    retries: null
+  }
+}
+
+/** The open orders of our own tasks. */
+const ownOf = (desk: TaskRun.Desk, open: ReadonlyArray<Order>) =>
+  Effect.map(
+    desk.repo.byTags(
+      desk.account,
+      open.flatMap(({ tag }) => (tag === null ? [] : [tag]))
+    ),
+    (tasks) => open.filter((order) => tasks.some(({ tag }) => tag === order.tag))
+  )
+
+/**
+ * Cancels open orders while the account is stopped. The first reading of the book after a stop cancels all of them. Later readings cancel
+ * only orders of our own tasks, which may appear late; an order that a person places at the broker after the stop is left alone.
+ */
+export const run = (desk: TaskRun.Desk, begin: (taskId: number) => Effect.Effect<void>) =>
+  Effect.gen(function* () {
+    const accounts = yield* OrderAccounts
+    const known = new Set<string>()
+
+    const cancelAll = (orders: ReadonlyArray<Order>, stoppedAtMs: number) =>
+      Effect.gen(function* () {
+        for (const order of orders) {
+          const { order_id, variety } = order
+          if (!isVariety(variety)) {
+            yield* Effect.logError("an open order has a variety that cannot be cancelled here: cancel it at the broker").pipe(
+              Effect.annotateLogs({ order: order_id, variety })
+            )
+            continue
+          }
+          const task = cancellation(desk.account, order, variety, stoppedAtMs, yield* Clock.currentTimeMillis)
+          if (known.has(task.idempotencyKey)) continue
+          const { stored } = yield* desk.repo.submit([task])
+          known.add(task.idempotencyKey)
+          for (const { taskId } of stored) yield* begin(taskId)
+        }
+      })
+    const look = Effect.gen(function* () {
+      const { stop, sweptAt } = yield* accounts.settings(desk.account)
+      if (stop === null) return known.clear()
+      const stoppedAtMs = stop.stoppedAt.getTime()
+      const isSwept = sweptAt !== null && sweptAt.getTime() >= stoppedAtMs
+      if (isSwept && !(yield* desk.repo.hasTasks(desk.account))) return
+      const nowMs = yield* Clock.currentTimeMillis
+      const reading: BookReading.Reading = yield* desk.book.since(isSwept ? nowMs - bookAgeMsMax : nowMs)
+      const open = reading.orders.filter(isOpen)
+      yield* cancelAll(isSwept ? yield* ownOf(desk, open) : open, stoppedAtMs)
+      if (!isSwept) yield* accounts.swept(desk.account, stop.stoppedAt)
+      yield* desk.changed
+    })
+    return yield* look.pipe(
+      Effect.catchAll((error) => Effect.logWarning("open orders not cancelled yet, trying again", String(error))),
+      Effect.repeat(Schedule.spaced(lookEvery))
+    )
+  })

@@ -1,0 +1,15 @@
+import { createHash } from "node:crypto"
+import * as Tag from "../../domain/orders/Tag.ts"
+
+const sha256 = (text: string): Uint8Array => createHash("sha256").update(text).digest()
+
+/** Two users of one account may choose the same key, and each must get an order of its own. */
+export const tagOf = (accountId: string, owner: string, key: string): string => Tag.of(sha256, accountId, JSON.stringify([owner, key]))
+
+/** Equal for equal requests. */
+export const hashOf = (value: unknown): string => createHash("sha256").update(JSON.stringify(value)).digest("hex")
+
+/** The owner of cancellations that a stop makes. */
+export const stopOwner = "kill_switch"
+/** The keys of a stop's cancellations begin with this text, and end with the order's id. */
+export const stopKeys = (stoppedAtMs: number): string => `kill ${stoppedAtMs} `
