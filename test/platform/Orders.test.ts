@@ -213,4 +213,57 @@ describe("orders, end to end", () => {
       }).pipe(Effect.scoped),
     timeoutMs
   )
+
+  it.live(
+    "a basket is sent in its order once, and its first failure stops the rest",
+    () =>
+      Effect.gen(function* () {
+        const { built, running } = yield* live
+        const { account_id, kind: _kind, ...order } = traded(built)
+        const send = (key: string, orders: ReadonlyArray<object>, on_failure = "stop") =>
+          ask(running, "/orders/basket", { method: "POST", headers: { "idempotency-key": key }, body: { account_id, orders, on_failure } })
+        const orders = [1, 2, 3].map((lots) => ({ ...order, quantity: order.quantity * lots }))
+        const tasksOf = (basket: Answer) =>
+          Effect.map(ask(running, "/orders/tasks?account_id=sim1&limit=100"), ({ body }) =>
+            body.tasks
+              .filter((it: { basket_id: string | null }) => it.basket_id === basket.body.basket_id)
+              .toSorted((a: { task_id: string }, b: { task_id: string }) => Number(a.task_id) - Number(b.task_id))
+          )
+        const ended = (basket: Answer) =>
+          eventually("the end of the basket", tasksOf(basket), (tasks) =>
+            tasks.every(({ status }: { status: string }) => ["COMPLETED", "DEAD_LETTER", "CANCELLED"].includes(status))
+          )
+        const basket = yield* send("b", orders)
+        assert.strictEqual(basket.status, 202, JSON.stringify(basket.body))
+        const placed = yield* ended(basket)
+        assert.deepStrictEqual(
+          placed.map(({ status }: { status: string }) => status),
+          ["COMPLETED", "COMPLETED", "COMPLETED"]
+        )
+        const sentAt = placed.map((it: { attempts: ReadonlyArray<{ started_at: string }> }) => it.attempts[0]?.started_at)
+        assert.deepStrictEqual(sentAt, sentAt.toSorted())
+        const again = yield* send("b", orders)
+        assert.deepStrictEqual([again.status, again.body.basket_id, again.body.tasks.length], [200, basket.body.basket_id, 3])
+        assert.strictEqual((yield* send("b", orders.slice(1))).status, 409)
+        assert.strictEqual((yield* send("c", orders, "compensate")).status, 422)
+        const odd = yield* send("c", [order, { ...order, quantity: order.quantity + 1 }])
+        assert.deepStrictEqual([odd.status, odd.body.errors[0].field], [422, "orders.1.lot_size"])
+
+        // The simulator refuses iceberg orders.
+        const iceberg = { ...order, variety: "iceberg", iceberg_legs: 2 }
+        const failing = yield* send("f", [order, iceberg, order])
+        const stopped = yield* ended(failing)
+        assert.deepStrictEqual(
+          stopped.map(({ status, error }: { status: string; error: { type: string } | null }) => [status, error?.type]),
+          [
+            ["COMPLETED", undefined],
+            ["DEAD_LETTER", "InputException"],
+            ["CANCELLED", "basket_stopped"]
+          ]
+        )
+        yield* running.stop
+        assert.lengthOf(yield* ordersOf(built), 4)
+      }).pipe(Effect.scoped),
+    timeoutMs
+  )
 })

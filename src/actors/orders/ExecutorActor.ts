@@ -38,10 +38,11 @@ type Services = Broker | InstrumentRegistry | JetStream | MarketClock | OrderAcc
 const running = (desk: TaskRun.Desk) =>
   Effect.gen(function* () {
     const fibers = yield* FiberMap.make<number>()
-    const begin = (taskId: number) =>
+    const begin = (taskId: number): Effect.Effect<void> =>
       Effect.gen(function* () {
         if ((yield* FiberMap.size(fibers)) >= runningMax) return
-        const run = TaskRun.run(desk, taskId).pipe(
+        const beginNext = Effect.flatMap(desk.repo.nextOfBasket(taskId), (next) => (next === undefined ? Effect.void : begin(next)))
+        const run = Effect.zipRight(TaskRun.run(desk, taskId), beginNext).pipe(
           Effect.catchAllCause((cause) =>
             Effect.logWarning("order task stopped, running it again", cause).pipe(Effect.annotateLogs({ task: taskId }))
           )

@@ -1,5 +1,6 @@
 import { Clock, Effect, Random, Schedule } from "effect"
 import type { Orders } from "../../broker/Orders.ts"
+import * as Basket from "../../domain/orders/Basket.ts"
 import * as Breaker from "../../domain/orders/Breaker.ts"
 import * as OrderDecider from "../../domain/orders/OrderDecider.ts"
 import * as Outcome from "../../domain/orders/Outcome.ts"
@@ -147,11 +148,24 @@ const lookUp = (desk: Desk, stored: OrderRepo.StoredTask, atMs: number) =>
     return OrderDecider.Input.BookRead({ nowMs: yield* now, epoch: desk.lease.epoch, startedAtMs: reading.startedAtMs, orderId })
   })
 
+const stopped = { type: "basket_stopped", message: "an earlier task of the basket ended without its order" }
+
+/** Whether a task that was not sent may be sent now. One of a basket waits for those before it, and is cancelled when one of them failed. */
+const hasTurn = (desk: Desk, stored: OrderRepo.StoredTask) =>
+  Effect.gen(function* () {
+    const { basketId, basketPlace, task } = stored
+    if (basketId === null || task.status !== "PENDING") return true
+    const before = (yield* desk.repo.ofBasket(basketId)).filter((it) => (it.basketPlace ?? 0) < (basketPlace ?? 0))
+    const turn = Basket.turnOf(before.map((it) => it.task.status))
+    if (turn === "stop") yield* advance(desk, stored, OrderDecider.Input.Cancel({ nowMs: yield* now, failure: stopped }))
+    return turn === "send"
+  })
+
 const isDue = ({ task }: OrderRepo.StoredTask, nowMs: number): boolean =>
   (task.status === "PENDING" || task.status === "RETRYING") && (task.dueAtMs === null || task.dueAtMs <= nowMs)
 
 /**
- * Runs one task until it has ended, or somebody else owns it. It begins with the row, so a start and a recovery are the same. A failure of
+ * Runs one task until it has ended, or somebody else owns it, or it has to wait for others of its basket. It begins with the row, so a start and a recovery are the same. A failure of
  * Postgres ends the run; the executor begins it again.
  */
 export const run = (desk: Desk, taskId: number) =>
@@ -159,6 +173,7 @@ export const run = (desk: Desk, taskId: number) =>
     let stored = yield* desk.repo.byId(taskId)
     let input: OrderDecider.Input | undefined
     yield* desk.step("read", taskId)
+    if (stored !== undefined && !(yield* hasTurn(desk, stored))) return
     while (stored !== undefined && desk.lease.isHeld()) {
       const read: OrderRepo.StoredTask = stored
       const decided = input ?? wakeOf(desk)

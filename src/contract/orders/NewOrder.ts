@@ -89,6 +89,25 @@ export const NewModify = Input({
 })
 export const NewCancel = Input({ ...common, kind: Schema.Literal("cancel"), order_id: OrderId })
 
+/** New orders that are sent one after the other. */
+const { account_id, ...ofLeg } = common
+export const basketMax = 20
+export const NewBasket = Input({
+  account_id,
+  orders: Schema.Array(
+    Input({ ...ofLeg, ...terms, kind: withDefault(Schema.Literal("place"), () => "place" as const) }).pipe(Schema.filter(problemOf))
+  ).pipe(
+    Schema.minItems(1, { message: () => "expected at least one" }),
+    Schema.maxItems(basketMax, { message: () => `expected at most ${basketMax}` })
+  ),
+  // An order that undoes another one could fail as well, so nothing is compensated.
+  on_failure: withDefault(
+    Schema.Literal("stop").annotations({ message: () => "expected stop: nothing is compensated" }),
+    () => "stop" as const
+  )
+})
+export type NewBasket = typeof NewBasket.Type
+
 /** A request for one order task. */
 export const NewOrder = Schema.Union(NewPlace, NewModify, NewCancel)
 export type NewOrder = typeof NewOrder.Type

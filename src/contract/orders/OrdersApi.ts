@@ -7,7 +7,7 @@ import { OrderTask, Status } from "../../domain/orders/OrderMessage.ts"
 import { Authentication } from "../shared/Authentication.ts"
 import { digits, Input, Name, pageFields, WholeNumber } from "../shared/Input.ts"
 import * as Problem from "../shared/Problem.ts"
-import { IdempotencyKey, NewOrder } from "./NewOrder.ts"
+import { IdempotencyKey, NewBasket, NewOrder } from "./NewOrder.ts"
 import { OrderTerms } from "./OrderTerms.ts"
 
 /** Orders of one request; Kite's own basket holds as many. */
@@ -42,6 +42,7 @@ const Wait = Input({
 })
 const TaskPath = Input({ id: WholeNumber })
 const listed = { total: Schema.Int, limit: Schema.Int, offset: Schema.Int }
+const Basket = Schema.Struct({ basket_id: Schema.String, tasks: Schema.Array(OrderTask) }).annotations({ identifier: "OrderBasket" })
 const TaskList = Schema.Struct({ tasks: Schema.Array(OrderTask), ...listed })
 
 export class OrdersApi extends HttpApiGroup.make("orders")
@@ -72,6 +73,14 @@ export class OrdersApi extends HttpApiGroup.make("orders")
       .setPayload(NewOrder)
       .addSuccess(OrderTask, { status: 202 })
       .addSuccess(OrderTask, { status: 200 })
+      .addError(Problem.conflict)
+  )
+  .add(
+    HttpApiEndpoint.post("basket", "/basket")
+      .setHeaders(Key)
+      .setPayload(NewBasket)
+      .addSuccess(Basket, { status: 202 })
+      .addSuccess(Basket, { status: 200 })
       .addError(Problem.conflict)
   )
   .add(

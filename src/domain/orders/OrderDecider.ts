@@ -46,8 +46,8 @@ export type Input = Data.TaggedEnum<{
   Fenced: { readonly nowMs: number; readonly epoch: number; readonly attempt: number }
   /** The order book was read, beginning at `startedAtMs`. It shows the task's order, or the change that the task asked for; or not. */
   BookRead: { readonly nowMs: number; readonly epoch: number; readonly startedAtMs: number; readonly orderId: string | null }
-  /** The user cancels the task. */
-  Cancel: { readonly nowMs: number }
+  /** The user cancels the task, or `failure` says why it is not sent. */
+  Cancel: { readonly nowMs: number; readonly failure?: Task.Failure }
 }>
 export const Input = Data.taggedEnum<Input>()
 
@@ -194,8 +194,10 @@ const absent = (policy: Policy, task: Task.Task, { epoch, nowMs, startedAtMs }: 
 }
 
 /** Nothing of a task that is PENDING or RETRYING can be at the broker. */
-const cancel = (task: Task.Task): Step =>
-  task.status === "PENDING" || task.status === "RETRYING" ? to(task, { status: "CANCELLED" }) : unchanged(task)
+const cancel = (task: Task.Task, { failure }: InputOf<"Cancel">): Step =>
+  task.status === "PENDING" || task.status === "RETRYING"
+    ? to(task, { status: "CANCELLED", error: failure ?? task.error })
+    : unchanged(task)
 
 /**
  * The protocol of one task: save, then send, and let the order book decide what no answer decided. Production, the simulator's tests and the
@@ -204,7 +206,7 @@ const cancel = (task: Task.Task): Step =>
 export const decide =
   (policy: Policy) =>
   (task: Task.Task, input: Input): Step => {
-    if (input._tag === "Cancel") return cancel(task)
+    if (input._tag === "Cancel") return cancel(task, input)
     if (input.epoch < task.epoch) return unchanged(task)
     switch (input._tag) {
       case "Wake":

@@ -89,6 +89,15 @@ const makeGate = Effect.gen(function* () {
   return { gate, lastPriceOf } as const
 })
 
+/** A refusal of a basket's order names its place. */
+const placed = (refused: Problem.Invalid, place: number | null): Problem.Invalid =>
+  place === null || refused.errors === undefined
+    ? refused
+    : new Problem.Invalid({
+        detail: refused.detail,
+        errors: refused.errors.map(({ field, message }) => ({ field: `orders.${place}.${field}`, message }))
+      })
+
 /** Accepts requests: checks them by every rule, and makes each a task of its key once. */
 export const make = Effect.gen(function* () {
   const repo = yield* OrderRepo
@@ -151,11 +160,16 @@ export const make = Effect.gen(function* () {
         const [first] = wanted
         const earlierOf = (stored: OrderRepo.StoredTask) =>
           stored.bodyHash === bodyHash
-            ? Effect.succeed({ isNew: false, stored: [stored] as ReadonlyArray<OrderRepo.StoredTask> })
+            ? Effect.map(
+                stored.basketId === null ? Effect.succeed([stored]) : orProblem(repo.ofBasket(stored.basketId)),
+                (tasks: ReadonlyArray<OrderRepo.StoredTask>) => ({ isNew: false, stored: tasks })
+              )
             : Effect.fail(new Problem.Conflict({ detail: "Idempotency key was used for another request" }))
         const earlier = yield* orProblem(repo.byKey(user.id, first.order.account_id, first.key))
         if (earlier !== undefined) return yield* earlierOf(earlier)
-        const tasks = yield* Effect.forEach(wanted, (it) => taskOf(user, it, bodyHash))
+        const tasks = yield* Effect.forEach(wanted, (it) =>
+          Effect.mapError(taskOf(user, it, bodyHash), (error) => (error._tag === "Invalid" ? placed(error, it.basketPlace) : error))
+        )
         const { isNew, stored } = yield* orProblem(repo.submit(tasks))
         const [taken] = stored
         if (!isNew && taken !== undefined) return yield* earlierOf(taken)

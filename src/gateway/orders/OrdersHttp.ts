@@ -2,17 +2,20 @@ import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import { Effect } from "effect"
 import { Api } from "../../contract/Api.ts"
 import * as BasketCharges from "./BasketCharges.ts"
+import * as Baskets from "./Baskets.ts"
 import * as OrderTasks from "./OrderTasks.ts"
 
 export const OrdersHttp = HttpApiBuilder.group(
   Api,
   "orders",
   Effect.fnUntraced(function* (handlers) {
+    const basketOf = yield* Baskets.make
     const chargesOf = yield* BasketCharges.make
     const orders = yield* OrderTasks.make
     return handlers
       .handle("charges", ({ payload }) => chargesOf(payload.account_id, payload.orders))
       .handle("submit", ({ headers, payload, urlParams }) => orders.submit(payload, headers["idempotency-key"], urlParams.wait_ms ?? 0))
+      .handle("basket", ({ headers, payload }) => basketOf(payload, headers["idempotency-key"]))
       .handle("tasks", ({ urlParams }) => orders.tasks(urlParams, urlParams.status))
       .handle("task", ({ path }) => orders.task(path.id))
       .handle("cancelTask", ({ path }) => orders.cancel(path.id))

@@ -149,6 +149,21 @@ export const bodies: Readonly<Record<string, unknown>> = {
     order_type: "MARKET",
     market_protection: "-1"
   },
+  "orders.basket": {
+    account_id: "sim1",
+    orders: [
+      {
+        exchange: "NSE",
+        tradingsymbol: "RELIANCE",
+        transaction_type: "BUY",
+        quantity: 1,
+        product: "CNC",
+        order_type: "MARKET",
+        market_protection: "-1"
+      }
+    ],
+    on_failure: "stop"
+  },
   "orders.charges": {
     account_id: "sim1",
     orders: [

@@ -117,6 +117,10 @@ export const operations: Readonly<Record<string, Text>> = {
     "Place, modify or cancel an order",
     "Makes an order task of the Idempotency-Key, once. 202 while it runs; 200 once it has ended within `wait_ms`, and for a key that was used before with the same body. 409 for a key with another body. 422 names each rule that refuses the order."
   ),
+  "orders.basket": of(
+    "Place orders one after the other",
+    "Makes one task for each order, all or none. Each is sent when the one before it is completed. The first that ends without its order stops the rest, which end as CANCELLED. Orders that were placed stay. 200 for a key that was used before with the same body."
+  ),
   "orders.tasks": of("List order tasks", "Of the accounts that the caller may use, newest first."),
   "orders.task": of("One order task", "With every attempt and what the broker answered."),
   "orders.cancelTask": of("Cancel an order task", "Only before it was sent; 409 afterwards: cancel its order instead."),
@@ -245,6 +249,7 @@ export const fields: Readonly<Record<string, string>> = {
   not_cancelled: "Ids of open orders whose cancellation goes on or failed; see their tasks",
   accounts_unread: "Accounts whose order book was not read yet; their open orders are cancelled once it is",
   cancelled_tasks: "Tasks that were not sent and never will be",
+  on_failure: "`stop`: the first failure stops the rest; nothing is compensated",
   basket_id: "The basket that the task belongs to; null for a single order",
   attempts: "Each request that was made for the task, with what the broker answered",
   at: "When it happened, ISO 8601",

@@ -161,6 +161,17 @@ export class OrderRepo extends Effect.Service<OrderRepo>()("store/orders/OrderRe
       save: (before: OrderRows.StoredTask, task: Task.Task, author: Author) => read("save", save(before, task, author)),
       byId: (taskId: number) => read("byId", isIdentity(taskId) ? reads.byId(taskId) : Effect.succeed(undefined)),
       byKey: (owner: string, accountId: string, key: string) => read("byKey", reads.byKey(owner, accountId, key)),
+      /** The task that may begin because this one of its basket has ended. */
+      nextOfBasket: (taskId: number) =>
+        Effect.map(
+          read(
+            "nextOfBasket",
+            sql<{ readonly id: string }>`SELECT n.task_id AS id FROM order_tasks t
+              JOIN order_tasks n ON n.basket_id = t.basket_id AND n.basket_place = t.basket_place + 1
+              WHERE t.task_id = ${taskId} AND t.status NOT IN ('PENDING', 'RUNNING', 'RETRYING') AND n.status = 'PENDING'`
+          ),
+          ([row]) => (row === undefined ? undefined : Number(row.id))
+        ),
       ofBasket: (basketId: string) => read("ofBasket", reads.ofBasket(basketId)),
       /** The cancellations that a stop of these accounts made. */
       ofStop: (accounts: ReadonlyArray<string>, stoppedAtMs: number) => read("ofStop", reads.ofStop(accounts, stoppedAtMs)),

@@ -157,6 +157,12 @@ describe("an order's task", () => {
     assert.lengthOf(given(limit, wake(0), answered(1, done), book(2, "o1")).outputs, 4)
   })
 
+  it("a cancelled task keeps the reason that it was given, or its last error", () => {
+    const failure = { type: "basket", message: "an earlier task failed" }
+    assert.deepInclude(given(limit, Input.Cancel({ nowMs: 0, failure })).task, { status: "CANCELLED", error: failure })
+    assert.strictEqual(given(limit, Input.Cancel({ nowMs: 0 })).task.error, null)
+  })
+
   it("a new owner settles what the one before may have sent, and the older owner changes nothing", () => {
     const { outputs, task } = given(limit, wake(0), wake(100, 2))
     assert.deepStrictEqual([task.status, task.epoch, task.attempts[0]?.outcome], ["RUNNING", 2, "unknown"])
