@@ -26,6 +26,7 @@ import { InstrumentsHttp } from "./instruments/InstrumentsHttp.ts"
 import { Symbols } from "./instruments/Symbols.ts"
 import { OrderFeed } from "./orders/OrderFeed.ts"
 import { OrdersHttp } from "./orders/OrdersHttp.ts"
+import * as OrdersSocket from "./orders/OrdersSocket.ts"
 import * as AsyncApi from "./serve/AsyncApi.ts"
 import { DocsRoute } from "./serve/Docs.ts"
 import * as ErrorForm from "./serve/ErrorForm.ts"
@@ -77,7 +78,14 @@ const Routes = Layer.mergeAll(
 )
 
 const Sockets = WebSocket.layer(
-  Effect.all([TicksSocket.make, ChainSocket.make, StrategiesSocket.make, IndicatorsSocket.shared, IndicatorsSocket.session])
+  Effect.all([
+    TicksSocket.make,
+    ChainSocket.make,
+    StrategiesSocket.make,
+    IndicatorsSocket.shared,
+    IndicatorsSocket.session,
+    OrdersSocket.make
+  ])
 )
 
 /**

@@ -1,8 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Schema } from "effect"
+import { OrderStreamMessage } from "../../src/contract/sockets/SocketMessages.ts"
 import * as Instrument from "../../src/domain/market/Instrument.ts"
 import { login } from "../simulator/SimulatorWorld.ts"
-import { type Answer, ask, eventually, type Running, start, type World, world } from "./PlatformWorld.ts"
+import { type Answer, ask, eventually, type Running, socket, start, type World, world } from "./PlatformWorld.ts"
 
 /** Times short enough for a test. The horizon still exceeds the answer's time and the delay of a send. */
 const times = {
@@ -263,6 +264,67 @@ describe("orders, end to end", () => {
         )
         yield* running.stop
         assert.lengthOf(yield* ordersOf(built), 4)
+      }).pipe(Effect.scoped),
+    timeoutMs
+  )
+
+  it.live(
+    "/orders/stream sends every change of the caller's accounts once, and continues behind a position, also at a new gateway",
+    () =>
+      Effect.gen(function* () {
+        const { built, running } = yield* live
+        const first = yield* socket(running, "/orders/stream")
+        first.send({ action: "subscribe", account_ids: ["sim1", "nobody"] })
+        yield* eventually(
+          "the subscription",
+          Effect.sync(() => first.received),
+          (all) => all.some(({ type }) => type === "subscribed")
+        )
+        const refused = first.received.find(({ type }) => type === "error")
+        assert.deepStrictEqual([refused.code, refused.account_ids], ["not_found", ["nobody"]])
+        yield* place(running, "s1", traded(built))
+        yield* ask(running, "/accounts/sim1/kill", { method: "POST", body: { reason: "drill" } })
+        const dataOf = (all: ReadonlyArray<{ seq: number; epoch: number; type: string }>) =>
+          all.filter(({ type }) => /^(task|order|alert)$/.test(type))
+        const isKill = ({ data }: { data?: { kind?: string } }) => data?.kind === "killed"
+        const isOrder = ({ type }: { type: string }) => type === "order"
+        yield* eventually(
+          "the order and the stop",
+          Effect.sync(() => first.received),
+          (all) => all.some(isKill) && all.some(isOrder)
+        )
+        const live1 = dataOf(first.received)
+        const statuses = first.received.filter(({ type }) => type === "task").map(({ data }) => data.status)
+        assert.deepStrictEqual(statuses.slice(0, 3), ["PENDING", "RUNNING", "COMPLETED"])
+        for (const message of first.received) Schema.decodeUnknownSync(OrderStreamMessage)(message)
+
+        yield* running.stop
+        const restarted = yield* start(built.config)
+        const [position, ...missed] = live1
+        const since = { epoch: position?.epoch, seq: position?.seq }
+        const again = yield* socket(restarted, "/orders/stream")
+        again.send({ action: "subscribe", account_ids: ["sim1"], since })
+        const seen = yield* eventually(
+          "what was missed",
+          Effect.sync(() => dataOf(again.received)),
+          (all) => all.length >= missed.length
+        )
+        assert.deepStrictEqual(seen.slice(0, missed.length), missed)
+        const other = yield* socket(restarted, "/orders/stream")
+        other.send({ action: "subscribe", account_ids: ["sim1"], since: { epoch: 1, seq: 7 } })
+        const gaps = yield* eventually(
+          "the gap",
+          Effect.sync(() => other.received.filter(({ type }) => type === "gap")),
+          (all) => all.length > 0
+        )
+        assert.deepInclude(gaps[0], { epoch: position?.epoch, from: 1, to: 0 })
+        const stranger = yield* socket(restarted, "/orders/stream", "stranger")
+        stranger.send({ action: "subscribe", account_ids: ["sim1"] })
+        yield* eventually(
+          "the refusal",
+          Effect.sync(() => stranger.received),
+          (all) => all.some(({ code }) => code === "not_found")
+        )
       }).pipe(Effect.scoped),
     timeoutMs
   )

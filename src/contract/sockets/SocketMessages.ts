@@ -1,5 +1,6 @@
 import { Schema } from "effect"
 import { IndicatorValue } from "../../domain/indicators/IndicatorMessage.ts"
+import { OrderTask } from "../../domain/orders/OrderMessage.ts"
 import { Cause } from "../../domain/record/Break.ts"
 import { Mark } from "../../domain/strategy/StrategyMessage.ts"
 import { ChangeFrom, OiCoverage, StrikeRow } from "../chains/ChainsApi.ts"
@@ -180,6 +181,49 @@ export const IndicatorMessage = Schema.Union(
   Pong
 )
 export type IndicatorMessage = typeof IndicatorMessage.Type
+
+const accountsMax = 100
+const AccountIds = Schema.Array(Schema.String).pipe(
+  Schema.minItems(1, { message: () => "expected at least one account" }),
+  Schema.maxItems(accountsMax, { message: () => `at most ${accountsMax} accounts` })
+)
+/** What a client subscribes to on /orders/stream. */
+export const OrdersSubscribe = Schema.Struct({ account_ids: AccountIds, since: Schema.optional(Since) })
+export const OrdersUnsubscribe = Schema.Struct({ account_ids: AccountIds })
+/** /orders/stream. `epoch` and `seq` are those of ORD. An order has the fields of the broker's book. */
+export const OrderStreamMessage = Schema.Union(
+  Schema.Struct({ type: Schema.Literal("task"), data: OrderTask, ...placed }),
+  Schema.Struct({
+    type: Schema.Literal("order"),
+    data: Schema.Struct(
+      { account_id: Schema.String, order_id: Schema.String, status: Schema.String },
+      { key: Schema.String, value: Schema.Unknown }
+    ),
+    ...placed
+  }),
+  Schema.Struct({
+    type: Schema.Literal("alert"),
+    data: Schema.Struct({
+      account_id: Schema.String,
+      kind: Schema.String,
+      message: Schema.String,
+      task_id: Schema.optional(Schema.String)
+    }),
+    ...placed
+  }),
+  Welcome,
+  Schema.Struct({
+    type: answers,
+    account_ids: Schema.Array(Schema.String),
+    total: Schema.Int,
+    epoch: Schema.optional(Schema.Int),
+    seq: Schema.optional(Schema.Int)
+  }),
+  Schema.Struct({ ...refusal, account_ids: Schema.optional(Schema.Array(Schema.String)) }),
+  Schema.Struct(gap),
+  Pong
+)
+export type OrderStreamMessage = typeof OrderStreamMessage.Type
 
 /** The messages of one flush, with `?batch=1`. */
 export const Batch = Schema.Struct({

@@ -1,13 +1,35 @@
-import { Deferred, Effect } from "effect"
+import { Deferred, Effect, Option, Schema } from "effect"
+import * as OrderMessage from "../../domain/orders/OrderMessage.ts"
 import * as Task from "../../domain/orders/Task.ts"
+import { Hub } from "../sockets/Hub.ts"
+import { OrderLog } from "./OrderLog.ts"
 
-type Status = Task.Status
+const encodeTask = Schema.encodeSync(OrderMessage.OrderTask)
+const kindOf = Schema.decodeUnknownOption(Schema.Struct({ kind: Schema.String }))
 
-/** Requests that wait for the end of a task. */
+/** What clients get of an account's event. An alert has the kind of its detail. */
+const messageOf = ({ account_id, detail, kind, message, task_id }: typeof OrderMessage.AccountEvent.Type) => {
+  if (kind === "order" && typeof detail === "object") return { type: "order", data: { account_id, ...detail } }
+  const named = kind === "alert" ? Option.match(kindOf(detail), { onNone: () => kind, onSome: (it) => it.kind }) : kind
+  return { type: "alert", data: { account_id, kind: named, message, ...(task_id === null ? {} : { task_id }) } }
+}
+
+/** Events of orders for the clients of /orders/stream, and for requests that wait for the end of a task. */
 export class OrderFeed extends Effect.Service<OrderFeed>()("gateway/orders/OrderFeed", {
-  sync: () => {
+  effect: Effect.gen(function* () {
+    const hub = yield* Hub
+    const log = new OrderLog()
     const waiters = new Map<string, Set<Deferred.Deferred<void>>>()
+    const topic = (account: string) => `orders ${account}`
+    const publish = (account: string, seq: number, message: object): void => {
+      const text = JSON.stringify({ ...message, epoch: log.epoch, seq })
+      log.add({ account, seq, text })
+      hub.event(topic(account), text)
+    }
     return {
+      topic,
+      log,
+      reached: () => ({ epoch: log.epoch, seq: log.seq }),
       /** Runs `self` with an effect that ends when an event says that the task has ended. */
       withEnd: <A, E, R>(taskId: string, self: (ended: Effect.Effect<void>) => Effect.Effect<A, E, R>) =>
         Effect.acquireUseRelease(
@@ -24,10 +46,13 @@ export class OrderFeed extends Effect.Service<OrderFeed>()("gateway/orders/Order
               if (all?.size === 0) waiters.delete(taskId)
             })
         ),
-      changed: (taskId: string, status: Status): void => {
-        if (!Task.hasEnded({ status })) return
-        for (const deferred of waiters.get(taskId) ?? []) Deferred.unsafeDone(deferred, Effect.void)
-      }
+      /** `seq` is the event's sequence in ORD. */
+      task: (task: OrderMessage.OrderTask, seq: number): void => {
+        publish(task.account_id, seq, { type: "task", data: encodeTask(task) })
+        if (!Task.hasEnded(task)) return
+        for (const deferred of waiters.get(task.task_id) ?? []) Deferred.unsafeDone(deferred, Effect.void)
+      },
+      account: (event: typeof OrderMessage.AccountEvent.Type, seq: number): void => publish(event.account_id, seq, messageOf(event))
     } as const
-  }
+  })
 }) {}
