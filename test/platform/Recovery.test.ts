@@ -76,7 +76,9 @@ describe("recovery", () => {
     "across a restart of the gateway a client gets every tick of its tokens once, and the current chain",
     () =>
       Effect.gen(function* () {
-        const { config, nats } = yield* world({ mode: "synthetic", rate: 20, strikesEachSide: 6 })
+        // The clients run in this process. On a busy machine they read slowly, which is not what is shown here.
+        const patient = { WS_SOFT_BYTES: "100000000", WS_HARD_BYTES: "200000000" }
+        const { config, nats } = yield* world({ mode: "synthetic", rate: 5, strikesEachSide: 6 }, patient)
         yield* role({ ...config, SEED_USER: "demo" }, ["actors"])
         const before = yield* gateway(config)
         const { body: page } = yield* eventually(
@@ -142,7 +144,7 @@ describe("recovery", () => {
         const isWhole = ({ place }: { readonly place: string }) => Number.parseInt(place, 10) > from && Number.parseInt(place, 10) < to
         const wanted = new Set(tokens)
         const stored = (yield* recorded(nc, from, to)).filter((one) => wanted.has(one.token) && isWhole(one))
-        assert.isAbove(stored.length, 3_000)
+        assert.isAbove(stored.length, 2_000)
         assert.deepStrictEqual(got.filter(isWhole), stored)
         assert.isEmpty([...again.received, ...chains.received].filter(({ type }) => type === "gap" || type === "error"))
 
