@@ -39,7 +39,11 @@ export const isOpen = ({ status }: Order): boolean => !ended.has(status)
 
 const readOrders = KiteClient.json(Schema.Array(Order))
 const readPlaced = KiteClient.json(Schema.Struct({ order_id: Schema.String }))
-const readPositions = KiteClient.json(Schema.Struct({ net: Schema.Array(Schema.Struct({ pnl: Schema.Number })) }))
+const readPositions = KiteClient.json(
+  Schema.Struct({
+    net: Schema.Array(Schema.Struct({ exchange: Schema.String, tradingsymbol: Schema.String, quantity: Schema.Number, pnl: Schema.Number }))
+  })
+)
 
 /** The agents of an orders client, closed with the scope. */
 export const agents = Effect.acquireRelease(
@@ -147,6 +151,15 @@ export const make = (session: KiteSession, client: KiteClient.KiteClient) => {
       get("positions", (kite) => kite.getPositions(), readPositions),
       ({ net }) => net.reduce((sum, { pnl }) => sum.plus(Money.ofNumber(pnl)), Money.zero)
     ),
+    /** The net quantity of an instrument over all products. */
+    position: (exchange: string, tradingsymbol: string) =>
+      Effect.map(
+        get("positions", (kite) => kite.getPositions(), readPositions),
+        ({ net }) =>
+          net
+            .filter((it) => it.exchange === exchange && it.tradingsymbol === tradingsymbol)
+            .reduce((sum, { quantity }) => sum + quantity, 0)
+      ),
     /** Signs in again after the broker refused the token. */
     renew: Effect.flatMap(session.token, session.renew)
   } as const

@@ -328,4 +328,37 @@ describe("orders, end to end", () => {
       }).pipe(Effect.scoped),
     timeoutMs
   )
+
+  it.live(
+    "an order that could exceed the limit of lots is not sent, by the broker's positions and open orders",
+    () =>
+      Effect.gen(function* () {
+        const { built, running } = yield* live
+        const order = traded(built)
+        const limits = {
+          max_order_value: null,
+          max_position_lots: 1,
+          max_daily_loss: null,
+          max_orders_per_day: null,
+          price_band_percent: null,
+          duplicate_window_s: null
+        }
+        const set = yield* ask(running, "/accounts/sim1/limits", { method: "PUT", body: limits })
+        assert.strictEqual(set.body.max_position_lots, 1, JSON.stringify(set.body))
+        const sent = yield* Effect.forEach([{ ...order, quantity: order.quantity * 2 }, order, order], (it, at) =>
+          place(running, `lots ${at}`, it)
+        )
+        assert.deepStrictEqual(
+          sent.map(({ body }) => [body.status, body.error?.type]),
+          [
+            ["DEAD_LETTER", "position_limit"],
+            ["COMPLETED", undefined],
+            ["DEAD_LETTER", "position_limit"]
+          ]
+        )
+        yield* running.stop
+        assert.lengthOf(yield* ordersOf(built), 1)
+      }).pipe(Effect.scoped),
+    timeoutMs
+  )
 })

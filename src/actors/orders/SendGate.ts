@@ -1,5 +1,5 @@
 import { Clock, Effect } from "effect"
-import type { Orders } from "../../broker/Orders.ts"
+import { isOpen, type Orders } from "../../broker/Orders.ts"
 import * as IndiaTime from "../../domain/IndiaTime.ts"
 import type * as Instrument from "../../domain/market/Instrument.ts"
 import * as TaskGate from "../../domain/orders/TaskGate.ts"
@@ -37,6 +37,14 @@ export const make = (orders: Orders) =>
         return { second: others(sent.second), minute: others(sent.minute), day: others(sent.day) }
       })
 
+    /** The book is read before the positions: an order that fills in between counts twice, and none is missed. */
+    const exposureOf = ({ exchange, tradingsymbol }: Instrument.Instrument) =>
+      Effect.gen(function* () {
+        const book = (yield* orders.book).filter((it) => it.exchange === exchange && it.tradingsymbol === tradingsymbol && isOpen(it))
+        const pending = (side: string) => book.reduce((sum, it) => sum + (it.transaction_type === side ? it.pending_quantity : 0), 0)
+        return { net: yield* orders.position(exchange, tradingsymbol), openBuy: pending("BUY"), openSell: pending("SELL") }
+      })
+
     return (stored: OrderRepo.StoredTask) =>
       Effect.gen(function* () {
         const { accountId, basketId, referencePrice, request, taskId, termsHash } = stored
@@ -54,6 +62,10 @@ export const make = (orders: Orders) =>
           stopped: stop?.reason ?? null,
           // A figure that the broker does not give counts as unknown, and the gate refuses then.
           dayProfit: limits.maxDailyLoss === null ? null : yield* Effect.orElseSucceed(orders.dayProfit, () => null),
+          exposure:
+            limits.maxPositionLots === null || instrument === undefined
+              ? null
+              : yield* Effect.orElseSucceed(exposureOf(instrument), () => null),
           // Ages are by the clock of the database's rows, and the gate's time is the market's.
           sameTermsAtMs: sameMs === null ? null : marketClock.unsafeNow() - (stored.createdAt.getTime() - sameMs),
           sent: yield* sentBefore(accountId),

@@ -20,6 +20,7 @@ const Seconds = Schema.JsonNumber.pipe(
 const Limits = Schema.Struct({
   account_id: Schema.String,
   max_order_value: Schema.NullOr(Money),
+  max_position_lots: Schema.NullOr(Schema.Int),
   max_daily_loss: Schema.NullOr(Money),
   max_orders_per_day: Schema.NullOr(Schema.Int),
   price_band_percent: Schema.NullOr(Money),
@@ -53,6 +54,7 @@ export class AccountsApi extends HttpApiGroup.make("accounts")
       .setPayload(
         Input({
           max_order_value: Schema.NullOr(Above),
+          max_position_lots: Schema.NullOr(Count),
           max_daily_loss: Schema.NullOr(Above),
           max_orders_per_day: Schema.NullOr(Count),
           price_band_percent: Schema.NullOr(Above),

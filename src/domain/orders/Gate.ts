@@ -20,6 +20,7 @@ export type Rule =
   | "price_band"
   | "market_protection"
   | "max_value"
+  | "position_limit"
   | "loss_limit"
   | "duplicate"
   | "rate_limit"
@@ -45,6 +46,7 @@ export interface Order {
 /** An account's limits; null: no limit. */
 export interface Limits {
   readonly maxOrderValue: Money.Decimal | null
+  readonly maxPositionLots: number | null
   readonly maxDailyLoss: Money.Decimal | null
   readonly maxOrdersPerDay: number | null
   readonly priceBandPercent: Money.Decimal | null
@@ -64,6 +66,8 @@ export interface Situation {
   readonly killed: string | null
   /** Today's profit of the account; negative for a loss. Null: unknown. */
   readonly dayProfit: Money.Decimal | null
+  /** What the account holds of the instrument, short below zero, and its open orders, by the broker's figures. Null: unknown. */
+  readonly exposure: { readonly net: number; readonly openBuy: number; readonly openSell: number } | null
   /** When the account last sent an order of the same terms; null: never. */
   readonly sameTermsAtMs: number | null
   /** Orders that all instances sent for the account in the last second, the last minute, and today. */
@@ -151,6 +155,15 @@ const maxValue: Check = (order, { atMs, instrument, lastPrice, limits: { maxOrde
   })
 }
 
+/** The position if this order and all open ones of its side are filled. An order that only lowers a position passes. */
+const positionLimit: Check = ({ quantity, side }, { exposure, instrument, limits: { maxPositionLots } }) => {
+  if (maxPositionLots === null) return null
+  if (exposure === null) return "the position is not known, so it cannot be compared with its limit"
+  const { net, openBuy, openSell } = exposure
+  const filled = side === "BUY" ? net + openBuy + quantity : openSell + quantity - net
+  return filled <= maxPositionLots * instrument.lotSize ? null : `the position could exceed its limit, ${maxPositionLots} lots`
+}
+
 const lossLimit: Check = (_order, { dayProfit, limits: { maxDailyLoss } }) => {
   if (maxDailyLoss === null) return null
   if (dayProfit === null) return "today's profit is not known, so the loss cannot be compared with its limit"
@@ -187,6 +200,7 @@ const checks: ReadonlyArray<readonly [Rule, Check]> = [
   ["price_band", priceBand],
   ["market_protection", marketProtection],
   ["max_value", maxValue],
+  ["position_limit", positionLimit],
   ["loss_limit", lossLimit],
   ["duplicate", duplicate],
   ["rate_limit", rateLimit]

@@ -18,6 +18,7 @@ export interface Facts {
   /** Why orders are stopped; null: they are not. */
   readonly stopped: string | null
   readonly dayProfit: Money.Decimal | null
+  readonly exposure: Gate.Situation["exposure"]
   readonly sameTermsAtMs: number | null
   readonly sent: Gate.Situation["sent"]
   /** How often the order of a modification was modified before. */
@@ -46,6 +47,7 @@ export const refusals = (request: OrderRequest.OrderRequest, facts: Facts): Read
     limits: facts.limits,
     killed: facts.stopped,
     dayProfit: facts.dayProfit,
+    exposure: facts.exposure,
     sameTermsAtMs: facts.sameTermsAtMs,
     sent: facts.sent
   })

@@ -14,6 +14,7 @@ type Limits = Effect.Effect.Success<ReturnType<OrderAccounts["settings"]>>["limi
 const limitsView = (account_id: string, it: Limits) => ({
   account_id,
   max_order_value: it.maxOrderValue,
+  max_position_lots: it.maxPositionLots,
   max_daily_loss: it.maxDailyLoss,
   max_orders_per_day: it.maxOrdersPerDay,
   price_band_percent: it.priceBandPercent,
@@ -107,7 +108,7 @@ export const AccountsHttp = HttpApiBuilder.group(
           const user = yield* rights.userOfPath(id)
           const limits: Limits = {
             maxOrderValue: payload.max_order_value,
-            maxPositionLots: null,
+            maxPositionLots: payload.max_position_lots,
             maxDailyLoss: payload.max_daily_loss,
             maxOrdersPerDay: payload.max_orders_per_day,
             priceBandPercent: payload.price_band_percent,

@@ -70,10 +70,11 @@ const makeGate = Effect.gen(function* () {
           instrument !== undefined &&
           registry.ofUnderlying(instrument.exchange, instrument.tradingsymbol).some(({ expiry }) => expiry !== null),
         lastPrice: lastPriceOf(request),
-        // The executor asks the broker for the day's profit right before it sends.
-        limits: { ...limits, maxDailyLoss: null },
+        // The executor asks the broker for the day's profit and the position right before it sends.
+        limits: { ...limits, maxDailyLoss: null, maxPositionLots: null },
         stopped: stop?.reason ?? null,
         dayProfit: null,
+        exposure: null,
         sameTermsAtMs: sameMs === null ? null : marketClock.unsafeNow() - (nowMs - sameMs),
         // The executor waits for the limits of a second and a minute. Only the day's limit refuses.
         sent: { second: 0, minute: 0, day },

@@ -128,6 +128,7 @@ export const bodies: Readonly<Record<string, unknown>> = {
   },
   "accounts.setLimits": {
     max_order_value: "500000",
+    max_position_lots: 50,
     max_daily_loss: "10000",
     max_orders_per_day: 100,
     price_band_percent: "5",

@@ -249,6 +249,7 @@ export const fields: Readonly<Record<string, string>> = {
   not_cancelled: "Ids of open orders whose cancellation goes on or failed; see their tasks",
   accounts_unread: "Accounts whose order book was not read yet; their open orders are cancelled once it is",
   cancelled_tasks: "Tasks that were not sent and never will be",
+  max_position_lots: "The largest position of one instrument with its open orders, in lots; null: no limit",
   on_failure: "`stop`: the first failure stops the rest; nothing is compensated",
   basket_id: "The basket that the task belongs to; null for a single order",
   attempts: "Each request that was made for the task, with what the broker answered",

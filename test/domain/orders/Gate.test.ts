@@ -25,6 +25,7 @@ const order: Gate.Order = {
 const market: Partial<Gate.Order> = { orderType: "MARKET", price: null, marketProtection: money("-1") }
 const noLimits: Gate.Limits = {
   maxOrderValue: null,
+  maxPositionLots: null,
   maxDailyLoss: null,
   maxOrdersPerDay: null,
   priceBandPercent: null,
@@ -39,6 +40,7 @@ const situation: Gate.Situation = {
   limits: noLimits,
   killed: null,
   dayProfit: null,
+  exposure: null,
   sameTermsAtMs: null,
   sent: { second: 0, minute: 0, day: 0 }
 }
@@ -102,6 +104,26 @@ describe("the gate", () => {
     assert.isNull(Gate.slices(situation, 17_615))
     assert.isNull(Gate.slices({ ...situation, instrument: { ...option, lotSize: 2_000 } }, 4_000))
     assert.deepStrictEqual(Gate.slices({ ...situation, instrument: share }, 1_000_000), [1_000_000])
+  })
+
+  it("position_limit counts the position and the open orders of the side, and lets a position be lowered", () => {
+    const lot = option.lotSize
+    const holding = (net: number, openBuy = 0, openSell = 0) => ({
+      ...limited({ maxPositionLots: 2 }),
+      exposure: { net: net * lot, openBuy: openBuy * lot, openSell: openSell * lot }
+    })
+    const one = (side: Gate.Order["side"], now: Partial<Gate.Situation>) => rules({ side, quantity: lot }, now)
+    assert.deepStrictEqual(
+      [one("BUY", holding(1)), one("BUY", holding(2)), one("BUY", holding(1, 1))],
+      [[], ["position_limit"], ["position_limit"]]
+    )
+    assert.deepStrictEqual(
+      [one("SELL", holding(-1)), one("SELL", holding(-2)), one("SELL", holding(-1, 0, 1))],
+      [[], ["position_limit"], ["position_limit"]]
+    )
+    assert.deepStrictEqual([one("SELL", holding(9)), one("BUY", holding(-9))], [[], []])
+    assert.deepStrictEqual(messages({ quantity: lot }, holding(2)), ["the position could exceed its limit, 2 lots"])
+    assert.deepStrictEqual(rules({}, limited({ maxPositionLots: 2 })), ["position_limit"])
   })
 
   it("price_band and max_value compare with the account's limits, and refuse what they cannot compare", () => {

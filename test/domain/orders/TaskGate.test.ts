@@ -23,7 +23,14 @@ const cancel = { kind: "cancel", variety: "regular", order_id: "1" } as const
 const modify = { ...cancel, kind: "modify", quantity: 130 } as const
 
 const request = Schema.decodeUnknownSync(OrderRequest.OrderRequest)
-const nothing = { maxOrderValue: null, maxDailyLoss: null, maxOrdersPerDay: null, priceBandPercent: null, duplicateWindowMs: null }
+const nothing = {
+  maxOrderValue: null,
+  maxPositionLots: null,
+  maxDailyLoss: null,
+  maxOrdersPerDay: null,
+  priceBandPercent: null,
+  duplicateWindowMs: null
+}
 const facts: TaskGate.Facts = {
   rules: shipped,
   atMs: Date.parse("2026-08-18T11:00:00+05:30"),
@@ -34,6 +41,7 @@ const facts: TaskGate.Facts = {
   limits: nothing,
   stopped: null,
   dayProfit: null,
+  exposure: null,
   sameTermsAtMs: null,
   sent: { second: 0, minute: 0, day: 0 },
   modifications: 0
