@@ -1,12 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect } from "effect"
-import type { NatsConnection } from "nats"
 import type { Bars } from "../../src/domain/market/Bar.ts"
 import type { Lives } from "../../src/domain/record/Lives.ts"
 import { stillAfterSeconds } from "../../src/gateway/service/Stillness.ts"
 import * as DaysMarket from "../../src/simulator/days/DaysMarket.ts"
 import type * as Simulator from "../../src/simulator/Simulator.ts"
-import { ask, eventually, natsClient, type Running, start, world } from "./PlatformWorld.ts"
+import { ask, eventually, natsClient, type Running, readAll, start, world } from "./PlatformWorld.ts"
 
 /**
  * An expiry that a holiday shifts, a Muhurat hour, a holiday with an evening of commodities, a monthly expiry, another with a change of lot
@@ -128,19 +127,6 @@ const isNear = (found: Numbers, model: Record<keyof typeof tolerance, number>): 
   (Object.keys(tolerance) as ReadonlyArray<keyof typeof tolerance>).every(
     (name) => found[name] !== null && Math.abs(found[name] - model[name]) <= tolerance[name]
   )
-
-const readAll = <A>(nc: NatsConnection, stream: string, filter: string): Effect.Effect<ReadonlyArray<A>> =>
-  Effect.promise(async () => {
-    const consumer = await nc.jetstream().consumers.get(stream, { filterSubjects: [filter] })
-    const found: Array<A> = []
-    for (let left = (await consumer.info()).num_pending; left > 0; ) {
-      for await (const message of await consumer.fetch({ max_messages: Math.min(left, 2_000), expires: 5_000 })) {
-        found.push(message.json())
-        left--
-      }
-    }
-    return found
-  })
 
 /** Closed minutes by instrument and start. */
 const closedMinutes = (all: ReadonlyArray<Bars>) =>

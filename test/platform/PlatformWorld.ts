@@ -182,6 +182,20 @@ export const natsClient = (nats: NatsServer, role: "reader" | "operator" | "engi
     (nc: NatsConnection) => Effect.promise(() => nc.close())
   )
 
+/** The JSON bodies of a stream's messages, oldest first. */
+export const readAll = <A>(nc: NatsConnection, stream: string, filter: string): Effect.Effect<ReadonlyArray<A>> =>
+  Effect.promise(async () => {
+    const consumer = await nc.jetstream().consumers.get(stream, { filterSubjects: [filter] })
+    const found: Array<A> = []
+    for (let left = (await consumer.info()).num_pending; left > 0; ) {
+      for await (const message of await consumer.fetch({ max_messages: Math.min(left, 2_000), expires: 5_000 })) {
+        found.push(message.json())
+        left--
+      }
+    }
+    return found
+  })
+
 export interface Socket {
   // biome-ignore lint/suspicious/noExplicitAny: what a server sends is looked at, not typed
   readonly received: ReadonlyArray<any>

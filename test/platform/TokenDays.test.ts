@@ -4,11 +4,10 @@ import { join } from "node:path"
 import { promisify } from "node:util"
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect } from "effect"
-import type { NatsConnection } from "nats"
 import type { Bars } from "../../src/domain/market/Bar.ts"
 import type { SessionStatus } from "../../src/domain/market/TickerStatus.ts"
 import * as DaysMarket from "../../src/simulator/days/DaysMarket.ts"
-import { ask, eventually, natsClient, start, world } from "./PlatformWorld.ts"
+import { ask, eventually, natsClient, readAll, start, world } from "./PlatformWorld.ts"
 
 const days = ["2026-08-03", "2026-08-04", "2026-08-05", "2026-08-06"] as const
 /** On this day the person of sim2 signs in two hours after trading began. */
@@ -32,19 +31,6 @@ interface Break {
   readonly from: string
   readonly to: string | null
 }
-
-const messages = <A>(nc: NatsConnection, stream: string, filter: string): Effect.Effect<ReadonlyArray<A>> =>
-  Effect.promise(async () => {
-    const consumer = await nc.jetstream().consumers.get(stream, { filterSubjects: [filter] })
-    const found: Array<A> = []
-    for (let left = (await consumer.info()).num_pending; left > 0; ) {
-      for await (const message of await consumer.fetch({ max_messages: Math.min(left, 2_000), expires: 5_000 })) {
-        found.push(message.json())
-        left--
-      }
-    }
-    return found
-  })
 
 /** A person signs in at the simulator's login page, and `npm run login` stores the session. */
 const signIn = (file: string, account: AccountId) =>
@@ -159,7 +145,7 @@ describe("simulated days of two accounts whose tokens die each morning", () => {
         const bars = yield* eventually(
           "the last minute of both",
           Effect.map(
-            messages<Bars>(nc, "MD_BARS", "md.bar.1m.>"),
+            readAll<Bars>(nc, "MD_BARS", "md.bar.1m.>"),
             (all) =>
               new Map<string, string>(
                 all.flatMap(({ tradingsymbol, bars }) =>
@@ -174,7 +160,7 @@ describe("simulated days of two accounts whose tokens die each morning", () => {
           ),
           (found) => accountIds.every((account) => found.has(lastMinute(account)))
         )
-        const breaks = yield* messages<Break>(nc, "MD_FRAMES", "md.break.>")
+        const breaks = yield* readAll<Break>(nc, "MD_FRAMES", "md.break.>")
         const isBroken = (account: AccountId, atMs: number) =>
           breaks.some(
             (one) => one.account === account && one.to !== null && Date.parse(one.from) < atMs + minuteMs && Date.parse(one.to) >= atMs

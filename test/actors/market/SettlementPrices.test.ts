@@ -1,19 +1,16 @@
 import { assert, describe, it } from "@effect/vitest"
-import { ConfigProvider, Deferred, Effect, Either, Layer, Logger, Option } from "effect"
+import { ConfigProvider, Deferred, Effect, Layer, Logger } from "effect"
 import * as SettlementPrices from "../../../src/actors/market/SettlementPrices.ts"
-import { Accounts } from "../../../src/broker/Accounts.ts"
-import { Broker } from "../../../src/broker/Broker.ts"
 import * as Money from "../../../src/domain/Money.ts"
 import * as Instrument from "../../../src/domain/market/Instrument.ts"
 import { InstrumentRegistry } from "../../../src/store/InstrumentRegistry.ts"
 import { InstrumentRepo } from "../../../src/store/InstrumentRepo.ts"
 import { SettlementRepo } from "../../../src/store/SettlementRepo.ts"
 import { JetStream } from "../../../src/streams/JetStream.ts"
-import { MarketClock } from "../../../src/streams/MarketClock.ts"
-import { RuleBook } from "../../../src/streams/RuleBook.ts"
 import { anInstrument } from "../../domain/market/AnInstrument.ts"
 import { started } from "../../store/Stores.ts"
 import { freshDatabase, natsServer } from "../../TestBackends.ts"
+import * as BrokerStub from "./BrokerStub.ts"
 
 const expiry = "2026-08-25"
 const option = (token: number, strike: number, type: "CE" | "PE") =>
@@ -65,29 +62,7 @@ const within = <A, E, R>(program: (handles: Handles) => Effect.Effect<A, E, R>) 
         for (const one of both) yield* Deferred.await(one)
       })
     const config = { NATS_URL: nats.url, NATS_ENGINE_PASSWORD: nats.passwords.engine, DATABASE_URL: databaseUrl }
-    const accounts = Accounts.make({ all: () => [], ids: () => ["a1"] as never, byId: () => Option.none() as never, problem: () => null })
-    const broker = Broker.make({
-      session: () => undefined as never,
-      untilChanged: () => undefined as never,
-      any: (ask) => ask(rest as never),
-      rest: () => Either.right(rest as never),
-      orders: () => undefined as never,
-      pool: () => undefined as never
-    })
-    const clock = MarketClock.make({
-      mode: "feed",
-      hasBegun: () => true,
-      now: Effect.sync(() => nowMs),
-      unsafeNow: () => nowMs,
-      observe: () => {},
-      onAdvance: () => Effect.succeed(new Set() as never)
-    })
-    const live = Layer.mergeAll(
-      Layer.succeed(Accounts, accounts),
-      Layer.succeed(Broker, broker),
-      Layer.succeed(MarketClock, clock),
-      RuleBook.Default
-    ).pipe(
+    const live = BrokerStub.layer(rest, () => nowMs).pipe(
       Layer.provideMerge(JetStream.layer("engine")),
       Layer.provideMerge(started(databaseUrl, config)),
       Layer.provide(Logger.remove(Logger.defaultLogger)),

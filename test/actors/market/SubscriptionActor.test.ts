@@ -1,8 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { ConfigProvider, Effect, Either, Layer, Logger, Option } from "effect"
+import { ConfigProvider, Effect, Layer, Logger, Option } from "effect"
 import * as SubscriptionActor from "../../../src/actors/market/SubscriptionActor.ts"
-import { Accounts } from "../../../src/broker/Accounts.ts"
-import { Broker } from "../../../src/broker/Broker.ts"
 import * as Money from "../../../src/domain/Money.ts"
 import * as Instrument from "../../../src/domain/market/Instrument.ts"
 import { InstrumentRegistry } from "../../../src/store/InstrumentRegistry.ts"
@@ -10,13 +8,12 @@ import { StrategyRepo } from "../../../src/store/StrategyRepo.ts"
 import { SubscriptionRepo } from "../../../src/store/SubscriptionRepo.ts"
 import { WindowRepo } from "../../../src/store/WindowRepo.ts"
 import { JetStream } from "../../../src/streams/JetStream.ts"
-import { MarketClock } from "../../../src/streams/MarketClock.ts"
-import { RuleBook } from "../../../src/streams/RuleBook.ts"
 import * as Streams from "../../../src/streams/Streams.ts"
 import * as Subjects from "../../../src/streams/Subjects.ts"
 import { anInstrument } from "../../domain/market/AnInstrument.ts"
 import { started } from "../../store/Stores.ts"
 import { freshDatabase, natsServer } from "../../TestBackends.ts"
+import * as BrokerStub from "./BrokerStub.ts"
 
 const expiries = ["2026-08-25", "2026-09-01", "2026-09-08"]
 const strikes = Array.from({ length: 11 }, (_, at) => 24_000 + at * 100)
@@ -45,31 +42,9 @@ const within = <A, E, R>(program: (setMarket: (ist: string) => void) => Effect.E
     const databaseUrl = yield* freshDatabase
     let nowMs = Date.parse("2026-08-24T10:00:00+05:30")
     const config = { NATS_URL: nats.url, NATS_ENGINE_PASSWORD: nats.passwords.engine, DATABASE_URL: databaseUrl }
-    const accounts = Accounts.make({ all: () => [], ids: () => ["a1"] as never, byId: () => Option.none() as never, problem: () => null })
     const quoted = { instrument_token: spotToken as never, last_price: 24_490 }
     const rest = { ltp: (keys: ReadonlyArray<string>) => Effect.succeed(Object.fromEntries(keys.map((key) => [key, quoted]))) }
-    const broker = Broker.make({
-      session: () => undefined as never,
-      untilChanged: () => undefined as never,
-      any: (ask) => ask(rest as never),
-      rest: () => Either.right(rest as never),
-      orders: () => undefined as never,
-      pool: () => undefined as never
-    })
-    const clock = MarketClock.make({
-      mode: "feed",
-      hasBegun: () => true,
-      now: Effect.sync(() => nowMs),
-      unsafeNow: () => nowMs,
-      observe: () => {},
-      onAdvance: () => Effect.succeed(new Set() as never)
-    })
-    const live = Layer.mergeAll(
-      Layer.succeed(Accounts, accounts),
-      Layer.succeed(Broker, broker),
-      Layer.succeed(MarketClock, clock),
-      RuleBook.Default
-    ).pipe(
+    const live = BrokerStub.layer(rest, () => nowMs).pipe(
       Layer.provideMerge(Streams.layer),
       Layer.provideMerge(JetStream.layer("engine")),
       Layer.provideMerge(started(databaseUrl, config)),

@@ -1,0 +1,38 @@
+/** Stands for the broker, its accounts and the market's time in tests of the actors that ask them. */
+import { Effect, Either, Layer, Option } from "effect"
+import { Accounts } from "../../../src/broker/Accounts.ts"
+import { Broker } from "../../../src/broker/Broker.ts"
+import { MarketClock } from "../../../src/streams/MarketClock.ts"
+import { RuleBook } from "../../../src/streams/RuleBook.ts"
+
+/** One account whose REST interface is `rest`, at the market time that `nowMs` gives. */
+export const layer = (rest: object, nowMs: () => number) =>
+  Layer.mergeAll(
+    Layer.succeed(
+      Accounts,
+      Accounts.make({ all: () => [], ids: () => ["a1"] as never, byId: () => Option.none() as never, problem: () => null })
+    ),
+    Layer.succeed(
+      Broker,
+      Broker.make({
+        session: () => undefined as never,
+        untilChanged: () => undefined as never,
+        any: (ask) => ask(rest as never),
+        rest: () => Either.right(rest as never),
+        orders: () => undefined as never,
+        pool: () => undefined as never
+      })
+    ),
+    Layer.succeed(
+      MarketClock,
+      MarketClock.make({
+        mode: "feed",
+        hasBegun: () => true,
+        now: Effect.sync(nowMs),
+        unsafeNow: nowMs,
+        observe: () => {},
+        onAdvance: () => Effect.succeed(new Set() as never)
+      })
+    ),
+    RuleBook.Default
+  )
