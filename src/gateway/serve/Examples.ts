@@ -67,6 +67,7 @@ export const ofOperation: Readonly<Record<string, Readonly<Record<string, unknow
   "calendar.holidays": { from: "2026-01-01", to: "2026-12-31" },
   "instruments.foEnabled": { exchange: "NFO" },
   // Days between now and the legs' expiry: no written one stays right.
+  "orders.basket": { "idempotency-key": "basket-1" },
   "orders.tasks": { status: "COMPLETED" },
   "positions.payoff": { date: undefined },
   "positions.scenario": { dates: undefined },
