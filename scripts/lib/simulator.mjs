@@ -48,16 +48,16 @@ const ownAccounts = (file, count) => {
 /**
  * Writes two files. The platform reads `file`; the simulator reads `simulatorFile`, which has one account more: `spare`, for a person.
  * As at Kite, a login ends the session that the same account had, so a person who used one of the platform's would stop its ticks.
- * Our accounts keep their keys from start to start, and `count` says how many the platform gets. Of a file given by ACCOUNTS_FILE a copy
+ * Our accounts keep their keys from start to start, and `count` says how many the platform gets. `owners` may trade with them. Of a file given by ACCOUNTS_FILE a copy
  * is made, in which accounts without a `root` get the simulator's.
  */
-export const writeAccounts = (data, port, { given, count } = {}) => {
+export const writeAccounts = (data, port, { given, count, owners = [] } = {}) => {
   const file = join(folder(data), given ? "accounts.given.json" : "accounts.json")
   const simulatorFile = join(data, "accounts.simulator.json")
   const at = { root: `http://127.0.0.1:${port}`, ws_root: `ws://127.0.0.1:${port}` }
   const accounts = given
     ? parseAccounts(given).map((account) => (account.root === undefined ? { ...account, ...at } : account))
-    : ownAccounts(file, count).map((account) => ({ ...account, ...at }))
+    : ownAccounts(file, count).map((account) => ({ ...account, ...at, owners }))
   const before = readOr(simulatorFile, "") === "" ? [] : parseAccounts(simulatorFile)
   const spare = { ...(before.find((one) => one.account_id === "spare") ?? invent("spare", "SPARE1")), ...at }
   const write = (to, list) => writeFileSync(to, `${JSON.stringify(list, null, 2)}\n`, { mode: 0o600 })
@@ -93,7 +93,7 @@ export const simulatorEnv = ({ port, accountsFile, market }) => {
 }
 
 /** Starts the simulator's process and waits until it answers. It uses the port of the last start if that is free. */
-export const startSimulator = async (data, market) => {
+export const startSimulator = async (data, market, user) => {
   const pidFile = join(folder(data), "simulator.pid")
   const portFile = join(data, "simulator.port")
   let accounts
@@ -102,7 +102,7 @@ export const startSimulator = async (data, market) => {
     return bring(
       "The simulator",
       (port) => {
-        accounts = writeAccounts(data, port, { given: givenAccounts(), count: market.platformAccounts })
+        accounts = writeAccounts(data, port, { given: givenAccounts(), count: market.platformAccounts, owners: [user] })
         const simulator = start("simulator", process.execPath, ["--enable-source-maps", entry], {
           log: join(data, "simulator.log"),
           cwd: root,

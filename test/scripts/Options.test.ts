@@ -123,12 +123,17 @@ describe("accounts file", () => {
     readonly api_secret: string
     readonly root: string
     readonly ws_root: string
+    readonly owners?: ReadonlyArray<string>
   }
   const read = (file: string) => JSON.parse(readFileSync(file, "utf8")) as ReadonlyArray<Account>
 
   it("keeps its keys between starts and follows the simulator's port", () => {
     const data = join(folder, "own")
-    const first = read(writeAccounts(data, 4001).file)
+    const first = read(writeAccounts(data, 4001, { owners: ["demo"] }).file)
+    assert.deepStrictEqual(
+      first.map(({ owners }) => owners),
+      [["demo"], ["demo"]]
+    )
     const { file } = writeAccounts(data, 4002)
     const second = read(file)
     assert.deepStrictEqual(
