@@ -178,7 +178,7 @@ describe("Broker against the simulator", () => {
     })
   )
 
-  it.scopedLive("TC-MATL-010 accounts come, change and go with their file, and no other account notices", () =>
+  it.scopedLive("accounts come, change and go with their file, and no other account notices", () =>
     Effect.gen(function* () {
       const { url, stats } = yield* simulator()
       const path = join(inject("backends").folder, "broker-runtime.json")

@@ -151,7 +151,7 @@ describe("orders, end to end", () => {
   )
 
   it.live(
-    "TC-ORD-010 TC-ORD-011 TC-ERR-020 five failures open the breaker: the next order does not reach the broker and waits as RETRYING",
+    "TC-ORD-010 TC-ORD-011 five failures open the breaker: the next order does not reach the broker and waits as RETRYING",
     () =>
       Effect.gen(function* () {
         const { built, running } = yield* live

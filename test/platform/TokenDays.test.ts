@@ -66,7 +66,7 @@ const minuteMs = 60_000
 
 describe("simulated days of two accounts whose tokens die each morning", () => {
   it.scopedLive(
-    "TC-MATL-001 one login comes two hours late: nothing is missing but what the record's breaks state, and the other account loses nothing",
+    "BE-REC-02 one login comes two hours late: nothing is missing but what the record's breaks state, and the other account loses nothing",
     () =>
       Effect.gen(function* () {
         const stages = makeStages()
