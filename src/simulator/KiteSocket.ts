@@ -35,7 +35,7 @@ export interface Hub {
   readonly cut: (apiKey?: string) => void
   /** Sends no more ticks on the connection that was opened at this place among the open ones (0 is the first); heartbeats go on. */
   readonly mute: (place: number) => void
-  /** Lets the connection at this place fail. False if there is none. */
+  /** Lets the connection at this place fail. Returns false if no connection has this place. */
   readonly fail: (place: number, fault: Connection.Fault) => boolean
   /** Refuses the next upgrades, as many as this. */
   readonly refuse: (upgrades: number) => void

@@ -27,7 +27,7 @@ export interface Options {
   readonly openingCash?: number
   /** Where a test asks for the truth and for faults: 0 is any free port. The default is no such port. */
   readonly adminPort?: number
-  /** The address of the app that all accounts registered for postbacks; the default is none. */
+  /** The address to which postbacks of all accounts go. Without it no postback is sent. */
   readonly postbackUrl?: string
 }
 

@@ -47,7 +47,7 @@ const readAll = (filters: ReadonlyArray<string>, start: OrderedRead.Start, isPas
 
 /**
  * The newest message of each subject, without those of an earlier start of an account: what such a message has and the newer ones have not
- * is not streamed any longer. A keyframe of another subject is none.
+ * is not streamed any longer. A keyframe whose header names another subject does not count.
  */
 const newestOf = (messages: ReadonlyArray<Message>): ReadonlyArray<Message> => {
   const own = messages.filter(({ subject, header }) => FrameHeader.isOf(header(FrameHeader.name), subject))

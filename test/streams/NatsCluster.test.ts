@@ -93,7 +93,7 @@ const leasing = (nc: NatsConnection, port: number) =>
     } as const
   })
 
-/** Waits for an answer about the user's copy: while servers elect its leader, there is none. */
+/** Waits for an answer about the user's copy. No server answers while they elect its leader. */
 const answered = (nc: NatsConnection) =>
   until("the user's copy answers", () =>
     Effect.promise(() =>

@@ -100,7 +100,7 @@ export const place = async (
   }
 }
 
-/** Reads the order book: the id of the order with this tag, null if there is none, or "failed". */
+/** Reads the order book. Returns the id of the order with this tag, null if the book has no such order, or "failed". */
 export const find = async (
   root: string,
   authorization: string,

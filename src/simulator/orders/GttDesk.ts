@@ -82,7 +82,7 @@ const view = (gtt: Gtt) => {
   }
 }
 
-/** The leg whose trigger the price has reached; a two-leg trigger's lower value belongs to the first. -1 if there is none. */
+/** The index of the leg whose trigger the price has reached, or -1. The lower value of a two-leg trigger belongs to the first leg. */
 const reached = ({ lastPrice, triggers, type }: Gtt, price: number): number => {
   const [first = 0, second = Number.POSITIVE_INFINITY] = triggers
   if (type === "two-leg") return price <= first ? 0 : price >= second ? 1 : -1
