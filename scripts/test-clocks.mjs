@@ -28,6 +28,7 @@ const clockReading = [
   "test/gateway/chains",
   "test/gateway/shared",
   "test/gateway/strategies/Positions",
+  "test/gateway/ticks/TokenNames",
   "test/gateway/sockets/WebSocket",
   "test/platform/Bars",
   "test/platform/Recorded"

@@ -99,6 +99,8 @@ describe("a token that the exchange reuses", () => {
         yield* nextDay
         const { createdMs: epoch } = yield* engine.info("MD_FRAMES")
         const { seq } = yield* frame(400)
+        // The time of a position is that of the next clock frame; without one it would be this machine's time of day.
+        yield* clock(`${today}T10:01:00`)
         yield* frame(500)
         const client = yield* open
         yield* client.ask({ action: "subscribe", tokens: both, since: { epoch, seq } })
