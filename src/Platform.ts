@@ -12,6 +12,7 @@ import { BarRepo } from "./store/BarRepo.ts"
 import { CalendarRepo } from "./store/CalendarRepo.ts"
 import { CandleRepo } from "./store/CandleRepo.ts"
 import { CorporateActionRepo } from "./store/CorporateActionRepo.ts"
+import { ChainMinuteRepo } from "./store/chains/ChainMinuteRepo.ts"
 import { FillRepo } from "./store/FillRepo.ts"
 import { IndicatorSubscriptionRepo } from "./store/IndicatorSubscriptionRepo.ts"
 import { InstrumentRegistry } from "./store/InstrumentRegistry.ts"
@@ -55,6 +56,7 @@ const Store = Layer.mergeAll(
   StrategyRepo.Default,
   CandleRepo.Default,
   BarRepo.Default,
+  ChainMinuteRepo.Default,
   FillRepo.Default,
   WindowRepo.Default,
   SettlementRepo.Default,

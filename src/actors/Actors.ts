@@ -5,6 +5,8 @@ import * as Director from "./director/Director.ts"
 import { seed } from "./director/Seed.ts"
 import * as BarWriter from "./edge/BarWriter.ts"
 import * as CandleWriter from "./edge/CandleWriter.ts"
+import * as ChainRetention from "./edge/ChainRetention.ts"
+import * as ChainWriter from "./edge/ChainWriter.ts"
 import * as LifeWriter from "./edge/LifeWriter.ts"
 import * as RedisRelay from "./edge/RedisRelay.ts"
 import * as IndicatorActor from "./indicators/IndicatorActor.ts"
@@ -33,6 +35,8 @@ const Kinds = Layer.effect(
     const direct = yield* Director.make
     const writeCandles = yield* CandleWriter.make
     const writeBars = yield* BarWriter.make
+    const writeChains = yield* ChainWriter.make
+    const shortenChains = yield* ChainRetention.make
     const writeLives = yield* LifeWriter.make
     const fetchHistory = yield* HistoryActor.make
     const refreshInstruments = yield* InstrumentRefresh.make
@@ -50,6 +54,8 @@ const Kinds = Layer.effect(
       [Director.kind]: () => direct,
       [CandleWriter.kind]: () => writeCandles,
       [BarWriter.kind]: () => writeBars,
+      [ChainWriter.kind]: () => writeChains,
+      [ChainRetention.kind]: () => shortenChains,
       [LifeWriter.kind]: () => writeLives,
       [HistoryActor.kind]: () => fetchHistory,
       [InstrumentRefresh.kind]: () => refreshInstruments,
@@ -61,6 +67,8 @@ const Kinds = Layer.effect(
       Director.kind,
       CandleWriter.kind,
       BarWriter.kind,
+      ChainWriter.kind,
+      ChainRetention.kind,
       LifeWriter.kind,
       HistoryActor.kind,
       InstrumentRefresh.kind,

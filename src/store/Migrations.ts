@@ -20,6 +20,7 @@ import { migration as corporateActionChanges } from "./migrations/M0017Corporate
 import { migration as orders } from "./migrations/M0018Orders.ts"
 import { migration as indicatorSubscriptions } from "./migrations/M0019IndicatorSubscriptions.ts"
 import { migration as orderSweeps } from "./migrations/M0020OrderSweeps.ts"
+import { migration as chainMinutes } from "./migrations/M0024ChainMinutes.ts"
 import type { Migration } from "./migrations/Migration.ts"
 import * as Postgres from "./Postgres.ts"
 import * as StoreError from "./StoreError.ts"
@@ -45,7 +46,8 @@ export const all: ReadonlyArray<Migration> = [
   corporateActionChanges,
   orders,
   indicatorSubscriptions,
-  orderSweeps
+  orderSweeps,
+  chainMinutes
 ]
 
 /** A step failed and was rolled back completely, or the database is newer than this program. */

@@ -63,6 +63,14 @@ export const specs = (record: { readonly bytesMax: number; readonly hoursMax: nu
       max_bytes: 512 * MB
     },
     {
+      name: "OPT_MINUTE",
+      description: "Each chain once a minute of trading",
+      subjects: ["opt.minute.>"],
+      compression: StoreCompression.S2,
+      max_age: 72 * hours,
+      max_bytes: 1_024 * MB
+    },
+    {
       name: "STRAT",
       description: "Values and candles of strategies",
       subjects: ["strat.m2m.>", "strat.candle.>", "strat.evt.>"],

@@ -14,7 +14,11 @@ import { WriterStatus } from "../domain/WriterStatus.ts"
 import * as Subject from "./Subject.ts"
 
 const underlyingOf = ({ exchange, underlying }: { readonly exchange: string; readonly underlying: string }) => ({ exchange, underlying })
-const chainOf = ({ exchange, underlying, expiry }: ChainMessage.Chain) => ({ exchange, underlying, expiry })
+const chainOf = ({ exchange, underlying, expiry }: Pick<ChainMessage.Chain, "exchange" | "underlying" | "expiry">) => ({
+  exchange,
+  underlying,
+  expiry
+})
 const strategyOf = ({ strategy_id }: { readonly strategy_id: number }) => ({ strategy: String(strategy_id) })
 const ownedOf = ({ owner, strategy_id }: { readonly owner: string; readonly strategy_id: number }) => ({
   owner,
@@ -86,6 +90,14 @@ export const ChainKeyframe = Subject.make({
   template: "opt.chain.{exchange}.{underlying}.{expiry}",
   stream: "OPT_LAST",
   schema: ChainMessage.Chain,
+  plain: true,
+  names: chainOf
+})
+/** The whole chain once a minute of trading. Unlike a keyframe it stays, so that a writer or a replay finds each. */
+export const ChainMinute = Subject.make({
+  template: "opt.minute.{exchange}.{underlying}.{expiry}",
+  stream: "OPT_MINUTE",
+  schema: ChainMessage.ChainMinute,
   plain: true,
   names: chainOf
 })

@@ -28,7 +28,9 @@ const tables = [
   "order_audit",
   "order_accounts",
   "order_stops",
-  "indicator_subscriptions"
+  "indicator_subscriptions",
+  "chain_minutes",
+  "strike_minutes"
 ] as const
 
 const fill = Effect.gen(function* () {
@@ -73,6 +75,10 @@ const fill = Effect.gen(function* () {
   yield* sql`INSERT INTO order_stops VALUES ('*', 'because', 'admin', '2026-08-19T03:45:00.123456Z', 'token', '2026-08-19T03:46:00Z')`
   yield* sql`INSERT INTO indicator_subscriptions (holder, exchange, tradingsymbol, minutes, indicator, expires_at)
     VALUES ('user:u1', 'NSE', 'NIFTY 50', 5, 'rsi(period=14)', NULL), ('session:c1', 'NSE', 'M&M', 1440, 'obv()', '2026-08-19T03:45:00Z')`
+  yield* sql`INSERT INTO chain_minutes VALUES ('NSE', 'NIFTY', '2026-08-25', '2026-08-19T03:45:00Z', '2026-08-19T03:45:00.25Z', 24500.05,
+    24512.3412, 'parity', 24500, 0.12345, 24500, 0.9876, 1.0001, 9007199254740991, 0, 'b76')`
+  yield* sql`INSERT INTO strike_minutes VALUES ('NFO', 'NIFTY26AUG24500CE', '2026-08-19T03:45:00Z', 'NSE', 'NIFTY', '2026-08-25', 24500, 'CE',
+    4294967295, 120.05, NULL, 120.1, 75, 9007199254740991, -75, 0.12345, 0.5012, 0.0001234, -12.3456, 10.1, -0.5, 'live')`
   yield* sql`INSERT INTO strategy_m2m_candles VALUES (1, '2026-08-19T03:45:00Z', -999999999.99, 1000000000000.0000000001, -1e18, 0, -12.5)`
 })
 

@@ -5,6 +5,7 @@ import { BarRepo } from "../../src/store/BarRepo.ts"
 import { CalendarRepo } from "../../src/store/CalendarRepo.ts"
 import { CandleRepo } from "../../src/store/CandleRepo.ts"
 import { CorporateActionRepo } from "../../src/store/CorporateActionRepo.ts"
+import { ChainMinuteRepo } from "../../src/store/chains/ChainMinuteRepo.ts"
 import { FillRepo } from "../../src/store/FillRepo.ts"
 import { IndicatorSubscriptionRepo } from "../../src/store/IndicatorSubscriptionRepo.ts"
 import { InstrumentRegistry } from "../../src/store/InstrumentRegistry.ts"
@@ -32,6 +33,7 @@ const repositories = Layer.mergeAll(
   StrategyRepo.Default,
   CandleRepo.Default,
   BarRepo.Default,
+  ChainMinuteRepo.Default,
   FillRepo.Default,
   WindowRepo.Default,
   SettlementRepo.Default,

@@ -155,6 +155,7 @@ const all = [
   "MD_BARS",
   "OPT",
   "OPT_LAST",
+  "OPT_MINUTE",
   "STRAT",
   "SYS",
   "CTL",

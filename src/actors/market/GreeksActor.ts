@@ -23,6 +23,7 @@ export const route = (exchange: string, underlying: string) => {
     encode: () => Subjects.Quality.encode({ v: 1, as_of: new Date(atMs).toISOString(), kind, detail: { ...holes, ...detail } })
   })
   const delta = (expiry: string) => ({ stream: Subjects.ChainDelta.stream, subject: Subjects.ChainDelta.at({ ...holes, expiry }) })
+  const minute = (expiry: string) => ({ stream: Subjects.ChainMinute.stream, subject: Subjects.ChainMinute.at({ ...holes, expiry }) })
   const state = { stream: Subjects.UnderlyingState.stream, subject: Subjects.UnderlyingState.at(holes) }
   const life = { stream: Subjects.Life.stream, subject: Subjects.Life.at(holes) }
   const tick = { stream: Subjects.Tick.stream, subject: Subjects.Tick.at(holes) }
@@ -42,6 +43,8 @@ export const route = (exchange: string, underlying: string) => {
         return { ...delta(output.expiry), encode: () => Subjects.ChainDelta.encode(output.message) }
       case "chain":
         return keyframe(output.message)
+      case "minute":
+        return { ...minute(output.expiry), encode: () => Subjects.ChainMinute.encode(output.message) }
       case "life":
         return { ...life, encode: () => Subjects.Life.encode(output.message) }
       case "gap":

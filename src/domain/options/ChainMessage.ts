@@ -87,6 +87,19 @@ export const Chain = Schema.Struct({
 })
 export type Chain = typeof Chain.Type
 
+const { kind: _kind, delta_seq: _deltaSeq, columns: _columns, ...totals } = Chain.fields
+/**
+ * opt.minute: the whole chain in the first window of a minute of market time in which it traded. `minute` is when that minute begins, and
+ * `atm_iv` the volatility of `atm_strike`.
+ */
+export const ChainMinute = Schema.Struct({
+  ...totals,
+  minute: Schema.String,
+  atm_iv: NumberOrNull,
+  columns: Schema.Struct({ tradingsymbol: column(Schema.String), ...Columns.fields })
+})
+export type ChainMinute = typeof ChainMinute.Type
+
 /** und.state: always the complete state. `spot_change` is relative to the previous close, in rupees. */
 export const UnderlyingState = Schema.Struct({
   ...stamped,

@@ -36,6 +36,13 @@ export type Output =
       readonly message: ChainMessage.Chain
       readonly exact: Float64Array
     }
+  | {
+      readonly seq: number
+      readonly kind: "minute"
+      readonly expiry: string
+      readonly message: ChainMessage.ChainMinute
+      readonly exact: Float64Array
+    }
   | { readonly seq: number; readonly kind: "tick"; readonly message: ChainMessage.Ticks; readonly exact: Float64Array }
   | { readonly seq: number; readonly kind: "state"; readonly message: ChainMessage.UnderlyingState; readonly exact: Float64Array }
   | { readonly seq: number; readonly kind: "life"; readonly message: Lives; readonly exact: Float64Array }
@@ -212,14 +219,8 @@ const onKeyframe = (state: State, { header, bytes }: RecordInput.Keyframe): Read
 /** Published numbers of one chain, valid within one call. It is not state. */
 let now = new Float64Array(0)
 
-const chainOutput = (
-  context: Context,
-  state: State,
-  seq: number,
-  chain: ChainState.ChainState,
-  kind: "delta" | "chain",
-  rows: ReadonlyArray<number>
-): Output => {
+/** What every message of a chain has: the totals of the whole chain. */
+const chainHead = (context: Context, state: State, seq: number, chain: ChainState.ChainState) => {
   const { quotes } = state
   const strikeAt = (i: number) => chain.strike[i] ?? null
   const previousSession = ChainRows.all(chain).every((row) => {
@@ -228,34 +229,71 @@ const chainOutput = (
   })
   const seen = chain.callOi + chain.putOi > 0
   return {
+    v: 1,
+    as_of: IndiaTime.isoTime(state.eventMs),
     seq,
-    kind,
+    exchange: context.exchange,
+    underlying: context.underlying,
+    expiry: chain.expiry,
+    window: IndiaTime.isoTime(state.windowEndMs),
+    spot: ChainRows.orNull(spotOf(quotes)),
+    forward: Rounding.round(chain.forward, forwardPlaces(quotes)),
+    forward_source: chain.forwardSource === "none" ? null : chain.forwardSource,
+    atm_strike: strikeAt(chain.atm),
+    max_pain: strikeAt(chain.maxPain),
+    pcr_oi: Rounding.round(chain.pcrOi, ratioPlaces),
+    pcr_volume: Rounding.round(chain.pcrVolume, ratioPlaces),
+    call_oi: chain.callOi,
+    put_oi: chain.putOi,
+    oi_coverage: { counted: chain.counted, listed: state.listed.get(chain.expiry) ?? null },
+    oi_change_from: previousSession && seen ? "previous_session" : "first_seen",
+    convention: context.convention
+  } as const
+}
+
+const exactOf = (context: Context, state: State, chain: ChainState.ChainState, rows: ReadonlyArray<number>): Float64Array =>
+  context.isExact ? ChainRows.exact(chain, state.quotes, rows) : none
+
+const chainOutput = (
+  context: Context,
+  state: State,
+  seq: number,
+  chain: ChainState.ChainState,
+  kind: "delta" | "chain",
+  rows: ReadonlyArray<number>
+): Output => ({
+  seq,
+  kind,
+  expiry: chain.expiry,
+  message: { ...chainHead(context, state, seq, chain), kind, columns: ChainRows.columns(chain, state.quotes, rows, now) },
+  exact: exactOf(context, state, chain, rows)
+})
+
+/** The whole chain at the first window of a minute. */
+const minuteOutput = (context: Context, state: State, seq: number, chain: ChainState.ChainState): Output => {
+  const rows = ChainRows.all(chain)
+  const { quotes } = state
+  return {
+    seq,
+    kind: "minute",
     expiry: chain.expiry,
     message: {
-      v: 1,
-      as_of: IndiaTime.isoTime(state.eventMs),
-      seq,
-      kind,
-      exchange: context.exchange,
-      underlying: context.underlying,
-      expiry: chain.expiry,
-      window: IndiaTime.isoTime(state.windowEndMs),
-      spot: ChainRows.orNull(spotOf(quotes)),
-      forward: Rounding.round(chain.forward, forwardPlaces(quotes)),
-      forward_source: chain.forwardSource === "none" ? null : chain.forwardSource,
-      atm_strike: strikeAt(chain.atm),
-      max_pain: strikeAt(chain.maxPain),
-      pcr_oi: Rounding.round(chain.pcrOi, ratioPlaces),
-      pcr_volume: Rounding.round(chain.pcrVolume, ratioPlaces),
-      call_oi: chain.callOi,
-      put_oi: chain.putOi,
-      oi_coverage: { counted: chain.counted, listed: state.listed.get(chain.expiry) ?? null },
-      oi_change_from: previousSession && seen ? "previous_session" : "first_seen",
-      convention: context.convention,
-      columns: ChainRows.columns(chain, quotes, rows, now)
+      ...chainHead(context, state, seq, chain),
+      minute: IndiaTime.isoTime(IndiaTime.minuteFloor(state.windowEndMs)),
+      atm_iv: Rounding.published("iv", chain.iv[chain.atm] ?? Number.NaN),
+      columns: {
+        tradingsymbol: rows.map((row) => quotes.contracts[ChainRows.quotesRow(chain, row)]?.tradingsymbol ?? ""),
+        ...ChainRows.columns(chain, quotes, rows, now)
+      }
     },
-    exact: context.isExact ? ChainRows.exact(chain, quotes, rows) : none
+    exact: exactOf(context, state, chain, rows)
   }
+}
+
+/** Whether the exchange sent something for the chain in the minute before. Nights and holidays have no minutes. */
+const hasTraded = (state: State, chain: ChainState.ChainState): boolean => {
+  const sinceMs = IndiaTime.minuteFloor(state.windowEndMs) - IndiaTime.minuteMs
+  return ChainRows.all(chain).some((row) => (state.quotes.timeMs[ChainRows.quotesRow(chain, row)] ?? Number.NaN) >= sinceMs)
 }
 
 const ratioPlaces = 4
@@ -265,16 +303,25 @@ const forwardPlaces = (quotes: Quotes.Quotes): number => Money.placesOf(quotes.s
 const rupeesOf = (quotes: Quotes.Quotes, row: number): number => Quotes.rupees(quotes, row, quotes.lastPrice[row] ?? Number.NaN)
 const spotOf = (quotes: Quotes.Quotes): number => rupeesOf(quotes, Quotes.spotRow(quotes))
 
-const closeChain = (context: Context, state: State, seq: number, followed: Followed, outputs: Array<Output>): void => {
+const closeChain = (
+  context: Context,
+  state: State,
+  seq: number,
+  followed: Followed,
+  minuteBegan: boolean,
+  outputs: Array<Output>
+): void => {
   const { chain } = followed
   const isKeyframe = state.eventMs - followed.keyframeMs >= keyframeMs
-  if (!isKeyframe && !ChainState.isDue(chain, state.eventMs, state.forwardChanged)) return
+  const isMinute = minuteBegan && hasTraded(state, chain)
+  if (!isKeyframe && !isMinute && !ChainState.isDue(chain, state.eventMs, state.forwardChanged)) return
   ChainState.refresh(chain, state.quotes, context.settings, Quotes.spotRow(state.quotes), state.eventMs)
   state.stateChanged = true
   if (now.length < followed.sent.length) now = new Float64Array(followed.sent.length * 2)
   ChainRows.fill(chain, state.quotes, now)
   const changed = ChainRows.takeChanged(chain, now, followed.sent)
   if (changed.length > 0) outputs.push(chainOutput(context, state, seq, chain, "delta", changed))
+  if (isMinute) outputs.push(minuteOutput(context, state, seq, chain))
   if (!isKeyframe) return
   // After the delta, so that the keyframe includes it.
   outputs.push(chainOutput(context, state, seq, chain, "chain", ChainRows.all(chain)))
@@ -397,8 +444,8 @@ const oddOutputs = (context: Context, state: State, seq: number, rows: ReadonlyA
   }))
 }
 
-const closeWindow = (context: Context, state: State, seq: number, outputs: Array<Output>): void => {
-  for (const followed of state.chains) closeChain(context, state, seq, followed, outputs)
+const closeWindow = (context: Context, state: State, seq: number, minuteBegan: boolean, outputs: Array<Output>): void => {
+  for (const followed of state.chains) closeChain(context, state, seq, followed, minuteBegan, outputs)
   const rows = takeChangedRows(state.quotes)
   if (rows.length > 0) outputs.push(ticksOutput(context, state, seq, rows))
   outputs.push(...oddOutputs(context, state, seq, rows))
@@ -433,6 +480,12 @@ const lifeOutputs = (context: Context, state: State, seq: number, happenings: Re
 /** The last boundary passed. After a jump over many windows only one is closed. */
 const boundary = (atMs: number, everyMs: number): number => Math.floor(atMs / everyMs) * everyMs
 
+/** A state that starts within a minute did not see how it began. */
+const beginsMinute = (beforeMs: number, windowEndMs: number): boolean => {
+  const minuteMs = IndiaTime.minuteFloor(windowEndMs)
+  return Number.isFinite(beforeMs) ? beforeMs < minuteMs : windowEndMs === minuteMs
+}
+
 const onClock = (context: Context, state: State, input: RecordInput.Clock): ReadonlyArray<Output> => {
   state.eventMs = Math.max(state.eventMs, input.atMs)
   Quotes.rollDay(state.quotes, state.eventMs)
@@ -441,8 +494,9 @@ const onClock = (context: Context, state: State, input: RecordInput.Clock): Read
   const outputs: Array<Output> = [...lifeOutputs(context, state, input.seq, LifeState.onClock(state.lives, state.quotes, state.eventMs))]
   const windowEndMs = boundary(state.eventMs, windowMs)
   if (windowEndMs > state.windowEndMs || state.late) {
+    const minuteBegan = beginsMinute(state.windowEndMs, windowEndMs)
     state.windowEndMs = windowEndMs
-    closeWindow(context, state, input.seq, outputs)
+    closeWindow(context, state, input.seq, minuteBegan, outputs)
   }
   const stateEndMs = boundary(state.eventMs, stateWindowMs)
   if (stateEndMs > state.stateEndMs || state.stateLate) {

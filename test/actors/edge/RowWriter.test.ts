@@ -3,10 +3,14 @@ import { ConfigProvider, Effect, Either, Fiber, Layer, Logger, Option } from "ef
 import { AckPolicy, type JetStreamManager } from "nats"
 import * as BarWriter from "../../../src/actors/edge/BarWriter.ts"
 import * as CandleWriter from "../../../src/actors/edge/CandleWriter.ts"
+import * as ChainWriter from "../../../src/actors/edge/ChainWriter.ts"
 import * as Money from "../../../src/domain/Money.ts"
 import type * as Bar from "../../../src/domain/market/Bar.ts"
+import type * as ChainMessage from "../../../src/domain/options/ChainMessage.ts"
 import { BarRepo, type NewBar } from "../../../src/store/BarRepo.ts"
 import { CandleRepo, type NewCandle } from "../../../src/store/CandleRepo.ts"
+import { ChainMinuteRepo } from "../../../src/store/chains/ChainMinuteRepo.ts"
+import type { NewChain } from "../../../src/store/chains/ChainMinuteRows.ts"
 import { StoreInvalid, StoreUnavailable } from "../../../src/store/StoreError.ts"
 import { JetStream } from "../../../src/streams/JetStream.ts"
 import * as Streams from "../../../src/streams/Streams.ts"
@@ -285,6 +289,85 @@ describe("Writers", () => {
           )
         )
       )
+    },
+    300_000
+  )
+})
+
+const chainMinutes = (save: ChainMinuteRepo["save"]) =>
+  Layer.succeed(
+    ChainMinuteRepo,
+    ChainMinuteRepo.make({
+      save,
+      count: () => Effect.succeed(0),
+      chains: () => Effect.succeed([]),
+      strikes: () => Effect.succeed([]),
+      deleteBefore: () => Effect.succeed(0)
+    })
+  )
+const chainMinute = (
+  expiry: string,
+  of: Partial<ChainMessage.ChainMinute> = {},
+  columns: Partial<ChainMessage.ChainMinute["columns"]> = {}
+) =>
+  Effect.flatMap(JetStream, ({ publish }) => {
+    const numbers = { last_price: [1], bid: [null], ask: [1.05], volume: [75], oi: [null], oi_change: [null], iv: [0.1] }
+    const greeks = { delta: [0.5], gamma: [0], theta: [-1], vega: [1], rho: [0] }
+    const names = { tradingsymbol: ["NIFTY26AUG24500CE"], strike: [24_500], side: ["CE" as const], instrument_token: [514] }
+    const body: ChainMessage.ChainMinute = {
+      ...{ v: 1, as_of: minute, seq: 1, exchange: "NSE", underlying: "NIFTY", expiry, window: minute, minute, spot: 24_500.05 },
+      ...{ forward: null, forward_source: null, atm_strike: null, atm_iv: null, max_pain: null, pcr_oi: null, pcr_volume: null },
+      ...{ call_oi: 0, put_oi: 0, oi_change_from: "first_seen", convention: "b76" },
+      columns: { ...names, ...numbers, ...greeks, time: [null], quality: ["live"], ...columns },
+      ...of
+    }
+    return publish(Subjects.ChainMinute.at({ exchange: "NSE", underlying: "NIFTY", expiry }), Subjects.ChainMinute.encode(body))
+  })
+
+describe("ChainWriter", () => {
+  it.live(
+    "a chain that cannot be read, held or refused by Postgres becomes a dead letter with its reason, and delays no other chain",
+    () => {
+      const written: Array<NewChain> = []
+      return Effect.gen(function* () {
+        yield* chainMinute("2026-08-25")
+        yield* chainMinute("2026-08-26", { minute: "never" })
+        yield* chainMinute("someday")
+        yield* chainMinute("2026-08-27", {}, { volume: [1.5] })
+        yield* chainMinute("2026-08-28", {}, { oi: [] })
+        yield* chainMinute("2026-08-29", {}, { instrument_token: [99] })
+        yield* chainMinute("2026-08-30", { spot: 1e20 })
+        yield* chainMinute("2026-09-01", { underlying: "BANKNIFTY" })
+        yield* chainMinute("2026-09-02")
+        yield* Effect.forkScoped(Effect.flatten(ChainWriter.make))
+        const reasons = yield* done("OPT_MINUTE", "chain-writer", 7)
+        assert.deepStrictEqual(
+          written.map(({ expiry }) => expiry),
+          ["2026-08-25", "2026-09-02"]
+        )
+        assert.deepInclude(written[0]?.strikes[0], {
+          exchange: "NFO",
+          tradingsymbol: "NIFTY26AUG24500CE",
+          strike: 24_500,
+          bid: null,
+          ask: 1.05
+        })
+        const found = (text: string) => reasons.filter((reason) => reason.includes(text)).length
+        const known = [
+          "it has no time",
+          "its expiry is no day: someday",
+          "a count that is not a safe integer: 24500 CE",
+          "its columns have different lengths",
+          "segment",
+          "Postgres refuses it: numeric_value_out_of_range",
+          "its body belongs to another subject"
+        ]
+        assert.deepStrictEqual(
+          known.map((text) => [text, found(text)]),
+          known.map((text) => [text, 1]),
+          reasons.join("\n")
+        )
+      }).pipe(Effect.scoped, Effect.provide(Layer.merge(live, chainMinutes(saveUnless(({ spot }) => (spot ?? 0) > 1e15, written)))))
     },
     300_000
   )

@@ -192,6 +192,46 @@ describe("UnderlyingDecider: windows", () => {
     assert.deepStrictEqual(at(startMs + 500), ["state", "delta", "tick", "state"])
   })
 
+  it("publishes the whole chain in the first window of each minute in which it traded, once", () => {
+    const recorder = opened()
+    const minutes = () => outputsOf(recorder).flatMap((output) => (output.kind === "minute" ? [output.message] : []))
+    recorder.clock(startMs + 54_000)
+    assert.deepStrictEqual(minutes(), [], "this state did not see how the minute began")
+    const atMs = startMs + 60_000
+    recorder
+      .frame(atMs, market(atMs, 0.15, forward + 10))
+      .clock(atMs)
+      .clock(atMs + 10)
+      .clock(atMs + 250)
+    recorder.frame(atMs, [{ token: optionToken(24_500, "PE"), price: 99 }], { account: "ACC2" }).clock(atMs + 300)
+    const [first, ...more] = minutes()
+    assert.deepStrictEqual(more, [])
+    const keyframe = last(chains(outputsOf(recorder), "chain"))
+    assert.deepInclude(first, { minute: IndiaTime.isoTime(atMs), window: IndiaTime.isoTime(atMs), as_of: IndiaTime.isoTime(atMs) })
+    assert(first !== undefined)
+    const { minute: _minute, atm_iv, columns, ...head } = first
+    const { kind: _kind, columns: keyframeColumns, ...keyframeHead } = keyframe
+    assert.deepStrictEqual(head, keyframeHead)
+    const { tradingsymbol, ...rest } = columns
+    assert.deepStrictEqual(rest, keyframeColumns)
+    assert.deepStrictEqual(
+      tradingsymbol,
+      chain().map((one) => one.tradingsymbol)
+    )
+    assert.strictEqual(atm_iv, row(keyframe, first.atm_strike ?? 0, "CE").iv)
+    assert.deepStrictEqual(Schema.decodeUnknownSync(ChainMessage.ChainMinute)(JSON.parse(JSON.stringify(first))), first)
+    // A night without packets has no minutes, and neither has a chain whose options did not move.
+    recorder.clock(atMs + 3 * 60_000)
+    recorder.frame(atMs + 10 * 60_000, [spotPacket]).clock(atMs + 10 * 60_000)
+    assert.strictEqual(minutes().length, 1)
+    recorder.frame(atMs + 10 * 60_000 + 59_000, [{ token: optionToken(24_500, "PE"), price: 98, exchangeMs: atMs + 10 * 60_000 + 59_000 }])
+    recorder.clock(atMs + 12 * 60_000 - 1)
+    assert.deepStrictEqual(
+      minutes().map(({ minute }) => minute),
+      [IndiaTime.isoTime(atMs), IndiaTime.isoTime(atMs + 11 * 60_000)]
+    )
+  })
+
   it("a clock of another account that is behind changes nothing", () => {
     const recorder = opened()
     const before = outputsOf(recorder).length
@@ -205,7 +245,7 @@ describe("UnderlyingDecider: windows", () => {
     const jumpMs = startMs + 3_600_111
     recorder.frame(jumpMs - 100, market(jumpMs - 100, 0.15)).clock(jumpMs)
     const outputs = outputsOf(recorder).slice(before)
-    assert.deepStrictEqual(kinds(outputs), ["delta", "chain", "tick", "state"])
+    assert.deepStrictEqual(kinds(outputs), ["delta", "minute", "chain", "tick", "state"])
     const [delta] = chains(outputs, "delta")
     assert.strictEqual(delta?.window, IndiaTime.isoTime(startMs + 3_600_000))
     assert.strictEqual(delta?.as_of, IndiaTime.isoTime(jumpMs))
