@@ -5,6 +5,7 @@ import * as IndiaTime from "../../domain/IndiaTime.ts"
 import * as Frame from "../../domain/market/Frame.ts"
 import * as Instrument from "../../domain/market/Instrument.ts"
 import * as KiteTime from "../../domain/market/KiteTime.ts"
+import * as ExchangePhase from "../../domain/orders/ExchangePhase.ts"
 import * as Gate from "../../domain/orders/Gate.ts"
 import * as Matching from "../../domain/orders/Matching.ts"
 import { shipped } from "../../domain/rules/Shipped.ts"
@@ -14,7 +15,7 @@ import type * as Ledger from "../portfolio/Ledger.ts"
 import { circuitLimits } from "../QuoteRoutes.ts"
 import type * as Sessions from "../Sessions.ts"
 import * as OrderForm from "./OrderForm.ts"
-import * as Phases from "./Phases.ts"
+import type * as Phases from "./Phases.ts"
 import type { Update } from "./Updates.ts"
 
 type Read<A> = Either.Either<A, Sessions.Refusal>
@@ -156,7 +157,7 @@ export class OrderDesk {
     if (instrument === undefined || Instrument.isIndex(instrument.token))
       return Either.left({ status: 400, type: "InputException", message: "Invalid `tradingsymbol`." })
     const phase = this.#options.phases.of(instrument)
-    if (variety === "amo" && !Phases.takesAmo(phase)) return refuse("After market orders are taken while the market is closed.")
+    if (variety === "amo" && !ExchangePhase.takesAmo(phase)) return refuse("After market orders are taken while the market is closed.")
     if (this.#today(account).length >= ordersMax) return refuse(`An account places at most ${ordersMax} orders a day.`)
     const { market, nowMs } = this.#options
     const atMs = market.status().timeMs
@@ -180,7 +181,7 @@ export class OrderDesk {
         rejection:
           variety === "amo" && !phase.trades
             ? null
-            : (Phases.refusal(phase, placed.order) ?? this.#rejectionOf(placed.order, instrument, row)),
+            : (ExchangePhase.refusal(phase, placed.order) ?? this.#rejectionOf(placed.order, instrument, row)),
         history: [],
         trades: []
       }
@@ -301,7 +302,7 @@ export class OrderDesk {
     for (const held of [...this.#working.values()].flatMap((working) => [...working])) {
       const { day, endsAtMs, instrument, isWaiting } = held
       const isExpired = instrument.expiry !== null && instrument.expiry < today
-      const isOver = isWaiting ? isExpired : day < today || Phases.isClosed(this.#options.phases.of(instrument))
+      const isOver = isWaiting ? isExpired : day < today || ExchangePhase.isClosed(this.#options.phases.of(instrument))
       if (!isOver && timeMs < endsAtMs) continue
       held.order = Matching.cancel(held.order)
       this.#report(held)

@@ -1,11 +1,11 @@
 /** What an account's positions and working orders use of its cash, in the shape of kite.trade/docs/connect/v3/user. */
 
+import * as Position from "../../domain/accounts/Position.ts"
 import * as Frame from "../../domain/market/Frame.ts"
 import * as Instrument from "../../domain/market/Instrument.ts"
 import { type Market, ofListing } from "../Market.ts"
 import { type Held, type Ledger, multiplierOf, type Segment, segmentOf } from "./Ledger.ts"
 import * as Margin from "./Margin.ts"
-import * as Position from "./Position.ts"
 
 /** What is still to be traded of an order. */
 export interface Working {
@@ -95,7 +95,7 @@ const usedBy = (
     sum(
       gained
         .filter(({ held }) => (Position.net(held.position) !== 0) === isOpen)
-        .map(({ held, marks }) => Position.m2m(held.position, marks))
+        .map(({ held, marks }) => Position.m2m(held.position, marks).toNumber())
     )
   const intraday = [...open, ...waiting].filter(({ product }) => product === "MIS")
   const paid = shares.map(({ held, marks }) => paidToday(held, marks))

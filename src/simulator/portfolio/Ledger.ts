@@ -1,12 +1,12 @@
 /** Positions, holdings and cash of all accounts, derived from the fills of their orders. */
 import { Either } from "effect"
+import * as Position from "../../domain/accounts/Position.ts"
 import * as Frame from "../../domain/market/Frame.ts"
 import * as Instrument from "../../domain/market/Instrument.ts"
 import * as Day from "../../domain/rules/Day.ts"
 import * as Segments from "../../domain/rules/Segments.ts"
 import { shipped } from "../../domain/rules/Shipped.ts"
 import type { Market } from "../Market.ts"
-import * as Position from "./Position.ts"
 
 export interface Fill {
   readonly apiKey: string
@@ -176,7 +176,7 @@ export class Ledger {
   #settlement({ instrument, position, settledAt }: Held, day: string): number {
     const last = this.#lastPrices.get(instrument.token) ?? 0
     const marks = { ...this.marks(instrument), last, close: settledAt }
-    if (instrument.instrumentType === "FUT") return Position.m2m(position, marks)
+    if (instrument.instrumentType === "FUT") return Position.m2m(position, marks).toNumber()
     const traded = ((position.daySellValue - position.dayBuyValue) * marks.multiplier) / marks.scale
     const isExpired = instrument.expiry !== null && instrument.expiry < day
     return traded + (isExpired ? (Position.net(position) * last * marks.multiplier) / marks.scale : 0)

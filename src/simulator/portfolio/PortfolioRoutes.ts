@@ -1,5 +1,6 @@
 /** Positions, holdings, funds, margins and charges. */
 import { Either } from "effect"
+import * as Position from "../../domain/accounts/Position.ts"
 import * as IndiaTime from "../../domain/IndiaTime.ts"
 import * as Instrument from "../../domain/market/Instrument.ts"
 import { type Market, ofListing } from "../Market.ts"
@@ -9,7 +10,10 @@ import type * as Sessions from "../Sessions.ts"
 import * as AccountMargins from "./AccountMargins.ts"
 import type { Held, Holding, Ledger, Segment } from "./Ledger.ts"
 import * as OrderMargins from "./OrderMargins.ts"
-import * as Position from "./Position.ts"
+
+/** A row as Kite prints it: its numbers are doubles. */
+const printed = (row: Position.Figures) =>
+  Object.fromEntries(Object.entries(row).map(([name, value]) => [name, typeof value === "number" ? value : value.toNumber()]))
 
 const positionRow = (ledger: Ledger, { instrument, product }: Held, position: Position.Position, isCarried: boolean) => {
   const marks = ledger.marks(instrument)
@@ -19,7 +23,7 @@ const positionRow = (ledger: Ledger, { instrument, product }: Held, position: Po
     instrument_token: instrument.token,
     product,
     // Kite has no previous close for a position of today.
-    ...Position.figures(position, isCarried ? marks : { ...marks, close: 0 })
+    ...printed(Position.figures(position, isCarried ? marks : { ...marks, close: 0 }))
   }
 }
 

@@ -1,4 +1,5 @@
 /** One instrument's position of one product, as kite.trade/docs/connect/v3/portfolio describes it. */
+import * as Money from "../Money.ts"
 
 /** Quantities in Kite's units. Values are integers: price units times quantity, without the multiplier. */
 export interface Position {
@@ -46,8 +47,6 @@ const sides = (position: Position, overnightValue: number) => {
     sellValue: daySellValue + (isLong ? 0 : overnightValue)
   }
 }
-
-const average = (value: number, quantity: number): number => (quantity === 0 ? 0 : value / quantity)
 
 /** Value of part of a quantity at its average price, rounded to the price unit. */
 const partOf = (value: number, quantity: number, part: number): number => (quantity === 0 ? 0 : Math.round((value * part) / quantity))
@@ -99,27 +98,31 @@ export interface Marks {
   readonly scale: number
 }
 
-/** The figures of a row of Kite's positions, in rupees. `realised` is 0 and `unrealised` is the profit, as in Kite's recorded answers. */
+/**
+ * The figures of a row of Kite's positions: quantities as numbers, money and prices in rupees as decimals. `realised` is 0 and `unrealised` is
+ * the profit, as in Kite's recorded answers.
+ */
 export const figures = (position: Position, { close, last, multiplier, scale }: Marks) => {
   const quantity = net(position)
   const cost = sides(position, position.overnightValue)
   const marked = sides(position, Math.abs(position.overnightQuantity) * close)
   const open = quantity * last
-  const rupees = (value: number) => (value * multiplier) / scale
-  const price = (value: number, of: number) => average(value, of) / scale
+  const rupees = (value: number) => Money.toDecimal(value, scale).times(multiplier)
+  const price = (value: number, of: number) => (of === 0 ? Money.zero : Money.toDecimal(value, scale).div(of))
   const pnl = rupees(cost.sellValue - cost.buyValue + open)
   return {
     quantity,
     overnight_quantity: position.overnightQuantity,
     multiplier,
-    average_price: quantity === 0 ? 0 : quantity > 0 ? price(cost.buyValue, cost.buyQuantity) : price(cost.sellValue, cost.sellQuantity),
-    close_price: close / scale,
-    last_price: last / scale,
+    average_price:
+      quantity === 0 ? Money.zero : quantity > 0 ? price(cost.buyValue, cost.buyQuantity) : price(cost.sellValue, cost.sellQuantity),
+    close_price: Money.toDecimal(close, scale),
+    last_price: Money.toDecimal(last, scale),
     value: rupees(cost.sellValue - cost.buyValue),
     pnl,
     m2m: rupees(marked.sellValue - marked.buyValue + open),
     unrealised: pnl,
-    realised: 0,
+    realised: Money.zero,
     buy_quantity: cost.buyQuantity,
     buy_price: price(cost.buyValue, cost.buyQuantity),
     buy_value: rupees(cost.buyValue),
@@ -136,8 +139,9 @@ export const figures = (position: Position, { close, last, multiplier, scale }: 
     day_sell_value: rupees(position.daySellValue)
   }
 }
+export type Figures = ReturnType<typeof figures>
 
 export const hasDayTrades = ({ dayBuyQuantity, daySellQuantity }: Position): boolean => dayBuyQuantity > 0 || daySellQuantity > 0
 
 /** What the position made since the previous close, in rupees. */
-export const m2m = (position: Position, marks: Marks): number => figures(position, marks).m2m
+export const m2m = (position: Position, marks: Marks): Money.Decimal => figures(position, marks).m2m

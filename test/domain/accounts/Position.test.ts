@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
-import * as Position from "../../../src/simulator/portfolio/Position.ts"
-import { recordedAnswer, whereRecorded } from "../RecordedShape.ts"
+import * as Position from "../../../src/domain/accounts/Position.ts"
+import { recordedAnswer, whereRecorded } from "../../simulator/RecordedShape.ts"
 
 type Row = Readonly<Record<string, number>>
 
@@ -19,7 +19,7 @@ const positionOf = (row: Row, multiplier: number): Position.Position => {
   }
 }
 
-describe("a position at the simulator", () => {
+describe("a position", () => {
   it("has the figures of Kite's recorded positions, net and of the day", (context) => {
     const recorded = recordedAnswer("positions.json")
     if (recorded === undefined) return context.skip(`no recorded answers in ${whereRecorded}`)
@@ -29,7 +29,8 @@ describe("a position at the simulator", () => {
       const multiplier = row["multiplier"] ?? 1
       const units = (name: string) => Math.round((row[name] ?? 0) * 100)
       const marks = { last: units("last_price"), close: units("close_price"), multiplier, scale: 100 }
-      expect(row).toMatchObject(Position.figures(positionOf(row, multiplier), marks))
+      const figures = Object.entries(Position.figures(positionOf(row, multiplier), marks))
+      expect(row).toMatchObject(Object.fromEntries(figures.map(([name, value]) => [name, Number(value)])))
     }
   })
 
