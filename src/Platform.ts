@@ -21,6 +21,7 @@ import { Migrated } from "./store/Migrations.ts"
 import { OrderAccounts } from "./store/orders/OrderAccounts.ts"
 import { OrderRepo } from "./store/orders/OrderRepo.ts"
 import { Outbox } from "./store/orders/Outbox.ts"
+import { PaperRepo } from "./store/orders/PaperRepo.ts"
 import { PostgresLive } from "./store/Postgres.ts"
 import { Redis } from "./store/Redis.ts"
 import { SettlementRepo } from "./store/SettlementRepo.ts"
@@ -65,6 +66,7 @@ const Store = Layer.mergeAll(
   OrderRepo.Default,
   OrderAccounts.Default,
   Outbox.Default,
+  PaperRepo.Default,
   IndicatorSubscriptionRepo.Default
 ).pipe(Layer.provideMerge(InstrumentRepo.Default), Layer.provide(Migrated), Layer.provideMerge(PostgresLive))
 const Shared = Layer.mergeAll(Store, Accounts.Default, Redis.Default)

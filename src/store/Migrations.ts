@@ -20,6 +20,7 @@ import { migration as corporateActionChanges } from "./migrations/M0017Corporate
 import { migration as orders } from "./migrations/M0018Orders.ts"
 import { migration as indicatorSubscriptions } from "./migrations/M0019IndicatorSubscriptions.ts"
 import { migration as orderSweeps } from "./migrations/M0020OrderSweeps.ts"
+import { migration as paperOrders } from "./migrations/M0021PaperOrders.ts"
 import { migration as chainMinutes } from "./migrations/M0024ChainMinutes.ts"
 import type { Migration } from "./migrations/Migration.ts"
 import * as Postgres from "./Postgres.ts"
@@ -47,6 +48,7 @@ export const all: ReadonlyArray<Migration> = [
   orders,
   indicatorSubscriptions,
   orderSweeps,
+  paperOrders,
   chainMinutes
 ]
 

@@ -14,6 +14,7 @@ import { Migrated } from "../../src/store/Migrations.ts"
 import { OrderAccounts } from "../../src/store/orders/OrderAccounts.ts"
 import { OrderRepo } from "../../src/store/orders/OrderRepo.ts"
 import { Outbox } from "../../src/store/orders/Outbox.ts"
+import { PaperRepo } from "../../src/store/orders/PaperRepo.ts"
 import { PostgresLive } from "../../src/store/Postgres.ts"
 import { SettlementRepo } from "../../src/store/SettlementRepo.ts"
 import { StrategyRepo } from "../../src/store/StrategyRepo.ts"
@@ -42,6 +43,7 @@ const repositories = Layer.mergeAll(
   OrderRepo.Default,
   OrderAccounts.Default,
   Outbox.Default,
+  PaperRepo.Default,
   IndicatorSubscriptionRepo.Default
 )
 
