@@ -36,14 +36,14 @@ const rooms = {
     ["indicators"],
     ["strategy"],
     ["futures"],
-    ["underlying"],
+    ["underlying", "monitor"],
     ["orders"]
   ],
   actors: [["runtime"], ["placement"], ["market", "strategies", "edge", "orders"], ["indicators"], ["director"], ["."]],
   contract: [
     ["shared"],
     ["accounts", "calendar", "settlements", "chains", "depth", "history", "instruments", "orders", "service", "subscriptions", "udf"],
-    ["futures", "indicators", "strategies"],
+    ["futures", "indicators", "monitor", "strategies"],
     ["sockets"],
     ["."]
   ],
@@ -54,8 +54,9 @@ const rooms = {
     ["sockets"],
     ["ticks", "chains", "depth", "instruments", "subscriptions"],
     ["calendar", "settlements", "history", "orders", "strategies"],
-    ["accounts", "indicators"],
-    ["bridge", "futures", "udf"],
+    ["accounts", "futures", "indicators"],
+    ["monitor"],
+    ["bridge", "udf"],
     ["service"],
     ["."]
   ]

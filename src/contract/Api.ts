@@ -10,6 +10,7 @@ import { FuturesApi } from "./futures/FuturesApi.ts"
 import { HistoryApi } from "./history/HistoryApi.ts"
 import { IndicatorsApi } from "./indicators/IndicatorsApi.ts"
 import { InstrumentsApi } from "./instruments/InstrumentsApi.ts"
+import { MonitorApi } from "./monitor/MonitorApi.ts"
 import { OrdersApi } from "./orders/OrdersApi.ts"
 import { ServiceApi } from "./service/ServiceApi.ts"
 import { SettlementsApi } from "./settlements/SettlementsApi.ts"
@@ -45,5 +46,6 @@ export class Api extends contract(HttpApi.make("gateway"))
   .add(DepthApi)
   .add(FuturesApi)
   .add(IndicatorsApi)
+  .add(MonitorApi)
   .annotate(OpenApi.Title, "Tarang")
   .annotate(OpenApi.Version, "1") {}

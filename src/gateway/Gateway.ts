@@ -24,6 +24,10 @@ import { IndicatorsHttp } from "./indicators/IndicatorsHttp.ts"
 import * as IndicatorsSocket from "./indicators/IndicatorsSocket.ts"
 import { InstrumentsHttp } from "./instruments/InstrumentsHttp.ts"
 import { Symbols } from "./instruments/Symbols.ts"
+import { Monitor } from "./monitor/Monitor.ts"
+import { MonitorFeed } from "./monitor/MonitorFeed.ts"
+import { MonitorHttp } from "./monitor/MonitorHttp.ts"
+import * as MonitorSocket from "./monitor/MonitorSocket.ts"
 import { OrderFeed } from "./orders/OrderFeed.ts"
 import { OrdersHttp } from "./orders/OrdersHttp.ts"
 import * as OrdersSocket from "./orders/OrdersSocket.ts"
@@ -62,7 +66,7 @@ const bodyBytesMax = 256 * 1024
 const ApiRoutes = HttpLayerRouter.addHttpApi(described, { openapiPath: "/openapi.json" }).pipe(
   Layer.provide([ServiceHttp, SubscriptionsHttp, WindowsHttp, StrategiesHttp, PositionsHttp, ChainsHttp, ChainAnalysisHttp]),
   Layer.provide([InstrumentsHttp, HistoryHttp, UdfHttp, CalendarHttp, CorporateActionsHttp, SettlementsHttp, OrdersHttp, AccountsHttp]),
-  Layer.provide([DepthHttp, FuturesHttp, IndicatorsHttp]),
+  Layer.provide([DepthHttp, FuturesHttp, IndicatorsHttp, MonitorHttp]),
   Layer.provide(UdfAccessLive),
   Layer.provide(AuthenticationLive)
 )
@@ -84,7 +88,8 @@ const Sockets = WebSocket.layer(
     StrategiesSocket.make,
     IndicatorsSocket.shared,
     IndicatorsSocket.session,
-    OrdersSocket.make
+    OrdersSocket.make,
+    MonitorSocket.make
   ])
 )
 
@@ -97,6 +102,8 @@ export const GatewayLive = Layer.merge(HttpLayerRouter.serve(Routes, { disableLo
   Layer.provide([Bridge.Default, TickReplay.Default]),
   Layer.provide(TokenNames.Default),
   Layer.provide([TickFeed.Default, ChainFeed.Default, MarkFeed.Default, IndicatorFeed.Default, OrderFeed.Default, StrategyChanges.Default]),
+  Layer.provide(MonitorFeed.Default),
+  Layer.provide(Monitor.Default),
   Layer.provide(IndicatorSets.Default),
   Layer.provide(IndicatorCache.Default),
   Layer.provide(IndicatorSeries.Default),

@@ -5,6 +5,8 @@ import { Cause } from "../../domain/record/Break.ts"
 import { Mark } from "../../domain/strategy/StrategyMessage.ts"
 import { ChangeFrom, OiCoverage, StrikeRow } from "../chains/ChainsApi.ts"
 import { Indicators, series } from "../indicators/IndicatorInput.ts"
+import { monitorHead } from "../monitor/MonitorApi.ts"
+import { Expiry, Symbol } from "../shared/Input.ts"
 
 /**
  * The gateway's messages on its WebSocket paths: the contract with clients. The gateway writes the frequent ones as text without this
@@ -136,6 +138,22 @@ export const ChainMessage = Schema.Union(
   Pong
 )
 export type ChainMessage = typeof ChainMessage.Type
+
+/** What a client subscribes to on /nifty-monitor/stream. Without `expiry`: the nearest one, which changes by itself. */
+export const MonitorSubscribe = Schema.Struct({ symbol: Symbol, expiry: Schema.optional(Expiry) })
+const view = { symbol: Schema.String, expiry: Schema.optional(Schema.String) }
+/** The whole view of an underlying. `nearest` if it was subscribed without an expiry. */
+export const MonitorUpdate = Schema.Struct({ type: Schema.Literal("monitor"), ...monitorHead, nearest: Schema.Boolean, ...placed })
+export type MonitorUpdate = typeof MonitorUpdate.Type
+/** /nifty-monitor/stream. `epoch` and `seq` are those of OPT. */
+export const MonitorMessage = Schema.Union(
+  MonitorUpdate,
+  Welcome,
+  Schema.Struct({ type: answers, ...view, total: Schema.Int }),
+  Schema.Struct({ ...refusal, symbol: Schema.optional(Schema.String), expiry: Schema.optional(Schema.String) }),
+  Pong
+)
+export type MonitorMessage = typeof MonitorMessage.Type
 
 /** Here a mark's `seq` is its sequence in STRAT, not the newest one folded into it. */
 export const MarkUpdate = Schema.Struct({ type: Schema.Literal("m2m"), ...Mark.fields, ...placed })

@@ -5,6 +5,7 @@ import { RuleBook } from "../../streams/RuleBook.ts"
 import { supervise } from "../../streams/Supervisor.ts"
 import type { ChainFeed } from "../chains/ChainFeed.ts"
 import type { IndicatorFeed } from "../indicators/IndicatorFeed.ts"
+import type { MonitorFeed } from "../monitor/MonitorFeed.ts"
 import type { OrderFeed } from "../orders/OrderFeed.ts"
 import type { Hub } from "../sockets/Hub.ts"
 import type { MarkFeed } from "../strategies/MarkFeed.ts"
@@ -18,7 +19,7 @@ import * as OrderBridge from "./OrderBridge.ts"
 import * as StrategyBridge from "./StrategyBridge.ts"
 import * as TickerBridge from "./TickerBridge.ts"
 
-type Services = JetStream | MarketClock | OrderFeed | RuleBook | Hub | Views | ChainFeed | MarkFeed | IndicatorFeed | TickFeed
+type Services = JetStream | MarketClock | MonitorFeed | OrderFeed | RuleBook | Hub | Views | ChainFeed | MarkFeed | IndicatorFeed | TickFeed
 
 const dropExpiredEvery = "1 minute"
 

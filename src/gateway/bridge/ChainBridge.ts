@@ -6,6 +6,7 @@ import * as OrderedRead from "../../streams/OrderedRead.ts"
 import { RuleBook } from "../../streams/RuleBook.ts"
 import * as Subjects from "../../streams/Subjects.ts"
 import { ChainFeed } from "../chains/ChainFeed.ts"
+import { MonitorFeed } from "../monitor/MonitorFeed.ts"
 import { Hub } from "../sockets/Hub.ts"
 import type { Change } from "../views/ChainView.ts"
 import { Views } from "../views/Views.ts"
@@ -19,13 +20,17 @@ const deltasBackMax = 2_000
 const readers = Effect.gen(function* () {
   const { chains, movement } = yield* Views
   const feed = yield* ChainFeed
+  const monitor = yield* MonitorFeed
   const guard = new OutputGuard()
   const publish = (change: Change | undefined) => {
-    if (change !== undefined) feed.publish(change)
+    if (change === undefined) return
+    feed.publish(change)
+    monitor.chain(change.chain.underlying, change.chain.expiry)
   }
   const state = reader(bodiesOf(Subjects.UnderlyingState), guard, Trusted.state, (message, { timeMs }) => {
     movement.state(`${message.exchange}.${message.underlying}`, message.as_of, timeMs)
     chains.applyState(message)
+    monitor.underlying(message.underlying, message.expiries)
   })
   const chain = reader(bodiesOf(Subjects.ChainKeyframe), guard, Trusted.chain, (message) => publish(chains.applyKeyframe(message)))
   const isState = ({ subject }: Message) => Subjects.UnderlyingState.match(subject) !== undefined

@@ -153,6 +153,35 @@ export const operations: Readonly<Record<string, Text>> = {
     "Charges of hypothetical orders",
     "By today's rates and Kite's rounding, for each order and in total. An order without a price gets the last one. Nothing is sent to the broker."
   ),
+  "monitor.snapshot": of(
+    "An underlying at a glance",
+    "Price, futures, forward, volatility at the money, straddle and open interest. NIFTY by default, at the nearest expiry that is streamed."
+  ),
+  "monitor.history": of(
+    "An underlying over time",
+    "From stored bars, fetched from the broker where they are missing: the underlying's, and the closes of its nearest future and of the call and put of one strike, which is that at the money now by default. Volatilities and Greeks are not in it."
+  ),
+  "monitor.greeks": of(
+    "Greeks at the money",
+    "Of the call, the put and their straddle; and of each side's whole open interest, which is Σ open interest x Greek of the streamed options."
+  ),
+  "monitor.straddle": of(
+    "Straddle and strangles",
+    "The straddle at the money and the strangles around it, with break-evens, implied move and Greeks."
+  ),
+  "monitor.iv": of(
+    "Volatility of an underlying",
+    "At the money, with the move it implies until expiry, the skew between the wings at delta 0.25, and the term structure over the expiries."
+  ),
+  "monitor.oi": of("Open interest of an expiry", "Totals, put-call ratios, max pain, and the strikes with the most of it."),
+  "monitor.movers": of(
+    "Options that moved most",
+    "By price in percent and by open interest, up and down, and the most traded ones. Changes are relative to the base that `oi_change_from` names."
+  ),
+  "monitor.health": of(
+    "Freshness of an underlying",
+    "`stale` when the spot price or the chain is older than `stale_after_ms` by market time, `no_data` before anything is published; `reasons` says what."
+  ),
   "depth.get": of(
     "Order book of an instrument",
     "Five levels of each side with spread, imbalance, weighted mid, the slippage of a size and a liquidity score. Empty until a packet in full mode came."
@@ -215,6 +244,41 @@ export const operations: Readonly<Record<string, Text>> = {
 
 /** The meaning of a field or parameter, by name, wherever it appears. */
 export const fields: Readonly<Record<string, string>> = {
+  butterfly: "Mean volatility of both wings less that at the money",
+  call_close: "Close of the call's bar, rupees",
+  call_iv: "Volatility of calls at delta 0.25",
+  call_price: "Last price of the call, rupees",
+  call_strike: "Rupees",
+  chain_age_ms: "Age of the newest published chain",
+  change_percent: "Change of the price, percent",
+  count: "Contracts of each list",
+  expected_move: "One standard deviation of the forward until expiry, rupees",
+  falling: "Largest decreases first",
+  future: "Tradingsymbol of the nearest future",
+  future_close: "Close of the future's bar, rupees",
+  lower_break_even: "The put's strike less the price of both",
+  market_time: "Market time of the answer",
+  move_percent: "The price of both as percent of the spot",
+  open_interest: "Each side's Greeks times open interest, summed over the streamed strikes",
+  pairs: "The straddle first, then the strangles outwards",
+  put_close: "Close of the put's bar, rupees",
+  put_iv: "Volatility of puts at delta -0.25",
+  put_price: "Last price of the put, rupees",
+  put_strike: "Rupees",
+  reasons: "What is stale or missing",
+  rising: "Largest increases first",
+  risk_reversal: "Volatility of the call wing less that of the put wing",
+  rows: "Number of options by quality",
+  skew: "Volatilities at delta 0.25, and what they say about the smile",
+  spot_age_ms: "Age of the spot price by market time; it stands still during the closing auction",
+  spot_change_percent: "Change of the spot since the previous close, percent",
+  spot_time: "When the spot price was made, by the exchange's time",
+  stale_after_ms: "Values older than this are stale",
+  state_age_ms: "Age of the underlying's newest published state",
+  steps: "Strikes out of the money on both sides; 0 is the straddle",
+  straddle: "One call and one put at the money; null where the chain has none",
+  term: "Volatility at the money of every live expiry, ascending",
+  upper_break_even: "The call's strike plus the price of both",
   wait_ms: "How long the answer may wait for the end of the task, ms",
   validity_ttl: "Minutes of validity TTL",
   validity: "DAY, IOC, or TTL with its minutes",
