@@ -28,19 +28,26 @@ export const make = Effect.gen(function* () {
   const jetStream = yield* JetStream
   const refuse = DeadLetters.send(jetStream)
 
+  /** Redis answers each message of a pipeline on its own: some may have failed. */
   const send = (messages: ReadonlyArray<Message>) =>
     redis
-      .use((client) => {
+      .use(async (client) => {
         const batch = client.pipeline()
         for (const { subject, data } of messages) {
           const channel = channelOf(subject)
           if (channel !== undefined) batch.publish(channel, Buffer.from(data))
         }
-        return batch.exec()
+        const answers = (await batch.exec()) ?? []
+        return answers.filter(([error]) => error === null).length
       })
       .pipe(
-        Effect.zipRight(Effect.sync(() => Metrics.relayed("redis", messages.length))),
-        Effect.catchTag("RedisUnavailable", () => Effect.sync(() => Metrics.relayDropped("redis", messages.length)))
+        Effect.orElseSucceed(() => 0),
+        Effect.flatMap((sent) =>
+          Effect.sync(() => {
+            Metrics.relayed("redis", sent)
+            Metrics.relayDropped("redis", messages.length - sent)
+          })
+        )
       )
   const relay = (stream: string, filter: string) =>
     Effect.gen(function* () {
