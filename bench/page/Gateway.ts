@@ -36,6 +36,7 @@ const health: typeof Health.Encoded = {
   reason: null,
   environment: "bench",
   writers: {},
+  executors: {},
   restarts: [],
   interruptions: [],
   ticker: { running: true, active_subscriptions: 2, accounts: {} },

@@ -1,4 +1,5 @@
 import { Data } from "effect"
+import * as UnknownHost from "../domain/UnknownHost.ts"
 
 /**
  * Every failure of the broker layer, as data. No field ever holds a secret, a request or a raw `cause`, because the HTTP client's errors
@@ -122,13 +123,12 @@ export type KiteError =
   | HostNotResolved
   | KiteUnreachable
 
-const unresolved: ReadonlySet<string> = new Set(["ENOTFOUND", "EAI_AGAIN", "EAI_NODATA", "EAI_NONAME"])
 const timedOut: ReadonlySet<string> = new Set(["ETIMEDOUT", "ESOCKETTIMEDOUT", "UND_ERR_CONNECT_TIMEOUT"])
 
 /** The typed error of a failure below HTTP, by the system's error code. */
 export const ofCode = (options: Where & { readonly host: string; readonly code: string; readonly timeoutMs: number }) => {
   const { account, op, host, code } = options
-  if (unresolved.has(code)) return new HostNotResolved({ account, op, host, code })
+  if (UnknownHost.isCode(code)) return new HostNotResolved({ account, op, host, code })
   if (timedOut.has(code)) return new KiteTimeout({ account, op, afterMs: options.timeoutMs })
   return new KiteUnreachable({ account, op, host, code })
 }

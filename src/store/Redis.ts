@@ -1,5 +1,6 @@
 import { Config, Data, Duration, Effect, Mailbox, Option, Redacted } from "effect"
 import { Redis as Client, type RedisOptions } from "ioredis"
+import * as UnknownHost from "../domain/UnknownHost.ts"
 
 /** The configuration requires Redis, and it did not answer at the start. The start can be repeated. */
 export class RedisNotReachable extends Data.TaggedError("RedisNotReachable")<{ readonly reason: string }> {
@@ -33,6 +34,8 @@ const options: RedisOptions = {
 
 const reasonOf = (error: unknown): string => {
   if (!(error instanceof Error)) return "no answer"
+  const unknownHost = UnknownHost.reasonOf(error)
+  if (unknownHost !== undefined) return unknownHost
   return error.message !== "" ? error.message : "code" in error ? String(error.code) : error.name
 }
 

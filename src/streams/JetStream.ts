@@ -11,6 +11,7 @@ import {
   type NatsConnection,
   type StoredMsg
 } from "nats"
+import * as UnknownHost from "../domain/UnknownHost.ts"
 import * as Acks from "./Acks.ts"
 import * as Metrics from "./Metrics.ts"
 
@@ -98,9 +99,7 @@ const signInAdvice = "NATS_ENGINE_PASSWORD and NATS_GATEWAY_PASSWORD must be tho
 
 /** A connection that could not be made, with what to do about it. */
 export const connectFailed = (cause: unknown): NatsError => {
-  const isUnknownHost = cause instanceof Error && "code" in cause && (cause.code === "ENOTFOUND" || cause.code === "EAI_AGAIN")
-  const host = isUnknownHost && "hostname" in cause ? String(cause.hostname) : ""
-  const reason = isUnknownHost ? `Failed to resolve hostname ${host}` : cause instanceof Error ? cause.message : String(cause)
+  const reason = UnknownHost.reasonOf(cause) ?? (cause instanceof Error ? cause.message : String(cause))
   const advice = /authorization|authentication/i.test(reason) ? signInAdvice : connectAdvice
   return new NatsError({ op: "Failed to connect to NATS", cause: new Error(`${reason}; ${advice}`, { cause }) })
 }

@@ -1,4 +1,5 @@
 import { Schema } from "effect"
+import { ExecutorStatus } from "../domain/ExecutorStatus.ts"
 import { IndicatorValue } from "../domain/indicators/IndicatorMessage.ts"
 import * as Money from "../domain/Money.ts"
 import * as Bar from "../domain/market/Bar.ts"
@@ -156,6 +157,12 @@ export const Writer = Subject.make({
   stream: "SYS",
   schema: WriterStatus,
   names: ({ name }) => ({ writer: name })
+})
+export const Executor = Subject.make({
+  template: "sys.executor.{account}",
+  stream: "SYS",
+  schema: ExecutorStatus,
+  names: ({ account_id }) => ({ account: account_id })
 })
 /** What is odd in an underlying's data: gaps, crossed books, prices off the tick grid, parity. Free form, for people and alarms. */
 export const Quality = Subject.make({

@@ -1,10 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import type { NatsConnection } from "nats"
-import * as Frame from "../../src/domain/market/Frame.ts"
-import * as FrameHeader from "../../src/domain/record/FrameHeader.ts"
 import type { NatsServer } from "../TestBackends.ts"
 import { accountIds, ask, eventually, natsClient, socket, start, world } from "./PlatformWorld.ts"
+import { readRecord } from "./Record.ts"
 
 const nifty = 256_265
 /** Packets that the broker sends while NATS is away. */
@@ -19,32 +17,6 @@ const outages: ReadonlyArray<{
   { how: "frozen", begin: async (nats) => nats.freeze(), end: async (nats) => nats.thaw() },
   { how: "stopped and started", begin: (nats) => nats.stop(), end: (nats) => nats.start() }
 ]
-
-/** Every frame of the record once: by subject, account and incarnation the numbers, and the places of one token's packets. */
-const readRecord = async (nc: NatsConnection) => {
-  const consumer = await nc.jetstream().consumers.get("MD_FRAMES", { filterSubjects: ["md.frame.>"] })
-  const numbers = new Map<string, Set<number>>()
-  const places = new Set<string>()
-  let packets = 0
-  for (let left = (await consumer.info()).num_pending; left > 0; ) {
-    for await (const message of await consumer.fetch({ max_messages: 500, expires: 2_000 })) {
-      left--
-      const header = FrameHeader.parse(message.headers?.get(FrameHeader.name) ?? "") as FrameHeader.FrameHeader
-      const key = `${message.subject} ${header.account} ${header.incarnation}`
-      const seen = numbers.get(key) ?? new Set()
-      numbers.set(key, seen)
-      if (seen.has(header.number)) continue // sent again because its acknowledgement was lost
-      seen.add(header.number)
-      packets += Frame.packetCount(message.data)
-      let row = 0
-      Frame.forEachPacket(message.data, (offset) => {
-        if (Frame.tokenAt(message.data, offset) === nifty) places.add(`${message.seq} ${row}`)
-        row++
-      })
-    }
-  }
-  return { packets, numbers, places }
-}
 
 describe("NATS away under load", () => {
   for (const { how, begin, end } of outages) {
@@ -92,7 +64,7 @@ describe("NATS away under load", () => {
             (accounts) => accounts === accountIds.length
           )
           const received = [...stopped.values()].reduce((sum, one) => sum + one, 0)
-          const record = yield* Effect.promise(() => readRecord(nc))
+          const record = yield* Effect.promise(() => readRecord(nc, nifty))
           assert.strictEqual(record.packets, received) // nothing is lost
           for (const [key, numbers] of record.numbers) assert.strictEqual(Math.max(...numbers) + 1, numbers.size, `holes in ${key}`)
 

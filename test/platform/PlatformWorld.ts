@@ -110,9 +110,9 @@ export const begin = (config: Readonly<Record<string, string>>, roles: ReadonlyA
   })
 
 /** Starts the platform; a failed start is a defect here. The surrounding scope stops it at the latest. */
-export const start = (config: Readonly<Record<string, string>>) =>
+export const start = (config: Readonly<Record<string, string>>, roles?: ReadonlyArray<Platform.Role>) =>
   Effect.gen(function* () {
-    const { exit, stop, logs } = yield* begin(config)
+    const { exit, stop, logs } = yield* begin(config, roles)
     if (Exit.isFailure(exit)) return yield* Effect.failCause(exit.cause as Cause.Cause<never>)
     yield* Effect.addFinalizer(() => stop)
     const { address } = Context.get(exit.value, HttpServer.HttpServer)

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { proxy } from "../store/Stores.ts"
+import { proxy } from "../Proxy.ts"
 import { ask, eventually, socket, start, world } from "./PlatformWorld.ts"
 
 const nifty = 256_265

@@ -68,6 +68,26 @@ describe("a start that fails", () => {
     300_000
   )
 
+  it.live(
+    "TC-ERR-031 a host name that does not resolve is named, whichever backend has it",
+    () =>
+      Effect.gen(function* () {
+        const { config } = yield* world()
+        const cases: ReadonlyArray<readonly [Record<string, string>, string]> = [
+          [{ DATABASE_URL: "postgres://u:p@nowhere.invalid/x" }, "Failed to connect to database"],
+          [{ NATS_URL: "nats://nowhere.invalid:4222" }, "Failed to connect to NATS"],
+          [{ REDIS_URL: "redis://nowhere.invalid:6379", REDIS_REQUIRED: "true" }, "Failed to connect to Redis"]
+        ]
+        for (const [wrong, what] of cases) {
+          const { exit } = yield* begin({ ...config, ...wrong })
+          if (Exit.isFailure(exit))
+            isSentence(StartFailure.sentence(exit.cause), new RegExp(`^${what}: Failed to resolve hostname nowhere\\.invalid; `))
+          else assert.fail(`${what}: the start succeeded`)
+        }
+      }).pipe(Effect.scoped),
+    300_000
+  )
+
   it.effect("a database that is too old, or refuses its user, is named with what to do", () =>
     Effect.gen(function* () {
       const server = (version: string, number: number) => (() => Effect.succeed([{ version, number }])) as never

@@ -3,8 +3,9 @@ import { Effect, Layer, Logger, Schedule } from "effect"
 import { inject } from "vitest"
 import { Redis } from "../../src/store/Redis.ts"
 import { waitMsMax } from "../Patience.ts"
+import { proxy } from "../Proxy.ts"
 import { prefix } from "../TestBackends.ts"
-import { config, proxy } from "./Stores.ts"
+import { config } from "./Stores.ts"
 
 const at = (settings: Record<string, string>) =>
   Redis.Default.pipe(Layer.provide(config(settings)), Layer.provide(Logger.remove(Logger.defaultLogger)))

@@ -1,10 +1,11 @@
 import { SqlClient, type SqlError } from "@effect/sql"
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, type Context, Deferred, Effect, Exit, Fiber, Layer, Ref } from "effect"
+import { Cause, type Context, Deferred, Effect, Exit, Fiber, Layer, Ref, Schedule } from "effect"
 import * as Postgres from "../../src/store/Postgres.ts"
 import * as StoreError from "../../src/store/StoreError.ts"
+import { proxy } from "../Proxy.ts"
 import { freshDatabase } from "../TestBackends.ts"
-import { observer, pool, proxy, started } from "./Stores.ts"
+import { observer, pool, started } from "./Stores.ts"
 
 const onFresh = <A, E>(
   body: (url: string) => Effect.Effect<A, E, SqlClient.SqlClient>,
@@ -157,6 +158,44 @@ describe("StoreError", () => {
         }),
       { DATABASE_POOL_MAX: "2", DATABASE_CONNECT_TIMEOUT: "2 seconds", DATABASE_QUERY_TIMEOUT: "30 seconds" }
     )
+  )
+
+  it.live(
+    "TC-ERR-010 a query that finds no free connection fails after ten seconds, by default, with Connection pool timeout, and the pool recovers",
+    () =>
+      Effect.flatMap(freshDatabase, (url) =>
+        Effect.gen(function* () {
+          const sql = yield* SqlClient.SqlClient
+          const held = yield* Deferred.make<void>()
+          const holders = yield* Effect.forEach([1, 2], () =>
+            Effect.gen(function* () {
+              const taken = yield* Deferred.make<void>()
+              const holder = yield* Effect.fork(
+                Postgres.transaction(sql)(
+                  Effect.zipRight(
+                    Deferred.succeed(taken, undefined),
+                    // The server ends a transaction that does nothing for ten seconds.
+                    Effect.repeat(sql`SELECT 1`, { until: () => Deferred.isDone(held), schedule: Schedule.spaced("100 millis") })
+                  )
+                )
+              )
+              yield* Deferred.await(taken)
+              return holder
+            })
+          )
+          const startedMs = performance.now()
+          const waiting = yield* Effect.forEach([1, 2, 3], () => failure(StoreError.guard(sql`SELECT 1`)), { concurrency: "unbounded" })
+          assert.isAtLeast(performance.now() - startedMs, 9_900)
+          for (const error of waiting) {
+            assert.strictEqual(error._tag, "StoreUnavailable")
+            assert.include((error as StoreError.StoreUnavailable).message, "Connection pool timeout")
+          }
+          yield* Deferred.succeed(held, undefined)
+          yield* Fiber.joinAll(holders)
+          // Every connection is free again, not only one.
+          yield* Effect.forEach([1, 2], () => sql`SELECT pg_sleep(0.05)`, { concurrency: "unbounded" })
+        }).pipe(Effect.provide(pool(url, { DATABASE_POOL_MAX: "2" })))
+      ).pipe(Effect.scoped)
   )
 
   it.live("a connection terminated inside a transaction gives StoreUnavailable, and the transaction is rolled back", () =>

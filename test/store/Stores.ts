@@ -1,4 +1,3 @@
-import { createConnection, createServer, type Socket } from "node:net"
 import { PgClient } from "@effect/sql-pg"
 import { ConfigProvider, Effect, Layer, Redacted } from "effect"
 import { BarRepo } from "../../src/store/BarRepo.ts"
@@ -57,63 +56,3 @@ export const fresh = (settings: Record<string, string> = {}) =>
 
 /** A second connection to a database, beside the product's pool. */
 export const observer = (url: string) => PgClient.layer({ url: Redacted.make(url), maxConnections: 1 })
-
-/** A port in front of a server, through which a test can take the server away, mute it and bring it back. */
-export const proxy = (target: string) =>
-  Effect.acquireRelease(
-    Effect.promise(async () => {
-      const { hostname, port } = new URL(target)
-      const sockets = new Set<Socket>()
-      let frozen = false
-      const server = createServer((near) => {
-        const far = createConnection({ host: hostname, port: Number(port) })
-        for (const [from, to] of [
-          [near, far],
-          [far, near]
-        ] as const) {
-          sockets.add(from)
-          from.on("data", (bytes) => to.write(bytes))
-          from.on("error", () => to.destroy())
-          from.on("close", () => {
-            sockets.delete(from)
-            to.destroy()
-          })
-          if (frozen) from.pause()
-        }
-      })
-      const listen = (at: number) => new Promise<void>((resolve) => server.listen(at, "127.0.0.1", resolve))
-      const drop = () => {
-        for (const socket of sockets) socket.destroy()
-      }
-      await listen(0)
-      const address = server.address()
-      const own = typeof address === "object" && address !== null ? address.port : 0
-      const url = new URL(target)
-      url.hostname = "127.0.0.1"
-      url.port = String(own)
-      return {
-        url: url.href,
-        /** Stops listening and cuts every connection. */
-        stop: () =>
-          new Promise<void>((resolve) => {
-            server.close(() => resolve())
-            drop()
-          }),
-        start: () => listen(own),
-        /** Keeps the connections open, but passes nothing on. */
-        freeze: () => {
-          frozen = true
-          for (const socket of sockets) socket.pause()
-        },
-        thaw: () => {
-          frozen = false
-          for (const socket of sockets) socket.resume()
-        },
-        dispose: () => {
-          server.close()
-          drop()
-        }
-      }
-    }),
-    (it) => Effect.sync(it.dispose)
-  )

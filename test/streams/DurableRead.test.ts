@@ -2,7 +2,7 @@ import { assert, layer } from "@effect/vitest"
 import { Context, Effect, Exit, Layer } from "effect"
 import * as DurableRead from "../../src/streams/DurableRead.ts"
 import { JetStream } from "../../src/streams/JetStream.ts"
-import { proxy } from "../store/Stores.ts"
+import { proxy } from "../Proxy.ts"
 import { backend, freshStream, Server, settings, until } from "./Nats.ts"
 
 layer(backend, { excludeTestServices: true })("DurableRead", (it) => {

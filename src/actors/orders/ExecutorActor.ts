@@ -1,4 +1,4 @@
-import { Effect, Either, FiberMap, Schedule } from "effect"
+import { Cause, Config, Effect, Either, FiberMap, Schedule } from "effect"
 import { Broker } from "../../broker/Broker.ts"
 import * as Breaker from "../../domain/orders/Breaker.ts"
 import type { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
@@ -15,6 +15,7 @@ import * as DeadLetters from "../runtime/DeadLetters.ts"
 import { Leases, Replaced } from "../runtime/Leases.ts"
 import * as BookReading from "./BookReading.ts"
 import * as BookWatch from "./BookWatch.ts"
+import * as ExecutorReport from "./ExecutorReport.ts"
 import * as Metrics from "./Metrics.ts"
 import { orderSettings } from "./OrderSettings.ts"
 import * as OutboxRelay from "./OutboxRelay.ts"
@@ -26,6 +27,15 @@ import * as TaskRun from "./TaskRun.ts"
 
 export const kind = "executor"
 export const key = (account: string) => Subject.kvKey(kind, account)
+
+/** `off`: no order task runs, and /health says so. Tasks wait in Postgres until their deadline. */
+const isOn = Config.literal(
+  "on",
+  "off"
+)("ORDER_EXECUTOR").pipe(
+  Config.withDefault("on" as const),
+  Config.map((wanted) => wanted === "on")
+)
 
 /** Tasks whose command was lost are found within this time. */
 const lookEvery = "1 second"
@@ -89,10 +99,11 @@ export const make = Effect.gen(function* () {
   const repo = yield* OrderRepo
   const outbox = yield* Outbox
   const settings = yield* orderSettings
+  const isEnabled = yield* isOn
   const step = yield* Steps
   const context = yield* Effect.context<Services>()
 
-  return (account: string) =>
+  const execute = (account: string, report: Effect.Effect.Success<ReturnType<typeof ExecutorReport.make>>) =>
     Effect.gen(function* () {
       const lease = yield* leases.of(key(account))
       const orders = yield* broker.orders(account)
@@ -114,7 +125,11 @@ export const make = Effect.gen(function* () {
       }
       const { begin, beginAll } = yield* running(desk)
       const stillOurs = Effect.suspend(() => (lease.isHeld() ? Effect.void : new Replaced({ key: key(account) })))
-      const beginAgain = Effect.catchTag(beginAll, "StoreUnavailable", (error) => Effect.logWarning("order tasks not read", error.detail))
+      const beginAgain = Effect.zipRight(beginAll, report("ready", null)).pipe(
+        Effect.catchTag("StoreUnavailable", ({ detail }) =>
+          Effect.zipRight(Effect.logWarning("order tasks not read", detail), report("failed", detail))
+        )
+      )
       const look = Effect.zipRight(stillOurs, beginAgain).pipe(Effect.repeat(Schedule.spaced(lookEvery)))
       const take = yield* commands(account, begin)
       const work = Effect.all([look, take, relay.run, BookWatch.run(desk), StopSweep.run(desk, begin)], {
@@ -122,5 +137,19 @@ export const make = Effect.gen(function* () {
         discard: true
       })
       return yield* Effect.raceFirst(work, yield* broker.untilChanged(account))
-    }).pipe(Effect.scoped, Effect.provide(context), Effect.annotateLogs({ account }))
+    }).pipe(
+      Effect.scoped,
+      Effect.tapErrorCause((cause) =>
+        Cause.isInterruptedOnly(cause)
+          ? Effect.void
+          : report("failed", Cause.prettyErrors(cause)[0]?.message ?? "it failed without a reason")
+      )
+    )
+
+  return (account: string) =>
+    Effect.gen(function* () {
+      const report = yield* ExecutorReport.make(account)
+      if (isEnabled) return yield* execute(account, report)
+      return yield* Effect.repeat(report("disabled", "ORDER_EXECUTOR is off"), Schedule.spaced(lookEvery))
+    }).pipe(Effect.provide(context), Effect.annotateLogs({ account }))
 })

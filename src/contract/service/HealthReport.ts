@@ -1,4 +1,5 @@
 import { Schema } from "effect"
+import { ExecutorStatus } from "../../domain/ExecutorStatus.ts"
 import { ConnectionStatus, SessionStatus, TickerStatus } from "../../domain/market/TickerStatus.ts"
 import { Cause } from "../../domain/record/Break.ts"
 import { WriterStatus } from "../../domain/WriterStatus.ts"
@@ -32,6 +33,12 @@ const Writer = Schema.Struct({
   as_of: WriterStatus.fields.as_of
 })
 
+const Executor = Schema.Struct({
+  state: ExecutorStatus.fields.state,
+  detail: ExecutorStatus.fields.detail,
+  as_of: ExecutorStatus.fields.as_of
+})
+
 /** A program that `npm start` restarted: its name, why it ended and when it was up again. `up_at` is null until then. */
 export const Restart = Schema.Struct({
   name: Schema.String,
@@ -63,6 +70,8 @@ export const Health = Schema.Struct({
   }),
   /** The writers of streams to Postgres, by name. */
   writers: Schema.Record({ key: Schema.String, value: Writer }),
+  /** The executors of orders, by account. One that is not ready, or silent, makes `reason` `order_executor_unavailable`. */
+  executors: Schema.Record({ key: Schema.String, value: Executor }),
   /** Programs that were restarted in this run of `npm start`, newest last; empty for other processes. */
   restarts: Schema.Array(Restart),
   /** The newest times in which packets of an account are missing from the record, oldest first. Bars of them are incomplete. */

@@ -6,7 +6,7 @@ import { Hub } from "../sockets/Hub.ts"
 import { Views } from "../views/Views.ts"
 import { bodiesOf, follow, type Reader, reader } from "./StreamReader.ts"
 
-/** Reads the status of every ticker and writer. They report each second, so a report is no news from the market. */
+/** Reads the status of every ticker, writer and executor. They report each second, so a report is no news from the market. */
 export const make = (caughtUp: () => void) =>
   Effect.gen(function* () {
     const hub = yield* Hub
@@ -14,10 +14,11 @@ export const make = (caughtUp: () => void) =>
 
     views.tickers.clear()
     views.writers.clear()
+    views.executors.clear()
     const { stream } = Subjects.Ticker
     const read = yield* OrderedRead.make({
       stream,
-      filters: [Subjects.Ticker.filter(), Subjects.Writer.filter()],
+      filters: [Subjects.Ticker.filter(), Subjects.Writer.filter(), Subjects.Executor.filter()],
       start: { _tag: "LastPerSubject" }
     })
     const guard = new OutputGuard()
@@ -33,10 +34,20 @@ export const make = (caughtUp: () => void) =>
       () => undefined,
       (status, { timeMs }) => views.writers.apply(status, timeMs)
     )
+    const executor = reader(
+      bodiesOf(Subjects.Executor),
+      guard,
+      () => undefined,
+      (status, { timeMs }) => views.executors.apply(status, timeMs)
+    )
+    const readerOf = (subject: string): Reader => {
+      if (Subjects.Writer.match(subject) !== undefined) return writer
+      return Subjects.Executor.match(subject) === undefined ? ticker : executor
+    }
     const status: Reader = {
       take: (message) => {
         views.serverClock.observe(message.timeMs, performance.now())
-        return (Subjects.Writer.match(message.subject) === undefined ? ticker : writer).take(message)
+        return readerOf(message.subject).take(message)
       }
     }
     yield* follow({ stream, read, reader: status, caughtUp, applied: () => hub.flush() })

@@ -707,6 +707,7 @@ export const fields: Readonly<Record<string, string>> = {
   window_id: "The window's id",
   windows: "Windows, by id",
   restarts: "Programs that `npm start` started again in this run, newest last",
+  executors: "What executes the orders, by account; one that is not ready makes `reason` `order_executor_unavailable`",
   ended_at: "When the program ended",
   up_at: "Since when it runs again; null until then",
   winter_close: "Close while America is on winter time, IST",

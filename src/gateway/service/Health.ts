@@ -17,7 +17,7 @@ import * as Movement from "./Movement.ts"
 import * as Probes from "./Probes.ts"
 import * as Restarts from "./Restarts.ts"
 
-/** Tickers and writers report once a second. After this long without a report, the process counts as gone. */
+/** Tickers, writers and executors report once a second. After this long without a report, the process counts as gone. */
 const silenceMaxMs = 10_000
 /** Both times are the NATS server's: its clock may differ from this machine's. */
 const isFresh = ({ atMs }: { readonly atMs: number }, { serverClock }: Views) => serverClock.nowMs(performance.now()) - atMs <= silenceMaxMs
@@ -45,6 +45,15 @@ const tickersOf = (accounts: Accounts, views: Views) => {
   return views.tickers.all().filter((one) => ids.has(one.status.account_id) || isFresh(one, views))
 }
 
+/** The executors' newest reports, without those of accounts that were removed. */
+const executorsOf = (accounts: Accounts, views: Views) => {
+  const ids = new Set<string>(accounts.ids())
+  return views.executors.all().filter((one) => ids.has(one.status.account_id) || isFresh(one, views))
+}
+
+/** The reason while an account's orders are not executed. Clients compare it, so it is a code; `executors` has the details. */
+export const executorUnavailable = "order_executor_unavailable"
+
 /** The reasons for `down` (a required backend is unreachable) and for `degraded` (something optional does not work). */
 const complaints = ({ accounts, known, redis, registry, bridge, views, restarts }: Sources, nowMs: number, marketMs: number) => {
   const down: Array<string> = []
@@ -70,6 +79,7 @@ const complaints = ({ accounts, known, redis, registry, bridge, views, restarts 
     if (!isFresh(one, views)) degraded.push(`${name} is silent`)
     else if (state !== "writing") degraded.push(`${name} ${state}${detail === null ? "" : `: ${detail}`}`)
   }
+  if (executorsOf(accounts, views).some((one) => one.status.state !== "ready" || !isFresh(one, views))) degraded.push(executorUnavailable)
   const fileProblem = accounts.problem()
   if (fileProblem !== null) degraded.push(`${fileProblem}; the accounts that it had before stay in force`)
   const refusal = registry.refusal()
@@ -124,6 +134,9 @@ export class Health extends Effect.Service<Health>()("gateway/service/Health", {
         },
         writers: Object.fromEntries(
           views.writers.all().map(({ status: { name, state, detail, waiting, as_of } }) => [name, { state, detail, waiting, as_of }])
+        ),
+        executors: Object.fromEntries(
+          executorsOf(accounts, views).map(({ status: { account_id, state, detail, as_of } }) => [account_id, { state, detail, as_of }])
         ),
         restarts,
         interruptions: views.breaks.all().map(({ account, cause, from, to, underlyings, packets }) => ({

@@ -2,6 +2,7 @@ import { Effect } from "effect"
 import { BookView } from "./BookView.ts"
 import { BreakView } from "./BreakView.ts"
 import { ChainView } from "./ChainView.ts"
+import { ExecutorView } from "./ExecutorView.ts"
 import { IndicatorView } from "./IndicatorView.ts"
 import { MovementView } from "./MovementView.ts"
 import { ServerClock } from "./ServerClock.ts"
@@ -23,10 +24,11 @@ export class Views extends Effect.Service<Views>()("gateway/views/Views", {
     strategies: new StrategyView(),
     tickers: new TickerView(),
     writers: new WriterView(),
+    executors: new ExecutorView(),
     breaks: new BreakView(),
     indicators: new IndicatorView(),
     movement: new MovementView(),
-    /** The clock that the reports of tickers and writers are stamped with. */
+    /** The clock that the reports of tickers, writers and executors are stamped with. */
     serverClock: new ServerClock(),
     /** Creation times of the streams MD_FRAMES, OPT, STRAT and IND, UNIX ms. Sequences are valid only together with them. */
     epochs: { frames: 0, chains: 0, strategies: 0, indicators: 0 },

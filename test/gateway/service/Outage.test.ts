@@ -8,7 +8,7 @@ import { InstrumentRepo } from "../../../src/store/InstrumentRepo.ts"
 import { JetStream } from "../../../src/streams/JetStream.ts"
 import * as Streams from "../../../src/streams/Streams.ts"
 import * as Subjects from "../../../src/streams/Subjects.ts"
-import { proxy } from "../../store/Stores.ts"
+import { proxy } from "../../Proxy.ts"
 import { freshDatabase, natsServer } from "../../TestBackends.ts"
 import { ask, eventually, fullPacket, publishFrame, publishState, ready, token, tokens, World, world } from "../GatewayWorld.ts"
 import { connect } from "../sockets/SocketClient.ts"
@@ -63,6 +63,7 @@ describe("Health and outages", () => {
             environment: "test",
             ticker: { running: true, active_subscriptions: 1, accounts: ["acc1"] },
             writers: {},
+            executors: {},
             restarts: [],
             interruptions: [],
             dependencies: {

@@ -5,7 +5,7 @@ import * as Frame from "../../../src/domain/market/Frame.ts"
 import * as FrameHeader from "../../../src/domain/record/FrameHeader.ts"
 import { lookBackMax, missedMax } from "../../../src/gateway/ticks/ReplayPlace.ts"
 import * as Subjects from "../../../src/streams/Subjects.ts"
-import { proxy } from "../../store/Stores.ts"
+import { proxy } from "../../Proxy.ts"
 import {
   ask,
   chainMessage,

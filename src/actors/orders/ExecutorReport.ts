@@ -1,0 +1,17 @@
+import { Clock, Effect } from "effect"
+import type { ExecutorStatus } from "../../domain/ExecutorStatus.ts"
+import { JetStream } from "../../streams/JetStream.ts"
+import * as Subjects from "../../streams/Subjects.ts"
+
+/** Publishes on `sys.executor.<account>` how the account's executor is. /health shows it. */
+export const make = (account: string) =>
+  Effect.map(
+    JetStream,
+    (jetStream) => (state: ExecutorStatus["state"], detail: string | null) =>
+      Effect.flatMap(Clock.currentTimeMillis, (nowMs) =>
+        jetStream.notify(
+          Subjects.Executor.at({ account }),
+          Subjects.Executor.encode({ v: 1, as_of: new Date(nowMs).toISOString(), account_id: account, state, detail })
+        )
+      )
+  )
