@@ -205,11 +205,11 @@ export const foldedByBars = (nc: NatsConnection, universe: Universe.Universe, re
     record
   )
 
-export const foldedByStrategies = (nc: NatsConnection, universe: Universe.Universe, record: Stored, ids: ReadonlyArray<number>) =>
+export const foldedByStrategies = (nc: NatsConnection, universe: Universe.Universe, record: Stored) =>
   foldedBy(
     nc,
-    Universe.strategiesOf(universe).map(({ exchange, name }, at) => ({
-      key: Subject.kvKey("m2m", Universe.owner, String(ids[at])),
+    Universe.strategiesOf(universe).map(({ exchange, name }) => ({
+      key: Subject.kvKey("strategies", exchange, name),
       subject: Subjects.Frame.at({ exchange, underlying: name }),
       feed: (state) => (state as { readonly feeds: ReadonlyMap<string, Feed> }).feeds.get(`${exchange} ${name}`)
     })),

@@ -274,7 +274,7 @@ const folds = (publish: (subject: string, message: unknown) => void): ReadonlyMa
         publish(output.kind === "mark" ? Subjects.Mark.at(names) : Subjects.Candle.at(names), output.message)
       }
       const legs = universe.underlyings[at]?.strategyLegs ?? []
-      const m2m = keep(M2mDecider.make({ owner: Universe.owner, strategyId: id, settings }), sendMark)
+      const m2m = keep(M2mDecider.make({ settings, takes: ({ strategy_id }) => strategy_id === id }), sendMark)
       m2m(reference)
       m2m(
         RecordInput.definition(0, {

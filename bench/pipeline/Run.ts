@@ -240,7 +240,7 @@ const foldedOf = async (world: World.World, record: Audit.Stored, bare: Bare.Sta
   }
   const greeks = await Audit.foldedByGreeks(world.nc, world.universe, record)
   const bars = await Audit.foldedByBars(world.nc, world.universe, record)
-  const strategies = await Audit.foldedByStrategies(world.nc, world.universe, record, world.strategyIds)
+  const strategies = await Audit.foldedByStrategies(world.nc, world.universe, record)
   const held = Universe.strategiesOf(world.universe).map(({ exchange, name }) => Subjects.Frame.at({ exchange, underlying: name }))
   return {
     greeks: greeks.ticks,

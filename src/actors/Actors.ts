@@ -29,7 +29,7 @@ const Kinds = Layer.effect(
     const ticker = yield* TickerActor.make
     const greeks = yield* GreeksActor.make
     const execute = yield* ExecutorActor.make
-    const m2m = yield* M2mActor.make
+    const valueStrategies = yield* M2mActor.make
     const bars = yield* BarActor.make
     const indicators = yield* IndicatorActor.make
     const direct = yield* Director.make
@@ -48,7 +48,7 @@ const Kinds = Layer.effect(
       [TickerActor.kind]: ([account = ""]) => ticker(account),
       [ExecutorActor.kind]: ([account = ""]) => execute(account),
       [GreeksActor.kind]: ([exchange = "", underlying = ""]) => greeks(exchange, underlying),
-      [M2mActor.kind]: ([owner = "", strategy = ""]) => m2m(owner, strategy),
+      [M2mActor.kind]: (underlyings) => valueStrategies(underlyings),
       [BarActor.kind]: ([exchange = "", underlying = ""]) => bars(exchange, underlying),
       [IndicatorActor.kind]: ([exchange = "", symbol = "", timeframe = ""]) => indicators(exchange, symbol, timeframe),
       [Director.kind]: () => direct,

@@ -126,7 +126,7 @@ describe("Replay", () => {
         const record = yield* Effect.promise(() => all(nc, "MD_FRAMES"))
         const inputs = inputsOf(record)
         const nifty = () => UnderlyingDecider.make({ exchange: "NSE", underlying: "NIFTY", settings })
-        const strategy = () => M2mDecider.make({ owner: "demo", strategyId: 1, settings })
+        const strategy = () => M2mDecider.make({ settings })
         const chain = fold(nifty(), inputs, inputs.length)
         const marks = fold(strategy(), inputs, inputs.length)
         for (const [size, resumeEvery] of [

@@ -53,7 +53,9 @@ describe("Platform start and stop", () => {
             return found.sort()
           }),
           (found) =>
-            ["greeks.NSE.BANKNIFTY", "greeks.NSE.NIFTY", "m2m.demo.1", "ticker.sim1", "ticker.sim2"].every((key) => found.includes(key))
+            ["greeks.NSE.BANKNIFTY", "greeks.NSE.NIFTY", "strategies.NSE.NIFTY", "ticker.sim1", "ticker.sim2"].every((key) =>
+              found.includes(key)
+            )
         )
         yield* eventually("a chain with Greeks", ask(running, "/fo/expiries?symbol=NIFTY"), ({ body }) => body.expiries.length > 0)
         const expiry = (yield* ask(running, "/fo/expiries?symbol=NIFTY")).body.expiries[0]

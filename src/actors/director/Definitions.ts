@@ -5,6 +5,7 @@ import * as Subjects from "../../streams/Subjects.ts"
 import * as DeadLetters from "../runtime/DeadLetters.ts"
 import type { Replaced } from "../runtime/Leases.ts"
 import { requestHeader } from "../runtime/RequestHeader.ts"
+import * as LiveStrategies from "./LiveStrategies.ts"
 import * as Reconciliation from "./Reconciliation.ts"
 
 const toText = new TextDecoder()
@@ -13,13 +14,25 @@ const overtakenMax = 3
 
 export interface Definitions {
   /**
-   * Writes the definitions that differ from the record, then announces the strategies among them. `wanted` is always the complete set.
-   * A definition that is refused becomes a dead letter; the others are written all the same.
+   * Writes the definitions that differ from the record, then announces the strategies among them. `wanted` is always the complete set: a
+   * strategy that the record defines and that is not wanted gets a last definition, which says that it ended. A definition that is refused
+   * becomes a dead letter; the others are written all the same.
    */
   readonly settle: (wanted: ReadonlyMap<string, Uint8Array>, requestId: string) => Effect.Effect<void, NatsError | Replaced>
   /** Makes the next `settle` read the record again. */
   readonly forget: () => void
 }
+
+/** The sequence that a strategy's newest event names; undefined without an event, or when it is refused: then the next one replaces it. */
+const lastAnnounced = ({ last }: Pick<JetStream, "last">, bury: ReturnType<typeof DeadLetters.send>, event: string) =>
+  Effect.gen(function* () {
+    const found = yield* last(Subjects.StrategyEvent.stream, event)
+    if (Option.isNone(found)) return undefined
+    const said = Subjects.StrategyEvent.read(event, found.value.data)
+    if (Either.isRight(said)) return said.right.seq
+    yield* bury("director", found.value, said.left)
+    return undefined
+  })
 
 /** Keeps the definitions in the record equal to the wanted ones. Publishes `strat.evt` when a strategy's definition changes there. */
 export const make = Effect.gen(function* () {
@@ -33,6 +46,8 @@ export const make = Effect.gen(function* () {
     const known = new Map<string, { readonly text: string; readonly seq: number }>()
     /** By subject, the sequence of the definition announced last. It shows a crash between the write and the announcement. */
     const announced = new Map<string, number>()
+    /** Strategies that the record defines and that have not ended there, by subject. Undefined before the record was read. */
+    let live: Set<string> | undefined
     /** When the record that `known` describes was made. */
     let recordMs = 0
     const reconciliation = Reconciliation.make((refused, reason) => bury("director", refused, reason))
@@ -64,23 +79,13 @@ export const make = Effect.gen(function* () {
       return Effect.retry(attempt, { times: overtakenMax, while: isOvertaken })
     }
 
-    /** The sequence that the newest event names; undefined without an event, or when it is refused: then the next one replaces it. */
-    const lastAnnounced = (event: string) =>
-      Effect.gen(function* () {
-        const found = yield* last(Subjects.StrategyEvent.stream, event)
-        if (Option.isNone(found)) return undefined
-        const said = Subjects.StrategyEvent.read(event, found.value.data)
-        if (Either.isRight(said)) return said.right.seq
-        yield* bury("director", found.value, said.left)
-        return undefined
-      })
     const announce = (subject: string, value: Uint8Array, seq: number, requestId: string) =>
       Effect.gen(function* () {
         const names = Subjects.StrategyDefinition.match(subject)
         if (names === undefined) return
         const event = Subjects.StrategyEvent.at(names)
         if (!announced.has(subject)) {
-          const newest = yield* lastAnnounced(event)
+          const newest = yield* lastAnnounced(jetStream, bury, event)
           if (newest !== undefined) announced.set(subject, newest)
         }
         if (announced.get(subject) === seq) return
@@ -91,6 +96,15 @@ export const make = Effect.gen(function* () {
         announced.set(subject, seq)
       })
 
+    const end = (subject: string, requestId: string, live: Set<string>) => {
+      const value = LiveStrategies.endOf(subject)
+      return reconciliation.key(
+        subject,
+        value,
+        Effect.tap(write(subject, value, requestId), () => Effect.sync(() => live.delete(subject)))
+      )
+    }
+
     return {
       settle: (wanted, requestId) =>
         Effect.gen(function* () {
@@ -99,15 +113,19 @@ export const make = Effect.gen(function* () {
           if (createdMs !== recordMs) {
             known.clear()
             announced.clear()
+            live = undefined
           }
           recordMs = createdMs
+          live ??= yield* Effect.provideService(LiveStrategies.read, JetStream, jetStream)
           for (const [subject, value] of wanted) {
             const settled = Effect.flatMap(write(subject, value, requestId), (seq) => announce(subject, value, seq, requestId))
+            if (Subjects.StrategyDefinition.match(subject) !== undefined) live.add(subject)
             yield* reconciliation.key(subject, value, settled)
           }
+          for (const subject of live) if (!wanted.has(subject)) yield* end(subject, requestId, live)
           for (const subject of known.keys()) if (!wanted.has(subject)) known.delete(subject)
           for (const subject of announced.keys()) if (!wanted.has(subject)) announced.delete(subject)
-          reconciliation.keep(wanted)
+          reconciliation.keep(new Set([...wanted.keys(), ...live]))
         }),
       forget: () => known.clear()
     }

@@ -184,7 +184,7 @@ export const make = (options: {
     const definition = definitionOf(of, options.fills(strategyId), priced, options.settlements, options.multiplierOf)
     const names = { owner, strategy: String(strategyId) }
     definitions.set(Subjects.StrategyDefinition.at(names), Subjects.StrategyDefinition.encode(definition))
-    actors.set(M2mActor.key(names.owner, names.strategy), "")
+    actors.set(M2mActor.keyOf(definition), "")
   }
   for (const { exchange, tradingsymbol, minutes, indicators } of options.indicators) {
     const timeframe = KiteHistory.byMinutes(minutes)

@@ -31,8 +31,15 @@ export interface Roster {
   readonly forget: () => void
 }
 
-/** The kinds of actors that the director's plan names. */
-const kinds: ReadonlySet<string> = new Set([TickerActor.kind, GreeksActor.kind, BarActor.kind, M2mActor.kind, IndicatorActor.kind])
+/** The kinds of actors that the director's plan names, and those that an earlier version named. */
+const kinds: ReadonlySet<string> = new Set([
+  TickerActor.kind,
+  GreeksActor.kind,
+  BarActor.kind,
+  M2mActor.kind,
+  M2mActor.formerKind,
+  IndicatorActor.kind
+])
 
 /** Keeps the bucket of actors equal to the wanted actors, and drops the snapshots of actors that are no longer wanted. */
 export const make = Effect.gen(function* () {

@@ -3,6 +3,8 @@ import type { JetStream, Message, NatsError } from "../../streams/JetStream.ts"
 import * as Subjects from "../../streams/Subjects.ts"
 import * as Metrics from "./Metrics.ts"
 
+/** The stream of dead letters. */
+export const stream = "DLQ"
 const reasonMax = 500
 /** Only this many bytes are kept, because a message of the server's maximum size leaves no room for our headers. */
 const bytesMax = 64 * 1_024

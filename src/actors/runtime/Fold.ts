@@ -2,7 +2,7 @@ import { Data, Either } from "effect"
 import type { Item, Taken } from "../../streams/FrameFeed.ts"
 import type { Message } from "../../streams/JetStream.ts"
 import type * as Outputs from "./Outputs.ts"
-import type { Setup } from "./Setup.ts"
+import type { Setup, StrategiesOf } from "./Setup.ts"
 
 /** The decider threw on this message. The message goes to the dead letters, and the next run skips it. */
 export class Poisoned extends Data.TaggedError("Poisoned")<{ readonly message: Message; readonly cause: unknown }> {}
@@ -17,6 +17,12 @@ export interface Run<S> {
   /** The state includes keyframes up to this sequence, so outputs before it would mix two instants. They are not published. */
   silentUntilSeq: number
   readonly recordCreatedMs: number
+  /** The position of the stored snapshot; undefined if there is none. */
+  savedSeq: number | undefined
+  /** When it was stored, on the clock of `performance.now()`. */
+  savedAtMs: number
+  /** True if anything but clocks was folded since. */
+  isChanged: boolean
   /** When the next snapshot is due, on the clock of `performance.now()`. */
   saveAtMs: number
 }
@@ -34,9 +40,12 @@ export interface Folded {
 export const hasOnlyOutputs = ({ refused, definitions, end }: Folded): boolean =>
   refused.length === 0 && definitions.length === 0 && end === undefined
 
+const isOwn = (strategies: StrategiesOf | undefined, message: Message): boolean =>
+  strategies !== undefined && Either.getOrElse(strategies.takes(message), () => false)
+
 /** Folds the items into the run's state, up to the first item that ends the run. After a throw the state is unusable. */
 export const foldBatch = <S, O extends { readonly seq: number }>(
-  { decider, outgrown, route }: Setup<S, O>,
+  { decider, route, strategies }: Setup<S, O>,
   run: Run<S>,
   items: ReadonlyArray<Item>,
   poison: ReadonlySet<number>
@@ -49,12 +58,12 @@ export const foldBatch = <S, O extends { readonly seq: number }>(
       current = item
       if (item._tag === "Gap") return "rebuild"
       const { input, seq } = item
-      if (input._tag === "Reference" || input._tag === "Definition") folded.definitions.push(item)
+      if (input._tag === "Reference" || (input._tag === "Definition" && isOwn(strategies, item))) folded.definitions.push(item)
       if (input._tag === "Refused") folded.refused.push({ message: item, reason: input.reason })
       else if (!poison.has(seq)) {
-        if (outgrown?.(input) === true) return "rebuild"
         const [state, outputs] = decide(run.state, input)
         run.state = state
+        if (input._tag !== "Clock") run.isChanged = true
         if (seq > run.silentUntilSeq) for (const output of outputs) folded.outputs.push({ seq: output.seq, message: route(output) })
       }
       run.seq = seq

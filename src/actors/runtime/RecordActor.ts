@@ -1,5 +1,6 @@
 import { Effect } from "effect"
 import { FrameFeed, type Item } from "../../streams/FrameFeed.ts"
+import * as Members from "../../streams/feed/Members.ts"
 import { JetStream } from "../../streams/JetStream.ts"
 import { Snapshots } from "../../streams/Snapshots.ts"
 import * as DeadLetters from "./DeadLetters.ts"
@@ -37,7 +38,7 @@ export class RecordActor extends Effect.Service<RecordActor>()("actors/runtime/R
         const poison = poisons.of(run)
         const subscription = yield* feed.subscribe({
           frames: setup.frames,
-          definitions: [...setup.references, ...(setup.breaks ?? []), ...(setup.definition === undefined ? [] : [setup.definition])],
+          definitions: [...setup.references, ...(setup.breaks ?? []), ...(setup.strategies === undefined ? [] : [Members.everyStrategy])],
           afterSeq: run.seq
         })
         /** The batch that is in the state while its outputs are not all published yet. */
@@ -73,7 +74,7 @@ export class RecordActor extends Effect.Service<RecordActor>()("actors/runtime/R
         })
       })
 
-    /** One run. It ends with "rebuild" when the record has a gap or the setup is out of date. */
+    /** One run. It ends with "rebuild" when the record has a gap. */
     const runOnce = <S, O extends { readonly seq: number }>(setup: Setup<S, O>) =>
       Effect.gen(function* () {
         const lease = yield* leases.of(setup.key)

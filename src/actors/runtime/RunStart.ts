@@ -1,5 +1,6 @@
 /** The start of a run: the state from the snapshot, or from the record if there is no usable snapshot. */
 import { Effect, Either, Option } from "effect"
+import * as Members from "../../streams/feed/Members.ts"
 import { JetStream, type Message, NatsError } from "../../streams/JetStream.ts"
 import * as Keyframes from "../../streams/Keyframes.ts"
 import * as OrderedRead from "../../streams/OrderedRead.ts"
@@ -8,17 +9,18 @@ import { Snapshots } from "../../streams/Snapshots.ts"
 import * as Subject from "../../streams/Subject.ts"
 import * as Subjects from "../../streams/Subjects.ts"
 import * as DeadLetters from "./DeadLetters.ts"
-import * as Fold from "./Fold.ts"
+import type * as Fold from "./Fold.ts"
 import type { Lease } from "./Leases.ts"
 import * as LeftPlace from "./LeftPlace.ts"
 import * as Metrics from "./Metrics.ts"
 import * as Outputs from "./Outputs.ts"
 import type { Poisons } from "./Poisons.ts"
 import * as RecordPlace from "./RecordPlace.ts"
-import type { Setup } from "./Setup.ts"
+import type { OutputSubject, Setup, StrategiesOf } from "./Setup.ts"
+import * as StartFold from "./StartFold.ts"
 
-/** The start fails if the newest outputs cannot be read within this time. */
-const outputsReadMax = "30 seconds"
+/** The start fails if the newest outputs or definitions cannot be read within this time. */
+const newestReadMax = "30 seconds"
 export const snapshotEveryMs = 10_000
 /** Subjects that are looked up at the same time. */
 const lookUpsMax = 8
@@ -29,6 +31,12 @@ const snapshotPhaseMs = (key: string): number => {
   for (let at = 0; at < key.length; at++) hash = (Math.imul(hash, 31) + key.charCodeAt(at)) >>> 0
   return hash % snapshotEveryMs
 }
+
+const within = (op: string) =>
+  Effect.timeoutFail({
+    duration: newestReadMax,
+    onTimeout: () => new NatsError({ op, cause: new Error("the newest message of each subject did not arrive") })
+  })
 
 /** Notes the newest message of every subject that the filter matches. */
 const noteAll = (board: Outputs.Board, stream: string, filter: string) =>
@@ -42,13 +50,24 @@ const noteAll = (board: Outputs.Board, stream: string, filter: string) =>
       }
     }
     board.wholeStreams.add(stream)
-  }).pipe(
-    Effect.scoped,
-    Effect.timeoutFail({
-      duration: outputsReadMax,
-      onTimeout: () => new NatsError({ op: `read ${filter}`, cause: new Error("the newest message of each subject did not arrive") })
-    })
-  )
+  }).pipe(Effect.scoped, within(`read ${filter}`))
+
+/** The newest definitions of the strategies that an actor takes, in the record's order. Unreadable ones go to `refuse`. */
+const newestDefinitions = <E>({ takes }: StrategiesOf, refuse: (message: Message, reason: string) => Effect.Effect<void, E>) =>
+  Effect.gen(function* () {
+    const read = yield* OrderedRead.make({ stream: Record.stream, filters: [Members.everyStrategy], start: { _tag: "LastPerSubject" } })
+    const found: Array<Message> = []
+    for (let left = read.pendingAtStart; left > 0; ) {
+      for (const item of yield* read.takeAll) {
+        if (item._tag === "Gap") continue
+        const taken = takes(item)
+        if (Either.isLeft(taken)) yield* refuse(item, taken.left)
+        else if (taken.right) found.push(item)
+        left = item.pending
+      }
+    }
+    return found
+  }).pipe(Effect.scoped, within(`read ${Members.everyStrategy}`))
 
 export const make = (poisons: Poisons) =>
   Effect.gen(function* () {
@@ -57,32 +76,23 @@ export const make = (poisons: Poisons) =>
     const deadLetter = DeadLetters.send(jetStream)
     const placeLeft = LeftPlace.make(jetStream, snapshots)
 
-    const noteOutputs = <S, O extends { readonly seq: number }>({ outputs }: Setup<S, O>, board: Outputs.Board) =>
+    const noteOutputs = (outputs: ReadonlyArray<OutputSubject>, board: Outputs.Board) =>
       Effect.forEach(
         outputs,
         ({ stream, filter }) =>
           Subject.hasWildcard(filter) ? noteAll(board, stream, filter) : Outputs.lookUp(jetStream.last, board, stream, filter),
-        { discard: true }
+        { discard: true, concurrency: lookUpsMax }
       ).pipe(Effect.provideService(JetStream, jetStream))
 
-    const foldKnown = <S, O extends { readonly seq: number }>(setup: Setup<S, O>, run: Fold.Run<S>, message: Message) =>
-      Effect.gen(function* () {
-        if (poisons.of(run).has(message.seq)) return
-        const input = Record.decode(message)
-        if (input._tag === "Refused") return yield* deadLetter(setup.name, message, input.reason)
-        const decided = Either.try({
-          try: () => setup.decider().decide(run.state, input),
-          catch: (cause) => new Fold.Poisoned({ message, cause })
-        })
-        if (Either.isLeft(decided)) {
-          yield* poisons.add(setup.name, run, decided.left)
-          return yield* decided.left
-        }
-        run.state = decided.right[0]
-      })
+    /** The newest definitions of the actor's strategies. */
+    const definitionsOf = <S, O extends { readonly seq: number }>({ name, strategies }: Setup<S, O>) =>
+      strategies === undefined
+        ? Effect.succeed<ReadonlyArray<Message>>([])
+        : newestDefinitions(strategies, (message, reason) => deadLetter(name, message, reason)).pipe(
+            Effect.provideService(JetStream, jetStream)
+          )
 
-    const foldAll = <S, O extends { readonly seq: number }>(setup: Setup<S, O>, run: Fold.Run<S>, messages: ReadonlyArray<Message>) =>
-      Effect.forEach(messages, (message) => foldKnown(setup, run, message), { discard: true })
+    const foldAll = StartFold.make(jetStream, poisons)
 
     /**
      * Begins at the newest keyframes. If this version cannot use the snapshot, it begins at the keyframes before the snapshot's position, so that
@@ -93,7 +103,8 @@ export const make = (poisons: Poisons) =>
       setup: Setup<S, O>,
       run: Fold.Run<S>,
       record: { readonly firstSeq: number; readonly lastSeq: number },
-      leftAt: Option.Option<Keyframes.Position>
+      leftAt: Option.Option<Keyframes.Position>,
+      definitions: ReadonlyArray<Message>
     ) =>
       Effect.gen(function* () {
         Metrics.rebuilds(setup.name)
@@ -107,10 +118,9 @@ export const make = (poisons: Poisons) =>
         const references = yield* Effect.forEach(setup.references, (subject) => jetStream.last(Record.stream, subject), {
           concurrency: lookUpsMax
         })
-        const own = setup.definition === undefined ? Option.none() : yield* jetStream.last(Record.stream, setup.definition)
-        const earlier = Option.filter(own, ({ seq }) => place.isSilent || seq <= run.seq)
+        const earlier = definitions.filter(({ seq }) => place.isSilent || seq <= run.seq)
         if (!place.isSilent) run.silentUntilSeq = Math.max(0, ...keyframes.map(({ seq }) => seq))
-        yield* foldAll(setup, run, [...references.flatMap(Option.toArray), ...keyframes, ...Option.toArray(earlier)])
+        yield* foldAll(setup, run, [...references.flatMap(Option.toArray), ...keyframes, ...earlier])
         Metrics.keyframesFolded(setup.name, keyframes.length)
       }).pipe(Effect.provideService(JetStream, jetStream))
 
@@ -125,17 +135,30 @@ export const make = (poisons: Poisons) =>
           seq: 0,
           silentUntilSeq: 0,
           recordCreatedMs: createdMs,
+          savedSeq: undefined,
+          savedAtMs: Number.NEGATIVE_INFINITY,
+          isChanged: true,
           saveAtMs: performance.now() + snapshotPhaseMs(setup.key)
         }
         const saved = Option.filter(
           yield* snapshots.load(setup.key, setup.layout),
           (one) => one.recordCreatedMs === createdMs && firstSeq <= one.seq + 1 && lastSeq >= one.seq
         )
-        yield* noteOutputs(setup, run.board)
-        if (Option.isNone(saved)) yield* startWithoutSnapshot(setup, run, info, yield* placeLeft(run.board, info))
-        else {
+        yield* noteOutputs(setup.outputs, run.board)
+        if (Option.isNone(saved)) {
+          const definitions = yield* definitionsOf(setup)
+          // An actor with a snapshot looks up the outputs of a strategy before it publishes the first one.
+          yield* noteOutputs(
+            definitions.flatMap(({ subject }) => setup.strategies?.outputs(subject) ?? []),
+            run.board
+          )
+          yield* startWithoutSnapshot(setup, run, info, yield* placeLeft(run.board, info), definitions)
+        } else {
           run.state = saved.value.state as S
           run.seq = saved.value.seq
+          run.savedSeq = run.seq
+          run.savedAtMs = performance.now()
+          run.isChanged = false
         }
         return run
       })

@@ -11,6 +11,9 @@ import { requestHeader } from "./RequestHeader.ts"
 import * as RunStart from "./RunStart.ts"
 import type { Setup } from "./Setup.ts"
 
+/** While only clocks come, a snapshot is saved this often. */
+const idleSaveMs = 300_000
+
 const logDefinition = ({ subject, seq, header }: Message) =>
   Effect.logInfo("definition taken").pipe(Effect.annotateLogs({ subject, seq, request_id: header(requestHeader) || "-" }))
 
@@ -18,14 +21,26 @@ export const make = (jetStream: JetStream, snapshots: Snapshots, poisons: Poison
   const publish = Outputs.make(jetStream)
   const deadLetter = DeadLetters.send(jetStream)
 
+  /** Saves the state, if it has folded anything since it was saved or restored. */
   const save = <S, O extends { readonly seq: number }>(setup: Setup<S, O>, run: Fold.Run<S>) =>
-    snapshots.save(setup.key, setup.layout, run.state, { recordCreatedMs: run.recordCreatedMs, seq: run.seq })
+    Effect.suspend(() => {
+      const { recordCreatedMs, seq } = run
+      if (seq === run.savedSeq) return Effect.void
+      return Effect.map(snapshots.save(setup.key, setup.layout, run.state, { recordCreatedMs, seq }), () => {
+        run.savedSeq = seq
+        run.savedAtMs = performance.now()
+        run.isChanged = false
+      })
+    })
+
+  /** True if the state differs from the stored one by more than market time, or if so much time has passed that it should not be folded again. */
+  const isDue = (run: Fold.Run<unknown>) => run.isChanged || performance.now() - run.savedAtMs > idleSaveMs
 
   /** If a snapshot cannot be saved the run goes on: the previous snapshot is older, but still correct. */
   const savePeriodically = <S, O extends { readonly seq: number }>(setup: Setup<S, O>, run: Fold.Run<S>) =>
     Effect.suspend(() => {
       run.saveAtMs += RunStart.snapshotEveryMs * Math.ceil((performance.now() - run.saveAtMs) / RunStart.snapshotEveryMs)
-      return save(setup, run)
+      return isDue(run) ? save(setup, run) : Effect.void
     }).pipe(
       Effect.catchAll((error) => {
         Metrics.snapshotFailures(setup.name)
@@ -39,6 +54,7 @@ export const make = (jetStream: JetStream, snapshots: Snapshots, poisons: Poison
     Effect.flatMap(publish(board, outputs), ({ published, silenced, unfit }) => {
       Metrics.published(name, published)
       Metrics.silenced(name, silenced)
+      for (const { message } of outputs) if (message.stream === DeadLetters.stream) Metrics.deadLetters(name)
       const bury = ({ subject, seq, reason }: Outputs.Outcome["unfit"][number]) =>
         deadLetter(name, { subject, seq, data: new Uint8Array() }, reason)
       return unfit.length === 0 ? Effect.void : Effect.forEach(unfit, bury, { discard: true })

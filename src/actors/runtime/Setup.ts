@@ -1,6 +1,20 @@
+import type { Either } from "effect"
 import type { Decider } from "../../domain/Decider.ts"
 import type * as RecordInput from "../../domain/record/RecordInput.ts"
+import type { Message } from "../../streams/JetStream.ts"
 import type * as Outputs from "./Outputs.ts"
+
+export interface StrategiesOf {
+  /** True for the definition of a strategy of this actor; false for another's, and for one that ended. Left: why nobody can read it. */
+  readonly takes: (message: Message) => Either.Either<boolean, string>
+  /** The output subjects of a strategy, by its definition's subject. */
+  readonly outputs: (subject: string) => ReadonlyArray<OutputSubject>
+}
+
+export interface OutputSubject {
+  readonly stream: string
+  readonly filter: string
+}
 
 /** What an actor that folds the record consists of. */
 export interface Setup<S, O extends { readonly seq: number }> {
@@ -17,14 +31,15 @@ export interface Setup<S, O extends { readonly seq: number }> {
   readonly references: ReadonlyArray<string>
   /** Subjects of interruptions, if the decider takes them. */
   readonly breaks?: ReadonlyArray<string>
-  /** The strategy's own definition, if the actor has one. It takes effect from its place in the record on. */
-  readonly definition?: string
-  /** True for an input that this setup cannot fold, for example other underlyings. The run then ends with "rebuild". */
-  readonly outgrown?: (input: RecordInput.RecordInput) => boolean
+  /**
+   * For an actor of strategies. It folds the definitions of all strategies, each at its place in the record, because a strategy may leave one
+   * actor for another there.
+   */
+  readonly strategies?: StrategiesOf
   readonly route: (output: O) => Outputs.Published
   /**
    * Output subjects whose newest messages show where an earlier run ended. A filter with a wildcard matches all of the actor's subjects in
    * its stream, so that they are read at once and not one by one.
    */
-  readonly outputs: ReadonlyArray<{ readonly stream: string; readonly filter: string }>
+  readonly outputs: ReadonlyArray<OutputSubject>
 }

@@ -1,8 +1,9 @@
-import { Effect, Option } from "effect"
+import { Effect, Either } from "effect"
+import type * as Instrument from "../../domain/market/Instrument.ts"
 import type * as StrategyDefinition from "../../domain/record/StrategyDefinition.ts"
 import * as M2mDecider from "../../domain/strategy/M2mDecider.ts"
-import { JetStream, type Message } from "../../streams/JetStream.ts"
-import * as OrderedRead from "../../streams/OrderedRead.ts"
+import * as Strategy from "../../domain/strategy/Strategy.ts"
+import type { Message } from "../../streams/JetStream.ts"
 import { pricingSettings } from "../../streams/PricingSettings.ts"
 import * as Record from "../../streams/Record.ts"
 import { RuleBook } from "../../streams/RuleBook.ts"
@@ -13,97 +14,103 @@ import * as DeadLetters from "../runtime/DeadLetters.ts"
 import type { Published } from "../runtime/Outputs.ts"
 import { RecordActor } from "../runtime/RecordActor.ts"
 import * as RuledDecider from "../runtime/RuledDecider.ts"
-import type { Setup } from "../runtime/Setup.ts"
 
-export const kind = "m2m"
-export const key = (owner: string, strategy: string) => Subject.kvKey(kind, owner, strategy)
+export const kind = "strategies"
+/** Before, each strategy had an actor of its own, of this kind. */
+export const formerKind = "m2m"
 /** Change it whenever the decider's state changes its layout. */
-export const layout = "m2m-7"
+export const layout = "m2m-8"
 
-const underlyingsOf = (definition: StrategyDefinition.Definition) => {
-  const positions = definition.traded?.positions.flatMap(({ priced }) => priced ?? []) ?? []
-  const held: ReadonlyArray<{ readonly exchange: string; readonly underlying: string }> = [...definition.legs, ...positions]
-  return [...new Map(held.map(({ exchange, underlying }) => [Subjects.Frame.at({ exchange, underlying }), { exchange, underlying }]))]
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([, holes]) => holes)
+const toBytes = new TextEncoder()
+/** Groups of strategies that are remembered per process; a full list is cleared, and definitions are decoded again. */
+const groupsMax = 100_000
+
+/** The key of the actor that values every strategy over exactly these underlyings. */
+export const key = (underlyings: ReadonlyArray<Instrument.Underlying>): string =>
+  Subject.kvKey(kind, ...underlyings.flatMap(({ exchange, name }) => [exchange, name]))
+export const keyOf = (definition: StrategyDefinition.Definition): string => key(Strategy.underlyingsOf(definition))
+
+const underlyingsOf = (names: ReadonlyArray<string>): ReadonlyArray<Instrument.Underlying> =>
+  names.flatMap((exchange, at) => (at % 2 === 0 ? [{ exchange, name: names[at + 1] ?? "" }] : []))
+
+export const route = (output: M2mDecider.Output): Published => {
+  const holes = { owner: output.owner, strategy: String(output.strategyId) }
+  switch (output.kind) {
+    case "mark":
+      return { stream: Subjects.Mark.stream, subject: Subjects.Mark.at(holes), encode: () => Subjects.Mark.encode(output.message) }
+    case "candle":
+      return { stream: Subjects.Candle.stream, subject: Subjects.Candle.at(holes), encode: () => Subjects.Candle.encode(output.message) }
+    case "refused":
+      return {
+        stream: DeadLetters.stream,
+        // Each strategy has a subject of its own, so that one letter never counts as another's.
+        subject: Subjects.deadLetter([kind, output.owner, output.strategyId].join(" ")),
+        encode: () => toBytes.encode(JSON.stringify(output.message))
+      }
+  }
 }
 
-export const route =
-  (owner: string, strategy: string) =>
-  (output: M2mDecider.Output): Published => {
-    const holes = { owner, strategy }
-    switch (output.kind) {
-      case "mark":
-        return { stream: Subjects.Mark.stream, subject: Subjects.Mark.at(holes), encode: () => Subjects.Mark.encode(output.message) }
-      case "candle":
-        return { stream: Subjects.Candle.stream, subject: Subjects.Candle.at(holes), encode: () => Subjects.Candle.encode(output.message) }
-    }
-  }
+/** The outputs of one strategy, by the subject of its definition. */
+const outputsOf = (definition: string) => {
+  const holes = Subjects.StrategyDefinition.match(definition)
+  return holes === undefined
+    ? []
+    : [
+        { stream: Subjects.Mark.stream, filter: Subjects.Mark.at(holes) },
+        { stream: Subjects.Candle.stream, filter: Subjects.Candle.at(holes) }
+      ]
+}
 
-/** Computes one strategy's value, profit and net Greeks, from the frames of its legs' underlyings. */
+/** The key of the actor that takes a definition; undefined if the strategy ended. Left: why nobody can read it. */
+type Group = Either.Either<string | undefined, string>
+
+const readGroup = (message: Message): Group => {
+  const input = Record.decode(message)
+  if (input._tag === "Refused") return Either.left(input.reason)
+  return Either.right(input._tag === "Definition" && input.definition.ended !== true ? keyOf(input.definition) : undefined)
+}
+
+/** Answers the group of a definition's message. Each message is decoded once for all actors of the process. */
+const groups = () => {
+  const known = new Map<string, { readonly seq: number; readonly group: Group }>() // by subject
+  return (message: Message): Group => {
+    const before = known.get(message.subject)
+    if (before?.seq === message.seq) return before.group
+    const group = readGroup(message)
+    if (known.size >= groupsMax) known.clear()
+    known.set(message.subject, { seq: message.seq, group })
+    return group
+  }
+}
+
+/**
+ * Computes the value, profit and net Greeks of all strategies over the same underlyings, from the frames of these underlyings. One actor for
+ * them all computes each chain once; a strategy whose underlyings change moves to another actor at its definition's place in the record.
+ */
 export const make = Effect.gen(function* () {
   const recordActor = yield* RecordActor
-  const jetStream = yield* JetStream
   const settings = yield* pricingSettings
   const book = yield* RuleBook
   const ruled = yield* sessionRules
-  const bury = DeadLetters.send(jetStream)
+  const groupOf = groups()
 
-  /** The message's definition. A message that cannot be decoded becomes a dead letter. */
-  const definitionOf = (message: Message) => {
-    const input = Record.decode(message)
-    if (input._tag === "Definition") return Effect.succeedSome({ definition: input.definition, seq: message.seq })
-    const reason = input._tag === "Refused" ? input.reason : "no definition"
-    return Effect.as(
-      bury(kind, message, reason),
-      Option.none<{ readonly definition: StrategyDefinition.Definition; readonly seq: number }>()
+  return (names: ReadonlyArray<string>) => {
+    const underlyings = underlyingsOf(names)
+    const own = key(underlyings)
+    const holes = underlyings.map(({ exchange, name }) => ({ exchange, underlying: name }))
+    const takes = (definition: StrategyDefinition.Definition) => keyOf(definition) === own
+    return recordActor.run(
+      Effect.sync(() => ({
+        name: kind,
+        key: own,
+        layout,
+        decider: RuledDecider.make(book, (rules) => M2mDecider.make({ settings, takes, isExact: false, ends: rules, ...ruled(rules) })),
+        frames: holes.map(Subjects.Frame.at),
+        references: holes.map(Subjects.MarketReference.at),
+        strategies: { takes: (message: Message) => Either.map(groupOf(message), (group) => group === own), outputs: outputsOf },
+        route,
+        outputs: []
+      }))
     )
   }
-  /** The newest readable definition in the record. Waits for one; unreadable ones become dead letters. */
-  const newestDefinition = (subject: string) =>
-    Effect.gen(function* () {
-      const read = yield* OrderedRead.make({ stream: Record.stream, filters: [subject], start: { _tag: "LastPerSubject" } })
-      if (read.pendingAtStart === 0) yield* Effect.logWarning("the record has no definition yet").pipe(Effect.annotateLogs({ subject }))
-      while (true) {
-        const messages = (yield* read.takeAll).filter((item) => item._tag === "Message")
-        for (const message of messages.reverse()) {
-          const found = yield* definitionOf(message)
-          if (Option.isSome(found)) return found.value
-        }
-      }
-    }).pipe(Effect.scoped, Effect.provideService(JetStream, jetStream))
-
-  /** Follows the underlyings of the newest definition. A later definition with other underlyings needs a new setup. */
-  const setup = (owner: string, strategy: string) =>
-    Effect.gen(function* () {
-      const definitionSubject = Subjects.StrategyDefinition.at({ owner, strategy })
-      const { definition, seq } = yield* newestDefinition(definitionSubject)
-      const underlyings = underlyingsOf(definition)
-      const frames = underlyings.map(Subjects.Frame.at)
-      const follows = new Set(frames)
-      const decider = RuledDecider.make(book, (rules) =>
-        M2mDecider.make({ owner, strategyId: definition.strategy_id, settings, ends: rules, ...ruled(rules) })
-      )
-      const known: Setup<M2mDecider.State, M2mDecider.Output> = {
-        name: kind,
-        key: key(owner, strategy),
-        // A snapshot lacks the past of underlyings that it did not follow, so the layout names them.
-        layout: `${layout} ${frames.join(" ")}`,
-        decider,
-        frames,
-        references: underlyings.map(Subjects.MarketReference.at),
-        definition: definitionSubject,
-        outgrown: (input) =>
-          input._tag === "Definition" &&
-          seq < input.seq &&
-          underlyingsOf(input.definition).some((holes) => !follows.has(Subjects.Frame.at(holes))),
-        route: route(owner, strategy),
-        outputs: [
-          { stream: Subjects.Mark.stream, filter: Subjects.Mark.at({ owner, strategy }) },
-          { stream: Subjects.Candle.stream, filter: Subjects.Candle.at({ owner, strategy }) }
-        ]
-      }
-      return known
-    })
-  return (owner: string, strategy: string) => recordActor.run(setup(owner, strategy))
 })

@@ -59,6 +59,8 @@ export const Definition = Schema.Struct({
   /** Legs whose instrument is missing from the day's master. They have no price. */
   unpriced: Schema.optional(Schema.Array(Schema.Int)),
   /** Absent if there are no fills. */
-  traded: Schema.optional(Traded)
+  traded: Schema.optional(Traded),
+  /** True if the strategy was deleted or closed. It has no legs then, and is no longer valued. */
+  ended: Schema.optional(Schema.Boolean)
 })
 export type Definition = typeof Definition.Type

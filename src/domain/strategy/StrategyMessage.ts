@@ -52,3 +52,13 @@ export const Candle = Schema.Struct({
   total_pnl: Schema.optional(Schema.NullOr(Money))
 })
 export type Candle = typeof Candle.Type
+
+/** A strategy that could not be computed, in the dead letters: its numbers break an arithmetic limit, or its contracts cannot be priced. */
+export const Refused = Schema.Struct({
+  v: Schema.Literal(1),
+  seq: Schema.Int,
+  owner: Schema.String,
+  strategy_id: Schema.Int,
+  reason: Schema.String
+})
+export type Refused = typeof Refused.Type

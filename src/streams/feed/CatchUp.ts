@@ -3,7 +3,7 @@ import { JetStream } from "../JetStream.ts"
 import * as OrderedRead from "../OrderedRead.ts"
 import * as Record from "../Record.ts"
 import { type Item, type Member, taken } from "./Member.ts"
-import { always } from "./Members.ts"
+import { always, wants as wanted } from "./Members.ts"
 import { isTimely } from "./Timely.ts"
 
 /** A joining actor that is this close to the newest message switches to the shared read. */
@@ -30,7 +30,7 @@ export const catchUp = (member: Member, afterSeq: number, isReal: boolean, join:
     const past = yield* OrderedRead.make({ stream: Record.stream, filters, start: { _tag: "After", seq: afterSeq } })
     let position = afterSeq
     let pending = past.pendingAtStart
-    const wants = (subject: string) => member.subjects.has(subject) || Record.kindOf(subject) === "clock"
+    const wants = (subject: string) => wanted(member.subjects, subject) || Record.kindOf(subject) === "clock"
     const pass = (untilSeq: number) =>
       Effect.gen(function* () {
         const wanted: Array<Item> = []

@@ -12,6 +12,13 @@ export const always: ReadonlyArray<string> = [
   Subjects.StrategyDefinition.filter()
 ]
 
+/** A member that wants this subject gets the definitions of all strategies. */
+export const everyStrategy = Subjects.StrategyDefinition.filter()
+
+/** True if a member that wants these subjects gets a message of that subject. */
+export const wants = (subjects: ReadonlySet<string>, subject: string): boolean =>
+  subjects.has(subject) || (subjects.has(everyStrategy) && Subjects.StrategyDefinition.match(subject) !== undefined)
+
 const nobody: ReadonlySet<Member> = new Set()
 
 /** The actors that share this process's read, and the filters that the read needs for them. */
@@ -26,7 +33,10 @@ export class Members {
   }
 
   of(subject: string): ReadonlySet<Member> {
-    return this.bySubject.get(subject) ?? nobody
+    const own = this.bySubject.get(subject) ?? nobody
+    const all = this.bySubject.get(everyStrategy)
+    if (all === undefined || Subjects.StrategyDefinition.match(subject) === undefined) return own
+    return own.size === 0 ? all : new Set([...all, ...own])
   }
 
   add(member: Member): void {

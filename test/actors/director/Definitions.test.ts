@@ -116,6 +116,30 @@ describe("Definitions", () => {
   )
 
   it.live(
+    "a strategy that is no longer wanted gets one last definition, also from a director that started later, and a new one if it is wanted again",
+    () =>
+      Effect.gen(function* () {
+        const open = yield* Definitions.make
+        const { last } = yield* JetStream
+        const newest = Effect.flatMap(last("MD_FRAMES", subject), (found) =>
+          Subjects.StrategyDefinition.decode(subject, Option.getOrThrow(found).data)
+        )
+        yield* open(ours).settle(wanted(1), "r1")
+        const later = open(ours)
+        yield* later.settle(new Map(), "r2")
+        assert.deepStrictEqual(yield* newest, { v: 1, strategy_id: 7, owner: "u1", legs: [], ended: true })
+        yield* later.settle(new Map(), "r3")
+        yield* open(ours).settle(new Map(), "r4")
+        assert.strictEqual((yield* found).definitions.length, 2)
+        yield* later.settle(wanted(1), "r5")
+        assert.deepStrictEqual(yield* newest, definition(1))
+        const { definitions, events } = yield* found
+        assert.deepStrictEqual([definitions.length, events.map(({ seq }) => seq)], [3, [definitions[0], definitions[2]]])
+      }).pipe(Effect.scoped, Effect.provide(live)),
+    300_000
+  )
+
+  it.live(
     "BE-ISO-01 a definition that is too large becomes one dead letter, and the other definitions are written",
     () =>
       Effect.gen(function* () {

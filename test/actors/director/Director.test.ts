@@ -101,13 +101,13 @@ describe("Director", () => {
   })
   const json = (subject: string) => JSON.parse(new TextDecoder().decode(planned.definitions.get(subject)))
 
-  it("defines each underlying completely, and wants its actors, one ticker per account and one actor per strategy", () => {
+  it("defines each underlying completely, and wants its actors, one ticker per account and one actor for the strategies over the same underlyings", () => {
     assert.deepStrictEqual([...planned.actors.keys()].sort(), [
       "bars.NSE.NIFTY",
       "executor.sim1",
       "executor.sim2",
       "greeks.NSE.NIFTY",
-      "m2m.a=2Eb.7",
+      "strategies.NSE.NIFTY",
       "ticker.sim1",
       "ticker.sim2"
     ])

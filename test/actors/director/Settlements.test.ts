@@ -74,7 +74,7 @@ const definitionOn = (
 
 /** The first mark of a day on which the kept put trades at 260, and the contract that has the old token at 999. */
 const markOf = (definition: StrategyDefinition.Definition) => {
-  const decider = M2mDecider.make({ owner: "u1", strategyId: 7, settings })
+  const decider = M2mDecider.make({ settings })
   const at = ist("2026-07-29T10:00:00")
   const recorder = new Recorder().definition(definition.legs, definition)
   const contracts = [

@@ -218,7 +218,7 @@ describe("Placement in several processes", () => {
           "greeks.NSE.NIFTY",
           "history.1",
           "instrument-refresh.1",
-          ...ids.map((id) => `m2m.${user}.${id}`),
+          "strategies.NSE.NIFTY",
           ...accountIds.flatMap((id) => [`ticker.${id}`, `executor.${id}`])
         ]
         const allRun = (what: string) => runAll(what, expected)
@@ -255,7 +255,7 @@ describe("Placement in several processes", () => {
                     .slice(before)
                     .map(({ strategy_id }) => strategy_id)
                 )
-                return ids.filter((id) => !moved.has(id)).map((id) => ({ id, process: holder(`m2m.${user}.${id}`)?.child.pid }))
+                return ids.filter((id) => !moved.has(id)).map((id) => ({ id, process: holder("strategies.NSE.NIFTY")?.child.pid }))
               }),
               (missing) => missing.length === 0
             )
@@ -333,7 +333,7 @@ describe("Placement in several processes", () => {
         const deltaSubject = Subjects.ChainDelta.at({ exchange: "NSE", underlying: "NIFTY", expiry })
         isUnbroken(deltaSubject, yield* causes(nc, "OPT", deltaSubject), deltas)
         for (const id of ids) {
-          const decider = M2mDecider.make({ owner: user, strategyId: id, settings })
+          const decider = M2mDecider.make({ settings, takes: ({ strategy_id }) => strategy_id === id })
           let state = decider.initial
           const marks: Array<number> = []
           for (const input of inputs) {

@@ -1,9 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
-import { ConfigProvider, Effect, Layer, Logger, Option } from "effect"
+import { ConfigProvider, Effect, Either, Layer, Logger, Option } from "effect"
 import { Leases } from "../../../src/actors/runtime/Leases.ts"
 import type { Published } from "../../../src/actors/runtime/Outputs.ts"
 import { RecordActor } from "../../../src/actors/runtime/RecordActor.ts"
 import type { Setup } from "../../../src/actors/runtime/Setup.ts"
+import * as M2mActor from "../../../src/actors/strategies/M2mActor.ts"
 import * as Decider from "../../../src/domain/Decider.ts"
 import * as Frame from "../../../src/domain/market/Frame.ts"
 import type * as RecordInput from "../../../src/domain/record/RecordInput.ts"
@@ -80,7 +81,7 @@ interface Seen {
 
 /** The strategy's actor; it notes what it folds. */
 const strategy = (seen: Seen, layout = "1"): Setup<M2mDecider.State, M2mDecider.Output> => {
-  const decider = M2mDecider.make({ owner: "u1", strategyId: 7, settings })
+  const decider = M2mDecider.make({ settings })
   return {
     name: "m2m",
     key: "m2m.u1.7",
@@ -94,15 +95,10 @@ const strategy = (seen: Seen, layout = "1"): Setup<M2mDecider.State, M2mDecider.
     }),
     frames: [frames],
     references: [reference],
-    definition,
+    strategies: { takes: ({ subject }) => Either.right(subject === definition), outputs: () => [] },
     route: (output): Published => {
       if (output.kind === "mark") seen.marks.push(output.message)
-      const of = output.kind === "mark" ? Subjects.Mark : Subjects.Candle
-      return {
-        stream: of.stream,
-        subject: of.at({ owner: "u1", strategy: "7" }),
-        encode: () => (output.kind === "mark" ? Subjects.Mark.encode(output.message) : Subjects.Candle.encode(output.message))
-      }
+      return M2mActor.route(output)
     },
     outputs: [{ stream: Subjects.Mark.stream, filter: marksSubject }]
   }
@@ -127,7 +123,7 @@ const allOf = (stream: string, filters: ReadonlyArray<string>) =>
   }).pipe(Effect.scoped)
 /** What a run without an end makes of the whole record. */
 const uninterrupted = Effect.map(allOf(Record.stream, []), (messages) => {
-  const decider = M2mDecider.make({ owner: "u1", strategyId: 7, settings })
+  const decider = M2mDecider.make({ settings })
   const inputs = messages.flatMap((message) => {
     const input = Record.decode(message)
     return input._tag === "Refused" ? [] : [input]

@@ -75,7 +75,7 @@ describe("layouts of states", () => {
   const states = {
     [BarActor.layout]: folded(BarDecider.make({ ...names, rules: shipped })),
     [GreeksActor.layout]: folded(UnderlyingDecider.make({ ...names, settings })),
-    [M2mActor.layout]: folded(M2mDecider.make({ owner: "u1", strategyId: 7, settings, rules: shipped }))
+    [M2mActor.layout]: folded(M2mDecider.make({ settings, rules: shipped }))
   }
   for (const [layout, state] of Object.entries(states)) {
     it(`BE-REC-05 a state of layout ${layout} has the shape that the name stands for`, () => {

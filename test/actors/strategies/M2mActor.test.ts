@@ -3,6 +3,8 @@ import { Effect, Layer, Logger, Option } from "effect"
 import { Leases } from "../../../src/actors/runtime/Leases.ts"
 import { RecordActor } from "../../../src/actors/runtime/RecordActor.ts"
 import * as M2mActor from "../../../src/actors/strategies/M2mActor.ts"
+import * as ClockFrame from "../../../src/domain/record/ClockFrame.ts"
+import type { Contract } from "../../../src/domain/record/Reference.ts"
 import type * as StrategyDefinition from "../../../src/domain/record/StrategyDefinition.ts"
 import { FrameFeed } from "../../../src/streams/FrameFeed.ts"
 import { JetStream } from "../../../src/streams/JetStream.ts"
@@ -11,6 +13,7 @@ import { Snapshots } from "../../../src/streams/Snapshots.ts"
 import * as Streams from "../../../src/streams/Streams.ts"
 import * as Subjects from "../../../src/streams/Subjects.ts"
 import { supervise } from "../../../src/streams/Supervisor.ts"
+import { leg, spot, startMs } from "../../domain/record/Recorder.ts"
 import { backend, bytes, Server, settings, until } from "../../streams/Nats.ts"
 
 const leases = Layer.succeed(Leases, { of: () => Effect.succeed({ epoch: 1, isHeld: () => true }) })
@@ -25,56 +28,66 @@ const live = Layer.unwrapEffect(
   )
 ).pipe(Layer.provideMerge(backend))
 
-const definition = (owner: string, strategyId: number): StrategyDefinition.Definition => ({
+const ids = [1, 2, 3, 93]
+const definition = (owner: string, strategyId: number, of: Contract, underlying = "NIFTY"): StrategyDefinition.Definition => ({
   v: 1,
   strategy_id: strategyId,
   owner,
-  legs: []
+  legs: [leg(1, "BUY", of, 50, "100", underlying)]
+})
+
+/** The strategies whose newest values the stream holds. */
+const valued = Effect.gen(function* () {
+  const { last } = yield* JetStream
+  const found = yield* Effect.forEach(ids, (id) => last("STRAT", Subjects.Mark.at({ owner: "u1", strategy: String(id) })))
+  return ids.filter((_, at) => Option.isSome(found[at] ?? Option.none()))
 })
 
 layer(live, { excludeTestServices: true })("M2mActor", (it) => {
-  const bad: Readonly<Record<string, Uint8Array>> = {
-    "cannot be read": bytes("{"),
-    "belongs to another strategy": Subjects.StrategyDefinition.encode(definition("u1", 99)),
-    "belongs to another user": Subjects.StrategyDefinition.encode(definition("somebody", 1))
-  }
-  let number = 0
-  for (const [what, body] of Object.entries(bad))
-    it.scoped(
-      `BE-SVC-10 a definition that ${what} is a dead letter, and the actor waits for a better one without a restart`,
-      () =>
-        Effect.gen(function* () {
-          const { publish, last, jsm } = yield* JetStream
-          const strategy = String(++number)
-          const subject = Subjects.StrategyDefinition.at({ owner: "u1", strategy })
-          yield* publish(
-            subject,
-            what === "belongs to another user" ? Subjects.StrategyDefinition.encode(definition("somebody", number)) : body
+  it.scoped(
+    "BE-SVC-10 BE-ISO-01 definitions that cannot be read or computed are dead letters, and the actor values the other strategies without a restart",
+    () =>
+      Effect.gen(function* () {
+        const { publish, last } = yield* JetStream
+        const define = (subject: string, body: Uint8Array) => publish(subject, body)
+        const of = (owner: string, id: number) => Subjects.StrategyDefinition.at({ owner, strategy: String(id) })
+        let starts = 0
+        let ends = 0
+        const actor = yield* M2mActor.make
+        const counted = Effect.suspend(() => {
+          starts++
+          return Effect.ensuring(
+            actor(["NSE", "NIFTY"]),
+            Effect.sync(() => ends++)
           )
-          let starts = 0
-          let ends = 0
-          const actor = yield* M2mActor.make
-          const counted = Effect.suspend(() => {
-            starts++
-            return Effect.ensuring(
-              actor("u1", strategy),
-              Effect.sync(() => ends++)
-            )
+        })
+        // One definition is there before the actor, and every kind of bad one.
+        yield* publish(
+          Subjects.MarketReference.at({ exchange: "NSE", underlying: "NIFTY" }),
+          Subjects.MarketReference.encode({ v: 1, exchange: "NSE", underlying: "NIFTY", instruments: [spot] })
+        )
+        yield* define(of("u1", 1), Subjects.StrategyDefinition.encode(definition("u1", 1, spot)))
+        yield* define(of("u1", 90), bytes("{"))
+        yield* Effect.forkScoped(supervise("strategies", "NSE.NIFTY", counted))
+        yield* define(of("u1", 91), Subjects.StrategyDefinition.encode(definition("u1", 99, spot)))
+        yield* define(of("u1", 92), Subjects.StrategyDefinition.encode(definition("somebody", 92, spot)))
+        yield* define(of("u1", 93), Subjects.StrategyDefinition.encode(definition("u1", 93, { ...spot, instrument_token: 255 })))
+        yield* define(of("u1", 2), Subjects.StrategyDefinition.encode(definition("u1", 2, spot)))
+        // Another actor values it.
+        yield* define(of("u1", 3), Subjects.StrategyDefinition.encode(definition("u1", 3, spot, "BANKNIFTY")))
+        const letters = Effect.flatMap(JetStream, ({ info }) => Effect.map(info("DLQ"), ({ lastSeq }) => lastSeq))
+        let atMs = startMs
+        yield* until("both strategies have values, and the bad ones are dead letters", () =>
+          Effect.gen(function* () {
+            atMs += 250
+            yield* publish(Subjects.Clock.at({ account: "a1" }), ClockFrame.encode(atMs))
+            return (yield* valued).join() === "1,2" && (yield* letters) === 4
           })
-          yield* Effect.forkScoped(supervise("m2m", `u1.${strategy}`, counted))
-          const letter = Effect.map(last("DLQ", Subjects.deadLetter("m2m")), (found) =>
-            Option.exists(found, ({ header }) => header("Tarang-Subject") === subject && header("Tarang-Reason") !== "")
-          )
-          yield* until("the dead letter is there", () => letter)
-          yield* publish(subject, Subjects.StrategyDefinition.encode(definition("u1", number)))
-          // It reads its frames and the clocks once it has a definition.
-          const isReading = Effect.promise(async () => {
-            const consumers = await jsm.consumers.list("MD_FRAMES").next()
-            return consumers.some(({ config }) => config.filter_subjects?.includes("md.clock.*") === true)
-          })
-          yield* until("the actor reads the record", () => isReading)
-          assert.deepStrictEqual([starts, ends], [1, 0])
-        }),
-      300_000
-    )
+        )
+        const letter = Option.getOrThrow(yield* last("DLQ", Subjects.deadLetter("strategies u1 93")))
+        assert.include(new TextDecoder().decode(letter.data), '"strategy_id":93,"reason":"UnknownRule')
+        assert.deepStrictEqual([starts, ends], [1, 0])
+      }),
+    300_000
+  )
 })

@@ -119,7 +119,7 @@ describe("keyframes", () => {
     ([before, tail]) => {
       const { whole, fromKeyframe } = recorded(before, tail)
       const definition = new Recorder().definition(legs).inputs
-      const decider = M2mDecider.make({ owner: "u1", strategyId: 7, settings })
+      const decider = M2mDecider.make({ settings })
       const markOf = ([reference, ...inputs]: ReadonlyArray<RecordInput.RecordInput>, isDefinitionFirst: boolean) => {
         const keyframes = inputs.filter(({ _tag }) => _tag === "Keyframe")
         const others = inputs.filter(({ _tag }) => _tag !== "Keyframe")
@@ -171,7 +171,7 @@ describe("keyframes", () => {
       }
       equal(UnderlyingDecider.make({ ...names, settings }) as never)
       equal(BarDecider.make(names) as never)
-      const strategy = M2mDecider.make({ owner: "u1", strategyId: 7, settings })
+      const strategy = M2mDecider.make({ settings })
       const { inputs } = new Recorder().definition(legs)
       const started = (rest: ReadonlyArray<RecordInput.RecordInput>) =>
         Decider.fold(strategy, strategy.initial, [...inputs, ...rest])[1].map(({ exact }) => exact)

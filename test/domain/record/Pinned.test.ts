@@ -127,7 +127,7 @@ describe("a pinned stretch of the record", () => {
       bars: hashOf(BarDecider.make({ ...names, rules: shipped })),
       chains: hashOf(underlying, ({ kind }) => kind !== "minute"),
       minutes: hashOf(underlying, ({ kind }) => kind === "minute"),
-      strategy: hashOf(M2mDecider.make({ owner: "u1", strategyId: 7, settings, rules: shipped }))
+      strategy: hashOf(M2mDecider.make({ settings, rules: shipped }))
     }
     const of = UnderlyingDecider.conventionId(settings)
     if (isRenewed) writeFileSync(hashFile, `${JSON.stringify({ convention: of, ...hashes }, null, 2)}\n`)

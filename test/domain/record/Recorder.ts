@@ -191,7 +191,10 @@ export class Recorder {
 
   definition(
     legs: ReadonlyArray<StrategyDefinition.Leg>,
-    options: { readonly owner?: string; readonly strategyId?: number } & Pick<StrategyDefinition.Definition, "traded" | "unpriced"> = {}
+    options: { readonly owner?: string; readonly strategyId?: number } & Pick<
+      StrategyDefinition.Definition,
+      "ended" | "traded" | "unpriced"
+    > = {}
   ): this {
     const { owner = "u1", strategyId = 7, ...more } = options
     this.inputs.push({ _tag: "Definition", seq: this.#seq, definition: { v: 1, strategy_id: strategyId, owner, legs, ...more } })

@@ -8,7 +8,7 @@ import { contract, future, futureToken, leg, Recorder, settings } from "../recor
 import { outage } from "../rules/Outage.ts"
 
 const candlesOf = (recorder: Recorder) => {
-  const decider = M2mDecider.make({ owner: "u1", strategyId: 7, settings, rules: shipped })
+  const decider = M2mDecider.make({ settings, rules: shipped })
   return Decider.fold(decider, decider.initial, recorder.inputs)[1].flatMap((output) =>
     output.kind === "candle"
       ? [[output.message.timestamp.slice(11, 16), output.message.open.toFixed(), output.message.close.toFixed()]]
@@ -44,7 +44,7 @@ describe("candles of sessions", () => {
 
   it("BE-SVC-04 an entry that comes during the day ends the candles with its session, and the chains' ends are asked for again", () => {
     const closed = outage("2026-07-28", ["NSE_CM", "NSE_FO"], "continuous 09:15-12:00")
-    const deciderUnder = (rules: RuleSet.RuleSet) => M2mDecider.make({ owner: "u1", strategyId: 7, settings, ends: rules, rules })
+    const deciderUnder = (rules: RuleSet.RuleSet) => M2mDecider.make({ settings, ends: rules, rules })
     const recorder = new Recorder()
       .reference([future])
       .definition([leg(1, "BUY", future, 75, "24500")])
@@ -80,7 +80,7 @@ describe("a share in the closing auction", () => {
       .clock(ist("2026-08-03T15:15:00"))
       .frame(ist(`2026-08-03T${time}`), [{ token: futureToken, price: 24_510 }])
       .clock(ist(`2026-08-03T${time}`) + 250)
-    const decider = M2mDecider.make({ owner: "u1", strategyId: 7, settings, ...(rules === undefined ? {} : { rules }) })
+    const decider = M2mDecider.make({ settings, ...(rules === undefined ? {} : { rules }) })
     const outputs = Decider.fold(decider, decider.initial, recorder.inputs)[1]
     return outputs.flatMap((output) => (output.kind === "mark" ? [output.message.missing] : [])).at(-1)
   }

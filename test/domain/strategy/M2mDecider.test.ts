@@ -28,7 +28,7 @@ import {
   startMs
 } from "../record/Recorder.ts"
 
-const decider = M2mDecider.make({ owner: "u1", strategyId: 7, settings })
+const decider = M2mDecider.make({ settings })
 const run = (recorder: Recorder) => Decider.fold(decider, decider.initial, recorder.inputs)
 const marks = (recorder: Recorder) => run(recorder)[1].flatMap((output) => (output.kind === "mark" ? [output.message] : []))
 const candles = (recorder: Recorder) => run(recorder)[1].flatMap((output) => (output.kind === "candle" ? [output.message] : []))
@@ -192,15 +192,18 @@ describe("M2mDecider: value", () => {
     assert.strictEqual(text(last(marks(recorder.clock(startMs + 250))).m2m), "6000")
   })
 
-  it("a definition replaces the legs; definitions of another strategy or owner are ignored", () => {
+  it("a definition replaces the legs; that of another owner's strategy of the same number does not", () => {
     const recorder = started()
       .frame(startMs, condorPackets)
       .clock(startMs + 250)
-    recorder
-      .definition([], { owner: "u2" })
-      .definition([], { strategyId: 8 })
-      .clock(startMs + 500)
-    assert.strictEqual(marks(recorder).length, 1)
+    recorder.definition([], { owner: "u2" }).clock(startMs + 500)
+    assert.deepStrictEqual(
+      run(recorder)[1].map(({ owner, strategyId }) => [owner, strategyId]),
+      [
+        ["u1", 7],
+        ["u2", 7]
+      ]
+    )
     recorder.definition([leg(4, "SELL", sellMiddle, 10, "131")]).clock(startMs + 510)
     const mark = last(marks(recorder))
     assert.strictEqual(text(mark.m2m), "1300")
@@ -568,9 +571,12 @@ describe("M2mDecider: candles", () => {
       )
     }
     const [state, outputs] = run(recorder)
-    assert.strictEqual(state.pending.length, 0)
+    assert.deepStrictEqual([state.waiting, ...[...state.strategies.values()].map(({ pending }) => pending.length)], [0, 0])
     assert.strictEqual(outputs.filter(({ kind }) => kind === "candle").length, 1, "the minutes that ended in it")
-    assert.strictEqual(outputs[0]?.message.as_of, IndiaTime.isoTime(startMs + 60_000))
+    assert.strictEqual(
+      outputs.flatMap(({ message }) => ("as_of" in message ? [message.as_of] : []))[0],
+      IndiaTime.isoTime(startMs + 60_000)
+    )
   })
 
   it.prop(
@@ -618,7 +624,7 @@ describe("M2mDecider: candles", () => {
 
   it("each first state of the decider is a new object", () => {
     decider.decide(decider.initial, started().inputs[1]!)
-    assert.isFalse(decider.initial.known)
+    assert.strictEqual(decider.initial.strategies.size, 0)
     assert.strictEqual(optionToken(24_500, "CE"), buyLow.instrument_token)
   })
 })

@@ -51,7 +51,7 @@ describe("multipliers", () => {
     })
     const priced = { exchange: "MCX", underlying: "NATURALGAS", contract: future }
     const markOf = (recorder: Recorder) => {
-      const decider = M2mDecider.make({ owner: "u1", strategyId: 7, settings })
+      const decider = M2mDecider.make({ settings })
       recorder.reference([future], "NATURALGAS", "MCX")
       recorder
         .frame(atMs, [{ token: future.instrument_token, price: 283.8 }], { exchange: "MCX", underlying: "NATURALGAS" })

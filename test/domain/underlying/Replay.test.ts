@@ -81,7 +81,7 @@ const market = (seed: number, others: boolean): ReadonlyArray<RecordInput.Record
 }
 
 const underlying = UnderlyingDecider.make({ exchange: "NSE", underlying: "NIFTY", settings })
-const strategy = M2mDecider.make({ owner: "u1", strategyId: 7, settings })
+const strategy = M2mDecider.make({ settings })
 
 interface Run {
   readonly hash: string
