@@ -7,6 +7,7 @@ import { ChainAnalysisApi } from "./chains/ChainAnalysisApi.ts"
 import { ChainsApi } from "./chains/ChainsApi.ts"
 import { DepthApi } from "./depth/DepthApi.ts"
 import { FuturesApi } from "./futures/FuturesApi.ts"
+import { ChainHistoryApi } from "./history/ChainHistoryApi.ts"
 import { HistoryApi } from "./history/HistoryApi.ts"
 import { IndicatorsApi } from "./indicators/IndicatorsApi.ts"
 import { InstrumentsApi } from "./instruments/InstrumentsApi.ts"
@@ -38,6 +39,7 @@ export class Api extends contract(HttpApi.make("gateway"))
   .add(HistoryApi)
   .add(UdfApi)
   .add(ChainAnalysisApi)
+  .add(ChainHistoryApi)
   .add(CalendarApi)
   .add(CorporateActionsApi)
   .add(SettlementsApi)

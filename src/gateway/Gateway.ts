@@ -14,6 +14,8 @@ import { ChainsHttp } from "./chains/ChainsHttp.ts"
 import { Valuation } from "./chains/Valuation.ts"
 import { DepthHttp } from "./depth/DepthHttp.ts"
 import { FuturesHttp } from "./futures/FuturesHttp.ts"
+import { ChainHistory } from "./history/ChainHistory.ts"
+import { ChainHistoryHttp } from "./history/ChainHistoryHttp.ts"
 import { History } from "./history/History.ts"
 import { HistoryHttp } from "./history/HistoryHttp.ts"
 import { IndicatorCache } from "./indicators/IndicatorCache.ts"
@@ -64,7 +66,16 @@ import { Views } from "./views/Views.ts"
 const bodyBytesMax = 256 * 1024
 
 const ApiRoutes = HttpLayerRouter.addHttpApi(described, { openapiPath: "/openapi.json" }).pipe(
-  Layer.provide([ServiceHttp, SubscriptionsHttp, WindowsHttp, StrategiesHttp, PositionsHttp, ChainsHttp, ChainAnalysisHttp]),
+  Layer.provide([
+    ServiceHttp,
+    SubscriptionsHttp,
+    WindowsHttp,
+    StrategiesHttp,
+    PositionsHttp,
+    ChainsHttp,
+    ChainAnalysisHttp,
+    ChainHistoryHttp
+  ]),
   Layer.provide([InstrumentsHttp, HistoryHttp, UdfHttp, CalendarHttp, CorporateActionsHttp, SettlementsHttp, OrdersHttp, AccountsHttp]),
   Layer.provide([DepthHttp, FuturesHttp, IndicatorsHttp, MonitorHttp]),
   Layer.provide(UdfAccessLive),
@@ -109,6 +120,7 @@ export const GatewayLive = Layer.merge(HttpLayerRouter.serve(Routes, { disableLo
   Layer.provide(IndicatorSeries.Default),
   Layer.provide(StrategyBook.Default),
   Layer.provide(CalendarEntries.Default),
+  Layer.provide(ChainHistory.Default),
   Layer.provide([Chains.Default, Changes.Default, Valuation.Default]),
   Layer.provide([History.Default, Symbols.Default]),
   Layer.provide(Lifetimes.Default),

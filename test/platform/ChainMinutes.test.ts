@@ -3,7 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import type * as ChainMessage from "../../src/domain/options/ChainMessage.ts"
 import { observer } from "../store/Stores.ts"
-import { eventually, natsClient, readAll, start } from "./PlatformWorld.ts"
+import { ask, eventually, natsClient, type Running, readAll, start } from "./PlatformWorld.ts"
 import { recordedWorld, sixMinutes } from "./RecordedWorld.ts"
 
 type Minute = ChainMessage.ChainMinute
@@ -61,9 +61,83 @@ const expected = (minute: Minute) => {
   return { ...head, rows }
 }
 
+const last = <A>(all: ReadonlyArray<A>): A | undefined => all[all.length - 1]
+
+/** Compares each endpoint of chains over time with the published messages of one expiry. */
+const servedAs = (running: Running, minutes: ReadonlyArray<Minute>) =>
+  Effect.gen(function* () {
+    const [first] = minutes
+    assert(first !== undefined)
+    const of = `symbol=NIFTY&expiry=${first.expiry}&from=2026-08-19&to=2026-08-19`
+    const row = (minute: Minute, strike: number | null, side: "CE" | "PE") => {
+      const at = minute.columns.strike.findIndex((one, place) => one === strike && minute.columns.side[place] === side)
+      return at < 0 ? undefined : Object.fromEntries(Object.entries(minute.columns).map(([name, column]) => [name, column?.[at]]))
+    }
+    const dates = minutes.map(({ minute }) => minute)
+
+    const history = (yield* ask(running, `/fo/strikes/history?${of}&strikes=24000,24100`)).body
+    assert.deepStrictEqual(
+      history.points.map(({ date, forward, strike, call, put }: Record<string, unknown>) => ({ date, forward, strike, call, put })),
+      minutes.flatMap((minute) =>
+        [24_000, 24_100].map((strike) => {
+          const view = (side: "CE" | "PE") => {
+            const {
+              time: _time,
+              priced_at: _pricedAt,
+              price_change: _change,
+              strike: _strike,
+              side: _side,
+              ...option
+            } = row(minute, strike, side) ?? {}
+            return option
+          }
+          return { date: minute.minute, forward: minute.forward, strike, call: view("CE"), put: view("PE") }
+        })
+      )
+    )
+
+    const series = (yield* ask(running, `/fo/moneyness-series?${of}&metric=iv&bucket=ATM,OTM1`)).body
+    assert.deepStrictEqual(
+      series.points.map(({ date, values }: { date: string; values: ReadonlyArray<{ call_strike: number; call: number }> }) => [
+        date,
+        values[0]?.call_strike,
+        values[0]?.call,
+        values[1]?.call
+      ]),
+      minutes.map((minute) => [minute.minute, minute.atm_strike, minute.atm_iv, row(minute, (minute.atm_strike ?? 0) + 50, "CE")?.["iv"]])
+    )
+
+    const decay = (yield* ask(running, `/fo/premium-decay?${of}`)).body
+    assert.strictEqual(decay.call_strike, first.atm_strike)
+    const premium = (minute: Minute) =>
+      (["CE", "PE"] as const).reduce(
+        (sum, side) => sum + Math.round(100 * Number(row(minute, first.atm_strike, side)?.["last_price"])),
+        0
+      ) / 100
+    assert.deepStrictEqual(
+      decay.points.map(({ date, premium }: { date: string; premium: number }) => [date, premium]),
+      minutes.map((minute) => [minute.minute, premium(minute)])
+    )
+
+    const spread = (yield* ask(running, `/fo/strike-distribution/history?${of}&metric=oi`)).body
+    assert.deepStrictEqual(
+      spread.points.map(({ date, call_total, put_total }: Record<string, unknown>) => [date, call_total, put_total]),
+      minutes.map((minute) => [minute.minute, minute.call_oi, minute.put_oi])
+    )
+    assert.deepStrictEqual(
+      [history, series, decay, spread].map(({ total }) => total),
+      [1, 1, 1, 1].map(() => dates.length)
+    )
+
+    const rank = (yield* ask(running, "/fo/iv-rank?symbol=NIFTY")).body
+    const term = rank.term_structure.find(({ expiry }: { expiry: string }) => expiry === first.expiry)
+    assert.deepInclude(rank, { rank: null, reason: "too_few_days", days_counted: 0 })
+    assert.deepInclude(term, { atm_iv: last(minutes)?.atm_iv, atm_strike: last(minutes)?.atm_strike })
+  })
+
 describe("chains of each minute", () => {
   it.scopedLive(
-    "a recorded market's chains are stored once a minute as they were published, also when a restart reads the stream again",
+    "a recorded market's chains are stored once a minute as they were published and served so, also after a restart that reads the stream again",
     () =>
       Effect.gen(function* () {
         const { config, nats, databaseUrl } = yield* recordedWorld(sixMinutes())
@@ -95,10 +169,13 @@ describe("chains of each minute", () => {
           assert.deepInclude(minute, { spot, forward, max_pain, pcr_oi })
         }
 
+        const nearest = [...minutes].sort(byTime).filter(({ expiry }, _, all) => expiry === all[0]?.expiry)
+        yield* servedAs(running, nearest)
+
         yield* running.stop
         const jsm = yield* Effect.promise(() => nc.jetstreamManager())
         yield* Effect.promise(() => jsm.consumers.delete("OPT_MINUTE", "chain-writer"))
-        yield* start(config)
+        const again = yield* start(config)
         yield* eventually(
           "the stream is read again",
           Effect.promise(() =>
@@ -111,6 +188,7 @@ describe("chains of each minute", () => {
           (isRead) => isRead
         )
         assert.deepStrictEqual(yield* stored, wanted)
+        yield* servedAs(again, nearest)
       }),
     300_000
   )

@@ -93,6 +93,6 @@ export const make = Effect.flatMap(ChainMinuteRepo, ({ save }) =>
     batchMax,
     rowsOf,
     save,
-    saved: (count) => Metrics.chainMinutesSaved("new", count)
+    saved: (count) => Metrics.candlesSaved("chains", count)
   })
 )

@@ -27,8 +27,7 @@ export const packetsUnacknowledged = counter(
   "account"
 )
 export const badPackets = counter("bad_packets_total", "Packets that could not be read", "account")
-export const candlesSaved = counter("candles_saved_total", "Minute candles written to Postgres", "kind")
-export const chainMinutesSaved = counter("chain_minutes_saved_total", "Chains written to Postgres, once a minute each", "kind")
+export const candlesSaved = counter("candles_saved_total", "Minute candles, and minutes of chains, written to Postgres", "kind")
 export const chainRowsExpired = counter("chain_rows_expired_total", "Rows of stored chains deleted because of their age", "table")
 export const indicatorValues = counter("indicator_values_total", "Values of indicators published", "timeframe")
 export const barGaps = counter("bar_gaps_total", "Gaps in our bars that the broker's history was asked to fill", "result")

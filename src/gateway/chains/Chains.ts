@@ -133,6 +133,8 @@ export class Chains extends Effect.Service<Chains>()("gateway/chains/Chains", {
       /** Whether any instruments are loaded. */
       isLoaded: (): boolean => registry.current() !== undefined,
       isKnown,
+      /** Whether the instruments list this expiry, or something of it was published. */
+      isListed: (symbol: string, expiry: string): boolean => listed(symbol).includes(expiry) || published(symbol, expiry) !== undefined,
       /** A 404 when no instrument is listed under the symbol and nothing was published. */
       known: (symbol: string) => Effect.suspend(() => (isKnown(symbol) ? Effect.void : Effect.fail(notFound("Symbol")))),
       /** Not yet expired at market time, ascending. */

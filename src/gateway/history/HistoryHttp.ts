@@ -1,16 +1,15 @@
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
-import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { Effect } from "effect"
 import { Api } from "../../contract/Api.ts"
 import type { CandleWithGreeks } from "../../contract/history/HistoryApi.ts"
 import * as IndiaTime from "../../domain/IndiaTime.ts"
 import type * as KiteHistory from "../../domain/market/KiteHistory.ts"
 import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
-import * as Slices from "../../store/Slices.ts"
 import type { StoredCandle } from "../../store/StoredBars.ts"
 import { MarketClock } from "../../streams/MarketClock.ts"
 import { Symbols } from "../instruments/Symbols.ts"
 import { found } from "../shared/Lookup.ts"
+import { listed } from "../shared/SlicedAnswer.ts"
 import { History } from "./History.ts"
 
 const viewOf =
@@ -22,22 +21,7 @@ const viewOf =
     ...(saysSource ? { source } : {})
   })
 
-/** Writes the contract's body in slices: the library would encode tens of thousands of candles without a pause. */
-const answer = <A>(
-  head: object,
-  candles: ReadonlyArray<StoredCandle>,
-  write: (candle: StoredCandle, at: number) => A,
-  warning: string | null
-) =>
-  Effect.map(
-    Slices.flatMap(candles, (slice, from) => Effect.sync(() => [slice.map((one, at) => JSON.stringify(write(one, from + at))).join(",")])),
-    (written) => {
-      const rest = JSON.stringify({ ...head, ...(warning === null ? {} : { warning }) }).slice(1)
-      return HttpServerResponse.text(`{"candles":[${written.join(",")}]${rest === "}" ? "}" : `,${rest}`}`, {
-        contentType: "application/json"
-      })
-    }
-  )
+const warned = (warning: string | null) => (warning === null ? {} : { warning })
 
 export const HistoryHttp = HttpApiBuilder.group(
   Api,
@@ -66,7 +50,7 @@ export const HistoryHttp = HttpApiBuilder.group(
             ...view(urlParams.oi ? one : { ...one, oi: null }),
             ...(greeks?.[at] ?? { greeks: null })
           })
-          return yield* answer({}, candles, candle, warning)
+          return yield* listed("candles", candles, candle, warned(warning))
         })
       )
       .handle("historical", ({ urlParams: { symbol, timeframe, from, to, adjusted, sources } }) =>
@@ -80,7 +64,7 @@ export const HistoryHttp = HttpApiBuilder.group(
             exchange: instrument.exchange,
             tradingsymbol: instrument.tradingsymbol
           }
-          return yield* answer(head, candles, viewOf(sources), warning)
+          return yield* listed("candles", candles, viewOf(sources), { ...head, ...warned(warning) })
         })
       )
   })

@@ -225,6 +225,26 @@ export const operations: Readonly<Record<string, Text>> = {
     "Forget computed indicators",
     "Answers are kept for a second. What streams is not affected. `removed` is the number of answers that were dropped."
   ),
+  "foHistory.strikesHistory": of(
+    "Strikes over time",
+    "Calls and puts of some strikes as they were stored each minute: prices, open interest, volatility and Greeks. An interval has the values of its last stored minute. `total`, `limit` and `offset` count minutes or intervals."
+  ),
+  "foHistory.moneynessSeries": of(
+    "A metric by distance from the money",
+    "One metric at the money, and so many strikes out of or in the money, in each minute. Each minute's own forward says where the money is."
+  ),
+  "foHistory.premiumDecay": of(
+    "Decay of a straddle or strangle",
+    "The premium of a call and a put, its change since the first minute of the span, the part of it that theta explains, and the rest. The strikes stay those of the first minute."
+  ),
+  "foHistory.strikeDistributionHistory": of(
+    "A metric over the strikes, over time",
+    "Sums, peaks and centre of one metric of the whole chain in each minute."
+  ),
+  "foHistory.ivRank": of(
+    "Rank of volatility",
+    "Today's volatility of a constant time to expiry among the closes of past days, and the term structure with the expected move of each expiry."
+  ),
   "foAnalysis.gex": of("Gamma exposure", "Dealers' gamma by strike and the level at which it changes sign."),
   "foAnalysis.strikeDistribution": of("A metric over the strikes", "One metric of calls and puts by strike, with their sums and peaks."),
   "foAnalysis.oiAnalysis": of(
@@ -279,6 +299,17 @@ export const fields: Readonly<Record<string, string>> = {
   straddle: "One call and one put at the money; null where the chain has none",
   term: "Volatility at the money of every live expiry, ascending",
   upper_break_even: "The call's strike plus the price of both",
+  bucket: "Distance from the money: ATM, OTM1, ITM1, ...; in a query a list with commas",
+  premium: "Call price plus put price, rupees",
+  expected: "The change that theta explains, rupees",
+  residual: "change less expected: moves of the underlying and of volatility, rupees",
+  percentile: "Share of past days whose volatility was lower than now",
+  rank: "0 at the lowest volatility of the past days and now, 1 at the highest",
+  days: "Calendar days to look back",
+  days_counted: "Past days that have a volatility",
+  tenor_days: "The constant time to expiry of the volatility, calendar days",
+  term_structure: "One entry for each expiry that has not passed, ascending",
+  expected_move_percent: "expected_move in percent of the forward",
   wait_ms: "How long the answer may wait for the end of the task, ms",
   validity_ttl: "Minutes of validity TTL",
   validity: "DAY, IOC, or TTL with its minutes",

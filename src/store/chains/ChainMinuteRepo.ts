@@ -1,6 +1,7 @@
 import * as SqlClient from "@effect/sql/SqlClient"
 import { Effect, Schema } from "effect"
 import * as Buckets from "../Buckets.ts"
+import { TimeColumn } from "../Columns.ts"
 import * as Postgres from "../Postgres.ts"
 import * as Slices from "../Slices.ts"
 import * as StoreError from "../StoreError.ts"
@@ -134,6 +135,28 @@ const strikesIn = (sql: SqlClient.SqlClient) => (it: Of, which: Which) => {
   return Effect.flatMap(rows, (found) => Slices.flatMap(found, (slice) => decodeStrikes(slice)))
 }
 
+/** The last minutes of a day in which a chain counts for its close: an illiquid one has no row in the very last. */
+const closeMinutes = 30
+
+/** One expiry at the last minute of a day of market time. */
+const DayClose = Schema.Struct({ at: TimeColumn, expiry: Schema.String, atmIv: Schema.NullOr(Schema.Number) })
+export type DayClose = typeof DayClose.Type
+const decodeCloses = Schema.decodeUnknown(Schema.Array(DayClose))
+
+/** An index look-up for each day finds its last minute, so that a year of minutes is not read. */
+const closesIn = (sql: SqlClient.SqlClient) => (exchange: string, underlying: string, from: Date, to: Date) =>
+  Effect.flatMap(
+    sql`
+    SELECT l.at, c.expiry::text AS expiry, c.atm_iv AS "atmIv"
+    FROM generate_series(${from.toISOString()}::timestamptz, ${to.toISOString()}::timestamptz - interval '1 microsecond', interval '1 day') AS d (starts)
+    CROSS JOIN LATERAL (SELECT max(at) AS at FROM chain_minutes WHERE exchange = ${exchange} AND underlying = ${underlying}
+      AND at >= d.starts AND at < d.starts + interval '1 day') l
+    CROSS JOIN LATERAL (SELECT DISTINCT ON (expiry) expiry, atm_iv FROM chain_minutes WHERE exchange = ${exchange} AND underlying = ${underlying}
+      AND at > l.at - make_interval(mins => ${closeMinutes}) AND at <= l.at ORDER BY expiry, at DESC) c
+    WHERE l.at IS NOT NULL ORDER BY l.at, c.expiry`,
+    (rows) => Slices.flatMap(rows, (slice) => decodeCloses(slice))
+  )
+
 /** A table of this repository that the retention shortens. */
 export type Kept = "chain_minutes" | "strike_minutes"
 
@@ -152,6 +175,7 @@ export class ChainMinuteRepo extends Effect.Service<ChainMinuteRepo>()("store/ch
     const count = countIn(sql)
     const chains = chainsIn(sql)
     const strikes = strikesIn(sql)
+    const closes = closesIn(sql)
     const deleteSome = deleteIn(sql)
     return {
       /** Returns how many chains were new. A minute that is there already keeps its values. */
@@ -163,6 +187,9 @@ export class ChainMinuteRepo extends Effect.Service<ChainMinuteRepo>()("store/ch
       chains: (of: Of) => StoreError.guardRead(chains(of)).pipe(Effect.withSpan("ChainMinuteRepo.chains")),
       /** Its options, ascending by minute, strike and side. */
       strikes: (of: Of, which: Which) => StoreError.guardRead(strikes(of, which)).pipe(Effect.withSpan("ChainMinuteRepo.strikes")),
+      /** Each day's last minute with the volatility of every expiry, ascending. `from` is a midnight of India, `to` is exclusive. */
+      closes: (exchange: string, underlying: string, from: Date, to: Date) =>
+        StoreError.guardRead(closes(exchange, underlying, from, to)).pipe(Effect.withSpan("ChainMinuteRepo.closes")),
       /** Deletes up to a named number of rows that are older. Returns how many; zero when none is left. */
       deleteBefore: (table: Kept, before: Date) =>
         StoreError.guard(deleteSome(table, before)).pipe(Effect.withSpan("ChainMinuteRepo.deleteBefore"))

@@ -302,6 +302,7 @@ const chainMinutes = (save: ChainMinuteRepo["save"]) =>
       count: () => Effect.succeed(0),
       chains: () => Effect.succeed([]),
       strikes: () => Effect.succeed([]),
+      closes: () => Effect.succeed([]),
       deleteBefore: () => Effect.succeed(0)
     })
   )
