@@ -17,6 +17,7 @@ import { FillRepo } from "./store/FillRepo.ts"
 import { IndicatorSubscriptionRepo } from "./store/IndicatorSubscriptionRepo.ts"
 import { InstrumentRegistry } from "./store/InstrumentRegistry.ts"
 import { InstrumentRepo } from "./store/InstrumentRepo.ts"
+import { LabelRepo } from "./store/labels/LabelRepo.ts"
 import { Migrated } from "./store/Migrations.ts"
 import { OrderAccounts } from "./store/orders/OrderAccounts.ts"
 import { OrderRepo } from "./store/orders/OrderRepo.ts"
@@ -67,7 +68,8 @@ const Store = Layer.mergeAll(
   OrderAccounts.Default,
   Outbox.Default,
   PaperRepo.Default,
-  IndicatorSubscriptionRepo.Default
+  IndicatorSubscriptionRepo.Default,
+  LabelRepo.Default
 ).pipe(Layer.provideMerge(InstrumentRepo.Default), Layer.provide(Migrated), Layer.provideMerge(PostgresLive))
 const Shared = Layer.mergeAll(Store, Accounts.Default, Redis.Default)
 

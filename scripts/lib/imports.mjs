@@ -36,15 +36,15 @@ const rooms = {
     ["indicators"],
     ["strategy"],
     ["futures"],
-    ["underlying", "monitor"],
+    ["underlying", "monitor", "labels"],
     ["orders"]
   ],
   actors: [["runtime"], ["placement"], ["market", "strategies", "edge", "orders"], ["indicators"], ["director"], ["."]],
   contract: [
     ["shared"],
-    ["accounts", "calendar", "settlements", "chains", "depth", "history", "instruments", "orders", "service", "subscriptions", "udf"],
-    ["futures", "indicators", "monitor", "strategies"],
-    ["sockets"],
+    ["accounts", "calendar", "settlements", "chains", "depth", "history", "instruments", "orders", "service", "subscriptions"],
+    ["futures", "indicators", "labels", "monitor", "strategies"],
+    ["sockets", "udf"],
     ["."]
   ],
   gateway: [
@@ -53,7 +53,7 @@ const rooms = {
     ["serve"],
     ["sockets"],
     ["ticks", "chains", "depth", "instruments", "subscriptions"],
-    ["calendar", "settlements", "history", "orders", "strategies"],
+    ["calendar", "settlements", "history", "labels", "orders", "strategies"],
     ["accounts", "futures", "indicators"],
     ["monitor"],
     ["bridge", "udf"],

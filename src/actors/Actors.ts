@@ -7,6 +7,7 @@ import * as BarWriter from "./edge/BarWriter.ts"
 import * as CandleWriter from "./edge/CandleWriter.ts"
 import * as ChainRetention from "./edge/ChainRetention.ts"
 import * as ChainWriter from "./edge/ChainWriter.ts"
+import * as LabelRelay from "./edge/LabelRelay.ts"
 import * as LifeWriter from "./edge/LifeWriter.ts"
 import * as RedisRelay from "./edge/RedisRelay.ts"
 import * as IndicatorActor from "./indicators/IndicatorActor.ts"
@@ -38,6 +39,7 @@ const Kinds = Layer.effect(
     const writeChains = yield* ChainWriter.make
     const shortenChains = yield* ChainRetention.make
     const writeLives = yield* LifeWriter.make
+    const relayLabels = yield* LabelRelay.make
     const fetchHistory = yield* HistoryActor.make
     const refreshInstruments = yield* InstrumentRefresh.make
     const lookAfterSubscriptions = yield* SubscriptionActor.make
@@ -57,6 +59,7 @@ const Kinds = Layer.effect(
       [ChainWriter.kind]: () => writeChains,
       [ChainRetention.kind]: () => shortenChains,
       [LifeWriter.kind]: () => writeLives,
+      [LabelRelay.kind]: () => relayLabels,
       [HistoryActor.kind]: () => fetchHistory,
       [InstrumentRefresh.kind]: () => refreshInstruments,
       [SubscriptionActor.kind]: () => lookAfterSubscriptions,
@@ -70,6 +73,7 @@ const Kinds = Layer.effect(
       ChainWriter.kind,
       ChainRetention.kind,
       LifeWriter.kind,
+      LabelRelay.kind,
       HistoryActor.kind,
       InstrumentRefresh.kind,
       SubscriptionActor.kind,

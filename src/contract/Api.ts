@@ -11,6 +11,7 @@ import { ChainHistoryApi } from "./history/ChainHistoryApi.ts"
 import { HistoryApi } from "./history/HistoryApi.ts"
 import { IndicatorsApi } from "./indicators/IndicatorsApi.ts"
 import { InstrumentsApi } from "./instruments/InstrumentsApi.ts"
+import { LabelsApi } from "./labels/LabelsApi.ts"
 import { MonitorApi } from "./monitor/MonitorApi.ts"
 import { OrdersApi } from "./orders/OrdersApi.ts"
 import { ServiceApi } from "./service/ServiceApi.ts"
@@ -49,5 +50,6 @@ export class Api extends contract(HttpApi.make("gateway"))
   .add(FuturesApi)
   .add(IndicatorsApi)
   .add(MonitorApi)
+  .add(LabelsApi)
   .annotate(OpenApi.Title, "Tarang")
   .annotate(OpenApi.Version, "1") {}

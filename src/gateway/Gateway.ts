@@ -26,6 +26,9 @@ import { IndicatorsHttp } from "./indicators/IndicatorsHttp.ts"
 import * as IndicatorsSocket from "./indicators/IndicatorsSocket.ts"
 import { InstrumentsHttp } from "./instruments/InstrumentsHttp.ts"
 import { Symbols } from "./instruments/Symbols.ts"
+import { LabelFeed } from "./labels/LabelFeed.ts"
+import { LabelsHttp } from "./labels/LabelsHttp.ts"
+import * as LabelsSocket from "./labels/LabelsSocket.ts"
 import { Monitor } from "./monitor/Monitor.ts"
 import { MonitorFeed } from "./monitor/MonitorFeed.ts"
 import { MonitorHttp } from "./monitor/MonitorHttp.ts"
@@ -77,7 +80,7 @@ const ApiRoutes = HttpLayerRouter.addHttpApi(described, { openapiPath: "/openapi
     ChainHistoryHttp
   ]),
   Layer.provide([InstrumentsHttp, HistoryHttp, UdfHttp, CalendarHttp, CorporateActionsHttp, SettlementsHttp, OrdersHttp, AccountsHttp]),
-  Layer.provide([DepthHttp, FuturesHttp, IndicatorsHttp, MonitorHttp]),
+  Layer.provide([DepthHttp, FuturesHttp, IndicatorsHttp, MonitorHttp, LabelsHttp]),
   Layer.provide(UdfAccessLive),
   Layer.provide(AuthenticationLive)
 )
@@ -100,7 +103,8 @@ const Sockets = WebSocket.layer(
     IndicatorsSocket.shared,
     IndicatorsSocket.session,
     OrdersSocket.make,
-    MonitorSocket.make
+    MonitorSocket.make,
+    LabelsSocket.make
   ])
 )
 
@@ -113,7 +117,7 @@ export const GatewayLive = Layer.merge(HttpLayerRouter.serve(Routes, { disableLo
   Layer.provide([Bridge.Default, TickReplay.Default]),
   Layer.provide(TokenNames.Default),
   Layer.provide([TickFeed.Default, ChainFeed.Default, MarkFeed.Default, IndicatorFeed.Default, OrderFeed.Default, StrategyChanges.Default]),
-  Layer.provide(MonitorFeed.Default),
+  Layer.provide([MonitorFeed.Default, LabelFeed.Default]),
   Layer.provide(Monitor.Default),
   Layer.provide(IndicatorSets.Default),
   Layer.provide(IndicatorCache.Default),

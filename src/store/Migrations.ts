@@ -22,6 +22,7 @@ import { migration as indicatorSubscriptions } from "./migrations/M0019Indicator
 import { migration as orderSweeps } from "./migrations/M0020OrderSweeps.ts"
 import { migration as paperOrders } from "./migrations/M0021PaperOrders.ts"
 import { migration as chainMinutes } from "./migrations/M0024ChainMinutes.ts"
+import { migration as labels } from "./migrations/M0025Labels.ts"
 import type { Migration } from "./migrations/Migration.ts"
 import * as Postgres from "./Postgres.ts"
 import * as StoreError from "./StoreError.ts"
@@ -49,7 +50,8 @@ export const all: ReadonlyArray<Migration> = [
   indicatorSubscriptions,
   orderSweeps,
   paperOrders,
-  chainMinutes
+  chainMinutes,
+  labels
 ]
 
 /** A step failed and was rolled back completely, or the database is newer than this program. */

@@ -1,6 +1,7 @@
 import { Schema } from "effect"
 import { ExecutorStatus } from "../domain/ExecutorStatus.ts"
 import { IndicatorValue } from "../domain/indicators/IndicatorMessage.ts"
+import { LabelEvent as LabelEventBody } from "../domain/labels/LabelMessage.ts"
 import * as Money from "../domain/Money.ts"
 import * as Bar from "../domain/market/Bar.ts"
 import { TickerStatus } from "../domain/market/TickerStatus.ts"
@@ -210,5 +211,13 @@ export const AccountEvent = Subject.make({
   stream: "ORD",
   schema: OrderMessage.AccountEvent,
   names: ({ account_id }) => ({ account: account_id })
+})
+/** A user's label that was created, changed or removed; `symbol` is the instrument's tradingsymbol. */
+export const LabelEvent = Subject.make({
+  template: "label.evt.{symbol}",
+  stream: "LABEL",
+  schema: LabelEventBody,
+  plain: true,
+  names: ({ label }) => ({ symbol: label.tradingsymbol })
 })
 export const deadLetter = (actor: string): string => `dlq.${Subject.escape(actor)}`

@@ -9,6 +9,7 @@ import { FillRepo } from "../../src/store/FillRepo.ts"
 import { IndicatorSubscriptionRepo } from "../../src/store/IndicatorSubscriptionRepo.ts"
 import { InstrumentRegistry } from "../../src/store/InstrumentRegistry.ts"
 import { InstrumentRepo } from "../../src/store/InstrumentRepo.ts"
+import { LabelRepo } from "../../src/store/labels/LabelRepo.ts"
 import { Migrated } from "../../src/store/Migrations.ts"
 import { OrderAccounts } from "../../src/store/orders/OrderAccounts.ts"
 import { OrderRepo } from "../../src/store/orders/OrderRepo.ts"
@@ -43,7 +44,8 @@ const repositories = Layer.mergeAll(
   OrderAccounts.Default,
   Outbox.Default,
   PaperRepo.Default,
-  IndicatorSubscriptionRepo.Default
+  IndicatorSubscriptionRepo.Default,
+  LabelRepo.Default
 )
 
 /** Pool, migrations and repositories, composed as in main.ts: one start of the program with the database at `url`. */

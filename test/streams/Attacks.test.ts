@@ -162,6 +162,7 @@ const all = [
   "ORD_CMD",
   "ORD",
   "IND",
+  "LABEL",
   "DLQ",
   "KV_actors",
   "KV_snapshots",

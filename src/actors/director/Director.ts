@@ -95,16 +95,22 @@ const warner = () => {
   }
 }
 
+/** Changes that concern no actor of the roster. */
+const elsewhere: ReadonlySet<string> = new Set(["labels"].map((what) => Subjects.Changed.at({ what })))
+
 /** The ids of the requests that changed something, from the notifications. */
 const changes = ({ nc }: Pick<JetStream, "nc">) =>
   Effect.gen(function* () {
     const pokes = yield* Mailbox.make<string>({ capacity: pokesMax, strategy: "sliding" })
-    const poked = (data: Uint8Array) =>
+    const poked = (subject: string, data: Uint8Array) =>
+      !elsewhere.has(subject) &&
       void pokes.unsafeOffer(
         Either.match(Subjects.Changed.decodeEither(data), { onLeft: () => "-", onRight: ({ request_id }) => request_id })
       )
     yield* Effect.acquireRelease(
-      Effect.sync(() => nc.subscribe(Subjects.Changed.filter(), { callback: (error, msg) => error === null && poked(msg.data) })),
+      Effect.sync(() =>
+        nc.subscribe(Subjects.Changed.filter(), { callback: (error, msg) => error === null && poked(msg.subject, msg.data) })
+      ),
       (subscription) => Effect.sync(() => subscription.unsubscribe())
     )
     return Effect.map(

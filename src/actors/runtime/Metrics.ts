@@ -30,6 +30,9 @@ export const badPackets = counter("bad_packets_total", "Packets that could not b
 export const candlesSaved = counter("candles_saved_total", "Minute candles, and minutes of chains, written to Postgres", "kind")
 export const chainRowsExpired = counter("chain_rows_expired_total", "Rows of stored chains deleted because of their age", "table")
 export const indicatorValues = counter("indicator_values_total", "Values of indicators published", "timeframe")
+export const labelEventsWaiting = Metric.gauge("label_events_waiting", {
+  description: "Events of labels in Postgres that NATS does not have yet, at most one batch of 100"
+})
 export const barGaps = counter("bar_gaps_total", "Gaps in our bars that the broker's history was asked to fill", "result")
 export const settlementsSaved = counter("settlements_saved_total", "Final settlement prices written to Postgres", "from")
 export const relayed = counter("relayed_messages_total", "Messages repeated outside NATS", "to")

@@ -1,5 +1,6 @@
 import { Schema } from "effect"
 import { IndicatorValue } from "../../domain/indicators/IndicatorMessage.ts"
+import * as LabelMessage from "../../domain/labels/LabelMessage.ts"
 import { OrderTask } from "../../domain/orders/OrderMessage.ts"
 import { Cause } from "../../domain/record/Break.ts"
 import { Mark } from "../../domain/strategy/StrategyMessage.ts"
@@ -242,6 +243,28 @@ export const OrderStreamMessage = Schema.Union(
   Pong
 )
 export type OrderStreamMessage = typeof OrderStreamMessage.Type
+
+/** What a client subscribes to on /labels/stream. */
+export const LabelsSubscribe = Schema.Struct({ symbol: Symbol, since: Schema.optional(Since) })
+export const LabelsUnsubscribe = Schema.Struct({ symbol: Symbol })
+/** A label of the caller after its change; one that was removed as it was. */
+export const LabelUpdate = Schema.Struct({
+  type: Schema.Literal("label"),
+  change: LabelMessage.Change,
+  label: LabelMessage.Label,
+  ...placed
+})
+export type LabelUpdate = typeof LabelUpdate.Type
+/** /labels/stream. `epoch` and `seq` are those of LABEL. */
+export const LabelStreamMessage = Schema.Union(
+  LabelUpdate,
+  Welcome,
+  Schema.Struct({ type: answers, symbol: Schema.String, total: Schema.Int, ...stood }),
+  Schema.Struct({ ...gap, symbol: Schema.String }),
+  Schema.Struct({ ...refusal, symbol: Schema.optional(Schema.String) }),
+  Pong
+)
+export type LabelStreamMessage = typeof LabelStreamMessage.Type
 
 /** The messages of one flush, with `?batch=1`. */
 export const Batch = Schema.Struct({

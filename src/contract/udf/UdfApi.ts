@@ -4,13 +4,19 @@ import * as HttpApiMiddleware from "@effect/platform/HttpApiMiddleware"
 import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
 import * as HttpApiSecurity from "@effect/platform/HttpApiSecurity"
 import * as OpenApi from "@effect/platform/OpenApi"
-import { Schema } from "effect"
+import { Context, Schema } from "effect"
+import { TimescaleMarks } from "../labels/LabelsApi.ts"
+import type { User } from "../shared/Authentication.ts"
 import { LooseInput, withDefault } from "../shared/Input.ts"
 import * as Problem from "../shared/Problem.ts"
+
+/** Who asks; nobody where UDF_PUBLIC admits callers without credentials. */
+export class UdfCaller extends Context.Tag("contract/udf/UdfCaller")<UdfCaller, { readonly user: User | null }>() {}
 
 /** Like Authentication, but UDF_PUBLIC admits callers without credentials, because charting front ends send none. */
 export class UdfAccess extends HttpApiMiddleware.Tag<UdfAccess>()("contract/udf/UdfAccess", {
   failure: Problem.udfUnauthorized,
+  provides: UdfCaller,
   security: { bearer: HttpApiSecurity.bearer, apiKey: HttpApiSecurity.apiKey({ in: "header", key: "x-api-key" }) }
 }) {}
 
@@ -104,6 +110,18 @@ const Quote = Schema.Union(
   })
 ).annotations({ identifier: "UdfQuote" })
 
+/** Marks at bars as columns of equal length. */
+const Marks = Schema.Struct({
+  id: numbers,
+  time: numbers,
+  color: Schema.Array(Schema.Struct({ border: Schema.String, background: Schema.String })),
+  text: Schema.Array(Schema.String),
+  label: Schema.Array(Schema.String),
+  labelFontColor: Schema.Array(Schema.String),
+  minSize: numbers
+}).annotations({ identifier: "UdfMarks" })
+const ofChart = LooseInput({ symbol: text, from: text, to: text, resolution: text })
+
 /** Unknown parameters are ignored, because the protocol may add some. A missing parameter is reported in the protocol's error form. */
 export class UdfApi extends HttpApiGroup.make("udf")
   .add(
@@ -111,8 +129,8 @@ export class UdfApi extends HttpApiGroup.make("udf")
       Schema.Struct({
         supports_search: Schema.Literal(true),
         supports_group_request: Schema.Literal(false),
-        supports_marks: Schema.Literal(false),
-        supports_timescale_marks: Schema.Literal(false),
+        supports_marks: Schema.Literal(true),
+        supports_timescale_marks: Schema.Literal(true),
         supports_time: Schema.Literal(true),
         supported_resolutions: Schema.Array(Schema.String),
         exchanges: Schema.Array(Schema.Struct({ value: Schema.String, name: Schema.String, desc: Schema.String })),
@@ -141,6 +159,8 @@ export class UdfApi extends HttpApiGroup.make("udf")
       .setUrlParams(LooseInput({ symbols: text }))
       .addSuccess(Schema.Union(Schema.Struct({ s: Schema.Literal("ok"), d: Schema.Array(Quote) }), Failure))
   )
+  .add(HttpApiEndpoint.get("marks", "/marks").setUrlParams(ofChart).addSuccess(Schema.Union(Marks, Failure)))
+  .add(HttpApiEndpoint.get("timescaleMarks", "/timescale_marks").setUrlParams(ofChart).addSuccess(Schema.Union(TimescaleMarks, Failure)))
   .middleware(UdfAccess)
   .prefix("/udf")
   .annotate(OpenApi.Description, "TradingView's Universal Data Feed: charting front ends work with /udf as their datafeed URL") {}

@@ -5,6 +5,7 @@ import { RuleBook } from "../../streams/RuleBook.ts"
 import { supervise } from "../../streams/Supervisor.ts"
 import type { ChainFeed } from "../chains/ChainFeed.ts"
 import type { IndicatorFeed } from "../indicators/IndicatorFeed.ts"
+import type { LabelFeed } from "../labels/LabelFeed.ts"
 import type { MonitorFeed } from "../monitor/MonitorFeed.ts"
 import type { OrderFeed } from "../orders/OrderFeed.ts"
 import type { Hub } from "../sockets/Hub.ts"
@@ -15,11 +16,24 @@ import * as BreakBridge from "./BreakBridge.ts"
 import * as ChainBridge from "./ChainBridge.ts"
 import * as FrameBridge from "./FrameBridge.ts"
 import * as IndicatorBridge from "./IndicatorBridge.ts"
+import * as LabelBridge from "./LabelBridge.ts"
 import * as OrderBridge from "./OrderBridge.ts"
 import * as StrategyBridge from "./StrategyBridge.ts"
 import * as TickerBridge from "./TickerBridge.ts"
 
-type Services = JetStream | MarketClock | MonitorFeed | OrderFeed | RuleBook | Hub | Views | ChainFeed | MarkFeed | IndicatorFeed | TickFeed
+type Services =
+  | JetStream
+  | LabelFeed
+  | MarketClock
+  | MonitorFeed
+  | OrderFeed
+  | RuleBook
+  | Hub
+  | Views
+  | ChainFeed
+  | MarkFeed
+  | IndicatorFeed
+  | TickFeed
 
 const dropExpiredEvery = "1 minute"
 
@@ -43,6 +57,7 @@ export class Bridge extends Effect.Service<Bridge>()("gateway/bridge/Bridge", {
     yield* start("strategies", StrategyBridge.make)
     yield* start("indicators", IndicatorBridge.make)
     yield* start("orders", OrderBridge.make)
+    yield* start("labels", LabelBridge.make)
     yield* start("tickers", TickerBridge.make)
     yield* start("breaks", BreakBridge.make)
     yield* start("frames", yield* FrameBridge.make)

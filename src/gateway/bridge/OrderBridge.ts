@@ -5,7 +5,7 @@ import { JetStream, type Message } from "../../streams/JetStream.ts"
 import * as OrderedRead from "../../streams/OrderedRead.ts"
 import * as Subjects from "../../streams/Subjects.ts"
 import { OrderFeed } from "../orders/OrderFeed.ts"
-import { eventsMax } from "../orders/OrderLog.ts"
+import { eventsMax } from "../sockets/EventLog.ts"
 import { Hub } from "../sockets/Hub.ts"
 import { bodiesOf, follow, reader } from "./StreamReader.ts"
 

@@ -1,8 +1,8 @@
 import { Deferred, Effect, Option, Schema } from "effect"
 import * as OrderMessage from "../../domain/orders/OrderMessage.ts"
 import * as Task from "../../domain/orders/Task.ts"
+import { EventLog } from "../sockets/EventLog.ts"
 import { Hub } from "../sockets/Hub.ts"
-import { OrderLog } from "./OrderLog.ts"
 
 const encodeTask = Schema.encodeSync(OrderMessage.OrderTask)
 const kindOf = Schema.decodeUnknownOption(Schema.Struct({ kind: Schema.String }))
@@ -18,12 +18,12 @@ const messageOf = ({ account_id, detail, kind, message, task_id }: typeof OrderM
 export class OrderFeed extends Effect.Service<OrderFeed>()("gateway/orders/OrderFeed", {
   effect: Effect.gen(function* () {
     const hub = yield* Hub
-    const log = new OrderLog()
+    const log = new EventLog()
     const waiters = new Map<string, Set<Deferred.Deferred<void>>>()
     const topic = (account: string) => `orders ${account}`
     const publish = (account: string, seq: number, message: object): void => {
       const text = JSON.stringify({ ...message, epoch: log.epoch, seq })
-      log.add({ account, seq, text })
+      log.add({ topic: topic(account), seq, text })
       hub.event(topic(account), text)
     }
     return {

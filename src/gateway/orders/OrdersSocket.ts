@@ -27,9 +27,9 @@ export const make: Effect.Effect<Endpoint, never, Accounts | Hub | OrderFeed> = 
       const place = log.seq === undefined ? {} : { epoch: log.epoch, seq: log.seq }
       connection.reply({ type: "subscribed", account_ids: wanted, total: joined.size, ...place })
       if (since === undefined) return
-      const { events, gap } = log.missed(since, fresh)
+      const { events, gap } = log.missed(since, new Set([...fresh].map(feed.topic)))
       if (gap !== undefined) connection.reply(gapOf(log.epoch, gap.from, gap.to))
-      for (const { account, text } of events) connection.event(feed.topic(account), text)
+      for (const { topic, text } of events) connection.event(topic, text)
       hub.touch(connection)
       hub.flush()
     }

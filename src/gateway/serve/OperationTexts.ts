@@ -182,6 +182,20 @@ export const operations: Readonly<Record<string, Text>> = {
     "Freshness of an underlying",
     "`stale` when the spot price or the chain is older than `stale_after_ms` by market time, `no_data` before anything is published; `reasons` says what."
   ),
+  "labels.list": of("List your labels", "Ascending by time; of one instrument and a span where they are named."),
+  "labels.create": of("Create a label", "A note on an instrument at an instant. Charts show it as a mark, and /labels/stream sends it."),
+  "labels.change": of("Change a label", "What is left out stays."),
+  "labels.remove": of("Delete a label", "Charts no longer show it."),
+  "labels.marks": of("Marks of a chart", "Your labels at bars, as TradingView's getMarks expects them; the newest 1,000 of the span."),
+  "labels.timescaleMarks": of(
+    "Marks below a chart",
+    "Your labels with `place` timescale, as TradingView's getTimescaleMarks expects them; the newest 1,000 of the span."
+  ),
+  "udf.marks": of("Marks at bars", "The caller's labels in the protocol's columns; none for an unknown symbol, or without a sign-in."),
+  "udf.timescaleMarks": of(
+    "Marks on the time scale",
+    "The caller's labels with `place` timescale; none for an unknown symbol, or without a sign-in."
+  ),
   "depth.get": of(
     "Order book of an instrument",
     "Five levels of each side with spread, imbalance, weighted mid, the slippage of a size and a liquidity score. Empty until a packet in full mode came."
@@ -264,6 +278,8 @@ export const operations: Readonly<Record<string, Text>> = {
 
 /** The meaning of a field or parameter, by name, wherever it appears. */
 export const fields: Readonly<Record<string, string>> = {
+  background: "Such as #2962ff",
+  border: "Such as #2962ff",
   butterfly: "Mean volatility of both wings less that at the money",
   call_close: "Close of the call's bar, rupees",
   call_iv: "Volatility of calls at delta 0.25",
@@ -271,16 +287,22 @@ export const fields: Readonly<Record<string, string>> = {
   call_strike: "Rupees",
   chain_age_ms: "Age of the newest published chain",
   change_percent: "Change of the price, percent",
+  color: "Such as #2962ff",
   count: "Contracts of each list",
   expected_move: "One standard deviation of the forward until expiry, rupees",
   falling: "Largest decreases first",
   future: "Tradingsymbol of the nearest future",
   future_close: "Close of the future's bar, rupees",
+  label: "Short text inside the mark",
+  labelFontColor: "Colour of the short text",
+  label_id: "Number of the label",
   lower_break_even: "The put's strike less the price of both",
   market_time: "Market time of the answer",
+  minSize: "Smallest size on the screen, pixels",
   move_percent: "The price of both as percent of the spot",
   open_interest: "Each side's Greeks times open interest, summed over the streamed strikes",
   pairs: "The straddle first, then the strangles outwards",
+  place: "Where a chart shows it: at a bar or below the time scale",
   put_close: "Close of the put's bar, rupees",
   put_iv: "Volatility of puts at delta -0.25",
   put_price: "Last price of the put, rupees",
@@ -298,6 +320,8 @@ export const fields: Readonly<Record<string, string>> = {
   steps: "Strikes out of the money on both sides; 0 is the straddle",
   straddle: "One call and one put at the money; null where the chain has none",
   term: "Volatility at the money of every live expiry, ascending",
+  text: "What the label says",
+  tooltip: "Lines of text shown at the mark",
   upper_break_even: "The call's strike plus the price of both",
   bucket: "Distance from the money: ATM, OTM1, ITM1, ...; in a query a list with commas",
   premium: "Call price plus put price, rupees",

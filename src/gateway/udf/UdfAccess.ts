@@ -1,18 +1,24 @@
 import { Config, Effect, Layer } from "effect"
-import { Authentication } from "../../contract/shared/Authentication.ts"
+import { Authentication, type User } from "../../contract/shared/Authentication.ts"
 import * as Problem from "../../contract/shared/Problem.ts"
-import { UdfAccess } from "../../contract/udf/UdfApi.ts"
+import { UdfAccess, UdfCaller } from "../../contract/udf/UdfApi.ts"
 
-const refusedInUdf = <A, R>(access: Effect.Effect<A, Problem.Unauthorized, R>) =>
-  Effect.asVoid(Effect.mapError(access, ({ detail }) => new Problem.UdfUnauthorized({ detail })))
+const refusedInUdf = <R>(access: Effect.Effect<User, Problem.Unauthorized, R>) =>
+  Effect.mapBoth(access, {
+    onSuccess: (user) => UdfCaller.of({ user }),
+    onFailure: ({ detail }) => new Problem.UdfUnauthorized({ detail })
+  })
+const nobody = UdfCaller.of({ user: null })
 
 export const UdfAccessLive = Layer.effect(
   UdfAccess,
   Effect.gen(function* () {
     const { bearer, apiKey } = yield* Authentication
     const isPublic = yield* Config.boolean("UDF_PUBLIC").pipe(Config.withDefault(false))
-    return isPublic
-      ? UdfAccess.of({ bearer: () => Effect.void, apiKey: () => Effect.void })
-      : UdfAccess.of({ bearer: (token) => refusedInUdf(bearer(token)), apiKey: (key) => refusedInUdf(apiKey(key)) })
+    return UdfAccess.of({
+      bearer: (token) => refusedInUdf(bearer(token)),
+      // This scheme is tried last, so a caller without valid credentials is nobody in particular.
+      apiKey: (key) => (isPublic ? Effect.orElseSucceed(refusedInUdf(apiKey(key)), () => nobody) : refusedInUdf(apiKey(key)))
+    })
   })
 )

@@ -35,6 +35,8 @@ const columns = (candles: ReadonlyArray<KiteHistory.Candle>, minutes: number) =>
   c: candles.map(({ close }) => close),
   v: candles.map(({ volume }) => volume)
 })
+/** Milliseconds of a text of whole seconds; NaN for any other text. */
+export const secondsMs = (text: string): number => (/^-?\d{1,11}$/.test(text) ? Number(text) * 1_000 : Number.NaN)
 export const failure = (errmsg: string) => ({ s: "error" as const, errmsg })
 
 /**

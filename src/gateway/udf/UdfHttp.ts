@@ -6,6 +6,7 @@ import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
 import { MarketClock } from "../../streams/MarketClock.ts"
 import { Lifetimes } from "../shared/Lifetimes.ts"
 import * as UdfBars from "./UdfBars.ts"
+import * as UdfMarks from "./UdfMarks.ts"
 import * as UdfQuote from "./UdfQuote.ts"
 import * as UdfSymbol from "./UdfSymbol.ts"
 
@@ -24,8 +25,8 @@ const exchanges = [
 const config = {
   supports_search: true,
   supports_group_request: false,
-  supports_marks: false,
-  supports_timescale_marks: false,
+  supports_marks: true,
+  supports_timescale_marks: true,
   supports_time: true,
   supported_resolutions: [...UdfSymbol.resolutions],
   exchanges: [{ value: "", name: "All", desc: "" }, ...exchanges.map(([value, desc]) => ({ value, name: value, desc }))],
@@ -37,9 +38,6 @@ const config = {
     { name: "Option", value: "option" }
   ]
 } as const
-
-/** Milliseconds of a text of whole seconds; NaN for any other text. */
-const secondsMs = (text: string): number => (/^-?\d{1,11}$/.test(text) ? Number(text) * 1_000 : Number.NaN)
 
 interface Search {
   readonly query: string
@@ -79,6 +77,7 @@ export const UdfHttp = HttpApiBuilder.group(
     const bars = yield* UdfBars.make
     const quote = yield* UdfQuote.make
     const find = yield* UdfSymbol.finder
+    const marks = yield* UdfMarks.make
 
     return handlers
       .handle("config", () => Effect.succeed(config))
@@ -96,7 +95,7 @@ export const UdfHttp = HttpApiBuilder.group(
         Effect.suspend(() => {
           const it = find(symbol)
           const interval = UdfBars.intervalOf(resolution)
-          const [fromMs, toMs] = [secondsMs(from), secondsMs(to)]
+          const [fromMs, toMs] = [UdfBars.secondsMs(from), UdfBars.secondsMs(to)]
           const count = countback === "" ? 0 : Math.min(UdfBars.barsMax, Number(countback))
           if (it === undefined) return Effect.succeed(UdfBars.failure("unknown_symbol"))
           if (interval === undefined) return Effect.succeed(UdfBars.failure("unsupported resolution"))
@@ -105,6 +104,8 @@ export const UdfHttp = HttpApiBuilder.group(
           return bars.historyOf(it, interval, fromMs, toMs, count)
         })
       )
+      .handle("marks", ({ urlParams: { symbol, ...span } }) => marks.bars(find(symbol), span))
+      .handle("timescaleMarks", ({ urlParams: { symbol, ...span } }) => marks.timescale(find(symbol), span))
       .handle("quotes", ({ urlParams: { symbols: list } }) =>
         Effect.gen(function* () {
           const asked = list.split(",").filter((one) => one.trim() !== "")

@@ -1,0 +1,45 @@
+import { Effect } from "effect"
+import { LabelRepo } from "../../store/labels/LabelRepo.ts"
+import { JetStream } from "../../streams/JetStream.ts"
+import * as Subjects from "../../streams/Subjects.ts"
+import * as Metrics from "../runtime/Metrics.ts"
+
+export const kind = "label-relay"
+
+const batchMax = 100
+const lookEvery = "1 second"
+
+/**
+ * Publishes the events of labels in their order. An event leaves Postgres after NATS has it, so a crash may publish it twice: its message id
+ * removes the second one within two minutes, and its `event_id` after that. Events wait in Postgres while it, or NATS, is away.
+ */
+export const make = Effect.gen(function* () {
+  const repo = yield* LabelRepo
+  const jetStream = yield* JetStream
+  const news = yield* Effect.makeLatch(true)
+
+  const relay = Effect.gen(function* () {
+    while (true) {
+      const events = yield* repo.waiting(batchMax)
+      Metrics.labelEventsWaiting.unsafeUpdate(events.length, [])
+      if (events.length === 0) return
+      for (const { eventId, owner, change, label, createdAt } of events) {
+        const data = Subjects.LabelEvent.encode({ v: 1, event_id: eventId, as_of: createdAt.toISOString(), owner, change, label })
+        yield* jetStream.publish(Subjects.LabelEvent.at({ symbol: label.tradingsymbol }), data, { msgId: `label-event-${eventId}` })
+      }
+      yield* repo.published(events.map(({ eventId }) => eventId))
+    }
+  })
+  return Effect.gen(function* () {
+    const subject = Subjects.Changed.at({ what: "labels" })
+    yield* Effect.acquireRelease(
+      Effect.sync(() => jetStream.nc.subscribe(subject, { callback: () => news.unsafeOpen() })),
+      (subscription) => Effect.sync(() => subscription.unsubscribe())
+    )
+    while (true) {
+      yield* Effect.timeoutOption(news.await, lookEvery)
+      yield* news.close
+      yield* Effect.catchAll(relay, (error) => Effect.logWarning("events of labels not published yet", error.message))
+    }
+  }).pipe(Effect.scoped)
+})
