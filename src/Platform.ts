@@ -7,7 +7,10 @@ import { GatewayLive } from "./gateway/Gateway.ts"
 import { OpsLive } from "./gateway/serve/OpsHttp.ts"
 import * as Server from "./gateway/serve/Server.ts"
 import { ApiKeys } from "./gateway/shared/Auth.ts"
+import * as LinkedFromStore from "./LinkedFromStore.ts"
 import * as RulesFromStore from "./RulesFromStore.ts"
+import { AccountRepo } from "./store/accounts/AccountRepo.ts"
+import { LoginRepo } from "./store/accounts/LoginRepo.ts"
 import { BarRepo } from "./store/BarRepo.ts"
 import { CalendarRepo } from "./store/CalendarRepo.ts"
 import { CandleRepo } from "./store/CandleRepo.ts"
@@ -69,9 +72,11 @@ const Store = Layer.mergeAll(
   Outbox.Default,
   PaperRepo.Default,
   IndicatorSubscriptionRepo.Default,
-  LabelRepo.Default
+  LabelRepo.Default,
+  AccountRepo.Default,
+  LoginRepo.Default
 ).pipe(Layer.provideMerge(InstrumentRepo.Default), Layer.provide(Migrated), Layer.provideMerge(PostgresLive))
-const Shared = Layer.mergeAll(Store, Accounts.Default, Redis.Default)
+const Shared = Accounts.Default.pipe(Layer.provide(LinkedFromStore.layer), Layer.provideMerge(Store), Layer.merge(Redis.Default))
 
 /** A process learns from Postgres of instruments that another one loaded. */
 const instrumentsEvery = "1 minute"

@@ -39,7 +39,7 @@ const rooms = {
     ["underlying", "monitor", "labels"],
     ["orders"]
   ],
-  actors: [["runtime"], ["placement"], ["market", "strategies", "edge", "orders"], ["indicators"], ["director"], ["."]],
+  actors: [["runtime"], ["placement"], ["market", "strategies", "edge", "orders"], ["accounts", "indicators"], ["director"], ["."]],
   contract: [
     ["shared"],
     ["accounts", "calendar", "settlements", "chains", "depth", "history", "instruments", "orders", "service", "subscriptions"],

@@ -1,6 +1,7 @@
 import { Effect, Layer } from "effect"
 import { Redis } from "../store/Redis.ts"
 import * as Subject from "../streams/Subject.ts"
+import * as SessionActor from "./accounts/SessionActor.ts"
 import * as Director from "./director/Director.ts"
 import { seed } from "./director/Seed.ts"
 import * as BarWriter from "./edge/BarWriter.ts"
@@ -45,6 +46,7 @@ const Kinds = Layer.effect(
     const lookAfterSubscriptions = yield* SubscriptionActor.make
     const confirmSettlements = yield* SettlementPrices.make
     const relayToRedis = yield* RedisRelay.make
+    const keepSessions = yield* SessionActor.make
     const { state: redisState } = yield* Redis
     const kinds: Placement.Kinds = {
       [TickerActor.kind]: ([account = ""]) => ticker(account),
@@ -64,7 +66,8 @@ const Kinds = Layer.effect(
       [InstrumentRefresh.kind]: () => refreshInstruments,
       [SubscriptionActor.kind]: () => lookAfterSubscriptions,
       [SettlementPrices.kind]: () => confirmSettlements,
-      [RedisRelay.kind]: () => relayToRedis
+      [RedisRelay.kind]: () => relayToRedis,
+      [SessionActor.kind]: () => keepSessions
     }
     const once = [
       Director.kind,
@@ -78,6 +81,7 @@ const Kinds = Layer.effect(
       InstrumentRefresh.kind,
       SubscriptionActor.kind,
       SettlementPrices.kind,
+      SessionActor.kind,
       ...(redisState() === "not configured" ? [] : [RedisRelay.kind])
     ]
     return { kinds, always: once.map((kind) => Subject.kvKey(kind, "1")) }

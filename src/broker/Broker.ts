@@ -1,7 +1,8 @@
 import { Config, Context, Data, Deferred, Duration, Effect, Either, ExecutionStrategy, Exit, Option, Redacted, Scope } from "effect"
 import * as ConnectionPool from "../domain/accounts/ConnectionPool.ts"
 import * as OrderDecider from "../domain/orders/OrderDecider.ts"
-import { type Account, Accounts, Login } from "./Accounts.ts"
+import { type Account, Login } from "./Account.ts"
+import { Accounts } from "./Accounts.ts"
 import * as KiteClient from "./KiteClient.ts"
 import { UnknownAccount } from "./KiteError.ts"
 import * as KitePool from "./KitePool.ts"
@@ -38,7 +39,7 @@ export class Tokens extends Context.Tag("broker/Tokens")<Tokens, KiteSession.Tok
 /** The account was removed, or changed so that it needs another session. */
 export class AccountChanged extends Data.TaggedError("AccountChanged")<{ readonly account: string }> {
   override get message() {
-    return `account ${this.account} was changed or removed in ACCOUNTS_FILE`
+    return `account ${this.account} was changed or removed`
   }
 }
 
@@ -124,7 +125,9 @@ export class Broker extends Effect.Service<Broker>()("broker/Broker", {
       /** Asks one account after the other until one answers; those that need a login last. Fails with the last one's failure. */
       any: <A, E>(ask: (rest: KiteRest.KiteRest) => Effect.Effect<A, E>): Effect.Effect<A, E | UnknownAccount> => {
         const known = [...entries.values()]
-        const isWaiting = ({ session }: Entry) => session.status().state === "login_required"
+        const isWaiting = ({ account, session }: Entry) =>
+          session.status().state === "login_required" ||
+          Option.exists(Either.getRight(accounts.byId(account.accountId)), ({ login }) => Login.$is("Absent")(login))
         const ordered = [...known.filter((one) => !isWaiting(one)), ...known.filter(isWaiting)]
         return ordered.length === 0
           ? new UnknownAccount({ account: "(any)", known: [] })

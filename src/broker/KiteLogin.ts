@@ -1,7 +1,7 @@
 /** How an account gets an access token: from a stored one, or by a login. */
 import { Effect, Redacted, Schema } from "effect"
 import { IstDateTime } from "../domain/market/KiteTime.ts"
-import { type Account, Login } from "./Accounts.ts"
+import { type Account, Login, loginPage } from "./Account.ts"
 import * as KiteClient from "./KiteClient.ts"
 import * as KiteError from "./KiteError.ts"
 
@@ -18,9 +18,7 @@ const requestToken = (client: KiteClient.KiteClient): Effect.Effect<Redacted.Red
   const op = "login"
   const where = { account: account.accountId, op }
   const timeoutMs = settings.requestTimeoutMs
-  const page = new URL(`${account.root}/connect/login`)
-  page.searchParams.set("v", "3")
-  page.searchParams.set("api_key", Redacted.value(account.apiKey))
+  const page = loginPage(account)
   return Effect.tryPromise({
     try: async (signal) => {
       const response = await fetch(page.href, { redirect: "manual", signal })
@@ -83,7 +81,8 @@ const exchange = (client: KiteClient.KiteClient, token: Redacted.Redacted) => {
 
 export const noToken = (account: Account, reason: string) =>
   new KiteError.InvalidCredentials({ account: account.accountId, op: "login", status: null, reason })
-export const askPerson = (account: Account) => `a person has to sign in: npm run login -- --account ${account.accountId}`
+export const askPerson = ({ accountId }: Account) =>
+  `a person has to sign in: at /kite/login?account=${accountId}, or with npm run login -- --account ${accountId}`
 
 /** A token and when its login was, by the broker's clock; null if nobody knows. */
 export interface SignedIn {

@@ -1,6 +1,6 @@
 import { type Clock, Deferred, Effect, Exit, Fiber, Redacted } from "effect"
 import type { SessionStatus } from "../domain/market/TickerStatus.ts"
-import type { Login } from "./Accounts.ts"
+import type { Login } from "./Account.ts"
 import type * as KiteClient from "./KiteClient.ts"
 import type * as KiteError from "./KiteError.ts"
 import * as KiteLogin from "./KiteLogin.ts"

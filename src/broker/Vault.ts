@@ -1,8 +1,8 @@
 /**
- * Opens secrets that are sealed at rest with AES-256-GCM: "sealed:<key id>:<base64url of nonce, tag and text>". `scripts/lib/vault.mjs` seals.
+ * Seals secrets at rest with AES-256-GCM: "sealed:<key id>:<base64url of nonce, tag and text>", as `scripts/lib/vault.mjs` does.
  * A sealed secret is bound to its account and field, so it opens nowhere else.
  */
-import { createDecipheriv } from "node:crypto"
+import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto"
 import { Either, Redacted } from "effect"
 
 export const prefix = "sealed:"
@@ -29,12 +29,33 @@ export const parseKeys = (text: string): Either.Either<Keys, string> => {
   return keys.size === 0 ? Either.left("has no key") : Either.right(keys)
 }
 
+export type Field = "api_key" | "api_secret" | "access_token" | "request_token"
+interface Place {
+  readonly account: string
+  readonly field: Field
+}
+const boundTo = ({ account, field }: Place): Buffer => Buffer.from(`${account}/${field}`)
+
+/** Seals a secret with the first key; undefined without keys. */
+export const seal = (keys: Keys, place: Place, secret: Redacted.Redacted): string | undefined => {
+  const [first] = keys
+  if (first === undefined) return undefined
+  const [id, key] = first
+  const nonce = randomBytes(nonceBytes)
+  const cipher = createCipheriv("aes-256-gcm", Redacted.value(key), nonce, { authTagLength: tagBytes })
+  cipher.setAAD(boundTo(place))
+  const sealed = Buffer.concat([cipher.update(Redacted.value(secret), "utf8"), cipher.final()])
+  return `${prefix}${id}:${Buffer.concat([nonce, cipher.getAuthTag(), sealed]).toString("base64url")}`
+}
+
+/** Whether the first key sealed the text. Any other text has to be sealed again before its key may go. */
+export const isNewest = (keys: Keys, stored: Redacted.Redacted): boolean => {
+  const [id] = keys.keys()
+  return id !== undefined && Redacted.value(stored).startsWith(`${prefix}${id}:`)
+}
+
 /** The secret behind a stored text; a text that is not sealed is the secret. The problem never quotes it. */
-export const open = (
-  keys: Keys,
-  place: { readonly account: string; readonly field: string },
-  stored: Redacted.Redacted
-): Either.Either<Redacted.Redacted, string> => {
+export const open = (keys: Keys, place: Place, stored: Redacted.Redacted): Either.Either<Redacted.Redacted, string> => {
   const text = Redacted.value(stored)
   if (!text.startsWith(prefix)) return Either.right(stored)
   const [, id = "", encoded = ""] = text.split(":")
@@ -44,7 +65,7 @@ export const open = (
   return Either.try({
     try: () => {
       const decipher = createDecipheriv("aes-256-gcm", Redacted.value(key), sealed.subarray(0, nonceBytes), { authTagLength: tagBytes })
-      decipher.setAAD(Buffer.from(`${place.account}/${place.field}`))
+      decipher.setAAD(boundTo(place))
       decipher.setAuthTag(sealed.subarray(nonceBytes, nonceBytes + tagBytes))
       const opened = Buffer.concat([decipher.update(sealed.subarray(nonceBytes + tagBytes)), decipher.final()])
       return Redacted.make(opened.toString("utf8"))

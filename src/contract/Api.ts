@@ -1,6 +1,7 @@
 import * as HttpApi from "@effect/platform/HttpApi"
 import * as OpenApi from "@effect/platform/OpenApi"
 import { AccountsApi } from "./accounts/AccountsApi.ts"
+import { KiteApi } from "./accounts/KiteApi.ts"
 import { CalendarApi } from "./calendar/CalendarApi.ts"
 import { CorporateActionsApi } from "./calendar/CorporateActionsApi.ts"
 import { ChainAnalysisApi } from "./chains/ChainAnalysisApi.ts"
@@ -46,6 +47,7 @@ export class Api extends contract(HttpApi.make("gateway"))
   .add(SettlementsApi)
   .add(OrdersApi)
   .add(AccountsApi)
+  .add(KiteApi)
   .add(DepthApi)
   .add(FuturesApi)
   .add(IndicatorsApi)

@@ -2,6 +2,7 @@ import * as HttpLayerRouter from "@effect/platform/HttpLayerRouter"
 import { Config, Effect, Layer } from "effect"
 import { Api } from "../contract/Api.ts"
 import { AccountsHttp } from "./accounts/AccountsHttp.ts"
+import { KiteHttp } from "./accounts/KiteHttp.ts"
 import { Bridge } from "./bridge/Bridge.ts"
 import { CalendarEntries } from "./calendar/CalendarEntries.ts"
 import { CalendarHttp } from "./calendar/CalendarHttp.ts"
@@ -81,6 +82,7 @@ const ApiRoutes = HttpLayerRouter.addHttpApi(described, { openapiPath: "/openapi
   ]),
   Layer.provide([InstrumentsHttp, HistoryHttp, UdfHttp, CalendarHttp, CorporateActionsHttp, SettlementsHttp, OrdersHttp, AccountsHttp]),
   Layer.provide([DepthHttp, FuturesHttp, IndicatorsHttp, MonitorHttp, LabelsHttp]),
+  Layer.provide(KiteHttp),
   Layer.provide(UdfAccessLive),
   Layer.provide(AuthenticationLive)
 )

@@ -21,6 +21,7 @@ import { migration as orders } from "./migrations/M0018Orders.ts"
 import { migration as indicatorSubscriptions } from "./migrations/M0019IndicatorSubscriptions.ts"
 import { migration as orderSweeps } from "./migrations/M0020OrderSweeps.ts"
 import { migration as paperOrders } from "./migrations/M0021PaperOrders.ts"
+import { migration as accounts } from "./migrations/M0023Accounts.ts"
 import { migration as chainMinutes } from "./migrations/M0024ChainMinutes.ts"
 import { migration as labels } from "./migrations/M0025Labels.ts"
 import type { Migration } from "./migrations/Migration.ts"
@@ -50,6 +51,7 @@ export const all: ReadonlyArray<Migration> = [
   indicatorSubscriptions,
   orderSweeps,
   paperOrders,
+  accounts,
   chainMinutes,
   labels
 ]

@@ -1,4 +1,5 @@
 import { Schema } from "effect"
+import { AccountEvent as AccountEventBody } from "../domain/accounts/AccountEvent.ts"
 import { ExecutorStatus } from "../domain/ExecutorStatus.ts"
 import { IndicatorValue } from "../domain/indicators/IndicatorMessage.ts"
 import { LabelEvent as LabelEventBody } from "../domain/labels/LabelMessage.ts"
@@ -205,11 +206,11 @@ export const OrderTaskEvent = Subject.make({
   schema: OrderMessage.TaskEvent,
   names: ({ task }) => ({ account: task.account_id, task: task.task_id })
 })
-/** What changes for an account besides its tasks: mode, limits, stops, orders of the broker, alerts. */
+/** What changes for an account besides its tasks: mode, limits, stops, orders of the broker, alerts, its session. */
 export const AccountEvent = Subject.make({
   template: "acct.evt.{account}",
   stream: "ORD",
-  schema: OrderMessage.AccountEvent,
+  schema: AccountEventBody,
   names: ({ account_id }) => ({ account: account_id })
 })
 /** A user's label that was created, changed or removed; `symbol` is the instrument's tradingsymbol. */

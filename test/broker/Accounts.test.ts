@@ -3,8 +3,10 @@ import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { ConfigProvider, Context, Effect, Either, Layer, Redacted } from "effect"
 import { inject } from "vitest"
-import { Accounts, parse } from "../../src/broker/Accounts.ts"
+import { Accounts } from "../../src/broker/Accounts.ts"
+import { parse } from "../../src/broker/AccountsFile.ts"
 import { canary, eventually, leaks } from "./KiteServer.ts"
+import { noneLinked } from "./NoneLinked.ts"
 
 const row = { account_id: "SIM1", user_id: "AB1234", api_key: canary.apiKey, api_secret: canary.apiSecret }
 const problem = (content: unknown) => {
@@ -97,7 +99,7 @@ describe("Accounts", () => {
     Effect.map(
       Layer.build(
         Layer.provide(
-          Accounts.Default,
+          Layer.provide(Accounts.Default, noneLinked),
           Layer.setConfigProvider(ConfigProvider.fromMap(new Map(path === null ? [] : [["ACCOUNTS_FILE", path]])))
         )
       ),

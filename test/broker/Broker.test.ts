@@ -11,6 +11,7 @@ import * as Frame from "../../src/domain/market/Frame.ts"
 import * as Simulator from "../../src/simulator/Simulator.ts"
 import { valueOf } from "../metrics/Counted.ts"
 import { canary, captureLogs, eventually, httpServer, leaks } from "./KiteServer.ts"
+import { noneLinked } from "./NoneLinked.ts"
 
 const people = [
   { accountId: "S1", apiKey: `${canary.apiKey}1`, apiSecret: `${canary.apiSecret}1`, userId: "U1" },
@@ -54,7 +55,11 @@ const ofFile = (path: string) => {
       ["KITE_REQUEST_TIMEOUT", "5 seconds"]
     ])
   )
-  return Broker.Default.pipe(Layer.provideMerge(Accounts.Default), Layer.provide(tokens), Layer.provide(Layer.setConfigProvider(config)))
+  return Broker.Default.pipe(
+    Layer.provideMerge(Accounts.Default),
+    Layer.provide([tokens, noneLinked]),
+    Layer.provide(Layer.setConfigProvider(config))
+  )
 }
 
 const collector = () => {

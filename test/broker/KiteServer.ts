@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type RequestListener } from "node:h
 import { type AddressInfo, createServer as createTcpServer, type Socket } from "node:net"
 import { Duration, Effect, Logger, Redacted, Schedule } from "effect"
 import { type WebSocket, WebSocketServer } from "ws"
-import { type Account, Login } from "../../src/broker/Accounts.ts"
+import { type Account, Login } from "../../src/broker/Account.ts"
 import type * as KiteClient from "../../src/broker/KiteClient.ts"
 import * as KiteSession from "../../src/broker/KiteSession.ts"
 import * as TokenLife from "../../src/domain/accounts/TokenLife.ts"
@@ -45,7 +45,8 @@ export const account = (options: { readonly root: string; readonly login?: Login
   socketRoot: options.root.replace(/^http/, "ws"),
   login: options.login ?? accessToken(),
   source: "simulator",
-  owners: []
+  owners: [],
+  origin: "file"
 })
 
 /** An HTTP server on a free port. Closing the scope cuts open connections. */

@@ -7,9 +7,11 @@ import { promisify } from "node:util"
 import { assert, describe, it } from "@effect/vitest"
 import { ConfigProvider, Context, Effect, Either, Layer, Redacted } from "effect"
 import { opened, sealed } from "../../scripts/lib/vault.mjs"
-import { Accounts, parse } from "../../src/broker/Accounts.ts"
+import { Accounts } from "../../src/broker/Accounts.ts"
+import { parse } from "../../src/broker/AccountsFile.ts"
 import * as Vault from "../../src/broker/Vault.ts"
 import { canary, eventually, leaks } from "./KiteServer.ts"
+import { noneLinked } from "./NoneLinked.ts"
 
 const keyOf = (id: string) => ({ id, key: randomBytes(32) })
 const lineOf = ({ id, key }: ReturnType<typeof keyOf>) => `${id} ${key.toString("base64")}\n`
@@ -86,7 +88,9 @@ describe("Vault", () => {
         ["ACCOUNTS_KEY_FILE", keyFile]
       ])
       const accounts = Context.get(
-        yield* Layer.build(Layer.provide(Accounts.Default, Layer.setConfigProvider(ConfigProvider.fromMap(config)))),
+        yield* Layer.build(
+          Layer.provide(Layer.provide(Accounts.Default, noneLinked), Layer.setConfigProvider(ConfigProvider.fromMap(config)))
+        ),
         Accounts
       )
       const secret = () => Either.map(accounts.byId("A1"), ({ apiSecret }) => Redacted.value(apiSecret))

@@ -1,5 +1,5 @@
 import { HttpServer } from "@effect/platform"
-import { Cause, ConfigProvider, Context, Effect, Layer, Logger, Option, Redacted, type Scope } from "effect"
+import { Cause, ConfigProvider, Context, Effect, Either, Layer, Logger, Option, Redacted, type Scope } from "effect"
 import { SignJWT } from "jose"
 import { Accounts } from "../../src/broker/Accounts.ts"
 import { User } from "../../src/contract/shared/Authentication.ts"
@@ -77,7 +77,18 @@ export const master = Instrument.makeMaster("2026-11-24", [
 
 export const accountIds = ["acc1", "acc2"]
 const accounts = Layer.sync(Accounts, () =>
-  Accounts.make({ all: () => [], ids: () => accountIds as never, byId: () => Option.none() as never, problem: () => null })
+  Accounts.make({
+    look: Effect.void,
+    all: () => [],
+    ids: () => accountIds as never,
+    streaming: () => accountIds as never,
+    byId: () => Option.none() as never,
+    problem: () => null,
+    linkedSource: "simulator",
+    seal: (account, field) => `sealed ${field} of ${account}`,
+    open: (_account, _field, stored) => Either.right(stored),
+    isSealedNewest: () => true
+  })
 )
 
 export interface LogLine {

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto"
 import { mkdtemp, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -52,12 +53,17 @@ export const world = (
       owners: ["demo"]
     }))
     yield* Effect.promise(() => writeFile(accountsFile, JSON.stringify(accounts)))
+    const keyFile = join(folder, "accounts.keys")
+    yield* Effect.promise(() => writeFile(keyFile, `k1 ${randomBytes(32).toString("base64")}\n`, { mode: 0o600 }))
     const config = {
       NATS_URL: nats.url,
       NATS_ENGINE_PASSWORD: nats.passwords.engine,
       NATS_GATEWAY_PASSWORD: nats.passwords.gateway,
       DATABASE_URL: databaseUrl,
       ACCOUNTS_FILE: accountsFile,
+      ACCOUNTS_KEY_FILE: keyFile,
+      KITE_ROOT: simulator.url,
+      KITE_WS_ROOT: simulator.wsUrl,
       SIMULATOR_URL: simulator.url,
       MARKET_MODE: market.mode,
       MARKET_CLOCK: market.mode === "synthetic" ? wallClock : "feed",

@@ -1,5 +1,7 @@
 import { PgClient } from "@effect/sql-pg"
 import { ConfigProvider, Effect, Layer, Redacted } from "effect"
+import { AccountRepo } from "../../src/store/accounts/AccountRepo.ts"
+import { LoginRepo } from "../../src/store/accounts/LoginRepo.ts"
 import { BarRepo } from "../../src/store/BarRepo.ts"
 import { CalendarRepo } from "../../src/store/CalendarRepo.ts"
 import { CandleRepo } from "../../src/store/CandleRepo.ts"
@@ -45,7 +47,9 @@ const repositories = Layer.mergeAll(
   Outbox.Default,
   PaperRepo.Default,
   IndicatorSubscriptionRepo.Default,
-  LabelRepo.Default
+  LabelRepo.Default,
+  AccountRepo.Default,
+  LoginRepo.Default
 )
 
 /** Pool, migrations and repositories, composed as in main.ts: one start of the program with the database at `url`. */

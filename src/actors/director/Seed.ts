@@ -123,7 +123,7 @@ const addDemo = (createdBy: string, legs: Legs, prices: Effect.Effect.Success<Re
           quantity: instrument.lotSize,
           entryPrice: new Money.Decimal(prices[quoteKey(instrument)]?.last_price ?? 0)
         },
-        subscribe: { segment: instrument.segment, accounts: accounts.ids() }
+        subscribe: { segment: instrument.segment, accounts: accounts.streaming() }
       }))
     )
     return strategy.strategyId
@@ -154,7 +154,7 @@ export const seed = Effect.gen(function* () {
       createdBy,
       ...(windows.length > 0 ? { origin: "window" as const } : {})
     })),
-    accounts.ids()
+    accounts.streaming()
   )
   yield* Effect.forEach(windows, (window) => windowRepo.create({ ...window, createdBy }), { discard: true })
   if (legs.length === 0) return

@@ -80,7 +80,7 @@ export const make = Effect.gen(function* () {
   const subscribe = (window: WindowRepo.Row, missing: ReadonlyArray<Instrument.Instrument>) =>
     Effect.gen(function* () {
       if (missing.length === 0) return 0
-      const saved = yield* subscriptions.saveAll(missing.map(savedFor(window)), accounts.ids())
+      const saved = yield* subscriptions.saveAll(missing.map(savedFor(window)), accounts.streaming())
       const refused = saved.filter(Either.isLeft).length
       if (refused > 0) {
         yield* Effect.logWarning("no account has room for all instruments of a window").pipe(

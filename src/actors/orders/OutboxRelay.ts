@@ -1,4 +1,5 @@
 import { Effect, Schema } from "effect"
+import * as AccountEvent from "../../domain/accounts/AccountEvent.ts"
 import * as OrderMessage from "../../domain/orders/OrderMessage.ts"
 import { Outbox } from "../../store/orders/Outbox.ts"
 import { JetStream } from "../../streams/JetStream.ts"
@@ -8,7 +9,6 @@ import * as Metrics from "./Metrics.ts"
 const batchMax = 100
 const lookEvery = "1 second"
 const decodeTask = Schema.decodeUnknownSync(OrderMessage.OrderTask)
-const decodeKind = Schema.decodeUnknownSync(OrderMessage.AccountEventKind)
 const AccountBody = Schema.Struct({ message: Schema.String, detail: Schema.Unknown })
 const decodeBody = Schema.decodeUnknownSync(AccountBody)
 
@@ -20,27 +20,23 @@ const messageOf = ({ accountId, body, createdAt, eventId, kind, taskId }: Outbox
     return [Subjects.OrderTaskEvent.at({ account: accountId, task: task.task_id }), Subjects.OrderTaskEvent.encode({ ...common, task })]
   }
   const { detail, message } = decodeBody(body)
-  const event = {
+  const event = AccountEvent.decode({
     ...common,
     account_id: accountId,
-    kind: decodeKind(kind),
+    kind,
     task_id: taskId === null ? null : String(taskId),
     message,
     detail
-  }
+  })
   return [Subjects.AccountEvent.at({ account: accountId }), Subjects.AccountEvent.encode(event)]
 }
 
-/**
- * Publishes an account's events in their order. An event leaves the outbox after NATS has it, so a crash may publish it twice: its message id
- * removes the second one within two minutes, and its `event_id` after that.
- */
-export const make = (account: string) =>
-  Effect.gen(function* () {
-    const outbox = yield* Outbox
-    const jetStream = yield* JetStream
-    const news = yield* Effect.makeLatch(true)
-    const relay = Effect.gen(function* () {
+/** Publishes the events of an account that wait now, in their order. */
+export const once = Effect.gen(function* () {
+  const outbox = yield* Outbox
+  const jetStream = yield* JetStream
+  return (account: string) =>
+    Effect.gen(function* () {
       while (true) {
         const events = yield* outbox.waiting(account, batchMax)
         Metrics.outboxWaiting.set(account, events.length)
@@ -52,6 +48,16 @@ export const make = (account: string) =>
         yield* outbox.published(events.map(({ eventId }) => eventId))
       }
     })
+})
+
+/**
+ * Publishes an account's events in their order. An event leaves the outbox after NATS has it, so a crash may publish it twice: its message id
+ * removes the second one within two minutes, and its `event_id` after that.
+ */
+export const make = (account: string) =>
+  Effect.gen(function* () {
+    const relay = (yield* once)(account)
+    const news = yield* Effect.makeLatch(true)
     /** Also looks at intervals: the gateway writes events too. */
     const run = Effect.gen(function* () {
       while (true) {

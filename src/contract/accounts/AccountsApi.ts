@@ -7,6 +7,7 @@ import { Mode } from "../../domain/orders/OrderMessage.ts"
 import { Authentication } from "../shared/Authentication.ts"
 import { Input, Name, Text } from "../shared/Input.ts"
 import * as Problem from "../shared/Problem.ts"
+import { Account, NewAccount } from "./LinkedAccount.ts"
 
 const AccountPath = Input({ id: Name(64) })
 const Above = MoneyInput.pipe(Schema.filter((value) => value.isPositive() && !value.isZero(), { message: () => "must be above zero" }))
@@ -47,6 +48,20 @@ const Reason = Input({ reason: Name(200) })
 const Release = Input({ release_token: Schema.optional(Text(64)) })
 
 export class AccountsApi extends HttpApiGroup.make("accounts")
+  .add(
+    HttpApiEndpoint.get("list", "/accounts").addSuccess(
+      Schema.Struct({ accounts: Schema.Array(Account).annotations({ description: "Those of the file first" }) })
+    )
+  )
+  .add(HttpApiEndpoint.post("link", "/accounts").setPayload(NewAccount).addSuccess(Account, { status: 201 }).addError(Problem.conflict))
+  .add(HttpApiEndpoint.get("get", "/accounts/:id").setPath(AccountPath).addSuccess(Account).addError(Problem.notFound))
+  .add(
+    HttpApiEndpoint.del("remove", "/accounts/:id")
+      .setPath(AccountPath)
+      .addSuccess(Schema.Struct({ message: Schema.String }))
+      .addError(Problem.notFound)
+      .addError(Problem.conflict)
+  )
   .add(HttpApiEndpoint.get("limits", "/accounts/:id/limits").setPath(AccountPath).addSuccess(Limits).addError(Problem.notFound))
   .add(
     HttpApiEndpoint.put("setLimits", "/accounts/:id/limits")
@@ -98,4 +113,4 @@ export class AccountsApi extends HttpApiGroup.make("accounts")
   .middleware(Authentication)
   .addError(Problem.invalid)
   .addError(Problem.unavailable)
-  .annotate(OpenApi.Description, "How orders of an account are limited and stopped") {}
+  .annotate(OpenApi.Description, "Accounts at brokers, and how their orders are limited and stopped") {}

@@ -44,16 +44,3 @@ export const Command = Schema.Struct({ v: Schema.Literal(1), account_id: Schema.
 
 /** Body of `ord.evt`: the whole task after a change. */
 export const TaskEvent = Schema.Struct({ v: Schema.Literal(1), event_id: Schema.Int, as_of: Schema.String, task: OrderTask })
-
-export const AccountEventKind = Schema.Literal("mode", "limits", "killed", "released", "alert", "order")
-/** Body of `acct.evt`: what changed for an account. `account_id` is `*` in a kill or release of all accounts. */
-export const AccountEvent = Schema.Struct({
-  v: Schema.Literal(1),
-  event_id: Schema.Int,
-  as_of: Schema.String,
-  account_id: Schema.String,
-  kind: AccountEventKind,
-  task_id: Schema.NullOr(Schema.String),
-  message: Schema.String,
-  detail: Schema.Unknown
-})

@@ -9,6 +9,7 @@ import { OrderRepo } from "../../store/orders/OrderRepo.ts"
 import * as AccountRights from "../orders/AccountRights.ts"
 import * as Admin from "../shared/Admin.ts"
 import { orProblem } from "../shared/StoreProblem.ts"
+import * as Linking from "./Linking.ts"
 
 type Limits = Effect.Effect.Success<ReturnType<OrderAccounts["settings"]>>["limits"]
 const limitsView = (account_id: string, it: Limits) => ({
@@ -99,9 +100,14 @@ export const AccountsHttp = HttpApiBuilder.group(
     const accounts = yield* OrderAccounts
     const rights = yield* AccountRights.make
     const { kill, release } = yield* stops
+    const linking = yield* Linking.make
     const limitsOf = (id: string) => Effect.map(orProblem(accounts.settings(id)), ({ limits }) => limitsView(id, limits))
     const modeOf = (id: string) => Effect.map(orProblem(accounts.settings(id)), ({ mode }) => ({ account_id: id, mode }))
     return handlers
+      .handle("list", () => linking.list)
+      .handle("link", ({ payload }) => linking.link(payload))
+      .handle("get", ({ path: { id } }) => linking.get(id))
+      .handle("remove", ({ path: { id } }) => linking.remove(id))
       .handle("limits", ({ path: { id } }) => Effect.zipRight(rights.userOfPath(id), limitsOf(id)))
       .handle("setLimits", ({ path: { id }, payload }) =>
         Effect.gen(function* () {

@@ -1,4 +1,5 @@
 import { Effect } from "effect"
+import type { AccountEvent } from "../../domain/accounts/AccountEvent.ts"
 import type * as OrderMessage from "../../domain/orders/OrderMessage.ts"
 import { OutputGuard } from "../../domain/record/OutputGuard.ts"
 import { JetStream, type Message } from "../../streams/JetStream.ts"
@@ -26,9 +27,7 @@ export const make = (caughtUp: () => void) =>
     const task = reader<typeof OrderMessage.TaskEvent.Type>(bodiesOf(Subjects.OrderTaskEvent), guard, none, ({ task }, { seq }) =>
       feed.task(task, seq)
     )
-    const account = reader<typeof OrderMessage.AccountEvent.Type>(bodiesOf(Subjects.AccountEvent), guard, none, (event, { seq }) =>
-      feed.account(event, seq)
-    )
+    const account = reader<AccountEvent>(bodiesOf(Subjects.AccountEvent), guard, none, (event, { seq }) => feed.account(event, seq))
     const take = (message: Message) => (Subjects.OrderTaskEvent.match(message.subject) === undefined ? account : task).take(message)
     let newest = lastSeq
     const allRead = () => {

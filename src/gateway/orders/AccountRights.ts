@@ -3,7 +3,7 @@ import { Accounts } from "../../broker/Accounts.ts"
 import { CurrentUser, type User } from "../../contract/shared/Authentication.ts"
 import * as Problem from "../../contract/shared/Problem.ts"
 
-/** Which accounts a user may use: those that name the user as an owner in ACCOUNTS_FILE, and all for an administrator. */
+/** Which accounts a user may use: those that the user linked or that name the user as an owner in ACCOUNTS_FILE, and all for an administrator. */
 export const make = Effect.map(Accounts, (accounts) => {
   const mayUse = ({ id, role }: User, owners: ReadonlyArray<string>): boolean => role === "admin" || owners.includes(id)
   const idsOf = (user: User): ReadonlyArray<string> =>

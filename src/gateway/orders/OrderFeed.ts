@@ -1,4 +1,5 @@
 import { Deferred, Effect, Option, Schema } from "effect"
+import type { AccountEvent } from "../../domain/accounts/AccountEvent.ts"
 import * as OrderMessage from "../../domain/orders/OrderMessage.ts"
 import * as Task from "../../domain/orders/Task.ts"
 import { EventLog } from "../sockets/EventLog.ts"
@@ -8,7 +9,7 @@ const encodeTask = Schema.encodeSync(OrderMessage.OrderTask)
 const kindOf = Schema.decodeUnknownOption(Schema.Struct({ kind: Schema.String }))
 
 /** What clients get of an account's event. An alert has the kind of its detail. */
-const messageOf = ({ account_id, detail, kind, message, task_id }: typeof OrderMessage.AccountEvent.Type) => {
+const messageOf = ({ account_id, detail, kind, message, task_id }: AccountEvent) => {
   if (kind === "order" && typeof detail === "object") return { type: "order", data: { account_id, ...detail } }
   const named = kind === "alert" ? Option.match(kindOf(detail), { onNone: () => kind, onSome: (it) => it.kind }) : kind
   return { type: "alert", data: { account_id, kind: named, message, ...(task_id === null ? {} : { task_id }) } }
@@ -52,7 +53,7 @@ export class OrderFeed extends Effect.Service<OrderFeed>()("gateway/orders/Order
         if (!Task.hasEnded(task)) return
         for (const deferred of waiters.get(task.task_id) ?? []) Deferred.unsafeDone(deferred, Effect.void)
       },
-      account: (event: typeof OrderMessage.AccountEvent.Type, seq: number): void => publish(event.account_id, seq, messageOf(event))
+      account: (event: AccountEvent, seq: number): void => publish(event.account_id, seq, messageOf(event))
     } as const
   })
 }) {}

@@ -82,8 +82,8 @@ const catalogue: Readonly<Record<Name, About>> = {
   Changed: { summary: "Subscriptions or strategies changed in the database: look now" },
   OrderCommand: { summary: "A task of orders to look at: its row in Postgres says what to do" },
   OrderTaskEvent: { summary: "An order task after a change, whole each time" },
-  AccountEvent: { summary: "A change of an account: mode, limits, stop or release, an order of the broker, an alert" },
   LabelEvent: { summary: "A user's label that was created, changed or removed" },
+  AccountEvent: { summary: "A change of an account: mode, limits, stop or release, an order of the broker, an alert, its link or session" },
   Asked: { summary: "A question of a gateway to the engine; the answer goes to the inbox that `reply` names" }
 }
 

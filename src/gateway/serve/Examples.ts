@@ -2,6 +2,7 @@
 
 /** Values of parameters by name. The days are any of the rulebook's: an expiry that is not listed is answered 404. */
 export const parameters: Readonly<Record<string, unknown>> = {
+  account: "mine",
   account_id: "sim1",
   adjusted: true,
   adjustment: "back_difference",
@@ -64,12 +65,16 @@ const account = { id: "sim1" }
 
 /** Values of one operation's parameters, where the value above does not fit. */
 export const ofOperation: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
+  "accounts.get": account,
+  "accounts.remove": { id: "mine" },
   "accounts.limits": account,
   "accounts.setLimits": account,
   "accounts.mode": account,
   "accounts.setMode": account,
   "accounts.kill": account,
   "accounts.release": account,
+  "kite.callback": { state: "the-state-of-the-login", request_token: "from-the-broker", status: "success" },
+  "kite.login": { redirect: "false" },
   "calendar.tradingDays": { to: "2026-11-30" },
   "calendar.holidays": { from: "2026-01-01", to: "2026-12-31" },
   "instruments.foEnabled": { exchange: "NFO" },
@@ -134,6 +139,7 @@ export const bodies: Readonly<Record<string, unknown>> = {
     price: "651.95",
     reference: "NSE's bhavcopy of the day"
   },
+  "accounts.link": { account_id: "mine", user_id: "AB1234", api_key: "key-of-the-app", api_secret: "secret-of-the-app" },
   "accounts.setLimits": {
     max_order_value: "500000",
     max_position_lots: 50,

@@ -132,6 +132,24 @@ export const operations: Readonly<Record<string, Text>> = {
     "Retry a failed order task",
     "A new task with the same request and a key of its own. A parked task needs a newer reading of the order book that does not show its order; 409 until then."
   ),
+  "accounts.list": of("List your accounts", "Accounts that the caller linked or owns by ACCOUNTS_FILE; an administrator sees all."),
+  "accounts.link": of(
+    "Link an account",
+    "The caller owns it. Key and secret are sealed and are in no answer. It begins in paper mode and streams once somebody signs in at /kite/login."
+  ),
+  "accounts.get": of("One account", "With its mode and its session at the broker."),
+  "accounts.remove": of(
+    "Remove an account",
+    "Its streams end at once, and its secrets are forgotten. 409 for an account of ACCOUNTS_FILE, and while order tasks run."
+  ),
+  "kite.login": of(
+    "Sign in at the broker",
+    "Redirects to the broker's login page, whose answer comes to /kite/callback within ten minutes. `redirect=false` answers the page's address instead."
+  ),
+  "kite.callback": of(
+    "The broker's answer to a login",
+    "The address to register with the broker's app. Takes a login that /kite/login began, once. No credentials: `state` is the proof."
+  ),
   "accounts.limits": of("Limits of an account's orders", "null: no limit."),
   "accounts.setLimits": of("Set the limits of an account's orders", "Replaces all limits; null removes one."),
   "accounts.mode": of("Mode of an account", "A new account is in paper mode."),
@@ -334,6 +352,15 @@ export const fields: Readonly<Record<string, string>> = {
   tenor_days: "The constant time to expiry of the volatility, calendar days",
   term_structure: "One entry for each expiry that has not passed, ascending",
   expected_move_percent: "expected_move in percent of the forward",
+  request_token: "What the broker gives for one exchange",
+  redirect: "`false`: answer the address instead of redirecting",
+  owners: "Users who may use the account",
+  origin: "`file`: from ACCOUNTS_FILE; `linked`: by a user",
+  login_url: "The broker's login page for this login",
+  login_failure: "Why the newest login at /kite/login failed; null if it did not",
+  api_secret: "The secret of the broker's app",
+  api_key: "The key of the broker's app",
+  account: "The account's id",
   wait_ms: "How long the answer may wait for the end of the task, ms",
   validity_ttl: "Minutes of validity TTL",
   validity: "DAY, IOC, or TTL with its minutes",

@@ -1,4 +1,5 @@
 import { Clock, Config, Effect, Either, Option } from "effect"
+import { Login } from "../../broker/Account.ts"
 import { Accounts } from "../../broker/Accounts.ts"
 import type { Health as Report } from "../../contract/service/HealthReport.ts"
 import * as TokenLife from "../../domain/accounts/TokenLife.ts"
@@ -54,6 +55,11 @@ const executorsOf = (accounts: Accounts, views: Views) => {
 /** The reason while an account's orders are not executed. Clients compare it, so it is a code; `executors` has the details. */
 export const executorUnavailable = "order_executor_unavailable"
 
+/** An account that a user linked and nobody uses yet: that its first login is missing is no fault of the platform. */
+const isUnused = (accounts: Accounts, { account_id, subscribed }: TickerStatus): boolean =>
+  subscribed === 0 &&
+  Option.exists(Either.getRight(accounts.byId(account_id)), ({ login, origin }) => origin === "linked" && Login.$is("Absent")(login))
+
 /** The reasons for `down` (a required backend is unreachable) and for `degraded` (something optional does not work). */
 const complaints = ({ accounts, known, redis, registry, bridge, views, restarts }: Sources, nowMs: number, marketMs: number) => {
   const down: Array<string> = []
@@ -64,7 +70,7 @@ const complaints = ({ accounts, known, redis, registry, bridge, views, restarts 
   if (!redis.required && redis.state() === "down") degraded.push("Redis is down")
   for (const one of tickersOf(accounts, views)) {
     const { account_id, state, detail, connections = [], login } = one.status
-    const request = login === undefined ? null : TokenLife.requestOf(account_id, login, marketMs)
+    const request = login === undefined || isUnused(accounts, one.status) ? null : TokenLife.requestOf(account_id, login, marketMs)
     if (!isFresh(one, views)) degraded.push(`ticker ${account_id} is silent`)
     else if (request !== null) degraded.push(request)
     else if (state === "failed" || state === "mute") degraded.push(`ticker ${account_id} ${state}${detail === null ? "" : `: ${detail}`}`)
@@ -80,8 +86,8 @@ const complaints = ({ accounts, known, redis, registry, bridge, views, restarts 
     else if (state !== "writing") degraded.push(`${name} ${state}${detail === null ? "" : `: ${detail}`}`)
   }
   if (executorsOf(accounts, views).some((one) => one.status.state !== "ready" || !isFresh(one, views))) degraded.push(executorUnavailable)
-  const fileProblem = accounts.problem()
-  if (fileProblem !== null) degraded.push(`${fileProblem}; the accounts that it had before stay in force`)
+  const accountsProblem = accounts.problem()
+  if (accountsProblem !== null) degraded.push(accountsProblem)
   const refusal = registry.refusal()
   if (refusal !== undefined) {
     const inForce = registry.current()?.tradeDate ?? "no day"

@@ -81,7 +81,7 @@ export const make = Effect.gen(function* () {
           externalId: it.external_id ?? null
         })
       }
-      const recorded = yield* orProblem(fills.record(user.id, strategyId, given, streamable(given), accounts.ids())).pipe(
+      const recorded = yield* orProblem(fills.record(user.id, strategyId, given, streamable(given), accounts.streaming())).pipe(
         Effect.catchTag("TooManyFills", () => Effect.fail(full()))
       )
       const counts = yield* foundOption("Strategy")(recorded)

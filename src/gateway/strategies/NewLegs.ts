@@ -48,7 +48,7 @@ export const make = Effect.gen(function* () {
       quantity,
       entryPrice: entry_price
     },
-    subscribe: { segment: instrument.segment, requestedMode: "FULL" as const, accounts: accounts.ids() }
+    subscribe: { segment: instrument.segment, requestedMode: "FULL" as const, accounts: accounts.streaming() }
   })
   return {
     /** One leg, or a 404 when the day's instruments do not contain it. */

@@ -53,7 +53,7 @@ export const make = Effect.gen(function* () {
         refused.push({ instrument_token: wanted.instrument_token, message: message ?? notFoundText("Instrument") })
         return []
       })
-      const saved = yield* orProblem(subscriptions.saveAll(saves, accounts.ids()))
+      const saved = yield* orProblem(subscriptions.saveAll(saves, accounts.streaming()))
       for (const [at, one] of saved.entries()) {
         if (Either.isLeft(one)) refused.push({ instrument_token: saves[at]?.instrumentToken ?? 0, message: refusedText(one.left) })
       }

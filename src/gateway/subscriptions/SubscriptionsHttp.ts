@@ -90,7 +90,7 @@ export const SubscriptionsHttp = HttpApiBuilder.group(
           const before = yield* orProblem(subscriptions.byToken(instrument.token))
           if (Option.exists(before, (row) => !mayChange(user, row) && takesAway(row, payload, instrument.tradingsymbol)))
             return yield* new Problem.Forbidden({ detail: "Forbidden" })
-          yield* orProblem(subscriptions.save(SubscriptionBatch.saveOf(user, instrument, payload), accounts.ids()))
+          yield* orProblem(subscriptions.save(SubscriptionBatch.saveOf(user, instrument, payload), accounts.streaming()))
           yield* changes.poke("subscriptions")
           return { message: "Subscription created", instrument_token: instrument.token }
         })

@@ -48,7 +48,16 @@ export class Outbox extends Effect.Service<Outbox>()("store/orders/Outbox", {
       execute: ({ accountId, limit }) => sql`SELECT event_id AS "eventId", account_id AS "accountId", task_id AS "taskId", kind, body,
         created_at AS "createdAt" FROM order_outbox WHERE account_id = ${accountId} ORDER BY event_id LIMIT ${limit}`
     })
+    const accounts = SqlSchema.findAll({
+      Request: Schema.Void,
+      Result: Schema.Struct({ accountId: Schema.String }),
+      execute: () => sql`SELECT DISTINCT account_id AS "accountId" FROM order_outbox`
+    })
     return {
+      /** The accounts that have events here. */
+      accounts: Effect.map(StoreError.guardRead(accounts()), (all) => all.map(({ accountId }) => accountId)).pipe(
+        Effect.withSpan("Outbox.accounts")
+      ),
       /** The account's oldest events, in order. */
       waiting: (accountId: string, limit: number) =>
         StoreError.guardRead(waiting({ accountId, limit })).pipe(Effect.withSpan("Outbox.waiting")),

@@ -10,7 +10,18 @@ export const layer = (rest: object, nowMs: () => number) =>
   Layer.mergeAll(
     Layer.succeed(
       Accounts,
-      Accounts.make({ all: () => [], ids: () => ["a1"] as never, byId: () => Option.none() as never, problem: () => null })
+      Accounts.make({
+        look: Effect.void,
+        all: () => [],
+        ids: () => ["a1"] as never,
+        streaming: () => ["a1"] as never,
+        byId: () => Option.none() as never,
+        problem: () => null,
+        linkedSource: "simulator",
+        seal: () => undefined,
+        open: (_account, _field, stored) => Either.right(stored),
+        isSealedNewest: () => true
+      })
     ),
     Layer.succeed(
       Broker,

@@ -1,0 +1,123 @@
+import { Effect, Either, Redacted } from "effect"
+import { Login } from "../../broker/Account.ts"
+import { Accounts } from "../../broker/Accounts.ts"
+import type { Broker } from "../../broker/Broker.ts"
+import * as SessionNews from "../../domain/accounts/SessionNews.ts"
+import * as TokenLife from "../../domain/accounts/TokenLife.ts"
+import { AccountRepo, type Resealed } from "../../store/accounts/AccountRepo.ts"
+import { LoginRepo } from "../../store/accounts/LoginRepo.ts"
+import { Outbox } from "../../store/orders/Outbox.ts"
+import { JetStream } from "../../streams/JetStream.ts"
+import { MarketClock } from "../../streams/MarketClock.ts"
+import { RuleBook } from "../../streams/RuleBook.ts"
+import * as Subject from "../../streams/Subject.ts"
+import * as Subjects from "../../streams/Subjects.ts"
+import * as OutboxRelay from "../orders/OutboxRelay.ts"
+import { Leases, Replaced } from "../runtime/Leases.ts"
+import * as LoginExchange from "./LoginExchange.ts"
+
+export const kind = "sessions"
+const key = Subject.kvKey(kind, "1")
+const lookEvery = "1 second"
+
+/** Announces what is new of each session that a person began. An automatic login needs nobody. */
+const makeAnnounce = Effect.gen(function* () {
+  const accounts = yield* Accounts
+  const logins = yield* LoginRepo
+  const clock = yield* MarketClock
+  const rules = yield* RuleBook
+  /** The time of the newest news of each kind that this run announced or found announced. */
+  const announced = new Map<string, number>()
+  return Effect.gen(function* () {
+    if (!clock.hasBegun()) return
+    const nowMs = clock.unsafeNow()
+    for (const { accountId, login } of accounts.all()) {
+      if (!Login.$is("AccessToken")(login) || login.signedInMs === null) continue
+      const diesAtMs = TokenLife.diesAtMs(rules.current().documents.broker, login.signedInMs)
+      for (const news of SessionNews.of({ accountId, signedInMs: login.signedInMs, diesAtMs }, nowMs)) {
+        const place = `${accountId} ${news.kind}`
+        if ((announced.get(place) ?? 0) >= news.about.getTime()) continue
+        const isNew = yield* logins.announce(news)
+        announced.set(place, news.about.getTime())
+        if (isNew) yield* Effect.annotateLogs(Effect.logInfo(news.message), { account: accountId, event: news.kind })
+      }
+    }
+    const ids = new Set<string>(accounts.ids())
+    for (const place of announced.keys()) if (!ids.has(place.slice(0, place.indexOf(" ")))) announced.delete(place)
+  })
+})
+
+/** Seals again by the newest key what an older key sealed, so that the operator may delete the older one. */
+const makeReseal = Effect.gen(function* () {
+  const accounts = yield* Accounts
+  const repo = yield* AccountRepo
+  const resealed = (accountId: string, field: Resealed["field"], stored: Redacted.Redacted) =>
+    Effect.gen(function* () {
+      if (accounts.isSealedNewest(stored)) return
+      const secret = accounts.open(accountId, field, stored)
+      const to = Either.isRight(secret) ? accounts.seal(accountId, field, secret.right) : undefined
+      // A secret that cannot be opened is a problem of its account, which /health shows.
+      if (to !== undefined) yield* repo.reseal({ accountId, field, from: Redacted.value(stored), to })
+    })
+  return Effect.gen(function* () {
+    for (const { accountId, apiKey, apiSecret } of yield* repo.linked) {
+      yield* resealed(accountId, "api_key", apiKey)
+      yield* resealed(accountId, "api_secret", apiSecret)
+    }
+    for (const { accountId, accessToken } of yield* repo.sessions) yield* resealed(accountId, "access_token", accessToken)
+  })
+})
+
+/** Publishes the last events of accounts that are gone, because nobody executes their orders any longer. */
+const makeFarewell = Effect.gen(function* () {
+  const accounts = yield* Accounts
+  const outbox = yield* Outbox
+  const relayOf = yield* OutboxRelay.once
+  return Effect.gen(function* () {
+    const present = new Set<string>(accounts.ids())
+    for (const account of yield* outbox.accounts) if (!present.has(account)) yield* relayOf(account)
+  })
+})
+
+/** Opens when an account was linked, was removed, or signed in. */
+const pokes = Effect.gen(function* () {
+  const { nc } = yield* JetStream
+  const news = yield* Effect.makeLatch(true)
+  yield* Effect.acquireRelease(
+    Effect.sync(() => nc.subscribe(Subjects.Changed.at({ what: "accounts" }), { callback: () => void news.unsafeOpen() })),
+    (subscription) => Effect.sync(() => subscription.unsubscribe())
+  )
+  return Effect.zipRight(Effect.timeoutOption(news.await, lookEvery), news.close)
+})
+
+/**
+ * Looks after the sessions of all accounts: exchanges logins, announces on `acct.evt` when sessions begin and end, and keeps secrets sealed by
+ * the newest key. It exists once in the whole cluster.
+ */
+export const make = Effect.gen(function* () {
+  const accounts = yield* Accounts
+  const leases = yield* Leases
+  const announce = yield* makeAnnounce
+  const reseal = yield* makeReseal
+  const farewell = yield* makeFarewell
+  const context = yield* Effect.context<Accounts | Broker | JetStream | LoginRepo | MarketClock>()
+  const each = (what: string, work: Effect.Effect<void, { readonly message: string }>) =>
+    Effect.catchAll(work, ({ message }) => Effect.logWarning(`${what} not now, trying again`, message))
+
+  return Effect.gen(function* () {
+    const lease = yield* leases.of(key)
+    const stillOurs = Effect.suspend(() => (lease.isHeld() ? Effect.void : new Replaced({ key })))
+    const exchange = yield* LoginExchange.make
+    const next = yield* pokes
+    const look = Effect.gen(function* () {
+      yield* stillOurs
+      yield* accounts.look
+      yield* each("logins exchanged", exchange)
+      yield* each("sessions announced", announce)
+      yield* each("secrets sealed", reseal)
+      yield* each("events of removed accounts published", farewell)
+      yield* next
+    })
+    return yield* Effect.forever(look)
+  }).pipe(Effect.scoped, Effect.provide(context))
+})

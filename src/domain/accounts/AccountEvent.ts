@@ -1,0 +1,34 @@
+import { Schema } from "effect"
+
+/** What every event of an account has. `account_id` is `*` in a stop or release of all accounts. `event_id` is the row in the outbox. */
+const common = {
+  v: Schema.Literal(1),
+  event_id: Schema.Int,
+  as_of: Schema.String,
+  account_id: Schema.String,
+  task_id: Schema.NullOr(Schema.String),
+  message: Schema.String
+}
+const of = <Kind extends string, A, I>(kind: Kind, detail: Schema.Schema<A, I>) =>
+  Schema.Struct({ ...common, kind: Schema.Literal(kind), detail })
+
+/** When the session's token dies, ISO 8601; null if the rulebook does not say it. */
+const SessionDetail = Schema.Struct({ token_dies_at: Schema.NullOr(Schema.String) })
+
+/** Body of `acct.evt`: what changed for an account, told apart by `kind`. */
+export const AccountEvent = Schema.Union(
+  of("mode", Schema.Unknown),
+  of("limits", Schema.Unknown),
+  of("killed", Schema.Unknown),
+  of("released", Schema.Unknown),
+  of("alert", Schema.Unknown),
+  of("order", Schema.Unknown),
+  of("linked", Schema.Struct({})),
+  of("logged_in", SessionDetail),
+  of("expires_soon", SessionDetail),
+  of("expired", SessionDetail),
+  of("removed", Schema.Struct({}))
+)
+export type AccountEvent = typeof AccountEvent.Type
+/** An event as the outbox has it: its kind and detail are checked here. */
+export const decode = Schema.decodeUnknownSync(AccountEvent)

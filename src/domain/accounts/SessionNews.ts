@@ -1,0 +1,51 @@
+/** What there is to announce about an account's session. */
+import * as TokenLife from "./TokenLife.ts"
+
+export interface Session {
+  readonly accountId: string
+  /** When the person signed in, UNIX ms. */
+  readonly signedInMs: number
+  /** When the token dies, UNIX ms; null if the rulebook does not say it. */
+  readonly diesAtMs: number | null
+}
+
+/** An event, and the time that it is about. The same event of the same time is the same news. */
+export interface News {
+  readonly accountId: string
+  readonly kind: "logged_in" | "expires_soon" | "expired"
+  readonly about: Date
+  readonly message: string
+  readonly detail: { readonly token_dies_at: string | null }
+}
+
+/**
+ * The news of a session at a time: the login until the token dies, that it dies soon from an hour before, and its death. They stay the same
+ * until the next one, so nothing is lost when nobody looked meanwhile.
+ */
+export const of = ({ accountId, diesAtMs, signedInMs }: Session, nowMs: number): ReadonlyArray<News> => {
+  const dies = diesAtMs === null ? null : new Date(diesAtMs)
+  const token_dies_at = dies?.toISOString() ?? null
+  const detail = { token_dies_at }
+  const end: News = {
+    accountId,
+    kind: "expired",
+    about: dies ?? new Date(0),
+    message: `the session of account ${accountId} ended at ${token_dies_at}: sign in again`,
+    detail
+  }
+  if (diesAtMs !== null && nowMs >= diesAtMs) return [end]
+  const login: News = {
+    accountId,
+    kind: "logged_in",
+    about: new Date(signedInMs),
+    message: `account ${accountId} is signed in${token_dies_at === null ? "" : ` until ${token_dies_at}`}`,
+    detail
+  }
+  if (diesAtMs === null || diesAtMs - nowMs > TokenLife.warnBeforeMs) return [login]
+  const soon: News = {
+    ...end,
+    kind: "expires_soon",
+    message: `the session of account ${accountId} ends at ${token_dies_at}: sign in again after that`
+  }
+  return [login, soon]
+}
