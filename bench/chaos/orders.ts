@@ -15,7 +15,15 @@ const usage = `npm run chaos -- orders [--seed N] [--orders N] [--broker URL --a
   --broker, --admin  another broker and the port where it takes faults; --accounts has its accounts as docs/operations.md shows them`
 
 /** The largest delays add up to less than half of the horizon, so that a slow machine does not break the assumption. */
-const policy = { sendDelayMaxMs: 300, answerMsMax: 800, horizonMs: 4_000, readEveryMs: 250, refusalsMax: 3, resendsMax: 3 }
+const policy = {
+  sendDelayMaxMs: 300,
+  answerMsMax: 800,
+  horizonMs: 4_000,
+  readEveryMs: 250,
+  refusalsMax: 3,
+  resendsMax: 3,
+  keepsTags: false
+}
 const accountsOfSimulator = 8
 
 interface Row {

@@ -20,7 +20,15 @@ const program = Effect.promise(async () => {
 })
 
 /** Only parked orders wait for the horizon, so no result depends on the machine's speed. */
-const policy = { sendDelayMaxMs: 300, answerMsMax: 700, horizonMs: 2_000, readEveryMs: 250, refusalsMax: 3, resendsMax: 3 }
+const policy = {
+  sendDelayMaxMs: 300,
+  answerMsMax: 700,
+  horizonMs: 2_000,
+  readEveryMs: 250,
+  refusalsMax: 3,
+  resendsMax: 3,
+  keepsTags: false
+}
 
 const ground = (name: string) =>
   Effect.gen(function* () {

@@ -6,6 +6,7 @@ import { build } from "vite"
 import { inject } from "vitest"
 import * as Instrument from "../../src/domain/market/Instrument.ts"
 import { freePort } from "../actors/placement/Process.ts"
+import { atBroker, kept, traded } from "./PaperWorld.ts"
 import { type Answer, eventually, token, type World, world } from "./PlatformWorld.ts"
 
 /** The built program, because Node 20 cannot run TypeScript. */
@@ -133,6 +134,54 @@ describe("the platform's own processes, killed with kill -9 at each step of an o
       }
       assert.isAbove(results.filter(({ body }) => body.status === "COMPLETED").length, 3)
       assert.lengthOf(data, new Set(data.map(({ tag }) => tag)).size)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("on paper every key is placed and filled exactly once, and nothing reaches the broker", () =>
+    Effect.gen(function* () {
+      const built = yield* world({ mode: "synthetic", rate: 5, strikesEachSide: 1 })
+      const { ask, start } = yield* processes(yield* program, built.config, yield* freePort)
+      const { order, token: instrument_token } = traded(built)
+      const wanted = { ...order, deadline_s: 600 }
+      for (const [at, killAt] of kills.entries()) {
+        const dead = yield* Effect.fork(start(killAt))
+        const post = Effect.gen(function* () {
+          if (at > 0) return yield* ask("POST", "/orders", wanted, `paper${at}`)
+          yield* ask("POST", "/subscriptions", { instrument_token, requested_mode: "FULL" })
+          const { body } = yield* ask("GET", `/depth/${instrument_token}`)
+          return body?.asks?.length > 0 ? yield* ask("POST", "/orders", wanted, `paper${at}`) : { status: 0, body: null }
+        })
+        yield* Effect.raceFirst(
+          Effect.zipRight(eventually(`order ${at} is taken`, post, isAnswered), Effect.never),
+          Effect.asVoid(Fiber.join(dead))
+        )
+        assert.strictEqual(yield* Fiber.join(dead), "SIGKILL", killAt)
+      }
+      yield* Effect.fork(start(""))
+      const results = yield* Effect.forEach(kills, (_, at) =>
+        eventually(
+          `result ${at}`,
+          ask("POST", "/orders?wait_ms=20000", wanted, `paper${at}`),
+          (answer) => isAnswered(answer) && !["PENDING", "RUNNING", "RETRYING"].includes(answer.body.status)
+        )
+      )
+      for (const { body } of results)
+        assert.deepInclude(body, { status: "COMPLETED", mode: "paper", order_id: `paper-${body.tag}` }, JSON.stringify(body))
+      const { orders, trades } = yield* eventually("all fills", kept(built), (it) =>
+        it.orders.every(({ order }) => order.status === "COMPLETE")
+      )
+      assert.sameMembers(
+        orders.map(({ orderId }) => orderId),
+        results.map(({ body }) => body.order_id)
+      )
+      for (const { orderId } of orders) {
+        const own = trades.filter((trade) => trade.orderId === orderId)
+        assert.strictEqual(
+          own.reduce((sum, { quantity }) => sum + quantity, 0),
+          order.quantity
+        )
+      }
+      assert.deepStrictEqual(yield* atBroker(built), [])
     }).pipe(Effect.scoped)
   )
 })

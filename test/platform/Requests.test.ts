@@ -25,7 +25,7 @@ const PlatformLive = Layer.scoped(
     const running = yield* start({ ...config, SEED_USER: "demo" })
     yield* eventually("a mark of the demo strategy", ask(running, "/strategies/1"), ({ body }) => body.latest?.complete === true)
     yield* eventually("a chain", ask(running, "/fo/expiries?symbol=NIFTY"), ({ body }) => body.expiries?.length > 0)
-    // A new account is on paper, and a paper account takes no orders.
+    // A new account is on paper, and the broker answers for a live one.
     const live = { method: "PUT", body: { mode: "live", confirm: "sim1" } }
     assert.strictEqual((yield* ask(running, "/accounts/sim1/mode", live)).status, 200)
     const { body: document } = yield* ask(running, "/openapi.json")

@@ -1,8 +1,8 @@
 import { Clock, Effect } from "effect"
-import type { KiteError } from "../../broker/KiteError.ts"
-import type { Order, Orders } from "../../broker/Orders.ts"
+import type { Order } from "../../broker/Orders.ts"
 import * as Money from "../../domain/Money.ts"
 import type { OrderRepo } from "../../store/orders/OrderRepo.ts"
+import type { Venue, VenueError } from "./Venue.ts"
 
 /** The order book of an account, as a reading that began at `startedAtMs` showed it. */
 export interface Reading {
@@ -11,7 +11,7 @@ export interface Reading {
 }
 
 /** Readings of an account's order book. Tasks that need one at the same time share it. */
-export const make = (orders: Orders) =>
+export const make = (orders: Venue) =>
   Effect.gen(function* () {
     const oneAtATime = yield* Effect.makeSemaphore(1)
     let newest: Reading | undefined
@@ -22,7 +22,7 @@ export const make = (orders: Orders) =>
     })
     return {
       /** A reading that began at `atMs` or later. */
-      since: (atMs: number): Effect.Effect<Reading, KiteError> =>
+      since: (atMs: number): Effect.Effect<Reading, VenueError> =>
         oneAtATime.withPermits(1)(
           Effect.suspend(() => (newest !== undefined && newest.startedAtMs >= atMs ? Effect.succeed(newest) : read))
         )

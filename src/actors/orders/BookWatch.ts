@@ -55,9 +55,9 @@ export const run = (desk: TaskRun.Desk) =>
       })
     const look = Effect.gen(function* () {
       // An account that nobody trades with costs the broker no requests.
-      if (!(yield* desk.repo.hasTasks(desk.account))) return
+      if (!(yield* desk.repo.hasTasks(desk.account, desk.mode))) return
       const reading = yield* desk.book.since(yield* Clock.currentTimeMillis)
-      const parked = yield* desk.repo.parked(desk.account)
+      const parked = yield* desk.repo.parked(desk.account, desk.mode)
       const tagged = reading.orders.filter((order) => order.tag !== null)
       const tasks = yield* desk.repo.byTags(
         desk.account,
@@ -71,7 +71,8 @@ export const run = (desk: TaskRun.Desk) =>
         for (const [kind, message] of contradictions(stored, own))
           yield* once(`${stored.taskId} ${kind}`, TaskRun.alert(desk, stored, kind, message))
       }
-      for (const order of reading.orders) {
+      // Changes of paper orders are announced with their row.
+      for (const order of desk.mode === "live" ? reading.orders : []) {
         const state = stateOf(order)
         if (memory.states.get(order.order_id) === state) continue
         memory.states.set(order.order_id, state)

@@ -1,11 +1,15 @@
 import { Cause, Config, Effect, Either, FiberMap, Schedule } from "effect"
 import { Broker } from "../../broker/Broker.ts"
 import * as Breaker from "../../domain/orders/Breaker.ts"
+import * as OrderDecider from "../../domain/orders/OrderDecider.ts"
+import type { Mode } from "../../domain/orders/OrderMessage.ts"
 import type { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
 import type { OrderAccounts } from "../../store/orders/OrderAccounts.ts"
 import { OrderRepo } from "../../store/orders/OrderRepo.ts"
 import { Outbox } from "../../store/orders/Outbox.ts"
+import type { PaperRepo } from "../../store/orders/PaperRepo.ts"
 import * as DurableRead from "../../streams/DurableRead.ts"
+import type { FrameFeed } from "../../streams/FrameFeed.ts"
 import { JetStream } from "../../streams/JetStream.ts"
 import type { MarketClock } from "../../streams/MarketClock.ts"
 import type { RuleBook } from "../../streams/RuleBook.ts"
@@ -19,11 +23,13 @@ import * as ExecutorReport from "./ExecutorReport.ts"
 import * as Metrics from "./Metrics.ts"
 import { orderSettings } from "./OrderSettings.ts"
 import * as OutboxRelay from "./OutboxRelay.ts"
+import * as PaperDesk from "./PaperDesk.ts"
 import * as SendBudget from "./SendBudget.ts"
 import * as SendGate from "./SendGate.ts"
 import { Steps } from "./Steps.ts"
 import * as StopSweep from "./StopSweep.ts"
 import * as TaskRun from "./TaskRun.ts"
+import type { Venue } from "./Venue.ts"
 
 export const kind = "executor"
 export const key = (account: string) => Subject.kvKey(kind, account)
@@ -42,17 +48,28 @@ const lookEvery = "1 second"
 /** Most tasks of an account that run at once. Further ones wait in Postgres. */
 const runningMax = 200
 
-type Services = Broker | InstrumentRegistry | JetStream | MarketClock | OrderAccounts | OrderRepo | Outbox | RuleBook
+type Services =
+  | Broker
+  | FrameFeed
+  | InstrumentRegistry
+  | JetStream
+  | MarketClock
+  | OrderAccounts
+  | OrderRepo
+  | Outbox
+  | PaperRepo
+  | RuleBook
 
 /** Runs tasks of an account, each once at a time. */
-const running = (desk: TaskRun.Desk) =>
+const running = (desks: TaskRun.Desks) =>
   Effect.gen(function* () {
+    const { account, repo } = desks.live
     const fibers = yield* FiberMap.make<number>()
     const begin = (taskId: number): Effect.Effect<void> =>
       Effect.gen(function* () {
         if ((yield* FiberMap.size(fibers)) >= runningMax) return
-        const beginNext = Effect.flatMap(desk.repo.nextOfBasket(taskId), (next) => (next === undefined ? Effect.void : begin(next)))
-        const run = Effect.zipRight(TaskRun.run(desk, taskId), beginNext).pipe(
+        const beginNext = Effect.flatMap(repo.nextOfBasket(taskId), (next) => (next === undefined ? Effect.void : begin(next)))
+        const run = Effect.zipRight(TaskRun.run(desks, taskId), beginNext).pipe(
           Effect.catchAllCause((cause) =>
             Effect.logWarning("order task stopped, running it again", cause).pipe(Effect.annotateLogs({ task: taskId }))
           )
@@ -60,8 +77,8 @@ const running = (desk: TaskRun.Desk) =>
         yield* FiberMap.run(fibers, taskId, run, { onlyIfMissing: true })
       })
     const beginAll = Effect.gen(function* () {
-      const unfinished = yield* desk.repo.unfinished(desk.account)
-      Metrics.waiting.set(desk.account, unfinished.length)
+      const unfinished = yield* repo.unfinished(account)
+      Metrics.waiting.set(account, unfinished.length)
       for (const { taskId } of unfinished) yield* begin(taskId)
     })
     return { begin, beginAll } as const
@@ -106,24 +123,25 @@ export const make = Effect.gen(function* () {
   const execute = (account: string, report: Effect.Effect.Success<ReturnType<typeof ExecutorReport.make>>) =>
     Effect.gen(function* () {
       const lease = yield* leases.of(key(account))
-      const orders = yield* broker.orders(account)
-      const book = yield* BookReading.make(orders)
       const relay = yield* OutboxRelay.make(account)
-      const desk: TaskRun.Desk = {
-        ...settings,
-        account,
-        lease,
-        orders,
-        book,
-        repo,
-        outbox,
-        gate: yield* SendGate.make(orders),
-        inTurn: yield* SendBudget.make(account),
-        changed: relay.poke,
-        step,
-        breaker: Breaker.closed
+      const paper = yield* PaperDesk.make(account, lease, relay.poke)
+      const deskOf = (mode: Mode, orders: Venue) =>
+        Effect.gen(function* () {
+          const common = { account, mode, lease, orders, repo, outbox, changed: relay.poke, step, breaker: Breaker.closed }
+          return {
+            ...settings,
+            ...(mode === "paper" ? { policy: OrderDecider.onPaper } : {}),
+            ...common,
+            book: yield* BookReading.make(orders),
+            gate: yield* SendGate.make(orders, mode),
+            inTurn: yield* SendBudget.make(account, mode)
+          } satisfies TaskRun.Desk
+        })
+      const desks: TaskRun.Desks = {
+        live: yield* deskOf("live", yield* broker.orders(account)),
+        paper: yield* deskOf("paper", paper.venue)
       }
-      const { begin, beginAll } = yield* running(desk)
+      const { begin, beginAll } = yield* running(desks)
       const stillOurs = Effect.suspend(() => (lease.isHeld() ? Effect.void : new Replaced({ key: key(account) })))
       const beginAgain = Effect.zipRight(beginAll, report("ready", null)).pipe(
         Effect.catchTag("StoreUnavailable", ({ detail }) =>
@@ -132,7 +150,8 @@ export const make = Effect.gen(function* () {
       )
       const look = Effect.zipRight(stillOurs, beginAgain).pipe(Effect.repeat(Schedule.spaced(lookEvery)))
       const take = yield* commands(account, begin)
-      const work = Effect.all([look, take, relay.run, BookWatch.run(desk), StopSweep.run(desk, begin)], {
+      const watches = Object.values(desks).map(BookWatch.run)
+      const work = Effect.all([look, take, relay.run, paper.run, ...watches, StopSweep.run(desks, begin)], {
         concurrency: "unbounded",
         discard: true
       })

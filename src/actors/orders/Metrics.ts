@@ -8,4 +8,6 @@ export const fenced = counter("order_fenced_total", "Requests that the process w
 export const gateRefusals = counter("order_gate_refusals_total", "Requests that a rule refused right before they were sent", "rule")
 export const alerts = counter("order_alerts_total", "Alerts about orders", "kind")
 export const waiting = gauge("order_tasks_waiting", "Order tasks of an account that have not ended", "account")
+export const paperWorking = gauge("paper_orders_working", "Paper orders of an account that are matched with each packet", "account")
+export const paperFills = counter("paper_fills_total", "Fills of paper orders that are saved", "account")
 export const outboxWaiting = gauge("order_outbox_waiting", "Events of an account that NATS does not have yet, up to one batch", "account")

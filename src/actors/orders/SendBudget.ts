@@ -1,5 +1,6 @@
 import { Clock, Effect, Either } from "effect"
 import * as IndiaTime from "../../domain/IndiaTime.ts"
+import type { Mode } from "../../domain/orders/OrderMessage.ts"
 import * as BrokerLimits from "../../domain/rules/BrokerLimits.ts"
 import { OrderRepo } from "../../store/orders/OrderRepo.ts"
 import { RuleBook } from "../../streams/RuleBook.ts"
@@ -10,7 +11,7 @@ const lookEveryMs = 50
  * The broker's limits of requests a second and a minute, counted in the attempts that Postgres keeps. An account has one executor in the
  * whole cluster, so this count is the account's. The limit of a day refuses at the gate.
  */
-export const make = (account: string) =>
+export const make = (account: string, mode: Mode) =>
   Effect.gen(function* () {
     const repo = yield* OrderRepo
     const rules = yield* RuleBook
@@ -24,7 +25,7 @@ export const make = (account: string) =>
       Effect.gen(function* () {
         while (true) {
           const nowMs = yield* Clock.currentTimeMillis
-          const { minute, second } = yield* repo.sent(account, nowMs, nowMs - IndiaTime.minuteMs)
+          const { minute, second } = yield* repo.sent(account, mode, nowMs, nowMs - IndiaTime.minuteMs)
           const isFree = second < max("orders_per_second", nowMs) && minute < max("orders_per_minute", nowMs)
           if (isFree || nowMs >= deadlineAtMs) return
           yield* Effect.sleep(lookEveryMs)

@@ -1,7 +1,8 @@
 import { Clock, Effect } from "effect"
-import { isOpen, type Orders } from "../../broker/Orders.ts"
+import { isOpen } from "../../broker/Orders.ts"
 import * as IndiaTime from "../../domain/IndiaTime.ts"
 import type * as Instrument from "../../domain/market/Instrument.ts"
+import type { Mode } from "../../domain/orders/OrderMessage.ts"
 import * as TaskGate from "../../domain/orders/TaskGate.ts"
 import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
 import { OrderAccounts } from "../../store/orders/OrderAccounts.ts"
@@ -9,12 +10,13 @@ import { OrderRepo } from "../../store/orders/OrderRepo.ts"
 import { MarketClock } from "../../streams/MarketClock.ts"
 import { RuleBook } from "../../streams/RuleBook.ts"
 import { sessionRules } from "../../streams/SessionRules.ts"
+import type { Venue } from "./Venue.ts"
 
 /** The broker counts a day from midnight in India. */
 const dayStartMs = (nowMs: number): number => nowMs - IndiaTime.istTimeOfDayMs(nowMs)
 
 /** Checks a task by all rules right before it is sent, because a stop or a limit may be newer than its acceptance. */
-export const make = (orders: Orders) =>
+export const make = (orders: Venue, mode: Mode) =>
   Effect.gen(function* () {
     const registry = yield* InstrumentRegistry
     const accounts = yield* OrderAccounts
@@ -32,7 +34,7 @@ export const make = (orders: Orders) =>
     const sentBefore = (accountId: string) =>
       Effect.gen(function* () {
         const nowMs = yield* Clock.currentTimeMillis
-        const sent = yield* repo.sent(accountId, nowMs, dayStartMs(nowMs))
+        const sent = yield* repo.sent(accountId, mode, nowMs, dayStartMs(nowMs))
         const others = (count: number) => Math.max(0, count - 1)
         return { second: others(sent.second), minute: others(sent.minute), day: others(sent.day) }
       })
@@ -50,7 +52,8 @@ export const make = (orders: Orders) =>
         const { accountId, basketId, referencePrice, request, taskId, termsHash } = stored
         const { limits, stop } = yield* accounts.settings(accountId)
         const instrument = instrumentOf(stored)
-        const sameMs = limits.duplicateWindowMs === null ? null : yield* repo.sameTermsAtMs(accountId, termsHash, { taskId, basketId })
+        const sameMs =
+          limits.duplicateWindowMs === null ? null : yield* repo.sameTermsAtMs(accountId, mode, termsHash, { taskId, basketId })
         const facts: TaskGate.Facts = {
           rules: rules.current(),
           atMs: marketClock.unsafeNow(),

@@ -1,5 +1,6 @@
 import { Clock, Effect, Schedule } from "effect"
 import { isOpen, type Order } from "../../broker/Orders.ts"
+import type { Mode } from "../../domain/orders/OrderMessage.ts"
 import { Variety } from "../../domain/orders/OrderRequest.ts"
 import { OrderAccounts } from "../../store/orders/OrderAccounts.ts"
 import type { NewTask } from "../../store/orders/OrderRepo.ts"
@@ -16,7 +17,13 @@ const deadlineMs = 600_000
 const isVariety = (variety: string): variety is typeof Variety.Type => (Variety.literals as ReadonlyArray<string>).includes(variety)
 
 /** The cancellation of one order by one stop. Its key is the same after a crash, so it is made once. */
-const cancellation = (account: string, order: Order, variety: typeof Variety.Type, stoppedAtMs: number, nowMs: number): NewTask => {
+const cancellation = (
+  { account, mode }: TaskRun.Desk,
+  order: Order,
+  variety: typeof Variety.Type,
+  stoppedAtMs: number,
+  nowMs: number
+): NewTask => {
   const key = `${TaskNames.stopKeys(stoppedAtMs)}${order.order_id}`
   const request = { kind: "cancel", variety, order_id: order.order_id } as const
   const hash = TaskNames.hashOf(request)
@@ -26,7 +33,7 @@ const cancellation = (account: string, order: Order, variety: typeof Variety.Typ
     idempotencyKey: key,
     bodyHash: hash,
     tag: TaskNames.tagOf(account, TaskNames.stopOwner, key),
-    mode: "live",
+    mode,
     request,
     termsHash: hash,
     referencePrice: null,
@@ -48,16 +55,21 @@ const ownOf = (desk: TaskRun.Desk, open: ReadonlyArray<Order>) =>
     (tasks) => open.filter((order) => tasks.some(({ tag }) => tag === order.tag))
   )
 
+/** On paper, nothing at the broker is touched unless the account has sent orders there. */
+const watched = ({ live, paper }: TaskRun.Desks, accountMode: Mode) =>
+  Effect.map(live.repo.hasTasks(live.account, "live"), (hasLive) => (accountMode === "live" || hasLive ? [paper, live] : [paper]))
+
 /**
  * Cancels open orders while the account is stopped. The first reading of the book after a stop cancels all of them. Later readings cancel
  * only orders of our own tasks, which may appear late; an order that a person places at the broker after the stop is left alone.
  */
-export const run = (desk: TaskRun.Desk, begin: (taskId: number) => Effect.Effect<void>) =>
+export const run = (desks: TaskRun.Desks, begin: (taskId: number) => Effect.Effect<void>) =>
   Effect.gen(function* () {
+    const { account, changed } = desks.live
     const accounts = yield* OrderAccounts
     const known = new Set<string>()
 
-    const cancelAll = (orders: ReadonlyArray<Order>, stoppedAtMs: number) =>
+    const cancelAll = (desk: TaskRun.Desk, orders: ReadonlyArray<Order>, stoppedAtMs: number) =>
       Effect.gen(function* () {
         for (const order of orders) {
           const { order_id, variety } = order
@@ -67,25 +79,29 @@ export const run = (desk: TaskRun.Desk, begin: (taskId: number) => Effect.Effect
             )
             continue
           }
-          const task = cancellation(desk.account, order, variety, stoppedAtMs, yield* Clock.currentTimeMillis)
+          const task = cancellation(desk, order, variety, stoppedAtMs, yield* Clock.currentTimeMillis)
           if (known.has(task.idempotencyKey)) continue
           const { stored } = yield* desk.repo.submit([task])
           known.add(task.idempotencyKey)
           for (const { taskId } of stored) yield* begin(taskId)
         }
       })
+    const sweep = (desk: TaskRun.Desk, isSwept: boolean, stoppedAtMs: number) =>
+      Effect.gen(function* () {
+        if (isSwept && !(yield* desk.repo.hasTasks(account, desk.mode))) return
+        const nowMs = yield* Clock.currentTimeMillis
+        const reading: BookReading.Reading = yield* desk.book.since(isSwept ? nowMs - bookAgeMsMax : nowMs)
+        const open = reading.orders.filter(isOpen)
+        yield* cancelAll(desk, isSwept ? yield* ownOf(desk, open) : open, stoppedAtMs)
+      })
     const look = Effect.gen(function* () {
-      const { stop, sweptAt } = yield* accounts.settings(desk.account)
+      const { mode, stop, sweptAt } = yield* accounts.settings(account)
       if (stop === null) return known.clear()
       const stoppedAtMs = stop.stoppedAt.getTime()
       const isSwept = sweptAt !== null && sweptAt.getTime() >= stoppedAtMs
-      if (isSwept && !(yield* desk.repo.hasTasks(desk.account))) return
-      const nowMs = yield* Clock.currentTimeMillis
-      const reading: BookReading.Reading = yield* desk.book.since(isSwept ? nowMs - bookAgeMsMax : nowMs)
-      const open = reading.orders.filter(isOpen)
-      yield* cancelAll(isSwept ? yield* ownOf(desk, open) : open, stoppedAtMs)
-      if (!isSwept) yield* accounts.swept(desk.account, stop.stoppedAt)
-      yield* desk.changed
+      for (const desk of yield* watched(desks, mode)) yield* sweep(desk, isSwept, stoppedAtMs)
+      if (!isSwept) yield* accounts.swept(account, stop.stoppedAt)
+      yield* changed
     })
     return yield* look.pipe(
       Effect.catchAll((error) => Effect.logWarning("open orders not cancelled yet, trying again", String(error))),

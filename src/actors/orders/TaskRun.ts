@@ -1,8 +1,8 @@
 import { Clock, Effect, Random, Schedule } from "effect"
-import type { Orders } from "../../broker/Orders.ts"
 import * as Basket from "../../domain/orders/Basket.ts"
 import * as Breaker from "../../domain/orders/Breaker.ts"
 import * as OrderDecider from "../../domain/orders/OrderDecider.ts"
+import type { Mode } from "../../domain/orders/OrderMessage.ts"
 import * as Outcome from "../../domain/orders/Outcome.ts"
 import type * as TaskGate from "../../domain/orders/TaskGate.ts"
 import type { OrderRepo } from "../../store/orders/OrderRepo.ts"
@@ -13,12 +13,14 @@ import * as BookReading from "./BookReading.ts"
 import * as Metrics from "./Metrics.ts"
 import type { OrderSettings } from "./OrderSettings.ts"
 import type { Step } from "./Steps.ts"
+import type { Venue } from "./Venue.ts"
 
-/** What all tasks of an account share. */
+/** What all tasks of an account and mode share. */
 export interface Desk extends OrderSettings {
   readonly account: string
+  readonly mode: Mode
   readonly lease: Lease
-  readonly orders: Orders
+  readonly orders: Venue
   readonly book: BookReading.BookReading
   readonly repo: OrderRepo
   readonly outbox: Outbox
@@ -31,13 +33,17 @@ export interface Desk extends OrderSettings {
   breaker: Breaker.Breaker
 }
 
+/** A task goes to the desk of its own mode, whatever the account's mode is now. */
+export type Desks = Readonly<Record<Mode, Desk>>
+
 export const who = "executor"
 const breakerLevel = { closed: 0, half_open: 1, open: 2 } as const
 type Action = Extract<OrderDecider.Output, { readonly _tag: "Send" | "ReadBook" | "WakeAt" }>
 
 const setBreaker = (desk: Desk, breaker: Breaker.Breaker): void => {
   desk.breaker = breaker
-  Metrics.breakerState.set(desk.account, breakerLevel[breaker.state])
+  // The platform's own matching has no health that a breaker could watch.
+  if (desk.mode === "live") Metrics.breakerState.set(desk.account, breakerLevel[breaker.state])
 }
 
 const settleBreaker = (desk: Desk, outcome: Outcome.Outcome, nowMs: number): void => {
@@ -103,11 +109,12 @@ const renewed = (desk: Desk, outcome: Outcome.Outcome) =>
     : Effect.succeed(outcome)
 
 /** Sends an attempt whose row is saved. Each way out is an input that the decider knows. */
-const send = (desk: Desk, { request, tag, task, taskId, ...rest }: OrderRepo.StoredTask, attempt: number) =>
+const send = (desk: Desk, stored: OrderRepo.StoredTask, attempt: number) =>
   Effect.gen(function* () {
+    const { request, strategyId, tag, task, taskId } = stored
     const startedAtMs = task.attempts.at(-1)?.startedAtMs ?? 0
     const fenced = Effect.map(now, (nowMs) => OrderDecider.Input.Fenced({ nowMs, epoch: desk.lease.epoch, attempt }))
-    const [refusal] = yield* desk.gate({ request, tag, task, taskId, ...rest })
+    const [refusal] = yield* desk.gate(stored)
     yield* desk.step("gated", taskId)
     if (refusal !== undefined) {
       Metrics.gateRefusals(refusal.rule)
@@ -120,7 +127,7 @@ const send = (desk: Desk, { request, tag, task, taskId, ...rest }: OrderRepo.Sto
     setBreaker(desk, admitted)
     const clock = yield* Effect.clock
     const maySend = () => desk.lease.isHeld() && OrderDecider.maySend(desk.policy, startedAtMs, clock.unsafeCurrentTimeMillis())
-    const sent = yield* desk.orders.send(request, tag, maySend)
+    const sent = yield* desk.orders.send(request, tag, maySend, strategyId)
     if (sent._tag === "Fenced") {
       Metrics.fenced(desk.account)
       // The trial was not made, so another request may make it.
@@ -168,10 +175,11 @@ const isDue = ({ task }: OrderRepo.StoredTask, nowMs: number): boolean =>
  * Runs one task until it has ended, or somebody else owns it, or it has to wait for others of its basket. It begins with the row, so a start and a recovery are the same. A failure of
  * Postgres ends the run; the executor begins it again.
  */
-export const run = (desk: Desk, taskId: number) =>
+export const run = (desks: Desks, taskId: number) =>
   Effect.gen(function* () {
-    let stored = yield* desk.repo.byId(taskId)
+    let stored = yield* desks.live.repo.byId(taskId)
     let input: OrderDecider.Input | undefined
+    const desk = desks[stored?.mode ?? "paper"]
     yield* desk.step("read", taskId)
     if (stored !== undefined && !(yield* hasTurn(desk, stored))) return
     while (stored !== undefined && desk.lease.isHeld()) {

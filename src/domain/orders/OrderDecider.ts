@@ -19,6 +19,8 @@ export interface Policy {
   readonly refusalsMax: number
   /** How often one task is sent again after an unknown outcome. */
   readonly resendsMax: number
+  /** The venue carries out a tag once, however often it is sent. Kite does not; the platform does for paper accounts. */
+  readonly keepsTags: boolean
 }
 
 export const defaults: Policy = {
@@ -27,8 +29,12 @@ export const defaults: Policy = {
   horizonMs: 35_000,
   readEveryMs: 1_000,
   refusalsMax: 3,
-  resendsMax: 3
+  resendsMax: 3,
+  keepsTags: false
 }
+
+/** For orders that the platform matches itself: a tag is carried out once, so that an unknown outcome is sent again without a wait. */
+export const onPaper: Policy = { ...defaults, sendDelayMaxMs: 2_000, answerMsMax: 2_000, horizonMs: 0, keepsTags: true }
 
 /** `epoch` is the owner's; an owner with an older epoch than the task's changes nothing. `jitter` is a number in [0, 1]. */
 export type Input = Data.TaggedEnum<{
@@ -175,7 +181,7 @@ const found = (task: Task.Task, orderId: string, { epoch, nowMs }: InputOf<"Book
 const mayResend = (policy: Policy, { attempts, intent }: Task.Task, nowMs: number): boolean =>
   nowMs < intent.deadlineAtMs &&
   attempts.filter(({ outcome }) => outcome === "unknown").length <= policy.resendsMax &&
-  (intent.kind !== "place" || (intent.unknown === "resend" && intent.isLimit))
+  (policy.keepsTags || intent.kind !== "place" || (intent.unknown === "resend" && intent.isLimit))
 
 const absent = (policy: Policy, task: Task.Task, { epoch, nowMs, startedAtMs }: InputOf<"BookRead">): Step => {
   if (task.status === "UNKNOWN") return to(task, { status: "UNKNOWN", epoch, absentAtMs: startedAtMs })

@@ -22,6 +22,8 @@ export const Outcome = Data.taggedEnum<Outcome>()
 /** What came back, as the broker's client reports it. */
 export type Reply = Data.TaggedEnum<{
   Answer: Evidence & { readonly httpStatus: number; readonly orderId: string | null }
+  /** The platform itself decides, for a paper account, and has decided against the request. */
+  Declined: { readonly errorType: string; readonly message: string }
   /** No byte of the request left: the name was not resolved, or the connection was refused. */
   NotSent: { readonly reason: string }
   /** The request may have arrived: time-out, reset, unreadable answer. */
@@ -51,6 +53,8 @@ export const of = (reply: Reply): Outcome => {
   if (reply._tag === "Lost") return Outcome.Unknown({ httpStatus: null, errorType: "lost", message: reply.reason })
   if (reply._tag === "NotSent")
     return Outcome.Refused({ isTransient: true, httpStatus: null, errorType: "not_sent", message: reply.reason })
+  if (reply._tag === "Declined")
+    return Outcome.Refused({ isTransient: false, httpStatus: null, errorType: reply.errorType, message: reply.message })
   const { httpStatus, errorType, message, orderId } = reply
   if (httpStatus === 200 && orderId !== null) return Outcome.Done({ orderId })
   if (httpStatus === tooManyRequests) return Outcome.Refused({ isTransient: true, httpStatus, errorType, message })

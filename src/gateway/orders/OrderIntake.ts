@@ -1,13 +1,15 @@
-import { Clock, Effect } from "effect"
+import { Clock, Effect, Either } from "effect"
 import type { NewOrder } from "../../contract/orders/NewOrder.ts"
 import type { User } from "../../contract/shared/Authentication.ts"
 import * as Problem from "../../contract/shared/Problem.ts"
 import * as IndiaTime from "../../domain/IndiaTime.ts"
 import * as Money from "../../domain/Money.ts"
+import type { Mode } from "../../domain/orders/OrderMessage.ts"
 import type * as OrderRequest from "../../domain/orders/OrderRequest.ts"
+import * as PaperOrder from "../../domain/orders/PaperOrder.ts"
 import * as TaskGate from "../../domain/orders/TaskGate.ts"
 import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
-import { OrderAccounts } from "../../store/orders/OrderAccounts.ts"
+import { type AccountSettings, OrderAccounts } from "../../store/orders/OrderAccounts.ts"
 import { type NewTask, OrderRepo } from "../../store/orders/OrderRepo.ts"
 import * as TaskNames from "../../store/orders/TaskNames.ts"
 import { JetStream } from "../../streams/JetStream.ts"
@@ -34,10 +36,30 @@ export interface Wanted {
   readonly retries: number | null
 }
 
+interface Gated {
+  readonly accountId: string
+  readonly mode: Mode
+  readonly settings: AccountSettings
+  readonly request: OrderRequest.OrderRequest
+  readonly termsHash: string
+  readonly basketId: string | null
+}
+
+/** An order goes to the account's mode. What changes one goes where the order is, and from a paper account never to the broker. */
+const modeOf = (request: OrderRequest.OrderRequest, { mode }: AccountSettings): Either.Either<Mode, Problem.Invalid> => {
+  if (request.kind === "place")
+    return mode === "paper" && (request.variety === "iceberg" || request.variety === "co")
+      ? Either.left(Problem.invalidField("variety", "a paper account takes regular and amo orders"))
+      : Either.right(mode)
+  if (PaperOrder.isPaperId(request.order_id)) return Either.right("paper")
+  return mode === "live"
+    ? Either.right(mode)
+    : Either.left(Problem.invalidField("order_id", "is not a paper order, and the account is in paper mode: switch it to live"))
+}
+
 /** Checks a request by every rule before it becomes a task. Also answers the last price, because the executor compares with it. */
 const makeGate = Effect.gen(function* () {
   const repo = yield* OrderRepo
-  const accounts = yield* OrderAccounts
   const registry = yield* InstrumentRegistry
   const valuation = yield* Valuation
   const rules = yield* RuleBook
@@ -53,14 +75,13 @@ const makeGate = Effect.gen(function* () {
     return last === null ? null : Money.ofNumber(last)
   }
 
-  const gate = (accountId: string, request: OrderRequest.OrderRequest, termsHash: string, basketId: string | null) =>
+  const gate = ({ accountId, basketId, mode, request, settings: { limits, stop }, termsHash }: Gated) =>
     Effect.gen(function* () {
-      const { limits, stop } = yield* orProblem(accounts.settings(accountId))
       const nowMs = yield* Clock.currentTimeMillis
       const instrument = instrumentOf(request)
       const sameMs =
-        limits.duplicateWindowMs === null ? null : yield* orProblem(repo.sameTermsAtMs(accountId, termsHash, { taskId: 0, basketId }))
-      const { day } = yield* orProblem(repo.sent(accountId, nowMs, nowMs - IndiaTime.istTimeOfDayMs(nowMs)))
+        limits.duplicateWindowMs === null ? null : yield* orProblem(repo.sameTermsAtMs(accountId, mode, termsHash, { taskId: 0, basketId }))
+      const { day } = yield* orProblem(repo.sent(accountId, mode, nowMs, nowMs - IndiaTime.istTimeOfDayMs(nowMs)))
       const refusals = TaskGate.refusals(request, {
         rules: rules.current(),
         atMs: marketClock.unsafeNow(),
@@ -107,15 +128,13 @@ export const make = Effect.gen(function* () {
   const jetStream = yield* JetStream
   const { gate, lastPriceOf } = yield* makeGate
 
-  const taskOf = (user: User, { basketId, basketPlace, key, order, retries }: Wanted, bodyHash: string) =>
+  const taskOf = (user: User, settings: AccountSettings, { basketId, basketPlace, key, order, retries }: Wanted, bodyHash: string) =>
     Effect.gen(function* () {
       const { account_id, deadline_s, strategy_id, unknown } = order
       const request = requestOf(order)
       const termsHash = TaskNames.hashOf(request)
-      yield* gate(account_id, request, termsHash, basketId)
-      const { mode } = yield* orProblem(accounts.settings(account_id))
-      if (mode === "paper")
-        return yield* Problem.invalidField("account_id", "is in paper mode, which takes no orders yet: switch it to live")
+      const mode = yield* modeOf(request, settings)
+      yield* gate({ accountId: account_id, mode, settings, request, termsHash, basketId })
       return {
         owner: user.id,
         accountId: account_id,
@@ -168,8 +187,12 @@ export const make = Effect.gen(function* () {
             : Effect.fail(new Problem.Conflict({ detail: "Idempotency key was used for another request" }))
         const earlier = yield* orProblem(repo.byKey(user.id, first.order.account_id, first.key))
         if (earlier !== undefined) return yield* earlierOf(earlier)
+        // Read once, so that the orders of a basket are of one mode.
+        const settings = yield* orProblem(accounts.settings(first.order.account_id))
         const tasks = yield* Effect.forEach(wanted, (it) =>
-          Effect.mapError(taskOf(user, it, bodyHash), (error) => (error._tag === "Invalid" ? placed(error, it.basketPlace) : error))
+          Effect.mapError(taskOf(user, settings, it, bodyHash), (error) =>
+            error._tag === "Invalid" ? placed(error, it.basketPlace) : error
+          )
         )
         const { isNew, stored } = yield* orProblem(repo.submit(tasks))
         const [taken] = stored

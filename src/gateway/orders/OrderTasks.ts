@@ -6,6 +6,7 @@ import * as Problem from "../../contract/shared/Problem.ts"
 import * as OrderDecider from "../../domain/orders/OrderDecider.ts"
 import * as OrderMessage from "../../domain/orders/OrderMessage.ts"
 import * as Task from "../../domain/orders/Task.ts"
+import { OrderAccounts } from "../../store/orders/OrderAccounts.ts"
 import { OrderRepo } from "../../store/orders/OrderRepo.ts"
 import * as OrderRows from "../../store/orders/OrderRows.ts"
 import { orProblem } from "../shared/StoreProblem.ts"
@@ -32,6 +33,7 @@ interface Filter {
 /** What the routes of order tasks do. */
 export const make = Effect.gen(function* () {
   const repo = yield* OrderRepo
+  const accounts = yield* OrderAccounts
   const feed = yield* OrderFeed
   const rights = yield* AccountRights.make
   const intake = yield* OrderIntake.make
@@ -96,6 +98,12 @@ export const make = Effect.gen(function* () {
       const horizonAtMs = stored.updatedAt.getTime()
       if (task.status === "UNKNOWN" && (task.absentAtMs ?? 0) <= horizonAtMs)
         return yield* new Problem.Conflict({ detail: "The order book was not read since the task was parked: try again in some seconds" })
+      const { mode } = yield* orProblem(accounts.settings(accountId))
+      // A paper order must not become a real one because the account has become live.
+      if (mode !== stored.mode)
+        return yield* new Problem.Conflict({
+          detail: `The task is of ${stored.mode} mode and the account is in ${mode} mode: place a new order`
+        })
       const order = {
         ...request,
         account_id: accountId,

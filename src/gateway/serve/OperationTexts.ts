@@ -115,7 +115,7 @@ export const operations: Readonly<Record<string, Text>> = {
   ),
   "orders.submit": of(
     "Place, modify or cancel an order",
-    "Makes an order task of the Idempotency-Key, once. 202 while it runs; 200 once it has ended within `wait_ms`, and for a key that was used before with the same body. 409 for a key with another body. 422 names each rule that refuses the order."
+    "Makes an order task of the Idempotency-Key, once. 202 while it runs; 200 once it has ended within `wait_ms`, and for a key that was used before with the same body. 409 for a key with another body. 422 names each rule that refuses the order. `mode` of the task is `paper` where the platform itself carries it out."
   ),
   "orders.basket": of(
     "Place orders one after the other",
@@ -130,7 +130,7 @@ export const operations: Readonly<Record<string, Text>> = {
   ),
   "orders.retry": of(
     "Retry a failed order task",
-    "A new task with the same request and a key of its own. A parked task needs a newer reading of the order book that does not show its order; 409 until then."
+    "A new task with the same request and a key of its own. A parked task needs a newer reading of the order book that does not show its order; 409 until then, and for a task of another mode than the account's."
   ),
   "accounts.list": of("List your accounts", "Accounts that the caller linked or owns by ACCOUNTS_FILE; an administrator sees all."),
   "accounts.link": of(
@@ -152,7 +152,10 @@ export const operations: Readonly<Record<string, Text>> = {
   ),
   "accounts.limits": of("Limits of an account's orders", "null: no limit."),
   "accounts.setLimits": of("Set the limits of an account's orders", "Replaces all limits; null removes one."),
-  "accounts.mode": of("Mode of an account", "A new account is in paper mode."),
+  "accounts.mode": of(
+    "Mode of an account",
+    "A new account is in paper mode: the platform matches its orders with the live books itself, and nothing reaches the broker."
+  ),
   "accounts.setMode": of("Set the mode of an account", "`live` needs `confirm` with the account's id."),
   "accounts.kill": of(
     "Stop an account's orders",

@@ -42,6 +42,12 @@ export interface Sent {
   readonly day: number
 }
 
+/** Tasks that do not count as the same order: the task itself, and those of its basket. */
+interface Except {
+  readonly taskId: number
+  readonly basketId: string | null
+}
+
 const encodeRequest = Schema.encodeSync(Schema.parseJson(OrderRequest))
 const encodeTask = Schema.encodeSync(OrderMessage.OrderTask)
 const iso = (ms: number | null): string | null => (ms === null ? null : new Date(ms).toISOString())
@@ -119,17 +125,18 @@ const makeChanges = (sql: SqlClient.SqlClient) => {
 }
 
 const makeCounts = (sql: SqlClient.SqlClient) => {
-  const sent = (accountId: string, nowMs: number, dayStartMs: number) =>
+  const sent = (accountId: string, mode: OrderMessage.Mode, nowMs: number, dayStartMs: number) =>
     Effect.map(
-      sql<Sent>`SELECT (count(*) FILTER (WHERE started_at > ${iso(nowMs - 1_000)}::timestamptz))::int AS second,
-          (count(*) FILTER (WHERE started_at > ${iso(nowMs - 60_000)}::timestamptz))::int AS minute, count(*)::int AS day
-        FROM order_attempts WHERE account_id = ${accountId} AND started_at > ${iso(dayStartMs)}::timestamptz`,
+      sql<Sent>`SELECT (count(*) FILTER (WHERE a.started_at > ${iso(nowMs - 1_000)}::timestamptz))::int AS second,
+          (count(*) FILTER (WHERE a.started_at > ${iso(nowMs - 60_000)}::timestamptz))::int AS minute, count(*)::int AS day
+        FROM order_attempts a JOIN order_tasks t USING (task_id)
+        WHERE a.account_id = ${accountId} AND t.mode = ${mode} AND a.started_at > ${iso(dayStartMs)}::timestamptz`,
       ([row]) => row ?? { second: 0, minute: 0, day: 0 }
     )
-  const sameTermsAtMs = (accountId: string, termsHash: string, except: { readonly taskId: number; readonly basketId: string | null }) =>
+  const sameTermsAtMs = (accountId: string, mode: OrderMessage.Mode, termsHash: string, except: Except) =>
     Effect.map(
       sql<{ readonly at: Date | null }>`SELECT max(created_at) AS at FROM order_tasks
-        WHERE account_id = ${accountId} AND terms_hash = ${termsHash} AND status NOT IN ('DEAD_LETTER', 'CANCELLED')
+        WHERE account_id = ${accountId} AND mode = ${mode} AND terms_hash = ${termsHash} AND status NOT IN ('DEAD_LETTER', 'CANCELLED')
           AND (${except.taskId}::bigint = 0 OR task_id < ${except.taskId}::bigint)
           AND (${except.basketId}::text IS NULL OR basket_id IS DISTINCT FROM ${except.basketId}::text)`,
       ([row]) => row?.at?.getTime() ?? null
@@ -180,15 +187,20 @@ export class OrderRepo extends Effect.Service<OrderRepo>()("store/orders/OrderRe
       /** Tasks of an account that have not ended, oldest first. */
       unfinished: (accountId: string) => read("unfinished", reads.open(accountId, ["PENDING", "RUNNING", "RETRYING"])),
       /** Tasks whose outcome is parked. */
-      parked: (accountId: string) => read("parked", reads.open(accountId, ["UNKNOWN"])),
-      /** Whether the account has ever had a task. */
-      hasTasks: (accountId: string) =>
-        Effect.map(read("hasTasks", sql`SELECT 1 FROM order_tasks WHERE account_id = ${accountId} LIMIT 1`), (rows) => rows.length > 0),
+      parked: (accountId: string, mode: OrderMessage.Mode) =>
+        Effect.map(read("parked", reads.open(accountId, ["UNKNOWN"])), (tasks) => tasks.filter((it) => it.mode === mode)),
+      /** Whether the account has ever had a task of this mode. */
+      hasTasks: (accountId: string, mode: OrderMessage.Mode) =>
+        Effect.map(
+          read("hasTasks", sql`SELECT 1 FROM order_tasks WHERE account_id = ${accountId} AND mode = ${mode} LIMIT 1`),
+          (rows) => rows.length > 0
+        ),
       byTags: (accountId: string, tags: ReadonlyArray<string>) => read("byTags", reads.byTags(accountId, tags)),
-      sent: (accountId: string, nowMs: number, dayStartMs: number) => read("sent", counts.sent(accountId, nowMs, dayStartMs)),
+      sent: (accountId: string, mode: OrderMessage.Mode, nowMs: number, dayStartMs: number) =>
+        read("sent", counts.sent(accountId, mode, nowMs, dayStartMs)),
       /** When another task of the same terms was accepted last. `taskId` 0: no task yet. Tasks of the same basket do not count. */
-      sameTermsAtMs: (accountId: string, termsHash: string, except: { readonly taskId: number; readonly basketId: string | null }) =>
-        read("sameTermsAtMs", counts.sameTermsAtMs(accountId, termsHash, except)),
+      sameTermsAtMs: (accountId: string, mode: OrderMessage.Mode, termsHash: string, except: Except) =>
+        read("sameTermsAtMs", counts.sameTermsAtMs(accountId, mode, termsHash, except)),
       modifications: (accountId: string, orderId: string) => read("modifications", counts.modifications(accountId, orderId))
     } as const
   })

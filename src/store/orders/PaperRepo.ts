@@ -95,18 +95,21 @@ const makeChanges = (sql: SqlClient.SqlClient) => {
         VALUES (${paper.orderId}, ${from + at + 1}, ${accountId}, ${quantity}, ${price}, ${iso(atMs)}::timestamptz)`,
       { discard: true }
     )
-  /** False if the tag has an order already. Nothing changes then. */
+  /** Its lock lets a newer owner take the task over before this transaction or after it, and a process that was replaced places nothing. */
+  const ownTask = ({ accountId, epoch, paper }: Change) => sql`SELECT task_id FROM order_tasks
+    WHERE account_id = ${accountId} AND tag = ${paper.tag} AND mode = 'paper' AND status = 'RUNNING' AND epoch <= ${epoch} FOR UPDATE`
   const insert = (change: Change) =>
     Effect.gen(function* () {
       const { accountId, epoch, matched, paper, trades } = change
+      if ((yield* ownTask(change)).length === 0) return "replaced" as const
       const rows = yield* sql`
         INSERT INTO paper_orders (order_id, account_id, tag, status, revision, epoch, matched_seq, record_created_ms, body)
         VALUES (${paper.orderId}, ${accountId}, ${paper.tag}, ${paper.order.status}, 0, ${epoch}, ${matched.seq}, ${matched.createdMs},
           ${encodeBody(paper)}::jsonb) ON CONFLICT DO NOTHING RETURNING order_id`
-      if (rows.length === 0) return false
+      if (rows.length === 0) return "exists" as const
       yield* addTrades(change, 0)
       yield* announce(accountId, paper, { trades })
-      return true
+      return "placed" as const
     }).pipe(Postgres.transaction(sql))
   /** False if somebody saved the order in between, or a newer owner wrote it. */
   const save = (before: StoredPaper, change: Change) =>
@@ -167,7 +170,10 @@ export class PaperRepo extends Effect.Service<PaperRepo>()("store/orders/PaperRe
     const read = <A, E>(name: string, self: Effect.Effect<A, E>) => StoreError.guardRead(self).pipe(Effect.withSpan(`PaperRepo.${name}`))
     const stored = <E>(rows: Effect.Effect<ReadonlyArray<typeof Row.Type>, E>) => Effect.map(rows, (all) => all.map(storedOf))
     return {
-      /** Places an order. False if its tag has one already. */
+      /**
+       * Places the order of a running task. `exists`: its tag has one already. `replaced`: the task does not run, or a newer owner wrote it.
+       * Nothing changes then.
+       */
       insert: (change: Change) => read("insert", insert(change)),
       /** Saves a change of an order as it was read. False: somebody else changed it in between, or a newer owner did. */
       save: (before: StoredPaper, change: Change) => read("save", save(before, change)),

@@ -20,8 +20,9 @@ const answered = (nowMs: number, outcome: Outcome, attempt = 1, epoch = 1) => In
 const book = (startedAtMs: number, orderId: string | null = null, epoch = 1) =>
   Input.BookRead({ nowMs: startedAtMs + 5, epoch, startedAtMs, orderId })
 
-const given = (intent: Task.Intent, ...inputs: ReadonlyArray<OrderDecider.Input>) => {
-  const decider = { initial: Task.make(intent), decide: OrderDecider.decide(policy) }
+const given = (intent: Task.Intent, ...inputs: ReadonlyArray<OrderDecider.Input>) => givenBy(policy, intent, ...inputs)
+const givenBy = (by: OrderDecider.Policy, intent: Task.Intent, ...inputs: ReadonlyArray<OrderDecider.Input>) => {
+  const decider = { initial: Task.make(intent), decide: OrderDecider.decide(by) }
   const [task, outputs] = Decider.fold(decider, decider.initial, inputs)
   const statuses = outputs.flatMap((it) => (it._tag === "Changed" ? [it.status] : []))
   return { task, outputs, statuses, outcomes: task.attempts.map(({ outcome }) => outcome) }
@@ -137,6 +138,19 @@ describe("an order's task", () => {
     ])
     const { outcomes, task } = given(resend, ...rounds.flat())
     assert.deepStrictEqual([task.status, outcomes.length], ["UNKNOWN", policy.resendsMax + 1])
+  })
+
+  it("on paper any order is sent again at once, because its tag is carried out once", () => {
+    const again = givenBy(OrderDecider.onPaper, { ...limit, isLimit: false }, wake(0), answered(10, lost), book(11), wake(16, 2))
+    assert.deepStrictEqual(
+      [again.statuses, again.outcomes],
+      [
+        ["RUNNING", "RETRYING", "RUNNING"],
+        ["unknown", null]
+      ]
+    )
+    const seen = givenBy(OrderDecider.onPaper, limit, wake(0), answered(10, lost), book(11, "paper-t1"))
+    assert.deepStrictEqual([seen.task.status, seen.task.orderId], ["COMPLETED", "paper-t1"])
   })
 
   it("a parked task completes when the book shows its order after all", () => {

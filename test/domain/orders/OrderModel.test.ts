@@ -15,7 +15,8 @@ const policy: OrderDecider.Policy = {
   horizonMs: (bounds.acceptTicks + bounds.lagTicks) * tickMs,
   readEveryMs: tickMs,
   refusalsMax: 2,
-  resendsMax: 1
+  resendsMax: 1,
+  keepsTags: false
 }
 const intent: Task.Intent = { kind: "place", isLimit: true, unknown: "park", deadlineAtMs: 1e9 }
 const resend: Task.Intent = { ...intent, unknown: "resend" }

@@ -33,6 +33,8 @@ describe("outcomes", () => {
     for (const [status, type, expected] of cases) assert.strictEqual(kind(answer(status, type)), expected, `${status} ${type}`)
     assert.strictEqual(kind(Outcome.of(Outcome.Reply.NotSent({ reason: "ECONNREFUSED" }))), "refused, transient")
     assert.strictEqual(kind(Outcome.of(Outcome.Reply.Lost({ reason: "ECONNRESET" }))), "Unknown")
+    const own = Outcome.of(Outcome.Reply.Declined({ errorType: "no_book", message: "m" }))
+    assert.deepStrictEqual(own, Outcome.Outcome.Refused({ isTransient: false, httpStatus: null, errorType: "no_book", message: "m" }))
   })
 
   it("time-outs, 5xx, 429 and refused connections speak against the broker, rejected orders do not", () => {

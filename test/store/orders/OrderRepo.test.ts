@@ -81,7 +81,7 @@ describe("OrderRepo", () => {
       )
       assert.isUndefined(yield* repo.save(saved!, late, { who: "executor", epoch: 6 }), "epoch 6 was replaced by epoch 7")
       assert.strictEqual((yield* repo.byId(before.taskId))?.task.status, "RUNNING")
-      assert.deepStrictEqual(yield* repo.sent("a1", nowMs + 500, nowMs - 1), { second: 1, minute: 1, day: 1 })
+      assert.deepStrictEqual(yield* repo.sent("a1", "live", nowMs + 500, nowMs - 1), { second: 1, minute: 1, day: 1 })
     }).pipe(Effect.provide(fresh()))
   )
 

@@ -3,8 +3,11 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Either } from "effect"
 import * as Money from "../../../src/domain/Money.ts"
 import * as ExchangePhase from "../../../src/domain/orders/ExchangePhase.ts"
+import * as OrderDecider from "../../../src/domain/orders/OrderDecider.ts"
+import type { Place } from "../../../src/domain/orders/OrderRequest.ts"
 import * as PaperOrder from "../../../src/domain/orders/PaperOrder.ts"
 import { shipped } from "../../../src/domain/rules/Shipped.ts"
+import { OrderRepo } from "../../../src/store/orders/OrderRepo.ts"
 import { Outbox } from "../../../src/store/orders/Outbox.ts"
 import { PaperRepo } from "../../../src/store/orders/PaperRepo.ts"
 import { anInstrument } from "../../domain/market/AnInstrument.ts"
@@ -12,6 +15,45 @@ import { fresh } from "../Stores.ts"
 
 const atMs = Date.parse("2026-08-18T11:00:00+05:30")
 const matched = { seq: 10, createdMs: 1_700_000_000_123 }
+const request: Place = {
+  kind: "place",
+  variety: "regular",
+  exchange: "NFO",
+  tradingsymbol: "T65538",
+  transaction_type: "BUY",
+  quantity: 150,
+  product: "NRML",
+  order_type: "LIMIT",
+  validity: "DAY",
+  price: new Money.Decimal("100.05")
+}
+/** The order's task, which runs and belongs to the owner of an epoch. */
+const running = (epoch: number) =>
+  Effect.gen(function* () {
+    const repo = yield* OrderRepo
+    const { stored } = yield* repo.submit([
+      {
+        owner: "u1",
+        accountId: "a1",
+        idempotencyKey: "k1",
+        bodyHash: "h1",
+        tag: "t1",
+        mode: "paper",
+        request,
+        termsHash: "h1",
+        referencePrice: null,
+        intent: { kind: "place", isLimit: true, unknown: "park", deadlineAtMs: 2_000_000_000_000 },
+        strategyId: null,
+        basketId: null,
+        basketPlace: null,
+        retries: null
+      }
+    ])
+    for (const before of stored) {
+      const input = OrderDecider.Input.Wake({ nowMs: 1_900_000_000_000, epoch, blockedUntilMs: null })
+      yield* repo.save(before, OrderDecider.decide(OrderDecider.onPaper)(before.task, input)[0], { who: "executor", epoch })
+    }
+  })
 const placed = Either.getOrThrow(
   PaperOrder.place(
     {
@@ -19,18 +61,7 @@ const placed = Either.getOrThrow(
       strategyId: null,
       hasDerivatives: true,
       instrument: anInstrument(0x10002, { instrumentType: "CE", expiry: "2026-08-25" }),
-      request: {
-        kind: "place",
-        variety: "regular",
-        exchange: "NFO",
-        tradingsymbol: "T65538",
-        transaction_type: "BUY",
-        quantity: 150,
-        product: "NRML",
-        order_type: "LIMIT",
-        validity: "DAY",
-        price: new Money.Decimal("100.05")
-      }
+      request
     },
     { rules: shipped, atMs, neverCloses: true, lastPrice: 10_000 }
   )
@@ -46,8 +77,12 @@ describe("PaperRepo", () => {
       const outbox = yield* Outbox
       const sql = yield* SqlClient.SqlClient
       const [first, fills] = filledBy(placed, 50)
-      const change = { accountId: "a1", paper: first, matched, trades: tradesOf(fills), epoch: 1 }
-      assert.deepStrictEqual(yield* Effect.all([repo.insert(change), repo.insert(change)]), [true, false])
+      const change = { accountId: "a1", paper: first, matched, trades: tradesOf(fills), epoch: 2 }
+      assert.strictEqual(yield* repo.insert(change), "replaced", "no task runs for it")
+      yield* running(2)
+      assert.strictEqual(yield* repo.insert({ ...change, epoch: 1 }), "replaced", "the owner of epoch 1 was replaced")
+      const both = yield* Effect.all([repo.insert(change), repo.insert(change)], { concurrency: "unbounded" })
+      assert.sameMembers(both, ["placed", "exists"])
       const stored = yield* repo.byId("a1", "paper-t1")
       assert.deepStrictEqual(stored, { revision: 0, matched, paper: first, trades: 1 })
       assert.isUndefined(yield* repo.byId("a2", "paper-t1"))
@@ -67,7 +102,7 @@ describe("PaperRepo", () => {
         trades.map((trade) => trade.atMs),
         [atMs, atMs]
       )
-      const events = yield* outbox.waiting("a1", 10)
+      const events = (yield* outbox.waiting("a1", 10)).filter(({ kind }) => kind === "order")
       const details = events.map(({ body, kind }) => [kind, (body as { detail: { status: string; mode: string } }).detail])
       assert.deepStrictEqual(
         details.map(([kind, detail]) => [kind, (detail as { status: string }).status, (detail as { mode: string }).mode]),
@@ -85,6 +120,7 @@ describe("PaperRepo", () => {
     Effect.gen(function* () {
       const repo = yield* PaperRepo
       const change = { accountId: "a1", paper: placed, matched, trades: [], epoch: 3 }
+      yield* running(3)
       yield* repo.insert(change)
       const [taken] = yield* repo.takeOver("a1", 5)
       assert.deepStrictEqual(taken?.paper, placed)

@@ -1,0 +1,139 @@
+import { Effect, FiberMap, Option, Schedule } from "effect"
+import * as Frame from "../../domain/market/Frame.ts"
+import * as FrameGuard from "../../domain/market/FrameGuard.ts"
+import type * as Instrument from "../../domain/market/Instrument.ts"
+import * as FrameHeader from "../../domain/record/FrameHeader.ts"
+import type * as RecordInput from "../../domain/record/RecordInput.ts"
+import { FrameFeed, type Item } from "../../streams/FrameFeed.ts"
+import { JetStream } from "../../streams/JetStream.ts"
+import * as Keyframes from "../../streams/Keyframes.ts"
+import * as Record from "../../streams/Record.ts"
+import * as Subjects from "../../streams/Subjects.ts"
+import * as RecordPlace from "../runtime/RecordPlace.ts"
+
+/** The newest packet with market depth of an instrument, and the message of the record that brought it. */
+export interface Book {
+  readonly packet: Frame.FullFields
+  readonly receivedMs: number
+  readonly seq: number
+  /** When the stream of `seq` was created. */
+  readonly createdMs: number
+}
+
+interface Kept {
+  readonly bytes: Uint8Array<ArrayBuffer>
+  receivedMs: number
+  seq: number
+}
+
+/** What is known of one underlying. */
+interface Followed {
+  readonly kept: Map<number, Kept>
+  readonly caughtUp: Effect.Latch
+  createdMs: number
+}
+
+/** Instruments of one underlying whose packets are kept, 200 bytes each. More than an exchange lists. */
+const keptMax = 20_000
+const againEvery = "1 second"
+const columns = Frame.makeColumns(1)
+
+const bookOf = ({ createdMs }: Followed, { bytes, receivedMs, seq }: Kept): Book => {
+  Frame.decode(Frame.frameOf([bytes]), columns)
+  return { packet: Frame.rowOf(columns, 0), receivedMs, seq, createdMs }
+}
+
+/** The live books of the instruments that an account's paper orders name, from the record. `onBook` gets each new packet of a wanted instrument. */
+export const make = (wants: (token: number) => boolean, onBook: (token: number, book: Book) => void) =>
+  Effect.gen(function* () {
+    const jetStream = yield* JetStream
+    const feed = yield* FrameFeed
+    const fibers = yield* FiberMap.make<string>()
+    const all = new Map<string, Followed>()
+    const keyOf = ({ exchange, name }: Instrument.Underlying) => `${exchange}:${name}`
+
+    /** Folds the packets of a frame or keyframe. A packet received before the one that is kept is skipped. */
+    const fold = (to: Followed, { bytes, header, seq }: RecordInput.Frame | RecordInput.Keyframe): void => {
+      let row = 0
+      Frame.forEachPacket(bytes, (offset, kind) => {
+        const receivedMs = FrameHeader.receivedAtMs(header, row++)
+        if (!Frame.hasDepth(kind)) return
+        const token = Frame.tokenAt(bytes, offset)
+        let kept = to.kept.get(token)
+        if (kept === undefined) {
+          if (to.kept.size >= keptMax) return
+          kept = { bytes: new Uint8Array(Frame.Kind.full), receivedMs, seq }
+          to.kept.set(token, kept)
+        } else if (receivedMs < kept.receivedMs) return
+        kept.bytes.set(bytes.subarray(offset, offset + Frame.Kind.full))
+        kept.receivedMs = receivedMs
+        kept.seq = seq
+        if (wants(token)) onBook(token, bookOf(to, kept))
+      })
+    }
+
+    /** Reads one underlying from its newest keyframes on. */
+    const read = (to: Followed, { exchange, name }: Instrument.Underlying) =>
+      Effect.gen(function* () {
+        const underlying = { exchange, underlying: name }
+        const subject = Subjects.Frame.at(underlying)
+        const guard = FrameGuard.make()
+        const record = yield* jetStream.info(Record.stream)
+        to.createdMs = record.createdMs
+        const newest = yield* jetStream.last(Record.stream, subject)
+        const reachSeq = Option.match(newest, { onNone: () => 0, onSome: ({ seq }) => seq })
+        const keyframes = yield* Keyframes.newest([underlying])
+        const setup = { frames: [subject], references: [Subjects.MarketReference.at(underlying)] }
+        const { afterSeq } = yield* RecordPlace.find({ setup, underlyings: [underlying], keyframes, record, leftAt: Option.none() })
+        for (const message of keyframes) {
+          const input = Record.decode(message)
+          if (input._tag !== "Keyframe") continue
+          FrameGuard.startAt(guard, input.header)
+          fold(to, input)
+        }
+        const subscription = yield* feed.subscribe({ frames: [subject], definitions: [], afterSeq })
+        const take = (item: Item): void => {
+          if (item._tag === "Gap") {
+            if (item.to >= reachSeq) to.caughtUp.unsafeOpen()
+            return
+          }
+          const { input } = item
+          if (input._tag === "Frame" && FrameGuard.accept(guard, input.header) !== FrameGuard.dropped) fold(to, input)
+          if (item.seq >= reachSeq) to.caughtUp.unsafeOpen()
+        }
+        if (afterSeq >= reachSeq) to.caughtUp.unsafeOpen()
+        return yield* subscription.takeWhile((items) => {
+          for (const item of items) take(item)
+          return true
+        })
+      }).pipe(Effect.scoped, Effect.provideService(JetStream, jetStream))
+
+    const follow = (underlying: Instrument.Underlying) =>
+      Effect.gen(function* () {
+        const key = keyOf(underlying)
+        const known = all.get(key)
+        if (known !== undefined) return known
+        const to: Followed = { kept: new Map(), caughtUp: yield* Effect.makeLatch(), createdMs: 0 }
+        all.set(key, to)
+        const again = read(to, underlying).pipe(
+          Effect.catchAllCause((cause) => Effect.logWarning("the books of paper orders are not read, trying again", cause)),
+          Effect.repeat(Schedule.spaced(againEvery)),
+          Effect.annotateLogs({ underlying: key })
+        )
+        yield* FiberMap.run(fibers, key, again)
+        return to
+      })
+
+    return {
+      /** Begins to read an underlying, and waits until its newest packets are known. */
+      reached: (underlying: Instrument.Underlying) => Effect.flatMap(follow(underlying), ({ caughtUp }) => caughtUp.await),
+      follow: (underlying: Instrument.Underlying) => Effect.asVoid(follow(underlying)),
+      /** Undefined before the first packet with depth, and for one received before `sinceMs`. */
+      find: (underlying: Instrument.Underlying, token: number, sinceMs: number): Book | undefined => {
+        const followed = all.get(keyOf(underlying))
+        const kept = followed?.kept.get(token)
+        return followed === undefined || kept === undefined || kept.receivedMs < sinceMs ? undefined : bookOf(followed, kept)
+      }
+    } as const
+  })
+export type PaperBooks = Effect.Effect.Success<ReturnType<typeof make>>

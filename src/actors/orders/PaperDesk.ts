@@ -1,0 +1,353 @@
+import { Clock, Effect, Either, Schedule } from "effect"
+import * as Position from "../../domain/accounts/Position.ts"
+import * as IndiaTime from "../../domain/IndiaTime.ts"
+import * as Instrument from "../../domain/market/Instrument.ts"
+import type { OrderRequest, Place } from "../../domain/orders/OrderRequest.ts"
+import * as Outcome from "../../domain/orders/Outcome.ts"
+import * as PaperLedger from "../../domain/orders/PaperLedger.ts"
+import * as PaperOrder from "../../domain/orders/PaperOrder.ts"
+import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
+import { type NewTrade, PaperRepo, type Place as RecordPlace, type StoredPaper } from "../../store/orders/PaperRepo.ts"
+import { MarketClock } from "../../streams/MarketClock.ts"
+import { RuleBook } from "../../streams/RuleBook.ts"
+import { sessionRules } from "../../streams/SessionRules.ts"
+import type { Lease } from "../runtime/Leases.ts"
+import * as Metrics from "./Metrics.ts"
+import * as PaperBooks from "./PaperBooks.ts"
+import type { Venue } from "./Venue.ts"
+
+/** Working orders of one account. One more is refused. */
+const workingMax = 1_000
+/** How long a new order waits for the newest packets of its instrument. */
+const bookWaitMax = "5 seconds"
+const lookEvery = "1 second"
+/** The order book has the orders of this time, and all that work. */
+const bookMs = 2 * IndiaTime.dayMs
+
+/** A working order. Its newest state may be ahead of Postgres by the fills that are not saved yet. */
+interface Held {
+  stored: StoredPaper
+  paper: PaperOrder.PaperOrder
+  matched: RecordPlace
+  readonly unsaved: Array<NewTrade>
+  /** A request is changing it: packets wait. */
+  isLocked: boolean
+}
+
+type Reply = Effect.Effect.Success<ReturnType<Venue["send"]>>
+const declined = (errorType: string, message: string): Reply => Outcome.Reply.Declined({ errorType, message })
+const done = (orderId: string): Reply => Outcome.Reply.Answer({ httpStatus: 200, errorType: null, message: null, orderId })
+const fenced: Reply = { _tag: "Fenced" }
+
+/** The working orders of an account in memory, matched with each packet, and saved behind it. */
+const makeOrders = (account: string, lease: Lease, changed: Effect.Effect<void>) =>
+  Effect.gen(function* () {
+    const repo = yield* PaperRepo
+    const marketClock = yield* MarketClock
+    const rules = yield* RuleBook
+    const inSession = yield* sessionRules
+    const byId = new Map<string, Held>()
+    const byToken = new Map<number, Set<Held>>()
+    const dirty = new Set<Held>()
+    /** False while Postgres may have working orders that are not in memory. */
+    let isLoaded = false
+    const news = yield* Effect.makeLatch(false)
+    /** Postgres gets one change of the account at a time. */
+    const inTurn = yield* Effect.makeSemaphore(1)
+
+    const groundAt = (atMs: number) => ({
+      rules: rules.current(),
+      atMs,
+      neverCloses: inSession(rules.current()).rules === undefined
+    })
+    const touch = (held: Held): void => {
+      dirty.add(held)
+      news.unsafeOpen()
+    }
+    const match = (held: Held, { createdMs, packet, receivedMs, seq }: PaperBooks.Book): void => {
+      const isOld = held.matched.createdMs === createdMs && seq <= held.matched.seq
+      if (held.isLocked || isOld || !PaperOrder.isWorking(held.paper)) return
+      held.matched = { seq, createdMs }
+      const phase = PaperOrder.phaseOf(held.paper, groundAt(receivedMs))
+      const [paper, fills] = PaperOrder.match(held.paper, packet, phase, receivedMs)
+      if (paper === held.paper) return
+      held.paper = paper
+      for (const fill of fills) held.unsaved.push({ ...fill, atMs: receivedMs })
+      touch(held)
+    }
+    const books = yield* PaperBooks.make(
+      (token) => byToken.has(token),
+      (token, book) => {
+        for (const held of byToken.get(token) ?? []) match(held, book)
+      }
+    )
+    /** An expired contract's token may name another one on a later day. */
+    const bookOf = (instrument: Instrument.Instrument): PaperBooks.Book | undefined => {
+      const underlying = Instrument.underlyingOf(instrument)
+      const today = IndiaTime.istMidnightMs(IndiaTime.istDate(marketClock.unsafeNow()))
+      return underlying === null ? undefined : books.find(underlying, instrument.token, instrument.expiry === null ? 0 : today)
+    }
+    const matchNow = (held: Held): void => {
+      const book = bookOf(held.paper.instrument)
+      if (book !== undefined) match(held, book)
+    }
+
+    const add = (stored: StoredPaper): void => {
+      const { token } = stored.paper.instrument
+      const held: Held = { stored, paper: stored.paper, matched: stored.matched, unsaved: [], isLocked: false }
+      byId.set(stored.paper.orderId, held)
+      byToken.set(token, (byToken.get(token) ?? new Set()).add(held))
+      Metrics.paperWorking.set(account, byId.size)
+      matchNow(held)
+    }
+    const remove = (held: Held): void => {
+      const { instrument, orderId } = held.paper
+      byId.delete(orderId)
+      dirty.delete(held)
+      const others = byToken.get(instrument.token)
+      others?.delete(held)
+      if (others?.size === 0) byToken.delete(instrument.token)
+      Metrics.paperWorking.set(account, byId.size)
+    }
+    /** Adds the working orders that are not in memory. Those in memory may be ahead of Postgres. */
+    const load = Effect.gen(function* () {
+      const working = yield* repo.takeOver(account, lease.epoch)
+      isLoaded = true
+      for (const stored of working) {
+        if (byId.has(stored.paper.orderId)) continue
+        const underlying = Instrument.underlyingOf(stored.paper.instrument)
+        if (underlying !== null) yield* books.follow(underlying)
+        add(stored)
+      }
+    })
+
+    /**
+     * Saves an order with the fills that led to it: its newest state, or the one that a request asks for. Undefined: somebody else changed the
+     * order, and all are read again.
+     */
+    const save = (held: Held, asked?: PaperOrder.PaperOrder) =>
+      Effect.gen(function* () {
+        // Packets change the order while Postgres is asked, so all of its state is taken at once.
+        const paper = asked ?? held.paper
+        const trades = [...held.unsaved]
+        const { matched } = held
+        const isSaved = yield* repo.save(held.stored, { accountId: account, paper, matched, trades, epoch: lease.epoch })
+        if (!isSaved) {
+          yield* Effect.logWarning("a paper order was changed by somebody else, reading it again")
+          remove(held)
+          yield* load
+          return undefined
+        }
+        held.unsaved.splice(0, trades.length)
+        Metrics.paperFills(account, trades.length)
+        const { revision, trades: before } = held.stored
+        held.stored = { revision: revision + 1, trades: before + trades.length, paper, matched }
+        yield* changed
+        return paper
+      })
+    const saveDirty = Effect.gen(function* () {
+      if (!isLoaded) yield* load
+      for (const held of [...dirty]) {
+        const saved = yield* save(held)
+        if (saved === undefined || held.paper !== saved || held.unsaved.length > 0) continue
+        dirty.delete(held)
+        if (!PaperOrder.isWorking(saved)) remove(held)
+      }
+    })
+    const saving = Effect.gen(function* () {
+      yield* news.await
+      yield* news.close
+      yield* Effect.ensuring(
+        inTurn.withPermits(1)(saveDirty),
+        Effect.suspend(() => (dirty.size > 0 || !isLoaded ? news.open : Effect.void))
+      )
+    })
+    const lapse = Effect.sync(() => {
+      const atMs = marketClock.unsafeNow()
+      for (const held of byId.values()) {
+        if (held.isLocked) continue
+        const paper = PaperOrder.lapse(held.paper, PaperOrder.phaseOf(held.paper, groundAt(atMs)), atMs)
+        if (paper === held.paper) continue
+        held.paper = paper
+        touch(held)
+      }
+    })
+    /** After a write whose end is not known: the order may be there. */
+    const mustLoad = Effect.suspend(() => {
+      isLoaded = false
+      return news.open
+    })
+    return { add, bookOf, books, byId, groundAt, inTurn, lapse, load, matchNow, mustLoad, remove, save, saving } as const
+  })
+type Orders = Effect.Effect.Success<ReturnType<typeof makeOrders>>
+
+interface Wanted {
+  readonly request: Place
+  readonly tag: string
+  readonly maySend: () => boolean
+  readonly strategyId: number | null
+}
+
+/** Places an order once: its tag is unique in Postgres. Its first match is saved with it. */
+const placing = (account: string, lease: Lease, orders: Orders, changed: Effect.Effect<void>) =>
+  Effect.gen(function* () {
+    const repo = yield* PaperRepo
+    const registry = yield* InstrumentRegistry
+    const marketClock = yield* MarketClock
+    const { add, bookOf, books, byId, groundAt, inTurn, mustLoad } = orders
+    const hasDerivatives = ({ exchange, tradingsymbol }: Instrument.Instrument) =>
+      registry.ofUnderlying(exchange, tradingsymbol).some(({ expiry }) => expiry !== null)
+
+    const placeAt = (instrument: Instrument.Instrument, { maySend, request, strategyId, tag }: Wanted) =>
+      Effect.gen(function* () {
+        const name = `${request.exchange}:${request.tradingsymbol}`
+        const book = bookOf(instrument)
+        if (book === undefined) return declined("no_book", `no order book of ${name} is streamed: subscribe to it in mode full`)
+        if (byId.size >= workingMax) return declined("too_many_orders", `${byId.size} paper orders work, the most are ${workingMax}`)
+        const ground = { ...groundAt(marketClock.unsafeNow()), lastPrice: book.packet.lastPrice }
+        const terms = { tag, strategyId, hasDerivatives: hasDerivatives(instrument), request, instrument }
+        const placed = PaperOrder.place(terms, ground)
+        if (Either.isLeft(placed)) return declined(placed.left.type, placed.left.message)
+        const phase = PaperOrder.phaseOf(placed.right, ground)
+        const [paper, fills] = PaperOrder.match(placed.right, book.packet, phase, ground.atMs)
+        if (!maySend()) return fenced
+        const matched = { seq: book.seq, createdMs: book.createdMs }
+        const trades = fills.map((fill) => ({ ...fill, atMs: ground.atMs }))
+        const change = { accountId: account, paper, matched, trades, epoch: lease.epoch }
+        const end = yield* Effect.tapErrorCause(repo.insert(change), () => mustLoad)
+        if (end === "replaced") return Outcome.Reply.Lost({ reason: "another process owns the task" })
+        if (end === "exists") yield* mustLoad
+        else Metrics.paperFills(account, fills.length)
+        if (end === "placed" && PaperOrder.isWorking(paper)) add({ revision: 0, matched, paper, trades: fills.length })
+        yield* changed
+        return done(paper.orderId)
+      })
+
+    return (wanted: Wanted) =>
+      Effect.gen(function* () {
+        const { exchange, tradingsymbol } = wanted.request
+        const instrument = registry.bySymbol(exchange, tradingsymbol)
+        const underlying = instrument === undefined ? null : Instrument.underlyingOf(instrument)
+        if (instrument === undefined || underlying === null) return declined("instrument", `${exchange} lists no ${tradingsymbol} today`)
+        const isReached = yield* Effect.timeoutOption(books.reached(underlying), bookWaitMax)
+        return isReached._tag === "None"
+          ? Outcome.Reply.NotSent({ reason: `the order book of ${tradingsymbol} was not read in time` })
+          : yield* inTurn.withPermits(1)(placeAt(instrument, wanted))
+      })
+  })
+
+/** Changes a working order. Packets wait meanwhile, and the newest one is matched after it. */
+const changing = (account: string, orders: Orders) =>
+  Effect.gen(function* () {
+    const repo = yield* PaperRepo
+    const marketClock = yield* MarketClock
+    const { byId, inTurn, matchNow, remove, save } = orders
+    type Decided = ReturnType<typeof PaperOrder.cancel>
+
+    return (orderId: string, decide: (paper: PaperOrder.PaperOrder, atMs: number) => Decided, maySend: () => boolean) =>
+      Effect.gen(function* () {
+        const held = byId.get(orderId)
+        if (held === undefined) {
+          const stored = yield* repo.byId(account, orderId)
+          const why = stored === undefined ? "there is no such paper order" : `order ${orderId} is ${PaperOrder.statusOf(stored.paper)}`
+          return declined("order_not_open", why)
+        }
+        held.isLocked = true
+        const unlock = Effect.sync(() => {
+          held.isLocked = false
+          if (byId.get(orderId) === held) matchNow(held)
+        })
+        return yield* Effect.gen(function* () {
+          const decided = decide(held.paper, marketClock.unsafeNow())
+          if (Either.isLeft(decided)) return declined(decided.left.type, decided.left.message)
+          if (!maySend()) return fenced
+          if ((yield* save(held, decided.right)) === undefined) return Outcome.Reply.Lost({ reason: "another owner changed the order" })
+          held.paper = decided.right
+          if (!PaperOrder.isWorking(held.paper)) remove(held)
+          // New terms may match the packet that the old ones did not.
+          else held.matched = { ...held.matched, seq: 0 }
+          return done(orderId)
+        }).pipe(Effect.ensuring(unlock))
+      }).pipe(inTurn.withPermits(1))
+  })
+
+/** What the gate asks about a paper account. */
+const readings = (account: string, orders: Orders) =>
+  Effect.gen(function* () {
+    const repo = yield* PaperRepo
+    const marketClock = yield* MarketClock
+    const rules = yield* RuleBook
+    const { bookOf, books } = orders
+    const today = () => IndiaTime.istDate(marketClock.unsafeNow())
+    const rowOf = ({ paper }: StoredPaper) => {
+      const row = PaperOrder.row(paper)
+      const { average_price, price, trigger_price } = row
+      return { ...row, price: price.toNumber(), trigger_price: trigger_price.toNumber(), average_price: average_price.toNumber() }
+    }
+    const book: Venue["book"] = Effect.gen(function* () {
+      const stored = yield* repo.since(account, (yield* Clock.currentTimeMillis) - bookMs)
+      return stored.map(rowOf)
+    })
+    const position: Venue["position"] = (exchange, tradingsymbol) =>
+      Effect.map(repo.trades(account), (trades) =>
+        PaperLedger.lines(trades, today())
+          .filter(({ instrument }) => instrument.exchange === exchange && instrument.tradingsymbol === tradingsymbol)
+          .reduce((sum, line) => sum + Position.net(line.position), 0)
+      )
+    const dayProfit: Venue["dayProfit"] = Effect.gen(function* () {
+      const trades = yield* repo.trades(account)
+      for (const { instrument, position } of PaperLedger.lines(trades, today())) {
+        if (Position.net(position) === 0) continue
+        const underlying = Instrument.underlyingOf(instrument)
+        if (underlying !== null) yield* Effect.timeoutOption(books.reached(underlying), bookWaitMax)
+        if (bookOf(instrument) === undefined)
+          return yield* Effect.fail({ _tag: "PriceUnknown", tradingsymbol: instrument.tradingsymbol } as const)
+      }
+      const mark = (instrument: Instrument.Instrument) => {
+        const packet = bookOf(instrument)?.packet
+        return packet === undefined ? null : { last: packet.lastPrice, close: packet.close }
+      }
+      return PaperLedger.dayProfit(trades, { rules: rules.current(), today: today(), prices: { mark, settlement: () => null } })
+    })
+    return { book, position, dayProfit } as const
+  })
+
+/**
+ * Takes and matches the orders of a paper account inside the platform, with the packets of the record. Postgres has the truth: an order is
+ * placed when its row is saved, and a fill has happened when its row is.
+ */
+export const make = (account: string, lease: Lease, changed: Effect.Effect<void>) =>
+  Effect.gen(function* () {
+    const orders = yield* makeOrders(account, lease, changed)
+    const place = yield* placing(account, lease, orders, changed)
+    const change = yield* changing(account, orders)
+    const ready = yield* Effect.makeLatch()
+    const carryOut = (request: OrderRequest, tag: string, maySend: () => boolean, strategyId: number | null) => {
+      switch (request.kind) {
+        case "place":
+          return place({ request, tag, maySend, strategyId })
+        case "modify":
+          return change(request.order_id, (paper, atMs) => PaperOrder.modify(paper, request, atMs), maySend)
+        case "cancel":
+          return change(request.order_id, PaperOrder.cancel, maySend)
+      }
+    }
+    const venue: Venue = {
+      ...(yield* readings(account, orders)),
+      send: (...wanted) => Effect.zipRight(ready.await, carryOut(...wanted)),
+      renew: Effect.void
+    }
+    const again = <A, E, R>(what: string, self: Effect.Effect<A, E, R>) =>
+      self.pipe(
+        Effect.tapError((error) => Effect.logWarning(`${what}, trying again`, String(error))),
+        Effect.retry(Schedule.spaced(lookEvery))
+      )
+    const run = Effect.gen(function* () {
+      yield* again("paper orders are not read", orders.inTurn.withPermits(1)(orders.load))
+      yield* ready.open
+      const save = Effect.forever(again("paper orders are not saved", orders.saving))
+      const lapse = Effect.repeat(orders.lapse, Schedule.spaced(lookEvery))
+      return yield* Effect.all([save, lapse], { concurrency: "unbounded", discard: true })
+    })
+    return { venue, run } as const
+  })

@@ -1,0 +1,134 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Either } from "effect"
+import * as Money from "../../src/domain/Money.ts"
+import * as PaperLedger from "../../src/domain/orders/PaperLedger.ts"
+import { shipped } from "../../src/domain/rules/Shipped.ts"
+import { atBroker, kept, traded } from "./PaperWorld.ts"
+import { type Answer, ask, eventually, type Running, socket, start, world } from "./PlatformWorld.ts"
+
+const timeoutMs = 120_000
+
+const send = (running: Running, key: string, body: unknown) =>
+  ask(running, "/orders?wait_ms=20000", { method: "POST", body, headers: { "idempotency-key": key } })
+
+/** A running platform whose accounts are on paper, as new ones are, and that has the future's order book. */
+const papered = Effect.gen(function* () {
+  const built = yield* world({ mode: "synthetic", rate: 5, strikesEachSide: 2 })
+  const running = yield* start(built.config)
+  const { token } = traded(built)
+  const unknown = yield* send(running, "unknown", traded(built).order)
+  assert.deepStrictEqual([unknown.body.status, unknown.body.error.type], ["DEAD_LETTER", "no_book"], JSON.stringify(unknown.body))
+  const wanted = { instrument_token: token, requested_mode: "FULL" }
+  const subscribed = yield* ask(running, "/subscriptions", { method: "POST", body: wanted })
+  assert.isTrue(subscribed.status < 300, JSON.stringify(subscribed.body))
+  yield* eventually("an order book", ask(running, `/depth/${token}`), ({ body, status }) => status === 200 && body.asks.length > 0)
+  return { built, running }
+})
+
+describe("a paper account, end to end", () => {
+  it.live(
+    "fills against the live book, pays charges, keeps its state over a restart, and sends nothing to the broker",
+    () =>
+      Effect.gen(function* () {
+        const { built, running } = yield* papered
+        const { above, below, order } = traded(built)
+        const events = yield* socket(running, "/orders/stream")
+        events.send({ action: "subscribe", account_ids: ["sim1"] })
+        yield* eventually(
+          "the subscription",
+          Effect.sync(() => events.received),
+          (all) => all.some(({ type }) => type === "subscribed")
+        )
+        const filled = yield* send(running, "fills", order)
+        assert.strictEqual(filled.status, 200, JSON.stringify(filled.body))
+        assert.deepInclude(filled.body, { status: "COMPLETED", mode: "paper", order_id: `paper-${filled.body.tag}` })
+        const again = yield* send(running, "fills", order)
+        assert.deepStrictEqual(again.body, filled.body)
+        const rests = yield* send(running, "rests", { ...order, price: below })
+        assert.strictEqual(rests.body.status, "COMPLETED", JSON.stringify(rests.body))
+        const ofOrder = yield* eventually(
+          "events of both orders",
+          Effect.sync(() => events.received.filter(({ type }) => type === "order").map(({ data }) => data)),
+          (all) => all.length >= 2
+        )
+        assert.deepStrictEqual(
+          ofOrder.map(({ mode, order_id, status }) => [order_id, status, mode]),
+          [
+            [filled.body.order_id, "COMPLETE", "paper"],
+            [rests.body.order_id, "OPEN", "paper"]
+          ]
+        )
+        const before = yield* kept(built)
+        assert.lengthOf(before.orders, 2)
+        const quantity = before.trades.reduce((sum, trade) => sum + trade.quantity, 0)
+        assert.strictEqual(quantity, order.quantity)
+        const at = { rules: shipped, today: "2026-01-01", prices: { mark: () => null, settlement: () => null } }
+        const charges = Either.getOrThrow(PaperLedger.charges(shipped, before.trades)).get(filled.body.order_id)
+        assert.isTrue(charges?.total.greaterThan(0))
+        assert.strictEqual(PaperLedger.portfolio(before.trades, at).net[0]?.quantity, order.quantity)
+        const { cash, futures } = Either.getOrThrow(PaperLedger.funds(before.trades, Money.zero, at))
+        assert.strictEqual(cash.toFixed(), futures.minus(charges?.total ?? 0).toFixed())
+
+        yield* running.stop
+        const restarted = yield* start(built.config)
+        assert.deepStrictEqual(yield* kept(built), before)
+        const same = yield* eventually("the key after a restart", send(restarted, "fills", order), ({ status }) => status !== 503)
+        assert.deepStrictEqual(same.body, filled.body)
+
+        // The order that rested before the restart is matched by the new process.
+        const order_id = rests.body.order_id
+        const raise = { account_id: "sim1", kind: "modify", order_id, price: above }
+        const modified = yield* send(restarted, "raise", raise)
+        assert.deepInclude(modified.body, { status: "COMPLETED", mode: "paper" }, JSON.stringify(modified.body))
+        yield* eventually("the second fill", kept(built), ({ orders }) => orders.every(({ order }) => order.status === "COMPLETE"))
+        const late = yield* send(restarted, "late", { account_id: "sim1", kind: "cancel", order_id })
+        assert.deepStrictEqual([late.body.status, late.body.error.type], ["DEAD_LETTER", "order_not_open"])
+        assert.deepStrictEqual(yield* atBroker(built), [])
+      }).pipe(Effect.scoped),
+    timeoutMs
+  )
+
+  it.live(
+    "cancels, obeys the gate and the stop, and never mixes paper orders with the broker's",
+    () =>
+      Effect.gen(function* () {
+        const { built, running } = yield* papered
+        const { below, order } = traded(built)
+        const resting = { ...order, price: below }
+        const first = yield* send(running, "first", resting)
+        const cancelled = yield* send(running, "cancel", { account_id: "sim1", kind: "cancel", order_id: first.body.order_id })
+        assert.deepInclude(cancelled.body, { status: "COMPLETED", mode: "paper" }, JSON.stringify(cancelled.body))
+        const refusedField = ({ body, status }: Answer) => [status, body.errors[0].field]
+        assert.deepStrictEqual(refusedField(yield* send(running, "odd", { ...resting, quantity: order.quantity + 1 })), [422, "lot_size"])
+        const iceberg = { ...resting, variety: "iceberg", iceberg_legs: 2 }
+        assert.deepStrictEqual(refusedField(yield* send(running, "iceberg", iceberg)), [422, "variety"])
+        const real = { account_id: "sim1", kind: "cancel", order_id: "260101000000001" }
+        assert.deepStrictEqual(refusedField(yield* send(running, "real", real)), [422, "order_id"])
+
+        const second = yield* send(running, "second", resting)
+        const killed = yield* ask(running, "/accounts/sim1/kill", { method: "POST", body: { reason: "drill" } })
+        assert.deepInclude(killed.body, { cancelled: [second.body.order_id], not_cancelled: [], accounts_unread: [] })
+        assert.deepStrictEqual(refusedField(yield* send(running, "stopped", resting)), [422, "kill_switch"])
+        const { orders } = yield* kept(built)
+        assert.deepStrictEqual(
+          orders.map(({ order }) => order.status),
+          ["CANCELLED", "CANCELLED"]
+        )
+        const path = "/accounts/sim1/kill/release"
+        const { release_token } = (yield* ask(running, path, { method: "POST", body: {} })).body
+        yield* ask(running, path, { method: "POST", body: { release_token } })
+
+        // A paper order that works stays one when the account becomes live, and a paper task is not retried as a real one.
+        const third = yield* send(running, "third", resting)
+        const dead = yield* send(running, "dead", { account_id: "sim1", kind: "cancel", order_id: second.body.order_id })
+        assert.strictEqual(dead.body.status, "DEAD_LETTER", JSON.stringify(dead.body))
+        yield* ask(running, "/accounts/sim1/mode", { method: "PUT", body: { mode: "live", confirm: "sim1" } })
+        const retried = yield* ask(running, `/orders/dlq/${dead.body.task_id}/retry`, { method: "POST" })
+        assert.strictEqual(retried.status, 409, JSON.stringify(retried.body))
+        const ended = yield* send(running, "ended", { account_id: "sim1", kind: "cancel", order_id: third.body.order_id })
+        assert.deepInclude(ended.body, { status: "COMPLETED", mode: "paper" }, JSON.stringify(ended.body))
+        assert.deepStrictEqual(yield* atBroker(built), [])
+      }).pipe(Effect.scoped),
+    timeoutMs
+  )
+})
