@@ -7,13 +7,12 @@ import * as Outcome from "../../domain/orders/Outcome.ts"
 import * as PaperLedger from "../../domain/orders/PaperLedger.ts"
 import * as PaperOrder from "../../domain/orders/PaperOrder.ts"
 import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
-import { type NewTrade, PaperRepo, type Place as RecordPlace, type StoredPaper } from "../../store/orders/PaperRepo.ts"
+import { PaperRepo, type StoredPaper } from "../../store/orders/PaperRepo.ts"
 import { MarketClock } from "../../streams/MarketClock.ts"
 import { RuleBook } from "../../streams/RuleBook.ts"
-import { sessionRules } from "../../streams/SessionRules.ts"
 import type { Lease } from "../runtime/Leases.ts"
 import * as Metrics from "./Metrics.ts"
-import * as PaperBooks from "./PaperBooks.ts"
+import * as PaperMatching from "./PaperMatching.ts"
 import type { Venue } from "./Venue.ts"
 
 /** Working orders of one account. One more is refused. */
@@ -24,91 +23,21 @@ const lookEvery = "1 second"
 /** The order book has the orders of this time, and all that work. */
 const bookMs = 2 * IndiaTime.dayMs
 
-/** A working order. Its newest state may be ahead of Postgres by the fills that are not saved yet. */
-interface Held {
-  stored: StoredPaper
-  paper: PaperOrder.PaperOrder
-  matched: RecordPlace
-  readonly unsaved: Array<NewTrade>
-  /** A request is changing it: packets wait. */
-  isLocked: boolean
-}
-
 type Reply = Effect.Effect.Success<ReturnType<Venue["send"]>>
 const declined = (errorType: string, message: string): Reply => Outcome.Reply.Declined({ errorType, message })
 const done = (orderId: string): Reply => Outcome.Reply.Answer({ httpStatus: 200, errorType: null, message: null, orderId })
 const fenced: Reply = { _tag: "Fenced" }
 
-/** The working orders of an account in memory, matched with each packet, and saved behind it. */
-const makeOrders = (account: string, lease: Lease, changed: Effect.Effect<void>) =>
+/** Saves what changed in memory, behind it. */
+const makeSaving = (account: string, lease: Lease, changed: Effect.Effect<void>, matching: PaperMatching.PaperMatching) =>
   Effect.gen(function* () {
     const repo = yield* PaperRepo
-    const marketClock = yield* MarketClock
-    const rules = yield* RuleBook
-    const inSession = yield* sessionRules
-    const byId = new Map<string, Held>()
-    const byToken = new Map<number, Set<Held>>()
-    const dirty = new Set<Held>()
+    const { add, books, byId, dirty, news, remove } = matching
     /** False while Postgres may have working orders that are not in memory. */
     let isLoaded = false
-    const news = yield* Effect.makeLatch(false)
     /** Postgres gets one change of the account at a time. */
     const inTurn = yield* Effect.makeSemaphore(1)
 
-    const groundAt = (atMs: number) => ({
-      rules: rules.current(),
-      atMs,
-      neverCloses: inSession(rules.current()).rules === undefined
-    })
-    const touch = (held: Held): void => {
-      dirty.add(held)
-      news.unsafeOpen()
-    }
-    const match = (held: Held, { createdMs, packet, receivedMs, seq }: PaperBooks.Book): void => {
-      const isOld = held.matched.createdMs === createdMs && seq <= held.matched.seq
-      if (held.isLocked || isOld || !PaperOrder.isWorking(held.paper)) return
-      held.matched = { seq, createdMs }
-      const phase = PaperOrder.phaseOf(held.paper, groundAt(receivedMs))
-      const [paper, fills] = PaperOrder.match(held.paper, packet, phase, receivedMs)
-      if (paper === held.paper) return
-      held.paper = paper
-      for (const fill of fills) held.unsaved.push({ ...fill, atMs: receivedMs })
-      touch(held)
-    }
-    const books = yield* PaperBooks.make(
-      (token) => byToken.has(token),
-      (token, book) => {
-        for (const held of byToken.get(token) ?? []) match(held, book)
-      }
-    )
-    /** An expired contract's token may name another one on a later day. */
-    const bookOf = (instrument: Instrument.Instrument): PaperBooks.Book | undefined => {
-      const underlying = Instrument.underlyingOf(instrument)
-      const today = IndiaTime.istMidnightMs(IndiaTime.istDate(marketClock.unsafeNow()))
-      return underlying === null ? undefined : books.find(underlying, instrument.token, instrument.expiry === null ? 0 : today)
-    }
-    const matchNow = (held: Held): void => {
-      const book = bookOf(held.paper.instrument)
-      if (book !== undefined) match(held, book)
-    }
-
-    const add = (stored: StoredPaper): void => {
-      const { token } = stored.paper.instrument
-      const held: Held = { stored, paper: stored.paper, matched: stored.matched, unsaved: [], isLocked: false }
-      byId.set(stored.paper.orderId, held)
-      byToken.set(token, (byToken.get(token) ?? new Set()).add(held))
-      Metrics.paperWorking.set(account, byId.size)
-      matchNow(held)
-    }
-    const remove = (held: Held): void => {
-      const { instrument, orderId } = held.paper
-      byId.delete(orderId)
-      dirty.delete(held)
-      const others = byToken.get(instrument.token)
-      others?.delete(held)
-      if (others?.size === 0) byToken.delete(instrument.token)
-      Metrics.paperWorking.set(account, byId.size)
-    }
     /** Adds the working orders that are not in memory. Those in memory may be ahead of Postgres. */
     const load = Effect.gen(function* () {
       const working = yield* repo.takeOver(account, lease.epoch)
@@ -125,7 +54,7 @@ const makeOrders = (account: string, lease: Lease, changed: Effect.Effect<void>)
      * Saves an order with the fills that led to it: its newest state, or the one that a request asks for. Undefined: somebody else changed the
      * order, and all are read again.
      */
-    const save = (held: Held, asked?: PaperOrder.PaperOrder) =>
+    const save = (held: PaperMatching.Held, asked?: PaperOrder.PaperOrder) =>
       Effect.gen(function* () {
         // Packets change the order while Postgres is asked, so all of its state is taken at once.
         const paper = asked ?? held.paper
@@ -162,24 +91,14 @@ const makeOrders = (account: string, lease: Lease, changed: Effect.Effect<void>)
         Effect.suspend(() => (dirty.size > 0 || !isLoaded ? news.open : Effect.void))
       )
     })
-    const lapse = Effect.sync(() => {
-      const atMs = marketClock.unsafeNow()
-      for (const held of byId.values()) {
-        if (held.isLocked) continue
-        const paper = PaperOrder.lapse(held.paper, PaperOrder.phaseOf(held.paper, groundAt(atMs)), atMs)
-        if (paper === held.paper) continue
-        held.paper = paper
-        touch(held)
-      }
-    })
     /** After a write whose end is not known: the order may be there. */
     const mustLoad = Effect.suspend(() => {
       isLoaded = false
       return news.open
     })
-    return { add, bookOf, books, byId, groundAt, inTurn, lapse, load, matchNow, mustLoad, remove, save, saving } as const
+    return { ...matching, inTurn, load, mustLoad, save, saving } as const
   })
-type Orders = Effect.Effect.Success<ReturnType<typeof makeOrders>>
+type Orders = Effect.Effect.Success<ReturnType<typeof makeSaving>>
 
 interface Wanted {
   readonly request: Place
@@ -318,7 +237,7 @@ const readings = (account: string, orders: Orders) =>
  */
 export const make = (account: string, lease: Lease, changed: Effect.Effect<void>) =>
   Effect.gen(function* () {
-    const orders = yield* makeOrders(account, lease, changed)
+    const orders = yield* makeSaving(account, lease, changed, yield* PaperMatching.make(account))
     const place = yield* placing(account, lease, orders, changed)
     const change = yield* changing(account, orders)
     const ready = yield* Effect.makeLatch()

@@ -1,0 +1,99 @@
+import { Effect } from "effect"
+import * as IndiaTime from "../../domain/IndiaTime.ts"
+import * as Instrument from "../../domain/market/Instrument.ts"
+import * as PaperOrder from "../../domain/orders/PaperOrder.ts"
+import type { NewTrade, Place, StoredPaper } from "../../store/orders/PaperRepo.ts"
+import { MarketClock } from "../../streams/MarketClock.ts"
+import { RuleBook } from "../../streams/RuleBook.ts"
+import { sessionRules } from "../../streams/SessionRules.ts"
+import * as Metrics from "./Metrics.ts"
+import * as PaperBooks from "./PaperBooks.ts"
+
+/** A working order. Its newest state may be ahead of Postgres by the fills that are not saved yet. */
+export interface Held {
+  stored: StoredPaper
+  paper: PaperOrder.PaperOrder
+  matched: Place
+  readonly unsaved: Array<NewTrade>
+  /** A request is changing it: packets wait. */
+  isLocked: boolean
+}
+
+/** The working orders of an account in memory, matched with each packet. What changed waits in `dirty` until it is saved. */
+export const make = (account: string) =>
+  Effect.gen(function* () {
+    const marketClock = yield* MarketClock
+    const rules = yield* RuleBook
+    const inSession = yield* sessionRules
+    const byId = new Map<string, Held>()
+    const byToken = new Map<number, Set<Held>>()
+    const dirty = new Set<Held>()
+    const news = yield* Effect.makeLatch(false)
+
+    const groundAt = (atMs: number) => ({
+      rules: rules.current(),
+      atMs,
+      neverCloses: inSession(rules.current()).rules === undefined
+    })
+    const touch = (held: Held): void => {
+      dirty.add(held)
+      news.unsafeOpen()
+    }
+    const match = (held: Held, { createdMs, packet, receivedMs, seq }: PaperBooks.Book): void => {
+      const isOld = held.matched.createdMs === createdMs && seq <= held.matched.seq
+      if (held.isLocked || isOld || !PaperOrder.isWorking(held.paper)) return
+      held.matched = { seq, createdMs }
+      const phase = PaperOrder.phaseOf(held.paper, groundAt(receivedMs))
+      const [paper, fills] = PaperOrder.match(held.paper, packet, phase, receivedMs)
+      if (paper === held.paper) return
+      held.paper = paper
+      for (const fill of fills) held.unsaved.push({ ...fill, atMs: receivedMs })
+      touch(held)
+    }
+    const books = yield* PaperBooks.make(
+      (token) => byToken.has(token),
+      (token, book) => {
+        for (const held of byToken.get(token) ?? []) match(held, book)
+      }
+    )
+    /** An expired contract's token may name another one on a later day. */
+    const bookOf = (instrument: Instrument.Instrument): PaperBooks.Book | undefined => {
+      const underlying = Instrument.underlyingOf(instrument)
+      const today = IndiaTime.istMidnightMs(IndiaTime.istDate(marketClock.unsafeNow()))
+      return underlying === null ? undefined : books.find(underlying, instrument.token, instrument.expiry === null ? 0 : today)
+    }
+    const matchNow = (held: Held): void => {
+      const book = bookOf(held.paper.instrument)
+      if (book !== undefined) match(held, book)
+    }
+
+    const add = (stored: StoredPaper): void => {
+      const { token } = stored.paper.instrument
+      const held: Held = { stored, paper: stored.paper, matched: stored.matched, unsaved: [], isLocked: false }
+      byId.set(stored.paper.orderId, held)
+      byToken.set(token, (byToken.get(token) ?? new Set()).add(held))
+      Metrics.paperWorking.set(account, byId.size)
+      matchNow(held)
+    }
+    const remove = (held: Held): void => {
+      const { instrument, orderId } = held.paper
+      byId.delete(orderId)
+      dirty.delete(held)
+      const others = byToken.get(instrument.token)
+      others?.delete(held)
+      if (others?.size === 0) byToken.delete(instrument.token)
+      Metrics.paperWorking.set(account, byId.size)
+    }
+    const lapse = Effect.sync(() => {
+      const atMs = marketClock.unsafeNow()
+      for (const held of byId.values()) {
+        if (held.isLocked) continue
+        const paper = PaperOrder.lapse(held.paper, PaperOrder.phaseOf(held.paper, groundAt(atMs)), atMs)
+        if (paper === held.paper) continue
+        held.paper = paper
+        touch(held)
+      }
+    })
+    return { add, bookOf, books, byId, dirty, groundAt, lapse, matchNow, news, remove } as const
+  })
+export type PaperMatching = Effect.Effect.Success<ReturnType<typeof make>>
