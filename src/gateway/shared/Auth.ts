@@ -1,9 +1,10 @@
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
-import { Config, ConfigError, Context, Data, Duration, Effect, Layer, Option, Redacted, Schema } from "effect"
-import { createRemoteJWKSet, errors, type JWTPayload, type JWTVerifyOptions, jwtVerify } from "jose"
+import { Config, ConfigError, Context, Data, Duration, Effect, Layer, Option, Redacted, Runtime, Schema } from "effect"
+import { errors, type JWTPayload, type JWTVerifyOptions, jwtVerify } from "jose"
 import { Authentication, User } from "../../contract/shared/Authentication.ts"
 import { Text } from "../../contract/shared/Input.ts"
 import * as Problem from "../../contract/shared/Problem.ts"
+import * as IssuerKeys from "./IssuerKeys.ts"
 
 /** `reason` is shown to the caller. It names the problem with the token, but none of the token's contents. */
 export class InvalidToken extends Data.TaggedError("InvalidToken")<{ readonly reason: string; readonly isForged: boolean }> {}
@@ -30,6 +31,7 @@ const reasonOf = (cause: unknown, areKeysRemote: boolean): InvalidToken | KeysUn
     return invalid(
       cause.reason === "missing" ? `Token has no ${cause.claim}` : (claimReasons[cause.claim] ?? `Invalid token claim ${cause.claim}`)
     )
+  if (cause instanceof IssuerKeys.NoKeys) return new KeysUnavailable({ cause })
   const isMalformed = cause instanceof errors.JWSInvalid || cause instanceof errors.JWTInvalid || cause instanceof errors.JOSENotSupported
   return isMalformed || !areKeysRemote ? invalid("Malformed token") : new KeysUnavailable({ cause })
 }
@@ -73,12 +75,13 @@ export class Tokens extends Effect.Service<Tokens>()("gateway/shared/Tokens", {
     const byKeys = (url: URL) =>
       Effect.gen(function* () {
         const cooldown = yield* Config.duration("JWT_JWKS_COOLDOWN").pipe(Config.withDefault(Duration.seconds(30)))
-        const keys = createRemoteJWKSet(url, {
-          timeoutDuration: 2_000,
-          // Many unknown key ids cause at most one request to the issuer in this time.
-          cooldownDuration: Duration.toMillis(cooldown),
-          cacheMaxAge: 600_000
-        })
+        const staleMax = yield* Config.duration("JWT_JWKS_STALE_MAX").pipe(Config.withDefault(Duration.hours(1)))
+        const run = Runtime.runFork(yield* Effect.runtime<never>())
+        const keys = IssuerKeys.make(
+          { url, cooldownMs: Duration.toMillis(cooldown), staleMsMax: Duration.toMillis(staleMax) },
+          yield* Effect.clock,
+          (cause) => run(Effect.logWarning("token keys cannot be fetched", cause))
+        )
         return (token: string) => jwtVerify(token, keys, { ...shared, algorithms: ["RS256", "ES256", "EdDSA"] })
       })
     const check = yield* Option.match(jwks, { onSome: byKeys, onNone: () => bySecret })
@@ -86,12 +89,12 @@ export class Tokens extends Effect.Service<Tokens>()("gateway/shared/Tokens", {
     const verify = (token: string): Effect.Effect<User, InvalidToken | KeysUnavailable> =>
       Effect.tryPromise({ try: () => check(token), catch: (cause) => reasonOf(cause, Option.isSome(jwks)) }).pipe(
         Effect.flatMap(({ payload }) => userOf(payload)),
-        Effect.tapError((error) => {
-          if (error._tag === "KeysUnavailable") return Effect.logError("token keys cannot be fetched", error.cause)
-          return error.isForged
+        // A fetch that fails is logged once, not for each token.
+        Effect.tapErrorTag("InvalidToken", (error) =>
+          error.isForged
             ? Effect.annotateLogs(Effect.logWarning("forged token refused"), { security: "forged_token", reason: error.reason })
             : Effect.void
-        })
+        )
       )
     return { verify } as const
   })

@@ -17,6 +17,9 @@ export const httpDuration = Metric.histogram(
   "Time from a request's arrival to its answer"
 )
 
+/** Fetches of an identity provider's keys: ok or failed. */
+export const keyFetches = Labelled.counter("jwks_fetches_total", "Fetches of the identity provider's keys", "result")
+
 export const wsConnections = Metric.gauge("active_ws_connections", { description: "WebSocket connections that are open" })
 wsConnections.unsafeUpdate(0, [])
 export const wsAuthFailures = counter("ws_auth_failures", "WebSocket handshakes refused because the token was missing or invalid")

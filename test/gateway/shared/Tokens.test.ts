@@ -1,6 +1,6 @@
 import { createServer } from "node:http"
 import { assert, describe, it, layer } from "@effect/vitest"
-import { ConfigProvider, Effect, Exit, Logger, LogLevel } from "effect"
+import { Clock, ConfigProvider, Effect, Exit, Logger, LogLevel } from "effect"
 import { exportJWK, generateKeyPair, SignJWT } from "jose"
 import { Tokens } from "../../../src/gateway/shared/Auth.ts"
 import { ask, secret, token, World, world } from "../GatewayWorld.ts"
@@ -75,6 +75,99 @@ describe("Tokens", () => {
     Tokens.pipe(Effect.provide(Tokens.Default), Effect.withConfigProvider(ConfigProvider.fromMap(new Map(Object.entries(config)))))
   const quiet = Logger.withMinimumLogLevel(LogLevel.None)
 
+  /** An identity provider's keys; it answers 500 while there are none. */
+  const issuer = (keys: () => ReadonlyArray<object> | undefined) =>
+    Effect.map(
+      Effect.acquireRelease(
+        Effect.promise(
+          () =>
+            new Promise<ReturnType<typeof createServer>>((resolve) => {
+              const made = createServer((_, response) => {
+                const now = keys()
+                response.writeHead(now === undefined ? 500 : 200, { "content-type": "application/json" }).end(JSON.stringify({ keys: now }))
+              })
+              made.listen(0, "127.0.0.1", () => resolve(made))
+            })
+        ),
+        (made) =>
+          Effect.sync(() => made.closeAllConnections()).pipe(Effect.zipRight(Effect.promise(() => new Promise((done) => made.close(done)))))
+      ),
+      (server) => {
+        const address = server.address()
+        return `http://127.0.0.1:${typeof address === "object" ? address?.port : 0}/jwks.json`
+      }
+    )
+
+  it.scopedLive(
+    "BE-RES-07 the issuer is away: known keys work for an hour and not longer, unknown ones are refused as such, and it is asked once in a pause",
+    () =>
+      Effect.gen(function* () {
+        const [known, other] = yield* Effect.promise(() => Promise.all([generateKeyPair("RS256"), generateKeyPair("RS256")]))
+        const published = yield* Effect.promise(async () => [
+          { ...(await exportJWK(known.publicKey)), kid: "known", alg: "RS256", use: "sig" }
+        ])
+        let isAway = true
+        let fetches = 0
+        const url = yield* issuer(() => {
+          fetches++
+          return isAway ? undefined : published
+        })
+        const sign = (key: typeof known.privateKey, kid: string) =>
+          Effect.promise(() => new SignJWT(claims).setProtectedHeader({ alg: "RS256", kid }).sign(key))
+        const good = yield* sign(known.privateKey, "known")
+        const bad = yield* sign(other.privateKey, "other")
+        let elapsedMs = 0
+        const passMs = (ms: number) => {
+          elapsedMs += ms
+        }
+        const clock = Object.assign(Object.create(Clock.make()) as Clock.Clock, {
+          unsafeCurrentTimeNanos: () => BigInt(elapsedMs) * 1_000_000n
+        })
+        const tokens = yield* Effect.withClock(tokensWith({ JWT_JWKS_URL: url }), clock)
+        /** What a burst of equal tokens gets: the user, or why not. */
+        const burst = (jwt: string) =>
+          Effect.map(
+            Effect.all(
+              Array.from({ length: 50 }, () => Effect.either(tokens.verify(jwt))),
+              { concurrency: "unbounded" }
+            ),
+            (all) => [
+              ...new Set(
+                all.map((one) => (one._tag === "Right" ? one.right.id : one.left._tag === "InvalidToken" ? one.left.reason : one.left._tag))
+              )
+            ]
+          )
+        // It was never there: nobody can be told apart, and it is asked once a second.
+        assert.deepStrictEqual(yield* burst(good), ["KeysUnavailable"])
+        assert.deepStrictEqual(yield* burst(bad), ["KeysUnavailable"])
+        assert.strictEqual(fetches, 1)
+        passMs(1_000)
+        isAway = false
+        assert.deepStrictEqual(yield* burst(good), ["u1"])
+        assert.strictEqual(fetches, 2)
+
+        isAway = true
+        passMs(30_000)
+        for (let at = 0; at < 4; at++) {
+          assert.deepStrictEqual(yield* burst(bad), ["Unknown token key"])
+          assert.deepStrictEqual(yield* burst(good), ["u1"])
+        }
+        assert.strictEqual(fetches, 3)
+        // The keys are due for renewal, which fails in the background: they serve on.
+        passMs(59 * 60_000)
+        for (let at = 0; at < 4; at++) assert.deepStrictEqual(yield* burst(good), ["u1"])
+        assert.deepStrictEqual(yield* burst(bad), ["Unknown token key"])
+        assert.strictEqual(fetches, 4)
+        passMs(60_000)
+        assert.deepStrictEqual(yield* burst(good), ["KeysUnavailable"])
+        assert.strictEqual(fetches, 5)
+
+        isAway = false
+        passMs(1_000)
+        assert.deepStrictEqual(yield* burst(good), ["u1"])
+      }).pipe(quiet)
+  )
+
   it.scopedLive("BE-SEC-06 an issuer's keys: known and unknown key ids, rotation, swapped algorithm, unreachable keys", () =>
     Effect.gen(function* () {
       const [old, next] = yield* Effect.promise(() => Promise.all([generateKeyPair("RS256"), generateKeyPair("RS256")]))
@@ -85,22 +178,10 @@ describe("Tokens", () => {
       let keys: ReadonlyArray<object> = [oldKey]
       let isAway = false
       let fetches = 0
-      const server = yield* Effect.acquireRelease(
-        Effect.promise(
-          () =>
-            new Promise<ReturnType<typeof createServer>>((resolve) => {
-              const made = createServer((_, response) => {
-                fetches++
-                response.writeHead(isAway ? 500 : 200, { "content-type": "application/json" }).end(JSON.stringify({ keys }))
-              })
-              made.listen(0, "127.0.0.1", () => resolve(made))
-            })
-        ),
-        (made) =>
-          Effect.sync(() => made.closeAllConnections()).pipe(Effect.zipRight(Effect.promise(() => new Promise((done) => made.close(done)))))
-      )
-      const address = server.address()
-      const url = `http://127.0.0.1:${typeof address === "object" ? address?.port : 0}/jwks.json`
+      const url = yield* issuer(() => {
+        fetches++
+        return isAway ? undefined : keys
+      })
       const sign = (key: typeof old.privateKey, kid: string) =>
         Effect.promise(() => new SignJWT(claims).setProtectedHeader({ alg: "RS256", kid }).sign(key))
 
@@ -117,7 +198,7 @@ describe("Tokens", () => {
       const swapped = yield* token({ secret: JSON.stringify(oldKey) })
       assert.strictEqual(yield* reasonOf(swapped), "Token algorithm not allowed")
       isAway = true
-      assert.strictEqual(yield* reasonOf(yield* sign(next.privateKey, "newest")), "KeysUnavailable")
+      assert.strictEqual(yield* reasonOf(yield* sign(next.privateKey, "newest")), "Unknown token key")
 
       isAway = false
       fetches = 0
