@@ -46,6 +46,7 @@ import { Health } from "./service/Health.ts"
 import { ServiceHttp } from "./service/ServiceHttp.ts"
 import { SettlementsHttp } from "./settlements/SettlementsHttp.ts"
 import { AuthenticationLive, Tokens } from "./shared/Auth.ts"
+import { CandleChanges } from "./shared/CandleChanges.ts"
 import { Changes } from "./shared/Changes.ts"
 import { Engine } from "./shared/Engine.ts"
 import { Lifetimes } from "./shared/Lifetimes.ts"
@@ -131,5 +132,5 @@ export const GatewayLive = Layer.merge(HttpLayerRouter.serve(Routes, { disableLo
   Layer.provide([History.Default, Symbols.Default]),
   Layer.provide(Lifetimes.Default),
   Layer.provide(Engine.Default),
-  Layer.provide([Hub.Default, Views.Default, Tokens.Default])
+  Layer.provide([Hub.Default, Views.Default, Tokens.Default, CandleChanges.Default])
 )

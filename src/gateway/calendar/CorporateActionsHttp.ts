@@ -7,6 +7,7 @@ import * as Problem from "../../contract/shared/Problem.ts"
 import * as CorporateActions from "../../domain/market/CorporateActions.ts"
 import { CorporateActionRepo, type NewAction } from "../../store/CorporateActionRepo.ts"
 import * as Admin from "../shared/Admin.ts"
+import { CandleChanges } from "../shared/CandleChanges.ts"
 import { orProblem } from "../shared/StoreProblem.ts"
 
 const rupees = (paise: number): string => (paise / 100).toFixed(2)
@@ -46,6 +47,8 @@ export const CorporateActionsHttp = HttpApiBuilder.group(
   "corporateActions",
   Effect.fnUntraced(function* (handlers) {
     const repo = yield* CorporateActionRepo
+    // Indicators are computed in the newest shares, so an action changes them.
+    const candles = yield* CandleChanges
     return handlers
       .handle("list", ({ urlParams: { symbol, limit, offset } }) =>
         Effect.map(orProblem(repo.list({ symbol: symbol ?? null, limit, offset })), ({ rows, total }) => ({
@@ -64,6 +67,7 @@ export const CorporateActionsHttp = HttpApiBuilder.group(
           )
           if (wrong.length > 0) return yield* Problem.invalidFields(wrong)
           const saved = yield* orProblem(repo.save(actions, id))
+          yield* candles.announce
           yield* Effect.annotateLogs(Effect.logInfo("corporate actions imported"), { audit: "corporate_actions", by: id, saved })
           return { saved, unchanged: actions.length - saved }
         })
@@ -73,6 +77,7 @@ export const CorporateActionsHttp = HttpApiBuilder.group(
           const { id } = yield* Admin.only
           const isRemoved = canExist(path.id) && (yield* orProblem(repo.remove(path.id, id)))
           if (!isRemoved) return yield* new Problem.NotFound({ detail: "Corporate action not found" })
+          yield* candles.announce
           yield* Effect.annotateLogs(Effect.logInfo("corporate action deleted"), { audit: "corporate_actions", by: id, action: path.id })
           return { message: "Corporate action deleted" }
         })

@@ -1,5 +1,7 @@
-import { Cache, Duration, Effect, Either, Equal, Exit, Hash } from "effect"
+import { Duration, Effect, Either, Schema } from "effect"
 import type * as Problem from "../../contract/shared/Problem.ts"
+import * as SharedCache from "../../store/cache/SharedCache.ts"
+import { CandleChanges } from "../shared/CandleChanges.ts"
 import * as Metrics from "../shared/Metrics.ts"
 import { type At, type AtRequest, IndicatorSeries } from "./IndicatorSeries.ts"
 
@@ -9,44 +11,33 @@ export const entriesMax = 2_000
 export const freshMax = Duration.seconds(1)
 
 /** Requests are equal when they name the same bars, indicators and offset. */
-class Key implements Equal.Equal {
-  readonly of: AtRequest
-  private readonly id: string
-  constructor(of: AtRequest) {
-    const { instrument, interval, indicators, offset } = of
-    this.of = of
-    this.id = [instrument.exchange, instrument.tradingsymbol, interval.short, offset, ...indicators.map(({ id }) => id)].join(" ")
-  }
-  [Equal.symbol](that: Equal.Equal): boolean {
-    return that instanceof Key && that.id === this.id
-  }
-  [Hash.symbol](): number {
-    return Hash.string(this.id)
-  }
-}
+const idOf = ({ instrument, interval, indicators, offset }: AtRequest): string =>
+  [instrument.exchange, instrument.tradingsymbol, interval.short, offset, ...indicators.map(({ id }) => id)].join(" ")
 
-/** The values of indicators at one bar. Equal requests within a moment share one computation; a failure is not kept. */
+const schema = Schema.Struct({
+  atMs: Schema.NullOr(Schema.Number),
+  values: Schema.ReadonlyMap({ key: Schema.String, value: Schema.Record({ key: Schema.String, value: Schema.NullOr(Schema.Number) }) }),
+  warning: Schema.NullOr(Schema.String)
+})
+
+/** The values of indicators at one bar. All gateways share them through Redis, if there is one. */
 export class IndicatorCache extends Effect.Service<IndicatorCache>()("gateway/indicators/IndicatorCache", {
   effect: Effect.gen(function* () {
     const series = yield* IndicatorSeries
-    const cache = yield* Cache.makeWith({
-      capacity: entriesMax,
-      lookup: ({ of }: Key) => series.at(of),
-      timeToLive: (exit) => (Exit.isSuccess(exit) ? freshMax : Duration.zero)
-    })
-    const showSize = Effect.map(cache.size, (size) => {
-      Metrics.indicatorCacheSize.unsafeUpdate(size, [])
-      return size
-    })
+    const cache = yield* SharedCache.make({ name: "indicators", capacity: entriesMax, ttl: freshMax, idOf, schema, compute: series.at })
+    const showSize = Effect.map(cache.size, (size) => Metrics.indicatorCacheSize.unsafeUpdate(size, []))
+    const clear = Effect.zipLeft(cache.clear, showSize)
+    const changes = yield* CandleChanges
+    changes.register(clear)
     return {
       at: (request: AtRequest): Effect.Effect<At, Problem.Unavailable | Problem.Invalid> =>
-        cache.getEither(new Key(request)).pipe(
+        cache.get(request).pipe(
           Effect.tap((found) => Metrics.indicatorCache(Either.isLeft(found))),
           Effect.map(Either.merge),
           Effect.zipLeft(showSize)
         ),
-      /** Drops all answers. Returns how many there were. */
-      clear: Effect.zipLeft(showSize, Effect.zipRight(cache.invalidateAll, showSize))
+      /** Drops all answers, because candles changed or somebody asks for it. Returns how many this process had. */
+      clear
     } as const
   })
 }) {}

@@ -210,4 +210,35 @@ layer(world(), { excludeTestServices: true })("Indicators", (it) => {
       assert.deepStrictEqual((yield* ask("/indicators/cache", { method: "DELETE" })).body, { removed: 0 })
     }).pipe(Effect.scoped)
   )
+
+  it.effect("BE-DB-06 importing and deleting a corporate action drop the cached values, because they change the candles", () =>
+    Effect.gen(function* () {
+      yield* filled
+      const path = "/indicators/current?symbol=INFY&timeframe=day&indicators=cci"
+      const entries = metric("indicator_cache_entries")
+      const asAdmin = { as: "root", role: "admin" } as const
+      const action = {
+        exchange: "NSE",
+        symbol: "NOSUCHSHARE",
+        ex_date: "2026-11-30",
+        kind: "split",
+        shares_before: 1,
+        shares_after: 2,
+        source: ["https://example.org/circular"]
+      }
+      yield* ask(path)
+      assert.isAtLeast(yield* entries, 1)
+      const made = yield* ask("/calendar/corporate-actions/import", { method: "POST", ...asAdmin, body: { actions: [action] } })
+      assert.strictEqual(made.status, 200, JSON.stringify(made.body))
+      assert.strictEqual(yield* entries, 0)
+      yield* ask(path)
+      assert.isAtLeast(yield* entries, 1)
+      const { corporate_actions } = (yield* ask("/calendar/corporate-actions?symbol=NOSUCHSHARE")).body
+      assert.strictEqual(
+        (yield* ask(`/calendar/corporate-actions/${corporate_actions[0].id}`, { method: "DELETE", ...asAdmin })).status,
+        200
+      )
+      assert.strictEqual(yield* entries, 0)
+    }).pipe(Effect.scoped)
+  )
 })
