@@ -11,6 +11,7 @@ import * as LinkedFromStore from "./LinkedFromStore.ts"
 import * as RulesFromStore from "./RulesFromStore.ts"
 import { AccountRepo } from "./store/accounts/AccountRepo.ts"
 import { LoginRepo } from "./store/accounts/LoginRepo.ts"
+import { PortfolioRepo } from "./store/accounts/PortfolioRepo.ts"
 import { BarRepo } from "./store/BarRepo.ts"
 import { CalendarRepo } from "./store/CalendarRepo.ts"
 import { CandleRepo } from "./store/CandleRepo.ts"
@@ -69,6 +70,7 @@ const Store = Layer.mergeAll(
   CorporateActionRepo.Default,
   OrderRepo.Default,
   OrderAccounts.Default,
+  PortfolioRepo.Default,
   Outbox.Default,
   PaperRepo.Default,
   IndicatorSubscriptionRepo.Default,

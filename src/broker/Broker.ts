@@ -2,6 +2,7 @@ import { Config, Context, Data, Deferred, Duration, Effect, Either, ExecutionStr
 import * as ConnectionPool from "../domain/accounts/ConnectionPool.ts"
 import * as OrderDecider from "../domain/orders/OrderDecider.ts"
 import { type Account, Login } from "./Account.ts"
+import * as AccountReads from "./AccountReads.ts"
 import { Accounts } from "./Accounts.ts"
 import * as KiteClient from "./KiteClient.ts"
 import { UnknownAccount } from "./KiteError.ts"
@@ -10,10 +11,14 @@ import * as KiteRest from "./KiteRest.ts"
 import * as KiteSession from "./KiteSession.ts"
 import * as KiteSocket from "./KiteSocket.ts"
 import * as Metrics from "./Metrics.ts"
+import * as OrderSocket from "./OrderSocket.ts"
 import * as Orders from "./Orders.ts"
 
 const milliseconds = (name: string, fallbackMs: number) =>
   Config.duration(name).pipe(Config.withDefault(Duration.millis(fallbackMs)), Config.map(Duration.toMillis))
+
+/** Two connections of an account carry market data, so that together they hold as many instruments as an account may stream. */
+const marketTokensMax = 1_500
 
 const settings = Config.all({
   requestTimeoutMs: milliseconds("KITE_REQUEST_TIMEOUT", KiteClient.defaults.requestTimeoutMs),
@@ -22,7 +27,7 @@ const settings = Config.all({
   livenessMs: milliseconds("KITE_LIVENESS", KiteSocket.defaults.livenessMs),
   checkEveryMs: milliseconds("KITE_CHECK_EVERY", KitePool.defaults.checkEveryMs),
   tokensMax: Config.integer("KITE_CONNECTION_INSTRUMENTS").pipe(
-    Config.withDefault(KitePool.defaults.tokensMax),
+    Config.withDefault(marketTokensMax),
     Config.validate({
       message: `must be 1 to ${ConnectionPool.brokerTokensMax}: Kite takes no more on one connection`,
       validation: (value) => value >= 1 && value <= ConnectionPool.brokerTokensMax
@@ -49,6 +54,7 @@ interface Entry {
   readonly session: KiteSession.KiteSession
   readonly rest: KiteRest.KiteRest
   readonly orders: Orders.Orders
+  readonly reads: AccountReads.AccountReads
   readonly scope: Scope.CloseableScope
   readonly changed: Deferred.Deferred<never, AccountChanged>
 }
@@ -76,13 +82,16 @@ const keepSessions = ({ requestTimeoutMs, orderTimeoutMs }: { readonly requestTi
         const client = yield* KiteClient.make(account, { requestTimeoutMs })
         const login = () => Either.match(accounts.byId(account.accountId), { onLeft: () => Login.Absent(), onRight: (now) => now.login })
         const session = yield* Scope.extend(KiteSession.make({ client, login, time }), scope)
-        const agents = yield* Scope.extend(Orders.agents, scope)
+        const agents = yield* Scope.extend(Orders.agents(), scope)
         const forOrders = yield* KiteClient.make(account, { requestTimeoutMs: orderTimeoutMs, agents })
+        const orders = Orders.make(session, forOrders)
+        const forReads = yield* KiteClient.make(account, { requestTimeoutMs, agents: yield* Scope.extend(Orders.agents(1), scope) })
         entries.set(account.accountId, {
           account,
           session,
           rest: KiteRest.make(session),
-          orders: Orders.make(session, forOrders),
+          orders,
+          reads: yield* AccountReads.make(session, forReads, orders.isSending),
           scope,
           changed: yield* Deferred.make<never, AccountChanged>()
         })
@@ -122,6 +131,13 @@ export class Broker extends Effect.Service<Broker>()("broker/Broker", {
       rest: (accountId: string) => Either.map(entryOf(accountId), (entry) => entry.rest),
       /** What sends the account's orders. */
       orders: (accountId: string) => Either.map(entryOf(accountId), (entry) => entry.orders),
+      /** What reads the account's figures. */
+      reads: (accountId: string) => Either.map(entryOf(accountId), (entry) => entry.reads),
+      /** The broker's messages about the account's orders, on a connection of its own, which closes with the scope. */
+      orderMessages: (accountId: string) =>
+        Effect.flatMap(entryOf(accountId), ({ session }) =>
+          OrderSocket.make({ account: accountId, address: session.socketAddress, settings: { backoffMaxMs, livenessMs } })
+        ),
       /** Asks one account after the other until one answers; those that need a login last. Fails with the last one's failure. */
       any: <A, E>(ask: (rest: KiteRest.KiteRest) => Effect.Effect<A, E>): Effect.Effect<A, E | UnknownAccount> => {
         const known = [...entries.values()]
@@ -141,7 +157,7 @@ export class Broker extends Effect.Service<Broker>()("broker/Broker", {
             account: accountId,
             address: session.socketAddress,
             settings: { backoffMaxMs, livenessMs },
-            limits: { checkEveryMs, tokensMax }
+            limits: { checkEveryMs, tokensMax, connectionsMax: ConnectionPool.marketConnectionsMax }
           })
         )
     } as const

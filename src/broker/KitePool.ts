@@ -17,10 +17,16 @@ export interface PoolEvents {
 export interface Limits {
   /** Instruments of one connection, at most `ConnectionPool.brokerTokensMax`. */
   readonly tokensMax: number
+  readonly connectionsMax: number
   readonly subscribeTimeoutMs: number
   readonly checkEveryMs: number
 }
-export const defaults: Limits = { tokensMax: ConnectionPool.defaultTokensMax, subscribeTimeoutMs: 10_000, checkEveryMs: 30_000 }
+export const defaults: Limits = {
+  tokensMax: ConnectionPool.defaultTokensMax,
+  connectionsMax: ConnectionPool.connectionsMax,
+  subscribeTimeoutMs: 10_000,
+  checkEveryMs: 30_000
+}
 
 /** `late`: their messages did not leave in time, and they were taken back; a retry may help. `noRoom`: no connection has room for them. */
 export class SubscribeRefused extends Data.TaggedError("SubscribeRefused")<{
@@ -78,8 +84,8 @@ class Pool {
   readonly #reported = { subscribed: 0, unsubscribed: 0, late: 0 }
   #asked = 0
 
-  constructor(account: string, tokensMax: number) {
-    const decider = ConnectionPool.make({ tokensMax })
+  constructor(account: string, { connectionsMax, tokensMax }: Limits) {
+    const decider = ConnectionPool.make({ connectionsMax, tokensMax })
     this.account = account
     this.state = decider.initial
     this.#decide = decider.decide
@@ -178,17 +184,17 @@ const keepChecking = (pool: Pool, { dueSinceMs }: Options, { checkEveryMs }: Lim
   }).pipe(Effect.delay(checkEveryMs), Effect.forever)
 
 /**
- * The connections of one account to Kite's ticker: at most three, each with at most `tokensMax` instruments. One that carries nothing is
+ * The connections of one account to Kite's ticker that carry market data: at most `connectionsMax`, each with at most `tokensMax` instruments. One that carries nothing is
  * closed. Each restores its subscriptions after a reconnect.
  */
 export const make = (options: Options): Effect.Effect<KitePool, never, Scope.Scope> =>
   Effect.gen(function* () {
     const { account, address, events } = options
     const limits: Limits = { ...defaults, ...options.limits }
-    const pool = new Pool(account, limits.tokensMax)
+    const pool = new Pool(account, limits)
     // Runs last, when the sockets are closed.
     yield* Effect.addFinalizer(() => Effect.sync(() => pool.forget()))
-    for (let connection = 1; connection <= ConnectionPool.connectionsMax; connection++) {
+    for (let connection = 1; connection <= limits.connectionsMax; connection++) {
       const socket = yield* KiteSocket.make({
         account,
         address,

@@ -1,6 +1,7 @@
 import { Agent as HttpAgent } from "node:http"
 import { Agent as HttpsAgent } from "node:https"
-import { Effect, Either, Schema } from "effect"
+import { Effect, Either, Option, Schema } from "effect"
+import * as Figures from "../domain/accounts/Figures.ts"
 import * as Money from "../domain/Money.ts"
 import type { OrderRequest, Place } from "../domain/orders/OrderRequest.ts"
 import * as Outcome from "../domain/orders/Outcome.ts"
@@ -30,14 +31,26 @@ const Order = Schema.Struct({
   trigger_price: Schema.Number,
   average_price: Schema.Number
 })
-/** An order of the broker's book, in Kite's own names. Prices are rupees as Kite prints them. */
-export type Order = typeof Order.Type
+/**
+ * An order of the broker's book, in Kite's own names. Prices are rupees as Kite prints them. `figures` is the whole row for the account's
+ * state; null if a field of it that orders do not need cannot be read, because such a field must not keep an order's outcome unknown.
+ */
+export type Order = typeof Order.Type & { readonly figures: Figures.Order | null }
 
 /** States in which an order changes no more. Source: kite.trade/docs/connect/v3/orders. */
 const ended: ReadonlySet<string> = new Set(["COMPLETE", "CANCELLED", "REJECTED"])
-export const isOpen = ({ status }: Order): boolean => !ended.has(status)
+export const isOpen = ({ status }: Pick<Order, "status">): boolean => !ended.has(status)
 
-const readOrders = KiteClient.json(Schema.Array(Order))
+const readRows = KiteClient.json(Schema.Array(Schema.Unknown))
+const decodeOrder = Schema.decodeUnknownEither(Order)
+const decodeFigures = Schema.decodeUnknownOption(Figures.KiteOrder)
+const orderOf = (row: unknown, at: number): Either.Either<Order, string> =>
+  Either.mapBoth(decodeOrder(row), {
+    onLeft: () => `data.${at} is not an order as documented`,
+    onRight: (order) => ({ ...order, figures: Option.getOrNull(decodeFigures(row)) })
+  })
+const readOrders: KiteClient.Call<ReadonlyArray<Order>>["read"] = (answer) =>
+  Either.flatMap(readRows(answer), (rows) => Either.all(rows.map(orderOf)))
 const readPlaced = KiteClient.json(Schema.Struct({ order_id: Schema.String }))
 const readPositions = KiteClient.json(
   Schema.Struct({
@@ -45,18 +58,19 @@ const readPositions = KiteClient.json(
   })
 )
 
-/** The agents of an orders client, closed with the scope. */
-export const agents = Effect.acquireRelease(
-  Effect.sync(() => {
-    const options = { keepAlive: true, maxSockets: connectionsMax }
-    return { httpAgent: new HttpAgent(options), httpsAgent: new HttpsAgent(options) }
-  }),
-  ({ httpAgent, httpsAgent }) =>
+/** The agents of a client with connections of its own, closed with the scope. */
+export const agents = (maxSockets = connectionsMax) =>
+  Effect.acquireRelease(
     Effect.sync(() => {
-      httpAgent.destroy()
-      httpsAgent.destroy()
-    })
-)
+      const options = { keepAlive: true, maxSockets }
+      return { httpAgent: new HttpAgent(options), httpsAgent: new HttpsAgent(options) }
+    }),
+    ({ httpAgent, httpsAgent }) =>
+      Effect.sync(() => {
+        httpAgent.destroy()
+        httpsAgent.destroy()
+      })
+  )
 
 /** Fields as the form of Kite's request has them, without those that are absent. */
 const formOf = (fields: Readonly<Record<string, string | number | Money.Decimal | undefined>>): Record<string, string> =>
@@ -120,7 +134,8 @@ export const make = (session: KiteSession, client: KiteClient.KiteClient) => {
       Effect.catchTag(once(token), "SessionExpired", () => Effect.flatMap(session.renew(token), once))
     )
   }
-  const send = (it: OrderRequest, tag: string, maySend: () => boolean): Effect.Effect<Sent> =>
+  let sending = 0
+  const sent = (it: OrderRequest, tag: string, maySend: () => boolean): Effect.Effect<Sent> =>
     Effect.gen(function* () {
       const token = yield* Effect.either(session.token)
       if (Either.isLeft(token)) {
@@ -141,7 +156,19 @@ export const make = (session: KiteSession, client: KiteClient.KiteClient) => {
         onRight: ({ order_id }) => Outcome.Reply.Answer({ httpStatus: 200, errorType: null, message: null, orderId: order_id })
       })
     })
+  const send = (it: OrderRequest, tag: string, maySend: () => boolean): Effect.Effect<Sent> =>
+    Effect.suspend(() => {
+      sending++
+      return Effect.ensuring(
+        sent(it, tag, maySend),
+        Effect.sync(() => {
+          sending--
+        })
+      )
+    })
   return {
+    /** Whether a request is on its way. */
+    isSending: (): boolean => sending > 0,
     /** Sends a request. `maySend` is asked as the last act before it is written. */
     send,
     /** Today's orders of the account. */

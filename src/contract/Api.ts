@@ -2,6 +2,8 @@ import * as HttpApi from "@effect/platform/HttpApi"
 import * as OpenApi from "@effect/platform/OpenApi"
 import { AccountsApi } from "./accounts/AccountsApi.ts"
 import { KiteApi } from "./accounts/KiteApi.ts"
+import { PortfolioApi } from "./accounts/PortfolioApi.ts"
+import { PostbackApi } from "./accounts/PostbackApi.ts"
 import { CalendarApi } from "./calendar/CalendarApi.ts"
 import { CorporateActionsApi } from "./calendar/CorporateActionsApi.ts"
 import { ChainAnalysisApi } from "./chains/ChainAnalysisApi.ts"
@@ -48,6 +50,8 @@ export class Api extends contract(HttpApi.make("gateway"))
   .add(OrdersApi)
   .add(AccountsApi)
   .add(KiteApi)
+  .add(PortfolioApi)
+  .add(PostbackApi)
   .add(DepthApi)
   .add(FuturesApi)
   .add(IndicatorsApi)

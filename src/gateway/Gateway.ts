@@ -3,6 +3,8 @@ import { Config, Effect, Layer } from "effect"
 import { Api } from "../contract/Api.ts"
 import { AccountsHttp } from "./accounts/AccountsHttp.ts"
 import { KiteHttp } from "./accounts/KiteHttp.ts"
+import { PortfolioHttp } from "./accounts/PortfolioHttp.ts"
+import { PostbackHttp } from "./accounts/PostbackHttp.ts"
 import { Bridge } from "./bridge/Bridge.ts"
 import { CalendarEntries } from "./calendar/CalendarEntries.ts"
 import { CalendarHttp } from "./calendar/CalendarHttp.ts"
@@ -82,7 +84,7 @@ const ApiRoutes = HttpLayerRouter.addHttpApi(described, { openapiPath: "/openapi
     ChainHistoryHttp
   ]),
   Layer.provide([InstrumentsHttp, HistoryHttp, UdfHttp, CalendarHttp, CorporateActionsHttp, SettlementsHttp, OrdersHttp, AccountsHttp]),
-  Layer.provide([DepthHttp, FuturesHttp, IndicatorsHttp, MonitorHttp, LabelsHttp]),
+  Layer.provide([DepthHttp, FuturesHttp, IndicatorsHttp, MonitorHttp, LabelsHttp, PortfolioHttp, PostbackHttp]),
   Layer.provide(KiteHttp),
   Layer.provide(UdfAccessLive),
   Layer.provide(AuthenticationLive)

@@ -167,7 +167,7 @@ export const make = (options: SimulatorOptions.Options): Effect.Effect<Service, 
     })
     const publish = (update: Update) => updates.publish(update)
     const phases = market.mode === "days" ? Phases.make(market) : Phases.endless
-    const ledger = new Ledger(market, options.openingCash ?? openingCashDefault, phases.today)
+    const ledger = new Ledger(market, options.openingCash ?? openingCashDefault, phases.today, options.openingHoldings)
     const onFill = (fill: Fill) => ledger.fill(fill)
     const desk = new OrderDesk({
       market,

@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises"
 import { Config, ConfigError, Data, Effect, Either, Option, ParseResult, Schema } from "effect"
 import * as IndiaTime from "../domain/IndiaTime.ts"
 import * as DaysMarket from "./days/DaysMarket.ts"
+import type { OpeningHolding } from "./portfolio/Ledger.ts"
 import type * as RecordedMarket from "./recorded/RecordedMarket.ts"
 import type * as Sessions from "./Sessions.ts"
 import * as SyntheticSettings from "./SyntheticSettings.ts"
@@ -25,6 +26,8 @@ export interface Options {
   readonly orderBookLagMs?: number
   /** Rupees that an account begins with in each segment; the default is ten lakh. */
   readonly openingCash?: number
+  /** Shares that each account begins with; the default is none. */
+  readonly openingHoldings?: ReadonlyArray<OpeningHolding>
   /** Where a test asks for the truth and for faults: 0 is any free port. The default is no such port. */
   readonly adminPort?: number
   /** The address to which postbacks of all accounts go. Without it no postback is sent. */

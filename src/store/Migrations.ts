@@ -17,14 +17,15 @@ import { migration as settlementsByHand } from "./migrations/M0014SettlementsByH
 import { migration as incompleteBars } from "./migrations/M0015IncompleteBars.ts"
 import { migration as barsByName } from "./migrations/M0016BarsByName.ts"
 import { migration as corporateActionChanges } from "./migrations/M0017CorporateActionChanges.ts"
-import { migration as orders } from "./migrations/M0018Orders.ts"
 import { migration as indicatorSubscriptions } from "./migrations/M0019IndicatorSubscriptions.ts"
-import { migration as orderSweeps } from "./migrations/M0020OrderSweeps.ts"
-import { migration as paperOrders } from "./migrations/M0021PaperOrders.ts"
 import { migration as accounts } from "./migrations/M0023Accounts.ts"
 import { migration as chainMinutes } from "./migrations/M0024ChainMinutes.ts"
 import { migration as labels } from "./migrations/M0025Labels.ts"
 import type { Migration } from "./migrations/Migration.ts"
+import { migration as orders } from "./migrations/orders/M0018Orders.ts"
+import { migration as orderSweeps } from "./migrations/orders/M0020OrderSweeps.ts"
+import { migration as paperOrders } from "./migrations/orders/M0021PaperOrders.ts"
+import { migration as accountState } from "./migrations/orders/M0022AccountState.ts"
 import * as Postgres from "./Postgres.ts"
 import * as StoreError from "./StoreError.ts"
 
@@ -51,6 +52,7 @@ export const all: ReadonlyArray<Migration> = [
   indicatorSubscriptions,
   orderSweeps,
   paperOrders,
+  accountState,
   accounts,
   chainMinutes,
   labels

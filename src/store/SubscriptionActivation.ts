@@ -4,7 +4,7 @@ import { Data, Effect, Option } from "effect"
 import { LimitReached } from "./LimitReached.ts"
 import * as SubscriptionRows from "./SubscriptionRows.ts"
 
-/** Active instruments per account: three connections of 1,000 each (KITE_CONNECTION_INSTRUMENTS). Kite allows 3,000 on each (kite.trade/docs/connect/v3/websocket). */
+/** Active instruments per account: two connections of 1,500 each (KITE_CONNECTION_INSTRUMENTS). Kite allows 3,000 on each (kite.trade/docs/connect/v3/websocket). */
 export const instrumentsMax = 3_000
 /**
  * A user with this many active subscriptions may not add another one. A leg is never refused for it, but its subscription counts. Windows have

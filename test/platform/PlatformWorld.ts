@@ -15,7 +15,12 @@ import { freshDatabase, type NatsServer, natsServer, wallClock } from "../TestBa
 
 export const secret = "0123456789abcdef0123456789abcdef"
 
-const simulatorAccount = (id: string) => ({ accountId: id, apiKey: `key-${id}`, apiSecret: `secret-${id}`, userId: id.toUpperCase() })
+export const simulatorAccount = (id: string) => ({
+  accountId: id,
+  apiKey: `key-${id}`,
+  apiSecret: `secret-${id}`,
+  userId: id.toUpperCase()
+})
 export const accountIds = ["sim1", "sim2"]
 /** An account of the simulator that the platform does not use. */
 export const spareAccount = simulatorAccount("spare")
@@ -31,12 +36,18 @@ export interface World {
 /** Backends and a simulated broker of one test, without the platform. */
 export const world = (
   market: SimulatorOptions.MarketOptions = { mode: "synthetic", rate: 5, strikesEachSide: 12 },
-  more: Record<string, string> = {}
+  more: Record<string, string> = {},
+  broker: Partial<SimulatorOptions.Options> = {}
 ) =>
   Effect.gen(function* () {
     const nats = yield* natsServer
     const databaseUrl = yield* freshDatabase
-    const simulator = yield* Simulator.make({ accounts: [...accountIds.map(simulatorAccount), spareAccount], market, adminPort: 0 })
+    const simulator = yield* Simulator.make({
+      accounts: [...accountIds.map(simulatorAccount), spareAccount],
+      market,
+      adminPort: 0,
+      ...broker
+    })
     const folder = yield* Effect.acquireRelease(
       Effect.promise(() => mkdtemp(join(tmpdir(), "tarang-"))),
       (folder) => Effect.promise(() => rm(folder, { recursive: true, force: true }))

@@ -30,7 +30,11 @@ const tables = [
   "order_stops",
   "indicator_subscriptions",
   "chain_minutes",
-  "strike_minutes"
+  "strike_minutes",
+  "account_orders",
+  "account_trades",
+  "account_figures",
+  "account_syncs"
 ] as const
 
 const fill = Effect.gen(function* () {
@@ -79,6 +83,12 @@ const fill = Effect.gen(function* () {
     24512.3412, 'parity', 24500, 0.12345, 24500, 0.9876, 1.0001, 9007199254740991, 0, 'b76')`
   yield* sql`INSERT INTO strike_minutes VALUES ('NFO', 'NIFTY26AUG24500CE', '2026-08-19T03:45:00Z', 'NSE', 'NIFTY', '2026-08-25', 24500, 'CE',
     4294967295, 120.05, NULL, 120.1, 75, 9007199254740991, -75, 0.12345, 0.5012, 0.0001234, -12.3456, 10.1, -0.5, 'live')`
+  yield* sql`INSERT INTO account_orders (account_id, order_id, seen_on, source, filled_quantity, body)
+    VALUES ('a1', '1', '2026-08-19', 'book', 9007199254740991, '{"price":"88.08333333333333"}')`
+  yield* sql`INSERT INTO account_trades (account_id, order_id, trade_id, seen_on, quantity, body)
+    VALUES ('a1', '1', 't1', '2026-08-19', 65, '{"average_price":"88.08333333333333"}')`
+  yield* sql`INSERT INTO account_figures VALUES ('a1', 'positions', '2026-08-19T03:45:00.123456Z', 9007199254740991, '{"net":[],"day":[]}')`
+  yield* sql`INSERT INTO account_syncs VALUES ('a1', 2, 1, '2026-08-19T03:45:00.123456Z', '[{"kind":"order"}]')`
   yield* sql`INSERT INTO strategy_m2m_candles VALUES (1, '2026-08-19T03:45:00Z', -999999999.99, 1000000000000.0000000001, -1e18, 0, -12.5)`
 })
 

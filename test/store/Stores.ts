@@ -2,6 +2,7 @@ import { PgClient } from "@effect/sql-pg"
 import { ConfigProvider, Effect, Layer, Redacted } from "effect"
 import { AccountRepo } from "../../src/store/accounts/AccountRepo.ts"
 import { LoginRepo } from "../../src/store/accounts/LoginRepo.ts"
+import { PortfolioRepo } from "../../src/store/accounts/PortfolioRepo.ts"
 import { BarRepo } from "../../src/store/BarRepo.ts"
 import { CalendarRepo } from "../../src/store/CalendarRepo.ts"
 import { CandleRepo } from "../../src/store/CandleRepo.ts"
@@ -44,6 +45,7 @@ const repositories = Layer.mergeAll(
   CorporateActionRepo.Default,
   OrderRepo.Default,
   OrderAccounts.Default,
+  PortfolioRepo.Default,
   Outbox.Default,
   PaperRepo.Default,
   IndicatorSubscriptionRepo.Default,

@@ -1,35 +1,15 @@
 import { Clock, Effect, Schedule } from "effect"
-import { isOpen, type Order } from "../../broker/Orders.ts"
+import * as IndiaTime from "../../domain/IndiaTime.ts"
 import * as OrderDecider from "../../domain/orders/OrderDecider.ts"
+import { PortfolioRepo } from "../../store/accounts/PortfolioRepo.ts"
 import type { OrderRepo } from "../../store/orders/OrderRepo.ts"
+import { MarketClock } from "../../streams/MarketClock.ts"
+import * as AccountKeeper from "./AccountKeeper.ts"
 import * as BookReading from "./BookReading.ts"
 import * as TaskRun from "./TaskRun.ts"
 
 /** How often the book is compared with the tasks. */
 const lookEvery = "5 seconds"
-
-const stateOf = (order: Order): string =>
-  JSON.stringify([order.status, order.filled_quantity, order.quantity, order.price, order.trigger_price])
-
-/** Alerts that were given already, so that each is given once in the life of the process. */
-interface Memory {
-  readonly alerted: Set<string>
-  readonly states: Map<string, string>
-}
-
-/** What the orders of a task's tag say against the task: two orders, or a rejection after the broker had accepted it. */
-const contradictions = (stored: OrderRepo.StoredTask, orders: ReadonlyArray<Order>): ReadonlyArray<readonly [string, string]> => {
-  const rejected = orders.filter(({ status }) => status === "REJECTED")
-  return [
-    ...(orders.length > 1 && stored.request.kind === "place"
-      ? [["two_orders", `${orders.length} orders carry the tag of one task: ${orders.map((it) => it.order_id).join(", ")}`] as const]
-      : []),
-    ...rejected.map(
-      (it) =>
-        ["rejected_after_success", `order ${it.order_id} was accepted and then rejected: ${it.status_message ?? "no reason"}`] as const
-    )
-  ]
-}
 
 /** Feeds a reading to a task that has ended: a parked one may complete, and an order of any other is an alert. */
 const settle = (desk: TaskRun.Desk, stored: OrderRepo.StoredTask, reading: BookReading.Reading) =>
@@ -42,15 +22,18 @@ const settle = (desk: TaskRun.Desk, stored: OrderRepo.StoredTask, reading: BookR
 
 /**
  * Compares the account's order book with its tasks: completes parked tasks whose order appeared, and gives an alert for an order that
- * contradicts its task. Publishes each change of an order.
+ * contradicts its task. The reading also becomes a part of the account's state.
  */
 export const run = (desk: TaskRun.Desk) =>
   Effect.gen(function* () {
-    const memory: Memory = { alerted: new Set(), states: new Map() }
+    const states = yield* PortfolioRepo
+    const marketClock = yield* MarketClock
+    /** Alerts that were given already, so that each is given once in the life of the process. */
+    const alerted = new Set<string>()
     const once = (text: string, self: Effect.Effect<unknown, unknown>) =>
       Effect.suspend(() => {
-        if (memory.alerted.has(text)) return Effect.void
-        memory.alerted.add(text)
+        if (alerted.has(text)) return Effect.void
+        alerted.add(text)
         return self
       })
     const look = Effect.gen(function* () {
@@ -68,16 +51,16 @@ export const run = (desk: TaskRun.Desk) =>
         const own = tagged.filter(({ tag }) => tag === stored.tag)
         const hasEndedWithout = stored.task.status === "DEAD_LETTER" || stored.task.status === "CANCELLED"
         if (hasEndedWithout) yield* once(`${stored.taskId} found`, settle(desk, stored, reading))
-        for (const [kind, message] of contradictions(stored, own))
-          yield* once(`${stored.taskId} ${kind}`, TaskRun.alert(desk, stored, kind, message))
+        if (own.length > 1 && stored.request.kind === "place") {
+          const message = `${own.length} orders carry the tag of one task: ${own.map((it) => it.order_id).join(", ")}`
+          yield* once(`${stored.taskId} two orders`, TaskRun.alert(desk, stored, "two_orders", message))
+        }
       }
       // Changes of paper orders are announced with their row.
-      for (const order of desk.mode === "live" ? reading.orders : []) {
-        const state = stateOf(order)
-        if (memory.states.get(order.order_id) === state) continue
-        memory.states.set(order.order_id, state)
-        const body = { message: `order ${order.order_id} is ${order.status}`, detail: { ...order, is_open: isOpen(order) } }
-        yield* desk.outbox.announce({ accountId: desk.account, taskId: null, kind: "order", body }, TaskRun.who)
+      if (desk.mode === "live") {
+        const figures = reading.orders.flatMap((order) => (order.figures === null ? [] : [order.figures]))
+        const day = IndiaTime.istDate(marketClock.unsafeNow())
+        yield* Effect.flatMap(states.report(desk.account, figures, "book", day), (changes) => AccountKeeper.noted("book", changes))
       }
       yield* desk.changed
     })

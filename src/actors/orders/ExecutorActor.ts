@@ -3,6 +3,7 @@ import { Broker } from "../../broker/Broker.ts"
 import * as Breaker from "../../domain/orders/Breaker.ts"
 import * as OrderDecider from "../../domain/orders/OrderDecider.ts"
 import type { Mode } from "../../domain/orders/OrderMessage.ts"
+import type { PortfolioRepo } from "../../store/accounts/PortfolioRepo.ts"
 import type { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
 import type { OrderAccounts } from "../../store/orders/OrderAccounts.ts"
 import { OrderRepo } from "../../store/orders/OrderRepo.ts"
@@ -17,6 +18,7 @@ import * as Subject from "../../streams/Subject.ts"
 import * as Subjects from "../../streams/Subjects.ts"
 import * as DeadLetters from "../runtime/DeadLetters.ts"
 import { Leases, Replaced } from "../runtime/Leases.ts"
+import * as AccountKeeper from "./AccountKeeper.ts"
 import * as BookReading from "./BookReading.ts"
 import * as BookWatch from "./BookWatch.ts"
 import * as ExecutorReport from "./ExecutorReport.ts"
@@ -58,6 +60,7 @@ type Services =
   | OrderRepo
   | Outbox
   | PaperRepo
+  | PortfolioRepo
   | RuleBook
 
 /** Runs tasks of an account, each once at a time. */
@@ -141,6 +144,7 @@ export const make = Effect.gen(function* () {
         live: yield* deskOf("live", yield* broker.orders(account)),
         paper: yield* deskOf("paper", paper.venue)
       }
+      const keeper = yield* AccountKeeper.make(desks.live)
       const { begin, beginAll } = yield* running(desks)
       const stillOurs = Effect.suspend(() => (lease.isHeld() ? Effect.void : new Replaced({ key: key(account) })))
       const beginAgain = Effect.zipRight(beginAll, report("ready", null)).pipe(
@@ -151,7 +155,7 @@ export const make = Effect.gen(function* () {
       const look = Effect.zipRight(stillOurs, beginAgain).pipe(Effect.repeat(Schedule.spaced(lookEvery)))
       const take = yield* commands(account, begin)
       const watches = Object.values(desks).map(BookWatch.run)
-      const work = Effect.all([look, take, relay.run, paper.run, ...watches, StopSweep.run(desks, begin)], {
+      const work = Effect.all([look, take, relay.run, paper.run, ...watches, StopSweep.run(desks, begin), keeper.run], {
         concurrency: "unbounded",
         discard: true
       })

@@ -11,3 +11,14 @@ export const waiting = gauge("order_tasks_waiting", "Order tasks of an account t
 export const paperWorking = gauge("paper_orders_working", "Paper orders of an account that are matched with each packet", "account")
 export const paperFills = counter("paper_fills_total", "Fills of paper orders that are saved", "account")
 export const outboxWaiting = gauge("order_outbox_waiting", "Events of an account that NATS does not have yet, up to one batch", "account")
+export const orderChanges = counter(
+  "account_order_changes_total",
+  "Changes of orders of accounts, by the way in which they were first told",
+  "source"
+)
+export const orderMessagesUnread = counter("account_order_messages_unread_total", "Messages about orders that could not be read", "account")
+export const differences = counter(
+  "account_differences_total",
+  "Figures of accounts that differed from the broker's when they were compared, by kind",
+  "kind"
+)

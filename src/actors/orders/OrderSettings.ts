@@ -29,3 +29,6 @@ export const orderSettings: Config.Config<OrderSettings> = Config.all({
     breakerLimits: { ...Breaker.defaults, openMs }
   }))
 )
+
+/** How often a live account's figures are compared with the broker's. */
+export const reconcileEvery = milliseconds("ACCOUNT_RECONCILE_EVERY", 300_000)

@@ -201,7 +201,13 @@ const readings = (account: string, orders: Orders) =>
     const rowOf = ({ paper }: StoredPaper) => {
       const row = PaperOrder.row(paper)
       const { average_price, price, trigger_price } = row
-      return { ...row, price: price.toNumber(), trigger_price: trigger_price.toNumber(), average_price: average_price.toNumber() }
+      return {
+        ...row,
+        figures: null,
+        price: price.toNumber(),
+        trigger_price: trigger_price.toNumber(),
+        average_price: average_price.toNumber()
+      }
     }
     const book: Venue["book"] = Effect.gen(function* () {
       const stored = yield* repo.since(account, (yield* Clock.currentTimeMillis) - bookMs)

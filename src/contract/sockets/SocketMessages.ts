@@ -1,4 +1,5 @@
 import { Schema } from "effect"
+import * as Figures from "../../domain/accounts/Figures.ts"
 import { IndicatorValue } from "../../domain/indicators/IndicatorMessage.ts"
 import * as LabelMessage from "../../domain/labels/LabelMessage.ts"
 import { OrderTask } from "../../domain/orders/OrderMessage.ts"
@@ -209,7 +210,7 @@ const AccountIds = Schema.Array(Schema.String).pipe(
 /** What a client subscribes to on /orders/stream. */
 export const OrdersSubscribe = Schema.Struct({ account_ids: AccountIds, since: Schema.optional(Since) })
 export const OrdersUnsubscribe = Schema.Struct({ account_ids: AccountIds })
-/** /orders/stream. `epoch` and `seq` are those of ORD. An order has the fields of the broker's book. */
+/** /orders/stream. `epoch` and `seq` are those of ORD. An order has the fields of GET /accounts/{id}/orders. */
 export const OrderStreamMessage = Schema.Union(
   Schema.Struct({ type: Schema.Literal("task"), data: OrderTask, ...placed }),
   Schema.Struct({
@@ -218,6 +219,12 @@ export const OrderStreamMessage = Schema.Union(
       { account_id: Schema.String, order_id: Schema.String, status: Schema.String },
       { key: Schema.String, value: Schema.Unknown }
     ),
+    ...placed
+  }),
+  /** A net position in which something was traded, with the fields of GET /accounts/{id}/positions. */
+  Schema.Struct({
+    type: Schema.Literal("position"),
+    data: Schema.Struct({ account_id: Schema.String, ...Figures.Position.fields }),
     ...placed
   }),
   Schema.Struct({

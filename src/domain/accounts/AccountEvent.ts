@@ -1,4 +1,6 @@
 import { Schema } from "effect"
+import * as Figures from "./Figures.ts"
+import * as Reconciliation from "./Reconciliation.ts"
 
 /** What every event of an account has. `account_id` is `*` in a stop or release of all accounts. `event_id` is the row in the outbox. */
 const common = {
@@ -23,6 +25,10 @@ export const AccountEvent = Schema.Union(
   of("released", Schema.Unknown),
   of("alert", Schema.Unknown),
   of("order", Schema.Unknown),
+  of("trade", Schema.encodedSchema(Figures.Trade)),
+  of("position", Schema.encodedSchema(Figures.Position)),
+  of("funds", Schema.encodedSchema(Figures.Funds)),
+  of("difference", Schema.Struct({ differences: Schema.Array(Reconciliation.Difference) })),
   of("linked", Schema.Struct({})),
   of("logged_in", SessionDetail),
   of("expires_soon", SessionDetail),

@@ -9,6 +9,8 @@ import type { Mode, Wanted } from "./Subscription.ts"
 /** The broker's limits. */
 export const brokerTokensMax = 3_000
 export const connectionsMax = 3
+/** The third connection of an account carries the messages about its orders. */
+export const marketConnectionsMax = connectionsMax - 1
 export const defaultTokensMax = 1_000
 
 /** An open connection without market data for this long is mute while its instruments trade. */
@@ -79,6 +81,8 @@ export interface State {
 
 export interface Settings {
   readonly tokensMax: number
+  /** The default is what the broker allows. */
+  readonly connectionsMax?: number
 }
 
 const wantedOf = (places: ReadonlyMap<number, Place>): Wanted => new Map(Array.from(places, ([token, { mode }]) => [token, mode] as const))
@@ -105,8 +109,8 @@ const drop = (state: State, token: number, touched: Set<number>): void => {
 }
 
 /** The first connection with room; a new one where none has; undefined where the account is full. */
-const roomFor = (state: State, { tokensMax }: Settings): number | undefined => {
-  for (let connection = 1; connection <= connectionsMax; connection++) {
+const roomFor = (state: State, { connectionsMax: most = connectionsMax, tokensMax }: Settings): number | undefined => {
+  for (let connection = 1; connection <= most; connection++) {
     const places = state.connections.get(connection)
     if (places === undefined) state.connections.set(connection, new Map())
     if ((places?.size ?? 0) < tokensMax) return connection

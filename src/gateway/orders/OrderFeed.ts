@@ -8,9 +8,10 @@ import { Hub } from "../sockets/Hub.ts"
 const encodeTask = Schema.encodeSync(OrderMessage.OrderTask)
 const kindOf = Schema.decodeUnknownOption(Schema.Struct({ kind: Schema.String }))
 
-/** What clients get of an account's event. An alert has the kind of its detail. */
+/** What clients get of an account's event; undefined if it is none of theirs. An alert has the kind of its detail. */
 const messageOf = ({ account_id, detail, kind, message, task_id }: AccountEvent) => {
-  if (kind === "order" && typeof detail === "object") return { type: "order", data: { account_id, ...detail } }
+  if ((kind === "order" || kind === "position") && typeof detail === "object") return { type: kind, data: { account_id, ...detail } }
+  if (kind === "trade" || kind === "funds") return undefined
   const named = kind === "alert" ? Option.match(kindOf(detail), { onNone: () => kind, onSome: (it) => it.kind }) : kind
   return { type: "alert", data: { account_id, kind: named, message, ...(task_id === null ? {} : { task_id }) } }
 }
@@ -53,7 +54,10 @@ export class OrderFeed extends Effect.Service<OrderFeed>()("gateway/orders/Order
         if (!Task.hasEnded(task)) return
         for (const deferred of waiters.get(task.task_id) ?? []) Deferred.unsafeDone(deferred, Effect.void)
       },
-      account: (event: AccountEvent, seq: number): void => publish(event.account_id, seq, messageOf(event))
+      account: (event: AccountEvent, seq: number): void => {
+        const message = messageOf(event)
+        if (message !== undefined) publish(event.account_id, seq, message)
+      }
     } as const
   })
 }) {}

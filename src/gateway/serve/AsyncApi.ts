@@ -83,7 +83,10 @@ const catalogue: Readonly<Record<Name, About>> = {
   OrderCommand: { summary: "A task of orders to look at: its row in Postgres says what to do" },
   OrderTaskEvent: { summary: "An order task after a change, whole each time" },
   LabelEvent: { summary: "A user's label that was created, changed or removed" },
-  AccountEvent: { summary: "A change of an account: mode, limits, stop or release, an order of the broker, an alert, its link or session" },
+  AccountEvent: {
+    summary:
+      "A change of an account: mode, limits, stop or release; an order, a trade, a position or the funds at the broker; figures that differed; an alert; its link or session"
+  },
   Asked: { summary: "A question of a gateway to the engine; the answer goes to the inbox that `reply` names" }
 }
 

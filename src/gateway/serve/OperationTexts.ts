@@ -1,3 +1,5 @@
+import { accountFields } from "./AccountTexts.ts"
+
 export interface Text {
   readonly summary: string
   readonly description: string
@@ -170,6 +172,28 @@ export const operations: Readonly<Record<string, Text>> = {
     "For administrators. Refuses new orders, and cancels the tasks that were not sent and the open orders of every account."
   ),
   "accounts.releaseAll": of("Release the orders of all accounts", "For administrators, in two steps as for one account."),
+  "portfolio.sync": of(
+    "Compare an account with the broker",
+    "Reads orders, trades, positions, holdings and funds from the broker, answers what differed from what was held, and keeps the broker's figures. `asked`: the broker did not answer in time; the comparison goes on."
+  ),
+  "portfolio.orders": of(
+    "Orders of an account",
+    "Today's orders, in the order of their ids, also those that were placed elsewhere. Kite's fields."
+  ),
+  "portfolio.trades": of("Trades of an account", "Today's trades, oldest first. Kite's fields."),
+  "portfolio.positions": of(
+    "Positions of an account",
+    "`net` is what is held with what was carried from earlier days, `day` what was traded today. Kite's fields."
+  ),
+  "portfolio.holdings": of("Holdings of an account", "Delivered shares. Kite's fields."),
+  "portfolio.funds": of(
+    "Funds of an account",
+    "Cash and margins of both segments; null: the account does not have the segment. Kite's fields."
+  ),
+  "postback.take": of(
+    "Take a postback of the broker",
+    "What became of an order, as Kite posts it to the app's postback address. No credentials but the checksum: SHA-256 of order_id, order_timestamp and the app's secret."
+  ),
   "orders.charges": of(
     "Charges of hypothetical orders",
     "By today's rates and Kite's rounding, for each order and in total. An order without a price gets the last one. Nothing is sent to the broker."
@@ -364,6 +388,7 @@ export const fields: Readonly<Record<string, string>> = {
   api_secret: "The secret of the broker's app",
   api_key: "The key of the broker's app",
   account: "The account's id",
+  ...accountFields,
   wait_ms: "How long the answer may wait for the end of the task, ms",
   validity_ttl: "Minutes of validity TTL",
   validity: "DAY, IOC, or TTL with its minutes",

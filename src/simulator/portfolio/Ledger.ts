@@ -36,6 +36,15 @@ export interface Holding {
   value: number
 }
 
+/** Shares that an account has from the beginning. */
+export interface OpeningHolding {
+  readonly exchange: string
+  readonly tradingsymbol: string
+  readonly quantity: number
+  /** Rupees paid for one. */
+  readonly averagePrice: number
+}
+
 export type Segment = "equity" | "commodity"
 
 interface Account {
@@ -62,13 +71,15 @@ const delivers = (product: string): boolean => product === "CNC" || product === 
 export class Ledger {
   readonly #market: Market
   readonly #openingCash: number
+  readonly #openingHoldings: ReadonlyArray<OpeningHolding>
   readonly #today: () => string
   readonly #accounts = new Map<string, Account>()
   /** Newest prices of held instruments, which outlive the instruments. */
   readonly #lastPrices = new Map<number, number>()
 
   /** `today` is the Indian date, or always the same in a market without days. */
-  constructor(market: Market, openingCash: number, today: () => string) {
+  constructor(market: Market, openingCash: number, today: () => string, openingHoldings: ReadonlyArray<OpeningHolding> = []) {
+    this.#openingHoldings = openingHoldings
     this.#today = today
     this.#market = market
     this.#openingCash = openingCash
@@ -140,12 +151,23 @@ export class Ledger {
     return held
   }
 
+  #opening(): Map<number, Holding> {
+    const { instruments } = this.#market
+    const found = this.#openingHoldings.flatMap(({ averagePrice, exchange, quantity, tradingsymbol }) => {
+      const instrument = instruments.find((one) => one.exchange === exchange && one.tradingsymbol === tradingsymbol)
+      if (instrument === undefined) return []
+      const value = Math.round(averagePrice * Instrument.priceScale(instrument.token)) * quantity
+      return [[instrument.token, { instrument, settled: quantity, t1: 0, value }] as const]
+    })
+    return new Map(found)
+  }
+
   #account(apiKey: string): Account {
     const day = this.#today()
     let account = this.#accounts.get(apiKey)
     if (account === undefined) {
       const cash = { equity: this.#openingCash, commodity: this.#openingCash }
-      account = { day, positions: new Map(), holdings: new Map(), cash }
+      account = { day, positions: new Map(), holdings: this.#opening(), cash }
       this.#accounts.set(apiKey, account)
     }
     if (account.day < day) this.#beginDay(account, day)

@@ -31,6 +31,8 @@ export const layer = (rest: object, nowMs: () => number) =>
         any: (ask) => ask(rest as never),
         rest: () => Either.right(rest as never),
         orders: () => undefined as never,
+        reads: () => undefined as never,
+        orderMessages: () => undefined as never,
         pool: () => undefined as never
       })
     ),

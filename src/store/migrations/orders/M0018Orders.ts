@@ -1,4 +1,4 @@
-import { createOrTakeBack, type Migration, retire } from "./Migration.ts"
+import { createOrTakeBack, type Migration, retire } from "../Migration.ts"
 
 const tasks = createOrTakeBack(
   "order_tasks",

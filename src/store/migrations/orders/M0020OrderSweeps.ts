@@ -1,4 +1,4 @@
-import type { Migration } from "./Migration.ts"
+import type { Migration } from "../Migration.ts"
 
 /**
  * The newest stop for which the account's open orders were found and their cancellations saved. An older program ignores the column, so

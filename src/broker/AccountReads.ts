@@ -1,0 +1,44 @@
+import { Effect, Schema } from "effect"
+import * as Figures from "../domain/accounts/Figures.ts"
+import * as KiteClient from "./KiteClient.ts"
+import type * as KiteError from "./KiteError.ts"
+import type { KiteSession } from "./KiteSession.ts"
+
+/** Kite allows ten requests a second of each account besides its orders. Readings of the account take at most four of them. */
+export const spacingMs = 250
+/** A reading lets requests about orders go first, for at most this long. */
+export const yieldMsMax = 2_000
+const lookEveryMs = 20
+
+const readTrades = KiteClient.json(Schema.Array(Figures.KiteTrade))
+const readPositions = KiteClient.json(Figures.KitePositions)
+const readHoldings = KiteClient.json(Schema.Array(Figures.KiteHolding))
+const readFunds = KiteClient.json(Figures.KiteFunds)
+
+/**
+ * Reads one account's figures, one after the other, behind its orders and on a connection of its own. `isSending` says whether a request
+ * about an order is on its way. A refused token is renewed once.
+ */
+export const make = (session: KiteSession, client: KiteClient.KiteClient, isSending: () => boolean) =>
+  Effect.gen(function* () {
+    const oneAtATime = yield* Effect.makeSemaphore(1)
+    const behindOrders = Effect.gen(function* () {
+      for (let waitedMs = 0; waitedMs < yieldMsMax && isSending(); waitedMs += lookEveryMs) yield* Effect.sleep(lookEveryMs)
+    })
+    const read = <A>(op: string, run: (kite: KiteClient.Kite) => Promise<unknown>, decode: KiteClient.Call<A>["read"]) => {
+      // This client's own spacing is the limit, so the limiter that market data shares is not used.
+      const once = (token: Parameters<typeof session.renew>[0]) => client.send({ op, token, run, read: decode, family: "order" })
+      const renewed: Effect.Effect<A, KiteError.KiteError> = Effect.flatMap(session.token, (token) =>
+        Effect.catchTag(once(token), "SessionExpired", () => Effect.flatMap(session.renew(token), once))
+      )
+      return oneAtATime.withPermits(1)(Effect.zipLeft(Effect.zipRight(behindOrders, renewed), Effect.sleep(spacingMs)))
+    }
+    return {
+      /** Today's trades. */
+      trades: read("trades", (kite) => kite.getTrades(), readTrades),
+      positions: read("positions", (kite) => kite.getPositions(), readPositions),
+      holdings: read("holdings", (kite) => kite.getHoldings(), readHoldings),
+      funds: read("margins", (kite) => kite.getMargins(), readFunds)
+    } as const
+  })
+export type AccountReads = Effect.Effect.Success<ReturnType<typeof make>>

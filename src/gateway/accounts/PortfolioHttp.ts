@@ -1,0 +1,88 @@
+import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
+import { Clock, Effect } from "effect"
+import { Api } from "../../contract/Api.ts"
+import * as IndiaTime from "../../domain/IndiaTime.ts"
+import { PortfolioRepo } from "../../store/accounts/PortfolioRepo.ts"
+import { MarketClock } from "../../streams/MarketClock.ts"
+import * as AccountRights from "../orders/AccountRights.ts"
+import { orProblem } from "../shared/StoreProblem.ts"
+
+/** How long an answer waits for a comparison with the broker. It goes on after it. */
+const syncWaitMsMax = 15_000
+const lookEveryMs = 100
+
+interface Paging {
+  readonly limit: number
+  readonly offset: number
+}
+const iso = (date: Date | null | undefined): string | null => date?.toISOString() ?? null
+
+/** What the broker says about an account, as its executor read it last. */
+const brokerFigures = Effect.gen(function* () {
+  const repo = yield* PortfolioRepo
+  const marketClock = yield* MarketClock
+  const of = (account_id: string, asOf: Date | null | undefined) => ({ account_id, source: "broker" as const, as_of: iso(asOf) })
+  const pageOf = (accountId: string, { limit, offset }: Paging) => ({
+    accountId,
+    day: IndiaTime.istDate(marketClock.unsafeNow()),
+    limit,
+    offset
+  })
+  /** Orders and trades are as new as the newest reading. */
+  const readAt = (id: string) => Effect.map(orProblem(repo.positions(id)), (reading) => reading?.asOf)
+  return {
+    orders: (id: string, paging: Paging) =>
+      Effect.gen(function* () {
+        const { rows, total } = yield* orProblem(repo.orders(pageOf(id, paging)))
+        return { ...of(id, yield* readAt(id)), orders: rows.map(({ order }) => order), total, ...paging }
+      }),
+    trades: (id: string, paging: Paging) =>
+      Effect.gen(function* () {
+        const { rows, total } = yield* orProblem(repo.trades(pageOf(id, paging)))
+        return { ...of(id, yield* readAt(id)), trades: rows, total, ...paging }
+      }),
+    positions: (id: string) =>
+      Effect.map(orProblem(repo.positions(id)), (reading) => ({ ...of(id, reading?.asOf), ...(reading?.body ?? { net: [], day: [] }) })),
+    holdings: (id: string, paging: Paging) =>
+      Effect.map(orProblem(repo.holdings(id)), (reading) => {
+        const all = reading?.body ?? []
+        const holdings = all.slice(paging.offset, paging.offset + paging.limit)
+        return { ...of(id, reading?.asOf), holdings, total: all.length, ...paging }
+      }),
+    funds: (id: string) =>
+      Effect.map(orProblem(repo.funds(id)), (reading) => ({
+        ...of(id, reading?.asOf),
+        ...(reading?.body ?? { equity: null, commodity: null })
+      })),
+    /** Asks the executor for a comparison, and waits for it. */
+    sync: (id: string) =>
+      Effect.gen(function* () {
+        const asked = yield* orProblem(repo.ask(id))
+        const untilMs = (yield* Clock.currentTimeMillis) + syncWaitMsMax
+        while (true) {
+          const sync = yield* orProblem(repo.sync(id))
+          const isDone = sync !== null && sync.done >= asked
+          if (isDone) return { ...of(id, sync.doneAt), state: "synced" as const, differences: sync.differences }
+          if ((yield* Clock.currentTimeMillis) >= untilMs) return { ...of(id, sync?.doneAt), state: "asked" as const, differences: [] }
+          yield* Effect.sleep(lookEveryMs)
+        }
+      })
+  } as const
+})
+
+export const PortfolioHttp = HttpApiBuilder.group(
+  Api,
+  "portfolio",
+  Effect.fnUntraced(function* (handlers) {
+    const rights = yield* AccountRights.make
+    const broker = yield* brokerFigures
+    const allowed = <A, E, R>(id: string, self: Effect.Effect<A, E, R>) => Effect.zipRight(rights.userOfPath(id), self)
+    return handlers
+      .handle("sync", ({ path: { id } }) => allowed(id, broker.sync(id)))
+      .handle("orders", ({ path: { id }, urlParams }) => allowed(id, broker.orders(id, urlParams)))
+      .handle("trades", ({ path: { id }, urlParams }) => allowed(id, broker.trades(id, urlParams)))
+      .handle("positions", ({ path: { id } }) => allowed(id, broker.positions(id)))
+      .handle("holdings", ({ path: { id }, urlParams }) => allowed(id, broker.holdings(id, urlParams)))
+      .handle("funds", ({ path: { id } }) => allowed(id, broker.funds(id)))
+  })
+)
