@@ -4,9 +4,9 @@ import { Accounts } from "./broker/Accounts.ts"
 import { Broker } from "./broker/Broker.ts"
 import * as IndiaTime from "./domain/IndiaTime.ts"
 import { GatewayLive } from "./gateway/Gateway.ts"
+import * as StoredKeys from "./gateway/keys/StoredKeys.ts"
 import { OpsLive } from "./gateway/serve/OpsHttp.ts"
 import * as Server from "./gateway/serve/Server.ts"
-import { ApiKeys } from "./gateway/shared/Auth.ts"
 import * as LinkedFromStore from "./LinkedFromStore.ts"
 import * as RulesFromStore from "./RulesFromStore.ts"
 import { AccountRepo } from "./store/accounts/AccountRepo.ts"
@@ -21,6 +21,7 @@ import { FillRepo } from "./store/FillRepo.ts"
 import { IndicatorSubscriptionRepo } from "./store/IndicatorSubscriptionRepo.ts"
 import { InstrumentRegistry } from "./store/InstrumentRegistry.ts"
 import { InstrumentRepo } from "./store/InstrumentRepo.ts"
+import { ApiKeyRepo } from "./store/keys/ApiKeyRepo.ts"
 import { LabelRepo } from "./store/labels/LabelRepo.ts"
 import { Migrated } from "./store/Migrations.ts"
 import { OrderAccounts } from "./store/orders/OrderAccounts.ts"
@@ -76,7 +77,8 @@ const Store = Layer.mergeAll(
   IndicatorSubscriptionRepo.Default,
   LabelRepo.Default,
   AccountRepo.Default,
-  LoginRepo.Default
+  LoginRepo.Default,
+  ApiKeyRepo.Default
 ).pipe(Layer.provideMerge(InstrumentRepo.Default), Layer.provide(Migrated), Layer.provideMerge(PostgresLive))
 const Shared = Accounts.Default.pipe(Layer.provide(LinkedFromStore.layer), Layer.provideMerge(Store), Layer.merge(Redis.Default))
 
@@ -106,7 +108,7 @@ const ActorsRole = InstrumentsFromStore.pipe(
 )
 const GatewayRole = GatewayLive.pipe(
   Layer.provideMerge(Server.layerConfig),
-  Layer.provide(ApiKeys.none),
+  Layer.provide(StoredKeys.layer),
   Layer.merge(InstrumentsFromStore),
   Layer.provide([MarketClock.Default, RulesFromStore.layer]),
   Layer.provide(StreamKeeper.watching),

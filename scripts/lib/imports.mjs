@@ -28,6 +28,7 @@ const allowed = {
 const rooms = {
   domain: [
     ["."],
+    ["access"],
     ["rules"],
     ["record"],
     ["market"],
@@ -42,7 +43,7 @@ const rooms = {
   actors: [["runtime"], ["placement"], ["market", "strategies", "edge", "orders"], ["accounts", "indicators"], ["director"], ["."]],
   contract: [
     ["shared"],
-    ["accounts", "calendar", "settlements", "chains", "depth", "history", "instruments", "orders", "service", "subscriptions"],
+    ["accounts", "calendar", "keys", "settlements", "chains", "depth", "history", "instruments", "orders", "service", "subscriptions"],
     ["futures", "indicators", "labels", "monitor", "strategies"],
     ["sockets", "udf"],
     ["."]
@@ -53,7 +54,7 @@ const rooms = {
     ["serve"],
     ["sockets"],
     ["ticks", "chains", "depth", "instruments", "subscriptions"],
-    ["calendar", "settlements", "history", "labels", "orders", "strategies"],
+    ["calendar", "keys", "settlements", "history", "labels", "orders", "strategies"],
     ["accounts", "futures", "indicators"],
     ["monitor"],
     ["bridge", "udf"],

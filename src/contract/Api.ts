@@ -14,6 +14,7 @@ import { ChainHistoryApi } from "./history/ChainHistoryApi.ts"
 import { HistoryApi } from "./history/HistoryApi.ts"
 import { IndicatorsApi } from "./indicators/IndicatorsApi.ts"
 import { InstrumentsApi } from "./instruments/InstrumentsApi.ts"
+import { ApiKeysApi } from "./keys/ApiKeysApi.ts"
 import { LabelsApi } from "./labels/LabelsApi.ts"
 import { MonitorApi } from "./monitor/MonitorApi.ts"
 import { OrdersApi } from "./orders/OrdersApi.ts"
@@ -57,5 +58,6 @@ export class Api extends contract(HttpApi.make("gateway"))
   .add(IndicatorsApi)
   .add(MonitorApi)
   .add(LabelsApi)
+  .add(ApiKeysApi)
   .annotate(OpenApi.Title, "Tarang")
   .annotate(OpenApi.Version, "1") {}

@@ -29,6 +29,7 @@ import { IndicatorsHttp } from "./indicators/IndicatorsHttp.ts"
 import * as IndicatorsSocket from "./indicators/IndicatorsSocket.ts"
 import { InstrumentsHttp } from "./instruments/InstrumentsHttp.ts"
 import { Symbols } from "./instruments/Symbols.ts"
+import { ApiKeysHttp } from "./keys/ApiKeysHttp.ts"
 import { LabelFeed } from "./labels/LabelFeed.ts"
 import { LabelsHttp } from "./labels/LabelsHttp.ts"
 import * as LabelsSocket from "./labels/LabelsSocket.ts"
@@ -84,7 +85,7 @@ const ApiRoutes = HttpLayerRouter.addHttpApi(described, { openapiPath: "/openapi
     ChainHistoryHttp
   ]),
   Layer.provide([InstrumentsHttp, HistoryHttp, UdfHttp, CalendarHttp, CorporateActionsHttp, SettlementsHttp, OrdersHttp, AccountsHttp]),
-  Layer.provide([DepthHttp, FuturesHttp, IndicatorsHttp, MonitorHttp, LabelsHttp, PortfolioHttp, PostbackHttp]),
+  Layer.provide([DepthHttp, FuturesHttp, IndicatorsHttp, MonitorHttp, LabelsHttp, ApiKeysHttp, PortfolioHttp, PostbackHttp]),
   Layer.provide(KiteHttp),
   Layer.provide(UdfAccessLive),
   Layer.provide(AuthenticationLive)

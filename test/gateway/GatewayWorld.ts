@@ -8,6 +8,7 @@ import * as Instrument from "../../src/domain/market/Instrument.ts"
 import type * as ChainMessage from "../../src/domain/options/ChainMessage.ts"
 import * as FrameHeader from "../../src/domain/record/FrameHeader.ts"
 import { GatewayLive } from "../../src/gateway/Gateway.ts"
+import * as StoredKeys from "../../src/gateway/keys/StoredKeys.ts"
 import * as Server from "../../src/gateway/serve/Server.ts"
 import { ApiKeys } from "../../src/gateway/shared/Auth.ts"
 import * as RulesFromStore from "../../src/RulesFromStore.ts"
@@ -119,6 +120,8 @@ interface Options {
   readonly database?: Effect.Effect<string, never, Scope.Scope>
   /** False: the instrument registry is empty. */
   readonly hasInstruments?: boolean
+  /** True: API keys are those of the database. */
+  readonly hasStoredKeys?: boolean
   /** False: the test makes the streams. */
   readonly hasStreams?: boolean
 }
@@ -151,14 +154,24 @@ export const world = (options: Options = {}) =>
           ...options.config
         })
       )
-      const apiKeys = Layer.succeed(ApiKeys, {
-        owner: (key) =>
-          Effect.succeed(
-            Redacted.value(key) === apiKey
-              ? Option.some(new User({ id: "k1", email: null, name: null, role: "user", expiresAtMs: Number.MAX_SAFE_INTEGER }))
-              : Option.none()
-          )
-      })
+      const apiKeys =
+        options.hasStoredKeys === true
+          ? StoredKeys.layer
+          : Layer.succeed(ApiKeys, {
+              owner: (key) =>
+                Effect.succeed(
+                  Redacted.value(key) === apiKey
+                    ? Option.some(
+                        new User({
+                          ...{ id: "k1", email: null, name: null, role: "trader", expiresAtMs: Number.MAX_SAFE_INTEGER },
+                          key: { id: 1, scopes: ["*:read", "*:write"] }
+                        })
+                      )
+                    : Option.none()
+                ),
+              alive: (ids) => Effect.succeed(new Set(ids)),
+              onChange: () => Effect.void
+            })
       const engine = yield* Layer.build(JetStream.layer("engine")).pipe(
         Effect.withConfigProvider(ConfigProvider.fromMap(settings)),
         Effect.map(Context.get(JetStream))

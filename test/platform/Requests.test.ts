@@ -123,8 +123,8 @@ const wrongBodies = (
   return found
 }
 
-/** They name an order task. A platform that just started has none, and the example's order may be done already. */
-const ofTask: ReadonlySet<string> = new Set(["orders.task", "orders.cancelTask", "orders.retry"])
+/** They name an order task or an API key. A platform that just started has none, and the example's order may be done already. */
+const ofTask: ReadonlySet<string> = new Set(["orders.task", "orders.cancelTask", "orders.retry", "apiKeys.get"])
 
 /** They need an account that waits for a person, and the answer of its broker. */
 const ofLogin: ReadonlySet<string> = new Set(["kite.login", "kite.callback"])
@@ -318,7 +318,10 @@ layer(PlatformLive, { excludeTestServices: true })("Requests of /openapi.json", 
     Effect.gen(function* () {
       const { running, document, operations } = yield* Platform
       const jwt = yield* token()
-      const credentials: Readonly<Record<string, Record<string, string>>> = { bearer: { authorization: `Bearer ${jwt}` } }
+      const bearer = { authorization: `Bearer ${jwt}` }
+      const made = yield* send(running.url, { method: "POST", url: "/api-keys", body: { name: "schemes", scopes: ["fo:read"] } }, bearer)
+      const apiKey = { "x-api-key": String(JSON.parse(made.text).key) }
+      const credentials: Readonly<Record<string, Record<string, string>>> = { bearer, apiKey }
       const schemes = Object.keys(document.components.securitySchemes)
       for (const scheme of schemes) {
         const { status } = yield* send(running.url, { method: "GET", url: "/auth/test", body: undefined }, credentials[scheme] ?? {})

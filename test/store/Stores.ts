@@ -12,6 +12,7 @@ import { FillRepo } from "../../src/store/FillRepo.ts"
 import { IndicatorSubscriptionRepo } from "../../src/store/IndicatorSubscriptionRepo.ts"
 import { InstrumentRegistry } from "../../src/store/InstrumentRegistry.ts"
 import { InstrumentRepo } from "../../src/store/InstrumentRepo.ts"
+import { ApiKeyRepo } from "../../src/store/keys/ApiKeyRepo.ts"
 import { LabelRepo } from "../../src/store/labels/LabelRepo.ts"
 import { Migrated } from "../../src/store/Migrations.ts"
 import { OrderAccounts } from "../../src/store/orders/OrderAccounts.ts"
@@ -51,7 +52,8 @@ const repositories = Layer.mergeAll(
   IndicatorSubscriptionRepo.Default,
   LabelRepo.Default,
   AccountRepo.Default,
-  LoginRepo.Default
+  LoginRepo.Default,
+  ApiKeyRepo.Default
 )
 
 /** Pool, migrations and repositories, composed as in main.ts: one start of the program with the database at `url`. */

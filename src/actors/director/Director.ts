@@ -96,7 +96,7 @@ const warner = () => {
 }
 
 /** Changes that concern no actor of the roster. */
-const elsewhere: ReadonlySet<string> = new Set(["labels"].map((what) => Subjects.Changed.at({ what })))
+const elsewhere: ReadonlySet<string> = new Set(["labels", "keys"].map((what) => Subjects.Changed.at({ what })))
 
 /** The ids of the requests that changed something, from the notifications. */
 const changes = ({ nc }: Pick<JetStream, "nc">) =>

@@ -3,6 +3,7 @@ import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
 import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
 import * as OpenApi from "@effect/platform/OpenApi"
 import { Schema } from "effect"
+import { Role } from "../../domain/access/Access.ts"
 import { Authentication } from "../shared/Authentication.ts"
 import * as Problem from "../shared/Problem.ts"
 import { Health } from "./HealthReport.ts"
@@ -11,7 +12,7 @@ export const Who = Schema.Struct({
   user_id: Schema.String,
   email: Schema.NullOr(Schema.String),
   name: Schema.NullOr(Schema.String),
-  role: Schema.Literal("user", "admin")
+  role: Role
 })
 
 export class ServiceApi extends HttpApiGroup.make("service", { topLevel: true })

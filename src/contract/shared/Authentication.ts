@@ -1,14 +1,17 @@
 import * as HttpApiMiddleware from "@effect/platform/HttpApiMiddleware"
 import * as HttpApiSecurity from "@effect/platform/HttpApiSecurity"
 import { Context, Data } from "effect"
+import type { Role } from "../../domain/access/Access.ts"
 import * as Problem from "./Problem.ts"
 
 export class User extends Data.Class<{
   readonly id: string
   readonly email: string | null
   readonly name: string | null
-  readonly role: "user" | "admin"
+  readonly role: Role
   readonly expiresAtMs: number
+  /** The API key that the request came with; null for a user who is signed in. */
+  readonly key: { readonly id: number; readonly scopes: ReadonlyArray<string> } | null
 }> {}
 
 export class CurrentUser extends Context.Tag("contract/shared/CurrentUser")<CurrentUser, User>() {}

@@ -75,6 +75,8 @@ const make = (api: HttpApi.HttpApi.Any, others: ReadonlyArray<`/${string}`>, { b
       const allow = allowed(request.url)
       return allow.length === 0 ? json(404, "not_found", "Resource not found") : otherMethod(allow)
     }
+    if (error instanceof Problem.Forbidden)
+      return Effect.map(Problem.body(error.code, error), (body) => HttpServerResponse.unsafeJson(body, { status: 403 }))
     if (error instanceof Problem.Unavailable) return json(503, "unavailable", error.detail)
     if (error instanceof RequestBody.BodyRefused) return json(error.status, error.code, error.detail, { connection: "close" })
     // A body that is not JSON arrives as a defect of this class.

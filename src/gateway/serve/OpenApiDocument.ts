@@ -40,6 +40,10 @@ const withBody = {
   "415": problem("The body is not application/json")
 }
 
+const withSignIn = {
+  "403": problem("Known, but not allowed: `errors` names the role or the scope that is missing")
+}
+
 /** What a page such as /docs fills in. */
 const giveExamples = (id: string, operation: Json): void => {
   const { parameters, requestBody } = operation
@@ -60,20 +64,15 @@ const describeOperation = (operation: Json): void => {
   giveExamples(id, operation)
   if (text !== undefined) Object.assign(operation, { summary: text.summary, description: text.description })
   const { parameters, responses, security } = operation
-  if (Array.isArray(security)) operation["security"] = security.filter((scheme) => !("apiKey" in scheme))
+  const isSecured = Array.isArray(security) && security.length > 0
   if (Array.isArray(parameters))
     for (const parameter of parameters) {
       describe(parameter, parameter["name"])
       // The parameter's own description is the one that tools show.
       if (isObject(parameter["schema"]) && isOfLibrary(parameter["schema"]["description"])) delete parameter["schema"]["description"]
     }
-  if (isObject(responses)) Object.assign(responses, always, operation["requestBody"] === undefined ? {} : withBody)
-}
-
-/** API keys cannot be created yet, so each one is refused. The document therefore does not offer them. */
-const withoutKeys = (document: Json): void => {
-  const components = document["components"]
-  if (isObject(components) && isObject(components["securitySchemes"])) delete components["securitySchemes"]["apiKey"]
+  if (isObject(responses))
+    Object.assign(responses, always, operation["requestBody"] === undefined ? {} : withBody, isSecured ? withSignIn : {})
 }
 
 /** Completes the library's document: adds texts, and the answers that come before an endpoint is reached. */
@@ -83,14 +82,13 @@ const complete = (document: Record<string, unknown>): Record<string, unknown> =>
     for (const path of Object.values(paths))
       if (isObject(path)) for (const operation of Object.values(path)) if (isObject(operation)) describeOperation(operation)
   describeProperties(document)
-  withoutKeys(document)
   return {
     ...document,
     servers: [{ url: "/", description: "This gateway" }],
     info: {
       ...(document["info"] as Json),
       description: [
-        "Live option analytics and strategies. Credentials: `Authorization: Bearer <token>`; `npm run token` makes one for development.",
+        "Live option analytics and strategies. Credentials: `Authorization: Bearer <token>`; `npm run token` makes one for development. Programs may send an API key as `X-API-Key` instead.",
         "Every error has the form of `Problem`. This document is [/openapi.json](/openapi.json);",
         "the subjects that any NATS client may listen to are in [/asyncapi.json](/asyncapi.json)."
       ].join(" "),

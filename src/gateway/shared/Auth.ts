@@ -1,19 +1,21 @@
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
-import { Config, ConfigError, Context, Data, Duration, Effect, Layer, Option, Redacted, Runtime, Schema } from "effect"
+import { Config, ConfigError, Context, Data, Duration, Effect, Layer, Option, Redacted, Runtime, Schema, type Scope } from "effect"
 import { errors, type JWTPayload, type JWTVerifyOptions, jwtVerify } from "jose"
 import { Authentication, User } from "../../contract/shared/Authentication.ts"
 import { Text } from "../../contract/shared/Input.ts"
 import * as Problem from "../../contract/shared/Problem.ts"
+import * as Access from "../../domain/access/Access.ts"
 import * as IssuerKeys from "./IssuerKeys.ts"
 
 /** `reason` is shown to the caller. It names the problem with the token, but none of the token's contents. */
 export class InvalidToken extends Data.TaggedError("InvalidToken")<{ readonly reason: string; readonly isForged: boolean }> {}
-/** The issuer's keys cannot be fetched, so tokens cannot be verified. */
+/** The issuer's keys, or the stored API keys, cannot be read, so credentials cannot be verified. */
 export class KeysUnavailable extends Data.TaggedError("KeysUnavailable")<{ readonly cause: unknown }> {}
 
 export const missing = "Authentication required"
 export const refused = "Invalid or expired token"
 export const keysAway = "Token keys unavailable"
+export const keysUnread = "Database unavailable: API keys cannot be checked"
 
 const claimReasons: Readonly<Record<string, string>> = {
   iss: "Invalid token issuer",
@@ -48,8 +50,9 @@ const userOf = (payload: JWTPayload): Effect.Effect<User, InvalidToken> => {
       id: payload.sub,
       email: shown("email"),
       name: shown("name"),
-      role: payload["role"] === "admin" ? "admin" : "user",
-      expiresAtMs: Number(payload.exp) * 1000
+      role: Access.roleOf(payload["role"]),
+      expiresAtMs: Number(payload.exp) * 1000,
+      key: null
     })
   )
 }
@@ -100,14 +103,27 @@ export class Tokens extends Effect.Service<Tokens>()("gateway/shared/Tokens", {
   })
 }) {}
 
-/** Port: the store's repository in the product, a map in tests. Returns the owner of a key, given as the caller sent it. */
+/** Port: the store's keys in the product, a map in tests. */
 export class ApiKeys extends Context.Tag("gateway/shared/ApiKeys")<
   ApiKeys,
-  { readonly owner: (key: Redacted.Redacted<string>) => Effect.Effect<Option.Option<User>> }
->() {
-  /** No keys exist yet, because they cannot be created. */
-  static readonly none = Layer.succeed(ApiKeys, { owner: () => Effect.succeedNone })
-}
+  {
+    /** The owner of a key, given as the caller sent it; none for a key that is unknown, revoked or expired. */
+    readonly owner: (key: Redacted.Redacted<string>) => Effect.Effect<Option.Option<User>, KeysUnavailable>
+    /** Those of the keys that are still accepted. */
+    readonly alive: (keyIds: ReadonlyArray<number>) => Effect.Effect<ReadonlySet<number>, KeysUnavailable>
+    /** Calls the listener, synchronously, after any key changed. */
+    readonly onChange: (listener: () => void) => Effect.Effect<void, never, Scope.Scope>
+  }
+>() {}
+
+/** Lets a caller pass who may do what the request asks for. A failure would make the next scheme answer, so it is a defect (ErrorForm). */
+const permitted = (user: User) =>
+  Effect.flatMap(HttpServerRequest.HttpServerRequest, ({ method, url }) => {
+    const refusal = Access.refusalOf(user, Access.needOf(method, url.split("?", 1)[0] ?? ""))
+    return refusal === undefined
+      ? Effect.succeed(user)
+      : Effect.die(new Problem.Forbidden({ detail: "Forbidden", errors: [{ field: "authorization", message: refusal }] }))
+  })
 
 export const AuthenticationLive = Layer.effect(
   Authentication,
@@ -117,6 +133,7 @@ export const AuthenticationLive = Layer.effect(
     return Authentication.of({
       bearer: (token) =>
         tokens.verify(Redacted.value(token)).pipe(
+          Effect.flatMap(permitted),
           Effect.catchTags({
             InvalidToken: () => new Problem.Unauthorized({ detail: refused }),
             // A failure would make the next scheme answer "no credentials". ErrorForm turns this defect into its 503.
@@ -129,10 +146,10 @@ export const AuthenticationLive = Layer.effect(
             const { headers } = yield* HttpServerRequest.HttpServerRequest
             return yield* new Problem.Unauthorized({ detail: headers["authorization"] === undefined ? missing : refused })
           }
-          const owner = yield* apiKeys.owner(key)
+          const owner = yield* Effect.catchAll(apiKeys.owner(key), () => Effect.die(new Problem.Unavailable({ detail: keysUnread })))
           return yield* Option.match(owner, {
             onNone: () => Effect.fail(new Problem.Unauthorized({ detail: refused })),
-            onSome: Effect.succeed
+            onSome: permitted
           })
         })
     })

@@ -6,7 +6,18 @@ import type { StrategyRepo } from "../../store/StrategyRepo.ts"
 import { instrumentsAway, orProblem } from "./StoreProblem.ts"
 
 /** The kinds of things that a request may not find. */
-export type Thing = "Expiry" | "Instrument" | "Label" | "Leg" | "Strategy" | "Strike" | "Subscription" | "Symbol" | "Underlying" | "Window"
+export type Thing =
+  | "API key"
+  | "Expiry"
+  | "Instrument"
+  | "Label"
+  | "Leg"
+  | "Strategy"
+  | "Strike"
+  | "Subscription"
+  | "Symbol"
+  | "Underlying"
+  | "Window"
 
 export const notFoundText = <T extends Thing>(thing: T): `${T} not found` => `${thing} not found`
 export const notFound = (thing: Thing): Problem.NotFound => new Problem.NotFound({ detail: notFoundText(thing) })

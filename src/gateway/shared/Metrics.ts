@@ -51,6 +51,8 @@ export const outputLag = Labelled.gauge("output_lag_seconds", "Age of an output'
 const dependencyUp = Labelled.gauge("dependency_up", "1 while a backend answers the gateway's probe, else 0", "dependency")
 export const dependency = (name: string, isUp: boolean): void => dependencyUp.set(name, isUp ? 1 : 0)
 
+const keyChecks = Labelled.counter("api_key_checks_total", "API keys that were not recognised at once, by how they were checked", "result")
+export const apiKeyChecks = (result: "read" | "hashed" | "wrong"): void => keyChecks(result, 1)
 const indicatorAnswers = Labelled.counter(
   "indicator_cache_answers_total",
   "Values of indicators at a bar, by whether the cache had them",

@@ -16,7 +16,14 @@ export const noRoomText = ({ account }: AccountFull): string => {
 }
 const noRoom = (full: AccountFull): Problem.Invalid => Problem.invalidField("account_id", noRoomText(full))
 
-const owners = { indicators: "a set", labels: "a user", legs: "a strategy", strategies: "a user", subscriptions: "a user" } as const
+const owners = {
+  indicators: "a set",
+  keys: "a user",
+  labels: "a user",
+  legs: "a strategy",
+  strategies: "a user",
+  subscriptions: "a user"
+} as const
 export const tooManyText = ({ max, what }: LimitReached): string => `${owners[what]} has at most ${max} ${what}`
 const tooMany = (reached: LimitReached): Problem.Invalid => Problem.invalidField(reached.field, tooManyText(reached))
 

@@ -19,6 +19,9 @@ export const refuse = (socket: Duplex, requestId: string, { status, code, detail
   )
 }
 
+/** The API key of a program. Browsers cannot send the header. */
+export const keyOf = (request: IncomingMessage): string | undefined => request.headers["x-api-key"]?.toString()
+
 /** Finds the token in the header, or for browsers in the subprotocol `bearer.<jwt>` or in `?token=`. Returns undefined without a token. */
 export const tokenOf = (request: IncomingMessage, url: URL): string | undefined => {
   const header = request.headers.authorization

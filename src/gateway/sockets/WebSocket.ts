@@ -1,11 +1,12 @@
 import type { IncomingMessage } from "node:http"
 import type { Duplex } from "node:stream"
-import { Clock, Config, Duration, Effect, Exit, FiberSet, Layer, Mailbox } from "effect"
+import { Clock, Config, Duration, Effect, Exit, FiberSet, Layer, Mailbox, Option, Redacted } from "effect"
 import { type WebSocket, WebSocketServer } from "ws"
 import type { User } from "../../contract/shared/Authentication.ts"
 import * as RequestId from "../../contract/shared/RequestId.ts"
 import * as CloseCodes from "../../contract/sockets/CloseCodes.ts"
 import * as SocketMessages from "../../contract/sockets/SocketMessages.ts"
+import * as Access from "../../domain/access/Access.ts"
 import * as Origins from "../serve/Origins.ts"
 import { Upgrades } from "../serve/Server.ts"
 import * as Auth from "../shared/Auth.ts"
@@ -136,6 +137,32 @@ const makeHeartbeat = (server: WebSocketServer, pingEvery: Duration.Duration) =>
   }
 }
 
+/** Connections of a key are checked at each announced change of keys, and at least this often. */
+const keysEvery = "5 seconds"
+
+/** Closes the connections of keys that are no longer accepted. */
+const watchKeys = (connections: () => Iterable<Connection>) =>
+  Effect.gen(function* () {
+    const apiKeys = yield* Auth.ApiKeys
+    const changed = yield* Effect.makeLatch(false)
+    yield* apiKeys.onChange(() => changed.unsafeOpen())
+    const check = Effect.gen(function* () {
+      const held = [...connections()].flatMap((connection) =>
+        connection.user.key === null ? [] : [{ connection, keyId: connection.user.key.id }]
+      )
+      if (held.length === 0) return
+      const alive = yield* apiKeys.alive([...new Set(held.map(({ keyId }) => keyId))])
+      for (const { connection, keyId } of held) if (!alive.has(keyId)) connection.close(CloseCodes.tokenExpired)
+    })
+    yield* Effect.timeoutOption(changed.await, keysEvery).pipe(
+      Effect.zipRight(changed.close),
+      // Without Postgres nothing is known of the keys: their connections stay open until their own end.
+      Effect.zipRight(Effect.catchAll(check, () => Effect.void)),
+      Effect.forever,
+      Effect.forkScoped
+    )
+  })
+
 const webSocketServer = () =>
   new WebSocketServer({
     noServer: true,
@@ -160,6 +187,7 @@ const makeServing = Effect.gen(function* () {
   )
   const heartbeat = makeHeartbeat(server, pingEvery)
   yield* Effect.forkScoped(heartbeat.run)
+  yield* watchKeys(() => clients.all())
 
   /** Runs synchronously from the handshake to the listeners, so no message of the client is missed. */
   const connected = (client: WebSocket, connection: Connection, session: Session, inbox: Mailbox.Mailbox<string>): void => {
@@ -207,6 +235,7 @@ export const layer = <R>(makeEndpoints: Effect.Effect<ReadonlyArray<Endpoint>, n
   Layer.scopedDiscard(
     Effect.gen(function* () {
       const tokens = yield* Auth.Tokens
+      const apiKeys = yield* Auth.ApiKeys
       const upgrades = yield* Upgrades
       const { connectionsMax, perUserMax } = yield* settings
       const origins = yield* Origins.make
@@ -214,7 +243,18 @@ export const layer = <R>(makeEndpoints: Effect.Effect<ReadonlyArray<Endpoint>, n
       const run = yield* FiberSet.makeRuntime()
       const { open, clients, isStopping } = yield* makeServing
 
-      const refusalFor = (user: User): Handshake.Refusal | undefined => {
+      const ownerOf = (key: string) =>
+        Effect.flatMap(
+          apiKeys.owner(Redacted.make(key)),
+          Option.match({
+            onNone: () => Effect.fail(new Auth.InvalidToken({ reason: "Unknown, revoked or expired API key", isForged: false })),
+            onSome: Effect.succeed
+          })
+        )
+      const refusalFor = (user: User, path: string): Handshake.Refusal | undefined => {
+        const message = Access.refusalOf(user, Access.needOf("GET", path))
+        if (message !== undefined)
+          return { status: 403, code: "forbidden", detail: "Forbidden", errors: [{ field: "authorization", message }] }
         // The gateway may have started to stop while the token's keys were fetched.
         if (isStopping()) return { status: 503, code: "unavailable", detail: "Gateway is restarting" }
         if (clients.size >= connectionsMax) return { status: 503, code: "unavailable", detail: "Too many connections" }
@@ -232,18 +272,21 @@ export const layer = <R>(makeEndpoints: Effect.Effect<ReadonlyArray<Endpoint>, n
         const requestId = RequestId.of(request.headers["x-request-id"]?.toString())
         const refuse = (refusal: Handshake.Refusal) => Effect.sync(() => Handshake.refuse(socket, requestId, refusal))
         const token = Handshake.tokenOf(request, url)
+        const key = Handshake.keyOf(request)
         const answer = Effect.gen(function* () {
           if (!origins.mayConnect(request.headers.origin, request.headers.host))
             return yield* refuse({ status: 403, code: "forbidden", detail: "Origin not allowed" })
-          if (token === undefined) return yield* refuse(authFailed({ status: 401, code: "unauthorized", detail: "Token required" }))
-          const user = yield* tokens.verify(token)
-          const refusal = refusalFor(user)
+          if (token === undefined && key === undefined)
+            return yield* refuse(authFailed({ status: 401, code: "unauthorized", detail: "Token required" }))
+          const user = yield* token === undefined ? ownerOf(key ?? "") : tokens.verify(token)
+          const refusal = refusalFor(user, endpoint.path)
           return yield* refusal === undefined ? open(request, socket, head, endpoint, url, user) : refuse(refusal)
         }).pipe(
           Effect.catchTags({
             InvalidToken: ({ reason }) =>
               refuse(authFailed({ status: 403, code: "forbidden", detail: Auth.refused, errors: [{ field: "token", message: reason }] })),
-            KeysUnavailable: () => refuse({ status: 503, code: "unavailable", detail: Auth.keysAway })
+            KeysUnavailable: () =>
+              refuse({ status: 503, code: "unavailable", detail: token === undefined ? Auth.keysUnread : Auth.keysAway })
           }),
           Effect.annotateLogs({ request_id: requestId, path: endpoint.path }),
           Effect.provideService(RequestId.RequestId, requestId)

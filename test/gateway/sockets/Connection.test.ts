@@ -28,7 +28,7 @@ class Socket extends EventEmitter {
   }
 }
 
-const user = new User({ id: "u1", email: null, name: null, role: "user", expiresAtMs: 0 })
+const user = new User({ id: "u1", email: null, name: null, role: "trader", expiresAtMs: 0, key: null })
 const limits = { softBytes: 100, hardBytes: 400, stalledMs: 1000 }
 const make = (options: { isBatched?: boolean; limits?: Partial<typeof limits> } = {}) => {
   const socket = new Socket()

@@ -1,0 +1,73 @@
+import { Schema } from "effect"
+
+/** What a user may do: a viewer reads, a trader also changes what is his own, an administrator also what concerns everybody. */
+export const Role = Schema.Literal("viewer", "trader", "admin")
+export type Role = typeof Role.Type
+
+const ranks = { viewer: 0, trader: 1, admin: 2 } as const satisfies Record<Role, number>
+export const isAtMost = (role: Role, max: Role): boolean => ranks[role] <= ranks[max]
+
+/** The role of a token's claim. A token without one, or with a name that is not ours, is a trader's. */
+export const roleOf = (claim: unknown): Role => (claim === "admin" || claim === "viewer" ? claim : "trader")
+
+export type Verb = "read" | "write"
+export interface Need {
+  readonly group: string
+  readonly verb: Verb
+}
+
+/** Paths whose first part is not the name of their group. */
+const groupNames: ReadonlyMap<string, string> = new Map([
+  ["historical", "history"],
+  ["marks", "labels"],
+  ["timescale_marks", "labels"],
+  ["corporate-actions", "calendar"],
+  ["kill", "accounts"],
+  ["ws", "ticks"]
+])
+/** Requests that compute something from what they send, and change nothing. */
+const computations: ReadonlySet<string> = new Set(["/fo/payoff", "/fo/scenario", "/orders/charges", "/orders/margins", "/indicators/batch"])
+/** A WebSocket whose subscriptions stay after it. */
+const writingSockets: ReadonlySet<string> = new Set(["/indicators/stream"])
+
+const firstPart = (path: string): string => path.split("/", 2)[1] ?? ""
+
+/** The group of a path, as scopes name it. */
+export const groupOf = (path: string): string => groupNames.get(firstPart(path)) ?? firstPart(path)
+
+/** What a request needs. A WebSocket is a GET of its path. */
+export const needOf = (method: string, path: string): Need => ({
+  group: groupOf(path),
+  verb: ((method === "GET" || method === "HEAD") && !writingSockets.has(path)) || computations.has(path) ? "read" : "write"
+})
+
+const scope = /^(?:\*|[a-z]+(?:-[a-z]+)*):(?:read|write)$/
+/** `<group>:read` or `<group>:write`; `*` is every group. To write is not to read: a key that does both has both. */
+export const Scope = Schema.String.pipe(
+  Schema.filter((text) => scope.test(text), {
+    message: () => "expected <group>:read or <group>:write, such as strategies:read or *:read",
+    jsonSchema: { type: "string", pattern: scope.source }
+  })
+)
+export const scopeGroup = (text: string): string => text.split(":", 1)[0] ?? ""
+
+/** Keys are made and ended by their owner, who is signed in. Otherwise a stolen key could make another one. */
+const keysGroup = "api-keys"
+/** Whoever holds a key may ask whose it is. */
+const openGroup = "auth"
+
+export interface Holder {
+  readonly role: Role
+  /** Null for a user who is signed in. */
+  readonly key: { readonly scopes: ReadonlyArray<string> } | null
+}
+
+/** Why the holder may not do it; undefined if the holder may. */
+export const refusalOf = ({ role, key }: Holder, { group, verb }: Need): string | undefined => {
+  if (group === openGroup) return undefined
+  if (verb === "write" && role === "viewer") return "needs the role trader"
+  if (key === null) return undefined
+  if (group === keysGroup) return "needs a sign-in: a key cannot manage keys"
+  const isGranted = key.scopes.some((one) => one === `${group}:${verb}` || one === `*:${verb}`)
+  return isGranted ? undefined : `needs the scope ${group}:${verb}`
+}

@@ -1,0 +1,108 @@
+import { createHmac, randomBytes } from "node:crypto"
+import { Clock, Effect, Layer, Option, Redacted } from "effect"
+import { User } from "../../contract/shared/Authentication.ts"
+import { ApiKeyRepo } from "../../store/keys/ApiKeyRepo.ts"
+import type { StoreError } from "../../store/StoreError.ts"
+import { JetStream } from "../../streams/JetStream.ts"
+import * as Subjects from "../../streams/Subjects.ts"
+import { ApiKeys, KeysUnavailable } from "../shared/Auth.ts"
+import * as Metrics from "../shared/Metrics.ts"
+import * as KeyText from "./KeyText.ts"
+
+/** Keys that this process remembers as proven, and as wrong. The oldest are forgotten first. */
+export const rememberedMax = 10_000
+/** Hashes that run at once: each takes a thread and 16 MB for some 30 ms. */
+const hashesMax = 2
+/** A proven key's row is read again after this time; sooner without NATS, which announces changes. */
+const rereadMs = { announced: 15_000, alone: 500 } as const
+
+/** A key whose secret was checked, with its row as it was read in `generation`. */
+interface Proven {
+  readonly row: ApiKeyRepo.Key
+  readonly readAtMs: number
+  readonly generation: number
+}
+
+const remember = <V>(map: Map<string, V>, key: string, value: V): void => {
+  map.delete(key)
+  map.set(key, value)
+  const [oldest] = map.keys()
+  if (map.size > rememberedMax && oldest !== undefined) map.delete(oldest)
+}
+
+const away = (cause: StoreError) =>
+  Effect.zipRight(Effect.logWarning("API keys cannot be read", cause), Effect.fail(new KeysUnavailable({ cause })))
+
+const userOf = ({ expiresAt, keyId, owner, role, scopes }: ApiKeyRepo.Key): User =>
+  new User({ id: owner, email: null, name: null, role, expiresAtMs: expiresAt.getTime(), key: { id: keyId, scopes } })
+
+/**
+ * Checks keys by Postgres. A secret is hashed once in this process; later requests with the same text are recognised by a keyed hash of
+ * it, whose own key nobody else has. Every change of a key is announced and makes each gateway read the rows again.
+ */
+export const layer = Layer.scoped(
+  ApiKeys,
+  Effect.gen(function* () {
+    const repo = yield* ApiKeyRepo
+    const { isConnected, nc } = yield* JetStream
+    const hashing = yield* Effect.makeSemaphore(hashesMax)
+    const ownKey = randomBytes(32)
+    const proven = new Map<string, Proven>()
+    const wrong = new Map<string, true>()
+    const listeners = new Set<() => void>()
+    let generation = 0
+
+    yield* Effect.acquireRelease(
+      Effect.sync(() =>
+        nc.subscribe(Subjects.Changed.at({ what: "keys" }), {
+          callback: () => {
+            generation++
+            for (const listener of listeners) listener()
+          }
+        })
+      ),
+      (subscription) => Effect.sync(() => subscription.unsubscribe())
+    )
+    const nameOf = (text: string): string => createHmac("sha256", ownKey).update(text).digest("base64")
+    const isFresh = (known: Proven, nowMs: number): boolean =>
+      known.generation === generation && nowMs - known.readAtMs < (isConnected() ? rereadMs.announced : rereadMs.alone)
+
+    /** The row of a key whose secret is right. */
+    const read = (text: string, parts: KeyText.Parts, name: string, known: Proven | undefined, nowMs: number) =>
+      Effect.gen(function* () {
+        // An announcement during the read makes what was read old.
+        const readIn = generation
+        const found = Option.getOrUndefined(yield* Effect.catchAll(repo.byPublicId(parts.publicId), away))
+        const isProven = found !== undefined && known?.row.hash === found.hash
+        const isRight = isProven || (found !== undefined && (yield* hashing.withPermits(1)(KeyText.proves(parts.secret, found))))
+        Metrics.apiKeyChecks(isProven ? "read" : isRight ? "hashed" : "wrong")
+        if (found === undefined || !isRight) {
+          remember(wrong, nameOf(text), true)
+          return undefined
+        }
+        remember(proven, name, { row: found, readAtMs: nowMs, generation: readIn })
+        yield* Effect.catchAll(repo.used(found.keyId), (error) => Effect.logWarning("use of a key not noted", error))
+        return found
+      })
+    return ApiKeys.of({
+      owner: (key) =>
+        Effect.gen(function* () {
+          const text = Redacted.value(key)
+          const parts = KeyText.parse(text)
+          if (parts === undefined) return Option.none()
+          const name = nameOf(text)
+          if (wrong.has(name)) return Option.none()
+          const nowMs = yield* Clock.currentTimeMillis
+          const known = proven.get(name)
+          const row = known !== undefined && isFresh(known, nowMs) ? known.row : yield* read(text, parts, name, known, nowMs)
+          return row !== undefined && row.revokedAt === null && row.expiresAt.getTime() > nowMs ? Option.some(userOf(row)) : Option.none()
+        }),
+      alive: (keyIds) => Effect.catchAll(repo.alive(keyIds), away),
+      onChange: (listener) =>
+        Effect.acquireRelease(
+          Effect.sync(() => void listeners.add(listener)),
+          () => Effect.sync(() => listeners.delete(listener))
+        )
+    })
+  })
+)
