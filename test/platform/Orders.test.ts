@@ -269,6 +269,55 @@ describe("orders, end to end", () => {
   )
 
   it.live(
+    "an order above the freeze quantity is sliced into orders of their own, once under its key, and the first failure stops the rest",
+    () =>
+      Effect.gen(function* () {
+        const { built, running } = yield* live
+        const order = traded(built)
+        // Three slices of every freeze quantity that the exchange has had for NIFTY.
+        const whole = { ...order, quantity: order.quantity * 60, slice: true }
+        const { slice: _, ...uncut } = whole
+        const sent = yield* place(running, "cut", whole)
+        assert.strictEqual(sent.status, 200, JSON.stringify(sent.body))
+        const { slices, ...first } = sent.body
+        assert.deepStrictEqual(slices[0], first)
+        const quantities = slices.map(({ request }: { request: { quantity: number } }) => request.quantity)
+        assert.isAbove(quantities.length, 1)
+        assert.strictEqual(
+          quantities.reduce((sum: number, quantity: number) => sum + quantity, 0),
+          whole.quantity
+        )
+        assert.isTrue(quantities.every((quantity: number) => quantity % order.quantity === 0))
+        assert.isTrue(slices.every(({ status }: { status: string }) => status === "COMPLETED"))
+        assert.deepStrictEqual((yield* place(running, "cut", whole)).body, sent.body)
+        assert.strictEqual((yield* place(running, "cut", uncut)).status, 409)
+        const iceberg = yield* place(running, "odd", { ...whole, variety: "iceberg", iceberg_legs: 2 })
+        assert.deepStrictEqual([iceberg.status, iceberg.body.errors[0].field], [422, "slice"])
+        const limits = { max_order_value: 1, max_position_lots: null, max_daily_loss: null, max_orders_per_day: null }
+        const more = { ...limits, price_band_percent: null, duplicate_window_s: null }
+        yield* ask(running, "/accounts/sim1/limits", { method: "PUT", body: more })
+        const large = yield* place(running, "large", whole)
+        assert.deepStrictEqual([large.status, large.body.errors[0].field], [422, "max_value"], "the limit holds for the whole")
+        yield* ask(running, "/accounts/sim1/limits", { method: "PUT", body: { ...more, max_order_value: null } })
+
+        built.simulator.faults.add({ kind: "too_many" }, { kind: "too_many" }, { kind: "too_many" })
+        const failed = yield* place(running, "fails", whole)
+        assert.deepStrictEqual(
+          failed.body.slices.map(({ error, status }: { status: string; error: { type: string } }) => [
+            status,
+            error.type === "basket_stopped"
+          ]),
+          quantities.map((_quantity: number, at: number) => (at === 0 ? ["DEAD_LETTER", false] : ["CANCELLED", true]))
+        )
+        yield* running.stop
+        const orders = yield* ordersOf(built)
+        assert.lengthOf(orders, quantities.length)
+        assert.strictEqual(new Set(orders.map(({ tag }) => tag)).size, quantities.length)
+      }).pipe(Effect.scoped),
+    timeoutMs
+  )
+
+  it.live(
     "/orders/stream sends every change of the caller's accounts once, and continues behind a position, also at a new gateway",
     () =>
       Effect.gen(function* () {

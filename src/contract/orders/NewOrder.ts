@@ -71,8 +71,13 @@ const problemOf = (it: Terms) => {
   return true
 }
 
-const place = { kind: Schema.Literal("place"), ...terms }
-export const NewPlace = Input({ ...common, ...place }).pipe(Schema.filter(problemOf))
+const place = { kind: Schema.Literal("place"), ...terms, slice: Schema.optional(Schema.Boolean) }
+/** An order that is cut has parts of its own, so that it cannot be shown or sent in parts in another way too. */
+const sliceProblemOf = (it: Terms & { readonly slice?: boolean | undefined; readonly disclosed_quantity?: unknown }) =>
+  it.slice === true && (it.variety === "iceberg" || it.variety === "co" || it.disclosed_quantity !== undefined)
+    ? { path: ["slice"], message: "is for regular and amo orders without a disclosed quantity" }
+    : true
+export const NewPlace = Input({ ...common, ...place }).pipe(Schema.filter(problemOf), Schema.filter(sliceProblemOf))
 export type NewPlace = typeof NewPlace.Type
 
 export const NewModify = Input({

@@ -45,6 +45,12 @@ const listed = { total: Schema.Int, limit: Schema.Int, offset: Schema.Int }
 const Basket = Schema.Struct({ basket_id: Schema.String, tasks: Schema.Array(OrderTask) }).annotations({ identifier: "OrderBasket" })
 const TaskList = Schema.Struct({ tasks: Schema.Array(OrderTask), ...listed })
 
+/** The task of a request. With `slice` it is that of the first part, and `slices` has all. */
+const Submitted = Schema.Struct({
+  ...OrderTask.fields,
+  slices: Schema.optional(Schema.Array(OrderTask)).annotations({ description: "With slice: the tasks of all parts, in their order" })
+}).annotations({ identifier: "SubmittedOrder" })
+
 export class OrdersApi extends HttpApiGroup.make("orders")
   .add(
     HttpApiEndpoint.post("charges", "/charges")
@@ -71,8 +77,8 @@ export class OrdersApi extends HttpApiGroup.make("orders")
       .setHeaders(Key)
       .setUrlParams(Wait)
       .setPayload(NewOrder)
-      .addSuccess(OrderTask, { status: 202 })
-      .addSuccess(OrderTask, { status: 200 })
+      .addSuccess(Submitted, { status: 202 })
+      .addSuccess(Submitted, { status: 200 })
       .addError(Problem.conflict)
   )
   .add(

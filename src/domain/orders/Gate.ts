@@ -78,7 +78,7 @@ type Check = (order: Order, situation: Situation) => string | null
 
 const isPriced = ({ orderType }: Order): boolean => orderType === "LIMIT" || orderType === "SL"
 const hasTrigger = ({ orderType }: Order): boolean => orderType === "SL" || orderType === "SL-M"
-const dayOf = ({ atMs }: Situation): string => Day.iso(Day.at(atMs))
+const dayOf = ({ atMs }: Pick<Situation, "atMs">): string => Day.iso(Day.at(atMs))
 
 const killSwitch: Check = (_order, { killed }) => (killed === null ? null : `orders are stopped: ${killed}`)
 
@@ -110,8 +110,10 @@ const tickSize: Check = ({ price, triggerPrice }, { instrument }) => {
   return off == null ? null : `${Money.format(off)} is not a multiple of the tick, ${Money.format(tick)}`
 }
 
+type Listed = Pick<Situation, "rules" | "atMs" | "instrument">
+
 /** The largest quantity of one order; null if the rulebook has none. */
-const freezeOf = (situation: Situation): Quantities.Quantity | null => {
+const freezeOf = (situation: Listed): Quantities.Quantity | null => {
   const { exchange, name } = situation.instrument
   return Either.getOrElse(Quantities.freezeQuantity(situation.rules, exchange, name, dayOf(situation)), () => null)
 }
@@ -217,7 +219,7 @@ export const refusals = (order: Order, situation: Situation): ReadonlyArray<Refu
  * The quantities of the orders that together make `quantity`, each a multiple of the lot and not above the freeze quantity. One part where no
  * freeze quantity is known; an uncertain one is used, because smaller orders do no harm. Null: more parts than the broker would take, or a freeze quantity below one lot.
  */
-export const slices = (situation: Situation, quantity: number): ReadonlyArray<number> | null => {
+export const slices = (situation: Listed, quantity: number): ReadonlyArray<number> | null => {
   const freeze = freezeOf(situation)
   if (freeze === null || quantity <= freeze.quantity) return [quantity]
   const { lotSize } = situation.instrument

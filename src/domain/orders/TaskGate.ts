@@ -1,3 +1,4 @@
+import { Either } from "effect"
 import type * as Money from "../Money.ts"
 import type * as Instrument from "../market/Instrument.ts"
 import type { RuleSet } from "../rules/RuleSet.ts"
@@ -52,4 +53,17 @@ export const refusals = (request: OrderRequest.OrderRequest, facts: Facts): Read
     sent: facts.sent
   })
   return facts.neverCloses ? refused.filter(({ rule }) => rule !== "trading_hours") : refused
+}
+
+/**
+ * The quantities of the orders that a new order is cut into, or every rule that refuses it as a whole. Only the freeze quantity is a rule of
+ * each part.
+ */
+export const sliced = (request: OrderRequest.Place, facts: Facts): Either.Either<ReadonlyArray<number>, ReadonlyArray<Refusal>> => {
+  const refused = refusals(request, facts).filter(({ rule }) => rule !== "freeze_quantity")
+  const { instrument } = facts
+  if (refused.length > 0 || instrument === undefined) return Either.left(refused)
+  const quantities = Gate.slices({ rules: facts.rules, atMs: facts.atMs, instrument }, request.quantity)
+  const message = `${request.quantity} needs more slices than one order may have`
+  return quantities === null ? Either.left([{ rule: "freeze_quantity", message }]) : Either.right(quantities)
 }

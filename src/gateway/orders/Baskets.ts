@@ -3,12 +3,13 @@ import { Effect, Schema } from "effect"
 import type { NewBasket, NewOrder } from "../../contract/orders/NewOrder.ts"
 import * as OrderMessage from "../../domain/orders/OrderMessage.ts"
 import * as OrderRows from "../../store/orders/OrderRows.ts"
+import * as TaskNames from "../../store/orders/TaskNames.ts"
 import * as AccountRights from "./AccountRights.ts"
 import * as OrderIntake from "./OrderIntake.ts"
 
 const encodeTask = Schema.encodeSync(OrderMessage.OrderTask)
 
-/** Makes the tasks of a basket. The first order has the basket's key, so that no other request gets it. The others' keys have a character that no caller can send. */
+/** Makes the tasks of a basket. */
 export const make = Effect.gen(function* () {
   const rights = yield* AccountRights.make
   const intake = yield* OrderIntake.make
@@ -19,7 +20,7 @@ export const make = Effect.gen(function* () {
       const basketId = crypto.randomUUID()
       const wantedOf = (leg: NewBasket["orders"][number], at: number): OrderIntake.Wanted => ({
         order: { ...leg, account_id } as NewOrder,
-        key: at === 0 ? key : `${key} › ${at}`,
+        key: TaskNames.partKey(key, at),
         basketId,
         basketPlace: at,
         retries: null

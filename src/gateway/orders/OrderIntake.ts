@@ -1,5 +1,5 @@
 import { Clock, Effect, Either } from "effect"
-import type { NewOrder } from "../../contract/orders/NewOrder.ts"
+import type { NewOrder, NewPlace } from "../../contract/orders/NewOrder.ts"
 import type { User } from "../../contract/shared/Authentication.ts"
 import * as Problem from "../../contract/shared/Problem.ts"
 import * as IndiaTime from "../../domain/IndiaTime.ts"
@@ -23,7 +23,8 @@ import { orProblem } from "../shared/StoreProblem.ts"
 
 /** The broker's part of a request, without what only concerns the task. Absent fields stay absent. */
 const requestOf = (it: NewOrder): OrderRequest.OrderRequest => {
-  const { account_id: _account, deadline_s: _deadline, strategy_id: _strategy, unknown: _unknown, ...request } = it
+  const { account_id: _account, deadline_s: _deadline, strategy_id: _strategy, unknown: _unknown, ...rest } = it
+  const { slice: _slice, ...request }: typeof rest & { readonly slice?: unknown } = rest
   return request as OrderRequest.OrderRequest
 }
 
@@ -75,14 +76,14 @@ const makeGate = Effect.gen(function* () {
     return last === null ? null : Money.ofNumber(last)
   }
 
-  const gate = ({ accountId, basketId, mode, request, settings: { limits, stop }, termsHash }: Gated) =>
+  const factsOf = ({ accountId, basketId, mode, request, settings: { limits, stop }, termsHash }: Gated) =>
     Effect.gen(function* () {
       const nowMs = yield* Clock.currentTimeMillis
       const instrument = instrumentOf(request)
       const sameMs =
         limits.duplicateWindowMs === null ? null : yield* orProblem(repo.sameTermsAtMs(accountId, mode, termsHash, { taskId: 0, basketId }))
       const { day } = yield* orProblem(repo.sent(accountId, mode, nowMs, nowMs - IndiaTime.istTimeOfDayMs(nowMs)))
-      const refusals = TaskGate.refusals(request, {
+      return {
         rules: rules.current(),
         atMs: marketClock.unsafeNow(),
         neverCloses: inSession(rules.current()).rules === undefined,
@@ -100,15 +101,23 @@ const makeGate = Effect.gen(function* () {
         // The executor waits for the limits of a second and a minute. Only the day's limit refuses.
         sent: { second: 0, minute: 0, day },
         modifications: request.kind === "modify" ? yield* orProblem(repo.modifications(accountId, request.order_id)) : 0
-      })
-      if (refusals.length > 0)
-        return yield* new Problem.Invalid({
-          detail: `Order refused: ${refusals.map(({ message, rule }) => `${rule}: ${message}`).join("; ")}`,
-          errors: refusals.map(({ message, rule }) => ({ field: rule, message }))
-        })
+      } satisfies TaskGate.Facts
     })
+  const refused = (refusals: ReadonlyArray<TaskGate.Refusal>) =>
+    new Problem.Invalid({
+      detail: `Order refused: ${refusals.map(({ message, rule }) => `${rule}: ${message}`).join("; ")}`,
+      errors: refusals.map(({ message, rule }) => ({ field: rule, message }))
+    })
+  const gate = (gated: Gated) =>
+    Effect.flatMap(factsOf(gated), (facts) => {
+      const refusals = TaskGate.refusals(gated.request, facts)
+      return refusals.length > 0 ? Effect.fail(refused(refusals)) : Effect.void
+    })
+  /** The quantities into which an order is cut that is let through as a whole. */
+  const slicesOf = (gated: Gated & { readonly request: OrderRequest.Place }) =>
+    Effect.flatMap(factsOf(gated), (facts) => Either.mapLeft(TaskGate.sliced(gated.request, facts), refused))
 
-  return { gate, lastPriceOf } as const
+  return { gate, lastPriceOf, slicesOf } as const
 })
 
 /** A refusal of a basket's order names its place. */
@@ -126,7 +135,7 @@ export const make = Effect.gen(function* () {
   const accounts = yield* OrderAccounts
   const registry = yield* InstrumentRegistry
   const jetStream = yield* JetStream
-  const { gate, lastPriceOf } = yield* makeGate
+  const { gate, lastPriceOf, slicesOf } = yield* makeGate
 
   const taskOf = (user: User, settings: AccountSettings, { basketId, basketPlace, key, order, retries }: Wanted, bodyHash: string) =>
     Effect.gen(function* () {
@@ -168,38 +177,58 @@ export const make = Effect.gen(function* () {
       )
       .pipe(Effect.catchAll((error) => Effect.logWarning("order command not published, the executor finds the task by itself", error)))
 
+  /** `wanted` are only worked out for a new key. */
+  const submitOnce = <E>(
+    user: User,
+    { accountId, body, key }: { readonly accountId: string; readonly key: string; readonly body: unknown },
+    wantedOf: (settings: AccountSettings) => Effect.Effect<ReadonlyArray<Wanted>, E>
+  ) =>
+    Effect.gen(function* () {
+      yield* instrumentsLoaded(registry)
+      const bodyHash = TaskNames.hashOf(body)
+      const earlierOf = (stored: OrderRepo.StoredTask) =>
+        stored.bodyHash === bodyHash
+          ? Effect.map(
+              stored.basketId === null ? Effect.succeed([stored]) : orProblem(repo.ofBasket(stored.basketId)),
+              (tasks: ReadonlyArray<OrderRepo.StoredTask>) => ({ isNew: false, stored: tasks })
+            )
+          : Effect.fail(new Problem.Conflict({ detail: "Idempotency key was used for another request" }))
+      const earlier = yield* orProblem(repo.byKey(user.id, accountId, key))
+      if (earlier !== undefined) return yield* earlierOf(earlier)
+      // Read once, so that the orders of a basket are of one mode.
+      const settings = yield* orProblem(accounts.settings(accountId))
+      const tasks = yield* Effect.forEach(yield* wantedOf(settings), (it) =>
+        Effect.mapError(taskOf(user, settings, it, bodyHash), (error) => (error._tag === "Invalid" ? placed(error, it.basketPlace) : error))
+      )
+      const { isNew, stored } = yield* orProblem(repo.submit(tasks))
+      const [taken] = stored
+      if (!isNew && taken !== undefined) return yield* earlierOf(taken)
+      yield* Effect.forEach(stored, command, { discard: true })
+      return { isNew, stored }
+    })
+
   return {
     /**
      * Makes one task for each request, all or none. `isNew` is false when the first key was used before with the same body; with another
      * body this fails with Conflict.
      */
     submit: (user: User, wanted: readonly [Wanted, ...ReadonlyArray<Wanted>], body: unknown) =>
-      Effect.gen(function* () {
-        yield* instrumentsLoaded(registry)
-        const bodyHash = TaskNames.hashOf(body)
-        const [first] = wanted
-        const earlierOf = (stored: OrderRepo.StoredTask) =>
-          stored.bodyHash === bodyHash
-            ? Effect.map(
-                stored.basketId === null ? Effect.succeed([stored]) : orProblem(repo.ofBasket(stored.basketId)),
-                (tasks: ReadonlyArray<OrderRepo.StoredTask>) => ({ isNew: false, stored: tasks })
-              )
-            : Effect.fail(new Problem.Conflict({ detail: "Idempotency key was used for another request" }))
-        const earlier = yield* orProblem(repo.byKey(user.id, first.order.account_id, first.key))
-        if (earlier !== undefined) return yield* earlierOf(earlier)
-        // Read once, so that the orders of a basket are of one mode.
-        const settings = yield* orProblem(accounts.settings(first.order.account_id))
-        const tasks = yield* Effect.forEach(wanted, (it) =>
-          Effect.mapError(taskOf(user, settings, it, bodyHash), (error) =>
-            error._tag === "Invalid" ? placed(error, it.basketPlace) : error
-          )
-        )
-        const { isNew, stored } = yield* orProblem(repo.submit(tasks))
-        const [taken] = stored
-        if (!isNew && taken !== undefined) return yield* earlierOf(taken)
-        yield* Effect.forEach(stored, command, { discard: true })
-        return { isNew, stored }
-      }),
+      submitOnce(user, { accountId: wanted[0].order.account_id, key: wanted[0].key, body }, () => Effect.succeed(wanted)),
+    /** Cuts an order by the freeze quantity of the day, and makes one task for each part, to be sent one after the other. */
+    submitSliced: (user: User, order: NewPlace, key: string) =>
+      submitOnce(user, { accountId: order.account_id, key, body: order }, (settings) =>
+        Effect.gen(function* () {
+          const request = requestOf(order) as OrderRequest.Place
+          const mode = yield* modeOf(request, settings)
+          const termsHash = TaskNames.hashOf(request)
+          const basketId = crypto.randomUUID()
+          const quantities = yield* slicesOf({ accountId: order.account_id, mode, settings, request, termsHash, basketId })
+          return quantities.map((quantity, at): Wanted => {
+            const part = { ...order, quantity }
+            return { order: part, key: TaskNames.partKey(key, at), basketId, basketPlace: at, retries: null }
+          })
+        })
+      ),
     command
   } as const
 })

@@ -60,11 +60,19 @@ export const make = Effect.gen(function* () {
   const submit = (order: NewOrder, key: string, waitMs: number) =>
     Effect.gen(function* () {
       const user = yield* rights.user(order.account_id)
-      const { isNew, stored } = yield* intake.submit(user, [{ ...alone, order, key }], order)
-      const [task] = stored
-      if (task === undefined) return yield* Effect.dieMessage("a submitted task is gone")
-      const now = yield* awaited(task, waitMs)
-      return answerOf(now, !isNew || Task.hasEnded(now.task) ? 200 : 202)
+      const isSliced = order.kind === "place" && order.slice === true
+      const { isNew, stored } = yield* isSliced
+        ? intake.submitSliced(user, order, key)
+        : intake.submit(user, [{ ...alone, order, key }], order)
+      const last = stored.at(-1)
+      if (last === undefined) return yield* Effect.dieMessage("a submitted task is gone")
+      // The last part of a sliced order ends last, because each waits for the one before it.
+      const now = yield* awaited(last, waitMs)
+      const status = !isNew || Task.hasEnded(now.task) ? 200 : 202
+      if (!isSliced) return answerOf(now, status)
+      const parts = last.basketId === null ? [now] : yield* orProblem(repo.ofBasket(last.basketId))
+      const slices = parts.map((it) => encodeTask(OrderRows.messageOf(it)))
+      return HttpServerResponse.unsafeJson({ ...slices[0], slices }, { status })
     })
 
   const list = (filter: Filter, statuses: ReadonlyArray<string>, error: string | null) =>

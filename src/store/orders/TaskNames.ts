@@ -9,6 +9,12 @@ export const tagOf = (accountId: string, owner: string, key: string): string => 
 /** Equal for equal requests. */
 export const hashOf = (value: unknown): string => createHash("sha256").update(JSON.stringify(value)).digest("hex")
 
+/**
+ * The keys of the tasks that one request makes. The first has the request's own key, so that no other request gets it. The others' keys have a
+ * character that no caller can send.
+ */
+export const partKey = (key: string, at: number): string => (at === 0 ? key : `${key} › ${at}`)
+
 /** The owner of cancellations that a stop makes. */
 export const stopOwner = "kill_switch"
 /** The keys of a stop's cancellations begin with this text, and end with the order's id. */

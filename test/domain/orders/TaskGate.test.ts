@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Schema } from "effect"
+import { Either, Schema } from "effect"
 import * as Money from "../../../src/domain/Money.ts"
 import * as OrderMessage from "../../../src/domain/orders/OrderMessage.ts"
 import * as OrderRequest from "../../../src/domain/orders/OrderRequest.ts"
@@ -91,5 +91,22 @@ describe("the events of orders", () => {
     const event = { v: 1, event_id: 1, as_of: "2026-08-18T05:30:00.000Z", task }
     const read = Schema.decodeUnknownSync(OrderMessage.TaskEvent)(event)
     assert.deepStrictEqual(JSON.parse(JSON.stringify(Schema.encodeSync(OrderMessage.TaskEvent)(read))), event)
+  })
+
+  it("a sliced order is refused by every rule but the freeze quantity as a whole, and cut by that", () => {
+    const order = (change: object) => Schema.decodeUnknownSync(OrderRequest.Place)({ ...place, ...change })
+    const sliced = (change: object, known: Partial<TaskGate.Facts> = {}) =>
+      Either.mapLeft(TaskGate.sliced(order(change), { ...facts, ...known }), (refused) => refused.map(({ rule }) => rule))
+    const september = { atMs: Date.parse("2026-09-15T11:00:00+05:30") }
+    assert.deepStrictEqual(sliced({ quantity: 1_820 }, september), Either.right([1_755, 65]))
+    assert.deepStrictEqual(sliced({ quantity: 65 }), Either.right([65]))
+    assert.deepStrictEqual(sliced({ quantity: 65_000 }), Either.left(["freeze_quantity"]))
+    const limits = { ...nothing, maxOrderValue: new Money.Decimal("182000") }
+    assert.deepStrictEqual(sliced({ quantity: 1_820 }, { limits }), Either.left(["max_value"]))
+    const { instrument: _, ...unlisted } = facts
+    assert.deepStrictEqual(
+      Either.mapLeft(TaskGate.sliced(order({}), { ...unlisted, instrument: undefined }), (refused) => refused.length),
+      Either.left(1)
+    )
   })
 })
