@@ -129,6 +129,16 @@ const placed = (refused: Problem.Invalid, place: number | null): Problem.Invalid
         errors: refused.errors.map(({ field, message }) => ({ field: `orders.${place}.${field}`, message }))
       })
 
+/** A lost command costs a moment: the executor also looks for tasks by itself. */
+const command = (jetStream: JetStream, { accountId, taskId }: OrderRepo.StoredTask) =>
+  jetStream
+    .publish(
+      Subjects.OrderCommand.at({ account: accountId }),
+      Subjects.OrderCommand.encode({ v: 1, account_id: accountId, task_id: String(taskId) }),
+      { msgId: `order-command-${taskId}` }
+    )
+    .pipe(Effect.catchAll((error) => Effect.logWarning("order command not published, the executor finds the task by itself", error)))
+
 /** Accepts requests: checks them by every rule, and makes each a task of its key once. */
 export const make = Effect.gen(function* () {
   const repo = yield* OrderRepo
@@ -167,16 +177,6 @@ export const make = Effect.gen(function* () {
       } satisfies NewTask
     })
 
-  /** A lost command costs a moment: the executor also looks for tasks by itself. */
-  const command = ({ accountId, taskId }: OrderRepo.StoredTask) =>
-    jetStream
-      .publish(
-        Subjects.OrderCommand.at({ account: accountId }),
-        Subjects.OrderCommand.encode({ v: 1, account_id: accountId, task_id: String(taskId) }),
-        { msgId: `order-command-${taskId}` }
-      )
-      .pipe(Effect.catchAll((error) => Effect.logWarning("order command not published, the executor finds the task by itself", error)))
-
   /** `wanted` are only worked out for a new key. */
   const submitOnce = <E>(
     user: User,
@@ -203,7 +203,7 @@ export const make = Effect.gen(function* () {
       const { isNew, stored } = yield* orProblem(repo.submit(tasks))
       const [taken] = stored
       if (!isNew && taken !== undefined) return yield* earlierOf(taken)
-      yield* Effect.forEach(stored, command, { discard: true })
+      yield* Effect.forEach(stored, (task) => command(jetStream, task), { discard: true })
       return { isNew, stored }
     })
 
@@ -228,7 +228,6 @@ export const make = Effect.gen(function* () {
             return { order: part, key: TaskNames.partKey(key, at), basketId, basketPlace: at, retries: null }
           })
         })
-      ),
-    command
+      )
   } as const
 })

@@ -30,6 +30,15 @@ interface Filter {
   readonly offset: number
 }
 
+/** Why a task is not retried; null: it may be. A paper order must not become a real one because the account has become live. */
+const notRetried = ({ mode: own, task, updatedAt }: OrderRepo.StoredTask, mode: OrderMessage.Mode): string | null => {
+  if (task.status !== "DEAD_LETTER" && task.status !== "UNKNOWN")
+    return `The task is ${task.status}: only dead letters and parked tasks are retried`
+  if (task.status === "UNKNOWN" && (task.absentAtMs ?? 0) <= updatedAt.getTime())
+    return "The order book was not read since the task was parked: try again in some seconds"
+  return mode === own ? null : `The task is of ${own} mode and the account is in ${mode} mode: place a new order`
+}
+
 /** What the routes of order tasks do. */
 export const make = Effect.gen(function* () {
   const repo = yield* OrderRepo
@@ -101,17 +110,9 @@ export const make = Effect.gen(function* () {
     Effect.gen(function* () {
       const { stored, user } = yield* owned(taskId)
       const { accountId, request, strategyId, task } = stored
-      if (task.status !== "DEAD_LETTER" && task.status !== "UNKNOWN")
-        return yield* new Problem.Conflict({ detail: `The task is ${task.status}: only dead letters and parked tasks are retried` })
-      const horizonAtMs = stored.updatedAt.getTime()
-      if (task.status === "UNKNOWN" && (task.absentAtMs ?? 0) <= horizonAtMs)
-        return yield* new Problem.Conflict({ detail: "The order book was not read since the task was parked: try again in some seconds" })
       const { mode } = yield* orProblem(accounts.settings(accountId))
-      // A paper order must not become a real one because the account has become live.
-      if (mode !== stored.mode)
-        return yield* new Problem.Conflict({
-          detail: `The task is of ${stored.mode} mode and the account is in ${mode} mode: place a new order`
-        })
+      const detail = notRetried(stored, mode)
+      if (detail !== null) return yield* new Problem.Conflict({ detail })
       const order = {
         ...request,
         account_id: accountId,
