@@ -1,5 +1,6 @@
 import { Config, Effect, Layer, Option, Schedule } from "effect"
 import * as Actors from "./actors/Actors.ts"
+import * as BudgetsInNats from "./BudgetsInNats.ts"
 import { Accounts } from "./broker/Accounts.ts"
 import { Broker } from "./broker/Broker.ts"
 import * as IndiaTime from "./domain/IndiaTime.ts"
@@ -100,7 +101,7 @@ const InstrumentsFromStore = Layer.scopedDiscard(
 /** Each role signs in to NATS as its own user, so that the server holds it to its own subjects. */
 const ActorsRole = InstrumentsFromStore.pipe(
   Layer.provideMerge(Actors.layer), // whose start brings the day's instruments: they must not be overtaken by older ones
-  Layer.provide([FrameFeed.Default, Snapshots.Default, Layer.provide(Broker.Default, TokensInMarketTime.layer)]),
+  Layer.provide([FrameFeed.Default, Snapshots.Default, Layer.provide(Broker.Default, [TokensInMarketTime.layer, BudgetsInNats.layer])]),
   Layer.provide([MarketClock.Default, RulesFromStore.layer]),
   Layer.merge(Copies.layer),
   Layer.provide(StreamKeeper.Default),

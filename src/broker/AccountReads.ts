@@ -26,8 +26,8 @@ export const make = (session: KiteSession, client: KiteClient.KiteClient, isSend
       for (let waitedMs = 0; waitedMs < yieldMsMax && isSending(); waitedMs += lookEveryMs) yield* Effect.sleep(lookEveryMs)
     })
     const read = <A>(op: string, run: (kite: KiteClient.Kite) => Promise<unknown>, decode: KiteClient.Call<A>["read"]) => {
-      // This client's own spacing is the limit, so the limiter that market data shares is not used.
-      const once = (token: Parameters<typeof session.renew>[0]) => client.send({ op, token, run, read: decode, family: "order" })
+      // Besides this client's own spacing, the account's budget in the whole cluster holds.
+      const once = (token: Parameters<typeof session.renew>[0]) => client.send({ op, token, run, read: decode, family: "state" })
       const renewed: Effect.Effect<A, KiteError.KiteError> = Effect.flatMap(session.token, (token) =>
         Effect.catchTag(once(token), "SessionExpired", () => Effect.flatMap(session.renew(token), once))
       )

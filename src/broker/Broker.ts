@@ -4,6 +4,7 @@ import * as OrderDecider from "../domain/orders/OrderDecider.ts"
 import { type Account, Login } from "./Account.ts"
 import * as AccountReads from "./AccountReads.ts"
 import { Accounts } from "./Accounts.ts"
+import { Budgets } from "./Budgets.ts"
 import * as KiteClient from "./KiteClient.ts"
 import { UnknownAccount } from "./KiteError.ts"
 import * as KitePool from "./KitePool.ts"
@@ -73,19 +74,21 @@ const keepSessions = ({ requestTimeoutMs, orderTimeoutMs }: { readonly requestTi
   Effect.gen(function* () {
     const accounts = yield* Accounts
     const time = yield* Tokens
+    const budgets = yield* Budgets
     const parent = yield* Effect.scope
     const entries = new Map<string, Entry>()
 
     const open = (account: Account) =>
       Effect.gen(function* () {
         const scope = yield* Scope.fork(parent, ExecutionStrategy.sequential)
-        const client = yield* KiteClient.make(account, { requestTimeoutMs })
+        const within = budgets.of(account.accountId)
+        const client = yield* KiteClient.make(account, { requestTimeoutMs, within })
         const login = () => Either.match(accounts.byId(account.accountId), { onLeft: () => Login.Absent(), onRight: (now) => now.login })
         const session = yield* Scope.extend(KiteSession.make({ client, login, time }), scope)
         const agents = yield* Scope.extend(Orders.agents(), scope)
-        const forOrders = yield* KiteClient.make(account, { requestTimeoutMs: orderTimeoutMs, agents })
+        const forOrders = yield* KiteClient.make(account, { requestTimeoutMs: orderTimeoutMs, agents, within })
         const orders = Orders.make(session, forOrders)
-        const forReads = yield* KiteClient.make(account, { requestTimeoutMs, agents: yield* Scope.extend(Orders.agents(1), scope) })
+        const forReads = yield* KiteClient.make(account, { requestTimeoutMs, agents: yield* Scope.extend(Orders.agents(1), scope), within })
         entries.set(account.accountId, {
           account,
           session,

@@ -3,6 +3,7 @@ import type { Agent as HttpsAgent } from "node:https"
 import { Clock, Effect, Either, type Exit, Metric, ParseResult, RateLimiter, Redacted, Schema } from "effect"
 import { KiteConnect } from "kiteconnect"
 import type { Account } from "./Account.ts"
+import type { Family, Within } from "./Budgets.ts"
 import * as KiteError from "./KiteError.ts"
 import * as Metrics from "./Metrics.ts"
 import * as Redaction from "./Redaction.ts"
@@ -29,7 +30,7 @@ export interface Call<A> {
   /** Whether the answer itself is a secret. */
   readonly isAnswerSecret?: boolean
   /** `order`: the account's executor keeps the limits of orders, because a wait here would come after its last check. */
-  readonly family?: "quote" | "historical" | "order" | "other"
+  readonly family?: Family | "order"
   readonly timeoutMs?: number
   readonly bytesMax?: number
 }
@@ -37,6 +38,8 @@ export interface Call<A> {
 export interface Settings {
   readonly requestTimeoutMs: number
   /** Connections that only this client uses; without them it shares those of the process. */
+  /** The account's budget in the whole cluster; without it only this client's own pace is kept. */
+  readonly within?: Within
   readonly agents?: { readonly httpAgent: HttpAgent; readonly httpsAgent: HttpsAgent }
 }
 export const defaults: Settings = { requestTimeoutMs: 10_000 }
@@ -44,8 +47,8 @@ export const defaults: Settings = { requestTimeoutMs: 10_000 }
 /** Limit of an answer's bytes. A call with longer answers, such as the instruments dump, sets `bytesMax`. */
 export const answerBytesMax = 8 * 1024 * 1024
 /**
- * Kite's limits per api_key (as of 2026): one quote call per second, three of history, ten of everything else except orders. We keep them by
- * spacing calls slightly wider. Quotes are spaced from the end of one call to the start of the next, because Kite counts calls on arrival.
+ * The pace of one client, so that it does not wait for the shared budget (Budgets.ts) in bursts: one quote call per second, three of history,
+ * ten of everything else except orders, spaced slightly wider. Quotes are spaced from the end of one call to the start of the next, because Kite counts calls on arrival.
  */
 export const quoteSpacingMs = 1_050
 export const otherSpacingMs = 110
@@ -249,14 +252,22 @@ const makeSpacing = (spacingMs: number) =>
 /** Sends calls to Kite for one account, within Kite's rate limits and with typed errors. It never retries. */
 export const make = (account: Account, settings: Settings = defaults) =>
   Effect.gen(function* () {
-    const limits: Readonly<Record<"quote" | "historical" | "order" | "other", RateLimiter.RateLimiter>> = {
+    const limits: Readonly<Record<Family | "order", RateLimiter.RateLimiter>> = {
       order: (self) => self,
+      state: (self) => self,
       quote: yield* makeSpacing(quoteSpacingMs),
       historical: yield* RateLimiter.make({ limit: 1, interval: historicalSpacingMs }),
       other: yield* RateLimiter.make({ limit: 1, interval: otherSpacingMs })
     }
     const kite = yield* Effect.sync(() => new KiteConnect({ api_key: Redacted.value(account.apiKey), root: account.root }))
     const dispatch = yield* Effect.sync(() => wrap(kite, settings.agents))
+
+    const within: Within = settings.within ?? (() => (self) => self)
+    const paced = ({ family = "other", op }: Pick<Call<unknown>, "family" | "op">) => {
+      const { [family]: limited } = limits
+      return <A>(self: Effect.Effect<A, KiteError.KiteError>): Effect.Effect<A, KiteError.KiteError> =>
+        limited(family === "order" ? self : within(family, op)(self))
+    }
 
     const send = <A>(call: Call<A>): Effect.Effect<A, KiteError.KiteError> => {
       const timeoutMs = call.timeoutMs ?? settings.requestTimeoutMs
@@ -283,7 +294,7 @@ export const make = (account: Account, settings: Settings = defaults) =>
         }),
         Effect.tapErrorTag("UnparsableResponse", (error) => Effect.logWarning(error.message)),
         (self) => observed(call.op, self),
-        limits[call.family ?? "other"],
+        paced(call),
         Effect.annotateLogs({ account: account.accountId }),
         Effect.withSpan(`KiteClient.${call.op}`)
       )

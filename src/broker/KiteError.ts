@@ -97,6 +97,13 @@ export class UpgradeRefused extends Data.TaggedError("UpgradeRefused")<Where & {
   }
 }
 
+/** No request was free in the account's budget in time, which all processes share. Nothing was sent. */
+export class NoSlot extends Data.TaggedError("NoSlot")<Where & { readonly afterMs: number }> {
+  override get message() {
+    return `${at(this)}: other requests of the account used its rate limit for ${this.afterMs} ms: ask again later`
+  }
+}
+
 /** One call or one connection cannot carry this many instruments. */
 export class TooManyInstruments extends Data.TaggedError("TooManyInstruments")<Where & { readonly wanted: number; readonly max: number }> {
   override get message() {
@@ -120,6 +127,7 @@ export type KiteError =
   | RateLimited
   | UnparsableResponse
   | KiteTimeout
+  | NoSlot
   | HostNotResolved
   | KiteUnreachable
 

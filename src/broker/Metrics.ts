@@ -45,3 +45,11 @@ export const orderMessagesDropped = counter(
   "Messages about orders that found no room; the next reading of the order book has their content",
   "account"
 )
+/** The labels are the families of requests: quote, historical, state and other. */
+export const budgetFull = counter(
+  "kite_budget_full_total",
+  "Requests given up because the account's budget was used for too long",
+  "family"
+)
+export const budgetAway = counter("kite_budget_away_total", "Requests sent at this process' own pace because NATS did not answer", "family")
+export const budgetWaitedMs = counter("kite_budget_waited_ms_total", "Time that requests waited for the account's budget, ms", "family")

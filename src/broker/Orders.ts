@@ -115,6 +115,7 @@ const replyOf = (error: KiteError.KiteError): Outcome.Reply => {
       return Answer({ httpStatus: error.status, errorType: null, message: error.reason, orderId: null })
     case "UnparsableResponse":
       return Answer({ httpStatus: error.status, errorType: null, message: error.problem, orderId: null })
+    case "NoSlot":
     case "HostNotResolved":
       return NotSent({ reason: error.message })
     case "KiteUnreachable":
@@ -129,7 +130,7 @@ export type Sent = Outcome.Reply | { readonly _tag: "Fenced" }
 /** Sends one account's orders by a client with connections of its own. It never retries, because each request may be an order. */
 export const make = (session: KiteSession, client: KiteClient.KiteClient) => {
   const get = <A>(op: string, run: (kite: KiteClient.Kite) => Promise<unknown>, read: KiteClient.Call<A>["read"]) => {
-    const once = (token: Parameters<typeof session.renew>[0]) => client.send({ op, token, run, read, family: "order" })
+    const once = (token: Parameters<typeof session.renew>[0]) => client.send({ op, token, run, read, family: "state" })
     return Effect.flatMap(session.token, (token) =>
       Effect.catchTag(once(token), "SessionExpired", () => Effect.flatMap(session.renew(token), once))
     )

@@ -5,6 +5,7 @@ import { ConfigProvider, Effect, Either, Fiber, Layer } from "effect"
 import { inject } from "vitest"
 import { Accounts } from "../../src/broker/Accounts.ts"
 import { Broker, Tokens } from "../../src/broker/Broker.ts"
+import { Budgets } from "../../src/broker/Budgets.ts"
 import type { KitePool, PoolEvents } from "../../src/broker/KitePool.ts"
 import type { Mode } from "../../src/domain/accounts/Subscription.ts"
 import * as Frame from "../../src/domain/market/Frame.ts"
@@ -26,6 +27,7 @@ const simulator = (port?: number) =>
   })
 
 /** Tokens that live for the length of the test. */
+const budgets = Layer.succeed(Budgets, { of: () => () => (self) => self })
 const tokens = Layer.succeed(Tokens, { nowMs: () => 0, diesAtMs: () => null })
 
 /** The product's own services, with an accounts file as `npm start` writes it. */
@@ -57,7 +59,7 @@ const ofFile = (path: string) => {
   )
   return Broker.Default.pipe(
     Layer.provideMerge(Accounts.Default),
-    Layer.provide([tokens, noneLinked]),
+    Layer.provide([tokens, noneLinked, budgets]),
     Layer.provide(Layer.setConfigProvider(config))
   )
 }

@@ -374,7 +374,7 @@ describe("KiteRest", () => {
       valid = "t2"
       const error = yield* Effect.flip(asked)
       assert.strictEqual(error._tag, "InvalidCredentials")
-      assert.match(error.message, /a person has to sign in: npm run login -- --account A1/)
+      assert.match(error.message, /a person has to sign in: at \/kite\/login\?account=A1, or with npm run login -- --account A1/)
       stored = accessToken("t2")
       yield* asked
       stored = Login.Absent()

@@ -68,7 +68,10 @@ describe("KiteSession", () => {
       const { ended } = yield* session.socketAddress
       time.nowMs = Date.parse(dies)
       yield* session.look
-      assert.strictEqual(yield* ended, `the access token died at ${dies}: a person has to sign in: npm run login -- --account DIES`)
+      assert.strictEqual(
+        yield* ended,
+        `the access token died at ${dies}: a person has to sign in: at /kite/login?account=DIES, or with npm run login -- --account DIES`
+      )
       assert.deepStrictEqual([session.status().state, session.status().required_since, required()], ["login_required", dies, 1])
 
       const before = state.calls

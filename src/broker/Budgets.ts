@@ -1,0 +1,13 @@
+import { Context, type Effect } from "effect"
+import type { NoSlot } from "./KiteError.ts"
+
+/**
+ * What the broker counts apart: quotes, history, and everything else except orders. `state` (an account's orders, positions and funds) counts
+ * with everything else, and goes before it. The account's one executor keeps the limits of orders, so they wait for none of these.
+ */
+export type Family = "quote" | "historical" | "state" | "other"
+
+export type Within = (family: Family, op: string) => <A, E>(self: Effect.Effect<A, E>) => Effect.Effect<A, E | NoSlot>
+
+/** Port: one budget of requests for each account in the whole cluster. */
+export class Budgets extends Context.Tag("broker/Budgets")<Budgets, { readonly of: (account: string) => Within }>() {}

@@ -1,0 +1,95 @@
+/**
+ * Slots that all processes of a cluster share. A slot is a key of a bucket whose values live one second by the server's clock: whoever creates
+ * the key has the slot, and nobody else until a second after it was last written. So no clock of a machine counts, and the slots of a process
+ * that died are free after a second.
+ */
+import { Clock, Config, Effect, Option, Ref } from "effect"
+import { type KV, StorageType } from "nats"
+import { isConflict, JetStream, NatsError } from "../JetStream.ts"
+import * as Subject from "../Subject.ts"
+
+const bucket = "budgets"
+/** The broker counts requests by the second. */
+export const slotMs = 1_000
+/** A slot in use is written again this often, because the request may reach the broker at any time until it is answered. */
+const keepEvery = "400 millis"
+/** Pause between two looks for a free slot. */
+const lookEveryMs = 50
+/** NATS answers within this time, or the slots count as away. */
+const answerMax = "2 seconds"
+
+export interface Wish {
+  /** Words of a key: whose slots, and which. */
+  readonly of: readonly [account: string, family: string]
+  /** How many slots there are. */
+  readonly count: number
+  /** Of these, how many the wish may not take. */
+  readonly kept: number
+  readonly waitMsMax: number
+}
+
+/** A slot that was taken, or why there is none: all were taken until the wait was over, or NATS is away. */
+export type Taken =
+  | { readonly _tag: "Slot"; readonly key: string; readonly waitedMs: number }
+  | { readonly _tag: "Full" }
+  | { readonly _tag: "Away" }
+
+export const make = Effect.gen(function* () {
+  const { js } = yield* JetStream
+  const replicas = yield* Config.integer("NATS_REPLICAS").pipe(Config.withDefault(1))
+  const attempt = <A>(op: string, run: () => Promise<A>) =>
+    Effect.tryPromise({ try: run, catch: (cause) => new NatsError({ op: `${op} (bucket ${bucket})`, cause }) }).pipe(
+      Effect.timeoutFail({
+        duration: answerMax,
+        onTimeout: () => new NatsError({ op: `${op} (bucket ${bucket})`, cause: new Error("no answer") })
+      })
+    )
+  const opened = yield* Ref.make(Option.none<KV>())
+  const open = Effect.flatMap(
+    Ref.get(opened),
+    Option.match({
+      onSome: Effect.succeed,
+      onNone: () =>
+        attempt("open", () => js.views.kv(bucket, { ttl: slotMs, history: 1, storage: StorageType.Memory, replicas })).pipe(
+          Effect.tap((kv) => Ref.set(opened, Option.some(kv)))
+        )
+    })
+  )
+  // Somebody may have deleted the bucket: the next wish opens it again.
+  const forgetting = <A>(self: Effect.Effect<A, NatsError>) => Effect.tapError(self, () => Ref.set(opened, Option.none()))
+  const empty = new Uint8Array()
+  const create = (kv: KV, key: string) =>
+    attempt(`create ${key}`, () => kv.create(key, empty)).pipe(
+      Effect.as(true),
+      Effect.catchIf(isConflict, () => Effect.succeed(false))
+    )
+  const write = (key: string) => forgetting(Effect.flatMap(open, (kv) => attempt(`put ${key}`, () => kv.put(key, empty))))
+
+  /** Takes the first free slot, the ones that not everybody may take last. */
+  const once = ({ count, kept, of }: Wish) =>
+    Effect.gen(function* () {
+      const kv = yield* open
+      for (let at = kept; at < count; at++) {
+        const key = Subject.kvKey(...of, String(at))
+        if (yield* create(kv, key)) return key
+      }
+      return undefined
+    }).pipe(forgetting)
+  const take = (wish: Wish): Effect.Effect<Taken> =>
+    Effect.gen(function* () {
+      const beganMs = yield* Clock.currentTimeMillis
+      while (true) {
+        const key = yield* once(wish)
+        const waitedMs = (yield* Clock.currentTimeMillis) - beganMs
+        if (key !== undefined) return { _tag: "Slot", key, waitedMs } as const
+        if (waitedMs >= wish.waitMsMax) return { _tag: "Full" } as const
+        yield* Effect.sleep(lookEveryMs)
+      }
+    }).pipe(Effect.catchAll((error) => Effect.as(Effect.logDebug("slots are away", error.message), { _tag: "Away" } as const)))
+  /** Runs a request that has a slot. The slot is free a second after its end. */
+  const holding = <A, E>(key: string, self: Effect.Effect<A, E>): Effect.Effect<A, E> => {
+    const keep = Effect.ignore(write(key))
+    return Effect.scoped(Effect.zipRight(Effect.forkScoped(Effect.forever(Effect.delay(keep, keepEvery))), Effect.ensuring(self, keep)))
+  }
+  return { take, holding } as const
+})
