@@ -1,6 +1,6 @@
 import { SqlClient, type SqlError } from "@effect/sql"
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, type Context, Deferred, Effect, Exit, Fiber, Layer, Ref, Schedule } from "effect"
+import { Cause, Clock, type Context, Deferred, Effect, Exit, Fiber, Layer, Ref, Schedule } from "effect"
 import * as Postgres from "../../src/store/Postgres.ts"
 import * as StoreError from "../../src/store/StoreError.ts"
 import { proxy } from "../Proxy.ts"
@@ -327,5 +327,35 @@ describe("Postgres", () => {
         assert.strictEqual(most, 1)
         yield* inTurn(Effect.void)
       })
+  )
+
+  it.live("BE-RES-04 a write whose turn comes too late is refused without being run, and the one after it has its turn", () =>
+    Effect.gen(function* () {
+      let elapsedMs = 0
+      const clock = Object.assign(Object.create(Clock.make()) as Clock.Clock, {
+        unsafeCurrentTimeNanos: () => BigInt(elapsedMs) * 1_000_000n
+      })
+      const inTurn = yield* Effect.withClock(Postgres.inTurn, clock)
+      const open = yield* Deferred.make<void>()
+      const slow = yield* Effect.fork(inTurn(Deferred.await(open)))
+      yield* Effect.yieldNow()
+      let hasRun = false
+      const late = yield* Effect.fork(
+        inTurn(
+          Effect.sync(() => {
+            hasRun = true
+          })
+        )
+      )
+      yield* Effect.yieldNow()
+      elapsedMs = Postgres.turnMsMax + 1
+      const inTime = yield* Effect.fork(inTurn(Effect.succeed("mine")))
+      yield* Effect.yieldNow()
+      yield* Deferred.succeed(open, undefined)
+      yield* Fiber.join(slow)
+      assert.include((yield* Effect.flip(Fiber.join(late))).message, "too many writes are waiting")
+      assert.isFalse(hasRun)
+      assert.strictEqual(yield* Fiber.join(inTime), "mine")
+    })
   )
 })
