@@ -9,6 +9,7 @@ import { CorporateActionsApi } from "./calendar/CorporateActionsApi.ts"
 import { ChainAnalysisApi } from "./chains/ChainAnalysisApi.ts"
 import { ChainsApi } from "./chains/ChainsApi.ts"
 import { DepthApi } from "./depth/DepthApi.ts"
+import { ExportsApi } from "./exports/ExportsApi.ts"
 import { FuturesApi } from "./futures/FuturesApi.ts"
 import { ChainHistoryApi } from "./history/ChainHistoryApi.ts"
 import { HistoryApi } from "./history/HistoryApi.ts"
@@ -45,6 +46,7 @@ export class Api extends contract(HttpApi.make("gateway"))
   .add(UdfApi)
   .add(ChainAnalysisApi)
   .add(ChainHistoryApi)
+  .add(ExportsApi)
   .add(CalendarApi)
   .add(CorporateActionsApi)
   .add(SettlementsApi)

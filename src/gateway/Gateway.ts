@@ -16,6 +16,7 @@ import { Chains } from "./chains/Chains.ts"
 import { ChainsHttp } from "./chains/ChainsHttp.ts"
 import { Valuation } from "./chains/Valuation.ts"
 import { DepthHttp } from "./depth/DepthHttp.ts"
+import { ExportsHttp } from "./exports/ExportsHttp.ts"
 import { FuturesHttp } from "./futures/FuturesHttp.ts"
 import { ChainHistory } from "./history/ChainHistory.ts"
 import { ChainHistoryHttp } from "./history/ChainHistoryHttp.ts"
@@ -82,7 +83,8 @@ const ApiRoutes = HttpLayerRouter.addHttpApi(described, { openapiPath: "/openapi
     PositionsHttp,
     ChainsHttp,
     ChainAnalysisHttp,
-    ChainHistoryHttp
+    ChainHistoryHttp,
+    ExportsHttp
   ]),
   Layer.provide([InstrumentsHttp, HistoryHttp, UdfHttp, CalendarHttp, CorporateActionsHttp, SettlementsHttp, OrdersHttp, AccountsHttp]),
   Layer.provide([DepthHttp, FuturesHttp, IndicatorsHttp, MonitorHttp, LabelsHttp, ApiKeysHttp, PortfolioHttp, PostbackHttp]),

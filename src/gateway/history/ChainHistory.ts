@@ -80,13 +80,6 @@ export class ChainHistory extends Effect.Service<ChainHistory>()("gateway/chains
         const total = yield* totalOf(of)
         return { total, rows: yield* strikesOf(of, which) }
       })
-    /** The totals of the chain in a page of minutes. */
-    const totals = (wanted: Wanted, page: Page) =>
-      Effect.gen(function* () {
-        const of = yield* queryOf(wanted, page)
-        return { total: yield* totalOf(of), rows: yield* orProblem(repo.chains(of)) }
-      })
-
     /** The strikes of a straddle (0 steps) or strangle in the first minute of a span; undefined when the ladder is too short. */
     const pairOf = (of: Of, steps: number) =>
       Effect.gen(function* () {
@@ -109,6 +102,21 @@ export class ChainHistory extends Effect.Service<ChainHistory>()("gateway/chains
         return { pair, points: ChainHistoryView.decay(rows, pair) }
       })
 
-    return { strikes, totals, decay } as const
+    /** Where a whole span begins to be read, and how to go on behind a minute. */
+    const whole = (wanted: Wanted, limit: number) =>
+      Effect.gen(function* () {
+        const of = yield* queryOf(wanted, { limit, offset: 0 })
+        yield* totalOf(of)
+        return of
+      })
+    return {
+      strikes,
+      decay,
+      whole,
+      /** Options of the next minutes of a span. */
+      strikesOf,
+      /** Totals of the next minutes of a span. */
+      totalsOf: (of: Of) => orProblem(repo.chains(of))
+    } as const
   })
 }) {}

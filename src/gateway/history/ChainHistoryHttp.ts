@@ -1,7 +1,6 @@
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import { Effect } from "effect"
 import { Api } from "../../contract/Api.ts"
-import * as Moneyness from "../../domain/options/Moneyness.ts"
 import { listed } from "../shared/SlicedAnswer.ts"
 import { ChainHistory, type Page, type Wanted } from "./ChainHistory.ts"
 import * as ChainHistoryView from "./ChainHistoryView.ts"
@@ -10,10 +9,6 @@ import * as VolatilityRank from "./VolatilityRank.ts"
 const named = ({ symbol, expiry, interval }: Wanted) => ({ symbol, expiry, interval: interval.name })
 const pageOf = ({ limit, offset }: Page, total: number) => ({ total, limit, offset })
 const same = <A>(item: A): A => item
-
-/** Steps to read around the money, so that every place is there. */
-export const stepsOf = (buckets: ReadonlyArray<string>): number =>
-  Math.max(...buckets.map((bucket) => Math.abs(Moneyness.parse(bucket) ?? 0)))
 
 export const ChainHistoryHttp = HttpApiBuilder.group(
   Api,
@@ -30,7 +25,10 @@ export const ChainHistoryHttp = HttpApiBuilder.group(
       .handle("moneynessSeries", ({ urlParams }) =>
         Effect.gen(function* () {
           const { metric, bucket } = urlParams
-          const { rows, total } = yield* history.strikes(urlParams, urlParams, { _tag: "NearMoney", steps: stepsOf(bucket) })
+          const { rows, total } = yield* history.strikes(urlParams, urlParams, {
+            _tag: "NearMoney",
+            steps: ChainHistoryView.stepsOf(bucket)
+          })
           const write = (minute: Parameters<typeof ChainHistoryView.moneynessPoint>[0]) =>
             ChainHistoryView.moneynessPoint(minute, metric, bucket)
           return yield* listed("points", ChainHistoryView.minutesOf(rows), write, {

@@ -80,6 +80,10 @@ export const strikePoints = (rows: ReadonlyArray<StoredStrike>): ReadonlyArray<S
     }))
   })
 
+/** Steps to read around the money, so that every place is there. */
+export const stepsOf = (buckets: ReadonlyArray<string>): number =>
+  Math.max(...buckets.map((bucket) => Math.abs(Moneyness.parse(bucket) ?? 0)))
+
 /** The metric at some places from the money, in each minute. The place of the money is that of the minute's own forward. */
 export const moneynessPoint = (
   minute: ReadonlyArray<StoredStrike>,

@@ -295,6 +295,48 @@ export const operations: Readonly<Record<string, Text>> = {
     "Forget computed indicators",
     "Answers are kept for a second. What streams is not affected. `removed` is the number of answers that were dropped."
   ),
+  "exports.barsCsv": of(
+    "Candles as CSV",
+    "The candles of /history without Greeks, with their source and whether ticks may be missing (`complete` is 0 then). The file is written while it is read."
+  ),
+  "exports.barsParquet": of(
+    "Candles as Parquet",
+    "The candles of /history without Greeks, with their source and whether ticks may be missing (`complete` is 0 then). The file is written while it is read."
+  ),
+  "exports.chainsCsv": of(
+    "Totals of a chain as CSV",
+    "Spot, forward, volatility at the money, max pain, ratios and open interest of each stored minute. The file is written while it is read."
+  ),
+  "exports.chainsParquet": of(
+    "Totals of a chain as Parquet",
+    "Spot, forward, volatility at the money, max pain, ratios and open interest of each stored minute. The file is written while it is read."
+  ),
+  "exports.strikesCsv": of(
+    "Options of a chain as CSV",
+    "A row for each option of each stored minute; `strikes` chooses some. The file is written while it is read."
+  ),
+  "exports.strikesParquet": of(
+    "Options of a chain as Parquet",
+    "A row for each option of each stored minute; `strikes` chooses some. The file is written while it is read."
+  ),
+  "exports.moneynessCsv": of(
+    "A metric by distance from the money as CSV",
+    "A row for each minute and bucket. The file is written while it is read."
+  ),
+  "exports.moneynessParquet": of(
+    "A metric by distance from the money as Parquet",
+    "A row for each minute and bucket. The file is written while it is read."
+  ),
+  "exports.decayCsv": of("Decay of a straddle or strangle as CSV", "A row for each minute. The file is written while it is read."),
+  "exports.decayParquet": of("Decay of a straddle or strangle as Parquet", "A row for each minute. The file is written while it is read."),
+  "exports.distributionCsv": of(
+    "A metric over the strikes, over time as CSV",
+    "A row for each minute. The file is written while it is read."
+  ),
+  "exports.distributionParquet": of(
+    "A metric over the strikes, over time as Parquet",
+    "A row for each minute. The file is written while it is read."
+  ),
   "foHistory.strikesHistory": of(
     "Strikes over time",
     "Calls and puts of some strikes as they were stored each minute: prices, open interest, volatility and Greeks. An interval has the values of its last stored minute. `total`, `limit` and `offset` count minutes or intervals."
