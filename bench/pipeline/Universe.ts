@@ -157,6 +157,34 @@ export const make = (spec: Spec): Universe => {
   }
 }
 
+/** A strategy to create before a run. */
+export interface Wanted {
+  readonly owner: string
+  readonly name: string
+  readonly legs: Underlying["strategyLegs"]
+}
+
+const legsEach = 4
+/** The strikes near the money that many strategies choose their legs from. */
+const nearMax = 40
+/** Strategies of one user: fewer than the platform's own limit. */
+const eachOwnerMax = 1_000
+
+/** That many strategies of four legs, spread over all underlyings and over the strikes near the money, of as many users as it takes. */
+export const manyStrategies = ({ instruments, rowOf, underlyings }: Universe, count: number): ReadonlyArray<Wanted> =>
+  Array.from({ length: count }, (_, at) => {
+    const { name, nearest } = underlyings[at % underlyings.length] as Underlying
+    const near = nearest.slice(0, nearMax)
+    const round = Math.floor(at / underlyings.length)
+    const legs = Array.from({ length: legsEach }, (_, leg) => {
+      const instrument = instruments[rowOf.get(near[(round * 3 + leg * 7) % near.length] ?? 0) ?? -1]
+      return instrument === undefined ? [] : [{ instrument, direction: leg % 2 === 0 ? ("SELL" as const) : ("BUY" as const) }]
+    }).flat()
+    return { owner: at < eachOwnerMax ? owner : `${owner}${Math.floor(at / eachOwnerMax)}`, name: `${name} ${round}`, legs }
+  })
+
 /** Strategies of a run: one on each of the first underlyings. */
 export const strategiesMax = 20
 export const strategiesOf = (universe: Universe): ReadonlyArray<Underlying> => universe.underlyings.slice(0, strategiesMax)
+export const fewStrategies = (universe: Universe): ReadonlyArray<Wanted> =>
+  strategiesOf(universe).map(({ name, strategyLegs }) => ({ owner, name, legs: strategyLegs }))

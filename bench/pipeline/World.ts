@@ -27,12 +27,14 @@ export type Kind = "platform" | "bare"
 
 const root = process.cwd()
 const readyMsMax = 60_000
+/** Strategies that are created at the same time. */
+const storeConnections = 4
 const secret = randomBytes(32).toString("hex")
 
 const quiet = Logger.minimumLogLevel(LogLevel.Warning)
 
 /** An empty database with the schema, every instrument subscribed and the strategies created. */
-const prepareStore = (ground: Ground.Ground, name: string, universe: Universe.Universe) => {
+const prepareStore = (ground: Ground.Ground, name: string, universe: Universe.Universe, wanted: ReadonlyArray<Universe.Wanted>) => {
   const admin = PgClient.layer({ url: Redacted.make(ground.postgresUrl), maxConnections: 1 })
   const url = new URL(ground.postgresUrl)
   url.pathname = `/${name}`
@@ -55,16 +57,16 @@ const prepareStore = (ground: Ground.Ground, name: string, universe: Universe.Un
       })),
       accounts
     )
-    return yield* Effect.forEach(Universe.strategiesOf(universe), ({ name, strategyLegs }) =>
-      Effect.gen(function* () {
-        const { strategyId } = (yield* strategies.create(Universe.owner, { name })).strategy
-        for (const { instrument, direction } of strategyLegs) {
-          const { token, tradingsymbol, exchange, segment, lotSize } = instrument
-          const leg = { instrumentToken: token, tradingsymbol, exchange, direction, quantity: lotSize, entryPrice: new Money.Decimal(100) }
-          yield* strategies.addLeg(Universe.owner, strategyId, leg, { segment, accounts })
-        }
-        return strategyId
-      })
+    return yield* Effect.forEach(
+      wanted,
+      ({ owner, name, legs }) => {
+        const all = legs.map(({ instrument: { token, tradingsymbol, exchange, segment, lotSize }, direction }) => ({
+          leg: { instrumentToken: token, tradingsymbol, exchange, direction, quantity: lotSize, entryPrice: new Money.Decimal(100) },
+          subscribe: { segment, accounts }
+        }))
+        return Effect.map(strategies.create(owner, { name }, all), ({ strategy }) => strategy.strategyId)
+      },
+      { concurrency: storeConnections }
     )
   })
   const program = Effect.gen(function* () {
@@ -123,6 +125,8 @@ interface Options {
   readonly shape: Shape
   readonly spec: Universe.Spec
   readonly rate: number
+  /** How many strategies there are; by default one for each of the first underlyings. */
+  readonly strategies?: number
   /** Folder for processor profiles, if wanted. */
   readonly profile?: string | undefined
 }
@@ -219,9 +223,10 @@ const allSubscribed = async (ground: Ground.Ground, around: Around, isEnded: () 
   }
 }
 
-const startPlatform = async (ground: Ground.Ground, { shape, profile }: Options, around: Around) => {
+const startPlatform = async (ground: Ground.Ground, { shape, profile, strategies }: Options, around: Around) => {
   const { home, universe, url, passwords, loadPort } = around
-  const { url: databaseUrl, strategyIds } = await prepareStore(ground, around.name, universe)
+  const wanted = strategies === undefined ? Universe.fewStrategies(universe) : Universe.manyStrategies(universe, strategies)
+  const { url: databaseUrl, strategyIds } = await prepareStore(ground, around.name, universe, wanted)
   const accountsFile = join(home, "accounts.json")
   const rows = universe.accounts.map(({ accountId, apiKey, apiSecret, userId }) => ({
     account_id: accountId,

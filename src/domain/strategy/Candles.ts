@@ -3,7 +3,7 @@ import * as Money from "../Money.ts"
 import * as BarSession from "../market/BarSession.ts"
 import type * as RuleSet from "../rules/RuleSet.ts"
 import * as Premium from "./Premium.ts"
-import type { Leg, OpenCandle, Strategy } from "./Strategy.ts"
+import type { Leg, OpenCandle, Pending, Strategy } from "./Strategy.ts"
 import type * as StrategyMessage from "./StrategyMessage.ts"
 
 export type Candle = StrategyMessage.Candle
@@ -82,15 +82,22 @@ const isInSession = (rules: RuleSet.RuleSet | undefined, leg: Leg, atMs: number)
   return atMs >= current.opensAtMs && atMs < current.closesAtMs
 }
 
+/** Takes the prices before `untilMs` in order of time. The sort is stable: prices of the same instant stay in stream order. */
+const takeReady = (strategy: Strategy, untilMs: number): ReadonlyArray<Pending> => {
+  const ready: Array<Pending> = []
+  const later: Array<Pending> = []
+  for (const tick of strategy.pending) (tick.atMs < untilMs ? ready : later).push(tick)
+  strategy.pending = later
+  return ready.sort((a, b) => a.atMs - b.atMs)
+}
+
 /** Values the instants before `untilMs` in order of time. All prices received at one instant count as one event. */
 export const settle = (strategy: Strategy, untilMs: number, sink: Sink): void => {
-  // The sort is stable: prices of the same instant stay in stream order.
-  const ready = strategy.pending.filter(({ atMs }) => atMs < untilMs).sort((a, b) => a.atMs - b.atMs)
-  if (ready.length === 0) return
-  strategy.pending = strategy.pending.filter(({ atMs }) => atMs >= untilMs)
+  const ready = takeReady(strategy, untilMs)
   /** True if any price of the instant came within its session. A snapshot at night gives a price but no traded minute. */
   let isTrading = false
-  for (const [at, tick] of ready.entries()) {
+  for (let at = 0; at < ready.length; at++) {
+    const tick = ready[at] as Pending
     for (const leg of strategy.legs) {
       if (leg.contract.instrument_token !== tick.token) continue
       isTrading ||= isInSession(sink.rules, leg, tick.atMs)

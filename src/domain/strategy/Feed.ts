@@ -5,7 +5,6 @@ import * as Quotes from "../market/Quotes.ts"
 import * as ChainState from "../options/ChainState.ts"
 import type { Contract } from "../record/Reference.ts"
 import type * as RuleSet from "../rules/RuleSet.ts"
-import * as NetGreeks from "./NetGreeks.ts"
 import { isOption, type Line, type Strategy } from "./Strategy.ts"
 
 /** One underlying as far as the strategies need it: all last prices, and the chains of their option legs. */
@@ -17,8 +16,8 @@ export interface Feed {
   /** By row of `quotes`: the index in `chains`, or -1. */
   chainOf: Int32Array
   /** By row of `quotes`: the strategies with a leg in the instrument, and those with only a position in it. */
-  legHolders: ReadonlyArray<ReadonlyArray<Strategy>>
-  otherHolders: ReadonlyArray<ReadonlyArray<Strategy>>
+  legHolders: Array<Array<Strategy>>
+  otherHolders: Array<Array<Strategy>>
   forwardChanged: boolean
 }
 
@@ -66,34 +65,26 @@ const hasAll = ({ quotes, chains }: Feed, lines: ReadonlyArray<Line>): boolean =
     return !isOption(contract) || contract.expiry === null || chains.some(({ expiry }) => expiry === contract.expiry)
   })
 
-/** Gives the lines of all strategies their places in the feed, and the feed the strategies by row. */
-const place = (feed: Feed, key: string, strategies: Iterable<Strategy>): void => {
-  const { chainOf, chains, quotes } = feed
-  const nobody: ReadonlyArray<Strategy> = []
-  const legHolders: Array<Array<Strategy> | undefined> = []
-  const otherHolders: Array<Array<Strategy> | undefined> = []
-  const note = (holders: Array<Array<Strategy> | undefined>, row: number, strategy: Strategy) => {
-    const known = holders[row]
-    if (known === undefined) holders[row] = [strategy]
-    else if (known.at(-1) !== strategy) known.push(strategy)
+const note = (holders: Array<Strategy>, strategy: Strategy): void => {
+  if (holders.at(-1) !== strategy) holders.push(strategy)
+}
+
+/** Gives a strategy's lines their places in the feed, and notes the strategy at the rows of its instruments. */
+const place = (feed: Feed, key: string, strategy: Strategy): void => {
+  const { chainOf, chains, legHolders, otherHolders, quotes } = feed
+  for (const line of linesOf(strategy, key)) {
+    const row = quotes.rowOf.get(line.contract.instrument_token) as number
+    const contract = quotes.contracts[row] as Contract
+    // Strategies share the contract's object, so a snapshot holds it once.
+    if (isSame(contract, line.contract)) line.contract = contract
+    line.row = row
+    line.chain = chainOf[row] as number
+    const chain = chains[line.chain]
+    line.strike = chain === undefined ? -1 : ChainState.indexOf(chain, line.contract.strike)
   }
-  for (const strategy of strategies) {
-    for (const line of linesOf(strategy, key)) {
-      const row = quotes.rowOf.get(line.contract.instrument_token) as number
-      const contract = quotes.contracts[row] as Contract
-      // Strategies share the contract's object, so a snapshot holds it once.
-      if (isSame(contract, line.contract)) line.contract = contract
-      line.row = row
-      line.chain = chainOf[row] as number
-      const chain = chains[line.chain]
-      line.strike = chain === undefined ? -1 : ChainState.indexOf(chain, line.contract.strike)
-    }
-    for (const leg of strategy.legs) if (leg.feed === key) note(legHolders, leg.row, strategy)
-    for (const { feed, row } of strategy.holdings)
-      if (feed === key && legHolders[row]?.at(-1) !== strategy) note(otherHolders, row, strategy)
-  }
-  feed.legHolders = Array.from(quotes.contracts, (_, row) => legHolders[row] ?? nobody)
-  feed.otherHolders = Array.from(quotes.contracts, (_, row) => otherHolders[row] ?? nobody)
+  for (const leg of strategy.legs) if (leg.feed === key) note(legHolders[leg.row] as Array<Strategy>, strategy)
+  for (const { feed: of, row } of strategy.holdings)
+    if (of === key && legHolders[row]?.at(-1) !== strategy) note(otherHolders[row] as Array<Strategy>, strategy)
 }
 
 /** Makes every chain due: the next mark computes it again. */
@@ -123,25 +114,30 @@ export const rebuild = (ends: RuleSet.RuleSet, strategies: Iterable<Strategy>, k
   )
   feed.quotes = quotes
   feed.forwardChanged = true
-  place(feed, key, all)
+  feed.legHolders = quotes.contracts.map(() => [])
+  feed.otherHolders = quotes.contracts.map(() => [])
+  for (const strategy of all) place(feed, key, strategy)
 }
 
 /** Takes a strategy out of a feed. Its instruments stay until the feed is rebuilt. */
 export const exclude = (feed: Feed, one: Strategy): void => {
-  const without = (holders: ReadonlyArray<Strategy>) => (holders.includes(one) ? holders.filter((other) => other !== one) : holders)
-  feed.legHolders = feed.legHolders.map(without)
-  feed.otherHolders = feed.otherHolders.map(without)
+  for (const holders of [...feed.legHolders, ...feed.otherHolders]) {
+    const at = holders.indexOf(one)
+    if (at >= 0) holders.splice(at, 1)
+  }
 }
 
 /** Takes a new or changed strategy into a feed. The feed is rebuilt only if it lacks an instrument or an expiry. */
 export const include = (ends: RuleSet.RuleSet, strategies: Iterable<Strategy>, key: string, feed: Feed, one: Strategy): void => {
   const lines = linesOf(one, key)
-  if (lines.length === 0) exclude(feed, one)
-  else if (!hasAll(feed, lines)) rebuild(ends, strategies, key, feed)
-  else {
-    touch(feed)
-    place(feed, key, strategies)
+  if (!hasAll(feed, lines)) {
+    rebuild(ends, strategies, key, feed)
+    return
   }
+  exclude(feed, one)
+  if (lines.length === 0) return
+  touch(feed)
+  place(feed, key, one)
 }
 
 /** Computes the chains that are due at this event time. All strategies read the results. */
@@ -155,12 +151,6 @@ export const refreshChains = (feeds: Feeds, settings: ChainState.Settings, event
   }
 }
 
-/** Greeks of one unit per year and per 1.00; NaN if an option has none. */
-export const unitGreeks = (feeds: Feeds, { contract, feed, chain, strike }: Line): NetGreeks.Greeks => {
-  if (!isOption(contract)) return NetGreeks.ofUnderlying
-  const known = of(feeds, feed).chains[chain]
-  // An option without an expiry has no chain, so it has no Greeks.
-  if (known === undefined) return NetGreeks.none
-  const side = contract.kind === "CE" ? known.call : known.put
-  return NetGreeks.each((name) => side[name][strike] as number)
-}
+/** The columns with an option's Greeks per year and per 1.00, at `line.strike`; undefined without an expiry, and so without a chain. */
+export const sideOf = ({ chains }: Feed, { contract, chain }: Line): ChainState.Side | undefined =>
+  contract.kind === "CE" ? chains[chain]?.call : chains[chain]?.put

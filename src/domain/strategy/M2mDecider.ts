@@ -130,10 +130,10 @@ const mark = (context: Context, state: State, strategy: Strategy.Strategy, seq: 
   Feed.refreshChains(feeds, settings, eventMs)
   const at: Marks.Instant = { feeds, rules, staleAfterMs: settings.staleAfterMs, eventMs, seq }
   const values = Marks.valuesOf(at, strategy)
+  const text = Marks.textOf(strategy, values)
+  if (text === strategy.sent) return
   const message = Marks.messageOf(at, strategy, values)
   strategy.profit = message.total_pnl?.toFixed() ?? null
-  const text = JSON.stringify({ ...message, as_of: null, seq: null })
-  if (text === strategy.sent) return
   strategy.sent = text
   strategy.marked = [...strategy.marked, state.window].slice(-marksMax)
   const { owner, strategyId } = strategy

@@ -7,7 +7,7 @@ import type * as RuleSet from "../rules/RuleSet.ts"
 import * as Feed from "./Feed.ts"
 import * as NetGreeks from "./NetGreeks.ts"
 import * as Premium from "./Premium.ts"
-import { type Line, multiplierOf, type Strategy } from "./Strategy.ts"
+import { isOption, type Line, multiplierOf, type Strategy } from "./Strategy.ts"
 import type * as StrategyMessage from "./StrategyMessage.ts"
 
 export interface Instant {
@@ -20,20 +20,38 @@ export interface Instant {
   readonly seq: number
 }
 
+/** Net Greeks per year and per 1.00; NaN if one is unknown. */
+export type Net = Omit<NetGreeks.Greeks, "rho">
+
 /** A strategy's values at an instant, before they become a message. */
 export interface Values {
   readonly units: Premium.Units | null
   readonly heldUnits: Premium.Units | null
-  readonly net: NetGreeks.Greeks
+  readonly net: Net
   readonly complete: boolean
   /** Ascending. */
   readonly missing: ReadonlyArray<number>
 }
 
-const netGreeks = (feeds: Feed.Feeds, { holdings, unvalued }: Strategy): NetGreeks.Greeks =>
-  unvalued
-    ? NetGreeks.none
-    : NetGreeks.net(holdings.map((line) => NetGreeks.times(line.position * multiplierOf(line.contract), Feed.unitGreeks(feeds, line))))
+/** Sums the Greeks of the holdings as NetGreeks.net does, without an object for each holding: this runs for every strategy and window. */
+const netGreeks = (feedOf: (line: Line) => Feed.Feed, { holdings, unvalued }: Strategy): Net => {
+  if (unvalued) return NetGreeks.none
+  const net = { delta: 0, gamma: 0, theta: 0, vega: 0 }
+  for (const line of holdings) {
+    const quantity = line.position * multiplierOf(line.contract)
+    if (!isOption(line.contract)) {
+      net.delta += quantity
+      continue
+    }
+    const side = Feed.sideOf(feedOf(line), line)
+    if (side === undefined) return NetGreeks.none
+    net.delta += quantity * (side.delta[line.strike] as number)
+    net.gamma += quantity * (side.gamma[line.strike] as number)
+    net.theta += quantity * (side.theta[line.strike] as number)
+    net.vega += quantity * (side.vega[line.strike] as number)
+  }
+  return net
+}
 
 /** The instant to which the age of a line's price counts. A share's price does not move in the closing auction of its exchange. */
 const judgedAt = ({ rules, eventMs }: Instant): ((line: Line) => number) => {
@@ -51,21 +69,41 @@ const judgedAt = ({ rules, eventMs }: Instant): ((line: Line) => number) => {
   }
 }
 
+/** The feed of a line. Most strategies have one feed, so the last one is remembered. */
+const feedsOf = (feeds: Feed.Feeds): ((line: Line) => Feed.Feed) => {
+  let key: string | undefined
+  let feed: Feed.Feed
+  return (line) => {
+    if (line.feed !== key) {
+      key = line.feed
+      feed = Feed.of(feeds, key)
+    }
+    return feed
+  }
+}
+
 export const valuesOf = (at: Instant, strategy: Strategy): Values => {
   const { holdings, legs, unpriced, unvalued } = strategy
-  const quotesOf = (line: Line) => Feed.of(at.feeds, line.feed).quotes
-  const priceOf = (line: Line) => quotesOf(line).lastPrice[line.row] as number
+  const feedOf = feedsOf(at.feeds)
+  const priceOf = (line: Line) => feedOf(line).quotes.lastPrice[line.row] as number
   const judgedMs = judgedAt(at)
   const isMissing = (line: Line) =>
-    Number.isNaN(priceOf(line)) || judgedMs(line) - (quotesOf(line).pricedMs[line.row] as number) > at.staleAfterMs
-  const missing = [...unpriced, ...legs.filter(isMissing).map(({ legId }) => legId)].sort((a, b) => a - b)
+    Number.isNaN(priceOf(line)) || judgedMs(line) - (feedOf(line).quotes.pricedMs[line.row] as number) > at.staleAfterMs
+  const missing = [...unpriced]
+  for (const leg of legs) if (isMissing(leg)) missing.push(leg.legId)
   return {
     units: unpriced.length > 0 ? null : Premium.net(legs, priceOf),
     heldUnits: unvalued ? null : Premium.net(holdings, priceOf),
-    net: netGreeks(at.feeds, strategy),
+    net: netGreeks(feedOf, strategy),
     complete: missing.length === 0 && !unvalued && !holdings.some(isMissing),
-    missing
+    missing: missing.sort((a, b) => a - b)
   }
+}
+
+/** The numbers of a mark as text: two marks with the same text have the same numbers. */
+export const textOf = ({ cost, realised }: Strategy, { units, heldUnits, net, complete, missing }: Values): string => {
+  const { delta, gamma, theta, vega } = Rounding.units
+  return `${units} ${heldUnits} ${cost} ${realised} ${delta(net.delta)} ${gamma(net.gamma)} ${theta(net.theta)} ${vega(net.vega)} ${complete} ${missing}`
 }
 
 export const messageOf = ({ eventMs, seq }: Instant, strategy: Strategy, values: Values): StrategyMessage.Mark => {
