@@ -1,7 +1,8 @@
 import { Clock, Effect, type Scope } from "effect"
+import * as Backpressure from "../domain/market/Backpressure.ts"
 import type * as FrameHeader from "../domain/record/FrameHeader.ts"
 import type { Interruption } from "./frames/Breaks.ts"
-import { Lanes } from "./frames/Lanes.ts"
+import { bufferBytesMax, Lanes } from "./frames/Lanes.ts"
 import { type Sender, SendWindow } from "./frames/SendWindow.ts"
 import { JetStream } from "./JetStream.ts"
 import * as Metrics from "./Metrics.ts"
@@ -40,6 +41,9 @@ export interface FramePublisher {
     readonly resent: number
     readonly dropped: number
     readonly open: number
+    /** As of the last look, twice a second. */
+    readonly pressure: Backpressure.Level
+    readonly bufferedBytes: number
   }
 }
 
@@ -72,6 +76,11 @@ class Pacer {
   }
 }
 
+const logPressure = (account: string, level: Backpressure.Level, bufferedBytes: number, dropped: number) =>
+  (level === "HEALTHY" ? Effect.logInfo("the record takes everything again") : Effect.logWarning("the record is behind")).pipe(
+    Effect.annotateLogs({ account, level, buffered_bytes: bufferedBytes, dropped })
+  )
+
 /**
  * Publishes one account's frames with acknowledgement: one message and one acknowledgement for up to 50 packets. A window limits the open
  * frames. Each subject counts its frames from 0 for each incarnation. A frame whose acknowledgement does not arrive is sent again under the
@@ -97,10 +106,23 @@ export const make = (sender: Sender): Effect.Effect<FramePublisher, never, Scope
       (subscription) => Effect.sync(() => subscription.unsubscribe())
     )
     yield* Effect.addFinalizer(() => Effect.sync(() => pacer.stop()))
-    yield* Effect.sync(() => {
+    let pressure: Backpressure.Level = "HEALTHY"
+    let droppedBefore = 0
+    Metrics.backpressureLevel(account, Backpressure.levels.indexOf(pressure))
+    const look = () => {
+      const { dropped } = window.totals
+      const load = { bufferedBytes: lanes.bufferedBytes, bufferedBytesMax: bufferBytesMax, isWindowFull: !window.hasRoom() }
+      const before = pressure
+      pressure = Backpressure.next(before, { ...load, dropped: dropped - droppedBefore })
+      droppedBefore = dropped
+      Metrics.backpressureLevel(account, Backpressure.levels.indexOf(pressure))
+      return pressure === before ? Effect.void : logPressure(account, pressure, load.bufferedBytes, dropped)
+    }
+    yield* Effect.suspend(() => {
       window.resendDue()
       Metrics.framesOutstanding(account, window.openFrames)
       Metrics.frameBufferBytes(account, lanes.bufferedBytes)
+      return look()
     }).pipe(Effect.delay(resendCheckMs), Effect.forever, Effect.forkScoped)
     yield* onConnection((isUp) => {
       window.connected(isUp)
@@ -145,6 +167,6 @@ export const make = (sender: Sender): Effect.Effect<FramePublisher, never, Scope
         pacer.arm()
       },
       drain,
-      stats: () => ({ ...window.totals, open: window.openFrames })
+      stats: () => ({ ...window.totals, open: window.openFrames, pressure, bufferedBytes: lanes.bufferedBytes })
     }
   })

@@ -34,6 +34,11 @@ export const breaksPublished = counter("record_breaks_total", "Interruptions wri
 export const keyframesPublished = counter("keyframes_published_total", "Keyframes written to the record", "account")
 export const keyframeBytes = counter("keyframe_bytes_total", "Bytes of the keyframes written to the record", "account")
 export const framesOutstanding = gauge("frames_outstanding", "Frames sent and not acknowledged yet", "account").set
+export const backpressureLevel = gauge(
+  "backpressure_level",
+  "How far the record's sink is behind: 0 HEALTHY, 1 WARNING, 2 CRITICAL, 3 OVERLOAD",
+  "account"
+).set
 export const frameBufferBytes = gauge("frame_buffer_bytes", "Packets waiting for room in the publish window, in bytes", "account").set
 
 export const framePacketsHistogram = Metric.histogram(

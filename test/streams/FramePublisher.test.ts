@@ -1,9 +1,10 @@
 import { assert, layer } from "@effect/vitest"
-import { Effect, Fiber, Layer } from "effect"
+import { Effect, Either, Fiber, Layer } from "effect"
 import * as Frame from "../../src/domain/market/Frame.ts"
 import * as FrameGuard from "../../src/domain/market/FrameGuard.ts"
 import * as ClockFrame from "../../src/domain/record/ClockFrame.ts"
 import * as FrameHeader from "../../src/domain/record/FrameHeader.ts"
+import * as Prometheus from "../../src/gateway/serve/Prometheus.ts"
 import * as FramePublisher from "../../src/streams/FramePublisher.ts"
 import { JetStream, type Message } from "../../src/streams/JetStream.ts"
 import * as OrderedRead from "../../src/streams/OrderedRead.ts"
@@ -152,7 +153,8 @@ layer(Layer.provideMerge(streams, backend), { excludeTestServices: true })("Fram
         assert.isAtMost(packetsOf(message).length, 50)
       }
       const resent = record.length - frames.length
-      assert.deepStrictEqual(run.publisher.stats(), { frames: frames.length, packets: 1_234, resent, dropped: 0, open: 0 })
+      const sent = { frames: frames.length, packets: 1_234, resent, dropped: 0, open: 0 }
+      assert.deepStrictEqual(run.publisher.stats(), { ...sent, pressure: "HEALTHY", bufferedBytes: 0 })
     })
   )
 
@@ -252,6 +254,62 @@ layer(Layer.provideMerge(streams, backend), { excludeTestServices: true })("Fram
       const behind = record.length - 1 - record.findIndex((message) => !isFrame(message))
       assert.isAbove(behind, 1_000)
     })
+  )
+
+  it.scoped(
+    "TC-PERF-030 a slow sink raises the backpressure level step by step until packets are dropped and counted, and it recovers",
+    () =>
+      Effect.gen(function* () {
+        const server = yield* Server
+        const { jsm } = yield* JetStream
+        yield* Effect.promise(() => jsm.streams.purge(stream))
+        const publisher = yield* FramePublisher.make(setup)
+        const full = new Uint8Array(Frame.Kind.full)
+        let appended = 0
+        const append = (wanted: () => boolean) => {
+          for (; wanted(); appended++) publisher.append(subjectOf(`U${appended % 5}`), full, 0, full.length, 1_000 + appended)
+        }
+        const pressure = () => publisher.stats().pressure
+        const gauge = Effect.map(Prometheus.text, (text) => /^backpressure_level\{account="A1"\} (\d)$/m.exec(text)?.[1])
+        const seen: Array<readonly [string, string | undefined]> = []
+        const reached = (level: string) =>
+          Effect.gen(function* () {
+            yield* until(`the level is ${level}`, () => pressure() === level)
+            seen.push([level, yield* gauge])
+          })
+        yield* reached("HEALTHY")
+        server.freeze()
+        append(() => publisher.stats().open < 1_000 || publisher.stats().bufferedBytes === 0)
+        yield* reached("WARNING")
+        append(() => publisher.stats().bufferedBytes < 40 * 1_024 * 1_024)
+        yield* reached("CRITICAL")
+        append(() => publisher.stats().dropped < 500)
+        yield* reached("OVERLOAD")
+        server.thaw()
+        assert.strictEqual(yield* publisher.drain, 0)
+        yield* reached("CRITICAL")
+        yield* reached("WARNING")
+        yield* reached("HEALTHY")
+        assert.deepStrictEqual(seen, [
+          ["HEALTHY", "0"],
+          ["WARNING", "1"],
+          ["CRITICAL", "2"],
+          ["OVERLOAD", "3"],
+          ["CRITICAL", "2"],
+          ["WARNING", "1"],
+          ["HEALTHY", "0"]
+        ])
+        const { packets, dropped } = publisher.stats()
+        assert.deepStrictEqual([dropped, packets], [500, appended - 500])
+        const breaks = (yield* recorded).flatMap(({ subject, data }) => {
+          const names = Subjects.Break.match(subject)
+          return names === undefined ? [] : [Either.getOrThrow(Subjects.Break.decodeEither(data)).packets ?? 0]
+        })
+        assert.strictEqual(
+          breaks.reduce((sum, count) => sum + count, 0),
+          500
+        )
+      })
   )
 
   it.scoped("BE-REC-02 packets that find no room in the buffer are dropped and counted, and the record says so before the next clock", () =>

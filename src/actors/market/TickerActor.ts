@@ -52,7 +52,12 @@ const publishing = (session: TickerSession.TickerSession, marketClock: Pick<Mark
   })
 
 /** Publishes the account's status: when asked, and once a second. */
-const statusOf = (session: TickerSession.TickerSession, broker: KiteSession, pool: KitePool.KitePool) =>
+const statusOf = (
+  session: TickerSession.TickerSession,
+  broker: KiteSession,
+  pool: KitePool.KitePool,
+  publisher: Pick<FramePublisher.FramePublisher, "stats">
+) =>
   Effect.gen(function* () {
     const jetStream = yield* JetStream
     const marketClock = yield* MarketClock
@@ -60,7 +65,11 @@ const statusOf = (session: TickerSession.TickerSession, broker: KiteSession, poo
     const publish = Effect.gen(function* () {
       const nowMs = yield* marketClock.now
       const clockMs = yield* Clock.currentTimeMillis
-      const status = TickerSession.statusOf(session, broker.status(), pool.connections(), rules.current(), marketClock.mode, clockMs, nowMs)
+      const { pressure: level, bufferedBytes: buffered_bytes, dropped } = publisher.stats()
+      const status: TickerStatus = {
+        ...TickerSession.statusOf(session, broker.status(), pool.connections(), rules.current(), marketClock.mode, clockMs, nowMs),
+        backpressure: { level, buffered_bytes, dropped }
+      }
       yield* jetStream.notify(Subjects.Ticker.at({ account: session.account }), Subjects.Ticker.encode(status))
     }).pipe(Effect.when(session.lease.isHeld), Effect.ignoreLogged)
     return {
@@ -199,7 +208,7 @@ export const make = Effect.gen(function* () {
       const publisher = yield* publishing(session, marketClock)
       yield* TickerSession.keepTime(session, marketClock, publisher)
       const pool = yield* connect(session, publisher)
-      const status = yield* statusOf(session, yield* broker.session(account), pool)
+      const status = yield* statusOf(session, yield* broker.session(account), pool, publisher)
       yield* Effect.addFinalizer(() => {
         if (session.failure === null) failures.delete(account)
         else failures.set(account, session.failure)

@@ -1,6 +1,6 @@
 import { Schema } from "effect"
 import { ExecutorStatus } from "../../domain/ExecutorStatus.ts"
-import { ConnectionStatus, SessionStatus, TickerStatus } from "../../domain/market/TickerStatus.ts"
+import { BackpressureStatus, ConnectionStatus, SessionStatus, TickerStatus } from "../../domain/market/TickerStatus.ts"
 import { Cause } from "../../domain/record/Break.ts"
 import { WriterStatus } from "../../domain/WriterStatus.ts"
 
@@ -23,6 +23,8 @@ const Account = Schema.Struct({
   connections: Schema.Array(ConnectionStatus),
   /** Null for a ticker of an earlier version. */
   login: Schema.NullOr(SessionStatus),
+  /** Null for a ticker of an earlier version. */
+  backpressure: Schema.NullOr(BackpressureStatus),
   as_of: Schema.String
 })
 

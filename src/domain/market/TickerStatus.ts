@@ -1,4 +1,5 @@
 import { Schema } from "effect"
+import * as Backpressure from "./Backpressure.ts"
 
 /** One connection to the broker that carries instruments. `detail` says why it is not open. */
 export const ConnectionStatus = Schema.Struct({
@@ -28,6 +29,14 @@ export const SessionStatus = Schema.Struct({
 })
 export type SessionStatus = typeof SessionStatus.Type
 
+/** How far the record is behind one account's packets: the level, what waits, and what was dropped since the ticker started. */
+export const BackpressureStatus = Schema.Struct({
+  level: Backpressure.Level,
+  buffered_bytes: Schema.Int,
+  dropped: Schema.Int
+})
+export type BackpressureStatus = typeof BackpressureStatus.Type
+
 /** sys.ticker.<account>: the state of one account's stream, published on every change and once a second. */
 export const TickerStatus = Schema.Struct({
   v: Schema.Literal(1),
@@ -47,6 +56,8 @@ export const TickerStatus = Schema.Struct({
   /** Absent in a status of an earlier version. */
   connections: Schema.optional(Schema.Array(ConnectionStatus)),
   /** The account's session with the broker. Absent in a status of an earlier version. */
-  login: Schema.optional(SessionStatus)
+  login: Schema.optional(SessionStatus),
+  /** How far the record is behind. Absent in a status of an earlier version. */
+  backpressure: Schema.optional(BackpressureStatus)
 })
 export type TickerStatus = typeof TickerStatus.Type

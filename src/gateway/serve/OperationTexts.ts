@@ -821,6 +821,11 @@ export const fields: Readonly<Record<string, string>> = {
   strikes: "Ascending",
   subscribed: "Of an account: the instruments it streams; of indicators: their ids with all settings",
   login: "The account's login at the broker; null for a ticker of an earlier version",
+  backpressure: "How far the record is behind this account's packets; null for a ticker of an earlier version",
+  level:
+    "HEALTHY; WARNING while packets wait for acknowledgements; CRITICAL when half of the buffer is full; OVERLOAD when packets are dropped",
+  buffered_bytes: "What waits to be written to the record, in bytes",
+  dropped: "Packets dropped since the ticker started; each is in a break of the record",
   is_automatic: "Whether the account signs in without a person",
   token_dies_at: "When the access token dies, ISO 8601 UTC; null without a token",
   required_since: "Since when a new login is required, ISO 8601 UTC; null in the other states",

@@ -3,6 +3,7 @@ import { Login } from "../../broker/Account.ts"
 import { Accounts } from "../../broker/Accounts.ts"
 import type { Health as Report } from "../../contract/service/HealthReport.ts"
 import * as TokenLife from "../../domain/accounts/TokenLife.ts"
+import type * as Backpressure from "../../domain/market/Backpressure.ts"
 import type { TickerStatus } from "../../domain/market/TickerStatus.ts"
 import * as Hours from "../../domain/rules/Hours.ts"
 import type * as RuleSet from "../../domain/rules/RuleSet.ts"
@@ -40,6 +41,9 @@ interface Sources {
   readonly restarts: ReturnType<Effect.Effect.Success<typeof Restarts.follow>>
 }
 
+/** A full window alone is shown, and degrades nothing: packets wait for moments. */
+const isBehind = (level: Backpressure.Level): boolean => level === "CRITICAL" || level === "OVERLOAD"
+
 /** The tickers' newest reports, without those of accounts that were removed. */
 const tickersOf = (accounts: Accounts, views: Views) => {
   const ids = new Set<string>(accounts.ids())
@@ -69,9 +73,13 @@ const complaints = ({ accounts, known, redis, registry, bridge, views, restarts 
   const degraded: Array<string> = []
   if (!redis.required && redis.state() === "down") degraded.push("Redis is down")
   for (const one of tickersOf(accounts, views)) {
-    const { account_id, state, detail, connections = [], login } = one.status
+    const { account_id, state, detail, connections = [], login, backpressure } = one.status
     const request = login === undefined || isUnused(accounts, one.status) ? null : TokenLife.requestOf(account_id, login, marketMs)
     if (!isFresh(one, views)) degraded.push(`ticker ${account_id} is silent`)
+    else if (backpressure !== undefined && isBehind(backpressure.level))
+      degraded.push(
+        `the record is behind ticker ${account_id}: ${backpressure.level}, ${backpressure.buffered_bytes} bytes wait, ${backpressure.dropped} packets were dropped`
+      )
     else if (request !== null) degraded.push(request)
     else if (state === "failed" || state === "mute") degraded.push(`ticker ${account_id} ${state}${detail === null ? "" : `: ${detail}`}`)
     else {
@@ -133,8 +141,20 @@ export class Health extends Effect.Service<Health>()("gateway/service/Health", {
           accounts: Object.fromEntries(
             heard.map(
               ({
-                status: { account_id, state, detail, source, subscribed, ticks, last_tick_at, connections = [], login = null, as_of }
-              }) => [account_id, { state, detail, source, subscribed, ticks, last_tick_at, connections, login, as_of }]
+                status: {
+                  account_id,
+                  state,
+                  detail,
+                  source,
+                  subscribed,
+                  ticks,
+                  last_tick_at,
+                  connections = [],
+                  login = null,
+                  backpressure = null,
+                  as_of
+                }
+              }) => [account_id, { state, detail, source, subscribed, ticks, last_tick_at, connections, login, backpressure, as_of }]
             )
           )
         },

@@ -12,7 +12,7 @@ const packetsWanted = 50
 /** While the window is full a frame grows to this size (744 KB of full packets, under the server's limit of 1 MB) and then waits. */
 const packetsMax = 4_000
 /** Limit of everything that waits for the window; beyond it packets are dropped and counted. */
-const bufferBytesMax = 64 * 1_024 * 1_024
+export const bufferBytesMax = 64 * 1_024 * 1_024
 /** A clock carries no packets. The list is not empty, because a header's value loses a blank at its end. */
 const noPackets = [0, 0]
 

@@ -117,7 +117,7 @@ describe("TickerSession", () => {
       interrupt: ({ fromMs, toMs }: { fromMs: number; toMs: number | null }, subjects?: ReadonlySet<string>) =>
         noted.push([fromMs, toMs, [...(subjects ?? [])].sort().join(" ")]),
       lost: (...packet: ReadonlyArray<unknown>) => lost.push(packet),
-      stats: () => ({ frames: 0, packets: 0, resent: 0, dropped: 0, open: 0 })
+      stats: () => ({ frames: 0, packets: 0, resent: 0, dropped: 0, open: 0, pressure: "HEALTHY" as const, bufferedBytes: 0 })
     }
     const clock = { mode: "real", observe: () => {}, unsafeNow: () => nowMs } as const
     const session = make({ ...identity, lease })

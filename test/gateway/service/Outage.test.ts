@@ -87,6 +87,25 @@ describe("Health and outages", () => {
         assert.deepStrictEqual([degraded.status, degraded.body.status], [200, "degraded"])
         assert.isFalse(degraded.body.ticker.running)
 
+        const behind = yield* eventually(
+          "the record that is behind is seen",
+          Effect.map(
+            Effect.zipRight(
+              publishStatus({ ...status("streaming"), backpressure: { level: "OVERLOAD", buffered_bytes: 67_108_000, dropped: 12 } }),
+              health
+            ),
+            (answer) =>
+              answer.body.reason === "the record is behind ticker acc1: OVERLOAD, 67108000 bytes wait, 12 packets were dropped"
+                ? answer
+                : undefined
+          )
+        )
+        assert.deepStrictEqual(behind.body.ticker.accounts.acc1.backpressure, {
+          level: "OVERLOAD",
+          buffered_bytes: 67_108_000,
+          dropped: 12
+        })
+
         const { engine } = yield* World
         const stalled = {
           v: 1,

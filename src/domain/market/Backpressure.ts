@@ -1,0 +1,41 @@
+import { Schema } from "effect"
+
+/**
+ * How far the record's sink is behind. HEALTHY: what arrives leaves. WARNING: the window of unacknowledged frames was full, so packets wait and
+ * leave in larger frames. CRITICAL: what waits fills half of the buffer. OVERLOAD: packets were dropped, each counted and written into the
+ * record as a break. Outputs that are computed from the record are conflated to their newest values long before.
+ */
+export const Level = Schema.Literal("HEALTHY", "WARNING", "CRITICAL", "OVERLOAD")
+export type Level = typeof Level.Type
+export const levels = Level.literals
+
+/** What is known of a publisher at one look. */
+export interface Load {
+  /** What waits for the window, in bytes, and the most that may wait. */
+  readonly bufferedBytes: number
+  readonly bufferedBytesMax: number
+  /** Whether the window of unacknowledged frames has no room. */
+  readonly isWindowFull: boolean
+  /** Packets dropped since the last look. */
+  readonly dropped: number
+}
+
+/** Shares of the buffer at which a level begins. A level ends at half of its beginning, so that it does not flicker. */
+const criticalFrom = 0.5
+const overloadFrom = 0.95
+const endsAt = 0.5
+
+const levelAt = ({ bufferedBytes, bufferedBytesMax, dropped, isWindowFull }: Load, ease: number): number => {
+  const share = bufferedBytes / bufferedBytesMax
+  if (dropped > 0 || share >= overloadFrom * ease) return 3
+  if (share >= criticalFrom * ease) return 2
+  return isWindowFull && bufferedBytes > 0 ? 1 : 0
+}
+
+/** The level after a look. It rises at once, and falls by one step for each look, so that nobody misses it. */
+export const next = (level: Level, load: Load): Level => {
+  const before = levels.indexOf(level)
+  const rises = levelAt(load, 1)
+  const holds = Math.min(before, levelAt(load, endsAt))
+  return levels[Math.max(rises, holds, before - 1)] as Level
+}
