@@ -198,7 +198,7 @@ describe("Platform start and stop", () => {
   )
 
   it.live(
-    "TC-SUB-010 after a restart every active subscription streams again, on the same account",
+    "TC-SUB-010 TC-SUB-011 after a restart every active subscription streams again, on the same account",
     () =>
       Effect.gen(function* () {
         const { config, simulator } = yield* world()

@@ -212,7 +212,7 @@ layer(fresh(), { excludeTestServices: true })("SubscriptionRepo at its limit", (
 })
 
 describe("SubscriptionRepo over restarts", () => {
-  it.live("TC-REG-020 fifty subscriptions keep their attributes and account over three restarts", () =>
+  it.live("TC-REG-020 TC-REG-021 fifty subscriptions keep their attributes and account over three restarts", () =>
     Effect.gen(function* () {
       const url = yield* freshDatabase
       const start = <A, E>(body: Effect.Effect<A, E, SubscriptionRepo>) => Effect.scoped(Effect.provide(body, started(url)))

@@ -79,8 +79,8 @@ export const make = Effect.gen(function* () {
 
     const fetch = (token: number, interval: KiteHistory.Interval, span: KiteHistory.Span) => {
       // Each account has its own rate, so accounts take turns. If one fails, the next one is asked.
-      const first = turn++ % Math.max(1, accounts.ids().length)
-      const order = [...accounts.ids().slice(first), ...accounts.ids().slice(0, first)]
+      const first = turn++ % Math.max(1, accounts.streaming().length)
+      const order = [...accounts.streaming().slice(first), ...accounts.streaming().slice(0, first)]
       return Effect.firstSuccessOf(
         order.map((account) => Effect.flatMap(broker.rest(account), (rest) => rest.history(token, interval, span)))
       )
