@@ -93,6 +93,14 @@ export class SettlementRepo extends Effect.Service<SettlementRepo>()("store/Sett
         WHERE (exchange, tradingsymbol) IN (SELECT exchange, tradingsymbol FROM strategy_legs
           UNION SELECT exchange, tradingsymbol FROM strategy_fills) ORDER BY exchange, tradingsymbol`
     })
+    const ofSymbols = SqlSchema.findAll({
+      Request: Schema.Array(Schema.String),
+      Result: Settlement,
+      execute: (
+        names
+      ) => sql`SELECT exchange, tradingsymbol, expiry::text AS expiry, price, source, settled_at AS "settledAt" FROM settlements
+        WHERE tradingsymbol = ANY(${names}::text[]) ORDER BY exchange, tradingsymbol`
+    })
     const computed = SqlSchema.findAll({
       Request: Schema.Struct({ from: Schema.String, to: Schema.String }),
       Result: Computed,
@@ -128,6 +136,8 @@ export class SettlementRepo extends Effect.Service<SettlementRepo>()("store/Sett
       /** Returns how many were new. The first price of a contract is kept. */
       save: (all: ReadonlyArray<Settlement>) =>
         Effect.map(StoreError.guard(save(all)), (rows) => rows.length).pipe(Effect.withSpan("SettlementRepo.save")),
+      /** Settlements of contracts with these tradingsymbols. */
+      ofSymbols: (names: ReadonlyArray<string>) => StoreError.guardRead(ofSymbols(names)).pipe(Effect.withSpan("SettlementRepo.ofSymbols")),
       /** Settlements of contracts in the legs or fills of any strategy. */
       ofHoldings: StoreError.guardRead(ofHoldings()).pipe(Effect.withSpan("SettlementRepo.ofHoldings"))
     } as const

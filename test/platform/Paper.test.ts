@@ -60,11 +60,32 @@ describe("a paper account, end to end", () => {
         )
         const before = yield* kept(built)
         assert.lengthOf(before.orders, 2)
+        const figures = yield* Effect.forEach(["orders", "trades", "positions", "holdings", "funds"], (name) =>
+          Effect.map(ask(running, `/accounts/sim1/${name}`), ({ body }) => body)
+        )
+        assert.deepStrictEqual(
+          figures.map(({ source }) => source),
+          ["paper", "paper", "paper", "paper", "paper"]
+        )
+        const [orders, trades, positions, holdings, funds] = figures
+        assert.deepStrictEqual(
+          orders.orders.map((it: { order_id: string; status: string }) => [it.order_id, it.status]),
+          [
+            [filled.body.order_id, "COMPLETE"],
+            [rests.body.order_id, "OPEN"]
+          ]
+        )
+        const [position] = positions.net
+        assert.deepInclude(position, { tradingsymbol: order.tradingsymbol, product: "NRML", quantity: order.quantity })
+        assert.isTrue(trades.trades.every((it: { average_price: string }) => Number(it.average_price) <= Number(above)))
+        assert.deepStrictEqual(holdings.holdings, [])
+        assert.isAbove(Number(funds.charges), 0)
         const quantity = before.trades.reduce((sum, trade) => sum + trade.quantity, 0)
         assert.strictEqual(quantity, order.quantity)
         const at = { rules: shipped, today: "2026-01-01", prices: { mark: () => null, settlement: () => null } }
         const charges = Either.getOrThrow(PaperLedger.charges(shipped, before.trades)).get(filled.body.order_id)
-        assert.isTrue(charges?.total.greaterThan(0))
+        assert.strictEqual(charges?.total.toFixed(), funds.charges)
+        assert.strictEqual((yield* ask(running, "/accounts/sim1/positions", { user: "stranger" })).status, 404)
         assert.strictEqual(PaperLedger.portfolio(before.trades, at).net[0]?.quantity, order.quantity)
         const { cash, futures } = Either.getOrThrow(PaperLedger.funds(before.trades, Money.zero, at))
         assert.strictEqual(cash.toFixed(), futures.minus(charges?.total ?? 0).toFixed())
@@ -72,6 +93,12 @@ describe("a paper account, end to end", () => {
         yield* running.stop
         const restarted = yield* start(built.config)
         assert.deepStrictEqual(yield* kept(built), before)
+        const after = yield* eventually(
+          "the figures after a restart",
+          ask(restarted, "/accounts/sim1/trades"),
+          ({ status }) => status === 200
+        )
+        assert.deepStrictEqual(after.body.trades, trades.trades)
         const same = yield* eventually("the key after a restart", send(restarted, "fills", order), ({ status }) => status !== 503)
         assert.deepStrictEqual(same.body, filled.body)
 

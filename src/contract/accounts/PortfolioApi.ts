@@ -4,6 +4,7 @@ import * as OpenApi from "@effect/platform/OpenApi"
 import { Schema } from "effect"
 import * as Figures from "../../domain/accounts/Figures.ts"
 import * as Reconciliation from "../../domain/accounts/Reconciliation.ts"
+import { Money } from "../../domain/Money.ts"
 import { Authentication } from "../shared/Authentication.ts"
 import { Input, Name, Page } from "../shared/Input.ts"
 import * as Problem from "../shared/Problem.ts"
@@ -21,6 +22,10 @@ const Sync = Schema.Struct({
   differences: Schema.Array(Reconciliation.Difference)
 }).annotations({
   identifier: "AccountSync"
+})
+
+const charges = Schema.NullOr(Money).annotations({
+  description: "All charges of a paper account's fills, already taken from its cash, rupees, decimal text; null for a broker's account"
 })
 
 /** The fields have Kite's own names. Amounts are rupees as decimal text. */
@@ -52,7 +57,7 @@ export class PortfolioApi extends HttpApiGroup.make("portfolio")
   .add(
     HttpApiEndpoint.get("funds", "/accounts/:id/funds")
       .setPath(AccountPath)
-      .addSuccess(Schema.Struct({ ...of, ...Figures.Funds.fields }).annotations({ identifier: "AccountFunds" }))
+      .addSuccess(Schema.Struct({ ...of, ...Figures.Funds.fields, charges }).annotations({ identifier: "AccountFunds" }))
   )
   .middleware(Authentication)
   .addError(Problem.notFound)

@@ -3,9 +3,11 @@ import { Clock, Effect } from "effect"
 import { Api } from "../../contract/Api.ts"
 import * as IndiaTime from "../../domain/IndiaTime.ts"
 import { PortfolioRepo } from "../../store/accounts/PortfolioRepo.ts"
+import { OrderAccounts } from "../../store/orders/OrderAccounts.ts"
 import { MarketClock } from "../../streams/MarketClock.ts"
 import * as AccountRights from "../orders/AccountRights.ts"
 import { orProblem } from "../shared/StoreProblem.ts"
+import * as PaperFigures from "./PaperFigures.ts"
 
 /** How long an answer waits for a comparison with the broker. It goes on after it. */
 const syncWaitMsMax = 15_000
@@ -52,7 +54,8 @@ const brokerFigures = Effect.gen(function* () {
     funds: (id: string) =>
       Effect.map(orProblem(repo.funds(id)), (reading) => ({
         ...of(id, reading?.asOf),
-        ...(reading?.body ?? { equity: null, commodity: null })
+        ...(reading?.body ?? { equity: null, commodity: null }),
+        charges: null
       })),
     /** Asks the executor for a comparison, and waits for it. */
     sync: (id: string) =>
@@ -75,14 +78,22 @@ export const PortfolioHttp = HttpApiBuilder.group(
   "portfolio",
   Effect.fnUntraced(function* (handlers) {
     const rights = yield* AccountRights.make
+    const accounts = yield* OrderAccounts
     const broker = yield* brokerFigures
-    const allowed = <A, E, R>(id: string, self: Effect.Effect<A, E, R>) => Effect.zipRight(rights.userOfPath(id), self)
+    const paper = yield* PaperFigures.make
+    /** Reads the figures of the account's own mode. */
+    const figures = <A, B, E, R, F, S>(id: string, ofBroker: Effect.Effect<A, E, R>, ofPaper: Effect.Effect<B, F, S>) =>
+      Effect.gen(function* () {
+        yield* rights.userOfPath(id)
+        const { mode } = yield* orProblem(accounts.settings(id))
+        return yield* mode === "live" ? ofBroker : ofPaper
+      })
     return handlers
-      .handle("sync", ({ path: { id } }) => allowed(id, broker.sync(id)))
-      .handle("orders", ({ path: { id }, urlParams }) => allowed(id, broker.orders(id, urlParams)))
-      .handle("trades", ({ path: { id }, urlParams }) => allowed(id, broker.trades(id, urlParams)))
-      .handle("positions", ({ path: { id } }) => allowed(id, broker.positions(id)))
-      .handle("holdings", ({ path: { id }, urlParams }) => allowed(id, broker.holdings(id, urlParams)))
-      .handle("funds", ({ path: { id } }) => allowed(id, broker.funds(id)))
+      .handle("sync", ({ path: { id } }) => Effect.zipRight(rights.userOfPath(id), broker.sync(id)))
+      .handle("orders", ({ path: { id }, urlParams }) => figures(id, broker.orders(id, urlParams), paper.orders(id, urlParams)))
+      .handle("trades", ({ path: { id }, urlParams }) => figures(id, broker.trades(id, urlParams), paper.trades(id, urlParams)))
+      .handle("positions", ({ path: { id } }) => figures(id, broker.positions(id), paper.positions(id)))
+      .handle("holdings", ({ path: { id }, urlParams }) => figures(id, broker.holdings(id, urlParams), paper.holdings(id, urlParams)))
+      .handle("funds", ({ path: { id } }) => figures(id, broker.funds(id), paper.funds(id)))
   })
 )

@@ -1,0 +1,166 @@
+import { Clock, Config, Effect, Either } from "effect"
+import type * as Figures from "../../domain/accounts/Figures.ts"
+import * as IndiaTime from "../../domain/IndiaTime.ts"
+import * as Money from "../../domain/Money.ts"
+import * as Instrument from "../../domain/market/Instrument.ts"
+import * as PaperLedger from "../../domain/orders/PaperLedger.ts"
+import * as PaperOrder from "../../domain/orders/PaperOrder.ts"
+import { PaperRepo } from "../../store/orders/PaperRepo.ts"
+import { SettlementRepo } from "../../store/SettlementRepo.ts"
+import { MarketClock } from "../../streams/MarketClock.ts"
+import { RuleBook } from "../../streams/RuleBook.ts"
+import { orProblem } from "../shared/StoreProblem.ts"
+import { Views } from "../views/Views.ts"
+
+interface Paging {
+  readonly limit: number
+  readonly offset: number
+}
+
+/** What every paper account begins with, rupees. */
+const openingCash = Config.integer("PAPER_CASH").pipe(Config.withDefault(1_000_000))
+
+/** Fields that only a broker has. */
+const orderOf = (paper: PaperOrder.PaperOrder): Figures.Order => {
+  const { mode: _mode, strategy_id: _strategy, ...row } = PaperOrder.row(paper)
+  return {
+    ...row,
+    exchange_order_id: null,
+    parent_order_id: null,
+    placed_by: null,
+    exchange_timestamp: null,
+    disclosed_quantity: 0,
+    market_protection: Money.zero,
+    guid: null
+  }
+}
+const tradeOf = ({ atMs, instrument, orderId, price, product, quantity, side, tradeId }: PaperLedger.Trade): Figures.Trade => ({
+  trade_id: `paper-${tradeId}`,
+  order_id: orderId,
+  exchange_order_id: null,
+  exchange: instrument.exchange,
+  tradingsymbol: instrument.tradingsymbol,
+  instrument_token: instrument.token,
+  product,
+  average_price: Money.toDecimal(price, Instrument.priceScale(instrument.token)),
+  quantity,
+  transaction_type: side,
+  fill_timestamp: IndiaTime.isoTime(atMs),
+  order_timestamp: null,
+  exchange_timestamp: null
+})
+const holdingOf = (it: PaperLedger.Portfolio["holdings"][number]): Figures.Holding => {
+  const isKnown = !it.close_price.isZero()
+  return {
+    ...it,
+    isin: "",
+    price: Money.zero,
+    t1_quantity: 0,
+    realised_quantity: it.quantity,
+    authorised_quantity: 0,
+    authorised_date: null,
+    opening_quantity: it.quantity,
+    short_quantity: 0,
+    collateral_quantity: 0,
+    collateral_type: null,
+    discrepancy: false,
+    day_change_percentage: isKnown ? it.day_change.div(it.close_price).times(100).toDecimalPlaces(4).toNumber() : 0
+  }
+}
+const fundsOf = (now: PaperLedger.Funds, morning: PaperLedger.Funds): NonNullable<Figures.Funds["equity"]> => {
+  const none = Money.zero
+  return {
+    enabled: true,
+    net: now.cash,
+    available: {
+      adhoc_margin: none,
+      cash: now.cash,
+      opening_balance: morning.cash,
+      live_balance: now.cash,
+      collateral: none,
+      intraday_payin: none
+    },
+    // Nothing is blocked for margins.
+    utilised: {
+      debits: none,
+      exposure: none,
+      m2m_realised: none,
+      m2m_unrealised: none,
+      option_premium: none,
+      payout: none,
+      span: none,
+      holding_sales: none,
+      turnover: none,
+      liquid_collateral: none,
+      stock_collateral: none,
+      delivery: none
+    }
+  }
+}
+
+/** What a paper account has ordered, traded and holds, by its own fills and the live books. */
+export const make = Effect.gen(function* () {
+  const repo = yield* PaperRepo
+  const settlements = yield* SettlementRepo
+  const marketClock = yield* MarketClock
+  const rules = yield* RuleBook
+  const { books } = yield* Views
+  const cash = new Money.Decimal(yield* openingCash)
+  const of = (account_id: string) => ({ account_id, source: "paper" as const, as_of: IndiaTime.isoTime(marketClock.unsafeNow()) })
+  const today = () => IndiaTime.istDate(marketClock.unsafeNow())
+  const isToday = (atMs: number) => IndiaTime.istDate(atMs) === today()
+  const paged = <A>(all: ReadonlyArray<A>, { limit, offset }: Paging) => all.slice(offset, offset + limit)
+
+  /** An expired contract's token may name another one on a later day. */
+  const mark = (instrument: Instrument.Instrument) => {
+    const sinceMs = instrument.expiry === null ? 0 : IndiaTime.istMidnightMs(today())
+    const packet = books.find(instrument.token, sinceMs)?.packet
+    return packet === undefined ? null : { last: packet.lastPrice, close: packet.close }
+  }
+  const known = (id: string) =>
+    Effect.gen(function* () {
+      const trades = yield* orProblem(repo.trades(id))
+      const expired = trades.filter(({ instrument: { expiry } }) => expiry !== null && expiry < today())
+      const names = [...new Set(expired.map(({ instrument }) => instrument.tradingsymbol))]
+      const settled = names.length === 0 ? [] : yield* orProblem(settlements.ofSymbols(names))
+      const settlement = ({ exchange, expiry, token, tradingsymbol }: Instrument.Instrument) => {
+        const found = settled.find((it) => it.exchange === exchange && it.tradingsymbol === tradingsymbol && it.expiry === expiry)
+        return found === undefined ? null : found.price.times(Instrument.priceScale(token)).round().toNumber()
+      }
+      return { trades, at: { rules: rules.current(), today: today(), prices: { mark, settlement } } }
+    })
+  /** A fill was refused without rates, so that they are known here. */
+  const funds = (trades: ReadonlyArray<PaperLedger.Trade>, at: Parameters<typeof PaperLedger.funds>[2]) =>
+    Either.getOrThrowWith(PaperLedger.funds(trades, cash, at), (unknown) => unknown)
+
+  return {
+    orders: (id: string, paging: Paging) =>
+      Effect.gen(function* () {
+        const nowMs = yield* Clock.currentTimeMillis
+        const all = (yield* orProblem(repo.since(id, nowMs - 2 * IndiaTime.dayMs))).map(({ paper }) => paper)
+        const rows = all.filter((paper) => PaperOrder.isWorking(paper) || isToday(paper.placedAtMs) || isToday(paper.updatedAtMs))
+        return { ...of(id), orders: paged(rows, paging).map(orderOf), total: rows.length, ...paging }
+      }),
+    trades: (id: string, paging: Paging) =>
+      Effect.map(orProblem(repo.trades(id)), (all) => {
+        const rows = all.filter(({ atMs }) => isToday(atMs))
+        return { ...of(id), trades: paged(rows, paging).map(tradeOf), total: rows.length, ...paging }
+      }),
+    positions: (id: string) =>
+      Effect.map(known(id), ({ at, trades }) => {
+        const { day, net } = PaperLedger.portfolio(trades, at)
+        return { ...of(id), net, day }
+      }),
+    holdings: (id: string, paging: Paging) =>
+      Effect.map(known(id), ({ at, trades }) => {
+        const { holdings } = PaperLedger.portfolio(trades, at)
+        return { ...of(id), holdings: paged(holdings, paging).map(holdingOf), total: holdings.length, ...paging }
+      }),
+    funds: (id: string) =>
+      Effect.map(known(id), ({ at, trades }) => {
+        const now = funds(trades, at)
+        const earlier = trades.filter(({ atMs }) => !isToday(atMs))
+        return { ...of(id), equity: fundsOf(now, funds(earlier, at)), commodity: null, charges: now.charges }
+      })
+  } as const
+})
