@@ -11,6 +11,7 @@ import * as Server from "./gateway/serve/Server.ts"
 import * as LinkedFromStore from "./LinkedFromStore.ts"
 import * as RulesFromStore from "./RulesFromStore.ts"
 import { AccountRepo } from "./store/accounts/AccountRepo.ts"
+import { BookingRepo } from "./store/accounts/BookingRepo.ts"
 import { LoginRepo } from "./store/accounts/LoginRepo.ts"
 import { PortfolioRepo } from "./store/accounts/PortfolioRepo.ts"
 import { BarRepo } from "./store/BarRepo.ts"
@@ -73,6 +74,7 @@ const Store = Layer.mergeAll(
   OrderRepo.Default,
   OrderAccounts.Default,
   PortfolioRepo.Default,
+  BookingRepo.Default,
   Outbox.Default,
   PaperRepo.Default,
   IndicatorSubscriptionRepo.Default,

@@ -21,7 +21,10 @@ const Fill = Schema.Struct({
   quantity: BigIntColumn,
   price: NumericColumn,
   executedAt: TimeColumn,
-  externalId: Schema.NullOr(Schema.String)
+  externalId: Schema.NullOr(Schema.String),
+  /** The order that it is from, and the order's product; null: not known. Charges depend on them. */
+  orderId: Schema.NullOr(Schema.String),
+  product: Schema.NullOr(Schema.Literal("NRML", "MIS", "CNC", "MTF"))
 })
 type Fill = typeof Fill.Type
 
@@ -47,7 +50,8 @@ export class FillRepo extends Effect.Service<FillRepo>()("store/FillRepo", {
     const inTurn = yield* Postgres.inTurn
     const subscriptions = SubscriptionActivation.make(sql)
     const columns = sql.literal(`f.fill_id AS "fillId", f.strategy_id AS "strategyId", f.instrument_token AS "instrumentToken",
-      f.tradingsymbol, f.exchange, f.side AS direction, f.quantity, f.price, f.executed_at AS "executedAt", f.external_id AS "externalId"`)
+      f.tradingsymbol, f.exchange, f.side AS direction, f.quantity, f.price, f.executed_at AS "executedAt", f.external_id AS "externalId",
+      f.order_id AS "orderId", f.product`)
 
     const ofOwner = SqlSchema.findAll({
       Request: Schema.Struct({ owner: Schema.String, strategyId: Schema.Int }),
@@ -71,13 +75,15 @@ export class FillRepo extends Effect.Service<FillRepo>()("store/FillRepo", {
     const lockStrategy = (owner: string, strategyId: number) =>
       sql`UPDATE strategies SET updated_at = now() WHERE owner = ${owner} AND strategy_id = ${strategyId} RETURNING strategy_id`
     const insert = (strategyId: number, fills: ReadonlyArray<NewFill>) => sql`
-      INSERT INTO strategy_fills (strategy_id, instrument_token, tradingsymbol, exchange, side, quantity, price, executed_at, external_id)
-      SELECT ${strategyId}::bigint, f.token, f.tradingsymbol, f.exchange, f.side, f.quantity, f.price, f.executed_at, f.external_id
+      INSERT INTO strategy_fills (strategy_id, instrument_token, tradingsymbol, exchange, side, quantity, price, executed_at, external_id,
+        order_id, product)
+      SELECT ${strategyId}::bigint, f.token, f.tradingsymbol, f.exchange, f.side, f.quantity, f.price, f.executed_at, f.external_id, f.order_id,
+        f.product
       FROM unnest(${fills.map((it) => it.instrumentToken)}::bigint[], ${fills.map((it) => it.tradingsymbol)}::text[],
         ${fills.map((it) => it.exchange)}::text[], ${fills.map((it) => it.direction)}::text[], ${fills.map((it) => it.quantity)}::bigint[],
         ${fills.map((it) => Money.format(it.price))}::numeric[], ${fills.map((it) => it.executedAt.toISOString())}::timestamptz[],
-        ${fills.map((it) => it.externalId)}::text[])
-        WITH ORDINALITY AS f (token, tradingsymbol, exchange, side, quantity, price, executed_at, external_id, place)
+        ${fills.map((it) => it.externalId)}::text[], ${fills.map((it) => it.orderId)}::text[], ${fills.map((it) => it.product)}::text[])
+        WITH ORDINALITY AS f (token, tradingsymbol, exchange, side, quantity, price, executed_at, external_id, order_id, product, place)
       ORDER BY f.place
       ON CONFLICT (strategy_id, external_id) DO NOTHING RETURNING fill_id`
     const count = (strategyId: number) =>

@@ -27,6 +27,7 @@ import { migration as orders } from "./migrations/orders/M0018Orders.ts"
 import { migration as orderSweeps } from "./migrations/orders/M0020OrderSweeps.ts"
 import { migration as paperOrders } from "./migrations/orders/M0021PaperOrders.ts"
 import { migration as accountState } from "./migrations/orders/M0022AccountState.ts"
+import { migration as bookings } from "./migrations/orders/M0027Bookings.ts"
 import * as Postgres from "./Postgres.ts"
 import * as StoreError from "./StoreError.ts"
 
@@ -57,7 +58,8 @@ export const all: ReadonlyArray<Migration> = [
   accounts,
   chainMinutes,
   labels,
-  apiKeys
+  apiKeys,
+  bookings
 ]
 
 /** A step failed and was rolled back completely, or the database is newer than this program. */

@@ -1,66 +1,12 @@
 import { createHash } from "node:crypto"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import * as Instrument from "../../src/domain/market/Instrument.ts"
 import * as KiteTime from "../../src/domain/market/KiteTime.ts"
 import { login } from "../simulator/SimulatorWorld.ts"
-import {
-  type Answer,
-  ask,
-  eventually,
-  natsClient,
-  type Running,
-  readAll,
-  simulatorAccount,
-  socket,
-  start,
-  type World,
-  world
-} from "./PlatformWorld.ts"
+import { account, future, held, live, order, place, type Row } from "./LiveAccount.ts"
+import { type Answer, ask, eventually, natsClient, type Running, readAll, socket, start, type World } from "./PlatformWorld.ts"
 
 const timeoutMs = 120_000
-/** Prices stand still, so that two readings of the same state have the same figures. */
-const market = { mode: "synthetic", rate: 0, strikesEachSide: 2 } as const
-const account = simulatorAccount("sim1")
-const held = { exchange: "NSE", tradingsymbol: "RELIANCE", quantity: 12, averagePrice: 1_234.55 }
-
-type Row = Record<string, unknown>
-
-/** A platform whose account sim1 is live. */
-const live = Effect.gen(function* () {
-  const built = yield* world(market, {}, { openingHoldings: [held] })
-  const running = yield* start(built.config)
-  const set = yield* ask(running, "/accounts/sim1/mode", { method: "PUT", body: { mode: "live", confirm: "sim1" } })
-  assert.strictEqual(set.status, 200, JSON.stringify(set.body))
-  return { built, running }
-})
-
-const future = ({ simulator: { market } }: World) => {
-  const instrument = market.instruments.find(({ instrumentType }) => instrumentType === "FUT")
-  if (instrument === undefined) throw new Error("the market has no future")
-  const row = market.rowByToken.get(instrument.token) ?? 0
-  const scale = Instrument.priceScale(instrument.token)
-  const price = (side: "bidPrice" | "askPrice") => String((market.columns[side][row * 5] ?? 0) / scale)
-  const { exchange, lotSize: quantity, tradingsymbol } = instrument
-  return { instrument, bid: price("bidPrice"), ask: price("askPrice"), named: { exchange, tradingsymbol, quantity } }
-}
-
-const order = (it: World, side: "BUY" | "SELL", price: string) => ({
-  account_id: "sim1",
-  kind: "place",
-  ...future(it).named,
-  transaction_type: side,
-  product: "NRML",
-  order_type: "LIMIT",
-  price
-})
-
-const place = (running: Running, key: string, body: unknown) =>
-  Effect.map(ask(running, "/orders?wait_ms=20000", { method: "POST", body, headers: { "idempotency-key": key } }), (answer) => {
-    assert.strictEqual(answer.body.status, "COMPLETED", JSON.stringify(answer.body))
-    return String(answer.body.order_id)
-  })
-
 /** The broker's own figures. This sign-in ends the platform's, which signs in again. */
 const brokerFigures = ({ simulator }: World) =>
   Effect.gen(function* () {

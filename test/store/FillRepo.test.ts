@@ -21,6 +21,8 @@ const fill = (token: number, more: Partial<Fills.NewFill> = {}): Fills.NewFill =
   price: money("120.05"),
   executedAt: at(0),
   externalId: null,
+  orderId: null,
+  product: null,
   ...more
 })
 const instrument = (token: number): Fills.Instrument => ({ instrumentToken: token, tradingsymbol: `SYM${token}`, segment: "NFO-OPT" })

@@ -1,6 +1,7 @@
 import { PgClient } from "@effect/sql-pg"
 import { ConfigProvider, Effect, Layer, Redacted } from "effect"
 import { AccountRepo } from "../../src/store/accounts/AccountRepo.ts"
+import { BookingRepo } from "../../src/store/accounts/BookingRepo.ts"
 import { LoginRepo } from "../../src/store/accounts/LoginRepo.ts"
 import { PortfolioRepo } from "../../src/store/accounts/PortfolioRepo.ts"
 import { BarRepo } from "../../src/store/BarRepo.ts"
@@ -47,6 +48,7 @@ const repositories = Layer.mergeAll(
   OrderRepo.Default,
   OrderAccounts.Default,
   PortfolioRepo.Default,
+  BookingRepo.Default,
   Outbox.Default,
   PaperRepo.Default,
   IndicatorSubscriptionRepo.Default,

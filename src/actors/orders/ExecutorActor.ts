@@ -1,9 +1,12 @@
 import { Cause, Config, Effect, Either, FiberMap, Schedule } from "effect"
+import type { Accounts } from "../../broker/Accounts.ts"
 import { Broker } from "../../broker/Broker.ts"
 import * as Breaker from "../../domain/orders/Breaker.ts"
 import * as OrderDecider from "../../domain/orders/OrderDecider.ts"
 import type { Mode } from "../../domain/orders/OrderMessage.ts"
+import type { BookingRepo } from "../../store/accounts/BookingRepo.ts"
 import type { PortfolioRepo } from "../../store/accounts/PortfolioRepo.ts"
+import type { FillRepo } from "../../store/FillRepo.ts"
 import type { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
 import type { OrderAccounts } from "../../store/orders/OrderAccounts.ts"
 import { OrderRepo } from "../../store/orders/OrderRepo.ts"
@@ -22,6 +25,7 @@ import * as AccountKeeper from "./AccountKeeper.ts"
 import * as BookReading from "./BookReading.ts"
 import * as BookWatch from "./BookWatch.ts"
 import * as ExecutorReport from "./ExecutorReport.ts"
+import * as FillBooking from "./FillBooking.ts"
 import * as Metrics from "./Metrics.ts"
 import { orderSettings } from "./OrderSettings.ts"
 import * as OutboxRelay from "./OutboxRelay.ts"
@@ -51,7 +55,10 @@ const lookEvery = "1 second"
 const runningMax = 200
 
 type Services =
+  | Accounts
+  | BookingRepo
   | Broker
+  | FillRepo
   | FrameFeed
   | InstrumentRegistry
   | JetStream
@@ -145,6 +152,7 @@ export const make = Effect.gen(function* () {
         paper: yield* deskOf("paper", paper.venue)
       }
       const keeper = yield* AccountKeeper.make(desks.live)
+      const booking = yield* FillBooking.make(desks.live)
       const { begin, beginAll } = yield* running(desks)
       const stillOurs = Effect.suspend(() => (lease.isHeld() ? Effect.void : new Replaced({ key: key(account) })))
       const beginAgain = Effect.zipRight(beginAll, report("ready", null)).pipe(
@@ -155,7 +163,7 @@ export const make = Effect.gen(function* () {
       const look = Effect.zipRight(stillOurs, beginAgain).pipe(Effect.repeat(Schedule.spaced(lookEvery)))
       const take = yield* commands(account, begin)
       const watches = Object.values(desks).map(BookWatch.run)
-      const work = Effect.all([look, take, relay.run, paper.run, ...watches, StopSweep.run(desks, begin), keeper.run], {
+      const work = Effect.all([look, take, relay.run, paper.run, ...watches, StopSweep.run(desks, begin), keeper.run, booking], {
         concurrency: "unbounded",
         discard: true
       })

@@ -22,3 +22,4 @@ export const differences = counter(
   "Figures of accounts that differed from the broker's when they were compared, by kind",
   "kind"
 )
+export const bookings = counter("account_fills_booked_total", "Trades of an account that were booked into strategies", "account")

@@ -19,7 +19,10 @@ const Id = Input({ id: WholeNumber })
 const batchMax = 1000
 const Price = MoneyInput.pipe(Schema.filter((price) => !price.isNegative(), { message: () => "must not be negative" }))
 
-/** `executed_at` is now by default. A fill whose `external_id` the strategy already has is a duplicate and changes nothing. */
+/**
+ * `executed_at` is now by default. Charges depend on `product` for shares, and on `order_id`, because brokerage is due once for an order: a fill
+ * without it counts as an order of its own. A fill whose `external_id` the strategy already has is a duplicate and changes nothing.
+ */
 const Fill = Input({
   tradingsymbol: Name(64),
   exchange: Name(16),
@@ -27,7 +30,9 @@ const Fill = Input({
   quantity: Schema.Int.pipe(Schema.between(1, quantityMax, { message: () => `expected a whole number from 1 to ${quantityMax}` })),
   price: Price,
   executed_at: Schema.optionalWith(Instant, { nullable: true }),
-  external_id: Schema.optionalWith(Name(128), { nullable: true })
+  external_id: Schema.optionalWith(Name(128), { nullable: true }),
+  order_id: Schema.optionalWith(Name(64), { nullable: true }),
+  product: Schema.optionalWith(Schema.Literal("NRML", "MIS", "CNC", "MTF"), { nullable: true })
 })
 
 const held = {

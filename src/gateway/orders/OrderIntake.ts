@@ -1,4 +1,4 @@
-import { Clock, Effect, Either } from "effect"
+import { Clock, Effect, Either, Option } from "effect"
 import type { NewOrder, NewPlace } from "../../contract/orders/NewOrder.ts"
 import type { User } from "../../contract/shared/Authentication.ts"
 import * as Problem from "../../contract/shared/Problem.ts"
@@ -12,13 +12,14 @@ import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
 import { type AccountSettings, OrderAccounts } from "../../store/orders/OrderAccounts.ts"
 import { type NewTask, OrderRepo } from "../../store/orders/OrderRepo.ts"
 import * as TaskNames from "../../store/orders/TaskNames.ts"
+import { StrategyRepo } from "../../store/StrategyRepo.ts"
 import { JetStream } from "../../streams/JetStream.ts"
 import { MarketClock } from "../../streams/MarketClock.ts"
 import { RuleBook } from "../../streams/RuleBook.ts"
 import { sessionRules } from "../../streams/SessionRules.ts"
 import * as Subjects from "../../streams/Subjects.ts"
 import { Valuation } from "../chains/Valuation.ts"
-import { instrumentBySymbol, instrumentsLoaded } from "../shared/Lookup.ts"
+import { instrumentBySymbol, instrumentsLoaded, notFoundText } from "../shared/Lookup.ts"
 import { orProblem } from "../shared/StoreProblem.ts"
 
 /** The broker's part of a request, without what only concerns the task. Absent fields stay absent. */
@@ -145,11 +146,14 @@ export const make = Effect.gen(function* () {
   const accounts = yield* OrderAccounts
   const registry = yield* InstrumentRegistry
   const jetStream = yield* JetStream
+  const strategies = yield* StrategyRepo
   const { gate, lastPriceOf, slicesOf } = yield* makeGate
 
   const taskOf = (user: User, settings: AccountSettings, { basketId, basketPlace, key, order, retries }: Wanted, bodyHash: string) =>
     Effect.gen(function* () {
       const { account_id, deadline_s, strategy_id, unknown } = order
+      if (strategy_id !== undefined && Option.isNone(yield* orProblem(strategies.byId(user.id, strategy_id))))
+        return yield* Problem.invalidField("strategy_id", notFoundText("Strategy"))
       const request = requestOf(order)
       const termsHash = TaskNames.hashOf(request)
       const mode = yield* modeOf(request, settings)

@@ -29,6 +29,8 @@ interface WantedFill {
   readonly price: Decimal
   readonly executed_at?: Date | undefined
   readonly external_id?: string | undefined
+  readonly order_id?: string | undefined
+  readonly product?: Fills.NewFill["product"] | undefined
 }
 
 /** Records fills of a strategy, and subscribes their instruments. */
@@ -78,7 +80,9 @@ export const make = Effect.gen(function* () {
           quantity: it.quantity,
           price: it.price,
           executedAt: it.executed_at ?? now,
-          externalId: it.external_id ?? null
+          externalId: it.external_id ?? null,
+          orderId: it.order_id ?? null,
+          product: it.product ?? null
         })
       }
       const recorded = yield* orProblem(fills.record(user.id, strategyId, given, streamable(given), accounts.streaming())).pipe(
