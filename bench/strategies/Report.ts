@@ -8,6 +8,9 @@ export const name = "strategies"
 /** The same benchmark on the version before strategies shared their chains. */
 const beforeName = "strategies-before"
 const coresMax = 0.3
+const lagMaxSeconds = 1
+/** A strategy whose values change in every window has this many marks a second. */
+const marksPerSecondMax = 4
 
 const machineKind = `Node ${process.versions.node.split(".")[0]}, ${cpus().length} cores, ${cpus()[0]?.model.trim() ?? "unknown processor"}`
 const path = (file: string) => join(process.cwd(), "bench/reports", file)
@@ -16,6 +19,10 @@ const cores = (value: number): string => value.toFixed(2)
 
 /** What the strategies of a run cost one process: its processor time less that of the run without strategies. */
 const added = (result: Run.Result, baseline: Run.Result, part: string): number => (result.cores[part] ?? 0) - (baseline.cores[part] ?? 0)
+
+/** The same, if every strategy had all its marks: a process that gets too little of the machine conflates them. */
+const atFullRate = (result: Run.Result, baseline: Run.Result): number =>
+  (added(result, baseline, "actors") * result.strategies * marksPerSecondMax) / result.marksPerSecond
 
 export const line = (result: Run.Result): string =>
   `${result.strategies} strategies: ${Object.entries(result.cores)
@@ -28,13 +35,14 @@ const rows = (results: ReadonlyArray<Run.Result>): ReadonlyArray<string> => {
   const [baseline] = results
   if (baseline === undefined) return []
   return [
-    "| strategies | actors, cores | NATS, cores | gateway, cores | actors more than without | per mark | marks/s | snapshots, kB/s | actors, MB | newest values, s: median, largest |",
-    "|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
+    "| strategies | actors, cores | NATS, cores | gateway, cores | actors more than without | per mark | at 4 marks/s each | marks/s | snapshots, kB/s | actors, MB | newest values, s: median, largest |",
+    "|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
     ...results.map((result) => {
       const { lagSecondsMax, lagSecondsMedian, marksPerSecond, memory, snapshotBytesPerSecond, strategies } = result
       const more = added(result, baseline, "actors")
       const each = marksPerSecond > 0 ? `${Math.round((more / marksPerSecond) * 1e6)} us` : ""
-      return `| ${count(strategies)} | ${cores(result.cores["actors"] ?? 0)} | ${cores(result.cores["nats"] ?? 0)} | ${cores(result.cores["gateway"] ?? 0)} | ${result === baseline ? "" : cores(more)} | ${each} | ${count(marksPerSecond)} | ${count(snapshotBytesPerSecond / 1e3)} | ${count(memory["actors"] ?? 0)} | ${lagSecondsMedian.toFixed(2)}, ${lagSecondsMax.toFixed(2)} |`
+      const whole = marksPerSecond > 0 ? cores(atFullRate(result, baseline)) : ""
+      return `| ${count(strategies)} | ${cores(result.cores["actors"] ?? 0)} | ${cores(result.cores["nats"] ?? 0)} | ${cores(result.cores["gateway"] ?? 0)} | ${result === baseline ? "" : cores(more)} | ${each} | ${whole} | ${count(marksPerSecond)} | ${count(snapshotBytesPerSecond / 1e3)} | ${count(memory["actors"] ?? 0)} | ${lagSecondsMedian.toFixed(2)}, ${lagSecondsMax.toFixed(2)} |`
     })
   ]
 }
@@ -44,19 +52,20 @@ const entriesOf = (results: ReadonlyArray<Run.Result>): ReadonlyArray<Entry> => 
   const most = results.at(-1)
   if (baseline === undefined || most === undefined || most === baseline) return []
   const more = added(most, baseline, "actors")
+  const whole = atFullRate(most, baseline)
   return [
     {
       id: "BE-ISO-01",
       name: `${count(most.strategies)} strategies of 4 legs over ${Run.size.underlyings} underlyings at ${count(Run.marketRate)} ticks/s cost less than ${coresMax} core in the actors`,
-      ok: more < coresMax,
-      measured: `${cores(more)} core, ${count(most.marksPerSecond)} marks/s`
+      ok: whole < coresMax,
+      measured: `${cores(more)} core for ${count(most.marksPerSecond)} marks/s; ${cores(whole)} core for all ${count(most.strategies * marksPerSecondMax)}`
     },
-    {
+    ...results.map((result) => ({
       id: "BE-ISO-01",
-      name: "everybody's values stay below 1 s old",
-      ok: most.lagSecondsMax < 1,
-      measured: `${most.lagSecondsMax.toFixed(2)} s at most`
-    }
+      name: `with ${count(result.strategies)} strategies values stay below ${lagMaxSeconds} s old`,
+      ok: result.lagSecondsMax < lagMaxSeconds,
+      measured: `${result.lagSecondsMax.toFixed(2)} s at most, while the machine's processors were ${Math.round(result.busyShare * 100)} % busy`
+    }))
   ]
 }
 
@@ -81,6 +90,7 @@ const markdown = (results: ReadonlyArray<Run.Result>): string =>
     `\`npm run bench -- strategies\` on ${machineKind}; NATS, Postgres and the broker's stand-in on the same cores, which other work shared: everything`,
     `together took ${results.map(({ busyShare }) => `${Math.round(busyShare * 100)} %`).join(", ")} of them. The market sends ${count(Run.marketRate)} ticks/s of ${count(Run.size.instruments)} instruments of ${Run.size.underlyings} underlyings. Each strategy has`,
     `4 legs near the money of one underlying. ${Run.measuredSeconds} s are measured after every strategy has a value. A core is a processor second per second.`,
+    "A process that gets too little of the machine falls behind, conflates marks, and costs less than it would: *at 4 marks/s each* is the cost per mark times all marks.",
     "",
     ...table(entriesOf(results)),
     "",

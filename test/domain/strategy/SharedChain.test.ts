@@ -3,6 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { FastCheck } from "effect"
 import * as Decider from "../../../src/domain/Decider.ts"
 import * as Money from "../../../src/domain/Money.ts"
+import type * as RecordInput from "../../../src/domain/record/RecordInput.ts"
 import type { Contract } from "../../../src/domain/record/Reference.ts"
 import type * as StrategyDefinition from "../../../src/domain/record/StrategyDefinition.ts"
 import * as M2mDecider from "../../../src/domain/strategy/M2mDecider.ts"
@@ -144,6 +145,28 @@ describe("strategies that share a chain", () => {
       [...state.strategies.values()].map(({ strategyId }) => strategyId),
       [0, 1, 2, 50]
     )
+  })
+
+  it("BE-ISO-01 beside the largest definition that the record can carry, a thousand others get the same marks at the same clocks", () => {
+    const legsMax = 2_500
+    const hostile = Array.from({ length: legsMax }, (_, at) =>
+      leg(at + 1, at % 2 === 0 ? "BUY" : "SELL", option(strikes[at % 5]!, at % 3 === 0 ? "PE" : "CE"), 1 + at, "0.05")
+    )
+    const many = 1_000
+    const without = moving(many, 6)
+    const beside = new Recorder().reference(instruments)
+    for (let at = 0; at < many; at++) beside.definition(legsOf(at), { strategyId: at })
+    const { inputs } = move(beside, 0, 6)
+    // Its definition takes the place of an interruption, so that every message has the same sequence in both records.
+    const at = many + 1
+    const definition = new Recorder().definition(hostile, { strategyId: many }).inputs[0] as RecordInput.Definition
+    const shifted = (input: RecordInput.RecordInput, seq: number) => ({ ...input, seq }) as RecordInput.RecordInput
+    const filler = new Recorder().interruption(startMs, startMs + 1).inputs[0] as RecordInput.RecordInput
+    const fold = (extra: RecordInput.RecordInput, all: ReadonlyArray<RecordInput.RecordInput>) =>
+      Decider.fold(decider, decider.initial, [...all.slice(0, at), extra, ...all.slice(at)].map(shifted))[1]
+    const ofOthers = fold(definition, inputs).filter(({ strategyId }) => strategyId !== many)
+    assert.isAbove(ofOthers.length, many * 5)
+    assert.deepStrictEqual(ofOthers, fold(filler, without.inputs))
   })
 
   it("the exact numbers can be left out; the messages stay the same", () => {
