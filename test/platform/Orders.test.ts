@@ -34,13 +34,22 @@ const traded = (it: World) => {
 }
 
 /** A platform whose account sim1 is live. */
-const live = Effect.gen(function* () {
-  const built = yield* world({ mode: "synthetic", rate: 5, strikesEachSide: 2 }, times)
-  const running = yield* start(built.config)
-  const set = yield* ask(running, "/accounts/sim1/mode", { method: "PUT", body: { mode: "live", confirm: "sim1" } })
-  assert.strictEqual(set.status, 200, JSON.stringify(set.body))
-  return { built, running }
-})
+const liveWith = (more: Record<string, string>) =>
+  Effect.gen(function* () {
+    const built = yield* world({ mode: "synthetic", rate: 5, strikesEachSide: 2 }, { ...times, ...more })
+    const running = yield* start(built.config)
+    const set = yield* ask(running, "/accounts/sim1/mode", { method: "PUT", body: { mode: "live", confirm: "sim1" } })
+    assert.strictEqual(set.status, 200, JSON.stringify(set.body))
+    return { built, running }
+  })
+const live = liveWith({})
+
+/** The breaker's metrics of sim1. They count all platforms of this process. */
+const counts = (running: Running) =>
+  Effect.map(ask(running, "/metrics"), ({ body }) => {
+    const of = (name: string) => Number(new RegExp(`${name}(?:_total)?\\{[^}]*account="sim1"[^}]*\\} (\\d+)`).exec(body)?.[1] ?? 0)
+    return { opens: of("circuit_breaker_opens"), closes: of("circuit_breaker_closes"), state: of("order_breaker_state") }
+  })
 
 const place = (running: Running, key: string, body: unknown, query = "?wait_ms=20000") =>
   ask(running, `/orders${query}`, { method: "POST", body, headers: { "idempotency-key": key } })
@@ -169,6 +178,28 @@ describe("orders, end to end", () => {
         assert.strictEqual(blocked.body.tasks[0].attempts.length, 2)
         const metrics = yield* ask(running, "/metrics")
         assert.match(metrics.body, /circuit_breaker_opens(?:_total)?\{[^}]*account="sim1"[^}]*\} 1/)
+      }).pipe(Effect.scoped),
+    timeoutMs
+  )
+
+  it.live(
+    "TC-ORD-012 TC-ORD-014 TC-ORD-015 after its time the breaker tries one order: a failure opens it again, a success closes it, and both are counted",
+    () =>
+      Effect.gen(function* () {
+        const { built, running } = yield* liveWith({ ORDER_BREAKER_OPEN: "3 seconds" })
+        const order = { ...traded(built), deadline_s: 600 }
+        const before = yield* counts(running)
+        const failures = Array.from({ length: 6 }, () => ({ kind: "too_many" }) as const)
+        built.simulator.faults.add(...failures)
+        const first = yield* place(running, "b1", order)
+        assert.deepStrictEqual(outcomes(first), ["refused 429", "refused 429", "refused 429"], JSON.stringify(first.body))
+        // The fifth failure opens it. The sixth is that of the order that is let through after it.
+        const second = yield* place(running, "b2", order)
+        assert.deepStrictEqual(outcomes(second), ["refused 429", "refused 429", "refused 429"], JSON.stringify(second.body))
+        const third = yield* place(running, "b3", order)
+        assert.deepStrictEqual([third.body.status, outcomes(third)], ["COMPLETED", ["done 200"]], JSON.stringify(third.body))
+        const after = yield* counts(running)
+        assert.deepStrictEqual([after.opens - before.opens, after.closes - before.closes, after.state], [2, 1, 0])
       }).pipe(Effect.scoped),
     timeoutMs
   )

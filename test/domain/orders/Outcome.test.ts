@@ -68,14 +68,14 @@ describe("the circuit breaker", () => {
     assert.strictEqual(Breaker.admit(limits, Breaker.closed, 0), Breaker.closed)
   })
 
-  it("open, it admits nothing until its time is over; late results change nothing", () => {
+  it("TC-ORD-012 open, it admits nothing until its time is over; late results change nothing", () => {
     assert.isNull(Breaker.admit(limits, open, 60_999))
     assert.strictEqual(Breaker.retryAtMs(limits, open, 2_000), 61_000)
     assert.deepStrictEqual(Breaker.settle(limits, open, false, 2_000), [open, null])
     assert.deepStrictEqual(halfOpen, { state: "half_open", trials: 1 })
   })
 
-  it("half open, it lets three through; a success closes and resets it", () => {
+  it("TC-ORD-013 TC-ORD-014 half open, it lets three through; a success closes and resets it", () => {
     const three = [1, 2].reduce<Breaker.Breaker | null>((it) => it && Breaker.admit(limits, it, 61_000), halfOpen)
     assert.deepStrictEqual(three, { state: "half_open", trials: 3 })
     assert.isNull(three && Breaker.admit(limits, three, 61_000))
@@ -83,7 +83,7 @@ describe("the circuit breaker", () => {
     assert.deepStrictEqual(three && Breaker.settle(limits, three, false, 61_500), [Breaker.closed, "closed"])
   })
 
-  it("half open, a failure opens it again and starts the clock again", () => {
+  it("TC-ORD-015 half open, a failure opens it again and starts the clock again", () => {
     assert.deepStrictEqual(halfOpen && Breaker.settle(limits, halfOpen, true, 62_000), [{ state: "open", untilMs: 122_000 }, "opened"])
   })
 })
