@@ -54,6 +54,7 @@ import { CandleChanges } from "./shared/CandleChanges.ts"
 import { Changes } from "./shared/Changes.ts"
 import { Engine } from "./shared/Engine.ts"
 import { Lifetimes } from "./shared/Lifetimes.ts"
+import { RateLimits } from "./shared/RateLimits.ts"
 import { Hub } from "./sockets/Hub.ts"
 import * as WebSocket from "./sockets/WebSocket.ts"
 import { MarkFeed } from "./strategies/MarkFeed.ts"
@@ -137,5 +138,5 @@ export const GatewayLive = Layer.merge(HttpLayerRouter.serve(Routes, { disableLo
   Layer.provide([History.Default, Symbols.Default]),
   Layer.provide(Lifetimes.Default),
   Layer.provide(Engine.Default),
-  Layer.provide([Hub.Default, Views.Default, Tokens.Default, CandleChanges.Default])
+  Layer.provide([Hub.Default, Views.Default, Tokens.Default, CandleChanges.Default, RateLimits.Default])
 )

@@ -146,6 +146,10 @@ export const world = (options: Options = {}) =>
         Object.entries({
           JWT_SECRET: secret,
           WEB_ROOT: "test/data/web",
+          // Tests send as fast as they can.
+          RATE_LIMIT_READS: "0",
+          RATE_LIMIT_WRITES: "0",
+          RATE_LIMIT_ORDERS: "0",
           DATABASE_URL: databaseUrl,
           MARKET_CLOCK: wallClock,
           NATS_URL: nats.url,

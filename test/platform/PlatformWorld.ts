@@ -68,6 +68,10 @@ export const world = (
     yield* Effect.promise(() => writeFile(keyFile, `k1 ${randomBytes(32).toString("base64")}\n`, { mode: 0o600 }))
     const config = {
       NATS_URL: nats.url,
+      // Tests send as fast as they can.
+      RATE_LIMIT_READS: "0",
+      RATE_LIMIT_WRITES: "0",
+      RATE_LIMIT_ORDERS: "0",
       NATS_ENGINE_PASSWORD: nats.passwords.engine,
       NATS_GATEWAY_PASSWORD: nats.passwords.gateway,
       DATABASE_URL: databaseUrl,

@@ -7,6 +7,8 @@ import { Cause, Clock, Config, Duration, Effect, Layer, MetricLabel } from "effe
 import * as Problem from "../../contract/shared/Problem.ts"
 import * as RequestId from "../../contract/shared/RequestId.ts"
 import * as Metrics from "../shared/Metrics.ts"
+import { RateLimited } from "../shared/RateLimits.ts"
+import { Route } from "../shared/Route.ts"
 import * as Origins from "./Origins.ts"
 import * as RequestBody from "./RequestBody.ts"
 
@@ -77,6 +79,8 @@ const make = (api: HttpApi.HttpApi.Any, others: ReadonlyArray<`/${string}`>, { b
     }
     if (error instanceof Problem.Forbidden)
       return Effect.map(Problem.body(error.code, error), (body) => HttpServerResponse.unsafeJson(body, { status: 403 }))
+    if (error instanceof RateLimited)
+      return json(429, "rate_limited", "Rate limit exceeded", { "retry-after": String(error.retryAfterSeconds) })
     if (error instanceof Problem.Unavailable) return json(503, "unavailable", error.detail)
     if (error instanceof RequestBody.BodyRefused) return json(error.status, error.code, error.detail, { connection: "close" })
     // A body that is not JSON arrives as a defect of this class.
@@ -93,6 +97,7 @@ const make = (api: HttpApi.HttpApi.Any, others: ReadonlyArray<`/${string}`>, { b
           const request = yield* HttpServerRequest.HttpServerRequest
           const requestId = RequestId.of(request.headers["x-request-id"])
           const path = request.url.split("?", 1)[0] ?? ""
+          const route = templateOf(request.method, request.url)
           const startedMs = yield* Clock.currentTimeMillis
           const answer = isOtherPaths(request.method, path)
             ? otherMethod(allowed(path))
@@ -108,7 +113,6 @@ const make = (api: HttpApi.HttpApi.Any, others: ReadonlyArray<`/${string}`>, { b
               Effect.gen(function* () {
                 const tookMs = (yield* Clock.currentTimeMillis) - startedMs
                 const method = methods.find((known) => known === request.method) ?? "other"
-                const route = templateOf(request.method, request.url)
                 const labels = { method, route }
                 Metrics.httpRequests.unsafeUpdate(1, labelsOf({ ...labels, status: String(response.status) }))
                 Metrics.httpDuration.unsafeUpdate(tookMs / 1000, labelsOf(labels))
@@ -118,6 +122,7 @@ const make = (api: HttpApi.HttpApi.Any, others: ReadonlyArray<`/${string}`>, { b
               })
             ),
             Effect.annotateLogs({ request_id: requestId }),
+            Effect.provideService(Route, route),
             Effect.provideService(RequestId.RequestId, requestId)
           )
         })

@@ -41,7 +41,8 @@ const withBody = {
 }
 
 const withSignIn = {
-  "403": problem("Known, but not allowed: `errors` names the role or the scope that is missing")
+  "403": problem("Known, but not allowed: `errors` names the role or the scope that is missing"),
+  "429": problem("Too many requests of this user to this endpoint; Retry-After says when")
 }
 
 /** What a page such as /docs fills in. */

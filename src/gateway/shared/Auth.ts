@@ -6,6 +6,8 @@ import { Text } from "../../contract/shared/Input.ts"
 import * as Problem from "../../contract/shared/Problem.ts"
 import * as Access from "../../domain/access/Access.ts"
 import * as IssuerKeys from "./IssuerKeys.ts"
+import { RateLimits } from "./RateLimits.ts"
+import { Route } from "./Route.ts"
 
 /** `reason` is shown to the caller. It names the problem with the token, but none of the token's contents. */
 export class InvalidToken extends Data.TaggedError("InvalidToken")<{ readonly reason: string; readonly isForged: boolean }> {}
@@ -116,20 +118,30 @@ export class ApiKeys extends Context.Tag("gateway/shared/ApiKeys")<
   }
 >() {}
 
-/** Lets a caller pass who may do what the request asks for. A failure would make the next scheme answer, so it is a defect (ErrorForm). */
-const permitted = (user: User) =>
-  Effect.flatMap(HttpServerRequest.HttpServerRequest, ({ method, url }) => {
-    const refusal = Access.refusalOf(user, Access.needOf(method, url.split("?", 1)[0] ?? ""))
-    return refusal === undefined
-      ? Effect.succeed(user)
-      : Effect.die(new Problem.Forbidden({ detail: "Forbidden", errors: [{ field: "authorization", message: refusal }] }))
-  })
+/**
+ * Lets a caller pass who may do what the request asks for, and who has not asked too often. A failure would make the next scheme answer, so
+ * it is a defect, which ErrorForm turns into its answer.
+ */
+const makePermitted = Effect.map(
+  RateLimits,
+  (limits) => (user: User) =>
+    Effect.gen(function* () {
+      const { method, url } = yield* HttpServerRequest.HttpServerRequest
+      const need = Access.needOf(method, url.split("?", 1)[0] ?? "")
+      const message = Access.refusalOf(user, need)
+      if (message !== undefined)
+        return yield* Effect.die(new Problem.Forbidden({ detail: "Forbidden", errors: [{ field: "authorization", message }] }))
+      yield* Effect.orDie(limits.take(user.id, need, method, yield* Route))
+      return user
+    })
+)
 
 export const AuthenticationLive = Layer.effect(
   Authentication,
   Effect.gen(function* () {
     const tokens = yield* Tokens
     const apiKeys = yield* ApiKeys
+    const permitted = yield* makePermitted
     return Authentication.of({
       bearer: (token) =>
         tokens.verify(Redacted.value(token)).pipe(

@@ -51,6 +51,10 @@ export const outputLag = Labelled.gauge("output_lag_seconds", "Age of an output'
 const dependencyUp = Labelled.gauge("dependency_up", "1 while a backend answers the gateway's probe, else 0", "dependency")
 export const dependency = (name: string, isUp: boolean): void => dependencyUp.set(name, isUp ? 1 : 0)
 
+const limited = Labelled.counter("rate_limited_total", "Requests answered 429, by group", "group")
+export const rateLimited = (group: string): void => limited(group, 1)
+export const rateWindows = Metric.gauge("rate_windows", { description: "Users and endpoints whose requests this process counts" })
+rateWindows.unsafeUpdate(0, [])
 const keyChecks = Labelled.counter("api_key_checks_total", "API keys that were not recognised at once, by how they were checked", "result")
 export const apiKeyChecks = (result: "read" | "hashed" | "wrong"): void => keyChecks(result, 1)
 const indicatorAnswers = Labelled.counter(

@@ -1,0 +1,101 @@
+import { assert, it as effect, layer } from "@effect/vitest"
+import { Context, Effect, Layer } from "effect"
+import { inject } from "vitest"
+import { freshDatabase, natsServer } from "../../TestBackends.ts"
+import { type Answer, ask, eventually, metric, ready, World, world } from "../GatewayWorld.ts"
+
+const change = (as: string, id = 1) => ask(`/labels/${id}`, { method: "PATCH", as, body: { text: "x" } })
+/** Requests one after the other; their answers. */
+const times = <E, R>(count: number, request: Effect.Effect<Answer, E, R>) => Effect.all(Array.from({ length: count }, () => request))
+const limited = { RATE_LIMIT_WRITES: "100", RATE_LIMIT_READS: "120", RATE_LIMIT_WINDOW: "1 hour" }
+
+layer(world({ config: limited }), { excludeTestServices: true })("Rate limits", (it) => {
+  it.effect("BE-SEC-05 of 101 requests in a window the last gets 429 with Retry-After; other users and endpoints are not affected", () =>
+    Effect.gen(function* () {
+      yield* ready
+      // The number in the path is not another endpoint.
+      const answers = yield* Effect.forEach(
+        Array.from({ length: 101 }, (_, n) => n + 1),
+        (id) => change("busy", id)
+      )
+      assert.deepStrictEqual([...new Set(answers.slice(0, 100).map(({ status }) => status))], [404])
+      const { status, headers, body } = answers[100] as Answer
+      assert.deepStrictEqual([status, body.code, body.detail], [429, "rate_limited", "Rate limit exceeded"])
+      const seconds = Number(headers.get("retry-after"))
+      assert.isTrue(Number.isInteger(seconds) && seconds > 0 && seconds <= 3_600, `retry-after: ${seconds}`)
+      assert.strictEqual((yield* change("calm")).status, 404)
+      assert.strictEqual((yield* ask("/labels/1", { method: "DELETE", as: "busy" })).status, 404)
+      assert.strictEqual((yield* ask("/labels", { as: "busy" })).status, 200)
+      assert.isAtLeast(yield* metric('rate_limited_total{group="labels"}'), 1)
+    })
+  )
+
+  it.effect("reads have their own limit, and requests without a sign-in are not counted", () =>
+    Effect.gen(function* () {
+      yield* ready
+      const answers = yield* times(121, ask("/auth/test", { as: "reader" }))
+      assert.deepStrictEqual([answers[119]?.status, answers[120]?.status], [200, 429])
+      const open = yield* times(130, ask("/health/live", { as: null }))
+      assert.deepStrictEqual([...new Set(open.map(({ status }) => status))], [200])
+    })
+  )
+
+  it.effect("a stop of orders is never refused", () =>
+    Effect.gen(function* () {
+      yield* ready
+      const answers = yield* times(101, ask("/accounts/none/kill", { method: "POST", as: "hasty", body: { reason: "stop" } }))
+      assert.notInclude(
+        answers.map(({ status }) => status),
+        429
+      )
+    })
+  )
+})
+
+layer(world({ config: { RATE_LIMIT_WRITES: "2", RATE_LIMIT_WINDOW: "2 seconds" } }), { excludeTestServices: true })("A window", (it) => {
+  it.effect("BE-SEC-05 ends, and requests are answered again", () =>
+    Effect.gen(function* () {
+      yield* ready
+      yield* eventually(
+        "a request is refused",
+        Effect.map(change("again"), ({ status }) => status === 429)
+      )
+      yield* eventually(
+        "a request is answered",
+        Effect.map(change("again"), ({ status }) => status === 404)
+      )
+    })
+  )
+})
+
+const redisUrl = inject("backends").redis
+effect.scopedLive.skipIf(redisUrl === null)("BE-SEC-05 gateways count together in Redis, and each by itself while Redis is away", () =>
+  Effect.gen(function* () {
+    const nats = yield* natsServer
+    const database = yield* freshDatabase
+    const gateway = (redis: string) => {
+      const options = {
+        nats: Effect.succeed(nats),
+        database: Effect.succeed(database),
+        config: { ...limited, RATE_LIMIT_REDIS_WAIT: "5 seconds", REDIS_URL: redis }
+      }
+      return Effect.map(Layer.build(world(options)), Context.get(World))
+    }
+    const at = <A, E, R>(of: Context.Tag.Service<typeof World>, self: Effect.Effect<A, E, R | World>) =>
+      Effect.provideService(self, World, of)
+    // Redis is shared by all tests: nobody else has this user.
+    const user = `shared-${crypto.randomUUID()}`
+    const [one, two] = [yield* gateway(redisUrl ?? ""), yield* gateway(redisUrl ?? "")]
+    for (const it of [one, two]) yield* at(it, ready)
+    yield* at(one, times(60, change(user)))
+    const answers = yield* at(two, times(100, change(user)))
+    const firstRefused = answers.findIndex(({ status }) => status === 429)
+    // Alone it would have answered all of its 100. A hiccup of Redis may cost some counts, but not all.
+    assert.isTrue(firstRefused >= 40, `refused after ${firstRefused}`)
+    assert.strictEqual((yield* at(two, change(user))).status, 429)
+    const alone = yield* gateway("redis://127.0.0.1:1")
+    yield* at(alone, ready)
+    const last = yield* at(alone, times(101, change(user)))
+    assert.deepStrictEqual([last[99]?.status, last[100]?.status], [404, 429])
+  })
+)
