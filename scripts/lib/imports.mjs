@@ -44,7 +44,7 @@ const rooms = {
   contract: [
     ["shared"],
     ["accounts", "calendar", "keys", "settlements", "chains", "depth", "history", "instruments", "orders", "service", "subscriptions"],
-    ["exports", "futures", "indicators", "labels", "monitor", "strategies"],
+    ["exports", "futures", "indicators", "labels", "monitor", "replay", "strategies"],
     ["sockets", "udf"],
     ["."]
   ],
@@ -55,7 +55,7 @@ const rooms = {
     ["sockets"],
     ["ticks", "chains", "depth", "instruments", "subscriptions"],
     ["calendar", "keys", "settlements", "history", "labels", "orders", "strategies"],
-    ["accounts", "exports", "futures", "indicators"],
+    ["accounts", "exports", "futures", "indicators", "replay"],
     ["monitor"],
     ["bridge", "udf"],
     ["service"],

@@ -19,6 +19,7 @@ import { ApiKeysApi } from "./keys/ApiKeysApi.ts"
 import { LabelsApi } from "./labels/LabelsApi.ts"
 import { MonitorApi } from "./monitor/MonitorApi.ts"
 import { OrdersApi } from "./orders/OrdersApi.ts"
+import { ReplayApi } from "./replay/ReplayApi.ts"
 import { ServiceApi } from "./service/ServiceApi.ts"
 import { SettlementsApi } from "./settlements/SettlementsApi.ts"
 import * as Problem from "./shared/Problem.ts"
@@ -47,6 +48,7 @@ export class Api extends contract(HttpApi.make("gateway"))
   .add(ChainAnalysisApi)
   .add(ChainHistoryApi)
   .add(ExportsApi)
+  .add(ReplayApi)
   .add(CalendarApi)
   .add(CorporateActionsApi)
   .add(SettlementsApi)

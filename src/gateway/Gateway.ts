@@ -41,6 +41,9 @@ import * as MonitorSocket from "./monitor/MonitorSocket.ts"
 import { OrderFeed } from "./orders/OrderFeed.ts"
 import { OrdersHttp } from "./orders/OrdersHttp.ts"
 import * as OrdersSocket from "./orders/OrdersSocket.ts"
+import { Playbacks } from "./replay/Playbacks.ts"
+import { ReplayHttp } from "./replay/ReplayHttp.ts"
+import * as ReplaySocket from "./replay/ReplaySocket.ts"
 import * as AsyncApi from "./serve/AsyncApi.ts"
 import { DocsRoute } from "./serve/Docs.ts"
 import * as ErrorForm from "./serve/ErrorForm.ts"
@@ -88,7 +91,7 @@ const ApiRoutes = HttpLayerRouter.addHttpApi(described, { openapiPath: "/openapi
     ExportsHttp
   ]),
   Layer.provide([InstrumentsHttp, HistoryHttp, UdfHttp, CalendarHttp, CorporateActionsHttp, SettlementsHttp, OrdersHttp, AccountsHttp]),
-  Layer.provide([DepthHttp, FuturesHttp, IndicatorsHttp, MonitorHttp, LabelsHttp, ApiKeysHttp, PortfolioHttp, PostbackHttp]),
+  Layer.provide([DepthHttp, FuturesHttp, IndicatorsHttp, MonitorHttp, LabelsHttp, ApiKeysHttp, PortfolioHttp, PostbackHttp, ReplayHttp]),
   Layer.provide(KiteHttp),
   Layer.provide(UdfAccessLive),
   Layer.provide(AuthenticationLive)
@@ -113,7 +116,8 @@ const Sockets = WebSocket.layer(
     IndicatorsSocket.session,
     OrdersSocket.make,
     MonitorSocket.make,
-    LabelsSocket.make
+    LabelsSocket.make,
+    ReplaySocket.make
   ])
 )
 
@@ -126,7 +130,7 @@ export const GatewayLive = Layer.merge(HttpLayerRouter.serve(Routes, { disableLo
   Layer.provide([Bridge.Default, TickReplay.Default]),
   Layer.provide(TokenNames.Default),
   Layer.provide([TickFeed.Default, ChainFeed.Default, MarkFeed.Default, IndicatorFeed.Default, OrderFeed.Default, StrategyChanges.Default]),
-  Layer.provide([MonitorFeed.Default, LabelFeed.Default]),
+  Layer.provide([MonitorFeed.Default, LabelFeed.Default, Playbacks.Default]),
   Layer.provide(Monitor.Default),
   Layer.provide(IndicatorSets.Default),
   Layer.provide(IndicatorCache.Default),

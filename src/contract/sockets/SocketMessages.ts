@@ -6,8 +6,10 @@ import { OrderTask } from "../../domain/orders/OrderMessage.ts"
 import { Cause } from "../../domain/record/Break.ts"
 import { Mark } from "../../domain/strategy/StrategyMessage.ts"
 import { ChangeFrom, OiCoverage, StrikeRow } from "../chains/ChainsApi.ts"
+import * as HistoryInput from "../history/HistoryInput.ts"
 import { Indicators, series } from "../indicators/IndicatorInput.ts"
 import { monitorHead } from "../monitor/MonitorApi.ts"
+import * as ReplayApi from "../replay/ReplayApi.ts"
 import { Expiry, Symbol } from "../shared/Input.ts"
 
 /**
@@ -38,7 +40,7 @@ const greeting = { connection_id: Schema.String, user: User }
 const Welcome = Schema.Struct({ type: Schema.Literal("welcome"), ...greeting })
 
 /** The error codes of REST. Only `unavailable` may succeed when retried. */
-const RefusalCode = Schema.Literal("validation_error", "not_found", "unavailable")
+const RefusalCode = Schema.Literal("validation_error", "forbidden", "not_found", "unavailable")
 export type RefusalCode = typeof RefusalCode.Type
 /** The request failed; the connection stays open. The items are present if the message could be read. */
 const refusal = { type: Schema.Literal("error"), code: RefusalCode, message: Schema.String }
@@ -272,6 +274,45 @@ export const LabelStreamMessage = Schema.Union(
   Pong
 )
 export type LabelStreamMessage = typeof LabelStreamMessage.Type
+
+/** The speed of a playback: that many times faster than the messages were stored, or as fast as the client reads. */
+export const ReplaySpeed = Schema.Union(Schema.Number.pipe(Schema.between(1, 1_000)), Schema.Literal("max"))
+export type ReplaySpeed = typeof ReplaySpeed.Type
+/** Begins a playback in place of the present one. Without `to` it goes over into live. */
+export const ReplayPlay = Schema.Struct({
+  stream: ReplayApi.StreamName,
+  key: ReplayApi.Key,
+  from: HistoryInput.From,
+  to: Schema.optional(HistoryInput.To),
+  speed: Schema.optionalWith(ReplaySpeed, { default: () => 1 }),
+  paused: Schema.optionalWith(Schema.Boolean, { default: () => false })
+})
+/** Continues the present playback from another instant. */
+export const ReplaySeek = Schema.Struct({ to: HistoryInput.From })
+export const ReplayFaster = Schema.Struct({ speed: ReplaySpeed })
+/** One message as it was stored. */
+export const Replayed = Schema.Struct({ type: Schema.Literal("message"), ...ReplayApi.Stored.fields, epoch: Schema.Int })
+export type Replayed = typeof Replayed.Type
+const playback = {
+  stream: Schema.String,
+  key: Schema.String,
+  speed: ReplaySpeed,
+  paused: Schema.Boolean
+}
+/**
+ * /replay. `playing` answers each action and has the state after it. `live`: everything that is stored was sent, and what follows comes as
+ * it is published. `ended`: everything up to `to` was sent, or the client stopped it.
+ */
+export const ReplayMessage = Schema.Union(
+  Replayed,
+  Welcome,
+  Schema.Struct({ type: Schema.Literal("playing"), ...playback }),
+  Schema.Struct({ type: Schema.Literal("live", "ended"), seq: Schema.Int }),
+  Schema.Struct(gap),
+  Schema.Struct(refusal),
+  Pong
+)
+export type ReplayMessage = typeof ReplayMessage.Type
 
 /** The messages of one flush, with `?batch=1`. */
 export const Batch = Schema.Struct({

@@ -25,6 +25,7 @@ export const parameters: Readonly<Record<string, unknown>> = {
   indicators: "rsi,macd(fast=12,slow=26)",
   instrument_token: 256265,
   interval: "5m",
+  key: "NSE:NIFTY",
   leg_id: 1,
   limit: 50,
   metric: "oi",
@@ -43,6 +44,8 @@ export const parameters: Readonly<Record<string, unknown>> = {
   spot_shift: 0.01,
   spot_shifts: "-0.05,0,0.05",
   status: "active",
+  stream: "und.state",
+  after: 0,
   strike: 24500,
   steps: 2,
   strikes: "24500,24600",
@@ -90,6 +93,7 @@ export const ofOperation: Readonly<Record<string, Readonly<Record<string, unknow
   "positions.payoff": { date: undefined },
   "positions.scenario": { dates: undefined },
   "udf.history": { from: "1795146300", to: "1795168800", symbol: "NSE:RELIANCE" },
+  "replay.replay": { after: undefined },
   "udf.search": { limit: "30" }
 }
 

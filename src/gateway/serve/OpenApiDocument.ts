@@ -20,6 +20,8 @@ const describe = (holder: Json, name: string): void => {
 const describeProperties = (node: unknown): void => {
   if (Array.isArray(node)) for (const one of node) describeProperties(one)
   if (!isObject(node)) return
+  // The library gives every "any value" the same id, which makes references ambiguous.
+  delete node["$id"]
   const { properties } = node
   if (isObject(properties)) for (const [name, property] of Object.entries(properties)) if (isObject(property)) describe(property, name)
   for (const one of Object.values(node)) describeProperties(one)

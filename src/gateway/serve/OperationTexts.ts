@@ -337,6 +337,10 @@ export const operations: Readonly<Record<string, Text>> = {
     "A metric over the strikes, over time as Parquet",
     "A row for each minute. The file is written while it is read."
   ),
+  "replay.replay": of(
+    "Stored messages",
+    "Messages of one subject of the catalogue as they were published, for as long as their stream keeps them. `next` continues behind the page as `after`."
+  ),
   "foHistory.strikesHistory": of(
     "Strikes over time",
     "Calls and puts of some strikes as they were stored each minute: prices, open interest, volatility and Greeks. An interval has the values of its last stored minute. `total`, `limit` and `offset` count minutes or intervals."
@@ -392,7 +396,6 @@ export const fields: Readonly<Record<string, string>> = {
   falling: "Largest decreases first",
   future: "Tradingsymbol of the nearest future",
   future_close: "Close of the future's bar, rupees",
-  key: "The text of the key, shown only now",
   key_id: "Number of the key",
   keys: "By id",
   label: "Short text inside the mark",
@@ -431,6 +434,10 @@ export const fields: Readonly<Record<string, string>> = {
   text: "What the label says",
   tooltip: "Lines of text shown at the mark",
   upper_break_even: "The call's strike plus the price of both",
+  epoch: "When the stream was created, UNIX ms: sequences of another epoch mean nothing",
+  key: "The names of the subject in their order, with colons between them and without the owner, who is the caller",
+  messages: "Ascending by sequence",
+  stream: "Subject of the catalogue without its names",
   bucket: "Distance from the money: ATM, OTM1, ITM1, ...; in a query a list with commas",
   premium: "Call price plus put price, rupees",
   expected: "The change that theta explains, rupees",

@@ -71,3 +71,7 @@ export const postbacks = Labelled.counter("kite_postbacks_total", "Postbacks of 
 
 /** Rows written to files of /exports. */
 export const exportedRows = Labelled.counter("exported_rows_total", "Rows written to files of /exports", "table")
+
+export const playbacksRunning = Metric.gauge("playbacks_running", { description: "Playbacks of /replay at this moment" })
+playbacksRunning.unsafeUpdate(0, [])
+export const playbackMessages = Labelled.counter("playback_messages_total", "Messages sent to clients of /replay", "stream")

@@ -1,0 +1,49 @@
+import { Effect, Option } from "effect"
+import type { StreamName } from "../../contract/replay/ReplayApi.ts"
+import type { User } from "../../contract/shared/Authentication.ts"
+import * as Problem from "../../contract/shared/Problem.ts"
+import * as Access from "../../domain/access/Access.ts"
+import { StrategyRepo } from "../../store/StrategyRepo.ts"
+import * as AccountRights from "../orders/AccountRights.ts"
+import { notFound } from "../shared/Lookup.ts"
+import { orProblem } from "../shared/StoreProblem.ts"
+import * as Catalogue from "./Catalogue.ts"
+
+/** The group of the contract whose data a stream has. A key needs its scope too, beside that of /replay. */
+const groupOf = (name: StreamName): string => {
+  const [first, second] = name.split(".")
+  if (first === "strat") return "strategies"
+  if (first === "ord") return "orders"
+  if (first === "acct") return "accounts"
+  if (first === "ind") return "indicators"
+  if (first === "md") return second === "bar" ? "history" : "ticks"
+  return "fo"
+}
+
+/** What a caller may replay: the market's streams, and those of the caller's own strategies and accounts. */
+export const make = Effect.gen(function* () {
+  const strategies = yield* StrategyRepo
+  const rights = yield* AccountRights.make
+
+  const checked = ({ names }: Catalogue.Found, user: User) => {
+    const { strategy, account } = names
+    if (account !== undefined && !rights.idsOf(user).includes(account))
+      return Effect.fail(new Problem.NotFound({ detail: "Account not found" }))
+    if (strategy === undefined) return Effect.void
+    if (!/^\d{1,15}$/.test(strategy)) return Effect.fail(notFound("Strategy"))
+    return Effect.filterOrFail(orProblem(strategies.byId(user.id, Number(strategy))), Option.isSome, () => notFound("Strategy"))
+  }
+
+  /** The subject of a key. Another user's strategy or account does not exist for the caller. */
+  const subjectOf = (name: StreamName, key: string, user: User) =>
+    Effect.gen(function* () {
+      const refusal = Access.refusalOf(user, { group: groupOf(name), verb: "read" })
+      if (refusal !== undefined)
+        return yield* new Problem.Forbidden({ detail: "Forbidden", errors: [{ field: "authorization", message: refusal }] })
+      const found = Catalogue.find(name, key, user.id)
+      if (found === undefined) return yield* Problem.invalidField("key", `expected ${Catalogue.keyForm(name).join(":")} for ${name}`)
+      yield* checked(found, user)
+      return found
+    })
+  return { subjectOf } as const
+})
