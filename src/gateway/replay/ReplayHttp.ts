@@ -59,7 +59,6 @@ export const ReplayHttp = HttpApiBuilder.group(
         const { stream, key, from, to, after } = urlParams
         const user = yield* CurrentUser
         const found = yield* rights.subjectOf(stream, key, user)
-        if (from === undefined && after === undefined) return yield* Problem.invalidField("from", "is required, or after")
         if (from !== undefined && to !== undefined && from > to) return yield* Problem.invalidField("from", "must not be after to")
         const answer = yield* Effect.gen(function* () {
           const { createdMs, lastSeq } = yield* js.info(found.stream)

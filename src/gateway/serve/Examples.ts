@@ -93,7 +93,6 @@ export const ofOperation: Readonly<Record<string, Readonly<Record<string, unknow
   "positions.payoff": { date: undefined },
   "positions.scenario": { dates: undefined },
   "udf.history": { from: "1795146300", to: "1795168800", symbol: "NSE:RELIANCE" },
-  "replay.replay": { after: undefined },
   "udf.search": { limit: "30" }
 }
 
