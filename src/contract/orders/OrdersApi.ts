@@ -14,7 +14,8 @@ import { OrderTerms } from "./OrderTerms.ts"
 const ordersMax = 20
 
 const money = (description: string) => Money.annotations({ description })
-const charges = {
+/** The amounts of one order, or of several together. */
+export const charges = {
   brokerage: money("The broker's fee, rupees, decimal text"),
   stt: money("Securities or commodities transaction tax, rupees, decimal text"),
   exchange_charges: money("The exchange's charge without IPFT, rupees, decimal text"),

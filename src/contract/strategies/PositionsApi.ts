@@ -7,6 +7,7 @@ import { Direction } from "../../domain/record/StrategyDefinition.ts"
 import { quantityMax } from "../../domain/strategy/Position.ts"
 import { analysisOrNull, Greeks, PayoffLeg, scenarioQuery } from "../chains/PayoffApi.ts"
 import { grid, gridQuery } from "../chains/ScenarioApi.ts"
+import { charges } from "../orders/OrdersApi.ts"
 import { Authentication } from "../shared/Authentication.ts"
 import { Input, Instant, Name, Symbol, WholeNumber } from "../shared/Input.ts"
 import * as Problem from "../shared/Problem.ts"
@@ -44,6 +45,20 @@ const held = {
   exchange: Schema.String
 }
 const valued = { as_of: Schema.String, complete: Schema.Boolean, missing: Schema.Array(Schema.String) }
+/** What the fills cost. Amounts are those that are known. */
+const Charges = Schema.Struct({
+  ...charges,
+  complete: Schema.Boolean.annotations({ description: "Whether all charges are known" }),
+  unknown: Schema.Array(Schema.String).annotations({ description: "Why the charges of other fills are not known" })
+}).annotations({ identifier: "FillCharges" })
+/** `gross` is `total`. `net` is null without it, or while charges are not known. */
+const afterCharges = {
+  gross: MoneyOrNull.annotations({ description: "Profit before charges, rupees, decimal text; null without a price" }),
+  charges: Charges,
+  net: MoneyOrNull.annotations({
+    description: "Profit after charges, rupees, decimal text; null without `gross` or while charges are not known"
+  })
+}
 const Both = Schema.Struct({ fifo: Money, average: Money })
 const BothOrNull = Schema.Struct({ fifo: MoneyOrNull, average: MoneyOrNull })
 
@@ -56,7 +71,8 @@ const InstrumentPnl = Schema.Struct({
   as_of: Schema.NullOr(Schema.String),
   realised: Both,
   unrealised: BothOrNull,
-  total: MoneyOrNull
+  total: MoneyOrNull,
+  ...afterCharges
 }).annotations({ identifier: "InstrumentPnl" })
 
 const LegGreeks = Schema.Struct({
@@ -99,6 +115,7 @@ export class PositionsApi extends HttpApiGroup.make("positions")
           realised: Both,
           unrealised: BothOrNull,
           total: MoneyOrNull,
+          ...afterCharges,
           instruments: Schema.Array(InstrumentPnl),
           ...valued
         }).annotations({ identifier: "StrategyPnl" })

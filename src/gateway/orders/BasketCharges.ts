@@ -9,18 +9,8 @@ import * as OrderCharges from "../../domain/orders/OrderCharges.ts"
 import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
 import { RuleBook } from "../../streams/RuleBook.ts"
 import { Valuation } from "../chains/Valuation.ts"
+import { view } from "../shared/ChargesView.ts"
 import { instrumentBySymbol, instrumentsLoaded, notFoundText } from "../shared/Lookup.ts"
-
-const view = (it: OrderCharges.Amounts) => ({
-  brokerage: it.brokerage,
-  stt: it.transactionTax,
-  exchange_charges: it.exchange,
-  sebi: it.sebi,
-  stamp_duty: it.stampDuty,
-  ipft: it.ipft,
-  gst: it.gst,
-  total: it.total
-})
 
 interface Priced {
   readonly tradingsymbol: string

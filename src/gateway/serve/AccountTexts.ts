@@ -11,6 +11,7 @@ export const accountFields: Readonly<Record<string, string>> = {
   buy_value: "Rupees paid, with what was carried long",
   cancelled_quantity: "The part of the quantity that was cancelled",
   cash: "Cash at the start of the day",
+  charges: "What the orders cost; of a strategy what its fills cost",
   checksum: "SHA-256 of order_id, order_timestamp and the app's secret, in hexadecimal",
   collateral: "Margin from pledged securities",
   collateral_quantity: "Pledged shares",

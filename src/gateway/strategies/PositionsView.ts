@@ -1,11 +1,13 @@
 import * as Money from "../../domain/Money.ts"
 import * as Instrument from "../../domain/market/Instrument.ts"
 import * as Rounding from "../../domain/options/Rounding.ts"
+import * as FillCharges from "../../domain/orders/FillCharges.ts"
 import * as Holdings from "../../domain/strategy/Holdings.ts"
 import * as NetGreeks from "../../domain/strategy/NetGreeks.ts"
 import * as ProfitAndLoss from "../../domain/strategy/ProfitAndLoss.ts"
 import * as PayoffView from "../chains/PayoffView.ts"
 import type { Valuation } from "../chains/Valuation.ts"
+import { view as amountsView } from "../shared/ChargesView.ts"
 import type { Lifetimes } from "../shared/Lifetimes.ts"
 import type { Book, Line } from "./StrategyBook.ts"
 
@@ -33,6 +35,13 @@ const splits = (fifo: Money.Decimal, average: Money.Decimal, total: Money.Decima
   }
 }
 
+/** Gross and net profit side by side. */
+const afterCharges = (gross: Money.Decimal | null, charged: FillCharges.Charged) => ({
+  gross,
+  charges: { ...amountsView(charged.amounts), complete: charged.unknown.length === 0, unknown: charged.unknown },
+  net: FillCharges.net(gross, charged)
+})
+
 const instrumentPnl = (line: Line) => {
   const { report, isPriced } = valueOf(line)
   const average = (value: Money.Decimal | null) => (value === null ? null : shown(value))
@@ -42,7 +51,8 @@ const instrumentPnl = (line: Line) => {
     open_average: { fifo: average(report.fifo.openAverage), average: average(report.average.openAverage) },
     last_price: line.quote.lastPrice,
     as_of: line.quote.asOf,
-    ...splits(report.fifo.realised, report.average.realised, report.total, isPriced)
+    ...splits(report.fifo.realised, report.average.realised, report.total, isPriced),
+    ...afterCharges(isPriced ? report.total : null, line.charged)
   }
 }
 
@@ -51,7 +61,11 @@ export const pnl = ({ lines }: Book) => {
   const values = lines.map(valueOf)
   const totals = ProfitAndLoss.totals(values.map(({ report }) => report))
   const isPriced = values.every((value) => value.isPriced)
-  return { ...splits(totals.fifoRealised, totals.averageRealised, totals.total, isPriced), instruments: lines.map(instrumentPnl) }
+  return {
+    ...splits(totals.fifoRealised, totals.averageRealised, totals.total, isPriced),
+    ...afterCharges(isPriced ? totals.total : null, FillCharges.sum(lines.map(({ charged }) => charged))),
+    instruments: lines.map(instrumentPnl)
+  }
 }
 
 type Greeks = Record<keyof NetGreeks.Greeks, number | null>

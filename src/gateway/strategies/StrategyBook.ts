@@ -1,7 +1,9 @@
-import { Effect } from "effect"
+import { Array as Arr, Effect } from "effect"
 import type * as Instrument from "../../domain/market/Instrument.ts"
+import * as FillCharges from "../../domain/orders/FillCharges.ts"
 import * as Holdings from "../../domain/strategy/Holdings.ts"
 import * as Multiplier from "../../domain/strategy/Multiplier.ts"
+import * as Position from "../../domain/strategy/Position.ts"
 import { FillRepo } from "../../store/FillRepo.ts"
 import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
 import { SettlementRepo } from "../../store/SettlementRepo.ts"
@@ -16,6 +18,7 @@ export interface Line {
   readonly holding: Holdings.Holding
   readonly instrument: Instrument.Instrument | undefined
   readonly quote: Quote
+  readonly charged: FillCharges.Charged
 }
 
 export interface Book {
@@ -23,6 +26,9 @@ export interface Book {
   /** Symbols of open holdings whose price is missing or stale. */
   readonly missing: ReadonlyArray<string>
 }
+
+const instrumentKey = ({ exchange, tradingsymbol }: { readonly exchange: string; readonly tradingsymbol: string }): string =>
+  `${exchange}:${tradingsymbol}`
 
 /** What a strategy holds according to its legs and fills, with the newest prices. */
 export class StrategyBook extends Effect.Service<StrategyBook>()("gateway/strategies/StrategyBook", {
@@ -34,9 +40,20 @@ export class StrategyBook extends Effect.Service<StrategyBook>()("gateway/strate
     const valuation = yield* Valuation
     const rules = yield* RuleBook
 
-    const line = (holding: Holdings.Holding): Line => {
+    const chargedOf = ({ settled, source }: Holdings.Holding, own: ReadonlyArray<FillRepo.Fill>): FillCharges.Charged => {
+      if (source === "leg") return FillCharges.ofLeg
+      const open = own.reduce((sum, fill) => sum + Position.signed(fill.direction, fill.quantity), 0)
+      const isWorthless = settled === undefined || open === 0 || settled.price.isZero()
+      return FillCharges.withSettlement(FillCharges.ofFills(rules.current(), own), isWorthless)
+    }
+    const line = (holding: Holdings.Holding, own: ReadonlyArray<FillRepo.Fill>): Line => {
       const instrument = registry.bySymbol(holding.exchange, holding.tradingsymbol)
-      return { holding, instrument, quote: instrument === undefined ? noQuote : valuation.quote(instrument) }
+      return {
+        holding,
+        charged: chargedOf(holding, own),
+        instrument,
+        quote: instrument === undefined ? noQuote : valuation.quote(instrument)
+      }
     }
     const isMissing = ({ holding, quote }: Line): boolean => holding.state.netQuantity !== 0 && (quote.lastPrice === null || quote.isStale)
 
@@ -46,9 +63,13 @@ export class StrategyBook extends Effect.Service<StrategyBook>()("gateway/strate
         Effect.gen(function* () {
           const { legs } = yield* ownedStrategy(strategies, owner, strategyId)
           const multiplierOf = Multiplier.lookup(rules.current().segments, valuation.nowMs())
-          const traded = Holdings.traded(yield* orProblem(fills.list(owner, strategyId)), multiplierOf)
+          const all = yield* orProblem(fills.list(owner, strategyId))
+          const byInstrument = Arr.groupBy(all, instrumentKey)
+          const traded = Holdings.traded(all, multiplierOf)
           const settled = Holdings.settlementsOf(yield* orProblem(settlements.ofHoldings))
-          const lines = Holdings.holdings(legs, traded, settled, multiplierOf).map(line)
+          const lines = Holdings.holdings(legs, traded, settled, multiplierOf).map((holding) =>
+            line(holding, byInstrument[instrumentKey(holding)] ?? [])
+          )
           const missing = new Set(lines.filter(isMissing).map(({ holding }) => holding.tradingsymbol))
           return { lines, missing: [...missing] } satisfies Book
         })

@@ -56,6 +56,27 @@ const market = (spot: number, expiry = near) =>
   })
 
 layer(world(), { excludeTestServices: true })("Fills, P&L, Greeks and payoff of a strategy", (it) => {
+  it.effect("BE-CHG-02 gross and net profit stand side by side, with the rates of each fill's day, and what is not known is said", () =>
+    Effect.gen(function* () {
+      const id = yield* create()
+      const of = { order_id: "o1", executed_at: "2024-09-30T04:00:00Z" }
+      const late = { order_id: "o2", executed_at: "2024-10-01T04:00:00Z" }
+      yield* record(id, [fill(put, "BUY", 75, "100", of), fill(put, "SELL", 75, "120.05", late), fill(put, "BUY", 75, "100", of)])
+      yield* record(id, [fill(put, "SELL", 75, "120.05", of)])
+      const { body } = yield* ask(`/strategies/${id}/pnl`)
+      const [{ charges, gross, net }] = body.instruments
+      // Three orders: o1 bought and sold, o2. The tax is 0.0625 % of 9003.75 and 0.1 % of it.
+      assert.deepInclude(charges, { brokerage: "60", stt: "14.63109375", complete: true, unknown: [] })
+      assert.deepStrictEqual([gross, body.gross], ["3007.5", "3007.5"])
+      assert.strictEqual(net, Money.format(new Money.Decimal(gross).minus(charges.total)))
+      assert.deepStrictEqual([body.net, body.charges], [net, charges])
+      yield* addLeg(id, farCall, "BUY", 75, "100.05")
+      const unknown = (yield* ask(`/strategies/${id}/pnl`)).body
+      assert.deepStrictEqual([unknown.net, unknown.charges.complete, unknown.charges.unknown.length], [null, false, 1])
+      assert.strictEqual(unknown.charges.total, charges.total)
+    })
+  )
+
   it.effect("without a market the realised profit is known and the rest is reported as missing", () =>
     Effect.gen(function* () {
       const id = yield* create()
@@ -115,7 +136,9 @@ layer(world(), { excludeTestServices: true })("Fills, P&L, Greeks and payoff of 
         total: "2156.25"
       })
       const rows = Object.fromEntries(after.instruments.map((one: { tradingsymbol: string }) => [one.tradingsymbol, one]))
-      assert.deepStrictEqual(rows[call.tradingsymbol], {
+      const { charges, gross, net, ...row } = rows[call.tradingsymbol]
+      assert.deepStrictEqual([gross, net], ["1755", Money.format(new Money.Decimal("1755").minus(charges.total))])
+      assert.deepStrictEqual(row, {
         leg_ids: [callLeg],
         source: "fills",
         instrument_token: tokens.call,

@@ -1,0 +1,86 @@
+import { Either } from "effect"
+import * as IndiaTime from "../IndiaTime.ts"
+import * as Money from "../Money.ts"
+import * as Symbol from "../market/Symbol.ts"
+import type { RuleSet } from "../rules/RuleSet.ts"
+import type * as Position from "../strategy/Position.ts"
+import * as OrderCharges from "./OrderCharges.ts"
+
+/** A fill with all that its charges depend on. `orderId` null: it counts as an order of its own. `product` null: not known. */
+export interface Fill extends Position.Fill {
+  readonly exchange: string
+  readonly tradingsymbol: string
+  readonly executedAt: Date
+  readonly orderId: string | null
+  readonly product: OrderCharges.Product | null
+}
+
+/** The charges that are known, and why those of the other fills are not. */
+export interface Charged {
+  readonly amounts: OrderCharges.Amounts
+  readonly unknown: ReadonlyArray<string>
+}
+export const nothing: Charged = { amounts: OrderCharges.sum([]), unknown: [] }
+/** A leg is no trade: nobody knows when it was bought, and in how many orders. */
+export const ofLeg: Charged = { ...nothing, unknown: ["a leg is no trade: record its fills"] }
+
+const shares: ReadonlySet<string> = new Set(["NSE", "BSE"])
+
+/** What the symbol itself says, so that a contract that has expired is known as well. */
+const traitsOf = ({ exchange, tradingsymbol }: Fill): Pick<OrderCharges.Order, "underlying" | "instrumentType"> | null => {
+  if (shares.has(exchange)) return { underlying: tradingsymbol, instrumentType: "EQ" }
+  const parsed = Symbol.parse(tradingsymbol)
+  if (parsed === null || parsed.kind === "EQ" || parsed.kind === "INDEX") return null
+  return { underlying: parsed.name, instrumentType: parsed.kind }
+}
+
+/** The fills of one order on one day, as if all had the average price. */
+const ofOrder = (rules: RuleSet, fills: readonly [Fill, ...ReadonlyArray<Fill>]): Either.Either<OrderCharges.Amounts, string> => {
+  const [{ direction, exchange, executedAt, product }] = fills
+  const traits = traitsOf(fills[0])
+  if (traits === null) return Either.left("its symbol does not say what it is")
+  if (traits.instrumentType === "EQ" && product === null) return Either.left("the product of a fill is not known: CNC and MIS differ")
+  const quantity = fills.reduce((sum, fill) => sum + fill.quantity, 0)
+  const value = fills.reduce((sum, fill) => sum.plus(fill.price.times(fill.quantity)), Money.zero)
+  const on = IndiaTime.istDate(executedAt.getTime())
+  const price = value.div(quantity)
+  const order: OrderCharges.Order = { ...traits, on, exchange, product: product ?? "NRML", side: direction, quantity, price }
+  return Either.flatMap(
+    Either.mapLeft(OrderCharges.charges(rules, order), ({ message }) => message),
+    (charges) => (charges.confidence === 0 ? Either.left(`the rates of ${on} are not sure`) : Either.right(charges))
+  )
+}
+
+/** Fills of one order, side and day. Brokerage is due once for an order. */
+const orders = (fills: ReadonlyArray<Fill>): ReadonlyArray<readonly [Fill, ...ReadonlyArray<Fill>]> => {
+  const byOrder = new Map<string, readonly [Fill, ...ReadonlyArray<Fill>]>()
+  for (const [at, fill] of fills.entries()) {
+    const { direction, executedAt, orderId } = fill
+    const key = orderId === null ? `fill ${at}` : `order ${orderId} ${direction} ${IndiaTime.istDate(executedAt.getTime())}`
+    const before = byOrder.get(key)
+    byOrder.set(key, before === undefined ? [fill] : [...before, fill])
+  }
+  return [...byOrder.values()]
+}
+
+/** The charges of one instrument's fills, each by the rules of its own day. A rate's change never changes a fill before its date. */
+export const ofFills = (rules: RuleSet, fills: ReadonlyArray<Fill>): Charged => {
+  const found = orders(fills).map((order) => ofOrder(rules, order))
+  return {
+    amounts: OrderCharges.sum(found.flatMap((one) => (Either.isRight(one) ? [one.right] : []))),
+    unknown: [...new Set(found.flatMap((one) => (Either.isLeft(one) ? [one.left] : [])))]
+  }
+}
+
+/** With what the end of a contract may have cost: the rulebook has no complete charges of an exercise or of a final settlement. */
+export const withSettlement = (charged: Charged, isWorthless: boolean): Charged =>
+  isWorthless ? charged : { ...charged, unknown: [...charged.unknown, "the charges of its final settlement are not known"] }
+
+export const sum = (all: ReadonlyArray<Charged>): Charged => ({
+  amounts: OrderCharges.sum(all.map(({ amounts }) => amounts)),
+  unknown: [...new Set(all.flatMap(({ unknown }) => unknown))]
+})
+
+/** Profit after charges; null without a price, or while charges are missing. */
+export const net = (gross: Money.Decimal | null, { amounts, unknown }: Charged): Money.Decimal | null =>
+  gross === null || unknown.length > 0 ? null : gross.minus(amounts.total)

@@ -1,0 +1,97 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Money from "../../../src/domain/Money.ts"
+import * as FillCharges from "../../../src/domain/orders/FillCharges.ts"
+import * as OrderCharges from "../../../src/domain/orders/OrderCharges.ts"
+import { shipped } from "../../../src/domain/rules/Shipped.ts"
+
+const money = (text: string) => new Money.Decimal(text)
+const fill = (more: Partial<FillCharges.Fill> = {}): FillCharges.Fill => ({
+  exchange: "NFO",
+  tradingsymbol: "NIFTY24NOV24500CE",
+  direction: "SELL",
+  quantity: 75,
+  price: money("120.05"),
+  executedAt: new Date("2024-11-25T04:00:00Z"),
+  orderId: null,
+  product: null,
+  ...more
+})
+const texts = ({ amounts }: FillCharges.Charged) =>
+  Object.fromEntries(OrderCharges.amounts.map((name) => [name, Money.format(amounts[name])]))
+const of = (...fills: ReadonlyArray<FillCharges.Fill>) => FillCharges.ofFills(shipped, fills)
+const on = (day: string) => ({ executedAt: new Date(`${day}T04:00:00Z`) })
+
+describe("charges of a strategy's fills", () => {
+  it("BE-CHG-02 each fill pays the rates of its own day: a rate that changes later changes no fill before its date", () => {
+    const taxOn = (day: string) => Money.format(of(fill(on(day))).amounts.transactionTax)
+    // 120.05 x 75 = 9003.75 at 0.0625 %, 0.1 % and 0.15 %.
+    assert.deepStrictEqual(["2024-09-30", "2024-10-01", "2026-03-31", "2026-04-01"].map(taxOn), [
+      "5.62734375",
+      "9.00375",
+      "9.00375",
+      "13.505625"
+    ])
+    const { charges } = shipped.documents
+    const open = charges.transactionTax.map((row) =>
+      row.segments.includes("equity_options") && row.to === null ? { ...row, to: "2027-06-30" } : row
+    )
+    const last = open.find((row) => row.to === "2027-06-30")
+    assert.isDefined(last)
+    const dearer = last === undefined ? [] : [{ ...last, from: "2027-07-01", to: null, rate: "0.01" }]
+    const changed = { ...shipped, documents: { ...shipped.documents, charges: { ...charges, transactionTax: [...open, ...dearer] } } }
+    const fills = ["2024-09-30", "2026-04-01", "2027-06-30"].map((day) => fill(on(day)))
+    assert.deepStrictEqual(texts(FillCharges.ofFills(changed, fills)), texts(of(...fills)))
+    const later = fill(on("2027-07-01"))
+    assert.strictEqual(Money.format(FillCharges.ofFills(changed, [later]).amounts.transactionTax), "90.0375")
+    assert.notDeepEqual(texts(FillCharges.ofFills(changed, [later])), texts(of(later)))
+  })
+
+  it("the charges are those of POST /orders/charges, also of a contract that has expired", () => {
+    const order: OrderCharges.Order = {
+      on: "2024-11-25",
+      exchange: "NFO",
+      underlying: "NIFTY",
+      instrumentType: "CE",
+      product: "NRML",
+      side: "SELL",
+      quantity: 75,
+      price: money("120.05")
+    }
+    const direct = OrderCharges.charges(shipped, order)
+    assert.deepStrictEqual(of(fill()).unknown, [])
+    assert.strictEqual(direct._tag, "Right")
+    if (direct._tag === "Right") assert.deepStrictEqual(texts(of(fill())), texts({ amounts: direct.right, unknown: [] }))
+  })
+
+  it("brokerage is due once for an order, however many fills it has; a fill without an order is one of its own", () => {
+    const parts = (orderId: string | null) => [fill({ orderId, quantity: 25 }), fill({ orderId, quantity: 50 })]
+    assert.deepStrictEqual(texts(of(...parts("o1"))), texts(of(fill())))
+    assert.strictEqual(Money.format(of(...parts(null)).amounts.brokerage), "40")
+    assert.strictEqual(Money.format(of(fill({ orderId: "o1" }), fill({ orderId: "o1", ...on("2024-11-26") })).amounts.brokerage), "40")
+  })
+
+  it("what cannot be known is said and not guessed", () => {
+    const share = { exchange: "NSE", tradingsymbol: "RELIANCE" }
+    assert.deepStrictEqual(of(fill(share)).unknown, ["the product of a fill is not known: CNC and MIS differ"])
+    assert.deepStrictEqual(of(fill({ ...share, product: "CNC" })).unknown, [])
+    assert.deepStrictEqual(of(fill({ ...share, product: "MIS", ...on("2024-05-02") })).unknown, ["the rates of 2024-05-02 are not sure"])
+    assert.match(of(fill({ ...share, product: "MTF" })).unknown[0] ?? "", /CNC and MIS/)
+    for (const tradingsymbol of ["SOMETHING", "NIFTY 50", "NIFTY24XXX1CE"])
+      assert.deepStrictEqual(of(fill({ tradingsymbol })).unknown, ["its symbol does not say what it is"])
+    const partly = of(fill(share), fill({ ...share, product: "CNC" }), fill(share))
+    assert.lengthOf(partly.unknown, 1)
+    assert.isTrue(partly.amounts.total.isPositive())
+  })
+
+  it("a profit is net only with all charges and a price", () => {
+    const known = of(fill())
+    assert.strictEqual(FillCharges.net(money("100"), known)?.toString(), money("100").minus(known.amounts.total).toString())
+    assert.isNull(FillCharges.net(null, known))
+    assert.isNull(FillCharges.net(money("100"), FillCharges.ofLeg))
+    assert.deepStrictEqual(FillCharges.withSettlement(known, true), known)
+    assert.lengthOf(FillCharges.withSettlement(known, false).unknown, 1)
+    const both = FillCharges.sum([known, FillCharges.ofLeg, FillCharges.ofLeg, known])
+    assert.strictEqual(both.amounts.total.toString(), known.amounts.total.times(2).toString())
+    assert.deepStrictEqual(both.unknown, FillCharges.ofLeg.unknown)
+  })
+})
