@@ -91,12 +91,6 @@ describe("simulated days of two accounts whose tokens die each morning", () => {
           ask(running, "/health"),
           ({ body }) => body.ticker.accounts as Record<AccountId, { readonly state: string; readonly login: SessionStatus | null }>
         )
-        const announced = (account: AccountId, diedAt: string) =>
-          eventually(
-            `the end of ${account}'s session is announced`,
-            readAll<{ readonly kind: string; readonly detail: { readonly token_dies_at?: string } }>(nc, "ORD", `acct.evt.${account}`),
-            (events) => events.filter(({ kind, detail }) => kind === "expired" && detail.token_dies_at === diedAt).length === 1
-          )
         const subscribed = (count: number) =>
           eventually(
             `${count} subscriptions at the broker`,
@@ -116,7 +110,6 @@ describe("simulated days of two accounts whose tokens die each morning", () => {
             yield* eventually(`both accounts wait on ${day}`, tickers, (all) =>
               accountIds.every((id) => all[id].state === "login_required")
             )
-            for (const account of accountIds) yield* announced(account, `${day}T00:30:00.000Z`)
             yield* signIn(file, "sim1")
             if (day !== lateDay) yield* signIn(file, "sim2")
           }
