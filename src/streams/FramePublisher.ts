@@ -3,6 +3,7 @@ import * as Backpressure from "../domain/market/Backpressure.ts"
 import type * as FrameHeader from "../domain/record/FrameHeader.ts"
 import type { Interruption } from "./frames/Breaks.ts"
 import { bufferBytesMax, Lanes } from "./frames/Lanes.ts"
+import { Peers } from "./frames/Peers.ts"
 import { type Sender, SendWindow } from "./frames/SendWindow.ts"
 import { JetStream } from "./JetStream.ts"
 import * as Metrics from "./Metrics.ts"
@@ -81,19 +82,28 @@ const logPressure = (account: string, level: Backpressure.Level, bufferedBytes: 
     Effect.annotateLogs({ account, level, buffered_bytes: bufferedBytes, dropped })
   )
 
+/** For all publishers of one process. A clock waits at most `clockWaitMsMax` for packets of another account. */
+export const peers = (clockWaitMsMax: number): Peers => new Peers(clockWaitMsMax)
+
 /**
  * Publishes one account's frames with acknowledgement: one message and one acknowledgement for up to 50 packets. A window limits the open
  * frames. Each subject counts its frames from 0 for each incarnation. A frame whose acknowledgement does not arrive is sent again under the
  * same number, so a reader can drop duplicates and see gaps. While the connection is lost no new frame is sent: lost frames come first.
+ * A clock leaves after everything that this account and its peers received before it.
  */
-export const make = (sender: Sender): Effect.Effect<FramePublisher, never, Scope.Scope | JetStream> =>
+export const make = (sender: Sender, others: Peers): Effect.Effect<FramePublisher, never, Scope.Scope | JetStream> =>
   Effect.gen(function* () {
     const { nc, newInbox, isConnected, onConnection } = yield* JetStream
     const { account } = sender
     const inbox = newInbox()
     const window = new SendWindow(nc, inbox, sender, isConnected())
-    const lanes = new Lanes(window, sender, Subjects.Clock.at({ account }))
+    const lanes = new Lanes(window, sender, Subjects.Clock.at({ account }), others)
     const pacer = new Pacer(window, lanes)
+
+    yield* Effect.acquireRelease(
+      Effect.sync(() => others.add(lanes)),
+      () => Effect.sync(() => others.remove(lanes))
+    )
 
     yield* Effect.acquireRelease(
       Effect.sync(() =>
@@ -149,6 +159,7 @@ export const make = (sender: Sender): Effect.Effect<FramePublisher, never, Scope
       },
       flush,
       clock: (atMs) => {
+        others.flushOthers(lanes)
         lanes.clock(atMs)
         flush()
       },

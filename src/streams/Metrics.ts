@@ -27,6 +27,7 @@ export const framesPublished = counter("frames_published_total", "Frames acknowl
 export const framePackets = counter("frame_packets_published_total", "Packets in acknowledged frames", "account")
 export const framesResent = counter("frames_resent_total", "Frames sent again because no acknowledgement came", "account")
 export const packetsDropped = counter("packets_dropped_total", "Packets dropped because the publish buffer was full", "account")
+export const clocksAhead = counter("clocks_ahead_total", "Clocks published before packets of another account that were older", "account")
 export const clockOffsetMs = gauge("clock_offset_ms", "A clock's distance from the NATS server's time", "clock").set
 export const clockRefused = counter("clock_refused_total", "Looks at a clock that was too far from the NATS server's time", "clock")
 export const timesRefused = counter("record_times_refused_total", "Messages of the record that say a time ahead of the server's", "account")

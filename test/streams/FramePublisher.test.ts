@@ -16,6 +16,7 @@ import { another, backend, collect, flying, messages, range, Server, settings, u
 const stream = Subjects.Frame.stream
 const subjectOf = (underlying: string) => Subjects.Frame.at({ exchange: "NFO", underlying })
 const clockSubject = Subjects.Clock.at({ account: "A1" })
+const alone = () => FramePublisher.peers(0)
 const setup = { account: "A1", source: "simulator", epoch: 7, incarnation: 3 } as const
 
 /** An LTP packet whose price is the number of the call. Three unrelated bytes come before the packet. */
@@ -26,7 +27,7 @@ const packetView = new DataView(packet.buffer, 3)
 const publishing = Effect.gen(function* () {
   const { jsm } = yield* JetStream
   yield* Effect.promise(() => jsm.streams.purge(stream))
-  const publisher = yield* FramePublisher.make(setup)
+  const publisher = yield* FramePublisher.make(setup, alone())
   const appended: Array<{ readonly subject: string; readonly receivedMs: number }> = []
   const clocks: Array<{ readonly atMs: number; readonly appended: number }> = []
   const append = (underlying: string, receivedMs: number) => {
@@ -263,7 +264,7 @@ layer(Layer.provideMerge(streams, backend), { excludeTestServices: true })("Fram
         const server = yield* Server
         const { jsm } = yield* JetStream
         yield* Effect.promise(() => jsm.streams.purge(stream))
-        const publisher = yield* FramePublisher.make(setup)
+        const publisher = yield* FramePublisher.make(setup, alone())
         const full = new Uint8Array(Frame.Kind.full)
         let appended = 0
         const append = (wanted: () => boolean) => {
@@ -317,7 +318,7 @@ layer(Layer.provideMerge(streams, backend), { excludeTestServices: true })("Fram
       const server = yield* Server
       const { jsm } = yield* JetStream
       yield* Effect.promise(() => jsm.streams.purge(stream))
-      const publisher = yield* FramePublisher.make(setup)
+      const publisher = yield* FramePublisher.make(setup, alone())
       const full = new Uint8Array(Frame.Kind.full)
       server.freeze()
       let appended = 0
@@ -347,6 +348,35 @@ layer(Layer.provideMerge(streams, backend), { excludeTestServices: true })("Fram
       assert.strictEqual(publisher.stats().dropped, 1_000)
     })
   )
+
+  for (const [waitMsMax, place] of [
+    [Number.POSITIVE_INFINITY, "after"],
+    [0, "before"]
+  ] as const) {
+    it.scoped(`a clock that may wait ${waitMsMax} ms leaves ${place} the older packets of an account whose window is full`, () =>
+      Effect.gen(function* () {
+        const server = yield* Server
+        const { jsm } = yield* JetStream
+        yield* Effect.promise(() => jsm.streams.purge(stream))
+        const peers = FramePublisher.peers(waitMsMax)
+        const full = yield* FramePublisher.make(setup, peers)
+        const idle = yield* FramePublisher.make({ ...setup, account: "A2" }, peers)
+        server.freeze()
+        const packets = 60_000 // more than the window's 1,000 frames of 50 packets
+        for (const n of range(1, packets)) full.append(subjectOf("A"), packet, 3, Frame.Kind.ltp, n)
+        idle.clock(packets + 1)
+        server.thaw()
+        assert.strictEqual(yield* full.drain, 0)
+        assert.strictEqual(yield* idle.drain, 0)
+        const record = yield* recorded
+        const at = record.findIndex(({ subject }) => subject === Subjects.Clock.at({ account: "A2" }))
+        const lastFrame = record.findLastIndex(({ subject }) => subject === subjectOf("A"))
+        assert.strictEqual(folded(record.filter(({ subject }) => subject === subjectOf("A"))).flatMap(packetsOf).length, packets)
+        assert.isAtLeast(at, 0)
+        assert.strictEqual(at > lastFrame ? "after" : "before", place)
+      })
+    )
+  }
 
   for (const how of ["stop", "kill"] as const) {
     it.scoped(`under load over two server restarts (${how}) every packet is there, once after the guard, and before its clock`, () =>
@@ -408,7 +438,7 @@ layer(Layer.provideMerge(streams, backend), { excludeTestServices: true })("Fram
     Effect.gen(function* () {
       const server = yield* Server
       const own = yield* another()
-      const publisher = yield* FramePublisher.make(setup).pipe(Effect.provideService(JetStream, own))
+      const publisher = yield* FramePublisher.make(setup, alone()).pipe(Effect.provideService(JetStream, own))
       yield* Effect.promise(() => server.kill())
       yield* until("the loss is noticed", () => !own.isConnected())
       for (const n of range(1, 100)) publisher.append(subjectOf("A"), packet, 3, Frame.Kind.ltp, n)

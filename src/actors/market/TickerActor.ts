@@ -24,12 +24,18 @@ export const kind = "ticker"
 export const key = (account: string) => Subject.kvKey(kind, account)
 
 const statusEveryMs = 1_000
+/** How long one account's clock waits for older packets of another. A recording's waits for as long as it takes: nobody needs it in time. */
+const clockWaitMsMax = 2_000
 
 /** Opens the account's frames behind the newest keyframes. Closing the scope waits until all received packets are in the stream; the socket is closed before that. */
-const publishing = (session: TickerSession.TickerSession, marketClock: Pick<MarketClock, "unsafeNow">) =>
+const publishing = (
+  session: TickerSession.TickerSession,
+  marketClock: Pick<MarketClock, "unsafeNow">,
+  peers: ReturnType<typeof FramePublisher.peers>
+) =>
   Effect.gen(function* () {
     const { account, source, lease, epoch, incarnation } = session
-    const publisher = yield* FramePublisher.make({ account, source, epoch, incarnation })
+    const publisher = yield* FramePublisher.make({ account, source, epoch, incarnation }, peers)
     for (const keyframe of yield* Keyframes.all) {
       const names = Subjects.Keyframe.match(keyframe.subject)
       const header = FrameHeader.parse(keyframe.header(FrameHeader.name))
@@ -153,6 +159,7 @@ export const make = Effect.gen(function* () {
   const actors = yield* KeyValue.open(Placement.bucket)
   const incarnations = yield* KeyValue.open("incarnations")
   const context = yield* Effect.context<JetStream | MarketClock | RuleBook>()
+  const peers = FramePublisher.peers(marketClock.mode === "feed" ? Number.POSITIVE_INFINITY : clockWaitMsMax)
   /** Why the newest run of an account's ticker could not connect. A ticker that is started again has failed until it is open. */
   const failures = new Map<string, string>()
 
@@ -205,7 +212,7 @@ export const make = Effect.gen(function* () {
     Effect.gen(function* () {
       const accountChanged = yield* broker.untilChanged(account)
       const session = yield* begin(account)
-      const publisher = yield* publishing(session, marketClock)
+      const publisher = yield* publishing(session, marketClock, peers)
       yield* TickerSession.keepTime(session, marketClock, publisher)
       const pool = yield* connect(session, publisher)
       const status = yield* statusOf(session, yield* broker.session(account), pool, publisher)

@@ -5,6 +5,7 @@ import * as FrameHeader from "../../domain/record/FrameHeader.ts"
 import * as Metrics from "../Metrics.ts"
 import { Breaks, type Interruption } from "./Breaks.ts"
 import { Keyframes } from "./Keyframes.ts"
+import type { Peer, Peers } from "./Peers.ts"
 import type { Sender, SendWindow } from "./SendWindow.ts"
 
 /** A frame is sent as soon as it holds this many packets. */
@@ -42,9 +43,10 @@ const seal = (lane: Lane): void => {
 }
 
 /** The packets and clocks of one account that are not sent yet. They leave through the window, in an order that readers can rely on. */
-export class Lanes {
+export class Lanes implements Peer {
+  readonly account: string
   private readonly window: SendWindow
-  private readonly account: string
+  private readonly peers: Peers
   private readonly clockSubject: string
   private readonly bySubject = new Map<string, Lane>()
   private readonly order: Array<Lane> = []
@@ -56,11 +58,14 @@ export class Lanes {
   private clockMs = 0
   private laterClockMs = 0
   private owed = 0
+  /** Since when only packets of other accounts hold the waiting clock back, in this process's monotonic time; 0 while they do not. */
+  private heldSinceMs = 0
   private readonly keyframes: Keyframes
   private readonly breaks: Breaks
 
-  constructor(window: SendWindow, sender: Sender, clockSubject: string) {
+  constructor(window: SendWindow, sender: Sender, clockSubject: string, peers: Peers) {
     this.window = window
+    this.peers = peers
     this.keyframes = new Keyframes(window, sender.account)
     this.breaks = new Breaks(window, sender)
     this.account = sender.account
@@ -75,6 +80,16 @@ export class Lanes {
     let packets = 0
     for (const { writer, sealed } of this.order) packets += writer.count + sealed.reduce((sum, frame) => sum + frame.packets, 0)
     return packets
+  }
+
+  /** When the oldest packet that waits was received, UNIX ms; Infinity without one. */
+  oldestMs(): number {
+    let oldest = Number.POSITIVE_INFINITY
+    for (const { writer, baseMs, sealed } of this.order) {
+      const first = sealed[0]?.baseMs ?? (writer.count > 0 ? baseMs : oldest)
+      if (first < oldest) oldest = first
+    }
+    return oldest
   }
 
   isEmpty(): boolean {
@@ -187,9 +202,18 @@ export class Lanes {
     }
   }
 
+  /** Whether the other accounts of this process have sent what they received before the waiting clock. */
+  private mayPass(): boolean {
+    const now = performance.now()
+    const since = this.heldSinceMs === 0 ? now : this.heldSinceMs
+    const may = this.peers.mayPass(this, this.clockMs, now - since)
+    this.heldSinceMs = may ? 0 : since
+    return may
+  }
+
   private sendClocks(): void {
     this.breaks.send()
-    while (this.clockMs !== 0 && this.owed === 0 && this.breaks.isEmpty() && this.window.hasRoom()) {
+    while (this.clockMs !== 0 && this.owed === 0 && this.breaks.isEmpty() && this.window.hasRoom() && this.mayPass()) {
       const header = { number: this.clockNumber++, baseReceivedMs: this.clockMs, runs: noPackets }
       this.window.send(this.clockSubject, ClockFrame.encode(this.clockMs), 0, header)
       this.keyframes.onClock(this.clockMs, this.order)

@@ -50,7 +50,7 @@ const live = RecordActor.Default.pipe(
 /** An account that streams into the record, and its market time. */
 const streaming = (account: string, incarnation = 1) =>
   Effect.gen(function* () {
-    const publisher = yield* FramePublisher.make({ account, source: "simulator", epoch: 1, incarnation })
+    const publisher = yield* FramePublisher.make({ account, source: "simulator", epoch: 1, incarnation }, FramePublisher.peers(0))
     const append = (token: number, rupees: number, atMs: number) => {
       const price = Math.round(rupees * 100)
       const packet = Frame.encodeFull({
