@@ -43,7 +43,7 @@ interface Truth {
     readonly last_price: number
     readonly volume: number
     readonly oi: number
-    readonly model: Record<"iv" | "delta" | "gamma" | "theta" | "vega", number> | null
+    readonly model: Model | null
     readonly minutes: ReadonlyArray<Minute>
   }>
   readonly settlements: ReadonlyArray<{ readonly tradingsymbol: string; readonly price: string }>
@@ -61,8 +61,43 @@ const crude = { exchange: "MCX", tradingsymbol: "CRUDEOIL25NOVFUT", direction: "
 const crudeUntil = "2025-10-29"
 /** Calls and puts of three strikes, so that the forward follows from parity. By the day on which they are subscribed. */
 const chains = new Map([
-  ["2025-10-20", "NIFTY25DEC"],
-  ["2025-12-30", "NIFTY26MAR"]
+  ["2025-10-20", ["NIFTY25O20", "NIFTY25DEC", "CRUDEOIL25NOV"]],
+  ["2025-10-21", ["NIFTY25N11"]],
+  ["2025-10-23", ["NIFTY25OCT"]],
+  ["2025-12-30", ["NIFTY26MAR", "NIFTY26106"]],
+  ["2026-08-03", ["NIFTY26804"]]
+])
+/** Instants of each day at which the market stands still, and the phase of the options that /health says then. */
+const phases = new Map<string, ReadonlyArray<readonly [time: string, phase: string]>>([
+  [
+    "2025-10-20",
+    [
+      ["09:10", "closed"],
+      ["12:00", "continuous"],
+      ["18:00", "closed"]
+    ]
+  ],
+  ["2025-10-21", [["14:00", "continuous"]]],
+  ["2025-10-22", [["18:00", "closed"]]],
+  ["2025-10-23", [["12:00", "continuous"]]],
+  ["2025-10-28", [["10:00", "continuous"]]],
+  [
+    "2025-10-29",
+    [
+      ["12:00", "continuous"],
+      ["22:00", "closed"]
+    ]
+  ],
+  ["2025-12-30", [["11:00", "continuous"]]],
+  ["2025-12-31", [["12:00", "continuous"]]],
+  ["2026-02-01", [["12:00", "continuous"]]],
+  [
+    "2026-08-03",
+    [
+      ["12:00", "continuous"],
+      ["15:35", "continuous"]
+    ]
+  ]
 ])
 /** The step of a minute's trades. */
 const stepSeconds = 20
@@ -77,22 +112,31 @@ const known = [
   legs: legs.map(({ entry_price, ...leg }) => ({ ...leg, entry: Math.round(Number(entry_price) * 100) }))
 }))
 
-const byParity = (symbol: string): boolean => [...chains.values()].some((chain) => symbol.startsWith(chain))
-
 /** Advances the market through its stages one by one. */
 const makeSteps = () => {
   const deferreds = new Map<string, Deferred.Deferred<void>>()
-  const of = (what: "reached" | "released", day: string, stage: DaysMarket.Stage) => {
+  const of = (what: "reached" | "released", day: string, stage: string) => {
     const key = `${what} ${day} ${stage}`
     const found = deferreds.get(key) ?? Effect.runSync(Deferred.make<void>())
     deferreds.set(key, found)
     return found
   }
   return {
-    gate: (day: string, stage: DaysMarket.Stage) =>
+    gate: (day: string, stage: string) =>
       Effect.zipRight(Deferred.succeed(of("reached", day, stage), undefined), Deferred.await(of("released", day, stage))),
-    reached: (day: string, stage: DaysMarket.Stage) => Deferred.await(of("reached", day, stage)),
-    goOn: (day: string, stage: DaysMarket.Stage) => Effect.asVoid(Deferred.succeed(of("released", day, stage), undefined))
+    reached: (day: string, stage: string) => Deferred.await(of("reached", day, stage)),
+    goOn: (day: string, stage: string) => Effect.asVoid(Deferred.succeed(of("released", day, stage), undefined))
+  }
+}
+
+/** Holds the market at the first instant at or after each of `phases`. */
+const makeHolds = (gate: (day: string, stage: string) => Effect.Effect<void>) => {
+  const left = [...phases].flatMap(([day, all]) => all.map(([time]) => ({ day, time, atMs: Date.parse(`${day}T${time}:00+05:30`) })))
+  return (atMs: number): Effect.Effect<void> => {
+    const next = left[0]
+    if (next === undefined || atMs < next.atMs) return Effect.void
+    left.shift()
+    return gate(next.day, next.time)
   }
 }
 
@@ -118,15 +162,30 @@ const premiums = (truths: ReadonlyArray<Truth>, name: string) =>
   truths.flatMap((truth) => (truth.premiums[name] ?? []).map(([at, ...values]) => [at, values.map(cents)] as const))
 
 /**
- * How far the platform's numbers may be from the model's. A price is rounded to 0.05, which is at most 0.0001 of volatility for these
- * options, and Greeks of a closed market are of the time of the last window.
+ * How far the platform's numbers may be from the model's, beside a fiftieth of each: prices are rounded to the tick, and the trades of a
+ * chain are up to a step apart.
  */
 const tolerance = { iv: 0.0005, delta: 0.002, gamma: 0.00001, theta: 0.08, vega: 0.2 } as const
 type Numbers = Record<keyof typeof tolerance, number | null>
-const isNear = (found: Numbers, model: Record<keyof typeof tolerance, number>): boolean =>
-  (Object.keys(tolerance) as ReadonlyArray<keyof typeof tolerance>).every(
-    (name) => found[name] !== null && Math.abs(found[name] - model[name]) <= tolerance[name]
-  )
+type Model = Record<keyof typeof tolerance, number>
+
+/** How far the underlying may move from one step to the next, in rupees. */
+const stepPoints = 3
+
+/** `hours`: how much later than the last trade the platform may have valued it. A shorter time to the expiry makes all but delta larger. */
+const isNear = (found: Numbers, model: Model, tick: number, untilExpiryHours: number, hours: number): boolean =>
+  (Object.keys(tolerance) as ReadonlyArray<keyof typeof tolerance>).every((name) => {
+    const rounding = { iv: tick / (100 * model.vega), delta: stepPoints * model.gamma, gamma: 0, theta: 0, vega: 0 }[name]
+    const aging = name === "delta" ? 0 : hours / untilExpiryHours
+    const allowed = Math.max(tolerance[name], rounding, (0.02 + aging) * Math.abs(model[name]))
+    return found[name] !== null && Math.abs(found[name] - model[name]) <= allowed
+  })
+/** From the close of the options to the last window of commodities. */
+const eveningHours = 9
+const hoursTo = (expiry: string, day: string, time: string) =>
+  (Date.parse(`${expiry}T15:30:00+05:30`) - Date.parse(`${day}T${time}:00+05:30`)) / 3_600_000
+const nameOf = (symbol: string): string => /^[A-Z]+/.exec(symbol)?.[0] ?? ""
+const isOption = (symbol: string): boolean => /\d[CP]E$/.test(symbol)
 
 /** Closed minutes by instrument and start. */
 const closedMinutes = (all: ReadonlyArray<Bars>) =>
@@ -143,21 +202,12 @@ const closedMinutes = (all: ReadonlyArray<Bars>) =>
 
 const truthOf = (simulator: Simulator.Service, day: string) => simulator.market.truth?.(day) as Truth
 
-/** The chain of one expiry from REST: each option by its strike and side. */
-const chainOf = (running: Running, expiry: string) =>
-  Effect.map(ask(running, `/fo/strikes?symbol=NIFTY&expiry=${expiry}`), ({ body }) => {
-    type Option = { last_price: number; volume: number; oi: number; quality: string } & Numbers
-    const rows: ReadonlyArray<{ strike: number } & Record<"call" | "put", Option | null>> = body.strikes ?? []
-    return new Map(
-      rows.flatMap(({ strike, call, put }) =>
-        [
-          [`${strike}CE`, call],
-          [`${strike}PE`, put]
-        ].flatMap(
-          ([name, option]): ReadonlyArray<readonly [string, Option]> => (option == null ? [] : [[name as string, option as Option]])
-        )
-      )
-    )
+/** The chain of one expiry from REST: each option by its symbol. */
+const chainOf = (running: Running, symbol: string, expiry: string) =>
+  Effect.map(ask(running, `/fo/strikes?symbol=${symbol}&expiry=${expiry}`), ({ body }) => {
+    type Option = { tradingsymbol: string; last_price: number; volume: number; oi: number; quality: string } & Numbers
+    const rows: ReadonlyArray<Record<"call" | "put", Option | null>> = body.strikes ?? []
+    return new Map(rows.flatMap(({ call, put }) => [call, put]).flatMap((one) => (one === null ? [] : [[one.tradingsymbol, one] as const])))
   })
 
 /** The night that the test holds for longer than a feed or an output may be silent while its market is open. */
@@ -236,7 +286,10 @@ describe("ten simulated days", () => {
       Effect.gen(function* () {
         const steps = makeSteps()
         const { config, simulator, nats } = yield* world(
-          { mode: "days", days, products, stepSeconds, gate: steps.gate, splits: [split], strategies: known },
+          {
+            ...{ mode: "days", days, products, stepSeconds, splits: [split], strategies: known },
+            ...{ gate: steps.gate, before: makeHolds(steps.gate) }
+          },
           { KITE_RECONNECT_MAX: "100 millis" }
         )
         const running = yield* start(config)
@@ -274,7 +327,23 @@ describe("ten simulated days", () => {
         /** The expiry of each instrument that is subscribed. */
         const active = new Map([...followed].map((symbol) => [symbol, listed(symbol)?.expiry ?? null]))
         const truths: Array<Truth> = []
+        /** The instruments that were subscribed on each of these days. */
+        const observed: Array<ReadonlySet<string>> = []
         let lateStrategy = 0
+
+        /** Each option's Greeks while it trades, by the model that made its price. */
+        const compareGreeks = (day: string, time: string) =>
+          Effect.gen(function* () {
+            for (const { tradingsymbol, expiry, model } of truthOf(simulator, day).instruments) {
+              if (!followed.has(tradingsymbol) || expiry === null || model === null) continue
+              const tick = (listed(tradingsymbol)?.tickSize ?? 0) / 100
+              yield* eventually(
+                `the Greeks of ${tradingsymbol} on ${day} at ${time}: ${JSON.stringify(model)}`,
+                Effect.map(chainOf(running, nameOf(tradingsymbol), expiry), (rows) => rows.get(tradingsymbol)),
+                (row) => row?.quality === "live" && isNear(row, model, tick, hoursTo(expiry, day, time), 0)
+              )
+            }
+          })
 
         for (const [at, day] of days.entries()) {
           yield* steps.reached(day, "signed in")
@@ -297,14 +366,14 @@ describe("ten simulated days", () => {
             yield* follow(heir?.tradingsymbol ?? "")
             followed.add(heir?.tradingsymbol ?? "")
           }
-          const chain = chains.get(day)
-          if (chain !== undefined) {
-            const options = simulator.market.instruments.filter(({ tradingsymbol: it }) => it.startsWith(chain) && /[CP]E$/.test(it))
+          for (const chain of chains.get(day) ?? []) {
+            const options = simulator.market.instruments.filter(({ tradingsymbol: it }) => it.startsWith(chain) && isOption(it))
             for (const { tradingsymbol } of options.filter(({ tradingsymbol }) => !followed.has(tradingsymbol))) {
               yield* follow(tradingsymbol)
               followed.add(tradingsymbol)
             }
           }
+          observed.push(new Set(followed))
           for (const symbol of [...followed]) {
             const instrument = listed(symbol)
             if (instrument === undefined) active.delete(symbol)
@@ -337,6 +406,16 @@ describe("ten simulated days", () => {
           yield* eventually("health", health, (one) => one.status === "ok" && one.market.mode === "days")
           yield* steps.goOn(day, "dump out")
 
+          for (const [time, phase] of phases.get(day) ?? []) {
+            yield* steps.reached(day, time)
+            yield* eventually(
+              `health on ${day} at ${time}: ${phase}`,
+              health,
+              (one) => one.status === "ok" && one.market.state === "running" && one.market.phase === phase
+            )
+            if (phase === "continuous") yield* compareGreeks(day, time)
+            yield* steps.goOn(day, time)
+          }
           yield* steps.reached(day, "over")
           const truth = truthOf(simulator, day)
           truths.push(truth)
@@ -345,18 +424,21 @@ describe("ten simulated days", () => {
           const { body: pnl } = yield* ask(running, `${path}/pnl`)
           assert.strictEqual(cents(pnl.realised.fifo), realised, day)
           const options = truth.instruments.filter(
-            ({ tradingsymbol, expiry, volume }) =>
-              followed.has(tradingsymbol) && expiry !== null && volume > 0 && /[CP]E$/.test(tradingsymbol)
+            ({ tradingsymbol, expiry, volume }) => followed.has(tradingsymbol) && expiry !== null && volume > 0 && isOption(tradingsymbol)
           )
           for (const { tradingsymbol, expiry, last_price, volume, oi, model } of options) {
             const isExpired = expiry === day
             const wanted = { last_price, volume, oi, model: isExpired ? "expired" : model }
-            yield* eventually(`${tradingsymbol} of ${day}: ${JSON.stringify(wanted)}`, chainOf(running, expiry ?? ""), (rows) => {
-              const row = rows.get(tradingsymbol.slice(-7))
-              if (row === undefined || row.last_price !== last_price || row.volume !== volume || row.oi !== oi) return false
-              if (isExpired) return row.quality === "expired" && row.iv === null
-              return model !== null && (!byParity(tradingsymbol) || isNear(row, model))
-            })
+            const tick = (listed(tradingsymbol)?.tickSize ?? 0) / 100
+            yield* eventually(
+              `${tradingsymbol} of ${day}: ${JSON.stringify(wanted)}`,
+              Effect.map(chainOf(running, nameOf(tradingsymbol), expiry ?? ""), (rows) => rows.get(tradingsymbol)),
+              (row) => {
+                if (row === undefined || row.last_price !== last_price || row.volume !== volume || row.oi !== oi) return false
+                if (isExpired) return row.quality === "expired" && row.iv === null
+                return model !== null && isNear(row, model, tick, hoursTo(expiry ?? "", day, "15:30"), eveningHours)
+              }
+            )
           }
           const final = truth.settlements.filter(({ tradingsymbol }) => followed.has(tradingsymbol) && tradingsymbol.startsWith("NIFTY"))
           for (const { tradingsymbol, price } of final)
@@ -377,9 +459,9 @@ describe("ten simulated days", () => {
         }
 
         const expected = new Map(
-          truths.flatMap(({ instruments }) =>
+          truths.flatMap(({ instruments }, at) =>
             instruments
-              .filter(({ tradingsymbol }) => followed.has(tradingsymbol))
+              .filter(({ tradingsymbol }) => observed[at]?.has(tradingsymbol))
               .flatMap(({ tradingsymbol, minutes }) => minutes.map(([at, ...values]) => [`${tradingsymbol} ${at}`, values] as const))
           )
         )

@@ -253,6 +253,7 @@ export const make = (settings: Settings): Effect.Effect<Market, DayUnknown> =>
       minutes: (token, span) => minutesOf(floor, playback, token, span),
       truth: (day) => {
         const found = playback.days.get(day)
+        if (found === floor.truth) Floor.valueByModel(floor)
         return found === undefined ? undefined : Truth.view(found)
       },
       status: () => ({ timeMs: playback.timeMs, speed: settings.speed, state: playback.state }),

@@ -327,13 +327,18 @@ const settlementOf = (floor: Floor, one: Listing.Listed): Truth.Settlement | nul
   }
 }
 
+/** Values every instrument's last trade by the model that made its price. */
+export const valueByModel = (floor: Floor): void => {
+  for (const { one, truth } of floor.rows) if (truth.minutes.length > 0) truth.model = Paths.model(floor.paths, one, truth.lastAtMs)
+}
+
 /** Ends a day: stores closes and open interest, settles expired contracts and values the strategies. */
 export const closeDay = (floor: Floor): void => {
   const { settled } = floor
   const iso = Day.iso(floor.listing.day)
+  valueByModel(floor)
   for (const { one, truth } of floor.rows) {
     if (truth.minutes.length === 0) continue
-    truth.model = Paths.model(floor.paths, one, truth.lastAtMs)
     floor.memory.set(keyOf(one), {
       close: isSpot(one) ? (floor.closes.get(one.product) ?? truth.lastPrice) : truth.lastPrice,
       oi: truth.oi
