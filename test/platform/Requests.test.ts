@@ -123,6 +123,18 @@ const wrongBodies = (
   return found
 }
 
+/** Every WebSocket of the gateway. */
+const sockets = [
+  "/ws/ticks",
+  "/fo/stream",
+  "/nifty-monitor/stream",
+  "/strategies/stream",
+  "/indicators/stream",
+  "/indicators/stream/session",
+  "/labels/stream",
+  "/orders/stream"
+]
+
 /** They name an order task or an API key. A platform that just started has none, and the example's order may be done already. */
 const ofTask: ReadonlySet<string> = new Set(["orders.task", "orders.cancelTask", "orders.retry", "apiKeys.get"])
 
@@ -222,7 +234,7 @@ layer(PlatformLive, { excludeTestServices: true })("Requests of /openapi.json", 
         const expected = ["/health", "/health/live", "/health/ready", "/kite/callback", "/kite/postback", "/metrics"]
         assert.deepStrictEqual([...new Set(open)].sort(), expected)
         // Without a token 401; one that is not ours 403 (docs/api.md).
-        for (const path of ["/ws/ticks", "/fo/stream", "/strategies/stream"])
+        for (const path of sockets)
           for (const [query, status] of [
             ["", 401],
             ["?token=nonsense", 403]
