@@ -40,8 +40,9 @@ const rows = (results: ReadonlyArray<Run.Result>): ReadonlyArray<string> => {
     ...results.map((result) => {
       const { lagSecondsMax, lagSecondsMedian, marksPerSecond, memory, snapshotBytesPerSecond, strategies } = result
       const more = added(result, baseline, "actors")
-      const each = marksPerSecond > 0 ? `${Math.round((more / marksPerSecond) * 1e6)} us` : ""
-      const whole = marksPerSecond > 0 ? cores(atFullRate(result, baseline)) : ""
+      const isCompared = result !== baseline && marksPerSecond > 0
+      const each = isCompared ? `${Math.round((more / marksPerSecond) * 1e6)} us` : ""
+      const whole = isCompared ? cores(atFullRate(result, baseline)) : ""
       return `| ${count(strategies)} | ${cores(result.cores["actors"] ?? 0)} | ${cores(result.cores["nats"] ?? 0)} | ${cores(result.cores["gateway"] ?? 0)} | ${result === baseline ? "" : cores(more)} | ${each} | ${whole} | ${count(marksPerSecond)} | ${count(snapshotBytesPerSecond / 1e3)} | ${count(memory["actors"] ?? 0)} | ${lagSecondsMedian.toFixed(2)}, ${lagSecondsMax.toFixed(2)} |`
     })
   ]
