@@ -26,7 +26,7 @@ export interface Options {
   readonly orderBookLagMs?: number
   /** Rupees that an account begins with in each segment; the default is ten lakh. */
   readonly openingCash?: number
-  /** Shares that each account begins with; the default is none. */
+  /** Shares that each account begins with. By default it has no shares. */
   readonly openingHoldings?: ReadonlyArray<OpeningHolding>
   /** Where a test asks for the truth and for faults: 0 is any free port. The default is no such port. */
   readonly adminPort?: number

@@ -86,7 +86,7 @@ describe("fills of orders that name a strategy", () => {
         yield* eventually("the fill is booked", pnl(second, id), quantityIs(named.quantity))
         const nats = yield* natsClient(built.nats)
         const isTold = ({ detail, kind }: Row) => kind === "alert" && (detail as { kind?: string }).kind === "fill_not_booked"
-        const events = yield* eventually("the fill without a strategy is told", readAll<Row>(nats, "ORD", "acct.evt.sim1"), (all) =>
+        const events = yield* eventually("the alert of the fill without a strategy", readAll<Row>(nats, "ORD", "acct.evt.sim1"), (all) =>
           all.some(isTold)
         )
         assert.deepInclude(events.find(isTold)?.["detail"], { kind: "fill_not_booked", order_id: orphan })

@@ -71,7 +71,7 @@ const makeReads = ({ account, book }: Desk, reads: AccountReads) =>
     })
     const catchUp = Effect.flatMap(repo.isBehind(account), (isBehind) => (isBehind ? refresh : Effect.void))
 
-    /** `known`: what was held before; otherwise what is held now, after what was told has been read. */
+    /** `known`: what was held before; otherwise what is held now, after the reports have been read. */
     const compared = (known: Reconciliation.Held | undefined) =>
       Effect.gen(function* () {
         if (known === undefined) yield* catchUp

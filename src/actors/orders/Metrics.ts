@@ -13,7 +13,7 @@ export const paperFills = counter("paper_fills_total", "Fills of paper orders th
 export const outboxWaiting = gauge("order_outbox_waiting", "Events of an account that NATS does not have yet, up to one batch", "account")
 export const orderChanges = counter(
   "account_order_changes_total",
-  "Changes of orders of accounts, by the way in which they were first told",
+  "Changes of orders of accounts, by the source that reported them first",
   "source"
 )
 export const orderMessagesUnread = counter("account_order_messages_unread_total", "Messages about orders that could not be read", "account")

@@ -17,7 +17,7 @@ const of = <Kind extends string, A, I>(kind: Kind, detail: Schema.Schema<A, I>) 
 /** When the session's token dies, ISO 8601; null if the rulebook does not say it. */
 const SessionDetail = Schema.Struct({ token_dies_at: Schema.NullOr(Schema.String) })
 
-/** Body of `acct.evt`: what changed for an account, told apart by `kind`. */
+/** Body of `acct.evt`: what changed for an account; `kind` says what it is. */
 export const AccountEvent = Schema.Union(
   of("mode", Schema.Unknown),
   of("limits", Schema.Unknown),

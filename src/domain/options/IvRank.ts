@@ -38,7 +38,7 @@ export interface Rank {
   readonly count: number
 }
 
-/** The place of a volatility among those of past days; NaN stands for a day without one. */
+/** The place of a volatility among those of past days; a day without a volatility is NaN. */
 export const rankOf = (now: number, past: ReadonlyArray<number>): Rank => {
   const known = past.filter((one) => Number.isFinite(one))
   const count = known.length

@@ -8,7 +8,7 @@ import { Hub } from "../sockets/Hub.ts"
 const encodeTask = Schema.encodeSync(OrderMessage.OrderTask)
 const kindOf = Schema.decodeUnknownOption(Schema.Struct({ kind: Schema.String }))
 
-/** What clients get of an account's event; undefined if it is none of theirs. An alert has the kind of its detail. */
+/** What clients get of an account's event; undefined if clients do not get it. An alert has the kind of its detail. */
 const messageOf = ({ account_id, detail, kind, message, task_id }: AccountEvent) => {
   if ((kind === "order" || kind === "position") && typeof detail === "object") return { type: kind, data: { account_id, ...detail } }
   if (kind === "trade" || kind === "funds") return undefined

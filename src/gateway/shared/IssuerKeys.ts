@@ -17,7 +17,7 @@ export interface Settings {
   readonly staleMsMax: number
 }
 
-/** The issuer's keys cannot be fetched, and there are none, or none that are young enough. */
+/** The issuer's keys cannot be fetched, and this process holds no keys that are young enough. */
 export class NoKeys extends Error {}
 
 const fetchKeys = async (url: URL): Promise<JWTVerifyGetKey> => {

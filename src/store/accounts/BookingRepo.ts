@@ -9,7 +9,7 @@ import { BigIntColumn, TimeColumn } from "../Columns.ts"
 import type { NewFill } from "../FillRepo.ts"
 import * as StoreError from "../StoreError.ts"
 
-/** What became of a trade: `none` has no strategy, and the last two are told to the account's owners. */
+/** What became of a trade: `none` has no strategy, and the account's owners get an alert of the last two. */
 export type Booking = "none" | "booked" | "no_strategy" | "strategy_full"
 
 /** A trade that is not booked yet. `strategyId` and `owner` are those of its order's task; null: no task, or one without a strategy. */

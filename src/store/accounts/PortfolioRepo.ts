@@ -47,7 +47,7 @@ const makeReports = (sql: SqlClient.SqlClient) => {
     ON CONFLICT (account_id, order_id) DO UPDATE SET source = excluded.source, filled_quantity = excluded.filled_quantity,
       body = excluded.body, change = excluded.change, changed_at = now()`
 
-  /** An order that the broker rejects after it had accepted it is told once. */
+  /** An order that the broker rejects after it had accepted it gives one alert. */
   const tellRejection = (accountId: string, order: Figures.Order, taskId: number | undefined) =>
     Effect.gen(function* () {
       const message = `order ${order.order_id} was accepted and then rejected: ${order.status_message ?? "no reason"}`

@@ -28,7 +28,7 @@ export interface Wish {
   readonly waitMsMax: number
 }
 
-/** A slot that was taken, or why there is none: all were taken until the wait was over, or NATS is away. */
+/** A slot that was taken, or why no slot was: all were taken until the wait was over, or NATS is away. */
 export type Taken =
   | { readonly _tag: "Slot"; readonly key: string; readonly waitedMs: number }
   | { readonly _tag: "Full" }

@@ -33,7 +33,7 @@ describe("what is held of an account, compared with the broker's figures", () =>
     assert.deepStrictEqual(Reconciliation.differences(held, { ...reading, positions: { net: [noise], day: [] } }), [])
   })
 
-  it("a trade that nobody told differs, with its order and its position", () => {
+  it("a trade that no source reported differs, with its order and its position", () => {
     assert.deepStrictEqual(idsOf(Reconciliation.differences({ orders: [], trades: [], base: nothing }, reading)), [
       ["order", "1", "status", null, "COMPLETE"],
       ["order", "1", "filled_quantity", null, "65"],

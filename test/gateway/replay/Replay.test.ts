@@ -45,7 +45,7 @@ describe("Catalogue", () => {
 })
 
 const rows = [{ strike: 24_500, side: "CE", token: tokens.call, price: 120 }] as const
-/** Deltas of a separate underlying for each test, told apart by their spot. */
+/** Deltas of a separate underlying for each test, which their spot identifies. */
 const publishDeltas = (underlying: string, from: number, count: number) =>
   Effect.forEach(
     Array.from({ length: count }, (_, at) => from + at),
@@ -165,7 +165,7 @@ layer(world(patient), { excludeTestServices: true })("Replay", (it) => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("BE-SVC-09 pause holds the messages, resume and seek go on, and an end is told", () =>
+  it.effect("BE-SVC-09 pause holds the messages, resume and seek go on, and the end is a message", () =>
     Effect.gen(function* () {
       yield* ready
       const client = yield* connect(`/replay?token=${yield* token()}`)

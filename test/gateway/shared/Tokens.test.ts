@@ -137,7 +137,7 @@ describe("Tokens", () => {
               )
             ]
           )
-        // It was never there: nobody can be told apart, and it is asked once a second.
+        // It was never there: no token can be checked, and it is asked once a second.
         assert.deepStrictEqual(yield* burst(good), ["KeysUnavailable"])
         assert.deepStrictEqual(yield* burst(bad), ["KeysUnavailable"])
         assert.strictEqual(fetches, 1)
