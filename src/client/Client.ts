@@ -1,3 +1,4 @@
+import type { Chain, Monitored } from "./Protocols.ts"
 import * as Rest from "./Rest.ts"
 import type { WebSocketConstructor } from "./Socket.ts"
 import * as Streams from "./Streams.ts"
@@ -5,13 +6,15 @@ import * as Streams from "./Streams.ts"
 export { Conflict, Forbidden, Invalid, NotFound, TooManyRequests, Unauthorized, Unavailable } from "../contract/shared/Problem.ts"
 export type { ChainUpdate, MarkUpdate, Tick } from "../contract/sockets/SocketMessages.ts"
 export { Decimal } from "../domain/Money.ts"
+export type { Chain, Monitored } from "./Protocols.ts"
 export { type Effects, type Failure, type Promises, Refused, Unreachable, Unreadable } from "./Rest.ts"
 export type { StateChange, WebSocketConstructor, WebSocketLike } from "./Socket.ts"
 export {
   bufferMax,
-  type Chain,
   type ChainEvent,
   type Conflated,
+  type MonitorEvent,
+  type OrderEvent,
   type StrategyEvent,
   type Stream,
   type StreamOptions,
@@ -40,9 +43,13 @@ export interface Client {
   /** /ws/ticks: every tick of the instruments, by token. */
   readonly ticks: (options?: Streams.StreamOptions<number, Streams.TickEvent>) => Streams.Stream<number, Streams.TickEvent>
   /** /fo/stream: first the whole chain, then its changes. */
-  readonly chains: (options?: Streams.StreamOptions<Streams.Chain, Streams.ChainEvent>) => Streams.Stream<Streams.Chain, Streams.ChainEvent>
+  readonly chains: (options?: Streams.StreamOptions<Chain, Streams.ChainEvent>) => Streams.Stream<Chain, Streams.ChainEvent>
   /** /strategies/stream: marks of the user's own strategies, by id. */
   readonly strategies: (options?: Streams.StreamOptions<number, Streams.StrategyEvent>) => Streams.Stream<number, Streams.StrategyEvent>
+  /** /nifty-monitor/stream: underlyings at a glance. */
+  readonly monitor: (options?: Streams.StreamOptions<Monitored, Streams.MonitorEvent>) => Streams.Stream<Monitored, Streams.MonitorEvent>
+  /** /orders/stream: order tasks, orders, positions and alerts of the user's accounts, by account id. */
+  readonly orders: (options?: Streams.StreamOptions<string, Streams.OrderEvent>) => Streams.Stream<string, Streams.OrderEvent>
 }
 
 const noWebSocket = "this platform has no WebSocket: pass one as an option, such as the package ws"
@@ -61,6 +68,8 @@ export const make = ({ url, token, ...options }: Options): Client => {
     effects,
     ticks: (wish) => Streams.ofTicks(server(), wish),
     chains: (wish) => Streams.ofChains(server(), wish),
-    strategies: (wish) => Streams.ofStrategies(server(), wish)
+    strategies: (wish) => Streams.ofStrategies(server(), wish),
+    monitor: (wish) => Streams.ofMonitor(server(), wish),
+    orders: (wish) => Streams.ofOrders(server(), wish)
   }
 }

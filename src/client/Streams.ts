@@ -1,7 +1,8 @@
 import { Either, type ParseResult, Schema } from "effect"
 import * as SocketMessages from "../contract/sockets/SocketMessages.ts"
 import * as Inbox from "./Inbox.ts"
-import * as Recovery from "./Recovery.ts"
+import type { Chain, Monitored, Protocol } from "./Protocols.ts"
+import * as Protocols from "./Protocols.ts"
 import * as Socket from "./Socket.ts"
 import * as Wishes from "./Wishes.ts"
 
@@ -33,12 +34,8 @@ export type Event<Message extends { readonly type: string }> =
 export type TickEvent = Event<SocketMessages.TicksMessage>
 export type ChainEvent = Event<SocketMessages.ChainMessage>
 export type StrategyEvent = Event<SocketMessages.StrategyMessage>
-
-/** A chain, identified by underlying and expiry: "NIFTY" and "2026-11-24". */
-export interface Chain {
-  readonly symbol: string
-  readonly expiry: string
-}
+export type MonitorEvent = Event<SocketMessages.MonitorMessage>
+export type OrderEvent = Event<SocketMessages.OrderStreamMessage>
 
 /**
  * One connection to one path. It stays subscribed to the requested items across reconnects until it is closed. A refused subscription
@@ -65,101 +62,6 @@ export interface StreamOptions<Item, E> {
 export type Server = Pick<Socket.Options, "token" | "WebSocket"> & {
   /** http://host:port */
   readonly url: string
-}
-
-/** The differences between the paths. */
-interface Protocol<Item, Message> {
-  readonly path: string
-  readonly schema: Schema.Schema<Message, unknown>
-  /** The frequent kind of message, whose JSON needs no decoding. */
-  readonly plain?: string
-  readonly keyOf: (item: Item) => string | number
-  /** The messages that subscribe to items. `isAgain` after a reconnect, when missed events are requested too. */
-  readonly subscribe: (items: ReadonlyArray<Item>, isAgain: boolean) => ReadonlyArray<object>
-  readonly unsubscribe: (items: ReadonlyArray<Item>) => ReadonlyArray<object>
-  /** The items that an answer or a refusal names. */
-  readonly named: (message: Message) => ReadonlyArray<string | number>
-  /** Handles a pong, which may contain the stream's position. Called only while all subscriptions are granted. */
-  readonly reached?: (message: Message) => void
-  /** Remembers the position. Returns false for an event that was delivered before. */
-  readonly accept: (message: Message) => boolean
-}
-
-const withSince = (message: object, since: SocketMessages.Since | undefined): object =>
-  since === undefined ? message : { ...message, since }
-
-const ticks = (): Protocol<number, SocketMessages.TicksMessage> => {
-  const places = Recovery.ordered()
-  const moveTo = (message: SocketMessages.TicksMessage): void => {
-    const { epoch, seq } = "epoch" in message && "seq" in message ? message : {}
-    if (epoch !== undefined && seq !== undefined) places.accept({ epoch, seq })
-  }
-  return {
-    path: "/ws/ticks",
-    schema: SocketMessages.TicksMessage as Schema.Schema<SocketMessages.TicksMessage, unknown>,
-    plain: "tick",
-    keyOf: (token) => token,
-    subscribe: (tokens, isAgain) => [withSince({ action: "subscribe", tokens }, isAgain ? places.since() : undefined)],
-    unsubscribe: (tokens) => [{ action: "unsubscribe", tokens }],
-    named: (message) => ("tokens" in message ? (message.tokens ?? []) : []),
-    reached: moveTo,
-    accept: (message) => {
-      if (message.type === "tick") return places.accept(message)
-      if (message.type === "gap") places.reset({ epoch: message.epoch, seq: message.to })
-      // Answers overtake ticks, so an answer's position counts only for a client that has none.
-      if (message.type === "subscribed" && places.since() === undefined) moveTo(message)
-      return true
-    }
-  }
-}
-
-const chains = (): Protocol<Chain, SocketMessages.ChainMessage> => {
-  const places = Recovery.keyed<string>()
-  // The gateway converts a symbol to upper case and answers with that.
-  const keyOf = ({ symbol, expiry }: Chain) => `${expiry} ${symbol.trim().toUpperCase()}`
-  return {
-    path: "/fo/stream",
-    schema: SocketMessages.ChainMessage as Schema.Schema<SocketMessages.ChainMessage, unknown>,
-    plain: "update",
-    keyOf,
-    subscribe: (items, isAgain) =>
-      items.map(({ symbol, expiry }) =>
-        withSince({ action: "subscribe", symbol, expiry }, isAgain ? places.since(keyOf({ symbol, expiry })) : undefined)
-      ),
-    unsubscribe: (items) => {
-      for (const item of items) places.forget(keyOf(item))
-      return items.map(({ symbol, expiry }) => ({ action: "unsubscribe", symbol, expiry }))
-    },
-    named: (message) => {
-      const { symbol, expiry } = "symbol" in message ? message : {}
-      return symbol === undefined || expiry === undefined ? [] : [keyOf({ symbol, expiry })]
-    },
-    accept: (message) => {
-      // The whole chain follows a gap, and it does not depend on earlier messages.
-      if (message.type === "gap") places.forget(keyOf(message))
-      if (message.type !== "update") return true
-      if (message.kind === "delta") return places.acceptChange(keyOf(message), message)
-      places.reset(keyOf(message), message)
-      return true
-    }
-  }
-}
-
-const strategies = (): Protocol<number, SocketMessages.StrategyMessage> => {
-  const places = Recovery.keyed<number>()
-  return {
-    path: "/strategies/stream",
-    schema: SocketMessages.StrategyMessage as Schema.Schema<SocketMessages.StrategyMessage, unknown>,
-    keyOf: (id) => id,
-    // A new subscription gets the newest mark, so there is nothing to recover.
-    subscribe: (strategy_ids) => [{ action: "subscribe", strategy_ids }],
-    unsubscribe: (strategy_ids) => {
-      for (const id of strategy_ids) places.forget(id)
-      return [{ action: "unsubscribe", strategy_ids }]
-    },
-    named: (message) => ("strategy_ids" in message ? (message.strategy_ids ?? []) : []),
-    accept: (message) => message.type !== "m2m" || places.acceptNew(message.strategy_id, message)
-  }
 }
 
 const isObject = (value: unknown): value is { readonly type?: unknown } => typeof value === "object" && value !== null
@@ -269,8 +171,12 @@ const follow = <Item, Message extends { readonly type: string; readonly code?: S
 }
 
 export const ofTicks = (server: Server, options: StreamOptions<number, TickEvent> = {}): Stream<number, TickEvent> =>
-  follow(ticks(), server, options)
+  follow(Protocols.ticks(), server, options)
 export const ofChains = (server: Server, options: StreamOptions<Chain, ChainEvent> = {}): Stream<Chain, ChainEvent> =>
-  follow(chains(), server, options)
+  follow(Protocols.chains(), server, options)
 export const ofStrategies = (server: Server, options: StreamOptions<number, StrategyEvent> = {}): Stream<number, StrategyEvent> =>
-  follow(strategies(), server, options)
+  follow(Protocols.strategies(), server, options)
+export const ofMonitor = (server: Server, options: StreamOptions<Monitored, MonitorEvent> = {}): Stream<Monitored, MonitorEvent> =>
+  follow(Protocols.monitor(), server, options)
+export const ofOrders = (server: Server, options: StreamOptions<string, OrderEvent> = {}): Stream<string, OrderEvent> =>
+  follow(Protocols.orders(), server, options)

@@ -129,6 +129,28 @@ layer(world(), { excludeTestServices: true })("Client of the streams", (it) => {
     })
   )
 
+  it.scoped("decodes everything that /nifty-monitor/stream sends: the view with the nearest expiry, and with a named one", () =>
+    Effect.gen(function* () {
+      yield* ready
+      const { monitor } = yield* client()
+      yield* publishChain(chainMessage("chain", [call]))
+      const { events, of } = yield* gathering(monitor, [{ symbol: "nifty" }, chain, { symbol: "NOSUCH" }])
+      yield* there("both views", () => of("monitor").length >= 2)
+      assert.deepStrictEqual(
+        of("monitor")
+          .slice(0, 2)
+          .map(({ symbol, expiry, nearest }) => [symbol, expiry, nearest]),
+        [
+          ["NIFTY", near, true],
+          ["NIFTY", near, false]
+        ]
+      )
+      yield* there("the refusal", () => of("error").length === 1)
+      assert.deepInclude(of("error")[0], { code: "not_found", symbol: "NOSUCH" })
+      assert.isTrue(events.every(({ type }) => type !== "unreadable"))
+    })
+  )
+
   it.scoped("works as a Stream of Effect, which closes it when it has enough", () =>
     Effect.gen(function* () {
       yield* ready

@@ -1,9 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
+import { WebSocket } from "ws"
+import * as Client from "../../src/client/Client.ts"
 import { OrderStreamMessage } from "../../src/contract/sockets/SocketMessages.ts"
 import * as Instrument from "../../src/domain/market/Instrument.ts"
 import { login } from "../simulator/SimulatorWorld.ts"
-import { type Answer, ask, eventually, type Running, socket, start, type World, world } from "./PlatformWorld.ts"
+import { type Answer, ask, eventually, type Running, socket, start, token, type World, world } from "./PlatformWorld.ts"
 
 /** Times short enough for a test. The horizon still exceeds the answer's time and the delay of a send. */
 const times = {
@@ -362,6 +364,16 @@ describe("orders, end to end", () => {
         )
         const refused = first.received.find(({ type }) => type === "error")
         assert.deepStrictEqual([refused.code, refused.account_ids], ["not_found", ["nobody"]])
+        // The typed client gets the same.
+        const client = Client.make({ url: running.url, token: yield* token(), WebSocket })
+        const gathered: Array<Client.OrderEvent> = []
+        const stream = client.orders({ items: ["sim1"], onEvent: (event) => gathered.push(event) })
+        yield* Effect.addFinalizer(() => Effect.sync(stream.close))
+        yield* eventually(
+          "the client's subscription",
+          Effect.sync(() => gathered),
+          (all) => all.some(({ type }) => type === "subscribed")
+        )
         yield* place(running, "s1", traded(built))
         yield* ask(running, "/accounts/sim1/kill", { method: "POST", body: { reason: "drill" } })
         const dataOf = (all: ReadonlyArray<{ seq: number; epoch: number; type: string }>) =>
@@ -377,6 +389,13 @@ describe("orders, end to end", () => {
         const statuses = first.received.filter(({ type }) => type === "task").map(({ data }) => data.status)
         assert.deepStrictEqual(statuses.slice(0, 3), ["PENDING", "RUNNING", "COMPLETED"])
         for (const message of first.received) Schema.decodeUnknownSync(OrderStreamMessage)(message)
+        const placesOf = (all: ReadonlyArray<object>) => all.flatMap((one) => ("data" in one && "seq" in one ? [one.seq] : []))
+        yield* eventually(
+          "the client's events",
+          Effect.sync(() => placesOf(gathered)),
+          (all) => placesOf(live1).every((seq) => all.includes(seq))
+        )
+        assert.isFalse(gathered.some(({ type }) => type === "unreadable"))
 
         yield* running.stop
         const restarted = yield* start(built.config)
