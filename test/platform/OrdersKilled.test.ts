@@ -102,8 +102,8 @@ describe("the platform's own processes, killed with kill -9 at each step of an o
         const ended = start(killAt)
         const dead = yield* Effect.fork(ended)
         const post = Effect.gen(function* () {
-          yield* ask("PUT", "/accounts/sim1/mode", { mode: "live", confirm: "sim1" })
-          return yield* ask("POST", "/orders", order, `key${at}`)
+          const live = yield* ask("PUT", "/accounts/sim1/mode", { mode: "live", confirm: "sim1" })
+          return live.status === 200 ? yield* ask("POST", "/orders", order, `key${at}`) : live
         })
         yield* Effect.raceFirst(
           Effect.zipRight(eventually(`order ${at} is taken`, post, isAnswered), Effect.never),

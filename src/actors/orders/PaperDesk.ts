@@ -19,6 +19,7 @@ import type { Venue } from "./Venue.ts"
 const workingMax = 1_000
 /** How long a new order waits for the newest packets of its instrument. */
 const bookWaitMax = "5 seconds"
+const bookLookEvery = "50 millis"
 const lookEvery = "1 second"
 /** The order book has the orders of this time, and all that work. */
 const bookMs = 2 * IndiaTime.dayMs
@@ -149,9 +150,12 @@ const placing = (account: string, lease: Lease, orders: Orders, changed: Effect.
         const underlying = instrument === undefined ? null : Instrument.underlyingOf(instrument)
         if (instrument === undefined || underlying === null) return declined("instrument", `${exchange} lists no ${tradingsymbol} today`)
         const isReached = yield* Effect.timeoutOption(books.reached(underlying), bookWaitMax)
-        return isReached._tag === "None"
-          ? Outcome.Reply.NotSent({ reason: `the order book of ${tradingsymbol} was not read in time` })
-          : yield* inTurn.withPermits(1)(placeAt(instrument, wanted))
+        if (isReached._tag === "None") return Outcome.Reply.NotSent({ reason: `the order book of ${tradingsymbol} was not read in time` })
+        // After a start of the platform the record may end before the instrument's first packet.
+        const found = Effect.sync(() => bookOf(instrument) !== undefined)
+        const isThere = Effect.repeat(found, { until: (it) => it, schedule: Schedule.spaced(bookLookEvery) })
+        yield* Effect.timeoutOption(isThere, bookWaitMax)
+        return yield* inTurn.withPermits(1)(placeAt(instrument, wanted))
       })
   })
 

@@ -242,10 +242,15 @@ describe("Writers", () => {
     deleted: (jsm) => jsm.consumers.delete("STRAT", durable),
     paused: (jsm) => jsm.consumers.pause("STRAT", durable, new Date(Date.now() + 3_600_000)),
     "given another filter": (jsm) => jsm.consumers.update("STRAT", durable, { filter_subject: "strat.m2m.>" }),
-    "made a push consumer": (jsm) =>
-      jsm.consumers
-        .delete("STRAT", durable)
-        .then(() => jsm.consumers.add("STRAT", { durable_name: durable, deliver_subject: "label.x", ack_policy: AckPolicy.Explicit }))
+    "made a push consumer": async (jsm) => {
+      const push = { durable_name: durable, deliver_subject: "label.x", ack_policy: AckPolicy.Explicit }
+      const replace = async (): Promise<unknown> => {
+        await jsm.consumers.delete("STRAT", durable)
+        return jsm.consumers.add("STRAT", push)
+      }
+      // The writer may have made its consumer again in between.
+      await replace().catch(replace).catch(replace)
+    }
   }
   for (const [harm, act] of Object.entries(harms))
     it.live(
