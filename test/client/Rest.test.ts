@@ -81,7 +81,7 @@ layer(world(), { excludeTestServices: true })("Client of the REST interface", (i
       assert.instanceOf(error, Client.Unauthorized)
       assert.strictEqual(error instanceof Error ? error.message : "", "Invalid or expired token")
       const who = yield* Effect.promise(() => rest.authTest())
-      assert.deepStrictEqual([who.user_id, who.role], ["u1", "user"])
+      assert.deepStrictEqual([who.user_id, who.role], ["u1", "trader"])
     })
   )
 
