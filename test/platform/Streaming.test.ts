@@ -221,23 +221,18 @@ describe("Streaming", () => {
     "BE-OPS-01 a request's id goes from REST through NATS to the actor's log",
     () =>
       Effect.gen(function* () {
-        const { config } = yield* world({ mode: "synthetic", rate: 5, strikesEachSide: 3 })
+        const { config, simulator } = yield* world({ mode: "synthetic", rate: 5, strikesEachSide: 3 })
         const running = yield* start(config)
-        // The director's periodic check would find the change too, but without the request's id.
-        yield* eventually("the first look done", ask(running, "/health"), ({ body }) =>
-          ["sim1", "sim2"].every((id) => body.ticker.accounts[id]?.state === "idle")
-        )
-        const headers = { "x-request-id": "trace-from-rest-1" }
-        yield* ask(running, "/subscriptions", { method: "POST", body: { instrument_token: 256265, requested_mode: "FULL" }, headers })
-        yield* eventually(
-          "the actor's line",
-          Effect.sync(() =>
-            running.logs.filter(
-              ({ message, annotations }) => message === "definition taken" && annotations["request_id"] === "trace-from-rest-1"
-            )
-          ),
-          (lines) => lines.length > 0
-        )
+        const logged = (message: string, name: string, value: string) =>
+          Effect.sync(() => running.logs.filter((line) => line.message === message && line.annotations[name] === value))
+        const subscribe = (token: number | undefined, headers: Readonly<Record<string, string>>) =>
+          ask(running, "/subscriptions", { method: "POST", body: { instrument_token: token, requested_mode: "FULL" }, headers })
+        yield* subscribe(256265, {})
+        // An actor that starts reads its definition without a line. One that runs logs whose request changed it.
+        yield* eventually("the actor runs", logged("actor runs here", "key", "NSE.NIFTY"), (lines) => lines.length > 1)
+        const option = simulator.market.instruments.find(({ instrumentType, name }) => instrumentType === "CE" && name === "NIFTY")
+        yield* subscribe(option?.token, { "x-request-id": "trace-from-rest-1" })
+        yield* eventually("the actor's line", logged("definition taken", "request_id", "trace-from-rest-1"), (lines) => lines.length > 0)
       }).pipe(Effect.scoped),
     300_000
   )
