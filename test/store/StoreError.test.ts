@@ -297,6 +297,26 @@ describe("Postgres", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.live("inTurn lets nobody who writes again at once pass those who wait", () =>
+    Effect.gen(function* () {
+      const inTurn = yield* Postgres.inTurn
+      const written: Array<string> = []
+      const write = (name: string) =>
+        inTurn(
+          Effect.zipRight(
+            Effect.promise(() => Promise.resolve()),
+            Effect.sync(() => written.push(name))
+          )
+        )
+      const greedy = yield* Effect.fork(Effect.repeatN(write("greedy"), 4))
+      yield* Effect.yieldNow()
+      yield* write("patient")
+      yield* greedy.await
+      assert.strictEqual(written.indexOf("patient"), 1)
+      assert.lengthOf(written, 6)
+    })
+  )
+
   it.live(
     "inTurn runs one write at a time, refuses writes beyond its limit at once, and frees the turn of a failed or interrupted write",
     () =>
