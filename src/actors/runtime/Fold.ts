@@ -17,7 +17,7 @@ export interface Run<S> {
   /** The state includes keyframes up to this sequence, so outputs before it would mix two instants. They are not published. */
   silentUntilSeq: number
   readonly recordCreatedMs: number
-  /** The position of the stored snapshot; undefined if there is none. */
+  /** The position of the stored snapshot; undefined before the first one is stored. */
   savedSeq: number | undefined
   /** When it was stored, on the clock of `performance.now()`. */
   savedAtMs: number
