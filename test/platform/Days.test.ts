@@ -171,13 +171,16 @@ type Model = Record<keyof typeof tolerance, number>
 
 /** How far the underlying may move from one step to the next, in rupees. */
 const stepPoints = 3
+/** Options that expire later than this, 50 days, are held to the fixed tolerances alone. */
+const farHours = 1_200
 
 /** `hours`: how much later than the last trade the platform may have valued it. A shorter time to the expiry makes all but delta larger. */
 const isNear = (found: Numbers, model: Model, tick: number, untilExpiryHours: number, hours: number): boolean =>
   (Object.keys(tolerance) as ReadonlyArray<keyof typeof tolerance>).every((name) => {
     const rounding = { iv: tick / (100 * model.vega), delta: stepPoints * model.gamma, gamma: 0, theta: 0, vega: 0 }[name]
     const aging = name === "delta" ? 0 : hours / untilExpiryHours
-    const allowed = Math.max(tolerance[name], rounding, (0.02 + aging) * Math.abs(model[name]))
+    const share = untilExpiryHours > farHours ? 0 : 0.02 + aging
+    const allowed = Math.max(tolerance[name], rounding, share * Math.abs(model[name]))
     return found[name] !== null && Math.abs(found[name] - model[name]) <= allowed
   })
 /** From the close of the options to the last window of commodities. */
