@@ -1,8 +1,10 @@
+import { mkdirSync, rmSync } from "node:fs"
+import { availableParallelism } from "node:os"
 import { join } from "node:path"
 import { start } from "./lib/children.mjs"
 import { shiftedEnv } from "./lib/clock.mjs"
 import { install } from "./lib/install.mjs"
-import { log, root } from "./lib/paths.mjs"
+import { log, readOr, root } from "./lib/paths.mjs"
 import { run } from "./lib/run.mjs"
 
 /** Every test file's process starts at this instant. The two that end in 50 pass their boundary while the file runs. */
@@ -34,23 +36,34 @@ const clockReading = [
   "test/platform/Recorded"
 ]
 
+/** Together the three runs have a few more workers than there are processors: these tests wait for a part of their time. */
+const workers = Math.ceil(availableParallelism() / clocks.length)
+
+const data = join(root, ".data")
+
+/** Runs the tests at one instant, then prints the run's output in one piece. Answers whether all of them passed. */
+const isPassed = async ([name, at], files, env) => {
+  const output = join(data, `clock-${process.pid}-${Date.parse(at)}.log`)
+  const args = ["run", "--coverage.enabled=false", `--poolOptions.forks.maxForks=${workers}`, ...files]
+  const runner = start(`vitest at ${at}`, process.execPath, [join(root, "node_modules/vitest/vitest.mjs"), ...args], {
+    cwd: root,
+    log: output,
+    env: { ...env, ...(await shiftedEnv(Date.parse(at))) }
+  })
+  const { code } = await runner.ended
+  log(`\nAt ${at}, ${name}:\n${readOr(output, "")}`)
+  rmSync(output, { force: true })
+  return code === 0
+}
+
 run(async () => {
   await install()
+  mkdirSync(data, { recursive: true })
   const some = process.argv.slice(2)
   // Others' recorded days have their own clock: npm test plays them once.
   const { TARANG_REFERENCE_DATA: _, ...env } = process.env
-  const failed = []
-  for (const [name, at] of clocks) {
-    log(`\nAt ${at}, ${name}:`)
-    const args = ["run", "--coverage.enabled=false", ...(some.length === 0 ? clockReading : some)]
-    const runner = start("vitest", process.execPath, [join(root, "node_modules/vitest/vitest.mjs"), ...args], {
-      cwd: root,
-      log: "terminal",
-      env: { ...env, ...(await shiftedEnv(Date.parse(at))) }
-    })
-    const { code } = await runner.ended
-    if (code !== 0) failed.push(at)
-  }
+  const passed = await Promise.all(clocks.map((clock) => isPassed(clock, some.length === 0 ? clockReading : some, env)))
+  const failed = clocks.filter((_, at) => !passed[at]).map(([, at]) => at)
   log(failed.length === 0 ? "\nEvery clock passed." : `\nFailed at ${failed.join(", ")}: the text above says where.`)
   return failed.length === 0 ? 0 : 1
 })

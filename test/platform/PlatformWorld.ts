@@ -10,7 +10,7 @@ import WebSocket from "ws"
 import * as Platform from "../../src/Platform.ts"
 import * as Simulator from "../../src/simulator/Simulator.ts"
 import type * as SimulatorOptions from "../../src/simulator/SimulatorOptions.ts"
-import { waitMsMax } from "../Patience.ts"
+import { pauseMs, waitMsMax } from "../Patience.ts"
 import { freshDatabase, type NatsServer, natsServer, wallClock } from "../TestBackends.ts"
 
 export const secret = "0123456789abcdef0123456789abcdef"
@@ -187,11 +187,12 @@ export const ask = (
 export const eventually = <A>(what: string, look: Effect.Effect<A>, holds: (value: A) => boolean): Effect.Effect<A> =>
   Effect.gen(function* () {
     let last: unknown
-    for (const endMs = performance.now() + waitMsMax; performance.now() < endMs; ) {
+    const startedMs = performance.now()
+    for (const endMs = startedMs + waitMsMax; performance.now() < endMs; ) {
       const value = yield* look
       if (holds(value)) return value
       last = value
-      yield* Effect.promise(() => new Promise((resolve) => setTimeout(resolve, 25)))
+      yield* Effect.promise(() => new Promise((resolve) => setTimeout(resolve, pauseMs(performance.now() - startedMs))))
     }
     return yield* Effect.dieMessage(`never: ${what}; last seen ${JSON.stringify(last)?.slice(0, 600)}`)
   })
