@@ -20,7 +20,7 @@ import { StreamKeeper } from "../../src/streams/keep/StreamKeeper.ts"
 import { MarketClock } from "../../src/streams/MarketClock.ts"
 import * as Subjects from "../../src/streams/Subjects.ts"
 import { anInstrument } from "../domain/market/AnInstrument.ts"
-import { waitMsMax } from "../Patience.ts"
+import { pauseMs, waitMsMax } from "../Patience.ts"
 import { started } from "../store/Stores.ts"
 import { freshDatabase, type NatsServer, natsServer, wallClock } from "../TestBackends.ts"
 
@@ -254,10 +254,11 @@ export const ask = (path: string, { method = "GET", as = "u1", role = "user", bo
 /** Waits until `check` returns a value. The wait is bounded; its length is not asserted. */
 export const eventually = <A, E, R>(what: string, check: Effect.Effect<A | undefined | false, E, R>): Effect.Effect<A, E, R> =>
   Effect.gen(function* () {
-    for (const endMs = performance.now() + waitMsMax; performance.now() < endMs; ) {
+    const startedMs = performance.now()
+    for (const endMs = startedMs + waitMsMax; performance.now() < endMs; ) {
       const found = yield* check
       if (found !== undefined && found !== false) return found
-      yield* Effect.promise(() => new Promise((resolve) => setTimeout(resolve, 25)))
+      yield* Effect.promise(() => new Promise((resolve) => setTimeout(resolve, pauseMs(performance.now() - startedMs))))
     }
     return yield* Effect.dieMessage(`never came true: ${what}`)
   })
