@@ -50,8 +50,8 @@ const isPassed = async ([name, at], files, env) => {
     log: output,
     env: { ...env, ...(await shiftedEnv(Date.parse(at))) }
   })
-  const { code } = await runner.ended
-  log(`\nAt ${at}, ${name}:\n${readOr(output, "")}`)
+  const { code, by } = await runner.ended
+  log(`\nAt ${at}, ${name}:\n${readOr(output, "")}${by === null ? "" : `The runner was ended by ${by}.\n`}`)
   rmSync(output, { force: true })
   return code === 0
 }

@@ -1,4 +1,4 @@
-import { chmodSync, copyFileSync, existsSync } from "node:fs"
+import { chmodSync, copyFileSync, existsSync, renameSync } from "node:fs"
 import { join } from "node:path"
 import { unpack } from "./apt.mjs"
 import { openFolder } from "./backends.mjs"
@@ -13,8 +13,11 @@ const library = async () => {
   if (!existsSync(file)) throw new Plain("A shifted clock needs libfaketime, which is brought on Debian and Ubuntu only.")
   if (!isRoot) return file
   const open = join(openFolder("faketime"), "libfaketimeMT.so.1")
-  copyFileSync(file, open)
-  chmodSync(open, 0o644)
+  // Renamed into its place: a program that has loaded the library crashes if the file is written over.
+  const copy = `${open}.${process.pid}`
+  copyFileSync(file, copy)
+  chmodSync(copy, 0o644)
+  renameSync(copy, open)
   return open
 }
 
