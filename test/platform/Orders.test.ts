@@ -3,8 +3,8 @@ import { Effect, Schema } from "effect"
 import { WebSocket } from "ws"
 import * as Client from "../../src/client/Client.ts"
 import { OrderStreamMessage } from "../../src/contract/sockets/SocketMessages.ts"
-import * as Instrument from "../../src/domain/market/Instrument.ts"
 import { login } from "../simulator/SimulatorWorld.ts"
+import { future, order } from "./LiveAccount.ts"
 import { type Answer, ask, eventually, type Running, socket, start, token, type World, world } from "./PlatformWorld.ts"
 
 /** Times short enough for a test. The horizon still exceeds the answer's time and the delay of a send. */
@@ -16,24 +16,7 @@ const times = {
 }
 const timeoutMs = 120_000
 
-const traded = (it: World) => {
-  const { market } = it.simulator
-  const instrument = market.instruments.find(({ instrumentType }) => instrumentType === "FUT")
-  if (instrument === undefined) throw new Error("the market has no future")
-  const row = market.rowByToken.get(instrument.token) ?? 0
-  const price = (market.columns.bidPrice[row * 5] ?? 0) / Instrument.priceScale(instrument.token)
-  return {
-    account_id: "sim1",
-    kind: "place",
-    exchange: instrument.exchange,
-    tradingsymbol: instrument.tradingsymbol,
-    transaction_type: "BUY",
-    quantity: instrument.lotSize,
-    product: "NRML",
-    order_type: "LIMIT",
-    price: String(price)
-  }
-}
+const traded = (it: World) => order(it, "BUY", future(it).bid)
 
 /** A platform whose account sim1 is live. */
 const liveWith = (more: Record<string, string>) =>

@@ -4,6 +4,7 @@ import { Effect, Layer, Option } from "effect"
 import type * as Instrument from "../../src/domain/market/Instrument.ts"
 import { DumpRefused, InstrumentRegistry } from "../../src/store/InstrumentRegistry.ts"
 import { InstrumentRepo, tradeDatesKept } from "../../src/store/InstrumentRepo.ts"
+import { anIndex } from "../domain/market/AnInstrument.ts"
 import { fresh } from "./Stores.ts"
 
 const option = (token: number, more: Partial<Instrument.Instrument> = {}): Instrument.Instrument => ({
@@ -20,18 +21,6 @@ const option = (token: number, more: Partial<Instrument.Instrument> = {}): Instr
   exchange: "NFO",
   ...more
 })
-const index = (token: number, tradingsymbol: string, exchange = "NSE"): Instrument.Instrument =>
-  option(token, {
-    tradingsymbol,
-    name: tradingsymbol,
-    expiry: null,
-    strike: 0,
-    tickSize: 0,
-    lotSize: 0,
-    instrumentType: "EQ",
-    segment: "INDICES",
-    exchange
-  })
 const day = (at: number) => new Date(Date.UTC(2026, 7, at)).toISOString().slice(0, 10)
 const daysThere = Effect.flatMap(SqlClient.SqlClient, (sql) =>
   Effect.map(
@@ -63,7 +52,7 @@ layer(fresh(), { excludeTestServices: true })("InstrumentRepo", (it) => {
         const repo = yield* InstrumentRepo
         const many = Array.from({ length: 100_000 }, (_, i) =>
           i % 1000 === 0
-            ? index(256 * i + 9, `I "${i}", \\x {é}`)
+            ? anIndex(256 * i + 9, `I "${i}", \\x {é}`)
             : option(4_294_967_294 - 256 * i, {
                 tradingsymbol: `S${i}`,
                 strike: i * 5,
@@ -125,7 +114,7 @@ layer(fresh(), { excludeTestServices: true })("InstrumentRepo", (it) => {
     Effect.gen(function* () {
       const repo = yield* InstrumentRepo
       const registry = yield* InstrumentRegistry
-      const nifty = index(256265, "NIFTY 50")
+      const nifty = anIndex(256265, "NIFTY 50")
       const members = [
         nifty,
         option(1002, { tradingsymbol: "B", expiry: "2026-09-29" }),
@@ -162,7 +151,7 @@ layer(fresh(), { excludeTestServices: true })("InstrumentRegistry", (it) => {
     Effect.gen(function* () {
       const registry = yield* InstrumentRegistry
       const other = yield* otherProcess
-      const whole = [index(256265, "NIFTY 50"), option(1), option(2), option(3)]
+      const whole = [anIndex(256265, "NIFTY 50"), option(1), option(2), option(3)]
       yield* registry.replace("2026-10-05", parsed(...whole), yield* registry.inForce("2026-10-05"))
       const refused = yield* Effect.flip(registry.replace("2026-10-06", parsed(...whole.slice(1)), yield* registry.inForce("2026-10-06")))
       assert.instanceOf(refused, DumpRefused)
@@ -188,8 +177,8 @@ layer(fresh(), { excludeTestServices: true })("InstrumentRegistry", (it) => {
       const other = yield* otherProcess
       const before = yield* registry.inForce("2026-10-07")
       const beforeOther = yield* other.inForce("2026-10-07")
-      const first = [index(256265, "NIFTY 50"), option(11), option(12), option(13)]
-      const second = [index(256265, "NIFTY 50"), option(21), option(22), option(23)]
+      const first = [anIndex(256265, "NIFTY 50"), option(11), option(12), option(13)]
+      const second = [anIndex(256265, "NIFTY 50"), option(21), option(22), option(23)]
       yield* registry.replace("2026-10-07", parsed(...first), before)
       yield* other.replace("2026-10-07", parsed(...second), beforeOther)
       for (const each of [registry, other])

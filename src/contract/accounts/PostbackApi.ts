@@ -18,7 +18,7 @@ export class PostbackApi extends HttpApiGroup.make("postback")
       .setPayload(Postback)
       .addSuccess(Schema.Struct({ status: Schema.Literal("taken") }))
   )
-  .addError(Problem.forbidden)
+  .addError(Problem.because(Problem.forbidden, "The checksum is not the one of this app's secret"))
   .addError(Problem.invalid)
   .addError(Problem.unavailable)
   .annotate(OpenApi.Description, "Messages from the broker") {}

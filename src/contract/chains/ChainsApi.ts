@@ -4,6 +4,7 @@ import * as OpenApi from "@effect/platform/OpenApi"
 import { Schema } from "effect"
 import { Quality } from "../../domain/options/ChainMessage.ts"
 import { Authentication } from "../shared/Authentication.ts"
+import { volatilityAndGreeks } from "../shared/Greeks.ts"
 import { Expiry, Input, Symbol } from "../shared/Input.ts"
 import * as Problem from "../shared/Problem.ts"
 
@@ -32,12 +33,7 @@ export const OptionRow = Schema.Struct({
   oi: NumberOrNull,
   oi_change: NumberOrNull,
   price_change: NumberOrNull,
-  iv: NumberOrNull,
-  delta: NumberOrNull,
-  gamma: NumberOrNull,
-  theta: NumberOrNull,
-  vega: NumberOrNull,
-  rho: NumberOrNull,
+  ...volatilityAndGreeks,
   as_of: AsOf,
   priced_at: AsOf,
   age_ms: NumberOrNull,

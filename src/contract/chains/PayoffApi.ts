@@ -1,5 +1,6 @@
 import { Schema } from "effect"
 import { Money } from "../../domain/Money.ts"
+import { greeks } from "../shared/Greeks.ts"
 import { digits, MarketInstant, NumberBetween, numberText, withDefault } from "../shared/Input.ts"
 
 const NumberOrNull = Schema.NullOr(Schema.Number)
@@ -27,14 +28,7 @@ export const scenarioBody = {
   points: withDefault(Schema.Int.pipe(Schema.between(pointsMin, pointsMax, { message: () => pointsExpected })), () => pointsDefault)
 }
 
-/** The usual units: theta per calendar day, vega and rho per point; null if an option has no Greeks. */
-export const Greeks = Schema.Struct({
-  delta: NumberOrNull,
-  gamma: NumberOrNull,
-  theta: NumberOrNull,
-  vega: NumberOrNull,
-  rho: NumberOrNull
-}).annotations({ identifier: "Greeks" })
+export const Greeks = Schema.Struct(greeks).annotations({ identifier: "Greeks" })
 
 export const PayoffKind = Schema.Literal("CE", "PE", "FUT", "EQ")
 export type PayoffKind = typeof PayoffKind.Type

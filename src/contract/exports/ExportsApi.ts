@@ -49,7 +49,12 @@ export class ExportsApi extends HttpApiGroup.make("exports")
   .middleware(Authentication)
   .addError(Problem.notFound)
   .addError(Problem.invalid)
-  .addError(Problem.tooManyRequests)
+  .addError(
+    Problem.because(
+      Problem.tooManyRequests,
+      "Too many requests of this user to this endpoint (Retry-After says when), or this gateway writes as many files as it can"
+    )
+  )
   .addError(Problem.unavailable)
   .prefix("/exports")
   .annotate(OpenApi.Description, "Tables as files for notebooks and DuckDB, streamed while they are read") {}

@@ -5,6 +5,7 @@ import { Schema } from "effect"
 import * as KiteHistory from "../../domain/market/KiteHistory.ts"
 import * as Moneyness from "../../domain/options/Moneyness.ts"
 import { Authentication } from "../shared/Authentication.ts"
+import { volatilityAndGreeks } from "../shared/Greeks.ts"
 import { digits, Expiry, Input, limitDefault, limitMax, listText, numberText, pageFields, Symbol, withDefault } from "../shared/Input.ts"
 import * as Problem from "../shared/Problem.ts"
 import * as HistoryInput from "./HistoryInput.ts"
@@ -59,12 +60,7 @@ const StoredOption = Schema.Struct({
   volume: NumberOrNull,
   oi: NumberOrNull,
   oi_change: NumberOrNull,
-  iv: NumberOrNull,
-  delta: NumberOrNull,
-  gamma: NumberOrNull,
-  theta: NumberOrNull,
-  vega: NumberOrNull,
-  rho: NumberOrNull,
+  ...volatilityAndGreeks,
   quality: Schema.String
 }).annotations({ identifier: "StoredOption" })
 

@@ -6,6 +6,7 @@ import { BuildUp } from "../chains/ChainAnalysisApi.ts"
 import { ChangeFrom, OiCoverage } from "../chains/ChainsApi.ts"
 import * as HistoryInput from "../history/HistoryInput.ts"
 import { Authentication } from "../shared/Authentication.ts"
+import { volatilityAndGreeks } from "../shared/Greeks.ts"
 import { digits, Expiry, Input, numberText, Symbol, withDefault } from "../shared/Input.ts"
 import * as Problem from "../shared/Problem.ts"
 
@@ -34,12 +35,7 @@ export const MonitorPair = Schema.Struct({
   lower_break_even: NumberOrNull,
   upper_break_even: NumberOrNull,
   move_percent: NumberOrNull,
-  iv: NumberOrNull,
-  delta: NumberOrNull,
-  gamma: NumberOrNull,
-  theta: NumberOrNull,
-  vega: NumberOrNull,
-  rho: NumberOrNull
+  ...volatilityAndGreeks
 }).annotations({ identifier: "MonitorPair" })
 
 const MonitorFuture = Schema.Struct({
@@ -55,12 +51,7 @@ const OptionGreeks = Schema.Struct({
   instrument_token: Schema.Int,
   tradingsymbol: TextOrNull,
   last_price: NumberOrNull,
-  iv: NumberOrNull,
-  delta: NumberOrNull,
-  gamma: NumberOrNull,
-  theta: NumberOrNull,
-  vega: NumberOrNull,
-  rho: NumberOrNull
+  ...volatilityAndGreeks
 }).annotations({ identifier: "MonitorOptionGreeks" })
 const Weighted = Schema.Struct({
   delta: Schema.Number,

@@ -102,6 +102,16 @@ const coveredCall = [
 ]
 const leg = { tradingsymbol: "RELIANCE", exchange: "NSE", direction: "BUY", quantity: 100, entry_price: "1300.50" }
 
+const order = {
+  exchange: "NSE",
+  tradingsymbol: "RELIANCE",
+  transaction_type: "BUY",
+  quantity: 1,
+  product: "CNC",
+  order_type: "MARKET",
+  market_protection: "-1"
+}
+
 const holiday = (date: string) => ({
   entry: "day",
   date,
@@ -188,27 +198,11 @@ export const bodies: Readonly<Record<string, unknown>> = {
   "orders.submit": {
     account_id: "sim1",
     kind: "place",
-    exchange: "NSE",
-    tradingsymbol: "RELIANCE",
-    transaction_type: "BUY",
-    quantity: 1,
-    product: "CNC",
-    order_type: "MARKET",
-    market_protection: "-1"
+    ...order
   },
   "orders.basket": {
     account_id: "sim1",
-    orders: [
-      {
-        exchange: "NSE",
-        tradingsymbol: "RELIANCE",
-        transaction_type: "BUY",
-        quantity: 1,
-        product: "CNC",
-        order_type: "MARKET",
-        market_protection: "-1"
-      }
-    ],
+    orders: [order],
     on_failure: "stop"
   },
   "orders.charges": {

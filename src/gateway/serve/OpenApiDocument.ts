@@ -1,5 +1,7 @@
 import * as OpenApi from "@effect/platform/OpenApi"
+import { Option, type Schema, SchemaAST } from "effect"
 import { Api } from "../../contract/Api.ts"
+import * as Problem from "../../contract/shared/Problem.ts"
 import * as Examples from "./Examples.ts"
 import { fields, operations } from "./OperationTexts.ts"
 
@@ -27,6 +29,8 @@ const describeProperties = (node: unknown): void => {
   for (const one of Object.values(node)) describeProperties(one)
 }
 
+const textOf = (error: Schema.Schema.All): string => SchemaAST.getDescriptionAnnotation(error.ast).pipe(Option.getOrThrow)
+
 const problem = (description: string) => ({
   description,
   content: { "application/json": { schema: { $ref: "#/components/schemas/Problem" } } }
@@ -43,8 +47,8 @@ const withBody = {
 }
 
 const withSignIn = {
-  "403": problem("Known, but not allowed: `errors` names the role or the scope that is missing"),
-  "429": problem("Too many requests of this user to this endpoint; Retry-After says when")
+  "403": problem(textOf(Problem.forbidden)),
+  "429": problem(textOf(Problem.tooManyRequests))
 }
 
 /** What a page such as /docs fills in. */
@@ -74,8 +78,14 @@ const describeOperation = (operation: Json): void => {
       // The parameter's own description is the one that tools show.
       if (isObject(parameter["schema"]) && isOfLibrary(parameter["schema"]["description"])) delete parameter["schema"]["description"]
     }
+  // What the endpoint itself says about an answer is more precise.
   if (isObject(responses))
-    Object.assign(responses, always, operation["requestBody"] === undefined ? {} : withBody, isSecured ? withSignIn : {})
+    operation["responses"] = {
+      ...always,
+      ...(operation["requestBody"] === undefined ? {} : withBody),
+      ...(isSecured ? withSignIn : {}),
+      ...responses
+    }
 }
 
 /** Completes the library's document: adds texts, and the answers that come before an endpoint is reached. */

@@ -11,21 +11,8 @@ import * as OrderRows from "./OrderRows.ts"
 import * as Outbox from "./Outbox.ts"
 
 /** A task that does not exist yet. */
-export interface NewTask {
-  readonly owner: string
-  readonly accountId: string
-  readonly idempotencyKey: string
-  readonly bodyHash: string
-  readonly tag: string
-  readonly mode: OrderMessage.Mode
-  readonly request: OrderRequest
-  readonly termsHash: string
-  readonly referencePrice: Money.Decimal | null
+export interface NewTask extends OrderRows.Accepted {
   readonly intent: Task.Intent
-  readonly strategyId: number | null
-  readonly basketId: string | null
-  readonly basketPlace: number | null
-  readonly retries: number | null
 }
 
 /** Who changes a task, for the audit: a user, or the executor with the epoch of its lease. */

@@ -50,9 +50,8 @@ const Row = Schema.Struct({
 })
 type Row = typeof Row.Type
 
-/** A task with everything that Postgres keeps about it. `task` is the decider's part. */
-export interface StoredTask {
-  readonly taskId: number
+/** What a task is from its acceptance on. */
+export interface Accepted {
   readonly owner: string
   readonly accountId: string
   readonly idempotencyKey: string
@@ -67,6 +66,11 @@ export interface StoredTask {
   readonly basketId: string | null
   readonly basketPlace: number | null
   readonly retries: number | null
+}
+
+/** A task with everything that Postgres keeps about it. `task` is the decider's part. */
+export interface StoredTask extends Accepted {
+  readonly taskId: number
   readonly createdAt: Date
   readonly updatedAt: Date
   readonly task: Task.Task

@@ -15,3 +15,6 @@ export const anInstrument = (token: number, more: Partial<Instrument.Instrument>
   exchange: "NFO",
   ...more
 })
+
+export const anIndex = (token: number, tradingsymbol: string, exchange = "NSE"): Instrument.Instrument =>
+  anInstrument(token, { tradingsymbol, name: tradingsymbol, tickSize: 0, lotSize: 0, segment: "INDICES", exchange })

@@ -5,6 +5,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { FastCheck } from "effect"
 import * as Money from "../../../src/domain/Money.ts"
 import * as Instrument from "../../../src/domain/market/Instrument.ts"
+import { anIndex } from "./AnInstrument.ts"
 
 const reference = process.env["TARANG_REFERENCE_DATA"] ?? ""
 const dump = join(reference, "nse/kite_instruments_nfo_bfo_2026-08-18.csv.gz")
@@ -24,19 +25,7 @@ const make = (over: Partial<Instrument.Instrument>): Instrument.Instrument => ({
   exchange: "NFO",
   ...over
 })
-const index = (tradingsymbol: string, exchange = "NSE") =>
-  make({
-    token: 256265,
-    tradingsymbol,
-    name: tradingsymbol,
-    expiry: null,
-    strike: 0,
-    tickSize: 0,
-    lotSize: 0,
-    instrumentType: "EQ",
-    segment: "INDICES",
-    exchange
-  })
+const index = (tradingsymbol: string, exchange?: string) => anIndex(256265, tradingsymbol, exchange)
 
 describe("Instrument", () => {
   it("reads Kite's columns as integers in the token's own price units", () => {

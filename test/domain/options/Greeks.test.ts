@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Either, FastCheck } from "effect"
 import * as Black76 from "../../../src/domain/options/Black76.ts"
 import * as BlackScholes from "../../../src/domain/options/BlackScholes.ts"
+import { between, kind, market } from "./AnyMarket.ts"
 import * as Golden from "./Golden.ts"
 
 /** Golden column of each number. */
@@ -70,17 +71,6 @@ const forwardGreeks = (row: Golden.Row) =>
   Either.getOrThrow(
     Black76.greeks(kindOf(row), row.number("forward"), row.number("strike"), row.number("t_years"), row.number("rate"), row.number("vol"))
   )
-
-const between = (min: number, max: number) => FastCheck.double({ min, max, noNaN: true })
-const kind = FastCheck.constantFrom<BlackScholes.OptionKind>("CE", "PE")
-/** Realistic options: strikes within 40 % of the forward, from a quarter of an hour to two years. */
-const market = FastCheck.record({
-  f: between(50, 60_000),
-  moneyness: between(0.6, 1.4),
-  t: between(3e-5, 2),
-  r: between(-0.02, 0.12),
-  vol: between(0.01, 2)
-}).map(({ moneyness, ...rest }) => ({ ...rest, k: rest.f * moneyness }))
 
 const greeksOf = (of: BlackScholes.OptionKind, f: number, k: number, t: number, r: number, vol: number) =>
   Either.getOrThrow(Black76.greeks(of, f, k, t, r, vol))

@@ -4,6 +4,7 @@ import { Either, FastCheck } from "effect"
 import * as Black76 from "../../../src/domain/options/Black76.ts"
 import * as BlackScholes from "../../../src/domain/options/BlackScholes.ts"
 import * as ImpliedVol from "../../../src/domain/options/ImpliedVol.ts"
+import { between, kind, market } from "./AnyMarket.ts"
 import * as Golden from "./Golden.ts"
 
 const kindOf = (row: Golden.Row): BlackScholes.OptionKind => (row.text("kind") === "CE" ? "CE" : "PE")
@@ -24,16 +25,6 @@ const solveRow = (row: Golden.Row, seed: number) =>
 
 /** On a bound, to the last bits, either result is right (golden README). */
 const onTheBound = (row: Golden.Row) => row.number("boundary_margin_ulps") < 8
-
-const between = (min: number, max: number) => FastCheck.double({ min, max, noNaN: true })
-const kind = FastCheck.constantFrom<BlackScholes.OptionKind>("CE", "PE")
-const market = FastCheck.record({
-  f: between(50, 60_000),
-  moneyness: between(0.6, 1.4),
-  t: between(3e-5, 2),
-  r: between(-0.02, 0.12),
-  vol: between(0.01, 2)
-}).map(({ moneyness, ...rest }) => ({ ...rest, k: rest.f * moneyness }))
 
 describe("golden", () => {
   const rows = Golden.csv("iv.golden.csv")

@@ -7,6 +7,7 @@ import type { Modify, Place } from "../../../src/domain/orders/OrderRequest.ts"
 import * as PaperOrder from "../../../src/domain/orders/PaperOrder.ts"
 import { shipped } from "../../../src/domain/rules/Shipped.ts"
 import { anInstrument } from "../market/AnInstrument.ts"
+import { aPlace } from "./APlace.ts"
 
 const money = (text: string) => new Money.Decimal(text)
 const option = anInstrument(0x10002, { instrumentType: "CE", lotSize: 75, strike: 2_450_000, expiry: "2026-08-25" })
@@ -16,24 +17,9 @@ const index = anInstrument(256265, { exchange: "NSE", segment: "INDICES", name: 
 const at = (time: string, day = "2026-08-18") => Date.parse(`${day}T${time}:00+05:30`)
 const ground: PaperOrder.Ground = { rules: shipped, atMs: at("11:00"), neverCloses: false, lastPrice: 10_000 }
 
-const request: Place = {
-  kind: "place",
-  variety: "regular",
-  exchange: "NFO",
-  tradingsymbol: "T65538",
-  transaction_type: "BUY",
-  quantity: 150,
-  product: "NRML",
-  order_type: "LIMIT",
-  validity: "DAY",
-  price: money("100.05")
-}
 const market = { order_type: "MARKET", price: undefined } as unknown as Partial<Place>
 const placed = (change: Partial<Place> = {}, now: Partial<PaperOrder.Ground> = {}, instrument = option) =>
-  PaperOrder.place(
-    { tag: "abc", strategyId: 7, hasDerivatives: true, request: { ...request, ...change }, instrument },
-    { ...ground, ...now }
-  )
+  PaperOrder.place({ tag: "abc", strategyId: 7, hasDerivatives: true, request: aPlace(change), instrument }, { ...ground, ...now })
 const paper = (change: Partial<Place> = {}, now: Partial<PaperOrder.Ground> = {}) => Either.getOrThrow(placed(change, now))
 const refused = (...args: Parameters<typeof placed>) => Either.match(placed(...args), { onLeft: ({ type }) => type, onRight: () => null })
 

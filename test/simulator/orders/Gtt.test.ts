@@ -1,12 +1,12 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Either, Logger, LogLevel } from "effect"
 import * as Frame from "../../../src/domain/market/Frame.ts"
-import type { Market } from "../../../src/simulator/Market.ts"
 import { GttDesk } from "../../../src/simulator/orders/GttDesk.ts"
 import * as Simulator from "../../../src/simulator/Simulator.ts"
 import { anInstrument } from "../../domain/market/AnInstrument.ts"
 import { compareShapes, recordedAnswer, whereRecorded } from "../RecordedShape.ts"
 import { first, login, second } from "../SimulatorWorld.ts"
+import { stillMarket } from "../StillMarket.ts"
 
 const startMs = Date.parse("2026-11-23T04:00:00Z")
 const start = Simulator.make({
@@ -65,19 +65,10 @@ describe("triggers at the simulator, by Kite's own client", () => {
 
 describe("the desk of triggers", () => {
   const instrument = anInstrument(0x101, { instrumentType: "EQ", exchange: "NSE", tradingsymbol: "SHARE", lotSize: 1 })
-  const columns = Frame.makeColumns(1)
+  const market = stillMarket("synthetic", [instrument], () => startMs)
   const rows = Uint32Array.of(0)
-  const packet = (lastPrice: number) => Frame.setRow(columns, 0, Frame.Kind.full, { token: instrument.token, lastPrice, close: 10_000 })
-  const market: Market = {
-    mode: "synthetic",
-    underlying: null,
-    instruments: [instrument],
-    columns,
-    rowByToken: new Map([[instrument.token, 0]]),
-    status: () => ({ timeMs: startMs, speed: 1, state: "running" }),
-    minutes: () => [],
-    run: () => Effect.never
-  }
+  const packet = (lastPrice: number) =>
+    Frame.setRow(market.columns, 0, Frame.Kind.full, { token: instrument.token, lastPrice, close: 10_000 })
   const form = (values: ReadonlyArray<number>) =>
     new URLSearchParams({
       type: values.length === 1 ? "single" : "two-leg",

@@ -5,13 +5,13 @@ import { Effect, Logger, LogLevel } from "effect"
 import type { KiteConnect } from "kiteconnect"
 import * as Frame from "../../../src/domain/market/Frame.ts"
 import * as Instrument from "../../../src/domain/market/Instrument.ts"
-import type { Market } from "../../../src/simulator/Market.ts"
 import { OrderDesk } from "../../../src/simulator/orders/OrderDesk.ts"
 import * as Phases from "../../../src/simulator/orders/Phases.ts"
 import * as Simulator from "../../../src/simulator/Simulator.ts"
 import type * as SimulatorOptions from "../../../src/simulator/SimulatorOptions.ts"
 import { anInstrument } from "../../domain/market/AnInstrument.ts"
 import { connect, first, login, second, until } from "../SimulatorWorld.ts"
+import { stillMarket } from "../StillMarket.ts"
 
 /** Recorded answers of Kite are not ours to publish, so the tests read them where they lie. */
 const kite = (file: string) => new URL(`../../../../shared/data/kite/${file}`, import.meta.url)
@@ -219,25 +219,15 @@ describe("orders at the simulator, by Kite's own client", () => {
 describe("the order desk", () => {
   it("matches working orders with each new packet of their instrument, in parts", () => {
     const instrument = anInstrument(0x10002, { instrumentType: "CE", tradingsymbol: "OPTION", lotSize: 75 })
-    const columns = Frame.makeColumns(1)
+    const market = stillMarket("synthetic", [instrument], () => startMs)
     const level = (price: number, quantity: number) => ({ price, quantity, orders: 1 })
     const packet = (lastPrice: number, quantity: number) =>
-      Frame.setRow(columns, 0, Frame.Kind.full, {
+      Frame.setRow(market.columns, 0, Frame.Kind.full, {
         token: instrument.token,
         lastPrice,
         close: 10_000,
         asks: [level(lastPrice + 10, quantity)]
       })
-    const market: Market = {
-      mode: "synthetic",
-      underlying: null,
-      instruments: [instrument],
-      columns,
-      rowByToken: new Map([[instrument.token, 0]]),
-      status: () => ({ timeMs: startMs, speed: 1, state: "running" }),
-      minutes: () => [],
-      run: () => Effect.never
-    }
     const statuses: Array<unknown> = []
     const fills: Array<unknown> = []
     const desk = new OrderDesk({

@@ -1,11 +1,11 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Either } from "effect"
+import { Either } from "effect"
 import * as Frame from "../../../src/domain/market/Frame.ts"
-import type { Market } from "../../../src/simulator/Market.ts"
 import { OrderDesk } from "../../../src/simulator/orders/OrderDesk.ts"
 import * as Phases from "../../../src/simulator/orders/Phases.ts"
 import { anInstrument } from "../../domain/market/AnInstrument.ts"
 import { first } from "../SimulatorWorld.ts"
+import { stillMarket } from "../StillMarket.ts"
 
 const option = anInstrument(0x10002, { instrumentType: "CE", tradingsymbol: "OPTION", lotSize: 75 })
 const share = anInstrument(0x20001, { instrumentType: "EQ", exchange: "NSE", tradingsymbol: "SHARE", name: "SHARE", lotSize: 1 })
@@ -14,18 +14,8 @@ const instruments = [option, share, metal]
 
 /** A desk whose Indian time and prices the test decides. */
 const world = (phases?: Phases.Phases) => {
-  const columns = Frame.makeColumns(instruments.length)
   let timeMs = 0
-  const market: Market = {
-    mode: "days",
-    underlying: null,
-    instruments,
-    columns,
-    rowByToken: new Map(instruments.map(({ token }, row) => [token, row])),
-    status: () => ({ timeMs, speed: 1, state: "running" }),
-    minutes: () => [],
-    run: () => Effect.never
-  }
+  const market = stillMarket("days", instruments, () => timeMs)
   const reports: Array<string> = []
   const desk = new OrderDesk({
     market,
@@ -37,7 +27,7 @@ const world = (phases?: Phases.Phases) => {
   })
   const level = { price: 10_010, quantity: 100_000, orders: 1 }
   for (const [row, { token }] of instruments.entries())
-    Frame.setRow(columns, row, Frame.Kind.full, { token, lastPrice: 10_000, close: 10_000, asks: [level] })
+    Frame.setRow(market.columns, row, Frame.Kind.full, { token, lastPrice: 10_000, close: 10_000, asks: [level] })
   return {
     desk,
     reports,

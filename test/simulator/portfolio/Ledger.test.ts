@@ -1,9 +1,8 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Either } from "effect"
+import { Either } from "effect"
 import * as Position from "../../../src/domain/accounts/Position.ts"
 import * as IndiaTime from "../../../src/domain/IndiaTime.ts"
 import * as Frame from "../../../src/domain/market/Frame.ts"
-import type { Market } from "../../../src/simulator/Market.ts"
 import { OrderDesk } from "../../../src/simulator/orders/OrderDesk.ts"
 import * as Phases from "../../../src/simulator/orders/Phases.ts"
 import { Ledger } from "../../../src/simulator/portfolio/Ledger.ts"
@@ -13,6 +12,7 @@ import * as Sessions from "../../../src/simulator/Sessions.ts"
 import { anInstrument } from "../../domain/market/AnInstrument.ts"
 import { compareShapes, recordedAnswer, whereRecorded } from "../RecordedShape.ts"
 import { first } from "../SimulatorWorld.ts"
+import { stillMarket } from "../StillMarket.ts"
 
 const share = anInstrument(0x101, { instrumentType: "EQ", exchange: "NSE", name: "SHARE", tradingsymbol: "SHARE", lotSize: 1 })
 const future = anInstrument(0x202, { instrumentType: "FUT", tradingsymbol: "FUTURE", expiry: "2026-11-24", lotSize: 1 })
@@ -20,24 +20,14 @@ const instruments = [share, future]
 
 /** A market of two instruments whose days and prices the test decides. */
 const world = () => {
-  const columns = Frame.makeColumns(2)
   let timeMs = Date.parse("2026-11-23T04:00:00Z")
-  const market: Market = {
-    mode: "synthetic",
-    underlying: null,
-    instruments,
-    columns,
-    rowByToken: new Map(instruments.map(({ token }, row) => [token, row])),
-    status: () => ({ timeMs, speed: 1, state: "running" }),
-    minutes: () => [],
-    run: () => Effect.never
-  }
+  const market = stillMarket("synthetic", instruments, () => timeMs)
   const ledger = new Ledger(market, 1_000_000, () => IndiaTime.istDate(timeMs))
   const rows = Uint32Array.of(0, 1)
   const prices = (sharePrice: number, futurePrice: number) => {
     for (const [row, lastPrice] of [sharePrice, futurePrice].entries()) {
       const token = instruments[row]?.token ?? 0
-      Frame.setRow(columns, row, Frame.Kind.full, { token, lastPrice, close: 10_000 })
+      Frame.setRow(market.columns, row, Frame.Kind.full, { token, lastPrice, close: 10_000 })
     }
     ledger.onRows(rows, 2)
   }

@@ -6,6 +6,7 @@ import * as OrderDecider from "../../../src/domain/orders/OrderDecider.ts"
 import { everyAccount, OrderAccounts } from "../../../src/store/orders/OrderAccounts.ts"
 import { type NewTask, OrderRepo } from "../../../src/store/orders/OrderRepo.ts"
 import { Outbox } from "../../../src/store/orders/Outbox.ts"
+import { aPlace } from "../../domain/orders/APlace.ts"
 import { fresh } from "../Stores.ts"
 
 const price = new Money.Decimal("101.05")
@@ -16,18 +17,7 @@ const task = (over: Partial<NewTask> = {}): NewTask => ({
   bodyHash: "h1",
   tag: `${over.owner ?? "u1"}${over.idempotencyKey ?? "k1"}`,
   mode: "live",
-  request: {
-    kind: "place",
-    variety: "regular",
-    exchange: "NFO",
-    tradingsymbol: "NIFTY26NOVFUT",
-    transaction_type: "BUY",
-    quantity: 65,
-    product: "NRML",
-    order_type: "LIMIT",
-    validity: "DAY",
-    price
-  },
+  request: aPlace({ tradingsymbol: "NIFTY26NOVFUT", quantity: 65, price }),
   termsHash: "t1",
   referencePrice: price,
   intent: { kind: "place", isLimit: true, unknown: "park", deadlineAtMs: 2_000_000_000_123 },

@@ -1,32 +1,20 @@
 import * as SqlClient from "@effect/sql/SqlClient"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Either } from "effect"
-import * as Money from "../../../src/domain/Money.ts"
 import * as ExchangePhase from "../../../src/domain/orders/ExchangePhase.ts"
 import * as OrderDecider from "../../../src/domain/orders/OrderDecider.ts"
-import type { Place } from "../../../src/domain/orders/OrderRequest.ts"
 import * as PaperOrder from "../../../src/domain/orders/PaperOrder.ts"
 import { shipped } from "../../../src/domain/rules/Shipped.ts"
 import { OrderRepo } from "../../../src/store/orders/OrderRepo.ts"
 import { Outbox } from "../../../src/store/orders/Outbox.ts"
 import { PaperRepo } from "../../../src/store/orders/PaperRepo.ts"
 import { anInstrument } from "../../domain/market/AnInstrument.ts"
+import { aPlace } from "../../domain/orders/APlace.ts"
 import { fresh } from "../Stores.ts"
 
 const atMs = Date.parse("2026-08-18T11:00:00+05:30")
 const matched = { seq: 10, createdMs: 1_700_000_000_123 }
-const request: Place = {
-  kind: "place",
-  variety: "regular",
-  exchange: "NFO",
-  tradingsymbol: "T65538",
-  transaction_type: "BUY",
-  quantity: 150,
-  product: "NRML",
-  order_type: "LIMIT",
-  validity: "DAY",
-  price: new Money.Decimal("100.05")
-}
+const request = aPlace()
 /** The order's task, which runs and belongs to the owner of an epoch. */
 const running = (epoch: number) =>
   Effect.gen(function* () {
