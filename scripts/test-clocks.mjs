@@ -28,6 +28,7 @@ const clockReading = [
   "test/actors/market",
   "test/gateway/history",
   "test/gateway/chains",
+  "test/gateway/indicators",
   "test/gateway/shared",
   "test/gateway/strategies/Positions",
   "test/gateway/ticks/TokenNames",
