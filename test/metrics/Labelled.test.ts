@@ -4,7 +4,7 @@ import * as Metrics from "../../src/actors/runtime/Metrics.ts"
 import * as Prometheus from "../../src/gateway/serve/Prometheus.ts"
 
 describe("Metrics", () => {
-  it.effect("the gauge of an actor that is gone is not told of, until there is one of that key again", () =>
+  it.effect("the gauge of an actor that ended is not exported until an actor with the same key runs", () =>
     Effect.gen(function* () {
       const line = Effect.map(Prometheus.text, (text) => text.split("\n").find((one) => one.includes('actor="m2m.gone.1"')))
       Metrics.lag.set("m2m.gone.1", 3)

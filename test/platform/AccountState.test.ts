@@ -113,7 +113,7 @@ describe("the state of a live account, end to end", () => {
 
         yield* updates(built, { ...noFaults, is_lost: true })
         const silent = yield* place(running, "silent", order(built, "SELL", bid))
-        yield* eventually("the order that no message told", orderOf(running, silent), (it) => it?.status === "COMPLETE")
+        yield* eventually("the order that no message reported", orderOf(running, silent), (it) => it?.status === "COMPLETE")
         yield* sync(running)
         yield* assertReconciled(running, built)
         yield* running.stop

@@ -109,7 +109,7 @@ describe("recovery", () => {
         yield* before.stop
         // All messages have arrived once the clients know the end.
         yield* eventually(
-          "both are told",
+          "both clients are informed",
           Effect.sync(() => [ticks.closed(), options.closed()]),
           (codes) => codes.every((code) => code !== undefined)
         )

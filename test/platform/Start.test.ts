@@ -102,7 +102,7 @@ describe("Platform start and stop", () => {
         yield* eventually("streaming", ask(running, "/health"), ({ body }) => body.ticker.accounts.sim1?.ticks > 0)
         const client = yield* socket(running, "/ws/ticks")
         yield* running.stop.pipe(Effect.timeoutFail({ duration: "30 seconds", onTimeout: () => new Error("still stopping") }))
-        yield* eventually("client told", Effect.sync(client.closed), (code) => code === 1012)
+        yield* eventually("the client is closed with 1012", Effect.sync(client.closed), (code) => code === 1012)
         yield* eventually("broker left", Effect.sync(simulator.stats), ({ connections }) => connections === 0)
         const nc = yield* natsClient(nats, "engine")
         const left = yield* Effect.promise(async () => {

@@ -92,7 +92,7 @@ describe("npm start's options", () => {
     })
   }
 
-  it("a port that is none is refused in clear text", () => {
+  it("an invalid port is refused with a clear message", () => {
     const refusal = (name: string) => new RegExp(`^${name} is a port, a number from 0 to 65535, not`)
     for (const port of ["abc", "65536", "-1", "80.5", ""]) {
       assert.match(

@@ -12,7 +12,7 @@ const lookEvery = "1 second"
 const who = "booking"
 
 const problems = {
-  no_strategy: "its strategy does not exist any more",
+  no_strategy: "its strategy was deleted",
   strategy_full: "its strategy has as many fills as it may have"
 } as const
 

@@ -2,7 +2,7 @@ import { Schema } from "effect"
 
 const NumberOrNull = Schema.NullOr(Schema.Number)
 
-/** Sensitivities in the usual units: theta per calendar day, vega and rho per point; null where there are none. */
+/** Sensitivities in the usual units: theta per calendar day, vega and rho per point; null if they are unknown. */
 export const greeks = {
   delta: NumberOrNull,
   gamma: NumberOrNull,

@@ -23,7 +23,7 @@ export const changedAtMs = ({ exchange_update_timestamp, order_timestamp }: Orde
 /** An end comes after everything else, more filled after less, and then the time decides. */
 const places = (order: Order): ReadonlyArray<number> => [hasEnded(order) ? 1 : 0, order.filled_quantity, changedAtMs(order)]
 
-/** Negative: the report is older than what is known. Zero: nothing tells which is newer. */
+/** Negative: the report is older than what is known. Zero: it is unknown which of them is newer. */
 const compare = (report: Order, known: Order): number => {
   const [theirs, ours] = [places(report), places(known)]
   return theirs.map((place, at) => place - (ours[at] ?? 0)).find((difference) => difference !== 0) ?? 0
@@ -34,7 +34,7 @@ const named = (report: Order, known: Order | undefined): Order =>
   report.status === "UPDATE" ? { ...report, status: known === undefined || hasEnded(known) ? "OPEN" : known.status } : report
 
 /**
- * The order after a report. `from` is the source of what is known. If nothing tells which of two is newer, a reading of the book stays
+ * The order after a report. `from` is the source of what is known. If it is unknown which of the two is newer, a reading of the book stays
  * before a message, and otherwise the one that came last.
  */
 export const merge = (

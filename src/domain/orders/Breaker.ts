@@ -1,4 +1,4 @@
-/** One account's circuit breaker. It counts failures of the broker's health in a row; rejected orders are none. */
+/** One account's circuit breaker. It counts failures of the broker's health in a row; a rejected order is not such a failure. */
 export type Breaker =
   | { readonly state: "closed"; readonly failures: number }
   | { readonly state: "open"; readonly untilMs: number }

@@ -22,7 +22,7 @@ const limitsView = (account_id: string, it: Limits) => ({
   duplicate_window_s: it.duplicateWindowMs === null ? null : it.duplicateWindowMs / 1_000
 })
 
-/** How long an answer waits for the cancellations of a stop. They go on after it. */
+/** How long an answer waits for the cancellations of a stop. Cancellations continue after the answer. */
 const killWaitMsMax = 5_000
 const lookEveryMs = 100
 
@@ -45,7 +45,7 @@ const stops = Effect.gen(function* () {
       }
       return cancelled
     })
-  /** What became of the accounts' open orders. The executors find and cancel them. */
+  /** The outcome for the accounts' open orders, which the executors find and cancel. */
   const swept = (ids: ReadonlyArray<string>, stoppedAtMs: number) =>
     Effect.gen(function* () {
       const settings = yield* Effect.forEach(ids, (id) => Effect.map(accounts.settings(id), ({ sweptAt }) => ({ id, sweptAt })))

@@ -13,7 +13,7 @@ import { Changes } from "../shared/Changes.ts"
 import { orProblem } from "../shared/StoreProblem.ts"
 import { noKeys } from "./Linking.ts"
 
-/** How long the callback's answer waits for the exchange. The exchange goes on after it. */
+/** How long the callback's answer waits for the exchange of the token. The exchange continues after the answer. */
 const exchangeWaitMsMax = 15_000
 const lookEveryMs = 100
 const stateBytes = 32
@@ -24,7 +24,7 @@ const hashOf = (state: string): string => createHash("sha256").update(state).dig
 const notBegun = () =>
   new Problem.NotFound({ detail: "This login was not begun here, was used already, or is too old: begin it again at /kite/login" })
 
-/** The whole page of a callback. Its texts are ours, and an account's id has no character that HTML reads. */
+/** The HTML page of a callback. Nothing is escaped: the texts are ours, and an account's id has no special character of HTML. */
 const page = (text: string) =>
   HttpServerResponse.text(
     `<!doctype html><html lang="en"><meta charset="utf-8"><title>Tarang</title><p>${text}</p><p><a href="/">Tarang</a></p></html>`,
@@ -60,7 +60,7 @@ export const KiteHttp = HttpApiBuilder.group(
         return { login_url: Broker.loginPage(account, { state }).href, valid_until: new Date(nowMs + stateMsMax).toISOString() }
       })
 
-    /** Stores the token before anything is done with it. The account may have changed its owner since the login began. */
+    /** Stores the token before it is used. The account's owner may have changed since the login began. */
     const receive = (state: string, token: string) =>
       logins
         .receive(hashOf(state), ({ accountId, userId }) =>
@@ -76,7 +76,7 @@ export const KiteHttp = HttpApiBuilder.group(
           })
         )
         .pipe(orProblem, Effect.catchTag("NoSuchLogin", notBegun))
-    /** The outcome of a login: undefined while nobody knows it. A newer login of the account makes it unknown for ever. */
+    /** The outcome of a login; undefined while it is unknown. After a newer login of the account it stays unknown. */
     const outcome = (accountId: string, number: number) =>
       Effect.map(orProblem(logins.outcome(accountId)), (found) => {
         const login = Option.getOrUndefined(found)

@@ -20,7 +20,7 @@ interface NewAccount {
   readonly api_secret: string
 }
 
-/** What is shown of an account besides its state. */
+/** The fields of an account that are shown besides its state. */
 type Shown = Pick<Broker.Account, "origin" | "owners" | "source" | "userId"> & { readonly accountId: string }
 
 export const noKeys = "Accounts cannot be sealed: the operator has to set ACCOUNTS_KEY_FILE"
@@ -62,7 +62,7 @@ export const make = Effect.gen(function* () {
     const own = new Set(rights.idsOf(user))
     return accounts.all().filter(({ accountId }) => own.has(accountId))
   }
-  /** Every process reads the accounts again; this one has done so when the answer goes out. */
+  /** Makes every process read the accounts again. This process has done so before it answers. */
   const announced = Effect.zipRight(accounts.look, changes.poke("accounts"))
 
   return {

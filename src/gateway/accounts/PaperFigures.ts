@@ -17,10 +17,10 @@ interface Paging {
   readonly offset: number
 }
 
-/** What every paper account begins with, rupees. */
+/** The cash that every paper account begins with, rupees. */
 const openingCash = Config.integer("PAPER_CASH").pipe(Config.withDefault(1_000_000))
 
-/** Fields that only a broker has. */
+/** Fields that only a broker can fill. */
 const orderOf = (paper: PaperOrder.PaperOrder): Figures.Order => {
   const { mode: _mode, strategy_id: _strategy, ...row } = PaperOrder.row(paper)
   return {
@@ -98,7 +98,7 @@ const fundsOf = (now: PaperLedger.Funds, morning: PaperLedger.Funds): NonNullabl
   }
 }
 
-/** What a paper account has ordered, traded and holds, by its own fills and the live books. */
+/** Orders, trades, positions, holdings and funds of a paper account, computed from its fills and the live books. */
 export const make = Effect.gen(function* () {
   const repo = yield* PaperRepo
   const settlements = yield* SettlementRepo
@@ -111,7 +111,7 @@ export const make = Effect.gen(function* () {
   const isToday = (atMs: number) => IndiaTime.istDate(atMs) === today()
   const paged = <A>(all: ReadonlyArray<A>, { limit, offset }: Paging) => all.slice(offset, offset + limit)
 
-  /** An expired contract's token may name another one on a later day. */
+  /** The exchange may give an expired contract's token to another contract later. */
   const mark = (instrument: Instrument.Instrument) => {
     const sinceMs = instrument.expiry === null ? 0 : IndiaTime.istMidnightMs(today())
     const packet = books.find(instrument.token, sinceMs)?.packet
@@ -129,7 +129,7 @@ export const make = Effect.gen(function* () {
       }
       return { trades, at: { rules: rules.current(), today: today(), prices: { mark, settlement } } }
     })
-  /** A fill was refused without rates, so that they are known here. */
+  /** The rates are known here: without them the order had no fill. */
   const funds = (trades: ReadonlyArray<PaperLedger.Trade>, at: Parameters<typeof PaperLedger.funds>[2]) =>
     Either.getOrThrowWith(PaperLedger.funds(trades, cash, at), (unknown) => unknown)
 

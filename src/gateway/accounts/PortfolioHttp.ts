@@ -9,7 +9,7 @@ import * as AccountRights from "../orders/AccountRights.ts"
 import { orProblem } from "../shared/StoreProblem.ts"
 import * as PaperFigures from "./PaperFigures.ts"
 
-/** How long an answer waits for a comparison with the broker. It goes on after it. */
+/** How long an answer waits for a comparison with the broker. The comparison continues after the answer. */
 const syncWaitMsMax = 15_000
 const lookEveryMs = 100
 
@@ -19,7 +19,7 @@ interface Paging {
 }
 const iso = (date: Date | null | undefined): string | null => date?.toISOString() ?? null
 
-/** What the broker says about an account, as its executor read it last. */
+/** What the broker says about an account, as the account's executor last read it. */
 const brokerFigures = Effect.gen(function* () {
   const repo = yield* PortfolioRepo
   const marketClock = yield* MarketClock

@@ -4,10 +4,10 @@ import type { Cell, Column, Format } from "./Table.ts"
 const toBytes = new TextEncoder()
 const lineEnd = "\r\n"
 const needsQuotes = /[",\r\n]/
-/** A spreadsheet takes a text with such a beginning for a formula. */
+/** A spreadsheet reads a text that begins with one of these characters as a formula. */
 const isFormula = /^[=+\-@\t]/
 
-/** A text as RFC 4180 has it. */
+/** A text as a field of RFC 4180. */
 const quoted = (text: string): string => {
   const safe = isFormula.test(text) ? `'${text}` : text
   return needsQuotes.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe
@@ -18,7 +18,7 @@ const cellText = (cell: Cell, { kind }: Column): string => {
   return kind === "time" ? IndiaTime.isoTime(cell) : String(cell)
 }
 
-/** RFC 4180 with a line of names; no value is an empty field. */
+/** A file by RFC 4180 whose first line names the columns. A missing value is an empty field. */
 export const format: Format = {
   contentType: "text/csv; charset=utf-8",
   extension: "csv",

@@ -10,7 +10,7 @@ export const downloadsMax = 4
 /** Rows of one piece of a file: some milliseconds of work, and a few hundred kilobytes of memory. */
 export const pieceRows = 2_000
 
-/** Rows of a table, and where to go on; none at the end. */
+/** Rows of a table, and where the next piece begins; undefined at the end. */
 export interface Piece<Next> {
   readonly rows: ReadonlyArray<Row>
   readonly next: Option.Option<Next>
@@ -29,12 +29,12 @@ const slicesOf = (rows: ReadonlyArray<Row>): ReadonlyArray<ReadonlyArray<Row>> =
   Array.from({ length: Math.ceil(rows.length / pieceRows) }, (_, at) => rows.slice(at * pieceRows, (at + 1) * pieceRows))
 
 /**
- * Answers with a table as a file that is written while it is read, so that memory does not grow with its length. The first piece is read
- * before the answer begins: what is wrong with the request gets its own status. A later failure cuts the connection, and the client sees
- * that the file is not whole.
+ * Answers with a table as a file. The file is written while the table is read, so memory does not grow with its length. The first piece is
+ * read before the answer begins, so that a wrong request gets an error status. A later failure cuts the connection, and so the client
+ * notices that the file is incomplete.
  */
 export const make = () => {
-  /** Files that are being sent. A place is taken when the body begins, so that a client who is gone by then cannot keep one. */
+  /** Files that are being sent. A place is taken only when the body begins: a client that disconnects earlier holds none. */
   let open = 0
   const opened = Stream.acquireRelease(
     Effect.sync(() => {

@@ -1,4 +1,4 @@
-/** What a file holds. A time is UNIX ms; an integer is safe; a number is the shortest decimal of a price, a volatility or a Greek. */
+/** Kinds of columns. A time is UNIX ms; an integer is a safe integer; a number is a price, a volatility or a Greek as its shortest decimal. */
 export type Kind = "time" | "text" | "integer" | "number"
 export interface Column {
   readonly name: string

@@ -22,7 +22,7 @@ const text = (name: string): Column => ({ name, kind: "text" })
 const integer = (name: string): Column => ({ name, kind: "integer" })
 const number = (name: string): Column => ({ name, kind: "number" })
 
-/** A table that is there already. Its read is bounded by its endpoint's own limits. */
+/** A table that is read at once. The limits of its endpoint bound its length. */
 export const whole = (
   name: string,
   columns: ReadonlyArray<Column>,
@@ -34,7 +34,7 @@ export const whole = (
   read: () => Effect.map(rows, (found): Piece<0> => ({ rows: found, next: Option.none() }))
 })
 
-/** A table of minutes: each piece begins behind the last minute of the one before. */
+/** A table of minutes. Each piece begins after the last minute of the previous piece. */
 const byMinutes = <Found extends { readonly at: Date }>(
   name: string,
   columns: ReadonlyArray<Column>,

@@ -36,7 +36,7 @@ const viewOf = (row: ApiKeyRepo.Key, nowMs: number) => ({
 })
 const view = (row: ApiKeyRepo.Key) => Effect.map(Clock.currentTimeMillis, (nowMs) => viewOf(row, nowMs))
 
-/** The role of a new key: the asked one, else a trader's or the caller's own lower one. No key may do more than its maker. */
+/** The role of a new key: the requested one; by default trader, or the caller's own role if it is lower. No key may do more than its creator. */
 const roleFor = (own: Access.Role, asked: Access.Role | undefined): Access.Role | undefined => {
   const role = asked ?? (Access.isAtMost(own, "trader") ? own : "trader")
   return Access.isAtMost(role, own) ? role : undefined

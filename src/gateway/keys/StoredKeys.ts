@@ -9,11 +9,11 @@ import { ApiKeys, KeysUnavailable } from "../shared/Auth.ts"
 import * as Metrics from "../shared/Metrics.ts"
 import * as KeyText from "./KeyText.ts"
 
-/** Keys that this process remembers as proven, and as wrong. The oldest are forgotten first. */
+/** How many keys this process remembers as proven, and how many as wrong. It forgets the oldest first. */
 export const rememberedMax = 10_000
-/** Hashes that run at once: each takes a thread and 16 MB for some 30 ms. */
+/** How many hashes run at the same time. Each needs a thread and 16 MB for about 30 ms. */
 const hashesMax = 2
-/** A proven key's row is read again after this time; sooner without NATS, which announces changes. */
+/** A proven key's row is read again after this time. While NATS, which announces changes, is away, it is read sooner. */
 const rereadMs = { announced: 15_000, alone: 500 } as const
 
 /** A key whose secret was checked, with its row as it was read in `generation`. */
@@ -37,8 +37,8 @@ const userOf = ({ expiresAt, keyId, owner, role, scopes }: ApiKeyRepo.Key): User
   new User({ id: owner, email: null, name: null, role, expiresAtMs: expiresAt.getTime(), key: { id: keyId, scopes } })
 
 /**
- * Checks keys by Postgres. A secret is hashed once in this process; later requests with the same text are recognised by a keyed hash of
- * it, whose own key nobody else has. Every change of a key is announced and makes each gateway read the rows again.
+ * Checks API keys against Postgres. A process hashes a secret once. It recognises later requests with the same text by a keyed hash, and
+ * only this process has that hash's key. Each change of a key is announced, and then every gateway reads the rows again.
  */
 export const layer = Layer.scoped(
   ApiKeys,
@@ -67,10 +67,10 @@ export const layer = Layer.scoped(
     const isFresh = (known: Proven, nowMs: number): boolean =>
       known.generation === generation && nowMs - known.readAtMs < (isConnected() ? rereadMs.announced : rereadMs.alone)
 
-    /** The row of a key whose secret is right. */
+    /** The row of a key, if the secret is right. */
     const read = (text: string, parts: KeyText.Parts, name: string, known: Proven | undefined, nowMs: number) =>
       Effect.gen(function* () {
-        // An announcement during the read makes what was read old.
+        // If a change was announced during the read, the row may be outdated.
         const readIn = generation
         const found = Option.getOrUndefined(yield* Effect.catchAll(repo.byPublicId(parts.publicId), away))
         const isProven = found !== undefined && known?.row.hash === found.hash

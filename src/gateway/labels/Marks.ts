@@ -5,12 +5,12 @@ import type * as Instrument from "../../domain/market/Instrument.ts"
 import { LabelRepo } from "../../store/labels/LabelRepo.ts"
 import { orProblem } from "../shared/StoreProblem.ts"
 
-/** The most marks of one answer; the newest ones of the span. */
+/** The largest number of marks in one answer. An answer has the newest marks of its span. */
 const marksMax = 1_000
 /** Smallest size of a mark on the screen. */
 const minSizePixels = 14
 
-/** A day, week or month of charts: their bars are at the date's midnight UTC, as in /udf/history. */
+/** Resolutions of a day or longer. Their bars are at the date's midnight UTC, as in /udf/history. */
 const isDaily = (resolution: string): boolean => /^\d{0,3}[DWM]$/i.test(resolution)
 
 const secondsOf = (time: string, resolution: string): number => {
@@ -48,7 +48,7 @@ export const make = Effect.gen(function* () {
   const repo = yield* LabelRepo
   const labels = (owner: string, place: LabelMessage.Place, { instrument, fromMs, toMs, resolution }: Asked) => {
     const { exchange, tradingsymbol } = instrument
-    // A day of a chart is asked for by its midnight UTC, and its labels lie around that.
+    // A chart asks for a day by its midnight UTC. The day's labels are before and after that instant.
     const slackMs = isDaily(resolution) ? IndiaTime.dayMs : 0
     const from = dateOf(fromMs === undefined ? undefined : fromMs - slackMs)
     const to = dateOf(toMs === undefined ? undefined : toMs + slackMs)

@@ -18,7 +18,7 @@ export class Monitor extends Effect.Service<Monitor>()("gateway/monitor/Monitor"
   effect: Effect.gen(function* () {
     const chains = yield* Chains
 
-    /** The nearest expiry with a published chain, else the nearest one that is listed. */
+    /** The nearest expiry with a published chain; without one, the nearest listed expiry. */
     const nearest = (symbol: string): string | undefined => {
       const expiries = chains.expiries(symbol)
       return expiries.find((expiry) => chains.strikePrices(symbol, expiry).length > 0) ?? expiries[0]

@@ -12,7 +12,7 @@ export class MonitorFeed extends Effect.Service<MonitorFeed>()("gateway/monitor/
     const monitor = yield* Monitor
     const { epochs } = yield* Views
 
-    /** Without `expiry`: the nearest one, whichever that is at the time of sending. */
+    /** Without `expiry`: the expiry that is nearest at the time of sending. */
     const topic = (symbol: string, expiry: string | undefined) => `monitor ${expiry ?? "nearest"} ${symbol}`
     const textOf = (symbol: string, asked: string | undefined): string => {
       const expiry = asked ?? monitor.nearest(symbol) ?? ""

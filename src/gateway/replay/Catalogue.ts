@@ -27,11 +27,11 @@ const subjects = {
   "acct.evt": Subjects.AccountEvent
 } as const satisfies Record<StreamName, Replayable>
 
-/** Names in a key are separated by it. */
+/** Separates the names in a key. */
 const separator = ":"
 const namesOf = (template: string): ReadonlyArray<string> => [...template.matchAll(/\{(\w+)\}/g)].map(([, name = ""]) => name)
 
-/** One concrete subject: a stream of the catalogue, and the names that its key gave. */
+/** One concrete subject: a stream of the catalogue with the names that a key contains. */
 export interface Found {
   readonly name: StreamName
   readonly key: string
@@ -40,12 +40,12 @@ export interface Found {
   readonly names: Readonly<Record<string, string>>
 }
 
-/** The names that a key of a stream has, in their order. The owner is always the caller. */
+/** The names in a stream's key, in their order. The owner is always the caller. */
 export const keyForm = (name: StreamName): ReadonlyArray<string> => namesOf(subjects[name].template).filter((one) => one !== "owner")
 
 /**
- * The subject of a key, or undefined when the key does not have the stream's names. A name is one token of the subject, whatever it
- * contains: a key cannot ask for more than one subject.
+ * The subject of a key, or undefined when the key does not contain the stream's names. Each name becomes one token of the subject, so a
+ * key cannot ask for more than one subject.
  */
 export const find = (name: StreamName, key: string, owner: string): Found | undefined => {
   const form = keyForm(name)

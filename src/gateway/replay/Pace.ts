@@ -1,6 +1,6 @@
 import type { ReplaySpeed } from "../../contract/sockets/SocketMessages.ts"
 
-/** When a playback was at which time of its stream. Both are UNIX ms, of this process's clock and of the stored messages. */
+/** A pair of UNIX ms: at the first, by this process's clock, the playback had reached the second, the time of a stored message. */
 export interface Anchor {
   readonly atMs: number
   readonly streamMs: number
@@ -10,6 +10,6 @@ export interface Anchor {
 export const waitMs = ({ atMs, streamMs }: Anchor, speed: ReplaySpeed, messageMs: number, nowMs: number): number =>
   speed === "max" ? 0 : Math.max(0, atMs + (messageMs - streamMs) / speed - nowMs)
 
-/** The time of the stream at which a playback stands now. */
+/** The time of the stream that a playback has reached now. */
 export const streamMsAt = ({ atMs, streamMs }: Anchor, speed: ReplaySpeed, nowMs: number): number =>
   speed === "max" ? streamMs : streamMs + (nowMs - atMs) * speed

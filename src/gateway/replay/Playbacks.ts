@@ -16,7 +16,7 @@ const bufferMax = 50
 /** How often a playback looks for a change of its speed, a pause or room at the client. */
 const lookMs = 20
 
-/** One client's playback, as its actions leave it. */
+/** One client's playback. The client's actions change it. */
 export interface Playback {
   readonly connection: Connection
   readonly found: Catalogue.Found
@@ -31,7 +31,7 @@ export interface Playback {
   lastMs: number
 }
 
-/** Notes where the stream stands now, before the speed changes or a pause begins. */
+/** Notes the time that the stream has reached, before the speed changes or a pause begins. */
 export const reanchor = (playback: Playback): void => {
   const { anchor, speed, lastMs } = playback
   if (anchor === undefined) return
@@ -115,7 +115,7 @@ export class Playbacks extends Effect.Service<Playbacks>()("gateway/replay/Playb
     const count = () => Metrics.playbacksRunning.unsafeUpdate(running.size, [])
 
     return {
-      /** Plays in place of the connection's present playback. False when too many run. */
+      /** Starts a playback, which replaces the connection's present one. False when too many run. */
       begin: (playback: Playback) =>
         Effect.gen(function* () {
           const { connection } = playback

@@ -14,7 +14,7 @@ import { storedText, streamAway } from "./StoredText.ts"
 const bytesMax = 4 * 1024 * 1024
 /** Messages that wait in this process while a page is put together. */
 const bufferMax = 100
-/** The longest wait for the next message while the server owes some. */
+/** The longest wait for the next message while the server has more of them to deliver. */
 const silenceMax = "5 seconds"
 
 interface Asked {
@@ -62,7 +62,7 @@ export const ReplayHttp = HttpApiBuilder.group(
         if (from !== undefined && to !== undefined && from > to) return yield* Problem.invalidField("from", "must not be after to")
         const answer = yield* Effect.gen(function* () {
           const { createdMs, lastSeq } = yield* js.info(found.stream)
-          // A position behind the end: nothing follows yet.
+          // The position is behind the end of the stream, so no message follows yet.
           const nothing = { texts: [], next: null }
           return { epoch: createdMs, ...(after !== undefined && after >= lastSeq ? nothing : yield* page(js, found, urlParams)) }
         }).pipe(Effect.catchTag("NatsError", (error) => Effect.zipRight(Effect.logWarning("replay not possible", error), streamAway)))

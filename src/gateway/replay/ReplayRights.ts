@@ -9,7 +9,7 @@ import { notFound } from "../shared/Lookup.ts"
 import { orProblem } from "../shared/StoreProblem.ts"
 import * as Catalogue from "./Catalogue.ts"
 
-/** The group of the contract whose data a stream has. A key needs its scope too, beside that of /replay. */
+/** The group of the contract that shows the same data as a stream. An API key needs the scope of this group and that of /replay. */
 const groupOf = (name: StreamName): string => {
   const [first, second] = name.split(".")
   if (first === "strat") return "strategies"
@@ -34,7 +34,7 @@ export const make = Effect.gen(function* () {
     return Effect.filterOrFail(orProblem(strategies.byId(user.id, Number(strategy))), Option.isSome, () => notFound("Strategy"))
   }
 
-  /** The subject of a key. Another user's strategy or account does not exist for the caller. */
+  /** The subject of a key. Another user's strategy or account is "not found" for the caller. */
   const subjectOf = (name: StreamName, key: string, user: User) =>
     Effect.gen(function* () {
       const refusal = Access.refusalOf(user, { group: groupOf(name), verb: "read" })

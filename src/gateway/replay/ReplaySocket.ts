@@ -35,7 +35,7 @@ export const make = Effect.gen(function* () {
       present !== undefined && playbacks.isRunning(connection)
         ? change(present)
         : Effect.sync(() => connection.refuse("validation_error", "Nothing is playing"))
-    /** Changes how the present playback goes on. */
+    /** Pauses, resumes or changes the speed of the present playback. */
     const changed = (change: (playback: Playback) => void) =>
       withPresent((playback) =>
         Effect.sync(() => {
@@ -64,7 +64,7 @@ export const make = Effect.gen(function* () {
         ),
         resume: action(connection, Nothing, () =>
           changed((playback) => {
-            // The pause does not count: the stream stands where it stood.
+            // The stream did not move during the pause, so the pause does not count.
             if (playback.isPaused && playback.anchor !== undefined) playback.anchor = { ...playback.anchor, atMs: performance.now() }
             playback.isPaused = false
           })

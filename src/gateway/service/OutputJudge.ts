@@ -44,7 +44,7 @@ export class OutputJudge {
       const hasFrames = frames !== known.frames
       known.stillness.second(hasFrames, states !== known.states)
       hasInput ||= hasFrames
-      // A strategy whose market has closed does not move any more, though other markets trade.
+      // A strategy does not move after its market has closed, although other markets still trade.
       if (known.presence.second(hasFrames)) this.#forget()
       known.frames = frames
       known.states = states

@@ -10,7 +10,7 @@ const saidForMs = 60_000
 
 const decode = Schema.decodeUnknown(Schema.parseJson(Schema.Array(Restart)))
 
-/** The other programs that were restarted, read from the file. Without such a file there are none. */
+/** The other programs that were restarted, read from the file. The list is empty if the file does not exist. */
 export const follow = Effect.gen(function* () {
   const file = yield* fileName
   let known: ReadonlyArray<Restart> = []

@@ -13,7 +13,7 @@ export interface Settings {
   readonly url: URL
   /** The least time between two fetches while keys are known, so that tokens with unknown keys cannot flood the issuer. */
   readonly cooldownMs: number
-  /** Keys that could not be renewed for this long are not trusted any more. */
+  /** Keys that could not be renewed for this long are no longer trusted. */
   readonly staleMsMax: number
 }
 

@@ -67,7 +67,7 @@ export const indicatorCacheSize = Metric.gauge("indicator_cache_entries", { desc
 indicatorCacheSize.unsafeUpdate(0, [])
 export const indicatorSessions = Metric.gauge("indicator_sessions", { description: "Connections of this process with a set of indicators" })
 indicatorSessions.unsafeUpdate(0, [])
-export const postbacks = Labelled.counter("kite_postbacks_total", "Postbacks of the broker, by what became of them", "result")
+export const postbacks = Labelled.counter("kite_postbacks_total", "Postbacks of the broker, by their outcome", "result")
 
 /** Rows written to files of /exports. */
 export const exportedRows = Labelled.counter("exported_rows_total", "Rows written to files of /exports", "table")

@@ -105,7 +105,7 @@ const makeExchange = (sql: SqlClient.SqlClient) => {
   return { waiting: waiting(), take, putBack, done, refused, outcome } as const
 }
 
-/** Announces something once for each time that it is about, whoever notices it. */
+/** Announces an event once for each of its times, although several processes may notice it. */
 const makeAnnounce = (sql: SqlClient.SqlClient) => {
   const { event, line } = Outbox.writes(sql)
   return ({ about, accountId, detail, kind, message }: Announcement) =>

@@ -1,6 +1,5 @@
 import * as SqlClient from "@effect/sql/SqlClient"
 import { Effect, Schema } from "effect"
-import type * as Money from "../../domain/Money.ts"
 import * as OrderMessage from "../../domain/orders/OrderMessage.ts"
 import { OrderRequest } from "../../domain/orders/OrderRequest.ts"
 import type * as Task from "../../domain/orders/Task.ts"

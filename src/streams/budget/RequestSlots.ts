@@ -1,7 +1,7 @@
 /**
- * Slots that all processes of a cluster share. A slot is a key of a bucket whose values live one second by the server's clock: whoever creates
- * the key has the slot, and nobody else until a second after it was last written. So no clock of a machine counts, and the slots of a process
- * that died are free after a second.
+ * Slots that all processes of a cluster share. A slot is a key of a NATS bucket. The process that creates the key owns the slot. The server
+ * removes the key one second after its last write. So the machines' clocks do not matter, and the slots of a process that died are free
+ * after a second.
  */
 import { Clock, Config, Effect, Option, Ref } from "effect"
 import { type KV, StorageType } from "nats"
@@ -11,24 +11,24 @@ import * as Subject from "../Subject.ts"
 const bucket = "budgets"
 /** The broker counts requests by the second. */
 export const slotMs = 1_000
-/** A slot in use is written again this often, because the request may reach the broker at any time until it is answered. */
+/** A slot in use is written again this often: until a request is answered it may reach the broker at any time. */
 const keepEvery = "400 millis"
 /** Pause between two looks for a free slot. */
 const lookEveryMs = 50
-/** NATS answers within this time, or the slots count as away. */
+/** If NATS does not answer within this time, the slots count as unavailable. */
 const answerMax = "2 seconds"
 
 export interface Wish {
-  /** Words of a key: whose slots, and which. */
+  /** Parts of a key: the owner of the slots, and their purpose. */
   readonly of: readonly [account: string, family: string]
   /** How many slots there are. */
   readonly count: number
-  /** Of these, how many the wish may not take. */
+  /** How many of these slots are reserved for others. */
   readonly kept: number
   readonly waitMsMax: number
 }
 
-/** A slot that was taken, or why no slot was: all were taken until the wait was over, or NATS is away. */
+/** A slot, or the reason why there is no slot: all were taken during the whole wait, or NATS is away. */
 export type Taken =
   | { readonly _tag: "Slot"; readonly key: string; readonly waitedMs: number }
   | { readonly _tag: "Full" }
@@ -55,7 +55,7 @@ export const make = Effect.gen(function* () {
         )
     })
   )
-  // Somebody may have deleted the bucket: the next wish opens it again.
+  // Somebody may have deleted the bucket. The next request opens it again.
   const forgetting = <A>(self: Effect.Effect<A, NatsError>) => Effect.tapError(self, () => Ref.set(opened, Option.none()))
   const empty = new Uint8Array()
   const create = (kv: KV, key: string) =>
@@ -65,7 +65,7 @@ export const make = Effect.gen(function* () {
     )
   const write = (key: string) => forgetting(Effect.flatMap(open, (kv) => attempt(`put ${key}`, () => kv.put(key, empty))))
 
-  /** Takes the first free slot, the ones that not everybody may take last. */
+  /** Takes the first free slot. Reserved slots are tried last. */
   const once = ({ count, kept, of }: Wish) =>
     Effect.gen(function* () {
       const kv = yield* open
@@ -86,7 +86,7 @@ export const make = Effect.gen(function* () {
         yield* Effect.sleep(lookEveryMs)
       }
     }).pipe(Effect.catchAll((error) => Effect.as(Effect.logDebug("slots are away", error.message), { _tag: "Away" } as const)))
-  /** Runs a request that has a slot. The slot is free a second after its end. */
+  /** Runs a request that owns a slot. The slot is free a second after the request's end. */
   const holding = <A, E>(key: string, self: Effect.Effect<A, E>): Effect.Effect<A, E> => {
     const keep = Effect.ignore(write(key))
     return Effect.scoped(Effect.zipRight(Effect.forkScoped(Effect.forever(Effect.delay(keep, keepEvery))), Effect.ensuring(self, keep)))

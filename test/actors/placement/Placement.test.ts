@@ -54,7 +54,9 @@ describe("Placement in one process", () => {
       const told = process.logs.filter((line) => line.includes("does not know"))
       assert.strictEqual(told.length, 3, told.join("\n"))
       assert.isTrue(told.some((line) => line.includes("strange.a")))
-      yield* until("the faulty one is told of", () => process.logs.some((line) => line.includes("actor failed") && line.includes("faulty")))
+      yield* until("the log names the faulty actor", () =>
+        process.logs.some((line) => line.includes("actor failed") && line.includes("faulty"))
+      )
     })
   )
 

@@ -30,7 +30,7 @@ describe("SubjectGuards", () => {
 })
 
 layer(world(), { excludeTestServices: true })("Frames that never reach the record", (it) => {
-  it.scoped("are counted and told to every client that has ticks; a late resend is no loss", () =>
+  it.scoped("are counted and reported to every client that has ticks; a frame that is sent again late is not lost", () =>
     Effect.gen(function* () {
       yield* ready
       const client = yield* connect(`/ws/ticks?token=${yield* token()}`)
@@ -46,7 +46,7 @@ layer(world(), { excludeTestServices: true })("Frames that never reach the recor
       assert.strictEqual(gap.lost_frames, 3)
       assert.strictEqual(gap.from, gap.to + 1)
       assert.strictEqual(yield* lostFrames, before + 3)
-      // One that comes after all is delivered, and nothing is told again.
+      // A frame that arrives late is delivered, and no loss is reported again.
       yield* publishFrame([fullPacket(tokens.nifty, 2_460_000)], { number: 900_001 })
       yield* eventually(
         "the late tick is delivered",

@@ -29,7 +29,7 @@ interface Step {
 
 describe("Every backend fails", () => {
   it.live(
-    "TC-ERR-040 Redis, Postgres, NATS and the broker fail and return one by one: the platform lives, each function returns with its backend, and /health tells each step",
+    "TC-ERR-040 Redis, Postgres, NATS and the broker fail and return one by one: the platform lives, each function returns with its backend, and /health reports each step",
     () =>
       Effect.gen(function* () {
         const { config, databaseUrl, nats, simulator } = yield* world()

@@ -68,7 +68,7 @@ const outbox = createOrTakeBack(
     CREATE INDEX order_outbox_of_account ON order_outbox (account_id, event_id);`
 )
 
-/** Nothing may change or remove a line of the audit, whoever asks. TRUNCATE is refused as well. */
+/** No user may change or remove a line of the audit. TRUNCATE is refused as well. */
 const audit = createOrTakeBack(
   "order_audit",
   `CREATE TABLE order_audit (
