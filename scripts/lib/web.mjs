@@ -21,8 +21,8 @@ const filesIn = (path) =>
     .sort()
 
 const state = () => {
-  // The page is built with the client, and the client with the contract.
-  const sources = [web, ...["client", "domain", "gateway"].map((name) => join(root, "src", name))]
+  // The page is built with the client and the contract, and they with the domain and the names of the subjects.
+  const sources = [web, ...["client", "contract", "domain", "streams"].map((name) => join(root, "src", name))]
     .flatMap(filesIn)
     .filter((file) => relative(dist, file).startsWith(".."))
     .map((file) => `${file} ${statSync(file).size} ${statSync(file).mtimeMs}`)

@@ -3,8 +3,8 @@ import * as Net from "node:net"
 import { join } from "node:path"
 import { HttpServer } from "@effect/platform"
 import { Context, Effect, Exit } from "effect"
-import { type BrowserContextOptions, chromium, type Page } from "playwright-core"
-import { beforeAll } from "vitest"
+import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core"
+import { afterAll, beforeAll } from "vitest"
 import { chromium as bringChromium, isUnwanted } from "../../scripts/lib/chromium.mjs"
 import { buildWeb, dist } from "../../scripts/lib/web.mjs"
 import { waitMsMax } from "../Patience.ts"
@@ -16,7 +16,14 @@ const bringMsMax = 600_000
 export const skip = isUnwanted()
 
 /** Brings Chromium and builds the page before the first test of a file, because both can take minutes on a fresh machine. */
-export const prepare = () => beforeAll(async () => void (await Promise.all([bring(), buildWeb()])), bringMsMax)
+export const prepare = () => {
+  beforeAll(async () => void (await Promise.all([bring(), buildWeb()])), bringMsMax)
+  afterAll(async () => {
+    const one = await launched
+    launched = undefined
+    await one?.close()
+  })
+}
 
 let brought: ReturnType<typeof bringChromium> | undefined
 const bring = () => {
@@ -30,27 +37,30 @@ export const built = Effect.promise(async () => {
   return dist
 })
 
-const browser = Effect.acquireRelease(
-  Effect.promise(() =>
-    bring().then(({ program, env }) =>
-      chromium.launch({
-        executablePath: program,
-        env: { ...process.env, ...env },
-        args: [
-          "--headless",
-          "--no-sandbox",
-          "--disable-gpu",
-          "--disable-quic",
-          "--no-first-run",
-          "--disable-background-networking",
-          "--disable-component-update",
-          "--disable-sync"
-        ]
-      })
-    )
-  ),
-  (browser) => Effect.promise(() => browser.close())
-)
+const launch = async (): Promise<Browser> => {
+  const { program, env } = await bring()
+  return chromium.launch({
+    executablePath: program,
+    env: { ...process.env, ...env },
+    args: [
+      "--headless",
+      "--no-sandbox",
+      "--disable-gpu",
+      "--disable-quic",
+      "--no-first-run",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync"
+    ]
+  })
+}
+
+let launched: Promise<Browser> | undefined
+/** The browser of this file's tests. Each tab has a context of its own, so tests share no storage, cookies or cache. */
+const browser = () => {
+  launched ??= launch()
+  return launched
+}
 
 export interface Tab {
   readonly page: Page
@@ -60,11 +70,13 @@ export interface Tab {
   readonly requests: ReadonlySet<string>
 }
 
-/** A new browser with one empty tab, closed with the scope. */
+/** An empty tab with a new profile, closed with the scope. */
 export const tab = (options: BrowserContextOptions = {}) =>
   Effect.gen(function* () {
-    const started = yield* browser
-    const page = yield* Effect.promise(() => started.newPage({ viewport: { width: 1440, height: 900 }, ...options }))
+    const page = yield* Effect.acquireRelease(
+      Effect.promise(async () => (await browser()).newPage({ viewport: { width: 1440, height: 900 }, ...options })),
+      (page) => Effect.promise(() => page.close())
+    )
     page.setDefaultTimeout(waitMsMax)
     const problems: Array<string> = []
     const requests = new Set<string>()
