@@ -78,14 +78,9 @@ const describeOperation = (operation: Json): void => {
       // The parameter's own description is the one that tools show.
       if (isObject(parameter["schema"]) && isOfLibrary(parameter["schema"]["description"])) delete parameter["schema"]["description"]
     }
+  const common = { ...always, ...(operation["requestBody"] === undefined ? {} : withBody), ...(isSecured ? withSignIn : {}) }
   // What the endpoint itself says about an answer is more precise.
-  if (isObject(responses))
-    operation["responses"] = {
-      ...always,
-      ...(operation["requestBody"] === undefined ? {} : withBody),
-      ...(isSecured ? withSignIn : {}),
-      ...responses
-    }
+  if (isObject(responses)) for (const [status, answer] of Object.entries(common)) responses[status] ??= answer
 }
 
 /** Completes the library's document: adds texts, and the answers that come before an endpoint is reached. */
