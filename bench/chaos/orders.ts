@@ -3,16 +3,22 @@ import { mkdir, readFile, writeFile } from "node:fs/promises"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
-import { Effect, Logger, LogLevel } from "effect"
+import { Effect, Logger, LogLevel, type Scope } from "effect"
 import * as Simulator from "../../src/simulator/Simulator.ts"
+import * as Broker from "./orders/Broker.ts"
 import * as Cases from "./orders/Cases.ts"
 import type * as Kite from "./orders/Kite.ts"
+import * as Relay from "./orders/Relay.ts"
 import * as Report from "./orders/Report.ts"
 import * as Run from "./orders/Run.ts"
 
-const usage = `npm run chaos -- orders [--seed N] [--orders N] [--broker URL --admin URL --accounts FILE]
-  --seed, --orders   of the random part; the defaults are a new seed and 1000 orders
-  --broker, --admin  another broker and the port where it takes faults; --accounts has its accounts as docs/operations.md shows them`
+const usage = `npm run chaos -- orders [--random N] [--accounts N] [--seed N] [--broker URL --accounts-file FILE [--admin URL]]
+  without --random           kills and faults, alone and in pairs
+  --random N                 N orders with random kills and faults instead; --accounts is the number of accounts, 5 by default, and --seed
+                             the seed, a new one by default
+  --broker, --accounts-file  another broker that speaks Kite's REST interface, and its accounts as docs/operations.md shows them; a row may
+                             have an access_token. It gets real orders, so name a test system and never an account with money.
+  --admin                    the port where this broker takes faults, as the simulator does; without it a relay before the broker makes them`
 
 /** The largest delays add up to less than half of the horizon, so that a slow machine does not break the assumption. */
 const policy = {
@@ -24,54 +30,98 @@ const policy = {
   resendsMax: 3,
   keepsTags: false
 }
-const accountsOfSimulator = 8
 
 interface Row {
   readonly account_id: string
   readonly api_key: string
   readonly api_secret: string
+  readonly access_token?: string
 }
 
-const invented = (number: number) => ({
+const invented = (number: number): Kite.Account & { readonly userId: string } => ({
   accountId: `chaos${number}`,
   apiKey: `key${number}`,
   apiSecret: `secret${number}`,
   userId: `CH${number}`
 })
 
-const ourBroker: Effect.Effect<Run.Broker, Error, Effect.Effect.Context<ReturnType<typeof Simulator.make>>> = Effect.gen(function* () {
-  const accounts = Array.from({ length: accountsOfSimulator }, (_, number) => invented(number))
-  const market = { mode: "synthetic", rate: 0, strikesEachSide: 1 } as const
-  const { adminUrl, url } = yield* Simulator.make({ accounts, market, adminPort: 0 })
-  return { root: url, admin: adminUrl ?? "", accounts }
-})
-
 const readAccounts = async (file: string): Promise<ReadonlyArray<Kite.Account>> => {
   const rows: ReadonlyArray<Row> = JSON.parse(await readFile(file, "utf8"))
-  return rows.map(({ account_id, api_key, api_secret }) => ({ accountId: account_id, apiKey: api_key, apiSecret: api_secret }))
+  return rows.map(({ access_token, account_id, api_key, api_secret }) => ({
+    accountId: account_id,
+    apiKey: api_key,
+    apiSecret: api_secret,
+    accessToken: access_token
+  }))
 }
+
+interface Named {
+  readonly broker: Broker.Broker
+  /** For the report. */
+  readonly name: string
+}
+
+const simulated = (count: number) =>
+  Effect.gen(function* () {
+    const accounts = Array.from({ length: count }, (_, number) => invented(number))
+    const market = { mode: "synthetic", rate: 0, strikesEachSide: 1 } as const
+    const { adminUrl, url } = yield* Simulator.make({ accounts, market, adminPort: 0 })
+    const broker: Broker.Broker = { root: url, accounts, control: Broker.byAdmin(adminUrl ?? "") }
+    return { broker, name: "the simulator" } satisfies Named
+  })
+
+const other = (root: string, file: string, admin: string | undefined) =>
+  Effect.gen(function* () {
+    const accounts = yield* Effect.promise(() => readAccounts(file))
+    if (admin !== undefined) return { broker: { root, accounts, control: Broker.byAdmin(admin) }, name: root } satisfies Named
+    const { broker } = yield* Effect.acquireRelease(
+      Effect.promise(() => Relay.open(root, accounts)),
+      ({ close }) => Effect.sync(close)
+    )
+    return { broker, name: `${root}, behind a relay that makes the faults` } satisfies Named
+  })
 
 const say = (text: string) => process.stderr.write(`${text}\n`)
 
-const run = async (broker: Run.Broker, named: string, seed: number, orders: number): Promise<boolean> => {
+interface Options {
+  readonly seed: number
+  /** Orders of the random part; null: the cases instead. */
+  readonly random: number | null
+  readonly accounts: number
+}
+
+/** Orders of the naive executor at random: enough to see how often it is wrong. */
+const naiveMax = 1_000
+
+const runCases = async (ground: Run.Ground, name: string): Promise<Report.Report> => {
+  say(`${Cases.all.length} cases of the protocol ...`)
+  const protocol = await Run.cases(ground, "protocol", Cases.all)
+  const naiveCases = Cases.all.filter((one) => one.unknown === "park" && Cases.isAlone(one))
+  say(`${naiveCases.length} cases of the naive executor ...`)
+  const naive = await Run.cases(ground, "naive", naiveCases)
+  return Report.ofCases({ broker: name, protocol, naive, faults: await ground.broker.control.applied() })
+}
+
+const runRandom = async (ground: Run.Ground, name: string, plan: Omit<Run.Plan, "mode">): Promise<Report.Report> => {
+  say(`${plan.count} orders of ${plan.accounts} accounts at random, seed ${plan.seed} ...`)
+  const protocol = await Run.random(ground, { ...plan, mode: "protocol" })
+  const count = Math.min(plan.count, naiveMax)
+  say(`${count} orders of the naive executor ...`)
+  const naive = await Run.random(ground, { ...plan, mode: "naive", count })
+  return Report.ofRandom({ broker: name, protocol, naive, faults: await ground.broker.control.applied() })
+}
+
+const run = async ({ broker, name }: Named, { accounts, random, seed }: Options): Promise<boolean> => {
   const folder = join(process.cwd(), ".data", `chaos-${process.pid}`)
   const program = join(dirname(fileURLToPath(import.meta.url)), "orders", "main.js")
   const ground: Run.Ground = { broker, program, folder, policy }
   try {
-    say(`${Cases.all.length} cases of the protocol ...`)
-    const protocol = await Run.cases(ground, "protocol", Cases.all)
-    const naiveCases = Cases.all.filter((one) => one.unknown === "park" && Cases.isAlone(one))
-    say(`${naiveCases.length} cases of the naive executor ...`)
-    const naive = await Run.cases(ground, "naive", naiveCases)
-    say(`${orders} orders at random, seed ${seed} ...`)
-    const random = await Run.random(ground, seed, orders)
-    const result = { broker: named, protocol, naive, random }
-    const report = Report.write(result)
-    const file = join(process.cwd(), "bench/reports/chaos-orders.md")
+    const report = await (random === null ? runCases(ground, name) : runRandom(ground, name, { seed, accounts, count: random }))
+    const file = join(process.cwd(), "bench/reports", report.file)
     await mkdir(dirname(file), { recursive: true })
-    await writeFile(file, report)
-    process.stdout.write(report)
-    return Report.isGood(result)
+    await writeFile(file, report.text)
+    process.stdout.write(report.text)
+    return report.isGood
   } finally {
     await Run.remove(folder)
   }
@@ -79,28 +129,36 @@ const run = async (broker: Run.Broker, named: string, seed: number, orders: numb
 
 const { values } = parseArgs({
   options: {
+    random: { type: "string" },
+    accounts: { type: "string", default: "5" },
     seed: { type: "string" },
-    orders: { type: "string", default: "1000" },
     broker: { type: "string" },
     admin: { type: "string" },
-    accounts: { type: "string" }
+    "accounts-file": { type: "string" }
   }
 })
-const seed = values.seed === undefined ? Date.now() % 1_000_000 : Number(values.seed)
-const orders = Number(values.orders)
-const { accounts, admin, broker } = values
-const isOther = broker !== undefined && admin !== undefined && accounts !== undefined
-if (!Number.isSafeInteger(seed) || !(orders > 0) || (broker !== undefined && !isOther)) {
+const { admin, broker, "accounts-file": file } = values
+const options: Options = {
+  seed: values.seed === undefined ? Date.now() % 1_000_000 : Number(values.seed),
+  random: values.random === undefined ? null : Number(values.random),
+  accounts: Number(values.accounts)
+}
+const isCount = (value: number) => Number.isSafeInteger(value) && value > 0
+if (
+  !Number.isSafeInteger(options.seed) ||
+  (options.random !== null && !isCount(options.random)) ||
+  !isCount(options.accounts) ||
+  (broker === undefined) !== (file === undefined)
+) {
   say(usage)
   process.exit(2)
 }
 
-const other = isOther
-  ? Effect.promise(async (): Promise<Run.Broker> => ({ root: broker, admin, accounts: await readAccounts(accounts) }))
-  : ourBroker
+const opened: Effect.Effect<Named, Error, Scope.Scope> =
+  broker !== undefined && file !== undefined ? other(broker, file, admin) : simulated(options.accounts)
 const isGood = await Effect.runPromise(
-  other.pipe(
-    Effect.flatMap((at) => Effect.promise(() => run(at, isOther ? broker : "the simulator", seed, orders))),
+  opened.pipe(
+    Effect.flatMap((named) => Effect.promise(() => run(named, options))),
     Effect.scoped,
     Logger.withMinimumLogLevel(LogLevel.Warning)
   )

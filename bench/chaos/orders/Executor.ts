@@ -65,12 +65,15 @@ const send = async (of: Process, { key, terms }: Order): Promise<Outcome.Reply> 
   return reply
 }
 
+/** A book of thousands of orders takes longer than the answer to an order. */
+const bookMsMax = 5_000
+
 /** Reads the order book until it can be read. */
 const lookUp = async (of: Process, key: string): Promise<{ readonly startedAtMs: number; readonly orderId: string | null }> => {
   const { account, policy, root } = of
   while (true) {
     const startedAtMs = Date.now()
-    const found = await Kite.find(root, of.authorization, tagOf(account, key), policy.answerMsMax)
+    const found = await Kite.find(root, of.authorization, tagOf(account, key), bookMsMax)
     if (found !== "failed" && found !== "expired") return { startedAtMs, orderId: found }
     if (found === "expired") of.authorization = await Kite.login(root, account)
     await sleep(policy.readEveryMs)
@@ -104,8 +107,10 @@ const protocol = async (of: Process, order: Order): Promise<void> => {
   const { entries, epoch, policy } = of
   const decide = OrderDecider.decide(policy)
   const save = (task: Task.Task) => entries.write(order.key, { status: task.status, orderId: task.orderId, task, epoch })
+  const earlier = entries.newest.get(order.key)?.task
+  if (earlier != null && Task.hasEnded(earlier)) return
   const intent: Task.Intent = { kind: "place", isLimit: true, unknown: order.unknown, deadlineAtMs: Date.now() + deadlineMs }
-  let task = entries.newest.get(order.key)?.task ?? Task.make(intent)
+  let task = earlier ?? Task.make(intent)
   save(task)
   point(of, "task saved")
   let input: OrderDecider.Input = OrderDecider.Input.Wake({ nowMs: Date.now(), epoch, blockedUntilMs: null })

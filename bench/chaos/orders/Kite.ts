@@ -7,6 +7,8 @@ export interface Account {
   readonly accountId: string
   readonly apiKey: string
   readonly apiSecret: string
+  /** Of a broker where a person has to sign in. */
+  readonly accessToken?: string | undefined
 }
 
 export interface Terms {
@@ -48,8 +50,12 @@ const exchange = (
 /** A login is no part of what is tested, so a busy machine gets time for it. */
 const loginMsMax = 30_000
 
-/** The simulator consents at once, so no person is needed. Answers the value of the Authorization header. */
-export const login = async (root: string, { apiKey, apiSecret }: Account): Promise<string> => {
+/**
+ * Answers the value of the Authorization header. An account without an access token signs in at a broker that consents at once, as the
+ * simulator does.
+ */
+export const login = async (root: string, { accessToken, apiKey, apiSecret }: Account): Promise<string> => {
+  if (accessToken !== undefined) return `token ${apiKey}:${accessToken}`
   const page = await fetch(`${root}/connect/login?v=3&api_key=${apiKey}`, { redirect: "manual", signal: AbortSignal.timeout(loginMsMax) })
   const token = new URL(page.headers.get("location") ?? "").searchParams.get("request_token") ?? ""
   const checksum = Sessions.checksumOf(apiKey, token, apiSecret)
@@ -100,6 +106,18 @@ export const place = async (
   }
 }
 
+interface BookRow {
+  readonly order_id: string
+  readonly tag: string | null
+}
+
+/** The whole order book. */
+export const orders = async (root: string, authorization: string): Promise<ReadonlyArray<BookRow>> => {
+  const answer = await exchange(`${root}/orders`, { method: "GET", headers: headersOf(authorization), timeoutMs: loginMsMax })
+  if (answer.status !== 200) throw new Error(`the order book answered ${answer.status}: ${answer.body.slice(0, 300)}`)
+  return JSON.parse(answer.body).data
+}
+
 /** Reads the order book. Returns the id of the order with this tag, null if the book has no such order, or "failed". */
 export const find = async (
   root: string,
@@ -111,8 +129,8 @@ export const find = async (
     const answer = await exchange(`${root}/orders`, { method: "GET", headers: headersOf(authorization), timeoutMs })
     if (answer.status === 403) return "expired"
     if (answer.status !== 200) return "failed"
-    const orders: ReadonlyArray<{ readonly order_id: string; readonly tag: string | null }> = JSON.parse(answer.body).data
-    return orders.find((order) => order.tag === tag)?.order_id ?? null
+    const rows: ReadonlyArray<BookRow> = JSON.parse(answer.body).data
+    return rows.find((order) => order.tag === tag)?.order_id ?? null
   } catch {
     // A reading that fails says nothing, so the caller reads again.
     return "failed"

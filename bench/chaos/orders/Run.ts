@@ -1,26 +1,19 @@
 /** Runs cases and random orders against a broker, and compares what an executor believes with the orders that the broker has. */
 import { spawn } from "node:child_process"
-import { mkdir, rm } from "node:fs/promises"
+import { mkdir, rm, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import * as Instrument from "../../../src/domain/market/Instrument.ts"
 import type * as OrderDecider from "../../../src/domain/orders/OrderDecider.ts"
 import { Random } from "../../../src/simulator/Random.ts"
+import type * as Broker from "./Broker.ts"
 import * as Cases from "./Cases.ts"
 import * as Executor from "./Executor.ts"
 import * as Journal from "./Journal.ts"
 import * as Kite from "./Kite.ts"
 
-/** A broker that takes orders at `root`, and faults and questions of a test at `admin` (src/simulator/admin). */
-export interface Broker {
-  readonly root: string
-  readonly admin: string
-  /** Each works on one case at a time. */
-  readonly accounts: ReadonlyArray<Kite.Account>
-}
-
 export interface Ground {
-  readonly broker: Broker
+  readonly broker: Broker.Broker
   /** The compiled main.ts of the executor. */
   readonly program: string
   /** Holds the journals. */
@@ -31,29 +24,19 @@ export interface Ground {
 /** New orders are hidden for so long. */
 export const lagMs = 300
 
-interface Real {
-  readonly order_id: string
-  readonly tag: string | null
-}
-
-const ask = async <A>({ admin }: Broker, method: string, path: string, body?: object): Promise<A> => {
-  const response = await fetch(`${admin}${path}`, { method, ...(body === undefined ? {} : { body: JSON.stringify(body) }) })
-  const { data, message } = (await response.json()) as { readonly data: A; readonly message?: string }
-  if (!response.ok) throw new Error(`${method} ${path} of the admin port: ${response.status} ${message}`)
-  return data
-}
-
-const realOrders = async (broker: Broker): Promise<ReadonlyMap<string, ReadonlyArray<string>>> => {
+const realOrders = async ({ control }: Broker.Broker): Promise<ReadonlyMap<string, ReadonlyArray<string>>> => {
   const byTag = new Map<string, Array<string>>()
-  for (const { order_id, tag } of await ask<ReadonlyArray<Real>>(broker, "GET", "/orders")) {
+  for (const { order_id, tag } of await control.orders()) {
     if (tag === null) continue
-    byTag.set(tag, [...(byTag.get(tag) ?? []), order_id])
+    const ids = byTag.get(tag) ?? []
+    ids.push(order_id)
+    byTag.set(tag, ids)
   }
   return byTag
 }
 
 /** One lot of the broker's first index future, well below the market, so that it rests. */
-const restingTerms = async ({ accounts, root }: Broker): Promise<Kite.Terms> => {
+const restingTerms = async ({ accounts, root }: Broker.Broker): Promise<Kite.Terms> => {
   const { instruments } = Instrument.parseCsv(await (await fetch(`${root}/instruments`)).text())
   const future = instruments.find(({ exchange, instrumentType }) => exchange === "NFO" && instrumentType === "FUT")
   const [account] = accounts
@@ -66,12 +49,24 @@ const restingTerms = async ({ accounts, root }: Broker): Promise<Kite.Terms> => 
   return { exchange, tradingsymbol, quantity, price: String(data[symbol]?.lower_circuit_limit) }
 }
 
-const endMsMax = 120_000
+/** Longest life of a process with one order, and with many. */
+const oneEndMsMax = 120_000
+const manyEndMsMax = 600_000
 
-/** Runs the executor's process until it ends or is killed; true if it ended by itself. `onUp` runs when it begins to place orders. */
-const runProcess = (program: string, options: Executor.Options, onUp: (kill: () => void) => void = () => {}): Promise<boolean> =>
-  new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [program, JSON.stringify(options)], { stdio: ["ignore", "pipe", "pipe"] })
+/**
+ * Runs the executor's process until it ends or is killed; true if it ended by itself. `onUp` runs when it begins to place orders. Its options
+ * lie in a file, because thousands of orders are too long for an argument.
+ */
+const runProcess = async (
+  program: string,
+  options: Executor.Options,
+  endMsMax: number,
+  onUp: (kill: () => void) => void = () => {}
+): Promise<boolean> => {
+  const file = `${options.journal}.options.json`
+  await writeFile(file, JSON.stringify(options))
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [program, file], { stdio: ["ignore", "pipe", "pipe"] })
     let errors = ""
     child.stderr.on("data", (chunk) => {
       errors += chunk
@@ -89,6 +84,7 @@ const runProcess = (program: string, options: Executor.Options, onUp: (kill: () 
     })
     child.stdout.once("data", () => onUp(() => child.kill("SIGKILL")))
   })
+}
 
 export interface Verdict {
   readonly name: string
@@ -116,14 +112,14 @@ const runCase = async (
   one: Cases.Case
 ): Promise<void> => {
   const { broker, folder, policy, program } = ground
-  await ask(broker, "POST", "/faults/clear", { account_id: account.accountId })
-  for (const { fault, target } of one.wrongs)
-    await ask(broker, "POST", "/faults", { account_id: account.accountId, target, faults: [fault] })
+  await broker.control.clearOf(account.accountId)
+  for (const { fault, target } of one.wrongs) await broker.control.add(account.accountId, target, [fault])
   const order: Executor.Order = { key: keyOf(mode, one.number), terms, unknown: one.unknown }
   const journal = join(folder, `${order.key}.jsonl`)
   const options = { mode, root: broker.root, account, journal, orders: [order], lanes: 1, policy }
-  for (const killAt of one.kills) if (await runProcess(program, { ...options, killAt })) return
-  if (!(await runProcess(program, { ...options, killAt: null }))) throw new Error(`${Cases.nameOf(one)}: killed by somebody else`)
+  for (const killAt of one.kills) if (await runProcess(program, { ...options, killAt }, oneEndMsMax)) return
+  if (!(await runProcess(program, { ...options, killAt: null }, oneEndMsMax)))
+    throw new Error(`${Cases.nameOf(one)}: killed by somebody else`)
 }
 
 const keyOf = (mode: string, number: number): string => `${mode}-${number}`
@@ -136,9 +132,9 @@ export const cases = async (
 ): Promise<ReadonlyArray<Verdict>> => {
   const { broker, folder } = ground
   await mkdir(folder, { recursive: true })
-  await ask(broker, "DELETE", "/faults")
+  await broker.control.clear()
   const terms = await restingTerms(broker)
-  await ask(broker, "PUT", "/lag", { lag_ms: lagMs })
+  await broker.control.lag(lagMs)
   const doneBy = new Map<number, Kite.Account>()
   const waiting = all.values()
   const work = async (account: Kite.Account) => {
@@ -163,8 +159,9 @@ export const cases = async (
 export interface RandomResult {
   readonly seed: number
   readonly orders: number
+  readonly accounts: number
   readonly kills: number
-  readonly faults: Readonly<Record<string, number>>
+  readonly seconds: number
   readonly verdicts: ReadonlyArray<Verdict>
 }
 
@@ -172,41 +169,53 @@ const share = 0.15
 const killAfterMs = { min: 300, max: 3_000 } as const
 const lanes = 4
 
+export interface Plan {
+  readonly mode: Executor.Options["mode"]
+  readonly seed: number
+  /** Orders of all accounts together. */
+  readonly count: number
+  readonly accounts: number
+}
+
+/** Runs one account's orders to their end. Its process is killed and started again all the while. Returns the number of kills. */
+const runKilled = async (program: string, options: Executor.Options, random: Random): Promise<number> => {
+  for (let kills = 0; ; kills++) {
+    const afterMs = killAfterMs.min + random.next() * (killAfterMs.max - killAfterMs.min)
+    let timer: NodeJS.Timeout | undefined
+    const isOver = await runProcess(program, options, manyEndMsMax, (kill) => {
+      timer = setTimeout(kill, afterMs)
+    })
+    clearTimeout(timer)
+    if (isOver) return kills
+  }
+}
+
 /** Many orders of every account at once, with random kills and faults. Kills come by time, so only their plan follows from the seed. */
-export const random = async (ground: Ground, seed: number, count: number): Promise<RandomResult> => {
+export const random = async (ground: Ground, plan: Plan): Promise<RandomResult> => {
   const { broker, folder, policy, program } = ground
+  const { count, mode, seed } = plan
+  const startedMs = performance.now()
   await mkdir(folder, { recursive: true })
-  await ask(broker, "DELETE", "/faults")
+  await broker.control.clear()
   const terms = await restingTerms(broker)
-  await ask(broker, "PUT", "/lag", { lag_ms: lagMs })
+  await broker.control.lag(lagMs)
   const among = Cases.wrongs.filter(({ target }) => target === "change").map(({ fault }) => fault)
   // A token that ends refuses all orders of its account until somebody signs in, so only the cases have it.
-  await ask(broker, "PUT", "/faults/scatter", { seed, share, among: among.filter(({ kind }) => kind !== "token_expires") })
-  let kills = 0
-  const each = Math.ceil(count / broker.accounts.length)
+  await broker.control.scatter({ seed, share, among: among.filter(({ kind }) => kind !== "token_expires") })
+  const accounts = broker.accounts.slice(0, plan.accounts)
+  const ofAccount = (at: number) => Math.floor(count / accounts.length) + (at < count % accounts.length ? 1 : 0)
   const work = async (account: Kite.Account, at: number) => {
     const random = new Random(seed + at)
-    const orders = Array.from({ length: each }, (_, number): Executor.Order => {
-      return { key: `random-${seed}-${number}`, terms, unknown: random.next() < 0.5 ? "park" : "resend" }
+    const orders = Array.from({ length: ofAccount(at) }, (_, number): Executor.Order => {
+      return { key: `random-${mode}-${seed}-${number}`, terms, unknown: random.next() < 0.5 ? "park" : "resend" }
     })
-    const journal = join(folder, `random-${account.accountId}.jsonl`)
-    const options = { mode: "protocol" as const, root: broker.root, account, journal, orders, lanes, policy, killAt: null }
-    let isOver = false
-    while (!isOver) {
-      const afterMs = killAfterMs.min + random.next() * (killAfterMs.max - killAfterMs.min)
-      let timer: NodeJS.Timeout | undefined
-      isOver = await runProcess(program, options, (kill) => {
-        timer = setTimeout(kill, afterMs)
-      })
-      clearTimeout(timer)
-      if (!isOver) kills++
-    }
-    return { account, journal, orders }
+    const journal = join(folder, `random-${mode}-${account.accountId}.jsonl`)
+    const kills = await runKilled(program, { mode, root: broker.root, account, journal, orders, lanes, policy, killAt: null }, random)
+    return { account, journal, kills, orders }
   }
-  const done = await Promise.all(broker.accounts.map(work))
+  const done = await Promise.all(accounts.map(work))
   await sleep(Cases.lateMs + lagMs)
   const real = await realOrders(broker)
-  const { applied } = await ask<{ readonly applied: Record<string, number> }>(broker, "GET", "/faults")
   const verdicts = done.flatMap(({ account, journal, orders }) => {
     const entries = Journal.read<Executor.Entry>(journal)
     return orders.map(({ key, unknown }) => {
@@ -220,7 +229,8 @@ export const random = async (ground: Ground, seed: number, count: number): Promi
       }
     })
   })
-  return { seed, orders: verdicts.length, kills, faults: applied, verdicts }
+  const kills = done.reduce((sum, one) => sum + one.kills, 0)
+  return { seed, orders: verdicts.length, accounts: accounts.length, kills, seconds: (performance.now() - startedMs) / 1_000, verdicts }
 }
 
 export const remove = (folder: string): Promise<void> => rm(folder, { recursive: true, force: true })

@@ -36,6 +36,8 @@ interface Held extends Omit<OrderForm.Placed, "order"> {
   readonly instrument: Instrument.Instrument
   readonly variety: Variety
   readonly placedAtMs: number
+  /** By the wall clock: when its request came. */
+  readonly receivedAtMs: number
   /** The Indian date on which it is at the exchange. */
   day: string
   /** An order after the market waits at the broker until its exchange trades. */
@@ -161,6 +163,7 @@ export class OrderDesk {
     if (this.#today(account).length >= ordersMax) return refuse(`An account places at most ${ordersMax} orders a day.`)
     const { market, nowMs } = this.#options
     const atMs = market.status().timeMs
+    const receivedAtMs = nowMs()
     const row = this.#rowOf(instrument.token)
     return Either.map(OrderForm.read(form, instrument, { rules: shipped, atMs, lastPrice: row?.lastPrice ?? 0 }), (placed) => {
       const id = this.#nextId(atMs)
@@ -172,10 +175,11 @@ export class OrderDesk {
         instrument,
         variety,
         placedAtMs: atMs,
+        receivedAtMs,
         day: this.#options.phases.today(),
         isWaiting: variety === "amo" && !phase.trades,
         endsAtMs: placed.ttlMinutes === null ? Number.POSITIVE_INFINITY : atMs + placed.ttlMinutes * 60_000,
-        visibleAtMs: nowMs() + this.#lagMs,
+        visibleAtMs: receivedAtMs + this.#lagMs,
         updatedAtMs: atMs,
         modifications: 0,
         rejection:
@@ -252,10 +256,11 @@ export class OrderDesk {
     this.#lagMs = lagMs
   }
 
-  /** Every order there is, shown or not, oldest first. */
+  /** Every order there is, shown or not, oldest first, with the UNIX ms at which its request came. */
   truth(): ReadonlyArray<object> {
     this.#endLapsed()
-    return [...this.#byId.values()].map((held) => ({ account_id: held.account.accountId, ...bookRow(held) }))
+    const rowOf = (held: Held) => ({ account_id: held.account.accountId, received_at_ms: held.receivedAtMs, ...bookRow(held) })
+    return [...this.#byId.values()].map(rowOf)
   }
 
   history(account: Sessions.Account, id: string): Read<ReadonlyArray<object>> {
