@@ -10,6 +10,7 @@ import * as Problem from "../../contract/shared/Problem.ts"
 import { LoginRepo, stateMsMax } from "../../store/accounts/LoginRepo.ts"
 import * as AccountRights from "../orders/AccountRights.ts"
 import { Changes } from "../shared/Changes.ts"
+import { notFound } from "../shared/Lookup.ts"
 import { orProblem } from "../shared/StoreProblem.ts"
 import { noKeys } from "./Linking.ts"
 
@@ -49,7 +50,7 @@ export const KiteHttp = HttpApiBuilder.group(
     const changes = yield* Changes
     const rights = yield* AccountRights.make
 
-    const accountOf = (id: string) => Effect.mapError(accounts.byId(id), () => new Problem.NotFound({ detail: "Account not found" }))
+    const accountOf = (id: string) => Effect.mapError(accounts.byId(id), () => notFound("Account"))
     const begin = (user: User, account: Broker.Account) =>
       Effect.gen(function* () {
         if (Broker.Login.$is("Auto")(account.login))

@@ -9,6 +9,7 @@ import { LoginRepo } from "../../store/accounts/LoginRepo.ts"
 import { OrderAccounts } from "../../store/orders/OrderAccounts.ts"
 import * as AccountRights from "../orders/AccountRights.ts"
 import { Changes } from "../shared/Changes.ts"
+import { notFound } from "../shared/Lookup.ts"
 import { orProblem } from "../shared/StoreProblem.ts"
 import { Views } from "../views/Views.ts"
 
@@ -73,7 +74,7 @@ export const make = Effect.gen(function* () {
     get: (id: string) =>
       Effect.gen(function* () {
         yield* rights.userOfPath(id)
-        return yield* viewOf(yield* Effect.mapError(accounts.byId(id), () => new Problem.NotFound({ detail: "Account not found" })))
+        return yield* viewOf(yield* Effect.mapError(accounts.byId(id), () => notFound("Account")))
       }),
     link: ({ account_id, api_key, api_secret, user_id }: NewAccount) =>
       Effect.gen(function* () {
@@ -103,7 +104,7 @@ export const make = Effect.gen(function* () {
         const removed = yield* Effect.catchTag(orProblem(repo.remove(id, user.id)), "AccountBusy", ({ tasks }) =>
           Effect.fail(new Problem.Conflict({ detail: `The account has ${tasks} order tasks that have not ended: cancel them first` }))
         )
-        if (!removed) return yield* new Problem.NotFound({ detail: "Account not found" })
+        if (!removed) return yield* notFound("Account")
         yield* announced
         yield* Effect.annotateLogs(Effect.logInfo("account removed"), { audit: "accounts", account: id, by: user.id })
         return { message: "Account removed" }

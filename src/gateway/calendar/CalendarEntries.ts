@@ -6,12 +6,13 @@ import { CalendarRepo, entriesMax, type Step } from "../../store/CalendarRepo.ts
 import { RuleBook } from "../../streams/RuleBook.ts"
 import * as Admin from "../shared/Admin.ts"
 import { Changes } from "../shared/Changes.ts"
+import { notFound } from "../shared/Lookup.ts"
 import { orProblem } from "../shared/StoreProblem.ts"
 
 type Stored = ReadonlyArray<CalendarRepo.Stored>
 type Plan<E> = Either.Either<ReadonlyArray<Step>, E>
 
-const missing = () => new Problem.NotFound({ detail: "Calendar entry not found" })
+const missing = () => notFound("Calendar entry")
 
 /** An entry may override shipped rules, but not another entry: it would be unclear which of the two applies. */
 const withoutClash = (stored: Stored, entry: Entries.Entry): Either.Either<Entries.Entry, Problem.Conflict> => {

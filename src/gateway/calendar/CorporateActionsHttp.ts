@@ -8,6 +8,7 @@ import * as CorporateActions from "../../domain/market/CorporateActions.ts"
 import { CorporateActionRepo, type NewAction } from "../../store/CorporateActionRepo.ts"
 import * as Admin from "../shared/Admin.ts"
 import { CandleChanges } from "../shared/CandleChanges.ts"
+import { notFound } from "../shared/Lookup.ts"
 import { orProblem } from "../shared/StoreProblem.ts"
 
 const rupees = (paise: number): string => (paise / 100).toFixed(2)
@@ -76,7 +77,7 @@ export const CorporateActionsHttp = HttpApiBuilder.group(
         Effect.gen(function* () {
           const { id } = yield* Admin.only
           const isRemoved = canExist(path.id) && (yield* orProblem(repo.remove(path.id, id)))
-          if (!isRemoved) return yield* new Problem.NotFound({ detail: "Corporate action not found" })
+          if (!isRemoved) return yield* notFound("Corporate action")
           yield* candles.announce
           yield* Effect.annotateLogs(Effect.logInfo("corporate action deleted"), { audit: "corporate_actions", by: id, action: path.id })
           return { message: "Corporate action deleted" }

@@ -2,6 +2,7 @@ import { Effect } from "effect"
 import { Accounts } from "../../broker/Accounts.ts"
 import { CurrentUser, type User } from "../../contract/shared/Authentication.ts"
 import * as Problem from "../../contract/shared/Problem.ts"
+import { notFound } from "../shared/Lookup.ts"
 
 /** Which accounts a user may use: those that the user linked or that name the user as an owner in ACCOUNTS_FILE, and all for an administrator. */
 export const make = Effect.map(Accounts, (accounts) => {
@@ -26,7 +27,7 @@ export const make = Effect.map(Accounts, (accounts) => {
       Effect.filterOrFail(
         CurrentUser,
         (user) => idsOf(user).includes(accountId),
-        () => new Problem.NotFound({ detail: "Account not found" })
+        () => notFound("Account")
       )
   } as const
 })

@@ -9,6 +9,7 @@ import * as Task from "../../domain/orders/Task.ts"
 import { OrderAccounts } from "../../store/orders/OrderAccounts.ts"
 import { OrderRepo } from "../../store/orders/OrderRepo.ts"
 import * as OrderRows from "../../store/orders/OrderRows.ts"
+import { notFound } from "../shared/Lookup.ts"
 import { orProblem } from "../shared/StoreProblem.ts"
 import * as AccountRights from "./AccountRights.ts"
 import { OrderFeed } from "./OrderFeed.ts"
@@ -21,8 +22,6 @@ const alone = { basketId: null, basketPlace: null, retries: null } as const
 /** The text of a task and its status: 202 while it runs or was only accepted, 200 once it has ended. */
 const answerOf = (stored: OrderRepo.StoredTask, status: number) =>
   HttpServerResponse.unsafeJson(encodeTask(OrderRows.messageOf(stored)), { status })
-
-const notFound = new Problem.NotFound({ detail: "Order task not found" })
 
 interface Filter {
   readonly account_id?: string | undefined
@@ -51,7 +50,7 @@ export const make = Effect.gen(function* () {
     Effect.gen(function* () {
       const user = yield* CurrentUser
       const stored = yield* orProblem(repo.byId(taskId))
-      if (stored === undefined || !rights.idsOf(user).includes(stored.accountId)) return yield* notFound
+      if (stored === undefined || !rights.idsOf(user).includes(stored.accountId)) return yield* notFound("Order task")
       return { user, stored }
     })
 

@@ -27,8 +27,7 @@ export const make = Effect.gen(function* () {
 
   const checked = ({ names }: Catalogue.Found, user: User) => {
     const { strategy, account } = names
-    if (account !== undefined && !rights.idsOf(user).includes(account))
-      return Effect.fail(new Problem.NotFound({ detail: "Account not found" }))
+    if (account !== undefined && !rights.idsOf(user).includes(account)) return Effect.fail(notFound("Account"))
     if (strategy === undefined) return Effect.void
     if (!/^\d{1,15}$/.test(strategy)) return Effect.fail(notFound("Strategy"))
     return Effect.filterOrFail(orProblem(strategies.byId(user.id, Number(strategy))), Option.isSome, () => notFound("Strategy"))
