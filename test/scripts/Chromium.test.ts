@@ -19,7 +19,7 @@ const textOf = () =>
   )
 
 describe("Chromium", () => {
-  it("explains what to install if there is none", async () => {
+  it("explains what to install if Chromium is missing", async () => {
     vi.stubEnv("TARANG_CHROMIUM", "path")
     vi.stubEnv("PATH", folder)
     assert.match(await textOf(), /^No Chromium .*\(TARANG_CHROMIUM=path forbids every other way\.\) Install it.*apt-get install chromium/)

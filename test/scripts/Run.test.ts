@@ -28,7 +28,7 @@ run(async () => { ${main} }, { atEnd: () => { ${atEnd} } })
 }
 
 describe("the end of a script", () => {
-  it("prints an error of its own clean-up as a sentence without a stack, and still stops the programs", () => {
+  it("prints an error of the clean-up as a sentence without a stack, and still stops the programs", () => {
     const held = join(folder, "held")
     mkdirSync(join(held, "run.json"), { recursive: true })
     const main = `

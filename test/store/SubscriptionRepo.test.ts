@@ -46,7 +46,7 @@ layer(fresh(), { excludeTestServices: true })("SubscriptionRepo", (it) => {
     })
   )
 
-  it.effect("BE-DAY-04 a contract that gets an old one's token begins anew, and a leg of the old one never blocks it", () =>
+  it.effect("BE-DAY-04 a contract with an expired one's token starts without state, and the expired one's legs do not block it", () =>
     Effect.gen(function* () {
       const subscriptions = yield* SubscriptionRepo
       const strategies = yield* StrategyRepo
@@ -71,7 +71,7 @@ layer(fresh(), { excludeTestServices: true })("SubscriptionRepo", (it) => {
     })
   )
 
-  it.effect("stores an instrument without an account while there is none, and assigns one later", () =>
+  it.effect("stores an instrument without an account while none exists, and assigns one later", () =>
     Effect.gen(function* () {
       const subscriptions = yield* SubscriptionRepo
       assert.isNull((yield* subscriptions.save(wanted(77), [])).row.accountId)

@@ -111,7 +111,7 @@ layer(Layer.provideMerge(streams, backend), { excludeTestServices: true })("Outp
     })
   )
 
-  it.scoped("BE-ISO-02 outputs carry the epoch; a late output of a replaced process neither passes nor stands in for its successor's", () =>
+  it.scoped("BE-ISO-02 outputs carry the epoch; a late output of a replaced process is refused and does not replace its successor's", () =>
     Effect.gen(function* () {
       const { publish, stored } = yield* publishing
       const replaced = Outputs.board("a", held, 1)

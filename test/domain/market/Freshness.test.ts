@@ -58,7 +58,7 @@ describe("freshness in the closing auction", () => {
     assert.strictEqual(judged({ ...share, exchange: "NYSE" }, true, "2026-08-03T15:20:00"), "15:20")
   })
 
-  it("BE-SVC-04 in the auction the forward follows the options by parity, while the spot stands still", () => {
+  it("BE-SVC-04 in the auction the forward follows the options by parity, while the spot does not move", () => {
     const day = "2026-08-04"
     const decider = UnderlyingDecider.make({ exchange: "NSE", underlying: "NIFTY", settings })
     const forwardAt = (forward: number, time: string) => {

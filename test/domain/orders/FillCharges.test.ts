@@ -63,7 +63,7 @@ describe("charges of a strategy's fills", () => {
     if (direct._tag === "Right") assert.deepStrictEqual(texts(of(fill())), texts({ amounts: direct.right, unknown: [] }))
   })
 
-  it("brokerage is due once for an order, however many fills it has; a fill without an order is one of its own", () => {
+  it("brokerage is due once for an order, however many fills it has; a fill without an order counts as one order", () => {
     const parts = (orderId: string | null) => [fill({ orderId, quantity: 25 }), fill({ orderId, quantity: 50 })]
     assert.deepStrictEqual(texts(of(...parts("o1"))), texts(of(fill())))
     assert.strictEqual(Money.format(of(...parts(null)).amounts.brokerage), "40")

@@ -201,7 +201,7 @@ describe("an order's task", () => {
     assert.deepStrictEqual([task.status, outcomes.length], ["RETRYING", 5])
   })
 
-  it("a user cancels what is not sent; nothing changes a task that runs or has ended", () => {
+  it("a user cancels a task that was not sent; nothing changes a task that runs or has ended", () => {
     const cancel = Input.Cancel({ nowMs: 50 })
     assert.strictEqual(given(limit, cancel).task.status, "CANCELLED")
     assert.strictEqual(given(limit, wake(0), answered(1, refused(true)), cancel).task.status, "CANCELLED")

@@ -94,7 +94,7 @@ layer(world(), { excludeTestServices: true })("Labels and marks", (it) => {
     })
   )
 
-  it.effect("BE-SEC-02 another user's labels are neither read nor changed, and answer as if they were not there", () =>
+  it.effect("BE-SEC-02 another user's labels cannot be read or changed, and a request for them gets 404", () =>
     Effect.gen(function* () {
       yield* ready
       const { label_id } = (yield* post({ symbol: "NIFTY", time: nine, text: "Mine" }, "owner")).body

@@ -56,7 +56,7 @@ const market = (spot: number, expiry = near) =>
   })
 
 layer(world(), { excludeTestServices: true })("Fills, P&L, Greeks and payoff of a strategy", (it) => {
-  it.effect("BE-CHG-02 gross and net profit stand side by side, with the rates of each fill's day, and what is not known is said", () =>
+  it.effect("BE-CHG-02 shows gross and net profit with the rates of each fill's day, and names what is unknown", () =>
     Effect.gen(function* () {
       const id = yield* create()
       const of = { order_id: "o1", executed_at: "2024-09-30T04:00:00Z" }

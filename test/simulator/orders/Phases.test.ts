@@ -95,7 +95,7 @@ describe("orders in the phases of a session", () => {
     expect(book()[0]).toMatchObject({ status: "COMPLETE", average_price: 100.1 })
   })
 
-  it("what is open at the close ends, and the next day has a book of its own", () => {
+  it("orders that are open at the close end, and the next day begins with an empty book", () => {
     const { at, book, desk, packet, place, reports } = world()
     at(monday, "15:00:00")
     place("regular", { price: "99" })
