@@ -1,5 +1,6 @@
 /** Compares answers of the simulator with recorded answers of Kite, by their keys and types. */
 import { existsSync, readFileSync } from "node:fs"
+import { join } from "node:path"
 import { expect } from "@effect/vitest"
 
 /** The keys and types of a JSON value. The type of null is unknown. */
@@ -22,9 +23,9 @@ const compare = (actual: unknown, expected: unknown): void => {
 /** Compares the keys and types of two JSON values. */
 export const compareShapes = (actual: unknown, expected: unknown): void => compare(shape(actual), shape(expected))
 
-/** Recorded answers of Kite are not ours to publish, so the tests read them where they lie. Undefined without them. */
+/** An answer that Kite gave. These files are not ours to publish; undefined without the folder that TARANG_REFERENCE_DATA names. */
 export const recordedAnswer = (file: string): { readonly data: unknown } | undefined => {
-  const path = new URL(`../../../shared/data/kite/${file}`, import.meta.url)
+  const path = join(process.env["TARANG_REFERENCE_DATA"] ?? "", "kite", file)
   return existsSync(path) ? JSON.parse(readFileSync(path, "utf8")) : undefined
 }
-export const whereRecorded = "../shared/data/kite"
+export const whereRecorded = "the folder kite of TARANG_REFERENCE_DATA"

@@ -1,10 +1,10 @@
-import { existsSync, readFileSync } from "node:fs"
 import { assert, describe, it } from "@effect/vitest"
 import { Either } from "effect"
 import * as Money from "../../../src/domain/Money.ts"
 import * as Symbol from "../../../src/domain/market/Symbol.ts"
 import * as OrderCharges from "../../../src/domain/orders/OrderCharges.ts"
 import { shipped } from "../../../src/domain/rules/Shipped.ts"
+import { recordedAnswer, whereRecorded } from "../../simulator/RecordedShape.ts"
 
 const order: OrderCharges.Order = {
   on: "2026-11-24",
@@ -22,9 +22,6 @@ const texts = (change: Partial<OrderCharges.Order> = {}) => {
   return Object.fromEntries(OrderCharges.amounts.map((name) => [name, Money.format(it[name])]))
 }
 
-/** Recorded answers of Kite are not ours to publish, so the test reads them where they lie. */
-const note = new URL("../../../../shared/data/kite/virtual_contract_note.json", import.meta.url)
-
 interface Noted {
   readonly transaction_type: "BUY" | "SELL"
   readonly tradingsymbol: string
@@ -37,8 +34,9 @@ interface Noted {
 
 describe("charges of orders", () => {
   it("BE-CHG-01 Kite's recorded contract note is reproduced, every field of every order", (context) => {
-    if (!existsSync(note)) context.skip(`no recorded contract note at ${note.pathname}`)
-    const recorded: ReadonlyArray<Noted> = JSON.parse(readFileSync(note, "utf8")).data
+    const note = recordedAnswer("virtual_contract_note.json")
+    if (note === undefined) return context.skip(`no recorded contract note in ${whereRecorded}`)
+    const recorded = note.data as ReadonlyArray<Noted>
     assert.lengthOf(recorded, 3)
     for (const each of recorded) {
       const suffix = /(CE|PE|FUT)$/.exec(each.tradingsymbol)?.[1]

@@ -1,5 +1,4 @@
 import { createHash } from "node:crypto"
-import { existsSync, readFileSync } from "node:fs"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Logger, LogLevel } from "effect"
 import type { KiteConnect } from "kiteconnect"
@@ -10,15 +9,14 @@ import * as Phases from "../../../src/simulator/orders/Phases.ts"
 import * as Simulator from "../../../src/simulator/Simulator.ts"
 import type * as SimulatorOptions from "../../../src/simulator/SimulatorOptions.ts"
 import { anInstrument } from "../../domain/market/AnInstrument.ts"
+import { recordedAnswer, whereRecorded } from "../RecordedShape.ts"
 import { connect, first, login, second, until } from "../SimulatorWorld.ts"
 import { stillMarket } from "../StillMarket.ts"
 
-/** Recorded answers of Kite are not ours to publish, so the tests read them where they lie. */
-const kite = (file: string) => new URL(`../../../../shared/data/kite/${file}`, import.meta.url)
 const keysOf = (file: string): ReadonlyArray<string> | undefined => {
-  if (!existsSync(kite(file))) return undefined
-  const read = JSON.parse(readFileSync(kite(file), "utf8"))
-  const data = read.data ?? read
+  const read = recordedAnswer(file)
+  if (read === undefined) return undefined
+  const data = (read.data ?? read) as object
   return Object.keys(Array.isArray(data) ? data[0] : data).sort()
 }
 
@@ -96,7 +94,7 @@ describe("orders at the simulator, by Kite's own client", () => {
     Effect.gen(function* () {
       const recorded = ["orders.json", "order_trades.json", "order_info.json", "postback.json"].map((file) => [file, keysOf(file)] as const)
       const missing = recorded.find(([, keys]) => keys === undefined)
-      if (missing !== undefined) return context.skip(`no recorded answers at ${kite(missing[0]).pathname}`)
+      if (missing !== undefined) return context.skip(`no recorded answers in ${whereRecorded}`)
       const simulator = yield* start()
       const { accessToken, kite: client } = yield* login(simulator.url)
       const socket = yield* connect(simulator.wsUrl, `/?api_key=${first.apiKey}&access_token=${accessToken}`).pipe(Effect.orDie)
