@@ -6,7 +6,7 @@ import { login } from "../simulator/SimulatorWorld.ts"
 import { account, future, held, live, order, place, type Row } from "./LiveAccount.ts"
 import { type Answer, ask, eventually, natsClient, type Running, readAll, socket, start, type World } from "./PlatformWorld.ts"
 
-const timeoutMs = 120_000
+const timeoutMs = 300_000
 /** The broker's own figures. This sign-in ends the platform's, which signs in again. */
 const brokerFigures = ({ simulator }: World) =>
   Effect.gen(function* () {

@@ -6,7 +6,7 @@ import { shipped } from "../../src/domain/rules/Shipped.ts"
 import { atBroker, kept, traded } from "./PaperWorld.ts"
 import { type Answer, ask, eventually, type Running, socket, start, world } from "./PlatformWorld.ts"
 
-const timeoutMs = 120_000
+const timeoutMs = 300_000
 
 const send = (running: Running, key: string, body: unknown) =>
   ask(running, "/orders?wait_ms=20000", { method: "POST", body, headers: { "idempotency-key": key } })

@@ -5,7 +5,7 @@ import { login } from "../simulator/SimulatorWorld.ts"
 import { account, future, live, order, place, type Row } from "./LiveAccount.ts"
 import { type Answer, ask, eventually, natsClient, type Running, readAll, start, type World } from "./PlatformWorld.ts"
 
-const timeoutMs = 120_000
+const timeoutMs = 300_000
 
 const strategy = (running: Running, name: string, user = "demo") =>
   Effect.map(ask(running, "/strategies", { method: "POST", body: { name }, user }), ({ body }) => Number(body.strategy_id))
