@@ -1,6 +1,5 @@
 import * as IndiaTime from "../IndiaTime.ts"
 import * as Forward from "../options/Forward.ts"
-import * as OpenInterest from "../options/OpenInterest.ts"
 
 /** Prices in rupees; instants in UTC milliseconds. */
 export interface Quote {
@@ -44,23 +43,4 @@ export const basis = (quote: Quote): Basis | null => {
     carry: Forward.carryOf(quote.spot, quote.future, years),
     simpleCarry: years > 0 ? fraction / years : null
   }
-}
-
-/** A future's price in rupees and its open interest in units at one instant. */
-export interface Sample {
-  readonly price: number
-  readonly openInterest: number
-}
-
-export interface PositionSignal {
-  readonly priceChange: number
-  readonly openInterestChange: number
-  readonly signal: OpenInterest.BuildUp
-}
-
-/** Classifies two samples by price and open interest, with the same four classes as in the option chain. */
-export const positionSignal = (before: Sample, now: Sample): PositionSignal => {
-  const priceChange = now.price - before.price
-  const openInterestChange = OpenInterest.change(now.openInterest, before.openInterest)
-  return { priceChange, openInterestChange, signal: OpenInterest.buildUp(priceChange, openInterestChange) }
 }

@@ -1,4 +1,4 @@
-import { Data, Either, Schema } from "effect"
+import { Schema } from "effect"
 import * as Money from "../Money.ts"
 
 export const Direction = Schema.Literal("BUY", "SELL")
@@ -44,22 +44,4 @@ export const netQuantity = (fills: Iterable<Pick<Fill, "direction" | "quantity">
   let net = 0
   for (const fill of fills) net = Money.checked(net + signed(fill.direction, fill.quantity))
   return net
-}
-
-export class NotOrderable extends Data.TaggedError("NotOrderable")<{
-  readonly quantity: number
-  readonly lotSize: number
-  readonly reason: "not a positive whole number" | "not a multiple of the lot size" | "the instrument has no lots"
-}> {
-  override get message(): string {
-    return `quantity ${this.quantity} cannot be ordered: ${this.reason} (${this.lotSize})`
-  }
-}
-
-/** Checks an order's quantity: a positive multiple of the lot size. Indices have lot size 0, so they cannot be ordered. */
-export const orderQuantity = (quantity: number, lotSize: number): Either.Either<number, NotOrderable> => {
-  const refuse = (reason: NotOrderable["reason"]) => Either.left(new NotOrderable({ quantity, lotSize, reason }))
-  if (!Number.isSafeInteger(quantity) || quantity <= 0) return refuse("not a positive whole number")
-  if (!Number.isSafeInteger(lotSize) || lotSize <= 0) return refuse("the instrument has no lots")
-  return quantity % lotSize === 0 ? Either.right(quantity) : refuse("not a multiple of the lot size")
 }

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { FastCheck } from "effect"
 import * as Basis from "../../../src/domain/futures/Basis.ts"
 import * as Forward from "../../../src/domain/options/Forward.ts"
+import * as OpenInterest from "../../../src/domain/options/OpenInterest.ts"
 
 const dayMs = 86_400_000
 const expiryAtMs = Date.parse("2026-11-24T10:00:00Z")
@@ -37,16 +38,10 @@ describe("Basis", () => {
   )
 
   it("BE-FIN-12 classifies positions by price and open interest together", () => {
-    const signal = (price: number, openInterest: number) =>
-      Basis.positionSignal({ price: 100, openInterest: 1000 }, { price, openInterest }).signal
+    const signal = (price: number, openInterest: number) => OpenInterest.buildUp(price - 100, OpenInterest.change(openInterest, 1000))
     assert.deepStrictEqual(
       [signal(101, 1100), signal(101, 900), signal(99, 1100), signal(99, 900), signal(100, 1000)],
       ["long_build_up", "short_covering", "short_build_up", "long_unwinding", "unchanged"]
     )
-    assert.deepStrictEqual(Basis.positionSignal({ price: 100, openInterest: 1000 }, { price: 101, openInterest: 900 }), {
-      priceChange: 1,
-      openInterestChange: -100,
-      signal: "short_covering"
-    })
   })
 })

@@ -86,8 +86,12 @@ describe("the gate", () => {
     assert.match(messages({}, { atMs: at("11:00", "2031-08-19") })[0] ?? "", /is unknown/)
   })
 
-  it("lot_size and tick_size follow the day's instrument", () => {
-    assert.deepStrictEqual([rules({ quantity: 130 }), rules({ quantity: 0 }), rules({ quantity: 75 })], [[], ["lot_size"], ["lot_size"]])
+  it("BE-DAT-03 an order is a positive multiple of the day's lot, and its prices of the day's tick", () => {
+    assert.deepStrictEqual(
+      [130, 0, 75, -65].map((quantity) => rules({ quantity })),
+      [[], ["lot_size"], ["lot_size"], ["lot_size"]]
+    )
+    assert.include(rules({ quantity: 1 }, { instrument: { ...option, lotSize: 0 } }), "lot_size", "an index has no lot")
     assert.deepStrictEqual(rules({ orderType: "SL", triggerPrice: money("99.99") }), ["tick_size"])
     assert.deepStrictEqual(rules({ orderType: "SL", triggerPrice: money("99.95") }), [])
   })
