@@ -131,6 +131,9 @@ describe("orders, end to end", () => {
 
         const killed = yield* ask(running, "/accounts/sim1/kill", { method: "POST", body: { reason: "drill" } })
         assert.strictEqual(killed.body.state, "killed")
+        const { at } = killed.body
+        const stopped = yield* ask(running, "/accounts/sim1/kill")
+        assert.deepStrictEqual(stopped.body, { account_id: "sim1", state: "killed", scope: "account", reason: "drill", at })
         const refused = yield* place(running, "stopped", order)
         assert.strictEqual(refused.status, 422)
         assert.strictEqual(refused.body.errors[0].field, "kill_switch")
@@ -138,6 +141,9 @@ describe("orders, end to end", () => {
         const asked = yield* ask(running, path, { method: "POST", body: {} })
         const { release_token } = asked.body
         assert.strictEqual((yield* ask(running, path, { method: "POST", body: { release_token } })).body.state, "open")
+        const open = { account_id: "sim1", state: "open", scope: null, reason: null, at: null }
+        assert.deepStrictEqual((yield* ask(running, "/accounts/sim1/kill")).body, open)
+        assert.strictEqual((yield* ask(running, "/accounts/sim1/kill", { user: "stranger" })).status, 404)
         const stranger = yield* ask(running, "/orders/tasks", { user: "stranger" })
         assert.strictEqual(stranger.body.total, 0)
       }).pipe(Effect.scoped),
@@ -221,6 +227,8 @@ describe("orders, end to end", () => {
           ({ status, body }) => status === 200 && body.accounts_unread.length === 0
         )
         assert.deepStrictEqual(again.body.cancelled, [])
+        const all = yield* ask(restarted, "/accounts/sim1/kill")
+        assert.deepInclude(all.body, { state: "killed", scope: "all", at: again.body.at })
         const tasks = yield* ask(restarted, "/orders/tasks?account_id=sim1")
         const kinds = tasks.body.tasks.map(({ idempotency_key }: { idempotency_key: string }) => idempotency_key.split(" ")[0])
         assert.sameMembers(kinds, ["o1", "o2", "again", "kill", "kill"])

@@ -44,6 +44,16 @@ const Released = Schema.Struct({
   release_token: Schema.NullOr(Schema.String),
   valid_until: Schema.NullOr(Schema.String)
 }).annotations({ identifier: "OrdersReleased" })
+/** Whether orders may be sent. `scope` says what is stopped: this account, or all accounts, which only an administrator releases. */
+const StopState = Schema.Struct({
+  account_id: Schema.String,
+  state: Schema.Literal("killed", "open"),
+  scope: Schema.NullOr(Schema.Literal("account", "all")).annotations({
+    description: "`account`: this account is stopped; `all`: every account is, and an administrator releases them; null: not stopped"
+  }),
+  reason: Schema.NullOr(Schema.String).annotations({ description: "The reason that was given; null: not stopped" }),
+  at: Schema.NullOr(Schema.String).annotations({ description: "When orders were stopped, ISO 8601; null: not stopped" })
+}).annotations({ identifier: "AccountStop" })
 const Reason = Input({ reason: Name(200) })
 const Release = Input({ release_token: Schema.optional(Text(64)) })
 
@@ -87,6 +97,7 @@ export class AccountsApi extends HttpApiGroup.make("accounts")
       .addSuccess(ModeOf)
       .addError(Problem.notFound)
   )
+  .add(HttpApiEndpoint.get("stop", "/accounts/:id/kill").setPath(AccountPath).addSuccess(StopState).addError(Problem.notFound))
   .add(
     HttpApiEndpoint.post("kill", "/accounts/:id/kill")
       .setPath(AccountPath)

@@ -9,14 +9,14 @@ declare const sent: unique symbol
 interface SentAs<A> {
   readonly [sent]?: A
 }
-/** The part of a request as a caller writes it. */
-export type Sent<A> = [A] extends [never]
-  ? never
-  : typeof sent extends keyof A
+/** The part of a request as a caller writes it. Each member of a union is taken by itself, because it has fields that the others lack. */
+export type Sent<A> = A extends unknown
+  ? typeof sent extends keyof A
     ? { readonly [K in keyof NonNullable<A[typeof sent]>]: Sent<NonNullable<A[typeof sent]>[K]> }
     : A extends ReadonlyArray<infer Item>
       ? ReadonlyArray<Sent<Item>>
       : A
+  : never
 
 /** A field that may be omitted. The gateway then uses the default, so every handler sees the same value. */
 export const withDefault = <A, I>(schema: Schema.Schema<A, I>, value: () => NoInfer<A>) =>

@@ -22,6 +22,18 @@ const limitsView = (account_id: string, it: Limits) => ({
   duplicate_window_s: it.duplicateWindowMs === null ? null : it.duplicateWindowMs / 1_000
 })
 
+type Stop = Effect.Effect.Success<ReturnType<OrderAccounts["settings"]>>["stop"]
+const stopView = (account_id: string, stop: Stop) =>
+  stop === null
+    ? ({ account_id, state: "open", scope: null, reason: null, at: null } as const)
+    : ({
+        account_id,
+        state: "killed",
+        scope: stop.scope === everyAccount ? "all" : "account",
+        reason: stop.reason,
+        at: stop.stoppedAt.toISOString()
+      } as const)
+
 /** How long an answer waits for the cancellations of a stop. Cancellations continue after the answer. */
 const killWaitMsMax = 5_000
 const lookEveryMs = 100
@@ -133,6 +145,12 @@ export const AccountsHttp = HttpApiBuilder.group(
           yield* orProblem(accounts.setMode(id, mode, user.id))
           return yield* modeOf(id)
         })
+      )
+      .handle("stop", ({ path: { id } }) =>
+        Effect.zipRight(
+          rights.userOfPath(id),
+          Effect.map(orProblem(accounts.settings(id)), ({ stop }) => stopView(id, stop))
+        )
       )
       .handle("kill", ({ path: { id }, payload: { reason } }) =>
         Effect.flatMap(rights.userOfPath(id), (user) => kill(id, [id], reason, user.id))

@@ -74,6 +74,7 @@ export const ofOperation: Readonly<Record<string, Readonly<Record<string, unknow
   "accounts.setLimits": account,
   "accounts.mode": account,
   "accounts.setMode": account,
+  "accounts.stop": account,
   "accounts.kill": account,
   "accounts.release": account,
   "kite.callback": { state: "the-state-of-the-login", request_token: "from-the-broker", status: "success" },

@@ -159,6 +159,7 @@ export const operations: Readonly<Record<string, Text>> = {
     "A new account is in paper mode: the platform matches its orders with the live books itself, and nothing reaches the broker."
   ),
   "accounts.setMode": of("Set the mode of an account", "`live` needs `confirm` with the account's id."),
+  "accounts.stop": of("Whether an account's orders are stopped", "The newest stop, of this account or of all accounts, with its reason."),
   "accounts.kill": of(
     "Stop an account's orders",
     "Refuses new orders, and cancels the tasks that were not sent and the open orders at the broker. The answer waits a few seconds for the broker; the cancellations go on after it."
