@@ -23,7 +23,7 @@ const open = async (token: string): Promise<void> => {
   if (user === undefined) return askForToken("The gateway does not accept this token, or it has expired.")
   close()
   const id = user?.user_id ?? Session.userId(token)
-  const desk = Desk.make(token, { id, name: user?.name ?? id }, { onSignOut: askForToken })
+  const desk = Desk.make(token, { id, name: user?.name ?? id, role: user?.role ?? "trader" }, { onSignOut: askForToken })
   close = desk.close
   app.replaceChildren(desk.element)
 }

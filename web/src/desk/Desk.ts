@@ -1,4 +1,6 @@
 import type { StateChange } from "../../../src/client/Client.ts"
+import * as AccountPanel from "../accounts/AccountPanel.ts"
+import * as Accounts from "../accounts/Accounts.ts"
 import * as ChainPanel from "../chain/ChainPanel.ts"
 import * as Api from "../gateway/Api.ts"
 import type { FoEnabled, Health as Report } from "../gateway/Contract.ts"
@@ -11,8 +13,6 @@ import * as Streaming from "../search/Streaming.ts"
 import * as Welcome from "../search/Welcome.ts"
 import * as SpotChart from "../spot/SpotChart.ts"
 import * as Strategies from "../strategies/Strategies.ts"
-import * as DraftStore from "../ticket/DraftStore.ts"
-import * as Ticket from "../ticket/Ticket.ts"
 import { el } from "../view/Element.ts"
 import * as Format from "../view/Format.ts"
 import * as Notices from "../view/Notices.ts"
@@ -23,6 +23,7 @@ import * as MarketCalendar from "./MarketCalendar.ts"
 import * as Place from "./Place.ts"
 import * as Spot from "./Spot.ts"
 import * as Status from "./Status.ts"
+import * as Tickets from "./Tickets.ts"
 import * as Underlyings from "./Underlyings.ts"
 
 const statusEveryMs = 500
@@ -31,6 +32,7 @@ const retryMs = 2_000
 export interface User {
   readonly id: string
   readonly name: string
+  readonly role: "viewer" | "trader" | "admin"
 }
 export interface Events {
   readonly onSignOut: (problem: string) => void
@@ -101,21 +103,38 @@ const makeParts = (
   const spot = Spot.make(chart.add)
   const chain = ChainPanel.make(gateway.stream("chain", drawStatus), {
     onTrade: (picked, direction) => ticket.add(picked, direction),
-    onUpdate: spot.chain,
+    onUpdate: (update) => {
+      spot.chain(update)
+      ticket.quote()
+    },
     onStream
   })
   const strategies = Strategies.make({ live: gateway.stream("strategies", drawStatus), ticks, instruments, notices })
-  const ticket = Ticket.make({
+  const accounts = Accounts.make()
+  const mayTrade = user.role !== "viewer"
+  const account = AccountPanel.make({
+    live: gateway.stream("orders", drawStatus),
+    ticks,
+    notices,
+    accounts,
+    may: { trade: mayTrade, all: user.role === "admin" },
+    onFunds: (cash) => ticket.cash(cash)
+  })
+  const ticket = Tickets.make({
     api,
     instruments,
     model: chain.model,
-    drafts: DraftStore.make(user.id),
+    userId: user.id,
+    mayTrade,
+    accounts,
     notices,
-    saved: () => strategies.all().map(({ strategy_id, name }) => ({ id: strategy_id, name })),
+    strategies: () => strategies.all().map(({ strategy_id, name }) => ({ id: strategy_id, name })),
     onCreated: (id) => void strategies.reveal(id),
+    onOrder: account.reveal,
     onLegs: chain.mark
   })
   return {
+    account,
     api,
     badge: Badge.make(() => MarketCalendar.ask(api, shown())),
     chain,
@@ -216,7 +235,7 @@ const makeNavigation = (parts: Parts, header: () => Header.Header, welcome: Retu
   }
 }
 
-const makeView = (header: HTMLElement, { chain, chart, notices, strategies, ticket }: Parts, welcome: HTMLElement): HTMLElement =>
+const makeView = (header: HTMLElement, { account, chain, chart, notices, strategies, ticket }: Parts, welcome: HTMLElement): HTMLElement =>
   el(
     "div",
     { className: "desk" },
@@ -227,7 +246,7 @@ const makeView = (header: HTMLElement, { chain, chart, notices, strategies, tick
       { className: "columns", id: "chain" },
       welcome,
       chain.element,
-      el("div", { className: "side" }, chart.element, ticket.element, strategies.element)
+      el("div", { className: "side" }, chart.element, ticket.element, account.element, strategies.element)
     ),
     el("footer", { className: "credits" }, el("a", { href: "/docs" }, "API"), " · Charts: TradingView Lightweight Charts™"),
     notices.element,
@@ -246,7 +265,7 @@ export const make = (token: string, user: User, events: Events): Desk => {
     () => navigation.streamShown(),
     () => navigation.shown()
   )
-  const { api, badge, chain, gateway, spot, status, strategies, ticks } = parts
+  const { account, api, badge, chain, gateway, spot, status, strategies, ticks } = parts
   const welcome = Welcome.make((underlying, expiry) => void navigation.stream(underlying, expiry))
   const navigation = makeNavigation(
     parts,
@@ -268,6 +287,7 @@ export const make = (token: string, user: User, events: Events): Desk => {
     }
   )
   const element = makeView(header.element, parts, welcome.element)
+  element.dataset["role"] = user.role
 
   const drawStatus = (): void => {
     if (isClosed) return
@@ -289,10 +309,14 @@ export const make = (token: string, user: User, events: Events): Desk => {
     badge.set(next.market)
     drawStatus()
     // Changes made elsewhere while the platform was down were not received.
-    if (wasDown && next.status !== "down") void strategies.reload()
+    if (wasDown && next.status !== "down") {
+      void strategies.reload()
+      void account.reload()
+    }
   })
   const timer = setInterval(drawStatus, statusEveryMs)
   void navigation.begin().then(strategies.reload)
+  void account.reload()
 
   return {
     element,
@@ -301,6 +325,7 @@ export const make = (token: string, user: User, events: Events): Desk => {
       clearInterval(timer)
       health.stop()
       chain.close()
+      account.close()
       strategies.close()
       ticks.close()
     }

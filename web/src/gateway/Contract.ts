@@ -1,6 +1,7 @@
 /** Types of the gateway's messages, as the client decodes them. */
 import type { Schema } from "effect"
 import type { Client } from "../../../src/client/Client.ts"
+import type { Account as AccountSchema } from "../../../src/contract/accounts/LinkedAccount.ts"
 import type { Holiday as HolidaySchema, Status } from "../../../src/contract/calendar/CalendarApi.ts"
 import type { OptionRow as Option, StrikeRow as Strike } from "../../../src/contract/chains/ChainsApi.ts"
 import type { analysisOrNull, PayoffLeg as PayoffLegSchema } from "../../../src/contract/chains/PayoffApi.ts"
@@ -27,6 +28,18 @@ export type Mark = NonNullable<Strategy["latest"]>
 export type ChainUpdate = SocketMessages.ChainUpdate
 export type Tick = SocketMessages.Tick["data"]
 export type Candle = Awaited<ReturnType<Rest["strategies"]["m2m"]>>["candles"][number]
+
+export type Account = typeof AccountSchema.Type
+export type AccountOrder = Awaited<ReturnType<Rest["portfolio"]["orders"]>>["orders"][number]
+export type Positions = Awaited<ReturnType<Rest["portfolio"]["positions"]>>
+export type Position = Positions["net"][number]
+export type Holding = Awaited<ReturnType<Rest["portfolio"]["holdings"]>>["holdings"][number]
+export type Funds = Awaited<ReturnType<Rest["portfolio"]["funds"]>>
+export type OrderTask = Awaited<ReturnType<Rest["orders"]["task"]>>
+export type Charges = Awaited<ReturnType<Rest["orders"]["charges"]>>
+/** A request for one order task: to place, modify or cancel an order. */
+export type OrderRequest = Parameters<Rest["orders"]["submit"]>[0]
+export type StopState = Awaited<ReturnType<Rest["accounts"]["stop"]>>
 
 export type StrategyPnl = Awaited<ReturnType<Rest["positions"]["pnl"]>>
 export type StrategyGreeks = Awaited<ReturnType<Rest["positions"]["greeks"]>>

@@ -1,9 +1,11 @@
 import { Forbidden, Unauthorized } from "../../../src/client/Client.ts"
-import { connect, textOf } from "../gateway/Api.ts"
+import { type Api, connect, textOf } from "../gateway/Api.ts"
 import { el } from "../view/Element.ts"
 
+type Who = Awaited<ReturnType<Api["authTest"]>>
+
 /** The user of the token; undefined if the gateway does not accept it. */
-export const check = (token: string): Promise<{ readonly user_id: string; readonly name: string | null } | undefined> =>
+export const check = (token: string): Promise<Who | undefined> =>
   connect(token)
     .rest.authTest()
     .catch((error: unknown): undefined => {

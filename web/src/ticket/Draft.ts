@@ -1,6 +1,7 @@
 /** A strategy before it is created: plain values and the operations on them. */
 import { Schema } from "effect"
 import { Direction } from "../../../src/domain/record/StrategyDefinition.ts"
+import { isAmount } from "../view/Amount.ts"
 import * as Format from "../view/Format.ts"
 
 export const legsMax = 20
@@ -66,10 +67,9 @@ export const turn = (draft: Draft, token: number, price: string | undefined): Dr
 export const setLots = (draft: Draft, token: number, lots: number): Draft =>
   replaced(draft, token, (leg) => ({ ...leg, lots: Math.max(1, Math.min(lotsMax, Math.round(lots) || 1)) }))
 
-const decimal = /^\d{1,9}(?:\.\d{1,4})?$/
 /** A text that is not a price does not change the price. */
 export const setPrice = (draft: Draft, token: number, price: string): Draft =>
-  decimal.test(price) ? replaced(draft, token, (leg) => ({ ...leg, price })) : draft
+  isAmount(price) ? replaced(draft, token, (leg) => ({ ...leg, price })) : draft
 export const setLotSize = (draft: Draft, lotSize: number): Draft => ({ ...draft, lotSize: Math.max(1, Math.round(lotSize) || 1) })
 
 const expiriesOf = (draft: Draft): ReadonlyArray<string> => [...new Set(draft.legs.map(({ expiry }) => expiry))].sort()
@@ -91,3 +91,6 @@ export const labelOf = (draft: Draft, { strike, side, expiry }: Leg): string => 
   const option = `${strike} ${side === "call" ? "CE" : "PE"}`
   return expiriesOf(draft).length > 1 ? `${option} ${Format.expiry(expiry)}` : option
 }
+/** All legs in a few words: "+1 24500 CE, −2 24600 CE". */
+export const legsText = (draft: Draft): string =>
+  draft.legs.map((leg) => `${leg.direction === "BUY" ? "+" : "−"}${leg.lots} ${labelOf(draft, leg)}`).join(", ")

@@ -7,7 +7,6 @@ import * as PayoffPanel from "../payoff/PayoffPanel.ts"
 import type { Scenario } from "../payoff/Scenario.ts"
 import type { Notices } from "../view/Notices.ts"
 import * as Draft from "./Draft.ts"
-import * as DraftBar from "./DraftBar.ts"
 import type { DraftStore } from "./DraftStore.ts"
 import * as Filling from "./Filling.ts"
 import * as Submission from "./Submission.ts"
@@ -24,14 +23,19 @@ export interface Options {
   readonly notices: Notices
   /** The user's strategies to which the draft's legs may be added. */
   readonly saved: () => ReadonlyArray<TicketView.Saved>
+  /** Chooses what a click in the chain makes. */
+  readonly tabs: HTMLElement
   readonly onCreated: (strategyId: number) => void
+  /** The draft in a few words; an empty title means that there is none. */
+  readonly onDraft: (title: string, text: string) => void
   /** Called with the draft's options of the displayed expiry. */
   readonly onLegs: (chosen: Chosen) => void
 }
 
 export interface Ticket {
   readonly element: HTMLElement
-  readonly bar: HTMLElement
+  /** Scrolls to the ticket. */
+  readonly reveal: () => void
   readonly add: (picked: Picked, direction: Direction) => void
   readonly show: (symbol: string, expiry: string) => void
 }
@@ -53,16 +57,17 @@ const chosenOf = ({ legs }: Draft.Draft, expiry: string): Chosen =>
 const lotSizeOf = async ({ legs: [first], lotSize }: Draft.Draft, instruments: Instruments): Promise<number | undefined> =>
   first === undefined ? undefined : (lotSize ?? (await instruments.describe(first.token)).lot_size)
 
-/** The order ticket of a new strategy: legs from clicks in the chain or from a template, then one request. */
+const titleOf = ({ legs }: Draft.Draft): string => (legs.length === 0 ? "" : legs.length === 1 ? "1 leg" : `${legs.length} legs`)
+
+/** The ticket of a new strategy: legs from clicks in the chain or from a template, then one request. */
 export const make = (options: Options): Ticket => {
   const { api, instruments, model, drafts, notices } = options
   let draft = Draft.empty("")
   let expiry = ""
   let isBusy = false
 
-  const bar = DraftBar.make(() => view.reveal())
   const preview = makePreview(options, () => draft)
-  const view = TicketView.make(preview.element, {
+  const view = TicketView.make(options.tabs, preview.element, {
     onFill: (choice, width) => fill(choice, width),
     onName: (name) => set(Draft.setName(draft, name)),
     onLotSize: (lotSize) => set(Draft.setLotSize(draft, lotSize)),
@@ -86,7 +91,7 @@ export const make = (options: Options): Ticket => {
     draft = next
     drafts.save(draft)
     view.draw(draft)
-    bar.draw(draft)
+    options.onDraft(titleOf(draft), Draft.legsText(draft))
     options.onLegs(chosenOf(draft, expiry))
     describeLot(next).catch((error: unknown) => view.refuse(textOf(error)))
     if (draft.legs.length === 0) preview.clear()
@@ -133,7 +138,7 @@ export const make = (options: Options): Ticket => {
 
   return {
     element: view.element,
-    bar: bar.element,
+    reveal: view.reveal,
     add: (picked, direction) => {
       const next = Filling.put(draft, model(), expiry, picked, direction, 1)
       if (next === undefined) {

@@ -85,7 +85,7 @@ const makeForm = (preview: HTMLElement, events: Events) => {
   return { form, name, lot, legs, submit, target }
 }
 
-export const make = (preview: HTMLElement, events: Events): TicketView => {
+export const make = (tabs: HTMLElement, preview: HTMLElement, events: Events): TicketView => {
   const { form, name, lot, legs, submit, target } = makeForm(preview, events)
   const problem = el("p", { className: "problem", attrs: { role: "alert" } })
   const said = el("span", { className: "unseen", attrs: { role: "status", "aria-live": "polite" } })
@@ -93,7 +93,7 @@ export const make = (preview: HTMLElement, events: Events): TicketView => {
   const element = el(
     "section",
     { className: "panel ticket", attrs: { "aria-label": "New strategy" } },
-    el("header", {}, el("h2", {}, "New strategy"), TemplatePicker.make(events.onFill)),
+    el("header", {}, tabs, TemplatePicker.make(events.onFill)),
     empty,
     form,
     problem,

@@ -1,0 +1,215 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import type { Page } from "playwright-core"
+import { ask, eventually, type Running, spareAccount, token } from "../platform/PlatformWorld.ts"
+import { picture, prepare, skip } from "./Browser.ts"
+import { click, opened, shows, state, textOf, textsOf, until, visit } from "./PageWorld.ts"
+import { readable } from "./Readable.ts"
+
+prepare()
+
+const timeoutMs = 300_000
+const send = '.orderticket button[type="submit"]'
+const fill = (page: Page, label: string, text: string) =>
+  Effect.promise(async () => {
+    await page.fill(`.orderticket input[aria-label="${label}"]`, text)
+    await page.press(`.orderticket input[aria-label="${label}"]`, "Tab")
+  })
+const tab = (page: Page, name: string) => click(page, `.accounttabs button:text-is("${name}")`)
+const statuses = (page: Page) => textsOf(page, ".orders .orderstatus")
+
+/** Switches clicks in the chain to orders, and begins one at the money. */
+const begin = (page: Page, cell: "k-ask" | "k-bid") => click(page, `tr.atm td.call.${cell}`)
+
+/** The account's orders, as the gateway has them. */
+const ordersOf = (running: Running) =>
+  Effect.map(ask(running, "/accounts/sim1/orders"), ({ body }) => body.orders as ReadonlyArray<Record<string, unknown>>)
+
+describe.skipIf(skip)("Orders on the page", () => {
+  it.live(
+    "a click on an ask fills in an order whose charges are shown, it is sent on paper, and orders, positions, profit and funds follow live",
+    () =>
+      Effect.gen(function* () {
+        const { page, problems, running } = yield* opened()
+        yield* click(page, '.ticket button:text-is("Order")')
+        yield* begin(page, "k-ask")
+        yield* shows(page, ".orderticket h3", (text) => text.startsWith("NIFTY "))
+        yield* shows(page, ".orderticket .mode", (text) => text === "PAPER")
+        yield* fill(page, "Lots", "2")
+        yield* shows(page, ".costs dd >> nth=2", (text) => Number(text.replaceAll(",", "")) > 20)
+        yield* shows(page, ".costs dd >> nth=3", (text) => text === "10,00,000.00")
+        yield* shows(page, send, (text) => text === "Buy 2 lots on paper")
+        yield* readable(page, "an order")
+        yield* Effect.promise(() => page.setViewportSize({ width: 390, height: 844 }))
+        yield* click(page, ".draftbar button")
+        yield* picture(page, "an-order-on-a-phone")
+        yield* Effect.promise(() => page.setViewportSize({ width: 1440, height: 900 }))
+        const asked = Number(yield* Effect.promise(() => page.inputValue('.orderticket input[aria-label="Price"]')))
+        yield* fill(page, "Price", String(Math.round(asked * 20 * 1.05) / 20))
+        yield* click(page, send)
+        yield* eventually("the filled order", statuses(page), (all) => all.join() === "COMPLETE")
+        yield* until(page, '.notice:has-text("accepted on paper")')
+        yield* tab(page, "Positions")
+        const [order] = yield* ordersOf(running)
+        yield* shows(page, ".positions tbody td.number", (text) => text === String(order?.["quantity"]))
+        // The price moves, and the profit with it, without another answer of the gateway.
+        const profit = yield* textOf(page, ".positions tbody td.pnl")
+        yield* shows(page, ".positions tbody td.pnl", (text) => text !== profit)
+        yield* readable(page, "positions")
+        yield* tab(page, "Funds")
+        yield* shows(page, ".funds", (text) => /P&L\n[+−\d]/.test(text) && /Charges\n[1-9]/.test(text))
+        yield* picture(page, "funds")
+        yield* tab(page, "Holdings")
+        yield* until(page, '.account .hint:has-text("No holdings")')
+        assert.deepStrictEqual(problems, [])
+      }).pipe(Effect.scoped),
+    timeoutMs
+  )
+
+  it.live(
+    "an open order is modified and cancelled, a refused one stays in the ticket with the reason, and the kill switch is released in two steps",
+    () =>
+      Effect.gen(function* () {
+        const { page, running } = yield* opened({ colorScheme: "dark" })
+        yield* click(page, '.ticket button:text-is("Order")')
+        yield* begin(page, "k-bid")
+        yield* until(page, '.orderticket .segments[data-side="SELL"]')
+        yield* click(page, '.orderticket button:text-is("Buy")')
+        yield* fill(page, "Price", "0.07")
+        yield* click(page, send)
+        yield* shows(page, ".orderticket .problem", (text) => text === "The price must be a multiple of 0.05.")
+        yield* fill(page, "Price", "1.05")
+        yield* click(page, send)
+        yield* eventually("the open order", statuses(page), (all) => all.join() === "OPEN")
+        yield* click(page, '.orders button:text-is("Modify")')
+        yield* Effect.promise(() => page.fill('.orders input[aria-label="New price"]', "2.10"))
+        yield* click(page, '.orders button:text-is("Save")')
+        yield* shows(page, ".orders small", (text) => text.includes("· 2.1 ·"))
+        yield* click(page, '.orders button:text-is("Cancel")')
+        yield* eventually("the cancelled order", statuses(page), (all) => all.join() === "CANCELLED")
+
+        yield* begin(page, "k-ask")
+        yield* fill(page, "Price", "1.05")
+        yield* click(page, send)
+        yield* eventually("another open order", statuses(page), (all) => all.join() === "OPEN,CANCELLED")
+        yield* click(page, ".account button.stop")
+        yield* Effect.promise(() => page.fill('.stopform input[type="text"]', "drill"))
+        yield* click(page, '.stopform button[type="submit"]')
+        yield* until(page, '.stopped:has-text("drill")')
+        yield* eventually("the stop cancels it", statuses(page), (all) => all.join() === "CANCELLED,CANCELLED")
+        yield* begin(page, "k-ask")
+        yield* click(page, send)
+        yield* shows(page, ".orderticket .problem", (text) => text.includes("orders are stopped: drill"))
+        yield* readable(page, "orders are stopped")
+        yield* click(page, '.stopped button:text-is("Release …")')
+        yield* click(page, '.stopped button:text-is("Really let orders through")')
+        yield* until(page, ".account button.stop:visible")
+        assert.strictEqual((yield* ask(running, "/accounts/sim1/kill")).body.state, "open")
+        yield* click(page, send)
+        yield* eventually("the order after the release", statuses(page), (all) => all.length === 3)
+      }).pipe(Effect.scoped),
+    timeoutMs
+  )
+
+  it.live(
+    "a double click sends once, and an order whose answer is lost is asked again with its key, also after a reload, and exists once",
+    () =>
+      Effect.gen(function* () {
+        const { page, running } = yield* opened()
+        yield* click(page, '.ticket button:text-is("Order")')
+        yield* begin(page, "k-ask")
+        yield* fill(page, "Price", "1.05")
+        yield* Effect.promise(() => page.dblclick(send))
+        yield* eventually("the order", statuses(page), (all) => all.join() === "OPEN")
+
+        yield* begin(page, "k-ask")
+        yield* fill(page, "Price", "1.10")
+        // The gateway gets the request, and its answer never arrives.
+        const lose = (path: string) => new URL(path).pathname === "/orders/" || new URL(path).pathname === "/orders"
+        yield* Effect.promise(() =>
+          page.route(
+            (url) => lose(url.href),
+            async (route) => {
+              await route.fetch()
+              await route.abort()
+            }
+          )
+        )
+        yield* click(page, send)
+        yield* until(page, ".orderticket .lost:visible")
+        assert.isTrue(yield* Effect.promise(() => page.isDisabled('.orderticket input[aria-label="Price"]')))
+        yield* readable(page, "the answer was lost")
+        yield* Effect.promise(() => page.reload())
+        yield* state(page, "live")
+        yield* shows(page, send, (text) => text === "Ask again")
+        yield* Effect.promise(() => page.unrouteAll())
+        yield* click(page, send)
+        yield* until(page, ".orderticket > .hint:visible")
+        yield* eventually("two orders in all", statuses(page), (all) => all.join() === "OPEN,OPEN")
+        assert.lengthOf(yield* ordersOf(running), 2)
+      }).pipe(Effect.scoped),
+    timeoutMs
+  )
+
+  it.live(
+    "an account is linked on the page, a button opens the broker's login page, and the note goes away when the session begins",
+    () =>
+      Effect.gen(function* () {
+        const { page, running } = yield* opened()
+        yield* click(page, ".linkbox summary")
+        const fields = {
+          Name: "mine",
+          "User id": spareAccount.userId,
+          "API key": spareAccount.apiKey,
+          "API secret": spareAccount.apiSecret
+        }
+        for (const [name, text] of Object.entries(fields))
+          yield* Effect.promise(() => page.fill(`.linkbox input[aria-label="${name}"]`, text))
+        yield* readable(page, "link an account")
+        yield* click(page, '.linkbox button[type="submit"]')
+        yield* until(page, '.brokersession:has-text("Not signed in at the broker")')
+        yield* readable(page, "a linked account")
+        const [login] = yield* Effect.promise(() =>
+          Promise.all([
+            page.waitForResponse((answer) => new URL(answer.url()).pathname === "/kite/login"),
+            page.click('.brokersession button:text-is("Sign in at the broker")')
+          ])
+        )
+        // The broker's page sends the person to the address that is registered there, which is this gateway's callback.
+        yield* Effect.promise(async () => {
+          const { login_url } = (await login.json()) as { readonly login_url: string }
+          const answer = await fetch(login_url, { redirect: "manual" })
+          await fetch(`${running.url}/kite/callback${new URL(answer.headers.get("location") ?? "").search}`)
+        })
+        yield* until(page, '.notice:has-text("mine")')
+        yield* eventually(
+          "the note is gone",
+          Effect.promise(() => page.locator(".brokersession:visible").count()),
+          (count) => count === 0
+        )
+        assert.strictEqual(yield* Effect.promise(() => page.inputValue('.account select[aria-label="Account"]')), "mine")
+      }).pipe(Effect.scoped),
+    timeoutMs
+  )
+
+  it.live(
+    "a viewer sees no ticket and no way to trade, and another user sees nobody's account",
+    () =>
+      Effect.gen(function* () {
+        const { page, running } = yield* opened()
+        const viewer = yield* token("demo", "viewer")
+        yield* Effect.promise(() => page.goto(`${running.url}/?viewer#token=${viewer}`))
+        yield* state(page, "live")
+        yield* until(page, ".account .mode:visible")
+        yield* click(page, "tr.atm td.call.k-ask")
+        for (const hidden of [".ticket", ".pick .direction", ".account button.stop"])
+          assert.strictEqual(yield* Effect.promise(() => page.locator(`${hidden}:visible`).count()), 0, hidden)
+        const stranger = yield* token("stranger")
+        yield* Effect.promise(() => page.goto(`${running.url}/?stranger#token=${stranger}`))
+        yield* state(page, "live")
+        yield* until(page, '.account .hint:has-text("No account belongs to you yet")')
+        yield* visit(page, running.url)
+      }).pipe(Effect.scoped),
+    timeoutMs
+  )
+})
