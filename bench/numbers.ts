@@ -188,7 +188,7 @@ const chainWork = (): Race.Work => {
       const atMs = openMs + 250 * (step % 4_000)
       quotes.lastPrice.set(states[step++ % states.length] ?? [])
       quotes.receivedMs.fill(atMs)
-      ChainState.refresh(chain, quotes, settings, 0, atMs)
+      ChainState.refresh(chain, quotes, settings, 0, { eventMs: atMs, closedSinceMs: Number.NaN })
       return chain.forward + (chain.call.delta[100] ?? 0)
     }
   }

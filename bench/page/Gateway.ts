@@ -106,6 +106,7 @@ const update = (rows: number, kind: "chain" | "delta", round: number): string =>
     epoch: 1,
     seq: 0,
     as_of: new Date().toISOString(),
+    valued_at: new Date().toISOString(),
     spot,
     spot_change: round - 12,
     forward: spot + 40 + round / 10,

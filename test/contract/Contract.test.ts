@@ -121,7 +121,7 @@ layer(world(), { excludeTestServices: true })("Contract", (it) => {
       assert.isFalse(fits({ ...message, columns: { ...message.columns, side: ["XX"] } }))
       assert.sameMembers(
         body.components.schemas.ChainDelta.required,
-        Object.keys(ChainMessage.Chain.fields).filter((key) => !["delta_seq", "oi_coverage"].includes(key))
+        Object.keys(ChainMessage.Chain.fields).filter((key) => !["delta_seq", "oi_coverage", "valued_at"].includes(key))
       )
     })
   )

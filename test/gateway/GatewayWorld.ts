@@ -354,6 +354,7 @@ export const chainMessage = (
   put_oi: 150,
   oi_coverage: { counted: rows.length, listed: 4 },
   oi_change_from: "first_seen",
+  valued_at: more.as_of ?? "2026-11-24T09:30:00.000Z",
   convention: "black76-act365",
   columns: {
     strike: rows.map(({ strike }) => strike),

@@ -174,17 +174,13 @@ const stepPoints = 3
 /** Options that expire later than this, 50 days, are held to the fixed tolerances alone. */
 const farHours = 1_200
 
-/** `hours`: how much later than the last trade the platform may have valued it. A shorter time to the expiry makes all but delta larger. */
-const isNear = (found: Numbers, model: Model, tick: number, untilExpiryHours: number, hours: number): boolean =>
+const isNear = (found: Numbers, model: Model, tick: number, untilExpiryHours: number): boolean =>
   (Object.keys(tolerance) as ReadonlyArray<keyof typeof tolerance>).every((name) => {
     const rounding = { iv: tick / (100 * model.vega), delta: stepPoints * model.gamma, gamma: 0, theta: 0, vega: 0 }[name]
-    const aging = name === "delta" ? 0 : hours / untilExpiryHours
-    const share = untilExpiryHours > farHours ? 0 : 0.02 + aging
+    const share = untilExpiryHours > farHours ? 0 : 0.02
     const allowed = Math.max(tolerance[name], rounding, share * Math.abs(model[name]))
     return found[name] !== null && Math.abs(found[name] - model[name]) <= allowed
   })
-/** From the close of the options to the last window of commodities. */
-const eveningHours = 9
 const hoursTo = (expiry: string, day: string, time: string) =>
   (Date.parse(`${expiry}T15:30:00+05:30`) - Date.parse(`${day}T${time}:00+05:30`)) / 3_600_000
 const nameOf = (symbol: string): string => /^[A-Z]+/.exec(symbol)?.[0] ?? ""
@@ -343,7 +339,7 @@ describe("ten simulated days", () => {
               yield* eventually(
                 `the Greeks of ${tradingsymbol} on ${day} at ${time}: ${JSON.stringify(model)}`,
                 Effect.map(chainOf(running, nameOf(tradingsymbol), expiry), (rows) => rows.get(tradingsymbol)),
-                (row) => row?.quality === "live" && isNear(row, model, tick, hoursTo(expiry, day, time), 0)
+                (row) => row?.quality === "live" && isNear(row, model, tick, hoursTo(expiry, day, time))
               )
             }
           })
@@ -439,7 +435,7 @@ describe("ten simulated days", () => {
               (row) => {
                 if (row === undefined || row.last_price !== last_price || row.volume !== volume || row.oi !== oi) return false
                 if (isExpired) return row.quality === "expired" && row.iv === null
-                return model !== null && isNear(row, model, tick, hoursTo(expiry ?? "", day, "15:30"), eveningHours)
+                return model !== null && isNear(row, model, tick, hoursTo(expiry ?? "", day, "15:30"))
               }
             )
           }

@@ -310,6 +310,7 @@ describe.skipIf(skip)("Page (skipped when TARANG_CHROMIUM=none asks for it)", ()
             epoch: 1,
             seq: step,
             as_of: new Date().toISOString(),
+            valued_at: new Date().toISOString(),
             spot: 24_500,
             spot_change: null,
             forward: 24_500,

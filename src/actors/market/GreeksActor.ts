@@ -3,6 +3,7 @@ import type * as ChainMessage from "../../domain/options/ChainMessage.ts"
 import * as UnderlyingDecider from "../../domain/underlying/UnderlyingDecider.ts"
 import { pricingSettings } from "../../streams/PricingSettings.ts"
 import { RuleBook } from "../../streams/RuleBook.ts"
+import { sessionRules } from "../../streams/SessionRules.ts"
 import * as Subject from "../../streams/Subject.ts"
 import * as Subjects from "../../streams/Subjects.ts"
 import type { Published } from "../runtime/Outputs.ts"
@@ -62,6 +63,7 @@ export const make = Effect.gen(function* () {
   const recordActor = yield* RecordActor
   const settings = yield* pricingSettings
   const book = yield* RuleBook
+  const ruled = yield* sessionRules
 
   return (exchange: string, underlying: string) => {
     const holes = { exchange, underlying }
@@ -70,7 +72,9 @@ export const make = Effect.gen(function* () {
         name: kind,
         key: key(exchange, underlying),
         layout,
-        decider: RuledDecider.make(book, (rules) => UnderlyingDecider.make({ ...holes, settings, isExact: false, rules })),
+        decider: RuledDecider.make(book, (rules) =>
+          UnderlyingDecider.make({ ...holes, settings, isExact: false, ends: rules, ...ruled(rules) })
+        ),
         frames: [Subjects.Frame.at(holes)],
         references: [Subjects.MarketReference.at(holes)],
         route: route(exchange, underlying),

@@ -69,6 +69,7 @@ export class ChainsApi extends HttpApiGroup.make("fo")
           atm_iv: NumberOrNull,
           oi_change_from: ChangeFrom,
           as_of: AsOf,
+          valued_at: Schema.NullOr(Schema.String),
           strikes: Schema.Array(StrikeRow)
         })
       )

@@ -115,6 +115,8 @@ export const ChainUpdate = Schema.Struct({
   ...chain,
   kind: Schema.Literal("chain", "delta"),
   as_of: TextOrNull,
+  /** From when the option time of the rows counts: `as_of` while the options trade, their close afterwards. */
+  valued_at: TextOrNull,
   spot: NumberOrNull,
   /** Relative to the previous close, in rupees. */
   spot_change: NumberOrNull,

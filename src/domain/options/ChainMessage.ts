@@ -81,6 +81,11 @@ export const Chain = Schema.Struct({
   /** Options of this expiry whose open interest is in the totals, in pcr_oi and in max_pain, and how many the exchange lists. */
   oi_coverage: Schema.optional(Schema.Struct({ counted: Schema.Int, listed: Schema.NullOr(Schema.Int) })),
   oi_change_from: ChangeFrom,
+  /**
+   * The instant from which option time counts: `as_of` while the options trade, their close afterwards. Messages of older versions do not
+   * have it.
+   */
+  valued_at: Schema.optional(Schema.String),
   convention: Schema.String,
   delta_seq: Schema.optional(Schema.Int),
   columns: Columns

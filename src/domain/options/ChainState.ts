@@ -350,10 +350,24 @@ export const isDue = (chain: ChainState, eventMs: number, forwardChanged: boolea
   eventMs > chain.staleFromMs ||
   (eventMs >= chain.expiryMs && chain.computedMs < chain.expiryMs)
 
+/** An instant of event time. `closedSinceMs`: the end of the options' last session while they do not trade, otherwise NaN. */
+export interface Instant {
+  readonly eventMs: number
+  readonly closedSinceMs: number
+}
+
+/**
+ * The instant from which a chain's option time counts. While the options do not trade it is their close, because the last prices were
+ * made then: a volatility neither rises through the night nor over a weekend. An expired chain has no option time.
+ */
+export const valuedMs = (chain: ChainState, { closedSinceMs, eventMs }: Instant): number =>
+  Number.isNaN(closedSinceMs) || eventMs >= chain.expiryMs ? eventMs : closedSinceMs
+
 /** Recomputes a chain from the last values, for an instant of event time. Allocates a few small objects per chain, none per row. */
-export const refresh = (chain: ChainState, quotes: Quotes.Quotes, settings: Settings, spotRow: number, eventMs: number): void => {
+export const refresh = (chain: ChainState, quotes: Quotes.Quotes, settings: Settings, spotRow: number, instant: Instant): void => {
   const count = chain.strike.length
-  const t = IndiaTime.yearsTo(chain.expiryMs, eventMs)
+  const { eventMs } = instant
+  const t = IndiaTime.yearsTo(chain.expiryMs, valuedMs(chain, instant))
   gather(chain, quotes)
   estimateForward(chain, quotes, settings, t, spotRow)
   for (let i = 0; i < count; i++) {

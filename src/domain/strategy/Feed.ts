@@ -1,6 +1,7 @@
 import * as FrameGuard from "../market/FrameGuard.ts"
 import type * as Instrument from "../market/Instrument.ts"
 import * as Life from "../market/Life.ts"
+import * as MarketClose from "../market/MarketClose.ts"
 import * as Quotes from "../market/Quotes.ts"
 import * as ChainState from "../options/ChainState.ts"
 import type { Contract } from "../record/Reference.ts"
@@ -140,13 +141,27 @@ export const include = (ends: RuleSet.RuleSet, strategies: Iterable<Strategy>, k
   place(feed, key, one)
 }
 
+/** `MarketClose.ofOptions` by the key of a feed. */
+export type Closes = (key: string) => (atMs: number) => number
+
+/** The closing times of every feed's options under these rules; a market without rules never closes. */
+export const closesUnder = (rules: RuleSet.RuleSet | undefined): Closes => {
+  const byKey = new Map<string, (atMs: number) => number>()
+  return (key) => {
+    const known = byKey.get(key) ?? MarketClose.ofOptions(rules, underlyingOf(key))
+    byKey.set(key, known)
+    return known
+  }
+}
+
 /** Computes the chains that are due at this event time. All strategies read the results. */
-export const refreshChains = (feeds: Feeds, settings: ChainState.Settings, eventMs: number): void => {
-  for (const feed of feeds.values()) {
+export const refreshChains = (feeds: Feeds, settings: ChainState.Settings, closes: Closes, eventMs: number): void => {
+  for (const [key, feed] of feeds) {
     const { chains, quotes } = feed
+    const instant = { eventMs, closedSinceMs: closes(key)(eventMs) }
     for (const chain of chains)
       if (ChainState.isDue(chain, eventMs, feed.forwardChanged))
-        ChainState.refresh(chain, quotes, settings, Quotes.spotRow(quotes), eventMs)
+        ChainState.refresh(chain, quotes, settings, Quotes.spotRow(quotes), instant)
     feed.forwardChanged = false
   }
 }

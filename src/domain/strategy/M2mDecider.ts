@@ -73,6 +73,7 @@ interface Context {
   readonly ends: RuleSet.RuleSet
   /** Decides which instants are inside a session; absent for a market that never closes. */
   readonly rules: RuleSet.RuleSet | undefined
+  readonly closes: Feed.Closes
 }
 
 const none = new Float64Array(0)
@@ -125,9 +126,9 @@ const mark = (context: Context, state: State, strategy: Strategy.Strategy, seq: 
   }
   strategy.owed = false
   const { feeds, eventMs } = state
-  const { rules, settings } = context
+  const { closes, rules, settings } = context
   // The first mark of an instant computes the chains, and every other strategy uses the results.
-  Feed.refreshChains(feeds, settings, eventMs)
+  Feed.refreshChains(feeds, settings, closes, eventMs)
   const at: Marks.Instant = { feeds, rules, staleAfterMs: settings.staleAfterMs, eventMs, seq }
   const values = Marks.valuesOf(at, strategy)
   const text = Marks.textOf(strategy, values)
@@ -256,7 +257,8 @@ export const make = (options: {
   readonly ends?: RuleSet.RuleSet
   readonly rules?: RuleSet.RuleSet | undefined
 }): Decider<State, RecordInput.RecordInput, Output> => {
-  const context: Context = { takes: () => true, isExact: true, ends: shipped, rules: undefined, ...options }
+  const closes = Feed.closesUnder(options.rules)
+  const context: Context = { takes: () => true, isExact: true, ends: shipped, rules: undefined, closes, ...options }
   return {
     get initial() {
       return initial(context.ends.version)

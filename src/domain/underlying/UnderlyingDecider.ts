@@ -4,6 +4,7 @@ import * as IndiaTime from "../IndiaTime.ts"
 import * as Money from "../Money.ts"
 import * as FrameGuard from "../market/FrameGuard.ts"
 import * as Life from "../market/Life.ts"
+import * as MarketClose from "../market/MarketClose.ts"
 import * as Quotes from "../market/Quotes.ts"
 import type * as ChainMessage from "../options/ChainMessage.ts"
 import * as ChainRows from "../options/ChainRows.ts"
@@ -124,14 +125,16 @@ interface Context {
   /** Identifies the formulas, prices and calendar that the numbers follow. */
   readonly convention: string
   readonly isExact: boolean
-  readonly rules: RuleSet.RuleSet
+  /** Decides when contracts expire. */
+  readonly ends: RuleSet.RuleSet
+  readonly closedSinceMs: (atMs: number) => number
 }
 
 const none = new Float64Array(0)
 
 /** Names everything that decides the numbers: under one convention, the same inputs give the same result. */
 export const conventionId = (settings: Settings): string =>
-  `b76-parity-otm-last${OptionPrice.tradeAgeMaxMs / 1000}s-mid-act365-rulebook-r${settings.rate}-q${settings.dividendYield}`
+  `b76-parity-otm-last${OptionPrice.tradeAgeMaxMs / 1000}s-mid-act365-close-rulebook-r${settings.rate}-q${settings.dividendYield}`
 
 const follow = (state: State, quotes: Quotes.Quotes, endsMs: number, expiry: string): Followed => {
   const before = state.chains.find(({ chain }) => chain.expiry === expiry)
@@ -146,7 +149,7 @@ const onReference = (context: Context, state: State, { seq, reference }: RecordI
   const quotes = Quotes.withContracts(state.quotes, reference.instruments)
   const chains = ChainState.expiriesOf(quotes).map((expiry) => {
     const named = { exchange: reference.exchange, name: reference.underlying }
-    return follow(state, quotes, Life.chainEndsMs(context.rules, named, expiry), expiry)
+    return follow(state, quotes, Life.chainEndsMs(context.ends, named, expiry), expiry)
   })
   const placeOf = new Map(chains.map(({ chain }, place) => [chain.expiry, place]))
   state.chainOf = Int32Array.from(quotes.contracts, ({ kind, expiry }) =>
@@ -162,20 +165,20 @@ const onReference = (context: Context, state: State, { seq, reference }: RecordI
   state.known = true
   state.forwardChanged = true
   state.stateChanged = true
-  return lifeOutputs(context, state, seq, LifeState.onReference(state.lives, context.rules, reference, reference.instruments))
+  return lifeOutputs(context, state, seq, LifeState.onReference(state.lives, context.ends, reference, reference.instruments))
 }
 
 /** Applies other rules: chains and contracts may expire at another instant. */
 const takeRules = (context: Context, state: State): void => {
-  const { exchange, underlying, rules } = context
-  state.rules = rules.version
+  const { ends, exchange, underlying } = context
+  state.rules = ends.version
   state.chains = state.chains.map((followed) => {
     const { expiry, expiryMs } = followed.chain
-    const endsMs = Life.chainEndsMs(rules, { exchange, name: underlying }, expiry)
+    const endsMs = Life.chainEndsMs(ends, { exchange, name: underlying }, expiry)
     return Object.is(endsMs, expiryMs) ? followed : follow(state, state.quotes, endsMs, expiry)
   })
   state.forwardChanged = true
-  LifeState.onRules(state.lives, rules, context)
+  LifeState.onRules(state.lives, ends, context)
 }
 
 const onFrame = (state: State, input: RecordInput.Frame): ReadonlyArray<Output> => {
@@ -219,6 +222,11 @@ const onKeyframe = (state: State, { header, bytes }: RecordInput.Keyframe): Read
 /** Published numbers of one chain, valid within one call. It is not state. */
 let now = new Float64Array(0)
 
+const instantOf = ({ closedSinceMs }: Context, { eventMs }: State): ChainState.Instant => ({
+  eventMs,
+  closedSinceMs: closedSinceMs(eventMs)
+})
+
 /** What every message of a chain has: the totals of the whole chain. */
 const chainHead = (context: Context, state: State, seq: number, chain: ChainState.ChainState) => {
   const { quotes } = state
@@ -247,6 +255,7 @@ const chainHead = (context: Context, state: State, seq: number, chain: ChainStat
     put_oi: chain.putOi,
     oi_coverage: { counted: chain.counted, listed: state.listed.get(chain.expiry) ?? null },
     oi_change_from: previousSession && seen ? "previous_session" : "first_seen",
+    valued_at: IndiaTime.isoTime(ChainState.valuedMs(chain, instantOf(context, state))),
     convention: context.convention
   } as const
 }
@@ -315,7 +324,7 @@ const closeChain = (
   const isKeyframe = state.eventMs - followed.keyframeMs >= keyframeMs
   const isMinute = minuteBegan && hasTraded(state, chain)
   if (!isKeyframe && !isMinute && !ChainState.isDue(chain, state.eventMs, state.forwardChanged)) return
-  ChainState.refresh(chain, state.quotes, context.settings, Quotes.spotRow(state.quotes), state.eventMs)
+  ChainState.refresh(chain, state.quotes, context.settings, Quotes.spotRow(state.quotes), instantOf(context, state))
   state.stateChanged = true
   if (now.length < followed.sent.length) now = new Float64Array(followed.sent.length * 2)
   ChainRows.fill(chain, state.quotes, now)
@@ -489,7 +498,7 @@ const beginsMinute = (beforeMs: number, windowEndMs: number): boolean => {
 const onClock = (context: Context, state: State, input: RecordInput.Clock): ReadonlyArray<Output> => {
   state.eventMs = Math.max(state.eventMs, input.atMs)
   Quotes.rollDay(state.quotes, state.eventMs)
-  if (state.rules !== context.rules.version) takeRules(context, state)
+  if (state.rules !== context.ends.version) takeRules(context, state)
   if (!state.known) return []
   const outputs: Array<Output> = [...lifeOutputs(context, state, input.seq, LifeState.onClock(state.lives, state.quotes, state.eventMs))]
   const windowEndMs = boundary(state.eventMs, windowMs)
@@ -517,14 +526,24 @@ export const make = (options: {
   readonly settings: Settings
   /** False omits the outputs' exact numbers. Only callers that compare runs by their hashes need them. */
   readonly isExact?: boolean
-  readonly rules?: RuleSet.RuleSet
+  /** Decides when contracts expire. */
+  readonly ends?: RuleSet.RuleSet
+  /** Decides which instants are inside a session; absent for a market that never closes. */
+  readonly rules?: RuleSet.RuleSet | undefined
 }): Decider<State, RecordInput.RecordInput, Output> => {
-  const context: Context = { isExact: true, rules: shipped, ...options, convention: conventionId(options.settings) }
+  const { exchange, underlying, rules, settings } = options
+  const context: Context = {
+    isExact: true,
+    ends: shipped,
+    ...options,
+    convention: conventionId(settings),
+    closedSinceMs: MarketClose.ofOptions(rules, { exchange, name: underlying })
+  }
   const isOurs = (of: { readonly exchange: string; readonly underlying: string }) =>
     of.exchange === options.exchange && of.underlying === options.underlying
   return {
     get initial() {
-      return initial(context.rules.version)
+      return initial(context.ends.version)
     },
     decide: (state, input) => {
       switch (input._tag) {

@@ -45,7 +45,7 @@ export interface Pricing {
 }
 
 const exposureOf = (chain: Chain, { rate, lifetimes }: Pricing): GammaExposure.Expiry | undefined => {
-  const { forward, as_of } = chain.head
+  const { forward, valued_at } = chain.head
   if (forward === null) return undefined
   const { strike, call, put } = ladderOf(chain)
   return {
@@ -55,7 +55,7 @@ const exposureOf = (chain: Chain, { rate, lifetimes }: Pricing): GammaExposure.E
     callOi: columnOf(call, "oi"),
     putOi: columnOf(put, "oi"),
     forward,
-    t: lifetimes.yearsLeft(chain.underlying, chain.expiry, Date.parse(as_of)),
+    t: lifetimes.yearsLeft(chain.underlying, chain.expiry, Date.parse(valued_at)),
     r: rate,
     // Kite's open interest is in units of the underlying (GammaExposure states the evidence).
     unitsPerOi: 1

@@ -21,6 +21,7 @@ export class ChainFeed extends Effect.Service<ChainFeed>()("gateway/chains/Chain
         epoch: epochs.chains,
         seq: at.seq,
         as_of: at.as_of,
+        valued_at: at.valued_at,
         spot: at.spot,
         spot_change: at.spot_change,
         forward: at.forward,

@@ -24,6 +24,8 @@ export interface Head {
   readonly oi_coverage: Chain["head"]["oi_coverage"]
   readonly oi_change_from: "previous_session" | "first_seen" | null
   readonly as_of: string | null
+  /** From when the option time of the rows counts. */
+  readonly valued_at: string | null
 }
 
 /** The part that a look-up of a chain did not find. */
@@ -112,7 +114,8 @@ export class Chains extends Effect.Service<Chains>()("gateway/chains/Chains", {
       put_oi: 0,
       oi_coverage: null,
       oi_change_from: null,
-      as_of: chains.state(symbol)?.as_of ?? null
+      as_of: chains.state(symbol)?.as_of ?? null,
+      valued_at: null
     })
     const published = (symbol: string, expiry: string): Chain | undefined => {
       const chain = chains.find(symbol, expiry)

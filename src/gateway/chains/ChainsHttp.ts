@@ -13,7 +13,7 @@ export const ChainsHttp = HttpApiBuilder.group(
         Effect.map(chains.known(symbol), () => ({ symbol, expiries: chains.expiries(symbol) }))
       )
       .handle("strikes", ({ urlParams: { symbol, expiry } }) =>
-        Effect.map(chains.head(symbol, expiry), ({ spot, spot_change, forward, atm_strike, atm_iv, oi_change_from, as_of }) => ({
+        Effect.map(chains.head(symbol, expiry), ({ spot, spot_change, forward, atm_strike, atm_iv, oi_change_from, as_of, valued_at }) => ({
           symbol,
           expiry,
           spot,
@@ -23,6 +23,7 @@ export const ChainsHttp = HttpApiBuilder.group(
           atm_iv,
           oi_change_from,
           as_of,
+          valued_at,
           strikes: chains.strikes(symbol, expiry)
         }))
       )

@@ -32,9 +32,10 @@ export const make = Effect.gen(function* () {
       const unknown = resolved.flatMap((one) => (Either.isLeft(one) ? [one.left] : []))
       if (unknown.length > 0) return yield* invalid(unknown)
       const legs = resolved.flatMap((one) => (Either.isRight(one) ? [one.right] : []))
+      const nowMs = valuation.nowMs()
       const ground: PayoffView.Ground = {
         spot,
-        nowMs: valuation.nowMs(),
+        valuedMs: valuation.valuedMs(symbol ?? "", PayoffView.earliestExpiry(legs) ?? "", nowMs),
         rate,
         endsMs: (expiry) => lifetimes.endsMs(symbol ?? "", expiry),
         vol: volOf(symbol, legs)
@@ -50,25 +51,25 @@ export const make = Effect.gen(function* () {
         iv,
         forward: PayoffView.shownForward(forward)
       }))
-      return { symbol, spot, legs, terms, ground, shown }
+      return { symbol, spot, legs, terms, ground, shown, as_of: IndiaTime.isoTime(nowMs) }
     })
 
   const payoff = (payload: Payoff) =>
     Effect.gen(function* () {
-      const { ground, legs, shown, spot, symbol, terms } = yield* resolve(payload)
+      const { as_of, ground, legs, shown, spot, symbol, terms } = yield* resolve(payload)
       const scene = { ...ground, date: payload.date, spotShift: payload.spot_shift, volShift: payload.vol_shift, points: payload.points }
       const analysed = PayoffView.analyse(legs, scene)
       if (Either.isLeft(analysed)) return yield* invalid([PayoffView.refusal(analysed.left, (at) => terms[at]?.place ?? at)])
-      return { symbol, spot, legs: shown, ...analysed.right, as_of: IndiaTime.isoTime(ground.nowMs) }
+      return { symbol, spot, legs: shown, ...analysed.right, as_of }
     })
 
   const scenario = (payload: Scenario) =>
     Effect.gen(function* () {
-      const { ground, legs, shown, spot, symbol, terms } = yield* resolve(payload)
+      const { as_of, ground, legs, shown, spot, symbol, terms } = yield* resolve(payload)
       const cells = yield* ScenarioGrid.cells(legs, ground, payload).pipe(
         Effect.mapError((error) => invalid([ScenarioGrid.refusal(error, (at) => terms[at]?.place ?? at)]))
       )
-      return { symbol, spot, legs: shown, cells, as_of: IndiaTime.isoTime(ground.nowMs) }
+      return { symbol, spot, legs: shown, cells, as_of }
     })
 
   return { payoff, scenario } as const

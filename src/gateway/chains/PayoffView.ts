@@ -22,7 +22,8 @@ export interface Leg {
 /** The market in which legs are valued. */
 export interface Ground {
   readonly spot: number
-  readonly nowMs: number
+  /** The instant from which option time counts (`Valuation.valuedMs`), and of a scenario without a date. */
+  readonly valuedMs: number
   /** UTC milliseconds at which contracts of an expiry day expire; NaN if the rulebook does not know the instant. */
   readonly endsMs: (expiry: string) => number
   /** Yearly, continuously compounded. */
@@ -32,7 +33,7 @@ export interface Ground {
 }
 
 export interface Scene extends Ground {
-  /** The moment of the scenario; now where undefined. A day is the moment when its contracts end. */
+  /** The moment of the scenario; `valuedMs` where undefined. A day is the moment when its contracts end. */
   readonly date?: Date | string | undefined
   readonly spotShift: number
   readonly volShift: number
@@ -93,22 +94,22 @@ const spotsOf = (legs: ReadonlyArray<Leg>, { spot, points }: Scene): Float64Arra
   return Float64Array.from({ length: points }, (_, at) => price(low + ((high - low) * at) / (points - 1)))
 }
 
-const momentMs = ({ nowMs, endsMs }: Ground, date: Date | string | undefined): number =>
-  typeof date === "string" ? endsMs(date) : (date?.getTime() ?? nowMs)
+const momentMs = ({ valuedMs, endsMs }: Ground, date: Date | string | undefined): number =>
+  typeof date === "string" ? endsMs(date) : (date?.getTime() ?? valuedMs)
 
-const yearsLeft = ({ endsMs, nowMs }: Ground, expiry: string): number => Math.max(0, IndiaTime.yearsTo(endsMs(expiry), nowMs))
+const yearsLeft = ({ endsMs, valuedMs }: Ground, expiry: string): number => Math.max(0, IndiaTime.yearsTo(endsMs(expiry), valuedMs))
 
 /** The payoff of legs on one underlying, which must be sorted by `inOrder`. */
 export const analyse = (legs: ReadonlyArray<Leg>, scene: Scene): Either.Either<Analysis, Payoff.InvalidPayoff> =>
   Either.gen(function* () {
-    const { spot, spotShift, volShift, nowMs } = scene
+    const { spot, spotShift, volShift, valuedMs } = scene
     const position = yield* Payoff.make(modelled(legs, scene), { spot, r: scene.rate, vol: scene.vol ?? 0 })
     const dateMs = momentMs(scene, scene.date)
-    const at = yield* Payoff.scenario(position, { spot: spot * (1 + spotShift), elapsed: (dateMs - nowMs) / IndiaTime.yearMs, volShift })
+    const at = yield* Payoff.scenario(position, { spot: spot * (1 + spotShift), elapsed: (dateMs - valuedMs) / IndiaTime.yearMs, volShift })
     const found = Payoff.analyse(position)
     const spots = spotsOf(legs, scene)
     return {
-      horizon: IndiaTime.isoTime(Math.round(nowMs + position.horizon * IndiaTime.yearMs)),
+      horizon: IndiaTime.isoTime(Math.round(valuedMs + position.horizon * IndiaTime.yearMs)),
       scenario: { spot: price(at.spot), spot_shift: spotShift, vol_shift: volShift, date: IndiaTime.isoTime(dateMs) },
       break_evens: found.breakEvens.map(price),
       max_profit: extreme(found.maxProfit),
@@ -153,12 +154,12 @@ export const grid = (
   scene: GridScene
 ): Either.Either<ReadonlyArray<() => ReadonlyArray<Cell>>, Payoff.InvalidPayoff> =>
   Either.gen(function* () {
-    const { dates, nowMs, rate, spot, vol, volShifts } = scene
+    const { dates, valuedMs, rate, spot, vol, volShifts } = scene
     const position = yield* Payoff.make(modelled(legs, scene), { spot, r: rate, vol: vol ?? 0 })
     const rows: Array<() => ReadonlyArray<Cell>> = []
     for (const date of dates ?? [undefined]) {
       const dateMs = momentMs(scene, date)
-      const elapsed = (dateMs - nowMs) / IndiaTime.yearMs
+      const elapsed = (dateMs - valuedMs) / IndiaTime.yearMs
       yield* Payoff.scenario(position, { spot, elapsed, volShift: 0 })
       for (const volShift of volShifts) rows.push(() => cellsOf(position, { dateMs, elapsed, volShift }, scene))
     }

@@ -27,12 +27,12 @@ const quotesOf = (chain: Chain): ReadonlyArray<Quotes.Quote> =>
     isOld: quality === "stale"
   }))
 
-/** Years are counted from the chain's own time. A chain without a forward has no smile. */
+/** Years count from when the chain's rows were valued. A chain without a forward has no smile. */
 const quotedOf = (chain: Chain, { lifetimes, rate }: Pricing): ReadonlyArray<Surface.Quoted> => {
   const { expiry, underlying } = chain
-  const { as_of, forward } = chain.head
+  const { forward, valued_at } = chain.head
   if (forward === null) return []
-  return [{ expiry, forward, rate, years: lifetimes.yearsLeft(underlying, expiry, Date.parse(as_of)), quotes: quotesOf(chain) }]
+  return [{ expiry, forward, rate, years: lifetimes.yearsLeft(underlying, expiry, Date.parse(valued_at)), quotes: quotesOf(chain) }]
 }
 
 const shown = ({ chosen, expiry, fit, forward, years }: Surface.FittedExpiry): SurfaceApi.Surface["expiries"][number] => {

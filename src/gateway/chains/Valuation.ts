@@ -99,6 +99,15 @@ export class Valuation extends Effect.Service<Valuation>()("gateway/chains/Valua
       return null
     }
 
-    return { quote, spot, basePrice, forward, iv, atmIv, optionPrice, futurePrice, settings, nowMs: clock.unsafeNow } as const
+    /**
+     * The instant from which the option time of an expiry counts: their close while their options do not trade, so that the last
+     * prices are met; otherwise `nowMs`.
+     */
+    const valuedMs = (symbol: string, expiry: string, nowMs: number): number => {
+      const head = chains.find(symbol, expiry)?.head
+      return head !== undefined && head.valued_at < head.as_of ? Date.parse(head.valued_at) : nowMs
+    }
+
+    return { quote, spot, basePrice, forward, iv, atmIv, optionPrice, futurePrice, settings, valuedMs, nowMs: clock.unsafeNow } as const
   })
 }) {}

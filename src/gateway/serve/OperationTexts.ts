@@ -526,6 +526,7 @@ export const fields: Readonly<Record<string, string>> = {
   orders: "Of a level: orders at its price; of a request: in the order of the request",
   packets: "Packets known to be lost; null where nobody can count them",
   priced_at: "Exchange's time of the oldest price behind the numbers, ISO 8601",
+  valued_at: "From when the option time counts: `as_of` while the options trade, their close afterwards",
   product: "NRML and MIS for derivatives; CNC and MIS for shares",
   stt: "Transaction tax",
   transaction_type: "BUY or SELL",

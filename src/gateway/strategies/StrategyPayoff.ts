@@ -48,7 +48,7 @@ const holdings = ({ book, strategyId, ...shared }: Valued, asked: string | undef
     const earliest = PayoffView.earliestExpiry(legs)
     const ground: PayoffView.Ground = {
       spot,
-      nowMs: valuation.nowMs(),
+      valuedMs: valuation.valuedMs(symbol, earliest ?? "", valuation.nowMs()),
       rate: valuation.settings.rate,
       endsMs: (expiry) => lifetimes.endsMs(symbol, expiry),
       vol: earliest === null ? null : valuation.atmIv(symbol, earliest)

@@ -32,6 +32,8 @@ export interface Row {
 export interface Head {
   readonly seq: number
   readonly as_of: string
+  /** From when the option time of its rows counts; `as_of` while the options trade. */
+  readonly valued_at: string
   readonly spot: number | null
   readonly forward: number | null
   readonly atm_strike: number | null
@@ -75,6 +77,7 @@ const endMs = (rules: ExpiryInstant.Rules, { exchange, underlying, expiry }: Cha
 const headOf = (message: ChainMessage.Chain, seq: number): Head => ({
   seq,
   as_of: message.as_of,
+  valued_at: message.valued_at ?? message.as_of,
   spot: message.spot,
   forward: message.forward,
   atm_strike: message.atm_strike,
@@ -290,6 +293,7 @@ export class ChainView {
 const noHead: Head = {
   seq: -1,
   as_of: "",
+  valued_at: "",
   spot: null,
   forward: null,
   atm_strike: null,

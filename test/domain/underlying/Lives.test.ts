@@ -153,7 +153,7 @@ describe("lives of contracts", () => {
     const before = recorder.inputs.length
     recorder.clock(ist("2026-07-16T19:59:59")).clock(ist("2026-07-16T20:00:00")).clock(ist("2026-07-16T23:30:00"))
     const endsUnder = (rules: RuleSet.RuleSet) => {
-      const [first, second] = [shipped, rules].map((own) => UnderlyingDecider.make({ ...crude, settings, rules: own }))
+      const [first, second] = [shipped, rules].map((own) => UnderlyingDecider.make({ ...crude, settings, ends: own }))
       if (first === undefined || second === undefined) return []
       const [state] = Decider.fold(first, first.initial, recorder.inputs.slice(0, before))
       const [after, outputs] = Decider.fold(second, state, recorder.inputs.slice(before))

@@ -739,7 +739,7 @@ describe("UnderlyingDecider: frames", () => {
   })
 
   it("the convention names the settings that decide the numbers", () => {
-    assert.strictEqual(last(chains(outputsOf(opened()), "chain")).convention, "b76-parity-otm-last10s-mid-act365-rulebook-r0.065-q0")
+    assert.strictEqual(last(chains(outputsOf(opened()), "chain")).convention, "b76-parity-otm-last10s-mid-act365-close-rulebook-r0.065-q0")
     assert.isAbove(modelPrice(24_500, "CE", forward, 0.14, startMs), 50)
   })
 })

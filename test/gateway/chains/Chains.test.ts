@@ -86,7 +86,8 @@ layer(world(), { excludeTestServices: true })("Option chains", (it) => {
         atm_strike: 24_500,
         atm_iv: null,
         oi_change_from: "first_seen",
-        as_of: "2026-11-24T09:30:00.000Z"
+        as_of: "2026-11-24T09:30:00.000Z",
+        valued_at: "2026-11-24T09:30:00.000Z"
       })
       assert.deepStrictEqual(
         list.map((row: { strike: number; put: unknown }) => [row.strike, row.put === null]),

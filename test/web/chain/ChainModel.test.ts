@@ -32,6 +32,7 @@ const update = (kind: ChainUpdate["kind"], strikes: ChainUpdate["strikes"]): Cha
   epoch: 1,
   seq: 1,
   as_of: "2026-11-24T04:00:01.000Z",
+  valued_at: "2026-11-24T04:00:00.000Z",
   spot: 24_500,
   spot_change: 12.5,
   forward: 24_510,
