@@ -12,6 +12,8 @@ import { RuleBook } from "./streams/RuleBook.ts"
 const families = {
   quote: { group: "quote", limit: "quote_requests_per_second", kept: 0, waitMsMax: 30_000 },
   historical: { group: "historical", limit: "historical_requests_per_second", kept: 0, waitMsMax: 60_000 },
+  // One request of history a second stays free for those who wait for an answer.
+  backfill: { group: "historical", limit: "historical_requests_per_second", kept: 1, waitMsMax: 60_000 },
   // An account's state goes before everything else: two slots of each second are for it alone.
   state: { group: "other", limit: "other_requests_per_second", kept: 0, waitMsMax: 5_000 },
   other: { group: "other", limit: "other_requests_per_second", kept: 2, waitMsMax: 30_000 }

@@ -15,6 +15,7 @@ import { BookingRepo } from "./store/accounts/BookingRepo.ts"
 import { LoginRepo } from "./store/accounts/LoginRepo.ts"
 import { PortfolioRepo } from "./store/accounts/PortfolioRepo.ts"
 import { BarRepo } from "./store/BarRepo.ts"
+import { BackfillRepo } from "./store/backfill/BackfillRepo.ts"
 import { CalendarRepo } from "./store/CalendarRepo.ts"
 import { CandleRepo } from "./store/CandleRepo.ts"
 import { CorporateActionRepo } from "./store/CorporateActionRepo.ts"
@@ -65,6 +66,7 @@ const Store = Layer.mergeAll(
   StrategyRepo.Default,
   CandleRepo.Default,
   BarRepo.Default,
+  BackfillRepo.Default,
   ChainMinuteRepo.Default,
   FillRepo.Default,
   WindowRepo.Default,

@@ -37,14 +37,21 @@ const rooms = {
     ["indicators"],
     ["strategy"],
     ["futures"],
-    ["underlying", "monitor", "labels"],
+    ["underlying", "monitor", "labels", "alerts"],
     ["orders"]
   ],
-  actors: [["runtime"], ["placement"], ["market", "strategies", "edge", "orders"], ["accounts", "indicators"], ["director"], ["."]],
+  actors: [
+    ["runtime"],
+    ["placement"],
+    ["market", "strategies", "edge", "orders"],
+    ["accounts", "indicators", "backfill", "alerts"],
+    ["director"],
+    ["."]
+  ],
   contract: [
     ["shared"],
     ["accounts", "calendar", "keys", "settlements", "chains", "depth", "history", "instruments", "orders", "service", "subscriptions"],
-    ["exports", "futures", "indicators", "labels", "monitor", "replay", "strategies"],
+    ["alerts", "backfill", "exports", "futures", "indicators", "labels", "monitor", "replay", "strategies"],
     ["sockets", "udf"],
     ["."]
   ],
@@ -55,7 +62,7 @@ const rooms = {
     ["sockets"],
     ["ticks", "chains", "depth", "instruments", "subscriptions"],
     ["calendar", "keys", "settlements", "history", "labels", "orders", "strategies"],
-    ["accounts", "exports", "futures", "indicators", "replay"],
+    ["accounts", "alerts", "backfill", "exports", "futures", "indicators", "replay"],
     ["monitor"],
     ["bridge", "udf"],
     ["service"],

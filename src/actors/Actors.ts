@@ -2,6 +2,7 @@ import { Effect, Layer } from "effect"
 import { Redis } from "../store/Redis.ts"
 import * as Subject from "../streams/Subject.ts"
 import * as SessionActor from "./accounts/SessionActor.ts"
+import * as BackfillActor from "./backfill/BackfillActor.ts"
 import * as Director from "./director/Director.ts"
 import { seed } from "./director/Seed.ts"
 import * as BarWriter from "./edge/BarWriter.ts"
@@ -42,6 +43,7 @@ const Kinds = Layer.effect(
     const writeLives = yield* LifeWriter.make
     const relayLabels = yield* LabelRelay.make
     const fetchHistory = yield* HistoryActor.make
+    const backfill = yield* BackfillActor.make
     const refreshInstruments = yield* InstrumentRefresh.make
     const lookAfterSubscriptions = yield* SubscriptionActor.make
     const confirmSettlements = yield* SettlementPrices.make
@@ -63,6 +65,7 @@ const Kinds = Layer.effect(
       [LifeWriter.kind]: () => writeLives,
       [LabelRelay.kind]: () => relayLabels,
       [HistoryActor.kind]: () => fetchHistory,
+      [BackfillActor.kind]: () => backfill,
       [InstrumentRefresh.kind]: () => refreshInstruments,
       [SubscriptionActor.kind]: () => lookAfterSubscriptions,
       [SettlementPrices.kind]: () => confirmSettlements,
@@ -78,6 +81,7 @@ const Kinds = Layer.effect(
       LifeWriter.kind,
       LabelRelay.kind,
       HistoryActor.kind,
+      BackfillActor.kind,
       InstrumentRefresh.kind,
       SubscriptionActor.kind,
       SettlementPrices.kind,

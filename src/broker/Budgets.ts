@@ -3,9 +3,10 @@ import type { NoSlot } from "./KiteError.ts"
 
 /**
  * What the broker counts apart: quotes, history, and everything else except orders. `state` (an account's orders, positions and funds) counts
- * with everything else, and goes before it. The account's one executor keeps the limits of orders, so they wait for none of these.
+ * with everything else, and goes before it. `backfill` counts with history, and leaves room for people's questions. The account's one executor
+ * keeps the limits of orders, so they wait for none of these.
  */
-export type Family = "quote" | "historical" | "state" | "other"
+export type Family = "quote" | "historical" | "backfill" | "state" | "other"
 
 export type Within = (family: Family, op: string) => <A, E>(self: Effect.Effect<A, E>) => Effect.Effect<A, E | NoSlot>
 

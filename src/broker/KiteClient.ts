@@ -252,11 +252,13 @@ const makeSpacing = (spacingMs: number) =>
 /** Sends calls to Kite for one account, within Kite's rate limits and with typed errors. It never retries. */
 export const make = (account: Account, settings: Settings = defaults) =>
   Effect.gen(function* () {
+    const history = yield* RateLimiter.make({ limit: 1, interval: historicalSpacingMs })
     const limits: Readonly<Record<Family | "order", RateLimiter.RateLimiter>> = {
       order: (self) => self,
       state: (self) => self,
       quote: yield* makeSpacing(quoteSpacingMs),
-      historical: yield* RateLimiter.make({ limit: 1, interval: historicalSpacingMs }),
+      historical: history,
+      backfill: history,
       other: yield* RateLimiter.make({ limit: 1, interval: otherSpacingMs })
     }
     const kite = yield* Effect.sync(() => new KiteConnect({ api_key: Redacted.value(account.apiKey), root: account.root }))

@@ -4,6 +4,7 @@ import * as Instrument from "../domain/market/Instrument.ts"
 import * as KiteHistory from "../domain/market/KiteHistory.ts"
 import * as KiteTime from "../domain/market/KiteTime.ts"
 import { nextTurn } from "../loop/Turn.ts"
+import type { Family } from "./Budgets.ts"
 import * as KiteClient from "./KiteClient.ts"
 import * as KiteError from "./KiteError.ts"
 import type { KiteSession } from "./KiteSession.ts"
@@ -92,6 +93,9 @@ const readOhlc = byKey(OhlcQuote)
 const readQuote = byKey(Quote)
 const readCandles = KiteClient.json(Schema.Struct({ candles: Schema.Array(CandleRow) }))
 
+/** For whom history is fetched: for somebody who waits, or to fill the store. */
+export type HistoryFamily = Extract<Family, "historical" | "backfill">
+
 type Authorised<A> = (token: Redacted.Redacted) => Effect.Effect<A, KiteError.KiteError>
 
 /** Kite's REST interface for one account. A refused token is renewed once if the account can sign in by itself. */
@@ -145,22 +149,27 @@ export const make = (session: KiteSession) => {
   })
 
   /** Kite's answer for one window. kiteconnect's own parser would read times in the host's zone and drop an open interest of 0. */
-  const historyWindow = (token: number, interval: KiteHistory.Interval, { fromMs, toMs }: KiteHistory.Span) =>
+  const historyWindow = (token: number, interval: KiteHistory.Interval, { fromMs, toMs }: KiteHistory.Span, family: HistoryFamily) =>
     authorised("history", (accessToken) =>
       client.send({
         op: "history",
         token: accessToken,
         run: (kite) => kite.getHistoricalData(token, interval.name, KiteTime.format(fromMs), KiteTime.format(toMs), false, true),
         read: readCandles,
-        family: "historical",
+        family,
         timeoutMs: Math.max(candlesTimeoutMs, client.settings.requestTimeoutMs),
         bytesMax: candlesBytesMax
       })
     )
 
   /** Candles of any span with open interest, ascending, without duplicates. Makes one call per window that Kite allows. */
-  const history = Effect.fn("KiteRest.history")(function* (token: number, interval: KiteHistory.Interval, span: KiteHistory.Span) {
-    const parts = yield* Effect.forEach(KiteHistory.windows(span, interval.daysMax), (part) => historyWindow(token, interval, part))
+  const history = Effect.fn("KiteRest.history")(function* (
+    token: number,
+    interval: KiteHistory.Interval,
+    span: KiteHistory.Span,
+    family: HistoryFamily = "historical"
+  ) {
+    const parts = yield* Effect.forEach(KiteHistory.windows(span, interval.daysMax), (part) => historyWindow(token, interval, part, family))
     const byTime = new Map(parts.flatMap(({ candles }) => candles).map((row) => [KiteTime.candleMs(row[0]), candleOf(row)]))
     return Array.from(byTime.values()).sort((a, b) => a.atMs - b.atMs)
   })

@@ -45,7 +45,7 @@ export const orderMessagesDropped = counter(
   "Messages about orders that found no room; the next reading of the order book has their content",
   "account"
 )
-/** The labels are the families of requests: quote, historical, state and other. */
+/** The labels are the families of requests: quote, historical, backfill, state and other. */
 export const budgetFull = counter(
   "kite_budget_full_total",
   "Requests given up because the account's budget was used for too long",

@@ -5,6 +5,7 @@ import { BookingRepo } from "../../src/store/accounts/BookingRepo.ts"
 import { LoginRepo } from "../../src/store/accounts/LoginRepo.ts"
 import { PortfolioRepo } from "../../src/store/accounts/PortfolioRepo.ts"
 import { BarRepo } from "../../src/store/BarRepo.ts"
+import { BackfillRepo } from "../../src/store/backfill/BackfillRepo.ts"
 import { CalendarRepo } from "../../src/store/CalendarRepo.ts"
 import { CandleRepo } from "../../src/store/CandleRepo.ts"
 import { CorporateActionRepo } from "../../src/store/CorporateActionRepo.ts"
@@ -39,6 +40,7 @@ const repositories = Layer.mergeAll(
   StrategyRepo.Default,
   CandleRepo.Default,
   BarRepo.Default,
+  BackfillRepo.Default,
   ChainMinuteRepo.Default,
   FillRepo.Default,
   WindowRepo.Default,

@@ -34,6 +34,10 @@ export const labelEventsWaiting = Metric.gauge("label_events_waiting", {
   description: "Events of labels in Postgres that NATS does not have yet, at most one batch of 100"
 })
 export const barGaps = counter("bar_gaps_total", "Gaps in our bars that the broker's history was asked to fill", "result")
+const backfillsRefused = counter("backfill_refused_total", "Instruments of a backfill whose bars could not be fetched", "result")
+/** `again`: tried again later; `final`: the broker refuses it, or it is no longer listed. */
+export const backfillRefused = (result: "again" | "final"): void => backfillsRefused(result)
+export const backfillsOpen = Metric.gauge("backfills_open", { description: "Backfills that have not ended" })
 export const settlementsSaved = counter("settlements_saved_total", "Final settlement prices written to Postgres", "from")
 export const relayed = counter("relayed_messages_total", "Messages repeated outside NATS", "to")
 export const relayDropped = counter("relay_dropped_total", "Messages not repeated because the receiver was away", "to")

@@ -19,6 +19,7 @@ export interface Need {
 /** Paths whose first part is not the name of their group. */
 const groupNames: ReadonlyMap<string, string> = new Map([
   ["historical", "history"],
+  ["backfills", "history"],
   ["marks", "labels"],
   ["timescale_marks", "labels"],
   ["corporate-actions", "calendar"],

@@ -1,13 +1,11 @@
-import { Effect, Option } from "effect"
+import { Effect } from "effect"
 import * as IndiaTime from "../../domain/IndiaTime.ts"
 import type * as CorporateActions from "../../domain/market/CorporateActions.ts"
-import * as Coverage from "../../domain/market/Coverage.ts"
 import type * as Instrument from "../../domain/market/Instrument.ts"
-import * as InstrumentHours from "../../domain/market/InstrumentHours.ts"
 import type * as KiteHistory from "../../domain/market/KiteHistory.ts"
 import { BarRepo } from "../../store/BarRepo.ts"
+import * as StoredGaps from "../../store/backfill/StoredGaps.ts"
 import { CorporateActionRepo } from "../../store/CorporateActionRepo.ts"
-import { InstrumentRepo } from "../../store/InstrumentRepo.ts"
 import * as StoredBars from "../../store/StoredBars.ts"
 import * as Asks from "../../streams/Asks.ts"
 import { RuleBook } from "../../streams/RuleBook.ts"
@@ -19,7 +17,7 @@ import { orProblem } from "../shared/StoreProblem.ts"
 export const make = Effect.gen(function* () {
   const repo = yield* BarRepo
   const actions = yield* CorporateActionRepo
-  const instruments = yield* InstrumentRepo
+  const gaps = yield* StoredGaps.make
   const engine = yield* Engine
   const rules = yield* RuleBook
   const { placeOf } = yield* Lifetimes
@@ -30,18 +28,8 @@ export const make = Effect.gen(function* () {
   /** Asks the engine to fetch the missing candles of the span into Postgres. */
   const fill = (instrument: Instrument.Instrument, interval: KiteHistory.Interval, span: KiteHistory.Span, nowMs: number) =>
     Effect.gen(function* () {
-      const place = placeOf(instrument)
-      const sessionOf = (day: string) => InstrumentHours.on(rules.current(), place, day)
-      const stored = yield* orProblem(repo.days(rangeOf(instrument, interval, span, nowMs)))
-      // The broker finds history by token. On these days the token named another contract, whose candles must not become this one's. A share
-      // keeps its token when it gets another name.
-      const another =
-        instrument.expiry === null
-          ? Option.none<string>()
-          : yield* orProblem(instruments.lastOfAnother(instrument.token, instrument.tradingsymbol))
-      const ownFromMs = Option.match(another, { onNone: () => 0, onSome: (day) => IndiaTime.istMidnightMs(day) + IndiaTime.dayMs })
       yield* Effect.forEach(
-        Coverage.missing(stored, { ...span, fromMs: Math.max(span.fromMs, ownFromMs) }, nowMs, sessionOf),
+        yield* orProblem(gaps(rules.current(), placeOf(instrument), instrument, interval, span, nowMs)),
         ({ fromMs, toMs }) =>
           engine.ask(Asks.fetchHistory, {
             exchange: instrument.exchange,

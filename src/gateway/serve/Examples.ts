@@ -225,6 +225,7 @@ export const bodies: Readonly<Record<string, unknown>> = {
   "indicators.batch": { requests: [{ symbol: "NIFTY", timeframe: "5m", indicators: ["rsi", "supertrend(period=10,multiplier=3)"] }] },
   "apiKeys.create": { name: "notebook", scopes: ["fo:read", "strategies:read"], role: "viewer", expires_in_days: 30 },
   "apiKeys.rotate": { overlap_s: 600 },
+  "backfills.create": { symbols: ["NIFTY"], timeframe: "1m", from: "2026-11-20", to: "2026-11-21" },
   "labels.create": { symbol: "NIFTY", time: "2026-11-24T05:00:00Z", text: "Long above the range", label: "L", color: "#2962ff" },
   "labels.change": { text: "Long above the morning range" },
   "foAnalysis.payoff": { spot: 1300, legs: coveredCall },

@@ -228,6 +228,17 @@ export const operations: Readonly<Record<string, Text>> = {
     "Freshness of an underlying",
     "`stale` when the spot price or the chain is older than `stale_after_ms` by market time, `no_data` before anything is published; `reasons` says what."
   ),
+  "backfills.list": of("List backfills", "Those of all users, the newest first. Ended ones are kept for a while."),
+  "backfills.create": of(
+    "Fetch missing bars",
+    "Finds the days of the span whose bars are missing or incomplete, by each exchange's sessions, and fetches them from the broker within its limits, an instrument after the other. A repeated request answers the open backfill of the same days and instruments; a later one fetches only what is still missing."
+  ),
+  "backfills.get": of(
+    "Progress of a backfill",
+    "How many instruments are done or failed, requests and bars so far. It goes on after a restart."
+  ),
+  "backfills.instruments": of("Instruments of a backfill", "In the order of the request, each with its bars and its last error."),
+  "backfills.cancel": of("Cancel a backfill", "Its creator or an administrator; 409 once it has ended. Bars that were fetched stay."),
   "labels.list": of("List your labels", "Ascending by time; of one instrument and a span where they are named."),
   "labels.create": of("Create a label", "A note on an instrument at an instant. Charts show it as a mark, and /labels/stream sends it."),
   "labels.change": of("Change a label", "What is left out stays."),
@@ -677,6 +688,7 @@ export const fields: Readonly<Record<string, string>> = {
   format: "How TradingView formats prices",
   formula: "How the figure is computed",
   forward: "Forward price for the expiry",
+  backfills: "The newest first",
   from: "Begin of the span",
   full_name: "Exchange and symbol",
   future_expiries: "Days of its futures, ascending",

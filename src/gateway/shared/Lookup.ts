@@ -9,6 +9,7 @@ import { instrumentsAway, orProblem } from "./StoreProblem.ts"
 export type Thing =
   | "API key"
   | "Account"
+  | "Backfill"
   | "Calendar entry"
   | "Corporate action"
   | "Expiry"
