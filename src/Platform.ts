@@ -14,6 +14,7 @@ import { AccountRepo } from "./store/accounts/AccountRepo.ts"
 import { BookingRepo } from "./store/accounts/BookingRepo.ts"
 import { LoginRepo } from "./store/accounts/LoginRepo.ts"
 import { PortfolioRepo } from "./store/accounts/PortfolioRepo.ts"
+import { AlertRepo } from "./store/alerts/AlertRepo.ts"
 import { BarRepo } from "./store/BarRepo.ts"
 import { BackfillRepo } from "./store/backfill/BackfillRepo.ts"
 import { CalendarRepo } from "./store/CalendarRepo.ts"
@@ -65,6 +66,7 @@ const Store = Layer.mergeAll(
   SubscriptionRepo.Default,
   StrategyRepo.Default,
   CandleRepo.Default,
+  AlertRepo.Default,
   BarRepo.Default,
   BackfillRepo.Default,
   ChainMinuteRepo.Default,

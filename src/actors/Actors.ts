@@ -2,6 +2,9 @@ import { Effect, Layer } from "effect"
 import { Redis } from "../store/Redis.ts"
 import * as Subject from "../streams/Subject.ts"
 import * as SessionActor from "./accounts/SessionActor.ts"
+import * as AlertActor from "./alerts/AlertActor.ts"
+import * as AlertRelay from "./alerts/AlertRelay.ts"
+import * as AlertWebhooks from "./alerts/AlertWebhooks.ts"
 import * as BackfillActor from "./backfill/BackfillActor.ts"
 import * as Director from "./director/Director.ts"
 import { seed } from "./director/Seed.ts"
@@ -43,6 +46,9 @@ const Kinds = Layer.effect(
     const writeLives = yield* LifeWriter.make
     const relayLabels = yield* LabelRelay.make
     const fetchHistory = yield* HistoryActor.make
+    const decideAlerts = yield* AlertActor.make
+    const relayAlerts = yield* AlertRelay.make
+    const sendWebhooks = yield* AlertWebhooks.make
     const backfill = yield* BackfillActor.make
     const refreshInstruments = yield* InstrumentRefresh.make
     const lookAfterSubscriptions = yield* SubscriptionActor.make
@@ -65,6 +71,9 @@ const Kinds = Layer.effect(
       [LifeWriter.kind]: () => writeLives,
       [LabelRelay.kind]: () => relayLabels,
       [HistoryActor.kind]: () => fetchHistory,
+      [AlertActor.kind]: () => decideAlerts,
+      [AlertRelay.kind]: () => relayAlerts,
+      [AlertWebhooks.kind]: () => sendWebhooks,
       [BackfillActor.kind]: () => backfill,
       [InstrumentRefresh.kind]: () => refreshInstruments,
       [SubscriptionActor.kind]: () => lookAfterSubscriptions,
@@ -82,6 +91,9 @@ const Kinds = Layer.effect(
       LabelRelay.kind,
       HistoryActor.kind,
       BackfillActor.kind,
+      AlertActor.kind,
+      AlertRelay.kind,
+      AlertWebhooks.kind,
       InstrumentRefresh.kind,
       SubscriptionActor.kind,
       SettlementPrices.kind,

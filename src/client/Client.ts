@@ -1,20 +1,23 @@
-import type { Chain, Monitored } from "./Protocols.ts"
+import type { Chain, Indicated, Monitored, Playback } from "./Protocols.ts"
 import * as Rest from "./Rest.ts"
 import type { WebSocketConstructor } from "./Socket.ts"
 import * as Streams from "./Streams.ts"
 
 export { Conflict, Forbidden, Invalid, NotFound, TooManyRequests, Unauthorized, Unavailable } from "../contract/shared/Problem.ts"
-export type { ChainUpdate, MarkUpdate, Tick } from "../contract/sockets/SocketMessages.ts"
+export type { ChainUpdate, IndicatorUpdate, LabelUpdate, MarkUpdate, Replayed, Tick } from "../contract/sockets/SocketMessages.ts"
 export { Decimal } from "../domain/Money.ts"
-export type { Chain, Monitored } from "./Protocols.ts"
+export type { Chain, Indicated, Monitored, Playback } from "./Protocols.ts"
 export { type Effects, type Failure, type Promises, Refused, Unreachable, Unreadable } from "./Rest.ts"
 export type { StateChange, WebSocketConstructor, WebSocketLike } from "./Socket.ts"
 export {
   bufferMax,
   type ChainEvent,
   type Conflated,
+  type IndicatorEvent,
+  type LabelEvent,
   type MonitorEvent,
   type OrderEvent,
+  type ReplayEvent,
   type StrategyEvent,
   type Stream,
   type StreamOptions,
@@ -50,6 +53,17 @@ export interface Client {
   readonly monitor: (options?: Streams.StreamOptions<Monitored, Streams.MonitorEvent>) => Streams.Stream<Monitored, Streams.MonitorEvent>
   /** /orders/stream: order tasks, orders, positions and alerts of the user's accounts, by account id. */
   readonly orders: (options?: Streams.StreamOptions<string, Streams.OrderEvent>) => Streams.Stream<string, Streams.OrderEvent>
+  /** /labels/stream: the user's labels on instruments, by symbol, as they change. */
+  readonly labels: (options?: Streams.StreamOptions<string, Streams.LabelEvent>) => Streams.Stream<string, Streams.LabelEvent>
+  /** /indicators/stream, whose set stays after the connection; with `isSession` /indicators/stream/session, whose set ends with it. */
+  readonly indicators: (
+    options?: Streams.StreamOptions<Indicated, Streams.IndicatorEvent> & { readonly isSession?: boolean }
+  ) => Streams.Stream<Indicated, Streams.IndicatorEvent>
+  /** /replay: the stored messages of one subject from an instant on, each once and in order, also over a break of the connection. */
+  readonly replay: (
+    playback: Playback,
+    options?: Omit<Streams.StreamOptions<Playback, Streams.ReplayEvent>, "items">
+  ) => ReturnType<typeof Streams.ofReplay>
 }
 
 const noWebSocket = "this platform has no WebSocket: pass one as an option, such as the package ws"
@@ -70,6 +84,9 @@ export const make = ({ url, token, ...options }: Options): Client => {
     chains: (wish) => Streams.ofChains(server(), wish),
     strategies: (wish) => Streams.ofStrategies(server(), wish),
     monitor: (wish) => Streams.ofMonitor(server(), wish),
-    orders: (wish) => Streams.ofOrders(server(), wish)
+    orders: (wish) => Streams.ofOrders(server(), wish),
+    labels: (wish) => Streams.ofLabels(server(), wish),
+    indicators: (wish) => Streams.ofIndicators(server(), wish),
+    replay: (playback, wish) => Streams.ofReplay(server(), playback, wish)
   }
 }

@@ -1,4 +1,4 @@
-import type { Schema } from "effect"
+import { Either, Schema } from "effect"
 import * as SocketMessages from "../contract/sockets/SocketMessages.ts"
 import * as Recovery from "./Recovery.ts"
 
@@ -12,6 +12,23 @@ export interface Chain {
 export interface Monitored {
   readonly symbol: string
   readonly expiry?: string
+}
+
+/** Indicators of one instrument and timeframe: "NIFTY", "5m" and ["rsi(period=21)"]. */
+export interface Indicated {
+  readonly symbol: string
+  readonly timeframe: string
+  readonly indicators: ReadonlyArray<string>
+}
+
+/** A playback of the stored messages of one subject, as GET /replay names it. Without `to` it goes over into live. */
+export interface Playback {
+  readonly stream: string
+  readonly key: string
+  readonly from: string
+  readonly to?: string
+  /** 1 to 1,000 times as fast as the messages were stored, or as fast as they are read; 1 by default. */
+  readonly speed?: number | "max"
 }
 
 /** The differences between the paths. */
@@ -151,6 +168,82 @@ export const orders = (): Protocol<string, SocketMessages.OrderStreamMessage> =>
       if ("data" in message) return places.accept(message)
       if (message.type === "gap") places.reset({ epoch: message.epoch, seq: message.to })
       return true
+    }
+  }
+}
+
+export const labels = (): Protocol<string, SocketMessages.LabelStreamMessage> => {
+  const places = Recovery.ordered()
+  // The gateway converts a symbol to upper case and answers with that.
+  const keyOf = (symbol: string) => symbol.trim().toUpperCase()
+  return {
+    path: "/labels/stream",
+    schema: SocketMessages.LabelStreamMessage as Schema.Schema<SocketMessages.LabelStreamMessage, unknown>,
+    keyOf,
+    subscribe: (symbols, isAgain) =>
+      symbols.map((symbol) => withSince({ action: "subscribe", symbol }, isAgain ? places.since() : undefined)),
+    unsubscribe: (symbols) => symbols.map((symbol) => ({ action: "unsubscribe", symbol })),
+    named: (message) => ("symbol" in message && message.symbol !== undefined ? [keyOf(message.symbol)] : []),
+    accept: (message) => {
+      if (message.type === "label") return places.accept(message)
+      if (message.type === "gap") places.reset({ epoch: message.epoch, seq: message.to })
+      // Answers overtake changes, so an answer's position counts only for a client that has none.
+      const { epoch, seq } = message.type === "subscribed" ? message : {}
+      if (epoch !== undefined && seq !== undefined && places.since() === undefined) places.reset({ epoch, seq })
+      return true
+    }
+  }
+}
+
+const decodeIndicated = Schema.decodeUnknownEither(SocketMessages.IndicatorSubscribe)
+/** The gateway answers with the symbol in capitals, the timeframe's short name and each indicator with all its settings. */
+const indicatedKey = (item: Indicated): string =>
+  Either.match(decodeIndicated({ ...item }), {
+    onLeft: () => JSON.stringify([item.symbol, item.timeframe, item.indicators]),
+    onRight: ({ indicators, symbol, timeframe }) => JSON.stringify([symbol, timeframe.short, indicators.map(({ id }) => id)])
+  })
+
+/** `isSession`: a set of this connection alone. */
+export const indicators = (isSession: boolean): Protocol<Indicated, SocketMessages.IndicatorMessage> => {
+  const places = Recovery.keyed<string>()
+  return {
+    path: isSession ? "/indicators/stream/session" : "/indicators/stream",
+    schema: SocketMessages.IndicatorMessage as Schema.Schema<SocketMessages.IndicatorMessage, unknown>,
+    keyOf: indicatedKey,
+    // A new subscription gets the newest values, so there is nothing to recover.
+    subscribe: (items) => items.map((item) => ({ action: "subscribe", ...item })),
+    unsubscribe: (items) => items.map((item) => ({ action: "unsubscribe", ...item })),
+    named: (message) => {
+      if (message.type === "indicator" || !("symbol" in message)) return []
+      const { indicators, symbol, timeframe } = message
+      return symbol === undefined || timeframe === undefined || indicators === undefined
+        ? []
+        : [indicatedKey({ symbol, timeframe, indicators })]
+    },
+    accept: (message) =>
+      message.type !== "indicator" ||
+      places.acceptNew(JSON.stringify([message.exchange, message.symbol, message.timeframe, message.indicator]), message)
+  }
+}
+
+/** A connection plays one subject. After a break it continues with the message after the last one, and after its end it plays nothing. */
+export const replay = (): Protocol<Playback, SocketMessages.ReplayMessage> => {
+  const places = Recovery.ordered()
+  let reachedTime: string | undefined
+  let hasEnded = false
+  return {
+    path: "/replay",
+    schema: SocketMessages.ReplayMessage as Schema.Schema<SocketMessages.ReplayMessage, unknown>,
+    keyOf: ({ key, stream }) => JSON.stringify([stream, key]),
+    subscribe: (items, isAgain) =>
+      hasEnded ? [] : items.map((item) => ({ action: "play", ...item, from: isAgain ? (reachedTime ?? item.from) : item.from })),
+    unsubscribe: () => [{ action: "stop" }],
+    named: (message) => (message.type === "playing" ? [JSON.stringify([message.stream, message.key])] : []),
+    accept: (message) => {
+      if (message.type === "ended") hasEnded = true
+      if (message.type !== "message") return true
+      reachedTime = message.time
+      return places.accept(message)
     }
   }
 }

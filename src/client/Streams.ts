@@ -1,7 +1,7 @@
 import { Either, type ParseResult, Schema } from "effect"
 import * as SocketMessages from "../contract/sockets/SocketMessages.ts"
 import * as Inbox from "./Inbox.ts"
-import type { Chain, Monitored, Protocol } from "./Protocols.ts"
+import type { Chain, Indicated, Monitored, Playback, Protocol } from "./Protocols.ts"
 import * as Protocols from "./Protocols.ts"
 import * as Socket from "./Socket.ts"
 import * as Wishes from "./Wishes.ts"
@@ -36,6 +36,9 @@ export type ChainEvent = Event<SocketMessages.ChainMessage>
 export type StrategyEvent = Event<SocketMessages.StrategyMessage>
 export type MonitorEvent = Event<SocketMessages.MonitorMessage>
 export type OrderEvent = Event<SocketMessages.OrderStreamMessage>
+export type LabelEvent = Event<SocketMessages.LabelStreamMessage>
+export type IndicatorEvent = Event<SocketMessages.IndicatorMessage>
+export type ReplayEvent = Event<SocketMessages.ReplayMessage>
 
 /**
  * One connection to one path. It stays subscribed to the requested items across reconnects until it is closed. A refused subscription
@@ -106,7 +109,7 @@ const follow = <Item, Message extends { readonly type: string; readonly code?: S
       return
     }
     const message = read.right
-    if (message.type === "subscribed") wishes.granted(protocol.named(message))
+    if (message.type === "subscribed" || message.type === "playing") wishes.granted(protocol.named(message))
     if (message.type === "error") wishes.refused(protocol.named(message), message.code === "unavailable")
     // Events of open subscriptions will start from the old position.
     if (message.type !== "pong") {
@@ -180,3 +183,17 @@ export const ofMonitor = (server: Server, options: StreamOptions<Monitored, Moni
   follow(Protocols.monitor(), server, options)
 export const ofOrders = (server: Server, options: StreamOptions<string, OrderEvent> = {}): Stream<string, OrderEvent> =>
   follow(Protocols.orders(), server, options)
+export const ofLabels = (server: Server, options: StreamOptions<string, LabelEvent> = {}): Stream<string, LabelEvent> =>
+  follow(Protocols.labels(), server, options)
+export const ofIndicators = (
+  server: Server,
+  { isSession = false, ...options }: StreamOptions<Indicated, IndicatorEvent> & { readonly isSession?: boolean } = {}
+): Stream<Indicated, IndicatorEvent> => follow(Protocols.indicators(isSession), server, options)
+export const ofReplay = (server: Server, playback: Playback, options: Omit<StreamOptions<Playback, ReplayEvent>, "items"> = {}) => {
+  const {
+    subscribe: _subscribe,
+    unsubscribe: _unsubscribe,
+    ...stream
+  } = follow(Protocols.replay(), server, { ...options, items: [playback] })
+  return stream
+}

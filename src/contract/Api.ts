@@ -4,6 +4,7 @@ import { AccountsApi } from "./accounts/AccountsApi.ts"
 import { KiteApi } from "./accounts/KiteApi.ts"
 import { PortfolioApi } from "./accounts/PortfolioApi.ts"
 import { PostbackApi } from "./accounts/PostbackApi.ts"
+import { AlertsApi } from "./alerts/AlertsApi.ts"
 import { BackfillApi } from "./backfill/BackfillApi.ts"
 import { CalendarApi } from "./calendar/CalendarApi.ts"
 import { CorporateActionsApi } from "./calendar/CorporateActionsApi.ts"
@@ -65,5 +66,6 @@ export class Api extends contract(HttpApi.make("gateway"))
   .add(LabelsApi)
   .add(ApiKeysApi)
   .add(BackfillApi)
+  .add(AlertsApi)
   .annotate(OpenApi.Title, "Tarang")
   .annotate(OpenApi.Version, "1") {}

@@ -5,6 +5,7 @@ import { AccountsHttp } from "./accounts/AccountsHttp.ts"
 import { KiteHttp } from "./accounts/KiteHttp.ts"
 import { PortfolioHttp } from "./accounts/PortfolioHttp.ts"
 import { PostbackHttp } from "./accounts/PostbackHttp.ts"
+import { AlertsHttp } from "./alerts/AlertsHttp.ts"
 import { BackfillHttp } from "./backfill/BackfillHttp.ts"
 import { Bridge } from "./bridge/Bridge.ts"
 import { CalendarEntries } from "./calendar/CalendarEntries.ts"
@@ -93,7 +94,7 @@ const ApiRoutes = HttpLayerRouter.addHttpApi(described, { openapiPath: "/openapi
   ]),
   Layer.provide([InstrumentsHttp, HistoryHttp, UdfHttp, CalendarHttp, CorporateActionsHttp, SettlementsHttp, OrdersHttp, AccountsHttp]),
   Layer.provide([DepthHttp, FuturesHttp, IndicatorsHttp, MonitorHttp, LabelsHttp, ApiKeysHttp, PortfolioHttp, PostbackHttp, ReplayHttp]),
-  Layer.provide([KiteHttp, BackfillHttp]),
+  Layer.provide([KiteHttp, AlertsHttp, BackfillHttp]),
   Layer.provide(UdfAccessLive),
   Layer.provide(AuthenticationLive)
 )

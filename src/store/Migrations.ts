@@ -23,6 +23,7 @@ import { migration as chainMinutes } from "./migrations/M0024ChainMinutes.ts"
 import { migration as labels } from "./migrations/M0025Labels.ts"
 import { migration as apiKeys } from "./migrations/M0026ApiKeys.ts"
 import { migration as backfills } from "./migrations/M0028Backfills.ts"
+import { migration as alerts } from "./migrations/M0029Alerts.ts"
 import type { Migration } from "./migrations/Migration.ts"
 import { migration as orders } from "./migrations/orders/M0018Orders.ts"
 import { migration as orderSweeps } from "./migrations/orders/M0020OrderSweeps.ts"
@@ -61,7 +62,8 @@ export const all: ReadonlyArray<Migration> = [
   labels,
   apiKeys,
   bookings,
-  backfills
+  backfills,
+  alerts
 ]
 
 /** A step failed and was rolled back completely, or the database is newer than this program. */

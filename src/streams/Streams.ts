@@ -116,6 +116,13 @@ export const specs = (record: { readonly bytesMax: number; readonly hoursMax: nu
       max_age: 7 * 24 * hours,
       max_bytes: 64 * MB
     },
+    {
+      name: "ALERT",
+      description: "Alerts of users that fired",
+      subjects: ["alert.evt.>"],
+      max_age: 7 * 24 * hours,
+      max_bytes: 64 * MB
+    },
     { name: "DLQ", description: "Poison messages with their reason", subjects: ["dlq.>"], max_age: 7 * 24 * hours, max_bytes: 64 * MB }
   ].map((spec) => ({ ...shared, num_replicas: record.replicas, ...spec }))
 

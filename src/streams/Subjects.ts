@@ -1,5 +1,6 @@
 import { Schema } from "effect"
 import { AccountEvent as AccountEventBody } from "../domain/accounts/AccountEvent.ts"
+import { AlertEvent as AlertEventBody } from "../domain/alerts/AlertMessage.ts"
 import { ExecutorStatus } from "../domain/ExecutorStatus.ts"
 import { IndicatorValue } from "../domain/indicators/IndicatorMessage.ts"
 import { LabelEvent as LabelEventBody } from "../domain/labels/LabelMessage.ts"
@@ -220,5 +221,12 @@ export const LabelEvent = Subject.make({
   schema: LabelEventBody,
   plain: true,
   names: ({ label }) => ({ symbol: label.tradingsymbol })
+})
+/** A user's alert that fired. */
+export const AlertEvent = Subject.make({
+  template: "alert.evt.{owner}",
+  stream: "ALERT",
+  schema: AlertEventBody,
+  names: ({ owner }) => ({ owner })
 })
 export const deadLetter = (actor: string): string => `dlq.${Subject.escape(actor)}`

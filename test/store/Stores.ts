@@ -4,6 +4,7 @@ import { AccountRepo } from "../../src/store/accounts/AccountRepo.ts"
 import { BookingRepo } from "../../src/store/accounts/BookingRepo.ts"
 import { LoginRepo } from "../../src/store/accounts/LoginRepo.ts"
 import { PortfolioRepo } from "../../src/store/accounts/PortfolioRepo.ts"
+import { AlertRepo } from "../../src/store/alerts/AlertRepo.ts"
 import { BarRepo } from "../../src/store/BarRepo.ts"
 import { BackfillRepo } from "../../src/store/backfill/BackfillRepo.ts"
 import { CalendarRepo } from "../../src/store/CalendarRepo.ts"
@@ -39,6 +40,7 @@ const repositories = Layer.mergeAll(
   SubscriptionRepo.Default,
   StrategyRepo.Default,
   CandleRepo.Default,
+  AlertRepo.Default,
   BarRepo.Default,
   BackfillRepo.Default,
   ChainMinuteRepo.Default,

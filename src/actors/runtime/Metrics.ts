@@ -34,6 +34,14 @@ export const labelEventsWaiting = Metric.gauge("label_events_waiting", {
   description: "Events of labels in Postgres that NATS does not have yet, at most one batch of 100"
 })
 export const barGaps = counter("bar_gaps_total", "Gaps in our bars that the broker's history was asked to fill", "result")
+export const alertsWatched = gauge("alerts_watched", "Alerts that can fire, by what they look at", "source").set
+export const alertEvents = counter("alert_events_total", "Alerts that fired", "source")
+export const alertEventsWaiting = Metric.gauge("alert_events_waiting", {
+  description: "Events of alerts in Postgres that NATS does not have yet, at most one batch of 100"
+})
+const deliveries = counter("alert_deliveries_total", "Attempts to send an event to a webhook, by what became of them", "result")
+/** `again`: another attempt follows; `dead`: given up. */
+export const alertDeliveries = (result: "delivered" | "again" | "dead"): void => deliveries(result)
 const backfillsRefused = counter("backfill_refused_total", "Instruments of a backfill whose bars could not be fetched", "result")
 /** `again`: tried again later; `final`: the broker refuses it, or it is no longer listed. */
 export const backfillRefused = (result: "again" | "final"): void => backfillsRefused(result)

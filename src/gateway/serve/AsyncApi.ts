@@ -83,6 +83,7 @@ const catalogue: Readonly<Record<Name, About>> = {
   OrderCommand: { summary: "A task of orders to look at: its row in Postgres says what to do" },
   OrderTaskEvent: { summary: "An order task after a change, whole each time" },
   LabelEvent: { summary: "A user's label that was created, changed or removed" },
+  AlertEvent: { summary: "A user's alert that fired: what it looks at, the threshold and the value" },
   AccountEvent: {
     summary:
       "A change of an account: mode, limits, stop or release; an order, a trade, a position or the funds at the broker; figures that differed; an alert; its link or session"
@@ -95,7 +96,7 @@ const parameters: Readonly<Record<Holes<(typeof Subjects)[Name]["template"]> | "
   underlying: "As its exchange writes it; blanks, control characters and `. * > %` percent-encoded",
   account: "A broker account",
   part: "From 0: a message holds at most 1,000 instruments",
-  owner: "The user who has the strategy",
+  owner: "The user who has the strategy or the alert",
   strategy: "The strategy's number",
   interval: "1s or 1m",
   indicator: "The indicator's name and settings",

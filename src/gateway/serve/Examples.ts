@@ -226,6 +226,16 @@ export const bodies: Readonly<Record<string, unknown>> = {
   "apiKeys.create": { name: "notebook", scopes: ["fo:read", "strategies:read"], role: "viewer", expires_in_days: 30 },
   "apiKeys.rotate": { overlap_s: 600 },
   "backfills.create": { symbols: ["NIFTY"], timeframe: "1m", from: "2026-11-20", to: "2026-11-21" },
+  "alerts.create": {
+    name: "NIFTY above 26,000",
+    on: { source: "instrument", symbol: "NIFTY", field: "last_price" },
+    condition: "crosses_above",
+    threshold: "26000",
+    hysteresis: "25",
+    repeat: true,
+    webhook_url: "https://example.org/hooks/tarang"
+  },
+  "alerts.change": { threshold: "26100" },
   "labels.create": { symbol: "NIFTY", time: "2026-11-24T05:00:00Z", text: "Long above the range", label: "L", color: "#2962ff" },
   "labels.change": { text: "Long above the morning range" },
   "foAnalysis.payoff": { spot: 1300, legs: coveredCall },

@@ -6,7 +6,7 @@ import * as Subjects from "../../streams/Subjects.ts"
 type Changed = typeof Subjects.ChangedStrategy.Type
 
 /** The kinds of changes in Postgres. */
-type What = "subscriptions" | "strategies" | "rules" | "labels" | "accounts" | "keys" | "backfills"
+type What = "subscriptions" | "strategies" | "rules" | "labels" | "accounts" | "keys" | "backfills" | "alerts"
 
 /** Announces a change in Postgres, so that every process reads it now instead of at its next periodic check. */
 export class Changes extends Effect.Service<Changes>()("gateway/shared/Changes", {

@@ -9,6 +9,7 @@ import { instrumentsAway, orProblem } from "./StoreProblem.ts"
 export type Thing =
   | "API key"
   | "Account"
+  | "Alert"
   | "Backfill"
   | "Calendar entry"
   | "Corporate action"

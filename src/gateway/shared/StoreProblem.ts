@@ -17,6 +17,7 @@ export const noRoomText = ({ account }: AccountFull): string => {
 const noRoom = (full: AccountFull): Problem.Invalid => Problem.invalidField("account_id", noRoomText(full))
 
 const owners = {
+  alerts: "a user",
   backfills: "a user",
   indicators: "a set",
   keys: "a user",

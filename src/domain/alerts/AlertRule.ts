@@ -1,0 +1,71 @@
+import { Schema } from "effect"
+import type * as Money from "../Money.ts"
+
+/** Fields of an instrument, of `md.tick`: prices in rupees, `iv` a fraction, Greeks in the units of docs/conventions.md. */
+export const InstrumentField = Schema.Literal("last_price", "volume", "oi", "iv", "delta", "gamma", "theta", "vega")
+/** Fields of a chain, of `opt.delta`. `straddle` is the price of the call and the put at the money, `atm_iv` the mean of their volatilities. */
+export const ChainField = Schema.Literal("spot", "forward", "pcr_oi", "pcr_volume", "max_pain", "call_oi", "put_oi", "straddle", "atm_iv")
+/** Fields of a strategy, of `strat.m2m`. */
+export const StrategyField = Schema.Literal(
+  "m2m",
+  "total_pnl",
+  "unrealised_pnl",
+  "realised_pnl",
+  "net_delta",
+  "net_gamma",
+  "net_theta",
+  "net_vega"
+)
+/** Fields of an account's market data, of `sys.ticker`: 1 while it streams and 0 otherwise; seconds since its newest tick; packets lost. */
+export const FeedField = Schema.Literal("is_streaming", "silent_s", "dropped")
+
+/** What an alert looks at, and what the platform needs to find it. */
+export const Watch = Schema.Union(
+  Schema.Struct({
+    source: Schema.Literal("instrument"),
+    exchange: Schema.String,
+    tradingsymbol: Schema.String,
+    instrument_token: Schema.Int,
+    /** The underlying under which its ticks are published. */
+    underlying: Schema.Struct({ exchange: Schema.String, name: Schema.String }),
+    field: InstrumentField
+  }),
+  Schema.Struct({
+    source: Schema.Literal("chain"),
+    exchange: Schema.String,
+    symbol: Schema.String,
+    expiry: Schema.String,
+    field: ChainField
+  }),
+  Schema.Struct({ source: Schema.Literal("strategy"), strategy_id: Schema.Int, field: StrategyField }),
+  Schema.Struct({ source: Schema.Literal("feed"), account_id: Schema.String, field: FeedField })
+)
+export type Watch = typeof Watch.Type
+export type Source = Watch["source"]
+
+/** `above` and `below` include the threshold. The two that cross first need a value on the other side. */
+export const Condition = Schema.Literal("above", "below", "crosses_above", "crosses_below")
+export type Condition = typeof Condition.Type
+
+/** `waiting`: until the value is back on the other side · `armed`: the next value beyond the threshold fires · `done`: fired once, for good. */
+export const State = Schema.Literal("waiting", "armed", "done")
+export type State = typeof State.Type
+
+export interface Rule {
+  readonly condition: Condition
+  readonly threshold: Money.Decimal
+  /** How far the value has to come back behind the threshold before the alert may fire again, in the value's unit. */
+  readonly hysteresis: Money.Decimal
+  readonly repeat: boolean
+  /** Least time between two events, seconds of market time. */
+  readonly cooldownS: number
+}
+
+/** What became of an alert. */
+export interface Standing {
+  readonly state: State
+  /** Market time of the newest event, UNIX ms; null before the first. */
+  readonly firedAtMs: number | null
+}
+
+export const initialState = (condition: Condition): State => (condition.startsWith("crosses") ? "waiting" : "armed")
