@@ -1,8 +1,8 @@
-import { Clock, Effect, type Scope } from "effect"
+import { Clock, Config, Effect, type Scope } from "effect"
 import * as Backpressure from "../domain/market/Backpressure.ts"
 import type * as FrameHeader from "../domain/record/FrameHeader.ts"
 import type { Interruption } from "./frames/Breaks.ts"
-import { bufferBytesMax, Lanes } from "./frames/Lanes.ts"
+import { bufferBytesMaxDefault, Lanes } from "./frames/Lanes.ts"
 import { Peers } from "./frames/Peers.ts"
 import { type Sender, SendWindow } from "./frames/SendWindow.ts"
 import { JetStream } from "./JetStream.ts"
@@ -14,6 +14,8 @@ const pauseMinMs = 2
 const pauseMaxMs = 20
 /** The pause between two sweeps aims at this many frames per millisecond. */
 const framesPerMs = 1.5
+/** Room for a few packets. */
+const bufferBytesMin = 1_024
 const drainMaxMs = 10_000
 const drainCheckMs = 5
 
@@ -82,6 +84,12 @@ const logPressure = (account: string, level: Backpressure.Level, bufferedBytes: 
     Effect.annotateLogs({ account, level, buffered_bytes: bufferedBytes, dropped })
   )
 
+/** The most bytes of packets of one account that wait for NATS. */
+export const bufferBytesMax = Config.integer("FRAME_BUFFER_BYTES_MAX").pipe(
+  Config.withDefault(bufferBytesMaxDefault),
+  Config.validate({ message: `expected at least ${bufferBytesMin} bytes`, validation: (bytes) => bytes >= bufferBytesMin })
+)
+
 /** For all publishers of one process. A clock waits at most `clockWaitMsMax` for packets of another account. */
 export const peers = (clockWaitMsMax: number): Peers => new Peers(clockWaitMsMax)
 
@@ -89,15 +97,20 @@ export const peers = (clockWaitMsMax: number): Peers => new Peers(clockWaitMsMax
  * Publishes one account's frames with acknowledgement: one message and one acknowledgement for up to 50 packets. A window limits the open
  * frames. Each subject counts its frames from 0 for each incarnation. A frame whose acknowledgement does not arrive is sent again under the
  * same number, so a reader can drop duplicates and see gaps. While the connection is lost no new frame is sent: lost frames come first.
- * A clock leaves after everything that this account and its peers received before it.
+ * A clock leaves after everything that this account and its peers received before it. Packets that find no room in `roomBytes` are dropped,
+ * counted and written into the record as breaks.
  */
-export const make = (sender: Sender, others: Peers): Effect.Effect<FramePublisher, never, Scope.Scope | JetStream> =>
+export const make = (
+  sender: Sender,
+  others: Peers,
+  roomBytes = bufferBytesMaxDefault
+): Effect.Effect<FramePublisher, never, Scope.Scope | JetStream> =>
   Effect.gen(function* () {
     const { nc, newInbox, isConnected, onConnection } = yield* JetStream
     const { account } = sender
     const inbox = newInbox()
     const window = new SendWindow(nc, inbox, sender, isConnected())
-    const lanes = new Lanes(window, sender, Subjects.Clock.at({ account }), others)
+    const lanes = new Lanes(window, sender, Subjects.Clock.at({ account }), others, roomBytes)
     const pacer = new Pacer(window, lanes)
 
     yield* Effect.acquireRelease(
@@ -121,7 +134,7 @@ export const make = (sender: Sender, others: Peers): Effect.Effect<FramePublishe
     Metrics.backpressureLevel(account, Backpressure.levels.indexOf(pressure))
     const look = () => {
       const { dropped } = window.totals
-      const load = { bufferedBytes: lanes.bufferedBytes, bufferedBytesMax: bufferBytesMax, isWindowFull: !window.hasRoom() }
+      const load = { bufferedBytes: lanes.bufferedBytes, bufferedBytesMax: roomBytes, isWindowFull: !window.hasRoom() }
       const before = pressure
       pressure = Backpressure.next(before, { ...load, dropped: dropped - droppedBefore })
       droppedBefore = dropped

@@ -31,11 +31,12 @@ const clockWaitMsMax = 2_000
 const publishing = (
   session: TickerSession.TickerSession,
   marketClock: Pick<MarketClock, "unsafeNow">,
-  peers: ReturnType<typeof FramePublisher.peers>
+  peers: ReturnType<typeof FramePublisher.peers>,
+  roomBytes: number
 ) =>
   Effect.gen(function* () {
     const { account, source, lease, epoch, incarnation } = session
-    const publisher = yield* FramePublisher.make({ account, source, epoch, incarnation }, peers)
+    const publisher = yield* FramePublisher.make({ account, source, epoch, incarnation }, peers, roomBytes)
     for (const keyframe of yield* Keyframes.all) {
       const names = Subjects.Keyframe.match(keyframe.subject)
       const header = FrameHeader.parse(keyframe.header(FrameHeader.name))
@@ -160,6 +161,7 @@ export const make = Effect.gen(function* () {
   const incarnations = yield* KeyValue.open("incarnations")
   const context = yield* Effect.context<JetStream | MarketClock | RuleBook>()
   const peers = FramePublisher.peers(marketClock.mode === "feed" ? Number.POSITIVE_INFINITY : clockWaitMsMax)
+  const roomBytes = yield* FramePublisher.bufferBytesMax
   /** Why the newest run of an account's ticker could not connect. A ticker that is started again has failed until it is open. */
   const failures = new Map<string, string>()
 
@@ -212,7 +214,7 @@ export const make = Effect.gen(function* () {
     Effect.gen(function* () {
       const accountChanged = yield* broker.untilChanged(account)
       const session = yield* begin(account)
-      const publisher = yield* publishing(session, marketClock, peers)
+      const publisher = yield* publishing(session, marketClock, peers, roomBytes)
       yield* TickerSession.keepTime(session, marketClock, publisher)
       const pool = yield* connect(session, publisher)
       const status = yield* statusOf(session, yield* broker.session(account), pool, publisher)

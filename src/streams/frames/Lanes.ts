@@ -12,8 +12,8 @@ import type { Sender, SendWindow } from "./SendWindow.ts"
 const packetsWanted = 50
 /** While the window is full a frame grows to this size (744 KB of full packets, under the server's limit of 1 MB) and then waits. */
 const packetsMax = 4_000
-/** Limit of everything that waits for the window; beyond it packets are dropped and counted. */
-export const bufferBytesMax = 64 * 1_024 * 1_024
+/** Limit of everything that waits for the window, if no other is configured; beyond it packets are dropped and counted. */
+export const bufferBytesMaxDefault = 64 * 1_024 * 1_024
 /** A clock carries no packets. The list is not empty, because a header's value loses a blank at its end. */
 const noPackets = [0, 0]
 
@@ -48,6 +48,7 @@ export class Lanes implements Peer {
   private readonly window: SendWindow
   private readonly peers: Peers
   private readonly clockSubject: string
+  private readonly bufferBytesMax: number
   private readonly bySubject = new Map<string, Lane>()
   private readonly order: Array<Lane> = []
   /** The lane that is served next, so that a narrow window does not serve the first lanes only. */
@@ -63,8 +64,9 @@ export class Lanes implements Peer {
   private readonly keyframes: Keyframes
   private readonly breaks: Breaks
 
-  constructor(window: SendWindow, sender: Sender, clockSubject: string, peers: Peers) {
+  constructor(window: SendWindow, sender: Sender, clockSubject: string, peers: Peers, bufferBytesMax: number) {
     this.window = window
+    this.bufferBytesMax = bufferBytesMax
     this.peers = peers
     this.keyframes = new Keyframes(window, sender.account)
     this.breaks = new Breaks(window, sender)
@@ -128,7 +130,7 @@ export class Lanes implements Peer {
     const lane = this.bySubject.get(subject) ?? this.add(subject)
     // Also a packet that is dropped: the next keyframe then shows its price.
     lane.last.note(source, offset, length, receivedMs)
-    if (this.bytes + length + 2 * Frame.headerBytes > bufferBytesMax) {
+    if (this.bytes + length + 2 * Frame.headerBytes > this.bufferBytesMax) {
       this.window.totals.dropped++
       Metrics.packetsDropped(this.account)
       this.lost(subject, "room", receivedMs)
