@@ -13,10 +13,13 @@ if (counts.some((count) => !Number.isSafeInteger(count) || count < 0))
 /** `--out NAME`: the name of the report's file. */
 const out = valueOf("--out") ?? Report.name
 
+/** `--profile DIR`: a folder for the processes' processor profiles. */
+const profile = valueOf("--profile")
+
 Ground.program(async (ground) => {
   const results: Array<Run.Result> = []
   for (const strategies of counts) {
-    const result = await Run.run(ground, strategies)
+    const result = await Run.run(ground, strategies, profile)
     Ground.say(Report.line(result))
     results.push(result)
   }

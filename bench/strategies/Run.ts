@@ -90,9 +90,10 @@ const measure = async (world: World.World, strategies: number): Promise<Result> 
   }
 }
 
-export const run = async (ground: Ground, strategies: number): Promise<Result> => {
+/** `profile` names a folder for processor profiles. */
+export const run = async (ground: Ground, strategies: number, profile?: string): Promise<Result> => {
   const spec = { ...size, nowMs: Date.now() }
-  const world = await World.open(ground, { kind: "platform", shape: "split", spec, rate: marketRate, strategies })
+  const world = await World.open(ground, { kind: "platform", shape: "split", spec, rate: marketRate, strategies, profile })
   try {
     await world.load.call("start", { rate: marketRate })
     await allValued(world, strategies)
