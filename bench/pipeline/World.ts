@@ -109,6 +109,9 @@ export interface World {
   /** Only for a platform. */
   readonly databaseUrl: string | undefined
   readonly nc: NatsConnection
+  /** SIGKILL to the NATS server, and its next start on the same port with the same store. `pids` has the new one. */
+  readonly killNats: () => Promise<void>
+  readonly startNats: () => Promise<void>
   /** Only for a bare pipeline: its processes' own counts. */
   readonly bareState: () => Promise<Bare.State | undefined>
   /** Only for a platform: the gateway's metrics as text. */
@@ -149,14 +152,21 @@ export const open = async (ground: Ground.Ground, options: Options): Promise<Wor
   await mkdir(home, { recursive: true })
   const password = () => randomBytes(12).toString("base64url")
   const passwords = { engine: password(), gateway: password(), reader: password(), operator: password() }
-  const { child: nats, port } = await ground.backends.startNats(ground.natsProgram, home, { passwords })
+  const { child, port } = await ground.backends.startNats(ground.natsProgram, home, { passwords })
+  let nats = child
   const url = `nats://127.0.0.1:${port}`
   const stops: Array<() => Promise<void>> = [() => nats.stop(), () => rm(home, { recursive: true, force: true })]
   const close = async () => {
     for (const stop of stops) await stop()
   }
   try {
-    const as: ConnectionOptions = { servers: url, user: "engine", pass: passwords.engine, inboxPrefix: "_INBOX_engine" }
+    const as: ConnectionOptions = {
+      servers: url,
+      user: "engine",
+      pass: passwords.engine,
+      inboxPrefix: "_INBOX_engine",
+      maxReconnectAttempts: -1
+    }
     const nc = await connect(as)
     stops.unshift(() => nc.close())
     const load = await Child.start("Load", spec)
@@ -182,12 +192,21 @@ export const open = async (ground: Ground.Ground, options: Options): Promise<Wor
     }
     const clients = await Child.start("Clients", clientSpec)
     stops.unshift(clients.stop)
+    const pids: Record<string, number> = { ...begun.pids, nats: nats.pid ?? 0 }
     return {
       universe,
       load,
       clients,
       nc,
-      pids: { ...begun.pids, nats: nats.pid ?? 0 },
+      pids,
+      killNats: async () => {
+        if (nats.pid !== undefined) process.kill(nats.pid, "SIGKILL")
+        await nats.ended
+      },
+      startNats: async () => {
+        nats = (await ground.backends.startNats(ground.natsProgram, home, { passwords, port })).child
+        pids["nats"] = nats.pid ?? 0
+      },
       strategyIds: begun.strategyIds,
       port: begun.port,
       jwt: token,

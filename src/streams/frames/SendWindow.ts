@@ -7,7 +7,9 @@ import * as Metrics from "../Metrics.ts"
 const windowMax = 1_000
 /** Frames that waited are heavy, so the window is also full at this many bytes. */
 const windowBytesMax = 64 * 1_024 * 1_024
+/** A frame waits this long for its acknowledgement, then twice as long, and so on up to the limit. */
 const resendAfterMs = 2_000
+const resendAfterMsMax = 32_000
 /** Acknowledgements arrive in order: a frame is lost when a frame this many ids later is acknowledged first. */
 const overtakenBy = 8
 
@@ -20,6 +22,8 @@ interface OpenFrame {
   readonly headers: MsgHdrs
   readonly packets: number
   sentAtMs: number
+  /** How often it was sent again. */
+  resends: number
   isOvertaken: boolean
 }
 
@@ -38,6 +42,9 @@ export class SendWindow {
   private openBytes = 0
   private isUp: boolean
   private ackedAtMs = performance.now()
+  /** The server has read everything that was written before this time. */
+  private readUpToMs = 0
+  private isAskingHowFar = false
 
   constructor(nc: NatsConnection, inbox: string, sender: Sender, isUp: boolean) {
     this.nc = nc
@@ -68,7 +75,7 @@ export class SendWindow {
     more: ReadonlyArray<readonly [string, string]> = []
   ): void {
     const headers = Headers.encoded([[FrameHeader.name, FrameHeader.format({ ...this.sender, ...header }, subject)], ...more])
-    const frame: OpenFrame = { subject, data, headers, packets, sentAtMs: 0, isOvertaken: false }
+    const frame: OpenFrame = { subject, data, headers, packets, sentAtMs: 0, resends: 0, isOvertaken: false }
     const id = this.nextId++
     this.open.set(id, frame)
     this.openBytes += data.length
@@ -91,15 +98,38 @@ export class SendWindow {
     return wasFull
   }
 
-  /** Sends the frames that are due again, in order. A server that acknowledges nothing gets only the first: it may still have them all. */
+  /**
+   * Sends the frames that are due again, in order. A server that acknowledges nothing gets only the first: it may still have them all. A frame
+   * that the server has not read yet is not written a second time, so a slow server never makes the client's queue grow.
+   */
   resendDue(): void {
     if (!this.isUp) return
     const now = performance.now()
     const isMute = now - this.ackedAtMs >= resendAfterMs
+    let isUnread = false
     for (const [id, frame] of this.open) {
-      if (now - frame.sentAtMs >= resendAfterMs) this.resend(id, frame)
+      if (now - frame.sentAtMs >= Math.min(resendAfterMs * 2 ** frame.resends, resendAfterMsMax)) {
+        if (frame.sentAtMs < this.readUpToMs) this.resend(id, frame)
+        else isUnread = true
+      }
       if (isMute) break
     }
+    if (isUnread) this.askHowFar()
+  }
+
+  /** The answer to a ping says that the server has read everything before it. */
+  private askHowFar(): void {
+    if (this.isAskingHowFar) return
+    this.isAskingHowFar = true
+    const askedAtMs = performance.now()
+    const answered = (upToMs: number) => {
+      this.isAskingHowFar = false
+      this.readUpToMs = Math.max(this.readUpToMs, upToMs)
+    }
+    this.nc.flush().then(
+      () => answered(askedAtMs),
+      () => answered(0) // The connection was lost. All open frames are sent again when it is back.
+    )
   }
 
   /** Notes that the connection was lost or is back. The client's buffer is lost with a connection, so every open frame is sent again. */
@@ -119,6 +149,7 @@ export class SendWindow {
 
   private resend(id: number, frame: OpenFrame): void {
     this.totals.resent++
+    frame.resends++
     Metrics.framesResent(this.sender.account)
     this.put(id, frame)
   }
