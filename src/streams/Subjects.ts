@@ -4,7 +4,6 @@ import { AlertEvent as AlertEventBody } from "../domain/alerts/AlertMessage.ts"
 import { ExecutorStatus } from "../domain/ExecutorStatus.ts"
 import { IndicatorValue } from "../domain/indicators/IndicatorMessage.ts"
 import { LabelEvent as LabelEventBody } from "../domain/labels/LabelMessage.ts"
-import * as Money from "../domain/Money.ts"
 import * as Bar from "../domain/market/Bar.ts"
 import { TickerStatus } from "../domain/market/TickerStatus.ts"
 import * as ChainMessage from "../domain/options/ChainMessage.ts"
@@ -113,19 +112,11 @@ export const UnderlyingState = Subject.make({
   names: underlyingOf
 })
 
-const moneyOrNull = (value: Money.Decimal | null): string | null => (value === null ? null : Money.format(value))
 export const Mark = Subject.make({
   template: "strat.m2m.{owner}.{strategy}",
   stream: "STRAT",
   schema: StrategyMessage.Mark,
-  names: strategyOf,
-  wire: (mark) => ({
-    ...mark,
-    m2m: moneyOrNull(mark.m2m),
-    unrealised_pnl: moneyOrNull(mark.unrealised_pnl),
-    realised_pnl: Money.format(mark.realised_pnl),
-    total_pnl: moneyOrNull(mark.total_pnl)
-  })
+  names: strategyOf
 })
 export const Candle = Subject.make({
   template: "strat.candle.{owner}.{strategy}",

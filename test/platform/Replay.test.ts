@@ -184,7 +184,7 @@ describe("Replay", () => {
           sentMarks,
           wire(
             marks.outputs.filter((output) => output.kind === "mark"),
-            (output: M2mDecider.Output) => Subjects.Mark.encode(output.message as never)
+            (output: M2mDecider.Output) => Subjects.Mark.write(output.message as never)
           )
         )
       }).pipe(Effect.scoped),

@@ -47,7 +47,7 @@ interface Lane {
 }
 
 /** Lanes that are sent at the same time. */
-const concurrency = 64
+const concurrency = 256
 const againAfter = "100 millis"
 /** The most that a message's headers take of the server's size limit. */
 const headersBytesMax = 1_024

@@ -19,7 +19,7 @@ export const kind = "strategies"
 /** Before, each strategy had an actor of its own, of this kind. */
 export const formerKind = "m2m"
 /** Change it whenever the decider's state changes its layout. */
-export const layout = "m2m-8"
+export const layout = "m2m-9"
 
 const toBytes = new TextEncoder()
 /** Groups of strategies that are remembered per process; a full list is cleared, and definitions are decoded again. */
@@ -33,11 +33,26 @@ export const keyOf = (definition: StrategyDefinition.Definition): string => key(
 const underlyingsOf = (names: ReadonlyArray<string>): ReadonlyArray<Instrument.Underlying> =>
   names.flatMap((exchange, at) => (at % 2 === 0 ? [{ exchange, name: names[at + 1] ?? "" }] : []))
 
+/** Subjects of marks that are remembered per process; a full list is cleared. */
+const subjectsMax = 100_000
+/** The subject of each strategy's marks. Making the text costs as much as the mark's body, four times a second for each strategy. */
+const markSubjects = new Map<number, { readonly owner: string; readonly subject: string }>()
+
+const markSubject = (owner: string, strategyId: number): string => {
+  const known = markSubjects.get(strategyId)
+  if (known?.owner === owner) return known.subject
+  if (markSubjects.size >= subjectsMax) markSubjects.clear()
+  const subject = Subjects.Mark.at({ owner, strategy: String(strategyId) })
+  markSubjects.set(strategyId, { owner, subject })
+  return subject
+}
+
 export const route = (output: M2mDecider.Output): Published => {
-  const holes = { owner: output.owner, strategy: String(output.strategyId) }
+  const { owner, strategyId } = output
+  const holes = { owner, strategy: String(strategyId) }
   switch (output.kind) {
     case "mark":
-      return { stream: Subjects.Mark.stream, subject: Subjects.Mark.at(holes), encode: () => Subjects.Mark.encode(output.message) }
+      return { stream: Subjects.Mark.stream, subject: markSubject(owner, strategyId), encode: () => Subjects.Mark.write(output.message) }
     case "candle":
       return { stream: Subjects.Candle.stream, subject: Subjects.Candle.at(holes), encode: () => Subjects.Candle.encode(output.message) }
     case "refused":

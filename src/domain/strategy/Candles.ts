@@ -31,18 +31,18 @@ const closed = (strategy: Strategy, eventMs: number, seq: number, candle: OpenCa
   exact: Float64Array.of(candle.minuteMs, Number(candle.open), Number(candle.high), Number(candle.low), Number(candle.close))
 })
 
-/** What valuing the instants of one strategy leads to. */
+/** What valuing the instants of strategies leads to. */
 export interface Sink {
   readonly rules: RuleSet.RuleSet | undefined
   readonly eventMs: number
   readonly seq: number
-  readonly take: (candle: Closed) => void
+  readonly take: (strategy: Strategy, candle: Closed) => void
   /** A price came for a minute that is closed already. */
   readonly late: () => void
 }
 
 const close = (strategy: Strategy, { eventMs, seq, take }: Sink): void => {
-  if (strategy.candle !== null) take(closed(strategy, eventMs, seq, strategy.candle))
+  if (strategy.candle !== null) take(strategy, closed(strategy, eventMs, seq, strategy.candle))
   strategy.candle = null
 }
 
@@ -54,6 +54,8 @@ export const closeBefore = (strategy: Strategy, sink: Sink): void => {
   strategy.openFromMs = minuteMs
 }
 
+const settledPrice = (leg: Leg): number => leg.price
+
 /** Adds the value at a complete instant to its minute. */
 const valueInstant = (strategy: Strategy, sink: Sink, atMs: number): void => {
   const minuteMs = IndiaTime.minuteFloor(atMs)
@@ -61,7 +63,7 @@ const valueInstant = (strategy: Strategy, sink: Sink, atMs: number): void => {
     sink.late()
     return
   }
-  const value = strategy.unpriced.length > 0 ? null : Premium.net(strategy.legs, (leg) => leg.price)
+  const value = strategy.unpriced.length > 0 ? null : Premium.net(strategy.legs, settledPrice)
   if (value === null) return
   if (strategy.candle?.minuteMs === minuteMs) {
     if (value > strategy.candle.high) strategy.candle.high = value
@@ -84,11 +86,18 @@ const isInSession = (rules: RuleSet.RuleSet | undefined, leg: Leg, atMs: number)
 
 /** Takes the prices before `untilMs` in order of time. The sort is stable: prices of the same instant stay in stream order. */
 const takeReady = (strategy: Strategy, untilMs: number): ReadonlyArray<Pending> => {
-  const ready: Array<Pending> = []
-  const later: Array<Pending> = []
-  for (const tick of strategy.pending) (tick.atMs < untilMs ? ready : later).push(tick)
-  strategy.pending = later
-  return ready.sort((a, b) => a.atMs - b.atMs)
+  const { pending } = strategy
+  let isOrdered = true
+  let later = 0
+  let beforeMs = Number.NEGATIVE_INFINITY
+  for (const { atMs } of pending) {
+    if (atMs < beforeMs) isOrdered = false
+    if (atMs >= untilMs) later++
+    beforeMs = atMs
+  }
+  strategy.pending = later === 0 ? [] : pending.filter(({ atMs }) => atMs >= untilMs)
+  const ready = later === 0 ? pending : pending.filter(({ atMs }) => atMs < untilMs)
+  return isOrdered ? ready : ready.sort((a, b) => a.atMs - b.atMs)
 }
 
 /** Values the instants before `untilMs` in order of time. All prices received at one instant count as one event. */

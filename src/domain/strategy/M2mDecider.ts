@@ -1,4 +1,5 @@
 import type { Decider } from "../Decider.ts"
+import * as IndiaTime from "../IndiaTime.ts"
 import * as FrameGuard from "../market/FrameGuard.ts"
 import * as Quotes from "../market/Quotes.ts"
 import type * as ChainState from "../options/ChainState.ts"
@@ -30,7 +31,7 @@ interface Of {
   readonly exact: Float64Array
 }
 export type Output =
-  | (Of & { readonly kind: "mark"; readonly message: StrategyMessage.Mark })
+  | (Of & { readonly kind: "mark"; readonly message: StrategyMessage.PublishedMark })
   | (Of & { readonly kind: "candle"; readonly message: StrategyMessage.Candle })
   /** The strategy cannot be computed. It has left the state until its next definition; the others go on. */
   | (Of & { readonly kind: "refused"; readonly message: StrategyMessage.Refused })
@@ -84,11 +85,37 @@ const remove = (state: State, strategy: Strategy.Strategy): void => {
   for (const feed of state.feeds.values()) Feed.exclude(feed, strategy)
 }
 
+/** One input's work on the strategies of a state. Made once for each input, because there are thousands of strategies. */
+interface Turn {
+  readonly context: Context
+  readonly state: State
+  readonly seq: number
+  readonly outputs: Array<Output>
+  readonly sink: Candles.Sink
+  /** The moment at which strategies are valued; undefined before the first one. */
+  at: Marks.Instant | undefined
+}
+
+const turnOf = (context: Context, state: State, seq: number): Turn => {
+  const outputs: Array<Output> = []
+  const { isExact, rules } = context
+  const sink: Candles.Sink = {
+    rules,
+    eventMs: state.eventMs,
+    seq,
+    take: ({ owner, strategyId }, { message, exact }) =>
+      outputs.push({ seq, kind: "candle", owner, strategyId, message, exact: isExact ? exact : none }),
+    late: () => state.lateTicks++
+  }
+  return { context, state, seq, outputs, sink, at: undefined }
+}
+
 /** Does something for one strategy. If that throws, only this strategy leaves the state, and the reason is an output. */
-const isolated = (state: State, strategy: Strategy.Strategy, seq: number, outputs: Array<Output>, act: () => void): void => {
+const isolated = (turn: Turn, strategy: Strategy.Strategy, act: (turn: Turn, strategy: Strategy.Strategy) => void): void => {
   try {
-    act()
+    act(turn, strategy)
   } catch (error) {
+    const { outputs, seq, state } = turn
     remove(state, strategy)
     const { owner, strategyId } = strategy
     const message: StrategyMessage.Refused = { v: 1, seq, owner, strategy_id: strategyId, reason: String(error) }
@@ -96,47 +123,45 @@ const isolated = (state: State, strategy: Strategy.Strategy, seq: number, output
   }
 }
 
-const sinkOf = (
-  { isExact, rules }: Context,
-  state: State,
-  { owner, strategyId }: Strategy.Strategy,
-  seq: number,
-  outputs: Array<Output>
-): Candles.Sink => ({
-  rules,
-  eventMs: state.eventMs,
-  seq,
-  take: ({ message, exact }) => outputs.push({ seq, kind: "candle", owner, strategyId, message, exact: isExact ? exact : none }),
-  late: () => state.lateTicks++
-})
-
-const settle = (state: State, strategy: Strategy.Strategy, untilMs: number, sink: Candles.Sink): void => {
+const settle = ({ sink, state }: Turn, strategy: Strategy.Strategy, untilMs: number): void => {
   const before = strategy.pending.length
   if (before === 0) return
-  Candles.settle(strategy, untilMs, sink)
-  state.waiting -= before - strategy.pending.length
+  try {
+    Candles.settle(strategy, untilMs, sink)
+  } finally {
+    state.waiting -= before - strategy.pending.length
+  }
+}
+
+/** The turn's moment. Its first mark computes the chains, and every other strategy uses the results. */
+const instantOf = (turn: Turn): Marks.Instant => {
+  const { context, seq, state } = turn
+  const { eventMs, feeds } = state
+  const { closes, rules, settings } = context
+  if (turn.at === undefined) {
+    Feed.refreshChains(feeds, settings, closes, eventMs)
+    turn.at = Marks.instant(feeds, rules, { staleAfterMs: settings.staleAfterMs, eventMs, seq })
+  }
+  return turn.at
 }
 
 /** Publishes the newest value if it differs from the last one sent and the rate limit allows it. */
-const mark = (context: Context, state: State, strategy: Strategy.Strategy, seq: number, outputs: Array<Output>): void => {
-  const [oldest] = strategy.marked
-  if (oldest !== undefined && strategy.marked.length === marksMax && state.window - oldest < marksMax) {
+const mark = (turn: Turn, strategy: Strategy.Strategy): void => {
+  const { context, outputs, seq, state } = turn
+  const { marked } = strategy
+  if (marked.length === marksMax && state.window - (marked[0] as number) < marksMax) {
     strategy.owed = true
     return
   }
   strategy.owed = false
-  const { feeds, eventMs } = state
-  const { closes, rules, settings } = context
-  // The first mark of an instant computes the chains, and every other strategy uses the results.
-  Feed.refreshChains(feeds, settings, closes, eventMs)
-  const at: Marks.Instant = { feeds, rules, staleAfterMs: settings.staleAfterMs, eventMs, seq }
+  const at = instantOf(turn)
   const values = Marks.valuesOf(at, strategy)
-  const text = Marks.textOf(strategy, values)
-  if (text === strategy.sent) return
-  const message = Marks.messageOf(at, strategy, values)
-  strategy.profit = message.total_pnl?.toFixed() ?? null
-  strategy.sent = text
-  strategy.marked = [...strategy.marked, state.window].slice(-marksMax)
+  if (strategy.sent !== null && Marks.isSame(values.sent, strategy.sent)) return
+  const message = Marks.messageOf(at, strategy, values.sent)
+  strategy.profit = message.total_pnl
+  strategy.sent = values.sent
+  if (marked.length === marksMax) marked.shift()
+  marked.push(state.window)
   const { owner, strategyId } = strategy
   outputs.push({ seq, kind: "mark", owner, strategyId, message, exact: context.isExact ? Marks.exactOf(values) : none })
 }
@@ -153,23 +178,23 @@ const takeKnownPrices = (state: State, strategy: Strategy.Strategy): void => {
 
 /** Values the strategy at once where market time is known: after the close no clock may follow. */
 const onDefinition = (context: Context, state: State, { definition, seq }: RecordInput.Definition): ReadonlyArray<Output> => {
-  const outputs: Array<Output> = []
   const key = Strategy.keyOf(definition)
   const before = state.strategies.get(key)
   if (definition.ended === true || !context.takes(definition)) {
     if (before !== undefined) remove(state, before)
-    return outputs
+    return []
   }
+  const turn = turnOf(context, state, seq)
   const strategy = before ?? Strategy.make(definition.owner, definition.strategy_id)
-  isolated(state, strategy, seq, outputs, () => {
+  isolated(turn, strategy, () => {
     Strategy.define(strategy, definition, context.rules)
     state.strategies.set(key, strategy)
     for (const { feed } of [...strategy.legs, ...strategy.holdings]) Feed.of(state.feeds, feed)
     for (const [feedKey, feed] of state.feeds) Feed.include(context.ends, state.strategies.values(), feedKey, feed, strategy)
     takeKnownPrices(state, strategy)
-    if (Number.isFinite(state.eventMs)) mark(context, state, strategy, seq, outputs)
+    if (Number.isFinite(state.eventMs)) mark(turn, strategy)
   })
-  return outputs
+  return turn.outputs
 }
 
 const onReference = (context: Context, state: State, reference: Reference): void => {
@@ -179,10 +204,11 @@ const onReference = (context: Context, state: State, reference: Reference): void
   Feed.rebuild(context.ends, state.strategies.values(), key, feed)
 }
 
+const settleAll = (turn: Turn, strategy: Strategy.Strategy): void => settle(turn, strategy, Number.POSITIVE_INFINITY)
+
 const onFrame = (context: Context, state: State, input: RecordInput.Frame): ReadonlyArray<Output> => {
-  const outputs: Array<Output> = []
   const feed = state.feeds.get(Strategy.feedKey(input.exchange, input.underlying))
-  if (feed === undefined || FrameGuard.accept(feed.guard, input.header) === FrameGuard.dropped) return outputs
+  if (feed === undefined || FrameGuard.accept(feed.guard, input.header) === FrameGuard.dropped) return []
   const accepted = Quotes.ingest(feed.quotes, input.header, input.bytes)
   for (let at = 0; at < accepted.count; at++) {
     const row = accepted.row[at] as number
@@ -199,12 +225,10 @@ const onFrame = (context: Context, state: State, input: RecordInput.Frame): Read
     for (const strategy of holders) strategy.pending.push(pending)
     state.waiting += holders.length
   }
-  if (state.waiting <= pendingMax) return outputs
-  for (const strategy of state.strategies.values())
-    isolated(state, strategy, input.seq, outputs, () =>
-      settle(state, strategy, Number.POSITIVE_INFINITY, sinkOf(context, state, strategy, input.seq, outputs))
-    )
-  return outputs
+  if (state.waiting <= pendingMax) return []
+  const turn = turnOf(context, state, input.seq)
+  for (const strategy of state.strategies.values()) isolated(turn, strategy, settleAll)
+  return turn.outputs
 }
 
 /** Starts a state from the last packets of instruments. They give prices, but no traded minute. */
@@ -223,23 +247,34 @@ const takeRules = (context: Context, state: State): void => {
   for (const [key, feed] of state.feeds) Feed.rebuild(context.ends, state.strategies.values(), key, feed)
 }
 
+/** Settles the prices before the clock, and closes the minute that event time has left. */
+const settleMinute = (turn: Turn, strategy: Strategy.Strategy): void => {
+  settle(turn, strategy, turn.state.eventMs)
+  Candles.closeBefore(strategy, turn.sink)
+  if (strategy.owed) mark(turn, strategy)
+}
+const closeWindow = (turn: Turn, strategy: Strategy.Strategy): void => {
+  settle(turn, strategy, turn.state.eventMs)
+  Candles.closeBefore(strategy, turn.sink)
+  mark(turn, strategy)
+}
+
 const onClock = (context: Context, state: State, input: RecordInput.Clock): ReadonlyArray<Output> => {
   state.eventMs = Math.max(state.eventMs, input.atMs)
   for (const { quotes } of state.feeds.values()) Quotes.rollDay(quotes, state.eventMs)
   if (state.rules !== context.ends.version) takeRules(context, state)
-  const outputs: Array<Output> = []
-  if (state.strategies.size === 0) return outputs
+  if (state.strategies.size === 0) return []
   const window = Math.floor(state.eventMs / windowMs)
   const isClosing = window > state.window
   if (isClosing) state.window = window
-  for (const strategy of state.strategies.values())
-    isolated(state, strategy, input.seq, outputs, () => {
-      const sink = sinkOf(context, state, strategy, input.seq, outputs)
-      settle(state, strategy, state.eventMs, sink)
-      Candles.closeBefore(strategy, sink)
-      if (isClosing || strategy.owed) mark(context, state, strategy, input.seq, outputs)
-    })
-  return outputs
+  const turn = turnOf(context, state, input.seq)
+  const minuteMs = IndiaTime.minuteFloor(state.eventMs)
+  for (const strategy of state.strategies.values()) {
+    if (isClosing) isolated(turn, strategy, closeWindow)
+    // Between two windows most strategies have nothing to do.
+    else if (strategy.pending.length > 0 || strategy.owed || minuteMs > strategy.openFromMs) isolated(turn, strategy, settleMinute)
+  }
+  return turn.outputs
 }
 
 /**

@@ -7,30 +7,30 @@ import type * as RuleSet from "../rules/RuleSet.ts"
 import * as Feed from "./Feed.ts"
 import * as NetGreeks from "./NetGreeks.ts"
 import * as Premium from "./Premium.ts"
-import { isOption, type Line, multiplierOf, type Strategy } from "./Strategy.ts"
+import { isOption, type Line, multiplierOf, type Sent, type Strategy } from "./Strategy.ts"
 import type * as StrategyMessage from "./StrategyMessage.ts"
 
+/** One moment at which strategies are valued. Made once for all of them, because there are thousands. */
 export interface Instant {
-  readonly feeds: Feed.Feeds
-  /** Decides which instants are inside a session; absent for a market that never closes. */
-  readonly rules: RuleSet.RuleSet | undefined
   readonly staleAfterMs: number
   readonly eventMs: number
-  /** The record's message that causes the mark. */
+  readonly asOf: string
+  /** The record's message that causes the marks. */
   readonly seq: number
+  readonly feedOf: (line: Line) => Feed.Feed
+  /** The last price of a line as a wire integer; NaN without one. */
+  readonly priceOf: (line: Line) => number
+  /** True if the line has no price, or a stale one. */
+  readonly isMissing: (line: Line) => boolean
 }
 
 /** Net Greeks per year and per 1.00; NaN if one is unknown. */
 export type Net = Omit<NetGreeks.Greeks, "rho">
 
-/** A strategy's values at an instant, before they become a message. */
+/** A strategy's values at an instant: as they are published, and its net Greeks before rounding. */
 export interface Values {
-  readonly units: Premium.Units | null
-  readonly heldUnits: Premium.Units | null
+  readonly sent: Sent
   readonly net: Net
-  readonly complete: boolean
-  /** Ascending. */
-  readonly missing: ReadonlyArray<number>
 }
 
 /** Sums the Greeks of the holdings as NetGreeks.net does, without an object for each holding: this runs for every strategy and window. */
@@ -54,7 +54,7 @@ const netGreeks = (feedOf: (line: Line) => Feed.Feed, { holdings, unvalued }: St
 }
 
 /** The instant to which the age of a line's price counts. A share's price does not move in the closing auction of its exchange. */
-const judgedAt = ({ rules, eventMs }: Instant): ((line: Line) => number) => {
+const judgedAt = (rules: RuleSet.RuleSet | undefined, eventMs: number): ((line: Line) => number) => {
   const byExchange = new Map<string, number>()
   return ({ contract, feed }) => {
     if (rules === undefined || contract.kind !== "EQ") return eventMs
@@ -82,54 +82,103 @@ const feedsOf = (feeds: Feed.Feeds): ((line: Line) => Feed.Feed) => {
   }
 }
 
-export const valuesOf = (at: Instant, strategy: Strategy): Values => {
-  const { holdings, legs, unpriced, unvalued } = strategy
-  const feedOf = feedsOf(at.feeds)
-  const priceOf = (line: Line) => feedOf(line).quotes.lastPrice[line.row] as number
-  const judgedMs = judgedAt(at)
-  const isMissing = (line: Line) =>
-    Number.isNaN(priceOf(line)) || judgedMs(line) - (feedOf(line).quotes.pricedMs[line.row] as number) > at.staleAfterMs
-  const missing = [...unpriced]
-  for (const leg of legs) if (isMissing(leg)) missing.push(leg.legId)
+/** `rules` decide which instants are inside a session; they are absent for a market that never closes. */
+export const instant = (
+  feeds: Feed.Feeds,
+  rules: RuleSet.RuleSet | undefined,
+  of: Pick<Instant, "staleAfterMs" | "eventMs" | "seq">
+): Instant => {
+  const { staleAfterMs, eventMs } = of
+  const feedOf = feedsOf(feeds)
+  const judgedMs = judgedAt(rules, eventMs)
+  const priceOf = (line: Line): number => feedOf(line).quotes.lastPrice[line.row] as number
   return {
-    units: unpriced.length > 0 ? null : Premium.net(legs, priceOf),
-    heldUnits: unvalued ? null : Premium.net(holdings, priceOf),
-    net: netGreeks(feedOf, strategy),
-    complete: missing.length === 0 && !unvalued && !holdings.some(isMissing),
-    missing: missing.sort((a, b) => a - b)
+    ...of,
+    asOf: IndiaTime.isoTime(eventMs),
+    feedOf,
+    priceOf,
+    isMissing: (line) => Number.isNaN(priceOf(line)) || judgedMs(line) - (feedOf(line).quotes.pricedMs[line.row] as number) > staleAfterMs
   }
 }
 
-/** The numbers of a mark as text: two marks with the same text have the same numbers. */
-export const textOf = ({ cost, realised }: Strategy, { units, heldUnits, net, complete, missing }: Values): string => {
-  const { delta, gamma, theta, vega } = Rounding.units
-  return `${units} ${heldUnits} ${cost} ${realised} ${delta(net.delta)} ${gamma(net.gamma)} ${theta(net.theta)} ${vega(net.vega)} ${complete} ${missing}`
+const nothing: ReadonlyArray<number> = []
+
+const missingOf = ({ isMissing }: Instant, { legs, unpriced }: Strategy): ReadonlyArray<number> => {
+  if (unpriced.length === 0 && !legs.some(isMissing)) return nothing
+  const missing = [...unpriced]
+  for (const leg of legs) if (isMissing(leg)) missing.push(leg.legId)
+  return missing.sort((a, b) => a - b)
 }
 
-export const messageOf = ({ eventMs, seq }: Instant, strategy: Strategy, values: Values): StrategyMessage.Mark => {
-  const { units, heldUnits, net, complete, missing } = values
-  // Profit is (price - entry) x signed quantity: the negated premium minus what was paid.
-  const unrealised = heldUnits === null ? null : Money.zero.minus(Premium.toMoney(heldUnits)).minus(strategy.cost)
-  const realised = new Money.Decimal(strategy.realised)
+export const valuesOf = (at: Instant, strategy: Strategy): Values => {
+  const { cost, holdings, legs, realised, unpriced, unvalued } = strategy
+  const missing = missingOf(at, strategy)
+  const net = netGreeks(at.feedOf, strategy)
+  const sent: Sent = {
+    units: unpriced.length > 0 ? null : Premium.net(legs, at.priceOf),
+    heldUnits: unvalued ? null : Premium.net(holdings, at.priceOf),
+    cost,
+    realised,
+    delta: Rounding.units.delta(net.delta),
+    gamma: Rounding.units.gamma(net.gamma),
+    theta: Rounding.units.theta(net.theta),
+    vega: Rounding.units.vega(net.vega),
+    complete: missing.length === 0 && !unvalued && !holdings.some(at.isMissing),
+    missing
+  }
+  return { sent, net }
+}
+
+/** True if both are published with the same numbers. */
+export const isSame = (a: Sent, b: Sent): boolean =>
+  a.units === b.units &&
+  a.heldUnits === b.heldUnits &&
+  Rounding.same(a.delta, b.delta) &&
+  Rounding.same(a.gamma, b.gamma) &&
+  Rounding.same(a.theta, b.theta) &&
+  Rounding.same(a.vega, b.vega) &&
+  a.complete === b.complete &&
+  a.cost === b.cost &&
+  a.realised === b.realised &&
+  a.missing.length === b.missing.length &&
+  a.missing.every((legId, nth) => legId === b.missing[nth])
+
+/** Profit is (price - entry) x signed quantity: the negated premium minus what was paid. As text, and with what is realised. */
+const profitOf = (
+  { cost, costUnits, realised, realisedUnits }: Strategy,
+  heldUnits: Premium.Units
+): readonly [unrealised: string, total: string] => {
+  if (typeof heldUnits === "number" && costUnits !== null && realisedUnits !== null) {
+    const unrealised = -heldUnits - costUnits
+    const total = unrealised + realisedUnits
+    if (Number.isSafeInteger(unrealised) && Number.isSafeInteger(total)) return [Premium.textOf(unrealised), Premium.textOf(total)]
+  }
+  const unrealised = Money.zero.minus(Premium.toMoney(heldUnits)).minus(cost)
+  return [Money.format(unrealised), Money.format(unrealised.plus(realised))]
+}
+
+export const messageOf = ({ asOf, seq }: Instant, strategy: Strategy, sent: Sent): StrategyMessage.PublishedMark => {
+  const { units, heldUnits, complete, missing } = sent
+  const [unrealised, total] = heldUnits === null ? [null, null] : profitOf(strategy, heldUnits)
   return {
     v: 1,
-    as_of: IndiaTime.isoTime(eventMs),
+    as_of: asOf,
     seq,
     strategy_id: strategy.strategyId,
-    m2m: units === null ? null : Premium.toMoney(units),
+    m2m: units === null ? null : Premium.textOf(units),
     unrealised_pnl: unrealised,
-    realised_pnl: realised,
-    total_pnl: unrealised === null ? null : unrealised.plus(realised),
-    net_delta: Rounding.published("delta", net.delta),
-    net_gamma: Rounding.published("gamma", net.gamma),
-    net_theta: Rounding.published("theta", net.theta),
-    net_vega: Rounding.published("vega", net.vega),
+    realised_pnl: strategy.realised,
+    total_pnl: total,
+    net_delta: Rounding.fromUnits(sent.delta, Rounding.places.delta),
+    net_gamma: Rounding.fromUnits(sent.gamma, Rounding.places.gamma),
+    net_theta: Rounding.fromUnits(sent.theta, Rounding.places.theta),
+    net_vega: Rounding.fromUnits(sent.vega, Rounding.places.vega),
     complete,
     missing
   }
 }
 
-export const exactOf = ({ units, heldUnits, net }: Values): Float64Array =>
+export const exactOf = ({ sent: { units, heldUnits }, net }: Values): Float64Array =>
   Float64Array.from(
     [...[units, heldUnits].map((value) => (value === null ? Number.NaN : Number(value))), net.delta, net.gamma, net.theta, net.vega],
     Rounding.canonical

@@ -18,6 +18,26 @@ export type Units = number | bigint
 export const unitsPerRupee = 1e7
 export const toMoney = (units: Units): Money.Decimal => new Money.Decimal(`${units}e-7`)
 
+/** The money as whole units; null if it is not a whole number of them, or beyond 2^53. */
+export const ofMoney = (money: Money.Decimal): number | null => {
+  const units = money.times(unitsPerRupee)
+  return units.isInteger() && units.abs().lte(Number.MAX_SAFE_INTEGER) ? units.toNumber() : null
+}
+
+const places = 7
+
+/** The text of `toMoney`, without a Decimal for each value: marks come many thousand times a second. */
+export const textOf = (units: Units): string => {
+  if (typeof units === "bigint") return Money.format(toMoney(units))
+  const size = Math.abs(units)
+  let rest = size % unitsPerRupee
+  const whole = `${units < 0 ? "-" : ""}${(size - rest) / unitsPerRupee}`
+  if (rest === 0) return whole
+  let digits = places
+  for (; rest % 10 === 0; digits--) rest /= 10
+  return `${whole}.${String(rest).padStart(digits, "0")}`
+}
+
 /** A holding of an instrument: a signed quantity (BUY +), and the units of money per unit of its price. */
 export interface Line {
   readonly position: number

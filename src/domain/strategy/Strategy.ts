@@ -62,6 +62,9 @@ export interface Strategy {
   /** Cost of the holdings, and the profit realised before; decimal text. */
   cost: string
   realised: string
+  /** The same in `Premium.Units`; null where they are no whole number of them. */
+  costUnits: number | null
+  realisedUnits: number | null
   pending: Array<Pending>
   candle: OpenCandle | null
   /** Total P&L of the newest mark; decimal text, or null if unknown. */
@@ -71,9 +74,24 @@ export interface Strategy {
   /** A mark is due at the next clock even within a window: a row came late, or the rate limit delayed a mark. */
   owed: boolean
   /** Windows of the newest marks, oldest first. */
-  marked: ReadonlyArray<number>
-  /** The values of the newest mark, as text. */
-  sent: string
+  readonly marked: Array<number>
+  /** The values of the newest mark; null before the first. */
+  sent: Sent | null
+}
+
+/** The numbers of a mark as it is published: net Greeks in units of their last decimal place, NaN if unknown. */
+export interface Sent {
+  readonly units: Premium.Units | null
+  readonly heldUnits: Premium.Units | null
+  readonly cost: string
+  readonly realised: string
+  readonly delta: number
+  readonly gamma: number
+  readonly theta: number
+  readonly vega: number
+  readonly complete: boolean
+  /** Ascending. */
+  readonly missing: ReadonlyArray<number>
 }
 
 export const make = (owner: string, strategyId: number): Strategy => ({
@@ -85,13 +103,15 @@ export const make = (owner: string, strategyId: number): Strategy => ({
   unvalued: false,
   cost: "0",
   realised: "0",
+  costUnits: 0,
+  realisedUnits: 0,
   pending: [],
   candle: null,
   profit: null,
   openFromMs: Number.NEGATIVE_INFINITY,
   owed: false,
   marked: [],
-  sent: ""
+  sent: null
 })
 
 /** Identifies a strategy within a state. */
@@ -149,8 +169,11 @@ const hold = (strategy: Strategy, definition: StrategyDefinition.Definition): vo
     (sum, leg) => sum.plus(Position.valueOf(leg.entry_price, Position.signed(leg.direction, leg.quantity) * multiplierOf(leg.contract))),
     Money.zero
   )
-  strategy.cost = positions.reduce((sum, { open_cost }) => sum.plus(open_cost), entered).toFixed()
-  strategy.realised = realised.toFixed()
+  const cost = positions.reduce((sum, { open_cost }) => sum.plus(open_cost), entered)
+  strategy.cost = Money.format(cost)
+  strategy.realised = Money.format(realised)
+  strategy.costUnits = Premium.ofMoney(cost)
+  strategy.realisedUnits = Premium.ofMoney(realised)
 }
 
 /** Takes a new definition. Its lines have no rows in the feeds yet. */

@@ -36,6 +36,8 @@ export const Mark = Schema.Struct({
   missing: Schema.Array(Schema.Int)
 })
 export type Mark = typeof Mark.Type
+/** A mark as it is published: money is decimal text. */
+export type PublishedMark = typeof Mark.Encoded
 
 /**
  * strat.candle: one minute of `m2m`, published once after market time has left the minute. `timestamp` is the minute's start.

@@ -76,7 +76,7 @@ const streaming = (account: string, incarnation = 1) =>
 
 interface Seen {
   readonly inputs: Array<RecordInput.RecordInput>
-  readonly marks: Array<StrategyMessage.Mark>
+  readonly marks: Array<StrategyMessage.PublishedMark>
 }
 
 /** The strategy's actor; it notes what it folds. */
@@ -129,9 +129,12 @@ const uninterrupted = Effect.map(allOf(Record.stream, []), (messages) => {
     return input._tag === "Refused" ? [] : [input]
   })
   const marks = Decider.fold(decider, decider.initial, inputs)[1].flatMap((output) => (output.kind === "mark" ? [output.message] : []))
-  return marks.map(({ seq, m2m }) => [seq, m2m?.toFixed()])
+  return marks.map(({ seq, m2m }) => [seq, m2m ?? undefined])
 })
-const m2m = ({ marks }: Seen) => marks.at(-1)?.m2m?.toNumber()
+const m2m = ({ marks }: Seen) => {
+  const value = marks.at(-1)?.m2m ?? undefined
+  return value === undefined ? undefined : Number(value)
+}
 
 describe("keyframes in the record", () => {
   it.live(

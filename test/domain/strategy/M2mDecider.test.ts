@@ -30,7 +30,11 @@ import {
 
 const decider = M2mDecider.make({ settings })
 const run = (recorder: Recorder) => Decider.fold(decider, decider.initial, recorder.inputs)
-const marks = (recorder: Recorder) => run(recorder)[1].flatMap((output) => (output.kind === "mark" ? [output.message] : []))
+/** A mark as its readers decode it. */
+const decodeMark = Schema.decodeSync(StrategyMessage.Mark)
+const marksOf = (outputs: ReadonlyArray<M2mDecider.Output>) =>
+  outputs.flatMap((output) => (output.kind === "mark" ? [decodeMark(output.message)] : []))
+const marks = (recorder: Recorder) => marksOf(run(recorder)[1])
 const candles = (recorder: Recorder) => run(recorder)[1].flatMap((output) => (output.kind === "candle" ? [output.message] : []))
 const last = <A>(items: ReadonlyArray<A>): A => items[items.length - 1]!
 const text = (money: Money.Decimal | null | undefined) => (money == null ? null : Money.format(money))
@@ -128,7 +132,7 @@ describe("M2mDecider: value", () => {
       state = decider.decide(state, { _tag: "Clock", seq: number, account: "ACC1", atMs: baseReceivedMs + 100 })[0]
     }
     const outputs = decider.decide(state, { _tag: "Clock", seq: 10_000, account: "ACC1", atMs: startMs + 1_100_000 })[1]
-    const mark = outputs.find(({ kind }) => kind === "mark")?.message as StrategyMessage.Mark
+    const mark = marksOf(outputs)[0]!
     assert.strictEqual(text(mark.unrealised_pnl), "5261")
     assert.strictEqual(text(mark.m2m), "-622544.5")
     const candle = outputs.find(({ kind }) => kind === "candle")?.message as StrategyMessage.Candle
@@ -617,7 +621,7 @@ describe("M2mDecider: candles", () => {
       let [state, outputs] = Decider.fold(decider, decider.initial, recorder.inputs.slice(0, cut))
       state = deserialize(serialize(state))
       outputs = [...outputs, ...Decider.fold(decider, state, recorder.inputs.slice(cut))[1]]
-      const messages = outputs.flatMap((output) => (output.kind === "mark" ? [output.message] : []))
+      const messages = marksOf(outputs)
       assert.strictEqual(text(last(messages).m2m), String(expected === 0 ? 0 : expected))
     }
   )

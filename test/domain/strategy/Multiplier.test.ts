@@ -57,7 +57,7 @@ describe("multipliers", () => {
         .frame(atMs, [{ token: future.instrument_token, price: 283.8 }], { exchange: "MCX", underlying: "NATURALGAS" })
         .clock(atMs + 1_000)
       const [mark] = Decider.fold(decider, decider.initial, recorder.inputs)[1].flatMap((one) => (one.kind === "mark" ? [one.message] : []))
-      return [mark?.unrealised_pnl?.toFixed(), mark?.total_pnl?.toFixed(), mark?.net_delta]
+      return [mark?.unrealised_pnl, mark?.total_pnl, mark?.net_delta]
     }
     const bought = { ...leg(1, "BUY", future, 1, "290.5", "NATURALGAS"), exchange: "MCX" }
     assert.deepStrictEqual(markOf(new Recorder().definition([bought])), ["-8375", "-8375", 1_250])

@@ -27,6 +27,14 @@ describe("Premium", () => {
     )
     assert.isNotNull(units)
     assert.strictEqual(Money.format(Premium.toMoney(units)), Money.format(decimal))
+    assert.strictEqual(Premium.textOf(units), Money.format(decimal))
+    assert.strictEqual(Premium.ofMoney(decimal), Number.isSafeInteger(Number(units)) ? Number(units) : null)
+  })
+
+  it("BE-FIN-01 money that is no whole number of units has none", () => {
+    assert.isNull(Premium.ofMoney(new Money.Decimal("0.00000001")))
+    assert.strictEqual(Premium.ofMoney(new Money.Decimal("-120.0000001")), -1_200_000_001)
+    assert.strictEqual(Premium.textOf(-1_200_000_001), "-120.0000001")
   })
 
   it("BE-FIN-03 a line without a price makes the value null, for large sums too", () => {
