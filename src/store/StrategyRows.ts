@@ -110,7 +110,12 @@ export const strategies = (sql: SqlClient.SqlClient) => {
     Result: Strategy,
     execute: () => sql`SELECT ${columns} FROM strategies ORDER BY strategy_id`
   })
-  return { insert, one, page, count, update, all: allStrategies } as const
+  const some = SqlSchema.findAll({
+    Request: Schema.Array(Schema.Int),
+    Result: Strategy,
+    execute: (ids) => sql`SELECT ${columns} FROM strategies WHERE strategy_id = ANY(${ids}::bigint[]) ORDER BY strategy_id`
+  })
+  return { insert, one, page, count, update, all: allStrategies, some } as const
 }
 
 export const legs = (sql: SqlClient.SqlClient) => {
@@ -153,5 +158,10 @@ export const legs = (sql: SqlClient.SqlClient) => {
     Result: Leg,
     execute: () => sql`SELECT ${legColumns} FROM strategy_legs ORDER BY strategy_id, leg_id`
   })
-  return { ofStrategy: legsOf, count: countLegs, insert: insertLeg, touch: touchLeg, all: allLegs } as const
+  const someLegs = SqlSchema.findAll({
+    Request: Schema.Array(Schema.Int),
+    Result: Leg,
+    execute: (ids) => sql`SELECT ${legColumns} FROM strategy_legs WHERE strategy_id = ANY(${ids}::bigint[]) ORDER BY strategy_id, leg_id`
+  })
+  return { ofStrategy: legsOf, count: countLegs, insert: insertLeg, touch: touchLeg, all: allLegs, some: someLegs } as const
 }

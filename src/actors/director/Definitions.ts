@@ -42,8 +42,8 @@ export const make = Effect.gen(function* () {
   const bury = DeadLetters.send(jetStream)
 
   return (stillOurs: Effect.Effect<void, Replaced>): Definitions => {
-    /** The newest definition of each subject in the record. */
-    const known = new Map<string, { readonly text: string; readonly seq: number }>()
+    /** The newest definition of each subject in the record. `value` is the one that this director wrote or found there, for a quick test. */
+    const known = new Map<string, { readonly text: string; readonly seq: number; value?: Uint8Array }>()
     /** By subject, the sequence of the definition announced last. It shows a crash between the write and the announcement. */
     const announced = new Map<string, number>()
     /** Strategies that the record defines and that have not ended there, by subject. Undefined before the record was read. */
@@ -64,11 +64,14 @@ export const make = Effect.gen(function* () {
           if (Option.isSome(found)) known.set(subject, { text: toText.decode(found.value.data), seq: found.value.seq })
         }
         const present = known.get(subject)
-        if (present?.text === text) return present.seq
+        if (present?.text === text) {
+          present.value = value
+          return present.seq
+        }
         yield* stillOurs
         const headers = { [requestHeader]: requestId, [expectedLastHeader]: String(present?.seq ?? 0) }
         const { seq } = yield* publish(subject, value, { headers })
-        known.set(subject, { text, seq })
+        known.set(subject, { text, seq, value })
         return seq
       })
     const write = (subject: string, value: Uint8Array, requestId: string) => {
@@ -105,6 +108,12 @@ export const make = Effect.gen(function* () {
       )
     }
 
+    /** True for the very value that was written and announced before. A plan keeps the values of what has not changed. */
+    const isSettled = (subject: string, value: Uint8Array): boolean => {
+      const present = known.get(subject)
+      return present?.value === value && announced.get(subject) === present.seq
+    }
+
     return {
       settle: (wanted, requestId) =>
         Effect.gen(function* () {
@@ -118,8 +127,9 @@ export const make = Effect.gen(function* () {
           recordMs = createdMs
           live ??= yield* Effect.provideService(LiveStrategies.read, JetStream, jetStream)
           for (const [subject, value] of wanted) {
-            const settled = Effect.flatMap(write(subject, value, requestId), (seq) => announce(subject, value, seq, requestId))
             if (Subjects.StrategyDefinition.match(subject) !== undefined) live.add(subject)
+            if (isSettled(subject, value)) continue
+            const settled = Effect.flatMap(write(subject, value, requestId), (seq) => announce(subject, value, seq, requestId))
             yield* reconciliation.key(subject, value, settled)
           }
           for (const subject of live) if (!wanted.has(subject)) yield* end(subject, requestId, live)

@@ -84,6 +84,15 @@ const previousOiByDay = (today: () => string) => {
   })
 }
 
+/** Answers the parts of strategies that were planned before, empty again when anything else that they depend on is another. */
+const plannedBefore = () => {
+  let known: { readonly of: ReadonlyArray<unknown>; readonly before: Plan.Before } | undefined
+  return (...of: ReadonlyArray<unknown>): Plan.Before => {
+    if (known === undefined || of.some((one, nth) => one !== known?.of[nth])) known = { of, before: new WeakMap() }
+    return known.before
+  }
+}
+
 /** Logs a warning about tokens once, and again only when the tokens change. */
 const warner = () => {
   const warned = new Map<string, string>() // tokens by text
@@ -146,6 +155,8 @@ export const make = Effect.gen(function* () {
     const roster = rosterFrom(stillOurs)
     const multiplierOf: Multiplier.MultiplierOf = (one) => Multiplier.lookup(book.current().segments, marketClock.unsafeNow())(one)
     const readFills = fillsOf(fillRepo, multiplierOf)
+    const readStrategies = strategies.follow()
+    const before = plannedBefore()
     const warn = warner()
     const previous = previousOiByDay(() => IndiaTime.istDate(marketClock.unsafeNow()))
     let looks = 0
@@ -158,19 +169,22 @@ export const make = Effect.gen(function* () {
       Effect.gen(function* () {
         if (registry.current() === undefined) yield* registry.load()
         if (looks++ % recheckEveryLooks === 0) forget()
+        const settled = yield* settlements.ofHoldings
+        const today = IndiaTime.istDate(marketClock.unsafeNow())
         const plan = Plan.make({
           accounts: accounts.ids(),
           fills: yield* readFills,
           subscriptions: yield* subscriptions.active,
-          strategies: yield* strategies.all,
+          strategies: yield* readStrategies,
           indicators: yield* indicators.wanted,
           instrument: registry.byToken,
           bySymbol: registry.bySymbol,
           ofUnderlying: registry.ofUnderlying,
-          settlements: Holdings.settlementsOf(yield* settlements.ofHoldings),
+          settlements: Holdings.settlementsOf(settled),
           multiplierOf,
           previousOi: yield* previous,
-          tradeDate: registry.current()?.tradeDate ?? null
+          tradeDate: registry.current()?.tradeDate ?? null,
+          before: before(registry.current(), book.current(), today, JSON.stringify(settled))
         })
         yield* warn("instruments are not in the master and cannot be streamed", plan.unknown)
         yield* warn("subscriptions are on no configured account and are not streamed: give them one", plan.unassigned)

@@ -80,6 +80,22 @@ const definitionOf = (
   }
 }
 
+/** A strategy's part of the plan. */
+interface Planned {
+  readonly fills: Fills
+  readonly subject: string
+  readonly definition: Uint8Array
+  readonly actor: string
+  /** Tokens of its instruments that are not in the master. */
+  readonly unknown: ReadonlyArray<number>
+}
+
+/**
+ * The parts of strategies that were planned before, by the strategy's object. They hold for one master, one rulebook, one day and one set of
+ * settlements: with another one, begin with an empty map.
+ */
+export type Before = WeakMap<StrategyRepo.StrategyWithLegs, Planned>
+
 /** Everything that should exist, as definitions for the record and keys for the bucket of actors. */
 export interface Plan {
   readonly definitions: ReadonlyMap<string, Uint8Array>
@@ -125,6 +141,8 @@ export const make = (options: {
   readonly previousOi: ReadonlyMap<number, number>
   /** The trading day that the instruments are of. */
   readonly tradeDate: string | null
+  /** By default every strategy is planned anew. */
+  readonly before?: Before
 }): Plan => {
   const definitions = new Map<string, Uint8Array>()
   const actors = new Map<string, string>()
@@ -169,22 +187,36 @@ export const make = (options: {
     actors.set(GreeksActor.key(exchange, underlying), "")
     actors.set(BarActor.key(exchange, underlying), "")
   }
-  const priced = ({ exchange, tradingsymbol, instrumentToken }: Named): StrategyDefinition.Priced | null => {
-    const instrument = options.bySymbol(exchange, tradingsymbol)
-    const under = instrument === undefined ? null : Instrument.underlyingOf(instrument)
-    if (instrument !== undefined && under !== null) {
-      return { exchange: under.exchange, underlying: under.name, contract: contractOf(instrument, options.multiplierOf) }
+  const planned = (of: StrategyRepo.StrategyWithLegs, fills: Fills): Planned => {
+    const missing: Array<number> = []
+    const priced = ({ exchange, tradingsymbol, instrumentToken }: Named): StrategyDefinition.Priced | null => {
+      const instrument = options.bySymbol(exchange, tradingsymbol)
+      const under = instrument === undefined ? null : Instrument.underlyingOf(instrument)
+      if (instrument !== undefined && under !== null) {
+        return { exchange: under.exchange, underlying: under.name, contract: contractOf(instrument, options.multiplierOf) }
+      }
+      missing.push(instrumentToken)
+      return null
     }
-    unknown.push(instrumentToken)
-    return null
+    const { owner, strategyId } = of.strategy
+    const definition = definitionOf(of, fills, priced, options.settlements, options.multiplierOf)
+    return {
+      fills,
+      subject: Subjects.StrategyDefinition.at({ owner, strategy: String(strategyId) }),
+      definition: Subjects.StrategyDefinition.encode(definition),
+      actor: M2mActor.keyOf(definition),
+      unknown: missing
+    }
   }
   for (const of of options.strategies) {
     if (of.strategy.status !== "active") continue
-    const { owner, strategyId } = of.strategy
-    const definition = definitionOf(of, options.fills(strategyId), priced, options.settlements, options.multiplierOf)
-    const names = { owner, strategy: String(strategyId) }
-    definitions.set(Subjects.StrategyDefinition.at(names), Subjects.StrategyDefinition.encode(definition))
-    actors.set(M2mActor.keyOf(definition), "")
+    const fills = options.fills(of.strategy.strategyId)
+    const before = options.before?.get(of)
+    const part = before?.fills === fills ? before : planned(of, fills)
+    if (part !== before) options.before?.set(of, part)
+    definitions.set(part.subject, part.definition)
+    actors.set(part.actor, "")
+    unknown.push(...part.unknown)
   }
   for (const { exchange, tradingsymbol, minutes, indicators } of options.indicators) {
     const timeframe = KiteHistory.byMinutes(minutes)
