@@ -19,6 +19,7 @@ import * as IndicatorBridge from "./IndicatorBridge.ts"
 import * as LabelBridge from "./LabelBridge.ts"
 import * as OrderBridge from "./OrderBridge.ts"
 import * as StrategyBridge from "./StrategyBridge.ts"
+import * as StrategyEndBridge from "./StrategyEndBridge.ts"
 import * as TickerBridge from "./TickerBridge.ts"
 
 type Services =
@@ -55,6 +56,7 @@ export class Bridge extends Effect.Service<Bridge>()("gateway/bridge/Bridge", {
     }
     yield* start("chains", ChainBridge.make)
     yield* start("strategies", StrategyBridge.make)
+    yield* start("ends of strategies", StrategyEndBridge.make)
     yield* start("indicators", IndicatorBridge.make)
     yield* start("orders", OrderBridge.make)
     yield* start("labels", LabelBridge.make)

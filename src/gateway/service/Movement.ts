@@ -16,6 +16,10 @@ const lagKeptMs = 10_000
 /** A stream that was created again degrades /health for this long. */
 const remadeSaidMs = 60_000
 
+/** A strategy without a mark for this long is not expected to have another one: its instruments do not trade. */
+const marksMissedMs = 60_000
+const nothing: ReadonlySet<string> = new Set()
+
 const seconds = (ms: number): number => Math.round(ms / 1_000)
 
 /** The outputs that one stream carries for all underlyings. */
@@ -45,7 +49,8 @@ export const follow = Effect.gen(function* () {
         const name = nameOf(subject)
         return { name, frames, states: views.movement.states.get(name)?.count ?? 0 }
       }),
-      positions: new Map(streams.map(({ name }) => [name, keeper.progress(name)?.lastSeq ?? 0]))
+      positions: new Map(streams.map(({ name }) => [name, keeper.progress(name)?.lastSeq ?? 0])),
+      idle: views.strategies.hasMarkSince(performance.now() - marksMissedMs) ? nothing : new Set([Subjects.Mark.stream])
     })
     for (const [name, { lagMs }] of views.movement.states) Metrics.outputLag(name, lagMs / 1_000)
     Metrics.outputLag("strategies", views.movement.marks.lagMs / 1_000)

@@ -8,6 +8,8 @@ export interface Second {
   readonly underlyings: ReadonlyArray<{ readonly name: string; readonly frames: number; readonly states: number }>
   /** The last sequence of each output stream. */
   readonly positions: ReadonlyMap<string, number>
+  /** The output streams that nothing can move now, such as that of marks when every strategy that had marks has ended. */
+  readonly idle: ReadonlySet<string>
 }
 
 /** A stream of outputs that all underlyings share, and whether every input must move it. */
@@ -33,7 +35,7 @@ export class OutputJudge {
     this.#outputs = outputs.map(({ name, expects }) => ({ name, stillness: new Stillness(expects), lastSeq: 0 }))
   }
 
-  second({ day, underlyings, positions }: Second): void {
+  second({ day, underlyings, positions, idle }: Second): void {
     // What moved yesterday need not move today: contracts expire, and strategies that held them have no more marks.
     if (day !== this.#day) this.#forget()
     this.#day = day
@@ -52,6 +54,7 @@ export class OutputJudge {
     for (const output of this.#outputs) {
       const lastSeq = positions.get(output.name) ?? 0
       output.stillness.second(hasInput, lastSeq !== output.lastSeq)
+      if (idle.has(output.name)) output.stillness.forget()
       output.lastSeq = lastSeq
     }
   }

@@ -12,10 +12,20 @@ export interface Marked {
 
 /** Number of strategies whose mark is kept. The strategy with the oldest mark is dropped first. */
 export const marksMax = 100_000
+/** Number of ends of strategies that are remembered. The oldest is dropped first. */
+const endsMax = 10_000
+
+interface Kept extends Marked {
+  /** When it came, on this process's monotonic clock, ms. */
+  readonly atMs: number
+}
 
 /** The newest mark of every strategy. */
 export class StrategyView {
-  readonly #marks = new Map<string, Marked>()
+  /** The strategy with the oldest mark comes first. */
+  readonly #marks = new Map<string, Kept>()
+  /** The record's sequence at which a strategy ended. A mark from before may come after it. */
+  readonly #endedAt = new Map<string, number>()
 
   static key(owner: string, strategyId: number): string {
     return `${strategyId} ${owner}`
@@ -32,11 +42,35 @@ export class StrategyView {
 
   apply(owner: string, { mark, seq }: Marked): void {
     const key = StrategyView.key(owner, mark.strategy_id)
+    const endedSeq = this.#endedAt.get(key)
+    if (endedSeq !== undefined && mark.seq < endedSeq) return
     this.#marks.delete(key)
-    this.#marks.set(key, { mark, seq })
+    this.#marks.set(key, { mark, seq, atMs: performance.now() })
     if (this.#marks.size <= marksMax) return
     const oldest = this.#marks.keys().next().value
     if (oldest !== undefined) this.#marks.delete(oldest)
+  }
+
+  /** The strategy ended at this sequence of the record. */
+  end(owner: string, strategyId: number, endedSeq: number): void {
+    const key = StrategyView.key(owner, strategyId)
+    this.#marks.delete(key)
+    this.#endedAt.delete(key)
+    this.#endedAt.set(key, endedSeq)
+    if (this.#endedAt.size <= endsMax) return
+    const oldest = this.#endedAt.keys().next().value
+    if (oldest !== undefined) this.#endedAt.delete(oldest)
+  }
+
+  /** Another record counts from the beginning. */
+  forgetEnds(): void {
+    this.#endedAt.clear()
+  }
+
+  /** True if a strategy that has not ended had a mark since an instant of this process's monotonic clock. */
+  hasMarkSince(sinceMs: number): boolean {
+    for (const { atMs } of this.#marks.values()) if (atMs >= sinceMs) return true
+    return false
   }
 
   clear(): void {

@@ -8,13 +8,13 @@ const market = () => {
   const counts = { frames: 0, states: 0, marks: 0 }
   return {
     judge,
-    seconds: (count: number, day: string, moves: { readonly state?: boolean; readonly mark?: boolean }) => {
+    seconds: (count: number, day: string, moves: { readonly state?: boolean; readonly mark?: boolean; readonly isIdle?: boolean }) => {
       for (let at = 0; at < count; at++) {
         counts.frames++
         if (moves.state !== false) counts.states++
         if (moves.mark === true) counts.marks++
         const underlyings = [{ name: "NSE.NIFTY", frames: counts.frames, states: counts.states }]
-        judge.second({ day, underlyings, positions: new Map([["STRAT", counts.marks]]) })
+        judge.second({ day, underlyings, positions: new Map([["STRAT", counts.marks]]), idle: new Set(moves.isIdle ? ["STRAT"] : []) })
       }
     }
   }
@@ -38,5 +38,19 @@ describe("OutputJudge", () => {
     assert.deepStrictEqual(judge.complaints(), [])
     seconds(stillAfterSeconds + 1, "2026-07-29", { state: false })
     assert.deepStrictEqual(judge.complaints(), [still("NSE.NIFTY", "without a new state")])
+  })
+
+  it("BE-ISO-05 marks are not missed after the last strategy with marks has ended, and are missed again once new strategies have them", () => {
+    const { judge, seconds } = market()
+    for (let round = 0; round < 3; round++) {
+      seconds(30, "2026-07-28", { mark: true })
+      for (let at = 0; at < 60; at++) {
+        seconds(1, "2026-07-28", { isIdle: true })
+        assert.deepStrictEqual(judge.complaints(), [])
+      }
+    }
+    seconds(30, "2026-07-28", { mark: true })
+    seconds(stillAfterSeconds + 1, "2026-07-28", {})
+    assert.deepStrictEqual(judge.complaints(), [still("STRAT", "and nothing new is in it")])
   })
 })
