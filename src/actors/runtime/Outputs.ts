@@ -9,6 +9,11 @@ export interface Published {
   readonly subject: string
   readonly encode: (coveredSeq: number | undefined) => Uint8Array
   readonly covers?: { readonly stream: string; readonly subject: string }
+  /**
+   * True for a value that a newer one soon replaces. The server then does not remember its id for two minutes: of thousands of values a second
+   * these take hundreds of megabytes. Before it is sent again, its subject's newest message says whether it is stored.
+   */
+  readonly isShortLived?: boolean
 }
 
 /** Identifies an output on its subject: the record sequence that caused it, and its number among those the same sequence caused there. */
@@ -143,9 +148,10 @@ export const make = ({ send, payloadMax, whenConnected, last }: JetStream) => {
         }
         const { place, message } = lane.queue[lane.at] as Sending
         const { subject } = message
-        const header = OutputPlace.format({ recordCreatedMs: to.recordCreatedMs, ...place, epoch: to.epoch })
+        const header = OutputPlace.format({ recordCreatedMs: to.recordCreatedMs, seq: place.seq, nth: place.nth, epoch: to.epoch })
+        const headers = { [OutputPlace.name]: header }
         // The epoch is part of the id. Otherwise the server would take a late output of a replaced process for its successor's, and drop the latter.
-        send(subject, data, { msgId: `${subject}:${header}`, headers: { [OutputPlace.name]: header } }, (result) => {
+        send(subject, data, message.isShortLived === true ? { headers } : { msgId: `${subject}:${header}`, headers }, (result) => {
           if (result instanceof NatsError) failure ??= result
           else {
             to.published.set(subject, result.seq)
@@ -170,11 +176,21 @@ export const make = ({ send, payloadMax, whenConnected, last }: JetStream) => {
   /** Streams by subject. */
   const missingOf = (to: Board, outputs: ReadonlyArray<{ readonly message: Published }>): ReadonlyMap<string, string> => {
     const missing = new Map<string, string>()
-    for (const { message } of outputs)
-      for (const one of message.covers === undefined ? [message] : [message, message.covers])
-        if (!isKnown(to, one)) missing.set(one.subject, one.stream)
+    for (const { message } of outputs) {
+      if (!isKnown(to, message)) missing.set(message.subject, message.stream)
+      const { covers } = message
+      if (covers !== undefined && !isKnown(to, covers)) missing.set(covers.subject, covers.stream)
+    }
     return missing
   }
+  /** Streams by subject of the lanes whose next message the server may have stored without remembering its id. */
+  const unsureOf = (lanes: ReadonlyArray<Lane>): ReadonlyMap<string, string> =>
+    new Map(
+      lanes.flatMap(({ queue, at }) => {
+        const message = queue[at]?.message
+        return message?.isShortLived === true ? [[message.subject, message.stream] as const] : []
+      })
+    )
   const lookUpAll = (to: Board, missing: ReadonlyMap<string, string>) =>
     Effect.forEach(missing, ([subject, stream]) => lookUp(last, to, stream, subject), { concurrency, discard: true })
 
@@ -184,8 +200,12 @@ export const make = ({ send, payloadMax, whenConnected, last }: JetStream) => {
       const outcome: Outcome = { published: 0, silenced: 0, unfit: [] }
       const lanes = lanesOf(outputs)
       const attempt = whenConnected(`publish for ${to.key}`, sendAll(to, lanes, outcome))
+      const lookUpUnsure = Effect.suspend(() => lookUpAll(to, unsureOf(lanes)))
       // Create the schedule only when needed, because creating it costs more than the attempt.
-      const again = () => Effect.retry(Effect.delay(attempt, againAfter), { schedule: publishAgain, while: isAway })
+      const again = () => {
+        const oneMore = Effect.delay(Effect.zipRight(lookUpUnsure, attempt), againAfter)
+        return Effect.retry(oneMore, { schedule: publishAgain, while: isAway })
+      }
       const sent = Effect.as(Effect.catchIf(attempt, isAway, again), outcome)
       const missing = missingOf(to, outputs)
       return missing.size === 0 ? sent : Effect.zipRight(lookUpAll(to, missing), sent)

@@ -52,7 +52,12 @@ export const route = (output: M2mDecider.Output): Published => {
   const holes = { owner, strategy: String(strategyId) }
   switch (output.kind) {
     case "mark":
-      return { stream: Subjects.Mark.stream, subject: markSubject(owner, strategyId), encode: () => Subjects.Mark.write(output.message) }
+      return {
+        stream: Subjects.Mark.stream,
+        subject: markSubject(owner, strategyId),
+        encode: () => Subjects.Mark.write(output.message),
+        isShortLived: true
+      }
     case "candle":
       return { stream: Subjects.Candle.stream, subject: Subjects.Candle.at(holes), encode: () => Subjects.Candle.encode(output.message) }
     case "refused":

@@ -21,6 +21,10 @@ const output = (seq: number, name: string, value: string | (() => Uint8Array) = 
     ...(covers === undefined ? {} : { covers: { stream, subject: at(covers) } })
   }
 })
+const brief = (seq: number, name: string) => {
+  const { message } = output(seq, name)
+  return { seq, message: { ...message, isShortLived: true } }
+}
 const held = { epoch: 1, isHeld: () => true }
 
 const streams = Layer.unwrapEffect(
@@ -62,6 +66,23 @@ layer(Layer.provideMerge(streams, backend), { excludeTestServices: true })("Outp
       const newest = found.filter(({ subject }) => subject === at("delta")).at(-1)?.seq ?? 0
       assert.isAbove(newest, lastSeq)
       assert.deepStrictEqual(texts(found, "chain"), [`covers ${newest}`])
+    })
+  )
+
+  it.scoped("a short-lived output has its place and no id for the server to remember, and is not published again by a later run", () =>
+    Effect.gen(function* () {
+      const { publish, stored } = yield* publishing
+      const of = (seq: number) => brief(seq, "brief")
+      yield* publish(Outputs.board("a", held, 1), [of(1), of(2), output(2, "lasting")])
+      const again = yield* publish(Outputs.board("a", held, 1), [of(1), of(2), of(3)])
+      assert.deepInclude(again, { published: 1, silenced: 2 })
+      const found = yield* stored
+      const idOf = ({ header }: Message) => header("Nats-Msg-Id")
+      assert.deepStrictEqual(texts(found, "brief"), ["brief1", "brief2", "brief3"])
+      for (const message of found) {
+        assert.isDefined(OutputPlace.parse(message.header(OutputPlace.name)))
+        assert.strictEqual(idOf(message) === "", message.subject === at("brief"))
+      }
     })
   )
 
@@ -171,7 +192,7 @@ layer(Layer.provideMerge(streams, backend), { excludeTestServices: true })("Outp
       const batch = (from: number) =>
         publish(
           board,
-          range(from, from + 30).flatMap((seq) => names.map((name) => output(seq, name)))
+          range(from, from + 30).flatMap((seq) => names.map((name, nth) => (nth % 2 === 0 ? output(seq, name) : brief(seq, name))))
         )
       yield* batch(1)
       yield* Effect.promise(() => server.kill())
