@@ -78,6 +78,7 @@ const place = (feed: Feed, key: string, strategy: Strategy): void => {
     const contract = quotes.contracts[row] as Contract
     // Strategies share the contract's object, so a snapshot holds it once.
     if (isSame(contract, line.contract)) line.contract = contract
+    line.feed = key
     line.row = row
     line.chain = chainOf[row] as number
     const chain = chains[line.chain]

@@ -9,8 +9,8 @@ import * as Premium from "./Premium.ts"
 
 /** A holding with a price and a quantity. */
 export interface Line {
-  /** The key of its feed (Feed.ts). */
-  readonly feed: string
+  /** The key of its feed (Feed.ts). All lines of a feed share the text's object, which makes comparing it cheap. */
+  feed: string
   contract: Contract
   /** Signed quantity, BUY +, never zero. */
   readonly position: number
