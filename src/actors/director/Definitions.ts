@@ -12,6 +12,13 @@ const toText = new TextDecoder()
 /** A definition is read again and written again this often, when the record has another one than this director knows. */
 const overtakenMax = 3
 
+interface Known {
+  readonly text: string
+  readonly seq: number
+  /** The value that this director wrote or found in the record, for a quick test. */
+  value?: Uint8Array
+}
+
 export interface Definitions {
   /**
    * Writes the definitions that differ from the record, then announces the strategies among them. `wanted` is always the complete set: a
@@ -42,8 +49,8 @@ export const make = Effect.gen(function* () {
   const bury = DeadLetters.send(jetStream)
 
   return (stillOurs: Effect.Effect<void, Replaced>): Definitions => {
-    /** The newest definition of each subject in the record. `value` is the one that this director wrote or found there, for a quick test. */
-    const known = new Map<string, { readonly text: string; readonly seq: number; value?: Uint8Array }>()
+    /** The newest definition of each subject in the record. */
+    const known = new Map<string, Known>()
     /** By subject, the sequence of the definition announced last. It shows a crash between the write and the announcement. */
     const announced = new Map<string, number>()
     /** Strategies that the record defines and that have not ended there, by subject. Undefined before the record was read. */
@@ -101,18 +108,13 @@ export const make = Effect.gen(function* () {
 
     const end = (subject: string, requestId: string, live: Set<string>) => {
       const value = LiveStrategies.endOf(subject)
-      return reconciliation.key(
-        subject,
-        value,
-        Effect.tap(write(subject, value, requestId), () => Effect.sync(() => live.delete(subject)))
-      )
+      const written = Effect.tap(write(subject, value, requestId), () => Effect.sync(() => live.delete(subject)))
+      return reconciliation.key(subject, value, written)
     }
 
     /** True for the very value that was written and announced before. A plan keeps the values of what has not changed. */
-    const isSettled = (subject: string, value: Uint8Array): boolean => {
-      const present = known.get(subject)
-      return present?.value === value && announced.get(subject) === present.seq
-    }
+    const isSettled = (subject: string, value: Uint8Array): boolean =>
+      known.get(subject)?.value === value && announced.get(subject) === known.get(subject)?.seq
 
     return {
       settle: (wanted, requestId) =>
@@ -133,8 +135,7 @@ export const make = Effect.gen(function* () {
             yield* reconciliation.key(subject, value, settled)
           }
           for (const subject of live) if (!wanted.has(subject)) yield* end(subject, requestId, live)
-          for (const subject of known.keys()) if (!wanted.has(subject)) known.delete(subject)
-          for (const subject of announced.keys()) if (!wanted.has(subject)) announced.delete(subject)
+          for (const map of [known, announced]) for (const subject of map.keys()) if (!wanted.has(subject)) map.delete(subject)
           reconciliation.keep(new Set([...wanted.keys(), ...live]))
         }),
       forget: () => known.clear()

@@ -117,7 +117,8 @@ const listedOptions = (listed: ReadonlyArray<Instrument.Instrument>, streamed: R
   return counts
 }
 
-export const make = (options: {
+/** What a plan is made from. */
+export interface Sources {
   readonly accounts: ReadonlyArray<string>
   readonly subscriptions: ReadonlyArray<{
     readonly instrumentToken: number
@@ -143,7 +144,44 @@ export const make = (options: {
   readonly tradeDate: string | null
   /** By default every strategy is planned anew. */
   readonly before?: Before
-}): Plan => {
+}
+
+/** A strategy's definition and actor. */
+const plan = (sources: Sources, of: StrategyRepo.StrategyWithLegs, fills: Fills): Planned => {
+  const unknown: Array<number> = []
+  const priced = ({ exchange, tradingsymbol, instrumentToken }: Named): StrategyDefinition.Priced | null => {
+    const instrument = sources.bySymbol(exchange, tradingsymbol)
+    const under = instrument === undefined ? null : Instrument.underlyingOf(instrument)
+    if (instrument !== undefined && under !== null) {
+      return { exchange: under.exchange, underlying: under.name, contract: contractOf(instrument, sources.multiplierOf) }
+    }
+    unknown.push(instrumentToken)
+    return null
+  }
+  const { owner, strategyId } = of.strategy
+  const definition = definitionOf(of, fills, priced, sources.settlements, sources.multiplierOf)
+  return {
+    fills,
+    subject: Subjects.StrategyDefinition.at({ owner, strategy: String(strategyId) }),
+    definition: Subjects.StrategyDefinition.encode(definition),
+    actor: M2mActor.keyOf(definition),
+    unknown
+  }
+}
+
+/** The parts of all active strategies. One that has not changed since `before` was filled keeps its part. */
+const plannedStrategies = (sources: Sources): ReadonlyArray<Planned> =>
+  sources.strategies.flatMap((of) => {
+    if (of.strategy.status !== "active") return []
+    const fills = sources.fills(of.strategy.strategyId)
+    const before = sources.before?.get(of)
+    if (before?.fills === fills) return [before]
+    const part = plan(sources, of, fills)
+    sources.before?.set(of, part)
+    return [part]
+  })
+
+export const make = (options: Sources): Plan => {
   const definitions = new Map<string, Uint8Array>()
   const actors = new Map<string, string>()
   const unknown: Array<number> = []
@@ -187,36 +225,10 @@ export const make = (options: {
     actors.set(GreeksActor.key(exchange, underlying), "")
     actors.set(BarActor.key(exchange, underlying), "")
   }
-  const planned = (of: StrategyRepo.StrategyWithLegs, fills: Fills): Planned => {
-    const missing: Array<number> = []
-    const priced = ({ exchange, tradingsymbol, instrumentToken }: Named): StrategyDefinition.Priced | null => {
-      const instrument = options.bySymbol(exchange, tradingsymbol)
-      const under = instrument === undefined ? null : Instrument.underlyingOf(instrument)
-      if (instrument !== undefined && under !== null) {
-        return { exchange: under.exchange, underlying: under.name, contract: contractOf(instrument, options.multiplierOf) }
-      }
-      missing.push(instrumentToken)
-      return null
-    }
-    const { owner, strategyId } = of.strategy
-    const definition = definitionOf(of, fills, priced, options.settlements, options.multiplierOf)
-    return {
-      fills,
-      subject: Subjects.StrategyDefinition.at({ owner, strategy: String(strategyId) }),
-      definition: Subjects.StrategyDefinition.encode(definition),
-      actor: M2mActor.keyOf(definition),
-      unknown: missing
-    }
-  }
-  for (const of of options.strategies) {
-    if (of.strategy.status !== "active") continue
-    const fills = options.fills(of.strategy.strategyId)
-    const before = options.before?.get(of)
-    const part = before?.fills === fills ? before : planned(of, fills)
-    if (part !== before) options.before?.set(of, part)
-    definitions.set(part.subject, part.definition)
-    actors.set(part.actor, "")
-    unknown.push(...part.unknown)
+  for (const { actor, definition, subject, unknown: missing } of plannedStrategies(options)) {
+    definitions.set(subject, definition)
+    actors.set(actor, "")
+    unknown.push(...missing)
   }
   for (const { exchange, tradingsymbol, minutes, indicators } of options.indicators) {
     const timeframe = KiteHistory.byMinutes(minutes)
