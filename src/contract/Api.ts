@@ -16,6 +16,7 @@ import { FuturesApi } from "./futures/FuturesApi.ts"
 import { ChainHistoryApi } from "./history/ChainHistoryApi.ts"
 import { HistoryApi } from "./history/HistoryApi.ts"
 import { IndicatorsApi } from "./indicators/IndicatorsApi.ts"
+import { FoInstrumentsApi } from "./instruments/FoInstrumentsApi.ts"
 import { InstrumentsApi } from "./instruments/InstrumentsApi.ts"
 import { ApiKeysApi } from "./keys/ApiKeysApi.ts"
 import { LabelsApi } from "./labels/LabelsApi.ts"
@@ -67,5 +68,6 @@ export class Api extends contract(HttpApi.make("gateway"))
   .add(ApiKeysApi)
   .add(BackfillApi)
   .add(AlertsApi)
+  .add(FoInstrumentsApi)
   .annotate(OpenApi.Title, "Tarang")
   .annotate(OpenApi.Version, "1") {}

@@ -30,6 +30,7 @@ import { IndicatorSeries } from "./indicators/IndicatorSeries.ts"
 import { IndicatorSets } from "./indicators/IndicatorSets.ts"
 import { IndicatorsHttp } from "./indicators/IndicatorsHttp.ts"
 import * as IndicatorsSocket from "./indicators/IndicatorsSocket.ts"
+import { FoInstrumentsHttp } from "./instruments/FoInstrumentsHttp.ts"
 import { InstrumentsHttp } from "./instruments/InstrumentsHttp.ts"
 import { Symbols } from "./instruments/Symbols.ts"
 import { ApiKeysHttp } from "./keys/ApiKeysHttp.ts"
@@ -94,7 +95,7 @@ const ApiRoutes = HttpLayerRouter.addHttpApi(described, { openapiPath: "/openapi
   ]),
   Layer.provide([InstrumentsHttp, HistoryHttp, UdfHttp, CalendarHttp, CorporateActionsHttp, SettlementsHttp, OrdersHttp, AccountsHttp]),
   Layer.provide([DepthHttp, FuturesHttp, IndicatorsHttp, MonitorHttp, LabelsHttp, ApiKeysHttp, PortfolioHttp, PostbackHttp, ReplayHttp]),
-  Layer.provide([KiteHttp, AlertsHttp, BackfillHttp]),
+  Layer.provide([KiteHttp, AlertsHttp, BackfillHttp, FoInstrumentsHttp]),
   Layer.provide(UdfAccessLive),
   Layer.provide(AuthenticationLive)
 )

@@ -62,6 +62,14 @@ export const operations: Readonly<Record<string, Text>> = {
   "fo.strikes": of("Option chain", "Every strike with prices, open interest, volatility and Greeks of its call and put."),
   "fo.maxPain": of("Max pain", "The strike at which option buyers would lose most at expiry."),
   "fo.pcr": of("Put-call ratios", "By open interest and by volume."),
+  "foInstruments.indicators": of(
+    "Metrics on offer",
+    "The columns of a chain that /fo/strike-distribution and the series over time take as `metric`."
+  ),
+  "foInstruments.instruments": of(
+    "Options and futures of an underlying",
+    "Those that have not expired, by expiry, the future before the options, then by strike."
+  ),
   "instruments.search": of("Search instruments", "By symbol or name, and by exchange, segment, underlying and expiry."),
   "instruments.foEnabled": of("Underlyings with derivatives", "By name, with their expiries."),
   "instruments.bySymbol": of("One instrument by symbol", "By exchange and tradingsymbol."),
