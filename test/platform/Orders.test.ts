@@ -124,7 +124,10 @@ describe("orders, end to end", () => {
         assert.strictEqual(dead.body.status, "DEAD_LETTER", JSON.stringify(dead.body))
         assert.deepStrictEqual(outcomes(dead), ["refused 429", "refused 429", "refused 429"])
         assert.strictEqual((yield* ask(running, "/orders/dlq?error=no-such-error")).body.total, 0)
-        assert.strictEqual((yield* ask(running, "/orders/dlq")).body.total, 1)
+        const found = yield* ask(running, `/orders/dlq?error=${dead.body.error.type}`)
+        assert.deepStrictEqual(found.body.tasks, [dead.body])
+        const inspected = yield* ask(running, `/orders/tasks/${dead.body.task_id}`)
+        assert.deepStrictEqual(inspected.body, dead.body)
         const again = yield* ask(running, `/orders/dlq/${dead.body.task_id}/retry`, { method: "POST" })
         assert.strictEqual(again.body.retries, dead.body.task_id)
         yield* eventually("the retry", ask(running, `/orders/tasks/${again.body.task_id}`), ({ body }) => body.status === "COMPLETED")
@@ -154,12 +157,13 @@ describe("orders, end to end", () => {
     "TC-ORD-010 TC-ORD-011 five failures open the breaker: the next order does not reach the broker and waits as RETRYING",
     () =>
       Effect.gen(function* () {
-        const { built, running } = yield* live
-        const order = traded(built)
+        // Longer than any machine takes for this test.
+        const { built, running } = yield* liveWith({ ORDER_BREAKER_OPEN: "10 minutes" })
+        const order = { ...traded(built), deadline_s: 600 }
         const failures = Array.from({ length: 5 }, () => ({ kind: "too_many" }) as const)
         built.simulator.faults.add(...failures)
         yield* place(running, "b1", order)
-        yield* place(running, "b2", { ...order, deadline_s: 60 }, "?wait_ms=0")
+        yield* place(running, "b2", order, "?wait_ms=0")
         const blocked = yield* eventually(
           "the breaker",
           ask(running, "/orders/tasks?status=RETRYING"),
@@ -169,6 +173,15 @@ describe("orders, end to end", () => {
         assert.strictEqual(blocked.body.tasks[0].attempts.length, 2)
         const metrics = yield* ask(running, "/metrics")
         assert.match(metrics.body, /circuit_breaker_opens(?:_total)?\{[^}]*account="sim1"[^}]*\} 1/)
+        yield* place(running, "b3", order, "?wait_ms=2000")
+        // The breaker is the account's own.
+        const other = yield* ask(running, "/accounts/sim2/mode", { method: "PUT", body: { mode: "live", confirm: "sim2" } })
+        assert.strictEqual(other.status, 200, JSON.stringify(other.body))
+        const elsewhere = yield* place(running, "b4", { ...order, account_id: "sim2" })
+        assert.strictEqual(elsewhere.body.status, "COMPLETED", JSON.stringify(elsewhere.body))
+        yield* running.stop
+        // All five faults were met, and a sixth request would have been an order.
+        assert.deepStrictEqual([built.simulator.faults.applied().too_many, yield* ordersOf(built)], [5, []])
       }).pipe(Effect.scoped),
     timeoutMs
   )
