@@ -30,6 +30,8 @@ export interface Options {
   /** Orders in flight at once. */
   readonly lanes: number
   readonly killAt: Step | null
+  /** The process is killed this long after it has passed so many steps, of any orders. */
+  readonly killAfter: { readonly steps: number; readonly ms: number } | null
   readonly policy: OrderDecider.Policy
 }
 
@@ -52,9 +54,13 @@ interface Process extends Options {
   authorization: string
 }
 
+const kill = (): void => void process.kill(process.pid, "SIGKILL")
+let passed = 0
+
 /** Dies here if this is the step. */
-const point = ({ killAt }: Options, step: Step): void => {
-  if (killAt === step) process.kill(process.pid, "SIGKILL")
+const point = ({ killAfter, killAt }: Options, step: Step): void => {
+  if (killAt === step) kill()
+  if (killAfter !== null && ++passed === killAfter.steps) setTimeout(kill, killAfter.ms)
 }
 
 const send = async (of: Process, { key, terms }: Order): Promise<Outcome.Reply> => {
@@ -140,12 +146,11 @@ const naive = async (of: Process, order: Order): Promise<void> => {
   save("DEAD_LETTER", null)
 }
 
-/** Places all orders; tasks that the journal has go on where they were. Says on standard output when it begins. */
+/** Places all orders; tasks that the journal has go on where they were. */
 export const main = async (options: Options): Promise<void> => {
   const entries = Journal.open<Entry>(options.journal)
   const epoch = 1 + Math.max(0, ...[...entries.newest.values()].map((entry) => entry.epoch))
   const authorization = await Kite.login(options.root, options.account)
-  process.stdout.write("up\n")
   const of: Process = { ...options, entries, epoch, authorization }
   const place = options.mode === "protocol" ? protocol : naive
   const waiting = options.orders.values()

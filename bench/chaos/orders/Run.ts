@@ -54,19 +54,14 @@ const oneEndMsMax = 120_000
 const manyEndMsMax = 600_000
 
 /**
- * Runs the executor's process until it ends or is killed; true if it ended by itself. `onUp` runs when it begins to place orders. Its options
- * lie in a file, because thousands of orders are too long for an argument.
+ * Runs the executor's process until it ends or is killed; true if it ended by itself. Its options lie in a file, because thousands of orders
+ * are too long for an argument.
  */
-const runProcess = async (
-  program: string,
-  options: Executor.Options,
-  endMsMax: number,
-  onUp: (kill: () => void) => void = () => {}
-): Promise<boolean> => {
+const runProcess = async (program: string, options: Executor.Options, endMsMax: number): Promise<boolean> => {
   const file = `${options.journal}.options.json`
   await writeFile(file, JSON.stringify(options))
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [program, file], { stdio: ["ignore", "pipe", "pipe"] })
+    const child = spawn(process.execPath, [program, file], { stdio: ["ignore", "ignore", "pipe"] })
     let errors = ""
     child.stderr.on("data", (chunk) => {
       errors += chunk
@@ -82,7 +77,6 @@ const runProcess = async (
       else if (code === 0) resolve(true)
       else reject(new Error(`the executor ended with ${code ?? signal}: ${errors}`))
     })
-    child.stdout.once("data", () => onUp(() => child.kill("SIGKILL")))
   })
 }
 
@@ -116,7 +110,7 @@ const runCase = async (
   for (const { fault, target } of one.wrongs) await broker.control.add(account.accountId, target, [fault])
   const order: Executor.Order = { key: keyOf(mode, one.number), terms, unknown: one.unknown }
   const journal = join(folder, `${order.key}.jsonl`)
-  const options = { mode, root: broker.root, account, journal, orders: [order], lanes: 1, policy }
+  const options = { mode, root: broker.root, account, journal, orders: [order], lanes: 1, policy, killAfter: null }
   for (const killAt of one.kills) if (await runProcess(program, { ...options, killAt }, oneEndMsMax)) return
   if (!(await runProcess(program, { ...options, killAt: null }, oneEndMsMax)))
     throw new Error(`${Cases.nameOf(one)}: killed by somebody else`)
@@ -166,7 +160,8 @@ export interface RandomResult {
 }
 
 const share = 0.15
-const killAfterMs = { min: 300, max: 3_000 } as const
+/** A process is killed after so many steps, and up to so many milliseconds later, so at any instant. */
+const killAfter = { stepsMin: 20, stepsMax: 400, msMax: 20 } as const
 const lanes = 4
 
 export interface Plan {
@@ -178,19 +173,16 @@ export interface Plan {
 }
 
 /** Runs one account's orders to their end. Its process is killed and started again all the while. Returns the number of kills. */
-const runKilled = async (program: string, options: Executor.Options, random: Random): Promise<number> => {
+const runKilled = async (program: string, options: Omit<Executor.Options, "killAfter">, random: Random): Promise<number> => {
+  const { msMax, stepsMax, stepsMin } = killAfter
   for (let kills = 0; ; kills++) {
-    const afterMs = killAfterMs.min + random.next() * (killAfterMs.max - killAfterMs.min)
-    let timer: NodeJS.Timeout | undefined
-    const isOver = await runProcess(program, options, manyEndMsMax, (kill) => {
-      timer = setTimeout(kill, afterMs)
-    })
-    clearTimeout(timer)
-    if (isOver) return kills
+    const steps = stepsMin + Math.floor(random.next() * (stepsMax - stepsMin))
+    const ms = Math.floor(random.next() * msMax)
+    if (await runProcess(program, { ...options, killAfter: { steps, ms } }, manyEndMsMax)) return kills
   }
 }
 
-/** Many orders of every account at once, with random kills and faults. Kills come by time, so only their plan follows from the seed. */
+/** Many orders of every account at once, with random kills and faults. Both follow from the seed; what runs at the same time does not. */
 export const random = async (ground: Ground, plan: Plan): Promise<RandomResult> => {
   const { broker, folder, policy, program } = ground
   const { count, mode, seed } = plan
