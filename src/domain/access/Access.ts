@@ -14,6 +14,8 @@ export type Verb = "read" | "write"
 export interface Need {
   readonly group: string
   readonly verb: Verb
+  /** The least role that may do it. */
+  readonly role: Role
 }
 
 /** Paths whose first part is not the name of their group. */
@@ -31,16 +33,32 @@ const computations: ReadonlySet<string> = new Set(["/fo/payoff", "/fo/scenario",
 /** A WebSocket whose subscriptions stay after it. */
 const writingSockets: ReadonlySet<string> = new Set(["/indicators/stream"])
 
+/** Requests that concern everybody. `*` is any one part of a path. */
+const ofAdministrators: Readonly<Record<string, ReadonlyArray<string>>> = {
+  GET: ["/calendar/holidays/changes"],
+  POST: ["/kill", "/kill/release", "/calendar/holidays", "/calendar/holidays/import", "/calendar/corporate-actions/import"],
+  PUT: ["/settlements", "/calendar/holidays/*"],
+  DELETE: ["/calendar/holidays/*", "/calendar/corporate-actions/*"]
+}
+const isOf = (path: string, pattern: string): boolean => {
+  const parts = path.split("/")
+  const wanted = pattern.split("/")
+  return parts.length === wanted.length && wanted.every((part, at) => part === "*" || part === parts[at])
+}
+const isAdministrators = (method: string, path: string): boolean =>
+  ofAdministrators[method]?.some((pattern) => isOf(path, pattern)) === true
+
 const firstPart = (path: string): string => path.split("/", 2)[1] ?? ""
 
 /** The group of a path, as scopes name it. */
 export const groupOf = (path: string): string => groupNames.get(firstPart(path)) ?? firstPart(path)
 
 /** What a request needs. A WebSocket is a GET of its path. */
-export const needOf = (method: string, path: string): Need => ({
-  group: groupOf(path),
-  verb: ((method === "GET" || method === "HEAD") && !writingSockets.has(path)) || computations.has(path) ? "read" : "write"
-})
+export const needOf = (method: string, path: string): Need => {
+  const isRead = ((method === "GET" || method === "HEAD") && !writingSockets.has(path)) || computations.has(path)
+  const role = isRead ? "viewer" : "trader"
+  return { group: groupOf(path), verb: isRead ? "read" : "write", role: isAdministrators(method, path) ? "admin" : role }
+}
 
 const scope = /^(?:\*|[a-z]+(?:-[a-z]+)*):(?:read|write)$/
 /** `<group>:read` or `<group>:write`; `*` is every group. To write is not to read: a key that does both has both. */
@@ -63,10 +81,16 @@ export interface Holder {
   readonly key: { readonly scopes: ReadonlyArray<string> } | null
 }
 
+/** The scopes that a key needs; undefined if no key may do it. */
+export const keyScopes = ({ group, verb }: Need): ReadonlyArray<string> | undefined => {
+  if (group === keysGroup) return undefined
+  return group === openGroup ? [] : [`${group}:${verb}`]
+}
+
 /** Why the holder may not do it; undefined if the holder may. */
-export const refusalOf = ({ role, key }: Holder, { group, verb }: Need): string | undefined => {
+export const refusalOf = ({ role, key }: Holder, { group, verb, role: least }: Need): string | undefined => {
   if (group === openGroup) return undefined
-  if (verb === "write" && role === "viewer") return "needs the role trader"
+  if (!isAtMost(least, role)) return `needs the role ${least}`
   if (key === null) return undefined
   if (group === keysGroup) return "needs a sign-in: a key cannot manage keys"
   const isGranted = key.scopes.some((one) => one === `${group}:${verb}` || one === `*:${verb}`)

@@ -36,7 +36,7 @@ export const make = Effect.gen(function* () {
   /** The subject of a key. Another user's strategy or account is "not found" for the caller. */
   const subjectOf = (name: StreamName, key: string, user: User) =>
     Effect.gen(function* () {
-      const refusal = Access.refusalOf(user, { group: groupOf(name), verb: "read" })
+      const refusal = Access.refusalOf(user, { group: groupOf(name), verb: "read", role: "viewer" })
       if (refusal !== undefined)
         return yield* new Problem.Forbidden({ detail: "Forbidden", errors: [{ field: "authorization", message: refusal }] })
       const found = Catalogue.find(name, key, user.id)

@@ -2,6 +2,7 @@ import * as OpenApi from "@effect/platform/OpenApi"
 import { Option, type Schema, SchemaAST } from "effect"
 import { Api } from "../../contract/Api.ts"
 import * as Problem from "../../contract/shared/Problem.ts"
+import * as Access from "../../domain/access/Access.ts"
 import * as Examples from "./Examples.ts"
 import { fields, operations } from "./OperationTexts.ts"
 
@@ -65,13 +66,25 @@ const giveExamples = (id: string, operation: Json): void => {
   if (body !== undefined && isObject(json)) json["example"] = body
 }
 
-const describeOperation = (operation: Json): void => {
+/**
+ * The least role of a caller, and the scopes of a key; without scopes where no key may do it. OpenAPI 3.1 allows their names in `security`,
+ * but linters know them from OAuth only.
+ */
+const giveRights = (method: string, path: string, operation: Json): void => {
+  const need = Access.needOf(method.toUpperCase(), path)
+  const scopes = Access.keyScopes(need)
+  operation["security"] = [{ bearer: [] }, ...(scopes === undefined ? [] : [{ apiKey: [] }])]
+  operation["x-tarang-rights"] = { role: need.role, ...(scopes === undefined ? {} : { scopes }) }
+}
+
+const describeOperation = (method: string, path: string, operation: Json): void => {
   const id = String(operation["operationId"])
   const text = operations[id]
   giveExamples(id, operation)
   if (text !== undefined) Object.assign(operation, { summary: text.summary, description: text.description })
   const { parameters, responses, security } = operation
   const isSecured = Array.isArray(security) && security.length > 0
+  if (isSecured) giveRights(method, path, operation)
   if (Array.isArray(parameters))
     for (const parameter of parameters) {
       describe(parameter, parameter["name"])
@@ -87,8 +100,9 @@ const describeOperation = (operation: Json): void => {
 const complete = (document: Record<string, unknown>): Record<string, unknown> => {
   const paths = document["paths"]
   if (isObject(paths))
-    for (const path of Object.values(paths))
-      if (isObject(path)) for (const operation of Object.values(path)) if (isObject(operation)) describeOperation(operation)
+    for (const [path, methods] of Object.entries(paths))
+      if (isObject(methods))
+        for (const [method, operation] of Object.entries(methods)) if (isObject(operation)) describeOperation(method, path, operation)
   describeProperties(document)
   return {
     ...document,

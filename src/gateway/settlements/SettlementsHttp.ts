@@ -1,12 +1,12 @@
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import { Effect } from "effect"
 import { Api } from "../../contract/Api.ts"
-import { CurrentUser } from "../../contract/shared/Authentication.ts"
 import * as Problem from "../../contract/shared/Problem.ts"
 import * as IndiaTime from "../../domain/IndiaTime.ts"
 import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
 import { SettlementRepo } from "../../store/SettlementRepo.ts"
 import { MarketClock } from "../../streams/MarketClock.ts"
+import * as Admin from "../shared/Admin.ts"
 import { Changes } from "../shared/Changes.ts"
 import { Lifetimes } from "../shared/Lifetimes.ts"
 import { orProblem } from "../shared/StoreProblem.ts"
@@ -48,8 +48,7 @@ export const SettlementsHttp = HttpApiBuilder.group(
       )
       .handle("enter", ({ payload }) =>
         Effect.gen(function* () {
-          const user = yield* CurrentUser
-          if (user.role !== "admin") return yield* new Problem.Forbidden({ detail: "Forbidden" })
+          const user = yield* Admin.only
           const { tradingsymbol, expiry, price, reference } = payload
           const exchange = payload.exchange.toUpperCase()
           const early = tooEarly(exchange, tradingsymbol, expiry)

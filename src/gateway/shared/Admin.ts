@@ -6,5 +6,5 @@ import * as Problem from "../../contract/shared/Problem.ts"
 export const only = Effect.filterOrFail(
   CurrentUser,
   ({ role }) => role === "admin",
-  () => new Problem.Forbidden({ detail: "Forbidden" })
+  () => new Problem.Forbidden({ detail: "Forbidden", errors: [{ field: "authorization", message: "needs the role admin" }] })
 )

@@ -17,7 +17,10 @@ describe("Access", () => {
     ])
   })
   it("names the group and the verb of a request", () => {
-    const need = (method: string, path: string) => Object.values(Access.needOf(method, path)).join(":")
+    const need = (method: string, path: string) => {
+      const { group, verb } = Access.needOf(method, path)
+      return `${group}:${verb}`
+    }
     assert.strictEqual(need("GET", "/strategies/1/m2m"), "strategies:read")
     assert.strictEqual(need("PATCH", "/strategies/1"), "strategies:write")
     assert.strictEqual(need("POST", "/fo/payoff"), "fo:read")
@@ -27,6 +30,26 @@ describe("Access", () => {
     assert.strictEqual(need("GET", "/ws/ticks"), "ticks:read")
     assert.strictEqual(need("GET", "/indicators/stream"), "indicators:write")
     assert.strictEqual(need("GET", "/indicators/stream/session"), "indicators:read")
+  })
+  it("names the least role of a request, and the scope that a key needs for it", () => {
+    const role = (method: string, path: string) => Access.needOf(method, path).role
+    assert.strictEqual(role("GET", "/strategies/1"), "viewer")
+    assert.strictEqual(role("POST", "/fo/payoff"), "viewer")
+    assert.strictEqual(role("POST", "/accounts/a/kill"), "trader")
+    for (const [method, path] of [
+      ["POST", "/kill"],
+      ["PUT", "/settlements"],
+      ["PUT", "/calendar/holidays/7"],
+      ["DELETE", "/calendar/corporate-actions/7"],
+      ["GET", "/calendar/holidays/changes"]
+    ] as const) {
+      assert.strictEqual(role(method, path), "admin", path)
+      assert.strictEqual(refused(signedIn("trader"), method, path), "needs the role admin")
+      assert.strictEqual(refused(key("trader", "*:read", "*:write"), method, path), "needs the role admin")
+      assert.isUndefined(refused(signedIn("admin"), method, path))
+    }
+    const scopes = (path: string) => Access.keyScopes(Access.needOf("GET", path))
+    assert.deepStrictEqual([scopes("/strategies"), scopes("/auth/test"), scopes("/api-keys")], [["strategies:read"], [], undefined])
   })
   it("lets a viewer read and compute, and change nothing", () => {
     assert.isUndefined(refused(signedIn("viewer"), "GET", "/orders/tasks"))
