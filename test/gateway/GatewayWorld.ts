@@ -285,13 +285,15 @@ export const publishFrame = (
 ) =>
   Effect.gen(function* () {
     const { engine } = yield* World
+    const source = more.source ?? "simulator"
     const header: FrameHeader.FrameHeader = {
-      account: "acc1",
+      // A start of a ticker has one source.
+      account: source === "simulator" ? "acc1" : "acc2",
       epoch: 1,
       incarnation: 1,
       number: more.number ?? numbers++,
       baseReceivedMs: more.receivedMs ?? 1_790_000_000_000,
-      source: more.source ?? "simulator",
+      source,
       runs: [bodies.length, 0]
     }
     return yield* engine.publish(Subjects.Frame.at({ exchange: "NSE", underlying: more.underlying ?? "NIFTY" }), Frame.frameOf(bodies), {

@@ -10,6 +10,11 @@ export const alerts = counter("order_alerts_total", "Alerts about orders", "kind
 export const waiting = gauge("order_tasks_waiting", "Order tasks of an account that have not ended", "account")
 export const paperWorking = gauge("paper_orders_working", "Paper orders of an account that are matched with each packet", "account")
 export const paperFills = counter("paper_fills_total", "Fills of paper orders that are saved", "account")
+export const paperFramesRefused = counter(
+  "paper_frames_refused_total",
+  "Frames that gave paper orders of an account no price, because they are not from the account's broker",
+  "account"
+)
 export const outboxWaiting = gauge("order_outbox_waiting", "Events of an account that NATS does not have yet, up to one batch", "account")
 export const orderChanges = counter(
   "account_order_changes_total",

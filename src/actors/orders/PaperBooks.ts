@@ -43,8 +43,16 @@ const bookOf = ({ createdMs }: Followed, { bytes, receivedMs, seq }: Kept): Book
   return { packet: Frame.rowOf(columns, 0), receivedMs, seq, createdMs }
 }
 
-/** The live books of the instruments that an account's paper orders name, from the record. `onBook` gets each new packet of a wanted instrument. */
-export const make = (wants: (token: number) => boolean, onBook: (token: number, book: Book) => void) =>
+export interface Wishes {
+  readonly wants: (token: number) => boolean
+  /** Gets each new packet of a wanted instrument. */
+  readonly onBook: (token: number, book: Book) => void
+  /** False for a frame whose prices must not fill the account's orders. */
+  readonly trusts: (header: FrameHeader.FrameHeader) => boolean
+}
+
+/** The live books of the instruments that an account's paper orders name, from the record. */
+export const make = ({ onBook, trusts, wants }: Wishes) =>
   Effect.gen(function* () {
     const jetStream = yield* JetStream
     const feed = yield* FrameFeed
@@ -54,6 +62,7 @@ export const make = (wants: (token: number) => boolean, onBook: (token: number, 
 
     /** Folds the packets of a frame or keyframe. A packet received before the one that is kept is skipped. */
     const fold = (to: Followed, { bytes, header, seq }: RecordInput.Frame | RecordInput.Keyframe): void => {
+      if (!trusts(header)) return
       let row = 0
       Frame.forEachPacket(bytes, (offset, kind) => {
         const receivedMs = FrameHeader.receivedAtMs(header, row++)
@@ -88,8 +97,7 @@ export const make = (wants: (token: number) => boolean, onBook: (token: number, 
         for (const message of keyframes) {
           const input = Record.decode(message)
           if (input._tag !== "Keyframe") continue
-          FrameGuard.startAt(guard, input.header)
-          fold(to, input)
+          if (FrameGuard.startAt(guard, input.header)) fold(to, input)
         }
         const subscription = yield* feed.subscribe({ frames: [subject], definitions: [], afterSeq })
         const take = (item: Item): void => {

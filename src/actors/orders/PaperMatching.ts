@@ -1,7 +1,9 @@
-import { Effect } from "effect"
+import { Effect, Either } from "effect"
+import { Accounts } from "../../broker/Accounts.ts"
 import * as IndiaTime from "../../domain/IndiaTime.ts"
 import * as Instrument from "../../domain/market/Instrument.ts"
 import * as PaperOrder from "../../domain/orders/PaperOrder.ts"
+import type { FrameHeader } from "../../domain/record/FrameHeader.ts"
 import type { NewTrade, Place, StoredPaper } from "../../store/orders/PaperRepo.ts"
 import { MarketClock } from "../../streams/MarketClock.ts"
 import { RuleBook } from "../../streams/RuleBook.ts"
@@ -22,6 +24,7 @@ export interface Held {
 /** The working orders of an account in memory, matched with each packet. What changed waits in `dirty` until it is saved. */
 export const make = (account: string) =>
   Effect.gen(function* () {
+    const accounts = yield* Accounts
     const marketClock = yield* MarketClock
     const rules = yield* RuleBook
     const inSession = yield* sessionRules
@@ -50,12 +53,20 @@ export const make = (account: string) =>
       for (const fill of fills) held.unsaved.push({ ...fill, atMs: receivedMs })
       touch(held)
     }
-    const books = yield* PaperBooks.make(
-      (token) => byToken.has(token),
-      (token, book) => {
+    /** A simulator's prices never fill the orders of a Kite account on paper, nor the other way round. */
+    const trusts = ({ source }: FrameHeader): boolean => {
+      const known = accounts.byId(account)
+      if (Either.isRight(known) && known.right.source === source) return true
+      Metrics.paperFramesRefused(account)
+      return false
+    }
+    const books = yield* PaperBooks.make({
+      wants: (token) => byToken.has(token),
+      onBook: (token, book) => {
         for (const held of byToken.get(token) ?? []) match(held, book)
-      }
-    )
+      },
+      trusts
+    })
     /** An expired contract's token may name another one on a later day. */
     const bookOf = (instrument: Instrument.Instrument): PaperBooks.Book | undefined => {
       const underlying = Instrument.underlyingOf(instrument)

@@ -360,7 +360,7 @@ const onFrame = (names: Names, state: State, { seq, exchange, underlying, header
 const onKeyframe = (names: Names, state: State, { header, bytes, atMs }: RecordInput.Keyframe): void => {
   // A state that has seen a clock knows them.
   if (Number.isFinite(state.eventMs)) return
-  FrameGuard.startAt(state.guard, header)
+  if (!FrameGuard.startAt(state.guard, header)) return
   state.incarnations.set(header.account, Math.max(header.incarnation, state.incarnations.get(header.account) ?? 0))
   let newestMs = atMs
   let packet = 0

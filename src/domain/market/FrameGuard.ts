@@ -1,4 +1,4 @@
-import type { FrameHeader } from "../record/FrameHeader.ts"
+import type { FrameHeader, Source } from "../record/FrameHeader.ts"
 
 /** Largest distance between a publisher's newest frame and its oldest unacknowledged one. A resent frame is never older. */
 export const windowMax = 1024
@@ -11,6 +11,8 @@ interface Window {
   readonly incarnation: number
   /** The fencing epoch of the process that started this incarnation. */
   readonly epoch: number
+  /** Where this incarnation's packets come from. One start of a ticker has one broker. */
+  readonly source: Source
   /** The first number seen. Earlier numbers do not count as missing. */
   readonly first: number
   /** One past the newest number. */
@@ -25,7 +27,7 @@ export interface State {
   readonly windows: Map<string, Array<Window>>
   /** Frames dropped because they were seen before. */
   duplicates: number
-  /** Frames dropped because a replaced process sent them, or because they are too old to know whether they were seen. */
+  /** Frames dropped: a replaced process sent them, they name another source than their incarnation, or they are too old to know whether they were seen. */
   refused: number
   /** Numbers skipped and not yet seen; a resend may still fill them. */
   open: number
@@ -107,18 +109,21 @@ const isOfOtherProcess = (windows: ReadonlyArray<Window>, { epoch, incarnation }
   return epoch < newest.epoch || incarnation <= newest.incarnation
 }
 
-/** The window of an incarnation, created if new; undefined for a replaced process, or an incarnation older than the tracked ones. */
+/**
+ * The window of an incarnation, created if new; undefined for a replaced process, an incarnation older than the tracked ones, or a frame that
+ * names another source than its incarnation's first one.
+ */
 const windowOf = (state: State, windows: Array<Window>, header: FrameHeader, isStart = false): Window | undefined => {
   if (isOfOtherProcess(windows, header)) return undefined
-  const { epoch, incarnation, number } = header
+  const { epoch, incarnation, number, source } = header
   let at = windows.length
   while (at > 0 && (windows[at - 1]?.incarnation ?? 0) > incarnation) at--
   const known = windows[at - 1]
-  if (known?.incarnation === incarnation) return known
+  if (known?.incarnation === incarnation) return known.source === source ? known : undefined
   if (at === 0 && windows.length >= incarnationsMax) return undefined
   // A reader that was running before this incarnation has missed all numbers before its first frame. A new reader has missed none.
   const first = !isStart && windows.length > 0 && at === windows.length ? 0 : number
-  const window: Window = { incarnation, epoch, first, next: first, seen: new Uint32Array(windowMax / 32) }
+  const window: Window = { incarnation, epoch, source, first, next: first, seen: new Uint32Array(windowMax / 32) }
   windows.splice(at, 0, window)
   if (windows.length > incarnationsMax) {
     const oldest = windows.shift()
@@ -128,8 +133,8 @@ const windowOf = (state: State, windows: Array<Window>, header: FrameHeader, isS
 }
 
 /**
- * Records a frame. Returns `dropped` if it must not be folded: it was seen before, is too old to know, or comes from a process that was
- * replaced. Otherwise returns how many numbers just before it are missing: 0 if it is in order or fills a hole. A late frame is accepted, so the reader must also compare
+ * Records a frame. Returns `dropped` if it must not be folded: it was seen before, is too old to know, comes from a process that was
+ * replaced, or names another source than its incarnation. Otherwise returns how many numbers just before it are missing: 0 if it is in order or fills a hole. A late frame is accepted, so the reader must also compare
  * the times of its rows.
  */
 export const accept = (state: State, header: FrameHeader): number => {
@@ -155,10 +160,18 @@ export const accept = (state: State, header: FrameHeader): number => {
   return 0
 }
 
-/** Starts from a keyframe: it includes the frames before its number, and all later ones are expected. */
-export const startAt = (state: State, header: FrameHeader): void => {
+/**
+ * Starts from a keyframe: it includes the frames before its number, and all later ones are expected. False if the keyframe must not be
+ * folded, for the reasons of a frame.
+ */
+export const startAt = (state: State, header: FrameHeader): boolean => {
   const window = windowOf(state, windowsOf(state, header.account), header, true)
-  if (window !== undefined && header.number > window.next) advance(state, window, header.number)
+  if (window === undefined) {
+    state.refused++
+    return false
+  }
+  if (header.number > window.next) advance(state, window, header.number)
+  return true
 }
 
 /** How many of the numbers `from` to `to` are not seen yet and may still come. Those that left the window unseen are in `lost`. */

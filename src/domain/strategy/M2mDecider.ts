@@ -235,7 +235,7 @@ const onFrame = (context: Context, state: State, input: RecordInput.Frame): Read
 const onKeyframe = (state: State, { exchange, underlying, header, bytes }: RecordInput.Keyframe): void => {
   const feed = state.feeds.get(Strategy.feedKey(exchange, underlying))
   if (feed === undefined || Number.isFinite(state.eventMs)) return
-  FrameGuard.startAt(feed.guard, header)
+  if (!FrameGuard.startAt(feed.guard, header)) return
   Quotes.ingest(feed.quotes, header, bytes)
   Feed.touch(feed)
   for (const strategy of state.strategies.values()) takeKnownPrices(state, strategy)

@@ -210,7 +210,7 @@ const onFrame = (state: State, input: RecordInput.Frame): ReadonlyArray<Output> 
  */
 const onKeyframe = (state: State, { header, bytes }: RecordInput.Keyframe): ReadonlyArray<Output> => {
   if (Number.isFinite(state.eventMs)) return []
-  FrameGuard.startAt(state.guard, header)
+  if (!FrameGuard.startAt(state.guard, header)) return []
   const accepted = Quotes.ingest(state.quotes, header, bytes)
   if (accepted.count === 0) return []
   for (const { chain } of state.chains) chain.changed = true

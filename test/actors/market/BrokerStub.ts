@@ -1,11 +1,11 @@
 /** Stands for the broker, its accounts and the market's time in tests of the actors that ask them. */
-import { Effect, Either, Layer, Option } from "effect"
+import { Effect, Either, Layer } from "effect"
 import { Accounts } from "../../../src/broker/Accounts.ts"
 import { Broker } from "../../../src/broker/Broker.ts"
 import { MarketClock } from "../../../src/streams/MarketClock.ts"
 import { RuleBook } from "../../../src/streams/RuleBook.ts"
 
-/** One account whose REST interface is `rest`, at the market time that `nowMs` gives. */
+/** One account of a simulator whose REST interface is `rest`, at the market time that `nowMs` gives. */
 export const layer = (rest: object, nowMs: () => number) =>
   Layer.mergeAll(
     Layer.succeed(
@@ -15,7 +15,7 @@ export const layer = (rest: object, nowMs: () => number) =>
         all: () => [],
         ids: () => ["a1"] as never,
         streaming: () => ["a1"] as never,
-        byId: () => Option.none() as never,
+        byId: () => Either.right({ source: "simulator" } as never),
         problem: () => null,
         linkedSource: "simulator",
         seal: () => undefined,

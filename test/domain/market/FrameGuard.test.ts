@@ -118,7 +118,7 @@ describe("FrameGuard", () => {
     assert.isTrue(arrive(2, 5, 9), "a resend of an earlier start of the same process")
     assert.strictEqual(FrameGuard.accept(state, header(1, 1, "B", 2)), 0, "epochs of another account count separately")
     const keyframe = header(50, 3, "A", 7)
-    FrameGuard.startAt(state, keyframe)
+    assert.isFalse(FrameGuard.startAt(state, keyframe), "a keyframe of the replaced process")
     assert.deepStrictEqual(
       state.windows.get("A")?.map(({ incarnation, epoch }) => [incarnation, epoch]),
       [
@@ -127,6 +127,21 @@ describe("FrameGuard", () => {
         [6, 9]
       ]
     )
+  })
+
+  it("BE-ISO-02 refuses a frame or keyframe that names another source than its incarnation began with", () => {
+    const state = FrameGuard.make()
+    const from = (source: FrameHeader["source"], number: number, incarnation: number): FrameHeader => ({
+      ...header(number, incarnation),
+      source
+    })
+    assert.isTrue(FrameGuard.startAt(state, from("kite", 3, 1)))
+    assert.isFalse(FrameGuard.startAt(state, from("simulator", 4, 1)), "a keyframe")
+    assert.strictEqual(FrameGuard.accept(state, from("simulator", 3, 1)), FrameGuard.dropped, "a frame")
+    assert.strictEqual(state.refused, 2)
+    assert.strictEqual(FrameGuard.accept(state, from("kite", 3, 1)), 0, "neither has moved the count")
+    assert.strictEqual(FrameGuard.accept(state, from("simulator", 0, 2)), 0, "the next start of the ticker may have another broker")
+    assert.strictEqual(FrameGuard.accept(state, from("kite", 1, 2)), FrameGuard.dropped)
   })
 
   it.prop(
