@@ -77,20 +77,21 @@ export const master = Instrument.makeMaster("2026-11-24", [
 ])
 
 export const accountIds = ["acc1", "acc2"]
-const accounts = Layer.sync(Accounts, () =>
-  Accounts.make({
-    look: Effect.void,
-    all: () => [],
-    ids: () => accountIds as never,
-    streaming: () => accountIds as never,
-    byId: () => Option.none() as never,
-    problem: () => null,
-    linkedSource: "simulator",
-    seal: (account, field) => `sealed ${field} of ${account}`,
-    open: (_account, _field, stored) => Either.right(stored),
-    isSealedNewest: () => true
-  })
-)
+const accountsOf = (owners: ReadonlyArray<string>) =>
+  Layer.sync(Accounts, () =>
+    Accounts.make({
+      look: Effect.void,
+      all: () => (owners.length === 0 ? [] : accountIds.map((accountId) => ({ accountId, owners }) as never)),
+      ids: () => accountIds as never,
+      streaming: () => accountIds as never,
+      byId: () => Option.none() as never,
+      problem: () => null,
+      linkedSource: "simulator",
+      seal: (account, field) => `sealed ${field} of ${account}`,
+      open: (_account, _field, stored) => Either.right(stored),
+      isSealedNewest: () => true
+    })
+  )
 
 export interface LogLine {
   readonly message: string
@@ -120,6 +121,8 @@ interface Options {
   readonly database?: Effect.Effect<string, never, Scope.Scope>
   /** False: the instrument registry is empty. */
   readonly hasInstruments?: boolean
+  /** Users who may use the accounts. Without them the gateway knows no account. */
+  readonly owners?: ReadonlyArray<string>
   /** True: API keys are those of the database. */
   readonly hasStoredKeys?: boolean
   /** False: the test makes the streams. */
@@ -196,7 +199,7 @@ export const world = (options: Options = {}) =>
       )
       return Layer.mergeAll(GatewayLive, self).pipe(
         Layer.provideMerge(Server.layer({ host: "127.0.0.1", port: 0 })),
-        Layer.provide([apiKeys, accounts, Redis.Default, filled, MarketClock.Default, RulesFromStore.layer]),
+        Layer.provide([apiKeys, accountsOf(options.owners ?? []), Redis.Default, filled, MarketClock.Default, RulesFromStore.layer]),
         // The store's layer sets its configuration for the layers above it too.
         Layer.provideMerge(started(databaseUrl, Object.fromEntries(settings))),
         Layer.provide(JetStream.layer("gateway")),
