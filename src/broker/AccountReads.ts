@@ -1,5 +1,6 @@
 import { Effect, Schema } from "effect"
 import * as Figures from "../domain/accounts/Figures.ts"
+import * as Margins from "../domain/accounts/Margins.ts"
 import * as KiteClient from "./KiteClient.ts"
 import type * as KiteError from "./KiteError.ts"
 import type { KiteSession } from "./KiteSession.ts"
@@ -14,6 +15,12 @@ const readTrades = KiteClient.json(Schema.Array(Figures.KiteTrade))
 const readPositions = KiteClient.json(Figures.KitePositions)
 const readHoldings = KiteClient.json(Schema.Array(Figures.KiteHolding))
 const readFunds = KiteClient.json(Figures.KiteFunds)
+const readBasket = KiteClient.json(Margins.KiteBasket)
+const inKiteTerms = ({ price, trigger_price, ...order }: Margins.Wanted) => ({
+  ...order,
+  price: price.toNumber(),
+  trigger_price: trigger_price.toNumber()
+})
 
 /**
  * Reads one account's figures, one after the other, behind its orders and on a connection of its own. `isSending` says whether a request
@@ -38,7 +45,10 @@ export const make = (session: KiteSession, client: KiteClient.KiteClient, isSend
       trades: read("trades", (kite) => kite.getTrades(), readTrades),
       positions: read("positions", (kite) => kite.getPositions(), readPositions),
       holdings: read("holdings", (kite) => kite.getHoldings(), readHoldings),
-      funds: read("margins", (kite) => kite.getMargins(), readFunds)
+      funds: read("margins", (kite) => kite.getMargins(), readFunds),
+      /** What these orders would block beside the account's positions. */
+      orderMargins: (orders: ReadonlyArray<Margins.Wanted>) =>
+        read("basket_margins", (kite) => kite.orderBasketMargins(orders.map(inKiteTerms) as never, true), readBasket)
     } as const
   })
 export type AccountReads = Effect.Effect.Success<ReturnType<typeof make>>

@@ -1,5 +1,7 @@
 import { Data, Effect, Either, Mailbox, type ParseResult, Schedule, Schema } from "effect"
+import * as Margins from "../domain/accounts/Margins.ts"
 import { JetStream, type NatsError } from "./JetStream.ts"
+import * as Metrics from "./Metrics.ts"
 import * as Subjects from "./Subjects.ts"
 
 /** No answer came in time. The work that was asked for may still happen. */
@@ -20,6 +22,8 @@ export interface Ask<Q, A> {
   readonly what: string
   /** Time limit for the answer: longer than the work may take. */
   readonly timeoutMs: number
+  /** The most questions that may wait at the actor that answers them; further ones are declined. */
+  readonly waitingMax: number
   readonly encodeQuestion: (question: Q) => unknown
   readonly decodeQuestion: (value: unknown) => Either.Either<Q, ParseResult.ParseError>
   readonly encodeReply: (reply: Reply<A>) => string
@@ -30,6 +34,7 @@ type Reply<A> = { readonly v: 1; readonly ok: true; readonly answer: A } | { rea
 const make = <Q, QI, A, AI>(options: {
   readonly what: string
   readonly timeoutMs: number
+  readonly waitingMax?: number
   readonly question: Schema.Schema<Q, QI>
   readonly answer: Schema.Schema<A, AI>
 }): Ask<Q, A> => {
@@ -42,12 +47,16 @@ const make = <Q, QI, A, AI>(options: {
   return {
     what: options.what,
     timeoutMs: options.timeoutMs,
+    waitingMax: options.waitingMax ?? waitingMax,
     encodeQuestion: Schema.encodeSync(options.question),
     decodeQuestion: Schema.decodeUnknownEither(options.question),
     encodeReply: Schema.encodeSync(reply),
     decodeReply: Schema.decodeUnknown(reply)
   }
 }
+
+/** The most questions of one kind that may wait, where a kind has no bound of its own. */
+export const waitingMax = 200
 
 /** Loads the day's instruments from the broker again. */
 export const refreshInstruments = make({
@@ -74,8 +83,20 @@ export const fetchHistory = make({
   answer: Schema.Struct({ bars: Schema.Int })
 })
 
-/** The most questions of one kind that may wait at the actor that answers them; further ones are declined. */
-export const waitingMax = 200
+/** The broker has decided against a question. Its words may be shown to the caller. */
+const Refused = Schema.Struct({ refused: Schema.Struct({ error_type: Schema.String, message: Schema.String }) })
+/** Questions to the broker take turns with the readings of the account, four a second (src/broker/AccountReads.ts). */
+const brokerQuestion = { timeoutMs: 20_000, waitingMax: 20 } as const
+
+const margins = make({
+  ...brokerQuestion,
+  what: "margins",
+  question: Schema.Struct({ orders: Schema.Array(Margins.Wanted) }),
+  answer: Schema.Union(Schema.Struct({ margins: Margins.Basket }), Refused)
+})
+/** Asks the account's broker what these orders would block. The account's executor answers, because it holds the broker's session. */
+export const orderMargins = (account: string): typeof margins => ({ ...margins, what: `margins-${account}` })
+
 /** The answering actor may still be starting and miss the first question, so the question is sent again with the same inbox. */
 const againAfter = "2 seconds"
 const toText = new TextDecoder()
@@ -108,11 +129,13 @@ interface Waiting<Q> {
   readonly question: Q
   readonly requestId: string
   readonly reply: string
+  readonly heardAtMs: number
 }
 
 /**
  * Answers such questions until it is interrupted, at most `concurrency` at a time. The asker gets the message of an error, so that message
- * must not contain secrets. Questions that cannot be read, or for which there is no room, are declined too.
+ * must not contain secrets. Questions that cannot be read, or for which there is no room, are declined too. One that waited longer than its
+ * asker does is dropped.
  */
 export const serve = <Q, A, E extends Error, R>(
   of: Ask<Q, A>,
@@ -121,11 +144,16 @@ export const serve = <Q, A, E extends Error, R>(
 ): Effect.Effect<never, never, R | JetStream> =>
   Effect.gen(function* () {
     const jetStream = yield* JetStream
-    const waiting = yield* Mailbox.make<Waiting<Q>>({ capacity: waitingMax, strategy: "dropping" })
+    const waiting = yield* Mailbox.make<Waiting<Q>>({ capacity: of.waitingMax, strategy: "dropping" })
+    const clock = yield* Effect.clock
     const reply = (to: string, body: Reply<A>) => jetStream.nc.publish(to, toBytes.encode(of.encodeReply(body)))
     /** Inboxes whose question waits or is being answered. Its size is at most `waitingMax` plus the number of workers. */
     const taken = new Set<string>()
-    const decline = (to: string, detail: string) => reply(to, { v: 1, ok: false, detail })
+    const decline = (to: string, detail: string) => {
+      Metrics.asksDeclined(of.what)
+      reply(to, { v: 1, ok: false, detail })
+    }
+    const setWaiting = () => Metrics.asksWaiting.set(of.what, taken.size)
     const heard = (data: Uint8Array) => {
       const asked = Subjects.Asked.decodeEither(data)
       if (Either.isLeft(asked)) return
@@ -133,8 +161,10 @@ export const serve = <Q, A, E extends Error, R>(
       if (taken.has(to)) return
       const decoded = of.decodeQuestion(question)
       if (Either.isLeft(decoded)) return decline(to, "the question cannot be read")
-      if (waiting.unsafeOffer({ question: decoded.right, requestId: request_id, reply: to })) taken.add(to)
+      const heardAtMs = clock.unsafeCurrentTimeMillis()
+      if (waiting.unsafeOffer({ question: decoded.right, requestId: request_id, reply: to, heardAtMs })) taken.add(to)
       else decline(to, "too many questions are waiting")
+      setWaiting()
     }
     yield* Effect.acquireRelease(
       Effect.sync(() =>
@@ -145,8 +175,10 @@ export const serve = <Q, A, E extends Error, R>(
       (subscription) => Effect.sync(() => subscription.unsubscribe())
     )
     const next = Effect.gen(function* () {
-      const { question, requestId, reply: to } = yield* waiting.take
-      yield* run(question).pipe(
+      const { heardAtMs, question, requestId, reply: to } = yield* waiting.take
+      const isLate = clock.unsafeCurrentTimeMillis() - heardAtMs >= of.timeoutMs
+      const answer = isLate ? Effect.fail(new Error("the question waited too long")) : run(question)
+      yield* answer.pipe(
         Effect.annotateLogs({ ask: of.what, request_id: requestId }),
         Effect.matchEffect({
           onFailure: (error) =>
@@ -154,9 +186,18 @@ export const serve = <Q, A, E extends Error, R>(
               Effect.logWarning("not answered", error.message),
               Effect.sync(() => decline(to, error.message))
             ),
-          onSuccess: (answer) => Effect.sync(() => reply(to, { v: 1, ok: true, answer }))
+          onSuccess: (found) =>
+            Effect.sync(() => {
+              Metrics.asksAnswered(of.what)
+              reply(to, { v: 1, ok: true, answer: found })
+            })
         }),
-        Effect.ensuring(Effect.sync(() => taken.delete(to)))
+        Effect.ensuring(
+          Effect.sync(() => {
+            taken.delete(to)
+            setWaiting()
+          })
+        )
       )
     })
     const worker = Effect.catchTag(Effect.forever(next), "NoSuchElementException", Effect.die)

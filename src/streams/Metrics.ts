@@ -10,6 +10,9 @@ export const natsReconnects = counter("nats_reconnects_total", "Times the connec
 
 /** What the supervisor runs: actors, and the gateway's reads under the name `bridge`. */
 export const restarts = counter("actor_restarts_total", "Times an actor was started again after it failed or ended", "actor")
+export const asksWaiting = gauge("asks_waiting", "Questions to an actor that wait or are being answered", "what")
+export const asksAnswered = counter("asks_answered_total", "Questions to an actor that it answered", "what")
+export const asksDeclined = counter("asks_declined_total", "Questions to an actor that failed, could not be read or had no room", "what")
 export const copyFailures = counter(
   "external_copy_failures_total",
   "Times a stream in an external user's account could not be made or kept",

@@ -89,4 +89,44 @@ layer(backend, { excludeTestServices: true })("Asks", (it) => {
       })
     )
   )
+
+  it.effect("a kind of question may have a bound of its own, and one that waited longer than its asker does is not worked on", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        yield* ensured
+        const engine = yield* JetStream
+        const small = { ...Asks.fetchHistory, what: "small", waitingMax: 1 }
+        const finish = yield* Effect.makeLatch(false)
+        const begun = yield* Effect.makeLatch(false)
+        const ran: Array<number> = []
+        const work = ({ minutes }: Asks.HistoryQuestion) =>
+          Effect.sync(() => ran.push(minutes)).pipe(
+            Effect.zipRight(begun.open),
+            Effect.zipRight(finish.await),
+            Effect.as({ bars: minutes })
+          )
+        let nowMs = 0
+        const clock = { ...(yield* Effect.clock), unsafeCurrentTimeMillis: () => nowMs }
+        yield* Effect.forkScoped(Effect.withClock(Asks.serve(small, work, 1), clock))
+        yield* Effect.yieldNow()
+        yield* Effect.promise(() => engine.nc.flush())
+        const asking = (minutes: number) => Effect.fork(Effect.either(Asks.ask(small, { ...question, minutes }, `r${minutes}`)))
+        const first = yield* asking(1)
+        yield* begun.await
+        // One of the two waits, and the other finds no room.
+        const two = yield* Effect.forEach([2, 3], asking)
+        const refused = yield* Effect.raceAll(two.map(Fiber.join))
+        assert.deepInclude(Either.getOrThrow(Either.flip(refused)), { _tag: "Declined", detail: "too many questions are waiting" })
+        nowMs = small.timeoutMs
+        yield* finish.open
+        assert.deepStrictEqual(yield* Fiber.join(first), Either.right({ bars: 1 }))
+        const details = (yield* Effect.forEach(two, Fiber.join)).map((it) => (Either.isLeft(it) ? it.left.message : "answered"))
+        assert.isTrue(
+          details.some((it) => it.includes("the question waited too long")),
+          details.join()
+        )
+        assert.deepStrictEqual(ran, [1])
+      })
+    )
+  )
 })

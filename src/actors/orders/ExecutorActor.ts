@@ -22,6 +22,7 @@ import * as Subjects from "../../streams/Subjects.ts"
 import * as DeadLetters from "../runtime/DeadLetters.ts"
 import { Leases, Replaced } from "../runtime/Leases.ts"
 import * as AccountKeeper from "./AccountKeeper.ts"
+import * as AccountQuestions from "./AccountQuestions.ts"
 import * as BookReading from "./BookReading.ts"
 import * as BookWatch from "./BookWatch.ts"
 import * as ExecutorReport from "./ExecutorReport.ts"
@@ -163,7 +164,8 @@ export const make = Effect.gen(function* () {
       const look = Effect.zipRight(stillOurs, beginAgain).pipe(Effect.repeat(Schedule.spaced(lookEvery)))
       const take = yield* commands(account, begin)
       const watches = Object.values(desks).map(BookWatch.run)
-      const work = Effect.all([look, take, relay.run, paper.run, ...watches, StopSweep.run(desks, begin), keeper.run, booking], {
+      const answers = yield* AccountQuestions.make(account)
+      const work = Effect.all([look, take, relay.run, paper.run, ...watches, StopSweep.run(desks, begin), keeper.run, booking, answers], {
         concurrency: "unbounded",
         discard: true
       })

@@ -2,8 +2,9 @@ import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
 import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
 import * as OpenApi from "@effect/platform/OpenApi"
 import { Schema } from "effect"
+import { Basket as MarginBasket } from "../../domain/accounts/Margins.ts"
 import { Money } from "../../domain/Money.ts"
-import { OrderTask, Status } from "../../domain/orders/OrderMessage.ts"
+import { Mode, OrderTask, Status } from "../../domain/orders/OrderMessage.ts"
 import { Authentication } from "../shared/Authentication.ts"
 import { digits, Input, Name, pageFields, WholeNumber } from "../shared/Input.ts"
 import * as Problem from "../shared/Problem.ts"
@@ -35,6 +36,54 @@ const OrderCharges = Schema.Struct({
 }).annotations({ identifier: "OrderCharges" })
 const Total = Schema.Struct(charges).annotations({ identifier: "TotalCharges" })
 
+const rupees = "rupees, decimal text"
+/** Kite's fields of a margin. */
+const Margin = Schema.Struct({
+  ...MarginBasket.fields.initial.fields,
+  span: money(`SPAN margin of the clearing corporation, ${rupees}`),
+  exposure: money(`Exposure margin beside SPAN, ${rupees}`),
+  option_premium: money(`Premium to pay; below zero if more is received, ${rupees}`),
+  additional: money(`Additional margin of the exchange, ${rupees}`),
+  bo: money(`Margin of a bracket order, ${rupees}`),
+  cash: money(`Cash that is blocked, ${rupees}`),
+  var: money(`Margin of shares, ${rupees}`),
+  total: money(`All margins together, ${rupees}`),
+  leverage: Schema.Number.annotations({ description: "The order's value in relation to its margin; 1: all of it" })
+}).annotations({ identifier: "Margin" })
+const MarginOrNull = Schema.NullOr(Margin)
+const OrderMargins = Schema.Struct({
+  account_id: Schema.String,
+  date: Schema.String.annotations({ description: "The trade date whose rates were used, YYYY-MM-DD" }),
+  mode: Mode,
+  source: Schema.Literal("broker", "rule").annotations({
+    description:
+      "`broker`: the account's broker answered for its own positions. `rule`: a paper account's margins by what is public: the premium of bought options and the value of shares for delivery"
+  }),
+  orders: Schema.Array(
+    Schema.Struct({
+      ...OrderCharges.fields,
+      margin: MarginOrNull.annotations({ description: "Of this order alone; null: only the broker knows it, and it did not answer" })
+    }).annotations({ identifier: "OrderMargin" })
+  ),
+  total: Schema.Struct({
+    ...charges,
+    initial: MarginOrNull.annotations({ description: "Of all orders, each for itself; null while one is not known" }),
+    final: MarginOrNull.annotations({
+      description: "What the account needs more than now once all are done, with what hedges it; null while one is not known"
+    })
+  }).annotations({ identifier: "TotalMargins" }),
+  unknown: Schema.Array(Schema.String).annotations({ description: "Why a margin is not known; empty when all are" })
+}).annotations({ identifier: "OrderMargins" })
+
+/** Orders that need not exist. */
+const Hypothetical = Input({
+  account_id: Name(64),
+  orders: Schema.Array(OrderTerms).pipe(
+    Schema.minItems(1, { message: () => "expected at least one" }),
+    Schema.maxItems(ordersMax, { message: () => `expected at most ${ordersMax}` })
+  )
+})
+
 const Key = Schema.Struct({ "idempotency-key": IdempotencyKey })
 /** A caller waits at most this long for the end of a task. */
 const waitMsMax = 30_000
@@ -55,15 +104,7 @@ const Submitted = Schema.Struct({
 export class OrdersApi extends HttpApiGroup.make("orders")
   .add(
     HttpApiEndpoint.post("charges", "/charges")
-      .setPayload(
-        Input({
-          account_id: Name(64),
-          orders: Schema.Array(OrderTerms).pipe(
-            Schema.minItems(1, { message: () => "expected at least one" }),
-            Schema.maxItems(ordersMax, { message: () => `expected at most ${ordersMax}` })
-          )
-        })
-      )
+      .setPayload(Hypothetical)
       .addSuccess(
         Schema.Struct({
           account_id: Schema.String,
@@ -73,6 +114,7 @@ export class OrdersApi extends HttpApiGroup.make("orders")
         })
       )
   )
+  .add(HttpApiEndpoint.post("margins", "/margins").setPayload(Hypothetical).addSuccess(OrderMargins))
   .add(
     HttpApiEndpoint.post("submit", "/")
       .setHeaders(Key)

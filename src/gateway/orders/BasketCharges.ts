@@ -16,10 +16,23 @@ interface Priced {
   readonly tradingsymbol: string
   readonly order: OrderCharges.Order
 }
+/** An order with what it would cost. */
+export interface Charged extends Priced {
+  readonly charges: OrderCharges.Amounts
+}
 
-/** Charges of orders that need not exist, by today's rates. An order without a price gets the last one. */
-export const make = Effect.gen(function* () {
-  const accounts = yield* Accounts
+export const rowOf = ({ charges, order, tradingsymbol }: Charged) => ({
+  exchange: order.exchange,
+  tradingsymbol,
+  transaction_type: order.side,
+  quantity: order.quantity,
+  price: order.price,
+  ...view(charges)
+})
+export const totalOf = (all: ReadonlyArray<Charged>) => view(OrderCharges.sum(all.map(({ charges }) => charges)))
+
+/** Works out the charges of orders that need not exist, by today's rates. An order without a price gets the last one. */
+export const makeCharged = Effect.gen(function* () {
   const registry = yield* InstrumentRegistry
   const rules = yield* RuleBook
   const valuation = yield* Valuation
@@ -41,31 +54,30 @@ export const make = Effect.gen(function* () {
     })
   }
 
-  return (accountId: string, wanted: ReadonlyArray<OrderTerms>) =>
+  return (wanted: ReadonlyArray<OrderTerms>) =>
     Effect.gen(function* () {
-      if (!accounts.ids().some((id) => id === accountId)) return yield* Problem.invalidField("account_id", "no such account")
       yield* instrumentsLoaded(registry)
       const date = IndiaTime.istDate(valuation.nowMs())
-      const priced = []
+      const orders: Array<Charged> = []
       for (const [at, terms] of wanted.entries()) {
         const { order, tradingsymbol } = yield* orderOf(terms, at, date)
         const charges = yield* Either.mapLeft(OrderCharges.charges(rules.current(), order), (unknown) =>
           Problem.invalidField(`orders.${at}`, unknown.message)
         )
-        priced.push({ tradingsymbol, order, charges })
+        orders.push({ tradingsymbol, order, charges })
       }
-      return {
-        account_id: accountId,
-        date,
-        orders: priced.map(({ charges, order, tradingsymbol }) => ({
-          exchange: order.exchange,
-          tradingsymbol,
-          transaction_type: order.side,
-          quantity: order.quantity,
-          price: order.price,
-          ...view(charges)
-        })),
-        total: view(OrderCharges.sum(priced.map(({ charges }) => charges)))
-      }
+      return { date, orders }
+    })
+})
+
+/** Charges of orders that need not exist. */
+export const make = Effect.gen(function* () {
+  const accounts = yield* Accounts
+  const charged = yield* makeCharged
+  return (accountId: string, wanted: ReadonlyArray<OrderTerms>) =>
+    Effect.gen(function* () {
+      if (!accounts.ids().some((id) => id === accountId)) return yield* Problem.invalidField("account_id", "no such account")
+      const { date, orders } = yield* charged(wanted)
+      return { account_id: accountId, date, orders: orders.map(rowOf), total: totalOf(orders) }
     })
 })

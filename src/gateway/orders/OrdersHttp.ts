@@ -2,6 +2,7 @@ import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import { Effect } from "effect"
 import { Api } from "../../contract/Api.ts"
 import * as BasketCharges from "./BasketCharges.ts"
+import * as BasketMargins from "./BasketMargins.ts"
 import * as Baskets from "./Baskets.ts"
 import * as OrderTasks from "./OrderTasks.ts"
 
@@ -11,9 +12,11 @@ export const OrdersHttp = HttpApiBuilder.group(
   Effect.fnUntraced(function* (handlers) {
     const basketOf = yield* Baskets.make
     const chargesOf = yield* BasketCharges.make
+    const marginsOf = yield* BasketMargins.make
     const orders = yield* OrderTasks.make
     return handlers
       .handle("charges", ({ payload }) => chargesOf(payload.account_id, payload.orders))
+      .handle("margins", ({ payload }) => marginsOf(payload.account_id, payload.orders))
       .handle("submit", ({ headers, payload, urlParams }) => orders.submit(payload, headers["idempotency-key"], urlParams.wait_ms ?? 0))
       .handle("basket", ({ headers, payload }) => basketOf(payload, headers["idempotency-key"]))
       .handle("tasks", ({ urlParams }) => orders.tasks(urlParams, urlParams.status))

@@ -220,6 +220,20 @@ export const bodies: Readonly<Record<string, unknown>> = {
       }
     ]
   },
+  "orders.margins": {
+    account_id: "sim1",
+    orders: [
+      {
+        exchange: "NSE",
+        tradingsymbol: "RELIANCE",
+        transaction_type: "BUY",
+        quantity: 100,
+        product: "CNC",
+        order_type: "LIMIT",
+        price: "1300.50"
+      }
+    ]
+  },
   "indicators.subscribe": { symbol: "NIFTY", timeframe: "5m", indicators: ["rsi", "macd(fast=12,slow=26)"] },
   "indicators.unsubscribe": { symbol: "NIFTY", timeframe: "5m", indicators: ["rsi"] },
   "indicators.batch": { requests: [{ symbol: "NIFTY", timeframe: "5m", indicators: ["rsi", "supertrend(period=10,multiplier=3)"] }] },

@@ -207,6 +207,10 @@ export const operations: Readonly<Record<string, Text>> = {
     "Charges of hypothetical orders",
     "By today's rates and Kite's rounding, for each order and in total. An order without a price gets the last one. Nothing is sent to the broker."
   ),
+  "orders.margins": of(
+    "Margins of hypothetical orders",
+    "What each order blocks, what all of them block together beside the account's positions, and their charges by today's rates. A live account's broker answers; 503 if it cannot be asked, and 422 with its words if it refuses the orders. For a paper account the public rule answers: a bought option blocks its premium and shares for delivery their value. For anything else the account's broker is asked, and the margin is null where it does not answer. Nothing is ordered."
+  ),
   "monitor.snapshot": of(
     "An underlying at a glance",
     "Price, futures, forward, volatility at the money, straddle and open interest. NIFTY by default, at the nearest expiry that is streamed."

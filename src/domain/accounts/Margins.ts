@@ -1,0 +1,68 @@
+/** What orders that need not exist would block, as a broker answers it. Source: kite.trade/docs/connect/v3/margins. */
+import { Schema } from "effect"
+import * as Money from "../Money.ts"
+
+/** An order of the question, under Kite's own names. Prices are rupees; 0: the order type has none. */
+export const Wanted = Schema.Struct({
+  exchange: Schema.String,
+  tradingsymbol: Schema.String,
+  transaction_type: Schema.Literal("BUY", "SELL"),
+  variety: Schema.String,
+  product: Schema.String,
+  order_type: Schema.String,
+  quantity: Schema.Int,
+  price: Money.Money,
+  trigger_price: Money.Money
+})
+export type Wanted = typeof Wanted.Type
+
+/** The broker adds binary fractions up, so that its figures carry errors such as 29151.225000000002. They are read to a hundredth of a paisa. */
+const places = 4
+const KiteAmount = Schema.transform(Schema.Number, Money.DecimalFromSelf, {
+  strict: true,
+  decode: (value) => Money.ofNumber(value).toDecimalPlaces(places),
+  encode: (value) => value.toNumber()
+})
+
+const rowOf = <A extends Schema.Schema<Money.Decimal, string> | Schema.Schema<Money.Decimal, number>>(amount: A) =>
+  Schema.Struct({
+    span: amount,
+    exposure: amount,
+    option_premium: amount,
+    additional: amount,
+    bo: amount,
+    cash: amount,
+    var: amount,
+    leverage: Schema.Number,
+    total: amount
+  })
+const basketOf = <A extends Schema.Schema<Money.Decimal, string> | Schema.Schema<Money.Decimal, number>>(amount: A) =>
+  Schema.Struct({ initial: rowOf(amount), final: rowOf(amount), orders: Schema.Array(rowOf(amount)) })
+
+/** Data of POST /margins/basket. */
+export const KiteBasket = basketOf(KiteAmount)
+/**
+ * The same as it goes over NATS: each order alone, all of them without hedging (`initial`), and what the account needs more than now when all
+ * are done (`final`), which counts its positions.
+ */
+export const Basket = basketOf(Money.Money)
+export type Basket = typeof Basket.Type
+export type Margin = Basket["initial"]
+
+const none = Money.zero
+export const nothing: Margin = {
+  span: none,
+  exposure: none,
+  option_premium: none,
+  additional: none,
+  bo: none,
+  cash: none,
+  var: none,
+  leverage: 1,
+  total: none
+}
+
+const amounts = ["span", "exposure", "option_premium", "additional", "bo", "cash", "var", "total"] as const
+/** The margins of several orders, each for itself. */
+export const sum = (all: ReadonlyArray<Margin>): Margin =>
+  all.reduce((total, each) => amounts.reduce((so, name) => ({ ...so, [name]: total[name].plus(each[name]) }), total), nothing)
