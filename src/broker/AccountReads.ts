@@ -1,6 +1,7 @@
 import { Effect, Schema } from "effect"
 import * as Figures from "../domain/accounts/Figures.ts"
 import * as Margins from "../domain/accounts/Margins.ts"
+import * as Triggers from "../domain/accounts/Triggers.ts"
 import * as KiteClient from "./KiteClient.ts"
 import type * as KiteError from "./KiteError.ts"
 import type { KiteSession } from "./KiteSession.ts"
@@ -15,6 +16,7 @@ const readTrades = KiteClient.json(Schema.Array(Figures.KiteTrade))
 const readPositions = KiteClient.json(Figures.KitePositions)
 const readHoldings = KiteClient.json(Schema.Array(Figures.KiteHolding))
 const readFunds = KiteClient.json(Figures.KiteFunds)
+const readTriggers = KiteClient.json(Schema.Array(Triggers.KiteTrigger))
 const readBasket = KiteClient.json(Margins.KiteBasket)
 const inKiteTerms = ({ price, trigger_price, ...order }: Margins.Wanted) => ({
   ...order,
@@ -46,6 +48,7 @@ export const make = (session: KiteSession, client: KiteClient.KiteClient, isSend
       positions: read("positions", (kite) => kite.getPositions(), readPositions),
       holdings: read("holdings", (kite) => kite.getHoldings(), readHoldings),
       funds: read("margins", (kite) => kite.getMargins(), readFunds),
+      triggers: read("gtts", (kite) => kite.getGTTs(), readTriggers),
       /** What these orders would block beside the account's positions. */
       orderMargins: (orders: ReadonlyArray<Margins.Wanted>) =>
         read("basket_margins", (kite) => kite.orderBasketMargins(orders.map(inKiteTerms) as never, true), readBasket)

@@ -2,7 +2,9 @@ import { Agent as HttpAgent } from "node:http"
 import { Agent as HttpsAgent } from "node:https"
 import { Effect, Either, Option, Schema } from "effect"
 import * as Figures from "../domain/accounts/Figures.ts"
+import * as Triggers from "../domain/accounts/Triggers.ts"
 import * as Money from "../domain/Money.ts"
+import type * as GttRequest from "../domain/orders/GttRequest.ts"
 import type { OrderRequest, Place } from "../domain/orders/OrderRequest.ts"
 import * as Outcome from "../domain/orders/Outcome.ts"
 import * as KiteClient from "./KiteClient.ts"
@@ -52,6 +54,8 @@ const orderOf = (row: unknown, at: number): Either.Either<Order, string> =>
 const readOrders: KiteClient.Call<ReadonlyArray<Order>>["read"] = (answer) =>
   Either.flatMap(readRows(answer), (rows) => Either.all(rows.map(orderOf)))
 const readPlaced = KiteClient.json(Schema.Struct({ order_id: Schema.String }))
+const readTrigger = KiteClient.json(Schema.Struct({ trigger_id: Schema.Int }))
+const readTriggers = KiteClient.json(Schema.Array(Triggers.KiteTrigger))
 const readPositions = KiteClient.json(
   Schema.Struct({
     net: Schema.Array(Schema.Struct({ exchange: Schema.String, tradingsymbol: Schema.String, quantity: Schema.Number, pnl: Schema.Number }))
@@ -88,6 +92,16 @@ const placeForm = ({ iceberg_legs, kind: _kind, quantity, variety: _variety, ...
     ...(iceberg_legs === undefined ? {} : { iceberg_legs, iceberg_quantity: Math.ceil(quantity / iceberg_legs) })
   })
 
+/** A trigger as Kite's client wants it: it repeats the instrument in each order, and its prices are numbers. */
+const gttOf = ({ condition, orders, type }: Omit<typeof GttRequest.GttPlace.Type, "kind">) => ({
+  trigger_type: type,
+  exchange: condition.exchange,
+  tradingsymbol: condition.tradingsymbol,
+  trigger_values: condition.trigger_values.map((it) => it.toNumber()),
+  last_price: condition.last_price.toNumber(),
+  orders: orders.map((it) => ({ ...it, price: it.price.toNumber() }))
+})
+
 /** Kite's client adds the variety and the order's id to the form that it is given. Its types want numbers where a form has text. */
 const request = (kite: KiteClient.Kite, it: OrderRequest, tag: string): Promise<unknown> => {
   switch (it.kind) {
@@ -99,6 +113,12 @@ const request = (kite: KiteClient.Kite, it: OrderRequest, tag: string): Promise<
     }
     case "cancel":
       return kite.cancelOrder(it.variety, it.order_id)
+    case "gtt_place":
+      return kite.placeGTT(gttOf(it) as never)
+    case "gtt_modify":
+      return kite.modifyGTT(it.trigger_id, gttOf(it) as never)
+    case "gtt_delete":
+      return kite.deleteGTT(it.trigger_id)
   }
 }
 
@@ -125,6 +145,14 @@ const replyOf = (error: KiteError.KiteError): Outcome.Reply => {
   }
 }
 
+type Kind = OrderRequest["kind"]
+const isGtt = (kind: Kind): boolean => kind.startsWith("gtt_")
+/** The id that a successful answer names. */
+const readId = (kind: Kind): KiteClient.Call<string>["read"] =>
+  isGtt(kind)
+    ? (answer) => Either.map(readTrigger(answer), ({ trigger_id }) => String(trigger_id))
+    : (answer) => Either.map(readPlaced(answer), ({ order_id }) => order_id)
+
 export type Sent = Outcome.Reply | { readonly _tag: "Fenced" }
 
 /** Sends one account's orders by a client with connections of its own. It never retries, because each request may be an order. */
@@ -149,12 +177,19 @@ export const make = (session: KiteSession, client: KiteClient.KiteClient) => {
         return isFenced ? Promise.reject(new Error("fenced")) : request(kite, it, tag)
       }
       const answer = yield* Effect.either(
-        client.send({ op: `order_${it.kind}`, token: token.right, run, read: readPlaced, family: "order" })
+        // Kite counts requests about triggers with all others, and not with orders.
+        client.send({
+          op: `order_${it.kind}`,
+          token: token.right,
+          run,
+          read: readId(it.kind),
+          family: isGtt(it.kind) ? "state" : "order"
+        })
       )
       if (isFenced) return { _tag: "Fenced" } as const
       return Either.match(answer, {
         onLeft: replyOf,
-        onRight: ({ order_id }) => Outcome.Reply.Answer({ httpStatus: 200, errorType: null, message: null, orderId: order_id })
+        onRight: (orderId) => Outcome.Reply.Answer({ httpStatus: 200, errorType: null, message: null, orderId })
       })
     })
   const send = (it: OrderRequest, tag: string, maySend: () => boolean): Effect.Effect<Sent> =>
@@ -174,6 +209,8 @@ export const make = (session: KiteSession, client: KiteClient.KiteClient) => {
     send,
     /** Today's orders of the account. */
     book: get("orders", (kite) => kite.getOrders(), readOrders),
+    /** Good-till-triggered orders, active ones and those of the last days. */
+    triggers: get("gtts", (kite) => kite.getGTTs(), readTriggers),
     /** The day's profit of all positions by the broker's own figures. */
     dayProfit: Effect.map(
       get("positions", (kite) => kite.getPositions(), readPositions),

@@ -35,7 +35,7 @@ type RouteOf = (path: string) => Route.Route | undefined
 const tradingRoutes = (market: Market, guard: Route.Guard, { gtts, ledger, orders }: Trading): RouteOf => {
   const portfolio = new Map(Object.entries(PortfolioRoutes.make(market, guard, ledger, orders.desk)))
   const orderOf = OrderRoutes.make(guard, orders)
-  const gttOf = GttRoutes.make(guard, gtts)
+  const gttOf = GttRoutes.make(guard, gtts, OrderRoutes.makeFaulty(orders))
   const fundOf = MutualFundRoutes.make(guard)
   return (path) => portfolio.get(path) ?? orderOf(path) ?? gttOf(path) ?? fundOf(path)
 }

@@ -30,6 +30,7 @@ import { migration as orderSweeps } from "./migrations/orders/M0020OrderSweeps.t
 import { migration as paperOrders } from "./migrations/orders/M0021PaperOrders.ts"
 import { migration as accountState } from "./migrations/orders/M0022AccountState.ts"
 import { migration as bookings } from "./migrations/orders/M0027Bookings.ts"
+import { migration as gtt } from "./migrations/orders/M0030Gtt.ts"
 import * as Postgres from "./Postgres.ts"
 import * as StoreError from "./StoreError.ts"
 
@@ -63,7 +64,8 @@ export const all: ReadonlyArray<Migration> = [
   apiKeys,
   bookings,
   backfills,
-  alerts
+  alerts,
+  gtt
 ]
 
 /** A step failed and was rolled back completely, or the database is newer than this program. */

@@ -1,5 +1,6 @@
 import { Data, Effect, Either, Mailbox, type ParseResult, Schedule, Schema } from "effect"
 import * as Margins from "../domain/accounts/Margins.ts"
+import { Trigger } from "../domain/accounts/Triggers.ts"
 import { JetStream, type NatsError } from "./JetStream.ts"
 import * as Metrics from "./Metrics.ts"
 import * as Subjects from "./Subjects.ts"
@@ -96,6 +97,15 @@ const margins = make({
 })
 /** Asks the account's broker what these orders would block. The account's executor answers, because it holds the broker's session. */
 export const orderMargins = (account: string): typeof margins => ({ ...margins, what: `margins-${account}` })
+
+const triggers = make({
+  ...brokerQuestion,
+  what: "gtt",
+  question: Schema.Struct({}),
+  answer: Schema.Union(Schema.Struct({ triggers: Schema.Array(Trigger) }), Refused)
+})
+/** Asks the account's broker for its good-till-triggered orders. */
+export const accountTriggers = (account: string): typeof triggers => ({ ...triggers, what: `gtt-${account}` })
 
 /** The answering actor may still be starting and miss the first question, so the question is sent again with the same inbox. */
 const againAfter = "2 seconds"

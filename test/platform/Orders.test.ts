@@ -171,6 +171,10 @@ describe("orders, end to end", () => {
         )
         assert.strictEqual(blocked.body.tasks[0].error.message, "Circuit breaker open")
         assert.strictEqual(blocked.body.tasks[0].attempts.length, 2)
+        const marked = yield* eventually("the account's mark in /health", ask(running, "/health"), ({ body }) =>
+          JSON.stringify(body.executors ?? {}).includes("no order is sent until")
+        )
+        assert.strictEqual(JSON.stringify(marked.body.executors).split("no order is sent until").length, 2, "only this account is marked")
         const metrics = yield* ask(running, "/metrics")
         assert.match(metrics.body, /circuit_breaker_opens(?:_total)?\{[^}]*account="sim1"[^}]*\} 1/)
         yield* place(running, "b3", order, "?wait_ms=2000")

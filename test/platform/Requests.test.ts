@@ -153,9 +153,9 @@ const ofLogin: ReadonlySet<string> = new Set(["kite.login", "kite.callback"])
 /** Its checksum needs the secret of the account, which no example has. The broker may add fields to its body. */
 const postback = "postback.take"
 
-/** What ends something comes last, and what contains the others at the very end. */
+/** What ends something comes last, and what contains the others at the very end. A stop of orders would refuse a changed trigger. */
 const rankOf = ({ id, method }: Operation): number =>
-  id === "strategies.remove" ? 4 : ["GET", "POST", "PUT", "DELETE"].indexOf(method.replace("PATCH", "PUT"))
+  id === "strategies.remove" ? 4 : id === "orders.changeGtt" ? 0 : ["GET", "POST", "PUT", "DELETE"].indexOf(method.replace("PATCH", "PUT"))
 
 layer(PlatformLive, { excludeTestServices: true })("Requests of /openapi.json", (it) => {
   it.effect("every parameter and every body has an example", () =>

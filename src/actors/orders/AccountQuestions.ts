@@ -1,23 +1,34 @@
 import { Effect } from "effect"
 import { Broker } from "../../broker/Broker.ts"
+import type { KiteError } from "../../broker/KiteError.ts"
 import * as Asks from "../../streams/Asks.ts"
+
+interface Refused {
+  readonly refused: { readonly error_type: string; readonly message: string }
+}
+
+/** A client's error does not go away when the question is asked again, so that the broker's words are the answer. */
+const orRefused = <A>(self: Effect.Effect<A, KiteError>): Effect.Effect<A | Refused, KiteError> =>
+  Effect.catchAll(self, (error) =>
+    error._tag === "KiteRefused" && error.status >= 400 && error.status < 500
+      ? Effect.succeed({ refused: { error_type: error.errorType, message: error.reason } })
+      : Effect.fail(error)
+  )
 
 /** Answers what the gateway asks the account's broker, whose session only the executor holds. */
 export const make = (account: string) =>
   Effect.gen(function* () {
     const broker = yield* Broker
     const reads = yield* broker.reads(account)
-    return Asks.serve(
+    const margins = Asks.serve(
       Asks.orderMargins(account),
-      ({ orders }) =>
-        Effect.map(reads.orderMargins(orders), (margins) => ({ margins })).pipe(
-          // A client's error does not go away when the question is asked again.
-          Effect.catchTag("KiteRefused", (error) =>
-            error.status >= 400 && error.status < 500
-              ? Effect.succeed({ refused: { error_type: error.errorType, message: error.reason } })
-              : Effect.fail(error)
-          )
-        ),
+      ({ orders }) => orRefused(Effect.map(reads.orderMargins(orders), (found) => ({ margins: found }))),
       1
     )
+    const triggers = Asks.serve(
+      Asks.accountTriggers(account),
+      () => orRefused(Effect.map(reads.triggers, (found) => ({ triggers: found }))),
+      1
+    )
+    return Effect.all([margins, triggers], { concurrency: "unbounded", discard: true })
   })

@@ -1,5 +1,6 @@
 import { Clock, Effect } from "effect"
 import type { Order } from "../../broker/Orders.ts"
+import type { Trigger } from "../../domain/accounts/Triggers.ts"
 import * as Money from "../../domain/Money.ts"
 import type { OrderRepo } from "../../store/orders/OrderRepo.ts"
 import type { Venue, VenueError } from "./Venue.ts"
@@ -10,29 +11,36 @@ export interface Reading {
   readonly orders: ReadonlyArray<Order>
 }
 
-/** Readings of an account's order book. Tasks that need one at the same time share it. */
-export const make = (orders: Venue) =>
+/** Readings of one thing of an account. Tasks that need one at the same time share it. */
+const shared = <A extends object>(self: Effect.Effect<A, VenueError>) =>
   Effect.gen(function* () {
     const oneAtATime = yield* Effect.makeSemaphore(1)
-    let newest: Reading | undefined
+    let newest: (A & { readonly startedAtMs: number }) | undefined
     const read = Effect.gen(function* () {
       const startedAtMs = yield* Clock.currentTimeMillis
-      newest = { startedAtMs, orders: yield* orders.book }
+      newest = { ...(yield* self), startedAtMs }
       return newest
     })
     return {
       /** A reading that began at `atMs` or later. */
-      since: (atMs: number): Effect.Effect<Reading, VenueError> =>
+      since: (atMs: number) =>
         oneAtATime.withPermits(1)(
           Effect.suspend(() => (newest !== undefined && newest.startedAtMs >= atMs ? Effect.succeed(newest) : read))
         )
     } as const
   })
+
+/** Readings of an account's order book. */
+export const make = (venue: Venue) => shared(Effect.map(venue.book, (orders: ReadonlyArray<Order>) => ({ orders })))
 export type BookReading = Effect.Effect.Success<ReturnType<typeof make>>
+/** Readings of an account's good-till-triggered orders. */
+export const makeTriggers = (venue: Venue) => shared(Effect.map(venue.triggers, (triggers: ReadonlyArray<Trigger>) => ({ triggers })))
+export type TriggerReading = Effect.Effect.Success<ReturnType<typeof makeTriggers>>
 
 /** The order that shows that a task's request was carried out; null if none does. */
 export const shown = ({ request, tag }: OrderRepo.StoredTask, { orders }: Reading): string | null => {
   if (request.kind === "place") return orders.find((order) => order.tag === tag)?.order_id ?? null
+  if (request.kind !== "modify" && request.kind !== "cancel") return null
   const order = orders.find(({ order_id }) => order_id === request.order_id)
   if (order === undefined) return null
   if (request.kind === "cancel") return order.status === "CANCELLED" ? order.order_id : null

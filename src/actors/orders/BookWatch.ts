@@ -5,17 +5,15 @@ import { PortfolioRepo } from "../../store/accounts/PortfolioRepo.ts"
 import type { OrderRepo } from "../../store/orders/OrderRepo.ts"
 import { MarketClock } from "../../streams/MarketClock.ts"
 import * as AccountKeeper from "./AccountKeeper.ts"
-import * as BookReading from "./BookReading.ts"
 import * as TaskRun from "./TaskRun.ts"
 
 /** How often the book is compared with the tasks. */
 const lookEvery = "5 seconds"
 
 /** Feeds a reading to a task that has ended: a parked one may complete, and an order of any other is an alert. */
-const settle = (desk: TaskRun.Desk, stored: OrderRepo.StoredTask, reading: BookReading.Reading) =>
+const settle = (desk: TaskRun.Desk, stored: OrderRepo.StoredTask, atMs: number) =>
   Effect.gen(function* () {
-    const { startedAtMs } = reading
-    const orderId = BookReading.shown(stored, reading)
+    const { orderId, startedAtMs } = yield* TaskRun.shownSince(desk, stored, atMs)
     const input = OrderDecider.Input.BookRead({ nowMs: yield* Clock.currentTimeMillis, epoch: desk.lease.epoch, startedAtMs, orderId })
     yield* TaskRun.advance(desk, stored, input)
   })
@@ -46,11 +44,11 @@ export const run = (desk: TaskRun.Desk) =>
         desk.account,
         tagged.map(({ tag }) => tag ?? "")
       )
-      for (const stored of parked) yield* settle(desk, stored, reading)
+      for (const stored of parked) yield* settle(desk, stored, reading.startedAtMs)
       for (const stored of tasks) {
         const own = tagged.filter(({ tag }) => tag === stored.tag)
         const hasEndedWithout = stored.task.status === "DEAD_LETTER" || stored.task.status === "CANCELLED"
-        if (hasEndedWithout) yield* once(`${stored.taskId} found`, settle(desk, stored, reading))
+        if (hasEndedWithout) yield* once(`${stored.taskId} found`, settle(desk, stored, reading.startedAtMs))
         if (own.length > 1 && stored.request.kind === "place") {
           const message = `${own.length} orders carry the tag of one task: ${own.map((it) => it.order_id).join(", ")}`
           yield* once(`${stored.taskId} two orders`, TaskRun.alert(desk, stored, "two_orders", message))

@@ -15,7 +15,7 @@ import type { PaperRepo } from "../../store/orders/PaperRepo.ts"
 import * as DurableRead from "../../streams/DurableRead.ts"
 import type { FrameFeed } from "../../streams/FrameFeed.ts"
 import { JetStream } from "../../streams/JetStream.ts"
-import type { MarketClock } from "../../streams/MarketClock.ts"
+import { MarketClock } from "../../streams/MarketClock.ts"
 import type { RuleBook } from "../../streams/RuleBook.ts"
 import * as Subject from "../../streams/Subject.ts"
 import * as Subjects from "../../streams/Subjects.ts"
@@ -95,6 +95,12 @@ const running = (desks: TaskRun.Desks) =>
     return { begin, beginAll } as const
   })
 
+/** Why the account's orders wait, for /health; null: they do not. */
+const waitOf = ({ breaker }: TaskRun.Desk): string | null =>
+  breaker.state === "open"
+    ? `the broker failed too often in a row (429, 5xx or no answer): no order is sent until ${new Date(breaker.untilMs).toISOString()}`
+    : null
+
 /** Takes commands. A command is acknowledged once its task runs, because the row and not the command says what to do. */
 const commands = (account: string, begin: (taskId: number) => Effect.Effect<void>) =>
   Effect.gen(function* () {
@@ -134,6 +140,8 @@ export const make = Effect.gen(function* () {
   const execute = (account: string, report: Effect.Effect.Success<ReturnType<typeof ExecutorReport.make>>) =>
     Effect.gen(function* () {
       const lease = yield* leases.of(key(account))
+      const marketClock = yield* MarketClock
+      const clock = yield* Effect.clock
       const relay = yield* OutboxRelay.make(account)
       const paper = yield* PaperDesk.make(account, lease, relay.poke)
       const deskOf = (mode: Mode, orders: Venue) =>
@@ -144,6 +152,8 @@ export const make = Effect.gen(function* () {
             ...(mode === "paper" ? { policy: OrderDecider.onPaper } : {}),
             ...common,
             book: yield* BookReading.make(orders),
+            triggers: yield* BookReading.makeTriggers(orders),
+            atBroker: (ms: number) => ms + marketClock.unsafeNow() - clock.unsafeCurrentTimeMillis(),
             gate: yield* SendGate.make(orders, mode),
             inTurn: yield* SendBudget.make(account, mode)
           } satisfies TaskRun.Desk
@@ -156,7 +166,10 @@ export const make = Effect.gen(function* () {
       const booking = yield* FillBooking.make(desks.live)
       const { begin, beginAll } = yield* running(desks)
       const stillOurs = Effect.suspend(() => (lease.isHeld() ? Effect.void : new Replaced({ key: key(account) })))
-      const beginAgain = Effect.zipRight(beginAll, report("ready", null)).pipe(
+      const beginAgain = Effect.zipRight(
+        beginAll,
+        Effect.suspend(() => report("ready", waitOf(desks.live)))
+      ).pipe(
         Effect.catchTag("StoreUnavailable", ({ detail }) =>
           Effect.zipRight(Effect.logWarning("order tasks not read", detail), report("failed", detail))
         )

@@ -259,11 +259,14 @@ export const make = (account: string, lease: Lease, changed: Effect.Effect<void>
           return change(request.order_id, (paper, atMs) => PaperOrder.modify(paper, request, atMs), maySend)
         case "cancel":
           return change(request.order_id, PaperOrder.cancel, maySend)
+        default:
+          return Effect.succeed(declined("mode", "a good-till-triggered order stays at the broker, and this account is on paper"))
       }
     }
     const venue: Venue = {
       ...(yield* readings(account, orders)),
       send: (...wanted) => Effect.zipRight(ready.await, carryOut(...wanted)),
+      triggers: Effect.succeed([]),
       renew: Effect.void
     }
     const again = <A, E, R>(what: string, self: Effect.Effect<A, E, R>) =>

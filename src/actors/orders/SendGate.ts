@@ -3,6 +3,7 @@ import { isOpen } from "../../broker/Orders.ts"
 import * as IndiaTime from "../../domain/IndiaTime.ts"
 import type * as Instrument from "../../domain/market/Instrument.ts"
 import type { Mode } from "../../domain/orders/OrderMessage.ts"
+import * as OrderRequest from "../../domain/orders/OrderRequest.ts"
 import * as TaskGate from "../../domain/orders/TaskGate.ts"
 import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
 import { OrderAccounts } from "../../store/orders/OrderAccounts.ts"
@@ -25,8 +26,10 @@ export const make = (orders: Venue, mode: Mode) =>
     const rules = yield* RuleBook
     const inSession = yield* sessionRules
 
-    const instrumentOf = ({ request }: OrderRepo.StoredTask) =>
-      request.kind === "place" ? registry.bySymbol(request.exchange, request.tradingsymbol) : undefined
+    const instrumentOf = ({ request }: OrderRepo.StoredTask) => {
+      const named = OrderRequest.instrumentOf(request)
+      return named === null ? undefined : registry.bySymbol(named.exchange, named.tradingsymbol)
+    }
     const hasDerivatives = (instrument: Instrument.Instrument | undefined) =>
       instrument !== undefined && registry.ofUnderlying(instrument.exchange, instrument.tradingsymbol).some(({ expiry }) => expiry !== null)
 
@@ -72,7 +75,8 @@ export const make = (orders: Venue, mode: Mode) =>
           // Ages are by the clock of the database's rows, and the gate's time is the market's.
           sameTermsAtMs: sameMs === null ? null : marketClock.unsafeNow() - (stored.createdAt.getTime() - sameMs),
           sent: yield* sentBefore(accountId),
-          modifications: request.kind === "modify" ? yield* repo.modifications(accountId, request.order_id) : 0
+          modifications: request.kind === "modify" ? yield* repo.modifications(accountId, request.order_id) : 0,
+          isTwin: request.kind === "gtt_place" && (yield* repo.hasTwin(accountId, termsHash, taskId))
         }
         return TaskGate.refusals(request, facts)
       })

@@ -1,6 +1,7 @@
 import { Clock, Effect, Random, Schedule } from "effect"
 import * as Basket from "../../domain/orders/Basket.ts"
 import * as Breaker from "../../domain/orders/Breaker.ts"
+import * as GttRequest from "../../domain/orders/GttRequest.ts"
 import * as OrderDecider from "../../domain/orders/OrderDecider.ts"
 import type { Mode } from "../../domain/orders/OrderMessage.ts"
 import * as Outcome from "../../domain/orders/Outcome.ts"
@@ -22,6 +23,9 @@ export interface Desk extends OrderSettings {
   readonly lease: Lease
   readonly orders: Venue
   readonly book: BookReading.BookReading
+  readonly triggers: BookReading.TriggerReading
+  /** The broker's clock at a time of this process. A simulated broker has its market's time. */
+  readonly atBroker: (ms: number) => number
   readonly repo: OrderRepo
   readonly outbox: Outbox
   readonly gate: (stored: OrderRepo.StoredTask) => Effect.Effect<ReadonlyArray<TaskGate.Refusal>, StoreUnavailable>
@@ -142,17 +146,42 @@ const send = (desk: Desk, stored: OrderRepo.StoredTask, attempt: number) =>
 
 const sleepUntil = (atMs: number) => Effect.flatMap(now, (nowMs) => Effect.sleep(Math.max(0, atMs - nowMs)))
 
+/** The broker's times of triggers are whole seconds, and its clock may be behind ours. */
+const clockSlackMs = 2_000
+
+/** The trigger that shows that the task's request was carried out, in a list that was read at `atMs` or later. */
+const triggerSince = (desk: Desk, stored: OrderRepo.StoredTask, request: GttRequest.GttRequest, atMs: number) =>
+  Effect.gen(function* () {
+    const { accountId, task, taskId, termsHash } = stored
+    const { startedAtMs, triggers } = yield* desk.triggers.since(atMs)
+    // A trigger of the same terms that is being made now is not this task's.
+    if (request.kind === "gtt_place" && (yield* desk.repo.hasTwin(accountId, termsHash, taskId))) return { startedAtMs, orderId: null }
+    const taken = yield* desk.repo.triggersMade(accountId, taskId)
+    const sinceMs = desk.atBroker(task.attempts[0]?.startedAtMs ?? 0) - clockSlackMs
+    return { startedAtMs, orderId: GttRequest.shown(request, { triggers, sinceMs, taken }) }
+  })
+
+const isGtt = (request: OrderRepo.StoredTask["request"]): request is GttRequest.GttRequest => request.kind.startsWith("gtt_")
+
+/** What a reading of the book, or of the triggers, says about a task. It begins at `atMs` or later. */
+export const shownSince = (desk: Desk, stored: OrderRepo.StoredTask, atMs: number) =>
+  isGtt(stored.request)
+    ? triggerSince(desk, stored, stored.request, atMs)
+    : Effect.map(desk.book.since(atMs), (reading) => ({
+        startedAtMs: reading.startedAtMs,
+        orderId: BookReading.shown(stored, reading)
+      }))
+
 /** Looks the task's order up in a reading of the book that begins at `atMs` or later. A reading that fails is repeated. */
 const lookUp = (desk: Desk, stored: OrderRepo.StoredTask, atMs: number) =>
   Effect.gen(function* () {
     yield* sleepUntil(atMs)
-    const reading = yield* desk.book.since(atMs).pipe(
+    const { orderId, startedAtMs } = yield* shownSince(desk, stored, atMs).pipe(
       Effect.tapError((error) => Effect.logWarning("order book not read, reading it again", error.message)),
       Effect.retry({ schedule: readAgain(desk.policy.readEveryMs) })
     )
     yield* desk.step("booked", stored.taskId)
-    const orderId = BookReading.shown(stored, reading)
-    return OrderDecider.Input.BookRead({ nowMs: yield* now, epoch: desk.lease.epoch, startedAtMs: reading.startedAtMs, orderId })
+    return OrderDecider.Input.BookRead({ nowMs: yield* now, epoch: desk.lease.epoch, startedAtMs, orderId })
   })
 
 const stopped = { type: "basket_stopped", message: "an earlier task of the basket ended without its order" }

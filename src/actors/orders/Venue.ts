@@ -1,6 +1,7 @@
 import type { Effect } from "effect"
 import type { KiteError } from "../../broker/KiteError.ts"
 import type { Order } from "../../broker/Orders.ts"
+import type { Trigger } from "../../domain/accounts/Triggers.ts"
 import type * as Money from "../../domain/Money.ts"
 import type { OrderRequest } from "../../domain/orders/OrderRequest.ts"
 import type * as Outcome from "../../domain/orders/Outcome.ts"
@@ -19,6 +20,8 @@ export interface Venue {
   ) => Effect.Effect<Outcome.Reply | { readonly _tag: "Fenced" }, StoreUnavailable>
   /** Today's orders of the account. */
   readonly book: Effect.Effect<ReadonlyArray<Order>, VenueError>
+  /** Good-till-triggered orders of the account. */
+  readonly triggers: Effect.Effect<ReadonlyArray<Trigger>, VenueError>
   /** The day's profit of all positions. */
   readonly dayProfit: Effect.Effect<Money.Decimal, VenueError | PriceUnknown>
   /** The net quantity of an instrument over all products. */

@@ -8,6 +8,7 @@ import { Mode, OrderTask, Status } from "../../domain/orders/OrderMessage.ts"
 import { Authentication } from "../shared/Authentication.ts"
 import { digits, Input, Name, pageFields, WholeNumber } from "../shared/Input.ts"
 import * as Problem from "../shared/Problem.ts"
+import { ChangedGtt, GttList, NewGtt, TriggerId } from "./Gtt.ts"
 import { IdempotencyKey, NewBasket, NewOrder } from "./NewOrder.ts"
 import { OrderTerms } from "./OrderTerms.ts"
 
@@ -87,9 +88,8 @@ const Hypothetical = Input({
 const Key = Schema.Struct({ "idempotency-key": IdempotencyKey })
 /** A caller waits at most this long for the end of a task. */
 const waitMsMax = 30_000
-const Wait = Input({
-  wait_ms: Schema.optional(digits(waitMsMax, 0, `expected a whole number from 0 to ${waitMsMax}`))
-})
+const waits = { wait_ms: Schema.optional(digits(waitMsMax, 0, `expected a whole number from 0 to ${waitMsMax}`)) }
+const Wait = Input(waits)
 const TaskPath = Input({ id: WholeNumber })
 const listed = { total: Schema.Int, limit: Schema.Int, offset: Schema.Int }
 const Basket = Schema.Struct({ basket_id: Schema.String, tasks: Schema.Array(OrderTask) }).annotations({ identifier: "OrderBasket" })
@@ -130,6 +130,37 @@ export class OrdersApi extends HttpApiGroup.make("orders")
       .setPayload(NewBasket)
       .addSuccess(Basket, { status: 202 })
       .addSuccess(Basket, { status: 200 })
+      .addError(Problem.conflict)
+  )
+  .add(
+    HttpApiEndpoint.get("gtt", "/gtt")
+      .setUrlParams(Input({ account_id: Name(64) }))
+      .addSuccess(GttList)
+  )
+  .add(
+    HttpApiEndpoint.post("placeGtt", "/gtt")
+      .setHeaders(Key)
+      .setUrlParams(Wait)
+      .setPayload(NewGtt)
+      .addSuccess(OrderTask, { status: 202 })
+      .addSuccess(OrderTask, { status: 200 })
+      .addError(Problem.conflict)
+  )
+  .add(
+    HttpApiEndpoint.put("changeGtt", "/gtt")
+      .setHeaders(Key)
+      .setUrlParams(Wait)
+      .setPayload(ChangedGtt)
+      .addSuccess(OrderTask, { status: 202 })
+      .addSuccess(OrderTask, { status: 200 })
+      .addError(Problem.conflict)
+  )
+  .add(
+    HttpApiEndpoint.del("removeGtt", "/gtt")
+      .setHeaders(Key)
+      .setUrlParams(Input({ account_id: Name(64), trigger_id: TriggerId, ...waits }))
+      .addSuccess(OrderTask, { status: 202 })
+      .addSuccess(OrderTask, { status: 200 })
       .addError(Problem.conflict)
   )
   .add(

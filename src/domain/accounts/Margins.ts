@@ -64,5 +64,7 @@ export const nothing: Margin = {
 
 const amounts = ["span", "exposure", "option_premium", "additional", "bo", "cash", "var", "total"] as const
 /** The margins of several orders, each for itself. */
-export const sum = (all: ReadonlyArray<Margin>): Margin =>
-  all.reduce((total, each) => amounts.reduce((so, name) => ({ ...so, [name]: total[name].plus(each[name]) }), total), nothing)
+export const sum = (all: ReadonlyArray<Margin>): Margin => {
+  const of = (name: (typeof amounts)[number]) => all.reduce((total, each) => total.plus(each[name]), none)
+  return { ...nothing, ...(Object.fromEntries(amounts.map((name) => [name, of(name)])) as Pick<Margin, (typeof amounts)[number]>) }
+}

@@ -177,11 +177,10 @@ const found = (task: Task.Task, orderId: string, { epoch, nowMs }: InputOf<"Book
   return to(task, { status: "COMPLETED", epoch, orderId, attempts, error: null })
 }
 
-/** Modifying and cancelling name an order, so that doing it twice is the same as once. */
 const mayResend = (policy: Policy, { attempts, intent }: Task.Task, nowMs: number): boolean =>
   nowMs < intent.deadlineAtMs &&
   attempts.filter(({ outcome }) => outcome === "unknown").length <= policy.resendsMax &&
-  (policy.keepsTags || intent.kind !== "place" || (intent.unknown === "resend" && intent.isLimit))
+  (policy.keepsTags || !Task.makesNew(intent.kind) || (intent.unknown === "resend" && intent.isLimit))
 
 const absent = (policy: Policy, task: Task.Task, { epoch, nowMs, startedAtMs }: InputOf<"BookRead">): Step => {
   if (task.status === "UNKNOWN") return to(task, { status: "UNKNOWN", epoch, absentAtMs: startedAtMs })

@@ -4,7 +4,7 @@ import { OrderRequest } from "./OrderRequest.ts"
 export const Mode = Schema.Literal("paper", "live")
 export type Mode = typeof Mode.Type
 export const Status = Schema.Literal("PENDING", "RUNNING", "RETRYING", "COMPLETED", "DEAD_LETTER", "CANCELLED", "UNKNOWN")
-export const Kind = Schema.Literal("place", "modify", "cancel")
+export const Kind = Schema.Literal("place", "modify", "cancel", "gtt_place", "gtt_modify", "gtt_delete")
 
 export const Attempt = Schema.Struct({
   number: Schema.Int,

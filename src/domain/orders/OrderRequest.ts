@@ -1,6 +1,7 @@
 import { Schema } from "effect"
 import * as Money from "../Money.ts"
 import type * as Gate from "./Gate.ts"
+import { GttDelete, GttModify, GttPlace } from "./GttRequest.ts"
 
 export const Variety = Schema.Literal("regular", "amo", "iceberg", "co")
 export const OrderType = Schema.Literal("LIMIT", "MARKET", "SL", "SL-M")
@@ -45,8 +46,18 @@ export const Cancel = Schema.Struct({ kind: Schema.Literal("cancel"), variety: V
 export type Cancel = typeof Cancel.Type
 
 /** What a task asks of the broker, as Postgres keeps it. */
-export const OrderRequest = Schema.Union(Place, Modify, Cancel)
+export const OrderRequest = Schema.Union(Place, Modify, Cancel, GttPlace, GttModify, GttDelete)
 export type OrderRequest = typeof OrderRequest.Type
+
+/** The instrument that a request names; null: it names an order or a trigger that exists. */
+export const instrumentOf = (it: OrderRequest): { readonly exchange: string; readonly tradingsymbol: string } | null => {
+  if (it.kind === "place") return it
+  return it.kind === "gtt_place" || it.kind === "gtt_modify" ? it.condition : null
+}
+
+/** What makes two requests the same. The price at which a trigger was made does not. */
+export const termsOf = (it: OrderRequest): unknown =>
+  it.kind === "gtt_place" || it.kind === "gtt_modify" ? { ...it, condition: { ...it.condition, last_price: null } } : it
 
 /** The order as the gate checks it. */
 export const gated = (it: Place): Gate.Order => ({

@@ -1,5 +1,8 @@
-/** What a task does at the broker. */
-export type Kind = "place" | "modify" | "cancel"
+/** What a task does at the broker. `gtt_`: with a good-till-triggered order, which the broker keeps until a price is reached. */
+export type Kind = "place" | "modify" | "cancel" | "gtt_place" | "gtt_modify" | "gtt_delete"
+
+/** Doing it twice makes two. Anything else names what it changes, so that doing it twice is the same as once. */
+export const makesNew = (kind: Kind): boolean => kind === "place" || kind === "gtt_place"
 
 /**
  * PENDING: not sent yet. RUNNING: sent, or its outcome is being looked up. RETRYING: proven not done, to be sent again. UNKNOWN: parked,
@@ -46,6 +49,7 @@ export interface Task {
   readonly attempts: ReadonlyArray<Attempt>
   /** RETRYING: when it is sent again. */
   readonly dueAtMs: number | null
+  /** Of a good-till-triggered order: the trigger's id. */
   readonly orderId: string | null
   readonly error: Failure | null
   /** UNKNOWN: start of the last reading of the order book that did not show the order. */

@@ -3,6 +3,7 @@ import type * as Money from "../Money.ts"
 import type * as Instrument from "../market/Instrument.ts"
 import type { RuleSet } from "../rules/RuleSet.ts"
 import * as Gate from "./Gate.ts"
+import * as GttRequest from "./GttRequest.ts"
 import * as OrderRequest from "./OrderRequest.ts"
 
 /** What is known about an account and an instrument when a request is about to be accepted or sent. */
@@ -24,13 +25,56 @@ export interface Facts {
   readonly sent: Gate.Situation["sent"]
   /** How often the order of a modification was modified before. */
   readonly modifications: number
+  /** Another request for a trigger of the same terms has not ended: a trigger carries no tag, so that the two could not be told apart. */
+  readonly isTwin: boolean
 }
+
+/** Rules of an order that the broker places itself, much later and at another price. */
+const ofTriggers: ReadonlySet<Gate.Rule> = new Set([
+  "kill_switch",
+  "lot_size",
+  "tick_size",
+  "freeze_quantity",
+  "max_value",
+  "loss_limit",
+  "rate_limit"
+])
 
 export type Refusal = { readonly rule: Gate.Rule | "instrument"; readonly message: string }
 
-/** Every rule that refuses a request. Cancelling an order is always allowed: it only lowers the risk. */
+const situationOf = (facts: Facts, instrument: Instrument.Instrument): Gate.Situation => ({
+  rules: facts.rules,
+  atMs: facts.atMs,
+  instrument,
+  hasDerivatives: facts.hasDerivatives,
+  lastPrice: facts.lastPrice,
+  limits: facts.limits,
+  killed: facts.stopped,
+  dayProfit: facts.dayProfit,
+  exposure: facts.exposure,
+  sameTermsAtMs: facts.sameTermsAtMs,
+  sent: facts.sent
+})
+const notListed = ({ exchange, tradingsymbol }: { readonly exchange: string; readonly tradingsymbol: string }): Refusal => ({
+  rule: "instrument",
+  message: `${exchange} lists no ${tradingsymbol} today`
+})
+
+/** Each rule once, although a trigger may have two orders. */
+const ofTrigger = (request: typeof GttRequest.GttPlace.Type | typeof GttRequest.GttModify.Type, facts: Facts): ReadonlyArray<Refusal> => {
+  const { instrument } = facts
+  if (instrument === undefined) return [notListed(request.condition)]
+  const refused = GttRequest.gated(request).flatMap((order) => Gate.refusals(order, situationOf(facts, instrument)))
+  const message = "another request for a trigger of the same terms has not ended: wait for it"
+  const twin: ReadonlyArray<Refusal> = facts.isTwin ? [{ rule: "duplicate", message }] : []
+  const own = refused.filter(({ rule }) => ofTriggers.has(rule))
+  return [...own.filter(({ rule }, at) => own.findIndex((it) => it.rule === rule) === at), ...twin]
+}
+
+/** Every rule that refuses a request. Cancelling an order and deleting a trigger are always allowed: they only lower the risk. */
 export const refusals = (request: OrderRequest.OrderRequest, facts: Facts): ReadonlyArray<Refusal> => {
-  if (request.kind === "cancel") return []
+  if (request.kind === "cancel" || request.kind === "gtt_delete") return []
+  if (request.kind === "gtt_place" || request.kind === "gtt_modify") return ofTrigger(request, facts)
   if (request.kind === "modify") {
     const refusal = Gate.mayModify(facts, facts.modifications)
     const stop: ReadonlyArray<Refusal> =
@@ -38,20 +82,8 @@ export const refusals = (request: OrderRequest.OrderRequest, facts: Facts): Read
     return refusal === null ? stop : [...stop, refusal]
   }
   const { instrument } = facts
-  if (instrument === undefined) return [{ rule: "instrument", message: `${request.exchange} lists no ${request.tradingsymbol} today` }]
-  const refused = Gate.refusals(OrderRequest.gated(request), {
-    rules: facts.rules,
-    atMs: facts.atMs,
-    instrument,
-    hasDerivatives: facts.hasDerivatives,
-    lastPrice: facts.lastPrice,
-    limits: facts.limits,
-    killed: facts.stopped,
-    dayProfit: facts.dayProfit,
-    exposure: facts.exposure,
-    sameTermsAtMs: facts.sameTermsAtMs,
-    sent: facts.sent
-  })
+  if (instrument === undefined) return [notListed(request)]
+  const refused = Gate.refusals(OrderRequest.gated(request), situationOf(facts, instrument))
   return facts.neverCloses ? refused.filter(({ rule }) => rule !== "trading_hours") : refused
 }
 

@@ -49,8 +49,8 @@ const stops = Effect.gen(function* () {
       const nowMs = yield* Clock.currentTimeMillis
       const cancelled: Array<string> = []
       for (const stored of yield* orProblem(repo.unfinished(accountId))) {
-        // A cancellation only lowers the risk.
-        if (stored.request.kind === "cancel") continue
+        // A cancellation and a deleted trigger only lower the risk.
+        if (stored.request.kind === "cancel" || stored.request.kind === "gtt_delete") continue
         const [task] = OrderDecider.decide(OrderDecider.defaults)(stored.task, OrderDecider.Input.Cancel({ nowMs }))
         if (task === stored.task) continue
         if ((yield* orProblem(repo.save(stored, task, { who, epoch: null }))) !== undefined) cancelled.push(String(stored.taskId))

@@ -4,8 +4,9 @@ import type { User } from "../../contract/shared/Authentication.ts"
 import * as Problem from "../../contract/shared/Problem.ts"
 import * as IndiaTime from "../../domain/IndiaTime.ts"
 import * as Money from "../../domain/Money.ts"
+import type { GttRequest } from "../../domain/orders/GttRequest.ts"
 import type { Mode } from "../../domain/orders/OrderMessage.ts"
-import type * as OrderRequest from "../../domain/orders/OrderRequest.ts"
+import * as OrderRequest from "../../domain/orders/OrderRequest.ts"
 import * as PaperOrder from "../../domain/orders/PaperOrder.ts"
 import * as TaskGate from "../../domain/orders/TaskGate.ts"
 import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
@@ -22,20 +23,32 @@ import { Valuation } from "../chains/Valuation.ts"
 import { instrumentBySymbol, instrumentsLoaded, notFoundText } from "../shared/Lookup.ts"
 import { orProblem } from "../shared/StoreProblem.ts"
 
+/** A request about a good-till-triggered order. */
+export type GttOrder = GttRequest & { readonly account_id: string; readonly deadline_s: number; readonly unknown: "park" }
+type Order = NewOrder | GttOrder
+
 /** The broker's part of a request, without what only concerns the task. Absent fields stay absent. */
-const requestOf = (it: NewOrder): OrderRequest.OrderRequest => {
-  const { account_id: _account, deadline_s: _deadline, strategy_id: _strategy, unknown: _unknown, ...rest } = it
+const requestOf = (it: Order): OrderRequest.OrderRequest => {
+  const { account_id: _account, deadline_s: _deadline, unknown: _unknown, ...own } = it
+  const { strategy_id: _strategy, ...rest }: typeof own & { readonly strategy_id?: unknown } = own
   const { slice: _slice, ...request }: typeof rest & { readonly slice?: unknown } = rest
   return request as OrderRequest.OrderRequest
 }
 
 /** One request of a caller with the key that makes it one. */
 export interface Wanted {
-  readonly order: NewOrder
+  readonly order: Order
   readonly key: string
   readonly basketId: string | null
   readonly basketPlace: number | null
   readonly retries: number | null
+}
+
+/** A request about a trigger. `body` is what the caller sent; the order is only worked out for a new key. */
+export interface WantedGtt<E, R> {
+  readonly accountId: string
+  readonly body: unknown
+  readonly order: Effect.Effect<GttOrder, E, R>
 }
 
 interface Gated {
@@ -53,6 +66,12 @@ const modeOf = (request: OrderRequest.OrderRequest, { mode }: AccountSettings): 
     return mode === "paper" && (request.variety === "iceberg" || request.variety === "co")
       ? Either.left(Problem.invalidField("variety", "a paper account takes regular and amo orders"))
       : Either.right(mode)
+  if (request.kind === "gtt_place" || request.kind === "gtt_modify" || request.kind === "gtt_delete")
+    return mode === "live"
+      ? Either.right(mode)
+      : Either.left(
+          Problem.invalidField("account_id", "is in paper mode, and triggers stay at the broker: switch it to live, or place an order")
+        )
   if (PaperOrder.isPaperId(request.order_id)) return Either.right("paper")
   return mode === "live"
     ? Either.right(mode)
@@ -68,8 +87,10 @@ const makeGate = Effect.gen(function* () {
   const inSession = yield* sessionRules
   const marketClock = yield* MarketClock
 
-  const instrumentOf = (request: OrderRequest.OrderRequest) =>
-    request.kind === "place" ? instrumentBySymbol(registry, request.exchange, request.tradingsymbol) : undefined
+  const instrumentOf = (request: OrderRequest.OrderRequest) => {
+    const named = OrderRequest.instrumentOf(request)
+    return named === null ? undefined : instrumentBySymbol(registry, named.exchange, named.tradingsymbol)
+  }
 
   const lastPriceOf = (request: OrderRequest.OrderRequest): Money.Decimal | null => {
     const instrument = instrumentOf(request)
@@ -101,7 +122,8 @@ const makeGate = Effect.gen(function* () {
         sameTermsAtMs: sameMs === null ? null : marketClock.unsafeNow() - (nowMs - sameMs),
         // The executor waits for the limits of a second and a minute. Only the day's limit refuses.
         sent: { second: 0, minute: 0, day },
-        modifications: request.kind === "modify" ? yield* orProblem(repo.modifications(accountId, request.order_id)) : 0
+        modifications: request.kind === "modify" ? yield* orProblem(repo.modifications(accountId, request.order_id)) : 0,
+        isTwin: request.kind === "gtt_place" && (yield* orProblem(repo.hasTwin(accountId, termsHash, 0)))
       } satisfies TaskGate.Facts
     })
   const refused = (refusals: ReadonlyArray<TaskGate.Refusal>) =>
@@ -151,11 +173,12 @@ export const make = Effect.gen(function* () {
 
   const taskOf = (user: User, settings: AccountSettings, { basketId, basketPlace, key, order, retries }: Wanted, bodyHash: string) =>
     Effect.gen(function* () {
-      const { account_id, deadline_s, strategy_id, unknown } = order
+      const { account_id, deadline_s, unknown } = order
+      const strategy_id = "strategy_id" in order ? order.strategy_id : undefined
       if (strategy_id !== undefined && Option.isNone(yield* orProblem(strategies.byId(user.id, strategy_id))))
         return yield* Problem.invalidField("strategy_id", notFoundText("Strategy"))
       const request = requestOf(order)
-      const termsHash = TaskNames.hashOf(request)
+      const termsHash = TaskNames.hashOf(OrderRequest.termsOf(request))
       const mode = yield* modeOf(request, settings)
       yield* gate({ accountId: account_id, mode, settings, request, termsHash, basketId })
       return {
@@ -182,10 +205,10 @@ export const make = Effect.gen(function* () {
     })
 
   /** `wanted` are only worked out for a new key. */
-  const submitOnce = <E>(
+  const submitOnce = <E, R>(
     user: User,
     { accountId, body, key }: { readonly accountId: string; readonly key: string; readonly body: unknown },
-    wantedOf: (settings: AccountSettings) => Effect.Effect<ReadonlyArray<Wanted>, E>
+    wantedOf: (settings: AccountSettings) => Effect.Effect<ReadonlyArray<Wanted>, E, R>
   ) =>
     Effect.gen(function* () {
       yield* instrumentsLoaded(registry)
@@ -218,6 +241,10 @@ export const make = Effect.gen(function* () {
      */
     submit: (user: User, wanted: readonly [Wanted, ...ReadonlyArray<Wanted>], body: unknown) =>
       submitOnce(user, { accountId: wanted[0].order.account_id, key: wanted[0].key, body }, () => Effect.succeed(wanted)),
+    submitGtt: <E, R>(user: User, { accountId, body, order }: WantedGtt<E, R>, key: string) =>
+      submitOnce(user, { accountId, key, body }, () =>
+        Effect.map(order, (it): ReadonlyArray<Wanted> => [{ order: it, key, basketId: null, basketPlace: null, retries: null }])
+      ),
     /** Cuts an order by the freeze quantity of the day, and makes one task for each part, to be sent one after the other. */
     submitSliced: (user: User, order: NewPlace, key: string) =>
       submitOnce(user, { accountId: order.account_id, key, body: order }, (settings) =>

@@ -38,21 +38,12 @@ const notRetried = ({ mode: own, task, updatedAt }: OrderRepo.StoredTask, mode: 
   return mode === own ? null : `The task is of ${own} mode and the account is in ${mode} mode: place a new order`
 }
 
-/** What the routes of order tasks do. */
-export const make = Effect.gen(function* () {
+/** Accepts requests, and waits for their end as long as the caller does. */
+const submissions = Effect.gen(function* () {
   const repo = yield* OrderRepo
-  const accounts = yield* OrderAccounts
   const feed = yield* OrderFeed
   const rights = yield* AccountRights.make
   const intake = yield* OrderIntake.make
-
-  const owned = (taskId: number) =>
-    Effect.gen(function* () {
-      const user = yield* CurrentUser
-      const stored = yield* orProblem(repo.byId(taskId))
-      if (stored === undefined || !rights.idsOf(user).includes(stored.accountId)) return yield* notFound("Order task")
-      return { user, stored }
-    })
 
   /** The task after its end, or as it is when the time is up. */
   const awaited = (stored: OrderRepo.StoredTask, waitMs: number) =>
@@ -81,6 +72,34 @@ export const make = Effect.gen(function* () {
       const parts = last.basketId === null ? [now] : yield* orProblem(repo.ofBasket(last.basketId))
       const slices = parts.map((it) => encodeTask(OrderRows.messageOf(it)))
       return HttpServerResponse.unsafeJson({ ...slices[0], slices }, { status })
+    })
+
+  /** A request about a trigger, which is one task. */
+  const submitGtt = <E, R>(wanted: OrderIntake.WantedGtt<E, R>, key: string, waitMs: number) =>
+    Effect.gen(function* () {
+      const user = yield* rights.user(wanted.accountId)
+      const { isNew, stored } = yield* intake.submitGtt(user, wanted, key)
+      const [only] = stored
+      if (only === undefined) return yield* Effect.dieMessage("a submitted task is gone")
+      const now = yield* awaited(only, waitMs)
+      return answerOf(now, !isNew || Task.hasEnded(now.task) ? 200 : 202)
+    })
+  return { intake, submit, submitGtt } as const
+})
+
+/** What the routes of order tasks do. */
+export const make = Effect.gen(function* () {
+  const repo = yield* OrderRepo
+  const accounts = yield* OrderAccounts
+  const rights = yield* AccountRights.make
+  const { intake, submit, submitGtt } = yield* submissions
+
+  const owned = (taskId: number) =>
+    Effect.gen(function* () {
+      const user = yield* CurrentUser
+      const stored = yield* orProblem(repo.byId(taskId))
+      if (stored === undefined || !rights.idsOf(user).includes(stored.accountId)) return yield* notFound("Order task")
+      return { user, stored }
     })
 
   const list = (filter: Filter, statuses: ReadonlyArray<string>, error: string | null) =>
@@ -127,6 +146,7 @@ export const make = Effect.gen(function* () {
 
   return {
     submit,
+    submitGtt,
     tasks: (filter: Filter, status: string | undefined) => list(filter, status === undefined ? everyStatus : [status], null),
     deadLetters: (filter: Filter, error: string | undefined) => list(filter, ["DEAD_LETTER", "UNKNOWN"], error ?? null),
     task: (taskId: number) => Effect.map(owned(taskId), ({ stored }) => OrderRows.messageOf(stored)),
@@ -134,5 +154,7 @@ export const make = Effect.gen(function* () {
     retry
   } as const
 })
+
+export type OrderTasks = Effect.Effect.Success<typeof make>
 
 const retryDeadlineS = 30

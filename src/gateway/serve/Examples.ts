@@ -91,6 +91,10 @@ export const ofOperation: Readonly<Record<string, Readonly<Record<string, unknow
   // Days between now and the legs' expiry: no written one stays right.
   "orders.basket": { "idempotency-key": "basket-1" },
   "orders.tasks": { status: "COMPLETED" },
+  "orders.gtt": { account_id: "sim1" },
+  "orders.placeGtt": { "idempotency-key": "gtt-1" },
+  "orders.changeGtt": { "idempotency-key": "gtt-2" },
+  "orders.removeGtt": { "idempotency-key": "gtt-3", account_id: "sim1", trigger_id: "1" },
   "positions.payoff": { date: undefined },
   "positions.scenario": { dates: undefined },
   "udf.history": { from: "1795146300", to: "1795168800", symbol: "NSE:RELIANCE" },
@@ -111,6 +115,17 @@ const order = {
   product: "CNC",
   order_type: "MARKET",
   market_protection: "-1"
+}
+
+/** Sells shares when their price has fallen. */
+const trigger = {
+  account_id: "sim1",
+  type: "single",
+  exchange: "NSE",
+  tradingsymbol: "RELIANCE",
+  trigger_values: ["900"],
+  last_price: "1300.50",
+  orders: [{ transaction_type: "SELL", quantity: 10, product: "CNC", price: "899" }]
 }
 
 const holiday = (date: string) => ({
@@ -220,6 +235,8 @@ export const bodies: Readonly<Record<string, unknown>> = {
       }
     ]
   },
+  "orders.placeGtt": trigger,
+  "orders.changeGtt": { ...trigger, trigger_id: "1" },
   "orders.margins": {
     account_id: "sim1",
     orders: [

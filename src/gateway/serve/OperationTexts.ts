@@ -207,6 +207,22 @@ export const operations: Readonly<Record<string, Text>> = {
     "Charges of hypothetical orders",
     "By today's rates and Kite's rounding, for each order and in total. An order without a price gets the last one. Nothing is sent to the broker."
   ),
+  "orders.gtt": of(
+    "List good-till-triggered orders",
+    "The account's triggers as its broker lists them, also those that were made elsewhere. 503 if the broker cannot be asked. A paper account has none."
+  ),
+  "orders.placeGtt": of(
+    "Make a good-till-triggered order",
+    "The broker keeps it until a price is reached, and then places its order. Makes an order task of the Idempotency-Key, as POST /orders does; `order_id` of the completed task is the trigger's id. 422 names each rule that refuses it, and a paper account."
+  ),
+  "orders.changeGtt": of(
+    "Change a good-till-triggered order",
+    "Replaces all terms of an active trigger, by an order task of the Idempotency-Key."
+  ),
+  "orders.removeGtt": of(
+    "Delete a good-till-triggered order",
+    "By an order task of the Idempotency-Key. It is allowed while orders are stopped, because it only lowers the risk."
+  ),
   "orders.margins": of(
     "Margins of hypothetical orders",
     "What each order blocks, what all of them block together beside the account's positions, and their charges by today's rates. A live account's broker answers; 503 if it cannot be asked, and 422 with its words if it refuses the orders. For a paper account the public rule answers: a bought option blocks its premium and shares for delivery their value. For anything else the account's broker is asked, and the margin is null where it does not answer. Nothing is ordered."
@@ -911,6 +927,11 @@ export const fields: Readonly<Record<string, string>> = {
   trade_date: "Day of the instruments, null without any",
   trades: "True while orders trade in the phase",
   trading_days: "Days, ascending",
+  order_result: "What came of the order: its id, or why the broker refused it",
+  rejection_reason: "Why the broker refused the order; empty if it did not",
+  trigger_id: "Id of a good-till-triggered order at the broker",
+  trigger_values: "Prices at which the orders are placed, rupees; of two, the lower first",
+  triggered_at: "Price that reached the trigger, rupees",
   tradingsymbol: "The broker's symbol",
   type: "What it is",
   unchanged: "How many were so already",

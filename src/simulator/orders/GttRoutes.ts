@@ -3,6 +3,7 @@ import { Either } from "effect"
 import * as Route from "../Route.ts"
 import type * as Sessions from "../Sessions.ts"
 import type { GttDesk } from "./GttDesk.ts"
+import type { Faulty } from "./OrderRoutes.ts"
 
 const onePath = /^\/gtt\/triggers\/([^/]+)$/
 
@@ -11,19 +12,22 @@ const answerOf = <A>(read: Either.Either<A, Sessions.Refusal>, data: (value: A) 
 const triggerId = (id: number) => ({ trigger_id: id })
 
 /** The routes by path; undefined for a path that is no trigger's. */
-export const make = (guard: Route.Guard, desk: GttDesk): ((path: string) => Route.Route | undefined) => {
+export const make = (guard: Route.Guard, desk: GttDesk, faulty: Faulty): ((path: string) => Route.Route | undefined) => {
   const all: Route.Route = {
     methods: ["GET", "POST"],
-    answer: guard("other", ({ account }, _query, { body, method }) =>
-      method === "GET" ? Route.success(desk.all(account)) : answerOf(desk.place(account, new URLSearchParams(body)), triggerId)
+    answer: guard("other", (session, _query, { body, method }) =>
+      method === "GET"
+        ? Route.success(desk.all(session.account))
+        : faulty("change", session, () => answerOf(desk.place(session.account, new URLSearchParams(body)), triggerId))
     )
   }
   const one = (id: string): Route.Route => ({
     methods: ["GET", "PUT", "DELETE"],
-    answer: guard("other", ({ account }, _query, { body, method }) => {
+    answer: guard("other", (session, _query, { body, method }) => {
+      const { account } = session
       if (method === "GET") return answerOf(desk.one(account, id), (found) => found)
-      const changed = method === "PUT" ? desk.modify(account, id, new URLSearchParams(body)) : desk.delete(account, id)
-      return answerOf(changed, triggerId)
+      const change = () => (method === "PUT" ? desk.modify(account, id, new URLSearchParams(body)) : desk.delete(account, id))
+      return faulty("change", session, () => answerOf(change(), triggerId))
     })
   })
   return (path) => {

@@ -60,14 +60,19 @@ const failed = (fault: Fault, carryOut: CarryOut, session: Sessions.Session, { e
   }
 }
 
-/** The routes by path; undefined for a path that is no order's. */
-export const make = (guard: Route.Guard, orders: Orders): ((path: string) => Route.Route | undefined) => {
-  const { desk, faults } = orders
-  /** Carries out a request, unless the next fault of its kind says otherwise. */
-  const faulty = (target: Target, session: Sessions.Session, carryOut: CarryOut): Route.Response => {
-    const fault = faults.take(target, session.account.accountId)
+/** Carries out a request, unless the next fault of its kind says otherwise. */
+export type Faulty = (target: Target, session: Sessions.Session, carryOut: CarryOut) => Route.Response
+export const makeFaulty =
+  (orders: Orders): Faulty =>
+  (target, session, carryOut) => {
+    const fault = orders.faults.take(target, session.account.accountId)
     return fault === undefined ? carryOut() : failed(fault, carryOut, session, orders)
   }
+
+/** The routes by path; undefined for a path that is no order's. */
+export const make = (guard: Route.Guard, orders: Orders): ((path: string) => Route.Route | undefined) => {
+  const { desk } = orders
+  const faulty = makeFaulty(orders)
   const read = (answer: (account: Sessions.Account) => Route.Response): Route.Route => ({
     methods: ["GET"],
     answer: guard("other", (session) => faulty("read", session, () => answer(session.account)))

@@ -133,7 +133,20 @@ const makeCounts = (sql: SqlClient.SqlClient) => {
         WHERE account_id = ${accountId} AND kind = 'modify' AND request->>'order_id' = ${orderId} AND status = 'COMPLETED'`,
       ([row]) => row?.count ?? 0
     )
-  return { sent, sameTermsAtMs, modifications } as const
+  const hasTwin = (accountId: string, termsHash: string, taskId: number) =>
+    Effect.map(
+      sql`SELECT 1 FROM order_tasks WHERE account_id = ${accountId} AND kind = 'gtt_place' AND terms_hash = ${termsHash}
+        AND task_id <> ${taskId}::bigint
+        AND (status = 'RUNNING' OR (status IN ('PENDING', 'RETRYING') AND (${taskId}::bigint = 0 OR task_id < ${taskId}::bigint))) LIMIT 1`,
+      (rows) => rows.length > 0
+    )
+  const triggersMade = (accountId: string, taskId: number) =>
+    Effect.map(
+      sql<{ readonly id: string }>`SELECT order_id AS id FROM order_tasks
+        WHERE account_id = ${accountId} AND kind = 'gtt_place' AND task_id <> ${taskId}::bigint AND order_id IS NOT NULL`,
+      (rows) => new Set(rows.map(({ id }) => id))
+    )
+  return { sent, sameTermsAtMs, modifications, hasTwin, triggersMade } as const
 }
 
 /** Order tasks with their attempts. Every change writes its event and its line of the audit in the same transaction. */
@@ -187,6 +200,10 @@ export class OrderRepo extends Effect.Service<OrderRepo>()("store/orders/OrderRe
       /** When another task of the same terms was accepted last. `taskId` 0: no task yet. Tasks of the same basket do not count. */
       sameTermsAtMs: (accountId: string, mode: OrderMessage.Mode, termsHash: string, except: Except) =>
         read("sameTermsAtMs", counts.sameTermsAtMs(accountId, mode, termsHash, except)),
+      /** Whether another request for a trigger of the same terms may be on its way, or is before this task. `taskId` 0: no task yet. */
+      hasTwin: (accountId: string, termsHash: string, taskId: number) => read("hasTwin", counts.hasTwin(accountId, termsHash, taskId)),
+      /** Ids of the triggers that the account's other tasks made. */
+      triggersMade: (accountId: string, taskId: number) => read("triggersMade", counts.triggersMade(accountId, taskId)),
       modifications: (accountId: string, orderId: string) => read("modifications", counts.modifications(accountId, orderId))
     } as const
   })

@@ -131,6 +131,8 @@ describe("an order's task", () => {
     assert.strictEqual(status({ ...resend, deadlineAtMs: 40_000 }), "UNKNOWN")
     assert.strictEqual(status({ ...limit, kind: "cancel", isLimit: false }), "RETRYING")
     assert.strictEqual(status({ ...limit, kind: "modify" }), "RETRYING")
+    assert.strictEqual(status({ ...limit, kind: "gtt_delete", isLimit: false }), "RETRYING")
+    assert.strictEqual(status({ ...limit, kind: "gtt_place", isLimit: false }), "UNKNOWN")
     const rounds = Array.from({ length: policy.resendsMax + 1 }, (_, round) => [
       wake(round * 50_000),
       answered(round * 50_000 + 10, lost, round + 1),

@@ -44,7 +44,8 @@ const facts: TaskGate.Facts = {
   exposure: null,
   sameTermsAtMs: null,
   sent: { second: 0, minute: 0, day: 0 },
-  modifications: 0
+  modifications: 0,
+  isTwin: false
 }
 const rules = (body: object, known: Partial<TaskGate.Facts> = {}) =>
   TaskGate.refusals(request(body), { ...facts, ...known }).map(({ rule }) => rule)
@@ -78,6 +79,56 @@ describe("the gate of a task", () => {
 
   it("never refuses to cancel", () => {
     assert.deepStrictEqual(rules(cancel, { stopped: "by the owner", instrument: undefined, modifications: 10_000 }), [])
+  })
+})
+
+describe("the gate of a good-till-triggered order", () => {
+  const leg = { transaction_type: "BUY", quantity: 65, product: "NRML", order_type: "LIMIT", price: "90.05" }
+  const terms = {
+    type: "two-leg",
+    condition: { exchange: "NFO", tradingsymbol: "NIFTY26AUG24500CE", trigger_values: ["90", "110"], last_price: "100" },
+    orders: [leg, { ...leg, price: "110" }]
+  }
+  const gtt = { kind: "gtt_place", ...terms }
+  const change = { kind: "gtt_modify", trigger_id: "7", ...terms }
+
+  it("checks what holds whenever it triggers, each rule once, and neither hours nor the distance to today's price", () => {
+    const night = { atMs: Date.parse("2026-08-18T23:00:00+05:30"), limits: { ...nothing, priceBandPercent: new Money.Decimal("1") } }
+    for (const body of [gtt, change]) {
+      assert.deepStrictEqual(rules(body, night), [])
+      assert.deepStrictEqual(rules(body, { stopped: "drill" }), ["kill_switch"])
+      assert.deepStrictEqual(
+        rules({
+          ...body,
+          orders: [
+            { ...leg, quantity: 66 },
+            { ...leg, quantity: 1 }
+          ]
+        }),
+        ["lot_size"]
+      )
+      assert.deepStrictEqual(rules({ ...body, condition: { ...terms.condition, trigger_values: ["90.03", "110"] } }), ["tick_size"])
+      assert.deepStrictEqual(rules(body, { limits: { ...nothing, maxOrderValue: new Money.Decimal("6000") } }), ["max_value"])
+    }
+  })
+
+  it("refuses an unlisted instrument and a request that could not be told from another", () => {
+    const { instrument: _, ...unlisted } = facts
+    assert.deepStrictEqual(
+      TaskGate.refusals(request(gtt), { ...unlisted, instrument: undefined }).map(({ rule }) => rule),
+      ["instrument"]
+    )
+    assert.deepStrictEqual(rules(gtt, { isTwin: true }), ["duplicate"])
+  })
+
+  it("deleting one is always allowed, and each request names its instrument or none", () => {
+    const remove = { kind: "gtt_delete", trigger_id: "7" }
+    assert.deepStrictEqual(rules(remove, { stopped: "drill" }), [])
+    const other = { ...gtt, condition: { ...terms.condition, last_price: "101" } }
+    assert.deepStrictEqual(OrderRequest.termsOf(request(other)), OrderRequest.termsOf(request(gtt)))
+    assert.deepStrictEqual(OrderRequest.termsOf(request(place)), request(place))
+    const named = [place, gtt, change, remove, cancel].map((it) => OrderRequest.instrumentOf(request(it))?.tradingsymbol ?? null)
+    assert.deepStrictEqual(named, [place.tradingsymbol, place.tradingsymbol, place.tradingsymbol, null, null])
   })
 })
 

@@ -1,0 +1,67 @@
+import { Schema } from "effect"
+import { Trigger } from "../../domain/accounts/Triggers.ts"
+import { MoneyInput } from "../../domain/Money.ts"
+import { quantityMax } from "../../domain/strategy/Position.ts"
+import { Input, Name, withDefault } from "../shared/Input.ts"
+
+const Price = MoneyInput.pipe(Schema.filter((price) => price.isPositive() && !price.isZero(), { message: () => "must be above zero" }))
+/** Seconds after which a request that was not sent is given up. */
+const deadlineMax = 3_600
+const deadlineDefault = 30
+export const TriggerId = Schema.String.pipe(Schema.pattern(/^[0-9]{1,15}$/, { message: () => "expected the id of a trigger" }))
+
+const terms = {
+  account_id: Name(64),
+  type: Schema.Literal("single", "two-leg"),
+  exchange: Name(16),
+  tradingsymbol: Name(64),
+  trigger_values: Schema.Array(Price).pipe(
+    Schema.minItems(1, { message: () => "expected one or two" }),
+    Schema.maxItems(2, { message: () => "expected one or two" })
+  ),
+  last_price: Schema.optional(Price),
+  orders: Schema.Array(
+    Input({
+      transaction_type: Schema.Literal("BUY", "SELL"),
+      quantity: Schema.Int.pipe(Schema.between(1, quantityMax, { message: () => `expected a whole number from 1 to ${quantityMax}` })),
+      product: Schema.Literal("NRML", "MIS", "CNC", "MTF"),
+      order_type: withDefault(Schema.Literal("LIMIT"), () => "LIMIT" as const),
+      price: Price
+    })
+  ).pipe(Schema.minItems(1, { message: () => "expected one or two" }), Schema.maxItems(2, { message: () => "expected one or two" })),
+  deadline_s: withDefault(
+    Schema.Int.pipe(Schema.between(1, deadlineMax, { message: () => `expected a whole number from 1 to ${deadlineMax}` })),
+    () => deadlineDefault
+  )
+}
+
+interface Terms {
+  readonly type: "single" | "two-leg"
+  readonly trigger_values: ReadonlyArray<typeof Price.Type>
+  readonly orders: ReadonlyArray<unknown>
+}
+const problemOf = ({ orders, trigger_values, type }: Terms) => {
+  const legs = type === "single" ? 1 : 2
+  const [lower, upper] = trigger_values
+  if (trigger_values.length !== legs)
+    return { path: ["trigger_values"], message: `a ${type} trigger has ${legs === 1 ? "one value" : "two values"}` }
+  if (orders.length !== legs) return { path: ["orders"], message: `a ${type} trigger has ${legs === 1 ? "one order" : "two orders"}` }
+  return lower !== undefined && upper !== undefined && lower.gte(upper)
+    ? { path: ["trigger_values"], message: "the lower value comes first" }
+    : true
+}
+
+/** A trigger by Kite's own names. All of its orders are of its instrument. */
+export const NewGtt = Input(terms).pipe(Schema.filter(problemOf))
+export type NewGtt = typeof NewGtt.Type
+export const ChangedGtt = Input({ ...terms, trigger_id: TriggerId }).pipe(Schema.filter(problemOf))
+export type ChangedGtt = typeof ChangedGtt.Type
+
+export const GttList = Schema.Struct({
+  account_id: Schema.String,
+  source: Schema.Literal("broker", "paper").annotations({ description: "A paper account has no triggers: they stay at the broker" }),
+  as_of: Schema.String,
+  triggers: Schema.Array(Trigger.annotations({ identifier: "GttTrigger" })).annotations({
+    description: "As the broker lists them, also those that were made elsewhere"
+  })
+}).annotations({ identifier: "GttList" })

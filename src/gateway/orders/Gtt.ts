@@ -1,0 +1,104 @@
+import { Effect } from "effect"
+import type { ChangedGtt, NewGtt } from "../../contract/orders/Gtt.ts"
+import * as Problem from "../../contract/shared/Problem.ts"
+import * as IndiaTime from "../../domain/IndiaTime.ts"
+import * as Money from "../../domain/Money.ts"
+import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
+import { OrderAccounts } from "../../store/orders/OrderAccounts.ts"
+import * as Asks from "../../streams/Asks.ts"
+import { Valuation } from "../chains/Valuation.ts"
+import { Engine } from "../shared/Engine.ts"
+import { instrumentBySymbol, instrumentsLoaded, notFoundText } from "../shared/Lookup.ts"
+import { orProblem } from "../shared/StoreProblem.ts"
+import * as AccountRights from "./AccountRights.ts"
+import type * as OrderTasks from "./OrderTasks.ts"
+
+/** A request that is neither repeated after an unknown outcome nor sent late. */
+const task = (account_id: string, deadline_s: number) => ({ account_id, deadline_s, unknown: "park" as const })
+const deleteDeadlineS = 30
+
+/** Good-till-triggered orders: they are listed by the account's broker, and changed by order tasks. */
+export const make = ({ submitGtt }: Pick<OrderTasks.OrderTasks, "submitGtt">) =>
+  Effect.gen(function* () {
+    const rights = yield* AccountRights.make
+    const accounts = yield* OrderAccounts
+    const engine = yield* Engine
+    const registry = yield* InstrumentRegistry
+    const valuation = yield* Valuation
+
+    /** Kite's terms. Without a price at its making, a trigger gets the last one. */
+    const termsOf = (wanted: NewGtt) =>
+      Effect.gen(function* () {
+        yield* instrumentsLoaded(registry)
+        const instrument = instrumentBySymbol(registry, wanted.exchange, wanted.tradingsymbol)
+        if (instrument === undefined) return yield* Problem.invalidField("tradingsymbol", notFoundText("Instrument"))
+        const last = wanted.last_price === undefined ? valuation.quote(instrument).lastPrice : null
+        const last_price = wanted.last_price ?? (last === null ? null : Money.ofNumber(last))
+        if (last_price === null) return yield* Problem.invalidField("last_price", "is not known, so it has to be given")
+        const { exchange, tradingsymbol } = instrument
+        return {
+          type: wanted.type,
+          condition: { exchange, tradingsymbol, trigger_values: wanted.trigger_values, last_price },
+          orders: wanted.orders.map(({ order_type, price, product, quantity, transaction_type }) => ({
+            transaction_type,
+            quantity,
+            product,
+            order_type,
+            price
+          }))
+        }
+      })
+
+    return {
+      list: (accountId: string) =>
+        Effect.gen(function* () {
+          yield* rights.user(accountId)
+          const { mode } = yield* orProblem(accounts.settings(accountId))
+          const of = { account_id: accountId, as_of: IndiaTime.isoTime(valuation.nowMs()) }
+          if (mode === "paper") return { ...of, source: "paper" as const, triggers: [] }
+          const answer = yield* engine.ask(Asks.accountTriggers(accountId), {})
+          if ("refused" in answer)
+            return yield* new Problem.Unavailable({ detail: `The broker refused: ${answer.refused.error_type}: ${answer.refused.message}` })
+          return { ...of, source: "broker" as const, triggers: answer.triggers }
+        }),
+      place: (body: NewGtt, key: string, waitMs: number) =>
+        submitGtt(
+          {
+            accountId: body.account_id,
+            body,
+            order: Effect.map(termsOf(body), (terms) => ({
+              ...task(body.account_id, body.deadline_s),
+              kind: "gtt_place" as const,
+              ...terms
+            }))
+          },
+          key,
+          waitMs
+        ),
+      modify: (body: ChangedGtt, key: string, waitMs: number) =>
+        submitGtt(
+          {
+            accountId: body.account_id,
+            body: { kind: "gtt_modify", ...body },
+            order: Effect.map(termsOf(body), (terms) => ({
+              ...task(body.account_id, body.deadline_s),
+              kind: "gtt_modify" as const,
+              trigger_id: body.trigger_id,
+              ...terms
+            }))
+          },
+          key,
+          waitMs
+        ),
+      remove: (accountId: string, trigger_id: string, key: string, waitMs: number) =>
+        submitGtt(
+          {
+            accountId,
+            body: { kind: "gtt_delete", trigger_id },
+            order: Effect.succeed({ ...task(accountId, deleteDeadlineS), kind: "gtt_delete" as const, trigger_id })
+          },
+          key,
+          waitMs
+        )
+    } as const
+  })
