@@ -114,10 +114,13 @@ export class Lanes implements Peer {
     this.breaks.note(subject, { cause, fromMs: receivedMs, toMs: receivedMs, packets: 1 })
   }
 
-  /** Notes an interruption of everything that was streamed so far, or of these lanes. */
+  /**
+   * Notes an interruption of everything that is streamed, or of these lanes. One whose last instrument has gone may still have an interruption
+   * to end.
+   */
   interrupt(interruption: Interruption, subjects?: ReadonlySet<string>): void {
     for (const { subject, last } of this.order)
-      if (last.size > 0 && subjects?.has(subject) !== false) this.breaks.note(subject, interruption)
+      if (subjects === undefined ? last.size > 0 : subjects.has(subject)) this.breaks.note(subject, interruption)
   }
 
   /** Queues the keyframes of what has come since the last ones. */
