@@ -1,12 +1,15 @@
-import { Effect, Either, Layer } from "effect"
+import { Clock, Effect, Either, Layer } from "effect"
 import * as Budgets from "./broker/Budgets.ts"
 import { NoSlot } from "./broker/KiteError.ts"
 import * as Metrics from "./broker/Metrics.ts"
+import * as RateLimit from "./domain/accounts/RateLimit.ts"
 import * as IndiaTime from "./domain/IndiaTime.ts"
 import * as BrokerLimits from "./domain/rules/BrokerLimits.ts"
 import * as RequestSlots from "./streams/budget/RequestSlots.ts"
+import { JetStream } from "./streams/JetStream.ts"
 import { MarketClock } from "./streams/MarketClock.ts"
 import { RuleBook } from "./streams/RuleBook.ts"
+import * as Subjects from "./streams/Subjects.ts"
 
 /** What a family is counted with, how many slots of it are kept for others, and how long its requests wait at most. */
 const families = {
@@ -19,11 +22,55 @@ const families = {
   other: { group: "other", limit: "other_requests_per_second", kept: 2, waitMsMax: 30_000 }
 } as const
 
+/**
+ * What the broker refused with 429, in every process: whoever is refused publishes it. A process that starts later does not know it, and an
+ * account's ticker reports what its own process knows.
+ */
+const limits = Effect.gen(function* () {
+  const jetStream = yield* JetStream
+  const clock = yield* Effect.clock
+  const untilMs = new Map<string, number>()
+  const leftMs = (account: string): number => Math.max(0, (untilMs.get(account) ?? 0) - clock.unsafeCurrentTimeMillis())
+  const note = (account: string, forMs: number): void => {
+    if (forMs > leftMs(account)) untilMs.set(account, clock.unsafeCurrentTimeMillis() + forMs)
+  }
+  yield* Effect.acquireRelease(
+    Effect.sync(() =>
+      jetStream.nc.subscribe(Subjects.Limited.filter(), {
+        callback: (error, { data }) => {
+          const limited = error === null ? Subjects.Limited.decodeEither(data) : undefined
+          if (limited !== undefined && Either.isRight(limited))
+            note(limited.right.account_id, Math.min(limited.right.for_ms, RateLimit.restsForMsMax))
+        }
+      })
+    ),
+    (subscription) => Effect.sync(() => subscription.unsubscribe())
+  )
+  return {
+    limitedForMs: leftMs,
+    limited: (account: string, forMs: number, op: string) =>
+      Effect.gen(function* () {
+        const isNews = leftMs(account) === 0
+        note(account, forMs)
+        Metrics.limited(account)
+        if (isNews)
+          yield* Effect.logWarning(
+            `the broker refuses too many requests of account ${account}: other accounts do its work for a while`
+          ).pipe(Effect.annotateLogs({ account, op, for_ms: forMs }))
+        const as_of = new Date(yield* Clock.currentTimeMillis).toISOString()
+        const body = Subjects.Limited.encode({ v: 1, as_of, account_id: account, for_ms: Math.ceil(forMs), op })
+        // While NATS is away only this process knows it.
+        yield* Effect.ignoreLogged(jetStream.notify(Subjects.Limited.at({ account }), body))
+      })
+  } as const
+})
+
 /** The budgets of all accounts, by the rulebook's limits of the day, shared by all processes over NATS. While NATS is away each process keeps its own pace. */
-export const layer = Layer.effect(
+export const layer = Layer.scoped(
   Budgets.Budgets,
   Effect.gen(function* () {
     const slots = yield* RequestSlots.make
+    const { limited, limitedForMs } = yield* limits
     const clock = yield* MarketClock
     const rules = yield* RuleBook
     const countOf = (what: (typeof families)[Budgets.Family]["limit"]) =>
@@ -51,6 +98,6 @@ export const layer = Layer.effect(
           Metrics.budgetWaitedMs(family, taken.waitedMs)
           return yield* slots.holding(taken.key, self)
         })
-    return { of }
+    return { of, limited, limitedForMs }
   })
 )

@@ -29,6 +29,8 @@ export interface Account {
   readonly root: string
   readonly socketRoot: string
   readonly login: Login
+  /** The machine's address from which requests and sockets leave; without it any. */
+  readonly localAddress?: string
   readonly source: "kite" | "simulator"
   /** Users who may trade with the account. Administrators may use every account. */
   readonly owners: ReadonlyArray<string>

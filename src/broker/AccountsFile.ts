@@ -1,3 +1,4 @@
+import { isIP } from "node:net"
 import * as FileSystem from "@effect/platform/FileSystem"
 import { Data, Effect, Either, ParseResult, type Redacted, Schema } from "effect"
 import { AccountId } from "../domain/Ids.ts"
@@ -40,6 +41,9 @@ const Row = Schema.Struct({
   request_token: Schema.optional(secret),
   /** When the person signed in who brought `access_token`. */
   signed_in_at: Schema.optional(instant),
+  local_address: Schema.optional(
+    text.pipe(Schema.filter((value) => isIP(value) !== 0, { message: () => "must be an IP address of this machine" }))
+  ),
   /** Only the simulator reads it: where its login page redirects to. */
   redirect_url: Schema.optional(httpUrl),
   owners: Schema.optional(Schema.Array(text).annotations({ message: () => "must be a list of users" }))
@@ -126,6 +130,7 @@ export const parse = (
         root,
         socketRoot: socketRootOf(row.ws_root, root),
         login: loginOf(row),
+        ...(row.local_address === undefined ? {} : { localAddress: row.local_address }),
         source: root === kiteRoot ? "kite" : "simulator",
         owners: row.owners ?? [],
         origin: "file"

@@ -64,6 +64,7 @@ const same = (one: Redacted.Redacted, other: Redacted.Redacted) => Redacted.valu
 /** Whether one session can serve both. How an account signs in may change during a session. */
 const isSameSession = (one: Account, other: Account): boolean =>
   one.root === other.root &&
+  one.localAddress === other.localAddress &&
   one.socketRoot === other.socketRoot &&
   one.userId === other.userId &&
   same(one.apiKey, other.apiKey) &&
@@ -81,14 +82,24 @@ const keepSessions = ({ requestTimeoutMs, orderTimeoutMs }: { readonly requestTi
     const open = (account: Account) =>
       Effect.gen(function* () {
         const scope = yield* Scope.fork(parent, ExecutionStrategy.sequential)
-        const within = budgets.of(account.accountId)
-        const client = yield* KiteClient.make(account, { requestTimeoutMs, within })
+        const limited = (forMs: number, op: string) => budgets.limited(account.accountId, forMs, op)
+        const shared = { within: budgets.of(account.accountId), limited }
+        // An account without an address of its own shares the process' connections.
+        const own = account.localAddress === undefined ? {} : { agents: yield* Scope.extend(Orders.agents(account), scope) }
+        const client = yield* KiteClient.make(account, { requestTimeoutMs, ...own, ...shared })
         const login = () => Either.match(accounts.byId(account.accountId), { onLeft: () => Login.Absent(), onRight: (now) => now.login })
-        const session = yield* Scope.extend(KiteSession.make({ client, login, time }), scope)
-        const agents = yield* Scope.extend(Orders.agents(), scope)
-        const forOrders = yield* KiteClient.make(account, { requestTimeoutMs: orderTimeoutMs, agents, within })
+        const session = yield* Scope.extend(
+          KiteSession.make({ client, login, time, limitedForMs: () => budgets.limitedForMs(account.accountId) }),
+          scope
+        )
+        const agents = yield* Scope.extend(Orders.agents(account), scope)
+        const forOrders = yield* KiteClient.make(account, { requestTimeoutMs: orderTimeoutMs, agents, ...shared })
         const orders = Orders.make(session, forOrders)
-        const forReads = yield* KiteClient.make(account, { requestTimeoutMs, agents: yield* Scope.extend(Orders.agents(1), scope), within })
+        const forReads = yield* KiteClient.make(account, {
+          requestTimeoutMs,
+          agents: yield* Scope.extend(Orders.agents(account, 1), scope),
+          ...shared
+        })
         entries.set(account.accountId, {
           account,
           session,
@@ -123,6 +134,7 @@ const keepSessions = ({ requestTimeoutMs, orderTimeoutMs }: { readonly requestTi
 export class Broker extends Effect.Service<Broker>()("broker/Broker", {
   scoped: Effect.gen(function* () {
     const accounts = yield* Accounts
+    const budgets = yield* Budgets
     const { backoffMaxMs, livenessMs, checkEveryMs, tokensMax, ...timeouts } = yield* settings
     const entries = yield* keepSessions(timeouts)
     const entryOf = (accountId: string) =>
@@ -141,13 +153,22 @@ export class Broker extends Effect.Service<Broker>()("broker/Broker", {
         Effect.flatMap(entryOf(accountId), ({ session }) =>
           OrderSocket.make({ account: accountId, address: session.socketAddress, settings: { backoffMaxMs, livenessMs } })
         ),
-      /** Asks one account after the other until one answers; those that need a login last. Fails with the last one's failure. */
+      /** Whether the broker refuses requests of the account with 429 for now. */
+      isLimited: (accountId: string): boolean => budgets.limitedForMs(accountId) > 0,
+      /** What one connection of an account may carry, and how many of them carry market data. */
+      connectionLimits: { connectionsMax: ConnectionPool.marketConnectionsMax, tokensMax },
+      /**
+       * Asks one account after the other until one answers. Accounts that the broker limits come behind the others, and those that need a login
+       * last. Fails with the last one's failure.
+       */
       any: <A, E>(ask: (rest: KiteRest.KiteRest) => Effect.Effect<A, E>): Effect.Effect<A, E | UnknownAccount> => {
         const known = [...entries.values()]
         const isWaiting = ({ account, session }: Entry) =>
           session.status().state === "login_required" ||
           Option.exists(Either.getRight(accounts.byId(account.accountId)), ({ login }) => Login.$is("Absent")(login))
-        const ordered = [...known.filter((one) => !isWaiting(one)), ...known.filter(isWaiting)]
+        const isLimited = ({ session }: Entry) => (session.status().limited_for_ms ?? 0) > 0
+        const rank = (one: Entry) => (isWaiting(one) ? 2 : isLimited(one) ? 1 : 0)
+        const ordered = known.toSorted((one, other) => rank(one) - rank(other))
         return ordered.length === 0
           ? new UnknownAccount({ account: "(any)", known: [] })
           : Effect.firstSuccessOf(ordered.map(({ rest }) => ask(rest)))

@@ -10,5 +10,14 @@ export type Family = "quote" | "historical" | "backfill" | "state" | "other"
 
 export type Within = (family: Family, op: string) => <A, E>(self: Effect.Effect<A, E>) => Effect.Effect<A, E | NoSlot>
 
-/** Port: one budget of requests for each account in the whole cluster. */
-export class Budgets extends Context.Tag("broker/Budgets")<Budgets, { readonly of: (account: string) => Within }>() {}
+/** Port: one budget of requests for each account in the whole cluster, and whether the broker refuses more of them. */
+export class Budgets extends Context.Tag("broker/Budgets")<
+  Budgets,
+  {
+    readonly of: (account: string) => Within
+    /** The broker answered 429 to a request of the account: all processes shall know, for this long. */
+    readonly limited: (account: string, forMs: number, op: string) => Effect.Effect<void>
+    /** How long such an answer of the account still counts, ms; 0 if none does. */
+    readonly limitedForMs: (account: string) => number
+  }
+>() {}

@@ -2,8 +2,10 @@ import type { Agent as HttpAgent } from "node:http"
 import type { Agent as HttpsAgent } from "node:https"
 import { Clock, Effect, Either, type Exit, Metric, ParseResult, RateLimiter, Redacted, Schema } from "effect"
 import { KiteConnect } from "kiteconnect"
+import * as RateLimit from "../domain/accounts/RateLimit.ts"
 import type { Account } from "./Account.ts"
 import type { Family, Within } from "./Budgets.ts"
+import * as EgressAddress from "./EgressAddress.ts"
 import * as KiteError from "./KiteError.ts"
 import * as Metrics from "./Metrics.ts"
 import * as Redaction from "./Redaction.ts"
@@ -37,9 +39,11 @@ export interface Call<A> {
 
 export interface Settings {
   readonly requestTimeoutMs: number
-  /** Connections that only this client uses; without them it shares those of the process. */
   /** The account's budget in the whole cluster; without it only this client's own pace is kept. */
   readonly within?: Within
+  /** Run when the broker refuses a request with 429. Orders have limits of their own and do not count. */
+  readonly limited?: (forMs: number, op: string) => Effect.Effect<void>
+  /** Connections that only this client uses; without them it shares those of the process. */
   readonly agents?: { readonly httpAgent: HttpAgent; readonly httpsAgent: HttpsAgent }
 }
 export const defaults: Settings = { requestTimeoutMs: 10_000 }
@@ -274,7 +278,7 @@ export const make = (account: Account, settings: Settings = defaults) =>
     const send = <A>(call: Call<A>): Effect.Effect<A, KiteError.KiteError> => {
       const timeoutMs = call.timeoutMs ?? settings.requestTimeoutMs
       const bytesMax = call.bytesMax ?? answerBytesMax
-      return Effect.tryPromise({
+      const request = Effect.tryPromise({
         try: async (signal) => {
           const tap: Tap = { signal, bytesMax, answer: undefined }
           return await dispatch(call.token, tap, call.run).then(
@@ -286,7 +290,8 @@ export const make = (account: Account, settings: Settings = defaults) =>
           )
         },
         catch: (error) => failed(account, call, timeoutMs, bytesMax, error)
-      }).pipe(
+      })
+      return Effect.zipRight(EgressAddress.check(account, call.op), request).pipe(
         Effect.flatMap((answer) =>
           answer === undefined ? Effect.dieMessage(`${call.op} sent no request`) : interpret(account, call, answer)
         ),
@@ -294,6 +299,9 @@ export const make = (account: Account, settings: Settings = defaults) =>
           duration: timeoutMs,
           onTimeout: () => new KiteError.KiteTimeout({ account: account.accountId, op: call.op, afterMs: timeoutMs })
         }),
+        Effect.tapErrorTag("RateLimited", ({ op, retryAfterMs }) =>
+          call.family === "order" ? Effect.void : (settings.limited?.(RateLimit.restMs(retryAfterMs), op) ?? Effect.void)
+        ),
         Effect.tapErrorTag("UnparsableResponse", (error) => Effect.logWarning(error.message)),
         (self) => observed(call.op, self),
         paced(call),

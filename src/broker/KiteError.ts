@@ -90,6 +90,13 @@ export class KiteUnreachable extends Data.TaggedError("KiteUnreachable")<Where &
   }
 }
 
+/** The account's `local_address` is not an address of this machine. Nothing was sent. */
+export class NoLocalAddress extends Data.TaggedError("NoLocalAddress")<Where & { readonly address: string; readonly code: string }> {
+  override get message() {
+    return `${at(this)}: local_address ${this.address} is not an address of this machine (${this.code}): correct it in ACCOUNTS_FILE`
+  }
+}
+
 /** Kite answered the WebSocket upgrade with a status other than 101, 401 or 403. */
 export class UpgradeRefused extends Data.TaggedError("UpgradeRefused")<Where & { readonly status: number }> {
   override get message() {
@@ -128,6 +135,7 @@ export type KiteError =
   | UnparsableResponse
   | KiteTimeout
   | NoSlot
+  | NoLocalAddress
   | HostNotResolved
   | KiteUnreachable
 

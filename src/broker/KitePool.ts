@@ -53,6 +53,8 @@ export interface KitePool {
   readonly change: (change: ConnectionPool.Change) => Effect.Effect<void, SubscribeRefused>
   /** What is placed on connections, sent or not. */
   readonly wanted: () => Wanted
+  /** Of these, the ones whose messages have left. */
+  readonly sent: () => Wanted
   /** The connections that carry instruments, by number. */
   readonly connections: () => ReadonlyArray<ConnectionStats>
   /** Never ends by itself. Ends with a defect of a handler. */
@@ -234,5 +236,5 @@ export const make = (options: Options): Effect.Effect<KitePool, never, Scope.Sco
       ),
       Effect.never
     )
-    return { change, wanted, connections: () => pool.connections(), done }
+    return { change, wanted, sent: () => ConnectionPool.sentModes(pool.state), connections: () => pool.connections(), done }
   })

@@ -1,6 +1,8 @@
 import { type Clock, Deferred, Effect, Exit, Fiber, Redacted } from "effect"
+import * as RateLimit from "../domain/accounts/RateLimit.ts"
 import type { SessionStatus } from "../domain/market/TickerStatus.ts"
 import type { Login } from "./Account.ts"
+import * as EgressAddress from "./EgressAddress.ts"
 import type * as KiteClient from "./KiteClient.ts"
 import type * as KiteError from "./KiteError.ts"
 import * as KiteLogin from "./KiteLogin.ts"
@@ -9,8 +11,12 @@ import * as Metrics from "./Metrics.ts"
 /** The address that a socket connects to. It carries the tokens, so the whole address is a secret. */
 export interface SocketAddress {
   readonly url: Redacted.Redacted
+  /** The machine's address from which the connection leaves; without it any. */
+  readonly localAddress?: string
   /** Run when the server refuses this address, so that the next address carries a new token. */
   readonly refused: Effect.Effect<void, Exclude<KiteError.KiteError, KiteError.InvalidCredentials>>
+  /** Run when the server refuses this address because of too many connections or requests (429). */
+  readonly limited: Effect.Effect<void>
   /** Succeeds when the token of this address is dead or replaced, with the reason. A connection does not outlive its token. */
   readonly ended: Effect.Effect<string>
 }
@@ -47,6 +53,8 @@ export interface Options {
   /** How the account signs in now: a person may have stored a new session since the start. */
   readonly login: () => Login
   readonly time: TokenTime
+  /** How long an answer 429 still counts, ms. */
+  readonly limitedForMs?: () => number
 }
 
 const isoOf = (ms: number | null): string | null => (ms === null ? null : new Date(ms).toISOString())
@@ -107,12 +115,14 @@ class Standing {
   }
 }
 
-const statusOf = ({ held, required }: Standing, login: Login): SessionStatus => ({
+const statusOf = ({ held, required }: Standing, login: Login, localAddress: string | undefined, limitedForMs: number): SessionStatus => ({
   state: required !== null ? "login_required" : held !== null ? "signed_in" : "signed_out",
   is_automatic: login._tag === "Auto",
   token_dies_at: isoOf(held?.diesAtMs ?? null),
   required_since: isoOf(required?.sinceMs ?? null),
-  detail: required?.reason ?? null
+  detail: required?.reason ?? null,
+  ...(localAddress === undefined ? {} : { local_address: localAddress }),
+  ...(limitedForMs > 0 ? { limited_for_ms: Math.ceil(limitedForMs) } : {})
 })
 
 /** What the steps of one session share. */
@@ -230,14 +240,16 @@ export const make = (options: Options) =>
         )
     )
     /** Waits while a login is required. */
-    const socketAddress = Effect.map(usable, (used): SocketAddress => {
+    const socketAddress = Effect.map(Effect.zipRight(EgressAddress.check(account, "ticker socket"), usable), (used): SocketAddress => {
       const url = new URL(account.socketRoot)
       url.searchParams.set("api_key", Redacted.value(account.apiKey))
       url.searchParams.set("access_token", Redacted.value(used))
       return {
         url: Redacted.make(url.href),
+        ...(account.localAddress === undefined ? {} : { localAddress: account.localAddress }),
         // The next address waits for the login that is required then.
         refused: Effect.catchTag(Effect.asVoid(renew(used)), "InvalidCredentials", () => Effect.void),
+        limited: options.client.settings.limited?.(RateLimit.restMs(null), "ticker socket") ?? Effect.void,
         ended: standing.endOf(used)
       }
     })
@@ -246,6 +258,14 @@ export const make = (options: Options) =>
       Effect.annotateLogs({ account: account.accountId }),
       oneAtATime.withPermitsIfAvailable(1)
     )
-    return { account, client: options.client, token, renew, socketAddress, look, status: () => statusOf(standing, parts.login()) } as const
+    return {
+      account,
+      client: options.client,
+      token,
+      renew,
+      socketAddress,
+      look,
+      status: () => statusOf(standing, parts.login(), account.localAddress, options.limitedForMs?.() ?? 0)
+    } as const
   })
 export type KiteSession = Effect.Effect.Success<ReturnType<typeof make>>

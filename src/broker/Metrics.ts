@@ -40,6 +40,7 @@ export const replaced = counter(
   "account"
 )
 export const loginRequired = gauge("kite_login_required", "1 while an account makes no call until there is a new login, else 0", "account")
+export const limited = counter("kite_limited_total", "Answers 429 to requests and connections of an account, orders apart", "account")
 export const orderMessagesDropped = counter(
   "kite_order_messages_dropped_total",
   "Messages about orders that found no room; the next reading of the order book has their content",

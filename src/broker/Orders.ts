@@ -7,6 +7,7 @@ import * as Money from "../domain/Money.ts"
 import type * as GttRequest from "../domain/orders/GttRequest.ts"
 import type { OrderRequest, Place } from "../domain/orders/OrderRequest.ts"
 import * as Outcome from "../domain/orders/Outcome.ts"
+import type { Account } from "./Account.ts"
 import * as KiteClient from "./KiteClient.ts"
 import type * as KiteError from "./KiteError.ts"
 import type { KiteSession } from "./KiteSession.ts"
@@ -63,10 +64,10 @@ const readPositions = KiteClient.json(
 )
 
 /** The agents of a client with connections of its own, closed with the scope. */
-export const agents = (maxSockets = connectionsMax) =>
+export const agents = ({ localAddress }: Pick<Account, "localAddress">, maxSockets: number = connectionsMax) =>
   Effect.acquireRelease(
     Effect.sync(() => {
-      const options = { keepAlive: true, maxSockets }
+      const options = { keepAlive: true, maxSockets, ...(localAddress === undefined ? {} : { localAddress }) }
       return { httpAgent: new HttpAgent(options), httpsAgent: new HttpsAgent(options) }
     }),
     ({ httpAgent, httpsAgent }) =>
@@ -136,6 +137,7 @@ const replyOf = (error: KiteError.KiteError): Outcome.Reply => {
     case "UnparsableResponse":
       return Answer({ httpStatus: error.status, errorType: null, message: error.problem, orderId: null })
     case "NoSlot":
+    case "NoLocalAddress":
     case "HostNotResolved":
       return NotSent({ reason: error.message })
     case "KiteUnreachable":

@@ -94,6 +94,7 @@ const connect = (address: SocketAddress, options: Options): Effect.Effect<Link> 
         perMessageDeflate: false,
         maxPayload: options.settings.payloadBytesMax,
         closeTimeout: options.settings.closeTimeoutMs,
+        ...(address.localAddress === undefined ? {} : { localAddress: address.localAddress }),
         headers: { "X-Kite-Version": "3" }
       }
       const ws = new WebSocket(url, client)
@@ -125,6 +126,7 @@ export const open = (address: SocketAddress, options: Options): Effect.Effect<Li
         onTimeout: () => new KiteError.KiteTimeout({ ...where, afterMs: settings.handshakeTimeoutMs })
       }),
       // If no new login is possible, `refused` fails with an error that says what a person has to do.
+      Effect.tapErrorTag("UpgradeRefused", ({ status }) => (status === 429 ? address.limited : Effect.void)),
       Effect.catchTag("SessionExpired", (error) => Effect.zipRight(address.refused, error))
     )
     link.lastMessageMs = clock.unsafeCurrentTimeMillis()

@@ -50,8 +50,10 @@ export const json = (status: number, value: unknown): Response => ({
 
 export const success = (data: unknown): Response => json(200, { status: "success", data })
 
-export const failure = ({ status, type, message }: Sessions.Refusal): Response =>
-  json(status, { status: "error", message, data: null, error_type: type })
+export const failure = ({ status, type, message, retryAfterS }: Sessions.Refusal): Response => {
+  const answer = json(status, { status: "error", message, data: null, error_type: type })
+  return retryAfterS === undefined ? answer : { ...answer, headers: { ...answer.headers, "retry-after": String(retryAfterS) } }
+}
 
 export const refuse = (status: number, type: string, message: string): Response => failure({ status, type, message })
 

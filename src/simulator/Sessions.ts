@@ -17,6 +17,8 @@ export interface Refusal {
   readonly status: number
   readonly type: string
   readonly message: string
+  /** Seconds in a Retry-After. */
+  readonly retryAfterS?: number
 }
 
 export interface Session {
@@ -59,6 +61,8 @@ export class Sessions {
   readonly #accounts: ReadonlyMap<string, Account>
   readonly #nowMs: () => number
   #refusals = 0
+  /** Seconds of the Retry-After by api_key, for accounts whose requests are all too many. */
+  readonly #limited = new Map<string, number>()
   /** By token, oldest first. */
   readonly #requestTokens = new Map<string, { readonly apiKey: string; readonly atMs: number }>()
   readonly #byApiKey = new Map<string, Session>()
@@ -118,7 +122,18 @@ export class Sessions {
     )
   }
 
+  /** From now on every request of the account is one too many; null ends that. False without such an account. */
+  limit(accountId: string, retryAfterS: number | null): boolean {
+    const account = this.account(accountId)
+    if (account === undefined) return false
+    if (retryAfterS === null) this.#limited.delete(account.apiKey)
+    else this.#limited.set(account.apiKey, retryAfterS)
+    return true
+  }
+
   authenticate(apiKey: string, accessToken: string): Either.Either<Session, Refusal> {
+    const retryAfterS = this.#limited.get(apiKey)
+    if (retryAfterS !== undefined) return Either.left({ status: 429, type: "NetworkException", message: "Too many requests", retryAfterS })
     const session = this.#byApiKey.get(apiKey)
     if (session === undefined || !sameText(session.accessToken, accessToken) || session.expiresAtMs <= this.#nowMs()) {
       return Either.left(tokenRefusal)

@@ -28,7 +28,7 @@ export interface KeyValue {
 const keysReadMax = "10 seconds"
 
 /** The platform's buckets, which are made again when somebody deletes them. The leases' bucket is kept by its own rules (LeaseBucket). */
-export const buckets = ["actors", "snapshots", "incarnations"] as const
+export const buckets = ["actors", "instruments", "snapshots", "incarnations"] as const
 
 /** The stream in which a bucket lies. */
 export const streamOf = (bucket: string): string => `KV_${bucket}`

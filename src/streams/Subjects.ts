@@ -146,6 +146,19 @@ export const Ticker = Subject.make({
   schema: TickerStatus,
   names: ({ account_id }) => ({ account: account_id })
 })
+/** The broker refuses requests of the account with 429: for so long other accounts do its work. */
+export const Limited = Subject.make({
+  template: "sys.limited.{account}",
+  stream: "SYS",
+  schema: Schema.Struct({
+    v: Schema.Literal(1),
+    as_of: Schema.String,
+    account_id: Schema.String,
+    for_ms: Schema.NonNegativeInt,
+    op: Schema.String
+  }),
+  names: ({ account_id }) => ({ account: account_id })
+})
 export const Writer = Subject.make({
   template: "sys.writer.{writer}",
   stream: "SYS",

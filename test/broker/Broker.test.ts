@@ -27,7 +27,7 @@ const simulator = (port?: number) =>
   })
 
 /** Tokens that live for the length of the test. */
-const budgets = Layer.succeed(Budgets, { of: () => () => (self) => self })
+const budgets = Layer.succeed(Budgets, { of: () => () => (self) => self, limited: () => Effect.void, limitedForMs: () => 0 })
 const tokens = Layer.succeed(Tokens, { nowMs: () => 0, diesAtMs: () => null })
 
 /** The product's own services, with an accounts file as `npm start` writes it. */

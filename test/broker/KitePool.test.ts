@@ -67,7 +67,12 @@ const signedIn = ({ url, wsUrl }: Simulator.Service): Effect.Effect<SocketAddres
     const body = new URLSearchParams({ api_key: "key", request_token: requestToken, checksum })
     const answer = await fetch(`${url}/session/token`, { method: "POST", body, headers: { "X-Kite-Version": "3" } })
     const { data } = (await answer.json()) as { readonly data: { readonly access_token: string } }
-    return { url: Redacted.make(`${wsUrl}?api_key=key&access_token=${data.access_token}`), refused: Effect.void, ended: Effect.never }
+    return {
+      url: Redacted.make(`${wsUrl}?api_key=key&access_token=${data.access_token}`),
+      limited: Effect.void,
+      refused: Effect.void,
+      ended: Effect.never
+    }
   })
 
 describe("KitePool against the simulator", () => {

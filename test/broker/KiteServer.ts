@@ -145,7 +145,12 @@ export const addressOf = (
   url: string,
   refused: KiteSession.SocketAddress["refused"] = Effect.void
 ): Effect.Effect<KiteSession.SocketAddress> =>
-  Effect.succeed({ url: Redacted.make(`${url}?api_key=${canary.apiKey}&access_token=${canary.accessToken}`), refused, ended: Effect.never })
+  Effect.succeed({
+    url: Redacted.make(`${url}?api_key=${canary.apiKey}&access_token=${canary.accessToken}`),
+    limited: Effect.void,
+    refused,
+    ended: Effect.never
+  })
 
 /** Polls until the condition holds; dies with its name after a limited time. Needs the live clock. */
 export const eventually = (name: string, holds: () => boolean) =>

@@ -280,6 +280,7 @@ describe("KiteSocket", () => {
       const token = yield* Ref.make("stale")
       const address = Effect.map(Ref.get(token), (current) => ({
         url: Redacted.make(`${server.url}?access_token=${current}`),
+        limited: Effect.void,
         refused: Ref.set(token, "fresh"),
         ended: Effect.never
       }))
@@ -304,6 +305,7 @@ describe("KiteSocket", () => {
       let token = "old"
       const address = Effect.sync(() => ({
         url: Redacted.make(`${server.url}?access_token=${token}`),
+        limited: Effect.void,
         refused: Effect.void,
         ended: token === "old" ? Deferred.await(died) : Effect.never
       }))

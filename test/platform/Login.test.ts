@@ -5,7 +5,7 @@ import { type AddressInfo, createServer } from "node:net"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { ask, eventually, start, world } from "./PlatformWorld.ts"
+import { ask, eventually, natsClient, readAll, start, world } from "./PlatformWorld.ts"
 
 const script = join(import.meta.dirname, "../../scripts/login.mjs")
 
@@ -53,7 +53,7 @@ describe("npm run login", () => {
     "BE-SEC-07 signs an account in with its secrets sealed, and the running platform uses a new session without a restart",
     () =>
       Effect.gen(function* () {
-        const { config, simulator } = yield* world({ mode: "synthetic", rate: 5, strikesEachSide: 3 })
+        const { config, nats, simulator } = yield* world({ mode: "synthetic", rate: 5, strikesEachSide: 3 })
         const file = config["ACCOUNTS_FILE"] ?? ""
         const [{ login: _login, ...account } = { account_id: "", api_key: "" }] = rows(file)
         writeFileSync(file, JSON.stringify([account]))
@@ -86,6 +86,13 @@ describe("npm run login", () => {
           assert.match(body.reason, /account sim1 needs a new login: .*npm run login/)
           yield* Effect.promise(() => new Promise((resolve) => setTimeout(resolve, 50)))
         }
+
+        const nc = yield* natsClient(nats)
+        yield* eventually(
+          "the end of the session is announced before its time",
+          Effect.map(readAll<{ readonly kind: string }>(nc, "ORD", "acct.evt.sim1"), (all) => all.map(({ kind }) => kind)),
+          (kinds) => kinds.join() === "logged_in,expired"
+        )
 
         const again = yield* login(file, [], undefined, keyFile)
         assert.strictEqual(again.code, 0, again.text)

@@ -37,13 +37,14 @@ export interface World {
 export const world = (
   market: SimulatorOptions.MarketOptions = { mode: "synthetic", rate: 5, strikesEachSide: 12 },
   more: Record<string, string> = {},
-  broker: Partial<SimulatorOptions.Options> = {}
+  broker: Partial<SimulatorOptions.Options> = {},
+  ids: ReadonlyArray<string> = accountIds
 ) =>
   Effect.gen(function* () {
     const nats = yield* natsServer
     const databaseUrl = yield* freshDatabase
     const simulator = yield* Simulator.make({
-      accounts: [...accountIds.map(simulatorAccount), spareAccount],
+      accounts: [...ids.map(simulatorAccount), spareAccount],
       market,
       adminPort: 0,
       ...broker
@@ -53,7 +54,7 @@ export const world = (
       (folder) => Effect.promise(() => rm(folder, { recursive: true, force: true }))
     )
     const accountsFile = join(folder, "accounts.json")
-    const accounts = accountIds.map(simulatorAccount).map(({ accountId, apiKey, apiSecret, userId }) => ({
+    const accounts = ids.map(simulatorAccount).map(({ accountId, apiKey, apiSecret, userId }) => ({
       account_id: accountId,
       api_key: apiKey,
       api_secret: apiSecret,

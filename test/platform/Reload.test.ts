@@ -1,5 +1,6 @@
+import { PgClient } from "@effect/sql-pg"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Deferred, Effect, Fiber, Redacted } from "effect"
 import type { NatsConnection } from "nats"
 import * as Frame from "../../src/domain/market/Frame.ts"
 import { ask, eventually, natsClient, type Running, readAll, start, type World, world } from "./PlatformWorld.ts"
@@ -77,7 +78,85 @@ const reconnects = (running: Running) =>
       .filter((line) => line.startsWith("kite_socket_reconnects_total") || line.startsWith("kite_socket_replaced_total"))
   })
 
+/** Runs a statement in the platform's database. */
+const inDatabase = <A>(url: string, self: (sql: PgClient.PgClient) => Effect.Effect<A, unknown>) =>
+  Effect.flatMap(PgClient.PgClient, self).pipe(
+    Effect.provide(PgClient.layer({ url: Redacted.make(url), maxConnections: 1 })),
+    Effect.scoped,
+    Effect.orDie
+  )
+
 describe("reload of the subscriptions of a running platform", () => {
+  it.live(
+    "TC-MATL-012 of five reloads at once one runs, all others join it, and what follows is what was asked for",
+    () =>
+      Effect.gen(function* () {
+        const { backends, nc, running, tokens } = yield* empty
+        const heard: Array<string> = []
+        const subscription = nc.subscribe("ctl.changed.subscriptions", {
+          callback: (_, message) => void heard.push(message.json<{ readonly request_id: string }>().request_id)
+        })
+        yield* Effect.promise(() => nc.flush())
+        const requestIds = () =>
+          running.logs.flatMap(({ annotations }) => (annotations["request_id"] === undefined ? [] : [String(annotations["request_id"])]))
+        const reloadAs = (id: string) =>
+          Effect.map(ask(running, "/subscriptions/reload", { method: "POST", headers: { "x-request-id": id } }), ({ status }) =>
+            assert.strictEqual(status, 200)
+          )
+
+        // The director reads the strategies, which another transaction holds: its look waits.
+        const release = yield* Deferred.make<void>()
+        const holding = yield* Effect.fork(
+          inDatabase(backends.databaseUrl, (sql) =>
+            sql.withTransaction(Effect.zipRight(sql`LOCK TABLE strategies IN ACCESS EXCLUSIVE MODE`, Deferred.await(release)))
+          )
+        )
+        yield* reloadAs("first-reload")
+        yield* eventually(
+          "the director's look waits",
+          inDatabase(
+            backends.databaseUrl,
+            (sql) =>
+              sql<{
+                readonly count: string
+              }>`SELECT count(*) AS count FROM pg_locks WHERE relation = 'strategies'::regclass AND NOT granted`
+          ),
+          ([row]) => Number(row?.count) > 0
+        )
+        const subscriptions = tokens
+          .slice(0, 12)
+          .map((instrument_token) => ({ instrument_token, requested_mode: "FULL", account_id: "sim1" }))
+        const added = yield* ask(running, "/subscriptions/batch", {
+          method: "POST",
+          body: { subscriptions },
+          headers: { "x-request-id": "added" }
+        })
+        assert.deepInclude(added.body, { created: 12, refused: [] })
+        const five = Array.from({ length: 5 }, (_, at) => `reload-${at}`)
+        yield* Effect.forEach(five, reloadAs, { concurrency: "unbounded", discard: true })
+        yield* eventually(
+          "all reloads are announced",
+          Effect.sync(() => five.every((id) => heard.includes(id))),
+          (all) => all
+        )
+        subscription.unsubscribe()
+        yield* Deferred.succeed(release, undefined)
+        yield* Fiber.join(holding)
+
+        yield* atBroker(backends, { subscriptions: 12, connections: 1 })
+        const isOfReloads = (ids: string) => five.some((id) => ids.split(",").includes(id))
+        const runs = yield* eventually(
+          "the reloads are done",
+          Effect.sync(() => [...new Set(requestIds().filter((ids) => isOfReloads(ids) && ids.includes(",")))]),
+          (all) => all.length > 0
+        )
+        assert.strictEqual(runs.length, 1)
+        assert.sameMembers(runs[0]?.split(",").filter((id) => five.includes(id)) ?? [], five)
+        yield* streamedAfter(nc, 0, tokens.slice(0, 12))
+      }).pipe(Effect.scoped),
+    300_000
+  )
+
   it.live(
     "TC-MATL-010 adds new subscriptions within 60 s without disturbing the old ones",
     () =>

@@ -79,7 +79,8 @@ describe("simulated days of two accounts whose tokens die each morning", () => {
             gate: (day, stage) => stages.arrive(`${day} ${stage}`),
             before: (atMs) => (atMs === lateAtMs ? stages.arrive("late") : Effect.void)
           },
-          { KITE_RECONNECT_MAX: "100 millis" }
+          // No account stands in for the other, so that the record has something to state.
+          { KITE_RECONNECT_MAX: "100 millis", ACCOUNT_STAND_INS: "false" }
         )
         const file = config["ACCOUNTS_FILE"] ?? ""
         const rows = JSON.parse(readFileSync(file, "utf8")) as ReadonlyArray<Record<string, unknown>>

@@ -20,6 +20,27 @@ export const kind = "sessions"
 const key = Subject.kvKey(kind, "1")
 const lookEvery = "1 second"
 
+/** By account, since when the broker refuses its token, as its ticker reports it; UNIX ms. */
+const refusals = Effect.gen(function* () {
+  const { nc } = yield* JetStream
+  const known = new Map<string, number>()
+  yield* Effect.acquireRelease(
+    Effect.sync(() =>
+      nc.subscribe(Subjects.Ticker.filter(), {
+        callback: (error, { data }) => {
+          const status = error === null ? Subjects.Ticker.decodeEither(data) : undefined
+          if (status === undefined || Either.isLeft(status)) return
+          const { account_id, login } = status.right
+          if (login?.state === "login_required" && login.required_since !== null) known.set(account_id, Date.parse(login.required_since))
+          else known.delete(account_id)
+        }
+      })
+    ),
+    (subscription) => Effect.sync(() => subscription.unsubscribe())
+  )
+  return known as ReadonlyMap<string, number>
+})
+
 /** Announces what is new of each session that a person began. An automatic login needs nobody. */
 const makeAnnounce = Effect.gen(function* () {
   const accounts = yield* Accounts
@@ -28,23 +49,27 @@ const makeAnnounce = Effect.gen(function* () {
   const rules = yield* RuleBook
   /** The time of the newest news of each kind that this run announced or found announced. */
   const announced = new Map<string, number>()
-  return Effect.gen(function* () {
-    if (!clock.hasBegun()) return
-    const nowMs = clock.unsafeNow()
-    for (const { accountId, login } of accounts.all()) {
-      if (!Login.$is("AccessToken")(login) || login.signedInMs === null) continue
-      const diesAtMs = TokenLife.diesAtMs(rules.current().documents.broker, login.signedInMs)
-      for (const news of SessionNews.of({ accountId, signedInMs: login.signedInMs, diesAtMs }, nowMs)) {
-        const place = `${accountId} ${news.kind}`
-        if ((announced.get(place) ?? 0) >= news.about.getTime()) continue
-        const isNew = yield* logins.announce(news)
-        announced.set(place, news.about.getTime())
-        if (isNew) yield* Effect.annotateLogs(Effect.logInfo(news.message), { account: accountId, event: news.kind })
+  return (refused: ReadonlyMap<string, number>) =>
+    Effect.gen(function* () {
+      if (!clock.hasBegun()) return
+      const nowMs = clock.unsafeNow()
+      for (const { accountId, login } of accounts.all()) {
+        if (!Login.$is("AccessToken")(login) || login.signedInMs === null) continue
+        const diesAtMs = TokenLife.diesAtMs(rules.current().documents.broker, login.signedInMs)
+        for (const news of SessionNews.of(
+          { accountId, signedInMs: login.signedInMs, diesAtMs, refusedMs: refused.get(accountId) ?? null },
+          nowMs
+        )) {
+          const place = `${accountId} ${news.kind}`
+          if ((announced.get(place) ?? 0) >= news.about.getTime()) continue
+          const isNew = yield* logins.announce(news)
+          announced.set(place, news.about.getTime())
+          if (isNew) yield* Effect.annotateLogs(Effect.logInfo(news.message), { account: accountId, event: news.kind })
+        }
       }
-    }
-    const ids = new Set<string>(accounts.ids())
-    for (const place of announced.keys()) if (!ids.has(place.slice(0, place.indexOf(" ")))) announced.delete(place)
-  })
+      const ids = new Set<string>(accounts.ids())
+      for (const place of announced.keys()) if (!ids.has(place.slice(0, place.indexOf(" ")))) announced.delete(place)
+    })
 })
 
 /** Seals again by the newest key what an older key sealed, so that the operator may delete the older one. */
@@ -109,11 +134,12 @@ export const make = Effect.gen(function* () {
     const stillOurs = Effect.suspend(() => (lease.isHeld() ? Effect.void : new Replaced({ key })))
     const exchange = yield* LoginExchange.make
     const next = yield* pokes
+    const refused = yield* refusals
     const look = Effect.gen(function* () {
       yield* stillOurs
       yield* accounts.look
       yield* each("logins exchanged", exchange)
-      yield* each("sessions announced", announce)
+      yield* each("sessions announced", announce(refused))
       yield* each("secrets sealed", reseal)
       yield* each("events of removed accounts published", farewell)
       yield* next

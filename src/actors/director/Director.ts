@@ -17,6 +17,7 @@ import * as Subjects from "../../streams/Subjects.ts"
 import { simulatedMarket } from "../market/InstrumentLoader.ts"
 import { Leases, Replaced } from "../runtime/Leases.ts"
 import * as Definitions from "./Definitions.ts"
+import * as InstrumentPlaces from "./InstrumentPlaces.ts"
 import * as Plan from "./Plan.ts"
 import * as Roster from "./Roster.ts"
 
@@ -146,6 +147,7 @@ export const make = Effect.gen(function* () {
   const leases = yield* Leases
   const definitionsFrom = yield* Definitions.make
   const rosterFrom = yield* Roster.make
+  const placesFrom = yield* InstrumentPlaces.make
 
   return Effect.gen(function* () {
     const lease = yield* leases.of(key)
@@ -153,6 +155,7 @@ export const make = Effect.gen(function* () {
     const stillOurs = Effect.suspend(() => (lease.isHeld() ? Effect.void : new Replaced({ key })))
     const definitions = definitionsFrom(stillOurs)
     const roster = rosterFrom(stillOurs)
+    const places = yield* placesFrom(stillOurs)
     const multiplierOf: Multiplier.MultiplierOf = (one) => Multiplier.lookup(book.current().segments, marketClock.unsafeNow())(one)
     const readFills = fillsOf(fillRepo, multiplierOf)
     const readStrategies = strategies.follow()
@@ -160,15 +163,16 @@ export const make = Effect.gen(function* () {
     const warn = warner()
     const previous = previousOiByDay(() => IndiaTime.istDate(marketClock.unsafeNow()))
     let looks = 0
-    const forget = () => {
+    const forget = Effect.suspend(() => {
       definitions.forget()
       roster.forget()
-    }
+      return places.forget
+    })
 
     const look = (requestId: string) =>
       Effect.gen(function* () {
         if (registry.current() === undefined) yield* registry.load()
-        if (looks++ % recheckEveryLooks === 0) forget()
+        if (looks++ % recheckEveryLooks === 0) yield* forget
         const settled = yield* settlements.ofHoldings
         const today = IndiaTime.istDate(marketClock.unsafeNow())
         const plan = Plan.make({
@@ -189,19 +193,25 @@ export const make = Effect.gen(function* () {
         yield* warn("instruments are not in the master and cannot be streamed", plan.unknown)
         yield* warn("subscriptions are on no configured account and are not streamed: give them one", plan.unassigned)
         yield* definitions.settle(plan.definitions, requestId)
+        yield* places.settle(plan.streamed)
         yield* roster.settle(plan.actors)
       }).pipe(Effect.withSpan("Director.look"))
 
     const nextChange = yield* changes(jetStream)
-    let requestId = "-"
-    while (true) {
-      yield* stillOurs
-      const done = yield* Effect.either(look(requestId)).pipe(Effect.annotateLogs({ request_id: requestId }))
-      if (Either.isLeft(done)) {
-        forget()
-        yield* Effect.logWarning("cannot look at subscriptions and strategies, everything stays as it is", String(done.left))
+    const keepLooking = Effect.gen(function* () {
+      let requestId = "-"
+      while (true) {
+        yield* stillOurs
+        const done = yield* Effect.either(look(requestId)).pipe(Effect.annotateLogs({ request_id: requestId }))
+        if (Either.isLeft(done)) {
+          yield* forget
+          yield* Effect.logWarning("cannot look at subscriptions and strategies, everything stays as it is", String(done.left))
+        } else if (requestId !== "-")
+          yield* Effect.annotateLogs(Effect.logInfo("subscriptions and strategies are as they were asked for"), { request_id: requestId })
+        requestId = yield* nextChange
       }
-      requestId = yield* nextChange
-    }
+    })
+    // Instruments move to another account while Postgres is away too.
+    return yield* Effect.raceFirst(keepLooking, places.follow)
   }).pipe(Effect.scoped)
 })

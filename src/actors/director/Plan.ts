@@ -13,11 +13,10 @@ import * as IndicatorActor from "../indicators/IndicatorActor.ts"
 import * as BarActor from "../market/BarActor.ts"
 import * as GreeksActor from "../market/GreeksActor.ts"
 import * as TickerActor from "../market/TickerActor.ts"
-import * as TickerSession from "../market/TickerSession.ts"
+import type * as TickerSession from "../market/TickerSession.ts"
 import * as ExecutorActor from "../orders/ExecutorActor.ts"
 import * as M2mActor from "../strategies/M2mActor.ts"
 
-const encodeDesired = Schema.encodeSync(TickerSession.Desired)
 const encodeIndicators = Schema.encodeSync(IndicatorActor.Desired)
 
 /** An instrument as the record describes it. */
@@ -96,10 +95,16 @@ interface Planned {
  */
 export type Before = WeakMap<StrategyRepo.StrategyWithLegs, Planned>
 
-/** Everything that should exist, as definitions for the record and keys for the bucket of actors. */
+/** An instrument that should be streamed, and the account of its subscription. */
+export interface Streamed extends TickerSession.Desired {
+  readonly home: string
+}
+
+/** Everything that should exist, as definitions for the record, keys for the bucket of actors, and instruments to stream. */
 export interface Plan {
   readonly definitions: ReadonlyMap<string, Uint8Array>
   readonly actors: ReadonlyMap<string, string>
+  readonly streamed: ReadonlyArray<Streamed>
   /** Tokens whose instrument is not in the master: they cannot be streamed. */
   readonly unknown: ReadonlyArray<number>
   /** Tokens without an account, or whose account is not configured: no account streams them. */
@@ -186,7 +191,8 @@ export const make = (options: Sources): Plan => {
   const actors = new Map<string, string>()
   const unknown: Array<number> = []
   const unassigned: Array<number> = []
-  const tickers = new Map<string, Array<TickerSession.Desired["instruments"][number]>>(options.accounts.map((account) => [account, []]))
+  const accounts = new Set(options.accounts)
+  const streamed: Array<Streamed> = []
   const references = new Map<string, { readonly exchange: string; readonly underlying: string; readonly contracts: Array<Contract> }>()
 
   for (const { instrumentToken, tradingsymbol, requestedMode, accountId } of options.subscriptions) {
@@ -202,14 +208,11 @@ export const make = (options: Sources): Plan => {
     const reference = references.get(id) ?? { exchange: under.exchange, underlying: under.name, contracts: [] }
     references.set(id, reference)
     reference.contracts.push(contractOf(instrument, options.multiplierOf, options.previousOi.get(instrumentToken)))
-    const ticker = tickers.get(accountId ?? "")
-    if (ticker === undefined) unassigned.push(instrumentToken)
-    ticker?.push({
-      instrument_token: instrumentToken,
-      mode: requestedMode.toLowerCase() as "ltp" | "quote" | "full",
-      exchange: under.exchange,
-      underlying: under.name
-    })
+    if (accountId === null || !accounts.has(accountId)) unassigned.push(instrumentToken)
+    else {
+      const mode = requestedMode.toLowerCase() as "ltp" | "quote" | "full"
+      streamed.push({ instrument_token: instrumentToken, mode, exchange: under.exchange, underlying: under.name, home: accountId })
+    }
   }
   for (const { exchange, underlying, contracts } of references.values()) {
     const day = options.tradeDate === null ? {} : { trade_date: options.tradeDate }
@@ -236,9 +239,9 @@ export const make = (options: Sources): Plan => {
     if (timeframe === undefined || options.bySymbol(exchange, tradingsymbol) === undefined) continue
     actors.set(IndicatorActor.key(exchange, tradingsymbol, timeframe.short), encodeIndicators({ v: 1, indicators }))
   }
-  for (const [account, instruments] of tickers) {
-    actors.set(TickerActor.key(account), encodeDesired({ v: 1, instruments }))
+  for (const account of accounts) {
+    actors.set(TickerActor.key(account), "")
     actors.set(ExecutorActor.key(account), "")
   }
-  return { definitions, actors, unknown: [...new Set(unknown)], unassigned }
+  return { definitions, actors, streamed, unknown: [...new Set(unknown)], unassigned }
 }

@@ -64,7 +64,9 @@ export const make = Effect.gen(function* () {
   const fetch = (token: number, interval: KiteHistory.Interval, span: KiteHistory.Span, family: HistoryFamily) => {
     // Each account has its own rate, so accounts take turns. If one fails, the next one is asked.
     const first = turn++ % Math.max(1, accounts.streaming().length)
-    const order = [...accounts.streaming().slice(first), ...accounts.streaming().slice(0, first)]
+    const inTurn = [...accounts.streaming().slice(first), ...accounts.streaming().slice(0, first)]
+    // An account that the broker limits is asked last.
+    const order = [...inTurn.filter((account) => !broker.isLimited(account)), ...inTurn.filter(broker.isLimited)]
     if (order.length === 0) return Effect.fail(new NoHistory({ detail: "no account streams, so none can be asked", isFinal: false }))
     return Effect.firstSuccessOf(
       order.map((account) => Effect.flatMap(broker.rest(account), (rest) => rest.history(token, interval, span, family)))

@@ -12,13 +12,12 @@ import { MarketClock } from "../../streams/MarketClock.ts"
 import { RuleBook } from "../../streams/RuleBook.ts"
 import * as Subject from "../../streams/Subject.ts"
 import * as Subjects from "../../streams/Subjects.ts"
-import * as Placement from "../placement/Placement.ts"
 import * as DeadLetters from "../runtime/DeadLetters.ts"
 import { Leases, Replaced } from "../runtime/Leases.ts"
 import * as Metrics from "../runtime/Metrics.ts"
 import * as TickerSession from "./TickerSession.ts"
 
-const decodeDesired = Schema.decodeUnknown(TickerSession.Desired)
+const decodePart = Schema.decodeUnknown(TickerSession.Part)
 
 export const kind = "ticker"
 export const key = (account: string) => Subject.kvKey(kind, account)
@@ -75,7 +74,8 @@ const statusOf = (
       const { pressure: level, bufferedBytes: buffered_bytes, dropped } = publisher.stats()
       const status: TickerStatus = {
         ...TickerSession.statusOf(session, broker.status(), pool.connections(), rules.current(), marketClock.mode, clockMs, nowMs),
-        backpressure: { level, buffered_bytes, dropped }
+        backpressure: { level, buffered_bytes, dropped },
+        settled: TickerSession.settledParts(session, pool.sent(), clockMs)
       }
       yield* jetStream.notify(Subjects.Ticker.at({ account: session.account }), Subjects.Ticker.encode(status))
     }).pipe(Effect.when(session.lease.isHeld), Effect.ignoreLogged)
@@ -112,44 +112,45 @@ const settle = (session: TickerSession.TickerSession, pool: KitePool.KitePool) =
   )
 
 /**
- * Subscribes to what the bucket of actors says, again at each change. A change does not wait for the one before it. A value that cannot be read
- * becomes a dead letter, and what is subscribed stays so until a better value follows.
+ * Subscribes to what the bucket of instruments says, again at each change. A change does not wait for the one before it. A value that cannot be
+ * read becomes a dead letter, and what is subscribed stays so until a better value follows.
  */
 const followBucket = (
   session: TickerSession.TickerSession,
   publisher: FramePublisher.FramePublisher,
   pool: KitePool.KitePool,
   changes: { readonly takeAll: Effect.Effect<ReadonlyArray<KeyValue.Change>> },
-  afterEach: Effect.Effect<unknown>
+  publish: Effect.Effect<unknown>
 ) =>
   Effect.gen(function* () {
     const settling = yield* FiberSet.make()
     const refuse = DeadLetters.send(yield* JetStream)
-    const desire = (desired: TickerSession.Desired) =>
-      Effect.zipRight(
-        Effect.sync(() => TickerSession.desire(session, publisher, desired)),
-        FiberSet.run(settling, settle(session, pool))
-      )
+    const desire = (connection: number, part: Parameters<typeof TickerSession.desire>[3]) =>
+      Effect.sync(() => TickerSession.desire(session, publisher, connection, part))
     // With revision 0 the whole bucket is gone. The director fills it again, and what is subscribed stays so meanwhile.
-    const obey = ({ key, value, revision }: KeyValue.Change) =>
-      Option.match(value, {
-        onNone: () => (revision === 0 ? Effect.void : desire({ v: 1, instruments: [] })),
+    const obey = ({ key, value, revision }: KeyValue.Change) => {
+      const connection = Number(Subject.kvNames(key)[1])
+      return Option.match(value, {
+        onNone: () => (revision === 0 ? Effect.void : desire(connection, undefined)),
         onSome: (data) =>
-          Effect.matchEffect(decodeDesired(new TextDecoder().decode(data)), {
-            onFailure: ({ message }) => refuse(kind, { subject: KeyValue.subjectOf(Placement.bucket, key), seq: revision, data }, message),
-            onSuccess: desire
+          Effect.matchEffect(decodePart(new TextDecoder().decode(data)), {
+            onFailure: ({ message }) =>
+              refuse(kind, { subject: KeyValue.subjectOf(TickerSession.bucket, key), seq: revision, data }, message),
+            onSuccess: (part) => desire(connection, { revision, instruments: TickerSession.instrumentsOf(part) })
           })
       })
+    }
     return yield* changes.takeAll.pipe(
       Effect.flatMap((all) => Effect.forEach(all, obey, { discard: true })),
-      Effect.zipRight(afterEach),
+      Effect.zipRight(FiberSet.run(settling, Effect.zipRight(settle(session, pool), publish))),
+      Effect.zipRight(publish),
       Effect.forever
     )
   })
 
 /**
  * One account's stream: the packets of its socket, regrouped by underlying into the record, and the clock that says up to when they are
- * complete. The subscriptions come from the bucket of actors, so a restart needs no database.
+ * complete. The subscriptions come from the bucket of instruments, so a restart needs no database.
  */
 export const make = Effect.gen(function* () {
   const broker = yield* Broker
@@ -157,7 +158,7 @@ export const make = Effect.gen(function* () {
   const rules = yield* RuleBook
   const leases = yield* Leases
   const jetStream = yield* JetStream
-  const actors = yield* KeyValue.open(Placement.bucket)
+  const instruments = yield* KeyValue.open(TickerSession.bucket)
   const incarnations = yield* KeyValue.open("incarnations")
   const context = yield* Effect.context<JetStream | MarketClock | RuleBook>()
   const peers = FramePublisher.peers(marketClock.mode === "feed" ? Number.POSITIVE_INFINITY : clockWaitMsMax)
@@ -223,7 +224,7 @@ export const make = Effect.gen(function* () {
         else failures.set(account, session.failure)
         return session.failure === null ? status.publishAs("stopped") : status.publishAs("failed", session.failure)
       })
-      const changes = yield* actors.watch(key(account))
+      const changes = yield* instruments.watch(TickerSession.partKey(account, "*"))
       return yield* Effect.raceFirst(followBucket(session, publisher, pool, changes, status.publish), pool.done).pipe(
         Effect.raceFirst(status.keepPublishing),
         Effect.raceFirst(accountChanged),

@@ -10,25 +10,63 @@ import * as TradingHours from "../../domain/market/TradingHours.ts"
 import type * as Hours from "../../domain/rules/Hours.ts"
 import type * as FramePublisher from "../../streams/FramePublisher.ts"
 import type { MarketClock } from "../../streams/MarketClock.ts"
+import * as Subject from "../../streams/Subject.ts"
 import * as Subjects from "../../streams/Subjects.ts"
 import type { Lease } from "../runtime/Leases.ts"
 import * as Metrics from "../runtime/Metrics.ts"
 
-/** What an account should stream: the value of its key in the bucket of actors. */
-export const Desired = Schema.parseJson(
-  Schema.Struct({
-    v: Schema.Literal(1),
-    instruments: Schema.Array(
-      Schema.Struct({
-        instrument_token: Schema.Int,
-        mode: Schema.Literal("ltp", "quote", "full"),
-        exchange: Schema.String,
-        underlying: Schema.String
-      })
-    )
-  })
-)
-export type Desired = typeof Desired.Type
+/** The KV bucket of what each connection of each account should stream. */
+export const bucket = "instruments"
+/** The key of what one connection should stream. */
+export const partKey = (account: string, connection: number | "*") =>
+  connection === "*" ? `${Subject.kvKey(account)}.*` : Subject.kvKey(account, String(connection))
+
+/** The tokens of one underlying that are streamed in one mode. */
+const Group = Schema.Struct({
+  exchange: Schema.String,
+  underlying: Schema.String,
+  mode: Schema.Literal("ltp", "quote", "full"),
+  tokens: Schema.Array(Schema.Int)
+})
+/** What one connection should stream: the value of its key. With 3,000 instruments it has about 30 KB. */
+export const Part = Schema.parseJson(Schema.Struct({ v: Schema.Literal(1), groups: Schema.Array(Group) }))
+export type Part = typeof Part.Type
+
+/** An instrument that should be streamed. */
+export interface Desired {
+  readonly instrument_token: number
+  readonly mode: (typeof Group.Type)["mode"]
+  readonly exchange: string
+  readonly underlying: string
+}
+
+/** The value for these instruments; the same for any order of them. */
+export const partOf = (instruments: ReadonlyArray<Desired>): Part => {
+  const groups = new Map<string, { readonly of: Omit<Desired, "instrument_token">; readonly tokens: Array<number> }>()
+  for (const { instrument_token, ...of } of instruments) {
+    const id = `${of.exchange} ${of.mode} ${of.underlying}`
+    const group = groups.get(id) ?? { of, tokens: [] }
+    groups.set(id, group)
+    group.tokens.push(instrument_token)
+  }
+  const sorted = [...groups].sort(([a], [b]) => (a < b ? -1 : 1))
+  return {
+    v: 1,
+    groups: sorted.map(([, { of, tokens }]) => ({
+      exchange: of.exchange,
+      underlying: of.underlying,
+      mode: of.mode,
+      tokens: tokens.sort((a, b) => a - b)
+    }))
+  }
+}
+export const instrumentsOf = ({ groups }: Part): ReadonlyArray<Desired> =>
+  groups.flatMap(({ exchange, mode, tokens, underlying }) =>
+    tokens.map((instrument_token) => ({ instrument_token, mode, exchange, underlying }))
+  )
+
+/** A new instrument whose packet has not come counts as delivered after this time: nobody may have traded it. */
+export const heardWithinMs = 2_000
 
 const clockEveryMs = 100
 
@@ -58,8 +96,12 @@ export interface TickerSession {
   readonly lease: Lease
   /** The subject of each instrument's packets, by token. */
   readonly lanes: Map<number, string>
+  /** What each connection should stream, and the revision that says so. */
+  readonly parts: Map<number, { readonly revision: number; readonly instruments: ReadonlyArray<Desired> }>
   /** What the account should stream, by token. */
-  readonly desired: Map<number, Desired["instruments"][number]>
+  readonly desired: Map<number, Desired & { readonly connection: number }>
+  /** New instruments of which no packet has come: since when they are subscribed, by the machine's clock; null before that. */
+  readonly unheard: Map<number, number | null>
   /** The connections that carry instruments. */
   readonly connections: Map<number, Connection>
   /** The subjects with an interruption that is not over: since when, and the connections that are lost. */
@@ -85,7 +127,9 @@ export const make = (
 ): TickerSession => ({
   ...identity,
   lanes: new Map(),
+  parts: new Map(),
   desired: new Map(),
+  unheard: new Map(),
   connections: new Map(),
   broken: new Map(),
   state: identity.failure === null ? "idle" : "failed",
@@ -174,14 +218,16 @@ export const receiver = (
   clock: Pick<MarketClock, "mode" | "observe" | "unsafeNow">,
   publisher: FramePublisher.FramePublisher
 ) => {
-  const { account, lanes, lease } = session
+  const { account, lanes, lease, unheard } = session
   let receivedMs = 0
   let unknown = 0
   let frame: Uint8Array = new Uint8Array()
   const appendPacket = (offset: number, length: number) => {
-    const subject = lanes.get(Frame.tokenAt(frame, offset))
+    const token = Frame.tokenAt(frame, offset)
+    const subject = lanes.get(token)
     if (subject === undefined) unknown++
     else {
+      if (unheard.size > 0) unheard.delete(token)
       session.ticks++
       publisher.append(subject, frame, offset, length, receivedMs)
     }
@@ -314,22 +360,31 @@ export const statusOf = (
   }
 }
 
-/** Takes over what the account should stream, and what of it is new. An instrument's subject is known before its first packet. */
+/**
+ * Takes over what one connection should stream; undefined: nothing. An instrument's subject is known before its first packet.
+ */
 export const desire = (
   session: TickerSession,
   publisher: Pick<FramePublisher.FramePublisher, "forget">,
-  { instruments }: Desired
+  connection: number,
+  part: { readonly revision: number; readonly instruments: ReadonlyArray<Desired> } | undefined
 ): void => {
-  const { lanes, desired } = session
+  const { desired, lanes, parts, unheard } = session
+  if (part === undefined) parts.delete(connection)
+  else parts.set(connection, part)
   desired.clear()
-  for (const instrument of instruments) {
-    desired.set(instrument.instrument_token, instrument)
-    lanes.set(instrument.instrument_token, Subjects.Frame.at(instrument))
-  }
+  for (const [at, { instruments }] of parts)
+    for (const instrument of instruments) {
+      const token = instrument.instrument_token
+      desired.set(token, { ...instrument, connection: at })
+      if (!lanes.has(token)) unheard.set(token, null)
+      lanes.set(token, Subjects.Frame.at(instrument))
+    }
   for (const [token, subject] of lanes) {
     if (desired.has(token)) continue
     publisher.forget(subject, token)
     lanes.delete(token)
+    unheard.delete(token)
   }
   if (desired.size === 0) {
     session.failure = null
@@ -338,9 +393,35 @@ export const desire = (
 }
 
 /** What leads from the subscriptions that the connections hold to the desired ones. */
-export const changeOf = ({ desired }: Pick<TickerSession, "desired">, wanted: Wanted): ConnectionPool.Change => ({
-  subscribe: new Map(
-    [...desired.values()].filter((one) => wanted.get(one.instrument_token) !== one.mode).map((one) => [one.instrument_token, one.mode])
-  ),
-  unsubscribe: [...wanted.keys()].filter((token) => !desired.has(token))
-})
+export const changeOf = ({ desired }: Pick<TickerSession, "desired">, wanted: Wanted): ConnectionPool.Change => {
+  const missing = [...desired.values()].filter((one) => wanted.get(one.instrument_token) !== one.mode)
+  return {
+    subscribe: new Map(missing.map((one) => [one.instrument_token, one.mode])),
+    on: new Map(missing.map((one) => [one.instrument_token, one.connection])),
+    unsubscribe: [...wanted.keys()].filter((token) => !desired.has(token))
+  }
+}
+
+/**
+ * By connection, the revision whose instruments are all subscribed and deliver. `sent` is what has been sent to the broker, `clockMs` the
+ * machine's time.
+ */
+export const settledParts = (
+  { parts, unheard }: Pick<TickerSession, "parts" | "unheard">,
+  sent: Wanted,
+  clockMs: number
+): Readonly<Record<string, number>> => {
+  const delivers = ({ instrument_token: token, mode }: Desired): boolean => {
+    if (sent.get(token) !== mode) return false
+    const sinceMs = unheard.get(token)
+    if (sinceMs === undefined) return true
+    if (sinceMs === null) unheard.set(token, clockMs)
+    else if (clockMs - sinceMs >= heardWithinMs) return unheard.delete(token)
+    return false
+  }
+  const settled: Record<string, number> = {}
+  // Each instrument is looked at, so that the time of all of them begins.
+  for (const [connection, { instruments, revision }] of parts)
+    if (instruments.filter((one) => !delivers(one)).length === 0) settled[connection] = revision
+  return settled
+}

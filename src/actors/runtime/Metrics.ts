@@ -18,6 +18,12 @@ export const subscriptionsChanged = counter("subscriptions_changed_total", "Subs
 export const refusedKeys = Metric.gauge("director_refused_keys", {
   description: "Definitions and actors that the director could not write, each for its own reason"
 })
+export const accountWell = gauge(
+  "account_well",
+  "1 while the account streams its instruments itself, 0 while others stand in for it",
+  "account"
+)
+export const instrumentsAway = gauge("account_instruments_away", "Instruments of the account that other accounts stream", "account")
 export const ticks = counter("ticks_total", "Packets taken from the broker", "account")
 export const unknownTicks = counter("ticks_unknown_total", "Packets of instruments that nobody asked for", "account")
 export const packetsUnowned = counter("packets_unowned_total", "Packets that came after the process had lost its lease", "account")

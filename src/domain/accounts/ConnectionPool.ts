@@ -33,6 +33,8 @@ export const silentMs = (nowMs: number, { openedMs, lastDataMs, dueSinceMs }: Om
 export interface Change {
   readonly subscribe: Wanted
   readonly unsubscribe: ReadonlyArray<number>
+  /** The connections that should carry new tokens. Where one has no room, or none is named, the first connection with room carries it. */
+  readonly on?: ReadonlyMap<number, number>
 }
 
 export type Input =
@@ -108,9 +110,15 @@ const drop = (state: State, token: number, touched: Set<number>): void => {
   touched.add(connection)
 }
 
-/** The first connection with room; a new one where none has; undefined where the account is full. */
-const roomFor = (state: State, { connectionsMax: most = connectionsMax, tokensMax }: Settings): number | undefined => {
-  for (let connection = 1; connection <= most; connection++) {
+/** The preferred connection, else the first one with room; a new one where none has; undefined where the account is full. */
+const roomFor = (
+  state: State,
+  { connectionsMax: most = connectionsMax, tokensMax }: Settings,
+  preferred: number | undefined
+): number | undefined => {
+  const all = Array.from({ length: most }, (_, at) => at + 1)
+  const order = preferred !== undefined && preferred >= 1 && preferred <= most ? [preferred, ...all] : all
+  for (const connection of order) {
     const places = state.connections.get(connection)
     if (places === undefined) state.connections.set(connection, new Map())
     if ((places?.size ?? 0) < tokensMax) return connection
@@ -128,7 +136,7 @@ const answered = (state: State): ReadonlyArray<Output> => {
   return outputs
 }
 
-const onChange = (settings: Settings, state: State, { ask, subscribe, unsubscribe }: Change & { readonly ask: number }) => {
+const onChange = (settings: Settings, state: State, { ask, on, subscribe, unsubscribe }: Change & { readonly ask: number }) => {
   const touched = new Set<number>()
   const already: Array<Output> = []
   const noRoom: Array<number> = []
@@ -145,7 +153,7 @@ const onChange = (settings: Settings, state: State, { ask, subscribe, unsubscrib
       if (!place.isSent) pending.add(token)
       continue
     }
-    const connection = present ?? roomFor(state, settings)
+    const connection = present ?? roomFor(state, settings, on?.get(token))
     if (connection === undefined) {
       noRoom.push(token)
       continue
@@ -229,3 +237,11 @@ export const make = (settings: Settings): Decider<State, Input, Output> => ({
 /** The tokens whose messages have left, by connection. */
 export const sentCounts = (state: State): ReadonlyMap<number, number> =>
   new Map(Array.from(state.connections, ([connection, places]) => [connection, [...places.values()].filter(({ isSent }) => isSent).length]))
+
+/** The tokens whose messages have left, with the mode that was sent. */
+export const sentModes = (state: State): Wanted =>
+  new Map(
+    [...state.connections.values()].flatMap((places) =>
+      Array.from(places).flatMap(([token, { isSent, mode }]) => (isSent ? [[token, mode] as const] : []))
+    )
+  )

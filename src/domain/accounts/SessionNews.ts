@@ -7,6 +7,8 @@ export interface Session {
   readonly signedInMs: number
   /** When the token dies, UNIX ms; null if the rulebook does not say it. */
   readonly diesAtMs: number | null
+  /** Since when the broker refuses the token, UNIX ms; null if it does not. */
+  readonly refusedMs: number | null
 }
 
 /** An event, and the time that it is about. The same event of the same time is the same news. */
@@ -19,13 +21,19 @@ export interface News {
 }
 
 /**
- * The news of a session at a time: the login until the token dies, that it dies soon from an hour before, and its death. They stay the same
+ * The news of a session at a time: the login until the token dies, that it dies soon from an hour before, and its death, or that the broker
+ * refuses it before. They stay the same
  * until the next one, so nothing is lost when nobody looked meanwhile.
  */
-export const of = ({ accountId, diesAtMs, signedInMs }: Session, nowMs: number): ReadonlyArray<News> => {
+export const of = ({ accountId, diesAtMs, refusedMs, signedInMs }: Session, nowMs: number): ReadonlyArray<News> => {
   const dies = diesAtMs === null ? null : new Date(diesAtMs)
   const token_dies_at = dies?.toISOString() ?? null
   const detail = { token_dies_at }
+  // A refusal of an earlier login's token is no news of this one, and a refusal after the death is the death's.
+  if (refusedMs !== null && refusedMs >= signedInMs && (diesAtMs === null || refusedMs < diesAtMs)) {
+    const message = `the broker refuses the session of account ${accountId} since ${new Date(refusedMs).toISOString()}: sign in again`
+    return [{ accountId, kind: "expired", about: new Date(signedInMs), message, detail }]
+  }
   const end: News = {
     accountId,
     kind: "expired",

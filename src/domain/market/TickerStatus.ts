@@ -25,7 +25,11 @@ export const SessionStatus = Schema.Struct({
   /** Since when a login is required; null in the other states. */
   required_since: Schema.NullOr(Schema.String),
   /** Why a login is required. */
-  detail: Schema.NullOr(Schema.String)
+  detail: Schema.NullOr(Schema.String),
+  /** The machine's address from which the account's requests and sockets leave. Absent where any may be used. */
+  local_address: Schema.optional(Schema.String),
+  /** How long the broker's answer 429 still counts, ms. Until then other accounts do its work. Absent if it does not count. */
+  limited_for_ms: Schema.optional(Schema.Int)
 })
 export type SessionStatus = typeof SessionStatus.Type
 
@@ -58,6 +62,8 @@ export const TickerStatus = Schema.Struct({
   /** The account's session with the broker. Absent in a status of an earlier version. */
   login: Schema.optional(SessionStatus),
   /** How far the record is behind. Absent in a status of an earlier version. */
-  backpressure: Schema.optional(BackpressureStatus)
+  backpressure: Schema.optional(BackpressureStatus),
+  /** By connection, the revision of its desired instruments that is subscribed and delivers. Absent in a status of an earlier version. */
+  settled: Schema.optional(Schema.Record({ key: Schema.String, value: Schema.Int }))
 })
 export type TickerStatus = typeof TickerStatus.Type

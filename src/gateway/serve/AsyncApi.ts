@@ -76,6 +76,7 @@ const catalogue: Readonly<Record<Name, About>> = {
   },
   Indicator: { summary: "An indicator at the newest bar of an instrument, at each change of the bar", headers: computed },
   Ticker: { summary: "How an account's market data connection is, once a second" },
+  Limited: { summary: "The broker refuses an account's requests with 429: for how long other accounts do its work" },
   Executor: { summary: "Whether an account's orders are executed, once a second" },
   Writer: { summary: "How a writer to Postgres is: what waits, and whether it stands still, once a second" },
   Quality: { summary: "What is odd in an underlying's data: gaps, crossed books, prices off the grid, parity violations" },

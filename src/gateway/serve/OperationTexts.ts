@@ -896,6 +896,9 @@ export const fields: Readonly<Record<string, string>> = {
     "HEALTHY; WARNING while packets wait for acknowledgements; CRITICAL when half of the buffer is full; OVERLOAD when packets are dropped",
   buffered_bytes: "What waits to be written to the record, in bytes",
   dropped: "Packets dropped since the ticker started; each is in a break of the record",
+  limited_for_ms:
+    "How long the broker's answer 429 still counts, in milliseconds: until then other accounts do its work; absent if it does not count",
+  local_address: "The machine's address from which the account's requests and connections leave; absent where any may be used",
   is_automatic: "Whether the account signs in without a person",
   token_dies_at: "When the access token dies, ISO 8601 UTC; null without a token",
   required_since: "Since when a new login is required, ISO 8601 UTC; null in the other states",

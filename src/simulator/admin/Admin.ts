@@ -28,6 +28,11 @@ const Scatter = Schema.Struct({
 })
 const Lag = Schema.Struct({ lag_ms: Schema.Int.pipe(Schema.between(0, 600_000)) })
 const OfAccount = Schema.Struct({ account_id: Schema.String })
+/** `retry_after_s` null: requests are answered again. */
+const AccountLimit = Schema.Struct({
+  account_id: Schema.String,
+  retry_after_s: Schema.NullOr(Schema.Int.pipe(Schema.between(1, 3_600)))
+})
 /** `place`: the how-manieth of the open connections; 0 is the oldest. */
 const place = { place: Schema.NonNegativeInt }
 const delayMs = Schema.propertySignature(Schema.Int.pipe(Schema.between(1, 600_000))).pipe(Schema.fromKey("delay_ms"))
@@ -79,6 +84,9 @@ export const make = (options: Options): ((request: Route.Request) => Route.Respo
       ...faultRoutes(options),
       "GET /orders": () => Route.success(desk.truth()),
       "POST /sessions/expire": decoding(OfAccount, ({ account_id }) => (sessions.expire(account_id) ? done : noAccount(account_id))),
+      "PUT /limit": decoding(AccountLimit, ({ account_id, retry_after_s }) =>
+        sessions.limit(account_id, retry_after_s) ? done : noAccount(account_id)
+      ),
       "POST /sockets/fail": decoding(SocketFault, ({ place: at, ...fault }) => (hub.fail(at, fault) ? done : noConnection(at))),
       "PUT /refusals": acting(Refusals, ({ logins, upgrades }) => {
         sessions.refuse(logins)

@@ -140,13 +140,14 @@ describe("Director", () => {
     )
   })
   it("gives every account its own instruments in Kite's modes, and names tokens that are missing in the master", () => {
-    assert.deepStrictEqual(JSON.parse(planned.actors.get("ticker.sim2") ?? "").instruments, [
-      { instrument_token: call.token, mode: "quote", exchange: "NSE", underlying: "NIFTY" }
-    ])
+    assert.deepStrictEqual(
+      planned.streamed.filter(({ home }) => home === "sim2"),
+      [{ instrument_token: call.token, mode: "quote", exchange: "NSE", underlying: "NIFTY", home: "sim2" }]
+    )
     assert.deepStrictEqual(planned.unknown, [999_999])
   })
   it("names tokens whose account is not configured: no account streams them", () => {
-    const { actors, unassigned } = plan({
+    const { actors, streamed, unassigned } = plan({
       accounts: ["sim1"],
       subscriptions: [subscription(index.token, "sim1"), subscription(call.token, "gone")],
       strategies: [],
@@ -155,6 +156,10 @@ describe("Director", () => {
     })
     assert.deepStrictEqual(unassigned, [call.token])
     assert.isFalse(actors.has("ticker.gone"))
+    assert.deepStrictEqual(
+      streamed.map((one) => one.instrument_token),
+      [index.token]
+    )
   })
   it("an archived strategy has no actor", () => {
     const none = plan({

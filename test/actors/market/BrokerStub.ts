@@ -27,6 +27,8 @@ export const layer = (rest: object, nowMs: () => number) =>
       Broker,
       Broker.make({
         session: () => undefined as never,
+        isLimited: () => false,
+        connectionLimits: { connectionsMax: 2, tokensMax: 1_500 },
         untilChanged: () => undefined as never,
         any: (ask) => ask(rest as never),
         rest: () => Either.right(rest as never),

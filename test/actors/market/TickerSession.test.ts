@@ -1,14 +1,20 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import {
+  changeOf,
+  type Desired,
   desire,
   epochAfter,
+  heardWithinMs,
+  instrumentsOf,
   interrupt,
   make,
   newestExchangeMs,
   onConnection,
+  partOf,
   receiver,
   resume,
+  settledParts,
   statusOf
 } from "../../../src/actors/market/TickerSession.ts"
 import { muteAfterMs } from "../../../src/domain/accounts/ConnectionPool.ts"
@@ -62,7 +68,7 @@ describe("TickerSession", () => {
     const rules = shipped
     const opensMs = Date.parse("2026-08-24T09:15:00+05:30")
     const nifty = (token: number) => ({ instrument_token: token, mode: "full", exchange: "NSE", underlying: "NIFTY" }) as const
-    desire(session, { forget: () => {} }, { v: 1, instruments: [nifty(256 + 2), nifty(512 + 2)] })
+    desire(session, { forget: () => {} }, 1, { revision: 1, instruments: [nifty(256 + 2), nifty(512 + 2)] })
     for (const connection of [1, 2]) onConnection(session, connection, "open", null, true)
     const stats = (connection: number, tokens: ReadonlyArray<number>, lastDataMs: number | null) => ({
       ...{
@@ -173,5 +179,73 @@ describe("TickerSession", () => {
   })
   it("the newest exchange time of a frame is 0 if no packet carries one", () => {
     assert.strictEqual(newestExchangeMs(Frame.frameOf([Frame.encodeLtp({ token: 256265, lastPrice: 100 })])), 0)
+  })
+
+  describe("what the connections should stream", () => {
+    const instrument = (token: number, mode: Desired["mode"] = "full", underlying = "NIFTY") =>
+      ({ instrument_token: token, mode, exchange: "NSE", underlying }) as const
+    const publisher = { forget: () => {} }
+
+    it("3,000 instruments are a value of less than 64 KB, whose text does not depend on their order", () => {
+      const all = Array.from({ length: 3_000 }, (_, at) => instrument(10_000_000 + at, at % 3 === 0 ? "quote" : "full", `U${at % 5}`))
+      const part = partOf(all)
+      assert.deepStrictEqual(partOf(all.toReversed()), part)
+      assert.isBelow(JSON.stringify(part).length, 65_536)
+      const back = [...instrumentsOf(part)].sort((a, b) => a.instrument_token - b.instrument_token)
+      assert.deepStrictEqual(back, all)
+    })
+
+    it("a change of one connection leaves the instruments of the other, and each goes to its own connection", () => {
+      const session = make(identity)
+      desire(session, publisher, 1, { revision: 4, instruments: [instrument(1), instrument(2)] })
+      desire(session, publisher, 2, { revision: 5, instruments: [instrument(3, "quote")] })
+      desire(session, publisher, 1, { revision: 6, instruments: [instrument(2)] })
+      const change = changeOf(session, new Map([[1, "full"]]))
+      assert.deepStrictEqual(
+        [...change.subscribe],
+        [
+          [2, "full"],
+          [3, "quote"]
+        ]
+      )
+      assert.deepStrictEqual(
+        [...(change.on ?? [])],
+        [
+          [2, 1],
+          [3, 2]
+        ]
+      )
+      assert.deepStrictEqual(change.unsubscribe, [1])
+      desire(session, publisher, 2, undefined)
+      assert.deepStrictEqual([...session.lanes.keys()], [2])
+    })
+
+    it("a revision is settled when all of it is sent and heard; what nobody trades counts as heard after two seconds", () => {
+      const session = make(identity)
+      desire(session, publisher, 1, { revision: 7, instruments: [instrument(1), instrument(2)] })
+      const sent = new Map([
+        [1, "full"],
+        [2, "full"]
+      ] as const)
+      assert.deepStrictEqual(settledParts(session, new Map(), 0), {}, "nothing is sent")
+      assert.deepStrictEqual(settledParts(session, new Map([[1, "full"]] as const), 1_000), {}, "one is not sent")
+      assert.deepStrictEqual(settledParts(session, sent, 2_000), {}, "no packet has come")
+      session.unheard.delete(1)
+      assert.deepStrictEqual(settledParts(session, sent, 2_000 + heardWithinMs - 1), {}, "no packet of the second has come")
+      assert.deepStrictEqual(settledParts(session, sent, 2_000 + heardWithinMs), { 1: 7 })
+      desire(session, publisher, 1, { revision: 8, instruments: [instrument(1, "ltp"), instrument(2)] })
+      assert.deepStrictEqual(settledParts(session, sent, 9_000), {}, "another mode is not sent yet")
+      assert.deepStrictEqual(
+        settledParts(
+          session,
+          new Map([
+            [1, "ltp"],
+            [2, "full"]
+          ] as const),
+          9_000
+        ),
+        { 1: 8 }
+      )
+    })
   })
 })

@@ -38,9 +38,9 @@ const story = (tokensMax = 1_000) => {
     replaced,
     answers,
     wants: () => wants,
-    change: (subscribe: Wanted, unsubscribe: ReadonlyArray<number> = []) => {
+    change: (subscribe: Wanted, unsubscribe: ReadonlyArray<number> = [], on?: ReadonlyMap<number, number>) => {
       const ask = ++asked
-      give({ _tag: "Change", ask, subscribe, unsubscribe })
+      give({ _tag: "Change", ask, subscribe, unsubscribe, ...(on === undefined ? {} : { on }) })
       return ask
     },
     give,
@@ -50,6 +50,23 @@ const story = (tokensMax = 1_000) => {
 }
 
 describe("ConnectionPool", () => {
+  it("a token goes to the connection that is named for it, and to the first with room where that one is full or does not exist", () => {
+    const pool = story(2)
+    pool.change(
+      range(1, 3),
+      [],
+      new Map([
+        [1, 2],
+        [2, 2],
+        [3, 2]
+      ])
+    )
+    assert.deepStrictEqual(pool.spread(), [1, 2, 0])
+    pool.change(range(4, 1), [], new Map([[4, 9]]))
+    assert.deepStrictEqual(pool.spread(), [2, 2, 0])
+    assert.deepStrictEqual([...ConnectionPool.sentModes(pool.state).keys()].sort(), [1, 2, 3, 4])
+  })
+
   it("TC-WSP-002 tokens beyond a connection's limit open another, up to three; what has no room is named", () => {
     const pool = story()
     pool.change(range(1, 1_500))

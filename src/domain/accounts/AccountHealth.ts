@@ -1,0 +1,103 @@
+/** Whether an account can stream, from what its ticker reports. Times are UNIX ms of one machine. */
+import type { TickerStatus } from "../market/TickerStatus.ts"
+import type { Health } from "./InstrumentPlacement.ts"
+
+/** A failure that lasts shorter is the reconnect's affair. */
+export const failsAfterMs = 2_000
+/** A connection may take this long until it is open. */
+export const opensWithinMs = 8_000
+/** Without a report for this long nothing is known. Another process takes a ticker over within nine seconds. */
+export const silentAfterMs = 5_000
+/** An account that failed gets its instruments back for a new try after this time, and after twice as long with each further failure. */
+export const againAfterMs = 15_000
+export const againAfterMsMax = 300_000
+/** After streaming for this long, earlier failures are forgotten. */
+export const forgivenAfterMs = 60_000
+
+export interface Report {
+  readonly atMs: number
+  readonly state: TickerStatus["state"]
+  /** Whether some connection that carries instruments is not open. */
+  readonly isPartlyDown: boolean
+  readonly needsLogin: boolean
+  /** How long the broker's refusal for too many requests still counts. */
+  readonly limitedForMs: number
+  readonly detail: string | null
+}
+
+export interface Condition {
+  readonly report: Report
+  readonly limitedUntilMs: number
+  /** Since when it fails, or does not open; null while it does neither. */
+  readonly failingSinceMs: number | null
+  readonly streamingSinceMs: number | null
+  readonly failures: number
+  /** Until then nothing is tried again. */
+  readonly restsUntilMs: number
+}
+
+export const reportOf = (
+  { state, detail, connections = [], login }: Pick<TickerStatus, "state" | "detail" | "connections" | "login">,
+  atMs: number
+): Report => ({
+  atMs,
+  state,
+  isPartlyDown: connections.some((one) => one.state !== "open" && one.state !== "mute"),
+  needsLogin: state === "login_required" || login?.state === "login_required",
+  limitedForMs: login?.limited_for_ms ?? 0,
+  detail
+})
+
+const isFailing = ({ state, isPartlyDown }: Report): boolean =>
+  state === "failed" || state === "mute" || state === "stopped" || state === "connecting" || isPartlyDown
+
+const patienceMs = ({ state }: Report): number => (state === "connecting" ? opensWithinMs : failsAfterMs)
+
+/** Takes a report in. */
+export const hear = (known: Condition | undefined, report: Report): Condition => {
+  const { atMs } = report
+  const limitedUntilMs = report.limitedForMs > 0 ? atMs + report.limitedForMs : 0
+  const isStreaming = report.state === "streaming" && !report.isPartlyDown
+  const streamingSinceMs = isStreaming ? (known?.streamingSinceMs ?? atMs) : null
+  const failingSinceMs = isFailing(report) && !report.needsLogin ? (known?.failingSinceMs ?? atMs) : null
+  const isForgiven = streamingSinceMs !== null && atMs - streamingSinceMs >= forgivenAfterMs
+  const failures = isForgiven ? 0 : (known?.failures ?? 0)
+  const restsUntilMs = known?.restsUntilMs ?? 0
+  const hasFailed = failingSinceMs !== null && atMs - failingSinceMs >= patienceMs(report)
+  // Each new failure counts once: during its rest it is known already.
+  const isNew = hasFailed && atMs >= restsUntilMs
+  return {
+    report,
+    limitedUntilMs,
+    failingSinceMs,
+    streamingSinceMs,
+    failures: isNew ? failures + 1 : failures,
+    restsUntilMs: isNew ? atMs + Math.min(againAfterMs * 2 ** failures, againAfterMsMax) : restsUntilMs
+  }
+}
+
+export interface Finding {
+  readonly health: Health
+  /** Why it is not well. */
+  readonly reason: string | null
+}
+
+const unwell = (reason: string): Finding => ({ health: "unwell", reason })
+
+export const of = (condition: Condition | undefined, nowMs: number): Finding => {
+  if (condition === undefined) return { health: "unknown", reason: "its ticker has not reported yet" }
+  const { report, limitedUntilMs, restsUntilMs } = condition
+  if (limitedUntilMs > nowMs) return unwell("the broker refuses too many requests")
+  if (report.needsLogin) return unwell("it needs a new login")
+  if (restsUntilMs > nowMs) return unwell(report.detail ?? `its ticker is ${report.state}`)
+  return nowMs - report.atMs > silentAfterMs
+    ? { health: "unknown", reason: "its ticker does not report" }
+    : { health: "well", reason: null }
+}
+
+/** Whether what the ticker has subscribed comes. */
+export const isDelivering = (condition: Condition | undefined, nowMs: number): boolean =>
+  condition !== undefined &&
+  condition.report.state === "streaming" &&
+  !condition.report.isPartlyDown &&
+  nowMs - condition.report.atMs <= silentAfterMs
