@@ -27,6 +27,8 @@ const readyMsMax = 120_000
 /** How long what is on its way may take at the end. */
 const settleMs = 15_000
 const watchEveryMs = 1_000
+/** So many looks lie between two collections of garbage. */
+const collectEveryLooks = 15
 
 /** What is streamed during the whole run, and so compared with the truth minute by minute. */
 export const symbols = ["NIFTY 50", "SENSEX", "M&M"] as const
@@ -168,30 +170,37 @@ export const run = async (ground: Ground, minutes: number, seed: number, say: (t
     const port = await ground.ports.freePort()
     const { NODE_OPTIONS: _, REDIS_URL: __, SEED_USER: ___, ...inherited } = process.env
     const log = join(home, "platform.log")
-    const platform = ground.children.start("platform", process.execPath, [join(root, ".cache/bench/bench/pipeline/Platform.js")], {
-      log,
-      cwd: root,
-      graceMs: readyMsMax,
-      env: {
-        ...inherited,
-        ROLES: "actors,gateway",
-        NATS_URL: `nats://127.0.0.1:${natsPort}`,
-        NATS_ENGINE_PASSWORD: passwords.engine,
-        NATS_GATEWAY_PASSWORD: passwords.gateway,
-        DATABASE_URL: databaseUrl.href,
-        ACCOUNTS_FILE: accountsFile,
-        SIMULATOR_URL: simulator.url,
-        MARKET_MODE: "days",
-        MARKET_CLOCK: "feed",
-        KITE_RECONNECT_MAX: "1 second",
-        JWT_SECRET: secret,
-        RATE_LIMIT_READS: "0",
-        RATE_LIMIT_WRITES: "0",
-        GATEWAY_HOST: "127.0.0.1",
-        GATEWAY_PORT: String(port),
-        WEB_ROOT: join(root, "test/data/web")
+    const heapFile = join(home, "heap")
+    const platform = ground.children.start(
+      "platform",
+      process.execPath,
+      ["--expose-gc", join(root, ".cache/bench/bench/soak/Platform.js")],
+      {
+        log,
+        cwd: root,
+        graceMs: readyMsMax,
+        env: {
+          ...inherited,
+          ROLES: "actors,gateway",
+          SOAK_HEAP_FILE: heapFile,
+          NATS_URL: `nats://127.0.0.1:${natsPort}`,
+          NATS_ENGINE_PASSWORD: passwords.engine,
+          NATS_GATEWAY_PASSWORD: passwords.gateway,
+          DATABASE_URL: databaseUrl.href,
+          ACCOUNTS_FILE: accountsFile,
+          SIMULATOR_URL: simulator.url,
+          MARKET_MODE: "days",
+          MARKET_CLOCK: "feed",
+          KITE_RECONNECT_MAX: "1 second",
+          JWT_SECRET: secret,
+          RATE_LIMIT_READS: "0",
+          RATE_LIMIT_WRITES: "0",
+          GATEWAY_HOST: "127.0.0.1",
+          GATEWAY_PORT: String(port),
+          WEB_ROOT: join(root, "test/data/web")
+        }
       }
-    })
+    )
     stops.unshift(() => platform.stop())
     const isEnded = () => !platform.isUp()
     if (!(await ground.ports.until(() => ground.ports.ping.http(port, "/health/live"), isEnded, readyMsMax)))
@@ -241,7 +250,9 @@ export const run = async (ground: Ground, minutes: number, seed: number, say: (t
     while (performance.now() < endMs && simulator.market.status().state !== "ended") {
       await sleep(watchEveryMs)
       if (!platform.isUp()) throw new Error(`the platform ended\n${platform.output()}`)
-      handles.push(await Watch.handlesOf(platform.pid ?? 0, `http://127.0.0.1:${port}/metrics`, (performance.now() - beganMs) / 1_000))
+      if (handles.length % collectEveryLooks === 0) process.kill(platform.pid ?? 0, "SIGUSR2")
+      const atSeconds = (performance.now() - beganMs) / 1_000
+      handles.push(await Watch.handlesOf(platform.pid ?? 0, `http://127.0.0.1:${port}/metrics`, heapFile, atSeconds))
     }
     const counts = await faults.stop()
     say("waiting until what is on its way has arrived ...")

@@ -1,5 +1,5 @@
 /** What a soak reads while it runs: the bars, the breaks and the frames' headers in NATS, and the handles of the platform's process. */
-import { readdirSync, readlinkSync } from "node:fs"
+import { readdirSync, readFileSync, readlinkSync } from "node:fs"
 import type { JsMsg, NatsConnection } from "nats"
 import type { Bars, Candle } from "../../src/domain/market/Bar.ts"
 import type { Break } from "../../src/domain/record/Break.ts"
@@ -9,7 +9,10 @@ import * as Machine from "../pipeline/Machine.ts"
 /** Counts of the platform's process at one instant. */
 export interface Handles {
   readonly atSeconds: number
+  /** Resident memory, which garbage and fragments fill too. */
   readonly megabytes: number
+  /** What is left after a collection of garbage; not a number before the first one. */
+  readonly heapMegabytes: number
   readonly descriptors: number
   /** Of these, the sockets. */
   readonly sockets: number
@@ -21,7 +24,15 @@ const fibersIn = (metrics: string): number => {
   return line === undefined ? Number.NaN : Number(line.split(" ").at(-1))
 }
 
-export const handlesOf = async (pid: number, metricsUrl: string, atSeconds: number): Promise<Handles> => {
+const heapBytes = (file: string): number => {
+  try {
+    return Number(readFileSync(file, "utf8"))
+  } catch {
+    return Number.NaN
+  }
+}
+
+export const handlesOf = async (pid: number, metricsUrl: string, heapFile: string, atSeconds: number): Promise<Handles> => {
   const metrics = await (await fetch(metricsUrl, { headers: { connection: "close" } })).text()
   const targets = readdirSync(`/proc/${pid}/fd`).map((one) => {
     try {
@@ -33,6 +44,7 @@ export const handlesOf = async (pid: number, metricsUrl: string, atSeconds: numb
   return {
     atSeconds,
     megabytes: Machine.residentBytes(pid) / 1e6,
+    heapMegabytes: heapBytes(heapFile) / 1e6,
     descriptors: targets.length,
     sockets: targets.filter((one) => one.startsWith("socket:")).length,
     fibers: fibersIn(metrics)

@@ -53,6 +53,10 @@ const isFailing = ({ state, isPartlyDown }: Report): boolean =>
 
 const patienceMs = ({ state }: Report): number => (state === "connecting" ? opensWithinMs : failsAfterMs)
 
+/** Whether it fails for longer than it may. */
+const hasFailed = (failingSinceMs: number | null, report: Report): boolean =>
+  failingSinceMs !== null && report.atMs - failingSinceMs >= patienceMs(report)
+
 /** Takes a report in. */
 export const hear = (known: Condition | undefined, report: Report): Condition => {
   const { atMs } = report
@@ -62,10 +66,11 @@ export const hear = (known: Condition | undefined, report: Report): Condition =>
   const failingSinceMs = isFailing(report) && !report.needsLogin ? (known?.failingSinceMs ?? atMs) : null
   const isForgiven = streamingSinceMs !== null && atMs - streamingSinceMs >= forgivenAfterMs
   const failures = isForgiven ? 0 : (known?.failures ?? 0)
-  const restsUntilMs = known?.restsUntilMs ?? 0
-  const hasFailed = failingSinceMs !== null && atMs - failingSinceMs >= patienceMs(report)
+  // An account that streams again needs no rest. Its failures still count for a while.
+  const isBack = streamingSinceMs !== null && atMs - streamingSinceMs >= failsAfterMs
+  const restsUntilMs = isBack ? 0 : (known?.restsUntilMs ?? 0)
   // Each new failure counts once: during its rest it is known already.
-  const isNew = hasFailed && atMs >= restsUntilMs
+  const isNew = hasFailed(failingSinceMs, report) && atMs >= restsUntilMs
   return {
     report,
     limitedUntilMs,
@@ -86,10 +91,10 @@ const unwell = (reason: string): Finding => ({ health: "unwell", reason })
 
 export const of = (condition: Condition | undefined, nowMs: number): Finding => {
   if (condition === undefined) return { health: "unknown", reason: "its ticker has not reported yet" }
-  const { report, limitedUntilMs, restsUntilMs } = condition
+  const { failingSinceMs, report, limitedUntilMs, restsUntilMs } = condition
   if (limitedUntilMs > nowMs) return unwell("the broker refuses too many requests")
   if (report.needsLogin) return unwell("it needs a new login")
-  if (restsUntilMs > nowMs) return unwell(report.detail ?? `its ticker is ${report.state}`)
+  if (restsUntilMs > nowMs || hasFailed(failingSinceMs, report)) return unwell(report.detail ?? `its ticker is ${report.state}`)
   return nowMs - report.atMs > silentAfterMs
     ? { health: "unknown", reason: "its ticker does not report" }
     : { health: "well", reason: null }

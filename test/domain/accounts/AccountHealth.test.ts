@@ -60,6 +60,14 @@ describe("AccountHealth", () => {
     assert.strictEqual((conditionOf(...many)?.restsUntilMs ?? 0) - (many.at(-1)?.atMs ?? 0), AccountHealth.againAfterMsMax)
   })
 
+  it("an account that keeps failing, because nobody can stand in for it, is not well between two rests", () => {
+    const failing = each(0, 20_000, "failed")
+    for (const nowMs of [2_000, 16_999, 17_000, 17_500, 20_000])
+      assert.strictEqual(healthAt(nowMs, ...failing.filter(({ atMs }) => atMs <= nowMs)), "unwell", String(nowMs))
+    assert.strictEqual(healthAt(22_000, ...failing, ...each(21_000, 22_000, "streaming")), "unwell")
+    assert.strictEqual(healthAt(23_000, ...failing, ...each(21_000, 23_000, "streaming")), "well")
+  })
+
   it("failures are forgiven after a minute of streaming", () => {
     const failed = each(0, 2_000, "failed")
     assert.strictEqual(conditionOf(...failed, ...each(20_000, 79_000, "streaming"))?.failures, 1)
