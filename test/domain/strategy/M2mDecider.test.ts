@@ -4,6 +4,7 @@ import { FastCheck, Schema } from "effect"
 import * as Decider from "../../../src/domain/Decider.ts"
 import * as IndiaTime from "../../../src/domain/IndiaTime.ts"
 import * as Money from "../../../src/domain/Money.ts"
+import type * as FrameHeader from "../../../src/domain/record/FrameHeader.ts"
 import type { Contract } from "../../../src/domain/record/Reference.ts"
 import * as StrategyDefinition from "../../../src/domain/record/StrategyDefinition.ts"
 import * as Holdings from "../../../src/domain/strategy/Holdings.ts"
@@ -68,6 +69,21 @@ describe("M2mDecider: value", () => {
     assert.strictEqual(text(mark.total_pnl), "1762.5")
     assert.isTrue(mark.complete)
     assert.deepStrictEqual(mark.missing, [])
+  })
+
+  it("BE-ISO-02 a keyframe that names another source than its account's start changes nothing", () => {
+    const keyframe = (atMs: number, rupees: number, source: FrameHeader.Source) =>
+      new Recorder()
+        .frame(atMs, [price(buyLow, rupees)])
+        .keyframe(atMs + 1)
+        .inputs.flatMap((input) => (input._tag === "Keyframe" ? [{ ...input, header: { ...input.header, source } }] : []))
+    const valueAfter = (source: FrameHeader.Source) => {
+      const recorder = started([leg(1, "BUY", buyLow, 50, "100")])
+      recorder.inputs.push(...keyframe(startMs, 120, "simulator"), ...keyframe(startMs + 10, 999, source))
+      return text(last(marks(recorder.clock(startMs + 250))).m2m)
+    }
+    assert.strictEqual(valueAfter("simulator"), "-49950")
+    assert.strictEqual(valueAfter("kite"), "-6000")
   })
 
   it("BE-REC-01 a keyframe of an underlying that the strategy does not hold changes nothing", () => {
