@@ -16,7 +16,6 @@ export const make: Effect.Effect<Endpoint, never, Accounts | Hub | OrderFeed> = 
 
   const open: Endpoint["open"] = (connection) => {
     const joined = new Set<string>()
-    const mine = new Set(rights.idsOf(connection.user))
     const join = (wanted: ReadonlyArray<string>, since: Since | undefined): void => {
       if (!connection.isOpen) return
       const fresh = new Set(wanted.filter((id) => !joined.has(id)))
@@ -36,6 +35,8 @@ export const make: Effect.Effect<Endpoint, never, Accounts | Hub | OrderFeed> = 
     const subscribe = action(connection, OrdersSubscribe, ({ account_ids, since }) =>
       Effect.gen(function* () {
         const ids = [...new Set(account_ids)]
+        // Accounts are linked and removed while a connection is open.
+        const mine = new Set(rights.idsOf(connection.user))
         const others = ids.filter((id) => !mine.has(id))
         if (others.length > 0) connection.refuse("not_found", "Account not found", { account_ids: others })
         const own = ids.filter((id) => mine.has(id))
