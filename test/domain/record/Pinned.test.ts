@@ -15,6 +15,7 @@ import * as UnderlyingDecider from "../../../src/domain/underlying/UnderlyingDec
 import {
   chain,
   chainPackets,
+  expiry,
   future,
   futureToken,
   leg,
@@ -30,8 +31,6 @@ import {
 const renewal = "RENEW_RECORD=1 npx vitest run test/domain/record/Pinned.test.ts"
 const isRenewed = process.env["RENEW_RECORD"] === "1"
 const file = (name: string) => new URL(`../../data/record/${name}`, import.meta.url)
-const recordFile = file("stretch.jsonl.gz")
-const hashFile = file("hashes.json")
 
 /** Two minutes of two accounts: trades, books, an interruption, a lost frame, a new leg and silence until prices are stale. */
 const stretch = (): ReadonlyArray<RecordInput.RecordInput> => {
@@ -62,6 +61,63 @@ const stretch = (): ReadonlyArray<RecordInput.RecordInput> => {
     if (step === 60) recorder.definition([leg(1, "BUY", option(24_500, "CE"), 50, "120"), leg(3, "SELL", future, 25, "24500")])
     if (step === 70) recorder.frame(atMs + 150, [{ token: optionToken(24_500, "CE"), price: 151, kind: 8 }])
     for (const account of ["ACC1", "ACC2"]) recorder.clock(atMs + 500, account)
+  }
+  return recorder.inputs
+}
+
+const minute = 60_000
+const hour = 60 * minute
+const monday = Date.parse("2026-08-17T00:00:00+05:30")
+const weekly = "2026-08-18"
+
+/** The instants of a trading day at which packets come: before the open, every five minutes of the session, and after the close. */
+const instantsOf = (midnightMs: number): ReadonlyArray<number> => {
+  const session = Array.from({ length: 78 }, (_, step) => 9.25 * hour + step * 5 * minute)
+  return [9 * hour + 5 * minute, ...session, 16.5 * hour].map((ms) => midnightMs + ms)
+}
+
+/** Packets of an underlying and of its chains at an instant, after so many instants of the day. */
+const weekPackets = (atMs: number, step: number, expiries: ReadonlyArray<string>) => {
+  const forward = 24_550 + Math.round(Math.sin(atMs / (3 * hour)) * 900) / 20
+  const vol = 0.14 + 0.0002 * (step % 20)
+  const quoted = { exchangeMs: atMs, atMs, tradeMs: atMs }
+  return [
+    { token: spotToken, price: forward - 20, close: 24_500, ...quoted },
+    { token: futureToken, price: forward + 1, oi: 900 + step, volume: 40 * step, ...quoted },
+    ...expiries.flatMap((expiry) =>
+      chainPackets(forward, vol, atMs, expiry).map((packet) => ({ ...packet, volume: 75 * step, oi: 500 + step, ...quoted }))
+    )
+  ]
+}
+
+/**
+ * Five trading days of two accounts, every five minutes: nights, an expiry on Tuesday, legs that change with it, a strategy that begins and
+ * ends, an account that is interrupted and starts again, and keyframes each hour.
+ */
+const week = (): ReadonlyArray<RecordInput.RecordInput> => {
+  const recorder = new Recorder()
+  const near = [leg(1, "SELL", option(24_500, "CE", weekly), 75, "90"), leg(2, "BUY", option(24_600, "PE"), 75, "250.5")]
+  for (let day = 0; day < 5; day++) {
+    const midnightMs = monday + day * 24 * hour
+    const expiries = day <= 1 ? [weekly, expiry] : [expiry]
+    recorder.reference([spot, future, ...expiries.flatMap((one) => chain(one))])
+    if (day === 0) recorder.definition(near)
+    if (day === 2) recorder.definition([leg(2, "BUY", option(24_600, "PE"), 75, "250.5"), leg(3, "BUY", future, 25, "24500")])
+    if (day === 2) recorder.definition([leg(1, "SELL", option(24_700, "CE"), 150, "80.05")], { strategyId: 8 })
+    for (const [step, atMs] of instantsOf(midnightMs).entries()) {
+      const incarnation = day < 3 ? 1 : 2
+      const packets = weekPackets(atMs, step, expiries)
+      recorder.frame(atMs, packets.slice(0, 2))
+      recorder.frame(atMs + 100, packets.slice(2), { account: "ACC2", incarnation })
+      if (day === 3 && step === 20) recorder.interruption(atMs - 4 * minute, atMs, { account: "ACC2", incarnation })
+      if (day === 4 && step === 50) recorder.definition([], { strategyId: 8, ended: true })
+      for (const account of ["ACC1", "ACC2"]) {
+        recorder.clock(atMs + 500, account)
+        if (step % 12 === 0) recorder.keyframe(atMs + 500, account)
+      }
+      recorder.clock(atMs + 2 * minute)
+    }
+    for (let night = 17; night < 33; night += 4) recorder.clock(midnightMs + night * hour)
   }
   return recorder.inputs
 }
@@ -102,9 +158,14 @@ const inputOf = (line: string): RecordInput.RecordInput => {
 const written = (inputs: ReadonlyArray<RecordInput.RecordInput>): Buffer => gzipSync(inputs.map(lineOf).join("\n"))
 const read = (bytes: Buffer): ReadonlyArray<RecordInput.RecordInput> => gunzipSync(bytes).toString().split("\n").map(inputOf)
 
-describe("a pinned stretch of the record", () => {
+const records = [
+  { what: "a stretch of two minutes", inputs: stretch, recordFile: file("stretch.jsonl.gz"), hashFile: file("hashes.json") },
+  { what: "a week", inputs: week, recordFile: file("week.jsonl.gz"), hashFile: file("hashes-week.json") }
+]
+
+describe.each(records)("a pinned record: $what", ({ what, inputs: made, recordFile, hashFile }) => {
   const names = { exchange: "NSE", underlying: "NIFTY" }
-  if (isRenewed) writeFileSync(recordFile, written(stretch()))
+  if (isRenewed) writeFileSync(recordFile, written(made()))
   const inputs = read(readFileSync(recordFile))
   const hashOf = <S, O extends RecordHash.Output>(
     decider: Decider.Decider<S, RecordInput.RecordInput, O>,
@@ -121,7 +182,7 @@ describe("a pinned stretch of the record", () => {
     return hash.digest("hex")
   }
 
-  it("BE-REC-05 every version of the program folds it to the same numbers", () => {
+  it(`BE-REC-05 every version of the program folds ${what} to the same numbers`, () => {
     const underlying = UnderlyingDecider.make({ ...names, settings })
     const hashes = {
       bars: hashOf(BarDecider.make({ ...names, rules: shipped })),
