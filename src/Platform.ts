@@ -45,6 +45,7 @@ import { StreamKeeper } from "./streams/keep/StreamKeeper.ts"
 import { MarketClock } from "./streams/MarketClock.ts"
 import { Snapshots } from "./streams/Snapshots.ts"
 import * as TokensInMarketTime from "./TokensInMarketTime.ts"
+import * as Tracing from "./Tracing.ts"
 
 export type Role = "actors" | "gateway"
 
@@ -141,5 +142,5 @@ export const layer = (roles: ReadonlyArray<Role>) => {
     : roles.includes("actors")
       ? Layer.provide(GatewayRole, ActorsRole)
       : GatewayRole
-  return Layer.provide(wanted, Shared)
+  return wanted.pipe(Layer.provide(Shared), Layer.provide(Tracing.layer(roles)))
 }

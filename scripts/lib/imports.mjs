@@ -14,9 +14,10 @@ const allowed = {
   store: ["domain", "metrics", "loop", "store"],
   broker: ["domain", "metrics", "loop", "broker"],
   actors: ["domain", "metrics", "streams", "store", "broker", "actors"],
-  gateway: ["domain", "metrics", "loop", "contract", "streams", "store", "broker", "gateway"],
+  gateway: ["domain", "metrics", "loop", "contract", "streams", "store", "broker", "mcp", "gateway"],
   simulator: ["domain", "simulator"],
   calc: ["domain", "calc"],
+  mcp: ["mcp"],
   // Published beside the program, for the page and other programs outside src. Nothing in src imports it.
   client: ["domain", "contract", "streams/Subject.ts", "streams/Subjects.ts", "streams/Listen.ts", "client"]
 }
@@ -51,7 +52,7 @@ const rooms = {
   contract: [
     ["shared"],
     ["accounts", "calendar", "keys", "settlements", "chains", "depth", "history", "instruments", "orders", "service", "subscriptions"],
-    ["alerts", "backfill", "exports", "futures", "indicators", "labels", "monitor", "replay", "strategies"],
+    ["alerts", "backfill", "exports", "futures", "indicators", "labels", "mcp", "monitor", "replay", "strategies"],
     ["sockets", "udf"],
     ["."]
   ],
@@ -62,7 +63,7 @@ const rooms = {
     ["sockets"],
     ["ticks", "chains", "depth", "instruments", "subscriptions"],
     ["calendar", "keys", "settlements", "history", "labels", "orders", "strategies"],
-    ["accounts", "alerts", "backfill", "exports", "futures", "indicators", "replay"],
+    ["accounts", "alerts", "backfill", "exports", "mcp", "futures", "indicators", "replay"],
     ["monitor"],
     ["bridge", "udf"],
     ["service"],

@@ -20,6 +20,7 @@ import { FoInstrumentsApi } from "./instruments/FoInstrumentsApi.ts"
 import { InstrumentsApi } from "./instruments/InstrumentsApi.ts"
 import { ApiKeysApi } from "./keys/ApiKeysApi.ts"
 import { LabelsApi } from "./labels/LabelsApi.ts"
+import { McpApi } from "./mcp/McpApi.ts"
 import { MonitorApi } from "./monitor/MonitorApi.ts"
 import { OrdersApi } from "./orders/OrdersApi.ts"
 import { ReplayApi } from "./replay/ReplayApi.ts"
@@ -69,5 +70,6 @@ export class Api extends contract(HttpApi.make("gateway"))
   .add(BackfillApi)
   .add(AlertsApi)
   .add(FoInstrumentsApi)
+  .add(McpApi)
   .annotate(OpenApi.Title, "Tarang")
   .annotate(OpenApi.Version, "1") {}

@@ -37,6 +37,7 @@ import { ApiKeysHttp } from "./keys/ApiKeysHttp.ts"
 import { LabelFeed } from "./labels/LabelFeed.ts"
 import { LabelsHttp } from "./labels/LabelsHttp.ts"
 import * as LabelsSocket from "./labels/LabelsSocket.ts"
+import { McpHttp } from "./mcp/McpHttp.ts"
 import { Monitor } from "./monitor/Monitor.ts"
 import { MonitorFeed } from "./monitor/MonitorFeed.ts"
 import { MonitorHttp } from "./monitor/MonitorHttp.ts"
@@ -95,7 +96,7 @@ const ApiRoutes = HttpLayerRouter.addHttpApi(described, { openapiPath: "/openapi
   ]),
   Layer.provide([InstrumentsHttp, HistoryHttp, UdfHttp, CalendarHttp, CorporateActionsHttp, SettlementsHttp, OrdersHttp, AccountsHttp]),
   Layer.provide([DepthHttp, FuturesHttp, IndicatorsHttp, MonitorHttp, LabelsHttp, ApiKeysHttp, PortfolioHttp, PostbackHttp, ReplayHttp]),
-  Layer.provide([KiteHttp, AlertsHttp, BackfillHttp, FoInstrumentsHttp]),
+  Layer.provide([KiteHttp, AlertsHttp, BackfillHttp, FoInstrumentsHttp, McpHttp]),
   Layer.provide(UdfAccessLive),
   Layer.provide(AuthenticationLive)
 )

@@ -1,9 +1,10 @@
-import { Data, Effect, Either, Mailbox, type ParseResult, Schedule, Schema } from "effect"
+import { Data, Effect, Either, Mailbox, Option, type ParseResult, Schedule, Schema, type Tracer } from "effect"
 import * as Margins from "../domain/accounts/Margins.ts"
 import { Trigger } from "../domain/accounts/Triggers.ts"
 import { JetStream, type NatsError } from "./JetStream.ts"
 import * as Metrics from "./Metrics.ts"
 import * as Subjects from "./Subjects.ts"
+import * as TraceHeader from "./trace/TraceHeader.ts"
 
 /** No answer came in time. The work that was asked for may still happen. */
 export class NoAnswer extends Data.TaggedError("NoAnswer")<{ readonly what: string; readonly afterMs: number }> {
@@ -125,7 +126,9 @@ export const ask = <Q, A>(of: Ask<Q, A>, question: Q, requestId: string): Effect
       return Effect.sync(() => subscription.unsubscribe())
     })
     const body = { v: 1 as const, request_id: requestId, reply: inbox, question: of.encodeQuestion(question) }
-    const asked = jetStream.publish(Subjects.Asked.at({ what: of.what }), Subjects.Asked.encode(body))
+    const asked = jetStream.publish(Subjects.Asked.at({ what: of.what }), Subjects.Asked.encode(body), {
+      headers: yield* TraceHeader.current
+    })
     // Listen first: the answer may arrive before the question's own acknowledgement.
     const asking = Effect.zipRight(Effect.repeat(asked, Schedule.spaced(againAfter)), Effect.never)
     const bytes = yield* Effect.raceFirst(heard, asking).pipe(
@@ -140,6 +143,8 @@ interface Waiting<Q> {
   readonly requestId: string
   readonly reply: string
   readonly heardAtMs: number
+  /** The span that asks. */
+  readonly parent: Option.Option<Tracer.ExternalSpan>
 }
 
 /**
@@ -164,7 +169,7 @@ export const serve = <Q, A, E extends Error, R>(
       reply(to, { v: 1, ok: false, detail })
     }
     const setWaiting = () => Metrics.asksWaiting.set(of.what, taken.size)
-    const heard = (data: Uint8Array) => {
+    const heard = (data: Uint8Array, parent: Waiting<Q>["parent"]) => {
       const asked = Subjects.Asked.decodeEither(data)
       if (Either.isLeft(asked)) return
       const { reply: to, request_id, question } = asked.right
@@ -172,23 +177,28 @@ export const serve = <Q, A, E extends Error, R>(
       const decoded = of.decodeQuestion(question)
       if (Either.isLeft(decoded)) return decline(to, "the question cannot be read")
       const heardAtMs = clock.unsafeCurrentTimeMillis()
-      if (waiting.unsafeOffer({ question: decoded.right, requestId: request_id, reply: to, heardAtMs })) taken.add(to)
+      if (waiting.unsafeOffer({ question: decoded.right, requestId: request_id, reply: to, heardAtMs, parent })) taken.add(to)
       else decline(to, "too many questions are waiting")
       setWaiting()
     }
     yield* Effect.acquireRelease(
       Effect.sync(() =>
         jetStream.nc.subscribe(Subjects.Asked.at({ what: of.what }), {
-          callback: (error, { data }) => (error === null ? heard(data) : undefined)
+          callback: (error, { data, headers }) =>
+            error === null ? heard(data, TraceHeader.parentOf(headers?.get(TraceHeader.name) ?? "")) : undefined
         })
       ),
       (subscription) => Effect.sync(() => subscription.unsubscribe())
     )
     const next = Effect.gen(function* () {
-      const { heardAtMs, question, requestId, reply: to } = yield* waiting.take
+      const { heardAtMs, parent, question, requestId, reply: to } = yield* waiting.take
       const isLate = clock.unsafeCurrentTimeMillis() - heardAtMs >= of.timeoutMs
       const answer = isLate ? Effect.fail(new Error("the question waited too long")) : run(question)
       yield* answer.pipe(
+        Effect.withSpan(`Asks.${of.what}.answer`, {
+          kind: "consumer",
+          ...Option.match(parent, { onNone: () => ({ root: true }), onSome: (span) => ({ parent: span }) })
+        }),
         Effect.annotateLogs({ ask: of.what, request_id: requestId }),
         Effect.matchEffect({
           onFailure: (error) =>

@@ -1,5 +1,5 @@
 import { assert, describe, it, layer } from "@effect/vitest"
-import { Effect, Either, Fiber } from "effect"
+import { type Clock, Effect, Either, Fiber } from "effect"
 import * as Asks from "../../src/streams/Asks.ts"
 import { JetStream } from "../../src/streams/JetStream.ts"
 import * as Streams from "../../src/streams/Streams.ts"
@@ -106,7 +106,7 @@ layer(backend, { excludeTestServices: true })("Asks", (it) => {
             Effect.as({ bars: minutes })
           )
         let nowMs = 0
-        const clock = { ...(yield* Effect.clock), unsafeCurrentTimeMillis: () => nowMs }
+        const clock: Clock.Clock = Object.assign(Object.create(yield* Effect.clock), { unsafeCurrentTimeMillis: () => nowMs })
         yield* Effect.forkScoped(Effect.withClock(Asks.serve(small, work, 1), clock))
         yield* Effect.yieldNow()
         yield* Effect.promise(() => engine.nc.flush())

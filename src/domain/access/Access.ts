@@ -29,7 +29,14 @@ const groupNames: ReadonlyMap<string, string> = new Map([
   ["ws", "ticks"]
 ])
 /** Requests that compute something from what they send, and change nothing. */
-const computations: ReadonlySet<string> = new Set(["/fo/payoff", "/fo/scenario", "/orders/charges", "/orders/margins", "/indicators/batch"])
+const computations: ReadonlySet<string> = new Set([
+  "/mcp",
+  "/fo/payoff",
+  "/fo/scenario",
+  "/orders/charges",
+  "/orders/margins",
+  "/indicators/batch"
+])
 /** A WebSocket whose subscriptions stay after it. */
 const writingSockets: ReadonlySet<string> = new Set(["/indicators/stream"])
 

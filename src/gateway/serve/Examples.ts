@@ -267,6 +267,7 @@ export const bodies: Readonly<Record<string, unknown>> = {
     webhook_url: "https://example.org/hooks/tarang"
   },
   "alerts.change": { threshold: "26100" },
+  "mcp.message": { jsonrpc: "2.0", id: 1, method: "tools/list" },
   "labels.create": { symbol: "NIFTY", time: "2026-11-24T05:00:00Z", text: "Long above the range", label: "L", color: "#2962ff" },
   "labels.change": { text: "Long above the morning range" },
   "foAnalysis.payoff": { spot: 1300, legs: coveredCall },

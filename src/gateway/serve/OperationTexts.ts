@@ -279,6 +279,10 @@ export const operations: Readonly<Record<string, Text>> = {
   ),
   "alerts.remove": of("Delete an alert", "With its events."),
   "alerts.events": of("Events of an alert", "The newest first, each with its delivery to the webhook. They are kept for 90 days."),
+  "mcp.message": of(
+    "Tools for assistants",
+    "One message of the Model Context Protocol as JSON-RPC 2.0. Its tools are the GETs of this document, with the caller's rights; nothing changes state. 202 without a body for a notification."
+  ),
   "labels.list": of("List your labels", "Ascending by time; of one instrument and a span where they are named."),
   "labels.create": of("Create a label", "A note on an instrument at an instant. Charts show it as a mark, and /labels/stream sends it."),
   "labels.change": of("Change a label", "What is left out stays."),
