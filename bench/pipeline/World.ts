@@ -132,7 +132,18 @@ interface Options {
   readonly strategies?: number
   /** Folder for processor profiles, if wanted. */
   readonly profile?: string | undefined
+  /** What another benchmark adds to the platform. */
+  readonly more?: More | undefined
 }
+
+export interface More {
+  /** Rows of ACCOUNTS_FILE after those of the market. */
+  readonly accounts: ReadonlyArray<object>
+  readonly env: Readonly<Record<string, string>>
+  /** The compiled program, under .cache/bench/bench. */
+  readonly program: string
+}
+const noMore: More = { accounts: [], env: {}, program: "pipeline/Platform.js" }
 
 const rolesOf = (shape: Shape): ReadonlyArray<{ readonly part: string; readonly roles: ReadonlyArray<"actors" | "gateway"> }> =>
   shape === "one"
@@ -242,7 +253,7 @@ const allSubscribed = async (ground: Ground.Ground, around: Around, isEnded: () 
   }
 }
 
-const startPlatform = async (ground: Ground.Ground, { shape, profile, strategies }: Options, around: Around) => {
+const startPlatform = async (ground: Ground.Ground, { shape, profile, strategies, more = noMore }: Options, around: Around) => {
   const { home, universe, url, passwords, loadPort } = around
   const wanted = strategies === undefined ? Universe.fewStrategies(universe) : Universe.manyStrategies(universe, strategies)
   const { url: databaseUrl, strategyIds } = await prepareStore(ground, around.name, universe, wanted)
@@ -256,7 +267,7 @@ const startPlatform = async (ground: Ground.Ground, { shape, profile, strategies
     ws_root: `ws://127.0.0.1:${loadPort}`,
     login: "auto"
   }))
-  writeFileSync(accountsFile, JSON.stringify(rows), { mode: 0o600 })
+  writeFileSync(accountsFile, JSON.stringify([...rows, ...more.accounts]), { mode: 0o600 })
   const { NODE_OPTIONS: _, REDIS_URL: __, SEED_USER: ___, ...inherited } = process.env
   const port = await ground.ports.freePort()
   const env = {
@@ -276,7 +287,8 @@ const startPlatform = async (ground: Ground.Ground, { shape, profile, strategies
     RATE_LIMIT_ORDERS: "0",
     GATEWAY_HOST: "127.0.0.1",
     GATEWAY_PORT: String(port),
-    WEB_ROOT: join(root, "test/data/web")
+    WEB_ROOT: join(root, "test/data/web"),
+    ...more.env
   }
   const processes: Array<Ground.ChildHandle> = []
   const stop = async () => {
@@ -284,7 +296,7 @@ const startPlatform = async (ground: Ground.Ground, { shape, profile, strategies
   }
   const begin = (part: string, roles: ReadonlyArray<string>) => {
     const profiling = profile === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${profile}`, `--cpu-prof-name=${part}.cpuprofile`]
-    const one = ground.children.start(part, process.execPath, [...profiling, join(root, ".cache/bench/bench/pipeline/Platform.js")], {
+    const one = ground.children.start(part, process.execPath, [...profiling, join(root, ".cache/bench/bench", more.program)], {
       log: join(home, `${part}.log`),
       cwd: root,
       graceMs: readyMsMax,
