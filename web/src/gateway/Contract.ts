@@ -37,6 +37,7 @@ export type Holding = Awaited<ReturnType<Rest["portfolio"]["holdings"]>>["holdin
 export type Funds = Awaited<ReturnType<Rest["portfolio"]["funds"]>>
 export type OrderTask = Awaited<ReturnType<Rest["orders"]["task"]>>
 export type Charges = Awaited<ReturnType<Rest["orders"]["charges"]>>
+export type Margins = Awaited<ReturnType<Rest["orders"]["margins"]>>
 /** A request for one order task: to place, modify or cancel an order. */
 export type OrderRequest = Parameters<Rest["orders"]["submit"]>[0]
 export type StopState = Awaited<ReturnType<Rest["accounts"]["stop"]>>

@@ -1,6 +1,6 @@
 import type { Decimal } from "../../../src/client/Client.ts"
 import { type Api, textOf } from "../gateway/Api.ts"
-import type { Charges } from "../gateway/Contract.ts"
+import type { Charges, Margins } from "../gateway/Contract.ts"
 import { el } from "../view/Element.ts"
 import * as Facts from "../view/Facts.ts"
 import * as Format from "../view/Format.ts"
@@ -19,7 +19,7 @@ const names: ReadonlyArray<readonly [keyof Charges["total"], string]> = [
   ["gst", "GST"]
 ]
 
-const chargesOf = (api: Api, draft: OrderDraft.OrderDraft): Promise<Charges> => {
+const payloadOf = (draft: OrderDraft.OrderDraft) => {
   const { exchange, tradingsymbol } = draft.contract
   const order = {
     exchange,
@@ -30,8 +30,11 @@ const chargesOf = (api: Api, draft: OrderDraft.OrderDraft): Promise<Charges> => 
     order_type: draft.orderType,
     ...(OrderDraft.isPriced(draft) && { price: OrderDraft.limitOf(draft) })
   }
-  return api.orders.charges({ payload: { account_id: draft.accountId, orders: [order] } })
+  return { account_id: draft.accountId, orders: [order] }
 }
+
+/** With what hedges it if the answer has that; null if it is not known. */
+const marginOf = ({ total }: Margins): Decimal | null => (total.final ?? total.initial)?.total ?? null
 
 export interface OrderCosts {
   readonly element: HTMLElement
@@ -45,7 +48,9 @@ export const make = (api: Api): OrderCosts => {
   const quantity = Facts.make("Quantity", "Lots times the lot size")
   const value = Facts.make("Price × quantity", "At the order's price, otherwise at the last price, rupees")
   const total = Facts.make("Charges", "All charges by today's rates, rupees")
+  const margin = Facts.make("Margin", "What the account needs more than now, rupees")
   const cash = Facts.make("Cash", "The account's cash, rupees")
+  const note = el("p", { className: "hint", hidden: true })
   const parts = el("dl", { className: "facts inline" })
   const details = el("details", { className: "charges", hidden: true }, el("summary", {}, "Charges in detail"), parts)
   const problem = el("p", { className: "hint", hidden: true })
@@ -59,11 +64,23 @@ export const make = (api: Api): OrderCosts => {
       ...names.map(([key, name]) => el("div", {}, el("dt", {}, name), el("dd", {}, Format.rupees(charges.total[key], false))))
     )
   }
+  /** The broker's answer may take seconds, so it is not waited for with the charges. */
+  const askMargin = async (draft: OrderDraft.OrderDraft, isCurrent: () => boolean): Promise<void> => {
+    margin.set(Format.none)
+    const answer = await api.orders.margins({ payload: payloadOf(draft) }).catch((error: unknown) => textOf(error))
+    if (!isCurrent()) return
+    const found = typeof answer === "string" ? null : marginOf(answer)
+    margin.set(Format.rupees(found, false))
+    const why = typeof answer === "string" ? answer : answer.unknown.join("; ")
+    note.hidden = found !== null || why === ""
+    note.textContent = `The margin is not known: ${why}`
+  }
   const ask = async (draft: OrderDraft.OrderDraft): Promise<void> => {
     const mine = ++asked
     const isCurrent = (): boolean => mine === asked
+    void askMargin(draft, isCurrent)
     try {
-      const charges = await chargesOf(api, draft)
+      const charges = await api.orders.charges({ payload: payloadOf(draft) })
       if (!isCurrent()) return
       problem.hidden = true
       showCharges(charges)
@@ -79,9 +96,10 @@ export const make = (api: Api): OrderCosts => {
     element: el(
       "div",
       { className: "costs" },
-      el("dl", { className: "facts" }, ...[quantity, value, total, cash].map(({ element }) => element)),
+      el("dl", { className: "facts" }, ...[quantity, value, total, margin, cash].map(({ element }) => element)),
       details,
-      problem
+      problem,
+      note
     ),
     cash: (amount) => cash.set(Format.rupees(amount, false)),
     show: (draft, lastPrice) => {
