@@ -1,5 +1,5 @@
 import { Effect, Option, Redacted } from "effect"
-import type * as Broker from "../../broker/Account.ts"
+import * as Broker from "../../broker/Account.ts"
 import { Accounts } from "../../broker/Accounts.ts"
 import type { Account } from "../../contract/accounts/LinkedAccount.ts"
 import { CurrentUser, type User } from "../../contract/shared/Authentication.ts"
@@ -8,10 +8,13 @@ import { AccountRepo, accountsPerUserMax, type NotLinked } from "../../store/acc
 import { LoginRepo } from "../../store/accounts/LoginRepo.ts"
 import { OrderAccounts } from "../../store/orders/OrderAccounts.ts"
 import * as AccountRights from "../orders/AccountRights.ts"
+import { MarketClock } from "../../streams/MarketClock.ts"
+import { RuleBook } from "../../streams/RuleBook.ts"
 import { Changes } from "../shared/Changes.ts"
 import { notFound } from "../shared/Lookup.ts"
 import { orProblem } from "../shared/StoreProblem.ts"
 import { Views } from "../views/Views.ts"
+import * as Sessions from "./Sessions.ts"
 
 /** An account as a caller sends it. */
 interface NewAccount {
@@ -22,7 +25,7 @@ interface NewAccount {
 }
 
 /** The fields of an account that are shown besides its state. */
-type Shown = Pick<Broker.Account, "origin" | "owners" | "source" | "userId"> & { readonly accountId: string }
+type Shown = Pick<Broker.Account, "login" | "origin" | "owners" | "source" | "userId"> & { readonly accountId: string }
 
 export const noKeys = "Accounts cannot be sealed: the operator has to set ACCOUNTS_KEY_FILE"
 const taken = () => new Problem.Conflict({ detail: "An account has this id already: choose another one" })
@@ -42,9 +45,13 @@ export const make = Effect.gen(function* () {
   const views = yield* Views
   const changes = yield* Changes
   const rights = yield* AccountRights.make
+  const clock = yield* MarketClock
+  const rules = yield* RuleBook
 
-  const sessionOf = (id: string) => views.tickers.all().find(({ status }) => status.account_id === id)?.status.login ?? null
-  const viewOf = ({ accountId, origin, owners, source, userId }: Shown) =>
+  const sessionOf = (id: string, login: Broker.Login) =>
+    views.tickers.all().find(({ status }) => status.account_id === id)?.status.login ??
+    Sessions.byLogin(login, rules.current().documents.broker, clock.unsafeNow())
+  const viewOf = ({ accountId, login: signIn, origin, owners, source, userId }: Shown) =>
     Effect.gen(function* () {
       const { mode } = yield* orProblem(orders.settings(accountId))
       const login = Option.getOrUndefined(yield* orProblem(logins.outcome(accountId)))
@@ -55,7 +62,7 @@ export const make = Effect.gen(function* () {
         source,
         mode,
         owners,
-        session: sessionOf(accountId),
+        session: sessionOf(accountId, signIn),
         login_failure: login?.failure ?? null
       } satisfies Account
     })
@@ -90,6 +97,7 @@ export const make = Effect.gen(function* () {
         return yield* viewOf({
           accountId: account_id,
           userId: user_id,
+          login: Broker.Login.Absent(),
           origin: "linked",
           source: accounts.linkedSource,
           owners: [user.id]

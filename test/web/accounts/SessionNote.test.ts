@@ -19,9 +19,10 @@ describe("SessionNote", () => {
     assert.strictEqual(dies(5, true), undefined)
   })
 
-  it("a linked account without a session needs a login, an account of the file is only starting, and a failed login says why", () => {
-    assert.deepStrictEqual(note({ session: null }), { text: "Not signed in at the broker", kind: "away", hasLogin: true })
-    assert.strictEqual(note({ session: null, origin: "file" }), undefined)
+  it("an account without a session needs a login, one of which nothing is known says nothing, and a failed login says why", () => {
+    const out = { ...session, state: "signed_out" } as const
+    assert.deepStrictEqual(note({ session: out }), { text: "Not signed in at the broker", kind: "away", hasLogin: true })
+    assert.strictEqual(note({ session: null }), undefined)
     const required = { ...session, state: "login_required", detail: "the token expired" } as const
     assert.strictEqual(note({ session: required })?.text, "Not signed in at the broker: the token expired")
     assert.strictEqual(note({ session: required, login_failure: "wrong secret" })?.text, "Not signed in at the broker: wrong secret")

@@ -15,11 +15,11 @@ const warnMs = 3_600_000
 const minuteMs = 60_000
 
 /** Undefined while there is nothing to say. */
-export const of = ({ session, origin, login_failure }: Account, nowMs: number): Note | undefined => {
-  const hasLogin = session === null ? origin === "linked" : !session.is_automatic
-  const why = login_failure ?? session?.detail
+export const of = ({ session, login_failure }: Account, nowMs: number): Note | undefined => {
+  if (session === null) return undefined
+  const hasLogin = !session.is_automatic
+  const why = login_failure ?? session.detail
   const because = why == null ? "" : `: ${why}`
-  if (session === null) return hasLogin ? { text: `Not signed in at the broker${because}`, kind: "away", hasLogin } : undefined
   if (session.state !== "signed_in") {
     const text = hasLogin ? "Not signed in at the broker" : "Signing in at the broker"
     return { text: `${text}${because}`, kind: "away", hasLogin }
