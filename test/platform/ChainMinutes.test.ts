@@ -45,6 +45,7 @@ const expected = (minute: Minute) => {
   const {
     v: _v,
     as_of: _asOf,
+    valued_at: _valuedAt,
     seq: _seq,
     exchange: _exchange,
     underlying: _underlying,
