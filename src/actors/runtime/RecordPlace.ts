@@ -14,6 +14,7 @@ export interface Given {
   readonly setup: { readonly frames: ReadonlyArray<string>; readonly references: ReadonlyArray<string> }
   readonly underlyings: ReadonlyArray<Keyframes.Underlying>
   readonly keyframes: ReadonlyArray<Message>
+  /** What the record held before anything of the start was read. */
   readonly record: { readonly firstSeq: number; readonly lastSeq: number }
   /** The position at which an earlier run ended. */
   readonly leftAt: Option.Option<Keyframes.Position>
@@ -74,6 +75,8 @@ export const find = (given: Given) =>
     const starts = [...Option.toArray(behindKeyframes), ...Option.toArray(behindDefinitions)]
     const isSilent = starts.length === 0
     const afterSeq = isSilent ? yield* beforeNewestClock(given) : Math.min(...starts)
-    const place: Place = { afterSeq: Math.max(afterSeq, record.firstSeq - 1, 0), isSilent }
+    // The definitions were read after `record`. One that came later has to be in what follows, also if the first clock came behind it.
+    const knownSeq = Math.min(afterSeq, record.lastSeq)
+    const place: Place = { afterSeq: Math.max(knownSeq, record.firstSeq - 1, 0), isSilent }
     return place
   })
