@@ -218,8 +218,7 @@ const checker = (document: Json) => {
     if (response === undefined) return `${status} is not declared: ${text.slice(0, 200)}`
     // An answer that declares no content has none.
     if (response.content === undefined) return text === "" ? undefined : `a body that is not declared: ${text.slice(0, 200)}`
-    if (!isJson)
-      return Object.keys(response.content).some((one) => type.startsWith(one.split(";")[0] ?? "")) ? undefined : `type ${type}`
+    if (!isJson) return Object.keys(response.content).some((one) => type.startsWith(one.split(";")[0] ?? "")) ? undefined : `type ${type}`
     return validate(
       ["paths", operation.path, operation.method.toLowerCase(), "responses", String(status), "content", "application/json", "schema"],
       body

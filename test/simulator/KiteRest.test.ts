@@ -6,6 +6,7 @@ import * as Instrument from "../../src/domain/market/Instrument.ts"
 import * as Sessions from "../../src/simulator/Sessions.ts"
 import * as Simulator from "../../src/simulator/Simulator.ts"
 import type * as SimulatorOptions from "../../src/simulator/SimulatorOptions.ts"
+import { waitMsMax } from "../Patience.ts"
 import { compareShapes } from "./RecordedShape.ts"
 import { absent, account, first, login, recorded, requestToken } from "./SimulatorWorld.ts"
 
@@ -61,7 +62,7 @@ describe("KiteRest, real kiteconnect calls", () => {
   it.scopedLive("renews an access token by the refresh token, until that one is invalidated", () =>
     Effect.gen(function* () {
       const { url } = yield* start()
-      const kite = new KiteConnect({ api_key: first.apiKey, root: url })
+      const kite = new KiteConnect({ api_key: first.apiKey, root: url, timeout: waitMsMax })
       const token = yield* requestToken(url, first.apiKey)
       const session = yield* Effect.promise(() => kite.generateSession(token, first.apiSecret))
       const refreshToken = session.refresh_token ?? ""
@@ -366,7 +367,7 @@ describe("Simulator", () => {
   it.scopedLive("refuses the checksum of a KiteConnect with a wrong secret", () =>
     Effect.gen(function* () {
       const { url } = yield* start()
-      const kite = new KiteConnect({ api_key: first.apiKey, root: url })
+      const kite = new KiteConnect({ api_key: first.apiKey, root: url, timeout: waitMsMax })
       const token = yield* requestToken(url, first.apiKey)
       const refused = yield* Effect.tryPromise({ try: () => kite.generateSession(token, "wrong"), catch: (error) => error }).pipe(
         Effect.flip

@@ -44,7 +44,7 @@ export const requestToken = (url: string, apiKey: string): Effect.Effect<string>
 /** A kiteconnect client that has logged in. */
 export const login = (url: string, who: Sessions.Account = first) =>
   Effect.gen(function* () {
-    const kite = new KiteConnect({ api_key: who.apiKey, root: url })
+    const kite = new KiteConnect({ api_key: who.apiKey, root: url, timeout: waitMsMax })
     const token = yield* requestToken(url, who.apiKey)
     const session = yield* Effect.promise(() => kite.generateSession(token, who.apiSecret))
     return { kite, accessToken: session.access_token }
