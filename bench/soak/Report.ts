@@ -9,7 +9,7 @@ import type * as Watch from "./Watch.ts"
 const file = "bench/reports/soak"
 /** Shares of an hour. */
 const growthPerHourMax = 0.05
-/** A handle that is open by chance at one look is none that leaked. */
+/** A handle that happens to be open when we look has not leaked. */
 const handlesMore = 2
 const fibersMore = 20
 /** A soak that proves the row. A shorter one only tries the program. */

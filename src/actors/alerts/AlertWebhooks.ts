@@ -18,7 +18,7 @@ export const attemptsMax = 8
 const pauseMinS = 10
 const pauseMaxS = 3_600
 
-/** Seconds until the next attempt after `attempts` of them, 10 s doubled up to an hour; null if there is none. */
+/** Seconds until the next attempt after `attempts` of them, 10 s doubled up to an hour; null after the last attempt. */
 export const againInS = (attempts: number): number | null =>
   attempts >= attemptsMax ? null : Math.min(pauseMaxS, pauseMinS * 2 ** (attempts - 1) * (attempts > 5 ? 4 : 1))
 

@@ -15,7 +15,7 @@ import type { Streamed } from "./Plan.ts"
 
 /** A change of an account's health is noticed within this time. */
 const lookEvery = "250 millis"
-/** Whether other accounts stand in for one that fails. */
+/** Whether other accounts stream the instruments of an account that fails. */
 const standIns = Config.boolean("ACCOUNT_STAND_INS").pipe(Config.withDefault(true))
 
 const toText = new TextDecoder()

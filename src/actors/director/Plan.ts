@@ -147,7 +147,7 @@ export interface Sources {
   readonly previousOi: ReadonlyMap<number, number>
   /** The trading day that the instruments are of. */
   readonly tradeDate: string | null
-  /** By default every strategy is planned anew. */
+  /** By default the plan of every strategy is made again. */
   readonly before?: Before
 }
 

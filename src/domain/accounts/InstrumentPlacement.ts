@@ -9,7 +9,7 @@ export type Health = "well" | "unwell" | "unknown"
 
 export interface Account {
   readonly id: string
-  /** Only accounts at the same broker stand in for one another. */
+  /** Only accounts at the same broker stream instruments for one another. */
   readonly broker: string
   readonly health: Health
 }
@@ -82,14 +82,14 @@ const present = (
   )
 }
 
-/** The account that should stream an instrument: its home, else the one that stands in already, else the one with the fewest instruments. */
+/** The account that should stream an instrument: its home; otherwise the one that streams it already, or the one with the fewest. */
 const chosen = (home: Account, places: ReadonlyArray<Place>, peers: ReadonlyArray<Account>, rooms: Rooms): Place | undefined => {
   const at = (account: string) => places.find((place) => place.account === account) ?? rooms.free(account)
   const others = places.filter(({ account }) => account !== home.id)
   const healthOf = (account: string) => peers.find(({ id }) => id === account)?.health
   const standing =
     others.findLast(({ account }) => healthOf(account) === "well") ?? others.findLast(({ account }) => healthOf(account) === "unknown")
-  // While nothing is known of the home, what stands in for it goes on.
+  // While nothing is known of the home, the account that streams the instrument for it goes on.
   if (home.health === "well" || (home.health === "unknown" && standing === undefined)) {
     const place = at(home.id)
     if (place !== undefined) return place
