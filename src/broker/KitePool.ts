@@ -6,9 +6,13 @@ import * as KiteSocket from "./KiteSocket.ts"
 import * as Metrics from "./Metrics.ts"
 import type { KiteText } from "./SocketInbox.ts"
 
+export type Carried = Pick<ReadonlyMap<number, unknown>, "keys">
+const nothing: Carried = new Map()
+
 /** Called synchronously, with the connection's number. A handler that throws ends `done` with a defect. */
 export interface PoolEvents {
-  readonly onFrame: (bytes: Uint8Array, connection: number) => void
+  /** `carried` has the tokens of the instruments that the connection carries. It changes later: copy what you keep. */
+  readonly onFrame: (bytes: Uint8Array, connection: number, carried: Carried) => void
   readonly onText: (text: KiteText, connection: number) => void
   /** `tokens` is what the connection carries; with none it stays closed. */
   readonly onState: (state: KiteSocket.State, detail: string | null, connection: number, tokens: ReadonlyArray<number>) => void
@@ -202,7 +206,7 @@ export const make = (options: Options): Effect.Effect<KitePool, never, Scope.Sco
         address,
         settings: options.settings ?? {},
         events: {
-          onFrame: (bytes) => events.onFrame(bytes, connection),
+          onFrame: (bytes) => events.onFrame(bytes, connection, pool.state.connections.get(connection) ?? nothing),
           onText: (text) => events.onText(text, connection),
           onState: (state, detail) => {
             pool.report()

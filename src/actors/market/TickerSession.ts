@@ -82,6 +82,8 @@ export const newestExchangeMs = (bytes: Uint8Array): number => {
 
 /** A connection that carries instruments. `lastTickMs` is market time. */
 export interface Connection {
+  /** Whether a packet with an exchange time has come since it opened. Only a recording needs to know. */
+  isDated: boolean
   readonly state: "connecting" | "open" | "failed"
   readonly detail: string | null
   lastTickMs: number | null
@@ -141,9 +143,10 @@ export const make = (
 /** An attempt that fails makes a connection failed, with the reason, until it is open: it carries no data, however often it tries. */
 const follow = (before: Connection | undefined, next: KiteSocket.State, why: string | null): Connection => {
   const lastTickMs = before?.lastTickMs ?? null
-  if (next === "open") return { state: "open", detail: null, lastTickMs }
-  if (next === "closed" && before?.state !== "open") return { state: "failed", detail: why, lastTickMs }
-  return before?.state === "failed" ? before : { state: "connecting", detail: why, lastTickMs }
+  const isDated = false
+  if (next === "open") return { state: "open", detail: null, lastTickMs, isDated }
+  if (next === "closed" && before?.state !== "open") return { state: "failed", detail: why, lastTickMs, isDated }
+  return before?.state === "failed" ? before : { state: "connecting", detail: why, lastTickMs, isDated }
 }
 
 /**
@@ -179,12 +182,12 @@ export const onConnection = (
 const cause = "connection"
 type Interrupts = Pick<FramePublisher.FramePublisher, "interrupt">
 
-/** A connection was lost: the record says so before the next clock closes a bar. */
+/** Packets of a connection are missing from now on: the record says so before the next clock closes a bar. */
 export const interrupt = (
   session: TickerSession,
   publisher: Interrupts,
   connection: number,
-  tokens: ReadonlyArray<number>,
+  tokens: Iterable<number>,
   nowMs: number
 ): void => {
   const fromMs = session.connections.get(connection)?.lastTickMs ?? nowMs
@@ -212,24 +215,46 @@ export const resume = (session: TickerSession, publisher: Interrupts, connection
   for (const [fromMs, subjects] of over) publisher.interrupt({ cause, fromMs, toMs: nowMs, packets: null }, subjects)
 }
 
-/** Handles the connections' binary messages, without an effect or a fiber per message. */
+/** What the receiver knows of the message that it handles. One object for each receiver. */
+interface Message {
+  bytes: Uint8Array
+  receivedMs: number
+  /** Whether a packet has an exchange time, or nobody needs one. */
+  isDated: boolean
+  /** Whether its connection must bring a time first. */
+  isEarly: boolean
+  unknown: number
+  undated: number
+}
+
+/**
+ * A recording's time is known by its packets alone. After the broker took a subscription it sends the newest prices without a time, until it
+ * knows the mode. If no connection was open meanwhile, these prices are newer than the clock. What has a time follows at once, so these
+ * packets are left out: of instruments whose packets have a time, and of all others until their connection has brought a time.
+ */
+const isEarly = ({ desired }: TickerSession, carrier: Connection | undefined, carried: KitePool.Carried): boolean =>
+  carrier?.isDated === false && Array.from(carried.keys()).some((token) => desired.get(token)?.mode === "full")
+
+/**
+ * Handles the connections' binary messages, without an effect or a fiber per message. A message that cannot be read to its end may have carried
+ * a packet of any instrument of its connection: all of them are interrupted until the next message.
+ */
 export const receiver = (
   session: TickerSession,
   clock: Pick<MarketClock, "mode" | "observe" | "unsafeNow">,
   publisher: FramePublisher.FramePublisher
 ) => {
-  const { account, lanes, lease, unheard } = session
-  let receivedMs = 0
-  let unknown = 0
-  let frame: Uint8Array = new Uint8Array()
+  const { account, desired, lanes, lease, unheard } = session
+  const message: Message = { bytes: new Uint8Array(), receivedMs: 0, isDated: true, isEarly: false, unknown: 0, undated: 0 }
   const appendPacket = (offset: number, length: number) => {
-    const token = Frame.tokenAt(frame, offset)
+    const token = Frame.tokenAt(message.bytes, offset)
     const subject = lanes.get(token)
-    if (subject === undefined) unknown++
+    if (subject === undefined) message.unknown++
+    else if (!message.isDated && (message.isEarly || desired.get(token)?.mode === "full")) message.undated++
     else {
       if (unheard.size > 0) unheard.delete(token)
       session.ticks++
-      publisher.append(subject, frame, offset, length, receivedMs)
+      publisher.append(subject, message.bytes, offset, length, message.receivedMs)
     }
   }
   const loseAll = (bytes: Uint8Array): void => {
@@ -243,25 +268,46 @@ export const receiver = (
     })
     Metrics.packetsUnowned(account, lost)
   }
-  return (bytes: Uint8Array, connection: number): void => {
+  /** False if no packet of the message may come into the record. */
+  const begin = (bytes: Uint8Array, carrier: Connection | undefined, carried: KitePool.Carried): boolean => {
+    const newestMs = clock.mode === "feed" ? newestExchangeMs(bytes) : null
+    // Time passes also for an account that may not publish: what it streams later must not get the time at which it was stopped.
+    if (newestMs !== null) clock.observe(newestMs)
     // Without the lease another process may already stream this account, and only it may publish packets.
     if (!lease.isHeld()) {
       loseAll(bytes)
-      return
+      return false
     }
-    if (clock.mode === "feed") clock.observe(newestExchangeMs(bytes))
-    receivedMs = clock.unsafeNow()
-    if (session.broken.size > 0) resume(session, publisher, connection, receivedMs)
-    session.lastTickMs = receivedMs
-    const carrier = session.connections.get(connection)
-    if (carrier !== undefined) carrier.lastTickMs = receivedMs
-    frame = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length) // Views of a Uint8Array cost less than views of a Buffer.
-    const before = session.ticks
-    unknown = 0
-    const bad = Frame.forEachPacket(bytes, appendPacket)
-    Metrics.ticks(account, session.ticks - before)
+    message.bytes = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length) // Views of a Uint8Array cost less than views of a Buffer.
+    message.receivedMs = clock.unsafeNow()
+    message.isDated = newestMs !== 0
+    message.isEarly = !message.isDated && isEarly(session, carrier, carried)
+    message.unknown = 0
+    message.undated = 0
+    if (carrier !== undefined && message.isDated) carrier.isDated = true
+    return true
+  }
+  const count = (packets: number, bad: number): void => {
+    Metrics.ticks(account, packets)
     if (bad > 0) Metrics.badPackets(account, bad)
-    if (unknown > 0) Metrics.unknownTicks(account, unknown)
+    if (message.unknown > 0) Metrics.unknownTicks(account, message.unknown)
+    if (message.undated > 0) Metrics.undatedPackets(account, message.undated)
+  }
+  return (bytes: Uint8Array, connection: number, carried: KitePool.Carried): void => {
+    const carrier = session.connections.get(connection)
+    if (!begin(bytes, carrier, carried)) return
+    const { receivedMs } = message
+    const before = session.ticks
+    const bad = Frame.forEachPacket(message.bytes, appendPacket)
+    const packets = session.ticks - before
+    count(packets, bad)
+    const isOfKnownTime = packets > 0 || message.undated === 0
+    if (isOfKnownTime) {
+      session.lastTickMs = receivedMs
+      if (carrier !== undefined) carrier.lastTickMs = receivedMs
+    }
+    if (bad > 0) interrupt(session, publisher, connection, carried.keys(), receivedMs)
+    else if (isOfKnownTime && session.broken.size > 0) resume(session, publisher, connection, receivedMs)
   }
 }
 

@@ -33,6 +33,11 @@ export const packetsUnacknowledged = counter(
   "account"
 )
 export const badPackets = counter("bad_packets_total", "Packets that could not be read", "account")
+export const undatedPackets = counter(
+  "packets_undated_total",
+  "Packets of a recording whose time was not known, before one with a time",
+  "account"
+)
 export const candlesSaved = counter("candles_saved_total", "Minute candles, and minutes of chains, written to Postgres", "kind")
 export const chainRowsExpired = counter("chain_rows_expired_total", "Rows of stored chains deleted because of their age", "table")
 export const indicatorValues = counter("indicator_values_total", "Values of indicators published", "timeframe")

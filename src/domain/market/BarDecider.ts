@@ -40,6 +40,8 @@ interface OpenBar {
   /** Smallest and largest cumulative day volume seen within the bar; -1 before the first. */
   volumeMin: number
   volumeMax: number
+  /** Receive time of the newest packet with a volume. */
+  volumeMs: number
   oi: number
   oiMs: number
   /** True if the bar changed since it was last published. */
@@ -56,6 +58,8 @@ interface Series {
   volume: number
   /** Start of the day in India that `volume` belongs to. */
   volumeDayMs: number
+  /** Receive time of the packet that stated `volume`. */
+  volumeMs: number
 }
 
 interface Row {
@@ -122,7 +126,8 @@ const makeRow = (contract: Contract, place: BarSession.Place | null, eventMs: nu
       bars: [],
       closedToMs: Number.NEGATIVE_INFINITY,
       volume: noValue,
-      volumeDayMs: Number.NEGATIVE_INFINITY
+      volumeDayMs: Number.NEGATIVE_INFINITY,
+      volumeMs: Number.NEGATIVE_INFINITY
     })),
     wholeFromMs: eventMs,
     listed: true
@@ -168,6 +173,7 @@ const openBar = (startMs: number, price: number, atMs: number): OpenBar => ({
   closeMs: atMs,
   volumeMin: noValue,
   volumeMax: noValue,
+  volumeMs: Number.NEGATIVE_INFINITY,
   oi: noValue,
   oiMs: atMs,
   changed: true
@@ -205,6 +211,7 @@ const extend = (bar: OpenBar, atMs: number, price: number, volume: number, oi: n
   if (volume !== noValue) {
     if (bar.volumeMin === noValue || volume < bar.volumeMin) bar.volumeMin = volume
     if (volume > bar.volumeMax) bar.volumeMax = volume
+    if (atMs > bar.volumeMs) bar.volumeMs = atMs
   }
   if (oi !== noValue && (bar.oi === noValue || atMs >= bar.oiMs)) {
     bar.oi = oi
@@ -213,10 +220,20 @@ const extend = (bar: OpenBar, atMs: number, price: number, volume: number, oi: n
   bar.changed = true
 }
 
+/** Whether a bar is the first of its day that has a volume. */
+const isFirstOfDay = ({ session }: Row, series: Series, bar: OpenBar): boolean =>
+  session !== null && bar.startMs >= session.dayStartMs && series.volumeDayMs < session.dayStartMs
+
 /** The day's volume before a bar. A session starts at zero. A row that joined after the open does not know what was traded before. */
-const volumeBefore = ({ session, sinceMs }: Row, series: Series, bar: OpenBar): number => {
-  if (session === null || bar.startMs < session.dayStartMs || series.volumeDayMs >= session.dayStartMs) return series.volume
-  return sinceMs <= session.opensAtMs ? 0 : noValue
+const volumeBefore = (row: Row, series: Series, bar: OpenBar): number => {
+  if (!isFirstOfDay(row, series, bar)) return series.volume
+  return row.sinceMs <= (row.session?.opensAtMs ?? Number.NaN) ? 0 : noValue
+}
+
+/** Since when a bar's volume counts. What was traded while packets were missing counts in the next bar with a packet. */
+const countsFromMs = (row: Row, series: Series, bar: OpenBar): number => {
+  if (bar.volumeMax === noValue || volumeBefore(row, series, bar) === noValue) return bar.startMs
+  return Math.min(bar.startMs, isFirstOfDay(row, series, bar) ? (row.session?.opensAtMs ?? bar.startMs) : series.volumeMs)
 }
 
 /**
@@ -231,6 +248,7 @@ const volumeOf = (row: Row, series: Series, bar: OpenBar): readonly [inBar: numb
   return [Math.max(0, bar.volumeMax - before), Math.max(before, bar.volumeMax)]
 }
 
+/** `volume` is the bar's; the series still has the volume before it. */
 const candle = (state: State, row: Row, series: Series, bar: OpenBar, volume: number, closed: boolean): Bar.Candle => ({
   timestamp: IndiaTime.isoTime(bar.startMs),
   open: bar.open / row.scale,
@@ -243,7 +261,7 @@ const candle = (state: State, row: Row, series: Series, bar: OpenBar, volume: nu
   complete:
     bar.startMs >= state.wholeFromMs &&
     bar.startMs >= row.wholeFromMs &&
-    !Interruptions.overlaps(state.interruptions, bar.startMs, bar.startMs + Bar.lengthMs[series.interval])
+    !Interruptions.overlaps(state.interruptions, countsFromMs(row, series, bar), bar.startMs + Bar.lengthMs[series.interval])
 })
 
 /** Closes and removes the bars of a series that start before an instant. */
@@ -252,9 +270,10 @@ const close = (state: State, row: Row, series: Series, beforeMs: number, candles
   while (bars.length > 0 && (bars[0] as OpenBar).startMs < beforeMs) {
     const bar = bars.shift() as OpenBar
     const [volume, after] = volumeOf(row, series, bar)
+    candles.push(candle(state, row, series, bar, volume, true))
     series.volume = after
     series.volumeDayMs = row.session?.dayStartMs ?? series.volumeDayMs
-    candles.push(candle(state, row, series, bar, volume, true))
+    series.volumeMs = Math.max(series.volumeMs, bar.volumeMs)
   }
   if (beforeMs > series.closedToMs) series.closedToMs = beforeMs
 }
@@ -378,6 +397,7 @@ const onKeyframe = (names: Names, state: State, { header, bytes, atMs }: RecordI
     for (const series of row.series) {
       series.volume = volume
       series.volumeDayMs = row.session?.dayStartMs ?? series.volumeDayMs
+      series.volumeMs = receivedMs
     }
   })
   state.wholeFromMs = Math.max(state.wholeFromMs, newestMs + 1)

@@ -1,3 +1,4 @@
+import * as IndiaTime from "../IndiaTime.ts"
 import type { Break } from "../record/Break.ts"
 
 /** Plain data: when packets of an account were missing; UNIX ms, both ends included, infinite while it lasts. */
@@ -10,8 +11,8 @@ export interface Interruption {
 
 /** Interruptions that a reader remembers. Beyond it the two oldest become one that covers both. */
 export const interruptionsMax = 64
-/** No bar is open for longer, so an interruption that ended before is forgotten. */
-const rememberedMs = 600_000
+/** An instrument that trades seldom learns of the volume of the interruption with its next packet, at most a day later. */
+const rememberedMs = IndiaTime.dayMs
 
 const isOpen = ({ toMs }: Interruption): boolean => toMs === Number.POSITIVE_INFINITY
 

@@ -1,8 +1,8 @@
 import { Schema } from "effect"
 
 /**
- * Why packets of an account are missing. `connection`: its broker connection was lost. `room`: its publisher had no room. `lease`: they came
- * after its process had lost the right to publish. `stopped`: its ticker ended.
+ * Why packets of an account are missing. `connection`: its broker connection was lost, or brought a message that could not be read. `room`: its
+ * publisher had no room. `lease`: they came after its process had lost the right to publish. `stopped`: its ticker ended.
  */
 export const Cause = Schema.Literal("connection", "room", "lease", "stopped")
 export type Cause = typeof Cause.Type

@@ -106,6 +106,19 @@ describe("TickerSession", () => {
     assert.strictEqual(epochAfter({ ...lease, isHeld: () => false }, 900), 5, "a replaced process stays older than its successor")
   })
 
+  /** A publisher that keeps nothing. */
+  const idle = {
+    append: () => {},
+    flush: () => {},
+    clock: () => {},
+    keyframes: () => {},
+    drain: Effect.succeed(0),
+    restore: () => {},
+    forget: () => {},
+    interrupt: () => {},
+    lost: () => {},
+    stats: () => ({ frames: 0, packets: 0, resent: 0, dropped: 0, open: 0, pressure: "HEALTHY" as const, bufferedBytes: 0 })
+  }
   it("BE-REC-02 a lost connection interrupts the record from its last packet until its next one, once", () => {
     const lease = { epoch: 1, isHeld: () => isHeld }
     let isHeld = true
@@ -113,17 +126,10 @@ describe("TickerSession", () => {
     const noted: Array<unknown> = []
     const lost: Array<unknown> = []
     const publisher = {
-      append: () => {},
-      flush: () => {},
-      clock: () => {},
-      keyframes: () => {},
-      drain: Effect.succeed(0),
-      restore: () => {},
-      forget: () => {},
+      ...idle,
       interrupt: ({ fromMs, toMs }: { fromMs: number; toMs: number | null }, subjects?: ReadonlySet<string>) =>
         noted.push([fromMs, toMs, [...(subjects ?? [])].sort().join(" ")]),
-      lost: (...packet: ReadonlyArray<unknown>) => lost.push(packet),
-      stats: () => ({ frames: 0, packets: 0, resent: 0, dropped: 0, open: 0, pressure: "HEALTHY" as const, bufferedBytes: 0 })
+      lost: (...packet: ReadonlyArray<unknown>) => lost.push(packet)
     }
     const clock = { mode: "real", observe: () => {}, unsafeNow: () => nowMs } as const
     const session = make({ ...identity, lease })
@@ -131,7 +137,9 @@ describe("TickerSession", () => {
     for (const token of [1, 4]) session.lanes.set(token, "md.frame.NSE.NIFTY")
     session.lanes.set(3, "md.frame.BSE.SENSEX")
     for (const connection of [1, 2]) onConnection(session, connection, "open", null, true)
-    const receive = receiver(session, clock, publisher)
+    const handle = receiver(session, clock, publisher)
+    const carried = new Map([1, 2, 3, 4].map((token) => [token, null]))
+    const receive = (bytes: Uint8Array, connection: number) => handle(bytes, connection, carried)
     const packets = (...tokens: ReadonlyArray<number>) => Frame.frameOf(tokens.map((token) => Frame.encodeLtp({ token, lastPrice: 5 })))
     const take = () => noted.splice(0)
     receive(packets(1, 2), 1)
@@ -177,6 +185,123 @@ describe("TickerSession", () => {
     receive(packets(1, 2), 1)
     assert.deepStrictEqual(lost, [["md.frame.NSE.NIFTY", "lease", 11_000]], "what nobody may publish any more is counted, by underlying")
   })
+
+  describe("a recording, whose time only its packets know", () => {
+    const second = 1_785_000_000
+    const atMs = (after: number) => (second + after) * 1_000
+    const nifty = { exchange: "NSE", underlying: "NIFTY" } as const
+    const packet = (kind: number, token: number, lastPrice: number, exchangeTime: number) => {
+      const columns = Frame.makeColumns(1)
+      Object.assign(columns, {
+        token: Uint32Array.of(token),
+        lastPrice: Uint32Array.of(lastPrice),
+        exchangeTime: Uint32Array.of(exchangeTime)
+      })
+      const writer = new Frame.Writer()
+      writer.append(columns, 0, kind)
+      return writer.finish().subarray(2 * Frame.headerBytes)
+    }
+    const full = (token: number, after: number, lastPrice: number) => packet(Frame.Kind.full, token, lastPrice, second + after)
+    const quote = (token: number, lastPrice: number) => packet(Frame.Kind.quote, token, lastPrice, 0)
+    /** Token 514 is wanted in the mode `full`, 770 in `quote`. */
+    const begin = (isHeld: () => boolean = () => true) => {
+      let nowMs = atMs(0)
+      const observe = (toMs: number) => {
+        nowMs = Math.max(nowMs, toMs)
+      }
+      const clock = { mode: "feed", observe, unsafeNow: () => nowMs } as const
+      const appended: Array<readonly [price: number, atSeconds: number]> = []
+      const noted: Array<readonly [fromSeconds: number, toSeconds: number | null]> = []
+      const seconds = (ms: number) => ms / 1_000 - second
+      const publisher = {
+        ...idle,
+        append: (_: string, bytes: Uint8Array, offset: number, __: number, receivedMs: number) =>
+          void appended.push([Frame.lastPriceAt(bytes, offset), seconds(receivedMs)]),
+        interrupt: ({ fromMs, toMs }: { fromMs: number; toMs: number | null }) =>
+          void noted.push([seconds(fromMs), toMs === null ? null : seconds(toMs)])
+      }
+      const session = make({ ...identity, lease: { epoch: 1, isHeld } })
+      const instruments = [
+        { instrument_token: 514, mode: "full", ...nifty },
+        { instrument_token: 770, mode: "quote", ...nifty }
+      ] as const
+      desire(session, publisher, 1, { revision: 1, instruments })
+      onConnection(session, 1, "open", null, true)
+      const handle = receiver(session, clock, publisher)
+      const carried = new Map([
+        [514, null],
+        [770, null]
+      ])
+      const receive = (...bodies: ReadonlyArray<Uint8Array>) => handle(Frame.frameOf(bodies), 1, carried)
+      const receiveHalf = (...bodies: ReadonlyArray<Uint8Array>) => {
+        const bytes = Frame.frameOf(bodies)
+        handle(bytes.subarray(0, bytes.length >>> 1), 1, carried)
+      }
+      return { session, publisher, appended, noted, receive, receiveHalf, nowMs: () => nowMs }
+    }
+
+    it("BE-REC-02 prices without a time that come first on a new connection never get the time of the connection before", () => {
+      const { appended, noted, publisher, receive, session } = begin()
+      receive(full(514, 0, 10_000), quote(770, 500))
+      onConnection(session, 1, "closed", "reset", true)
+      interrupt(session, publisher, 1, [514, 770], atMs(0))
+      onConnection(session, 1, "open", null, true)
+      // Three minutes have passed. The broker answers the subscription before it knows the mode.
+      receive(quote(514, 10_300), quote(770, 530))
+      assert.deepStrictEqual(noted, [[0, null]], "the interruption lasts until the time is known")
+      receive(full(514, 180, 10_300))
+      receive(quote(770, 531))
+      assert.deepStrictEqual(appended, [
+        [10_000, 0],
+        [500, 0],
+        [10_300, 180],
+        [531, 180]
+      ])
+      assert.deepStrictEqual(noted, [
+        [0, null],
+        [0, 180]
+      ])
+    })
+
+    it("an instrument that is added to an open connection begins with its first packet that has a time", () => {
+      const { appended, receive } = begin()
+      receive(full(514, 60, 10_000))
+      receive(quote(514, 10_010), quote(770, 500))
+      receive(full(514, 61, 10_010), quote(770, 501))
+      assert.deepStrictEqual(appended, [
+        [10_000, 60],
+        [500, 60],
+        [10_010, 61],
+        [501, 61]
+      ])
+    })
+
+    it("time passes for an account that may not publish, so that what it streams later is not dated back", () => {
+      const { appended, nowMs, receive } = begin(() => false)
+      receive(full(514, 120, 10_000))
+      assert.deepStrictEqual(appended, [])
+      assert.strictEqual(nowMs(), atMs(120))
+    })
+
+    it("BE-REC-02 a message that is cut interrupts everything that it may have carried, until the next message", () => {
+      const { appended, noted, receive, receiveHalf } = begin()
+      receive(full(514, 0, 10_000), quote(770, 500))
+      receiveHalf(full(514, 60, 10_001), quote(770, 501))
+      assert.deepStrictEqual(noted, [[0, null]])
+      receiveHalf(full(514, 120, 10_002), full(770, 120, 502), quote(514, 10_003))
+      receive(full(514, 180, 10_003), quote(770, 503))
+      receive(full(514, 240, 10_004), quote(770, 504))
+      assert.deepStrictEqual(noted, [
+        [0, null],
+        [0, 180]
+      ])
+      assert.deepStrictEqual(
+        appended.map(([price]) => price),
+        [10_000, 500, 10_002, 10_003, 503, 10_004, 504]
+      )
+    })
+  })
+
   it("the newest exchange time of a frame is 0 if no packet carries one", () => {
     assert.strictEqual(newestExchangeMs(Frame.frameOf([Frame.encodeLtp({ token: 256265, lastPrice: 100 })])), 0)
   })

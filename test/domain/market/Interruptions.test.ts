@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Decider from "../../../src/domain/Decider.ts"
 import * as BarDecider from "../../../src/domain/market/BarDecider.ts"
 import * as Interruptions from "../../../src/domain/market/Interruptions.ts"
-import { Recorder, spot, spotToken, startMs } from "../record/Recorder.ts"
+import { option, optionToken, Recorder, spot, spotToken, startMs } from "../record/Recorder.ts"
 
 const minuteMs = 60_000
 const decider = BarDecider.make({ exchange: "NSE", underlying: "NIFTY" })
@@ -39,6 +39,43 @@ describe("interruptions", () => {
     assert.deepStrictEqual(completeOf(late), [true, false, true, true, true])
   })
 
+  it("BE-REC-02 a bar whose volume includes what was traded during an interruption says incomplete, however late it comes", () => {
+    const token = optionToken(24_500, "CE")
+    const bars = (lostAt: number, hasNext: boolean) => {
+      const recorder = new Recorder().reference([spot, option(24_500, "CE")])
+      const trade = (second: number, volume: number) => recorder.frame(at(second), [{ token, price: 100, volume }]).clock(at(second) + 900)
+      recorder.clock(at(-1))
+      trade(10, 10)
+      trade(70, 20)
+      // A packet of the second minute, with five contracts, is lost.
+      recorder.interruption(at(lostAt), at(lostAt), { cause: "room" })
+      if (hasNext) trade(100, 25)
+      recorder.clock(at(900))
+      trade(910, 30)
+      trade(970, 40)
+      const [, outputs] = Decider.fold(decider, decider.initial, recorder.clock(at(1_200)).inputs)
+      return outputs.flatMap(({ message }) =>
+        message.interval === "1m" && message.instrument_token === token
+          ? message.bars.flatMap(({ closed, complete, volume }) => (closed ? [[volume, complete] as const] : []))
+          : []
+      )
+    }
+    assert.deepStrictEqual(bars(80, false).slice(1), [
+      [10, false],
+      [10, false],
+      [10, true]
+    ])
+    assert.deepStrictEqual(
+      bars(80, true).slice(1),
+      [
+        [15, false],
+        [5, true],
+        [10, true]
+      ],
+      "the volume is known again within the same minute"
+    )
+  })
+
   it("another underlying's and another account's interruptions are their own", () => {
     const other = minutes({ 70: (record) => record.interruption(at(65), null, { underlying: "BANKNIFTY" }) })
     assert.deepStrictEqual(completeOf(other), [true, true, true, true, true])
@@ -53,7 +90,7 @@ describe("interruptions", () => {
         ["ACC2", Number.POSITIVE_INFINITY]
       ]
     )
-    Interruptions.forget(known, 5_000 + 600_001)
+    Interruptions.forget(known, 5_000 + 86_400_001)
     assert.strictEqual(known.length, 1)
   })
 
