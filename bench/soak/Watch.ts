@@ -4,6 +4,7 @@ import type { JsMsg, NatsConnection } from "nats"
 import type { Bars, Candle } from "../../src/domain/market/Bar.ts"
 import type { Break } from "../../src/domain/record/Break.ts"
 import * as FrameHeader from "../../src/domain/record/FrameHeader.ts"
+import * as Subjects from "../../src/streams/Subjects.ts"
 import * as Machine from "../pipeline/Machine.ts"
 
 /** Counts of the platform's process at one instant. */
@@ -72,16 +73,69 @@ export class Owners {
   }
 }
 
+const laneOf = ({ exchange, underlying }: { readonly exchange: string; readonly underlying: string }): string => `${exchange} ${underlying}`
+
+interface Interruption {
+  readonly fromMs: number
+  /** Infinite until its end is stated. */
+  readonly toMs: number
+}
+
+/** The interruptions that the record states: its breaks, and the time between the last frame of an account's ticker and the first of its next one. */
+export class Interruptions {
+  readonly #byLane = new Map<string, Map<string, Interruption>>()
+  /** By lane and account, the newest incarnation and the time of its newest frame. */
+  readonly #newest = new Map<string, { readonly incarnation: number; readonly atMs: number }>()
+  messages = 0
+
+  takeBreak(one: BreakText): void {
+    this.messages++
+    const fromMs = Date.parse(one.from)
+    const toMs = one.to === null ? Number.POSITIVE_INFINITY : Date.parse(one.to)
+    this.#put(laneOf(one), `${one.account} ${one.incarnation} ${one.cause} ${fromMs}`, { fromMs, toMs })
+  }
+
+  takeFrame(subject: string, text: string | undefined): void {
+    const names = Subjects.Frame.match(subject)
+    const header = FrameHeader.parse(text ?? "")
+    if (names === undefined || header === undefined) return
+    const { account, baseReceivedMs: atMs, incarnation } = header
+    const lane = laneOf(names)
+    const known = this.#newest.get(`${lane} ${account}`)
+    if (known !== undefined && incarnation < known.incarnation) return
+    this.#newest.set(`${lane} ${account}`, { incarnation, atMs })
+    if (known === undefined || incarnation === known.incarnation) return
+    this.#put(lane, `${account} ${incarnation} start`, { fromMs: known.atMs, toMs: atMs })
+    for (const [id, { fromMs, toMs }] of this.#byLane.get(lane) ?? [])
+      if (id.startsWith(`${account} `) && toMs === Number.POSITIVE_INFINITY) this.#put(lane, id, { fromMs, toMs: Math.max(fromMs, atMs) })
+  }
+
+  /** Whether packets of the lane may be missing in the minute that begins then. */
+  overlaps(lane: string, minuteMs: number): boolean {
+    return [...(this.#byLane.get(lane)?.values() ?? [])].some(({ fromMs, toMs }) => fromMs < minuteMs + 60_000 && toMs >= minuteMs)
+  }
+
+  #put(lane: string, id: string, one: Interruption): void {
+    const all = this.#byLane.get(lane) ?? new Map<string, Interruption>()
+    this.#byLane.set(lane, all)
+    all.set(id, one)
+  }
+}
+
+type BreakText = Omit<Break, "from" | "to"> & { readonly from: string; readonly to: string | null }
+
 export interface Heard {
   /** By "SYMBOL minute": the newest closed bar. */
   readonly bars: Map<string, Candle>
-  readonly breaks: Array<{ readonly account: string; readonly fromMs: number; readonly toMs: number }>
+  /** By symbol, the lane whose interruptions concern it. */
+  readonly lanes: Map<string, string>
+  readonly interruptions: Interruptions
   readonly owners: Owners
 }
 
 /** Reads from now on until it is stopped. A read that a NATS outage ended goes on where it was. */
 export const listen = async (nc: NatsConnection, symbols: ReadonlySet<string>) => {
-  const heard: Heard = { bars: new Map(), breaks: [], owners: new Owners() }
+  const heard: Heard = { bars: new Map(), lanes: new Map(), interruptions: new Interruptions(), owners: new Owners() }
   const read = async (stream: string, filterSubjects: ReadonlyArray<string>, take: (message: JsMsg) => void) => {
     const consumer = await nc.jetstream().consumers.get(stream, { filterSubjects: [...filterSubjects] })
     const messages = await consumer.consume()
@@ -94,21 +148,25 @@ export const listen = async (nc: NatsConnection, symbols: ReadonlySet<string>) =
     }
   }
   const stopBars = await read("MD_BARS", ["md.bar.1m.>"], (message) => {
-    const { tradingsymbol, bars } = message.json<Bars>()
+    const { bars, exchange, tradingsymbol, underlying } = message.json<Bars>()
     if (!symbols.has(tradingsymbol)) return
+    heard.lanes.set(tradingsymbol, laneOf({ exchange, underlying }))
     for (const bar of bars) if (bar.closed) heard.bars.set(`${tradingsymbol} ${bar.timestamp}`, bar)
   })
-  const stopBreaks = await read("MD_FRAMES", ["md.break.>"], (message) => {
-    const { account, from, to } = message.json<Omit<Break, "from" | "to"> & { readonly from: string; readonly to: string | null }>()
-    heard.breaks.push({ account, fromMs: Date.parse(from), toMs: to === null ? Number.POSITIVE_INFINITY : Date.parse(to) })
+  // One read, so that breaks and starts come in the record's order.
+  const stopRecord = await read("MD_FRAMES", ["md.break.>", "md.frame.>"], (message) => {
+    if (Subjects.Break.match(message.subject) !== undefined) {
+      heard.interruptions.takeBreak(message.json<BreakText>())
+      return
+    }
+    const header = message.headers?.get(FrameHeader.name)
+    heard.owners.take(message.subject, header)
+    heard.interruptions.takeFrame(message.subject, header)
   })
-  const stopFrames = await read("MD_FRAMES", ["md.frame.>"], (message) =>
-    heard.owners.take(message.subject, message.headers?.get(FrameHeader.name))
-  )
   return {
     heard,
     stop: async () => {
-      for (const stop of [stopBars, stopBreaks, stopFrames]) await stop()
+      for (const stop of [stopBars, stopRecord]) await stop()
     }
   }
 }
