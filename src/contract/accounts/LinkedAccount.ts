@@ -31,7 +31,9 @@ export const Account = Schema.Struct({
   source: Schema.Literal("kite", "simulator"),
   mode: Mode.annotations({ description: "`paper` or `live`: whether orders may be sent to the broker" }),
   owners: Schema.Array(Schema.String),
-  session: Schema.NullOr(Session).annotations({ description: "The session with the broker; null while neither its stream nor its login says one" }),
+  session: Schema.NullOr(Session).annotations({
+    description: "The session with the broker; null while neither its stream nor its login says one"
+  }),
   login_failure: Schema.NullOr(Schema.String)
 }).annotations({ identifier: "Account" })
 export type Account = typeof Account.Type
