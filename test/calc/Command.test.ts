@@ -235,6 +235,13 @@ describe("JSON documents", () => {
     assert.deepStrictEqual(document.totals.fifoUnrealised, { dec: "1" })
   })
 
+  it("maxpain prints the result of a chain once", async () => {
+    const { output, problems } = await run("maxpain", JSON.stringify({ chains: [{ chain: [{ strike: 100, ceOi: 5, peOi: 3 }] }] }))
+    assert.deepStrictEqual(problems, [])
+    const keys = [...output.matchAll(/"(\w+)":/g)].map(([, key]) => key)
+    for (const key of ["maxPain", "minPain", "totalPain", "pcrOi"]) assert.strictEqual(keys.filter((one) => one === key).length, 1, key)
+  })
+
   it("maxpain rejects values that are not counts, and totals that would not be exact", async () => {
     const { document, problems } = await of("maxpain", {
       chains: [

@@ -13,6 +13,14 @@ const walkMsMax = 600_000
 const fill = (page: Page, selector: string, text: string) => Effect.promise(() => page.fill(selector, text))
 const choose = (page: Page, selector: string, value: string) => Effect.promise(() => page.selectOption(selector, value))
 
+/** The colour of the bars of open interest on a side: its red and its green. */
+const barOf = (page: Page, side: "call" | "put") =>
+  Effect.promise(async () => {
+    const image = `getComputedStyle(document.querySelector(".chain td.${side}.k-oi")).backgroundImage`
+    const [red = 0, green = 0] = ((await page.evaluate(image)) as string).match(/\d+/g)?.map(Number) ?? []
+    return { red, green }
+  })
+
 /** The market's badge and calendar, and the head of the chain. */
 const seeTheMarket = (page: Page) =>
   Effect.gen(function* () {
@@ -20,6 +28,9 @@ const seeTheMarket = (page: Page) =>
     yield* shows(page, ".spotchange", (text) => /%\)$/.test(text))
     const heads = yield* textsOf(page, ".chainpanel .facts dt")
     assert.includeMembers([...heads], ["ATM IV", "Expiry", "Lot", "Change since"])
+    const [call, put] = [yield* barOf(page, "call"), yield* barOf(page, "put")]
+    assert.isAbove(call.red, call.green, "calls are red")
+    assert.isAbove(put.green, put.red, "puts are green")
     yield* readable(page, "walk 01 market and chain")
     yield* click(page, ".badge")
     yield* until(page, '.calendar dt:has-text("Opens next")')
@@ -76,6 +87,7 @@ const meetStrategies = (page: Page, running: Running, expiries: ReadonlyArray<st
       (shown) => shown.length === 2 && new Set(shown).size === 2 && shown.every((text) => text !== "")
     )
     yield* until(page, '.numbers:has-text("Net premium")')
+    assert.strictEqual((yield* textsOf(page, ".book .numbers dt"))[0], "Total P&L")
     yield* readable(page, "walk 05 a strategy of two expiries")
     yield* ask(running, `/strategies/${made.body.strategy_id}`, { method: "PATCH", body: { name: "Renamed elsewhere" } })
     yield* shows(page, ".detail h3", (name) => name === "Renamed elsewhere")
@@ -159,6 +171,39 @@ describe.skipIf(skip)("A newcomer's walk", () => {
         yield* click(page, 'text="Add NIFTY"')
         yield* until(page, "tr.atm")
         yield* readable(page, "walk 11 the first chain")
+        assert.deepStrictEqual(problems, [])
+      }).pipe(Effect.scoped),
+    walkMsMax
+  )
+
+  it.live(
+    "sees that a market is live, or closed with its last values, and never takes a simulation for it",
+    () =>
+      Effect.gen(function* () {
+        const root = yield* built
+        // The simulator stands in for the broker: the platform does not know the difference.
+        const { config } = yield* world(
+          { mode: "synthetic", rate: 5, strikesEachSide: 12 },
+          { WEB_ROOT: root, SEED_USER: "demo", MARKET_MODE: "live" }
+        )
+        const running = yield* start(config)
+        const { page, problems } = yield* tab()
+        yield* visit(page, running.url)
+        yield* shows(page, ".badge", (text) => text.startsWith("LIVE"))
+        yield* until(page, "tr.atm")
+        yield* readable(page, "walk 12 a live market")
+        // A market is closed after a long silence. So the page gets the same report with that state.
+        yield* Effect.promise(() =>
+          page.route("**/health", async (route) => {
+            const report = (await (await route.fetch()).json()) as { readonly market: object }
+            await route.fulfill({ json: { ...report, market: { ...report.market, state: "closed" } } })
+          })
+        )
+        yield* shows(page, ".badge", (text) => text.startsWith("CLOSED"))
+        yield* state(page, "closed")
+        yield* until(page, "tr.atm")
+        yield* readable(page, "walk 13 a closed market")
+        yield* Effect.promise(() => page.unrouteAll({ behavior: "wait" }))
         assert.deepStrictEqual(problems, [])
       }).pipe(Effect.scoped),
     walkMsMax
