@@ -32,7 +32,9 @@ const Order = Schema.Struct({
   pending_quantity: Schema.Number,
   price: Schema.Number,
   trigger_price: Schema.Number,
-  average_price: Schema.Number
+  average_price: Schema.Number,
+  parent_order_id: Schema.optionalWith(Schema.NullOr(Schema.String), { default: () => null }),
+  meta: Schema.optionalWith(Schema.Unknown, { default: () => null })
 })
 /**
  * An order of the broker's book, in Kite's own names. Prices are rupees as Kite prints them. `figures` is the whole row for the account's
@@ -43,6 +45,11 @@ export type Order = typeof Order.Type & { readonly figures: Figures.Order | null
 /** States in which an order changes no more. Source: kite.trade/docs/connect/v3/orders. */
 const ended: ReadonlySet<string> = new Set(["COMPLETE", "CANCELLED", "REJECTED"])
 export const isOpen = ({ status }: Pick<Order, "status">): boolean => !ended.has(status)
+
+const isLaterLeg = Schema.is(Schema.Struct({ iceberg: Schema.Struct({ leg: Schema.Number.pipe(Schema.greaterThan(1)) }) }))
+/** A later leg of an iceberg order, or the stop of a cover order. The broker makes it, with the tag of the order that it follows from. */
+export const isFollowing = ({ meta, parent_order_id }: Pick<Order, "meta" | "parent_order_id">): boolean =>
+  (parent_order_id !== null && parent_order_id !== "") || isLaterLeg(meta)
 
 const readRows = KiteClient.json(Schema.Array(Schema.Unknown))
 const decodeOrder = Schema.decodeUnknownEither(Order)

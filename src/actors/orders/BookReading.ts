@@ -1,5 +1,5 @@
 import { Clock, Effect } from "effect"
-import type { Order } from "../../broker/Orders.ts"
+import { isFollowing, type Order } from "../../broker/Orders.ts"
 import type { Trigger } from "../../domain/accounts/Triggers.ts"
 import * as Money from "../../domain/Money.ts"
 import type { OrderRepo } from "../../store/orders/OrderRepo.ts"
@@ -39,7 +39,7 @@ export type TriggerReading = Effect.Effect.Success<ReturnType<typeof makeTrigger
 
 /** The order that shows that a task's request was carried out; null if none does. */
 export const shown = ({ request, tag }: OrderRepo.StoredTask, { orders }: Reading): string | null => {
-  if (request.kind === "place") return orders.find((order) => order.tag === tag)?.order_id ?? null
+  if (request.kind === "place") return orders.find((order) => order.tag === tag && !isFollowing(order))?.order_id ?? null
   if (request.kind !== "modify" && request.kind !== "cancel") return null
   const order = orders.find(({ order_id }) => order_id === request.order_id)
   if (order === undefined) return null

@@ -1,4 +1,5 @@
 import { Clock, Effect, Schedule } from "effect"
+import { isFollowing } from "../../broker/Orders.ts"
 import * as IndiaTime from "../../domain/IndiaTime.ts"
 import * as OrderDecider from "../../domain/orders/OrderDecider.ts"
 import { PortfolioRepo } from "../../store/accounts/PortfolioRepo.ts"
@@ -46,7 +47,7 @@ export const run = (desk: TaskRun.Desk) =>
       )
       for (const stored of parked) yield* settle(desk, stored, reading.startedAtMs)
       for (const stored of tasks) {
-        const own = tagged.filter(({ tag }) => tag === stored.tag)
+        const own = tagged.filter((order) => order.tag === stored.tag && !isFollowing(order))
         const hasEndedWithout = stored.task.status === "DEAD_LETTER" || stored.task.status === "CANCELLED"
         if (hasEndedWithout) yield* once(`${stored.taskId} found`, settle(desk, stored, reading.startedAtMs))
         if (own.length > 1 && stored.request.kind === "place") {

@@ -208,6 +208,8 @@ const readings = (account: string, orders: Orders) =>
       return {
         ...row,
         figures: null,
+        parent_order_id: null,
+        meta: null,
         price: price.toNumber(),
         trigger_price: trigger_price.toNumber(),
         average_price: average_price.toNumber()

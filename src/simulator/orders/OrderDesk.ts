@@ -14,6 +14,7 @@ import type { Working } from "../portfolio/AccountMargins.ts"
 import type * as Ledger from "../portfolio/Ledger.ts"
 import { circuitLimits } from "../QuoteRoutes.ts"
 import type * as Sessions from "../Sessions.ts"
+import * as Families from "./Families.ts"
 import * as OrderForm from "./OrderForm.ts"
 import type * as Phases from "./Phases.ts"
 import type { Update } from "./Updates.ts"
@@ -25,16 +26,18 @@ const ordersMax = 5_000
 /** Of all accounts. A simulator that runs for days forgets the oldest that have ended. */
 const keptMax = 100_000
 
-export const varieties = ["regular", "amo"] as const
-export type Variety = (typeof varieties)[number]
-
-interface Held extends Omit<OrderForm.Placed, "order"> {
+interface Held extends Omit<OrderForm.Placed, "order" | "stopPrice"> {
   order: Matching.Order
+  stopPrice: number | null
+  /** Of a cover order's stop: the id of its entry. */
+  readonly parentId: string | null
+  /** The order that follows from this one was placed. */
+  isFollowed: boolean
   readonly id: string
   readonly exchangeId: string
   readonly account: Sessions.Account
   readonly instrument: Instrument.Instrument
-  readonly variety: Variety
+  readonly variety: OrderForm.Variety
   readonly placedAtMs: number
   /** By the wall clock: when its request came. */
   readonly receivedAtMs: number
@@ -84,7 +87,7 @@ const common = (held: Held, status: string) => {
     placed_by: account.userId,
     order_id: held.id,
     exchange_order_id: atExchange ? held.exchangeId : null,
-    parent_order_id: null,
+    parent_order_id: held.parentId,
     status,
     status_message: held.rejection,
     order_timestamp: KiteTime.format(held.updatedAtMs),
@@ -110,13 +113,20 @@ const common = (held: Held, status: string) => {
   }
 }
 
-const bookRow = (held: Held) => ({
+const reported = (held: Held) => ({
   ...common(held, statusOf(held)),
   status_message_raw: held.rejection,
   exchange_update_timestamp: held.rejection === null ? KiteTime.format(held.updatedAtMs) : null,
   market_protection: held.marketProtection,
-  meta: {},
+  meta: Families.metaOf(held.leg),
   guid: held.id
+})
+
+/** A row of the order book. Kite adds `tags` to an order with a tag, and `validity_ttl` to one of that validity. */
+const bookRow = (held: Held) => ({
+  ...reported(held),
+  ...(held.tag === null ? {} : { tags: [held.tag] }),
+  ...(held.ttlMinutes === null ? {} : { validity_ttl: held.ttlMinutes })
 })
 
 const posted: ReadonlySet<string> = new Set(["COMPLETE", "CANCELLED", "REJECTED"])
@@ -127,7 +137,7 @@ const posted: ReadonlySet<string> = new Set(["COMPLETE", "CANCELLED", "REJECTED"
  */
 const update = (held: Held): Update => {
   const { account, modifications, order } = held
-  const { modified: _, ...row } = bookRow(held)
+  const { modified: _, ...row } = reported(held)
   const checksum = createHash("sha256").update(`${row.order_id}${row.order_timestamp}${account.apiSecret}`).digest("hex")
   const message = { user_id: account.userId, unfilled_quantity: row.pending_quantity, app_id: 1, checksum, ...row }
   const isUpdate = modifications > 0 || order.filled > 0
@@ -154,51 +164,62 @@ export class OrderDesk {
     )
   }
 
-  place(account: Sessions.Account, form: URLSearchParams, variety: Variety = "regular"): Read<string> {
+  place(account: Sessions.Account, form: URLSearchParams, variety: OrderForm.Variety = "regular"): Read<string> {
     const instrument = this.#bySymbol().get(Instrument.symbolKey(form.get("exchange") ?? "", form.get("tradingsymbol") ?? ""))
     if (instrument === undefined || Instrument.isIndex(instrument.token))
       return Either.left({ status: 400, type: "InputException", message: "Invalid `tradingsymbol`." })
     const phase = this.#options.phases.of(instrument)
     if (variety === "amo" && !ExchangePhase.takesAmo(phase)) return refuse("After market orders are taken while the market is closed.")
     if (this.#today(account).length >= ordersMax) return refuse(`An account places at most ${ordersMax} orders a day.`)
-    const { market, nowMs } = this.#options
+    const ground = { rules: shipped, atMs: this.#options.market.status().timeMs, lastPrice: this.#rowOf(instrument.token)?.lastPrice ?? 0 }
+    return Either.map(OrderForm.read(form, instrument, ground, variety), (placed) => this.#accept(account, instrument, variety, placed))
+  }
+
+  /** Takes an order, checks and matches it, and returns its id. */
+  #accept(
+    account: Sessions.Account,
+    instrument: Instrument.Instrument,
+    variety: OrderForm.Variety,
+    placed: OrderForm.Placed,
+    parentId: string | null = null
+  ): string {
+    const { market, nowMs, phases } = this.#options
+    const phase = phases.of(instrument)
+    const row = this.#rowOf(instrument.token)
     const atMs = market.status().timeMs
     const receivedAtMs = nowMs()
-    const row = this.#rowOf(instrument.token)
-    return Either.map(OrderForm.read(form, instrument, { rules: shipped, atMs, lastPrice: row?.lastPrice ?? 0 }), (placed) => {
-      const id = this.#nextId(atMs)
-      const held: Held = {
-        ...placed,
-        id,
-        exchangeId: `1${id}`,
-        account,
-        instrument,
-        variety,
-        placedAtMs: atMs,
-        receivedAtMs,
-        day: this.#options.phases.today(),
-        isWaiting: variety === "amo" && !phase.trades,
-        endsAtMs: placed.ttlMinutes === null ? Number.POSITIVE_INFINITY : atMs + placed.ttlMinutes * 60_000,
-        visibleAtMs: receivedAtMs + this.#lagMs,
-        updatedAtMs: atMs,
-        modifications: 0,
-        rejection:
-          variety === "amo" && !phase.trades
-            ? null
-            : (ExchangePhase.refusal(phase, placed.order) ?? this.#rejectionOf(placed.order, instrument, row)),
-        history: [],
-        trades: []
-      }
-      this.#byId.set(id, held)
-      this.#forgetOldest()
-      this.#record(held, "PUT ORDER REQ RECEIVED", "VALIDATION PENDING")
-      if (held.rejection === null && row !== undefined && !held.isWaiting) {
-        this.#record(held, "OPEN PENDING")
-        if (phase.trades) this.#match(held, row)
-      }
-      this.#report(held)
-      return id
-    })
+    const id = this.#nextId(atMs)
+    const isWaiting = variety === "amo" && !phase.trades
+    const held: Held = {
+      ...placed,
+      id,
+      exchangeId: `1${id}`,
+      account,
+      instrument,
+      variety,
+      parentId,
+      isFollowed: false,
+      placedAtMs: atMs,
+      receivedAtMs,
+      day: phases.today(),
+      isWaiting,
+      endsAtMs: placed.ttlMinutes === null ? Number.POSITIVE_INFINITY : atMs + placed.ttlMinutes * 60_000,
+      visibleAtMs: receivedAtMs + this.#lagMs,
+      updatedAtMs: atMs,
+      modifications: 0,
+      rejection: isWaiting ? null : (ExchangePhase.refusal(phase, placed.order) ?? this.#rejectionOf(placed.order, instrument, row)),
+      history: [],
+      trades: []
+    }
+    this.#byId.set(id, held)
+    this.#forgetOldest()
+    this.#record(held, "PUT ORDER REQ RECEIVED", "VALIDATION PENDING")
+    if (held.rejection === null && row !== undefined && !held.isWaiting) {
+      this.#record(held, "OPEN PENDING")
+      if (phase.trades) this.#match(held, row)
+    }
+    this.#report(held)
+    return id
   }
 
   modify(account: Sessions.Account, id: string, form: URLSearchParams): Read<string> {
@@ -215,7 +236,9 @@ export class OrderDesk {
         if (!form.has(name) || Number(form.get(name)) === 0) continue
         const price = OrderForm.priceOf(form, name, instrument)
         if (Either.isLeft(price)) return Either.left(price.left)
-        change[field] = price.right
+        // The trigger price of a cover order's entry is that of its stop.
+        if (field === "triggerPrice" && held.stopPrice !== null) held.stopPrice = price.right
+        else change[field] = price.right
       }
       if (form.has("quantity")) {
         const quantity = Number(form.get("quantity"))
@@ -235,8 +258,14 @@ export class OrderDesk {
 
   cancel(account: Sessions.Account, id: string): Read<string> {
     return Either.map(this.#workingOrder(account, id), (held) => {
-      held.order = Matching.cancel(held.order)
-      this.#record(held, "CANCEL PENDING")
+      const row = held.parentId === null ? undefined : this.#rowOf(held.instrument.token)
+      if (row === undefined) {
+        held.order = Matching.cancel(held.order)
+        this.#record(held, "CANCEL PENDING")
+      } else {
+        held.order = Families.exit(held.order)
+        if (this.#options.phases.of(held.instrument).trades) this.#match(held, row)
+      }
       this.#report(held)
       return id
     })
@@ -386,6 +415,19 @@ export class OrderDesk {
     if (held.rejection === null && Matching.isWorking(held.order)) this.#working.set(token, working.add(held))
     else if (working.delete(held) && working.size === 0) this.#working.delete(token)
     this.#options.publish(update(held))
+    const next = held.isFollowed || held.rejection !== null ? null : Families.next(held)
+    if (next === null) return
+    held.isFollowed = true
+    const { account, disclosedQuantity, id, instrument, leg, product, tag, ttlMinutes, validity, variety } = held
+    // The stop of a cover order names its entry. Legs of an iceberg order have the same tag and no parent.
+    const parentId = leg === null ? id : null
+    this.#accept(
+      account,
+      instrument,
+      variety,
+      { ...next, validity, ttlMinutes, product, tag, disclosedQuantity, marketProtection: 0 },
+      parentId
+    )
   }
 
   /** Matches an order with a packet. True if it traded or its status changed. */

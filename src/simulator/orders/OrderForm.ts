@@ -8,6 +8,7 @@ import * as Day from "../../domain/rules/Day.ts"
 import * as Quantities from "../../domain/rules/Quantities.ts"
 import type { RuleSet } from "../../domain/rules/RuleSet.ts"
 import type * as Sessions from "../Sessions.ts"
+import * as Families from "./Families.ts"
 
 type Read<A> = Either.Either<A, Sessions.Refusal>
 const input = (message: string): Either.Either<never, Sessions.Refusal> => Either.left({ status: 400, type: "InputException", message })
@@ -67,8 +68,10 @@ const protectionOf = (
   )
 }
 
-export interface Placed {
-  readonly order: Matching.Order
+export const varieties = ["regular", "amo", "iceberg", "co"] as const
+export type Variety = (typeof varieties)[number]
+
+export interface Placed extends Families.Member {
   readonly validity: "DAY" | "IOC" | "TTL"
   /** Of TTL. */
   readonly ttlMinutes: number | null
@@ -87,17 +90,24 @@ const ttlOf = (form: URLSearchParams, validity: Placed["validity"]): Read<number
 
 const tagForm = /^[A-Za-z0-9]{1,20}$/
 
-/** A new order of variety regular or amo, or Kite's refusal of its form. */
-export const read = (form: URLSearchParams, instrument: Instrument.Instrument, ground: Ground): Read<Placed> =>
+const orderTypes = { all: ["LIMIT", "MARKET", "SL", "SL-M"], withoutStops: ["LIMIT", "MARKET"] } as const
+
+/** A new order, or Kite's refusal of its form. Of an iceberg order it is the first leg, and of a cover order the entry. */
+export const read = (form: URLSearchParams, instrument: Instrument.Instrument, ground: Ground, variety: Variety): Read<Placed> =>
   Either.gen(function* () {
     if (form.get("autoslice") === "true") return yield* input("The simulator does not slice orders.")
-    const orderType = yield* oneOf(form, "order_type", ["LIMIT", "MARKET", "SL", "SL-M"])
+    const isFamily = variety === "iceberg" || variety === "co"
+    const orderType = yield* oneOf(form, "order_type", isFamily ? orderTypes.withoutStops : orderTypes.all)
     const side = yield* oneOf(form, "transaction_type", ["BUY", "SELL"])
     const product = yield* oneOf(form, "product", ["NRML", "MIS", "CNC", "MTF"])
     const validity = yield* oneOf(form, "validity", ["DAY", "IOC", "TTL"], "DAY")
     if (validity === "IOC" && instrument.exchange === "MCX") return yield* input("IOC orders are not allowed on MCX via API.")
     const ttlMinutes = yield* ttlOf(form, validity)
-    const quantity = yield* quantityOf(form, instrument)
+    if (isFamily && validity === "IOC") return yield* input("Invalid `validity`.")
+    const total = yield* quantityOf(form, instrument)
+    const leg = variety === "iceberg" ? yield* Families.firstLeg(form, instrument, total) : null
+    const quantity = leg === null ? total : Families.quantityOf(leg)
+    const stopPrice = variety === "co" ? yield* priceOf(form, "trigger_price", instrument) : null
     const freeze = Quantities.freezeQuantity(ground.rules, instrument.exchange, instrument.name, Day.iso(Day.at(ground.atMs)))
     if (Either.isRight(freeze) && quantity > freeze.right.quantity)
       return yield* input(`Quantity is above the freeze quantity ${freeze.right.quantity}.`)
@@ -112,6 +122,8 @@ export const read = (form: URLSearchParams, instrument: Instrument.Instrument, g
     const order = { side, orderType, validity: matched, quantity, price, triggerPrice, protection, tick: instrument.tickSize }
     return {
       order: Matching.make(order),
+      leg,
+      stopPrice,
       validity,
       ttlMinutes,
       product,

@@ -3,7 +3,8 @@ import { Either } from "effect"
 import * as Route from "../Route.ts"
 import * as Sessions from "../Sessions.ts"
 import type { Fault, Faults, Target } from "./Faults.ts"
-import { type OrderDesk, type Variety, varieties } from "./OrderDesk.ts"
+import type { OrderDesk } from "./OrderDesk.ts"
+import * as OrderForm from "./OrderForm.ts"
 
 export interface Orders {
   readonly desk: OrderDesk
@@ -77,7 +78,7 @@ export const make = (guard: Route.Guard, orders: Orders): ((path: string) => Rou
     methods: ["GET"],
     answer: guard("other", (session) => faulty("read", session, () => answer(session.account)))
   })
-  const varietyOf = (name: string): Variety | undefined => varieties.find((one) => one === name)
+  const varietyOf = (name: string) => OrderForm.varieties.find((one) => one === name)
   const unknownVariety = (name: string) => Route.refuse(400, "InputException", `The simulator has no orders of variety ${name}.`)
 
   const placeOrHistory = (name: string): Route.Route => ({
