@@ -31,6 +31,7 @@ import { Migrated } from "./store/Migrations.ts"
 import { OrderAccounts } from "./store/orders/OrderAccounts.ts"
 import { OrderRepo } from "./store/orders/OrderRepo.ts"
 import { Outbox } from "./store/orders/Outbox.ts"
+import { PaperLedgers } from "./store/orders/PaperLedgers.ts"
 import { PaperRepo } from "./store/orders/PaperRepo.ts"
 import { PostgresLive } from "./store/Postgres.ts"
 import { Redis } from "./store/Redis.ts"
@@ -61,8 +62,7 @@ export const roles: Config.Config<ReadonlyArray<Role | "simulator">> = Config.ar
   Config.withDefault(["actors", "gateway"] as const)
 )
 
-/** Postgres with its schema, and what is kept there: one pool for every role of the process. */
-const Store = Layer.mergeAll(
+const Repositories = Layer.mergeAll(
   InstrumentRegistry.Default,
   SubscriptionRepo.Default,
   StrategyRepo.Default,
@@ -87,7 +87,14 @@ const Store = Layer.mergeAll(
   AccountRepo.Default,
   LoginRepo.Default,
   ApiKeyRepo.Default
-).pipe(Layer.provideMerge(InstrumentRepo.Default), Layer.provide(Migrated), Layer.provideMerge(PostgresLive))
+)
+/** Postgres with its schema, and what is kept there: one pool for every role of the process. */
+const Store = PaperLedgers.Default.pipe(
+  Layer.provideMerge(Repositories),
+  Layer.provideMerge(InstrumentRepo.Default),
+  Layer.provide(Migrated),
+  Layer.provideMerge(PostgresLive)
+)
 const Shared = Accounts.Default.pipe(Layer.provide(LinkedFromStore.layer), Layer.provideMerge(Store), Layer.merge(Redis.Default))
 
 /** A process learns from Postgres of instruments that another one loaded. */

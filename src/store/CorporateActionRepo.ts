@@ -54,6 +54,12 @@ export class CorporateActionRepo extends Effect.Service<CorporateActionRepo>()("
       execute: ({ exchange, symbol }) =>
         sql`SELECT ${columns} FROM corporate_actions WHERE exchange = ${exchange} AND symbol = ${symbol} ORDER BY ex_date`
     })
+    const ofShares = SqlSchema.findAll({
+      Request: Schema.Struct({ exchanges: Schema.Array(Schema.String), symbols: Schema.Array(Schema.String) }),
+      Result: Row,
+      execute: ({ exchanges, symbols }) => sql`SELECT ${columns} FROM corporate_actions
+        WHERE (exchange, symbol) IN (SELECT * FROM unnest(${exchanges}::text[], ${symbols}::text[])) ORDER BY ex_date, action_id`
+    })
     // An action that is corrected counts as a new one: the broker's bars are fetched again.
     const save = (by: string) => (it: NewAction) =>
       sql`
@@ -109,6 +115,11 @@ export class CorporateActionRepo extends Effect.Service<CorporateActionRepo>()("
       /** Of one share, ascending by day. */
       ofShare: (exchange: string, symbol: string) =>
         StoreError.guardRead(ofShare({ exchange, symbol })).pipe(Effect.withSpan("CorporateActionRepo.ofShare")),
+      /** Of several shares, ascending by day. */
+      ofShares: (all: ReadonlyArray<{ readonly exchange: string; readonly symbol: string }>) =>
+        StoreError.guardRead(ofShares({ exchanges: all.map((it) => it.exchange), symbols: all.map((it) => it.symbol) })).pipe(
+          Effect.withSpan("CorporateActionRepo.ofShares")
+        ),
       /** Drops the broker's bars from before each action that has come into force since, once: they are fetched again in the newest shares. */
       dropBrokerBars: (share: { readonly exchange: string; readonly symbol: string }, today: string) =>
         StoreError.guardRead(dropBrokerBars(share, today)).pipe(Effect.withSpan("CorporateActionRepo.dropBrokerBars"))

@@ -11,26 +11,27 @@ const timeoutMs = 300_000
 const send = (running: Running, key: string, body: unknown) =>
   ask(running, "/orders?wait_ms=20000", { method: "POST", body, headers: { "idempotency-key": key } })
 
-/** A running platform whose accounts are on paper, as new ones are, and that has the future's order book. */
-const papered = Effect.gen(function* () {
-  const built = yield* world({ mode: "synthetic", rate: 5, strikesEachSide: 2 })
-  const running = yield* start(built.config)
-  const { token } = traded(built)
-  const unknown = yield* send(running, "unknown", traded(built).order)
-  assert.deepStrictEqual([unknown.body.status, unknown.body.error.type], ["DEAD_LETTER", "no_book"], JSON.stringify(unknown.body))
-  const wanted = { instrument_token: token, requested_mode: "FULL" }
-  const subscribed = yield* ask(running, "/subscriptions", { method: "POST", body: wanted })
-  assert.isTrue(subscribed.status < 300, JSON.stringify(subscribed.body))
-  yield* eventually("an order book", ask(running, `/depth/${token}`), ({ body, status }) => status === 200 && body.asks.length > 0)
-  return { built, running }
-})
+/** A running platform whose accounts are on paper, as new ones are, and that has the order book of a future or a call. */
+const papered = (type: "FUT" | "CE" = "FUT") =>
+  Effect.gen(function* () {
+    const built = yield* world({ mode: "synthetic", rate: 5, strikesEachSide: 2 })
+    const running = yield* start(built.config)
+    const { order, token } = traded(built, type)
+    const unknown = yield* send(running, "unknown", order)
+    assert.deepStrictEqual([unknown.body.status, unknown.body.error.type], ["DEAD_LETTER", "no_book"], JSON.stringify(unknown.body))
+    const wanted = { instrument_token: token, requested_mode: "FULL" }
+    const subscribed = yield* ask(running, "/subscriptions", { method: "POST", body: wanted })
+    assert.isTrue(subscribed.status < 300, JSON.stringify(subscribed.body))
+    yield* eventually("an order book", ask(running, `/depth/${token}`), ({ body, status }) => status === 200 && body.asks.length > 0)
+    return { built, running }
+  })
 
 describe("a paper account, end to end", () => {
   it.live(
     "fills against the live book, pays charges, keeps its state over a restart, and sends nothing to the broker",
     () =>
       Effect.gen(function* () {
-        const { built, running } = yield* papered
+        const { built, running } = yield* papered()
         const { above, below, order } = traded(built)
         const events = yield* socket(running, "/orders/stream")
         events.send({ action: "subscribe", account_ids: ["sim1"] })
@@ -82,12 +83,13 @@ describe("a paper account, end to end", () => {
         assert.isAbove(Number(funds.charges), 0)
         const quantity = before.trades.reduce((sum, trade) => sum + trade.quantity, 0)
         assert.strictEqual(quantity, order.quantity)
-        const at = { rules: shipped, today: "2026-01-01", prices: { mark: () => null, settlement: () => null } }
-        const charges = Either.getOrThrow(PaperLedger.charges(shipped, before.trades)).get(filled.body.order_id)
+        const ledger = before.trades.reduce(PaperLedger.add, PaperLedger.make({ rules: shipped, actionsOf: () => [] }))
+        const at = { today: "2026-01-01", prices: { mark: () => null, settlement: () => null } }
+        const charges = PaperLedger.chargesOf(ledger, filled.body.order_id)
         assert.strictEqual(charges?.total.toFixed(), funds.charges)
         assert.strictEqual((yield* ask(running, "/accounts/sim1/positions", { user: "stranger" })).status, 404)
-        assert.strictEqual(PaperLedger.portfolio(before.trades, at).net[0]?.quantity, order.quantity)
-        const { cash, futures } = Either.getOrThrow(PaperLedger.funds(before.trades, Money.zero, at))
+        assert.strictEqual(PaperLedger.portfolio(ledger, at).net[0]?.quantity, order.quantity)
+        const { cash, futures } = Either.getOrThrow(PaperLedger.funds(ledger, Money.zero, at))
         assert.strictEqual(cash.toFixed(), futures.minus(charges?.total ?? 0).toFixed())
 
         yield* running.stop
@@ -119,7 +121,7 @@ describe("a paper account, end to end", () => {
     "cancels, obeys the gate and the stop, and never mixes paper orders with the broker's",
     () =>
       Effect.gen(function* () {
-        const { built, running } = yield* papered
+        const { built, running } = yield* papered()
         const { below, order } = traded(built)
         const resting = { ...order, price: below }
         const first = yield* send(running, "first", resting)
@@ -155,6 +157,62 @@ describe("a paper account, end to end", () => {
         const ended = yield* send(running, "ended", { account_id: "sim1", kind: "cancel", order_id: third.body.order_id })
         assert.deepInclude(ended.body, { status: "COMPLETED", mode: "paper" }, JSON.stringify(ended.body))
         assert.deepStrictEqual(yield* atBroker(built), [])
+      }).pipe(Effect.scoped),
+    timeoutMs
+  )
+
+  it.live(
+    "blocks the premium of an order that waits, pays it at the fill, and refuses what its cash does not pay",
+    () =>
+      Effect.gen(function* () {
+        const { built, running } = yield* papered("CE")
+        const { above, below, order } = traded(built, "CE")
+        const funds = Effect.map(ask(running, "/accounts/sim1/funds"), ({ body: { charges, equity } }) => ({
+          charges,
+          cash: equity.available.cash,
+          left: equity.net,
+          premium: equity.utilised.option_premium
+        }))
+        const premiumOf = (price: string) => new Money.Decimal(price).times(order.quantity)
+        const cash = new Money.Decimal(1_000_000)
+        const rests = yield* send(running, "rests", { ...order, price: below })
+        assert.strictEqual(rests.body.status, "COMPLETED", JSON.stringify(rests.body))
+        const blocked = premiumOf(below)
+        assert.deepStrictEqual(yield* funds, {
+          charges: "0",
+          cash: Money.format(cash),
+          left: Money.format(cash.minus(blocked)),
+          premium: Money.format(blocked)
+        })
+
+        // All the cash that is left, and one rupee of price more than that.
+        const tooMuch = Money.format(cash.minus(blocked).div(order.quantity).floor().plus(1))
+        const refused = yield* send(running, "refused", { ...order, price: tooMuch })
+        const { error, status } = refused.body
+        assert.deepStrictEqual([status, error.type], ["DEAD_LETTER", "MarginException"], JSON.stringify(refused.body))
+        const [required, available] = [premiumOf(tooMuch), cash.minus(blocked)].map((it) => it.toFixed(2))
+        assert.strictEqual(
+          error.message,
+          `Insufficient funds. Required margin is ${required} but available margin is ${available}. Check the orderbook for open orders.`
+        )
+        const { order_id } = rests.body
+        const raise = { account_id: "sim1", kind: "modify", order_id, price: Money.format(cash.div(order.quantity).floor().plus(1)) }
+        const raised = yield* send(running, "raise", raise)
+        assert.deepStrictEqual([raised.body.status, raised.body.error.type], ["DEAD_LETTER", "MarginException"])
+        const less = yield* send(running, "less", { ...raise, quantity: order.quantity, price: below })
+        assert.strictEqual(less.body.status, "COMPLETED", JSON.stringify(less.body))
+
+        const bought = yield* send(running, "bought", { ...order, price: above })
+        assert.strictEqual(bought.body.status, "COMPLETED", JSON.stringify(bought.body))
+        yield* eventually("the fill", kept(built), ({ orders }) => orders.some((it) => it.order.status === "COMPLETE"))
+        const { trades } = yield* kept(built)
+        const paid = trades.reduce((sum, { price, quantity }) => sum + price * quantity, 0) / 100
+        const after = yield* funds
+        assert.strictEqual(after.cash, Money.format(cash.minus(paid).minus(after.charges)))
+        assert.strictEqual(after.premium, Money.format(blocked))
+        const cancelled = yield* send(running, "cancel", { account_id: "sim1", kind: "cancel", order_id })
+        assert.strictEqual(cancelled.body.status, "COMPLETED", JSON.stringify(cancelled.body))
+        assert.deepInclude(yield* funds, { premium: "0", left: after.cash })
       }).pipe(Effect.scoped),
     timeoutMs
   )

@@ -4,10 +4,10 @@ import { PaperRepo } from "../../src/store/orders/PaperRepo.ts"
 import { pool } from "../store/Stores.ts"
 import type { World } from "./PlatformWorld.ts"
 
-/** The market's nearest future, and prices that are sure to trade and sure to rest. */
-export const traded = ({ simulator: { market } }: World) => {
-  const instrument = market.instruments.find(({ instrumentType }) => instrumentType === "FUT")
-  if (instrument === undefined) throw new Error("the market has no future")
+/** The market's first future or call, and prices that are sure to trade and sure to rest. */
+export const traded = ({ simulator: { market } }: World, type: "FUT" | "CE" = "FUT") => {
+  const instrument = market.instruments.find(({ instrumentType }) => instrumentType === type)
+  if (instrument === undefined) throw new Error(`the market has no ${type}`)
   const row = market.rowByToken.get(instrument.token) ?? 0
   const { exchange, lotSize: quantity, tickSize, token, tradingsymbol } = instrument
   const bid = market.columns.bidPrice[row * 5] ?? 0

@@ -21,6 +21,7 @@ import { Migrated } from "../../src/store/Migrations.ts"
 import { OrderAccounts } from "../../src/store/orders/OrderAccounts.ts"
 import { OrderRepo } from "../../src/store/orders/OrderRepo.ts"
 import { Outbox } from "../../src/store/orders/Outbox.ts"
+import { PaperLedgers } from "../../src/store/orders/PaperLedgers.ts"
 import { PaperRepo } from "../../src/store/orders/PaperRepo.ts"
 import { PostgresLive } from "../../src/store/Postgres.ts"
 import { SettlementRepo } from "../../src/store/SettlementRepo.ts"
@@ -64,7 +65,7 @@ const repositories = Layer.mergeAll(
 
 /** Pool, migrations and repositories, composed as in main.ts: one start of the program with the database at `url`. */
 export const started = (url: string, settings: Record<string, string> = {}) =>
-  repositories.pipe(Layer.provideMerge(Migrated), Layer.provideMerge(pool(url, settings)))
+  PaperLedgers.Default.pipe(Layer.provideMerge(repositories), Layer.provideMerge(Migrated), Layer.provideMerge(pool(url, settings)))
 
 /** The same with a new, empty database. */
 export const fresh = (settings: Record<string, string> = {}) =>

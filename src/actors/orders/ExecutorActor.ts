@@ -11,6 +11,7 @@ import type { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
 import type { OrderAccounts } from "../../store/orders/OrderAccounts.ts"
 import { OrderRepo } from "../../store/orders/OrderRepo.ts"
 import { Outbox } from "../../store/orders/Outbox.ts"
+import type { PaperLedgers } from "../../store/orders/PaperLedgers.ts"
 import type { PaperRepo } from "../../store/orders/PaperRepo.ts"
 import * as DurableRead from "../../streams/DurableRead.ts"
 import type { FrameFeed } from "../../streams/FrameFeed.ts"
@@ -67,6 +68,7 @@ type Services =
   | OrderAccounts
   | OrderRepo
   | Outbox
+  | PaperLedgers
   | PaperRepo
   | PortfolioRepo
   | RuleBook

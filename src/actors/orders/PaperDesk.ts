@@ -9,16 +9,14 @@ import * as PaperOrder from "../../domain/orders/PaperOrder.ts"
 import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
 import { PaperRepo, type StoredPaper } from "../../store/orders/PaperRepo.ts"
 import { MarketClock } from "../../streams/MarketClock.ts"
-import { RuleBook } from "../../streams/RuleBook.ts"
 import type { Lease } from "../runtime/Leases.ts"
 import * as Metrics from "./Metrics.ts"
+import * as PaperFunds from "./PaperFunds.ts"
 import * as PaperMatching from "./PaperMatching.ts"
 import type { Venue } from "./Venue.ts"
 
 /** Working orders of one account. One more is refused. */
 const workingMax = 1_000
-/** How long a new order waits for the newest packets of its instrument. */
-const bookWaitMax = "5 seconds"
 const bookLookEvery = "50 millis"
 const lookEvery = "1 second"
 /** The order book has the orders of this time, and all that work. */
@@ -109,7 +107,7 @@ interface Wanted {
 }
 
 /** Places an order once: its tag is unique in Postgres. Its first match is saved with it. */
-const placing = (account: string, lease: Lease, orders: Orders, changed: Effect.Effect<void>) =>
+const placing = (account: string, lease: Lease, orders: Orders, { shortage }: PaperFunds.PaperFunds, changed: Effect.Effect<void>) =>
   Effect.gen(function* () {
     const repo = yield* PaperRepo
     const registry = yield* InstrumentRegistry
@@ -128,6 +126,8 @@ const placing = (account: string, lease: Lease, orders: Orders, changed: Effect.
         const terms = { tag, strategyId, hasDerivatives: hasDerivatives(instrument), request, instrument }
         const placed = PaperOrder.place(terms, ground)
         if (Either.isLeft(placed)) return declined(placed.left.type, placed.left.message)
+        const short = yield* shortage(placed.right)
+        if (short !== null) return declined("MarginException", short)
         const phase = PaperOrder.phaseOf(placed.right, ground)
         const [paper, fills] = PaperOrder.match(placed.right, book.packet, phase, ground.atMs)
         if (!maySend()) return fenced
@@ -149,18 +149,18 @@ const placing = (account: string, lease: Lease, orders: Orders, changed: Effect.
         const instrument = registry.bySymbol(exchange, tradingsymbol)
         const underlying = instrument === undefined ? null : Instrument.underlyingOf(instrument)
         if (instrument === undefined || underlying === null) return declined("instrument", `${exchange} lists no ${tradingsymbol} today`)
-        const isReached = yield* Effect.timeoutOption(books.reached(underlying), bookWaitMax)
+        const isReached = yield* Effect.timeoutOption(books.reached(underlying), PaperFunds.bookWaitMax)
         if (isReached._tag === "None") return Outcome.Reply.NotSent({ reason: `the order book of ${tradingsymbol} was not read in time` })
         // After a start of the platform the record may end before the instrument's first packet.
         const found = Effect.sync(() => bookOf(instrument) !== undefined)
         const isThere = Effect.repeat(found, { until: (it) => it, schedule: Schedule.spaced(bookLookEvery) })
-        yield* Effect.timeoutOption(isThere, bookWaitMax)
+        yield* Effect.timeoutOption(isThere, PaperFunds.bookWaitMax)
         return yield* inTurn.withPermits(1)(placeAt(instrument, wanted))
       })
   })
 
 /** Changes a working order. Packets wait meanwhile, and the newest one is matched after it. */
-const changing = (account: string, orders: Orders) =>
+const changing = (account: string, orders: Orders, { shortage }: PaperFunds.PaperFunds) =>
   Effect.gen(function* () {
     const repo = yield* PaperRepo
     const marketClock = yield* MarketClock
@@ -183,6 +183,8 @@ const changing = (account: string, orders: Orders) =>
         return yield* Effect.gen(function* () {
           const decided = decide(held.paper, marketClock.unsafeNow())
           if (Either.isLeft(decided)) return declined(decided.left.type, decided.left.message)
+          const short = PaperOrder.isWorking(decided.right) ? yield* shortage(decided.right, held.stored.paper) : null
+          if (short !== null) return declined("MarginException", short)
           if (!maySend()) return fenced
           if ((yield* save(held, decided.right)) === undefined) return Outcome.Reply.Lost({ reason: "another owner changed the order" })
           held.paper = decided.right
@@ -195,13 +197,9 @@ const changing = (account: string, orders: Orders) =>
   })
 
 /** What the gate asks about a paper account. */
-const readings = (account: string, orders: Orders) =>
+const readings = (account: string, { bookOf }: Orders, { now, priced }: PaperFunds.PaperFunds) =>
   Effect.gen(function* () {
     const repo = yield* PaperRepo
-    const marketClock = yield* MarketClock
-    const rules = yield* RuleBook
-    const { bookOf, books } = orders
-    const today = () => IndiaTime.istDate(marketClock.unsafeNow())
     const rowOf = ({ paper }: StoredPaper) => {
       const row = PaperOrder.row(paper)
       const { average_price, price, trigger_price } = row
@@ -220,25 +218,15 @@ const readings = (account: string, orders: Orders) =>
       return stored.map(rowOf)
     })
     const position: Venue["position"] = (exchange, tradingsymbol) =>
-      Effect.map(repo.trades(account), (trades) =>
-        PaperLedger.lines(trades, today())
-          .filter(({ instrument }) => instrument.exchange === exchange && instrument.tradingsymbol === tradingsymbol)
-          .reduce((sum, line) => sum + Position.net(line.position), 0)
-      )
+      Effect.map(now, ({ at, ledger }) => PaperLedger.net(ledger, { exchange, tradingsymbol }, at.today))
     const dayProfit: Venue["dayProfit"] = Effect.gen(function* () {
-      const trades = yield* repo.trades(account)
-      for (const { instrument, position } of PaperLedger.lines(trades, today())) {
-        if (Position.net(position) === 0) continue
-        const underlying = Instrument.underlyingOf(instrument)
-        if (underlying !== null) yield* Effect.timeoutOption(books.reached(underlying), bookWaitMax)
-        if (bookOf(instrument) === undefined)
-          return yield* Effect.fail({ _tag: "PriceUnknown", tradingsymbol: instrument.tradingsymbol } as const)
-      }
-      const mark = (instrument: Instrument.Instrument) => {
-        const packet = bookOf(instrument)?.packet
-        return packet === undefined ? null : { last: packet.lastPrice, close: packet.close }
-      }
-      return PaperLedger.dayProfit(trades, { rules: rules.current(), today: today(), prices: { mark, settlement: () => null } })
+      const { at, ledger } = yield* now
+      const open = PaperLedger.lines(ledger, at.today).filter(({ position }) => Position.net(position) !== 0)
+      yield* priced(open)
+      const unknown = open.find(({ instrument }) => bookOf(instrument) === undefined)
+      if (unknown !== undefined)
+        return yield* Effect.fail({ _tag: "PriceUnknown", tradingsymbol: unknown.instrument.tradingsymbol } as const)
+      return PaperLedger.dayProfit(ledger, { ...at, prices: { ...at.prices, settlement: () => null } })
     })
     return { book, position, dayProfit } as const
   })
@@ -250,8 +238,9 @@ const readings = (account: string, orders: Orders) =>
 export const make = (account: string, lease: Lease, changed: Effect.Effect<void>) =>
   Effect.gen(function* () {
     const orders = yield* makeSaving(account, lease, changed, yield* PaperMatching.make(account))
-    const place = yield* placing(account, lease, orders, changed)
-    const change = yield* changing(account, orders)
+    const funds = yield* PaperFunds.make(account, orders)
+    const place = yield* placing(account, lease, orders, funds, changed)
+    const change = yield* changing(account, orders, funds)
     const ready = yield* Effect.makeLatch()
     const carryOut = (request: OrderRequest, tag: string, maySend: () => boolean, strategyId: number | null) => {
       switch (request.kind) {
@@ -266,7 +255,7 @@ export const make = (account: string, lease: Lease, changed: Effect.Effect<void>
       }
     }
     const venue: Venue = {
-      ...(yield* readings(account, orders)),
+      ...(yield* readings(account, orders, funds)),
       send: (...wanted) => Effect.zipRight(ready.await, carryOut(...wanted)),
       triggers: Effect.succeed([]),
       renew: Effect.void

@@ -1,13 +1,14 @@
-import { Array as Arr, Either } from "effect"
+import { Either, HashMap, Option } from "effect"
 import * as Position from "../accounts/Position.ts"
 import * as IndiaTime from "../IndiaTime.ts"
 import * as Money from "../Money.ts"
+import * as CorporateActions from "../market/CorporateActions.ts"
 import * as Instrument from "../market/Instrument.ts"
 import * as Day from "../rules/Day.ts"
 import type { RuleSet } from "../rules/RuleSet.ts"
 import * as Segments from "../rules/Segments.ts"
 import type { UnknownRule } from "../rules/UnknownRule.ts"
-import * as OrderCharges from "./OrderCharges.ts"
+import type * as OrderCharges from "./OrderCharges.ts"
 import * as PaperOrder from "./PaperOrder.ts"
 
 /** One fill of a paper order. `price` is an integer in the instrument's units. */
@@ -23,13 +24,54 @@ export interface Trade {
   readonly strategyId: number | null
 }
 
-/** All trades of one instrument and product. */
+/** What the fills of one instrument and product come to. */
 export interface Line {
   readonly instrument: Trade["instrument"]
   readonly product: OrderCharges.Product
-  /** As of today: what was open in the morning, and the day's trades. */
+  /** Of the line's first fill, which orders the lines. */
+  readonly firstTradeId: number
+  /** The Indian date that `position` is of. */
+  readonly day: string
+  /** What was open in the morning, and the day's fills. */
   readonly position: Position.Position
-  readonly trades: Arr.NonEmptyReadonlyArray<Trade>
+  /** Everything that was ever traded, as one position. */
+  readonly whole: Position.Position
+  /** Price of the last fill. */
+  readonly lastPrice: number
+  /** Received for the shares held, in rupees. */
+  readonly dividends: Money.Decimal
+}
+
+interface ChargedOrder {
+  readonly filled: PaperOrder.Filled
+  /** The Indian date of its first fill, whose rates it pays. */
+  readonly on: string
+  readonly amounts: OrderCharges.Amounts
+}
+
+interface Totals {
+  readonly lines: HashMap.HashMap<string, Line>
+  readonly orders: HashMap.HashMap<string, ChargedOrder>
+  /** The charges of all orders. Left if the rulebook has no rates for one of them. */
+  readonly charges: Either.Either<Money.Decimal, UnknownRule>
+}
+
+/** What a fold of fills depends on besides the fills. If it changes, the fills are folded again. */
+export interface Ground {
+  readonly rules: RuleSet
+  /** Corporate actions of a share, the oldest first. */
+  readonly actionsOf: (instrument: Trade["instrument"]) => ReadonlyArray<CorporateActions.Action>
+}
+
+/** Everything that an account's fills come to. A new fill changes one line and one order; nothing is added up again. */
+export interface Ledger extends Totals {
+  readonly ground: Ground
+  /** The Indian date of the newest fill; null before the first. */
+  readonly day: string | null
+  /** As it was before the first fill of `day`. */
+  readonly morning: Totals
+  readonly trades: number
+  readonly newestTradeId: number
 }
 
 /** Prices in the instrument's units; null: not known. */
@@ -47,6 +89,8 @@ export interface Funds {
   readonly futures: Money.Decimal
   /** What expired options paid. */
   readonly settled: Money.Decimal
+  /** Received for shares that were held. */
+  readonly dividends: Money.Decimal
   readonly charges: Money.Decimal
   /** Opening cash and all of the above. */
   readonly cash: Money.Decimal
@@ -58,26 +102,115 @@ const keyOf = ({ instrument: { exchange, expiry, tradingsymbol }, product }: Tra
 const traded = (position: Position.Position, { price, quantity, side }: Trade): Position.Position =>
   Position.trade(position, { side, quantity, value: Money.checked(price * quantity) })
 
-/** The position of today. Each earlier day ends with its open quantity carried at the average price of its side. */
-const positionOf = (trades: ReadonlyArray<Trade>, today: string): Position.Position => {
-  let position = Position.none
-  let day: string | undefined
-  for (const trade of trades) {
-    const on = IndiaTime.istDate(trade.atMs)
-    if (day !== undefined && on !== day) position = Position.carry(position)
-    day = on
-    position = traded(position, trade)
+const nothing: Totals = { lines: HashMap.empty(), orders: HashMap.empty(), charges: Either.right(Money.zero) }
+export const make = (ground: Ground): Ledger => ({ ...nothing, ground, day: null, morning: nothing, trades: 0, newestTradeId: 0 })
+
+const isDelivered = ({ product }: Pick<Line, "product">): boolean => product === "CNC" || product === "MTF"
+
+const paisePerRupee = 100
+/**
+ * Shares that are held on the morning of an action. A split and a bonus change their number and leave what they cost; a fraction of a share
+ * is lost. A dividend is paid in cash. A right to buy more is not used.
+ */
+const acted = (line: Line, action: CorporateActions.Action): Line => {
+  const { overnightQuantity: held, overnightValue: value } = line.position
+  const shares = CorporateActions.volumeRatio(action)
+  const price = CorporateActions.priceRatio(action)
+  const quantity = Math.floor((held * shares.numerator) / shares.denominator)
+  const dividend = action.kind === "dividend" ? Money.toDecimal(action.pricePaise * held, paisePerRupee) : Money.zero
+  return {
+    ...line,
+    position: { ...line.position, overnightQuantity: quantity, overnightValue: quantity === 0 ? 0 : value },
+    lastPrice: Math.round((line.lastPrice * price.numerator) / price.denominator),
+    dividends: line.dividends.plus(dividend)
   }
-  return day !== undefined && day < today ? Position.carry(position) : position
 }
 
-/** An account's trades by instrument and product. `trades` are in their order. */
-export const lines = (trades: ReadonlyArray<Trade>, today: string): ReadonlyArray<Line> => {
-  return Object.values(Arr.groupBy(trades, keyOf)).map((own) => {
-    const { instrument, product } = own[0]
-    return { instrument, product, position: positionOf(own, today), trades: own }
-  })
+/** The line on the morning of a later day: what is open is carried at the average price of its side. */
+const carried = (line: Line, to: string, { actionsOf }: Ground): Line => {
+  if (line.day >= to) return line
+  const next: Line = { ...line, day: to, position: Position.carry(line.position) }
+  if (!isDelivered(line) || next.position.overnightQuantity <= 0) return next
+  return actionsOf(line.instrument)
+    .filter(({ exDate }) => line.day < exDate && exDate <= to)
+    .reduce(acted, next)
 }
+
+const newLine = ({ instrument, price, product, tradeId }: Trade, day: string): Line => ({
+  instrument,
+  product,
+  firstTradeId: tradeId,
+  day,
+  position: Position.none,
+  whole: Position.none,
+  lastPrice: price,
+  dividends: Money.zero
+})
+
+/** An order pays the charges of all its fills together, so a further fill replaces what it paid before. */
+const charged = ({ charges, orders, ground: { rules } }: Ledger, trade: Trade, on: string): Pick<Totals, "orders" | "charges"> => {
+  const { instrument, orderId, price, product, quantity, side } = trade
+  const before = Option.getOrUndefined(HashMap.get(orders, orderId))
+  const filled: PaperOrder.Filled = {
+    instrument,
+    product,
+    side,
+    filled: (before?.filled.filled ?? 0) + quantity,
+    value: Money.checked((before?.filled.value ?? 0) + price * quantity)
+  }
+  const day = before?.on ?? on
+  const amounts = PaperOrder.chargesOf(rules, filled, day)
+  if (Either.isLeft(amounts)) return { orders, charges: Either.left(amounts.left) }
+  return {
+    orders: HashMap.set(orders, orderId, { filled, on: day, amounts: amounts.right }),
+    charges: Either.map(charges, (total) => total.minus(before?.amounts.total ?? 0).plus(amounts.right.total))
+  }
+}
+
+/** Adds the next fill. */
+export const add = (ledger: Ledger, trade: Trade): Ledger => {
+  const { day, ground, lines, morning, trades } = ledger
+  const on = IndiaTime.istDate(trade.atMs)
+  const key = keyOf(trade)
+  const line = carried(
+    Option.getOrElse(HashMap.get(lines, key), () => newLine(trade, on)),
+    on,
+    ground
+  )
+  return {
+    ...charged(ledger, trade, on),
+    lines: HashMap.set(lines, key, {
+      ...line,
+      position: traded(line.position, trade),
+      whole: traded(line.whole, trade),
+      lastPrice: trade.price
+    }),
+    ground,
+    day: on,
+    morning: day === on ? morning : { lines, orders: ledger.orders, charges: ledger.charges },
+    trades: trades + 1,
+    newestTradeId: trade.tradeId
+  }
+}
+
+/** All lines on a day, in the order of their first fills. */
+const linesOf = ({ lines }: Totals, today: string, ground: Ground): ReadonlyArray<Line> =>
+  [...HashMap.values(lines)].map((line) => carried(line, today, ground)).toSorted((one, other) => one.firstTradeId - other.firstTradeId)
+export const lines = (ledger: Ledger, today: string): ReadonlyArray<Line> => linesOf(ledger, today, ledger.ground)
+
+/** The net quantity of an instrument over all products. */
+export const net = (
+  ledger: Ledger,
+  { exchange, tradingsymbol }: Pick<Trade["instrument"], "exchange" | "tradingsymbol">,
+  today: string
+): number =>
+  lines(ledger, today)
+    .filter(({ instrument }) => instrument.exchange === exchange && instrument.tradingsymbol === tradingsymbol)
+    .reduce((sum, { position }) => sum + Position.net(position), 0)
+
+/** The charges of an order by the rates of the day of its first fill; undefined without a fill. */
+export const chargesOf = ({ orders }: Ledger, orderId: string): OrderCharges.Amounts | undefined =>
+  Option.getOrUndefined(HashMap.get(orders, orderId))?.amounts
 
 /** Units of the underlying in one unit of quantity; 1 where the rulebook has none. */
 const multiplierOf = (rules: RuleSet, { exchange, name, tradingsymbol }: Trade["instrument"], on: string): number =>
@@ -87,12 +220,10 @@ const multiplierOf = (rules: RuleSet, { exchange, name, tradingsymbol }: Trade["
   })
 
 const hasExpired = ({ instrument: { expiry } }: Line, today: string): boolean => expiry !== null && expiry < today
-const isDelivered = ({ product }: Line): boolean => product === "CNC" || product === "MTF"
 
 /** Without a price the last trade's price is used, so that a value is never left out. */
 const marksOf = (line: Line, rules: RuleSet, prices: Prices, today: string): Position.Marks => {
-  const lastTrade = Arr.lastNonEmpty(line.trades).price
-  const { close, last } = prices.mark(line.instrument) ?? { last: lastTrade, close: lastTrade }
+  const { close, last } = prices.mark(line.instrument) ?? { last: line.lastPrice, close: line.lastPrice }
   return { last, close, multiplier: multiplierOf(rules, line.instrument, today), scale: Instrument.priceScale(line.instrument.token) }
 }
 
@@ -131,38 +262,20 @@ const holdingOf = ({ instrument, position, product }: Line, { close, last, scale
   }
 }
 
-/** The charges of each order by its id, by the rates of the day of its first fill. */
-export const charges = (
-  rules: RuleSet,
-  trades: ReadonlyArray<Trade>
-): Either.Either<ReadonlyMap<string, OrderCharges.Amounts>, UnknownRule> =>
-  Either.gen(function* () {
-    const found = new Map<string, OrderCharges.Amounts>()
-    for (const [orderId, own] of Object.entries(Arr.groupBy(trades, (trade) => trade.orderId))) {
-      const total = own.reduce(traded, Position.none)
-      const filled = total.dayBuyQuantity + total.daySellQuantity
-      const value = total.dayBuyValue + total.daySellValue
-      const { atMs, instrument, product, side } = own[0]
-      found.set(orderId, yield* PaperOrder.chargesOf(rules, { instrument, product, side, filled, value }, IndiaTime.istDate(atMs)))
-    }
-    return found
-  })
-
 interface At {
-  readonly rules: RuleSet
   readonly prices: Prices
   /** Today's Indian date. */
   readonly today: string
 }
 
 /**
- * What a paper account's trades come to. Positions have Kite's fields. Shares for delivery become holdings on the next day. An expired
+ * What a paper account's fills come to. Positions have Kite's fields. Shares for delivery become holdings on the next day. An expired
  * contract is in no position once its final price is known.
  */
-export const portfolio = (trades: ReadonlyArray<Trade>, { prices, rules, today }: At) => {
-  const all = lines(trades, today)
+export const portfolio = (ledger: Ledger, { prices, today }: At) => {
+  const all = lines(ledger, today)
     .filter((line) => !(hasExpired(line, today) && prices.settlement(line.instrument) !== null))
-    .map((line) => ({ line, marks: marksOf(line, rules, prices, today) }))
+    .map((line) => ({ line, marks: marksOf(line, ledger.ground.rules, prices, today) }))
   const isHeld = (line: Line) => isDelivered(line) && line.position.overnightQuantity > 0
   /** Shares that were delivered are holdings and in no position. */
   const open = all
@@ -182,38 +295,36 @@ export const portfolio = (trades: ReadonlyArray<Trade>, { prices, rules, today }
 }
 export type Portfolio = ReturnType<typeof portfolio>
 
-/** Everything that was ever traded, as one position. */
-const wholeOf = ({ trades }: Line): Position.Position => trades.reduce(traded, Position.none)
-
-/** The account's cash. Nothing is blocked for margins. */
-export const funds = (
-  trades: ReadonlyArray<Trade>,
-  openingCash: Money.Decimal,
-  { prices, rules, today }: At
-): Either.Either<Funds, UnknownRule> =>
-  Either.map(charges(rules, trades), (byOrder) => {
+const fundsOf = (totals: Totals, openingCash: Money.Decimal, { prices, today }: At, ground: Ground): Either.Either<Funds, UnknownRule> =>
+  Either.map(totals.charges, (charges) => {
     const sum = (values: ReadonlyArray<Money.Decimal>) => values.reduce((total, value) => total.plus(value), Money.zero)
-    const all = lines(trades, today).map((line) => {
-      const marks = marksOf(line, rules, prices, today)
+    const all = linesOf(totals, today, ground).map((line) => {
+      const marks = marksOf(line, ground.rules, prices, today)
       const settlement = hasExpired(line, today) ? prices.settlement(line.instrument) : null
-      const { pnl, value } = Position.figures(wholeOf(line), { ...marks, last: settlement ?? marks.last })
+      const { pnl, value } = Position.figures(line.whole, { ...marks, last: settlement ?? marks.last })
       const isFuture = line.instrument.instrumentType === "FUT"
-      return { isFuture, pnl, value, settled: settlement === null ? Money.zero : pnl.minus(value) }
+      return { isFuture, pnl, value, settled: settlement === null ? Money.zero : pnl.minus(value), dividends: line.dividends }
     })
     const paid = all.filter(({ isFuture }) => !isFuture)
     const amounts = {
       traded: sum(paid.map(({ value }) => value)),
       futures: sum(all.filter(({ isFuture }) => isFuture).map(({ pnl }) => pnl)),
       settled: sum(paid.map(({ settled }) => settled)),
-      charges: OrderCharges.sum([...byOrder.values()]).total
+      dividends: sum(all.map(({ dividends }) => dividends)),
+      charges
     }
-    return {
-      openingCash,
-      ...amounts,
-      cash: openingCash.plus(amounts.traded).plus(amounts.futures).plus(amounts.settled).minus(amounts.charges)
-    }
+    const { dividends, futures, settled, traded } = amounts
+    return { openingCash, ...amounts, cash: openingCash.plus(traded).plus(futures).plus(settled).plus(dividends).minus(charges) }
   })
 
+/** The account's cash. What open orders block is in `PaperMargin`. */
+export const funds = (ledger: Ledger, openingCash: Money.Decimal, at: At): Either.Either<Funds, UnknownRule> =>
+  fundsOf(ledger, openingCash, at, ledger.ground)
+
+/** The cash without the fills of today. */
+export const morningFunds = (ledger: Ledger, openingCash: Money.Decimal, at: At): Either.Either<Funds, UnknownRule> =>
+  fundsOf(ledger.day === at.today ? ledger.morning : ledger, openingCash, at, ledger.ground)
+
 /** The profit of today's net positions at the newest prices, before charges, as the broker's own figure for a live account. */
-export const dayProfit = (trades: ReadonlyArray<Trade>, at: At): Money.Decimal =>
-  portfolio(trades, at).net.reduce((sum, { pnl }) => sum.plus(pnl), Money.zero)
+export const dayProfit = (ledger: Ledger, at: At): Money.Decimal =>
+  portfolio(ledger, at).net.reduce((sum, { pnl }) => sum.plus(pnl), Money.zero)

@@ -1,9 +1,12 @@
 import { Either } from "effect"
 import * as Margins from "../accounts/Margins.ts"
+import type * as Money from "../Money.ts"
+import type * as Instrument from "../market/Instrument.ts"
 import * as Day from "../rules/Day.ts"
 import type { RuleSet } from "../rules/RuleSet.ts"
 import * as Segments from "../rules/Segments.ts"
 import type * as OrderCharges from "./OrderCharges.ts"
+import * as PaperOrder from "./PaperOrder.ts"
 
 /**
  * What an order blocks by what is public: a bought option costs its premium, shares for delivery their value, and shares that are sold for
@@ -33,3 +36,26 @@ export const of = (
       : "SPAN and exposure margins are not public, so only the broker knows them"
   )
 }
+
+export interface At {
+  readonly rules: Pick<RuleSet, "segments">
+  /** Today's Indian date. */
+  readonly today: string
+  /** The newest price in the instrument's units. */
+  readonly lastPrice: (instrument: Instrument.Instrument) => number
+}
+
+/** What working orders block until they fill, each for itself. An order whose margin only the broker knows blocks nothing. */
+export const blocked = (working: ReadonlyArray<PaperOrder.PaperOrder>, { lastPrice, rules, today }: At): Margins.Margin =>
+  Margins.sum(
+    working.map((paper) => {
+      const rest = PaperOrder.restOf(paper, lastPrice(paper.instrument), today)
+      return Either.getOrElse(of(rules, rest), () => Margins.nothing)
+    })
+  )
+
+/** The broker's refusal of an order that the account cannot pay; null: it can. */
+export const shortage = (required: Money.Decimal, available: Money.Decimal): string | null =>
+  required.isZero() || required.lte(available)
+    ? null
+    : `Insufficient funds. Required margin is ${required.toFixed(2)} but available margin is ${available.toFixed(2)}. Check the orderbook for open orders.`

@@ -115,6 +115,22 @@ export const chargesOf = (rules: RuleSet, { filled, instrument, product, side, v
   return OrderCharges.charges(rules, { on, exchange, underlying, instrumentType, product, side, quantity: filled, price })
 }
 
+/** What has not filled yet, as one order. Its price is the worst that it may trade at; `lastPrice` where it has no such price yet. */
+export const restOf = ({ instrument, order, product }: PaperOrder, lastPrice: number, on: string): OrderCharges.Order => {
+  const { exchange, instrumentType } = instrument
+  const units = order.limit ?? (order.price || order.triggerPrice || lastPrice)
+  return {
+    on,
+    exchange,
+    underlying: underlyingOf(instrument),
+    instrumentType,
+    product,
+    side: order.side,
+    quantity: order.quantity - order.filled,
+    price: Money.toDecimal(units, scaleOf(instrument))
+  }
+}
+
 /** Ten-thousandths of the price; null: any price. -1 lets the broker's rule choose it. */
 const protectionOf = (
   { market_protection: percent, order_type: type }: Place,

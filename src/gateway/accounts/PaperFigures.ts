@@ -1,12 +1,14 @@
-import { Clock, Config, Effect, Either } from "effect"
+import { Clock, Effect, Either } from "effect"
 import type * as Figures from "../../domain/accounts/Figures.ts"
+import type * as Margins from "../../domain/accounts/Margins.ts"
 import * as IndiaTime from "../../domain/IndiaTime.ts"
 import * as Money from "../../domain/Money.ts"
 import * as Instrument from "../../domain/market/Instrument.ts"
 import * as PaperLedger from "../../domain/orders/PaperLedger.ts"
+import * as PaperMargin from "../../domain/orders/PaperMargin.ts"
 import * as PaperOrder from "../../domain/orders/PaperOrder.ts"
+import { PaperLedgers } from "../../store/orders/PaperLedgers.ts"
 import { PaperRepo } from "../../store/orders/PaperRepo.ts"
-import { SettlementRepo } from "../../store/SettlementRepo.ts"
 import { MarketClock } from "../../streams/MarketClock.ts"
 import { RuleBook } from "../../streams/RuleBook.ts"
 import { orProblem } from "../shared/StoreProblem.ts"
@@ -16,9 +18,6 @@ interface Paging {
   readonly limit: number
   readonly offset: number
 }
-
-/** The cash that every paper account begins with, rupees. */
-const openingCash = Config.integer("PAPER_CASH").pipe(Config.withDefault(1_000_000))
 
 /** Fields that only a broker can fill. */
 const orderOf = (paper: PaperOrder.PaperOrder): Figures.Order => {
@@ -67,26 +66,26 @@ const holdingOf = (it: PaperLedger.Portfolio["holdings"][number]): Figures.Holdi
     day_change_percentage: isKnown ? it.day_change.div(it.close_price).times(100).toDecimalPlaces(4).toNumber() : 0
   }
 }
-const fundsOf = (now: PaperLedger.Funds, morning: PaperLedger.Funds): NonNullable<Figures.Funds["equity"]> => {
+const fundsOf = (now: PaperLedger.Funds, morning: PaperLedger.Funds, blocked: Margins.Margin): NonNullable<Figures.Funds["equity"]> => {
   const none = Money.zero
   return {
     enabled: true,
-    net: now.cash,
+    net: now.cash.minus(blocked.total),
     available: {
       adhoc_margin: none,
       cash: now.cash,
       opening_balance: morning.cash,
-      live_balance: now.cash,
+      live_balance: now.cash.minus(blocked.total),
       collateral: none,
       intraday_payin: none
     },
-    // Nothing is blocked for margins.
+    // What the open orders block. Positions block nothing: their margin is the broker's own.
     utilised: {
-      debits: none,
+      debits: blocked.total,
       exposure: none,
       m2m_realised: none,
       m2m_unrealised: none,
-      option_premium: none,
+      option_premium: blocked.option_premium,
       payout: none,
       span: none,
       holding_sales: none,
@@ -101,11 +100,10 @@ const fundsOf = (now: PaperLedger.Funds, morning: PaperLedger.Funds): NonNullabl
 /** Orders, trades, positions, holdings and funds of a paper account, computed from its fills and the live books. */
 export const make = Effect.gen(function* () {
   const repo = yield* PaperRepo
-  const settlements = yield* SettlementRepo
+  const ledgers = yield* PaperLedgers
   const marketClock = yield* MarketClock
   const rules = yield* RuleBook
   const { books } = yield* Views
-  const cash = new Money.Decimal(yield* openingCash)
   const of = (account_id: string) => ({ account_id, source: "paper" as const, as_of: IndiaTime.isoTime(marketClock.unsafeNow()) })
   const today = () => IndiaTime.istDate(marketClock.unsafeNow())
   const isToday = (atMs: number) => IndiaTime.istDate(atMs) === today()
@@ -118,20 +116,15 @@ export const make = Effect.gen(function* () {
     return packet === undefined ? null : { last: packet.lastPrice, close: packet.close }
   }
   const known = (id: string) =>
-    Effect.gen(function* () {
-      const trades = yield* orProblem(repo.trades(id))
-      const expired = trades.filter(({ instrument: { expiry } }) => expiry !== null && expiry < today())
-      const names = [...new Set(expired.map(({ instrument }) => instrument.tradingsymbol))]
-      const settled = names.length === 0 ? [] : yield* orProblem(settlements.ofSymbols(names))
-      const settlement = ({ exchange, expiry, token, tradingsymbol }: Instrument.Instrument) => {
-        const found = settled.find((it) => it.exchange === exchange && it.tradingsymbol === tradingsymbol && it.expiry === expiry)
-        return found === undefined ? null : found.price.times(Instrument.priceScale(token)).round().toNumber()
-      }
-      return { trades, at: { rules: rules.current(), today: today(), prices: { mark, settlement } } }
+    Effect.suspend(() => {
+      const on = today()
+      return Effect.map(orProblem(ledgers.of(id, rules.current(), on)), ({ ledger, settlement }) => ({
+        ledger,
+        at: { today: on, prices: { mark, settlement } }
+      }))
     })
   /** The rates are known here: without them the order had no fill. */
-  const funds = (trades: ReadonlyArray<PaperLedger.Trade>, at: Parameters<typeof PaperLedger.funds>[2]) =>
-    Either.getOrThrowWith(PaperLedger.funds(trades, cash, at), (unknown) => unknown)
+  const ratesKnown = Either.getOrThrowWith((unknown: unknown) => unknown)
 
   return {
     orders: (id: string, paging: Paging) =>
@@ -147,20 +140,25 @@ export const make = Effect.gen(function* () {
         return { ...of(id), trades: paged(rows, paging).map(tradeOf), total: rows.length, ...paging }
       }),
     positions: (id: string) =>
-      Effect.map(known(id), ({ at, trades }) => {
-        const { day, net } = PaperLedger.portfolio(trades, at)
+      Effect.map(known(id), ({ at, ledger }) => {
+        const { day, net } = PaperLedger.portfolio(ledger, at)
         return { ...of(id), net, day }
       }),
     holdings: (id: string, paging: Paging) =>
-      Effect.map(known(id), ({ at, trades }) => {
-        const { holdings } = PaperLedger.portfolio(trades, at)
+      Effect.map(known(id), ({ at, ledger }) => {
+        const { holdings } = PaperLedger.portfolio(ledger, at)
         return { ...of(id), holdings: paged(holdings, paging).map(holdingOf), total: holdings.length, ...paging }
       }),
     funds: (id: string) =>
-      Effect.map(known(id), ({ at, trades }) => {
-        const now = funds(trades, at)
-        const earlier = trades.filter(({ atMs }) => !isToday(atMs))
-        return { ...of(id), equity: fundsOf(now, funds(earlier, at)), commodity: null, charges: now.charges }
+      Effect.gen(function* () {
+        // The working orders are read first: one that fills in between counts twice, and is never left out.
+        const working = (yield* orProblem(repo.working(id))).map(({ paper }) => paper)
+        const { at, ledger } = yield* known(id)
+        const lastPrice = (instrument: Instrument.Instrument) => mark(instrument)?.last ?? 0
+        const blocked = PaperMargin.blocked(working, { rules: rules.current(), today: at.today, lastPrice })
+        const now = ratesKnown(PaperLedger.funds(ledger, ledgers.openingCash, at))
+        const morning = ratesKnown(PaperLedger.morningFunds(ledger, ledgers.openingCash, at))
+        return { ...of(id), equity: fundsOf(now, morning, blocked), commodity: null, charges: now.charges }
       })
   } as const
 })

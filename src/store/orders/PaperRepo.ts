@@ -150,12 +150,17 @@ const makeReads = (sql: SqlClient.SqlClient) => {
       sql`SELECT ${columns} FROM paper_orders o WHERE o.account_id = ${accountId} AND o.order_id = ${orderId}`
   })
   const trades = SqlSchema.findAll({
-    Request: Schema.String,
+    Request: Schema.Struct({ accountId: Schema.String, afterId: Schema.Int }),
     Result: TradeRow,
-    execute: (accountId) => sql`SELECT t.trade_id AS "tradeId", t.quantity, t.price, t.traded_at AS "tradedAt", o.body
-      FROM paper_trades t JOIN paper_orders o USING (order_id) WHERE t.account_id = ${accountId} ORDER BY t.trade_id`
+    execute: ({ accountId, afterId }) => sql`SELECT t.trade_id AS "tradeId", t.quantity, t.price, t.traded_at AS "tradedAt", o.body
+      FROM paper_trades t JOIN paper_orders o USING (order_id) WHERE t.account_id = ${accountId} AND t.trade_id > ${afterId} ORDER BY t.trade_id`
   })
-  return { working, since, byId, trades } as const
+  const count = SqlSchema.single({
+    Request: Schema.String,
+    Result: Schema.Struct({ total: BigIntColumn }),
+    execute: (accountId) => sql`SELECT count(*) AS total FROM paper_trades WHERE account_id = ${accountId}`
+  })
+  return { working, since, byId, trades, count } as const
 }
 
 /**
@@ -191,8 +196,13 @@ export class PaperRepo extends Effect.Service<PaperRepo>()("store/orders/PaperRe
       since: (accountId: string, sinceMs: number) => read("since", stored(reads.since({ accountId, sinceMs }))),
       byId: (accountId: string, orderId: string) =>
         Effect.map(read("byId", stored(reads.byId({ accountId, orderId }))), ([found]) => found),
-      /** All fills of an account, oldest first. */
-      trades: (accountId: string) => Effect.map(read("trades", reads.trades(accountId)), (rows) => rows.map(tradeOf))
+      /** The working orders, oldest first. */
+      working: (accountId: string) => read("working", stored(reads.working(accountId))),
+      /** An account's fills with ids above `afterId`, oldest first. */
+      trades: (accountId: string, afterId = 0) =>
+        Effect.map(read("trades", reads.trades({ accountId, afterId })), (rows) => rows.map(tradeOf)),
+      /** How many fills an account has. */
+      tradeCount: (accountId: string) => Effect.map(read("tradeCount", reads.count(accountId)), ({ total }) => total)
     } as const
   })
 }) {}

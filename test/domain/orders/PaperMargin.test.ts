@@ -1,10 +1,16 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Either } from "effect"
 import * as Money from "../../../src/domain/Money.ts"
+import * as ExchangePhase from "../../../src/domain/orders/ExchangePhase.ts"
 import type * as OrderCharges from "../../../src/domain/orders/OrderCharges.ts"
+import type { Place } from "../../../src/domain/orders/OrderRequest.ts"
 import * as PaperMargin from "../../../src/domain/orders/PaperMargin.ts"
+import * as PaperOrder from "../../../src/domain/orders/PaperOrder.ts"
 import { shipped } from "../../../src/domain/rules/Shipped.ts"
+import { anInstrument } from "../market/AnInstrument.ts"
+import { aPlace } from "./APlace.ts"
 
+const listed = anInstrument(0x10002, { instrumentType: "CE", lotSize: 75, strike: 2_450_000, expiry: "2026-08-25" })
 const option: OrderCharges.Order = {
   on: "2026-08-18",
   exchange: "NFO",
@@ -41,5 +47,55 @@ describe("what an order of a paper account blocks", () => {
     assert.strictEqual(of({ ...option, instrumentType: "FUT" }), unknown)
     assert.strictEqual(of({ ...share, product: "MIS" }), "the broker's own margin of shares as MIS is not public")
     assert.include(of({ ...option, exchange: "MCX", underlying: "NOSUCH" }), "NOSUCH")
+  })
+
+  it("working orders block what has not filled, at the worst price that they may trade at", () => {
+    const place = (change: Partial<Place>, instrument = listed) =>
+      Either.getOrThrow(
+        PaperOrder.place(
+          { tag: "abc", strategyId: null, hasDerivatives: true, request: aPlace(change), instrument },
+          { rules: shipped, atMs: Date.parse("2026-08-18T11:00:00+05:30"), neverCloses: true, lastPrice: 10_000 }
+        )
+      )
+    const blocked = (...papers: ReadonlyArray<PaperOrder.PaperOrder>) => {
+      const it = PaperMargin.blocked(papers, { rules: shipped, today: "2026-08-18", lastPrice: () => 10_000 })
+      return [it.option_premium, it.var, it.total].map(String)
+    }
+    const market: Partial<Place> = { order_type: "MARKET", market_protection: new Money.Decimal(2) }
+    const { price: _price, ...atMarket } = { ...aPlace(market) }
+    const limit = place({})
+    assert.deepStrictEqual(blocked(limit), ["15007.5", "0", "15007.5"])
+    const half = PaperOrder.match(
+      limit,
+      { lastPrice: 10_000, bids: [], asks: [{ price: 9_000, quantity: 75, orders: 1 }] },
+      ExchangePhase.always,
+      0
+    )[0]
+    assert.deepStrictEqual(blocked(half), ["7503.75", "0", "7503.75"])
+    const free = Either.getOrThrow(
+      PaperOrder.place(
+        { tag: "abc", strategyId: null, hasDerivatives: true, request: atMarket, instrument: listed },
+        { rules: shipped, atMs: Date.parse("2026-08-18T11:00:00+05:30"), neverCloses: true, lastPrice: 10_000 }
+      )
+    )
+    assert.deepStrictEqual(blocked(free), ["15000", "0", "15000"], "no price of its own yet")
+    const waits = PaperOrder.match(free, { lastPrice: 10_000, bids: [], asks: [] }, ExchangePhase.always, 0)[0]
+    assert.deepStrictEqual(blocked(waits), ["15300", "0", "15300"], "its protected price")
+    const stop = { ...free, order: { ...free.order, triggerPrice: 11_000 } }
+    assert.deepStrictEqual(blocked(stop), ["16500", "0", "16500"])
+    assert.deepStrictEqual(blocked(limit, place({ transaction_type: "SELL" })), ["15007.5", "0", "15007.5"])
+    assert.deepStrictEqual(blocked(), ["0", "0", "0"])
+  })
+
+  it("an order is refused in the broker's words if the account cannot pay it", () => {
+    const [none, some, more] = ["0", "100.5", "100.51"].map((text) => new Money.Decimal(text)) as [
+      Money.Decimal,
+      Money.Decimal,
+      Money.Decimal
+    ]
+    assert.isNull(PaperMargin.shortage(some, some))
+    assert.isNull(PaperMargin.shortage(none, none.minus(1)), "what blocks nothing is never refused")
+    const message = "Insufficient funds. Required margin is 100.51 but available margin is 100.50. Check the orderbook for open orders."
+    assert.strictEqual(PaperMargin.shortage(more, some), message)
   })
 })

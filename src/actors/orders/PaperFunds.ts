@@ -1,0 +1,64 @@
+import { Effect, Either } from "effect"
+import * as Position from "../../domain/accounts/Position.ts"
+import * as IndiaTime from "../../domain/IndiaTime.ts"
+import * as Instrument from "../../domain/market/Instrument.ts"
+import * as PaperLedger from "../../domain/orders/PaperLedger.ts"
+import * as PaperMargin from "../../domain/orders/PaperMargin.ts"
+import type * as PaperOrder from "../../domain/orders/PaperOrder.ts"
+import { PaperLedgers } from "../../store/orders/PaperLedgers.ts"
+import { MarketClock } from "../../streams/MarketClock.ts"
+import { RuleBook } from "../../streams/RuleBook.ts"
+import type { PaperMatching } from "./PaperMatching.ts"
+
+/** How long the newest packets of an open position are awaited. */
+export const bookWaitMax = "5 seconds"
+
+/** What a paper account has and can pay, by its saved fills and the newest prices. */
+export const make = (account: string, { bookOf, books, byId }: Pick<PaperMatching, "bookOf" | "books" | "byId">) =>
+  Effect.gen(function* () {
+    const ledgers = yield* PaperLedgers
+    const marketClock = yield* MarketClock
+    const rules = yield* RuleBook
+    const today = () => IndiaTime.istDate(marketClock.unsafeNow())
+    const mark = (instrument: Instrument.Instrument) => {
+      const packet = bookOf(instrument)?.packet
+      return packet === undefined ? null : { last: packet.lastPrice, close: packet.close }
+    }
+    const lastPrice = (instrument: Instrument.Instrument) => mark(instrument)?.last ?? 0
+
+    const now = Effect.suspend(() => {
+      const on = today()
+      return Effect.map(ledgers.of(account, rules.current(), on), ({ ledger, settlement }) => ({
+        ledger,
+        at: { today: on, prices: { mark, settlement } }
+      }))
+    })
+    /** Waits for the newest packets of the open positions among some lines. */
+    const priced = (lines: ReadonlyArray<PaperLedger.Line>) =>
+      Effect.forEach(
+        lines.filter(({ position }) => Position.net(position) !== 0),
+        ({ instrument }) => {
+          const underlying = Instrument.underlyingOf(instrument)
+          return underlying === null ? Effect.void : Effect.timeoutOption(books.reached(underlying), bookWaitMax)
+        },
+        { discard: true }
+      )
+
+    /** Why the account cannot pay an order as it is now wanted; null: it can. `before` is the working order that it changes. */
+    const shortage = (wanted: PaperOrder.PaperOrder, before?: PaperOrder.PaperOrder) =>
+      Effect.gen(function* () {
+        const { at, ledger } = yield* now
+        yield* priced(PaperLedger.lines(ledger, at.today).filter(({ instrument }) => instrument.instrumentType === "FUT"))
+        // The rates are known here: without them an order has no fill.
+        const { cash } = Either.getOrThrowWith(PaperLedger.funds(ledger, ledgers.openingCash, at), (unknown) => unknown)
+        const totalOf = (orders: ReadonlyArray<PaperOrder.PaperOrder>) =>
+          PaperMargin.blocked(orders, { rules: rules.current(), today: at.today, lastPrice }).total
+        // As they are saved: the ledger does not have the later fills yet.
+        const others = [...byId.values()].flatMap(({ stored: { paper } }) => (paper.orderId === wanted.orderId ? [] : [paper]))
+        const required = totalOf([wanted])
+        return before !== undefined && required.lte(totalOf([before])) ? null : PaperMargin.shortage(required, cash.minus(totalOf(others)))
+      })
+
+    return { now, priced, shortage } as const
+  })
+export type PaperFunds = Effect.Effect.Success<ReturnType<typeof make>>

@@ -1,0 +1,102 @@
+import { Cache, Config, Duration, Effect, SynchronizedRef } from "effect"
+import * as Money from "../../domain/Money.ts"
+import * as Instrument from "../../domain/market/Instrument.ts"
+import * as PaperLedger from "../../domain/orders/PaperLedger.ts"
+import type { RuleSet } from "../../domain/rules/RuleSet.ts"
+import { CorporateActionRepo } from "../CorporateActionRepo.ts"
+import { SettlementRepo } from "../SettlementRepo.ts"
+import { PaperRepo } from "./PaperRepo.ts"
+
+/** The cash that every paper account begins with, rupees. */
+const startCash = Config.integer("PAPER_CASH").pipe(Config.withDefault(1_000_000))
+
+/** Accounts whose ledgers are in memory. One more removes the one that was used least, and it is folded again when it is needed. */
+const accountsMax = 200
+
+type Actions = ReadonlyArray<CorporateActionRepo.Action>
+/** A ledger, and the corporate actions that it was folded with. */
+interface Kept {
+  readonly ledger: PaperLedger.Ledger
+  readonly actions: Actions
+}
+
+const shareOf = ({ exchange, tradingsymbol: symbol }: Instrument.Instrument) => ({ exchange, symbol })
+const groundOf = (rules: RuleSet, actions: Actions): PaperLedger.Ground => ({
+  rules,
+  actionsOf: (instrument) => actions.filter((it) => it.exchange === instrument.exchange && it.symbol === instrument.tradingsymbol)
+})
+const isSame = (one: Actions, other: Actions): boolean => JSON.stringify(one) === JSON.stringify(other)
+
+/** Only shares have corporate actions here; the exchange changes contracts on a share by new contracts. */
+const sharesOf = (ledger: PaperLedger.Ledger, today: string) =>
+  PaperLedger.lines(ledger, today)
+    .filter(({ instrument }) => instrument.instrumentType === "EQ")
+    .map(({ instrument }) => shareOf(instrument))
+
+/**
+ * The ledgers of paper accounts. Each is kept in memory and takes only the fills that are new in Postgres, which has the truth: after a start,
+ * and when rules or corporate actions have changed, all fills are folded again.
+ */
+export class PaperLedgers extends Effect.Service<PaperLedgers>()("store/orders/PaperLedgers", {
+  effect: Effect.gen(function* () {
+    const repo = yield* PaperRepo
+    const settlements = yield* SettlementRepo
+    const corporateActions = yield* CorporateActionRepo
+    const openingCash = new Money.Decimal(yield* startCash)
+
+    const whole = (accountId: string, ground: PaperLedger.Ground) =>
+      Effect.map(repo.trades(accountId), (trades) => trades.reduce(PaperLedger.add, PaperLedger.make(ground)))
+
+    /** With the fills since the last reading. A fill that was committed behind a later one shows in the count. */
+    const caughtUp = (accountId: string, { actions, ledger }: Kept, rules: RuleSet) =>
+      Effect.gen(function* () {
+        if (ledger.ground.rules !== rules) return yield* whole(accountId, groundOf(rules, actions))
+        const trades = yield* repo.trades(accountId, ledger.newestTradeId)
+        const next = trades.reduce(PaperLedger.add, ledger)
+        return (yield* repo.tradeCount(accountId)) === next.trades ? next : yield* whole(accountId, ledger.ground)
+      })
+
+    const read = (accountId: string, kept: Kept, rules: RuleSet, today: string) =>
+      Effect.gen(function* () {
+        const ledger = yield* caughtUp(accountId, kept, rules)
+        const shares = sharesOf(ledger, today)
+        const actions = shares.length === 0 ? [] : yield* corporateActions.ofShares(shares)
+        return { ledger: isSame(actions, kept.actions) ? ledger : yield* whole(accountId, groundOf(rules, actions)), actions }
+      })
+
+    const accounts = yield* Cache.make({
+      capacity: accountsMax,
+      timeToLive: Duration.infinity,
+      // Two readings of an account take turns.
+      lookup: (_accountId: string) => SynchronizedRef.make<Kept | null>(null)
+    })
+
+    /** Final prices of the expired contracts of a ledger, in the instrument's units; null: not known. */
+    const settlementOf = (ledger: PaperLedger.Ledger, today: string) =>
+      Effect.gen(function* () {
+        const expired = PaperLedger.lines(ledger, today).filter(({ instrument: { expiry } }) => expiry !== null && expiry < today)
+        const names = [...new Set(expired.map(({ instrument }) => instrument.tradingsymbol))]
+        const settled = names.length === 0 ? [] : yield* settlements.ofSymbols(names)
+        return ({ exchange, expiry, token, tradingsymbol }: Instrument.Instrument) => {
+          const found = settled.find((it) => it.exchange === exchange && it.tradingsymbol === tradingsymbol && it.expiry === expiry)
+          return found === undefined ? null : found.price.times(Instrument.priceScale(token)).round().toNumber()
+        }
+      })
+
+    return {
+      openingCash,
+      /** An account's ledger with every fill that is saved, and the final prices of its expired contracts. */
+      of: (accountId: string, rules: RuleSet, today: string) =>
+        Effect.gen(function* () {
+          const account = yield* accounts.get(accountId)
+          const ledger = yield* SynchronizedRef.modifyEffect(account, (kept) =>
+            Effect.map(
+              read(accountId, kept ?? { ledger: PaperLedger.make(groundOf(rules, [])), actions: [] }, rules, today),
+              (next) => [next.ledger, next] as const
+            )
+          )
+          return { ledger, settlement: yield* settlementOf(ledger, today) }
+        }).pipe(Effect.withSpan("PaperLedgers.of"))
+    } as const
+  })
+}) {}
