@@ -9,7 +9,8 @@ import type { SessionStatus } from "../../src/domain/market/TickerStatus.ts"
 import * as DaysMarket from "../../src/simulator/days/DaysMarket.ts"
 import { ask, eventually, natsClient, readAll, start, world } from "./PlatformWorld.ts"
 
-const days = ["2026-08-03", "2026-08-04", "2026-08-05", "2026-08-06"] as const
+/** Two weeks of trading. */
+const days = DaysMarket.daysFrom("2026-08-03", 12).filter((day) => ![0, 6].includes(new Date(day).getUTCDay()))
 /** On this day the person of sim2 signs in two hours after trading began. */
 const lateDay = "2026-08-05"
 const lateAtMs = Date.parse(`${lateDay}T11:15:00+05:30`)
@@ -64,7 +65,7 @@ const makeStages = () => {
 
 const minuteMs = 60_000
 
-describe("simulated days of two accounts whose tokens die each morning", () => {
+describe("ten simulated days of two accounts whose tokens die each morning", () => {
   it.scopedLive(
     "BE-REC-02 one login comes two hours late: nothing is missing but what the record's breaks state, and the other account loses nothing",
     () =>
