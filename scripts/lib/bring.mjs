@@ -37,13 +37,18 @@ export const bring = async (name, begin, check, { wanted, wish = 0, limitMs = 20
   throw new Plain(why === undefined ? `${name} does not start. Its last lines:\n${last}` : `${name} does not start: ${why}`)
 }
 
-/** A program that can be restarted with its data on the port of its first start. `begin(port)` starts it there, or on a free port. */
-export const restartable = async (name, begin) => {
+/**
+ * A program that can be restarted with its data on the port of its first start. `begin(port)` starts it there, or on a free port. `folder` is
+ * where it writes; `staysMute` means that it has to be restarted after a write found no room there.
+ */
+export const restartable = async (name, begin, { folder, staysMute = false } = {}) => {
   const first = await begin()
   let child = first.child
   return {
     name,
     port: first.port,
+    folder,
+    staysMute,
     child: () => child,
     again: async () => {
       child = (await begin(first.port)).child

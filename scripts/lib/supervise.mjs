@@ -1,10 +1,14 @@
 import { renameSync, writeFileSync } from "node:fs"
 import { isStopping } from "./children.mjs"
 import { Plain } from "./paths.mjs"
+import { freeBytes, meetsFullDisk, megabytes, roomAgain, saysNoRoom, wantedBytes } from "./room.mjs"
 import { say } from "./watch.mjs"
 
 /** A program that ends twice within this time would only end again, so it stops the whole start. */
 const againWithinMs = 60_000
+/** A program that met a full disk is started again when there is room, this often in this time. After that somebody has to look. */
+const fullDisksMax = 5
+const fullDisksWithinMs = 3_600_000
 /** Number of restarts that are remembered. /health lists those of the last minute. */
 const restartsMax = 20
 
@@ -15,8 +19,13 @@ const seconds = (ms) => `${(ms / 1_000).toFixed(1)} s`
 const remembering = (file) => {
   const restarts = []
   const write = () => {
-    writeFileSync(`${file}.new`, JSON.stringify(restarts))
-    renameSync(`${file}.new`, file)
+    try {
+      writeFileSync(`${file}.new`, JSON.stringify(restarts))
+      renameSync(`${file}.new`, file)
+    } catch (error) {
+      if (!saysNoRoom(error.message)) throw error
+      say("The list of restarts for /health cannot be written: no space left on the disk.")
+    }
   }
   write() // clears the restarts of the previous run
   return {
@@ -33,13 +42,46 @@ const remembering = (file) => {
   }
 }
 
-/** Restarts one program whenever it ends. Rejects if it ends twice within a minute, or does not come up. */
-const keepUp = async ({ name, port, child, again }, restarts) => {
+/** A program whose disk is full waits for room, and is then started again with its data. Rejects if that happens too often. */
+const keepWithRoom = ({ name, folder, child, again }, restarts) => {
+  const times = []
+  return async () => {
+    const nowMs = performance.now()
+    while (times.length > 0 && nowMs - times[0] > fullDisksWithinMs) times.shift()
+    if (times.length >= fullDisksMax)
+      throw new Plain(
+        `${name} found no room on the disk of ${folder}, ${fullDisksMax + 1} times within an hour. Give it more room, then run npm start again.`
+      )
+    times.push(nowMs)
+    const needed = megabytes(wantedBytes())
+    say(
+      `${name} found no room on the disk of ${folder}, where ${megabytes(freeBytes(folder))} are free. It stores nothing until it is started again, which happens when ${needed} are free: free some space.`
+    )
+    const isUp = restarts.begin(name, `found no room on the disk of ${folder} (it is started again when ${needed} are free)`)
+    await roomAgain(folder)
+    if (isStopping()) return
+    await child().stop()
+    await again()
+    isUp()
+    say(`${name} runs again, its disk has room. It was without for ${seconds(performance.now() - nowMs)}.`)
+  }
+}
+
+/** Restarts one program whenever it ends, or meets a full disk. Rejects if it ends twice within a minute, or does not come up. */
+const keepUp = async (part, restarts) => {
+  const { name, port, child, folder, staysMute, again } = part
+  const waitForRoom = keepWithRoom(part, restarts)
   let endedAtMs = Number.NEGATIVE_INFINITY
   while (true) {
     const before = child()
-    const reason = reasonOf(await before.ended)
+    const isFull = staysMute !== true ? [] : [meetsFullDisk(before, folder).then(() => undefined)]
+    const ended = await Promise.race([before.ended, ...isFull])
     if (isStopping()) return
+    if (folder !== undefined && (ended === undefined || saysNoRoom(before.output()))) {
+      await waitForRoom()
+      continue
+    }
+    const reason = reasonOf(ended)
     const nowMs = performance.now()
     if (nowMs - endedAtMs < againWithinMs)
       throw new Plain(`${name} ${reason}, the second time within ${againWithinMs / 1_000} s. Its last lines:\n${before.output()}`)
@@ -61,6 +103,7 @@ const endWith = async ({ name, child, whyNotAgain }) => {
 
 /**
  * Watches started programs (see `restartable`), and writes restarts to `file`. A program with `whyNotAgain`, a sentence, is not restarted.
+ * `folder` is where a program writes: one that ends for want of room there, or that \`staysMute\` after it, is started again when there is room.
  * Never resolves; rejects with the reason if a program cannot be kept running.
  */
 export const supervise = (parts, file) => {

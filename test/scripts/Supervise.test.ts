@@ -155,4 +155,38 @@ describe("supervise", () => {
     assert.strictEqual(starts, 0)
     rmSync(folder, { recursive: true })
   })
+
+  it("BE-RES-01 a program that stays mute after a full disk is stopped and started again, at most five times within an hour", async () => {
+    let starts = 0
+    let stops = 0
+    const folder = mkdtempSync(join(inject("backends").folder, "supervise-"))
+    const list = join(folder, "restarts.json")
+    const part = {
+      name: "NATS",
+      port: 1,
+      folder,
+      staysMute: true,
+      child: () => ({
+        ended: new Promise<never>(() => {}),
+        output: () => "write 2.blk: no space left on device",
+        isUp: () => true,
+        stop: async () => void stops++
+      }),
+      again: async () => void starts++
+    }
+    const failed = await supervise([part], list).then(
+      () => "resolved",
+      (error: Error) => error.message
+    )
+    assert.strictEqual(
+      failed,
+      `NATS found no room on the disk of ${folder}, 6 times within an hour. Give it more room, then run npm start again.`
+    )
+    assert.deepStrictEqual([stops, starts], [5, 5])
+    const said = JSON.parse(readFileSync(list, "utf8"))
+    assert.lengthOf(said, 5)
+    assert.match(said[0].reason, /^found no room on the disk of .* \(it is started again when 64\.0 MB are free\)$/)
+    assert.isNotNull(said[0].up_at)
+    rmSync(folder, { recursive: true })
+  })
 })
