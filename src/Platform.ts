@@ -42,6 +42,7 @@ import { WindowRepo } from "./store/WindowRepo.ts"
 import * as Copies from "./streams/Copies.ts"
 import { FrameFeed } from "./streams/FrameFeed.ts"
 import { JetStream } from "./streams/JetStream.ts"
+import * as StoreWatch from "./streams/keep/StoreWatch.ts"
 import { StreamKeeper } from "./streams/keep/StreamKeeper.ts"
 import { MarketClock } from "./streams/MarketClock.ts"
 import { Snapshots } from "./streams/Snapshots.ts"
@@ -118,6 +119,7 @@ const ActorsRole = InstrumentsFromStore.pipe(
   Layer.provide([FrameFeed.Default, Snapshots.Default, Layer.provide(Broker.Default, [TokensInMarketTime.layer, BudgetsInNats.layer])]),
   Layer.provide([MarketClock.Default, RulesFromStore.layer]),
   Layer.merge(Copies.layer),
+  Layer.merge(StoreWatch.layer),
   Layer.provide(StreamKeeper.Default),
   Layer.provide(JetStream.layer("engine"))
 )

@@ -1,6 +1,7 @@
 import * as SqlClient from "@effect/sql/SqlClient"
 import * as SqlError from "@effect/sql/SqlError"
 import { Cause, Chunk, Data, Effect, Exit, Option, type ParseResult, Schedule } from "effect"
+import * as Metrics from "./Metrics.ts"
 
 const unavailable = "Database unavailable: "
 
@@ -55,6 +56,10 @@ const awayStates: ReadonlySet<string> = new Set([
 ])
 const awayClasses: ReadonlySet<string> = new Set(["08", "28", "53", "57", "58"])
 
+/** SQLSTATE disk_full. Reads and what is stored already go on. */
+const diskFull = "53100"
+const diskFullText = "the disk of Postgres is full (53100): free space there, then writes go on by themselves"
+
 /** The fields that we read of an error of pg or of Node. */
 interface Reason {
   readonly code?: unknown
@@ -73,6 +78,7 @@ const away = (code: string, message: string): string | null => {
   if (message === "Connection timed out") return "Connection timeout"
   if (lostConnection.test(message)) return "Connection lost"
   if (networkCodes.has(code)) return `Connection failed: ${code}`
+  if (code === diskFull) return diskFullText
   if (awayStates.has(code) || (code.length === 5 && awayClasses.has(code.slice(0, 2)))) return `Postgres answered ${code}`
   return null
 }
@@ -97,6 +103,7 @@ const classify = (error: SqlError.SqlError): StoreError | RolledBack | null => {
     case "22P05":
       return new StoreInvalid({ constraint: "character_not_in_repertoire" })
   }
+  if (code === diskFull) Metrics.databaseDiskFull()
   const detail = away(code, text(cause.message))
   return detail === null ? null : new StoreUnavailable({ detail: `${unavailable}${detail}`, cause: error })
 }

@@ -1,5 +1,6 @@
 import type { Msg, NatsConnection } from "nats"
 import * as Headers from "./Headers.ts"
+import type { Unstored } from "./keep/Unstored.ts"
 
 /** A stream's answer to a publish. */
 export interface Ack {
@@ -32,6 +33,17 @@ interface Open {
 const checkEveryMs = 250
 const toText = new TextDecoder()
 
+/** The server's numbers for a store that takes nothing: no resources, no memory, no disk, not enabled, or a write that failed. */
+const storeCodes: ReadonlySet<unknown> = new Set([10_023, 10_028, 10_039, 10_047, 10_076, 10_077])
+
+/** The server's words if it refused a publish because it stores nothing; null for any other refusal, such as another writer's being first. */
+export const storeRefusal = (msg: Msg): string | null => {
+  const answer = answerOf(msg)
+  if (!(answer instanceof Error)) return null
+  if ((msg.headers?.code ?? 0) !== 0) return answer.message
+  return "api_error" in answer && storeCodes.has((answer.api_error as { readonly err_code?: unknown }).err_code) ? answer.message : null
+}
+
 const answerOf = (msg: Msg): Ack | Error => {
   const code = msg.headers?.code ?? 0
   if (code !== 0) return new Error(code === 503 ? "no stream takes this subject (503)" : `the server answered ${code}`)
@@ -47,9 +59,9 @@ const answerOf = (msg: Msg): Ack | Error => {
 /**
  * Publishes with acknowledgement. All publishes share one subscription and one timer. The client's own request makes promises, a timer and
  * an error for each message, which costs ten times as much. Messages that many fibers send at one moment leave in one write, because a write
- * to the socket costs as much as several messages.
+ * to the socket costs as much as several messages. `unstored` learns what the server stored and what it did not.
  */
-export const make = (nc: NatsConnection, inbox: string, timeoutMs: number): Acks => {
+export const make = (nc: NatsConnection, inbox: string, timeoutMs: number, unstored: Unstored): Acks => {
   const open = new Map<number, Open>() // oldest first
   let nextId = 0
   let isWatched = false
@@ -59,16 +71,26 @@ export const make = (nc: NatsConnection, inbox: string, timeoutMs: number): Acks
     open.delete(id)
     one?.done(result)
   }
+  const note = (one: Open | undefined, msg: Msg): void => {
+    if (one === undefined) return
+    const refusal = storeRefusal(msg)
+    if (refusal === null) unstored.stored(one.subject)
+    else unstored.missed(one.subject, one.givenAtMs, performance.now(), refusal)
+  }
   nc.subscribe(`${inbox}.*`, {
     callback: (error, msg) => {
-      if (error === null) take(Number(msg.subject.slice(inbox.length + 1)), answerOf(msg))
+      if (error !== null) return
+      const id = Number(msg.subject.slice(inbox.length + 1))
+      note(open.get(id), msg)
+      take(id, answerOf(msg))
     }
   })
   const check = (): void => {
     isWatched = false
-    const untilMs = performance.now() - timeoutMs
-    for (const [id, { givenAtMs }] of open) {
-      if (givenAtMs > untilMs) break
+    const nowMs = performance.now()
+    for (const [id, { givenAtMs, subject }] of open) {
+      if (givenAtMs > nowMs - timeoutMs) break
+      unstored.missed(subject, givenAtMs, nowMs)
       take(id, new Error(`no acknowledgement within ${timeoutMs} ms`))
     }
     if (open.size > 0) watch()

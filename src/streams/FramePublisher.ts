@@ -106,10 +106,10 @@ export const make = (
   roomBytes = bufferBytesMaxDefault
 ): Effect.Effect<FramePublisher, never, Scope.Scope | JetStream> =>
   Effect.gen(function* () {
-    const { nc, newInbox, isConnected, onConnection } = yield* JetStream
+    const { nc, newInbox, isConnected, onConnection, unstored } = yield* JetStream
     const { account } = sender
     const inbox = newInbox()
-    const window = new SendWindow(nc, inbox, sender, isConnected())
+    const window = new SendWindow(nc, inbox, sender, isConnected(), unstored)
     const lanes = new Lanes(window, sender, Subjects.Clock.at({ account }), others, roomBytes)
     const pacer = new Pacer(window, lanes)
 

@@ -13,6 +13,7 @@ import {
 } from "nats"
 import * as UnknownHost from "../domain/UnknownHost.ts"
 import * as Acks from "./Acks.ts"
+import { Unstored } from "./keep/Unstored.ts"
 import * as Metrics from "./Metrics.ts"
 
 /** `op` names what was tried; `cause` is the client's own error. */
@@ -308,10 +309,13 @@ const make = (role: Role) =>
     yield* checkVersion(nc)
     const js: JetStreamClient = nc.jetstream({ timeout: requestTimeoutMs })
     const jsm: JetStreamManager = yield* attempt("jetstream", () => nc.jetstreamManager({ timeout: requestTimeoutMs, checkAPI: false }))
-    const acks = Acks.make(nc, createInbox(wanted.inboxPrefix), requestTimeoutMs)
+    const unstored = new Unstored()
+    const acks = Acks.make(nc, createInbox(wanted.inboxPrefix), requestTimeoutMs, unstored)
     // The first listener: publishes fail before any other part hears of the loss.
     yield* link.listen((isUp) => {
-      if (!isUp) acks.lose()
+      if (isUp) return
+      acks.lose()
+      unstored.clear()
     })
     yield* Effect.forkScoped(follow(nc, link, acks))
     return {
@@ -324,6 +328,8 @@ const make = (role: Role) =>
       newInbox: () => createInbox(wanted.inboxPrefix),
       /** The most bytes of a message, its headers included. */
       payloadMax: () => nc.info?.max_payload ?? payloadMaxDefault,
+      /** The publishes of this process that NATS does not store. */
+      unstored,
       request: link.request,
       whenConnected: link.whenConnected,
       ...publishing(nc, link, acks),

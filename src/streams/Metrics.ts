@@ -19,6 +19,11 @@ export const copyFailures = counter(
   "user"
 )
 
+export const storeFault = gauge(
+  "nats_store_fault",
+  "1 while NATS answers and stores nothing in a stream that this process publishes to",
+  "stream"
+).set
 export const streamsRemade = counter("streams_remade_total", "Times a stream or bucket was deleted and made again", "stream")
 
 export const readMessages = counter("stream_read_messages_total", "Messages taken by ordered reads", "stream")

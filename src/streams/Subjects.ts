@@ -12,6 +12,7 @@ import { Break as BreakBody } from "../domain/record/Break.ts"
 import { Lives } from "../domain/record/Lives.ts"
 import { Reference } from "../domain/record/Reference.ts"
 import { Definition } from "../domain/record/StrategyDefinition.ts"
+import { StoreFaults } from "../domain/StoreFaults.ts"
 import * as StrategyMessage from "../domain/strategy/StrategyMessage.ts"
 import { WriterStatus } from "../domain/WriterStatus.ts"
 import * as Subject from "./Subject.ts"
@@ -170,6 +171,13 @@ export const Executor = Subject.make({
   stream: "SYS",
   schema: ExecutorStatus,
   names: ({ account_id }) => ({ account: account_id })
+})
+/** Published without acknowledgement, because it says that NATS stores nothing. */
+export const Store = Subject.make({
+  template: "sys.store.{process}",
+  stream: "SYS",
+  schema: StoreFaults,
+  names: ({ process }) => ({ process })
 })
 /** What is odd in an underlying's data: gaps, crossed books, prices off the tick grid, parity. Free form, for people and alarms. */
 export const Quality = Subject.make({

@@ -38,10 +38,11 @@ export const world = (
   market: SimulatorOptions.MarketOptions = { mode: "synthetic", rate: 5, strikesEachSide: 12 },
   more: Record<string, string> = {},
   broker: Partial<SimulatorOptions.Options> = {},
-  ids: ReadonlyArray<string> = accountIds
+  ids: ReadonlyArray<string> = accountIds,
+  server: Effect.Effect<NatsServer, never, Scope.Scope> = natsServer
 ) =>
   Effect.gen(function* () {
-    const nats = yield* natsServer
+    const nats = yield* server
     const databaseUrl = yield* freshDatabase
     const simulator = yield* Simulator.make({
       accounts: [...ids.map(simulatorAccount), spareAccount],

@@ -2,6 +2,7 @@ import { assert, layer } from "@effect/vitest"
 import { Effect } from "effect"
 import * as Acks from "../../src/streams/Acks.ts"
 import { JetStream } from "../../src/streams/JetStream.ts"
+import { Unstored } from "../../src/streams/keep/Unstored.ts"
 import { waitMsMax } from "../Patience.ts"
 import { backend, bytes, freshStream, Server, text } from "./Nats.ts"
 
@@ -12,7 +13,8 @@ type Result = Acks.Ack | Error
 const sending = (timeoutMs = waitMsMax) =>
   Effect.gen(function* () {
     const { nc, newInbox } = yield* JetStream
-    const acks = Acks.make(nc, newInbox(), timeoutMs)
+    const unstored = new Unstored()
+    const acks = Acks.make(nc, newInbox(), timeoutMs, unstored)
     const send = (subject: string, data: Uint8Array, headers: ReadonlyArray<readonly [string, string]> = []) =>
       Effect.async<Result>((resume) => acks.send(subject, data, headers, (result) => resume(Effect.succeed(result))))
     return { acks, send } as const

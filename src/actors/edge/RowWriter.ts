@@ -38,6 +38,10 @@ export const make = <Row>({ name, stream, filter, batchMax, rowsOf, save, saved 
   Effect.gen(function* () {
     const jetStream = yield* JetStream
     const refuse = DeadLetters.send(jetStream)
+    /** Why the newest attempt to save failed; null after one that succeeded. A writer that is started again goes on saying it. */
+    let failure: string | null = null
+    /** Messages that waited at the newest look. */
+    let waiting = 0
 
     /** Saves a batch at once. If Postgres rejects it for a value, bisects it until the bad message is found. */
     const saveAll = (batch: ReadonlyArray<Readable<Row>>): Effect.Effect<number, StoreError | NatsError> => {
@@ -67,6 +71,7 @@ export const make = <Row>({ name, stream, filter, batchMax, rowsOf, save, saved 
           else if (rows.right.length > 0) batch.push({ message, rows: rows.right })
         }
         if (batch.length > 0) saved(yield* saveAll(batch))
+        failure = null
         // Do not wait for the server here: a message whose acknowledgement is lost comes again.
         for (const message of messages) message.ack()
       }).pipe(Effect.onError(() => Effect.forEach(messages, ({ nak }) => Effect.ignore(Effect.try(nak)), { discard: true })))
@@ -92,9 +97,13 @@ export const make = <Row>({ name, stream, filter, batchMax, rowsOf, save, saved 
           if (now.floor !== floor || now.waiting === 0) movedAtMs = nowMs
           floor = now.floor
           const stillMs = nowMs - movedAtMs
-          yield* stillMs >= stalledAfterMs
-            ? report("stalled", now.waiting, `nothing saved for ${Math.round(stillMs / 1_000)} s`)
-            : report("writing", now.waiting, null)
+          waiting = now.waiting
+          if (waiting === 0) failure = null
+          yield* failure !== null
+            ? report("failed", now.waiting, failure)
+            : stillMs >= stalledAfterMs
+              ? report("stalled", now.waiting, `nothing saved for ${Math.round(stillMs / 1_000)} s`)
+              : report("writing", now.waiting, null)
           yield* Effect.sleep(lookEvery)
         }
       })
@@ -103,5 +112,10 @@ export const make = <Row>({ name, stream, filter, batchMax, rowsOf, save, saved 
       const { next, look } = yield* DurableRead.make({ name, stream, filter, batchMax }).pipe(Effect.provideService(JetStream, jetStream))
       const writeAll = Effect.forever(Effect.flatMap(next, write(new OutputGuard())))
       return yield* Effect.raceFirst(writeAll, watch(look))
-    }).pipe(Effect.tapError((error) => Effect.ignore(report("failed", 0, error.message))))
+    }).pipe(
+      Effect.tapError((error) => {
+        failure = error.message
+        return Effect.ignore(report("failed", waiting, failure))
+      })
+    )
   })

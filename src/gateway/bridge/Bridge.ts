@@ -18,6 +18,7 @@ import * as FrameBridge from "./FrameBridge.ts"
 import * as IndicatorBridge from "./IndicatorBridge.ts"
 import * as LabelBridge from "./LabelBridge.ts"
 import * as OrderBridge from "./OrderBridge.ts"
+import * as StoreFaultBridge from "./StoreFaultBridge.ts"
 import * as StrategyBridge from "./StrategyBridge.ts"
 import * as StrategyEndBridge from "./StrategyEndBridge.ts"
 import * as TickerBridge from "./TickerBridge.ts"
@@ -61,6 +62,7 @@ export class Bridge extends Effect.Service<Bridge>()("gateway/bridge/Bridge", {
     yield* start("orders", OrderBridge.make)
     yield* start("labels", LabelBridge.make)
     yield* start("tickers", TickerBridge.make)
+    yield* start("faults of the store", StoreFaultBridge.make)
     yield* start("breaks", BreakBridge.make)
     yield* start("frames", yield* FrameBridge.make)
     yield* Effect.sync(() => views.chains.dropExpired(rules.current(), clock.unsafeNow())).pipe(

@@ -64,11 +64,23 @@ const isUnused = (accounts: Accounts, { account_id, subscribed }: TickerStatus):
   subscribed === 0 &&
   Option.exists(Either.getRight(accounts.byId(account_id)), ({ login, origin }) => origin === "linked" && Login.$is("Absent")(login))
 
+/** NATS answers, but what is published is not stored: for those who stream it is as if NATS were down. */
+const unstoredTexts = ({ storeFaults }: Views): ReadonlyArray<string> => {
+  const faults = storeFaults.all(performance.now())
+  if (faults.length === 0) return []
+  const since = faults.reduce((oldest, one) => (one.since < oldest ? one.since : oldest), faults[0]?.since ?? "")
+  const said = faults.find(({ reason }) => reason !== null)?.reason
+  return [
+    `NATS answers but has stored nothing in ${faults.map(({ stream }) => stream).join(", ")} since ${since}${said == null ? "" : ` (${said})`}: its disk is full or cannot be written; free space there, then restart nats-server (npm start does that by itself)`
+  ]
+}
+
 /** The reasons for `down` (a required backend is unreachable) and for `degraded` (something optional does not work). */
 const complaints = ({ accounts, known, redis, registry, bridge, views, restarts }: Sources, nowMs: number, marketMs: number) => {
   const down: Array<string> = []
   if (known.database === "down") down.push("database is down")
   if (known.nats === "down") down.push("NATS is down")
+  else down.push(...unstoredTexts(views))
   if (redis.required && redis.state() !== "up") down.push("Redis is down")
   const degraded: Array<string> = []
   if (!redis.required && redis.state() === "down") degraded.push("Redis is down")

@@ -6,6 +6,7 @@ import { ExecutorView } from "./ExecutorView.ts"
 import { IndicatorView } from "./IndicatorView.ts"
 import { MovementView } from "./MovementView.ts"
 import { ServerClock } from "./ServerClock.ts"
+import { StoreFaultView } from "./StoreFaultView.ts"
 import { StrategyView } from "./StrategyView.ts"
 import { TickerView } from "./TickerView.ts"
 import { WriterView } from "./WriterView.ts"
@@ -26,6 +27,7 @@ export class Views extends Effect.Service<Views>()("gateway/views/Views", {
     writers: new WriterView(),
     executors: new ExecutorView(),
     breaks: new BreakView(),
+    storeFaults: new StoreFaultView(),
     indicators: new IndicatorView(),
     movement: new MovementView(),
     /** The clock that the reports of tickers, writers and executors are stamped with. */

@@ -1,6 +1,8 @@
 import type { Msg, MsgHdrs, NatsConnection } from "nats"
 import * as FrameHeader from "../../domain/record/FrameHeader.ts"
+import * as Acks from "../Acks.ts"
 import * as Headers from "../Headers.ts"
+import type { Unstored } from "../keep/Unstored.ts"
 import * as Metrics from "../Metrics.ts"
 
 /** The newest id minus the lowest open id stays below this, so a reader's 1,024 bits prove what it has seen. */
@@ -21,6 +23,7 @@ interface OpenFrame {
   readonly data: Uint8Array
   readonly headers: MsgHdrs
   readonly packets: number
+  readonly firstSentAtMs: number
   sentAtMs: number
   /** How often it was sent again. */
   resends: number
@@ -41,16 +44,19 @@ export class SendWindow {
   private lowest = 0
   private openBytes = 0
   private isUp: boolean
+  private readonly unstored: Unstored
+  private upSinceMs = performance.now()
   private ackedAtMs = performance.now()
   /** The server has read everything that was written before this time. */
   private readUpToMs = 0
   private isAskingHowFar = false
 
-  constructor(nc: NatsConnection, inbox: string, sender: Sender, isUp: boolean) {
+  constructor(nc: NatsConnection, inbox: string, sender: Sender, isUp: boolean, unstored: Unstored) {
     this.nc = nc
     this.inbox = inbox
     this.sender = sender
     this.isUp = isUp
+    this.unstored = unstored
   }
 
   hasRoom(): boolean {
@@ -75,7 +81,16 @@ export class SendWindow {
     more: ReadonlyArray<readonly [string, string]> = []
   ): void {
     const headers = Headers.encoded([[FrameHeader.name, FrameHeader.format({ ...this.sender, ...header }, subject)], ...more])
-    const frame: OpenFrame = { subject, data, headers, packets, sentAtMs: 0, resends: 0, isOvertaken: false }
+    const frame: OpenFrame = {
+      subject,
+      data,
+      headers,
+      packets,
+      firstSentAtMs: performance.now(),
+      sentAtMs: 0,
+      resends: 0,
+      isOvertaken: false
+    }
     const id = this.nextId++
     this.open.set(id, frame)
     this.openBytes += data.length
@@ -87,7 +102,13 @@ export class SendWindow {
     const id = Number(msg.subject.slice(this.inbox.length + 1))
     const frame = this.open.get(id)
     // A refused frame (no responders, store full) stays open and is sent again after `resendAfterMs`.
-    if (frame === undefined || isRefusal(msg)) return false
+    if (frame === undefined) return false
+    if (isRefusal(msg)) {
+      const refusal = Acks.storeRefusal(msg)
+      if (refusal !== null) this.unstored.missed(frame.subject, this.givenMs(frame), performance.now(), refusal)
+      return false
+    }
+    this.unstored.stored(frame.subject)
     const wasFull = !this.hasRoom()
     this.open.delete(id)
     this.openBytes -= frame.data.length
@@ -112,7 +133,10 @@ export class SendWindow {
         if (frame.sentAtMs < this.readUpToMs) this.resend(id, frame)
         else isUnread = true
       }
-      if (isMute) break
+      if (isMute) {
+        if (now - this.givenMs(frame) >= resendAfterMs) this.unstored.missed(frame.subject, this.givenMs(frame), now)
+        break
+      }
     }
     if (isUnread) this.askHowFar()
   }
@@ -134,8 +158,14 @@ export class SendWindow {
 
   /** Notes that the connection was lost or is back. The client's buffer is lost with a connection, so every open frame is sent again. */
   connected(isUp: boolean): void {
+    if (isUp) this.upSinceMs = performance.now()
     if (isUp) for (const [id, frame] of this.open) this.resend(id, frame)
     this.isUp = isUp
+  }
+
+  /** When this connection got the frame first. */
+  private givenMs({ firstSentAtMs }: OpenFrame): number {
+    return Math.max(firstSentAtMs, this.upSinceMs)
   }
 
   private put(id: number, frame: OpenFrame): void {
