@@ -48,19 +48,30 @@ export interface StoredCandle extends KiteHistory.Candle {
   readonly complete: boolean
 }
 
-/** The stored rows as candles in rupees. `isAdjusted`: in the newest shares; otherwise at the prices that were traded. */
+/**
+ * The stored rows as candles in rupees. `isAdjusted`: in the newest shares; otherwise at the prices that were traded. An index or a share has no
+ * open interest, for which the broker writes 0 and the ticks nothing: `oi` is null whoever made the candle.
+ */
 export const candlesOf = (
   rows: ReadonlyArray<BarRepo.Stored>,
-  { token }: Instrument.Instrument,
+  instrument: Instrument.Instrument,
   actions: ReadonlyArray<CorporateActions.Action>,
   isAdjusted: boolean,
   nowMs: number
 ): ReadonlyArray<StoredCandle> => {
-  const scale = Instrument.priceScale(token)
+  const scale = Instrument.priceScale(instrument.token)
+  const hasOpenInterest = instrument.instrumentType !== "EQ"
   const today = IndiaTime.istDate(nowMs)
   return rows.map(({ at, ours, ...row }): StoredCandle => {
     const source: Source = ours ? "live" : "broker"
     const one = CorporateActions.apply(actions, { atMs: at.getTime(), ...row, source }, source, isAdjusted, today)
-    return { ...one, open: one.open / scale, high: one.high / scale, low: one.low / scale, close: one.close / scale }
+    return {
+      ...one,
+      open: one.open / scale,
+      high: one.high / scale,
+      low: one.low / scale,
+      close: one.close / scale,
+      oi: hasOpenInterest ? one.oi : null
+    }
   })
 }

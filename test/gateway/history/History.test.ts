@@ -95,11 +95,13 @@ layer(world(), { excludeTestServices: true })("History from the broker", (it) =>
         named.body.candles.map(({ source, complete }: Record<string, unknown>) => [source, complete]),
         Array(3).fill(["broker", undefined])
       )
-      const withOi = yield* ask(`/history?instrument_token=${tokens.infy}&interval=minute&${span}&oi=1`)
-      assert.deepStrictEqual(
-        withOi.body.candles.map(({ oi }: { oi: number }) => oi),
-        [1_000, 1_001, 1_002]
-      )
+      const openInterest = (token: number) =>
+        Effect.map(ask(`/history?instrument_token=${token}&interval=minute&${span}&oi=1`), ({ body }) =>
+          body.candles.map(({ oi }: { oi: number }) => oi)
+        )
+      assert.deepStrictEqual(yield* openInterest(tokens.call), [1_000, 1_001, 1_002])
+      // The broker writes one for a share too, which has none.
+      assert.deepStrictEqual(yield* openInterest(tokens.infy), [null, null, null])
     }).pipe(Effect.scoped)
   )
 })
@@ -258,7 +260,7 @@ layer(world(rateless), { excludeTestServices: true })("History without the broke
         instrument_token: tokens.nifty,
         exchange: "NSE",
         tradingsymbol: "NIFTY 50",
-        candles: [{ date: "2026-11-19T18:30:00.000Z", open: 24_500, high: 24_509.05, low: 24_499.95, close: 24_504, volume: 0, oi: 0 }]
+        candles: [{ date: "2026-11-19T18:30:00.000Z", open: 24_500, high: 24_509.05, low: 24_499.95, close: 24_504, volume: 0, oi: null }]
       })
       assert.strictEqual((yield* ask(`/historical?symbol=NSE:NIFTY%2050&timeframe=hour&${span}`)).body.candles.length, 7)
       assert.deepStrictEqual(asked, [])
