@@ -1,6 +1,7 @@
 import { assert, layer } from "@effect/vitest"
 import { Context, Effect, Layer } from "effect"
 import WebSocket from "ws"
+import { documentedSockets } from "../DocumentedSockets.ts"
 import { ask, eventually, type Running, start, token, world } from "./PlatformWorld.ts"
 
 // biome-ignore lint/suspicious/noExplicitAny: a document is looked into, not typed
@@ -123,18 +124,6 @@ const wrongBodies = (
   return found
 }
 
-/** Every WebSocket of the gateway. */
-const sockets = [
-  "/ws/ticks",
-  "/fo/stream",
-  "/nifty-monitor/stream",
-  "/strategies/stream",
-  "/indicators/stream",
-  "/indicators/stream/session",
-  "/labels/stream",
-  "/orders/stream"
-]
-
 /** They name a thing that a platform that just started does not have, or an order or a backfill that may be done already. */
 const ofTask: ReadonlySet<string> = new Set([
   "orders.task",
@@ -247,7 +236,7 @@ layer(PlatformLive, { excludeTestServices: true })("Requests of /openapi.json", 
         const expected = ["/health", "/health/live", "/health/ready", "/kite/callback", "/kite/postback", "/metrics"]
         assert.deepStrictEqual([...new Set(open)].sort(), expected)
         // Without a token 401; one that is not ours 403 (docs/api.md).
-        for (const path of sockets)
+        for (const path of documentedSockets())
           for (const [query, status] of [
             ["", 401],
             ["?token=nonsense", 403]

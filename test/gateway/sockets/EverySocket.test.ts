@@ -1,6 +1,6 @@
-import { readFileSync } from "node:fs"
 import { assert, describe, it, layer } from "@effect/vitest"
 import { Effect, Layer } from "effect"
+import { documentedSockets } from "../../DocumentedSockets.ts"
 import { eventually, metric, ready, token, world } from "../GatewayWorld.ts"
 import { type EverySocket, everySocket, owner } from "./EverySocket.ts"
 import { type Client, connect, dial, type Received } from "./SocketClient.ts"
@@ -27,14 +27,6 @@ const noConnections = eventually(
   "the connections are counted as closed",
   Effect.map(connections, (count) => count === 0)
 )
-
-/** The paths in the table of docs/api.md. */
-const documented = (): ReadonlyArray<string> => {
-  const lines = readFileSync("docs/api.md", "utf8").split("\n")
-  const from = lines.findIndex((line) => line.startsWith("| path | first message"))
-  const rows = lines.slice(from + 2)
-  return rows.slice(0, rows.indexOf("")).map((row) => row.split("`")[1] ?? row)
-}
 
 /** Connect, welcome, subscribe, data and unsubscribe, of two connections of a user. */
 const twoClients = (socket: EverySocket) =>
@@ -111,7 +103,7 @@ layer(world({ owners: [owner], config: { WS_PING_EVERY: "1 second" } }), { exclu
       Effect.gen(function* () {
         yield* ready
         const sockets = yield* everySocket
-        assert.deepStrictEqual(sockets.map(({ path }) => path).toSorted(), documented().toSorted())
+        assert.deepStrictEqual(sockets.map(({ path }) => path).toSorted(), documentedSockets().toSorted())
         for (const socket of sockets)
           for (const step of [twoClients, heartbeatAndClose, comeBack])
             yield* Effect.zipRight(step(socket), noConnections).pipe(Effect.annotateLogs({ path: socket.path }))
@@ -180,7 +172,7 @@ describe("WebSockets under load", () => {
     within(
       { WS_CONNECTIONS_MAX: "3", WS_CONNECTIONS_PER_USER_MAX: "2" },
       Effect.gen(function* () {
-        for (const path of documented()) {
+        for (const path of documentedSockets()) {
           const as = (sub: string) => Effect.flatMap(token({ sub }), (jwt) => dial(`${path}?token=${jwt}`))
           const statuses = yield* Effect.scoped(Effect.forEach(["a", "a", "a", "b", "c"], as))
           assert.deepStrictEqual(
