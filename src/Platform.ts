@@ -9,6 +9,7 @@ import * as StoredKeys from "./gateway/keys/StoredKeys.ts"
 import { OpsLive } from "./gateway/serve/OpsHttp.ts"
 import * as Server from "./gateway/serve/Server.ts"
 import * as LinkedFromStore from "./LinkedFromStore.ts"
+import * as LoginsInNats from "./LoginsInNats.ts"
 import * as RulesFromStore from "./RulesFromStore.ts"
 import { AccountRepo } from "./store/accounts/AccountRepo.ts"
 import { BookingRepo } from "./store/accounts/BookingRepo.ts"
@@ -116,7 +117,11 @@ const InstrumentsFromStore = Layer.scopedDiscard(
 /** Each role signs in to NATS as its own user, so that the server holds it to its own subjects. */
 const ActorsRole = InstrumentsFromStore.pipe(
   Layer.provideMerge(Actors.layer), // whose start brings the day's instruments: they must not be overtaken by older ones
-  Layer.provide([FrameFeed.Default, Snapshots.Default, Layer.provide(Broker.Default, [TokensInMarketTime.layer, BudgetsInNats.layer])]),
+  Layer.provide([
+    FrameFeed.Default,
+    Snapshots.Default,
+    Layer.provide(Broker.Default, [TokensInMarketTime.layer, BudgetsInNats.layer, LoginsInNats.layer])
+  ]),
   Layer.provide([MarketClock.Default, RulesFromStore.layer]),
   Layer.merge(Copies.layer),
   Layer.merge(StoreWatch.layer),

@@ -25,6 +25,7 @@ import * as SettlementPrices from "./market/SettlementPrices.ts"
 import * as SubscriptionActor from "./market/SubscriptionActor.ts"
 import * as TickerActor from "./market/TickerActor.ts"
 import * as ExecutorActor from "./orders/ExecutorActor.ts"
+import * as ActorGroups from "./placement/ActorGroups.ts"
 import * as Placement from "./placement/Placement.ts"
 import { RecordActor } from "./runtime/RecordActor.ts"
 import * as M2mActor from "./strategies/M2mActor.ts"
@@ -106,19 +107,23 @@ const Kinds = Layer.effect(
 
 /**
  * Loads the instruments and seeds an empty database before the director starts. A cluster is not seeded, because its processes start together
- * and none of them knows whether it is the first.
+ * and none of them knows whether it is the first. A process that runs orders alone reads the instruments that another one stored.
  */
 const Ready = Layer.effectDiscard(
   Effect.gen(function* () {
+    if (!(yield* ActorGroups.here).includes("market")) return
     yield* InstrumentLoader.load
     if ((yield* Placement.mode) === "single") yield* seed
   })
 )
+
+const Groups = Layer.succeed(ActorGroups.ActorGroups, { ofKind: (kind) => (kind === ExecutorActor.kind ? "orders" : "market") })
 
 /** The actors that run in this process. Some kinds, such as the director, exist once in the whole cluster. */
 export const layer = Placement.layer.pipe(
   Layer.provide(Kinds),
   Layer.provide(RecordActor.Default),
   Layer.provide(Placement.cluster),
+  Layer.provide(Groups),
   Layer.provide(Ready)
 )

@@ -4,6 +4,7 @@ import * as OrderDecider from "../domain/orders/OrderDecider.ts"
 import { type Account, Login } from "./Account.ts"
 import * as AccountReads from "./AccountReads.ts"
 import { Accounts } from "./Accounts.ts"
+import { AutomaticLogins } from "./AutomaticLogins.ts"
 import { Budgets } from "./Budgets.ts"
 import * as KiteClient from "./KiteClient.ts"
 import { UnknownAccount } from "./KiteError.ts"
@@ -76,6 +77,7 @@ const keepSessions = ({ requestTimeoutMs, orderTimeoutMs }: { readonly requestTi
     const accounts = yield* Accounts
     const time = yield* Tokens
     const budgets = yield* Budgets
+    const logins = yield* AutomaticLogins
     const parent = yield* Effect.scope
     const entries = new Map<string, Entry>()
 
@@ -89,7 +91,13 @@ const keepSessions = ({ requestTimeoutMs, orderTimeoutMs }: { readonly requestTi
         const client = yield* KiteClient.make(account, { requestTimeoutMs, ...own, ...shared })
         const login = () => Either.match(accounts.byId(account.accountId), { onLeft: () => Login.Absent(), onRight: (now) => now.login })
         const session = yield* Scope.extend(
-          KiteSession.make({ client, login, time, limitedForMs: () => budgets.limitedForMs(account.accountId) }),
+          KiteSession.make({
+            client,
+            login,
+            time,
+            automatic: logins.of(account.accountId),
+            limitedForMs: () => budgets.limitedForMs(account.accountId)
+          }),
           scope
         )
         const agents = yield* Scope.extend(Orders.agents(account), scope)
@@ -130,7 +138,7 @@ const keepSessions = ({ requestTimeoutMs, orderTimeoutMs }: { readonly requestTi
     return entries as ReadonlyMap<string, Entry>
   })
 
-/** One session per account and process, because a second login with an api_key would end the first login's token. */
+/** One session per account and process. */
 export class Broker extends Effect.Service<Broker>()("broker/Broker", {
   scoped: Effect.gen(function* () {
     const accounts = yield* Accounts

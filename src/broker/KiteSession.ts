@@ -2,6 +2,7 @@ import { type Clock, Deferred, Effect, Exit, Fiber, Redacted } from "effect"
 import * as RateLimit from "../domain/accounts/RateLimit.ts"
 import type { SessionStatus } from "../domain/market/TickerStatus.ts"
 import type { Login } from "./Account.ts"
+import type * as AutomaticLogins from "./AutomaticLogins.ts"
 import * as EgressAddress from "./EgressAddress.ts"
 import type * as KiteClient from "./KiteClient.ts"
 import type * as KiteError from "./KiteError.ts"
@@ -53,6 +54,8 @@ export interface Options {
   /** How the account signs in now: a person may have stored a new session since the start. */
   readonly login: () => Login
   readonly time: TokenTime
+  /** Shares automatic logins with other processes. */
+  readonly automatic: AutomaticLogins.Once
   /** How long an answer 429 still counts, ms. */
   readonly limitedForMs?: () => number
 }
@@ -143,10 +146,20 @@ const deathOf = ({ time }: Parts, signedInMs: number | null): number | null => {
   return fromMs === null ? null : time.diesAtMs(fromMs)
 }
 
-const signIn = (parts: Parts, login: Login) =>
+/** Whether another process's session can be ours: its token lives, and is not the one that the broker refused. */
+const isUsable =
+  (parts: Parts, stale: Redacted.Redacted | null) =>
+  ({ signedInMs, token }: KiteLogin.SignedIn): boolean =>
+    signedInMs !== null &&
+    !isOver(deathOf(parts, signedInMs), parts.time.nowMs()) &&
+    (stale === null || Redacted.value(token) !== Redacted.value(stale))
+
+/** `stale`: the token that the broker refused; null if none was. */
+const signIn = (parts: Parts, login: Login, stale: Redacted.Redacted | null) =>
   Effect.gen(function* () {
-    const { client, standing, time } = parts
-    const { token, signedInMs } = yield* KiteLogin.signIn(client, login)
+    const { automatic, client, standing, time } = parts
+    const own = KiteLogin.signIn(client, login)
+    const { token, signedInMs } = yield* login._tag === "Auto" ? automatic(isUsable(parts, stale), own) : own
     const stated = deathOf(parts, signedInMs)
     const isStatedOver = isOver(stated, time.nowMs())
     if (login._tag === "AccessToken" && isStatedOver)
@@ -187,7 +200,9 @@ const currentToken = (parts: Parts) =>
     yield* bury(parts)
     if (standing.held !== null) return standing.held.token
     const login = yield* notice(parts)
-    return standing.required === null ? yield* signIn(parts, login) : yield* KiteLogin.noToken(client.account, standing.required.reason)
+    return standing.required === null
+      ? yield* signIn(parts, login, null)
+      : yield* KiteLogin.noToken(client.account, standing.required.reason)
   })
 
 /** Replaces a refused token. If several callers had the same token refused, only the first one signs in. */
@@ -204,12 +219,12 @@ const replaceToken = (parts: Parts, stale: Redacted.Redacted) =>
     }
     yield* Effect.logWarning("the broker refused the access token, signing in again")
     standing.drop("the broker refused its token")
-    return yield* signIn(parts, login)
+    return yield* signIn(parts, login, stale)
   })
 
 /**
- * Holds one account's access token. All users of an account in a process share one session, because a new login with an api_key ends the
- * token of the previous login. A token that died or was refused is never tried again: the session waits for another login.
+ * Holds one account's access token. All users of an account in a process share one session, and automatic logins share theirs with other
+ * processes, because a new login with an api_key ends the token of the previous login. A token that died or was refused is never tried again: the session waits for another login.
  */
 export const make = (options: Options) =>
   Effect.gen(function* () {

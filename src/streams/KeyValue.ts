@@ -27,8 +27,11 @@ export interface KeyValue {
 
 const keysReadMax = "10 seconds"
 
+/** The bucket of the newest session of each account that signs in automatically, by account. The tokens are sealed. */
+export const sessions = "sessions"
+
 /** The platform's buckets, which are made again when somebody deletes them. The leases' bucket is kept by its own rules (LeaseBucket). */
-export const buckets = ["actors", "instruments", "snapshots", "incarnations"] as const
+export const buckets = ["actors", "instruments", "snapshots", "incarnations", sessions] as const
 
 /** The stream in which a bucket lies. */
 export const streamOf = (bucket: string): string => `KV_${bucket}`

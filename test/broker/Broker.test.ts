@@ -4,6 +4,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { ConfigProvider, Effect, Either, Fiber, Layer } from "effect"
 import { inject } from "vitest"
 import { Accounts } from "../../src/broker/Accounts.ts"
+import { AutomaticLogins } from "../../src/broker/AutomaticLogins.ts"
 import { Broker, Tokens } from "../../src/broker/Broker.ts"
 import { Budgets } from "../../src/broker/Budgets.ts"
 import type { KitePool, PoolEvents } from "../../src/broker/KitePool.ts"
@@ -28,6 +29,7 @@ const simulator = (port?: number) =>
 
 /** Tokens that live for the length of the test. */
 const budgets = Layer.succeed(Budgets, { of: () => () => (self) => self, limited: () => Effect.void, limitedForMs: () => 0 })
+const logins = Layer.succeed(AutomaticLogins, { of: () => (_, login) => login })
 const tokens = Layer.succeed(Tokens, { nowMs: () => 0, diesAtMs: () => null })
 
 /** The product's own services, with an accounts file as `npm start` writes it. */
@@ -59,7 +61,7 @@ const ofFile = (path: string) => {
   )
   return Broker.Default.pipe(
     Layer.provideMerge(Accounts.Default),
-    Layer.provide([tokens, noneLinked, budgets]),
+    Layer.provide([tokens, noneLinked, budgets, logins]),
     Layer.provide(Layer.setConfigProvider(config))
   )
 }

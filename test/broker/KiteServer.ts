@@ -32,6 +32,7 @@ export const sessionOf = (client: KiteClient.KiteClient, options: Partial<KiteSe
         nowMs: () => clock.unsafeCurrentTimeMillis(),
         diesAtMs: (signedInMs) => TokenLife.diesAtMs(shipped.documents.broker, signedInMs)
       },
+      automatic: (_, login) => login,
       ...options
     })
   )

@@ -4,12 +4,14 @@ import { Effect, Layer } from "effect"
 import { JetStream, NatsError } from "../../streams/JetStream.ts"
 import * as LeaseBucket from "../../streams/LeaseBucket.ts"
 import { Leases, NotHeld } from "../runtime/Leases.ts"
+import * as ActorGroups from "./ActorGroups.ts"
 import * as RunnerRegistry from "./RunnerRegistry.ts"
 import { OtherRunners } from "./RunnerStorage.ts"
 import { ShardLeases } from "./ShardLeases.ts"
 
-/** The group of shards that every actor belongs to. */
-export const group = "default"
+/** The shard of the actor with that key. */
+export const shardOf = (sharding: Sharding.Sharding["Type"], groups: ActorGroups.ActorGroups["Type"], key: string) =>
+  sharding.getShardId(EntityId.make(key), ActorGroups.shardGroupOfKey(groups, key))
 
 /** Leases of a process among several. Actors of one shard share a lease and its epoch. */
 export const cluster = Layer.effect(
@@ -17,10 +19,11 @@ export const cluster = Layer.effect(
   Effect.gen(function* () {
     const sharding = yield* Sharding.Sharding
     const leases = yield* ShardLeases
+    const groups = yield* ActorGroups.ActorGroups
     return {
       of: (key) =>
         Effect.suspend(() => {
-          const lease = leases.of(sharding.getShardId(EntityId.make(key), group).toString())
+          const lease = leases.of(shardOf(sharding, groups, key).toString())
           return lease === undefined ? Effect.fail(new NotHeld({ key })) : Effect.succeed(lease)
         })
     }
@@ -28,7 +31,7 @@ export const cluster = Layer.effect(
 )
 
 /**
- * Leases of a process that owns every actor and allows no other. Its epoch comes from a write to the bucket of the leases, so an epoch
+ * Leases of a process that owns every actor of its groups and allows no cluster beside it. Its epoch comes from a write to the bucket of the leases, so an epoch
  * never falls when a deployment goes from one process to several, or back.
  */
 export const singleProcess = Layer.effect(

@@ -1,5 +1,5 @@
+import * as ClusterSchema from "@effect/cluster/ClusterSchema"
 import * as Entity from "@effect/cluster/Entity"
-import * as EntityId from "@effect/cluster/EntityId"
 import * as MessageStorage from "@effect/cluster/MessageStorage"
 import * as RunnerAddress from "@effect/cluster/RunnerAddress"
 import * as RunnerHealth from "@effect/cluster/RunnerHealth"
@@ -17,6 +17,7 @@ import * as LeaseBucket from "../../streams/LeaseBucket.ts"
 import * as Subject from "../../streams/Subject.ts"
 import { supervise } from "../../streams/Supervisor.ts"
 import { Leases } from "../runtime/Leases.ts"
+import * as ActorGroups from "./ActorGroups.ts"
 import * as Leasing from "./Leasing.ts"
 import * as NatsStorage from "./RunnerStorage.ts"
 
@@ -35,7 +36,11 @@ export class ActorKinds extends Context.Tag("actors/placement/Kinds")<
 >() {}
 
 /** Tells an actor that the wanted set may have changed. Only local calls are made; commands travel by JetStream. */
-const Actor = Entity.make("Actor", [Rpc.make("Settle", { success: Schema.Void })])
+const entityOf = (groups: ActorGroups.ActorGroups["Type"]) =>
+  Entity.make("Actor", [Rpc.make("Settle", { success: Schema.Void })]).annotate(ClusterSchema.ShardGroup, (key) =>
+    ActorGroups.shardGroupOfKey(groups, key)
+  )
+type Actor = ReturnType<typeof entityOf>
 
 const lookEvery = "250 millis"
 /** Every actor is called once in this many looks, a few per look, because calling all at once would delay ticks. */
@@ -53,7 +58,7 @@ interface Roll {
   readonly running: Set<string>
 }
 
-const live = (roll: Roll, kinds: Kinds) =>
+const live = (Actor: Actor, roll: Roll, kinds: Kinds) =>
   Actor.toLayer(
     Effect.gen(function* () {
       const { entityId: key } = yield* Entity.CurrentAddress
@@ -136,16 +141,17 @@ const follow = (roll: Roll, { kinds, always }: Context.Tag.Service<ActorKinds>, 
   })
 
 /** Starts and stops actors so that those of our shards match the roll. */
-const Reconciler = (roll: Roll) =>
+const Reconciler = (Actor: Actor, roll: Roll) =>
   Layer.scopedDiscard(
     Effect.gen(function* () {
       const sharding = yield* Sharding.Sharding
       const client = yield* Actor.client
       const kinds = yield* ActorKinds
+      const groups = yield* ActorGroups.ActorGroups
       const calls = yield* FiberMap.make<string>()
       for (const key of kinds.always) roll.wanted.add(key)
 
-      const isHere = (key: string) => sharding.hasShardId(sharding.getShardId(EntityId.make(key), Leasing.group))
+      const isHere = (key: string) => sharding.hasShardId(Leasing.shardOf(sharding, groups, key))
       const call = (key: string) =>
         Effect.suspend(() => client(key).Settle()).pipe(
           Effect.timeout(callTimeoutMs),
@@ -167,11 +173,13 @@ const Reconciler = (roll: Roll) =>
     })
   )
 
-/** Runs the bucket's actors whose shards this process holds. A single process holds all shards. */
+/** Runs the bucket's actors whose shards this process holds. A single process holds all shards of its groups. */
 export const layer = Layer.unwrapEffect(
-  Effect.map(ActorKinds, ({ kinds }) => {
+  Effect.gen(function* () {
+    const { kinds } = yield* ActorKinds
+    const Actor = entityOf(yield* ActorGroups.ActorGroups)
     const roll: Roll = { wanted: new Set(), running: new Set() }
-    return Reconciler(roll).pipe(Layer.provideMerge(live(roll, kinds)))
+    return Reconciler(Actor, roll).pipe(Layer.provideMerge(live(Actor, roll, kinds)))
   })
 )
 
@@ -180,13 +188,22 @@ const shards = 100
 const refreshesPerLease = 5
 const common = { shardsPerGroup: shards, simulateRemoteSerialization: false, entityTerminationTimeout: stopMax } as const
 
-/** A process that holds all shards, without storage and network, with the same entities as in a cluster. */
-const singleProcess = Sharding.layer.pipe(
-  Layer.provideMerge(Runners.layerNoop),
-  Layer.provideMerge(MessageStorage.layerNoop),
-  Layer.provide([RunnerStorage.layerMemory, RunnerHealth.layerNoop]),
-  Layer.provide(ShardingConfig.layer(common)),
-  Layer.merge(Leasing.singleProcess)
+const groupsOf = (here: ReadonlyArray<ActorGroups.Name>) => ({
+  availableShardGroups: ActorGroups.names.map(ActorGroups.shardGroupOf),
+  assignedShardGroups: here.map(ActorGroups.shardGroupOf)
+})
+
+/** A process that holds all shards of its groups, without storage and network, with the same entities as in a cluster. */
+const singleProcess = Layer.unwrapEffect(
+  Effect.map(ActorGroups.here, (here) =>
+    Sharding.layer.pipe(
+      Layer.provideMerge(Runners.layerNoop),
+      Layer.provideMerge(MessageStorage.layerNoop),
+      Layer.provide([RunnerStorage.layerMemory, RunnerHealth.layerNoop]),
+      Layer.provide(ShardingConfig.layer({ ...common, ...groupsOf(here) })),
+      Layer.merge(Leasing.singleProcess)
+    )
+  )
 )
 
 const address = Config.all({
@@ -204,6 +221,7 @@ const oneOfSeveral = Layer.unwrapEffect(
     const refreshMs = ttlMs / refreshesPerLease
     const config = ShardingConfig.layer({
       ...common,
+      ...groupsOf(yield* ActorGroups.here),
       runnerAddress: Option.some(RunnerAddress.make(host, port)),
       shardLockExpiration: Duration.millis(ttlMs),
       shardLockRefreshInterval: Duration.millis(refreshMs),
@@ -223,10 +241,19 @@ const oneOfSeveral = Layer.unwrapEffect(
   })
 )
 
-/** `single`: this process runs every actor. `cluster`: it shares them with the other processes on the same NATS. */
+/** `single`: this process runs every actor of its groups. `cluster`: it shares them with the other processes on the same NATS. */
 export const mode = Config.literal("single", "cluster")("PLACEMENT").pipe(Config.withDefault("single" as const))
+
+type Problem = Layer.Layer.Error<typeof oneOfSeveral> | Layer.Layer.Error<typeof singleProcess>
+type Needed = Layer.Layer.Context<typeof oneOfSeveral> | Layer.Layer.Context<typeof singleProcess>
 
 /** The services that decide where each actor runs. */
 export const cluster = Layer.unwrapEffect(
-  Effect.map(mode, (wanted) => Layer.map(wanted === "cluster" ? oneOfSeveral : singleProcess, Context.pick(Sharding.Sharding, Leases)))
+  Effect.map(
+    mode,
+    (wanted): Layer.Layer<Sharding.Sharding | Leases, Problem, Needed> =>
+      wanted === "cluster"
+        ? Layer.map(oneOfSeveral, Context.pick(Sharding.Sharding, Leases))
+        : Layer.map(singleProcess, Context.pick(Sharding.Sharding, Leases))
+  )
 )

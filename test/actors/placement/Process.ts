@@ -1,5 +1,6 @@
 import { createServer } from "node:net"
 import { ConfigProvider, Effect, Exit, Layer, Logger, Scope } from "effect"
+import * as ActorGroups from "../../../src/actors/placement/ActorGroups.ts"
 import * as Placement from "../../../src/actors/placement/Placement.ts"
 import type { Lease } from "../../../src/actors/runtime/Leases.ts"
 import { Leases, type NotHeld } from "../../../src/actors/runtime/Leases.ts"
@@ -58,10 +59,14 @@ export const begin = (server: NatsServer, config: Readonly<Record<string, string
     yield* Effect.addFinalizer(() => Scope.close(scope, Exit.void))
     const live = Layer.effect(
       Placement.ActorKinds,
-      Effect.map(Leases, () => ({ kinds: { good: runs("good"), other: runs("other"), faulty: () => Effect.die("a bug") }, always }))
+      Effect.map(Leases, () => ({
+        kinds: { good: runs("good"), order: runs("order"), other: runs("other"), faulty: () => Effect.die("a bug") },
+        always
+      }))
     ).pipe(
       (kinds) => Placement.layer.pipe(Layer.provide(kinds)),
       Layer.provideMerge(Placement.cluster),
+      Layer.provide(Layer.succeed(ActorGroups.ActorGroups, { ofKind: (kind) => (kind === "order" ? "orders" : "market") })),
       Layer.provideMerge(JetStream.layer("engine")),
       Layer.provide(Layer.setConfigProvider(provider)),
       Layer.provide(Logger.replace(Logger.defaultLogger, recorder))

@@ -1,0 +1,30 @@
+import { Config, Context } from "effect"
+import * as Subject from "../../streams/Subject.ts"
+
+/**
+ * Actors of one group can run in processes that run no other. Orders are apart from market data, so that a full feed never delays a send: the
+ * operating system gives their process its turn, and no tick shares its event loop.
+ */
+export const names = ["market", "orders"] as const
+export type Name = (typeof names)[number]
+
+/** Which group the actors of a kind belong to. */
+export class ActorGroups extends Context.Tag("actors/placement/ActorGroups")<ActorGroups, { readonly ofKind: (kind: string) => Name }>() {}
+
+/** The groups that this process runs, all by default. */
+export const here: Config.Config<ReadonlyArray<Name>> = Config.array(Config.literal(...names)(), "ACTOR_GROUPS").pipe(
+  Config.validate({
+    message: `ACTOR_GROUPS must name ${names.join(" or ")}, or both`,
+    validation: (all) => all.length > 0
+  }),
+  Config.withDefault(names)
+)
+
+/** The groups' names in the cluster. Processes of versions without groups know the market's only. */
+const shardGroups = { market: "default", orders: "orders" } as const satisfies Record<Name, string>
+export const shardGroupOf = (name: Name): string => shardGroups[name]
+/** The group, in the cluster, of the actor with that key. */
+export const shardGroupOfKey = ({ ofKind }: ActorGroups["Type"], key: string): string => {
+  const [kind = ""] = Subject.kvNames(key)
+  return shardGroupOf(ofKind(kind))
+}
