@@ -99,18 +99,22 @@ const Store = PaperLedgers.Default.pipe(
 )
 const Shared = Accounts.Default.pipe(Layer.provide(LinkedFromStore.layer), Layer.provideMerge(Store), Layer.merge(Redis.Default))
 
-/** A process learns from Postgres of instruments that another one loaded. */
+/** A process learns from Postgres of instruments that another one loaded: this often, and at once at a start that comes before them. */
 const instrumentsEvery = "1 minute"
+const firstInstrumentsEvery = "1 second"
 const InstrumentsFromStore = Layer.scopedDiscard(
   Effect.gen(function* () {
     const registry = yield* InstrumentRegistry
     const clock = yield* MarketClock
-    yield* Effect.suspend(() => registry.follow(IndiaTime.istDate(clock.unsafeNow()))).pipe(
+    const follow = Effect.suspend(() => registry.follow(IndiaTime.istDate(clock.unsafeNow()))).pipe(
       Effect.tapError((error) => Effect.logWarning("instruments not read, keeping those there are", error)),
-      Effect.ignore,
-      Effect.repeat(Schedule.spaced(instrumentsEvery)),
-      Effect.forkScoped
+      Effect.ignore
     )
+    const first = Effect.repeat(follow, {
+      schedule: Schedule.spaced(firstInstrumentsEvery),
+      until: () => registry.current() !== undefined
+    })
+    yield* Effect.forkScoped(Effect.zipRight(first, Effect.repeat(follow, Schedule.spaced(instrumentsEvery))))
   })
 )
 

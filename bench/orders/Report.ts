@@ -62,8 +62,8 @@ export const markdown = (result: Run.Result): string => {
   return [
     "# Orders",
     "",
-    `\`npm run bench -- orders\` on ${machineKind}; actors and gateway in a process each, NATS, Postgres, the brokers' stand-ins and`,
-    "the callers on the same cores. *Platform* is `POST /orders`: every rule, the saved task, the executor, its rules again, and the request to the",
+    `\`npm run bench -- orders\` on ${machineKind}; market data, orders and gateway in a process each, NATS, Postgres, the brokers' stand-ins`,
+    "and the callers on the same cores. *Platform* is `POST /orders`: every rule, the saved task, the executor, its rules again, and the request to the",
     "broker. *Bare* is a loop that posts the same order straight to the same broker, and keeps nothing.",
     "",
     `For the times, each side places ${Run.pacePerSecond} orders a second for ${options.pacedSeconds} s, in turn, so that whatever else the machine does meets both. For orders a`,

@@ -29,6 +29,8 @@ export const defaults: Options = { pacedSeconds: 60, burst: 500, rate: fullRate 
 const warmSeconds = 10
 const warmOrders = 100
 const readyMsMax = 120_000
+/** The newest lines of the platform's logs that a failed run shows. */
+const troublesMax = 20
 const owner = Universe.owner
 const account: Sessions.Account = { accountId: "orders1", apiKey: "orderskey1", apiSecret: "orderssecret1", userId: "ORDERS1" }
 const bareAccount: Sessions.Account = { accountId: "bare1", apiKey: "barekey1", apiSecret: "baresecret1", userId: "BARE1" }
@@ -223,7 +225,8 @@ export const run = async (ground: Ground, options: Options, say: (text: string) 
     const more: World.More = {
       accounts: [{ ...row, login: "auto", owners: [owner] }],
       env: { MARKET_MODE: "synthetic" }, // the exchange is open at any hour
-      program: "orders/Platform.js"
+      program: "orders/Platform.js",
+      hasOrders: true
     }
     const world = await World.open(ground, { kind: "platform", shape: "split", spec, rate: options.rate, more })
     stops.unshift(world.close)
@@ -248,7 +251,9 @@ export const run = async (ground: Ground, options: Options, say: (text: string) 
     say(`orders at ${options.rate} ticks/s`)
     await world.load.call("start", { rate: options.rate })
     await sleep(warmSeconds * 1_000)
-    const full = await measure("full feed", market, sides, options)
+    const full = await measure("full feed", market, sides, options).catch((error) => {
+      throw new Error(`${error.message}\n${world.troubles().slice(-troublesMax).join("\n")}`)
+    })
     const { lateEndMs } = await world.load.call<{ readonly lateEndMs: number }>("stop")
     const calls = [...warm, ...quiet.calls, ...full.calls]
     return {

@@ -142,16 +142,23 @@ export interface More {
   readonly env: Readonly<Record<string, string>>
   /** The compiled program, under .cache/bench/bench. */
   readonly program: string
+  /** Orders run in a process of their own, as `npm start` runs them. */
+  readonly hasOrders: boolean
 }
-const noMore: More = { accounts: [], env: {}, program: "pipeline/Platform.js" }
+const noMore: More = { accounts: [], env: {}, program: "pipeline/Platform.js", hasOrders: false }
 
-const rolesOf = (shape: Shape): ReadonlyArray<{ readonly part: string; readonly roles: ReadonlyArray<"actors" | "gateway"> }> =>
-  shape === "one"
-    ? [{ part: "platform", roles: ["actors", "gateway"] }]
-    : [
-        { part: "actors", roles: ["actors"] },
-        { part: "gateway", roles: ["gateway"] }
-      ]
+interface Part {
+  readonly part: string
+  readonly roles: ReadonlyArray<"actors" | "gateway">
+  readonly env: Readonly<Record<string, string>>
+}
+const partsOf = (shape: Shape, hasOrders: boolean): ReadonlyArray<Part> => {
+  const market = hasOrders ? { ACTOR_GROUPS: "market" } : {}
+  const orders: ReadonlyArray<Part> = hasOrders ? [{ part: "orders", roles: ["actors"], env: { ACTOR_GROUPS: "orders" } }] : []
+  return shape === "one"
+    ? [{ part: "platform", roles: ["actors", "gateway"], env: market }, ...orders]
+    : [{ part: "actors", roles: ["actors"], env: market }, ...orders, { part: "gateway", roles: ["gateway"], env: {} }]
+}
 
 let worlds = 0
 
@@ -294,13 +301,13 @@ const startPlatform = async (ground: Ground.Ground, { shape, profile, strategies
   const stop = async () => {
     for (const one of processes.toReversed()) await one.stop()
   }
-  const begin = (part: string, roles: ReadonlyArray<string>) => {
+  const begin = ({ part, roles, env: own }: Part) => {
     const profiling = profile === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${profile}`, `--cpu-prof-name=${part}.cpuprofile`]
     const one = ground.children.start(part, process.execPath, [...profiling, join(root, ".cache/bench/bench", more.program)], {
       log: join(home, `${part}.log`),
       cwd: root,
       graceMs: readyMsMax,
-      env: { ...env, ROLES: roles.join(",") }
+      env: { ...env, ...own, ROLES: roles.join(",") }
     })
     processes.push(one)
     return one
@@ -309,10 +316,10 @@ const startPlatform = async (ground: Ground.Ground, { shape, profile, strategies
   const problem = () => processes.map((one) => one.output()).join("\n")
   const pids: Record<string, number> = {}
   try {
-    for (const { part, roles } of rolesOf(shape)) {
-      pids[part] = begin(part, roles).pid ?? 0
-      // A gateway finds its instruments in the store. The actors have stored them by then.
-      if (roles.includes("actors")) await allSubscribed(ground, around, isEnded, problem)
+    for (const one of partsOf(shape, more.hasOrders)) {
+      pids[one.part] = begin(one).pid ?? 0
+      // The others find their instruments in the store. The market's actors have stored them by then.
+      if (one.env["ACTOR_GROUPS"] !== "orders" && one.roles.includes("actors")) await allSubscribed(ground, around, isEnded, problem)
     }
     if (!(await ground.ports.until(() => ground.ports.ping.http(port, "/health/ready"), isEnded, readyMsMax)))
       throw new Error(`the gateway is not ready\n${problem()}`)
@@ -330,7 +337,7 @@ const startBare = async (_ground: Ground.Ground, { shape, spec, profile }: Optio
   const stop = async () => {
     for (const { child } of children) await child.stop()
   }
-  for (const { part, roles } of rolesOf(shape)) {
+  for (const { part, roles } of partsOf(shape, false)) {
     const profiling = profile === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${profile}`, `--cpu-prof-name=bare-${part}.cpuprofile`]
     const bare: Bare.Spec = { ...spec, roles, nats: { url, password: passwords.engine }, load: `http://127.0.0.1:${loadPort}` }
     children.push({ part, child: await Child.start("Bare", bare, profiling) })
@@ -355,7 +362,7 @@ const startBare = async (_ground: Ground.Ground, { shape, spec, profile }: Optio
 }
 
 const troubles = (home: string): ReadonlyArray<string> =>
-  ["actors", "gateway", "platform"].flatMap((part) => {
+  ["actors", "orders", "gateway", "platform"].flatMap((part) => {
     try {
       return readFileSync(join(home, `${part}.log`), "utf8")
         .split("\n")

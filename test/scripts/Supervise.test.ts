@@ -16,6 +16,7 @@ const programs = {
   Postgres: () => join(postgresFolder(dataFolder()), "postgres/postmaster.pid"),
   NATS: () => join(dataFolder(), "nats/nats.pid"),
   "The simulator": () => join(dataFolder(), "simulator.pid"),
+  "The orders' process": () => join(dataFolder(), "orders.pid"),
   "The platform": () => join(dataFolder(), "platform.pid")
 }
 type Name = keyof typeof programs
@@ -115,7 +116,7 @@ describe("npm start keeps its programs running", () => {
       assert.strictEqual(await one.exit, 0)
       await gone(running)
     },
-    startMsMax + 5 * healMsMax
+    startMsMax + 6 * healMsMax
   )
 
   it(

@@ -50,6 +50,40 @@ describe("Placement in several processes", () => {
   )
 
   it.scopedLive(
+    "a process runs the actors of its groups alone, in a cluster and without one",
+    () =>
+      Effect.gen(function* () {
+        const server = yield* natsServer
+        const keys = ["good.0", "good.1", "order.0", "order.1"]
+        for (const inGroups of [
+          (groups: string) => clustered(server, { ACTOR_GROUPS: groups }),
+          (groups: string) => begin(server, { PLACEMENT_TTL: ttl, ACTOR_GROUPS: groups }, ["other.1"])
+        ]) {
+          const market = yield* inGroups("market")
+          const orders = yield* inGroups("orders")
+          for (const key of keys) yield* market.actors.put(key, noValue)
+          yield* until(
+            "each runs its own",
+            () => sorted(market.running()) === "good.0 good.1 other.1" && sorted(orders.running()) === "order.0 order.1"
+          )
+          assert.isTrue((yield* orders.lease("order.0")).isHeld())
+          assert.deepStrictEqual(
+            market.events.filter(([, key]) => key.startsWith("order")),
+            []
+          )
+          assert.deepStrictEqual(
+            orders.events.filter(([, key]) => !key.startsWith("order")),
+            []
+          )
+          for (const one of [market, orders]) yield* one.stop
+        }
+        const odd = yield* Effect.exit(Effect.scoped(begin(server, { ACTOR_GROUPS: "ticks" })))
+        assert.include(failure(odd), "ACTOR_GROUPS")
+      }),
+    300_000
+  )
+
+  it.scopedLive(
     "stops its actors when the leases cannot be renewed, and starts them when NATS is back",
     () =>
       Effect.gen(function* () {
