@@ -10,8 +10,7 @@ export const configuredMode = Config.literal("real", "machine", "feed")("MARKET_
 
 /**
  * Market time calls `before` on all listeners and then `after`, so that everything of the old time is handled before the new time is known.
- * This holds within one process. The last packets of an account in another process may arrive behind this account's clock, for example while
- * the store answers one of them slowly. Those packets count as late.
+ * This holds within one process. Between processes event time waits for the slowest live account (LiveClocks).
  */
 export interface Advance {
   readonly before: () => void

@@ -13,7 +13,7 @@ import * as RuledDecider from "../runtime/RuledDecider.ts"
 export const kind = "greeks"
 export const key = (exchange: string, underlying: string) => Subject.kvKey(kind, exchange, underlying)
 /** Change it whenever the decider's state changes its layout. */
-export const layout = "underlying-8"
+export const layout = "underlying-9"
 
 /** The stream and subject of each output of an underlying. */
 export const route = (exchange: string, underlying: string) => {

@@ -1,6 +1,7 @@
 import type { Decider } from "../Decider.ts"
 import * as IndiaTime from "../IndiaTime.ts"
 import * as FrameHeader from "../record/FrameHeader.ts"
+import * as LiveClocks from "../record/LiveClocks.ts"
 import type * as RecordInput from "../record/RecordInput.ts"
 import type { Contract, Reference } from "../record/Reference.ts"
 import type * as RuleSet from "../rules/RuleSet.ts"
@@ -91,7 +92,8 @@ export interface State {
   readonly interruptions: Array<Interruptions.Interruption>
   /** Bars of any instrument that start before this instant may lack ticks. */
   wholeFromMs: number
-  /** Largest clock seen, and the number of the last second that it completed. */
+  readonly clocks: LiveClocks.LiveClocks
+  /** What all live accounts' clocks have reached, and the number of the last second that it completed. Neither goes back. */
   eventMs: number
   second: number
   /** Ticks whose bar was already closed. */
@@ -418,9 +420,9 @@ const barsToPublish = (state: State, row: Row, series: Series): ReadonlyArray<Ba
   return candles
 }
 
-const onClock = (names: Names, state: State, { seq, atMs }: RecordInput.Clock): ReadonlyArray<Output> => {
+const onClock = (names: Names, state: State, { account, seq, atMs }: RecordInput.Clock): ReadonlyArray<Output> => {
   const outputs: Array<Output> = []
-  state.eventMs = Math.max(state.eventMs, atMs)
+  state.eventMs = Math.max(state.eventMs, LiveClocks.reached(state.clocks, account, atMs))
   const second = Math.floor(state.eventMs / 1_000)
   if (second <= state.second) return outputs
   state.second = second
@@ -450,6 +452,7 @@ export const make = (names: Names): Decider<State, RecordInput.RecordInput, Outp
       incarnations: new Map(),
       interruptions: [],
       wholeFromMs: Number.NEGATIVE_INFINITY,
+      clocks: LiveClocks.make(),
       eventMs: Number.NEGATIVE_INFINITY,
       second: Number.NEGATIVE_INFINITY,
       late: 0,

@@ -3,6 +3,7 @@ import * as IndiaTime from "../IndiaTime.ts"
 import * as FrameGuard from "../market/FrameGuard.ts"
 import * as Quotes from "../market/Quotes.ts"
 import type * as ChainState from "../options/ChainState.ts"
+import * as LiveClocks from "../record/LiveClocks.ts"
 import type * as RecordInput from "../record/RecordInput.ts"
 import type { Contract, Reference } from "../record/Reference.ts"
 import type * as StrategyDefinition from "../record/StrategyDefinition.ts"
@@ -48,7 +49,8 @@ export interface State {
   readonly strategies: Map<string, Strategy.Strategy>
   /** Leg prices that wait for the clock, of all strategies. */
   waiting: number
-  /** Largest clock seen. */
+  readonly clocks: LiveClocks.LiveClocks
+  /** What all live accounts' clocks have reached. It never goes back. */
   eventMs: number
   /** Number of the last window that closed. */
   window: number
@@ -60,6 +62,7 @@ const initial = (rules: string): State => ({
   rules,
   strategies: new Map(),
   waiting: 0,
+  clocks: LiveClocks.make(),
   eventMs: Number.NEGATIVE_INFINITY,
   window: Number.NEGATIVE_INFINITY,
   lateTicks: 0
@@ -260,7 +263,7 @@ const closeWindow = (turn: Turn, strategy: Strategy.Strategy): void => {
 }
 
 const onClock = (context: Context, state: State, input: RecordInput.Clock): ReadonlyArray<Output> => {
-  state.eventMs = Math.max(state.eventMs, input.atMs)
+  state.eventMs = Math.max(state.eventMs, LiveClocks.reached(state.clocks, input.account, input.atMs))
   for (const { quotes } of state.feeds.values()) Quotes.rollDay(quotes, state.eventMs)
   if (state.rules !== context.ends.version) takeRules(context, state)
   if (state.strategies.size === 0) return []

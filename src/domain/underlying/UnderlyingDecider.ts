@@ -11,6 +11,7 @@ import * as ChainRows from "../options/ChainRows.ts"
 import * as ChainState from "../options/ChainState.ts"
 import * as OptionPrice from "../options/OptionPrice.ts"
 import * as Rounding from "../options/Rounding.ts"
+import * as LiveClocks from "../record/LiveClocks.ts"
 import type { Happening, Lives } from "../record/Lives.ts"
 import type * as RecordInput from "../record/RecordInput.ts"
 import type * as RuleSet from "../rules/RuleSet.ts"
@@ -76,7 +77,8 @@ export interface State {
   listed: ReadonlyMap<string, number>
   /** True once a Reference named the instruments. */
   known: boolean
-  /** Largest clock seen. */
+  readonly clocks: LiveClocks.LiveClocks
+  /** What all live accounts' clocks have reached. It never goes back. */
   eventMs: number
   /** End of the last closed window, for chains and ticks, and for und.state. */
   windowEndMs: number
@@ -104,6 +106,7 @@ const initial = (rules: string): State => ({
   strikeOf: new Int32Array(0),
   listed: new Map(),
   known: false,
+  clocks: LiveClocks.make(),
   eventMs: Number.NEGATIVE_INFINITY,
   windowEndMs: Number.NEGATIVE_INFINITY,
   stateEndMs: Number.NEGATIVE_INFINITY,
@@ -496,7 +499,7 @@ const beginsMinute = (beforeMs: number, windowEndMs: number): boolean => {
 }
 
 const onClock = (context: Context, state: State, input: RecordInput.Clock): ReadonlyArray<Output> => {
-  state.eventMs = Math.max(state.eventMs, input.atMs)
+  state.eventMs = Math.max(state.eventMs, LiveClocks.reached(state.clocks, input.account, input.atMs))
   Quotes.rollDay(state.quotes, state.eventMs)
   if (state.rules !== context.ends.version) takeRules(context, state)
   if (!state.known) return []

@@ -122,7 +122,8 @@ describe("BarDecider", () => {
       }
     }
     recorder.frame(startMs + 59_900, [{ token: futureToken, price: 550, volume: 1_300 }], { account: "ACC2" })
-    const [, outputs] = run(recorder.clock(startMs + 60_000))
+    for (const account of accounts) recorder.clock(startMs + 60_000, account)
+    const [, outputs] = run(recorder)
     const minutes = closed(outputs, futureToken).filter((bar) => startOf(bar) === 0)
     assert.deepStrictEqual(
       minutes.map((bar) => [...prices(bar), bar.volume]),

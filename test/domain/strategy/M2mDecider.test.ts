@@ -629,7 +629,7 @@ describe("M2mDecider: candles", () => {
           recorder.definition(condor.map((of, index) => ({ ...of, quantity: quantities[index]! })))
         }
       }
-      recorder.clock(startMs + 2_000)
+      for (const account of ["ACC1", "ACC2"]) recorder.clock(startMs + 2_000, account)
       const expected = contracts.reduce((sum, { instrument_token: token }, index) => {
         const sign = index === 1 ? 1 : -1
         return sum + sign * quantities[index]! * prices.get(token)!.rupees

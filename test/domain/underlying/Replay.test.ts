@@ -70,7 +70,7 @@ const market = (seed: number, others: boolean): ReadonlyArray<RecordInput.Record
     else recorder.frame(atMs, packets, { account })
     const resend = next() < 0.05 ? skipped.shift() : undefined
     if (resend !== undefined) recorder.frame(resend.atMs, resend.packets, { number: resend.number })
-    if (next() < 0.6) recorder.clock(Math.floor(atMs / 100) * 100, account)
+    if (next() < 0.6) for (const one of ["ACC1", "ACC2"]) recorder.clock(Math.floor(atMs / 100) * 100, one)
     if (step === 80) recorder.reference([...instruments.slice(0, -4), option(24_900, "CE")])
     if (step === 120) recorder.definition([...legs, leg(4, "BUY", option(24_400, "PE"), 10, "1")])
     for (const input of recorder.inputs) ours.add(input)
