@@ -40,7 +40,6 @@ export const settle = (limits: Limits, breaker: Breaker, isFailure: boolean, now
   // A result that comes while the breaker is open belongs to a request that was sent before.
   if (breaker.state === "open") return [breaker, null]
   if (!isFailure) return [closed, breaker.state === "half_open" ? "closed" : null]
-  if (breaker.state === "half_open") return opened(limits, nowMs)
-  const failures = breaker.failures + 1
-  return failures < limits.failuresMax ? [{ state: "closed", failures }, null] : opened(limits, nowMs)
+  if (breaker.state === "half_open" || breaker.failures + 1 >= limits.failuresMax) return opened(limits, nowMs)
+  return [{ state: "closed", failures: breaker.failures + 1 }, null]
 }

@@ -112,7 +112,8 @@ const expired = (task: Task.Task, epoch: number): Step =>
 
 const send = (policy: Policy, task: Task.Task, { blockedUntilMs, epoch, nowMs }: InputOf<"Wake">): Step => {
   if (nowMs >= task.intent.deadlineAtMs) return expired(task, epoch)
-  if (task.dueAtMs !== null && nowMs < task.dueAtMs) return unchanged(task, Output.WakeAt({ atMs: task.dueAtMs }))
+  const dueAtMs = task.dueAtMs ?? nowMs
+  if (nowMs < dueAtMs) return unchanged(task, Output.WakeAt({ atMs: dueAtMs }))
   if (blockedUntilMs !== null)
     return retryAt(task, Math.min(blockedUntilMs, task.intent.deadlineAtMs), {
       epoch,

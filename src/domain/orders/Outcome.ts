@@ -35,7 +35,7 @@ export const Reply = Data.taggedEnum<Reply>()
  * Error types that the broker answers after it has decided against the request. NetworkException, DataException and GeneralException are
  * not among them: with these Kite's own front could not reach its order system, or lost the answer. Source: kite.trade/docs/connect/v3/exceptions.
  */
-const decided: ReadonlySet<string> = new Set([
+const decided: ReadonlySet<string | null> = new Set([
   "InputException",
   "OrderException",
   "MarginException",
@@ -58,8 +58,7 @@ export const of = (reply: Reply): Outcome => {
   const { httpStatus, errorType, message, orderId } = reply
   if (httpStatus === 200 && orderId !== null) return Outcome.Done({ orderId })
   if (httpStatus === tooManyRequests) return Outcome.Refused({ isTransient: true, httpStatus, errorType, message })
-  if (isClientError(httpStatus) && errorType !== null && decided.has(errorType))
-    return Outcome.Refused({ isTransient: false, httpStatus, errorType, message })
+  if (isClientError(httpStatus) && decided.has(errorType)) return Outcome.Refused({ isTransient: false, httpStatus, errorType, message })
   return Outcome.Unknown({ httpStatus, errorType, message })
 }
 

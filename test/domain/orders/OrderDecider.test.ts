@@ -227,4 +227,118 @@ describe("an order's task", () => {
     assert.deepInclude(given(limit, wake(0), book(1, "o1")).task, { status: "COMPLETED", orderId: "o1" })
     assert.deepInclude(given(limit, book(1, "o1")).task, { status: "COMPLETED", attempts: [] })
   })
+
+  it("keeps what each attempt came to, word by word", () => {
+    const attempt = (number: number, startedAtMs: number, endedAtMs: number | null, more: Partial<Task.Attempt> = {}): Task.Attempt => ({
+      number,
+      startedAtMs,
+      endedAtMs,
+      outcome: null,
+      httpStatus: null,
+      errorType: null,
+      message: null,
+      ...more
+    })
+    const attempts = (...inputs: ReadonlyArray<OrderDecider.Input>) => given(limit, ...inputs).task.attempts
+    assert.deepStrictEqual(attempts(wake(5)), [attempt(1, 5, null)])
+    assert.deepStrictEqual(attempts(wake(5), answered(9, done)), [attempt(1, 5, 9, { outcome: "done", httpStatus: 200 })])
+    assert.deepStrictEqual(attempts(wake(5), answered(9, lost)), [attempt(1, 5, 9, { ...evidence, outcome: "unknown" })])
+    assert.deepStrictEqual(attempts(wake(5), answered(9, refused(false))), [
+      attempt(1, 5, 9, { outcome: "refused", httpStatus: 400, errorType: "InputException", message: "InputException" })
+    ])
+    assert.deepStrictEqual(attempts(wake(5), book(9, "o1")), [attempt(1, 5, 14, { outcome: "done", message: "found in the order book" })])
+    const unheard = "no answer came to the process that owns the task"
+    assert.deepStrictEqual(attempts(wake(5), wake(9, 2)), [attempt(1, 5, 9, { outcome: "unknown", errorType: "lost", message: unheard })])
+    const slow = (number: number, startedAtMs: number) =>
+      attempt(number, startedAtMs, startedAtMs, { outcome: "refused", errorType: "fenced", message: "the process was too slow to send it" })
+    const fence = (nowMs: number, number: number) => Input.Fenced({ nowMs, epoch: 1, attempt: number })
+    assert.deepStrictEqual(attempts(wake(5), fence(5, 1), wake(6), fence(6, 2), wake(7), fence(7, 3)), [slow(1, 5), slow(2, 6), slow(3, 7)])
+  })
+
+  it("names the reason of each end and of each wait", () => {
+    assert.deepStrictEqual(given(limit, wake(0), answered(1, refused(false))).task.error, {
+      type: "InputException",
+      message: "InputException"
+    })
+    const late = { type: "deadline", message: "the task's deadline passed before it could be sent" }
+    assert.deepStrictEqual(given({ ...limit, deadlineAtMs: 10 }, wake(10)).task, {
+      ...Task.make({ ...limit, deadlineAtMs: 10 }),
+      status: "DEAD_LETTER",
+      epoch: 1,
+      revision: 1,
+      error: late
+    })
+    assert.deepStrictEqual(given(limit, wake(0, 1, 60_000)).task.error, { type: "circuit_breaker", message: "Circuit breaker open" })
+    const parked = given(limit, wake(0), answered(10, lost), book(40_000))
+    const message = "the broker gave no definite answer, and its order book does not show the order"
+    assert.deepStrictEqual(parked.task.error, { type: "unknown_outcome", message })
+    assert.deepStrictEqual(parked.outputs.slice(-2), [Output.Changed({ status: "UNKNOWN" }), Output.Alert({ kind: "parked", message })])
+    const retrying = [wake(0), answered(1, refused(true)), Input.Cancel({ nowMs: 2 })]
+    assert.deepStrictEqual(given(limit, ...retrying).task.error, { type: "InputException", message: "InputException" })
+  })
+
+  it("gives no other outputs than those that its state asks for", () => {
+    const outputs = (...inputs: ReadonlyArray<OrderDecider.Input>) => given(limit, ...inputs).outputs
+    const sent = outputs(wake(0))
+    assert.deepStrictEqual(outputs(wake(0), answered(10, lost)), [...sent, Output.ReadBook({ atMs: 10 })])
+    const parked = [wake(0), answered(10, lost), book(40_000)]
+    assert.deepStrictEqual(outputs(...parked, book(50_000)), outputs(...parked))
+    assert.deepStrictEqual(outputs(...parked, wake(50_000)), outputs(...parked))
+  })
+
+  it("an answer, a fence and a reading that come after the task has gone on change nothing", () => {
+    const fence = Input.Fenced({ nowMs: 600, epoch: 1, attempt: 1 })
+    const ends: ReadonlyArray<ReadonlyArray<OrderDecider.Input>> = [
+      [wake(0), book(1, "o1")],
+      [wake(0), answered(1, refused(true))],
+      [wake(0), answered(1, refused(false))]
+    ]
+    for (const end of ends) {
+      const { revision, status } = given(limit, ...end).task
+      const after = given(limit, ...end, answered(600, done), fence).task
+      assert.deepStrictEqual([after.status, after.revision], [status, revision])
+    }
+    const completed = [wake(0), answered(1, done)]
+    assert.deepStrictEqual(given(limit, ...completed, book(600, "o2")).task, given(limit, ...completed).task)
+    // Proven absent and about to be sent again: a second reading proves nothing new.
+    const again = [wake(0), answered(10, lost), book(40_000)]
+    assert.deepStrictEqual(given(resend, ...again, book(50_000)).task, given(resend, ...again).task)
+  })
+
+  it("is not sent again at its deadline, and only unknown outcomes count against the number of times that it is", () => {
+    const sentAgain = (deadlineAtMs: number) => given({ ...resend, deadlineAtMs }, wake(0), answered(10, lost), book(40_000)).task.status
+    assert.deepStrictEqual([40_005, 40_006].map(sentAgain), ["UNKNOWN", "RETRYING"])
+    const fences = [1, 2, 3, 4].flatMap((attempt) => [wake(attempt), Input.Fenced({ nowMs: attempt, epoch: 1, attempt })])
+    assert.strictEqual(given(resend, ...fences, wake(5), answered(10, lost, 5), book(40_100)).task.status, "RETRYING")
+  })
+
+  it("begins with nothing done, and has ended in every status that nobody continues", () => {
+    assert.deepStrictEqual(Task.make(limit), {
+      intent: limit,
+      status: "PENDING",
+      revision: 0,
+      epoch: 0,
+      attempts: [],
+      dueAtMs: null,
+      orderId: null,
+      error: null,
+      absentAtMs: null
+    })
+    const has = (status: Task.Status) => Task.hasEnded({ status })
+    assert.deepStrictEqual((["PENDING", "RUNNING", "RETRYING"] as const).map(has), [false, false, false])
+    assert.deepStrictEqual((["COMPLETED", "DEAD_LETTER", "CANCELLED", "UNKNOWN"] as const).map(has), [true, true, true, true])
+  })
+
+  it("a row that is RUNNING without an attempt, which nobody writes, is sent and takes no answer", () => {
+    const odd: Task.Task = { ...Task.make(limit), status: "RUNNING" }
+    const decide = OrderDecider.decide(policy)
+    assert.deepInclude(decide(odd, wake(5))[1][0], Output.Send({ attempt: 1 }))
+    const late = [answered(5, done, 1, 0), Input.Fenced({ nowMs: 5, epoch: 0, attempt: 1 }), book(40_000, null, 0)]
+    for (const input of late) assert.deepStrictEqual(decide(odd, input), [odd, []], input._tag)
+  })
+
+  it("belongs to the owner who proves it absent", () => {
+    const { task } = given(resend, wake(0), answered(10, lost), book(40_000, null, 2))
+    assert.deepStrictEqual([task.status, task.epoch], ["RETRYING", 2])
+  })
 })

@@ -19,6 +19,10 @@ describe("outcomes", () => {
       [400, "OrderException", "refused"],
       [403, "TokenException", "refused"],
       [403, "PermissionException", "refused"],
+      [400, "HoldingException", "refused"],
+      [403, "UserException", "refused"],
+      [499, "InputException", "refused"],
+      [399, "InputException", "Unknown"],
       [429, "NetworkException", "refused, transient"],
       [200, null, "Unknown"],
       [400, null, "Unknown"],
@@ -35,6 +39,32 @@ describe("outcomes", () => {
     assert.strictEqual(kind(Outcome.of(Outcome.Reply.Lost({ reason: "ECONNRESET" }))), "Unknown")
     const own = Outcome.of(Outcome.Reply.Declined({ errorType: "no_book", message: "m" }))
     assert.deepStrictEqual(own, Outcome.Outcome.Refused({ isTransient: false, httpStatus: null, errorType: "no_book", message: "m" }))
+  })
+
+  it("an order id counts only with the status 200", () => {
+    assert.deepStrictEqual([answer(201, null, "1"), answer(500, null, "1")].map(kind), ["Unknown", "Unknown"])
+  })
+
+  it("every outcome keeps what came back", () => {
+    const message = "m"
+    const { Refused, Unknown } = Outcome.Outcome
+    assert.deepStrictEqual(answer(504), Unknown({ httpStatus: 504, errorType: null, message }))
+    assert.deepStrictEqual(
+      answer(429, "NetworkException"),
+      Refused({ isTransient: true, httpStatus: 429, errorType: "NetworkException", message })
+    )
+    assert.deepStrictEqual(
+      answer(400, "InputException"),
+      Refused({ isTransient: false, httpStatus: 400, errorType: "InputException", message })
+    )
+    assert.deepStrictEqual(
+      Outcome.of(Outcome.Reply.Lost({ reason: "ECONNRESET" })),
+      Unknown({ httpStatus: null, errorType: "lost", message: "ECONNRESET" })
+    )
+    assert.deepStrictEqual(
+      Outcome.of(Outcome.Reply.NotSent({ reason: "ECONNREFUSED" })),
+      Refused({ isTransient: true, httpStatus: null, errorType: "not_sent", message: "ECONNREFUSED" })
+    )
   })
 
   it("time-outs, 5xx, 429 and refused connections speak against the broker, rejected orders do not", () => {
@@ -100,6 +130,8 @@ describe("retries and tags", () => {
   it("one account and key always give one tag that Kite takes, and others give another", () => {
     const of = (account: string, key: string) => Tag.of((text) => createHash("sha256").update(text).digest(), account, key)
     assert.match(of("acc1", "key"), /^[0-9a-z]{20}$/)
+    // Computed by Python's hashlib: digits of base 36 of the whole hash, the first 20.
+    assert.strictEqual(of("acc1", "key"), "16588vtqrnxbm2e2zool")
     assert.strictEqual(of("acc1", "key"), of("acc1", "key"))
     assert.strictEqual(new Set([of("acc1", "key"), of("acc1", "key2"), of("acc2", "key"), of("acc1:k", "ey")]).size, 4)
   })
