@@ -15,6 +15,7 @@ const memoryMBMax = (Run.size.accounts * bufferBytesMaxDefault) / 1e6 + growthMB
 
 const entriesOf = (result: Run.Result): ReadonlyArray<Entry> => {
   const { bufferedBytesMax, broken, clients, clientsClosed, clientsTold, freshSeconds, holes, memory, received, stored } = result
+  const held = Object.entries(result.held)
   const growth = Object.entries(memory).map(([part, { before, most }]) => ({ part, before, most, grown: most - before }))
   return [
     {
@@ -34,6 +35,17 @@ const entriesOf = (result: Run.Result): ReadonlyArray<Entry> => {
       name: `no process grows by more than the accounts' buffers and ${growthMBMax} MB`,
       ok: growth.every(({ grown }) => grown < memoryMBMax),
       measured: `${growth.map(({ part, before, most }) => `${part} ${Math.round(before)} to ${Math.round(most)} MB`).join(", ")}; the tickers report at most ${count(bufferedBytesMax / 1e6)} MB in a buffer`
+    },
+    {
+      id: "TC-PERF-030",
+      name: `what clients hold is less than ${Run.heldSecondsMax} s old within ${freshSecondsMax} s after NATS returned: ticks, chains and marks`,
+      ok: held.every(([, { freshSeconds }]) => freshSeconds !== null && freshSeconds < freshSecondsMax),
+      measured: held
+        .map(
+          ([kind, { freshSeconds, secondsBefore }]) =>
+            `${kind} ${freshSeconds === null ? "never" : `after ${freshSeconds.toFixed(1)} s`} (before, ${secondsBefore.toFixed(2)} s old)`
+        )
+        .join(", ")
     },
     {
       id: "TC-PERF-030",

@@ -9,6 +9,7 @@ import { readRecord } from "../../test/platform/Record.ts"
 import type { Ground } from "../pipeline/Ground.ts"
 import * as Machine from "../pipeline/Machine.ts"
 import * as World from "../pipeline/World.ts"
+import * as Held from "./Held.ts"
 
 export const size = { underlyings: 20, instruments: 4_000, accounts: 2 }
 export const rateDefault = 30_000
@@ -21,6 +22,8 @@ const afterSeconds = 10
 const drainMsMax = 60_000
 const pollMs = 250
 const lagSecondsMax = 1
+/** A value that a client holds counts as new up to this age. Exchanges' times of ticks are whole seconds. */
+export const heldSecondsMax = 2
 
 /** Resident memory of a process in MB: before the absence, and the most until everything is well again. */
 export interface Memory {
@@ -51,6 +54,8 @@ export interface Result {
   readonly lagSecondsBefore: number
   /** Seconds after the return until values were less than a second old; null if they never were. */
   readonly freshSeconds: number | null
+  /** What clients hold: the age of the oldest before the absence, and seconds after the return until every one is new; null if never. */
+  readonly held: Readonly<Record<Held.Kind, { readonly secondsBefore: number; readonly freshSeconds: number | null }>>
   readonly troubles: ReadonlyArray<string>
 }
 
@@ -101,14 +106,20 @@ const lagSeconds = async (world: World.World): Promise<number> => {
   return lines.length === 0 ? Number.POSITIVE_INFINITY : Math.max(...lines.map((line) => Number(line.split(" ").at(-1))))
 }
 
-/** Waits until the gateway's values are new again; seconds, or null. */
-const untilFresh = async (world: World.World): Promise<number | null> => {
+/** Waits until the gateway's values, and what the clients hold, are new again; seconds of each, or null. */
+const untilFresh = async (world: World.World, held: Held.Held) => {
   const startedMs = performance.now()
-  while (performance.now() - startedMs < recoveryMsMax) {
-    if ((await lagSeconds(world)) < lagSecondsMax) return (performance.now() - startedMs) / 1_000
+  const seconds = () => (performance.now() - startedMs) / 1_000
+  const fresh: Record<Held.Kind, number | null> = { ticks: null, chains: null, marks: null }
+  let values: number | null = null
+  while (seconds() * 1_000 < recoveryMsMax) {
+    if (values === null && (await lagSeconds(world)) < lagSecondsMax) values = seconds()
+    for (const kind of Held.kinds)
+      if (fresh[kind] === null && held.ageMs(kind, Date.now()) < heldSecondsMax * 1_000) fresh[kind] = seconds()
+    if (values !== null && Held.kinds.every((kind) => fresh[kind] !== null)) break
     await sleep(pollMs)
   }
-  return null
+  return { values, fresh }
 }
 
 /** Stops the market, and waits until the tickers have received what it sent. */
@@ -145,11 +156,14 @@ const measure = async (world: World.World, rate: number, awaySeconds: number): P
   const watch = setInterval(() => {
     for (const part of measured) most.set(part, Math.max(most.get(part) ?? 0, residentMB(part)))
   }, pollMs)
+  const held = await Held.connect(world)
+  await sleep(warmSeconds * 1_000)
+  const agesBefore = new Map(Held.kinds.map((kind) => [kind, held.ageMs(kind, Date.now()) / 1_000]))
   const lagSecondsBefore = await lagSeconds(world)
   await world.killNats()
   await sleep(awaySeconds * 1_000)
   await world.startNats()
-  const freshSeconds = await untilFresh(world)
+  const { values: freshSeconds, fresh } = await untilFresh(world, held)
   await sleep(afterSeconds * 1_000)
   clearInterval(watch)
   const clientsClosed = clients.closed.size
@@ -158,8 +172,10 @@ const measure = async (world: World.World, rate: number, awaySeconds: number): P
   await world.nc.flush()
   status.stop()
   clients.stop()
+  held.stop()
   const record = await readRecord(world.nc, 0)
   const breaks = await breaksOf(world)
+  const heldOf = (kind: Held.Kind) => ({ secondsBefore: agesBefore.get(kind) ?? Number.POSITIVE_INFINITY, freshSeconds: fresh[kind] })
   const sum = (values: Iterable<number>) => [...values].reduce((total, value) => total + value, 0)
   return {
     rate,
@@ -178,6 +194,7 @@ const measure = async (world: World.World, rate: number, awaySeconds: number): P
     clientsClosed,
     lagSecondsBefore,
     freshSeconds,
+    held: { ticks: heldOf("ticks"), chains: heldOf("chains"), marks: heldOf("marks") },
     troubles: world.troubles()
   }
 }
