@@ -242,9 +242,16 @@ const follow = (nc: NatsConnection, link: Link, acks: Acks.Acks) =>
   }).pipe(Effect.ignoreLogged)
 
 const publishing = (nc: NatsConnection, link: Link, acks: Acks.Acks) => {
+  /** The newest headers that came without an id. A caller gives the same object for thousands of messages in a row. */
+  let newest: { readonly given: PublishOptions["headers"]; readonly pairs: ReturnType<typeof headersOf> } = { given: undefined, pairs: [] }
+  const pairsOf = (given: PublishOptions) => {
+    if (given.msgId !== undefined || given.headers === undefined) return headersOf(given)
+    if (newest.given !== given.headers) newest = { given: given.headers, pairs: headersOf(given) }
+    return newest.pairs
+  }
   /** Publishes and calls `done` once, later, with the acknowledgement or the error. It costs no fiber, promise or timer per message. */
   const send = (subject: string, data: Uint8Array, given: PublishOptions, done: (result: Acks.Ack | NatsError) => void): void => {
-    acks.send(subject, data, headersOf(given), (result) =>
+    acks.send(subject, data, pairsOf(given), (result) =>
       done(result instanceof Error ? new NatsError({ op: `publish ${subject}`, cause: result }) : result)
     )
   }

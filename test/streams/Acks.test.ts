@@ -1,5 +1,5 @@
-import { assert, layer } from "@effect/vitest"
-import { Effect } from "effect"
+import { assert, describe, it, layer } from "@effect/vitest"
+import { Effect, FastCheck } from "effect"
 import * as Acks from "../../src/streams/Acks.ts"
 import { JetStream } from "../../src/streams/JetStream.ts"
 import { Unstored } from "../../src/streams/keep/Unstored.ts"
@@ -20,6 +20,33 @@ const sending = (timeoutMs = waitMsMax) =>
     return { acks, send } as const
   })
 const reason = (result: Result): string => (result instanceof Error ? result.message : "acknowledged")
+
+describe("plainAck", () => {
+  const read = (answer: string) => Acks.plainAck(new TextEncoder().encode(answer))
+
+  it.prop("reads what JSON.parse reads", [FastCheck.stringMatching(/^[A-Z_]{1,20}$/), FastCheck.maxSafeNat()], ([stream, seq]) => {
+    assert.deepStrictEqual(read(JSON.stringify({ stream, seq })), { stream, seq, duplicate: false })
+  })
+
+  it("leaves every other answer to JSON.parse", () => {
+    const others = [
+      "",
+      "{}",
+      '{"stream":"',
+      '{"stream":"STRAT"}',
+      '{"stream":"STRAT","seq":}',
+      '{"stream":"STRAT","seq":1',
+      '{"stream":"STRAT","seq":1.5}',
+      '{"stream":"STRAT","seq":99999999999999999999}',
+      '{"stream":"STRAT","seq":1,"duplicate":true}',
+      '{"stream":"STRAT","domain":"d","seq":1}',
+      '{"stream":"a\\"b","seq":1}',
+      '{"stream":"é","seq":1}',
+      '{"error":{"code":503,"err_code":10077,"description":"store failed"},"stream":"STRAT","seq":0}'
+    ]
+    for (const answer of others) assert.isUndefined(read(answer), answer)
+  })
+})
 
 layer(backend, { excludeTestServices: true })("Acks", (it) => {
   it.effect("many publishes at once, with headers, each get their own acknowledgement", () =>

@@ -115,7 +115,28 @@ const encode = ({ encode, covers }: Published, published: ReadonlyMap<string, nu
 
 const isAway = (error: NatsError | Replaced): boolean => error._tag === "NatsError"
 
+/** The header of a place, as a text and as headers. The thousands of outputs of one input share the newest one. */
+const headersOfPlaces = () => {
+  let newest: { readonly place: OutputPlace.OutputPlace; readonly header: string; readonly headers: Record<string, string> } | undefined
+  return ({ epoch, recordCreatedMs }: Board, { nth, seq }: Place) => {
+    const known = newest?.place
+    if (
+      newest === undefined ||
+      known?.seq !== seq ||
+      known.nth !== nth ||
+      known.epoch !== epoch ||
+      known.recordCreatedMs !== recordCreatedMs
+    ) {
+      const place = { recordCreatedMs, seq, nth, epoch }
+      const header = OutputPlace.format(place)
+      newest = { place, header, headers: { [OutputPlace.name]: header } }
+    }
+    return newest
+  }
+}
+
 export const make = ({ send, payloadMax, whenConnected, last }: JetStream) => {
+  const headersOf = headersOfPlaces()
   /** The next bytes of a lane, or undefined at its end. Skips outputs that were published before or cannot be encoded. */
   const nextOf = (to: Board, lane: Lane, outcome: Outcome): Uint8Array | undefined => {
     for (; lane.at < lane.queue.length; lane.at++) {
@@ -148,8 +169,7 @@ export const make = ({ send, payloadMax, whenConnected, last }: JetStream) => {
         }
         const { place, message } = lane.queue[lane.at] as Sending
         const { subject } = message
-        const header = OutputPlace.format({ recordCreatedMs: to.recordCreatedMs, seq: place.seq, nth: place.nth, epoch: to.epoch })
-        const headers = { [OutputPlace.name]: header }
+        const { header, headers } = headersOf(to, place)
         // The epoch is part of the id. Otherwise the server would take a late output of a replaced process for its successor's, and drop the latter.
         send(subject, data, message.isShortLived === true ? { headers } : { msgId: `${subject}:${header}`, headers }, (result) => {
           if (result instanceof NatsError) failure ??= result
