@@ -4,12 +4,21 @@ import type { WebSocketConstructor } from "./Socket.ts"
 import * as Streams from "./Streams.ts"
 
 export { Conflict, Forbidden, Invalid, NotFound, TooManyRequests, Unauthorized, Unavailable } from "../contract/shared/Problem.ts"
-export type { ChainUpdate, IndicatorUpdate, LabelUpdate, MarkUpdate, Replayed, Tick } from "../contract/sockets/SocketMessages.ts"
+export type {
+  AlertUpdate,
+  ChainUpdate,
+  IndicatorUpdate,
+  LabelUpdate,
+  MarkUpdate,
+  Replayed,
+  Tick
+} from "../contract/sockets/SocketMessages.ts"
 export { Decimal } from "../domain/Money.ts"
 export type { Chain, Indicated, Monitored, Playback } from "./Protocols.ts"
 export { type Effects, type Failure, type Promises, Refused, Unreachable, Unreadable } from "./Rest.ts"
 export type { StateChange, WebSocketConstructor, WebSocketLike } from "./Socket.ts"
 export {
+  type AlertEvent,
   bufferMax,
   type ChainEvent,
   type Conflated,
@@ -53,6 +62,8 @@ export interface Client {
   readonly monitor: (options?: Streams.StreamOptions<Monitored, Streams.MonitorEvent>) => Streams.Stream<Monitored, Streams.MonitorEvent>
   /** /orders/stream: order tasks, orders, positions and alerts of the user's accounts, by account id. */
   readonly orders: (options?: Streams.StreamOptions<string, Streams.OrderEvent>) => Streams.Stream<string, Streams.OrderEvent>
+  /** /alerts/stream: the alerts of the user that fire. Its one item is "all". */
+  readonly alerts: (options?: Streams.StreamOptions<"all", Streams.AlertEvent>) => Streams.Stream<"all", Streams.AlertEvent>
   /** /labels/stream: the user's labels on instruments, by symbol, as they change. */
   readonly labels: (options?: Streams.StreamOptions<string, Streams.LabelEvent>) => Streams.Stream<string, Streams.LabelEvent>
   /** /indicators/stream, whose set stays after the connection; with `isSession` /indicators/stream/session, whose set ends with it. */
@@ -85,6 +96,7 @@ export const make = ({ url, token, ...options }: Options): Client => {
     strategies: (wish) => Streams.ofStrategies(server(), wish),
     monitor: (wish) => Streams.ofMonitor(server(), wish),
     orders: (wish) => Streams.ofOrders(server(), wish),
+    alerts: (wish) => Streams.ofAlerts(server(), wish),
     labels: (wish) => Streams.ofLabels(server(), wish),
     indicators: (wish) => Streams.ofIndicators(server(), wish),
     replay: (playback, wish) => Streams.ofReplay(server(), playback, wish)

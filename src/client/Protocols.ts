@@ -172,6 +172,32 @@ export const orders = (): Protocol<string, SocketMessages.OrderStreamMessage> =>
   }
 }
 
+/** Remembers the position of the events of a type; false for one that was delivered before. */
+const acceptEvents =
+  (places: ReturnType<typeof Recovery.ordered>, event: "alert" | "label") =>
+  (message: SocketMessages.AlertStreamMessage | SocketMessages.LabelStreamMessage): boolean => {
+    if (message.type === event) return places.accept(message)
+    if (message.type === "gap") places.reset({ epoch: message.epoch, seq: message.to })
+    // Answers overtake events, so an answer's position counts only for a client that has none.
+    const { epoch, seq } = message.type === "subscribed" ? message : {}
+    if (epoch !== undefined && seq !== undefined && places.since() === undefined) places.reset({ epoch, seq })
+    return true
+  }
+
+/** The events of all alerts of the user: there is one item, and its name is "all". */
+export const alerts = (): Protocol<"all", SocketMessages.AlertStreamMessage> => {
+  const places = Recovery.ordered()
+  return {
+    path: "/alerts/stream",
+    schema: SocketMessages.AlertStreamMessage as Schema.Schema<SocketMessages.AlertStreamMessage, unknown>,
+    keyOf: (all) => all,
+    subscribe: (_all, isAgain) => [withSince({ action: "subscribe" }, isAgain ? places.since() : undefined)],
+    unsubscribe: () => [{ action: "unsubscribe" }],
+    named: ({ type }) => (type === "subscribed" || type === "unsubscribed" || type === "error" ? ["all"] : []),
+    accept: acceptEvents(places, "alert")
+  }
+}
+
 export const labels = (): Protocol<string, SocketMessages.LabelStreamMessage> => {
   const places = Recovery.ordered()
   // The gateway converts a symbol to upper case and answers with that.
@@ -184,14 +210,7 @@ export const labels = (): Protocol<string, SocketMessages.LabelStreamMessage> =>
       symbols.map((symbol) => withSince({ action: "subscribe", symbol }, isAgain ? places.since() : undefined)),
     unsubscribe: (symbols) => symbols.map((symbol) => ({ action: "unsubscribe", symbol })),
     named: (message) => ("symbol" in message && message.symbol !== undefined ? [keyOf(message.symbol)] : []),
-    accept: (message) => {
-      if (message.type === "label") return places.accept(message)
-      if (message.type === "gap") places.reset({ epoch: message.epoch, seq: message.to })
-      // Answers overtake changes, so an answer's position counts only for a client that has none.
-      const { epoch, seq } = message.type === "subscribed" ? message : {}
-      if (epoch !== undefined && seq !== undefined && places.since() === undefined) places.reset({ epoch, seq })
-      return true
-    }
+    accept: acceptEvents(places, "label")
   }
 }
 

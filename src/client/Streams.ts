@@ -36,6 +36,7 @@ export type ChainEvent = Event<SocketMessages.ChainMessage>
 export type StrategyEvent = Event<SocketMessages.StrategyMessage>
 export type MonitorEvent = Event<SocketMessages.MonitorMessage>
 export type OrderEvent = Event<SocketMessages.OrderStreamMessage>
+export type AlertEvent = Event<SocketMessages.AlertStreamMessage>
 export type LabelEvent = Event<SocketMessages.LabelStreamMessage>
 export type IndicatorEvent = Event<SocketMessages.IndicatorMessage>
 export type ReplayEvent = Event<SocketMessages.ReplayMessage>
@@ -183,6 +184,8 @@ export const ofMonitor = (server: Server, options: StreamOptions<Monitored, Moni
   follow(Protocols.monitor(), server, options)
 export const ofOrders = (server: Server, options: StreamOptions<string, OrderEvent> = {}): Stream<string, OrderEvent> =>
   follow(Protocols.orders(), server, options)
+export const ofAlerts = (server: Server, options: StreamOptions<"all", AlertEvent> = {}): Stream<"all", AlertEvent> =>
+  follow(Protocols.alerts(), server, options)
 export const ofLabels = (server: Server, options: StreamOptions<string, LabelEvent> = {}): Stream<string, LabelEvent> =>
   follow(Protocols.labels(), server, options)
 export const ofIndicators = (

@@ -5,7 +5,9 @@ import { AccountsHttp } from "./accounts/AccountsHttp.ts"
 import { KiteHttp } from "./accounts/KiteHttp.ts"
 import { PortfolioHttp } from "./accounts/PortfolioHttp.ts"
 import { PostbackHttp } from "./accounts/PostbackHttp.ts"
+import { AlertFeed } from "./alerts/AlertFeed.ts"
 import { AlertsHttp } from "./alerts/AlertsHttp.ts"
+import * as AlertsSocket from "./alerts/AlertsSocket.ts"
 import { BackfillHttp } from "./backfill/BackfillHttp.ts"
 import { Bridge } from "./bridge/Bridge.ts"
 import { CalendarEntries } from "./calendar/CalendarEntries.ts"
@@ -121,6 +123,7 @@ const Sockets = WebSocket.layer(
     OrdersSocket.make,
     MonitorSocket.make,
     LabelsSocket.make,
+    AlertsSocket.make,
     ReplaySocket.make
   ])
 )
@@ -134,7 +137,7 @@ export const GatewayLive = Layer.merge(HttpLayerRouter.serve(Routes, { disableLo
   Layer.provide([Bridge.Default, TickReplay.Default]),
   Layer.provide(TokenNames.Default),
   Layer.provide([TickFeed.Default, ChainFeed.Default, MarkFeed.Default, IndicatorFeed.Default, OrderFeed.Default, StrategyChanges.Default]),
-  Layer.provide([MonitorFeed.Default, LabelFeed.Default, Playbacks.Default]),
+  Layer.provide([MonitorFeed.Default, LabelFeed.Default, AlertFeed.Default, Playbacks.Default]),
   Layer.provide(Monitor.Default),
   Layer.provide(IndicatorSets.Default),
   Layer.provide(IndicatorCache.Default),

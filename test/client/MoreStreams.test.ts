@@ -39,6 +39,28 @@ layer(world(), { excludeTestServices: true })("Client of labels, indicators and 
     })
   )
 
+  it.scoped("alerts: those of the user that fire, decoded", () =>
+    Effect.gen(function* () {
+      yield* ready
+      const { engine } = yield* World
+      const { alerts } = yield* client()
+      const events: Array<Client.AlertEvent> = []
+      const stream = alerts({ items: ["all"], onEvent: (event) => events.push(event) })
+      yield* Effect.addFinalizer(() => Effect.sync(stream.close))
+      yield* there("subscribed", () => events.some(({ type }) => type === "subscribed"))
+      const on = { source: "strategy", strategy_id: 1, field: "total_pnl" } as const
+      const rule = { name: "Loss", on, condition: "below", threshold: new Client.Decimal("-5000.05") } as const
+      const fired = { v: 1, event_id: 7, as_of: "2026-11-24T05:00:00.000Z", seq: 3, owner: "u1", alert_id: 9, ...rule } as const
+      const body = Subjects.AlertEvent.encode({ ...fired, value: new Client.Decimal("-5100") })
+      yield* engine.publish(Subjects.AlertEvent.at({ owner: "u1" }), body)
+      yield* there("the event", () => events.some(({ type }) => type === "alert"))
+      const [event] = events.flatMap((one) => (one.type === "alert" ? [one] : []))
+      assert.deepInclude(event?.data, { event_id: 7, alert_id: 9, name: "Loss" })
+      assert.strictEqual(event?.data.value.toString(), "-5100")
+      assert.isFalse(events.some(({ type }) => type === "unreadable"))
+    })
+  )
+
   it.scoped("indicators: a set of the connection, granted under whatever names it was asked for", () =>
     Effect.gen(function* () {
       yield* ready

@@ -163,6 +163,7 @@ const all = [
   "ORD",
   "IND",
   "LABEL",
+  "ALERT",
   "DLQ",
   "KV_actors",
   "KV_snapshots",

@@ -1,5 +1,6 @@
 import { Schema } from "effect"
 import * as Figures from "../../domain/accounts/Figures.ts"
+import { AlertEvent } from "../../domain/alerts/AlertMessage.ts"
 import { IndicatorValue } from "../../domain/indicators/IndicatorMessage.ts"
 import * as LabelMessage from "../../domain/labels/LabelMessage.ts"
 import { OrderTask } from "../../domain/orders/OrderMessage.ts"
@@ -254,6 +255,26 @@ export const OrderStreamMessage = Schema.Union(
   Pong
 )
 export type OrderStreamMessage = typeof OrderStreamMessage.Type
+
+/** What a client sends on /alerts/stream to get the events of all alerts of the caller. */
+export const AlertsSubscribe = Schema.Struct({ since: Schema.optional(Since) })
+/** An alert of the caller that fired. */
+export const AlertUpdate = Schema.Struct({
+  type: Schema.Literal("alert"),
+  data: AlertEvent.pick("event_id", "as_of", "alert_id", "name", "on", "condition", "threshold", "value"),
+  ...placed
+})
+export type AlertUpdate = typeof AlertUpdate.Type
+/** /alerts/stream. `epoch` and `seq` are those of ALERT. */
+export const AlertStreamMessage = Schema.Union(
+  AlertUpdate,
+  Welcome,
+  Schema.Struct({ type: answers, total: Schema.Int, ...stood }),
+  Schema.Struct(gap),
+  Schema.Struct(refusal),
+  Pong
+)
+export type AlertStreamMessage = typeof AlertStreamMessage.Type
 
 /** What a client subscribes to on /labels/stream. */
 export const LabelsSubscribe = Schema.Struct({ symbol: Symbol, since: Schema.optional(Since) })

@@ -3,6 +3,7 @@ import type { JetStream } from "../../streams/JetStream.ts"
 import { MarketClock } from "../../streams/MarketClock.ts"
 import { RuleBook } from "../../streams/RuleBook.ts"
 import { supervise } from "../../streams/Supervisor.ts"
+import type { AlertFeed } from "../alerts/AlertFeed.ts"
 import type { ChainFeed } from "../chains/ChainFeed.ts"
 import type { IndicatorFeed } from "../indicators/IndicatorFeed.ts"
 import type { LabelFeed } from "../labels/LabelFeed.ts"
@@ -12,6 +13,7 @@ import type { Hub } from "../sockets/Hub.ts"
 import type { MarkFeed } from "../strategies/MarkFeed.ts"
 import type { TickFeed } from "../ticks/TickFeed.ts"
 import { Views } from "../views/Views.ts"
+import * as AlertBridge from "./AlertBridge.ts"
 import * as BreakBridge from "./BreakBridge.ts"
 import * as ChainBridge from "./ChainBridge.ts"
 import * as FrameBridge from "./FrameBridge.ts"
@@ -25,6 +27,7 @@ import * as TickerBridge from "./TickerBridge.ts"
 
 type Services =
   | JetStream
+  | AlertFeed
   | LabelFeed
   | MarketClock
   | MonitorFeed
@@ -61,6 +64,7 @@ export class Bridge extends Effect.Service<Bridge>()("gateway/bridge/Bridge", {
     yield* start("indicators", IndicatorBridge.make)
     yield* start("orders", OrderBridge.make)
     yield* start("labels", LabelBridge.make)
+    yield* start("alerts", AlertBridge.make)
     yield* start("tickers", TickerBridge.make)
     yield* start("faults of the store", StoreFaultBridge.make)
     yield* start("breaks", BreakBridge.make)

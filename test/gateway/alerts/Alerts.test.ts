@@ -1,13 +1,15 @@
 import { assert, layer } from "@effect/vitest"
-import { Effect, Option } from "effect"
+import { Effect, Option, Schema } from "effect"
 import * as AlertActor from "../../../src/actors/alerts/AlertActor.ts"
 import * as AlertRelay from "../../../src/actors/alerts/AlertRelay.ts"
+import * as SocketMessages from "../../../src/contract/sockets/SocketMessages.ts"
 import type { AlertEvent } from "../../../src/domain/alerts/AlertMessage.ts"
 import type * as ChainMessage from "../../../src/domain/options/ChainMessage.ts"
 import { AlertRepo, perUserMax } from "../../../src/store/alerts/AlertRepo.ts"
 import { JetStream } from "../../../src/streams/JetStream.ts"
 import * as Subjects from "../../../src/streams/Subjects.ts"
-import { ask, eventually, near, ready, tokens, World, world } from "../GatewayWorld.ts"
+import { ask, eventually, near, ready, token, tokens, World, world } from "../GatewayWorld.ts"
+import { connect } from "../sockets/SocketClient.ts"
 
 const onNifty = { source: "instrument", symbol: "NIFTY", field: "last_price" }
 const rule = { name: "High", on: onNifty, condition: "above", threshold: "24600", hysteresis: "10", cooldown_s: 0 }
@@ -214,5 +216,62 @@ layer(world(), { excludeTestServices: true })("/alerts", (it) => {
       )
       yield* remove(id, "u6")
     })
+  )
+})
+
+const isMessage = Schema.is(Schema.encodedSchema(SocketMessages.AlertStreamMessage))
+
+layer(world(), { excludeTestServices: true })("/alerts/stream", (it) => {
+  it.scoped(
+    "BE-SEC-02 sends the owner's alerts that fire, to each of the owner's connections and to nobody else, also to one that comes back",
+    () =>
+      Effect.gen(function* () {
+        yield* decided
+        const open = (as: string, since?: object) =>
+          Effect.gen(function* () {
+            const client = yield* connect(`/alerts/stream?token=${yield* token({ sub: as })}`)
+            yield* client.next
+            return { client, answer: yield* client.ask({ action: "subscribe", ...(since && { since }) }) }
+          })
+        const [{ answer, client }, { client: twin }, { client: stranger }] = [yield* open("u1"), yield* open("u1"), yield* open("u2")]
+        assert.deepInclude(answer, { type: "subscribed", total: 1 })
+        const fire = (threshold: string, last: number, asOf: string) =>
+          Effect.gen(function* () {
+            const { alert_id: id } = (yield* post({ ...rule, threshold })).body
+            yield* takenUp("u1", id)
+            yield* price(last, asOf)
+            return id as number
+          })
+        const id = yield* fire("24600", 24_600.05, "2026-11-24T07:00:00.000Z")
+        const fired = yield* client.next
+        assert.deepInclude(fired, { type: "alert", epoch: answer.epoch })
+        const { event_id: _, on, ...data } = fired.data
+        const wanted = {
+          alert_id: id,
+          name: "High",
+          condition: "above",
+          threshold: "24600",
+          value: "24600.05",
+          as_of: "2026-11-24T07:00:00.000Z"
+        }
+        assert.deepStrictEqual(data, wanted)
+        assert.deepInclude(on, { source: "instrument", field: "last_price" })
+        assert.strictEqual((yield* twin.next).data.alert_id, id)
+        assert.deepStrictEqual(yield* client.ask({ action: "unsubscribe" }), { type: "unsubscribed", total: 0 })
+        const second = yield* fire("25000", 25_000, "2026-11-24T07:00:01.000Z")
+        assert.strictEqual((yield* twin.next).data.alert_id, second)
+        assert.strictEqual((yield* client.settled).at(-1).type, "pong")
+        assert.deepStrictEqual(
+          (yield* stranger.settled).map(({ type }) => type),
+          ["welcome", "subscribed", "pong"]
+        )
+        // A client that comes back gets what it missed, and learns what nobody can send any more.
+        const { client: again } = yield* open("u1", { epoch: fired.epoch, seq: fired.seq })
+        assert.strictEqual((yield* again.next).data.alert_id, second)
+        const { client: foreign } = yield* open("u1", { epoch: 1, seq: 1 })
+        assert.deepInclude(yield* foreign.next, { type: "gap", epoch: fired.epoch })
+        for (const { received } of [client, twin, stranger, again, foreign])
+          for (const message of received) assert.isTrue(isMessage(message), JSON.stringify(message))
+      })
   )
 })

@@ -157,6 +157,33 @@ const labels: EverySocket = {
   isMessage: Schema.is(Schema.encodedSchema(SocketMessages.LabelStreamMessage))
 }
 
+const alerts: EverySocket = {
+  ...usual,
+  path: "/alerts/stream",
+  ...by({}),
+  data: "alert",
+  publish: (number) =>
+    Effect.flatMap(World, ({ engine }) => {
+      const on = { source: "feed", account_id: "acc1", field: "silent_s" } as const
+      const rule = { name: "Silent", on, condition: "above", threshold: Money.zero } as const
+      const event = {
+        v: 1,
+        event_id: number,
+        as_of: asOf,
+        seq: number,
+        owner,
+        alert_id: 1,
+        ...rule,
+        value: Money.ofNumber(number)
+      } as const
+      return engine.publish(Subjects.AlertEvent.at({ owner }), Subjects.AlertEvent.encode(event))
+    }),
+  numberOf: ({ data }) => data.event_id,
+  again: (last) => ({ ...by({}).subscribe, ...since(last) }),
+  recovery: "all",
+  isMessage: Schema.is(Schema.encodedSchema(SocketMessages.AlertStreamMessage))
+}
+
 const orders: EverySocket = {
   ...usual,
   path: "/orders/stream",
@@ -221,6 +248,7 @@ export const everySocket = Effect.gen(function* () {
     { ...indicators("/indicators/stream", "rsi(period=14)"), isUsers: true },
     indicators("/indicators/stream/session", "ema(period=20)"),
     labels,
+    alerts,
     orders,
     replay
   ] as ReadonlyArray<EverySocket>
