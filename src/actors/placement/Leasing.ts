@@ -1,13 +1,15 @@
 import * as EntityId from "@effect/cluster/EntityId"
 import * as Sharding from "@effect/cluster/Sharding"
 import { Effect, Layer } from "effect"
-import { JetStream, NatsError } from "../../streams/JetStream.ts"
+import { JetStream } from "../../streams/JetStream.ts"
 import * as LeaseBucket from "../../streams/LeaseBucket.ts"
-import { Leases, NotHeld } from "../runtime/Leases.ts"
+import * as Subject from "../../streams/Subject.ts"
+import { type Lease, Leases, NotHeld } from "../runtime/Leases.ts"
 import * as ActorGroups from "./ActorGroups.ts"
 import * as RunnerRegistry from "./RunnerRegistry.ts"
 import { OtherRunners } from "./RunnerStorage.ts"
 import { ShardLeases } from "./ShardLeases.ts"
+import * as SingleLease from "./SingleLease.ts"
 
 /** The shard of the actor with that key. */
 export const shardOf = (sharding: Sharding.Sharding["Type"], groups: ActorGroups.ActorGroups["Type"], key: string) =>
@@ -31,10 +33,10 @@ export const cluster = Layer.effect(
 )
 
 /**
- * Leases of a process that owns every actor of its groups and allows no cluster beside it. Its epoch comes from a write to the bucket of the leases, so an epoch
- * never falls when a deployment goes from one process to several, or back.
+ * Leases of a process that owns every actor of its groups, and shares them with nobody. It does not start beside a cluster, and takes the
+ * place of another process of its kind.
  */
-export const singleProcess = Layer.effect(
+export const singleProcess = Layer.scoped(
   Leases,
   Effect.gen(function* () {
     const { nc, js } = yield* JetStream
@@ -46,11 +48,17 @@ export const singleProcess = Layer.effect(
         help: "set PLACEMENT=cluster, or stop them (one that was killed is forgotten within PLACEMENT_TTL)"
       })
     }
-    const epoch = yield* Effect.tryPromise({
-      try: () => kv.put("single", JSON.stringify({ pid: process.pid })),
-      catch: (cause) => new NatsError({ op: `take an epoch (bucket ${LeaseBucket.bucket})`, cause })
-    })
-    const lease = { epoch, isHeld: () => true }
-    return { of: () => Effect.succeed(lease) }
+    const { ofKind } = yield* ActorGroups.ActorGroups
+    const endProcess = yield* Effect.once(yield* SingleLease.EndProcess)
+    const leases = new Map<ActorGroups.Name, Lease>()
+    for (const group of yield* ActorGroups.here) leases.set(group, yield* SingleLease.make(group, endProcess))
+    return {
+      of: (key) =>
+        Effect.suspend(() => {
+          const [kind = ""] = Subject.kvNames(key)
+          const lease = leases.get(ofKind(kind))
+          return lease?.isHeld() === true ? Effect.succeed(lease) : Effect.fail(new NotHeld({ key }))
+        })
+    }
   })
 )

@@ -6,6 +6,7 @@ import type { NatsError } from "../../streams/JetStream.ts"
 import * as LeaseBucket from "../../streams/LeaseBucket.ts"
 import * as RunnerRegistry from "./RunnerRegistry.ts"
 import * as ShardLeases from "./ShardLeases.ts"
+import * as SingleLease from "./SingleLease.ts"
 
 /** Other processes run actors here, and their placement settings differ from ours. */
 export class OtherRunners extends Data.TaggedError("OtherRunners")<{ readonly runners: ReadonlyArray<string>; readonly help: string }> {
@@ -45,6 +46,13 @@ export const make = (nc: LeaseBucket.LeaseConnection, { shards, refreshMs }: Tim
       return yield* new OtherRunners({
         runners: others.map((other) => `${other.address} with ${other.shards} shards`),
         help: `this process has ${shards} shards; stop those first`
+      })
+    }
+    const singles = yield* SingleLease.holders(nc, kv, timeoutMs)
+    if (singles.length > 0) {
+      return yield* new OtherRunners({
+        runners: singles,
+        help: "they run with PLACEMENT=single; stop them (one that was killed is forgotten within PLACEMENT_TTL)"
       })
     }
     const persisted = <A>(effect: Effect.Effect<A, NatsError>) =>

@@ -151,6 +151,29 @@ describe("Epochs", () => {
     300_000
   )
 
+  it.scopedLive("of two single processes the later one runs the actors, and the earlier one ends", () =>
+    Effect.gen(function* () {
+      const server = yield* natsServer
+      const first = yield* single(server)
+      yield* first.actors.put("good.a", noValue)
+      yield* until("the first runs it", () => sorted(first.running()) === "good.a other.1")
+      const lease = yield* first.lease("good.a")
+      const second = yield* single(server)
+      yield* until("the first has heard of the second", () => first.ends() === 1)
+      assert.isFalse(lease.isHeld())
+      assert.strictEqual((yield* Effect.flip(first.lease("good.a"))).key, "good.a")
+      assert.isTrue(first.logs.some((line) => line.includes("runs the actors of market now, ending this process")))
+      yield* first.stop
+      yield* until("the second runs it", () => sorted(second.running()) === "good.a other.1")
+      const newer = yield* second.lease("good.a")
+      assert.isTrue(newer.isHeld())
+      assert.isAbove(newer.epoch, lease.epoch)
+      assert.strictEqual(second.ends(), 0)
+      const beside = yield* Effect.exit(Effect.scoped(clustered(server)))
+      assert.match(failure(beside), /other processes run actors here \(.* \(process \d+\).*PLACEMENT=single/)
+    })
+  )
+
   it.scopedLive("a single process does not start beside a cluster, and a cluster process does not start without an address", () =>
     Effect.gen(function* () {
       const server = yield* natsServer

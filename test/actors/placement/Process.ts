@@ -2,6 +2,7 @@ import { createServer } from "node:net"
 import { ConfigProvider, Effect, Exit, Layer, Logger, Scope } from "effect"
 import * as ActorGroups from "../../../src/actors/placement/ActorGroups.ts"
 import * as Placement from "../../../src/actors/placement/Placement.ts"
+import * as SingleLease from "../../../src/actors/placement/SingleLease.ts"
 import type { Lease } from "../../../src/actors/runtime/Leases.ts"
 import { Leases, type NotHeld } from "../../../src/actors/runtime/Leases.ts"
 import { JetStream } from "../../../src/streams/JetStream.ts"
@@ -25,6 +26,8 @@ export interface Process {
   readonly running: () => ReadonlyArray<string>
   readonly lease: (key: string) => Effect.Effect<Lease, NotHeld>
   readonly logs: ReadonlyArray<string>
+  /** How often the process ended itself. */
+  readonly ends: () => number
   readonly actors: KeyValue.KeyValue
   readonly stop: Effect.Effect<void>
 }
@@ -35,6 +38,7 @@ export const begin = (server: NatsServer, config: Readonly<Record<string, string
     const events: Array<readonly ["start" | "stop", string]> = []
     const running = new Map<string, number>()
     const logs: Array<string> = []
+    let ends = 0
     const runs = (kind: string) => (names: ReadonlyArray<string>) =>
       Effect.acquireRelease(
         Effect.sync(() => {
@@ -69,7 +73,13 @@ export const begin = (server: NatsServer, config: Readonly<Record<string, string
       Layer.provide(Layer.succeed(ActorGroups.ActorGroups, { ofKind: (kind) => (kind === "order" ? "orders" : "market") })),
       Layer.provideMerge(JetStream.layer("engine")),
       Layer.provide(Layer.setConfigProvider(provider)),
-      Layer.provide(Logger.replace(Logger.defaultLogger, recorder))
+      Layer.provide(Logger.replace(Logger.defaultLogger, recorder)),
+      Layer.provide(
+        Layer.succeed(
+          SingleLease.EndProcess,
+          Effect.sync(() => void ends++)
+        )
+      )
     )
     const context = yield* Layer.buildWithScope(live, scope)
     const actors = yield* KeyValue.open(Placement.bucket).pipe(Effect.provide(context))
@@ -78,6 +88,7 @@ export const begin = (server: NatsServer, config: Readonly<Record<string, string
       running: () => [...running].filter(([, count]) => count > 0).map(([key]) => key),
       lease: (key) => Effect.flatMap(Leases, ({ of }) => of(key)).pipe(Effect.provide(context)),
       logs,
+      ends: () => ends,
       actors,
       stop: Scope.close(scope, Exit.void)
     } satisfies Process
