@@ -48,7 +48,8 @@ export const rowOf = (series: Series & { readonly minutes: number }, candle: Kit
     low,
     close,
     volume: candle.volume,
-    oi: candle.oi,
+    // The broker says 0. An index has no open interest, and our own bars say so.
+    oi: Instrument.isIndex(series.instrumentToken) ? null : candle.oi,
     complete: true
   }
 }
