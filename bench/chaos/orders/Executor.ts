@@ -48,10 +48,20 @@ export const tagOf = ({ accountId }: Kite.Account, key: string): string =>
 
 const deadlineMs = 600_000
 
+/** A reading of the order book that began at `startedAtMs`. */
+interface Book {
+  readonly startedAtMs: number
+  readonly idOf: ReadonlyMap<string, string>
+}
+
 interface Process extends Options {
   readonly entries: Journal.Journal<Entry>
   readonly epoch: number
   authorization: string
+  /** The reading that runs, or the last one. */
+  reading: Promise<unknown>
+  /** The reading that begins when that one has ended. */
+  nextReading: Promise<Book> | null
 }
 
 const kill = (): void => void process.kill(process.pid, "SIGKILL")
@@ -75,15 +85,26 @@ const send = async (of: Process, { key, terms }: Order): Promise<Outcome.Reply> 
 const bookMsMax = 5_000
 
 /** Reads the order book until it can be read. */
-const lookUp = async (of: Process, key: string): Promise<{ readonly startedAtMs: number; readonly orderId: string | null }> => {
+const readBook = async (of: Process): Promise<Book> => {
   const { account, policy, root } = of
   while (true) {
     const startedAtMs = Date.now()
-    const found = await Kite.find(root, of.authorization, tagOf(account, key), bookMsMax)
-    if (found !== "failed" && found !== "expired") return { startedAtMs, orderId: found }
-    if (found === "expired") of.authorization = await Kite.login(root, account)
+    const idOf = await Kite.readBook(root, of.authorization, bookMsMax)
+    if (idOf !== "failed" && idOf !== "expired") return { startedAtMs, idOf }
+    if (idOf === "expired") of.authorization = await Kite.login(root, account)
     await sleep(policy.readEveryMs)
   }
+}
+
+/** A reading that begins from now on. Lanes that ask at the same time share it, as the platform's tasks do. */
+const bookSinceNow = (of: Process): Promise<Book> => {
+  of.nextReading ??= of.reading.then(() => {
+    const reading = readBook(of)
+    of.reading = reading
+    of.nextReading = null
+    return reading
+  })
+  return of.nextReading
 }
 
 const nextInput = async (of: Process, order: Order, output: OrderDecider.Output): Promise<OrderDecider.Input> => {
@@ -99,7 +120,8 @@ const nextInput = async (of: Process, order: Order, output: OrderDecider.Output)
   }
   if (output._tag === "ReadBook") {
     await waitUntil(output.atMs)
-    const { orderId, startedAtMs } = await lookUp(of, order.key)
+    const { idOf, startedAtMs } = await bookSinceNow(of)
+    const orderId = idOf.get(tagOf(of.account, order.key)) ?? null
     point(of, "book read")
     return OrderDecider.Input.BookRead({ nowMs: Date.now(), epoch, startedAtMs, orderId })
   }
@@ -151,7 +173,7 @@ export const main = async (options: Options): Promise<void> => {
   const entries = Journal.open<Entry>(options.journal)
   const epoch = 1 + Math.max(0, ...[...entries.newest.values()].map((entry) => entry.epoch))
   const authorization = await Kite.login(options.root, options.account)
-  const of: Process = { ...options, entries, epoch, authorization }
+  const of: Process = { ...options, entries, epoch, authorization, reading: Promise.resolve(), nextReading: null }
   const place = options.mode === "protocol" ? protocol : naive
   const waiting = options.orders.values()
   const lane = async () => {

@@ -48,7 +48,7 @@ const exchange = (
   })
 
 /** A login is no part of what is tested, so a busy machine gets time for it. */
-const loginMsMax = 30_000
+const loginMsMax = 120_000
 
 /**
  * Answers the value of the Authorization header. An account without an access token signs in at a broker that consents at once, as the
@@ -118,19 +118,18 @@ export const orders = async (root: string, authorization: string): Promise<Reado
   return JSON.parse(answer.body).data
 }
 
-/** Reads the order book. Returns the id of the order with this tag, null if the book has no such order, or "failed". */
-export const find = async (
+/** Reads the order book. Returns the id of each order by its tag, "failed", or "expired" if the token has ended. */
+export const readBook = async (
   root: string,
   authorization: string,
-  tag: string,
   timeoutMs: number
-): Promise<string | null | "failed" | "expired"> => {
+): Promise<ReadonlyMap<string, string> | "failed" | "expired"> => {
   try {
     const answer = await exchange(`${root}/orders`, { method: "GET", headers: headersOf(authorization), timeoutMs })
     if (answer.status === 403) return "expired"
     if (answer.status !== 200) return "failed"
     const rows: ReadonlyArray<BookRow> = JSON.parse(answer.body).data
-    return rows.find((order) => order.tag === tag)?.order_id ?? null
+    return new Map(rows.flatMap(({ order_id, tag }) => (tag === null ? [] : [[tag, order_id] as const])).toReversed())
   } catch {
     // A reading that fails says nothing, so the caller reads again.
     return "failed"

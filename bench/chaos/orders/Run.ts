@@ -162,7 +162,8 @@ export interface RandomResult {
 const share = 0.15
 /** A process is killed after so many steps, and up to so many milliseconds later, so at any instant. */
 const killAfter = { stepsMin: 20, stepsMax: 400, msMax: 20 } as const
-const lanes = 4
+/** Orders of an account in flight at once. Most of them wait for the horizon. */
+const lanes = 8
 
 export interface Plan {
   readonly mode: Executor.Options["mode"]
