@@ -29,6 +29,7 @@ import { InstrumentRepo } from "./store/InstrumentRepo.ts"
 import { ApiKeyRepo } from "./store/keys/ApiKeyRepo.ts"
 import { LabelRepo } from "./store/labels/LabelRepo.ts"
 import { Migrated } from "./store/Migrations.ts"
+import { CompensationRepo } from "./store/orders/CompensationRepo.ts"
 import { OrderAccounts } from "./store/orders/OrderAccounts.ts"
 import { OrderRepo } from "./store/orders/OrderRepo.ts"
 import { Outbox } from "./store/orders/Outbox.ts"
@@ -79,6 +80,7 @@ const Repositories = Layer.mergeAll(
   CalendarRepo.Default,
   CorporateActionRepo.Default,
   OrderRepo.Default,
+  CompensationRepo.Default,
   OrderAccounts.Default,
   PortfolioRepo.Default,
   BookingRepo.Default,

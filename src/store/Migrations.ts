@@ -31,6 +31,7 @@ import { migration as paperOrders } from "./migrations/orders/M0021PaperOrders.t
 import { migration as accountState } from "./migrations/orders/M0022AccountState.ts"
 import { migration as bookings } from "./migrations/orders/M0027Bookings.ts"
 import { migration as gtt } from "./migrations/orders/M0030Gtt.ts"
+import { migration as compensations } from "./migrations/orders/M0031Compensations.ts"
 import * as Postgres from "./Postgres.ts"
 import * as StoreError from "./StoreError.ts"
 
@@ -65,7 +66,8 @@ export const all: ReadonlyArray<Migration> = [
   bookings,
   backfills,
   alerts,
-  gtt
+  gtt,
+  compensations
 ]
 
 /** A step failed and was rolled back completely, or the database is newer than this program. */

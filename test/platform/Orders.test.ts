@@ -287,7 +287,7 @@ describe("orders, end to end", () => {
         const again = yield* send("b", orders)
         assert.deepStrictEqual([again.status, again.body.basket_id, again.body.tasks.length], [200, basket.body.basket_id, 3])
         assert.strictEqual((yield* send("b", orders.slice(1))).status, 409)
-        assert.strictEqual((yield* send("c", orders, "compensate")).status, 422)
+        assert.strictEqual((yield* send("c", orders, "undo")).status, 422)
         const odd = yield* send("c", [order, { ...order, quantity: order.quantity + 1 }])
         assert.deepStrictEqual([odd.status, odd.body.errors[0].field], [422, "orders.1.lot_size"])
 

@@ -67,7 +67,9 @@ const processes = (file: string, config: Readonly<Record<string, string>>, port:
           return { status: 0, body: null }
         }
       })
-    return { start, ask }
+    /** Ends the process that runs. */
+    const stop = Effect.sync(() => child?.kill("SIGKILL"))
+    return { start, ask, stop }
   })
 
 /** An order that rests: it may be placed at any time, and nobody fills it. */
@@ -182,6 +184,47 @@ describe("the platform's own processes, killed with kill -9 at each step of an o
         )
       }
       assert.deepStrictEqual(yield* atBroker(built), [])
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("a failed basket is taken back exactly once, wherever its process is killed", () =>
+    Effect.gen(function* () {
+      const built = yield* world({ mode: "synthetic", rate: 5, strikesEachSide: 1 })
+      const { ask, start, stop } = yield* processes(yield* program, built.config, yield* freePort)
+      const { order, token: instrument_token } = traded(built)
+      const { account_id, kind: _kind, ...leg } = order
+      // The second order fails, because the rulebook knows no charges of MTF. The third task of a process closes the first order.
+      const body = { account_id, orders: [leg, { ...leg, product: "MTF" }], on_failure: "compensate" }
+      const points = ["read:3", "saved:5", "gated:3", "answered:3", "decided:6"]
+      yield* Effect.forEach(points, (killAt, at) =>
+        Effect.gen(function* () {
+          const dead = yield* Effect.fork(start(killAt))
+          const post = Effect.gen(function* () {
+            yield* ask("POST", "/subscriptions", { instrument_token, requested_mode: "FULL" })
+            const { body: depth } = yield* ask("GET", `/depth/${instrument_token}`)
+            return depth?.asks?.length > 0 ? yield* ask("POST", "/orders/basket", body, `basket${at}`) : { status: 0, body: null }
+          })
+          yield* Effect.raceFirst(
+            Effect.zipRight(eventually(`basket ${at} is taken`, post, isAnswered), Effect.never),
+            Effect.asVoid(Fiber.join(dead))
+          )
+          assert.strictEqual(yield* Fiber.join(dead), "SIGKILL", killAt)
+          // The next process is not killed, and takes the basket back.
+          const last = yield* Effect.fork(start("never"))
+          const done = yield* eventually(`compensation ${at}`, ask("POST", "/orders/basket", body, `basket${at}`), (answer) =>
+            ["done", "incomplete"].includes(answer.body?.compensation?.status)
+          )
+          assert.strictEqual(done.body.compensation.status, "done", `${killAt}: ${JSON.stringify(done.body.compensation)}`)
+          const [first, second] = done.body.compensation.legs
+          assert.deepStrictEqual([first.state, first.tasks.length, second.state], ["undone", 1, "not_placed"], killAt)
+          yield* stop
+          yield* Fiber.join(last)
+        })
+      )
+      const { orders, trades } = yield* kept(built)
+      assert.lengthOf(orders, 2 * points.length)
+      const net = trades.reduce((sum, { quantity, side }) => sum + (side === "BUY" ? quantity : -quantity), 0)
+      assert.strictEqual(net, 0)
     }).pipe(Effect.scoped)
   )
 })

@@ -34,7 +34,8 @@ const tables = [
   "account_orders",
   "account_trades",
   "account_figures",
-  "account_syncs"
+  "account_syncs",
+  "order_compensations"
 ] as const
 
 const fill = Effect.gen(function* () {
@@ -89,6 +90,8 @@ const fill = Effect.gen(function* () {
     VALUES ('a1', '1', 't1', '2026-08-19', 65, '{"average_price":"88.08333333333333"}')`
   yield* sql`INSERT INTO account_figures VALUES ('a1', 'positions', '2026-08-19T03:45:00.123456Z', 9007199254740991, '{"net":[],"day":[]}')`
   yield* sql`INSERT INTO account_syncs VALUES ('a1', 2, 1, '2026-08-19T03:45:00.123456Z', '[{"kind":"order"}]')`
+  yield* sql`INSERT INTO order_compensations VALUES ('b', 'a1', 'live', 'running', '[{"filled":9007199254740991}]', 2,
+    '2026-08-19T03:45:00.123456Z', '2026-08-19T03:46:00Z')`
   yield* sql`INSERT INTO strategy_m2m_candles VALUES (1, '2026-08-19T03:45:00Z', -999999999.99, 1000000000000.0000000001, -1e18, 0, -12.5)`
 })
 

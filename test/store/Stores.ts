@@ -18,6 +18,7 @@ import { InstrumentRepo } from "../../src/store/InstrumentRepo.ts"
 import { ApiKeyRepo } from "../../src/store/keys/ApiKeyRepo.ts"
 import { LabelRepo } from "../../src/store/labels/LabelRepo.ts"
 import { Migrated } from "../../src/store/Migrations.ts"
+import { CompensationRepo } from "../../src/store/orders/CompensationRepo.ts"
 import { OrderAccounts } from "../../src/store/orders/OrderAccounts.ts"
 import { OrderRepo } from "../../src/store/orders/OrderRepo.ts"
 import { Outbox } from "../../src/store/orders/Outbox.ts"
@@ -51,6 +52,7 @@ const repositories = Layer.mergeAll(
   CalendarRepo.Default,
   CorporateActionRepo.Default,
   OrderRepo.Default,
+  CompensationRepo.Default,
   OrderAccounts.Default,
   PortfolioRepo.Default,
   BookingRepo.Default,

@@ -8,6 +8,7 @@ import type { BookingRepo } from "../../store/accounts/BookingRepo.ts"
 import type { PortfolioRepo } from "../../store/accounts/PortfolioRepo.ts"
 import type { FillRepo } from "../../store/FillRepo.ts"
 import type { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
+import type { CompensationRepo } from "../../store/orders/CompensationRepo.ts"
 import type { OrderAccounts } from "../../store/orders/OrderAccounts.ts"
 import { OrderRepo } from "../../store/orders/OrderRepo.ts"
 import { Outbox } from "../../store/orders/Outbox.ts"
@@ -26,6 +27,7 @@ import * as AccountKeeper from "./AccountKeeper.ts"
 import * as AccountQuestions from "./AccountQuestions.ts"
 import * as BookReading from "./BookReading.ts"
 import * as BookWatch from "./BookWatch.ts"
+import * as Compensations from "./Compensations.ts"
 import * as ExecutorReport from "./ExecutorReport.ts"
 import * as FillBooking from "./FillBooking.ts"
 import * as Metrics from "./Metrics.ts"
@@ -59,6 +61,7 @@ const runningMax = 200
 type Services =
   | Accounts
   | BookingRepo
+  | CompensationRepo
   | Broker
   | FillRepo
   | FrameFeed
@@ -180,7 +183,8 @@ export const make = Effect.gen(function* () {
       const take = yield* commands(account, begin)
       const watches = Object.values(desks).map(BookWatch.run)
       const answers = yield* AccountQuestions.make(account)
-      const work = Effect.all([look, take, relay.run, paper.run, ...watches, StopSweep.run(desks, begin), keeper.run, booking, answers], {
+      const sweeps = [StopSweep.run(desks, begin), Compensations.run(desks, begin)]
+      const work = Effect.all([look, take, relay.run, paper.run, ...watches, ...sweeps, keeper.run, booking, answers], {
         concurrency: "unbounded",
         discard: true
       })

@@ -28,3 +28,4 @@ export const differences = counter(
   "kind"
 )
 export const bookings = counter("account_fills_booked_total", "Trades of an account that were booked into strategies", "account")
+export const compensations = counter("order_compensations_total", "Baskets whose orders are taken back, by the new status of it", "status")

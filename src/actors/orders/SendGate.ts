@@ -76,7 +76,8 @@ export const make = (orders: Venue, mode: Mode) =>
           sameTermsAtMs: sameMs === null ? null : marketClock.unsafeNow() - (stored.createdAt.getTime() - sameMs),
           sent: yield* sentBefore(accountId),
           modifications: request.kind === "modify" ? yield* repo.modifications(accountId, request.order_id) : 0,
-          isTwin: request.kind === "gtt_place" && (yield* repo.hasTwin(accountId, termsHash, taskId))
+          isTwin: request.kind === "gtt_place" && (yield* repo.hasTwin(accountId, termsHash, taskId)),
+          closes: stored.undoes !== null
         }
         return TaskGate.refusals(request, facts)
       })

@@ -41,7 +41,8 @@ const cancellation = (
     strategyId: null,
     basketId: null,
     basketPlace: null,
-    retries: null
+    retries: null,
+    undoes: null
   }
 }
 

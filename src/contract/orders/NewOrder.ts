@@ -94,6 +94,13 @@ export const NewModify = Input({
 })
 export const NewCancel = Input({ ...common, kind: Schema.Literal("cancel"), order_id: OrderId })
 
+/** What an iceberg or cover order has placed at the broker is more than one order, which are not taken back here. */
+const compensationProblemOf = (it: { readonly on_failure: string; readonly orders: ReadonlyArray<{ readonly variety: string }> }) => {
+  if (it.on_failure === "stop") return true
+  const at = it.orders.findIndex(({ variety }) => variety !== "regular" && variety !== "amo")
+  return at < 0 ? true : { path: ["orders", at, "variety"], message: "expected regular or amo, where a failed basket is taken back" }
+}
+
 /** New orders that are sent one after the other. */
 const { account_id, ...ofLeg } = common
 export const basketMax = 20
@@ -105,12 +112,8 @@ export const NewBasket = Input({
     Schema.minItems(1, { message: () => "expected at least one" }),
     Schema.maxItems(basketMax, { message: () => `expected at most ${basketMax}` })
   ),
-  // An order that undoes another one could fail as well, so nothing is compensated.
-  on_failure: withDefault(
-    Schema.Literal("stop").annotations({ message: () => "expected stop: nothing is compensated" }),
-    () => "stop" as const
-  )
-})
+  on_failure: withDefault(Schema.Literal("stop", "compensate"), () => "stop" as const)
+}).pipe(Schema.filter(compensationProblemOf))
 export type NewBasket = typeof NewBasket.Type
 
 /** A request for one order task. */

@@ -90,9 +90,37 @@ const Key = Schema.Struct({ "idempotency-key": IdempotencyKey })
 const waitMsMax = 30_000
 const waits = { wait_ms: Schema.optional(digits(waitMsMax, 0, `expected a whole number from 0 to ${waitMsMax}`)) }
 const Wait = Input(waits)
+const BasketId = Schema.String.pipe(Schema.pattern(/^[0-9a-f-]{36}$/, { message: () => "expected the id of a basket" }))
 const TaskPath = Input({ id: WholeNumber })
 const listed = { total: Schema.Int, limit: Schema.Int, offset: Schema.Int }
-const Basket = Schema.Struct({ basket_id: Schema.String, tasks: Schema.Array(OrderTask) }).annotations({ identifier: "OrderBasket" })
+const describedBy = (description: string) => ({ description })
+const CompensationLeg = Schema.Struct({
+  task_id: Schema.String,
+  state: Schema.Literal("waiting", "not_placed", "unknown", "cancelling", "closing", "undone", "failed").annotations(
+    describedBy(
+      "waiting: the task or its order is not seen to its end yet. not_placed: it has no order. unknown: nobody knows whether an order was placed, so nothing is sent. cancelling: its open order is being cancelled. closing: an order of the opposite side closes what it traded. undone: nothing of it is left. failed: a person must look"
+    )
+  ),
+  order_id: Schema.NullOr(Schema.String).annotations(describedBy("The order that is taken back; null if none was placed")),
+  filled_quantity: Schema.NullOr(Schema.Int).annotations(describedBy("What the order traded; null while that may change")),
+  message: Schema.NullOr(Schema.String).annotations(describedBy("Why it is so; null where nothing is to say")),
+  tasks: Schema.Array(OrderTask).annotations(describedBy("The tasks that cancel or close the order"))
+}).annotations({ identifier: "CompensationLeg" })
+const Compensation = Schema.Struct({
+  status: Schema.Literal("open", "not_needed", "running", "done", "incomplete").annotations(
+    describedBy(
+      "open: the basket goes on. not_needed: all orders were placed. running: a task failed, and the orders are being taken back. done: all were taken back. incomplete: something is left that a person must look at"
+    )
+  ),
+  failed_at: Schema.NullOr(Schema.String).annotations(describedBy("When the basket was seen to have failed, ISO 8601; null: it has not")),
+  legs: Schema.Array(CompensationLeg).annotations(describedBy("Each task of the basket in its order; empty while none has failed"))
+}).annotations({ identifier: "Compensation" })
+const Basket = Schema.Struct({
+  basket_id: Schema.String,
+  on_failure: Schema.Literal("stop", "compensate"),
+  tasks: Schema.Array(OrderTask),
+  compensation: Schema.NullOr(Compensation).annotations(describedBy("What is taken back; null for a basket that only stops"))
+}).annotations({ identifier: "OrderBasket" })
 const TaskList = Schema.Struct({ tasks: Schema.Array(OrderTask), ...listed })
 
 /** The task of a request. With `slice` it is that of the first part, and `slices` has all. */
@@ -131,6 +159,12 @@ export class OrdersApi extends HttpApiGroup.make("orders")
       .addSuccess(Basket, { status: 202 })
       .addSuccess(Basket, { status: 200 })
       .addError(Problem.conflict)
+  )
+  .add(
+    HttpApiEndpoint.get("basketOf", "/basket/:id")
+      .setPath(Input({ id: BasketId }))
+      .addSuccess(Basket)
+      .addError(Problem.notFound)
   )
   .add(
     HttpApiEndpoint.get("gtt", "/gtt")

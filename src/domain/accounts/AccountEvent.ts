@@ -17,6 +17,21 @@ const of = <Kind extends string, A, I>(kind: Kind, detail: Schema.Schema<A, I>) 
 /** When the session's token dies, ISO 8601; null if the rulebook does not say it. */
 const SessionDetail = Schema.Struct({ token_dies_at: Schema.NullOr(Schema.String) })
 
+/** A basket of which a task failed, and what became of each of its orders. */
+const CompensationDetail = Schema.Struct({
+  basket_id: Schema.String,
+  status: Schema.Literal("open", "not_needed", "running", "done", "incomplete"),
+  legs: Schema.Array(
+    Schema.Struct({
+      task_id: Schema.String,
+      state: Schema.Literal("waiting", "not_placed", "unknown", "cancelling", "closing", "undone", "failed"),
+      order_id: Schema.NullOr(Schema.String),
+      filled_quantity: Schema.NullOr(Schema.Int),
+      message: Schema.NullOr(Schema.String)
+    })
+  )
+})
+
 /** Body of `acct.evt`: what changed for an account; `kind` says what it is. */
 export const AccountEvent = Schema.Union(
   of("mode", Schema.Unknown),
@@ -29,6 +44,7 @@ export const AccountEvent = Schema.Union(
   of("position", Schema.encodedSchema(Figures.Position)),
   of("funds", Schema.encodedSchema(Figures.Funds)),
   of("difference", Schema.Struct({ differences: Schema.Array(Reconciliation.Difference) })),
+  of("compensation", CompensationDetail),
   of("linked", Schema.Struct({})),
   of("logged_in", SessionDetail),
   of("expires_soon", SessionDetail),

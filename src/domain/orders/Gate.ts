@@ -53,6 +53,15 @@ export interface Limits {
   readonly duplicateWindowMs: number | null
 }
 
+export const unlimited: Limits = {
+  maxOrderValue: null,
+  maxPositionLots: null,
+  maxDailyLoss: null,
+  maxOrdersPerDay: null,
+  priceBandPercent: null,
+  duplicateWindowMs: null
+}
+
 /** All that the checks need to know besides the order. */
 export interface Situation {
   readonly rules: RuleSet

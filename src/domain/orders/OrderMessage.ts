@@ -32,6 +32,7 @@ export const OrderTask = Schema.Struct({
   strategy_id: Schema.NullOr(Schema.Int),
   basket_id: Schema.NullOr(Schema.String),
   retries: Schema.NullOr(Schema.String),
+  undoes: Schema.NullOr(Schema.String),
   revision: Schema.Int,
   created_at: Schema.String,
   updated_at: Schema.String,

@@ -27,6 +27,8 @@ export interface Facts {
   readonly modifications: number
   /** Another request for a trigger of the same terms has not ended: a trigger carries no tag, so that the two could not be told apart. */
   readonly isTwin: boolean
+  /** It closes what another order of ours traded: the account's own limits must not keep a position open. */
+  readonly closes: boolean
 }
 
 /** Rules of an order that the broker places itself, much later and at another price. */
@@ -48,7 +50,7 @@ const situationOf = (facts: Facts, instrument: Instrument.Instrument): Gate.Situ
   instrument,
   hasDerivatives: facts.hasDerivatives,
   lastPrice: facts.lastPrice,
-  limits: facts.limits,
+  limits: facts.closes ? Gate.unlimited : facts.limits,
   killed: facts.stopped,
   dayProfit: facts.dayProfit,
   exposure: facts.exposure,

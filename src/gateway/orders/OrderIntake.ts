@@ -123,7 +123,8 @@ const makeGate = Effect.gen(function* () {
         // The executor waits for the limits of a second and a minute. Only the day's limit refuses.
         sent: { second: 0, minute: 0, day },
         modifications: request.kind === "modify" ? yield* orProblem(repo.modifications(accountId, request.order_id)) : 0,
-        isTwin: request.kind === "gtt_place" && (yield* orProblem(repo.hasTwin(accountId, termsHash, 0)))
+        isTwin: request.kind === "gtt_place" && (yield* orProblem(repo.hasTwin(accountId, termsHash, 0))),
+        closes: false
       } satisfies TaskGate.Facts
     })
   const refused = (refusals: ReadonlyArray<TaskGate.Refusal>) =>
@@ -200,7 +201,8 @@ export const make = Effect.gen(function* () {
         strategyId: strategy_id ?? null,
         basketId,
         basketPlace,
-        retries
+        retries,
+        undoes: null
       } satisfies NewTask
     })
 
@@ -208,7 +210,8 @@ export const make = Effect.gen(function* () {
   const submitOnce = <E, R>(
     user: User,
     { accountId, body, key }: { readonly accountId: string; readonly key: string; readonly body: unknown },
-    wantedOf: (settings: AccountSettings) => Effect.Effect<ReadonlyArray<Wanted>, E, R>
+    wantedOf: (settings: AccountSettings) => Effect.Effect<ReadonlyArray<Wanted>, E, R>,
+    compensated: string | null = null
   ) =>
     Effect.gen(function* () {
       yield* instrumentsLoaded(registry)
@@ -227,7 +230,7 @@ export const make = Effect.gen(function* () {
       const tasks = yield* Effect.forEach(yield* wantedOf(settings), (it) =>
         Effect.mapError(taskOf(user, settings, it, bodyHash), (error) => (error._tag === "Invalid" ? placed(error, it.basketPlace) : error))
       )
-      const { isNew, stored } = yield* orProblem(repo.submit(tasks))
+      const { isNew, stored } = yield* orProblem(repo.submit(tasks, compensated))
       const [taken] = stored
       if (!isNew && taken !== undefined) return yield* earlierOf(taken)
       yield* Effect.forEach(stored, (task) => command(jetStream, task), { discard: true })
@@ -237,10 +240,10 @@ export const make = Effect.gen(function* () {
   return {
     /**
      * Makes one task for each request, all or none. `isNew` is false when the first key was used before with the same body; with another
-     * body this fails with Conflict.
+     * body this fails with Conflict. `compensated` is the id of a basket whose placed orders are taken back when one fails.
      */
-    submit: (user: User, wanted: readonly [Wanted, ...ReadonlyArray<Wanted>], body: unknown) =>
-      submitOnce(user, { accountId: wanted[0].order.account_id, key: wanted[0].key, body }, () => Effect.succeed(wanted)),
+    submit: (user: User, wanted: readonly [Wanted, ...ReadonlyArray<Wanted>], body: unknown, compensated: string | null = null) =>
+      submitOnce(user, { accountId: wanted[0].order.account_id, key: wanted[0].key, body }, () => Effect.succeed(wanted), compensated),
     submitGtt: <E, R>(user: User, { accountId, body, order }: WantedGtt<E, R>, key: string) =>
       submitOnce(user, { accountId, key, body }, () =>
         Effect.map(order, (it): ReadonlyArray<Wanted> => [{ order: it, key, basketId: null, basketPlace: null, retries: null }])

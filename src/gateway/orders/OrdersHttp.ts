@@ -11,7 +11,7 @@ export const OrdersHttp = HttpApiBuilder.group(
   Api,
   "orders",
   Effect.fnUntraced(function* (handlers) {
-    const basketOf = yield* Baskets.make
+    const baskets = yield* Baskets.make
     const chargesOf = yield* BasketCharges.make
     const marginsOf = yield* BasketMargins.make
     const orders = yield* OrderTasks.make
@@ -20,7 +20,8 @@ export const OrdersHttp = HttpApiBuilder.group(
       .handle("charges", ({ payload }) => chargesOf(payload.account_id, payload.orders))
       .handle("margins", ({ payload }) => marginsOf(payload.account_id, payload.orders))
       .handle("submit", ({ headers, payload, urlParams }) => orders.submit(payload, headers["idempotency-key"], urlParams.wait_ms ?? 0))
-      .handle("basket", ({ headers, payload }) => basketOf(payload, headers["idempotency-key"]))
+      .handle("basket", ({ headers, payload }) => baskets.make(payload, headers["idempotency-key"]))
+      .handle("basketOf", ({ path }) => baskets.one(path.id))
       .handle("gtt", ({ urlParams }) => gtt.list(urlParams.account_id))
       .handle("placeGtt", ({ headers, payload, urlParams }) => gtt.place(payload, headers["idempotency-key"], urlParams.wait_ms ?? 0))
       .handle("changeGtt", ({ headers, payload, urlParams }) => gtt.modify(payload, headers["idempotency-key"], urlParams.wait_ms ?? 0))

@@ -129,7 +129,11 @@ export const operations: Readonly<Record<string, Text>> = {
   ),
   "orders.basket": of(
     "Place orders one after the other",
-    "Makes one task for each order, all or none. Each is sent when the one before it is completed. The first that ends without its order stops the rest, which end as CANCELLED. Orders that were placed stay. 200 for a key that was used before with the same body."
+    "Makes one task for each order, all or none. Each is sent when the one before it is completed. The first that ends without its order stops the rest, which end as CANCELLED. Orders that were placed stay, or are taken back where `on_failure` is `compensate`: what is open is cancelled, and what was traded is closed by an order of the opposite side at the market. 200 for a key that was used before with the same body."
+  ),
+  "orders.basketOf": of(
+    "One basket",
+    "Its tasks, and what was taken back of a basket with `on_failure` `compensate`. 404 for a basket of an account that the caller may not use."
   ),
   "orders.tasks": of("List order tasks", "Of the accounts that the caller may use, newest first."),
   "orders.task": of("One order task", "With every attempt and what the broker answered."),
@@ -551,7 +555,8 @@ export const fields: Readonly<Record<string, string>> = {
   accounts_unread: "Accounts whose order book was not read yet; their open orders are cancelled once it is",
   cancelled_tasks: "Tasks that were not sent and never will be",
   max_position_lots: "The largest position of one instrument with its open orders, in lots; null: no limit",
-  on_failure: "`stop`: the first failure stops the rest; nothing is compensated",
+  on_failure: "`stop`: the first failure stops the rest, and placed orders stay. `compensate`: placed orders are taken back too",
+  undoes: "The task of a basket whose order this one takes back; null for any other",
   basket_id: "The basket that the task belongs to; null for a single order",
   attempts: "Each request that was made for the task, with what the broker answered",
   at: "When it happened, ISO 8601",

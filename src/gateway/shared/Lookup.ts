@@ -11,6 +11,7 @@ export type Thing =
   | "Account"
   | "Alert"
   | "Backfill"
+  | "Basket"
   | "Calendar entry"
   | "Corporate action"
   | "Expiry"

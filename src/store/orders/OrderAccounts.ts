@@ -2,6 +2,7 @@ import * as SqlClient from "@effect/sql/SqlClient"
 import * as SqlSchema from "@effect/sql/SqlSchema"
 import { Effect, Option, Schema } from "effect"
 import * as Money from "../../domain/Money.ts"
+import * as Gate from "../../domain/orders/Gate.ts"
 import { Mode } from "../../domain/orders/OrderMessage.ts"
 import { NumericColumn, TimeColumn } from "../Columns.ts"
 import * as Postgres from "../Postgres.ts"
@@ -44,14 +45,6 @@ export interface AccountSettings {
   readonly sweptAt: Date | null
 }
 
-const noLimits: Limits = {
-  maxOrderValue: null,
-  maxPositionLots: null,
-  maxDailyLoss: null,
-  maxOrdersPerDay: null,
-  priceBandPercent: null,
-  duplicateWindowMs: null
-}
 const text = (value: Money.Decimal | null): string | null => (value === null ? null : Money.format(value))
 const encodeLimits = Schema.encodeSync(Limits)
 
@@ -75,7 +68,7 @@ const makeReads = (sql: SqlClient.SqlClient) => {
       const [stop] = yield* stops(accountId)
       // An account without a row has never been switched to live.
       const { mode = "paper", sweptAt = null } = found ?? {}
-      return { mode, limits: found ?? noLimits, stop: stop ?? null, sweptAt } satisfies AccountSettings
+      return { mode, limits: found ?? Gate.unlimited, stop: stop ?? null, sweptAt } satisfies AccountSettings
     })
 }
 

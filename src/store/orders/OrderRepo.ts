@@ -56,11 +56,11 @@ const makeChanges = (sql: SqlClient.SqlClient) => {
     Effect.gen(function* () {
       const [row] = yield* sql<{ readonly id: string }>`
         INSERT INTO order_tasks (owner, account_id, idempotency_key, body_hash, tag, mode, kind, request, terms_hash, reference_price, is_limit,
-          unknown_policy, deadline_at, strategy_id, basket_id, basket_place, retries, status, revision, epoch)
+          unknown_policy, deadline_at, strategy_id, basket_id, basket_place, retries, undoes, status, revision, epoch)
         VALUES (${it.owner}, ${it.accountId}, ${it.idempotencyKey}, ${it.bodyHash}, ${it.tag}, ${it.mode}, ${it.request.kind},
           ${encodeRequest(it.request)}::jsonb, ${it.termsHash}, ${it.referencePrice === null ? null : it.referencePrice.toFixed()}::numeric,
           ${it.intent.isLimit}, ${it.intent.unknown}, ${iso(it.intent.deadlineAtMs)}::timestamptz, ${it.strategyId}, ${it.basketId},
-          ${it.basketPlace}, ${it.retries}, 'PENDING', 0, 0)
+          ${it.basketPlace}, ${it.retries}, ${it.undoes}, 'PENDING', 0, 0)
         ON CONFLICT (owner, account_id, idempotency_key) DO NOTHING RETURNING task_id AS id`
       if (row === undefined) return undefined
       const stored = yield* reread(Number(row.id))
@@ -69,7 +69,7 @@ const makeChanges = (sql: SqlClient.SqlClient) => {
     })
 
   /** Inserts all tasks in one transaction. If the first key is taken, nothing is inserted and the tasks of that key are returned. */
-  const submit = (tasks: ReadonlyArray<NewTask>) =>
+  const submit = (tasks: ReadonlyArray<NewTask>, compensated: string | null) =>
     Effect.gen(function* () {
       const stored: Array<OrderRows.StoredTask> = []
       for (const it of tasks) {
@@ -80,6 +80,10 @@ const makeChanges = (sql: SqlClient.SqlClient) => {
         }
         stored.push(added)
       }
+      const [first] = tasks
+      if (compensated !== null && first !== undefined)
+        yield* sql`INSERT INTO order_compensations (basket_id, account_id, mode, status, legs, revision)
+          VALUES (${compensated}, ${first.accountId}, ${first.mode}, 'open', '[]', 0)`
       return { isNew: true as const, stored }
     }).pipe(Postgres.transaction(sql))
 
@@ -158,8 +162,11 @@ export class OrderRepo extends Effect.Service<OrderRepo>()("store/orders/OrderRe
     const counts = makeCounts(sql)
     const read = <A, E>(name: string, self: Effect.Effect<A, E>) => StoreError.guardRead(self).pipe(Effect.withSpan(`OrderRepo.${name}`))
     return {
-      /** Inserts the tasks, all or none. `isNew` is false when the first one's key was taken; then the earlier task is returned. */
-      submit: (tasks: ReadonlyArray<NewTask>) => read("submit", submit(tasks)),
+      /**
+       * Inserts the tasks, all or none. `isNew` is false when the first one's key was taken; then the earlier task is returned. `compensated`
+       * is the id of a basket whose placed orders are taken back when one of them fails.
+       */
+      submit: (tasks: ReadonlyArray<NewTask>, compensated: string | null = null) => read("submit", submit(tasks, compensated)),
       /**
        * Saves a decision about the task as it was read. Undefined: somebody saved the task in between, or a newer owner wrote it, and
        * nothing changed.
@@ -179,6 +186,8 @@ export class OrderRepo extends Effect.Service<OrderRepo>()("store/orders/OrderRe
           ([row]) => (row === undefined ? undefined : Number(row.id))
         ),
       ofBasket: (basketId: string) => read("ofBasket", reads.ofBasket(basketId)),
+      /** The tasks that take the orders of these tasks back. */
+      undoing: (taskIds: ReadonlyArray<number>) => read("undoing", reads.undoing(taskIds)),
       /** The cancellations that a stop of these accounts made. */
       ofStop: (accounts: ReadonlyArray<string>, stoppedAtMs: number) => read("ofStop", reads.ofStop(accounts, stoppedAtMs)),
       /** Newest first. */

@@ -36,6 +36,7 @@ const Row = Schema.Struct({
   basketId: Schema.NullOr(Schema.String),
   basketPlace: Schema.NullOr(Schema.Int),
   retries: Schema.NullOr(BigIntColumn),
+  undoes: Schema.NullOr(BigIntColumn),
   status: OrderMessage.Status,
   revision: Schema.Int,
   epoch: BigIntColumn,
@@ -66,6 +67,8 @@ export interface Accepted {
   readonly basketId: string | null
   readonly basketPlace: number | null
   readonly retries: number | null
+  /** The task of a basket whose order this one takes back. */
+  readonly undoes: number | null
 }
 
 /** A task with everything that Postgres keeps about it. `task` is the decider's part. */
@@ -96,7 +99,7 @@ const storedOf = (row: Row): StoredTask => ({
 const columnList = `t.task_id AS "taskId", t.owner, t.account_id AS "accountId", t.idempotency_key AS "idempotencyKey",
   t.body_hash AS "bodyHash", t.tag, t.mode, t.request, t.terms_hash AS "termsHash", t.reference_price AS "referencePrice",
   t.is_limit AS "isLimit", t.unknown_policy AS "unknownPolicy", t.deadline_at AS "deadlineAt", t.strategy_id AS "strategyId",
-  t.basket_id AS "basketId", t.basket_place AS "basketPlace", t.retries, t.status, t.revision, t.epoch, t.due_at AS "dueAt",
+  t.basket_id AS "basketId", t.basket_place AS "basketPlace", t.retries, t.undoes, t.status, t.revision, t.epoch, t.due_at AS "dueAt",
   t.order_id AS "orderId", t.error_type AS "errorType", t.error_message AS "errorMessage", t.absent_at AS "absentAt",
   t.created_at AS "createdAt", t.updated_at AS "updatedAt",
   coalesce((SELECT json_agg(json_build_object('number', a.number,
@@ -146,6 +149,11 @@ export const reads = (sql: SqlClient.SqlClient) => {
     Result: Row,
     execute: (basketId) => sql`SELECT ${columns} FROM order_tasks t WHERE t.basket_id = ${basketId} ORDER BY t.basket_place`
   })
+  const undoing = SqlSchema.findAll({
+    Request: Schema.Array(Schema.Int),
+    Result: Row,
+    execute: (taskIds) => sql`SELECT ${columns} FROM order_tasks t WHERE t.undoes = ANY(${taskIds}::bigint[]) ORDER BY t.task_id`
+  })
   const ofStop = SqlSchema.findAll({
     Request: Schema.Struct({ accounts: Schema.Array(Schema.String), keys: Schema.String }),
     Result: Row,
@@ -173,6 +181,8 @@ export const reads = (sql: SqlClient.SqlClient) => {
     byKey: (owner: string, accountId: string, idempotencyKey: string) =>
       Effect.map(byKey({ owner, accountId, idempotencyKey }), (row) => (row._tag === "Some" ? storedOf(row.value) : undefined)),
     ofBasket: (basketId: string) => Effect.map(ofBasket(basketId), (rows) => rows.map(storedOf)),
+    /** The tasks that take the orders of these tasks back. */
+    undoing: (taskIds: ReadonlyArray<number>) => Effect.map(undoing(taskIds), (rows) => rows.map(storedOf)),
     /** The cancellations that a stop made. */
     ofStop: (accounts: ReadonlyArray<string>, stoppedAtMs: number) =>
       Effect.map(ofStop({ accounts, keys: TaskNames.stopKeys(stoppedAtMs) }), (rows) => rows.map(storedOf)),
@@ -208,6 +218,7 @@ export const messageOf = (it: StoredTask): OrderMessage.OrderTask => ({
   strategy_id: it.strategyId,
   basket_id: it.basketId,
   retries: it.retries === null ? null : String(it.retries),
+  undoes: it.undoes === null ? null : String(it.undoes),
   revision: it.task.revision,
   created_at: it.createdAt.toISOString(),
   updated_at: it.updatedAt.toISOString(),

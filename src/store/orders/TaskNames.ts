@@ -19,3 +19,6 @@ export const partKey = (key: string, at: number): string => (at === 0 ? key : `$
 export const stopOwner = "kill_switch"
 /** The keys of a stop's cancellations begin with this text, and end with the order's id. */
 export const stopKeys = (stoppedAtMs: number): string => `kill ${stoppedAtMs} `
+
+/** The keys of the tasks that take the order of another task back. They have a character that no caller can send. */
+export const undoKey = (taskId: number, what: "cancel" | "close"): string => `undo › ${taskId} › ${what}`

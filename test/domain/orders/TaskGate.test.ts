@@ -45,12 +45,23 @@ const facts: TaskGate.Facts = {
   sameTermsAtMs: null,
   sent: { second: 0, minute: 0, day: 0 },
   modifications: 0,
-  isTwin: false
+  isTwin: false,
+  closes: false
 }
 const rules = (body: object, known: Partial<TaskGate.Facts> = {}) =>
   TaskGate.refusals(request(body), { ...facts, ...known }).map(({ rule }) => rule)
 
 describe("the gate of a task", () => {
+  it("lets an order that closes one of ours pass the account's own limits, and no other rule", () => {
+    const one = new Money.Decimal(1)
+    const limits = { ...nothing, maxOrderValue: one, maxPositionLots: 1, maxDailyLoss: one, maxOrdersPerDay: 1, duplicateWindowMs: 1_000 }
+    const known = { limits, exposure: { net: 0, openBuy: 650, openSell: 0 }, dayProfit: new Money.Decimal(-2), sameTermsAtMs: facts.atMs }
+    const sent = { second: 0, minute: 0, day: 1 }
+    const own = ["max_value", "position_limit", "loss_limit", "duplicate", "rate_limit"]
+    assert.deepStrictEqual(rules(place, { ...known, sent }), own)
+    assert.deepStrictEqual(rules(place, { ...known, sent, closes: true }), [])
+    assert.deepStrictEqual(rules({ ...place, quantity: 66 }, { ...known, stopped: "drill", closes: true }), ["kill_switch", "lot_size"])
+  })
   it("checks a new order by every rule of the gate, with the fields that the caller gave", () => {
     assert.deepStrictEqual(rules(place), [])
     assert.deepStrictEqual(rules({ ...place, quantity: 66, price: "100.03" }), ["lot_size", "tick_size"])

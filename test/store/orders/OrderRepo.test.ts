@@ -25,6 +25,7 @@ const task = (over: Partial<NewTask> = {}): NewTask => ({
   basketId: null,
   basketPlace: null,
   retries: null,
+  undoes: null,
   ...over
 })
 

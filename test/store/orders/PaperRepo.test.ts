@@ -34,7 +34,8 @@ const running = (epoch: number) =>
         strategyId: null,
         basketId: null,
         basketPlace: null,
-        retries: null
+        retries: null,
+        undoes: null
       }
     ])
     for (const before of stored) {
