@@ -117,6 +117,11 @@ describe("good-till-triggered orders, end to end", () => {
         assert.deepStrictEqual([two.status, fields(two)], [422, ["trigger_values"]], JSON.stringify(two.body))
         const made = yield* send(running, "POST", "made", wanted)
         assert.strictEqual(made.body.status, "COMPLETED", JSON.stringify(made.body))
+        // The broker says that there is no such trigger, so that nothing is left to look up.
+        const absent = yield* remove(running, "absent", "999999")
+        const unchanged = yield* send(running, "PUT", "unchanged", { ...wanted, trigger_id: "999999" })
+        for (const { body } of [absent, unchanged])
+          assert.deepStrictEqual([body.status, body.error?.type], ["DEAD_LETTER", "DataException"], JSON.stringify(body))
         yield* ask(running, "/accounts/sim1/kill", { method: "POST", body: { reason: "drill" } })
         const stopped = yield* send(running, "POST", "stopped", trigger(built, 0.8))
         assert.deepStrictEqual([stopped.status, fields(stopped)], [422, ["kill_switch"]], JSON.stringify(stopped.body))

@@ -115,7 +115,7 @@ const nextInput = async (of: Process, order: Order, output: OrderDecider.Output)
     const { attempt } = output
     const startedAtMs = of.entries.newest.get(order.key)?.task?.attempts.at(-1)?.startedAtMs ?? 0
     if (!OrderDecider.maySend(policy, startedAtMs, Date.now())) return OrderDecider.Input.Fenced({ nowMs: Date.now(), epoch, attempt })
-    const outcome = Outcome.of(await send(of, order))
+    const outcome = Outcome.of(await send(of, order), "place")
     return OrderDecider.Input.Answered({ nowMs: Date.now(), epoch, attempt, outcome, jitter: 0 })
   }
   if (output._tag === "ReadBook") {
@@ -161,7 +161,7 @@ const naive = async (of: Process, order: Order): Promise<void> => {
   }
   if (entries.newest.has(order.key)) return
   for (let attempt = 0; attempt < triesMax; attempt++) {
-    const outcome = Outcome.of(await send(of, order))
+    const outcome = Outcome.of(await send(of, order), "place")
     if (outcome._tag === "Done") return save("COMPLETED", outcome.orderId)
     if (outcome._tag === "Refused" && !outcome.isTransient) return save("DEAD_LETTER", null)
   }

@@ -138,7 +138,7 @@ const send = (desk: Desk, stored: OrderRepo.StoredTask, attempt: number) =>
       if (desk.breaker === admitted) setBreaker(desk, before)
       return yield* fenced
     }
-    const outcome = Outcome.of(sent)
+    const outcome = Outcome.of(sent, request.kind)
     settleBreaker(desk, outcome, yield* now)
     yield* desk.step("answered", taskId)
     return yield* answered(desk, attempt, yield* renewed(desk, outcome))

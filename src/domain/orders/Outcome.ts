@@ -1,4 +1,5 @@
 import { Data } from "effect"
+import * as Task from "./Task.ts"
 
 /** Details of an answer, or of its absence, kept with the attempt. */
 export interface Evidence {
@@ -45,11 +46,20 @@ const decided: ReadonlySet<string | null> = new Set([
   "UserException"
 ])
 
+const notFound = 404
+/**
+ * A change of an order or a trigger that does not exist. Only Kite's own answer says so: one without its error type may be of a proxy, and
+ * with NetworkException Kite did not reach its order system. A request that makes something new names nothing that could be missing.
+ */
+const namesNothing = (kind: Task.Kind, status: number, errorType: string | null): boolean =>
+  !Task.makesNew(kind) && status === notFound && errorType !== null && errorType !== "NetworkException"
+
 const requestTimeout = 408
 const tooManyRequests = 429
 const isClientError = (status: number): boolean => status >= 400 && status < 500 && status !== requestTimeout
 
-export const of = (reply: Reply): Outcome => {
+/** What a reply to a request of this kind proves. */
+export const of = (reply: Reply, kind: Task.Kind): Outcome => {
   if (reply._tag === "Lost") return Outcome.Unknown({ httpStatus: null, errorType: "lost", message: reply.reason })
   if (reply._tag === "NotSent")
     return Outcome.Refused({ isTransient: true, httpStatus: null, errorType: "not_sent", message: reply.reason })
@@ -58,7 +68,8 @@ export const of = (reply: Reply): Outcome => {
   const { httpStatus, errorType, message, orderId } = reply
   if (httpStatus === 200 && orderId !== null) return Outcome.Done({ orderId })
   if (httpStatus === tooManyRequests) return Outcome.Refused({ isTransient: true, httpStatus, errorType, message })
-  if (isClientError(httpStatus) && decided.has(errorType)) return Outcome.Refused({ isTransient: false, httpStatus, errorType, message })
+  const isDecided = isClientError(httpStatus) && decided.has(errorType)
+  if (isDecided || namesNothing(kind, httpStatus, errorType)) return Outcome.Refused({ isTransient: false, httpStatus, errorType, message })
   return Outcome.Unknown({ httpStatus, errorType, message })
 }
 

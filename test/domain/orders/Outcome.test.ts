@@ -4,9 +4,10 @@ import * as Breaker from "../../../src/domain/orders/Breaker.ts"
 import * as Outcome from "../../../src/domain/orders/Outcome.ts"
 import * as RetryDelay from "../../../src/domain/orders/RetryDelay.ts"
 import * as Tag from "../../../src/domain/orders/Tag.ts"
+import type * as Task from "../../../src/domain/orders/Task.ts"
 
-const answer = (httpStatus: number, errorType: string | null = null, orderId: string | null = null) =>
-  Outcome.of(Outcome.Reply.Answer({ httpStatus, errorType, message: "m", orderId }))
+const answer = (httpStatus: number, errorType: string | null = null, orderId: string | null = null, of: Task.Kind = "place") =>
+  Outcome.of(Outcome.Reply.Answer({ httpStatus, errorType, message: "m", orderId }), of)
 const kind = (outcome: Outcome.Outcome) =>
   outcome._tag === "Refused" ? (outcome.isTransient ? "refused, transient" : "refused") : outcome._tag
 
@@ -35,9 +36,9 @@ describe("outcomes", () => {
       [504, null, "Unknown"]
     ]
     for (const [status, type, expected] of cases) assert.strictEqual(kind(answer(status, type)), expected, `${status} ${type}`)
-    assert.strictEqual(kind(Outcome.of(Outcome.Reply.NotSent({ reason: "ECONNREFUSED" }))), "refused, transient")
-    assert.strictEqual(kind(Outcome.of(Outcome.Reply.Lost({ reason: "ECONNRESET" }))), "Unknown")
-    const own = Outcome.of(Outcome.Reply.Declined({ errorType: "no_book", message: "m" }))
+    assert.strictEqual(kind(Outcome.of(Outcome.Reply.NotSent({ reason: "ECONNREFUSED" }), "place")), "refused, transient")
+    assert.strictEqual(kind(Outcome.of(Outcome.Reply.Lost({ reason: "ECONNRESET" }), "place")), "Unknown")
+    const own = Outcome.of(Outcome.Reply.Declined({ errorType: "no_book", message: "m" }), "place")
     assert.deepStrictEqual(own, Outcome.Outcome.Refused({ isTransient: false, httpStatus: null, errorType: "no_book", message: "m" }))
   })
 
@@ -58,21 +59,40 @@ describe("outcomes", () => {
       Refused({ isTransient: false, httpStatus: 400, errorType: "InputException", message })
     )
     assert.deepStrictEqual(
-      Outcome.of(Outcome.Reply.Lost({ reason: "ECONNRESET" })),
+      Outcome.of(Outcome.Reply.Lost({ reason: "ECONNRESET" }), "place"),
       Unknown({ httpStatus: null, errorType: "lost", message: "ECONNRESET" })
     )
     assert.deepStrictEqual(
-      Outcome.of(Outcome.Reply.NotSent({ reason: "ECONNREFUSED" })),
+      Outcome.of(Outcome.Reply.NotSent({ reason: "ECONNREFUSED" }), "place"),
       Refused({ isTransient: true, httpStatus: null, errorType: "not_sent", message: "ECONNREFUSED" })
     )
+  })
+
+  it("what a change names does not exist where Kite itself says so; a new order never becomes definite by it", () => {
+    const changes = ["modify", "cancel", "gtt_modify", "gtt_delete"] as const
+    for (const change of changes) {
+      for (const type of ["DataException", "GeneralException", "InputException"])
+        assert.strictEqual(kind(answer(404, type, null, change)), "refused", `${change} ${type}`)
+      for (const [status, type] of [
+        [404, null],
+        [404, "NetworkException"],
+        [400, "DataException"],
+        [410, "DataException"],
+        [504, null]
+      ] as const)
+        assert.strictEqual(kind(answer(status, type, null, change)), "Unknown", `${change} ${status} ${type}`)
+    }
+    for (const made of ["place", "gtt_place"] as const)
+      for (const type of ["DataException", "GeneralException", "NetworkException", null])
+        assert.strictEqual(kind(answer(404, type, null, made)), "Unknown", `${made} ${type}`)
   })
 
   it("time-outs, 5xx, 429 and refused connections speak against the broker, rejected orders do not", () => {
     const failures = [
       answer(504),
       answer(429),
-      Outcome.of(Outcome.Reply.NotSent({ reason: "" })),
-      Outcome.of(Outcome.Reply.Lost({ reason: "" }))
+      Outcome.of(Outcome.Reply.NotSent({ reason: "" }), "place"),
+      Outcome.of(Outcome.Reply.Lost({ reason: "" }), "place")
     ]
     assert.deepStrictEqual(failures.map(Outcome.isFailure), [true, true, true, true])
     assert.deepStrictEqual([answer(400, "MarginException"), answer(200, null, "1")].map(Outcome.isFailure), [false, false])

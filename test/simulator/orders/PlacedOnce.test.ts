@@ -96,7 +96,7 @@ const run = async (at: Broker, decide: Decide, tag: string, { crashAt, unknown }
     point()
     const next = outputs.find(({ _tag }) => _tag === "Send" || _tag === "ReadBook" || _tag === "WakeAt")
     if (next?._tag === "Send") {
-      const outcome = Outcome.of(await at.place(tag))
+      const outcome = Outcome.of(await at.place(tag), "place")
       point()
       await act(OrderDecider.Input.Answered({ nowMs, epoch, attempt: next.attempt, outcome, jitter: 1 }))
     } else if (next?._tag === "ReadBook") {
