@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { atBroker, kept, traded } from "./PaperWorld.ts"
+import { atBroker, kept, traded, unstreamed } from "./PaperWorld.ts"
 import { type Answer, ask, eventually, type Running, socket, start, type World, world } from "./PlatformWorld.ts"
 
 /** Times short enough for a test. The horizon still exceeds the answer's time and the delay of a send. */
@@ -14,9 +14,9 @@ const timeoutMs = 300_000
 
 /** A basket of the market's future: what trades at once, what rests, and what is to fail. */
 const legsOf = (built: World) => {
-  const { above, below, order } = traded(built)
+  const { above, near, order } = traded(built)
   const { account_id, kind: _kind, ...leg } = order
-  return { account_id, fills: { ...leg, price: above }, rests: { ...leg, price: below } }
+  return { account_id, fills: { ...leg, price: above }, rests: { ...leg, price: near } }
 }
 const send = (running: Running, key: string, account_id: string, orders: ReadonlyArray<object>, on_failure = "compensate") =>
   ask(running, "/orders/basket", { method: "POST", headers: { "idempotency-key": key }, body: { account_id, orders, on_failure } })
@@ -115,7 +115,7 @@ describe("a basket that is taken back when it fails, end to end", () => {
   )
 
   it.live(
-    "a paper account does the same, and a stop of the account's orders leaves the position and says so",
+    "a paper account does the same, and its own limits keep no position open",
     () =>
       Effect.gen(function* () {
         const built = yield* world({ mode: "synthetic", rate: 5, strikesEachSide: 2 })
@@ -124,8 +124,7 @@ describe("a basket that is taken back when it fails, end to end", () => {
         const { token } = traded(built)
         yield* ask(running, "/subscriptions", { method: "POST", body: { instrument_token: token, requested_mode: "FULL" } })
         yield* eventually("an order book", ask(running, `/depth/${token}`), ({ body, status }) => status === 200 && body.asks.length > 0)
-        // The rulebook knows no charges of MTF, so that a paper account refuses it.
-        const fails = { ...fills, product: "MTF" }
+        const fails = { ...fills, ...unstreamed(built) }
         const done = yield* settled(running, yield* send(running, "back", account_id, [fills, rests, fails]))
         assert.strictEqual(done.body.compensation.status, "done", JSON.stringify(done.body.compensation))
         assert.deepStrictEqual(
@@ -140,15 +139,21 @@ describe("a basket that is taken back when it fails, end to end", () => {
         const net = trades.reduce((sum, { quantity, side }) => sum + (side === "BUY" ? quantity : -quantity), 0)
         assert.deepStrictEqual([net, trades.length > 1], [0, true])
 
-        // The account's own limits do not keep a position open.
-        const none = { max_order_value: null, max_daily_loss: null, price_band_percent: null, duplicate_window_s: null }
-        yield* ask(running, "/accounts/sim1/limits", {
-          method: "PUT",
-          body: { ...none, max_position_lots: null, max_orders_per_day: 100, max_daily_loss: 0.01 }
-        })
-        yield* ask(running, "/accounts/sim1/limits", { method: "PUT", body: { ...none, max_position_lots: 1, max_orders_per_day: null } })
+        // The account's own limit of a day lets two more orders pass, and the third closes the first.
+        const { tasks } = (yield* ask(running, "/orders/tasks?account_id=sim1&limit=100")).body
+        const sent = tasks.reduce((sum: number, { attempts }: { attempts: ReadonlyArray<unknown> }) => sum + attempts.length, 0)
+        const none = {
+          max_order_value: null,
+          max_position_lots: null,
+          max_daily_loss: null,
+          price_band_percent: null,
+          duplicate_window_s: null
+        }
+        yield* ask(running, "/accounts/sim1/limits", { method: "PUT", body: { ...none, max_orders_per_day: sent + 2 } })
         const limited = yield* settled(running, yield* send(running, "limited", account_id, [fills, fails]))
         assert.strictEqual(limited.body.compensation.status, "done", JSON.stringify(limited.body.compensation))
+        const onlyMore = yield* send(running, "more", account_id, [fills])
+        assert.deepStrictEqual([onlyMore.status, onlyMore.body.errors[0].field], [422, "orders.0.rate_limit"])
         assert.deepStrictEqual(yield* atBroker(built), [])
       }).pipe(Effect.scoped),
     timeoutMs

@@ -6,7 +6,7 @@ import { build } from "vite"
 import { inject } from "vitest"
 import * as Instrument from "../../src/domain/market/Instrument.ts"
 import { freePort } from "../actors/placement/Process.ts"
-import { atBroker, kept, traded } from "./PaperWorld.ts"
+import { atBroker, kept, traded, unstreamed } from "./PaperWorld.ts"
 import { type Answer, eventually, token, type World, world } from "./PlatformWorld.ts"
 
 /** The built program, because Node 20 cannot run TypeScript. */
@@ -193,8 +193,8 @@ describe("the platform's own processes, killed with kill -9 at each step of an o
       const { ask, start, stop } = yield* processes(yield* program, built.config, yield* freePort)
       const { order, token: instrument_token } = traded(built)
       const { account_id, kind: _kind, ...leg } = order
-      // The second order fails, because the rulebook knows no charges of MTF. The third task of a process closes the first order.
-      const body = { account_id, orders: [leg, { ...leg, product: "MTF" }], on_failure: "compensate" }
+      // The second order fails. The third task of a process closes the first order.
+      const body = { account_id, orders: [leg, { ...leg, ...unstreamed(built) }], on_failure: "compensate" }
       const points = ["read:3", "saved:5", "gated:3", "answered:3", "decided:6"]
       yield* Effect.forEach(points, (killAt, at) =>
         Effect.gen(function* () {

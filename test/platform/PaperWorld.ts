@@ -13,7 +13,16 @@ export const traded = ({ simulator: { market } }: World, type: "FUT" | "CE" = "F
   const bid = market.columns.bidPrice[row * 5] ?? 0
   const at = (share: number) => String((Math.floor((bid * share) / tickSize) * tickSize) / Instrument.priceScale(token))
   const common = { account_id: "sim1", kind: "place", product: "NRML", order_type: "LIMIT", transaction_type: "BUY" }
-  return { order: { ...common, exchange, tradingsymbol, quantity, price: at(1.1) }, token, above: at(1.1), below: at(0.9) }
+  return { order: { ...common, exchange, tradingsymbol, quantity, price: at(1.1) }, token, above: at(1.1), below: at(0.9), near: at(0.97) }
+}
+
+/** An order that a paper account refuses, because nobody streams its order book. */
+export const unstreamed = ({ simulator: { market } }: World) => {
+  const option = market.instruments.find(({ instrumentType }) => instrumentType === "CE")
+  if (option === undefined) throw new Error("the market has no option")
+  const { exchange, lotSize: quantity, tickSize, token, tradingsymbol } = option
+  const price = String((tickSize * 100) / Instrument.priceScale(token))
+  return { exchange, tradingsymbol, quantity, price }
 }
 
 /** What Postgres has of the account. */

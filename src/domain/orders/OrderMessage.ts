@@ -32,7 +32,8 @@ export const OrderTask = Schema.Struct({
   strategy_id: Schema.NullOr(Schema.Int),
   basket_id: Schema.NullOr(Schema.String),
   retries: Schema.NullOr(Schema.String),
-  undoes: Schema.NullOr(Schema.String),
+  // Events of older versions do not have it.
+  undoes: Schema.optionalWith(Schema.NullOr(Schema.String), { default: () => null }),
   revision: Schema.Int,
   created_at: Schema.String,
   updated_at: Schema.String,

@@ -147,12 +147,14 @@ describe("the events of orders", () => {
   it("carry the whole task", () => {
     const task = {
       ...{ task_id: "7", account_id: "a1", kind: "place", status: "RUNNING", mode: "live", idempotency_key: "k", tag: "t", order_id: null },
-      ...{ attempts: [], request: place, error: null, strategy_id: null, basket_id: null, retries: null, revision: 2 },
+      ...{ attempts: [], request: place, error: null, strategy_id: null, basket_id: null, retries: null, undoes: "6", revision: 2 },
       ...{ created_at: "2026-08-18T05:30:00.000Z", updated_at: "2026-08-18T05:30:00.000Z", deadline_at: "2026-08-18T05:30:30.000Z" }
     }
     const event = { v: 1, event_id: 1, as_of: "2026-08-18T05:30:00.000Z", task }
     const read = Schema.decodeUnknownSync(OrderMessage.TaskEvent)(event)
     assert.deepStrictEqual(JSON.parse(JSON.stringify(Schema.encodeSync(OrderMessage.TaskEvent)(read))), event)
+    const { undoes: _undoes, ...older } = task
+    assert.strictEqual(Schema.decodeUnknownSync(OrderMessage.TaskEvent)({ ...event, task: older }).task.undoes, null)
   })
 
   it("a sliced order is refused by every rule but the freeze quantity as a whole, and cut by that", () => {
