@@ -126,6 +126,7 @@ const wrongBodies = (
 
 /** They name a thing that a platform that just started does not have, or an order or a backfill that may be done already. */
 const ofTask: ReadonlySet<string> = new Set([
+  "orders.basketOf",
   "orders.task",
   "orders.cancelTask",
   "orders.retry",

@@ -126,7 +126,7 @@ const TaskList = Schema.Struct({ tasks: Schema.Array(OrderTask), ...listed })
 /** The task of a request. With `slice` it is that of the first part, and `slices` has all. */
 const Submitted = Schema.Struct({
   ...OrderTask.fields,
-  slices: Schema.optional(Schema.Array(OrderTask)).annotations({ description: "With slice: the tasks of all parts, in their order" })
+  slices: Schema.optional(Schema.Array(OrderTask))
 }).annotations({ identifier: "SubmittedOrder" })
 
 export class OrdersApi extends HttpApiGroup.make("orders")

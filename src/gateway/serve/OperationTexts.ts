@@ -545,6 +545,7 @@ export const fields: Readonly<Record<string, string>> = {
   error_type: "The broker's error_type, or our word for a failure below HTTP",
   error: "Why the task failed; as a filter: part of it",
   duplicate_window_s: "Within so many seconds the same order is refused; null: never",
+  slices: "With slice: the tasks of all parts, in their order",
   slice: "Whether an order above the freeze quantity is cut into several; without it such an order is refused",
   disclosed_quantity: "The part of the quantity that the market sees",
   deadline_s: "Seconds after which a task that was not sent is given up",
