@@ -90,7 +90,7 @@ export const ofOperation: Readonly<Record<string, Readonly<Record<string, unknow
   "instruments.foEnabled": { exchange: "NFO" },
   // Days between now and the legs' expiry: no written one stays right.
   "orders.basket": { "idempotency-key": "basket-1" },
-  "orders.basketOf": { id: "3f2b8c1e-5d0a-4c7e-9b1a-2f6d8e4c7a90" },
+  "orders.basketOf": { basket_id: "3f2b8c1e-5d0a-4c7e-9b1a-2f6d8e4c7a90" },
   "orders.tasks": { status: "COMPLETED" },
   "orders.gtt": { account_id: "sim1" },
   "orders.placeGtt": { "idempotency-key": "gtt-1" },

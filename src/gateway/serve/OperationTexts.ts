@@ -558,7 +558,7 @@ export const fields: Readonly<Record<string, string>> = {
   max_position_lots: "The largest position of one instrument with its open orders, in lots; null: no limit",
   on_failure: "`stop`: the first failure stops the rest, and placed orders stay. `compensate`: placed orders are taken back too",
   undoes: "The task of a basket whose order this one takes back; null for any other",
-  basket_id: "The basket that the task belongs to; null for a single order",
+  basket_id: "A basket's id; of a task the basket that it belongs to, null for a single order",
   attempts: "Each request that was made for the task, with what the broker answered",
   at: "When it happened, ISO 8601",
   age_ms: "Age of the price at `as_of` of the chain, null without a price",
