@@ -163,6 +163,14 @@ const command = (jetStream: JetStream, { accountId, taskId }: OrderRepo.StoredTa
     )
     .pipe(Effect.catchAll((error) => Effect.logWarning("order command not published, the executor finds the task by itself", error)))
 
+/** What makes a request of a caller one. `compensated`: the basket whose placed orders are taken back when one fails. */
+interface Submission {
+  readonly accountId: string
+  readonly key: string
+  readonly body: unknown
+  readonly compensated?: string | null
+}
+
 /** Accepts requests: checks them by every rule, and makes each a task of its key once. */
 export const make = Effect.gen(function* () {
   const repo = yield* OrderRepo
@@ -209,9 +217,8 @@ export const make = Effect.gen(function* () {
   /** `wanted` are only worked out for a new key. */
   const submitOnce = <E, R>(
     user: User,
-    { accountId, body, key }: { readonly accountId: string; readonly key: string; readonly body: unknown },
-    wantedOf: (settings: AccountSettings) => Effect.Effect<ReadonlyArray<Wanted>, E, R>,
-    compensated: string | null = null
+    { accountId, body, compensated = null, key }: Submission,
+    wantedOf: (settings: AccountSettings) => Effect.Effect<ReadonlyArray<Wanted>, E, R>
   ) =>
     Effect.gen(function* () {
       yield* instrumentsLoaded(registry)
@@ -243,7 +250,7 @@ export const make = Effect.gen(function* () {
      * body this fails with Conflict. `compensated` is the id of a basket whose placed orders are taken back when one fails.
      */
     submit: (user: User, wanted: readonly [Wanted, ...ReadonlyArray<Wanted>], body: unknown, compensated: string | null = null) =>
-      submitOnce(user, { accountId: wanted[0].order.account_id, key: wanted[0].key, body }, () => Effect.succeed(wanted), compensated),
+      submitOnce(user, { accountId: wanted[0].order.account_id, key: wanted[0].key, body, compensated }, () => Effect.succeed(wanted)),
     submitGtt: <E, R>(user: User, { accountId, body, order }: WantedGtt<E, R>, key: string) =>
       submitOnce(user, { accountId, key, body }, () =>
         Effect.map(order, (it): ReadonlyArray<Wanted> => [{ order: it, key, basketId: null, basketPlace: null, retries: null }])
