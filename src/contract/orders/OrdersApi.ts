@@ -90,7 +90,6 @@ const Key = Schema.Struct({ "idempotency-key": IdempotencyKey })
 const waitMsMax = 30_000
 const waits = { wait_ms: Schema.optional(digits(waitMsMax, 0, `expected a whole number from 0 to ${waitMsMax}`)) }
 const Wait = Input(waits)
-const BasketId = Schema.String.pipe(Schema.pattern(/^[0-9a-f-]{36}$/, { message: () => "expected the id of a basket" }))
 const TaskPath = Input({ id: WholeNumber })
 const listed = { total: Schema.Int, limit: Schema.Int, offset: Schema.Int }
 const describedBy = (description: string) => ({ description })
@@ -162,7 +161,7 @@ export class OrdersApi extends HttpApiGroup.make("orders")
   )
   .add(
     HttpApiEndpoint.get("basketOf", "/basket/:basket_id")
-      .setPath(Input({ basket_id: BasketId }))
+      .setPath(Input({ basket_id: Name(64) }))
       .addSuccess(Basket)
       .addError(Problem.notFound)
   )
