@@ -3,6 +3,7 @@ import * as Money from "../../domain/Money.ts"
 import * as Instrument from "../../domain/market/Instrument.ts"
 import * as PaperLedger from "../../domain/orders/PaperLedger.ts"
 import type { RuleSet } from "../../domain/rules/RuleSet.ts"
+import { counter } from "../../metrics/Labelled.ts"
 import { CorporateActionRepo } from "../CorporateActionRepo.ts"
 import { SettlementRepo } from "../SettlementRepo.ts"
 import { PaperRepo } from "./PaperRepo.ts"
@@ -12,6 +13,12 @@ const startCash = Config.integer("PAPER_CASH").pipe(Config.withDefault(1_000_000
 
 /** Accounts whose ledgers are in memory. One more removes the one that was used least, and it is folded again when it is needed. */
 const accountsMax = 200
+
+const folded = counter(
+  "paper_fills_folded_total",
+  "Fills folded into the ledgers of paper accounts: only the new ones, or all again",
+  "what"
+)
 
 type Actions = ReadonlyArray<CorporateActionRepo.Action>
 /** A ledger, and the corporate actions that it was folded with. */
@@ -45,13 +52,17 @@ export class PaperLedgers extends Effect.Service<PaperLedgers>()("store/orders/P
     const openingCash = new Money.Decimal(yield* startCash)
 
     const whole = (accountId: string, ground: PaperLedger.Ground) =>
-      Effect.map(repo.trades(accountId), (trades) => trades.reduce(PaperLedger.add, PaperLedger.make(ground)))
+      Effect.map(repo.trades(accountId), (trades) => {
+        folded("all", trades.length)
+        return trades.reduce(PaperLedger.add, PaperLedger.make(ground))
+      })
 
     /** With the fills since the last reading. A fill that was committed behind a later one shows in the count. */
     const caughtUp = (accountId: string, { actions, ledger }: Kept, rules: RuleSet) =>
       Effect.gen(function* () {
         if (ledger.ground.rules !== rules) return yield* whole(accountId, groundOf(rules, actions))
         const trades = yield* repo.trades(accountId, ledger.newestTradeId)
+        folded("new", trades.length)
         const next = trades.reduce(PaperLedger.add, ledger)
         return (yield* repo.tradeCount(accountId)) === next.trades ? next : yield* whole(accountId, ledger.ground)
       })
