@@ -160,6 +160,7 @@ export const make = Effect.gen(function* () {
             triggers: yield* BookReading.makeTriggers(orders),
             atBroker: (ms: number) => ms + marketClock.unsafeNow() - clock.unsafeCurrentTimeMillis(),
             gate: yield* SendGate.make(orders, mode),
+            atGate: yield* Effect.makeSemaphore(1),
             inTurn: yield* SendBudget.make(account, mode)
           } satisfies TaskRun.Desk
         })

@@ -33,13 +33,12 @@ export const make = (orders: Venue, mode: Mode) =>
     const hasDerivatives = (instrument: Instrument.Instrument | undefined) =>
       instrument !== undefined && registry.ofUnderlying(instrument.exchange, instrument.tradingsymbol).some(({ expiry }) => expiry !== null)
 
-    /** The requests sent before this task's newest attempt. */
+    /** The turn at the broker waits for the limits of a second and a minute. Only the day's limit refuses. */
     const sentBefore = (accountId: string) =>
       Effect.gen(function* () {
         const nowMs = yield* Clock.currentTimeMillis
-        const sent = yield* repo.sent(accountId, mode, nowMs, dayStartMs(nowMs))
-        const others = (count: number) => Math.max(0, count - 1)
-        return { second: others(sent.second), minute: others(sent.minute), day: others(sent.day) }
+        const { day } = yield* repo.sent(accountId, mode, nowMs, dayStartMs(nowMs))
+        return { second: 0, minute: 0, day }
       })
 
     /** The book is read before the positions: an order that fills in between counts twice, and none is missed. */
@@ -53,7 +52,7 @@ export const make = (orders: Venue, mode: Mode) =>
     return (stored: OrderRepo.StoredTask) =>
       Effect.gen(function* () {
         const { accountId, basketId, referencePrice, request, taskId, termsHash } = stored
-        const { limits, stop } = yield* accounts.settings(accountId)
+        const { limits } = yield* accounts.settings(accountId)
         const instrument = instrumentOf(stored)
         const sameMs =
           limits.duplicateWindowMs === null ? null : yield* repo.sameTermsAtMs(accountId, mode, termsHash, { taskId, basketId })
@@ -65,7 +64,6 @@ export const make = (orders: Venue, mode: Mode) =>
           hasDerivatives: hasDerivatives(instrument),
           lastPrice: referencePrice,
           limits,
-          stopped: stop?.reason ?? null,
           // A figure that the broker does not give counts as unknown, and the gate refuses then.
           dayProfit: limits.maxDailyLoss === null ? null : yield* Effect.orElseSucceed(orders.dayProfit, () => null),
           exposure:
@@ -77,7 +75,9 @@ export const make = (orders: Venue, mode: Mode) =>
           sent: yield* sentBefore(accountId),
           modifications: request.kind === "modify" ? yield* repo.modifications(accountId, request.order_id) : 0,
           isTwin: request.kind === "gtt_place" && (yield* repo.hasTwin(accountId, termsHash, taskId)),
-          closes: stored.undoes !== null
+          closes: stored.undoes !== null,
+          // Read last, so that a stop is missed by one question's time at most.
+          stopped: (yield* accounts.stopOf(accountId))?.reason ?? null
         }
         return TaskGate.refusals(request, facts)
       })

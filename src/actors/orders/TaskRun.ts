@@ -5,7 +5,7 @@ import * as GttRequest from "../../domain/orders/GttRequest.ts"
 import * as OrderDecider from "../../domain/orders/OrderDecider.ts"
 import type { Mode } from "../../domain/orders/OrderMessage.ts"
 import * as Outcome from "../../domain/orders/Outcome.ts"
-import type * as TaskGate from "../../domain/orders/TaskGate.ts"
+import * as TaskGate from "../../domain/orders/TaskGate.ts"
 import type { OrderRepo } from "../../store/orders/OrderRepo.ts"
 import type { Outbox } from "../../store/orders/Outbox.ts"
 import type { StoreUnavailable } from "../../store/StoreError.ts"
@@ -29,6 +29,8 @@ export interface Desk extends OrderSettings {
   readonly repo: OrderRepo
   readonly outbox: Outbox
   readonly gate: (stored: OrderRepo.StoredTask) => Effect.Effect<ReadonlyArray<TaskGate.Refusal>, StoreUnavailable>
+  /** One task at a time is between its check and the save of its attempt, so that each is compared with all before it. */
+  readonly atGate: Effect.Semaphore
   /** Waits until the broker's limits allow one more request, or the deadline has passed. Tasks pass one after the other. */
   readonly inTurn: <A, E>(deadlineAtMs: number, self: Effect.Effect<A, E>) => Effect.Effect<A, E | StoreUnavailable>
   /** Runs after each saved change, so that its event is published at once. */
@@ -118,13 +120,6 @@ const send = (desk: Desk, stored: OrderRepo.StoredTask, attempt: number) =>
     const { request, strategyId, tag, task, taskId } = stored
     const startedAtMs = task.attempts.at(-1)?.startedAtMs ?? 0
     const fenced = Effect.map(now, (nowMs) => OrderDecider.Input.Fenced({ nowMs, epoch: desk.lease.epoch, attempt }))
-    const [refusal] = yield* desk.gate(stored)
-    yield* desk.step("gated", taskId)
-    if (refusal !== undefined) {
-      Metrics.gateRefusals(refusal.rule)
-      const { message, rule } = refusal
-      return yield* answered(desk, attempt, Outcome.Outcome.Refused({ isTransient: false, httpStatus: null, errorType: rule, message }))
-    }
     const before = desk.breaker
     const admitted = Breaker.admit(desk.breakerLimits, before, yield* now)
     if (admitted === null) return yield* fenced
@@ -197,6 +192,38 @@ const hasTurn = (desk: Desk, stored: OrderRepo.StoredTask) =>
     return turn === "send"
   })
 
+/** A check that is older than this is made again before the attempt is saved. */
+const gateAgeMsMax = 1_000
+
+/**
+ * Decides about an attempt that is due, in the account's turn at the broker. The rules are asked before the attempt is saved: the self-fence
+ * begins with the attempt, and must not count how long Postgres or the broker answer the rules' questions.
+ */
+const begun = (desk: Desk, stored: OrderRepo.StoredTask) => {
+  const { request, task, taskId } = stored
+  const { deadlineAtMs } = task.intent
+  const decide = Effect.flatMap(wakeOf(desk), (wake) => advance(desk, stored, wake))
+  const gated = Effect.gen(function* () {
+    while (true) {
+      const isBlocked = Breaker.admit(desk.breakerLimits, desk.breaker, yield* now) === null
+      if (isBlocked || (yield* now) >= deadlineAtMs) return yield* decide
+      const [refusal] = yield* desk.gate(stored)
+      const gatedAtMs = yield* now
+      yield* desk.step("gated", taskId)
+      if (refusal !== undefined) {
+        Metrics.gateRefusals(refusal.rule)
+        const failure = { type: refusal.rule, message: refusal.message }
+        return yield* advance(desk, stored, OrderDecider.Input.Declined({ nowMs: gatedAtMs, epoch: desk.lease.epoch, failure }))
+      }
+      const isFresh = Effect.map(now, (nowMs) => nowMs - gatedAtMs <= gateAgeMsMax || nowMs >= deadlineAtMs)
+      const inTime = Effect.flatMap(isFresh, (fresh) => (fresh ? Effect.map(decide, (next) => ({ next })) : Effect.succeed(null)))
+      const done = yield* desk.inTurn(deadlineAtMs, inTime)
+      if (done !== null) return done.next
+    }
+  })
+  return TaskGate.isFree(request) ? desk.inTurn(deadlineAtMs, decide) : desk.atGate.withPermits(1)(gated)
+}
+
 const isDue = ({ task }: OrderRepo.StoredTask, nowMs: number): boolean =>
   (task.status === "PENDING" || task.status === "RETRYING") && (task.dueAtMs === null || task.dueAtMs <= nowMs)
 
@@ -213,10 +240,8 @@ export const run = (desks: Desks, taskId: number) =>
     if (stored !== undefined && !(yield* hasTurn(desk, stored))) return
     while (stored !== undefined && desk.lease.isHeld()) {
       const read: OrderRepo.StoredTask = stored
-      const decided = input ?? wakeOf(desk)
-      const decide = Effect.flatMap(Effect.isEffect(decided) ? decided : Effect.succeed(decided), (it) => advance(desk, read, it))
       const isSend = input === undefined && isDue(read, yield* now)
-      const next = yield* isSend ? desk.inTurn(read.task.intent.deadlineAtMs, decide) : decide
+      const next = yield* isSend ? begun(desk, read) : advance(desk, read, input ?? (yield* wakeOf(desk)))
       input = undefined
       if (next === undefined) stored = yield* desk.repo.byId(taskId)
       else if (next.action === undefined) return

@@ -52,6 +52,8 @@ export type Input = Data.TaggedEnum<{
   Fenced: { readonly nowMs: number; readonly epoch: number; readonly attempt: number }
   /** The order book was read, beginning at `startedAtMs`. It shows the task's order, or the change that the task asked for; or not. */
   BookRead: { readonly nowMs: number; readonly epoch: number; readonly startedAtMs: number; readonly orderId: string | null }
+  /** A rule refuses the request, so that no attempt is made. */
+  Declined: { readonly nowMs: number; readonly epoch: number; readonly failure: Task.Failure }
   /** The user cancels the task, or `failure` says why it is not sent. */
   Cancel: { readonly nowMs: number; readonly failure?: Task.Failure }
 }>
@@ -200,10 +202,11 @@ const absent = (policy: Policy, task: Task.Task, { epoch, nowMs, startedAtMs }: 
 }
 
 /** Nothing of a task that is PENDING or RETRYING can be at the broker. */
+const isUnsent = ({ status }: Task.Task): boolean => status === "PENDING" || status === "RETRYING"
 const cancel = (task: Task.Task, { failure }: InputOf<"Cancel">): Step =>
-  task.status === "PENDING" || task.status === "RETRYING"
-    ? to(task, { status: "CANCELLED", error: failure ?? task.error })
-    : unchanged(task)
+  isUnsent(task) ? to(task, { status: "CANCELLED", error: failure ?? task.error }) : unchanged(task)
+const declined = (task: Task.Task, { epoch, failure }: InputOf<"Declined">): Step =>
+  isUnsent(task) ? to(task, { status: "DEAD_LETTER", epoch, error: failure }) : unchanged(task)
 
 /**
  * The protocol of one task: save, then send, and let the order book decide what no answer decided. Production, the simulator's tests and the
@@ -221,6 +224,8 @@ export const decide =
         return answered(policy, task, input)
       case "Fenced":
         return unsent(task, input)
+      case "Declined":
+        return declined(task, input)
       case "BookRead":
         return input.orderId === null ? absent(policy, task, input) : found(task, input.orderId, input)
     }

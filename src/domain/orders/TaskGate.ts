@@ -73,7 +73,10 @@ const ofTrigger = (request: typeof GttRequest.GttPlace.Type | typeof GttRequest.
   return [...own.filter(({ rule }, at) => own.findIndex((it) => it.rule === rule) === at), ...twin]
 }
 
-/** Every rule that refuses a request. Cancelling an order and deleting a trigger are always allowed: they only lower the risk. */
+/** Cancelling an order and deleting a trigger are always allowed: they only lower the risk. */
+export const isFree = ({ kind }: Pick<OrderRequest.OrderRequest, "kind">): boolean => kind === "cancel" || kind === "gtt_delete"
+
+/** Every rule that refuses a request. */
 export const refusals = (request: OrderRequest.OrderRequest, facts: Facts): ReadonlyArray<Refusal> => {
   if (request.kind === "cancel" || request.kind === "gtt_delete") return []
   if (request.kind === "gtt_place" || request.kind === "gtt_modify") return ofTrigger(request, facts)

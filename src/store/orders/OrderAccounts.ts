@@ -62,14 +62,16 @@ const makeReads = (sql: SqlClient.SqlClient) => {
     execute: (accountId) => sql`SELECT scope, reason, stopped_by AS "stoppedBy", stopped_at AS "stoppedAt", release_token AS "releaseToken",
       release_until AS "releaseUntil" FROM order_stops WHERE scope IN (${accountId}, ${everyAccount}) ORDER BY stopped_at DESC`
   })
-  return (accountId: string) =>
+  const stopOf = (accountId: string) => Effect.map(stops(accountId), ([stop]) => stop ?? null)
+  const all = (accountId: string) =>
     Effect.gen(function* () {
       const found = Option.getOrUndefined(yield* settings(accountId))
-      const [stop] = yield* stops(accountId)
+      const stop = yield* stopOf(accountId)
       // An account without a row has never been switched to live.
       const { mode = "paper", sweptAt = null } = found ?? {}
-      return { mode, limits: found ?? Gate.unlimited, stop: stop ?? null, sweptAt } satisfies AccountSettings
+      return { mode, limits: found ?? Gate.unlimited, stop, sweptAt } satisfies AccountSettings
     })
+  return { settings: all, stop: stopOf } as const
 }
 
 const makeChanges = (sql: SqlClient.SqlClient) => {
@@ -141,11 +143,13 @@ const makeChanges = (sql: SqlClient.SqlClient) => {
 export class OrderAccounts extends Effect.Service<OrderAccounts>()("store/orders/OrderAccounts", {
   effect: Effect.gen(function* () {
     const sql = yield* SqlClient.SqlClient
-    const settings = makeReads(sql)
+    const reads = makeReads(sql)
     const { askRelease, release, setLimits, setMode, stop, swept } = makeChanges(sql)
     return {
       /** An account without settings is in paper mode and has no limits. */
-      settings: (accountId: string) => StoreError.guardRead(settings(accountId)).pipe(Effect.withSpan("OrderAccounts.settings")),
+      settings: (accountId: string) => StoreError.guardRead(reads.settings(accountId)).pipe(Effect.withSpan("OrderAccounts.settings")),
+      /** The newest stop of the account or of all accounts; null: orders may be sent. */
+      stopOf: (accountId: string) => StoreError.guardRead(reads.stop(accountId)).pipe(Effect.withSpan("OrderAccounts.stopOf")),
       setMode: (accountId: string, mode: Mode, who: string) =>
         StoreError.guard(setMode(accountId, mode, who)).pipe(Effect.asVoid, Effect.withSpan("OrderAccounts.setMode")),
       setLimits: (accountId: string, limits: Limits, who: string) =>

@@ -173,6 +173,20 @@ describe("an order's task", () => {
     assert.lengthOf(given(limit, wake(0), answered(1, done), book(2, "o1")).outputs, 4)
   })
 
+  it("is a dead letter without an attempt when a rule refuses it, and only before it is sent", () => {
+    const failure = { type: "kill_switch", message: "orders are stopped: drill" }
+    const declined = (epoch = 1) => Input.Declined({ nowMs: 20, epoch, failure })
+    const fresh = given(limit, declined())
+    assert.deepStrictEqual(fresh.outputs, [Output.Changed({ status: "DEAD_LETTER" })])
+    assert.deepInclude(fresh.task, { status: "DEAD_LETTER", error: failure, attempts: [], epoch: 1 })
+    const again = given(limit, wake(0), answered(10, refused(true)), declined())
+    assert.deepInclude(again.task, { status: "DEAD_LETTER", error: failure })
+    assert.deepStrictEqual(again.outcomes, ["refused"])
+    assert.strictEqual(given(limit, wake(0), declined()).task.status, "RUNNING")
+    assert.strictEqual(given(limit, wake(0), answered(10, done), declined()).task.status, "COMPLETED")
+    assert.strictEqual(given(limit, wake(0, 2), answered(10, refused(true), 1, 2), declined(1)).task.status, "RETRYING")
+  })
+
   it("a cancelled task keeps the reason that it was given, or its last error", () => {
     const failure = { type: "basket", message: "an earlier task failed" }
     assert.deepInclude(given(limit, Input.Cancel({ nowMs: 0, failure })).task, { status: "CANCELLED", error: failure })

@@ -56,6 +56,14 @@ describe("the order protocol, in every interleaving of crash, fault, take-over a
     assert.sameMembers([...reached], ["COMPLETED", "DEAD_LETTER", "CANCELLED", "UNKNOWN"])
   })
 
+  it("finds the order of a decider that lets a rule refuse what may have been sent", () => {
+    const late: NonNullable<Setting["decide"]> = (task, input) =>
+      input._tag === "Declined" && task.status === "RUNNING"
+        ? [{ ...task, status: "DEAD_LETTER", error: input.failure }, []]
+        : OrderDecider.decide(policy)(task, input)
+    assert.strictEqual(run("refused late", { decide: late }).violation?.rule, "an order, though DEAD_LETTER")
+  })
+
   it("finds the second order of a client that retries what it did not hear of", () => {
     assert.strictEqual(run("naive", { decide: naive }).violation?.rule, "two live orders of one key")
   })

@@ -128,6 +128,8 @@ const next = (setting: Setting, world: World): ReadonlyArray<Step> => {
     switch (hand.at) {
       case "idle": {
         save("wake", epoch, OrderDecider.Input.Wake({ ...input, blockedUntilMs: null }))
+        // A rule may refuse the request at any time, and the decider must only listen before an attempt.
+        save("decline", epoch, OrderDecider.Input.Declined({ ...input, failure: { type: "kill_switch", message: "" } }))
         const shown = orders.find(({ visibleAt }) => visibleAt <= now)?.id
         // An order stays in the book, so that it does not matter when such a reading is used.
         if (shown !== undefined && (world.task.status === "RUNNING" || world.task.status === "UNKNOWN"))
