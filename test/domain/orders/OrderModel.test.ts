@@ -4,7 +4,7 @@ import { Outcome } from "../../../src/domain/orders/Outcome.ts"
 import type * as Task from "../../../src/domain/orders/Task.ts"
 import { type Bounds, type Explored, explore, type Setting, tickMs } from "./OrderModel.ts"
 
-const bounds: Bounds = { ticks: 7, takeovers: 1, crashes: 1, faults: 2, cancels: 0, acceptTicks: 1, lagTicks: 1 }
+const bounds: Bounds = { ticks: 7, takeovers: 1, crashes: 1, faults: 2, cancels: 0, isRefused: false, acceptTicks: 1, lagTicks: 1 }
 /**
  * An order can be visible three ticks after its attempt started: one for the send, one for its acceptance, one for the book. A reading that
  * begins after a horizon of two ticks begins at the third or later.
@@ -42,8 +42,10 @@ const naive: NonNullable<Setting["decide"]> = (task, input) =>
 describe("the order protocol, in every interleaving of crash, fault, take-over and cancel", () => {
   it("never has two live orders of one key, and never an end that contradicts the broker", () => {
     const crossed = { ...bounds, faults: 1, cancels: 1 }
+    const refused = { ...bounds, faults: 1, isRefused: true }
     const runs = [
       run("park", {}),
+      run("resend, refused by a rule", { intent: resend, bounds: refused }),
       run("resend", { intent: resend }),
       run("resend, cancelled by the user", { intent: resend, bounds: crossed })
     ]
@@ -61,7 +63,10 @@ describe("the order protocol, in every interleaving of crash, fault, take-over a
       input._tag === "Declined" && task.status === "RUNNING"
         ? [{ ...task, status: "DEAD_LETTER", error: input.failure }, []]
         : OrderDecider.decide(policy)(task, input)
-    assert.strictEqual(run("refused late", { decide: late }).violation?.rule, "an order, though DEAD_LETTER")
+    assert.strictEqual(
+      run("refused late", { decide: late, bounds: { ...bounds, isRefused: true } }).violation?.rule,
+      "an order, though DEAD_LETTER"
+    )
   })
 
   it("finds the second order of a client that retries what it did not hear of", () => {

@@ -49,6 +49,8 @@ export interface Bounds {
   readonly crashes: number
   readonly faults: number
   readonly cancels: number
+  /** Whether a rule may refuse the request at any time. */
+  readonly isRefused: boolean
   /** Ticks after its send within which the broker accepts a request, or never. */
   readonly acceptTicks: number
   /** Ticks until the order book shows an accepted order. A shorter lag shows it in more readings, so the longest is the worst. */
@@ -128,8 +130,9 @@ const next = (setting: Setting, world: World): ReadonlyArray<Step> => {
     switch (hand.at) {
       case "idle": {
         save("wake", epoch, OrderDecider.Input.Wake({ ...input, blockedUntilMs: null }))
-        // A rule may refuse the request at any time, and the decider must only listen before an attempt.
-        save("decline", epoch, OrderDecider.Input.Declined({ ...input, failure: { type: "kill_switch", message: "" } }))
+        // The decider must only listen before an attempt.
+        if (bounds.isRefused)
+          save("decline", epoch, OrderDecider.Input.Declined({ ...input, failure: { type: "kill_switch", message: "" } }))
         const shown = orders.find(({ visibleAt }) => visibleAt <= now)?.id
         // An order stays in the book, so that it does not matter when such a reading is used.
         if (shown !== undefined && (world.task.status === "RUNNING" || world.task.status === "UNKNOWN"))
