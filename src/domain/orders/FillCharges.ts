@@ -72,9 +72,33 @@ export const ofFills = (rules: RuleSet, fills: ReadonlyArray<Fill>): Charged => 
   }
 }
 
-/** With what the end of a contract may have cost: the rulebook has no complete charges of an exercise or of a final settlement. */
-export const withSettlement = (charged: Charged, isWorthless: boolean): Charged =>
-  isWorthless ? charged : { ...charged, unknown: [...charged.unknown, "the charges of its final settlement are not known"] }
+/** The end of a contract at its final price. */
+export interface Ending extends Pick<Fill, "exchange" | "tradingsymbol"> {
+  /** What the fills left open, in contracts; short below zero. */
+  readonly open: number
+  /** Of an option its intrinsic value, rupees. */
+  readonly price: Money.Decimal
+  /** The contract's expiry, "YYYY-MM-DD". */
+  readonly on: string
+  /** An option of an index is settled in cash. Of a share the shares are delivered. False as well where nobody knows. */
+  readonly isOfIndex: boolean
+}
+
+const equityOptions: ReadonlySet<string> = new Set(["NFO", "BFO"])
+
+/** The charges of an exercised option of an index. Nothing is known of other final settlements that are worth something. */
+export const ofEnding = (rules: RuleSet, { exchange, isOfIndex, on, open, price, tradingsymbol }: Ending): Charged => {
+  if (open === 0 || price.isZero()) return nothing
+  const unknown = (why: string): Charged => ({ ...nothing, unknown: [why] })
+  const parsed = Symbol.parse(tradingsymbol)
+  const isOption = parsed !== null && (parsed.kind === "CE" || parsed.kind === "PE")
+  if (!isOption || !isOfIndex || !equityOptions.has(exchange)) return unknown("the charges of its final settlement are not known")
+  const side = open > 0 ? "BUY" : "SELL"
+  return Either.match(OrderCharges.exercise(rules, { on, exchange, underlying: parsed.name, side, quantity: Math.abs(open), price }), {
+    onLeft: ({ message }) => unknown(message),
+    onRight: ({ confidence, ...amounts }) => (confidence === 0 ? unknown(`the rates of ${on} are not sure`) : { amounts, unknown: [] })
+  })
+}
 
 export const sum = (all: ReadonlyArray<Charged>): Charged => ({
   amounts: OrderCharges.sum(all.map(({ amounts }) => amounts)),

@@ -74,3 +74,16 @@ export const sum = (all: ReadonlyArray<Amounts>): Amounts =>
   Object.fromEntries(
     amounts.map((name) => [name, all.reduce((total, each) => total.plus(each[name]), new Decimal(0))])
   ) as unknown as Amounts
+
+/** An option of an index that was held to its expiry in the money. `price` is its intrinsic value, `on` its expiry. */
+export type Exercise = Omit<Order, "product" | "instrumentType">
+
+/** What the exercise of an option of NFO or BFO costs: the transaction tax alone. The rulebook has no other charge of it. */
+export const exercise = (rules: Charges.Rules, it: Exercise): Either.Either<Amounts & Pick<Charges.Charges, "confidence">, UnknownRule> =>
+  Either.gen(function* () {
+    const { exchange } = yield* place({ ...it, instrumentType: "CE", product: "NRML" })
+    const { multiplier } = yield* Segments.multiplier(rules.segments, it.exchange, it.underlying, Day.ofIso(it.on))
+    const quantity = new Decimal(it.quantity).times(multiplier)
+    const { confidence, transactionTax } = yield* Charges.exerciseTax(rules, { ...it, exchange, quantity })
+    return { ...sum([]), transactionTax, total: transactionTax, confidence }
+  })

@@ -19,7 +19,7 @@ const isAgri = (segments: Segments.Segments, { exchange, underlying }: Order): b
   exchange === "MCX" &&
   Either.match(Segments.ofExchange(segments, exchange, underlying), { onLeft: () => false, onRight: (segment) => agri.has(segment) })
 
-/** One executed order. For an exercised option, `price` is its intrinsic value. */
+/** One executed order. */
 export interface Order {
   /** Trade date, "YYYY-MM-DD". */
   readonly on: string
@@ -104,3 +104,19 @@ export const charges = (rules: Rules, order: Order): Either.Either<Charges, Unkn
     const confidence = Math.min(...Object.values(rate).map((it) => it.confidence)) as Facts.Confidence
     return { brokerage, transactionTax, exchange, ipft, sebi, stampDuty, gst, total, confidence }
   })
+
+/** An option that was held to its expiry in the money. `price` is its intrinsic value, `on` its expiry. */
+export type Exercise = Omit<Order, "segment">
+
+/** The transaction tax of an exercise, which the holder pays and the writer does not. */
+export const exerciseTax = (
+  { documents }: Pick<Rules, "documents">,
+  exercise: Exercise
+): Either.Either<{ readonly transactionTax: Decimal; readonly confidence: Facts.Confidence }, UnknownRule> => {
+  const order: Order = { ...exercise, segment: "equity_options_exercised" }
+  const found = row("transaction tax", documents.charges.transactionTax, order, ({ segments }) => segments.includes(order.segment))
+  return Either.map(found, ({ confidence, rate, sides }) => ({
+    transactionTax: onSide(sides, order.side, order.price.times(order.quantity).times(rate)),
+    confidence
+  }))
+}

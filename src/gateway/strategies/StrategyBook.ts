@@ -1,5 +1,6 @@
 import { Array as Arr, Effect } from "effect"
-import type * as Instrument from "../../domain/market/Instrument.ts"
+import * as Instrument from "../../domain/market/Instrument.ts"
+import * as Symbol from "../../domain/market/Symbol.ts"
 import * as FillCharges from "../../domain/orders/FillCharges.ts"
 import * as Holdings from "../../domain/strategy/Holdings.ts"
 import * as Multiplier from "../../domain/strategy/Multiplier.ts"
@@ -40,17 +41,28 @@ export class StrategyBook extends Effect.Service<StrategyBook>()("gateway/strate
     const valuation = yield* Valuation
     const rules = yield* RuleBook
 
-    const chargedOf = ({ settled, source }: Holdings.Holding, own: ReadonlyArray<FillRepo.Fill>): FillCharges.Charged => {
-      if (source === "leg") return FillCharges.ofLeg
-      const open = own.reduce((sum, fill) => sum + Position.signed(fill.direction, fill.quantity), 0)
-      const isWorthless = settled === undefined || open === 0 || settled.price.isZero()
-      return FillCharges.withSettlement(FillCharges.ofFills(rules.current(), own), isWorthless)
+    /** Whether a contract is written on an index. Its spot is an instrument of every day's list. */
+    const isOfIndex = ({ exchange, tradingsymbol }: Holdings.Holding): boolean => {
+      const parsed = Symbol.parse(tradingsymbol)
+      const underlying = parsed === null ? null : Instrument.underlyingNamed(exchange, parsed.name)
+      if (underlying === null) return false
+      return registry.ofUnderlying(underlying.exchange, underlying.name).some(({ token }) => Instrument.isIndex(token))
     }
-    const line = (holding: Holdings.Holding, own: ReadonlyArray<FillRepo.Fill>): Line => {
+    const chargedOf = (holding: Holdings.Holding, own: ReadonlyArray<FillRepo.Fill>, on: string | undefined): FillCharges.Charged => {
+      const { exchange, settled, source, tradingsymbol } = holding
+      if (source === "leg") return FillCharges.ofLeg
+      const known = rules.current()
+      const charged = FillCharges.ofFills(known, own)
+      if (settled === undefined || on === undefined) return charged
+      const open = own.reduce((sum, fill) => sum + Position.signed(fill.direction, fill.quantity), 0)
+      const ending = { exchange, tradingsymbol, open, price: settled.price, on, isOfIndex: isOfIndex(holding) }
+      return FillCharges.sum([charged, FillCharges.ofEnding(known, ending)])
+    }
+    const line = (holding: Holdings.Holding, own: ReadonlyArray<FillRepo.Fill>, expiry: string | undefined): Line => {
       const instrument = registry.bySymbol(holding.exchange, holding.tradingsymbol)
       return {
         holding,
-        charged: chargedOf(holding, own),
+        charged: chargedOf(holding, own, expiry),
         instrument,
         quote: instrument === undefined ? noQuote : valuation.quote(instrument)
       }
@@ -66,9 +78,11 @@ export class StrategyBook extends Effect.Service<StrategyBook>()("gateway/strate
           const all = yield* orProblem(fills.list(owner, strategyId))
           const byInstrument = Arr.groupBy(all, instrumentKey)
           const traded = Holdings.traded(all, multiplierOf)
-          const settled = Holdings.settlementsOf(yield* orProblem(settlements.ofHoldings))
+          const ended = yield* orProblem(settlements.ofHoldings)
+          const settled = Holdings.settlementsOf(ended)
+          const expiries = new Map(ended.map((it) => [instrumentKey(it), it.expiry]))
           const lines = Holdings.holdings(legs, traded, settled, multiplierOf).map((holding) =>
-            line(holding, byInstrument[instrumentKey(holding)] ?? [])
+            line(holding, byInstrument[instrumentKey(holding)] ?? [], expiries.get(instrumentKey(holding)))
           )
           const missing = new Set(lines.filter(isMissing).map(({ holding }) => holding.tradingsymbol))
           return { lines, missing: [...missing] } satisfies Book

@@ -83,13 +83,62 @@ describe("charges of a strategy's fills", () => {
     assert.isTrue(partly.amounts.total.isPositive())
   })
 
+  const ending: FillCharges.Ending = {
+    exchange: "NFO",
+    tradingsymbol: "NIFTY26AUG24500CE",
+    open: 75,
+    price: money("112.4"),
+    on: "2026-08-25",
+    isOfIndex: true
+  }
+  const end = (more: Partial<FillCharges.Ending>) => FillCharges.ofEnding(shipped, { ...ending, ...more })
+
+  it("BE-CHG-02 an exercised index option pays the transaction tax of its expiry on its intrinsic value, and the writer pays none", () => {
+    // 112.4 x 75 = 8430 at 0.125 % and 0.15 %.
+    const taxOn = (on: string) => end({ on })
+    assert.strictEqual(Money.format(taxOn("2026-03-30").amounts.transactionTax), "10.5375")
+    assert.strictEqual(Money.format(taxOn("2026-04-07").amounts.transactionTax), "12.645")
+    const { amounts, unknown } = end({})
+    assert.deepStrictEqual(unknown, [])
+    assert.strictEqual(Money.format(amounts.total), "12.645")
+    assert.isTrue([amounts.brokerage, amounts.exchange, amounts.stampDuty, amounts.gst].every((it) => it.isZero()))
+    assert.deepStrictEqual(end({ exchange: "BFO", tradingsymbol: "SENSEX26AUG81000PE" }).amounts, amounts)
+    const written = end({ open: -75 })
+    assert.deepStrictEqual([written.unknown, Money.format(written.amounts.total)], [[], "0"])
+    const bought = of(fill({ tradingsymbol: ending.tradingsymbol, direction: "BUY", ...on("2026-08-20") }))
+    const both = FillCharges.sum([bought, end({})])
+    assert.strictEqual(
+      FillCharges.net(money("1000"), both)?.toString(),
+      money("1000").minus(bought.amounts.total).minus("12.645").toString()
+    )
+  })
+
+  it("a contract that was closed or is worthless costs nothing at its end, and what cannot be known is said", () => {
+    for (const free of [{ open: 0 }, { price: money("0") }, { open: 0, isOfIndex: false }])
+      assert.deepStrictEqual(end(free), FillCharges.nothing)
+    const why = ["the charges of its final settlement are not known"]
+    const unknown: ReadonlyArray<Partial<FillCharges.Ending>> = [
+      { tradingsymbol: "NIFTY26AUGFUT" },
+      { tradingsymbol: "RELIANCE26AUG1300CE", isOfIndex: false },
+      { exchange: "CDS", tradingsymbol: "USDINR26AUG85CE" },
+      { exchange: "MCX", tradingsymbol: "GOLD26AUG90000CE" },
+      { tradingsymbol: "SOMETHING" }
+    ]
+    for (const one of unknown) assert.deepStrictEqual(end(one).unknown, why, JSON.stringify(one))
+    assert.match(end({ on: "2018-08-30" }).unknown[0] ?? "", /no row of the rulebook covers it/)
+    const { charges } = shipped.documents
+    const transactionTax = charges.transactionTax.map((row) =>
+      row.segments.includes("equity_options_exercised") ? { ...row, confidence: 0 as const } : row
+    )
+    const unsure = { ...shipped, documents: { ...shipped.documents, charges: { ...charges, transactionTax } } }
+    assert.deepStrictEqual(FillCharges.ofEnding(unsure, ending).unknown, ["the rates of 2026-08-25 are not sure"])
+  })
+
   it("a profit is net only with all charges and a price", () => {
     const known = of(fill())
     assert.strictEqual(FillCharges.net(money("100"), known)?.toString(), money("100").minus(known.amounts.total).toString())
     assert.isNull(FillCharges.net(null, known))
     assert.isNull(FillCharges.net(money("100"), FillCharges.ofLeg))
-    assert.deepStrictEqual(FillCharges.withSettlement(known, true), known)
-    assert.lengthOf(FillCharges.withSettlement(known, false).unknown, 1)
     const both = FillCharges.sum([known, FillCharges.ofLeg, FillCharges.ofLeg, known])
     assert.strictEqual(both.amounts.total.toString(), known.amounts.total.times(2).toString())
     assert.deepStrictEqual(both.unknown, FillCharges.ofLeg.unknown)
