@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Schema } from "effect"
+import { type Context, Effect, Layer, Schema } from "effect"
 import { WebSocket } from "ws"
+import * as Steps from "../../src/actors/orders/Steps.ts"
 import * as Client from "../../src/client/Client.ts"
 import { OrderStreamMessage } from "../../src/contract/sockets/SocketMessages.ts"
 import { login } from "../simulator/SimulatorWorld.ts"
@@ -77,6 +78,22 @@ describe("orders, end to end", () => {
         assert.deepStrictEqual(after.body, first.body)
         const list = yield* ask(restarted, "/orders/tasks?account_id=sim1")
         assert.strictEqual(list.body.total, 1)
+      }).pipe(Effect.scoped),
+    timeoutMs
+  )
+
+  it.live(
+    "an order whose rules take longer than the self-fence allows is sent at once, because the fence begins with the attempt",
+    () =>
+      Effect.gen(function* () {
+        const built = yield* world({ mode: "synthetic", rate: 5, strikesEachSide: 2 }, times)
+        // Longer than ORDER_SEND_DELAY_MAX, as if Postgres or the broker answered slowly.
+        const slow: Context.Tag.Service<typeof Steps.Steps> = (step) => (step === "gated" ? Effect.sleep("2 seconds") : Effect.void)
+        const running = yield* start(built.config, undefined, Layer.succeed(Steps.Steps, slow))
+        yield* ask(running, "/accounts/sim1/mode", { method: "PUT", body: { mode: "live", confirm: "sim1" } })
+        const sent = yield* place(running, "slow", traded(built))
+        assert.strictEqual(sent.body.status, "COMPLETED", JSON.stringify(sent.body))
+        assert.deepStrictEqual(outcomes(sent), ["done 200"])
       }).pipe(Effect.scoped),
     timeoutMs
   )

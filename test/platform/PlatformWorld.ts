@@ -118,11 +118,16 @@ const recorder = (logs: Array<LogLine>) =>
   })
 
 /** The exit of a start, and the scope to close after it. */
-export const begin = (config: Readonly<Record<string, string>>, roles: ReadonlyArray<Platform.Role> = ["actors", "gateway"]) =>
+export const begin = (
+  config: Readonly<Record<string, string>>,
+  roles: ReadonlyArray<Platform.Role> = ["actors", "gateway"],
+  steps: Layer.Layer<never> = Layer.empty
+) =>
   Effect.gen(function* () {
     const logs: Array<LogLine> = []
     const scope = yield* Scope.make()
     const live = Platform.layer(roles).pipe(
+      Layer.provide(steps),
       Layer.provide(Logger.replace(Logger.defaultLogger, recorder(logs))),
       Layer.provide(Layer.setConfigProvider(ConfigProvider.fromMap(new Map(Object.entries(config)))))
     ) as Layer.Layer<never, Error> as Layer.Layer<HttpServer.HttpServer, Error>
@@ -133,9 +138,9 @@ export const begin = (config: Readonly<Record<string, string>>, roles: ReadonlyA
   })
 
 /** Starts the platform; a failed start is a defect here. The surrounding scope stops it at the latest. */
-export const start = (config: Readonly<Record<string, string>>, roles?: ReadonlyArray<Platform.Role>) =>
+export const start = (config: Readonly<Record<string, string>>, roles?: ReadonlyArray<Platform.Role>, steps?: Layer.Layer<never>) =>
   Effect.gen(function* () {
-    const { exit, stop, logs } = yield* begin(config, roles)
+    const { exit, stop, logs } = yield* begin(config, roles, steps)
     if (Exit.isFailure(exit)) return yield* Effect.failCause(exit.cause as Cause.Cause<never>)
     yield* Effect.addFinalizer(() => stop)
     const { address } = Context.get(exit.value, HttpServer.HttpServer)

@@ -208,8 +208,8 @@ const begun = (desk: Desk, stored: OrderRepo.StoredTask) => {
       const isBlocked = Breaker.admit(desk.breakerLimits, desk.breaker, yield* now) === null
       if (isBlocked || (yield* now) >= deadlineAtMs) return yield* decide
       const [refusal] = yield* desk.gate(stored)
-      const gatedAtMs = yield* now
       yield* desk.step("gated", taskId)
+      const gatedAtMs = yield* now
       if (refusal !== undefined) {
         Metrics.gateRefusals(refusal.rule)
         const failure = { type: refusal.rule, message: refusal.message }
