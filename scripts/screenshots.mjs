@@ -7,7 +7,13 @@ import { Plain, root } from "./lib/paths.mjs"
 import { run } from "./lib/run.mjs"
 
 // The page tests walk through the page in a browser and take a picture of each state. The README shows these pictures.
-const shown = { "chain-dark": "strategy-dark", "strategy-light": "payoff-light", phone: "phone" }
+const shown = {
+  "chain-dark": "strategy-dark",
+  "strategy-light": "payoff-light",
+  phone: "phone",
+  "order-dark": "an-order-dark-screen",
+  "order-phone": "an-order-on-a-phone"
+}
 const target = join(root, "docs/screenshots")
 
 run(async () => {

@@ -18,12 +18,22 @@ const findings = (page: Page) =>
       violations.map(({ id, nodes }) => id + ": " + nodes.map(({ target }) => target.join(" ")).slice(0, 5).join(", ")))`)) as ReadonlyArray<string>
   })
 
-/** What is wider than its room: the page, or a part that scrolls downwards only. */
-const wider = (page: Page) =>
+/**
+ * What is wider than its room: the page, a part that scrolls downwards only, or a panel. With each part comes what reaches out of the
+ * window, so that a failure names it.
+ */
+export const wider = (page: Page) =>
   Effect.promise(
     () =>
-      page.evaluate(`["html", ".columns", ".side", ".panel", ".search ul"].filter((part) =>
-        [...document.querySelectorAll(part)].some((one) => one.scrollWidth > one.clientWidth + 1))`) as Promise<ReadonlyArray<string>>
+      page.evaluate(`(() => {
+        const room = document.documentElement.clientWidth
+        const out = [...document.querySelectorAll("body *")]
+          .filter((one) => one.checkVisibility() && one.getBoundingClientRect().right > room + 1 && one.closest(".canvas, .unseen, svg") === null)
+          .map((one) => one.tagName.toLowerCase() + "." + one.className + " " + Math.round(one.getBoundingClientRect().right))
+        return ["html", ".columns", ".side", ".panel", ".search ul"]
+          .filter((part) => [...document.querySelectorAll(part)].some((one) => one.scrollWidth > one.clientWidth + 1))
+          .map((part) => [part, ...out].join(", "))
+      })()`) as Promise<ReadonlyArray<string>>
   )
 
 /**

@@ -1,9 +1,9 @@
 import { type Api, textOf } from "../gateway/Api.ts"
-import { el } from "../view/Element.ts"
+import { el, labelled } from "../view/Element.ts"
 
 const input = (name: string, type: "text" | "password", hint: string) => {
   const field = el("input", { type, required: true, autocomplete: "off", spellcheck: false, placeholder: hint, ariaLabel: name })
-  return { field, element: el("label", {}, el("span", {}, name), field) }
+  return { field, element: labelled(name, field) }
 }
 
 /** Links an account of the user at the broker. Key and secret go to the gateway once, and are in no answer. */

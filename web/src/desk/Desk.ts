@@ -1,6 +1,7 @@
 import type { StateChange } from "../../../src/client/Client.ts"
 import * as AccountPanel from "../accounts/AccountPanel.ts"
 import * as Accounts from "../accounts/Accounts.ts"
+import * as Alerts from "../alerts/Alerts.ts"
 import * as ChainPanel from "../chain/ChainPanel.ts"
 import * as Api from "../gateway/Api.ts"
 import type { FoEnabled, Health as Report } from "../gateway/Contract.ts"
@@ -91,7 +92,8 @@ const makeParts = (
   events: Events,
   drawStatus: () => void,
   onStream: () => void,
-  shown: () => MarketCalendar.Place
+  shown: () => MarketCalendar.Place,
+  report: () => Report | undefined
 ) => {
   const status = Status.make()
   const gateway = makeGateway(token, status.say, events)
@@ -109,7 +111,13 @@ const makeParts = (
     },
     onStream
   })
-  const strategies = Strategies.make({ live: gateway.stream("strategies", drawStatus), ticks, instruments, notices })
+  const strategies = Strategies.make({
+    live: gateway.stream("strategies", drawStatus),
+    ticks,
+    instruments,
+    notices,
+    onListed: () => alerts.draw()
+  })
   const accounts = Accounts.make()
   const mayTrade = user.role !== "viewer"
   const account = AccountPanel.make({
@@ -120,6 +128,14 @@ const makeParts = (
     may: { trade: mayTrade, all: user.role === "admin" },
     onFunds: (cash) => ticket.cash(cash)
   })
+  const named = () => strategies.all().map(({ strategy_id, name }) => ({ id: strategy_id, name }))
+  const alerts = Alerts.make({
+    live: gateway.stream("alerts", drawStatus),
+    notices,
+    mayTrade,
+    strategies: named,
+    feeds: () => Object.keys(report()?.ticker.accounts ?? {})
+  })
   const ticket = Tickets.make({
     api,
     instruments,
@@ -128,13 +144,14 @@ const makeParts = (
     mayTrade,
     accounts,
     notices,
-    strategies: () => strategies.all().map(({ strategy_id, name }) => ({ id: strategy_id, name })),
+    strategies: named,
     onCreated: (id) => void strategies.reveal(id),
     onOrder: account.reveal,
     onLegs: chain.mark
   })
   return {
     account,
+    alerts,
     api,
     badge: Badge.make(() => MarketCalendar.ask(api, shown())),
     chain,
@@ -152,7 +169,7 @@ type Parts = ReturnType<typeof makeParts>
 
 /** Knows which chain is shown, and switches to another one. */
 const makeNavigation = (parts: Parts, header: () => Header.Header, welcome: ReturnType<typeof Welcome.make>, isClosed: () => boolean) => {
-  const { api, chain, chart, notices, spot, status, ticket, ticks } = parts
+  const { alerts, api, chain, chart, notices, spot, status, ticket, ticks } = parts
   let found: Underlyings.Found = { streamed: [], enabled: [] }
   let place: Partial<Place.Place> = Place.remembered()
   let wanted: string | undefined
@@ -168,6 +185,7 @@ const makeNavigation = (parts: Parts, header: () => Header.Header, welcome: Retu
     header().choose({ expiry })
     chain.show(symbol, expiry, underlyingOf(symbol)?.lotSize)
     ticket.show(symbol, expiry)
+    alerts.show(symbol, expiry)
   }
   const showSymbol = async (symbol: string, wish = symbol === place.symbol ? place.expiry : undefined): Promise<void> => {
     wanted = symbol
@@ -235,7 +253,11 @@ const makeNavigation = (parts: Parts, header: () => Header.Header, welcome: Retu
   }
 }
 
-const makeView = (header: HTMLElement, { account, chain, chart, notices, strategies, ticket }: Parts, welcome: HTMLElement): HTMLElement =>
+const makeView = (
+  header: HTMLElement,
+  { account, alerts, chain, chart, notices, strategies, ticket }: Parts,
+  welcome: HTMLElement
+): HTMLElement =>
   el(
     "div",
     { className: "desk" },
@@ -246,7 +268,7 @@ const makeView = (header: HTMLElement, { account, chain, chart, notices, strateg
       { className: "columns", id: "chain" },
       welcome,
       chain.element,
-      el("div", { className: "side" }, chart.element, ticket.element, account.element, strategies.element)
+      el("div", { className: "side" }, chart.element, ticket.element, account.element, strategies.element, alerts.element)
     ),
     el("footer", { className: "credits" }, el("a", { href: "/docs" }, "API"), " · Charts: TradingView Lightweight Charts™"),
     notices.element,
@@ -263,9 +285,10 @@ export const make = (token: string, user: User, events: Events): Desk => {
     events,
     () => drawStatus(),
     () => navigation.streamShown(),
-    () => navigation.shown()
+    () => navigation.shown(),
+    () => report
   )
-  const { account, api, badge, chain, gateway, spot, status, strategies, ticks } = parts
+  const { account, alerts, api, badge, chain, gateway, spot, status, strategies, ticks } = parts
   const welcome = Welcome.make((underlying, expiry) => void navigation.stream(underlying, expiry))
   const navigation = makeNavigation(
     parts,
@@ -312,6 +335,7 @@ export const make = (token: string, user: User, events: Events): Desk => {
     if (wasDown && next.status !== "down") {
       void strategies.reload()
       void account.reload()
+      void alerts.reload()
     }
   })
   const timer = setInterval(drawStatus, statusEveryMs)
@@ -326,6 +350,7 @@ export const make = (token: string, user: User, events: Events): Desk => {
       health.stop()
       chain.close()
       account.close()
+      alerts.close()
       strategies.close()
       ticks.close()
     }

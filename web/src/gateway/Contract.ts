@@ -42,6 +42,10 @@ export type Margins = Awaited<ReturnType<Rest["orders"]["margins"]>>
 export type OrderRequest = Parameters<Rest["orders"]["submit"]>[0]
 export type StopState = Awaited<ReturnType<Rest["accounts"]["stop"]>>
 
+export type Alert = Awaited<ReturnType<Rest["alerts"]["get"]>>
+export type NewAlert = Parameters<Rest["alerts"]["create"]>[0]["payload"]
+export type AlertEvent = SocketMessages.AlertUpdate["data"]
+
 export type StrategyPnl = Awaited<ReturnType<Rest["positions"]["pnl"]>>
 export type StrategyGreeks = Awaited<ReturnType<Rest["positions"]["greeks"]>>
 

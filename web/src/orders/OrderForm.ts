@@ -1,4 +1,4 @@
-import { el, field, segments } from "../view/Element.ts"
+import { el, field, labelled, segments } from "../view/Element.ts"
 import * as OrderDraft from "./OrderDraft.ts"
 
 export interface Events {
@@ -25,7 +25,7 @@ const choice = <Value extends string>(label: string, names: Readonly<Record<Valu
   const options = new Map((Object.keys(names) as Array<Value>).map((value) => [value, el("option", { value }, names[value])]))
   const select = el("select", { ariaLabel: label, onchange: () => onChoose(select.value as Value) }, ...options.values())
   return {
-    element: el("label", {}, el("span", {}, label), select),
+    element: labelled(label, select),
     show: (value: Value, allowed: ReadonlyArray<Value> = [...options.keys()]): void => {
       for (const [each, option] of options) option.hidden = option.disabled = !allowed.includes(each)
       select.value = value
@@ -37,7 +37,7 @@ const choice = <Value extends string>(label: string, names: Readonly<Record<Valu
 const amount = (label: string, onChange: (text: string) => void, placeholder = "") => {
   const made = field({ type: "number", min: "0", step: "any", ariaLabel: label, placeholder })
   made.input.onchange = () => onChange(made.input.value)
-  const element = el("label", {}, el("span", {}, label), made.input)
+  const element = labelled(label, made.input)
   return {
     element,
     show: (text: string, isShown: boolean): void => {
@@ -60,7 +60,7 @@ const strategyChoice = ({ onEdit, strategies }: Events) => {
     select.value = options.some(({ value }) => value === chosen) ? chosen : ""
   }
   return {
-    element: el("label", { className: "wide" }, el("span", {}, "Strategy"), select),
+    element: el("div", { className: "wide" }, labelled("Strategy", select)),
     refresh,
     show: (id: number | null): void => {
       chosen = id === null ? "" : String(id)
@@ -95,7 +95,7 @@ export const make = (events: Events): OrderForm => {
     { className: "orderfields" },
     el("legend", { className: "unseen" }, "Order"),
     sides.element,
-    el("label", {}, el("span", {}, "Lots"), lots.input),
+    labelled("Lots", lots.input),
     type.element,
     price.element,
     trigger.element,

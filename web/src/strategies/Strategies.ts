@@ -20,6 +20,8 @@ export interface Options {
   readonly ticks: Ticks
   readonly instruments: Instruments
   readonly notices: Notices
+  /** The strategies were read again. */
+  readonly onListed: () => void
 }
 export interface Strategies {
   readonly element: HTMLElement
@@ -73,7 +75,7 @@ const makeMarks = () => {
 }
 
 /** The user's strategies: their live marks, and the details of the chosen one. */
-export const make = ({ live: options, ticks, instruments, notices }: Options): Strategies => {
+export const make = ({ live: options, ticks, instruments, notices, onListed }: Options): Strategies => {
   const { rest: api } = options.client
   const marks = makeMarks()
   let strategies: ReadonlyArray<StrategySummary> = []
@@ -134,6 +136,7 @@ export const make = ({ live: options, ticks, instruments, notices }: Options): S
     listen(found.strategies)
     strategies = found.strategies
     list.show(strategies)
+    onListed()
     const isThere = strategies.some(({ strategy_id }) => strategy_id === chosen)
     const next = isThere ? chosen : strategies[0]?.strategy_id
     if (next !== undefined) return choose(next)

@@ -62,6 +62,9 @@ export const setText = (element: Element, text: string): void => {
 export const setClass = (element: Element, className: string): void => {
   if (element.className !== className) element.className = className
 }
+/** A control with its name above it. */
+export const labelled = (name: string, control: HTMLElement): HTMLElement =>
+  el("label", { className: "labelled" }, el("span", {}, name), control)
 /** A group of buttons of which exactly one is pressed. */
 export const segments = <Id extends string>(
   label: string,

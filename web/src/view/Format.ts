@@ -29,7 +29,7 @@ export const dayChange = (points: number | null | undefined, price: number | nul
 export const dayChangePercent = (points: number | null | undefined, price: number | null | undefined): string => {
   if (points === null || points === undefined || price === null || price === undefined) return none
   const share = shareOf(points, price)
-  return share === undefined ? none : signed(share * 100, 1)
+  return share === undefined ? none : signed(share * 100, Math.abs(share) < 1 ? 1 : 0)
 }
 export const percent = (value: number | null | undefined): string =>
   value === null || value === undefined ? none : (value * 100).toFixed(2)
