@@ -4,11 +4,13 @@ import * as Money from "../../../src/domain/Money.ts"
 import type * as ChainMessage from "../../../src/domain/options/ChainMessage.ts"
 import { quantityMax } from "../../../src/domain/strategy/Position.ts"
 import { FillRepo } from "../../../src/store/FillRepo.ts"
+import { SettlementRepo } from "../../../src/store/SettlementRepo.ts"
 import { SubscriptionRepo } from "../../../src/store/SubscriptionRepo.ts"
 import { ask, chainMessage, eventually, far, near, publishChain, publishState, tokens, world } from "../GatewayWorld.ts"
 
 const call = { tradingsymbol: "NIFTY98JAN24500CE", exchange: "NFO" }
 const put = { tradingsymbol: "NIFTY98JAN24500PE", exchange: "NFO" }
+const goneCall = { tradingsymbol: "NIFTY20JAN24500CE", exchange: "NFO" }
 const farCall = { tradingsymbol: "NIFTY99DEC24500CE", exchange: "NFO" }
 
 const create = (as = "u1") =>
@@ -74,6 +76,27 @@ layer(world(), { excludeTestServices: true })("Fills, P&L, Greeks and payoff of 
       const unknown = (yield* ask(`/strategies/${id}/pnl`)).body
       assert.deepStrictEqual([unknown.net, unknown.charges.complete, unknown.charges.unknown.length], [null, false, 1])
       assert.strictEqual(unknown.charges.total, charges.total)
+    })
+  )
+
+  it.effect("BE-CHG-02 after a final settlement the holder's net profit has the tax of the exercise, and the writer's has none", () =>
+    Effect.gen(function* () {
+      const settlements = yield* SettlementRepo
+      const price = new Money.Decimal("112.4")
+      yield* settlements.save([{ ...goneCall, expiry: "2024-11-28", price, source: "underlying_close", settledAt: new Date() }])
+      const of = { order_id: "o1", executed_at: "2024-11-20T04:00:00Z" }
+      const profitOf = (side: string) =>
+        Effect.gen(function* () {
+          const id = yield* create()
+          yield* record(id, [fill(goneCall, side, 75, "100", of)])
+          return (yield* ask(`/strategies/${id}/pnl`)).body
+        })
+      const [holder, writer] = [yield* profitOf("BUY"), yield* profitOf("SELL")]
+      // 112.4 x 75 at 0.125 % of the expiry's day; the sale of 100 x 75 at 0.1 % of its own.
+      assert.deepStrictEqual([holder.gross, holder.charges.stt, holder.charges.unknown], ["930", "10.5375", []])
+      assert.deepStrictEqual([writer.gross, writer.charges.stt, writer.charges.unknown], ["-930", "7.5", []])
+      for (const { charges, gross, net } of [holder, writer])
+        assert.strictEqual(net, Money.format(new Money.Decimal(gross).minus(charges.total)))
     })
   )
 
