@@ -89,9 +89,13 @@ describe.skipIf(skip)("Reading and keyboard", () => {
         )
         yield* Effect.promise(() => page.tap(".draftbar button"))
         const isInView = Effect.promise(
-          () => page.evaluate("document.querySelector('.draft').getBoundingClientRect().top < innerHeight") as Promise<boolean>
+          () =>
+            page.evaluate(`(() => {
+              const top = document.querySelector(".ticket").getBoundingClientRect().top
+              return top < innerHeight && top >= document.querySelector(".bar").getBoundingClientRect().bottom
+            })()`) as Promise<boolean>
         )
-        yield* eventually("the ticket is in view", isInView, (isThere) => isThere)
+        yield* eventually("the ticket is in view, below the bar", isInView, (isThere) => isThere)
         const width = yield* Effect.promise(() => page.evaluate("document.documentElement.scrollWidth") as Promise<number>)
         assert.isAtMost(width, 390)
       }).pipe(Effect.scoped),

@@ -105,6 +105,12 @@ describe.skipIf(skip)("Strategies on the page", () => {
         yield* eventually("a table of what matters", textsOf(page, ".ticket .payofftable tbody tr"), (rows) =>
           ["−2 σ", "+1 σ", "Strike", "Break-even", "Spot"].every((what) => rows.join("\n").includes(what))
         )
+        yield* Effect.promise(() =>
+          page
+            .locator(".ticket .draft")
+            .first()
+            .evaluate((draft) => draft.scrollIntoView())
+        )
         yield* picture(page, "payoff-light")
 
         const draft = textsOf(page, ".draft .legs tbody .mono")
