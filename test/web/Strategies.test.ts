@@ -111,6 +111,8 @@ describe.skipIf(skip)("Strategies on the page", () => {
             .first()
             .evaluate((draft) => draft.scrollIntoView())
         )
+        const scrolled = Effect.promise(() => page.evaluate("document.scrollingElement.scrollTop") as Promise<number>)
+        assert.strictEqual(yield* scrolled, 0, "the side scrolls, not the page")
         yield* picture(page, "payoff-light")
 
         const draft = textsOf(page, ".draft .legs tbody .mono")
