@@ -48,8 +48,7 @@ export const rowOf = (series: Series & { readonly minutes: number }, candle: Kit
     low,
     close,
     volume: candle.volume,
-    // The broker says 0. An index has no open interest, and our own bars say so.
-    oi: Instrument.isIndex(series.instrumentToken) ? null : candle.oi,
+    oi: candle.oi,
     complete: true
   }
 }
