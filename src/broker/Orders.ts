@@ -1,5 +1,3 @@
-import { Agent as HttpAgent } from "node:http"
-import { Agent as HttpsAgent } from "node:https"
 import { Effect, Either, Option, Schema } from "effect"
 import * as Figures from "../domain/accounts/Figures.ts"
 import * as Triggers from "../domain/accounts/Triggers.ts"
@@ -8,6 +6,7 @@ import type * as GttRequest from "../domain/orders/GttRequest.ts"
 import type { OrderRequest, Place } from "../domain/orders/OrderRequest.ts"
 import * as Outcome from "../domain/orders/Outcome.ts"
 import type { Account } from "./Account.ts"
+import * as FreshAgents from "./FreshAgents.ts"
 import * as KiteClient from "./KiteClient.ts"
 import type * as KiteError from "./KiteError.ts"
 import type { KiteSession } from "./KiteSession.ts"
@@ -73,10 +72,7 @@ const readPositions = KiteClient.json(
 /** The agents of a client with connections of its own, closed with the scope. */
 export const agents = ({ localAddress }: Pick<Account, "localAddress">, maxSockets: number = connectionsMax) =>
   Effect.acquireRelease(
-    Effect.sync(() => {
-      const options = { keepAlive: true, maxSockets, ...(localAddress === undefined ? {} : { localAddress }) }
-      return { httpAgent: new HttpAgent(options), httpsAgent: new HttpsAgent(options) }
-    }),
+    Effect.sync(() => FreshAgents.make({ maxSockets, ...(localAddress === undefined ? {} : { localAddress }) })),
     ({ httpAgent, httpsAgent }) =>
       Effect.sync(() => {
         httpAgent.destroy()
