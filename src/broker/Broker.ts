@@ -13,8 +13,8 @@ import * as KiteRest from "./KiteRest.ts"
 import * as KiteSession from "./KiteSession.ts"
 import * as KiteSocket from "./KiteSocket.ts"
 import * as Metrics from "./Metrics.ts"
-import * as OrderSocket from "./OrderSocket.ts"
-import * as Orders from "./Orders.ts"
+import * as OrderSocket from "./orders/OrderSocket.ts"
+import * as Orders from "./orders/Orders.ts"
 
 const milliseconds = (name: string, fallbackMs: number) =>
   Config.duration(name).pipe(Config.withDefault(Duration.millis(fallbackMs)), Config.map(Duration.toMillis))

@@ -3,7 +3,7 @@ import { Effect, Either } from "effect"
 import * as KiteClient from "../../src/broker/KiteClient.ts"
 import * as KiteRest from "../../src/broker/KiteRest.ts"
 import * as KiteSocket from "../../src/broker/KiteSocket.ts"
-import * as Orders from "../../src/broker/Orders.ts"
+import * as Orders from "../../src/broker/orders/Orders.ts"
 import { account, eventually, httpServer, sessionOf, socketServer } from "./KiteServer.ts"
 
 /** Another address of every machine. */

@@ -1,5 +1,5 @@
 import { Clock, Effect } from "effect"
-import { isFollowing, type Order } from "../../broker/Orders.ts"
+import { isFollowing, type Order } from "../../broker/orders/Orders.ts"
 import type { Trigger } from "../../domain/accounts/Triggers.ts"
 import * as Money from "../../domain/Money.ts"
 import type { OrderRepo } from "../../store/orders/OrderRepo.ts"

@@ -1,5 +1,5 @@
 import { Clock, Effect, Schedule } from "effect"
-import { isFollowing } from "../../broker/Orders.ts"
+import { isFollowing } from "../../broker/orders/Orders.ts"
 import * as IndiaTime from "../../domain/IndiaTime.ts"
 import * as OrderDecider from "../../domain/orders/OrderDecider.ts"
 import { PortfolioRepo } from "../../store/accounts/PortfolioRepo.ts"

@@ -1,5 +1,5 @@
 import { Clock, Effect, Schedule } from "effect"
-import { isOpen, type Order } from "../../broker/Orders.ts"
+import { isOpen, type Order } from "../../broker/orders/Orders.ts"
 import * as Money from "../../domain/Money.ts"
 import * as Compensation from "../../domain/orders/Compensation.ts"
 import type { OrderRequest } from "../../domain/orders/OrderRequest.ts"

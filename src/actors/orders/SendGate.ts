@@ -1,5 +1,5 @@
 import { Clock, Effect } from "effect"
-import { isOpen } from "../../broker/Orders.ts"
+import { isOpen } from "../../broker/orders/Orders.ts"
 import * as IndiaTime from "../../domain/IndiaTime.ts"
 import type * as Instrument from "../../domain/market/Instrument.ts"
 import type { Mode } from "../../domain/orders/OrderMessage.ts"

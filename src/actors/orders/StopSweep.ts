@@ -1,5 +1,5 @@
 import { Clock, Effect, Schedule } from "effect"
-import { isOpen, type Order } from "../../broker/Orders.ts"
+import { isOpen, type Order } from "../../broker/orders/Orders.ts"
 import type { Mode } from "../../domain/orders/OrderMessage.ts"
 import { Variety } from "../../domain/orders/OrderRequest.ts"
 import { OrderAccounts } from "../../store/orders/OrderAccounts.ts"

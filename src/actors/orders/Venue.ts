@@ -1,6 +1,6 @@
 import type { Effect } from "effect"
 import type { KiteError } from "../../broker/KiteError.ts"
-import type { Order } from "../../broker/Orders.ts"
+import type { Order } from "../../broker/orders/Orders.ts"
 import type { Trigger } from "../../domain/accounts/Triggers.ts"
 import type * as Money from "../../domain/Money.ts"
 import type { OrderRequest } from "../../domain/orders/OrderRequest.ts"

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as BookReading from "../../../src/actors/orders/BookReading.ts"
-import * as Orders from "../../../src/broker/Orders.ts"
+import * as Orders from "../../../src/broker/orders/Orders.ts"
 import { aPlace } from "../../domain/orders/APlace.ts"
 
 const row = (order_id: string, more: Partial<Orders.Order> = {}): Orders.Order => ({

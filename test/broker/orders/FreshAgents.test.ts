@@ -1,7 +1,7 @@
 import { createServer, request } from "node:http"
 import type { AddressInfo } from "node:net"
 import { assert, describe, it } from "@effect/vitest"
-import * as FreshAgents from "../../src/broker/FreshAgents.ts"
+import * as FreshAgents from "../../../src/broker/orders/FreshAgents.ts"
 
 describe("Agents of orders", () => {
   it("use a connection again at once, and never one that was idle for long", async () => {

@@ -1,10 +1,10 @@
 /** A connection to Kite's ticker that carries no instrument: the broker sends the account's order messages on it. */
 import { Deferred, Duration, Effect, Queue, Schedule } from "effect"
-import type * as KiteSocket from "./KiteSocket.ts"
-import { defaults } from "./KiteSocket.ts"
-import * as Metrics from "./Metrics.ts"
-import * as SocketInbox from "./SocketInbox.ts"
-import * as SocketLink from "./SocketLink.ts"
+import type * as KiteSocket from "../KiteSocket.ts"
+import { defaults } from "../KiteSocket.ts"
+import * as Metrics from "../Metrics.ts"
+import * as SocketInbox from "../SocketInbox.ts"
+import * as SocketLink from "../SocketLink.ts"
 
 /** Messages that wait to be taken. What does not fit is dropped and counted; the next reading of the order book has it. */
 export const waitingMax = 10_000
