@@ -381,6 +381,7 @@ const onFrame = (names: Names, state: State, { seq, exchange, underlying, header
 const onKeyframe = (names: Names, state: State, { header, bytes, atMs }: RecordInput.Keyframe): void => {
   // A state that has seen a clock knows them.
   if (Number.isFinite(state.eventMs)) return
+  LiveClocks.startAt(state.clocks, header.account, atMs)
   if (!FrameGuard.startAt(state.guard, header)) return
   state.incarnations.set(header.account, Math.max(header.incarnation, state.incarnations.get(header.account) ?? 0))
   let newestMs = atMs

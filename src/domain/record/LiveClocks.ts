@@ -13,6 +13,11 @@ export type LiveClocks = Map<string, number>
 
 export const make = (): LiveClocks => new Map()
 
+/** Takes a keyframe, with which a state begins. Its account published until then, and may go on: it is waited for from the first clock on. */
+export const startAt = (clocks: LiveClocks, account: string, atMs: number): void => {
+  clocks.set(account, Math.max(atMs, clocks.get(account) ?? atMs))
+}
+
 /** Takes a clock, and returns the instant that all live accounts have reached. It may be earlier than one returned before. */
 export const reached = (clocks: LiveClocks, account: string, atMs: number): number => {
   clocks.set(account, Math.max(atMs, clocks.get(account) ?? atMs))

@@ -235,9 +235,11 @@ const onFrame = (context: Context, state: State, input: RecordInput.Frame): Read
 }
 
 /** Starts a state from the last packets of instruments. They give prices, but no traded minute. */
-const onKeyframe = (state: State, { exchange, underlying, header, bytes }: RecordInput.Keyframe): void => {
+const onKeyframe = (state: State, { exchange, underlying, header, bytes, atMs }: RecordInput.Keyframe): void => {
+  if (Number.isFinite(state.eventMs)) return
+  LiveClocks.startAt(state.clocks, header.account, atMs)
   const feed = state.feeds.get(Strategy.feedKey(exchange, underlying))
-  if (feed === undefined || Number.isFinite(state.eventMs)) return
+  if (feed === undefined) return
   if (!FrameGuard.startAt(feed.guard, header)) return
   Quotes.ingest(feed.quotes, header, bytes)
   Feed.touch(feed)

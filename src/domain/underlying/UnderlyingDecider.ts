@@ -211,8 +211,9 @@ const onFrame = (state: State, input: RecordInput.Frame): ReadonlyArray<Output> 
  * Starts a state from the last packets of instruments. The next clock publishes the result. A state that has seen a clock knows them, so
  * keyframes in the middle of a record change nothing.
  */
-const onKeyframe = (state: State, { header, bytes }: RecordInput.Keyframe): ReadonlyArray<Output> => {
+const onKeyframe = (state: State, { header, bytes, atMs }: RecordInput.Keyframe): ReadonlyArray<Output> => {
   if (Number.isFinite(state.eventMs)) return []
+  LiveClocks.startAt(state.clocks, header.account, atMs)
   if (!FrameGuard.startAt(state.guard, header)) return []
   const accepted = Quotes.ingest(state.quotes, header, bytes)
   if (accepted.count === 0) return []

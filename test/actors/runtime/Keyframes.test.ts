@@ -272,12 +272,12 @@ describe("keyframes in the record", () => {
         yield* publishDefinition
         const one = yield* streaming("a1")
         const other = yield* streaming("a2")
-        /** Ten seconds in which both accounts bring other prices twice a second. */
+        /** Ten seconds in which both accounts bring other prices twice a second. Their steps differ, so that each pair changes the value. */
         const trade = (fromMs: number) =>
           Effect.gen(function* () {
             for (let atMs = fromMs; atMs < fromMs + 10_000; atMs += 500) {
               yield* one.run(atMs, atMs + 500, (now) => now === atMs && one.append(call.instrument_token, 100 + (now % 7_000) / 500, now))
-              yield* other.run(atMs, atMs + 500, (now) => now === atMs && other.append(put.instrument_token, 80 + (now % 6_000) / 500, now))
+              yield* other.run(atMs, atMs + 500, (now) => now === atMs && other.append(put.instrument_token, 80 + (now % 6_000) / 250, now))
             }
           })
         const runUntil = (endMs: number) =>
@@ -298,7 +298,7 @@ describe("keyframes in the record", () => {
         const sent = (yield* allOf(Subjects.Mark.stream, [marksSubject])).map(({ data }) => JSON.parse(new TextDecoder().decode(data)))
         const [first] = sent
         const whole = (yield* uninterrupted).filter(([seq = 0]) => Number(seq) >= first.seq)
-        assert.isAbove(whole.length, 70)
+        assert.isAbove(whole.length, 50)
         assert.deepStrictEqual(
           sent.map(({ seq, m2m }) => [seq, m2m ?? undefined]),
           whole

@@ -26,6 +26,16 @@ describe("LiveClocks", () => {
     assert.strictEqual(reached(clocks, "B", 10_100), 10_000)
   })
 
+  it("a state that begins with keyframes waits for their accounts from the first clock on", () => {
+    const clocks = LiveClocks.make()
+    LiveClocks.startAt(clocks, "A", 100)
+    LiveClocks.startAt(clocks, "B", 100)
+    LiveClocks.startAt(clocks, "gone", 100 - waitMsMax)
+    assert.strictEqual(reached(clocks, "A", 300), 100)
+    assert.strictEqual(reached(clocks, "B", 200), 200)
+    assert.deepStrictEqual([...clocks.keys()], ["A", "B"])
+  })
+
   it("an account that is far behind moves nothing and is not kept", () => {
     const clocks = LiveClocks.make()
     reached(clocks, "A", 10_000)
