@@ -42,6 +42,16 @@ const inputsOf = (messages: ReadonlyArray<JsMsg>): ReadonlyArray<RecordInput> =>
     return input
   })
 
+/** Where the outputs of an underlying are published. */
+const subjectOf = {
+  tick: Subjects.Tick,
+  state: Subjects.UnderlyingState,
+  delta: Subjects.ChainDelta,
+  chain: Subjects.ChainKeyframe,
+  minute: Subjects.ChainMinute,
+  life: Subjects.Life
+}
+
 type AnyOutput = UnderlyingDecider.Output | M2mDecider.Output
 /** Folds in batches of `size`. With `resumeEvery` the state passes through a snapshot after that many batches. */
 const fold = <S, O extends AnyOutput>(
@@ -159,9 +169,12 @@ describe("Replay", () => {
         // Messages written without a schema check still match their schema.
         for (const output of chain.outputs) {
           if (output.kind === "gap" || output.kind === "odd") continue
-          const subject = output.kind === "tick" ? Subjects.Tick : output.kind === "state" ? Subjects.UnderlyingState : Subjects.ChainDelta
+          const subject = subjectOf[output.kind]
           const read = subject.decodeEither((subject.encode as (message: unknown) => Uint8Array)(output.message))
-          assert.deepStrictEqual(Either.getOrThrow<unknown, unknown>(read), output.message)
+          assert.deepStrictEqual(
+            Either.getOrThrowWith<unknown, unknown>(read, (error) => error),
+            output.message
+          )
         }
 
         const expiries = [...new Set(chain.outputs.flatMap((output) => (output.kind === "delta" ? [output.expiry] : [])))]
