@@ -2,23 +2,23 @@ import { Effect, type Scope } from "effect"
 import type { JetStream } from "../../streams/JetStream.ts"
 import { MarketClock } from "../../streams/MarketClock.ts"
 import { RuleBook } from "../../streams/RuleBook.ts"
+import * as Subjects from "../../streams/Subjects.ts"
 import { supervise } from "../../streams/Supervisor.ts"
-import type { AlertFeed } from "../alerts/AlertFeed.ts"
+import { AlertFeed } from "../alerts/AlertFeed.ts"
 import type { ChainFeed } from "../chains/ChainFeed.ts"
 import type { IndicatorFeed } from "../indicators/IndicatorFeed.ts"
-import type { LabelFeed } from "../labels/LabelFeed.ts"
+import { LabelFeed } from "../labels/LabelFeed.ts"
 import type { MonitorFeed } from "../monitor/MonitorFeed.ts"
 import type { OrderFeed } from "../orders/OrderFeed.ts"
 import type { Hub } from "../sockets/Hub.ts"
 import type { MarkFeed } from "../strategies/MarkFeed.ts"
 import type { TickFeed } from "../ticks/TickFeed.ts"
 import { Views } from "../views/Views.ts"
-import * as AlertBridge from "./AlertBridge.ts"
 import * as BreakBridge from "./BreakBridge.ts"
 import * as ChainBridge from "./ChainBridge.ts"
+import * as EventBridge from "./EventBridge.ts"
 import * as FrameBridge from "./FrameBridge.ts"
 import * as IndicatorBridge from "./IndicatorBridge.ts"
-import * as LabelBridge from "./LabelBridge.ts"
 import * as OrderBridge from "./OrderBridge.ts"
 import * as StoreFaultBridge from "./StoreFaultBridge.ts"
 import * as StrategyBridge from "./StrategyBridge.ts"
@@ -63,8 +63,10 @@ export class Bridge extends Effect.Service<Bridge>()("gateway/bridge/Bridge", {
     yield* start("ends of strategies", StrategyEndBridge.make)
     yield* start("indicators", IndicatorBridge.make)
     yield* start("orders", OrderBridge.make)
-    yield* start("labels", LabelBridge.make)
-    yield* start("alerts", AlertBridge.make)
+    const labels = yield* LabelFeed
+    const alerts = yield* AlertFeed
+    yield* start("labels", (caughtUp) => EventBridge.make(Subjects.LabelEvent, labels, caughtUp))
+    yield* start("alerts", (caughtUp) => EventBridge.make(Subjects.AlertEvent, alerts, caughtUp))
     yield* start("tickers", TickerBridge.make)
     yield* start("faults of the store", StoreFaultBridge.make)
     yield* start("breaks", BreakBridge.make)

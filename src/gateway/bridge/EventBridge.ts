@@ -2,25 +2,29 @@ import { Effect } from "effect"
 import { OutputGuard } from "../../domain/record/OutputGuard.ts"
 import { JetStream } from "../../streams/JetStream.ts"
 import * as OrderedRead from "../../streams/OrderedRead.ts"
-import * as Subjects from "../../streams/Subjects.ts"
-import { LabelFeed } from "../labels/LabelFeed.ts"
-import { eventsMax } from "../sockets/EventLog.ts"
+import type { Subject } from "../../streams/Subject.ts"
+import { type EventLog, eventsMax } from "../sockets/EventLog.ts"
 import { Hub } from "../sockets/Hub.ts"
 import { bodiesOf, follow, reader } from "./StreamReader.ts"
 
-/** Reads the newest events of labels, so that clients can continue behind their position, and then each new one. */
-export const make = (caughtUp: () => void) =>
+/** Where the events of a stream go. `seq` is the event's sequence in the stream. */
+export interface Feed<A> {
+  readonly log: EventLog
+  readonly publish: (event: A, seq: number) => void
+}
+
+/** Reads the newest events of a stream, so that clients can continue behind their position, and then each new one. */
+export const make = <Template extends string, A, I>(subject: Subject<Template, A, I>, feed: Feed<A>, caughtUp: () => void) =>
   Effect.gen(function* () {
     const js = yield* JetStream
     const hub = yield* Hub
-    const feed = yield* LabelFeed
-    const { stream } = Subjects.LabelEvent
+    const { stream } = subject
     const { createdMs, firstSeq, lastSeq } = yield* js.info(stream)
     const after = Math.max(lastSeq - eventsMax, firstSeq - 1, 0)
     feed.log.begin(createdMs, after)
-    const read = yield* OrderedRead.make({ stream, filters: [Subjects.LabelEvent.filter()], start: { _tag: "After", seq: after } })
+    const read = yield* OrderedRead.make({ stream, filters: [subject.filter()], start: { _tag: "After", seq: after } })
     const event = reader(
-      bodiesOf(Subjects.LabelEvent),
+      bodiesOf(subject),
       new OutputGuard(),
       () => undefined,
       (body, { seq }) => feed.publish(body, seq)
