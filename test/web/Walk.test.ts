@@ -181,7 +181,7 @@ describe.skipIf(skip)("A newcomer's walk", () => {
     () =>
       Effect.gen(function* () {
         const root = yield* built
-        // The simulator stands in for the broker: the platform does not know the difference.
+        // The prices are the simulator's, but the platform is started as for a live market.
         const { config } = yield* world(
           { mode: "synthetic", rate: 5, strikesEachSide: 12 },
           { WEB_ROOT: root, SEED_USER: "demo", MARKET_MODE: "live" }

@@ -45,7 +45,7 @@ export interface Facts {
 export interface Policy {
   /** A reading that began so long after a request shows what became of it. */
   readonly horizonMs: number
-  /** What is not definite so long after the basket failed is left to a person. */
+  /** How long after the failure of a basket the platform goes on by itself. A person must look at what is not settled by then. */
   readonly giveUpMs: number
 }
 

@@ -35,7 +35,7 @@ export interface Change {
   readonly status: Compensation.Status
   readonly legs: ReadonlyArray<Compensation.Leg>
   readonly failedAtMs: number | null
-  /** Null: nobody is told, because only details changed. */
+  /** The text of the event; null if only details changed, and no event is sent. */
   readonly message: string | null
 }
 
