@@ -19,20 +19,24 @@ const findings = (page: Page) =>
   })
 
 /**
- * What is wider than its room: the page, a part that scrolls downwards only, or a panel. With each part comes what reaches out of the
- * window, so that a failure names it.
+ * What is wider than its room: the page, a part that scrolls downwards only, or a panel. With each room comes what reaches out of it, so
+ * that a failure names it.
  */
 export const wider = (page: Page) =>
   Effect.promise(
     () =>
       page.evaluate(`(() => {
-        const room = document.documentElement.clientWidth
-        const out = [...document.querySelectorAll("body *")]
-          .filter((one) => one.checkVisibility() && one.getBoundingClientRect().right > room + 1 && one.closest(".canvas, .unseen, svg") === null)
-          .map((one) => one.tagName.toLowerCase() + "." + one.className + " " + Math.round(one.getBoundingClientRect().right))
-        return ["html", ".columns", ".side", ".panel", ".search ul"]
-          .filter((part) => [...document.querySelectorAll(part)].some((one) => one.scrollWidth > one.clientWidth + 1))
-          .map((part) => [part, ...out].join(", "))
+        const isSeen = (one) => one.checkVisibility() && one.closest(".canvas, .unseen, svg") === null
+        const outOf = (room) => {
+          const end = room.getBoundingClientRect().left + room.clientLeft + room.clientWidth
+          return [...room.querySelectorAll("*")]
+            .filter((one) => isSeen(one) && one.getBoundingClientRect().right > end + 1)
+            .map((one) => one.tagName.toLowerCase() + "." + one.className + " " + Math.round(one.getBoundingClientRect().right - end))
+        }
+        return ["html", ".columns", ".side", ".panel", ".search ul"].flatMap((part) =>
+          [...document.querySelectorAll(part)]
+            .filter((room) => room.scrollWidth > room.clientWidth + 1)
+            .map((room) => [part, ...outOf(room)].join(", ")))
       })()`) as Promise<ReadonlyArray<string>>
   )
 
