@@ -178,6 +178,7 @@ export const ask = (
     return yield* Effect.promise(async (): Promise<Answer> => {
       const response = await fetch(`${running.url}${path}`, {
         method: options.method ?? "GET",
+        signal: AbortSignal.timeout(waitMsMax),
         headers: {
           authorization: `Bearer ${jwt}`,
           ...(options.body === undefined ? {} : { "content-type": "application/json" }),
@@ -190,13 +191,17 @@ export const ask = (
     })
   })
 
+/** Ends what does not answer within the limit of a wait, so that the failure names it. */
+export const inTime = <A>(what: string, effect: Effect.Effect<A>): Effect.Effect<A> =>
+  Effect.raceFirst(Effect.disconnect(effect), Effect.delay(Effect.dieMessage(`no answer: ${what}`), waitMsMax))
+
 /** Repeats a request until `holds` accepts the answer, for a limited time, and returns that answer. */
 export const eventually = <A>(what: string, look: Effect.Effect<A>, holds: (value: A) => boolean): Effect.Effect<A> =>
   Effect.gen(function* () {
     let last: unknown
     const startedMs = performance.now()
     for (const endMs = startedMs + waitMsMax; performance.now() < endMs; ) {
-      const value = yield* look
+      const value = yield* inTime(what, look)
       if (holds(value)) return value
       last = value
       yield* Effect.promise(() => new Promise((resolve) => setTimeout(resolve, pauseMs(performance.now() - startedMs))))

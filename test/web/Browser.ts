@@ -83,6 +83,7 @@ export const tab = (options: BrowserContextOptions = {}) =>
     page.on("console", (message) => {
       if (message.type() === "error" || message.type() === "warning") problems.push(`${message.text()} ${message.location().url}`)
     })
+    page.on("crash", () => problems.push("the page's process ended"))
     page.on("pageerror", (error) => problems.push(error.message))
     page.on("request", (request) => requests.add(request.url().split(/[?#]/, 1)[0] ?? ""))
     page.on("websocket", (socket) => requests.add(socket.url().split("?", 1)[0] ?? ""))

@@ -3,6 +3,7 @@ import { createRequire } from "node:module"
 import { assert } from "@effect/vitest"
 import { Effect } from "effect"
 import type { Page } from "playwright-core"
+import { inTime } from "../platform/PlatformWorld.ts"
 import { picture } from "./Browser.ts"
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8")
@@ -51,8 +52,8 @@ export const readable = (page: Page, name: string) =>
         yield* Effect.promise(() => page.emulateMedia({ colorScheme, reducedMotion: "reduce" }))
         yield* Effect.promise(() => page.setViewportSize(viewport))
         const what = `${name}, ${colorScheme}, ${size}`
-        assert.deepStrictEqual(yield* findings(page), [], what)
-        assert.deepStrictEqual(yield* wider(page), [], what)
+        assert.deepStrictEqual(yield* inTime(`axe on ${what}`, findings(page)), [], what)
+        assert.deepStrictEqual(yield* inTime(`widths of ${what}`, wider(page)), [], what)
         yield* picture(page, what.replaceAll(/[^A-Za-z0-9]+/g, "-"))
       }
     yield* Effect.promise(() => page.setViewportSize(sizes.screen))
