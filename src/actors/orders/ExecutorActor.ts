@@ -161,7 +161,7 @@ export const make = Effect.gen(function* () {
             atBroker: (ms: number) => ms + marketClock.unsafeNow() - clock.unsafeCurrentTimeMillis(),
             gate: yield* SendGate.make(orders, mode),
             atGate: yield* Effect.makeSemaphore(1),
-            inTurn: yield* SendBudget.make(account, mode)
+            budget: yield* SendBudget.make(account, mode)
           } satisfies TaskRun.Desk
         })
       const desks: TaskRun.Desks = {

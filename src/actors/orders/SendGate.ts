@@ -8,13 +8,29 @@ import * as TaskGate from "../../domain/orders/TaskGate.ts"
 import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
 import { OrderAccounts } from "../../store/orders/OrderAccounts.ts"
 import { OrderRepo } from "../../store/orders/OrderRepo.ts"
+import type { StoreUnavailable } from "../../store/StoreError.ts"
 import { MarketClock } from "../../streams/MarketClock.ts"
 import { RuleBook } from "../../streams/RuleBook.ts"
 import { sessionRules } from "../../streams/SessionRules.ts"
 import type { Venue } from "./Venue.ts"
 
+/** Every rule that refuses a task, and how many requests the account has sent, read before the rules were asked. */
+export interface Answer {
+  readonly refusals: ReadonlyArray<TaskGate.Refusal>
+  readonly sent: { readonly second: number; readonly minute: number }
+}
+export type SendGate = (stored: OrderRepo.StoredTask) => Effect.Effect<Answer, StoreUnavailable>
+
 /** The broker counts a day from midnight in India. */
 const dayStartMs = (nowMs: number): number => nowMs - IndiaTime.istTimeOfDayMs(nowMs)
+
+/** The book is read before the positions: an order that fills in between counts twice, and none is missed. */
+const exposureOf = (orders: Venue, { exchange, tradingsymbol }: Instrument.Instrument) =>
+  Effect.gen(function* () {
+    const book = (yield* orders.book).filter((it) => it.exchange === exchange && it.tradingsymbol === tradingsymbol && isOpen(it))
+    const pending = (side: string) => book.reduce((sum, it) => sum + (it.transaction_type === side ? it.pending_quantity : 0), 0)
+    return { net: yield* orders.position(exchange, tradingsymbol), openBuy: pending("BUY"), openSell: pending("SELL") }
+  })
 
 /** Checks a task by all rules right before it is sent, because a stop or a limit may be newer than its acceptance. */
 export const make = (orders: Venue, mode: Mode) =>
@@ -33,52 +49,40 @@ export const make = (orders: Venue, mode: Mode) =>
     const hasDerivatives = (instrument: Instrument.Instrument | undefined) =>
       instrument !== undefined && registry.ofUnderlying(instrument.exchange, instrument.tradingsymbol).some(({ expiry }) => expiry !== null)
 
-    /** The turn at the broker waits for the limits of a second and a minute. Only the day's limit refuses. */
-    const sentBefore = (accountId: string) =>
-      Effect.gen(function* () {
-        const nowMs = yield* Clock.currentTimeMillis
-        const { day } = yield* repo.sent(accountId, mode, nowMs, dayStartMs(nowMs))
-        return { second: 0, minute: 0, day }
+    const ahead = ({ accountId, basketId, request, taskId, termsHash }: OrderRepo.StoredTask) =>
+      Effect.flatMap(Clock.currentTimeMillis, (nowMs) => {
+        const { kind } = request
+        const orderId = request.kind === "modify" ? request.order_id : null
+        return repo.ahead({ accountId, mode, kind, termsHash, orderId, taskId, basketId, nowMs, dayStartMs: dayStartMs(nowMs) })
       })
 
-    /** The book is read before the positions: an order that fills in between counts twice, and none is missed. */
-    const exposureOf = ({ exchange, tradingsymbol }: Instrument.Instrument) =>
+    return (stored: OrderRepo.StoredTask): Effect.Effect<Answer, StoreUnavailable> =>
       Effect.gen(function* () {
-        const book = (yield* orders.book).filter((it) => it.exchange === exchange && it.tradingsymbol === tradingsymbol && isOpen(it))
-        const pending = (side: string) => book.reduce((sum, it) => sum + (it.transaction_type === side ? it.pending_quantity : 0), 0)
-        return { net: yield* orders.position(exchange, tradingsymbol), openBuy: pending("BUY"), openSell: pending("SELL") }
-      })
-
-    return (stored: OrderRepo.StoredTask) =>
-      Effect.gen(function* () {
-        const { accountId, basketId, referencePrice, request, taskId, termsHash } = stored
-        const { limits } = yield* accounts.settings(accountId)
+        const { isTwin, limits, modifications, sameTermsAtMs, sent, stopped } = yield* ahead(stored)
         const instrument = instrumentOf(stored)
-        const sameMs =
-          limits.duplicateWindowMs === null ? null : yield* repo.sameTermsAtMs(accountId, mode, termsHash, { taskId, basketId })
+        const needsProfit = limits.maxDailyLoss !== null
+        const needsExposure = limits.maxPositionLots !== null && instrument !== undefined
         const facts: TaskGate.Facts = {
           rules: rules.current(),
           atMs: marketClock.unsafeNow(),
           neverCloses: inSession(rules.current()).rules === undefined,
           instrument,
           hasDerivatives: hasDerivatives(instrument),
-          lastPrice: referencePrice,
+          lastPrice: stored.referencePrice,
           limits,
           // A figure that the broker does not give counts as unknown, and the gate refuses then.
-          dayProfit: limits.maxDailyLoss === null ? null : yield* Effect.orElseSucceed(orders.dayProfit, () => null),
-          exposure:
-            limits.maxPositionLots === null || instrument === undefined
-              ? null
-              : yield* Effect.orElseSucceed(exposureOf(instrument), () => null),
+          dayProfit: needsProfit ? yield* Effect.orElseSucceed(orders.dayProfit, () => null) : null,
+          exposure: needsExposure ? yield* Effect.orElseSucceed(exposureOf(orders, instrument), () => null) : null,
           // Ages are by the clock of the database's rows, and the gate's time is the market's.
-          sameTermsAtMs: sameMs === null ? null : marketClock.unsafeNow() - (stored.createdAt.getTime() - sameMs),
-          sent: yield* sentBefore(accountId),
-          modifications: request.kind === "modify" ? yield* repo.modifications(accountId, request.order_id) : 0,
-          isTwin: request.kind === "gtt_place" && (yield* repo.hasTwin(accountId, termsHash, taskId)),
+          sameTermsAtMs: sameTermsAtMs === null ? null : marketClock.unsafeNow() - (stored.createdAt.getTime() - sameTermsAtMs),
+          // The turn at the broker waits for the limits of a second and a minute. Only the day's limit refuses.
+          sent: { second: 0, minute: 0, day: sent.day },
+          modifications,
+          isTwin,
           closes: stored.undoes !== null,
-          // Read last, so that a stop is missed by one question's time at most.
-          stopped: (yield* accounts.stopOf(accountId))?.reason ?? null
+          // Read again after the broker's answers, so that a stop is missed by one question's time at most.
+          stopped: needsProfit || needsExposure ? ((yield* accounts.stopOf(stored.accountId))?.reason ?? null) : stopped
         }
-        return TaskGate.refusals(request, facts)
+        return { refusals: TaskGate.refusals(stored.request, facts), sent }
       })
   })

@@ -8,11 +8,12 @@ import * as Outcome from "../../domain/orders/Outcome.ts"
 import * as TaskGate from "../../domain/orders/TaskGate.ts"
 import type { OrderRepo } from "../../store/orders/OrderRepo.ts"
 import type { Outbox } from "../../store/orders/Outbox.ts"
-import type { StoreUnavailable } from "../../store/StoreError.ts"
 import type { Lease } from "../runtime/Leases.ts"
 import * as BookReading from "./BookReading.ts"
 import * as Metrics from "./Metrics.ts"
 import type { OrderSettings } from "./OrderSettings.ts"
+import type * as SendBudget from "./SendBudget.ts"
+import type * as SendGate from "./SendGate.ts"
 import type { Step } from "./Steps.ts"
 import type { Venue } from "./Venue.ts"
 
@@ -28,11 +29,10 @@ export interface Desk extends OrderSettings {
   readonly atBroker: (ms: number) => number
   readonly repo: OrderRepo
   readonly outbox: Outbox
-  readonly gate: (stored: OrderRepo.StoredTask) => Effect.Effect<ReadonlyArray<TaskGate.Refusal>, StoreUnavailable>
+  readonly gate: SendGate.SendGate
   /** One task at a time is between its check and the save of its attempt, so that each is compared with all before it. */
   readonly atGate: Effect.Semaphore
-  /** Waits until the broker's limits allow one more request, or the deadline has passed. Tasks pass one after the other. */
-  readonly inTurn: <A, E>(deadlineAtMs: number, self: Effect.Effect<A, E>) => Effect.Effect<A, E | StoreUnavailable>
+  readonly budget: SendBudget.SendBudget
   /** Runs after each saved change, so that its event is published at once. */
   readonly changed: Effect.Effect<void>
   readonly step: (step: Step, taskId: number) => Effect.Effect<void>
@@ -207,7 +207,9 @@ const begun = (desk: Desk, stored: OrderRepo.StoredTask) => {
     while (true) {
       const isBlocked = Breaker.admit(desk.breakerLimits, desk.breaker, yield* now) === null
       if (isBlocked || (yield* now) >= deadlineAtMs) return yield* decide
-      const [refusal] = yield* desk.gate(stored)
+      const mark = desk.budget.mark()
+      const { refusals, sent } = yield* desk.gate(stored)
+      const [refusal] = refusals
       yield* desk.step("gated", taskId)
       const gatedAtMs = yield* now
       if (refusal !== undefined) {
@@ -217,11 +219,11 @@ const begun = (desk: Desk, stored: OrderRepo.StoredTask) => {
       }
       const isFresh = Effect.map(now, (nowMs) => nowMs - gatedAtMs <= gateAgeMsMax || nowMs >= deadlineAtMs)
       const inTime = Effect.flatMap(isFresh, (fresh) => (fresh ? Effect.map(decide, (next) => ({ next })) : Effect.succeed(null)))
-      const done = yield* desk.inTurn(deadlineAtMs, inTime)
+      const done = yield* desk.budget.inTurn(deadlineAtMs, { ...sent, mark }, inTime)
       if (done !== null) return done.next
     }
   })
-  return TaskGate.isFree(request) ? desk.inTurn(deadlineAtMs, decide) : desk.atGate.withPermits(1)(gated)
+  return TaskGate.isFree(request) ? desk.budget.inTurn(deadlineAtMs, null, decide) : desk.atGate.withPermits(1)(gated)
 }
 
 const isDue = ({ task }: OrderRepo.StoredTask, nowMs: number): boolean =>

@@ -23,8 +23,11 @@ const limits = {
   priceBandPercent: Schema.NullOr(NumericColumn),
   duplicateWindowMs: Schema.NullOr(Schema.Int)
 }
-const Limits = Schema.Struct(limits)
+export const Limits = Schema.Struct(limits)
 export type Limits = typeof Limits.Type
+/** The columns of `Limits` in order_accounts. */
+export const limitColumns = `max_order_value AS "maxOrderValue", max_position_lots AS "maxPositionLots", max_daily_loss AS "maxDailyLoss",
+  max_orders_per_day AS "maxOrdersPerDay", price_band_percent AS "priceBandPercent", duplicate_window_ms AS "duplicateWindowMs"`
 const Settings = Schema.Struct({ mode: Mode, sweptAt: Schema.NullOr(TimeColumn), ...limits })
 const Stop = Schema.Struct({
   scope: Schema.String,
@@ -52,9 +55,8 @@ const makeReads = (sql: SqlClient.SqlClient) => {
   const settings = SqlSchema.findOne({
     Request: Schema.String,
     Result: Settings,
-    execute: (accountId) => sql`SELECT mode, max_order_value AS "maxOrderValue", max_position_lots AS "maxPositionLots",
-      max_daily_loss AS "maxDailyLoss", max_orders_per_day AS "maxOrdersPerDay", price_band_percent AS "priceBandPercent",
-      duplicate_window_ms AS "duplicateWindowMs", swept_at AS "sweptAt" FROM order_accounts WHERE account_id = ${accountId}`
+    execute: (accountId) =>
+      sql`SELECT mode, ${sql.literal(limitColumns)}, swept_at AS "sweptAt" FROM order_accounts WHERE account_id = ${accountId}`
   })
   const stops = SqlSchema.findAll({
     Request: Schema.String,

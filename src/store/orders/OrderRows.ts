@@ -81,19 +81,36 @@ export interface StoredTask extends Accepted {
 
 const atMs = (date: Date | null): number | null => (date === null ? null : date.getTime())
 
+const taskOf = (row: Row): Task.Task => ({
+  intent: { kind: row.request.kind, isLimit: row.isLimit, unknown: row.unknownPolicy, deadlineAtMs: row.deadlineAt.getTime() },
+  status: row.status,
+  revision: row.revision,
+  epoch: row.epoch,
+  attempts: row.attempts,
+  dueAtMs: atMs(row.dueAt),
+  orderId: row.orderId,
+  error: row.errorType === null ? null : { type: row.errorType, message: row.errorMessage ?? "" },
+  absentAtMs: atMs(row.absentAt)
+})
 const storedOf = (row: Row): StoredTask => ({
-  ...row,
-  task: {
-    intent: { kind: row.request.kind, isLimit: row.isLimit, unknown: row.unknownPolicy, deadlineAtMs: row.deadlineAt.getTime() },
-    status: row.status,
-    revision: row.revision,
-    epoch: row.epoch,
-    attempts: row.attempts,
-    dueAtMs: atMs(row.dueAt),
-    orderId: row.orderId,
-    error: row.errorType === null ? null : { type: row.errorType, message: row.errorMessage ?? "" },
-    absentAtMs: atMs(row.absentAt)
-  }
+  taskId: row.taskId,
+  owner: row.owner,
+  accountId: row.accountId,
+  idempotencyKey: row.idempotencyKey,
+  bodyHash: row.bodyHash,
+  tag: row.tag,
+  mode: row.mode,
+  request: row.request,
+  termsHash: row.termsHash,
+  referencePrice: row.referencePrice,
+  strategyId: row.strategyId,
+  basketId: row.basketId,
+  basketPlace: row.basketPlace,
+  retries: row.retries,
+  undoes: row.undoes,
+  createdAt: row.createdAt,
+  updatedAt: row.updatedAt,
+  task: taskOf(row)
 })
 
 const columnList = `t.task_id AS "taskId", t.owner, t.account_id AS "accountId", t.idempotency_key AS "idempotencyKey",

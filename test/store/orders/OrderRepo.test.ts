@@ -1,11 +1,15 @@
 import * as SqlClient from "@effect/sql/SqlClient"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Schema } from "effect"
 import * as Money from "../../../src/domain/Money.ts"
+import * as Gate from "../../../src/domain/orders/Gate.ts"
 import * as OrderDecider from "../../../src/domain/orders/OrderDecider.ts"
+import * as OrderMessage from "../../../src/domain/orders/OrderMessage.ts"
 import { everyAccount, OrderAccounts } from "../../../src/store/orders/OrderAccounts.ts"
-import { type NewTask, OrderRepo } from "../../../src/store/orders/OrderRepo.ts"
+import { OrderRepo } from "../../../src/store/orders/OrderRepo.ts"
+import * as OrderRows from "../../../src/store/orders/OrderRows.ts"
 import { Outbox } from "../../../src/store/orders/Outbox.ts"
+import type { NewTask } from "../../../src/store/orders/TaskWrites.ts"
 import { aPlace } from "../../domain/orders/APlace.ts"
 import { fresh } from "../Stores.ts"
 
@@ -29,6 +33,7 @@ const task = (over: Partial<NewTask> = {}): NewTask => ({
   ...over
 })
 
+const encodeTask = Schema.encodeSync(OrderMessage.OrderTask)
 const decide = OrderDecider.decide(OrderDecider.defaults)
 const nowMs = 1_900_000_000_001
 const wake = (epoch: number) => OrderDecider.Input.Wake({ nowMs, epoch, blockedUntilMs: null })
@@ -101,6 +106,109 @@ describe("OrderRepo", () => {
           ["CANCELLED", "u1"]
         ]
       )
+    }).pipe(Effect.provide(fresh()))
+  )
+})
+
+describe("A task that was written", () => {
+  it.scoped("is what a reading of its row gives, and what its event says", () =>
+    Effect.gen(function* () {
+      const repo = yield* OrderRepo
+      const outbox = yield* Outbox
+      const request = aPlace({
+        quantity: 65,
+        price: new Money.Decimal("101.10"),
+        trigger_price: new Money.Decimal("99.5"),
+        order_type: "SL"
+      })
+      const given = task({ request, strategyId: 3, basketId: "b1", basketPlace: 0, retries: 4, undoes: 5 })
+      const [accepted] = (yield* repo.submit([given])).stored
+      assert.deepStrictEqual(accepted, yield* repo.byId(accepted!.taskId))
+      const [running] = decide(accepted!.task, wake(7))
+      const sent = yield* repo.save(accepted!, running, { who: "executor", epoch: 7 })
+      assert.deepStrictEqual(sent, yield* repo.byId(accepted!.taskId))
+      const outcome = {
+        _tag: "Refused",
+        isTransient: true,
+        httpStatus: 503,
+        errorType: "NetworkException",
+        message: 'it\'s "away"'
+      } as const
+      const [refused] = decide(running, OrderDecider.Input.Answered({ nowMs: nowMs + 5, epoch: 7, attempt: 1, outcome, jitter: 1 }))
+      const retrying = yield* repo.save(sent!, refused, { who: "executor", epoch: 7 })
+      assert.strictEqual(retrying?.task.status, "RETRYING")
+      assert.deepStrictEqual(retrying, yield* repo.byId(accepted!.taskId))
+      const events = yield* outbox.waiting("a1", 10)
+      const told = [accepted, sent, retrying].map((it) => JSON.parse(JSON.stringify(encodeTask(OrderRows.messageOf(it!)))))
+      assert.deepStrictEqual(
+        events.map(({ body }) => body),
+        told
+      )
+    }).pipe(Effect.provide(fresh()))
+  )
+})
+
+describe("What the gate asks about a task", () => {
+  const ask = (taskId: number) =>
+    ({
+      accountId: "a1",
+      mode: "live",
+      kind: "place",
+      termsHash: "t1",
+      orderId: null,
+      taskId,
+      basketId: null,
+      nowMs,
+      dayStartMs: nowMs - 1_000
+    }) as const
+
+  it.scoped("is one answer: the limits, the stop, and the counts", () =>
+    Effect.gen(function* () {
+      const repo = yield* OrderRepo
+      const accounts = yield* OrderAccounts
+      const [first] = (yield* repo.submit([task()])).stored
+      yield* repo.save(first!, decide(first!.task, wake(7))[0], { who: "executor", epoch: 7 })
+      const [second] = (yield* repo.submit([task({ idempotencyKey: "k2" })])).stored
+      const unset = yield* repo.ahead(ask(second!.taskId))
+      assert.deepStrictEqual(unset, {
+        limits: Gate.unlimited,
+        stopped: null,
+        sent: { second: 1, minute: 1, day: 1 },
+        sameTermsAtMs: null,
+        modifications: 0,
+        isTwin: false
+      })
+
+      const limits = { ...Gate.unlimited, maxOrderValue: new Money.Decimal("100000.05"), duplicateWindowMs: 1_500 }
+      yield* accounts.setLimits("a1", limits, "u1")
+      yield* accounts.stop("a1", ["a1"], "drill", "admin")
+      const set = yield* repo.ahead(ask(second!.taskId))
+      assert.deepStrictEqual([set.limits, set.stopped], [limits, "drill"])
+      assert.strictEqual(set.sameTermsAtMs, first!.createdAt.getTime())
+      assert.isNull((yield* repo.ahead(ask(first!.taskId))).sameTermsAtMs, "the first of its terms")
+      const paper = yield* repo.ahead({ ...ask(second!.taskId), mode: "paper" })
+      assert.deepStrictEqual(paper.sent, { second: 0, minute: 0, day: 0 })
+    }).pipe(Effect.provide(fresh()))
+  )
+
+  it.scoped("counts an order's modifications and finds another trigger of the same terms", () =>
+    Effect.gen(function* () {
+      const repo = yield* OrderRepo
+      const modify = { kind: "modify", variety: "regular", order_id: "9", quantity: 65 } as const
+      const [changed] = (yield* repo.submit([task({ request: modify })])).stored
+      const done = { ...changed!.task, status: "COMPLETED", revision: 1 } as const
+      yield* repo.save(changed!, done, { who: "executor", epoch: 7 })
+      const { modifications } = yield* repo.ahead({ ...ask(0), kind: "modify", orderId: "9" })
+      assert.strictEqual(modifications, yield* repo.modifications("a1", "9"))
+      assert.strictEqual(modifications, 1)
+
+      const sql = yield* SqlClient.SqlClient
+      const [one] = (yield* repo.submit([task({ idempotencyKey: "k2" })])).stored
+      yield* sql`UPDATE order_tasks SET kind = 'gtt_place' WHERE task_id = ${one!.taskId}`
+      const gtt = { ...ask(one!.taskId + 1), kind: "gtt_place" } as const
+      assert.isTrue((yield* repo.ahead(gtt)).isTwin)
+      assert.isFalse((yield* repo.ahead({ ...gtt, termsHash: "t2" })).isTwin)
+      assert.isFalse((yield* repo.ahead({ ...gtt, taskId: one!.taskId })).isTwin, "not its own twin")
     }).pipe(Effect.provide(fresh()))
   )
 })

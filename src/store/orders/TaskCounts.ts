@@ -1,0 +1,117 @@
+import type * as SqlClient from "@effect/sql/SqlClient"
+import { Effect, Schema } from "effect"
+import type * as OrderMessage from "../../domain/orders/OrderMessage.ts"
+import type { Kind } from "../../domain/orders/Task.ts"
+import { TimeColumn } from "../Columns.ts"
+import * as OrderAccounts from "./OrderAccounts.ts"
+
+/** Requests that an account has sent, for the broker's limits and the gate. */
+export interface Sent {
+  readonly second: number
+  readonly minute: number
+  readonly day: number
+}
+
+/** Tasks that do not count as the same order: the task itself, and those of its basket. */
+export interface Except {
+  readonly taskId: number
+  readonly basketId: string | null
+}
+
+/** The task whose attempt is due. */
+export interface Ask extends Except {
+  readonly accountId: string
+  readonly mode: OrderMessage.Mode
+  readonly kind: Kind
+  readonly termsHash: string
+  /** The order that a modification changes; null for other tasks. */
+  readonly orderId: string | null
+  readonly nowMs: number
+  readonly dayStartMs: number
+}
+
+const Ahead = Schema.Struct({
+  ...OrderAccounts.Limits.fields,
+  stopped: Schema.NullOr(Schema.String),
+  second: Schema.Int,
+  minute: Schema.Int,
+  day: Schema.Int,
+  sameTermsAt: Schema.NullOr(TimeColumn),
+  modifications: Schema.Int,
+  isTwin: Schema.Boolean
+})
+
+/** What is known right before a task is sent. `sameTermsAtMs` is null if the account has no window for duplicates. */
+export interface Facts {
+  readonly limits: OrderAccounts.Limits
+  readonly stopped: string | null
+  readonly sent: Sent
+  readonly sameTermsAtMs: number | null
+  readonly modifications: number
+  readonly isTwin: boolean
+}
+
+const iso = (ms: number): string => new Date(ms).toISOString()
+const minuteMs = 60_000
+
+/** Each count as a query. It runs by itself, or as a part of a larger statement. */
+const queries = (sql: SqlClient.SqlClient) => ({
+  sent: (accountId: string, mode: OrderMessage.Mode, nowMs: number, dayStartMs: number) =>
+    sql<Sent>`SELECT (count(*) FILTER (WHERE a.started_at > ${iso(nowMs - 1_000)}::timestamptz))::int AS second,
+        (count(*) FILTER (WHERE a.started_at > ${iso(nowMs - minuteMs)}::timestamptz))::int AS minute,
+        (count(*) FILTER (WHERE a.started_at > ${iso(dayStartMs)}::timestamptz))::int AS day
+      FROM order_attempts a JOIN order_tasks t USING (task_id)
+      WHERE a.account_id = ${accountId} AND t.mode = ${mode} AND a.started_at > ${iso(Math.min(dayStartMs, nowMs - minuteMs))}::timestamptz`,
+  sameTerms: (accountId: string, mode: OrderMessage.Mode, termsHash: string, { basketId, taskId }: Except) =>
+    sql<{ readonly at: Date | null }>`SELECT max(created_at) AS at FROM order_tasks
+      WHERE account_id = ${accountId} AND mode = ${mode} AND terms_hash = ${termsHash} AND status NOT IN ('DEAD_LETTER', 'CANCELLED')
+        AND (${taskId}::bigint = 0 OR task_id < ${taskId}::bigint)
+        AND (${basketId}::text IS NULL OR basket_id IS DISTINCT FROM ${basketId}::text)`,
+  modifications: (accountId: string, orderId: string) =>
+    sql<{ readonly count: number }>`SELECT count(*)::int AS count FROM order_tasks
+      WHERE account_id = ${accountId} AND kind = 'modify' AND request->>'order_id' = ${orderId} AND status = 'COMPLETED'`,
+  twins: (accountId: string, termsHash: string, taskId: number) =>
+    sql`SELECT 1 FROM order_tasks WHERE account_id = ${accountId} AND kind = 'gtt_place' AND terms_hash = ${termsHash}
+      AND task_id <> ${taskId}::bigint
+      AND (status = 'RUNNING' OR (status IN ('PENDING', 'RETRYING') AND (${taskId}::bigint = 0 OR task_id < ${taskId}::bigint))) LIMIT 1`,
+  triggersMade: (accountId: string, taskId: number) =>
+    sql<{ readonly id: string }>`SELECT order_id AS id FROM order_tasks
+      WHERE account_id = ${accountId} AND kind = 'gtt_place' AND task_id <> ${taskId}::bigint AND order_id IS NOT NULL`
+})
+
+const decodeAhead = Schema.decodeUnknown(Ahead)
+
+/** Everything that the gate asks Postgres about one task, in one statement. As single questions, each would wait for a busy processor. */
+const makeAhead = (sql: SqlClient.SqlClient) => {
+  const { modifications, sameTerms, sent, twins } = queries(sql)
+  const limits = sql.literal(OrderAccounts.limitColumns)
+  const counts = ({ accountId, kind, mode, orderId, taskId, termsHash, ...except }: Ask) => sql`
+    CASE WHEN duplicate_window_ms IS NOT NULL THEN (${sameTerms(accountId, mode, termsHash, { ...except, taskId })}) END AS "sameTermsAt",
+    ${orderId === null ? sql`0` : sql`(${modifications(accountId, orderId)})`} AS modifications,
+    ${kind === "gtt_place" ? sql`EXISTS (${twins(accountId, termsHash, taskId)})` : sql`false`} AS "isTwin"`
+  const stopped = (accountId: string) => sql`SELECT reason FROM order_stops
+    WHERE scope IN (${accountId}, ${OrderAccounts.everyAccount}) ORDER BY stopped_at DESC LIMIT 1`
+  return (ask: Ask) =>
+    sql`SELECT ${limits}, second, minute, day, ${counts(ask)}, (${stopped(ask.accountId)}) AS stopped
+      FROM (${sent(ask.accountId, ask.mode, ask.nowMs, ask.dayStartMs)}) AS sent
+      LEFT JOIN order_accounts ON account_id = ${ask.accountId}`.pipe(
+      Effect.flatMap(([row]) => decodeAhead(row)),
+      Effect.map(({ day, isTwin, minute, modifications, sameTermsAt, second, stopped, ...limits }): Facts => {
+        const sent = { second, minute, day }
+        return { limits, stopped, sent, sameTermsAtMs: sameTermsAt?.getTime() ?? null, modifications, isTwin }
+      })
+    )
+}
+
+export const make = (sql: SqlClient.SqlClient) => {
+  const { modifications, sameTerms, sent, triggersMade, twins } = queries(sql)
+  return {
+    ahead: makeAhead(sql),
+    sent: (...given: Parameters<typeof sent>) => Effect.map(sent(...given), ([row]) => row ?? { second: 0, minute: 0, day: 0 }),
+    sameTermsAtMs: (...given: Parameters<typeof sameTerms>) => Effect.map(sameTerms(...given), ([row]) => row?.at?.getTime() ?? null),
+    modifications: (...given: Parameters<typeof modifications>) => Effect.map(modifications(...given), ([row]) => row?.count ?? 0),
+    hasTwin: (...given: Parameters<typeof twins>) => Effect.map(twins(...given), (rows) => rows.length > 0),
+    triggersMade: (...given: Parameters<typeof triggersMade>) =>
+      Effect.map(triggersMade(...given), (rows) => new Set(rows.map(({ id }) => id)))
+  } as const
+}
