@@ -1,0 +1,32 @@
+import { readdirSync } from "node:fs"
+import { getPriority, setPriority } from "node:os"
+import { Config, Effect, Option } from "effect"
+import * as ActorGroups from "./actors/placement/ActorGroups.ts"
+
+/** The operating system's least share: nice values end here. */
+const niceMax = 19
+/** By how much a process that runs only market data is nicer, so that orders, the gateway and the servers get their turn before ticks. */
+const marketNice = 5
+
+const wanted = Config.option(
+  Config.integer("PROCESS_NICE").pipe(
+    Config.validate({ message: `PROCESS_NICE is 0 to ${niceMax}`, validation: (value) => value >= 0 && value <= niceMax })
+  )
+)
+
+/** By how much this process gives way to others, as the configuration says it or by what the process runs. */
+export const nice = (roles: ReadonlyArray<string>): Config.Config<number> =>
+  Config.map(Config.all({ groups: ActorGroups.here, wanted }), ({ groups, wanted }) =>
+    Option.getOrElse(wanted, () => (roles.includes("actors") && groups.every((one) => one === "market") ? marketNice : 0))
+  )
+
+/** On Linux a priority belongs to a thread, and new threads begin with the one of their maker. Elsewhere it belongs to the process (0). */
+const threads = (): ReadonlyArray<number> => (process.platform === "linux" ? readdirSync("/proc/self/task").map(Number) : [0])
+
+/** Gives way to other processes by `by` more than now. It needs no rights, because it only lowers the priority. */
+export const lower = (by: number): Effect.Effect<void> =>
+  by === 0
+    ? Effect.void
+    : Effect.try(() => {
+        for (const thread of threads()) setPriority(thread, Math.min(niceMax, getPriority(thread) + by))
+      }).pipe(Effect.catchAll(({ cause }) => Effect.logWarning("the process keeps its priority", String(cause))))
