@@ -32,6 +32,8 @@ export class ListenError extends Data.TaggedError("ListenError")<{ readonly host
 
 const bodyBytesMax = 1 << 20
 const hostDefault = "127.0.0.1"
+/** An idle connection stays open for this long. By Node's default of 5 s, a request after a pause could meet a connection that closes. */
+const keepAliveMs = 65_000
 const heartbeatEvery = "1 second"
 /** Rupees in each segment. */
 const openingCashDefault = 1_000_000
@@ -128,7 +130,7 @@ const listen = (server: Server, host: string, port: number): Effect.Effect<numbe
 
 /** Serves requests one function answers. */
 const serverOf = (handle: (request: Route.Request) => Route.Response, later: Later, onFailure: (cause: unknown) => void): Server =>
-  createServer((request, response) => {
+  createServer({ keepAliveTimeout: keepAliveMs }, (request, response) => {
     answer(handle, request).then(
       (answered) => respond(response, answered, later),
       (cause: unknown) => {

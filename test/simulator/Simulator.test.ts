@@ -34,6 +34,20 @@ const failure = (environment: Readonly<Record<string, string>>, files?: Readonly
   Effect.map(Effect.flip(live(environment, files)), String)
 
 describe("Simulator.Live", () => {
+  it.scopedLive("keeps idle connections open for longer than a test pauses, and says so on both ports", () =>
+    Effect.gen(function* () {
+      const { adminUrl, url } = yield* live({ SIMULATOR_ADMIN_PORT: "0" })
+      for (const path of [`${url}/market`, `${adminUrl}/orders`]) {
+        const hint = yield* Effect.promise(async () => {
+          const answer = await fetch(path)
+          await answer.body?.cancel()
+          return answer.headers.get("keep-alive")
+        })
+        expect(Number(/^timeout=(\d+)$/.exec(hint ?? "")?.[1])).toBeGreaterThanOrEqual(60)
+      }
+    })
+  )
+
   it.scopedLive("runs a synthetic market from the environment", () =>
     Effect.gen(function* () {
       const simulator = yield* live({

@@ -18,6 +18,13 @@ export class Upgrades extends Context.Tag("gateway/serve/Upgrades")<
 
 const drainMs = 5_000
 
+/**
+ * How long an idle connection stays open. A client that writes a request while the server closes the connection gets a reset. Clients read this
+ * time in `Keep-Alive: timeout` and close one or two seconds earlier. That is too close for a process that was stopped for seconds, so the time is
+ * long enough that a client in use never comes near it. It is also above the minute of usual proxies.
+ */
+const keepAliveMs = 65_000
+
 const problem = (requestId: string, code: string, detail: string) => {
   const body = JSON.stringify({ detail, code, request_id: requestId, errors: [] } satisfies Problem.Body)
   const headers = {
@@ -86,7 +93,7 @@ const make = (options: { readonly host: string; readonly port: number }) =>
       maxHeaderSize: 16_384,
       headersTimeout: 10_000,
       requestTimeout: 30_000,
-      keepAliveTimeout: 5_000,
+      keepAliveTimeout: keepAliveMs,
       connectionsCheckingInterval: 1_000
     })
 
