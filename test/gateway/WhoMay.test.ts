@@ -1,15 +1,13 @@
-import { readFileSync } from "node:fs"
 import { assert, layer } from "@effect/vitest"
 import { Effect } from "effect"
+import { actions } from "../../src/contract/sockets/SocketActions.ts"
 import * as Access from "../../src/domain/access/Access.ts"
-import * as Asks from "../../src/streams/Asks.ts"
-import { JetStream } from "../../src/streams/JetStream.ts"
-import { ask, eventually, ready, token, World, world } from "./GatewayWorld.ts"
+import { answering, bearer, type Headers, keysOf } from "./Callers.ts"
+import { ask, ready, World, world } from "./GatewayWorld.ts"
 import { dial } from "./sockets/SocketClient.ts"
 
 // biome-ignore lint/suspicious/noExplicitAny: a document is looked into, not typed
 type Json = any
-type Headers = Readonly<Record<string, string>>
 
 interface Operation {
   readonly id: string
@@ -38,25 +36,32 @@ const operationsOf = (document: Json): ReadonlyArray<Operation> =>
     }))
   )
 
-/** The operation's example, as another program would send it. */
-const exampleOf = ({ declared, method, path: template }: Operation) => {
+/** An account of u1's. The examples name another one, which does not exist here. */
+const accountOfOwner = "acc1"
+const accountOfExamples = "sim1"
+
+/** The operation's example, as another program would send it. `account` replaces the account that it names. */
+const exampleOf = ({ declared, method, path: template }: Operation, account: string) => {
+  const named = (value: unknown) => (value === accountOfExamples ? account : String(value))
   const query = new URLSearchParams()
   const headers: Record<string, string> = {}
   let path = template
   for (const { name, in: place, required, example } of declared.parameters ?? []) {
-    if (place === "path") path = path.replace(`{${name}}`, encodeURIComponent(template.startsWith("/accounts/") ? "acc1" : String(example)))
+    if (place === "path")
+      path = path.replace(`{${name}}`, encodeURIComponent(template.startsWith("/accounts/") ? accountOfOwner : String(example)))
     else if (place === "header") headers[name] = String(example)
-    else if (required === true) query.append(name, String(example))
+    else if (required === true) query.append(name, named(example))
   }
-  const body = declared.requestBody?.content?.["application/json"]?.example
+  const example = declared.requestBody?.content?.["application/json"]?.example
+  const body = example?.account_id === accountOfExamples ? { ...example, account_id: account } : example
   return { method, path: `${path}${query.size === 0 ? "" : `?${query}`}`, headers, body }
 }
 
 const answerMsMax = 60_000
-const send = (operation: Operation, credentials: Headers) =>
+const send = (operation: Operation, credentials: Headers, account = accountOfExamples) =>
   Effect.flatMap(World, ({ url }) =>
     Effect.promise(async () => {
-      const { body, headers, method, path } = exampleOf(operation)
+      const { body, headers, method, path } = exampleOf(operation, account)
       const response = await fetch(`${url}${path}`, {
         method,
         redirect: "manual",
@@ -69,51 +74,36 @@ const send = (operation: Operation, credentials: Headers) =>
     })
   )
 
-const bearer = (sub: string, role: Access.Role) => Effect.map(token({ sub, role }), (jwt): Headers => ({ authorization: `Bearer ${jwt}` }))
-/** A user may have 50 keys, so each test has its own maker of keys. */
-const keysOf = (as: string) => {
-  /** An administrator's key with these scopes. */
-  const keyOf = (name: string, scopes: ReadonlyArray<string>) =>
-    Effect.map(ask("/api-keys", { method: "POST", as, role: "admin", body: { name, scopes, role: "admin" } }), ({ body, status }) => {
-      assert.strictEqual(status, 201, JSON.stringify(body))
-      return { id: Number(body.key_id), headers: { "x-api-key": String(body.key) } as Headers }
-    })
-  /** A key that has ended: its successor took its place at once. */
-  const expiredKey = Effect.gen(function* () {
-    const { headers, id } = yield* keyOf("expired", ["*:read", "*:write"])
-    const rotated = yield* ask(`/api-keys/${id}/rotate`, { method: "POST", as, role: "admin", body: { overlap_s: 0 } })
-    assert.strictEqual(rotated.status, 201, JSON.stringify(rotated.body))
-    yield* eventually(
-      "the key has ended",
-      Effect.map(ask("/auth/test", { as: null, headers }), ({ status }) => status === 401)
-    )
-    return headers
-  })
-  return { keyOf, expiredKey } as const
+/**
+ * What a name in a path means, by the path before it. `own`: one user's thing, which for another user is not there. `shared`: everybody's,
+ * which only its creator or an administrator may reduce. `market`: everybody's. A new path fails until it has its line.
+ */
+const named: Readonly<Record<string, "own" | "shared" | "market">> = {
+  "/accounts/": "own",
+  "/alerts/": "own",
+  "/api-keys/": "own",
+  "/backfills/": "shared",
+  "/labels/": "own",
+  "/orders/basket/": "own",
+  "/orders/dlq/": "own",
+  "/orders/tasks/": "own",
+  "/strategies/": "own",
+  "/subscriptions/": "shared",
+  "/subscriptions/windows/": "shared",
+  "/calendar/corporate-actions/": "market",
+  "/calendar/holidays/": "market",
+  "/depth/": "market",
+  "/instruments/": "market",
+  "/instruments/by-symbol/": "market"
 }
-
-/** Stands in for the engine: without it some requests would wait for an answer. */
-const answering = Effect.gen(function* () {
-  const { engine } = yield* World
-  const served = [
-    Asks.serve(Asks.fetchHistory, () => Effect.fail(new Error("no broker")), 4),
-    Asks.serve(Asks.refreshInstruments, () => Effect.succeed({ trade_date: "2026-11-24", instruments: 7 }), 4)
-  ]
-  for (const one of served) yield* Effect.forkScoped(Effect.provideService(one, JetStream, engine))
-  yield* Effect.promise(() => engine.nc.flush())
-})
-
-/** The paths in the table of docs/api.md. */
-const sockets = (): ReadonlyArray<string> => {
-  const lines = readFileSync("docs/api.md", "utf8").split("\n")
-  const rows = lines.slice(lines.findIndex((line) => line.startsWith("| path | first message")) + 2)
-  return rows.slice(0, rows.indexOf("")).map((row) => row.split("`")[1] ?? row)
+const meaning = ({ path }: Operation) => (path.includes("{") ? named[path.slice(0, path.indexOf("{"))] : undefined)
+/** True if the operation's example names an account outside its path. To link an account is to name a new one. */
+const namesAccount = (operation: Operation): boolean => {
+  const { body, path } = exampleOf(operation, accountOfOwner)
+  return operation.id !== "accounts.link" && (body?.account_id === accountOfOwner || path.includes(`account_id=${accountOfOwner}`))
 }
-
-/** What belongs to one user, by the beginning of its path. For another user it is not there. */
-const owned = /^\/(?:strategies|labels|alerts|api-keys|accounts|orders\/(?:tasks|dlq))\/\{/
-/** Only its creator or an administrator may reduce what is shared. */
-const ofCreator: ReadonlySet<string> = new Set(["subscriptions.change", "subscriptions.deactivate", "windows.remove"])
+/** A text in what u1 has. No answer to anybody else contains it. */
+const ofOwner = "known to u1 alone"
 const parallel = 4
 
 const patient = { DATABASE_CONNECT_TIMEOUT: "20 seconds", DATABASE_QUERY_TIMEOUT: "20 seconds" }
@@ -127,13 +117,24 @@ layer(world({ hasStoredKeys: true, owners: ["u1"], config: patient }), { exclude
         yield* ready
         yield* answering
         const all = yield* operations
-        const { expiredKey, keyOf } = keysOf("root")
+        assert.deepStrictEqual(
+          all.filter((operation) => operation.path.includes("{") && meaning(operation) === undefined).map(({ path }) => path),
+          [],
+          "a path that the table does not name"
+        )
+        const { expiredKey, keyOf, revokedKey } = keysOf("root")
         const wrong: Array<string> = []
         let tried = 0
-        const expect = (operation: Operation, who: string, credentials: Headers, isRight: (status: number, text: string) => boolean) =>
-          Effect.map(send(operation, credentials), ({ status, text }) => {
+        const expect = (
+          operation: Operation,
+          who: string,
+          credentials: Headers,
+          isRight: (status: number, text: string) => boolean,
+          account?: string
+        ) =>
+          Effect.map(send(operation, credentials, account), ({ status, text }) => {
             tried++
-            if (!isRight(status, text))
+            if (!isRight(status, text) || (who !== "the owner" && text.includes(ofOwner)))
               wrong.push(`${who}: ${operation.id} ${operation.method} ${operation.path}: ${status} ${text.slice(0, 200)}`)
           })
         const every = (
@@ -148,14 +149,17 @@ layer(world({ hasStoredKeys: true, owners: ["u1"], config: patient }), { exclude
           status === 403 && JSON.parse(text).errors?.[0]?.message === reason
         const admitted = (status: number) => status !== 401 && status !== 403
         // Something of u1's, which the examples name.
-        const strategy = yield* ask("/strategies", { method: "POST", body: { name: "mine" } })
-        const label = yield* ask("/labels", { method: "POST", body: { symbol: "NIFTY", time: "2026-11-24T03:45:00Z", text: "mine" } })
+        const strategy = yield* ask("/strategies", { method: "POST", body: { name: ofOwner } })
+        const label = yield* ask("/labels", { method: "POST", body: { symbol: "NIFTY", time: "2026-11-24T03:45:00Z", text: ofOwner } })
         assert.deepStrictEqual([strategy.body.strategy_id, label.body.label_id], [1, 1])
         const owner = yield* bearer("u1", "trader")
         const alert = all.find(({ id }) => id === "alerts.create")
-        if (alert !== undefined) assert.strictEqual((yield* send(alert, owner)).status, 201)
+        if (alert !== undefined) {
+          const { body } = exampleOf(alert, accountOfOwner)
+          assert.strictEqual((yield* ask("/alerts", { method: "POST", body: { ...body, name: ofOwner } })).status, 201)
+        }
         const [viewer, trader, admin] = [yield* bearer("v1", "viewer"), yield* bearer("t1", "trader"), yield* bearer("root", "admin")]
-        const expired = yield* expiredKey
+        const [expired, revoked] = [yield* expiredKey, yield* revokedKey]
         const scopes = [...new Set(all.flatMap(({ rights }) => rights?.scopes ?? []))].sort()
         const lacking = new Map<string, Headers>()
         for (const scope of scopes)
@@ -170,6 +174,7 @@ layer(world({ hasStoredKeys: true, owners: ["u1"], config: patient }), { exclude
         // First the refusals, which change nothing.
         yield* every(all, (operation) => expect(operation, "nobody", {}, (status) => status === 401))
         yield* every(all, (operation) => expect(operation, "an expired key", expired, (status) => status === 401))
+        yield* every(all, (operation) => expect(operation, "a revoked key", revoked, (status) => status === 401))
         yield* every(all, (operation, { scopes: needed }) => {
           const scope = needed?.[0]
           if (needed === undefined)
@@ -194,10 +199,20 @@ layer(world({ hasStoredKeys: true, owners: ["u1"], config: patient }), { exclude
         )
         yield* every(
           all.filter(({ rights }) => rights?.role !== "admin"),
-          (operation) =>
-            expect(operation, "another user", trader, (status) =>
-              owned.test(operation.path) ? status === 404 : admitted(status) || (ofCreator.has(operation.id) && status === 403)
+          (operation) => {
+            const kind = meaning(operation)
+            const isNotThere = (status: number) => status === 404 || (namesAccount(operation) && status === 422)
+            return expect(
+              operation,
+              "another user",
+              trader,
+              (status) => {
+                if (kind === "own" || namesAccount(operation)) return isNotThere(status)
+                return admitted(status) || (kind === "shared" && operation.method !== "GET" && status === 403)
+              },
+              accountOfOwner
             )
+          }
         )
         const isThere = ({ method, path }: Operation) => method === "GET" && path.startsWith("/strategies/{")
         yield* every(all.filter(isThere), (operation) =>
@@ -215,9 +230,9 @@ layer(world({ hasStoredKeys: true, owners: ["u1"], config: patient }), { exclude
     () =>
       Effect.gen(function* () {
         yield* ready
-        const { expiredKey, keyOf } = keysOf("other-root")
-        const expired = yield* expiredKey
-        for (const path of sockets()) {
+        const { expiredKey, keyOf, revokedKey } = keysOf("other-root")
+        const [expired, revoked] = [yield* expiredKey, yield* revokedKey]
+        for (const path of Object.keys(actions)) {
           const need = Access.needOf("GET", path)
           const [scope = ""] = Access.keyScopes(need) ?? []
           const status = (headers: Headers) =>
@@ -226,7 +241,7 @@ layer(world({ hasStoredKeys: true, owners: ["u1"], config: patient }), { exclude
           const lacks = yield* keyOf(`not for ${path}`, others)
           const has = yield* keyOf(`for ${path}`, [scope])
           assert.strictEqual((yield* status({}))[0], 401, path)
-          assert.strictEqual((yield* status(expired))[0], 403, path)
+          for (const ended of [expired, revoked]) assert.strictEqual((yield* status(ended))[0], 403, path)
           assert.deepStrictEqual(yield* status(lacks.headers), [403, `needs the scope ${scope}`], path)
           assert.strictEqual((yield* status(has.headers))[0], 101, path)
           const viewer = Access.isAtMost(need.role, "viewer") ? [101, undefined] : [403, "needs the role trader"]

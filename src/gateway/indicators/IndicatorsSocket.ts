@@ -1,4 +1,5 @@
 import { Effect } from "effect"
+import type { Path } from "../../contract/sockets/SocketActions.ts"
 import { IndicatorSubscribe } from "../../contract/sockets/SocketMessages.ts"
 import * as Wishes from "../../store/IndicatorSubscriptionRepo.ts"
 import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
@@ -18,7 +19,7 @@ type Subscribe = typeof IndicatorSubscribe.Type
  * /indicators/stream: its subscriptions belong to the user's set, as those by REST, and stay when the connection ends.
  * /indicators/stream/session: they belong to the connection alone and end with it.
  */
-const make = (path: string, holderOf: (connection: Connection) => Holder) =>
+const make = (path: Path, holderOf: (connection: Connection) => Holder) =>
   Effect.gen(function* () {
     const hub = yield* Hub
     const feed = yield* IndicatorFeed

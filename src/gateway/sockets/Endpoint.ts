@@ -1,5 +1,6 @@
 import { Effect, Either, ParseResult, Schema } from "effect"
 import type { User } from "../../contract/shared/Authentication.ts"
+import * as SocketActions from "../../contract/sockets/SocketActions.ts"
 import type { Connection } from "./Connection.ts"
 
 type Actions = Readonly<Record<string, (message: object) => Effect.Effect<void>>>
@@ -15,7 +16,7 @@ export interface Session {
   readonly end: () => void
 }
 export interface Endpoint {
-  readonly path: string
+  readonly path: SocketActions.Path
   readonly open: (connection: Connection) => Session
 }
 
@@ -53,14 +54,15 @@ export const answersPing = (connection: Connection, { pong }: Session, text: str
   return isPing
 }
 
-/** Runs the action of one message. The connection stays open, whatever the message is. */
-export const receive = (connection: Connection, actions: Actions, text: string): Effect.Effect<void> =>
+/** Runs the action of one message. The connection stays open, whatever the message is. An action that the contract lacks is unknown. */
+export const receive = (connection: Connection, path: SocketActions.Path, actions: Actions, text: string): Effect.Effect<void> =>
   Effect.suspend(() => {
     const parsed = parse(text)
     if (Either.isLeft(parsed)) return Effect.sync(() => connection.refuse("validation_error", "Invalid JSON"))
     const message = parsed.right
     if (!isObject(message)) return Effect.sync(() => connection.refuse("validation_error", "Validation error: expected an object"))
     const name = "action" in message ? message.action : undefined
-    const run = typeof name === "string" && Object.hasOwn(actions, name) ? actions[name] : undefined
+    const isKnown = typeof name === "string" && SocketActions.isDeclared(path, name) && Object.hasOwn(actions, name)
+    const run = isKnown ? actions[name] : undefined
     return run === undefined ? Effect.sync(() => connection.refuse("validation_error", "Unknown action")) : run(message)
   })

@@ -92,11 +92,11 @@ class Clients {
 }
 
 /** Answers the client's messages one after the other until the socket is closed or the token expires. */
-const listen = (connection: Connection, { actions }: Session, inbox: Mailbox.Mailbox<string>) =>
+const listen = (connection: Connection, { path }: Endpoint, { actions }: Session, inbox: Mailbox.Mailbox<string>) =>
   Effect.gen(function* () {
     while (true) {
       const [texts, isDone] = yield* inbox.takeAll
-      for (const text of texts) if (connection.isOpen) yield* receive(connection, actions, text)
+      for (const text of texts) if (connection.isOpen) yield* receive(connection, path, actions, text)
       if (isDone) return
     }
   }).pipe(
@@ -219,7 +219,7 @@ const makeServing = Effect.gen(function* () {
           const connection = new Connection(client, socket, options)
           const session = endpoint.open(connection)
           connected(client, connection, session, inbox)
-          serve = listen(connection, session, inbox)
+          serve = listen(connection, endpoint, session, inbox)
         })
       }
       if (serve === undefined) return
@@ -239,7 +239,7 @@ export const layer = <R>(makeEndpoints: Effect.Effect<ReadonlyArray<Endpoint>, n
       const upgrades = yield* Upgrades
       const { connectionsMax, perUserMax } = yield* settings
       const origins = yield* Origins.make
-      const endpoints = new Map((yield* makeEndpoints).map((endpoint) => [endpoint.path, endpoint]))
+      const endpoints = new Map<string, Endpoint>((yield* makeEndpoints).map((endpoint) => [endpoint.path, endpoint]))
       const run = yield* FiberSet.makeRuntime()
       const { open, clients, isStopping } = yield* makeServing
 
