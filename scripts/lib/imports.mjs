@@ -63,7 +63,7 @@ const rooms = {
     ["sockets"],
     ["ticks", "chains", "depth", "instruments", "subscriptions"],
     ["calendar", "keys", "settlements", "history", "labels", "orders", "strategies"],
-    ["accounts", "alerts", "backfill", "exports", "mcp", "futures", "indicators", "replay"],
+    ["accounts", "alerts", "backfill", "exports", "mcp", "futures", "indicators", "nats", "replay"],
     ["monitor"],
     ["bridge", "udf"],
     ["service"],

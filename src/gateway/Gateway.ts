@@ -44,6 +44,7 @@ import { Monitor } from "./monitor/Monitor.ts"
 import { MonitorFeed } from "./monitor/MonitorFeed.ts"
 import { MonitorHttp } from "./monitor/MonitorHttp.ts"
 import * as MonitorSocket from "./monitor/MonitorSocket.ts"
+import * as NatsUsers from "./nats/NatsUsers.ts"
 import { OrderFeed } from "./orders/OrderFeed.ts"
 import { OrdersHttp } from "./orders/OrdersHttp.ts"
 import * as OrdersSocket from "./orders/OrdersSocket.ts"
@@ -132,7 +133,7 @@ const Sockets = WebSocket.layer(
  * The whole gateway: REST, docs, page and WebSockets on one HttpServer. It requires HttpServer and Upgrades (Server.ts), ApiKeys,
  * JetStream, MarketClock, the store's repositories, InstrumentRegistry and Redis, and the broker's Accounts.
  */
-export const GatewayLive = Layer.merge(HttpLayerRouter.serve(Routes, { disableLogger: true }), Sockets).pipe(
+export const GatewayLive = Layer.mergeAll(HttpLayerRouter.serve(Routes, { disableLogger: true }), Sockets, NatsUsers.layer).pipe(
   Layer.provide(Health.Default),
   Layer.provide([Bridge.Default, TickReplay.Default]),
   Layer.provide(TokenNames.Default),

@@ -106,7 +106,7 @@ export const connectFailed = (cause: unknown): NatsError => {
 }
 
 /** The addresses of NATS and the user of a role: its own user of nats.conf, else the user in NATS_URL, which the client itself ignores. */
-export const signIn = (role: Role) =>
+export const signIn = (role: Role | "callout") =>
   Effect.gen(function* () {
     const text = yield* Config.redacted("NATS_URL").pipe(Config.withDefault(Redacted.make("nats://127.0.0.1:4222")))
     const password = yield* Config.option(Config.redacted(`NATS_${role.toUpperCase()}_PASSWORD`))
@@ -124,7 +124,8 @@ export const signIn = (role: Role) =>
     }
   })
 
-const options = (role: Role) =>
+/** How a process of ours connects as one of nats.conf's users. */
+export const clientOptions = (role: Role | "callout") =>
   Effect.gen(function* () {
     return {
       ...(yield* signIn(role)),
@@ -310,7 +311,7 @@ const lookUps = (jsm: JetStreamManager, { request }: Link) => {
 
 const make = (role: Role) =>
   Effect.gen(function* () {
-    const wanted = yield* options(role)
+    const wanted = yield* clientOptions(role)
     const link = new Link(role)
     const nc = yield* connection(wanted, link)
     yield* checkVersion(nc)

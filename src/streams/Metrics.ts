@@ -13,6 +13,14 @@ export const restarts = counter("actor_restarts_total", "Times an actor was star
 export const asksWaiting = gauge("asks_waiting", "Questions to an actor that wait or are being answered", "what")
 export const asksAnswered = counter("asks_answered_total", "Questions to an actor that it answered", "what")
 export const asksDeclined = counter("asks_declined_total", "Questions to an actor that failed, could not be read or had no room", "what")
+const logins = counter(
+  "nats_logins_total",
+  "Logins of owners to NATS that were admitted or refused, and connections that were ended",
+  "result"
+)
+export const natsLogins = (result: "admitted" | "refused" | "ended"): void => logins(result)
+const users = Metric.gauge("nats_user_connections", { description: "Connections of owners to NATS, as its servers count them" })
+export const natsUsers = (count: number): void => users.unsafeUpdate(count, [])
 export const copyFailures = counter(
   "external_copy_failures_total",
   "Times a stream in an external user's account could not be made or kept",

@@ -226,13 +226,13 @@ export const AccountEvent = Subject.make({
   schema: AccountEventBody,
   names: ({ account_id }) => ({ account: account_id })
 })
-/** A user's label that was created, changed or removed; `symbol` is the instrument's tradingsymbol. */
+/** A user's label that was created, changed or removed; `symbol` is the instrument's tradingsymbol. The owner alone may read it. */
 export const LabelEvent = Subject.make({
-  template: "label.evt.{symbol}",
+  template: "label.evt.{owner}.{symbol}",
   stream: "LABEL",
   schema: LabelEventBody,
   plain: true,
-  names: ({ label }) => ({ symbol: label.tradingsymbol })
+  names: ({ owner, label }) => ({ owner, symbol: label.tradingsymbol })
 })
 /** A user's alert that fired. */
 export const AlertEvent = Subject.make({

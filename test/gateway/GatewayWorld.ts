@@ -125,6 +125,8 @@ interface Options {
   readonly owners?: ReadonlyArray<string>
   /** True: API keys are those of the database. */
   readonly hasStoredKeys?: boolean
+  /** True: owners may connect to the NATS server. */
+  readonly hasNatsUsers?: boolean
   /** False: the test makes the streams. */
   readonly hasStreams?: boolean
 }
@@ -158,6 +160,7 @@ export const world = (options: Options = {}) =>
           NATS_URL: nats.url,
           NATS_ENGINE_PASSWORD: nats.passwords.engine,
           NATS_GATEWAY_PASSWORD: nats.passwords.gateway,
+          ...(options.hasNatsUsers === true ? { NATS_CALLOUT_PASSWORD: nats.callout.password, NATS_CALLOUT_SEED: nats.callout.seed } : {}),
           ...options.config
         })
       )

@@ -172,6 +172,18 @@ layer(RunningLive, { excludeTestServices: true })("Examples", (it) => {
   )
 
   it.effect(
+    "own.mjs: a user hears its own strategies from NATS, with its token as the password",
+    () =>
+      Effect.gen(function* () {
+        const { folder } = yield* Running
+        const lines = yield* example({ TARANG_DATA: folder }, "own.mjs", "2")
+        assert.strictEqual(countOf(lines, new RegExp(`^strat\\.m2m\\.demo\\.1  \\S+Z  m2m -?${price}, total (?:null|-?${price})$`)), 2)
+        assert.strictEqual(lines.length, 2)
+      }),
+    exampleMsMax
+  )
+
+  it.effect(
     "latest.mjs: the reader has the state of every underlying and chain at once, then what changes",
     () =>
       Effect.gen(function* () {

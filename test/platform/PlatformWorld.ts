@@ -76,6 +76,8 @@ export const world = (
       RATE_LIMIT_ORDERS: "0",
       NATS_ENGINE_PASSWORD: nats.passwords.engine,
       NATS_GATEWAY_PASSWORD: nats.passwords.gateway,
+      NATS_CALLOUT_PASSWORD: nats.callout.password,
+      NATS_CALLOUT_SEED: nats.callout.seed,
       DATABASE_URL: databaseUrl,
       ACCOUNTS_FILE: accountsFile,
       ACCOUNTS_KEY_FILE: keyFile,

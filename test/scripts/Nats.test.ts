@@ -69,7 +69,7 @@ describe("users of nats.conf", () => {
     const seen = await refusals("engine", (nc) => {
       for (const subject of ["md.tick.NSE.NIFTY", "und.state.NSE.X", "opt.delta.NSE.X.2026-11-24", "strat.evt.u.1", "ind.NSE.X.1m.rsi"])
         nc.publish(subject)
-      for (const subject of ["label.evt.X", "ord.evt.a.1", "acct.evt.a", "sys.quality", "dlq.greeks", "ctl.reload"]) nc.publish(subject)
+      for (const subject of ["label.evt.u.X", "ord.evt.a.1", "acct.evt.a", "sys.quality", "dlq.greeks", "ctl.reload"]) nc.publish(subject)
       nc.publish("ord.cmd.a")
     })
     assert.deepStrictEqual(seen, ["publish ord.cmd.a"])

@@ -8,6 +8,7 @@ import * as Copies from "../../src/streams/Copies.ts"
 import { JetStream } from "../../src/streams/JetStream.ts"
 import * as Streams from "../../src/streams/Streams.ts"
 import * as Subjects from "../../src/streams/Subjects.ts"
+import { connectOwner, doorOfNames, openDoor } from "./Doors.ts"
 import { backend, Server, settings, until } from "./Nats.ts"
 
 /** What an attacker wants to publish: other users' values, definitions, commands, keys, inboxes, and verbs that change our streams. */
@@ -33,7 +34,7 @@ const victims = [
   "ord.cmd.forged",
   "ord.evt.forged.1",
   "acct.evt.forged",
-  "label.evt.FORGED",
+  "label.evt.demo.FORGED",
   "$KV.actors.forged",
   "$KV.snapshots.forged",
   "$KV.cluster.forged",
@@ -244,6 +245,10 @@ const attack = (nc: NatsConnection) =>
         }
       await nc.flush()
     }
+  })
+/** Waits until the server has done all that an attacker with JetStream asked for. */
+const attacked = (nc: NatsConnection) =>
+  Effect.promise(async () => {
     // At the account's limit of consumers the last attacks would be refused for that reason.
     const own = await nc.jetstreamManager({ checkAPI: false })
     for await (const name of own.streams.names())
@@ -300,6 +305,7 @@ layer(World, { excludeTestServices: true })("Attacks", (it) => {
           const theirs = yield* standing(otherCopies)
 
           yield* attack(attackers)
+          yield* attacked(attackers)
           yield* Effect.promise(() => Promise.all([engine.flush(), others.flush()]))
 
           assert.deepStrictEqual([...inOurs], [])
@@ -312,6 +318,45 @@ layer(World, { excludeTestServices: true })("Attacks", (it) => {
       300_000
     )
   }
+
+  it.effect(
+    "BE-ISO-02 an owner makes the server publish nothing at all, not even for itself",
+    () =>
+      Effect.gen(function* () {
+        yield* prepare
+        yield* openDoor(doorOfNames())
+        const { nc: engine, jsm } = yield* JetStream
+        const [attacker, victim] = [yield* connectOwner("attacker"), yield* connectOwner("demo")]
+        const operator = yield* connectAs("operator")
+        const inOurs = yield* witness(engine, [">"])
+        const inOperators = yield* witness(operator, [">"])
+        const ofVictim = yield* witness(victim, ["md.>", "und.>", "opt.>", "ind.>", "strat.*.demo.>", "label.evt.demo.>", "alert.evt.demo"])
+        const own = yield* witness(attacker, ["md.>", "und.>", "opt.>", "ind.>", "strat.*.attacker.>"])
+        const ours = yield* standing(jsm)
+
+        yield* attack(attacker)
+        yield* Effect.promise(() => Promise.all([attacker.flush(), engine.flush(), operator.flush(), victim.flush()]))
+
+        assert.deepStrictEqual([...inOurs, ...inOperators, ...ofVictim, ...own], [])
+        assert.deepStrictEqual(yield* standing(jsm), ours)
+        // The witnesses hear what is really published.
+        engine.publish("strat.m2m.demo.777", "true")
+        yield* until("the victim hears its own subject", () => ofVictim.has("strat.m2m.demo.777"))
+        yield* Effect.promise(() => attacker.flush())
+        assert.deepStrictEqual([...own], [])
+        // It may not even listen where answers arrive, so it can ask for nothing.
+        const answers = yield* Effect.forEach(["STREAM.NAMES", "STREAM.INFO.STRAT", "DIRECT.GET.STRAT"], (verb) =>
+          Effect.promise(() =>
+            attacker.request(`$JS.API.${verb}`, "", { timeout: answerMs }).then(
+              () => "answered",
+              ({ code }: { readonly code: string }) => code
+            )
+          )
+        )
+        assert.deepStrictEqual(answers, Array(3).fill("PERMISSIONS_VIOLATION"))
+      }).pipe(Effect.scoped),
+    300_000
+  )
 
   it.effect("BE-SEC-02 a reader gets no answer from another account, and an operator only what it may read", () =>
     Effect.gen(function* () {

@@ -59,7 +59,7 @@ layer(Layer.scoped(Server, natsServer), { excludeTestServices: true })("who may 
     Effect.gen(function* () {
       assert.isAbove(subjects.length, 25)
       const rights = promised()
-      assert.deepStrictEqual([...rights.keys()], ["engine", "gateway", "reader", "operator"])
+      assert.deepStrictEqual([...rights.keys()], ["engine", "gateway", "reader", "operator", "callout", "an owner"])
       const publishers = [yield* connected("engine"), yield* connected("gateway")]
       for (const role of ["gateway", "reader", "operator"] as const) {
         const { reads } = rights.get(role) ?? { reads: "" }
@@ -90,6 +90,28 @@ layer(Layer.scoped(Server, natsServer), { excludeTestServices: true })("who may 
         yield* until(`what ${role} may publish arrives`, () => expected.every((subject) => heard.has(subject)))
         assert.deepStrictEqual([...heard].toSorted(), expected.toSorted(), role)
       }
+    })
+  )
+
+  it.scoped("BE-SEC-02 the user callout neither hears nor publishes a subject of the platform", () =>
+    Effect.gen(function* () {
+      const server = yield* Server
+      const nc = yield* Effect.acquireRelease(
+        Effect.promise(() => connect({ servers: server.url, user: "callout", pass: server.callout.password, noAsyncTraces: true })),
+        (it) => Effect.promise(() => it.close())
+      )
+      const { heard, nc: engine } = yield* listening("engine")
+      const got: Array<string> = []
+      for (const subject of [...subjects, ">", "$SYS.>"])
+        nc.subscribe(subject, { callback: (error) => void (error === null && got.push(subject)) })
+      for (const subject of subjects) nc.publish(subject, "forged")
+      yield* Effect.promise(() => nc.flush())
+      yield* Effect.promise(() => engine.flush())
+      assert.deepStrictEqual([...heard], [])
+      for (const subject of subjects) engine.publish(subject, "x")
+      yield* Effect.promise(() => engine.flush())
+      yield* Effect.promise(() => nc.flush())
+      assert.deepStrictEqual(got, [])
     })
   )
 

@@ -25,7 +25,7 @@ export const make = Effect.gen(function* () {
       if (events.length === 0) return
       for (const { eventId, owner, change, label, createdAt } of events) {
         const data = Subjects.LabelEvent.encode({ v: 1, event_id: eventId, as_of: createdAt.toISOString(), owner, change, label })
-        yield* jetStream.publish(Subjects.LabelEvent.at({ symbol: label.tradingsymbol }), data, { msgId: `label-event-${eventId}` })
+        yield* jetStream.publish(Subjects.LabelEvent.at({ owner, symbol: label.tradingsymbol }), data, { msgId: `label-event-${eventId}` })
       }
       yield* repo.published(events.map(({ eventId }) => eventId))
     }

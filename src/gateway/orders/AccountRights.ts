@@ -6,8 +6,9 @@ import { notFound } from "../shared/Lookup.ts"
 
 /** Which accounts a user may use: those that the user linked or that name the user as an owner in ACCOUNTS_FILE, and all for an administrator. */
 export const make = Effect.map(Accounts, (accounts) => {
-  const mayUse = ({ id, role }: User, owners: ReadonlyArray<string>): boolean => role === "admin" || owners.includes(id)
-  const idsOf = (user: User): ReadonlyArray<string> =>
+  type Holder = Pick<User, "id" | "role">
+  const mayUse = ({ id, role }: Holder, owners: ReadonlyArray<string>): boolean => role === "admin" || owners.includes(id)
+  const idsOf = (user: Holder): ReadonlyArray<string> =>
     accounts
       .all()
       .filter(({ owners }) => mayUse(user, owners))

@@ -98,7 +98,7 @@ const parameters: Readonly<Record<Holes<(typeof Subjects)[Name]["template"]> | "
   underlying: "As its exchange writes it; blanks, control characters and `. * > %` percent-encoded",
   account: "A broker account",
   part: "From 0: a message holds at most 1,000 instruments",
-  owner: "The user who has the strategy or the alert",
+  owner: "The user who has the strategy, the label or the alert",
   strategy: "The strategy's number",
   interval: "1s or 1m",
   indicator: "The indicator's name and settings",
@@ -199,7 +199,7 @@ export const document = (specs: ReadonlyArray<Streams.Spec>) => {
       title: "Tarang",
       version: "1",
       description:
-        "What Tarang publishes on NATS JetStream. Any client may listen: the user `reader` to md, und and opt, the user `operator` to everything. REST: /openapi.json",
+        "What Tarang publishes on NATS JetStream. Any client may listen: a user of the platform, with a token or an API key as its password, to md, und, opt, ind and to its own strategies, labels, alerts and accounts; the user `reader` to md, und, opt and ind; the user `operator` to everything. REST: /openapi.json",
       license: { name: "Apache-2.0" }
     },
     defaultContentType: "application/json",

@@ -149,7 +149,7 @@ const labels: EverySocket = {
       const texts = { text: String(number), label: "L", color: "#ff0000", created_at: asOf, updated_at: asOf }
       const label = { label_id: number, exchange: "NSE", tradingsymbol: "INFY", time: asOf, place: "bar", ...texts } as const
       const event = { v: 1, event_id: number, as_of: asOf, owner, change: "created", label } as const
-      return engine.publish(Subjects.LabelEvent.at({ symbol: "INFY" }), Subjects.LabelEvent.encode(event))
+      return engine.publish(Subjects.LabelEvent.at({ owner, symbol: "INFY" }), Subjects.LabelEvent.encode(event))
     }),
   numberOf: ({ label }) => Number(label.text),
   again: (last) => ({ ...by({ symbol: "INFY" }).subscribe, ...since(last) }),

@@ -1,0 +1,167 @@
+import { Clock, Config, Effect, Either, FiberSet, Mailbox, Option, Redacted, Schedule, Schema } from "effect"
+import { connect, createInbox, type Msg, type NatsConnection } from "nats"
+import { clientOptions, connectFailed } from "../JetStream.ts"
+import * as Metrics from "../Metrics.ts"
+import { Census } from "./Census.ts"
+import * as Claims from "./Claims.ts"
+
+/** Decides who may connect to NATS as a user of our own, and who may stay. */
+export interface Door {
+  /** The rights of whoever knows this password or token. Left: the reason of the refusal, which never contains the secret. */
+  readonly admit: (secret: Redacted.Redacted<string>) => Effect.Effect<Either.Either<Claims.Grant & { readonly owner: string }, string>>
+  /** Those of the names that admitted connections bear which must not stay. */
+  readonly ended: (names: ReadonlySet<string>) => Effect.Effect<ReadonlySet<string>>
+  /** The owner in a name; undefined for a name that `admit` did not give. */
+  readonly ownerOf: (name: string) => string | undefined
+}
+
+/** Logins that one process decides at the same time. Further ones are refused; a client tries again by itself. */
+const loginsMax = 256
+/** nats.conf gives a login five seconds. */
+const loginMax = "4 seconds"
+/** All connections are looked at this often, and at once when a key changed. */
+const lookMs = 5_000
+const connectEvery = "5 seconds"
+/** Answers of servers that wait. A lost one costs a look. */
+const pagesMax = 64
+export interface Looks {
+  /** Ends when the next look should not wait for its time. */
+  readonly soon: Effect.Effect<void>
+  /** Connections in one answer of a server. */
+  readonly pageMax: number
+}
+
+/** A server's answer to CONNZ: one page of its connections. */
+const Page = Schema.parseJson(
+  Schema.Struct({
+    server: Schema.Struct({ id: Schema.String }),
+    data: Schema.Struct({
+      offset: Schema.Int,
+      total: Schema.Int,
+      connections: Schema.Array(Schema.Struct({ cid: Schema.Int, authorized_user: Schema.optional(Schema.String) }))
+    })
+  })
+)
+const decodePage = Schema.decodeUnknownEither(Page)
+
+interface Settings {
+  readonly signer: Claims.Signer
+  readonly perOwnerMax: number
+}
+
+/** None: without the issuer's key this process answers no logins. */
+const settings = Effect.gen(function* () {
+  const seed = yield* Config.option(Config.redacted("NATS_CALLOUT_SEED"))
+  const password = yield* Config.option(Config.redacted("NATS_CALLOUT_PASSWORD"))
+  const perOwnerMax = yield* Config.integer("NATS_CONNECTIONS_PER_USER_MAX").pipe(Config.withDefault(100))
+  if (Option.isNone(seed) || Option.isNone(password)) return Option.none<Settings>()
+  const signer = yield* Effect.try({
+    try: () => Claims.makeSigner(Redacted.value(seed.value)),
+    catch: () => new TypeError("NATS_CALLOUT_SEED is not the seed of an account's key: make one with node scripts/callout.mjs")
+  }).pipe(Effect.orDie)
+  return Option.some<Settings>({ signer, perOwnerMax })
+})
+
+/** Answers the server's questions who may connect. */
+const answering = (nc: NatsConnection, door: Door, census: Census, { perOwnerMax, signer }: Settings) =>
+  Effect.gen(function* () {
+    const fibers = yield* FiberSet.make<void>()
+    const run = yield* FiberSet.runtime(fibers)<never>()
+    const decide = ({ nats: { connect_opts } }: Claims.Question, nowMs: number) =>
+      Effect.gen(function* () {
+        const granted = yield* door.admit(Redacted.make(connect_opts.pass ?? connect_opts.auth_token ?? ""))
+        if (Either.isLeft(granted)) return granted
+        const { owner } = granted.right
+        if (census.countOf(owner, nowMs) >= perOwnerMax) return Either.left(`has ${perOwnerMax} connections already`)
+        census.admitted(owner, nowMs)
+        return granted
+      }).pipe(Effect.timeoutTo({ duration: loginMax, onSuccess: (it) => it, onTimeout: () => Either.left("took too long to check") }))
+    const answer = (message: Msg) =>
+      Effect.gen(function* () {
+        const question = Claims.readQuestion(message.string())
+        if (Either.isLeft(question)) return yield* Effect.logWarning("a question of the NATS server cannot be read", question.left)
+        const nowMs = yield* Clock.currentTimeMillis
+        const isBusy = (yield* FiberSet.size(fibers)) > loginsMax
+        const result = isBusy ? Either.left("too many logins at once") : yield* decide(question.right, nowMs)
+        Metrics.natsLogins(Either.isRight(result) ? "admitted" : "refused")
+        yield* Either.match(result, {
+          onLeft: (reason) => Effect.logInfo("nats user refused").pipe(Effect.annotateLogs({ reason })),
+          onRight: ({ name }) => Effect.logInfo("nats user admitted").pipe(Effect.annotateLogs({ name }))
+        })
+        message.respond(
+          Either.match(result, {
+            onLeft: (reason) => signer.refuse(nowMs, question.right, reason),
+            onRight: (grant) => signer.admit(nowMs, question.right, grant)
+          })
+        )
+      })
+    // One process answers each question.
+    nc.subscribe("$SYS.REQ.USER.AUTH", {
+      queue: "tarang",
+      callback: (error, message) =>
+        void (error === null && run(Effect.catchAllCause(answer(message), (cause) => Effect.logError("a login failed", cause))))
+    })
+  })
+
+/** Asks every server for the connections of our users, and ends those that must not stay. */
+const looking = (nc: NatsConnection, door: Door, census: Census, { pageMax, soon }: Looks) =>
+  Effect.gen(function* () {
+    const inbox = createInbox("_INBOX_callout")
+    const pages = yield* Mailbox.make<typeof Page.Type>({ capacity: pagesMax, strategy: "sliding" })
+    const ask = (server: string, offset: number): void =>
+      nc.publish(`$SYS.REQ.SERVER.${server}.CONNZ`, JSON.stringify({ auth: true, acc: Claims.account, limit: pageMax, offset }), {
+        reply: inbox
+      })
+    nc.subscribe(inbox, {
+      callback: (error, message) => {
+        const page = error === null ? decodePage(message.string()) : undefined
+        if (page !== undefined && Either.isRight(page)) pages.unsafeOffer(page.right)
+      }
+    })
+    const look = ({ data: { connections, offset, total }, server }: typeof Page.Type) =>
+      Effect.gen(function* () {
+        if (connections.length > 0 && offset + connections.length < total) ask(server.id, offset + connections.length)
+        const names = connections.map(({ authorized_user }) => authorized_user ?? "")
+        census.page(
+          server.id,
+          offset === 0,
+          names.flatMap((name) => door.ownerOf(name) ?? []),
+          yield* Clock.currentTimeMillis
+        )
+        Metrics.natsUsers(census.total)
+        const ended = yield* door.ended(new Set(names))
+        for (const [nth, { cid }] of connections.entries()) {
+          if (!ended.has(names[nth] ?? "")) continue
+          nc.publish(`$SYS.REQ.SERVER.${server.id}.KICK`, JSON.stringify({ cid }), { reply: createInbox("_INBOX_callout") })
+          Metrics.natsLogins("ended")
+        }
+      })
+    yield* Effect.forkScoped(Effect.forever(Effect.flatMap(pages.takeAll, ([all]) => Effect.forEach(all, look, { discard: true }))))
+    yield* Effect.sync(() => ask("PING", 0)).pipe(
+      Effect.zipRight(Effect.raceFirst(soon, Effect.sleep(lookMs))),
+      Effect.forever,
+      Effect.forkScoped
+    )
+  })
+
+/**
+ * Answers NATS' logins of owners as long as its scope lives, on a connection of its own. Nothing waits for it: while it is away, the
+ * server refuses new logins of owners and keeps the connections that it has.
+ */
+export const serve = (door: Door, looks: Looks) =>
+  Effect.gen(function* () {
+    const configured = yield* settings
+    if (Option.isNone(configured))
+      return yield* Effect.logInfo("users of NATS are those of nats.conf: NATS_CALLOUT_SEED and NATS_CALLOUT_PASSWORD are not set")
+    const options = yield* clientOptions("callout")
+    const census = new Census(2 * lookMs)
+    const connected = Effect.acquireRelease(Effect.tryPromise({ try: () => connect(options), catch: connectFailed }), (nc) =>
+      Effect.promise(() => nc.close())
+    ).pipe(
+      Effect.tapError((error) => Effect.logWarning("logins of owners to NATS are not answered", error)),
+      Effect.retry(Schedule.spaced(connectEvery))
+    )
+    yield* Effect.flatMap(connected, (nc) =>
+      Effect.zipRight(answering(nc, door, census, configured.value), looking(nc, door, census, looks))
+    ).pipe(Effect.forkScoped)
+  })

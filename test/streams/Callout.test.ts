@@ -1,0 +1,121 @@
+import { assert, describe, layer, it as plain } from "@effect/vitest"
+import { Effect, Either, Layer } from "effect"
+import { connect, type NatsConnection, nkeys } from "nats"
+import { Census } from "../../src/streams/callout/Census.ts"
+import * as Claims from "../../src/streams/callout/Claims.ts"
+import { natsServer } from "../TestBackends.ts"
+import { connectOwner, doorOfNames, openDoor } from "./Doors.ts"
+import { Server, until } from "./Nats.ts"
+
+describe("Census", () => {
+  plain("counts what every server holds, and who was admitted since", () => {
+    const census = new Census(10_000)
+    census.page("a", true, ["u1", "u1", "u2"], 0)
+    census.page("a", false, ["u1"], 1)
+    census.page("b", true, ["u1"], 1)
+    assert.deepStrictEqual([census.countOf("u1", 2), census.countOf("u2", 2), census.total], [4, 1, 5])
+    census.admitted("u2", 3)
+    assert.strictEqual(census.countOf("u2", 4), 2)
+    // A new first page replaces the server's count.
+    census.page("a", true, ["u2"], 5)
+    assert.deepStrictEqual([census.countOf("u1", 6), census.countOf("u2", 6)], [1, 2])
+    // Server b has not answered for too long, and the admission is old.
+    census.page("a", true, ["u2"], 12_000)
+    assert.deepStrictEqual([census.countOf("u1", 13_100), census.countOf("u2", 13_100)], [0, 1])
+  })
+})
+
+describe("Claims", () => {
+  plain("only the seed of an account signs, and a question that cannot be read is no question", () => {
+    const seedOf = (pair: { getSeed: () => Uint8Array }) => new TextDecoder().decode(pair.getSeed())
+    assert.throws(() => Claims.makeSigner("SAnothing"))
+    assert.throws(() => Claims.makeSigner(seedOf(nkeys.createUser())), /not the seed of an account/)
+    const account = nkeys.createAccount()
+    assert.strictEqual(Claims.makeSigner(seedOf(account)).issuer, account.getPublicKey())
+    for (const text of ["", "a.b.c", `a.${Buffer.from("{}").toString("base64url")}.c`])
+      assert.isTrue(Either.isLeft(Claims.readQuestion(text)), text)
+  })
+})
+
+/** The types of the connection's events. */
+const eventsOf = (nc: NatsConnection): ReadonlyArray<string> => {
+  const events: Array<string> = []
+  void (async () => {
+    for await (const { type } of nc.status()) events.push(type)
+  })()
+  return events
+}
+const refusal = (credentials: object) =>
+  Effect.flatMap(Server, ({ url }) =>
+    Effect.promise(() =>
+      connect({ servers: url, reconnect: false, ...credentials }).then(
+        async (nc) => {
+          await nc.close()
+          return "connected"
+        },
+        ({ code }: { readonly code: string }) => code
+      )
+    )
+  )
+
+layer(Layer.scoped(Server, natsServer), { excludeTestServices: true })("Callout", (it) => {
+  it.scoped("while nobody answers logins, owners are refused, those who are connected stay, and the platform's users do not notice", () =>
+    Effect.gen(function* () {
+      const server = yield* Server
+      assert.strictEqual(yield* refusal({ user: "u1", pass: "of u1" }), "AUTHORIZATION_VIOLATION")
+      const { close } = yield* openDoor(doorOfNames())
+      const nc = yield* connectOwner("u1")
+      const events = eventsOf(nc)
+      const got: Array<string> = []
+      nc.subscribe("strat.m2m.u1.*", { callback: (_, message) => void got.push(message.string()) })
+      yield* Effect.promise(() => nc.flush())
+      yield* close
+      assert.strictEqual(yield* refusal({ user: "u1", pass: "of u1" }), "AUTHORIZATION_VIOLATION")
+      for (const role of ["engine", "gateway", "reader", "operator"] as const)
+        assert.strictEqual(yield* refusal(server.as(role)), "connected", role)
+      const engine = yield* Effect.promise(() => connect(server.as("engine")))
+      engine.publish("strat.m2m.u1.1", "still here")
+      yield* Effect.promise(() => engine.drain())
+      yield* until("the owner hears it", () => got.includes("still here"))
+      assert.deepStrictEqual(events, [])
+      // It is answered again as soon as somebody answers.
+      yield* openDoor(doorOfNames())
+      yield* connectOwner("u1")
+    })
+  )
+
+  it.scoped(
+    "BE-SEC-03 connections end when their rights end, on however many pages the server lists them, and when their time is over",
+    () =>
+      Effect.gen(function* () {
+        const ended = new Set<string>()
+        let look = (): void => {}
+        const soon = Effect.async<void>((resume) => {
+          look = () => resume(Effect.void)
+        })
+        const { close } = yield* openDoor(doorOfNames(ended), { soon, pageMax: 2 })
+        const all = yield* Effect.forEach(["a", "b", "c", "d", "e"], connectOwner)
+        const events = all.map(eventsOf)
+        ended.add("e")
+        look()
+        yield* until("the connection on the third page is ended", () => events[4]?.includes("disconnect") === true)
+        assert.deepStrictEqual(events.slice(0, 4), [[], [], [], []])
+        yield* close
+
+        const { close: closeBrief } = yield* openDoor(doorOfNames(new Set(), 2_000))
+        const brief = yield* connectOwner("brief")
+        const itsEvents = eventsOf(brief)
+        yield* until("the server ends it with its grant", () => itsEvents.includes("disconnect"))
+        yield* closeBrief
+      })
+  )
+
+  it.scoped("an owner's connections are limited, and another owner's logins go on", () =>
+    Effect.gen(function* () {
+      yield* openDoor(doorOfNames(), {}, { NATS_CONNECTIONS_PER_USER_MAX: "3" })
+      yield* Effect.forEach(["many", "many", "many"], connectOwner)
+      assert.strictEqual(yield* refusal({ user: "many", pass: "of many" }), "AUTHORIZATION_VIOLATION")
+      assert.strictEqual(yield* refusal({ user: "few", pass: "of few" }), "connected")
+    })
+  )
+})
