@@ -103,9 +103,10 @@ const makeGate = Effect.gen(function* () {
     Effect.gen(function* () {
       const nowMs = yield* Clock.currentTimeMillis
       const instrument = instrumentOf(request)
-      const sameMs =
-        limits.duplicateWindowMs === null ? null : yield* orProblem(repo.sameTermsAtMs(accountId, mode, termsHash, { taskId: 0, basketId }))
-      const { day } = yield* orProblem(repo.sent(accountId, mode, nowMs, nowMs - IndiaTime.istTimeOfDayMs(nowMs)))
+      const orderId = request.kind === "modify" ? request.order_id : null
+      const dayStartMs = nowMs - IndiaTime.istTimeOfDayMs(nowMs)
+      const ask = { accountId, mode, kind: request.kind, termsHash, orderId, taskId: 0, basketId, nowMs, dayStartMs }
+      const { isTwin, modifications, sameTermsAtMs, sent } = yield* orProblem(repo.ahead(ask))
       return {
         rules: rules.current(),
         atMs: marketClock.unsafeNow(),
@@ -120,11 +121,11 @@ const makeGate = Effect.gen(function* () {
         stopped: stop?.reason ?? null,
         dayProfit: null,
         exposure: null,
-        sameTermsAtMs: sameMs === null ? null : marketClock.unsafeNow() - (nowMs - sameMs),
+        sameTermsAtMs: sameTermsAtMs === null ? null : marketClock.unsafeNow() - (nowMs - sameTermsAtMs),
         // The executor waits for the limits of a second and a minute. Only the day's limit refuses.
-        sent: { second: 0, minute: 0, day },
-        modifications: request.kind === "modify" ? yield* orProblem(repo.modifications(accountId, request.order_id)) : 0,
-        isTwin: request.kind === "gtt_place" && (yield* orProblem(repo.hasTwin(accountId, termsHash, 0))),
+        sent: { second: 0, minute: 0, day: sent.day },
+        modifications,
+        isTwin,
         closes: false
       } satisfies TaskGate.Facts
     })
@@ -172,13 +173,24 @@ interface Submission {
   readonly compensated?: string | null
 }
 
+/**
+ * The earlier task of a key, and the account's settings, read at the same time because each question takes its time. The settings are read
+ * once, so that the orders of a basket are of one mode.
+ */
+const makeKnown = Effect.map(
+  Effect.all([OrderRepo, OrderAccounts]),
+  ([repo, accounts]) =>
+    (owner: string, accountId: string, key: string) =>
+      Effect.all([repo.byKey(owner, accountId, key), accounts.settings(accountId)], { concurrency: 2 })
+)
+
 /** Accepts requests: checks them by every rule, and makes each a task of its key once. */
 export const make = Effect.gen(function* () {
   const repo = yield* OrderRepo
-  const accounts = yield* OrderAccounts
   const registry = yield* InstrumentRegistry
   const jetStream = yield* JetStream
   const strategies = yield* StrategyRepo
+  const known = yield* makeKnown
   const { gate, lastPriceOf, slicesOf } = yield* makeGate
 
   const taskOf = (user: User, settings: AccountSettings, { basketId, basketPlace, key, order, retries }: Wanted, bodyHash: string) =>
@@ -231,10 +243,8 @@ export const make = Effect.gen(function* () {
               (tasks: ReadonlyArray<OrderRepo.StoredTask>) => ({ isNew: false, stored: tasks })
             )
           : Effect.fail(new Problem.Conflict({ detail: "Idempotency key was used for another request" }))
-      const earlier = yield* orProblem(repo.byKey(user.id, accountId, key))
+      const [earlier, settings] = yield* orProblem(known(user.id, accountId, key))
       if (earlier !== undefined) return yield* earlierOf(earlier)
-      // Read once, so that the orders of a basket are of one mode.
-      const settings = yield* orProblem(accounts.settings(accountId))
       const tasks = yield* Effect.forEach(yield* wantedOf(settings), (it) =>
         Effect.mapError(taskOf(user, settings, it, bodyHash), (error) => (error._tag === "Invalid" ? placed(error, it.basketPlace) : error))
       )

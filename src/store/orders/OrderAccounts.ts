@@ -1,8 +1,7 @@
 import * as SqlClient from "@effect/sql/SqlClient"
 import * as SqlSchema from "@effect/sql/SqlSchema"
-import { Effect, Option, Schema } from "effect"
+import { Effect, Schema } from "effect"
 import * as Money from "../../domain/Money.ts"
-import * as Gate from "../../domain/orders/Gate.ts"
 import { Mode } from "../../domain/orders/OrderMessage.ts"
 import { NumericColumn, TimeColumn } from "../Columns.ts"
 import * as Postgres from "../Postgres.ts"
@@ -28,16 +27,19 @@ export type Limits = typeof Limits.Type
 /** The columns of `Limits` in order_accounts. */
 export const limitColumns = `max_order_value AS "maxOrderValue", max_position_lots AS "maxPositionLots", max_daily_loss AS "maxDailyLoss",
   max_orders_per_day AS "maxOrdersPerDay", price_band_percent AS "priceBandPercent", duplicate_window_ms AS "duplicateWindowMs"`
-const Settings = Schema.Struct({ mode: Mode, sweptAt: Schema.NullOr(TimeColumn), ...limits })
+/** It comes as JSON, in which times are text. */
 const Stop = Schema.Struct({
   scope: Schema.String,
   reason: Schema.String,
   stoppedBy: Schema.String,
-  stoppedAt: TimeColumn,
+  stoppedAt: Schema.Date,
   releaseToken: Schema.NullOr(Schema.String),
-  releaseUntil: Schema.NullOr(TimeColumn)
+  releaseUntil: Schema.NullOr(Schema.Date)
 })
 export type Stop = typeof Stop.Type
+const Stopped = Schema.Struct({ stop: Schema.NullOr(Stop) })
+/** `mode` is null for an account without a row. */
+const Settings = Schema.Struct({ mode: Schema.NullOr(Mode), sweptAt: Schema.NullOr(TimeColumn), ...limits, ...Stopped.fields })
 
 export interface AccountSettings {
   readonly mode: Mode
@@ -52,28 +54,30 @@ const text = (value: Money.Decimal | null): string | null => (value === null ? n
 const encodeLimits = Schema.encodeSync(Limits)
 
 const makeReads = (sql: SqlClient.SqlClient) => {
-  const settings = SqlSchema.findOne({
+  const newestStop = (accountId: string) => sql`(SELECT row_to_json(newest) FROM (
+    SELECT scope, reason, stopped_by AS "stoppedBy", stopped_at AS "stoppedAt", release_token AS "releaseToken", release_until AS "releaseUntil"
+    FROM order_stops WHERE scope IN (${accountId}, ${everyAccount}) ORDER BY stopped_at DESC LIMIT 1) AS newest)`
+  const settings = SqlSchema.single({
     Request: Schema.String,
     Result: Settings,
-    execute: (accountId) =>
-      sql`SELECT mode, ${sql.literal(limitColumns)}, swept_at AS "sweptAt" FROM order_accounts WHERE account_id = ${accountId}`
+    execute: (accountId) => sql`SELECT mode, ${sql.literal(limitColumns)}, swept_at AS "sweptAt", ${newestStop(accountId)} AS stop
+      FROM (SELECT 1) AS always LEFT JOIN order_accounts ON account_id = ${accountId}`
   })
-  const stops = SqlSchema.findAll({
+  const stop = SqlSchema.single({
     Request: Schema.String,
-    Result: Stop,
-    execute: (accountId) => sql`SELECT scope, reason, stopped_by AS "stoppedBy", stopped_at AS "stoppedAt", release_token AS "releaseToken",
-      release_until AS "releaseUntil" FROM order_stops WHERE scope IN (${accountId}, ${everyAccount}) ORDER BY stopped_at DESC`
+    Result: Stopped,
+    execute: (accountId) => sql`SELECT ${newestStop(accountId)} AS stop`
   })
-  const stopOf = (accountId: string) => Effect.map(stops(accountId), ([stop]) => stop ?? null)
-  const all = (accountId: string) =>
-    Effect.gen(function* () {
-      const found = Option.getOrUndefined(yield* settings(accountId))
-      const stop = yield* stopOf(accountId)
-      // An account without a row has never been switched to live.
-      const { mode = "paper", sweptAt = null } = found ?? {}
-      return { mode, limits: found ?? Gate.unlimited, stop, sweptAt } satisfies AccountSettings
-    })
-  return { settings: all, stop: stopOf } as const
+  return {
+    settings: (accountId: string) =>
+      Effect.map(
+        settings(accountId),
+        ({ mode, stop, sweptAt, ...limits }): AccountSettings =>
+          // An account without a row has never been switched to live.
+          ({ mode: mode ?? "paper", limits, stop, sweptAt })
+      ),
+    stop: (accountId: string) => Effect.map(stop(accountId), ({ stop }) => stop)
+  } as const
 }
 
 const makeChanges = (sql: SqlClient.SqlClient) => {

@@ -95,16 +95,12 @@ export class OrderRepo extends Effect.Service<OrderRepo>()("store/orders/OrderRe
       byTags: (accountId: string, tags: ReadonlyArray<string>) => read("byTags", reads.byTags(accountId, tags)),
       sent: (accountId: string, mode: OrderMessage.Mode, nowMs: number, dayStartMs: number) =>
         read("sent", counts.sent(accountId, mode, nowMs, dayStartMs)),
-      /** What the gate needs to know about an attempt that is due, in one statement. */
+      /** What the gate needs to know about a task, in one statement. `taskId` 0: no task yet. */
       ahead: (ask: TaskCounts.Ask) => read("ahead", counts.ahead(ask)),
-      /** When another task of the same terms was accepted last. `taskId` 0: no task yet. Tasks of the same basket do not count. */
-      sameTermsAtMs: (accountId: string, mode: OrderMessage.Mode, termsHash: string, except: TaskCounts.Except) =>
-        read("sameTermsAtMs", counts.sameTermsAtMs(accountId, mode, termsHash, except)),
       /** Whether another request for a trigger of the same terms may be on its way, or is before this task. `taskId` 0: no task yet. */
       hasTwin: (accountId: string, termsHash: string, taskId: number) => read("hasTwin", counts.hasTwin(accountId, termsHash, taskId)),
       /** Ids of the triggers that the account's other tasks made. */
-      triggersMade: (accountId: string, taskId: number) => read("triggersMade", counts.triggersMade(accountId, taskId)),
-      modifications: (accountId: string, orderId: string) => read("modifications", counts.modifications(accountId, orderId))
+      triggersMade: (accountId: string, taskId: number) => read("triggersMade", counts.triggersMade(accountId, taskId))
     } as const
   })
 }) {}

@@ -18,7 +18,7 @@ export interface Except {
   readonly basketId: string | null
 }
 
-/** The task whose attempt is due. */
+/** A task that is about to be accepted or sent. */
 export interface Ask extends Except {
   readonly accountId: string
   readonly mode: OrderMessage.Mode
@@ -41,7 +41,7 @@ const Ahead = Schema.Struct({
   isTwin: Schema.Boolean
 })
 
-/** What is known right before a task is sent. `sameTermsAtMs` is null if the account has no window for duplicates. */
+/** What is known of an account and a task. `sameTermsAtMs` is null if the account has no window for duplicates, or no such task. */
 export interface Facts {
   readonly limits: OrderAccounts.Limits
   readonly stopped: string | null
@@ -63,12 +63,12 @@ const queries = (sql: SqlClient.SqlClient) => ({
       FROM order_attempts a JOIN order_tasks t USING (task_id)
       WHERE a.account_id = ${accountId} AND t.mode = ${mode} AND a.started_at > ${iso(Math.min(dayStartMs, nowMs - minuteMs))}::timestamptz`,
   sameTerms: (accountId: string, mode: OrderMessage.Mode, termsHash: string, { basketId, taskId }: Except) =>
-    sql<{ readonly at: Date | null }>`SELECT max(created_at) AS at FROM order_tasks
+    sql`SELECT max(created_at) AS at FROM order_tasks
       WHERE account_id = ${accountId} AND mode = ${mode} AND terms_hash = ${termsHash} AND status NOT IN ('DEAD_LETTER', 'CANCELLED')
         AND (${taskId}::bigint = 0 OR task_id < ${taskId}::bigint)
         AND (${basketId}::text IS NULL OR basket_id IS DISTINCT FROM ${basketId}::text)`,
   modifications: (accountId: string, orderId: string) =>
-    sql<{ readonly count: number }>`SELECT count(*)::int AS count FROM order_tasks
+    sql`SELECT count(*)::int AS count FROM order_tasks
       WHERE account_id = ${accountId} AND kind = 'modify' AND request->>'order_id' = ${orderId} AND status = 'COMPLETED'`,
   twins: (accountId: string, termsHash: string, taskId: number) =>
     sql`SELECT 1 FROM order_tasks WHERE account_id = ${accountId} AND kind = 'gtt_place' AND terms_hash = ${termsHash}
@@ -104,12 +104,10 @@ const makeAhead = (sql: SqlClient.SqlClient) => {
 }
 
 export const make = (sql: SqlClient.SqlClient) => {
-  const { modifications, sameTerms, sent, triggersMade, twins } = queries(sql)
+  const { sent, triggersMade, twins } = queries(sql)
   return {
     ahead: makeAhead(sql),
     sent: (...given: Parameters<typeof sent>) => Effect.map(sent(...given), ([row]) => row ?? { second: 0, minute: 0, day: 0 }),
-    sameTermsAtMs: (...given: Parameters<typeof sameTerms>) => Effect.map(sameTerms(...given), ([row]) => row?.at?.getTime() ?? null),
-    modifications: (...given: Parameters<typeof modifications>) => Effect.map(modifications(...given), ([row]) => row?.count ?? 0),
     hasTwin: (...given: Parameters<typeof twins>) => Effect.map(twins(...given), (rows) => rows.length > 0),
     triggersMade: (...given: Parameters<typeof triggersMade>) =>
       Effect.map(triggersMade(...given), (rows) => new Set(rows.map(({ id }) => id)))

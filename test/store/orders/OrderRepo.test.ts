@@ -1,6 +1,6 @@
 import * as SqlClient from "@effect/sql/SqlClient"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Schema } from "effect"
+import { Effect, Schema, Tracer } from "effect"
 import * as Money from "../../../src/domain/Money.ts"
 import * as Gate from "../../../src/domain/orders/Gate.ts"
 import * as OrderDecider from "../../../src/domain/orders/OrderDecider.ts"
@@ -148,6 +148,47 @@ describe("A task that was written", () => {
   )
 })
 
+/** How many statements an effect sends to Postgres, and how many transactions it opens around them. */
+const roundTrips = <A, E, R>(self: Effect.Effect<A, E, R>) =>
+  Effect.gen(function* () {
+    const names: Array<string> = []
+    const tracer = yield* Effect.tracer
+    const counting = Tracer.make({
+      context: tracer.context,
+      span: (name, ...rest) => {
+        names.push(name)
+        return tracer.span(name, ...rest)
+      }
+    })
+    const result = yield* Effect.withTracer(self, counting)
+    const count = (name: string) => names.filter((it) => it === name).length
+    return [result, { statements: count("sql.execute"), transactions: count("sql.transaction") }] as const
+  })
+
+describe("A step of an order", () => {
+  it.scoped("is one statement, because each waits for its turn at a busy processor", () =>
+    Effect.gen(function* () {
+      const repo = yield* OrderRepo
+      const accounts = yield* OrderAccounts
+      const one = { statements: 1, transactions: 0 }
+      const [accepted, accepting] = yield* roundTrips(repo.submit([task()]))
+      assert.deepStrictEqual(accepting, one)
+      const [before] = accepted.stored
+      const taken = { accountId: "a1", mode: "live", kind: "place", termsHash: "t1", orderId: null } as const
+      const [, asking] = yield* roundTrips(repo.ahead({ ...taken, taskId: before!.taskId, basketId: null, nowMs, dayStartMs: nowMs }))
+      assert.deepStrictEqual(asking, one)
+      const [, saving] = yield* roundTrips(repo.save(before!, decide(before!.task, wake(7))[0], { who: "executor", epoch: 7 }))
+      assert.deepStrictEqual(saving, one)
+      const [, reading] = yield* roundTrips(accounts.settings("a1"))
+      assert.deepStrictEqual(reading, one)
+      const [, together] = yield* roundTrips(
+        repo.submit([task({ idempotencyKey: "k2", tag: "x" }), task({ idempotencyKey: "k3", tag: "y" })])
+      )
+      assert.deepStrictEqual(together, { statements: 2, transactions: 1 }, "a basket is all or nothing")
+    }).pipe(Effect.provide(fresh()))
+  )
+})
+
 describe("What the gate asks about a task", () => {
   const ask = (taskId: number) =>
     ({
@@ -199,7 +240,6 @@ describe("What the gate asks about a task", () => {
       const done = { ...changed!.task, status: "COMPLETED", revision: 1 } as const
       yield* repo.save(changed!, done, { who: "executor", epoch: 7 })
       const { modifications } = yield* repo.ahead({ ...ask(0), kind: "modify", orderId: "9" })
-      assert.strictEqual(modifications, yield* repo.modifications("a1", "9"))
       assert.strictEqual(modifications, 1)
 
       const sql = yield* SqlClient.SqlClient
