@@ -175,12 +175,13 @@ export type Holding = typeof Holding.Type
 export type Funds = typeof Funds.Type
 
 /** A double's shortest text is the decimal that the broker printed. */
-const KiteAmount = Schema.transform(Schema.Number.pipe(Schema.finite()), Money.DecimalFromSelf, {
+export const KiteAmount = Schema.transform(Schema.Number.pipe(Schema.finite()), Money.DecimalFromSelf, {
   strict: true,
   decode: Money.ofNumber,
   encode: (value) => value.toNumber()
 })
-const KiteMoment = Schema.transform(KiteTime.IstDateTime, Schema.String, {
+/** Kite's text of a time in India. */
+export const KiteMoment = Schema.transform(KiteTime.IstDateTime, Schema.String, {
   strict: true,
   decode: (date) => date.toISOString(),
   encode: (text) => new Date(text)

@@ -4,7 +4,7 @@
  */
 import { Schema } from "effect"
 import * as Money from "../Money.ts"
-import * as KiteTime from "../market/KiteTime.ts"
+import { KiteAmount, KiteMoment } from "./Figures.ts"
 
 type Amount = Schema.Schema<Money.Decimal, string> | Schema.Schema<Money.Decimal, number>
 type Time = Schema.Schema<string, string>
@@ -43,17 +43,6 @@ const triggerOf = <A extends Amount>(amount: A, time: Time) =>
       })
     )
   })
-
-const KiteAmount = Schema.transform(Schema.Number, Money.DecimalFromSelf, {
-  strict: true,
-  decode: Money.ofNumber,
-  encode: (value) => value.toNumber()
-})
-const KiteMoment = Schema.transform(KiteTime.IstDateTime, Schema.String, {
-  strict: true,
-  decode: (date) => date.toISOString(),
-  encode: (text) => new Date(text)
-})
 
 /** A row of GET /gtt/triggers. */
 export const KiteTrigger = triggerOf(KiteAmount, KiteMoment)

@@ -49,16 +49,3 @@ export const step = (state: State | null, minute: Bar, minutes: number, openMs: 
   if (minute.atMs === state.minute.atMs) return [{ ...state, minute }, null]
   return startMs === state.startMs ? [{ startMs, base: current(state), minute }, null] : [{ startMs, base: null, minute }, current(state)]
 }
-
-/** Bars of `minutes` from one-minute bars sorted by time. The last bar may still be open. */
-export const aggregate = (bars: Iterable<Bar>, minutes: number, openMs: number): ReadonlyArray<Bar> => {
-  const out: Array<Bar> = []
-  let state: State | null = null
-  for (const bar of bars) {
-    const [next, closed]: readonly [State, Bar | null] = step(state, bar, minutes, openMs)
-    state = next
-    if (closed !== null) out.push(closed)
-  }
-  if (state !== null) out.push(current(state))
-  return out
-}

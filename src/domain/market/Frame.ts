@@ -138,9 +138,7 @@ export const ensureCapacity = (columns: Columns, capacity: number): void => {
 }
 
 export const bestBidPrice = (columns: Columns, row: number): number => columns.bidPrice[row * depthLevels] ?? 0
-export const bestBidQuantity = (columns: Columns, row: number): number => columns.bidQuantity[row * depthLevels] ?? 0
 export const bestAskPrice = (columns: Columns, row: number): number => columns.askPrice[row * depthLevels] ?? 0
-export const bestAskQuantity = (columns: Columns, row: number): number => columns.askQuantity[row * depthLevels] ?? 0
 
 const clearTrade = (columns: Columns, row: number): void => {
   columns.lastQuantity[row] = 0
@@ -434,55 +432,26 @@ export interface Level {
   readonly orders: number
 }
 
-export interface LtpFields {
+export interface FullFields {
   readonly token: number
   readonly lastPrice: number
-}
-export interface IndexQuoteFields extends LtpFields {
   readonly open: number
   readonly high: number
   readonly low: number
   readonly close: number
-}
-export interface IndexFullFields extends IndexQuoteFields {
-  readonly exchangeTime: number
-}
-export interface QuoteFields extends IndexQuoteFields {
   readonly lastQuantity: number
   readonly averagePrice: number
   readonly volume: number
   readonly buyQuantity: number
   readonly sellQuantity: number
-}
-export interface FullFields extends QuoteFields {
   readonly lastTradeTime: number
   readonly oi: number
   readonly oiDayHigh: number
   readonly oiDayLow: number
   readonly exchangeTime: number
-  /** Best level first; missing levels are zero, levels beyond the fifth are omitted. */
+  /** Best level first. */
   readonly bids: ReadonlyArray<Level>
   readonly asks: ReadonlyArray<Level>
-}
-
-const noLevel: Level = { price: 0, quantity: 0, orders: 0 }
-
-/** Writes one packet's fields into a row and overwrites the whole row. Fields that the kind lacks are 0. */
-export const setRow = (columns: Columns, row: number, kind: Kind, fields: LtpFields & Partial<FullFields>): void => {
-  ensureCapacity(columns, row + 1)
-  columns.kind[row] = kind
-  for (const name of rowColumns) columns[name][row] = fields[name] ?? 0
-  for (let level = 0; level < depthLevels; level++) {
-    const bid = fields.bids?.[level] ?? noLevel
-    const ask = fields.asks?.[level] ?? noLevel
-    const to = row * depthLevels + level
-    columns.bidPrice[to] = bid.price
-    columns.bidQuantity[to] = bid.quantity
-    columns.bidOrders[to] = bid.orders
-    columns.askPrice[to] = ask.price
-    columns.askQuantity[to] = ask.quantity
-    columns.askOrders[to] = ask.orders
-  }
 }
 
 const levelsOf = (price: Uint32Array, quantity: Uint32Array, orders: Uint32Array, row: number): ReadonlyArray<Level> =>
@@ -513,21 +482,6 @@ export const rowOf = (columns: Columns, row: number): FullFields & { readonly ki
   bids: levelsOf(columns.bidPrice, columns.bidQuantity, columns.bidOrders, row),
   asks: levelsOf(columns.askPrice, columns.askQuantity, columns.askOrders, row)
 })
-
-const encode = (kind: Kind, fields: LtpFields & Partial<FullFields>): Uint8Array<ArrayBuffer> => {
-  const columns = makeColumns(1)
-  setRow(columns, 0, kind, fields)
-  const body = new Uint8Array(kind)
-  writePacket(new DataView(body.buffer), 0, kind, columns, 0)
-  return body
-}
-
-/** Each returns one packet body without a frame header. `Writer.appendBytes(body, 0, body.length)` adds it to a frame. */
-export const encodeLtp = (fields: LtpFields): Uint8Array<ArrayBuffer> => encode(Kind.ltp, fields)
-export const encodeQuote = (fields: QuoteFields): Uint8Array<ArrayBuffer> => encode(Kind.quote, fields)
-export const encodeFull = (fields: FullFields): Uint8Array<ArrayBuffer> => encode(Kind.full, fields)
-export const encodeIndexQuote = (fields: IndexQuoteFields): Uint8Array<ArrayBuffer> => encode(Kind.indexQuote, fields)
-export const encodeIndexFull = (fields: IndexFullFields): Uint8Array<ArrayBuffer> => encode(Kind.indexFull, fields)
 
 /** A frame that contains the given packet bodies. */
 export const frameOf = (bodies: ReadonlyArray<Uint8Array>): Uint8Array<ArrayBuffer> => {

@@ -56,10 +56,6 @@ export const isOption = (instrument: Instrument): boolean => instrument.instrume
 /** The strike in rupees as a tradingsymbol prints it: "24500", "187.5". */
 export const strikeText = (instrument: Instrument): string => Money.format(Money.toDecimal(instrument.strike, priceScale(instrument.token)))
 
-/** A rupee price rounded to the instrument's tick size. */
-export const roundPrice = (instrument: Instrument, price: Money.Decimal): Money.Decimal =>
-  Money.roundToTick(price, Money.toDecimal(instrument.tickSize, priceScale(instrument.token)))
-
 /** Derivatives exchange to the exchange where its underlyings trade. */
 const underlyingExchange: ReadonlyMap<string, string> = new Map([
   ["NFO", "NSE"],

@@ -2,7 +2,7 @@ import * as IndiaTime from "../IndiaTime.ts"
 import * as Instrument from "./Instrument.ts"
 
 /**
- * Kite's tradingsymbol grammar and OpenAlgo's alias.
+ * Kite's tradingsymbol grammar, and OpenAlgo's form as an alias that is only printed.
  *
  *     equity   = NAME [ "-" SERIES ]                   INFY, CENTRALBK-BE, BAJAJ-AUTO
  *     index    = NAME                                  NIFTY 50
@@ -10,9 +10,8 @@ import * as Instrument from "./Instrument.ts"
  *     weekly   = NAME YY M DD ( "FUT" | STRIKE ( "CE" | "PE" ) )     NIFTY24N2124000CE: 21 November 2024; M is 1-9, O, N, D
  *     openalgo = NAME DD MMM YY ( "FUT" | STRIKE ( "CE" | "PE" ) )   NIFTY28NOV2424000CE: one form for both
  *
- * A symbol states its expiry as a date or only as a month. Only the instrument master knows the day of a month's expiry. One text can
- * be valid in both grammars with different meanings, so the caller chooses the grammar. Source: Zerodha's forum 7104, 8981, 13658;
- * OpenAlgo's symbol-format page.
+ * A symbol states its expiry as a date or only as a month. Only the instrument master knows the day of a month's expiry. Source: Zerodha's
+ * forum 7104, 8981, 13658; OpenAlgo's symbol-format page.
  */
 export type Parsed = Equity | Index | Future | Option
 
@@ -58,7 +57,6 @@ const bareIndices: ReadonlySet<string> = new Set(["SENSEX", "BANKEX", "SNSX50"])
 const tail = String.raw`(?:(FUT)|((?:0|[1-9]\d*)(?:\.\d+)?)(CE|PE))`
 const monthly = new RegExp(`^(.+)(\\d\\d)(${months.join("|")})${tail}$`)
 const weekly = new RegExp(`^(\\d\\d)([1-9OND])(\\d\\d)${tail}$`)
-const openAlgo = new RegExp(`^(.+)(\\d\\d)(${months.join("|")})(\\d\\d)${tail}$`)
 const derivativeLike = /[\d.](?:CE|PE|FUT)$|\d[A-Z]{3}FUT$/
 const printable = /^[\p{L}\p{N}\p{P}\p{S} ]+$/u
 
@@ -168,51 +166,8 @@ export const toOpenAlgo = (symbol: Parsed, date: string | null): string | null =
   return symbol.kind === "FUT" ? `${stem}FUT` : `${stem}${symbol.strike}${symbol.kind}`
 }
 
-/** Parses OpenAlgo's form, in which a derivative's expiry is always a date. */
-export const parseOpenAlgo = (text: string): Parsed | null => {
-  if (text.length > lengthMax || text.trim() !== text || !printable.test(text)) return null
-  const match = openAlgo.exec(text)
-  if (match === null) return derivativeLike.test(text) ? null : parseCash(text)
-  const [, name = "", dd, month = "", yy, future, strike, side] = match
-  const date = IndiaTime.isoDate(yearOf(yy), months.indexOf(month) + 1, Number(dd))
-  return date === null ? null : contract(name, { form: "date", date }, future, strike, side)
-}
-
 /** OpenAlgo writes an index in capitals without spaces and hyphens. An index with derivatives has its derivatives' name. */
 const openAlgoIndex = (tradingsymbol: string): string => {
   const name = Instrument.indexName(tradingsymbol)
   return name === tradingsymbol ? tradingsymbol.toUpperCase().replaceAll(/[ -]/g, "") : name
-}
-
-/** OpenAlgo lists indices on separate exchanges, such as NSE_INDEX. */
-const openAlgoExchange = (instrument: Instrument.Instrument): string =>
-  Instrument.kindOf(instrument) === "INDEX" ? `${instrument.exchange}_INDEX` : instrument.exchange
-
-/** An instrument's exchange and symbol in OpenAlgo's form. The name and the day come from the master row, not from the tradingsymbol. */
-export const openAlgoOf = (instrument: Instrument.Instrument): { readonly exchange: string; readonly symbol: string } => {
-  const exchange = openAlgoExchange(instrument)
-  if (Instrument.kindOf(instrument) === "INDEX") return { exchange, symbol: openAlgoIndex(instrument.tradingsymbol) }
-  if (instrument.expiry === null) return { exchange, symbol: instrument.tradingsymbol }
-  const stem = `${instrument.name}${openAlgoDate(instrument.expiry)}`
-  return {
-    exchange,
-    symbol: Instrument.isOption(instrument) ? `${stem}${Instrument.strikeText(instrument)}${instrument.instrumentType}` : `${stem}FUT`
-  }
-}
-
-/** A master's instruments by their OpenAlgo symbols, keyed by `Instrument.symbolKey`. Build it once per master. */
-export const openAlgoAliases = (master: Instrument.Master): ReadonlyMap<string, Instrument.Instrument> => {
-  const aliases = new Map<string, Instrument.Instrument>()
-  for (const instrument of master.byToken.values()) {
-    const { exchange, symbol } = openAlgoOf(instrument)
-    aliases.set(Instrument.symbolKey(exchange, symbol), instrument)
-  }
-  return aliases
-}
-
-/** The names of all underlyings of a master's derivatives, as `parse` takes them. */
-export const namesOf = (master: Instrument.Master): ReadonlySet<string> => {
-  const names = new Set<string>()
-  for (const instrument of master.byToken.values()) if (instrument.expiry !== null && instrument.name !== "") names.add(instrument.name)
-  return names
 }

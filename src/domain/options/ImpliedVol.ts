@@ -374,14 +374,6 @@ export const solveBlackScholes = (
   return solveDiscounted(w, price, s * Math.exp(-q * t), k * Math.exp(-r * t), logMoneyness, Math.sqrt(t), seed, tick)
 }
 
-/** Implied volatility of the out-of-the-money option of strike `k`: a put below the forward, otherwise a call. */
-export const solveOtm = (price: number, f: number, k: number, t: number, r: number, seed: number, tick = 0): number =>
-  solveBlack76(k < f ? -1 : 1, price, f, k, t, r, seed, tick)
-
-/** Warm start for ticks: a few bounded steps from `seed`, then the cold solver. */
-export const refine = (seed: number, kind: BlackScholes.OptionKind, price: number, f: number, k: number, t: number, r: number): number =>
-  solveBlack76(BlackScholes.sign(kind), price, f, k, t, r, seed, 0)
-
 /** The Black-76 implied volatility (a fraction) of `price`, or why it has no volatility. `tick` is the least time value, 0 for any. */
 export const solve = (
   kind: BlackScholes.OptionKind,

@@ -30,19 +30,6 @@ export interface Observation {
   readonly theta: number
 }
 
-/** A side of a chain: prices and thetas (per year) as columns. */
-export interface SideColumns {
-  readonly price: Float64Array
-  readonly theta: Float64Array
-}
-
-/** The current premium and theta of a pair in a chain. */
-export const observe = (atMs: number, { callRow, putRow }: Pair, call: SideColumns, put: SideColumns): Observation => ({
-  atMs,
-  premium: (call.price[callRow] ?? Number.NaN) + (put.price[putRow] ?? Number.NaN),
-  theta: (call.theta[callRow] ?? Number.NaN) + (put.theta[putRow] ?? Number.NaN)
-})
-
 /** One point of a decay curve. Changes are relative to the first point. */
 export interface Decay {
   readonly atMs: number

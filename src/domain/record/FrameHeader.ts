@@ -108,13 +108,6 @@ export const addRun = (runs: Array<number>, baseReceivedMs: number, receivedMs: 
   else runs.push(count, offset)
 }
 
-/** Number of packets that the runs describe. */
-export const rowCount = (header: FrameHeader): number => {
-  let rows = 0
-  for (let run = 0; run < header.runs.length; run += 2) rows += header.runs[run] ?? 0
-  return rows
-}
-
 /** Receive time of one packet, UNIX ms. A row beyond the runs has the last run's time. */
 export const receivedAtMs = (header: FrameHeader, row: number): number => {
   let offset = 0

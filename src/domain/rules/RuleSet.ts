@@ -39,8 +39,6 @@ export interface Entries {
   readonly sessions: ReadonlyArray<Facts.SessionRow>
 }
 
-export const noEntries: Entries = { known: [], days: [], sessions: [] }
-
 /** The rules with additions applied. `version` identifies the additions. */
 export const withEntries = (rules: RuleSet, version: string, { known, days, sessions }: Entries): RuleSet => {
   const { documents } = rules

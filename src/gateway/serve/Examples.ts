@@ -118,6 +118,17 @@ const order = {
   market_protection: "-1"
 }
 
+/** Shares for delivery, at a limit. */
+const delivery = {
+  exchange: "NSE",
+  tradingsymbol: "RELIANCE",
+  transaction_type: "BUY",
+  quantity: 100,
+  product: "CNC",
+  order_type: "LIMIT",
+  price: "1300.50"
+}
+
 /** Sells shares when their price has fallen. */
 const trigger = {
   account_id: "sim1",
@@ -224,33 +235,13 @@ export const bodies: Readonly<Record<string, unknown>> = {
   },
   "orders.charges": {
     account_id: "sim1",
-    orders: [
-      {
-        exchange: "NSE",
-        tradingsymbol: "RELIANCE",
-        transaction_type: "BUY",
-        quantity: 100,
-        product: "CNC",
-        order_type: "LIMIT",
-        price: "1300.50"
-      }
-    ]
+    orders: [delivery]
   },
   "orders.placeGtt": trigger,
   "orders.changeGtt": { ...trigger, trigger_id: "1" },
   "orders.margins": {
     account_id: "sim1",
-    orders: [
-      {
-        exchange: "NSE",
-        tradingsymbol: "RELIANCE",
-        transaction_type: "BUY",
-        quantity: 100,
-        product: "CNC",
-        order_type: "LIMIT",
-        price: "1300.50"
-      }
-    ]
+    orders: [delivery]
   },
   "indicators.subscribe": { symbol: "NIFTY", timeframe: "5m", indicators: ["rsi", "macd(fast=12,slow=26)"] },
   "indicators.unsubscribe": { symbol: "NIFTY", timeframe: "5m", indicators: ["rsi"] },

@@ -20,6 +20,7 @@ import {
 import { muteAfterMs } from "../../../src/domain/accounts/ConnectionPool.ts"
 import * as Frame from "../../../src/domain/market/Frame.ts"
 import { shipped } from "../../../src/domain/rules/Shipped.ts"
+import * as Packets from "../../domain/market/Packets.ts"
 
 describe("TickerSession", () => {
   const identity = {
@@ -140,7 +141,7 @@ describe("TickerSession", () => {
     const handle = receiver(session, clock, publisher)
     const carried = new Map([1, 2, 3, 4].map((token) => [token, null]))
     const receive = (bytes: Uint8Array, connection: number) => handle(bytes, connection, carried)
-    const packets = (...tokens: ReadonlyArray<number>) => Frame.frameOf(tokens.map((token) => Frame.encodeLtp({ token, lastPrice: 5 })))
+    const packets = (...tokens: ReadonlyArray<number>) => Frame.frameOf(tokens.map((token) => Packets.encodeLtp({ token, lastPrice: 5 })))
     const take = () => noted.splice(0)
     receive(packets(1, 2), 1)
     nowMs = 1_500
@@ -303,7 +304,7 @@ describe("TickerSession", () => {
   })
 
   it("the newest exchange time of a frame is 0 if no packet carries one", () => {
-    assert.strictEqual(newestExchangeMs(Frame.frameOf([Frame.encodeLtp({ token: 256265, lastPrice: 100 })])), 0)
+    assert.strictEqual(newestExchangeMs(Frame.frameOf([Packets.encodeLtp({ token: 256265, lastPrice: 100 })])), 0)
   })
 
   describe("what the connections should stream", () => {

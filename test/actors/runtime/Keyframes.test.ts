@@ -6,7 +6,6 @@ import { RecordActor } from "../../../src/actors/runtime/RecordActor.ts"
 import type { Setup } from "../../../src/actors/runtime/Setup.ts"
 import * as M2mActor from "../../../src/actors/strategies/M2mActor.ts"
 import * as Decider from "../../../src/domain/Decider.ts"
-import * as Frame from "../../../src/domain/market/Frame.ts"
 import type * as RecordInput from "../../../src/domain/record/RecordInput.ts"
 import * as M2mDecider from "../../../src/domain/strategy/M2mDecider.ts"
 import type * as StrategyMessage from "../../../src/domain/strategy/StrategyMessage.ts"
@@ -19,6 +18,7 @@ import * as Record from "../../../src/streams/Record.ts"
 import { Snapshots } from "../../../src/streams/Snapshots.ts"
 import * as Streams from "../../../src/streams/Streams.ts"
 import * as Subjects from "../../../src/streams/Subjects.ts"
+import * as Packets from "../../domain/market/Packets.ts"
 import { chain, leg, option, settings, spot, startMs } from "../../domain/record/Recorder.ts"
 import { backend, until } from "../../streams/Nats.ts"
 
@@ -53,7 +53,7 @@ const streaming = (account: string, incarnation = 1) =>
     const publisher = yield* FramePublisher.make({ account, source: "simulator", epoch: 1, incarnation }, FramePublisher.peers(0))
     const append = (token: number, rupees: number, atMs: number) => {
       const price = Math.round(rupees * 100)
-      const packet = Frame.encodeFull({
+      const packet = Packets.encodeFull({
         ...{ token, lastPrice: price, close: price, open: price, high: price, low: price, averagePrice: price },
         ...{ lastQuantity: 1, volume: 1, buyQuantity: 1, sellQuantity: 1, oi: 500, oiDayHigh: 500, oiDayLow: 500 },
         ...{ lastTradeTime: Math.floor(atMs / 1_000), exchangeTime: Math.floor(atMs / 1_000), bids: [], asks: [] }

@@ -41,7 +41,7 @@ const route = ({ total }: { readonly total: number }): Published => ({
   encode: () => new TextEncoder().encode(String(total))
 })
 
-const frame = (price: number) => Frame.frameOf([Frame.encodeLtp({ token: 256265, lastPrice: price })])
+const frame = (price: number) => Frame.frameOf([Packets.encodeLtp({ token: 256265, lastPrice: price })])
 const header = (number: number) =>
   FrameHeader.format({ account: "a1", epoch: 1, incarnation: 1, number, baseReceivedMs: 1_000, source: "simulator", runs: [1, 0] })
 
@@ -81,6 +81,7 @@ const unsaved = Layer.succeed(
 )
 
 import { Context } from "effect"
+import * as Packets from "../../domain/market/Packets.ts"
 import type { NatsServer } from "../../TestBackends.ts"
 
 class Server extends Context.Tag("test/Server")<Server, NatsServer>() {}

@@ -5,7 +5,7 @@ import * as Catalogue from "../../../src/domain/indicators/Catalogue.ts"
 import * as Folding from "../../../src/domain/indicators/Folding.ts"
 import type * as Indicator from "../../../src/domain/indicators/Indicator.ts"
 import * as Series from "../../../src/domain/indicators/Series.ts"
-import * as Timeframe from "../../../src/domain/indicators/Timeframe.ts"
+import { aggregate } from "./Aggregate.ts"
 
 const sessionMinutes = 375
 const openMs = 9.25 * 3_600_000
@@ -32,7 +32,7 @@ const minutes = (hole: number): ReadonlyArray<Indicator.Bar> =>
 
 /** Seeds as the actor does, from the stored minutes. */
 const seeded = (stored: ReadonlyArray<Indicator.Bar>, width: number, atLeastDay: string) => {
-  const bars = Timeframe.aggregate(stored, width, openMs)
+  const bars = aggregate(stored, width, openMs)
   const newest = bars.at(-1)
   const newestDay = newest === undefined ? atLeastDay : IndiaTime.istDate(newest.atMs)
   const inNewest = newest === undefined ? [] : stored.filter(({ atMs }) => atMs >= newest.atMs)
@@ -41,7 +41,7 @@ const seeded = (stored: ReadonlyArray<Indicator.Bar>, width: number, atLeastDay:
 const valuesOf = ({ live }: Folding.State) => live.map(({ values }) => values.values)
 /** What the gateway computes at the newest of the bars. */
 const batch = (known: ReadonlyArray<Indicator.Bar>, width: number) => {
-  const bars = Timeframe.aggregate(known, width, openMs)
+  const bars = aggregate(known, width, openMs)
   return readies.map((ready) => {
     const [run] = Series.segments(ready, bars, bars.length - 1, bars.length, width, sessionMinutes)
     return run === undefined ? null : Series.valuesOf(ready, bars, run)[0]

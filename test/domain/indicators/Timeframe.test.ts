@@ -3,6 +3,7 @@ import { Either, FastCheck } from "effect"
 import * as Catalogue from "../../../src/domain/indicators/Catalogue.ts"
 import * as Indicator from "../../../src/domain/indicators/Indicator.ts"
 import * as Timeframe from "../../../src/domain/indicators/Timeframe.ts"
+import { aggregate } from "./Aggregate.ts"
 
 const at = (text: string) => Date.parse(`${text}+05:30`)
 const sessionMinutes = 375
@@ -33,7 +34,7 @@ describe("Timeframe", () => {
     assert.strictEqual(start("2026-08-17T09:08:00", 15), "2026-08-17T09:00")
     assert.strictEqual(start("2026-08-17T01:00:00", 720), "2026-08-17T00:00")
     assert.strictEqual(start("2026-08-17T15:29:00", 1440), "2026-08-17T00:00")
-    const hours = Timeframe.aggregate(minutes(2), 60, openMs)
+    const hours = aggregate(minutes(2), 60, openMs)
     assert.strictEqual(hours.length, 14)
     assert.deepStrictEqual(
       hours.map((bar) => minutes(2).filter((it) => Timeframe.barStartMs(it.atMs, 60, openMs) === bar.atMs).length),
@@ -42,8 +43,8 @@ describe("Timeframe", () => {
   })
 
   it("BE-SVC-03 a one-minute timeframe returns the minutes, and a day is the whole session", () => {
-    assert.deepStrictEqual(Timeframe.aggregate(minutes(2), 1, openMs), minutes(2))
-    const [first, second, ...rest] = Timeframe.aggregate(minutes(2), 1440, openMs)
+    assert.deepStrictEqual(aggregate(minutes(2), 1, openMs), minutes(2))
+    const [first, second, ...rest] = aggregate(minutes(2), 1440, openMs)
     assert.deepStrictEqual(rest, [])
     const day = minutes(1)
     assert.deepStrictEqual(first, {
@@ -62,10 +63,7 @@ describe("Timeframe", () => {
     [FastCheck.constantFrom([3, 15], [5, 15], [5, 60], [15, 60], [15, 1440], [5, 75] as const), FastCheck.integer({ min: 2, max: 9 })],
     ([[short, long], hole]) => {
       const some = minutes(3, (index) => index % hole !== 0)
-      assert.deepStrictEqual(
-        Timeframe.aggregate(Timeframe.aggregate(some, short!, openMs), long!, openMs),
-        Timeframe.aggregate(some, long!, openMs)
-      )
+      assert.deepStrictEqual(aggregate(aggregate(some, short!, openMs), long!, openMs), aggregate(some, long!, openMs))
     }
   )
 
@@ -75,7 +73,7 @@ describe("Timeframe", () => {
     ([width, name]) => {
       const { indicator } = Either.getOrThrow(Catalogue.make(name))
       const some = minutes(2)
-      const expected = Indicator.batch(indicator, Timeframe.aggregate(some, width, openMs))
+      const expected = Indicator.batch(indicator, aggregate(some, width, openMs))
       let state: Timeframe.State | null = null
       let live = Indicator.start(indicator)
       const seen: Array<Indicator.Values> = []

@@ -5,10 +5,10 @@ import { FastCheck } from "effect"
 import * as Decider from "../../../src/domain/Decider.ts"
 import type * as Bar from "../../../src/domain/market/Bar.ts"
 import * as BarDecider from "../../../src/domain/market/BarDecider.ts"
-import * as Frame from "../../../src/domain/market/Frame.ts"
 import * as RecordHash from "../../../src/domain/record/RecordHash.ts"
 import type * as RecordInput from "../../../src/domain/record/RecordInput.ts"
 import { contract, future, futureToken, nfo, option, optionToken, Recorder, spot, spotToken, startMs } from "../record/Recorder.ts"
+import * as Packets from "./Packets.ts"
 
 const decider = BarDecider.make({ exchange: "NSE", underlying: "NIFTY" })
 const minuteMs = 60_000
@@ -265,7 +265,7 @@ describe("BarDecider", () => {
     const recorder = new Recorder().reference(instruments)
     for (let n = 0; n < BarDecider.openBarsMax + 10; n++) recorder.frame(startMs + n * minuteMs, [{ token: callToken, price: n + 1 }])
     const [state, outputs] = run(
-      recorder.bytes(startMs, new Uint8Array([0, 9, 1])).bytes(startMs, Frame.encodeLtp({ token: nfo(9), lastPrice: 1 }))
+      recorder.bytes(startMs, new Uint8Array([0, 9, 1])).bytes(startMs, Packets.encodeLtp({ token: nfo(9), lastPrice: 1 }))
     )
     assert.deepStrictEqual(
       closed(outputs, callToken).map(({ close }) => close),

@@ -3,6 +3,7 @@ import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { FastCheck } from "effect"
 import * as Frame from "../../../src/domain/market/Frame.ts"
+import * as Packets from "./Packets.ts"
 
 const reference = process.env["TARANG_REFERENCE_DATA"]
 const kite = reference === undefined ? undefined : join(reference, "kite")
@@ -26,15 +27,15 @@ const full = { ...quote, lastTradeTime: u32, oi: u32, oiDayHigh: u32, oiDayLow: 
 
 interface Case {
   readonly kind: Frame.Kind
-  readonly fields: Frame.LtpFields & Partial<Frame.FullFields>
+  readonly fields: Packets.Fields
   readonly body: Uint8Array
 }
 const packet: FastCheck.Arbitrary<Case> = FastCheck.oneof(
-  FastCheck.record(ltp).map((fields) => ({ kind: Frame.Kind.ltp, fields, body: Frame.encodeLtp(fields) })),
-  FastCheck.record(quote).map((fields) => ({ kind: Frame.Kind.quote, fields, body: Frame.encodeQuote(fields) })),
-  FastCheck.record(full).map((fields) => ({ kind: Frame.Kind.full, fields, body: Frame.encodeFull(fields) })),
-  FastCheck.record(indexQuote).map((fields) => ({ kind: Frame.Kind.indexQuote, fields, body: Frame.encodeIndexQuote(fields) })),
-  FastCheck.record(indexFull).map((fields) => ({ kind: Frame.Kind.indexFull, fields, body: Frame.encodeIndexFull(fields) }))
+  FastCheck.record(ltp).map((fields) => ({ kind: Frame.Kind.ltp, fields, body: Packets.encodeLtp(fields) })),
+  FastCheck.record(quote).map((fields) => ({ kind: Frame.Kind.quote, fields, body: Packets.encodeQuote(fields) })),
+  FastCheck.record(full).map((fields) => ({ kind: Frame.Kind.full, fields, body: Packets.encodeFull(fields) })),
+  FastCheck.record(indexQuote).map((fields) => ({ kind: Frame.Kind.indexQuote, fields, body: Packets.encodeIndexQuote(fields) })),
+  FastCheck.record(indexFull).map((fields) => ({ kind: Frame.Kind.indexFull, fields, body: Packets.encodeIndexFull(fields) }))
 )
 
 const zeros = Array.from({ length: 5 }, () => ({ price: 0, quantity: 0, orders: 0 }))
@@ -189,12 +190,20 @@ describe("Frame", () => {
   })
 
   it("reads values of 2^31 and more as unsigned", () => {
-    const [row] = decoded(Frame.frameOf([Frame.encodeQuote({ ...zeroRow, token: 0xfffffffe, volume: 3_000_000_000 })])).rows
+    const [row] = decoded(Frame.frameOf([Packets.encodeQuote({ ...zeroRow, token: 0xfffffffe, volume: 3_000_000_000 })])).rows
     expect([row!.token, row!.volume]).toEqual([0xfffffffe, 3_000_000_000])
   })
 
   it("writes an index's change against the previous close", () => {
-    const fall = Frame.encodeIndexFull({ token: 256265, lastPrice: 2_400_000, open: 0, high: 0, low: 0, close: 2_410_050, exchangeTime: 1 })
+    const fall = Packets.encodeIndexFull({
+      token: 256265,
+      lastPrice: 2_400_000,
+      open: 0,
+      high: 0,
+      low: 0,
+      close: 2_410_050,
+      exchangeTime: 1
+    })
     expect(new DataView(fall.buffer).getInt32(24)).toBe(-10_050)
   })
 
@@ -216,11 +225,11 @@ describe("Frame", () => {
 
   it.prop("a row sent in a smaller mode has that mode's fields", [FastCheck.record(full)], ([fields]) => {
     const columns = Frame.makeColumns(1)
-    Frame.setRow(columns, 0, Frame.Kind.full, fields)
+    Packets.setRow(columns, 0, Frame.Kind.full, fields)
     const writer = new Frame.Writer()
     writer.append(columns, 0, Frame.Kind.quote)
     writer.append(columns, 0, Frame.Kind.ltp)
-    expect(writer.finish()).toEqual(Frame.frameOf([Frame.encodeQuote(fields), Frame.encodeLtp(fields)]))
+    expect(writer.finish()).toEqual(Frame.frameOf([Packets.encodeQuote(fields), Packets.encodeLtp(fields)]))
   })
 
   it.prop(
@@ -292,7 +301,7 @@ describe("Frame", () => {
   })
 
   it("reads a frame inside a larger buffer", () => {
-    const frame = Frame.frameOf([Frame.encodeLtp({ token: 7, lastPrice: 9 })])
+    const frame = Frame.frameOf([Packets.encodeLtp({ token: 7, lastPrice: 9 })])
     const pool = new Uint8Array(frame.length + 6)
     pool.set(frame, 3)
     expect(decoded(pool.subarray(3, 3 + frame.length)).rows.map((row) => [row.token, row.lastPrice])).toEqual([[7, 9]])
@@ -310,15 +319,13 @@ describe("Frame", () => {
 
   it("gives the best level of a row", () => {
     const columns = Frame.makeColumns(2)
-    Frame.setRow(columns, 1, Frame.Kind.full, {
+    Packets.setRow(columns, 1, Frame.Kind.full, {
       token: 1,
       lastPrice: 1,
       bids: [{ price: 3, quantity: 4, orders: 1 }],
       asks: [{ price: 5, quantity: 6, orders: 1 }]
     })
-    expect([Frame.bestBidPrice, Frame.bestBidQuantity, Frame.bestAskPrice, Frame.bestAskQuantity].map((best) => best(columns, 1))).toEqual([
-      3, 4, 5, 6
-    ])
+    expect([Frame.bestBidPrice, Frame.bestAskPrice].map((best) => best(columns, 1))).toEqual([3, 5])
   })
 
   it("refuses a kind that does not exist and a packet beyond the count's range", () => {

@@ -3,7 +3,6 @@ import { join } from "node:path"
 import { gunzipSync } from "node:zlib"
 import { assert, describe, it } from "@effect/vitest"
 import { FastCheck } from "effect"
-import * as Money from "../../../src/domain/Money.ts"
 import * as Instrument from "../../../src/domain/market/Instrument.ts"
 import { anIndex } from "./AnInstrument.ts"
 
@@ -179,14 +178,6 @@ describe("Instrument", () => {
     assert.deepStrictEqual(instruments, [])
     assert.match(rejected[0]?.reason ?? "", /segment 8 \(token 1800\).*does not know this segment/)
     assert.throws(() => Instrument.priceScale(token), /segment 8/)
-  })
-
-  it("BE-FIN-06 a price rounds by the instrument's own tick and currency", () => {
-    const round = (it: Instrument.Instrument, price: string) => Money.format(Instrument.roundPrice(it, new Money.Decimal(price)))
-    assert.strictEqual(round(make({ token: 408065, tickSize: 1, instrumentType: "EQ" }), "123.456"), "123.46")
-    assert.strictEqual(round(make({ tickSize: 5 }), "123.456"), "123.45")
-    assert.strictEqual(round(make({ token: 412675, tickSize: 25_000 }), "84.12374"), "84.1225")
-    assert.strictEqual(round(make({ token: 412678, tickSize: 25 }), "84.12376"), "84.125")
   })
 
   it("master data belongs to a trade date; a reused token is another instrument", () => {

@@ -107,10 +107,6 @@ describe("Symbol", () => {
       "x".repeat(65)
     ]
     for (const text of bad) assert.isNull(Symbol.parse(text), JSON.stringify(text))
-    for (const text of ["", "NIFTY31NOV2424000CE", "NIFTY28NOV24", "NIFTY99FUT"]) {
-      assert.isTrue((Symbol.parseOpenAlgo(text)?.kind ?? "EQ") === "EQ", text)
-    }
-    assert.isNull(Symbol.parseOpenAlgo("NIFTY31NOV2424000CE"))
   })
 
   it("BE-DAT-01 the known names decide where a name that ends in digits ends", () => {
@@ -125,13 +121,8 @@ describe("Symbol", () => {
     assert.isNull(Symbol.parse("BANKNIFTY2020630900CE", names))
   })
 
-  it("BE-DAT-01 OpenAlgo's form is an alias in both directions", () => {
-    for (const [text, parsed, day, alias] of cases) {
-      assert.strictEqual(Symbol.toOpenAlgo(parsed, day), alias, text)
-      const back = Symbol.parseOpenAlgo(alias)
-      if (day === null || parsed.kind === "EQ" || parsed.kind === "INDEX") continue
-      assert.deepStrictEqual(back, { ...parsed, expiry: date(day) }, alias)
-    }
+  it("BE-DAT-01 OpenAlgo's form is an alias", () => {
+    for (const [text, parsed, day, alias] of cases) assert.strictEqual(Symbol.toOpenAlgo(parsed, day), alias, text)
     assert.isNull(Symbol.toOpenAlgo(Symbol.parse("NIFTY24NOVFUT")!, null))
     assert.isNull(Symbol.toOpenAlgo(Symbol.parse("NIFTY24NOVFUT")!, "2024-12-26"))
     assert.strictEqual(Symbol.toOpenAlgo(Symbol.parse("NIFTY24N2124000CE")!, null), "NIFTY21NOV2424000CE")
@@ -144,69 +135,22 @@ describe("Symbol", () => {
   const strike = FastCheck.integer({ min: 1, max: 9_999_999 }).map((n) => String(n / 100))
   const kind = FastCheck.constantFrom("CE" as const, "PE" as const, "FUT" as const)
   it.prop(
-    "BE-DAT-01 print and parse return any contract unchanged, in Kite's forms and OpenAlgo's",
+    "BE-DAT-01 print and parse return any contract unchanged",
     [name, day, strike, kind, FastCheck.boolean()],
     ([name, day, strike, kind, weekly]) => {
       const expiry = weekly ? date(day) : month(day.slice(0, 7))
       const symbol: Symbol.Parsed = kind === "FUT" ? { kind, name, expiry } : { kind, name, expiry, strike }
       assert.deepStrictEqual(Symbol.parse(Symbol.print(symbol)), symbol)
       assert.deepStrictEqual(Symbol.parse(Symbol.print(symbol), new Set([name])), symbol)
-      assert.deepStrictEqual(Symbol.parseOpenAlgo(Symbol.toOpenAlgo(symbol, day)!), { ...symbol, expiry: date(day) })
     }
   )
-
-  it("an instrument's alias comes from its master row", () => {
-    const row = (over: Partial<Instrument.Instrument>): Instrument.Instrument => ({
-      token: 2 + 256,
-      exchangeToken: 1,
-      tradingsymbol: "NIFTY24NOV24000CE",
-      name: "NIFTY",
-      expiry: "2024-11-28",
-      strike: 2_400_000,
-      tickSize: 5,
-      lotSize: 25,
-      instrumentType: "CE",
-      segment: "NFO-OPT",
-      exchange: "NFO",
-      ...over
-    })
-    const rows = [
-      row({}),
-      row({ token: 514, tradingsymbol: "NIFTY24NOVFUT", strike: 0, instrumentType: "FUT" }),
-      row({
-        token: 256265,
-        tradingsymbol: "NIFTY 50",
-        name: "NIFTY 50",
-        expiry: null,
-        strike: 0,
-        instrumentType: "EQ",
-        segment: "INDICES",
-        exchange: "NSE"
-      }),
-      row({
-        token: 257,
-        tradingsymbol: "INFY",
-        name: "INFOSYS",
-        expiry: null,
-        strike: 0,
-        instrumentType: "EQ",
-        segment: "NSE",
-        exchange: "NSE"
-      })
-    ]
-    const master = Instrument.makeMaster("2024-11-20", rows)
-    const aliases = Symbol.openAlgoAliases(master)
-    assert.deepStrictEqual([...aliases.keys()], ["NFO:NIFTY28NOV2424000CE", "NFO:NIFTY28NOV24FUT", "NSE_INDEX:NIFTY", "NSE:INFY"])
-    assert.strictEqual(aliases.get("NFO:NIFTY28NOV24FUT")?.token, 514)
-    assert.deepStrictEqual([...Symbol.namesOf(master)], ["NIFTY"])
-  })
 
   it.skipIf(!existsSync(dump))(
     "BE-DAT-01 every row of a real dump (needs TARANG_REFERENCE_DATA) parses, agrees with its row and prints back",
     () => {
       const { instruments } = Instrument.parseCsv(gunzipSync(readFileSync(dump)).toString("utf8"))
-      const master = Instrument.makeMaster("2026-08-18", instruments)
-      const names = Symbol.namesOf(master)
+      const names = new Set(instruments.map(({ name }) => name))
+      const aliases = new Set<string | null>()
       let checked = 0
       for (const row of instruments) {
         for (const parsed of [Symbol.parse(row.tradingsymbol), Symbol.parse(row.tradingsymbol, names)]) {
@@ -215,13 +159,12 @@ describe("Symbol", () => {
           const same = parsed.name === row.name && parsed.kind === row.instrumentType && strike === Instrument.strikeText(row)
           if (!same || !Symbol.agrees(parsed.expiry, row.expiry!) || Symbol.print(parsed) !== row.tradingsymbol)
             throw new Error(row.tradingsymbol)
-          const alias = Symbol.openAlgoOf(row).symbol
-          if (Symbol.toOpenAlgo(parsed, row.expiry) !== alias) throw new Error(alias)
+          aliases.add(Symbol.toOpenAlgo(parsed, row.expiry))
         }
         checked++
       }
       assert.isAbove(checked, 39_000)
-      assert.strictEqual(Symbol.openAlgoAliases(master).size, checked)
+      assert.strictEqual(aliases.size, checked, "each instrument has its own alias")
     }
   )
 })

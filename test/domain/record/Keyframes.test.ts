@@ -12,6 +12,7 @@ import * as RecordInput from "../../../src/domain/record/RecordInput.ts"
 import { shipped } from "../../../src/domain/rules/Shipped.ts"
 import * as M2mDecider from "../../../src/domain/strategy/M2mDecider.ts"
 import * as UnderlyingDecider from "../../../src/domain/underlying/UnderlyingDecider.ts"
+import * as Packets from "../market/Packets.ts"
 import { chain, future, leg, nfo, option, Recorder, settings, spot, startMs } from "./Recorder.ts"
 
 const instruments = [spot, future, ...chain()]
@@ -205,7 +206,7 @@ describe("keyframes", () => {
   it("is a frame that any reader of frames understands: two packets an instrument, by receive time, in parts that a message holds", () => {
     const last = new LastPackets()
     const noted = (token: number, price: number, atMs: number) => {
-      const bytes = Frame.encodeLtp({ token, lastPrice: price })
+      const bytes = Packets.encodeLtp({ token, lastPrice: price })
       last.note(bytes, 0, bytes.length, atMs)
     }
     for (let n = 0; n < Keyframe.instrumentsMax + 1; n++) noted(nfo(n), n, startMs)
@@ -252,7 +253,7 @@ describe("keyframes", () => {
 
   it("what open interest is compared with survives a restart of the publisher, and an instrument that is not streamed any longer does not", () => {
     const full = (token: number, oi: number) =>
-      Frame.frameOf([Frame.encodeLtp({ token, lastPrice: oi })]).subarray(Frame.headerBytes + Frame.headerBytes)
+      Frame.frameOf([Packets.encodeLtp({ token, lastPrice: oi })]).subarray(Frame.headerBytes + Frame.headerBytes)
     const oisOf = (last: LastPackets) =>
       last.parts().flatMap(({ bytes }) => {
         const found: Array<number> = []
@@ -289,9 +290,9 @@ describe("keyframes", () => {
     const fields = { lastPrice: 100, open: 1, high: 1, low: 1, close: 1, lastQuantity: 1, averagePrice: 1, volume: 1 }
     const more = { buyQuantity: 1, sellQuantity: 1, lastTradeTime: 0, oiDayHigh: 0, oiDayLow: 0, exchangeTime: 0, bids: [], asks: [] }
     const note = (bytes: Uint8Array, atMs: number) => last.note(bytes, 0, bytes.length, atMs)
-    note(Frame.encodeLtp({ token: nfo(1), lastPrice: 100 }), startMs)
-    note(Frame.encodeLtp({ token: nfo(1), lastPrice: 101 }), startMs + 1)
-    for (const oi of [500, 510, 525]) note(Frame.encodeFull({ ...fields, ...more, token: nfo(1), oi }), startMs + oi)
+    note(Packets.encodeLtp({ token: nfo(1), lastPrice: 100 }), startMs)
+    note(Packets.encodeLtp({ token: nfo(1), lastPrice: 101 }), startMs + 1)
+    for (const oi of [500, 510, 525]) note(Packets.encodeFull({ ...fields, ...more, token: nfo(1), oi }), startMs + oi)
     const [part] = last.parts()
     const found: Array<number> = []
     Frame.forEachPacket(part!.bytes, (offset, length) => found.push(Frame.openInterestAt(part!.bytes, offset, length)))
@@ -303,7 +304,7 @@ describe("keyframes", () => {
     assert.strictEqual(Keyframe.numberAt(minute + 57_999), Keyframe.numberAt(minute))
     assert.strictEqual(Keyframe.numberAt(minute + 58_000), Keyframe.numberAt(minute) + 1)
     const header = "A1 1 1 5 1000 kite 1,0"
-    const bytes = Frame.frameOf([Frame.encodeLtp({ token: 1, lastPrice: 2 })])
+    const bytes = Frame.frameOf([Packets.encodeLtp({ token: 1, lastPrice: 2 })])
     const subject = { ...names, account: "A1" }
     const keyframe = RecordInput.keyframe(9, subject, { frame: header, time: "60000" }, bytes)
     assert.deepInclude(keyframe, { _tag: "Keyframe", seq: 9, atMs: 60_000 })

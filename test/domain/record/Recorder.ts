@@ -10,6 +10,7 @@ import type * as RecordInput from "../../../src/domain/record/RecordInput.ts"
 import type { Contract, Reference } from "../../../src/domain/record/Reference.ts"
 import type * as StrategyDefinition from "../../../src/domain/record/StrategyDefinition.ts"
 import { endsMs } from "../../Ends.ts"
+import * as Packets from "../market/Packets.ts"
 
 /** 10:00:00 IST of a trading day. */
 export const startMs = Date.parse("2026-08-19T04:30:00Z")
@@ -80,6 +81,7 @@ export class Recorder {
   readonly #last = new Map<string, LastPackets>()
   readonly #writer = new Frame.Writer()
   readonly #columns = Frame.makeColumns()
+  readonly #packets = new Map<RecordInput.RecordInput, ReadonlyArray<Packet>>()
 
   get #seq(): number {
     return this.inputs.length + 1
@@ -111,7 +113,7 @@ export class Recorder {
       const scale = Instrument.priceScale(packet.token)
       const int = (price: number | undefined) => Math.round((price ?? 0) * scale)
       const isIndex = Instrument.isIndex(packet.token)
-      Frame.setRow(this.#columns, 0, packet.kind ?? (isIndex ? Frame.Kind.indexFull : Frame.Kind.full), {
+      Packets.setRow(this.#columns, 0, packet.kind ?? (isIndex ? Frame.Kind.indexFull : Frame.Kind.full), {
         token: packet.token,
         lastPrice: int(packet.price),
         close: int(packet.close),
@@ -132,8 +134,15 @@ export class Recorder {
     this.#last.set(lane, last)
     let row = 0
     Frame.forEachPacket(bytes, (offset, length) => last.note(bytes, offset, length, FrameHeader.receivedAtMs(header, row++)))
-    this.inputs.push({ _tag: "Frame", seq: this.#seq, exchange, underlying, header, bytes })
+    const input: RecordInput.Frame = { _tag: "Frame", seq: this.#seq, exchange, underlying, header, bytes }
+    this.#packets.set(input, packets)
+    this.inputs.push(input)
     return this
+  }
+
+  /** What a frame was written from. */
+  packetsOf(frame: RecordInput.Frame): ReadonlyArray<Packet> {
+    return this.#packets.get(frame) ?? []
   }
 
   /** The keyframe of what an account has streamed so far, as its publisher writes it. */

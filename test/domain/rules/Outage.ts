@@ -6,6 +6,7 @@ import { shipped } from "../../../src/domain/rules/Shipped.ts"
 /** The shipped rules with an entry for one day, on which these calendars have only this session. */
 export const outage = (date: string, calendars: NonEmptyReadonlyArray<Facts.Calendar>, session: string): RuleSet.RuleSet =>
   RuleSet.withEntries(shipped, "1", {
-    ...RuleSet.noEntries,
+    known: [],
+    sessions: [],
     days: [{ date, name: "Outage", kind: "special_open", calendars, sessions: [session], source: ["circular"], confidence: 1 }]
   })

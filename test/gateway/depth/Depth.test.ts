@@ -4,6 +4,7 @@ import * as Frame from "../../../src/domain/market/Frame.ts"
 import * as FrameHeader from "../../../src/domain/record/FrameHeader.ts"
 import * as Keyframe from "../../../src/domain/record/Keyframe.ts"
 import * as Subjects from "../../../src/streams/Subjects.ts"
+import * as Packets from "../../domain/market/Packets.ts"
 import { natsServer } from "../../TestBackends.ts"
 import { ask, eventually, fullPacket, publishFrame, ready, tokens, World, world } from "../GatewayWorld.ts"
 
@@ -106,7 +107,10 @@ layer(world(), { excludeTestServices: true })("Market depth", (it) => {
       yield* publishFrame([fullPacket(tokens.infy, 150_000, book)], { receivedMs, underlying: "INFY" })
       yield* booked(tokens.infy, 1_500)
       yield* publishFrame([fullPacket(tokens.infy, 149_000, book)], { receivedMs: receivedMs - 1, underlying: "INFY" })
-      yield* publishFrame([Frame.encodeLtp({ token: tokens.infy, lastPrice: 151_000 })], { receivedMs: receivedMs + 1, underlying: "INFY" })
+      yield* publishFrame([Packets.encodeLtp({ token: tokens.infy, lastPrice: 151_000 })], {
+        receivedMs: receivedMs + 1,
+        underlying: "INFY"
+      })
       yield* publishFrame([fullPacket(tokens.put, 9_000, book)], { receivedMs: receivedMs + 2, underlying: "INFY" })
       yield* booked(tokens.put, 90)
       assert.strictEqual((yield* ask(`/depth/${tokens.infy}`)).body.last_price, 1_500)

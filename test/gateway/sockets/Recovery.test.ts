@@ -5,6 +5,7 @@ import * as Frame from "../../../src/domain/market/Frame.ts"
 import * as FrameHeader from "../../../src/domain/record/FrameHeader.ts"
 import { lookBackMax, missedMax } from "../../../src/gateway/ticks/ReplayPlace.ts"
 import * as Subjects from "../../../src/streams/Subjects.ts"
+import * as Packets from "../../domain/market/Packets.ts"
 import { proxy } from "../../Proxy.ts"
 import {
   ask,
@@ -52,7 +53,7 @@ const flood = (count: number) =>
   Effect.gen(function* () {
     const { engine } = yield* World
     const subject = Subjects.Frame.at({ exchange: "NSE", underlying: "NIFTY" })
-    const data = Frame.frameOf([Frame.encodeLtp({ token: tokens.infy, lastPrice: 1 })])
+    const data = Frame.frameOf([Packets.encodeLtp({ token: tokens.infy, lastPrice: 1 })])
     for (let number = 0; number < count; number++) {
       const named = headers()
       const header = { account: "flood", epoch: 1, incarnation: 1, number, baseReceivedMs: 1, source: "simulator", runs: [1, 0] } as const

@@ -1,6 +1,7 @@
 import { assert, layer } from "@effect/vitest"
 import { Effect } from "effect"
 import * as Frame from "../../../src/domain/market/Frame.ts"
+import * as Packets from "../../domain/market/Packets.ts"
 import {
   chainMessage,
   eventually,
@@ -292,7 +293,7 @@ layer(world(), { excludeTestServices: true })("WebSocket", (it) => {
       const client = yield* ticks()
       yield* client.next
       yield* client.ask(subscribe(tokens.nifty, tokens.infy, 777))
-      const index = Frame.encodeIndexFull({
+      const index = Packets.encodeIndexFull({
         token: tokens.nifty,
         lastPrice: 2_451_035,
         open: 1,
@@ -303,7 +304,7 @@ layer(world(), { excludeTestServices: true })("WebSocket", (it) => {
       })
       const more = { source: "kite", receivedMs: 1_790_000_005_250 } as const
       yield* publishFrame(
-        [index, Frame.encodeLtp({ token: tokens.infy, lastPrice: 151_005 }), Frame.encodeLtp({ token: 777, lastPrice: 5 })],
+        [index, Packets.encodeLtp({ token: tokens.infy, lastPrice: 151_005 }), Packets.encodeLtp({ token: 777, lastPrice: 5 })],
         more
       )
       const [first, second, third] = [yield* client.nextOf("tick"), yield* client.nextOf("tick"), yield* client.nextOf("tick")]
@@ -369,7 +370,7 @@ layer(world(), { excludeTestServices: true })("WebSocket", (it) => {
         const stranger = await connectNats(nats.as("engine"))
         const named = headers()
         named.set("Tarang-Frame", "stranger 3 9 0 1790000000000 kite 1,0")
-        stranger.publish("md.frame.NSE.INFY", Frame.frameOf([Frame.encodeLtp({ token: tokens.infy, lastPrice: 160_000 })]), {
+        stranger.publish("md.frame.NSE.INFY", Frame.frameOf([Packets.encodeLtp({ token: tokens.infy, lastPrice: 160_000 })]), {
           headers: named
         })
         await stranger.drain()

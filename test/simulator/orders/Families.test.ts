@@ -5,6 +5,7 @@ import { OrderDesk } from "../../../src/simulator/orders/OrderDesk.ts"
 import type { Variety } from "../../../src/simulator/orders/OrderForm.ts"
 import * as Phases from "../../../src/simulator/orders/Phases.ts"
 import { anInstrument } from "../../domain/market/AnInstrument.ts"
+import * as Packets from "../../domain/market/Packets.ts"
 import { recordedAnswer, whereRecorded } from "../RecordedShape.ts"
 import { first } from "../SimulatorWorld.ts"
 import { stillMarket } from "../StillMarket.ts"
@@ -32,7 +33,7 @@ const world = () => {
       asks: level(lastPrice, quantity),
       bids: level(lastPrice - 5, quantity)
     }
-    Frame.setRow(market.columns, 0, Frame.Kind.full, fields)
+    Packets.setRow(market.columns, 0, Frame.Kind.full, fields)
     desk.onRows(Uint32Array.of(0), 1)
   }
   const place = (variety: Variety, change: object) =>

@@ -4,6 +4,7 @@ import * as Frame from "../../../src/domain/market/Frame.ts"
 import { GttDesk } from "../../../src/simulator/orders/GttDesk.ts"
 import * as Simulator from "../../../src/simulator/Simulator.ts"
 import { anInstrument } from "../../domain/market/AnInstrument.ts"
+import * as Packets from "../../domain/market/Packets.ts"
 import { compareShapes, recordedAnswer, whereRecorded } from "../RecordedShape.ts"
 import { first, login, second } from "../SimulatorWorld.ts"
 import { stillMarket } from "../StillMarket.ts"
@@ -68,7 +69,7 @@ describe("the desk of triggers", () => {
   const market = stillMarket("synthetic", [instrument], () => startMs)
   const rows = Uint32Array.of(0)
   const packet = (lastPrice: number) =>
-    Frame.setRow(market.columns, 0, Frame.Kind.full, { token: instrument.token, lastPrice, close: 10_000 })
+    Packets.setRow(market.columns, 0, Frame.Kind.full, { token: instrument.token, lastPrice, close: 10_000 })
   const form = (values: ReadonlyArray<number>) =>
     new URLSearchParams({
       type: values.length === 1 ? "single" : "two-leg",

@@ -9,6 +9,7 @@ import * as Phases from "../../../src/simulator/orders/Phases.ts"
 import * as Simulator from "../../../src/simulator/Simulator.ts"
 import type * as SimulatorOptions from "../../../src/simulator/SimulatorOptions.ts"
 import { anInstrument } from "../../domain/market/AnInstrument.ts"
+import * as Packets from "../../domain/market/Packets.ts"
 import { recordedAnswer, whereRecorded } from "../RecordedShape.ts"
 import { connect, first, login, second, until } from "../SimulatorWorld.ts"
 import { stillMarket } from "../StillMarket.ts"
@@ -220,7 +221,7 @@ describe("the order desk", () => {
     const market = stillMarket("synthetic", [instrument], () => startMs)
     const level = (price: number, quantity: number) => ({ price, quantity, orders: 1 })
     const packet = (lastPrice: number, quantity: number) =>
-      Frame.setRow(market.columns, 0, Frame.Kind.full, {
+      Packets.setRow(market.columns, 0, Frame.Kind.full, {
         token: instrument.token,
         lastPrice,
         close: 10_000,

@@ -4,6 +4,7 @@ import * as Frame from "../../../src/domain/market/Frame.ts"
 import { OrderDesk } from "../../../src/simulator/orders/OrderDesk.ts"
 import * as Phases from "../../../src/simulator/orders/Phases.ts"
 import { anInstrument } from "../../domain/market/AnInstrument.ts"
+import * as Packets from "../../domain/market/Packets.ts"
 import { first } from "../SimulatorWorld.ts"
 import { stillMarket } from "../StillMarket.ts"
 
@@ -27,7 +28,7 @@ const world = (phases?: Phases.Phases) => {
   })
   const level = { price: 10_010, quantity: 100_000, orders: 1 }
   for (const [row, { token }] of instruments.entries())
-    Frame.setRow(market.columns, row, Frame.Kind.full, { token, lastPrice: 10_000, close: 10_000, asks: [level] })
+    Packets.setRow(market.columns, row, Frame.Kind.full, { token, lastPrice: 10_000, close: 10_000, asks: [level] })
   return {
     desk,
     reports,

@@ -10,6 +10,7 @@ import * as PortfolioRoutes from "../../../src/simulator/portfolio/PortfolioRout
 import * as Route from "../../../src/simulator/Route.ts"
 import * as Sessions from "../../../src/simulator/Sessions.ts"
 import { anInstrument } from "../../domain/market/AnInstrument.ts"
+import * as Packets from "../../domain/market/Packets.ts"
 import { compareShapes, recordedAnswer, whereRecorded } from "../RecordedShape.ts"
 import { first } from "../SimulatorWorld.ts"
 import { stillMarket } from "../StillMarket.ts"
@@ -27,7 +28,7 @@ const world = () => {
   const prices = (sharePrice: number, futurePrice: number) => {
     for (const [row, lastPrice] of [sharePrice, futurePrice].entries()) {
       const token = instruments[row]?.token ?? 0
-      Frame.setRow(market.columns, row, Frame.Kind.full, { token, lastPrice, close: 10_000 })
+      Packets.setRow(market.columns, row, Frame.Kind.full, { token, lastPrice, close: 10_000 })
     }
     ledger.onRows(rows, 2)
   }
