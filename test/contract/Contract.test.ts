@@ -121,7 +121,9 @@ layer(world(), { excludeTestServices: true })("Contract", (it) => {
       assert.isFalse(fits({ ...message, columns: { ...message.columns, side: ["XX"] } }))
       assert.sameMembers(
         body.components.schemas.ChainDelta.required,
-        Object.keys(ChainMessage.Chain.fields).filter((key) => !["delta_seq", "oi_coverage", "valued_at"].includes(key))
+        Object.keys(ChainMessage.Chain.fields).filter(
+          (key) => !["atm_iv", "delta_seq", "oi_coverage", "straddle", "valued_at"].includes(key)
+        )
       )
     })
   )

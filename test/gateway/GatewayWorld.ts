@@ -20,6 +20,7 @@ import { StreamKeeper } from "../../src/streams/keep/StreamKeeper.ts"
 import { MarketClock } from "../../src/streams/MarketClock.ts"
 import * as Subjects from "../../src/streams/Subjects.ts"
 import { anInstrument } from "../domain/market/AnInstrument.ts"
+import * as Packets from "../domain/market/Packets.ts"
 import { pauseMs, waitMsMax } from "../Patience.ts"
 import { started } from "../store/Stores.ts"
 import { freshDatabase, type NatsServer, natsServer, wallClock } from "../TestBackends.ts"
@@ -308,7 +309,7 @@ export const publishFrame = (
   })
 
 export const fullPacket = (instrumentToken: number, lastPrice: number, more: Partial<Frame.FullFields> = {}) =>
-  Frame.encodeFull({
+  Packets.encodeFull({
     token: instrumentToken,
     lastPrice,
     open: lastPrice,
@@ -355,6 +356,8 @@ export const chainMessage = (
   forward: 24_530.1,
   forward_source: "parity",
   atm_strike: 24_500,
+  atm_iv: 0.142,
+  straddle: 210.05,
   max_pain: 24_500,
   pcr_oi: 1.5,
   pcr_volume: 0.75,

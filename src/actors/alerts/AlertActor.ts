@@ -1,13 +1,14 @@
 import { Clock, Data, Effect, Either, Option } from "effect"
-import type { Source } from "../../domain/alerts/AlertRule.ts"
-import { OutputGuard } from "../../domain/record/OutputGuard.ts"
+import { type Input, inputOf } from "../../domain/alerts/AlertRule.ts"
 import { AlertRepo, type Step } from "../../store/alerts/AlertRepo.ts"
 import { JetStream, type Message } from "../../streams/JetStream.ts"
 import * as OrderedRead from "../../streams/OrderedRead.ts"
 import * as Subjects from "../../streams/Subjects.ts"
 import * as DeadLetters from "../runtime/DeadLetters.ts"
 import * as Metrics from "../runtime/Metrics.ts"
-import { streams, subjectOf, Watching } from "./Watching.ts"
+import * as Admission from "./Admission.ts"
+import { readings } from "./Inputs.ts"
+import { Watching } from "./Watching.ts"
 
 export const kind = "alerts"
 
@@ -15,8 +16,10 @@ export const kind = "alerts"
 const loadEvery = "5 seconds"
 /** The place in a stream is saved this often while no alert changes. */
 const saveEveryMs = 1_000
+/** Messages before the place that are read only to recognise those that were sent twice, or by a replaced process. */
+const lookBackMax = 500
 
-const sources: ReadonlyArray<Source> = ["instrument", "chain", "strategy", "feed"]
+const inputs: ReadonlyArray<Input> = ["packet", "instrument", "chain", "strategy", "feed"]
 
 /** The stream was made again, so its sequences mean something else now. The actor begins again. */
 export class StreamMadeAgain extends Data.TaggedError("StreamMadeAgain")<{ readonly stream: string }> {
@@ -25,61 +28,64 @@ export class StreamMadeAgain extends Data.TaggedError("StreamMadeAgain")<{ reado
   }
 }
 
+/** Where the alerts of an input stand. */
+const alertsOf = (input: Input, repo: AlertRepo, jetStream: JetStream) => {
+  const { stream } = readings[input]
+  /** Where to continue: behind the saved place, or behind what the stream holds now. */
+  const begin = Effect.gen(function* () {
+    const { createdMs, firstSeq, lastSeq } = yield* jetStream.info(stream)
+    const saved = Option.filter(yield* repo.place(input), ({ epoch }) => epoch === createdMs)
+    const seq = Option.match(saved, { onNone: () => lastSeq, onSome: ({ seq }) => Math.max(seq, firstSeq - 1) })
+    yield* repo.step([], { input, epoch: createdMs, seq })
+    return { epoch: createdMs, seq, readFrom: Math.max(seq - lookBackMax, firstSeq - 1, 0) }
+  })
+  /** The alerts of now. A new one is decided from the messages on that the stream does not have yet. */
+  const load = (watching: Watching, epoch: number) =>
+    Effect.gen(function* () {
+      const { lastSeq } = yield* jetStream.info(stream)
+      const all = (yield* repo.watched).filter(({ watch }) => inputOf(watch) === input)
+      const taken = yield* Effect.forEach(all, (alert) =>
+        alert.inputEpoch === epoch
+          ? Effect.succeed(alert)
+          : Effect.as(repo.takeUp(alert, epoch, lastSeq), { ...alert, inputEpoch: epoch, inputSeq: lastSeq })
+      )
+      watching.set(taken)
+      Metrics.alertsWatched(input, watching.size)
+    })
+  return { begin, load }
+}
+
 /**
- * Decides the alerts of one source from the messages of its stream, each in the stream's order. What messages do to alerts, their events and the
- * place in the stream are saved in one transaction. So alerts fire for what was published while nobody decided, and not twice after a crash.
+ * Decides the alerts of one input from the messages of its stream, each in the stream's order. What messages do to alerts, their events and the
+ * place in the stream are saved in one transaction. So alerts fire for what was published while nobody decided, and not twice after a crash. The
+ * actor reads for itself, because what waits for Postgres must not delay those who share a read of the record.
  */
-const makeSource = (source: Source) =>
+const makeInput = (input: Input) =>
   Effect.gen(function* () {
     const repo = yield* AlertRepo
     const jetStream = yield* JetStream
     const refuse = DeadLetters.send(jetStream)
-    const { filter, isComputed, stream } = streams[source]
-
-    /** Where to continue: behind the saved place, or behind what the stream holds now. */
-    const begin = Effect.gen(function* () {
-      const { createdMs, firstSeq, lastSeq } = yield* jetStream.info(stream)
-      const saved = Option.filter(yield* repo.place(source), ({ epoch }) => epoch === createdMs)
-      const seq = Option.match(saved, { onNone: () => lastSeq, onSome: ({ seq }) => Math.max(seq, firstSeq - 1) })
-      yield* repo.step([], { source, epoch: createdMs, seq })
-      return { epoch: createdMs, seq }
-    })
-    const keyframeOf = (exchange: string, underlying: string, expiry: string) =>
-      Effect.map(jetStream.last(Subjects.ChainKeyframe.stream, Subjects.ChainKeyframe.at({ exchange, underlying, expiry })), (found) =>
-        Option.flatMap(found, ({ data, subject }) => Either.getRight(Subjects.ChainKeyframe.read(subject, data)))
-      )
-    /** The alerts of now. A new one is decided from the messages on that the stream does not have yet. */
-    const load = (watching: Watching, epoch: number) =>
-      Effect.gen(function* () {
-        const { lastSeq } = yield* jetStream.info(stream)
-        const all = (yield* repo.watched).filter(({ watch }) => watch.source === source)
-        const taken = yield* Effect.forEach(all, (alert) =>
-          alert.inputEpoch === epoch
-            ? Effect.succeed(alert)
-            : Effect.as(repo.takeUp(alert, epoch, lastSeq), { ...alert, inputEpoch: epoch, inputSeq: lastSeq })
-        )
-        watching.set(taken)
-        for (const alert of taken) {
-          const { watch } = alert
-          const subject = subjectOf(alert)
-          if (watch.source === "chain" && !watching.holdsChain(subject))
-            watching.begin(subject, yield* keyframeOf(watch.exchange, watch.symbol, watch.expiry))
-        }
-        Metrics.alertsWatched(source, watching.size)
-      })
-
-    /** What messages do. One that cannot be read, or that a replaced process sent, is a dead letter. */
+    const reading = readings[input]
+    const { stream } = reading
+    const { begin, load } = alertsOf(input, repo, jetStream)
+    /** What messages do. One that cannot be read is a dead letter. */
     const decide = (watching: Watching, messages: ReadonlyArray<Message>) =>
       Effect.gen(function* () {
         const steps: Array<Step> = []
         for (const message of messages) {
-          const taken = watching.take(message, source)
+          const taken = watching.take(message, input)
           if (Either.isLeft(taken)) yield* refuse(kind, message, taken.left)
           else steps.push(...taken.right)
         }
         return steps
       })
-    const allowed = (watching: Watching, guard: OutputGuard, items: ReadonlyArray<Message | OrderedRead.Gap>) =>
+    /** The messages to decide. One that a replaced process sent is a dead letter. */
+    const admitted = (
+      admit: (message: Message) => Admission.Verdict,
+      watching: Watching,
+      afterSeq: number,
+      items: ReadonlyArray<Message | OrderedRead.Gap>
+    ) =>
       Effect.gen(function* () {
         const messages: Array<Message> = []
         for (const item of items) {
@@ -87,51 +93,60 @@ const makeSource = (source: Source) =>
             if (item.recreated) return yield* new StreamMadeAgain({ stream })
             yield* Effect.logWarning("alerts miss messages that the stream dropped").pipe(Effect.annotateLogs({ stream, ...item }))
           } else if (watching.isWanted(item.subject)) {
-            const why = isComputed ? guard.refusal(item) : undefined
-            if (why === undefined) messages.push(item)
-            else yield* refuse(kind, item, why)
+            const verdict = admit(item)
+            if (item.seq <= afterSeq) continue
+            if (verdict === true) messages.push(item)
+            else if (verdict !== false) yield* refuse(kind, item, verdict)
           }
         }
         return messages
       })
 
-    return (news: Effect.Effect<void>) =>
+    /** Decides until other subjects have to be read. */
+    const run = (news: Effect.Effect<void>) =>
       Effect.gen(function* () {
         const place = yield* begin
         const watching = new Watching()
-        const guard = new OutputGuard()
+        const admit = Admission.make(reading)
         const alone = yield* Effect.makeSemaphore(1)
         yield* load(watching, place.epoch)
-        const read = yield* OrderedRead.make({ stream, filters: [filter], start: { _tag: "After", seq: place.seq } })
+        const filters = reading.filters(watching.subjects)
+        const read = yield* OrderedRead.make({ stream, filters, start: { _tag: "After", seq: place.readFrom } })
         let savedAtMs = yield* Clock.currentTimeMillis
 
         const work = (items: ReadonlyArray<Message | OrderedRead.Gap>) =>
           Effect.gen(function* () {
-            const messages = yield* allowed(watching, guard, items)
+            const messages = yield* admitted(admit, watching, place.seq, items)
             const seq = items.reduce((most, item) => Math.max(most, item._tag === "Gap" ? item.to : item.seq), place.seq)
             const steps = yield* decide(watching, messages)
             const nowMs = yield* Clock.currentTimeMillis
             if (steps.length === 0 && nowMs - savedAtMs < saveEveryMs) return
             savedAtMs = nowMs
-            let isSaved = yield* repo.step(steps, { source, epoch: place.epoch, seq })
+            let isSaved = yield* repo.step(steps, { input, epoch: place.epoch, seq })
             // A user who changed an alert meanwhile would lose what these messages do to it: they are decided again by the alerts of now.
             while (!isSaved) {
               yield* load(watching, place.epoch)
-              isSaved = yield* repo.step(yield* decide(watching, messages), { source, epoch: place.epoch, seq })
+              isSaved = yield* repo.step(yield* decide(watching, messages), { input, epoch: place.epoch, seq })
             }
           })
         const follow = Effect.forever(Effect.flatMap(read.takeAll, (items) => alone.withPermits(1)(work(items))))
-        const reload = Effect.forever(
-          Effect.zipRight(Effect.timeoutOption(news, loadEvery), alone.withPermits(1)(load(watching, place.epoch)))
+        const isReadWhole = Effect.sync(() => reading.filters(watching.subjects).join(" ") === filters.join(" "))
+        const reload = Effect.repeat(
+          Effect.zipRight(
+            Effect.timeoutOption(news, loadEvery),
+            alone.withPermits(1)(Effect.zipRight(load(watching, place.epoch), isReadWhole))
+          ),
+          { while: (isWhole) => isWhole }
         )
         return yield* Effect.raceFirst(follow, reload)
       }).pipe(Effect.scoped, Effect.provideService(JetStream, jetStream))
+    return (news: Effect.Effect<void>) => Effect.forever(run(news))
   })
 
 /** Decides the alerts of all users. */
 export const make = Effect.gen(function* () {
   const jetStream = yield* JetStream
-  const all = yield* Effect.forEach(sources, makeSource)
+  const all = yield* Effect.forEach(inputs, makeInput)
   return Effect.gen(function* () {
     const latches = yield* Effect.forEach(all, () => Effect.makeLatch(false))
     yield* Effect.acquireRelease(

@@ -1,9 +1,14 @@
 import { Schema } from "effect"
 import type * as Money from "../Money.ts"
 
-/** Fields of an instrument, of `md.tick`: prices in rupees, `iv` a fraction, Greeks in the units of docs/conventions.md. */
-export const InstrumentField = Schema.Literal("last_price", "volume", "oi", "iv", "delta", "gamma", "theta", "vega")
-/** Fields of a chain, of `opt.delta`. `straddle` is the price of the call and the put at the money, `atm_iv` the mean of their volatilities. */
+/** Fields of an instrument that the exchange sends, of each packet of the record: the price in rupees, the others in units. */
+export const PacketField = Schema.Literal("last_price", "volume", "oi")
+export type PacketField = typeof PacketField.Type
+/** Fields of an instrument that the platform computes, of `md.tick`: `iv` a fraction, Greeks in the units of docs/conventions.md. */
+export const ComputedField = Schema.Literal("iv", "delta", "gamma", "theta", "vega")
+export type ComputedField = typeof ComputedField.Type
+export const InstrumentField = Schema.Literal(...PacketField.literals, ...ComputedField.literals)
+/** Fields of a chain, of `opt.delta`. `straddle` is the price of the call and the put at the money, `atm_iv` their volatility. */
 export const ChainField = Schema.Literal("spot", "forward", "pcr_oi", "pcr_volume", "max_pain", "call_oi", "put_oi", "straddle", "atm_iv")
 /** Fields of a strategy, of `strat.m2m`. */
 export const StrategyField = Schema.Literal(
@@ -41,7 +46,11 @@ export const Watch = Schema.Union(
   Schema.Struct({ source: Schema.Literal("feed"), account_id: Schema.String, field: FeedField })
 )
 export type Watch = typeof Watch.Type
-export type Source = Watch["source"]
+
+/** What decides an alert: packets of the record for what the exchange sends of an instrument, else the messages of its source. */
+export type Input = "packet" | Watch["source"]
+export const inputOf = (watch: Watch): Input =>
+  watch.source === "instrument" && Schema.is(PacketField)(watch.field) ? "packet" : watch.source
 
 /** `above` and `below` include the threshold. The two that cross first need a value on the other side. */
 export const Condition = Schema.Literal("above", "below", "crosses_above", "crosses_below")

@@ -1,9 +1,12 @@
 import { Option } from "effect"
 import * as Money from "../Money.ts"
+import * as Frame from "../market/Frame.ts"
+import * as Instrument from "../market/Instrument.ts"
 import type { TickerStatus } from "../market/TickerStatus.ts"
 import type * as ChainMessage from "../options/ChainMessage.ts"
+import * as FrameHeader from "../record/FrameHeader.ts"
 import type * as StrategyMessage from "../strategy/StrategyMessage.ts"
-import type { Watch } from "./AlertRule.ts"
+import type { ComputedField, PacketField, Watch } from "./AlertRule.ts"
 
 type Of<S extends Watch["source"]> = Extract<Watch, { readonly source: S }>
 type Value = Option.Option<Money.Decimal>
@@ -11,11 +14,46 @@ type Value = Option.Option<Money.Decimal>
 const ofNumber = (value: number | null | undefined): Value =>
   value === null || value === undefined || !Number.isFinite(value) ? Option.none() : Option.some(Money.ofNumber(value))
 
+/** What one packet says of its instrument, and when it was received, UNIX ms. */
+export interface Packet {
+  readonly receivedMs: number
+  readonly values: Readonly<Record<PacketField, Value>>
+}
+
+/** The packets of the wanted instruments in a frame, by token, in their order. A price of 0 is no price. */
+export const packetsOf = (
+  header: FrameHeader.FrameHeader,
+  bytes: Uint8Array,
+  isWanted: (token: number) => boolean
+): ReadonlyMap<number, ReadonlyArray<Packet>> => {
+  const packets = new Map<number, Array<Packet>>()
+  let row = 0
+  Frame.forEachPacket(bytes, (offset, length) => {
+    const token = Frame.tokenAt(bytes, offset)
+    const at = row++
+    if (!isWanted(token)) return
+    const units = (value: number) => (value < 0 ? Option.none() : Option.some(new Money.Decimal(value)))
+    const price = Frame.lastPriceAt(bytes, offset)
+    const values = {
+      last_price: price === 0 ? Option.none() : Option.some(Money.toDecimal(price, Instrument.priceScale(token))),
+      volume: units(Frame.volumeAt(bytes, offset, length)),
+      oi: units(Frame.openInterestAt(bytes, offset, length))
+    }
+    const packet = { receivedMs: FrameHeader.receivedAtMs(header, at), values }
+    const list = packets.get(token)
+    if (list === undefined) packets.set(token, [packet])
+    else list.push(packet)
+  })
+  return packets
+}
+
 /** None if the message does not have the instrument, or no value of the field. */
-export const ofTicks = ({ field, instrument_token }: Of<"instrument">, { columns }: ChainMessage.Ticks): Value => {
-  const row = columns.instrument_token.indexOf(instrument_token)
+export const ofTicks = (field: ComputedField, token: number, { columns }: ChainMessage.Ticks): Value => {
+  const row = columns.instrument_token.indexOf(token)
   return row < 0 ? Option.none() : ofNumber(columns[field][row])
 }
+
+export const ofChain = ({ field }: Of<"chain">, chain: ChainMessage.Chain): Value => ofNumber(chain[field])
 
 export const ofMark = ({ field }: Of<"strategy">, mark: StrategyMessage.Mark): Value => {
   const value = mark[field]
@@ -26,53 +64,4 @@ export const ofTicker = ({ field }: Of<"feed">, status: TickerStatus): Value => 
   if (field === "is_streaming") return ofNumber(status.state === "streaming" ? 1 : 0)
   if (field === "dropped") return ofNumber(status.backpressure?.dropped)
   return ofNumber(status.last_tick_at === null ? null : Math.max(0, Date.parse(status.as_of) - Date.parse(status.last_tick_at)) / 1_000)
-}
-
-interface Row {
-  readonly price: number | null
-  readonly iv: number | null
-}
-
-/** The newest rows of a chain, as far as alerts need them. Folds `opt.chain` and `opt.delta` in their order. */
-export class ChainRows {
-  private readonly rows = new Map<string, Row>()
-  /** The OPT sequence of the newest delta in the rows. */
-  private covered = 0
-
-  /** `seq` is the message's sequence in its stream. A delta that the keyframe includes changes nothing. */
-  fold({ columns, delta_seq, kind }: ChainMessage.Chain, seq: number): void {
-    if (kind === "delta" && seq <= this.covered) return
-    this.covered = Math.max(this.covered, kind === "chain" ? (delta_seq ?? 0) : seq)
-    for (const [at, strike] of columns.strike.entries())
-      this.rows.set(`${strike} ${columns.side[at]}`, { price: columns.last_price[at] ?? null, iv: columns.iv[at] ?? null })
-  }
-
-  /** Call and put at the money, as one value; none while either has none. */
-  private both(
-    atm: number | null,
-    of: (row: Row) => number | null,
-    join: (call: Money.Decimal, put: Money.Decimal) => Money.Decimal
-  ): Value {
-    const value = (side: "CE" | "PE") => {
-      const row = this.rows.get(`${atm} ${side}`)
-      return ofNumber(row === undefined ? null : of(row))
-    }
-    return Option.zipWith(value("CE"), value("PE"), join)
-  }
-
-  value({ field }: Of<"chain">, chain: ChainMessage.Chain): Value {
-    if (field === "straddle")
-      return this.both(
-        chain.atm_strike,
-        ({ price }) => price,
-        (call, put) => call.plus(put)
-      )
-    if (field === "atm_iv")
-      return this.both(
-        chain.atm_strike,
-        ({ iv }) => iv,
-        (call, put) => call.plus(put).div(2)
-      )
-    return ofNumber(chain[field])
-  }
 }

@@ -73,6 +73,9 @@ export const Chain = Schema.Struct({
   forward: NumberOrNull,
   forward_source: Schema.NullOr(ForwardSource),
   atm_strike: NumberOrNull,
+  /** Of `atm_strike`: its volatility, and the last prices of its call and its put together. Messages of older versions do not have the two. */
+  atm_iv: Schema.optional(NumberOrNull),
+  straddle: Schema.optional(NumberOrNull),
   max_pain: NumberOrNull,
   pcr_oi: NumberOrNull,
   pcr_volume: NumberOrNull,
@@ -93,10 +96,7 @@ export const Chain = Schema.Struct({
 export type Chain = typeof Chain.Type
 
 const { kind: _kind, delta_seq: _deltaSeq, columns: _columns, ...totals } = Chain.fields
-/**
- * opt.minute: the whole chain in the first window of a minute of market time in which it traded. `minute` is when that minute begins, and
- * `atm_iv` the volatility of `atm_strike`.
- */
+/** opt.minute: the whole chain in the first window of a minute of market time in which it traded. `minute` is when that minute begins. */
 export const ChainMinute = Schema.Struct({
   ...totals,
   minute: Schema.String,

@@ -231,6 +231,12 @@ const instantOf = ({ closedSinceMs }: Context, { eventMs }: State): ChainState.I
   closedSinceMs: closedSinceMs(eventMs)
 })
 
+/** The last prices of the call and the put at the money together, in rupees. */
+const straddleOf = ({ quotes }: State, { atm, call, put }: ChainState.ChainState): number => {
+  const price = (row = -1) => quotes.lastPrice[row] ?? Number.NaN
+  return Quotes.rupees(quotes, call.row[atm] ?? -1, price(call.row[atm]) + price(put.row[atm]))
+}
+
 /** What every message of a chain has: the totals of the whole chain. */
 const chainHead = (context: Context, state: State, seq: number, chain: ChainState.ChainState) => {
   const { quotes } = state
@@ -252,6 +258,8 @@ const chainHead = (context: Context, state: State, seq: number, chain: ChainStat
     forward: Rounding.round(chain.forward, forwardPlaces(quotes)),
     forward_source: chain.forwardSource === "none" ? null : chain.forwardSource,
     atm_strike: strikeAt(chain.atm),
+    atm_iv: Rounding.published("iv", chain.iv[chain.atm] ?? Number.NaN),
+    straddle: ChainRows.orNull(straddleOf(state, chain)),
     max_pain: strikeAt(chain.maxPain),
     pcr_oi: Rounding.round(chain.pcrOi, ratioPlaces),
     pcr_volume: Rounding.round(chain.pcrVolume, ratioPlaces),
@@ -293,7 +301,6 @@ const minuteOutput = (context: Context, state: State, seq: number, chain: ChainS
     message: {
       ...chainHead(context, state, seq, chain),
       minute: IndiaTime.isoTime(IndiaTime.minuteFloor(state.windowEndMs)),
-      atm_iv: Rounding.published("iv", chain.iv[chain.atm] ?? Number.NaN),
       columns: {
         tradingsymbol: rows.map((row) => quotes.contracts[ChainRows.quotesRow(chain, row)]?.tradingsymbol ?? ""),
         ...ChainRows.columns(chain, quotes, rows, now)

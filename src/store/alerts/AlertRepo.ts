@@ -1,6 +1,6 @@
 import * as SqlClient from "@effect/sql/SqlClient"
 import { Effect, Option } from "effect"
-import type { Condition, Source, State, Watch } from "../../domain/alerts/AlertRule.ts"
+import type { Condition, Input, State, Watch } from "../../domain/alerts/AlertRule.ts"
 import * as Money from "../../domain/Money.ts"
 import { isIdentity } from "../Columns.ts"
 import { LimitReached } from "../LimitReached.ts"
@@ -44,9 +44,9 @@ export interface Step {
   readonly event: typeof AlertRows.EventBody.Type | null
 }
 
-/** Up to where the stream of a source is decided: the stream's creation, and a sequence. */
+/** Up to where the stream of an input is decided: the stream's creation, and a sequence. */
 export interface Place {
-  readonly source: Source
+  readonly input: Input
   readonly epoch: number
   readonly seq: number
 }
@@ -71,9 +71,9 @@ const steps = (sql: SqlClient.SqlClient) => {
   }
   const reached = ({
     epoch,
-    seq,
-    source
-  }: Place) => sql`INSERT INTO alert_places (source, input_epoch, input_seq) VALUES (${source}, ${epoch}, ${seq})
+    input,
+    seq
+  }: Place) => sql`INSERT INTO alert_places (source, input_epoch, input_seq) VALUES (${input}, ${epoch}, ${seq})
     ON CONFLICT (source) DO UPDATE SET input_epoch = excluded.input_epoch, input_seq = excluded.input_seq
     WHERE alert_places.input_epoch <> excluded.input_epoch OR alert_places.input_seq < excluded.input_seq`
   /** Nothing of an alert that was changed or removed meanwhile: false if there was one, and then the place stays. */
@@ -159,11 +159,11 @@ export class AlertRepo extends Effect.Service<AlertRepo>()("store/alerts/AlertRe
         StoreError.guardRead(
           sql`UPDATE alerts SET input_epoch = ${epoch}, input_seq = ${seq} WHERE alert_id = ${alertId} AND revision = ${revision}`
         ).pipe(Effect.asVoid, Effect.withSpan("AlertRepo.takeUp")),
-      /** Up to where a source is decided. */
-      place: (source: Source) =>
+      /** Up to where an input is decided. */
+      place: (input: Input) =>
         Effect.map(
           StoreError.guardRead(
-            sql<{ epoch: string; seq: string }>`SELECT input_epoch AS epoch, input_seq AS seq FROM alert_places WHERE source = ${source}`
+            sql<{ epoch: string; seq: string }>`SELECT input_epoch AS epoch, input_seq AS seq FROM alert_places WHERE source = ${input}`
           ),
           ([found]) => Option.map(Option.fromNullable(found), ({ epoch, seq }) => ({ epoch: Number(epoch), seq: Number(seq) }))
         ).pipe(Effect.withSpan("AlertRepo.place")),

@@ -4,7 +4,9 @@ import * as AlertDecider from "../../../src/domain/alerts/AlertDecider.ts"
 import { type Condition, initialState, type Rule, type Standing } from "../../../src/domain/alerts/AlertRule.ts"
 import * as Values from "../../../src/domain/alerts/Values.ts"
 import * as Money from "../../../src/domain/Money.ts"
+import * as Frame from "../../../src/domain/market/Frame.ts"
 import type * as ChainMessage from "../../../src/domain/options/ChainMessage.ts"
+import { futureToken, Recorder, spotToken, startMs } from "../record/Recorder.ts"
 
 const of = (value: number | string) => new Money.Decimal(value)
 const rule = (condition: Condition, more: Partial<Rule> = {}): Rule => ({
@@ -74,45 +76,37 @@ describe("AlertDecider", () => {
 })
 
 describe("values of alerts", () => {
-  const columns = (rows: ReadonlyArray<readonly [number, "CE" | "PE", number | null, number | null]>) =>
-    ({
-      strike: rows.map(([strike]) => strike),
-      side: rows.map(([, side]) => side),
-      last_price: rows.map(([, , price]) => price),
-      iv: rows.map(([, , , iv]) => iv)
-    }) as unknown as ChainMessage.Columns
-  const chain = (kind: "chain" | "delta", rows: Parameters<typeof columns>[0], more: object = {}) =>
-    ({ kind, atm_strike: 24_500, pcr_oi: 0.9, max_pain: null, columns: columns(rows), ...more }) as unknown as ChainMessage.Chain
-  const watch = (field: "straddle" | "atm_iv" | "pcr_oi" | "max_pain") =>
-    ({ source: "chain", exchange: "NSE", symbol: "NIFTY", expiry: "2026-12-29", field }) as const
   const text = (value: Option.Option<Money.Decimal>) => Option.getOrNull(Option.map(value, String))
 
-  it("the straddle follows the money over a keyframe and the deltas behind it", () => {
-    const rows = new Values.ChainRows()
-    const keyframe = chain(
-      "chain",
+  it("a chain's numbers are those of its message; a message of an older version has no straddle", () => {
+    const watch = (field: "straddle" | "atm_iv" | "max_pain") =>
+      ({ source: "chain", exchange: "NSE", symbol: "NIFTY", expiry: "2026-12-29", field }) as const
+    const chain = { straddle: 220.05, atm_iv: 0.1325, max_pain: null } as ChainMessage.Chain
+    assert.strictEqual(text(Values.ofChain(watch("straddle"), chain)), "220.05")
+    assert.strictEqual(text(Values.ofChain(watch("atm_iv"), chain)), "0.1325")
+    assert.isNull(text(Values.ofChain(watch("max_pain"), chain)))
+    assert.isNull(text(Values.ofChain(watch("straddle"), {} as ChainMessage.Chain)))
+  })
+
+  it("a frame has every packet of a wanted instrument, with its own time; what the packet does not carry has no value", () => {
+    const recorder = new Recorder().frame(startMs, [
+      { token: futureToken, price: 100.05, volume: 75, oi: 0 },
+      { token: spotToken, price: 24_500, volume: 75, oi: 0 },
+      { token: futureToken, price: 100.1, volume: 150, oi: 0, atMs: startMs + 20 },
+      { token: futureToken, price: 0, kind: Frame.Kind.ltp, atMs: startMs + 40 }
+    ])
+    const [frame] = recorder.inputs
+    assert.ok(frame?._tag === "Frame")
+    const packets = Values.packetsOf(frame.header, frame.bytes, (token) => token === futureToken)
+    assert.deepStrictEqual([...packets.keys()], [futureToken])
+    assert.deepStrictEqual(
+      packets.get(futureToken)?.map(({ receivedMs, values }) => [receivedMs - startMs, ...Object.values(values).map(text)]),
       [
-        [24_500, "CE", 120.05, 0.12],
-        [24_500, "PE", 99.95, 0.14],
-        [24_600, "CE", 80, null],
-        [24_600, "PE", 160, 0.15]
-      ],
-      { delta_seq: 7 }
+        [0, "100.05", "75", "0"],
+        [20, "100.1", "150", "0"],
+        [40, null, null, null]
+      ]
     )
-    rows.fold(keyframe, 0)
-    assert.strictEqual(text(rows.value(watch("straddle"), keyframe)), "220")
-    assert.strictEqual(text(rows.value(watch("atm_iv"), keyframe)), "0.13")
-    rows.fold(chain("delta", [[24_500, "CE", 1, 0.9]]), 7)
-    assert.strictEqual(text(rows.value(watch("straddle"), keyframe)), "220", "the keyframe includes that delta")
-    const delta = chain("delta", [[24_500, "CE", 125.05, 0.13]])
-    rows.fold(delta, 8)
-    assert.strictEqual(text(rows.value(watch("straddle"), delta)), "225")
-    const moved = chain("delta", [], { atm_strike: 24_600 })
-    rows.fold(moved, 9)
-    assert.strictEqual(text(rows.value(watch("straddle"), moved)), "240")
-    assert.isNull(text(rows.value(watch("atm_iv"), moved)), "the call has no volatility")
-    assert.strictEqual(text(rows.value(watch("pcr_oi"), moved)), "0.9")
-    assert.isNull(text(rows.value(watch("max_pain"), moved)))
   })
 
   it("a feed has the seconds since its newest tick, and none before the first", () => {

@@ -210,7 +210,7 @@ describe("UnderlyingDecider: windows", () => {
     assert.deepInclude(first, { minute: IndiaTime.isoTime(atMs), window: IndiaTime.isoTime(atMs), as_of: IndiaTime.isoTime(atMs) })
     assert(first !== undefined)
     const { minute: _minute, atm_iv, columns, ...head } = first
-    const { kind: _kind, columns: keyframeColumns, ...keyframeHead } = keyframe
+    const { kind: _kind, atm_iv: keyframeIv, columns: keyframeColumns, ...keyframeHead } = keyframe
     assert.deepStrictEqual(head, keyframeHead)
     const { tradingsymbol, ...rest } = columns
     assert.deepStrictEqual(rest, keyframeColumns)
@@ -218,7 +218,8 @@ describe("UnderlyingDecider: windows", () => {
       tradingsymbol,
       chain().map((one) => one.tradingsymbol)
     )
-    assert.strictEqual(atm_iv, row(keyframe, first.atm_strike ?? 0, "CE").iv)
+    const { iv } = row(keyframe, first.atm_strike ?? 0, "CE")
+    assert.deepStrictEqual([atm_iv, keyframeIv], [iv, iv])
     assert.deepStrictEqual(Schema.decodeUnknownSync(ChainMessage.ChainMinute)(JSON.parse(JSON.stringify(first))), first)
     // A night without packets has no minutes, and neither has a chain whose options did not move.
     recorder.clock(atMs + 3 * 60_000)
@@ -345,6 +346,22 @@ describe("UnderlyingDecider: numbers", () => {
     assert.strictEqual(delta.pcr_volume, 1.5)
     assert.strictEqual(delta.max_pain, 24_500)
     assert.strictEqual(delta.spot, 24_530.05)
+  })
+
+  it("each message of a chain has the straddle and the volatility at the money", () => {
+    const recorder = opened()
+    const keyframe = last(chains(outputsOf(recorder), "chain"))
+    const atm = keyframe.atm_strike ?? 0
+    const [call, put] = [row(keyframe, atm, "CE"), row(keyframe, atm, "PE")]
+    assert.strictEqual(keyframe.straddle, Math.round(((call.last_price ?? 0) + (put.last_price ?? 0)) * 100) / 100)
+    assert.strictEqual(keyframe.atm_iv, call.iv)
+    assert.isNumber(keyframe.atm_iv)
+    recorder.frame(startMs + 300, [{ token: optionToken(atm, "CE"), price: 130.05 }]).clock(startMs + 500)
+    const delta = last(chains(outputsOf(recorder), "delta"))
+    assert.deepStrictEqual([delta.atm_strike, delta.straddle], [atm, Math.round((130.05 + (put.last_price ?? 0)) * 100) / 100])
+    assert.strictEqual(delta.atm_iv, row(delta, atm, "CE").iv)
+    recorder.frame(startMs + 600, [{ token: optionToken(atm, "CE"), price: 0 }]).clock(startMs + 750)
+    assert.isNull(last(chains(outputsOf(recorder), "delta")).straddle, "a call without a price")
   })
 
   it("a delta holds exactly the rows whose published numbers changed; a keyframe and its deltas give the next keyframe", () => {

@@ -4,11 +4,10 @@ import * as AlertActor from "../../../src/actors/alerts/AlertActor.ts"
 import * as AlertRelay from "../../../src/actors/alerts/AlertRelay.ts"
 import * as SocketMessages from "../../../src/contract/sockets/SocketMessages.ts"
 import type { AlertEvent } from "../../../src/domain/alerts/AlertMessage.ts"
-import type * as ChainMessage from "../../../src/domain/options/ChainMessage.ts"
 import { AlertRepo, perUserMax } from "../../../src/store/alerts/AlertRepo.ts"
 import { JetStream } from "../../../src/streams/JetStream.ts"
 import * as Subjects from "../../../src/streams/Subjects.ts"
-import { ask, eventually, near, ready, token, tokens, World, world } from "../GatewayWorld.ts"
+import { ask, eventually, fullPacket, near, publishFrame, ready, token, tokens, World, world } from "../GatewayWorld.ts"
 import { connect } from "../sockets/SocketClient.ts"
 
 const onNifty = { source: "instrument", symbol: "NIFTY", field: "last_price" }
@@ -26,31 +25,9 @@ const decided = Effect.gen(function* () {
   }
   yield* ready
 })
-/** A window of NIFTY's prices, as the engine publishes it. */
-const price = (last_price: number, asOf: string) =>
-  Effect.gen(function* () {
-    const { engine } = yield* World
-    const none = [null]
-    const body: ChainMessage.Ticks = {
-      v: 1,
-      as_of: asOf,
-      seq: 1,
-      exchange: "NSE",
-      underlying: "NIFTY",
-      columns: {
-        instrument_token: [tokens.nifty],
-        last_price: [last_price],
-        volume: none,
-        oi: none,
-        iv: none,
-        delta: none,
-        gamma: none,
-        theta: none,
-        vega: none
-      }
-    }
-    return yield* engine.publish(Subjects.Tick.at({ exchange: "NSE", underlying: "NIFTY" }), Subjects.Tick.encode(body))
-  })
+/** A packet of NIFTY in the record, received at an instant. */
+const price = (rupees: number, asOf: string) =>
+  publishFrame([fullPacket(tokens.nifty, Math.round(rupees * 100))], { receivedMs: Date.parse(asOf) })
 const stateOf = (id: number, as = "u1") => Effect.map(ask(`/alerts/${id}`, { as }), ({ body }) => body.state)
 /** Alerts are decided from the moment on at which the actor has taken them up. */
 const takenUp = (owner: string, id: number) =>

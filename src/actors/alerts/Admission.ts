@@ -1,0 +1,38 @@
+import * as FrameGuard from "../../domain/market/FrameGuard.ts"
+import * as FrameHeader from "../../domain/record/FrameHeader.ts"
+import { OutputGuard } from "../../domain/record/OutputGuard.ts"
+import type { Message } from "../../streams/JetStream.ts"
+import type * as Inputs from "./Inputs.ts"
+
+/** True: the message is decided. False: it was decided before. A text: why nobody may decide it. */
+export type Verdict = boolean | string
+
+/** Frames are decided once, and none of a replaced process. */
+const frames = (): ((message: Message) => Verdict) => {
+  const guards = new Map<string, FrameGuard.State>()
+  return ({ header, subject }) => {
+    const text = header(FrameHeader.name)
+    const frame = FrameHeader.isOf(text, subject) ? FrameHeader.parse(text) : undefined
+    if (frame === undefined) return "the frame's header is missing or not ours"
+    const guard = guards.get(subject) ?? FrameGuard.make()
+    guards.set(subject, guard)
+    return FrameGuard.accept(guard, frame) !== FrameGuard.dropped
+  }
+}
+
+const outputs = (): ((message: Message) => Verdict) => {
+  const guard = new OutputGuard()
+  return (message) => guard.refusal(message) ?? true
+}
+
+/** Judges the messages of one read, in their order. */
+export const make = ({ guard }: Inputs.Reading): ((message: Message) => Verdict) => {
+  switch (guard) {
+    case "frames":
+      return frames()
+    case "outputs":
+      return outputs()
+    case "none":
+      return () => true
+  }
+}
