@@ -19,6 +19,8 @@ const logins = counter(
   "result"
 )
 export const natsLogins = (result: "admitted" | "refused" | "ended"): void => logins(result)
+const callout = Metric.gauge("nats_callout_up", { description: "1 while this process is connected to answer logins of owners to NATS" })
+export const calloutUp = (isUp: boolean): void => callout.unsafeUpdate(isUp ? 1 : 0, [])
 const users = Metric.gauge("nats_user_connections", { description: "Connections of owners to NATS, as its servers count them" })
 export const natsUsers = (count: number): void => users.unsafeUpdate(count, [])
 export const copyFailures = counter(

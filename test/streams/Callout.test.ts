@@ -26,12 +26,17 @@ describe("Census", () => {
 })
 
 describe("Claims", () => {
-  plain("only the seed of an account signs, and a question that cannot be read is no question", () => {
+  plain("only the seed of an account signs, a NATS key verifies the signature, and a question that cannot be read is no question", () => {
     const seedOf = (pair: { getSeed: () => Uint8Array }) => new TextDecoder().decode(pair.getSeed())
     assert.throws(() => Claims.makeSigner("SAnothing"))
     assert.throws(() => Claims.makeSigner(seedOf(nkeys.createUser())), /not the seed of an account/)
     const account = nkeys.createAccount()
     assert.strictEqual(Claims.makeSigner(seedOf(account)).issuer, account.getPublicKey())
+    const question = { nats: { user_nkey: "U", server_id: { id: "N" }, connect_opts: {} } }
+    const [head = "", body = "", signature = ""] = Claims.makeSigner(seedOf(account)).refuse(1_000, question, "no").split(".")
+    const isSigned = (text: string): boolean =>
+      nkeys.fromPublic(account.getPublicKey()).verify(Buffer.from(text), Buffer.from(signature, "base64url"))
+    assert.deepStrictEqual([isSigned(`${head}.${body}`), isSigned(`${head}.${body}x`)], [true, false])
     for (const text of ["", "a.b.c", `a.${Buffer.from("{}").toString("base64url")}.c`])
       assert.isTrue(Either.isLeft(Claims.readQuestion(text)), text)
   })

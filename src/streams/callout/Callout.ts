@@ -1,5 +1,5 @@
 import { Clock, Config, Effect, Either, FiberSet, Mailbox, Option, Redacted, Schedule, Schema } from "effect"
-import { connect, createInbox, type Msg, type NatsConnection } from "nats"
+import { connect, createInbox, Events, type Msg, type NatsConnection } from "nats"
 import { clientOptions, connectFailed } from "../JetStream.ts"
 import * as Metrics from "../Metrics.ts"
 import { Census } from "./Census.ts"
@@ -84,10 +84,8 @@ const answering = (nc: NatsConnection, door: Door, census: Census, { perOwnerMax
         const isBusy = (yield* FiberSet.size(fibers)) > loginsMax
         const result = isBusy ? Either.left("too many logins at once") : yield* decide(question.right, nowMs)
         Metrics.natsLogins(Either.isRight(result) ? "admitted" : "refused")
-        yield* Either.match(result, {
-          onLeft: (reason) => Effect.logInfo("nats user refused").pipe(Effect.annotateLogs({ reason })),
-          onRight: ({ name }) => Effect.logInfo("nats user admitted").pipe(Effect.annotateLogs({ name }))
-        })
+        // The server logs each refusal with its reason.
+        if (Either.isRight(result)) yield* Effect.logInfo("nats user admitted").pipe(Effect.annotateLogs({ name: result.right.name }))
         message.respond(
           Either.match(result, {
             onLeft: (reason) => signer.refuse(nowMs, question.right, reason),
@@ -101,6 +99,20 @@ const answering = (nc: NatsConnection, door: Door, census: Census, { perOwnerMax
       callback: (error, message) =>
         void (error === null && run(Effect.catchAllCause(answer(message), (cause) => Effect.logError("a login failed", cause))))
     })
+  })
+
+/** Reports whether this process can answer logins. */
+const watching = (nc: NatsConnection) =>
+  Effect.gen(function* () {
+    yield* Effect.acquireRelease(
+      Effect.sync(() => Metrics.calloutUp(true)),
+      () => Effect.sync(() => Metrics.calloutUp(false))
+    )
+    yield* Effect.tryPromise(async () => {
+      for await (const { type } of nc.status()) {
+        if (type === Events.Disconnect || type === Events.Reconnect) Metrics.calloutUp(type === Events.Reconnect)
+      }
+    }).pipe(Effect.ignoreLogged, Effect.forkScoped)
   })
 
 /** Asks every server for the connections of our users, and ends those that must not stay. */
@@ -136,8 +148,12 @@ const looking = (nc: NatsConnection, door: Door, census: Census, { pageMax, soon
           Metrics.natsLogins("ended")
         }
       })
-    yield* Effect.forkScoped(Effect.forever(Effect.flatMap(pages.takeAll, ([all]) => Effect.forEach(all, look, { discard: true }))))
-    yield* Effect.sync(() => ask("PING", 0)).pipe(
+    /** A look that fails must not be the last one. */
+    const going = Effect.catchAllCause((cause) => Effect.logError("connections of owners to NATS were not checked", cause))
+    yield* Effect.forkScoped(
+      Effect.forever(Effect.flatMap(pages.takeAll, ([all]) => Effect.forEach(all, (page) => going(look(page)), { discard: true })))
+    )
+    yield* going(Effect.sync(() => ask("PING", 0))).pipe(
       Effect.zipRight(Effect.raceFirst(soon, Effect.sleep(lookMs))),
       Effect.forever,
       Effect.forkScoped
@@ -162,6 +178,6 @@ export const serve = (door: Door, looks: Looks) =>
       Effect.retry(Schedule.spaced(connectEvery))
     )
     yield* Effect.flatMap(connected, (nc) =>
-      Effect.zipRight(answering(nc, door, census, configured.value), looking(nc, door, census, looks))
+      Effect.all([answering(nc, door, census, configured.value), looking(nc, door, census, looks), watching(nc)], { discard: true })
     ).pipe(Effect.forkScoped)
   })

@@ -1,12 +1,16 @@
-import { createHash } from "node:crypto"
+import { createHash, createPrivateKey, sign as signBytes } from "node:crypto"
 import { Either, Schema } from "effect"
 import { nkeys } from "nats"
 
 /** The part of the nkeys library that is used here; `nats` brings it without types. */
 interface KeyPair {
   readonly getPublicKey: () => string
-  readonly sign: (bytes: Uint8Array) => Uint8Array
+  readonly getRawSeed: () => Uint8Array
 }
+/** What stands before the 32 bytes of an Ed25519 key in PKCS #8 (RFC 8410). */
+const pkcs8Head = Buffer.from("302e020100300506032b657004220420", "hex")
+/** Node's own key: the library signs in JavaScript, which takes some milliseconds of the event loop for each login. */
+const signingKey = (pair: KeyPair) => createPrivateKey({ key: Buffer.concat([pkcs8Head, pair.getRawSeed()]), format: "der", type: "pkcs8" })
 
 /** The server's question whether a client may connect: https://github.com/nats-io/nats-architecture-and-design/blob/main/adr/ADR-26.md */
 const Question = Schema.Struct({
@@ -46,14 +50,15 @@ const encoded = (value: object): string => Buffer.from(JSON.stringify(value)).to
 
 /** Signs the answers to the server. `seed` is the private key of the issuer in nats.conf; a text that is no such key throws. */
 export const makeSigner = (seed: string) => {
-  const key: KeyPair = nkeys.fromSeed(new TextEncoder().encode(seed))
-  const issuer = key.getPublicKey()
+  const pair: KeyPair = nkeys.fromSeed(new TextEncoder().encode(seed))
+  const issuer = pair.getPublicKey()
   if (!issuer.startsWith("A")) throw new TypeError("not the seed of an account")
+  const key = signingKey(pair)
   const sign = (nowMs: number, claims: object): string => {
     const known = { iat: Math.floor(nowMs / 1_000), iss: issuer, ...claims }
     const jti = createHash("sha256").update(JSON.stringify(known)).digest("base64url")
     const text = `${encoded({ typ: "JWT", alg: "ed25519-nkey" })}.${encoded({ jti, ...known })}`
-    return `${text}.${Buffer.from(key.sign(Buffer.from(text))).toString("base64url")}`
+    return `${text}.${signBytes(null, Buffer.from(text), key).toString("base64url")}`
   }
   const answer = (nowMs: number, { user_nkey, server_id }: Question["nats"], result: object): string =>
     sign(nowMs, { sub: user_nkey, aud: server_id.id, nats: { type: "authorization_response", version: 2, ...result } })
