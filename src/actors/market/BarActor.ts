@@ -11,7 +11,7 @@ import * as RuledDecider from "../runtime/RuledDecider.ts"
 export const kind = "bars"
 export const key = (exchange: string, underlying: string) => Subject.kvKey(kind, exchange, underlying)
 /** Change it whenever the decider's state changes its layout. */
-export const layout = "bars-8"
+export const layout = "bars-9"
 
 export const route = ({ message }: BarDecider.Output): Published => ({
   stream: Subjects.Bars.stream,

@@ -263,7 +263,12 @@ const candle = (state: State, row: Row, series: Series, bar: OpenBar, volume: nu
   complete:
     bar.startMs >= state.wholeFromMs &&
     bar.startMs >= row.wholeFromMs &&
-    !Interruptions.overlaps(state.interruptions, countsFromMs(row, series, bar), bar.startMs + Bar.lengthMs[series.interval])
+    !Interruptions.overlaps(
+      state.interruptions,
+      row.contract.instrument_token,
+      countsFromMs(row, series, bar),
+      bar.startMs + Bar.lengthMs[series.interval]
+    )
 })
 
 /** Closes and removes the bars of a series that start before an instant. */
@@ -345,6 +350,7 @@ const onFrame = (names: Names, state: State, { seq, exchange, underlying, header
   // The missing frame may still arrive, but no one knows when. A bar already published as complete stays so.
   if (skipped > 0) state.wholeFromMs = Math.max(state.wholeFromMs, header.baseReceivedMs)
 
+  const lasting = Interruptions.lastingOfOthers(state.interruptions, header.account)
   const packets = Frame.packetCount(bytes)
   if (packets > receivedMs.length) receivedMs = new Float64Array(packets * 2)
   FrameHeader.fillReceivedMs(header, packets, receivedMs)
@@ -357,6 +363,7 @@ const onFrame = (names: Names, state: State, { seq, exchange, underlying, header
       state.unknown++
       return
     }
+    if (lasting.length > 0) Interruptions.takeOver(lasting, row.contract.instrument_token, atMs)
     if (price === 0) return // quoted and never traded
     if (!isInSession(names, state, seq, row, atMs, outputs)) {
       state.outside++

@@ -7,6 +7,11 @@ export interface Interruption {
   readonly cause: Break["cause"]
   fromMs: number
   toMs: number
+  /**
+   * By instrument token, the receive time of the first packet that another account brought meanwhile. Placement moves instruments to another
+   * account, and the interruption is over for those that it streams: their first account may never start again.
+   */
+  readonly takenOverMs: Map<number, number>
 }
 
 /** Interruptions that a reader remembers. Beyond it the two oldest become one that covers both. */
@@ -26,10 +31,11 @@ export const note = (known: Array<Interruption>, { account, cause, from, to }: B
     before.toMs = toMs
     return
   }
-  known.push({ account, cause, fromMs, toMs })
+  known.push({ account, cause, fromMs, toMs, takenOverMs: new Map() })
   if (known.length <= interruptionsMax) return
   const [oldest, next] = known.splice(0, 2) as [Interruption, Interruption]
-  known.unshift({ ...next, fromMs: Math.min(oldest.fromMs, next.fromMs), toMs: Math.max(oldest.toMs, next.toMs) })
+  const both = { fromMs: Math.min(oldest.fromMs, next.fromMs), toMs: Math.max(oldest.toMs, next.toMs) }
+  known.unshift({ ...next, ...both, takenOverMs: new Map() })
 }
 
 /** The account's ticker has started again: what lasted until now is over. */
@@ -37,9 +43,18 @@ export const onStart = (known: ReadonlyArray<Interruption>, account: string, atM
   for (const one of known) if (one.account === account && isOpen(one)) one.toMs = Math.max(one.fromMs, atMs)
 }
 
-/** Whether packets of a span, its end excluded, may be missing. */
-export const overlaps = (known: ReadonlyArray<Interruption>, fromMs: number, toMs: number): boolean =>
-  known.some((one) => one.fromMs < toMs && one.toMs >= fromMs)
+/** The interruptions of other accounts that last. Nearly always there are none, and then no packet is looked at. */
+export const lastingOfOthers = (known: ReadonlyArray<Interruption>, account: string): ReadonlyArray<Interruption> =>
+  known.length === 0 ? known : known.filter((one) => isOpen(one) && one.account !== account)
+
+/** An account brings an instrument: for this instrument, lasting interruptions of other accounts are over. */
+export const takeOver = (lasting: ReadonlyArray<Interruption>, token: number, atMs: number): void => {
+  for (const { fromMs, takenOverMs } of lasting) if (atMs >= fromMs && !takenOverMs.has(token)) takenOverMs.set(token, atMs)
+}
+
+/** Whether packets of an instrument may be missing from a span, its end excluded. */
+export const overlaps = (known: ReadonlyArray<Interruption>, token: number, fromMs: number, toMs: number): boolean =>
+  known.some((one) => one.fromMs < toMs && Math.min(one.toMs, one.takenOverMs.get(token) ?? one.toMs) >= fromMs)
 
 /** Forgets what no open bar can need. */
 export const forget = (known: Array<Interruption>, nowMs: number): void => {

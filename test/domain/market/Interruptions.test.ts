@@ -39,6 +39,63 @@ describe("interruptions", () => {
     assert.deepStrictEqual(completeOf(late), [true, false, true, true, true])
   })
 
+  it("BE-REC-02 after an account stopped, an instrument's bars are complete again from the time at which another account streams it", () => {
+    /** The first account streams the index and stops in the second minute. The other account streams the option throughout. */
+    const bars = (takesOverAt: number) => {
+      const recorder = new Recorder().reference([spot, option(24_500, "CE")])
+      for (let second = 0; second < 300; second++) {
+        const atMs = at(second)
+        const ofOther = [{ token: optionToken(24_500, "CE"), price: 100 }]
+        if (second < 65) recorder.frame(atMs, [{ token: spotToken, price: 24_500 }])
+        if (second === 65) recorder.interruption(at(64), null, { cause: "stopped" })
+        recorder.frame(atMs, second < takesOverAt ? ofOther : [{ token: spotToken, price: 24_500 }, ...ofOther], { account: "ACC2" })
+        if (second < 65) recorder.clock(atMs + 900)
+        recorder.clock(atMs + 900, "ACC2")
+      }
+      const [, outputs] = Decider.fold(decider, decider.initial, recorder.clock(at(300), "ACC2").inputs)
+      const ofToken = (token: number) =>
+        outputs.flatMap(({ message }) =>
+          message.interval === "1m" && message.instrument_token === token
+            ? message.bars.flatMap(({ closed, complete, timestamp }) => (closed ? [[Date.parse(timestamp) - startMs, complete]] : []))
+            : []
+        )
+      return { index: ofToken(spotToken), option: ofToken(optionToken(24_500, "CE")) }
+    }
+    const moved = bars(130)
+    assert.deepStrictEqual(moved.index, [
+      [0, true],
+      [minuteMs, false],
+      [2 * minuteMs, false],
+      [3 * minuteMs, true],
+      [4 * minuteMs, true]
+    ])
+    assert.deepStrictEqual(
+      moved.option.map(([, complete]) => complete),
+      [true, false, true, true, true],
+      "of an instrument that the other account streamed all the time, only the minute of the stop says incomplete"
+    )
+    assert.deepStrictEqual(bars(Number.POSITIVE_INFINITY).index, [
+      [0, true],
+      [minuteMs, false]
+    ])
+  })
+
+  it("BE-REC-02 an account that took over and stops too interrupts the bars again, until the first account starts", () => {
+    const recorder = new Recorder().reference([spot])
+    const streams = (account: string, from: number, to: number, incarnation = 1) => {
+      for (let second = from; second < to; second++)
+        recorder.frame(at(second), [{ token: spotToken, price: 24_500 }], { account, incarnation }).clock(at(second) + 900, account)
+    }
+    streams("ACC1", 0, 65)
+    recorder.interruption(at(64), null, { cause: "stopped" })
+    streams("ACC2", 70, 190)
+    recorder.interruption(at(189), null, { cause: "stopped", account: "ACC2" })
+    streams("ACC1", 250, 420, 2)
+    const [, outputs] = Decider.fold(decider, decider.initial, recorder.clock(at(420)).inputs)
+    const bars = outputs.flatMap(({ message }) => (message.interval === "1m" ? message.bars.filter(({ closed }) => closed) : []))
+    assert.deepStrictEqual(completeOf(bars), [true, false, true, false, false, true, true])
+  })
+
   it("BE-REC-02 a bar whose volume includes what was traded during an interruption says incomplete, however late it comes", () => {
     const token = optionToken(24_500, "CE")
     const bars = (lostAt: number, hasNext: boolean) => {
@@ -101,7 +158,7 @@ describe("interruptions", () => {
     for (const input of recorder.inputs) if (input._tag === "Break") Interruptions.note(known, input.interruption)
     assert.strictEqual(known.length, Interruptions.interruptionsMax)
     assert.deepInclude(known[0], { fromMs: 0, toMs: 11 })
-    assert.isTrue(Interruptions.overlaps(known, 5, 6))
-    assert.isFalse(Interruptions.overlaps(known, 22, 30))
+    assert.isTrue(Interruptions.overlaps(known, spotToken, 5, 6))
+    assert.isFalse(Interruptions.overlaps(known, spotToken, 22, 30))
   })
 })
