@@ -34,6 +34,11 @@ export const storeFault = gauge(
   "1 while NATS answers and stores nothing in a stream that this process publishes to",
   "stream"
 ).set
+export const natsTriedAgain = counter(
+  "nats_tried_again_total",
+  "Starts, reads and publishes of actors tried again because NATS was away or did not answer",
+  "actor"
+)
 export const streamsRemade = counter("streams_remade_total", "Times a stream or bucket was deleted and made again", "stream")
 
 export const readMessages = counter("stream_read_messages_total", "Messages taken by ordered reads", "stream")

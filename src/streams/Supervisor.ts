@@ -13,9 +13,15 @@ export const pauseMs = (failures: number, jitter: number): number =>
   Math.min(pauseMaxMs, pauseMinMs * 2 ** Math.min(failures, 20)) * (0.8 + 0.4 * jitter)
 
 /**
- * Runs an actor for ever. An actor that fails, dies or ends is started again and recovers as at any start. Only an interruption ends this.
+ * Runs an actor for ever. An actor that fails, dies or ends is started again when `ready` has ended, and recovers as at any start. Only an
+ * interruption ends this.
  */
-export const supervise = <E, R>(name: string, key: string, actor: Effect.Effect<unknown, E, R>): Effect.Effect<never, never, R> =>
+export const supervise = <E, R>(
+  name: string,
+  key: string,
+  actor: Effect.Effect<unknown, E, R>,
+  ready: Effect.Effect<void> = Effect.void
+): Effect.Effect<never, never, R> =>
   Effect.gen(function* () {
     let failures = 0
     while (true) {
@@ -31,5 +37,6 @@ export const supervise = <E, R>(name: string, key: string, actor: Effect.Effect<
           )
         : Effect.logWarning("actor ended, starting it again")
       yield* Effect.sleep(Duration.millis(pause))
+      yield* ready
     }
   }).pipe(Effect.annotateLogs({ actor: name, key }))

@@ -3,7 +3,7 @@ import { Effect, FastCheck, Fiber, Ref, TestClock } from "effect"
 import { pauseMs, supervise } from "../../src/streams/Supervisor.ts"
 
 /** An actor that counts its starts and then does `next`. */
-const counted = (next: (start: number) => Effect.Effect<unknown, unknown>) =>
+const counted = (next: (start: number) => Effect.Effect<unknown, unknown>, ready?: Effect.Effect<void>) =>
   Effect.gen(function* () {
     const starts = yield* Ref.make(0)
     const fiber = yield* Effect.fork(
@@ -13,7 +13,8 @@ const counted = (next: (start: number) => Effect.Effect<unknown, unknown>) =>
         Effect.flatMap(
           Ref.updateAndGet(starts, (n) => n + 1),
           next
-        )
+        ),
+        ready
       )
     )
     yield* Effect.yieldNow()
@@ -21,6 +22,19 @@ const counted = (next: (start: number) => Effect.Effect<unknown, unknown>) =>
   })
 
 describe("Supervisor", () => {
+  it.effect("BE-SVC-10 an actor that failed starts again only when what it needs is ready", () =>
+    Effect.gen(function* () {
+      const isBack = yield* Effect.makeLatch(false)
+      const { starts, fiber } = yield* counted((start) => (start === 1 ? Effect.fail("NATS is away") : Effect.never), isBack.await)
+      yield* TestClock.adjust("10 minutes")
+      assert.strictEqual(yield* starts, 1)
+      yield* isBack.open
+      yield* TestClock.adjust("1 milli")
+      assert.strictEqual(yield* starts, 2)
+      yield* Fiber.interrupt(fiber)
+    })
+  )
+
   it.effect("BE-SVC-10 starts an actor again after a failure, a defect or an end, with growing pauses", () =>
     Effect.gen(function* () {
       const endings = [Effect.fail("lost"), Effect.die(new Error("bug")), Effect.void]

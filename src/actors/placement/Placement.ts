@@ -12,8 +12,10 @@ import * as NodeClusterSocket from "@effect/platform-node/NodeClusterSocket"
 import * as Rpc from "@effect/rpc/Rpc"
 import * as RpcSerialization from "@effect/rpc/RpcSerialization"
 import { Config, Context, Duration, Effect, FiberHandle, FiberMap, Layer, Option, Schema } from "effect"
+import { JetStream } from "../../streams/JetStream.ts"
 import * as KeyValue from "../../streams/KeyValue.ts"
 import * as LeaseBucket from "../../streams/LeaseBucket.ts"
+import * as Patience from "../../streams/Patience.ts"
 import * as Subject from "../../streams/Subject.ts"
 import { supervise } from "../../streams/Supervisor.ts"
 import { Leases } from "../runtime/Leases.ts"
@@ -63,6 +65,7 @@ const live = (Actor: Actor, roll: Roll, kinds: Kinds) =>
     Effect.gen(function* () {
       const { entityId: key } = yield* Entity.CurrentAddress
       const leases = yield* Leases
+      const jetStream = yield* JetStream
       const fiber = yield* FiberHandle.make()
       const [kind = "", ...names] = Subject.kvNames(key)
       const make = kinds[kind]
@@ -78,7 +81,7 @@ const live = (Actor: Actor, roll: Roll, kinds: Kinds) =>
           Effect.sync(() => roll.running.add(key)),
           () => Effect.sync(() => roll.running.delete(key))
         )
-        return yield* supervise(kind, name, make(names))
+        return yield* supervise(kind, name, make(names), Patience.connected(jetStream, kind))
       }).pipe(Effect.scoped)
       return {
         Settle: () =>

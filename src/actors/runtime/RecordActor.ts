@@ -2,6 +2,7 @@ import { Effect } from "effect"
 import { FrameFeed, type Item } from "../../streams/FrameFeed.ts"
 import * as Members from "../../streams/feed/Members.ts"
 import { JetStream } from "../../streams/JetStream.ts"
+import * as Patience from "../../streams/Patience.ts"
 import { Snapshots } from "../../streams/Snapshots.ts"
 import * as DeadLetters from "./DeadLetters.ts"
 import * as Fold from "./Fold.ts"
@@ -25,6 +26,7 @@ export class RecordActor extends Effect.Service<RecordActor>()("actors/runtime/R
     const leases = yield* Leases
     const poisons = Poisons.make(DeadLetters.send(jetStream))
     const start = yield* RunStart.make(poisons)
+    const patiently = Patience.make(jetStream)
 
     const { save, settle } = Settle.make(jetStream, snapshots, poisons)
 
@@ -78,7 +80,7 @@ export class RecordActor extends Effect.Service<RecordActor>()("actors/runtime/R
     const runOnce = <S, O extends { readonly seq: number }>(setup: Setup<S, O>) =>
       Effect.gen(function* () {
         const lease = yield* leases.of(setup.key)
-        const run = yield* start(setup, lease)
+        const run = yield* patiently({ actor: setup.name, isWanted: lease.isHeld }, start(setup, lease))
         yield* Effect.addFinalizer(() => Effect.sync(() => Metrics.lag.forget(setup.key)))
         yield* foldRecord(setup, run)
         yield* Effect.logWarning("rebuilding from the record")

@@ -1,6 +1,7 @@
 import { Effect, Option } from "effect"
 import { JetStream } from "../JetStream.ts"
 import * as OrderedRead from "../OrderedRead.ts"
+import * as Patience from "../Patience.ts"
 import * as Record from "../Record.ts"
 import { type Item, type Member, taken } from "./Member.ts"
 import { always, wants as wanted } from "./Members.ts"
@@ -11,6 +12,8 @@ const nearMax = 200
 /** Pause while the last messages before the joint are on their way. */
 const pollMs = 5
 const lookUpsMax = 8
+/** The reader's end interrupts the wait. */
+const waiting: Patience.Waiting = { actor: "feed", isWanted: () => true }
 
 /** The sequence of the newest message in the record that matches any of these filters, or 0 if no message matches. */
 const newest = (filters: ReadonlyArray<string>) =>
@@ -27,7 +30,8 @@ const newest = (filters: ReadonlyArray<string>) =>
 export const catchUp = (member: Member, afterSeq: number, isReal: boolean, join: (position: number) => number) =>
   Effect.gen(function* () {
     const filters = [...always, ...member.frames]
-    const past = yield* OrderedRead.make({ stream: Record.stream, filters, start: { _tag: "After", seq: afterSeq } })
+    const patiently = Patience.make(yield* JetStream)
+    const past = yield* patiently(waiting, OrderedRead.make({ stream: Record.stream, filters, start: { _tag: "After", seq: afterSeq } }))
     let position = afterSeq
     let pending = past.pendingAtStart
     const wants = (subject: string) => wanted(member.subjects, subject) || Record.kindOf(subject) === "clock"
@@ -53,7 +57,7 @@ export const catchUp = (member: Member, afterSeq: number, isReal: boolean, join:
     while (past.lastSeq() !== position) yield* pass(Number.POSITIVE_INFINITY)
     const joinedAt = join(position)
     // Looks up the newest message each time, because the record may drop it before it is read.
-    while (position < joinedAt && position < (yield* newest(filters))) {
+    while (position < joinedAt && position < (yield* patiently(waiting, newest(filters)))) {
       if (past.lastSeq() === position) yield* Effect.sleep(pollMs)
       else yield* pass(joinedAt)
     }

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { ConfigProvider, Effect, Layer, Logger, Option } from "effect"
+import { ConfigProvider, Effect, Fiber, Layer, Logger, Option } from "effect"
 import { connect, headers } from "nats"
 import { Leases } from "../../../src/actors/runtime/Leases.ts"
 import type { Published } from "../../../src/actors/runtime/Outputs.ts"
@@ -15,6 +15,7 @@ import { Snapshots } from "../../../src/streams/Snapshots.ts"
 import * as Streams from "../../../src/streams/Streams.ts"
 import * as Subjects from "../../../src/streams/Subjects.ts"
 import { supervise } from "../../../src/streams/Supervisor.ts"
+import { valueOf } from "../../metrics/Counted.ts"
 import { natsServer } from "../../TestBackends.ts"
 
 /** A decider that adds up last prices, publishes the sum at every clock, and throws on the price 13. */
@@ -187,6 +188,83 @@ describe("RecordActor", () => {
         yield* clock(1_300)
         yield* until("the message to be taken and refused", async () => restarts() > restartsBefore)
         assert.deepStrictEqual(yield* Effect.promise(sums), ["100", "105"])
+      }).pipe(Effect.scoped, Effect.provide(live)),
+    300_000
+  )
+
+  it.live(
+    "BE-SVC-10 an actor that starts while NATS is away waits for it, and goes on from its snapshot without another start",
+    () =>
+      Effect.gen(function* () {
+        held = true
+        const recordActor = yield* RecordActor
+        const jetStream = yield* JetStream
+        const nats = yield* Server
+        const clock = (atMs: number) => jetStream.publish(Subjects.Clock.at({ account: "a1" }), ClockFrame.encode(atMs))
+        const subject = "sys.quality.away"
+        /** Counts the clocks. */
+        const counting: Decider<{ clocks: number }, RecordInput, { readonly seq: number; readonly clocks: number }> = {
+          initial: { clocks: 0 },
+          decide: (state, input) => {
+            if (input._tag !== "Clock") return [state, []]
+            state.clocks++
+            return [state, [{ seq: input.seq, clocks: state.clocks }]]
+          }
+        }
+        let runs = 0
+        const setup = Effect.sync(() => {
+          runs++
+          return {
+            name: "away",
+            key: "away.1",
+            layout: "1",
+            decider: () => counting,
+            frames: [],
+            references: [],
+            outputs: [],
+            route: ({ clocks }: { readonly clocks: number }): Published => ({
+              stream: "SYS",
+              subject,
+              encode: () => new TextEncoder().encode(String(clocks))
+            })
+          }
+        })
+        const counted = Effect.map(jetStream.last("SYS", subject), (found) =>
+          Option.isSome(found) ? new TextDecoder().decode(found.value.data) : ""
+        )
+        const until = (what: string, holds: Effect.Effect<boolean, NatsError>) =>
+          Effect.gen(function* () {
+            for (let attempt = 0; attempt < 1_200; attempt++) {
+              if (yield* holds) return
+              yield* Effect.sleep("25 millis")
+            }
+            return yield* Effect.dieMessage(`never: ${what}`)
+          })
+        const run = recordActor.run(setup)
+        yield* clock(1_000)
+        yield* Effect.gen(function* () {
+          yield* Effect.forkScoped(run)
+          yield* clock(1_100)
+          yield* until(
+            "the first run has counted",
+            Effect.map(counted, (text) => text !== "")
+          )
+        }).pipe(Effect.scoped)
+        const before = Number(yield* counted)
+        yield* Effect.promise(() => nats.kill())
+        const again = yield* Effect.forkScoped(run)
+        yield* until(
+          "the start is tried again",
+          Effect.sync(() => valueOf("nats_tried_again_total", { actor: "away" }) > 0)
+        )
+        assert.isTrue(Option.isNone(yield* Fiber.poll(again)), "it did not fail")
+        yield* Effect.promise(() => nats.start())
+        yield* clock(1_200)
+        yield* until(
+          "the second run has counted on",
+          Effect.map(counted, (text) => Number(text) > before)
+        )
+        assert.deepStrictEqual([yield* counted, runs], [String(before + 1), 2])
       }).pipe(Effect.scoped, Effect.provide(live)),
     300_000
   )

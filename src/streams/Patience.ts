@@ -1,0 +1,93 @@
+/** How an actor waits for NATS, at its start and while it runs. */
+import { Clock, Duration, Effect } from "effect"
+import { apiErrorOf, type JetStream, NatsError } from "./JetStream.ts"
+import * as Metrics from "./Metrics.ts"
+
+/**
+ * The longest wait for a lost connection. An actor that fails instead cannot save its state, and begins again from an older snapshot. Nothing
+ * arrives meanwhile, so nothing piles up.
+ */
+export const awayMaxMs = 600_000
+/** The longest wait for a connected server that refuses, or does not answer. Longer, and the actor's buffer holds up the process's shared read. */
+export const refusedMaxMs = 60_000
+/** An actor that waits longer may be stopped, also in work that a stop otherwise waits for. */
+export const unstoppableMaxMs = 20_000
+const pauseMinMs = 100
+const pauseMaxMs = 2_000
+
+export interface Waiting {
+  /** The kind of actor, for metrics and logs. */
+  readonly actor: string
+  /** False once there is no point in waiting, for example because the actor's lease has ended. */
+  readonly isWanted: () => boolean
+}
+
+type Connection = Pick<JetStream, "isConnected" | "whenConnected">
+
+/** Answers of the server that may be others later: a stream that is missing is made again, and a cluster elects another leader. */
+const passing: ReadonlySet<number> = new Set([404, 503])
+/** True if NATS was away, did not answer, or may answer otherwise later. */
+const mayEnd = (error: unknown): error is NatsError => {
+  if (!(error instanceof NatsError)) return false
+  const answer = apiErrorOf(error)
+  return answer === undefined || passing.has(answer.code)
+}
+
+/** Ends as soon as a lost connection is back. */
+const pauseFor = ({ isConnected, whenConnected }: Connection, refusals: number) =>
+  Effect.suspend(() =>
+    isConnected()
+      ? Effect.sleep(Duration.millis(Math.min(pauseMaxMs, pauseMinMs * 2 ** refusals)))
+      : Effect.ignore(whenConnected("wait for NATS", Effect.void))
+  )
+
+/** Runs something that NATS did not answer again, until it succeeds, fails for another reason, or has waited too long. */
+const tryAgain = <A, E, R>(
+  connection: Connection,
+  { actor, isWanted }: Waiting,
+  first: NatsError,
+  again: Effect.Effect<A, E | NatsError, R>
+): Effect.Effect<A, E | NatsError, R> =>
+  Effect.gen(function* () {
+    yield* Effect.logWarning("NATS does not answer, trying until it does").pipe(Effect.annotateLogs({ actor, cause: first.message }))
+    const beganMs = yield* Clock.currentTimeMillis
+    let atMs = beganMs
+    let refusedMs = 0
+    let refusals = 0
+    let error: E | NatsError = first
+    while (mayEnd(error) && isWanted() && atMs - beganMs <= awayMaxMs && refusedMs <= refusedMaxMs) {
+      Metrics.natsTriedAgain(actor)
+      const pause = pauseFor(connection, refusals)
+      yield* atMs - beganMs > unstoppableMaxMs ? Effect.interruptible(pause) : pause
+      const done = yield* Effect.either(again)
+      if (done._tag === "Right") return done.right
+      error = done.left
+      const nowMs = yield* Clock.currentTimeMillis
+      if (connection.isConnected()) {
+        refusedMs += nowMs - atMs
+        refusals++
+      }
+      atMs = nowMs
+    }
+    return yield* Effect.fail(error)
+  })
+
+/** Runs `self`; where NATS does not answer, waits and runs `again`, which is `self` where nothing else is named. */
+export const make =
+  (connection: Connection) =>
+  <A, E, R>(
+    waiting: Waiting,
+    self: Effect.Effect<A, E | NatsError, R>,
+    again: Effect.Effect<A, E | NatsError, R> = self
+  ): Effect.Effect<A, E | NatsError, R> =>
+    Effect.catchIf(self, mayEnd, (error) => tryAgain(connection, waiting, error, again))
+
+/** Waits for a lost connection, for at most `awayMaxMs`. A supervisor waits here, so that an actor does not start in vain again and again. */
+export const connected = (connection: Connection, actor: string): Effect.Effect<void> =>
+  Effect.gen(function* () {
+    const beganMs = yield* Clock.currentTimeMillis
+    while (!connection.isConnected() && (yield* Clock.currentTimeMillis) - beganMs <= awayMaxMs) {
+      Metrics.natsTriedAgain(actor)
+      yield* pauseFor(connection, 0)
+    }
+  })
