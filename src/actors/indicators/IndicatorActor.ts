@@ -12,6 +12,7 @@ import * as Subject from "../../streams/Subject.ts"
 import * as Subjects from "../../streams/Subjects.ts"
 import * as BarWriter from "../edge/BarWriter.ts"
 import * as Placement from "../placement/Placement.ts"
+import * as Board from "../runtime/Board.ts"
 import * as DeadLetters from "../runtime/DeadLetters.ts"
 import { Leases } from "../runtime/Leases.ts"
 import * as Metrics from "../runtime/Metrics.ts"
@@ -69,7 +70,7 @@ export const make = Effect.gen(function* () {
       const afterSeq = Math.max(yield* writtenSeqOf(jetStream), firstSeq - 1, 0)
       const seeded = yield* seedFrom(exchange, tradingsymbol, timeframe, readies, fromDay)
       const run: IndicatorRun.Run = { ...seeded, timeframe, isChanged: false, isFinal: true }
-      const board = Outputs.board(actorKey, lease, createdMs)
+      const board = Board.make(actorKey, lease, createdMs)
       const send = (outputs: ReadonlyArray<IndicatorRun.Output>) =>
         Effect.map(publish(board, outputs), ({ published }) => Metrics.indicatorValues(timeframe.short, published))
       const nowMs = clock.unsafeNow()

@@ -8,7 +8,7 @@ import type { OutputGuard } from "../../domain/record/OutputGuard.ts"
 import type { Message, NatsError } from "../../streams/JetStream.ts"
 import type * as OrderedRead from "../../streams/OrderedRead.ts"
 import * as Subjects from "../../streams/Subjects.ts"
-import type * as Outputs from "../runtime/Outputs.ts"
+import type * as Board from "../runtime/Board.ts"
 import type * as IndicatorSeed from "./IndicatorSeed.ts"
 
 /** One run: from a seed to the next one. */
@@ -23,7 +23,7 @@ export interface Run extends IndicatorSeed.Seeded {
 
 export interface Output {
   readonly seq: number
-  readonly message: Outputs.Published
+  readonly message: Board.Published
 }
 
 /** The messages of all indicators at the newest bar. */

@@ -4,7 +4,7 @@ import { RuleBook } from "../../streams/RuleBook.ts"
 import { sessionRules } from "../../streams/SessionRules.ts"
 import * as Subject from "../../streams/Subject.ts"
 import * as Subjects from "../../streams/Subjects.ts"
-import type { Published } from "../runtime/Outputs.ts"
+import type { Published } from "../runtime/Board.ts"
 import { RecordActor } from "../runtime/RecordActor.ts"
 import * as RuledDecider from "../runtime/RuledDecider.ts"
 

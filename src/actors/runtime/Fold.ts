@@ -1,7 +1,7 @@
 import { Data, Either } from "effect"
 import type { Item, Taken } from "../../streams/FrameFeed.ts"
 import type { Message } from "../../streams/JetStream.ts"
-import type * as Outputs from "./Outputs.ts"
+import type * as Board from "./Board.ts"
 import type { Setup, StrategiesOf } from "./Setup.ts"
 
 /** The decider threw on this message. The message goes to the dead letters, and the next run skips it. */
@@ -10,7 +10,7 @@ export class Poisoned extends Data.TaggedError("Poisoned")<{ readonly message: M
 /** The state of one run of an actor. */
 export interface Run<S> {
   readonly key: string
-  readonly board: Outputs.Board
+  readonly board: Board.Board
   state: S
   /** Newest record sequence that was folded. */
   seq: number
@@ -29,7 +29,7 @@ export interface Run<S> {
 
 /** The results of folding one batch, except for the state, which is in the run. */
 export interface Folded {
-  readonly outputs: Array<{ readonly seq: number; readonly message: Outputs.Published }>
+  readonly outputs: Array<{ readonly seq: number; readonly message: Board.Published }>
   readonly refused: Array<{ readonly message: Message; readonly reason: string }>
   readonly definitions: Array<Message>
   /** Why the run must end after this batch. */

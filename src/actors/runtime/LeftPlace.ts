@@ -4,7 +4,7 @@ import type { JetStream, Message, NatsError } from "../../streams/JetStream.ts"
 import type { Position } from "../../streams/Keyframes.ts"
 import * as Record from "../../streams/Record.ts"
 import type { Snapshots } from "../../streams/Snapshots.ts"
-import type * as Outputs from "./Outputs.ts"
+import type * as Board from "./Board.ts"
 
 /**
  * A run that ended without a snapshot is continued from its last output, if that is not older: a process that was killed is replaced within
@@ -26,7 +26,7 @@ export const make = (jetStream: JetStream, snapshots: Snapshots) => {
     )
 
   /** The newest message of the record that an earlier run published an output for. */
-  const served = (board: Outputs.Board, { firstSeq, lastSeq }: Span) =>
+  const served = (board: Board.Board, { firstSeq, lastSeq }: Span) =>
     Effect.gen(function* () {
       const seq = Math.max(...Array.from(board.servedTo.values(), (place) => place.seq))
       if (!(firstSeq <= seq && seq <= lastSeq)) return Option.none<Position>()
@@ -35,7 +35,7 @@ export const make = (jetStream: JetStream, snapshots: Snapshots) => {
     })
 
   /** The place of a snapshot that this version cannot use, else that of the newest output. */
-  return (board: Outputs.Board, record: Span) =>
+  return (board: Board.Board, record: Span) =>
     Effect.gen(function* () {
       const left = Option.filter(
         yield* snapshots.position(board.key),

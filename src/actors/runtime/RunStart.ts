@@ -8,12 +8,12 @@ import * as Record from "../../streams/Record.ts"
 import { Snapshots } from "../../streams/Snapshots.ts"
 import * as Subject from "../../streams/Subject.ts"
 import * as Subjects from "../../streams/Subjects.ts"
+import * as Board from "./Board.ts"
 import * as DeadLetters from "./DeadLetters.ts"
 import type * as Fold from "./Fold.ts"
 import type { Lease } from "./Leases.ts"
 import * as LeftPlace from "./LeftPlace.ts"
 import * as Metrics from "./Metrics.ts"
-import * as Outputs from "./Outputs.ts"
 import type { Poisons } from "./Poisons.ts"
 import * as RecordPlace from "./RecordPlace.ts"
 import type { OutputSubject, Setup, StrategiesOf } from "./Setup.ts"
@@ -39,13 +39,13 @@ const within = (op: string) =>
   })
 
 /** Notes the newest message of every subject that the filter matches. */
-const noteAll = (board: Outputs.Board, stream: string, filter: string) =>
+const noteAll = (board: Board.Board, stream: string, filter: string) =>
   Effect.gen(function* () {
     const read = yield* OrderedRead.make({ stream, filters: [filter], start: { _tag: "LastPerSubject" } })
     for (let left = read.pendingAtStart; left > 0; ) {
       for (const item of yield* read.takeAll) {
         if (item._tag === "Gap") continue
-        Outputs.note(board, item)
+        Board.note(board, item)
         left = item.pending
       }
     }
@@ -76,11 +76,11 @@ export const make = (poisons: Poisons) =>
     const deadLetter = DeadLetters.send(jetStream)
     const placeLeft = LeftPlace.make(jetStream, snapshots)
 
-    const noteOutputs = (outputs: ReadonlyArray<OutputSubject>, board: Outputs.Board) =>
+    const noteOutputs = (outputs: ReadonlyArray<OutputSubject>, board: Board.Board) =>
       Effect.forEach(
         outputs,
         ({ stream, filter }) =>
-          Subject.hasWildcard(filter) ? noteAll(board, stream, filter) : Outputs.lookUp(jetStream.last, board, stream, filter),
+          Subject.hasWildcard(filter) ? noteAll(board, stream, filter) : Board.lookUp(jetStream.last, board, stream, filter),
         { discard: true, concurrency: lookUpsMax }
       ).pipe(Effect.provideService(JetStream, jetStream))
 
@@ -130,7 +130,7 @@ export const make = (poisons: Poisons) =>
         const { createdMs, firstSeq, lastSeq } = info
         const run: Fold.Run<S> = {
           key: setup.key,
-          board: Outputs.board(setup.key, lease, createdMs),
+          board: Board.make(setup.key, lease, createdMs),
           state: setup.decider().initial,
           seq: 0,
           silentUntilSeq: 0,

@@ -2,6 +2,7 @@
 import { Effect } from "effect"
 import type { JetStream, Message } from "../../streams/JetStream.ts"
 import type { Snapshots } from "../../streams/Snapshots.ts"
+import type * as Board from "./Board.ts"
 import * as DeadLetters from "./DeadLetters.ts"
 import * as Fold from "./Fold.ts"
 import * as Metrics from "./Metrics.ts"
@@ -50,12 +51,12 @@ export const make = (jetStream: JetStream, snapshots: Snapshots, poisons: Poison
       })
     )
 
-  const publishOutputs = (name: string, board: Outputs.Board, outputs: Fold.Folded["outputs"]) =>
+  const publishOutputs = (name: string, board: Board.Board, outputs: Fold.Folded["outputs"]) =>
     Effect.flatMap(publish(board, outputs), ({ published, silenced, unfit }) => {
       Metrics.published(name, published)
       Metrics.silenced(name, silenced)
       for (const { message } of outputs) if (message.stream === DeadLetters.stream) Metrics.deadLetters(name)
-      const bury = ({ subject, seq, reason }: Outputs.Outcome["unfit"][number]) =>
+      const bury = ({ subject, seq, reason }: Board.Outcome["unfit"][number]) =>
         deadLetter(name, { subject, seq, data: new Uint8Array() }, reason)
       return unfit.length === 0 ? Effect.void : Effect.forEach(unfit, bury, { discard: true })
     })

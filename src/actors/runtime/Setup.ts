@@ -2,7 +2,7 @@ import type { Either } from "effect"
 import type { Decider } from "../../domain/Decider.ts"
 import type * as RecordInput from "../../domain/record/RecordInput.ts"
 import type { Message } from "../../streams/JetStream.ts"
-import type * as Outputs from "./Outputs.ts"
+import type * as Board from "./Board.ts"
 
 export interface StrategiesOf {
   /** True for the definition of a strategy of this actor; false for another's, and for one that ended. Left: why nobody can read it. */
@@ -36,7 +36,7 @@ export interface Setup<S, O extends { readonly seq: number }> {
    * actor for another there.
    */
   readonly strategies?: StrategiesOf
-  readonly route: (output: O) => Outputs.Published
+  readonly route: (output: O) => Board.Published
   /**
    * Output subjects whose newest messages show where an earlier run ended. A filter with a wildcard matches all of the actor's subjects in
    * its stream, so that they are read at once and not one by one.

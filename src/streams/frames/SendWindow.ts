@@ -1,9 +1,9 @@
 import type { Msg, MsgHdrs, NatsConnection } from "nats"
 import * as FrameHeader from "../../domain/record/FrameHeader.ts"
-import * as Acks from "../Acks.ts"
-import * as Headers from "../Headers.ts"
 import type { Unstored } from "../keep/Unstored.ts"
 import * as Metrics from "../Metrics.ts"
+import * as Acks from "../sending/Acks.ts"
+import * as Headers from "../sending/Headers.ts"
 
 /** The newest id minus the lowest open id stays below this, so a reader's 1,024 bits prove what it has seen. */
 const windowMax = 1_000

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { ConfigProvider, Effect, Either, Layer, Logger, Option } from "effect"
+import type { Published } from "../../../src/actors/runtime/Board.ts"
 import { Leases } from "../../../src/actors/runtime/Leases.ts"
-import type { Published } from "../../../src/actors/runtime/Outputs.ts"
 import { RecordActor } from "../../../src/actors/runtime/RecordActor.ts"
 import type { Setup } from "../../../src/actors/runtime/Setup.ts"
 import * as M2mActor from "../../../src/actors/strategies/M2mActor.ts"

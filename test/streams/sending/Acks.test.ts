@@ -1,10 +1,10 @@
 import { assert, describe, it, layer } from "@effect/vitest"
 import { Effect, FastCheck } from "effect"
-import * as Acks from "../../src/streams/Acks.ts"
-import { JetStream } from "../../src/streams/JetStream.ts"
-import { Unstored } from "../../src/streams/keep/Unstored.ts"
-import { waitMsMax } from "../Patience.ts"
-import { backend, bytes, freshStream, Server, text } from "./Nats.ts"
+import { JetStream } from "../../../src/streams/JetStream.ts"
+import { Unstored } from "../../../src/streams/keep/Unstored.ts"
+import * as Acks from "../../../src/streams/sending/Acks.ts"
+import { waitMsMax } from "../../Patience.ts"
+import { backend, bytes, freshStream, Server, text } from "../Nats.ts"
 
 /** For publishes to a mute server. */
 const briefMs = 400
