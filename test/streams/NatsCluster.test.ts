@@ -6,7 +6,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { ConfigProvider, Context, Effect, Layer, Logger, Schedule } from "effect"
 import { connect, type NatsConnection } from "nats"
 import { inject } from "vitest"
-import { type NatsPasswords, type NatsRole, startNats } from "../../scripts/lib/backends.mjs"
+import { type NatsPasswords, type NatsRole, newCallout, startNats } from "../../scripts/lib/backends.mjs"
 import * as RunnerStorage from "../../src/actors/placement/RunnerStorage.ts"
 import * as Copies from "../../src/streams/Copies.ts"
 import { JetStream } from "../../src/streams/JetStream.ts"
@@ -15,7 +15,9 @@ import * as OrderedRead from "../../src/streams/OrderedRead.ts"
 import * as Streams from "../../src/streams/Streams.ts"
 import * as Subjects from "../../src/streams/Subjects.ts"
 import { freePort } from "../actors/placement/Process.ts"
-import { bytes, collect, messages, range, text, until } from "./Nats.ts"
+import type { NatsServer } from "../TestBackends.ts"
+import { connectOwner, doorOfNames, openDoor } from "./Doors.ts"
+import { bytes, collect, messages, range, Server, text, until } from "./Nats.ts"
 
 const nodes = 3
 const formedMax = "30 seconds"
@@ -25,6 +27,7 @@ const secret = () => randomBytes(12).toString("base64url")
 const cluster = Effect.gen(function* () {
   const { natsProgram, folder } = inject("backends")
   const passwords: NatsPasswords = { engine: secret(), gateway: secret(), reader: secret(), operator: secret() }
+  const callout = newCallout()
   const ports = yield* Effect.all(Array.from({ length: nodes }, () => freePort))
   const routes = ports.map((port) => `nats://127.0.0.1:${port}`).join(",")
   const node = (port: number) =>
@@ -32,7 +35,7 @@ const cluster = Effect.gen(function* () {
       Effect.promise(async () => {
         const home = await mkdtemp(join(folder, "nats-node-"))
         const flags = ["--cluster_name", "tarang", "--cluster", `nats://127.0.0.1:${port}`, "--routes", routes]
-        return { home, ...(await startNats(natsProgram, home, { passwords, flags })) }
+        return { home, ...(await startNats(natsProgram, home, { passwords, callout, flags })) }
       }),
       ({ home, child }) =>
         Effect.promise(async () => {
@@ -76,7 +79,7 @@ const cluster = Effect.gen(function* () {
       }
       throw new Error(`no server is named ${name}`)
     })
-  return { servers, serverNamed, kill, client, config } as const
+  return { servers, serverNamed, kill, client, config, callout } as const
 })
 
 const shard = ShardId.make("default", 1)
@@ -132,7 +135,50 @@ const replicated = (nc: NatsConnection, apiPrefix: string) =>
     return found
   })
 
+/** Provides the server at that address, whose logins of owners somebody answers. */
+const at = (url: string, callout: NatsServer["callout"]) => Effect.provideService(Server, { url, callout } as NatsServer)
+
 describe("a cluster of three NATS servers", () => {
+  it.live(
+    "BE-SEC-02 BE-SEC-03 an owner connects to any server, hears its own subjects there, and leaves it when its rights end",
+    () =>
+      Effect.gen(function* () {
+        const { servers, client, callout } = yield* cluster
+        const [first = "", second = "", third = ""] = servers
+        const ended = new Set<string>()
+        let look = (): void => {}
+        const soon = Effect.async<void>((resume) => {
+          look = () => resume(Effect.void)
+        })
+        // One process answers at the first server, whichever server asks.
+        yield* openDoor(doorOfNames(ended), { soon }).pipe(at(first, callout))
+        const owners = [yield* connectOwner("u1").pipe(at(second, callout)), yield* connectOwner("u2").pipe(at(third, callout))]
+        const heard: Array<string> = []
+        const events: Array<string> = []
+        for (const [nth, nc] of owners.entries()) {
+          const subject = `strat.*.u${nth + 1}.>`
+          nc.subscribe(subject, { callback: (_, message) => void heard.push(`u${nth + 1} ${message.subject}`) })
+          void (async () => {
+            for await (const { type } of nc.status()) events.push(`u${nth + 1} ${type}`)
+          })()
+          yield* Effect.promise(() => nc.flush())
+        }
+        const engine = yield* client("engine", [first])
+        // The servers tell each other of subscriptions in their own time.
+        yield* until("both hear their own subjects through the routes", () => {
+          for (const owner of ["u1", "u2", "u3"]) engine.publish(`strat.m2m.${owner}.1`, "x")
+          return heard.includes("u1 strat.m2m.u1.1") && heard.includes("u2 strat.m2m.u2.1")
+        })
+        assert.deepStrictEqual([...new Set(heard)].toSorted(), ["u1 strat.m2m.u1.1", "u2 strat.m2m.u2.1"])
+        ended.add("u2")
+        look()
+        yield* until("the third server ends the connection", () => events.includes("u2 disconnect"))
+        yield* Effect.promise(() => owners[0]?.flush() ?? Promise.resolve())
+        assert.isFalse(events.includes("u1 disconnect"))
+      }).pipe(Effect.scoped),
+    240_000
+  )
+
   it.live(
     "BE-ISO-02 streams, copies, leases and permissions hold with three replicas, also after the leader's server is killed",
     () =>
