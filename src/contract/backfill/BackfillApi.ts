@@ -13,7 +13,7 @@ const symbolsMax = 100
 
 const Backfill = Schema.Struct({
   backfill_id: described(Schema.Int, "Number of the backfill"),
-  created_by: described(Schema.String, "Who asked for it"),
+  created_by: described(Schema.NullOr(Schema.String), "Who asked for it; null for anybody but this user and administrators"),
   timeframe: described(Schema.String, "Length of the bars, by Kite's name"),
   from: described(Schema.String, "First day, in India"),
   to: described(Schema.String, "Last day, in India"),

@@ -1,7 +1,7 @@
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import { Effect } from "effect"
 import { Api } from "../../contract/Api.ts"
-import { CurrentUser } from "../../contract/shared/Authentication.ts"
+import { CurrentUser, type User } from "../../contract/shared/Authentication.ts"
 import * as Problem from "../../contract/shared/Problem.ts"
 import * as IndiaTime from "../../domain/IndiaTime.ts"
 import * as KiteHistory from "../../domain/market/KiteHistory.ts"
@@ -16,9 +16,11 @@ import { orProblem } from "../shared/StoreProblem.ts"
 /** The most of Kite's windows that one instrument of a backfill may need. */
 const windowsMax = 10
 
-const viewOf = (job: BackfillRepo.Job) => ({
+const isOf = (job: BackfillRepo.Job, user: User): boolean => user.role === "admin" || job.createdBy === user.id
+
+const viewFor = (user: User) => (job: BackfillRepo.Job) => ({
   backfill_id: job.backfillId,
-  created_by: job.createdBy,
+  created_by: isOf(job, user) ? job.createdBy : null,
   timeframe: KiteHistory.byMinutes(job.minutes)?.name ?? `${job.minutes}minute`,
   from: job.fromDay,
   to: job.toDay,
@@ -79,7 +81,11 @@ export const BackfillHttp = HttpApiBuilder.group(
 
     return handlers
       .handle("list", ({ urlParams: { limit, offset } }) =>
-        Effect.map(orProblem(repo.list(limit, offset)), ({ rows, total }) => ({ backfills: rows.map(viewOf), total, limit, offset }))
+        Effect.gen(function* () {
+          const user = yield* CurrentUser
+          const { rows, total } = yield* orProblem(repo.list(limit, offset))
+          return { backfills: rows.map(viewFor(user)), total, limit, offset }
+        })
       )
       .handle("create", ({ payload: { symbols: names, timeframe, from, to } }) =>
         Effect.gen(function* () {
@@ -89,10 +95,10 @@ export const BackfillHttp = HttpApiBuilder.group(
           const instruments = yield* instrumentsOf(names)
           const id = yield* orProblem(repo.create(user.id, { minutes: timeframe.minutes, fromDay: from, toDay: to, instruments }))
           yield* changes.poke("backfills")
-          return viewOf(yield* backfill(id))
+          return viewFor(user)(yield* backfill(id))
         })
       )
-      .handle("get", ({ path }) => Effect.map(backfill(path.id), viewOf))
+      .handle("get", ({ path }) => Effect.flatMap(CurrentUser, (user) => Effect.map(backfill(path.id), viewFor(user))))
       .handle("instruments", ({ path, urlParams: { limit, offset } }) =>
         Effect.gen(function* () {
           const { backfillId, total } = yield* backfill(path.id)
@@ -104,9 +110,9 @@ export const BackfillHttp = HttpApiBuilder.group(
         Effect.gen(function* () {
           const user = yield* CurrentUser
           const job = yield* backfill(path.id)
-          if (job.createdBy !== user.id && user.role !== "admin") return yield* new Problem.Forbidden({ detail: "Forbidden" })
+          if (!isOf(job, user)) return yield* new Problem.Forbidden({ detail: "Forbidden" })
           if (!(yield* orProblem(repo.cancel(job.backfillId)))) return yield* new Problem.Conflict({ detail: "The backfill has ended" })
-          return viewOf(yield* backfill(path.id))
+          return viewFor(user)(yield* backfill(path.id))
         })
       )
   })
