@@ -35,6 +35,8 @@ import { OrderRepo } from "./store/orders/OrderRepo.ts"
 import { Outbox } from "./store/orders/Outbox.ts"
 import { PaperLedgers } from "./store/orders/PaperLedgers.ts"
 import { PaperRepo } from "./store/orders/PaperRepo.ts"
+import { SquareOffRepo } from "./store/orders/SquareOffRepo.ts"
+import { StrategyLimitRepo } from "./store/orders/StrategyLimitRepo.ts"
 import { PostgresLive } from "./store/Postgres.ts"
 import { Redis } from "./store/Redis.ts"
 import { SettlementRepo } from "./store/SettlementRepo.ts"
@@ -82,6 +84,8 @@ const Repositories = Layer.mergeAll(
   OrderRepo.Default,
   CompensationRepo.Default,
   OrderAccounts.Default,
+  SquareOffRepo.Default.pipe(Layer.provide(OrderRepo.Default)),
+  StrategyLimitRepo.Default,
   PortfolioRepo.Default,
   BookingRepo.Default,
   Outbox.Default,

@@ -29,6 +29,7 @@ import * as ActorGroups from "./placement/ActorGroups.ts"
 import * as Placement from "./placement/Placement.ts"
 import { RecordActor } from "./runtime/RecordActor.ts"
 import * as M2mActor from "./strategies/M2mActor.ts"
+import * as StrategyStops from "./strategies/StrategyStops.ts"
 
 const Kinds = Layer.effect(
   Placement.ActorKinds,
@@ -37,6 +38,7 @@ const Kinds = Layer.effect(
     const greeks = yield* GreeksActor.make
     const execute = yield* ExecutorActor.make
     const valueStrategies = yield* M2mActor.make
+    const stopStrategies = yield* StrategyStops.make
     const bars = yield* BarActor.make
     const indicators = yield* IndicatorActor.make
     const direct = yield* Director.make
@@ -62,6 +64,7 @@ const Kinds = Layer.effect(
       [ExecutorActor.kind]: ([account = ""]) => execute(account),
       [GreeksActor.kind]: ([exchange = "", underlying = ""]) => greeks(exchange, underlying),
       [M2mActor.kind]: (underlyings) => valueStrategies(underlyings),
+      [StrategyStops.kind]: () => stopStrategies,
       [BarActor.kind]: ([exchange = "", underlying = ""]) => bars(exchange, underlying),
       [IndicatorActor.kind]: ([exchange = "", symbol = "", timeframe = ""]) => indicators(exchange, symbol, timeframe),
       [Director.kind]: () => direct,
@@ -95,6 +98,7 @@ const Kinds = Layer.effect(
       AlertActor.kind,
       AlertRelay.kind,
       AlertWebhooks.kind,
+      StrategyStops.kind,
       InstrumentRefresh.kind,
       SubscriptionActor.kind,
       SettlementPrices.kind,

@@ -29,6 +29,7 @@ import { SettlementsApi } from "./settlements/SettlementsApi.ts"
 import * as Problem from "./shared/Problem.ts"
 import { PositionsApi } from "./strategies/PositionsApi.ts"
 import { StrategiesApi } from "./strategies/StrategiesApi.ts"
+import { StrategyLimitsApi } from "./strategies/StrategyLimitsApi.ts"
 import { SubscriptionsApi } from "./subscriptions/SubscriptionsApi.ts"
 import { WindowsApi } from "./subscriptions/WindowsApi.ts"
 import { UdfApi } from "./udf/UdfApi.ts"
@@ -45,6 +46,7 @@ export class Api extends contract(HttpApi.make("gateway"))
   .add(WindowsApi)
   .add(StrategiesApi)
   .add(PositionsApi)
+  .add(StrategyLimitsApi)
   .add(ChainsApi)
   .add(InstrumentsApi)
   .add(HistoryApi)

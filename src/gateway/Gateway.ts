@@ -73,6 +73,7 @@ import { StrategiesHttp } from "./strategies/StrategiesHttp.ts"
 import * as StrategiesSocket from "./strategies/StrategiesSocket.ts"
 import { StrategyBook } from "./strategies/StrategyBook.ts"
 import { StrategyChanges } from "./strategies/StrategyChanges.ts"
+import { StrategyLimitsHttp } from "./strategies/StrategyLimitsHttp.ts"
 import { SubscriptionsHttp } from "./subscriptions/SubscriptionsHttp.ts"
 import { WindowsHttp } from "./subscriptions/WindowsHttp.ts"
 import { TickFeed } from "./ticks/TickFeed.ts"
@@ -99,7 +100,7 @@ const ApiRoutes = HttpLayerRouter.addHttpApi(described, { openapiPath: "/openapi
   ]),
   Layer.provide([InstrumentsHttp, HistoryHttp, UdfHttp, CalendarHttp, CorporateActionsHttp, SettlementsHttp, OrdersHttp, AccountsHttp]),
   Layer.provide([DepthHttp, FuturesHttp, IndicatorsHttp, MonitorHttp, LabelsHttp, ApiKeysHttp, PortfolioHttp, PostbackHttp, ReplayHttp]),
-  Layer.provide([KiteHttp, AlertsHttp, BackfillHttp, FoInstrumentsHttp, McpHttp]),
+  Layer.provide([KiteHttp, AlertsHttp, BackfillHttp, StrategyLimitsHttp, FoInstrumentsHttp, McpHttp]),
   Layer.provide(UdfAccessLive),
   Layer.provide(AuthenticationLive)
 )

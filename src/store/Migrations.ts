@@ -32,6 +32,7 @@ import { migration as accountState } from "./migrations/orders/M0022AccountState
 import { migration as bookings } from "./migrations/orders/M0027Bookings.ts"
 import { migration as gtt } from "./migrations/orders/M0030Gtt.ts"
 import { migration as compensations } from "./migrations/orders/M0031Compensations.ts"
+import { migration as strategyLimits } from "./migrations/orders/M0032StrategyLimits.ts"
 import * as Postgres from "./Postgres.ts"
 import * as StoreError from "./StoreError.ts"
 
@@ -67,7 +68,8 @@ export const all: ReadonlyArray<Migration> = [
   backfills,
   alerts,
   gtt,
-  compensations
+  compensations,
+  strategyLimits
 ]
 
 /** A step failed and was rolled back completely, or the database is newer than this program. */

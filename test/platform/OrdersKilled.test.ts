@@ -227,4 +227,63 @@ describe("the platform's own processes, killed with kill -9 at each step of an o
       assert.strictEqual(net, 0)
     }).pipe(Effect.scoped)
   )
+
+  it.live("a strategy whose loss reaches its limit is squared off exactly once, wherever its process is killed", () =>
+    Effect.gen(function* () {
+      const built = yield* world({ mode: "synthetic", rate: 5, strikesEachSide: 1 })
+      const { ask, start, stop } = yield* processes(yield* program, built.config, yield* freePort)
+      const { order, token: instrument_token } = traded(built)
+      const { exchange, tradingsymbol } = unstreamed(built)
+      const loss = { exchange, tradingsymbol, quantity: 1 }
+      const fills = [
+        { ...loss, side: "BUY", price: "5000000", external_id: "in" },
+        { ...loss, side: "SELL", price: "0", external_id: "out" }
+      ]
+      const limits = { max_position_lots: null, max_loss: "5000000", max_orders_per_day: null, action: "square_off" }
+      // The second task of a process closes the position of the first one.
+      const points = ["squared:1", "read:2", "saved:3", "gated:2", "answered:2", "decided:4"]
+      const of = (at: number) => `/strategies/${at + 1}`
+      /** Each of these requests may be repeated, so that a process which is killed early does no harm. */
+      const lose = (at: number) =>
+        Effect.gen(function* () {
+          yield* ask("POST", "/subscriptions", { instrument_token, requested_mode: "FULL" })
+          const { body: depth } = yield* ask("GET", `/depth/${instrument_token}`)
+          if (!(depth?.asks?.length > 0)) return false
+          const known = yield* ask("GET", of(at))
+          if (known.status === 404) yield* ask("POST", "/strategies", { name: `killed ${at}` })
+          const placed = yield* ask("POST", "/orders?wait_ms=20000", { ...order, strategy_id: at + 1 }, `strategy${at}`)
+          if (placed.body?.status !== "COMPLETED") return false
+          yield* ask("POST", `${of(at)}/fills`, { fills })
+          return (yield* ask("PUT", `${of(at)}/limits`, limits)).status === 200
+        })
+      yield* Effect.forEach(points, (killAt, at) =>
+        Effect.gen(function* () {
+          const dead = yield* Effect.fork(start(killAt))
+          const taken = eventually(`strategy ${at} loses`, lose(at), (isTaken) => isTaken)
+          yield* Effect.raceFirst(Effect.zipRight(taken, Effect.never), Effect.asVoid(Fiber.join(dead)))
+          assert.strictEqual(yield* Fiber.join(dead), "SIGKILL", killAt)
+          // The next process is not killed.
+          const last = yield* Effect.fork(start("never"))
+          yield* taken
+          const done = yield* eventually(
+            `the stop of strategy ${at}`,
+            ask("GET", `${of(at)}/limits`),
+            (answer) => answer.body?.stop?.square_offs[0]?.status === "done"
+          )
+          assert.deepInclude(done.body.stop.square_offs[0], { mode: "paper", rounds: 1 }, killAt)
+          yield* stop
+          yield* Fiber.join(last)
+        })
+      )
+      const { orders, trades } = yield* kept(built)
+      const sides = orders.map(({ order: { side }, strategyId }) => `${strategyId} ${side}`)
+      assert.sameMembers(
+        sides,
+        points.flatMap((_, at) => [`${at + 1} BUY`, `${at + 1} SELL`])
+      )
+      const net = trades.reduce((sum, { quantity, side }) => sum + (side === "BUY" ? quantity : -quantity), 0)
+      assert.strictEqual(net, 0)
+      assert.deepStrictEqual(yield* atBroker(built), [])
+    }).pipe(Effect.scoped)
+  )
 })

@@ -24,6 +24,8 @@ import { OrderRepo } from "../../src/store/orders/OrderRepo.ts"
 import { Outbox } from "../../src/store/orders/Outbox.ts"
 import { PaperLedgers } from "../../src/store/orders/PaperLedgers.ts"
 import { PaperRepo } from "../../src/store/orders/PaperRepo.ts"
+import { SquareOffRepo } from "../../src/store/orders/SquareOffRepo.ts"
+import { StrategyLimitRepo } from "../../src/store/orders/StrategyLimitRepo.ts"
 import { PostgresLive } from "../../src/store/Postgres.ts"
 import { SettlementRepo } from "../../src/store/SettlementRepo.ts"
 import { StrategyRepo } from "../../src/store/StrategyRepo.ts"
@@ -54,6 +56,8 @@ const repositories = Layer.mergeAll(
   OrderRepo.Default,
   CompensationRepo.Default,
   OrderAccounts.Default,
+  SquareOffRepo.Default.pipe(Layer.provide(OrderRepo.Default)),
+  StrategyLimitRepo.Default,
   PortfolioRepo.Default,
   BookingRepo.Default,
   Outbox.Default,

@@ -14,6 +14,8 @@ import { OrderRepo } from "../../store/orders/OrderRepo.ts"
 import { Outbox } from "../../store/orders/Outbox.ts"
 import type { PaperLedgers } from "../../store/orders/PaperLedgers.ts"
 import type { PaperRepo } from "../../store/orders/PaperRepo.ts"
+import type { SquareOffRepo } from "../../store/orders/SquareOffRepo.ts"
+import type { StrategyLimitRepo } from "../../store/orders/StrategyLimitRepo.ts"
 import * as DurableRead from "../../streams/DurableRead.ts"
 import type { FrameFeed } from "../../streams/FrameFeed.ts"
 import { JetStream } from "../../streams/JetStream.ts"
@@ -38,6 +40,7 @@ import * as SendBudget from "./SendBudget.ts"
 import * as SendGate from "./SendGate.ts"
 import { Steps } from "./Steps.ts"
 import * as StopSweep from "./StopSweep.ts"
+import * as StrategySquareOff from "./StrategySquareOff.ts"
 import * as TaskRun from "./TaskRun.ts"
 import type { Venue } from "./Venue.ts"
 
@@ -75,6 +78,8 @@ type Services =
   | PaperRepo
   | PortfolioRepo
   | RuleBook
+  | SquareOffRepo
+  | StrategyLimitRepo
 
 /** Runs tasks of an account, each once at a time. */
 const running = (desks: TaskRun.Desks) =>
@@ -184,7 +189,7 @@ export const make = Effect.gen(function* () {
       const take = yield* commands(account, begin)
       const watches = Object.values(desks).map(BookWatch.run)
       const answers = yield* AccountQuestions.make(account)
-      const sweeps = [StopSweep.run(desks, begin), Compensations.run(desks, begin)]
+      const sweeps = [StopSweep.run(desks, begin), Compensations.run(desks, begin), StrategySquareOff.run(desks, begin)]
       const work = Effect.all([look, take, relay.run, paper.run, ...watches, ...sweeps, keeper.run, booking, answers], {
         concurrency: "unbounded",
         discard: true

@@ -29,3 +29,13 @@ export const differences = counter(
 )
 export const bookings = counter("account_fills_booked_total", "Trades of an account that were booked into strategies", "account")
 export const compensations = counter("order_compensations_total", "Baskets whose orders are taken back, by the new status of it", "status")
+export const strategyStops = counter(
+  "strategy_stops_total",
+  "Strategies that were stopped by their limits, by what the stop does",
+  "action"
+)
+export const squareOffs = counter(
+  "strategy_square_offs_total",
+  "Accounts in which a stop closes a strategy's positions, by the new status",
+  "status"
+)

@@ -1,4 +1,4 @@
-import { Clock, Effect } from "effect"
+import { Clock, Effect, Either, Option } from "effect"
 import { isOpen } from "../../broker/orders/Orders.ts"
 import * as IndiaTime from "../../domain/IndiaTime.ts"
 import type * as Instrument from "../../domain/market/Instrument.ts"
@@ -8,10 +8,14 @@ import * as TaskGate from "../../domain/orders/TaskGate.ts"
 import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
 import { OrderAccounts } from "../../store/orders/OrderAccounts.ts"
 import { OrderRepo } from "../../store/orders/OrderRepo.ts"
+import { StrategyLimitRepo } from "../../store/orders/StrategyLimitRepo.ts"
+import * as TaskNames from "../../store/orders/TaskNames.ts"
 import type { StoreUnavailable } from "../../store/StoreError.ts"
+import { JetStream } from "../../streams/JetStream.ts"
 import { MarketClock } from "../../streams/MarketClock.ts"
 import { RuleBook } from "../../streams/RuleBook.ts"
 import { sessionRules } from "../../streams/SessionRules.ts"
+import * as Subjects from "../../streams/Subjects.ts"
 import type { Venue } from "./Venue.ts"
 
 /** Every rule that refuses a task, and how many requests the account has sent, read before the rules were asked. */
@@ -38,6 +42,8 @@ export const make = (orders: Venue, mode: Mode) =>
     const registry = yield* InstrumentRegistry
     const accounts = yield* OrderAccounts
     const repo = yield* OrderRepo
+    const strategyLimits = yield* StrategyLimitRepo
+    const jetStream = yield* JetStream
     const marketClock = yield* MarketClock
     const rules = yield* RuleBook
     const inSession = yield* sessionRules
@@ -56,12 +62,38 @@ export const make = (orders: Venue, mode: Mode) =>
         return repo.ahead({ accountId, mode, kind, termsHash, orderId, taskId, basketId, nowMs, dayStartMs: dayStartMs(nowMs) })
       })
 
+    /** Of the strategy's newest mark; null: unknown, which the gate refuses where it matters. */
+    const profitOf = (owner: string, strategyId: number) =>
+      Effect.map(
+        Effect.orElseSucceed(jetStream.last(Subjects.Mark.stream, Subjects.Mark.at({ owner, strategy: String(strategyId) })), Option.none),
+        (found) =>
+          Option.flatMap(found, ({ data, subject }) => Either.getRight(Subjects.Mark.read(subject, data))).pipe(
+            Option.match({ onNone: () => null, onSome: ({ total_pnl }) => total_pnl })
+          )
+      )
+    const strategyIdOf = ({ accountId, request, strategyId }: OrderRepo.StoredTask) =>
+      request.kind === "modify" ? strategyLimits.strategyOfOrder(accountId, request.order_id) : Effect.succeed(strategyId)
+    /** What a stop of the strategy sends to close a position is not checked by the strategy's rules. */
+    const strategyOf = (stored: OrderRepo.StoredTask) =>
+      Effect.gen(function* () {
+        if (TaskNames.isOfStop(stored.idempotencyKey)) return null
+        const strategyId = yield* strategyIdOf(stored)
+        if (strategyId === null) return null
+        const instrument = OrderRequest.instrumentOf(stored.request) ?? { exchange: "", tradingsymbol: "" }
+        const nowMs = yield* Clock.currentTimeMillis
+        const candidate = { strategyId, instrument, taskId: stored.taskId, dayStartMs: dayStartMs(nowMs) }
+        const known = yield* strategyLimits.known(candidate)
+        if (known === undefined) return null
+        return { ...known, profit: known.limits.maxLoss === null ? null : yield* profitOf(known.owner, strategyId) }
+      })
+
     return (stored: OrderRepo.StoredTask): Effect.Effect<Answer, StoreUnavailable> =>
       Effect.gen(function* () {
         const { isTwin, limits, modifications, sameTermsAtMs, sent, stopped } = yield* ahead(stored)
         const instrument = instrumentOf(stored)
         const needsProfit = limits.maxDailyLoss !== null
         const needsExposure = limits.maxPositionLots !== null && instrument !== undefined
+        const strategy = yield* strategyOf(stored)
         const facts: TaskGate.Facts = {
           rules: rules.current(),
           atMs: marketClock.unsafeNow(),
@@ -79,9 +111,10 @@ export const make = (orders: Venue, mode: Mode) =>
           sent: { second: 0, minute: 0, day: sent.day },
           modifications,
           isTwin,
-          closes: stored.undoes !== null,
-          // Read again after the broker's answers, so that a stop is missed by one question's time at most.
-          stopped: needsProfit || needsExposure ? ((yield* accounts.stopOf(stored.accountId))?.reason ?? null) : stopped
+          closes: stored.undoes !== null || TaskNames.isOfStop(stored.idempotencyKey),
+          strategy,
+          // Read again after other questions, so that a stop is missed by one question's time at most.
+          stopped: needsProfit || needsExposure || strategy !== null ? ((yield* accounts.stopOf(stored.accountId))?.reason ?? null) : stopped
         }
         return { refusals: TaskGate.refusals(stored.request, facts), sent }
       })

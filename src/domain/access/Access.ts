@@ -55,10 +55,14 @@ const isOf = (path: string, pattern: string): boolean => {
 const isAdministrators = (method: string, path: string): boolean =>
   ofAdministrators[method]?.some((pattern) => isOf(path, pattern)) === true
 
+/** Paths that decide which orders are sent, whatever their first part. A key for strategies alone must not lift a limit. */
+const ofOrders = ["/strategies/*/limits", "/strategies/*/limits/release"]
+
 const firstPart = (path: string): string => path.split("/", 2)[1] ?? ""
 
 /** The group of a path, as scopes name it. */
-export const groupOf = (path: string): string => groupNames.get(firstPart(path)) ?? firstPart(path)
+export const groupOf = (path: string): string =>
+  ofOrders.some((pattern) => isOf(path, pattern)) ? "orders" : (groupNames.get(firstPart(path)) ?? firstPart(path))
 
 /** What a request needs. A WebSocket is a GET of its path. */
 export const needOf = (method: string, path: string): Need => {

@@ -32,6 +32,18 @@ const CompensationDetail = Schema.Struct({
   )
 })
 
+/**
+ * A stop of a strategy that has orders in the account. stopped: it opens no position any more. released: it may again. The other states say how
+ * far its positions are closed in this account, in the orders of `mode`.
+ */
+const StrategyStopDetail = Schema.Struct({
+  strategy_id: Schema.Int,
+  stop_id: Schema.Int,
+  action: Schema.Literal("block", "square_off"),
+  state: Schema.Literal("stopped", "released", "running", "done", "incomplete"),
+  mode: Schema.NullOr(Schema.Literal("paper", "live"))
+})
+
 /** Body of `acct.evt`: what changed for an account; `kind` says what it is. */
 export const AccountEvent = Schema.Union(
   of("mode", Schema.Unknown),
@@ -45,6 +57,7 @@ export const AccountEvent = Schema.Union(
   of("funds", Schema.encodedSchema(Figures.Funds)),
   of("difference", Schema.Struct({ differences: Schema.Array(Reconciliation.Difference) })),
   of("compensation", CompensationDetail),
+  of("strategy_stop", StrategyStopDetail),
   of("linked", Schema.Struct({})),
   of("logged_in", SessionDetail),
   of("expires_soon", SessionDetail),

@@ -242,6 +242,23 @@ export const slices = (situation: Listed, quantity: number): ReadonlyArray<numbe
   return quantity % largest === 0 ? whole : [...whole, quantity % largest]
 }
 
+/** The most orders of one round that close one position. What is left is closed by the next round. */
+export const closingPartsMax = 100
+
+/**
+ * The quantities of the orders that close a position of `quantity`: the same as `slices`, but of any number up to `closingPartsMax`, because
+ * each is an order of its own.
+ */
+export const closingParts = (situation: Listed, quantity: number): ReadonlyArray<number> => {
+  const freeze = freezeOf(situation)
+  const { lotSize } = situation.instrument
+  const largest = freeze === null ? quantity : Math.floor(freeze.quantity / lotSize) * lotSize
+  if (largest === 0 || quantity <= largest) return [quantity]
+  const whole = Array.from({ length: Math.min(closingPartsMax, Math.floor(quantity / largest)) }, () => largest)
+  const rest = quantity - whole.length * largest
+  return rest === 0 || whole.length === closingPartsMax ? whole : [...whole, rest]
+}
+
 /** Whether an order may be modified once more. */
 export const mayModify = (situation: Pick<Situation, "rules" | "atMs">, modifications: number): Refusal | null => {
   const on = Day.iso(Day.at(situation.atMs))

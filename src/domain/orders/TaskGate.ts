@@ -5,6 +5,7 @@ import type { RuleSet } from "../rules/RuleSet.ts"
 import * as Gate from "./Gate.ts"
 import * as GttRequest from "./GttRequest.ts"
 import * as OrderRequest from "./OrderRequest.ts"
+import * as StrategyLimits from "./StrategyLimits.ts"
 
 /** What is known about an account and an instrument when a request is about to be accepted or sent. */
 export interface Facts {
@@ -29,6 +30,8 @@ export interface Facts {
   readonly isTwin: boolean
   /** It closes what another order of ours traded: the account's own limits must not keep a position open. */
   readonly closes: boolean
+  /** The strategy that the order belongs to; null: none, or one without limits. */
+  readonly strategy: StrategyLimits.Situation | null
 }
 
 /** Rules of an order that the broker places itself, much later and at another price. */
@@ -42,7 +45,7 @@ const ofTriggers: ReadonlySet<Gate.Rule> = new Set([
   "rate_limit"
 ])
 
-export type Refusal = { readonly rule: Gate.Rule | "instrument"; readonly message: string }
+export type Refusal = { readonly rule: Gate.Rule | StrategyLimits.Rule | "instrument"; readonly message: string }
 
 const situationOf = (facts: Facts, instrument: Instrument.Instrument): Gate.Situation => ({
   rules: facts.rules,
@@ -84,12 +87,18 @@ export const refusals = (request: OrderRequest.OrderRequest, facts: Facts): Read
     const refusal = Gate.mayModify(facts, facts.modifications)
     const stop: ReadonlyArray<Refusal> =
       facts.stopped === null ? [] : [{ rule: "kill_switch", message: `orders are stopped: ${facts.stopped}` }]
-    return refusal === null ? stop : [...stop, refusal]
+    const own = facts.strategy?.stopped ?? null
+    const strategyStop: ReadonlyArray<Refusal> =
+      own === null ? [] : [{ rule: "strategy_stop", message: `the order's strategy is stopped: ${own}` }]
+    return [...stop, ...strategyStop, ...(refusal === null ? [] : [refusal])]
   }
   const { instrument } = facts
   if (instrument === undefined) return [notListed(request)]
-  const refused = Gate.refusals(OrderRequest.gated(request), situationOf(facts, instrument))
-  return facts.neverCloses ? refused.filter(({ rule }) => rule !== "trading_hours") : refused
+  const order = OrderRequest.gated(request)
+  const refused = Gate.refusals(order, situationOf(facts, instrument)).filter(
+    ({ rule }) => !(facts.neverCloses && rule === "trading_hours")
+  )
+  return facts.strategy === null ? refused : [...refused, ...StrategyLimits.refusals(order, instrument.lotSize, facts.strategy)]
 }
 
 /**

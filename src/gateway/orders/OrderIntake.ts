@@ -12,6 +12,7 @@ import * as TaskGate from "../../domain/orders/TaskGate.ts"
 import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
 import { type AccountSettings, OrderAccounts } from "../../store/orders/OrderAccounts.ts"
 import { OrderRepo } from "../../store/orders/OrderRepo.ts"
+import { StrategyLimitRepo } from "../../store/orders/StrategyLimitRepo.ts"
 import * as TaskNames from "../../store/orders/TaskNames.ts"
 import type { NewTask } from "../../store/orders/TaskWrites.ts"
 import { StrategyRepo } from "../../store/StrategyRepo.ts"
@@ -59,6 +60,7 @@ interface Gated {
   readonly request: OrderRequest.OrderRequest
   readonly termsHash: string
   readonly basketId: string | null
+  readonly strategyId: number | null
 }
 
 /** An order goes to the account's mode. What changes one goes where the order is, and from a paper account never to the broker. */
@@ -82,6 +84,7 @@ const modeOf = (request: OrderRequest.OrderRequest, { mode }: AccountSettings): 
 /** Checks a request by every rule before it becomes a task. Also answers the last price, because the executor compares with it. */
 const makeGate = Effect.gen(function* () {
   const repo = yield* OrderRepo
+  const strategyLimits = yield* StrategyLimitRepo
   const registry = yield* InstrumentRegistry
   const valuation = yield* Valuation
   const rules = yield* RuleBook
@@ -99,7 +102,17 @@ const makeGate = Effect.gen(function* () {
     return last === null ? null : Money.ofNumber(last)
   }
 
-  const factsOf = ({ accountId, basketId, mode, request, settings: { limits, stop }, termsHash }: Gated) =>
+  /** The executor compares the strategy's loss with its limit right before it sends. */
+  const strategyOf = (strategyId: number | null, request: OrderRequest.OrderRequest, nowMs: number) =>
+    Effect.gen(function* () {
+      const instrument = OrderRequest.instrumentOf(request)
+      if (strategyId === null || instrument === null) return null
+      const dayStartMs = nowMs - IndiaTime.istTimeOfDayMs(nowMs)
+      const known = yield* orProblem(strategyLimits.known({ strategyId, instrument, taskId: 0, dayStartMs }))
+      return known === undefined ? null : { ...known, limits: { ...known.limits, maxLoss: null }, profit: null }
+    })
+
+  const factsOf = ({ accountId, basketId, mode, request, settings: { limits, stop }, strategyId, termsHash }: Gated) =>
     Effect.gen(function* () {
       const nowMs = yield* Clock.currentTimeMillis
       const instrument = instrumentOf(request)
@@ -126,7 +139,8 @@ const makeGate = Effect.gen(function* () {
         sent: { second: 0, minute: 0, day: sent.day },
         modifications,
         isTwin,
-        closes: false
+        closes: false,
+        strategy: yield* strategyOf(strategyId, request, nowMs)
       } satisfies TaskGate.Facts
     })
   const refused = (refusals: ReadonlyArray<TaskGate.Refusal>) =>
@@ -202,7 +216,7 @@ export const make = Effect.gen(function* () {
       const request = requestOf(order)
       const termsHash = TaskNames.hashOf(OrderRequest.termsOf(request))
       const mode = yield* modeOf(request, settings)
-      yield* gate({ accountId: account_id, mode, settings, request, termsHash, basketId })
+      yield* gate({ accountId: account_id, mode, settings, request, termsHash, basketId, strategyId: strategy_id ?? null })
       return {
         owner: user.id,
         accountId: account_id,
@@ -274,7 +288,8 @@ export const make = Effect.gen(function* () {
           const mode = yield* modeOf(request, settings)
           const termsHash = TaskNames.hashOf(request)
           const basketId = crypto.randomUUID()
-          const quantities = yield* slicesOf({ accountId: order.account_id, mode, settings, request, termsHash, basketId })
+          const strategyId = order.strategy_id ?? null
+          const quantities = yield* slicesOf({ accountId: order.account_id, mode, settings, request, termsHash, basketId, strategyId })
           return quantities.map((quantity, at): Wanted => {
             const part = { ...order, quantity }
             return { order: part, key: TaskNames.partKey(key, at), basketId, basketPlace: at, retries: null }

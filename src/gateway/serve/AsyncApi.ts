@@ -88,7 +88,7 @@ const catalogue: Readonly<Record<Name, About>> = {
   AlertEvent: { summary: "A user's alert that fired: what it looks at, the threshold and the value" },
   AccountEvent: {
     summary:
-      "A change of an account: mode, limits, stop or release; an order, a trade, a position or the funds at the broker; figures that differed; an alert; its link or session"
+      "A change of an account: mode, limits, stop or release; an order, a trade, a position or the funds at the broker; figures that differed; an alert; a stop of a strategy with orders in it; its link or session"
   },
   Asked: { summary: "A question of a gateway to the engine; the answer goes to the inbox that `reply` names" }
 }

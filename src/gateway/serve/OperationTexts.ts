@@ -164,6 +164,22 @@ export const operations: Readonly<Record<string, Text>> = {
     "The broker's answer to a login",
     "The address to register with the broker's app. Takes a login that /kite/login began, once. No credentials: `state` is the proof."
   ),
+  "strategyLimits.limits": of(
+    "Limits of a strategy's orders",
+    "The limits, the stop that is not released, and how far the stop has closed the strategy's positions in each account."
+  ),
+  "strategyLimits.setLimits": of(
+    "Set the limits of a strategy's orders",
+    "Replaces all limits; null removes one. A stop stays until it is released. For the strategy's owner."
+  ),
+  "strategyLimits.removeLimits": of(
+    "Remove the limits of a strategy's orders",
+    "A stopped strategy has to be released first. For the strategy's owner."
+  ),
+  "strategyLimits.release": of(
+    "Release a stopped strategy",
+    "Its orders may open positions again, and no more closing orders are made. If its loss still reaches the limit, the next mark stops it again: raise the limit first. For the strategy's owner."
+  ),
   "accounts.limits": of("Limits of an account's orders", "null: no limit."),
   "accounts.setLimits": of("Set the limits of an account's orders", "Replaces all limits; null removes one."),
   "accounts.mode": of(

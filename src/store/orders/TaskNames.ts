@@ -22,3 +22,14 @@ export const stopKeys = (stoppedAtMs: number): string => `kill ${stoppedAtMs} `
 
 /** The keys of the tasks that take the order of another task back. They have a character that no caller can send. */
 export const undoKey = (taskId: number, what: "cancel" | "close"): string => `undo › ${taskId} › ${what}`
+
+/** The keys of the tasks that a stop of a strategy makes begin with this text. They have a character that no caller can send. */
+const squareOffKeys = "stop › "
+/** The task that closes a part of a position, in a round of such tasks. */
+export const squareOffKey = (stopId: number, round: number, at: number): string => `${squareOffKeys}${stopId} › ${round} › ${at}`
+/** The task that cancels an open order of a stopped strategy. */
+export const stopCancelKey = (stopId: number, orderId: string): string => `${squareOffKeys}${stopId} › cancel › ${orderId}`
+/** Whether a task was made by a stop of a strategy. */
+export const isOfStop = (key: string): boolean => key.startsWith(squareOffKeys)
+/** Whether a task was made by this stop. */
+export const isOfThisStop = (key: string, stopId: number): boolean => key.startsWith(`${squareOffKeys}${stopId} › `)

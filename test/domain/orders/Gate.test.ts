@@ -110,6 +110,16 @@ describe("the gate", () => {
     assert.deepStrictEqual(Gate.slices({ ...situation, instrument: share }, 1_000_000), [1_000_000])
   })
 
+  it("a position is closed by orders below the freeze quantity, as many as one round may have", () => {
+    assert.deepStrictEqual(Gate.closingParts(situation, 65), [65])
+    assert.deepStrictEqual(Gate.closingParts(situation, 3_510), [1_755, 1_755])
+    assert.deepStrictEqual(Gate.closingParts(situation, 3_575), [1_755, 1_755, 65])
+    assert.deepStrictEqual(new Set(Gate.closingParts(situation, 1_000_000)), new Set([1_755]))
+    assert.lengthOf(Gate.closingParts(situation, 1_000_000), Gate.closingPartsMax)
+    assert.deepStrictEqual(Gate.closingParts({ ...situation, instrument: { ...option, lotSize: 2_000 } }, 4_000), [4_000])
+    assert.deepStrictEqual(Gate.closingParts({ ...situation, instrument: share }, 1_000_000), [1_000_000])
+  })
+
   it("position_limit counts the position and the open orders of the side, and lets a position be lowered", () => {
     const lot = option.lotSize
     const holding = (net: number, openBuy = 0, openSell = 0) => ({

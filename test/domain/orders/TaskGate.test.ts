@@ -46,7 +46,8 @@ const facts: TaskGate.Facts = {
   sent: { second: 0, minute: 0, day: 0 },
   modifications: 0,
   isTwin: false,
-  closes: false
+  closes: false,
+  strategy: null
 }
 const rules = (body: object, known: Partial<TaskGate.Facts> = {}) =>
   TaskGate.refusals(request(body), { ...facts, ...known }).map(({ rule }) => rule)
@@ -68,6 +69,27 @@ describe("the gate of a task", () => {
     const { price: _, ...market } = place
     assert.deepStrictEqual(rules({ ...market, order_type: "MARKET" }), ["market_protection"])
     assert.deepStrictEqual(rules({ ...market, order_type: "SL-M", trigger_price: "90", market_protection: "-1" }), [])
+  })
+
+  it("checks the rules of the strategy that an order names, each by its name", () => {
+    const strategy = {
+      limits: { maxPositionLots: 1, maxLoss: new Money.Decimal(500), maxOrdersPerDay: 3 },
+      stopped: "its loss",
+      exposure: { net: 0, openBuy: 65, openSell: 0 },
+      holds: true,
+      profit: new Money.Decimal(-500),
+      ordersToday: 3
+    }
+    const own = ["strategy_stop", "strategy_position_limit", "strategy_loss_limit", "strategy_order_limit"]
+    assert.deepStrictEqual(rules(place, { strategy }), own)
+    assert.deepStrictEqual(rules({ ...place, quantity: 66 }, { strategy }), ["lot_size", ...own])
+    assert.deepStrictEqual(
+      rules({ ...place, transaction_type: "SELL" }, { strategy: { ...strategy, exposure: { net: 65, openBuy: 0, openSell: 0 } } }),
+      []
+    )
+    assert.deepStrictEqual(rules(modify, { strategy }), ["strategy_stop"])
+    assert.deepStrictEqual(rules(modify, { strategy: { ...strategy, stopped: null } }), [])
+    assert.deepStrictEqual(rules(cancel, { strategy }), [])
   })
 
   it("refuses an instrument that the day's list lacks", () => {

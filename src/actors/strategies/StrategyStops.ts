@@ -1,0 +1,88 @@
+import { Effect, Either, Option, Schedule } from "effect"
+import type * as Money from "../../domain/Money.ts"
+import * as StrategyLimits from "../../domain/orders/StrategyLimits.ts"
+import { OutputGuard } from "../../domain/record/OutputGuard.ts"
+import { StrategyLimitRepo, type Watched } from "../../store/orders/StrategyLimitRepo.ts"
+import { JetStream, type Message } from "../../streams/JetStream.ts"
+import * as OrderedRead from "../../streams/OrderedRead.ts"
+import * as Subjects from "../../streams/Subjects.ts"
+import * as OrderMetrics from "../orders/Metrics.ts"
+import * as DeadLetters from "../runtime/DeadLetters.ts"
+
+export const kind = "strategy-stops"
+
+/** Limits are read again this often. */
+const loadEvery = "1 second"
+/** Postgres is asked again this often while it is away. Marks wait meanwhile. */
+const storeRetryEvery = "1 second"
+
+const subjectOf = ({ owner, strategyId }: Watched): string => Subjects.Mark.at({ owner, strategy: String(strategyId) })
+const isSame = (one: Watched | undefined, { maxLoss }: Watched): boolean => one?.maxLoss.equals(maxLoss) === true
+
+/** Stops strategies. The store makes one of several processes the one that does it. */
+const makeStopping = Effect.gen(function* () {
+  const repo = yield* StrategyLimitRepo
+  return (it: Watched, profit: Money.Decimal) =>
+    Effect.gen(function* () {
+      const stopped = yield* Effect.retry(repo.stop(it, profit, kind), Schedule.spaced(storeRetryEvery))
+      if (stopped === undefined) return
+      const { action, reason } = stopped
+      OrderMetrics.strategyStops(action)
+      yield* Effect.logWarning("a strategy is stopped").pipe(
+        Effect.annotateLogs({ audit: "orders", strategy: it.strategyId, action, reason })
+      )
+    })
+})
+
+/**
+ * Compares every mark of strategies with the limits of their losses. It begins with the newest mark of each strategy, so that a loss that was
+ * reached while nobody looked stops the strategy, unless it has recovered meanwhile.
+ */
+export const make = Effect.gen(function* () {
+  const repo = yield* StrategyLimitRepo
+  const jetStream = yield* JetStream
+  const refuse = DeadLetters.send(jetStream)
+  const stop = yield* makeStopping
+  const { stream } = Subjects.Mark
+
+  return Effect.gen(function* () {
+    let watched: ReadonlyMap<string, Watched> = new Map()
+    const guard = new OutputGuard()
+
+    const judge = (it: Watched, { data, subject }: Pick<Message, "data" | "subject">) =>
+      Effect.gen(function* () {
+        const read = Subjects.Mark.read(subject, data)
+        if (Either.isLeft(read)) return read.left
+        const { total_pnl } = read.right
+        if (total_pnl !== null && StrategyLimits.isReached(it.maxLoss, total_pnl)) yield* stop(it, total_pnl)
+        return undefined
+      })
+    /** The limits of now. The newest mark is compared with a limit that is new, because no other mark may follow. */
+    const load = Effect.gen(function* () {
+      const all = yield* repo.watched
+      const before = watched
+      watched = new Map(all.map((it) => [subjectOf(it), it]))
+      for (const [subject, it] of watched) {
+        if (isSame(before.get(subject), it)) continue
+        const newest = yield* jetStream.last(stream, subject)
+        if (Option.isSome(newest)) yield* judge(it, newest.value)
+      }
+    })
+    const take = (message: Message) =>
+      Effect.gen(function* () {
+        const it = watched.get(message.subject)
+        if (it === undefined) return
+        const why = guard.refusal(message) ?? (yield* judge(it, message))
+        if (why !== undefined) yield* refuse(kind, message, why)
+      })
+
+    // A load replaces what is watched, and may stop a strategy too.
+    const alone = (yield* Effect.makeSemaphore(1)).withPermits(1)
+    yield* load
+    const read = yield* OrderedRead.make({ stream, filters: [Subjects.Mark.filter()], start: { _tag: "LastPerSubject" } })
+    const work = (items: ReadonlyArray<Message | OrderedRead.Gap>) =>
+      Effect.forEach(items, (item) => (item._tag === "Gap" ? Effect.void : take(item)), { discard: true })
+    const follow = Effect.forever(Effect.flatMap(read.takeAll, (items) => alone(work(items))))
+    return yield* Effect.raceFirst(follow, Effect.repeat(alone(load), Schedule.spaced(loadEvery)))
+  }).pipe(Effect.scoped, Effect.provideService(JetStream, jetStream))
+})

@@ -1,0 +1,136 @@
+import * as Money from "../Money.ts"
+import type * as Task from "./Task.ts"
+
+/** What a strategy's stop does: no order that opens a position is sent any more, or the strategy's positions are also closed. */
+export const actions = ["block", "square_off"] as const
+export type Action = (typeof actions)[number]
+
+/** The limits of one strategy; null: no limit. */
+export interface Limits {
+  /** Of one instrument, long or short, with all orders that may still trade. */
+  readonly maxPositionLots: number | null
+  /** Rupees. A mark at which the strategy has lost so much stops the strategy. */
+  readonly maxLoss: Money.Decimal | null
+  /** Orders of the strategy that are sent on one day, over all accounts. */
+  readonly maxOrdersPerDay: number | null
+}
+
+/** The names of the rules, as a refusal carries them. */
+export type Rule = "strategy_stop" | "strategy_position_limit" | "strategy_loss_limit" | "strategy_order_limit"
+export interface Refusal {
+  readonly rule: Rule
+  readonly message: string
+}
+
+export type Side = "BUY" | "SELL"
+
+/** What a strategy holds of one instrument, short below zero, and what its orders may still trade. */
+export interface Exposure {
+  readonly net: number
+  readonly openBuy: number
+  readonly openSell: number
+}
+
+/** What is known about the strategy that an order names. */
+export interface Situation {
+  readonly limits: Limits
+  /** Why the strategy is stopped; null: it is not. */
+  readonly stopped: string | null
+  readonly exposure: Exposure
+  /** The strategy holds something. Then an unknown profit may be a loss. */
+  readonly holds: boolean
+  /** Of the newest mark, rupees; null: unknown. */
+  readonly profit: Money.Decimal | null
+  readonly ordersToday: number
+}
+
+/** A task of the strategy that places an order of the instrument. */
+export interface Placed {
+  readonly tag: string
+  readonly side: Side
+  readonly quantity: number
+  readonly status: Task.Status
+  readonly isIceberg: boolean
+}
+/** An order as the account's state has it. `pending` may still trade. */
+export interface Shown {
+  readonly orderId: string
+  readonly tag: string
+  readonly side: Side
+  readonly filled: number
+  readonly pending: number
+}
+
+const signed = (side: Side, quantity: number): number => (side === "BUY" ? quantity : -quantity)
+
+/** What a task may trade beyond the orders that are known. An order that nobody has seen yet may trade all of it. */
+const unseen = ({ isIceberg, quantity, side, status }: Placed, orders: ReadonlyArray<Shown>): number => {
+  if (orders.length === 0) return status === "DEAD_LETTER" || status === "CANCELLED" ? 0 : quantity
+  // The legs of an iceberg order come one after the other. The last one that is known is open, or complete.
+  if (!isIceberg) return 0
+  return Math.max(0, quantity - orders.reduce((sum, it) => sum + (it.side === side ? it.filled + it.pending : 0), 0))
+}
+
+/**
+ * What the strategy holds of an instrument. `booked` is the net quantity of its fills, and `bookedOf` tells how much of an order is among
+ * them, because a fill is booked a moment after its order has changed.
+ */
+export const exposureOf = (
+  booked: number,
+  bookedOf: (orderId: string) => number,
+  placed: ReadonlyArray<Placed>,
+  shown: ReadonlyArray<Shown>
+): Exposure => {
+  const open = { BUY: 0, SELL: 0 }
+  let net = booked
+  for (const task of placed) {
+    const orders = shown.filter(({ tag }) => tag === task.tag)
+    open[task.side] += unseen(task, orders)
+    for (const { filled, orderId, pending, side } of orders) {
+      net += signed(side, Math.max(0, filled - bookedOf(orderId)))
+      open[side] += pending
+    }
+  }
+  return { net, openBuy: open.BUY, openSell: open.SELL }
+}
+
+/** The position in the order's direction if it and all open orders of its side are filled; zero or less: it only lowers a position. */
+const filledOf = (side: Side, quantity: number, { net, openBuy, openSell }: Exposure): number =>
+  side === "BUY" ? net + openBuy + quantity : openSell + quantity - net
+
+/** Whether a profit is a loss of the limit or more. */
+export const isReached = (maxLoss: Money.Decimal, profit: Money.Decimal | null): boolean =>
+  profit?.negated().gte(maxLoss) ?? false
+
+const lossRefusal = ({ holds, limits: { maxLoss }, profit }: Situation): string | null => {
+  if (maxLoss === null) return null
+  if (profit === null) return holds ? "the strategy's profit is not known, so its loss cannot be compared with its limit" : null
+  return isReached(maxLoss, profit) ? `the strategy's loss has reached its limit, ${Money.format(maxLoss)}` : null
+}
+
+/** Every rule of the strategy that refuses an order. One that only lowers a position passes all of them. */
+export const refusals = (
+  order: { readonly side: Side; readonly quantity: number },
+  lotSize: number,
+  situation: Situation
+): ReadonlyArray<Refusal> => {
+  const { exposure, limits, ordersToday, stopped } = situation
+  const filled = filledOf(order.side, order.quantity, exposure)
+  if (filled <= 0) return []
+  const refused: Array<Refusal> = []
+  if (stopped !== null) refused.push({ rule: "strategy_stop", message: `the strategy is stopped: ${stopped}` })
+  const { maxOrdersPerDay, maxPositionLots } = limits
+  if (maxPositionLots !== null && filled > maxPositionLots * lotSize)
+    refused.push({
+      rule: "strategy_position_limit",
+      message: `the strategy's position could exceed its limit, ${maxPositionLots} lots`
+    })
+  const loss = lossRefusal(situation)
+  if (loss !== null) refused.push({ rule: "strategy_loss_limit", message: loss })
+  if (maxOrdersPerDay !== null && ordersToday >= maxOrdersPerDay)
+    refused.push({
+      rule: "strategy_order_limit",
+      message: `the strategy sent ${ordersToday} orders today, the most are ${maxOrdersPerDay}`
+    })
+  return refused
+}

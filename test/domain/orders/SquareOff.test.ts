@@ -1,0 +1,159 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as SquareOff from "../../../src/domain/orders/SquareOff.ts"
+
+const policy: SquareOff.Policy = { horizonMs: 35_000, roundsMax: 3, waitMs: 5_000, waitMsMax: 8_000, openMsMax: 60_000 }
+const nowMs = 1_000_000
+const place = { exchange: "NFO", tradingsymbol: "FUT", product: "NRML" }
+
+const task = (more: Partial<SquareOff.Placing> = {}): SquareOff.Placing => ({
+  taskId: 1,
+  tag: "t1",
+  status: "COMPLETED",
+  changedAtMs: nowMs - 100_000,
+  closes: false,
+  error: null,
+  ...more
+})
+const order = (more: Partial<SquareOff.Shown> = {}): SquareOff.Shown => ({
+  ...place,
+  orderId: "1",
+  tag: "t1",
+  side: "BUY",
+  filled: 65,
+  isOpen: false,
+  ...more
+})
+const trade = (more: Partial<SquareOff.Traded> = {}): SquareOff.Traded => ({
+  ...place,
+  orderId: "9",
+  tag: "t9",
+  side: "BUY",
+  quantity: 130,
+  isToday: false,
+  ...more
+})
+const cancelling = (more: Partial<SquareOff.Cancelling> = {}): SquareOff.Cancelling => ({
+  orderId: "1",
+  status: "COMPLETED",
+  changedAtMs: nowMs - 100_000,
+  error: null,
+  ...more
+})
+const step = (more: Partial<SquareOff.Facts>) =>
+  SquareOff.stepOf(policy, {
+    tasks: [task()],
+    orders: [],
+    trades: [],
+    cancelling: [],
+    isListed: () => true,
+    rounds: 0,
+    roundAtMs: 0,
+    nowMs,
+    ...more
+  })
+const nothing = { withdraw: [], cancel: [], close: [] }
+const rejected = { type: "strategy_stop", message: "refused" }
+const held = { ...place, net: 65 }
+
+describe("closing what a stopped strategy holds", () => {
+  it("withdraws what was not sent, and waits for what is being sent", () => {
+    const tasks = [task({ status: "PENDING" }), task({ taskId: 2, status: "RETRYING" }), task({ taskId: 3, status: "RUNNING" })]
+    const message = "orders of the strategy are being cancelled"
+    assert.deepStrictEqual(step({ tasks, orders: [order()] }), { ...nothing, status: "running", message, withdraw: [1, 2] })
+    const own = [task({ status: "PENDING", closes: true })]
+    assert.deepStrictEqual(step({ tasks: own, orders: [order()] }), { ...nothing, status: "running", message })
+  })
+
+  it("cancels open orders once, and closes nothing while one of them is open", () => {
+    const open = { orders: [order({ isOpen: true })] }
+    const message = "orders of the strategy are being cancelled"
+    assert.deepStrictEqual(step(open), { ...nothing, status: "running", message, cancel: ["1"] })
+    assert.deepStrictEqual(step({ ...open, cancelling: [cancelling()] }), { ...nothing, status: "running", message })
+    const late = cancelling({ status: "DEAD_LETTER", changedAtMs: nowMs - 35_000 })
+    assert.strictEqual(step({ ...open, cancelling: [late] }).status, "running")
+    for (const [status, error, text] of [
+      ["DEAD_LETTER", rejected, "strategy_stop: refused"],
+      ["UNKNOWN", null, "without a reason"]
+    ] as const)
+      assert.deepStrictEqual(step({ ...open, cancelling: [cancelling({ orderId: "8", status }), cancelling({ status, error })] }), {
+        ...nothing,
+        status: "incomplete",
+        message: `order 1 is open and was not cancelled: ${text}`
+      })
+  })
+
+  it("closes nothing while nobody knows whether an order was placed, or the book is behind", () => {
+    assert.deepStrictEqual(step({ tasks: [task({ taskId: 7, status: "UNKNOWN" })], orders: [order({ tag: "t2" })] }), {
+      ...nothing,
+      status: "incomplete",
+      message: "nobody knows whether the order of task 7 was placed"
+    })
+    const late = [task({ changedAtMs: nowMs - 35_000 })]
+    assert.deepStrictEqual(step({ tasks: late }), { ...nothing, status: "running", message: "the order book does not show all orders yet" })
+    assert.strictEqual(step({ tasks: late, trades: [trade({ tag: "t1" })] }).close.length, 1)
+    assert.strictEqual(step({ tasks: [task({ changedAtMs: nowMs - 35_001 })] }).status, "done")
+  })
+
+  it("closes what is left by product, by what the book says has been filled", () => {
+    const orders = [
+      order(),
+      order({ orderId: "2", tag: "t2", side: "SELL", filled: 15 }),
+      order({ orderId: "3", product: "MIS", filled: 5 })
+    ]
+    const trades = [
+      trade({ orderId: "1", tag: "t1", quantity: 65 }),
+      trade(),
+      trade({ product: "MIS", orderId: "10" }),
+      trade({ product: "MIS", orderId: "11", side: "SELL", quantity: 25, isToday: true })
+    ]
+    assert.deepStrictEqual(step({ orders, trades }).close, [
+      { ...place, net: 180 },
+      { ...place, product: "MIS", net: -20 }
+    ])
+    assert.deepStrictEqual(step({ orders: [order(), order({ orderId: "2", side: "SELL" })] }), {
+      ...nothing,
+      status: "done",
+      message: "all positions are closed"
+    })
+  })
+
+  it("leaves a contract alone that is no longer listed, and says so", () => {
+    const isListed = ({ tradingsymbol }: SquareOff.Place) => tradingsymbol === "FUT"
+    const gone = order({ orderId: "2", tradingsymbol: "OLD" })
+    assert.deepStrictEqual(step({ orders: [order(), gone], isListed }).close, [held])
+    const message = "all positions are closed; no longer listed: 65 NFO:OLD (NRML)"
+    assert.deepStrictEqual(step({ orders: [gone], isListed }), { ...nothing, status: "done", message })
+  })
+
+  it("waits for its own open orders, and calls a person when they do not fill", () => {
+    const tasks = [task(), task({ taskId: 2, tag: "t2", closes: true })]
+    const orders = [order(), order({ orderId: "2", tag: "t2", side: "SELL", filled: 0, isOpen: true })]
+    const known = { tasks, orders, rounds: 1 }
+    assert.deepStrictEqual(step({ ...known, roundAtMs: nowMs - 60_000 }), {
+      ...nothing,
+      status: "running",
+      message: "positions are being closed"
+    })
+    assert.deepStrictEqual(step({ ...known, roundAtMs: nowMs - 60_001 }), {
+      ...nothing,
+      status: "incomplete",
+      message: "an order that closes a position is not filled: look at it"
+    })
+  })
+
+  it("tries again in rounds that wait longer and longer, and gives up after the last one", () => {
+    const failed = [task(), task({ taskId: 2, tag: "t2", closes: true, status: "DEAD_LETTER", error: rejected })]
+    const facts = { tasks: failed, orders: [order()] }
+    const again = "65 NFO:FUT (NRML) not closed yet, trying again: strategy_stop: refused"
+    assert.deepStrictEqual(step({ ...facts, rounds: 1, roundAtMs: nowMs - 4_999 }), { ...nothing, status: "running", message: again })
+    assert.deepStrictEqual(step({ ...facts, rounds: 1, roundAtMs: nowMs - 5_000 }).close, [held])
+    assert.deepStrictEqual(step({ ...facts, rounds: 2, roundAtMs: nowMs - 7_999 }).close, [])
+    assert.deepStrictEqual(step({ ...facts, rounds: 2, roundAtMs: nowMs - 8_000 }).close, [held])
+    assert.deepStrictEqual(step({ ...facts, rounds: 3 }), {
+      ...nothing,
+      status: "incomplete",
+      message: "65 NFO:FUT (NRML) not closed after 3 rounds of orders: strategy_stop: refused"
+    })
+    assert.strictEqual(step({ orders: [order()], rounds: 3 }).message, "65 NFO:FUT (NRML) not closed after 3 rounds of orders")
+  })
+})
