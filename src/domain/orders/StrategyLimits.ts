@@ -99,8 +99,7 @@ const filledOf = (side: Side, quantity: number, { net, openBuy, openSell }: Expo
   side === "BUY" ? net + openBuy + quantity : openSell + quantity - net
 
 /** Whether a profit is a loss of the limit or more. */
-export const isReached = (maxLoss: Money.Decimal, profit: Money.Decimal | null): boolean =>
-  profit?.negated().gte(maxLoss) ?? false
+export const isReached = (maxLoss: Money.Decimal, profit: Money.Decimal | null): boolean => profit?.negated().gte(maxLoss) ?? false
 
 const lossRefusal = ({ holds, limits: { maxLoss }, profit }: Situation): string | null => {
   if (maxLoss === null) return null

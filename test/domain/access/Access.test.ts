@@ -65,5 +65,8 @@ describe("Access", () => {
     assert.strictEqual(refused(key("viewer", "*:write"), "DELETE", "/labels/1"), "needs the role trader")
     assert.match(refused(key("admin", "*:read", "*:write", "api-keys:read"), "GET", "/api-keys") ?? "", /needs a sign-in/)
     assert.isUndefined(refused(key("viewer"), "GET", "/auth/test"))
+    // The limits of a strategy decide which orders are sent.
+    for (const path of ["/strategies/1/limits", "/strategies/1/limits/release"])
+      assert.strictEqual(refused(key("trader", "strategies:write"), "POST", path), "needs the scope orders:write")
   })
 })
