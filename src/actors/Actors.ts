@@ -25,11 +25,11 @@ import * as SettlementPrices from "./market/SettlementPrices.ts"
 import * as SubscriptionActor from "./market/SubscriptionActor.ts"
 import * as TickerActor from "./market/TickerActor.ts"
 import * as ExecutorActor from "./orders/ExecutorActor.ts"
+import * as StrategyStops from "./orders/StrategyStops.ts"
 import * as ActorGroups from "./placement/ActorGroups.ts"
 import * as Placement from "./placement/Placement.ts"
 import { RecordActor } from "./runtime/RecordActor.ts"
 import * as M2mActor from "./strategies/M2mActor.ts"
-import * as StrategyStops from "./strategies/StrategyStops.ts"
 
 const Kinds = Layer.effect(
   Placement.ActorKinds,

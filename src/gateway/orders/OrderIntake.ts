@@ -288,11 +288,10 @@ export const make = Effect.gen(function* () {
           const mode = yield* modeOf(request, settings)
           const termsHash = TaskNames.hashOf(request)
           const basketId = crypto.randomUUID()
-          const strategyId = order.strategy_id ?? null
-          const quantities = yield* slicesOf({ accountId: order.account_id, mode, settings, request, termsHash, basketId, strategyId })
+          const { account_id: accountId, strategy_id: strategyId = null } = order
+          const quantities = yield* slicesOf({ accountId, mode, settings, request, termsHash, basketId, strategyId })
           return quantities.map((quantity, at): Wanted => {
-            const part = { ...order, quantity }
-            return { order: part, key: TaskNames.partKey(key, at), basketId, basketPlace: at, retries: null }
+            return { order: { ...order, quantity }, key: TaskNames.partKey(key, at), basketId, basketPlace: at, retries: null }
           })
         })
       )

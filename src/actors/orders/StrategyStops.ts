@@ -6,8 +6,8 @@ import { StrategyLimitRepo, type Watched } from "../../store/orders/StrategyLimi
 import { JetStream, type Message } from "../../streams/JetStream.ts"
 import * as OrderedRead from "../../streams/OrderedRead.ts"
 import * as Subjects from "../../streams/Subjects.ts"
-import * as OrderMetrics from "../orders/Metrics.ts"
 import * as DeadLetters from "../runtime/DeadLetters.ts"
+import * as OrderMetrics from "./Metrics.ts"
 
 export const kind = "strategy-stops"
 
