@@ -114,7 +114,8 @@ export const make = (orders: Venue, mode: Mode) =>
           closes: stored.undoes !== null || TaskNames.isOfStop(stored.idempotencyKey),
           strategy,
           // Read again after other questions, so that a stop is missed by one question's time at most.
-          stopped: needsProfit || needsExposure || strategy !== null ? ((yield* accounts.stopOf(stored.accountId))?.reason ?? null) : stopped
+          stopped:
+            needsProfit || needsExposure || strategy !== null ? ((yield* accounts.stopOf(stored.accountId))?.reason ?? null) : stopped
         }
         return { refusals: TaskGate.refusals(stored.request, facts), sent }
       })
