@@ -291,6 +291,6 @@ layer(world(patient), { excludeTestServices: true })("Fuzzing", (it) => {
         for (const status of [200, 401, 404, 422]) assert.isAbove(statuses.get(status) ?? 0, 0, `${status} in ${[...statuses]}`)
         assert.deepStrictEqual(yield* tables, before)
       }).pipe(Effect.scoped),
-    Math.max(120_000, requests * 40)
+    Math.max(120_000, requests * 400)
   )
 })
