@@ -92,140 +92,154 @@ interface Real {
 const kills = ["saved:1", "gated:1", "answered:1", "decided:2", "saved:2", "read:1"]
 const isAnswered = ({ status }: Answer) => status === 200 || status === 202
 
+/** Each test starts about ten processes one after the other. */
+const timeoutMs = 900_000
+
 describe("the platform's own processes, killed with kill -9 at each step of an order", () => {
-  it.live("no key is placed twice, and each result is the broker's truth", () =>
-    Effect.gen(function* () {
-      const built = yield* world({ mode: "synthetic", rate: 1, strikesEachSide: 1 }, times)
-      const { ask, start } = yield* processes(yield* program, built.config, yield* freePort)
-      const order = resting(built)
-      for (const [at, killAt] of kills.entries()) {
-        // Every second order is accepted without an answer too, so that only the order book can tell.
-        if (at % 2 === 1) built.simulator.faults.add({ kind: "drop_reply" })
-        const ended = start(killAt)
-        const dead = yield* Effect.fork(ended)
-        const post = Effect.gen(function* () {
-          const live = yield* ask("PUT", "/accounts/sim1/mode", { mode: "live", confirm: "sim1" })
-          return live.status === 200 ? yield* ask("POST", "/orders", order, `key${at}`) : live
-        })
-        yield* Effect.raceFirst(
-          Effect.zipRight(eventually(`order ${at} is taken`, post, isAnswered), Effect.never),
-          Effect.asVoid(Fiber.join(dead))
-        )
-        assert.strictEqual(yield* Fiber.join(dead), "SIGKILL", killAt)
-      }
-      built.simulator.faults.clear()
-      yield* Effect.fork(start(""))
-      // Without a kill too: an executor that sends again when it hears nothing would place these twice.
-      built.simulator.faults.add({ kind: "drop_reply" }, { kind: "gateway_timeout", isCarriedOut: true })
-      const cases = [...kills, "reply dropped", "504"]
-      const results = yield* Effect.forEach(cases, (_, at) =>
-        eventually(
-          `result ${at}`,
-          ask("POST", "/orders?wait_ms=20000", order, `key${at}`),
-          (answer) => isAnswered(answer) && !["PENDING", "RUNNING", "RETRYING"].includes(answer.body.status)
-        )
-      )
-      const answer = yield* Effect.promise(() => fetch(`${built.simulator.adminUrl}/orders`))
-      const { data } = (yield* Effect.promise(() => answer.json())) as { readonly data: ReadonlyArray<Real> }
-      const ordersOf = (tag: string) => data.filter((one) => one.tag === tag).map(({ order_id }) => order_id)
-      for (const [at, { body }] of results.entries()) {
-        const orders = ordersOf(body.tag)
-        assert.isAtMost(orders.length, 1, `${cases[at]}: ${JSON.stringify(body)}`)
-        if (body.status === "COMPLETED") assert.deepStrictEqual([body.order_id], orders, cases[at])
-        else assert.strictEqual(body.status, "UNKNOWN", JSON.stringify(body))
-      }
-      assert.isAbove(results.filter(({ body }) => body.status === "COMPLETED").length, 3)
-      assert.lengthOf(data, new Set(data.map(({ tag }) => tag)).size)
-    }).pipe(Effect.scoped)
-  )
-
-  it.live("on paper every key is placed and filled exactly once, and nothing reaches the broker", () =>
-    Effect.gen(function* () {
-      const built = yield* world({ mode: "synthetic", rate: 5, strikesEachSide: 1 })
-      const { ask, start } = yield* processes(yield* program, built.config, yield* freePort)
-      const { order, token: instrument_token } = traded(built)
-      const wanted = { ...order, deadline_s: 600 }
-      for (const [at, killAt] of kills.entries()) {
-        const dead = yield* Effect.fork(start(killAt))
-        const post = Effect.gen(function* () {
-          if (at > 0) return yield* ask("POST", "/orders", wanted, `paper${at}`)
-          yield* ask("POST", "/subscriptions", { instrument_token, requested_mode: "FULL" })
-          const { body } = yield* ask("GET", `/depth/${instrument_token}`)
-          return body?.asks?.length > 0 ? yield* ask("POST", "/orders", wanted, `paper${at}`) : { status: 0, body: null }
-        })
-        yield* Effect.raceFirst(
-          Effect.zipRight(eventually(`order ${at} is taken`, post, isAnswered), Effect.never),
-          Effect.asVoid(Fiber.join(dead))
-        )
-        assert.strictEqual(yield* Fiber.join(dead), "SIGKILL", killAt)
-      }
-      yield* Effect.fork(start(""))
-      const results = yield* Effect.forEach(kills, (_, at) =>
-        eventually(
-          `result ${at}`,
-          ask("POST", "/orders?wait_ms=20000", wanted, `paper${at}`),
-          (answer) => isAnswered(answer) && !["PENDING", "RUNNING", "RETRYING"].includes(answer.body.status)
-        )
-      )
-      for (const { body } of results)
-        assert.deepInclude(body, { status: "COMPLETED", mode: "paper", order_id: `paper-${body.tag}` }, JSON.stringify(body))
-      const { orders, trades } = yield* eventually("all fills", kept(built), (it) =>
-        it.orders.every(({ order }) => order.status === "COMPLETE")
-      )
-      assert.sameMembers(
-        orders.map(({ orderId }) => orderId),
-        results.map(({ body }) => body.order_id)
-      )
-      for (const { orderId } of orders) {
-        const own = trades.filter((trade) => trade.orderId === orderId)
-        assert.strictEqual(
-          own.reduce((sum, { quantity }) => sum + quantity, 0),
-          order.quantity
-        )
-      }
-      assert.deepStrictEqual(yield* atBroker(built), [])
-    }).pipe(Effect.scoped)
-  )
-
-  it.live("a failed basket is taken back exactly once, wherever its process is killed", () =>
-    Effect.gen(function* () {
-      const built = yield* world({ mode: "synthetic", rate: 5, strikesEachSide: 1 })
-      const { ask, start, stop } = yield* processes(yield* program, built.config, yield* freePort)
-      const { order, token: instrument_token } = traded(built)
-      const { account_id, kind: _kind, ...leg } = order
-      // The second order fails. The third task of a process closes the first order.
-      const body = { account_id, orders: [leg, { ...leg, ...unstreamed(built) }], on_failure: "compensate" }
-      const points = ["read:3", "saved:5", "gated:3", "answered:3", "decided:6"]
-      yield* Effect.forEach(points, (killAt, at) =>
-        Effect.gen(function* () {
-          const dead = yield* Effect.fork(start(killAt))
+  it.live(
+    "no key is placed twice, and each result is the broker's truth",
+    () =>
+      Effect.gen(function* () {
+        const built = yield* world({ mode: "synthetic", rate: 1, strikesEachSide: 1 }, times)
+        const { ask, start } = yield* processes(yield* program, built.config, yield* freePort)
+        const order = resting(built)
+        for (const [at, killAt] of kills.entries()) {
+          // Every second order is accepted without an answer too, so that only the order book can tell.
+          if (at % 2 === 1) built.simulator.faults.add({ kind: "drop_reply" })
+          const ended = start(killAt)
+          const dead = yield* Effect.fork(ended)
           const post = Effect.gen(function* () {
-            yield* ask("POST", "/subscriptions", { instrument_token, requested_mode: "FULL" })
-            const { body: depth } = yield* ask("GET", `/depth/${instrument_token}`)
-            return depth?.asks?.length > 0 ? yield* ask("POST", "/orders/basket", body, `basket${at}`) : { status: 0, body: null }
+            const live = yield* ask("PUT", "/accounts/sim1/mode", { mode: "live", confirm: "sim1" })
+            return live.status === 200 ? yield* ask("POST", "/orders", order, `key${at}`) : live
           })
           yield* Effect.raceFirst(
-            Effect.zipRight(eventually(`basket ${at} is taken`, post, isAnswered), Effect.never),
+            Effect.zipRight(eventually(`order ${at} is taken`, post, isAnswered), Effect.never),
             Effect.asVoid(Fiber.join(dead))
           )
           assert.strictEqual(yield* Fiber.join(dead), "SIGKILL", killAt)
-          // The next process is not killed, and takes the basket back.
-          const last = yield* Effect.fork(start("never"))
-          const done = yield* eventually(`compensation ${at}`, ask("POST", "/orders/basket", body, `basket${at}`), (answer) =>
-            ["done", "incomplete"].includes(answer.body?.compensation?.status)
+        }
+        built.simulator.faults.clear()
+        yield* Effect.fork(start(""))
+        // Without a kill too: an executor that sends again when it hears nothing would place these twice.
+        built.simulator.faults.add({ kind: "drop_reply" }, { kind: "gateway_timeout", isCarriedOut: true })
+        const cases = [...kills, "reply dropped", "504"]
+        const results = yield* Effect.forEach(cases, (_, at) =>
+          eventually(
+            `result ${at}`,
+            ask("POST", "/orders?wait_ms=20000", order, `key${at}`),
+            (answer) => isAnswered(answer) && !["PENDING", "RUNNING", "RETRYING"].includes(answer.body.status)
           )
-          assert.strictEqual(done.body.compensation.status, "done", `${killAt}: ${JSON.stringify(done.body.compensation)}`)
-          const [first, second] = done.body.compensation.legs
-          assert.deepStrictEqual([first.state, first.tasks.length, second.state], ["undone", 1, "not_placed"], killAt)
-          yield* stop
-          yield* Fiber.join(last)
-        })
-      )
-      const { orders, trades } = yield* kept(built)
-      assert.lengthOf(orders, 2 * points.length)
-      const net = trades.reduce((sum, { quantity, side }) => sum + (side === "BUY" ? quantity : -quantity), 0)
-      assert.strictEqual(net, 0)
-    }).pipe(Effect.scoped)
+        )
+        const answer = yield* Effect.promise(() => fetch(`${built.simulator.adminUrl}/orders`))
+        const { data } = (yield* Effect.promise(() => answer.json())) as { readonly data: ReadonlyArray<Real> }
+        const ordersOf = (tag: string) => data.filter((one) => one.tag === tag).map(({ order_id }) => order_id)
+        for (const [at, { body }] of results.entries()) {
+          const orders = ordersOf(body.tag)
+          assert.isAtMost(orders.length, 1, `${cases[at]}: ${JSON.stringify(body)}`)
+          if (body.status === "COMPLETED") assert.deepStrictEqual([body.order_id], orders, cases[at])
+          else assert.strictEqual(body.status, "UNKNOWN", JSON.stringify(body))
+        }
+        assert.isAbove(results.filter(({ body }) => body.status === "COMPLETED").length, 3)
+        assert.lengthOf(data, new Set(data.map(({ tag }) => tag)).size)
+      }).pipe(Effect.scoped),
+    timeoutMs
+  )
+
+  it.live(
+    "on paper every key is placed and filled exactly once, and nothing reaches the broker",
+    () =>
+      Effect.gen(function* () {
+        const built = yield* world({ mode: "synthetic", rate: 5, strikesEachSide: 1 })
+        const { ask, start } = yield* processes(yield* program, built.config, yield* freePort)
+        const { order, token: instrument_token } = traded(built)
+        const wanted = { ...order, deadline_s: 600 }
+        for (const [at, killAt] of kills.entries()) {
+          const dead = yield* Effect.fork(start(killAt))
+          const post = Effect.gen(function* () {
+            if (at > 0) return yield* ask("POST", "/orders", wanted, `paper${at}`)
+            yield* ask("POST", "/subscriptions", { instrument_token, requested_mode: "FULL" })
+            const { body } = yield* ask("GET", `/depth/${instrument_token}`)
+            return body?.asks?.length > 0 ? yield* ask("POST", "/orders", wanted, `paper${at}`) : { status: 0, body: null }
+          })
+          yield* Effect.raceFirst(
+            Effect.zipRight(eventually(`order ${at} is taken`, post, isAnswered), Effect.never),
+            Effect.asVoid(Fiber.join(dead))
+          )
+          assert.strictEqual(yield* Fiber.join(dead), "SIGKILL", killAt)
+        }
+        yield* Effect.fork(start(""))
+        const results = yield* Effect.forEach(kills, (_, at) =>
+          eventually(
+            `result ${at}`,
+            ask("POST", "/orders?wait_ms=20000", wanted, `paper${at}`),
+            (answer) => isAnswered(answer) && !["PENDING", "RUNNING", "RETRYING"].includes(answer.body.status)
+          )
+        )
+        for (const { body } of results)
+          assert.deepInclude(body, { status: "COMPLETED", mode: "paper", order_id: `paper-${body.tag}` }, JSON.stringify(body))
+        const { orders, trades } = yield* eventually("all fills", kept(built), (it) =>
+          it.orders.every(({ order }) => order.status === "COMPLETE")
+        )
+        assert.sameMembers(
+          orders.map(({ orderId }) => orderId),
+          results.map(({ body }) => body.order_id)
+        )
+        for (const { orderId } of orders) {
+          const own = trades.filter((trade) => trade.orderId === orderId)
+          assert.strictEqual(
+            own.reduce((sum, { quantity }) => sum + quantity, 0),
+            order.quantity
+          )
+        }
+        assert.deepStrictEqual(yield* atBroker(built), [])
+      }).pipe(Effect.scoped),
+    timeoutMs
+  )
+
+  it.live(
+    "a failed basket is taken back exactly once, wherever its process is killed",
+    () =>
+      Effect.gen(function* () {
+        const built = yield* world({ mode: "synthetic", rate: 5, strikesEachSide: 1 })
+        const { ask, start, stop } = yield* processes(yield* program, built.config, yield* freePort)
+        const { order, token: instrument_token } = traded(built)
+        const { account_id, kind: _kind, ...rest } = order
+        // On a busy machine a killed process comes back later than the usual deadline.
+        const leg = { ...rest, deadline_s: 600 }
+        // The second order fails. The third task of a process closes the first order.
+        const body = { account_id, orders: [leg, { ...leg, ...unstreamed(built) }], on_failure: "compensate" }
+        const points = ["read:3", "saved:5", "gated:3", "answered:3", "decided:6"]
+        yield* Effect.forEach(points, (killAt, at) =>
+          Effect.gen(function* () {
+            const dead = yield* Effect.fork(start(killAt))
+            const post = Effect.gen(function* () {
+              yield* ask("POST", "/subscriptions", { instrument_token, requested_mode: "FULL" })
+              const { body: depth } = yield* ask("GET", `/depth/${instrument_token}`)
+              return depth?.asks?.length > 0 ? yield* ask("POST", "/orders/basket", body, `basket${at}`) : { status: 0, body: null }
+            })
+            yield* Effect.raceFirst(
+              Effect.zipRight(eventually(`basket ${at} is taken`, post, isAnswered), Effect.never),
+              Effect.asVoid(Fiber.join(dead))
+            )
+            assert.strictEqual(yield* Fiber.join(dead), "SIGKILL", killAt)
+            // The next process is not killed, and takes the basket back.
+            const last = yield* Effect.fork(start("never"))
+            const done = yield* eventually(`compensation ${at}`, ask("POST", "/orders/basket", body, `basket${at}`), (answer) =>
+              ["done", "incomplete"].includes(answer.body?.compensation?.status)
+            )
+            assert.strictEqual(done.body.compensation.status, "done", `${killAt}: ${JSON.stringify(done.body.compensation)}`)
+            const [first, second] = done.body.compensation.legs
+            assert.deepStrictEqual([first.state, first.tasks.length, second.state], ["undone", 1, "not_placed"], killAt)
+            yield* stop
+            yield* Fiber.join(last)
+          })
+        )
+        const { orders, trades } = yield* kept(built)
+        assert.lengthOf(orders, 2 * points.length)
+        const net = trades.reduce((sum, { quantity, side }) => sum + (side === "BUY" ? quantity : -quantity), 0)
+        assert.strictEqual(net, 0)
+      }).pipe(Effect.scoped),
+    timeoutMs
   )
 
   it.live("a strategy whose loss reaches its limit is squared off exactly once, wherever its process is killed", () =>
