@@ -1,7 +1,7 @@
 import { Config, Effect, Layer, Option, Schedule } from "effect"
 import * as Actors from "./actors/Actors.ts"
 import * as BudgetsInNats from "./BudgetsInNats.ts"
-import { Accounts } from "./broker/Accounts.ts"
+import { Accounts, AccountTokens } from "./broker/Accounts.ts"
 import { Broker } from "./broker/Broker.ts"
 import * as IndiaTime from "./domain/IndiaTime.ts"
 import { GatewayLive } from "./gateway/Gateway.ts"
@@ -166,5 +166,6 @@ export const layer = (roles: ReadonlyArray<Role>) => {
     : roles.includes("actors")
       ? Layer.provide(GatewayRole, ActorsRole)
       : GatewayRole
-  return wanted.pipe(Layer.provide(Shared), Layer.provide(Tracing.layer(roles)))
+  const tokens = Layer.succeed(AccountTokens, roles.includes("actors") ? "opened" : "withheld")
+  return wanted.pipe(Layer.provide(Layer.provide(Shared, tokens)), Layer.provide(Tracing.layer(roles)))
 }

@@ -1,6 +1,6 @@
 import type * as FileSystem from "@effect/platform/FileSystem"
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
-import { Config, Effect, Either, type Redacted } from "effect"
+import { Config, Context, Effect, Either, type Redacted } from "effect"
 import type { AccountId } from "../domain/Ids.ts"
 import { type Account, isKite, kiteRoot, Login, socketRootOf, withoutSlash } from "./Account.ts"
 import * as AccountsFile from "./AccountsFile.ts"
@@ -27,10 +27,17 @@ const linkedPlace = Config.all({
   })
 )
 
+/** Whether this process uses the accounts at the broker. One that only shows them, as a gateway does, holds no token. */
+export class AccountTokens extends Context.Reference<AccountTokens>()("broker/AccountTokens", {
+  defaultValue: (): Vault.Tokens => "opened"
+}) {}
+
 /** The accounts in force, and what is wrong now. */
 interface InForce {
-  /** What the files said, and what was read in them. */
-  content: AccountsFile.Content
+  /** Whether this process has the accounts' tokens. */
+  readonly tokens: Vault.Tokens
+  /** Of the files, whose text is not kept because it may hold tokens. */
+  fingerprint: string
   file: AccountsFile.Read
   stored: LinkedAccounts.Stored
   byId: ReadonlyMap<string, Account>
@@ -45,7 +52,7 @@ const nothingStored: LinkedAccounts.Stored = { accounts: [], sessions: [] }
 /** Makes the accounts of the file and of the store the ones in force. Logs problems of single accounts once. */
 const settle = (inForce: InForce, place: LinkedAccounts.Place) =>
   Effect.suspend(() => {
-    const { accounts, problems } = LinkedAccounts.merge(inForce.file.accounts, inForce.stored, inForce.file.keys, place)
+    const { accounts, problems } = LinkedAccounts.merge(inForce.file.accounts, inForce.stored, inForce.file.keys, place, inForce.tokens)
     const news = problems.filter((one) => !inForce.accountProblems.includes(one))
     inForce.byId = new Map(accounts.map((account) => [account.accountId, account]))
     inForce.accountProblems = problems
@@ -65,7 +72,7 @@ const followFiles = (paths: AccountsFile.Paths, inForce: InForce, settled: Effec
   const accept = (content: AccountsFile.Content, file: AccountsFile.Read) =>
     Effect.suspend(() => {
       inForce.file = file
-      inForce.content = content
+      inForce.fingerprint = AccountsFile.fingerprint(content)
       inForce.fileProblem = null
       isSuspect = false
       return Effect.zipRight(
@@ -75,8 +82,8 @@ const followFiles = (paths: AccountsFile.Paths, inForce: InForce, settled: Effec
     })
   return AccountsFile.readFiles(paths).pipe(
     Effect.flatMap((content) => {
-      if (content.accounts !== inForce.content.accounts || content.keys !== inForce.content.keys)
-        return Effect.flatMap(AccountsFile.read(paths, content), (file) => accept(content, file))
+      if (AccountsFile.fingerprint(content) !== inForce.fingerprint)
+        return Effect.flatMap(AccountsFile.read(paths, content, inForce.tokens), (file) => accept(content, file))
       inForce.fileProblem = null
       isSuspect = false
       return Effect.void
@@ -119,9 +126,11 @@ export class Accounts extends Effect.Service<Accounts>()("broker/Accounts", {
       keys: Config.withDefault(Config.nonEmptyString("ACCOUNTS_KEY_FILE"), null)
     })
     const content = yield* AccountsFile.readFiles(paths)
-    const file = yield* AccountsFile.read(paths, content)
+    const tokens = yield* AccountTokens
+    const file = yield* AccountsFile.read(paths, content, tokens)
     const inForce: InForce = {
-      content,
+      tokens,
+      fingerprint: AccountsFile.fingerprint(content),
       file,
       stored: nothingStored,
       byId: new Map(),
@@ -166,7 +175,7 @@ export class Accounts extends Effect.Service<Accounts>()("broker/Accounts", {
         Vault.seal(inForce.file.keys, { account, field }, secret),
       /** Opens what `seal` made. The problem never quotes it. */
       open: (account: string, field: Vault.Field, stored: Redacted.Redacted): Either.Either<Redacted.Redacted, string> =>
-        Vault.open(inForce.file.keys, { account, field }, stored),
+        Vault.open(inForce.file.keys, { account, field }, stored, tokens),
       /** Whether the newest key sealed the text. */
       isSealedNewest: (stored: Redacted.Redacted): boolean => Vault.isNewest(inForce.file.keys, stored)
     } as const

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto"
 import { isIP } from "node:net"
 import * as FileSystem from "@effect/platform/FileSystem"
 import { Data, Effect, Either, ParseResult, type Redacted, Schema } from "effect"
@@ -71,12 +72,12 @@ const loginOf = (row: Row): Login => {
   return row.request_token === undefined ? Login.Absent() : Login.RequestToken({ requestToken: row.request_token })
 }
 
-/** The row with its secrets in clear. */
-const opened = (path: string, at: number, row: Row, keys: Vault.Keys): Either.Either<Row, AccountsInvalid> =>
+/** The row with its secrets in clear, or without its tokens. */
+const opened = (path: string, at: number, row: Row, keys: Vault.Keys, tokens: Vault.Tokens): Either.Either<Row, AccountsInvalid> =>
   Either.gen(function* () {
     const inClear = (field: "api_key" | "api_secret" | "access_token" | "request_token", stored: Redacted.Redacted) =>
       Either.mapLeft(
-        Vault.open(keys, { account: row.account_id, field }, stored),
+        Vault.open(keys, { account: row.account_id, field }, stored, tokens),
         (problem) => new AccountsInvalid({ path, field: `[${at}].${field}`, problem })
       )
     return {
@@ -92,7 +93,8 @@ const opened = (path: string, at: number, row: Row, keys: Vault.Keys): Either.Ei
 export const parse = (
   path: string,
   content: string,
-  keys: Vault.Keys = Vault.noKeys
+  keys: Vault.Keys = Vault.noKeys,
+  tokens: Vault.Tokens = "opened"
 ): Either.Either<ReadonlyArray<Account>, AccountsInvalid> =>
   Either.gen(function* () {
     const invalid = (field: string | null, problem: string) => Either.left(new AccountsInvalid({ path, field, problem }))
@@ -110,7 +112,7 @@ export const parse = (
       })
     })
     const rows: Array<Row> = []
-    for (const [at, row] of stored.entries()) rows.push(yield* opened(path, at, row, keys))
+    for (const [at, row] of stored.entries()) rows.push(yield* opened(path, at, row, keys, tokens))
     if (rows.length === 0) return yield* invalid(null, "has no account")
     if (rows.length > accountsMax) return yield* invalid(null, `has ${rows.length} accounts, but the limit is ${accountsMax}`)
     const seen = new Set<string>()
@@ -171,13 +173,19 @@ const readFile = (path: string) =>
 export const readFiles = (paths: Paths) =>
   Effect.all({ accounts: readFile(paths.accounts), keys: paths.keys === null ? Effect.succeed(null) : readFile(paths.keys) })
 
+/** Equal for equal files, and tells nothing of them. */
+export const fingerprint = ({ accounts, keys }: Content): string =>
+  createHash("sha256")
+    .update(JSON.stringify([accounts, keys]))
+    .digest("base64")
+
 /** What both files say. */
 export interface Read {
   readonly accounts: ReadonlyArray<Account>
   readonly keys: Vault.Keys
 }
 
-export const read = (paths: Paths, content: Content): Either.Either<Read, AccountsInvalid> =>
+export const read = (paths: Paths, content: Content, tokens: Vault.Tokens): Either.Either<Read, AccountsInvalid> =>
   Either.gen(function* () {
     const keys =
       content.keys === null
@@ -186,5 +194,5 @@ export const read = (paths: Paths, content: Content): Either.Either<Read, Accoun
             Vault.parseKeys(content.keys),
             (problem) => new AccountsInvalid({ path: paths.accounts, field: null, problem: `ACCOUNTS_KEY_FILE ${paths.keys}: ${problem}` })
           )
-    return { accounts: yield* parse(paths.accounts, content.accounts, keys), keys }
+    return { accounts: yield* parse(paths.accounts, content.accounts, keys, tokens), keys }
   })

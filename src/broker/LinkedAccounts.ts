@@ -65,9 +65,10 @@ const opened = (
   keys: Vault.Keys,
   account: string,
   field: Vault.Field,
-  stored: Redacted.Redacted
+  stored: Redacted.Redacted,
+  tokens: Vault.Tokens
 ): Either.Either<Redacted.Redacted, string> =>
-  Either.mapLeft(Vault.open(keys, { account, field }, stored), (problem) => `${field} of account ${account} ${problem}`)
+  Either.mapLeft(Vault.open(keys, { account, field }, stored, tokens), (problem) => `${field} of account ${account} ${problem}`)
 
 /** The account with its keys in clear. It has no login yet. */
 const accountOf = (keys: Vault.Keys, place: Place, { accountId, apiKey, apiSecret, owner, userId }: LinkedAccount) =>
@@ -75,8 +76,8 @@ const accountOf = (keys: Vault.Keys, place: Place, { accountId, apiKey, apiSecre
     return {
       accountId,
       userId,
-      apiKey: yield* opened(keys, accountId, "api_key", apiKey),
-      apiSecret: yield* opened(keys, accountId, "api_secret", apiSecret),
+      apiKey: yield* opened(keys, accountId, "api_key", apiKey, "opened"),
+      apiSecret: yield* opened(keys, accountId, "api_secret", apiSecret, "opened"),
       ...place,
       login: Login.Absent(),
       owners: [owner],
@@ -97,7 +98,13 @@ const isNewer = (login: Login, signedInMs: number): boolean =>
  * The accounts of the file and those that were linked, each with its newest session. An id that a user linked stays the user's, because the
  * account's orders are the user's.
  */
-export const merge = (file: ReadonlyArray<Account>, stored: Stored, keys: Vault.Keys, place: Place): Merged => {
+export const merge = (
+  file: ReadonlyArray<Account>,
+  stored: Stored,
+  keys: Vault.Keys,
+  place: Place,
+  tokens: Vault.Tokens = "opened"
+): Merged => {
   const problems: Array<string> = []
   const accounts = new Map<string, Account>(file.map((account) => [account.accountId, account]))
   for (const linked of stored.accounts) {
@@ -110,7 +117,7 @@ export const merge = (file: ReadonlyArray<Account>, stored: Stored, keys: Vault.
   for (const { accessToken, accountId, signedInMs } of stored.sessions) {
     const account = accounts.get(accountId)
     if (account === undefined || !isNewer(account.login, signedInMs)) continue
-    const token = opened(keys, accountId, "access_token", accessToken)
+    const token = opened(keys, accountId, "access_token", accessToken, tokens)
     if (Either.isLeft(token)) problems.push(token.left)
     else accounts.set(accountId, { ...account, login: Login.AccessToken({ accessToken: token.right, signedInMs }) })
   }

@@ -30,6 +30,12 @@ export const parseKeys = (text: string): Either.Either<Keys, string> => {
 }
 
 export type Field = "api_key" | "api_secret" | "access_token" | "request_token"
+const tokens: ReadonlySet<Field> = new Set(["access_token", "request_token"])
+/** What a process without tokens has instead of one. No broker takes it. */
+export const withheld = Redacted.make("withheld from this process")
+
+/** Whether a process may use the accounts at the broker: `withheld` has no token in clear, sealed or not. */
+export type Tokens = "opened" | "withheld"
 interface Place {
   readonly account: string
   readonly field: Field
@@ -55,7 +61,13 @@ export const isNewest = (keys: Keys, stored: Redacted.Redacted): boolean => {
 }
 
 /** The secret behind a stored text; a text that is not sealed is the secret. The problem never quotes it. */
-export const open = (keys: Keys, place: Place, stored: Redacted.Redacted): Either.Either<Redacted.Redacted, string> => {
+export const open = (
+  keys: Keys,
+  place: Place,
+  stored: Redacted.Redacted,
+  use: Tokens = "opened"
+): Either.Either<Redacted.Redacted, string> => {
+  if (use === "withheld" && tokens.has(place.field)) return Either.right(withheld)
   const text = Redacted.value(stored)
   if (!text.startsWith(prefix)) return Either.right(stored)
   const [, id = "", encoded = ""] = text.split(":")

@@ -1,7 +1,7 @@
 import { writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
-import { ConfigProvider, Effect, Either, Fiber, Layer } from "effect"
+import { ConfigProvider, Context, Effect, Either, Fiber, Layer, Redacted } from "effect"
 import { inject } from "vitest"
 import { Accounts } from "../../src/broker/Accounts.ts"
 import { AutomaticLogins } from "../../src/broker/AutomaticLogins.ts"
@@ -226,6 +226,29 @@ describe("Broker against the simulator", () => {
         yield* eventually("S1 streams", () => client.kinds.size === 1)
         assert.deepStrictEqual([pool.connections()[0]?.opened, client.seen.closed, stats().connections], [1, [], 1])
       }).pipe(Effect.provide(ofFile(path)))
+    })
+  )
+
+  it.scopedLive("a session that takes the place of another reaches every process, none signs in, and connections of the old one end", () =>
+    Effect.gen(function* () {
+      const path = join(inject("backends").folder, "broker-replaced.json")
+      // Nothing listens there: a process that signed in by itself would fail.
+      const row = { account_id: "S1", user_id: "U1", api_key: "key", api_secret: "secret", root: "http://127.0.0.1:1" }
+      const store = (access_token: string, signed_in_at: string) =>
+        Effect.promise(() => writeFile(path, JSON.stringify([{ ...row, access_token, signed_in_at }])))
+      yield* store("token1", "2026-08-03T03:20:00Z")
+      const process = Effect.map(Layer.build(Layer.fresh(ofFile(path))), (context) => Context.get(context, Broker))
+      const sessions = yield* Effect.forEach([process, process, process], (one) => Effect.flatMap(one, ({ session }) => session("S1")))
+      const held = Effect.forEach(sessions, ({ token }) => Effect.map(token, Redacted.value))
+      assert.deepStrictEqual(yield* held, ["token1", "token1", "token1"])
+      const ends = yield* Effect.forEach(sessions, ({ socketAddress }) => Effect.flatMap(socketAddress, ({ ended }) => Effect.fork(ended)))
+      yield* store("token2", "2026-08-03T03:25:00Z")
+      const reasons = yield* Effect.forEach(ends, Fiber.join)
+      assert.deepStrictEqual(
+        reasons,
+        Array.from({ length: 3 }, () => "another login takes its place")
+      )
+      assert.deepStrictEqual(yield* held, ["token2", "token2", "token2"])
     })
   )
 

@@ -1,7 +1,9 @@
 import { randomBytes } from "node:crypto"
 import { assert, describe, it } from "@effect/vitest"
-import { Redacted } from "effect"
+import { Either, Redacted } from "effect"
 import { type Account, Login } from "../../src/broker/Account.ts"
+import * as AccountsFile from "../../src/broker/AccountsFile.ts"
+import * as KiteLogin from "../../src/broker/KiteLogin.ts"
 import * as LinkedAccounts from "../../src/broker/LinkedAccounts.ts"
 import * as Vault from "../../src/broker/Vault.ts"
 import { AccountId } from "../../src/domain/Ids.ts"
@@ -79,6 +81,36 @@ describe("accounts of the file and of the store", () => {
       "api_key of account one is sealed with a key that ACCOUNTS_KEY_FILE does not have",
       "access_token of account two cannot be opened: it was changed, or it was sealed for another account or field"
     ])
+  })
+
+  it("a process that withholds tokens knows who is signed in since when, and has no token of the file or of the store", () => {
+    const row = { account_id: "file", user_id: "AB1", api_key: "key", api_secret: "secret" }
+    const rows = [
+      { ...row, access_token: "plain", signed_in_at: "2026-08-03T03:20:00Z" },
+      { ...row, account_id: "sealed", access_token: Redacted.value(sealed("sealed", "access_token", "t9")) },
+      { ...row, account_id: "once", request_token: "plain" },
+      { ...row, account_id: "none" }
+    ]
+    const file = Either.getOrThrow(AccountsFile.parse("accounts.json", JSON.stringify(rows), keys, "withheld"))
+    const stored = { accounts: [linked("mine")], sessions: [session("mine", "t1", 5), session("none", "t2", 7)] }
+    const { accounts, problems } = LinkedAccounts.merge(file, stored, keys, place, "withheld")
+    assert.deepStrictEqual(problems, [])
+    const all = accounts.map(({ accountId, login }) => [
+      String(accountId),
+      login._tag,
+      Login.$is("AccessToken")(login) ? login.signedInMs : null
+    ])
+    assert.deepStrictEqual(all, [
+      ["file", "AccessToken", Date.parse("2026-08-03T03:20:00Z")],
+      ["sealed", "AccessToken", null],
+      ["once", "RequestToken", null],
+      ["none", "AccessToken", 7],
+      ["mine", "AccessToken", 5]
+    ])
+    const withheld = Redacted.value(Vault.withheld)
+    const tokens = accounts.map(({ login }) => KiteLogin.broughtBy(login))
+    assert.deepStrictEqual([...new Set(tokens)], [withheld])
+    assert.strictEqual(Redacted.value(accounts.at(-1)!.apiSecret), "secret of mine", "it checks a postback's sender by this")
   })
 
   it("a linked account stays the user's when the file names its id later", () => {
