@@ -124,7 +124,7 @@ const wrongBodies = (
   return found
 }
 
-/** They name a thing that a platform that just started does not have, or an order or a backfill that may be done already. */
+/** They name a thing that a platform that just started does not have, an order or a backfill that may be done already, or a stop. */
 const ofTask: ReadonlySet<string> = new Set([
   "orders.basketOf",
   "orders.task",
@@ -135,7 +135,8 @@ const ofTask: ReadonlySet<string> = new Set([
   "backfills.instruments",
   "backfills.cancel",
   "alerts.get",
-  "alerts.events"
+  "alerts.events",
+  "strategyLimits.release"
 ])
 
 /** They need an account that waits for a person, and the answer of its broker. */

@@ -187,7 +187,7 @@ export const bodies: Readonly<Record<string, unknown>> = {
     reference: "NSE's bhavcopy of the day"
   },
   "accounts.link": { account_id: "mine", user_id: "AB1234", api_key: "key-of-the-app", api_secret: "secret-of-the-app" },
-  "strategyLimits.setLimits": { max_position_lots: 10, max_loss: "5000", max_orders_per_day: 40, action: "square_off" },
+  "strategyLimits.setLimits": { max_position_lots: 10, max_loss: "250000", max_orders_per_day: 40, action: "square_off" },
   "accounts.setLimits": {
     max_order_value: "500000",
     max_position_lots: 50,
