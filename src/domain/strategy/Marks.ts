@@ -10,10 +10,16 @@ import * as Premium from "./Premium.ts"
 import { isOption, type Line, multiplierOf, type Sent, type Strategy } from "./Strategy.ts"
 import type * as StrategyMessage from "./StrategyMessage.ts"
 
+/** What all strategies of an instant read of a feed. */
+interface Rows {
+  readonly feed: Feed.Feed
+  /** By row: whether it has a fresh price, once a strategy has asked. */
+  readonly freshness: Uint8Array
+}
+const [notAsked, fresh, stale] = [0, 1, 2] as const
+
 /** One moment at which strategies are valued. Made once for all of them, because there are thousands. */
 export interface Instant {
-  readonly staleAfterMs: number
-  readonly eventMs: number
   readonly asOf: string
   /** The record's message that causes the marks. */
   readonly seq: number
@@ -69,16 +75,18 @@ const judgedAt = (rules: RuleSet.RuleSet | undefined, eventMs: number): ((line: 
   }
 }
 
-/** The feed of a line. Most strategies have one feed, so the last one is remembered. */
-const feedsOf = (feeds: Feed.Feeds): ((line: Line) => Feed.Feed) => {
+/** The rows of a line's feed. They are made once for all strategies; most strategies have one feed, so the last one is remembered. */
+const rowsOf = (make: (key: string) => Rows): ((line: Line) => Rows) => {
+  const known = new Map<string, Rows>()
   let key: string | undefined
-  let feed: Feed.Feed
+  let rows: Rows
   return (line) => {
     if (line.feed !== key) {
       key = line.feed
-      feed = Feed.of(feeds, key)
+      rows = known.get(key) ?? make(key)
+      known.set(key, rows)
     }
-    return feed
+    return rows
   }
 }
 
@@ -86,18 +94,27 @@ const feedsOf = (feeds: Feed.Feeds): ((line: Line) => Feed.Feed) => {
 export const instant = (
   feeds: Feed.Feeds,
   rules: RuleSet.RuleSet | undefined,
-  of: Pick<Instant, "staleAfterMs" | "eventMs" | "seq">
+  { staleAfterMs, eventMs, seq }: { readonly staleAfterMs: number; readonly eventMs: number; readonly seq: number }
 ): Instant => {
-  const { staleAfterMs, eventMs } = of
-  const feedOf = feedsOf(feeds)
   const judgedMs = judgedAt(rules, eventMs)
-  const priceOf = (line: Line): number => feedOf(line).quotes.lastPrice[line.row] as number
+  const isUnpriced = ({ quotes }: Feed.Feed, line: Line): boolean =>
+    Number.isNaN(quotes.lastPrice[line.row]) || judgedMs(line) - (quotes.pricedMs[line.row] as number) > staleAfterMs
+  const rows = rowsOf((key) => {
+    const feed = Feed.of(feeds, key)
+    return { feed, freshness: new Uint8Array(feed.quotes.contracts.length) }
+  })
   return {
-    ...of,
     asOf: IndiaTime.isoTime(eventMs),
-    feedOf,
-    priceOf,
-    isMissing: (line) => Number.isNaN(priceOf(line)) || judgedMs(line) - (feedOf(line).quotes.pricedMs[line.row] as number) > staleAfterMs
+    seq,
+    feedOf: (line) => rows(line).feed,
+    priceOf: (line) => rows(line).feed.quotes.lastPrice[line.row] as number,
+    isMissing: (line) => {
+      const { feed, freshness } = rows(line)
+      // A line with another contract of the same token may be judged at another instant.
+      if (feed.quotes.contracts[line.row] !== line.contract) return isUnpriced(feed, line)
+      if (freshness[line.row] === notAsked) freshness[line.row] = isUnpriced(feed, line) ? stale : fresh
+      return freshness[line.row] === stale
+    }
   }
 }
 
@@ -114,16 +131,19 @@ export const valuesOf = (at: Instant, strategy: Strategy): Values => {
   const { cost, holdings, legs, realised, unpriced, unvalued } = strategy
   const missing = missingOf(at, strategy)
   const net = netGreeks(at.feedOf, strategy)
+  const units = unpriced.length > 0 ? null : Premium.net(legs, at.priceOf)
+  // Without fills the holdings are the legs, as in most strategies.
+  const areLegs = holdings === legs
   const sent: Sent = {
-    units: unpriced.length > 0 ? null : Premium.net(legs, at.priceOf),
-    heldUnits: unvalued ? null : Premium.net(holdings, at.priceOf),
+    units,
+    heldUnits: unvalued ? null : areLegs ? units : Premium.net(holdings, at.priceOf),
     cost,
     realised,
     delta: Rounding.units.delta(net.delta),
     gamma: Rounding.units.gamma(net.gamma),
     theta: Rounding.units.theta(net.theta),
     vega: Rounding.units.vega(net.vega),
-    complete: missing.length === 0 && !unvalued && !holdings.some(at.isMissing),
+    complete: missing.length === 0 && !unvalued && (areLegs || !holdings.some(at.isMissing)),
     missing
   }
   return { sent, net }

@@ -55,7 +55,7 @@ export interface Strategy {
   legs: ReadonlyArray<Leg>
   /** Legs that cannot have a price. While there are any, m2m is null. */
   unpriced: ReadonlyArray<number>
-  /** The basis of P&L and Greeks: the legs of instruments without fills, and the open positions from fills. */
+  /** The basis of P&L and Greeks: the legs of instruments without fills, and the open positions from fills. The legs' own array without fills. */
   holdings: ReadonlyArray<Line>
   /** True if a holding cannot have a price. */
   unvalued: boolean
@@ -160,10 +160,9 @@ const hold = (strategy: Strategy, definition: StrategyDefinition.Definition): vo
   const { realised, leg_ids, positions } = definition.traded ?? noFills
   const filled = new Set(leg_ids)
   const unfilled = definition.legs.filter(({ leg_id }) => !filled.has(leg_id))
-  strategy.holdings = [
-    ...strategy.legs.filter(({ legId }) => !filled.has(legId)),
-    ...positions.flatMap(({ priced, quantity }) => (priced === null ? [] : [makeLine(priced, quantity)]))
-  ]
+  const open = positions.flatMap(({ priced, quantity }) => (priced === null ? [] : [makeLine(priced, quantity)]))
+  strategy.holdings =
+    filled.size === 0 && open.length === 0 ? strategy.legs : [...strategy.legs.filter(({ legId }) => !filled.has(legId)), ...open]
   strategy.unvalued = positions.some(({ priced }) => priced === null) || strategy.unpriced.some((legId) => !filled.has(legId))
   const entered = unfilled.reduce(
     (sum, leg) => sum.plus(Position.valueOf(leg.entry_price, Position.signed(leg.direction, leg.quantity) * multiplierOf(leg.contract))),
