@@ -14,10 +14,14 @@ const wanted = Config.option(
   )
 )
 
+/** A gateway takes orders and answers people, so a process with one gives way to nobody. */
+const isMarketOnly = (roles: ReadonlyArray<string>, groups: ReadonlyArray<ActorGroups.Name>): boolean =>
+  roles.includes("actors") && !roles.includes("gateway") && groups.every((one) => one === "market")
+
 /** By how much this process gives way to others, as the configuration says it or by what the process runs. */
 export const nice = (roles: ReadonlyArray<string>): Config.Config<number> =>
   Config.map(Config.all({ groups: ActorGroups.here, wanted }), ({ groups, wanted }) =>
-    Option.getOrElse(wanted, () => (roles.includes("actors") && groups.every((one) => one === "market") ? marketNice : 0))
+    Option.getOrElse(wanted, () => (isMarketOnly(roles, groups) ? marketNice : 0))
   )
 
 /** On Linux a priority belongs to a thread, and new threads begin with the one of their maker. Elsewhere it belongs to the process (0). */

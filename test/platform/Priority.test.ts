@@ -10,12 +10,12 @@ const niceOf = (roles: ReadonlyArray<string>, config: Readonly<Record<string, st
 const threads = () => (process.platform === "linux" ? readdirSync("/proc/self/task").map(Number) : [0])
 
 describe("The priority of a process", () => {
-  it.effect("is lower only where market data runs without orders, unless PROCESS_NICE says it", () =>
+  it.effect("is lower only where market data runs without orders and gateway, unless PROCESS_NICE says it", () =>
     Effect.gen(function* () {
       assert.isAbove(yield* niceOf(["actors"], { ACTOR_GROUPS: "market" }), 0)
-      assert.isAbove(yield* niceOf(["actors", "gateway"], { ACTOR_GROUPS: "market" }), 0)
       for (const groups of ["orders", "market,orders"]) assert.strictEqual(yield* niceOf(["actors"], { ACTOR_GROUPS: groups }), 0)
-      assert.strictEqual(yield* niceOf(["actors", "gateway"], {}), 0)
+      for (const groups of ["market", "market,orders"])
+        assert.strictEqual(yield* niceOf(["actors", "gateway"], { ACTOR_GROUPS: groups }), 0)
       assert.strictEqual(yield* niceOf(["gateway"], { ACTOR_GROUPS: "market" }), 0)
       assert.strictEqual(yield* niceOf(["actors"], { ACTOR_GROUPS: "market", PROCESS_NICE: "0" }), 0)
       assert.strictEqual(yield* niceOf(["gateway"], { PROCESS_NICE: "7" }), 7)
