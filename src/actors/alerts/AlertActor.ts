@@ -68,6 +68,7 @@ const makeInput = (input: Input) =>
     const reading = readings[input]
     const { stream } = reading
     const { begin, load } = alertsOf(input, repo, jetStream)
+
     /** What messages do. One that cannot be read is a dead letter. */
     const decide = (watching: Watching, messages: ReadonlyArray<Message>) =>
       Effect.gen(function* () {

@@ -6,7 +6,7 @@ import * as AlertRelay from "../../../src/actors/alerts/AlertRelay.ts"
 import { subjectOf } from "../../../src/actors/alerts/Inputs.ts"
 import * as GreeksActor from "../../../src/actors/market/GreeksActor.ts"
 import * as AlertDecider from "../../../src/domain/alerts/AlertDecider.ts"
-import { initialState, inputOf, type Standing, type Watch } from "../../../src/domain/alerts/AlertRule.ts"
+import { initialState, type Standing, type Watch } from "../../../src/domain/alerts/AlertRule.ts"
 import * as Decider from "../../../src/domain/Decider.ts"
 import * as IndiaTime from "../../../src/domain/IndiaTime.ts"
 import * as Money from "../../../src/domain/Money.ts"
@@ -150,7 +150,7 @@ const publish = (recorder: Recorder) =>
           seq,
           values: (on) => {
             if (output.kind === "delta") return on.source === "chain" ? one(output.message[on.field], output.message.as_of) : []
-            if (on.source !== "instrument" || inputOf(on) !== "instrument") return []
+            if (on.source !== "instrument") return []
             const row = output.message.columns.instrument_token.indexOf(on.instrument_token)
             return one(output.message.columns[on.field][row], output.message.as_of)
           }
@@ -292,6 +292,12 @@ layer(World, { excludeTestServices: true })("alerts on the record", (it) => {
       )
       assert.deepStrictEqual(seen(first), wanted)
       for (const at of rules.keys()) assert.isAtLeast(first.filter(({ alert_id }) => alert_id === at + 1).length, 1, `alert ${at} fires`)
+      const samples = published.filter(({ subject }) => subject === Subjects.Tick.at(names))
+      const sampled = new Set(
+        samples.flatMap(({ values }) => values({ ...ofIndex, field: "last_price" }).map(({ value }) => String(value)))
+      )
+      const between = first.filter(({ alert_id, value }) => alert_id === 1 && !sampled.has(value))
+      assert.isAtLeast(between.length, 1, "a price that no md.tick has fires too")
       const standing = yield* standings
 
       const { kills, run } = yield* killedAgainAndAgain
