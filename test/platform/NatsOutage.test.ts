@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import type { NatsServer } from "../TestBackends.ts"
-import { accountIds, ask, eventually, natsClient, socket, start, world } from "./PlatformWorld.ts"
+import { ask, eventually, natsClient, receivedUntilStop, socket, start, world } from "./PlatformWorld.ts"
 import { readRecord } from "./Record.ts"
 
 const nifty = 256_265
@@ -49,21 +49,7 @@ describe("NATS away under load", () => {
           yield* eventually("health is well", ask(running, "/health"), ({ body }) => body.dependencies.nats === "ok")
 
           const nc = yield* natsClient(nats)
-          const stopped = new Map<string, number>()
-          nc.subscribe("sys.ticker.>", {
-            callback: (_, message) => {
-              const status = JSON.parse(message.string())
-              if (status.state === "stopped") stopped.set(status.account_id, status.ticks)
-            }
-          })
-          yield* Effect.promise(() => nc.flush())
-          yield* running.stop
-          yield* eventually(
-            "both last words",
-            Effect.sync(() => stopped.size),
-            (accounts) => accounts === accountIds.length
-          )
-          const received = [...stopped.values()].reduce((sum, one) => sum + one, 0)
+          const received = yield* receivedUntilStop(nc, running)
           const record = yield* Effect.promise(() => readRecord(nc, nifty))
           assert.strictEqual(record.packets, received) // nothing is lost
           for (const [key, numbers] of record.numbers) assert.strictEqual(Math.max(...numbers) + 1, numbers.size, `holes in ${key}`)

@@ -218,6 +218,33 @@ export const natsClient = (nats: NatsServer, role: "reader" | "operator" | "engi
     (nc: NatsConnection) => Effect.promise(() => nc.close())
   )
 
+/** The sum of a labelled metric. */
+export const metric = (running: Running, name: string) =>
+  Effect.promise(async () => {
+    const lines = (await (await fetch(`${running.url}/metrics`)).text()).split("\n").filter((line) => line.startsWith(`${name}{`))
+    return lines.reduce((sum, line) => sum + Number(line.split(" ").at(-1)), 0)
+  })
+
+/** Stops the platform, and answers how many packets the tickers of all accounts received: their last words. */
+export const receivedUntilStop = (nc: NatsConnection, running: Running) =>
+  Effect.gen(function* () {
+    const stopped = new Map<string, number>()
+    nc.subscribe("sys.ticker.>", {
+      callback: (_, message) => {
+        const { account_id, state, ticks } = message.json<{ account_id: string; state: string; ticks: number }>()
+        if (state === "stopped") stopped.set(account_id, ticks)
+      }
+    })
+    yield* Effect.promise(() => nc.flush())
+    yield* running.stop
+    yield* eventually(
+      "all last words",
+      Effect.sync(() => stopped.size),
+      (count) => count === accountIds.length
+    )
+    return [...stopped.values()].reduce((sum, ticks) => sum + ticks, 0)
+  })
+
 /** The JSON bodies of a stream's messages, oldest first. */
 export const readAll = <A>(nc: NatsConnection, stream: string, filter: string): Effect.Effect<ReadonlyArray<A>> =>
   Effect.promise(async () => {

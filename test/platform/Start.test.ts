@@ -1,10 +1,9 @@
 import { createServer } from "node:net"
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Exit } from "effect"
-import * as Frame from "../../src/domain/market/Frame.ts"
-import * as FrameHeader from "../../src/domain/record/FrameHeader.ts"
 import * as Subjects from "../../src/streams/Subjects.ts"
-import { accountIds, ask, begin, eventually, natsClient, socket, start, world } from "./PlatformWorld.ts"
+import { accountIds, ask, begin, eventually, natsClient, receivedUntilStop, socket, start, world } from "./PlatformWorld.ts"
+import { readRecord } from "./Record.ts"
 
 /** A port without a listener. */
 const deadPort = Effect.promise(
@@ -130,42 +129,13 @@ describe("Platform start and stop", () => {
         const { config, nats } = yield* world({ mode: "synthetic", rate: 50, strikesEachSide: 20 })
         const running = yield* start({ ...config, SEED_USER: "demo" })
         const nc = yield* natsClient(nats)
-        const stopped = new Map<string, number>()
-        nc.subscribe("sys.ticker.>", {
-          callback: (_, message) => {
-            const status = JSON.parse(message.string())
-            if (status.state === "stopped") stopped.set(status.account_id, status.ticks)
-          }
-        })
         const health = yield* eventually("1,000 ticks an account", ask(running, "/health"), ({ body }) =>
           accountIds.every((id) => body.ticker.accounts[id]?.ticks > 1_000)
         )
         assert.isAbove(health.body.ticker.active_subscriptions, 100)
-        yield* running.stop
-        const stored = yield* Effect.promise(async () => {
-          const js = nc.jetstream()
-          const consumer = await js.consumers.get("MD_FRAMES", { filterSubjects: ["md.frame.>"] })
-          const info = await consumer.info()
-          const packets = new Map<string, number>() // a repeated frame has the same number
-          let frames = info.num_pending
-          while (frames > 0) {
-            for await (const message of await consumer.fetch({ max_messages: 500, expires: 2_000 })) {
-              const { account, incarnation, number } = FrameHeader.parse(
-                message.headers?.get(FrameHeader.name) ?? ""
-              ) as FrameHeader.FrameHeader
-              packets.set(`${message.subject} ${account} ${incarnation} ${number}`, Frame.packetCount(message.data))
-              frames--
-            }
-          }
-          return [...packets.values()].reduce((sum, count) => sum + count, 0)
-        })
-        yield* eventually(
-          "both last words",
-          Effect.sync(() => stopped.size),
-          (accounts) => accounts === 2
-        )
-        const received = [...stopped.values()].reduce((sum, ticks) => sum + ticks, 0)
-        assert.strictEqual(stored, received)
+        const received = yield* receivedUntilStop(nc, running)
+        const record = yield* Effect.promise(() => readRecord(nc, 0))
+        assert.strictEqual(record.packets, received)
         assert.isAbove(received, 2_000)
       }).pipe(Effect.scoped),
     300_000

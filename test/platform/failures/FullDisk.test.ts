@@ -8,7 +8,7 @@ import { supervise } from "../../../scripts/lib/supervise.mjs"
 import type { Break } from "../../../src/domain/record/Break.ts"
 import { type SmallDisk, smallDisk } from "../../SmallDisk.ts"
 import { type NatsServer, natsServerIn } from "../../TestBackends.ts"
-import { accountIds, ask, eventually, natsClient, type Running, readAll, socket, start, world } from "../PlatformWorld.ts"
+import { accountIds, ask, eventually, metric, natsClient, readAll, receivedUntilStop, socket, start, world } from "../PlatformWorld.ts"
 import { readRecord } from "../Record.ts"
 
 const nifty = 256_265
@@ -16,12 +16,6 @@ const diskMegabytes = 96
 /** Room for a second or two of packets of one account. */
 const roomBytes = 200_000
 const droppedWanted = 40
-
-const metric = (running: Running, name: string) =>
-  Effect.promise(async () => {
-    const lines = (await (await fetch(`${running.url}/metrics`)).text()).split("\n").filter((line) => line.startsWith(`${name}{`))
-    return lines.reduce((sum, line) => sum + Number(line.split(" ").at(-1)), 0)
-  })
 
 const disk = Effect.acquireRelease(
   Effect.sync(() => smallDisk(diskMegabytes)),
@@ -119,30 +113,13 @@ describe("a full disk", () => {
         )
 
         const nc = yield* natsClient(nats)
-        const stopped = new Map<string, number>()
-        nc.subscribe("sys.ticker.>", {
-          callback: (_, message) => {
-            const status = message.json<{ account_id: string; state: string; ticks: number }>()
-            if (status.state === "stopped") stopped.set(status.account_id, status.ticks)
-          }
-        })
-        yield* Effect.promise(() => nc.flush())
-        yield* running.stop
-        yield* eventually(
-          "both last words",
-          Effect.sync(() => stopped.size),
-          (count) => count === accountIds.length
-        )
+        const received = yield* receivedUntilStop(nc, running)
         const all = yield* readAll<typeof Break.Encoded>(nc, "MD_FRAMES", "md.break.>")
         const breaks = [...new Map(all.map((one) => [JSON.stringify(one), one])).values()].filter(({ cause }) => cause === "room")
         const lost = breaks.reduce((sum, { packets }) => sum + (packets ?? 0), 0)
         const record = yield* Effect.promise(() => readRecord(nc, nifty))
         assert.isAtLeast(lost, droppedWanted)
-        assert.strictEqual(
-          record.packets + lost,
-          [...stopped.values()].reduce((sum, one) => sum + one, 0),
-          "what was received is stored or counted"
-        )
+        assert.strictEqual(record.packets + lost, received, "what was received is stored or counted")
         for (const [key, numbers] of record.numbers) assert.strictEqual(Math.max(...numbers) + 1, numbers.size, `holes in ${key}`)
       }).pipe(Effect.scoped),
     300_000

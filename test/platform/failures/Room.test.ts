@@ -5,7 +5,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import type { Bars } from "../../../src/domain/market/Bar.ts"
 import type { Break } from "../../../src/domain/record/Break.ts"
-import { accountIds, ask, eventually, natsClient, type Running, readAll, socket, start, world } from "../PlatformWorld.ts"
+import { accountIds, ask, eventually, metric, natsClient, readAll, receivedUntilStop, socket, start, world } from "../PlatformWorld.ts"
 import { readRecord } from "../Record.ts"
 
 const nifty = 256_265
@@ -49,12 +49,6 @@ const recorded = Effect.gen(function* () {
     { FRAME_BUFFER_BYTES_MAX: String(roomBytes), SEED_USER: "demo" }
   )
 })
-
-const metric = (running: Running, name: string) =>
-  Effect.promise(async () => {
-    const lines = (await (await fetch(`${running.url}/metrics`)).text()).split("\n").filter((line) => line.startsWith(`${name}{`))
-    return lines.reduce((sum, line) => sum + Number(line.split(" ").at(-1)), 0)
-  })
 
 describe("NATS away for longer than the publisher has room", () => {
   it.live(
@@ -110,29 +104,12 @@ describe("NATS away for longer than the publisher has room", () => {
           Array.from({ length: minutesOf }, (_, minute) => [spotAt(minute) + 0.25, true])
         )
 
-        const stopped = new Map<string, number>()
-        nc.subscribe("sys.ticker.>", {
-          callback: (_, message) => {
-            const { account_id, state, ticks } = message.json<{ account_id: string; state: string; ticks: number }>()
-            if (state === "stopped") stopped.set(account_id, ticks)
-          }
-        })
-        yield* Effect.promise(() => nc.flush())
         const dropped = yield* metric(running, "packets_dropped_total")
-        yield* running.stop
-        yield* eventually(
-          "both last words",
-          Effect.sync(() => stopped.size),
-          (count) => count === accountIds.length
-        )
+        const received = yield* receivedUntilStop(nc, running)
         const lost = breaks.reduce((sum, { packets }) => sum + (packets ?? 0), 0)
         assert.strictEqual(lost, dropped)
         const record = yield* Effect.promise(() => readRecord(nc, nifty))
-        assert.strictEqual(
-          record.packets + lost,
-          [...stopped.values()].reduce((sum, one) => sum + one, 0),
-          "what was received is stored or counted"
-        )
+        assert.strictEqual(record.packets + lost, received, "what was received is stored or counted")
         for (const [key, numbers] of record.numbers) assert.strictEqual(Math.max(...numbers) + 1, numbers.size, `holes in ${key}`)
       }).pipe(Effect.scoped),
     300_000
