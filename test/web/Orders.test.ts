@@ -79,7 +79,7 @@ describe.skipIf(skip)("Orders on the page", () => {
         yield* click(page, '.orderticket button:text-is("Buy")')
         yield* fill(page, "Price", "0.07")
         yield* click(page, send)
-        yield* shows(page, ".orderticket .problem", (text) => text === "The price must be a multiple of 0.05.")
+        yield* shows(page, ".orderticket .problem", (text) => text === "The price must be a multiple of 0.05: 0.05 is the nearest.")
         yield* fill(page, "Price", "1.05")
         yield* click(page, send)
         yield* eventually("the open order", statuses(page), (all) => all.join() === "OPEN")

@@ -41,6 +41,18 @@ describe("OrderDraft", () => {
     for (const protection of ["0", "101", "x"]) assert.match(problem({ orderType: "MARKET", protection }) ?? "", /protection/, protection)
   })
 
+  it("BE-FIN-06 a price off the instrument's own tick is answered with the nearest one on it", () => {
+    const problem = (price: string, tickSize: number) => {
+      const draft = start({ contract: { ...contract, tickSize }, price })
+      return OrderDraft.problemOf(draft)
+    }
+    assert.strictEqual(problem("123.456", 0.05), "The price must be a multiple of 0.05: 123.45 is the nearest.")
+    assert.strictEqual(problem("123.456", 0.01), "The price must be a multiple of 0.01: 123.46 is the nearest.")
+    assert.strictEqual(problem("84.12374", 0.0025), "The price must be a multiple of 0.0025: 84.1225 is the nearest.")
+    assert.strictEqual(problem("0.02", 0.05), "The price must be a multiple of 0.05.", "a price of 0 would be none")
+    assert.isUndefined(problem("123.45", 0.05))
+  })
+
   it("lots stay within their limits, and the value is price times quantity", () => {
     const lots = [0, -3, 2.4, Number.NaN, 50_000].map((given) => OrderDraft.edit(start(), { lots: given }).lots)
     assert.deepStrictEqual(lots, [1, 1, 2, 1, OrderDraft.lotsMax])

@@ -21,7 +21,7 @@ export const make = (api: Api, onLinked: (accountId: string) => void): HTMLEleme
     problem,
     el("div", { className: "row end" }, button)
   )
-  const details = el("details", { className: "linkbox" }, el("summary", {}, "Link an account"), form)
+  const details = el("details", { className: "addbox linkbox" }, el("summary", {}, "Link an account"), form)
   form.onsubmit = async (event) => {
     event.preventDefault()
     button.disabled = true

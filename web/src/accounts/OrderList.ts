@@ -1,5 +1,6 @@
 import { el, field, setClass, setText } from "../view/Element.ts"
 import * as Format from "../view/Format.ts"
+import * as Keyed from "../view/Keyed.ts"
 import type { OrderRow, Target } from "./OrderRow.ts"
 
 /** The changed terms of an open order. An absent one stays. */
@@ -11,10 +12,6 @@ export interface Change {
 export interface Events {
   readonly onCancel: (target: Target) => void
   readonly onModify: (target: Target, change: Change) => void
-}
-interface Row {
-  readonly item: HTMLElement
-  readonly update: (row: OrderRow) => void
 }
 
 /** The fields to modify an open order. What the user typed stays while the order changes. */
@@ -57,7 +54,7 @@ const makeEditor = (row: () => OrderRow, onSave: (change: Change) => void) => {
   }
 }
 
-const makeRow = (first: OrderRow, mayTrade: boolean, events: Events): Row => {
+const makeRow = (first: OrderRow, mayTrade: boolean, events: Events): Keyed.Row<OrderRow> => {
   let row = first
   const side = el("span")
   const name = el("span", { className: "mono name" })
@@ -79,7 +76,7 @@ const makeRow = (first: OrderRow, mayTrade: boolean, events: Events): Row => {
     editor.element.hidden = !editor.element.hidden
     if (!editor.element.hidden) editor.element.querySelector("input")?.focus()
   }
-  const item = el(
+  const element = el(
     "li",
     {},
     el("div", { className: "row" }, side, name, status),
@@ -88,7 +85,7 @@ const makeRow = (first: OrderRow, mayTrade: boolean, events: Events): Row => {
     note
   )
   return {
-    item,
+    element,
     update: (next) => {
       row = next
       setClass(side, `direction ${row.side.toLowerCase()}`)
@@ -108,30 +105,23 @@ const makeRow = (first: OrderRow, mayTrade: boolean, events: Events): Row => {
   }
 }
 
-/** An account's orders. An order keeps its row, and so the focus, while it changes. */
+/** An account's orders. */
 export const make = (
   mayTrade: boolean,
   events: Events
 ): { readonly element: HTMLElement; readonly draw: (rows: ReadonlyArray<OrderRow>) => void } => {
   const list = el("ul", { className: "orders" })
   const empty = el("p", { className: "hint" }, "No orders today.")
-  const shown = new Map<string, Row>()
+  const shown = Keyed.make(
+    list,
+    ({ id }: OrderRow) => id,
+    (row) => makeRow(row, mayTrade, events)
+  )
   return {
     element: el("div", {}, list, empty),
     draw: (rows) => {
       empty.hidden = rows.length > 0
-      const ids = new Set(rows.map(({ id }) => id))
-      for (const [id, { item }] of shown) {
-        if (ids.has(id)) continue
-        item.remove()
-        shown.delete(id)
-      }
-      for (const [at, row] of rows.entries()) {
-        const known = shown.get(row.id) ?? makeRow(row, mayTrade, events)
-        shown.set(row.id, known)
-        known.update(row)
-        if (list.children[at] !== known.item) list.insertBefore(known.item, list.children[at] ?? null)
-      }
+      shown.draw(rows)
     }
   }
 }

@@ -2,6 +2,7 @@ import type { Decimal } from "../../../src/client/Client.ts"
 import type { Holding, Position } from "../gateway/Contract.ts"
 import { el, setClass, setText } from "../view/Element.ts"
 import * as Format from "../view/Format.ts"
+import * as Keyed from "../view/Keyed.ts"
 
 /** One line of positions or holdings. */
 interface Line {
@@ -12,10 +13,6 @@ interface Line {
   readonly average: Decimal
   readonly last: number
   readonly profit: Decimal
-}
-interface Row {
-  readonly tr: HTMLTableRowElement
-  readonly update: (line: Line) => void
 }
 
 export const ofPosition = (it: Position, price: number | undefined, profit: Decimal): Line => ({
@@ -37,7 +34,7 @@ export const ofHolding = (it: Holding): Line => ({
   profit: it.pnl
 })
 
-const makeRow = (): Row => {
+const makeRow = (): Keyed.Row<Line> => {
   const name = el("span", { className: "mono name" })
   const product = el("small", { className: "muted" })
   const quantity = el("td", { className: "number" })
@@ -45,7 +42,7 @@ const makeRow = (): Row => {
   const last = el("td", { className: "number" })
   const profit = el("td")
   return {
-    tr: el("tr", {}, el("th", { scope: "row" }, name, product), quantity, average, last, profit),
+    element: el("tr", {}, el("th", { scope: "row" }, name, product), quantity, average, last, profit),
     update: (line) => {
       setText(name, line.name)
       setText(product, line.product)
@@ -69,24 +66,13 @@ export const make = (nothing: string): { readonly element: HTMLElement; readonly
     body
   )
   const empty = el("p", { className: "hint" }, nothing)
-  const rows = new Map<string, Row>()
+  const rows = Keyed.make(body, ({ id }: Line) => id, makeRow)
   return {
     element: el("div", {}, table, empty),
     draw: (lines) => {
       table.hidden = lines.length === 0
       empty.hidden = lines.length > 0
-      const ids = new Set(lines.map(({ id }) => id))
-      for (const [id, { tr }] of rows) {
-        if (ids.has(id)) continue
-        tr.remove()
-        rows.delete(id)
-      }
-      for (const [at, line] of lines.entries()) {
-        const row = rows.get(line.id) ?? makeRow()
-        rows.set(line.id, row)
-        row.update(line)
-        if (body.children[at] !== row.tr) body.insertBefore(row.tr, body.children[at] ?? null)
-      }
+      rows.draw(lines)
     }
   }
 }

@@ -176,7 +176,7 @@ export const make = (events: Events) => {
     problem,
     el("div", { className: "row end wide" }, button)
   )
-  const details = el("details", { className: "alertbox" }, el("summary", {}, "New alert"), form)
+  const details = el("details", { className: "addbox alertbox" }, el("summary", {}, "New alert"), form)
   details.ontoggle = () => target.refresh()
   const say = (text: string): void => {
     problem.hidden = text === ""

@@ -1,6 +1,7 @@
 import type { Alert } from "../gateway/Contract.ts"
 import { el, setClass, setText } from "../view/Element.ts"
 import * as Format from "../view/Format.ts"
+import * as Keyed from "../view/Keyed.ts"
 import * as AlertText from "./AlertText.ts"
 
 export interface Events {
@@ -8,9 +9,7 @@ export interface Events {
   readonly onDelete: (alert: Alert) => void
   readonly strategyName: (id: number) => string | undefined
 }
-interface Row {
-  readonly item: HTMLElement
-  readonly update: (alert: Alert) => void
+interface Row extends Keyed.Row<Alert> {
   readonly focus: () => void
 }
 
@@ -39,14 +38,14 @@ const makeRow = (first: Alert, mayTrade: boolean, events: Events): Row => {
     hidden: !mayTrade,
     onclick: () => events.onDelete(alert)
   })
-  const item = el(
+  const element = el(
     "li",
     {},
     el("div", { className: "row" }, name, status),
     el("div", { className: "row between" }, detail, el("span", { className: "row" }, toggle, remove))
   )
   return {
-    item,
+    element,
     focus: () => toggle.focus(),
     update: (next) => {
       alert = next
@@ -62,30 +61,23 @@ const makeRow = (first: Alert, mayTrade: boolean, events: Events): Row => {
   }
 }
 
-/** The user's alerts. An alert keeps its row, and so the focus, while it changes. */
+/** The user's alerts. */
 export const make = (mayTrade: boolean, events: Events) => {
   const list = el("ul", { className: "alertlist" })
   const empty = el("p", { className: "hint" }, "No alerts yet.")
-  const shown = new Map<number, Row>()
+  const shown = Keyed.make(
+    list,
+    (alert: Alert) => alert.alert_id,
+    (alert) => makeRow(alert, mayTrade, events)
+  )
   return {
     element: el("div", { className: "alertbody" }, list, empty),
     /** Moves the focus to an alert, for example to one that was just created. */
     focus: (id: number): void => shown.get(id)?.focus(),
     draw: (alerts: ReadonlyArray<Alert>): void => {
       empty.hidden = alerts.length > 0
-      const ids = new Set(alerts.map(({ alert_id }) => alert_id))
       const focused = [...list.children].findIndex((item) => item.contains(document.activeElement))
-      for (const [id, { item }] of shown) {
-        if (ids.has(id)) continue
-        item.remove()
-        shown.delete(id)
-      }
-      for (const [at, alert] of alerts.entries()) {
-        const row = shown.get(alert.alert_id) ?? makeRow(alert, mayTrade, events)
-        shown.set(alert.alert_id, row)
-        row.update(alert)
-        if (list.children[at] !== row.item) list.insertBefore(row.item, list.children[at] ?? null)
-      }
+      shown.draw(alerts)
       // The focus of a row that is gone moves to the row in its place.
       const next = alerts[Math.min(focused, alerts.length - 1)]
       if (next !== undefined && !list.contains(document.activeElement)) shown.get(next.alert_id)?.focus()

@@ -1,6 +1,7 @@
 /** An order before it is sent: plain values and the operations on them. */
 import { Schema } from "effect"
 import { Decimal } from "../../../src/client/Client.ts"
+import * as Money from "../../../src/domain/Money.ts"
 import type { OrderRequest } from "../gateway/Contract.ts"
 import { isAmount } from "../view/Amount.ts"
 
@@ -109,7 +110,10 @@ export const quantityOf = ({ lots, contract }: OrderDraft): number => lots * con
 
 const priceProblem = (name: string, text: string, { tickSize }: Contract): string | undefined => {
   if (!isAmount(text) || !new Decimal(text).gt(0)) return `${name} must be above zero.`
-  return new Decimal(text).mod(tickSize).isZero() ? undefined : `${name} must be a multiple of ${tickSize}.`
+  const price = new Decimal(text)
+  const nearest = Money.roundToTick(price, new Decimal(tickSize))
+  if (price.equals(nearest)) return undefined
+  return `${name} must be a multiple of ${tickSize}${nearest.isZero() ? "" : `: ${nearest} is the nearest`}.`
 }
 /** Why the draft cannot be sent as it is; undefined if nothing is missing. */
 export const problemOf = (draft: OrderDraft): string | undefined => {

@@ -1,10 +1,9 @@
 import type { Mark, StrategySummary } from "../gateway/Contract.ts"
 import { el, setClass, setText } from "../view/Element.ts"
 import * as Format from "../view/Format.ts"
+import * as Keyed from "../view/Keyed.ts"
 
-interface Line {
-  readonly item: HTMLLIElement
-  readonly update: (summary: StrategySummary) => void
+interface Line extends Keyed.Row<StrategySummary> {
   readonly button: HTMLButtonElement
   readonly drawMark: (mark: Mark | undefined) => void
 }
@@ -25,7 +24,7 @@ const makeLine = (id: number, onChoose: (id: number) => void): Line => {
   const [name, tags, note, pnl] = [el("span", { className: "name" }), el("span"), el("span", { className: "note" }), el("span")]
   const button = el("button", { type: "button", ariaPressed: "false", onclick: () => onChoose(id) }, name, tags, note, pnl)
   return {
-    item: el("li", {}, button),
+    element: el("li", {}, button),
     button,
     update: (summary) => {
       setText(name, summary.name)
@@ -39,35 +38,24 @@ const makeLine = (id: number, onChoose: (id: number) => void): Line => {
   }
 }
 
-/** The user's strategies with their P&L. A strategy keeps its line, and so the focus, while the list changes. */
+/** The user's strategies with their P&L. */
 export const make = (onChoose: (id: number) => void): StrategyList => {
   const element = el("ul", { className: "strategies" })
   const none = el("li", { className: "hint" }, "None yet.")
-  const lines = new Map<number, Line>()
-  const lineOf = (id: number): Line => {
-    const line = lines.get(id) ?? makeLine(id, onChoose)
-    lines.set(id, line)
-    return line
-  }
+  const lines = Keyed.make(
+    element,
+    ({ strategy_id }: StrategySummary) => strategy_id,
+    ({ strategy_id }) => makeLine(strategy_id, onChoose)
+  )
   return {
     element,
     show: (strategies) => {
-      const ids = new Set(strategies.map(({ strategy_id }) => strategy_id))
-      for (const [id, { item }] of lines) {
-        if (ids.has(id)) continue
-        item.remove()
-        lines.delete(id)
-      }
-      for (const [at, summary] of strategies.entries()) {
-        const line = lineOf(summary.strategy_id)
-        line.update(summary)
-        if (element.children[at] !== line.item) element.insertBefore(line.item, element.children[at] ?? null)
-      }
+      lines.draw(strategies)
       if (strategies.length === 0) element.append(none)
       else none.remove()
     },
     press: (id) => {
-      for (const [one, { button }] of lines) button.ariaPressed = String(one === id)
+      for (const [one, { button }] of lines.all()) button.ariaPressed = String(one === id)
     },
     focus: (id) => lines.get(id)?.button.focus(),
     drawMark: (id, mark) => lines.get(id)?.drawMark(mark)

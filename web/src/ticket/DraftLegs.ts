@@ -1,4 +1,5 @@
 import { el, field, setClass, setText } from "../view/Element.ts"
+import * as Keyed from "../view/Keyed.ts"
 import * as Draft from "./Draft.ts"
 
 export interface Events {
@@ -8,13 +9,13 @@ export interface Events {
   readonly onRemove: (leg: Draft.Leg) => void
 }
 
-interface Row {
-  readonly tr: HTMLTableRowElement
-  readonly update: (leg: Draft.Leg, label: string) => void
+interface Named {
+  readonly leg: Draft.Leg
+  readonly label: string
 }
 
-const makeRow = (first: Draft.Leg, events: Events): Row => {
-  let leg = first
+const makeRow = (first: Named, events: Events): Keyed.Row<Named> => {
+  let { leg } = first
   const turn = el("button", { type: "button", title: "Buy or sell", onclick: () => events.onTurn(leg) })
   const option = el("span", { className: "mono", title: leg.tradingsymbol })
   const lots = field({ type: "number", min: "1", max: String(Draft.lotsMax), step: "1", ariaLabel: "Lots" })
@@ -23,8 +24,8 @@ const makeRow = (first: Draft.Leg, events: Events): Row => {
   price.input.onchange = () => events.onPrice(leg, price.input.value)
   const remove = el("button", { type: "button", className: "quiet", title: "Remove", onclick: () => events.onRemove(leg) }, "×")
   return {
-    tr: el("tr", {}, ...[turn, option, lots.input, price.input, remove].map((cell) => el("td", {}, cell))),
-    update: (next, label) => {
+    element: el("tr", {}, ...[turn, option, lots.input, price.input, remove].map((cell) => el("td", {}, cell))),
+    update: ({ leg: next, label }) => {
       leg = next
       setClass(turn, `direction ${leg.direction.toLowerCase()}`)
       setText(turn, leg.direction)
@@ -36,16 +37,15 @@ const makeRow = (first: Draft.Leg, events: Events): Row => {
   }
 }
 
-/** The legs of a draft, each with controls. A leg keeps its row, and so the focus, while it changes. */
+/** The legs of a draft, each with controls. */
 export const make = (events: Events): { readonly element: HTMLElement; readonly draw: (draft: Draft.Draft) => void } => {
   const body = el("tbody")
-  const rows = new Map<number, Row>()
   const names = ["Side", "Option", "Lots", "Price", "Remove"]
-  const rowOf = (leg: Draft.Leg): Row => {
-    const row = rows.get(leg.token) ?? makeRow(leg, events)
-    rows.set(leg.token, row)
-    return row
-  }
+  const rows = Keyed.make(
+    body,
+    ({ leg }: Named) => leg.token,
+    (named) => makeRow(named, events)
+  )
   return {
     element: el(
       "table",
@@ -53,18 +53,6 @@ export const make = (events: Events): { readonly element: HTMLElement; readonly 
       el("thead", {}, el("tr", {}, ...names.map((name) => el("th", { scope: "col" }, name)))),
       body
     ),
-    draw: (draft) => {
-      const tokens = new Set(draft.legs.map(({ token }) => token))
-      for (const [token, { tr }] of rows) {
-        if (tokens.has(token)) continue
-        tr.remove()
-        rows.delete(token)
-      }
-      for (const [at, leg] of draft.legs.entries()) {
-        const row = rowOf(leg)
-        row.update(leg, Draft.labelOf(draft, leg))
-        if (body.children[at] !== row.tr) body.insertBefore(row.tr, body.children[at] ?? null)
-      }
-    }
+    draw: (draft) => rows.draw(draft.legs.map((leg) => ({ leg, label: Draft.labelOf(draft, leg) })))
   }
 }
