@@ -48,7 +48,7 @@ describe("OrderDraft", () => {
     }
     assert.strictEqual(problem("123.456", 0.05), "The price must be a multiple of 0.05: 123.45 is the nearest.")
     assert.strictEqual(problem("123.456", 0.01), "The price must be a multiple of 0.01: 123.46 is the nearest.")
-    assert.strictEqual(problem("84.12374", 0.0025), "The price must be a multiple of 0.0025: 84.1225 is the nearest.")
+    assert.strictEqual(problem("84.1237", 0.0025), "The price must be a multiple of 0.0025: 84.1225 is the nearest.")
     assert.strictEqual(problem("0.02", 0.05), "The price must be a multiple of 0.05.", "a price of 0 would be none")
     assert.isUndefined(problem("123.45", 0.05))
   })
