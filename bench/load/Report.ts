@@ -7,6 +7,7 @@ import { median } from "../Median.ts"
 import * as Regression from "./Regression.ts"
 import * as Run from "./Run.ts"
 import type { Times } from "./Times.ts"
+import * as World from "./World.ts"
 
 const file = "bench/reports/load"
 const few = (value: number): string => (Number.isFinite(value) ? value.toFixed(value >= 100 ? 0 : value >= 10 ? 1 : 2) : "none")
@@ -127,8 +128,8 @@ const markdown = (
     "",
     "A user is a connection that is kept; together they send each request at its rate, whatever their number. A request's time counts from the instant",
     "at which it was due, not from when it was sent, so a server that stands still is not spared. Complex are what computes over a whole chain or reads",
-    "the database for a span of time; everything else is simple. `/indicators/current` does not exist yet: `/fo/pcr`, the other small answer out of live",
-    "state, is asked at its 200 requests/s instead. Times are p50 / p95 / p99 / max in ms.",
+    `the database for a span of time; everything else is simple. \`/indicators/current\` asks for the EMA, RSI, MACD and Supertrend of ${asks.find(({ name }) => name === "/indicators/current")?.paths.length} charts in turn: each`,
+    `underlying and its future, at ${World.timeframes.join(", ")}, over stored minutes. An answer is cached for a second. Times are p50 / p95 / p99 / max in ms.`,
     "",
     ...table(entries),
     "",

@@ -109,20 +109,43 @@ export interface Result {
 
 const flat = (parts: ReadonlyArray<Float64Array>): Float64Array => Float64Array.from(parts.flatMap((part) => [...part]))
 
-const asksOf = ({ universe, strategyIds, past }: World.World): ReadonlyArray<Asked> => {
+/** Indicators of a chart, at the newest bar of each stored instrument and timeframe. */
+const indicatorPaths = (symbols: ReadonlyArray<string>): ReadonlyArray<string> =>
+  symbols.flatMap((symbol) =>
+    World.timeframes.map((timeframe) => {
+      const query = new URLSearchParams({ symbol, timeframe, indicators: "ema,rsi,macd,supertrend" })
+      return `/indicators/current?${query}`
+    })
+  )
+
+const asksOf = ({ universe, strategyIds, past, symbols }: World.World): ReadonlyArray<Asked> => {
   const [nifty] = universe.underlyings
   const [strategyId] = strategyIds
   const of = `symbol=${nifty?.name}&expiry=${nifty?.expiry}`
   return [
-    { name: "/fo/strikes", path: `/fo/strikes?${of}`, perSecond: 100, weight: "simple", has: /"iv":0\.\d.*"delta":/ },
-    { name: "/strategies", path: "/strategies", perSecond: 50, weight: "simple", has: /"strategy_id":/ },
-    { name: "/fo/pcr", path: `/fo/pcr?${of}`, perSecond: 200, weight: "simple", has: /"pcr\w*":\d/ },
-    { name: "/fo/gex", path: `/fo/gex?${of}`, perSecond: 5, weight: "complex", has: /"total":-?\d/ },
-    { name: "/fo/oi-analysis", path: `/fo/oi-analysis?${of}`, perSecond: 5, weight: "complex", has: /"call_oi":[1-9]/ },
-    { name: "/strategies/{id}/payoff", path: `/strategies/${strategyId}/payoff`, perSecond: 5, weight: "complex", has: /"break_evens":\[/ },
+    { name: "/fo/strikes", paths: [`/fo/strikes?${of}`], perSecond: 100, weight: "simple", has: /"iv":0\.\d.*"delta":/ },
+    { name: "/strategies", paths: ["/strategies"], perSecond: 50, weight: "simple", has: /"strategy_id":/ },
+    {
+      name: "/indicators/current",
+      paths: indicatorPaths(symbols),
+      perSecond: 200,
+      weight: "simple",
+      has: /"warning":null.*"ema":\d.*"rsi":\d.*"hist":-?\d.*"direction":-?1/
+    },
+    { name: "/fo/gex", paths: [`/fo/gex?${of}`], perSecond: 5, weight: "complex", has: /"total":-?\d/ },
+    { name: "/fo/oi-analysis", paths: [`/fo/oi-analysis?${of}`], perSecond: 5, weight: "complex", has: /"call_oi":[1-9]/ },
+    {
+      name: "/strategies/{id}/payoff",
+      paths: [`/strategies/${strategyId}/payoff`],
+      perSecond: 5,
+      weight: "complex",
+      has: /"break_evens":\[/
+    },
     {
       name: "/udf/history",
-      path: `/udf/history?symbol=${encodeURIComponent(past.symbol)}&resolution=1&from=${past.fromMs / 1_000}&to=${past.toMs / 1_000}`,
+      paths: [
+        `/udf/history?symbol=${encodeURIComponent(symbols[0] ?? "")}&resolution=1&from=${past.fromMs / 1_000}&to=${past.toMs / 1_000}`
+      ],
       perSecond: 5,
       weight: "complex",
       has: /"s":"ok".*"c":\[\d/
@@ -134,7 +157,7 @@ const asksOf = ({ universe, strategyIds, past }: World.World): ReadonlyArray<Ask
 const answersOf = async ({ port, jwt }: World.World, asks: ReadonlyArray<Asked>): Promise<Readonly<Record<string, string>>> => {
   const bodies: Record<string, string> = {}
   const endMs = performance.now() + settleMsMax
-  for (const { path, has } of asks) {
+  for (const { path, has } of asks.flatMap(({ paths, has }) => paths.map((path) => ({ path, has })))) {
     for (;;) {
       const response = await fetch(`http://127.0.0.1:${port}${path}`, { headers: { authorization: `Bearer ${jwt}` } })
       const text = await response.text()

@@ -8,7 +8,8 @@ import * as Child from "../pipeline/Child.ts"
 export interface Ask {
   /** The name under which it is counted. */
   readonly name: string
-  readonly path: string
+  /** Asked for in turn. */
+  readonly paths: ReadonlyArray<string>
   readonly perSecond: number
 }
 export interface Load {
@@ -44,7 +45,7 @@ const fail = (why: string) => {
   counts.failure ??= why
 }
 
-const send = ({ port, jwt }: Load, { name, path }: Ask, agent: Agent, dueMs: number): void => {
+const send = ({ port, jwt }: Load, name: string, path: string, agent: Agent, dueMs: number): void => {
   openRequests++
   let isDone = false
   const done = (problem?: string) => {
@@ -83,7 +84,8 @@ const run = (load: Load): Promise<void> => {
         while (dueMs() <= nowMs) {
           counts.lateMaxMs = Math.max(counts.lateMaxMs, nowMs - dueMs())
           const agent = agents[turn++ % agents.length]
-          if (agent !== undefined) send(load, lane.ask, agent, dueMs())
+          const path = lane.ask.paths[lane.sent % lane.ask.paths.length]
+          if (agent !== undefined && path !== undefined) send(load, lane.ask.name, path, agent, dueMs())
           lane.sent++
         }
       }

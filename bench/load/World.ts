@@ -1,55 +1,91 @@
 /** The platform of bench/pipeline with stored history that can be requested. */
 import { ConfigProvider, Effect, Layer, Logger, LogLevel } from "effect"
 import * as IndiaTime from "../../src/domain/IndiaTime.ts"
+import * as Coverage from "../../src/domain/market/Coverage.ts"
+import * as Instrument from "../../src/domain/market/Instrument.ts"
 import * as InstrumentHours from "../../src/domain/market/InstrumentHours.ts"
+import * as KiteHistory from "../../src/domain/market/KiteHistory.ts"
+import type * as Hours from "../../src/domain/rules/Hours.ts"
 import { shipped } from "../../src/domain/rules/Shipped.ts"
-import { BarRepo } from "../../src/store/BarRepo.ts"
+import { BarRepo, type NewBar } from "../../src/store/BarRepo.ts"
 import { PostgresLive } from "../../src/store/Postgres.ts"
 import type { Ground } from "../pipeline/Ground.ts"
 import type * as Universe from "../pipeline/Universe.ts"
 import * as Pipeline from "../pipeline/World.ts"
 
 export interface World extends Pipeline.World {
-  /** The instruments with stored minutes, and their first and last minute, UNIX ms. */
-  readonly past: { readonly symbol: string; readonly fromMs: number; readonly toMs: number }
+  /** The instruments with stored minutes: each underlying and its future, as a request names them. */
+  readonly symbols: ReadonlyArray<string>
+  /** The first and last minute of their newest whole session, UNIX ms. */
+  readonly past: { readonly fromMs: number; readonly toMs: number }
 }
 
-/** The session of a Monday one to two weeks back, as the broker's history would give it. */
-const savePast = async (databaseUrl: string, { spec, instruments, underlyingOf }: Universe.Universe): Promise<World["past"]> => {
-  const spot = instruments.find(({ expiry }, row) => expiry === null && underlyingOf[row] === 0)
-  const aWeekBack = new Date(spec.nowMs - 7 * IndiaTime.dayMs)
-  const day = IndiaTime.istDate(aWeekBack.getTime() - ((aWeekBack.getUTCDay() + 6) % 7) * IndiaTime.dayMs)
-  const session = InstrumentHours.usual(shipped, { segment: "NSE_CM", security: "other" }, IndiaTime.istMidnightMs(day))
-  if (session === undefined) throw new Error(`the rulebook has no hours of ${day}`)
-  const { opensAtMs: fromMs, closesAtMs } = session
-  const sessionMinutes = (closesAtMs - fromMs) / IndiaTime.minuteMs
-  const of = { exchange: spot?.exchange ?? "", instrumentToken: spot?.token ?? 0, tradingsymbol: spot?.tradingsymbol ?? "", minutes: 1 }
-  const bars = Array.from({ length: sessionMinutes }, (_, minute) => {
-    const price = 2_450_000 + 500 * (minute % 40)
-    const prices = { open: price, high: price + 900, low: price - 700, close: price + 400 }
-    return {
-      ...of,
-      ...prices,
-      source: "broker" as const,
-      at: new Date(fromMs + minute * IndiaTime.minuteMs),
-      volume: 0,
-      oi: null,
-      complete: true
+/** Timeframes of the indicators that are asked for. */
+export const timeframes = ["1m", "5m", "15m"] as const
+/** The slowest of them at 15 minutes needs the sessions of about 45 days. */
+const pastDays = 60
+
+const symbolOf = ({ exchange, tradingsymbol }: Instrument.Instrument): string => `${exchange}:${tradingsymbol}`
+
+/** The sessions of the last days, today's left out. */
+const sessionsOf = (instrument: Instrument.Instrument, nowMs: number): ReadonlyArray<Hours.Session> => {
+  const place = InstrumentHours.placeOf(shipped, instrument, true)
+  const todayMs = IndiaTime.istMidnightMs(IndiaTime.istDate(nowMs))
+  return InstrumentHours.during(shipped, place, Coverage.daysIn({ fromMs: todayMs - pastDays * IndiaTime.dayMs, toMs: todayMs - 1 }))
+}
+
+/** Every minute of the sessions, as the platform would have stored it from its own ticks. */
+const barsOf = (instrument: Instrument.Instrument, sessions: ReadonlyArray<Hours.Session>): ReadonlyArray<NewBar> =>
+  sessions.flatMap(({ closesAtMs, opensAtMs }) =>
+    Array.from({ length: (closesAtMs - opensAtMs) / IndiaTime.minuteMs }, (_, minute): NewBar => {
+      const price = 2_450_000 + 500 * (minute % 40)
+      return {
+        exchange: instrument.exchange,
+        instrumentToken: instrument.token,
+        tradingsymbol: instrument.tradingsymbol,
+        minutes: 1,
+        source: "live",
+        at: new Date(opensAtMs + minute * IndiaTime.minuteMs),
+        ...{ open: price, high: price + 900, low: price - 700, close: price + 400 },
+        volume: Instrument.isIndex(instrument.token) ? 0 : 75 * (1 + (minute % 7)),
+        oi: null,
+        complete: true
+      }
+    })
+  )
+
+/**
+ * Stores the past of each underlying and its future. Of today there is what the run streams: the broker, whose stand-in has no history, counts
+ * as asked.
+ */
+const savePast = async (databaseUrl: string, { spec, instruments }: Universe.Universe): Promise<Pick<World, "past" | "symbols">> => {
+  const charted = instruments.filter(({ strike }) => strike === 0)
+  const today = IndiaTime.istDate(spec.nowMs)
+  const newest = charted[0] === undefined ? undefined : sessionsOf(charted[0], spec.nowMs).at(-1)
+  if (newest === undefined) throw new Error(`the rulebook has no session in the ${pastDays} days before ${today}`)
+  const save = Effect.gen(function* () {
+    const repo = yield* BarRepo
+    for (const instrument of charted) {
+      yield* repo.save(barsOf(instrument, sessionsOf(instrument, spec.nowMs)))
+      const { exchange, token: instrumentToken, tradingsymbol } = instrument
+      for (const name of timeframes) {
+        const minutes = KiteHistory.byAlias(name)?.minutes ?? 0
+        yield* repo.markFetched({ exchange, instrumentToken, tradingsymbol, minutes }, [today])
+      }
     }
-  })
-  const save = Effect.flatMap(BarRepo, (repo) => Effect.zipRight(repo.save(bars), repo.markFetched(of, [day]))).pipe(
+  }).pipe(
     Effect.provide(BarRepo.Default.pipe(Layer.provide(PostgresLive))),
     Effect.withConfigProvider(ConfigProvider.fromMap(new Map([["DATABASE_URL", databaseUrl]]))),
     Logger.withMinimumLogLevel(LogLevel.Warning)
   )
   await Effect.runPromise(save)
-  return { symbol: `${spot?.exchange}:${spot?.tradingsymbol}`, fromMs, toMs: fromMs + (sessionMinutes - 1) * IndiaTime.minuteMs }
+  return { symbols: charted.map(symbolOf), past: { fromMs: newest.opensAtMs, toMs: newest.closesAtMs - IndiaTime.minuteMs } }
 }
 
 export const open = async (ground: Ground, spec: Universe.Spec, rate: number): Promise<World> => {
   const world = await Pipeline.open(ground, { kind: "platform", shape: "split", spec, rate })
   try {
-    return { ...world, past: await savePast(world.databaseUrl ?? "", world.universe) }
+    return { ...world, ...(await savePast(world.databaseUrl ?? "", world.universe)) }
   } catch (error) {
     await world.close()
     throw error
