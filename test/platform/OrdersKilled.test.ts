@@ -269,7 +269,7 @@ describe("the platform's own processes, killed with kill -9 at each step of an o
             if (status !== 201) return false
             ids[at] = Number(made.strategy_id)
           }
-          const placed = yield* ask("POST", "/orders?wait_ms=20000", { ...order, strategy_id: ids[at] }, `strategy${at}`)
+          const placed = yield* ask("POST", "/orders?wait_ms=20000", { ...order, strategy_id: ids[at], deadline_s: 600 }, `strategy${at}`)
           if (placed.body?.status !== "COMPLETED") return false
           yield* ask("POST", `${of(at)}/fills`, { fills })
           return (yield* ask("PUT", `${of(at)}/limits`, limits)).status === 200
