@@ -274,6 +274,42 @@ describe("orders, end to end", () => {
   )
 
   it.live(
+    "an iceberg order is sent in legs of whole lots, and a cover order with the trigger price of its stop",
+    () =>
+      Effect.gen(function* () {
+        const { built, running } = yield* live
+        const whole = traded(built)
+        const iceberg = yield* place(running, "i", { ...whole, quantity: 3 * whole.quantity, variety: "iceberg", iceberg_legs: 2 })
+        const trigger_price = String(Math.floor(Number(whole.price) * 0.97))
+        const cover = { ...whole, product: "MIS", variety: "co", trigger_price }
+        for (const [field, change] of [
+          ["trigger_price", { trigger_price: undefined }],
+          ["product", { product: "NRML" }],
+          ["order_type", { order_type: "SL" }]
+        ] as const) {
+          const refused = yield* place(running, field, { ...cover, ...change })
+          assert.deepStrictEqual([refused.status, refused.body.errors[0].field], [422, field])
+        }
+        const covered = yield* place(running, "c", cover)
+        for (const { body } of [iceberg, covered]) assert.strictEqual(body.status, "COMPLETED", JSON.stringify(body))
+        yield* running.stop
+        const orders = (yield* ordersOf(built)) as ReadonlyArray<Record<string, unknown>>
+        const byId = (id: string) => orders.find(({ order_id }) => order_id === id)
+        assert.deepInclude(byId(iceberg.body.order_id)?.["meta"], {
+          iceberg: {
+            leg: 1,
+            legs: 2,
+            leg_quantity: 2 * whole.quantity,
+            total_quantity: 3 * whole.quantity,
+            remaining_quantity: whole.quantity
+          }
+        })
+        assert.deepInclude(byId(covered.body.order_id), { variety: "co", product: "MIS", quantity: whole.quantity })
+      }).pipe(Effect.scoped),
+    timeoutMs
+  )
+
+  it.live(
     "a basket is sent in its order once, and its first failure stops the rest",
     () =>
       Effect.gen(function* () {
@@ -308,8 +344,12 @@ describe("orders, end to end", () => {
         const odd = yield* send("c", [order, { ...order, quantity: order.quantity + 1 }])
         assert.deepStrictEqual([odd.status, odd.body.errors[0].field], [422, "orders.1.lot_size"])
 
-        // The simulator refuses iceberg orders.
-        const iceberg = { ...order, variety: "iceberg", iceberg_legs: 2 }
+        const uncuttable = { ...order, variety: "iceberg", iceberg_legs: 2 }
+        const legs = yield* send("l", [order, uncuttable])
+        assert.deepStrictEqual([legs.status, legs.body.errors[0].field], [422, "orders.1.iceberg_legs"])
+
+        // The broker refuses stops as iceberg orders.
+        const iceberg = { ...uncuttable, quantity: 2 * order.quantity, order_type: "SL", trigger_price: order.price }
         const failing = yield* send("f", [order, iceberg, order])
         const stopped = yield* ended(failing)
         assert.deepStrictEqual(

@@ -88,13 +88,7 @@ const formOf = (fields: Readonly<Record<string, string | number | Money.Decimal 
     )
   )
 
-const placeForm = ({ iceberg_legs, kind: _kind, quantity, variety: _variety, ...rest }: Place, tag: string) =>
-  formOf({
-    ...rest,
-    quantity,
-    tag,
-    ...(iceberg_legs === undefined ? {} : { iceberg_legs, iceberg_quantity: Math.ceil(quantity / iceberg_legs) })
-  })
+const placeForm = ({ kind: _kind, variety: _variety, ...rest }: Place, tag: string) => formOf({ ...rest, tag })
 
 /** A trigger as Kite's client wants it: it repeats the instrument in each order, and its prices are numbers. */
 const gttOf = ({ condition, orders, type }: Omit<typeof GttRequest.GttPlace.Type, "kind">) => ({

@@ -51,17 +51,28 @@ interface Terms {
   readonly order_type: string
   readonly price?: unknown
   readonly trigger_price?: unknown
+  readonly product: string
   readonly variety: string
   readonly iceberg_legs?: number | undefined
   readonly validity: string
   readonly validity_ttl?: number | undefined
+}
+/** A cover order is an order with a stop at `trigger_price`, for the day. Source: kite.trade/docs/connect/v3/orders, variety co. */
+const coverProblemOf = (it: Terms) => {
+  const wrong = (field: string, message: string) => ({ path: [field], message })
+  if (triggered.has(it.order_type)) return wrong("order_type", "a cover order is a LIMIT or MARKET order")
+  if (it.trigger_price === undefined) return wrong("trigger_price", "a cover order needs the trigger price of its stop")
+  return it.product === "MIS" ? true : wrong("product", "a cover order is of product MIS")
 }
 /** A field that an order type needs, or that has no meaning for it. */
 const problemOf = (it: Terms) => {
   const wrong = (field: string, message: string) => ({ path: [field], message })
   if (priced.has(it.order_type) !== (it.price !== undefined))
     return wrong("price", `a ${it.order_type} order ${priced.has(it.order_type) ? "needs a price" : "has no price"}`)
-  if (triggered.has(it.order_type) !== (it.trigger_price !== undefined))
+  if (it.variety === "co") {
+    const problem = coverProblemOf(it)
+    if (problem !== true) return problem
+  } else if (triggered.has(it.order_type) !== (it.trigger_price !== undefined))
     return wrong(
       "trigger_price",
       `a ${it.order_type} order ${triggered.has(it.order_type) ? "needs a trigger price" : "has no trigger price"}`

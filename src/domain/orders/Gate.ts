@@ -155,7 +155,8 @@ const marketProtection: Check = (order, situation) => {
 
 const maxValue: Check = (order, { atMs, instrument, lastPrice, limits: { maxOrderValue }, rules }) => {
   if (maxOrderValue === null) return null
-  const price = order.price ?? order.triggerPrice ?? lastPrice
+  // The trigger price of a cover order is its stop's, and no price of the order itself.
+  const price = order.price ?? (order.variety === "co" ? null : order.triggerPrice) ?? lastPrice
   if (price === null) return "the last price is not known, so the value of the order is not"
   return Either.match(Segments.multiplier(rules.segments, instrument.exchange, instrument.name, Day.at(atMs)), {
     onLeft: ({ message }) => message,

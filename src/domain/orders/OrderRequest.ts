@@ -23,7 +23,9 @@ export const Place = Schema.Struct({
   validity_ttl: Schema.optional(Schema.Int),
   disclosed_quantity: Schema.optional(Schema.Int),
   market_protection: Schema.optional(Money.Money),
-  iceberg_legs: Schema.optional(Schema.Int)
+  iceberg_legs: Schema.optional(Schema.Int),
+  /** Of each leg but the last, which takes the rest. */
+  iceberg_quantity: Schema.optional(Schema.Int)
 })
 export type Place = typeof Place.Type
 

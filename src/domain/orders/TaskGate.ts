@@ -4,6 +4,7 @@ import type * as Instrument from "../market/Instrument.ts"
 import type { RuleSet } from "../rules/RuleSet.ts"
 import * as Gate from "./Gate.ts"
 import * as GttRequest from "./GttRequest.ts"
+import * as Iceberg from "./Iceberg.ts"
 import * as OrderRequest from "./OrderRequest.ts"
 import * as StrategyLimits from "./StrategyLimits.ts"
 
@@ -45,7 +46,7 @@ const ofTriggers: ReadonlySet<Gate.Rule> = new Set([
   "rate_limit"
 ])
 
-export type Refusal = { readonly rule: Gate.Rule | StrategyLimits.Rule | "instrument"; readonly message: string }
+export type Refusal = { readonly rule: Gate.Rule | StrategyLimits.Rule | "instrument" | "iceberg_legs"; readonly message: string }
 
 const situationOf = (facts: Facts, instrument: Instrument.Instrument): Gate.Situation => ({
   rules: facts.rules,
@@ -98,7 +99,10 @@ export const refusals = (request: OrderRequest.OrderRequest, facts: Facts): Read
   const refused = Gate.refusals(order, situationOf(facts, instrument)).filter(
     ({ rule }) => !(facts.neverCloses && rule === "trading_hours")
   )
-  return facts.strategy === null ? refused : [...refused, ...StrategyLimits.refusals(order, instrument.lotSize, facts.strategy)]
+  const legs = Iceberg.refusalOf(request, instrument.lotSize)
+  const ofLegs: ReadonlyArray<Refusal> = legs === null ? [] : [{ rule: "iceberg_legs", message: legs }]
+  const ofStrategy = facts.strategy === null ? [] : StrategyLimits.refusals(order, instrument.lotSize, facts.strategy)
+  return [...refused, ...ofLegs, ...ofStrategy]
 }
 
 /**

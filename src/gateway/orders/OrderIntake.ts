@@ -5,6 +5,7 @@ import * as Problem from "../../contract/shared/Problem.ts"
 import * as IndiaTime from "../../domain/IndiaTime.ts"
 import * as Money from "../../domain/Money.ts"
 import type { GttRequest } from "../../domain/orders/GttRequest.ts"
+import * as Iceberg from "../../domain/orders/Iceberg.ts"
 import type { Mode } from "../../domain/orders/OrderMessage.ts"
 import * as OrderRequest from "../../domain/orders/OrderRequest.ts"
 import * as PaperOrder from "../../domain/orders/PaperOrder.ts"
@@ -157,7 +158,15 @@ const makeGate = Effect.gen(function* () {
   const slicesOf = (gated: Gated & { readonly request: OrderRequest.Place }) =>
     Effect.flatMap(factsOf(gated), (facts) => Either.mapLeft(TaskGate.sliced(gated.request, facts), refused))
 
-  return { gate, lastPriceOf, slicesOf } as const
+  /** The request with the quantity of an iceberg order's legs, which depends on the day's lot. Legs that cannot be are refused by the gate. */
+  const withLegs = (request: OrderRequest.OrderRequest): OrderRequest.OrderRequest => {
+    const instrument = instrumentOf(request)
+    if (request.kind !== "place" || request.iceberg_legs === undefined || instrument === undefined) return request
+    const each = Iceberg.legQuantity(request.quantity, request.iceberg_legs, instrument.lotSize)
+    return each === null ? request : { ...request, iceberg_quantity: each }
+  }
+
+  return { gate, lastPriceOf, slicesOf, withLegs } as const
 })
 
 /** A refusal of a basket's order names its place. */
@@ -205,7 +214,7 @@ export const make = Effect.gen(function* () {
   const jetStream = yield* JetStream
   const strategies = yield* StrategyRepo
   const known = yield* makeKnown
-  const { gate, lastPriceOf, slicesOf } = yield* makeGate
+  const { gate, lastPriceOf, slicesOf, withLegs } = yield* makeGate
 
   const taskOf = (user: User, settings: AccountSettings, { basketId, basketPlace, key, order, retries }: Wanted, bodyHash: string) =>
     Effect.gen(function* () {
@@ -213,7 +222,7 @@ export const make = Effect.gen(function* () {
       const strategy_id = "strategy_id" in order ? order.strategy_id : undefined
       if (strategy_id !== undefined && Option.isNone(yield* orProblem(strategies.byId(user.id, strategy_id))))
         return yield* Problem.invalidField("strategy_id", notFoundText("Strategy"))
-      const request = requestOf(order)
+      const request = withLegs(requestOf(order))
       const termsHash = TaskNames.hashOf(OrderRequest.termsOf(request))
       const mode = yield* modeOf(request, settings)
       yield* gate({ accountId: account_id, mode, settings, request, termsHash, basketId, strategyId: strategy_id ?? null })

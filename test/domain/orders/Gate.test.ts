@@ -146,6 +146,8 @@ describe("the gate", () => {
     assert.deepStrictEqual([rules({}, { ...band, lastPrice: null }), rules(market, { ...band, lastPrice: null })], [["price_band"], []])
     assert.deepStrictEqual(rules({ price: null }, band), [])
     const value = limited({ maxOrderValue: money("6503.25") })
+    const stop = { ...market, triggerPrice: money("120") }
+    assert.deepStrictEqual([rules({ ...stop, orderType: "SL-M" }, value), rules({ ...stop, variety: "co" }, value)], [["max_value"], []])
     assert.deepStrictEqual([rules({}, value), rules({ quantity: 130 }, value)], [[], ["max_value"]])
     assert.deepStrictEqual(rules({ ...market, orderType: "SL-M", triggerPrice: money("101") }, value), ["max_value"])
     assert.deepStrictEqual([rules(market, value), rules(market, { ...value, lastPrice: null })], [[], ["max_value"]])

@@ -92,6 +92,12 @@ describe("the gate of a task", () => {
     assert.deepStrictEqual(rules(cancel, { strategy }), [])
   })
 
+  it("refuses the legs of an iceberg order that are not whole lots", () => {
+    const iceberg = { ...place, variety: "iceberg", quantity: 195, iceberg_legs: 2 }
+    assert.deepStrictEqual(rules({ ...iceberg, iceberg_quantity: 130 }), [])
+    assert.deepStrictEqual(rules({ ...iceberg, iceberg_quantity: 98 }), ["iceberg_legs"])
+  })
+
   it("refuses an instrument that the day's list lacks", () => {
     const [refusal] = TaskGate.refusals(request(place), { ...facts, instrument: undefined })
     assert.deepStrictEqual(refusal, { rule: "instrument", message: "NFO lists no NIFTY26AUG24500CE today" })
