@@ -26,7 +26,7 @@ export class IndicatorCache extends Effect.Service<IndicatorCache>()("gateway/in
     const series = yield* IndicatorSeries
     const cache = yield* SharedCache.make({ name: "indicators", capacity: entriesMax, ttl: freshMax, idOf, schema, compute: series.at })
     const showSize = Effect.map(cache.size, (size) => Metrics.indicatorCacheSize.unsafeUpdate(size, []))
-    const clear = Effect.zipLeft(cache.clear, showSize)
+    const clear = series.forget.pipe(Effect.zipRight(cache.clear), Effect.zipLeft(showSize))
     const changes = yield* CandleChanges
     changes.register(clear)
     return {

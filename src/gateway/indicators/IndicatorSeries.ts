@@ -12,6 +12,7 @@ import { MarketClock } from "../../streams/MarketClock.ts"
 import { RuleBook } from "../../streams/RuleBook.ts"
 import { type Candles, History } from "../history/History.ts"
 import { Lifetimes } from "../shared/Lifetimes.ts"
+import * as RecentCandles from "./RecentCandles.ts"
 
 /** The values of one indicator at one bar. */
 export interface Point {
@@ -44,17 +45,28 @@ export interface At {
   readonly warning: string | null
 }
 
-/** Computes indicators on the candles of /history, in the newest shares. */
+/** Computes indicators on the candles of /history, in the newest shares. `at` sees a correction of an older candle within a minute. */
 export class IndicatorSeries extends Effect.Service<IndicatorSeries>()("gateway/indicators/IndicatorSeries", {
   effect: Effect.gen(function* () {
     const history = yield* History
     const clock = yield* MarketClock
     const rules = yield* RuleBook
     const { placeOf } = yield* Lifetimes
+    const recent = RecentCandles.make(history)
 
     const sessionMinutesOf = (instrument: Instrument.Instrument, atMs: number): number =>
       InstrumentHours.usualMinutes(rules.current(), placeOf(instrument), atMs)
 
+    /** When the series of the indicators begin whose values are wanted from `fromMs` on. */
+    const beginMs = (
+      indicators: ReadonlyArray<Catalogue.Ready>,
+      { minutes }: KiteHistory.Interval,
+      fromMs: number,
+      sessionMinutes: number
+    ): number => {
+      const day = IndiaTime.istDate(fromMs)
+      return Math.min(fromMs, ...indicators.map((one) => Series.originMs(one, day, minutes, sessionMinutes)))
+    }
     /** The candles from `fromMs` to `toMs`, and those before them from which the indicators' series begin. */
     const bars = (
       instrument: Instrument.Instrument,
@@ -63,9 +75,7 @@ export class IndicatorSeries extends Effect.Service<IndicatorSeries>()("gateway/
       { fromMs, toMs }: KiteHistory.Span
     ): Effect.Effect<Bars, Problem.Unavailable | Problem.Invalid> => {
       const sessionMinutes = sessionMinutesOf(instrument, toMs)
-      const day = IndiaTime.istDate(fromMs)
-      const origins = indicators.map((one) => Series.originMs(one, day, interval.minutes, sessionMinutes))
-      const found = history.candles(instrument, interval, { fromMs: Math.min(fromMs, ...origins), toMs }, true)
+      const found = history.candles(instrument, interval, { fromMs: beginMs(indicators, interval, fromMs, sessionMinutes), toMs }, true)
       return Effect.map(found, (candles) => ({ ...candles, sessionMinutes }))
     }
     /** The indicator's values at the bars from index `first` to `end` (exclusive). Other work gets a turn between two runs. */
@@ -89,9 +99,13 @@ export class IndicatorSeries extends Effect.Service<IndicatorSeries>()("gateway/
     const at = ({ instrument, interval, indicators, offset }: AtRequest): Effect.Effect<At, Problem.Unavailable | Problem.Invalid> =>
       Effect.gen(function* () {
         const toMs = clock.unsafeNow()
-        const perSession = Math.max(1, Math.floor(sessionMinutesOf(instrument, toMs) / interval.minutes))
+        const sessionMinutes = sessionMinutesOf(instrument, toMs)
+        const perSession = Math.max(1, Math.floor(sessionMinutes / interval.minutes))
         const days = closedDaysMax + Math.ceil(Math.ceil(offset / perSession) * daysPerSession)
-        const found = yield* bars(instrument, interval, indicators, { fromMs: toMs - days * IndiaTime.dayMs, toMs })
+        // From a midnight on, so that all requests of a day read the same candles.
+        const midnightMs = IndiaTime.istMidnightMs(IndiaTime.istDate(toMs - days * IndiaTime.dayMs))
+        const fromMs = beginMs(indicators, interval, midnightMs, sessionMinutes)
+        const found = { ...(yield* recent.candles(instrument, interval, { fromMs, toMs })), sessionMinutes }
         const place = found.candles.length - 1 - offset
         const values = new Map<string, Indicator.Values>()
         if (place < 0) return { atMs: null, values, warning: found.warning }
@@ -106,6 +120,8 @@ export class IndicatorSeries extends Effect.Service<IndicatorSeries>()("gateway/
       bars,
       points,
       at,
+      /** Reads all candles again for the next answers, because older ones changed. */
+      forget: recent.forget,
       /** True when no further trade can change the bar. */
       isClosed: (instrument: Instrument.Instrument, { minutes }: KiteHistory.Interval, atMs: number): boolean =>
         InstrumentHours.barClosesMs(rules.current(), placeOf(instrument), atMs, minutes) <= clock.unsafeNow()

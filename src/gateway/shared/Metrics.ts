@@ -65,6 +65,10 @@ const indicatorAnswers = Labelled.counter(
 export const indicatorCache = (isHit: boolean): void => indicatorAnswers(isHit ? "hit" : "miss", 1)
 export const indicatorCacheSize = Metric.gauge("indicator_cache_entries", { description: "Values of indicators at a bar in the cache" })
 indicatorCacheSize.unsafeUpdate(0, [])
+export const indicatorCandles = Metric.gauge("indicator_candles", {
+  description: "Candles that are kept for indicators at the newest bars"
+})
+indicatorCandles.unsafeUpdate(0, [])
 export const indicatorSessions = Metric.gauge("indicator_sessions", { description: "Connections of this process with a set of indicators" })
 indicatorSessions.unsafeUpdate(0, [])
 export const postbacks = Labelled.counter("kite_postbacks_total", "Postbacks of the broker, by their outcome", "result")

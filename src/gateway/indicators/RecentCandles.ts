@@ -1,0 +1,79 @@
+import { Clock, Effect } from "effect"
+import type * as Problem from "../../contract/shared/Problem.ts"
+import * as IndiaTime from "../../domain/IndiaTime.ts"
+import type * as Instrument from "../../domain/market/Instrument.ts"
+import type * as KiteHistory from "../../domain/market/KiteHistory.ts"
+import type { Candles, History } from "../history/History.ts"
+import * as Metrics from "../shared/Metrics.ts"
+
+/** How long candles are used before all of them are read again: so long a correction of an older candle may stay unseen. */
+export const wholeMs = 60_000
+/** The newest candles, which may still change, are read each time: those that open within so long before the newest one. */
+export const changingMs = 10 * IndiaTime.minuteMs
+/** Candles that are kept, of all charts together, about 100 bytes each. The chart that was unused for longest is dropped first. */
+export const candlesMax = 500_000
+
+interface Kept extends Candles {
+  readonly fromMs: number
+  readonly readAtMs: number
+}
+
+/**
+ * Candles up to now for charts that are asked for again and again. Reading thousands of candles for each answer would keep one gateway from
+ * answering more than thirty charts a second.
+ */
+export const make = (history: Pick<History, "candles">, limit: number = candlesMax) => {
+  /** The chart that was used last is the last one. */
+  const charts = new Map<string, Kept>()
+  let total = 0
+  let generation = 0
+
+  const drop = (id: string): void => {
+    total -= charts.get(id)?.candles.length ?? 0
+    charts.delete(id)
+  }
+  const keep = (id: string, chart: Kept): void => {
+    drop(id)
+    charts.set(id, chart)
+    total += chart.candles.length
+    for (const oldest of charts.keys()) {
+      if (total <= limit) break
+      drop(oldest)
+    }
+    Metrics.indicatorCandles.unsafeUpdate(total, [])
+  }
+
+  const candles = (
+    instrument: Instrument.Instrument,
+    interval: KiteHistory.Interval,
+    span: KiteHistory.Span
+  ): Effect.Effect<Candles, Problem.Unavailable | Problem.Invalid> =>
+    Effect.gen(function* () {
+      const { fromMs, toMs } = span
+      const id = `${instrument.exchange} ${instrument.tradingsymbol} ${interval.short}`
+      const begun = generation
+      const nowMs = yield* Clock.currentTimeMillis
+      const kept = charts.get(id)
+      const newest = kept?.candles.at(-1)
+      const isUsable = kept !== undefined && kept.fromMs <= fromMs && nowMs - kept.readAtMs < wholeMs
+      const old = isUsable && newest !== undefined ? kept.candles.filter(({ atMs }) => atMs < newest.atMs - changingMs) : []
+      const rest = isUsable ? kept.candles[old.length] : undefined
+      const found = yield* history.candles(instrument, interval, { fromMs: rest?.atMs ?? fromMs, toMs }, true)
+      const chart: Kept =
+        kept === undefined || rest === undefined
+          ? { ...found, fromMs, readAtMs: nowMs }
+          : { candles: [...old, ...found.candles], warning: found.warning ?? kept.warning, fromMs: kept.fromMs, readAtMs: kept.readAtMs }
+      if (generation === begun) keep(id, chart)
+      return chart
+    })
+
+  return {
+    candles,
+    /** Forgets all candles, because older ones changed. */
+    forget: Effect.sync(() => {
+      generation++
+      for (const id of [...charts.keys()]) drop(id)
+      Metrics.indicatorCandles.unsafeUpdate(total, [])
+    })
+  } as const
+}
