@@ -1,4 +1,4 @@
-import { Clock, Effect } from "effect"
+import { Clock, Effect, Hash } from "effect"
 import type * as Problem from "../../contract/shared/Problem.ts"
 import * as IndiaTime from "../../domain/IndiaTime.ts"
 import type * as Instrument from "../../domain/market/Instrument.ts"
@@ -6,7 +6,7 @@ import type * as KiteHistory from "../../domain/market/KiteHistory.ts"
 import type { Candles, History } from "../history/History.ts"
 import * as Metrics from "../shared/Metrics.ts"
 
-/** How long candles are used before all of them are read again: so long a correction of an older candle may stay unseen. */
+/** How long candles are used at most before all of them are read again: so long a correction of an older candle may stay unseen. */
 export const wholeMs = 60_000
 /** The newest candles, which may still change, are read each time: those that open within so long before the newest one. */
 export const changingMs = 10 * IndiaTime.minuteMs
@@ -15,8 +15,11 @@ export const candlesMax = 500_000
 
 interface Kept extends Candles {
   readonly fromMs: number
-  readonly readAtMs: number
+  readonly untilMs: number
 }
+
+/** Between half of `wholeMs` and all of it, so that charts that were read together are not read again together. */
+const lifeMs = (id: string): number => (wholeMs / 2) * (1 + (Math.abs(Hash.string(id)) % 1_000) / 1_000)
 
 /**
  * Candles up to now for charts that are asked for again and again. Reading thousands of candles for each answer would keep one gateway from
@@ -55,14 +58,14 @@ export const make = (history: Pick<History, "candles">, limit: number = candlesM
       const nowMs = yield* Clock.currentTimeMillis
       const kept = charts.get(id)
       const newest = kept?.candles.at(-1)
-      const isUsable = kept !== undefined && kept.fromMs <= fromMs && nowMs - kept.readAtMs < wholeMs
+      const isUsable = kept !== undefined && kept.fromMs <= fromMs && nowMs < kept.untilMs
       const old = isUsable && newest !== undefined ? kept.candles.filter(({ atMs }) => atMs < newest.atMs - changingMs) : []
       const rest = isUsable ? kept.candles[old.length] : undefined
       const found = yield* history.candles(instrument, interval, { fromMs: rest?.atMs ?? fromMs, toMs }, true)
       const chart: Kept =
         kept === undefined || rest === undefined
-          ? { ...found, fromMs, readAtMs: nowMs }
-          : { candles: [...old, ...found.candles], warning: found.warning ?? kept.warning, fromMs: kept.fromMs, readAtMs: kept.readAtMs }
+          ? { ...found, fromMs, untilMs: nowMs + lifeMs(id) }
+          : { candles: [...old, ...found.candles], warning: found.warning ?? kept.warning, fromMs: kept.fromMs, untilMs: kept.untilMs }
       if (generation === begun) keep(id, chart)
       return chart
     })
