@@ -1,15 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { atBroker, kept, traded, unstreamed } from "./PaperWorld.ts"
-import { type Answer, ask, eventually, type Running, socket, start, type World, world } from "./PlatformWorld.ts"
+import { type Answer, ask, eventually, orderTimes, type Running, socket, start, type World, world } from "./PlatformWorld.ts"
 
-/** Times short enough for a test. The horizon still exceeds the answer's time and the delay of a send. */
-const times = {
-  ORDER_ANSWER_TIMEOUT: "2 seconds",
-  ORDER_SEND_DELAY_MAX: "1500 millis",
-  ORDER_HORIZON: "4 seconds",
-  ORDER_BOOK_EVERY: "200 millis"
-}
 const timeoutMs = 300_000
 
 /** A basket of the market's future: what trades at once, what rests, and what is to fail. */
@@ -44,7 +37,7 @@ describe("a basket that is taken back when it fails, end to end", () => {
     "a live account closes what was traded, cancels what is open, and says what became of each order",
     () =>
       Effect.gen(function* () {
-        const built = yield* world({ mode: "synthetic", rate: 5, strikesEachSide: 2 }, times)
+        const built = yield* world({ mode: "synthetic", rate: 5, strikesEachSide: 2 }, orderTimes)
         const running = yield* start(built.config)
         yield* ask(running, "/accounts/sim1/mode", { method: "PUT", body: { mode: "live", confirm: "sim1" } })
         const { account_id, fills, rests } = legsOf(built)

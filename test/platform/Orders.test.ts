@@ -6,15 +6,8 @@ import * as Client from "../../src/client/Client.ts"
 import { OrderStreamMessage } from "../../src/contract/sockets/SocketMessages.ts"
 import { login } from "../simulator/SimulatorWorld.ts"
 import { future, order } from "./LiveAccount.ts"
-import { type Answer, ask, eventually, type Running, socket, start, token, type World, world } from "./PlatformWorld.ts"
+import { type Answer, ask, eventually, orderTimes, type Running, socket, start, token, type World, world } from "./PlatformWorld.ts"
 
-/** Times short enough for a test. The horizon still exceeds the answer's time and the delay of a send. */
-const times = {
-  ORDER_ANSWER_TIMEOUT: "2 seconds",
-  ORDER_SEND_DELAY_MAX: "1500 millis",
-  ORDER_HORIZON: "4 seconds",
-  ORDER_BOOK_EVERY: "200 millis"
-}
 const timeoutMs = 300_000
 
 const traded = (it: World) => order(it, "BUY", future(it).bid)
@@ -22,7 +15,7 @@ const traded = (it: World) => order(it, "BUY", future(it).bid)
 /** A platform whose account sim1 is live. */
 const liveWith = (more: Record<string, string>) =>
   Effect.gen(function* () {
-    const built = yield* world({ mode: "synthetic", rate: 5, strikesEachSide: 2 }, { ...times, ...more })
+    const built = yield* world({ mode: "synthetic", rate: 5, strikesEachSide: 2 }, { ...orderTimes, ...more })
     const running = yield* start(built.config)
     const set = yield* ask(running, "/accounts/sim1/mode", { method: "PUT", body: { mode: "live", confirm: "sim1" } })
     assert.strictEqual(set.status, 200, JSON.stringify(set.body))
@@ -86,7 +79,7 @@ describe("orders, end to end", () => {
     "an order whose rules take longer than the self-fence allows is sent at once, because the fence begins with the attempt",
     () =>
       Effect.gen(function* () {
-        const built = yield* world({ mode: "synthetic", rate: 5, strikesEachSide: 2 }, times)
+        const built = yield* world({ mode: "synthetic", rate: 5, strikesEachSide: 2 }, orderTimes)
         // Longer than ORDER_SEND_DELAY_MAX, as if Postgres or the broker answered slowly.
         const slow: Context.Tag.Service<typeof Steps.Steps> = (step) => (step === "gated" ? Effect.sleep("2 seconds") : Effect.void)
         const running = yield* start(built.config, undefined, Layer.succeed(Steps.Steps, slow))

@@ -25,6 +25,14 @@ export const accountIds = ["sim1", "sim2"]
 /** An account of the simulator that the platform does not use. */
 export const spareAccount = simulatorAccount("spare")
 
+/** Times of orders that are short enough for a test. The horizon still exceeds the answer's time and the delay of a send. */
+export const orderTimes = {
+  ORDER_ANSWER_TIMEOUT: "2 seconds",
+  ORDER_SEND_DELAY_MAX: "1500 millis",
+  ORDER_HORIZON: "4 seconds",
+  ORDER_BOOK_EVERY: "200 millis"
+} as const
+
 export interface World {
   readonly nats: NatsServer
   readonly databaseUrl: string

@@ -3,15 +3,8 @@ import { Effect } from "effect"
 import * as Quantities from "../../src/domain/rules/Quantities.ts"
 import { shipped } from "../../src/domain/rules/Shipped.ts"
 import { atBroker, kept, traded } from "./PaperWorld.ts"
-import { type Answer, ask, eventually, type Running, socket, start, type World, world } from "./PlatformWorld.ts"
+import { type Answer, ask, eventually, orderTimes, type Running, socket, start, type World, world } from "./PlatformWorld.ts"
 
-/** Times short enough for a test. The horizon still exceeds the answer's time and the delay of a send. */
-const times = {
-  ORDER_ANSWER_TIMEOUT: "2 seconds",
-  ORDER_SEND_DELAY_MAX: "1500 millis",
-  ORDER_HORIZON: "4 seconds",
-  ORDER_BOOK_EVERY: "200 millis"
-}
 const timeoutMs = 300_000
 const unlimited = { max_position_lots: null, max_loss: null, max_orders_per_day: null, action: "block" }
 
@@ -57,7 +50,7 @@ describe("limits of a strategy, end to end", () => {
     "a loss cancels the open order of a live account's strategy, closes its position by slices, and needs a release",
     () =>
       Effect.gen(function* () {
-        const built = yield* world({ mode: "synthetic", rate: 5, strikesEachSide: 2 }, times)
+        const built = yield* world({ mode: "synthetic", rate: 5, strikesEachSide: 2 }, orderTimes)
         const running = yield* start(built.config)
         yield* ask(running, "/accounts/sim1/mode", { method: "PUT", body: { mode: "live", confirm: "sim1" } })
         const { above, near, order } = traded(built)

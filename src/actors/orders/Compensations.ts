@@ -1,4 +1,4 @@
-import { Clock, Effect, Schedule } from "effect"
+import { Clock, Effect } from "effect"
 import { isOpen, type Order } from "../../broker/orders/Orders.ts"
 import * as Money from "../../domain/Money.ts"
 import * as Compensation from "../../domain/orders/Compensation.ts"
@@ -8,9 +8,9 @@ import type { OrderRepo } from "../../store/orders/OrderRepo.ts"
 import * as TaskNames from "../../store/orders/TaskNames.ts"
 import type { NewTask } from "../../store/orders/TaskWrites.ts"
 import * as Metrics from "./Metrics.ts"
+import * as OpenWork from "./OpenWork.ts"
 import * as TaskRun from "./TaskRun.ts"
 
-const lookEvery = "1 second"
 /** How long a cancellation or a closing order is tried. */
 const deadlineMs = 600_000
 /** A reading of the book may be as old as this: an order that it shows as ended changes no more. */
@@ -169,16 +169,12 @@ export const run = (desks: TaskRun.Desks, begin: (taskId: number) => Effect.Effe
           yield* Effect.annotateLogs(Effect.logError(`order basket: ${texts[status]}`), { basket: stored.basketId })
         }
         yield* changed
-      }).pipe(
-        Effect.catchAll((error) =>
-          Effect.logWarning("a basket is not taken back yet, trying again", String(error)).pipe(
-            Effect.annotateLogs({ basket: stored.basketId })
-          )
-        )
-      )
-    const look = Effect.flatMap(compensations.open(account), (all) => Effect.forEach(all, lookAt, { discard: true }))
-    return yield* look.pipe(
-      Effect.catchAll((error) => Effect.logWarning("baskets are not read, trying again", error.message)),
-      Effect.repeat(Schedule.spaced(lookEvery))
-    )
+      })
+    return yield* OpenWork.watch({
+      open: compensations.open(account),
+      lookAt,
+      failed: "a basket is not taken back yet, trying again",
+      unread: "baskets are not read, trying again",
+      named: ({ basketId }) => ({ basket: basketId })
+    })
   })

@@ -1,4 +1,4 @@
-import { Clock, Effect, Schedule } from "effect"
+import { Clock, Effect } from "effect"
 import { isOpen, type Order } from "../../broker/orders/Orders.ts"
 import * as IndiaTime from "../../domain/IndiaTime.ts"
 import * as Money from "../../domain/Money.ts"
@@ -13,9 +13,9 @@ import type { NewTask } from "../../store/orders/TaskWrites.ts"
 import { MarketClock } from "../../streams/MarketClock.ts"
 import { RuleBook } from "../../streams/RuleBook.ts"
 import * as Metrics from "./Metrics.ts"
+import * as OpenWork from "./OpenWork.ts"
 import * as TaskRun from "./TaskRun.ts"
 
-const lookEvery = "1 second"
 /** How long a cancellation or a closing order is tried. */
 const deadlineMs = 60_000
 /** Where something is left, the order book may be as old as this. */
@@ -192,16 +192,12 @@ export const run = (desks: TaskRun.Desks, begin: (taskId: number) => Effect.Effe
         yield* Effect.logError("the positions of a stopped strategy are not closed", message).pipe(
           Effect.annotateLogs({ strategy: stored.strategyId })
         )
-      }).pipe(
-        Effect.catchAll((error) =>
-          Effect.logWarning("a strategy's positions are not closed yet, trying again", String(error)).pipe(
-            Effect.annotateLogs({ strategy: stored.strategyId })
-          )
-        )
-      )
-    const look = Effect.flatMap(repo.open(account), (all) => Effect.forEach(all, lookAt, { discard: true }))
-    return yield* look.pipe(
-      Effect.catchAll((error) => Effect.logWarning("stopped strategies are not read, trying again", error.message)),
-      Effect.repeat(Schedule.spaced(lookEvery))
-    )
+      })
+    return yield* OpenWork.watch({
+      open: repo.open(account),
+      lookAt,
+      failed: "a strategy's positions are not closed yet, trying again",
+      unread: "stopped strategies are not read, trying again",
+      named: ({ strategyId }) => ({ strategy: strategyId })
+    })
   })

@@ -1,0 +1,25 @@
+import { Effect, Schedule } from "effect"
+import type { StoreUnavailable } from "../../store/StoreError.ts"
+
+const lookEvery = "1 second"
+
+export interface OpenWork<A, E, R> {
+  /** What is not done yet. */
+  readonly open: Effect.Effect<ReadonlyArray<A>, StoreUnavailable, R>
+  readonly lookAt: (one: A) => Effect.Effect<void, E, R>
+  /** The words of the log where one of them failed, and where they could not be read. */
+  readonly failed: string
+  readonly unread: string
+  /** The annotations that name one of them. */
+  readonly named: (one: A) => Readonly<Record<string, unknown>>
+}
+
+/** Looks at all that is open once a second. What fails holds up nothing else, and is tried again at the next look. */
+export const watch = <A, E, R>({ failed, lookAt, named, open, unread }: OpenWork<A, E, R>) => {
+  const lookAtOne = (one: A) =>
+    Effect.catchAll(lookAt(one), (error) => Effect.logWarning(failed, String(error)).pipe(Effect.annotateLogs(named(one))))
+  return Effect.flatMap(open, (all) => Effect.forEach(all, lookAtOne, { discard: true })).pipe(
+    Effect.catchAll((error) => Effect.logWarning(unread, error.message)),
+    Effect.repeat(Schedule.spaced(lookEvery))
+  )
+}
