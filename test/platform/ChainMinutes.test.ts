@@ -51,6 +51,8 @@ const expected = (minute: Minute) => {
     underlying: _underlying,
     window: _window,
     oi_coverage: _coverage,
+    // It follows from the stored rows.
+    straddle: _straddle,
     ...rest
   } = minute
   const { oi_change_from: _from, columns: _columns, ...head } = rest
