@@ -15,7 +15,6 @@ import * as UnknownHost from "../domain/UnknownHost.ts"
 import { Unstored } from "./keep/Unstored.ts"
 import * as Metrics from "./Metrics.ts"
 import * as Acks from "./sending/Acks.ts"
-import * as Bursts from "./sending/Bursts.ts"
 
 /** `op` names what was tried; `cause` is the client's own error. */
 export class NatsError extends Data.TaggedError("NatsError")<{ readonly op: string; readonly cause: unknown }> {
@@ -38,13 +37,6 @@ export interface Message {
 export interface PublishOptions {
   readonly msgId?: string
   readonly headers?: Readonly<Record<string, string>>
-}
-
-/** A message of a burst. Messages that share the object of their headers cost less. */
-export interface Short {
-  readonly subject: string
-  readonly data: Uint8Array
-  readonly headers: Readonly<Record<string, string>>
 }
 
 /** Which of nats.conf's users a connection signs in as. */
@@ -250,7 +242,7 @@ const follow = (nc: NatsConnection, link: Link, acks: Acks.Acks) =>
     acks.lose()
   }).pipe(Effect.ignoreLogged)
 
-const publishing = (nc: NatsConnection, link: Link, acks: Acks.Acks, bursts: Bursts.Bursts) => {
+const publishing = (nc: NatsConnection, link: Link, acks: Acks.Acks) => {
   /** The newest headers that came without an id. A caller gives the same object for thousands of messages in a row. */
   let newest: { readonly given: PublishOptions["headers"]; readonly pairs: ReturnType<typeof headersOf> } = { given: undefined, pairs: [] }
   const pairsOf = (given: PublishOptions) => {
@@ -264,16 +256,6 @@ const publishing = (nc: NatsConnection, link: Link, acks: Acks.Acks, bursts: Bur
       done(result instanceof Error ? new NatsError({ op: `publish ${subject}`, cause: result }) : result)
     )
   }
-  /**
-   * Publishes short messages of one stream in order, and calls `done` once, later: when all are stored, or with an error, after which any of
-   * them may be stored. The stream must have one replica (Bursts.ts).
-   */
-  const sendBurst = (messages: ReadonlyArray<Short>, done: (result: Acks.Ack | NatsError) => void): void => {
-    const outgoing = messages.map(({ subject, data, headers }) => ({ subject, data, headers: pairsOf({ headers }) }))
-    bursts.send(outgoing, (result) =>
-      done(result instanceof Error ? new NatsError({ op: `publish ${messages.length} messages`, cause: result }) : result)
-    )
-  }
   const publishOnce = (subject: string, data: Uint8Array, given: PublishOptions) =>
     link.whenConnected(
       `publish ${subject}`,
@@ -283,7 +265,6 @@ const publishing = (nc: NatsConnection, link: Link, acks: Acks.Acks, bursts: Bur
     )
   return {
     send,
-    sendBurst,
     /** Publishes with acknowledgement. A failed publish may still be stored, so only a publish with an id is tried again. */
     publish: (subject: string, data: Uint8Array, given: PublishOptions = {}): Effect.Effect<Acks.Ack, NatsError> =>
       given.msgId === undefined ? publishOnce(subject, data, given) : Effect.retry(publishOnce(subject, data, given), publishAgain),
@@ -338,12 +319,9 @@ const make = (role: Role) =>
     const jsm: JetStreamManager = yield* attempt("jetstream", () => nc.jetstreamManager({ timeout: requestTimeoutMs, checkAPI: false }))
     const unstored = new Unstored()
     const acks = Acks.make(nc, createInbox(wanted.inboxPrefix), requestTimeoutMs, unstored)
-    const bursts = Bursts.make(acks.send)
-    const replicas = yield* Config.integer("NATS_REPLICAS").pipe(Config.withDefault(1))
     // The first listener: publishes fail before any other part hears of the loss.
     yield* link.listen((isUp) => {
       if (isUp) return
-      bursts.lose()
       acks.lose()
       unstored.clear()
     })
@@ -362,9 +340,7 @@ const make = (role: Role) =>
       unstored,
       request: link.request,
       whenConnected: link.whenConnected,
-      /** True if the streams take in order what one connection sends, also across a change of the leader: a stream of one replica has none. */
-      takesInOrder: replicas === 1,
-      ...publishing(nc, link, acks, bursts),
+      ...publishing(nc, link, acks),
       ...lookUps(jsm, link)
     } as const
   })

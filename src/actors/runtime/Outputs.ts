@@ -8,7 +8,7 @@ import * as Board from "./Board.ts"
 const lookUpsMax = 256
 
 export const make = (jetStream: JetStream) => {
-  const { takesInOrder, whenConnected, last } = jetStream
+  const { whenConnected, last } = jetStream
   const patiently = Patience.make(jetStream)
   const sendAll = Batch.sender(jetStream)
   const isKnown = (to: Board.Board, { stream, subject }: Pick<Board.Published, "stream" | "subject">) =>
@@ -30,7 +30,7 @@ export const make = (jetStream: JetStream) => {
   return (to: Board.Board, outputs: ReadonlyArray<{ readonly seq: number; readonly message: Board.Published }>) =>
     Effect.suspend(() => {
       const outcome: Board.Outcome = { published: 0, silenced: 0, unfit: [] }
-      const batch = Batch.of(outputs, takesInOrder)
+      const batch = Batch.of(outputs)
       const attempt = whenConnected(`publish for ${to.key}`, sendAll(to, batch, outcome))
       const lookUpUnsure = Effect.suspend(() => lookUpAll(to, Batch.unsureOf(batch)))
       const sent = Effect.as(patiently(to.waiting, attempt, Effect.zipRight(lookUpUnsure, attempt)), outcome)

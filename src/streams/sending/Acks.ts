@@ -10,35 +10,26 @@ export interface Ack {
   readonly duplicate: boolean
 }
 
-export interface Outgoing {
-  readonly subject: string
-  readonly data: Uint8Array
-  readonly headers: ReadonlyArray<readonly [name: string, value: string]>
-}
-
 export interface Acks {
-  /**
-   * Publishes and never throws. Later it calls `done` once, with the acknowledgement or the error. The messages of `ahead` leave just before,
-   * and nothing is said about them.
-   */
+  /** Publishes and never throws. Later it calls `done` once, with the acknowledgement or the error. */
   readonly send: (
     subject: string,
     data: Uint8Array,
-    headers: Outgoing["headers"],
-    done: (result: Ack | Error) => void,
-    ahead?: ReadonlyArray<Outgoing>
+    headers: ReadonlyArray<readonly [name: string, value: string]>,
+    done: (result: Ack | Error) => void
   ) => void
   /** Fails every open publish: the server never answers what a lost connection carried. */
   readonly lose: () => void
 }
 
-interface Open extends Outgoing {
-  readonly ahead: ReadonlyArray<Outgoing>
+interface Open {
+  readonly subject: string
+  readonly data: Uint8Array
+  readonly headers: ReadonlyArray<readonly [name: string, value: string]>
   readonly givenAtMs: number
   readonly done: (result: Ack | Error) => void
 }
 
-const nothing: ReadonlyArray<Outgoing> = []
 const checkEveryMs = 250
 const toText = new TextDecoder()
 
@@ -163,8 +154,6 @@ export const make = (nc: NatsConnection, inbox: string, timeoutMs: number, unsto
       const one = open.get(id)
       if (one === undefined) continue
       try {
-        for (const { subject, data, headers } of one.ahead)
-          nc.publish(subject, data, headers.length === 0 ? {} : { headers: encodedOf(headers) })
         const reply = `${inbox}.${id}`
         nc.publish(one.subject, one.data, one.headers.length === 0 ? { reply } : { reply, headers: encodedOf(one.headers) })
       } catch (cause) {
@@ -174,9 +163,9 @@ export const make = (nc: NatsConnection, inbox: string, timeoutMs: number, unsto
   }
 
   return {
-    send: (subject, data, headers, done, ahead = nothing) => {
+    send: (subject, data, headers, done) => {
       const id = nextId++
-      open.set(id, { subject, data, headers, ahead, givenAtMs: performance.now(), done })
+      open.set(id, { subject, data, headers, givenAtMs: performance.now(), done })
       if (waiting.push(id) === 1) setImmediate(flush)
       watch()
     },

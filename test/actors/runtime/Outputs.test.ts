@@ -100,7 +100,7 @@ layer(Layer.provideMerge(streams, backend), { excludeTestServices: true })("Outp
         (yield* stored).map(text),
         range(1, 600).map((n) => `n${n}1`)
       )
-      // The server dies while bursts are on their way, or before them.
+      // The server dies while messages are on their way, or before them.
       const sending = yield* Effect.fork(publish(board, [...batch(2), ...batch(3)]))
       yield* Effect.promise(() => server.kill())
       yield* Effect.promise(() => server.start())
@@ -111,7 +111,7 @@ layer(Layer.provideMerge(streams, backend), { excludeTestServices: true })("Outp
     })
   )
 
-  it.scoped("a short-lived output that cannot be encoded is reported once, and the others of its burst are published", () =>
+  it.scoped("a short-lived output that cannot be encoded is reported once, and the others are published", () =>
     Effect.gen(function* () {
       const { publish, stored } = yield* publishing
       const bad = { ...brief(1, "bad"), message: { ...brief(1, "bad").message, encode: () => new Uint8Array(2 ** 21) } }
