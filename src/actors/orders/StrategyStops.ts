@@ -13,6 +13,8 @@ export const kind = "strategy-stops"
 
 /** Limits are read again this often. */
 const loadEvery = "1 second"
+/** Marks are filtered by strategy up to this many. Of more, all marks are read. */
+const filtersMax = 500
 /** Postgres is asked again this often while it is away. Marks wait meanwhile. */
 const storeRetryEvery = "1 second"
 
@@ -35,8 +37,9 @@ const makeStopping = Effect.gen(function* () {
 })
 
 /**
- * Compares every mark of strategies with the limits of their losses. It begins with the newest mark of each strategy, so that a loss that was
- * reached while nobody looked stops the strategy, unless it has recovered meanwhile.
+ * Compares every mark of strategies that have a limit with it. It begins with the newest mark of each strategy, so that a loss that was
+ * reached while nobody looked stops the strategy, unless it has recovered meanwhile. Marks of other strategies are not read: there are
+ * thousands a second.
  */
 export const make = Effect.gen(function* () {
   const repo = yield* StrategyLimitRepo
@@ -47,7 +50,6 @@ export const make = Effect.gen(function* () {
 
   return Effect.gen(function* () {
     let watched: ReadonlyMap<string, Watched> = new Map()
-    const guard = new OutputGuard()
 
     const judge = (it: Watched, { data, subject }: Pick<Message, "data" | "subject">) =>
       Effect.gen(function* () {
@@ -68,7 +70,7 @@ export const make = Effect.gen(function* () {
         if (Option.isSome(newest)) yield* judge(it, newest.value)
       }
     })
-    const take = (message: Message) =>
+    const take = (guard: OutputGuard, message: Message) =>
       Effect.gen(function* () {
         const it = watched.get(message.subject)
         if (it === undefined) return
@@ -78,11 +80,22 @@ export const make = Effect.gen(function* () {
 
     // A load replaces what is watched, and may stop a strategy too.
     const alone = (yield* Effect.makeSemaphore(1)).withPermits(1)
+    const follow = (subjects: ReadonlyArray<string>) =>
+      Effect.gen(function* () {
+        const guard = new OutputGuard()
+        const filters = subjects.length > filtersMax ? [Subjects.Mark.filter()] : subjects
+        const read = yield* OrderedRead.make({ stream, filters, start: { _tag: "LastPerSubject" } })
+        const work = (items: ReadonlyArray<Message | OrderedRead.Gap>) =>
+          Effect.forEach(items, (item) => (item._tag === "Gap" ? Effect.void : take(guard, item)), { discard: true })
+        return yield* Effect.forever(Effect.flatMap(read.takeAll, (items) => alone(work(items))))
+      }).pipe(Effect.scoped)
+
     yield* load
-    const read = yield* OrderedRead.make({ stream, filters: [Subjects.Mark.filter()], start: { _tag: "LastPerSubject" } })
-    const work = (items: ReadonlyArray<Message | OrderedRead.Gap>) =>
-      Effect.forEach(items, (item) => (item._tag === "Gap" ? Effect.void : take(item)), { discard: true })
-    const follow = Effect.forever(Effect.flatMap(read.takeAll, (items) => alone(work(items))))
-    return yield* Effect.raceFirst(follow, Effect.repeat(alone(load), Schedule.spaced(loadEvery)))
+    while (true) {
+      const subjects = [...watched.keys()]
+      const areOthers = () => subjects.length !== watched.size || subjects.some((one) => !watched.has(one))
+      const loads = Effect.repeat(alone(load), { schedule: Schedule.spaced(loadEvery), until: areOthers })
+      yield* subjects.length === 0 ? loads : Effect.raceFirst(follow(subjects), loads)
+    }
   }).pipe(Effect.scoped, Effect.provideService(JetStream, jetStream))
 })
