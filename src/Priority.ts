@@ -18,7 +18,7 @@ const wanted = Config.option(
 const isMarketOnly = (roles: ReadonlyArray<string>, groups: ReadonlyArray<ActorGroups.Name>): boolean =>
   roles.includes("actors") && !roles.includes("gateway") && groups.every((one) => one === "market")
 
-/** By how much this process gives way to others, as the configuration says it or by what the process runs. */
+/** The niceness that is added to this process: PROCESS_NICE, or else a number that depends on the actors that the process runs. */
 export const nice = (roles: ReadonlyArray<string>): Config.Config<number> =>
   Config.map(Config.all({ groups: ActorGroups.here, wanted }), ({ groups, wanted }) =>
     Option.getOrElse(wanted, () => (isMarketOnly(roles, groups) ? marketNice : 0))

@@ -1,4 +1,4 @@
-/** The kinds of callers whose rights are tested, and what stands in for the engine meanwhile. */
+/** The callers whose rights are tested, and answers to the questions that a gateway asks the engine. */
 import { assert } from "@effect/vitest"
 import { Effect } from "effect"
 import type * as Access from "../../src/domain/access/Access.ts"
@@ -47,7 +47,7 @@ export const keysOf = (as: string, role: Access.Role = "admin") => {
   return { keyOf, revoke, expiredKey, revokedKey } as const
 }
 
-/** Stands in for the engine: without it some requests would wait for an answer. */
+/** Answers the questions that a gateway asks the engine. Without these answers some requests would wait. */
 export const answering = Effect.gen(function* () {
   const { engine } = yield* World
   const served = [

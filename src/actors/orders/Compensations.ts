@@ -9,6 +9,7 @@ import * as TaskNames from "../../store/orders/TaskNames.ts"
 import type { NewTask } from "../../store/orders/TaskWrites.ts"
 import * as Metrics from "./Metrics.ts"
 import * as OpenWork from "./OpenWork.ts"
+import * as OwnTask from "./OwnTask.ts"
 import * as TaskRun from "./TaskRun.ts"
 
 /** How long a cancellation or a closing order is tried. */
@@ -48,26 +49,7 @@ const requestOf = (what: What, leg: Stored, filled: number | null): OrderRequest
 const undoOf = (what: What, leg: Stored, filled: number | null, nowMs: number): NewTask | undefined => {
   const request = requestOf(what, leg, filled)
   if (request === undefined) return undefined
-  const { accountId, mode, owner, referencePrice, strategyId, taskId } = leg
-  const key = TaskNames.undoKey(taskId, what)
-  const hash = TaskNames.hashOf(request)
-  return {
-    owner,
-    accountId,
-    idempotencyKey: key,
-    bodyHash: hash,
-    tag: TaskNames.tagOf(accountId, owner, key),
-    mode,
-    request,
-    termsHash: hash,
-    referencePrice,
-    intent: { kind: request.kind, isLimit: false, unknown: "park", deadlineAtMs: nowMs + deadlineMs },
-    strategyId,
-    basketId: null,
-    basketPlace: null,
-    retries: null,
-    undoes: taskId
-  }
+  return OwnTask.make({ ...leg, undoes: leg.taskId }, TaskNames.undoKey(leg.taskId, what), request, nowMs + deadlineMs)
 }
 
 interface Reading {

@@ -4,7 +4,7 @@ import type { StoreUnavailable } from "../../store/StoreError.ts"
 const lookEvery = "1 second"
 
 export interface OpenWork<A, E, R> {
-  /** What is not done yet. */
+  /** The pieces of work that still have to be done. */
   readonly open: Effect.Effect<ReadonlyArray<A>, StoreUnavailable, R>
   readonly lookAt: (one: A) => Effect.Effect<void, E, R>
   /** The words of the log where one of them failed, and where they could not be read. */

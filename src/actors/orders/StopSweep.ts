@@ -6,6 +6,7 @@ import { OrderAccounts } from "../../store/orders/OrderAccounts.ts"
 import * as TaskNames from "../../store/orders/TaskNames.ts"
 import type { NewTask } from "../../store/orders/TaskWrites.ts"
 import type * as BookReading from "./BookReading.ts"
+import * as OwnTask from "./OwnTask.ts"
 import type * as TaskRun from "./TaskRun.ts"
 
 const lookEvery = "1 second"
@@ -26,24 +27,8 @@ const cancellation = (
 ): NewTask => {
   const key = `${TaskNames.stopKeys(stoppedAtMs)}${order.order_id}`
   const request = { kind: "cancel", variety, order_id: order.order_id } as const
-  const hash = TaskNames.hashOf(request)
-  return {
-    owner: TaskNames.stopOwner,
-    accountId: account,
-    idempotencyKey: key,
-    bodyHash: hash,
-    tag: TaskNames.tagOf(account, TaskNames.stopOwner, key),
-    mode,
-    request,
-    termsHash: hash,
-    referencePrice: null,
-    intent: { kind: "cancel", isLimit: false, unknown: "park", deadlineAtMs: nowMs + deadlineMs },
-    strategyId: null,
-    basketId: null,
-    basketPlace: null,
-    retries: null,
-    undoes: null
-  }
+  const origin = { accountId: account, owner: TaskNames.stopOwner, mode, strategyId: null }
+  return OwnTask.make(origin, key, request, nowMs + deadlineMs)
 }
 
 /** The open orders of our own tasks. */

@@ -14,6 +14,7 @@ import { MarketClock } from "../../streams/MarketClock.ts"
 import { RuleBook } from "../../streams/RuleBook.ts"
 import * as Metrics from "./Metrics.ts"
 import * as OpenWork from "./OpenWork.ts"
+import * as OwnTask from "./OwnTask.ts"
 import * as TaskRun from "./TaskRun.ts"
 
 /** How long a cancellation or a closing order is tried. */
@@ -28,29 +29,6 @@ const automaticProtection = new Money.Decimal(-1)
 const isProduct = (text: string): text is OrderRequest.Place["product"] => ["NRML", "MIS", "CNC", "MTF"].includes(text)
 const isVariety = (text: string): text is OrderRequest.Cancel["variety"] =>
   (OrderRequest.Variety.literals as ReadonlyArray<string>).includes(text)
-
-/** A task of the stop. Its key follows from the stop, so that it is made once. */
-const taskOf = (stored: Stored, key: string, request: OrderRequest.OrderRequest, nowMs: number): NewTask => {
-  const { accountId, mode, owner, strategyId } = stored
-  const hash = TaskNames.hashOf(request)
-  return {
-    owner,
-    accountId,
-    idempotencyKey: key,
-    bodyHash: hash,
-    tag: TaskNames.tagOf(accountId, owner, key),
-    mode,
-    request,
-    termsHash: hash,
-    referencePrice: null,
-    intent: { kind: request.kind, isLimit: false, unknown: "park", deadlineAtMs: nowMs + deadlineMs },
-    strategyId,
-    basketId: null,
-    basketPlace: null,
-    retries: null,
-    undoes: null
-  }
-}
 
 const failureOf = ({ errorMessage, errorType }: StrategyTask) =>
   errorType === null ? null : { type: errorType, message: errorMessage ?? "" }
@@ -146,7 +124,9 @@ export const run = (desks: TaskRun.Desks, begin: (taskId: number) => Effect.Effe
           market_protection: automaticProtection
         }))
       })
-      return requests.map((request, at) => taskOf(stored, TaskNames.squareOffKey(stored.stopId, stored.rounds + 1, at), request, nowMs))
+      return requests.map((request, at) =>
+        OwnTask.make(stored, TaskNames.squareOffKey(stored.stopId, stored.rounds + 1, at), request, nowMs + deadlineMs)
+      )
     }
     /** Cancels what was not sent, and what is open. A task that is being sent now is not touched. */
     const clear = (desk: TaskRun.Desk, stored: Stored, { cancel, withdraw }: SquareOff.Step, orders: ReadonlyArray<Order>) =>
@@ -161,7 +141,7 @@ export const run = (desks: TaskRun.Desks, begin: (taskId: number) => Effect.Effe
           const variety = orders.find(({ order_id }) => order_id === orderId)?.variety ?? ""
           if (!isVariety(variety)) continue
           const request = { kind: "cancel", variety, order_id: orderId } as const
-          const task = taskOf(stored, TaskNames.stopCancelKey(stored.stopId, orderId), request, nowMs)
+          const task = OwnTask.make(stored, TaskNames.stopCancelKey(stored.stopId, orderId), request, nowMs + deadlineMs)
           const made = yield* desk.repo.submit([task])
           for (const { taskId } of made.stored) yield* begin(taskId)
         }

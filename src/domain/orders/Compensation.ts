@@ -45,7 +45,7 @@ export interface Facts {
 export interface Policy {
   /** A reading that began so long after a request shows what became of it. */
   readonly horizonMs: number
-  /** How long after the failure of a basket the platform goes on by itself. A person must look at what is not settled by then. */
+  /** The platform tries to take a failed basket back for so long. After that, a person has to look at the orders that are left. */
   readonly giveUpMs: number
 }
 

@@ -94,7 +94,8 @@ const step = (status: Status, message: string | null, more: Partial<Step> = {}):
 })
 
 /**
- * What the tasks' orders hold. An order that the book shows counts by what the book says it has filled, because trades come a moment later.
+ * The positions that the orders of these tasks have made. The quantity that an order has filled is read from the order book, where the book has
+ * the order, because its trades arrive a moment later.
  * The broker closes intraday positions at the end of their day, and tells no trade of ours for it.
  */
 export const positionsOf = ({ orders, trades }: Pick<Facts, "orders" | "trades">): ReadonlyArray<Position> => {

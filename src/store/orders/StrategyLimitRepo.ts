@@ -208,7 +208,7 @@ export class StrategyLimitRepo extends Effect.Service<StrategyLimitRepo>()("stor
     const run = <A, E>(name: string, self: Effect.Effect<A, E>) =>
       StoreError.guardRead(self).pipe(Effect.withSpan(`StrategyLimitRepo.${name}`))
     return {
-      /** The limits of a strategy, its stop that is not released, and how far it is squared off. Each is undefined if there is none. */
+      /** The limits of a strategy, its open stop, and the state of its square-off. Each of them is undefined for a strategy without it. */
       view: (strategyId: number) => run("view", view(strategyId)),
       set: (strategyId: number, it: Settings, who: string) => run("set", set(strategyId, it, who)),
       /** False if the strategy is stopped: the limits stay until it is released. */
