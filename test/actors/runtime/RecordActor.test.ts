@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { ConfigProvider, Effect, Fiber, Layer, Logger, Option } from "effect"
+import { ConfigProvider, Context, Effect, Fiber, Layer, Logger, Option } from "effect"
 import { connect, headers } from "nats"
 import type { Published } from "../../../src/actors/runtime/Board.ts"
 import { Leases } from "../../../src/actors/runtime/Leases.ts"
@@ -15,8 +15,9 @@ import { Snapshots } from "../../../src/streams/Snapshots.ts"
 import * as Streams from "../../../src/streams/Streams.ts"
 import * as Subjects from "../../../src/streams/Subjects.ts"
 import { supervise } from "../../../src/streams/Supervisor.ts"
+import * as Packets from "../../domain/market/Packets.ts"
 import { valueOf } from "../../metrics/Counted.ts"
-import { natsServer } from "../../TestBackends.ts"
+import { type NatsServer, natsServer } from "../../TestBackends.ts"
 
 /** A decider that adds up last prices, publishes the sum at every clock, and throws on the price 13. */
 interface Sum {
@@ -81,9 +82,11 @@ const unsaved = Layer.succeed(
   })
 )
 
-import { Context } from "effect"
-import * as Packets from "../../domain/market/Packets.ts"
-import type { NatsServer } from "../../TestBackends.ts"
+/** Publishes a definition. An actor that takes it folds everything behind it, however late the actor starts. */
+const reference = Subjects.MarketReference.at({ exchange: "NSE", underlying: "NIFTY" })
+const publishReference = Effect.flatMap(JetStream, (jetStream) =>
+  jetStream.publish(reference, Subjects.MarketReference.encode({ v: 1, exchange: "NSE", underlying: "NIFTY", instruments: [] }))
+)
 
 class Server extends Context.Tag("test/Server")<Server, NatsServer>() {}
 
@@ -127,20 +130,14 @@ describe("RecordActor", () => {
             throw new Error(`never: ${what}`)
           })
 
-        yield* Effect.promise(() =>
-          js.publish(
-            Subjects.MarketReference.at({ exchange: "NSE", underlying: "NIFTY" }),
-            Subjects.MarketReference.encode({ v: 1, exchange: "NSE", underlying: "NIFTY", instruments: [] })
-          )
-        )
-        const references = [Subjects.MarketReference.at({ exchange: "NSE", underlying: "NIFTY" })]
+        yield* publishReference
         const setup = Effect.sync(() => ({
           name: "summing",
           key: "summing.1",
           layout: "1",
           decider: summing,
           frames: [subject],
-          references,
+          references: [reference],
           route,
           outputs: []
         }))
@@ -220,7 +217,7 @@ describe("RecordActor", () => {
             layout: "1",
             decider: () => counting,
             frames: [],
-            references: [],
+            references: [reference],
             outputs: [],
             route: ({ clocks }: { readonly clocks: number }): Published => ({
               stream: "SYS",
@@ -241,7 +238,7 @@ describe("RecordActor", () => {
             return yield* Effect.dieMessage(`never: ${what}`)
           })
         const run = recordActor.run(setup)
-        yield* clock(1_000)
+        yield* publishReference
         yield* Effect.gen(function* () {
           yield* Effect.forkScoped(run)
           yield* clock(1_100)
@@ -285,11 +282,7 @@ describe("RecordActor", () => {
             return [state, input._tag === "Clock" ? [of("a"), of("b")] : []]
           }
         }
-        const reference = Subjects.MarketReference.at({ exchange: "NSE", underlying: "NIFTY" })
-        yield* jetStream.publish(
-          reference,
-          Subjects.MarketReference.encode({ v: 1, exchange: "NSE", underlying: "NIFTY", instruments: [] })
-        )
+        yield* publishReference
         const { seq } = yield* clock(1_100)
         const { createdMs } = yield* jetStream.info("MD_FRAMES")
         // An earlier run published only this.
@@ -352,7 +345,7 @@ describe("RecordActor", () => {
             layout: "1",
             decider: () => clocks,
             frames: [],
-            references: [],
+            references: [reference],
             outputs: [{ stream: "SYS", filter: "sys.quality.*" }],
             route: ({ atMs }: { readonly atMs: number }): Published => ({ stream: "SYS", subject, encode: () => encode(atMs) })
           }
@@ -361,7 +354,7 @@ describe("RecordActor", () => {
         const logger = Logger.make(({ message, logLevel }) => {
           if (logLevel._tag === "Warning") warnings.push(String(message))
         })
-        const { seq: before } = yield* clock(1_000)
+        const { seq: before } = yield* publishReference
         yield* recordActor.run(setup).pipe(Effect.provide(Logger.add(logger)), Effect.forkScoped)
         for (const atMs of [1_100, 1_200, 1_300, 1_400]) yield* clock(atMs)
         const stored = Effect.map(jetStream.last("SYS", subject), (found) =>
