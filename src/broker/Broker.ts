@@ -182,7 +182,7 @@ export class Broker extends Effect.Service<Broker>()("broker/Broker", {
           : Effect.firstSuccessOf(ordered.map(({ rest }) => ask(rest)))
       },
       /** The account's connections, closed with the scope. One connects when `change` first names an instrument. */
-      pool: (accountId: string, options: Pick<KitePool.Options, "events" | "dueSinceMs">) =>
+      pool: (accountId: string, options: Pick<KitePool.Options, "events" | "dueSinceMs" | "steady">) =>
         Effect.flatMap(entryOf(accountId), ({ session }) =>
           KitePool.make({
             ...options,

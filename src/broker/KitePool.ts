@@ -65,12 +65,21 @@ export interface KitePool {
   readonly done: Effect.Effect<never>
 }
 
+/** An underlying on a connection. Times are UNIX ms by the machine's clock. */
+export interface Steady {
+  readonly part: string
+  readonly lastDataMs: number
+  readonly dueSinceMs: number | undefined
+}
+
 export interface Options {
   readonly account: string
   readonly address: KiteSocket.Address
   readonly events: PoolEvents
   /** Since when data is due of these instruments, UNIX ms; undefined while none of them trades. */
   readonly dueSinceMs: (tokens: ReadonlyArray<number>, nowMs: number) => number | undefined
+  /** The underlyings whose packets came steadily on a connection, with the time of the last one: `dueSinceMs` is that of their instruments. */
+  readonly steady: (connection: number, nowMs: number) => ReadonlyArray<Steady>
   readonly limits?: Partial<Limits>
   readonly settings?: Partial<KiteSocket.Settings>
 }
@@ -112,7 +121,8 @@ class Pool {
       else if (output._tag === "Want") this.sockets[output.connection - 1]?.set(output.wanted)
       else {
         Metrics.replaced(this.account)
-        this.sockets[output.connection - 1]?.replace(`mute: no market data for ${Math.round(output.silentMs / 1_000)} s`)
+        const of = output.part === undefined ? "" : ` of ${output.part}`
+        this.sockets[output.connection - 1]?.replace(`mute: no market data${of} for ${Math.round(output.silentMs / 1_000)} s`)
       }
     }
     this.report()
@@ -172,20 +182,21 @@ const noteAlready = (already: ReadonlyArray<number>) =>
     if (already.length > noticesMax) yield* Effect.logInfo(`${already.length - noticesMax} more tokens already subscribed`)
   })
 
-/** Replaces open connections that have carried no data for too long while it was due. A heartbeat is no data. */
-const keepChecking = (pool: Pool, { dueSinceMs }: Options, { checkEveryMs }: Limits) =>
+/**
+ * Replaces open connections that have carried no data for too long while it was due: none at all, or none of an underlying that came steadily
+ * before. A heartbeat is no data.
+ */
+const keepChecking = (pool: Pool, { dueSinceMs, steady }: Options, { checkEveryMs }: Limits) =>
   Effect.gen(function* () {
     const atMs = (yield* Effect.clock).unsafeCurrentTimeMillis()
     const open = pool.connections().filter(({ state }) => state === "open")
     pool.step({
       _tag: "Check",
       atMs,
-      hearings: open.map(({ connection, openedMs, lastDataMs, tokens }) => ({
-        connection,
-        openedMs,
-        lastDataMs,
-        dueSinceMs: dueSinceMs(tokens, atMs)
-      }))
+      hearings: open.flatMap(({ connection, openedMs, lastDataMs, tokens }) => [
+        { connection, openedMs, lastDataMs, dueSinceMs: dueSinceMs(tokens, atMs) },
+        ...steady(connection, atMs).map((one) => ({ connection, openedMs, ...one }))
+      ])
     })
   }).pipe(Effect.delay(checkEveryMs), Effect.forever)
 

@@ -51,8 +51,8 @@ export const makeWriter = (): Frame.Writer => new Frame.Writer(framePacketsMax *
 
 /** How one connection fails. */
 export type Fault =
-  /** It gets heartbeats and no ticks, as Kite's connections sometimes do. */
-  | { readonly kind: "mute" }
+  /** It gets heartbeats and no ticks, as Kite's connections sometimes do; with tokens it gets no ticks of these alone. */
+  | { readonly kind: "mute"; readonly tokens?: ReadonlyArray<number> | undefined }
   /** It stays open, gets nothing, and what it sends is not read: not even a ping is answered. */
   | { readonly kind: "half_open" }
   /** Each frame arrives this much later. */
@@ -80,6 +80,8 @@ export class Connection {
   #waitingCount = 0
   #hasSent = true
   #isMute = false
+  /** Rows of which the connection gets no ticks. */
+  readonly #mutedRows = new Set<number>()
   #isHalfOpen = false
   #isNextCut = false
   #delayMs = 0
@@ -113,7 +115,7 @@ export class Connection {
     for (let index = 0; index < count; index++) {
       const row = rows[index] ?? 0
       const mode = this.#modeByRow[row] ?? 0
-      if (mode === 0 || market.columns.kind[row] === 0) continue
+      if (mode === 0 || market.columns.kind[row] === 0 || this.#mutedRows.has(row)) continue
       if (full) {
         this.#hold(row)
         continue
@@ -159,7 +161,8 @@ export class Connection {
   fail(fault: Fault): void {
     switch (fault.kind) {
       case "mute":
-        this.#isMute = true
+        if (fault.tokens === undefined) this.#isMute = true
+        for (const row of this.#rowsOf(fault.tokens ?? [])) this.#mutedRows.add(row)
         break
       case "half_open":
         this.#isMute = true
@@ -296,12 +299,12 @@ export class Connection {
     if (row !== undefined) this.#modeByRow[row] = mode === undefined ? 0 : modeNumber[mode]
   }
 
+  #rowsOf(tokens: ReadonlyArray<number>): ReadonlySet<number> {
+    return new Set(tokens.flatMap((token) => this.#shared.market.rowByToken.get(token) ?? []))
+  }
+
   #sendLast(tokens: ReadonlyArray<number>): void {
-    const rows = new Set<number>()
-    for (const token of tokens) {
-      const row = this.#shared.market.rowByToken.get(token)
-      if (row !== undefined) rows.add(row)
-    }
+    const rows = this.#rowsOf(tokens)
     this.offer(Uint32Array.from(rows), rows.size)
     if (this.#subscriptions.size > 0) this.#shared.onSubscription()
   }

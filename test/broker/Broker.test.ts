@@ -84,7 +84,7 @@ const collector = () => {
       if (state === "closed") seen.closed.push(detail ?? "")
     }
   }
-  return { kinds, seen, events, dueSinceMs: () => undefined }
+  return { kinds, seen, events, dueSinceMs: () => undefined, steady: () => [] }
 }
 const subscribe = (pool: KitePool, pairs: ReadonlyArray<readonly [number, Mode]>) =>
   pool.change({ subscribe: new Map(pairs), unsubscribe: [] })

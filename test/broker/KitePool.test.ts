@@ -33,6 +33,7 @@ const open = ({ account, url = "", address = addressOf(url), limits = {}, settin
       limits,
       settings,
       dueSinceMs: () => 0,
+      steady: () => [],
       events: { onFrame: onFrame ?? (() => {}), onText: () => {}, onState: onState ?? (() => {}) }
     }),
     (pool) => ({

@@ -198,6 +198,7 @@ export const make = Effect.gen(function* () {
   const connect = (session: TickerSession.TickerSession, publisher: FramePublisher.FramePublisher) =>
     broker.pool(session.account, {
       dueSinceMs: (tokens, nowMs) => TickerSession.dueSinceMs(session, rules.current(), marketClock.mode, tokens, nowMs),
+      steady: (connection, nowMs) => TickerSession.steady(session, rules.current(), marketClock, connection, nowMs),
       events: {
         onFrame: TickerSession.receiver(session, marketClock, publisher),
         onText: () => {},

@@ -3,6 +3,7 @@ import { Effect, Schema } from "effect"
 import type * as KitePool from "../../broker/KitePool.ts"
 import type * as KiteSocket from "../../broker/KiteSocket.ts"
 import * as ConnectionPool from "../../domain/accounts/ConnectionPool.ts"
+import * as SteadyStream from "../../domain/accounts/SteadyStream.ts"
 import type { Wanted } from "../../domain/accounts/Subscription.ts"
 import * as Frame from "../../domain/market/Frame.ts"
 import type { ConnectionStatus, SessionStatus, TickerStatus } from "../../domain/market/TickerStatus.ts"
@@ -106,6 +107,8 @@ export interface TickerSession {
   readonly unheard: Map<number, number | null>
   /** The connections that carry instruments. */
   readonly connections: Map<number, Connection>
+  /** By connection and subject, how its packets came, by market time. */
+  readonly heard: Map<number, Map<string, SteadyStream.Heard>>
   /** The subjects with an interruption that is not over: since when, and the connections that are lost. */
   readonly broken: Map<string, { readonly fromMs: number; readonly connections: Set<number> }>
   state: TickerStatus["state"]
@@ -133,6 +136,7 @@ export const make = (
   desired: new Map(),
   unheard: new Map(),
   connections: new Map(),
+  heard: new Map(),
   broken: new Map(),
   state: identity.failure === null ? "idle" : "failed",
   detail: identity.failure,
@@ -182,6 +186,12 @@ export const onConnection = (
 const cause = "connection"
 type Interrupts = Pick<FramePublisher.FramePublisher, "interrupt">
 
+/** Since when packets of a subject are missing on a lost connection: of one that had stopped before, since its own last packet. */
+const missingSinceMs = ({ connections, heard }: TickerSession, connection: number, subject: string, nowMs: number): number => {
+  const of = heard.get(connection)?.get(subject)
+  return of !== undefined && SteadyStream.hasStopped(of, nowMs) ? of.lastMs : (connections.get(connection)?.lastTickMs ?? nowMs)
+}
+
 /** Packets of a connection are missing from now on: the record says so before the next clock closes a bar. */
 export const interrupt = (
   session: TickerSession,
@@ -190,18 +200,18 @@ export const interrupt = (
   tokens: Iterable<number>,
   nowMs: number
 ): void => {
-  const fromMs = session.connections.get(connection)?.lastTickMs ?? nowMs
-  const fresh = new Set<string>()
+  const fresh = new Map<number, Set<string>>()
   for (const token of tokens) {
     const subject = session.lanes.get(token)
     if (subject === undefined) continue
     const known = session.broken.get(subject)
     known?.connections.add(connection)
     if (known !== undefined) continue
+    const fromMs = missingSinceMs(session, connection, subject, nowMs)
     session.broken.set(subject, { fromMs, connections: new Set([connection]) })
-    fresh.add(subject)
+    fresh.set(fromMs, (fresh.get(fromMs) ?? new Set()).add(subject))
   }
-  if (fresh.size > 0) publisher.interrupt({ cause, fromMs, toMs: null, packets: null }, fresh)
+  for (const [fromMs, subjects] of fresh) publisher.interrupt({ cause, fromMs, toMs: null, packets: null }, subjects)
 }
 
 /** Packets of a connection come again, or none is wanted of it. A subject is whole again when none of its connections is lost. */
@@ -223,6 +233,8 @@ interface Message {
   isDated: boolean
   /** Whether its connection must bring a time first. */
   isEarly: boolean
+  /** By subject, how the packets of its connection came. */
+  heard: Map<string, SteadyStream.Heard>
   unknown: number
   undated: number
 }
@@ -235,6 +247,15 @@ interface Message {
 const isEarly = ({ desired }: TickerSession, carrier: Connection | undefined, carried: KitePool.Carried): boolean =>
   carrier?.isDated === false && Array.from(carried.keys()).some((token) => desired.get(token)?.mode === "full")
 
+/** How the packets of a connection came, by subject. */
+const heardOn = ({ heard }: TickerSession, connection: number): Map<string, SteadyStream.Heard> => {
+  const known = heard.get(connection)
+  if (known !== undefined) return known
+  const added = new Map<string, SteadyStream.Heard>()
+  heard.set(connection, added)
+  return added
+}
+
 /**
  * Handles the connections' binary messages, without an effect or a fiber per message. A message that cannot be read to its end may have carried
  * a packet of any instrument of its connection: all of them are interrupted until the next message.
@@ -245,7 +266,20 @@ export const receiver = (
   publisher: FramePublisher.FramePublisher
 ) => {
   const { account, desired, lanes, lease, unheard } = session
-  const message: Message = { bytes: new Uint8Array(), receivedMs: 0, isDated: true, isEarly: false, unknown: 0, undated: 0 }
+  const message: Message = {
+    bytes: new Uint8Array(),
+    receivedMs: 0,
+    isDated: true,
+    isEarly: false,
+    heard: new Map(),
+    unknown: 0,
+    undated: 0
+  }
+  const hear = (subject: string): void => {
+    const known = message.heard.get(subject)
+    if (known === undefined) message.heard.set(subject, SteadyStream.begin(message.receivedMs))
+    else SteadyStream.hear(known, message.receivedMs)
+  }
   const appendPacket = (offset: number, length: number) => {
     const token = Frame.tokenAt(message.bytes, offset)
     const subject = lanes.get(token)
@@ -254,6 +288,7 @@ export const receiver = (
     else {
       if (unheard.size > 0) unheard.delete(token)
       session.ticks++
+      hear(subject)
       publisher.append(subject, message.bytes, offset, length, message.receivedMs)
     }
   }
@@ -269,7 +304,8 @@ export const receiver = (
     Metrics.packetsUnowned(account, lost)
   }
   /** False if no packet of the message may come into the record. */
-  const begin = (bytes: Uint8Array, carrier: Connection | undefined, carried: KitePool.Carried): boolean => {
+  const begin = (bytes: Uint8Array, connection: number, carried: KitePool.Carried): boolean => {
+    const carrier = session.connections.get(connection)
     const newestMs = clock.mode === "feed" ? newestExchangeMs(bytes) : null
     // Time passes also for an account that may not publish: what it streams later must not get the time at which it was stopped.
     if (newestMs !== null) clock.observe(newestMs)
@@ -282,6 +318,7 @@ export const receiver = (
     message.receivedMs = clock.unsafeNow()
     message.isDated = newestMs !== 0
     message.isEarly = !message.isDated && isEarly(session, carrier, carried)
+    message.heard = heardOn(session, connection)
     message.unknown = 0
     message.undated = 0
     if (carrier !== undefined && message.isDated) carrier.isDated = true
@@ -295,7 +332,7 @@ export const receiver = (
   }
   return (bytes: Uint8Array, connection: number, carried: KitePool.Carried): void => {
     const carrier = session.connections.get(connection)
-    if (!begin(bytes, carrier, carried)) return
+    if (!begin(bytes, connection, carried)) return
     const { receivedMs } = message
     const before = session.ticks
     const bad = Frame.forEachPacket(message.bytes, appendPacket)
@@ -347,6 +384,30 @@ export const dueSinceMs = (
   if (source === "simulator") return 0
   const instruments = tokens.flatMap((token) => desired.get(token) ?? [])
   return TradingHours.tradingSinceMs(rules, TradingHours.placesOf(rules, instruments), clockMs)
+}
+
+/** The underlyings whose packets came steadily on a connection. `clockMs` is the machine's time, as are the times of the answer. */
+export const steady = (
+  session: TickerSession,
+  rules: Hours.Rules,
+  clock: Pick<MarketClock, "mode" | "unsafeNow">,
+  connection: number,
+  clockMs: number
+): ReadonlyArray<KitePool.Steady> => {
+  const aheadMs = clockMs - clock.unsafeNow()
+  const parts = new Map<string, { readonly part: string; readonly tokens: Array<number> }>()
+  for (const { exchange, instrument_token: token, underlying } of session.parts.get(connection)?.instruments ?? []) {
+    const subject = session.lanes.get(token)
+    if (subject === undefined) continue
+    const known = parts.get(subject) ?? { part: `${exchange}.${underlying}`, tokens: [] }
+    parts.set(subject, known)
+    known.tokens.push(token)
+  }
+  return [...parts].flatMap(([subject, { part, tokens }]) => {
+    const heard = session.heard.get(connection)?.get(subject)
+    if (heard === undefined || !SteadyStream.isSteady(heard)) return []
+    return [{ part, lastDataMs: heard.lastMs + aheadMs, dueSinceMs: dueSinceMs(session, rules, clock.mode, tokens, clockMs) }]
+  })
 }
 
 const isoOf = (ms: number | null): string | null => (ms === null ? null : new Date(ms).toISOString())
@@ -432,6 +493,10 @@ export const desire = (
     lanes.delete(token)
     unheard.delete(token)
   }
+  // What is streamed again later begins anew, because nobody asked for it meanwhile.
+  const carried = new Set(part?.instruments.map(({ instrument_token: token }) => lanes.get(token)))
+  const heard = session.heard.get(connection)
+  for (const subject of [...(heard?.keys() ?? [])]) if (!carried.has(subject)) heard?.delete(subject)
   if (desired.size === 0) {
     session.failure = null
     session.state = "idle"

@@ -17,17 +17,23 @@ export const defaultTokensMax = 1_000
 export const muteAfterMs = 60_000
 /** A connection that keeps falling mute may simply carry nothing that trades: each replacement doubles the patience, up to this many times. */
 const doublingsMax = 4
+/** So often a connection is replaced for one underlying that stays silent: its trading may have been halted. */
+const replacementsOfPartMax = 3
 
-/** Times are UNIX ms. `dueSinceMs` is the instant since which data is due; undefined while none of its instruments trades. */
+/**
+ * Times are UNIX ms. `dueSinceMs` is the instant since which data is due; undefined while none of its instruments trades. `part` names an
+ * underlying whose packets came steadily; without it the whole connection is meant.
+ */
 export interface Hearing {
   readonly connection: number
+  readonly part?: string
   readonly openedMs: number
   readonly lastDataMs: number | null
   readonly dueSinceMs: number | undefined
 }
 
 /** How long data has been due without coming, ms; 0 while none is due. */
-export const silentMs = (nowMs: number, { openedMs, lastDataMs, dueSinceMs }: Omit<Hearing, "connection">): number =>
+export const silentMs = (nowMs: number, { openedMs, lastDataMs, dueSinceMs }: Omit<Hearing, "connection" | "part">): number =>
   dueSinceMs === undefined ? 0 : Math.max(0, nowMs - Math.max(openedMs, lastDataMs ?? 0, dueSinceMs))
 
 export interface Change {
@@ -44,7 +50,7 @@ export type Input =
   | { readonly _tag: "Sent"; readonly connection: number; readonly wanted: Wanted }
   /** The time for this change is over: what was not sent is taken back. */
   | { readonly _tag: "Expired"; readonly ask: number }
-  /** The open connections, heard at one instant. */
+  /** The open connections and their steady underlyings, heard at one instant. */
   | { readonly _tag: "Check"; readonly atMs: number; readonly hearings: ReadonlyArray<Hearing> }
 
 export type Output =
@@ -53,7 +59,8 @@ export type Output =
   | { readonly _tag: "Already"; readonly token: number }
   /** The answer to a change: the tokens for which no connection has room, and those whose message did not leave in time. */
   | { readonly _tag: "Answered"; readonly ask: number; readonly noRoom: ReadonlyArray<number>; readonly late: ReadonlyArray<number> }
-  | { readonly _tag: "Replace"; readonly connection: number; readonly silentMs: number }
+  /** `part` is the underlying that is silent; undefined if the whole connection is. */
+  | { readonly _tag: "Replace"; readonly connection: number; readonly silentMs: number; readonly part: string | undefined }
 
 interface Place {
   readonly mode: Mode
@@ -75,8 +82,8 @@ export interface State {
   /** The connection of each token. */
   readonly connectionOf: Map<number, number>
   readonly asks: Map<number, Ask>
-  /** Connections that were replaced without staying alive since: how often. */
-  readonly replacements: Map<number, number>
+  /** How often a connection was replaced, for itself ("") or for an underlying, without staying alive since. */
+  readonly replacements: Map<number, Map<string, number>>
   /** Tokens since the start: subscribed, unsubscribed, and taken back because their message did not leave in time. */
   readonly totals: { subscribed: number; unsubscribed: number; late: number }
 }
@@ -197,17 +204,24 @@ const onExpired = (state: State, ask: number) => {
   return [...want(state, touched), ...answered(state)]
 }
 
-const onCheck = (state: State, atMs: number, hearings: ReadonlyArray<Hearing>) =>
-  hearings.flatMap((hearing): ReadonlyArray<Output> => {
-    const { connection, openedMs, lastDataMs } = hearing
-    if (!state.connections.has(connection)) return []
-    if ((lastDataMs ?? 0) - openedMs > muteAfterMs) state.replacements.delete(connection)
-    const replaced = state.replacements.get(connection) ?? 0
+const onCheck = (state: State, atMs: number, hearings: ReadonlyArray<Hearing>) => {
+  const found = new Map<number, Extract<Output, { readonly _tag: "Replace" }>>()
+  for (const hearing of hearings) {
+    const { connection, lastDataMs, openedMs, part } = hearing
+    if (!state.connections.has(connection)) continue
+    const counts = state.replacements.get(connection) ?? new Map<string, number>()
+    state.replacements.set(connection, counts)
+    const name = part ?? ""
+    if ((lastDataMs ?? 0) - openedMs > muteAfterMs) counts.delete(name)
+    const replaced = counts.get(name) ?? 0
     const silent = silentMs(atMs, hearing)
-    if (silent < muteAfterMs * 2 ** Math.min(replaced, doublingsMax)) return []
-    state.replacements.set(connection, replaced + 1)
-    return [{ _tag: "Replace", connection, silentMs: silent }]
-  })
+    if (silent < muteAfterMs * 2 ** Math.min(replaced, doublingsMax)) continue
+    if (part !== undefined && replaced >= replacementsOfPartMax) continue
+    counts.set(name, replaced + 1)
+    if (!found.has(connection)) found.set(connection, { _tag: "Replace", connection, silentMs: silent, part })
+  }
+  return [...found.values()]
+}
 
 /** `initial` returns a new state each time, because `decide` mutates the state it is given. */
 export const make = (settings: Settings): Decider<State, Input, Output> => ({

@@ -37,7 +37,8 @@ const AccountLimit = Schema.Struct({
 const place = { place: Schema.NonNegativeInt }
 const delayMs = Schema.propertySignature(Schema.Int.pipe(Schema.between(1, 600_000))).pipe(Schema.fromKey("delay_ms"))
 const SocketFault = Schema.Union(
-  Schema.Struct({ ...place, kind: Schema.Literal("mute", "half_open", "half_frame", "bad_frame", "bad_text") }),
+  Schema.Struct({ ...place, kind: Schema.Literal("mute"), tokens: Schema.optional(Schema.Array(Schema.Int)) }),
+  Schema.Struct({ ...place, kind: Schema.Literal("half_open", "half_frame", "bad_frame", "bad_text") }),
   Schema.Struct({ ...place, kind: Schema.Literal("slow"), delayMs })
 )
 const Refusals = Schema.Struct({ logins: Schema.NonNegativeInt, upgrades: Schema.NonNegativeInt })

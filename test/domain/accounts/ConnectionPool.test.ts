@@ -189,6 +189,37 @@ describe("ConnectionPool", () => {
     assert.deepStrictEqual(check(9 * minute, heard(7, 0, null)), [], "a connection that carries nothing")
   })
 
+  it("TC-WSP-030 an underlying that stopped replaces its connection three times at most, and a connection once for all of its underlyings", () => {
+    const pool = story(1)
+    pool.change(range(1, 2))
+    const check = (atMs: number, ...hearings: ReadonlyArray<ConnectionPool.Hearing>) => {
+      pool.replaced.length = 0
+      pool.give({ _tag: "Check", atMs, hearings })
+      return [...pool.replaced]
+    }
+    const minute = ConnectionPool.muteAfterMs
+    /** The whole connection gets data all the time. */
+    const streams = (atMs: number, openedMs = 0) => ({ connection: 1, openedMs, lastDataMs: atMs - 5, dueSinceMs: 0 })
+    const silent = (part: string, openedMs = 0) => ({ connection: 1, part, openedMs, lastDataMs: 0, dueSinceMs: 0 })
+    assert.deepStrictEqual(check(minute - 1, streams(minute - 1), silent("NSE.NIFTY")), [])
+    assert.deepStrictEqual(check(minute, streams(minute), { ...silent("NSE.NIFTY"), dueSinceMs: undefined }), [], "its trading is over")
+    assert.deepStrictEqual(check(minute, streams(minute), silent("NSE.NIFTY"), silent("NSE.BANKNIFTY")), [1])
+    // It stays silent though the others stream on the new connection: two minutes, four minutes, and then never again.
+    for (const [openedMinute, patience] of [
+      [1, 2],
+      [3, 4]
+    ] as const) {
+      const openedMs = openedMinute * minute
+      const dueMs = openedMs + patience * minute
+      assert.deepStrictEqual(check(dueMs - 1, streams(dueMs - 1, openedMs), silent("NSE.NIFTY", openedMs)), [])
+      assert.deepStrictEqual(check(dueMs, streams(dueMs, openedMs), silent("NSE.NIFTY", openedMs)), [1])
+    }
+    assert.deepStrictEqual(check(99 * minute, streams(99 * minute, 7 * minute), silent("NSE.NIFTY", 7 * minute)), [])
+    // It came again for more than a minute, so it counts again.
+    const lastDataMs = 102 * minute
+    assert.deepStrictEqual(check(103 * minute, { ...silent("NSE.NIFTY", 100 * minute), lastDataMs }), [1])
+  })
+
   it("TC-WSP-041 through any operations every token has one place, no connection exceeds its limit, and the totals balance and never fall", () => {
     const operation = fc.record({
       from: fc.integer({ min: 1, max: 60 }),

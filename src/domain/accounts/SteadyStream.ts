@@ -1,0 +1,30 @@
+/**
+ * Whether packets of an underlying came so steadily on a connection that their silence means something. An illiquid underlying may be silent
+ * for minutes; one that brought a packet every few seconds is not.
+ */
+import { muteAfterMs } from "./ConnectionPool.ts"
+
+/** A longer pause ends a steady stream. */
+export const pauseMsMax = 10_000
+/** A stream is steady when it came for this long without such a pause. */
+export const steadyAfterMs = 60_000
+
+/** Times are UNIX ms. Since when packets came without a pause, and when the last one came. */
+export interface Heard {
+  sinceMs: number
+  lastMs: number
+}
+
+export const begin = (atMs: number): Heard => ({ sinceMs: atMs, lastMs: atMs })
+
+/** Notes a packet. It is called for each one, so it changes what it is given. */
+export const hear = (heard: Heard, atMs: number): void => {
+  if (atMs - heard.lastMs > pauseMsMax) heard.sinceMs = atMs
+  heard.lastMs = atMs
+}
+
+/** Whether it was steady until its last packet. */
+export const isSteady = ({ lastMs, sinceMs }: Heard): boolean => lastMs - sinceMs >= steadyAfterMs
+
+/** Whether it was steady and is silent for as long as makes a connection mute. */
+export const hasStopped = (heard: Heard, nowMs: number): boolean => isSteady(heard) && nowMs - heard.lastMs >= muteAfterMs
