@@ -143,6 +143,15 @@ const Envelope = Schema.parseJson(
   )
 )
 const decodeEnvelope = Schema.decodeUnknownEither(Envelope)
+const envelopes = new WeakMap<Answer, ReturnType<typeof decodeEnvelope>>()
+/** The envelope of an answer. It is parsed once: an order book has megabytes. */
+const envelopeOf = (answer: Answer) => {
+  const known = envelopes.get(answer)
+  if (known !== undefined) return known
+  const envelope = decodeEnvelope(answer.body)
+  envelopes.set(answer, envelope)
+  return envelope
+}
 
 /** The place where a schema failed, without the value, which may be a secret. */
 const placeOf = (error: ParseResult.ParseError): string => {
@@ -156,7 +165,7 @@ const placeOf = (error: ParseResult.ParseError): string => {
 export const json = <A, I>(schema: Schema.Schema<A, I>): ((answer: Answer) => Either.Either<A, string>) => {
   const decode = Schema.decodeUnknownEither(schema)
   return (answer) => {
-    const envelope = decodeEnvelope(answer.body)
+    const envelope = envelopeOf(answer)
     if (Either.isLeft(envelope) || "error_type" in envelope.right) return Either.left("is not a JSON object with status and data")
     return Either.mapLeft(decode(envelope.right.data), placeOf)
   }
@@ -177,7 +186,7 @@ const interpret = <A>(account: Account, call: Call<A>, answer: Answer): Either.E
   const { status } = answer
   const secrets = [account.apiKey, account.apiSecret, ...(call.token === null ? [] : [call.token]), ...(call.secrets ?? [])]
   const clean = (text: string) => Redaction.excerpt(text, secrets)
-  const envelope = decodeEnvelope(answer.body)
+  const envelope = envelopeOf(answer)
   const refusal = Either.isRight(envelope) && "error_type" in envelope.right ? envelope.right : null
   const reason = clean(typeof refusal?.message === "string" ? refusal.message : "no reason given")
   if (status === 429)

@@ -1,7 +1,8 @@
 import { Clock, Effect, Schedule } from "effect"
-import { isFollowing } from "../../broker/orders/Orders.ts"
+import { isFollowing, type Order } from "../../broker/orders/Orders.ts"
 import * as IndiaTime from "../../domain/IndiaTime.ts"
 import * as OrderDecider from "../../domain/orders/OrderDecider.ts"
+import * as Task from "../../domain/orders/Task.ts"
 import { PortfolioRepo } from "../../store/accounts/PortfolioRepo.ts"
 import type { OrderRepo } from "../../store/orders/OrderRepo.ts"
 import { MarketClock } from "../../streams/MarketClock.ts"
@@ -19,6 +20,26 @@ const settle = (desk: TaskRun.Desk, stored: OrderRepo.StoredTask, atMs: number) 
     yield* TaskRun.advance(desk, stored, input)
   })
 
+/** What needs no second look: a row of the book that did not change is the same object in the next reading (src/broker/orders/BookRows.ts). */
+interface Done {
+  /** Orders whose task has ended, or that have none. */
+  readonly settled: ReadonlySet<Order>
+  /** Orders that the account's state has, as those of `day`. */
+  readonly reported: ReadonlySet<Order>
+  readonly day: string
+}
+const ofTags = (orders: ReadonlyArray<Order>): ReadonlyMap<string, ReadonlyArray<Order>> => {
+  const found = new Map<string, Array<Order>>()
+  for (const order of orders) {
+    if (order.tag === null) continue
+    const same = found.get(order.tag)
+    if (same === undefined) found.set(order.tag, [order])
+    else same.push(order)
+  }
+  return found
+}
+const nothing: Done = { settled: new Set(), reported: new Set(), day: "" }
+
 /**
  * Compares the account's order book with its tasks: completes parked tasks whose order appeared, and gives an alert for an order that
  * contradicts its task. The reading also becomes a part of the account's state.
@@ -35,19 +56,18 @@ export const run = (desk: TaskRun.Desk) =>
         alerted.add(text)
         return self
       })
+    let done = nothing
     const look = Effect.gen(function* () {
       // An account that nobody trades with costs the broker no requests.
       if (!(yield* desk.repo.hasTasks(desk.account, desk.mode))) return
       const reading = yield* desk.book.since(yield* Clock.currentTimeMillis)
       const parked = yield* desk.repo.parked(desk.account, desk.mode)
-      const tagged = reading.orders.filter((order) => order.tag !== null)
-      const tasks = yield* desk.repo.byTags(
-        desk.account,
-        tagged.map(({ tag }) => tag ?? "")
-      )
+      const byTag = ofTags(reading.orders)
+      const tags = new Set(reading.orders.flatMap((order) => (order.tag === null || done.settled.has(order) ? [] : [order.tag])))
+      const tasks = yield* desk.repo.byTags(desk.account, [...tags])
       for (const stored of parked) yield* settle(desk, stored, reading.startedAtMs)
       for (const stored of tasks) {
-        const own = tagged.filter((order) => order.tag === stored.tag && !isFollowing(order))
+        const own = (byTag.get(stored.tag) ?? []).filter((order) => !isFollowing(order))
         const hasEndedWithout = stored.task.status === "DEAD_LETTER" || stored.task.status === "CANCELLED"
         if (hasEndedWithout) yield* once(`${stored.taskId} found`, settle(desk, stored, reading.startedAtMs))
         if (own.length > 1 && stored.request.kind === "place") {
@@ -55,11 +75,16 @@ export const run = (desk: TaskRun.Desk) =>
           yield* once(`${stored.taskId} two orders`, TaskRun.alert(desk, stored, "two_orders", message))
         }
       }
+      const open = new Set(tasks.flatMap(({ tag, task }) => (Task.hasEnded(task) ? [] : [tag])))
+      const settled = new Set(reading.orders.filter(({ tag }) => tag === null || !open.has(tag)))
+      done = { ...done, settled }
       // Changes of paper orders are announced with their row.
       if (desk.mode === "live") {
-        const figures = reading.orders.flatMap((order) => (order.figures === null ? [] : [order.figures]))
         const day = IndiaTime.istDate(marketClock.unsafeNow())
+        const known = day === done.day ? done.reported : nothing.reported
+        const figures = reading.orders.flatMap((order) => (order.figures === null || known.has(order) ? [] : [order.figures]))
         yield* Effect.flatMap(states.report(desk.account, figures, "book", day), (changes) => AccountKeeper.noted("book", changes))
+        done = { settled, reported: new Set(reading.orders), day }
       }
       yield* desk.changed
     })

@@ -7,8 +7,9 @@ import type { OrderRequest, Place } from "../../domain/orders/OrderRequest.ts"
 import * as Outcome from "../../domain/orders/Outcome.ts"
 import type { Account } from "../Account.ts"
 import * as KiteClient from "../KiteClient.ts"
-import type * as KiteError from "../KiteError.ts"
+import * as KiteError from "../KiteError.ts"
 import type { KiteSession } from "../KiteSession.ts"
+import * as BookRows from "./BookRows.ts"
 import * as FreshAgents from "./FreshAgents.ts"
 
 /** Connections for orders of one account. Market data and history use others, so they never delay a send. */
@@ -58,8 +59,6 @@ const orderOf = (row: unknown, at: number): Either.Either<Order, string> =>
     onLeft: () => `data.${at} is not an order as documented`,
     onRight: (order) => ({ ...order, figures: Option.getOrNull(decodeFigures(row)) })
   })
-const readOrders: KiteClient.Call<ReadonlyArray<Order>>["read"] = (answer) =>
-  Either.flatMap(readRows(answer), (rows) => Either.all(rows.map(orderOf)))
 const readPlaced = KiteClient.json(Schema.Struct({ order_id: Schema.String }))
 const readTrigger = KiteClient.json(Schema.Struct({ trigger_id: Schema.Int }))
 const readTriggers = KiteClient.json(Schema.Array(Triggers.KiteTrigger))
@@ -152,6 +151,25 @@ const readId = (kind: Kind): KiteClient.Call<string>["read"] =>
     ? (answer) => Either.map(readTrigger(answer), ({ trigger_id }) => String(trigger_id))
     : (answer) => Either.map(readPlaced(answer), ({ order_id }) => order_id)
 
+/** Today's orders in an answer, decoded row by row. */
+const makeReadBook = (accountId: string) => {
+  const read = BookRows.make(orderOf)
+  const unparsable = (problem: string) =>
+    new KiteError.UnparsableResponse({
+      account: accountId,
+      op: "orders",
+      status: 200,
+      contentType: "application/json",
+      problem,
+      excerpt: "(not kept)"
+    })
+  return (rows: ReadonlyArray<unknown>): Effect.Effect<ReadonlyArray<Order>, KiteError.UnparsableResponse> =>
+    read(rows).pipe(
+      Effect.mapError(unparsable),
+      Effect.tapError((error) => Effect.logWarning(error.message))
+    )
+}
+
 export type Sent = Outcome.Reply | { readonly _tag: "Fenced" }
 
 /** Sends one account's orders by a client with connections of its own. It never retries, because each request may be an order. */
@@ -162,6 +180,7 @@ export const make = (session: KiteSession, client: KiteClient.KiteClient) => {
       Effect.catchTag(once(token), "SessionExpired", () => Effect.flatMap(session.renew(token), once))
     )
   }
+  const readBook = makeReadBook(client.account.accountId)
   let sending = 0
   const sent = (it: OrderRequest, tag: string, maySend: () => boolean): Effect.Effect<Sent> =>
     Effect.gen(function* () {
@@ -207,7 +226,10 @@ export const make = (session: KiteSession, client: KiteClient.KiteClient) => {
     /** Sends a request. `maySend` is asked as the last act before it is written. */
     send,
     /** Today's orders of the account. */
-    book: get("orders", (kite) => kite.getOrders(), readOrders),
+    book: Effect.flatMap(
+      get("orders", (kite) => kite.getOrders(), readRows),
+      readBook
+    ),
     /** Good-till-triggered orders, active ones and those of the last days. */
     triggers: get("gtts", (kite) => kite.getGTTs(), readTriggers),
     /** The day's profit of all positions by the broker's own figures. */

@@ -37,7 +37,7 @@ export interface Held {
   readonly base: Reading | null
 }
 
-export const tradeKey = ({ order_id, trade_id }: Figures.Trade): string => `${order_id}/${trade_id}`
+export const tradeKey = ({ order_id, trade_id }: Pick<Figures.Trade, "order_id" | "trade_id">): string => `${order_id}/${trade_id}`
 
 type Fields = Readonly<Record<string, string | number>>
 const compare = (kind: Kind, id: string, held: Fields | undefined, broker: Fields | undefined): ReadonlyArray<Difference> => {

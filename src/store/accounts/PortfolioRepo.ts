@@ -3,6 +3,7 @@ import { Effect, Schema } from "effect"
 import * as Figures from "../../domain/accounts/Figures.ts"
 import * as OrderMerge from "../../domain/accounts/OrderMerge.ts"
 import * as Reconciliation from "../../domain/accounts/Reconciliation.ts"
+import { nextTurn } from "../../loop/Turn.ts"
 import * as Outbox from "../orders/Outbox.ts"
 import * as Postgres from "../Postgres.ts"
 import * as StoreError from "../StoreError.ts"
@@ -24,9 +25,12 @@ export interface Reported {
 const rowsMax = 100_000
 const everyRow = { limit: rowsMax, offset: 0 } as const
 
+/** Orders that one transaction merges. Each takes about half a millisecond of the process, which sends orders in between. */
+const reportedMax = 20
+
 const makeReports = (sql: SqlClient.SqlClient) => {
   const { event, line } = Outbox.writes(sql)
-  const { ordersById } = PortfolioRows.reads(sql)
+  const { ordersById, tradeKeys } = PortfolioRows.reads(sql)
   /** Reports of one account are merged one after the other, whichever process has them. */
   const alone = (accountId: string) => sql`SELECT pg_advisory_xact_lock(hashtextextended(${`account ${accountId}`}, 0))`
 
@@ -62,11 +66,8 @@ const makeReports = (sql: SqlClient.SqlClient) => {
       yield* alone(accountId)
       const ids = reports.map(({ order_id }) => order_id)
       const known = new Map((yield* ordersById({ accountId, ids })).map((row) => [row.order.order_id, row]))
-      const rejected = reports.filter(({ status }) => status === "REJECTED")
-      const succeeded = yield* successes(
-        accountId,
-        rejected.flatMap(({ tag }) => (tag === null ? [] : [tag]))
-      )
+      const rejected = reports.flatMap(({ status, tag }) => (status === "REJECTED" && tag !== null ? [tag] : []))
+      const succeeded = rejected.length === 0 ? new Map<string, number>() : yield* successes(accountId, rejected)
       let changed = 0
       let rejectedAfterSuccess = 0
       for (const it of reports) {
@@ -87,16 +88,20 @@ const makeReports = (sql: SqlClient.SqlClient) => {
           yield* tellRejection(accountId, order, taskId)
         }
       }
-      yield* sql`UPDATE account_orders SET seen_on = ${day}::date
-        WHERE account_id = ${accountId} AND order_id = ANY(${ids}::text[]) AND seen_on <> ${day}::date`
+      // Those that changed were saved with the day.
+      if (changed < reports.length)
+        yield* sql`UPDATE account_orders SET seen_on = ${day}::date
+          WHERE account_id = ${accountId} AND order_id = ANY(${ids}::text[]) AND seen_on <> ${day}::date`
       return { changed, rejectedAfterSuccess } satisfies Reported
     }).pipe(Postgres.transaction(sql))
 
   const saveTrades = (accountId: string, trades: ReadonlyArray<Figures.Trade>, day: string) =>
     Effect.gen(function* () {
       yield* alone(accountId)
+      const stored = new Set(yield* tradeKeys(accountId, day))
       let added = 0
       for (const it of trades) {
+        if (stored.has(Reconciliation.tradeKey(it))) continue
         const body = encodeTrade(it)
         const rows = yield* sql`INSERT INTO account_trades (account_id, order_id, trade_id, seen_on, quantity, body)
           VALUES (${accountId}, ${it.order_id}, ${it.trade_id}, ${day}::date, ${it.quantity}, ${JSON.stringify(body)}::jsonb)
@@ -152,9 +157,10 @@ const makeReadings = (sql: SqlClient.SqlClient, { alone, announce }: ReturnType<
   /** The reading with which the next one is compared, and what was different. */
   const reconciled = (accountId: string, reading: Reconciliation.Reading, found: Found) =>
     Effect.gen(function* () {
-      yield* alone(accountId)
       const { asked, at, differences } = found
-      yield* save.reconciled(accountId, reading, at)
+      const kept = yield* PortfolioRows.toReconciled(reading)
+      yield* alone(accountId)
+      yield* save.reconciled(accountId, kept, at)
       yield* sql`INSERT INTO account_syncs (account_id, asked, done, done_at, differences)
         VALUES (${accountId}, ${asked}, ${asked}, ${at.asOf.toISOString()}::timestamptz, ${JSON.stringify(differences)}::jsonb)
         ON CONFLICT (account_id) DO UPDATE SET done = greatest(account_syncs.done, excluded.done), done_at = excluded.done_at,
@@ -172,6 +178,22 @@ const makeReadings = (sql: SqlClient.SqlClient, { alone, announce }: ReturnType<
     )
   return { adopt, reconciled, ask } as const
 }
+
+type Report = ReturnType<typeof makeReports>["report"]
+/** Merges some orders at a time, each time in a transaction. */
+const inParts =
+  (report: Report) =>
+  (...[accountId, reports, source, day]: Parameters<Report>) =>
+    Effect.gen(function* () {
+      let [changed, rejectedAfterSuccess] = [0, 0]
+      for (let at = 0; at < reports.length; at += reportedMax) {
+        if (at > 0) yield* nextTurn
+        const part = yield* report(accountId, reports.slice(at, at + reportedMax), source, day)
+        changed += part.changed
+        rejectedAfterSuccess += part.rejectedAfterSuccess
+      }
+      return { changed, rejectedAfterSuccess } satisfies Reported
+    })
 
 /** When a reading began, and the newest change of an order that was known then. */
 export interface Place {
@@ -200,16 +222,14 @@ export class PortfolioRepo extends Effect.Service<PortfolioRepo>()("store/accoun
     const sql = yield* SqlClient.SqlClient
     const reads = PortfolioRows.reads(sql)
     const reports = makeReports(sql)
+    const reportAll = inParts(reports.report)
     const readings = makeReadings(sql, reports)
     const guarded = <A, E>(name: string, self: Effect.Effect<A, E>) =>
       StoreError.guardRead(self).pipe(Effect.withSpan(`PortfolioRepo.${name}`))
     return {
       /** Merges reports of orders. `day` is the day in India by market time, on which the broker shows them. */
       report: (accountId: string, orders: ReadonlyArray<Figures.Order>, source: OrderMerge.Source, day: string) =>
-        guarded(
-          "report",
-          orders.length === 0 ? Effect.succeed({ changed: 0, rejectedAfterSuccess: 0 }) : reports.report(accountId, orders, source, day)
-        ),
+        guarded("report", reportAll(accountId, orders, source, day)),
       /** Answers how many of the trades are new. */
       saveTrades: (accountId: string, trades: ReadonlyArray<Figures.Trade>, day: string) =>
         guarded("saveTrades", trades.length === 0 ? Effect.succeed(0) : reports.saveTrades(accountId, trades, day)),
@@ -234,7 +254,7 @@ export class PortfolioRepo extends Effect.Service<PortfolioRepo>()("store/accoun
             ([orders, trades, base]): Reconciliation.Held => ({
               orders: orders.map(({ order }) => order),
               trades,
-              base: base?.body ?? null
+              base
             })
           )
         ),

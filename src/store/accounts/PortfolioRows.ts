@@ -5,12 +5,13 @@ import * as Figures from "../../domain/accounts/Figures.ts"
 import * as OrderMerge from "../../domain/accounts/OrderMerge.ts"
 import * as Reconciliation from "../../domain/accounts/Reconciliation.ts"
 import { BigIntColumn, TimeColumn } from "../Columns.ts"
+import * as Slices from "../Slices.ts"
 
-/** The reading that the next one is compared with. */
+/** The reading that the next one is compared with. Its orders and trades are many, so they are decoded and encoded apart (`inTurns`). */
 const Reconciled = Schema.Struct({
   day: Schema.String,
-  orders: Schema.Array(Figures.Order),
-  trades: Schema.Array(Figures.Trade),
+  orders: Schema.Array(Schema.Unknown),
+  trades: Schema.Array(Schema.Unknown),
   positions: Figures.Positions,
   holdings: Schema.Array(Figures.Holding),
   funds: Figures.Funds
@@ -33,7 +34,29 @@ const Sync = Schema.Struct({
 })
 export type Sync = typeof Sync.Type
 
-const Page = { accountId: Schema.String, day: Schema.String, limit: Schema.Int, offset: Schema.Int }
+/** Orders or trades that are decoded or encoded before sockets and timers get a turn: some milliseconds. */
+const sliceMax = 50
+const inTurns = <A, I>(schema: Schema.Schema<A, I>) => {
+  const decode = Schema.decodeUnknown(Schema.Array(schema))
+  const encode = Schema.encode(Schema.Array(schema))
+  return {
+    decode: (rows: ReadonlyArray<unknown>) => Slices.flatMap(rows, (slice) => decode(slice), sliceMax),
+    encode: (all: ReadonlyArray<A>) => Slices.flatMap(all, (slice) => encode(slice), sliceMax)
+  } as const
+}
+const ordersInTurns = inTurns(Figures.Order)
+const tradesInTurns = inTurns(Figures.Trade)
+const orderRowsInTurns = inTurns(OrderRow)
+
+/** A reading as `readings.reconciled` has it. */
+export const toReconciled = ({ orders, trades, ...rest }: Reconciliation.Reading) =>
+  Effect.map(Effect.all([ordersInTurns.encode(orders), tradesInTurns.encode(trades)]), ([orders, trades]) => ({ ...rest, orders, trades }))
+const ofReconciled = ({ orders, trades, ...rest }: typeof Reconciled.Type) =>
+  Effect.map(
+    Effect.all([ordersInTurns.decode(orders), tradesInTurns.decode(trades)]),
+    ([orders, trades]): Reconciliation.Reading => ({ ...rest, orders, trades })
+  )
+
 export interface Page {
   readonly accountId: string
   /** The day in India on which the broker showed the rows. */
@@ -53,6 +76,7 @@ const reading = <A, I>(sql: SqlClient.SqlClient, kind: keyof typeof readings, bo
 }
 
 export const reads = (sql: SqlClient.SqlClient) => {
+  const reconciled = reading(sql, "reconciled", readings.reconciled)
   const total = (table: "account_orders" | "account_trades") => (accountId: string, day: string) =>
     Effect.map(
       sql<{
@@ -60,24 +84,31 @@ export const reads = (sql: SqlClient.SqlClient) => {
       }>`SELECT count(*)::int AS total FROM ${sql(table)} WHERE account_id = ${accountId} AND seen_on = ${day}::date`,
       ([row]) => row?.total ?? 0
     )
-  const orders = SqlSchema.findAll({
-    Request: Schema.Struct(Page),
-    Result: OrderRow,
-    execute: (it) => sql`SELECT body AS order, source, changed_at AS "changedAt" FROM account_orders
-      WHERE account_id = ${it.accountId} AND seen_on = ${it.day}::date ORDER BY order_id LIMIT ${it.limit} OFFSET ${it.offset}`
-  })
+  const orders = (it: Page) =>
+    Effect.flatMap(
+      sql`SELECT body AS order, source, changed_at AS "changedAt" FROM account_orders
+        WHERE account_id = ${it.accountId} AND seen_on = ${it.day}::date ORDER BY order_id LIMIT ${it.limit} OFFSET ${it.offset}`,
+      orderRowsInTurns.decode
+    )
   const ordersById = SqlSchema.findAll({
     Request: Schema.Struct({ accountId: Schema.String, ids: Schema.Array(Schema.String) }),
     Result: Schema.Struct({ ...OrderRow.fields, isRejectionTold: Schema.Boolean }),
     execute: ({ accountId, ids }) => sql`SELECT body AS order, source, changed_at AS "changedAt", is_rejection_told AS "isRejectionTold"
       FROM account_orders WHERE account_id = ${accountId} AND order_id = ANY(${ids}::text[])`
   })
-  const trades = SqlSchema.findAll({
-    Request: Schema.Struct(Page),
-    Result: Schema.Struct({ trade: Figures.Trade }),
-    execute: (it) => sql`SELECT body AS trade FROM account_trades
-      WHERE account_id = ${it.accountId} AND seen_on = ${it.day}::date ORDER BY place LIMIT ${it.limit} OFFSET ${it.offset}`
-  })
+  const trades = (it: Page) =>
+    Effect.flatMap(
+      sql<{ readonly trade: unknown }>`SELECT body AS trade FROM account_trades
+        WHERE account_id = ${it.accountId} AND seen_on = ${it.day}::date ORDER BY place LIMIT ${it.limit} OFFSET ${it.offset}`,
+      (rows) => tradesInTurns.decode(rows.map(({ trade }) => trade))
+    )
+  /** Of the trades that the broker showed on that day, as `Reconciliation.tradeKey` makes them. */
+  const tradeKeys = (accountId: string, day: string) =>
+    Effect.map(
+      sql<{ readonly orderId: string; readonly tradeId: string }>`SELECT order_id AS "orderId", trade_id AS "tradeId" FROM account_trades
+        WHERE account_id = ${accountId} AND seen_on = ${day}::date`,
+      (rows) => rows.map(({ orderId, tradeId }) => Reconciliation.tradeKey({ order_id: orderId, trade_id: tradeId }))
+    )
   const sync = SqlSchema.findOne({
     Request: Schema.String,
     Result: Sync,
@@ -100,10 +131,12 @@ export const reads = (sql: SqlClient.SqlClient) => {
     positions: reading(sql, "positions", readings.positions),
     holdings: reading(sql, "holdings", readings.holdings),
     funds: reading(sql, "funds", readings.funds),
-    reconciled: reading(sql, "reconciled", readings.reconciled),
-    orders: (page: Page) => orders(page),
+    reconciled: (accountId: string) =>
+      Effect.flatMap(reconciled(accountId), (found) => (found === null ? Effect.succeed(null) : ofReconciled(found.body))),
+    orders,
     ordersById,
-    trades: (page: Page) => Effect.map(trades(page), (rows) => rows.map(({ trade }) => trade)),
+    trades,
+    tradeKeys,
     orderTotal: total("account_orders"),
     tradeTotal: total("account_trades"),
     sync: (accountId: string) => Effect.map(sync(accountId), Option.getOrNull),
