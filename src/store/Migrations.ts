@@ -33,6 +33,7 @@ import { migration as bookings } from "./migrations/orders/M0027Bookings.ts"
 import { migration as gtt } from "./migrations/orders/M0030Gtt.ts"
 import { migration as compensations } from "./migrations/orders/M0031Compensations.ts"
 import { migration as strategyLimits } from "./migrations/orders/M0032StrategyLimits.ts"
+import { migration as orderIndexes } from "./migrations/orders/M0035OrderIndexes.ts"
 import * as Postgres from "./Postgres.ts"
 import * as StoreError from "./StoreError.ts"
 
@@ -69,7 +70,8 @@ export const all: ReadonlyArray<Migration> = [
   alerts,
   gtt,
   compensations,
-  strategyLimits
+  strategyLimits,
+  orderIndexes
 ]
 
 /** A step failed and was rolled back completely, or the database is newer than this program. */

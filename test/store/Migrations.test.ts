@@ -72,7 +72,7 @@ const fill = Effect.gen(function* () {
     unknown_policy, deadline_at, strategy_id, basket_id, basket_place, retries, status, revision, epoch, due_at, order_id, error_type, error_message,
     absent_at) VALUES ('u1', 'a1', 'k1', 'h', 'tag1', 'live', 'place', '{"kind":"place"}', 't', 12345678901234567890.0123456789, true, 'park',
     '2026-08-19T03:45:00.123Z', 9007199254740991, 'b', 0, 1, 'RETRYING', 3, 9007199254740991, '2026-08-19T03:45:00.123456Z', '1', 'e', 'm', now())`
-  yield* sql`INSERT INTO order_attempts VALUES (1, 1, 'a1', '2026-08-19T03:45:00.123456Z', NULL, NULL, NULL, NULL, NULL)`
+  yield* sql`INSERT INTO order_attempts VALUES (1, 1, 'a1', '2026-08-19T03:45:00.123456Z', NULL, NULL, NULL, NULL, NULL, 'live')`
   yield* sql`INSERT INTO order_outbox (account_id, task_id, kind, body) VALUES ('a1', 1, 'task', '{"a":1.10}')`
   yield* sql`INSERT INTO order_audit (account_id, task_id, who, what, detail) VALUES ('a1', 1, 'u1', 'accepted', '{}')`
   yield* sql`INSERT INTO order_accounts VALUES ('a1', 'live', 0.00000000000000000001, 1, 12345678901234567890.01, 5, 2.5, 1000)`

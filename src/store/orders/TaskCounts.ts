@@ -56,12 +56,12 @@ const minuteMs = 60_000
 
 /** Each count as a query. It runs by itself, or as a part of a larger statement. */
 const queries = (sql: SqlClient.SqlClient) => ({
-  sent: (accountId: string, mode: OrderMessage.Mode, nowMs: number, dayStartMs: number) =>
-    sql<Sent>`SELECT (count(*) FILTER (WHERE a.started_at > ${iso(nowMs - 1_000)}::timestamptz))::int AS second,
-        (count(*) FILTER (WHERE a.started_at > ${iso(nowMs - minuteMs)}::timestamptz))::int AS minute,
-        (count(*) FILTER (WHERE a.started_at > ${iso(dayStartMs)}::timestamptz))::int AS day
-      FROM order_attempts a JOIN order_tasks t USING (task_id)
-      WHERE a.account_id = ${accountId} AND t.mode = ${mode} AND a.started_at > ${iso(Math.min(dayStartMs, nowMs - minuteMs))}::timestamptz`,
+  /** Three counts of an index alone. */
+  sent: (accountId: string, mode: OrderMessage.Mode, nowMs: number, dayStartMs: number) => {
+    const since = (ms: number) => sql`(SELECT count(*)::int FROM order_attempts
+      WHERE account_id = ${accountId} AND mode = ${mode} AND started_at > ${iso(ms)}::timestamptz)`
+    return sql<Sent>`SELECT ${since(nowMs - 1_000)} AS second, ${since(nowMs - minuteMs)} AS minute, ${since(dayStartMs)} AS day`
+  },
   sameTerms: (accountId: string, mode: OrderMessage.Mode, termsHash: string, { basketId, taskId }: Except) =>
     sql`SELECT max(created_at) AS at FROM order_tasks
       WHERE account_id = ${accountId} AND mode = ${mode} AND terms_hash = ${termsHash} AND status NOT IN ('DEAD_LETTER', 'CANCELLED')

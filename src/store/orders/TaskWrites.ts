@@ -56,7 +56,7 @@ export const make = (sql: SqlClient.SqlClient) => {
     line AS (INSERT INTO order_audit (account_id, task_id, who, what, detail)
       SELECT account_id, task_id, ${who}::text, ${what}::text, ${JSON.stringify(detail)}::jsonb FROM task)
     SELECT task_id AS id, created_at AS "createdAt", updated_at AS "updatedAt" FROM task`
-  const returned = sql.literal("RETURNING task_id, account_id, created_at, updated_at")
+  const returned = sql.literal("RETURNING task_id, account_id, mode, created_at, updated_at")
 
   /** Undefined: the key is taken. */
   const insert = (it: NewTask) => {
@@ -77,8 +77,8 @@ export const make = (sql: SqlClient.SqlClient) => {
     one === undefined
       ? sql``
       : sql`attempt AS (
-          INSERT INTO order_attempts (task_id, number, account_id, started_at, ended_at, outcome, http_status, error_type, message)
-          SELECT task_id, ${one.number}::int, account_id, ${iso(one.startedAtMs)}::timestamptz, ${iso(one.endedAtMs)}::timestamptz,
+          INSERT INTO order_attempts (task_id, number, account_id, mode, started_at, ended_at, outcome, http_status, error_type, message)
+          SELECT task_id, ${one.number}::int, account_id, mode, ${iso(one.startedAtMs)}::timestamptz, ${iso(one.endedAtMs)}::timestamptz,
             ${one.outcome}::text, ${one.httpStatus}::int, ${one.errorType}::text, ${one.message}::text FROM task
           ON CONFLICT (task_id, number) DO UPDATE SET ended_at = excluded.ended_at, outcome = excluded.outcome,
             http_status = excluded.http_status, error_type = excluded.error_type, message = excluded.message),`
