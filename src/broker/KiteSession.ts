@@ -32,6 +32,13 @@ export interface TokenTime {
 
 /** An automatic login that was refused is tried again after this time: somebody may have corrected the account at the broker. */
 export const automaticRetryMs = 60_000
+/**
+ * When the broker ended this many automatic sessions within `automaticRetryMs`, another platform signs in with the same api_key, and each login
+ * ends the other one's session. Signing in at once again would go on for ever.
+ */
+export const endedSessionsMax = 3
+/** Why a token is refused before its time: kite.trade/docs/connect/v3/user, a new login ends the session before it. */
+const signedInElsewhere = "as when somebody signed in elsewhere with the same api_key"
 
 interface Held {
   readonly token: Redacted.Redacted
@@ -68,6 +75,8 @@ const isOver = (diesAtMs: number | null, nowMs: number | null): boolean => diesA
 class Standing {
   held: Held | null = null
   required: Required | null = null
+  /** When the broker ended automatic sessions before their time, by the machine's clock; the newest ones. */
+  #endedMs: ReadonlyArray<number> = []
   readonly #account: string
   readonly #time: TokenTime
   /** Open unless a login is required. */
@@ -92,6 +101,11 @@ class Standing {
   drop(reason: string): void {
     if (this.held !== null) Deferred.unsafeDone(this.held.ended, Exit.succeed(reason))
     this.held = null
+  }
+  /** Notes that the broker ended an automatic session before its time. Returns how many it ended lately. */
+  noteEnded(machineMs: number): number {
+    this.#endedMs = [...this.#endedMs.filter((ms) => machineMs - ms < automaticRetryMs), machineMs]
+    return this.#endedMs.length
   }
   /** When a connection that uses this token has to end. */
   endOf(used: Redacted.Redacted): Effect.Effect<string> {
@@ -208,16 +222,19 @@ const currentToken = (parts: Parts) =>
 /** Replaces a refused token. If several callers had the same token refused, only the first one signs in. */
 const replaceToken = (parts: Parts, stale: Redacted.Redacted) =>
   Effect.gen(function* () {
-    const { standing, client } = parts
+    const { standing, client, clock } = parts
     const { held } = standing
     if (held === null || Redacted.value(held.token) !== Redacted.value(stale)) return yield* currentToken(parts)
     const login = parts.login()
-    if (login._tag !== "Auto" && (login._tag === "Absent" || KiteLogin.broughtBy(login) === held.by)) {
-      const reason = `the access token was refused: ${KiteLogin.askPerson(client.account)}`
-      yield* requireLogin(parts, login, reason)
-      return yield* KiteLogin.noToken(client.account, reason)
-    }
-    yield* Effect.logWarning("the broker refused the access token, signing in again")
+    const refuse = (reason: string) => Effect.zipRight(requireLogin(parts, login, reason), KiteLogin.noToken(client.account, reason))
+    if (login._tag !== "Auto" && (login._tag === "Absent" || KiteLogin.broughtBy(login) === held.by))
+      return yield* refuse(`the access token was refused before its time, ${signedInElsewhere}: ${KiteLogin.askPerson(client.account)}`)
+    const ended = login._tag === "Auto" ? standing.noteEnded(clock.unsafeCurrentTimeMillis()) : 0
+    if (ended >= endedSessionsMax)
+      return yield* refuse(
+        `${ended} sessions within a minute were ended before their time, ${signedInElsewhere}: let one platform alone use it; trying again in a minute`
+      )
+    yield* Effect.logWarning(`the broker refused the access token before its time, ${signedInElsewhere}; signing in again`)
     standing.drop("the broker refused its token")
     return yield* signIn(parts, login, stale)
   })

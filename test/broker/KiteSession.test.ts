@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Fiber, Redacted, TestClock } from "effect"
+import { Deferred, Effect, Either, Exit, Fiber, Redacted, TestClock } from "effect"
 import { Login } from "../../src/broker/Account.ts"
 import * as KiteClient from "../../src/broker/KiteClient.ts"
 import * as KiteRest from "../../src/broker/KiteRest.ts"
@@ -118,7 +118,10 @@ describe("KiteSession", () => {
       state.valid = "elsewhere"
       for (let time = 0; time < 5; time++) assert.strictEqual((yield* Effect.flip(profile))._tag, "InvalidCredentials")
       assert.strictEqual(state.calls, 2)
-      assert.match(yield* ended, /the access token was refused/)
+      assert.match(
+        yield* ended,
+        /the access token was refused before its time, as when somebody signed in elsewhere with the same api_key: /
+      )
     })
   )
 
@@ -172,6 +175,41 @@ describe("KiteSession", () => {
       yield* TestClock.adjust(KiteSession.automaticRetryMs)
       assert.strictEqual(yield* tries, 3)
       assert.strictEqual(session.status().state, "signed_in")
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("two platforms with automatic logins of one api_key are recognised: after three ended sessions each waits a minute", () =>
+    Effect.gen(function* () {
+      const { state, session, required } = yield* world("TWICE", Login.Auto())
+      yield* session.token
+      /** The other platform signs in, so the broker refuses our token. */
+      const ended = Effect.gen(function* () {
+        const token = yield* session.token
+        state.valid = "elsewhere"
+        // Requests of an account keep a distance.
+        yield* TestClock.adjust("2 seconds")
+        return yield* Effect.either(session.renew(token))
+      })
+      for (let time = 1; time < KiteSession.endedSessionsMax; time++) assert.strictEqual((yield* ended)._tag, "Right")
+      const logins = state.logins
+      const refused = yield* ended
+      assert.match(
+        String(Either.isLeft(refused) && refused.left.message),
+        /3 sessions within a minute were ended before their time, as when somebody signed in elsewhere with the same api_key: let one platform alone/
+      )
+      assert.deepStrictEqual([session.status().state, required(), state.logins], ["login_required", 1, logins])
+      yield* TestClock.adjust(KiteSession.automaticRetryMs - 1)
+      yield* session.look
+      assert.strictEqual(session.status().state, "login_required")
+      yield* TestClock.adjust(1)
+      yield* session.look
+      yield* session.token
+      assert.deepStrictEqual([session.status().state, required(), state.logins], ["signed_in", 0, logins + 1])
+      // Sessions that end now and then are signed in again at once.
+      for (let time = 0; time < 5; time++) {
+        assert.strictEqual((yield* ended)._tag, "Right")
+        yield* TestClock.adjust(KiteSession.automaticRetryMs / 2)
+      }
     }).pipe(Effect.scoped)
   )
 
