@@ -10,14 +10,15 @@ import { opened, readKeys, sealed } from "./lib/vault.mjs"
 const kite = { page: "https://kite.zerodha.com", root: "https://api.kite.trade" }
 const answerMsMax = 30_000
 const usage =
-  "The options are: --account NAME, --request-token TOKEN (else it is asked for). ACCOUNTS_FILE names the accounts' file; " +
-  "without it the file of the running platform is used."
+  "The option is: --account NAME. The address after the login is read from the standard input, because everybody on a machine can see the " +
+  "arguments of its processes. ACCOUNTS_FILE names the accounts' file; without it the file of the running platform is used."
 
 const wishes = () => {
   try {
-    return parseArgs({ options: { account: { type: "string" }, "request-token": { type: "string" } } }).values
+    return parseArgs({ options: { account: { type: "string" } } }).values
   } catch (error) {
-    throw new Plain(`${error.message}\n${usage}`)
+    // The message names the option, which may be all of a secret.
+    throw new Plain(`An option of npm run login is wrong (${error.code}).\n${usage}`)
   }
 }
 
@@ -93,15 +94,15 @@ const withSession = (accounts, name, { accessToken, signedInAt }) =>
   })
 
 run(async () => {
-  const { account: name, "request-token": given } = wishes()
+  const { account: name } = wishes()
   const file = accountsFile()
   const keys = readKeys()
   const account = opened(keys, accountOf(parseAccounts(file), name, file))
   const page = new URL(`${account.root ?? kite.page}/connect/login`)
   page.searchParams.set("v", "3")
   page.searchParams.set("api_key", account.api_key)
-  if (given === undefined) log(`Sign in as ${account.user_id} here:\n\n  ${page.href}\n`)
-  const session = await exchange(account, requestTokenOf(given ?? (await askPerson())))
+  log(`Sign in as ${account.user_id} here:\n\n  ${page.href}\n`)
+  const session = await exchange(account, requestTokenOf(await askPerson()))
   const accounts = withSession(parseAccounts(file), account.account_id, session)
   store(
     file,

@@ -20,8 +20,11 @@ interface Ticker {
 }
 const rows = (file: string) => JSON.parse(readFileSync(file, "utf8")) as ReadonlyArray<Row>
 
-/** `npm run login` with a person who opens the printed address and pastes `answer`'s result for the redirect. */
-const login = (file: string, args: ReadonlyArray<string>, answer = (redirect: string) => redirect, keyFile?: string) =>
+/** What a person pastes: a text, or what follows from the redirect of the printed address. */
+type Answer = string | ((redirect: string) => string)
+
+/** `npm run login` with a person who opens the printed address and pastes the answer. */
+const login = (file: string, args: ReadonlyArray<string>, answer: Answer = (redirect) => redirect, keyFile?: string) =>
   Effect.async<{ readonly code: number | null; readonly text: string }>((resume) => {
     const child = spawn(process.execPath, [script, ...args], {
       env: { ...process.env, ACCOUNTS_FILE: file, ...(keyFile === undefined ? {} : { ACCOUNTS_KEY_FILE: keyFile }) },
@@ -34,7 +37,9 @@ const login = (file: string, args: ReadonlyArray<string>, answer = (redirect: st
       const page = /http\S+\/connect\/login\S+/.exec(text)?.[0]
       if (isAsked || page === undefined || !text.includes("Address after the login")) return
       isAsked = true
-      void fetch(page, { redirect: "manual" }).then((response) => child.stdin.end(`${answer(response.headers.get("location") ?? "")}\n`))
+      if (typeof answer === "string") child.stdin.end(`${answer}\n`)
+      else
+        void fetch(page, { redirect: "manual" }).then((response) => child.stdin.end(`${answer(response.headers.get("location") ?? "")}\n`))
     })
     child.once("close", (code) => resume(Effect.succeed({ code, text })))
   })
@@ -105,7 +110,7 @@ describe("npm run login", () => {
     Effect.gen(function* () {
       const { config } = yield* world({ mode: "synthetic", rate: 0, strikesEachSide: 1 })
       const file = config["ACCOUNTS_FILE"] ?? ""
-      const refused = (args: ReadonlyArray<string>, answer?: (redirect: string) => string) =>
+      const refused = (args: ReadonlyArray<string>, answer?: Answer) =>
         Effect.map(login(file, args, answer), ({ code, text }) => {
           assert.strictEqual(code, 1)
           assert.notMatch(text, /\n\s+at /)
@@ -117,7 +122,11 @@ describe("npm run login", () => {
       const manual = rows(file).map(({ login: _login, ...account }) => account)
       const text = JSON.stringify(manual)
       writeFileSync(file, text)
-      assert.match(yield* refused(["--account", "sim1", "--request-token", "used"]), /refused the login \(403\).*sign in again/)
+      assert.match(yield* refused(["--account", "sim1"], "used"), /refused the login \(403\).*sign in again/)
+      // Everybody on the machine sees the arguments of a process, so no token may come by them, nor be repeated.
+      const asArgument = yield* refused(["--account", "sim1", "--request-token", "canary"])
+      assert.match(asArgument, /read from the standard input/)
+      assert.notInclude(asArgument, "canary")
       const cancelled = () => "http://127.0.0.1/callback?status=cancelled"
       assert.match(yield* refused(["--account", "sim1"], cancelled), /carries no request_token \(status cancelled\)/)
       assert.strictEqual(readFileSync(file, "utf8"), text)
@@ -125,7 +134,7 @@ describe("npm run login", () => {
       assert.match(yield* refused(["--account", "sim1"]), /The login is of user SIM1, and sim1 is of user OTHER/)
       const root = yield* closedAddress
       writeFileSync(file, JSON.stringify(manual.map((account) => ({ ...account, root }))))
-      assert.match(yield* refused(["--account", "sim1", "--request-token", "t"]), /does not answer: ECONNREFUSED/)
+      assert.match(yield* refused(["--account", "sim1"], "t"), /does not answer: ECONNREFUSED/)
       writeFileSync(file, "{")
       assert.match(yield* refused([]), /is not a JSON list of accounts/)
     }).pipe(Effect.scoped)

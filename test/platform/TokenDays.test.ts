@@ -44,7 +44,9 @@ const signIn = (file: string, account: AccountId) =>
     const requestToken = new URL(page.headers.get("location") ?? "").searchParams.get("request_token") ?? ""
     const script = join(import.meta.dirname, "../../scripts/login.mjs")
     const env = { ...process.env, ACCOUNTS_FILE: file }
-    await promisify(execFile)(process.execPath, [script, "--account", account, "--request-token", requestToken], { env })
+    const login = promisify(execFile)(process.execPath, [script, "--account", account], { env })
+    login.child.stdin?.end(`${requestToken}\n`)
+    await login
   })
 
 /** The stages at which the market waits for the test. */
