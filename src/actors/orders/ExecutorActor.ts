@@ -90,7 +90,8 @@ const running = (desks: TaskRun.Desks) =>
       Effect.gen(function* () {
         if ((yield* FiberMap.size(fibers)) >= runningMax) return
         const beginNext = Effect.flatMap(repo.nextOfBasket(taskId), (next) => (next === undefined ? Effect.void : begin(next)))
-        const run = Effect.zipRight(TaskRun.run(desks, taskId), beginNext).pipe(
+        const run = TaskRun.run(desks, taskId).pipe(
+          Effect.flatMap((basketId) => (basketId === null ? Effect.void : beginNext)),
           Effect.catchAllCause((cause) =>
             Effect.logWarning("order task stopped, running it again", cause).pipe(Effect.annotateLogs({ task: taskId }))
           )

@@ -46,6 +46,7 @@ export const once = Effect.gen(function* () {
           yield* jetStream.publish(subject, data, { msgId: `order-event-${event.eventId}` })
         }
         yield* outbox.published(events.map(({ eventId }) => eventId))
+        if (events.length < batchMax) return
       }
     })
 })

@@ -230,23 +230,24 @@ const isDue = ({ task }: OrderRepo.StoredTask, nowMs: number): boolean =>
   (task.status === "PENDING" || task.status === "RETRYING") && (task.dueAtMs === null || task.dueAtMs <= nowMs)
 
 /**
- * Runs one task until it has ended, or somebody else owns it, or it has to wait for others of its basket. It begins with the row, so a start and a recovery are the same. A failure of
- * Postgres ends the run; the executor begins it again.
+ * Runs one task until it has ended, or somebody else owns it, or it has to wait for others of its basket. Answers its basket's id. It begins
+ * with the row, so a start and a recovery are the same. A failure of Postgres ends the run; the executor begins it again.
  */
 export const run = (desks: Desks, taskId: number) =>
   Effect.gen(function* () {
     let stored = yield* desks.live.repo.byId(taskId)
     let input: OrderDecider.Input | undefined
     const desk = desks[stored?.mode ?? "paper"]
+    const basketId = stored?.basketId ?? null
     yield* desk.step("read", taskId)
-    if (stored !== undefined && !(yield* hasTurn(desk, stored))) return
+    if (stored !== undefined && !(yield* hasTurn(desk, stored))) return basketId
     while (stored !== undefined && desk.lease.isHeld()) {
       const read: OrderRepo.StoredTask = stored
       const isSend = input === undefined && isDue(read, yield* now)
       const next = yield* isSend ? begun(desk, read) : advance(desk, read, input ?? (yield* wakeOf(desk)))
       input = undefined
       if (next === undefined) stored = yield* desk.repo.byId(taskId)
-      else if (next.action === undefined) return
+      else if (next.action === undefined) return basketId
       else if (next.action._tag === "WakeAt") {
         yield* sleepUntil(next.action.atMs)
         stored = yield* desk.repo.byId(taskId)
@@ -255,4 +256,5 @@ export const run = (desks: Desks, taskId: number) =>
         input = yield* next.action._tag === "Send" ? send(desk, stored, next.action.attempt) : lookUp(desk, stored, next.action.atMs)
       }
     }
+    return basketId
   }).pipe(Effect.annotateLogs({ task: taskId }))

@@ -45,11 +45,21 @@ const makeReports = (sql: SqlClient.SqlClient) => {
         WHERE account_id = ${accountId} AND tag = ANY(${tags}::text[]) AND status = 'COMPLETED'`,
       (rows) => new Map(rows.map(({ id, tag }) => [tag, Number(id)]))
     )
-  const saveOrder = (accountId: string, { from, order }: ReturnType<typeof OrderMerge.merge>, day: string) => sql`
-    INSERT INTO account_orders (account_id, order_id, seen_on, source, filled_quantity, body)
-    VALUES (${accountId}, ${order.order_id}, ${day}::date, ${from}, ${order.filled_quantity}, ${JSON.stringify(encodeOrder(order))}::jsonb)
-    ON CONFLICT (account_id, order_id) DO UPDATE SET source = excluded.source, filled_quantity = excluded.filled_quantity,
-      body = excluded.body, change = excluded.change, changed_at = now()`
+  /** Saves an order with its event and its line of the audit, in one statement. */
+  const saveOrder = (accountId: string, { from, order }: ReturnType<typeof OrderMerge.merge>, day: string) => {
+    const body = encodeOrder(order)
+    const message = `order ${order.order_id} is ${order.status}`
+    const detail = { ...body, is_open: !OrderMerge.hasEnded(order) }
+    return sql`
+      WITH saved AS (INSERT INTO account_orders (account_id, order_id, seen_on, source, filled_quantity, body)
+          VALUES (${accountId}, ${order.order_id}, ${day}::date, ${from}, ${order.filled_quantity}, ${JSON.stringify(body)}::jsonb)
+          ON CONFLICT (account_id, order_id) DO UPDATE SET source = excluded.source, filled_quantity = excluded.filled_quantity,
+            body = excluded.body, change = excluded.change, changed_at = now()),
+        event AS (INSERT INTO order_outbox (account_id, kind, body)
+          VALUES (${accountId}, 'order', ${JSON.stringify({ message, detail })}::jsonb))
+      INSERT INTO order_audit (account_id, who, what, detail)
+        VALUES (${accountId}, ${who}, 'order', ${JSON.stringify({ message, ...detail })}::jsonb)`
+  }
 
   /** An order that the broker rejects after it had accepted it gives one alert. */
   const tellRejection = (accountId: string, order: Figures.Order, taskId: number | undefined) =>
@@ -78,8 +88,6 @@ const makeReports = (sql: SqlClient.SqlClient) => {
         if (before === undefined || JSON.stringify(encodeOrder(before.order)) !== JSON.stringify(encodeOrder(order))) {
           changed++
           yield* saveOrder(accountId, after, day)
-          const detail = { ...encodeOrder(order), is_open: !OrderMerge.hasEnded(order) }
-          yield* announce(accountId, "order", `order ${order.order_id} is ${order.status}`, detail)
         }
         const taskId = succeeded.get(order.tag ?? "")
         const isContradiction = OrderMerge.isRejectedAfterSuccess(before?.order, order, taskId !== undefined)
