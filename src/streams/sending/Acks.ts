@@ -1,6 +1,7 @@
-import type { Msg, MsgHdrs, NatsConnection } from "nats"
+import type { Msg, NatsConnection } from "nats"
 import type { Unstored } from "../keep/Unstored.ts"
 import * as Headers from "./Headers.ts"
+import * as Wire from "./Wire.ts"
 
 /** A stream's answer to a publish. */
 export interface Ack {
@@ -24,7 +25,8 @@ export interface Acks {
 
 interface Open {
   readonly subject: string
-  readonly data: Uint8Array
+  /** Undefined once it is sent. */
+  data: Uint8Array | undefined
   readonly headers: ReadonlyArray<readonly [name: string, value: string]>
   readonly givenAtMs: number
   readonly done: (result: Ack | Error) => void
@@ -32,6 +34,7 @@ interface Open {
 
 const checkEveryMs = 250
 const toText = new TextDecoder()
+const noBytes = new Uint8Array(0)
 
 /** The server's numbers for a store that takes nothing: no resources, no memory, no disk, not enabled, or a write that failed. */
 const storeCodes: ReadonlySet<unknown> = new Set([10_023, 10_028, 10_039, 10_047, 10_076, 10_077])
@@ -142,24 +145,38 @@ export const make = (nc: NatsConnection, inbox: string, timeoutMs: number, unsto
 
   let waiting: Array<number> = []
   /** The newest headers as bytes: the thousands of outputs of one input have the same. */
-  let newest: { readonly headers: Open["headers"]; readonly encoded: MsgHdrs } | undefined
-  const encodedOf = (headers: Open["headers"]): MsgHdrs => {
-    if (newest?.headers !== headers) newest = { headers, encoded: Headers.encoded(headers) }
-    return newest.encoded
+  let newest: { readonly headers: Open["headers"]; readonly bytes: Uint8Array } | undefined
+  const bytesOf = (headers: Open["headers"]): Uint8Array => {
+    if (headers.length === 0) return noBytes
+    if (newest?.headers !== headers) newest = { headers, bytes: Headers.bytesOf(headers) }
+    return newest.bytes
+  }
+  const wire = Wire.make(nc)
+  const write = (id: number, one: Open, data: Uint8Array): void => {
+    const reply = `${inbox}.${id}`
+    const headers = bytesOf(one.headers)
+    if (headers.length + data.length <= Wire.smallMax) {
+      wire.add({ subject: one.subject, reply, headers, data })
+      return
+    }
+    wire.end() // Messages stay in the order in which they were given.
+    nc.publish(one.subject, data, headers.length === 0 ? { reply } : { reply, headers: Headers.given(headers) })
   }
   const flush = (): void => {
     const ids = waiting
     waiting = []
     for (const id of ids) {
       const one = open.get(id)
-      if (one === undefined) continue
+      if (one?.data === undefined) continue
+      const { data } = one
+      one.data = undefined
       try {
-        const reply = `${inbox}.${id}`
-        nc.publish(one.subject, one.data, one.headers.length === 0 ? { reply } : { reply, headers: encodedOf(one.headers) })
+        write(id, one, data)
       } catch (cause) {
         take(id, cause instanceof Error ? cause : new Error(String(cause)))
       }
     }
+    wire.end()
   }
 
   return {
