@@ -2,6 +2,7 @@ import * as IndiaTime from "../IndiaTime.ts"
 import * as Money from "../Money.ts"
 import * as BarSession from "../market/BarSession.ts"
 import type * as RuleSet from "../rules/RuleSet.ts"
+import type { Entry, Hours, LineColumns } from "./LineColumns.ts"
 import * as Premium from "./Premium.ts"
 import type { Leg, OpenCandle, Pending, Strategy } from "./Strategy.ts"
 import type * as StrategyMessage from "./StrategyMessage.ts"
@@ -54,16 +55,14 @@ export const closeBefore = (strategy: Strategy, sink: Sink): void => {
   strategy.openFromMs = minuteMs
 }
 
-const settledPrice = (leg: Leg): number => leg.price
-
 /** Adds the value at a complete instant to its minute. */
-const valueInstant = (strategy: Strategy, sink: Sink, atMs: number): void => {
+const valueInstant = (columns: LineColumns, { legsFrom, legsTo, strategy }: Entry, sink: Sink, atMs: number): void => {
   const minuteMs = IndiaTime.minuteFloor(atMs)
   if (minuteMs < strategy.openFromMs) {
     sink.late()
     return
   }
-  const value = strategy.unpriced.length > 0 ? null : Premium.net(strategy.legs, settledPrice)
+  const value = strategy.unpriced.length > 0 ? null : Premium.net(columns, columns.price, legsFrom, legsTo)
   if (value === null) return
   if (strategy.candle?.minuteMs === minuteMs) {
     if (value > strategy.candle.high) strategy.candle.high = value
@@ -76,11 +75,11 @@ const valueInstant = (strategy: Strategy, sink: Sink, atMs: number): void => {
   strategy.openFromMs = minuteMs
 }
 
-const isInSession = (rules: RuleSet.RuleSet | undefined, leg: Leg, atMs: number): boolean => {
+const isInSession = (rules: RuleSet.RuleSet | undefined, hours: Hours, atMs: number): boolean => {
   if (rules === undefined) return true
-  const { session } = leg
-  const current = session !== null && BarSession.holds(session, rules, atMs) ? session : BarSession.sessionAt(rules, leg.place, atMs)
-  leg.session = current
+  const { session } = hours
+  const current = session !== null && BarSession.holds(session, rules, atMs) ? session : BarSession.sessionAt(rules, hours.place, atMs)
+  hours.session = current
   return atMs >= current.opensAtMs && atMs < current.closesAtMs
 }
 
@@ -100,22 +99,33 @@ const takeReady = (strategy: Strategy, untilMs: number): ReadonlyArray<Pending> 
   return isOrdered ? ready : ready.sort((a, b) => a.atMs - b.atMs)
 }
 
+/** Gives a price to the strategy's legs in that instrument; true if one of them is in its session. The legs keep the price for a snapshot. */
+const takePrice = (columns: LineColumns, { legsFrom, legsTo, strategy }: Entry, { rules }: Sink, tick: Pending): boolean => {
+  const { hours, hoursAt, price, priceMs, token } = columns
+  let isTrading = false
+  for (let at = legsFrom; at < legsTo; at++) {
+    if (token[at] !== tick.token) continue
+    isTrading ||= isInSession(rules, hours[hoursAt[at] as number] as Hours, tick.atMs)
+    if (tick.atMs < (priceMs[at] as number)) continue
+    price[at] = tick.price
+    priceMs[at] = tick.atMs
+    const leg = strategy.legs[at - legsFrom] as Leg
+    leg.price = tick.price
+    leg.priceMs = tick.atMs
+  }
+  return isTrading
+}
+
 /** Values the instants before `untilMs` in order of time. All prices received at one instant count as one event. */
-export const settle = (strategy: Strategy, untilMs: number, sink: Sink): void => {
-  const ready = takeReady(strategy, untilMs)
+export const settle = (columns: LineColumns, entry: Entry, untilMs: number, sink: Sink): void => {
+  const ready = takeReady(entry.strategy, untilMs)
   /** True if any price of the instant came within its session. A snapshot at night gives a price but no traded minute. */
   let isTrading = false
   for (let at = 0; at < ready.length; at++) {
     const tick = ready[at] as Pending
-    for (const leg of strategy.legs) {
-      if (leg.contract.instrument_token !== tick.token) continue
-      isTrading ||= isInSession(sink.rules, leg, tick.atMs)
-      if (tick.atMs < leg.priceMs) continue
-      leg.price = tick.price
-      leg.priceMs = tick.atMs
-    }
+    if (takePrice(columns, entry, sink, tick)) isTrading = true
     if (ready[at + 1]?.atMs === tick.atMs) continue
-    if (isTrading) valueInstant(strategy, sink, tick.atMs)
+    if (isTrading) valueInstant(columns, entry, sink, tick.atMs)
     isTrading = false
   }
 }

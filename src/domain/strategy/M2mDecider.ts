@@ -11,6 +11,7 @@ import type * as RuleSet from "../rules/RuleSet.ts"
 import { shipped } from "../rules/Shipped.ts"
 import * as Candles from "./Candles.ts"
 import * as Feed from "./Feed.ts"
+import * as LineColumns from "./LineColumns.ts"
 import * as Marks from "./Marks.ts"
 import * as Strategy from "./Strategy.ts"
 import type * as StrategyMessage from "./StrategyMessage.ts"
@@ -81,8 +82,19 @@ interface Context {
 }
 
 const none = new Float64Array(0)
+const noLines = LineColumns.of(new Map(), [])
+
+/** The columns of states whose strategies and feeds have not changed since. A snapshot does not hold them. */
+const columnsMade = new WeakMap<State, LineColumns.LineColumns>()
+
+const columnsOf = (state: State): LineColumns.LineColumns => {
+  const made = columnsMade.get(state) ?? LineColumns.of(state.feeds, state.strategies.values())
+  columnsMade.set(state, made)
+  return made
+}
 
 const remove = (state: State, strategy: Strategy.Strategy): void => {
+  columnsMade.delete(state)
   state.strategies.delete(Strategy.keyOf({ owner: strategy.owner, strategy_id: strategy.strategyId }))
   state.waiting -= strategy.pending.length
   for (const feed of state.feeds.values()) Feed.exclude(feed, strategy)
@@ -95,11 +107,13 @@ interface Turn {
   readonly seq: number
   readonly outputs: Array<Output>
   readonly sink: Candles.Sink
+  /** The lines of the strategies that are valued. */
+  columns: LineColumns.LineColumns
   /** The moment at which strategies are valued; undefined before the first one. */
   at: Marks.Instant | undefined
 }
 
-const turnOf = (context: Context, state: State, seq: number): Turn => {
+const turnOf = (context: Context, state: State, seq: number, columns: LineColumns.LineColumns): Turn => {
   const outputs: Array<Output> = []
   const { isExact, rules } = context
   const sink: Candles.Sink = {
@@ -110,15 +124,16 @@ const turnOf = (context: Context, state: State, seq: number): Turn => {
       outputs.push({ seq, kind: "candle", owner, strategyId, message, exact: isExact ? exact : none }),
     late: () => state.lateTicks++
   }
-  return { context, state, seq, outputs, sink, at: undefined }
+  return { context, state, seq, outputs, sink, columns, at: undefined }
 }
 
 /** Does something for one strategy. If that throws, only this strategy leaves the state, and the reason is an output. */
-const isolated = (turn: Turn, strategy: Strategy.Strategy, act: (turn: Turn, strategy: Strategy.Strategy) => void): void => {
+const isolated = <Of extends Pick<LineColumns.Entry, "strategy">>(turn: Turn, of: Of, act: (turn: Turn, of: Of) => void): void => {
   try {
-    act(turn, strategy)
+    act(turn, of)
   } catch (error) {
     const { outputs, seq, state } = turn
+    const { strategy } = of
     remove(state, strategy)
     const { owner, strategyId } = strategy
     const message: StrategyMessage.Refused = { v: 1, seq, owner, strategy_id: strategyId, reason: String(error) }
@@ -126,11 +141,12 @@ const isolated = (turn: Turn, strategy: Strategy.Strategy, act: (turn: Turn, str
   }
 }
 
-const settle = ({ sink, state }: Turn, strategy: Strategy.Strategy, untilMs: number): void => {
+const settle = ({ columns, sink, state }: Turn, entry: LineColumns.Entry, untilMs: number): void => {
+  const { strategy } = entry
   const before = strategy.pending.length
   if (before === 0) return
   try {
-    Candles.settle(strategy, untilMs, sink)
+    Candles.settle(columns, entry, untilMs, sink)
   } finally {
     state.waiting -= before - strategy.pending.length
   }
@@ -138,19 +154,20 @@ const settle = ({ sink, state }: Turn, strategy: Strategy.Strategy, untilMs: num
 
 /** The turn's moment. Its first mark computes the chains, and every other strategy uses the results. */
 const instantOf = (turn: Turn): Marks.Instant => {
-  const { context, seq, state } = turn
+  const { columns, context, seq, state } = turn
   const { eventMs, feeds } = state
   const { closes, rules, settings } = context
   if (turn.at === undefined) {
     Feed.refreshChains(feeds, settings, closes, eventMs)
-    turn.at = Marks.instant(feeds, rules, { staleAfterMs: settings.staleAfterMs, eventMs, seq })
+    turn.at = Marks.instant(columns, rules, { staleAfterMs: settings.staleAfterMs, eventMs, seq })
   }
   return turn.at
 }
 
 /** Publishes the newest value if it differs from the last one sent and the rate limit allows it. */
-const mark = (turn: Turn, strategy: Strategy.Strategy): void => {
-  const { context, outputs, seq, state } = turn
+const mark = (turn: Turn, entry: LineColumns.Entry): void => {
+  const { columns, context, outputs, seq, state } = turn
+  const { strategy } = entry
   const { marked } = strategy
   if (marked.length === marksMax && state.window - (marked[0] as number) < marksMax) {
     strategy.owed = true
@@ -158,15 +175,16 @@ const mark = (turn: Turn, strategy: Strategy.Strategy): void => {
   }
   strategy.owed = false
   const at = instantOf(turn)
-  const values = Marks.valuesOf(at, strategy)
-  if (strategy.sent !== null && Marks.isSame(values.sent, strategy.sent)) return
-  const message = Marks.messageOf(at, strategy, values.sent)
+  const sent = Marks.valuesOf(at, entry)
+  if (strategy.sent !== null && Marks.isSame(sent, strategy.sent)) return
+  const message = Marks.messageOf(at, strategy, sent)
   strategy.profit = message.total_pnl
-  strategy.sent = values.sent
+  strategy.sent = sent
   if (marked.length === marksMax) marked.shift()
   marked.push(state.window)
   const { owner, strategyId } = strategy
-  outputs.push({ seq, kind: "mark", owner, strategyId, message, exact: context.isExact ? Marks.exactOf(values) : none })
+  const exact = context.isExact ? Marks.exactOf(sent, Marks.netGreeks(columns, entry)) : none
+  outputs.push({ seq, kind: "mark", owner, strategyId, message, exact })
 }
 
 /** Uses the last prices from before the instruments became legs, or from before the state began. */
@@ -187,15 +205,18 @@ const onDefinition = (context: Context, state: State, { definition, seq }: Recor
     if (before !== undefined) remove(state, before)
     return []
   }
-  const turn = turnOf(context, state, seq)
+  const turn = turnOf(context, state, seq, noLines)
   const strategy = before ?? Strategy.make(definition.owner, definition.strategy_id)
-  isolated(turn, strategy, () => {
+  isolated(turn, { strategy }, () => {
+    columnsMade.delete(state)
     Strategy.define(strategy, definition, context.rules)
     state.strategies.set(key, strategy)
     for (const { feed } of [...strategy.legs, ...strategy.holdings]) Feed.of(state.feeds, feed)
     for (const [feedKey, feed] of state.feeds) Feed.include(context.ends, state.strategies.values(), feedKey, feed, strategy)
     takeKnownPrices(state, strategy)
-    if (Number.isFinite(state.eventMs)) mark(turn, strategy)
+    if (!Number.isFinite(state.eventMs)) return
+    turn.columns = LineColumns.of(state.feeds, [strategy])
+    mark(turn, turn.columns.entries[0] as LineColumns.Entry)
   })
   return turn.outputs
 }
@@ -204,10 +225,11 @@ const onReference = (context: Context, state: State, reference: Reference): void
   const key = Strategy.feedKey(reference.exchange, reference.underlying)
   const feed = Feed.of(state.feeds, key)
   feed.reference = reference.instruments
+  columnsMade.delete(state)
   Feed.rebuild(context.ends, state.strategies.values(), key, feed)
 }
 
-const settleAll = (turn: Turn, strategy: Strategy.Strategy): void => settle(turn, strategy, Number.POSITIVE_INFINITY)
+const settleAll = (turn: Turn, entry: LineColumns.Entry): void => settle(turn, entry, Number.POSITIVE_INFINITY)
 
 const onFrame = (context: Context, state: State, input: RecordInput.Frame): ReadonlyArray<Output> => {
   const feed = state.feeds.get(Strategy.feedKey(input.exchange, input.underlying))
@@ -229,8 +251,8 @@ const onFrame = (context: Context, state: State, input: RecordInput.Frame): Read
     state.waiting += holders.length
   }
   if (state.waiting <= pendingMax) return []
-  const turn = turnOf(context, state, input.seq)
-  for (const strategy of state.strategies.values()) isolated(turn, strategy, settleAll)
+  const turn = turnOf(context, state, input.seq, columnsOf(state))
+  for (const entry of turn.columns.entries) isolated(turn, entry, settleAll)
   return turn.outputs
 }
 
@@ -243,25 +265,27 @@ const onKeyframe = (state: State, { exchange, underlying, header, bytes, atMs }:
   if (!FrameGuard.startAt(feed.guard, header)) return
   Quotes.ingest(feed.quotes, header, bytes)
   Feed.touch(feed)
+  columnsMade.delete(state)
   for (const strategy of state.strategies.values()) takeKnownPrices(state, strategy)
 }
 
 /** Applies other rules: contracts may expire at another instant. */
 const takeRules = (context: Context, state: State): void => {
   state.rules = context.ends.version
+  columnsMade.delete(state)
   for (const [key, feed] of state.feeds) Feed.rebuild(context.ends, state.strategies.values(), key, feed)
 }
 
 /** Settles the prices before the clock, and closes the minute that event time has left. */
-const settleMinute = (turn: Turn, strategy: Strategy.Strategy): void => {
-  settle(turn, strategy, turn.state.eventMs)
-  Candles.closeBefore(strategy, turn.sink)
-  if (strategy.owed) mark(turn, strategy)
+const settleMinute = (turn: Turn, entry: LineColumns.Entry): void => {
+  settle(turn, entry, turn.state.eventMs)
+  Candles.closeBefore(entry.strategy, turn.sink)
+  if (entry.strategy.owed) mark(turn, entry)
 }
-const closeWindow = (turn: Turn, strategy: Strategy.Strategy): void => {
-  settle(turn, strategy, turn.state.eventMs)
-  Candles.closeBefore(strategy, turn.sink)
-  mark(turn, strategy)
+const closeWindow = (turn: Turn, entry: LineColumns.Entry): void => {
+  settle(turn, entry, turn.state.eventMs)
+  Candles.closeBefore(entry.strategy, turn.sink)
+  mark(turn, entry)
 }
 
 const onClock = (context: Context, state: State, input: RecordInput.Clock): ReadonlyArray<Output> => {
@@ -272,12 +296,13 @@ const onClock = (context: Context, state: State, input: RecordInput.Clock): Read
   const window = Math.floor(state.eventMs / windowMs)
   const isClosing = window > state.window
   if (isClosing) state.window = window
-  const turn = turnOf(context, state, input.seq)
+  const turn = turnOf(context, state, input.seq, columnsOf(state))
   const minuteMs = IndiaTime.minuteFloor(state.eventMs)
-  for (const strategy of state.strategies.values()) {
-    if (isClosing) isolated(turn, strategy, closeWindow)
+  for (const entry of turn.columns.entries) {
+    const { openFromMs, owed, pending } = entry.strategy
+    if (isClosing) isolated(turn, entry, closeWindow)
     // Between two windows most strategies have nothing to do.
-    else if (strategy.pending.length > 0 || strategy.owed || minuteMs > strategy.openFromMs) isolated(turn, strategy, settleMinute)
+    else if (pending.length > 0 || owed || minuteMs > openFromMs) isolated(turn, entry, settleMinute)
   }
   return turn.outputs
 }

@@ -2,12 +2,14 @@ import * as IndiaTime from "../IndiaTime.ts"
 import * as Money from "../Money.ts"
 import * as BarSession from "../market/BarSession.ts"
 import * as Freshness from "../market/Freshness.ts"
+import type * as ChainState from "../options/ChainState.ts"
 import * as Rounding from "../options/Rounding.ts"
 import type * as RuleSet from "../rules/RuleSet.ts"
 import * as Feed from "./Feed.ts"
+import * as LineColumns from "./LineColumns.ts"
 import * as NetGreeks from "./NetGreeks.ts"
 import * as Premium from "./Premium.ts"
-import { isOption, type Line, multiplierOf, type Sent, type Strategy } from "./Strategy.ts"
+import type { Leg, Line, Sent, Strategy } from "./Strategy.ts"
 import type * as StrategyMessage from "./StrategyMessage.ts"
 
 /** What all strategies of an instant read of a feed. */
@@ -23,38 +25,34 @@ export interface Instant {
   readonly asOf: string
   /** The record's message that causes the marks. */
   readonly seq: number
-  readonly feedOf: (line: Line) => Feed.Feed
-  /** The last price of a line as a wire integer; NaN without one. */
-  readonly priceOf: (line: Line) => number
+  readonly columns: LineColumns.LineColumns
+  /** By feed of the columns. */
+  readonly rows: ReadonlyArray<Rows>
   /** True if the line has no price, or a stale one. */
-  readonly isMissing: (line: Line) => boolean
+  readonly isUnpriced: (feed: Feed.Feed, line: Line) => boolean
 }
 
 /** Net Greeks per year and per 1.00; NaN if one is unknown. */
 export type Net = Omit<NetGreeks.Greeks, "rho">
 
-/** A strategy's values at an instant: as they are published, and its net Greeks before rounding. */
-export interface Values {
-  readonly sent: Sent
-  readonly net: Net
-}
-
-/** Sums the Greeks of the holdings as NetGreeks.net does, without an object for each holding: this runs for every strategy and window. */
-const netGreeks = (feedOf: (line: Line) => Feed.Feed, { holdings, unvalued }: Strategy): Net => {
-  if (unvalued) return NetGreeks.none
+/** The Greeks of the holdings before rounding, summed as NetGreeks.net does. */
+export const netGreeks = (columns: LineColumns.LineColumns, { heldFrom, heldTo, strategy }: LineColumns.Entry): Net => {
+  if (strategy.unvalued) return NetGreeks.none
   const net = { delta: 0, gamma: 0, theta: 0, vega: 0 }
-  for (const line of holdings) {
-    const quantity = line.position * multiplierOf(line.contract)
-    if (!isOption(line.contract)) {
+  for (let at = heldFrom; at < heldTo; at++) {
+    const quantity = columns.units[at] as number
+    const option = columns.side[at] as number
+    if (option === LineColumns.noChain) return NetGreeks.none
+    if (option === LineColumns.noOption) {
       net.delta += quantity
       continue
     }
-    const side = Feed.sideOf(feedOf(line), line)
-    if (side === undefined) return NetGreeks.none
-    net.delta += quantity * (side.delta[line.strike] as number)
-    net.gamma += quantity * (side.gamma[line.strike] as number)
-    net.theta += quantity * (side.theta[line.strike] as number)
-    net.vega += quantity * (side.vega[line.strike] as number)
+    const side = columns.sides[option] as ChainState.Side
+    const strike = columns.strike[at] as number
+    net.delta += quantity * (side.delta[strike] as number)
+    net.gamma += quantity * (side.gamma[strike] as number)
+    net.theta += quantity * (side.theta[strike] as number)
+    net.vega += quantity * (side.vega[strike] as number)
   }
   return net
 }
@@ -75,78 +73,78 @@ const judgedAt = (rules: RuleSet.RuleSet | undefined, eventMs: number): ((line: 
   }
 }
 
-/** The rows of a line's feed. They are made once for all strategies; most strategies have one feed, so the last one is remembered. */
-const rowsOf = (make: (key: string) => Rows): ((line: Line) => Rows) => {
-  const known = new Map<string, Rows>()
-  let key: string | undefined
-  let rows: Rows
-  return (line) => {
-    if (line.feed !== key) {
-      key = line.feed
-      rows = known.get(key) ?? make(key)
-      known.set(key, rows)
-    }
-    return rows
-  }
-}
-
 /** `rules` decide which instants are inside a session; they are absent for a market that never closes. */
 export const instant = (
-  feeds: Feed.Feeds,
+  columns: LineColumns.LineColumns,
   rules: RuleSet.RuleSet | undefined,
   { staleAfterMs, eventMs, seq }: { readonly staleAfterMs: number; readonly eventMs: number; readonly seq: number }
 ): Instant => {
   const judgedMs = judgedAt(rules, eventMs)
-  const isUnpriced = ({ quotes }: Feed.Feed, line: Line): boolean =>
-    Number.isNaN(quotes.lastPrice[line.row]) || judgedMs(line) - (quotes.pricedMs[line.row] as number) > staleAfterMs
-  const rows = rowsOf((key) => {
-    const feed = Feed.of(feeds, key)
-    return { feed, freshness: new Uint8Array(feed.quotes.contracts.length) }
-  })
   return {
     asOf: IndiaTime.isoTime(eventMs),
     seq,
-    feedOf: (line) => rows(line).feed,
-    priceOf: (line) => rows(line).feed.quotes.lastPrice[line.row] as number,
-    isMissing: (line) => {
-      const { feed, freshness } = rows(line)
-      // A line with another contract of the same token may be judged at another instant.
-      if (feed.quotes.contracts[line.row] !== line.contract) return isUnpriced(feed, line)
-      if (freshness[line.row] === notAsked) freshness[line.row] = isUnpriced(feed, line) ? stale : fresh
-      return freshness[line.row] === stale
-    }
+    columns,
+    rows: columns.feeds.map((feed) => ({ feed, freshness: new Uint8Array(feed.quotes.contracts.length) })),
+    isUnpriced: ({ quotes }, line) =>
+      Number.isNaN(quotes.lastPrice[line.row]) || judgedMs(line) - (quotes.pricedMs[line.row] as number) > staleAfterMs
   }
+}
+
+/** True if the line has no fresh price. A row's answer counts for all lines with its contract. */
+const isMissing = ({ columns, isUnpriced, rows }: Instant, at: number): boolean => {
+  const { feed, freshness } = rows[columns.feed[at] as number] as Rows
+  const row = columns.row[at] as number
+  const isLineUnpriced = () => isUnpriced(feed, columns.lines[at] as Line)
+  // A line with another contract of the same token may be judged at another instant.
+  if (columns.isOwn[at] === 0) return isLineUnpriced()
+  if (freshness[row] === notAsked) freshness[row] = isLineUnpriced() ? stale : fresh
+  return freshness[row] === stale
+}
+
+/** Takes the newest prices of lines into their column; true if a line has no fresh one. */
+const takeLast = (at: Instant, from: number, to: number): boolean => {
+  const { columns, rows } = at
+  let isAnyMissing = false
+  for (let line = from; line < to; line++) {
+    const { quotes } = (rows[columns.feed[line] as number] as Rows).feed
+    columns.last[line] = quotes.lastPrice[columns.row[line] as number] as number
+    if (isMissing(at, line)) isAnyMissing = true
+  }
+  return isAnyMissing
 }
 
 const nothing: ReadonlyArray<number> = []
 
-const missingOf = ({ isMissing }: Instant, { legs, unpriced }: Strategy): ReadonlyArray<number> => {
-  if (unpriced.length === 0 && !legs.some(isMissing)) return nothing
-  const missing = [...unpriced]
-  for (const leg of legs) if (isMissing(leg)) missing.push(leg.legId)
+const missingOf = (at: Instant, { legsFrom, legsTo, strategy }: LineColumns.Entry): ReadonlyArray<number> => {
+  const missing = [...strategy.unpriced]
+  for (let line = legsFrom; line < legsTo; line++) if (isMissing(at, line)) missing.push((strategy.legs[line - legsFrom] as Leg).legId)
   return missing.sort((a, b) => a - b)
 }
 
-export const valuesOf = (at: Instant, strategy: Strategy): Values => {
+/** A strategy's values at an instant, as they are published. */
+export const valuesOf = (at: Instant, entry: LineColumns.Entry): Sent => {
+  const { columns } = at
+  const { heldFrom, heldTo, legsFrom, legsTo, strategy } = entry
   const { cost, holdings, legs, realised, unpriced, unvalued } = strategy
-  const missing = missingOf(at, strategy)
-  const net = netGreeks(at.feedOf, strategy)
-  const units = unpriced.length > 0 ? null : Premium.net(legs, at.priceOf)
+  const isLegMissing = takeLast(at, legsFrom, legsTo)
   // Without fills the holdings are the legs, as in most strategies.
   const areLegs = holdings === legs
-  const sent: Sent = {
+  const isHeldMissing = areLegs ? isLegMissing : takeLast(at, heldFrom, heldTo)
+  const missing = isLegMissing || unpriced.length > 0 ? missingOf(at, entry) : nothing
+  const units = unpriced.length > 0 ? null : Premium.net(columns, columns.last, legsFrom, legsTo)
+  const net = netGreeks(columns, entry)
+  return {
     units,
-    heldUnits: unvalued ? null : areLegs ? units : Premium.net(holdings, at.priceOf),
+    heldUnits: unvalued ? null : areLegs ? units : Premium.net(columns, columns.last, heldFrom, heldTo),
     cost,
     realised,
     delta: Rounding.units.delta(net.delta),
     gamma: Rounding.units.gamma(net.gamma),
     theta: Rounding.units.theta(net.theta),
     vega: Rounding.units.vega(net.vega),
-    complete: missing.length === 0 && !unvalued && (areLegs || !holdings.some(at.isMissing)),
+    complete: missing.length === 0 && !unvalued && !isHeldMissing,
     missing
   }
-  return { sent, net }
 }
 
 /** True if both are published with the same numbers. */
@@ -198,7 +196,8 @@ export const messageOf = ({ asOf, seq }: Instant, strategy: Strategy, sent: Sent
   }
 }
 
-export const exactOf = ({ sent: { units, heldUnits }, net }: Values): Float64Array =>
+/** A mark's numbers before rounding. */
+export const exactOf = ({ heldUnits, units }: Sent, net: Net): Float64Array =>
   Float64Array.from(
     [...[units, heldUnits].map((value) => (value === null ? Number.NaN : Number(value))), net.delta, net.gamma, net.theta, net.vega],
     Rounding.canonical

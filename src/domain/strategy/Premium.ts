@@ -38,32 +38,33 @@ export const textOf = (units: Units): string => {
   return `${whole}.${String(rest).padStart(digits, "0")}`
 }
 
-/** A holding of an instrument: a signed quantity (BUY +), and the units of money per unit of its price. */
-export interface Line {
-  readonly position: number
-  readonly factor: number
+/** Holdings of instruments, one row each: a signed quantity (BUY +), and the units of money per unit of its price. */
+export interface Holdings {
+  readonly position: Float64Array
+  readonly factor: Float64Array
 }
 
-/** `m2m` in integers, equally exact. Prices are integers, NaN if unknown. Null while a line has no price. */
-export const net = <L extends Line>(lines: ReadonlyArray<L>, priceOf: (line: L) => number): Units | null => {
+/** `m2m` of the rows from `from` to before `to` in integers, equally exact. Prices are integers, NaN if unknown. Null while a row has no price. */
+export const net = (rows: Holdings, prices: Float64Array, from: number, to: number): Units | null => {
+  const { factor, position } = rows
   let sum = 0
-  for (const line of lines) {
-    const price = priceOf(line)
+  for (let at = from; at < to; at++) {
+    const price = prices[at] as number
     if (Number.isNaN(price)) return null
-    const term = price * line.factor * -line.position
+    const term = price * (factor[at] as number) * -(position[at] as number)
     sum += term
     // Beyond 2^53 doubles skip integers.
-    if (!Number.isSafeInteger(term) || !Number.isSafeInteger(sum)) return bigNet(lines, priceOf)
+    if (!Number.isSafeInteger(term) || !Number.isSafeInteger(sum)) return bigNet(rows, prices, from, to)
   }
   return sum
 }
 
-const bigNet = <L extends Line>(lines: ReadonlyArray<L>, priceOf: (line: L) => number): bigint | null => {
+const bigNet = ({ factor, position }: Holdings, prices: Float64Array, from: number, to: number): bigint | null => {
   let sum = 0n
-  for (const line of lines) {
-    const price = priceOf(line)
+  for (let at = from; at < to; at++) {
+    const price = prices[at] as number
     if (Number.isNaN(price)) return null
-    sum -= BigInt(price) * BigInt(line.factor) * BigInt(line.position)
+    sum -= BigInt(price) * BigInt(factor[at] as number) * BigInt(position[at] as number)
   }
   return sum
 }

@@ -25,8 +25,6 @@ export interface Line {
 export interface Leg extends Line {
   readonly legId: number
   readonly place: BarSession.Place | null
-  /** The session of the day of its newest price; null before the first, and in a market without sessions. */
-  session: BarSession.DaySession | null
   /** Last price at the valued instants, as a wire integer; NaN before the first. */
   price: number
   priceMs: number
@@ -148,7 +146,6 @@ const makeLeg = (rules: RuleSet.RuleSet | undefined, leg: StrategyDefinition.Leg
   legId: leg.leg_id,
   // Without the underlying's list of instruments, a share is assumed to trade until the end of the session.
   place: rules === undefined ? null : BarSession.placeOf(rules, leg, leg.contract, false),
-  session: null,
   price: Number.NaN,
   priceMs: Number.NEGATIVE_INFINITY
 })

@@ -19,9 +19,17 @@ const lineOf = (it: { direction: Position.Direction; quantity: number; price: nu
   price: it.price
 })
 
+/** The value of all lines but a first and a last one, which are not asked for. */
+const netOf = (lines: ReadonlyArray<ReturnType<typeof lineOf>>): Premium.Units | null => {
+  const other = { position: 3, factor: 5, price: 7 }
+  const rows = [other, ...lines, other]
+  const column = (name: keyof typeof other) => Float64Array.from(rows, (line) => line[name])
+  return Premium.net({ position: column("position"), factor: column("factor") }, column("price"), 1, rows.length - 1)
+}
+
 describe("Premium", () => {
   it.prop("BE-FIN-01 m2m in integers is m2m in decimals, beyond 2^53 too", [FastCheck.array(leg, { maxLength: 12 })], ([legs]) => {
-    const units = Premium.net(legs.map(lineOf), ({ price }) => price)
+    const units = netOf(legs.map(lineOf))
     const decimal = Premium.m2m(
       legs.map(({ direction, quantity, price, scale }) => ({ direction, quantity, ltp: Money.toDecimal(price, scale) }))
     )
@@ -40,6 +48,6 @@ describe("Premium", () => {
   it("BE-FIN-03 a line without a price makes the value null, for large sums too", () => {
     const known = { position: 1_000_000_000, factor: 100_000, price: 2 ** 31 - 1 }
     const unknown = { position: 1, factor: 100_000, price: Number.NaN }
-    for (const lines of [[unknown], [known, unknown], [unknown, known]]) assert.isNull(Premium.net(lines, ({ price }) => price))
+    for (const lines of [[unknown], [known, unknown], [unknown, known]]) assert.isNull(netOf(lines))
   })
 })

@@ -78,6 +78,31 @@ describe("strategies that share a chain", () => {
     { fastCheck: { numRuns: 20 } }
   )
 
+  it("BE-REC-05 a candle after a snapshot counts the prices that legs had before it", () => {
+    const [call, put] = [option(24_500, "CE"), option(24_500, "PE")]
+    const recorder = new Recorder().reference(instruments).definition([leg(1, "BUY", call, 50, "100"), leg(2, "SELL", put, 50, "100")])
+    for (const [minute, { price, token }] of [
+      { token: call.instrument_token, price: 101 },
+      { token: put.instrument_token, price: 102 },
+      { token: call.instrument_token, price: 103 },
+      { token: put.instrument_token, price: 104 }
+    ].entries()) {
+      const atMs = startMs + minute * 60_000
+      recorder.frame(atMs, [{ token, price }]).clock(atMs + 250)
+    }
+    const { inputs } = recorder.clock(startMs + 240_000)
+    const outputs: Array<M2mDecider.Output> = []
+    let state = decider.initial
+    for (const input of inputs) {
+      const [next, more] = decider.decide(deep(state), input)
+      state = next
+      outputs.push(...more)
+    }
+    assert.deepStrictEqual(outputs, Decider.fold(decider, decider.initial, inputs)[1])
+    const candles = outputs.flatMap((output) => (output.kind === "candle" ? [Money.format(output.message.close)] : []))
+    assert.deepStrictEqual(candles, ["50", "-50", "50"])
+  })
+
   it("one that ended, and one whose new definition another actor takes, leave; the others go on", () => {
     const near = M2mDecider.make({ settings, takes: ({ legs }) => legs.every(({ underlying }) => underlying === "NIFTY") })
     const recorder = moving(3, 8)
