@@ -85,6 +85,41 @@ export const fetchHistory = make({
   answer: Schema.Struct({ bars: Schema.Int })
 })
 
+/** The most instruments that one question may name. */
+export const subscriptionsMax = 1_000
+const SubscriptionsQuestion = Schema.Struct({
+  /** The service that asks. What it subscribed is its own, as what a user subscribed is the user's. */
+  service: Schema.String.pipe(Schema.pattern(/^[A-Za-z0-9_-]{1,64}$/)),
+  subscribe: Schema.optionalWith(
+    Schema.Array(
+      Schema.Struct({
+        instrument_token: Schema.Int,
+        requested_mode: Schema.Literal("LTP", "QUOTE", "FULL"),
+        account_id: Schema.optional(Schema.String)
+      })
+    ).pipe(Schema.maxItems(subscriptionsMax)),
+    { default: () => [] }
+  ),
+  unsubscribe: Schema.optionalWith(Schema.Array(Schema.Int).pipe(Schema.maxItems(subscriptionsMax)), { default: () => [] })
+})
+export type SubscriptionsQuestion = typeof SubscriptionsQuestion.Type
+const SubscriptionsAnswer = Schema.Struct({
+  created: Schema.Int,
+  updated: Schema.Int,
+  ended: Schema.Int,
+  /** What could not be done, with the reason. Everything else was done. */
+  refused: Schema.Array(Schema.Struct({ instrument_token: Schema.Int, message: Schema.String }))
+})
+export type SubscriptionsAnswer = typeof SubscriptionsAnswer.Type
+/** Subscribes and unsubscribes instruments for a service of the operator's, as `/subscriptions` does for users. */
+export const changeSubscriptions = make({
+  what: "subscriptions",
+  timeoutMs: 30_000,
+  waitingMax: 20,
+  question: SubscriptionsQuestion,
+  answer: SubscriptionsAnswer
+})
+
 /** The broker has decided against a question. Its words may be shown to the caller. */
 const Refused = Schema.Struct({ refused: Schema.Struct({ error_type: Schema.String, message: Schema.String }) })
 /** Questions to the broker take turns with the readings of the account, four a second (src/broker/AccountReads.ts). */

@@ -10,6 +10,7 @@ import { MarketClock } from "../../streams/MarketClock.ts"
 import { RuleBook } from "../../streams/RuleBook.ts"
 import * as Subjects from "../../streams/Subjects.ts"
 import * as Metrics from "../runtime/Metrics.ts"
+import * as SubscriptionRequests from "./SubscriptionRequests.ts"
 import * as WindowReach from "./WindowReach.ts"
 
 export const kind = "subscriptions"
@@ -48,7 +49,10 @@ const savedFor =
     origin: "window" as const
   })
 
-/** Ends the subscriptions of expired contracts, and keeps every window's instruments subscribed as the money moves and expiries pass. */
+/**
+ * Ends the subscriptions of expired contracts, keeps every window's instruments subscribed as the money moves and expiries pass, and answers
+ * the services that ask for subscriptions.
+ */
 export const make = Effect.gen(function* () {
   const accounts = yield* Accounts
   const registry = yield* InstrumentRegistry
@@ -128,6 +132,8 @@ export const make = Effect.gen(function* () {
       return changed + (yield* release(surplus))
     })
 
+  const requests = yield* SubscriptionRequests.make
+
   const look = Effect.gen(function* () {
     if (registry.current() === undefined) return
     const ended = yield* endPast(yield* subscriptions.active)
@@ -141,6 +147,7 @@ export const make = Effect.gen(function* () {
   return look.pipe(
     Effect.catchAll((error) => Effect.logWarning("cannot look at subscriptions and windows, they stay as they are", String(error))),
     Effect.zipRight(Effect.sleep(lookEvery)),
-    Effect.forever
+    Effect.forever,
+    Effect.raceFirst(requests)
   )
 })

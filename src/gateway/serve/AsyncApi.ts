@@ -90,7 +90,10 @@ const catalogue: Readonly<Record<Name, About>> = {
     summary:
       "A change of an account: mode, limits, stop or release; an order, a trade, a position or the funds at the broker; figures that differed; an alert; a stop of a strategy with orders in it; its link or session"
   },
-  Asked: { summary: "A question of a gateway to the engine; the answer goes to the inbox that `reply` names" }
+  Asked: {
+    summary:
+      "A question to the engine, of a gateway or of a service that wants subscriptions; the answer goes to the inbox that `reply` names"
+  }
 }
 
 const parameters: Readonly<Record<Holes<(typeof Subjects)[Name]["template"]> | "actor", string>> = {

@@ -2,6 +2,7 @@ import { Effect, Either } from "effect"
 import { Accounts } from "../../broker/Accounts.ts"
 import type { User } from "../../contract/shared/Authentication.ts"
 import { canExist } from "../../contract/shared/Input.ts"
+import { takesAway, type Wanted } from "../../domain/accounts/SubscriptionRights.ts"
 import type * as Instrument from "../../domain/market/Instrument.ts"
 import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
 import type { LimitReached } from "../../store/LimitReached.ts"
@@ -10,7 +11,7 @@ import { SubscriptionRepo } from "../../store/SubscriptionRepo.ts"
 import { Changes } from "../shared/Changes.ts"
 import { instrumentsLoaded, notFoundText } from "../shared/Lookup.ts"
 import { noRoomText, orProblem, tooManyText } from "../shared/StoreProblem.ts"
-import { mayChange, takesAway, type Wanted } from "./SubscriptionRights.ts"
+import { mayChange } from "./SubscriptionRights.ts"
 
 type Row = SubscriptionRepo.Row
 

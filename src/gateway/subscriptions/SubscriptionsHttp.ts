@@ -5,13 +5,14 @@ import { Api } from "../../contract/Api.ts"
 import { CurrentUser } from "../../contract/shared/Authentication.ts"
 import { canExist } from "../../contract/shared/Input.ts"
 import * as Problem from "../../contract/shared/Problem.ts"
+import { takesAway } from "../../domain/accounts/SubscriptionRights.ts"
 import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
 import { SubscriptionRepo } from "../../store/SubscriptionRepo.ts"
 import { Changes } from "../shared/Changes.ts"
 import { found, foundOption, instrumentsLoaded, notFound } from "../shared/Lookup.ts"
 import { orProblem } from "../shared/StoreProblem.ts"
 import * as SubscriptionBatch from "./SubscriptionBatch.ts"
-import { mayChange, takesAway } from "./SubscriptionRights.ts"
+import { mayChange } from "./SubscriptionRights.ts"
 
 type Row = SubscriptionRepo.Row
 

@@ -7,6 +7,7 @@ import { InstrumentRegistry } from "../../../src/store/InstrumentRegistry.ts"
 import { StrategyRepo } from "../../../src/store/StrategyRepo.ts"
 import { SubscriptionRepo } from "../../../src/store/SubscriptionRepo.ts"
 import { WindowRepo } from "../../../src/store/WindowRepo.ts"
+import * as Asks from "../../../src/streams/Asks.ts"
 import { JetStream } from "../../../src/streams/JetStream.ts"
 import * as Streams from "../../../src/streams/Streams.ts"
 import * as Subjects from "../../../src/streams/Subjects.ts"
@@ -197,6 +198,85 @@ describe("SubscriptionActor", () => {
             Effect.map(subscriptions.byToken(token), (row) => Option.getOrThrow(row).endedReason)
           )
           assert.deepStrictEqual(ended, [SubscriptionActor.expired, SubscriptionActor.delisted])
+        })
+      ),
+    300_000
+  )
+
+  it.scopedLive(
+    "a service subscribes and unsubscribes over ctl.ask.subscriptions by the rules that hold for users, and the director hears of it",
+    () =>
+      within(() =>
+        Effect.gen(function* () {
+          const subscriptions = yield* SubscriptionRepo
+          const { nc } = yield* JetStream
+          const pokes: Array<string> = []
+          nc.subscribe(Subjects.Changed.at({ what: "subscriptions" }), { callback: (_, { data }) => void pokes.push(data.toString()) })
+          const [mine, theirs, leg] = [optionToken(0, 24_500, "CE"), optionToken(0, 24_500, "PE"), optionToken(0, 24_600, "CE")]
+          const symbolOf = (token: number) => master.byToken.get(token)?.tradingsymbol ?? ""
+          const ofUser = (token: number) => ({
+            instrumentToken: token,
+            tradingsymbol: symbolOf(token),
+            segment: "NFO-OPT",
+            createdBy: "u1"
+          })
+          yield* subscriptions.save({ ...ofUser(theirs), requestedMode: "QUOTE" }, ["a1"])
+          const ask = (question: Partial<Asks.SubscriptionsQuestion>) =>
+            Asks.ask(Asks.changeSubscriptions, { service: "risk", subscribe: [], unsubscribe: [], ...question }, "r1")
+          const full = (token: number) => ({ instrument_token: token, requested_mode: "FULL" }) as const
+
+          assert.deepStrictEqual(
+            yield* ask({
+              subscribe: [
+                full(mine),
+                full(theirs),
+                { ...full(leg), account_id: "nobody" },
+                full(9),
+                { ...full(Number.MAX_SAFE_INTEGER), requested_mode: "LTP" }
+              ]
+            }),
+            {
+              created: 1,
+              updated: 1,
+              ended: 0,
+              refused: [
+                { instrument_token: leg, message: "account_id: no such account" },
+                { instrument_token: 9, message: "Instrument not found" },
+                { instrument_token: Number.MAX_SAFE_INTEGER, message: "Instrument not found" }
+              ]
+            }
+          )
+          yield* subscribed("both", [mine, theirs])
+          const row = (token: number) => Effect.map(subscriptions.byToken(token), Option.getOrThrow)
+          assert.deepInclude(yield* row(mine), { requestedMode: "FULL", createdBy: "service:risk", accountId: "a1" })
+          assert.deepInclude(yield* row(theirs), { requestedMode: "FULL", createdBy: "u1" }, "anyone may deepen a mode")
+          assert.isNotEmpty(pokes)
+
+          // Nobody takes away what another asked for.
+          assert.deepStrictEqual((yield* ask({ subscribe: [{ instrument_token: theirs, requested_mode: "LTP" }] })).refused, [
+            { instrument_token: theirs, message: "Forbidden" }
+          ])
+          assert.deepStrictEqual((yield* ask({ service: "other", unsubscribe: [mine] })).refused, [
+            { instrument_token: mine, message: "Forbidden" }
+          ])
+          const strategies = yield* StrategyRepo
+          const { strategy } = yield* strategies.create("u1", { name: "call" })
+          const ofLeg = { tradingsymbol: symbolOf(mine), exchange: "NFO", direction: "SELL", quantity: 65 } as const
+          const entryPrice = new Money.Decimal(120)
+          const place = { segment: "NFO-OPT", accounts: ["a1"] }
+          const added = yield* strategies.addLeg("u1", strategy.strategyId, { instrumentToken: mine, ...ofLeg, entryPrice }, place)
+          assert.deepStrictEqual((yield* ask({ unsubscribe: [mine, theirs, 9] })).refused, [
+            { instrument_token: mine, message: "Subscription is needed by a strategy" },
+            { instrument_token: theirs, message: "Forbidden" },
+            { instrument_token: 9, message: "Subscription not found" }
+          ])
+          yield* strategies.removeLeg("u1", strategy.strategyId, Option.getOrThrow(added).legId)
+          assert.deepStrictEqual(yield* ask({ unsubscribe: [mine] }), { created: 0, updated: 0, ended: 1, refused: [] })
+          yield* subscribed("the user's alone", [theirs])
+
+          const unchecked = { ...Asks.changeSubscriptions, encodeQuestion: (question: unknown) => question }
+          const unreadable = yield* Effect.flip(Asks.ask(unchecked, { service: "a b", subscribe: [], unsubscribe: [] }, "r2"))
+          assert.match(unreadable.message, /the question cannot be read/)
         })
       ),
     300_000
