@@ -27,6 +27,15 @@ const operationShare = 0.6
  * refresh later, and the library tries for one more refresh before it stops the actors.
  */
 const marginRefreshes = 2.2
+/** Pause between two looks for shards that other processes still hold. */
+const lookAgainAfterMs = 100
+/** The server removes the leases of a dead process in several steps, a quarter of a second apart: so long a process waits for the next one. */
+const nextStepMs = 350
+/**
+ * So many refreshes a process looks again for shards of which it got none. It is longer than the library waits for an answer, one refresh:
+ * after an answer the library pauses for a second in which a lease may end, and after none it asks again at once.
+ */
+const looksForRefreshes = 1.5
 /** The library's storage of runners and shards, kept in the bucket, and the leases that it takes. */
 export const make = (nc: LeaseBucket.LeaseConnection, { shards, refreshMs }: Timing) =>
   Effect.gen(function* () {
@@ -62,10 +71,27 @@ export const make = (nc: LeaseBucket.LeaseConnection, { shards, refreshMs }: Tim
       all.filter((_, at) => Option.contains(Option.flatMap(Option.fromNullable(answers[at]), Either.getRight), true))
     const acquire = (address: string, wanted: ReadonlyArray<string>) =>
       Effect.gen(function* () {
-        const taken = yield* ShardLeases.each(wanted, (shard) => leases.take(address, shard))
-        const failed = taken.filter(Either.isLeft)
-        if (failed.length === taken.length && failed[0] !== undefined) return yield* Effect.fail(failed[0].left)
-        return done(wanted, taken)
+        const taken = new Set<string>()
+        let foundMs = 0
+        const look = Effect.gen(function* () {
+          const missing = wanted.filter((shard) => !taken.has(shard))
+          const answers = yield* ShardLeases.each(missing, (shard) => leases.take(address, shard))
+          const failed = answers.filter(Either.isLeft)
+          if (taken.size === 0 && failed.length === answers.length && failed[0] !== undefined) return yield* Effect.fail(failed[0].left)
+          const found = done(missing, answers)
+          for (const shard of found) taken.add(shard)
+          if (found.length > 0) foundMs = performance.now()
+        })
+        const endMs = performance.now() + refreshMs * looksForRefreshes
+        yield* look
+        // The actors of what was found wait for the answer, and the library pauses for a second after it.
+        const isDone = (nowMs: number) =>
+          taken.size === wanted.length || nowMs >= endMs || (taken.size > 0 && nowMs - foundMs >= nextStepMs)
+        while (!isDone(performance.now())) {
+          yield* Effect.sleep(lookAgainAfterMs)
+          yield* look
+        }
+        return wanted.filter((shard) => taken.has(shard))
       })
     const refresh = (address: string, holding: ReadonlyArray<string>) =>
       Effect.gen(function* () {

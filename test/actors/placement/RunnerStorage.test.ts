@@ -1,6 +1,6 @@
 import { Runner, RunnerAddress, ShardId } from "@effect/cluster"
 import { assert, describe, it } from "@effect/vitest"
-import { type Cause, ConfigProvider, Deferred, Effect, Exit, Option } from "effect"
+import { type Cause, ConfigProvider, Deferred, Effect, Exit, Fiber, Option } from "effect"
 import { connect, type KV } from "nats"
 import * as RunnerStorage from "../../../src/actors/placement/RunnerStorage.ts"
 import * as LeaseBucket from "../../../src/streams/LeaseBucket.ts"
@@ -61,14 +61,17 @@ describe("Leases on shards", () => {
       assert.deepStrictEqual(names(yield* a.storage.acquire(a.address, [shard(1)])), ["default:1"])
       const first = a.leases.of("default:1")
       assert.isTrue(first?.isHeld())
-      assert.deepStrictEqual(yield* b.storage.acquire(b.address, [shard(1)]), [])
-      assert.isUndefined(b.leases.of("default:1"))
+      const hasty = yield* begin(server, 3, { ...patient, refreshMs: 2_000 })
+      assert.deepStrictEqual(yield* hasty.storage.acquire(hasty.address, [shard(1)]), [], "it looks again for a bounded time")
+      // Another process takes the shard as soon as it is free, though it asked before that.
+      const waiting = yield* Effect.fork(b.storage.acquire(b.address, [shard(1)]))
       assert.deepStrictEqual(names(yield* a.storage.refresh(a.address, [shard(1)])), ["default:1"])
       assert.strictEqual(a.leases.of("default:1")?.epoch, first?.epoch, "a refresh keeps the epoch")
 
+      assert.isUndefined(b.leases.of("default:1"))
       yield* a.storage.release(a.address, shard(1))
       assert.isFalse(first?.isHeld())
-      assert.deepStrictEqual(names(yield* b.storage.acquire(b.address, [shard(1)])), ["default:1"])
+      assert.deepStrictEqual(names(yield* Fiber.join(waiting)), ["default:1"])
       const second = b.leases.of("default:1")
       assert.isAbove(second?.epoch ?? 0, first?.epoch ?? 0)
 
