@@ -1,0 +1,11 @@
+/** What a process says each tenth of a second: which actors it runs, with their epochs. */
+export interface Beat {
+  readonly process: string
+  /** Its own clock; all processes are on one machine. */
+  readonly atMs: number
+  readonly actors: ReadonlyArray<readonly [name: string, epoch: number]>
+}
+
+export const kind = "beat"
+export const subject = "sys.beat"
+export const everyMs = 100
