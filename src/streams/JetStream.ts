@@ -234,7 +234,7 @@ const checkVersion = (nc: NatsConnection) => {
 }
 
 /** Follows the client's status events until the connection closes. */
-const follow = (nc: NatsConnection, link: Link, acks: Acks.Acks) =>
+const follow = (nc: NatsConnection, link: Link, acks: Acks.Acks<NatsError>) =>
   Effect.tryPromise(async () => {
     for await (const { type } of nc.status()) {
       if (type === Events.Disconnect || type === Events.Reconnect) link.set(type === Events.Reconnect)
@@ -242,7 +242,9 @@ const follow = (nc: NatsConnection, link: Link, acks: Acks.Acks) =>
     acks.lose()
   }).pipe(Effect.ignoreLogged)
 
-const publishing = (nc: NatsConnection, link: Link, acks: Acks.Acks) => {
+const publishFailed = (subject: string, cause: Error) => new NatsError({ op: `publish ${subject}`, cause })
+
+const publishing = (nc: NatsConnection, link: Link, acks: Acks.Acks<NatsError>) => {
   /** The newest headers that came without an id. A caller gives the same object for thousands of messages in a row. */
   let newest: { readonly given: PublishOptions["headers"]; readonly pairs: ReturnType<typeof headersOf> } = { given: undefined, pairs: [] }
   const pairsOf = (given: PublishOptions) => {
@@ -252,9 +254,7 @@ const publishing = (nc: NatsConnection, link: Link, acks: Acks.Acks) => {
   }
   /** Publishes and calls `done` once, later, with the acknowledgement or the error. It costs no fiber, promise or timer per message. */
   const send = (subject: string, data: Uint8Array, given: PublishOptions, done: (result: Acks.Ack | NatsError) => void): void => {
-    acks.send(subject, data, pairsOf(given), (result) =>
-      done(result instanceof Error ? new NatsError({ op: `publish ${subject}`, cause: result }) : result)
-    )
+    acks.send(subject, data, pairsOf(given), done)
   }
   const publishOnce = (subject: string, data: Uint8Array, given: PublishOptions) =>
     link.whenConnected(
@@ -318,7 +318,7 @@ const make = (role: Role) =>
     const js: JetStreamClient = nc.jetstream({ timeout: requestTimeoutMs })
     const jsm: JetStreamManager = yield* attempt("jetstream", () => nc.jetstreamManager({ timeout: requestTimeoutMs, checkAPI: false }))
     const unstored = new Unstored()
-    const acks = Acks.make(nc, createInbox(wanted.inboxPrefix), requestTimeoutMs, unstored)
+    const acks = Acks.make(nc, createInbox(wanted.inboxPrefix), requestTimeoutMs, unstored, publishFailed)
     // The first listener: publishes fail before any other part hears of the loss.
     yield* link.listen((isUp) => {
       if (isUp) return

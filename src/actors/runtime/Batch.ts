@@ -1,21 +1,17 @@
 /** The outputs of a batch on their way to the server. */
 import { Effect } from "effect"
 import * as OutputPlace from "../../domain/record/OutputPlace.ts"
-import { type JetStream, NatsError } from "../../streams/JetStream.ts"
+import { type JetStream, NatsError, type PublishOptions } from "../../streams/JetStream.ts"
 import type { Board, Outcome, Place, Published, Unfit } from "./Board.ts"
 import { Replaced } from "./Leases.ts"
 
-interface Sending {
-  readonly place: Place
+/** An output on its way, and the one that is sent after it. */
+interface Sending extends Place {
   readonly message: Published
+  next: Sending | undefined
 }
-/** Messages that are sent one after the other; `at` is the first that is not acknowledged yet. */
-interface Lane {
-  readonly queue: Array<Sending>
-  at: number
-}
-/** Lanes that are sent at the same time, each one's messages one after the other. */
-export type Batch = ReadonlyArray<Lane>
+/** Lanes that are sent at the same time, each one's messages one after the other: the first of each that is not acknowledged yet. */
+export type Batch = Array<Sending | undefined>
 
 /** The most lanes that are sent at the same time. */
 const concurrency = 256
@@ -25,18 +21,22 @@ const isServed = (place: Place, to: Place | undefined): boolean => to !== undefi
 
 /** One lane per subject, with its messages in order. A message that covers another subject goes into that subject's lane, after it. */
 export const of = (outputs: ReadonlyArray<{ readonly seq: number; readonly message: Published }>): Batch => {
-  const lanes = new Map<string, Lane>()
-  const newest = new Map<string, Place>() // by subject
+  const batch: Batch = []
+  const lasts = new Map<string, Sending>() // by lane
+  // Without a message that covers another subject, lanes and subjects are the same.
+  const newest = outputs.some(({ message }) => message.covers !== undefined) ? new Map<string, Sending>() : lasts // by subject
   for (const { seq, message } of outputs) {
-    const before = newest.get(message.subject)
-    const place: Place = { seq, nth: before?.seq === seq ? before.nth + 1 : 0 }
-    newest.set(message.subject, place)
-    const name = message.covers?.subject ?? message.subject
-    const lane = lanes.get(name)
-    if (lane === undefined) lanes.set(name, { queue: [{ place, message }], at: 0 })
-    else lane.queue.push({ place, message })
+    const { covers, subject } = message
+    const before = newest.get(subject)
+    const sending: Sending = { seq, nth: before?.seq === seq ? before.nth + 1 : 0, message, next: undefined }
+    const lane = covers?.subject ?? subject
+    const last = lasts.get(lane)
+    if (last === undefined) batch.push(sending)
+    else last.next = sending
+    newest.set(subject, sending)
+    lasts.set(lane, sending)
   }
-  return [...lanes.values()]
+  return batch
 }
 
 /** The encoded bytes, or the reason why the message cannot be encoded. */
@@ -48,11 +48,11 @@ const encode = ({ encode, covers }: Published, published: ReadonlyMap<string, nu
     return `cannot be encoded: ${error}`
   }
 }
-const unfitOf = ({ place, message }: Sending, reason: string): Unfit => ({ subject: message.subject, seq: place.seq, reason })
+const unfitOf = ({ message, seq }: Sending, reason: string): Unfit => ({ subject: message.subject, seq, reason })
 
-/** The header of a place, as a text and as headers. The thousands of outputs of one input share the newest one. */
+/** The header of a place, as a text and as options of a publish. The thousands of outputs of one input share the newest one. */
 const headersOfPlaces = () => {
-  let newest: { readonly place: OutputPlace.OutputPlace; readonly header: string; readonly headers: Record<string, string> } | undefined
+  let newest: { readonly place: OutputPlace.OutputPlace; readonly header: string; readonly options: PublishOptions } | undefined
   return ({ epoch, recordCreatedMs }: Board, { nth, seq }: Place) => {
     const known = newest?.place
     if (
@@ -64,7 +64,7 @@ const headersOfPlaces = () => {
     ) {
       const place = { recordCreatedMs, seq, nth, epoch }
       const header = OutputPlace.format(place)
-      newest = { place, header, headers: { [OutputPlace.name]: header } }
+      newest = { place, header, options: { headers: { [OutputPlace.name]: header } } }
     }
     return newest
   }
@@ -72,12 +72,13 @@ const headersOfPlaces = () => {
 
 /** Streams by subject of the messages that the server may have stored without remembering their ids. */
 export const unsureOf = (batch: Batch): ReadonlyMap<string, string> => {
-  const unsure = batch.flatMap(({ queue, at }) => queue.slice(at, at + 1)).filter(({ message }) => message.isShortLived === true)
-  return new Map(unsure.map(({ message }) => [message.subject, message.stream]))
+  const unsure = batch.flatMap((first) => (first?.message.isShortLived === true ? [first.message] : []))
+  return new Map(unsure.map(({ stream, subject }) => [subject, stream]))
 }
 /** What is open in one attempt to send a batch. */
 interface Attempt {
   readonly to: Board
+  readonly batch: Batch
   readonly outcome: Outcome
   failure: NatsError | Replaced | undefined
 }
@@ -89,18 +90,19 @@ const maySend = (attempt: Attempt): boolean => {
   return attempt.failure === undefined
 }
 
-/** Sends the next message of a lane. Answers false if nothing was sent, and else calls `done` once it is decided. */
+/** Sends the next message of a lane. Answers false if nothing was sent, and else calls `done` with the lane once it is decided. */
 const step = ({ send, payloadMax }: JetStream) => {
   const headersOf = headersOfPlaces()
 
   /** An output's bytes, or the reason why it cannot be encoded; null if it was published before. */
-  const bytesOf = (to: Board, { place, message }: Sending): Uint8Array | string | null =>
-    isServed(place, to.servedTo.get(message.subject)) ? null : encode(message, to.published, payloadMax() - headersBytesMax)
+  const bytesOf = (to: Board, sending: Sending): Uint8Array | string | null => {
+    const { message } = sending
+    return isServed(sending, to.servedTo.get(message.subject)) ? null : encode(message, to.published, payloadMax() - headersBytesMax)
+  }
 
   /** The next bytes of a lane, or undefined at its end. Skips outputs that were published before or cannot be encoded. */
-  const nextOf = (to: Board, lane: Lane, outcome: Outcome): Uint8Array | undefined => {
-    for (; lane.at < lane.queue.length; lane.at++) {
-      const sending = lane.queue[lane.at] as Sending
+  const nextOf = ({ to, batch, outcome }: Attempt, lane: number): Uint8Array | undefined => {
+    for (let sending = batch[lane]; sending !== undefined; sending = batch[lane] = sending.next) {
       const bytes = bytesOf(to, sending)
       if (bytes === null) outcome.silenced++
       else if (typeof bytes === "string") outcome.unfit.push(unfitOf(sending, bytes))
@@ -109,22 +111,22 @@ const step = ({ send, payloadMax }: JetStream) => {
     return undefined
   }
 
-  return (attempt: Attempt, lane: Lane, done: () => void): boolean => {
-    const { to, outcome } = attempt
-    const data = attempt.failure === undefined ? nextOf(to, lane, outcome) : undefined
+  return (attempt: Attempt, lane: number, done: (lane: number) => void): boolean => {
+    const data = attempt.failure === undefined ? nextOf(attempt, lane) : undefined
     if (data === undefined || !maySend(attempt)) return false
-    const { place, message } = lane.queue[lane.at] as Sending
-    const { subject } = message
-    const { header, headers } = headersOf(to, place)
+    const sending = attempt.batch[lane] as Sending
+    const { isShortLived, subject } = sending.message
+    const { header, options } = headersOf(attempt.to, sending)
     // The epoch is part of the id. Otherwise the server would take a late output of a replaced process for its successor's, and drop the latter.
-    send(subject, data, message.isShortLived === true ? { headers } : { msgId: `${subject}:${header}`, headers }, (result) => {
+    send(subject, data, isShortLived === true ? options : { ...options, msgId: `${subject}:${header}` }, (result) => {
+      const { to, batch, outcome } = attempt
       if (result instanceof NatsError) attempt.failure ??= result
       else {
         to.published.set(subject, result.seq)
         outcome.published++
-        lane.at++
+        batch[lane] = sending.next
       }
-      done()
+      done(lane)
     })
     return true
   }
@@ -133,18 +135,19 @@ const step = ({ send, payloadMax }: JetStream) => {
 /** Sends all messages of a batch. After a failure it still holds the messages that were not acknowledged. */
 export const sender = (jetStream: JetStream) => {
   const next = step(jetStream)
-  return (to: Board, lanes: Batch, outcome: Outcome) =>
+  return (to: Board, batch: Batch, outcome: Outcome) =>
     Effect.async<void, NatsError | Replaced>((resume) => {
-      const attempt: Attempt = { to, outcome, failure: undefined }
+      const attempt: Attempt = { to, batch, outcome, failure: undefined }
       let begun = 0
       let open = 0
-      const end = () => {
+      const advance = (lane: number): boolean => next(attempt, lane, decided)
+      const decided = (lane: number): void => {
+        if (advance(lane)) return
         open--
         fill()
       }
-      const advance = (lane: Lane): boolean => next(attempt, lane, () => advance(lane) || end())
       const fill = () => {
-        while (attempt.failure === undefined && open < concurrency && begun < lanes.length) if (advance(lanes[begun++] as Lane)) open++
+        while (attempt.failure === undefined && open < concurrency && begun < batch.length) if (advance(begun++)) open++
         if (open === 0) resume(attempt.failure === undefined ? Effect.void : Effect.fail(attempt.failure))
       }
       fill()

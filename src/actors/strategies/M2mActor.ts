@@ -49,17 +49,22 @@ const markSubject = (owner: string, strategyId: number): string => {
 
 export const route = (output: M2mDecider.Output): Published => {
   const { owner, strategyId } = output
-  const holes = { owner, strategy: String(strategyId) }
   switch (output.kind) {
-    case "mark":
+    case "mark": {
+      const { message } = output
       return {
         stream: Subjects.Mark.stream,
         subject: markSubject(owner, strategyId),
-        encode: () => Subjects.Mark.write(output.message),
+        encode: () => Subjects.Mark.write(message),
         isShortLived: true
       }
+    }
     case "candle":
-      return { stream: Subjects.Candle.stream, subject: Subjects.Candle.at(holes), encode: () => Subjects.Candle.encode(output.message) }
+      return {
+        stream: Subjects.Candle.stream,
+        subject: Subjects.Candle.at({ owner, strategy: String(strategyId) }),
+        encode: () => Subjects.Candle.encode(output.message)
+      }
     case "refused":
       return {
         stream: DeadLetters.stream,

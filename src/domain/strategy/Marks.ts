@@ -94,10 +94,9 @@ export const instant = (
 const isMissing = ({ columns, isUnpriced, rows }: Instant, at: number): boolean => {
   const { feed, freshness } = rows[columns.feed[at] as number] as Rows
   const row = columns.row[at] as number
-  const isLineUnpriced = () => isUnpriced(feed, columns.lines[at] as Line)
   // A line with another contract of the same token may be judged at another instant.
-  if (columns.isOwn[at] === 0) return isLineUnpriced()
-  if (freshness[row] === notAsked) freshness[row] = isLineUnpriced() ? stale : fresh
+  if (columns.isOwn[at] === 0) return isUnpriced(feed, columns.lines[at] as Line)
+  if (freshness[row] === notAsked) freshness[row] = isUnpriced(feed, columns.lines[at] as Line) ? stale : fresh
   return freshness[row] === stale
 }
 

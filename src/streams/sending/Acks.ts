@@ -11,25 +11,21 @@ export interface Ack {
   readonly duplicate: boolean
 }
 
-export interface Acks {
+/** `E` is how the caller is told of an error. */
+export interface Acks<E> {
   /** Publishes and never throws. Later it calls `done` once, with the acknowledgement or the error. */
-  readonly send: (
-    subject: string,
-    data: Uint8Array,
-    headers: ReadonlyArray<readonly [name: string, value: string]>,
-    done: (result: Ack | Error) => void
-  ) => void
+  readonly send: (subject: string, data: Uint8Array, headers: Headers.Pairs, done: (result: Ack | E) => void) => void
   /** Fails every open publish: the server never answers what a lost connection carried. */
   readonly lose: () => void
 }
 
-interface Open {
+interface Open<E> {
   readonly subject: string
   /** Undefined once it is sent. */
   data: Uint8Array | undefined
-  readonly headers: ReadonlyArray<readonly [name: string, value: string]>
+  readonly headers: Headers.Pairs
   readonly givenAtMs: number
-  readonly done: (result: Ack | Error) => void
+  readonly done: (result: Ack | E) => void
 }
 
 const checkEveryMs = 250
@@ -101,17 +97,23 @@ export const storeRefusal = (msg: Msg): string | null => refusalIn(answerOf(msg)
  * an error for each message, which costs ten times as much. Messages that many fibers send at one moment leave in one write, because a write
  * to the socket costs as much as several messages. `unstored` learns what the server stored and what it did not.
  */
-export const make = (nc: NatsConnection, inbox: string, timeoutMs: number, unstored: Unstored): Acks => {
-  const open = new Map<number, Open>() // oldest first
+export const make = <E>(
+  nc: NatsConnection,
+  inbox: string,
+  timeoutMs: number,
+  unstored: Unstored,
+  failed: (subject: string, cause: Error) => E
+): Acks<E> => {
+  const open = new Map<number, Open<E>>() // oldest first
   let nextId = 0
   let isWatched = false
 
   const take = (id: number, result: Ack | Error): void => {
     const one = open.get(id)
     open.delete(id)
-    one?.done(result)
+    one?.done(result instanceof Error ? failed(one.subject, result) : result)
   }
-  const note = ({ givenAtMs, subject }: Open, answer: Ack | Error, msg: Msg): void => {
+  const note = ({ givenAtMs, subject }: Open<E>, answer: Ack | Error, msg: Msg): void => {
     const refusal = refusalIn(answer, msg)
     if (refusal === null) unstored.stored(subject)
     else unstored.missed(subject, givenAtMs, performance.now(), refusal)
@@ -145,14 +147,14 @@ export const make = (nc: NatsConnection, inbox: string, timeoutMs: number, unsto
 
   let waiting: Array<number> = []
   /** The newest headers as bytes: the thousands of outputs of one input have the same. */
-  let newest: { readonly headers: Open["headers"]; readonly bytes: Uint8Array } | undefined
-  const bytesOf = (headers: Open["headers"]): Uint8Array => {
+  let newest: { readonly headers: Headers.Pairs; readonly bytes: Uint8Array } | undefined
+  const bytesOf = (headers: Headers.Pairs): Uint8Array => {
     if (headers.length === 0) return noBytes
     if (newest?.headers !== headers) newest = { headers, bytes: Headers.bytesOf(headers) }
     return newest.bytes
   }
   const wire = Wire.make(nc)
-  const write = (id: number, one: Open, data: Uint8Array): void => {
+  const write = (id: number, one: Open<E>, data: Uint8Array): void => {
     const reply = `${inbox}.${id}`
     const headers = bytesOf(one.headers)
     if (headers.length + data.length <= Wire.smallMax) {

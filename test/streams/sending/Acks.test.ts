@@ -14,7 +14,7 @@ const sending = (timeoutMs = waitMsMax) =>
   Effect.gen(function* () {
     const { nc, newInbox } = yield* JetStream
     const unstored = new Unstored()
-    const acks = Acks.make(nc, newInbox(), timeoutMs, unstored)
+    const acks = Acks.make(nc, newInbox(), timeoutMs, unstored, (_, cause) => cause)
     const send = (subject: string, data: Uint8Array, headers: ReadonlyArray<readonly [string, string]> = []) =>
       Effect.async<Result>((resume) => acks.send(subject, data, headers, (result) => resume(Effect.succeed(result))))
     return { acks, send } as const
