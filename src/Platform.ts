@@ -29,6 +29,7 @@ import { InstrumentRepo } from "./store/InstrumentRepo.ts"
 import { ApiKeyRepo } from "./store/keys/ApiKeyRepo.ts"
 import { LabelRepo } from "./store/labels/LabelRepo.ts"
 import { Migrated } from "./store/Migrations.ts"
+import { AccountStopRepo } from "./store/orders/AccountStopRepo.ts"
 import { CompensationRepo } from "./store/orders/CompensationRepo.ts"
 import { OrderAccounts } from "./store/orders/OrderAccounts.ts"
 import { OrderRepo } from "./store/orders/OrderRepo.ts"
@@ -84,6 +85,7 @@ const Repositories = Layer.mergeAll(
   OrderRepo.Default,
   CompensationRepo.Default,
   OrderAccounts.Default,
+  AccountStopRepo.Default,
   SquareOffRepo.Default.pipe(Layer.provide(OrderRepo.Default)),
   StrategyLimitRepo.Default,
   PortfolioRepo.Default,

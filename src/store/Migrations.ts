@@ -33,6 +33,7 @@ import { migration as bookings } from "./migrations/orders/M0027Bookings.ts"
 import { migration as gtt } from "./migrations/orders/M0030Gtt.ts"
 import { migration as compensations } from "./migrations/orders/M0031Compensations.ts"
 import { migration as strategyLimits } from "./migrations/orders/M0032StrategyLimits.ts"
+import { migration as accountStops } from "./migrations/orders/M0034AccountStops.ts"
 import { migration as orderIndexes } from "./migrations/orders/M0035OrderIndexes.ts"
 import * as Postgres from "./Postgres.ts"
 import * as StoreError from "./StoreError.ts"
@@ -71,6 +72,7 @@ export const all: ReadonlyArray<Migration> = [
   gtt,
   compensations,
   strategyLimits,
+  accountStops,
   orderIndexes
 ]
 

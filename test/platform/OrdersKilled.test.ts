@@ -1,11 +1,13 @@
 import { type ChildProcess, spawn } from "node:child_process"
 import { join } from "node:path"
+import * as SqlClient from "@effect/sql/SqlClient"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import { build } from "vite"
 import { inject } from "vitest"
 import * as Instrument from "../../src/domain/market/Instrument.ts"
 import { freePort } from "../actors/placement/Process.ts"
+import { pool } from "../store/Stores.ts"
 import { atBroker, kept, traded, unstreamed } from "./PaperWorld.ts"
 import { type Answer, eventually, token, type World, world } from "./PlatformWorld.ts"
 
@@ -71,6 +73,16 @@ const processes = (file: string, config: Readonly<Record<string, string>>, port:
     const stop = Effect.sync(() => child?.kill("SIGKILL"))
     return { start, ask, stop }
   })
+
+/** What the account bought on paper cost more, so that its loss is sure, and the loss squares it off. A process reads both when it starts. */
+const loses = ({ databaseUrl }: World) =>
+  Effect.gen(function* () {
+    const sql = yield* SqlClient.SqlClient
+    yield* sql`UPDATE paper_trades SET price = price * 2
+      WHERE order_id IN (SELECT order_id FROM paper_orders WHERE body->'order'->>'side' = 'BUY')`
+    yield* sql`INSERT INTO order_accounts (account_id, max_daily_loss, loss_action) VALUES ('sim1', 1000, 'square_off')
+      ON CONFLICT (account_id) DO UPDATE SET max_daily_loss = excluded.max_daily_loss, loss_action = excluded.loss_action`
+  }).pipe(Effect.provide(pool(databaseUrl)), Effect.scoped, Effect.orDie)
 
 /** An order that rests: it may be placed at any time, and nobody fills it. */
 const resting = ({ simulator: { market } }: World) => {
@@ -298,6 +310,69 @@ describe("the platform's own processes, killed with kill -9 at each step of an o
       assert.sameMembers(
         sides,
         ids.flatMap((id) => [`${id} BUY`, `${id} SELL`])
+      )
+      const net = trades.reduce((sum, { quantity, side }) => sum + (side === "BUY" ? quantity : -quantity), 0)
+      assert.strictEqual(net, 0)
+      assert.deepStrictEqual(yield* atBroker(built), [])
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("an account whose loss reaches its limit is squared off exactly once, wherever its process is killed", () =>
+    Effect.gen(function* () {
+      const built = yield* world({ mode: "synthetic", rate: 5, strikesEachSide: 1 })
+      const { ask, start, stop } = yield* processes(yield* program, built.config, yield* freePort)
+      const { order, token: instrument_token } = traded(built)
+      const limits = "/accounts/sim1/limits"
+      const none = {
+        max_order_value: null,
+        max_position_lots: null,
+        max_daily_loss: null,
+        max_orders_per_day: null,
+        price_band_percent: null,
+        duplicate_window_s: null
+      }
+      // A process that is killed has one order: the one that closes the position of the process before it.
+      const points = ["squared:1", "saved:1", "answered:1"]
+      const buy = (at: number) =>
+        Effect.gen(function* () {
+          yield* ask("POST", "/subscriptions", { instrument_token, requested_mode: "FULL" })
+          const { body: depth } = yield* ask("GET", `/depth/${instrument_token}`)
+          if (!(depth?.asks?.length > 0)) return false
+          const placed = yield* ask("POST", "/orders?wait_ms=20000", { ...order, deadline_s: 600 }, `account${at}`)
+          return placed.body?.status === "COMPLETED"
+        })
+      /** Ends the stop, so that the next position may be opened. */
+      const released = Effect.gen(function* () {
+        yield* ask("PUT", limits, none)
+        const { body } = yield* ask("POST", `${limits}/release`, {})
+        return (yield* ask("POST", `${limits}/release`, { release_token: body?.release_token })).body?.state === "open"
+      })
+      yield* Effect.forEach(points, (killAt, at) =>
+        Effect.gen(function* () {
+          const first = yield* Effect.fork(start("never"))
+          yield* eventually(`the purchase of round ${at}`, buy(at), (isTaken) => isTaken)
+          yield* stop
+          yield* Fiber.join(first)
+          yield* loses(built)
+          const dead = yield* start(killAt)
+          assert.strictEqual(dead, "SIGKILL", killAt)
+          // The next process is not killed.
+          const last = yield* Effect.fork(start("never"))
+          const done = yield* eventually(
+            `the stop of round ${at}`,
+            ask("GET", limits),
+            (answer) => answer.body?.stop?.square_off?.status === "done"
+          )
+          assert.deepInclude(done.body.stop.square_off, { mode: "paper", rounds: 1, message: "all positions are closed" }, killAt)
+          yield* eventually("the release", released, (isOpen) => isOpen)
+          yield* stop
+          yield* Fiber.join(last)
+        })
+      )
+      const { orders, trades } = yield* kept(built)
+      assert.deepStrictEqual(
+        orders.map(({ order: { side } }) => side),
+        points.flatMap(() => ["BUY", "SELL"])
       )
       const net = trades.reduce((sum, { quantity, side }) => sum + (side === "BUY" ? quantity : -quantity), 0)
       assert.strictEqual(net, 0)

@@ -18,6 +18,7 @@ import { InstrumentRepo } from "../../src/store/InstrumentRepo.ts"
 import { ApiKeyRepo } from "../../src/store/keys/ApiKeyRepo.ts"
 import { LabelRepo } from "../../src/store/labels/LabelRepo.ts"
 import { Migrated } from "../../src/store/Migrations.ts"
+import { AccountStopRepo } from "../../src/store/orders/AccountStopRepo.ts"
 import { CompensationRepo } from "../../src/store/orders/CompensationRepo.ts"
 import { OrderAccounts } from "../../src/store/orders/OrderAccounts.ts"
 import { OrderRepo } from "../../src/store/orders/OrderRepo.ts"
@@ -56,6 +57,7 @@ const repositories = Layer.mergeAll(
   OrderRepo.Default,
   CompensationRepo.Default,
   OrderAccounts.Default,
+  AccountStopRepo.Default,
   SquareOffRepo.Default.pipe(Layer.provide(OrderRepo.Default)),
   StrategyLimitRepo.Default,
   PortfolioRepo.Default,

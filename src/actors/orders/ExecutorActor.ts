@@ -2,12 +2,14 @@ import { Cause, Config, Effect, Either, FiberMap, Schedule } from "effect"
 import type { Accounts } from "../../broker/Accounts.ts"
 import { Broker } from "../../broker/Broker.ts"
 import * as Breaker from "../../domain/orders/Breaker.ts"
+import * as Exposure from "../../domain/orders/Exposure.ts"
 import * as OrderDecider from "../../domain/orders/OrderDecider.ts"
 import type { Mode } from "../../domain/orders/OrderMessage.ts"
 import type { BookingRepo } from "../../store/accounts/BookingRepo.ts"
 import type { PortfolioRepo } from "../../store/accounts/PortfolioRepo.ts"
 import type { FillRepo } from "../../store/FillRepo.ts"
 import type { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
+import type { AccountStopRepo } from "../../store/orders/AccountStopRepo.ts"
 import type { CompensationRepo } from "../../store/orders/CompensationRepo.ts"
 import type { OrderAccounts } from "../../store/orders/OrderAccounts.ts"
 import { OrderRepo } from "../../store/orders/OrderRepo.ts"
@@ -39,8 +41,10 @@ import * as PaperDesk from "./PaperDesk.ts"
 import * as SendBudget from "./SendBudget.ts"
 import * as SendGate from "./SendGate.ts"
 import { Steps } from "./Steps.ts"
-import * as StopSweep from "./StopSweep.ts"
-import * as StrategySquareOff from "./StrategySquareOff.ts"
+import * as AccountStops from "./stops/AccountStops.ts"
+import * as DayProfits from "./stops/DayProfits.ts"
+import * as SquareOffs from "./stops/SquareOffs.ts"
+import * as StopSweep from "./stops/StopSweep.ts"
 import * as TaskRun from "./TaskRun.ts"
 import type { Venue } from "./Venue.ts"
 
@@ -63,6 +67,7 @@ const runningMax = 200
 
 type Services =
   | Accounts
+  | AccountStopRepo
   | BookingRepo
   | CompensationRepo
   | Broker
@@ -170,8 +175,10 @@ export const make = Effect.gen(function* () {
             budget: yield* SendBudget.make(account, mode)
           } satisfies TaskRun.Desk
         })
+      const orders = yield* broker.orders(account)
+      const held = Effect.map(orders.positions, Exposure.ofPositions)
       const desks: TaskRun.Desks = {
-        live: yield* deskOf("live", yield* broker.orders(account)),
+        live: yield* deskOf("live", { ...orders, held, dayProfit: yield* DayProfits.live(account, orders.positions) }),
         paper: yield* deskOf("paper", paper.venue)
       }
       const keeper = yield* AccountKeeper.make(desks.live)
@@ -190,7 +197,7 @@ export const make = Effect.gen(function* () {
       const take = yield* commands(account, begin)
       const watches = Object.values(desks).map(BookWatch.run)
       const answers = yield* AccountQuestions.make(account)
-      const sweeps = [StopSweep.run(desks, begin), Compensations.run(desks, begin), StrategySquareOff.run(desks, begin)]
+      const sweeps = [StopSweep.run(desks, begin), Compensations.run(desks, begin), SquareOffs.run(desks, begin), AccountStops.run(desks)]
       const work = Effect.all([look, take, relay.run, paper.run, ...watches, ...sweeps, keeper.run, booking, answers], {
         concurrency: "unbounded",
         discard: true

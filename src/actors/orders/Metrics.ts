@@ -34,8 +34,26 @@ export const strategyStops = counter(
   "Strategies that were stopped by their limits, by what the stop does",
   "action"
 )
-export const squareOffs = counter(
+const strategySquareOffs = counter(
   "strategy_square_offs_total",
   "Accounts in which a stop closes a strategy's positions, by the new status",
   "status"
+)
+const accountSquareOffs = counter(
+  "account_square_offs_total",
+  "Accounts whose positions a stop of the account closes, by the new status",
+  "status"
+)
+/** By what was stopped. */
+export const squareOffs = (scope: "strategy" | "account", status: string): void =>
+  scope === "account" ? accountSquareOffs(status) : strategySquareOffs(status)
+export const accountStops = counter(
+  "account_stops_total",
+  "Accounts that were stopped by their loss of a day, by what the stop does",
+  "action"
+)
+export const dayProfitsUnknown = counter(
+  "account_day_profit_unknown_total",
+  "Looks at the loss of an account at which its profit was not known",
+  "account"
 )

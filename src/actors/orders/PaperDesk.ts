@@ -217,8 +217,8 @@ const readings = (account: string, { bookOf }: Orders, { now, priced }: PaperFun
       const stored = yield* repo.since(account, (yield* Clock.currentTimeMillis) - bookMs)
       return stored.map(rowOf)
     })
-    const position: Venue["position"] = (exchange, tradingsymbol) =>
-      Effect.map(now, ({ at, ledger }) => PaperLedger.net(ledger, { exchange, tradingsymbol }, at.today))
+    const held: Venue["held"] = Effect.map(now, ({ at, ledger }) => PaperLedger.held(ledger, at.today))
+    const positions: Venue["positions"] = Effect.map(now, ({ at, ledger }) => PaperLedger.portfolio(ledger, at).net)
     const dayProfit: Venue["dayProfit"] = Effect.gen(function* () {
       const { at, ledger } = yield* now
       const open = PaperLedger.lines(ledger, at.today).filter(({ position }) => Position.net(position) !== 0)
@@ -228,7 +228,7 @@ const readings = (account: string, { bookOf }: Orders, { now, priced }: PaperFun
         return yield* Effect.fail({ _tag: "PriceUnknown", tradingsymbol: unknown.instrument.tradingsymbol } as const)
       return PaperLedger.dayProfit(ledger, { ...at, prices: { ...at.prices, settlement: () => null } })
     })
-    return { book, position, dayProfit } as const
+    return { book, held, positions, dayProfit } as const
   })
 
 /**

@@ -2,6 +2,8 @@ import { Clock, Effect, Either, Option } from "effect"
 import { isOpen } from "../../broker/orders/Orders.ts"
 import * as IndiaTime from "../../domain/IndiaTime.ts"
 import type * as Instrument from "../../domain/market/Instrument.ts"
+import * as Exposure from "../../domain/orders/Exposure.ts"
+import * as Gate from "../../domain/orders/Gate.ts"
 import type { Mode } from "../../domain/orders/OrderMessage.ts"
 import * as OrderRequest from "../../domain/orders/OrderRequest.ts"
 import * as TaskGate from "../../domain/orders/TaskGate.ts"
@@ -29,11 +31,15 @@ export type SendGate = (stored: OrderRepo.StoredTask) => Effect.Effect<Answer, S
 const dayStartMs = (nowMs: number): number => nowMs - IndiaTime.istTimeOfDayMs(nowMs)
 
 /** The book is read before the positions: an order that fills in between counts twice, and none is missed. */
-const exposureOf = (orders: Venue, { exchange, tradingsymbol }: Instrument.Instrument) =>
+const exposures = (orders: Venue) =>
   Effect.gen(function* () {
-    const book = (yield* orders.book).filter((it) => it.exchange === exchange && it.tradingsymbol === tradingsymbol && isOpen(it))
-    const pending = (side: string) => book.reduce((sum, it) => sum + (it.transaction_type === side ? it.pending_quantity : 0), 0)
-    return { net: yield* orders.position(exchange, tradingsymbol), openBuy: pending("BUY"), openSell: pending("SELL") }
+    const open = (yield* orders.book)
+      .filter(isOpen)
+      .map(({ exchange, pending_quantity, tradingsymbol, transaction_type }): Exposure.Part => {
+        const side = transaction_type === "SELL" ? "SELL" : "BUY"
+        return { exchange, tradingsymbol, side, quantity: pending_quantity, isOpen: true }
+      })
+    return Exposure.sum([...(yield* orders.held), ...open])
   })
 
 /** Checks a task by all rules right before it is sent, because a stop or a limit may be newer than its acceptance. */
@@ -51,6 +57,11 @@ export const make = (orders: Venue, mode: Mode) =>
     const instrumentOf = ({ request }: OrderRepo.StoredTask) => {
       const named = OrderRequest.instrumentOf(request)
       return named === null ? undefined : registry.bySymbol(named.exchange, named.tradingsymbol)
+    }
+    /** Null for a share, and for a contract that is listed no more. */
+    const lotOf = ({ exchange, tradingsymbol }: Pick<Exposure.Held, "exchange" | "tradingsymbol">) => {
+      const found = registry.bySymbol(exchange, tradingsymbol)
+      return found !== undefined && Gate.isContract(found) ? found.lotSize : null
     }
     const hasDerivatives = (instrument: Instrument.Instrument | undefined) =>
       instrument !== undefined && registry.ofUnderlying(instrument.exchange, instrument.tradingsymbol).some(({ expiry }) => expiry !== null)
@@ -73,7 +84,7 @@ export const make = (orders: Venue, mode: Mode) =>
       )
     const strategyIdOf = ({ accountId, request, strategyId }: OrderRepo.StoredTask) =>
       request.kind === "modify" ? strategyLimits.strategyOfOrder(accountId, request.order_id) : Effect.succeed(strategyId)
-    /** What a stop of the strategy sends to close a position is not checked by the strategy's rules. */
+    /** What a stop sends to close a position is not checked by the strategy's rules. */
     const strategyOf = (stored: OrderRepo.StoredTask) =>
       Effect.gen(function* () {
         if (TaskNames.isOfStop(stored.idempotencyKey)) return null
@@ -84,15 +95,18 @@ export const make = (orders: Venue, mode: Mode) =>
         const candidate = { strategyId, instrument, taskId: stored.taskId, dayStartMs: dayStartMs(nowMs) }
         const known = yield* strategyLimits.known(candidate)
         if (known === undefined) return null
-        return { ...known, profit: known.limits.maxLoss === null ? null : yield* profitOf(known.owner, strategyId) }
+        const otherLots = Exposure.otherLots(known.held, instrument, lotOf)
+        return { ...known, otherLots, profit: known.limits.maxLoss === null ? null : yield* profitOf(known.owner, strategyId) }
       })
 
     return (stored: OrderRepo.StoredTask): Effect.Effect<Answer, StoreUnavailable> =>
       Effect.gen(function* () {
-        const { isTwin, limits, modifications, sameTermsAtMs, sent, stopped } = yield* ahead(stored)
+        const { isTwin, limits, lossStop, modifications, sameTermsAtMs, sent, stopped } = yield* ahead(stored)
         const instrument = instrumentOf(stored)
         const needsProfit = limits.maxDailyLoss !== null
-        const needsExposure = limits.maxPositionLots !== null && instrument !== undefined
+        // An order that only lowers a position passes a loss and a stop.
+        const isLimited = limits.maxPositionLots !== null || limits.maxTotalLots !== null || needsProfit || lossStop !== null
+        const held = isLimited && instrument !== undefined ? yield* Effect.orElseSucceed(exposures(orders), () => null) : null
         const strategy = yield* strategyOf(stored)
         const facts: TaskGate.Facts = {
           rules: rules.current(),
@@ -102,9 +116,11 @@ export const make = (orders: Venue, mode: Mode) =>
           hasDerivatives: hasDerivatives(instrument),
           lastPrice: stored.referencePrice,
           limits,
+          lossStop,
           // A figure that the broker does not give counts as unknown, and the gate refuses then.
           dayProfit: needsProfit ? yield* Effect.orElseSucceed(orders.dayProfit, () => null) : null,
-          exposure: needsExposure ? yield* Effect.orElseSucceed(exposureOf(orders, instrument), () => null) : null,
+          exposure: held === null || instrument === undefined ? null : Exposure.of(held, instrument),
+          otherLots: held === null || instrument === undefined ? null : Exposure.otherLots(held, instrument, lotOf),
           // Ages are by the clock of the database's rows, and the gate's time is the market's.
           sameTermsAtMs: sameTermsAtMs === null ? null : marketClock.unsafeNow() - (stored.createdAt.getTime() - sameTermsAtMs),
           // The turn at the broker waits for the limits of a second and a minute. Only the day's limit refuses.
@@ -112,10 +128,10 @@ export const make = (orders: Venue, mode: Mode) =>
           modifications,
           isTwin,
           closes: stored.undoes !== null || TaskNames.isOfStop(stored.idempotencyKey),
+          isOfAccountStop: TaskNames.isOfAccountStop(stored.idempotencyKey),
           strategy,
           // Read again after other questions, so that a stop is missed by one question's time at most.
-          stopped:
-            needsProfit || needsExposure || strategy !== null ? ((yield* accounts.stopOf(stored.accountId))?.reason ?? null) : stopped
+          stopped: isLimited || strategy !== null ? ((yield* accounts.stopOf(stored.accountId))?.reason ?? null) : stopped
         }
         return { refusals: TaskGate.refusals(stored.request, facts), sent }
       })

@@ -62,11 +62,7 @@ const orderOf = (row: unknown, at: number): Either.Either<Order, string> =>
 const readPlaced = KiteClient.json(Schema.Struct({ order_id: Schema.String }))
 const readTrigger = KiteClient.json(Schema.Struct({ trigger_id: Schema.Int }))
 const readTriggers = KiteClient.json(Schema.Array(Triggers.KiteTrigger))
-const readPositions = KiteClient.json(
-  Schema.Struct({
-    net: Schema.Array(Schema.Struct({ exchange: Schema.String, tradingsymbol: Schema.String, quantity: Schema.Number, pnl: Schema.Number }))
-  })
-)
+const readPositions = KiteClient.json(Figures.KitePositions)
 
 /** The agents of a client with connections of its own, closed with the scope. */
 export const agents = ({ localAddress }: Pick<Account, "localAddress">, maxSockets: number = connectionsMax) =>
@@ -232,20 +228,11 @@ export const make = (session: KiteSession, client: KiteClient.KiteClient) => {
     ),
     /** Good-till-triggered orders, active ones and those of the last days. */
     triggers: get("gtts", (kite) => kite.getGTTs(), readTriggers),
-    /** The day's profit of all positions by the broker's own figures. */
-    dayProfit: Effect.map(
+    /** Net positions by instrument and product. */
+    positions: Effect.map(
       get("positions", (kite) => kite.getPositions(), readPositions),
-      ({ net }) => net.reduce((sum, { pnl }) => sum.plus(Money.ofNumber(pnl)), Money.zero)
+      ({ net }) => net
     ),
-    /** The net quantity of an instrument over all products. */
-    position: (exchange: string, tradingsymbol: string) =>
-      Effect.map(
-        get("positions", (kite) => kite.getPositions(), readPositions),
-        ({ net }) =>
-          net
-            .filter((it) => it.exchange === exchange && it.tradingsymbol === tradingsymbol)
-            .reduce((sum, { quantity }) => sum + quantity, 0)
-      ),
     /** Signs in again after the broker refused the token. */
     renew: Effect.flatMap(session.token, session.renew)
   } as const

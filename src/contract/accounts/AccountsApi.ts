@@ -4,6 +4,7 @@ import * as OpenApi from "@effect/platform/OpenApi"
 import { Schema } from "effect"
 import { Money, MoneyInput } from "../../domain/Money.ts"
 import { Mode } from "../../domain/orders/OrderMessage.ts"
+import { actions } from "../../domain/orders/StrategyLimits.ts"
 import { Authentication } from "../shared/Authentication.ts"
 import { Input, Name, Text } from "../shared/Input.ts"
 import * as Problem from "../shared/Problem.ts"
@@ -18,15 +19,50 @@ const Seconds = Schema.JsonNumber.pipe(
   Schema.between(0.001, secondsMax, { message: () => `expected a number of seconds up to ${secondsMax}` })
 )
 
+const Action = Schema.Literal(...actions)
+const described = {
+  totalLots: "The most lots of all futures and options together, long or short, with open orders; null: no limit",
+  loss: "Rupees of loss of one day after charges, realised or not; null: no limit",
+  action:
+    "What a loss of the limit does: `block` stops the account, so that its orders only lower positions until the release; `square_off` also closes its positions; null: orders that open a position are refused as long as the loss lasts"
+}
+const SquareOff = Schema.Struct({
+  mode: Mode,
+  status: Schema.Literal("running", "done", "incomplete", "released").annotations({
+    description: "`done`: nothing is left; `incomplete`: a person must look; `released`: the release ended it"
+  }),
+  message: Schema.NullOr(Schema.String).annotations({ description: "What is being done, or what is left; null before the first look" }),
+  rounds: Schema.Int.annotations({ description: "How often closing orders were made" }),
+  updated_at: Schema.String
+}).annotations({ identifier: "AccountSquareOff" })
+const LossStop = Schema.Struct({
+  stop_id: Schema.Int.annotations({ description: "Number of the stop" }),
+  action: Action,
+  reason: Schema.String.annotations({ description: "Which limit was reached, and by what" }),
+  profit: Money.annotations({ description: "The day's profit at the stop, rupees" }),
+  max_daily_loss: Money.annotations({ description: "The limit that it reached, rupees" }),
+  at: Schema.String.annotations({ description: "When the account was stopped, ISO 8601" }),
+  square_off: Schema.NullOr(SquareOff).annotations({ description: "How far the positions are closed; null with `block`" })
+}).annotations({ identifier: "AccountLossStop" })
 const Limits = Schema.Struct({
   account_id: Schema.String,
   max_order_value: Schema.NullOr(Money),
   max_position_lots: Schema.NullOr(Schema.Int),
-  max_daily_loss: Schema.NullOr(Money),
+  max_total_lots: Schema.NullOr(Schema.Int).annotations({ description: described.totalLots }),
+  max_daily_loss: Schema.NullOr(Money).annotations({ description: described.loss }),
+  loss_action: Schema.NullOr(Action).annotations({ description: described.action }),
   max_orders_per_day: Schema.NullOr(Schema.Int),
   price_band_percent: Schema.NullOr(Money),
-  duplicate_window_s: Schema.NullOr(Schema.Number)
+  duplicate_window_s: Schema.NullOr(Schema.Number),
+  state: Schema.Literal("open", "stopped").annotations({ description: "`stopped`: no order opens a position until the release" }),
+  stop: Schema.NullOr(LossStop).annotations({ description: "The stop that is not released; null: none" })
 }).annotations({ identifier: "AccountLimits" })
+/** The first step of a release answers with a token, and the second step with the state. */
+const LossReleased = Schema.Struct({
+  state: Schema.Literal("stopped", "open"),
+  release_token: Schema.NullOr(Schema.String),
+  valid_until: Schema.NullOr(Schema.String)
+}).annotations({ identifier: "AccountLossReleased" })
 const ModeOf = Schema.Struct({ account_id: Schema.String, mode: Mode }).annotations({ identifier: "AccountMode" })
 const Stopped = Schema.Struct({
   state: Schema.Literal("killed"),
@@ -80,7 +116,11 @@ export class AccountsApi extends HttpApiGroup.make("accounts")
         Input({
           max_order_value: Schema.NullOr(Above),
           max_position_lots: Schema.NullOr(Count),
-          max_daily_loss: Schema.NullOr(Above),
+          max_total_lots: Schema.optionalWith(Schema.NullOr(Count).annotations({ description: described.totalLots }), {
+            default: () => null
+          }),
+          max_daily_loss: Schema.NullOr(Above).annotations({ description: described.loss }),
+          loss_action: Schema.optionalWith(Schema.NullOr(Action).annotations({ description: described.action }), { default: () => null }),
           max_orders_per_day: Schema.NullOr(Count),
           price_band_percent: Schema.NullOr(Above),
           duplicate_window_s: Schema.NullOr(Seconds)
@@ -88,6 +128,14 @@ export class AccountsApi extends HttpApiGroup.make("accounts")
       )
       .addSuccess(Limits)
       .addError(Problem.notFound)
+  )
+  .add(
+    HttpApiEndpoint.post("releaseLimits", "/accounts/:id/limits/release")
+      .setPath(AccountPath)
+      .setPayload(Release)
+      .addSuccess(LossReleased)
+      .addError(Problem.notFound)
+      .addError(Problem.conflict)
   )
   .add(HttpApiEndpoint.get("mode", "/accounts/:id/mode").setPath(AccountPath).addSuccess(ModeOf).addError(Problem.notFound))
   .add(

@@ -18,6 +18,7 @@ const Action = Schema.Literal(...actions).annotations({
 })
 const described = {
   lots: "The largest position of the strategy in one instrument with its open orders, in lots; null: no limit",
+  totalLots: "The most lots of all futures and options of the strategy together, long or short, with open orders; null: no limit",
   loss: "Rupees of loss of the strategy, by its marks, at which it is stopped; null: no limit",
   orders: "Orders that the strategy may send on one day; null: no limit"
 }
@@ -46,6 +47,7 @@ const Stop = Schema.Struct({
 const Limits = Schema.Struct({
   strategy_id: Schema.Int,
   max_position_lots: Schema.NullOr(Schema.Int).annotations({ description: described.lots }),
+  max_total_lots: Schema.NullOr(Schema.Int).annotations({ description: described.totalLots }),
   max_loss: Schema.NullOr(Money).annotations({ description: described.loss }),
   max_orders_per_day: Schema.NullOr(Schema.Int).annotations({ description: described.orders }),
   action: Action,
@@ -61,6 +63,9 @@ export class StrategyLimitsApi extends HttpApiGroup.make("strategyLimits")
       .setPayload(
         Input({
           max_position_lots: Schema.NullOr(Count).annotations({ description: described.lots }),
+          max_total_lots: Schema.optionalWith(Schema.NullOr(Count).annotations({ description: described.totalLots }), {
+            default: () => null
+          }),
           max_loss: Schema.NullOr(Above).annotations({ description: described.loss }),
           max_orders_per_day: Schema.NullOr(Count).annotations({ description: described.orders }),
           action: Action

@@ -44,6 +44,14 @@ const StrategyStopDetail = Schema.Struct({
   mode: Schema.NullOr(Schema.Literal("paper", "live"))
 })
 
+/** A stop of the account by its loss of a day. The states are those of a strategy's stop. */
+const AccountStopDetail = Schema.Struct({
+  stop_id: Schema.Int,
+  action: Schema.Literal("block", "square_off"),
+  state: Schema.Literal("stopped", "released", "running", "done", "incomplete"),
+  mode: Schema.Literal("paper", "live")
+})
+
 /** Body of `acct.evt`: what changed for an account; `kind` says what it is. */
 export const AccountEvent = Schema.Union(
   of("mode", Schema.Unknown),
@@ -58,6 +66,7 @@ export const AccountEvent = Schema.Union(
   of("difference", Schema.Struct({ differences: Schema.Array(Reconciliation.Difference) })),
   of("compensation", CompensationDetail),
   of("strategy_stop", StrategyStopDetail),
+  of("account_stop", AccountStopDetail),
   of("linked", Schema.Struct({})),
   of("logged_in", SessionDetail),
   of("expires_soon", SessionDetail),

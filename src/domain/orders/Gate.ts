@@ -8,11 +8,13 @@ import * as Hours from "../rules/Hours.ts"
 import * as Quantities from "../rules/Quantities.ts"
 import type { RuleSet } from "../rules/RuleSet.ts"
 import * as Segments from "../rules/Segments.ts"
+import * as Exposure from "./Exposure.ts"
 import type { Product } from "./OrderCharges.ts"
 
 /** The names of the rules, as a refusal carries them. */
 export type Rule =
   | "kill_switch"
+  | "account_stop"
   | "trading_hours"
   | "lot_size"
   | "tick_size"
@@ -21,6 +23,7 @@ export type Rule =
   | "market_protection"
   | "max_value"
   | "position_limit"
+  | "total_limit"
   | "loss_limit"
   | "duplicate"
   | "rate_limit"
@@ -47,6 +50,8 @@ export interface Order {
 export interface Limits {
   readonly maxOrderValue: Money.Decimal | null
   readonly maxPositionLots: number | null
+  /** Of all contracts together, long or short, with all open orders. Shares are traded in no lots and do not count. */
+  readonly maxTotalLots: number | null
   readonly maxDailyLoss: Money.Decimal | null
   readonly maxOrdersPerDay: number | null
   readonly priceBandPercent: Money.Decimal | null
@@ -56,6 +61,7 @@ export interface Limits {
 export const unlimited: Limits = {
   maxOrderValue: null,
   maxPositionLots: null,
+  maxTotalLots: null,
   maxDailyLoss: null,
   maxOrdersPerDay: null,
   priceBandPercent: null,
@@ -73,10 +79,14 @@ export interface Situation {
   readonly limits: Limits
   /** Why orders are stopped, for the account or for all; null: they are not. */
   readonly killed: string | null
-  /** Today's profit of the account; negative for a loss. Null: unknown. */
+  /** Why the account's own stop lets no order open a position; null: it does not. */
+  readonly lossStop: string | null
+  /** Today's profit of the account after charges, realised or not; negative for a loss. Null: unknown. */
   readonly dayProfit: Money.Decimal | null
   /** What the account holds of the instrument, short below zero, and its open orders, by the broker's figures. Null: unknown. */
-  readonly exposure: { readonly net: number; readonly openBuy: number; readonly openSell: number } | null
+  readonly exposure: Exposure.Exposure | null
+  /** The most lots that all other contracts of the account can come to with its open orders. Null: unknown. */
+  readonly otherLots: number | null
   /** When the account last sent an order of the same terms; null: never. */
   readonly sameTermsAtMs: number | null
   /** Orders that all instances sent for the account in the last second, the last minute, and today. */
@@ -90,6 +100,17 @@ const hasTrigger = ({ orderType }: Order): boolean => orderType === "SL" || orde
 const dayOf = ({ atMs }: Pick<Situation, "atMs">): string => Day.iso(Day.at(atMs))
 
 const killSwitch: Check = (_order, { killed }) => (killed === null ? null : `orders are stopped: ${killed}`)
+
+/** An order that only lowers a position is no risk. Nobody knows it while the position is unknown. */
+const onlyLowers = ({ quantity, side }: Order, exposure: Exposure.Exposure | null): boolean =>
+  exposure !== null && Exposure.filledOf(side, quantity, exposure) <= 0
+
+const accountStop: Check = (order, { exposure, lossStop }) => {
+  if (lossStop === null || onlyLowers(order, exposure)) return null
+  return exposure === null
+    ? `the account is stopped, and its position is not known: ${lossStop}`
+    : `the account is stopped, and only orders that lower a position pass: ${lossStop}`
+}
 
 /** An order after the market (AMO) is collected by the broker while the market is closed, so no phase of the exchange decides it. */
 const tradingHours: Check = (order, { atMs, hasDerivatives, instrument, rules }) => {
@@ -171,13 +192,24 @@ const maxValue: Check = (order, { atMs, instrument, lastPrice, limits: { maxOrde
 const positionLimit: Check = ({ quantity, side }, { exposure, instrument, limits: { maxPositionLots } }) => {
   if (maxPositionLots === null) return null
   if (exposure === null) return "the position is not known, so it cannot be compared with its limit"
-  const { net, openBuy, openSell } = exposure
-  const filled = side === "BUY" ? net + openBuy + quantity : openSell + quantity - net
-  return filled <= maxPositionLots * instrument.lotSize ? null : `the position could exceed its limit, ${maxPositionLots} lots`
+  return Exposure.filledOf(side, quantity, exposure) <= maxPositionLots * instrument.lotSize
+    ? null
+    : `the position could exceed its limit, ${maxPositionLots} lots`
 }
 
-const lossLimit: Check = (_order, { dayProfit, limits: { maxDailyLoss } }) => {
-  if (maxDailyLoss === null) return null
+/** Whether an instrument is a future or an option, and so traded in lots. */
+export const isContract = ({ expiry }: Pick<Instrument.Instrument, "expiry">): boolean => expiry !== null
+
+/** All positions of contracts if this order and all open ones are filled. An order that only lowers a position passes. */
+const totalLimit: Check = (order, { exposure, instrument, limits: { maxTotalLots }, otherLots }) => {
+  if (maxTotalLots === null || !isContract(instrument) || onlyLowers(order, exposure)) return null
+  if (exposure === null || otherLots === null) return "the positions are not known, so they cannot be compared with their limit"
+  const own = Exposure.largest(Exposure.withOrder(order.side, order.quantity, exposure)) / instrument.lotSize
+  return otherLots + own <= maxTotalLots ? null : `all positions together could exceed their limit, ${maxTotalLots} lots`
+}
+
+const lossLimit: Check = (order, { dayProfit, exposure, limits: { maxDailyLoss } }) => {
+  if (maxDailyLoss === null || onlyLowers(order, exposure)) return null
   if (dayProfit === null) return "today's profit is not known, so the loss cannot be compared with its limit"
   return dayProfit.negated().lt(maxDailyLoss) ? null : `today's loss has reached its limit, ${Money.format(maxDailyLoss)}`
 }
@@ -205,6 +237,7 @@ const rateLimit: Check = (_order, situation) => {
 
 const checks: ReadonlyArray<readonly [Rule, Check]> = [
   ["kill_switch", killSwitch],
+  ["account_stop", accountStop],
   ["trading_hours", tradingHours],
   ["lot_size", lotSize],
   ["tick_size", tickSize],
@@ -213,6 +246,7 @@ const checks: ReadonlyArray<readonly [Rule, Check]> = [
   ["market_protection", marketProtection],
   ["max_value", maxValue],
   ["position_limit", positionLimit],
+  ["total_limit", totalLimit],
   ["loss_limit", lossLimit],
   ["duplicate", duplicate],
   ["rate_limit", rateLimit]

@@ -8,6 +8,8 @@ import * as Day from "../rules/Day.ts"
 import type { RuleSet } from "../rules/RuleSet.ts"
 import * as Segments from "../rules/Segments.ts"
 import type { UnknownRule } from "../rules/UnknownRule.ts"
+import * as DayProfit from "./DayProfit.ts"
+import * as Exposure from "./Exposure.ts"
 import type * as OrderCharges from "./OrderCharges.ts"
 import * as PaperOrder from "./PaperOrder.ts"
 
@@ -198,15 +200,9 @@ const linesOf = ({ lines }: Totals, today: string, ground: Ground): ReadonlyArra
   [...HashMap.values(lines)].map((line) => carried(line, today, ground)).toSorted((one, other) => one.firstTradeId - other.firstTradeId)
 export const lines = (ledger: Ledger, today: string): ReadonlyArray<Line> => linesOf(ledger, today, ledger.ground)
 
-/** The net quantity of an instrument over all products. */
-export const net = (
-  ledger: Ledger,
-  { exchange, tradingsymbol }: Pick<Trade["instrument"], "exchange" | "tradingsymbol">,
-  today: string
-): number =>
-  lines(ledger, today)
-    .filter(({ instrument }) => instrument.exchange === exchange && instrument.tradingsymbol === tradingsymbol)
-    .reduce((sum, { position }) => sum + Position.net(position), 0)
+/** The net quantity of each line, as parts of what the account holds. */
+export const held = (ledger: Ledger, today: string): ReadonlyArray<Exposure.Part> =>
+  Exposure.ofPositions(lines(ledger, today).map(({ instrument, position }) => ({ ...instrument, quantity: Position.net(position) })))
 
 /** The charges of an order by the rates of the day of its first fill; undefined without a fill. */
 export const chargesOf = ({ orders }: Ledger, orderId: string): OrderCharges.Amounts | undefined =>
@@ -325,6 +321,12 @@ export const funds = (ledger: Ledger, openingCash: Money.Decimal, at: At): Eithe
 export const morningFunds = (ledger: Ledger, openingCash: Money.Decimal, at: At): Either.Either<Funds, UnknownRule> =>
   fundsOf(ledger.day === at.today ? ledger.morning : ledger, openingCash, at, ledger.ground)
 
-/** The profit of today's net positions at the newest prices, before charges, as the broker's own figure for a live account. */
-export const dayProfit = (ledger: Ledger, at: At): Money.Decimal =>
-  portfolio(ledger, at).net.reduce((sum, { pnl }) => sum.plus(pnl), Money.zero)
+/** What today's net positions made since the previous close at the newest prices, less today's charges. */
+export const dayProfit = (ledger: Ledger, at: At): Money.Decimal => {
+  const before = ledger.day === at.today ? ledger.morning.charges : ledger.charges
+  const charges = Either.getOrElse(
+    Either.zipWith(ledger.charges, before, (now, then) => now.minus(then)),
+    () => Money.zero
+  )
+  return DayProfit.net(portfolio(ledger, at).net, charges)
+}

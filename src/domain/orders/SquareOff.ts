@@ -1,10 +1,11 @@
-import type { Side } from "./StrategyLimits.ts"
+import type * as Figures from "../accounts/Figures.ts"
+import * as Exposure from "./Exposure.ts"
 import type * as Task from "./Task.ts"
 
-/** running: orders are being cancelled or positions closed. done: nothing of the strategy is left here. incomplete: a person must look. */
+/** running: orders are being cancelled or positions closed. done: nothing is left here. incomplete: a person must look. */
 export type Status = "running" | "done" | "incomplete"
 
-/** A task of the strategy that places an order. */
+/** A task of the strategy or the account that places an order. */
 export interface Placing {
   readonly taskId: number
   readonly tag: string
@@ -20,19 +21,22 @@ export interface Place {
   readonly tradingsymbol: string
   readonly product: string
 }
-/** An order of one of these tasks, as a reading of the order book shows it. */
+/** An order as a reading of the order book shows it: one of these tasks, or of an account any. */
 export interface Shown extends Place {
   readonly orderId: string
+  /** Empty for an order without a tag. */
   readonly tag: string
-  readonly side: Side
+  readonly side: Exposure.Side
   readonly filled: number
   readonly isOpen: boolean
+  /** False for an order that a person placed elsewhere while a person is asked to look. */
+  readonly mayCancel: boolean
 }
 /** What an order of one of these tasks has traded, as the account's state has it. */
 export interface Traded extends Place {
   readonly orderId: string
   readonly tag: string
-  readonly side: Side
+  readonly side: Exposure.Side
   readonly quantity: number
   readonly isToday: boolean
 }
@@ -44,15 +48,21 @@ export interface Cancelling {
   readonly error: Task.Failure | null
 }
 
-/** A position of the strategy, short below zero. */
+/** A position, short below zero. */
 export interface Position extends Place {
   readonly net: number
 }
 
 export interface Facts {
+  /** What is stopped. */
+  readonly scope: "strategy" | "account"
   readonly tasks: ReadonlyArray<Placing>
   readonly orders: ReadonlyArray<Shown>
   readonly trades: ReadonlyArray<Traded>
+  /** What has to be closed. */
+  readonly positions: ReadonlyArray<Position>
+  /** The positions have all that the orders have filled. */
+  readonly isSettled: boolean
   readonly cancelling: ReadonlyArray<Cancelling>
   readonly isListed: (place: Place) => boolean
   /** Closing orders are made in rounds; zero: none yet. */
@@ -83,7 +93,6 @@ export interface Step {
   readonly close: ReadonlyArray<Position>
 }
 
-const signed = (side: Side, quantity: number): number => (side === "BUY" ? quantity : -quantity)
 const step = (status: Status, message: string | null, more: Partial<Step> = {}): Step => ({
   status,
   message,
@@ -106,24 +115,55 @@ export const positionsOf = ({ orders, trades }: Pick<Facts, "orders" | "trades">
     byPlace.set(key, { exchange, tradingsymbol, product, net: (before?.net ?? 0) + quantity })
   }
   const shown = new Set(orders.map(({ orderId }) => orderId))
-  for (const order of orders) add(order, signed(order.side, order.filled))
+  for (const order of orders) add(order, Exposure.signed(order.side, order.filled))
   for (const trade of trades)
-    if (!shown.has(trade.orderId) && (trade.isToday || trade.product !== "MIS")) add(trade, signed(trade.side, trade.quantity))
+    if (!shown.has(trade.orderId) && (trade.isToday || trade.product !== "MIS")) add(trade, Exposure.signed(trade.side, trade.quantity))
   return [...byPlace.values()].filter(({ net }) => net !== 0)
+}
+
+/** Positions that a stop of an account closes. Shares for delivery are paid for, and stay. */
+export const closable = (rows: ReadonlyArray<Figures.Position>): ReadonlyArray<Position> =>
+  rows.flatMap(({ exchange, product, quantity, tradingsymbol }) =>
+    quantity !== 0 && (product === "NRML" || product === "MIS") ? [{ exchange, tradingsymbol, product, net: quantity }] : []
+  )
+
+/** What orders filled today by place: bought and sold. */
+type Filled = ReadonlyMap<string, { readonly bought: number; readonly sold: number }>
+const filledOf = (all: ReadonlyArray<Place & { readonly bought: number; readonly sold: number }>): Filled => {
+  const byPlace = new Map<string, { readonly bought: number; readonly sold: number }>()
+  for (const { bought, exchange, product, sold, tradingsymbol } of all) {
+    if (bought === 0 && sold === 0) continue
+    const key = JSON.stringify([exchange, tradingsymbol, product])
+    const before = byPlace.get(key) ?? { bought: 0, sold: 0 }
+    byPlace.set(key, { bought: before.bought + bought, sold: before.sold + sold })
+  }
+  return byPlace
+}
+
+/** Whether the broker's positions have all that the orders of the day filled. They may be behind the order book by a moment. */
+export const agree = (rows: ReadonlyArray<Figures.Position>, orders: ReadonlyArray<Shown>): boolean => {
+  const inRows = filledOf(rows.map((it) => ({ ...it, bought: it.day_buy_quantity, sold: it.day_sell_quantity })))
+  const inBook = filledOf(
+    orders.map((it) => ({ ...it, bought: it.side === "BUY" ? it.filled : 0, sold: it.side === "SELL" ? it.filled : 0 }))
+  )
+  return (
+    inRows.size === inBook.size &&
+    [...inBook].every(([key, { bought, sold }]) => inRows.get(key)?.bought === bought && inRows.get(key)?.sold === sold)
+  )
 }
 
 const textOf = (error: Task.Failure | null): string => (error === null ? "without a reason" : `${error.type}: ${error.message}`)
 
 /** What has to end before anything is closed; null: nothing. */
-const before = (policy: Policy, { cancelling, nowMs, orders, roundAtMs, tasks, trades }: Facts): Step | null => {
+const before = (policy: Policy, { cancelling, isSettled, nowMs, orders, roundAtMs, scope, tasks, trades }: Facts): Step | null => {
   const withdraw = tasks.filter(({ closes, status }) => !closes && (status === "PENDING" || status === "RETRYING")).map((it) => it.taskId)
   const isUnfinished = tasks.some(({ status }) => status === "PENDING" || status === "RETRYING" || status === "RUNNING")
   const isClosing = new Set(tasks.filter(({ closes }) => closes).map(({ tag }) => tag))
   const open = orders.filter(({ isOpen }) => isOpen)
   const others = open.filter(({ tag }) => !isClosing.has(tag))
   const asked = new Map(cancelling.map((it) => [it.orderId, it]))
-  const cancel = others.filter(({ orderId }) => !asked.has(orderId)).map(({ orderId }) => orderId)
-  if (isUnfinished || cancel.length > 0) return step("running", "orders of the strategy are being cancelled", { withdraw, cancel })
+  const cancel = others.filter(({ mayCancel, orderId }) => mayCancel && !asked.has(orderId)).map(({ orderId }) => orderId)
+  if (isUnfinished || cancel.length > 0) return step("running", `orders of the ${scope} are being cancelled`, { withdraw, cancel })
   const unknown = tasks.find(({ status }) => status === "UNKNOWN")
   if (unknown !== undefined) return step("incomplete", `nobody knows whether the order of task ${unknown.taskId} was placed`)
   // A cancellation is refused where the order has just been filled, and the book may show that a moment later.
@@ -134,11 +174,13 @@ const before = (policy: Policy, { cancelling, nowMs, orders, roundAtMs, tasks, t
       others.some((it) => it.orderId === orderId)
   )
   if (refused !== undefined) return step("incomplete", `order ${refused.orderId} is open and was not cancelled: ${textOf(refused.error)}`)
-  if (others.length > 0) return step("running", "orders of the strategy are being cancelled")
+  const foreign = others.find(({ mayCancel }) => !mayCancel)
+  if (foreign !== undefined) return step("incomplete", `order ${foreign.orderId} is open, which somebody placed elsewhere`)
+  if (others.length > 0) return step("running", `orders of the ${scope} are being cancelled`)
   const known = new Set([...orders, ...trades].map(({ tag }) => tag))
   const isLate = tasks.some((it) => it.status === "COMPLETED" && !known.has(it.tag) && nowMs - it.changedAtMs <= policy.horizonMs)
   if (isLate) return step("running", "the order book does not show all orders yet")
-  if (open.length === 0) return null
+  if (open.length === 0) return isSettled ? null : step("running", "the broker's positions do not show all fills yet")
   return nowMs - roundAtMs > policy.openMsMax
     ? step("incomplete", "an order that closes a position is not filled: look at it")
     : step("running", "positions are being closed")
@@ -147,15 +189,14 @@ const before = (policy: Policy, { cancelling, nowMs, orders, roundAtMs, tasks, t
 const named = ({ exchange, net, product, tradingsymbol }: Position): string => `${net} ${exchange}:${tradingsymbol} (${product})`
 
 /**
- * The next step of closing what a stopped strategy holds in one account: what was not sent is withdrawn, open orders are cancelled, and what
- * is left is closed by orders of the opposite side. Nothing is closed while an order of the strategy may still trade, or while nobody knows
+ * The next step of closing what a stopped strategy holds in one account, or what a stopped account holds: what was not sent is withdrawn, open orders are cancelled, and what
+ * is left is closed by orders of the opposite side. Nothing is closed while an order of it may still trade, or while nobody knows
  * whether it was placed, so that nothing is closed twice.
  */
 export const stepOf = (policy: Policy, facts: Facts): Step => {
   const first = before(policy, facts)
   if (first !== null) return first
-  const { isListed, nowMs, roundAtMs, rounds, tasks } = facts
-  const held = positionsOf(facts)
+  const { isListed, nowMs, positions: held, roundAtMs, rounds, tasks } = facts
   const positions = held.filter(isListed)
   if (positions.length === 0) {
     const gone = held.map(named).join(", ")

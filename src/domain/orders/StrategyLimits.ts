@@ -1,4 +1,5 @@
 import * as Money from "../Money.ts"
+import * as Exposure from "./Exposure.ts"
 import type * as Task from "./Task.ts"
 
 /** What a strategy's stop does: no order that opens a position is sent any more, or the strategy's positions are also closed. */
@@ -9,6 +10,8 @@ export type Action = (typeof actions)[number]
 export interface Limits {
   /** Of one instrument, long or short, with all orders that may still trade. */
   readonly maxPositionLots: number | null
+  /** Of all contracts together, long or short, with all orders that may still trade. Shares are traded in no lots and do not count. */
+  readonly maxTotalLots: number | null
   /** Rupees. A mark at which the strategy has lost so much stops the strategy. */
   readonly maxLoss: Money.Decimal | null
   /** Orders of the strategy that are sent on one day, over all accounts. */
@@ -16,19 +19,10 @@ export interface Limits {
 }
 
 /** The names of the rules, as a refusal carries them. */
-export type Rule = "strategy_stop" | "strategy_position_limit" | "strategy_loss_limit" | "strategy_order_limit"
+export type Rule = "strategy_stop" | "strategy_position_limit" | "strategy_total_limit" | "strategy_loss_limit" | "strategy_order_limit"
 export interface Refusal {
   readonly rule: Rule
   readonly message: string
-}
-
-export type Side = "BUY" | "SELL"
-
-/** What a strategy holds of one instrument, short below zero, and what its orders may still trade. */
-export interface Exposure {
-  readonly net: number
-  readonly openBuy: number
-  readonly openSell: number
 }
 
 /** What is known about the strategy that an order names. */
@@ -36,7 +30,9 @@ export interface Situation {
   readonly limits: Limits
   /** Why the strategy is stopped; null: it is not. */
   readonly stopped: string | null
-  readonly exposure: Exposure
+  readonly exposure: Exposure.Exposure
+  /** The most lots that all other contracts of the strategy can come to. */
+  readonly otherLots: number
   /** The strategy holds something. Then an unknown profit may be a loss. */
   readonly holds: boolean
   /** Of the newest mark, rupees; null: unknown. */
@@ -47,7 +43,7 @@ export interface Situation {
 /** A task of the strategy that places an order of the instrument. */
 export interface Placed {
   readonly tag: string
-  readonly side: Side
+  readonly side: Exposure.Side
   readonly quantity: number
   readonly status: Task.Status
   readonly isIceberg: boolean
@@ -56,12 +52,10 @@ export interface Placed {
 export interface Shown {
   readonly orderId: string
   readonly tag: string
-  readonly side: Side
+  readonly side: Exposure.Side
   readonly filled: number
   readonly pending: number
 }
-
-const signed = (side: Side, quantity: number): number => (side === "BUY" ? quantity : -quantity)
 
 /** What a task may trade beyond the orders that are known. An order that nobody has seen yet may trade all of it. */
 const unseen = ({ isIceberg, quantity, side, status }: Placed, orders: ReadonlyArray<Shown>): number => {
@@ -80,23 +74,19 @@ export const exposureOf = (
   bookedOf: (orderId: string) => number,
   placed: ReadonlyArray<Placed>,
   shown: ReadonlyArray<Shown>
-): Exposure => {
+): Exposure.Exposure => {
   const open = { BUY: 0, SELL: 0 }
   let net = booked
   for (const task of placed) {
     const orders = shown.filter(({ tag }) => tag === task.tag)
     open[task.side] += unseen(task, orders)
     for (const { filled, orderId, pending, side } of orders) {
-      net += signed(side, Math.max(0, filled - bookedOf(orderId)))
+      net += Exposure.signed(side, Math.max(0, filled - bookedOf(orderId)))
       open[side] += pending
     }
   }
   return { net, openBuy: open.BUY, openSell: open.SELL }
 }
-
-/** The position in the order's direction if it and all open orders of its side are filled; zero or less: it only lowers a position. */
-const filledOf = (side: Side, quantity: number, { net, openBuy, openSell }: Exposure): number =>
-  side === "BUY" ? net + openBuy + quantity : openSell + quantity - net
 
 /** Whether a profit is a loss of the limit or more. */
 export const isReached = (maxLoss: Money.Decimal, profit: Money.Decimal | null): boolean => profit?.negated().gte(maxLoss) ?? false
@@ -107,22 +97,31 @@ const lossRefusal = ({ holds, limits: { maxLoss }, profit }: Situation): string 
   return isReached(maxLoss, profit) ? `the strategy's loss has reached its limit, ${Money.format(maxLoss)}` : null
 }
 
+/** An order of the strategy. `isContract`: of a future or an option, which is traded in lots. */
+export interface Order {
+  readonly side: Exposure.Side
+  readonly quantity: number
+  readonly isContract: boolean
+}
+
 /** Every rule of the strategy that refuses an order. One that only lowers a position passes all of them. */
-export const refusals = (
-  order: { readonly side: Side; readonly quantity: number },
-  lotSize: number,
-  situation: Situation
-): ReadonlyArray<Refusal> => {
-  const { exposure, limits, ordersToday, stopped } = situation
-  const filled = filledOf(order.side, order.quantity, exposure)
+export const refusals = (order: Order, lotSize: number, situation: Situation): ReadonlyArray<Refusal> => {
+  const { exposure, limits, ordersToday, otherLots, stopped } = situation
+  const filled = Exposure.filledOf(order.side, order.quantity, exposure)
   if (filled <= 0) return []
   const refused: Array<Refusal> = []
   if (stopped !== null) refused.push({ rule: "strategy_stop", message: `the strategy is stopped: ${stopped}` })
-  const { maxOrdersPerDay, maxPositionLots } = limits
+  const { maxOrdersPerDay, maxPositionLots, maxTotalLots } = limits
   if (maxPositionLots !== null && filled > maxPositionLots * lotSize)
     refused.push({
       rule: "strategy_position_limit",
       message: `the strategy's position could exceed its limit, ${maxPositionLots} lots`
+    })
+  const total = otherLots + Exposure.largest(Exposure.withOrder(order.side, order.quantity, exposure)) / lotSize
+  if (maxTotalLots !== null && order.isContract && total > maxTotalLots)
+    refused.push({
+      rule: "strategy_total_limit",
+      message: `all positions of the strategy together could exceed their limit, ${maxTotalLots} lots`
     })
   const loss = lossRefusal(situation)
   if (loss !== null) refused.push({ rule: "strategy_loss_limit", message: loss })

@@ -21,8 +21,11 @@ export interface Facts {
   readonly limits: Gate.Limits
   /** Why orders are stopped; null: they are not. */
   readonly stopped: string | null
+  /** Why the account's own stop lets no order open a position; null: it does not. */
+  readonly lossStop: string | null
   readonly dayProfit: Money.Decimal | null
   readonly exposure: Gate.Situation["exposure"]
+  readonly otherLots: Gate.Situation["otherLots"]
   readonly sameTermsAtMs: number | null
   readonly sent: Gate.Situation["sent"]
   /** How often the order of a modification was modified before. */
@@ -31,6 +34,8 @@ export interface Facts {
   readonly isTwin: boolean
   /** It closes what another order of ours traded: the account's own limits must not keep a position open. */
   readonly closes: boolean
+  /** A stop of the account made it to close a position. */
+  readonly isOfAccountStop: boolean
   /** The strategy that the order belongs to; null: none, or one without limits. */
   readonly strategy: StrategyLimits.Situation | null
 }
@@ -38,6 +43,7 @@ export interface Facts {
 /** Rules of an order that the broker places itself, much later and at another price. */
 const ofTriggers: ReadonlySet<Gate.Rule> = new Set([
   "kill_switch",
+  "account_stop",
   "lot_size",
   "tick_size",
   "freeze_quantity",
@@ -56,8 +62,10 @@ const situationOf = (facts: Facts, instrument: Instrument.Instrument): Gate.Situ
   lastPrice: facts.lastPrice,
   limits: facts.closes ? Gate.unlimited : facts.limits,
   killed: facts.stopped,
+  lossStop: facts.isOfAccountStop ? null : facts.lossStop,
   dayProfit: facts.dayProfit,
   exposure: facts.exposure,
+  otherLots: facts.otherLots,
   sameTermsAtMs: facts.sameTermsAtMs,
   sent: facts.sent
 })
@@ -88,10 +96,13 @@ export const refusals = (request: OrderRequest.OrderRequest, facts: Facts): Read
     const refusal = Gate.mayModify(facts, facts.modifications)
     const stop: ReadonlyArray<Refusal> =
       facts.stopped === null ? [] : [{ rule: "kill_switch", message: `orders are stopped: ${facts.stopped}` }]
+    const { lossStop } = facts
+    const accountStop: ReadonlyArray<Refusal> =
+      lossStop === null ? [] : [{ rule: "account_stop", message: `the account is stopped: ${lossStop}` }]
     const own = facts.strategy?.stopped ?? null
     const strategyStop: ReadonlyArray<Refusal> =
       own === null ? [] : [{ rule: "strategy_stop", message: `the order's strategy is stopped: ${own}` }]
-    return [...stop, ...strategyStop, ...(refusal === null ? [] : [refusal])]
+    return [...stop, ...accountStop, ...strategyStop, ...(refusal === null ? [] : [refusal])]
   }
   const { instrument } = facts
   if (instrument === undefined) return [notListed(request)]
@@ -101,7 +112,10 @@ export const refusals = (request: OrderRequest.OrderRequest, facts: Facts): Read
   )
   const legs = Iceberg.refusalOf(request, instrument.lotSize)
   const ofLegs: ReadonlyArray<Refusal> = legs === null ? [] : [{ rule: "iceberg_legs", message: legs }]
-  const ofStrategy = facts.strategy === null ? [] : StrategyLimits.refusals(order, instrument.lotSize, facts.strategy)
+  const ofStrategy =
+    facts.strategy === null
+      ? []
+      : StrategyLimits.refusals({ ...order, isContract: Gate.isContract(instrument) }, instrument.lotSize, facts.strategy)
   return [...refused, ...ofLegs, ...ofStrategy]
 }
 

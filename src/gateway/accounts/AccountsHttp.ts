@@ -4,6 +4,7 @@ import { Api } from "../../contract/Api.ts"
 import * as Problem from "../../contract/shared/Problem.ts"
 import * as OrderDecider from "../../domain/orders/OrderDecider.ts"
 import * as Task from "../../domain/orders/Task.ts"
+import { AccountStopRepo, type Stop } from "../../store/orders/AccountStopRepo.ts"
 import { everyAccount, OrderAccounts, releaseMsMax } from "../../store/orders/OrderAccounts.ts"
 import { OrderRepo } from "../../store/orders/OrderRepo.ts"
 import * as AccountRights from "../orders/AccountRights.ts"
@@ -12,18 +13,40 @@ import { orProblem } from "../shared/StoreProblem.ts"
 import * as Linking from "./Linking.ts"
 
 type Limits = Effect.Effect.Success<ReturnType<OrderAccounts["settings"]>>["limits"]
-const limitsView = (account_id: string, it: Limits) => ({
+const stoppedView = (stop: Stop) => ({
+  stop_id: stop.stopId,
+  action: stop.action,
+  reason: stop.reason,
+  profit: stop.profit,
+  max_daily_loss: stop.maxDailyLoss,
+  at: stop.stoppedAt.toISOString(),
+  square_off:
+    stop.status === null
+      ? null
+      : {
+          mode: stop.mode,
+          status: stop.status,
+          message: stop.message,
+          rounds: stop.rounds ?? 0,
+          updated_at: (stop.updatedAt ?? stop.stoppedAt).toISOString()
+        }
+})
+const limitsView = (account_id: string, it: Limits, stop: Stop | undefined) => ({
   account_id,
   max_order_value: it.maxOrderValue,
   max_position_lots: it.maxPositionLots,
+  max_total_lots: it.maxTotalLots,
   max_daily_loss: it.maxDailyLoss,
+  loss_action: it.lossAction,
   max_orders_per_day: it.maxOrdersPerDay,
   price_band_percent: it.priceBandPercent,
-  duplicate_window_s: it.duplicateWindowMs === null ? null : it.duplicateWindowMs / 1_000
+  duplicate_window_s: it.duplicateWindowMs === null ? null : it.duplicateWindowMs / 1_000,
+  state: stop === undefined ? ("open" as const) : ("stopped" as const),
+  stop: stop === undefined ? null : stoppedView(stop)
 })
 
-type Stop = Effect.Effect.Success<ReturnType<OrderAccounts["settings"]>>["stop"]
-const stopView = (account_id: string, stop: Stop) =>
+type Killed = Effect.Effect.Success<ReturnType<OrderAccounts["settings"]>>["stop"]
+const stopView = (account_id: string, stop: Killed) =>
   stop === null
     ? ({ account_id, state: "open", scope: null, reason: null, at: null } as const)
     : ({
@@ -105,6 +128,27 @@ const stops = Effect.gen(function* () {
   return { kill, release } as const
 })
 
+/** Releases the stop of an account by its loss of a day, in two steps. */
+const lossStops = Effect.gen(function* () {
+  const repo = yield* AccountStopRepo
+  const release = (id: string, token: string | undefined, who: string) =>
+    Effect.gen(function* () {
+      const nowMs = yield* Clock.currentTimeMillis
+      if (token === undefined) {
+        const fresh = crypto.randomUUID()
+        const untilMs = nowMs + releaseMsMax
+        const isStopped = yield* orProblem(repo.askRelease(id, fresh, untilMs, who))
+        if (!isStopped) return yield* new Problem.Conflict({ detail: "The account is not stopped by its loss" })
+        return { state: "stopped" as const, release_token: fresh, valid_until: new Date(untilMs).toISOString() }
+      }
+      const isReleased = yield* orProblem(repo.release(id, token, nowMs, who))
+      if (!isReleased) return yield* new Problem.Conflict({ detail: "The release token is not valid: ask for a new one" })
+      yield* Effect.annotateLogs(Effect.logWarning("the stop of an account is released"), { audit: "orders", account: id, by: who })
+      return { state: "open" as const, release_token: null, valid_until: null }
+    })
+  return { open: (id: string) => orProblem(repo.open(id)), release } as const
+})
+
 export const AccountsHttp = HttpApiBuilder.group(
   Api,
   "accounts",
@@ -113,7 +157,9 @@ export const AccountsHttp = HttpApiBuilder.group(
     const rights = yield* AccountRights.make
     const { kill, release } = yield* stops
     const linking = yield* Linking.make
-    const limitsOf = (id: string) => Effect.map(orProblem(accounts.settings(id)), ({ limits }) => limitsView(id, limits))
+    const stopsByLoss = yield* lossStops
+    const limitsOf = (id: string) =>
+      Effect.zipWith(orProblem(accounts.settings(id)), stopsByLoss.open(id), ({ limits }, stop) => limitsView(id, limits, stop))
     const modeOf = (id: string) => Effect.map(orProblem(accounts.settings(id)), ({ mode }) => ({ account_id: id, mode }))
     return handlers
       .handle("list", () => linking.list)
@@ -127,7 +173,9 @@ export const AccountsHttp = HttpApiBuilder.group(
           const limits: Limits = {
             maxOrderValue: payload.max_order_value,
             maxPositionLots: payload.max_position_lots,
+            maxTotalLots: payload.max_total_lots,
             maxDailyLoss: payload.max_daily_loss,
+            lossAction: payload.loss_action,
             maxOrdersPerDay: payload.max_orders_per_day,
             priceBandPercent: payload.price_band_percent,
             duplicateWindowMs: payload.duplicate_window_s === null ? null : Math.round(payload.duplicate_window_s * 1_000)
@@ -135,6 +183,9 @@ export const AccountsHttp = HttpApiBuilder.group(
           yield* orProblem(accounts.setLimits(id, limits, user.id))
           return yield* limitsOf(id)
         })
+      )
+      .handle("releaseLimits", ({ path: { id }, payload: { release_token } }) =>
+        Effect.flatMap(rights.userOfPath(id), (user) => stopsByLoss.release(id, release_token, user.id))
       )
       .handle("mode", ({ path: { id } }) => Effect.zipRight(rights.userOfPath(id), modeOf(id)))
       .handle("setMode", ({ path: { id }, payload: { confirm, mode } }) =>

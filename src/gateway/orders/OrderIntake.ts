@@ -4,6 +4,8 @@ import type { User } from "../../contract/shared/Authentication.ts"
 import * as Problem from "../../contract/shared/Problem.ts"
 import * as IndiaTime from "../../domain/IndiaTime.ts"
 import * as Money from "../../domain/Money.ts"
+import * as Exposure from "../../domain/orders/Exposure.ts"
+import * as Gate from "../../domain/orders/Gate.ts"
 import type { GttRequest } from "../../domain/orders/GttRequest.ts"
 import * as Iceberg from "../../domain/orders/Iceberg.ts"
 import type { Mode } from "../../domain/orders/OrderMessage.ts"
@@ -110,7 +112,13 @@ const makeGate = Effect.gen(function* () {
       if (strategyId === null || instrument === null) return null
       const dayStartMs = nowMs - IndiaTime.istTimeOfDayMs(nowMs)
       const known = yield* orProblem(strategyLimits.known({ strategyId, instrument, taskId: 0, dayStartMs }))
-      return known === undefined ? null : { ...known, limits: { ...known.limits, maxLoss: null }, profit: null }
+      if (known === undefined) return null
+      const lotOf = (it: { readonly exchange: string; readonly tradingsymbol: string }) => {
+        const found = registry.bySymbol(it.exchange, it.tradingsymbol)
+        return found !== undefined && Gate.isContract(found) ? found.lotSize : null
+      }
+      const otherLots = Exposure.otherLots(known.held, instrument, lotOf)
+      return { ...known, otherLots, limits: { ...known.limits, maxLoss: null }, profit: null }
     })
 
   const factsOf = ({ accountId, basketId, mode, request, settings: { limits, stop }, strategyId, termsHash }: Gated) =>
@@ -130,17 +138,20 @@ const makeGate = Effect.gen(function* () {
           instrument !== undefined &&
           registry.ofUnderlying(instrument.exchange, instrument.tradingsymbol).some(({ expiry }) => expiry !== null),
         lastPrice: lastPriceOf(request),
-        // The executor asks the broker for the day's profit and the position right before it sends.
-        limits: { ...limits, maxDailyLoss: null, maxPositionLots: null },
+        // The executor asks the broker for the day's profit and the positions right before it sends.
+        limits: { ...limits, maxDailyLoss: null, maxPositionLots: null, maxTotalLots: null },
         stopped: stop?.reason ?? null,
+        lossStop: null,
         dayProfit: null,
         exposure: null,
+        otherLots: null,
         sameTermsAtMs: sameTermsAtMs === null ? null : marketClock.unsafeNow() - (nowMs - sameTermsAtMs),
         // The executor waits for the limits of a second and a minute. Only the day's limit refuses.
         sent: { second: 0, minute: 0, day: sent.day },
         modifications,
         isTwin,
         closes: false,
+        isOfAccountStop: false,
         strategy: yield* strategyOf(strategyId, request, nowMs)
       } satisfies TaskGate.Facts
     })

@@ -72,6 +72,7 @@ export const ofOperation: Readonly<Record<string, Readonly<Record<string, unknow
   "accounts.remove": { id: "mine" },
   "accounts.limits": account,
   "accounts.setLimits": account,
+  "accounts.releaseLimits": account,
   "accounts.mode": account,
   "accounts.setMode": account,
   "accounts.stop": account,
@@ -187,15 +188,24 @@ export const bodies: Readonly<Record<string, unknown>> = {
     reference: "NSE's bhavcopy of the day"
   },
   "accounts.link": { account_id: "mine", user_id: "AB1234", api_key: "key-of-the-app", api_secret: "secret-of-the-app" },
-  "strategyLimits.setLimits": { max_position_lots: 10, max_loss: "250000", max_orders_per_day: 40, action: "square_off" },
+  "strategyLimits.setLimits": {
+    max_position_lots: 10,
+    max_total_lots: 40,
+    max_loss: "250000",
+    max_orders_per_day: 40,
+    action: "square_off"
+  },
   "accounts.setLimits": {
     max_order_value: "500000",
     max_position_lots: 50,
+    max_total_lots: 200,
     max_daily_loss: "10000",
+    loss_action: "square_off",
     max_orders_per_day: 100,
     price_band_percent: "5",
     duplicate_window_s: 2
   },
+  "accounts.releaseLimits": {},
   "accounts.setMode": { mode: "live", confirm: "sim1" },
   "accounts.kill": { reason: "drill" },
   "accounts.release": {},

@@ -180,8 +180,18 @@ export const operations: Readonly<Record<string, Text>> = {
     "Release a stopped strategy",
     "Its orders may open positions again, and no more closing orders are made. If its loss still reaches the limit, the next mark stops it again: raise the limit first. For the strategy's owner."
   ),
-  "accounts.limits": of("Limits of an account's orders", "null: no limit."),
-  "accounts.setLimits": of("Set the limits of an account's orders", "Replaces all limits; null removes one."),
+  "accounts.limits": of(
+    "Limits of an account's orders",
+    "null: no limit. Also the stop by the loss of a day that is not released, and how far it has closed the account's positions."
+  ),
+  "accounts.setLimits": of(
+    "Set the limits of an account's orders",
+    "Replaces all limits; null removes one, and `max_total_lots` and `loss_action` that are left out are null. A stop stays until it is released."
+  ),
+  "accounts.releaseLimits": of(
+    "Release an account that its loss stopped",
+    "Two steps: without a token it answers one that is valid for a minute, and with it orders may open positions again, and no more closing orders are made. If the loss still reaches the limit, the account is stopped again: raise the limit first."
+  ),
   "accounts.mode": of(
     "Mode of an account",
     "A new account is in paper mode: the platform matches its orders with the live books itself, and nothing reaches the broker."

@@ -9,7 +9,7 @@ import { ownedStrategy } from "../shared/Lookup.ts"
 import { orProblem } from "../shared/StoreProblem.ts"
 
 /** A strategy whose limits nobody has set. */
-const unlimited: Settings = { maxPositionLots: null, maxLoss: null, maxOrdersPerDay: null, action: "block" }
+const unlimited: Settings = { maxPositionLots: null, maxTotalLots: null, maxLoss: null, maxOrdersPerDay: null, action: "block" }
 
 const squareOffView = ({ accountId, message, mode, rounds, status, updatedAt }: SquareOff) => ({
   account_id: accountId,
@@ -33,6 +33,7 @@ export const StrategyLimitsHttp = HttpApiBuilder.group(
       Effect.map(orProblem(repo.view(strategyId)), ({ settings = unlimited, squareOffs, stop }) => ({
         strategy_id: strategyId,
         max_position_lots: settings.maxPositionLots,
+        max_total_lots: settings.maxTotalLots,
         max_loss: settings.maxLoss,
         max_orders_per_day: settings.maxOrdersPerDay,
         action: settings.action,
@@ -55,8 +56,13 @@ export const StrategyLimitsHttp = HttpApiBuilder.group(
       .handle("setLimits", ({ path: { id }, payload }) =>
         Effect.gen(function* () {
           const user = yield* owner(id)
-          const { action, max_loss, max_orders_per_day, max_position_lots } = payload
-          const settings = { maxPositionLots: max_position_lots, maxLoss: max_loss, maxOrdersPerDay: max_orders_per_day, action }
+          const settings: Settings = {
+            maxPositionLots: payload.max_position_lots,
+            maxTotalLots: payload.max_total_lots,
+            maxLoss: payload.max_loss,
+            maxOrdersPerDay: payload.max_orders_per_day,
+            action: payload.action
+          }
           yield* orProblem(repo.set(id, settings, user))
           return yield* view(id)
         })

@@ -3,6 +3,7 @@ import * as SqlSchema from "@effect/sql/SqlSchema"
 import { Effect, Schema } from "effect"
 import * as Money from "../../domain/Money.ts"
 import { Mode } from "../../domain/orders/OrderMessage.ts"
+import * as StrategyLimits from "../../domain/orders/StrategyLimits.ts"
 import { NumericColumn, TimeColumn } from "../Columns.ts"
 import * as Postgres from "../Postgres.ts"
 import * as StoreError from "../StoreError.ts"
@@ -17,7 +18,10 @@ export const releaseMsMax = 60_000
 const limits = {
   maxOrderValue: Schema.NullOr(NumericColumn),
   maxPositionLots: Schema.NullOr(Schema.Int),
+  maxTotalLots: Schema.NullOr(Schema.Int),
   maxDailyLoss: Schema.NullOr(NumericColumn),
+  /** What a loss of the limit does; null: orders are refused as long as it lasts. */
+  lossAction: Schema.NullOr(Schema.Literal(...StrategyLimits.actions)),
   maxOrdersPerDay: Schema.NullOr(Schema.Int),
   priceBandPercent: Schema.NullOr(NumericColumn),
   duplicateWindowMs: Schema.NullOr(Schema.Int)
@@ -25,7 +29,8 @@ const limits = {
 export const Limits = Schema.Struct(limits)
 export type Limits = typeof Limits.Type
 /** The columns of `Limits` in order_accounts. */
-export const limitColumns = `max_order_value AS "maxOrderValue", max_position_lots AS "maxPositionLots", max_daily_loss AS "maxDailyLoss",
+export const limitColumns = `max_order_value AS "maxOrderValue", max_position_lots AS "maxPositionLots", max_total_lots AS "maxTotalLots",
+  max_daily_loss AS "maxDailyLoss", loss_action AS "lossAction",
   max_orders_per_day AS "maxOrdersPerDay", price_band_percent AS "priceBandPercent", duplicate_window_ms AS "duplicateWindowMs"`
 /** It comes as JSON, in which times are text. */
 const Stop = Schema.Struct({
@@ -95,12 +100,14 @@ const makeChanges = (sql: SqlClient.SqlClient) => {
     ).pipe(Postgres.transaction(sql))
   const setLimits = (accountId: string, it: Limits, who: string) =>
     Effect.zipRight(
-      sql`INSERT INTO order_accounts (account_id, max_order_value, max_position_lots, max_daily_loss, max_orders_per_day, price_band_percent,
-          duplicate_window_ms)
-        VALUES (${accountId}, ${text(it.maxOrderValue)}::numeric, ${it.maxPositionLots}, ${text(it.maxDailyLoss)}::numeric, ${it.maxOrdersPerDay},
-          ${text(it.priceBandPercent)}::numeric, ${it.duplicateWindowMs})
+      sql`INSERT INTO order_accounts (account_id, max_order_value, max_position_lots, max_total_lots, max_daily_loss, loss_action,
+          max_orders_per_day, price_band_percent, duplicate_window_ms)
+        VALUES (${accountId}, ${text(it.maxOrderValue)}::numeric, ${it.maxPositionLots}, ${it.maxTotalLots},
+          ${text(it.maxDailyLoss)}::numeric, ${it.lossAction}, ${it.maxOrdersPerDay}, ${text(it.priceBandPercent)}::numeric,
+          ${it.duplicateWindowMs})
         ON CONFLICT (account_id) DO UPDATE SET max_order_value = excluded.max_order_value, max_position_lots = excluded.max_position_lots,
-          max_daily_loss = excluded.max_daily_loss, max_orders_per_day = excluded.max_orders_per_day,
+          max_total_lots = excluded.max_total_lots, max_daily_loss = excluded.max_daily_loss,
+          loss_action = excluded.loss_action, max_orders_per_day = excluded.max_orders_per_day,
           price_band_percent = excluded.price_band_percent, duplicate_window_ms = excluded.duplicate_window_ms, updated_at = now()`,
       announce(accountId, who, "limits", "the account's limits changed", encodeLimits(it))
     ).pipe(Postgres.transaction(sql))

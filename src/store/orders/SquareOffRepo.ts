@@ -8,11 +8,18 @@ import * as Postgres from "../Postgres.ts"
 import * as StoreError from "../StoreError.ts"
 import { OrderRepo } from "./OrderRepo.ts"
 import * as Outbox from "./Outbox.ts"
+import * as TaskNames from "./TaskNames.ts"
 import type { NewTask } from "./TaskWrites.ts"
 
+/** What a stop has stopped. */
+const Scope = Schema.Literal("strategy", "account")
+type Scope = typeof Scope.Type
+
 const Row = Schema.Struct({
+  scope: Scope,
   stopId: BigIntColumn,
-  strategyId: BigIntColumn,
+  /** Null: the account itself is stopped. */
+  strategyId: Schema.NullOr(BigIntColumn),
   owner: Schema.String,
   accountId: Schema.String,
   mode: Mode,
@@ -24,6 +31,8 @@ const Row = Schema.Struct({
   epoch: BigIntColumn
 })
 export type Stored = typeof Row.Type
+const tables = { strategy: "strategy_square_offs", account: "account_square_offs" } as const satisfies Record<Scope, string>
+const kinds = { strategy: "strategy_stop", account: "account_stop" } as const satisfies Record<Scope, string>
 
 const Task = Schema.Struct({
   taskId: BigIntColumn,
@@ -36,7 +45,7 @@ const Task = Schema.Struct({
   errorMessage: Schema.NullOr(Schema.String),
   updatedAt: TimeColumn
 })
-export type StrategyTask = typeof Task.Type
+export type StoppedTask = typeof Task.Type
 const Traded = Schema.Struct({
   orderId: Schema.String,
   tag: Schema.String,
@@ -48,7 +57,7 @@ const Traded = Schema.Struct({
   isToday: Schema.Boolean
 })
 
-/** What a look saves. `newestTaskId` is the strategy's newest task that the look knew. */
+/** What a look saves. `newestTaskId` is the newest task of the strategy or the account that the look knew. */
 export interface Change {
   readonly status: SquareOff.Status
   readonly message: string | null
@@ -58,33 +67,65 @@ export interface Change {
   readonly round: ReadonlyArray<NewTask>
 }
 
-const Of = Schema.Struct({ strategyId: Schema.Int, accountId: Schema.String, mode: Mode })
+/** A strategy in an account, or with null the account. */
+const Of = Schema.Struct({ strategyId: Schema.NullOr(Schema.Int), accountId: Schema.String, mode: Mode })
 type Of = typeof Of.Type
+const OfDay = Schema.Struct({ of: Of, day: Schema.String })
 
-const makeReads = (sql: SqlClient.SqlClient) => {
-  const open = SqlSchema.findAll({
+/**
+ * A stop of the account closes the strategies' positions too, and its orders belong to no strategy. So what a strategy traded before the
+ * newest round of such orders is no position of it any more, except shares for delivery, which such a stop leaves alone.
+ */
+const heldSince = (sql: SqlClient.SqlClient, { accountId, mode }: Of, task: string) => sql`(${sql.literal(task)}.kind <> 'place'
+  OR ${sql.literal(task)}.request->>'product' NOT IN ('NRML', 'MIS')
+  OR ${sql.literal(task)}.created_at > coalesce((SELECT max(round_at) FROM account_square_offs
+    WHERE account_id = ${accountId} AND mode = ${mode}), '-infinity'::timestamptz))`
+
+const makeOpen = (sql: SqlClient.SqlClient) =>
+  SqlSchema.findAll({
     Request: Schema.String,
     Result: Row,
-    execute: (accountId) => sql`SELECT q.stop_id AS "stopId", p.strategy_id AS "strategyId", p.owner, q.account_id AS "accountId", q.mode,
-        q.status, q.message, q.rounds, q.round_at AS "roundAt", q.revision, q.epoch
+    // Where the account's positions are being closed, those of its strategies wait for that.
+    execute: (accountId) => sql`SELECT 'strategy' AS scope, q.stop_id AS "stopId", p.strategy_id AS "strategyId", p.owner,
+        q.account_id AS "accountId", q.mode, q.status, q.message, q.rounds, q.round_at AS "roundAt", q.revision, q.epoch
       FROM strategy_square_offs q JOIN strategy_stops p USING (stop_id)
-      WHERE q.account_id = ${accountId} AND q.status IN ('running', 'incomplete') ORDER BY q.stop_id, q.mode`
+      WHERE q.account_id = ${accountId} AND q.status IN ('running', 'incomplete')
+        AND NOT EXISTS (SELECT 1 FROM account_square_offs a
+          WHERE a.account_id = q.account_id AND a.mode = q.mode AND a.status IN ('running', 'incomplete'))
+      UNION ALL SELECT 'account', q.stop_id, NULL, ${TaskNames.accountStopOwner}, q.account_id, q.mode, q.status, q.message, q.rounds,
+        q.round_at, q.revision, q.epoch
+      FROM account_square_offs q WHERE q.account_id = ${accountId} AND q.status IN ('running', 'incomplete') ORDER BY 1, 2, 6`
   })
+
+const makeReads = (sql: SqlClient.SqlClient) => {
+  const ofScope = ({ accountId, mode, strategyId }: Of) => sql`account_id = ${accountId} AND mode = ${mode}
+    AND (${strategyId}::bigint IS NULL OR strategy_id = ${strategyId}::bigint)`
+  const newest = (of: Of) =>
+    Effect.map(
+      sql<{ readonly id: string }>`SELECT coalesce(max(task_id), 0) AS id FROM order_tasks WHERE ${ofScope(of)} AND kind = 'place'`,
+      ([row]) => Number(row?.id ?? 0)
+    )
   const tasks = SqlSchema.findAll({
-    Request: Of,
+    Request: OfDay,
     Result: Task,
-    execute: ({ accountId, mode, strategyId }) => sql`SELECT task_id AS "taskId", tag, status, kind, idempotency_key AS key,
+    execute: ({ day, of }) => sql`SELECT task_id AS "taskId", tag, status, kind, idempotency_key AS key,
         CASE kind WHEN 'cancel' THEN request->>'order_id' ELSE order_id END AS "orderId", error_type AS "errorType",
         error_message AS "errorMessage", updated_at AS "updatedAt"
-      FROM order_tasks WHERE strategy_id = ${strategyId} AND account_id = ${accountId} AND mode = ${mode} AND kind IN ('place', 'cancel')
+      FROM order_tasks k WHERE ${ofScope(of)} AND kind IN ('place', 'cancel')
+        AND ${
+          // An order ends with its day, so that older tasks of an account say nothing about its positions.
+          of.strategyId === null
+            ? sql`(status IN ('PENDING', 'RUNNING', 'RETRYING') OR created_at >= ${day}::timestamptz)`
+            : heldSince(sql, of, "k")
+        }
       ORDER BY task_id`
   })
   const live = SqlSchema.findAll({
-    Request: Schema.Struct({ of: Of, day: Schema.String }),
+    Request: OfDay,
     Result: Traded,
-    execute: ({ day, of: { accountId, strategyId } }) => sql`WITH task AS (
-        SELECT account_id, tag, order_id, request->>'variety' AS variety FROM order_tasks
-        WHERE strategy_id = ${strategyId} AND account_id = ${accountId} AND mode = 'live' AND kind = 'place'),
+    execute: ({ day, of }) => sql`WITH task AS (
+        SELECT account_id, tag, order_id, request->>'variety' AS variety FROM order_tasks k
+        WHERE ${ofScope(of)} AND kind = 'place' AND ${heldSince(sql, of, "k")}),
       own AS (SELECT account_id, tag, order_id FROM task WHERE order_id IS NOT NULL
         UNION SELECT k.account_id, k.tag, o.order_id FROM task k
           JOIN account_orders o ON o.account_id = k.account_id AND o.body->>'tag' = k.tag WHERE k.variety IN ('iceberg', 'co'))
@@ -94,16 +135,16 @@ const makeReads = (sql: SqlClient.SqlClient) => {
       FROM own w JOIN account_trades t USING (account_id, order_id) GROUP BY 1, 2, 3, 4, 5, 6`
   })
   const paper = SqlSchema.findAll({
-    Request: Schema.Struct({ of: Of, day: Schema.String }),
+    Request: OfDay,
     Result: Traded,
-    execute: ({ day, of: { accountId, strategyId } }) => sql`SELECT o.order_id AS "orderId", k.tag,
+    execute: ({ day, of }) => sql`SELECT o.order_id AS "orderId", k.tag,
         o.body->'instrument'->>'exchange' AS exchange, o.body->'instrument'->>'tradingsymbol' AS tradingsymbol, o.body->>'product' AS product,
         o.body->'order'->>'side' AS side, sum(t.quantity)::bigint AS quantity, bool_or(t.traded_at >= ${day}::timestamptz) AS "isToday"
-      FROM order_tasks k JOIN paper_orders o ON o.tag = k.tag JOIN paper_trades t ON t.order_id = o.order_id
-      WHERE k.strategy_id = ${strategyId} AND k.account_id = ${accountId} AND k.mode = 'paper' AND k.kind = 'place'
+      FROM (SELECT * FROM order_tasks k WHERE ${ofScope(of)} AND kind = 'place' AND ${heldSince(sql, of, "k")}) k
+        JOIN paper_orders o ON o.tag = k.tag JOIN paper_trades t ON t.order_id = o.order_id
       GROUP BY 1, 2, 3, 4, 5, 6`
   })
-  return { open, tasks, live, paper } as const
+  return { newest, tasks, live, paper } as const
 }
 
 const texts: Readonly<Record<SquareOff.Status, string>> = {
@@ -112,29 +153,34 @@ const texts: Readonly<Record<SquareOff.Status, string>> = {
   incomplete: "something of it is left: look at its positions"
 }
 
-/** How far the positions of stopped strategies are closed in each account. */
+/** How far the positions of stopped strategies and accounts are closed in each account. */
 export class SquareOffRepo extends Effect.Service<SquareOffRepo>()("store/orders/SquareOffRepo", {
   effect: Effect.gen(function* () {
     const sql = yield* SqlClient.SqlClient
     const orders = yield* OrderRepo
     const { event, line } = Outbox.writes(sql)
-    const { live, open, paper, tasks } = makeReads(sql)
+    const open = makeOpen(sql)
+    const { live, newest, paper, tasks } = makeReads(sql)
 
     const save = (before: Stored, { epoch, message, newestTaskId, round, status }: Change, who: string) =>
       Effect.gen(function* () {
-        const { accountId, mode, revision, stopId, strategyId } = before
+        const { accountId, mode, revision, scope, stopId, strategyId } = before
         const isRound = round.length > 0
-        const rows = yield* sql`UPDATE strategy_square_offs SET status = ${status}, message = ${message}, epoch = ${epoch},
+        const rows = yield* sql`UPDATE ${sql(tables[scope])} SET status = ${status}, message = ${message}, epoch = ${epoch},
             revision = revision + 1, updated_at = now(), rounds = rounds + ${isRound ? 1 : 0},
             round_at = CASE WHEN ${isRound}::boolean THEN now() ELSE round_at END
           WHERE stop_id = ${stopId} AND account_id = ${accountId} AND mode = ${mode} AND revision = ${revision} AND epoch <= ${epoch}
-            AND (NOT ${isRound}::boolean OR NOT EXISTS (SELECT 1 FROM order_tasks t WHERE t.strategy_id = ${strategyId}
-              AND t.account_id = ${accountId} AND t.mode = ${mode} AND t.kind = 'place' AND t.task_id > ${newestTaskId})) RETURNING stop_id`
+            AND (NOT ${isRound}::boolean OR NOT EXISTS (SELECT 1 FROM order_tasks t WHERE t.account_id = ${accountId}
+              AND t.mode = ${mode} AND (${strategyId}::bigint IS NULL OR t.strategy_id = ${strategyId}::bigint)
+              AND t.kind = 'place' AND t.task_id > ${newestTaskId}))
+            AND (${scope === "account"}::boolean OR NOT EXISTS (SELECT 1 FROM account_square_offs a
+              WHERE a.account_id = ${accountId} AND a.mode = ${mode} AND a.status IN ('running', 'incomplete'))) RETURNING stop_id`
         if (rows.length === 0) return undefined
-        const detail = { strategy_id: strategyId, stop_id: stopId, action: "square_off", state: status, mode }
+        const of = strategyId === null ? {} : { strategy_id: strategyId }
+        const detail = { ...of, stop_id: stopId, action: "square_off", state: status, mode }
         if (status !== before.status) {
-          const body = { message: `strategy ${strategyId}: ${texts[status]}`, detail }
-          yield* event({ accountId, taskId: null, kind: "strategy_stop", body })
+          const body = { message: `${scope} ${strategyId ?? accountId}: ${texts[status]}`, detail }
+          yield* event({ accountId, taskId: null, kind: kinds[scope], body })
         }
         yield* line({ accountId, taskId: null, who, what: "square off", detail: { ...detail, message, round: round.length } })
         return isRound ? (yield* orders.submit(round)).stored : []
@@ -144,8 +190,13 @@ export class SquareOffRepo extends Effect.Service<SquareOffRepo>()("store/orders
     return {
       /** Those of an account that are not done and were not released. */
       open: (accountId: string) => run("open", open(accountId)),
-      /** The strategy's tasks in the account that place or cancel an order, the oldest first. */
-      tasks: (of: Of) => run("tasks", tasks(of)),
+      /** The newest task of the strategy or the account that places an order; 0: none. */
+      newest: (of: Of) => run("newest", newest(of)),
+      /**
+       * The tasks of the strategy or the account that place or cancel an order, the oldest first. Of an account those since `dayStartMs`, and
+       * all that have not ended.
+       */
+      tasks: (of: Of, dayStartMs: number) => run("tasks", tasks({ of, day: new Date(dayStartMs).toISOString() })),
       /** What the orders of these tasks have traded, by order. */
       trades: (of: Of, dayStartMs: number) => {
         const request = { of, day: new Date(dayStartMs).toISOString() }
@@ -153,7 +204,7 @@ export class SquareOffRepo extends Effect.Service<SquareOffRepo>()("store/orders
       },
       /**
        * Saves a look together with the tasks of its round, or neither. Undefined: somebody saved in between, the stop was released, a newer
-       * owner looks after the account, or the strategy has a newer task than the look knew.
+       * owner looks after the account, there is a newer task than the look knew, or a stop of the account closes the strategy's positions.
        */
       save: (before: Stored, change: Change, who: string) => run("save", save(before, change, who))
     } as const

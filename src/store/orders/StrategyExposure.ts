@@ -2,19 +2,30 @@ import type * as SqlClient from "@effect/sql/SqlClient"
 import * as SqlSchema from "@effect/sql/SqlSchema"
 import { Effect, Schema } from "effect"
 import * as IndiaTime from "../../domain/IndiaTime.ts"
+import * as Exposure from "../../domain/orders/Exposure.ts"
 import { Status } from "../../domain/orders/OrderMessage.ts"
 import * as StrategyLimits from "../../domain/orders/StrategyLimits.ts"
 import { BigIntColumn } from "../Columns.ts"
 
 const Side = Schema.Literal("BUY", "SELL")
-const Fills = Schema.Struct({ orderId: Schema.NullOr(Schema.String), net: BigIntColumn, quantity: BigIntColumn })
-const Placed = Schema.Struct({ tag: Schema.String, side: Side, quantity: Schema.Int, status: Status, isIceberg: Schema.Boolean })
+const named = { exchange: Schema.String, tradingsymbol: Schema.String }
+const Fills = Schema.Struct({ ...named, orderId: Schema.NullOr(Schema.String), net: BigIntColumn, quantity: BigIntColumn })
+const Placed = Schema.Struct({
+  ...named,
+  tag: Schema.String,
+  side: Side,
+  quantity: Schema.Int,
+  status: Status,
+  isIceberg: Schema.Boolean
+})
 const Shown = Schema.Struct({ orderId: Schema.String, tag: Schema.String, side: Side, filled: BigIntColumn, pending: BigIntColumn })
 
 /** An order after the market waits for the next session, which may be so many days away. Any other order ends with its day. */
 const amoDaysMax = 7
 
+/** `whole`: what the strategy holds of other instruments is asked for too. */
 interface Candidate {
+  readonly whole: boolean
   readonly strategyId: number
   readonly instrument: { readonly exchange: string; readonly tradingsymbol: string }
   readonly taskId: number
@@ -24,30 +35,34 @@ const Of = Schema.Struct({
   strategyId: Schema.Int,
   exchange: Schema.String,
   tradingsymbol: Schema.String,
+  whole: Schema.Boolean,
   taskId: Schema.Int,
   day: Schema.String,
   amoFrom: Schema.String
 })
 const iso = (ms: number): string => new Date(ms).toISOString()
-const isOpen = ({ net }: Pick<StrategyLimits.Exposure, "net">): boolean => net !== 0
+const keyOf = ({ exchange, tradingsymbol }: { readonly exchange: string; readonly tradingsymbol: string }): string =>
+  `${exchange}:${tradingsymbol}`
 
-/** What a strategy holds of one instrument, with all its orders that may still trade, in all accounts. */
+/** What a strategy holds of one instrument, or of each, with all its orders that may still trade, in all accounts. */
 export const reads = (sql: SqlClient.SqlClient) => {
   const fills = SqlSchema.findAll({
     Request: Of,
     Result: Fills,
-    execute: ({ exchange, strategyId, tradingsymbol }) => sql`SELECT order_id AS "orderId",
+    execute: ({ exchange, strategyId, tradingsymbol, whole }) => sql`SELECT exchange, tradingsymbol, order_id AS "orderId",
         sum(CASE side WHEN 'BUY' THEN quantity ELSE -quantity END)::bigint AS net, sum(quantity)::bigint AS quantity
-      FROM strategy_fills WHERE strategy_id = ${strategyId} AND exchange = ${exchange} AND tradingsymbol = ${tradingsymbol} GROUP BY order_id`
+      FROM strategy_fills WHERE strategy_id = ${strategyId}
+        AND (${whole}::boolean OR (exchange = ${exchange} AND tradingsymbol = ${tradingsymbol}))
+      GROUP BY exchange, tradingsymbol, order_id`
   })
   /** Tasks that were accepted before this one, or that were sent before it. */
   const placed = SqlSchema.findAll({
     Request: Of,
     Result: Placed,
-    execute: ({ amoFrom, day, exchange, strategyId, taskId, tradingsymbol }) => sql`SELECT t.tag, t.status,
-        t.request->>'transaction_type' AS side, (t.request->>'quantity')::int AS quantity, t.request->>'variety' = 'iceberg' AS "isIceberg"
+    execute: ({ amoFrom, day, exchange, strategyId, taskId, tradingsymbol, whole }) => sql`SELECT t.request->>'exchange' AS exchange,
+        t.request->>'tradingsymbol' AS tradingsymbol, t.tag, t.status, t.request->>'transaction_type' AS side, (t.request->>'quantity')::int AS quantity, t.request->>'variety' = 'iceberg' AS "isIceberg"
       FROM order_tasks t WHERE t.strategy_id = ${strategyId} AND t.kind = 'place' AND t.task_id <> ${taskId}
-        AND t.request->>'exchange' = ${exchange} AND t.request->>'tradingsymbol' = ${tradingsymbol}
+        AND (${whole}::boolean OR (t.request->>'exchange' = ${exchange} AND t.request->>'tradingsymbol' = ${tradingsymbol}))
         AND (t.created_at >= ${day}::timestamptz OR (t.request->>'variety' = 'amo' AND t.created_at >= ${amoFrom}::timestamptz))
         AND (${taskId}::bigint = 0 OR t.task_id < ${taskId}::bigint OR EXISTS (SELECT 1 FROM order_attempts a WHERE a.task_id = t.task_id))`
   })
@@ -80,19 +95,28 @@ export const reads = (sql: SqlClient.SqlClient) => {
             OR EXISTS (SELECT 1 FROM order_attempts a WHERE a.task_id = t.task_id AND a.started_at >= ${day}::timestamptz)))::int
           AS "ordersToday"`
   })
-  return ({ dayStartMs, instrument: { exchange, tradingsymbol }, strategyId, taskId }: Candidate) =>
+  return ({ dayStartMs, instrument, strategyId, taskId, whole }: Candidate) =>
     Effect.gen(function* () {
       const amoFromMs = dayStartMs - amoDaysMax * IndiaTime.dayMs
-      const of = { strategyId, exchange, tradingsymbol, taskId, day: iso(dayStartMs), amoFrom: iso(amoFromMs) }
+      const { exchange, tradingsymbol } = instrument
+      const of = { strategyId, exchange, tradingsymbol, whole, taskId, day: iso(dayStartMs), amoFrom: iso(amoFromMs) }
       // Fills are read before orders: a fill that comes in between is then counted by its order.
       const booked = yield* fills(of)
       const tasks = yield* placed(of)
       const tags = tasks.map(({ tag }) => tag)
       const orders = tags.length === 0 ? [] : yield* shown({ tags, from: of.amoFrom })
       const { holds, ordersToday } = yield* counts(of)
-      const bookedOf = new Map(booked.map(({ orderId, quantity }) => [orderId, quantity]))
-      const net = booked.reduce((sum, it) => sum + it.net, 0)
-      const exposure = StrategyLimits.exposureOf(net, (orderId) => bookedOf.get(orderId) ?? 0, tasks, orders)
-      return { exposure, holds: holds || isOpen(exposure), ordersToday }
+      const names = new Map(
+        [...booked, ...tasks].map(({ exchange, tradingsymbol }) => [keyOf({ exchange, tradingsymbol }), { exchange, tradingsymbol }])
+      )
+      const held = [...names].map(([key, name]): Exposure.Held => {
+        const own = booked.filter((it) => keyOf(it) === key)
+        const bookedOf = new Map(own.map(({ orderId, quantity }) => [orderId, quantity]))
+        const net = own.reduce((sum, it) => sum + it.net, 0)
+        const placed = tasks.filter((it) => keyOf(it) === key)
+        return { ...name, ...StrategyLimits.exposureOf(net, (orderId) => bookedOf.get(orderId) ?? 0, placed, orders) }
+      })
+      const exposure = Exposure.of(held, instrument)
+      return { exposure, held, holds: holds || exposure.net !== 0, ordersToday }
     })
 }

@@ -2,6 +2,7 @@ import * as SqlClient from "@effect/sql/SqlClient"
 import * as SqlSchema from "@effect/sql/SqlSchema"
 import { Effect, Option, Schema } from "effect"
 import * as Money from "../../domain/Money.ts"
+import type * as Exposure from "../../domain/orders/Exposure.ts"
 import { Mode } from "../../domain/orders/OrderMessage.ts"
 import * as StrategyLimits from "../../domain/orders/StrategyLimits.ts"
 import { BigIntColumn, isIdentity, NumericColumn, TimeColumn } from "../Columns.ts"
@@ -13,6 +14,7 @@ import * as StrategyExposure from "./StrategyExposure.ts"
 const Action = Schema.Literal(...StrategyLimits.actions)
 const limits = {
   maxPositionLots: Schema.NullOr(Schema.Int),
+  maxTotalLots: Schema.NullOr(Schema.Int),
   maxLoss: Schema.NullOr(NumericColumn),
   maxOrdersPerDay: Schema.NullOr(Schema.Int)
 }
@@ -55,7 +57,11 @@ export interface Candidate {
   readonly dayStartMs: number
 }
 /** All that the strategy's rules need to know besides its profit. */
-export type Known = Omit<StrategyLimits.Situation, "profit"> & { readonly owner: string }
+export type Known = Omit<StrategyLimits.Situation, "profit" | "otherLots"> & {
+  readonly owner: string
+  /** What the strategy holds of the instrument; with a limit of all lots, of each instrument. */
+  readonly held: ReadonlyArray<Exposure.Held>
+}
 
 const text = (value: Money.Decimal | null): string | null => (value === null ? null : Money.format(value))
 const encodeSettings = Schema.encodeSync(Settings)
@@ -66,8 +72,8 @@ const makeReads = (sql: SqlClient.SqlClient) => {
   const settings = SqlSchema.findOne({
     Request: Schema.Int,
     Result: Settings,
-    execute: (strategyId) => sql`SELECT max_position_lots AS "maxPositionLots", max_loss AS "maxLoss",
-      max_orders_per_day AS "maxOrdersPerDay", action FROM strategy_limits WHERE strategy_id = ${strategyId}`
+    execute: (strategyId) => sql`SELECT max_position_lots AS "maxPositionLots", max_total_lots AS "maxTotalLots",
+      max_loss AS "maxLoss", max_orders_per_day AS "maxOrdersPerDay", action FROM strategy_limits WHERE strategy_id = ${strategyId}`
   })
   const stop = SqlSchema.findOne({
     Request: Schema.Int,
@@ -91,8 +97,8 @@ const makeReads = (sql: SqlClient.SqlClient) => {
   const head = SqlSchema.findOne({
     Request: Schema.Int,
     Result: Head,
-    execute: (strategyId) => sql`SELECT s.owner, l.max_position_lots AS "maxPositionLots", l.max_loss AS "maxLoss",
-        l.max_orders_per_day AS "maxOrdersPerDay", p.reason AS stopped
+    execute: (strategyId) => sql`SELECT s.owner, l.max_position_lots AS "maxPositionLots",
+        l.max_total_lots AS "maxTotalLots", l.max_loss AS "maxLoss", l.max_orders_per_day AS "maxOrdersPerDay", p.reason AS stopped
       FROM strategies s LEFT JOIN strategy_limits l USING (strategy_id)
         LEFT JOIN strategy_stops p ON p.strategy_id = s.strategy_id AND p.released_at IS NULL
       WHERE s.strategy_id = ${strategyId} AND (l.strategy_id IS NOT NULL OR p.stop_id IS NOT NULL)`
@@ -124,10 +130,10 @@ const makeChanges = (sql: SqlClient.SqlClient) => {
 
   const set = (strategyId: number, it: Settings, who: string) =>
     Effect.zipRight(
-      sql`INSERT INTO strategy_limits (strategy_id, max_position_lots, max_loss, max_orders_per_day, action)
-        VALUES (${strategyId}, ${it.maxPositionLots}, ${text(it.maxLoss)}::numeric, ${it.maxOrdersPerDay}, ${it.action})
-        ON CONFLICT (strategy_id) DO UPDATE SET max_position_lots = excluded.max_position_lots, max_loss = excluded.max_loss,
-          max_orders_per_day = excluded.max_orders_per_day, action = excluded.action, updated_at = now()`,
+      sql`INSERT INTO strategy_limits (strategy_id, max_position_lots, max_total_lots, max_loss, max_orders_per_day, action)
+        VALUES (${strategyId}, ${it.maxPositionLots}, ${it.maxTotalLots}, ${text(it.maxLoss)}::numeric, ${it.maxOrdersPerDay}, ${it.action})
+        ON CONFLICT (strategy_id) DO UPDATE SET max_position_lots = excluded.max_position_lots,
+          max_total_lots = excluded.max_total_lots, max_loss = excluded.max_loss, max_orders_per_day = excluded.max_orders_per_day, action = excluded.action, updated_at = now()`,
       audit(strategyId, who, "limits", encodeSettings(it))
     ).pipe(Postgres.transaction(sql))
   const remove = (strategyId: number, who: string) =>
@@ -195,9 +201,8 @@ export class StrategyLimitRepo extends Effect.Service<StrategyLimitRepo>()("stor
       Effect.gen(function* () {
         const found = Option.getOrUndefined(yield* head(it.strategyId))
         if (found === undefined) return undefined
-        const { maxLoss, maxOrdersPerDay, maxPositionLots, owner, stopped } = found
-        const limits = { maxLoss, maxOrdersPerDay, maxPositionLots }
-        return { owner, limits, stopped, ...(yield* exposure(it)) } satisfies Known
+        const { owner, stopped, ...limits } = found
+        return { owner, limits, stopped, ...(yield* exposure({ ...it, whole: limits.maxTotalLots !== null })) } satisfies Known
       })
     const strategyOfOrder = (accountId: string, orderId: string) =>
       Effect.map(

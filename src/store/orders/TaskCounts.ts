@@ -33,6 +33,7 @@ export interface Ask extends Except {
 const Ahead = Schema.Struct({
   ...OrderAccounts.Limits.fields,
   stopped: Schema.NullOr(Schema.String),
+  lossStop: Schema.NullOr(Schema.String),
   second: Schema.Int,
   minute: Schema.Int,
   day: Schema.Int,
@@ -45,6 +46,8 @@ const Ahead = Schema.Struct({
 export interface Facts {
   readonly limits: OrderAccounts.Limits
   readonly stopped: string | null
+  /** Why the account's own stop lets no order open a position; null: it does not. */
+  readonly lossStop: string | null
   readonly sent: Sent
   readonly sameTermsAtMs: number | null
   readonly modifications: number
@@ -91,14 +94,16 @@ const makeAhead = (sql: SqlClient.SqlClient) => {
     ${kind === "gtt_place" ? sql`EXISTS (${twins(accountId, termsHash, taskId)})` : sql`false`} AS "isTwin"`
   const stopped = (accountId: string) => sql`SELECT reason FROM order_stops
     WHERE scope IN (${accountId}, ${OrderAccounts.everyAccount}) ORDER BY stopped_at DESC LIMIT 1`
+  const lossStop = (accountId: string) => sql`SELECT reason FROM account_stops WHERE account_id = ${accountId} AND released_at IS NULL`
   return (ask: Ask) =>
-    sql`SELECT ${limits}, second, minute, day, ${counts(ask)}, (${stopped(ask.accountId)}) AS stopped
+    sql`SELECT ${limits}, second, minute, day, ${counts(ask)}, (${stopped(ask.accountId)}) AS stopped,
+        (${lossStop(ask.accountId)}) AS "lossStop"
       FROM (${sent(ask.accountId, ask.mode, ask.nowMs, ask.dayStartMs)}) AS sent
       LEFT JOIN order_accounts ON account_id = ${ask.accountId}`.pipe(
       Effect.flatMap(([row]) => decodeAhead(row)),
-      Effect.map(({ day, isTwin, minute, modifications, sameTermsAt, second, stopped, ...limits }): Facts => {
+      Effect.map(({ day, isTwin, lossStop, minute, modifications, sameTermsAt, second, stopped, ...limits }): Facts => {
         const sent = { second, minute, day }
-        return { limits, stopped, sent, sameTermsAtMs: sameTermsAt?.getTime() ?? null, modifications, isTwin }
+        return { limits, stopped, lossStop, sent, sameTermsAtMs: sameTermsAt?.getTime() ?? null, modifications, isTwin }
       })
     )
 }

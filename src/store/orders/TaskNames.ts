@@ -23,13 +23,20 @@ export const stopKeys = (stoppedAtMs: number): string => `kill ${stoppedAtMs} `
 /** The keys of the tasks that take the order of another task back. They have a character that no caller can send. */
 export const undoKey = (taskId: number, what: "cancel" | "close"): string => `undo › ${taskId} › ${what}`
 
-/** The keys of the tasks that a stop of a strategy makes begin with this text. They have a character that no caller can send. */
+/** The keys of the tasks that a stop of a strategy or an account makes begin with this text. They have a character that no caller can send. */
 const squareOffKeys = "stop › "
+/** The owner of the tasks that a stop of an account makes. */
+export const accountStopOwner = "account_stop"
+/** What a stop of an account is called in the keys of its tasks, where a stop of a strategy has its number. */
+export const accountStopId = (stopId: number): string => `account ${stopId}`
+
 /** The task that closes a part of a position, in a round of such tasks. */
-export const squareOffKey = (stopId: number, round: number, at: number): string => `${squareOffKeys}${stopId} › ${round} › ${at}`
-/** The task that cancels an open order of a stopped strategy. */
-export const stopCancelKey = (stopId: number, orderId: string): string => `${squareOffKeys}${stopId} › cancel › ${orderId}`
-/** Whether a task was made by a stop of a strategy. */
+export const squareOffKey = (stopId: number | string, round: number, at: number): string => `${squareOffKeys}${stopId} › ${round} › ${at}`
+/** The task that cancels an open order of a stopped strategy or account. */
+export const stopCancelKey = (stopId: number | string, orderId: string): string => `${squareOffKeys}${stopId} › cancel › ${orderId}`
+/** Whether a task was made by a stop of a strategy or an account. */
 export const isOfStop = (key: string): boolean => key.startsWith(squareOffKeys)
+/** Whether a task was made by a stop of an account. */
+export const isOfAccountStop = (key: string): boolean => key.startsWith(`${squareOffKeys}account `)
 /** Whether a task was made by this stop. */
-export const isOfThisStop = (key: string, stopId: number): boolean => key.startsWith(`${squareOffKeys}${stopId} › `)
+export const isOfThisStop = (key: string, stopId: number | string): boolean => key.startsWith(`${squareOffKeys}${stopId} › `)

@@ -26,6 +26,7 @@ const market: Partial<Gate.Order> = { orderType: "MARKET", price: null, marketPr
 const noLimits: Gate.Limits = {
   maxOrderValue: null,
   maxPositionLots: null,
+  maxTotalLots: null,
   maxDailyLoss: null,
   maxOrdersPerDay: null,
   priceBandPercent: null,
@@ -39,8 +40,10 @@ const situation: Gate.Situation = {
   lastPrice: money("100"),
   limits: noLimits,
   killed: null,
+  lossStop: null,
   dayProfit: null,
   exposure: null,
+  otherLots: null,
   sameTermsAtMs: null,
   sent: { second: 0, minute: 0, day: 0 }
 }
@@ -138,6 +141,50 @@ describe("the gate", () => {
     assert.deepStrictEqual([one("SELL", holding(9)), one("BUY", holding(-9))], [[], []])
     assert.deepStrictEqual(messages({ quantity: lot }, holding(2)), ["the position could exceed its limit, 2 lots"])
     assert.deepStrictEqual(rules({}, limited({ maxPositionLots: 2 })), ["position_limit"])
+  })
+
+  it("total_limit counts the lots of all contracts with every open order, long and short alike", () => {
+    const lot = option.lotSize
+    const holding = (net: number, openBuy: number, openSell: number, otherLots: number | null) => ({
+      ...limited({ maxTotalLots: 5 }),
+      exposure: { net: net * lot, openBuy: openBuy * lot, openSell: openSell * lot },
+      otherLots
+    })
+    const one = (side: Gate.Order["side"], now: Partial<Gate.Situation>) => rules({ side, quantity: lot }, now)
+    assert.deepStrictEqual([one("BUY", holding(0, 0, 0, 4)), one("BUY", holding(0, 0, 0, 5))], [[], ["total_limit"]])
+    assert.deepStrictEqual([one("BUY", holding(1, 1, 0, 2)), one("BUY", holding(1, 1, 0, 3))], [[], ["total_limit"]])
+    assert.deepStrictEqual([one("SELL", holding(-1, 0, 1, 2)), one("SELL", holding(-1, 0, 1, 3))], [[], ["total_limit"]])
+    assert.deepStrictEqual(
+      [one("BUY", holding(0, 0, 4, 1)), one("BUY", holding(0, 0, 6, 0))],
+      [[], ["total_limit"]],
+      "the open sales count"
+    )
+    assert.deepStrictEqual(one("SELL", holding(2, 0, 1, 90)), [], "an order that only lowers a position passes")
+    assert.deepStrictEqual(messages({ quantity: lot }, holding(0, 0, 0, 5)), ["all positions together could exceed their limit, 5 lots"])
+    const unknown = "the positions are not known, so they cannot be compared with their limit"
+    assert.deepStrictEqual(messages({}, limited({ maxTotalLots: 5 })), [unknown])
+    assert.deepStrictEqual(messages({}, holding(0, 0, 0, null)), [unknown])
+    assert.deepStrictEqual(rules({ product: "CNC", quantity: 900 }, { ...limited({ maxTotalLots: 1 }), instrument: share }), [])
+  })
+
+  it("account_stop lets only orders pass that lower a position, and a loss does the same", () => {
+    const lot = option.lotSize
+    const stop = { lossStop: "its profit of -1 today has reached the limit of its loss, 1" }
+    const loss = { ...limited({ maxDailyLoss: money("1") }), dayProfit: money("-1") }
+    const held = { exposure: { net: lot, openBuy: 0, openSell: 0 } }
+    for (const [now, rule] of [
+      [stop, "account_stop"],
+      [loss, "loss_limit"]
+    ] as const) {
+      assert.deepStrictEqual(rules({ quantity: lot }, now), [rule])
+      assert.deepStrictEqual(rules({ quantity: lot }, { ...now, ...held }), [rule])
+      assert.deepStrictEqual(rules({ side: "SELL", quantity: lot }, { ...now, ...held }), [])
+      assert.deepStrictEqual(rules({ side: "SELL", quantity: 2 * lot }, { ...now, ...held }), [rule])
+    }
+    assert.deepStrictEqual(messages({}, stop), [`the account is stopped, and its position is not known: ${stop.lossStop}`])
+    assert.deepStrictEqual(messages({}, { ...stop, ...held }), [
+      `the account is stopped, and only orders that lower a position pass: ${stop.lossStop}`
+    ])
   })
 
   it("price_band and max_value compare with the account's limits, and refuse what they cannot compare", () => {

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Either, FastCheck as fc } from "effect"
 import * as Money from "../../../src/domain/Money.ts"
 import type * as CorporateActions from "../../../src/domain/market/CorporateActions.ts"
+import * as Exposure from "../../../src/domain/orders/Exposure.ts"
 import * as OrderCharges from "../../../src/domain/orders/OrderCharges.ts"
 import * as PaperLedger from "../../../src/domain/orders/PaperLedger.ts"
 import { shipped } from "../../../src/domain/rules/Shipped.ts"
@@ -31,6 +32,8 @@ const ledger = (trades: ReadonlyArray<PaperLedger.Trade>, on: PaperLedger.Ground
   trades.reduce(PaperLedger.add, PaperLedger.make(on))
 const prices: PaperLedger.Prices = { mark: () => ({ last: 11_000, close: 10_500 }), settlement: () => null }
 const today = (day: string, given: Partial<PaperLedger.Prices> = {}) => ({ today: day, prices: { ...prices, ...given } })
+const net = (all: PaperLedger.Ledger, named: { readonly exchange: string; readonly tradingsymbol: string }, day: string) =>
+  Exposure.of(Exposure.sum(PaperLedger.held(all, day)), named).net
 const texts = (row: object | undefined, ...names: ReadonlyArray<string>) =>
   names.map((name) => String((row as Record<string, unknown>)[name]))
 const cash = new Money.Decimal("1000000")
@@ -67,7 +70,11 @@ describe("a paper account's trades", () => {
     const closed = PaperLedger.portfolio(ledger(trades), today("2026-08-18"))
     assert.deepStrictEqual(texts(closed.net[0], "quantity", "overnight_quantity", "day_sell_quantity", "pnl"), ["0", "75", "75", "600"])
     assert.lengthOf(PaperLedger.portfolio(ledger(trades), today("2026-08-19")).net, 0)
-    assert.strictEqual(Money.format(PaperLedger.dayProfit(ledger(trades), today("2026-08-18"))), "600")
+    const profitOn = (day: string) => Money.format(PaperLedger.dayProfit(ledger(trades), today(day)))
+    const paid = (at: number) => PaperLedger.chargesOf(ledger(trades), trades[at]?.orderId ?? "")?.total ?? Money.zero
+    // 75 were held at the close, 105, and sold at 108. The charges of the day before are the day before's.
+    assert.strictEqual(profitOn("2026-08-18"), Money.format(new Money.Decimal(225).minus(paid(2))))
+    assert.strictEqual(profitOn("2026-08-19"), "0")
   })
 
   it("of shares for delivery become holdings on the next day", () => {
@@ -137,6 +144,7 @@ describe("a paper account's trades", () => {
       "150"
     ])
     const other = trade("BUY", 1, 100, { instrument: { ...option, exchange: "XYZ" } })
+    assert.strictEqual(Money.format(PaperLedger.dayProfit(ledger([other]), today("2026-08-17"))), "109", "unknown charges count as nothing")
     assert.isTrue(Either.isLeft(PaperLedger.funds(ledger([other, trade("BUY", 75, 100)]), cash, today("2026-08-17"))))
     assert.strictEqual(PaperLedger.portfolio(ledger([other]), today("2026-08-17")).net[0]?.multiplier, 1)
     assert.deepStrictEqual(PaperLedger.portfolio(ledger([]), today("2026-08-17")), { net: [], day: [], holdings: [] })
@@ -184,8 +192,8 @@ describe("a paper account's trades", () => {
       trade("SELL", 75, 10_000, { product: "MIS" }),
       trade("BUY", 75, 1, { instrument: future })
     ])
-    assert.strictEqual(PaperLedger.net(all, option, "2026-08-19"), 75)
-    assert.strictEqual(PaperLedger.net(all, { exchange: "BFO", tradingsymbol: "OPT" }, "2026-08-19"), 0)
+    assert.strictEqual(net(all, option, "2026-08-19"), 75)
+    assert.strictEqual(net(all, { exchange: "BFO", tradingsymbol: "OPT" }, "2026-08-19"), 0)
   })
 
   it("folded one by one, over days and starts, are what all of them at once come to", () => {
@@ -261,7 +269,7 @@ describe("shares of a paper account", () => {
     assert.deepStrictEqual(held(late, "2026-08-19"), [["3", "100", "100", "0"]])
     const sold = withActions([trade("BUY", 3, 10_000, of), trade("SELL", 2, 5_000, { ...of, atMs: at("2026-08-18") })], split)
     assert.deepStrictEqual(held(sold, "2026-08-19"), [["4", "50", "50", "0"]])
-    assert.strictEqual(PaperLedger.net(sold, share, "2026-08-19"), 4)
+    assert.strictEqual(net(sold, share, "2026-08-19"), 4)
   })
 
   it("pay their dividends in cash while they are held, and rights are not used", () => {

@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import type * as Figures from "../../../src/domain/accounts/Figures.ts"
 import * as SquareOff from "../../../src/domain/orders/SquareOff.ts"
 
 const policy: SquareOff.Policy = { horizonMs: 35_000, roundsMax: 3, waitMs: 5_000, waitMsMax: 8_000, openMsMax: 60_000 }
@@ -21,6 +22,7 @@ const order = (more: Partial<SquareOff.Shown> = {}): SquareOff.Shown => ({
   side: "BUY",
   filled: 65,
   isOpen: false,
+  mayCancel: true,
   ...more
 })
 const trade = (more: Partial<SquareOff.Traded> = {}): SquareOff.Traded => ({
@@ -41,9 +43,12 @@ const cancelling = (more: Partial<SquareOff.Cancelling> = {}): SquareOff.Cancell
 })
 const step = (more: Partial<SquareOff.Facts>) =>
   SquareOff.stepOf(policy, {
+    scope: "strategy",
     tasks: [task()],
     orders: [],
     trades: [],
+    positions: SquareOff.positionsOf({ orders: [], trades: [], ...more }),
+    isSettled: true,
     cancelling: [],
     isListed: () => true,
     rounds: 0,
@@ -155,5 +160,44 @@ describe("closing what a stopped strategy holds", () => {
       message: "65 NFO:FUT (NRML) not closed after 3 rounds of orders: strategy_stop: refused"
     })
     assert.strictEqual(step({ orders: [order()], rounds: 3 }).message, "65 NFO:FUT (NRML) not closed after 3 rounds of orders")
+  })
+})
+
+describe("closing what a stopped account holds", () => {
+  const row = (more: Partial<Figures.Position> = {}): Figures.Position =>
+    ({ ...place, quantity: 65, day_buy_quantity: 65, day_sell_quantity: 0, ...more }) as Figures.Position
+
+  it("closes positions, and leaves shares for delivery alone", () => {
+    const rows = [row(), row({ product: "MIS", quantity: -5 }), row({ product: "CNC" }), row({ product: "MTF" }), row({ quantity: 0 })]
+    assert.deepStrictEqual(SquareOff.closable(rows), [held, { ...place, product: "MIS", net: -5 }])
+  })
+
+  it("waits until the broker's positions show every fill of the book", () => {
+    const orders = [order({ filled: 40 }), order({ orderId: "2", filled: 25 }), order({ orderId: "3", filled: 0, side: "SELL" })]
+    assert.isTrue(SquareOff.agree([row(), row({ product: "MIS", day_buy_quantity: 0 })], orders))
+    assert.isFalse(SquareOff.agree([row({ day_buy_quantity: 40 })], orders))
+    assert.isFalse(SquareOff.agree([row({ day_sell_quantity: 5 })], orders))
+    assert.isFalse(SquareOff.agree([], orders))
+    assert.isFalse(SquareOff.agree([row({ tradingsymbol: "OTHER" })], orders))
+    const sold = [...orders, order({ orderId: "4", side: "SELL", filled: 65 })]
+    assert.isTrue(SquareOff.agree([row({ quantity: 0, day_sell_quantity: 65 })], sold))
+    const account = { scope: "account", orders, positions: [held] } as const
+    assert.deepStrictEqual(step({ ...account, isSettled: false }), {
+      ...nothing,
+      status: "running",
+      message: "the broker's positions do not show all fills yet"
+    })
+    assert.deepStrictEqual(step(account).close, [held])
+  })
+
+  it("cancels every open order, and leaves one alone that a person placed while it was asked to look", () => {
+    const foreign = order({ orderId: "7", tag: "", isOpen: true })
+    const message = "orders of the account are being cancelled"
+    assert.deepStrictEqual(step({ scope: "account", orders: [foreign] }), { ...nothing, status: "running", message, cancel: ["7"] })
+    assert.deepStrictEqual(step({ scope: "account", orders: [{ ...foreign, mayCancel: false }] }), {
+      ...nothing,
+      status: "incomplete",
+      message: "order 7 is open, which somebody placed elsewhere"
+    })
   })
 })

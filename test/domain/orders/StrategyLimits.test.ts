@@ -1,19 +1,21 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Money from "../../../src/domain/Money.ts"
+import type * as Exposure from "../../../src/domain/orders/Exposure.ts"
 import * as StrategyLimits from "../../../src/domain/orders/StrategyLimits.ts"
 
 const rupees = (value: number) => new Money.Decimal(value)
-const flat: StrategyLimits.Exposure = { net: 0, openBuy: 0, openSell: 0 }
+const flat: Exposure.Exposure = { net: 0, openBuy: 0, openSell: 0 }
 const calm: StrategyLimits.Situation = {
-  limits: { maxPositionLots: null, maxLoss: null, maxOrdersPerDay: null },
+  limits: { maxPositionLots: null, maxTotalLots: null, maxLoss: null, maxOrdersPerDay: null },
   stopped: null,
   exposure: flat,
+  otherLots: 0,
   holds: false,
   profit: null,
   ordersToday: 1_000
 }
 const lot = 65
-const buy = { side: "BUY", quantity: 2 * lot } as const
+const buy = { side: "BUY", quantity: 2 * lot, isContract: true } as const
 const sell = { ...buy, side: "SELL" } as const
 const refused = (order: typeof buy | typeof sell, more: Partial<StrategyLimits.Situation>) =>
   StrategyLimits.refusals(order, lot, { ...calm, ...more })
@@ -34,6 +36,21 @@ describe("the limits of a strategy", () => {
     ])
     assert.deepStrictEqual(rules(sell, { ...three, exposure: { net: -lot, openBuy: 0, openSell: lot } }), ["strategy_position_limit"])
     assert.deepStrictEqual(rules(sell, { ...three, exposure: { net: -lot, openBuy: 9 * lot, openSell: 0 } }), [])
+  })
+
+  it("count the lots of all contracts together, and no shares", () => {
+    const five = (otherLots: number, exposure: Partial<Exposure.Exposure> = {}) => ({
+      ...limits({ maxTotalLots: 5 }),
+      otherLots,
+      exposure: { ...flat, ...exposure }
+    })
+    assert.deepStrictEqual([rules(buy, five(3)), rules(sell, five(3)), rules(buy, five(2, { openBuy: lot }))], [[], [], []])
+    assert.deepStrictEqual(refused(buy, five(4)), [
+      { rule: "strategy_total_limit", message: "all positions of the strategy together could exceed their limit, 5 lots" }
+    ])
+    assert.deepStrictEqual(rules(sell, five(2, { openBuy: 4 * lot })), ["strategy_total_limit"], "the open purchases count")
+    assert.deepStrictEqual(rules(sell, five(9, { net: 2 * lot })), [], "an order that only lowers a position passes")
+    assert.deepStrictEqual(StrategyLimits.refusals({ ...buy, isContract: false }, 1, { ...calm, ...five(9) }), [])
   })
 
   it("let a stopped strategy only lower its positions, and no further than to nothing", () => {

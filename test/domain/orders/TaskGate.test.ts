@@ -26,6 +26,7 @@ const request = Schema.decodeUnknownSync(OrderRequest.OrderRequest)
 const nothing = {
   maxOrderValue: null,
   maxPositionLots: null,
+  maxTotalLots: null,
   maxDailyLoss: null,
   maxOrdersPerDay: null,
   priceBandPercent: null,
@@ -40,13 +41,16 @@ const facts: TaskGate.Facts = {
   lastPrice: new Money.Decimal("100"),
   limits: nothing,
   stopped: null,
+  lossStop: null,
   dayProfit: null,
   exposure: null,
+  otherLots: null,
   sameTermsAtMs: null,
   sent: { second: 0, minute: 0, day: 0 },
   modifications: 0,
   isTwin: false,
   closes: false,
+  isOfAccountStop: false,
   strategy: null
 }
 const rules = (body: object, known: Partial<TaskGate.Facts> = {}) =>
@@ -55,14 +59,38 @@ const rules = (body: object, known: Partial<TaskGate.Facts> = {}) =>
 describe("the gate of a task", () => {
   it("lets an order that closes one of ours pass the account's own limits, and no other rule", () => {
     const one = new Money.Decimal(1)
-    const limits = { ...nothing, maxOrderValue: one, maxPositionLots: 1, maxDailyLoss: one, maxOrdersPerDay: 1, duplicateWindowMs: 1_000 }
-    const known = { limits, exposure: { net: 0, openBuy: 650, openSell: 0 }, dayProfit: new Money.Decimal(-2), sameTermsAtMs: facts.atMs }
+    const limits = {
+      ...nothing,
+      maxOrderValue: one,
+      maxPositionLots: 1,
+      maxTotalLots: 1,
+      maxDailyLoss: one,
+      maxOrdersPerDay: 1,
+      duplicateWindowMs: 1_000
+    }
+    const known = {
+      limits,
+      exposure: { net: 0, openBuy: 650, openSell: 0 },
+      otherLots: 0,
+      dayProfit: new Money.Decimal(-2),
+      sameTermsAtMs: facts.atMs
+    }
     const sent = { second: 0, minute: 0, day: 1 }
-    const own = ["max_value", "position_limit", "loss_limit", "duplicate", "rate_limit"]
+    const own = ["max_value", "position_limit", "total_limit", "loss_limit", "duplicate", "rate_limit"]
     assert.deepStrictEqual(rules(place, { ...known, sent }), own)
     assert.deepStrictEqual(rules(place, { ...known, sent, closes: true }), [])
     assert.deepStrictEqual(rules({ ...place, quantity: 66 }, { ...known, stopped: "drill", closes: true }), ["kill_switch", "lot_size"])
   })
+
+  it("lets a stop of the account close its positions, and no other order of a stopped account open one", () => {
+    const known = { lossStop: "its loss", exposure: { net: 65, openBuy: 0, openSell: 0 } }
+    const close = { ...place, transaction_type: "SELL" }
+    assert.deepStrictEqual([rules(place, known), rules(close, known), rules(modify, known)], [["account_stop"], [], ["account_stop"]])
+    assert.deepStrictEqual(rules({ ...close, quantity: 130 }, { ...known, closes: true }), ["account_stop"], "the position has less")
+    assert.deepStrictEqual(rules({ ...close, quantity: 130 }, { ...known, closes: true, isOfAccountStop: true }), [])
+    assert.deepStrictEqual(rules(cancel, known), [])
+  })
+
   it("checks a new order by every rule of the gate, with the fields that the caller gave", () => {
     assert.deepStrictEqual(rules(place), [])
     assert.deepStrictEqual(rules({ ...place, quantity: 66, price: "100.03" }), ["lot_size", "tick_size"])
@@ -73,14 +101,15 @@ describe("the gate of a task", () => {
 
   it("checks the rules of the strategy that an order names, each by its name", () => {
     const strategy = {
-      limits: { maxPositionLots: 1, maxLoss: new Money.Decimal(500), maxOrdersPerDay: 3 },
+      limits: { maxPositionLots: 1, maxTotalLots: 1, maxLoss: new Money.Decimal(500), maxOrdersPerDay: 3 },
       stopped: "its loss",
       exposure: { net: 0, openBuy: 65, openSell: 0 },
+      otherLots: 0,
       holds: true,
       profit: new Money.Decimal(-500),
       ordersToday: 3
     }
-    const own = ["strategy_stop", "strategy_position_limit", "strategy_loss_limit", "strategy_order_limit"]
+    const own = ["strategy_stop", "strategy_position_limit", "strategy_total_limit", "strategy_loss_limit", "strategy_order_limit"]
     assert.deepStrictEqual(rules(place, { strategy }), own)
     assert.deepStrictEqual(rules({ ...place, quantity: 66 }, { strategy }), ["lot_size", ...own])
     assert.deepStrictEqual(

@@ -212,15 +212,22 @@ describe("What the gate asks about a task", () => {
       const [second] = (yield* repo.submit([task({ idempotencyKey: "k2" })])).stored
       const unset = yield* repo.ahead(ask(second!.taskId))
       assert.deepStrictEqual(unset, {
-        limits: Gate.unlimited,
+        limits: { ...Gate.unlimited, lossAction: null },
         stopped: null,
+        lossStop: null,
         sent: { second: 1, minute: 1, day: 1 },
         sameTermsAtMs: null,
         modifications: 0,
         isTwin: false
       })
 
-      const limits = { ...Gate.unlimited, maxOrderValue: new Money.Decimal("100000.05"), duplicateWindowMs: 1_500 }
+      const limits = {
+        ...Gate.unlimited,
+        maxTotalLots: 40,
+        lossAction: "block" as const,
+        maxOrderValue: new Money.Decimal("100000.05"),
+        duplicateWindowMs: 1_500
+      }
       yield* accounts.setLimits("a1", limits, "u1")
       yield* accounts.stop("a1", ["a1"], "drill", "admin")
       const set = yield* repo.ahead(ask(second!.taskId))

@@ -53,7 +53,11 @@ const limited = (action: "block" | "square_off" = "square_off") =>
   Effect.gen(function* () {
     const { strategy } = yield* Effect.flatMap(StrategyRepo, (strategies) => strategies.create("u1", { name: "s" }))
     const repo = yield* StrategyLimitRepo
-    yield* repo.set(strategy.strategyId, { maxPositionLots: null, maxLoss: rupees(500), maxOrdersPerDay: 2, action }, "u1")
+    yield* repo.set(
+      strategy.strategyId,
+      { maxPositionLots: null, maxTotalLots: null, maxLoss: rupees(500), maxOrdersPerDay: 2, action },
+      "u1"
+    )
     return strategy.strategyId
   })
 const placed = (...keys: ReadonlyArray<string>) =>
@@ -129,6 +133,16 @@ describe("StrategyLimitRepo", () => {
         ordersToday: 1
       })
 
+      const other = { ...aPlace(), tradingsymbol: "OTHER" }
+      yield* orders.submit([task("other", { request: other, tag: "tag other" })])
+      const names = (it: typeof known) => it?.held.map(({ openBuy, tradingsymbol }) => [tradingsymbol, openBuy])
+      assert.deepStrictEqual(names(yield* repo.known(candidate)), [[instrument.tradingsymbol, 300]])
+      yield* repo.set(strategyId, { maxPositionLots: null, maxTotalLots: 9, maxLoss: null, maxOrdersPerDay: 2, action: "block" }, "u1")
+      assert.deepStrictEqual(names(yield* repo.known(candidate)), [
+        [instrument.tradingsymbol, 300],
+        ["OTHER", 150]
+      ])
+
       // The second order is filled in part; a part of that is booked.
       const sql = yield* SqlClient.SqlClient
       yield* sql`UPDATE order_tasks SET status = 'COMPLETED', order_id = 'o2' WHERE task_id = ${second ?? 0}`
@@ -154,7 +168,7 @@ describe("SquareOffRepo", () => {
       const [stored] = yield* repo.open("a1")
       assert.deepInclude(stored, { strategyId, owner: "u1", rounds: 0, revision: 0, status: "running" })
       const of = stored!
-      const [one] = yield* repo.tasks(of)
+      const [one] = yield* repo.tasks(of, dayStartMs)
       const key = (round: number) => TaskNames.squareOffKey(of.stopId, round, 0)
       const round = (number: number) => [task(key(number))]
       const change = { status: "running", message: "closing", epoch: 5, newestTaskId: one?.taskId ?? 0, round: round(1) } as const
@@ -178,7 +192,7 @@ describe("SquareOffRepo", () => {
       assert.isUndefined(yield* repo.save(after!, next, "test"), "the stop was released")
       assert.deepStrictEqual(yield* repo.open("a1"), [])
       assert.deepStrictEqual(
-        (yield* repo.tasks(of)).map((it) => it.key),
+        (yield* repo.tasks(of, dayStartMs)).map((it) => it.key),
         ["one", key(1)]
       )
     }).pipe(Effect.provide(fresh()))
@@ -220,7 +234,7 @@ describe("the row of a task that a stop cancels", () => {
         who: "u1",
         epoch: null
       })
-      const [found] = yield* repo.tasks({ strategyId: 1, accountId: "a1", mode: "live" })
+      const [found] = yield* repo.tasks({ strategyId: 1, accountId: "a1", mode: "live" }, dayStartMs)
       assert.deepInclude(found, { kind: "cancel", orderId: "o9", status: "CANCELLED" })
     }).pipe(Effect.provide(fresh()))
   )

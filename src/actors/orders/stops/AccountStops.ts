@@ -1,0 +1,41 @@
+import { Effect, Schedule } from "effect"
+import * as StrategyLimits from "../../../domain/orders/StrategyLimits.ts"
+import { AccountStopRepo } from "../../../store/orders/AccountStopRepo.ts"
+import * as Metrics from "../Metrics.ts"
+import * as TaskRun from "../TaskRun.ts"
+
+/** The loss of an account that may be stopped is compared with its limit this often. A live account costs the broker one request each time. */
+const lookEvery = "2 seconds"
+/** After a look at which the profit was not known. */
+const unknownEvery = "10 seconds"
+
+/**
+ * Stops the account when its loss of today has reached the limit, where the limit asks for a stop. The store makes one of several processes the
+ * one that does it. An executor that lost its account does nothing, because its figures may be old.
+ */
+export const run = (desks: TaskRun.Desks) =>
+  Effect.gen(function* () {
+    const repo = yield* AccountStopRepo
+    const { account, changed, lease } = desks.live
+
+    const look = Effect.gen(function* () {
+      const watched = yield* repo.watched(account)
+      if (watched === undefined) return
+      const { maxDailyLoss, mode } = watched
+      const profit = yield* desks[mode].orders.dayProfit
+      if (!StrategyLimits.isReached(maxDailyLoss, profit) || !lease.isHeld()) return
+      const stopped = yield* repo.stop(account, mode, profit, TaskRun.who)
+      if (stopped === undefined) return
+      const { action, reason } = stopped
+      Metrics.accountStops(action)
+      yield* changed
+      yield* Effect.logWarning("an account is stopped").pipe(Effect.annotateLogs({ audit: "orders", account, action, reason }))
+    })
+    const unknown = (error: unknown) =>
+      Effect.gen(function* () {
+        Metrics.dayProfitsUnknown(account)
+        yield* Effect.logWarning("an account's loss cannot be compared with its limit, trying again", error)
+        yield* Effect.sleep(unknownEvery)
+      })
+    return yield* Effect.repeat(Effect.catchAll(look, unknown), Schedule.spaced(lookEvery))
+  })

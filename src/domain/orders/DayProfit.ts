@@ -1,0 +1,28 @@
+import type * as Figures from "../accounts/Figures.ts"
+import * as Money from "../Money.ts"
+import type { RuleSet } from "../rules/RuleSet.ts"
+import * as FillCharges from "./FillCharges.ts"
+import type { Product } from "./OrderCharges.ts"
+
+const products: ReadonlyArray<string> = ["NRML", "MIS", "CNC", "MTF"] satisfies ReadonlyArray<Product>
+const isProduct = (text: string): text is Product => products.includes(text)
+
+/** The charges of a day's trades in rupees, each order by the rates of its day. Trades whose rates nobody knows cost nothing here. */
+export const chargesOf = (rules: RuleSet, trades: ReadonlyArray<Figures.Trade>): Money.Decimal =>
+  FillCharges.ofFills(
+    rules,
+    trades.map((it) => ({
+      direction: it.transaction_type,
+      quantity: it.quantity,
+      price: it.average_price,
+      exchange: it.exchange,
+      tradingsymbol: it.tradingsymbol,
+      executedAt: new Date(it.fill_timestamp),
+      orderId: it.order_id,
+      product: isProduct(it.product) ? it.product : null
+    }))
+  ).amounts.total
+
+/** What all positions made since the previous close, realised or not, less the charges of the day. Rupees; a loss is below zero. */
+export const net = (positions: ReadonlyArray<Pick<Figures.Position, "m2m">>, charges: Money.Decimal): Money.Decimal =>
+  positions.reduce((sum, { m2m }) => sum.plus(m2m), Money.zero).minus(charges)

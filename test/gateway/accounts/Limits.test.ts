@@ -1,0 +1,59 @@
+import { assert, layer } from "@effect/vitest"
+import { Effect } from "effect"
+import * as Money from "../../../src/domain/Money.ts"
+import { AccountStopRepo } from "../../../src/store/orders/AccountStopRepo.ts"
+import { ask, world } from "../GatewayWorld.ts"
+
+const none = {
+  max_order_value: null,
+  max_position_lots: null,
+  max_daily_loss: null,
+  max_orders_per_day: null,
+  price_band_percent: null,
+  duplicate_window_s: null
+}
+const limits = (id: string) => `/accounts/${id}/limits`
+const put = (id: string, body: object, as = "u1") => ask(limits(id), { method: "PUT", as, body })
+const release = (id: string, body: object = {}, as = "u1") => ask(`${limits(id)}/release`, { method: "POST", as, body })
+
+layer(world({ owners: ["u1"] }), { excludeTestServices: true })("Limits of an account", (it) => {
+  it.effect("have all lots and what a loss does, which a request may leave out", () =>
+    Effect.gen(function* () {
+      const open = { account_id: "acc1", ...none, max_total_lots: null, loss_action: null, state: "open", stop: null }
+      assert.deepStrictEqual((yield* ask(limits("acc1"))).body, open)
+      const whole = { ...none, max_total_lots: 40, max_daily_loss: "2500.5", loss_action: "block" }
+      const set = yield* put("acc1", whole)
+      assert.deepStrictEqual([set.status, set.body], [200, { ...open, ...whole }])
+      assert.deepStrictEqual((yield* put("acc1", none)).body, open)
+      const odd = yield* put("acc1", { ...whole, max_total_lots: 0, loss_action: "sell" })
+      assert.deepStrictEqual([odd.status, odd.body.errors.length > 0], [422, true])
+      assert.deepStrictEqual([(yield* put("acc1", whole, "u2")).status, (yield* release("acc1", {}, "u2")).status], [404, 404])
+    })
+  )
+
+  it.effect("a stop is shown with its reason until it is released in two steps", () =>
+    Effect.gen(function* () {
+      assert.strictEqual((yield* release("acc2")).status, 409)
+      yield* put("acc2", { ...none, max_daily_loss: "2500.5", loss_action: "square_off" })
+      const repo = yield* AccountStopRepo
+      yield* repo.stop("acc2", "paper", new Money.Decimal("-2500.5"), "test")
+      const { body } = yield* ask(limits("acc2"))
+      assert.deepInclude(body.stop, {
+        action: "square_off",
+        reason: "its profit of -2500.5 today has reached the limit of its loss, 2500.5",
+        profit: "-2500.5",
+        max_daily_loss: "2500.5"
+      })
+      assert.deepInclude(body.stop.square_off, { mode: "paper", status: "running", message: null, rounds: 0 })
+      assert.strictEqual(body.state, "stopped")
+      const first = yield* release("acc2")
+      assert.deepStrictEqual([first.status, first.body.state, typeof first.body.release_token], [200, "stopped", "string"])
+      assert.isAbove(Date.parse(first.body.valid_until), Date.now())
+      assert.strictEqual((yield* release("acc2", { release_token: "another" })).status, 409)
+      const second = yield* release("acc2", { release_token: first.body.release_token })
+      assert.deepStrictEqual([second.status, second.body], [200, { state: "open", release_token: null, valid_until: null }])
+      assert.deepInclude((yield* ask(limits("acc2"))).body, { state: "open", stop: null })
+      assert.strictEqual((yield* release("acc2", { release_token: first.body.release_token })).status, 409)
+    })
+  )
+})
