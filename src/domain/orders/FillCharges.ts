@@ -84,15 +84,28 @@ export interface Ending extends Pick<Fill, "exchange" | "tradingsymbol"> {
   readonly isOfIndex: boolean
 }
 
-const equityOptions: ReadonlySet<string> = new Set(["NFO", "BFO"])
+const equityDerivatives: ReadonlySet<string> = new Set(["NFO", "BFO"])
 
-/** The charges of an exercised option of an index. Nothing is known of other final settlements that are worth something. */
-export const ofEnding = (rules: RuleSet, { exchange, isOfIndex, on, open, price, tradingsymbol }: Ending): Charged => {
+/** The charge of a final settlement that the rulebook does not have; null: it has all. */
+const missingOf = ({ exchange, isOfIndex }: Ending, isOption: boolean): string | null => {
+  if (exchange === "MCX")
+    return isOption
+      ? "the rulebook has no charges of an option that becomes a commodity's future at its expiry"
+      : "the rulebook has no charges of a commodity's delivery or settlement in cash"
+  if (!equityDerivatives.has(exchange)) return "the rulebook has no charges of a currency's settlement in cash"
+  if (!isOfIndex) return "shares are delivered, and the rulebook has no brokerage of a physical settlement"
+  return isOption ? null : "the rulebook has no charges of a future of an index that is settled in cash"
+}
+
+/** The charges of an exercised option of an index. The rulebook does not have those of other final settlements, and the answer names which. */
+export const ofEnding = (rules: RuleSet, ending: Ending): Charged => {
+  const { exchange, on, open, price, tradingsymbol } = ending
   if (open === 0 || price.isZero()) return nothing
   const unknown = (why: string): Charged => ({ ...nothing, unknown: [why] })
   const parsed = Symbol.parse(tradingsymbol)
-  const isOption = parsed !== null && (parsed.kind === "CE" || parsed.kind === "PE")
-  if (!isOption || !isOfIndex || !equityOptions.has(exchange)) return unknown("the charges of its final settlement are not known")
+  if (parsed?.kind !== "FUT" && parsed?.kind !== "CE" && parsed?.kind !== "PE") return unknown("its symbol does not say how it is settled")
+  const missing = missingOf(ending, parsed.kind !== "FUT")
+  if (missing !== null) return unknown(missing)
   const side = open > 0 ? "BUY" : "SELL"
   return Either.match(OrderCharges.exercise(rules, { on, exchange, underlying: parsed.name, side, quantity: Math.abs(open), price }), {
     onLeft: ({ message }) => unknown(message),

@@ -116,15 +116,26 @@ describe("charges of a strategy's fills", () => {
   it("a contract that was closed or is worthless costs nothing at its end, and what cannot be known is said", () => {
     for (const free of [{ open: 0 }, { price: money("0") }, { open: 0, isOfIndex: false }])
       assert.deepStrictEqual(end(free), FillCharges.nothing)
-    const why = ["the charges of its final settlement are not known"]
-    const unknown: ReadonlyArray<Partial<FillCharges.Ending>> = [
-      { tradingsymbol: "NIFTY26AUGFUT" },
-      { tradingsymbol: "RELIANCE26AUG1300CE", isOfIndex: false },
-      { exchange: "CDS", tradingsymbol: "USDINR26AUG85CE" },
-      { exchange: "MCX", tradingsymbol: "GOLD26AUG90000CE" },
-      { tradingsymbol: "SOMETHING" }
+    const unknown: ReadonlyArray<readonly [Partial<FillCharges.Ending>, string]> = [
+      [{ tradingsymbol: "NIFTY26AUGFUT" }, "the rulebook has no charges of a future of an index that is settled in cash"],
+      [
+        { tradingsymbol: "RELIANCE26AUG1300CE", isOfIndex: false },
+        "shares are delivered, and the rulebook has no brokerage of a physical settlement"
+      ],
+      [
+        { tradingsymbol: "RELIANCE26AUGFUT", isOfIndex: false },
+        "shares are delivered, and the rulebook has no brokerage of a physical settlement"
+      ],
+      [{ exchange: "CDS", tradingsymbol: "USDINR26AUG85CE" }, "the rulebook has no charges of a currency's settlement in cash"],
+      [
+        { exchange: "MCX", tradingsymbol: "GOLD26AUG90000CE" },
+        "the rulebook has no charges of an option that becomes a commodity's future at its expiry"
+      ],
+      [{ exchange: "MCX", tradingsymbol: "GOLD26AUGFUT" }, "the rulebook has no charges of a commodity's delivery or settlement in cash"],
+      [{ tradingsymbol: "SOMETHING" }, "its symbol does not say how it is settled"],
+      [{ tradingsymbol: "" }, "its symbol does not say how it is settled"]
     ]
-    for (const one of unknown) assert.deepStrictEqual(end(one).unknown, why, JSON.stringify(one))
+    for (const [one, why] of unknown) assert.deepStrictEqual(end(one).unknown, [why], JSON.stringify(one))
     assert.match(end({ on: "2018-08-30" }).unknown[0] ?? "", /no row of the rulebook covers it/)
     const { charges } = shipped.documents
     const transactionTax = charges.transactionTax.map((row) =>
