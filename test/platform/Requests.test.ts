@@ -136,7 +136,8 @@ const ofTask: ReadonlySet<string> = new Set([
   "backfills.cancel",
   "alerts.get",
   "alerts.events",
-  "strategyLimits.release"
+  "strategyLimits.release",
+  "accounts.releaseLimits"
 ])
 
 /** They need an account that waits for a person, and the answer of its broker. */
