@@ -100,8 +100,8 @@ const takeReady = (strategy: Strategy, untilMs: number): ReadonlyArray<Pending> 
 }
 
 /** Gives a price to the strategy's legs in that instrument; true if one of them is in its session. The legs keep the price for a snapshot. */
-const takePrice = (columns: LineColumns, { legsFrom, legsTo, strategy }: Entry, { rules }: Sink, tick: Pending): boolean => {
-  const { hours, hoursAt, price, priceMs, token } = columns
+const takePrice = (columns: LineColumns, { legsFrom, legsTo }: Entry, { rules }: Sink, tick: Pending): boolean => {
+  const { hours, hoursAt, lines, price, priceMs, token } = columns
   let isTrading = false
   for (let at = legsFrom; at < legsTo; at++) {
     if (token[at] !== tick.token) continue
@@ -109,7 +109,7 @@ const takePrice = (columns: LineColumns, { legsFrom, legsTo, strategy }: Entry, 
     if (tick.atMs < (priceMs[at] as number)) continue
     price[at] = tick.price
     priceMs[at] = tick.atMs
-    const leg = strategy.legs[at - legsFrom] as Leg
+    const leg = lines[at] as Leg
     leg.price = tick.price
     leg.priceMs = tick.atMs
   }

@@ -78,6 +78,22 @@ describe("strategies that share a chain", () => {
     { fastCheck: { numRuns: 20 } }
   )
 
+  it("a reference that moves an instrument to another row moves its strategies' prices with it", () => {
+    const recorder = new Recorder()
+      .reference([future])
+      .definition([leg(1, "BUY", future, 25, "24500")])
+      .frame(startMs, [{ token: futureToken, price: 24_550 }])
+      .clock(startMs + 250)
+      .reference([spot, future])
+      .frame(startMs + 300, [
+        { token: spotToken, price: 24_530 },
+        { token: futureToken, price: 24_560 }
+      ])
+      .clock(startMs + 500)
+    const values = fold(recorder)[1].flatMap((output) => (output.kind === "mark" ? [output.message.m2m] : []))
+    assert.deepStrictEqual(values, ["-613750", "-614000"])
+  })
+
   it("BE-REC-05 a candle after a snapshot counts the prices that legs had before it", () => {
     const [call, put] = [option(24_500, "CE"), option(24_500, "PE")]
     const recorder = new Recorder().reference(instruments).definition([leg(1, "BUY", call, 50, "100"), leg(2, "SELL", put, 50, "100")])
