@@ -1,21 +1,45 @@
 import { type ChildProcess, spawn } from "node:child_process"
 import { join } from "node:path"
 import { createInterface } from "node:readline"
+import { assert } from "@effect/vitest"
 import { Effect } from "effect"
 import { build } from "vite"
 import { inject } from "vitest"
+import * as BarActor from "../../../src/actors/market/BarActor.ts"
+import * as GreeksActor from "../../../src/actors/market/GreeksActor.ts"
+import * as M2mActor from "../../../src/actors/strategies/M2mActor.ts"
 import { untilStopped } from "../../TestBackends.ts"
 
-/** The built program, because Node 20 cannot run TypeScript. */
-export const program = Effect.promise(async () => {
-  const outDir = join(inject("backends").folder, "cluster")
-  await build({
-    configFile: false,
-    logLevel: "silent",
-    build: { ssr: "src/main.ts", outDir, target: "node20", rollupOptions: { output: { entryFileNames: "main.mjs" } } }
+const layouts = [BarActor.layout, GreeksActor.layout, M2mActor.layout]
+
+/**
+ * The built program, because Node 20 cannot run TypeScript. `changed` gives a program of another version: texts of the source, and what stands
+ * there instead.
+ */
+const built = (name: string, changed: Readonly<Record<string, string>>) =>
+  Effect.promise(async () => {
+    const outDir = join(inject("backends").folder, name)
+    const found = new Set<string>()
+    const transform = (code: string) => {
+      let other = code
+      for (const [text, instead] of Object.entries(changed)) {
+        if (other.includes(text)) found.add(text)
+        other = other.replaceAll(text, instead)
+      }
+      return other
+    }
+    await build({
+      configFile: false,
+      plugins: [{ name: "another version", enforce: "pre", transform }],
+      logLevel: "silent",
+      build: { ssr: "src/main.ts", outDir, target: "node20", rollupOptions: { output: { entryFileNames: "main.mjs" } } }
+    })
+    assert.sameMembers([...found], Object.keys(changed), "the source no longer has these texts")
+    return join(outDir, "main.mjs")
   })
-  return join(outDir, "main.mjs")
-})
+export const program = built("cluster", {})
+/** An earlier version, which gives the layouts of its actors' states other names. */
+export const earlierProgram = built("earlier", Object.fromEntries(layouts.map((layout) => [`"${layout}"`, `"${layout}-earlier"`])))
 
 /** A period in which an actor ran in a process, according to the process's log. */
 interface Stay {
