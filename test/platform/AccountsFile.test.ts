@@ -49,4 +49,33 @@ describe("ACCOUNTS_FILE of a running platform", () => {
       }).pipe(Effect.scoped),
     300_000
   )
+
+  it.live(
+    "an account that must leave from an address that the machine does not have is named in /health before it sends anything, and the other one streams",
+    () =>
+      Effect.gen(function* () {
+        const { config } = yield* world({ mode: "synthetic", rate: 5, strikesEachSide: 2 }, { ACCOUNT_STAND_INS: "false" })
+        const file = config["ACCOUNTS_FILE"] ?? ""
+        const [sim1, sim2] = JSON.parse(readFileSync(file, "utf8")) as ReadonlyArray<object>
+        // 192.0.2.1 is an address of no machine (RFC 5737); every machine has all of 127.0.0.0/8.
+        const rows = [
+          { ...sim1, local_address: "127.0.0.2" },
+          { ...sim2, local_address: "192.0.2.1" }
+        ]
+        yield* Effect.sync(() => writeFileSync(file, JSON.stringify(rows)))
+        const running = yield* start({ ...config, SEED_USER: "demo" })
+        const { body } = yield* eventually(
+          "the account that cannot leave is named, and the other streams",
+          ask(running, "/health"),
+          ({ body }) =>
+            body.ticker?.accounts?.sim1?.ticks > 3 &&
+            /sim2.*local_address 192\.0\.2\.1 is not an address of this machine/.test(body.reason ?? "")
+        )
+        // A busy machine may also miss a probe, which makes it worse than degraded.
+        assert.include(["degraded", "down"], body.status)
+        assert.strictEqual(body.ticker.accounts.sim1.login.local_address, "127.0.0.2")
+        assert.strictEqual(body.ticker.accounts.sim2.ticks, 0)
+      }).pipe(Effect.scoped),
+    300_000
+  )
 })

@@ -128,6 +128,35 @@ describe("Health and outages", () => {
     )
   )
 
+  it.scopedLive("says from an hour before that a person's token dies, and nothing before that or of a login that follows by itself", () =>
+    within(
+      {},
+      Effect.gen(function* () {
+        yield* ready
+        const minuteMs = 60_000
+        const healthWith = (minutes: number, is_automatic = false) => {
+          const token_dies_at = new Date(Date.now() + minutes * minuteMs).toISOString()
+          const login = { state: "signed_in", is_automatic, token_dies_at, required_since: null, detail: null } as const
+          return Effect.map(Effect.zipRight(publishStatus({ ...status("streaming"), login }), health), ({ body }) => ({
+            body,
+            token_dies_at
+          }))
+        }
+        const shows = (minutes: number, is_automatic: boolean, wanted: (diesAt: string) => string | null) =>
+          eventually(
+            `${minutes} minutes before`,
+            Effect.map(healthWith(minutes, is_automatic), ({ body, token_dies_at }) =>
+              body.ticker.accounts.acc1?.login?.token_dies_at === token_dies_at && body.reason === wanted(token_dies_at) ? body : undefined
+            )
+          )
+        yield* shows(70, false, () => null)
+        const soon = yield* shows(50, false, (at) => `the token of account acc1 dies at ${at}: sign in again after that`)
+        assert.strictEqual(soon.status, "degraded")
+        yield* shows(50, true, () => null)
+      })
+    )
+  )
+
   it.scopedLive("BE-OPS-03 a database outage: 503 that names it, /health down, live and ready unchanged, streaming continues", () =>
     Effect.gen(function* () {
       const database = yield* proxy(yield* freshDatabase)
