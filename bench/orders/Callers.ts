@@ -8,8 +8,16 @@ export interface Call {
   readonly orderId: string
   readonly calledAtMs: number
   readonly answeredAtMs: number
-  /** When the platform saved the order's task; null for the bare loop. */
-  readonly acceptedAtMs: number | null
+  /** What the order's task says; null for the bare loop. */
+  readonly task: Task | null
+}
+
+/** Times of a task, UNIX ms, by the platform's own clock, which is the caller's. */
+export interface Task {
+  /** When it was saved. */
+  readonly acceptedAtMs: number
+  /** When every rule had been asked again, and its attempt began. */
+  readonly begunAtMs: number
 }
 
 export interface Caller {
@@ -54,6 +62,13 @@ const termsOf = ({ exchange, lotSize, lowest, tickSize, tradingsymbol }: Desk.Co
 const running: ReadonlySet<string> = new Set(["PENDING", "RUNNING", "RETRYING"])
 const deadlineSeconds = 120
 
+interface Answer {
+  readonly status: string
+  readonly order_id: string
+  readonly created_at: string
+  readonly attempts: ReadonlyArray<{ readonly started_at: string }>
+}
+
 /** Orders by `POST /orders` of the platform. The answer comes when the broker has confirmed. */
 export const platform = (port: number, jwt: string, accountId: string, contract: Desk.Contract): Caller => {
   const agent = new Agent({ keepAlive: true })
@@ -63,7 +78,7 @@ export const platform = (port: number, jwt: string, accountId: string, contract:
     const body = JSON.stringify({ account_id: accountId, kind: "place", deadline_s: deadlineSeconds, ...termsOf(contract, number) })
     const calledAtMs = nowMs()
     let text: string
-    let task: { readonly status: string; readonly order_id: string; readonly created_at: string }
+    let task: Answer
     // A busy machine takes longer than one answer waits. The key returns the same task.
     do {
       text = await exchange(url, agent, headers, body)
@@ -71,7 +86,8 @@ export const platform = (port: number, jwt: string, accountId: string, contract:
     } while (running.has(task.status))
     const answeredAtMs = nowMs()
     if (task.status !== "COMPLETED") throw new Error(`order ${number} was not placed: ${text}`)
-    return { orderId: task.order_id, calledAtMs, answeredAtMs, acceptedAtMs: Date.parse(task.created_at) }
+    const begunAtMs = Date.parse(task.attempts.at(-1)?.started_at ?? "")
+    return { orderId: task.order_id, calledAtMs, answeredAtMs, task: { acceptedAtMs: Date.parse(task.created_at), begunAtMs } }
   }
   return { place, close: () => agent.destroy() }
 }
@@ -88,7 +104,7 @@ export const bare = async (root: string, account: Kite.Account, contract: Desk.C
     const text = await exchange(`${root}/orders/regular`, agent, headers, body)
     const answeredAtMs = nowMs()
     const { data } = JSON.parse(text) as { readonly data: { readonly order_id: string } }
-    return { orderId: data.order_id, calledAtMs, answeredAtMs, acceptedAtMs: null }
+    return { orderId: data.order_id, calledAtMs, answeredAtMs, task: null }
   }
   return { place, close: () => agent.destroy() }
 }

@@ -45,9 +45,12 @@ const entriesOf = (result: Run.Result): ReadonlyArray<Entry> => {
 }
 
 const sideRow = (phase: Run.Phase, side: "platform" | "bare"): string => {
-  const { acceptToBroker, callToAnswer, callToBroker, perSecond } = phase[side]
-  return `| ${phase.name} | ${side} | ${perSecond.toFixed(0)} | ${acceptToBroker === null ? "" : three(acceptToBroker)} | ${three(callToBroker)} | ${three(callToAnswer)} |`
+  const { callToAnswer, callToBroker, perSecond, stages } = phase[side]
+  return `| ${phase.name} | ${side} | ${perSecond.toFixed(0)} | ${stages === null ? "" : three(stages.acceptToBroker)} | ${three(callToBroker)} | ${three(callToAnswer)} |`
 }
+
+const stageRow = ({ name, platform: { stages } }: Run.Phase): ReadonlyArray<string> =>
+  stages === null ? [] : [`| ${name} | ${three(stages.accept)} | ${three(stages.begin)} | ${three(stages.send)} |`]
 
 const marketRow = ({ cores, coresElsewhere, name, readPerSecond, senderLateMs, sentPerSecond }: Run.Phase): string => {
   const parts = Object.entries(cores).map(([part, value]) => `${part} ${value.toFixed(2)}`)
@@ -62,13 +65,16 @@ export const markdown = (result: Run.Result): string => {
   return [
     "# Orders",
     "",
-    `\`npm run bench -- orders\` on ${machineKind}; market data, orders and gateway in a process each, NATS, Postgres, the brokers' stand-ins`,
+    `\`npm run bench -- orders${options.durable ? " --durable" : ""}\` on ${machineKind}; market data, orders and gateway in a process each, NATS, Postgres, the brokers' stand-ins`,
     "and the callers on the same cores. *Platform* is `POST /orders`: every rule, the saved task, the executor, its rules again, and the request to the",
     "broker. *Bare* is a loop that posts the same order straight to the same broker, and keeps nothing.",
     "",
     `For the times, each side places ${Run.pacePerSecond} orders a second for ${options.pacedSeconds} s, in turn, so that whatever else the machine does meets both. For orders a`,
     `second, each side has ${Run.inFlight} orders in flight until ${count(options.burst)} are placed; the better of two rounds counts. The broker allows an account ten orders a second`,
     "and the platform keeps to it; here the platform's process forgets this limit, so that the platform itself is measured.",
+    options.durable
+      ? "Postgres waits for the disk before it acknowledges, as `npm start` runs it."
+      : "Postgres does not wait for the disk here, so that processors are measured and not a shared disk. `--durable` lets it wait, as `npm start` does.",
     "The order's account and the market's accounts share the platform. The market is that of the pipeline benchmark:",
     `${count(Run.size.instruments)} instruments of ${Run.size.underlyings} underlyings over ${Run.size.accounts} accounts.`,
     "",
@@ -79,6 +85,13 @@ export const markdown = (result: Run.Result): string => {
     "| market | side | orders/s | accepted to broker | call to broker | call to answer |",
     "|---|---|---:|---|---|---|",
     ...phases.flatMap((phase) => [sideRow(phase, "platform"), sideRow(phase, "bare")]),
+    "",
+    "Where the time goes. *Accept*: from the caller's write to the saved task. *Begin*: the command, the executor, and every rule again. *Send*:",
+    "the saved attempt, and the request. Each stage's times are sorted by themselves, so they do not add up to those above.",
+    "",
+    "| market | accept | begin | send |",
+    "|---|---|---|---|",
+    ...phases.flatMap(stageRow),
     "",
     "| market | ticks/s sent | ticks/s read | sender late, ms | cores | cores elsewhere |",
     "|---|---:|---:|---:|---|---:|",

@@ -23,8 +23,10 @@ export interface Options {
   readonly pacedSeconds: number
   readonly burst: number
   readonly rate: number
+  /** Postgres waits for the disk. */
+  readonly durable: boolean
 }
-export const defaults: Options = { pacedSeconds: 60, burst: 500, rate: fullRate }
+export const defaults: Options = { pacedSeconds: 60, burst: 500, rate: fullRate, durable: false }
 
 const warmSeconds = 10
 const warmOrders = 100
@@ -41,9 +43,21 @@ export interface Side {
   readonly callToBroker: Times.Times
   /** From the caller's write to its answer. */
   readonly callToAnswer: Times.Times
-  /** From the saved task to the arrival at the broker; null for the bare loop, which saves nothing. */
-  readonly acceptToBroker: Times.Times | null
+  /** Null for the bare loop, which saves nothing. */
+  readonly stages: Stages | null
   readonly perSecond: number
+}
+
+/** The parts of an order's way, ms. */
+export interface Stages {
+  /** From the caller's write to the saved task: HTTP, every rule, Postgres. */
+  readonly accept: Times.Times
+  /** From the saved task to the attempt: the command, the executor, every rule again. */
+  readonly begin: Times.Times
+  /** From the attempt to the arrival at the broker: the saved attempt, and the request. */
+  readonly send: Times.Times
+  /** From the saved task to the arrival at the broker. */
+  readonly acceptToBroker: Times.Times
 }
 
 export interface Phase {
@@ -144,11 +158,17 @@ const burst = async (
 
 const sideOf = (calls: ReadonlyArray<Callers.Call>, truth: ReadonlyMap<string, Truth>, perSecond: number): Side => {
   const arrivedMs = ({ orderId }: Callers.Call) => truth.get(orderId)?.received_at_ms ?? Number.NaN
-  const accepted = calls.flatMap((call) => (call.acceptedAtMs === null ? [] : [arrivedMs(call) - call.acceptedAtMs]))
+  const tasks = calls.flatMap((call) => (call.task === null ? [] : [{ ...call, ...call.task }]))
+  const stages = (): Stages => ({
+    accept: Times.of(tasks.map(({ acceptedAtMs, calledAtMs }) => acceptedAtMs - calledAtMs)),
+    begin: Times.of(tasks.map(({ acceptedAtMs, begunAtMs }) => begunAtMs - acceptedAtMs)),
+    send: Times.of(tasks.map((it) => arrivedMs(it) - it.begunAtMs)),
+    acceptToBroker: Times.of(tasks.map((it) => arrivedMs(it) - it.acceptedAtMs))
+  })
   return {
     callToBroker: Times.of(calls.map((call) => arrivedMs(call) - call.calledAtMs)),
     callToAnswer: Times.of(calls.map(({ answeredAtMs, calledAtMs }) => answeredAtMs - calledAtMs)),
-    acceptToBroker: accepted.length === 0 ? null : Times.of(accepted),
+    stages: tasks.length === 0 ? null : stages(),
     perSecond
   }
 }
@@ -166,7 +186,7 @@ export const measure = async (
   name: Phase["name"],
   { buffered, pids, ticks }: Market,
   sides: Sides,
-  { burst: count, pacedSeconds }: Omit<Options, "rate">
+  { burst: count, pacedSeconds }: Pick<Options, "burst" | "pacedSeconds">
 ) => {
   const [before, ticksBefore, bufferedBefore] = [Machine.sample(pids), await ticks(), await buffered()]
   const { bare, platform } = await paced(sides, pacedSeconds)

@@ -33,7 +33,12 @@ export interface Ground {
   readonly close: () => Promise<void>
 }
 
-const open = async (): Promise<Ground> => {
+/** What a benchmark wants of its ground. By default Postgres does not wait for the disk, which other programs share. */
+interface Wanted {
+  readonly durable: boolean
+}
+
+const open = async ({ durable }: Wanted): Promise<Ground> => {
   const [backends, children, ports] = await Promise.all([
     script<typeof BackendsModule>("backends"),
     script<Children>("children"),
@@ -41,7 +46,7 @@ const open = async (): Promise<Ground> => {
   ])
   const folder = join(root, ".data", `bench-${process.pid}`)
   await mkdir(folder, { recursive: true })
-  const [natsProgram, postgres] = await Promise.all([backends.natsProgram(), backends.postgres(folder, { durable: false })])
+  const [natsProgram, postgres] = await Promise.all([backends.natsProgram(), backends.postgres(folder, { durable })])
   const close = async () => {
     await postgres.stop()
     await postgres.remove()
@@ -56,7 +61,7 @@ export const say = (text: string): void => {
 export const textOf = (error: unknown): string => (error instanceof Error ? (error.stack ?? error.message) : String(error))
 
 /** Runs a benchmark with a new ground, which is removed however it ends, and ends the process. */
-export const program = (main: (ground: Ground) => Promise<void>): void => {
+export const program = (main: (ground: Ground) => Promise<void>, wanted: Wanted = { durable: false }): void => {
   let shared: Ground | undefined
   const close = () => shared?.close() ?? Promise.resolve()
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
@@ -64,7 +69,7 @@ export const program = (main: (ground: Ground) => Promise<void>): void => {
     process.once(signal, () => void close().finally(() => process.exit(130)))
   }
   const run = async () => {
-    shared = await open()
+    shared = await open(wanted)
     return main(shared).finally(close)
   }
   run().then(

@@ -17,7 +17,7 @@ const contractOf = (it: World): Desk.Contract => {
   return { exchange, tradingsymbol, lotSize, tickSize, lowest }
 }
 
-const options = { pacedSeconds: 1, burst: 10, rate: 0 }
+const options = { pacedSeconds: 1, burst: 10, rate: 0, durable: true }
 const none = async () => 0
 const market: Run.Market = { pids: { here: process.pid }, ticks: none, buffered: none }
 /** Both sides: paced orders, and two rounds of orders at once. */
@@ -45,7 +45,10 @@ describe("npm run bench -- orders, its short version", () => {
       const orders = yield* Effect.promise(truth)
       assert.deepStrictEqual([calls.length, orders.length, Run.wrongOf(calls, orders)], [placed, placed, 0])
       const { bare, platform } = phase
-      assert.deepStrictEqual([platform.acceptToBroker?.samples, bare.acceptToBroker], [Run.pacePerSecond, null])
+      assert.isNull(bare.stages)
+      const stages = platform.stages ?? assert.fail("the platform's orders have stages")
+      for (const stage of Object.values(stages)) assert.strictEqual(stage.samples, Run.pacePerSecond)
+      assert.isAtLeast(stages.begin.max + stages.send.max, stages.acceptToBroker.max)
       for (const side of [bare, platform]) assert.isBelow(side.callToBroker.max, side.callToAnswer.max + 1)
       // The count notices an order that is missing, and one that is there twice.
       const [first] = orders
@@ -55,6 +58,7 @@ describe("npm run bench -- orders, its short version", () => {
       const text = Report.markdown({ options, phases, orders: calls.length, wrong: 0, troubles: [] })
       assert.match(text, /every order is at the broker exactly once \| yes/)
       assert.match(text, /a full feed does not delay a send: [^|]*\| yes/)
+      assert.match(text, /npm run bench -- orders --durable/)
     })
   )
 })
