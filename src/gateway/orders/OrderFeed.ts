@@ -21,7 +21,7 @@ export class OrderFeed extends Effect.Service<OrderFeed>()("gateway/orders/Order
   effect: Effect.gen(function* () {
     const hub = yield* Hub
     const log = new EventLog()
-    const waiters = new Map<string, Set<Deferred.Deferred<void>>>()
+    const waiters = new Map<string, Set<Deferred.Deferred<OrderMessage.OrderTask>>>()
     const topic = (account: string) => `orders ${account}`
     const publish = (account: string, seq: number, message: object): void => {
       const text = JSON.stringify({ ...message, epoch: log.epoch, seq })
@@ -32,10 +32,10 @@ export class OrderFeed extends Effect.Service<OrderFeed>()("gateway/orders/Order
       topic,
       log,
       reached: () => ({ epoch: log.epoch, seq: log.seq }),
-      /** Runs `self` with an effect that ends when an event says that the task has ended. */
-      withEnd: <A, E, R>(taskId: string, self: (ended: Effect.Effect<void>) => Effect.Effect<A, E, R>) =>
+      /** Runs `self` with an effect that ends with the ended task, when an event says it. */
+      withEnd: <A, E, R>(taskId: string, self: (ended: Effect.Effect<OrderMessage.OrderTask>) => Effect.Effect<A, E, R>) =>
         Effect.acquireUseRelease(
-          Effect.map(Deferred.make<void>(), (deferred) => {
+          Effect.map(Deferred.make<OrderMessage.OrderTask>(), (deferred) => {
             const all = waiters.get(taskId) ?? new Set()
             waiters.set(taskId, all.add(deferred))
             return deferred
@@ -52,7 +52,7 @@ export class OrderFeed extends Effect.Service<OrderFeed>()("gateway/orders/Order
       task: (task: OrderMessage.OrderTask, seq: number): void => {
         publish(task.account_id, seq, { type: "task", data: encodeTask(task) })
         if (!Task.hasEnded(task)) return
-        for (const deferred of waiters.get(task.task_id) ?? []) Deferred.unsafeDone(deferred, Effect.void)
+        for (const deferred of waiters.get(task.task_id) ?? []) Deferred.unsafeDone(deferred, Effect.succeed(task))
       },
       account: (event: AccountEvent, seq: number): void => {
         const message = messageOf(event)

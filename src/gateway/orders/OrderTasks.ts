@@ -1,5 +1,5 @@
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
-import { Clock, Effect, Schema } from "effect"
+import { Clock, Effect, Option, Schema } from "effect"
 import type { NewOrder } from "../../contract/orders/NewOrder.ts"
 import { CurrentUser } from "../../contract/shared/Authentication.ts"
 import * as Problem from "../../contract/shared/Problem.ts"
@@ -20,8 +20,7 @@ const everyStatus: ReadonlyArray<string> = OrderMessage.Status.literals
 const alone = { basketId: null, basketPlace: null, retries: null } as const
 
 /** The text of a task and its status: 202 while it runs or was only accepted, 200 once it has ended. */
-const answerOf = (stored: OrderRepo.StoredTask, status: number) =>
-  HttpServerResponse.unsafeJson(encodeTask(OrderRows.messageOf(stored)), { status })
+const answerOf = (task: OrderMessage.OrderTask, status: number) => HttpServerResponse.unsafeJson(encodeTask(task), { status })
 
 interface Filter {
   readonly account_id?: string | undefined
@@ -49,10 +48,11 @@ const submissions = Effect.gen(function* () {
   const awaited = (stored: OrderRepo.StoredTask, waitMs: number) =>
     feed.withEnd(String(stored.taskId), (ended) =>
       Effect.gen(function* () {
-        const before = (yield* orProblem(repo.byId(stored.taskId))) ?? stored
-        if (waitMs === 0 || Task.hasEnded(before.task)) return before
-        yield* Effect.timeoutOption(ended, waitMs)
-        return (yield* orProblem(repo.byId(stored.taskId))) ?? before
+        const now = Effect.map(orProblem(repo.byId(stored.taskId)), (it) => OrderRows.messageOf(it ?? stored))
+        const before = yield* now
+        if (waitMs === 0 || Task.hasEnded(before)) return before
+        const after = yield* Effect.timeoutOption(ended, waitMs)
+        return Option.isSome(after) ? after.value : yield* now
       })
     )
 
@@ -67,10 +67,10 @@ const submissions = Effect.gen(function* () {
       if (last === undefined) return yield* Effect.dieMessage("a submitted task is gone")
       // The last part of a sliced order ends last, because each waits for the one before it.
       const now = yield* awaited(last, waitMs)
-      const status = !isNew || Task.hasEnded(now.task) ? 200 : 202
+      const status = !isNew || Task.hasEnded(now) ? 200 : 202
       if (!isSliced) return answerOf(now, status)
-      const parts = last.basketId === null ? [now] : yield* orProblem(repo.ofBasket(last.basketId))
-      const slices = parts.map((it) => encodeTask(OrderRows.messageOf(it)))
+      const parts = last.basketId === null ? [now] : (yield* orProblem(repo.ofBasket(last.basketId))).map(OrderRows.messageOf)
+      const slices = parts.map((it) => encodeTask(it))
       return HttpServerResponse.unsafeJson({ ...slices[0], slices }, { status })
     })
 
@@ -82,7 +82,7 @@ const submissions = Effect.gen(function* () {
       const [only] = stored
       if (only === undefined) return yield* Effect.dieMessage("a submitted task is gone")
       const now = yield* awaited(only, waitMs)
-      return answerOf(now, !isNew || Task.hasEnded(now.task) ? 200 : 202)
+      return answerOf(now, !isNew || Task.hasEnded(now) ? 200 : 202)
     })
   return { intake, submit, submitGtt } as const
 })
