@@ -1,8 +1,9 @@
 import { Effect, Layer } from "effect"
 import { LinkedAccounts, LinkedUnread } from "./broker/LinkedAccounts.ts"
 import { AccountRepo } from "./store/accounts/AccountRepo.ts"
+import * as Caller from "./store/owners/Caller.ts"
 
-/** The linked accounts and sessions of a process are those of Postgres. */
+/** The linked accounts and sessions of a process are those of Postgres, of all owners, also when a caller's request makes it look. */
 export const layer = Layer.effect(
   LinkedAccounts,
   Effect.map(AccountRepo, (repo) => ({
@@ -11,6 +12,9 @@ export const layer = Layer.effect(
       sessions: Effect.map(repo.sessions, (all) =>
         all.map(({ signedInAt, ...session }) => ({ ...session, signedInMs: signedInAt.getTime() }))
       )
-    }).pipe(Effect.mapError(({ detail }) => new LinkedUnread({ reason: detail })))
+    }).pipe(
+      Caller.asPlatform,
+      Effect.mapError(({ detail }) => new LinkedUnread({ reason: detail }))
+    )
   }))
 )

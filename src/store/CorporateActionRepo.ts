@@ -3,6 +3,7 @@ import * as SqlSchema from "@effect/sql/SqlSchema"
 import { Effect, Schema } from "effect"
 import * as CorporateActions from "../domain/market/CorporateActions.ts"
 import { BigIntColumn, TimeColumn } from "./Columns.ts"
+import * as Caller from "./owners/Caller.ts"
 import * as Postgres from "./Postgres.ts"
 import * as StoreError from "./StoreError.ts"
 
@@ -92,7 +93,7 @@ export class CorporateActionRepo extends Effect.Service<CorporateActionRepo>()("
         yield* sql`DELETE FROM bars WHERE exchange = ${share.exchange} AND tradingsymbol = ${share.symbol} AND source = 'broker'
           AND (at AT TIME ZONE 'Asia/Kolkata')::date < ${newest}::date`
         yield* sql`DELETE FROM bar_days WHERE exchange = ${share.exchange} AND tradingsymbol = ${share.symbol} AND day < ${newest}::date`
-      }).pipe(Postgres.transaction(sql))
+      }).pipe(Postgres.transaction(sql), Caller.asPlatform)
 
     return {
       /** Saves all or none; answers how many were new or corrected. */

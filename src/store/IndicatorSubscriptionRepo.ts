@@ -20,8 +20,8 @@ export interface Wish {
 
 /** A user's shared set. */
 export const ofUser = (userId: string): string => `user:${userId}`
-/** The set of one connection. */
-export const ofSession = (connectionId: string): string => `session:${connectionId}`
+/** The set of one connection, whose id has 36 characters. Postgres finds the user behind them. */
+export const ofSession = (connectionId: string, userId: string): string => `session:${connectionId}:${userId}`
 
 const Row = Schema.Struct({
   exchange: Schema.String,

@@ -35,6 +35,8 @@ import { migration as compensations } from "./migrations/orders/M0031Compensatio
 import { migration as strategyLimits } from "./migrations/orders/M0032StrategyLimits.ts"
 import { migration as accountStops } from "./migrations/orders/M0034AccountStops.ts"
 import { migration as orderIndexes } from "./migrations/orders/M0035OrderIndexes.ts"
+import { migration as rowSecurity } from "./migrations/owners/M0033RowSecurity.ts"
+import * as RowSecurity from "./owners/RowSecurity.ts"
 import * as Postgres from "./Postgres.ts"
 import * as StoreError from "./StoreError.ts"
 
@@ -72,6 +74,7 @@ export const all: ReadonlyArray<Migration> = [
   gtt,
   compensations,
   strategyLimits,
+  rowSecurity,
   accountStops,
   orderIndexes
 ]
@@ -200,5 +203,7 @@ export const up: Effect.Effect<ReadonlyArray<number>, Failure, SqlClient.SqlClie
 export const down = (toVersion: number): Effect.Effect<ReadonlyArray<number>, Failure, SqlClient.SqlClient> =>
   Effect.withSpan(inOrder(all.filter((step) => step.id > toVersion).toReversed(), downOne), "Migrations.down")
 
-/** The schema is there once this layer is. */
-export const Migrated: Layer.Layer<never, Failure, SqlClient.SqlClient> = Layer.effectDiscard(up)
+/** The schema is there once this layer is, and row security holds. */
+export const Migrated: Layer.Layer<never, Failure | RowSecurity.RowSecurityNotReady, SqlClient.SqlClient> = Layer.effectDiscard(
+  Effect.zipRight(up, RowSecurity.check)
+)

@@ -1,6 +1,7 @@
 import * as SqlClient from "@effect/sql/SqlClient"
 import { Data, Effect, Either, Option } from "effect"
 import { LimitReached } from "./LimitReached.ts"
+import * as Caller from "./owners/Caller.ts"
 import * as Postgres from "./Postgres.ts"
 import * as StoreError from "./StoreError.ts"
 import * as SubscriptionActivation from "./SubscriptionActivation.ts"
@@ -21,7 +22,7 @@ type Save = SubscriptionActivation.Save
 /** Why a subscription of a batch is not saved. */
 type Refused = SubscriptionActivation.AccountFull | LimitReached
 
-/** Only legs and fills of the contract itself count: those of one that had its token on an earlier day block nothing. */
+/** Strategies of all users count, so it runs for the platform. Only legs and fills of the contract itself count: those of one that had its token on an earlier day block nothing. */
 const refuseWhileNeeded = (sql: SqlClient.SqlClient, token: number) =>
   Effect.flatMap(
     sql<{
@@ -61,7 +62,7 @@ const makeChanges = (sql: SqlClient.SqlClient) => {
       if (mayNeedRoom && next.status === "active" && next.account !== null && !isThere && (yield* isFull(next.account)))
         return yield* new SubscriptionActivation.AccountFull({ account: next.account })
       return Option.some(yield* update(next))
-    }).pipe(Postgres.transaction(sql))
+    }).pipe(Postgres.transaction(sql), Caller.asPlatform)
 
   const saveOne = (it: Save, accounts: ReadonlyArray<string>) =>
     Effect.gen(function* () {

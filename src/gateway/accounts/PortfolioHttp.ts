@@ -5,7 +5,7 @@ import * as IndiaTime from "../../domain/IndiaTime.ts"
 import { PortfolioRepo } from "../../store/accounts/PortfolioRepo.ts"
 import { OrderAccounts } from "../../store/orders/OrderAccounts.ts"
 import { MarketClock } from "../../streams/MarketClock.ts"
-import * as AccountRights from "../orders/AccountRights.ts"
+import * as AccountRights from "../shared/AccountRights.ts"
 import { orProblem } from "../shared/StoreProblem.ts"
 import * as PaperFigures from "./PaperFigures.ts"
 

@@ -7,6 +7,7 @@ import * as IndiaTime from "../../domain/IndiaTime.ts"
 import * as KiteHistory from "../../domain/market/KiteHistory.ts"
 import { BackfillRepo } from "../../store/backfill/BackfillRepo.ts"
 import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
+import * as Caller from "../../store/owners/Caller.ts"
 import { SubscriptionRepo } from "../../store/SubscriptionRepo.ts"
 import { Symbols } from "../instruments/Symbols.ts"
 import { Changes } from "../shared/Changes.ts"
@@ -111,7 +112,8 @@ export const BackfillHttp = HttpApiBuilder.group(
           const user = yield* CurrentUser
           const job = yield* backfill(path.id)
           if (!isOf(job, user)) return yield* new Problem.Forbidden({ detail: "Forbidden" })
-          if (!(yield* orProblem(repo.cancel(job.backfillId)))) return yield* new Problem.Conflict({ detail: "The backfill has ended" })
+          if (!(yield* Caller.asOwner(job.createdBy)(orProblem(repo.cancel(job.backfillId)))))
+            return yield* new Problem.Conflict({ detail: "The backfill has ended" })
           return viewFor(user)(yield* backfill(path.id))
         })
       )

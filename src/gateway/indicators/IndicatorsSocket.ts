@@ -89,4 +89,4 @@ const make = (path: Path, holderOf: (connection: Connection) => Holder) =>
   })
 
 export const shared = make("/indicators/stream", ({ user }) => ({ name: Wishes.ofUser(user.id), isSession: false }))
-export const session = make("/indicators/stream/session", ({ id }) => ({ name: Wishes.ofSession(id), isSession: true }))
+export const session = make("/indicators/stream/session", ({ id, user }) => ({ name: Wishes.ofSession(id, user.id), isSession: true }))

@@ -3,7 +3,7 @@ import type { User } from "../../contract/shared/Authentication.ts"
 import * as Access from "../../domain/access/Access.ts"
 import * as Callout from "../../streams/callout/Callout.ts"
 import * as SubjectRights from "../../streams/callout/SubjectRights.ts"
-import * as AccountRights from "../orders/AccountRights.ts"
+import * as AccountRights from "../shared/AccountRights.ts"
 import * as Auth from "../shared/Auth.ts"
 import * as Holder from "./Holder.ts"
 

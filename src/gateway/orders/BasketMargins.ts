@@ -7,9 +7,9 @@ import * as PaperMargin from "../../domain/orders/PaperMargin.ts"
 import { OrderAccounts } from "../../store/orders/OrderAccounts.ts"
 import * as Asks from "../../streams/Asks.ts"
 import { RuleBook } from "../../streams/RuleBook.ts"
+import * as AccountRights from "../shared/AccountRights.ts"
 import { Engine } from "../shared/Engine.ts"
 import { orProblem } from "../shared/StoreProblem.ts"
-import * as AccountRights from "./AccountRights.ts"
 import * as BasketCharges from "./BasketCharges.ts"
 
 /** Kite wants a price of every order; 0 where the type has none. */

@@ -7,9 +7,9 @@ import * as CompensationRows from "../../store/orders/CompensationRepo.ts"
 import { OrderRepo } from "../../store/orders/OrderRepo.ts"
 import * as OrderRows from "../../store/orders/OrderRows.ts"
 import * as TaskNames from "../../store/orders/TaskNames.ts"
+import * as AccountRights from "../shared/AccountRights.ts"
 import { notFound } from "../shared/Lookup.ts"
 import { orProblem } from "../shared/StoreProblem.ts"
-import * as AccountRights from "./AccountRights.ts"
 import * as OrderIntake from "./OrderIntake.ts"
 
 const encodeTask = Schema.encodeSync(OrderMessage.OrderTask)

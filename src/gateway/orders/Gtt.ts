@@ -7,10 +7,10 @@ import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
 import { OrderAccounts } from "../../store/orders/OrderAccounts.ts"
 import * as Asks from "../../streams/Asks.ts"
 import { Valuation } from "../chains/Valuation.ts"
+import * as AccountRights from "../shared/AccountRights.ts"
 import { Engine } from "../shared/Engine.ts"
 import { instrumentBySymbol, instrumentsLoaded, notFoundText } from "../shared/Lookup.ts"
 import { orProblem } from "../shared/StoreProblem.ts"
-import * as AccountRights from "./AccountRights.ts"
 import type * as OrderTasks from "./OrderTasks.ts"
 
 /** A request that is neither repeated after an unknown outcome nor sent late. */

@@ -1,10 +1,10 @@
 import { Effect } from "effect"
 import type { Accounts } from "../../broker/Accounts.ts"
 import { OrdersSubscribe, OrdersUnsubscribe, type Since } from "../../contract/sockets/SocketMessages.ts"
+import * as AccountRights from "../shared/AccountRights.ts"
 import { action, type Endpoint, userView } from "../sockets/Endpoint.ts"
 import { Hub } from "../sockets/Hub.ts"
 import { gapOf, isReached } from "../sockets/Since.ts"
-import * as AccountRights from "./AccountRights.ts"
 import { OrderFeed } from "./OrderFeed.ts"
 
 /** /orders/stream: order tasks, orders and alerts of the caller's accounts, from now on or from the client's position. */

@@ -5,6 +5,8 @@ import { Authentication, User } from "../../contract/shared/Authentication.ts"
 import { Text } from "../../contract/shared/Input.ts"
 import * as Problem from "../../contract/shared/Problem.ts"
 import * as Access from "../../domain/access/Access.ts"
+import * as Caller from "../../store/owners/Caller.ts"
+import * as AccountRights from "./AccountRights.ts"
 import * as IssuerKeys from "./IssuerKeys.ts"
 import { RateLimits } from "./RateLimits.ts"
 import { Route } from "./Route.ts"
@@ -119,21 +121,23 @@ export class ApiKeys extends Context.Tag("gateway/shared/ApiKeys")<
 >() {}
 
 /**
- * Lets a caller pass who may do what the request asks for, and who has not asked too often. A failure would make the next scheme answer, so
- * it is a defect, which ErrorForm turns into its answer.
+ * Lets a caller pass who may do what the request asks for, and who has not asked too often. From here on the request's statements see only
+ * the caller's rows. A failure would make the next scheme answer, so it is a defect, which ErrorForm turns into its answer.
  */
 const makePermitted = Effect.map(
-  RateLimits,
-  (limits) => (user: User) =>
-    Effect.gen(function* () {
-      const { method, url } = yield* HttpServerRequest.HttpServerRequest
-      const need = Access.needOf(method, url.split("?", 1)[0] ?? "")
-      const message = Access.refusalOf(user, need)
-      if (message !== undefined)
-        return yield* Effect.die(new Problem.Forbidden({ detail: "Forbidden", errors: [{ field: "authorization", message }] }))
-      yield* Effect.orDie(limits.take(user.id, need, method, yield* Route))
-      return user
-    })
+  Effect.all([RateLimits, AccountRights.make]),
+  ([limits, rights]) =>
+    (user: User) =>
+      Effect.gen(function* () {
+        const { method, url } = yield* HttpServerRequest.HttpServerRequest
+        const need = Access.needOf(method, url.split("?", 1)[0] ?? "")
+        const message = Access.refusalOf(user, need)
+        if (message !== undefined)
+          return yield* Effect.die(new Problem.Forbidden({ detail: "Forbidden", errors: [{ field: "authorization", message }] }))
+        yield* Effect.orDie(limits.take(user.id, need, method, yield* Route))
+        yield* Caller.begin(rights.callerOf(user))
+        return user
+      })
 )
 
 export const AuthenticationLive = Layer.effect(

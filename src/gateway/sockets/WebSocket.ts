@@ -7,8 +7,10 @@ import * as RequestId from "../../contract/shared/RequestId.ts"
 import * as CloseCodes from "../../contract/sockets/CloseCodes.ts"
 import * as SocketMessages from "../../contract/sockets/SocketMessages.ts"
 import * as Access from "../../domain/access/Access.ts"
+import * as Caller from "../../store/owners/Caller.ts"
 import * as Origins from "../serve/Origins.ts"
 import { Upgrades } from "../serve/Server.ts"
+import * as AccountRights from "../shared/AccountRights.ts"
 import * as Auth from "../shared/Auth.ts"
 import * as Metrics from "../shared/Metrics.ts"
 import { Connection, type Limits } from "./Connection.ts"
@@ -185,6 +187,7 @@ const makeServing = Effect.gen(function* () {
       return stop(server, clients.all())
     })
   )
+  const rights = yield* AccountRights.make
   const heartbeat = makeHeartbeat(server, pingEvery)
   yield* Effect.forkScoped(heartbeat.run)
   yield* watchKeys(() => clients.all())
@@ -219,7 +222,7 @@ const makeServing = Effect.gen(function* () {
           const connection = new Connection(client, socket, options)
           const session = endpoint.open(connection)
           connected(client, connection, session, inbox)
-          serve = listen(connection, endpoint, session, inbox)
+          serve = Caller.as(rights.callerOf(user))(listen(connection, endpoint, session, inbox))
         })
       }
       if (serve === undefined) return

@@ -5,6 +5,7 @@ import { CurrentUser } from "../../contract/shared/Authentication.ts"
 import { canExist } from "../../contract/shared/Input.ts"
 import * as Problem from "../../contract/shared/Problem.ts"
 import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
+import * as Caller from "../../store/owners/Caller.ts"
 import { WindowRepo, windowsPerUserMax } from "../../store/WindowRepo.ts"
 import { Changes } from "../shared/Changes.ts"
 import { found, foundOption, instrumentsLoaded } from "../shared/Lookup.ts"
@@ -63,7 +64,7 @@ export const WindowsHttp = HttpApiBuilder.group(
           const user = yield* CurrentUser
           const window = yield* foundOption("Window")(canExist(path.id) ? yield* orProblem(windows.byId(path.id)) : Option.none())
           if (user.role !== "admin" && window.createdBy !== user.id) return yield* new Problem.Forbidden({ detail: "Forbidden" })
-          yield* orProblem(windows.remove(path.id))
+          yield* Caller.asOwner(window.createdBy)(orProblem(windows.remove(path.id)))
           yield* changes.poke("subscriptions")
           return { message: "Window deleted" }
         })

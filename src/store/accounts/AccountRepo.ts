@@ -4,6 +4,7 @@ import { Data, Effect, Schema } from "effect"
 import { AccountId } from "../../domain/Ids.ts"
 import { TimeColumn } from "../Columns.ts"
 import * as Outbox from "../orders/Outbox.ts"
+import * as Caller from "../owners/Caller.ts"
 import * as Postgres from "../Postgres.ts"
 import * as StoreError from "../StoreError.ts"
 
@@ -134,8 +135,8 @@ export class AccountRepo extends Effect.Service<AccountRepo>()("store/accounts/A
     return {
       linked: StoreError.guardRead(linked).pipe(Effect.withSpan("AccountRepo.linked")),
       sessions: StoreError.guardRead(sessions).pipe(Effect.withSpan("AccountRepo.sessions")),
-      /** An id that its owner removed may be linked by the same owner again. */
-      link: (it: NewAccount) => StoreError.guard(link(it)).pipe(Effect.withSpan("AccountRepo.link")),
+      /** An id that its owner removed may be linked by the same owner again. The ids and the number of all users' accounts decide. */
+      link: (it: NewAccount) => StoreError.guard(link(it)).pipe(Caller.asPlatform, Effect.withSpan("AccountRepo.link")),
       /** Forgets the account's secrets and sessions. False if no such account is linked. */
       remove: (accountId: string, who: string) => StoreError.guard(remove(accountId, who)).pipe(Effect.withSpan("AccountRepo.remove")),
       /** Replaces a sealed secret, unless it changed meanwhile. */

@@ -2,7 +2,9 @@ import { Effect } from "effect"
 import { Accounts } from "../../broker/Accounts.ts"
 import { CurrentUser, type User } from "../../contract/shared/Authentication.ts"
 import * as Problem from "../../contract/shared/Problem.ts"
-import { notFound } from "../shared/Lookup.ts"
+import { everyAccount } from "../../store/orders/OrderAccounts.ts"
+import type { Caller } from "../../store/owners/Caller.ts"
+import { notFound } from "./Lookup.ts"
 
 /** Which accounts a user may use: those that the user linked or that name the user as an owner in ACCOUNTS_FILE, and all for an administrator. */
 export const make = Effect.map(Accounts, (accounts) => {
@@ -16,6 +18,11 @@ export const make = Effect.map(Accounts, (accounts) => {
   return {
     all: (): ReadonlyArray<string> => accounts.ids(),
     idsOf,
+    /** For whom Postgres answers the user's requests: the user's own rows, and those of the accounts that the user may use at that moment. */
+    callerOf: (user: Holder): Caller => ({
+      owner: user.id,
+      accounts: () => (user.role === "admin" ? [...idsOf(user), everyAccount] : idsOf(user))
+    }),
     /** The caller, who may use the account. Another user's account does not exist for the caller. */
     user: (accountId: string) =>
       Effect.filterOrFail(

@@ -1,0 +1,109 @@
+import * as Reactivity from "@effect/experimental/Reactivity"
+import * as SqlClient from "@effect/sql/SqlClient"
+import type { Connection } from "@effect/sql/SqlConnection"
+import type { SqlError } from "@effect/sql/SqlError"
+import * as PgClient from "@effect/sql-pg/PgClient"
+import { Context, Effect, FiberRef, Layer, type Scope, Stream } from "effect"
+import * as Caller from "./Caller.ts"
+import * as CallerQuery from "./CallerQuery.ts"
+
+/** What pg's client offers beside its queries, on a connection that sql-pg has reserved. */
+interface Reserved extends Connection {
+  readonly pg: {
+    readonly constructor: { readonly Query: CallerQuery.QueryClass }
+    readonly emit: (event: "error", error: Error) => void
+    /** "I" outside of a transaction. */
+    readonly getTransactionStatus: () => string | null
+  }
+}
+
+type Take<A> = Effect.Effect<A, SqlError, Scope.Scope>
+
+/** Statements that begin, end or describe a transaction. They touch no row, and one of them must come before any other statement. */
+const isControl = (text: string): boolean => /^(BEGIN|COMMIT|ROLLBACK|SAVEPOINT|SET TRANSACTION) ?/.test(text)
+
+const classes = new WeakMap<CallerQuery.QueryClass, ReturnType<typeof CallerQuery.classOf>>()
+/** All connections of a process have one Query class, so it is extended once. */
+const extended = (Base: CallerQuery.QueryClass) => {
+  const known = classes.get(Base) ?? CallerQuery.classOf(Base)
+  classes.set(Base, known)
+  return known
+}
+
+/** sql-pg hands its text to pg unchanged, and pg takes a query object in its place. */
+const statement = ({ pg }: Reserved, caller: Caller.Caller | undefined, text: string, params: ReadonlyArray<unknown>, more = {}) =>
+  caller === undefined || isControl(text)
+    ? ([text, params] as const)
+    : ([new (extended(pg.constructor.Query))({ text, values: params, ...more }, caller) as unknown as string, []] as const)
+
+/** Runs every statement for the caller of its fiber, on the connection that `take` gives. */
+const connectionOf = (take: (caller: Caller.Caller | undefined) => Take<Reserved>): Connection => {
+  const on = <A>(use: (it: Reserved, caller: Caller.Caller | undefined) => Effect.Effect<A, SqlError>): Effect.Effect<A, SqlError> =>
+    Effect.flatMap(FiberRef.get(Caller.current), (caller) => Effect.scoped(Effect.flatMap(take(caller), (it) => use(it, caller))))
+  const execute: Connection["execute"] = (text, params, transform) =>
+    on((it, caller) => it.execute(...statement(it, caller, text, params), transform))
+  return {
+    execute,
+    executeUnprepared: execute,
+    executeRaw: (text, params) => on((it, caller) => it.executeRaw(...statement(it, caller, text, params))),
+    executeValues: (text, params) =>
+      on((it, caller) =>
+        caller === undefined
+          ? it.executeValues(text, params)
+          : it.execute(...statement(it, caller, text, params, { rowMode: "array" }), undefined)
+      ),
+    // A caller's rows are all read first: a cursor stays open over several transactions of the connection.
+    executeStream: (text, params, transform) =>
+      Stream.unwrapScoped(
+        Effect.flatMap(FiberRef.get(Caller.current), (caller) =>
+          caller === undefined
+            ? Effect.map(take(caller), (it) => it.executeStream(text, params, transform))
+            : Effect.map(execute(text, params, transform), (rows) => Stream.fromIterable(rows))
+        )
+      )
+  }
+}
+
+const make = Effect.gen(function* () {
+  const base = yield* PgClient.PgClient
+  /** sql-pg never gives a connection back that it gets after its fiber was interrupted, so the wait goes on without the fiber. */
+  const taken = Effect.disconnect(Effect.uninterruptible(base.reserve as Take<Reserved>))
+  /**
+   * A connection of the pool. One that is inside of a transaction at its return is reported as broken, so that the pool closes it and nobody
+   * else works in this transaction.
+   */
+  const reserved = Effect.tap(taken, ({ pg }) =>
+    Effect.addFinalizer(() =>
+      Effect.sync(() => {
+        if (pg.getTransactionStatus() !== "I") pg.emit("error", new Error("a connection was returned inside of a transaction"))
+      })
+    )
+  )
+  /** A transaction belongs to one caller from its beginning to its end. */
+  const transactional = Effect.gen(function* () {
+    const it = yield* reserved
+    const holder = yield* FiberRef.get(Caller.current)
+    const same = (caller: Caller.Caller | undefined) =>
+      caller === holder ? Effect.succeed(it) : Effect.dieMessage("a statement for another caller is inside of a transaction")
+    return Object.assign(connectionOf(same), { pg: it.pg })
+  })
+  const { config } = base
+  const client = yield* SqlClient.make({
+    acquirer: Effect.succeed(connectionOf(() => reserved)),
+    transactionAcquirer: transactional,
+    compiler: PgClient.makeCompiler(),
+    spanAttributes: [
+      ["db.system.name", "postgresql"],
+      ["db.namespace", config.database ?? config.username ?? "postgres"],
+      ["server.address", config.host ?? "localhost"],
+      ["server.port", config.port ?? 5432]
+    ]
+  })
+  const { json, listen, notify } = base
+  return Object.assign(client, { [PgClient.TypeId]: PgClient.TypeId, config, json, listen, notify }) satisfies PgClient.PgClient
+})
+
+/** The same pool, whose statements run for the caller of their fiber (`Caller.ts`). */
+export const layer: Layer.Layer<PgClient.PgClient | SqlClient.SqlClient, never, PgClient.PgClient> = Layer.effectContext(
+  Effect.map(make, (client) => Context.add(Context.make(PgClient.PgClient, client), SqlClient.SqlClient, client))
+).pipe(Layer.provide(Reactivity.layer))
