@@ -58,7 +58,7 @@ export const putRows = ({ account, number, owner }: Owner) =>
         VALUES (${owner}, ${account}, 'k', 'h', ${`tag of ${owner}`}, 'paper', 'place', '{}', 't', true, 'park', now(), 'PENDING', 0, 0)
         RETURNING task_id AS id`
     )
-    yield* sql`INSERT INTO order_attempts (task_id, number, account_id, started_at) VALUES (${task.id}, 1, ${account}, now())`
+    yield* sql`INSERT INTO order_attempts (task_id, number, account_id, mode, started_at) VALUES (${task.id}, 1, ${account}, 'paper', now())`
     yield* sql`INSERT INTO order_outbox (account_id, kind, body) VALUES (${account}, 'task', '{}')`
     yield* sql`INSERT INTO order_audit (account_id, who, what, detail) VALUES (${account}, ${owner}, 'accepted', '{}')`
     yield* sql`INSERT INTO order_accounts (account_id) VALUES (${account})`
