@@ -19,7 +19,7 @@ interface Guarded {
   readonly rows: string
   /** Further rows that a caller may only read. */
   readonly reads?: string
-  /** What a new row needs besides. */
+  /** What a new row needs besides. Such rows are not deleted by callers. */
   readonly inserts?: string
 }
 
@@ -129,17 +129,26 @@ END $role$;`
 const policy = (name: string, table: string, kind: string, rule: string): string =>
   `CREATE POLICY ${name} ON ${table} ${kind} TO ${Caller.role} ${rule};`
 
-/** The user of DATABASE_URL owns the database, and so has the policy of its owner. */
+/**
+ * The user of DATABASE_URL owns the database, and so has the policy of its owner. It may also be a member of the callers' role. So no policy
+ * restricts: each only allows, and what the platform's allows stays allowed.
+ */
 const guard = ({ inserts, may, reads, rows, table }: Guarded): string => `
 GRANT ${may} ON ${table} TO ${Caller.role};
 ALTER TABLE ${table} ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 CREATE POLICY platform ON ${table} TO pg_database_owner USING (true);
-${policy("caller", table, "", `USING (${rows})`)}
-${reads === undefined ? "" : policy("caller_reads", table, "FOR SELECT", `USING (${reads})`)}
-${inserts === undefined ? "" : policy("caller_inserts", table, "AS RESTRICTIVE FOR INSERT", `WITH CHECK (${inserts})`)}`
+${
+  inserts === undefined
+    ? policy("caller", table, "", `USING (${rows})`)
+    : `${policy("caller", table, "FOR SELECT", `USING (${rows})`)}
+${policy("caller_changes", table, "FOR UPDATE", `USING (${rows})`)}
+${policy("caller_inserts", table, "FOR INSERT", `WITH CHECK (${rows} AND ${inserts})`)}`
+}
+${reads === undefined ? "" : policy("caller_reads", table, "FOR SELECT", `USING (${reads})`)}`
 
 const unguard = ({ table }: Guarded): string => `
 DROP POLICY IF EXISTS caller_inserts ON ${table};
+DROP POLICY IF EXISTS caller_changes ON ${table};
 DROP POLICY IF EXISTS caller_reads ON ${table};
 DROP POLICY caller ON ${table};
 DROP POLICY platform ON ${table};
