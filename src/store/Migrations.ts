@@ -36,6 +36,7 @@ import { migration as strategyLimits } from "./migrations/orders/M0032StrategyLi
 import { migration as accountStops } from "./migrations/orders/M0034AccountStops.ts"
 import { migration as orderIndexes } from "./migrations/orders/M0035OrderIndexes.ts"
 import { migration as rowSecurity } from "./migrations/owners/M0033RowSecurity.ts"
+import { migration as accountStopRows } from "./migrations/owners/M0036AccountStopRows.ts"
 import * as RowSecurity from "./owners/RowSecurity.ts"
 import * as Postgres from "./Postgres.ts"
 import * as StoreError from "./StoreError.ts"
@@ -76,7 +77,8 @@ export const all: ReadonlyArray<Migration> = [
   strategyLimits,
   rowSecurity,
   accountStops,
-  orderIndexes
+  orderIndexes,
+  accountStopRows
 ]
 
 /** A step failed and was rolled back completely, or the database is newer than this program. */

@@ -63,6 +63,11 @@ export const putRows = ({ account, number, owner }: Owner) =>
     yield* sql`INSERT INTO order_audit (account_id, who, what, detail) VALUES (${account}, ${owner}, 'accepted', '{}')`
     yield* sql`INSERT INTO order_accounts (account_id) VALUES (${account})`
     yield* sql`INSERT INTO order_stops (scope, reason, stopped_by) VALUES (${account}, 'r', ${owner})`
+    const loss = one(
+      yield* sql<{ readonly id: string }>`INSERT INTO account_stops (account_id, mode, action, reason, profit, max_daily_loss)
+        VALUES (${account}, 'paper', 'block', 'r', -1, 1) RETURNING stop_id AS id`
+    )
+    yield* sql`INSERT INTO account_square_offs (stop_id, account_id, mode, status) VALUES (${loss.id}, ${account}, 'paper', 'running')`
     yield* sql`INSERT INTO order_compensations (basket_id, account_id, mode, status, legs, revision)
       VALUES (${`basket of ${owner}`}, ${account}, 'paper', 'open', '[]', 0)`
     yield* sql`INSERT INTO paper_orders (order_id, account_id, tag, status, revision, epoch, matched_seq, record_created_ms, body)

@@ -75,7 +75,7 @@ layer(filled, { excludeTestServices: true })("row security", (it) => {
         secured.map(({ name }) => name),
         owned
       )
-      assert.strictEqual(owned.length, 35)
+      assert.strictEqual(owned.length, 37)
     })
   )
 
