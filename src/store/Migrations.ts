@@ -180,10 +180,11 @@ export const status: Effect.Effect<ReadonlyArray<Step>, Failure, SqlClient.SqlCl
   Effect.succeed(all.map(({ id, name }) => ({ id, name, appliedAt: applied.get(id) ?? null })))
 )
 
-const refuseNewer = locked("check", (_sql, applied) => {
+/** The steps that this database lacks. */
+const missing = locked("check", (_sql, applied) => {
   const unknown = [...applied.keys()].filter((id) => !knownIds.has(id))
   return unknown.length === 0
-    ? Effect.void
+    ? Effect.succeed(all.filter((step) => !applied.has(step.id)))
     : Effect.fail(
         new MigrationFailed({
           step: unknown.join(", "),
@@ -192,10 +193,9 @@ const refuseNewer = locked("check", (_sql, applied) => {
       )
 })
 
-/** Applies what is missing, in order; ids applied. Safe to run from several instances at once. */
-export const up: Effect.Effect<ReadonlyArray<number>, Failure, SqlClient.SqlClient> = Effect.zipRight(
-  refuseNewer,
-  inOrder(all, upOne)
+/** Applies what is missing, in order; ids applied. Safe to run from several instances at once: each step looks again, under its lock. */
+export const up: Effect.Effect<ReadonlyArray<number>, Failure, SqlClient.SqlClient> = Effect.flatMap(missing, (steps) =>
+  inOrder(steps, upOne)
 ).pipe(
   Effect.tap((ids) => (ids.length === 0 ? Effect.void : Effect.logInfo("database migrated").pipe(Effect.annotateLogs({ steps: ids })))),
   Effect.withSpan("Migrations.up")
