@@ -10,6 +10,7 @@ import { MarketClock } from "../../streams/MarketClock.ts"
 import type * as BookReading from "./BookReading.ts"
 import * as Metrics from "./Metrics.ts"
 import { reconcileEvery } from "./OrderSettings.ts"
+import * as RepeatedFailure from "./RepeatedFailure.ts"
 
 /** How often the keeper looks for what it has to do. */
 const lookEvery = "1 second"
@@ -173,9 +174,8 @@ export const make = (desk: Desk) =>
       else return
       yield* desk.changed
     }).pipe(
-      Effect.catchAll((error) =>
-        Effect.zipRight(Effect.logWarning("the account's figures were not read, trying again", error.message), Effect.sleep(againAfterMs))
-      ),
+      RepeatedFailure.logged("the account's figures were not read, trying again"),
+      Effect.catchAll(() => Effect.sleep(againAfterMs)),
       Effect.repeat(Schedule.spaced(lookEvery))
     )
     const listen = Effect.gen(function* () {

@@ -7,6 +7,7 @@ import { PortfolioRepo } from "../../store/accounts/PortfolioRepo.ts"
 import type { OrderRepo } from "../../store/orders/OrderRepo.ts"
 import { MarketClock } from "../../streams/MarketClock.ts"
 import * as AccountKeeper from "./AccountKeeper.ts"
+import * as RepeatedFailure from "./RepeatedFailure.ts"
 import * as TaskRun from "./TaskRun.ts"
 
 /** How often the book is compared with the tasks. */
@@ -88,8 +89,5 @@ export const run = (desk: TaskRun.Desk) =>
       }
       yield* desk.changed
     })
-    return yield* look.pipe(
-      Effect.catchAll((error) => Effect.logWarning("order book not compared", String(error))),
-      Effect.repeat(Schedule.spaced(lookEvery))
-    )
+    return yield* look.pipe(RepeatedFailure.logged("order book not compared"), Effect.ignore, Effect.repeat(Schedule.spaced(lookEvery)))
   })

@@ -6,6 +6,7 @@ import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
 import { JetStream } from "../../streams/JetStream.ts"
 import * as Subjects from "../../streams/Subjects.ts"
 import * as Metrics from "./Metrics.ts"
+import * as RepeatedFailure from "./RepeatedFailure.ts"
 import type * as TaskRun from "./TaskRun.ts"
 
 const lookEvery = "1 second"
@@ -78,8 +79,5 @@ export const make = ({ account, changed, outbox }: Pick<TaskRun.Desk, "account" 
       Metrics.bookings(account, booked)
       if (booked > 0) yield* Effect.zipRight(notify, changed)
     })
-    return look.pipe(
-      Effect.catchAll((error) => Effect.logWarning("fills not booked yet, trying again", String(error))),
-      Effect.repeat(Schedule.spaced(lookEvery))
-    )
+    return look.pipe(RepeatedFailure.logged("fills not booked yet, trying again"), Effect.ignore, Effect.repeat(Schedule.spaced(lookEvery)))
   })

@@ -1,5 +1,6 @@
 import { Effect, Schedule } from "effect"
 import type { StoreUnavailable } from "../../store/StoreError.ts"
+import * as RepeatedFailure from "./RepeatedFailure.ts"
 
 const lookEvery = "1 second"
 
@@ -19,7 +20,8 @@ export const watch = <A, E, R>({ failed, lookAt, named, open, unread }: OpenWork
   const lookAtOne = (one: A) =>
     Effect.catchAll(lookAt(one), (error) => Effect.logWarning(failed, String(error)).pipe(Effect.annotateLogs(named(one))))
   return Effect.flatMap(open, (all) => Effect.forEach(all, lookAtOne, { discard: true })).pipe(
-    Effect.catchAll((error) => Effect.logWarning(unread, error.message)),
+    RepeatedFailure.logged(unread),
+    Effect.ignore,
     Effect.repeat(Schedule.spaced(lookEvery))
   )
 }

@@ -2,6 +2,7 @@ import { Effect, Schedule } from "effect"
 import * as StrategyLimits from "../../../domain/orders/StrategyLimits.ts"
 import { AccountStopRepo } from "../../../store/orders/AccountStopRepo.ts"
 import * as Metrics from "../Metrics.ts"
+import * as RepeatedFailure from "../RepeatedFailure.ts"
 import * as TaskRun from "../TaskRun.ts"
 
 /** The loss of an account that may be stopped is compared with its limit this often. A live account costs the broker one request each time. */
@@ -31,11 +32,13 @@ export const run = (desks: TaskRun.Desks) =>
       yield* changed
       yield* Effect.logWarning("an account is stopped").pipe(Effect.annotateLogs({ audit: "orders", account, action, reason }))
     })
-    const unknown = (error: unknown) =>
-      Effect.gen(function* () {
-        Metrics.dayProfitsUnknown(account)
-        yield* Effect.logWarning("an account's loss cannot be compared with its limit, trying again", error)
-        yield* Effect.sleep(unknownEvery)
-      })
-    return yield* Effect.repeat(Effect.catchAll(look, unknown), Schedule.spaced(lookEvery))
+    const unknown = Effect.suspend(() => {
+      Metrics.dayProfitsUnknown(account)
+      return Effect.sleep(unknownEvery)
+    })
+    return yield* look.pipe(
+      RepeatedFailure.logged("an account's loss cannot be compared with its limit, trying again"),
+      Effect.catchAll(() => unknown),
+      Effect.repeat(Schedule.spaced(lookEvery))
+    )
   })

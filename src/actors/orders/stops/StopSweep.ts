@@ -7,6 +7,7 @@ import * as TaskNames from "../../../store/orders/TaskNames.ts"
 import type { NewTask } from "../../../store/orders/TaskWrites.ts"
 import type * as BookReading from "../BookReading.ts"
 import * as OwnTask from "../OwnTask.ts"
+import * as RepeatedFailure from "../RepeatedFailure.ts"
 import type * as TaskRun from "../TaskRun.ts"
 
 const lookEvery = "1 second"
@@ -90,7 +91,8 @@ export const run = (desks: TaskRun.Desks, begin: (taskId: number) => Effect.Effe
       yield* changed
     })
     return yield* look.pipe(
-      Effect.catchAll((error) => Effect.logWarning("open orders not cancelled yet, trying again", String(error))),
+      RepeatedFailure.logged("open orders not cancelled yet, trying again"),
+      Effect.ignore,
       Effect.repeat(Schedule.spaced(lookEvery))
     )
   })
