@@ -191,6 +191,17 @@ export const phaseAt = (
   return nameOf(a) === nameOf(b) ? Either.right(b) : Either.map(own, within)
 }
 
+const securities: ReadonlyArray<Security> = ["cas", "other", "future", "option"]
+
+/** Whether any segment may be in one of its phases, for work that is in vain at other times. Hours that are not known count as open. */
+export const isAnyOpen = (rules: Rules, atMs: number): boolean =>
+  [...rules.hours.regimes.keys()].some((segment) => {
+    const known = securities.flatMap((security) =>
+      Either.match(phaseAt(rules, segment, security, atMs), { onLeft: () => [], onRight: nameOf })
+    )
+    return known.length === 0 || known.some((phase) => phase !== closed)
+  })
+
 /** The name of a result of `phaseAt`. */
 export const nameOf = (phase: Phase | typeof closed): string => (phase === closed ? closed : phase.phase)
 

@@ -114,6 +114,25 @@ describe("hours of any day", () => {
     assert.strictEqual(Either.getOrThrow(Calendars.previousTradingDay(shipped.calendars, "NSE_FO", next.right)), day)
   })
 
+  it("something may trade from the first pre-open to the last close of commodities, and on a day whose hours are not known", () => {
+    const openAt = (text: string) => Hours.isAnyOpen(shipped, ist(text))
+    assert.deepStrictEqual(
+      ["2026-11-30T06:00", "2026-11-30T09:05", "2026-11-30T16:30", "2026-11-30T23:50", "2026-12-01T02:00", "2026-11-29T12:00"].map(openAt),
+      [false, true, true, true, false, false]
+    )
+    assert.isTrue(openAt("2031-03-03T03:00"))
+  })
+
+  it.prop(
+    "where a segment is in a phase, something may trade",
+    [segments, securities, days, fc.integer({ min: 0, max: 86_399 })],
+    ([segment, security, day, second]) => {
+      const atMs = Day.midnightMs(day) + second * 1_000
+      const found = Hours.phaseAt(shipped, segment, security, atMs)
+      if (Either.isRight(found) && found.right !== Hours.closed) assert.isTrue(Hours.isAnyOpen(shipped, atMs))
+    }
+  )
+
   it.prop("a rule changes nothing before its date", [segments, securities, days, days], ([segment, security, from, day]) => {
     const changed = RuleSet.withEntries(shipped, "test", {
       known: [],

@@ -1,6 +1,9 @@
 import { Effect, Schedule } from "effect"
 import * as StrategyLimits from "../../../domain/orders/StrategyLimits.ts"
+import * as Hours from "../../../domain/rules/Hours.ts"
 import { AccountStopRepo } from "../../../store/orders/AccountStopRepo.ts"
+import { MarketClock } from "../../../streams/MarketClock.ts"
+import { RuleBook } from "../../../streams/RuleBook.ts"
 import * as Metrics from "../Metrics.ts"
 import * as RepeatedFailure from "../RepeatedFailure.ts"
 import * as TaskRun from "../TaskRun.ts"
@@ -17,9 +20,13 @@ const unknownEvery = "10 seconds"
 export const run = (desks: TaskRun.Desks) =>
   Effect.gen(function* () {
     const repo = yield* AccountStopRepo
+    const marketClock = yield* MarketClock
+    const rules = yield* RuleBook
     const { account, changed, lease } = desks.live
 
     const look = Effect.gen(function* () {
+      // No price moves then, and the broker is asked nothing.
+      if (!Hours.isAnyOpen(rules.current(), marketClock.unsafeNow())) return
       const watched = yield* repo.watched(account)
       if (watched === undefined) return
       const { maxDailyLoss, mode } = watched
