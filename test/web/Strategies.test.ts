@@ -101,6 +101,7 @@ describe.skipIf(skip)("Strategies on the page", () => {
         const before = yield* profit
         yield* Effect.promise(() => page.locator(".ticket .slider input").nth(1).fill("5"))
         yield* eventually("another profit", profit, (text) => text !== before)
+        yield* shows(page, ".ticket .reading", (text) => text.startsWith("At "))
         yield* click(page, ".ticket .payofftable summary")
         yield* eventually("a table of what matters", textsOf(page, ".ticket .payofftable tbody tr"), (rows) =>
           ["−2 σ", "+1 σ", "Strike", "Break-even", "Spot"].every((what) => rows.join("\n").includes(what))

@@ -66,35 +66,49 @@ const scaleOf = (payoff: Payoff, bands: ReadonlyArray<Band>): Scale.Scale => {
   return Scale.make(spots, { low: Math.min(0, ...profits), high: Math.max(0, ...profits) })
 }
 
+/** What a reader has pointed at. It outlives the figure, which every new answer replaces under a pointer that stands still. */
+export interface Pointed {
+  /** The spot that was read last. */
+  spot: number | undefined
+  isCrossShown: boolean
+}
+
 /** A crosshair that reads both curves at the spot under the pointer or chosen with the arrow keys. */
-const attachCrosshair = (figure: SVGElement, payoff: Payoff, scale: Scale.Scale, reading: HTMLElement): void => {
+const attachCrosshair = (figure: SVGElement, payoff: Payoff, scale: Scale.Scale, reading: HTMLElement, pointed: Pointed): void => {
   const cross = svg("line", { y1: edge.top, y2: height - edge.bottom, class: "cross", visibility: "hidden" })
   figure.append(cross)
-  let spot = payoff.scenario.spot
   const { curve } = payoff
+  const showCross = (isShown: boolean): void => {
+    pointed.isCrossShown = isShown
+    cross.setAttribute("visibility", isShown ? "visible" : "hidden")
+  }
   const read = (next: number): void => {
-    spot = Math.max(scale.spots.low, Math.min(scale.spots.high, next))
+    const spot = Math.max(scale.spots.low, Math.min(scale.spots.high, next))
+    pointed.spot = spot
     const x = scale.x(spot).toFixed(1)
     for (const name of ["x1", "x2"]) cross.setAttribute(name, x)
-    cross.setAttribute("visibility", "visible")
     const [atExpiry, atDate] = [curve.at_expiry, curve.at_date].map((values) => amount(Scale.valueAt(curve.spot, values, spot)))
     setText(reading, `At ${Format.spot(spot)}: ${atExpiry} at expiry, ${atDate} on the date`)
   }
   figure.addEventListener("pointermove", (event) => {
     const box = figure.getBoundingClientRect()
     read(scale.spotAt(((event.clientX - box.left) / box.width) * width))
+    showCross(true)
   })
   figure.addEventListener("keydown", (event) => {
     const sign = event.key === "ArrowRight" ? 1 : event.key === "ArrowLeft" ? -1 : 0
     if (sign === 0) return
     event.preventDefault()
-    read(spot + sign * keyStep * (scale.spots.high - scale.spots.low))
+    read((pointed.spot ?? payoff.scenario.spot) + sign * keyStep * (scale.spots.high - scale.spots.low))
+    showCross(true)
   })
-  figure.addEventListener("pointerleave", () => cross.setAttribute("visibility", "hidden"))
+  figure.addEventListener("pointerleave", () => showCross(false))
+  if (pointed.spot !== undefined) read(pointed.spot)
+  showCross(pointed.isCrossShown)
 }
 
 /** P&L over the spot: at expiry and on the scenario's date, with axes, spot, break-evens and probability bands. */
-export const render = (payoff: Payoff, bands: ReadonlyArray<Band>): HTMLElement => {
+export const render = (payoff: Payoff, bands: ReadonlyArray<Band>, pointed: Pointed): HTMLElement => {
   const scale = scaleOf(payoff, bands)
   const at = scale.x(payoff.scenario.spot)
   const label = `Payoff at expiry and on the date: most ${money(payoff.max_profit)}, least ${money(payoff.max_loss)}. Arrow keys read it at a spot.`
@@ -108,6 +122,6 @@ export const render = (payoff: Payoff, bands: ReadonlyArray<Band>): HTMLElement 
     svg("line", { x1: at, x2: at, y1: edge.top, y2: height - edge.bottom, class: "now" }),
     ...payoff.break_evens.map((price) => svg("circle", { cx: scale.x(price), cy: scale.y(0), r: 3.5, class: "even" }))
   )
-  attachCrosshair(figure, payoff, scale, reading)
+  attachCrosshair(figure, payoff, scale, reading, pointed)
   return el("div", { className: "payofffigure" }, figure, reading)
 }

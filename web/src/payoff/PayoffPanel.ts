@@ -60,6 +60,7 @@ export const make = ({ ask }: Options): PayoffPanel => {
   let asked = 0
   /** Bands of the present, independent of the scenario. */
   let bands: ReadonlyArray<Bands.Band> = []
+  let pointed: PayoffDiagram.Pointed = { spot: undefined, isCrossShown: false }
   const controls = PayoffControls.make(() => refresh())
   const facts = makeFacts()
   const diagram = el("div")
@@ -81,7 +82,9 @@ export const make = ({ ask }: Options): PayoffPanel => {
       bands = Bands.of(answer.legs, nowMs, horizonMs)
     }
     const isOpen = table.querySelector("details")?.open === true
-    diagram.replaceChildren(PayoffDiagram.render(answer, bands))
+    const hasFocus = diagram.contains(document.activeElement)
+    diagram.replaceChildren(PayoffDiagram.render(answer, bands, pointed))
+    if (hasFocus) diagram.querySelector("svg")?.focus({ preventScroll: true })
     table.replaceChildren(PayoffTable.render(answer, bands))
     const details = table.querySelector("details")
     if (details !== null) details.open = isOpen
@@ -112,6 +115,7 @@ export const make = ({ ask }: Options): PayoffPanel => {
       clearTimeout(timer)
       asked++
       known.hidden = hint.hidden = true
+      pointed = { spot: undefined, isCrossShown: false }
     }
   }
 }
