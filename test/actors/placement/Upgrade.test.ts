@@ -116,7 +116,7 @@ describe("A rolling upgrade", () => {
         }
         assert.isAtLeast(numbers.size, 2)
         for (const [lane, found] of numbers) assert.strictEqual(Math.max(...found) + 1, found.size, `holes in ${lane}`)
-        yield* areUnbroken(nc, record, { expiry: options[0]?.expiry ?? "", ids, user })
+        yield* areUnbroken(nc, record, { expiry: options[0]?.expiry ?? "", ids, user, isRebuilt: true })
         const refused = yield* readAll<unknown>(nc, "DLQ", "dlq.>")
         assert.deepStrictEqual(refused, [])
       }),
