@@ -361,12 +361,16 @@ const startBare = async (_ground: Ground.Ground, { shape, spec, profile }: Optio
   }
 }
 
+/** A line of a log without the frames of its stacks, which name folders of this machine. */
+const withoutFrames = (line: string): string => line.replaceAll(/(\\n\s+at (?:(?!\\n)[^"])*)+/g, "")
+
 const troubles = (home: string): ReadonlyArray<string> =>
   ["actors", "orders", "gateway", "platform"].flatMap((part) => {
     try {
       return readFileSync(join(home, `${part}.log`), "utf8")
         .split("\n")
         .filter((line) => /"logLevel":"(WARN|ERROR|FATAL)"/.test(line))
+        .map(withoutFrames)
     } catch {
       return []
     }
