@@ -493,7 +493,7 @@ export const desire = (
     lanes.delete(token)
     unheard.delete(token)
   }
-  // What is streamed again later begins anew, because nobody asked for it meanwhile.
+  // An underlying that is no longer wanted is forgotten: its silence means nothing until it is streamed again.
   const carried = new Set(part?.instruments.map(({ instrument_token: token }) => lanes.get(token)))
   const heard = session.heard.get(connection)
   for (const subject of [...(heard?.keys() ?? [])]) if (!carried.has(subject)) heard?.delete(subject)

@@ -44,7 +44,7 @@ const accountSquareOffs = counter(
   "Accounts whose positions a stop of the account closes, by the new status",
   "status"
 )
-/** By what was stopped. */
+/** Counts a square-off of a strategy or of an account by its status. */
 export const squareOffs = (scope: "strategy" | "account", status: string): void =>
   scope === "account" ? accountSquareOffs(status) : strategySquareOffs(status)
 export const accountStops = counter(

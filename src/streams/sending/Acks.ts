@@ -11,7 +11,7 @@ export interface Ack {
   readonly duplicate: boolean
 }
 
-/** `E` is how the caller is told of an error. */
+/** Sends messages and passes on the stream's answer to each. `E` is the type of an error. */
 export interface Acks<E> {
   /** Publishes and never throws. Later it calls `done` once, with the acknowledgement or the error. */
   readonly send: (subject: string, data: Uint8Array, headers: Headers.Pairs, done: (result: Ack | E) => void) => void
