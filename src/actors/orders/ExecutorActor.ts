@@ -162,7 +162,18 @@ export const make = Effect.gen(function* () {
       const paper = yield* PaperDesk.make(account, lease, relay.poke)
       const deskOf = (mode: Mode, orders: Venue) =>
         Effect.gen(function* () {
-          const common = { account, mode, lease, orders, repo, outbox, changed: relay.poke, step, breaker: Breaker.closed }
+          const common = {
+            account,
+            mode,
+            lease,
+            orders,
+            repo,
+            outbox,
+            changed: relay.poke,
+            changing: relay.pokeSoon,
+            step,
+            breaker: Breaker.closed
+          }
           return {
             ...settings,
             ...(mode === "paper" ? { policy: OrderDecider.onPaper } : {}),

@@ -1,6 +1,6 @@
 import { Effect, Schema } from "effect"
 import * as AccountEvent from "../../domain/accounts/AccountEvent.ts"
-import * as OrderMessage from "../../domain/orders/OrderMessage.ts"
+import type * as OrderMessage from "../../domain/orders/OrderMessage.ts"
 import { Outbox } from "../../store/orders/Outbox.ts"
 import { JetStream } from "../../streams/JetStream.ts"
 import * as Subjects from "../../streams/Subjects.ts"
@@ -8,16 +8,17 @@ import * as Metrics from "./Metrics.ts"
 
 const batchMax = 100
 const lookEvery = "1 second"
-const decodeTask = Schema.decodeUnknownSync(OrderMessage.OrderTask)
+/** How long an event may wait for the one that nearly always follows at once, so that both cost one look. */
+const soon = "100 millis"
 const AccountBody = Schema.Struct({ message: Schema.String, detail: Schema.Unknown })
 const decodeBody = Schema.decodeUnknownSync(AccountBody)
 
-/** The subject and the body of an event. Our own rows always decode. */
+/** The subject and the body of an event. A task's body was encoded when it was saved, and is passed on as it is. */
 const messageOf = ({ accountId, body, createdAt, eventId, kind, taskId }: Outbox.Event): readonly [string, Uint8Array] => {
   const common = { v: 1, event_id: eventId, as_of: createdAt.toISOString() } as const
   if (kind === "task") {
-    const task = decodeTask(body)
-    return [Subjects.OrderTaskEvent.at({ account: accountId, task: task.task_id }), Subjects.OrderTaskEvent.encode({ ...common, task })]
+    const task = body as typeof OrderMessage.OrderTask.Encoded
+    return [Subjects.OrderTaskEvent.at({ account: accountId, task: task.task_id }), Subjects.OrderTaskEvent.write({ ...common, task })]
   }
   const { detail, message } = decodeBody(body)
   const event = AccountEvent.decode({
@@ -59,14 +60,30 @@ export const make = (account: string) =>
   Effect.gen(function* () {
     const relay = (yield* once)(account)
     const news = yield* Effect.makeLatch(true)
+    const scope = yield* Effect.scope
+    let [isTimed, hasLater] = [false, false]
+    const later = Effect.zipRight(
+      Effect.sleep(soon),
+      Effect.suspend(() => {
+        isTimed = false
+        return hasLater ? news.open : Effect.void
+      })
+    )
+    const pokeSoon = Effect.suspend(() => {
+      hasLater = true
+      if (isTimed) return Effect.void
+      isTimed = true
+      return Effect.asVoid(Effect.forkIn(later, scope))
+    })
     /** Also looks at intervals: the gateway writes events too. */
     const run = Effect.gen(function* () {
       while (true) {
         yield* Effect.timeoutOption(news.await, lookEvery)
         yield* news.close
+        hasLater = false
         // Events wait in Postgres while it, or NATS, is away.
         yield* Effect.catchAll(relay, (error) => Effect.logWarning("events of orders not published yet", error.message))
       }
     })
-    return { run, poke: Effect.asVoid(news.open) } as const
+    return { run, poke: Effect.asVoid(news.open), pokeSoon } as const
   })
