@@ -5,6 +5,8 @@ import * as Task from "../../domain/orders/Task.ts"
 import { EventLog } from "../sockets/EventLog.ts"
 import { Hub } from "../sockets/Hub.ts"
 
+/** Ended tasks that are kept for requests whose task ends before they wait for it. */
+const endedMax = 1_000
 const encodeTask = Schema.encodeSync(OrderMessage.OrderTask)
 const kindOf = Schema.decodeUnknownOption(Schema.Struct({ kind: Schema.String }))
 
@@ -22,6 +24,14 @@ export class OrderFeed extends Effect.Service<OrderFeed>()("gateway/orders/Order
     const hub = yield* Hub
     const log = new EventLog()
     const waiters = new Map<string, Set<Deferred.Deferred<OrderMessage.OrderTask>>>()
+    /** The tasks that ended last, oldest first. */
+    const lately = new Map<string, OrderMessage.OrderTask>()
+    const keep = (task: OrderMessage.OrderTask): void => {
+      lately.delete(task.task_id)
+      lately.set(task.task_id, task)
+      const [oldest] = lately.keys()
+      if (lately.size > endedMax && oldest !== undefined) lately.delete(oldest)
+    }
     const topic = (account: string) => `orders ${account}`
     const publish = (account: string, seq: number, message: object): void => {
       const text = JSON.stringify({ ...message, epoch: log.epoch, seq })
@@ -32,10 +42,12 @@ export class OrderFeed extends Effect.Service<OrderFeed>()("gateway/orders/Order
       topic,
       log,
       reached: () => ({ epoch: log.epoch, seq: log.seq }),
-      /** Runs `self` with an effect that ends with the ended task, when an event says it. */
+      /** Runs `self` with an effect that ends with the ended task, when an event says it, or at once if one of the newest events did. */
       withEnd: <A, E, R>(taskId: string, self: (ended: Effect.Effect<OrderMessage.OrderTask>) => Effect.Effect<A, E, R>) =>
         Effect.acquireUseRelease(
           Effect.map(Deferred.make<OrderMessage.OrderTask>(), (deferred) => {
+            const ended = lately.get(taskId)
+            if (ended !== undefined) Deferred.unsafeDone(deferred, Effect.succeed(ended))
             const all = waiters.get(taskId) ?? new Set()
             waiters.set(taskId, all.add(deferred))
             return deferred
@@ -52,6 +64,7 @@ export class OrderFeed extends Effect.Service<OrderFeed>()("gateway/orders/Order
       task: (task: OrderMessage.OrderTask, seq: number): void => {
         publish(task.account_id, seq, { type: "task", data: encodeTask(task) })
         if (!Task.hasEnded(task)) return
+        keep(task)
         for (const deferred of waiters.get(task.task_id) ?? []) Deferred.unsafeDone(deferred, Effect.succeed(task))
       },
       account: (event: AccountEvent, seq: number): void => {

@@ -207,26 +207,10 @@ interface Submission {
   readonly compensated?: string | null
 }
 
-/**
- * The earlier task of a key, and the account's settings, read at the same time because each question takes its time. The settings are read
- * once, so that the orders of a basket are of one mode.
- */
-const makeKnown = Effect.map(
-  Effect.all([OrderRepo, OrderAccounts]),
-  ([repo, accounts]) =>
-    (owner: string, accountId: string, key: string) =>
-      Effect.all([repo.byKey(owner, accountId, key), accounts.settings(accountId)], { concurrency: 2 })
-)
-
-/** Accepts requests: checks them by every rule, and makes each a task of its key once. */
-export const make = Effect.gen(function* () {
-  const repo = yield* OrderRepo
-  const registry = yield* InstrumentRegistry
-  const jetStream = yield* JetStream
+/** Makes the task of a request that no rule refuses. */
+const makeTasks = Effect.gen(function* () {
   const strategies = yield* StrategyRepo
-  const known = yield* makeKnown
   const { gate, lastPriceOf, slicesOf, withLegs } = yield* makeGate
-
   const taskOf = (user: User, settings: AccountSettings, { basketId, basketPlace, key, order, retries }: Wanted, bodyHash: string) =>
     Effect.gen(function* () {
       const { account_id, deadline_s, unknown } = order
@@ -260,9 +244,31 @@ export const make = Effect.gen(function* () {
         undoes: null
       } satisfies NewTask
     })
+  return { taskOf, slicesOf } as const
+})
 
-  /** `wanted` are only worked out for a new key. */
-  const submitOnce = <E, R>(
+/** Accepts requests: checks them by every rule, and makes each a task of its key once. */
+export const make = Effect.gen(function* () {
+  const repo = yield* OrderRepo
+  const registry = yield* InstrumentRegistry
+  const jetStream = yield* JetStream
+  const accounts = yield* OrderAccounts
+  const { slicesOf, taskOf } = yield* makeTasks
+
+  /** What the earlier task of a key answers to a request with this key. */
+  const earlierOf = (stored: OrderRepo.StoredTask, bodyHash: string) =>
+    stored.bodyHash === bodyHash
+      ? Effect.map(
+          stored.basketId === null ? Effect.succeed([stored]) : orProblem(repo.ofBasket(stored.basketId)),
+          (tasks: ReadonlyArray<OrderRepo.StoredTask>) => ({ isNew: false, stored: tasks })
+        )
+      : Effect.fail(new Problem.Conflict({ detail: "Idempotency key was used for another request" }))
+
+  /**
+   * Nearly every key is new, so an earlier task is only looked for after a refusal, and found by the insertion otherwise: a repeated request
+   * gets its first answer, whatever the rules say about it now. The settings are read once, so that the orders of a basket are of one mode.
+   */
+  const submitOnce = <E extends { readonly _tag: string }, R>(
     user: User,
     { accountId, body, compensated = null, key }: Submission,
     wantedOf: (settings: AccountSettings) => Effect.Effect<ReadonlyArray<Wanted>, E, R>
@@ -270,21 +276,24 @@ export const make = Effect.gen(function* () {
     Effect.gen(function* () {
       yield* instrumentsLoaded(registry)
       const bodyHash = TaskNames.hashOf(body)
-      const earlierOf = (stored: OrderRepo.StoredTask) =>
-        stored.bodyHash === bodyHash
-          ? Effect.map(
-              stored.basketId === null ? Effect.succeed([stored]) : orProblem(repo.ofBasket(stored.basketId)),
-              (tasks: ReadonlyArray<OrderRepo.StoredTask>) => ({ isNew: false, stored: tasks })
+      const made = yield* Effect.either(
+        Effect.gen(function* () {
+          const settings = yield* orProblem(accounts.settings(accountId))
+          return yield* Effect.forEach(yield* wantedOf(settings), (it) =>
+            Effect.mapError(taskOf(user, settings, it, bodyHash), (error) =>
+              error._tag === "Invalid" ? placed(error, it.basketPlace) : error
             )
-          : Effect.fail(new Problem.Conflict({ detail: "Idempotency key was used for another request" }))
-      const [earlier, settings] = yield* orProblem(known(user.id, accountId, key))
-      if (earlier !== undefined) return yield* earlierOf(earlier)
-      const tasks = yield* Effect.forEach(yield* wantedOf(settings), (it) =>
-        Effect.mapError(taskOf(user, settings, it, bodyHash), (error) => (error._tag === "Invalid" ? placed(error, it.basketPlace) : error))
+          )
+        })
       )
-      const { isNew, stored } = yield* orProblem(repo.submit(tasks, compensated))
+      if (Either.isLeft(made)) {
+        if (made.left._tag === "Unavailable") return yield* Effect.fail(made.left)
+        const earlier = yield* orProblem(repo.byKey(user.id, accountId, key))
+        return earlier === undefined ? yield* Effect.fail(made.left) : yield* earlierOf(earlier, bodyHash)
+      }
+      const { isNew, stored } = yield* orProblem(repo.submit(made.right, compensated))
       const [taken] = stored
-      if (!isNew && taken !== undefined) return yield* earlierOf(taken)
+      if (!isNew && taken !== undefined) return yield* earlierOf(taken, bodyHash)
       yield* Effect.forEach(stored, (task) => command(jetStream, task), { discard: true })
       return { isNew, stored }
     })
@@ -296,10 +305,15 @@ export const make = Effect.gen(function* () {
      */
     submit: (user: User, wanted: readonly [Wanted, ...ReadonlyArray<Wanted>], body: unknown, compensated: string | null = null) =>
       submitOnce(user, { accountId: wanted[0].order.account_id, key: wanted[0].key, body, compensated }, () => Effect.succeed(wanted)),
-    submitGtt: <E, R>(user: User, { accountId, body, order }: WantedGtt<E, R>, key: string) =>
-      submitOnce(user, { accountId, key, body }, () =>
-        Effect.map(order, (it): ReadonlyArray<Wanted> => [{ order: it, key, basketId: null, basketPlace: null, retries: null }])
-      ),
+    submitGtt: <E extends { readonly _tag: string }, R>(user: User, { accountId, body, order }: WantedGtt<E, R>, key: string) =>
+      Effect.gen(function* () {
+        // The broker is only asked for a new key.
+        const earlier = yield* orProblem(repo.byKey(user.id, accountId, key))
+        if (earlier !== undefined) return yield* earlierOf(earlier, TaskNames.hashOf(body))
+        return yield* submitOnce(user, { accountId, key, body }, () =>
+          Effect.map(order, (it): ReadonlyArray<Wanted> => [{ order: it, key, basketId: null, basketPlace: null, retries: null }])
+        )
+      }),
     /** Cuts an order by the freeze quantity of the day, and makes one task for each part, to be sent one after the other. */
     submitSliced: (user: User, order: NewPlace, key: string) =>
       submitOnce(user, { accountId: order.account_id, key, body: order }, (settings) =>

@@ -44,12 +44,12 @@ const submissions = Effect.gen(function* () {
   const rights = yield* AccountRights.make
   const intake = yield* OrderIntake.make
 
-  /** The task after its end, or as it is when the time is up. */
-  const awaited = (stored: OrderRepo.StoredTask, waitMs: number) =>
+  /** The task after its end, or as it is when the time is up. A new task was saved a moment ago, so it is not read again. */
+  const awaited = (stored: OrderRepo.StoredTask, isNew: boolean, waitMs: number) =>
     feed.withEnd(String(stored.taskId), (ended) =>
       Effect.gen(function* () {
         const now = Effect.map(orProblem(repo.byId(stored.taskId)), (it) => OrderRows.messageOf(it ?? stored))
-        const before = yield* now
+        const before = isNew ? OrderRows.messageOf(stored) : yield* now
         if (waitMs === 0 || Task.hasEnded(before)) return before
         const after = yield* Effect.timeoutOption(ended, waitMs)
         return Option.isSome(after) ? after.value : yield* now
@@ -66,7 +66,7 @@ const submissions = Effect.gen(function* () {
       const last = stored.at(-1)
       if (last === undefined) return yield* Effect.dieMessage("a submitted task is gone")
       // The last part of a sliced order ends last, because each waits for the one before it.
-      const now = yield* awaited(last, waitMs)
+      const now = yield* awaited(last, isNew, waitMs)
       const status = !isNew || Task.hasEnded(now) ? 200 : 202
       if (!isSliced) return answerOf(now, status)
       const parts = last.basketId === null ? [now] : (yield* orProblem(repo.ofBasket(last.basketId))).map(OrderRows.messageOf)
@@ -75,13 +75,13 @@ const submissions = Effect.gen(function* () {
     })
 
   /** A request about a trigger, which is one task. */
-  const submitGtt = <E, R>(wanted: OrderIntake.WantedGtt<E, R>, key: string, waitMs: number) =>
+  const submitGtt = <E extends { readonly _tag: string }, R>(wanted: OrderIntake.WantedGtt<E, R>, key: string, waitMs: number) =>
     Effect.gen(function* () {
       const user = yield* rights.user(wanted.accountId)
       const { isNew, stored } = yield* intake.submitGtt(user, wanted, key)
       const [only] = stored
       if (only === undefined) return yield* Effect.dieMessage("a submitted task is gone")
-      const now = yield* awaited(only, waitMs)
+      const now = yield* awaited(only, isNew, waitMs)
       return answerOf(now, !isNew || Task.hasEnded(now) ? 200 : 202)
     })
   return { intake, submit, submitGtt } as const
