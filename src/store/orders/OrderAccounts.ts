@@ -5,6 +5,7 @@ import * as Money from "../../domain/Money.ts"
 import { Mode } from "../../domain/orders/OrderMessage.ts"
 import * as StrategyLimits from "../../domain/orders/StrategyLimits.ts"
 import { NumericColumn, TimeColumn } from "../Columns.ts"
+import * as Prepared from "../owners/Prepared.ts"
 import * as Postgres from "../Postgres.ts"
 import * as StoreError from "../StoreError.ts"
 import * as Outbox from "./Outbox.ts"
@@ -160,9 +161,11 @@ export class OrderAccounts extends Effect.Service<OrderAccounts>()("store/orders
     const { askRelease, release, setLimits, setMode, stop, swept } = makeChanges(sql)
     return {
       /** An account without settings is in paper mode and has no limits. */
-      settings: (accountId: string) => StoreError.guardRead(reads.settings(accountId)).pipe(Effect.withSpan("OrderAccounts.settings")),
+      settings: (accountId: string) =>
+        StoreError.guardRead(Prepared.kept(reads.settings(accountId))).pipe(Effect.withSpan("OrderAccounts.settings")),
       /** The newest stop of the account or of all accounts; null: orders may be sent. */
-      stopOf: (accountId: string) => StoreError.guardRead(reads.stop(accountId)).pipe(Effect.withSpan("OrderAccounts.stopOf")),
+      stopOf: (accountId: string) =>
+        StoreError.guardRead(Prepared.kept(reads.stop(accountId))).pipe(Effect.withSpan("OrderAccounts.stopOf")),
       setMode: (accountId: string, mode: Mode, who: string) =>
         StoreError.guard(setMode(accountId, mode, who)).pipe(Effect.asVoid, Effect.withSpan("OrderAccounts.setMode")),
       setLimits: (accountId: string, limits: Limits, who: string) =>

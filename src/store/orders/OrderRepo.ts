@@ -3,6 +3,7 @@ import { Effect } from "effect"
 import type * as OrderMessage from "../../domain/orders/OrderMessage.ts"
 import type * as Task from "../../domain/orders/Task.ts"
 import { isIdentity } from "../Columns.ts"
+import * as Prepared from "../owners/Prepared.ts"
 import * as Postgres from "../Postgres.ts"
 import * as StoreError from "../StoreError.ts"
 import * as OrderRows from "./OrderRows.ts"
@@ -50,19 +51,21 @@ export class OrderRepo extends Effect.Service<OrderRepo>()("store/orders/OrderRe
     const { submit, save } = makeChanges(sql)
     const counts = TaskCounts.make(sql)
     const read = <A, E>(name: string, self: Effect.Effect<A, E>) => StoreError.guardRead(self).pipe(Effect.withSpan(`OrderRepo.${name}`))
+    /** A statement for which an order waits. */
+    const now = <A, E>(name: string, self: Effect.Effect<A, E>) => read(name, Prepared.kept(self))
     return {
       /**
        * Inserts the tasks, all or none. `isNew` is false when the first one's key was taken; then the earlier task is returned. `compensated`
        * is the id of a basket whose placed orders are taken back when one of them fails.
        */
-      submit: (tasks: ReadonlyArray<TaskWrites.NewTask>, compensated: string | null = null) => read("submit", submit(tasks, compensated)),
+      submit: (tasks: ReadonlyArray<TaskWrites.NewTask>, compensated: string | null = null) => now("submit", submit(tasks, compensated)),
       /**
        * Saves a decision about the task as it was read. Undefined: somebody saved the task in between, or a newer owner wrote it, and
        * nothing changed.
        */
-      save: (before: OrderRows.StoredTask, task: Task.Task, author: TaskWrites.Author) => read("save", save(before, task, author)),
-      byId: (taskId: number) => read("byId", isIdentity(taskId) ? reads.byId(taskId) : Effect.succeed(undefined)),
-      byKey: (owner: string, accountId: string, key: string) => read("byKey", reads.byKey(owner, accountId, key)),
+      save: (before: OrderRows.StoredTask, task: Task.Task, author: TaskWrites.Author) => now("save", save(before, task, author)),
+      byId: (taskId: number) => now("byId", isIdentity(taskId) ? reads.byId(taskId) : Effect.succeed(undefined)),
+      byKey: (owner: string, accountId: string, key: string) => now("byKey", reads.byKey(owner, accountId, key)),
       /** The task that may begin because this one of its basket has ended. */
       nextOfBasket: (taskId: number) =>
         Effect.map(
@@ -94,9 +97,9 @@ export class OrderRepo extends Effect.Service<OrderRepo>()("store/orders/OrderRe
         ),
       byTags: (accountId: string, tags: ReadonlyArray<string>) => read("byTags", reads.byTags(accountId, tags)),
       sent: (accountId: string, mode: OrderMessage.Mode, nowMs: number, dayStartMs: number) =>
-        read("sent", counts.sent(accountId, mode, nowMs, dayStartMs)),
+        now("sent", counts.sent(accountId, mode, nowMs, dayStartMs)),
       /** What the gate needs to know about a task, in one statement. `taskId` 0: no task yet. */
-      ahead: (ask: TaskCounts.Ask) => read("ahead", counts.ahead(ask)),
+      ahead: (ask: TaskCounts.Ask) => now("ahead", counts.ahead(ask)),
       /** Whether another request for a trigger of the same terms may be on its way, or is before this task. `taskId` 0: no task yet. */
       hasTwin: (accountId: string, termsHash: string, taskId: number) => read("hasTwin", counts.hasTwin(accountId, termsHash, taskId)),
       /** Ids of the triggers that the account's other tasks made. */

@@ -2,6 +2,7 @@ import * as SqlClient from "@effect/sql/SqlClient"
 import * as SqlSchema from "@effect/sql/SqlSchema"
 import { Effect, Schema } from "effect"
 import { BigIntColumn, TimeColumn } from "../Columns.ts"
+import * as Prepared from "../owners/Prepared.ts"
 import * as StoreError from "../StoreError.ts"
 
 export interface NewEvent {
@@ -60,9 +61,9 @@ export class Outbox extends Effect.Service<Outbox>()("store/orders/Outbox", {
       ),
       /** The account's oldest events, in order. */
       waiting: (accountId: string, limit: number) =>
-        StoreError.guardRead(waiting({ accountId, limit })).pipe(Effect.withSpan("Outbox.waiting")),
+        StoreError.guardRead(Prepared.kept(waiting({ accountId, limit }))).pipe(Effect.withSpan("Outbox.waiting")),
       published: (eventIds: ReadonlyArray<number>) =>
-        StoreError.guardRead(sql`DELETE FROM order_outbox WHERE event_id = ANY(${eventIds}::bigint[])`).pipe(
+        StoreError.guardRead(Prepared.kept(sql`DELETE FROM order_outbox WHERE event_id = ANY(${eventIds}::bigint[])`)).pipe(
           Effect.asVoid,
           Effect.withSpan("Outbox.published")
         ),

@@ -6,6 +6,7 @@ import * as PgClient from "@effect/sql-pg/PgClient"
 import { Context, Effect, FiberRef, Layer, type Scope, Stream } from "effect"
 import * as Caller from "./Caller.ts"
 import * as CallerQuery from "./CallerQuery.ts"
+import * as Prepared from "./Prepared.ts"
 
 /** What pg's client offers beside its queries, on a connection that sql-pg has reserved. */
 interface Reserved extends Connection {
@@ -30,27 +31,39 @@ const extended = (Base: CallerQuery.QueryClass) => {
   return known
 }
 
-/** sql-pg hands its text to pg unchanged, and pg takes a query object in its place. */
-const statement = ({ pg }: Reserved, caller: Caller.Caller | undefined, text: string, params: ReadonlyArray<unknown>, more = {}) =>
-  caller === undefined || isControl(text)
-    ? ([text, params] as const)
-    : ([new (extended(pg.constructor.Query))({ text, values: params, ...more }, caller) as unknown as string, []] as const)
+/** For whom a statement runs, and whether its connection keeps it. */
+interface Run {
+  readonly caller: Caller.Caller | undefined
+  readonly isKept: boolean
+}
+const runOf = Effect.withFiberRuntime<Run>((fiber) =>
+  Effect.succeed({ caller: fiber.getFiberRef(Caller.current), isKept: fiber.getFiberRef(Prepared.wanted) })
+)
+
+/** sql-pg hands its text to pg unchanged, and pg takes a query object or its fields in its place. */
+const statement = ({ pg }: Reserved, { caller, isKept }: Run, text: string, params: ReadonlyArray<unknown>, more = {}) => {
+  if (isControl(text)) return [text, params] as const
+  const given = isKept ? { text, ...Prepared.nameOf(caller === undefined ? "platform" : "caller", text) } : { text }
+  return caller === undefined
+    ? ([given as unknown as string, params] as const)
+    : ([new (extended(pg.constructor.Query))({ ...given, values: params, ...more }, caller) as unknown as string, []] as const)
+}
 
 /** Runs every statement for the caller of its fiber, on the connection that `take` gives. */
 const connectionOf = (take: (caller: Caller.Caller | undefined) => Take<Reserved>): Connection => {
-  const on = <A>(use: (it: Reserved, caller: Caller.Caller | undefined) => Effect.Effect<A, SqlError>): Effect.Effect<A, SqlError> =>
-    Effect.flatMap(FiberRef.get(Caller.current), (caller) => Effect.scoped(Effect.flatMap(take(caller), (it) => use(it, caller))))
+  const on = <A>(use: (it: Reserved, run: Run) => Effect.Effect<A, SqlError>): Effect.Effect<A, SqlError> =>
+    Effect.flatMap(runOf, (run) => Effect.scoped(Effect.flatMap(take(run.caller), (it) => use(it, run))))
   const execute: Connection["execute"] = (text, params, transform) =>
-    on((it, caller) => it.execute(...statement(it, caller, text, params), transform))
+    on((it, run) => it.execute(...statement(it, run, text, params), transform))
   return {
     execute,
     executeUnprepared: execute,
-    executeRaw: (text, params) => on((it, caller) => it.executeRaw(...statement(it, caller, text, params))),
+    executeRaw: (text, params) => on((it, run) => it.executeRaw(...statement(it, run, text, params))),
     executeValues: (text, params) =>
-      on((it, caller) =>
-        caller === undefined
+      on((it, run) =>
+        run.caller === undefined
           ? it.executeValues(text, params)
-          : it.execute(...statement(it, caller, text, params, { rowMode: "array" }), undefined)
+          : it.execute(...statement(it, run, text, params, { rowMode: "array" }), undefined)
       ),
     // A caller's rows are all read first: a cursor stays open over several transactions of the connection.
     executeStream: (text, params, transform) =>

@@ -4,6 +4,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Layer, Stream } from "effect"
 import * as Migrations from "../../../src/store/Migrations.ts"
 import * as Caller from "../../../src/store/owners/Caller.ts"
+import * as Prepared from "../../../src/store/owners/Prepared.ts"
 import * as Postgres from "../../../src/store/Postgres.ts"
 import { seeded } from "../../Proxy.ts"
 import { freshDatabase } from "../../TestBackends.ts"
@@ -50,7 +51,7 @@ const step = (random: () => number, one: Effect.Semaphore | undefined) =>
     const who = users[Math.floor(random() * users.length)] ?? ann
     const other = who === ann ? bob : ann
     const kind = Math.floor(random() * 7)
-    const isOwn = Effect.map(owners, (seen) => assert.deepStrictEqual(seen, [who.owner]))
+    const isOwn = Effect.map(random() < 0.5 ? owners : Prepared.kept(owners), (seen) => assert.deepStrictEqual(seen, [who.owner]))
     const change = Effect.map(sql`UPDATE strategies SET description = ${who.owner} RETURNING owner`, (rows) =>
       assert.deepStrictEqual(rows, [{ owner: who.owner }])
     )
@@ -146,6 +147,60 @@ describe("callers of one pool", () => {
     }).pipe(Effect.provide(prepared))
   )
 
+  it.live("a statement that is kept is read once for each connection, by callers and by the platform, and each sees the right rows", () =>
+    withPool(
+      1,
+      Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        const names = Effect.map(
+          sql<{
+            readonly name: string
+          }>`SELECT name FROM pg_prepared_statements WHERE statement LIKE 'SELECT owner FROM strategies%' ORDER BY name`,
+          (rows) => rows.map(({ name }) => name.replace(/\d+$/, ""))
+        )
+        const sees = (as: (self: typeof owners) => typeof owners, expected: ReadonlyArray<string>) =>
+          Effect.map(as(Prepared.kept(owners)), (seen) => assert.deepStrictEqual(seen, expected))
+        // Postgres uses a plan for any values from the sixth run on.
+        for (let at = 0; at < 8; at++) {
+          yield* sees(Caller.as(callerOf(ann)), ["ann"])
+          yield* sees(Caller.as(callerOf(bob)), ["bob"])
+          yield* sees(Caller.as(Caller.nobody), [])
+          yield* sees(Caller.asPlatform, ["ann", "bob"])
+          yield* sees((self) => Caller.as(callerOf(ann))(sql.withTransaction(self)), ["ann"])
+        }
+        assert.deepStrictEqual(yield* names, ["caller_", "platform_"])
+        assert.deepStrictEqual(yield* left, nothing)
+      })
+    )
+  )
+
+  it.live("a statement that is kept runs after it could not be read, or failed, or its caller's settings failed", () =>
+    withPool(
+      1,
+      Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        const me = Caller.as(callerOf(ann))
+        const fails = (self: Effect.Effect<unknown, unknown>) =>
+          Effect.map(Effect.exit(self), (exit) => assert.isTrue(Exit.isFailure(exit)))
+        const later = Prepared.kept(sql<{ readonly n: number }>`SELECT n FROM later WHERE n > ${0}::int`)
+        const quotient = (by: number) => Prepared.kept(sql<{ readonly n: number }>`SELECT 6 / ${by}::int AS n`)
+        // A transaction that has failed refuses the settings.
+        const unset = sql.withTransaction(Effect.zipRight(Effect.exit(sql`SELECT 1 / 0`), quotient(2)))
+        for (const as of [me, Caller.asPlatform]) {
+          yield* fails(as(later))
+          yield* fails(as(unset))
+          yield* fails(as(quotient(0)))
+          assert.deepStrictEqual(yield* as(quotient(2)), [{ n: 3 }])
+          yield* fails(as(quotient(0)))
+          assert.deepStrictEqual(yield* as(quotient(3)), [{ n: 2 }])
+        }
+        yield* sql`CREATE TABLE later AS SELECT 7 AS n`
+        yield* sql`GRANT SELECT ON later TO tarang_rows`
+        for (const as of [me, Caller.asPlatform, me]) assert.deepStrictEqual(yield* as(later), [{ n: 7 }])
+      })
+    )
+  )
+
   it.live("rows, values, raw results, streams and transactions of a caller have the types and rows of the platform's", () =>
     Effect.gen(function* () {
       const sql = yield* SqlClient.SqlClient
@@ -163,6 +218,7 @@ describe("callers of one pool", () => {
       const me = Caller.as(callerOf(ann))
       for (const as of [me, Caller.asPlatform]) {
         assert.deepStrictEqual(yield* as(statement()), [row])
+        for (let at = 0; at < 7; at++) assert.deepStrictEqual(yield* as(Prepared.kept(statement())), [row])
         assert.deepStrictEqual(yield* as(statement().values), [Object.values(row)])
         assert.deepStrictEqual(yield* as(Stream.runCollect(statement().stream).pipe(Effect.map((all) => [...all]))), [row])
         const raw = (yield* as(statement().raw)) as { readonly rowCount: number }
