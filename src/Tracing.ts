@@ -19,7 +19,7 @@ const address = Config.option(
 )
 
 /**
- * Sends spans by OTLP over HTTP to the collector at OTLP_URL; without it nothing is sent. A request of REST, the questions that it causes on NATS
+ * Sends spans by OTLP over HTTP to the collector at OTLP_URL; without it no span is made. A request of REST, the questions that it causes on NATS
  * and the work of the actor that answers them are one trace.
  */
 export const layer = (roles: ReadonlyArray<string>) =>
@@ -27,7 +27,7 @@ export const layer = (roles: ReadonlyArray<string>) =>
     Effect.map(
       address,
       Option.match({
-        onNone: () => Layer.empty,
+        onNone: () => Layer.setTracerEnabled(false),
         onSome: (url) =>
           OtlpTracer.layer({
             url: `${url}/v1/traces`,

@@ -5,10 +5,14 @@ import { Effect, type Option, type Tracer } from "effect"
 /** The header of W3C's Trace Context, on NATS as on HTTP. */
 export const name = "traceparent"
 
+/** The id of every trace while no spans are made (src/Tracing.ts). */
+const noTrace = "noop"
+
 /** The header that makes what follows from a message part of the present trace; none outside of a trace. */
 export const current: Effect.Effect<Readonly<Record<string, string>>> = Effect.match(Effect.currentSpan, {
   onFailure: () => ({}),
-  onSuccess: ({ sampled, spanId, traceId }) => ({ [name]: `00-${traceId}-${spanId}-${sampled ? "01" : "00"}` })
+  onSuccess: ({ sampled, spanId, traceId }): Readonly<Record<string, string>> =>
+    traceId === noTrace ? {} : { [name]: `00-${traceId}-${spanId}-${sampled ? "01" : "00"}` }
 })
 
 /** The span that sent a message, by its header; none if it has no readable one. */
