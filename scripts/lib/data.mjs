@@ -18,6 +18,7 @@ const startAfresh = async (data) => {
   const left = [
     [join(data, "platform.pid"), entry, "SIGTERM"],
     [join(data, "orders.pid"), entry, "SIGTERM"],
+    [join(data, "market.pid"), entry, "SIGTERM"],
     [join(data, "simulator.pid"), entry, "SIGTERM"],
     [join(data, "nats/nats.pid"), join(data, "nats"), "SIGTERM"],
     [join(data, "redis/redis.pid"), join(data, "redis"), "SIGTERM"],

@@ -90,7 +90,7 @@ export const api = async (run: Run, method: string, path: string, body?: unknown
 /** All processes of a start on that folder, from its pid files. */
 export const pidsOf = (folder: string) =>
   [
-    ...["platform.pid", "orders.pid", "simulator.pid", "nats/nats.pid", "redis/redis.pid"].map((file) => join(folder, file)),
+    ...["platform.pid", "orders.pid", "market.pid", "simulator.pid", "nats/nats.pid", "redis/redis.pid"].map((file) => join(folder, file)),
     join(postgresFolder(folder), "postgres/postmaster.pid")
   ]
     .filter((file) => existsSync(file))

@@ -17,6 +17,7 @@ const programs = {
   NATS: () => join(dataFolder(), "nats/nats.pid"),
   "The simulator": () => join(dataFolder(), "simulator.pid"),
   "The orders' process": () => join(dataFolder(), "orders.pid"),
+  "The market's process": () => join(dataFolder(), "market.pid"),
   "The platform": () => join(dataFolder(), "platform.pid")
 }
 type Name = keyof typeof programs
@@ -116,7 +117,7 @@ describe("npm start keeps its programs running", () => {
       assert.strictEqual(await one.exit, 0)
       await gone(running)
     },
-    startMsMax + 6 * healMsMax
+    startMsMax + 7 * healMsMax
   )
 
   it(
