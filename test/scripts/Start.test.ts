@@ -28,6 +28,15 @@ const restore = () => {
   rmSync(archive)
 }
 
+/** The kinds of actors that have run in a process, by its log. */
+const actorsIn = (log: string): ReadonlySet<string> =>
+  new Set(
+    readFileSync(join(dataFolder(), log), "utf8")
+      .split("\n")
+      .filter((line) => line.includes('"actor runs here"'))
+      .map((line) => (JSON.parse(line) as { readonly annotations: { readonly actor: string } }).annotations.actor)
+  )
+
 describe("npm start", () => {
   it(
     "runs everything, prints the addresses, locks its folder, stops everything, and uses the same data again after a backup and its restore",
@@ -55,6 +64,13 @@ describe("npm start", () => {
       )
       await nc.close()
       assert.match(run.nats_reader_url, /^nats:\/\/reader:/)
+
+      await until("actors run", startMsMax, () => actorsIn("market.log").has("director") && actorsIn("orders.log").has("executor"))
+      assert.deepStrictEqual([[...actorsIn("platform.log")], [...actorsIn("orders.log")]], [[], ["executor"]])
+      assert.isFalse(actorsIn("market.log").has("executor"))
+      const urls = [run.gateway_url, run.orders_url ?? "", run.market_url ?? ""]
+      assert.lengthOf(new Set(urls), 3)
+      for (const url of urls) assert.match(await (await fetch(`${url}/metrics`)).text(), /^effect_fiber_/m)
 
       const { body } = await api(run, "POST", "/strategies", { name: "kept over a restart" })
       const second = begin()
@@ -92,6 +108,7 @@ describe("npm start", () => {
         writeFileSync(file, csv)
         const one = begin("--market", "recorded", "--file", file, "--speed", "max", ...more)
         const run = await up(one)
+        assert.deepStrictEqual([run.market_url, typeof run.orders_url], [null, "string"]) // its time comes with its market data
         await until("the numbers", startMsMax, () => /net premium/.test(one.text()))
         for (const endMs = Date.now() + startMsMax; (await api(run, "GET", "/health")).body["market"] !== undefined; await sleep(200)) {
           if (((await api(run, "GET", "/health")).body["market"] as { state: string }).state === "ended") break

@@ -17,6 +17,8 @@ export const stopMsMax = 40_000
 export interface Run {
   readonly gateway_url: string
   readonly docs_url: string
+  readonly orders_url: string | null
+  readonly market_url: string | null
   readonly nats_url: string
   readonly nats_reader_url: string
   readonly database_url: string
