@@ -20,8 +20,12 @@ export interface Underlying {
 }
 
 const readMax = "30 seconds"
+/** Beside the interval of keyframes: what `Keyframe.settledBy` may ask for, and a moment. */
+const moreMs = Keyframe.settleMs + 7_000
 /** How far a look into the past goes back at first, ms; then through the interval at which a silent list is written again; then all. */
-const looksBackMs = [Keyframe.everyMs + 5_000, Keyframe.repeatMs + Keyframe.everyMs + 5_000, Number.POSITIVE_INFINITY] as const
+const looksBackMs = [Keyframe.everyMs + moreMs, Keyframe.repeatMs + Keyframe.everyMs + moreMs, Number.POSITIVE_INFINITY] as const
+/** How far a look for clocks goes back, ms: while an account streams, it writes ten a second. */
+const clocksBackMs = [Keyframe.settleMs + 2_000, Keyframe.everyMs + moreMs] as const
 
 /** Reads until the server has nothing more, or `isPast` says that the next ones are not wanted. */
 const readAll = (filters: ReadonlyArray<string>, start: OrderedRead.Start, isPast: (message: Message) => boolean) =>
@@ -82,25 +86,17 @@ export const all = Effect.map(
   newestOf
 )
 
-/** The keyframes that were the newest at a place of the past, oldest first. */
-export const before = (underlyings: ReadonlyArray<Underlying>, { seq, storedMs }: Position) =>
+/** The clocks of the last seconds up to a place of the past, oldest first. Empty if no account wrote one in the minute before. */
+export const clocksBefore = ({ seq, storedMs }: Position) =>
   Effect.gen(function* () {
-    if (underlyings.length === 0) return []
-    for (const backMs of looksBackMs) {
-      const start: OrderedRead.Start = Number.isFinite(backMs) ? { _tag: "Since", storedMs: storedMs - backMs } : { _tag: "After", seq: 0 }
-      const found = newestOf(yield* readAll(filtersOf(underlyings), start, (message) => message.seq > seq))
-      const has = ({ exchange, underlying }: Underlying) =>
-        found.some(({ subject }) => {
-          const names = Subjects.Keyframe.match(subject)
-          return names?.exchange === exchange && names.underlying === underlying
-        })
-      if (underlyings.every(has) || !Number.isFinite(backMs)) return found
+    for (const backMs of clocksBackMs) {
+      const start: OrderedRead.Start = { _tag: "Since", storedMs: storedMs - backMs }
+      const found = yield* readAll([Subjects.Clock.filter()], start, (message) => message.seq > seq)
+      if (found.length > 0) return found
     }
     return []
   })
 
-/** Keyframes of accounts that stream together are at most a minute apart, and a moment for their clocks. */
-const currentMs = Keyframe.everyMs + 1_000
 const timeOf = (message: Message): number => Keyframe.parseTime(message.header(Keyframe.timeHeader))
 
 /** The keyframes of each underlying. */
@@ -116,6 +112,27 @@ const byUnderlying = (keyframes: ReadonlyArray<Message>) => {
   }
   return found
 }
+
+/**
+ * The keyframes that were the newest at a place of the past, oldest first. Keyframes with a market time after `untilMs` do not count.
+ */
+export const before = (underlyings: ReadonlyArray<Underlying>, { seq, storedMs }: Position, untilMs = Number.POSITIVE_INFINITY) =>
+  Effect.gen(function* () {
+    const found: Array<Message> = []
+    let lacking = underlyings
+    for (const backMs of looksBackMs) {
+      if (lacking.length === 0) break
+      const start: OrderedRead.Start = Number.isFinite(backMs) ? { _tag: "Since", storedMs: storedMs - backMs } : { _tag: "After", seq: 0 }
+      const all = yield* readAll(filtersOf(lacking), start, (message) => message.seq > seq)
+      found.push(...newestOf(all.filter((message) => !(timeOf(message) > untilMs))))
+      const lanes = byUnderlying(found)
+      lacking = lacking.filter((names) => !lanes.has(Subjects.Frame.at(names)))
+    }
+    return found.sort((one, other) => one.seq - other.seq)
+  })
+
+/** Keyframes of accounts that stream together are at most a minute apart, and a moment for their clocks. */
+const currentMs = Keyframe.everyMs + 1_000
 
 /**
  * The sequence behind which a reader has to fold what follows the keyframes; none where nothing but clocks follows until `untilSeq`. Frames of

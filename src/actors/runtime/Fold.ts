@@ -14,7 +14,10 @@ export interface Run<S> {
   state: S
   /** Newest record sequence that was folded. */
   seq: number
-  /** The state includes keyframes up to this sequence, so outputs before it would mix two instants. They are not published. */
+  /**
+   * Outputs up to this sequence are not published: an earlier run has published them all, or the state includes keyframes up to there, so that they
+   * would mix two instants.
+   */
   silentUntilSeq: number
   readonly recordCreatedMs: number
   /** The position of the stored snapshot; undefined before the first one is stored. */

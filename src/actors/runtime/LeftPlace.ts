@@ -1,7 +1,8 @@
 /** Where an earlier run of an actor ended, for a run that cannot use a snapshot. */
 import { Effect, Option } from "effect"
-import type { JetStream, Message, NatsError } from "../../streams/JetStream.ts"
-import type { Position } from "../../streams/Keyframes.ts"
+import * as ClockFrame from "../../domain/record/ClockFrame.ts"
+import { JetStream, type Message, type NatsError } from "../../streams/JetStream.ts"
+import * as Keyframes from "../../streams/Keyframes.ts"
 import * as Record from "../../streams/Record.ts"
 import type { Snapshots } from "../../streams/Snapshots.ts"
 import type * as Board from "./Board.ts"
@@ -12,6 +13,16 @@ import type * as Board from "./Board.ts"
  */
 const continuesWithinMs = 600_000
 
+/** The place of the record at which an earlier run ended. */
+export interface Left extends Keyframes.Position {
+  /** True if that run had published all that it had folded. */
+  readonly isSettled: boolean
+  /** Market time there, UNIX ms; NaN if no account streamed in the minute before. */
+  readonly marketMs: number
+  /** Behind this sequence lie the clocks of the seconds before the place. */
+  readonly clocksAfterSeq: number
+}
+
 interface Span {
   readonly createdMs: number
   readonly firstSeq: number
@@ -19,28 +30,36 @@ interface Span {
 }
 
 export const make = (jetStream: JetStream, snapshots: Snapshots) => {
-  const positionOf = (seq: number): Effect.Effect<Option.Option<Position>, NatsError> =>
+  const positionOf = (seq: number): Effect.Effect<Option.Option<Keyframes.Position>, NatsError> =>
     Effect.map(
       jetStream.at(Record.stream, seq),
-      Option.map((message: Message): Position => ({ seq: message.seq, storedMs: message.timeMs }))
+      Option.map((message: Message): Keyframes.Position => ({ seq: message.seq, storedMs: message.timeMs }))
     )
 
   /** The newest message of the record that an earlier run published an output for. */
   const served = (board: Board.Board, { firstSeq, lastSeq }: Span) =>
     Effect.gen(function* () {
       const seq = Math.max(...Array.from(board.servedTo.values(), (place) => place.seq))
-      if (!(firstSeq <= seq && seq <= lastSeq)) return Option.none<Position>()
+      if (!(firstSeq <= seq && seq <= lastSeq)) return Option.none<Keyframes.Position>()
       const [left, newest] = [yield* positionOf(seq), yield* positionOf(lastSeq)]
       return Option.filter(left, ({ storedMs }) => Option.exists(newest, (now) => now.storedMs - storedMs <= continuesWithinMs))
     })
 
+  const withClocks = (position: Keyframes.Position, isSettled: boolean) =>
+    Effect.map(Keyframes.clocksBefore(position), (clocks): Left => {
+      const marketMs = clocks.length === 0 ? Number.NaN : Math.max(...clocks.map(({ data }) => ClockFrame.decode(data)))
+      const from = clocks[0]?.seq ?? position.seq + 1
+      return { ...position, isSettled, marketMs, clocksAfterSeq: from - 1 }
+    }).pipe(Effect.provideService(JetStream, jetStream))
+
   /** The place of a snapshot that this version cannot use, else that of the newest output. */
   return (board: Board.Board, record: Span) =>
     Effect.gen(function* () {
-      const left = Option.filter(
+      const saved = Option.filter(
         yield* snapshots.position(board.key),
         ({ recordCreatedMs, seq }) => recordCreatedMs === record.createdMs && record.firstSeq <= seq && seq <= record.lastSeq
       )
-      return yield* Option.match(left, { onNone: () => served(board, record), onSome: ({ seq }) => positionOf(seq) })
+      const left = yield* Option.match(saved, { onNone: () => served(board, record), onSome: ({ seq }) => positionOf(seq) })
+      return Option.isNone(left) ? Option.none<Left>() : Option.some(yield* withClocks(left.value, Option.isSome(saved)))
     })
 }

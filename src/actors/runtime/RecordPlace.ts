@@ -5,6 +5,7 @@ import { JetStream, type Message } from "../../streams/JetStream.ts"
 import * as Keyframes from "../../streams/Keyframes.ts"
 import * as Record from "../../streams/Record.ts"
 import * as Subjects from "../../streams/Subjects.ts"
+import type { Left } from "./LeftPlace.ts"
 
 /** An underlying that was never streamed for a whole minute has no keyframe. Its record is read from this long ago on, ms. */
 const withoutKeyframeMs = Keyframe.everyMs + 10_000
@@ -17,7 +18,7 @@ export interface Given {
   /** What the record held before anything of the start was read. */
   readonly record: { readonly firstSeq: number; readonly lastSeq: number }
   /** The position at which an earlier run ended. */
-  readonly leftAt: Option.Option<Keyframes.Position>
+  readonly leftAt: Option.Option<Left>
 }
 
 export interface Place {
@@ -29,9 +30,9 @@ export interface Place {
 
 /**
  * For subjects without a keyframe: the sequence behind which their messages are read. It is that of their definition, at most a minute
- * back.
+ * back from where the earlier run ended, or from now.
  */
-const withoutKeyframes = ({ setup, underlyings, keyframes, record }: Given) =>
+const withoutKeyframes = ({ setup, underlyings, keyframes, record, leftAt }: Given) =>
   Effect.gen(function* () {
     const jetStream = yield* JetStream
     const has = (holes: Keyframes.Underlying) =>
@@ -46,9 +47,13 @@ const withoutKeyframes = ({ setup, underlyings, keyframes, record }: Given) =>
       concurrency: lookUpsMax
     })
     const oldest = Math.min(record.lastSeq + 1, ...definitions.flatMap(Option.toArray).map(({ seq }) => seq))
-    const recent = Option.isNone(newest)
+    const untilMs = Option.orElse(
+      Option.map(leftAt, ({ storedMs }) => storedMs),
+      () => Option.map(newest, ({ timeMs }) => timeMs)
+    )
+    const recent = Option.isNone(untilMs)
       ? Option.none<number>()
-      : yield* Keyframes.since([Subjects.Clock.filter(), ...setup.frames], newest.value.timeMs - withoutKeyframeMs)
+      : yield* Keyframes.since([Subjects.Clock.filter(), ...setup.frames], untilMs.value - withoutKeyframeMs)
     return Option.some(
       Math.max(
         oldest - 1,
@@ -57,10 +62,13 @@ const withoutKeyframes = ({ setup, underlyings, keyframes, record }: Given) =>
     )
   })
 
-/** The newest clock is folded again: it sets the time, and releases the outputs of the keyframes. */
+/**
+ * The newest clock is folded again: it sets the time, and releases the outputs of the keyframes. A run that continues an earlier one folds the clocks
+ * of the last seconds, so that it knows at its place what that run had published.
+ */
 const beforeNewestClock = ({ record, leftAt }: Given) =>
   Effect.gen(function* () {
-    if (Option.isSome(leftAt)) return leftAt.value.seq
+    if (Option.isSome(leftAt)) return leftAt.value.clocksAfterSeq
     const jetStream = yield* JetStream
     const clock = yield* jetStream.last(Record.stream, Subjects.Clock.filter())
     return Option.match(clock, { onNone: () => record.lastSeq, onSome: ({ seq }) => seq - 1 })

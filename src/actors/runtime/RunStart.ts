@@ -1,5 +1,6 @@
 /** The start of a run: the state from the snapshot, or from the record if there is no usable snapshot. */
 import { Effect, Either, Option } from "effect"
+import * as Keyframe from "../../domain/record/Keyframe.ts"
 import * as Members from "../../streams/feed/Members.ts"
 import { JetStream, type Message, NatsError } from "../../streams/JetStream.ts"
 import * as Keyframes from "../../streams/Keyframes.ts"
@@ -95,15 +96,16 @@ export const make = (poisons: Poisons) =>
     const foldAll = StartFold.make(jetStream, poisons)
 
     /**
-     * Begins at the newest keyframes. If this version cannot use the snapshot, it begins at the keyframes before the snapshot's position, so that
-     * later messages are folded. The newest references are folded first, because keyframes mean nothing without them. Accounts write their
-     * keyframes at different times, and the fold begins at the oldest: until the newest, the state holds prices that came later.
+     * Begins at the newest keyframes. If this version cannot use the snapshot, it begins at keyframes so long before the snapshot's position that the
+     * state is settled there (`Keyframe.settledBy`), and publishes from there on what an uninterrupted run publishes. The newest references are folded
+     * first, because keyframes mean nothing without them. Accounts write their keyframes at different times, and the fold begins at the oldest: until
+     * the newest, the state holds prices that came later.
      */
     const startWithoutSnapshot = <S, O extends { readonly seq: number }>(
       setup: Setup<S, O>,
       run: Fold.Run<S>,
       record: { readonly firstSeq: number; readonly lastSeq: number },
-      leftAt: Option.Option<Keyframes.Position>,
+      leftAt: Option.Option<LeftPlace.Left>,
       definitions: ReadonlyArray<Message>
     ) =>
       Effect.gen(function* () {
@@ -111,7 +113,7 @@ export const make = (poisons: Poisons) =>
         const underlyings = setup.frames.flatMap((subject) => Subjects.Frame.match(subject) ?? [])
         const keyframes = yield* Option.match(leftAt, {
           onNone: () => Keyframes.newest(underlyings),
-          onSome: (place) => Keyframes.before(underlyings, place)
+          onSome: (left) => Keyframes.before(underlyings, left, Number.isNaN(left.marketMs) ? undefined : Keyframe.settledBy(left.marketMs))
         })
         const place = yield* RecordPlace.find({ setup, keyframes, underlyings, record, leftAt })
         run.seq = place.afterSeq
@@ -119,7 +121,8 @@ export const make = (poisons: Poisons) =>
           concurrency: lookUpsMax
         })
         const earlier = definitions.filter(({ seq }) => place.isSilent || seq <= run.seq)
-        if (!place.isSilent) run.silentUntilSeq = Math.max(0, ...keyframes.map(({ seq }) => seq))
+        const settledSeqs = Option.toArray(leftAt).flatMap((left) => (left.isSettled ? [left.seq] : []))
+        run.silentUntilSeq = Math.max(0, ...settledSeqs, ...(place.isSilent ? [] : keyframes.map(({ seq }) => seq)))
         yield* foldAll(setup, run, [...references.flatMap(Option.toArray), ...keyframes, ...earlier])
         Metrics.keyframesFolded(setup.name, keyframes.length)
       }).pipe(Effect.provideService(JetStream, jetStream))

@@ -18,8 +18,12 @@ export interface Settings {
   readonly staleAfterMs: number
 }
 
-/** Even without packets, a chain is recomputed after this much event time, because options lose time value. */
+/**
+ * Even without packets, a chain is recomputed in each period of this much event time, because options lose time value. The periods are those of
+ * the clock, so that two states that began at different times recompute at the same instants.
+ */
 export const refreshMs = 5_000
+const periodOf = (atMs: number): number => Math.floor(atMs / refreshMs)
 
 /** All qualities. The columns store the index into this list. */
 export const qualities = Quality.literals
@@ -346,7 +350,7 @@ const summarise = (chain: ChainState): void => {
 export const isDue = (chain: ChainState, eventMs: number, forwardChanged: boolean): boolean =>
   chain.changed ||
   (forwardChanged && chain.forwardSource !== "parity") ||
-  eventMs - chain.computedMs >= refreshMs ||
+  periodOf(eventMs) > periodOf(chain.computedMs) ||
   eventMs > chain.staleFromMs ||
   (eventMs >= chain.expiryMs && chain.computedMs < chain.expiryMs)
 

@@ -1,3 +1,5 @@
+import * as IndiaTime from "../IndiaTime.ts"
+
 /**
  * md.key.<exchange>.<underlying>.<account>.<part>: the last packets of the instruments that one account streams, in the layout of a frame.
  * A reader that has no state folds the newest keyframe of each account and then what follows: a minute of record and a bit.
@@ -20,6 +22,18 @@ export const instrumentsMax = 1_000
 
 /** Numbers the keyframes: it grows by one when the next keyframe is due. */
 export const numberAt = (atMs: number): number => Math.floor((atMs + leadMs) / everyMs)
+
+/**
+ * For this much market time a state that began at keyframes may publish other messages than one that has folded everything: its first window sends
+ * every row, it may not know the clock of each account yet (2 s), and a chain without packets is computed again only in the next period (5 s).
+ */
+export const settleMs = 8_000
+
+/**
+ * The newest time of a keyframe from which a state that begins there is settled at `atMs`, and has seen the whole minute. With a keyframe each minute
+ * it is at most a minute and ten seconds back.
+ */
+export const settledBy = (atMs: number): number => Math.min(IndiaTime.minuteFloor(atMs), atMs - settleMs)
 
 const digits = /^\d{1,15}$/
 

@@ -24,7 +24,10 @@ import * as TickRows from "./TickRows.ts"
 export const windowMs = 250
 /** und.state is one small message, so it may be published more often. */
 export const stateWindowMs = 100
-/** A reader that does not follow deltas is never further behind than this. */
+/**
+ * A reader that does not follow deltas is never further behind than this. The periods are those of the clock (`beginsPeriod`), so that a state that
+ * was rebuilt publishes at the same instants as one that was not.
+ */
 export const keyframeMs = 5_000
 
 export type Settings = ChainState.Settings
@@ -323,6 +326,12 @@ const forwardPlaces = (quotes: Quotes.Quotes): number => Money.placesOf(quotes.s
 const rupeesOf = (quotes: Quotes.Quotes, row: number): number => Quotes.rupees(quotes, row, quotes.lastPrice[row] ?? Number.NaN)
 const spotOf = (quotes: Quotes.Quotes): number => rupeesOf(quotes, Quotes.spotRow(quotes))
 
+/** The last boundary passed. After a jump over many windows only one is closed. */
+const boundary = (atMs: number, everyMs: number): number => Math.floor(atMs / everyMs) * everyMs
+
+/** True for the first message in a period of `keyframeMs`. */
+const beginsPeriod = (eventMs: number, sentMs: number): boolean => boundary(eventMs, keyframeMs) > boundary(sentMs, keyframeMs)
+
 const closeChain = (
   context: Context,
   state: State,
@@ -332,7 +341,7 @@ const closeChain = (
   outputs: Array<Output>
 ): void => {
   const { chain } = followed
-  const isKeyframe = state.eventMs - followed.keyframeMs >= keyframeMs
+  const isKeyframe = beginsPeriod(state.eventMs, followed.keyframeMs)
   const isMinute = minuteBegan && hasTraded(state, chain)
   if (!isKeyframe && !isMinute && !ChainState.isDue(chain, state.eventMs, state.forwardChanged)) return
   ChainState.refresh(chain, state.quotes, context.settings, Quotes.spotRow(state.quotes), instantOf(context, state))
@@ -478,7 +487,7 @@ const notShown: ReadonlySet<string> = new Set(["as_of", "seq", "spot_time", "tim
 
 const closeState = (context: Context, state: State, seq: number, outputs: Array<Output>): void => {
   state.stateLate = false
-  const isDue = state.eventMs - state.sentStateMs >= keyframeMs
+  const isDue = beginsPeriod(state.eventMs, state.sentStateMs)
   if (!state.stateChanged && !isDue) return
   state.stateChanged = false
   const message = stateMessage(context, state, seq)
@@ -496,9 +505,6 @@ const lifeOutputs = (context: Context, state: State, seq: number, happenings: Re
   const prices = happenings.flatMap((one) => (one.kind === "settled" ? [one.price.toNumber()] : []))
   return [{ seq, kind: "life", message, exact: Float64Array.from(prices) }]
 }
-
-/** The last boundary passed. After a jump over many windows only one is closed. */
-const boundary = (atMs: number, everyMs: number): number => Math.floor(atMs / everyMs) * everyMs
 
 /** A state that starts within a minute did not see how it began. */
 const beginsMinute = (beforeMs: number, windowEndMs: number): boolean => {

@@ -46,22 +46,14 @@ const causes = (nc: NatsConnection, stream: string, subject: string) =>
   })
 
 export const comparedMin = 10
-/** The most values of a subject that one rebuild may publish once more. */
-const againMax = 4
-/**
- * Checks that the outputs from the first to the last message equal those of an uninterrupted fold, without gaps and duplicates. A state that
- * was rebuilt from keyframes may publish once more where an uninterrupted one knows that nothing changed.
- */
-const isUnbroken = (what: string, sent: ReadonlyArray<number>, whole: ReadonlyArray<number>, isRebuilt: boolean) => {
+/** Checks that the outputs from the first to the last message equal those of an uninterrupted fold, without gaps and duplicates. */
+const isUnbroken = (what: string, sent: ReadonlyArray<number>, whole: ReadonlyArray<number>) => {
   assert.isAbove(sent.length, comparedMin, what)
   const [first = 0, last = 0] = [sent[0], sent[sent.length - 1]]
   const expected = whole.filter((seq) => seq >= first && seq <= last)
   const lacking = expected.filter((seq) => !sent.includes(seq))
   const surplus = sent.filter((seq) => !expected.includes(seq))
-  const again = isRebuilt ? surplus : []
-  const found = { lacking, surplus, count: sent.length }
-  assert.deepStrictEqual(found, { lacking: [], surplus: again, count: expected.length + again.length }, what)
-  assert.isAtMost(again.length, againMax, what)
+  assert.deepStrictEqual({ lacking, surplus, count: sent.length }, { lacking: [], surplus: [], count: expected.length }, what)
 }
 
 export const optionsOf = (instruments: ReadonlyArray<Instrument.Instrument>, name: string) => {
@@ -76,12 +68,10 @@ interface Compared {
   readonly expiry: string
   readonly ids: ReadonlyArray<number>
   readonly user: string
-  /** Whether the states were rebuilt on the way. */
-  readonly isRebuilt?: boolean
 }
 
 /** Checks that the deltas of a chain of NIFTY and the marks of a user's strategies are those of an uninterrupted fold of the record. */
-export const areUnbroken = (nc: NatsConnection, record: ReadonlyArray<JsMsg>, { expiry, ids, isRebuilt = false, user }: Compared) =>
+export const areUnbroken = (nc: NatsConnection, record: ReadonlyArray<JsMsg>, { expiry, ids, user }: Compared) =>
   Effect.gen(function* () {
     // Lives of instruments are outputs that lie in the record; no decider reads them.
     const inputs = record.filter(({ subject }) => !subject.startsWith("md.life.")).map(inputOf)
@@ -94,7 +84,7 @@ export const areUnbroken = (nc: NatsConnection, record: ReadonlyArray<JsMsg>, { 
       for (const output of outputs) if (output.kind === "delta") deltas.push(output.seq)
     }
     const deltaSubject = Subjects.ChainDelta.at({ exchange: "NSE", underlying: "NIFTY", expiry })
-    isUnbroken(deltaSubject, yield* causes(nc, "OPT", deltaSubject), deltas, isRebuilt)
+    isUnbroken(deltaSubject, yield* causes(nc, "OPT", deltaSubject), deltas)
     for (const id of ids) {
       const decider = M2mDecider.make({ settings, takes: ({ strategy_id }) => strategy_id === id })
       let state = decider.initial
@@ -109,6 +99,6 @@ export const areUnbroken = (nc: NatsConnection, record: ReadonlyArray<JsMsg>, { 
       // which a fold from the beginning does not do there.
       const definedAt = inputs.findLast((input) => input._tag === "Definition" && input.definition.strategy_id === id)?.seq ?? 0
       const [, ...sent] = (yield* causes(nc, "STRAT", subject)).filter((seq) => seq > definedAt)
-      isUnbroken(subject, sent, marks, isRebuilt)
+      isUnbroken(subject, sent, marks)
     }
   })

@@ -116,7 +116,7 @@ describe("A rolling upgrade", () => {
         }
         assert.isAtLeast(numbers.size, 2)
         for (const [lane, found] of numbers) assert.strictEqual(Math.max(...found) + 1, found.size, `holes in ${lane}`)
-        yield* areUnbroken(nc, record, { expiry: options[0]?.expiry ?? "", ids, user, isRebuilt: true })
+        yield* areUnbroken(nc, record, { expiry: options[0]?.expiry ?? "", ids, user })
         const refused = yield* readAll<unknown>(nc, "DLQ", "dlq.>")
         assert.deepStrictEqual(refused, [])
       }),
