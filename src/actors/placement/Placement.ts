@@ -11,7 +11,7 @@ import * as SocketRunner from "@effect/cluster/SocketRunner"
 import * as NodeClusterSocket from "@effect/platform-node/NodeClusterSocket"
 import * as Rpc from "@effect/rpc/Rpc"
 import * as RpcSerialization from "@effect/rpc/RpcSerialization"
-import { Config, Context, Duration, Effect, FiberHandle, FiberMap, Layer, Option, Schema } from "effect"
+import { type Clock, Config, Context, Duration, Effect, FiberHandle, FiberMap, Layer, Option, Schema } from "effect"
 import { JetStream } from "../../streams/JetStream.ts"
 import * as KeyValue from "../../streams/KeyValue.ts"
 import * as LeaseBucket from "../../streams/LeaseBucket.ts"
@@ -21,6 +21,7 @@ import { supervise } from "../../streams/Supervisor.ts"
 import { Leases } from "../runtime/Leases.ts"
 import * as ActorGroups from "./ActorGroups.ts"
 import * as Leasing from "./Leasing.ts"
+import * as MachineClocks from "./MachineClocks.ts"
 import * as NatsStorage from "./RunnerStorage.ts"
 
 /** The KV bucket of the actors that should exist, by key `<kind>.<name>.<name>`. Only the actor reads the value. */
@@ -60,7 +61,7 @@ interface Roll {
   readonly running: Set<string>
 }
 
-const live = (Actor: Actor, roll: Roll, kinds: Kinds) =>
+const live = (Actor: Actor, roll: Roll, kinds: Kinds, clock: Clock.Clock) =>
   Actor.toLayer(
     Effect.gen(function* () {
       const { entityId: key } = yield* Entity.CurrentAddress
@@ -82,7 +83,7 @@ const live = (Actor: Actor, roll: Roll, kinds: Kinds) =>
           () => Effect.sync(() => roll.running.delete(key))
         )
         return yield* supervise(kind, name, make(names), Patience.connected(jetStream, kind))
-      }).pipe(Effect.scoped)
+      }).pipe(Effect.scoped, Effect.withClock(clock))
       return {
         Settle: () =>
           Effect.suspend(() => (roll.wanted.has(key) ? FiberHandle.run(fiber, run, { onlyIfMissing: true }) : FiberHandle.clear(fiber)))
@@ -182,7 +183,8 @@ export const layer = Layer.unwrapEffect(
     const { kinds } = yield* ActorKinds
     const Actor = entityOf(yield* ActorGroups.ActorGroups)
     const roll: Roll = { wanted: new Set(), running: new Set() }
-    return Reconciler(Actor, roll).pipe(Layer.provideMerge(live(Actor, roll, kinds)))
+    const actors = MachineClocks.onLibraryClock(live(Actor, roll, kinds, yield* Effect.clock))
+    return Reconciler(Actor, roll).pipe(Layer.provideMerge(actors))
   })
 )
 
@@ -255,8 +257,10 @@ export const cluster = Layer.unwrapEffect(
   Effect.map(
     mode,
     (wanted): Layer.Layer<Sharding.Sharding | Leases, Problem, Needed> =>
-      wanted === "cluster"
-        ? Layer.map(oneOfSeveral, Context.pick(Sharding.Sharding, Leases))
-        : Layer.map(singleProcess, Context.pick(Sharding.Sharding, Leases))
+      MachineClocks.onLibraryClock(
+        wanted === "cluster"
+          ? Layer.map(oneOfSeveral, Context.pick(Sharding.Sharding, Leases))
+          : Layer.map(singleProcess, Context.pick(Sharding.Sharding, Leases))
+      )
   )
 )

@@ -4,6 +4,7 @@ import * as RunnerStorage from "@effect/cluster/RunnerStorage"
 import { Context, Data, Effect, Either, Layer, Option } from "effect"
 import type { NatsError } from "../../streams/JetStream.ts"
 import * as LeaseBucket from "../../streams/LeaseBucket.ts"
+import * as MachineClocks from "./MachineClocks.ts"
 import * as RunnerRegistry from "./RunnerRegistry.ts"
 import * as ShardLeases from "./ShardLeases.ts"
 import * as SingleLease from "./SingleLease.ts"
@@ -37,7 +38,7 @@ const nextStepMs = 350
  */
 const looksForRefreshes = 1.5
 /** The library's storage of runners and shards, kept in the bucket, and the leases that it takes. */
-export const make = (nc: LeaseBucket.LeaseConnection, { shards, refreshMs }: Timing) =>
+export const make = (nc: LeaseBucket.LeaseConnection, { shards, refreshMs }: Timing, clocks = MachineClocks.real) =>
   Effect.gen(function* () {
     const wantedMs = yield* LeaseBucket.ttlMs
     yield* Effect.flatMap(LeaseBucket.open(nc.jetstream({ timeout: LeaseBucket.openTimeoutMs })), (kv) =>
@@ -46,7 +47,7 @@ export const make = (nc: LeaseBucket.LeaseConnection, { shards, refreshMs }: Tim
     const timeoutMs = refreshMs * operationShare
     const kv = yield* LeaseBucket.bind(nc, timeoutMs)
     const id = randomUUID()
-    const leases = ShardLeases.make(kv, { id, ttlMs: wantedMs, marginMs: refreshMs * marginRefreshes })
+    const leases = ShardLeases.make(kv, { id, ttlMs: wantedMs, marginMs: refreshMs * marginRefreshes }, clocks)
     const registry = RunnerRegistry.make(kv, { id, shards })
     const runners = RunnerRegistry.runnersOf(nc, kv, timeoutMs)
 

@@ -2,6 +2,7 @@ import { Context, Effect, Option, Schema } from "effect"
 import { type Entry, keysOf, type LeaseBucket } from "../../streams/LeaseBucket.ts"
 import * as Subject from "../../streams/Subject.ts"
 import type { Lease } from "../runtime/Leases.ts"
+import * as MachineClocks from "./MachineClocks.ts"
 
 /** The leases of this process, by shard (`<group>:<number>`). */
 export class ShardLeases extends Context.Tag("actors/placement/ShardLeases")<
@@ -12,22 +13,19 @@ export class ShardLeases extends Context.Tag("actors/placement/ShardLeases")<
 /** The holder of a shard or of a machine number. `id` identifies one incarnation of the process at that address. */
 export const Holder = Schema.Struct({ address: Schema.String, id: Schema.String, epoch: Schema.Int })
 
-interface Instant {
-  readonly wallMs: number
-  readonly steadyMs: number
-}
-const now = (): Instant => ({ wallMs: Date.now(), steadyMs: performance.now() })
-/** The wall clock counts while the machine is suspended; the steady clock never steps back. The larger answer is the safe one. */
-const elapsedMs = (since: Instant) => Math.max(Date.now() - since.wallMs, performance.now() - since.steadyMs)
-
 interface Held {
   revision: number
   readonly epoch: number
   /** When the newest confirmed write was sent. The server's time to live starts later. */
-  confirmed: Instant
+  confirmed: MachineClocks.Instant
 }
 
-export const make = (kv: LeaseBucket, me: { readonly id: string; readonly ttlMs: number; readonly marginMs: number }) => {
+interface Me {
+  readonly id: string
+  readonly ttlMs: number
+  readonly marginMs: number
+}
+export const make = (kv: LeaseBucket, me: Me, clocks: MachineClocks.Clocks) => {
   const { read, write, remove } = keysOf(kv, Holder)
   const held = new Map<string, Held>()
   const keyOf = (shard: string) => {
@@ -42,7 +40,7 @@ export const make = (kv: LeaseBucket, me: { readonly id: string; readonly ttlMs:
   const take = (address: string, shard: string) =>
     Effect.gen(function* () {
       const key = keyOf(shard)
-      const confirmed = now()
+      const confirmed = MachineClocks.now(clocks)
       // A lease's epoch is the revision of the write that took it, which is not known yet.
       const value = { address, id: me.id, epoch: 0 }
       let revision = yield* write(key, value, 0)
@@ -61,7 +59,7 @@ export const make = (kv: LeaseBucket, me: { readonly id: string; readonly ttlMs:
       if (lease === undefined) return false
       const key = keyOf(shard)
       const value = { address, id: me.id, epoch: lease.epoch }
-      const confirmed = now()
+      const confirmed = MachineClocks.now(clocks)
       let revision = yield* write(key, value, lease.revision)
       if (revision === 0) {
         // Our own write may have landed although it timed out. A write by another process means that the lease is lost.
@@ -79,7 +77,9 @@ export const make = (kv: LeaseBucket, me: { readonly id: string; readonly ttlMs:
       Effect.catchAll((error) => {
         const lease = held.get(shard)
         // While NATS is away nobody can take the shard before the lease ends. Keep it while there is time left to stop.
-        return lease !== undefined && elapsedMs(lease.confirmed) < me.ttlMs - me.marginMs ? Effect.succeed(true) : Effect.fail(error)
+        return lease !== undefined && MachineClocks.elapsedMs(clocks, lease.confirmed) < me.ttlMs - me.marginMs
+          ? Effect.succeed(true)
+          : Effect.fail(error)
       })
     )
 
@@ -97,7 +97,7 @@ export const make = (kv: LeaseBucket, me: { readonly id: string; readonly ttlMs:
   const of = (shard: string): Lease | undefined => {
     const lease = held.get(shard)
     if (lease === undefined) return undefined
-    return { epoch: lease.epoch, isHeld: () => held.get(shard) === lease && elapsedMs(lease.confirmed) < me.ttlMs }
+    return { epoch: lease.epoch, isHeld: () => held.get(shard) === lease && MachineClocks.elapsedMs(clocks, lease.confirmed) < me.ttlMs }
   }
   return { take, renew, drop, dropAll: Effect.suspend(() => each([...held.keys()], drop)), of }
 }

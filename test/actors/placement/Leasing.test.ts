@@ -1,19 +1,66 @@
 import { assert, describe, it } from "@effect/vitest"
-import { type Cause, Effect, Exit } from "effect"
+import { type Cause, Clock, Duration, Effect, Exit, Layer } from "effect"
+import { vi } from "vitest"
+import * as MachineClocks from "../../../src/actors/placement/MachineClocks.ts"
 import { until } from "../../streams/Nats.ts"
 import { type NatsServer, natsServer } from "../../TestBackends.ts"
 import { begin, freePort, noValue, sorted } from "../placement/Process.ts"
 
 /** For tests that do not wait for a lease to end: a frozen machine must not end one. */
 const ttl = "20 seconds"
-const clustered = (server: NatsServer, more: Readonly<Record<string, string>> = {}) =>
-  Effect.flatMap(freePort, (port) =>
-    begin(server, { PLACEMENT: "cluster", PLACEMENT_TTL: ttl, RUNNER_HOST: "127.0.0.1", RUNNER_PORT: String(port), ...more }, ["other.1"])
-  )
+const clustered = (server: NatsServer, more: Readonly<Record<string, string>> = {}, libraryClock?: Layer.Layer<never>) =>
+  Effect.flatMap(freePort, (port) => {
+    const placed = { PLACEMENT: "cluster", PLACEMENT_TTL: ttl, RUNNER_HOST: "127.0.0.1", RUNNER_PORT: String(port), ...more }
+    return begin(server, placed, ["other.1"], libraryClock)
+  })
 const single = (server: NatsServer) => begin(server, { PLACEMENT_TTL: ttl }, ["other.1"])
 const failure = <A, E>(exit: Exit.Exit<A, E>): string => (Exit.isFailure(exit) ? String(exit.cause as Cause.Cause<E>) : "succeeded")
 
+/** The library looks for idle actors this often, ms. */
+const looksEveryMs = 30_000
+/** The library's clock, on which that pause is short. */
+const hasty = () => {
+  let looks = 0
+  const { sleep } = Clock.make()
+  const shortened = (duration: Duration.Duration) => {
+    if (Duration.toMillis(duration) !== looksEveryMs) return sleep(duration)
+    looks++
+    return sleep(Duration.millis(50))
+  }
+  const clock = Object.assign(MachineClocks.steady(), { sleep: shortened })
+  return { layer: Layer.succeed(MachineClocks.LibraryClock, clock), looks: () => looks }
+}
+
 describe("Placement in several processes", () => {
+  it.scopedLive(
+    "BE-RES-03 a wall clock that is set ten minutes back or an hour ahead stops and moves no actor",
+    () =>
+      Effect.gen(function* () {
+        const server = yield* natsServer
+        const clock = hasty()
+        const a = yield* clustered(server, {}, clock.layer)
+        const b = yield* clustered(server)
+        const keys = Array.from({ length: 20 }, (_, at) => `good.${at}`)
+        for (const key of keys) yield* a.actors.put(key, noValue)
+        const both = () => [...a.running(), ...b.running()]
+        yield* until("both run actors", () => a.running().length > 0 && b.running().length > 0 && both().length === keys.length + 1)
+        const before = [sorted(a.running()), sorted(b.running())]
+        const events = a.events.length + b.events.length
+        const realNow = Date.now
+        const spy = vi.spyOn(Date, "now")
+        yield* Effect.addFinalizer(() => Effect.sync(() => spy.mockRestore()))
+        for (const aheadMs of [-600_000, 3_600_000, 0]) {
+          spy.mockImplementation(() => realNow() + aheadMs)
+          const looked = clock.looks()
+          yield* until("the library has looked for idle actors", () => clock.looks() > looked + 3)
+          for (const key of a.running()) assert.isTrue((yield* a.lease(key)).isHeld(), `${key} ${aheadMs} ms ahead`)
+        }
+        assert.deepStrictEqual([sorted(a.running()), sorted(b.running())], before)
+        assert.strictEqual(a.events.length + b.events.length, events)
+      }),
+    300_000
+  )
+
   it.scopedLive(
     "spreads the actors, runs each once, and moves the actors of a stopping process under a larger epoch",
     () =>

@@ -33,7 +33,12 @@ export interface Process {
 }
 
 /** One process of a platform whose actors only report that they run. Those in `faulty` die at once. */
-export const begin = (server: NatsServer, config: Readonly<Record<string, string>> = {}, always: ReadonlyArray<string> = []) =>
+export const begin = (
+  server: NatsServer,
+  config: Readonly<Record<string, string>> = {},
+  always: ReadonlyArray<string> = [],
+  libraryClock: Layer.Layer<never> = Layer.empty
+) =>
   Effect.gen(function* () {
     const events: Array<readonly ["start" | "stop", string]> = []
     const running = new Map<string, number>()
@@ -72,6 +77,7 @@ export const begin = (server: NatsServer, config: Readonly<Record<string, string
       Layer.provideMerge(Placement.cluster),
       Layer.provide(Layer.succeed(ActorGroups.ActorGroups, { ofKind: (kind) => (kind === "order" ? "orders" : "market") })),
       Layer.provideMerge(JetStream.layer("engine")),
+      Layer.provide(libraryClock),
       Layer.provide(Layer.setConfigProvider(provider)),
       Layer.provide(Logger.replace(Logger.defaultLogger, recorder)),
       Layer.provide(

@@ -2,6 +2,7 @@ import { Runner, RunnerAddress, ShardId } from "@effect/cluster"
 import { assert, describe, it } from "@effect/vitest"
 import { type Cause, ConfigProvider, Deferred, Effect, Exit, Fiber, Option } from "effect"
 import { connect, type KV } from "nats"
+import * as MachineClocks from "../../../src/actors/placement/MachineClocks.ts"
 import * as RunnerStorage from "../../../src/actors/placement/RunnerStorage.ts"
 import * as LeaseBucket from "../../../src/streams/LeaseBucket.ts"
 import { until } from "../../streams/Nats.ts"
@@ -31,16 +32,29 @@ const settings = (more: Readonly<Record<string, string>> = {}) =>
   Effect.withConfigProvider(ConfigProvider.fromMap(new Map(Object.entries({ PLACEMENT_TTL: `${patient.ttlMs} millis`, ...more }))))
 
 /** The storage of a process at an address, with its own connection. */
-const begin = (server: NatsServer, port: number, { ttlMs, refreshMs } = patient) =>
+const begin = (server: NatsServer, port: number, { ttlMs, refreshMs } = patient, clocks = MachineClocks.real) =>
   Effect.gen(function* () {
     const nc = yield* client(server)
-    const { storage, leases } = yield* RunnerStorage.make(nc, { shards: 100, refreshMs }).pipe(
+    const { storage, leases } = yield* RunnerStorage.make(nc, { shards: 100, refreshMs }, clocks).pipe(
       settings({ PLACEMENT_TTL: `${ttlMs} millis` })
     )
     return { nc, storage, leases, address: runner(port).address, runner: runner(port) }
   })
 const bucketOf = (server: NatsServer) =>
   Effect.flatMap(client(server), (nc) => Effect.promise((): Promise<KV> => nc.jetstream().views.kv(LeaseBucket.bucket, { bindOnly: true })))
+
+/** A machine whose clocks a test sets. */
+const machine = () => {
+  const ahead = { wallMs: 0, bootMs: 0 }
+  const { real } = MachineClocks
+  const clocks: MachineClocks.Clocks = {
+    ...real,
+    wallMs: () => real.wallMs() + ahead.wallMs,
+    bootMs: () => real.bootMs() + ahead.bootMs
+  }
+  return { ahead, clocks }
+}
+const minuteMs = 60_000
 
 const failure = <A, E>(exit: Exit.Exit<A, E>): string => (Exit.isFailure(exit) ? String(exit.cause as Cause.Cause<E>) : "succeeded")
 
@@ -122,6 +136,50 @@ describe("Leases on shards", () => {
       yield* a.storage.release(a.address, shard(1))
       const left = yield* Effect.promise(() => kv.get("shard.default.1"))
       assert.strictEqual(left?.operation, "DEL", "released although its revision had moved")
+    })
+  )
+
+  it.scopedLive(
+    "BE-RES-03 a process whose wall clock is set ten minutes back or an hour ahead keeps its leases, and takes none of another",
+    () =>
+      Effect.gen(function* () {
+        const server = yield* natsServer
+        const { ahead, clocks } = machine()
+        const a = yield* begin(server, 1, { ...patient, refreshMs: 2_000 }, clocks)
+        const b = yield* begin(server, 2)
+        yield* a.storage.acquire(a.address, [shard(1)])
+        yield* b.storage.acquire(b.address, [shard(2)])
+        const [lease, other] = [a.leases.of("default:1"), b.leases.of("default:2")]
+        for (const wallMs of [-10 * minuteMs, 60 * minuteMs, 0]) {
+          ahead.wallMs = wallMs
+          assert.isTrue(lease?.isHeld(), `at once, ${wallMs} ms ahead`)
+          yield* Effect.sync(server.freeze)
+          assert.deepStrictEqual(names(yield* a.storage.refresh(a.address, [shard(1)])), ["default:1"], "while NATS does not answer")
+          yield* Effect.sync(server.thaw)
+          assert.deepStrictEqual(names(yield* a.storage.refresh(a.address, [shard(1)])), ["default:1"])
+          assert.isTrue(lease?.isHeld(), `after a renewal, ${wallMs} ms ahead`)
+          assert.deepStrictEqual(yield* a.storage.acquire(a.address, [shard(2)]), [])
+          assert.deepStrictEqual(names(yield* b.storage.refresh(b.address, [shard(2)])), ["default:2"])
+        }
+        assert.isTrue(other?.isHeld())
+        assert.strictEqual(a.leases.of("default:1")?.epoch, lease?.epoch)
+        assert.strictEqual(b.leases.of("default:2")?.epoch, other?.epoch)
+      })
+  )
+
+  it.scopedLive("BE-RES-03 a machine that was suspended for longer than a lease holds none when it goes on, until NATS confirms it", () =>
+    Effect.gen(function* () {
+      const server = yield* natsServer
+      const { ahead, clocks } = machine()
+      const a = yield* begin(server, 1, patient, clocks)
+      yield* a.storage.acquire(a.address, [shard(1)])
+      const lease = a.leases.of("default:1")
+      assert.isTrue(lease?.isHeld())
+      ahead.wallMs = ahead.bootMs = patient.ttlMs + 1_000
+      assert.isFalse(lease?.isHeld())
+      // Nobody else has taken it: the server still knows this process as its holder.
+      assert.deepStrictEqual(names(yield* a.storage.refresh(a.address, [shard(1)])), ["default:1"])
+      assert.isTrue(lease?.isHeld())
     })
   )
 

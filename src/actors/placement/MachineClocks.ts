@@ -1,0 +1,47 @@
+import { uptime } from "node:os"
+import { Clock, Context, DefaultServices, Effect, Layer } from "effect"
+
+/** The clocks of a machine, ms. */
+export interface Clocks {
+  /** Can be set, ahead or back, while the process runs. It also counts while the machine is suspended. */
+  readonly wallMs: () => number
+  /** Never steps. It stands still while the machine is suspended. */
+  readonly steadyMs: () => number
+  /** Since the machine was booted: never steps, and counts while the machine is suspended. Reading it costs microseconds, the others less. */
+  readonly bootMs: () => number
+}
+export const real: Clocks = { wallMs: () => Date.now(), steadyMs: () => performance.now(), bootMs: () => uptime() * 1_000 }
+
+export interface Instant {
+  readonly wallMs: number
+  readonly steadyMs: number
+  readonly bootMs: number
+}
+export const now = (clocks: Clocks): Instant => ({ wallMs: clocks.wallMs(), steadyMs: clocks.steadyMs(), bootMs: clocks.bootMs() })
+
+/** A clock that NTP corrects slowly differs by less in the life of a lease. */
+const driftMaxMs = 100
+/**
+ * Time since an instant, with the time in which the machine was suspended. If the wall clock has gone further than the steady one, either the machine
+ * was suspended or somebody set the wall clock: the clock since the boot decides.
+ */
+export const elapsedMs = (clocks: Clocks, since: Instant): number => {
+  const steadyMs = clocks.steadyMs() - since.steadyMs
+  if (clocks.wallMs() - since.wallMs <= steadyMs + driftMaxMs) return steadyMs
+  return Math.max(steadyMs, clocks.bootMs() - since.bootMs)
+}
+
+/** Effect's clock, except that its time does not step with the machine's wall clock. */
+export const steady = (): Clock.Clock => {
+  const startMs = Date.now() - performance.now()
+  const nowMs = () => startMs + performance.now()
+  return Object.assign(Clock.make(), { unsafeCurrentTimeMillis: nowMs, currentTimeMillis: Effect.sync(nowMs) })
+}
+/** The clock by which the library of the cluster finds idle actors. */
+export class LibraryClock extends Context.Reference<LibraryClock>()("actors/placement/LibraryClock", { defaultValue: steady }) {}
+
+/** Gives a layer of the library that clock. */
+export const onLibraryClock = <A, E, R>(layer: Layer.Layer<A, E, R>) =>
+  Layer.unwrapEffect(
+    Effect.map(LibraryClock, (clock) => Layer.locallyWith(layer, DefaultServices.currentServices, Context.add(Clock.Clock, clock)))
+  )
