@@ -9,8 +9,11 @@ import { chromium as bringChromium, isUnwanted } from "../../scripts/lib/chromiu
 import { buildWeb, dist } from "../../scripts/lib/web.mjs"
 import { waitMsMax } from "../Patience.ts"
 import { begin, type World } from "../platform/PlatformWorld.ts"
+import { answerOf, bounded } from "./Bounded.ts"
 
 const bringMsMax = 600_000
+/** A busy machine closes a tab or a browser in seconds. Longer than this takes only one that hangs. */
+const closeMsMax = 60_000
 
 /** Skips the page's tests only if TARANG_CHROMIUM=none asks for it. */
 export const skip = isUnwanted()
@@ -21,7 +24,7 @@ export const prepare = () => {
   afterAll(async () => {
     const one = await launched
     launched = undefined
-    await one?.close()
+    if (one !== undefined) await answerOf("the browser's end", one.close(), closeMsMax)
   })
 }
 
@@ -74,10 +77,14 @@ export interface Tab {
 export const tab = (options: BrowserContextOptions = {}) =>
   Effect.gen(function* () {
     const page = yield* Effect.acquireRelease(
-      Effect.promise(async () => (await browser()).newPage({ viewport: { width: 1440, height: 900 }, ...options })),
-      (page) => Effect.promise(() => page.close())
-    )
-    page.setDefaultTimeout(waitMsMax)
+      Effect.promise(async () => {
+        const page = await answerOf("a new tab", (await browser()).newPage({ viewport: { width: 1440, height: 900 }, ...options }))
+        page.setDefaultTimeout(waitMsMax)
+        return page
+      }),
+      // The failure of a test that ended early stands beside this one.
+      (page) => Effect.promise(() => answerOf("the tab's end", page.close(), closeMsMax))
+    ).pipe(Effect.map((page) => bounded(page, "page")))
     const problems: Array<string> = []
     const requests = new Set<string>()
     page.on("console", (message) => {
