@@ -1,25 +1,17 @@
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Logger, LogLevel, type Scope } from "effect"
-import { build } from "vite"
 import { inject } from "vitest"
 import * as Broker from "../../bench/chaos/orders/Broker.ts"
 import * as Cases from "../../bench/chaos/orders/Cases.ts"
 import * as Relay from "../../bench/chaos/orders/Relay.ts"
 import * as Run from "../../bench/chaos/orders/Run.ts"
 import * as Simulator from "../../src/simulator/Simulator.ts"
+import { builtProgram } from "../BuiltProgram.ts"
 import { account } from "../simulator/SimulatorWorld.ts"
 
-/** The built executor, because Node 20 cannot run TypeScript. */
-const program = Effect.promise(async () => {
-  const outDir = join(inject("backends").folder, "chaos")
-  await build({
-    configFile: false,
-    logLevel: "silent",
-    build: { ssr: "bench/chaos/orders/main.ts", outDir, target: "node20", rollupOptions: { output: { entryFileNames: "main.mjs" } } }
-  })
-  return join(outDir, "main.mjs")
-})
+/** The executor. */
+const program = builtProgram("chaos-executor", "bench/chaos/orders/main.ts")
 
 /** Only parked orders wait for the horizon, so no result depends on the machine's speed. */
 const policy = {

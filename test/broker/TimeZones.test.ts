@@ -1,10 +1,8 @@
 import { execFile } from "node:child_process"
-import { join } from "node:path"
 import { promisify } from "node:util"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { build } from "vite"
-import { inject } from "vitest"
+import { builtProgram } from "../BuiltProgram.ts"
 import { httpServer } from "./KiteServer.ts"
 
 const dump = `instrument_token,exchange_token,tradingsymbol,name,last_price,expiry,strike,tick_size,lot_size,instrument_type,segment,exchange
@@ -30,20 +28,7 @@ describe("time zones", () => {
             response.writeHead(200, { "content-type": "application/json" }).end(body)
           } else response.writeHead(200, { "content-type": "text/csv" }).end(dump)
         })
-        const outDir = join(inject("backends").folder, "zone-probe")
-        // Node 20 cannot run TypeScript.
-        yield* Effect.promise(() =>
-          build({
-            configFile: false,
-            logLevel: "silent",
-            build: {
-              ssr: "test/broker/zoneProbe.ts",
-              outDir,
-              target: "node20",
-              rollupOptions: { output: { entryFileNames: "zoneProbe.mjs" } }
-            }
-          })
-        )
+        const probe = yield* builtProgram("zone-probe", "test/broker/zoneProbe.ts")
         const zones = [
           ["America/New_York", 300],
           ["Asia/Kolkata", -330],
@@ -51,9 +36,7 @@ describe("time zones", () => {
         ] as const
         for (const [zone, offsetMinutes] of zones) {
           const env = { ...process.env, TZ: zone, KITE_ROOT: server.url }
-          const { stdout } = yield* Effect.promise(() =>
-            promisify(execFile)(process.execPath, [join(outDir, "zoneProbe.mjs")], { env, timeout: 30_000 })
-          )
+          const { stdout } = yield* Effect.promise(() => promisify(execFile)(process.execPath, [probe], { env, timeout: 30_000 }))
           assert.deepStrictEqual(JSON.parse(stdout), {
             offsetMinutes,
             token: 19,

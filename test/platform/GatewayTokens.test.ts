@@ -1,34 +1,21 @@
 import { spawn } from "node:child_process"
 import { closeSync, openSync, readFileSync, readSync } from "node:fs"
 import { readFile } from "node:fs/promises"
-import { join } from "node:path"
 import * as SqlClient from "@effect/sql/SqlClient"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Either, Redacted } from "effect"
-import { build } from "vite"
-import { inject } from "vitest"
 import * as Vault from "../../src/broker/Vault.ts"
 import { freePort } from "../actors/placement/Process.ts"
+import { platformProgram } from "../BuiltProgram.ts"
 import { observer } from "../store/Stores.ts"
 import { ask, eventually, type Running, simulatorAccount, start, token, type World, world } from "./PlatformWorld.ts"
 
 const mine = simulatorAccount("spare")
 
-/** The built program, because Node 20 cannot run TypeScript. */
-const program = Effect.promise(async () => {
-  const outDir = join(inject("backends").folder, "gateway-tokens")
-  await build({
-    configFile: false,
-    logLevel: "silent",
-    build: { ssr: "src/main.ts", outDir, target: "node20", rollupOptions: { output: { entryFileNames: "main.mjs" } } }
-  })
-  return join(outDir, "main.mjs")
-})
-
 /** A gateway in a process of its own. */
 const gateway = (config: Readonly<Record<string, string>>) =>
   Effect.gen(function* () {
-    const file = yield* program
+    const file = yield* platformProgram
     const port = yield* freePort
     const env = { ...config, PATH: process.env["PATH"] ?? "", ROLES: "gateway", GATEWAY_PORT: String(port) }
     const child = spawn(process.execPath, [file], { env, stdio: ["ignore", "ignore", "inherit"] })

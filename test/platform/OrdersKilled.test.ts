@@ -1,31 +1,15 @@
 import { type ChildProcess, spawn } from "node:child_process"
-import { join } from "node:path"
 import * as SqlClient from "@effect/sql/SqlClient"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
-import { build } from "vite"
-import { inject } from "vitest"
 import * as Instrument from "../../src/domain/market/Instrument.ts"
 import { freePort } from "../actors/placement/Process.ts"
+import { builtProgram } from "../BuiltProgram.ts"
 import { pool } from "../store/Stores.ts"
 import { atBroker, kept, traded, unstreamed } from "./PaperWorld.ts"
 import { type Answer, eventually, token, type World, world } from "./PlatformWorld.ts"
 
-/** The built program, because Node 20 cannot run TypeScript. */
-const program = Effect.promise(async () => {
-  const outDir = join(inject("backends").folder, "chaos-platform")
-  await build({
-    configFile: false,
-    logLevel: "silent",
-    build: {
-      ssr: "bench/chaos/orders/platform.ts",
-      outDir,
-      target: "node20",
-      rollupOptions: { output: { entryFileNames: "platform.mjs" } }
-    }
-  })
-  return join(outDir, "platform.mjs")
-})
+const program = builtProgram("chaos-platform", "bench/chaos/orders/platform.ts")
 
 /** The horizon exceeds all delays of a busy machine together, and a parked order would only be listed. */
 const times = {

@@ -2,9 +2,10 @@ import { HttpServer } from "@effect/platform"
 import { assert, describe, it } from "@effect/vitest"
 import { type Cause, Context, Effect, Exit } from "effect"
 import * as FrameHeader from "../../../src/domain/record/FrameHeader.ts"
+import { platformProgram } from "../../BuiltProgram.ts"
 import { accountIds, ask, begin, eventually, natsClient, socket, world } from "../../platform/PlatformWorld.ts"
 import { freePort } from "./Process.ts"
-import { program, Runner } from "./Runner.ts"
+import { Runner } from "./Runner.ts"
 import { all, areUnbroken, comparedMin, optionsOf } from "./Unbroken.ts"
 
 const strategies = 16
@@ -15,7 +16,7 @@ describe("Placement in several processes", () => {
     () =>
       Effect.gen(function* () {
         const { config, nats, simulator } = yield* world({ mode: "synthetic", rate: 2, strikesEachSide: 10 })
-        const file = yield* program
+        const file = yield* platformProgram
         const runners: Array<Runner> = []
         yield* Effect.addFinalizer(() => Effect.promise(() => Promise.all(runners.map((one) => one.end("SIGKILL")))))
         const launch = Effect.map(freePort, (port) => {

@@ -1,45 +1,38 @@
 import { type ChildProcess, spawn } from "node:child_process"
-import { join } from "node:path"
 import { createInterface } from "node:readline"
 import { assert } from "@effect/vitest"
-import { Effect } from "effect"
-import { build } from "vite"
-import { inject } from "vitest"
+import type { Plugin } from "vite"
 import * as BarActor from "../../../src/actors/market/BarActor.ts"
 import * as GreeksActor from "../../../src/actors/market/GreeksActor.ts"
 import * as M2mActor from "../../../src/actors/strategies/M2mActor.ts"
+import { builtProgram } from "../../BuiltProgram.ts"
 import { untilStopped } from "../../TestBackends.ts"
 
 const layouts = [BarActor.layout, GreeksActor.layout, M2mActor.layout]
 
-/**
- * The built program, because Node 20 cannot run TypeScript. `changed` gives a program of another version: texts of the source, and what stands
- * there instead.
- */
-const built = (name: string, changed: Readonly<Record<string, string>>) =>
-  Effect.promise(async () => {
-    const outDir = join(inject("backends").folder, name)
-    const found = new Set<string>()
-    const transform = (code: string) => {
+/** Replaces texts of the source. The build fails if the source no longer has one of them. */
+const changedBy = (changes: Readonly<Record<string, string>>): Plugin => {
+  const found = new Set<string>()
+  return {
+    name: "another version",
+    enforce: "pre",
+    transform: (code) => {
       let other = code
-      for (const [text, instead] of Object.entries(changed)) {
+      for (const [text, instead] of Object.entries(changes)) {
         if (other.includes(text)) found.add(text)
         other = other.replaceAll(text, instead)
       }
       return other
+    },
+    buildEnd: (error) => {
+      if (error === undefined) assert.sameMembers([...found], Object.keys(changes), "the source no longer has these texts")
     }
-    await build({
-      configFile: false,
-      plugins: [{ name: "another version", enforce: "pre", transform }],
-      logLevel: "silent",
-      build: { ssr: "src/main.ts", outDir, target: "node20", rollupOptions: { output: { entryFileNames: "main.mjs" } } }
-    })
-    assert.sameMembers([...found], Object.keys(changed), "the source no longer has these texts")
-    return join(outDir, "main.mjs")
-  })
-export const program = built("cluster", {})
+  }
+}
 /** An earlier version, which gives the layouts of its actors' states other names. */
-export const earlierProgram = built("earlier", Object.fromEntries(layouts.map((layout) => [`"${layout}"`, `"${layout}-earlier"`])))
+export const earlierProgram = builtProgram("earlier-platform", "src/main.ts", [
+  changedBy(Object.fromEntries(layouts.map((layout) => [`"${layout}"`, `"${layout}-earlier"`])))
+])
 
 /** A period in which an actor ran in a process, according to the process's log. */
 interface Stay {

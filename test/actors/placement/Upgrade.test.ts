@@ -2,9 +2,10 @@ import { HttpServer } from "@effect/platform"
 import { assert, describe, it } from "@effect/vitest"
 import { type Cause, Context, Effect, Exit } from "effect"
 import * as FrameHeader from "../../../src/domain/record/FrameHeader.ts"
+import { platformProgram } from "../../BuiltProgram.ts"
 import { accountIds, ask, begin, eventually, natsClient, readAll, socket, world } from "../../platform/PlatformWorld.ts"
 import { freePort } from "./Process.ts"
-import { earlierProgram, program, Runner } from "./Runner.ts"
+import { earlierProgram, Runner } from "./Runner.ts"
 import { all, areUnbroken, comparedMin, optionsOf } from "./Unbroken.ts"
 
 const strategies = 4
@@ -26,7 +27,7 @@ describe("A rolling upgrade", () => {
             return runner
           })
         const earlier = yield* launch(yield* earlierProgram)
-        const file = yield* program
+        const file = yield* platformProgram
         yield* eventually(
           "the earlier version runs",
           Effect.sync(() => earlier.keys),

@@ -2,12 +2,10 @@ import { execFileSync, spawn, spawnSync } from "node:child_process"
 import { once } from "node:events"
 import { readdirSync } from "node:fs"
 import { connect, type Socket as Tcp } from "node:net"
-import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { build } from "vite"
-import { inject } from "vitest"
 import { freePort } from "../../actors/placement/Process.ts"
+import { platformProgram } from "../../BuiltProgram.ts"
 import { waitMsMax } from "../../Patience.ts"
 import { ask, eventually, type Running, socket, world } from "../PlatformWorld.ts"
 
@@ -15,17 +13,6 @@ const nifty = 256_265
 /** Descriptors that are free when the flood begins, and the connections of the flood. */
 const spare = 60
 const flood = 300
-
-/** The program as it runs in production: the descriptors of this process would be those of the test. */
-const program = Effect.promise(async () => {
-  const outDir = join(inject("backends").folder, "descriptors-platform")
-  await build({
-    configFile: false,
-    logLevel: "silent",
-    build: { ssr: "src/main.ts", outDir, target: "node20", rollupOptions: { output: { entryFileNames: "platform.mjs" } } }
-  })
-  return join(outDir, "platform.mjs")
-})
 
 /** How a new connection fares: a request that is answered, or a connection that is closed or refused. Neither within the limit: hanging. */
 const knock = (port: number) =>
@@ -51,7 +38,8 @@ describe.skipIf(!hasLimits)("File descriptors (skipped where there is no prlimit
     () =>
       Effect.gen(function* () {
         const { config } = yield* world()
-        const [file, port] = yield* Effect.all([program, freePort])
+        // The program as it runs in production: the descriptors of this process would be those of the test.
+        const [file, port] = yield* Effect.all([platformProgram, freePort])
         const env = { ...config, PATH: process.env["PATH"] ?? "", GATEWAY_PORT: String(port), SEED_USER: "demo", LOG_LEVEL: "WARN" }
         const child = yield* Effect.acquireRelease(
           Effect.sync(() => spawn(process.execPath, [file], { env, stdio: ["ignore", "ignore", "inherit"] })),

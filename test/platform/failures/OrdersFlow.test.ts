@@ -4,6 +4,7 @@ import { Effect, Fiber } from "effect"
 import type { Fault } from "../../../src/simulator/orders/Faults.ts"
 import { freePort } from "../../actors/placement/Process.ts"
 import * as Runner from "../../actors/placement/Runner.ts"
+import { platformProgram } from "../../BuiltProgram.ts"
 import { observer } from "../../store/Stores.ts"
 import { future, order } from "../LiveAccount.ts"
 import { ask, eventually, start, type World, world } from "../PlatformWorld.ts"
@@ -55,7 +56,7 @@ describe("The executor's process is killed and frozen while orders come by REST"
     () =>
       Effect.gen(function* () {
         const built = yield* world({ mode: "synthetic", rate: 1, strikesEachSide: 1 }, config)
-        const file = yield* Runner.program
+        const file = yield* platformProgram
         const runners: Array<Runner.Runner> = []
         yield* Effect.addFinalizer(() => Effect.promise(() => Promise.all(runners.map((one) => one.end("SIGKILL")))))
         const launch = Effect.map(freePort, (port) => {

@@ -1,0 +1,1 @@
+export function exclusively<A>(name: string, run: () => Promise<A>): Promise<A>
