@@ -37,6 +37,7 @@ const health: typeof Health.Encoded = {
   environment: "bench",
   writers: {},
   executors: {},
+  processes: {},
   restarts: [],
   interruptions: [],
   ticker: { running: true, active_subscriptions: 2, accounts: {} },

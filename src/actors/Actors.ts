@@ -27,6 +27,7 @@ import * as TickerActor from "./market/TickerActor.ts"
 import * as ExecutorActor from "./orders/ExecutorActor.ts"
 import * as StrategyStops from "./orders/stops/StrategyStops.ts"
 import * as ActorGroups from "./placement/ActorGroups.ts"
+import { HealthReport } from "./placement/HealthReport.ts"
 import * as Placement from "./placement/Placement.ts"
 import { RecordActor } from "./runtime/RecordActor.ts"
 import * as M2mActor from "./strategies/M2mActor.ts"
@@ -126,6 +127,7 @@ const Groups = Layer.succeed(ActorGroups.ActorGroups, { ofKind: (kind) => (kind 
 /** The actors that run in this process. Some kinds, such as the director, exist once in the whole cluster. */
 export const layer = Placement.layer.pipe(
   Layer.provide(Kinds),
+  Layer.provide(HealthReport.Default),
   Layer.provide(RecordActor.Default),
   Layer.provide(Placement.cluster),
   Layer.provide(Groups),

@@ -98,12 +98,13 @@ export const peers = (clockWaitMsMax: number): Peers => new Peers(clockWaitMsMax
  * frames. Each subject counts its frames from 0 for each incarnation. A frame whose acknowledgement does not arrive is sent again under the
  * same number, so a reader can drop duplicates and see gaps. While the connection is lost no new frame is sent: lost frames come first.
  * A clock leaves after everything that this account and its peers received before it. Packets that find no room in `roomBytes` are dropped,
- * counted and written into the record as breaks.
+ * counted and written into the record as breaks. `pressureChanged` is called when the level of `stats` has changed.
  */
 export const make = (
   sender: Sender,
   others: Peers,
-  roomBytes = bufferBytesMaxDefault
+  roomBytes = bufferBytesMaxDefault,
+  pressureChanged: () => void = () => {}
 ): Effect.Effect<FramePublisher, never, Scope.Scope | JetStream> =>
   Effect.gen(function* () {
     const { nc, newInbox, isConnected, onConnection, unstored } = yield* JetStream
@@ -139,7 +140,9 @@ export const make = (
       pressure = Backpressure.next(before, { ...load, dropped: dropped - droppedBefore })
       droppedBefore = dropped
       Metrics.backpressureLevel(account, Backpressure.levels.indexOf(pressure))
-      return pressure === before ? Effect.void : logPressure(account, pressure, load.bufferedBytes, dropped)
+      if (pressure === before) return Effect.void
+      pressureChanged()
+      return logPressure(account, pressure, load.bufferedBytes, dropped)
     }
     yield* Effect.suspend(() => {
       window.resendDue()

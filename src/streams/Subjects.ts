@@ -1,5 +1,6 @@
 import { Schema } from "effect"
 import { AccountEvent as AccountEventBody } from "../domain/accounts/AccountEvent.ts"
+import { ProcessHealth as ProcessHealthBody } from "../domain/accounts/ProcessHealth.ts"
 import { AlertEvent as AlertEventBody } from "../domain/alerts/AlertMessage.ts"
 import { ExecutorStatus } from "../domain/ExecutorStatus.ts"
 import { IndicatorValue } from "../domain/indicators/IndicatorMessage.ts"
@@ -171,6 +172,12 @@ export const Executor = Subject.make({
   stream: "SYS",
   schema: ExecutorStatus,
   names: ({ account_id }) => ({ account: account_id })
+})
+export const ProcessHealth = Subject.make({
+  template: "sys.health.{process}",
+  stream: "SYS",
+  schema: ProcessHealthBody,
+  names: ({ process }) => ({ process })
 })
 /** Published without acknowledgement, because it says that NATS stores nothing. */
 export const Store = Subject.make({

@@ -2,7 +2,7 @@ import { Clock, Effect, FiberSet, Option, Schedule, Schema } from "effect"
 import { Broker } from "../../broker/Broker.ts"
 import type * as KitePool from "../../broker/KitePool.ts"
 import type { KiteSession } from "../../broker/KiteSession.ts"
-import type { TickerStatus } from "../../domain/market/TickerStatus.ts"
+import type { BackpressureStatus, TickerStatus } from "../../domain/market/TickerStatus.ts"
 import * as FrameHeader from "../../domain/record/FrameHeader.ts"
 import * as FramePublisher from "../../streams/FramePublisher.ts"
 import { JetStream } from "../../streams/JetStream.ts"
@@ -12,6 +12,7 @@ import { MarketClock } from "../../streams/MarketClock.ts"
 import { RuleBook } from "../../streams/RuleBook.ts"
 import * as Subject from "../../streams/Subject.ts"
 import * as Subjects from "../../streams/Subjects.ts"
+import { HealthReport } from "../placement/HealthReport.ts"
 import * as DeadLetters from "../runtime/DeadLetters.ts"
 import { Leases, Replaced } from "../runtime/Leases.ts"
 import * as Metrics from "../runtime/Metrics.ts"
@@ -26,6 +27,11 @@ const statusEveryMs = 1_000
 /** How long one account's clock waits for older packets of another. A recording's waits for as long as it takes: nobody needs it in time. */
 const clockWaitMsMax = 2_000
 
+const pressureOf = ({ stats }: Pick<FramePublisher.FramePublisher, "stats">): BackpressureStatus => {
+  const { pressure: level, bufferedBytes: buffered_bytes, dropped } = stats()
+  return { level, buffered_bytes, dropped }
+}
+
 /** Opens the account's frames behind the newest keyframes. Closing the scope waits until all received packets are in the stream; the socket is closed before that. */
 const publishing = (
   session: TickerSession.TickerSession,
@@ -35,7 +41,9 @@ const publishing = (
 ) =>
   Effect.gen(function* () {
     const { account, source, lease, epoch, incarnation } = session
-    const publisher = yield* FramePublisher.make({ account, source, epoch, incarnation }, peers, roomBytes)
+    const health = yield* HealthReport
+    const publisher = yield* FramePublisher.make({ account, source, epoch, incarnation }, peers, roomBytes, health.changed)
+    yield* health.follow(account, () => pressureOf(publisher))
     for (const keyframe of yield* Keyframes.all) {
       const names = Subjects.Keyframe.match(keyframe.subject)
       const header = FrameHeader.parse(keyframe.header(FrameHeader.name))
@@ -71,10 +79,9 @@ const statusOf = (
     const publish = Effect.gen(function* () {
       const nowMs = yield* marketClock.now
       const clockMs = yield* Clock.currentTimeMillis
-      const { pressure: level, bufferedBytes: buffered_bytes, dropped } = publisher.stats()
       const status: TickerStatus = {
         ...TickerSession.statusOf(session, broker.status(), pool.connections(), rules.current(), marketClock.mode, clockMs, nowMs),
-        backpressure: { level, buffered_bytes, dropped },
+        backpressure: pressureOf(publisher),
         settled: TickerSession.settledParts(session, pool.sent(), clockMs)
       }
       yield* jetStream.notify(Subjects.Ticker.at({ account: session.account }), Subjects.Ticker.encode(status))
@@ -160,7 +167,7 @@ export const make = Effect.gen(function* () {
   const jetStream = yield* JetStream
   const instruments = yield* KeyValue.open(TickerSession.bucket)
   const incarnations = yield* KeyValue.open("incarnations")
-  const context = yield* Effect.context<JetStream | MarketClock | RuleBook>()
+  const context = yield* Effect.context<HealthReport | JetStream | MarketClock | RuleBook>()
   const peers = FramePublisher.peers(marketClock.mode === "feed" ? Number.POSITIVE_INFINITY : clockWaitMsMax)
   const roomBytes = yield* FramePublisher.bufferBytesMax
   /** Why the newest run of an account's ticker could not connect. A ticker that is started again has failed until it is open. */

@@ -1,12 +1,13 @@
 import { Config, Context } from "effect"
+import { ActorGroup } from "../../domain/accounts/ProcessHealth.ts"
 import * as Subject from "../../streams/Subject.ts"
 
 /**
  * Actors of one group can run in processes that run no other. Orders are apart from market data, so that a full feed never delays a send: the
  * operating system gives their process its turn, and no tick shares its event loop.
  */
-export const names = ["market", "orders"] as const
-export type Name = (typeof names)[number]
+export const names = ActorGroup.literals
+export type Name = typeof ActorGroup.Type
 
 /** Which group the actors of a kind belong to. */
 export class ActorGroups extends Context.Tag("actors/placement/ActorGroups")<ActorGroups, { readonly ofKind: (kind: string) => Name }>() {}

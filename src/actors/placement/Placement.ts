@@ -249,6 +249,13 @@ const oneOfSeveral = Layer.unwrapEffect(
 /** `single`: this process runs every actor of its groups. `cluster`: it shares them with the other processes on the same NATS. */
 export const mode = Config.literal("single", "cluster")("PLACEMENT").pipe(Config.withDefault("single" as const))
 
+/** The name of this process, which stays when it is started again: its address in a cluster, else its groups, because no other process runs them. */
+export const processName = Effect.gen(function* () {
+  if ((yield* mode) === "single") return (yield* ActorGroups.here).join("-")
+  const { host, port } = yield* address
+  return `${host}:${port}`
+})
+
 type Problem = Layer.Layer.Error<typeof oneOfSeveral> | Layer.Layer.Error<typeof singleProcess>
 type Needed = Layer.Layer.Context<typeof oneOfSeveral> | Layer.Layer.Context<typeof singleProcess>
 

@@ -1,4 +1,5 @@
 import { Schema } from "effect"
+import { ProcessHealth } from "../../domain/accounts/ProcessHealth.ts"
 import { ExecutorStatus } from "../../domain/ExecutorStatus.ts"
 import { BackpressureStatus, ConnectionStatus, SessionStatus, TickerStatus } from "../../domain/market/TickerStatus.ts"
 import { Cause } from "../../domain/record/Break.ts"
@@ -41,6 +42,10 @@ const Executor = Schema.Struct({
   as_of: ExecutorStatus.fields.as_of
 })
 
+const { accounts, actors, as_of, level } = ProcessHealth.fields
+/** What `sys.health.<process>` says, without its name. */
+const Process = Schema.Struct({ actors, level, accounts, as_of })
+
 /** A program that `npm start` restarted: its name, why it ended and when it was up again. `up_at` is null until then. */
 export const Restart = Schema.Struct({
   name: Schema.String,
@@ -74,6 +79,8 @@ export const Health = Schema.Struct({
   writers: Schema.Record({ key: Schema.String, value: Writer }),
   /** The executors of orders, by account. One that is not ready, or silent, makes `reason` `order_executor_unavailable`. */
   executors: Schema.Record({ key: Schema.String, value: Executor }),
+  /** The processes of actors that have reported within ten seconds, by name: which actors each runs, and how far the record is behind its accounts. */
+  processes: Schema.Record({ key: Schema.String, value: Process }),
   /** Programs that were restarted in this run of `npm start`, newest last; empty for other processes. */
   restarts: Schema.Array(Restart),
   /** The newest times in which packets of an account are missing from the record, oldest first. Bars of them are incomplete. */

@@ -20,6 +20,9 @@ export interface Load {
   readonly dropped: number
 }
 
+/** The worse of two levels. */
+export const worseOf = (one: Level, other: Level): Level => (levels.indexOf(one) < levels.indexOf(other) ? other : one)
+
 /** Shares of the buffer at which a level begins. A level ends at half of its beginning, so that it does not flicker. */
 const criticalFrom = 0.5
 const overloadFrom = 0.95

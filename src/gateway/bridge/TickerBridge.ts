@@ -6,7 +6,7 @@ import { Hub } from "../sockets/Hub.ts"
 import { Views } from "../views/Views.ts"
 import { bodiesOf, follow, type Reader, reader } from "./StreamReader.ts"
 
-/** Reads the status of every ticker, writer and executor. They report each second, so a report is no news from the market. */
+/** Reads the status of every ticker, writer, executor and process of actors. They report each second, so a report is no news from the market. */
 export const make = (caughtUp: () => void) =>
   Effect.gen(function* () {
     const hub = yield* Hub
@@ -15,10 +15,11 @@ export const make = (caughtUp: () => void) =>
     views.tickers.clear()
     views.writers.clear()
     views.executors.clear()
+    views.processes.clear()
     const { stream } = Subjects.Ticker
     const read = yield* OrderedRead.make({
       stream,
-      filters: [Subjects.Ticker.filter(), Subjects.Writer.filter(), Subjects.Executor.filter()],
+      filters: [Subjects.Ticker.filter(), Subjects.Writer.filter(), Subjects.Executor.filter(), Subjects.ProcessHealth.filter()],
       start: { _tag: "LastPerSubject" }
     })
     const guard = new OutputGuard()
@@ -40,7 +41,14 @@ export const make = (caughtUp: () => void) =>
       () => undefined,
       (status, { timeMs }) => views.executors.apply(status, timeMs)
     )
+    const health = reader(
+      bodiesOf(Subjects.ProcessHealth),
+      guard,
+      () => undefined,
+      (status, { timeMs }) => views.processes.apply(status, timeMs)
+    )
     const readerOf = (subject: string): Reader => {
+      if (Subjects.ProcessHealth.match(subject) !== undefined) return health
       if (Subjects.Writer.match(subject) !== undefined) return writer
       return Subjects.Executor.match(subject) === undefined ? ticker : executor
     }

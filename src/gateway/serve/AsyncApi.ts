@@ -79,6 +79,10 @@ const catalogue: Readonly<Record<Name, About>> = {
   Limited: { summary: "The broker refuses an account's requests with 429: for how long other accounts do its work" },
   Executor: { summary: "Whether an account's orders are executed, once a second" },
   Writer: { summary: "How a writer to Postgres is: what waits, and whether it stands still, once a second" },
+  ProcessHealth: {
+    summary:
+      "How far the record is behind the accounts that a process of actors streams (backpressure), at each change of a level and once a second"
+  },
   Store: { summary: "The streams that NATS answers for but does not store, each second while there are any: its disk is full" },
   Quality: { summary: "What is odd in an underlying's data: gaps, crossed books, prices off the grid, parity violations" },
   Changed: { summary: "Subscriptions or strategies changed in the database: look now" },
@@ -113,7 +117,8 @@ const parameters: Readonly<Record<Holes<(typeof Subjects)[Name]["template"]> | "
   kind: "gap, crossed_book, off_grid or parity",
   task: "The order task's number",
   what: "What it is about",
-  process: "A process of actors; each start has another name",
+  process:
+    "A process of actors. sys.health: what it runs, such as market, and in a cluster its address; sys.store: another name for each start",
   actor: "Who could not take the message"
 }
 

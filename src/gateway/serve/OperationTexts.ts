@@ -1002,6 +1002,9 @@ export const fields: Readonly<Record<string, string>> = {
   windows: "Windows, by id",
   restarts: "Programs that `npm start` started again in this run, newest last",
   executors: "What executes the orders, by account; one that is not ready makes `reason` `order_executor_unavailable`",
+  processes:
+    "The processes of actors that have reported within ten seconds, by name (`sys.health`): what each runs, and how far its record is behind",
+  actors: "The groups of actors that the process runs: `market`, `orders` or both",
   ended_at: "When the program ended",
   up_at: "Since when it runs again; null until then",
   winter_close: "Close while America is on winter time, IST",

@@ -19,7 +19,7 @@ import * as Movement from "./Movement.ts"
 import * as Probes from "./Probes.ts"
 import * as Restarts from "./Restarts.ts"
 
-/** Tickers, writers and executors report once a second. After this long without a report, the process counts as gone. */
+/** Tickers, writers, executors and processes report once a second. After this long without a report, the process counts as gone. */
 const silenceMaxMs = 10_000
 /** Both times are the NATS server's: its clock may differ from this machine's. */
 const isFresh = ({ atMs }: { readonly atMs: number }, { serverClock }: Views) => serverClock.nowMs(performance.now()) - atMs <= silenceMaxMs
@@ -55,6 +55,15 @@ const executorsOf = (accounts: Accounts, views: Views) => {
   const ids = new Set<string>(accounts.ids())
   return views.executors.all().filter((one) => ids.has(one.status.account_id) || isFresh(one, views))
 }
+
+/** The processes of actors that run now, by name. */
+const processesOf = (views: Views): Report["processes"] =>
+  Object.fromEntries(
+    views.processes
+      .all()
+      .filter((one) => isFresh(one, views))
+      .map(({ status: { process, actors, level, accounts, as_of } }) => [process, { actors, level, accounts, as_of }])
+  )
 
 /** The reason while an account's orders are not executed. Clients compare it, so it is a code; `executors` has the details. */
 export const executorUnavailable = "order_executor_unavailable"
@@ -176,6 +185,7 @@ export class Health extends Effect.Service<Health>()("gateway/service/Health", {
         executors: Object.fromEntries(
           executorsOf(accounts, views).map(({ status: { account_id, state, detail, as_of } }) => [account_id, { state, detail, as_of }])
         ),
+        processes: processesOf(views),
         restarts,
         interruptions: views.breaks.all().map(({ account, cause, from, to, underlyings, packets }) => ({
           account_id: account,

@@ -5,6 +5,7 @@ import { ChainView } from "./ChainView.ts"
 import { ExecutorView } from "./ExecutorView.ts"
 import { IndicatorView } from "./IndicatorView.ts"
 import { MovementView } from "./MovementView.ts"
+import { ProcessView } from "./ProcessView.ts"
 import { ServerClock } from "./ServerClock.ts"
 import { StoreFaultView } from "./StoreFaultView.ts"
 import { StrategyView } from "./StrategyView.ts"
@@ -26,11 +27,12 @@ export class Views extends Effect.Service<Views>()("gateway/views/Views", {
     tickers: new TickerView(),
     writers: new WriterView(),
     executors: new ExecutorView(),
+    processes: new ProcessView(),
     breaks: new BreakView(),
     storeFaults: new StoreFaultView(),
     indicators: new IndicatorView(),
     movement: new MovementView(),
-    /** The clock that the reports of tickers, writers and executors are stamped with. */
+    /** The clock that the reports of tickers, writers, executors and processes are stamped with. */
     serverClock: new ServerClock(),
     /** Creation times of the streams MD_FRAMES, OPT, STRAT and IND, UNIX ms. Sequences are valid only together with them. */
     epochs: { frames: 0, chains: 0, strategies: 0, indicators: 0 },

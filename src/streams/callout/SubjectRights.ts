@@ -46,6 +46,7 @@ export const rights: Readonly<Record<Name, Right>> = {
   Limited: platform,
   Writer: platform,
   Executor: platform,
+  ProcessHealth: platform,
   Store: platform,
   Quality: platform,
   Changed: platform,

@@ -64,6 +64,7 @@ describe("Health and outages", () => {
             ticker: { running: true, active_subscriptions: 1, accounts: ["acc1"] },
             writers: {},
             executors: {},
+            processes: {},
             restarts: [],
             interruptions: [],
             dependencies: {
@@ -107,6 +108,27 @@ describe("Health and outages", () => {
         })
 
         const { engine } = yield* World
+        const process = {
+          v: 1,
+          as_of: new Date().toISOString(),
+          process: "market",
+          actors: ["market"],
+          level: "WARNING",
+          accounts: { acc1: { level: "WARNING", buffered_bytes: 5_000, dropped: 0 } }
+        } as const
+        const named = yield* eventually(
+          "the process of actors is named with its level",
+          Effect.map(
+            Effect.zipRight(
+              engine.publish(Subjects.ProcessHealth.at({ process: "market" }), Subjects.ProcessHealth.encode(process)),
+              health
+            ),
+            (answer) => (answer.body.processes.market === undefined ? undefined : answer)
+          )
+        )
+        const { actors, level, accounts } = process
+        assert.deepStrictEqual(named.body.processes, { market: { actors, level, accounts, as_of: named.body.processes.market.as_of } })
+
         const stalled = {
           v: 1,
           as_of: new Date().toISOString(),
