@@ -1,5 +1,7 @@
 import * as SqlClient from "@effect/sql/SqlClient"
 import { Data, Effect, Layer, Schedule } from "effect"
+import { migration as apiKeys } from "./migrations/keys/M0026ApiKeys.ts"
+import { migration as keyEnds } from "./migrations/keys/M0037KeyEnds.ts"
 import { migration as instruments } from "./migrations/M0001Instruments.ts"
 import { migration as subscriptions } from "./migrations/M0002Subscriptions.ts"
 import { migration as strategies } from "./migrations/M0003Strategies.ts"
@@ -21,7 +23,6 @@ import { migration as indicatorSubscriptions } from "./migrations/M0019Indicator
 import { migration as accounts } from "./migrations/M0023Accounts.ts"
 import { migration as chainMinutes } from "./migrations/M0024ChainMinutes.ts"
 import { migration as labels } from "./migrations/M0025Labels.ts"
-import { migration as apiKeys } from "./migrations/M0026ApiKeys.ts"
 import { migration as backfills } from "./migrations/M0028Backfills.ts"
 import { migration as alerts } from "./migrations/M0029Alerts.ts"
 import type { Migration } from "./migrations/Migration.ts"
@@ -78,7 +79,8 @@ export const all: ReadonlyArray<Migration> = [
   rowSecurity,
   accountStops,
   orderIndexes,
-  accountStopRows
+  accountStopRows,
+  keyEnds
 ]
 
 /** A step failed and was rolled back completely, or the database is newer than this program. */

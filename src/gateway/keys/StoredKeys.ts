@@ -13,10 +13,15 @@ import * as KeyText from "./KeyText.ts"
 export const rememberedMax = 10_000
 /** How many hashes run at the same time. Each needs a thread and 16 MB for about 30 ms. */
 const hashesMax = 2
-/** A proven key's row is read again after this time. While NATS, which announces changes, is away, it is read sooner. */
-const rereadMs = { announced: 15_000, alone: 500 } as const
+/** Pause between two looks for keys that have ended. A look finds what an announcement that got lost would have said. */
+export const lookEveryMs = 500
+/** A proven key is accepted without Postgres for at most this long after a look, or after its row was read. So a revoked key ends within it. */
+export const unreadMsMax = 1_000
 
-/** A key whose secret was checked, with its row as it was read in `generation`. */
+/** A monotonic clock: a step of the machine's clock must not keep a revoked key. */
+const monotonicMs = Effect.map(Clock.currentTimeNanos, (nanos) => Number(nanos) / 1e6)
+
+/** A key whose secret was checked, with its row as it was read in `generation`. `readAtMs` is monotonic. */
 interface Proven {
   readonly row: ApiKeyRepo.Key
   readonly readAtMs: number
@@ -38,37 +43,61 @@ const userOf = ({ expiresAt, keyId, owner, role, scopes }: ApiKeyRepo.Key): User
 
 /**
  * Checks API keys against Postgres. A process hashes a secret once. It recognises later requests with the same text by a keyed hash, and
- * only this process has that hash's key. Each change of a key is announced, and then every gateway reads the rows again.
+ * only this process has that hash's key. Each change of a key is announced, and then every gateway reads the rows again. An announcement can get
+ * lost, so each gateway also looks twice a second which keys have ended. Without a look for a second, each request reads its key's row.
  */
 export const layer = Layer.scoped(
   ApiKeys,
   Effect.gen(function* () {
     const repo = yield* ApiKeyRepo
-    const { isConnected, nc } = yield* JetStream
+    const { nc } = yield* JetStream
     const hashing = yield* Effect.makeSemaphore(hashesMax)
     const ownKey = randomBytes(32)
     const proven = new Map<string, Proven>()
     const wrong = new Map<string, true>()
     const listeners = new Set<() => void>()
     let generation = 0
+    const announced = yield* Effect.makeLatch(false)
 
     yield* Effect.acquireRelease(
       Effect.sync(() =>
         nc.subscribe(Subjects.Changed.at({ what: "keys" }), {
           callback: () => {
             generation++
-            for (const listener of listeners) listener()
+            announced.unsafeOpen()
           }
         })
       ),
       (subscription) => Effect.sync(() => subscription.unsubscribe())
     )
+    let lookedAtMs = Number.NEGATIVE_INFINITY
+    let ended: ReadonlySet<number> = new Set()
+    /** True if a key has ended since the look before. */
+    const look = Effect.gen(function* () {
+      const beganMs = yield* monotonicMs
+      const found = yield* repo.recentlyEnded
+      const isNews = [...found].some((keyId) => !ended.has(keyId))
+      ended = found
+      lookedAtMs = beganMs
+      if (isNews) generation++
+      return isNews
+    })
+    // A look that fails needs no warning: without it each request reads its key, and says so if it cannot.
+    const isNews = Effect.catchAllCause(look, (cause) => Effect.as(Effect.logDebug("ends of API keys not read", cause), false))
+    yield* Effect.gen(function* () {
+      let wasAnnounced = false
+      while (true) {
+        if ((yield* isNews) || wasAnnounced) for (const listener of listeners) listener()
+        wasAnnounced = Option.isSome(yield* Effect.timeoutOption(announced.await, lookEveryMs))
+        yield* announced.close
+      }
+    }).pipe(Effect.forkScoped)
     const nameOf = (text: string): string => createHmac("sha256", ownKey).update(text).digest("base64")
-    const isFresh = (known: Proven, nowMs: number): boolean =>
-      known.generation === generation && nowMs - known.readAtMs < (isConnected() ? rereadMs.announced : rereadMs.alone)
+    const isFresh = (known: Proven, atMs: number): boolean =>
+      known.generation === generation && atMs - Math.max(known.readAtMs, lookedAtMs) < unreadMsMax
 
     /** The row of a key, if the secret is right. */
-    const read = (text: string, parts: KeyText.Parts, name: string, known: Proven | undefined, nowMs: number) =>
+    const read = (text: string, parts: KeyText.Parts, name: string, known: Proven | undefined, atMs: number) =>
       Effect.gen(function* () {
         // If a change was announced during the read, the row may be outdated.
         const readIn = generation
@@ -80,7 +109,7 @@ export const layer = Layer.scoped(
           remember(wrong, nameOf(text), true)
           return undefined
         }
-        remember(proven, name, { row: found, readAtMs: nowMs, generation: readIn })
+        remember(proven, name, { row: found, readAtMs: atMs, generation: readIn })
         yield* Effect.catchAll(repo.used(found.keyId), (error) => Effect.logWarning("use of a key not noted", error))
         return found
       })
@@ -93,8 +122,9 @@ export const layer = Layer.scoped(
           const name = nameOf(text)
           if (wrong.has(name)) return Option.none()
           const nowMs = yield* Clock.currentTimeMillis
+          const atMs = yield* monotonicMs
           const known = proven.get(name)
-          const row = known !== undefined && isFresh(known, nowMs) ? known.row : yield* read(text, parts, name, known, nowMs)
+          const row = known !== undefined && isFresh(known, atMs) ? known.row : yield* read(text, parts, name, known, atMs)
           return row !== undefined && row.revokedAt === null && row.expiresAt.getTime() > nowMs ? Option.some(userOf(row)) : Option.none()
         }),
       alive: (keyIds) => Effect.catchAll(repo.alive(keyIds), away),

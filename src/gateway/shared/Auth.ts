@@ -115,7 +115,7 @@ export class ApiKeys extends Context.Tag("gateway/shared/ApiKeys")<
     readonly owner: (key: Redacted.Redacted<string>) => Effect.Effect<Option.Option<User>, KeysUnavailable>
     /** Those of the keys that are still accepted. */
     readonly alive: (keyIds: ReadonlyArray<number>) => Effect.Effect<ReadonlySet<number>, KeysUnavailable>
-    /** Calls the listener, synchronously, after any key changed. */
+    /** Calls the listener, synchronously, after a change of a key was announced or found. */
     readonly onChange: (listener: () => void) => Effect.Effect<void, never, Scope.Scope>
   }
 >() {}

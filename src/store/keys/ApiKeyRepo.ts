@@ -10,6 +10,9 @@ import * as StoreError from "../StoreError.ts"
 /** Keys of one user that are neither expired nor revoked. */
 export const perUserMax = 50
 
+/** An end counts as recent for this long, seconds: longer than any transaction, because an end is dated by the start of its transaction. */
+const recentSeconds = 60
+
 /** The key was revoked or has expired, so nothing can replace it. */
 export class KeyInactive extends Data.TaggedError("KeyInactive") {}
 
@@ -100,14 +103,21 @@ const statements = (sql: SqlClient.SqlClient) => {
     Result: Schema.Struct({ keyId: BigIntColumn }),
     execute: (ids) => sql`SELECT key_id AS "keyId" FROM api_keys WHERE key_id = ANY(${ids}::bigint[]) AND ${isAlive}`
   })
-  return { insert, locked, alive, count, one, byPublicId, page, revoke, ids, isAlive }
+  const recentlyEnded = SqlSchema.findAll({
+    Request: Schema.Void,
+    Result: Schema.Struct({ keyId: BigIntColumn }),
+    execute: () => sql`SELECT key_id AS "keyId" FROM api_keys
+      WHERE revoked_at > now() - make_interval(secs => ${recentSeconds})
+        OR (expires_at > now() - make_interval(secs => ${recentSeconds}) AND expires_at <= now())`
+  })
+  return { insert, locked, alive, count, one, byPublicId, page, revoke, ids, isAlive, recentlyEnded }
 }
 
 /** Keys of programs, by owner, and by the public part of their text for the check of a request. */
 export class ApiKeyRepo extends Effect.Service<ApiKeyRepo>()("store/keys/ApiKeyRepo", {
   effect: Effect.gen(function* () {
     const sql = yield* SqlClient.SqlClient
-    const { alive, byPublicId, count, ids, insert, locked, one, page, revoke } = statements(sql)
+    const { alive, byPublicId, count, ids, insert, locked, one, page, recentlyEnded, revoke } = statements(sql)
 
     const add = (owner: string, key: NewKey) =>
       Effect.gen(function* () {
@@ -156,6 +166,10 @@ export class ApiKeyRepo extends Effect.Service<ApiKeyRepo>()("store/keys/ApiKeyR
         StoreError.guardRead(Effect.map(ids(keyIds), (rows) => new Set(rows.map(({ keyId }) => keyId)))).pipe(
           Effect.withSpan("ApiKeyRepo.alive")
         ),
+      /** The keys that were revoked or expired within the last minute. */
+      recentlyEnded: StoreError.guardRead(
+        Effect.map(recentlyEnded(undefined), (rows): ReadonlySet<number> => new Set(rows.map(({ keyId }) => keyId)))
+      ).pipe(Effect.withSpan("ApiKeyRepo.recentlyEnded")),
       /** Notes the use of a key, at most once a minute. */
       used: (keyId: number) =>
         StoreError.guardRead(sql`UPDATE api_keys SET last_used_at = now()

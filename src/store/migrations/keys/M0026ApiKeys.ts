@@ -1,4 +1,4 @@
-import { createOrTakeBack, type Migration, retire } from "./Migration.ts"
+import { createOrTakeBack, type Migration, retire } from "../Migration.ts"
 
 /** Keys of programs. The secret is stored only as a scrypt hash with its salt, both base64. */
 export const migration: Migration = {
