@@ -17,6 +17,8 @@ const framesPerMs = 1.5
 /** Room for a few packets. */
 const bufferBytesMin = 1_024
 const drainMaxMs = 10_000
+/** A stop waits this long for a lost connection. What is not acknowledged then is counted and logged. */
+const drainAwayMaxMs = 3_000
 const drainCheckMs = 5
 
 export interface FramePublisher {
@@ -83,6 +85,21 @@ const logPressure = (account: string, level: Backpressure.Level, bufferedBytes: 
   (level === "HEALTHY" ? Effect.logInfo("the record takes everything again") : Effect.logWarning("the record is behind")).pipe(
     Effect.annotateLogs({ account, level, buffered_bytes: bufferedBytes, dropped })
   )
+
+/** Waits until everything is acknowledged, within its limits. Returns the number of packets that are not. */
+const drain = (window: SendWindow, lanes: Lanes, { isConnected, nc }: Pick<JetStream, "isConnected" | "nc">) =>
+  Effect.gen(function* () {
+    let nowMs = yield* Clock.currentTimeMillis
+    const endMs = nowMs + drainMaxMs
+    let upAtMs = nowMs
+    while ((window.openFrames > 0 || !lanes.isEmpty()) && nowMs < endMs && nowMs - upAtMs < drainAwayMaxMs && !nc.isClosed()) {
+      lanes.flushAll()
+      yield* Effect.sleep(drainCheckMs)
+      nowMs = yield* Clock.currentTimeMillis
+      if (isConnected()) upAtMs = nowMs
+    }
+    return window.openPackets + lanes.packets
+  })
 
 /** The most bytes of packets of one account that wait for NATS. */
 export const bufferBytesMax = Config.integer("FRAME_BUFFER_BYTES_MAX").pipe(
@@ -159,14 +176,6 @@ export const make = (
       lanes.flushAll()
       pacer.arm()
     }
-    const drain = Effect.gen(function* () {
-      const endMs = (yield* Clock.currentTimeMillis) + drainMaxMs
-      while ((window.openFrames > 0 || !lanes.isEmpty()) && (yield* Clock.currentTimeMillis) < endMs && !nc.isClosed()) {
-        lanes.flushAll()
-        yield* Effect.sleep(drainCheckMs)
-      }
-      return window.openPackets + lanes.packets
-    })
 
     return {
       append: (subject, source, offset, length, receivedMs) => {
@@ -193,7 +202,7 @@ export const make = (
         lanes.keyframesNow()
         pacer.arm()
       },
-      drain,
+      drain: drain(window, lanes, { isConnected, nc }),
       stats: () => ({ ...window.totals, open: window.openFrames, pressure, bufferedBytes: lanes.bufferedBytes })
     }
   })

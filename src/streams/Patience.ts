@@ -1,5 +1,5 @@
 /** How an actor waits for NATS, at its start and while it runs. */
-import { Clock, Duration, Effect } from "effect"
+import { Clock, Duration, Effect, Exit } from "effect"
 import { apiErrorOf, type JetStream, NatsError } from "./JetStream.ts"
 import * as Metrics from "./Metrics.ts"
 
@@ -10,8 +10,8 @@ import * as Metrics from "./Metrics.ts"
 export const awayMaxMs = 600_000
 /** The longest wait for a connected server that refuses, or does not answer. Longer, and the actor's buffer holds up the process's shared read. */
 export const refusedMaxMs = 60_000
-/** An actor that waits longer may be stopped, also in work that a stop otherwise waits for. */
-export const unstoppableMaxMs = 20_000
+/** How long a stop still waits for NATS in work that it otherwise waits for. What is left then is computed again by the next start. */
+export const stopMaxMs = 3_000
 const pauseMinMs = 100
 const pauseMaxMs = 2_000
 
@@ -41,7 +41,10 @@ const pauseFor = ({ isConnected, whenConnected }: Connection, refusals: number) 
       : Effect.ignore(whenConnected("wait for NATS", Effect.void))
   )
 
-/** Runs something that NATS did not answer again, until it succeeds, fails for another reason, or has waited too long. */
+/**
+ * Runs something that NATS did not answer again, until it succeeds, fails for another reason, or has waited too long. In work that cannot be
+ * interrupted, an interruption ends the pause and shortens the wait.
+ */
 const tryAgain = <A, E, R>(
   connection: Connection,
   { actor, isWanted }: Waiting,
@@ -55,20 +58,28 @@ const tryAgain = <A, E, R>(
     let refusedMs = 0
     let refusals = 0
     let error: E | NatsError = first
-    while (mayEnd(error) && isWanted() && atMs - beganMs <= awayMaxMs && refusedMs <= refusedMaxMs) {
+    let stopsAtMs = Number.POSITIVE_INFINITY
+    const isStopping = () => stopsAtMs < Number.POSITIVE_INFINITY
+    while (mayEnd(error) && isWanted() && atMs < stopsAtMs && atMs - beganMs <= awayMaxMs && refusedMs <= refusedMaxMs) {
       Metrics.natsTriedAgain(actor)
-      const pause = pauseFor(connection, refusals)
-      yield* atMs - beganMs > unstoppableMaxMs ? Effect.interruptible(pause) : pause
-      const done = yield* Effect.either(again)
-      if (done._tag === "Right") return done.right
-      error = done.left
+      const pause = isStopping() ? Effect.sleep(Duration.millis(pauseMinMs)) : Effect.interruptible(pauseFor(connection, refusals))
+      const paused = yield* Effect.exit(pause)
+      if (Exit.isInterrupted(paused)) stopsAtMs = (yield* Clock.currentTimeMillis) + stopMaxMs
+      // While the connection is lost, a question would only wait for it once more.
+      const isUp = connection.isConnected()
+      if (isUp) {
+        const done = yield* Effect.either(again)
+        if (done._tag === "Right") return done.right
+        error = done.left
+      }
       const nowMs = yield* Clock.currentTimeMillis
-      if (connection.isConnected()) {
+      if (isUp && connection.isConnected()) {
         refusedMs += nowMs - atMs
         refusals++
       }
       atMs = nowMs
     }
+    if (isStopping()) yield* Effect.logWarning("stopped while NATS does not answer").pipe(Effect.annotateLogs({ actor }))
     return yield* Effect.fail(error)
   })
 

@@ -69,4 +69,44 @@ describe("NATS away under load", () => {
       300_000
     )
   }
+
+  it.live(
+    "a platform that is stopped while NATS is away says what it leaves, and the next start goes on behind what was acknowledged",
+    () =>
+      Effect.gen(function* () {
+        const { config, nats, simulator } = yield* world({ mode: "synthetic", rate: 20, strikesEachSide: 12 })
+        const ticksOf = (client: { readonly received: ReadonlyArray<Record<string, unknown>> }) =>
+          Effect.sync(() => client.received.filter(({ type }) => type === "tick"))
+        const first = yield* start({ ...config, SEED_USER: "demo" })
+        const client = yield* socket(first, "/ws/ticks")
+        client.send({ action: "subscribe", tokens: [nifty] })
+        yield* eventually("ticks", ticksOf(client), (all) => all.length > 20)
+        yield* Effect.promise(() => nats.kill())
+        yield* eventually("health says it", ask(first, "/health"), ({ body }) => body.reason?.includes("NATS is down"))
+        const sentBefore = simulator.stats().packets
+        yield* eventually(
+          "the broker sends on",
+          Effect.sync(() => simulator.stats().packets),
+          (now) => now > sentBefore + packetsAway
+        )
+        yield* first.stop
+        const left = first.logs.filter(({ message }) => message === "packets not acknowledged at the stop")
+        assert.isAbove(Number(left[0]?.annotations["lost"]), packetsAway / 2)
+        assert.isTrue(first.logs.some(({ message }) => message.startsWith("ends without NATS: the next start folds the record again")))
+
+        yield* Effect.promise(() => nats.start())
+        const second = yield* start({ ...config, SEED_USER: "demo" })
+        const again = yield* socket(second, "/ws/ticks")
+        again.send({ action: "subscribe", tokens: [nifty] })
+        yield* eventually("ticks go on", ticksOf(again), (all) => all.length > 20)
+        yield* eventually("the demo strategy is valued", ask(second, "/strategies?limit=1"), ({ body }) => body.total === 1)
+        yield* second.stop
+        const record = yield* Effect.flatMap(natsClient(nats), (nc) => Effect.promise(() => readRecord(nc, nifty)))
+        for (const [key, numbers] of record.numbers) assert.strictEqual(Math.max(...numbers) + 1, numbers.size, `holes in ${key}`)
+        const places = new Set(record.places)
+        // What a client saw was acknowledged: all of it is in the record.
+        for (const { row, seq } of yield* ticksOf(client)) assert.isTrue(places.has(`${seq} ${row}`), `${seq} ${row}`)
+      }).pipe(Effect.scoped),
+    300_000
+  )
 })

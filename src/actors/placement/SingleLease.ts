@@ -39,7 +39,7 @@ export const holders = (nc: LeaseBucket.LeaseConnection, kv: LeaseBucket.LeaseBu
  */
 export const make = (group: ActorGroups.Name, endProcess: Effect.Effect<void>) =>
   Effect.gen(function* () {
-    const { js, nc } = yield* JetStream
+    const { isConnected, js, nc } = yield* JetStream
     const kv = yield* LeaseBucket.open(js)
     const refreshMs = (yield* LeaseBucket.ttlMs) / refreshesPerLife
     const key = keyOf(group)
@@ -87,7 +87,8 @@ export const make = (group: ActorGroups.Name, endProcess: Effect.Effect<void>) =
       Effect.suspend(() => {
         const wasHeld = isHeld
         isHeld = false
-        return wasHeld ? Effect.ignore(Effect.tryPromise(() => kv.purge(key))) : Effect.void
+        // Without NATS the key ends by itself, within PLACEMENT_TTL.
+        return wasHeld && isConnected() ? Effect.ignore(Effect.tryPromise(() => kv.purge(key))) : Effect.void
       })
     )
     return { epoch, isHeld: () => isHeld } satisfies Lease

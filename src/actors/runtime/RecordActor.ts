@@ -13,6 +13,14 @@ import * as RunStart from "./RunStart.ts"
 import * as Settle from "./Settle.ts"
 import type { Setup } from "./Setup.ts"
 
+/** What a run that ends while NATS is away leaves to the next start. Nothing is lost, because the record has what it was computed from. */
+const leftBehind = ({ savedSeq, seq }: Fold.Run<unknown>, unsettled: Fold.Folded | undefined) =>
+  seq === savedSeq && unsettled === undefined
+    ? Effect.void
+    : Effect.logWarning("ends without NATS: the next start folds the record again from the saved state").pipe(
+        Effect.annotateLogs({ seq, saved_seq: savedSeq, outputs_left: unsettled?.outputs.length ?? 0 })
+      )
+
 /**
  * Drives a decider from the record. A run restores the snapshot or rebuilds the state, folds whole batches, and publishes their outputs under
  * the sequence that caused them. It does not publish again what an earlier run has published. It saves its state periodically and at its end.
@@ -46,7 +54,10 @@ export class RecordActor extends Effect.Service<RecordActor>()("actors/runtime/R
         /** The batch that is in the state while its outputs are not all published yet. */
         let unsettled: Fold.Folded | undefined
         // State and outputs belong together: the state is saved only if every batch in it was settled.
-        yield* Effect.addFinalizer(() => (unsettled === undefined && lease.isHeld() ? Effect.ignoreLogged(save(setup, run)) : Effect.void))
+        yield* Effect.addFinalizer(() => {
+          if (!jetStream.isConnected()) return leftBehind(run, unsettled)
+          return unsettled === undefined && lease.isHeld() ? Effect.ignoreLogged(save(setup, run)) : Effect.void
+        })
 
         /** True if the feed may read on, because the batch changed only the state. */
         const fold = (items: ReadonlyArray<Item>): boolean => {
