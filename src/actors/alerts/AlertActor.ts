@@ -103,7 +103,7 @@ const makeInput = (input: Input) =>
         return messages
       })
 
-    /** Decides until other subjects have to be read. */
+    /** Decides until other subjects have to be read. Without alerts nothing is read. */
     const run = (news: Effect.Effect<void>) =>
       Effect.gen(function* () {
         const place = yield* begin
@@ -112,7 +112,6 @@ const makeInput = (input: Input) =>
         const alone = yield* Effect.makeSemaphore(1)
         yield* load(watching, place.epoch)
         const filters = reading.filters(watching.subjects)
-        const read = yield* OrderedRead.make({ stream, filters, start: { _tag: "After", seq: place.readFrom } })
         let savedAtMs = yield* Clock.currentTimeMillis
 
         const work = (items: ReadonlyArray<Message | OrderedRead.Gap>) =>
@@ -130,7 +129,15 @@ const makeInput = (input: Input) =>
               isSaved = yield* repo.step(yield* decide(watching, messages), { input, epoch: place.epoch, seq })
             }
           })
-        const follow = Effect.forever(Effect.flatMap(read.takeAll, (items) => alone.withPermits(1)(work(items))))
+        const read = Effect.suspend(() => {
+          // The place stays where it is while nothing is read, perhaps for days.
+          const seq = Math.max(place.readFrom, watching.fromSeq - lookBackMax)
+          return OrderedRead.make({ stream, filters, start: { _tag: "After", seq } })
+        })
+        const follow =
+          watching.size === 0
+            ? Effect.never
+            : Effect.flatMap(read, ({ takeAll }) => Effect.forever(Effect.flatMap(takeAll, (items) => alone.withPermits(1)(work(items)))))
         const isReadWhole = Effect.sync(() => reading.filters(watching.subjects).join(" ") === filters.join(" "))
         const reload = Effect.repeat(
           Effect.zipRight(

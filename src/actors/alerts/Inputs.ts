@@ -12,29 +12,35 @@ export interface Reading {
   readonly guard: "frames" | "outputs" | "none"
 }
 
-/** The most underlyings that one read of the record names to the server. A read of more takes all frames. */
-const underlyingsMax = 100
+/** The most subjects that one read names to the server. A read of more takes all messages of their kind. */
+const subjectsMax = 100
 
-const whole = (subject: { readonly stream: string; readonly filter: () => string }, guard: Reading["guard"]): Reading => ({
-  stream: subject.stream,
-  filters: () => [subject.filter()],
+interface Kind {
+  readonly stream: string
+  readonly filter: () => string
+}
+
+/** Most messages are of underlyings and strategies that no alert looks at: thousands of marks a second. */
+const named = (kind: Kind, subjects: ReadonlySet<string>): ReadonlyArray<string> =>
+  subjects.size > subjectsMax ? [kind.filter()] : [...subjects].sort()
+
+const of = (kind: Kind, guard: Reading["guard"]): Reading => ({
+  stream: kind.stream,
+  filters: (subjects) => named(kind, subjects),
   guard
 })
 
 export const readings: Readonly<Record<Input, Reading>> = {
-  // Most frames are of underlyings that no alert looks at. Clocks move the place on while the others say nothing.
   packet: {
     stream: Subjects.Frame.stream,
-    filters: (subjects) => [
-      Subjects.Clock.filter(),
-      ...(subjects.size > underlyingsMax ? [Subjects.Frame.filter()] : [...subjects].sort())
-    ],
+    // Clocks move the place on while the underlyings say nothing.
+    filters: (subjects) => [Subjects.Clock.filter(), ...named(Subjects.Frame, subjects)],
     guard: "frames"
   },
-  instrument: whole(Subjects.Tick, "outputs"),
-  chain: whole(Subjects.ChainDelta, "outputs"),
-  strategy: whole(Subjects.Mark, "outputs"),
-  feed: whole(Subjects.Ticker, "none")
+  instrument: of(Subjects.Tick, "outputs"),
+  chain: of(Subjects.ChainDelta, "outputs"),
+  strategy: of(Subjects.Mark, "outputs"),
+  feed: of(Subjects.Ticker, "none")
 }
 
 /** The subject that an alert looks at. */

@@ -60,6 +60,13 @@ export class Watching {
     return count
   }
 
+  /** No alert is decided from messages before this sequence; Infinity without alerts. */
+  get fromSeq(): number {
+    let from = Number.POSITIVE_INFINITY
+    for (const list of this.held.values()) for (const { seq } of list) from = Math.min(from, seq)
+    return from
+  }
+
   isWanted(subject: string): boolean {
     return this.held.has(subject)
   }
