@@ -19,7 +19,7 @@ export const kind = "strategies"
 /** Before, each strategy had an actor of its own, of this kind. */
 export const formerKind = "m2m"
 /** Change it whenever the decider's state changes its layout. */
-export const layout = "m2m-11"
+export const layout = "m2m-12"
 
 const toBytes = new TextEncoder()
 /** Groups of strategies that are remembered per process; a full list is cleared, and definitions are decoded again. */

@@ -4,7 +4,7 @@ import * as BarSession from "../market/BarSession.ts"
 import type * as RuleSet from "../rules/RuleSet.ts"
 import type { Entry, Hours, LineColumns } from "./LineColumns.ts"
 import * as Premium from "./Premium.ts"
-import type { Leg, OpenCandle, Pending, Strategy } from "./Strategy.ts"
+import type { OpenCandle, Pending, Strategy } from "./Strategy.ts"
 import type * as StrategyMessage from "./StrategyMessage.ts"
 
 export type Candle = StrategyMessage.Candle
@@ -55,6 +55,13 @@ export const closeBefore = (strategy: Strategy, sink: Sink): void => {
   strategy.openFromMs = minuteMs
 }
 
+/** The premium of legs at their newest prices. */
+const netOf = (columns: LineColumns, from: number, to: number): Premium.Units | null => {
+  const { last, priceRow, prices } = columns
+  for (let at = from; at < to; at++) last[at] = prices.price[priceRow[at] as number] as number
+  return Premium.net(columns, last, from, to)
+}
+
 /** Adds the value at a complete instant to its minute. */
 const valueInstant = (columns: LineColumns, { legsFrom, legsTo, strategy }: Entry, sink: Sink, atMs: number): void => {
   const minuteMs = IndiaTime.minuteFloor(atMs)
@@ -62,7 +69,7 @@ const valueInstant = (columns: LineColumns, { legsFrom, legsTo, strategy }: Entr
     sink.late()
     return
   }
-  const value = strategy.unpriced.length > 0 ? null : Premium.net(columns, columns.price, legsFrom, legsTo)
+  const value = strategy.unpriced.length > 0 ? null : netOf(columns, legsFrom, legsTo)
   if (value === null) return
   if (strategy.candle?.minuteMs === minuteMs) {
     if (value > strategy.candle.high) strategy.candle.high = value
@@ -99,19 +106,17 @@ const takeReady = (strategy: Strategy, untilMs: number): ReadonlyArray<Pending> 
   return isOrdered ? ready : ready.sort((a, b) => a.atMs - b.atMs)
 }
 
-/** Gives a price to the strategy's legs in that instrument; true if one of them is in its session. The legs keep the price for a snapshot. */
+/** Gives a price to the strategy's legs in that instrument; true if one of them is in its session. */
 const takePrice = (columns: LineColumns, { legsFrom, legsTo }: Entry, { rules }: Sink, tick: Pending): boolean => {
-  const { hours, hoursAt, lines, price, priceMs, token } = columns
+  const { hours, hoursAt, priceRow, prices, token } = columns
   let isTrading = false
   for (let at = legsFrom; at < legsTo; at++) {
     if (token[at] !== tick.token) continue
     isTrading ||= isInSession(rules, hours[hoursAt[at] as number] as Hours, tick.atMs)
-    if (tick.atMs < (priceMs[at] as number)) continue
-    price[at] = tick.price
-    priceMs[at] = tick.atMs
-    const leg = lines[at] as Leg
-    leg.price = tick.price
-    leg.priceMs = tick.atMs
+    const row = priceRow[at] as number
+    if (tick.atMs < (prices.atMs[row] as number)) continue
+    prices.price[row] = tick.price
+    prices.atMs[row] = tick.atMs
   }
   return isTrading
 }

@@ -1,6 +1,7 @@
 import type * as BarSession from "../market/BarSession.ts"
 import type * as ChainState from "../options/ChainState.ts"
 import * as Feed from "./Feed.ts"
+import type { LegPrices } from "./LegPrices.ts"
 import { isOption, type Leg, type Line, multiplierOf, type Strategy } from "./Strategy.ts"
 
 /** The session of the day of the newest price of a place, for all legs that trade there; null before the first one is asked. */
@@ -32,6 +33,8 @@ export interface LineColumns {
   readonly sides: ReadonlyArray<ChainState.Side>
   readonly hours: ReadonlyArray<Hours>
   readonly lines: ReadonlyArray<Line>
+  /** The state's own. */
+  readonly prices: LegPrices
   /** Index in `feeds`, and the row there. */
   readonly feed: Int32Array
   readonly row: Int32Array
@@ -44,13 +47,12 @@ export interface LineColumns {
   readonly factor: Float64Array
   /** Units of the underlying; bought is positive. */
   readonly units: Float64Array
-  /** The newest prices as wire integers; NaN without one. Valid for a strategy while it is valued. */
+  /** The prices at which a strategy is valued, as wire integers; NaN without one. Valid while it is valued. */
   readonly last: Float64Array
-  /** Of legs: their token, the index in `hours`, and `price` and `priceMs` of the leg. */
+  /** Of legs: their token, the index in `hours`, and the row in `prices`. */
   readonly token: Float64Array
   readonly hoursAt: Int32Array
-  readonly price: Float64Array
-  readonly priceMs: Float64Array
+  readonly priceRow: Int32Array
 }
 
 /** Answers the index of a value in a list, and adds it if it is new. */
@@ -79,7 +81,7 @@ const sideIn = (sides: Array<ChainState.Side>, feed: Feed.Feed, line: Line): num
 }
 
 /** The columns of these strategies, in their order. */
-export const of = (all: Feed.Feeds, strategies: Iterable<Strategy>): LineColumns => {
+export const of = (all: Feed.Feeds, prices: LegPrices, strategies: Iterable<Strategy>): LineColumns => {
   const entries: Array<Entry> = []
   const lines: Array<Line> = []
   for (const strategy of strategies) {
@@ -98,6 +100,7 @@ export const of = (all: Feed.Feeds, strategies: Iterable<Strategy>): LineColumns
     sides,
     hours,
     lines,
+    prices,
     feed: new Int32Array(count),
     row: new Int32Array(count),
     isOwn: new Uint8Array(count),
@@ -109,8 +112,7 @@ export const of = (all: Feed.Feeds, strategies: Iterable<Strategy>): LineColumns
     last: new Float64Array(count),
     token: new Float64Array(count),
     hoursAt: new Int32Array(count),
-    price: new Float64Array(count),
-    priceMs: new Float64Array(count)
+    priceRow: new Int32Array(count)
   }
   for (const [at, line] of lines.entries()) {
     const feed = Feed.of(all, line.feed)
@@ -132,8 +134,7 @@ export const of = (all: Feed.Feeds, strategies: Iterable<Strategy>): LineColumns
       const at = legsFrom + nth
       columns.token[at] = leg.contract.instrument_token
       columns.hoursAt[at] = hoursIn(hours, leg)
-      columns.price[at] = leg.price
-      columns.priceMs[at] = leg.priceMs
+      columns.priceRow[at] = leg.priceRow
     }
   }
   return columns

@@ -11,6 +11,7 @@ import type * as RuleSet from "../rules/RuleSet.ts"
 import { shipped } from "../rules/Shipped.ts"
 import * as Candles from "./Candles.ts"
 import * as Feed from "./Feed.ts"
+import * as LegPrices from "./LegPrices.ts"
 import * as LineColumns from "./LineColumns.ts"
 import * as Marks from "./Marks.ts"
 import * as Strategy from "./Strategy.ts"
@@ -48,6 +49,7 @@ export interface State {
   rules: string
   /** By Strategy.keyOf, in the order of their first definitions. */
   readonly strategies: Map<string, Strategy.Strategy>
+  readonly prices: LegPrices.LegPrices
   /** Leg prices that wait for the clock, of all strategies. */
   waiting: number
   readonly clocks: LiveClocks.LiveClocks
@@ -62,6 +64,7 @@ const initial = (rules: string): State => ({
   feeds: new Map(),
   rules,
   strategies: new Map(),
+  prices: LegPrices.make(),
   waiting: 0,
   clocks: LiveClocks.make(),
   eventMs: Number.NEGATIVE_INFINITY,
@@ -82,13 +85,13 @@ interface Context {
 }
 
 const none = new Float64Array(0)
-const noLines = LineColumns.of(new Map(), [])
+const noLines = LineColumns.of(new Map(), LegPrices.make(), [])
 
 /** The columns of states whose strategies and feeds have not changed since. A snapshot does not hold them. */
 const columnsMade = new WeakMap<State, LineColumns.LineColumns>()
 
 const columnsOf = (state: State): LineColumns.LineColumns => {
-  const made = columnsMade.get(state) ?? LineColumns.of(state.feeds, state.strategies.values())
+  const made = columnsMade.get(state) ?? LineColumns.of(state.feeds, state.prices, state.strategies.values())
   columnsMade.set(state, made)
   return made
 }
@@ -97,6 +100,7 @@ const remove = (state: State, strategy: Strategy.Strategy): void => {
   columnsMade.delete(state)
   state.strategies.delete(Strategy.keyOf({ owner: strategy.owner, strategy_id: strategy.strategyId }))
   state.waiting -= strategy.pending.length
+  LegPrices.release(state.prices, strategy.legs)
   for (const feed of state.feeds.values()) Feed.exclude(feed, strategy)
 }
 
@@ -191,8 +195,7 @@ const mark = (turn: Turn, entry: LineColumns.Entry): void => {
 const takeKnownPrices = (state: State, strategy: Strategy.Strategy): void => {
   for (const leg of strategy.legs) {
     const { quotes } = Feed.of(state.feeds, leg.feed)
-    leg.price = quotes.lastPrice[leg.row] as number
-    leg.priceMs = quotes.receivedMs[leg.row] as number
+    LegPrices.set(state.prices, leg, quotes.lastPrice[leg.row] as number, quotes.receivedMs[leg.row] as number)
   }
   strategy.owed = true
 }
@@ -209,13 +212,14 @@ const onDefinition = (context: Context, state: State, { definition, seq }: Recor
   const strategy = before ?? Strategy.make(definition.owner, definition.strategy_id)
   isolated(turn, { strategy }, () => {
     columnsMade.delete(state)
+    LegPrices.release(state.prices, strategy.legs)
     Strategy.define(strategy, definition, context.rules)
     state.strategies.set(key, strategy)
     for (const { feed } of [...strategy.legs, ...strategy.holdings]) Feed.of(state.feeds, feed)
     for (const [feedKey, feed] of state.feeds) Feed.include(context.ends, state.strategies.values(), feedKey, feed, strategy)
     takeKnownPrices(state, strategy)
     if (!Number.isFinite(state.eventMs)) return
-    turn.columns = LineColumns.of(state.feeds, [strategy])
+    turn.columns = LineColumns.of(state.feeds, state.prices, [strategy])
     mark(turn, turn.columns.entries[0] as LineColumns.Entry)
   })
   return turn.outputs

@@ -25,9 +25,8 @@ export interface Line {
 export interface Leg extends Line {
   readonly legId: number
   readonly place: BarSession.Place | null
-  /** Last price at the valued instants, as a wire integer; NaN before the first. */
-  price: number
-  priceMs: number
+  /** Row of the newest price at the valued instants in the state's LegPrices; -1 before the strategy has taken its prices. */
+  priceRow: number
 }
 
 /** A leg's price that waits until all prices of its instant have arrived. */
@@ -146,8 +145,7 @@ const makeLeg = (rules: RuleSet.RuleSet | undefined, leg: StrategyDefinition.Leg
   legId: leg.leg_id,
   // Without the underlying's list of instruments, a share is assumed to trade until the end of the session.
   place: rules === undefined ? null : BarSession.placeOf(rules, leg, leg.contract, false),
-  price: Number.NaN,
-  priceMs: Number.NEGATIVE_INFINITY
+  priceRow: -1
 })
 
 const noFills: StrategyDefinition.Traded = { realised: Money.zero, leg_ids: [], positions: [] }
