@@ -30,6 +30,8 @@ export interface Ground {
   readonly backends: typeof BackendsModule
   readonly children: Children
   readonly ports: Ports
+  /** Options of Node for the platform's processes, as npm start gives them. */
+  readonly v8Options: ReadonlyArray<string>
   readonly close: () => Promise<void>
 }
 
@@ -39,10 +41,11 @@ interface Wanted {
 }
 
 const open = async ({ durable }: Wanted): Promise<Ground> => {
-  const [backends, children, ports] = await Promise.all([
+  const [backends, children, ports, { v8Options }] = await Promise.all([
     script<typeof BackendsModule>("backends"),
     script<Children>("children"),
-    script<Ports>("ports")
+    script<Ports>("ports"),
+    script<Pick<Ground, "v8Options">>("v8")
   ])
   const folder = join(root, ".data", `bench-${process.pid}`)
   await mkdir(folder, { recursive: true })
@@ -52,7 +55,7 @@ const open = async ({ durable }: Wanted): Promise<Ground> => {
     await postgres.remove()
     await rm(folder, { recursive: true, force: true })
   }
-  return { folder, natsProgram, postgresUrl: postgres.url, backends, children, ports, close }
+  return { folder, natsProgram, postgresUrl: postgres.url, backends, children, ports, v8Options, close }
 }
 
 export const say = (text: string): void => {

@@ -303,12 +303,17 @@ const startPlatform = async (ground: Ground.Ground, { shape, profile, strategies
   }
   const begin = ({ part, roles, env: own }: Part) => {
     const profiling = profile === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${profile}`, `--cpu-prof-name=${part}.cpuprofile`]
-    const one = ground.children.start(part, process.execPath, [...profiling, join(root, ".cache/bench/bench", more.program)], {
-      log: join(home, `${part}.log`),
-      cwd: root,
-      graceMs: readyMsMax,
-      env: { ...env, ...own, ROLES: roles.join(",") }
-    })
+    const one = ground.children.start(
+      part,
+      process.execPath,
+      [...ground.v8Options, ...profiling, join(root, ".cache/bench/bench", more.program)],
+      {
+        log: join(home, `${part}.log`),
+        cwd: root,
+        graceMs: readyMsMax,
+        env: { ...env, ...own, ROLES: roles.join(",") }
+      }
+    )
     processes.push(one)
     return one
   }

@@ -139,12 +139,17 @@ export const open = async (ground: Ground, options: Options): Promise<Stage> => 
       ...options.env
     }
     const begin = () =>
-      ground.children.start("platform", process.execPath, [...(options.flags ?? []), join(root, ".cache/bench/bench", options.program)], {
-        log,
-        cwd: root,
-        graceMs: readyMsMax,
-        env
-      })
+      ground.children.start(
+        "platform",
+        process.execPath,
+        [...ground.v8Options, ...(options.flags ?? []), join(root, ".cache/bench/bench", options.program)],
+        {
+          log,
+          cwd: root,
+          graceMs: readyMsMax,
+          env
+        }
+      )
     let platform = begin()
     stops.unshift(() => platform.stop())
     const isEnded = () => !platform.isUp()

@@ -6,6 +6,7 @@ import { inject } from "vitest"
 import { simulatorOptions, startOptions } from "../../scripts/lib/options.mjs"
 import { writeAccounts } from "../../scripts/lib/simulator.mjs"
 import { mint } from "../../scripts/lib/token.mjs"
+import { v8Options } from "../../scripts/lib/v8.mjs"
 
 let folder = ""
 beforeAll(() => {
@@ -22,6 +23,14 @@ const textOf = (run: () => unknown) => {
   }
   return "no error"
 }
+
+describe("Node's options", () => {
+  it("are the same in the image as under npm start", () => {
+    const dockerfile = readFileSync(new URL("../../Dockerfile", import.meta.url), "utf8")
+    const command = JSON.parse(/^CMD (.*)$/m.exec(dockerfile)?.[1] ?? "[]")
+    assert.deepStrictEqual(command, ["node", ...v8Options, "--enable-source-maps", "dist/main.js"])
+  })
+})
 
 describe("npm start's options", () => {
   it("without options it is the synthetic market with the demo user", () => {
