@@ -1,9 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import type { Page } from "playwright-core"
+import * as Money from "../../src/domain/Money.ts"
+import { AccountStopRepo } from "../../src/store/orders/AccountStopRepo.ts"
+import { StrategyLimitRepo } from "../../src/store/orders/StrategyLimitRepo.ts"
 import { ask, eventually, type Running, spareAccount, token } from "../platform/PlatformWorld.ts"
+import { started } from "../store/Stores.ts"
 import { picture, prepare, skip } from "./Browser.ts"
-import { click, opened, shows, state, textOf, textsOf, until, visit } from "./PageWorld.ts"
+import { click, hidden, opened, press, shows, state, textOf, textsOf, until, visit } from "./PageWorld.ts"
 import { readable } from "./Readable.ts"
 
 prepare()
@@ -109,6 +113,89 @@ describe.skipIf(skip)("Orders on the page", () => {
         assert.strictEqual((yield* ask(running, "/accounts/sim1/kill")).body.state, "open")
         yield* click(page, send)
         yield* eventually("the order after the release", statuses(page), (all) => all.length === 3)
+      }).pipe(Effect.scoped),
+    timeoutMs
+  )
+
+  it.live(
+    "limits of an account and of a strategy are set, changed and cleared, a reached loss is shown with its reason, and its release takes two presses of a key",
+    () =>
+      Effect.gen(function* () {
+        const { page, platform, problems, running } = yield* opened()
+        const limitsOf = (path: string) => Effect.map(ask(running, `${path}/limits`), ({ body }) => body as Record<string, unknown>)
+        const type = (panel: string, label: string, text: string) =>
+          Effect.promise(() => page.fill(`${panel} .limits input[aria-label="${label}"]`, text))
+        const account = ".account"
+        const stored = <A, E>(work: Effect.Effect<A, E, AccountStopRepo | StrategyLimitRepo>) =>
+          work.pipe(Effect.provide(started(platform.databaseUrl)), Effect.orDie)
+        yield* tab(page, "Limits")
+        yield* shows(page, ".account .limitfacts dd", (text) => text === "no limit")
+        yield* readable(page, "no limits of an account")
+        yield* click(page, ".account .limitbox summary")
+        yield* type(account, "Lots in all", "2.5")
+        yield* press(page, "Enter")
+        yield* shows(page, ".account .limits .problem", (text) => text === "Lots in all must be a whole number from 1 to 1000000.")
+        yield* type(account, "Lots in all", "7")
+        yield* type(account, "Loss of a day, ₹", "1000.50")
+        yield* Effect.promise(() => page.selectOption('.account .limits select[aria-label="When the loss is reached"]', "block"))
+        yield* readable(page, "the limits of an account change")
+        // The gateway refuses, and the form says so in its words and keeps what was typed.
+        const refusal = { detail: "Database unavailable", code: "unavailable", request_id: "-", errors: [] }
+        yield* Effect.promise(() =>
+          page.route("**/accounts/sim1/limits", (route) =>
+            route.request().method() === "PUT" ? route.fulfill({ status: 503, json: refusal }) : route.continue()
+          )
+        )
+        yield* click(page, '.account .limits button[type="submit"]')
+        yield* shows(page, ".account .limits .problem", (text) => text === "Database unavailable")
+        yield* Effect.promise(() => page.unrouteAll({ behavior: "wait" }))
+        yield* click(page, '.account .limits button[type="submit"]')
+        yield* shows(page, ".account .limitfacts", (text) => text.includes("1,000.50") && text.includes("until it is released"))
+        assert.deepInclude(yield* limitsOf("/accounts/sim1"), { max_daily_loss: "1000.5", loss_action: "block", max_total_lots: 7 })
+
+        // The stop is saved as the executor saves it, because a loss needs a market that trades.
+        const loss = new Money.Decimal("-1000.50")
+        yield* stored(Effect.flatMap(AccountStopRepo, (stops) => stops.stop("sim1", "paper", loss, "test")))
+        const reached = "today has reached the limit of its loss, 1000.5. Its orders may only lower positions."
+        yield* until(page, `.account .lossstop:has-text("${reached}")`)
+        yield* readable(page, "a loss stopped an account")
+        yield* click(page, ".account .limitbox summary")
+        yield* click(page, '.account .limits button:text-is("Clear")')
+        yield* press(page, "Enter")
+        yield* eventually(
+          "no limit of the loss",
+          limitsOf("/accounts/sim1"),
+          (it) => it["max_daily_loss"] === null && it["max_total_lots"] === null
+        )
+        yield* Effect.promise(() => page.focus(".account .lossstop button"))
+        yield* press(page, "Enter")
+        yield* until(page, '.account .lossstop button:text-is("Really let orders through")')
+        assert.strictEqual((yield* limitsOf("/accounts/sim1"))["state"], "stopped")
+        yield* press(page, "Enter")
+        yield* hidden(page, ".account .lossstop")
+        assert.strictEqual((yield* limitsOf("/accounts/sim1"))["state"], "open")
+
+        yield* click(page, '.detail .segments button:text-is("Limits")')
+        yield* click(page, ".detail .limitbox summary")
+        yield* type(".detail", "Loss, ₹", "100000000")
+        yield* press(page, "Enter")
+        yield* shows(page, ".detail .limitfacts dd", (text) => text === "10,00,00,000.00")
+        const strategy = { strategyId: 1, owner: "demo" }
+        yield* stored(Effect.flatMap(StrategyLimitRepo, (limits) => limits.stop(strategy, new Money.Decimal("-1e8"), "test")))
+        yield* until(page, '.detail .lossstop:has-text("has reached the limit of its loss, 100000000")')
+        yield* readable(page, "a loss stopped a strategy")
+        yield* click(page, ".detail .limitbox summary")
+        yield* click(page, '.detail .limits button:text-is("Clear")')
+        yield* press(page, "Enter")
+        yield* shows(page, ".detail .limitfacts dd", (text) => text === "no limit")
+        yield* click(page, '.detail .lossstop button:text-is("Release …")')
+        yield* click(page, '.detail .lossstop button:text-is("Really let orders through")')
+        yield* hidden(page, ".detail .lossstop")
+        assert.deepInclude(yield* limitsOf("/strategies/1"), { state: "open", max_loss: null })
+        assert.deepStrictEqual(
+          problems.filter((text) => !text.includes("503")),
+          []
+        )
       }).pipe(Effect.scoped),
     timeoutMs
   )

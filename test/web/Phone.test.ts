@@ -84,7 +84,7 @@ describe.skipIf(skip)("On a phone", () => {
         yield* tap(page, '.orderticket button[type="submit"]')
         yield* shows(page, ".orderticket .problem", (text) => text.includes(reason))
         yield* fits(page, "a refused order")
-        for (const name of ["Positions", "Holdings", "Funds", "Orders"]) {
+        for (const name of ["Positions", "Holdings", "Funds", "Limits", "Orders"]) {
           yield* tap(page, `.accounttabs button:text-is("${name}")`)
           yield* fits(page, `the account's ${name}`)
         }

@@ -1,5 +1,5 @@
 import { type Api, listed, textOf } from "../gateway/Api.ts"
-import type { AccountOrder, Funds, Holding, OrderTask, Positions, StopState } from "../gateway/Contract.ts"
+import type { AccountLimits, AccountOrder, Funds, Holding, OrderTask, Positions, StopState } from "../gateway/Contract.ts"
 
 /** Number of newest tasks that are read. */
 const tasksMax = 100
@@ -17,6 +17,7 @@ export interface Book {
   readonly holdings: ReadonlyArray<Holding> | undefined
   readonly funds: Funds | undefined
   readonly stop: StopState | undefined
+  readonly limits: AccountLimits | undefined
 }
 export interface Events {
   readonly onBook: (book: Book) => void
@@ -39,7 +40,7 @@ const readBook = async (api: Api, accountId: string): Promise<{ readonly book: B
       problems.push(`${what}: ${textOf(error)}`)
       return undefined
     })
-  const [orders, tasks, positions, holdings, funds, stop] = await Promise.all([
+  const [orders, tasks, positions, holdings, funds, stop, limits] = await Promise.all([
     part(
       "orders",
       listed((urlParams) => api.portfolio.orders({ path, urlParams }).then((it) => ({ total: it.total, items: it.orders })))
@@ -51,9 +52,10 @@ const readBook = async (api: Api, accountId: string): Promise<{ readonly book: B
       listed((urlParams) => api.portfolio.holdings({ path, urlParams }).then((it) => ({ total: it.total, items: it.holdings })))
     ),
     part("funds", api.portfolio.funds({ path })),
-    part("stop", api.accounts.stop({ path }))
+    part("stop", api.accounts.stop({ path })),
+    part("limits", api.accounts.limits({ path }))
   ])
-  const book = { accountId, orders: orders ?? [], tasks: tasks?.tasks ?? [], positions, holdings, funds, stop }
+  const book = { accountId, orders: orders ?? [], tasks: tasks?.tasks ?? [], positions, holdings, funds, stop, limits }
   return { book, problem: problems.length === 0 ? "" : `Not known: ${problems.join("; ")}` }
 }
 

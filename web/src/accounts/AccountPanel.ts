@@ -1,5 +1,5 @@
 import type { Decimal } from "../../../src/client/Client.ts"
-import { textOf } from "../gateway/Api.ts"
+import { orSay } from "../gateway/Api.ts"
 import * as Live from "../gateway/Live.ts"
 import type { Ticks } from "../gateway/Ticks.ts"
 import { el, segments, setText } from "../view/Element.ts"
@@ -7,6 +7,7 @@ import * as Format from "../view/Format.ts"
 import * as Frames from "../view/Frames.ts"
 import type { Notices } from "../view/Notices.ts"
 import * as AccountBook from "./AccountBook.ts"
+import * as AccountLimits from "./AccountLimits.ts"
 import * as AccountChoice from "./Accounts.ts"
 import * as FundsView from "./FundsView.ts"
 import * as LinkForm from "./LinkForm.ts"
@@ -25,7 +26,8 @@ const tabs = [
   { id: "orders", label: "Orders" },
   { id: "positions", label: "Positions" },
   { id: "holdings", label: "Holdings" },
-  { id: "funds", label: "Funds" }
+  { id: "funds", label: "Funds" },
+  { id: "limits", label: "Limits" }
 ] as const
 type Tab = (typeof tabs)[number]["id"]
 
@@ -36,6 +38,8 @@ export interface Options {
   readonly accounts: AccountChoice.Accounts
   readonly may: { readonly trade: boolean; readonly all: boolean }
   readonly onFunds: (cash: Decimal | null) => void
+  /** A strategy was stopped or released. */
+  readonly onStrategyStop: () => void
 }
 export interface AccountPanel {
   readonly element: HTMLElement
@@ -72,6 +76,7 @@ const makeView = (
   options: Options,
   onLinked: (id: string) => void,
   onStale: () => void,
+  onChanged: () => void,
   orders: OrderList.Events,
   stops: StopSwitch.Events
 ) => {
@@ -84,11 +89,13 @@ const makeView = (
   const positions = PositionList.make("No positions.")
   const holdings = PositionList.make("No holdings.")
   const funds = FundsView.make()
+  const limits = AccountLimits.make(live.client.rest, notices, may.trade, onChanged)
   const parts: Readonly<Record<Tab, HTMLElement>> = {
     orders: list.element,
     positions: positions.element,
     holdings: holdings.element,
-    funds: funds.element
+    funds: funds.element,
+    limits: limits.element
   }
   const choice = segments("Account", tabs, (id) => open(id))
   const profit = el("output", { className: "pnl", attrs: { "aria-label": "Profit of all positions", "aria-live": "off" } })
@@ -100,6 +107,7 @@ const makeView = (
     {},
     session.element,
     stop.element,
+    limits.stop,
     el("div", { className: "row between accounttabs" }, choice.element, profit),
     problem,
     body
@@ -122,7 +130,7 @@ const makeView = (
     for (const [tab, part] of Object.entries(parts)) part.hidden = tab !== id
   }
   open("orders")
-  return { element, funds, holdings, list, nothing, open, positions, problem, profit, session, shown, stop }
+  return { element, funds, holdings, limits, list, nothing, open, positions, problem, profit, session, shown, stop }
 }
 
 /** Stops and releases orders, and says what became of them. */
@@ -130,10 +138,7 @@ const makeStops = ({ live, notices, accounts }: Options, onChanged: () => void):
   const { accounts: api } = live.client.rest
   const path = () => ({ id: accounts.chosen()?.account_id ?? "" })
   const attempt = async <A>(work: Promise<A>): Promise<A | undefined> => {
-    const done = await work.catch((error: unknown) => {
-      notices.show(textOf(error))
-      return undefined
-    })
+    const done = await orSay(work, notices.show)
     onChanged()
     return done
   }
@@ -162,7 +167,7 @@ const makeStops = ({ live, notices, accounts }: Options, onChanged: () => void):
 }
 
 /** Follows the events of all accounts of the user, and reads which accounts there are. */
-const follow = ({ accounts, live: liveOptions, notices }: Options, refresh: () => void) => {
+const follow = ({ accounts, live: liveOptions, notices, onStrategyStop }: Options, refresh: () => void) => {
   const { rest: api } = liveOptions.client
   let subscribed: ReadonlyArray<string> = []
   const live = Live.open(
@@ -178,6 +183,7 @@ const follow = ({ accounts, live: liveOptions, notices }: Options, refresh: () =
     (event) => {
       if (event.type === "alert") {
         notices.show(`${event.data.account_id}: ${event.data.message}`)
+        if (event.data.kind === "strategy_stop") onStrategyStop()
         void reload()
       } else if (event.type === "task" && event.data.status === "DEAD_LETTER")
         notices.show(`Not done: ${event.data.error?.message ?? "the broker refused the request"}`)
@@ -186,10 +192,7 @@ const follow = ({ accounts, live: liveOptions, notices }: Options, refresh: () =
     }
   )
   const reload = async (): Promise<void> => {
-    const found = await api.accounts.list().catch((error: unknown) => {
-      notices.show(textOf(error))
-      return undefined
-    })
+    const found = await orSay(api.accounts.list(), notices.show)
     if (found === undefined) return
     const ids = found.accounts.map(({ account_id }) => account_id)
     live.unsubscribe(subscribed.filter((id) => !ids.includes(id)))
@@ -201,7 +204,7 @@ const follow = ({ accounts, live: liveOptions, notices }: Options, refresh: () =
   return { live, reload }
 }
 
-/** The orders, positions, holdings and funds of the chosen account, live, and its kill switch. */
+/** The orders, positions, holdings, funds and limits of the chosen account, live, and its kill switch. */
 export const make = (options: Options): AccountPanel => {
   const { accounts, notices, ticks } = options
   const { rest: api } = options.live.client
@@ -228,6 +231,7 @@ export const make = (options: Options): AccountPanel => {
       void reload()
     },
     () => void reload(),
+    reader.refresh,
     { onCancel: (target) => void requests.cancel(target), onModify: (target, change) => void requests.modify(target, change) },
     makeStops(options, reader.refresh)
   )
@@ -248,6 +252,7 @@ export const make = (options: Options): AccountPanel => {
     view.holdings.draw(book.holdings?.map(PositionList.ofHolding) ?? [])
     view.funds.draw(book.funds, profit)
     view.stop.draw(book.stop)
+    if (book.limits !== undefined) view.limits.draw(book.limits)
     drawProfit(profit)
   })
 
@@ -259,7 +264,10 @@ export const make = (options: Options): AccountPanel => {
     view.shown.hidden = id === undefined
     if (id === undefined) return
     if (id === shownId) reader.refresh()
-    else reader.show(id)
+    else {
+      view.limits.show(id)
+      reader.show(id)
+    }
     shownId = id
   })
 

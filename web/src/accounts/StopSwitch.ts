@@ -1,13 +1,12 @@
 import type { StopState } from "../gateway/Contract.ts"
 import { el, setText } from "../view/Element.ts"
 import * as Format from "../view/Format.ts"
+import * as TwoSteps from "../view/TwoSteps.ts"
 
 /** What is stopped or released: one account, or all of them. */
 export type Scope = "account" | "all"
-export interface Release {
+export interface Release extends TwoSteps.Asked {
   readonly token: string
-  /** ISO 8601. */
-  readonly until: string
 }
 export interface Events {
   readonly onStop: (scope: Scope, reason: string) => Promise<void>
@@ -67,35 +66,14 @@ const makeForm = (isAdmin: boolean, onStop: Events["onStop"]) => {
 /** The kill switch. A release takes two steps, so that no single click lets orders through again. */
 export const make = (may: { readonly trade: boolean; readonly all: boolean }, events: Events): StopSwitch => {
   let scope: Scope = "account"
-  let asked: Release | undefined
-  let timer: ReturnType<typeof setTimeout> | undefined
   const form = makeForm(may.all, events.onStop)
   const button = el("button", { type: "button", className: "stop", hidden: true, onclick: form.open }, "Stop orders")
   const text = el("strong")
-  const release = el("button", { type: "button" })
-  const banner = el("div", { className: "stopped", hidden: true, attrs: { role: "alert" } }, text, release)
-
-  const drawRelease = (): void => {
-    release.hidden = !may.trade || (scope === "all" && !may.all)
-    setText(release, asked === undefined ? "Release …" : "Really let orders through")
-    release.className = asked === undefined ? "" : "primary"
-  }
-  const forget = (): void => {
-    clearTimeout(timer)
-    asked = undefined
-    drawRelease()
-  }
-  release.onclick = async () => {
-    release.disabled = true
-    const before = asked
-    forget()
-    if (before === undefined) {
-      asked = await events.onAsk(scope)
-      if (asked !== undefined) timer = setTimeout(forget, Math.max(0, Date.parse(asked.until) - Date.now()))
-    } else await events.onRelease(scope, before.token)
-    release.disabled = false
-    drawRelease()
-  }
+  const release = TwoSteps.make<Release>({
+    onAsk: () => events.onAsk(scope),
+    onRelease: ({ token }) => events.onRelease(scope, token)
+  })
+  const banner = el("div", { className: "stopped", hidden: true, attrs: { role: "alert" } }, text, release.button)
   return {
     button,
     element: el("div", {}, form.form, banner),
@@ -103,16 +81,13 @@ export const make = (may: { readonly trade: boolean; readonly all: boolean }, ev
       const isStopped = stop?.state === "killed"
       button.hidden = !may.trade || stop === undefined || isStopped
       banner.hidden = !isStopped
-      if (!isStopped) {
-        if (asked !== undefined) forget()
-        return
-      }
+      if (!isStopped) return release.forget()
       form.hide()
       scope = stop.scope ?? "account"
       const what = scope === "all" ? "All orders of this platform are stopped" : "Orders are stopped"
       const since = stop.at === null ? "" : ` since ${Format.clock(Date.parse(stop.at))}`
       setText(text, `${what}${since}: ${stop.reason ?? ""}`)
-      drawRelease()
+      release.button.hidden = !may.trade || (scope === "all" && !may.all)
     }
   }
 }

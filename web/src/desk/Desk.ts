@@ -111,22 +111,24 @@ const makeParts = (
     },
     onStream
   })
+  const mayTrade = user.role !== "viewer"
   const strategies = Strategies.make({
     live: gateway.stream("strategies", drawStatus),
     ticks,
     instruments,
     notices,
+    mayTrade,
     onListed: () => alerts.draw()
   })
   const accounts = Accounts.make()
-  const mayTrade = user.role !== "viewer"
   const account = AccountPanel.make({
     live: gateway.stream("orders", drawStatus),
     ticks,
     notices,
     accounts,
     may: { trade: mayTrade, all: user.role === "admin" },
-    onFunds: (cash) => ticket.cash(cash)
+    onFunds: (cash) => ticket.cash(cash),
+    onStrategyStop: () => void strategies.reload()
   })
   const named = () => strategies.all().map(({ strategy_id, name }) => ({ id: strategy_id, name }))
   const alerts = Alerts.make({

@@ -30,3 +30,10 @@ export const listed = async <A>(
 }
 
 export const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+
+/** The answer. If there is no answer, says why in the gateway's words, and is undefined. */
+export const orSay = <A>(answer: Promise<A>, say: (text: string) => void): Promise<A | undefined> =>
+  answer.catch((error: unknown) => {
+    say(textOf(error))
+    return undefined
+  })

@@ -41,11 +41,15 @@ export type Margins = Awaited<ReturnType<Rest["orders"]["margins"]>>
 /** A request for one order task: to place, modify or cancel an order. */
 export type OrderRequest = Parameters<Rest["orders"]["submit"]>[0]
 export type StopState = Awaited<ReturnType<Rest["accounts"]["stop"]>>
+export type AccountLimits = Awaited<ReturnType<Rest["accounts"]["limits"]>>
+export type NewAccountLimits = Parameters<Rest["accounts"]["setLimits"]>[0]["payload"]
 
 export type Alert = Awaited<ReturnType<Rest["alerts"]["get"]>>
 export type NewAlert = Parameters<Rest["alerts"]["create"]>[0]["payload"]
 export type AlertEvent = SocketMessages.AlertUpdate["data"]
 
+export type StrategyLimits = Awaited<ReturnType<Rest["strategyLimits"]["limits"]>>
+export type NewStrategyLimits = Parameters<Rest["strategyLimits"]["setLimits"]>[0]["payload"]
 export type StrategyPnl = Awaited<ReturnType<Rest["positions"]["pnl"]>>
 export type StrategyGreeks = Awaited<ReturnType<Rest["positions"]["greeks"]>>
 

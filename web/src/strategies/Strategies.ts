@@ -20,6 +20,7 @@ export interface Options {
   readonly ticks: Ticks
   readonly instruments: Instruments
   readonly notices: Notices
+  readonly mayTrade: boolean
   /** The strategies were read again. */
   readonly onListed: () => void
 }
@@ -75,7 +76,7 @@ const makeMarks = () => {
 }
 
 /** The user's strategies: their live marks, and the details of the chosen one. */
-export const make = ({ live: options, ticks, instruments, notices, onListed }: Options): Strategies => {
+export const make = ({ live: options, ticks, instruments, notices, mayTrade, onListed }: Options): Strategies => {
   const { rest: api } = options.client
   const marks = makeMarks()
   let strategies: ReadonlyArray<StrategySummary> = []
@@ -88,6 +89,7 @@ export const make = ({ live: options, ticks, instruments, notices, onListed }: O
     ticks,
     instruments,
     notices,
+    mayTrade,
     onChanged: () => read(),
     onProblem: (text) => {
       view.problem.textContent = text

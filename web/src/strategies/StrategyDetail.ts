@@ -10,15 +10,17 @@ import type { Change } from "./LegRow.ts"
 import * as LegTable from "./LegTable.ts"
 import * as MarkChart from "./MarkChart.ts"
 import * as MarkNumbers from "./MarkNumbers.ts"
+import * as StrategyLimits from "./StrategyLimits.ts"
 import type * as Trail from "./Trail.ts"
 
-/** How often holdings and payoff are requested again while they are shown. */
+/** How often holdings, limits and payoff are requested again while they are shown. */
 const askEveryMs = 15_000
 
 const tabs = [
   { id: "pnl", label: "P&L" },
   { id: "m2m", label: "Net premium" },
-  { id: "payoff", label: "Payoff" }
+  { id: "payoff", label: "Payoff" },
+  { id: "limits", label: "Limits" }
 ] as const
 type Tab = (typeof tabs)[number]["id"]
 
@@ -27,6 +29,7 @@ export interface Options {
   readonly ticks: Ticks
   readonly instruments: Instruments
   readonly notices: Notices
+  readonly mayTrade: boolean
   /** Called after the strategy was changed or deleted on this page. */
   readonly onChanged: () => Promise<void>
   readonly onProblem: (text: string) => void
@@ -116,15 +119,20 @@ export const make = (options: Options): StrategyDetail => {
         urlParams: { spot_shift: spotShift, vol_shift: volShift, points, ...(date && { date }) }
       })
   })
+  const limits = StrategyLimits.make(api, options.notices, options.mayTrade)
   const choice = segments("What to show", tabs, (id) => choose(id))
-  const view = makeView([numbers.element, choice.element, chart.element, payoff.element, legs.element], () => void actions.remove())
+  const view = makeView(
+    [limits.stop, numbers.element, choice.element, chart.element, payoff.element, limits.element, legs.element],
+    () => void actions.remove()
+  )
 
   const showTab = (): void => {
     choice.press(tab)
-    chart.element.hidden = tab === "payoff"
+    chart.element.hidden = tab === "payoff" || tab === "limits"
     payoff.element.hidden = tab !== "payoff"
+    limits.element.hidden = tab !== "limits"
     if (tab === "payoff") payoff.refresh()
-    else if (trail !== undefined) chart.show(tab, trail, candles)
+    else if (tab !== "limits" && trail !== undefined) chart.show(tab, trail, candles)
   }
   const choose = (next: Tab): void => {
     tab = next
@@ -135,7 +143,7 @@ export const make = (options: Options): StrategyDetail => {
     const of = strategy
     if (of === undefined || document.hidden) return
     const path = { id: of.strategy_id }
-    const [pnl, greeks] = await Promise.all([api.positions.pnl({ path }), api.positions.greeks({ path })])
+    const [pnl, greeks] = await Promise.all([api.positions.pnl({ path }), api.positions.greeks({ path }), limits.read()])
     if (strategy === of) legs.value(of, pnl, greeks)
   }
   const ask = (): void => {
@@ -154,13 +162,14 @@ export const make = (options: Options): StrategyDetail => {
       setText(view.heading, next.name)
       view.element.hidden = false
       legs.show(next)
+      limits.show(next.strategy_id)
       if (!isSame) payoff.clear()
       showTab()
       ask()
     },
     drawMark: (mark, isMoved) => {
       numbers.set(mark)
-      if (isMoved && tab !== "payoff") chart.advance()
+      if (isMoved && !chart.element.hidden) chart.advance()
     },
     hide: () => {
       strategy = undefined

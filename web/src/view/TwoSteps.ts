@@ -1,0 +1,50 @@
+import { el, setText } from "./Element.ts"
+
+/** What the first press brought. */
+export interface Asked {
+  /** The second press counts until then, ISO 8601. */
+  readonly until: string
+}
+export interface Steps<A extends Asked> {
+  /** The first press; undefined if it failed. */
+  readonly onAsk: () => Promise<A | undefined>
+  /** The second press. */
+  readonly onRelease: (asked: A) => Promise<void>
+}
+export interface TwoSteps {
+  readonly button: HTMLButtonElement
+  /** Begins again with the first press. */
+  readonly forget: () => void
+}
+
+/** A button that lets orders through again. It takes two presses, so that no single click does it. */
+export const make = <A extends Asked>({ onAsk, onRelease }: Steps<A>): TwoSteps => {
+  let asked: A | undefined
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const button = el("button", { type: "button" })
+  const draw = (): void => {
+    setText(button, asked === undefined ? "Release …" : "Really let orders through")
+    button.className = asked === undefined ? "" : "primary"
+  }
+  const forget = (): void => {
+    clearTimeout(timer)
+    asked = undefined
+    draw()
+  }
+  button.onclick = async () => {
+    // A disabled button loses the focus, and the keyboard would have to find it again.
+    const isFocused = document.activeElement === button
+    button.disabled = true
+    const before = asked
+    forget()
+    if (before === undefined) {
+      asked = await onAsk()
+      if (asked !== undefined) timer = setTimeout(forget, Math.max(0, Date.parse(asked.until) - Date.now()))
+    } else await onRelease(before)
+    button.disabled = false
+    draw()
+    if (isFocused) button.focus()
+  }
+  draw()
+  return { button, forget }
+}
