@@ -3,15 +3,8 @@ import { Effect } from "effect"
 import * as Money from "../../../src/domain/Money.ts"
 import { AccountStopRepo } from "../../../src/store/orders/AccountStopRepo.ts"
 import { ask, world } from "../GatewayWorld.ts"
+import * as NoLimits from "../NoLimits.ts"
 
-const none = {
-  max_order_value: null,
-  max_position_lots: null,
-  max_daily_loss: null,
-  max_orders_per_day: null,
-  price_band_percent: null,
-  duplicate_window_s: null
-}
 const limits = (id: string) => `/accounts/${id}/limits`
 const put = (id: string, body: object, as = "u1") => ask(limits(id), { method: "PUT", as, body })
 const release = (id: string, body: object = {}, as = "u1") => ask(`${limits(id)}/release`, { method: "POST", as, body })
@@ -19,12 +12,12 @@ const release = (id: string, body: object = {}, as = "u1") => ask(`${limits(id)}
 layer(world({ owners: ["u1"] }), { excludeTestServices: true })("Limits of an account", (it) => {
   it.effect("have all lots and what a loss does, which a request may leave out", () =>
     Effect.gen(function* () {
-      const open = { account_id: "acc1", ...none, max_total_lots: null, loss_action: null, state: "open", stop: null }
+      const open = { account_id: "acc1", ...NoLimits.ofAccount, max_total_lots: null, loss_action: null, state: "open", stop: null }
       assert.deepStrictEqual((yield* ask(limits("acc1"))).body, open)
-      const whole = { ...none, max_total_lots: 40, max_daily_loss: "2500.5", loss_action: "block" }
+      const whole = { ...NoLimits.ofAccount, max_total_lots: 40, max_daily_loss: "2500.5", loss_action: "block" }
       const set = yield* put("acc1", whole)
       assert.deepStrictEqual([set.status, set.body], [200, { ...open, ...whole }])
-      assert.deepStrictEqual((yield* put("acc1", none)).body, open)
+      assert.deepStrictEqual((yield* put("acc1", NoLimits.ofAccount)).body, open)
       const odd = yield* put("acc1", { ...whole, max_total_lots: 0, loss_action: "sell" })
       assert.deepStrictEqual([odd.status, odd.body.errors.length > 0], [422, true])
       assert.deepStrictEqual([(yield* put("acc1", whole, "u2")).status, (yield* release("acc1", {}, "u2")).status], [404, 404])
@@ -34,7 +27,7 @@ layer(world({ owners: ["u1"] }), { excludeTestServices: true })("Limits of an ac
   it.effect("a stop is shown with its reason until it is released in two steps", () =>
     Effect.gen(function* () {
       assert.strictEqual((yield* release("acc2")).status, 409)
-      yield* put("acc2", { ...none, max_daily_loss: "2500.5", loss_action: "square_off" })
+      yield* put("acc2", { ...NoLimits.ofAccount, max_daily_loss: "2500.5", loss_action: "square_off" })
       const repo = yield* AccountStopRepo
       yield* repo.stop("acc2", "paper", new Money.Decimal("-2500.5"), "test")
       const { body } = yield* ask(limits("acc2"))

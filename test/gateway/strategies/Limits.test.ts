@@ -3,6 +3,7 @@ import { Effect } from "effect"
 import * as Money from "../../../src/domain/Money.ts"
 import { StrategyLimitRepo } from "../../../src/store/orders/StrategyLimitRepo.ts"
 import { ask, world } from "../GatewayWorld.ts"
+import * as NoLimits from "../NoLimits.ts"
 
 const wanted = { max_position_lots: 5, max_total_lots: 12, max_loss: "1500.50", max_orders_per_day: null, action: "square_off" }
 const create = Effect.map(ask("/strategies", { method: "POST", body: { name: "s" } }), ({ body }) => Number(body.strategy_id))
@@ -12,14 +13,7 @@ layer(world({ hasStoredKeys: true }), { excludeTestServices: true })("Limits of 
   it.effect("belong to its owner, and are replaced as a whole", () =>
     Effect.gen(function* () {
       const id = yield* create
-      const none = {
-        strategy_id: id,
-        max_position_lots: null,
-        max_total_lots: null,
-        max_loss: null,
-        max_orders_per_day: null,
-        action: "block"
-      }
+      const none = { strategy_id: id, max_total_lots: null, ...NoLimits.ofStrategy }
       assert.deepStrictEqual((yield* ask(`/strategies/${id}/limits`)).body, { ...none, state: "open", stop: null })
       const set = yield* put(id, wanted)
       assert.deepStrictEqual([set.status, set.body], [200, { strategy_id: id, ...wanted, max_loss: "1500.5", state: "open", stop: null }])

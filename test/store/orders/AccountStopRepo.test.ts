@@ -6,46 +6,23 @@ import * as Gate from "../../../src/domain/orders/Gate.ts"
 import { AccountStopRepo } from "../../../src/store/orders/AccountStopRepo.ts"
 import { OrderAccounts } from "../../../src/store/orders/OrderAccounts.ts"
 import { OrderRepo } from "../../../src/store/orders/OrderRepo.ts"
-import { Outbox } from "../../../src/store/orders/Outbox.ts"
 import { SquareOffRepo } from "../../../src/store/orders/SquareOffRepo.ts"
 import { StrategyLimitRepo } from "../../../src/store/orders/StrategyLimitRepo.ts"
 import * as TaskNames from "../../../src/store/orders/TaskNames.ts"
-import type { NewTask } from "../../../src/store/orders/TaskWrites.ts"
 import { StrategyRepo } from "../../../src/store/StrategyRepo.ts"
 import { aPlace } from "../../domain/orders/APlace.ts"
 import { fresh } from "../Stores.ts"
+import { newTask as task } from "./NewTask.ts"
+import { announced, once } from "./Stops.ts"
 
 const nowMs = Date.now()
 const dayStartMs = nowMs - 3_600_000
 const loss = (text: string) => new Money.Decimal(text)
 
-const task = (key: string, over: Partial<NewTask> = {}): NewTask => ({
-  owner: "u1",
-  accountId: "a1",
-  idempotencyKey: key,
-  bodyHash: "h1",
-  tag: `tag ${key}`,
-  mode: "paper",
-  request: aPlace(),
-  termsHash: "t1",
-  referencePrice: null,
-  intent: { kind: "place", isLimit: true, unknown: "park", deadlineAtMs: nowMs + 60_000 },
-  strategyId: null,
-  basketId: null,
-  basketPlace: null,
-  retries: null,
-  undoes: null,
-  ...over
-})
 const limited = (lossAction: "block" | "square_off" | null = "square_off") =>
   Effect.flatMap(OrderAccounts, (accounts) =>
     accounts.setLimits("a1", { ...Gate.unlimited, maxDailyLoss: loss("500.5"), lossAction }, "u1")
   )
-const states = Effect.map(
-  Effect.flatMap(Outbox, (outbox) => outbox.waiting("a1", 100)),
-  (events) => events.filter(({ kind }) => kind === "account_stop").map(({ body }) => (body as { detail: { state: string } }).detail.state)
-)
-
 describe("AccountStopRepo", () => {
   it.scoped("stops an account once, however many ask at the same time, and only at its limit", () =>
     Effect.gen(function* () {
@@ -57,15 +34,7 @@ describe("AccountStopRepo", () => {
       assert.deepStrictEqual(yield* repo.watched("a1"), { mode: "paper", maxDailyLoss: loss("500.5") })
       assert.isUndefined(yield* repo.stop("a1", "paper", loss("-500.49"), "test"))
       assert.isUndefined(yield* repo.stop("a1", "live", loss("-900"), "test"), "the account has another mode")
-      const ask = repo.stop("a1", "paper", loss("-500.5"), "test")
-      const all = yield* Effect.all(
-        Array.from({ length: 20 }, () => ask),
-        { concurrency: "unbounded" }
-      )
-      assert.lengthOf(
-        all.filter((it) => it !== undefined),
-        1
-      )
+      yield* once(20, repo.stop("a1", "paper", loss("-500.5"), "test"))
       const stop = yield* repo.open("a1")
       assert.deepInclude(stop, {
         action: "square_off",
@@ -75,7 +44,7 @@ describe("AccountStopRepo", () => {
         rounds: 0
       })
       assert.isUndefined(yield* repo.watched("a1"))
-      assert.deepStrictEqual(yield* states, ["stopped"])
+      assert.deepStrictEqual(yield* announced("a1", "account_stop"), ["stopped"])
       const orders = yield* OrderRepo
       const ahead = yield* orders.ahead({
         accountId: "a1",
@@ -108,7 +77,7 @@ describe("AccountStopRepo", () => {
       assert.isTrue(yield* repo.release("a1", "two", nowMs, "u1"))
       assert.isFalse(yield* repo.release("a1", "two", nowMs, "u1"), "the second time")
       assert.isUndefined(yield* repo.open("a1"))
-      assert.deepStrictEqual([yield* squareOffs.open("a1"), yield* states], [[], ["stopped", "released"]])
+      assert.deepStrictEqual([yield* squareOffs.open("a1"), yield* announced("a1", "account_stop")], [[], ["stopped", "released"]])
       assert.isDefined(yield* repo.stop("a1", "paper", loss("-501"), "test"), "a loss that lasts stops it again")
     }).pipe(Effect.provide(fresh()))
   )
@@ -139,14 +108,7 @@ describe("the square-off of an account", () => {
       yield* orders.submit([task("by hand", { tag: "h" })])
       assert.isUndefined(yield* repo.save(of, change, "test"), "the account has a task that the look did not know")
       const known = { ...change, newestTaskId: yield* repo.newest(of) }
-      const made = yield* Effect.all(
-        Array.from({ length: 10 }, () => repo.save(of, known, "test")),
-        { concurrency: "unbounded" }
-      )
-      assert.lengthOf(
-        made.flatMap((it) => it ?? []),
-        1
-      )
+      assert.lengthOf(yield* once(10, repo.save(of, known, "test")), 1)
       const sql = yield* SqlClient.SqlClient
       yield* sql`UPDATE order_tasks SET created_at = now() - interval '2 days' WHERE idempotency_key = 'one'`
       const open = (yield* repo.tasks(of, dayStartMs)).map((it) => it.key)

@@ -12,26 +12,18 @@ import { Outbox } from "../../../src/store/orders/Outbox.ts"
 import type { NewTask } from "../../../src/store/orders/TaskWrites.ts"
 import { aPlace } from "../../domain/orders/APlace.ts"
 import { fresh } from "../Stores.ts"
+import { newTask } from "./NewTask.ts"
 
 const price = new Money.Decimal("101.05")
-const task = (over: Partial<NewTask> = {}): NewTask => ({
-  owner: "u1",
-  accountId: "a1",
-  idempotencyKey: "k1",
-  bodyHash: "h1",
-  tag: `${over.owner ?? "u1"}${over.idempotencyKey ?? "k1"}`,
-  mode: "live",
-  request: aPlace({ tradingsymbol: "NIFTY26NOVFUT", quantity: 65, price }),
-  termsHash: "t1",
-  referencePrice: price,
-  intent: { kind: "place", isLimit: true, unknown: "park", deadlineAtMs: 2_000_000_000_123 },
-  strategyId: null,
-  basketId: null,
-  basketPlace: null,
-  retries: null,
-  undoes: null,
-  ...over
-})
+const task = ({ idempotencyKey = "k1", ...more }: Partial<NewTask> = {}) =>
+  newTask(idempotencyKey, {
+    tag: `${more.owner ?? "u1"}${idempotencyKey}`,
+    mode: "live",
+    request: aPlace({ tradingsymbol: "NIFTY26NOVFUT", quantity: 65, price }),
+    referencePrice: price,
+    intent: { kind: "place", isLimit: true, unknown: "park", deadlineAtMs: 2_000_000_000_123 },
+    ...more
+  })
 
 const encodeTask = Schema.encodeSync(OrderMessage.OrderTask)
 const decide = OrderDecider.decide(OrderDecider.defaults)

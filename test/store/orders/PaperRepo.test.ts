@@ -11,6 +11,7 @@ import { PaperRepo } from "../../../src/store/orders/PaperRepo.ts"
 import { anInstrument } from "../../domain/market/AnInstrument.ts"
 import { aPlace } from "../../domain/orders/APlace.ts"
 import { fresh } from "../Stores.ts"
+import { newTask } from "./NewTask.ts"
 
 const atMs = Date.parse("2026-08-18T11:00:00+05:30")
 const matched = { seq: 10, createdMs: 1_700_000_000_123 }
@@ -19,25 +20,8 @@ const request = aPlace()
 const running = (epoch: number) =>
   Effect.gen(function* () {
     const repo = yield* OrderRepo
-    const { stored } = yield* repo.submit([
-      {
-        owner: "u1",
-        accountId: "a1",
-        idempotencyKey: "k1",
-        bodyHash: "h1",
-        tag: "t1",
-        mode: "paper",
-        request,
-        termsHash: "h1",
-        referencePrice: null,
-        intent: { kind: "place", isLimit: true, unknown: "park", deadlineAtMs: 2_000_000_000_000 },
-        strategyId: null,
-        basketId: null,
-        basketPlace: null,
-        retries: null,
-        undoes: null
-      }
-    ])
+    const intent = { kind: "place", isLimit: true, unknown: "park", deadlineAtMs: 2_000_000_000_000 } as const
+    const { stored } = yield* repo.submit([newTask("k1", { tag: "t1", request, termsHash: "h1", intent })])
     for (const before of stored) {
       const input = OrderDecider.Input.Wake({ nowMs: 1_900_000_000_000, epoch, blockedUntilMs: null })
       yield* repo.save(before, OrderDecider.decide(OrderDecider.onPaper)(before.task, input)[0], { who: "executor", epoch })

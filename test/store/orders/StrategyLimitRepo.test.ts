@@ -5,7 +5,6 @@ import * as Money from "../../../src/domain/Money.ts"
 import * as OrderDecider from "../../../src/domain/orders/OrderDecider.ts"
 import { FillRepo, type NewFill } from "../../../src/store/FillRepo.ts"
 import { OrderRepo } from "../../../src/store/orders/OrderRepo.ts"
-import { Outbox } from "../../../src/store/orders/Outbox.ts"
 import { SquareOffRepo } from "../../../src/store/orders/SquareOffRepo.ts"
 import { StrategyLimitRepo } from "../../../src/store/orders/StrategyLimitRepo.ts"
 import * as TaskNames from "../../../src/store/orders/TaskNames.ts"
@@ -13,30 +12,16 @@ import type { NewTask } from "../../../src/store/orders/TaskWrites.ts"
 import { StrategyRepo } from "../../../src/store/StrategyRepo.ts"
 import { aPlace } from "../../domain/orders/APlace.ts"
 import { fresh } from "../Stores.ts"
+import { newTask } from "./NewTask.ts"
+import { announced, once } from "./Stops.ts"
 
 const rupees = (value: number) => new Money.Decimal(value)
 const instrument = { exchange: "NFO", tradingsymbol: "T65538" }
 const nowMs = Date.now()
 const dayStartMs = nowMs - 60_000
 
-const task = (key: string, over: Partial<NewTask> = {}): NewTask => ({
-  owner: "u1",
-  accountId: "a1",
-  idempotencyKey: key,
-  bodyHash: "h1",
-  tag: `tag ${key}`,
-  mode: "live",
-  request: aPlace(),
-  termsHash: "t1",
-  referencePrice: null,
-  intent: { kind: "place", isLimit: true, unknown: "park", deadlineAtMs: nowMs + 60_000 },
-  strategyId: 1,
-  basketId: null,
-  basketPlace: null,
-  retries: null,
-  undoes: null,
-  ...over
-})
+/** A live task of the first strategy. */
+const task = (key: string, more: Partial<NewTask> = {}) => newTask(key, { mode: "live", strategyId: 1, ...more })
 const fill = (direction: "BUY" | "SELL", quantity: number, orderId: string | null = null): NewFill => ({
   ...instrument,
   instrumentToken: 65_538,
@@ -65,13 +50,6 @@ const placed = (...keys: ReadonlyArray<string>) =>
     const orders = yield* OrderRepo
     for (const key of keys) yield* orders.submit([task(key)])
   })
-const kinds = (accountId: string) =>
-  Effect.map(
-    Effect.flatMap(Outbox, (outbox) => outbox.waiting(accountId, 100)),
-    (events) =>
-      events.filter(({ kind }) => kind === "strategy_stop").map(({ body }) => (body as { detail: { state: string } }).detail.state)
-  )
-
 describe("StrategyLimitRepo", () => {
   it.scoped("stops a strategy once, however many ask at the same time, and only at its limit", () =>
     Effect.gen(function* () {
@@ -82,15 +60,8 @@ describe("StrategyLimitRepo", () => {
       assert.isUndefined(yield* repo.stop({ strategyId, owner: "u1" }, new Money.Decimal("-499.99"), "test"))
       assert.isUndefined(yield* repo.stop({ strategyId, owner: "u2" }, rupees(-500), "test"))
       const ask = repo.stop({ strategyId, owner: "u1" }, rupees(-500), "test")
-      const all = yield* Effect.all(
-        Array.from({ length: 20 }, () => ask),
-        { concurrency: "unbounded" }
-      )
-      assert.lengthOf(
-        all.filter((it) => it !== undefined),
-        1
-      )
-      assert.deepStrictEqual([yield* repo.watched, yield* kinds("a1")], [[], ["stopped"]])
+      yield* once(20, ask)
+      assert.deepStrictEqual([yield* repo.watched, yield* announced("a1", "strategy_stop")], [[], ["stopped"]])
       const { squareOffs, stop } = yield* repo.view(strategyId)
       assert.strictEqual(stop?.reason, "its profit of -500 has reached the limit of its loss, 500")
       assert.deepStrictEqual(
@@ -100,7 +71,7 @@ describe("StrategyLimitRepo", () => {
       assert.isFalse(yield* repo.remove(strategyId, "u1"))
       assert.isTrue(yield* repo.release(strategyId, "u1"))
       assert.isFalse(yield* repo.release(strategyId, "u1"))
-      assert.deepStrictEqual(yield* kinds("a1"), ["stopped", "released"])
+      assert.deepStrictEqual(yield* announced("a1", "strategy_stop"), ["stopped", "released"])
       assert.deepInclude(yield* ask, { action: "square_off" }, "a loss that lasts stops it again")
       assert.isTrue(yield* repo.release(strategyId, "u1"))
       assert.isTrue(yield* repo.remove(strategyId, "u1"))
@@ -173,14 +144,7 @@ describe("SquareOffRepo", () => {
       const round = (number: number) => [task(key(number))]
       const change = { status: "running", message: "closing", epoch: 5, newestTaskId: one?.taskId ?? 0, round: round(1) } as const
       assert.isUndefined(yield* repo.save(of, { ...change, newestTaskId: 0 }, "test"), "the strategy has a task that the look did not know")
-      const made = yield* Effect.all(
-        Array.from({ length: 10 }, () => repo.save(of, change, "test")),
-        { concurrency: "unbounded" }
-      )
-      assert.lengthOf(
-        made.flatMap((it) => it ?? []),
-        1
-      )
+      assert.lengthOf(yield* once(10, repo.save(of, change, "test")), 1)
       const [after] = yield* repo.open("a1")
       assert.deepInclude(after, { rounds: 1, revision: 1, epoch: 5, message: "closing" })
       const next = { ...change, newestTaskId: Number.MAX_SAFE_INTEGER, round: round(2) }
