@@ -4,12 +4,12 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Either } from "effect"
 import type { JsMsg, NatsConnection } from "nats"
 import type { Decider } from "../../src/domain/Decider.ts"
-import * as RecordHash from "../../src/domain/record/RecordHash.ts"
 import type { RecordInput } from "../../src/domain/record/RecordInput.ts"
 import * as M2mDecider from "../../src/domain/strategy/M2mDecider.ts"
 import * as UnderlyingDecider from "../../src/domain/underlying/UnderlyingDecider.ts"
 import { decode } from "../../src/streams/Record.ts"
 import * as Subjects from "../../src/streams/Subjects.ts"
+import * as RecordHash from "../domain/record/RecordHash.ts"
 import { ask, eventually, natsClient, type Running, start, world } from "./PlatformWorld.ts"
 
 const settings = { rate: 0.065, dividendYield: 0, staleAfterMs: 120_000 }

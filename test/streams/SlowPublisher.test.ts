@@ -1,6 +1,5 @@
 import { assert, layer } from "@effect/vitest"
 import { Context, Effect, Layer } from "effect"
-import * as Decider from "../../src/domain/Decider.ts"
 import * as BarDecider from "../../src/domain/market/BarDecider.ts"
 import * as Frame from "../../src/domain/market/Frame.ts"
 import * as LiveClocks from "../../src/domain/record/LiveClocks.ts"
@@ -11,6 +10,7 @@ import * as OrderedRead from "../../src/streams/OrderedRead.ts"
 import * as Record from "../../src/streams/Record.ts"
 import * as Streams from "../../src/streams/Streams.ts"
 import * as Subjects from "../../src/streams/Subjects.ts"
+import * as Deciding from "../domain/Deciding.ts"
 import { spot, spotToken, startMs } from "../domain/record/Recorder.ts"
 import { proxy } from "../Proxy.ts"
 import { another, backend, collect, messages, Server, settings, until } from "./Nats.ts"
@@ -85,7 +85,7 @@ layer(Layer.provideMerge(Streams.layer, backend), { excludeTestServices: true })
 
       const decider = BarDecider.make(names)
       const reference = RecordInput.reference(0, { v: 1, ...names, as_of: new Date(startMs), instruments: [spot] } as never)
-      const [state, outputs] = Decider.fold(decider, decider.initial, [reference, ...all])
+      const [state, outputs] = Deciding.fold(decider, decider.initial, [reference, ...all])
       const closed = outputs.flatMap(({ message, seq }) =>
         message.interval === "1m" ? message.bars.flatMap((bar) => (bar.closed ? [{ ...bar, seq }] : [])) : []
       )

@@ -4,14 +4,8 @@
  */
 import type { OptionKind } from "./BlackScholes.ts"
 
-/** `ATM`, or `OTM` / `ITM` with the number of strikes from ATM. */
-export type Label = "ATM" | `OTM${number}` | `ITM${number}`
-
 /** A label as a number of strikes: positive out of the money, negative in the money, 0 at the money. */
 export type Steps = number
-
-/** Largest number of steps in a label; ladders are shorter. */
-export const STEPS_MAX = 999
 
 /** Row of the listed strike nearest `reference` among the first `count`, which ascend. -1 without strikes or reference. O(log n). */
 export const atmRow = (strike: Float64Array, count: number, reference: number): number => {
@@ -30,20 +24,12 @@ export const atmRow = (strike: Float64Array, count: number, reference: number): 
   return below <= above ? low - 1 : low
 }
 
-/** Steps of a row: a call is out of the money above the at-the-money row, a put below it. */
-export const stepsOf = (kind: OptionKind, row: number, atm: number): Steps => (kind === "CE" ? row - atm : atm - row)
-
-/** The row that is `steps` out of the money. It may be outside the ladder. */
+/** The row that is `steps` out of the money: a call is out of the money above the at-the-money row, a put below it. It may be outside the ladder. */
 export const rowOf = (kind: OptionKind, steps: Steps, atm: number): number => (kind === "CE" ? atm + steps : atm - steps)
-
-export const labelOf = (steps: Steps): Label => (steps === 0 ? "ATM" : steps > 0 ? `OTM${steps}` : `ITM${-steps}`)
-
-/** Label of a row of a ladder. */
-export const label = (kind: OptionKind, row: number, atm: number): Label => labelOf(stepsOf(kind, row, atm))
 
 const form = /^(?:ATM|(OTM|ITM)([1-9]\d{0,2}))$/
 
-/** Steps of a label's text, or undefined if the text is not a label (such as `OTM0`, `OTM01` and lower case). */
+/** Steps of a label's text, at most 999, or undefined if the text is not a label (such as `OTM0`, `OTM01` and lower case). */
 export const parse = (text: string): Steps | undefined => {
   const match = form.exec(text)
   if (match === null) return undefined

@@ -54,7 +54,7 @@ export class StrategyBook extends Effect.Service<StrategyBook>()("gateway/strate
       const known = rules.current()
       const charged = FillCharges.ofFills(known, own)
       if (settled === undefined || on === undefined) return charged
-      const open = own.reduce((sum, fill) => sum + Position.signed(fill.direction, fill.quantity), 0)
+      const open = Position.netQuantity(own)
       const ending = { exchange, tradingsymbol, open, price: settled.price, on, isOfIndex: isOfIndex(holding) }
       return FillCharges.sum([charged, FillCharges.ofEnding(known, ending)])
     }

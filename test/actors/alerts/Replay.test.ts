@@ -7,7 +7,6 @@ import { subjectOf } from "../../../src/actors/alerts/Inputs.ts"
 import * as GreeksActor from "../../../src/actors/market/GreeksActor.ts"
 import * as AlertDecider from "../../../src/domain/alerts/AlertDecider.ts"
 import { initialState, type Standing, type Watch } from "../../../src/domain/alerts/AlertRule.ts"
-import * as Decider from "../../../src/domain/Decider.ts"
 import * as IndiaTime from "../../../src/domain/IndiaTime.ts"
 import * as Money from "../../../src/domain/Money.ts"
 import * as FrameHeader from "../../../src/domain/record/FrameHeader.ts"
@@ -17,6 +16,7 @@ import { AlertRepo } from "../../../src/store/alerts/AlertRepo.ts"
 import { JetStream } from "../../../src/streams/JetStream.ts"
 import * as Streams from "../../../src/streams/Streams.ts"
 import * as Subjects from "../../../src/streams/Subjects.ts"
+import * as Deciding from "../../domain/Deciding.ts"
 import {
   chain,
   chainPackets,
@@ -139,7 +139,7 @@ const publish = (recorder: Recorder) =>
         })
         if (input.header.number % 3 === 1) yield* jetStream.publish(subject, input.bytes, { headers })
       }
-      const [next, outputs] = Decider.fold(decider, state, [input])
+      const [next, outputs] = Deciding.fold(decider, state, [input])
       state = next
       for (const output of outputs) {
         if (output.kind !== "tick" && output.kind !== "delta") continue

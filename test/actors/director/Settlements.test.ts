@@ -1,7 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { make as plan } from "../../../src/actors/director/Plan.ts"
-import * as Decider from "../../../src/domain/Decider.ts"
 import * as Money from "../../../src/domain/Money.ts"
 import type * as Instrument from "../../../src/domain/market/Instrument.ts"
 import type * as StrategyDefinition from "../../../src/domain/record/StrategyDefinition.ts"
@@ -10,6 +9,7 @@ import * as Holdings from "../../../src/domain/strategy/Holdings.ts"
 import * as M2mDecider from "../../../src/domain/strategy/M2mDecider.ts"
 import * as Multiplier from "../../../src/domain/strategy/Multiplier.ts"
 import * as Subjects from "../../../src/streams/Subjects.ts"
+import * as Deciding from "../../domain/Deciding.ts"
 import { ist } from "../../domain/market/Ist.ts"
 import { Recorder, settings } from "../../domain/record/Recorder.ts"
 
@@ -86,7 +86,7 @@ const markOf = (definition: StrategyDefinition.Definition) => {
     { token: kept.token, price: 260 },
     { token: other.token, price: 999 }
   ])
-  const outputs = Decider.fold(decider, decider.initial, recorder.clock(at + 1_000).clock(at + 61_000).inputs)[1]
+  const outputs = Deciding.fold(decider, decider.initial, recorder.clock(at + 1_000).clock(at + 61_000).inputs)[1]
   const marks = outputs.flatMap((output) => (output.kind === "mark" ? [output.message] : []))
   const candles = outputs.flatMap((output) => (output.kind === "candle" ? [output.message] : []))
   return { mark: marks[0], candles }

@@ -5,7 +5,6 @@ import { Leases } from "../../../src/actors/runtime/Leases.ts"
 import { RecordActor } from "../../../src/actors/runtime/RecordActor.ts"
 import type { Setup } from "../../../src/actors/runtime/Setup.ts"
 import * as M2mActor from "../../../src/actors/strategies/M2mActor.ts"
-import * as Decider from "../../../src/domain/Decider.ts"
 import type * as RecordInput from "../../../src/domain/record/RecordInput.ts"
 import * as M2mDecider from "../../../src/domain/strategy/M2mDecider.ts"
 import type * as StrategyMessage from "../../../src/domain/strategy/StrategyMessage.ts"
@@ -18,6 +17,7 @@ import * as Record from "../../../src/streams/Record.ts"
 import { Snapshots } from "../../../src/streams/Snapshots.ts"
 import * as Streams from "../../../src/streams/Streams.ts"
 import * as Subjects from "../../../src/streams/Subjects.ts"
+import * as Deciding from "../../domain/Deciding.ts"
 import * as Packets from "../../domain/market/Packets.ts"
 import { chain, leg, option, settings, spot, startMs } from "../../domain/record/Recorder.ts"
 import { backend, until } from "../../streams/Nats.ts"
@@ -128,7 +128,7 @@ const uninterrupted = Effect.map(allOf(Record.stream, []), (messages) => {
     const input = Record.decode(message)
     return input._tag === "Refused" ? [] : [input]
   })
-  const marks = Decider.fold(decider, decider.initial, inputs)[1].flatMap((output) => (output.kind === "mark" ? [output.message] : []))
+  const marks = Deciding.fold(decider, decider.initial, inputs)[1].flatMap((output) => (output.kind === "mark" ? [output.message] : []))
   return marks.map(({ seq, m2m }) => [seq, m2m ?? undefined])
 })
 const m2m = ({ marks }: Seen) => {

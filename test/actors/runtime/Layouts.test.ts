@@ -3,12 +3,13 @@ import { assert, describe, it } from "@effect/vitest"
 import * as BarActor from "../../../src/actors/market/BarActor.ts"
 import * as GreeksActor from "../../../src/actors/market/GreeksActor.ts"
 import * as M2mActor from "../../../src/actors/strategies/M2mActor.ts"
-import * as Decider from "../../../src/domain/Decider.ts"
+import type * as Decider from "../../../src/domain/Decider.ts"
 import * as BarDecider from "../../../src/domain/market/BarDecider.ts"
 import type * as RecordInput from "../../../src/domain/record/RecordInput.ts"
 import { shipped } from "../../../src/domain/rules/Shipped.ts"
 import * as M2mDecider from "../../../src/domain/strategy/M2mDecider.ts"
 import * as UnderlyingDecider from "../../../src/domain/underlying/UnderlyingDecider.ts"
+import * as Deciding from "../../domain/Deciding.ts"
 import {
   chain,
   chainPackets,
@@ -71,7 +72,7 @@ const record = new Recorder()
 
 describe("layouts of states", () => {
   const names = { exchange: "NSE", underlying: "NIFTY" }
-  const folded = <S, O>(decider: Decider.Decider<S, RecordInput.RecordInput, O>): S => Decider.fold(decider, decider.initial, record)[0]
+  const folded = <S, O>(decider: Decider.Decider<S, RecordInput.RecordInput, O>): S => Deciding.fold(decider, decider.initial, record)[0]
   const states = {
     [BarActor.layout]: folded(BarDecider.make({ ...names, rules: shipped })),
     [GreeksActor.layout]: folded(UnderlyingDecider.make({ ...names, settings })),

@@ -2,12 +2,12 @@ import { createHash } from "node:crypto"
 import { deserialize, serialize } from "node:v8"
 import { assert, describe, it } from "@effect/vitest"
 import { FastCheck } from "effect"
-import * as Decider from "../../../src/domain/Decider.ts"
 import type * as Bar from "../../../src/domain/market/Bar.ts"
 import * as BarDecider from "../../../src/domain/market/BarDecider.ts"
-import * as RecordHash from "../../../src/domain/record/RecordHash.ts"
 import type * as RecordInput from "../../../src/domain/record/RecordInput.ts"
+import * as Deciding from "../Deciding.ts"
 import { contract, future, futureToken, nfo, option, optionToken, Recorder, spot, spotToken, startMs } from "../record/Recorder.ts"
+import * as RecordHash from "../record/RecordHash.ts"
 import * as Packets from "./Packets.ts"
 
 const decider = BarDecider.make({ exchange: "NSE", underlying: "NIFTY" })
@@ -15,7 +15,7 @@ const minuteMs = 60_000
 const callToken = optionToken(24_500, "CE")
 const instruments = [spot, future, option(24_500, "CE")]
 
-const run = (recorder: Recorder) => Decider.fold(decider, decider.initial, recorder.inputs)
+const run = (recorder: Recorder) => Deciding.fold(decider, decider.initial, recorder.inputs)
 /** Published bars of one instrument, in order. */
 const told = (outputs: ReadonlyArray<BarDecider.Output>, token: number, interval: Bar.Interval = "1m") =>
   outputs.flatMap(({ message }) => (message.instrument_token === token && message.interval === interval ? message.bars : []))
@@ -315,7 +315,7 @@ describe("replay: BarDecider", () => {
     let count = 0
     for (let from = 0; from < inputs.length; ) {
       const batch = Math.max(1, size())
-      const [folded, outputs] = Decider.fold(decider, state, inputs.slice(from, from + batch))
+      const [folded, outputs] = Deciding.fold(decider, state, inputs.slice(from, from + batch))
       state = stored ? (deserialize(serialize(folded)) as BarDecider.State) : folded
       RecordHash.feed(hash, outputs)
       count += outputs.length
@@ -335,7 +335,7 @@ describe("replay: BarDecider", () => {
   })
 
   it.each([4, 5])("every bar is valid, each instrument's closed bars ascend, and none is repeated (market %i)", (seed) => {
-    const [, outputs] = Decider.fold(decider, decider.initial, market(seed))
+    const [, outputs] = Deciding.fold(decider, decider.initial, market(seed))
     const last = new Map<string, string>()
     for (const { message } of outputs) {
       const key = `${message.instrument_token} ${message.interval}`

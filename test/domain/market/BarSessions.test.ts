@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as Decider from "../../../src/domain/Decider.ts"
 import * as BarDecider from "../../../src/domain/market/BarDecider.ts"
 import { shipped } from "../../../src/domain/rules/Shipped.ts"
+import * as Deciding from "../Deciding.ts"
 import { future, futureToken, option, optionToken, Recorder, spot, spotToken } from "../record/Recorder.ts"
 import { outage } from "../rules/Outage.ts"
 import { ist } from "./Ist.ts"
@@ -11,7 +11,7 @@ const call = option(24_500, "CE")
 const callToken = optionToken(24_500, "CE")
 
 const minutesOf = (recorder: Recorder, token: number) =>
-  Decider.fold(decider, decider.initial, recorder.inputs)[1]
+  Deciding.fold(decider, decider.initial, recorder.inputs)[1]
     .filter(({ message }) => message.instrument_token === token && message.interval === "1m")
     .flatMap(({ message }) => message.bars.filter(({ closed }) => closed))
 
@@ -93,8 +93,8 @@ describe("bars of sessions", () => {
       .clock(ist("2026-07-28T12:31:00"))
       .frame(ist("2026-07-29T12:30:10"), [{ token: spotToken, price: 24_530 }])
       .clock(ist("2026-07-29T12:31:00"))
-    const [state, first] = Decider.fold(decider, decider.initial, rest.inputs.slice(0, before))
-    const [, second] = Decider.fold(after, state, rest.inputs.slice(before))
+    const [state, first] = Deciding.fold(decider, decider.initial, rest.inputs.slice(0, before))
+    const [, second] = Deciding.fold(after, state, rest.inputs.slice(before))
     const starts = [...first, ...second]
       .filter(({ message }) => message.interval === "1m")
       .flatMap(({ message }) => message.bars.filter(({ closed }) => closed).map(({ timestamp }) => timestamp.slice(8, 16)))

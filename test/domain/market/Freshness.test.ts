@@ -1,10 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as Decider from "../../../src/domain/Decider.ts"
 import * as Freshness from "../../../src/domain/market/Freshness.ts"
 import type * as Instrument from "../../../src/domain/market/Instrument.ts"
 import * as InstrumentHours from "../../../src/domain/market/InstrumentHours.ts"
 import { shipped } from "../../../src/domain/rules/Shipped.ts"
 import * as UnderlyingDecider from "../../../src/domain/underlying/UnderlyingDecider.ts"
+import * as Deciding from "../Deciding.ts"
 import { chain, chainPackets, Recorder, settings, spot, spotToken } from "../record/Recorder.ts"
 import { ist } from "./Ist.ts"
 
@@ -69,7 +69,7 @@ describe("freshness in the closing auction", () => {
         .frame(ist(`${day}T15:14:59`), [{ token: spotToken, price: 24_500 }])
         .frame(atMs - 1_000, chainPackets(forward, 0.14, atMs - 1_000, day))
         .clock(atMs)
-      const found = Decider.fold(decider, decider.initial, recorder.inputs)[1].findLast((one) => one.kind === "chain")
+      const found = Deciding.fold(decider, decider.initial, recorder.inputs)[1].findLast((one) => one.kind === "chain")
       if (found?.kind !== "chain") throw new Error("no chain")
       return found.message
     }

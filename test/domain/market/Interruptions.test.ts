@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as Decider from "../../../src/domain/Decider.ts"
 import * as BarDecider from "../../../src/domain/market/BarDecider.ts"
 import * as Interruptions from "../../../src/domain/market/Interruptions.ts"
+import * as Deciding from "../Deciding.ts"
 import { option, optionToken, Recorder, spot, spotToken, startMs } from "../record/Recorder.ts"
 
 const minuteMs = 60_000
@@ -15,7 +15,7 @@ const minutes = (during: Readonly<Record<number, (recorder: Recorder) => void>>,
     during[second]?.(recorder)
     recorder.frame(atMs, [{ token: spotToken, price: 24_500 }], { incarnation: incarnationAt(second) }).clock(atMs + 900)
   }
-  const [, outputs] = Decider.fold(decider, decider.initial, recorder.clock(startMs + 5 * minuteMs).inputs)
+  const [, outputs] = Deciding.fold(decider, decider.initial, recorder.clock(startMs + 5 * minuteMs).inputs)
   return outputs.flatMap(({ message }) => (message.interval === "1m" ? message.bars.filter(({ closed }) => closed) : []))
 }
 const completeOf = (bars: ReturnType<typeof minutes>) => bars.map(({ complete }) => complete)
@@ -52,7 +52,7 @@ describe("interruptions", () => {
         if (second < 65) recorder.clock(atMs + 900)
         recorder.clock(atMs + 900, "ACC2")
       }
-      const [, outputs] = Decider.fold(decider, decider.initial, recorder.clock(at(300), "ACC2").inputs)
+      const [, outputs] = Deciding.fold(decider, decider.initial, recorder.clock(at(300), "ACC2").inputs)
       const ofToken = (token: number) =>
         outputs.flatMap(({ message }) =>
           message.interval === "1m" && message.instrument_token === token
@@ -91,7 +91,7 @@ describe("interruptions", () => {
     streams("ACC2", 70, 190)
     recorder.interruption(at(189), null, { cause: "stopped", account: "ACC2" })
     streams("ACC1", 250, 420, 2)
-    const [, outputs] = Decider.fold(decider, decider.initial, recorder.clock(at(420)).inputs)
+    const [, outputs] = Deciding.fold(decider, decider.initial, recorder.clock(at(420)).inputs)
     const bars = outputs.flatMap(({ message }) => (message.interval === "1m" ? message.bars.filter(({ closed }) => closed) : []))
     assert.deepStrictEqual(completeOf(bars), [true, false, true, false, false, true, true])
   })
@@ -110,7 +110,7 @@ describe("interruptions", () => {
       recorder.clock(at(900))
       trade(910, 30)
       trade(970, 40)
-      const [, outputs] = Decider.fold(decider, decider.initial, recorder.clock(at(1_200)).inputs)
+      const [, outputs] = Deciding.fold(decider, decider.initial, recorder.clock(at(1_200)).inputs)
       return outputs.flatMap(({ message }) =>
         message.interval === "1m" && message.instrument_token === token
           ? message.bars.flatMap(({ closed, complete, volume }) => (closed ? [[volume, complete] as const] : []))

@@ -1,9 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as Decider from "../../../src/domain/Decider.ts"
 import type * as ChainMessage from "../../../src/domain/options/ChainMessage.ts"
 import { shipped } from "../../../src/domain/rules/Shipped.ts"
 import * as M2mDecider from "../../../src/domain/strategy/M2mDecider.ts"
 import * as UnderlyingDecider from "../../../src/domain/underlying/UnderlyingDecider.ts"
+import * as Deciding from "../Deciding.ts"
 import { chain, chainPackets, leg, option, Recorder, settings, spot, spotToken } from "../record/Recorder.ts"
 
 const ist = (text: string) => Date.parse(`${text}+05:30`)
@@ -24,7 +24,7 @@ const until = (at: string) =>
 
 const chainAt = (at: string, rules: typeof shipped | undefined): ChainMessage.Chain => {
   const decider = UnderlyingDecider.make({ exchange: "NSE", underlying: "NIFTY", settings, rules })
-  const found = Decider.fold(decider, decider.initial, until(at).inputs)[1].findLast((one) => one.kind === "chain")
+  const found = Deciding.fold(decider, decider.initial, until(at).inputs)[1].findLast((one) => one.kind === "chain")
   if (found?.kind !== "chain") throw new Error(`no chain at ${at}`)
   return found.message
 }
@@ -54,7 +54,7 @@ describe("A chain after the close", () => {
   it("a strategy's Greeks are those of the close too", () => {
     const markAt = (at: string) => {
       const decider = M2mDecider.make({ settings, rules: shipped })
-      const mark = Decider.fold(decider, decider.initial, until(at).inputs)[1].findLast((one) => one.kind === "mark")
+      const mark = Deciding.fold(decider, decider.initial, until(at).inputs)[1].findLast((one) => one.kind === "mark")
       if (mark?.kind !== "mark") throw new Error(`no mark at ${at}`)
       const { net_delta, net_gamma, net_theta, net_vega } = mark.message
       return { net_delta, net_gamma, net_theta, net_vega }

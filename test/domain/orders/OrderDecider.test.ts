@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as Decider from "../../../src/domain/Decider.ts"
 import * as OrderDecider from "../../../src/domain/orders/OrderDecider.ts"
 import { Outcome } from "../../../src/domain/orders/Outcome.ts"
 import * as Task from "../../../src/domain/orders/Task.ts"
+import * as Deciding from "../Deciding.ts"
 
 const policy = OrderDecider.defaults
 const { Input, Output } = OrderDecider
@@ -23,7 +23,7 @@ const book = (startedAtMs: number, orderId: string | null = null, epoch = 1) =>
 const given = (intent: Task.Intent, ...inputs: ReadonlyArray<OrderDecider.Input>) => givenBy(policy, intent, ...inputs)
 const givenBy = (by: OrderDecider.Policy, intent: Task.Intent, ...inputs: ReadonlyArray<OrderDecider.Input>) => {
   const decider = { initial: Task.make(intent), decide: OrderDecider.decide(by) }
-  const [task, outputs] = Decider.fold(decider, decider.initial, inputs)
+  const [task, outputs] = Deciding.fold(decider, decider.initial, inputs)
   const statuses = outputs.flatMap((it) => (it._tag === "Changed" ? [it.status] : []))
   return { task, outputs, statuses, outcomes: task.attempts.map(({ outcome }) => outcome) }
 }

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as Decider from "../../../src/domain/Decider.ts"
 import * as BarDecider from "../../../src/domain/market/BarDecider.ts"
 import { BoundedClock, boundMs, isAhead } from "../../../src/domain/record/BoundedClock.ts"
+import * as Deciding from "../Deciding.ts"
 import { Recorder, spot, spotToken, startMs } from "./Recorder.ts"
 
 const hourMs = 3_600_000
@@ -45,7 +45,7 @@ describe("BoundedClock", () => {
         recorder.clock(secondMs + 500, "ACC2").clock(trueMs + 500, "ACC1")
       }
       const decider = BarDecider.make({ exchange: "NSE", underlying: "NIFTY" })
-      const [state, outputs] = Decider.fold(decider, decider.initial, recorder.clock(startMs + 4 * minuteMs).inputs)
+      const [state, outputs] = Deciding.fold(decider, decider.initial, recorder.clock(startMs + 4 * minuteMs).inputs)
       return { late: state.late, bars: outputs.map(({ message }) => message) }
     }
     const bad = barsWith((second) => (second < 100 ? 0 : second < 170 ? hourMs : -10 * minuteMs))

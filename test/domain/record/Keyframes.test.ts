@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { FastCheck } from "effect"
-import * as Decider from "../../../src/domain/Decider.ts"
+import type * as Decider from "../../../src/domain/Decider.ts"
 import * as IndiaTime from "../../../src/domain/IndiaTime.ts"
 import * as BarDecider from "../../../src/domain/market/BarDecider.ts"
 import * as Frame from "../../../src/domain/market/Frame.ts"
@@ -12,6 +12,7 @@ import * as RecordInput from "../../../src/domain/record/RecordInput.ts"
 import { shipped } from "../../../src/domain/rules/Shipped.ts"
 import * as M2mDecider from "../../../src/domain/strategy/M2mDecider.ts"
 import * as UnderlyingDecider from "../../../src/domain/underlying/UnderlyingDecider.ts"
+import * as Deciding from "../Deciding.ts"
 import * as Packets from "../market/Packets.ts"
 import { chain, future, leg, nfo, option, Recorder, settings, spot, startMs } from "./Recorder.ts"
 
@@ -101,7 +102,7 @@ describe("keyframes", () => {
       const { whole, fromKeyframe } = recorded(before, tail)
       const decider = UnderlyingDecider.make({ ...names, settings })
       const chainOf = (inputs: ReadonlyArray<RecordInput.RecordInput>) => {
-        const [, outputs] = Decider.fold(decider, decider.initial, inputs)
+        const [, outputs] = Deciding.fold(decider, decider.initial, inputs)
         const message = lastOf(outputs.flatMap((output) => (output.kind === "chain" ? [output.message] : [])))
         const state = lastOf(outputs.flatMap((output) => (output.kind === "state" ? [output.message] : [])))
         return [
@@ -125,7 +126,7 @@ describe("keyframes", () => {
         const keyframes = inputs.filter(({ _tag }) => _tag === "Keyframe")
         const others = inputs.filter(({ _tag }) => _tag !== "Keyframe")
         const start = isDefinitionFirst ? [...definition, ...keyframes] : [...keyframes, ...definition]
-        const [, outputs] = Decider.fold(
+        const [, outputs] = Deciding.fold(
           decider,
           decider.initial,
           [reference, ...start, ...others].filter((input) => input !== undefined)
@@ -148,7 +149,7 @@ describe("keyframes", () => {
       const known = new Set(before.flatMap(([, seconds]) => seconds.flat().map(({ token }) => token)))
       const decider = BarDecider.make({ ...names, ...(hasSessions ? { rules: shipped } : {}) })
       const barsOf = (inputs: ReadonlyArray<RecordInput.RecordInput>) =>
-        Decider.fold(decider, decider.initial, inputs)[1].flatMap(({ message }) =>
+        Deciding.fold(decider, decider.initial, inputs)[1].flatMap(({ message }) =>
           message.bars.flatMap((bar) =>
             bar.closed && Date.parse(bar.timestamp) > keyMs && known.has(message.instrument_token)
               ? [{ ...bar, token: message.instrument_token, interval: message.interval }]
@@ -167,7 +168,11 @@ describe("keyframes", () => {
       const { whole, mixed } = recorded(before, tail)
       const equal = <O>(decider: Decider.Decider<unknown, RecordInput.RecordInput, O & { readonly message: object }>) => {
         const outputs = (inputs: ReadonlyArray<RecordInput.RecordInput>) =>
-          Decider.fold(decider, decider.initial, inputs)[1].map((output) => ({ ...output, seq: 0, message: { ...output.message, seq: 0 } }))
+          Deciding.fold(decider, decider.initial, inputs)[1].map((output) => ({
+            ...output,
+            seq: 0,
+            message: { ...output.message, seq: 0 }
+          }))
         assert.deepStrictEqual(outputs(mixed), outputs(whole))
       }
       equal(UnderlyingDecider.make({ ...names, settings }) as never)
@@ -175,7 +180,7 @@ describe("keyframes", () => {
       const strategy = M2mDecider.make({ settings })
       const { inputs } = new Recorder().definition(legs)
       const started = (rest: ReadonlyArray<RecordInput.RecordInput>) =>
-        Decider.fold(strategy, strategy.initial, [...inputs, ...rest])[1].map(({ exact }) => exact)
+        Deciding.fold(strategy, strategy.initial, [...inputs, ...rest])[1].map(({ exact }) => exact)
       assert.deepStrictEqual(started(mixed), started(whole))
     },
     { fastCheck: { numRuns: 20 } }

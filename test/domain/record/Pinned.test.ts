@@ -3,15 +3,15 @@ import { readFileSync, writeFileSync } from "node:fs"
 import { gunzipSync, gzipSync } from "node:zlib"
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
-import * as Decider from "../../../src/domain/Decider.ts"
+import type * as Decider from "../../../src/domain/Decider.ts"
 import * as BarDecider from "../../../src/domain/market/BarDecider.ts"
 import * as Break from "../../../src/domain/record/Break.ts"
-import * as RecordHash from "../../../src/domain/record/RecordHash.ts"
 import type * as RecordInput from "../../../src/domain/record/RecordInput.ts"
 import * as StrategyDefinition from "../../../src/domain/record/StrategyDefinition.ts"
 import { shipped } from "../../../src/domain/rules/Shipped.ts"
 import * as M2mDecider from "../../../src/domain/strategy/M2mDecider.ts"
 import * as UnderlyingDecider from "../../../src/domain/underlying/UnderlyingDecider.ts"
+import * as Deciding from "../Deciding.ts"
 import {
   chain,
   chainPackets,
@@ -27,6 +27,7 @@ import {
   spotToken,
   startMs
 } from "./Recorder.ts"
+import * as RecordHash from "./RecordHash.ts"
 
 const renewal = "RENEW_RECORD=1 npx vitest run test/domain/record/Pinned.test.ts"
 const isRenewed = process.env["RENEW_RECORD"] === "1"
@@ -172,7 +173,7 @@ describe.each(records)("a pinned record: $what", ({ what, inputs: made, recordFi
     isPinned: (output: O) => boolean = () => true
   ): string => {
     const hash = createHash("sha256")
-    const outputs = Decider.fold(decider, decider.initial, inputs)[1].filter(isPinned)
+    const outputs = Deciding.fold(decider, decider.initial, inputs)[1].filter(isPinned)
     assert.isNotEmpty(outputs)
     // Messages may gain fields, and then an older reader ignores them. The numbers must stay.
     RecordHash.feed(

@@ -1,9 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as Decider from "../../../src/domain/Decider.ts"
+import type * as Decider from "../../../src/domain/Decider.ts"
 import * as Keyframe from "../../../src/domain/record/Keyframe.ts"
 import type * as RecordInput from "../../../src/domain/record/RecordInput.ts"
 import * as M2mDecider from "../../../src/domain/strategy/M2mDecider.ts"
 import * as UnderlyingDecider from "../../../src/domain/underlying/UnderlyingDecider.ts"
+import * as Deciding from "../Deciding.ts"
 import { chain, chainPackets, future, leg, option, Recorder, settings, spot, startMs } from "./Recorder.ts"
 
 const accounts = ["ACC1", "ACC2"]
@@ -53,7 +54,7 @@ const timeAt = (seq: number): number =>
 
 /** What an uninterrupted state publishes behind a place. */
 const wholeOf = (decider: AnyDecider) => {
-  const [, outputs] = Decider.fold(decider, decider.initial, record)
+  const [, outputs] = Deciding.fold(decider, decider.initial, record)
   return (seq: number) => outputs.filter((output) => output.seq > seq)
 }
 /** What a state publishes behind a place that was rebuilt from the newest keyframes up to an instant. */
@@ -64,7 +65,7 @@ const rebuiltAt = (decider: AnyDecider, seq: number, untilMs: number): ReadonlyA
   })
   assert.strictEqual(keyframes.length, accounts.length)
   const from = Math.min(...keyframes.map((one) => one.seq))
-  const [, outputs] = Decider.fold(decider, decider.initial, [
+  const [, outputs] = Deciding.fold(decider, decider.initial, [
     reference,
     definition,
     ...keyframes,

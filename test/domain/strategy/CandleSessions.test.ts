@@ -1,15 +1,15 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as Decider from "../../../src/domain/Decider.ts"
 import type * as RuleSet from "../../../src/domain/rules/RuleSet.ts"
 import { shipped } from "../../../src/domain/rules/Shipped.ts"
 import * as M2mDecider from "../../../src/domain/strategy/M2mDecider.ts"
+import * as Deciding from "../Deciding.ts"
 import { ist } from "../market/Ist.ts"
 import { contract, future, futureToken, leg, Recorder, settings } from "../record/Recorder.ts"
 import { outage } from "../rules/Outage.ts"
 
 const candlesOf = (recorder: Recorder) => {
   const decider = M2mDecider.make({ settings, rules: shipped })
-  return Decider.fold(decider, decider.initial, recorder.inputs)[1].flatMap((output) =>
+  return Deciding.fold(decider, decider.initial, recorder.inputs)[1].flatMap((output) =>
     output.kind === "candle"
       ? [[output.message.timestamp.slice(11, 16), output.message.open.toFixed(), output.message.close.toFixed()]]
       : []
@@ -58,8 +58,8 @@ describe("candles of sessions", () => {
       .clock(ist("2026-07-28T12:31:00"))
     const first = deciderUnder(shipped)
     const second = deciderUnder(closed)
-    const [state, morning] = Decider.fold(first, first.initial, recorder.inputs.slice(0, before))
-    const [after, noon] = Decider.fold(second, state, recorder.inputs.slice(before))
+    const [state, morning] = Deciding.fold(first, first.initial, recorder.inputs.slice(0, before))
+    const [after, noon] = Deciding.fold(second, state, recorder.inputs.slice(before))
     const starts = [...morning, ...noon].flatMap((output) => (output.kind === "candle" ? [output.message.timestamp.slice(11, 16)] : []))
     assert.deepStrictEqual(starts, ["06:00", "06:29"])
     assert.strictEqual(after.rules, closed.version)
@@ -81,7 +81,7 @@ describe("a share in the closing auction", () => {
       .frame(ist(`2026-08-03T${time}`), [{ token: futureToken, price: 24_510 }])
       .clock(ist(`2026-08-03T${time}`) + 250)
     const decider = M2mDecider.make({ settings, ...(rules === undefined ? {} : { rules }) })
-    const outputs = Decider.fold(decider, decider.initial, recorder.inputs)[1]
+    const outputs = Deciding.fold(decider, decider.initial, recorder.inputs)[1]
     return outputs.flatMap((output) => (output.kind === "mark" ? [output.message.missing] : [])).at(-1)
   }
 

@@ -1,7 +1,6 @@
 import { deserialize, serialize } from "node:v8"
 import { assert, describe, it } from "@effect/vitest"
 import { FastCheck, Schema } from "effect"
-import * as Decider from "../../../src/domain/Decider.ts"
 import * as IndiaTime from "../../../src/domain/IndiaTime.ts"
 import * as Money from "../../../src/domain/Money.ts"
 import type * as FrameHeader from "../../../src/domain/record/FrameHeader.ts"
@@ -11,6 +10,7 @@ import * as Holdings from "../../../src/domain/strategy/Holdings.ts"
 import * as M2mDecider from "../../../src/domain/strategy/M2mDecider.ts"
 import * as StrategyMessage from "../../../src/domain/strategy/StrategyMessage.ts"
 import * as UnderlyingDecider from "../../../src/domain/underlying/UnderlyingDecider.ts"
+import * as Deciding from "../Deciding.ts"
 import {
   chain,
   chainPackets,
@@ -30,7 +30,7 @@ import {
 } from "../record/Recorder.ts"
 
 const decider = M2mDecider.make({ settings })
-const run = (recorder: Recorder) => Decider.fold(decider, decider.initial, recorder.inputs)
+const run = (recorder: Recorder) => Deciding.fold(decider, decider.initial, recorder.inputs)
 /** A mark as its readers decode it. */
 const decodeMark = Schema.decodeSync(StrategyMessage.Mark)
 const marksOf = (outputs: ReadonlyArray<M2mDecider.Output>) =>
@@ -434,7 +434,7 @@ describe("M2mDecider: marks", () => {
       .clock(startMs + 250)
     const mark = last(marks(recorder))
     const underlying = UnderlyingDecider.make({ exchange: "NSE", underlying: "NIFTY", settings })
-    const keyframe = Decider.fold(underlying, underlying.initial, recorder.inputs)[1].find(({ kind }) => kind === "chain")
+    const keyframe = Deciding.fold(underlying, underlying.initial, recorder.inputs)[1].find(({ kind }) => kind === "chain")
     assert(keyframe?.kind === "chain")
     const { columns } = keyframe.message
     const at = (strike: number, side: string) => columns.strike.findIndex((value, row) => value === strike && columns.side[row] === side)
@@ -634,9 +634,9 @@ describe("M2mDecider: candles", () => {
         const sign = index === 1 ? 1 : -1
         return sum + sign * quantities[index]! * prices.get(token)!.rupees
       }, 0)
-      let [state, outputs] = Decider.fold(decider, decider.initial, recorder.inputs.slice(0, cut))
+      let [state, outputs] = Deciding.fold(decider, decider.initial, recorder.inputs.slice(0, cut))
       state = deserialize(serialize(state))
-      outputs = [...outputs, ...Decider.fold(decider, state, recorder.inputs.slice(cut))[1]]
+      outputs = [...outputs, ...Deciding.fold(decider, state, recorder.inputs.slice(cut))[1]]
       const messages = marksOf(outputs)
       assert.strictEqual(text(last(messages).m2m), String(expected === 0 ? 0 : expected))
     }

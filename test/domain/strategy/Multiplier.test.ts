@@ -1,11 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Either } from "effect"
-import * as Decider from "../../../src/domain/Decider.ts"
 import * as Money from "../../../src/domain/Money.ts"
 import { shipped } from "../../../src/domain/rules/Shipped.ts"
 import * as Holdings from "../../../src/domain/strategy/Holdings.ts"
 import * as M2mDecider from "../../../src/domain/strategy/M2mDecider.ts"
 import * as Multiplier from "../../../src/domain/strategy/Multiplier.ts"
+import * as Deciding from "../Deciding.ts"
 import { contract, leg, Recorder, settings } from "../record/Recorder.ts"
 
 const atMs = Date.parse("2026-07-28T10:00:00+05:30")
@@ -56,7 +56,9 @@ describe("multipliers", () => {
       recorder
         .frame(atMs, [{ token: future.instrument_token, price: 283.8 }], { exchange: "MCX", underlying: "NATURALGAS" })
         .clock(atMs + 1_000)
-      const [mark] = Decider.fold(decider, decider.initial, recorder.inputs)[1].flatMap((one) => (one.kind === "mark" ? [one.message] : []))
+      const [mark] = Deciding.fold(decider, decider.initial, recorder.inputs)[1].flatMap((one) =>
+        one.kind === "mark" ? [one.message] : []
+      )
       return [mark?.unrealised_pnl, mark?.total_pnl, mark?.net_delta]
     }
     const bought = { ...leg(1, "BUY", future, 1, "290.5", "NATURALGAS"), exchange: "MCX" }

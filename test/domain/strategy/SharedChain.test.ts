@@ -1,19 +1,19 @@
 import { deserialize, serialize } from "node:v8"
 import { assert, describe, it } from "@effect/vitest"
 import { FastCheck } from "effect"
-import * as Decider from "../../../src/domain/Decider.ts"
 import * as Money from "../../../src/domain/Money.ts"
 import type * as RecordInput from "../../../src/domain/record/RecordInput.ts"
 import type { Contract } from "../../../src/domain/record/Reference.ts"
 import type * as StrategyDefinition from "../../../src/domain/record/StrategyDefinition.ts"
 import * as M2mDecider from "../../../src/domain/strategy/M2mDecider.ts"
 import * as Strategy from "../../../src/domain/strategy/Strategy.ts"
+import * as Deciding from "../Deciding.ts"
 import { chain, chainPackets, future, futureToken, leg, option, Recorder, settings, spot, spotToken, startMs } from "../record/Recorder.ts"
 
 const instruments = [spot, future, ...chain()]
 const strikes = [24_300, 24_400, 24_500, 24_600, 24_700] as const
 const decider = M2mDecider.make({ settings })
-const fold = (recorder: Recorder, by = decider) => Decider.fold(by, by.initial, recorder.inputs)
+const fold = (recorder: Recorder, by = decider) => Deciding.fold(by, by.initial, recorder.inputs)
 
 const legsOf = (at: number) => [
   leg(1, "BUY", option(strikes[at % 5]!, "CE"), 50, "100"),
@@ -70,9 +70,9 @@ describe("strategies that share a chain", () => {
     ([cut]) => {
       const recorder = move(moving(5, 20).definition(legsOf(9), { strategyId: 9 }), 20, 40).definition([], { strategyId: 3, ended: true })
       const { inputs } = move(recorder, 40, 60)
-      const whole = Decider.fold(decider, decider.initial, inputs)[1]
-      const [before, first] = Decider.fold(decider, decider.initial, inputs.slice(0, cut))
-      const [, rest] = Decider.fold(decider, deep(before), inputs.slice(cut))
+      const whole = Deciding.fold(decider, decider.initial, inputs)[1]
+      const [before, first] = Deciding.fold(decider, decider.initial, inputs.slice(0, cut))
+      const [, rest] = Deciding.fold(decider, deep(before), inputs.slice(cut))
       assert.deepStrictEqual([...first, ...rest], whole)
     },
     { fastCheck: { numRuns: 20 } }
@@ -114,7 +114,7 @@ describe("strategies that share a chain", () => {
       state = next
       outputs.push(...more)
     }
-    assert.deepStrictEqual(outputs, Decider.fold(decider, decider.initial, inputs)[1])
+    assert.deepStrictEqual(outputs, Deciding.fold(decider, decider.initial, inputs)[1])
     const candles = outputs.flatMap((output) => (output.kind === "candle" ? [Money.format(output.message.close)] : []))
     assert.deepStrictEqual(candles, ["50", "-50", "50"])
   })
@@ -204,7 +204,7 @@ describe("strategies that share a chain", () => {
     const shifted = (input: RecordInput.RecordInput, seq: number) => ({ ...input, seq }) as RecordInput.RecordInput
     const filler = new Recorder().interruption(startMs, startMs + 1).inputs[0] as RecordInput.RecordInput
     const fold = (extra: RecordInput.RecordInput, all: ReadonlyArray<RecordInput.RecordInput>) =>
-      Decider.fold(decider, decider.initial, [...all.slice(0, at), extra, ...all.slice(at)].map(shifted))[1]
+      Deciding.fold(decider, decider.initial, [...all.slice(0, at), extra, ...all.slice(at)].map(shifted))[1]
     const ofOthers = fold(definition, inputs).filter(({ strategyId }) => strategyId !== many)
     assert.isAbove(ofOthers.length, many * 5)
     assert.deepStrictEqual(ofOthers, fold(filler, without.inputs))

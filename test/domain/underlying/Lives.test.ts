@@ -1,10 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as Decider from "../../../src/domain/Decider.ts"
 import type { Happening } from "../../../src/domain/record/Lives.ts"
 import type { Contract } from "../../../src/domain/record/Reference.ts"
 import type * as RuleSet from "../../../src/domain/rules/RuleSet.ts"
 import { shipped } from "../../../src/domain/rules/Shipped.ts"
 import * as UnderlyingDecider from "../../../src/domain/underlying/UnderlyingDecider.ts"
+import * as Deciding from "../Deciding.ts"
 import { ist } from "../market/Ist.ts"
 import { contract, nfo, Recorder, settings, spot, spotToken } from "../record/Recorder.ts"
 import { outage } from "../rules/Outage.ts"
@@ -15,7 +15,7 @@ const option = (token: number, kind: "CE" | "PE", strike: number, expiry: string
 
 const livesOf = (recorder: Recorder, exchange = "NSE", underlying = "NIFTY"): ReadonlyArray<readonly [asOf: string, Happening]> => {
   const decider = UnderlyingDecider.make({ exchange, underlying, settings })
-  return Decider.fold(decider, decider.initial, recorder.inputs)[1].flatMap((output) =>
+  return Deciding.fold(decider, decider.initial, recorder.inputs)[1].flatMap((output) =>
     output.kind === "life" ? output.message.happenings.map((one) => [output.message.as_of, one] as const) : []
   )
 }
@@ -133,7 +133,7 @@ describe("lives of contracts", () => {
       ]
     )
     const decider = UnderlyingDecider.make({ exchange: "NSE", underlying: "NIFTY", settings })
-    const prices = Decider.fold(decider, decider.initial, recorder.inputs)[1].flatMap((output) =>
+    const prices = Deciding.fold(decider, decider.initial, recorder.inputs)[1].flatMap((output) =>
       output.kind === "tick"
         ? output.message.columns.instrument_token.map((token, row) => [token, output.message.columns.last_price[row]])
         : []
@@ -155,8 +155,8 @@ describe("lives of contracts", () => {
     const endsUnder = (rules: RuleSet.RuleSet) => {
       const [first, second] = [shipped, rules].map((own) => UnderlyingDecider.make({ ...crude, settings, ends: own }))
       if (first === undefined || second === undefined) return []
-      const [state] = Decider.fold(first, first.initial, recorder.inputs.slice(0, before))
-      const [after, outputs] = Decider.fold(second, state, recorder.inputs.slice(before))
+      const [state] = Deciding.fold(first, first.initial, recorder.inputs.slice(0, before))
+      const [after, outputs] = Deciding.fold(second, state, recorder.inputs.slice(before))
       const ended = outputs.flatMap((one) => (one.kind === "life" ? one.message.happenings.map(() => one.message.as_of.slice(11, 16)) : []))
       return [...ended, new Date(after.chains[0]?.chain.expiryMs ?? Number.NaN).toISOString().slice(11, 16)]
     }

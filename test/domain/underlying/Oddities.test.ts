@@ -1,8 +1,8 @@
 import { deserialize, serialize } from "node:v8"
 import { assert, describe, it } from "@effect/vitest"
-import * as Decider from "../../../src/domain/Decider.ts"
 import * as Oddities from "../../../src/domain/underlying/Oddities.ts"
 import * as UnderlyingDecider from "../../../src/domain/underlying/UnderlyingDecider.ts"
+import * as Deciding from "../Deciding.ts"
 import {
   chain,
   chainPackets,
@@ -31,7 +31,7 @@ const odds = (recorder: Recorder, resumeAt = -1) => {
   let state = self.initial
   return recorder.inputs.flatMap((input, at) => {
     if (at === resumeAt) state = deserialize(serialize(state))
-    const [next, outputs] = Decider.fold(self, state, [input])
+    const [next, outputs] = Deciding.fold(self, state, [input])
     state = next
     return outputs.flatMap((output) => (output.kind === "odd" ? [{ atMs: output.atMs, ...output.message }] : []))
   })

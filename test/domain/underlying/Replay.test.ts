@@ -2,11 +2,11 @@ import { createHash } from "node:crypto"
 import { deserialize, serialize } from "node:v8"
 import { assert, describe, it } from "@effect/vitest"
 import { FastCheck } from "effect"
-import * as Decider from "../../../src/domain/Decider.ts"
-import * as RecordHash from "../../../src/domain/record/RecordHash.ts"
+import type * as Decider from "../../../src/domain/Decider.ts"
 import type * as RecordInput from "../../../src/domain/record/RecordInput.ts"
 import * as M2mDecider from "../../../src/domain/strategy/M2mDecider.ts"
 import * as UnderlyingDecider from "../../../src/domain/underlying/UnderlyingDecider.ts"
+import * as Deciding from "../Deciding.ts"
 import {
   chain,
   chainPackets,
@@ -22,6 +22,7 @@ import {
   spotToken,
   startMs
 } from "../record/Recorder.ts"
+import * as RecordHash from "../record/RecordHash.ts"
 
 /** A repeatable stream of numbers in [0, 1). */
 const random = (seed: number) => {
@@ -101,7 +102,7 @@ const replay = <S>(
   let batch = 0
   for (let from = 0; from < inputs.length; batch++) {
     const size = Math.max(1, batches())
-    const [next, outputs] = Decider.fold(decider, state, inputs.slice(from, from + size))
+    const [next, outputs] = Deciding.fold(decider, state, inputs.slice(from, from + size))
     state = stored(batch) ? (deserialize(serialize(next)) as S) : next
     RecordHash.feed(hash, outputs)
     all.push(...outputs)

@@ -1,12 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
-import * as Decider from "../../../src/domain/Decider.ts"
 import * as IndiaTime from "../../../src/domain/IndiaTime.ts"
 import * as Frame from "../../../src/domain/market/Frame.ts"
 import * as Black76 from "../../../src/domain/options/Black76.ts"
 import * as ChainMessage from "../../../src/domain/options/ChainMessage.ts"
 import * as UnderlyingDecider from "../../../src/domain/underlying/UnderlyingDecider.ts"
 import { endsMs } from "../../Ends.ts"
+import * as Deciding from "../Deciding.ts"
 import {
   chain,
   chainPackets,
@@ -28,7 +28,7 @@ import {
 } from "../record/Recorder.ts"
 
 const decider = UnderlyingDecider.make({ exchange: "NSE", underlying: "NIFTY", settings })
-const run = (recorder: Recorder) => Decider.fold(decider, decider.initial, recorder.inputs)
+const run = (recorder: Recorder) => Deciding.fold(decider, decider.initial, recorder.inputs)
 const outputsOf = (recorder: Recorder) => run(recorder)[1]
 
 const chains = (outputs: ReadonlyArray<UnderlyingDecider.Output>, kind: "delta" | "chain") =>

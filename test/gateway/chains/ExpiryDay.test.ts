@@ -1,12 +1,12 @@
 import { assert, layer } from "@effect/vitest"
 import { Effect } from "effect"
-import * as Decider from "../../../src/domain/Decider.ts"
 import * as Instrument from "../../../src/domain/market/Instrument.ts"
 import type * as ChainMessage from "../../../src/domain/options/ChainMessage.ts"
 import * as ClockFrame from "../../../src/domain/record/ClockFrame.ts"
 import * as UnderlyingDecider from "../../../src/domain/underlying/UnderlyingDecider.ts"
 import { InstrumentRegistry } from "../../../src/store/InstrumentRegistry.ts"
 import * as Subjects from "../../../src/streams/Subjects.ts"
+import * as Deciding from "../../domain/Deciding.ts"
 import { chain, chainPackets, Recorder, settings, spot, spotToken } from "../../domain/record/Recorder.ts"
 import { ask, eventually, publishChain, World, world } from "../GatewayWorld.ts"
 
@@ -23,7 +23,7 @@ const chainAt = (day: string, time: string): ChainMessage.Chain => {
     .reference([spot, ...chain(day)])
     .frame(quotesMs, [{ token: spotToken, price: forward }, ...chainPackets(forward, 0.14, quotesMs, day)])
     .clock(atMs)
-  const found = Decider.fold(decider, decider.initial, recorder.inputs)[1].findLast((one) => one.kind === "chain")
+  const found = Deciding.fold(decider, decider.initial, recorder.inputs)[1].findLast((one) => one.kind === "chain")
   if (found?.kind !== "chain") throw new Error(`no chain of ${day} at ${time}`)
   return found.message
 }
