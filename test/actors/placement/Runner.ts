@@ -1,7 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process"
 import { createInterface } from "node:readline"
-import { assert } from "@effect/vitest"
-import type { Plugin } from "vite"
 import * as BarActor from "../../../src/actors/market/BarActor.ts"
 import * as GreeksActor from "../../../src/actors/market/GreeksActor.ts"
 import * as M2mActor from "../../../src/actors/strategies/M2mActor.ts"
@@ -10,29 +8,12 @@ import { untilStopped } from "../../TestBackends.ts"
 
 const layouts = [BarActor.layout, GreeksActor.layout, M2mActor.layout]
 
-/** Replaces texts of the source. The build fails if the source no longer has one of them. */
-const changedBy = (changes: Readonly<Record<string, string>>): Plugin => {
-  const found = new Set<string>()
-  return {
-    name: "another version",
-    enforce: "pre",
-    transform: (code) => {
-      let other = code
-      for (const [text, instead] of Object.entries(changes)) {
-        if (other.includes(text)) found.add(text)
-        other = other.replaceAll(text, instead)
-      }
-      return other
-    },
-    buildEnd: (error) => {
-      if (error === undefined) assert.sameMembers([...found], Object.keys(changes), "the source no longer has these texts")
-    }
-  }
-}
 /** An earlier version, which gives the layouts of its actors' states other names. */
-export const earlierProgram = builtProgram("earlier-platform", "src/main.ts", [
-  changedBy(Object.fromEntries(layouts.map((layout) => [`"${layout}"`, `"${layout}-earlier"`])))
-])
+export const earlierProgram = builtProgram(
+  "earlier-platform",
+  "src/main.ts",
+  Object.fromEntries(layouts.map((layout) => [`"${layout}"`, `"${layout}-earlier"`]))
+)
 
 /** A period in which an actor ran in a process, according to the process's log. */
 interface Stay {
