@@ -18,17 +18,16 @@ interface Reserved extends Connection {
   }
 }
 
-type Take<A> = Effect.Effect<A, SqlError, Scope.Scope>
+type Take<A extends Connection> = Effect.Effect<A, SqlError, Scope.Scope>
 
 /** Statements that begin, end or describe a transaction. They touch no row, and one of them must come before any other statement. */
 const isControl = (text: string): boolean => /^(BEGIN|COMMIT|ROLLBACK|SAVEPOINT|SET TRANSACTION) ?/.test(text)
 
-const classes = new WeakMap<CallerQuery.QueryClass, ReturnType<typeof CallerQuery.classOf>>()
-/** All connections of a process have one Query class, so it is extended once. */
-const extended = (Base: CallerQuery.QueryClass) => {
-  const known = classes.get(Base) ?? CallerQuery.classOf(Base)
-  classes.set(Base, known)
-  return known
+/** The class of callers' statements. All connections of a process have one Query class, and the first one that is reserved shows it. */
+let callerClass: ReturnType<typeof CallerQuery.classOf> | undefined
+const classIn = ({ pg }: Reserved) => {
+  callerClass ??= CallerQuery.classOf(pg.constructor.Query)
+  return callerClass
 }
 
 /** For whom a statement runs, and whether its connection keeps it. */
@@ -41,36 +40,39 @@ const runOf = Effect.withFiberRuntime<Run>((fiber) =>
 )
 
 /** sql-pg hands its text to pg unchanged, and pg takes a query object or its fields in its place. */
-const statement = ({ pg }: Reserved, { caller, isKept }: Run, text: string, params: ReadonlyArray<unknown>, more = {}) => {
+const statement = ({ caller, isKept }: Run, text: string, params: ReadonlyArray<unknown>, more = {}) => {
   if (isControl(text)) return [text, params] as const
   const given = isKept ? { text, ...Prepared.nameOf(caller === undefined ? "platform" : "caller", text) } : { text }
-  return caller === undefined
-    ? ([given as unknown as string, params] as const)
-    : ([new (extended(pg.constructor.Query))({ ...given, values: params, ...more }, caller) as unknown as string, []] as const)
+  if (caller === undefined) return [given as unknown as string, params] as const
+  if (callerClass === undefined) throw new Error("a caller's statement runs before any connection was reserved")
+  return [new callerClass({ ...given, values: params, ...more }, caller) as unknown as string, []] as const
 }
 
-/** Runs every statement for the caller of its fiber, on the connection that `take` gives. */
-const connectionOf = (take: (caller: Caller.Caller | undefined) => Take<Reserved>): Connection => {
-  const on = <A>(use: (it: Reserved, run: Run) => Effect.Effect<A, SqlError>): Effect.Effect<A, SqlError> =>
+/** Runs every statement for the caller of its fiber, on the connection that `take` gives, or `ofStream` for the platform's streams. */
+const connectionOf = (
+  take: (caller: Caller.Caller | undefined) => Take<Connection>,
+  ofStream: (caller: Caller.Caller | undefined) => Take<Connection> = take
+): Connection => {
+  const on = <A>(use: (it: Connection, run: Run) => Effect.Effect<A, SqlError>): Effect.Effect<A, SqlError> =>
     Effect.flatMap(runOf, (run) => Effect.scoped(Effect.flatMap(take(run.caller), (it) => use(it, run))))
   const execute: Connection["execute"] = (text, params, transform) =>
-    on((it, run) => it.execute(...statement(it, run, text, params), transform))
+    on((it, run) => it.execute(...statement(run, text, params), transform))
   return {
     execute,
     executeUnprepared: execute,
-    executeRaw: (text, params) => on((it, run) => it.executeRaw(...statement(it, run, text, params))),
+    executeRaw: (text, params) => on((it, run) => it.executeRaw(...statement(run, text, params))),
     executeValues: (text, params) =>
       on((it, run) =>
         run.caller === undefined
           ? it.executeValues(text, params)
-          : it.execute(...statement(it, run, text, params, { rowMode: "array" }), undefined)
+          : it.execute(...statement(run, text, params, { rowMode: "array" }), undefined)
       ),
     // A caller's rows are all read first: a cursor stays open over several transactions of the connection.
     executeStream: (text, params, transform) =>
       Stream.unwrapScoped(
         Effect.flatMap(FiberRef.get(Caller.current), (caller) =>
           caller === undefined
-            ? Effect.map(take(caller), (it) => it.executeStream(text, params, transform))
+            ? Effect.map(ofStream(caller), (it) => it.executeStream(text, params, transform))
             : Effect.map(execute(text, params, transform), (rows) => Stream.fromIterable(rows))
         )
       )
@@ -85,13 +87,19 @@ const make = Effect.gen(function* () {
    * A connection of the pool. One that is inside of a transaction at its return is reported as broken, so that the pool closes it and nobody
    * else works in this transaction.
    */
-  const reserved = Effect.tap(taken, ({ pg }) =>
-    Effect.addFinalizer(() =>
+  const reserved = Effect.tap(taken, (it) => {
+    classIn(it)
+    return Effect.addFinalizer(() =>
       Effect.sync(() => {
-        if (pg.getTransactionStatus() !== "I") pg.emit("error", new Error("a connection was returned inside of a transaction"))
+        if (it.pg.getTransactionStatus() !== "I") it.pg.emit("error", new Error("a connection was returned inside of a transaction"))
       })
     )
-  )
+  })
+  /**
+   * sql-pg's own way for single statements, which cannot leave a transaction open: it takes a connection and gives it back without a fiber and
+   * a scope of its own.
+   */
+  const { acquirer: single } = base`` as unknown as { readonly acquirer: Take<Connection> }
   /** A transaction belongs to one caller from its beginning to its end. */
   const transactional = Effect.gen(function* () {
     const it = yield* reserved
@@ -102,7 +110,12 @@ const make = Effect.gen(function* () {
   })
   const { config } = base
   const client = yield* SqlClient.make({
-    acquirer: Effect.succeed(connectionOf(() => reserved)),
+    acquirer: Effect.succeed(
+      connectionOf(
+        (caller) => (caller !== undefined && callerClass === undefined ? reserved : single),
+        () => reserved
+      )
+    ),
     transactionAcquirer: transactional,
     compiler: PgClient.makeCompiler(),
     spanAttributes: [
