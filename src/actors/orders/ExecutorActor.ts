@@ -62,6 +62,8 @@ const isOn = Config.literal(
 
 /** Tasks whose command was lost are found within this time. */
 const lookEvery = "1 second"
+/** How often the consumer of the commands is looked at. Tasks run without it, a moment later. */
+const consumerEvery = "5 seconds"
 /** Most tasks of an account that run at once. Further ones wait in Postgres. */
 const runningMax = 200
 
@@ -136,7 +138,7 @@ const commands = (account: string, begin: (taskId: number) => Effect.Effect<void
         message.ack()
       }
     })
-    return Effect.raceFirst(Effect.forever(take), Effect.repeat(look, Schedule.spaced(lookEvery)))
+    return Effect.raceFirst(Effect.forever(take), Effect.repeat(look, Schedule.spaced(consumerEvery)))
   })
 
 /**
