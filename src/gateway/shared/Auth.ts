@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import { Config, ConfigError, Context, Data, Duration, Effect, Layer, Option, Redacted, Runtime, Schema, type Scope } from "effect"
 import { errors, type JWTPayload, type JWTVerifyOptions, jwtVerify } from "jose"
@@ -61,6 +62,30 @@ const userOf = (payload: JWTPayload): Effect.Effect<User, InvalidToken> => {
   )
 }
 
+/** Tokens of JWT_SECRET that are known to be right. Beyond that the oldest is verified again. */
+export const knownMax = 1_000
+
+type Verify = (token: string) => Promise<{ readonly payload: JWTPayload }>
+
+/**
+ * A token that JWT_SECRET has signed stays right until its end. So it is verified once: each verification costs a turn of another thread, for
+ * which a request waits on a busy machine. Tokens are known by their hash, so that none stays in memory.
+ */
+const once = (verify: Verify): Verify => {
+  const known = new Map<string, { readonly payload: JWTPayload; readonly endsAtMs: number }>()
+  return async (token) => {
+    const hash = createHash("sha256").update(token).digest("base64")
+    const found = known.get(hash)
+    if (found !== undefined && Date.now() < found.endsAtMs) return found
+    known.delete(hash)
+    const { payload } = await verify(token)
+    known.set(hash, { payload, endsAtMs: Number(payload.exp) * 1_000 })
+    const [oldest] = known.keys()
+    if (known.size > knownMax && oldest !== undefined) known.delete(oldest)
+    return { payload }
+  }
+}
+
 /** Verifies bearer tokens by JWT_JWKS_URL's keys, or by JWT_SECRET. The algorithm comes from our configuration, never from the token. */
 export class Tokens extends Effect.Service<Tokens>()("gateway/shared/Tokens", {
   effect: Effect.gen(function* () {
@@ -77,7 +102,7 @@ export class Tokens extends Effect.Service<Tokens>()("gateway/shared/Tokens", {
       if (bytes.length < 32) return yield* Effect.fail(ConfigError.InvalidData(["JWT_SECRET"], "needs at least 32 bytes"))
       // jose would import raw bytes again for every token, so they are imported once here.
       const key = yield* Effect.promise(() => crypto.subtle.importKey("raw", bytes, { name: "HMAC", hash: "SHA-256" }, false, ["verify"]))
-      return (token: string) => jwtVerify(token, key, { ...shared, algorithms: ["HS256"] })
+      return once((token) => jwtVerify(token, key, { ...shared, algorithms: ["HS256"] }))
     })
     const byKeys = (url: URL) =>
       Effect.gen(function* () {

@@ -1,8 +1,9 @@
 import { createServer } from "node:http"
 import { assert, describe, it, layer } from "@effect/vitest"
-import { Clock, ConfigProvider, Effect, Exit, Logger, LogLevel } from "effect"
+import { Clock, ConfigProvider, Effect, Either, Exit, Logger, LogLevel } from "effect"
 import { exportJWK, generateKeyPair, SignJWT } from "jose"
-import { Tokens } from "../../../src/gateway/shared/Auth.ts"
+import { vi } from "vitest"
+import { knownMax, Tokens } from "../../../src/gateway/shared/Auth.ts"
 import { ask, secret, token, World, world } from "../GatewayWorld.ts"
 import { dial } from "../sockets/SocketClient.ts"
 
@@ -73,6 +74,33 @@ layer(world(), { excludeTestServices: true })("Tokens at the gateway", (it) => {
 describe("Tokens", () => {
   const tokensWith = (config: Record<string, string>) =>
     Tokens.pipe(Effect.provide(Tokens.Default), Effect.withConfigProvider(ConfigProvider.fromMap(new Map(Object.entries(config)))))
+
+  it.effect("a token of JWT_SECRET that was accepted is refused after its end, and with another signature", () =>
+    Effect.gen(function* () {
+      const tokens = yield* tokensWith({ JWT_SECRET: secret })
+      const accepted = (jwt: string) => Effect.map(Effect.either(tokens.verify(jwt)), Either.isRight)
+      const startMs = Date.now()
+      yield* Effect.acquireRelease(
+        Effect.sync(() => void vi.useFakeTimers({ toFake: ["Date"], now: startMs })),
+        () => Effect.sync(() => void vi.useRealTimers())
+      )
+      const jwt = yield* token({ exp: Math.floor(startMs / 1_000) + 60 })
+      const [head = "", body = ""] = jwt.split(".")
+      const others = yield* Effect.forEach(
+        Array.from({ length: knownMax + 1 }, (_, at) => `user${at}`),
+        (sub) => token({ sub })
+      )
+      for (let at = 0; at < 3; at++) assert.isTrue(yield* accepted(jwt))
+      assert.isFalse(yield* accepted(`${head}.${body}.${"A".repeat(43)}`))
+      for (const other of [...others, ...others]) assert.isTrue(yield* accepted(other))
+      assert.isTrue(yield* accepted(jwt))
+      // The clocks of issuer and gateway may differ by five seconds.
+      vi.setSystemTime(startMs + 62_000)
+      assert.isTrue(yield* accepted(jwt))
+      vi.setSystemTime(startMs + 67_000)
+      assert.isFalse(yield* accepted(jwt))
+    }).pipe(Effect.scoped)
+  )
   const quiet = Logger.withMinimumLogLevel(LogLevel.None)
 
   /** An identity provider's keys; it answers 500 while there are none. */
