@@ -1,41 +1,18 @@
 import * as SqlClient from "@effect/sql/SqlClient"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import * as NoLimits from "../gateway/NoLimits.ts"
 import { login } from "../simulator/SimulatorWorld.ts"
-import { pool } from "../store/Stores.ts"
-import { atBroker, kept, traded } from "./PaperWorld.ts"
-import { ask, eventually, orderTimes, type Running, simulatorAccount, socket, start, type World, world } from "./PlatformWorld.ts"
+import { atBroker, inDatabase, kept, send, streamed, traded } from "./PaperWorld.ts"
+import { ask, eventually, orderTimes, type Running, simulatorAccount, socket, start, world } from "./PlatformWorld.ts"
 
 const timeoutMs = 300_000
-const unlimited = {
-  max_order_value: null,
-  max_position_lots: null,
-  max_daily_loss: null,
-  max_orders_per_day: null,
-  price_band_percent: null,
-  duplicate_window_s: null
-}
 const limits = "/accounts/sim1/limits"
-const limit = (running: Running, body: object) => ask(running, limits, { method: "PUT", body: { ...unlimited, ...body } })
+const limit = (running: Running, body: object) => ask(running, limits, { method: "PUT", body: { ...NoLimits.ofAccount, ...body } })
 const release = (running: Running, body: object) => ask(running, `${limits}/release`, { method: "POST", body })
-const send = (running: Running, key: string, body: object) =>
-  ask(running, "/orders?wait_ms=20000", { method: "POST", headers: { "idempotency-key": key }, body })
-const streamed = (running: Running, token: number) =>
-  Effect.zipRight(
-    ask(running, "/subscriptions", { method: "POST", body: { instrument_token: token, requested_mode: "FULL" } }),
-    eventually("an order book", ask(running, `/depth/${token}`), ({ body, status }) => status === 200 && body.asks.length > 0)
-  )
 const stopped = (running: Running) => eventually("the stop", ask(running, limits), ({ body }) => body.state === "stopped")
 const squared = (running: Running) =>
   eventually("the positions are closed", ask(running, limits), ({ body }) => body.stop?.square_off?.status === "done")
-const inDatabase = <A, E>({ databaseUrl }: World, work: Effect.Effect<A, E, SqlClient.SqlClient>) =>
-  work.pipe(Effect.provide(pool(databaseUrl)), Effect.scoped, Effect.orDie)
-
-interface Real {
-  readonly status: string
-  readonly transaction_type: string
-  readonly filled_quantity: number
-}
 /** The trade that an order's report is made of, so large that its charges alone exceed any loss of the test. */
 const dearTrade = {
   trade_id: "dear",
@@ -90,7 +67,7 @@ describe("limits of an account, end to end", () => {
         const { body } = yield* squared(running)
         assert.deepInclude(body.stop, { action: "square_off", max_daily_loss: "10000000" })
         assert.deepInclude(body.stop.square_off, { mode: "live", rounds: 1, message: "all positions are closed" })
-        const real = (yield* atBroker(built)) as ReadonlyArray<Real>
+        const real = yield* atBroker(built)
         assert.sameDeepMembers(
           real.map(({ filled_quantity, status, transaction_type }) => [transaction_type, status, filled_quantity]),
           [

@@ -25,13 +25,6 @@ interface LegText {
 }
 const legs = ({ body }: Answer): ReadonlyArray<LegText> => body.compensation.legs
 
-interface Real {
-  readonly status: string
-  readonly transaction_type: string
-  readonly filled_quantity: number
-}
-const realOrders = (built: World) => Effect.map(atBroker(built), (orders) => orders as ReadonlyArray<Real>)
-
 describe("a basket that is taken back when it fails, end to end", () => {
   it.live(
     "a live account closes what was traded, cancels what is open, and says what became of each order",
@@ -68,7 +61,7 @@ describe("a basket that is taken back when it fails, end to end", () => {
         const again = yield* send(running, "back", account_id, orders)
         assert.deepStrictEqual(again, done)
         assert.strictEqual((yield* ask(running, `/orders/basket/${sent.body.basket_id}`, { user: "stranger" })).status, 404)
-        const real = yield* realOrders(built)
+        const real = yield* atBroker(built)
         assert.sameDeepMembers(
           real.map(({ filled_quantity, status, transaction_type }) => [transaction_type, status, filled_quantity]),
           [

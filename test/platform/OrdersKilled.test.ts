@@ -5,8 +5,8 @@ import { Effect, Fiber } from "effect"
 import * as Instrument from "../../src/domain/market/Instrument.ts"
 import { freePort } from "../actors/placement/Process.ts"
 import { builtProgram } from "../BuiltProgram.ts"
-import { pool } from "../store/Stores.ts"
-import { atBroker, kept, traded, unstreamed } from "./PaperWorld.ts"
+import * as NoLimits from "../gateway/NoLimits.ts"
+import { atBroker, inDatabase, kept, lostFills, traded, unstreamed } from "./PaperWorld.ts"
 import { type Answer, eventually, token, type World, world } from "./PlatformWorld.ts"
 
 const program = builtProgram("chaos-platform", "bench/chaos/orders/platform.ts")
@@ -19,6 +19,9 @@ const times = {
   ORDER_BOOK_EVERY: "500 millis",
   ORDER_BREAKER_OPEN: "1 second"
 }
+
+/** The answer when nobody answers. */
+const nobody: Answer = { status: 0, body: null }
 
 /** One process of the platform after another, on one port. */
 const processes = (file: string, config: Readonly<Record<string, string>>, port: number) =>
@@ -34,7 +37,6 @@ const processes = (file: string, config: Readonly<Record<string, string>>, port:
         () => new Promise<NodeJS.Signals | null>((resolve) => started.once("close", (_code, signal) => resolve(signal)))
       )
     }
-    /** Status 0: nobody answers. */
     const ask = (method: string, path: string, body?: unknown, key = "") =>
       Effect.promise(async (): Promise<Answer> => {
         try {
@@ -50,23 +52,36 @@ const processes = (file: string, config: Readonly<Record<string, string>>, port:
           return { status: response.status, body: await response.json() }
         } catch {
           // The process is not up yet, or was killed meanwhile: the caller asks again.
-          return { status: 0, body: null }
+          return nobody
         }
       })
     /** Ends the process that runs. */
     const stop = Effect.sync(() => child?.kill("SIGKILL"))
-    return { start, ask, stop }
+    /** Starts a process that is killed at this step, and works with it until then. */
+    const untilKilled = (killAt: string, work: Effect.Effect<unknown>) =>
+      Effect.gen(function* () {
+        const dead = yield* Effect.fork(start(killAt))
+        yield* Effect.raceFirst(Effect.zipRight(work, Effect.never), Effect.asVoid(Fiber.join(dead)))
+        assert.strictEqual(yield* Fiber.join(dead), "SIGKILL", killAt)
+      })
+    /** Subscribes to an instrument, and says whether its order book is known. */
+    const hasBook = (instrument_token: number) =>
+      Effect.gen(function* () {
+        yield* ask("POST", "/subscriptions", { instrument_token, requested_mode: "FULL" })
+        const { body } = yield* ask("GET", `/depth/${instrument_token}`)
+        return body?.asks?.length > 0
+      })
+    return { start, ask, stop, untilKilled, hasBook }
   })
 
 /** What the account bought on paper cost more, so that its loss is sure, and the loss squares it off. A process reads both when it starts. */
-const loses = ({ databaseUrl }: World) =>
-  Effect.gen(function* () {
-    const sql = yield* SqlClient.SqlClient
-    yield* sql`UPDATE paper_trades SET price = price * 2
-      WHERE order_id IN (SELECT order_id FROM paper_orders WHERE body->'order'->>'side' = 'BUY')`
-    yield* sql`INSERT INTO order_accounts (account_id, max_daily_loss, loss_action) VALUES ('sim1', 1000, 'square_off')
-      ON CONFLICT (account_id) DO UPDATE SET max_daily_loss = excluded.max_daily_loss, loss_action = excluded.loss_action`
-  }).pipe(Effect.provide(pool(databaseUrl)), Effect.scoped, Effect.orDie)
+const loses = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  yield* sql`UPDATE paper_trades SET price = price * 2
+    WHERE order_id IN (SELECT order_id FROM paper_orders WHERE body->'order'->>'side' = 'BUY')`
+  yield* sql`INSERT INTO order_accounts (account_id, max_daily_loss, loss_action) VALUES ('sim1', 1000, 'square_off')
+    ON CONFLICT (account_id) DO UPDATE SET max_daily_loss = excluded.max_daily_loss, loss_action = excluded.loss_action`
+})
 
 /** An order that rests: it may be placed at any time, and nobody fills it. */
 const resting = ({ simulator: { market } }: World) => {
@@ -78,11 +93,6 @@ const resting = ({ simulator: { market } }: World) => {
   const { exchange, lotSize: quantity, tradingsymbol, token } = instrument
   const common = { account_id: "sim1", kind: "place", variety: "amo", product: "NRML", order_type: "LIMIT" }
   return { ...common, exchange, tradingsymbol, transaction_type: "BUY", quantity, price: String(below / Instrument.priceScale(token)) }
-}
-
-interface Real {
-  readonly order_id: string
-  readonly tag: string | null
 }
 
 const kills = ["saved:1", "gated:1", "answered:1", "decided:2", "saved:2", "read:1"]
@@ -97,22 +107,16 @@ describe("the platform's own processes, killed with kill -9 at each step of an o
     () =>
       Effect.gen(function* () {
         const built = yield* world({ mode: "synthetic", rate: 1, strikesEachSide: 1 }, times)
-        const { ask, start } = yield* processes(yield* program, built.config, yield* freePort)
+        const { ask, start, untilKilled } = yield* processes(yield* program, built.config, yield* freePort)
         const order = resting(built)
         for (const [at, killAt] of kills.entries()) {
           // Every second order is accepted without an answer too, so that only the order book can tell.
           if (at % 2 === 1) built.simulator.faults.add({ kind: "drop_reply" })
-          const ended = start(killAt)
-          const dead = yield* Effect.fork(ended)
           const post = Effect.gen(function* () {
             const live = yield* ask("PUT", "/accounts/sim1/mode", { mode: "live", confirm: "sim1" })
             return live.status === 200 ? yield* ask("POST", "/orders", order, `key${at}`) : live
           })
-          yield* Effect.raceFirst(
-            Effect.zipRight(eventually(`order ${at} is taken`, post, isAnswered), Effect.never),
-            Effect.asVoid(Fiber.join(dead))
-          )
-          assert.strictEqual(yield* Fiber.join(dead), "SIGKILL", killAt)
+          yield* untilKilled(killAt, eventually(`order ${at} is taken`, post, isAnswered))
         }
         built.simulator.faults.clear()
         yield* Effect.fork(start(""))
@@ -126,8 +130,7 @@ describe("the platform's own processes, killed with kill -9 at each step of an o
             (answer) => isAnswered(answer) && !["PENDING", "RUNNING", "RETRYING"].includes(answer.body.status)
           )
         )
-        const answer = yield* Effect.promise(() => fetch(`${built.simulator.adminUrl}/orders`))
-        const { data } = (yield* Effect.promise(() => answer.json())) as { readonly data: ReadonlyArray<Real> }
+        const data = yield* atBroker(built)
         const ordersOf = (tag: string) => data.filter((one) => one.tag === tag).map(({ order_id }) => order_id)
         for (const [at, { body }] of results.entries()) {
           const orders = ordersOf(body.tag)
@@ -146,22 +149,15 @@ describe("the platform's own processes, killed with kill -9 at each step of an o
     () =>
       Effect.gen(function* () {
         const built = yield* world({ mode: "synthetic", rate: 5, strikesEachSide: 1 })
-        const { ask, start } = yield* processes(yield* program, built.config, yield* freePort)
+        const { ask, hasBook, start, untilKilled } = yield* processes(yield* program, built.config, yield* freePort)
         const { order, token: instrument_token } = traded(built)
         const wanted = { ...order, deadline_s: 600 }
         for (const [at, killAt] of kills.entries()) {
-          const dead = yield* Effect.fork(start(killAt))
-          const post = Effect.gen(function* () {
-            if (at > 0) return yield* ask("POST", "/orders", wanted, `paper${at}`)
-            yield* ask("POST", "/subscriptions", { instrument_token, requested_mode: "FULL" })
-            const { body } = yield* ask("GET", `/depth/${instrument_token}`)
-            return body?.asks?.length > 0 ? yield* ask("POST", "/orders", wanted, `paper${at}`) : { status: 0, body: null }
-          })
-          yield* Effect.raceFirst(
-            Effect.zipRight(eventually(`order ${at} is taken`, post, isAnswered), Effect.never),
-            Effect.asVoid(Fiber.join(dead))
+          const place = ask("POST", "/orders", wanted, `paper${at}`)
+          const post = Effect.flatMap(at > 0 ? Effect.succeed(true) : hasBook(instrument_token), (isKnown) =>
+            isKnown ? place : Effect.succeed(nobody)
           )
-          assert.strictEqual(yield* Fiber.join(dead), "SIGKILL", killAt)
+          yield* untilKilled(killAt, eventually(`order ${at} is taken`, post, isAnswered))
         }
         yield* Effect.fork(start(""))
         const results = yield* Effect.forEach(kills, (_, at) =>
@@ -197,7 +193,7 @@ describe("the platform's own processes, killed with kill -9 at each step of an o
     () =>
       Effect.gen(function* () {
         const built = yield* world({ mode: "synthetic", rate: 5, strikesEachSide: 1 })
-        const { ask, start, stop } = yield* processes(yield* program, built.config, yield* freePort)
+        const { ask, hasBook, start, stop, untilKilled } = yield* processes(yield* program, built.config, yield* freePort)
         const { order, token: instrument_token } = traded(built)
         const { account_id, kind: _kind, ...rest } = order
         // On a busy machine a killed process comes back later than the usual deadline.
@@ -207,17 +203,9 @@ describe("the platform's own processes, killed with kill -9 at each step of an o
         const points = ["read:3", "saved:5", "gated:3", "answered:3", "decided:6"]
         yield* Effect.forEach(points, (killAt, at) =>
           Effect.gen(function* () {
-            const dead = yield* Effect.fork(start(killAt))
-            const post = Effect.gen(function* () {
-              yield* ask("POST", "/subscriptions", { instrument_token, requested_mode: "FULL" })
-              const { body: depth } = yield* ask("GET", `/depth/${instrument_token}`)
-              return depth?.asks?.length > 0 ? yield* ask("POST", "/orders/basket", body, `basket${at}`) : { status: 0, body: null }
-            })
-            yield* Effect.raceFirst(
-              Effect.zipRight(eventually(`basket ${at} is taken`, post, isAnswered), Effect.never),
-              Effect.asVoid(Fiber.join(dead))
-            )
-            assert.strictEqual(yield* Fiber.join(dead), "SIGKILL", killAt)
+            const place = ask("POST", "/orders/basket", body, `basket${at}`)
+            const post = Effect.flatMap(hasBook(instrument_token), (isKnown) => (isKnown ? place : Effect.succeed(nobody)))
+            yield* untilKilled(killAt, eventually(`basket ${at} is taken`, post, isAnswered))
             // The next process is not killed, and takes the basket back.
             const last = yield* Effect.fork(start("never"))
             const done = yield* eventually(`compensation ${at}`, ask("POST", "/orders/basket", body, `basket${at}`), (answer) =>
@@ -241,15 +229,10 @@ describe("the platform's own processes, killed with kill -9 at each step of an o
   it.live("a strategy whose loss reaches its limit is squared off exactly once, wherever its process is killed", () =>
     Effect.gen(function* () {
       const built = yield* world({ mode: "synthetic", rate: 5, strikesEachSide: 1 })
-      const { ask, start, stop } = yield* processes(yield* program, built.config, yield* freePort)
+      const { ask, hasBook, start, stop, untilKilled } = yield* processes(yield* program, built.config, yield* freePort)
       const { order, token: instrument_token } = traded(built)
-      const { exchange, tradingsymbol } = unstreamed(built)
-      const loss = { exchange, tradingsymbol, quantity: 1 }
-      const fills = [
-        { ...loss, side: "BUY", price: "5000000", external_id: "in" },
-        { ...loss, side: "SELL", price: "0", external_id: "out" }
-      ]
-      const limits = { max_position_lots: null, max_loss: "5000000", max_orders_per_day: null, action: "square_off" }
+      const fills = lostFills(built, 5_000_000)
+      const limits = { ...NoLimits.ofStrategy, max_loss: "5000000", action: "square_off" }
       // The second task of a process closes the position of the first one.
       const points = ["squared:1", "saved:3", "answered:2"]
       const ids: Array<number> = []
@@ -257,9 +240,7 @@ describe("the platform's own processes, killed with kill -9 at each step of an o
       /** Each of these requests may be repeated, so that a process which is killed early does no harm. */
       const lose = (at: number) =>
         Effect.gen(function* () {
-          yield* ask("POST", "/subscriptions", { instrument_token, requested_mode: "FULL" })
-          const { body: depth } = yield* ask("GET", `/depth/${instrument_token}`)
-          if (!(depth?.asks?.length > 0)) return false
+          if (!(yield* hasBook(instrument_token))) return false
           if (ids[at] === undefined) {
             const { body: made, status } = yield* ask("POST", "/strategies", { name: `killed ${at}` })
             if (status !== 201) return false
@@ -272,10 +253,8 @@ describe("the platform's own processes, killed with kill -9 at each step of an o
         })
       yield* Effect.forEach(points, (killAt, at) =>
         Effect.gen(function* () {
-          const dead = yield* Effect.fork(start(killAt))
           const taken = eventually(`strategy ${at} loses`, lose(at), (isTaken) => isTaken)
-          yield* Effect.raceFirst(Effect.zipRight(taken, Effect.never), Effect.asVoid(Fiber.join(dead)))
-          assert.strictEqual(yield* Fiber.join(dead), "SIGKILL", killAt)
+          yield* untilKilled(killAt, taken)
           // The next process is not killed.
           const last = yield* Effect.fork(start("never"))
           yield* taken
@@ -304,30 +283,20 @@ describe("the platform's own processes, killed with kill -9 at each step of an o
   it.live("an account whose loss reaches its limit is squared off exactly once, wherever its process is killed", () =>
     Effect.gen(function* () {
       const built = yield* world({ mode: "synthetic", rate: 5, strikesEachSide: 1 })
-      const { ask, start, stop } = yield* processes(yield* program, built.config, yield* freePort)
+      const { ask, hasBook, start, stop } = yield* processes(yield* program, built.config, yield* freePort)
       const { order, token: instrument_token } = traded(built)
       const limits = "/accounts/sim1/limits"
-      const none = {
-        max_order_value: null,
-        max_position_lots: null,
-        max_daily_loss: null,
-        max_orders_per_day: null,
-        price_band_percent: null,
-        duplicate_window_s: null
-      }
       // A process that is killed has one order: the one that closes the position of the process before it.
       const points = ["squared:1", "saved:1", "answered:1"]
       const buy = (at: number) =>
         Effect.gen(function* () {
-          yield* ask("POST", "/subscriptions", { instrument_token, requested_mode: "FULL" })
-          const { body: depth } = yield* ask("GET", `/depth/${instrument_token}`)
-          if (!(depth?.asks?.length > 0)) return false
+          if (!(yield* hasBook(instrument_token))) return false
           const placed = yield* ask("POST", "/orders?wait_ms=20000", { ...order, deadline_s: 600 }, `account${at}`)
           return placed.body?.status === "COMPLETED"
         })
       /** Ends the stop, so that the next position may be opened. */
       const released = Effect.gen(function* () {
-        yield* ask("PUT", limits, none)
+        yield* ask("PUT", limits, NoLimits.ofAccount)
         const { body } = yield* ask("POST", `${limits}/release`, {})
         return (yield* ask("POST", `${limits}/release`, { release_token: body?.release_token })).body?.state === "open"
       })
@@ -337,7 +306,7 @@ describe("the platform's own processes, killed with kill -9 at each step of an o
           yield* eventually(`the purchase of round ${at}`, buy(at), (isTaken) => isTaken)
           yield* stop
           yield* Fiber.join(first)
-          yield* loses(built)
+          yield* inDatabase(built, loses)
           const dead = yield* start(killAt)
           assert.strictEqual(dead, "SIGKILL", killAt)
           // The next process is not killed.

@@ -3,13 +3,10 @@ import { Effect, Either } from "effect"
 import * as Money from "../../src/domain/Money.ts"
 import * as PaperLedger from "../../src/domain/orders/PaperLedger.ts"
 import { shipped } from "../../src/domain/rules/Shipped.ts"
-import { atBroker, kept, traded } from "./PaperWorld.ts"
-import { type Answer, ask, eventually, type Running, socket, start, world } from "./PlatformWorld.ts"
+import { atBroker, kept, send, streamed, traded } from "./PaperWorld.ts"
+import { type Answer, ask, eventually, socket, start, world } from "./PlatformWorld.ts"
 
 const timeoutMs = 300_000
-
-const send = (running: Running, key: string, body: unknown) =>
-  ask(running, "/orders?wait_ms=20000", { method: "POST", body, headers: { "idempotency-key": key } })
 
 /** A running platform whose accounts are on paper, as new ones are, and that has the order book of a future or a call. */
 const papered = (type: "FUT" | "CE" = "FUT") =>
@@ -19,10 +16,7 @@ const papered = (type: "FUT" | "CE" = "FUT") =>
     const { order, token } = traded(built, type)
     const unknown = yield* send(running, "unknown", order)
     assert.deepStrictEqual([unknown.body.status, unknown.body.error.type], ["DEAD_LETTER", "no_book"], JSON.stringify(unknown.body))
-    const wanted = { instrument_token: token, requested_mode: "FULL" }
-    const subscribed = yield* ask(running, "/subscriptions", { method: "POST", body: wanted })
-    assert.isTrue(subscribed.status < 300, JSON.stringify(subscribed.body))
-    yield* eventually("an order book", ask(running, `/depth/${token}`), ({ body, status }) => status === 200 && body.asks.length > 0)
+    yield* streamed(running, token)
     return { built, running }
   })
 

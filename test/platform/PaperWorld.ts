@@ -1,8 +1,10 @@
+import type * as SqlClient from "@effect/sql/SqlClient"
+import { assert } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import * as Instrument from "../../src/domain/market/Instrument.ts"
 import { PaperRepo } from "../../src/store/orders/PaperRepo.ts"
 import { pool } from "../store/Stores.ts"
-import type { World } from "./PlatformWorld.ts"
+import { ask, eventually, type Running, type World } from "./PlatformWorld.ts"
 
 /** The market's first future or call, and prices that are sure to trade and sure to rest. */
 export const traded = ({ simulator: { market } }: World, type: "FUT" | "CE" = "FUT") => {
@@ -33,9 +35,44 @@ export const kept = ({ databaseUrl }: World) =>
     return { orders: orders.map(({ paper }) => paper), trades: yield* repo.trades("sim1") }
   }).pipe(Effect.provide(Layer.provideMerge(PaperRepo.Default, pool(databaseUrl))), Effect.orDie)
 
+/** An order as the simulated broker has it. */
+export interface BrokerOrder {
+  readonly order_id: string
+  readonly tag: string | null
+  readonly status: string
+  readonly transaction_type: string
+  readonly filled_quantity: number
+}
 /** Every order that the simulated broker ever had. */
 export const atBroker = ({ simulator }: World) =>
   Effect.promise(async () => {
     const answer = await fetch(`${simulator.adminUrl}/orders`)
-    return ((await answer.json()) as { readonly data: ReadonlyArray<unknown> }).data
+    return ((await answer.json()) as { readonly data: ReadonlyArray<BrokerOrder> }).data
   })
+
+/** Sends an order, and waits for its end. */
+export const send = (running: Running, key: string, body: unknown) =>
+  ask(running, "/orders?wait_ms=20000", { method: "POST", headers: { "idempotency-key": key }, body })
+
+/** Subscribes to an instrument, and waits until its order book is known. */
+export const streamed = (running: Running, token: number) =>
+  Effect.gen(function* () {
+    const wanted = { instrument_token: token, requested_mode: "FULL" }
+    const subscribed = yield* ask(running, "/subscriptions", { method: "POST", body: wanted })
+    assert.isTrue(subscribed.status < 300, JSON.stringify(subscribed.body))
+    yield* eventually("an order book", ask(running, `/depth/${token}`), ({ body, status }) => status === 200 && body.asks.length > 0)
+  })
+
+/** Fills of an option that is not held any more, which lost so many rupees whatever the market does. */
+export const lostFills = (built: World, rupees: number) => {
+  const { exchange, tradingsymbol } = unstreamed(built)
+  const fill = { exchange, tradingsymbol, quantity: 1 }
+  return [
+    { ...fill, side: "BUY", price: String(rupees), external_id: "in" },
+    { ...fill, side: "SELL", price: "0", external_id: "out" }
+  ]
+}
+
+/** Runs SQL in the database of the world. */
+export const inDatabase = <A, E>({ databaseUrl }: World, work: Effect.Effect<A, E, SqlClient.SqlClient>) =>
+  work.pipe(Effect.provide(pool(databaseUrl)), Effect.scoped, Effect.orDie)

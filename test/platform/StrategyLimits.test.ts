@@ -2,30 +2,18 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as Quantities from "../../src/domain/rules/Quantities.ts"
 import { shipped } from "../../src/domain/rules/Shipped.ts"
-import { atBroker, kept, traded } from "./PaperWorld.ts"
-import { type Answer, ask, eventually, orderTimes, type Running, socket, start, type World, world } from "./PlatformWorld.ts"
+import * as NoLimits from "../gateway/NoLimits.ts"
+import { atBroker, kept, lostFills, send, streamed, traded } from "./PaperWorld.ts"
+import { type Answer, ask, eventually, orderTimes, type Running, socket, start, world } from "./PlatformWorld.ts"
 
 const timeoutMs = 300_000
-const unlimited = { max_position_lots: null, max_loss: null, max_orders_per_day: null, action: "block" }
-
 const create = (running: Running) =>
   Effect.map(ask(running, "/strategies", { method: "POST", body: { name: "limited" } }), ({ body }) => Number(body.strategy_id))
 const limit = (running: Running, id: number, body: object) => ask(running, `/strategies/${id}/limits`, { method: "PUT", body })
 const limitsOf = (running: Running, id: number) => ask(running, `/strategies/${id}/limits`)
-const send = (running: Running, key: string, body: object) =>
-  ask(running, "/orders?wait_ms=20000", { method: "POST", headers: { "idempotency-key": key }, body })
 const rulesOf = ({ body }: Answer) => (body.errors ?? []).map(({ field }: { field: string }) => field)
-/** A strategy's loss in an option that it does not hold any more: so many rupees, whatever the market does. */
-const lose = (running: Running, { simulator: { market } }: World, id: number, rupees: number) => {
-  const option = market.instruments.find(({ instrumentType }) => instrumentType === "CE")
-  const { exchange = "", tradingsymbol = "" } = option ?? {}
-  const fill = { exchange, tradingsymbol, quantity: 1 }
-  const fills = [
-    { ...fill, side: "BUY", price: String(rupees) },
-    { ...fill, side: "SELL", price: "0" }
-  ]
-  return ask(running, `/strategies/${id}/fills`, { method: "POST", body: { fills } })
-}
+const lose = (running: Running, id: number, fills: ReturnType<typeof lostFills>) =>
+  ask(running, `/strategies/${id}/fills`, { method: "POST", body: { fills } })
 const held = (running: Running, id: number, wanted: number) =>
   eventually(`the strategy holds ${wanted}`, ask(running, `/strategies/${id}/pnl`), ({ body }) =>
     body.instruments?.some(({ net_quantity }: { net_quantity: number }) => net_quantity === wanted)
@@ -33,17 +21,6 @@ const held = (running: Running, id: number, wanted: number) =>
 const stopped = (running: Running, id: number) => eventually("the stop", limitsOf(running, id), ({ body }) => body.state === "stopped")
 const squared = (running: Running, id: number) =>
   eventually("the positions are closed", limitsOf(running, id), ({ body }) => body.stop?.square_offs[0]?.status === "done")
-
-interface Real {
-  readonly status: string
-  readonly transaction_type: string
-  readonly filled_quantity: number
-}
-const streamed = (running: Running, token: number) =>
-  Effect.zipRight(
-    ask(running, "/subscriptions", { method: "POST", body: { instrument_token: token, requested_mode: "FULL" } }),
-    eventually("an order book", ask(running, `/depth/${token}`), ({ body, status }) => status === 200 && body.asks.length > 0)
-  )
 
 describe("limits of a strategy, end to end", () => {
   it.live(
@@ -65,19 +42,19 @@ describe("limits of a strategy, end to end", () => {
 
         const id = yield* create(running)
         const other = yield* create(running)
-        yield* limit(running, id, { ...unlimited, max_loss: "100000000", action: "square_off" })
+        yield* limit(running, id, { ...NoLimits.ofStrategy, max_loss: "100000000", action: "square_off" })
         const all = largest + order.quantity
         const bought = yield* send(running, "in", { ...order, price: above, quantity: all, slice: true, strategy_id: id })
         assert.strictEqual(bought.body.slices?.length, 2, JSON.stringify(bought.body))
         yield* send(running, "of another strategy", { ...order, price: above, strategy_id: other })
         yield* send(running, "rests", { ...order, price: near, strategy_id: id })
         yield* held(running, id, all)
-        yield* lose(running, built, id, 100_000_000)
+        yield* lose(running, id, lostFills(built, 100_000_000))
         yield* stopped(running, id)
         const { body } = yield* squared(running, id)
         assert.deepInclude(body.stop, { action: "square_off", max_loss: "100000000" })
         assert.deepInclude(body.stop.square_offs[0], { account_id: "sim1", mode: "live", rounds: 1, message: "all positions are closed" })
-        const real = (yield* atBroker(built)) as ReadonlyArray<Real>
+        const real = yield* atBroker(built)
         assert.sameDeepMembers(
           real.map(({ filled_quantity, status, transaction_type }) => [transaction_type, status, filled_quantity]),
           [
@@ -100,7 +77,7 @@ describe("limits of a strategy, end to end", () => {
         yield* eventually("the events of the stop", Effect.sync(told), (all) => all.includes(done))
         assert.deepStrictEqual(told(), [`strategy ${id} is stopped: ${body.stop.reason}`, done])
 
-        yield* limit(running, id, { ...unlimited, max_loss: "200000000" })
+        yield* limit(running, id, { ...NoLimits.ofStrategy, max_loss: "200000000" })
         const released = yield* ask(running, `/strategies/${id}/limits/release`, { method: "POST" })
         assert.deepInclude(released.body, { state: "open", stop: null, max_loss: "200000000", action: "block" })
         const after = yield* send(running, "after", { ...order, price: above, strategy_id: id })
@@ -119,18 +96,18 @@ describe("limits of a strategy, end to end", () => {
         const { above, below, near, order, token } = traded(built)
         yield* streamed(running, token)
         const id = yield* create(running)
-        yield* limit(running, id, { ...unlimited, max_position_lots: 2, max_orders_per_day: 3 })
+        yield* limit(running, id, { ...NoLimits.ofStrategy, max_position_lots: 2, max_orders_per_day: 3 })
         const own = { ...order, strategy_id: id }
         assert.strictEqual((yield* send(running, "1", { ...own, price: above })).body.status, "COMPLETED")
         assert.strictEqual((yield* send(running, "2", { ...own, price: near })).body.status, "COMPLETED")
         const third = yield* send(running, "3", { ...own, price: above })
         assert.deepStrictEqual([third.status, rulesOf(third)], [422, ["strategy_position_limit"]])
-        yield* limit(running, id, { ...unlimited, max_orders_per_day: 2 })
+        yield* limit(running, id, { ...NoLimits.ofStrategy, max_orders_per_day: 2 })
         assert.deepStrictEqual(rulesOf(yield* send(running, "4", own)), ["strategy_order_limit"])
 
-        yield* limit(running, id, { ...unlimited, max_loss: "5000000" })
+        yield* limit(running, id, { ...NoLimits.ofStrategy, max_loss: "5000000" })
         yield* held(running, id, order.quantity)
-        yield* lose(running, built, id, 5_000_000)
+        yield* lose(running, id, lostFills(built, 5_000_000))
         const { body } = yield* stopped(running, id)
         assert.deepStrictEqual([body.stop.action, body.stop.square_offs], ["block", []])
         assert.deepStrictEqual(rulesOf(yield* send(running, "5", own)), ["strategy_stop"])

@@ -7,6 +7,7 @@ import * as Runner from "../../actors/placement/Runner.ts"
 import { platformProgram } from "../../BuiltProgram.ts"
 import { observer } from "../../store/Stores.ts"
 import { future, order } from "../LiveAccount.ts"
+import { atBroker } from "../PaperWorld.ts"
 import { ask, eventually, start, type World, world } from "../PlatformWorld.ts"
 
 const executor = "executor.sim1"
@@ -34,11 +35,6 @@ const scatter = { seed: 11, share: 0.6, among }
 const ended: ReadonlySet<string> = new Set(["COMPLETED", "UNKNOWN", "DEAD_LETTER", "CANCELLED"])
 /** Orders that must be accepted while nothing happens to the executor, before and after each trouble. */
 const between = 5
-
-interface Real {
-  readonly order_id: string
-  readonly tag: string | null
-}
 
 /** Tasks that two owners have changed, by the audit. */
 const ofTwoOwners = `SELECT count(*)::int AS count FROM (
@@ -128,8 +124,7 @@ describe("The executor's process is killed and frozen while orders come by REST"
         const results = yield* Effect.forEach(accepted, (key) =>
           eventually(`${key} has ended`, post(key, "?wait_ms=20000"), ({ body, status }) => status === 200 && ended.has(body.status))
         )
-        const answer = yield* Effect.promise(() => fetch(`${built.simulator.adminUrl}/orders`))
-        const { data } = (yield* Effect.promise(() => answer.json())) as { readonly data: ReadonlyArray<Real> }
+        const data = yield* atBroker(built)
         const tags = data.map(({ tag }) => tag)
         assert.lengthOf(data, new Set(tags).size, "two orders have one tag")
         for (const [at, { body }] of results.entries()) {
