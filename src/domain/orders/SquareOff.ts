@@ -148,7 +148,10 @@ export const agree = (rows: ReadonlyArray<Figures.Position>, orders: ReadonlyArr
   )
   return (
     inRows.size === inBook.size &&
-    [...inBook].every(([key, { bought, sold }]) => inRows.get(key)?.bought === bought && inRows.get(key)?.sold === sold)
+    [...inBook].every(([key, { bought, sold }]) => {
+      const row = inRows.get(key)
+      return row?.bought === bought && row.sold === sold
+    })
   )
 }
 

@@ -11,7 +11,7 @@ const facts: Compensation.Facts = {
   close: null,
   readAtMs: 500,
   nowMs: 500,
-  failedAtMs: 0
+  failedAtMs: 100
 }
 const undo = (status: Task.Status, over: Partial<Compensation.Undo> = {}): Compensation.Undo => ({
   status,
@@ -22,8 +22,8 @@ const undo = (status: Task.Status, over: Partial<Compensation.Undo> = {}): Compe
 })
 const step = (over: Partial<Compensation.Facts>) => Compensation.stepOf(policy, { ...facts, ...over })
 const unfinished = ["PENDING", "RUNNING", "RETRYING"] as const
-const late = { nowMs: 1_001 }
-const inTime = { nowMs: 1_000 }
+const late = { nowMs: 1_101 }
+const inTime = { nowMs: 1_100 }
 
 describe("taking one order of a failed basket back", () => {
   it("closes what the order traded, once", () => {
@@ -36,6 +36,8 @@ describe("taking one order of a failed basket back", () => {
     assert.deepInclude(of({ isOpen: false, filled: 75 }), { state: "undone", message: "75 were closed", make: null })
     assert.deepInclude(of({ isOpen: true, filled: 75 }), { state: "closing" })
     assert.deepInclude(of(null), { state: "closing" })
+    const running = undo("RUNNING", { order: { isOpen: false, filled: 75 } })
+    assert.deepInclude(step({ close: running }), { state: "closing", message: null }, "its task has not ended")
     assert.deepInclude(of({ isOpen: false, filled: 50 }), { state: "failed", message: "50 of 75 were closed: close the rest" })
   })
   it("leaves a closing order that is not filled in time to a person", () => {
@@ -60,7 +62,9 @@ describe("taking one order of a failed basket back", () => {
     assert.deepStrictEqual(step({ order }), { state: "cancelling", orderId: "o1", filled: null, message: null, make: "cancel" })
     for (const status of [...unfinished, "COMPLETED"] as const)
       assert.deepInclude(step({ order, cancel: undo(status) }), { state: "cancelling", make: null })
-    assert.deepInclude(step({ order: { isOpen: false, filled: 0 }, cancel: undo("COMPLETED") }), { state: "undone", filled: 0, make: null })
+    const message = "nothing of its order was traded"
+    const nothing = step({ order: { isOpen: false, filled: 0 }, cancel: undo("COMPLETED") })
+    assert.deepInclude(nothing, { state: "undone", filled: 0, message, make: null })
     assert.deepInclude(step({ order: { isOpen: false, filled: 25 }, cancel: undo("DEAD_LETTER") }), { filled: 25, make: "close" })
   })
   it("believes a refused cancellation only by a reading that began after the horizon", () => {

@@ -31,20 +31,24 @@ describe("the profit of an account's day", () => {
   })
 
   it("pays once for the fills of an order, by the product, and nothing where no rate is known", () => {
-    const note = Either.getOrThrow(
-      OrderCharges.charges(shipped, {
-        on: "2026-08-18",
-        exchange: "NSE",
-        underlying: "INFY",
-        instrumentType: "EQ",
-        product: "MIS",
-        side: "BUY",
-        quantity: 100,
-        price: new Money.Decimal("1500.05")
-      })
-    )
-    const fills = [trade(), trade({ trade_id: "t2", quantity: 60 })]
-    assert.strictEqual(DayProfit.chargesOf(shipped, fills).toFixed(), note.total.toFixed())
+    const note = (product: "MIS" | "CNC") =>
+      Either.getOrThrow(
+        OrderCharges.charges(shipped, {
+          on: "2026-08-18",
+          exchange: "NSE",
+          underlying: "INFY",
+          instrumentType: "EQ",
+          product,
+          side: "BUY",
+          quantity: 100,
+          price: new Money.Decimal("1500.05")
+        })
+      ).total.toFixed()
+    assert.notStrictEqual(note("MIS"), note("CNC"))
+    for (const product of ["MIS", "CNC"] as const) {
+      const fills = [trade({ product }), trade({ product, trade_id: "t2", quantity: 60 })]
+      assert.strictEqual(DayProfit.chargesOf(shipped, fills).toFixed(), note(product), product)
+    }
     assert.isTrue(DayProfit.chargesOf(shipped, [trade({ product: "CO" })]).isZero())
     assert.isTrue(DayProfit.chargesOf(shipped, []).isZero())
   })

@@ -65,8 +65,10 @@ describe("closing what a stopped strategy holds", () => {
     const tasks = [task({ status: "PENDING" }), task({ taskId: 2, status: "RETRYING" }), task({ taskId: 3, status: "RUNNING" })]
     const message = "orders of the strategy are being cancelled"
     assert.deepStrictEqual(step({ tasks, orders: [order()] }), { ...nothing, status: "running", message, withdraw: [1, 2] })
-    const own = [task({ status: "PENDING", closes: true })]
-    assert.deepStrictEqual(step({ tasks: own, orders: [order()] }), { ...nothing, status: "running", message })
+    for (const status of ["PENDING", "RETRYING", "RUNNING"] as const) {
+      const own = [task(), task({ taskId: 2, status, closes: true })]
+      assert.deepStrictEqual(step({ tasks: own, orders: [order()] }), { ...nothing, status: "running", message }, status)
+    }
   })
 
   it("cancels open orders once, and closes nothing while one of them is open", () => {
@@ -85,6 +87,9 @@ describe("closing what a stopped strategy holds", () => {
         status: "incomplete",
         message: `order 1 is open and was not cancelled: ${text}`
       })
+    const two = { orders: [order({ isOpen: true }), order({ orderId: "2", isOpen: true })] }
+    const asked = [cancelling({ status: "DEAD_LETTER", error: rejected }), cancelling({ orderId: "2" })]
+    assert.strictEqual(step({ ...two, cancelling: asked }).message, "order 1 is open and was not cancelled: strategy_stop: refused")
   })
 
   it("closes nothing while nobody knows whether an order was placed, or the book is behind", () => {
@@ -95,6 +100,13 @@ describe("closing what a stopped strategy holds", () => {
     })
     const late = [task({ changedAtMs: nowMs - 35_000 })]
     assert.deepStrictEqual(step({ tasks: late }), { ...nothing, status: "running", message: "the order book does not show all orders yet" })
+    const second = task({ taskId: 2, tag: "t2", changedAtMs: nowMs })
+    assert.strictEqual(step({ tasks: [task(), second], orders: [order()] }).message, "the order book does not show all orders yet")
+    assert.strictEqual(
+      step({ tasks: [task({ ...second, status: "DEAD_LETTER" })] }).status,
+      "done",
+      "a task without an order is not awaited"
+    )
     assert.strictEqual(step({ tasks: late, trades: [trade({ tag: "t1" })] }).close.length, 1)
     assert.strictEqual(step({ tasks: [task({ changedAtMs: nowMs - 35_001 })] }).status, "done")
   })
@@ -128,6 +140,8 @@ describe("closing what a stopped strategy holds", () => {
     assert.deepStrictEqual(step({ orders: [order(), gone], isListed }).close, [held])
     const message = "all positions are closed; no longer listed: 65 NFO:OLD (NRML)"
     assert.deepStrictEqual(step({ orders: [gone], isListed }), { ...nothing, status: "done", message })
+    const both = step({ orders: [gone, order({ orderId: "3", tradingsymbol: "OLDER", filled: 5 })], isListed })
+    assert.strictEqual(both.message, `${message}, 5 NFO:OLDER (NRML)`)
   })
 
   it("waits for its own open orders, and calls a person when they do not fill", () => {
@@ -149,9 +163,18 @@ describe("closing what a stopped strategy holds", () => {
   it("tries again in rounds that wait longer and longer, and gives up after the last one", () => {
     const failed = [task(), task({ taskId: 2, tag: "t2", closes: true, status: "DEAD_LETTER", error: rejected })]
     const facts = { tasks: failed, orders: [order()] }
+    const closing: SquareOff.Step = { ...nothing, status: "running", message: "positions are being closed", close: [held] }
+    assert.deepStrictEqual(step({ orders: [order()], roundAtMs: nowMs }), closing, "the first round does not wait")
     const again = "65 NFO:FUT (NRML) not closed yet, trying again: strategy_stop: refused"
     assert.deepStrictEqual(step({ ...facts, rounds: 1, roundAtMs: nowMs - 4_999 }), { ...nothing, status: "running", message: again })
-    assert.deepStrictEqual(step({ ...facts, rounds: 1, roundAtMs: nowMs - 5_000 }).close, [held])
+    assert.deepStrictEqual(step({ ...facts, rounds: 1, roundAtMs: nowMs - 5_000 }), closing)
+    const placed = task({ taskId: 3, tag: "t3", closes: true })
+    const others = task({ taskId: 4, tag: "t4", status: "DEAD_LETTER", error: { type: "lot_size", message: "another" } })
+    const more = { ...facts, tasks: [...failed, placed, others], orders: [order(), order({ orderId: "3", tradingsymbol: "NEXT" })] }
+    assert.strictEqual(
+      step({ ...more, rounds: 1, roundAtMs: nowMs }).message,
+      "65 NFO:FUT (NRML), 65 NFO:NEXT (NRML) not closed yet, trying again: strategy_stop: refused"
+    )
     assert.deepStrictEqual(step({ ...facts, rounds: 2, roundAtMs: nowMs - 7_999 }).close, [])
     assert.deepStrictEqual(step({ ...facts, rounds: 2, roundAtMs: nowMs - 8_000 }).close, [held])
     assert.deepStrictEqual(step({ ...facts, rounds: 3 }), {
@@ -178,6 +201,9 @@ describe("closing what a stopped account holds", () => {
     assert.isFalse(SquareOff.agree([row({ day_buy_quantity: 40 })], orders))
     assert.isFalse(SquareOff.agree([row({ day_sell_quantity: 5 })], orders))
     assert.isFalse(SquareOff.agree([], orders))
+    assert.isFalse(SquareOff.agree([row(), row({ tradingsymbol: "OTHER" })], orders))
+    const intraday = order({ orderId: "5", product: "MIS", filled: 5 })
+    assert.isFalse(SquareOff.agree([row(), row({ product: "MIS", day_buy_quantity: 4 })], [...orders, intraday]))
     assert.isFalse(SquareOff.agree([row({ tradingsymbol: "OTHER" })], orders))
     const sold = [...orders, order({ orderId: "4", side: "SELL", filled: 65 })]
     assert.isTrue(SquareOff.agree([row({ quantity: 0, day_sell_quantity: 65 })], sold))

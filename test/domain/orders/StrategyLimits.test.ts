@@ -71,7 +71,10 @@ describe("the limits of a strategy", () => {
       { rule: "strategy_loss_limit", message: "the strategy's loss has reached its limit, 500.05" }
     ])
     assert.deepStrictEqual(rules(buy, most), [])
-    assert.deepStrictEqual(rules(buy, { ...most, holds: true }), ["strategy_loss_limit"])
+    assert.deepStrictEqual(refused(buy, { ...most, holds: true }), [
+      { rule: "strategy_loss_limit", message: "the strategy's profit is not known, so its loss cannot be compared with its limit" }
+    ])
+    assert.deepStrictEqual(rules(buy, { holds: true }), [])
     assert.deepStrictEqual(rules(buy, { ...most, holds: true, profit: rupees(1) }), [])
     assert.isFalse(StrategyLimits.isReached(rupees(1), null))
   })
@@ -114,6 +117,11 @@ describe("what a strategy holds of an instrument", () => {
       StrategyLimits.exposureOf(80, () => 80, [placed()], filled),
       { net: 80, openBuy: 40, openSell: 0 }
     )
+    assert.deepStrictEqual(
+      StrategyLimits.exposureOf(0, none, [placed()], [shown({ filled: 60 })]),
+      { net: 60, openBuy: 0, openSell: 0 },
+      "the rest was cancelled"
+    )
     const sold = [shown({ side: "SELL", filled: 60, pending: 40 })]
     assert.deepStrictEqual(StrategyLimits.exposureOf(0, none, [placed({ side: "SELL" })], sold), { net: -60, openBuy: 0, openSell: 40 })
   })
@@ -131,5 +139,7 @@ describe("what a strategy holds of an instrument", () => {
     const cover = [shown({ filled: 100 }), shown({ orderId: "2", side: "SELL", pending: 100 })]
     assert.deepStrictEqual(StrategyLimits.exposureOf(0, none, [placed()], cover), { net: 100, openBuy: 0, openSell: 100 })
     assert.strictEqual(StrategyLimits.exposureOf(0, none, [placed({ isIceberg: true })], cover).openBuy, 0)
+    const leg = [shown({ filled: 25 }), shown({ orderId: "2", side: "SELL", pending: 25 })]
+    assert.deepStrictEqual(StrategyLimits.exposureOf(0, none, [placed({ isIceberg: true })], leg), { net: 25, openBuy: 75, openSell: 25 })
   })
 })
