@@ -58,12 +58,13 @@ export const until = async (what: string, limitMs: number, check: () => boolean)
 export const gone = (pids: ReadonlyArray<number>) => until("processes are gone", stopMsMax, () => pids.every((pid) => !isAlive(pid)))
 
 /** A start with this test's folder. The wished port is taken, so the gateway has to find another one. */
-export const begin = (...args: ReadonlyArray<string>) => {
+export const begin = (...args: ReadonlyArray<string>) => beginWith({}, ...args)
+export const beginWith = (more: Readonly<Record<string, string>>, ...args: ReadonlyArray<string>) => {
   const { DATABASE_URL, NATS_URL, REDIS_URL, ACCOUNTS_FILE, MARKET_MODE, JWT_SECRET, npm_lifecycle_script, ...env } = process.env
   const child = spawn(process.execPath, [join(root, "scripts/start.mjs"), ...args], {
     cwd: tmpdir(),
     stdio: ["ignore", "ignore", "pipe"],
-    env: { ...env, TARANG_DATA: data, GATEWAY_PORT: String((taken.address() as AddressInfo).port) }
+    env: { ...env, ...more, TARANG_DATA: data, GATEWAY_PORT: String((taken.address() as AddressInfo).port) }
   })
   started.push(child)
   let text = ""

@@ -1,96 +1,21 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { join } from "node:path"
-import { setTimeout as sleep } from "node:timers/promises"
 import { assert, describe, it } from "@effect/vitest"
 import { inject } from "vitest"
-import WebSocket from "ws"
-import { postgresFolder } from "../../scripts/lib/backends.mjs"
 import { isAlive } from "../../scripts/lib/children.mjs"
 import { supervise } from "../../scripts/lib/supervise.mjs"
-import { api, begin, dataFolder, gone, pids, type Run, startMsMax, stopMsMax, until, up } from "./Started.ts"
-
-const healMsMax = 90_000
-/** Each program's name in `/health`, and the file with its process id. */
-const programs = {
-  Redis: () => join(dataFolder(), "redis/redis.pid"),
-  Postgres: () => join(postgresFolder(dataFolder()), "postgres/postmaster.pid"),
-  NATS: () => join(dataFolder(), "nats/nats.pid"),
-  "The simulator": () => join(dataFolder(), "simulator.pid"),
-  "The orders' process": () => join(dataFolder(), "orders.pid"),
-  "The market's process": () => join(dataFolder(), "market.pid"),
-  "The platform": () => join(dataFolder(), "platform.pid")
-}
-type Name = keyof typeof programs
-const pidOf = (name: Name) => Number(readFileSync(programs[name](), "utf8").split("\n")[0])
-
-interface Report {
-  readonly status: string
-  readonly reason: string | null
-  readonly dependencies: { readonly nats: string; readonly database: string; readonly redis: string }
-  readonly ticker: { readonly accounts: Record<string, { readonly state: string }> }
-  readonly restarts: ReadonlyArray<{
-    readonly name: string
-    readonly reason: string
-    readonly ended_at: string
-    readonly up_at: string | null
-  }>
-}
-
-/** /health, or undefined while there is no answer. */
-const health = async (run: Run): Promise<Report | undefined> => {
-  try {
-    return (await (await fetch(`${run.gateway_url}/health`)).json()) as Report
-  } catch {
-    return undefined
-  }
-}
-const healthUntil = async (run: Run, what: string, holds: (report: Report) => boolean): Promise<Report> => {
-  let last: Report | undefined
-  for (const endMs = Date.now() + healMsMax; Date.now() < endMs; await sleep(50)) {
-    last = await health(run)
-    if (last !== undefined && holds(last)) return last
-  }
-  return assert.fail(`${what}: not within ${healMsMax} ms, the last report was ${JSON.stringify(last)}`)
-}
-/** Nothing is wrong except that programs were restarted. */
-const isWell = ({ dependencies, ticker }: Report) =>
-  Object.values(dependencies).every((one) => typeof one === "object" || one === "ok") &&
-  Object.values(ticker.accounts).some(({ state }) => state === "streaming")
-
-/** A client of ticks that reconnects when its connection ends, like the typed client. */
-const follow = (run: Run) => {
-  let ticks = 0
-  let isOver = false
-  let ws: WebSocket
-  const connect = () => {
-    ws = new WebSocket(`${run.gateway_url.replace("http", "ws")}/ws/ticks`, { headers: { authorization: `Bearer ${run.token}` } })
-    ws.on("open", () => ws.send(JSON.stringify({ action: "subscribe", tokens: [256265] })))
-    ws.on("message", (text) => {
-      if (JSON.parse(text.toString()).type === "tick") ticks++
-    })
-    ws.on("error", () => {})
-    ws.on("close", () => isOver || setTimeout(connect, 100))
-  }
-  connect()
-  return {
-    ticks: () => ticks,
-    end: () => {
-      isOver = true
-      ws.terminate()
-    }
-  }
-}
+import { assertNothingLost, follow, healMsMax, healthUntil, isWell, names, pidOf, write } from "./Programs.ts"
+import { begin, beginWith, gone, pids, startMsMax, stopMsMax, until, up } from "./Started.ts"
 
 describe("npm start keeps its programs running", () => {
   it(
-    "restarts each killed program on its port with its data; terminal, health and clients notice it",
+    "BE-DB-05 restarts each killed program on its port with its data; terminal, health and clients notice it, and nothing acknowledged is lost or doubled",
     async () => {
-      const one = begin("--user", "u1", "--rate", "5")
+      const one = beginWith({ RATE_LIMIT_WRITES: "0" }, "--user", "u1", "--rate", "5")
       const run = await up(one)
-      const made = await api(run, "POST", "/strategies", { name: "kept" })
-      assert.strictEqual(made.status, 201)
       const client = follow(run)
-      for (const name of Object.keys(programs) as ReadonlyArray<Name>) {
+      const writer = write(run)
+      for (const name of names) {
         await healthUntil(run, `well before ${name} is killed`, isWell)
         const pid = pidOf(name)
         process.kill(pid, "SIGKILL")
@@ -99,25 +24,27 @@ describe("npm start keeps its programs running", () => {
         const report = await healthUntil(
           run,
           `${name} is back`,
-          (now) => isWell(now) && now.restarts.some((found) => found.name === name && found.up_at !== null)
+          (now) => isWell(now) && now?.restarts.some((found) => found.name === name && found.up_at !== null) === true
         )
-        const said = report.restarts.find((found) => found.name === name)
+        const said = report?.restarts.find((found) => found.name === name)
         assert.strictEqual(said?.reason, "was killed by SIGKILL")
-        assert.strictEqual(report.status, "degraded")
-        assert.include(report.reason ?? "", `${name} was killed by SIGKILL at `)
+        assert.strictEqual(report?.status, "degraded")
+        assert.include(report?.reason ?? "", `${name} was killed by SIGKILL at `)
         assert.notStrictEqual(pidOf(name), pid)
         const seen = client.ticks()
         await until(`ticks go on after ${name}`, healMsMax, () => client.ticks() > seen)
-        const kept = await api(run, "GET", `/strategies/${String(made.body["strategy_id"])}`)
-        assert.deepStrictEqual([kept.status, kept.body["name"]], [200, "kept"])
       }
+      await writer.end()
+      assert.isAbove(writer.refused(), 0, "what was not written was refused")
+      assert.isAbove(client.ends(), 0, "the client's connection ended with the platform")
       client.end()
+      await assertNothingLost(run, client, writer)
       const running = pids()
       one.child.kill("SIGTERM")
       assert.strictEqual(await one.exit, 0)
       await gone(running)
     },
-    startMsMax + 7 * healMsMax
+    startMsMax + 6 * healMsMax
   )
 
   it(
