@@ -33,6 +33,7 @@ const clockReading = [
   "test/gateway/strategies/Positions",
   "test/gateway/ticks/TokenNames",
   "test/gateway/sockets/WebSocket",
+  "test/platform/AccountLimits",
   "test/platform/Bars",
   "test/platform/Recorded"
 ]

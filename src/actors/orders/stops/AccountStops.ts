@@ -4,6 +4,7 @@ import * as Hours from "../../../domain/rules/Hours.ts"
 import { AccountStopRepo } from "../../../store/orders/AccountStopRepo.ts"
 import { MarketClock } from "../../../streams/MarketClock.ts"
 import { RuleBook } from "../../../streams/RuleBook.ts"
+import { sessionRules } from "../../../streams/SessionRules.ts"
 import * as Metrics from "../Metrics.ts"
 import * as RepeatedFailure from "../RepeatedFailure.ts"
 import * as TaskRun from "../TaskRun.ts"
@@ -22,11 +23,13 @@ export const run = (desks: TaskRun.Desks) =>
     const repo = yield* AccountStopRepo
     const marketClock = yield* MarketClock
     const rules = yield* RuleBook
+    const inSession = yield* Effect.orDie(sessionRules)
     const { account, changed, lease } = desks.live
 
     const look = Effect.gen(function* () {
-      // No price moves then, and the broker is asked nothing.
-      if (!Hours.isAnyOpen(rules.current(), marketClock.unsafeNow())) return
+      // While everything is closed no price moves, and the broker is asked nothing. The synthetic market never closes.
+      const { rules: hours } = inSession(rules.current())
+      if (hours !== undefined && !Hours.isAnyOpen(hours, marketClock.unsafeNow())) return
       const watched = yield* repo.watched(account)
       if (watched === undefined) return
       const { maxDailyLoss, mode } = watched
