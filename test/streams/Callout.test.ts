@@ -1,27 +1,47 @@
 import { assert, describe, layer, it as plain } from "@effect/vitest"
 import { Effect, Either, Layer } from "effect"
 import { connect, type NatsConnection, nkeys } from "nats"
-import { Census } from "../../src/streams/callout/Census.ts"
+import { Census, nameOf, partsOf } from "../../src/streams/callout/Census.ts"
 import * as Claims from "../../src/streams/callout/Claims.ts"
 import { natsServer } from "../TestBackends.ts"
 import { connectOwner, doorOfNames, openDoor } from "./Doors.ts"
 import { Server, until } from "./Nats.ts"
 
 describe("Census", () => {
+  const held = (...owners: ReadonlyArray<string>) => owners.map((owner) => ({ owner, login: undefined }))
+
   plain("counts what every server holds, and who was admitted since", () => {
     const census = new Census(10_000)
-    census.page("a", true, ["u1", "u1", "u2"], 0)
-    census.page("a", false, ["u1"], 1)
-    census.page("b", true, ["u1"], 1)
+    census.page("a", true, held("u1", "u1", "u2"), 0)
+    census.page("a", false, held("u1"), 1)
+    census.page("b", true, held("u1"), 1)
     assert.deepStrictEqual([census.countOf("u1", 2), census.countOf("u2", 2), census.total], [4, 1, 5])
-    census.admitted("u2", 3)
+    census.admitted("u2", "00000001", 3)
     assert.strictEqual(census.countOf("u2", 4), 2)
     // A new first page replaces the server's count.
-    census.page("a", true, ["u2"], 5)
+    census.page("a", true, held("u2"), 5)
     assert.deepStrictEqual([census.countOf("u1", 6), census.countOf("u2", 6)], [1, 2])
-    // Server b has not answered for too long, and the admission is old.
-    census.page("a", true, ["u2"], 12_000)
+    // Server b has not answered for too long, and the login that no answer has shown did not connect.
+    census.page("a", true, held("u2"), 12_000)
     assert.deepStrictEqual([census.countOf("u1", 13_100), census.countOf("u2", 13_100)], [0, 1])
+  })
+
+  plain("counts a connection once that was admitted and then listed", () => {
+    const census = new Census(10_000)
+    census.admitted("u1", "00000001", 0)
+    census.admitted("u1", "00000002", 0)
+    census.page("a", true, [{ owner: "u1", login: "00000001" }], 1)
+    assert.strictEqual(census.countOf("u1", 2), 2)
+    census.page("a", true, [], 3)
+    assert.strictEqual(census.countOf("u1", 4), 1, "the listed connection ended, the other one is on its way")
+  })
+
+  plain("finds the login in a connection's name, and none in a name of an earlier version", () => {
+    assert.deepStrictEqual(partsOf(nameOf("a#b viewer - 0123456789ab", "00c0ffee")), {
+      given: "a#b viewer - 0123456789ab",
+      login: "00c0ffee"
+    })
+    assert.deepStrictEqual(partsOf("a#b viewer - 0123456789ab"), { given: "a#b viewer - 0123456789ab", login: undefined })
   })
 })
 

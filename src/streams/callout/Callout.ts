@@ -1,8 +1,9 @@
+import { randomBytes } from "node:crypto"
 import { Clock, Config, Effect, Either, FiberSet, Mailbox, Option, Redacted, Schedule, Schema } from "effect"
 import { connect, createInbox, Events, type Msg, type NatsConnection } from "nats"
 import { clientOptions, connectFailed } from "../JetStream.ts"
 import * as Metrics from "../Metrics.ts"
-import { Census } from "./Census.ts"
+import { Census, nameOf, partsOf } from "./Census.ts"
 import * as Claims from "./Claims.ts"
 
 /** Decides who may connect to NATS as a user of our own, and who may stay. */
@@ -73,8 +74,9 @@ const answering = (nc: NatsConnection, door: Door, census: Census, { perOwnerMax
         if (Either.isLeft(granted)) return granted
         const { owner } = granted.right
         if (census.countOf(owner, nowMs) >= perOwnerMax) return Either.left(`has ${perOwnerMax} connections already`)
-        census.admitted(owner, nowMs)
-        return granted
+        const login = randomBytes(4).toString("hex")
+        census.admitted(owner, login, nowMs)
+        return Either.right({ ...granted.right, name: nameOf(granted.right.name, login) })
       }).pipe(Effect.timeoutTo({ duration: loginMax, onSuccess: (it) => it, onTimeout: () => Either.left("took too long to check") }))
     const answer = (message: Msg) =>
       Effect.gen(function* () {
@@ -133,17 +135,16 @@ const looking = (nc: NatsConnection, door: Door, census: Census, { pageMax, soon
     const look = ({ data: { connections, offset, total }, server }: typeof Page.Type) =>
       Effect.gen(function* () {
         if (connections.length > 0 && offset + connections.length < total) ask(server.id, offset + connections.length)
-        const names = connections.map(({ authorized_user }) => authorized_user ?? "")
-        census.page(
-          server.id,
-          offset === 0,
-          names.flatMap((name) => door.ownerOf(name) ?? []),
-          yield* Clock.currentTimeMillis
-        )
+        const parts = connections.map(({ authorized_user }) => partsOf(authorized_user ?? ""))
+        const held = parts.flatMap(({ given, login }) => {
+          const owner = door.ownerOf(given)
+          return owner === undefined ? [] : [{ owner, login }]
+        })
+        census.page(server.id, offset === 0, held, yield* Clock.currentTimeMillis)
         Metrics.natsUsers(census.total)
-        const ended = yield* door.ended(new Set(names))
+        const ended = yield* door.ended(new Set(parts.map(({ given }) => given)))
         for (const [nth, { cid }] of connections.entries()) {
-          if (!ended.has(names[nth] ?? "")) continue
+          if (!ended.has(parts[nth]?.given ?? "")) continue
           nc.publish(`$SYS.REQ.SERVER.${server.id}.KICK`, JSON.stringify({ cid }), { reply: createInbox("_INBOX_callout") })
           Metrics.natsLogins("ended")
         }

@@ -1,37 +1,54 @@
+/** A connection's name for the server: what the door gave, and its login. */
+export const nameOf = (given: string, login: string): string => `${given}#${login}`
+const form = /^(.*)#([0-9a-f]{8})$/
+/** The parts of such a name. A connection that an earlier version admitted has no login. */
+export const partsOf = (name: string): { readonly given: string; readonly login: string | undefined } => {
+  const [, given = name, login] = form.exec(name) ?? []
+  return { given, login }
+}
+
 /** The connections that one server holds, by owner, as it said at `atMs`. */
 interface Count {
   readonly atMs: number
   readonly byOwner: ReadonlyMap<string, number>
 }
 
-/** How many connections each owner has, from what the servers answer, and from who was admitted since. */
+/** A connection in a server's answer. */
+export interface Held {
+  readonly owner: string
+  readonly login: string | undefined
+}
+
+/** How many connections each owner has: those in the servers' answers, and the logins that were admitted and are in no answer yet. */
 export class Census {
   readonly #freshMs: number
   readonly #servers = new Map<string, Count>()
-  #admitted: Array<{ readonly owner: string; readonly atMs: number }> = []
+  readonly #admitted = new Map<string, { readonly owner: string; readonly atMs: number }>()
 
-  /** `freshMs`: a server that has not answered for so long is gone, and whoever was admitted so long ago was counted since. */
+  /** `freshMs`: a server that has not answered for so long is gone, and a login that no answer has shown for so long did not connect. */
   constructor(freshMs: number) {
     this.#freshMs = freshMs
   }
 
   /** One page of a server's connections. The first page (`isFirst`) begins a new count. */
-  page(server: string, isFirst: boolean, owners: ReadonlyArray<string>, nowMs: number): void {
+  page(server: string, isFirst: boolean, held: ReadonlyArray<Held>, nowMs: number): void {
     const byOwner = new Map(isFirst ? [] : this.#servers.get(server)?.byOwner)
-    for (const owner of owners) byOwner.set(owner, (byOwner.get(owner) ?? 0) + 1)
+    for (const { login, owner } of held) {
+      byOwner.set(owner, (byOwner.get(owner) ?? 0) + 1)
+      if (login !== undefined) this.#admitted.delete(login)
+    }
     this.#servers.set(server, { atMs: nowMs, byOwner })
   }
 
-  admitted(owner: string, nowMs: number): void {
-    this.#admitted.push({ owner, atMs: nowMs })
+  admitted(owner: string, login: string, nowMs: number): void {
+    this.#admitted.set(login, { owner, atMs: nowMs })
   }
 
-  /** At least as many as the owner has: one who was just admitted may count twice. */
   countOf(owner: string, nowMs: number): number {
     const isFresh = ({ atMs }: { readonly atMs: number }) => nowMs - atMs < this.#freshMs
-    this.#admitted = this.#admitted.filter(isFresh)
+    for (const [login, one] of this.#admitted) if (!isFresh(one)) this.#admitted.delete(login)
     const known = [...this.#servers.values()].filter(isFresh).reduce((sum, { byOwner }) => sum + (byOwner.get(owner) ?? 0), 0)
-    return known + this.#admitted.filter((one) => one.owner === owner).length
+    return known + [...this.#admitted.values()].filter((one) => one.owner === owner).length
   }
 
   get total(): number {
