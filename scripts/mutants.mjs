@@ -10,7 +10,7 @@ const listFile = "test/domain/orders/survivors.json"
 const reportFile = "bench/reports/mutants.md"
 const resultFile = join(root, ".cache/mutants.json")
 
-// npm run mutants: changes the order decider one expression at a time, and names every change that no test notices.
+// npm run mutants: changes the deciders of orders one expression at a time, and names every change that no test notices.
 run(async () => {
   await install()
   rmSync(resultFile, { force: true })

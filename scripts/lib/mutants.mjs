@@ -45,7 +45,7 @@ export const reportOf = (counts, list) => {
   const total = {}
   for (const [status, count] of all) total[status] = (total[status] ?? 0) + count
   return `${[
-    "# Mutants of the order decider",
+    "# Mutants of the deciders of orders",
     "",
     "`npm run mutants` wrote this file. Stryker changes one expression at a time, and one of the direct tests must fail for each change.",
     "The reasons are kept in `test/domain/orders/survivors.json`. The command fails if a mutant survives that is not listed there.",
