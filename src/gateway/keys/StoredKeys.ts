@@ -71,13 +71,13 @@ export const layer = Layer.scoped(
       (subscription) => Effect.sync(() => subscription.unsubscribe())
     )
     let lookedAtMs = Number.NEGATIVE_INFINITY
-    let ended: ReadonlySet<number> = new Set()
-    /** True if a key has ended since the look before. */
+    let last: ApiKeyRepo.Ends | undefined
+    /** True if a key has ended since the look before, however long ago that was. */
     const look = Effect.gen(function* () {
       const beganMs = yield* monotonicMs
-      const found = yield* repo.recentlyEnded
-      const isNews = [...found].some((keyId) => !ended.has(keyId))
-      ended = found
+      const found = yield* repo.endedSince(last?.at)
+      const isNews = found.keyIds.some((keyId) => last?.keyIds.includes(keyId) !== true)
+      last = found
       lookedAtMs = beganMs
       if (isNews) generation++
       return isNews

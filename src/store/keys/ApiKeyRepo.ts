@@ -10,8 +10,8 @@ import * as StoreError from "../StoreError.ts"
 /** Keys of one user that are neither expired nor revoked. */
 export const perUserMax = 50
 
-/** An end counts as recent for this long, seconds: longer than any transaction, because an end is dated by the start of its transaction. */
-const recentSeconds = 60
+/** A look goes back by this beyond the look before, seconds: longer than any transaction, because an end is dated by the start of its transaction. */
+const lookBackSeconds = 60
 
 /** The key was revoked or has expired, so nothing can replace it. */
 export class KeyInactive extends Data.TaggedError("KeyInactive") {}
@@ -45,6 +45,8 @@ const Row = Schema.Struct({
   lastUsedAt: Schema.NullOr(TimeColumn)
 })
 const Count = Schema.Struct({ total: BigIntColumn })
+/** Keys that ended, and the database's time of the look. */
+const Ends = Schema.Struct({ at: TimeColumn, keyIds: Schema.Array(BigIntColumn) })
 const OfOwner = Schema.Struct({ owner: Schema.String, id: Schema.Int })
 
 const statements = (sql: SqlClient.SqlClient) => {
@@ -103,21 +105,21 @@ const statements = (sql: SqlClient.SqlClient) => {
     Result: Schema.Struct({ keyId: BigIntColumn }),
     execute: (ids) => sql`SELECT key_id AS "keyId" FROM api_keys WHERE key_id = ANY(${ids}::bigint[]) AND ${isAlive}`
   })
-  const recentlyEnded = SqlSchema.findAll({
-    Request: Schema.Void,
-    Result: Schema.Struct({ keyId: BigIntColumn }),
-    execute: () => sql`SELECT key_id AS "keyId" FROM api_keys
-      WHERE revoked_at > now() - make_interval(secs => ${recentSeconds})
-        OR (expires_at > now() - make_interval(secs => ${recentSeconds}) AND expires_at <= now())`
+  const endedSince = SqlSchema.single({
+    Request: Schema.NullOr(Schema.String),
+    Result: Ends,
+    execute: (at) => sql`SELECT now() AS at, coalesce(array_agg(key_id), '{}'::bigint[]) AS "keyIds"
+      FROM api_keys, (SELECT coalesce(${at}::timestamptz, now()) - make_interval(secs => ${lookBackSeconds}) AS since) AS look
+      WHERE revoked_at > since OR (expires_at > since AND expires_at <= now())`
   })
-  return { insert, locked, alive, count, one, byPublicId, page, revoke, ids, isAlive, recentlyEnded }
+  return { insert, locked, alive, count, one, byPublicId, page, revoke, ids, isAlive, endedSince }
 }
 
 /** Keys of programs, by owner, and by the public part of their text for the check of a request. */
 export class ApiKeyRepo extends Effect.Service<ApiKeyRepo>()("store/keys/ApiKeyRepo", {
   effect: Effect.gen(function* () {
     const sql = yield* SqlClient.SqlClient
-    const { alive, byPublicId, count, ids, insert, locked, one, page, recentlyEnded, revoke } = statements(sql)
+    const { alive, byPublicId, count, endedSince, ids, insert, locked, one, page, revoke } = statements(sql)
 
     const add = (owner: string, key: NewKey) =>
       Effect.gen(function* () {
@@ -166,10 +168,9 @@ export class ApiKeyRepo extends Effect.Service<ApiKeyRepo>()("store/keys/ApiKeyR
         StoreError.guardRead(Effect.map(ids(keyIds), (rows) => new Set(rows.map(({ keyId }) => keyId)))).pipe(
           Effect.withSpan("ApiKeyRepo.alive")
         ),
-      /** The keys that were revoked or expired within the last minute. */
-      recentlyEnded: StoreError.guardRead(
-        Effect.map(recentlyEnded(undefined), (rows): ReadonlySet<number> => new Set(rows.map(({ keyId }) => keyId)))
-      ).pipe(Effect.withSpan("ApiKeyRepo.recentlyEnded")),
+      /** The keys that were revoked or expired since a time of the database and in the minute before it, or only within the last minute. */
+      endedSince: (at: Date | undefined) =>
+        StoreError.guardRead(endedSince(at?.toISOString() ?? null)).pipe(Effect.withSpan("ApiKeyRepo.endedSince")),
       /** Notes the use of a key, at most once a minute. */
       used: (keyId: number) =>
         StoreError.guardRead(sql`UPDATE api_keys SET last_used_at = now()
@@ -182,4 +183,5 @@ export class ApiKeyRepo extends Effect.Service<ApiKeyRepo>()("store/keys/ApiKeyR
 }) {}
 export declare namespace ApiKeyRepo {
   export type Key = typeof Row.Type
+  export type Ends = typeof Ends.Type
 }

@@ -1,11 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect, Either, Layer, Option, TestClock } from "effect"
+import { Clock, Context, Effect, Either, Layer, Option, TestClock } from "effect"
 import * as KeyText from "../../../src/gateway/keys/KeyText.ts"
 import * as StoredKeys from "../../../src/gateway/keys/StoredKeys.ts"
 import { ApiKeys } from "../../../src/gateway/shared/Auth.ts"
 import { ApiKeyRepo } from "../../../src/store/keys/ApiKeyRepo.ts"
 import * as StoreError from "../../../src/store/StoreError.ts"
 import { JetStream } from "../../../src/streams/JetStream.ts"
+
+/** How far each look of the store goes back beyond the look before. */
+const lookBackMs = 60_000
 
 /** A gateway with one key of the store, which hears an announcement only if the test makes one. */
 const gateway = Effect.gen(function* () {
@@ -34,7 +37,14 @@ const gateway = Effect.gen(function* () {
         store.reads++
         return Option.some(store.row)
       }),
-    recentlyEnded: unlessAway(() => new Set(store.row.revokedAt === null ? [] : [store.row.keyId])),
+    endedSince: (at: Date | undefined) =>
+      Effect.flatMap(Clock.currentTimeMillis, (nowMs) =>
+        unlessAway(() => {
+          const { keyId, revokedAt } = store.row
+          const isRecent = revokedAt !== null && revokedAt.getTime() > (at?.getTime() ?? nowMs) - lookBackMs
+          return { at: new Date(nowMs), keyIds: isRecent ? [keyId] : [] }
+        })
+      ),
     used: () => unlessAway(() => undefined)
   } as unknown as ApiKeyRepo
   let announce = (): void => assert.fail("nobody listens")
@@ -51,9 +61,9 @@ const gateway = Effect.gen(function* () {
     store,
     isAccepted: Effect.map(keys.owner(text), Option.isSome),
     ask: Effect.either(keys.owner(text)),
-    revoke: () => {
-      store.row = { ...store.row, revokedAt: new Date(1) }
-    },
+    revoke: Effect.map(Clock.currentTimeMillis, (nowMs) => {
+      store.row = { ...store.row, revokedAt: new Date(nowMs) }
+    }),
     announce: () => announce(),
     changes: () => changes
   }
@@ -69,7 +79,7 @@ describe("The bound of a revocation", () => {
     Effect.gen(function* () {
       const { announce, changes, isAccepted, revoke } = yield* gateway
       assert.isTrue(yield* isAccepted)
-      revoke()
+      yield* revoke
       announce()
       assert.isFalse(yield* isAccepted)
       yield* TestClock.adjust(0)
@@ -86,7 +96,7 @@ describe("The bound of a revocation", () => {
       yield* TestClock.adjust(StoredKeys.lookEveryMs)
       assert.isTrue(yield* isAccepted)
       assert.strictEqual(store.reads, 1) // from memory, as long as the looks find nothing
-      revoke()
+      yield* revoke
       assert.isTrue(yield* isAccepted)
       yield* TestClock.adjust(StoredKeys.lookEveryMs)
       assert.strictEqual(changes(), 1)
@@ -106,8 +116,23 @@ describe("The bound of a revocation", () => {
       yield* TestClock.adjust(1)
       const refused = yield* ask
       assert.strictEqual(Option.getOrUndefined(Either.getLeft(refused))?._tag, "KeysUnavailable")
-      revoke()
+      yield* revoke
       store.isAway = false
+      assert.isFalse(yield* isAccepted)
+    })
+  )
+
+  it.scoped("BE-SEC-03 a gateway that could not look for minutes finds a key that was revoked at their beginning", () =>
+    Effect.gen(function* () {
+      const { changes, isAccepted, revoke, store } = yield* gateway
+      assert.isTrue(yield* isAccepted)
+      store.isAway = true
+      yield* TestClock.adjust(StoredKeys.lookEveryMs)
+      yield* revoke
+      yield* TestClock.adjust(3 * lookBackMs)
+      store.isAway = false
+      yield* TestClock.adjust(StoredKeys.lookEveryMs)
+      assert.strictEqual(changes(), 1)
       assert.isFalse(yield* isAccepted)
     })
   )
