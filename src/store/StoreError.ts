@@ -2,6 +2,7 @@ import * as SqlClient from "@effect/sql/SqlClient"
 import * as SqlError from "@effect/sql/SqlError"
 import { Cause, Chunk, Data, Effect, Exit, Option, type ParseResult, Schedule } from "effect"
 import * as Metrics from "./Metrics.ts"
+import * as Prepared from "./owners/Prepared.ts"
 
 const unavailable = "Database unavailable: "
 
@@ -79,6 +80,7 @@ const away = (code: string, message: string): string | null => {
   if (lostConnection.test(message)) return "Connection lost"
   if (networkCodes.has(code)) return `Connection failed: ${code}`
   if (code === diskFull) return diskFullText
+  if (Prepared.isOutdated(message)) return "the database's columns have just changed"
   if (awayStates.has(code) || (code.length === 5 && awayClasses.has(code.slice(0, 2)))) return `Postgres answered ${code}`
   return null
 }

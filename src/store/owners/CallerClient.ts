@@ -54,7 +54,9 @@ const connectionOf = (
   ofStream: (caller: Caller.Caller | undefined) => Take<Connection> = take
 ): Connection => {
   const on = <A>(use: (it: Connection, run: Run) => Effect.Effect<A, SqlError>): Effect.Effect<A, SqlError> =>
-    Effect.flatMap(runOf, (run) => Effect.scoped(Effect.flatMap(take(run.caller), (it) => use(it, run))))
+    Effect.flatMap(runOf, (run) => Effect.scoped(Effect.flatMap(take(run.caller), (it) => use(it, run)))).pipe(
+      Effect.tapError(({ cause }) => Effect.sync(() => cause instanceof Error && Prepared.isOutdated(cause.message) && Prepared.renew()))
+    )
   const execute: Connection["execute"] = (text, params, transform) =>
     on((it, run) => it.execute(...statement(run, text, params), transform))
   return {

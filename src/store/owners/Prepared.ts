@@ -14,6 +14,15 @@ export const wanted: FiberRef.FiberRef<boolean> = FiberRef.unsafeMake(false)
 export const kept = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> => Effect.locally(self, wanted, true)
 
 const numbers = new Map<string, number>()
+let generation = 0
+
+/**
+ * The message with which Postgres refuses a plan after somebody changed the type of a column that it returns, as a migration of a later version
+ * does. The statement did nothing then.
+ */
+export const isOutdated = (message: string): boolean => message.startsWith("cached plan must not change result type")
+/** Lets every statement be read again under another name: a connection would refuse the old one for ever. */
+export const renew = (): void => void generation++
 
 /**
  * The name of a text. A caller's plans carry the conditions of row security and the platform's do not, so each kind has names of its own:
@@ -26,5 +35,5 @@ export const nameOf = (kind: "caller" | "platform", text: string): { readonly na
     number = numbers.size
     numbers.set(text, number)
   }
-  return { name: `${kind}_${number}` }
+  return { name: `${kind}_${number}_${generation}` }
 }
