@@ -13,7 +13,7 @@ export interface Options<Key extends string> {
 }
 export interface LimitsView<Key extends string> {
   readonly element: HTMLElement
-  /** Shows the limits that hold. A form that is open keeps what the user typed. */
+  /** Shows the limits that hold. A form that is open keeps what the user typed, and shows what others set beside it. */
   readonly draw: (draft: LimitsDraft.Draft<Key>) => void
   /** Shows nothing until the next drawing, which is of another account or strategy. */
   readonly close: () => void
@@ -56,6 +56,11 @@ const makeFields = <Key extends string>({ limits, actions }: Options<Key>) => {
     fill: (draft: LimitsDraft.Draft<Key>): void => {
       for (const { key, input } of inputs) input.value = draft[key]
       action.value = draft.action
+    },
+    /** Brings the fields that still have their text of before up to date. */
+    follow: (before: LimitsDraft.Draft<Key>, now: LimitsDraft.Draft<Key>): void => {
+      for (const { key, input } of inputs) if (input.value.trim() === before[key]) input.value = now[key]
+      if (action.value === before.action) action.value = now.action
     },
     clear: (): void => {
       for (const { input } of inputs) input.value = ""
@@ -117,9 +122,10 @@ export const make = <Key extends string>(options: Options<Key>): LimitsView<Key>
   return {
     element: el("div", { className: "limits" }, facts.element, details),
     draw: (draft) => {
+      if (details.open && current !== undefined) fields.follow(current, draft)
+      else fields.fill(draft)
       current = draft
       facts.draw(draft)
-      if (!details.open) fields.fill(draft)
       facts.element.hidden = false
       details.hidden = !mayChange
     },

@@ -143,11 +143,11 @@ export const make = (options: Options): StrategyDetail => {
     const of = strategy
     if (of === undefined || document.hidden) return
     const path = { id: of.strategy_id }
-    const [pnl, greeks] = await Promise.all([api.positions.pnl({ path }), api.positions.greeks({ path }), limits.read()])
+    const [pnl, greeks] = await Promise.all([api.positions.pnl({ path }), api.positions.greeks({ path })])
     if (strategy === of) legs.value(of, pnl, greeks)
   }
   const ask = (): void => {
-    value().catch((error: unknown) => options.onProblem(textOf(error)))
+    for (const asked of [value(), limits.read()]) asked.catch((error: unknown) => options.onProblem(textOf(error)))
     if (tab === "payoff" && strategy !== undefined && !document.hidden) payoff.refresh()
   }
   const timer = setInterval(ask, askEveryMs)

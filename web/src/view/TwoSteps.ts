@@ -20,6 +20,8 @@ export interface TwoSteps {
 /** A button that lets orders through again. It takes two presses, so that no single click does it. */
 export const make = <A extends Asked>({ onAsk, onRelease }: Steps<A>): TwoSteps => {
   let asked: A | undefined
+  /** Grows when the button begins again, so that an answer to a first press before that counts no longer. */
+  let turn = 0
   let timer: ReturnType<typeof setTimeout> | undefined
   const button = el("button", { type: "button" })
   const draw = (): void => {
@@ -27,6 +29,7 @@ export const make = <A extends Asked>({ onAsk, onRelease }: Steps<A>): TwoSteps 
     button.className = asked === undefined ? "" : "primary"
   }
   const forget = (): void => {
+    turn++
     clearTimeout(timer)
     asked = undefined
     draw()
@@ -38,8 +41,12 @@ export const make = <A extends Asked>({ onAsk, onRelease }: Steps<A>): TwoSteps 
     const before = asked
     forget()
     if (before === undefined) {
-      asked = await onAsk()
-      if (asked !== undefined) timer = setTimeout(forget, Math.max(0, Date.parse(asked.until) - Date.now()))
+      const own = turn
+      const answer = await onAsk()
+      if (own === turn && answer !== undefined) {
+        asked = answer
+        timer = setTimeout(forget, Math.max(0, Date.parse(answer.until) - Date.now()))
+      }
     } else await onRelease(before)
     button.disabled = false
     draw()
