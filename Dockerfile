@@ -22,5 +22,5 @@ COPY --from=build --chown=root:root /app/web/dist ./web/dist
 USER node
 EXPOSE 8081
 # node is process 1 here and gets SIGTERM itself: the platform drains before it ends.
-# The same options as in scripts/lib/v8.mjs.
+# scripts/lib/v8.mjs explains --max-semi-space-size and has the same value.
 CMD ["node", "--max-semi-space-size=64", "--enable-source-maps", "dist/main.js"]

@@ -25,8 +25,8 @@ const changedBy = (changes: Readonly<Record<string, string>>): Plugin => ({
 
 /**
  * A program as one file, because Node 20 cannot run TypeScript. Its packages are in the file too: a process that loads their 2,000 files takes
- * twice the processor time to start. The first test of a run that needs the program builds it, and all others find it. `changes` gives a
- * program of another version, under a name of its own: texts of the source, and what is there instead.
+ * twice the processor time to start. The first test of a run that needs the program builds it, and all others find it. `changes` makes
+ * another version, under another name: it maps texts of the source to their replacements.
  */
 export const builtProgram = (name: string, entry: string, changes: Readonly<Record<string, string>> = {}): Effect.Effect<string> =>
   Effect.promise(async () => {

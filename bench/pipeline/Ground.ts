@@ -30,7 +30,7 @@ export interface Ground {
   readonly backends: typeof BackendsModule
   readonly children: Children
   readonly ports: Ports
-  /** Options of Node for the platform's processes, as npm start gives them. */
+  /** Node's options for the platform's processes, the same as under npm start. */
   readonly v8Options: ReadonlyArray<string>
   readonly close: () => Promise<void>
 }

@@ -1,5 +1,5 @@
 /**
- * Options of Node for every process of the platform, wherever it is started; the Dockerfile has the same. Thousands of marks wait at one time for
- * NATS to acknowledge them. In V8's usual room for new objects, 16 MB, each collection copies them, which took a fifth of a busy process' time.
+ * Node's options for every process of the platform; the Dockerfile has the same. Thousands of marks wait at the same time for NATS to
+ * acknowledge them. With V8's usual 16 MB for new objects each garbage collection copied these marks, which took a fifth of a busy process' time.
  */
 export const v8Options = ["--max-semi-space-size=64"]

@@ -17,7 +17,7 @@ const framesPerMs = 1.5
 /** Room for a few packets. */
 const bufferBytesMin = 1_024
 const drainMaxMs = 10_000
-/** A stop waits this long for a lost connection. What is not acknowledged then is counted and logged. */
+/** A stop waits this long for a lost connection. Packets that are not acknowledged then are counted and logged. */
 const drainAwayMaxMs = 3_000
 const drainCheckMs = 5
 

@@ -20,11 +20,11 @@ export interface Underlying {
 }
 
 const readMax = "30 seconds"
-/** Beside the interval of keyframes: what `Keyframe.settledBy` may ask for, and a moment. */
+/** A look back covers this much more than the interval of keyframes: the time that `Keyframe.settledBy` may ask for, and a reserve. */
 const moreMs = Keyframe.settleMs + 7_000
-/** How far a look into the past goes back at first, ms; then through the interval at which a silent list is written again; then all. */
+/** How far a look goes back, ms: first one interval of keyframes, then the interval at which an unchanged list is repeated, then all. */
 const looksBackMs = [Keyframe.everyMs + moreMs, Keyframe.repeatMs + Keyframe.everyMs + moreMs, Number.POSITIVE_INFINITY] as const
-/** How far a look for clocks goes back, ms: while an account streams, it writes ten a second. */
+/** How far a look for clock frames goes back, ms: first a few seconds, then over a minute. An account that streams writes ten a second. */
 const clocksBackMs = [Keyframe.settleMs + 2_000, Keyframe.everyMs + moreMs] as const
 
 /** Reads until the server has nothing more, or `isPast` says that the next ones are not wanted. */
@@ -86,7 +86,7 @@ export const all = Effect.map(
   newestOf
 )
 
-/** The clocks of the last seconds up to a place of the past, oldest first. Empty if no account wrote one in the minute before. */
+/** The clock frames of the last seconds up to a place of the past, oldest first. Empty if no account wrote one in the minute before. */
 export const clocksBefore = ({ seq, storedMs }: Position) =>
   Effect.gen(function* () {
     for (const backMs of clocksBackMs) {

@@ -10,7 +10,7 @@ import * as Metrics from "./Metrics.ts"
 export const awayMaxMs = 600_000
 /** The longest wait for a connected server that refuses, or does not answer. Longer, and the actor's buffer holds up the process's shared read. */
 export const refusedMaxMs = 60_000
-/** How long a stop still waits for NATS in work that it otherwise waits for. What is left then is computed again by the next start. */
+/** How long a stop waits for NATS in work that cannot be interrupted. The next start computes again what is left then. */
 export const stopMaxMs = 3_000
 const pauseMinMs = 100
 const pauseMaxMs = 2_000
@@ -42,7 +42,7 @@ const pauseFor = ({ isConnected, whenConnected }: Connection, refusals: number) 
   )
 
 /**
- * Runs something that NATS did not answer again, until it succeeds, fails for another reason, or has waited too long. In work that cannot be
+ * Repeats a request that NATS did not answer, until it succeeds, fails for another reason, or has waited too long. In work that cannot be
  * interrupted, an interruption ends the pause and shortens the wait.
  */
 const tryAgain = <A, E, R>(
@@ -65,7 +65,7 @@ const tryAgain = <A, E, R>(
       const pause = isStopping() ? Effect.sleep(Duration.millis(pauseMinMs)) : Effect.interruptible(pauseFor(connection, refusals))
       const paused = yield* Effect.exit(pause)
       if (Exit.isInterrupted(paused)) stopsAtMs = (yield* Clock.currentTimeMillis) + stopMaxMs
-      // While the connection is lost, a question would only wait for it once more.
+      // While the connection is lost, another request would only wait for it too.
       const isUp = connection.isConnected()
       if (isUp) {
         const done = yield* Effect.either(again)

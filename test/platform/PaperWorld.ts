@@ -63,7 +63,7 @@ export const streamed = (running: Running, token: number) =>
     yield* eventually("an order book", ask(running, `/depth/${token}`), ({ body, status }) => status === 200 && body.asks.length > 0)
   })
 
-/** Fills of an option that is not held any more, which lost so many rupees whatever the market does. */
+/** Fills that buy an option and sell it again, and lose so many rupees whatever the market does. */
 export const lostFills = (built: World, rupees: number) => {
   const { exchange, tradingsymbol } = unstreamed(built)
   const fill = { exchange, tradingsymbol, quantity: 1 }

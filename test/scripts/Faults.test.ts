@@ -35,7 +35,7 @@ const isSaid: Readonly<Record<Name, (report: Report | undefined) => boolean>> = 
 
 describe("npm start while its programs fail one by one under load", () => {
   it(
-    "BE-DB-05 each is frozen and goes on, and each is stopped and started again: /health says it, and nothing acknowledged is lost or doubled",
+    "BE-DB-05 each is frozen and resumed, and each is stopped and started again: /health shows it, and nothing acknowledged is lost or doubled",
     async () => {
       const one = beginWith({ RATE_LIMIT_WRITES: "0" }, "--user", "u1", "--rate", "5")
       const run = await up(one)

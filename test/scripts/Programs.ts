@@ -1,4 +1,4 @@
-/** The programs of a start, what /health says about them, and what clients count while they fail. */
+/** The programs that npm start runs, what /health says about them, and what clients count while they fail. */
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
@@ -147,8 +147,8 @@ const recordOf = async (run: Run) => {
 }
 
 /**
- * What was lost and doubled of what was acknowledged: strategies, frames that the record has (each account numbers its frames), and ticks of a client
- * that had them from the record. The broker was one of the programs that failed, so the record and the client have interruptions.
+ * Checks that nothing acknowledged was lost or doubled: strategies, frames of the record (each account numbers its frames), and ticks that a
+ * client got from the record. The broker was one of the programs that failed, so the record and the client have interruptions.
  */
 export const assertNothingLost = async (run: Run, client: ReturnType<typeof follow>, writer: ReturnType<typeof write>) => {
   const strategies = await strategiesOf(run)

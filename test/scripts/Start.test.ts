@@ -108,7 +108,7 @@ describe("npm start", () => {
         writeFileSync(file, csv)
         const one = begin("--market", "recorded", "--file", file, "--speed", "max", ...more)
         const run = await up(one)
-        assert.deepStrictEqual([run.market_url, typeof run.orders_url], [null, "string"]) // its time comes with its market data
+        assert.deepStrictEqual([run.market_url, typeof run.orders_url], [null, "string"]) // the gateway shares the market's process
         await until("the numbers", startMsMax, () => /net premium/.test(one.text()))
         for (const endMs = Date.now() + startMsMax; (await api(run, "GET", "/health")).body["market"] !== undefined; await sleep(200)) {
           if (((await api(run, "GET", "/health")).body["market"] as { state: string }).state === "ended") break

@@ -77,7 +77,7 @@ describe("waiting for NATS", () => {
     })
   )
 
-  it.effect("a stop of work that a stop waits for waits a moment longer for NATS, and no more", () =>
+  it.effect("a stop of work that cannot be interrupted waits a moment longer for NATS, and no more", () =>
     Effect.gen(function* () {
       for (const waitedMs of [limitMs, 10 * limitMs]) {
         const { state, patiently, question } = server()

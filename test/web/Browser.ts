@@ -12,7 +12,7 @@ import { begin, type World } from "../platform/PlatformWorld.ts"
 import { answerOf, bounded } from "./Bounded.ts"
 
 const bringMsMax = 600_000
-/** A busy machine closes a tab or a browser in seconds. Longer than this takes only one that hangs. */
+/** A busy machine closes a tab or a browser in seconds. Only one that hangs takes longer than this. */
 const closeMsMax = 60_000
 
 /** Skips the page's tests only if TARANG_CHROMIUM=none asks for it. */
@@ -82,7 +82,7 @@ export const tab = (options: BrowserContextOptions = {}) =>
         page.setDefaultTimeout(waitMsMax)
         return page
       }),
-      // The failure of a test that ended early stands beside this one.
+      // If the test has already failed, its failure is reported beside this one.
       (page) => Effect.promise(() => answerOf("the tab's end", page.close(), closeMsMax))
     ).pipe(Effect.map((page) => bounded(page, "page")))
     const problems: Array<string> = []

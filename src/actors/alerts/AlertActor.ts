@@ -103,7 +103,7 @@ const makeInput = (input: Input) =>
         return messages
       })
 
-    /** Decides until other subjects have to be read. Without alerts nothing is read. */
+    /** Decides alerts until other subjects have to be read. Without alerts it reads nothing. */
     const run = (news: Effect.Effect<void>) =>
       Effect.gen(function* () {
         const place = yield* begin
@@ -130,7 +130,7 @@ const makeInput = (input: Input) =>
             }
           })
         const read = Effect.suspend(() => {
-          // The place stays where it is while nothing is read, perhaps for days.
+          // The place does not advance while nothing is read, perhaps for days. The read may begin later, shortly before the first alert.
           const seq = Math.max(place.readFrom, watching.fromSeq - lookBackMax)
           return OrderedRead.make({ stream, filters, start: { _tag: "After", seq } })
         })

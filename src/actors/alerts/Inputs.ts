@@ -12,7 +12,7 @@ export interface Reading {
   readonly guard: "frames" | "outputs" | "none"
 }
 
-/** The most subjects that one read names to the server. A read of more takes all messages of their kind. */
+/** The most subjects that one read asks the server for by name. If there are more, it reads all messages of their kind. */
 const subjectsMax = 100
 
 interface Kind {
@@ -20,7 +20,7 @@ interface Kind {
   readonly filter: () => string
 }
 
-/** Most messages are of underlyings and strategies that no alert looks at: thousands of marks a second. */
+/** The subjects by name, or their whole kind if there are too many. Most of the thousands of marks a second concern no alert. */
 const named = (kind: Kind, subjects: ReadonlySet<string>): ReadonlyArray<string> =>
   subjects.size > subjectsMax ? [kind.filter()] : [...subjects].sort()
 
@@ -33,7 +33,7 @@ const of = (kind: Kind, guard: Reading["guard"]): Reading => ({
 export const readings: Readonly<Record<Input, Reading>> = {
   packet: {
     stream: Subjects.Frame.stream,
-    // Clocks move the place on while the underlyings say nothing.
+    // Clock frames move the place on while the underlyings have no packets.
     filters: (subjects) => [Subjects.Clock.filter(), ...named(Subjects.Frame, subjects)],
     guard: "frames"
   },

@@ -62,7 +62,7 @@ const isOn = Config.literal(
 
 /** Tasks whose command was lost are found within this time. */
 const lookEvery = "1 second"
-/** How often the consumer of the commands is looked at. Tasks run without it, a moment later. */
+/** How often the executor checks the consumer of commands. If it is missing, tasks still run, up to a second later. */
 const consumerEvery = "5 seconds"
 /** Most tasks of an account that run at once. Further ones wait in Postgres. */
 const runningMax = 200

@@ -8,7 +8,7 @@ import * as Metrics from "./Metrics.ts"
 
 const batchMax = 100
 const lookEvery = "1 second"
-/** How long an event may wait for the one that nearly always follows at once, so that both cost one look. */
+/** How long an event may wait for the next one, which nearly always follows at once, so that one look publishes both. */
 const soon = "100 millis"
 const AccountBody = Schema.Struct({ message: Schema.String, detail: Schema.Unknown })
 const decodeBody = Schema.decodeUnknownSync(AccountBody)

@@ -35,7 +35,7 @@ export interface Desk extends OrderSettings {
   readonly budget: SendBudget.SendBudget
   /** Runs after each saved change, so that its event is published at once. */
   readonly changed: Effect.Effect<void>
-  /** The same for a change that another one follows at once: its event takes no time from the request that is sent now. */
+  /** Runs after a saved change that another one soon follows. Its event may wait, so that it does not delay the request that is sent now. */
   readonly changing: Effect.Effect<void>
   readonly step: (step: Step, taskId: number) => Effect.Effect<void>
   breaker: Breaker.Breaker

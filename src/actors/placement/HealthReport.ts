@@ -41,7 +41,7 @@ export class HealthReport extends Effect.Service<HealthReport>()("actors/placeme
           Effect.sync(() => void followed.set(account, status)),
           () => Effect.sync(() => void (followed.get(account) === status && followed.delete(account)))
         ),
-      /** Makes the next report come at once: an account's level has changed. */
+      /** Publishes a report at once, because an account's level has changed. */
       changed: (): void => void changed.unsafeOpen()
     } as const
   })

@@ -3,11 +3,11 @@ import { Clock, Context, DefaultServices, Effect, Layer } from "effect"
 
 /** The clocks of a machine, ms. */
 export interface Clocks {
-  /** Can be set, ahead or back, while the process runs. It also counts while the machine is suspended. */
+  /** Somebody may set it ahead or back while the process runs. It also counts while the machine is suspended. */
   readonly wallMs: () => number
   /** Never steps. It stands still while the machine is suspended. */
   readonly steadyMs: () => number
-  /** Since the machine was booted: never steps, and counts while the machine is suspended. Reading it costs microseconds, the others less. */
+  /** Time since the boot. It never steps, and counts while the machine is suspended. Reading it costs microseconds; the others are faster. */
   readonly bootMs: () => number
 }
 export const real: Clocks = { wallMs: () => Date.now(), steadyMs: () => performance.now(), bootMs: () => uptime() * 1_000 }
@@ -19,7 +19,7 @@ export interface Instant {
 }
 export const now = (clocks: Clocks): Instant => ({ wallMs: clocks.wallMs(), steadyMs: clocks.steadyMs(), bootMs: clocks.bootMs() })
 
-/** A clock that NTP corrects slowly differs by less in the life of a lease. */
+/** While NTP slowly corrects the wall clock, it gains less than this on the steady clock within the life of a lease. */
 const driftMaxMs = 100
 /**
  * Time since an instant, with the time in which the machine was suspended. If the wall clock has gone further than the steady one, either the machine
@@ -37,10 +37,10 @@ export const steady = (): Clock.Clock => {
   const nowMs = () => startMs + performance.now()
   return Object.assign(Clock.make(), { unsafeCurrentTimeMillis: nowMs, currentTimeMillis: Effect.sync(nowMs) })
 }
-/** The clock by which the library of the cluster finds idle actors. */
+/** The clock by which the cluster library finds idle actors. */
 export class LibraryClock extends Context.Reference<LibraryClock>()("actors/placement/LibraryClock", { defaultValue: steady }) {}
 
-/** Gives a layer of the library that clock. */
+/** Runs a layer of the cluster library on the LibraryClock. */
 export const onLibraryClock = <A, E, R>(layer: Layer.Layer<A, E, R>) =>
   Layer.unwrapEffect(
     Effect.map(LibraryClock, (clock) => Layer.locallyWith(layer, DefaultServices.currentServices, Context.add(Clock.Clock, clock)))

@@ -249,7 +249,7 @@ const oneOfSeveral = Layer.unwrapEffect(
 /** `single`: this process runs every actor of its groups. `cluster`: it shares them with the other processes on the same NATS. */
 export const mode = Config.literal("single", "cluster")("PLACEMENT").pipe(Config.withDefault("single" as const))
 
-/** The name of this process, which stays when it is started again: its address in a cluster, else its groups, because no other process runs them. */
+/** The name of this process, which a restart keeps: in a cluster its address, otherwise its groups, because no other process runs them. */
 export const processName = Effect.gen(function* () {
   if ((yield* mode) === "single") return (yield* ActorGroups.here).join("-")
   const { host, port } = yield* address

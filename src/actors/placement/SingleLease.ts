@@ -87,7 +87,7 @@ export const make = (group: ActorGroups.Name, endProcess: Effect.Effect<void>) =
       Effect.suspend(() => {
         const wasHeld = isHeld
         isHeld = false
-        // Without NATS the key ends by itself, within PLACEMENT_TTL.
+        // If NATS is away, the key expires by itself within PLACEMENT_TTL.
         return wasHeld && isConnected() ? Effect.ignore(Effect.tryPromise(() => kv.purge(key))) : Effect.void
       })
     )

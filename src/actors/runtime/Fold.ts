@@ -15,8 +15,8 @@ export interface Run<S> {
   /** Newest record sequence that was folded. */
   seq: number
   /**
-   * Outputs up to this sequence are not published: an earlier run has published them all, or the state includes keyframes up to there, so that they
-   * would mix two instants.
+   * Outputs up to this sequence are not published. Either an earlier run has published all of them, or the state includes keyframes up to there,
+   * and the outputs would mix two instants.
    */
   silentUntilSeq: number
   readonly recordCreatedMs: number

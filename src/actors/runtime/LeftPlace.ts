@@ -19,7 +19,7 @@ export interface Left extends Keyframes.Position {
   readonly isSettled: boolean
   /** Market time there, UNIX ms; NaN if no account streamed in the minute before. */
   readonly marketMs: number
-  /** Behind this sequence lie the clocks of the seconds before the place. */
+  /** The clock frames of the last seconds before the place come after this sequence. */
   readonly clocksAfterSeq: number
 }
 

@@ -13,7 +13,7 @@ import * as RunStart from "./RunStart.ts"
 import * as Settle from "./Settle.ts"
 import type { Setup } from "./Setup.ts"
 
-/** What a run that ends while NATS is away leaves to the next start. Nothing is lost, because the record has what it was computed from. */
+/** Logs what a run that ends while NATS is away leaves to the next start. Nothing is lost: the record has all inputs. */
 const leftBehind = ({ savedSeq, seq }: Fold.Run<unknown>, unsettled: Fold.Folded | undefined) =>
   seq === savedSeq && unsettled === undefined
     ? Effect.void

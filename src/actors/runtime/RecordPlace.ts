@@ -29,8 +29,8 @@ export interface Place {
 }
 
 /**
- * For subjects without a keyframe: the sequence behind which their messages are read. It is that of their definition, at most a minute
- * back from where the earlier run ended, or from now.
+ * For subjects without a keyframe: the sequence after which their messages are read. It is their definition's sequence, but at most a minute
+ * before the place where the earlier run ended, or before now.
  */
 const withoutKeyframes = ({ setup, underlyings, keyframes, record, leftAt }: Given) =>
   Effect.gen(function* () {
@@ -64,7 +64,7 @@ const withoutKeyframes = ({ setup, underlyings, keyframes, record, leftAt }: Giv
 
 /**
  * The newest clock is folded again: it sets the time, and releases the outputs of the keyframes. A run that continues an earlier one folds the clocks
- * of the last seconds, so that it knows at its place what that run had published.
+ * of the last seconds, so that at its place it knows what the earlier run had published.
  */
 const beforeNewestClock = ({ record, leftAt }: Given) =>
   Effect.gen(function* () {

@@ -43,7 +43,7 @@ const Executor = Schema.Struct({
 })
 
 const { accounts, actors, as_of, level } = ProcessHealth.fields
-/** What `sys.health.<process>` says, without its name. */
+/** A message of `sys.health.<process>`, without the name of the process. */
 const Process = Schema.Struct({ actors, level, accounts, as_of })
 
 /** A program that `npm start` restarted: its name, why it ended and when it was up again. `up_at` is null until then. */

@@ -2,7 +2,7 @@ import { Schema } from "effect"
 import * as Backpressure from "../market/Backpressure.ts"
 import { BackpressureStatus } from "../market/TickerStatus.ts"
 
-/** The groups of actors that can run in processes that run no other. */
+/** The groups of actors. A process can run one group alone. */
 export const ActorGroup = Schema.Literal("market", "orders")
 
 /**
@@ -12,7 +12,7 @@ export const ActorGroup = Schema.Literal("market", "orders")
 export const ProcessHealth = Schema.Struct({
   v: Schema.Literal(1),
   as_of: Schema.String,
-  /** The name of the process, which stays when it is started again. */
+  /** The name of the process, which a restart keeps. */
   process: Schema.String,
   /** The groups of actors that the process runs. */
   actors: Schema.Array(ActorGroup),

@@ -19,8 +19,8 @@ export interface Settings {
 }
 
 /**
- * Even without packets, a chain is recomputed in each period of this much event time, because options lose time value. The periods are those of
- * the clock, so that two states that began at different times recompute at the same instants.
+ * Even without packets, a chain is recomputed in each period of this much event time, because options lose time value. Periods begin at
+ * multiples of it, so that two states that began at different times recompute at the same instants.
  */
 export const refreshMs = 5_000
 const periodOf = (atMs: number): number => Math.floor(atMs / refreshMs)

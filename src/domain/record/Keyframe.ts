@@ -30,8 +30,8 @@ export const numberAt = (atMs: number): number => Math.floor((atMs + leadMs) / e
 export const settleMs = 8_000
 
 /**
- * The newest time of a keyframe from which a state that begins there is settled at `atMs`, and has seen the whole minute. With a keyframe each minute
- * it is at most a minute and ten seconds back.
+ * A state that begins at a keyframe of this time or an earlier one is settled at `atMs`, and has seen the whole minute of `atMs`. With a keyframe
+ * each minute, the newest such keyframe is at most 70 s back.
  */
 export const settledBy = (atMs: number): number => Math.min(IndiaTime.minuteFloor(atMs), atMs - settleMs)
 

@@ -1,6 +1,6 @@
 /**
- * The prices at the valued instants of all legs of a state, one row per leg. They are part of the state. As numbers in the legs' own objects
- * they lie all over the memory, and writing them takes most of the time of a price.
+ * The newest prices of all legs of a state at the valued instants, one row per leg. They are part of the state. In the legs' own objects these
+ * numbers were scattered over the memory, and writing them took most of the time that a price needs.
  */
 export interface LegPrices {
   /** Wire integers; NaN before the first price. */
@@ -30,7 +30,7 @@ const grow = (prices: LegPrices): void => {
   for (let row = rows - 1; row >= before; row--) prices.free.push(row)
 }
 
-/** Gives a leg without a row one of its own. */
+/** Takes a free row for a leg. */
 const take = (prices: LegPrices): number => {
   if (prices.free.length === 0) grow(prices)
   return prices.free.pop() as number
@@ -48,7 +48,7 @@ export const set = (prices: LegPrices, leg: Priced, price: number, atMs: number)
   prices.atMs[leg.priceRow] = atMs
 }
 
-/** Takes the rows of legs away. */
+/** Frees the rows of these legs. */
 export const release = (prices: LegPrices, legs: ReadonlyArray<Priced>): void => {
   for (const leg of legs) {
     if (leg.priceRow >= 0) prices.free.push(leg.priceRow)

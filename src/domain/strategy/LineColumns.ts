@@ -33,7 +33,7 @@ export interface LineColumns {
   readonly sides: ReadonlyArray<ChainState.Side>
   readonly hours: ReadonlyArray<Hours>
   readonly lines: ReadonlyArray<Line>
-  /** The state's own. */
+  /** The prices of the state's legs. */
   readonly prices: LegPrices
   /** Index in `feeds`, and the row there. */
   readonly feed: Int32Array
@@ -47,7 +47,7 @@ export interface LineColumns {
   readonly factor: Float64Array
   /** Units of the underlying; bought is positive. */
   readonly units: Float64Array
-  /** The prices at which a strategy is valued, as wire integers; NaN without one. Valid while it is valued. */
+  /** The prices at which a strategy is valued, as wire integers; NaN without one. Valid only while that strategy is valued. */
   readonly last: Float64Array
   /** Of legs: their token, the index in `hours`, and the row in `prices`. */
   readonly token: Float64Array

@@ -25,8 +25,8 @@ export const windowMs = 250
 /** und.state is one small message, so it may be published more often. */
 export const stateWindowMs = 100
 /**
- * A reader that does not follow deltas is never further behind than this. The periods are those of the clock (`beginsPeriod`), so that a state that
- * was rebuilt publishes at the same instants as one that was not.
+ * A reader that does not follow deltas is never further behind than this. Periods begin at multiples of it (`beginsPeriod`), so that a rebuilt
+ * state publishes at the same instants as one that was not rebuilt.
  */
 export const keyframeMs = 5_000
 

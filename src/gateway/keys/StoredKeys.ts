@@ -13,12 +13,12 @@ import * as KeyText from "./KeyText.ts"
 export const rememberedMax = 10_000
 /** How many hashes run at the same time. Each needs a thread and 16 MB for about 30 ms. */
 const hashesMax = 2
-/** Pause between two looks for keys that have ended. A look finds what an announcement that got lost would have said. */
+/** Pause between two looks for keys that have ended. A look finds them even if the announcement was lost. */
 export const lookEveryMs = 500
-/** A proven key is accepted without Postgres for at most this long after a look, or after its row was read. So a revoked key ends within it. */
+/** A proven key is accepted without Postgres for at most this long after the last look or read of its row. A revoked key is refused within it. */
 export const unreadMsMax = 1_000
 
-/** A monotonic clock: a step of the machine's clock must not keep a revoked key. */
+/** A monotonic clock: a step of the machine's clock must not keep a revoked key alive. */
 const monotonicMs = Effect.map(Clock.currentTimeNanos, (nanos) => Number(nanos) / 1e6)
 
 /** A key whose secret was checked, with its row as it was read in `generation`. `readAtMs` is monotonic. */
@@ -44,7 +44,7 @@ const userOf = ({ expiresAt, keyId, owner, role, scopes }: ApiKeyRepo.Key): User
 /**
  * Checks API keys against Postgres. A process hashes a secret once. It recognises later requests with the same text by a keyed hash, and
  * only this process has that hash's key. Each change of a key is announced, and then every gateway reads the rows again. An announcement can get
- * lost, so each gateway also looks twice a second which keys have ended. Without a look for a second, each request reads its key's row.
+ * lost, so each gateway also looks twice a second which keys have ended. If no look succeeded for a second, each request reads its key's row.
  */
 export const layer = Layer.scoped(
   ApiKeys,
@@ -72,7 +72,7 @@ export const layer = Layer.scoped(
     )
     let lookedAtMs = Number.NEGATIVE_INFINITY
     let last: ApiKeyRepo.Ends | undefined
-    /** True if a key has ended since the look before, however long ago that was. */
+    /** Looks for ended keys. True if one has ended since the previous look, however long ago that was. */
     const look = Effect.gen(function* () {
       const beganMs = yield* monotonicMs
       const found = yield* repo.endedSince(last?.at)
@@ -82,7 +82,7 @@ export const layer = Layer.scoped(
       if (isNews) generation++
       return isNews
     })
-    // A look that fails needs no warning: without it each request reads its key, and says so if it cannot.
+    // A failed look needs no warning: without looks each request reads its key's row, and reports if it cannot.
     const isNews = Effect.catchAllCause(look, (cause) => Effect.as(Effect.logDebug("ends of API keys not read", cause), false))
     yield* Effect.gen(function* () {
       let wasAnnounced = false

@@ -5,7 +5,7 @@ import * as Task from "../../domain/orders/Task.ts"
 import { EventLog } from "../sockets/EventLog.ts"
 import { Hub } from "../sockets/Hub.ts"
 
-/** Ended tasks that are kept for requests whose task ends before they wait for it. */
+/** The most ended tasks that are kept, for requests that begin to wait after their task has ended. */
 const endedMax = 1_000
 const encodeTask = Schema.encodeSync(OrderMessage.OrderTask)
 const kindOf = Schema.decodeUnknownOption(Schema.Struct({ kind: Schema.String }))
@@ -42,7 +42,7 @@ export class OrderFeed extends Effect.Service<OrderFeed>()("gateway/orders/Order
       topic,
       log,
       reached: () => ({ epoch: log.epoch, seq: log.seq }),
-      /** Runs `self` with an effect that ends with the ended task, when an event says it, or at once if one of the newest events did. */
+      /** Runs `self` with an effect that returns the task when an event says that it has ended, or at once if a recent event said so. */
       withEnd: <A, E, R>(taskId: string, self: (ended: Effect.Effect<OrderMessage.OrderTask>) => Effect.Effect<A, E, R>) =>
         Effect.acquireUseRelease(
           Effect.map(Deferred.make<OrderMessage.OrderTask>(), (deferred) => {

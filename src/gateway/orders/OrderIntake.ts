@@ -255,7 +255,7 @@ export const make = Effect.gen(function* () {
   const accounts = yield* OrderAccounts
   const { slicesOf, taskOf } = yield* makeTasks
 
-  /** What the earlier task of a key answers to a request with this key. */
+  /** The answer to a request whose key already has a task. */
   const earlierOf = (stored: OrderRepo.StoredTask, bodyHash: string) =>
     stored.bodyHash === bodyHash
       ? Effect.map(
@@ -265,8 +265,8 @@ export const make = Effect.gen(function* () {
       : Effect.fail(new Problem.Conflict({ detail: "Idempotency key was used for another request" }))
 
   /**
-   * Nearly every key is new, so an earlier task is only looked for after a refusal, and found by the insertion otherwise: a repeated request
-   * gets its first answer, whatever the rules say about it now. The settings are read once, so that the orders of a basket are of one mode.
+   * Nearly every key is new, so an earlier task is looked for only after a refusal; otherwise the insertion finds it. A repeated request thus
+   * gets its first answer, whatever the rules say now. The settings are read once, so that all orders of a basket have the same mode.
    */
   const submitOnce = <E extends { readonly _tag: string }, R>(
     user: User,
@@ -307,7 +307,7 @@ export const make = Effect.gen(function* () {
       submitOnce(user, { accountId: wanted[0].order.account_id, key: wanted[0].key, body, compensated }, () => Effect.succeed(wanted)),
     submitGtt: <E extends { readonly _tag: string }, R>(user: User, { accountId, body, order }: WantedGtt<E, R>, key: string) =>
       Effect.gen(function* () {
-        // The broker is only asked for a new key.
+        // The broker is asked only if the key is new.
         const earlier = yield* orProblem(repo.byKey(user.id, accountId, key))
         if (earlier !== undefined) return yield* earlierOf(earlier, TaskNames.hashOf(body))
         return yield* submitOnce(user, { accountId, key, body }, () =>

@@ -62,14 +62,14 @@ const userOf = (payload: JWTPayload): Effect.Effect<User, InvalidToken> => {
   )
 }
 
-/** Tokens of JWT_SECRET that are known to be right. Beyond that the oldest is verified again. */
+/** The most tokens of JWT_SECRET that are remembered as verified. A forgotten token is verified again. */
 export const knownMax = 1_000
 
 type Verify = (token: string) => Promise<{ readonly payload: JWTPayload }>
 
 /**
- * A token that JWT_SECRET has signed stays right until its end. So it is verified once: each verification costs a turn of another thread, for
- * which a request waits on a busy machine. Tokens are known by their hash, so that none stays in memory.
+ * A token signed with JWT_SECRET is valid until it expires, so it is verified once. A verification runs on another thread, and on a busy machine
+ * the request waits for that thread. Only hashes of tokens are remembered, so that no token stays in memory.
  */
 const once = (verify: Verify): Verify => {
   const known = new Map<string, { readonly payload: JWTPayload; readonly endsAtMs: number }>()

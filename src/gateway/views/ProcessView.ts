@@ -6,7 +6,7 @@ export interface HeardProcess {
   readonly atMs: number
 }
 
-/** More than the processes of any cluster; a subject that anybody else filled must not grow here. */
+/** More than the processes of any cluster. Without a limit, messages with foreign names of processes could fill the memory. */
 export const processesMax = 256
 
 /** The newest report of every process of actors. */

@@ -10,7 +10,10 @@ import * as StoreError from "../StoreError.ts"
 /** Keys of one user that are neither expired nor revoked. */
 export const perUserMax = 50
 
-/** A look goes back by this beyond the look before, seconds: longer than any transaction, because an end is dated by the start of its transaction. */
+/**
+ * Each look begins this many seconds before the previous look: longer than any transaction, because an end has the time at which its transaction
+ * began.
+ */
 const lookBackSeconds = 60
 
 /** The key was revoked or has expired, so nothing can replace it. */

@@ -51,7 +51,7 @@ export class OrderRepo extends Effect.Service<OrderRepo>()("store/orders/OrderRe
     const { submit, save } = makeChanges(sql)
     const counts = TaskCounts.make(sql)
     const read = <A, E>(name: string, self: Effect.Effect<A, E>) => StoreError.guardRead(self).pipe(Effect.withSpan(`OrderRepo.${name}`))
-    /** A statement for which an order waits. */
+    /** Runs a statement that an order waits for, so it is prepared. */
     const now = <A, E>(name: string, self: Effect.Effect<A, E>) => read(name, Prepared.kept(self))
     return {
       /**

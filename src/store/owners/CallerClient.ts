@@ -23,14 +23,14 @@ type Take<A extends Connection> = Effect.Effect<A, SqlError, Scope.Scope>
 /** Statements that begin, end or describe a transaction. They touch no row, and one of them must come before any other statement. */
 const isControl = (text: string): boolean => /^(BEGIN|COMMIT|ROLLBACK|SAVEPOINT|SET TRANSACTION) ?/.test(text)
 
-/** The class of callers' statements. All connections of a process have one Query class, and the first one that is reserved shows it. */
+/** The class of callers' statements. It extends pg's Query class, which the first reserved connection provides and all share. */
 let callerClass: ReturnType<typeof CallerQuery.classOf> | undefined
 const classIn = ({ pg }: Reserved) => {
   callerClass ??= CallerQuery.classOf(pg.constructor.Query)
   return callerClass
 }
 
-/** For whom a statement runs, and whether its connection keeps it. */
+/** For whom a statement runs, and whether its connection keeps it prepared. */
 interface Run {
   readonly caller: Caller.Caller | undefined
   readonly isKept: boolean
@@ -98,8 +98,8 @@ const make = Effect.gen(function* () {
     )
   })
   /**
-   * sql-pg's own way for single statements, which cannot leave a transaction open: it takes a connection and gives it back without a fiber and
-   * a scope of its own.
+   * How sql-pg itself runs a single statement: it takes a connection and gives it back without another fiber and scope. A single statement
+   * cannot leave a transaction open.
    */
   const { acquirer: single } = base`` as unknown as { readonly acquirer: Take<Connection> }
   /** A transaction belongs to one caller from its beginning to its end. */

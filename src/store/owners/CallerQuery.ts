@@ -11,7 +11,7 @@ interface Wire {
 }
 /** The parts of pg's Query. */
 export interface Query {
-  /** Of a statement that the connection keeps. */
+  /** The name of a statement that the connection keeps prepared. */
   name: string | undefined
   prepare(wire: Wire): void
   handleDataRow(row: unknown): void
@@ -34,8 +34,8 @@ const settings = `SELECT set_config('role', $1, true), set_config('${Caller.owne
  * Postgres runs both as one transaction (PostgreSQL manual, 55.2.3, pipelining), and the settings end with it. So no statement runs without
  * its caller, no setting stays on a connection, and a statement costs no further round trip.
  *
- * pg takes the server's first answer as the one about the statement of the query's name. The first one here is about the settings, so the
- * query has its name only while it is sent and after the settings have answered.
+ * pg takes the server's first answer as the answer to the named statement. Here the first answer is about the settings, so the query has its
+ * name only while it is sent and after that first answer.
  */
 export const classOf = (Base: QueryClass) =>
   class extends Base {
@@ -67,7 +67,7 @@ export const classOf = (Base: QueryClass) =>
       }
     }
     override handleError(error: unknown, wire: Wire): void {
-      // Settings that fail leave the statement behind them unread.
+      // If the settings fail, Postgres does not read the statement after them.
       if (!this.#isSet && this.#name !== undefined) delete wire.submittedNamedStatements[this.#name]
       super.handleError(error, wire)
     }

@@ -1,15 +1,15 @@
-/** Statements that a connection to Postgres keeps, so that they are read and planned once for each connection and not each time. */
+/** Prepared statements. Postgres parses and plans them once for each connection, not each time. */
 import { Effect, FiberRef } from "effect"
 
-/** Texts that this process prepares. Later ones are sent as others are. A plan takes some ten kilobytes of each connection. */
+/** The most texts that this process prepares. Further texts are sent unprepared. A plan takes some ten kilobytes in each connection. */
 export const textsMax = 64
 
-/** Whether the statements of this fiber are kept. */
+/** Whether the statements of this fiber are prepared. */
 export const wanted: FiberRef.FiberRef<boolean> = FiberRef.unsafeMake(false)
 
 /**
- * Keeps the statements of an effect. For those that a waiting order needs, whose texts are few and whose plans do not depend on the values:
- * Postgres may use a plan for any values after some runs (PostgreSQL manual, PREPARE).
+ * Prepares the statements of an effect. Use it for statements that an order waits for. Their texts must be few, and their plans must not depend
+ * on the values: after some runs Postgres may use one plan for all values (PostgreSQL manual, PREPARE).
  */
 export const kept = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> => Effect.locally(self, wanted, true)
 
@@ -25,8 +25,8 @@ export const isOutdated = (message: string): boolean => message.startsWith("cach
 export const renew = (): void => void generation++
 
 /**
- * The name of a text. A caller's plans carry the conditions of row security and the platform's do not, so each kind has names of its own:
- * Postgres would plan a statement again whenever the other kind runs it.
+ * The name of a text; none if it is not prepared. Only callers' plans contain the conditions of row security, so callers and the platform use
+ * different names. Under one name Postgres would plan the statement again whenever the other of them runs it.
  */
 export const nameOf = (kind: "caller" | "platform", text: string): { readonly name?: string } => {
   let number = numbers.get(text)

@@ -5,7 +5,7 @@ import { Effect, type Option, type Tracer } from "effect"
 /** The header of W3C's Trace Context, on NATS as on HTTP. */
 export const name = "traceparent"
 
-/** The id of every trace while no spans are made (src/Tracing.ts). */
+/** The trace id that Effect gives while no spans are made (src/Tracing.ts). */
 const noTrace = "noop"
 
 /** The header that makes what follows from a message part of the present trace; none outside of a trace. */

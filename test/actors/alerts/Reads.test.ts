@@ -44,7 +44,7 @@ const create = Effect.flatMap(AlertRepo, (repo) =>
   })
 )
 
-/** What is read of the stream of marks, and how many of its messages were delivered. */
+/** The reads of the stream of marks: their filters, and how many messages each has got. */
 const reads = Effect.flatMap(JetStream, ({ jsm }) =>
   Effect.promise(async () => {
     const page = await jsm.consumers.list(Subjects.Mark.stream).next()
@@ -85,7 +85,7 @@ layer(World, { excludeTestServices: true })("what alerts read", (it) => {
     )
   )
 
-  it.effect("many subjects are one filter, and clocks move the place of packets", () =>
+  it.effect("more than 100 subjects are read by one filter, and packets are read together with clock frames", () =>
     Effect.sync(() => {
       const many = (count: number) => new Set(Array.from({ length: count }, (_, n) => markOf(n)))
       assert.deepStrictEqual(readings.strategy.filters(many(2)), [markOf(0), markOf(1)])

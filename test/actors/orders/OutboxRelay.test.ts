@@ -14,7 +14,7 @@ const eventOf = (eventId: number): Outbox.Event => ({
   createdAt: new Date(0)
 })
 
-/** A relay over events that are kept here instead of in Postgres. It has had its look at the start. */
+/** A relay over events that are kept here instead of in Postgres. It has already looked once, at its start. */
 const world = Effect.gen(function* () {
   let waiting: ReadonlyArray<Outbox.Event> = []
   let looks = 0
@@ -63,7 +63,7 @@ describe("The relay of an account's events", () => {
     })
   )
 
-  it.scoped("an event that may wait leaves with the next one, in one look", () =>
+  it.scoped("an event that may wait is published with the next one, in one look", () =>
     Effect.gen(function* () {
       const { add, looks, poke, pokeSoon, sent } = yield* world
       assert.strictEqual(looks(), 1)
@@ -79,7 +79,7 @@ describe("The relay of an account's events", () => {
     })
   )
 
-  it.scoped("an event that may wait leaves alone when no other one follows, also behind one that did not wait", () =>
+  it.scoped("an event that may wait is published alone if no other follows, also after one that did not wait", () =>
     Effect.gen(function* () {
       const { add, looks, poke, pokeSoon, sent } = yield* world
       add(1)

@@ -43,7 +43,7 @@ const runOf = (run: Partial<Fold.Run<Count>> = {}): Fold.Run<Count> => ({
   ...run
 })
 
-/** Folds and settles one batch whose snapshot is due, and says whether one was written. */
+/** Folds and settles one batch when a snapshot is due, and returns whether a snapshot was written. */
 const actor = (run: Fold.Run<Count>) => {
   const written: Array<number> = []
   const snapshots = {

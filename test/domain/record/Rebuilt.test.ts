@@ -96,7 +96,7 @@ describe("a state that was rebuilt from keyframes", () => {
     }
   })
 
-  it("without that time its first window sends every row once more, because it compares with nothing; no value is missing or different", () => {
+  it("before it is settled its first window sends every row once more, because it compares with nothing; no value is missing or different", () => {
     const keyframe = record.find(({ _tag }) => _tag === "Keyframe") as Input & { readonly _tag: "Keyframe" }
     const seq = keyframe.seq + accounts.length - 1
     const deltas = (outputs: ReadonlyArray<Output>) => outputs.filter(({ kind }) => kind === "delta")

@@ -7,10 +7,10 @@ import { ApiKeyRepo } from "../../../src/store/keys/ApiKeyRepo.ts"
 import * as StoreError from "../../../src/store/StoreError.ts"
 import { JetStream } from "../../../src/streams/JetStream.ts"
 
-/** How far each look of the store goes back beyond the look before. */
+/** Each look of the store goes back to this long before the previous look. */
 const lookBackMs = 60_000
 
-/** A gateway with one key of the store, which hears an announcement only if the test makes one. */
+/** A gateway, and one stored key. The gateway hears an announcement only if the test makes one. */
 const gateway = Effect.gen(function* () {
   const { stored, text } = yield* KeyText.make
   const row: ApiKeyRepo.Key = {

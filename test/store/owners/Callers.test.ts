@@ -148,7 +148,7 @@ describe("callers of one pool", () => {
     }).pipe(Effect.provide(prepared))
   )
 
-  it.live("a statement that is kept is read once for each connection, by callers and by the platform, and each sees the right rows", () =>
+  it.live("a prepared statement is parsed once for each connection, by callers and by the platform, and each sees the right rows", () =>
     withPool(
       1,
       Effect.gen(function* () {
@@ -161,7 +161,7 @@ describe("callers of one pool", () => {
         )
         const sees = (as: (self: typeof owners) => typeof owners, expected: ReadonlyArray<string>) =>
           Effect.map(as(Prepared.kept(owners)), (seen) => assert.deepStrictEqual(seen, expected))
-        // Postgres uses a plan for any values from the sixth run on.
+        // From the sixth run on Postgres may use one plan for all values.
         for (let at = 0; at < 8; at++) {
           yield* sees(Caller.as(callerOf(ann)), ["ann"])
           yield* sees(Caller.as(callerOf(bob)), ["bob"])
@@ -175,7 +175,7 @@ describe("callers of one pool", () => {
     )
   )
 
-  it.live("a statement that is kept runs after it could not be read, or failed, or its caller's settings failed", () =>
+  it.live("a prepared statement runs after it could not be parsed, or failed, or its caller's settings failed", () =>
     withPool(
       1,
       Effect.gen(function* () {

@@ -7,11 +7,11 @@ import type { Notices } from "../view/Notices.ts"
 import * as AccountLimitsDraft from "./AccountLimitsDraft.ts"
 
 export interface AccountLimits {
-  /** The limits that hold, and the form that sets them. */
+  /** The limits in force, and the form that sets them. */
   readonly element: HTMLElement
   /** The account's stop by a loss. */
   readonly stop: HTMLElement
-  /** Shows this account from now on. Nothing of it is known before the next drawing. */
+  /** Shows this account from now on: nothing until the next `draw`. */
   readonly show: (id: string) => void
   readonly draw: (limits: Limits) => void
 }
@@ -25,7 +25,7 @@ export const make = (api: Api, notices: Notices, mayTrade: boolean, onChanged: (
     return done
   }
   const stop = StopBanner.make<{ readonly id: string; readonly token: string; readonly until: string }>(mayTrade, {
-    // The second press is for the account of the first one.
+    // The second press releases the account of the first press.
     onAsk: async () => {
       const id = shownId
       const asked = await attempt(api.accounts.releaseLimits({ path: { id }, payload: {} }))

@@ -15,7 +15,7 @@ export const limits = {
 } as const satisfies LimitsDraft.Limits<string>
 type Draft = LimitsDraft.Draft<keyof typeof limits>
 
-/** What a reached loss does. Empty: nothing is stopped. */
+/** What happens when the loss is reached. Empty: nothing is stopped. */
 export const actions = {
   "": "Refuse orders that open a position, as long as the loss lasts",
   block: "Stop the account until it is released",

@@ -31,7 +31,7 @@ export const listed = async <A>(
 
 export const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
-/** The answer. If there is no answer, says why in the gateway's words, and is undefined. */
+/** The answer. If the request fails, the result is undefined, and `say` gets the reason in the gateway's words. */
 export const orSay = <A>(answer: Promise<A>, say: (text: string) => void): Promise<A | undefined> =>
   answer.catch((error: unknown) => {
     say(textOf(error))

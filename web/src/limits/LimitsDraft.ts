@@ -7,7 +7,7 @@ import * as Format from "../view/Format.ts"
 export type Kind = "rupees" | "percent" | "seconds" | "count"
 export interface Limit {
   readonly name: string
-  /** What it limits, in a whole sentence. */
+  /** What it limits, in a few words. */
   readonly title: string
   readonly kind: Kind
 }
@@ -15,7 +15,7 @@ export type Limits<Key extends string> = Readonly<Record<Key, Limit>>
 /** The text of each limit, empty for no limit, and what happens when the loss is reached. */
 export type Draft<Key extends string> = Readonly<Record<Key | "action", string>>
 
-/** As in the contract. */
+/** The bounds of the gateway's contract. */
 const countMax = 1_000_000
 const secondsMax = 3_600
 
@@ -37,7 +37,7 @@ const rules: Readonly<Record<Kind, { readonly isGood: (text: string) => boolean;
 
 export const keysOf = <Key extends string>(limits: Limits<Key>): ReadonlyArray<Key> => Object.keys(limits) as Array<Key>
 
-/** The draft of the limits that hold. */
+/** The draft that shows the limits in force. */
 export const of = <Key extends string>(
   limits: Limits<Key>,
   values: Readonly<Record<NoInfer<Key>, Decimal | number | null>>,

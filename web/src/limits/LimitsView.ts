@@ -5,7 +5,7 @@ import * as LimitsDraft from "./LimitsDraft.ts"
 
 export interface Options<Key extends string> {
   readonly limits: LimitsDraft.Limits<Key>
-  /** What may happen when the loss is reached, by the draft's texts. */
+  /** What may happen when the loss is reached: each value of the draft's `action`, and its text. */
   readonly actions: Readonly<Record<string, string>>
   readonly mayChange: boolean
   /** Sets the limits. A rejection is shown in the form. */
@@ -13,9 +13,9 @@ export interface Options<Key extends string> {
 }
 export interface LimitsView<Key extends string> {
   readonly element: HTMLElement
-  /** Shows the limits that hold. A form that is open keeps what the user typed, and shows what others set beside it. */
+  /** Shows the limits in force. A form that is open keeps what the user typed, and the other fields show the limits in force. */
   readonly draw: (draft: LimitsDraft.Draft<Key>) => void
-  /** Shows nothing until the next drawing, which is of another account or strategy. */
+  /** Shows nothing until the next `draw`, which shows another account or strategy. */
   readonly close: () => void
 }
 
@@ -74,7 +74,7 @@ const makeFields = <Key extends string>({ limits, actions }: Options<Key>) => {
   }
 }
 
-/** The limits of an account or a strategy, and the form that sets them. The form begins with the limits that hold. */
+/** The limits of an account or a strategy, and the form that sets them. The form begins with the limits in force. */
 export const make = <Key extends string>(options: Options<Key>): LimitsView<Key> => {
   const { limits, mayChange, onSet } = options
   let current: LimitsDraft.Draft<Key> | undefined
@@ -111,7 +111,7 @@ export const make = <Key extends string>(options: Options<Key>): LimitsView<Key>
     try {
       await onSet(draft)
       details.open = false
-      // The focus would be lost with the form that is no longer shown.
+      // Hiding the form would lose the focus.
       summary.focus()
     } catch (error) {
       say(textOf(error))

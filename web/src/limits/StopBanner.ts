@@ -2,7 +2,7 @@ import { el, setText } from "../view/Element.ts"
 import * as TwoSteps from "../view/TwoSteps.ts"
 
 export interface Stop {
-  /** Names the stop, so that a press for another one does not count. */
+  /** Identifies the stop, so that a first press for one stop does not count for another. */
   readonly id: number
   readonly text: string
 }

@@ -6,15 +6,15 @@ import * as StopText from "../limits/StopText.ts"
 import type { Notices } from "../view/Notices.ts"
 import * as StrategyLimitsDraft from "./StrategyLimitsDraft.ts"
 
-/** The second press of a release counts for this long. */
+/** The second press of a release counts within this time after the first one. */
 const releaseMsMax = 60_000
 
 export interface StrategyLimits {
-  /** The limits that hold, and the form that sets them. */
+  /** The limits in force, and the form that sets them. */
   readonly element: HTMLElement
   /** The strategy's stop by its loss. */
   readonly stop: HTMLElement
-  /** Shows this strategy from now on. Nothing of it is known before the next reading. */
+  /** Shows this strategy from now on: nothing until the next `read`. */
   readonly show: (id: number) => void
   readonly read: () => Promise<void>
 }

@@ -12,7 +12,7 @@ export const limits = {
 } as const satisfies LimitsDraft.Limits<string>
 type Draft = LimitsDraft.Draft<keyof typeof limits>
 
-/** What a reached loss does. */
+/** What happens when the loss is reached. */
 export const actions = {
   block: "Stop the strategy until it is released",
   square_off: "Stop the strategy and close its positions"

@@ -1,8 +1,8 @@
 import { el, setText } from "./Element.ts"
 
-/** What the first press brought. */
+/** The answer to the first press. */
 export interface Asked {
-  /** The second press counts until then, ISO 8601. */
+  /** The second press counts until this time, ISO 8601. */
   readonly until: string
 }
 export interface Steps<A extends Asked> {
@@ -17,7 +17,7 @@ export interface TwoSteps {
   readonly forget: () => void
 }
 
-/** A button that lets orders through again. It takes two presses, so that no single click does it. */
+/** A button that lets orders through again. It takes two presses, so that a single click cannot do it. */
 export const make = <A extends Asked>({ onAsk, onRelease }: Steps<A>): TwoSteps => {
   let asked: A | undefined
   /** Grows when the button begins again, so that an answer to a first press before that counts no longer. */
@@ -35,7 +35,7 @@ export const make = <A extends Asked>({ onAsk, onRelease }: Steps<A>): TwoSteps 
     draw()
   }
   button.onclick = async () => {
-    // A disabled button loses the focus, and the keyboard would have to find it again.
+    // A disabled button loses the focus, so it gets it back at the end.
     const isFocused = document.activeElement === button
     button.disabled = true
     const before = asked

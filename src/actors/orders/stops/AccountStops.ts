@@ -27,7 +27,7 @@ export const run = (desks: TaskRun.Desks) =>
     const { account, changed, lease } = desks.live
 
     const look = Effect.gen(function* () {
-      // While everything is closed no price moves, and the broker is asked nothing. The synthetic market never closes.
+      // While all exchanges are closed no price moves, so the broker is not asked. The synthetic market never closes.
       const { rules: hours } = inSession(rules.current())
       if (hours !== undefined && !Hours.isAnyOpen(hours, marketClock.unsafeNow())) return
       const watched = yield* repo.watched(account)

@@ -1,6 +1,6 @@
 import type { Migration } from "../Migration.ts"
 
-/** Each gateway asks twice a second which keys have just ended, so that the answer must not read every key. */
+/** Each gateway asks twice a second which keys have just ended. With these indexes Postgres need not read every key for it. */
 export const migration: Migration = {
   id: 37,
   name: "ends of API keys",
