@@ -252,7 +252,7 @@ const targetsOf = (told: Told, peer: ReadonlyArray<Race.Measured>): ReadonlyArra
       ratios.filter(({ cell }) => cell.rate < topRate)
     ),
     {
-      name: "under 400 MB of resident memory with actors and gateway in one process, as npm start runs them",
+      name: "under 400 MB of resident memory with actors and gateway in one process",
       ok: one !== undefined && one.platformMemoryMax < 400 * MB,
       measured: `one process ${memoryOf(one)}; both of two together ${memoryOf(split)}`
     },

@@ -47,7 +47,7 @@ export const reportOf = (counts, list) => {
   return `${[
     "# Mutants of the deciders of orders",
     "",
-    "`npm run mutants` wrote this file. Stryker changes one expression at a time, and one of the direct tests must fail for each change.",
+    "`npm run mutants` wrote this file. Stryker changes one expression at a time, and for each change one of the direct tests fails, or its reason stands below.",
     "The reasons are kept in `test/domain/orders/survivors.json`. The command fails if a mutant survives that is not listed there.",
     "",
     "| file | mutants | killed | survived |",

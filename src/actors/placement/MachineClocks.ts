@@ -23,7 +23,8 @@ export const now = (clocks: Clocks): Instant => ({ wallMs: clocks.wallMs(), stea
 const driftMaxMs = 100
 /**
  * Time since an instant, with the time in which the machine was suspended. If the wall clock has gone further than the steady one, either the machine
- * was suspended or somebody set the wall clock: the clock since the boot decides.
+ * was suspended or somebody set the wall clock: the clock since the boot decides. A virtual machine that its host paused may see none of the pause
+ * on either clock. Its lease then counts as held until its next renewal, and readers refuse what it writes by its epoch.
  */
 export const elapsedMs = (clocks: Clocks, since: Instant): number => {
   const steadyMs = clocks.steadyMs() - since.steadyMs
