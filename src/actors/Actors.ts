@@ -112,11 +112,12 @@ const Kinds = Layer.effect(
 
 /**
  * Loads the instruments and seeds an empty database before the director starts. A cluster is not seeded, because its processes start together
- * and none of them knows whether it is the first. A process that runs orders alone reads the instruments that another one stored.
+ * and none of them knows whether it is the first. A process that runs orders alone waits for the instruments that another one stores: without them it
+ * would refuse the orders that it finds.
  */
 const Ready = Layer.effectDiscard(
   Effect.gen(function* () {
-    if (!(yield* ActorGroups.here).includes("market")) return
+    if (!(yield* ActorGroups.here).includes("market")) return yield* InstrumentLoader.stored
     yield* InstrumentLoader.load
     if ((yield* Placement.mode) === "single") yield* seed
   })

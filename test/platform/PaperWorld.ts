@@ -6,7 +6,13 @@ import { PaperRepo } from "../../src/store/orders/PaperRepo.ts"
 import { pool } from "../store/Stores.ts"
 import { ask, eventually, type Running, type World } from "./PlatformWorld.ts"
 
-/** The market's first future or call, and prices that are sure to trade and sure to rest. */
+/**
+ * How far from the bid a price is sure to trade while the test goes on. The simulated broker refuses what is more than a tenth from the previous close,
+ * and a future may have gone a fiftieth from it. A call moves by more, and paper accounts know no such limit.
+ */
+const far = { FUT: 0.05, CE: 0.3 } as const
+
+/** The market's first future or call, and prices that are sure to trade and sure to rest. A live account places orders for the future only. */
 export const traded = ({ simulator: { market } }: World, type: "FUT" | "CE" = "FUT") => {
   const instrument = market.instruments.find(({ instrumentType }) => instrumentType === type)
   if (instrument === undefined) throw new Error(`the market has no ${type}`)
@@ -15,7 +21,8 @@ export const traded = ({ simulator: { market } }: World, type: "FUT" | "CE" = "F
   const bid = market.columns.bidPrice[row * 5] ?? 0
   const at = (share: number) => String((Math.floor((bid * share) / tickSize) * tickSize) / Instrument.priceScale(token))
   const common = { account_id: "sim1", kind: "place", product: "NRML", order_type: "LIMIT", transaction_type: "BUY" }
-  return { order: { ...common, exchange, tradingsymbol, quantity, price: at(1.1) }, token, above: at(1.1), below: at(0.9), near: at(0.97) }
+  const above = at(1 + far[type])
+  return { order: { ...common, exchange, tradingsymbol, quantity, price: above }, token, above, below: at(1 - far[type]), near: at(0.97) }
 }
 
 /** An order that a paper account refuses, because nobody streams its order book. */

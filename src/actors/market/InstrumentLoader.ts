@@ -55,3 +55,19 @@ export const load = Effect.gen(function* () {
   if (Option.isSome(market)) marketClock.observe(market.value.time.getTime())
   yield* refresh.pipe(Effect.catchTags({ NoInstruments: useStored, DumpRefused: useStored }))
 })
+
+/** How long a process waits for the instruments that another one stores. After that it starts without them, and reads them later. */
+const storedWaitMax = "30 seconds"
+const storedEvery = "1 second"
+
+/** Waits for the stored instruments of the trade date. Does not fail: what needs them has its own answer while they lack. */
+export const stored = Effect.gen(function* () {
+  const registry = yield* InstrumentRegistry
+  const marketClock = yield* MarketClock
+  const read = Effect.suspend(() => registry.follow(IndiaTime.istDate(marketClock.unsafeNow()))).pipe(
+    Effect.catchAll((error) => Effect.logWarning("the stored instruments cannot be read yet", error))
+  )
+  const known = Effect.repeat(read, { schedule: Schedule.spaced(storedEvery), until: () => registry.current() !== undefined })
+  if (Option.isNone(yield* Effect.timeoutOption(known, storedWaitMax)))
+    yield* Effect.logWarning(`no process has stored instruments within ${storedWaitMax}: orders are refused until one does`)
+})

@@ -64,7 +64,8 @@ export interface Facts {
   /** The positions have all that the orders have filled. */
   readonly isSettled: boolean
   readonly cancelling: ReadonlyArray<Cancelling>
-  readonly isListed: (place: Place) => boolean
+  /** Undefined until the instruments are loaded: every contract would look as if it were no longer listed. */
+  readonly isListed: ((place: Place) => boolean) | undefined
   /** Closing orders are made in rounds; zero: none yet. */
   readonly rounds: number
   readonly roundAtMs: number
@@ -200,6 +201,7 @@ export const stepOf = (policy: Policy, facts: Facts): Step => {
   const first = before(policy, facts)
   if (first !== null) return first
   const { isListed, nowMs, positions: held, roundAtMs, rounds, tasks } = facts
+  if (isListed === undefined) return step("running", "the instruments are not loaded yet")
   const positions = held.filter(isListed)
   if (positions.length === 0) {
     const gone = held.map(named).join(", ")

@@ -144,6 +144,12 @@ describe("closing what a stopped strategy holds", () => {
     assert.strictEqual(both.message, `${message}, 5 NFO:OLDER (NRML)`)
   })
 
+  it("closes nothing and ends nothing until the instruments are loaded", () => {
+    const message = "the instruments are not loaded yet"
+    for (const orders of [[order()], []])
+      assert.deepStrictEqual(step({ orders, isListed: undefined }), { ...nothing, status: "running", message })
+  })
+
   it("waits for its own open orders, and calls a person when they do not fill", () => {
     const tasks = [task(), task({ taskId: 2, tag: "t2", closes: true })]
     const orders = [order(), order({ orderId: "2", tag: "t2", side: "SELL", filled: 0, isOpen: true })]

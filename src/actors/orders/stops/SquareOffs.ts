@@ -129,7 +129,10 @@ const makeFacts = (desks: TaskRun.Desks) =>
               ? [{ orderId: it.orderId, status: it.status, changedAtMs: it.updatedAt.getTime(), error: failureOf(it) }]
               : []
           ),
-          isListed: ({ exchange, tradingsymbol }) => registry.bySymbol(exchange, tradingsymbol) !== undefined,
+          isListed:
+            registry.current() === undefined
+              ? undefined
+              : ({ exchange, tradingsymbol }) => registry.bySymbol(exchange, tradingsymbol) !== undefined,
           rounds: stored.rounds,
           roundAtMs: stored.roundAt?.getTime() ?? 0,
           nowMs
