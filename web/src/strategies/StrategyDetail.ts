@@ -139,16 +139,15 @@ export const make = (options: Options): StrategyDetail => {
     showTab()
   }
   /** Loads prices for legs without a tick yet, and the effect of fills. */
-  const value = async (): Promise<void> => {
-    const of = strategy
-    if (of === undefined || document.hidden) return
+  const value = async (of: Strategy): Promise<void> => {
     const path = { id: of.strategy_id }
     const [pnl, greeks] = await Promise.all([api.positions.pnl({ path }), api.positions.greeks({ path })])
     if (strategy === of) legs.value(of, pnl, greeks)
   }
   const ask = (): void => {
-    for (const asked of [value(), limits.read()]) asked.catch((error: unknown) => options.onProblem(textOf(error)))
-    if (tab === "payoff" && strategy !== undefined && !document.hidden) payoff.refresh()
+    if (strategy === undefined || document.hidden) return
+    for (const asked of [value(strategy), limits.read()]) asked.catch((error: unknown) => options.onProblem(textOf(error)))
+    if (tab === "payoff") payoff.refresh()
   }
   const timer = setInterval(ask, askEveryMs)
 
