@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 
-/** What npm start wrote down, unless the environment says otherwise. */
+/** The addresses and the token from the file that npm start writes, unless the environment sets them. */
 export const fact = (variable, name) => {
   if (process.env[variable]) return process.env[variable]
   const file = join(process.env.TARANG_DATA ?? join(import.meta.dirname, "..", ".data"), "run.json")
@@ -24,5 +24,5 @@ export const natsOptions = () => {
   }
 }
 
-/** Every example ends after so many messages of each kind when its last argument is a number, else with Ctrl-C. */
+/** Every example ends after that many messages of each kind if its last argument is a number, otherwise with Ctrl-C. */
 export const count = Number(process.argv.at(-1)) || Number.POSITIVE_INFINITY

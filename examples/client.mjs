@@ -14,7 +14,7 @@ const lines = {
   tick: ({ data }) => `${data.tradingsymbol} last ${data.last_price}, delta ${data.delta}`,
   update: ({ kind, symbol, expiry, spot, strikes }) => `${kind} of ${symbol} ${expiry}: ${strikes.length} strikes, spot ${spot}`,
   m2m: ({ strategy_id, m2m, net_delta }) => `strategy ${strategy_id}: m2m ${m2m}, net delta ${net_delta}`,
-  // After a reconnect what was missed is there too; where it is gone, this says so.
+  // After a reconnect the client gets what it missed. A gap names what can no longer be delivered.
   gap: ({ from, to }) => `missed ${from} to ${to}`,
   state: ({ state, reason = "" }) => `${state} ${reason}`,
   error: ({ message }) => message

@@ -1,4 +1,4 @@
-// The state of every underlying and chain at once, then each change of it:   node examples/latest.mjs [count]
+// The state of every underlying and chain at once, then each change:   node examples/latest.mjs [count]
 import { connect } from "nats"
 import { ChainKeyframe, latest, UnderlyingState } from "tarang/client/nats"
 import { count, natsOptions } from "./addresses.mjs"

@@ -20,7 +20,7 @@ run(async () => {
     log: "terminal"
   }).ended
   const result = readOr(resultFile, "")
-  if (result === "") throw new Plain("Stryker did not come to its end; its own text is above.")
+  if (result === "") throw new Plain("Stryker did not finish; its own text is above.")
   const list = JSON.parse(readFileSync(join(root, listFile), "utf8"))
   const { counts, gone, unlisted } = judge(JSON.parse(result), list)
   for (const one of unlisted) process.stderr.write(`survives and is not in ${listFile}: ${JSON.stringify(one)}\n`)

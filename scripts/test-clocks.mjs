@@ -62,7 +62,7 @@ run(async () => {
   await install()
   mkdirSync(data, { recursive: true })
   const some = process.argv.slice(2)
-  // Others' recorded days have their own clock: npm test plays them once.
+  // Recorded days have a clock of their own, which does not depend on the machine's: npm test plays them once.
   const { TARANG_REFERENCE_DATA: _, ...env } = process.env
   const passed = await Promise.all(clocks.map((clock) => isPassed(clock, some.length === 0 ? clockReading : some, env)))
   const failed = clocks.filter((_, at) => !passed[at]).map(([, at]) => at)

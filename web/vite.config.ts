@@ -11,7 +11,7 @@ export default defineConfig({
     // An inlined asset would be a data: address, which the page's policy refuses for anything but images.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
-    // What is not ours changes seldom: a browser keeps it when only the page is another.
+    // The packages change seldom. In a file of their own they stay in the browser's cache when only our code changes.
     rollupOptions: { output: { manualChunks: (id) => (id.includes("node_modules") ? "packages" : undefined) } },
     reportCompressedSize: false
   },

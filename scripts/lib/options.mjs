@@ -20,16 +20,16 @@ const market = {
 const start = { ...market, empty: { type: "boolean", default: false }, user: { type: "string", default: "demo" } }
 
 export const usage = `
-  --market synthetic|recorded|days|live  synthetic when nothing is said; live needs ACCOUNTS_FILE
+  --market synthetic|recorded|days|live  synthetic by default; live needs ACCOUNTS_FILE
   --file FILE                        recorded: option chain snapshots, .csv or .csv.gz
   --instruments FILE                 recorded: Kite's instruments dump of that day
-  --speed N|max                      recorded, days: N times as fast as it was (recorded 1, days max when nothing is said)
-  --underlying NAME                  recorded: whose chain it is (NIFTY when nothing is said)
+  --speed N|max                      recorded, days: N times as fast as it was (recorded 1, days max by default)
+  --underlying NAME                  recorded: whose chain it is (NIFTY by default)
   --oi contracts|units               recorded: what the file's open interest and volume count (else its values decide)
   --rate N                           synthetic: ticks per instrument and second
   --seed N                           synthetic, days: the same number, the same market
   --from YYYY-MM-DD                  days: the first simulated day
-  --days N                           days: how many days (10 when nothing is said)
+  --days N                           days: how many days (10 by default)
   --split NAME:YYYY-MM-DD:N          days: a share that becomes N on that day, such as "M&M:2026-07-29:2"
   --accounts N                       synthetic, recorded, days: how many accounts the simulator has (3); the last one is for you
   --empty                            no subscriptions and no demo strategy on an empty database
@@ -45,7 +45,7 @@ const positive = (name, text, isWhole = false) => {
 const accountsMax = 100
 /** All of the simulator's accounts but the one for a person. */
 const platformAccounts = (text, env) => {
-  if (env.ACCOUNTS_FILE) throw new Plain("--accounts invents accounts, and ACCOUNTS_FILE lists them: say one of the two.")
+  if (env.ACCOUNTS_FILE) throw new Plain("--accounts makes up accounts, and ACCOUNTS_FILE lists them: use only one of the two.")
   const count = Number(positive("accounts", text, true))
   if (count < 2 || count > accountsMax) throw new Plain(`--accounts is 2 to ${accountsMax}: one for you, the others for the platform.`)
   return count - 1

@@ -8,7 +8,7 @@ const lookEveryMs = 1_000
 const wantedBytesDefault = 64 * 1024 * 1024
 /** With less than this free, a write may have failed although the program's log, on the same disk, does not say it. */
 const fullBelowBytes = 256 * 1024
-/** What the programs and the kernel say of a write without room: ENOSPC, EDQUOT, EFBIG. */
+/** The errors of the programs and of the kernel for a write without room: ENOSPC, EDQUOT, EFBIG. */
 const noRoomText = /no space left on device|disk quota exceeded|file too large/i
 
 /** The bytes that must be free before a program is started again: DISK_ROOM_BYTES_MIN, or the default. */
@@ -34,7 +34,7 @@ export const saysNoRoom = (output) => noRoomText.test(output)
 
 /**
  * Resolves when a running program has met a full disk. Some servers never write again after such an error, although they run: nats-server is
- * one. Resolves never for a program that ends first.
+ * one. Never resolves if the program ends first.
  */
 export const meetsFullDisk = async (child, folder) => {
   while (child.isUp() && !isStopping()) {

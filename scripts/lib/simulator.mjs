@@ -9,7 +9,7 @@ import { ping } from "./ports.mjs"
 
 const readyMsMax = 60_000
 
-/** ACCOUNTS_FILE as an absolute path: our processes work in the clone's folder, wherever we were called. */
+/** ACCOUNTS_FILE as an absolute path, because our processes run in the clone's folder and not in the caller's. */
 export const givenAccounts = () =>
   process.env.ACCOUNTS_FILE ? resolve(process.env.INIT_CWD ?? process.cwd(), process.env.ACCOUNTS_FILE) : undefined
 
@@ -35,7 +35,7 @@ const invent = (account_id, user_id) => ({
 })
 const platformAccountsDefault = 2
 
-/** The accounts of earlier starts, and invented ones where `count` asks for more. */
+/** The accounts of earlier starts, and new made-up ones if `count` is larger. */
 const ownAccounts = (file, count) => {
   const kept = readOr(file, "") === "" ? [] : parseAccounts(file)
   if (count === undefined && kept.length > 0) return kept

@@ -6,7 +6,7 @@ import { say } from "./watch.mjs"
 
 /** A program that ends twice within this time would only end again, so it stops the whole start. */
 const againWithinMs = 60_000
-/** A program that met a full disk is started again when there is room, this often in this time. After that somebody has to look. */
+/** How many times, within which time, a program that met a full disk is started again. After that a person has to look. */
 const fullDisksMax = 5
 const fullDisksWithinMs = 3_600_000
 /** Number of restarts that are remembered. /health lists those of the last minute. */
@@ -94,7 +94,7 @@ const keepUp = async (part, restarts) => {
   }
 }
 
-/** Rejects when a program ends that cannot go on where it stopped. */
+/** Rejects when a program ends that cannot continue where it stopped. */
 const endWith = async ({ name, child, whyNotAgain }) => {
   const ended = child()
   const reason = reasonOf(await ended.ended)
@@ -103,7 +103,7 @@ const endWith = async ({ name, child, whyNotAgain }) => {
 
 /**
  * Watches started programs (see `restartable`), and writes restarts to `file`. A program with `whyNotAgain`, a sentence, is not restarted.
- * `folder` is where a program writes: one that ends for want of room there, or that \`staysMute\` after it, is started again when there is room.
+ * `folder` is where a program writes: one that ends for want of room there, or that `staysMute` after it, is started again when there is room.
  * Never resolves; rejects with the reason if a program cannot be kept running.
  */
 export const supervise = (parts, file) => {

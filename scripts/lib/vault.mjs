@@ -2,7 +2,7 @@ import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto"
 import { resolve } from "node:path"
 import { Plain, readOr } from "./paths.mjs"
 
-// The form of src/broker/Vault.ts, which only opens. A test holds both equal.
+// The same format as src/broker/Vault.ts, which only opens sealed secrets. A test checks that both agree.
 const prefix = "sealed:"
 const [nonceBytes, tagBytes, keyBytes] = [12, 16, 32]
 /** The fields of an account that are sealed at rest. */
@@ -12,7 +12,7 @@ export const secretFields = ["api_key", "api_secret", "access_token", "request_t
 export const keyFile = () =>
   process.env.ACCOUNTS_KEY_FILE ? resolve(process.env.INIT_CWD ?? process.cwd(), process.env.ACCOUNTS_KEY_FILE) : undefined
 
-/** The keys of ACCOUNTS_KEY_FILE, the one that seals first; none without the file. */
+/** The keys of ACCOUNTS_KEY_FILE; the first one seals. Empty without the file. */
 export const readKeys = () => {
   const file = keyFile()
   if (file === undefined) return []

@@ -28,7 +28,7 @@ const resultOf = ({ status, text }: Answer): CallToolResult => {
   return { isError, content: [{ type: "text", text }] }
 }
 
-/** An MCP server whose tools read by the contract. It changes nothing, and keeps nothing between two calls. */
+/** An MCP server whose tools are the GET endpoints of the contract. It changes nothing, and keeps nothing between two calls. */
 export const make = (tools: ReadonlyMap<string, Tools.Tool>, get: Get): Server => {
   const server = new Server({ name: "tarang", version: "1" }, { capabilities: { tools: {} } })
   server.setRequestHandler(ListToolsRequestSchema, async () => ({

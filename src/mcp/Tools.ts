@@ -29,7 +29,7 @@ export interface Tool {
  */
 const leftOut: ReadonlySet<string> = new Set(["udf", "exports", "kite", "apiKeys"])
 
-/** Replaces references by what they name, because a client sees the schema of one tool alone. Parameters have no circles. */
+/** Replaces references by what they name, because a client sees the schema of one tool alone. Parameters have no circular references. */
 const resolved = (node: unknown, schemas: Json): unknown => {
   if (Array.isArray(node)) return node.map((one) => resolved(one, schemas))
   if (!isObject(node)) return node
@@ -79,7 +79,7 @@ export const of = (document: unknown): ReadonlyMap<string, Tool> => {
 
 const textOf = (value: unknown): string => (Array.isArray(value) ? value.map(String).join(",") : String(value))
 
-/** The path and query of a call. Left out arguments are left out of the query; unknown ones are sent, so that the gateway refuses them. */
+/** The path and query of a call. Arguments that are left out are also left out of the query; unknown ones are sent, so that the gateway refuses them. */
 export const request = ({ parameters, path }: Tool, given: { readonly [name: string]: unknown }): string => {
   const inPath = new Set(parameters.filter((one) => one.in === "path").map(({ name }) => name))
   const filled = path.replaceAll(/\{([^}]+)\}/g, (_, name: string) => encodeURIComponent(textOf(given[name] ?? "")))

@@ -42,7 +42,7 @@ const bundle = async () => {
         external: [harness],
         output: {
           entryFileNames: "tests.mjs",
-          // The rulebook is not mutated and takes long to read, so it is a file of its own that is evaluated once.
+          // The rulebook is not mutated and takes long to read, so it is bundled separately and evaluated once.
           manualChunks: (id) => (id.includes("/src/domain/rules/") ? "rules" : undefined)
         }
       }

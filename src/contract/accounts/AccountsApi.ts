@@ -24,7 +24,7 @@ const described = {
   totalLots: "The most lots of all futures and options together, long or short, with open orders; null: no limit",
   loss: "Rupees of loss of one day after charges, realised or not; null: no limit",
   action:
-    "What a loss of the limit does: `block` stops the account, so that its orders only lower positions until the release; `square_off` also closes its positions; null: orders that open a position are refused as long as the loss lasts"
+    "What happens when the loss reaches the limit: `block` stops the account, so that its orders only lower positions until the release; `square_off` also closes its positions; null: orders that open a position are refused as long as the loss lasts"
 }
 const SquareOff = Schema.Struct({
   mode: Mode,
@@ -38,7 +38,7 @@ const SquareOff = Schema.Struct({
 const LossStop = Schema.Struct({
   stop_id: Schema.Int.annotations({ description: "Number of the stop" }),
   action: Action,
-  reason: Schema.String.annotations({ description: "Which limit was reached, and by what" }),
+  reason: Schema.String.annotations({ description: "Which limit was reached, and by which value" }),
   profit: Money.annotations({ description: "The day's profit at the stop, rupees" }),
   max_daily_loss: Money.annotations({ description: "The limit that it reached, rupees" }),
   at: Schema.String.annotations({ description: "When the account was stopped, ISO 8601" }),
@@ -55,7 +55,7 @@ const Limits = Schema.Struct({
   price_band_percent: Schema.NullOr(Money),
   duplicate_window_s: Schema.NullOr(Schema.Number),
   state: Schema.Literal("open", "stopped").annotations({ description: "`stopped`: no order opens a position until the release" }),
-  stop: Schema.NullOr(LossStop).annotations({ description: "The stop that is not released; null: none" })
+  stop: Schema.NullOr(LossStop).annotations({ description: "The stop that is not released yet; null if there is none" })
 }).annotations({ identifier: "AccountLimits" })
 /** The first step of a release answers with a token, and the second step with the state. */
 const LossReleased = Schema.Struct({
@@ -96,7 +96,7 @@ const Release = Input({ release_token: Schema.optional(Text(64)) })
 export class AccountsApi extends HttpApiGroup.make("accounts")
   .add(
     HttpApiEndpoint.get("list", "/accounts").addSuccess(
-      Schema.Struct({ accounts: Schema.Array(Account).annotations({ description: "Those of the file first" }) })
+      Schema.Struct({ accounts: Schema.Array(Account).annotations({ description: "Accounts of ACCOUNTS_FILE first, then linked ones" }) })
     )
   )
   .add(HttpApiEndpoint.post("link", "/accounts").setPayload(NewAccount).addSuccess(Account, { status: 201 }).addError(Problem.conflict))

@@ -10,11 +10,11 @@ import * as Problem from "../shared/Problem.ts"
 const Redirect = Schema.Literal("true", "false").annotations({ message: () => "expected true or false" })
 const LoginPage = Schema.Struct({
   login_url: Schema.String,
-  valid_until: Schema.String.annotations({ description: "Until when the login has to come back, ISO 8601" })
+  valid_until: Schema.String.annotations({ description: "The login has to reach /kite/callback before this time, ISO 8601" })
 }).annotations({ identifier: "LoginPage" })
 /** The broker adds parameters of its own, so unknown ones are ignored. None of them is quoted in an error: they are secrets. */
 const Callback = LooseInput({
-  state: Text(128).annotations({ description: "The state of /kite/login, which the broker gives back" }),
+  state: Text(128).annotations({ description: "The `state` that /kite/login gave to the broker, which sends it back" }),
   request_token: Schema.optional(Text(512)),
   status: Schema.optional(Text(32).annotations({ description: "The broker's word: `success`" }))
 })

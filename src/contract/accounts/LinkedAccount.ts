@@ -32,7 +32,7 @@ export const Account = Schema.Struct({
   mode: Mode.annotations({ description: "`paper` or `live`: whether orders may be sent to the broker" }),
   owners: Schema.Array(Schema.String),
   session: Schema.NullOr(Session).annotations({
-    description: "The session with the broker; null while neither its stream nor its login says one"
+    description: "The session with the broker; null while neither the account's stream nor its login has reported one"
   }),
   login_failure: Schema.NullOr(Schema.String)
 }).annotations({ identifier: "Account" })

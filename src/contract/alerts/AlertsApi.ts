@@ -20,7 +20,7 @@ const cooldownDefaultS = 60
 const Hysteresis = MoneyInput.pipe(Schema.filter((value) => !value.isNegative(), { message: () => "must not be negative" }))
 const Id = Input({ id: WholeNumber })
 
-/** What an alert looks at, as a caller names it. */
+/** The value that an alert looks at, as a caller names it. */
 const On = Schema.Union(
   Input({ source: Schema.Literal("instrument"), symbol: Symbol, field: AlertRule.InstrumentField }),
   Input({ source: Schema.Literal("chain"), symbol: Symbol, expiry: Expiry, field: AlertRule.ChainField }),
@@ -34,11 +34,11 @@ const alert = {
   name: described(Schema.String, "What its owner calls it"),
   on: AlertRule.Watch,
   condition: AlertRule.Condition,
-  threshold: described(Money, "The value at which it fires, itself included"),
+  threshold: described(Money, "The alert fires at this value too, not only beyond it"),
   hysteresis: described(Money, "How far the value has to come back before the alert may fire again"),
   repeat: described(Schema.Boolean, "Whether it fires again"),
   cooldown_s: described(Schema.Int, "Least time between two events, seconds of market time"),
-  status: described(Schema.Literal("active", "paused"), "Whether it is decided"),
+  status: described(Schema.Literal("active", "paused"), "Whether the alert is evaluated"),
   state: AlertRule.State,
   webhook_url: described(Schema.NullOr(Schema.String), "Where its events are sent"),
   fired_at: described(Schema.NullOr(Schema.String), "Market time of its newest event"),
@@ -50,7 +50,7 @@ const SavedAlert = Schema.Struct({
   ...alert,
   webhook_secret: described(
     Schema.NullOr(Schema.String),
-    "What signs the events that are sent, shown only in this answer; null if no new one was made"
+    "The secret that signs the events sent to the webhook, shown only in this answer; null if no new one was made"
   )
 }).annotations({ identifier: "SavedAlert" })
 
@@ -63,7 +63,10 @@ const AlertHistory = Schema.Struct({
   value: described(Money, "The value that made it fire"),
   delivery: Schema.NullOr(
     Schema.Struct({
-      state: described(Schema.Literal("waiting", "delivered", "dead"), "Whether the webhook has it; dead: given up"),
+      state: described(
+        Schema.Literal("waiting", "delivered", "dead"),
+        "Whether the webhook has the event; `dead`: no further attempt is made"
+      ),
       attempts: described(Schema.Int, "Requests sent so far"),
       error: described(Schema.NullOr(Schema.String), "Why the newest attempt did not succeed")
     })

@@ -13,16 +13,16 @@ const symbolsMax = 100
 
 const Backfill = Schema.Struct({
   backfill_id: described(Schema.Int, "Number of the backfill"),
-  created_by: described(Schema.NullOr(Schema.String), "Who asked for it; null for anybody but this user and administrators"),
+  created_by: described(Schema.NullOr(Schema.String), "Who asked for it; only this user and administrators see it, others get null"),
   timeframe: described(Schema.String, "Length of the bars, by Kite's name"),
   from: described(Schema.String, "First day, in India"),
   to: described(Schema.String, "Last day, in India"),
-  state: described(Schema.Literal("waiting", "running", "completed", "cancelled"), "How far it is"),
+  state: described(Schema.Literal("waiting", "running", "completed", "cancelled"), "Its state"),
   problem: described(Schema.NullOr(Schema.String), "Why it does not progress now; null while it does"),
   instruments: described(Schema.Int, "How many instruments it has"),
   done: described(Schema.Int, "Instruments without a gap that the broker can fill"),
   errors: described(Schema.Int, "Instruments that failed for good"),
-  days_missing: described(Schema.Int, "Days of instruments whose bars were missing or incomplete"),
+  days_missing: described(Schema.Int, "Days whose bars were missing or incomplete, summed over the instruments"),
   requests: described(Schema.Int, "Requests that the broker answered"),
   rows: described(Schema.Int, "Bars written"),
   created_at: described(Schema.String, "When it was asked for"),
@@ -59,12 +59,12 @@ export class BackfillApi extends HttpApiGroup.make("backfills")
                 Schema.minItems(1, { message: () => "expected at least one symbol" }),
                 Schema.maxItems(symbolsMax, { message: () => `at most ${symbolsMax} symbols` })
               ),
-              "Instruments; without it all that are subscribed now"
+              "Instruments; if absent, all that are subscribed now"
             )
           ),
           timeframe: described(HistoryInput.Interval, "Length of the bars: minute, 5minute, ..., day, or 1m, 5m, ..., 1d"),
           from: described(Expiry, "First day, in India"),
-          to: described(Expiry, "Last day, in India; what is after now does not exist yet")
+          to: described(Expiry, "Last day, in India; bars after the present time do not exist yet")
         })
       )
       .addSuccess(Backfill, { status: 202 })

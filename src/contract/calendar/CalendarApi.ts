@@ -14,7 +14,7 @@ const place = { exchange: Schema.optionalWith(Symbol, { default: () => "NSE" }),
 const Session = Schema.Struct({ opens_at: Schema.String, closes_at: Schema.String })
 const Phase = Schema.Struct({ phase: Schema.String, starts_at: Schema.String, ends_at: Schema.String, trades: Schema.Boolean })
 
-/** `phase` is "closed" outside all phases and "unknown" if the hours are not published; null if the day is not known. */
+/** `phase` is "closed" outside all phases and "unknown" if the hours are not published. `is_trading_day` is null if the day is not known. */
 export const Status = Schema.Struct({
   exchange: Schema.String,
   segment: Schema.String,
@@ -27,7 +27,7 @@ export const Status = Schema.Struct({
 }).annotations({ identifier: "CalendarStatus" })
 
 export const Holiday = Schema.Struct({
-  id: Schema.NullOr(Schema.Int).annotations({ description: "Of an administrator's entry; null for a shipped day" }),
+  id: Schema.NullOr(Schema.Int).annotations({ description: "Id of an administrator's entry; null for a shipped day" }),
   date: Schema.String,
   name: Schema.String,
   kind: Schema.String,
@@ -171,4 +171,4 @@ export class CalendarApi extends HttpApiGroup.make("calendar")
   .addError(Problem.notFound)
   .addError(Problem.unavailable)
   .prefix("/calendar")
-  .annotate(OpenApi.Description, "Sessions, holidays and expiries by the rulebook; what it does not know is a 404 that says so") {}
+  .annotate(OpenApi.Description, "Sessions, holidays and expiries by the rulebook. What it does not know is a 404 that names it") {}

@@ -24,7 +24,7 @@ const MetricName = Schema.String.pipe(
   Schema.filter(isMetric, { message: () => `expected one of ${metrics.join(", ")}`, jsonSchema: { type: "string", enum: metrics } })
 )
 
-/** The meaning of price and open interest together; `unknown` if either change is unknown. */
+/** What the changes of price and open interest mean together; `unknown` if either change is unknown. */
 export const BuildUp = Schema.Literal("long_build_up", "short_covering", "short_build_up", "long_unwinding", "unchanged", "unknown")
 const OiRow = Schema.Struct({
   instrument_token: Schema.Int,
@@ -164,4 +164,4 @@ export class ChainAnalysisApi extends HttpApiGroup.make("foAnalysis")
   .addError(Problem.invalid)
   .addError(Problem.unavailable)
   .prefix("/fo")
-  .annotate(OpenApi.Description, "What option chains say together: gamma exposure, distributions, build-up, payoffs") {}
+  .annotate(OpenApi.Description, "Analysis of whole option chains: gamma exposure, distributions, build-up, payoffs") {}

@@ -14,7 +14,7 @@ const AsOf = Schema.NullOr(Schema.String)
 /** The base of changes: the previous session's last values, or the first ones seen today. Null before anything was published. */
 export const ChangeFrom = Schema.NullOr(Schema.Literal("previous_session", "first_seen"))
 
-/** How many listed options of the expiry have a known open interest, and so count. `listed` is null while unknown. */
+/** `counted`: options whose open interest is known, so that it is part of the totals. `listed`: listed options of the expiry; null while unknown. */
 export const OiCoverage = Schema.NullOr(Schema.Struct({ counted: Schema.Int, listed: Schema.NullOr(Schema.Int) }))
 
 /**
@@ -100,4 +100,4 @@ export class ChainsApi extends HttpApiGroup.make("fo")
   .addError(Problem.notFound)
   .addError(Problem.unavailable)
   .prefix("/fo")
-  .annotate(OpenApi.Description, "Option chains as they stand at market time") {}
+  .annotate(OpenApi.Description, "The newest option chains") {}

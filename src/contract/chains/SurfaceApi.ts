@@ -23,8 +23,8 @@ const Smile = Schema.Struct({
   parameters: Schema.NullOr(
     Schema.Struct({
       theta: described(Schema.Number, "Total variance at the money: volatility squared times years"),
-      rho: described(Schema.Number, "Lean of the smile, -1 to 1: negative where puts are dearer"),
-      psi: described(Schema.Number, "Bend of the smile: its total variance has the slope rho psi at the money")
+      rho: described(Schema.Number, "Skew of the smile, -1 to 1: negative where puts have the higher volatility"),
+      psi: described(Schema.Number, "Curvature of the smile: the slope of its total variance at the money is rho x psi")
     })
   ),
   rms_error: NumberOrNull,

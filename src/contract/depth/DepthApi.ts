@@ -56,4 +56,4 @@ export class DepthApi extends HttpApiGroup.make("depth")
   .middleware(Authentication)
   .addError(Problem.notFound)
   .addError(Problem.unavailable)
-  .annotate(OpenApi.Description, "Order books: five levels of each side, and what they say") {}
+  .annotate(OpenApi.Description, "Order books: five levels of each side, and the figures computed from them") {}

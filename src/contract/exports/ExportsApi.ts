@@ -9,7 +9,7 @@ import { Authentication } from "../shared/Authentication.ts"
 import { Input, listText, numberText, WholeNumber, withDefault } from "../shared/Input.ts"
 import * as Problem from "../shared/Problem.ts"
 
-/** RFC 4180, with a line of names. */
+/** CSV by RFC 4180. The first line has the names of the columns. */
 const Csv = HttpApiSchema.Text({ contentType: "text/csv; charset=utf-8" })
 /** Apache Parquet, compressed with Snappy. */
 const Parquet = HttpApiSchema.Uint8Array({ contentType: "application/vnd.apache.parquet" })
@@ -32,7 +32,7 @@ const moneyness = Input({
 const decay = Input({ ...spanFields, steps: withDefault(Steps, () => 0) })
 const distribution = Input({ ...spanFields, metric: withDefault(StoredMetric, () => "oi" as const) })
 
-/** Each table has two paths, which end in the form of the file: a client sees from the address what it gets. */
+/** Each table has two paths, which end in the format of the file. */
 export class ExportsApi extends HttpApiGroup.make("exports")
   .add(HttpApiEndpoint.get("barsCsv", "/bars.csv").setUrlParams(bars).addSuccess(Csv))
   .add(HttpApiEndpoint.get("barsParquet", "/bars.parquet").setUrlParams(bars).addSuccess(Parquet))
@@ -52,7 +52,7 @@ export class ExportsApi extends HttpApiGroup.make("exports")
   .addError(
     Problem.because(
       Problem.tooManyRequests,
-      "Too many requests of this user to this endpoint (Retry-After says when), or this gateway writes as many files as it can"
+      "Too many requests of this user to this endpoint (Retry-After says when), or this gateway already writes as many files as it may"
     )
   )
   .addError(Problem.unavailable)

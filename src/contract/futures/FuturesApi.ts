@@ -111,7 +111,7 @@ export class FuturesApi extends HttpApiGroup.make("futures")
           quantity: Schema.Int,
           multiplier: Schema.Number,
           entry_price: Money,
-          /** These are null where a price is missing that they need. */
+          /** A value is null if a price that it needs is missing. */
           close_price: MoneyOrNull,
           open_price: MoneyOrNull,
           last_price: MoneyOrNull,

@@ -14,14 +14,14 @@ const NumberOrNull = Schema.NullOr(Schema.Number)
 const about = <A, I>(schema: Schema.Schema<A, I>, description: string) => schema.annotations({ description })
 const points = <A, I>(point: Schema.Schema<A, I>) => about(Schema.Array(point), "One for each minute or interval, ascending")
 
-/** Strikes, and places from the money, of one answer. */
+/** Largest number of strikes, and of distances from the money, in one answer. */
 export const strikesMax = 10
 export const bucketsMax = 11
-/** The farthest place from the money that can be asked for. */
+/** The largest distance from the money that can be requested, in strikes. */
 export const stepsMax = 50
-/** Points of one answer that has every strike of the chain in each. */
+/** Largest number of points in an answer whose points each have every strike of the chain. */
 export const wholeChainsMax = 200
-/** Calendar days of one answer: minutes of a contract's life, or its days. */
+/** Largest number of calendar days in one answer. */
 export const daysMax = 400
 
 /** Values of an option that are stored each minute. `additive`: a sum over strikes has a meaning. */

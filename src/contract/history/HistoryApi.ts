@@ -21,7 +21,7 @@ const ohlc = {
   /** Present if `sources` was asked for. */
   source: Schema.optional(Schema.Literal("live", "broker"))
 }
-/** Present only if the broker could not deliver something: states what. The candles are then our own. */
+/** Present only if the broker could not deliver something: it says what. The candles are then our own. */
 const warning = Schema.optional(Schema.String)
 
 export const CandleWithGreeks = Schema.Struct({
@@ -80,4 +80,4 @@ export class HistoryApi extends HttpApiGroup.make("history")
   .addError(Problem.notFound)
   .addError(Problem.invalid)
   .addError(Problem.unavailable)
-  .annotate(OpenApi.Description, "Candles of the past: our own first, the broker's for what we lack; days are India's") {}
+  .annotate(OpenApi.Description, "Candles of the past: our own where they are complete, otherwise the broker's. Days are days in India") {}

@@ -8,7 +8,7 @@ import { digits, Input, pageFields } from "../shared/Input.ts"
 import * as Problem from "../shared/Problem.ts"
 import { Indicator, Indicators, IndicatorsText, series } from "./IndicatorInput.ts"
 
-/** The furthest bar back from the newest one. */
+/** The largest number of bars that a request may go back from the newest one. */
 export const offsetMax = 1_000
 const Offset = digits(offsetMax, 0, `expected a whole number from 0 to ${offsetMax}`)
 /** Items of one batch. */

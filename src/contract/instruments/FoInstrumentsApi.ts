@@ -15,10 +15,10 @@ const ChainMetric = Schema.Struct({
   metric: described(MetricName, "Its name as a parameter"),
   title: described(Schema.String, "What it is"),
   is_additive: described(Schema.Boolean, "Whether a sum over strikes has a meaning"),
-  is_stored: described(Schema.Boolean, "Whether the series over time have it too")
+  is_stored: described(Schema.Boolean, "Whether the series over time also take it")
 }).annotations({ identifier: "ChainMetric" })
 
-/** What there is to ask about options and futures. */
+/** The metrics of option chains, and the options and futures of an underlying. */
 export class FoInstrumentsApi extends HttpApiGroup.make("foInstruments")
   .add(
     HttpApiEndpoint.get("indicators", "/indicators").addSuccess(

@@ -69,4 +69,4 @@ export class ApiKeysApi extends HttpApiGroup.make("apiKeys")
   .addError(Problem.invalid)
   .addError(Problem.unavailable)
   .prefix("/api-keys")
-  .annotate(OpenApi.Description, "Keys of programs, each with its scopes and its end") {}
+  .annotate(OpenApi.Description, "API keys of programs, with their scopes and expiry") {}

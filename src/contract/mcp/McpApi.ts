@@ -15,7 +15,7 @@ const Values = Schema.Record({ key: Schema.String, value: Schema.Unknown })
 /** A message of JSON-RPC 2.0. Without an id it is a notification. */
 export const RpcRequest = Input({
   jsonrpc: described(Version, "Version of JSON-RPC"),
-  id: Schema.optional(described(Id, "Number or text by which the answer is found; a notification has none")),
+  id: Schema.optional(described(Id, "Number or text that the answer repeats; a notification has none")),
   method: described(Name(128), "Method of the Model Context Protocol, such as tools/list or tools/call"),
   params: Schema.optional(described(Values, "Parameters of the method"))
 }).annotations({ identifier: "RpcRequest" })
@@ -27,20 +27,20 @@ export const RpcAnswer = Schema.Struct({
   result: Schema.optional(described(Values, "What the method answers")),
   error: Schema.optional(
     Schema.Struct({
-      code: described(Schema.Int, "Number of JSON-RPC or of the Model Context Protocol"),
+      code: described(Schema.Int, "Error code of JSON-RPC or of the Model Context Protocol"),
       message: described(Schema.String, "What is wrong"),
       data: Schema.optional(described(Schema.Unknown, "More about it"))
     })
   )
 }).annotations({ identifier: "RpcAnswer" })
 
-/** The contract's reads as tools for assistants. */
+/** The GET endpoints of the contract as tools for assistants. */
 export class McpApi extends HttpApiGroup.make("mcp")
   .add(
     HttpApiEndpoint.post("message", "/mcp")
       .setPayload(RpcRequest)
       .addSuccess(RpcAnswer)
-      .addSuccess(HttpApiSchema.Empty(202).annotations({ description: "A notification is taken" }))
+      .addSuccess(HttpApiSchema.Empty(202).annotations({ description: "The notification was accepted" }))
   )
   .middleware(Authentication)
   .addError(Problem.invalid)

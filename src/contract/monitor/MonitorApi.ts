@@ -95,8 +95,8 @@ const greeksBody = Schema.Struct({
   put: described(Schema.NullOr(OptionGreeks), "The put at the money"),
   straddle: Schema.NullOr(MonitorPair),
   open_interest: Schema.Struct({
-    call: described(Weighted, "Of all holders of calls together"),
-    put: described(Weighted, "Of all holders of puts together")
+    call: described(Weighted, "Sums over the open interest of all calls"),
+    put: described(Weighted, "Sums over the open interest of all puts")
   })
 })
 const ivBody = Schema.Struct({
@@ -128,15 +128,15 @@ const oiBody = Schema.Struct({
   put_oi_change: Schema.Number,
   oi_coverage: OiCoverage,
   oi_change_from: ChangeFrom,
-  calls: described(Contracts, "Calls by open interest, most first"),
-  puts: described(Contracts, "Puts by open interest, most first")
+  calls: described(Contracts, "Calls with the most open interest first"),
+  puts: described(Contracts, "Puts with the most open interest first")
 })
 const moversBody = Schema.Struct({
   ...named,
   oi_change_from: ChangeFrom,
   price: described(Changes, "Contracts by the change of their price in percent"),
   oi: described(Changes, "Contracts by the change of their open interest"),
-  volume: described(Contracts, "Contracts by the units traded today, most first")
+  volume: described(Contracts, "Contracts with the most units traded today first")
 })
 const historyBody = Schema.Struct({
   symbol: Schema.String,
@@ -161,7 +161,7 @@ const historyBody = Schema.Struct({
       straddle: described(NumberOrNull, "Close of the call plus close of the put, rupees")
     })
   ).annotations({ description: "One for each bar of the underlying, ascending" }),
-  warning: described(TextOrNull, "What could not be had from the broker; null when nothing is missing")
+  warning: described(TextOrNull, "What the broker could not deliver; null when nothing is missing")
 })
 const healthBody = Schema.Struct({
   symbol: Schema.String,
@@ -177,7 +177,7 @@ const healthBody = Schema.Struct({
   rows: Schema.Record({ key: Schema.String, value: Schema.Int })
 })
 
-/** The desk's view of one underlying. */
+/** The monitor's view of one underlying. */
 export class MonitorApi extends HttpApiGroup.make("monitor")
   .add(
     HttpApiEndpoint.get("snapshot", "/snapshot")

@@ -83,7 +83,7 @@ const problemOf = (it: Terms) => {
 }
 
 const place = { kind: Schema.Literal("place"), ...terms, slice: Schema.optional(Schema.Boolean) }
-/** An order that is cut has parts of its own, so that it cannot be shown or sent in parts in another way too. */
+/** An order that is cut into slices cannot also be an iceberg or cover order, or disclose only a part of its quantity. */
 const sliceProblemOf = (it: Terms & { readonly slice?: boolean | undefined; readonly disclosed_quantity?: unknown }) =>
   it.slice === true && (it.variety === "iceberg" || it.variety === "co" || it.disclosed_quantity !== undefined)
     ? { path: ["slice"], message: "is for regular and amo orders without a disclosed quantity" }
@@ -105,7 +105,7 @@ export const NewModify = Input({
 })
 export const NewCancel = Input({ ...common, kind: Schema.Literal("cancel"), order_id: OrderId })
 
-/** What an iceberg or cover order has placed at the broker is more than one order, which are not taken back here. */
+/** An iceberg or cover order places more than one order at the broker, and compensation takes back only single orders. */
 const compensationProblemOf = (it: { readonly on_failure: string; readonly orders: ReadonlyArray<{ readonly variety: string }> }) => {
   if (it.on_failure === "stop") return true
   const at = it.orders.findIndex(({ variety }) => variety !== "regular" && variety !== "amo")

@@ -22,9 +22,9 @@ export const charges = {
   stt: money("Securities or commodities transaction tax, rupees, decimal text"),
   exchange_charges: money("The exchange's charge without IPFT, rupees, decimal text"),
   sebi: money("The regulator's fee, rupees, decimal text"),
-  stamp_duty: money("To the rupee, as a contract note has it, decimal text"),
+  stamp_duty: money("Stamp duty, rounded to the rupee as on a contract note, decimal text"),
   ipft: money("The investor protection fund's charge, rupees, decimal text"),
-  gst: money("On brokerage, exchange charges and the regulator's fee, rupees, decimal text"),
+  gst: money("Tax on brokerage, exchange charges and the regulator's fee, rupees, decimal text"),
   total: money("All charges together, rupees, decimal text")
 }
 const OrderCharges = Schema.Struct({
@@ -49,7 +49,7 @@ const Margin = Schema.Struct({
   cash: money(`Cash that is blocked, ${rupees}`),
   var: money(`Margin of shares, ${rupees}`),
   total: money(`All margins together, ${rupees}`),
-  leverage: Schema.Number.annotations({ description: "The order's value in relation to its margin; 1: all of it" })
+  leverage: Schema.Number.annotations({ description: "The order's value divided by its margin; 1: the margin is the whole value" })
 }).annotations({ identifier: "Margin" })
 const MarginOrNull = Schema.NullOr(Margin)
 const OrderMargins = Schema.Struct({
@@ -58,25 +58,28 @@ const OrderMargins = Schema.Struct({
   mode: Mode,
   source: Schema.Literal("broker", "rule").annotations({
     description:
-      "`broker`: the account's broker answered for its own positions. `rule`: a paper account's margins by what is public: the premium of bought options and the value of shares for delivery"
+      "`broker`: the account's broker answered for its own positions. `rule`: a paper account's margins by the public rule: the premium of bought options and the value of shares for delivery"
   }),
   orders: Schema.Array(
     Schema.Struct({
       ...OrderCharges.fields,
-      margin: MarginOrNull.annotations({ description: "Of this order alone; null: only the broker knows it, and it did not answer" })
+      margin: MarginOrNull.annotations({
+        description: "Margin of this order alone; null if only the broker knows it and it did not answer"
+      })
     }).annotations({ identifier: "OrderMargin" })
   ),
   total: Schema.Struct({
     ...charges,
-    initial: MarginOrNull.annotations({ description: "Of all orders, each for itself; null while one is not known" }),
+    initial: MarginOrNull.annotations({ description: "Sum of the orders' own margins; null if one of them is not known" }),
     final: MarginOrNull.annotations({
-      description: "What the account needs more than now once all are done, with what hedges it; null while one is not known"
+      description:
+        "The additional margin that the account needs once all orders are done, with the benefit of hedges; null if it is not known"
     })
   }).annotations({ identifier: "TotalMargins" }),
   unknown: Schema.Array(Schema.String).annotations({ description: "Why a margin is not known; empty when all are" })
 }).annotations({ identifier: "OrderMargins" })
 
-/** Orders that need not exist. */
+/** Hypothetical orders: nothing is sent. */
 const Hypothetical = Input({
   account_id: Name(64),
   orders: Schema.Array(OrderTerms).pipe(
@@ -97,12 +100,12 @@ const CompensationLeg = Schema.Struct({
   task_id: Schema.String,
   state: Schema.Literal("waiting", "not_placed", "unknown", "cancelling", "closing", "undone", "failed").annotations(
     describedBy(
-      "waiting: the task or its order is not seen to its end yet. not_placed: it has no order. unknown: nobody knows whether an order was placed, so nothing is sent. cancelling: its open order is being cancelled. closing: an order of the opposite side closes what it traded. undone: nothing of it is left. failed: a person must look"
+      "waiting: the task or its order has not ended yet. not_placed: it has no order. unknown: nobody knows whether an order was placed, so nothing is sent. cancelling: its open order is being cancelled. closing: an order of the opposite side closes what it traded. undone: nothing of it is left. failed: a person must look"
     )
   ),
   order_id: Schema.NullOr(Schema.String).annotations(describedBy("The order that is taken back; null if none was placed")),
   filled_quantity: Schema.NullOr(Schema.Int).annotations(describedBy("What the order traded; null while that may change")),
-  message: Schema.NullOr(Schema.String).annotations(describedBy("Why it is so; null where nothing is to say")),
+  message: Schema.NullOr(Schema.String).annotations(describedBy("The reason for the state; null if there is none")),
   tasks: Schema.Array(OrderTask).annotations(describedBy("The tasks that cancel or close the order"))
 }).annotations({ identifier: "CompensationLeg" })
 const Compensation = Schema.Struct({
@@ -111,7 +114,9 @@ const Compensation = Schema.Struct({
       "open: the basket goes on. not_needed: all orders were placed. running: a task failed, and the orders are being taken back. done: all were taken back. incomplete: something is left that a person must look at"
     )
   ),
-  failed_at: Schema.NullOr(Schema.String).annotations(describedBy("When the basket was seen to have failed, ISO 8601; null: it has not")),
+  failed_at: Schema.NullOr(Schema.String).annotations(
+    describedBy("When the failure of the basket was noticed, ISO 8601; null if it has not failed")
+  ),
   legs: Schema.Array(CompensationLeg).annotations(describedBy("Each task of the basket in its order; empty while none has failed"))
 }).annotations({ identifier: "Compensation" })
 const Basket = Schema.Struct({
@@ -225,4 +230,4 @@ export class OrdersApi extends HttpApiGroup.make("orders")
   .addError(Problem.invalid)
   .addError(Problem.unavailable)
   .prefix("/orders")
-  .annotate(OpenApi.Description, "Orders and what they cost") {}
+  .annotate(OpenApi.Description, "Orders, their charges and their margins") {}

@@ -8,8 +8,8 @@ import { Input, Name, pageFields } from "../shared/Input.ts"
 import * as Problem from "../shared/Problem.ts"
 
 /**
- * Subjects of the catalogue that can be replayed. Not among them: commands and questions, health, and messages of other users' things that
- * no subject separates.
+ * Subjects of the catalogue that can be replayed. Commands, questions and health are not among them, and neither are subjects that carry
+ * messages of several users.
  */
 export const streams = [
   "md.frame",
@@ -43,7 +43,7 @@ const Sequence = Schema.transform(
   ),
   Schema.Int,
   { strict: true, decode: Number, encode: String }
-).annotations({ description: "A sequence of the stream: messages behind it are answered, whatever `from` is" })
+).annotations({ description: "A sequence of the stream: the answer begins behind it, and `from` has no effect" })
 
 /** One stored message. `time` is when the server stored it. */
 export const Stored = Schema.Struct({
@@ -75,7 +75,7 @@ export class ReplayApi extends HttpApiGroup.make("replay")
           epoch: Schema.Int,
           messages: Schema.Array(Stored),
           next: Schema.NullOr(Schema.Int).annotations({
-            description: "The last sequence of a page that others follow, for `after`; null at the end"
+            description: "Send this as `after` to get the next page; null at the end"
           })
         })
       )

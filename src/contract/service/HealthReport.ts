@@ -55,7 +55,7 @@ export const Restart = Schema.Struct({
 })
 export type Restart = typeof Restart.Type
 
-/** `to` is null while it lasts; `underlyings` counts those concerned; `packets` is null where nobody can count the lost ones. */
+/** `to` is null while it lasts; `underlyings` counts the underlyings concerned; `packets` is null where nobody can count the lost ones. */
 export const Interrupted = Schema.Struct({
   account_id: Schema.String,
   cause: Cause,
@@ -79,7 +79,7 @@ export const Health = Schema.Struct({
   writers: Schema.Record({ key: Schema.String, value: Writer }),
   /** The executors of orders, by account. One that is not ready, or silent, makes `reason` `order_executor_unavailable`. */
   executors: Schema.Record({ key: Schema.String, value: Executor }),
-  /** The processes of actors that have reported within ten seconds, by name: which actors each runs, and how far the record is behind its accounts. */
+  /** The processes of actors that have reported within ten seconds, by name: which actors each runs, and how far the record lags behind its accounts. */
   processes: Schema.Record({ key: Schema.String, value: Process }),
   /** Programs that were restarted in this run of `npm start`, newest last; empty for other processes. */
   restarts: Schema.Array(Restart),

@@ -33,4 +33,4 @@ export class ServiceApi extends HttpApiGroup.make("service", { topLevel: true })
     )
   )
   .add(HttpApiEndpoint.get("authTest", "/auth/test").addSuccess(Who).middleware(Authentication))
-  .annotate(OpenApi.Description, "How the platform is, and who is asking") {}
+  .annotate(OpenApi.Description, "Health of the platform, and who is asking") {}

@@ -10,7 +10,7 @@ export class User extends Data.Class<{
   readonly name: string | null
   readonly role: Role
   readonly expiresAtMs: number
-  /** The API key that the request came with; null for a user who is signed in. */
+  /** The API key of the request; null for a user who is signed in. */
   readonly key: { readonly id: number; readonly scopes: ReadonlyArray<string> } | null
 }> {}
 

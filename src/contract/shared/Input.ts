@@ -9,7 +9,7 @@ declare const sent: unique symbol
 interface SentAs<A> {
   readonly [sent]?: A
 }
-/** The part of a request as a caller writes it. Each member of a union is taken by itself, because it has fields that the others lack. */
+/** A part of a request as a caller writes it. Each member of a union is mapped by itself, because it has fields that the others lack. */
 export type Sent<A> = A extends unknown
   ? typeof sent extends keyof A
     ? { readonly [K in keyof NonNullable<A[typeof sent]>]: Sent<NonNullable<A[typeof sent]>[K]> }

@@ -10,7 +10,7 @@ export const tokenExpired: CloseCode = { code: 4401, reason: "token expired" }
 export const tooSlow: CloseCode = { code: 4008, reason: "too slow" }
 /** The client sent more messages ahead of the answers than its inbox holds. */
 export const tooManyMessages: CloseCode = { code: 1008, reason: "too many messages" }
-/** A defect of ours behind one message: connect again. */
+/** A bug of ours in handling a message: connect again. */
 export const internalError: CloseCode = { code: 1011, reason: "internal error" }
 /** The server restarts: connect again, perhaps to another instance. */
 export const restarting: CloseCode = { code: 1012, reason: "restarting" }

@@ -1,6 +1,6 @@
 /**
  * The WebSockets of the gateway, and what a client may ask for on each of them. Each also answers `ping`. The gateway runs no action that
- * is missing here, so whoever adds one names it here, and test/gateway/SocketRights.test.ts asks who may use it.
+ * is missing here. test/gateway/sockets/SocketRights.test.ts checks who may use each of them.
  */
 export const actions = {
   "/ws/ticks": ["subscribe", "unsubscribe"],

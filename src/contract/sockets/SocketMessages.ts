@@ -100,8 +100,8 @@ export const TicksMessage = Schema.Union(
     ...stood
   }),
   /**
-   * With `lost_frames`: so many frames, of any underlying, never reached the record. No sequence is missing for them: `from` is `to` + 1. The
-   * same with `interruption`: packets of an account are missing from then on, or are there again.
+   * With `lost_frames`: that many frames, of any underlying, never reached the record. No sequence is missing for them: `from` is `to` + 1.
+   * The same holds with `interruption`: packets of an account are missing from the record since its `from`, or were until its `to`.
    */
   Schema.Struct({ ...gap, lost_frames: Schema.optional(Schema.Int), interruption: Schema.optional(Interruption) }),
   Schema.Struct({ ...refusal, tokens: Schema.optional(Schema.Array(Schema.Int)) }),
@@ -116,7 +116,7 @@ export const ChainUpdate = Schema.Struct({
   ...chain,
   kind: Schema.Literal("chain", "delta"),
   as_of: TextOrNull,
-  /** From when the option time of the rows counts: `as_of` while the options trade, their close afterwards. */
+  /** The instant from which the rows' option time is counted: `as_of` while the options trade, their close afterwards. */
   valued_at: TextOrNull,
   spot: NumberOrNull,
   /** Relative to the previous close, in rupees. */
@@ -149,7 +149,7 @@ export type ChainMessage = typeof ChainMessage.Type
 /** What a client subscribes to on /nifty-monitor/stream. Without `expiry`: the nearest one, which changes by itself. */
 export const MonitorSubscribe = Schema.Struct({ symbol: Symbol, expiry: Schema.optional(Expiry) })
 const view = { symbol: Schema.String, expiry: Schema.optional(Schema.String) }
-/** The whole view of an underlying. `nearest` if it was subscribed without an expiry. */
+/** The complete view of an underlying. `nearest` is true if the client subscribed without an expiry. */
 export const MonitorUpdate = Schema.Struct({ type: Schema.Literal("monitor"), ...monitorHead, nearest: Schema.Boolean, ...placed })
 export type MonitorUpdate = typeof MonitorUpdate.Type
 /** /nifty-monitor/stream. `epoch` and `seq` are those of OPT. */
@@ -279,7 +279,7 @@ export type AlertStreamMessage = typeof AlertStreamMessage.Type
 /** What a client subscribes to on /labels/stream. */
 export const LabelsSubscribe = Schema.Struct({ symbol: Symbol, since: Schema.optional(Since) })
 export const LabelsUnsubscribe = Schema.Struct({ symbol: Symbol })
-/** A label of the caller after its change; one that was removed as it was. */
+/** A label of the caller after its change. A removed label is sent as it was before. */
 export const LabelUpdate = Schema.Struct({
   type: Schema.Literal("label"),
   change: LabelMessage.Change,
@@ -301,7 +301,7 @@ export type LabelStreamMessage = typeof LabelStreamMessage.Type
 /** The speed of a playback: that many times faster than the messages were stored, or as fast as the client reads. */
 export const ReplaySpeed = Schema.Union(Schema.Number.pipe(Schema.between(1, 1_000)), Schema.Literal("max"))
 export type ReplaySpeed = typeof ReplaySpeed.Type
-/** Begins a playback in place of the present one. Without `to` it goes over into live. */
+/** Begins a playback, which replaces the present one. Without `to` it continues with live messages. */
 export const ReplayPlay = Schema.Struct({
   stream: ReplayApi.StreamName,
   key: ReplayApi.Key,
@@ -323,8 +323,8 @@ const playback = {
   paused: Schema.Boolean
 }
 /**
- * /replay. `playing` answers each action and has the state after it. `live`: everything that is stored was sent, and what follows comes as
- * it is published. `ended`: everything up to `to` was sent, or the client stopped it.
+ * /replay. `playing` answers each action and has the state after it. `live`: all stored messages were sent, and new ones follow as
+ * they are published. `ended`: everything up to `to` was sent, or the client stopped it.
  */
 export const ReplayMessage = Schema.Union(
   Replayed,

@@ -45,11 +45,11 @@ const held = {
   exchange: Schema.String
 }
 const valued = { as_of: Schema.String, complete: Schema.Boolean, missing: Schema.Array(Schema.String) }
-/** What the fills cost. Amounts are those that are known. */
+/** What the fills cost. The amounts contain only the charges that are known. */
 const Charges = Schema.Struct({
   ...charges,
   complete: Schema.Boolean.annotations({ description: "Whether all charges are known" }),
-  unknown: Schema.Array(Schema.String).annotations({ description: "Why the charges of other fills are not known" })
+  unknown: Schema.Array(Schema.String).annotations({ description: "Why some charges are not known; empty when all are" })
 }).annotations({ identifier: "FillCharges" })
 /** `gross` is `total`. `net` is null without it, or while charges are not known. */
 const afterCharges = {

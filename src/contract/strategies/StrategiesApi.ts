@@ -182,4 +182,4 @@ export class StrategiesApi extends HttpApiGroup.make("strategies")
   .addError(Problem.invalid)
   .addError(Problem.unavailable)
   .prefix("/strategies")
-  .annotate(OpenApi.Description, "What a user trades and is marked to market; each belongs to its owner alone") {}
+  .annotate(OpenApi.Description, "Strategies of users, marked to market. Each belongs to its owner alone") {}

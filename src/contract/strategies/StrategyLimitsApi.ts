@@ -37,7 +37,7 @@ const SquareOff = Schema.Struct({
 const Stop = Schema.Struct({
   stop_id: Schema.Int.annotations({ description: "Number of the stop" }),
   action: Action,
-  reason: Schema.String.annotations({ description: "Which limit was reached, and by what" }),
+  reason: Schema.String.annotations({ description: "Which limit was reached, and by which value" }),
   profit: Money.annotations({ description: "The strategy's profit at the stop, rupees" }),
   max_loss: Money.annotations({ description: "The limit that it reached, rupees" }),
   at: Schema.String.annotations({ description: "When it was stopped, ISO 8601" }),
@@ -52,7 +52,7 @@ const Limits = Schema.Struct({
   max_orders_per_day: Schema.NullOr(Schema.Int).annotations({ description: described.orders }),
   action: Action,
   state: Schema.Literal("open", "stopped").annotations({ description: "`stopped`: it opens no position until it is released" }),
-  stop: Schema.NullOr(Stop).annotations({ description: "The stop that is not released; null: none" })
+  stop: Schema.NullOr(Stop).annotations({ description: "The stop that is not released yet; null if there is none" })
 }).annotations({ identifier: "StrategyLimits" })
 
 export class StrategyLimitsApi extends HttpApiGroup.make("strategyLimits")

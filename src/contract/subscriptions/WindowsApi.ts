@@ -14,7 +14,7 @@ export const Window = Schema.Struct({
   window_id: Schema.Int,
   exchange: Schema.String,
   underlying: Schema.String,
-  expiries: Schema.Int.annotations({ description: "How many of the nearest expiries that are alive" }),
+  expiries: Schema.Int.annotations({ description: "Number of nearest expiries that have not expired" }),
   strikes: Schema.Int.annotations({ description: "Strikes on either side of the money" }),
   requested_mode: Mode,
   created_at: Schema.String

@@ -8,7 +8,7 @@ import { TickFeed } from "../ticks/TickFeed.ts"
 import { Views } from "../views/Views.ts"
 import { bodiesOf, follow, reader } from "./StreamReader.ts"
 
-/** Reads the interruptions of the record: /health lists them, and clients of ticks get each new one once. */
+/** Reads the interruptions of the record: /health lists them, and clients of ticks get each new interruption once. */
 export const make = (caughtUp: () => void) =>
   Effect.gen(function* () {
     const js = yield* JetStream

@@ -4,7 +4,7 @@ import * as Subjects from "../../streams/Subjects.ts"
 import * as Metrics from "../shared/Metrics.ts"
 import { Views } from "../views/Views.ts"
 
-/** Listens on NATS itself and not in a stream: the news is that streams store nothing. */
+/** Listens on the subject itself and not on a stream, because these messages say that streams store nothing. */
 export const make = (caughtUp: () => void) =>
   Effect.gen(function* () {
     const { nc } = yield* JetStream

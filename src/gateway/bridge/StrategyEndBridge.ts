@@ -15,7 +15,7 @@ const decode = (data: Uint8Array): Either.Either<StrategyDefinition.Definition |
     ? Subjects.StrategyDefinition.decodeEither(data)
     : Either.right(undefined)
 
-/** Reads the ends of strategies from the record: a strategy that ended has no more marks, and nobody waits for one. */
+/** Reads from the record which strategies have ended. A strategy that ended has no more marks, and /health waits for none. */
 export const make = (caughtUp: () => void) =>
   Effect.gen(function* () {
     const js = yield* JetStream

@@ -100,8 +100,8 @@ export class Valuation extends Effect.Service<Valuation>()("gateway/chains/Valua
     }
 
     /**
-     * The instant from which the option time of an expiry counts: their close while their options do not trade, so that the last
-     * prices are met; otherwise `nowMs`.
+     * The instant from which the option time of an expiry is counted: the close while its options do not trade, because the last prices
+     * were made then; otherwise `nowMs`.
      */
     const valuedMs = (symbol: string, expiry: string, nowMs: number): number => {
       const head = chains.find(symbol, expiry)?.head

@@ -8,7 +8,7 @@ import * as Rounding from "../../domain/options/Rounding.ts"
 import * as StrikeDistribution from "../../domain/options/StrikeDistribution.ts"
 import type { StoredStrike } from "../../store/chains/ChainMinuteRows.ts"
 
-/** Places of sums of rounded values, so that no digit is only of binary addition. */
+/** Decimal places of sums of rounded values. Further digits come only from binary addition. */
 const metricPlaces = Rounding.places.gamma
 const centrePlaces = 2
 
@@ -80,11 +80,11 @@ export const strikePoints = (rows: ReadonlyArray<StoredStrike>): ReadonlyArray<S
     }))
   })
 
-/** Steps to read around the money, so that every place is there. */
+/** Strikes to read around the money, so that all requested distances exist. */
 export const stepsOf = (buckets: ReadonlyArray<string>): number =>
   Math.max(...buckets.map((bucket) => Math.abs(Moneyness.parse(bucket) ?? 0)))
 
-/** The metric at some places from the money, in each minute. The place of the money is that of the minute's own forward. */
+/** The metric at some distances from the money, in each minute. The forward of each minute says where the money is. */
 export const moneynessPoint = (
   minute: ReadonlyArray<StoredStrike>,
   metric: StoredMetric,

@@ -13,7 +13,7 @@ import { Engine } from "../shared/Engine.ts"
 import { Lifetimes } from "../shared/Lifetimes.ts"
 import { orProblem } from "../shared/StoreProblem.ts"
 
-/** The candles that Postgres holds, and the engine's help with those that it lacks. */
+/** The candles that Postgres has. The engine fetches those that it lacks. */
 export const make = Effect.gen(function* () {
   const repo = yield* BarRepo
   const actions = yield* CorporateActionRepo

@@ -6,9 +6,9 @@ import type * as KiteHistory from "../../domain/market/KiteHistory.ts"
 import type { Candles, History } from "../history/History.ts"
 import * as Metrics from "../shared/Metrics.ts"
 
-/** How long candles are used at most before all of them are read again: so long a correction of an older candle may stay unseen. */
+/** The longest time until all candles are read again. A correction of an older candle may stay unseen for this long. */
 export const wholeMs = 60_000
-/** The newest candles, which may still change, are read each time: those that open within so long before the newest one. */
+/** Candles that open within this time before the newest one may still change, so they are read each time. */
 export const changingMs = 10 * IndiaTime.minuteMs
 /** Candles that are kept, of all charts together, about 100 bytes each. The chart that was unused for longest is dropped first. */
 export const candlesMax = 500_000
@@ -18,7 +18,7 @@ interface Kept extends Candles {
   readonly untilMs: number
 }
 
-/** Between half of `wholeMs` and all of it, so that charts that were read together are not read again together. */
+/** A random time between half of `wholeMs` and all of it, so that charts that were read at the same time are not read again at the same time. */
 const lifeMs = (id: string): number => (wholeMs / 2) * (1 + (Math.abs(Hash.string(id)) % 1_000) / 1_000)
 
 /**

@@ -11,7 +11,7 @@ import * as ToolServer from "../../mcp/ToolServer.ts"
 import * as Tools from "../../mcp/Tools.ts"
 import { described } from "../serve/OpenApiDocument.ts"
 
-/** A tool's request to this gateway may take so long. */
+/** The longest time that a tool's request to this gateway may take. */
 const answerMaxMs = 60_000
 /** The headers that say who asks. They go along with each request of a tool. */
 const credentials = ["authorization", "x-api-key"] as const
@@ -21,7 +21,7 @@ const invalidRequest = -32_600
 
 type Answer = typeof RpcAnswer.Encoded
 
-/** Gives one message to a server of its own, and answers what it sends: nothing for a notification. */
+/** Makes an MCP server for one message, and returns its answer: nothing for a notification. */
 const exchange = async (tools: ReadonlyMap<string, Tools.Tool>, get: ToolServer.Get, message: RpcRequest): Promise<Answer | undefined> => {
   const server = ToolServer.make(tools, get)
   return await new Promise<Answer | undefined>((resolve, reject) => {
@@ -57,7 +57,7 @@ export const McpHttp = HttpApiBuilder.group(
     return handlers.handle("message", ({ payload }) =>
       Effect.gen(function* () {
         const { headers } = yield* HttpServerRequest.HttpServerRequest
-        // Each request of a tool passes the same doors as the caller's own: sign-in, role, scopes and rate limit.
+        // Each request of a tool passes the same checks as the caller's own requests: sign-in, role, scopes and rate limit.
         const sent = Object.fromEntries(credentials.flatMap((one) => (headers[one] === undefined ? [] : [[one, headers[one]]])))
         const get: ToolServer.Get = async (path) => {
           const response = await fetch(`${url}${path}`, { headers: sent, signal: AbortSignal.timeout(answerMaxMs) })

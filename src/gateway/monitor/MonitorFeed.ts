@@ -4,7 +4,7 @@ import { Hub } from "../sockets/Hub.ts"
 import { Views } from "../views/Views.ts"
 import { Monitor } from "./Monitor.ts"
 
-/** The desk's view of an underlying as frames of /nifty-monitor/stream; each frame is the whole view. */
+/** The monitor's view of an underlying as frames of /nifty-monitor/stream; each frame is the whole view. */
 export class MonitorFeed extends Effect.Service<MonitorFeed>()("gateway/monitor/MonitorFeed", {
   effect: Effect.gen(function* () {
     const hub = yield* Hub

@@ -31,7 +31,7 @@ export const rowOf = ({ charges, order, tradingsymbol }: Charged) => ({
 })
 export const totalOf = (all: ReadonlyArray<Charged>) => view(OrderCharges.sum(all.map(({ charges }) => charges)))
 
-/** Works out the charges of orders that need not exist, by today's rates. An order without a price gets the last one. */
+/** Computes the charges of hypothetical orders by today's rates. An order without a price gets the last one. */
 export const makeCharged = Effect.gen(function* () {
   const registry = yield* InstrumentRegistry
   const rules = yield* RuleBook
@@ -70,7 +70,7 @@ export const makeCharged = Effect.gen(function* () {
     })
 })
 
-/** Charges of orders that need not exist. */
+/** Charges of hypothetical orders. */
 export const make = Effect.gen(function* () {
   const accounts = yield* Accounts
   const charged = yield* makeCharged

@@ -45,8 +45,8 @@ const ofRule = (known: ReadonlyArray<Either.Either<Margins.Margin, string>>, why
 const reasonOf = (it: Either.Either<unknown, string>): ReadonlyArray<string> => (Either.isLeft(it) ? [it.left] : [])
 
 /**
- * What orders would block that need not exist. A live account's broker answers. For a paper account the public rule does, and where that does
- * not know a margin, the account's broker if it can be asked.
+ * What hypothetical orders would block. A live account's broker answers. For a paper account the public rule answers, and for a margin that
+ * it does not know, the account's broker, if it can be asked.
  */
 export const make = Effect.gen(function* () {
   const rights = yield* AccountRights.make

@@ -26,7 +26,7 @@ export const make = ({ submitGtt }: Pick<OrderTasks.OrderTasks, "submitGtt">) =>
     const registry = yield* InstrumentRegistry
     const valuation = yield* Valuation
 
-    /** Kite's terms. Without a price at its making, a trigger gets the last one. */
+    /** Kite's terms. If the caller names no `last_price`, the newest price of the instrument is used. */
     const termsOf = (wanted: NewGtt) =>
       Effect.gen(function* () {
         yield* instrumentsLoaded(registry)

@@ -40,7 +40,7 @@ const requestOf = (it: Order): OrderRequest.OrderRequest => {
   return request as OrderRequest.OrderRequest
 }
 
-/** One request of a caller with the key that makes it one. */
+/** One request of a caller with its idempotency key. */
 export interface Wanted {
   readonly order: Order
   readonly key: string
@@ -49,7 +49,7 @@ export interface Wanted {
   readonly retries: number | null
 }
 
-/** A request about a trigger. `body` is what the caller sent; the order is only worked out for a new key. */
+/** A request about a trigger. `body` is what the caller sent; the order is computed only for a new key. */
 export interface WantedGtt<E, R> {
   readonly accountId: string
   readonly body: unknown
@@ -66,7 +66,7 @@ interface Gated {
   readonly strategyId: number | null
 }
 
-/** An order goes to the account's mode. What changes one goes where the order is, and from a paper account never to the broker. */
+/** A new order gets the account's mode. A change of an order goes where the order is, but from a paper account never to the broker. */
 const modeOf = (request: OrderRequest.OrderRequest, { mode }: AccountSettings): Either.Either<Mode, Problem.Invalid> => {
   if (request.kind === "place")
     return mode === "paper" && (request.variety === "iceberg" || request.variety === "co")
@@ -165,11 +165,11 @@ const makeGate = Effect.gen(function* () {
       const refusals = TaskGate.refusals(gated.request, facts)
       return refusals.length > 0 ? Effect.fail(refused(refusals)) : Effect.void
     })
-  /** The quantities into which an order is cut that is let through as a whole. */
+  /** The quantities into which an order is cut, if the rules accept the whole order. */
   const slicesOf = (gated: Gated & { readonly request: OrderRequest.Place }) =>
     Effect.flatMap(factsOf(gated), (facts) => Either.mapLeft(TaskGate.sliced(gated.request, facts), refused))
 
-  /** The request with the quantity of an iceberg order's legs, which depends on the day's lot. Legs that cannot be are refused by the gate. */
+  /** The request with the quantity of an iceberg order's legs, which depends on the day's lot. The gate refuses legs that are not possible. */
   const withLegs = (request: OrderRequest.OrderRequest): OrderRequest.OrderRequest => {
     const instrument = instrumentOf(request)
     if (request.kind !== "place" || request.iceberg_legs === undefined || instrument === undefined) return request
@@ -199,7 +199,7 @@ const command = (jetStream: JetStream, { accountId, taskId }: OrderRepo.StoredTa
     )
     .pipe(Effect.catchAll((error) => Effect.logWarning("order command not published, the executor finds the task by itself", error)))
 
-/** What makes a request of a caller one. `compensated`: the basket whose placed orders are taken back when one fails. */
+/** What identifies a request of a caller. `compensated`: the basket whose placed orders are taken back when one fails. */
 interface Submission {
   readonly accountId: string
   readonly key: string
@@ -247,7 +247,7 @@ const makeTasks = Effect.gen(function* () {
   return { taskOf, slicesOf } as const
 })
 
-/** Accepts requests: checks them by every rule, and makes each a task of its key once. */
+/** Accepts requests: checks each by every rule, and makes one task for each key. */
 export const make = Effect.gen(function* () {
   const repo = yield* OrderRepo
   const registry = yield* InstrumentRegistry

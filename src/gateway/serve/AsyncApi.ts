@@ -24,31 +24,32 @@ interface About {
 
 const headers = {
   [FrameHeader.name]: "account, epoch, incarnation, number, base receive time, source, runs of receive times, subject, separated by blanks",
-  [Keyframe.timeHeader]: "market time of the keyframe, UNIX ms: it holds every packet received before",
+  [Keyframe.timeHeader]: "market time of the keyframe, UNIX ms: the keyframe includes every packet received before it",
   "Tarang-Input":
-    "creation of MD_FRAMES (of MD_BARS for an indicator, UNIX ms), its sequence that caused this message, and which of that input's messages on this subject, and the publisher's epoch",
-  "Tarang-Request": "the REST request that this is the result of; - where there was none",
+    "separated by blanks: creation of the input's stream in UNIX ms (MD_FRAMES; MD_BARS for an indicator), the input's sequence there, the number of this message among the input's messages on this subject (from 0), and the publisher's epoch",
+  "Tarang-Request": "id of the REST request that caused this message; - if none did",
   "Tarang-Subject": "the refused message's subject",
-  "Tarang-Seq": "its sequence",
-  "Tarang-Reason": "why it was refused"
+  "Tarang-Seq": "the refused message's sequence",
+  "Tarang-Reason": "why the message was refused"
 } as const
 
 const computed = ["Tarang-Input"] as const
 const catalogue: Readonly<Record<Name, About>> = {
   Frame: {
-    summary: "Every packet as it came, regrouped by underlying: at 50 packets, else every 2 to 20 ms",
+    summary: "Every packet unchanged, grouped by underlying: a frame has up to 50 packets and follows within 2 to 20 ms",
     headers: [FrameHeader.name],
     binary:
       "Packets in Kite's own layout: u16 count, then per packet u16 length and body, big-endian, prices in paise (currencies 1e-4, 1e-7)"
   },
   Keyframe: {
-    summary: "The last packets of the instruments that an account streams of an underlying, every minute: where a reader starts",
+    summary:
+      "The last packets of the instruments that an account streams of an underlying, every minute: a reader without a state starts here",
     headers: [FrameHeader.name, Keyframe.timeHeader],
     binary:
-      "Packets as in frames, by receive time: of each instrument the last one, and before it the one that open interest is compared with"
+      "Packets as in frames, ordered by receive time: the last packet of each instrument, and before it the packet that open interest is compared with"
   },
   Clock: {
-    summary: "The market time up to which an account's frames stand before this message, every 100 ms of it",
+    summary: "A market time, every 100 ms of it: all frames that the account received before that time precede this message",
     headers: [FrameHeader.name],
     binary: "8 bytes: UNIX ms, big-endian IEEE double"
   },
@@ -60,39 +61,45 @@ const catalogue: Readonly<Record<Name, About>> = {
     summary: "What happened to instruments of an underlying: listed, changed, expired, settled with its price and source",
     headers: computed
   },
-  MarketReference: { summary: "The instruments of an underlying that are streamed, whole each time", headers: ["Tarang-Request"] },
-  StrategyDefinition: { summary: "A strategy's legs and what its fills come to, whole each time", headers: ["Tarang-Request"] },
-  Tick: { summary: "The instruments that changed, newest values with Greeks, every 250 ms", headers: computed },
-  Bars: { summary: "Closed bars of a second or a minute, and how the open one stands", headers: computed },
+  MarketReference: { summary: "All streamed instruments of an underlying, complete in each message", headers: ["Tarang-Request"] },
+  StrategyDefinition: { summary: "A strategy's legs and the result of its fills, complete in each message", headers: ["Tarang-Request"] },
+  Tick: { summary: "The newest values and Greeks of the instruments that changed, every 250 ms", headers: computed },
+  Bars: { summary: "Closed bars of a second or a minute, and the open bar so far", headers: computed },
   ChainDelta: { summary: "The options of a chain whose rounded values changed in a window of 250 ms", headers: computed },
-  ChainKeyframe: { summary: "The whole chain, at least every 5 s, and the delta it covers", headers: computed },
-  ChainMinute: { summary: "The whole chain as it stood when a minute began, for each minute in which it traded", headers: computed },
-  UnderlyingState: { summary: "Spot, futures, forwards and at-the-money volatility, whole each time", headers: computed },
+  ChainKeyframe: {
+    summary: "The whole chain, at least every 5 s, with the sequence of the newest delta that it includes",
+    headers: computed
+  },
+  ChainMinute: {
+    summary: "The whole chain at the beginning of each minute in which the exchange sent something for it",
+    headers: computed
+  },
+  UnderlyingState: { summary: "Spot, futures, forwards and at-the-money volatility, complete in each message", headers: computed },
   Mark: { summary: "A strategy's value, profit and loss and net Greeks, on change, at most 4 a second", headers: computed },
-  Candle: { summary: "One minute of a strategy's m2m, once", headers: computed },
+  Candle: { summary: "One minute of a strategy's m2m, published once", headers: computed },
   StrategyEvent: {
     summary: "A strategy's new definition, published when its legs, their instruments or its fills changed",
     headers: ["Tarang-Request"]
   },
   Indicator: { summary: "An indicator at the newest bar of an instrument, at each change of the bar", headers: computed },
-  Ticker: { summary: "How an account's market data connection is, once a second" },
-  Limited: { summary: "The broker refuses an account's requests with 429: for how long other accounts do its work" },
-  Executor: { summary: "Whether an account's orders are executed, once a second" },
-  Writer: { summary: "How a writer to Postgres is: what waits, and whether it stands still, once a second" },
+  Ticker: { summary: "State of an account's market data connections, once a second" },
+  Limited: { summary: "The broker answered an account with 429: how long other accounts do its work" },
+  Executor: { summary: "Whether an account's executor of orders is ready, once a second" },
+  Writer: { summary: "State of a writer to Postgres, once a second: how many messages wait, and whether it saves them" },
   ProcessHealth: {
     summary:
-      "How far the record is behind the accounts that a process of actors streams (backpressure), at each change of a level and once a second"
+      "How far the record lags behind the accounts that a process of actors streams (backpressure), at each change of a level and once a second"
   },
-  Store: { summary: "The streams that NATS answers for but does not store, each second while there are any: its disk is full" },
-  Quality: { summary: "What is odd in an underlying's data: gaps, crossed books, prices off the grid, parity violations" },
-  Changed: { summary: "Subscriptions or strategies changed in the database: look now" },
-  OrderCommand: { summary: "A task of orders to look at: its row in Postgres says what to do" },
-  OrderTaskEvent: { summary: "An order task after a change, whole each time" },
+  Store: { summary: "The streams for which NATS answers but stores nothing, because its disk is full: each second while there are any" },
+  Quality: { summary: "Oddities in an underlying's data: gaps, crossed books, prices between two ticks, parity violations" },
+  Changed: { summary: "A REST call changed in Postgres what the subject names: read it now" },
+  OrderCommand: { summary: "An order task to run now: its row in Postgres says what to do" },
+  OrderTaskEvent: { summary: "An order task after each change, complete in each message" },
   LabelEvent: { summary: "A user's label that was created, changed or removed" },
   AlertEvent: { summary: "A user's alert that fired: what it looks at, the threshold and the value" },
   AccountEvent: {
     summary:
-      "A change of an account: mode, limits, stop or release; an order, a trade, a position or the funds at the broker; figures that differed; an alert; a stop of a strategy with orders in it; its link or session"
+      "A change of an account: mode, limits, stop or release; an order, a trade, a position or the funds at the broker; figures that differed from the broker's; an alert; a failed basket that is taken back; a stop by its loss of a day, or of a strategy with orders in it; its link or session"
   },
   Asked: {
     summary:
@@ -101,11 +108,11 @@ const catalogue: Readonly<Record<Name, About>> = {
 }
 
 const parameters: Readonly<Record<Holes<(typeof Subjects)[Name]["template"]> | "actor", string>> = {
-  exchange: "The underlying's exchange; NIFTY and all its contracts: NSE",
-  underlying: "As its exchange writes it; blanks, control characters and `. * > %` percent-encoded",
+  exchange: "The underlying's exchange: NSE for NIFTY and all its contracts. Of an indicator the instrument's own exchange",
+  underlying: "The underlying's name as its exchange writes it; blanks, control characters and `. * > %` are percent-encoded",
   account: "A broker account",
   part: "From 0: a message holds at most 1,000 instruments",
-  owner: "The user who has the strategy, the label or the alert",
+  owner: "The user to whom the strategy, the label or the alert belongs",
   strategy: "The strategy's number",
   interval: "1s or 1m",
   indicator: "The indicator's name and settings",
@@ -116,10 +123,10 @@ const parameters: Readonly<Record<Holes<(typeof Subjects)[Name]["template"]> | "
   expiry: "YYYY-MM-DD",
   kind: "gap, crossed_book, off_grid or parity",
   task: "The order task's number",
-  what: "What it is about",
+  what: "What changed, or what is asked for",
   process:
     "A process of actors. sys.health: what it runs, such as market, and in a cluster its address; sys.store: another name for each start",
-  actor: "Who could not take the message"
+  actor: "The actor that could not read the message"
 }
 
 const parametersOf = (address: string) =>
@@ -195,9 +202,9 @@ export const document = (specs: ReadonlyArray<Streams.Spec>) => {
     Subjects.deadLetter("{actor}"),
     "DLQ",
     {
-      summary: "A message that an actor could not take",
+      summary: "A message that an actor could not read",
       headers: ["Tarang-Subject", "Tarang-Seq", "Tarang-Reason"],
-      binary: "its own bytes"
+      binary: "The refused message's own bytes"
     },
     { type: "string", format: "binary", description: "The refused message's own bytes" }
   )

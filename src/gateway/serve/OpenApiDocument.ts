@@ -39,7 +39,7 @@ const problem = (description: string) => ({
 /** Answers that any request, or any request with a body, may get in addition to those that its endpoint declares. */
 const always = {
   "405": problem("The path has other methods; Allow names them"),
-  "500": problem("A defect of ours; request_id finds it in the logs")
+  "500": problem("A bug of ours; the logs have it under request_id")
 }
 const withBody = {
   "408": problem("The body did not arrive in time"),
@@ -67,7 +67,7 @@ const giveExamples = (id: string, operation: Json): void => {
 }
 
 /**
- * The least role of a caller, and the scopes of a key; without scopes where no key may do it. OpenAPI 3.1 allows their names in `security`,
+ * The least role of a caller, and the scopes of a key; without `scopes` if no key may do it. OpenAPI 3.1 allows their names in `security`,
  * but linters know them from OAuth only.
  */
 const giveRights = (method: string, path: string, operation: Json): void => {

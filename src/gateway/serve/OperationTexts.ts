@@ -9,10 +9,7 @@ const of = (summary: string, description: string): Text => ({ summary, descripti
 
 /** Summary and description of each operation, by its id in /openapi.json. */
 export const operations: Readonly<Record<string, Text>> = {
-  health: of(
-    "Health of the platform",
-    "Answers from probes that run each second. `reason` lists all that is not as it should be. No credentials."
-  ),
+  health: of("Health of the platform", "Answers from probes that run each second. `reason` lists every problem. No credentials."),
   live: of("Whether the process lives", "An orchestrator restarts the process when this does not answer. No credentials."),
   ready: of(
     "Whether users may be sent here",
@@ -23,15 +20,15 @@ export const operations: Readonly<Record<string, Text>> = {
   "subscriptions.list": of("List subscriptions", "All users' subscriptions, by token."),
   "subscriptions.save": of(
     "Subscribe to an instrument",
-    "Starts its market data, or deepens the mode of an active subscription. The platform chooses the account where none is named."
+    "Starts its market data, or raises the mode of an active subscription. Without `account_id` the platform chooses the account."
   ),
-  "subscriptions.saveAll": of("Subscribe to many instruments", "Each is taken or refused by itself; `refused` says why."),
+  "subscriptions.saveAll": of("Subscribe to many instruments", "Each entry is saved or refused by itself; `refused` says why."),
   "subscriptions.get": of("One subscription", "By the instrument's token."),
   "subscriptions.change": of("Change a subscription", "Its creator or an administrator may change mode, status and account."),
   "subscriptions.deactivate": of("End a subscription", "Its creator or an administrator; 409 while a strategy's leg needs it."),
   "subscriptions.reload": of(
     "Read subscriptions again",
-    "Asks the engine to compare what it streams with the database now. It does not wait for it."
+    "Asks the engine to compare what it streams with the database now. The answer does not wait for the comparison."
   ),
   "windows.list": of("List windows", "Every user's windows that follow the money, by id."),
   "windows.create": of(
@@ -39,16 +36,16 @@ export const operations: Readonly<Record<string, Text>> = {
     "The window subscribes the underlying, its nearest future and the strikes around the money. It follows the money and rolls to the next expiry by itself."
   ),
   "windows.remove": of("End a window", "Its creator or an administrator. What only this window asked for ends with it."),
-  "strategies.list": of("List your strategies", "Newest first."),
-  "strategies.create": of("Create a strategy", "With its legs, all or none of them."),
+  "strategies.list": of("List your strategies", "In the order of their ids."),
+  "strategies.create": of("Create a strategy", "Stores the strategy with all of its legs, or nothing."),
   "strategies.get": of("One strategy", "With its legs and its newest mark."),
   "strategies.change": of("Change a strategy", "Name, description, tags or status; what is left out stays."),
   "strategies.remove": of("Delete a strategy", "With its legs, fills and candles."),
   "strategies.legs": of("Legs of a strategy", "In the order of their ids."),
   "strategies.addLeg": of("Add a leg", "Its instrument is subscribed while the leg exists."),
-  "strategies.addLegs": of("Add several legs", "All or none of them, so that no value of the strategy ever counts a part of them."),
+  "strategies.addLegs": of("Add several legs", "Adds all of them or none, so that no value of the strategy counts only some of them."),
   "strategies.changeLeg": of("Change a leg", "Direction, quantity or entry price; what is left out stays."),
-  "strategies.removeLeg": of("Remove a leg", "Its instrument's subscription may end with it."),
+  "strategies.removeLeg": of("Remove a leg", "The subscription of its instrument may end with it."),
   "strategies.m2m": of("Candles of a strategy's value", "Open, high, low and close of `m2m` over the interval, ascending."),
   "positions.record": of("Record fills", "Imports trades of a strategy. A fill whose `external_id` is known is not recorded twice."),
   "positions.pnl": of("Profit and loss", "Realised and unrealised, first in first out and by average cost."),
@@ -60,7 +57,7 @@ export const operations: Readonly<Record<string, Text>> = {
   "positions.payoff": of("Payoff of a strategy", "At expiry and at a date under shifts of spot and volatility."),
   "fo.expiries": of("Expiries of an underlying", "Those that have not expired at market time, ascending."),
   "fo.strikes": of("Option chain", "Every strike with prices, open interest, volatility and Greeks of its call and put."),
-  "fo.maxPain": of("Max pain", "The strike at which option buyers would lose most at expiry."),
+  "fo.maxPain": of("Max pain", "The strike at which all open options together would pay their buyers least at expiry."),
   "fo.pcr": of("Put-call ratios", "By open interest and by volume."),
   "foInstruments.indicators": of(
     "Metrics on offer",
@@ -77,14 +74,14 @@ export const operations: Readonly<Record<string, Text>> = {
   "instruments.refresh": of("Load instruments again", "From the broker, at most once a minute. It happens by itself each morning."),
   "history.history": of(
     "Candles of an instrument",
-    "Our own minutes first, and what they lack from the broker. Options have Greeks at each close."
+    "Our own minutes where they are complete, and the broker's history for the rest. Options have Greeks at each close."
   ),
   "history.historical": of("Candles by symbol", "The same candles for a symbol, without Greeks."),
   "udf.config": of("TradingView configuration", "What the datafeed supports, for a charting front end."),
   "udf.time": of("TradingView server time", "Market time, UNIX seconds, as text."),
   "udf.symbols": of("TradingView symbol", "How a chart shows a symbol."),
   "udf.search": of("TradingView symbol search", "Symbols that match a text."),
-  "udf.history": of("TradingView bars", "Columns of one length. `countback` wins over `from`."),
+  "udf.history": of("TradingView bars", "Columns of one length. `countback` takes precedence over `from`."),
   "udf.quotes": of("TradingView quotes", "Prices of up to 100 symbols."),
   "calendar.status": of(
     "Phase of an exchange now",
@@ -93,27 +90,27 @@ export const operations: Readonly<Record<string, Text>> = {
   "calendar.hours": of("Hours of a day", "The session of an exchange on a day and its phases, by the rulebook."),
   "calendar.tradingDays": of("Trading days", "Days of a span on which an exchange trades, ascending."),
   "calendar.nextTradingDay": of("Next trading day", "The first day after a day on which an exchange trades."),
-  "calendar.holidays": of("Holidays", "Days of a year on which exchanges are closed or trade in a special session."),
+  "calendar.holidays": of("Holidays", "Days on which exchanges are closed or trade in a special session, each with its source."),
   "calendar.addEntry": of(
     "Add a calendar entry",
-    "An administrator's day, complete list (`known`) or hours over the shipped rules. It holds in every process at once, and changes no other day."
+    "For administrators. Adds a day, a complete list (`known`) or new hours to the shipped rules. The entry is in force when the answer arrives, and in other processes a moment later. It changes no other day."
   ),
-  "calendar.changeEntry": of("Change a calendar entry", "An administrator. The new row takes the old one's place."),
-  "calendar.removeEntry": of("Delete a calendar entry", "An administrator. The shipped rules hold again."),
+  "calendar.changeEntry": of("Change a calendar entry", "For administrators. The new entry replaces the old one."),
+  "calendar.removeEntry": of("Delete a calendar entry", "For administrators. The shipped rules apply again."),
   "calendar.importEntries": of(
     "Import calendar entries",
-    "An administrator. All or none; a row that is there already stays, and a row of the same day and calendars is replaced."
+    "For administrators. Saves all entries or none. An entry that exists already stays; one of the same day and calendars is replaced."
   ),
-  "calendar.changes": of("Changes of the calendar", "An administrator. Who changed which entry when, newest first."),
+  "calendar.changes": of("Changes of the calendar", "For administrators. Who changed which entry when, newest first."),
   "corporateActions.list": of(
     "Corporate actions",
     "Splits, bonus and rights issues and dividends with their factors and sources, newest first."
   ),
   "corporateActions.importAll": of(
     "Import corporate actions",
-    "An administrator. All or none; an action of the same share, day and kind is corrected."
+    "For administrators. Saves all actions or none. An existing action of the same share, day and kind is corrected."
   ),
-  "corporateActions.remove": of("Delete a corporate action", "An administrator."),
+  "corporateActions.remove": of("Delete a corporate action", "For administrators."),
   "calendar.expiries": of(
     "Expiries with labels",
     "Expiries of an underlying with their instants and labels: current week, next month, ..."
@@ -121,11 +118,11 @@ export const operations: Readonly<Record<string, Text>> = {
   "settlements.list": of("Settlement prices", "Final prices of expired contracts and where each is from; the newest expiry first."),
   "settlements.enter": of(
     "Enter a settlement price by hand",
-    "An administrator, with the price's source in `reference`. It replaces a computed price, and what strategies held of the contract is realised at it."
+    "For administrators. `reference` says where the price is from. It replaces a computed price, and every strategy that held the contract realises its profit at it."
   ),
   "orders.submit": of(
     "Place, modify or cancel an order",
-    "Makes an order task of the Idempotency-Key, once. 202 while it runs; 200 once it has ended within `wait_ms`, and for a key that was used before with the same body. 409 for a key with another body. 422 names each rule that refuses the order. `mode` of the task is `paper` where the platform itself carries it out. With `slice` an order above the freeze quantity is cut into tasks that are sent one after the other."
+    "Makes one order task for each Idempotency-Key. 202 while it runs; 200 once it has ended within `wait_ms`, and for a key that was used before with the same body. 409 for a key with another body. 422 names each rule that refuses the order. `mode` of the task is `paper` where the platform itself carries it out. With `slice` an order above the freeze quantity is cut into tasks that are sent one after the other."
   ),
   "orders.basket": of(
     "Place orders one after the other",
@@ -133,7 +130,7 @@ export const operations: Readonly<Record<string, Text>> = {
   ),
   "orders.basketOf": of(
     "One basket",
-    "Its tasks, and what was taken back of a basket with `on_failure` `compensate`. 404 for a basket of an account that the caller may not use."
+    "The basket's tasks and, with `on_failure` `compensate`, what was taken back. 404 for a basket of an account that the caller may not use."
   ),
   "orders.tasks": of("List order tasks", "Of the accounts that the caller may use, newest first."),
   "orders.task": of("One order task", "With every attempt and what the broker answered."),
@@ -149,16 +146,16 @@ export const operations: Readonly<Record<string, Text>> = {
   "accounts.list": of("List your accounts", "Accounts that the caller linked or owns by ACCOUNTS_FILE; an administrator sees all."),
   "accounts.link": of(
     "Link an account",
-    "The caller owns it. Key and secret are sealed and are in no answer. It begins in paper mode and streams once somebody signs in at /kite/login."
+    "The caller owns it. Its key and secret are stored encrypted, and no answer contains them. It begins in paper mode and streams once somebody signs in at /kite/login."
   ),
   "accounts.get": of("One account", "With its mode and its session at the broker."),
   "accounts.remove": of(
     "Remove an account",
-    "Its streams end at once, and its secrets are forgotten. 409 for an account of ACCOUNTS_FILE, and while order tasks run."
+    "Its streams end at once, and its secrets are deleted. 409 for an account of ACCOUNTS_FILE, and while order tasks run."
   ),
   "kite.login": of(
     "Sign in at the broker",
-    "Redirects to the broker's login page, whose answer comes to /kite/callback within ten minutes. `redirect=false` answers the page's address instead."
+    "Redirects to the broker's login page. The login has to come back to /kite/callback within ten minutes. With `redirect=false` the answer is the page's address instead."
   ),
   "kite.callback": of(
     "The broker's answer to a login",
@@ -166,7 +163,7 @@ export const operations: Readonly<Record<string, Text>> = {
   ),
   "strategyLimits.limits": of(
     "Limits of a strategy's orders",
-    "The limits, the stop that is not released, and how far the stop has closed the strategy's positions in each account."
+    "The limits; and the stop, if one is not released yet, with how far it has closed the strategy's positions in each account."
   ),
   "strategyLimits.setLimits": of(
     "Set the limits of a strategy's orders",
@@ -182,15 +179,15 @@ export const operations: Readonly<Record<string, Text>> = {
   ),
   "accounts.limits": of(
     "Limits of an account's orders",
-    "null: no limit. Also the stop by the loss of a day that is not released, and how far it has closed the account's positions."
+    "A limit of null does not apply. `stop` is the stop by the day's loss, if it is not released yet, with how far it has closed the account's positions."
   ),
   "accounts.setLimits": of(
     "Set the limits of an account's orders",
-    "Replaces all limits; null removes one, and `max_total_lots` and `loss_action` that are left out are null. A stop stays until it is released."
+    "Replaces all limits; null removes one. `max_total_lots` and `loss_action` count as null when they are left out. A stop stays until it is released."
   ),
   "accounts.releaseLimits": of(
     "Release an account that its loss stopped",
-    "Two steps: without a token it answers one that is valid for a minute, and with it orders may open positions again, and no more closing orders are made. If the loss still reaches the limit, the account is stopped again: raise the limit first."
+    "Two steps: a request without `release_token` answers a token that is valid for a minute. A request with the token releases the account: its orders may open positions again, and no more closing orders are made. If the loss still reaches the limit, the account is stopped again: raise the limit first."
   ),
   "accounts.mode": of(
     "Mode of an account",
@@ -204,7 +201,7 @@ export const operations: Readonly<Record<string, Text>> = {
   ),
   "accounts.release": of(
     "Release an account's orders",
-    "Two steps: without a token it answers one that is valid for a minute, and with it orders may be sent again."
+    "Two steps: a request without `release_token` answers a token that is valid for a minute. A request with the token allows orders again."
   ),
   "accounts.killAll": of(
     "Stop the orders of all accounts",
@@ -213,7 +210,7 @@ export const operations: Readonly<Record<string, Text>> = {
   "accounts.releaseAll": of("Release the orders of all accounts", "For administrators, in two steps as for one account."),
   "portfolio.sync": of(
     "Compare an account with the broker",
-    "Reads orders, trades, positions, holdings and funds from the broker, answers what differed from what was held, and keeps the broker's figures. `asked`: the broker did not answer in time; the comparison goes on."
+    "Reads orders, trades, positions, holdings and funds from the broker, answers what differed from what was held, and keeps the broker's figures. `state` is `asked` if the broker did not answer in time: the comparison goes on."
   ),
   "portfolio.orders": of(
     "Orders of an account",
@@ -277,7 +274,7 @@ export const operations: Readonly<Record<string, Text>> = {
     "Volatility of an underlying",
     "At the money, with the move it implies until expiry, the skew between the wings at delta 0.25, and the term structure over the expiries."
   ),
-  "monitor.oi": of("Open interest of an expiry", "Totals, put-call ratios, max pain, and the strikes with the most of it."),
+  "monitor.oi": of("Open interest of an expiry", "Totals, put-call ratios, max pain, and the strikes with the most open interest."),
   "monitor.movers": of(
     "Options that moved most",
     "By price in percent and by open interest, up and down, and the most traded ones. Changes are relative to the base that `oi_change_from` names."
@@ -289,7 +286,7 @@ export const operations: Readonly<Record<string, Text>> = {
   "backfills.list": of("List backfills", "Those of all users, the newest first. Ended ones are kept for a while."),
   "backfills.create": of(
     "Fetch missing bars",
-    "Finds the days of the span whose bars are missing or incomplete, by each exchange's sessions, and fetches them from the broker within its limits, an instrument after the other. A repeated request answers the open backfill of the same days and instruments; a later one fetches only what is still missing."
+    "Finds the days of the span whose bars are missing or incomplete, by each exchange's sessions, and fetches them from the broker within its limits, one instrument after the other. A repeated request answers the open backfill of the same days and instruments; a later one fetches only what is still missing."
   ),
   "backfills.get": of(
     "Progress of a backfill",
@@ -297,10 +294,10 @@ export const operations: Readonly<Record<string, Text>> = {
   ),
   "backfills.instruments": of("Instruments of a backfill", "In the order of the request, each with its bars and its last error."),
   "backfills.cancel": of("Cancel a backfill", "Its creator or an administrator; 409 once it has ended. Bars that were fetched stay."),
-  "alerts.list": of("List your alerts", "By id, those that have fired for good too."),
+  "alerts.list": of("List your alerts", "By id, including those that have fired and will not fire again."),
   "alerts.create": of(
     "Create an alert",
-    "Looks at one value of an instrument, a chain, a strategy or an account's market data, and fires when it reaches the threshold: once, or again each time it has come back by the hysteresis. Its events are on alert.evt of its owner, in its list of events, and sent to its webhook, which is signed with the secret that only this answer shows."
+    "Looks at one value of an instrument, a chain, a strategy or an account's market data, and fires when it reaches the threshold: once, or again each time it has come back by the hysteresis. Its events are published on `alert.evt.<owner>`, listed by /alerts/{id}/events, and sent to its webhook, signed with a secret that only this answer shows."
   ),
   "alerts.get": of("One alert", "With its state and the time of its newest event."),
   "alerts.change": of(
@@ -327,7 +324,7 @@ export const operations: Readonly<Record<string, Text>> = {
     "Marks on the time scale",
     "The caller's labels with `place` timescale; none for an unknown symbol, or without a sign-in."
   ),
-  "apiKeys.list": of("List your API keys", "By id, ended ones too. Their texts are not stored."),
+  "apiKeys.list": of("List your API keys", "By id, including ended ones. The texts of the keys are not stored."),
   "apiKeys.create": of(
     "Create an API key",
     "The answer shows its text, which nobody can read again. A scope is `<group>:read` or `<group>:write`, where the group is the first part of a path, or `*`. A key may do no more than its maker."
@@ -354,15 +351,18 @@ export const operations: Readonly<Record<string, Text>> = {
     "Profit and loss of a roll",
     "Of a position that is closed in the near month and opened again in the next. Prices that are left out are the last ones; what needs an unknown price is null."
   ),
-  "indicators.available": of("Indicators on offer", "With their settings, the permitted values of each, and the names of their values."),
+  "indicators.available": of(
+    "Indicators on offer",
+    "With their settings, the permitted values of each setting, and the names of their outputs."
+  ),
   "indicators.current": of(
     "Indicators at the newest bar",
-    "Which may still be open: `closed` says so. Several indicators with commas between them, such as `rsi(period=21),macd`."
+    "The newest bar may still be open: `closed` is false then. Write several indicators with commas between them, such as `rsi(period=21),macd`."
   ),
   "indicators.atOffset": of("Indicators at an earlier bar", "`offset` counts bars back from the newest one."),
   "indicators.history": of(
     "An indicator over time",
-    "One point for each bar, ascending. The series begins before `from`, so that the first point is as good as the last; by default it is today's."
+    "One point for each bar, ascending; by default today's bars. The computation begins before `from`, so that the first point is as exact as the last."
   ),
   "indicators.batch": of(
     "Indicators of many instruments",
@@ -372,60 +372,54 @@ export const operations: Readonly<Record<string, Text>> = {
     "Stream indicators",
     "Adds them to your set, which stays until you unsubscribe: their values come on `ind.>` and /indicators/stream while the market moves. A set has at most 200."
   ),
-  "indicators.unsubscribe": of("End indicators", "Removes them from your set. What nobody else wants is not computed any longer."),
+  "indicators.unsubscribe": of(
+    "End indicators",
+    "Removes them from your set. The platform stops computing those that nobody else has subscribed to."
+  ),
   "indicators.subscriptions": of(
     "Your set of indicators",
-    "In the order of instrument, timeframe and id. Sets of single connections are not in it."
+    "In the order of instrument, timeframe and id. The sets of single connections (/indicators/stream/session) are not included."
   ),
   "indicators.clearCache": of(
     "Forget computed indicators",
-    "Answers are kept for a second. What streams is not affected. `removed` is the number of answers that were dropped."
+    "Answers are kept for a second. Streams are not affected. `removed` is the number of answers that were dropped."
   ),
   "exports.barsCsv": of(
     "Candles as CSV",
-    "The candles of /history without Greeks, with their source and whether ticks may be missing (`complete` is 0 then). The file is written while it is read."
+    "The candles of /history without Greeks, with their source and whether ticks may be missing (`complete` is 0 then). The file is streamed."
   ),
   "exports.barsParquet": of(
     "Candles as Parquet",
-    "The candles of /history without Greeks, with their source and whether ticks may be missing (`complete` is 0 then). The file is written while it is read."
+    "The candles of /history without Greeks, with their source and whether ticks may be missing (`complete` is 0 then). The file is streamed."
   ),
   "exports.chainsCsv": of(
     "Totals of a chain as CSV",
-    "Spot, forward, volatility at the money, max pain, ratios and open interest of each stored minute. The file is written while it is read."
+    "Spot, forward, volatility at the money, max pain, ratios and open interest of each stored minute. The file is streamed."
   ),
   "exports.chainsParquet": of(
     "Totals of a chain as Parquet",
-    "Spot, forward, volatility at the money, max pain, ratios and open interest of each stored minute. The file is written while it is read."
+    "Spot, forward, volatility at the money, max pain, ratios and open interest of each stored minute. The file is streamed."
   ),
   "exports.strikesCsv": of(
     "Options of a chain as CSV",
-    "A row for each option of each stored minute; `strikes` chooses some. The file is written while it is read."
+    "A row for each option of each stored minute; `strikes` chooses some. The file is streamed."
   ),
   "exports.strikesParquet": of(
     "Options of a chain as Parquet",
-    "A row for each option of each stored minute; `strikes` chooses some. The file is written while it is read."
+    "A row for each option of each stored minute; `strikes` chooses some. The file is streamed."
   ),
-  "exports.moneynessCsv": of(
-    "A metric by distance from the money as CSV",
-    "A row for each minute and bucket. The file is written while it is read."
-  ),
+  "exports.moneynessCsv": of("A metric by distance from the money as CSV", "A row for each minute and bucket. The file is streamed."),
   "exports.moneynessParquet": of(
     "A metric by distance from the money as Parquet",
-    "A row for each minute and bucket. The file is written while it is read."
+    "A row for each minute and bucket. The file is streamed."
   ),
-  "exports.decayCsv": of("Decay of a straddle or strangle as CSV", "A row for each minute. The file is written while it is read."),
-  "exports.decayParquet": of("Decay of a straddle or strangle as Parquet", "A row for each minute. The file is written while it is read."),
-  "exports.distributionCsv": of(
-    "A metric over the strikes, over time as CSV",
-    "A row for each minute. The file is written while it is read."
-  ),
-  "exports.distributionParquet": of(
-    "A metric over the strikes, over time as Parquet",
-    "A row for each minute. The file is written while it is read."
-  ),
+  "exports.decayCsv": of("Decay of a straddle or strangle as CSV", "A row for each minute. The file is streamed."),
+  "exports.decayParquet": of("Decay of a straddle or strangle as Parquet", "A row for each minute. The file is streamed."),
+  "exports.distributionCsv": of("A metric over the strikes, over time as CSV", "A row for each minute. The file is streamed."),
+  "exports.distributionParquet": of("A metric over the strikes, over time as Parquet", "A row for each minute. The file is streamed."),
   "replay.replay": of(
     "Stored messages",
-    "Messages of one subject of the catalogue as they were published, for as long as their stream keeps them. `next` continues behind the page as `after`."
+    "Messages of one subject of the catalogue as they were published, for as long as their stream keeps them. Send `next` as `after` to get the next page."
   ),
   "foHistory.strikesHistory": of(
     "Strikes over time",
@@ -433,7 +427,7 @@ export const operations: Readonly<Record<string, Text>> = {
   ),
   "foHistory.moneynessSeries": of(
     "A metric by distance from the money",
-    "One metric at the money, and so many strikes out of or in the money, in each minute. Each minute's own forward says where the money is."
+    "One metric in each minute, at the money or a number of strikes out of or in the money. The forward of each minute says where the money is."
   ),
   "foHistory.premiumDecay": of(
     "Decay of a straddle or strangle",
@@ -461,7 +455,10 @@ export const operations: Readonly<Record<string, Text>> = {
     "Legs under many scenarios",
     "Profit and Greeks of legs that are given, in each combination of date, volatility shift and spot shift."
   ),
-  "foAnalysis.payoff": of("Payoff of legs", "Of legs that are given: curve, break-evens, bounds, probability of profit and Greeks.")
+  "foAnalysis.payoff": of(
+    "Payoff of legs",
+    "Of legs that are given: curve, break-evens, largest profit and loss, probability of profit and Greeks."
+  )
 }
 
 /** The meaning of a field or parameter, by name, wherever it appears. */
@@ -476,7 +473,7 @@ export const fields: Readonly<Record<string, string>> = {
   chain_age_ms: "Age of the newest published chain",
   change_percent: "Change of the price, percent",
   color: "Such as #2962ff",
-  count: "Contracts of each list",
+  count: "Number of contracts in each list",
   expected_move: "One standard deviation of the forward until expiry, rupees",
   expires_in_days: "After so many days the key ends",
   falling: "Largest decreases first",
@@ -520,7 +517,7 @@ export const fields: Readonly<Record<string, string>> = {
   text: "What the label says",
   tooltip: "Lines of text shown at the mark",
   upper_break_even: "The call's strike plus the price of both",
-  epoch: "When the stream was created, UNIX ms: sequences of another epoch mean nothing",
+  epoch: "When the stream was created, UNIX ms: sequences of different epochs cannot be compared",
   key: "The names of the subject in their order, with colons between them and without the owner, who is the caller",
   messages: "Ascending by sequence",
   stream: "Subject of the catalogue without its names",
@@ -535,7 +532,7 @@ export const fields: Readonly<Record<string, string>> = {
   tenor_days: "The constant time to expiry of the volatility, calendar days",
   term_structure: "One entry for each expiry that has not passed, ascending",
   expected_move_percent: "expected_move in percent of the forward",
-  request_token: "What the broker gives for one exchange",
+  request_token: "The broker's token, which can be exchanged for a session once",
   redirect: "`false`: answer the address instead of redirecting",
   owners: "Users who may use the account",
   origin: "`file`: from ACCOUNTS_FILE; `linked`: by a user",
@@ -560,7 +557,7 @@ export const fields: Readonly<Record<string, string>> = {
   price_band_percent: "Percent from the last price beyond which a price is refused; null: no limit",
   outcome: "done, refused (nothing was carried out) or unknown; null while the answer is awaited",
   order_id: "The broker's id of the order; null until it is known",
-  number: "From 1",
+  number: "Number of the attempt, from 1",
   max_orders_per_day: "Requests of a day; null: the broker's limit alone",
   max_order_value: "Rupees; larger orders are refused; null: no limit",
   max_daily_loss: "Rupees of loss of a day at which orders are refused; null: no limit",
@@ -614,7 +611,7 @@ export const fields: Readonly<Record<string, string>> = {
   orders: "Of a level: orders at its price; of a request: in the order of the request",
   packets: "Packets known to be lost; null where nobody can count them",
   priced_at: "Exchange's time of the oldest price behind the numbers, ISO 8601",
-  valued_at: "From when the option time counts: `as_of` while the options trade, their close afterwards",
+  valued_at: "The instant from which option time is counted: `as_of` while the options trade, their close afterwards",
   product: "NRML and MIS for derivatives; CNC and MIS for shares",
   stt: "Transaction tax",
   transaction_type: "BUY or SELL",
@@ -634,7 +631,7 @@ export const fields: Readonly<Record<string, string>> = {
   bids: "Bids, the highest price first",
   buy: "A market order that buys `size`",
   carry: "Yearly carry that the prices imply, continuously compounded, a fraction",
-  change_from: "What the changes are against",
+  change_from: "The base of the changes",
   close_price: "Price at which the near month is closed, decimal text; its last price unless given",
   continuous: "One series over the contracts; null unless `adjustment` is given",
   contract: "The contract that the bar is from",
@@ -688,7 +685,7 @@ export const fields: Readonly<Record<string, string>> = {
   summer_close: "Close while America is on summer time, IST",
   version: "Number of the change",
   active_subscriptions: "Subscriptions with status active",
-  after: "The day after which is looked",
+  after: "The search begins behind this: a day, or a sequence",
   arbitrage: "Result of the check of the fitted prices",
   as_of: "Market time of the answer, ISO 8601 UTC",
   ask: "Best ask, null without a book",
@@ -698,7 +695,7 @@ export const fields: Readonly<Record<string, string>> = {
   atm_strike: "The strike nearest to the forward",
   average: "By average cost",
   bid: "Best bid, null without a book",
-  break_evens: "Prices of the underlying at which the payoff at expiry is zero",
+  break_evens: "Prices of the underlying at which the payoff at the horizon is zero",
   build_up: "Which build-up price and open interest show",
   c: "Closes",
   calendars: "The calendars it holds for",
@@ -730,7 +727,7 @@ export const fields: Readonly<Record<string, string>> = {
   database: "Postgres",
   date: "ISO 8601",
   dates: "Moments of the scenarios, now unless given; a day is the moment when its contracts end",
-  delta: "Per 1.00 of the underlying",
+  delta: "Per 1.00 of the forward",
   dependencies: "The backends",
   desc: "For people",
   description: "For people",
@@ -767,18 +764,18 @@ export const fields: Readonly<Record<string, string>> = {
   forward: "Forward price for the expiry",
   alerts: "By id",
   backfills: "The newest first",
-  condition: "above and below include the threshold; the two that cross first need a value on the other side",
+  condition: "`above` and `below` include the threshold; `crosses_above` and `crosses_below` first need a value on the other side",
   cooldown_s: "Least time between two events, seconds of market time",
   events: "The newest first",
   hysteresis: "How far the value has to come back behind the threshold before the alert may fire again, in the value's unit",
-  on: "The one value that the alert looks at",
+  on: "The value that the alert looks at",
   repeat: "Whether it fires again after the value has come back",
   threshold: "The value at which it fires, itself included; money as decimal text",
   webhook_url: "Where its events are sent by POST",
   from: "Begin of the span",
   full_name: "Exchange and symbol",
   future_expiries: "Days of its futures, ascending",
-  gamma: "Per 1.00 of the underlying",
+  gamma: "Per 1.00 of the forward, squared",
   greeks: "Of an option, null for everything else",
   greeks_reason: "Why an option's candle has no Greeks",
   h: "Highs",
@@ -789,7 +786,7 @@ export const fields: Readonly<Record<string, string>> = {
   high: "Highest price of the interval",
   high_price: "Highest price of the day",
   holidays: "Days, ascending",
-  horizon: "The date the values are for",
+  horizon: "The earliest expiry of the legs, to which break-evens, extremes and probability refer",
   id: "The number of what the path names; of an account, its name",
   instrument_registry: "The day's instruments",
   instrument_token: "The instrument's number for the day",
@@ -824,25 +821,25 @@ export const fields: Readonly<Record<string, string>> = {
   low_price: "Lowest price of the day",
   lp: "Last price",
   m2m: "Net premium of the legs, decimal text: BUY counts -1, SELL +1; not a profit",
-  market: "How the market is",
+  market: "State of the market",
   max_error: "Largest difference between fitted and quoted volatility",
-  max_loss: "Largest loss at expiry, null where it is unbounded",
+  max_loss: "Smallest profit at the horizon, below zero for a loss; `unbounded` if there is no bound",
   max_pain: "The strike, null without open interest",
-  max_profit: "Largest profit at expiry, null where it is unbounded",
+  max_profit: "Largest profit at the horizon; `unbounded` if there is no bound",
   message: "For people",
   metric: "Which figure of the chain",
   minmov: "Smallest move in units of 1/pricescale",
   minmov2: "TradingView: zero for decimal prices",
   minmovement: "The same as `minmov`",
   missing: "Legs without a fresh price",
-  mode: "How the market data come",
+  mode: "Of a subscription: depth of the market data; of orders: `paper` or `live`; of the market: what it plays",
   n: "The symbol as it was asked for",
   name: "For people",
   nats: "NATS",
   net: "Sum over the legs",
   net_delta: "Sum over what is held",
   net_gamma: "Sum over what is held",
-  net_premium: "Premium paid (negative) or received, decimal text",
+  net_premium: "Premium paid (above zero) or received (below zero), decimal text: the opposite sign of m2m",
   net_quantity: "Signed quantity that is open",
   net_theta: "Sum over what is held, per calendar day",
   net_vega: "Sum over what is held, per volatility point",
@@ -854,8 +851,8 @@ export const fields: Readonly<Record<string, string>> = {
   o: "Opens",
   offset: "Entries to skip",
   oi: "Open interest; null where it does not apply",
-  oi_change: "Open interest against the previous session's",
-  oi_change_from: "What the change is against",
+  oi_change: "Open interest less that of the base, which `oi_change_from` or `change_from` names",
+  oi_change_from: "The base of `oi_change` and `price_change`",
   oi_coverage: "Options whose open interest counts, and how many are listed; null before anything was published",
   old: "Strikes without a recent price",
   open: "First price of the interval",
@@ -873,9 +870,9 @@ export const fields: Readonly<Record<string, string>> = {
   position: "What the strategy holds",
   prev_close_price: "Close of the session before",
   price: "Rupees, decimal text",
-  price_change: "Against the previous close",
+  price_change: "Last price less that of the base, which `oi_change_from` or `change_from` names",
   pricescale: "Units of one rupee",
-  probability_of_profit: "Of a profit at expiry, 0 to 1",
+  probability_of_profit: "Of a profit at the horizon, 0 to 1",
   profit: "Rupees, decimal text",
   put: "The put of the strike, null if the chain has no put there",
   put_oi: "Open interest of all puts",
@@ -920,18 +917,18 @@ export const fields: Readonly<Record<string, string>> = {
   spot_shifts: "Shifts of the spot as fractions",
   spread: "Ask less bid",
   starts_at: "Begin of the phase, ISO 8601",
-  state: "How it is",
-  status: "How it is",
+  state: "Its present state",
+  status: "Its present status",
   strategies: "Strategies, in a stable order",
   strategy_id: "The strategy's number",
   strike: "Rupees",
   strikes: "Ascending",
   subscribed: "Of an account: the instruments it streams; of indicators: their ids with all settings",
   login: "The account's login at the broker; null for a ticker of an earlier version",
-  backpressure: "How far the record is behind this account's packets; null for a ticker of an earlier version",
+  backpressure: "How far the record lags behind the packets of this account; null for a ticker of an earlier version",
   level:
     "HEALTHY; WARNING while packets wait for acknowledgements; CRITICAL when half of the buffer is full; OVERLOAD when packets are dropped",
-  buffered_bytes: "What waits to be written to the record, in bytes",
+  buffered_bytes: "Bytes of packets that wait to be written to the record",
   dropped: "Packets dropped since the ticker started; each is in a break of the record",
   limited_for_ms:
     "How long the broker's answer 429 still counts, in milliseconds: until then other accounts do its work; absent if it does not count",
@@ -974,7 +971,7 @@ export const fields: Readonly<Record<string, string>> = {
   triggered_at: "Price that reached the trigger, rupees",
   tradingsymbol: "The broker's symbol",
   type: "What it is",
-  unchanged: "How many were so already",
+  unchanged: "How many needed no change",
   uncounted: "What the figure leaves out",
   underlying: "NIFTY, BANKNIFTY, a share, ...",
   underlyings: "Underlyings, by name",
@@ -996,19 +993,19 @@ export const fields: Readonly<Record<string, string>> = {
   volume_factor: "A volume before the day times this is comparable with volumes from it on",
   volume_precision: "TradingView: decimals of volume",
   waiting: "Messages that are not saved yet",
-  warning: "What could not be had from the broker; absent when nothing is missing",
+  warning: "What the broker could not deliver; absent when nothing is missing",
   wide: "Strikes whose bid and ask lie more than five volatility points apart",
   window_id: "The window's id",
   windows: "Windows, by id",
   restarts: "Programs that `npm start` started again in this run, newest last",
-  executors: "What executes the orders, by account; one that is not ready makes `reason` `order_executor_unavailable`",
+  executors: "The executors of orders, by account. While one is not ready, `reason` is `order_executor_unavailable`",
   processes:
-    "The processes of actors that have reported within ten seconds, by name (`sys.health`): what each runs, and how far its record is behind",
+    "The processes of actors that have reported within ten seconds, by name (`sys.health`): what each runs, and how far the record lags behind its accounts",
   actors: "The groups of actors that the process runs: `market`, `orders` or both",
   ended_at: "When the program ended",
   up_at: "Since when it runs again; null until then",
   winter_close: "Close while America is on winter time, IST",
-  writers: "What writes the streams to the database, by name",
+  writers: "The writers that save streams to the database, by name",
   years: "Time to expiry, Act/365",
   zero_level: "Price of the underlying at which the exposure is zero, null without one"
 }

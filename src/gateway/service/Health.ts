@@ -68,12 +68,12 @@ const processesOf = (views: Views): Report["processes"] =>
 /** The reason while an account's orders are not executed. Clients compare it, so it is a code; `executors` has the details. */
 export const executorUnavailable = "order_executor_unavailable"
 
-/** An account that a user linked and nobody uses yet: that its first login is missing is no fault of the platform. */
+/** True for an account that a user linked and nobody has used yet. Its missing first login does not degrade the platform. */
 const isUnused = (accounts: Accounts, { account_id, subscribed }: TickerStatus): boolean =>
   subscribed === 0 &&
   Option.exists(Either.getRight(accounts.byId(account_id)), ({ login, origin }) => origin === "linked" && Login.$is("Absent")(login))
 
-/** NATS answers, but what is published is not stored: for those who stream it is as if NATS were down. */
+/** NATS answers but stores nothing that is published. For clients of the streams this is the same as NATS being down. */
 const unstoredTexts = ({ storeFaults }: Views): ReadonlyArray<string> => {
   const faults = storeFaults.all(performance.now())
   if (faults.length === 0) return []

@@ -1,6 +1,6 @@
 import { Effect } from "effect"
 
-/** Connects those who change candles that were computed from before with those who keep what was computed from them. */
+/** Announces changes of stored candles to the services that keep values computed from them. */
 export class CandleChanges extends Effect.Service<CandleChanges>()("gateway/shared/CandleChanges", {
   sync: () => {
     const forgetting: Array<Effect.Effect<unknown>> = []

@@ -100,7 +100,7 @@ export class RateLimits extends Effect.Service<RateLimits>()("gateway/shared/Rat
           const nowMs = yield* Clock.currentTimeMillis
           const name = `tarang:rate:${JSON.stringify([userId, method, route])}`
           const own = local(name, nowMs)
-          // A process that is over the limit by itself need not ask.
+          // If this process alone has counted too many requests, it need not ask Redis.
           const counted = own.count > limit ? own : Option.getOrElse(yield* shared(name, nowMs), () => own)
           if (counted.count <= limit) return
           Metrics.rateLimited(need.group)

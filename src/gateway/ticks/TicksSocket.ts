@@ -12,7 +12,7 @@ import { TokenNames } from "./TokenNames.ts"
 const tokensMax = 3000
 
 const Tokens = Schema.Array(InstrumentToken).pipe(Schema.maxItems(tokensMax, { message: () => `at most ${tokensMax} tokens` }))
-/** `mode` is validated but has no effect: all clients share the ticks, which hold what their packet had. */
+/** `mode` is validated but has no effect: all clients share one message for each tick, with the fields of its packet. */
 const Subscribe = Schema.Struct({
   tokens: Tokens,
   mode: Schema.optional(Schema.Literal("ltp", "quote", "full")),
@@ -20,7 +20,7 @@ const Subscribe = Schema.Struct({
 })
 const Unsubscribe = Schema.Struct({ tokens: Tokens })
 
-/** The client's libraries drop a subscription that is refused so. */
+/** A client drops a subscription that is refused with `not_found`. */
 const refuseChanged = (connection: Connection, tokens: Iterable<number>): void =>
   connection.refuse("not_found", "Instrument not found: the exchange gave its token to another contract", { tokens: [...tokens] })
 

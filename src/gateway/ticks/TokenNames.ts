@@ -18,7 +18,7 @@ import { Views } from "../views/Views.ts"
 const lookEvery = "1 second"
 /** The longest wait for the clock frame that dates a position. */
 const clockMsMax = 5_000
-/** Before every stored trade date. */
+/** A day before every stored trade date. */
 const ever = "0001-01-01"
 
 /**
@@ -35,7 +35,7 @@ export class TokenNames extends Effect.Service<TokenNames>()("gateway/ticks/Toke
     const views = yield* Views
     const listeners = new Set<() => void>()
     let master = registry.current()
-    /** This process knows that from this position on its instruments are in force. */
+    /** The first position of the record at which this process's instruments are known to be in force. */
     let inForceFrom = { epoch: 0, seq: Number.POSITIVE_INFINITY }
 
     const look = Effect.sync(() => {

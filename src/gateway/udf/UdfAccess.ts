@@ -18,7 +18,7 @@ export const UdfAccessLive = Layer.effect(
     const isPublic = yield* Config.boolean("UDF_PUBLIC").pipe(Config.withDefault(false))
     return UdfAccess.of({
       bearer: (token) => refusedInUdf(bearer(token)),
-      // This scheme is tried last, so a caller without valid credentials is nobody in particular.
+      // This scheme is tried last, so a caller without valid credentials gets here and is anonymous.
       apiKey: (key) => (isPublic ? Effect.orElse(refusedInUdf(apiKey(key)), () => nobody) : refusedInUdf(apiKey(key)))
     })
   })

@@ -22,7 +22,7 @@ const columns = (marks: ReadonlyArray<Mark>) => ({
   minSize: marks.map(({ minSize }) => minSize)
 })
 
-/** The caller's labels in the protocol's forms. Whoever is not signed in, and an unknown symbol, has none. */
+/** The caller's labels in the protocol's forms. The answer is empty for an unknown symbol, and without a sign-in. */
 export const make = Effect.gen(function* () {
   const marks = yield* Marks.make
 

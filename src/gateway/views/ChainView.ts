@@ -32,7 +32,7 @@ export interface Row {
 export interface Head {
   readonly seq: number
   readonly as_of: string
-  /** From when the option time of its rows counts; `as_of` while the options trade. */
+  /** The instant from which the option time of its rows is counted: `as_of` while the options trade. */
   readonly valued_at: string
   readonly spot: number | null
   readonly forward: number | null

@@ -4,7 +4,7 @@ type Fault = StoreFaults["faults"][number]
 
 /** A process reports each second while it has faults. After this long without a report its faults do not count. */
 const keptMs = 10_000
-/** Each start of a process has another name, so those that ended must not grow here. */
+/** Each start of a process has a new name, so the reports of ended processes must not pile up. */
 const processesMax = 256
 
 /** The streams that NATS does not store, as the processes that publish there report them. */

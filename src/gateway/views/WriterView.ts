@@ -6,7 +6,7 @@ export interface HeardWriter {
   readonly atMs: number
 }
 
-/** The program has two writers; a subject that anybody else filled must not grow here. */
+/** More than the writers of the program. Without a limit, messages with foreign names of writers could fill the memory. */
 export const writersMax = 20
 
 /** The newest status of every writer to Postgres. */

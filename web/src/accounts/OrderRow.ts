@@ -2,7 +2,7 @@
 import type { AccountOrder, OrderTask } from "../gateway/Contract.ts"
 import * as Format from "../view/Format.ts"
 
-/** What a row can still do. */
+/** What the user can still do with the order of a row. */
 export type Target =
   | { readonly type: "order"; readonly orderId: string; readonly variety: AccountOrder["variety"] }
   | { readonly type: "task"; readonly taskId: string }
@@ -21,9 +21,9 @@ export interface OrderRow {
   readonly tone: "open" | "done" | "failed" | "unknown"
   /** Why it failed, or what is not known. */
   readonly note: string
-  /** Null: nothing of it can be cancelled any more. */
+  /** Null if nothing of it can be cancelled. */
   readonly target: Target | null
-  /** Null: it cannot be modified. */
+  /** Null if it cannot be modified. */
   readonly terms: { readonly quantity: number; readonly price: string | null; readonly trigger: string | null } | null
 }
 
@@ -98,8 +98,8 @@ const ofTask = (task: OrderTask): OrderRow | undefined => {
 }
 
 /**
- * The newest first. A task is shown until the order book has its order, and a task that ended without an order only since `since` (ISO
- * 8601), because the order book is the day's.
+ * The newest first. A task is shown until the order book has its order. A task that ended without an order is shown only if it ended after
+ * `since` (ISO 8601), because the order book has only today's orders.
  */
 export const rowsOf = (orders: ReadonlyArray<AccountOrder>, tasks: ReadonlyArray<OrderTask>, since: string): ReadonlyArray<OrderRow> => {
   const booked = new Set(orders.map(({ order_id }) => order_id))

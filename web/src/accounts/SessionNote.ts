@@ -6,11 +6,11 @@ export interface Note {
   readonly text: string
   /** `ends`: it works, but not for long. `away`: nothing streams and no order reaches the broker. */
   readonly kind: "ends" | "away"
-  /** A person can sign in at the broker's page. An account that signs in by itself needs nobody. */
+  /** A person can sign in at the broker's page. An account that signs in by itself needs no person. */
   readonly hasLogin: boolean
 }
 
-/** From this long before its end on, a session's end is shown. */
+/** The end of a session is announced this long before it. */
 const warnMs = 3_600_000
 const minuteMs = 60_000
 

@@ -4,11 +4,11 @@ import type { Notices } from "../view/Notices.ts"
 import type { Accounts } from "./Accounts.ts"
 import * as SessionNote from "./SessionNote.ts"
 
-/** The session is looked at again this often, because its end comes nearer, and a login takes effect a moment after it is announced. */
+/** The session is read again this often, because its end approaches and a login takes effect a moment after it is announced. */
 const lookEveryMs = 3_000
 
 /**
- * Opens the broker's login page in a tab of its own. The tab is opened at once, because browsers block one that opens after an answer. It
+ * Opens the broker's login page in a new tab. The tab is opened at once, because browsers block one that opens after an answer. It
  * gets no access to this page.
  */
 const openLogin = async (api: Api, account: string, notices: Notices): Promise<void> => {

@@ -63,7 +63,7 @@ const makeForm = (isAdmin: boolean, onStop: Events["onStop"]) => {
   }
 }
 
-/** The kill switch. A release takes two steps, so that no single click lets orders through again. */
+/** The kill switch. A release takes two steps, so that no single click allows orders again. */
 export const make = (may: { readonly trade: boolean; readonly all: boolean }, events: Events): StopSwitch => {
   let scope: Scope = "account"
   const form = makeForm(may.all, events.onStop)

@@ -72,7 +72,7 @@ const makeTarget = ({ feeds, search, strategies }: Events) => {
     feed: labelled("Account", feed)
   } as const
   const chosen = (): AlertText.Source => source.value as AlertText.Source
-  /** Shows the choices of now. What the user chose stays if it is still there. */
+  /** Shows the present choices. What the user chose stays if it still exists. */
   const refill = (list: HTMLSelectElement, names: Readonly<Record<string, string>>): void => {
     const before = list.value
     list.replaceChildren(...optionsOf(names))

@@ -87,7 +87,7 @@ export const rule = (
   strategyName: (id: number) => string | undefined
 ) => `${watched(on, strategyName)} ${conditions[condition]} ${value(on.field, threshold)}`
 
-/** What an alert that fired says. */
+/** The text of the notice for an alert that fired. */
 export const fired = (event: AlertEvent, strategyName: (id: number) => string | undefined): string => {
   const at = `${watched(event.on, strategyName)} is ${value(event.on.field, event.value)}`
   return `${event.name}: ${at} at ${Format.clock(Date.parse(event.as_of))} IST`
@@ -99,7 +99,7 @@ export interface Shown {
   /** The button that changes the state; the alert begins again whenever it becomes active. */
   readonly action: "Pause" | "Resume" | "Watch again"
 }
-/** The state of an alert. Paused comes first: a paused alert is not decided, whatever it waits for. */
+/** The state of an alert. Paused comes first: a paused alert is not evaluated, whatever it waits for. */
 export const state = ({ status, state }: Pick<Alert, "status" | "state">): Shown => {
   if (status === "paused") return { label: "Paused", tone: "", action: "Resume" }
   if (state === "done") return { label: "Fired", tone: "unknown", action: "Watch again" }

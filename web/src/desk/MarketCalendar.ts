@@ -6,7 +6,7 @@ export interface Place {
   readonly exchange: string
   readonly symbol: string
 }
-/** A name and its text. */
+/** A heading and its text. */
 export type Row = readonly [name: string, text: string]
 
 /** Days that are asked for. The exchanges publish one year's list at a time. */

@@ -57,7 +57,7 @@ const makeFields = <Key extends string>({ limits, actions }: Options<Key>) => {
       for (const { key, input } of inputs) input.value = draft[key]
       action.value = draft.action
     },
-    /** Brings the fields that still have their text of before up to date. */
+    /** Updates the fields that the user has not changed. */
     follow: (before: LimitsDraft.Draft<Key>, now: LimitsDraft.Draft<Key>): void => {
       for (const { key, input } of inputs) if (input.value.trim() === before[key]) input.value = now[key]
       if (action.value === before.action) action.value = now.action

@@ -104,7 +104,7 @@ export const make = (options: Options): OrderTicket => {
     if (missing !== undefined) return set(draft, missing)
     isBusy = true
     const sending = OrderDraft.sent(draft)
-    // Kept before it is sent: whatever happens to this page, the same key is asked again.
+    // The draft is stored before it is sent. So the same key asks again, whatever happens to this page.
     set(sending)
     const outcome = await Submission.submit(api, OrderDraft.requestOf(sending))
     isBusy = false

@@ -66,7 +66,7 @@ const scaleOf = (payoff: Payoff, bands: ReadonlyArray<Band>): Scale.Scale => {
   return Scale.make(spots, { low: Math.min(0, ...profits), high: Math.max(0, ...profits) })
 }
 
-/** What a reader has pointed at. It outlives the figure, which every new answer replaces under a pointer that stands still. */
+/** What the user has pointed at. It is kept when a new answer replaces the figure under a pointer that does not move. */
 export interface Pointed {
   /** The spot that was read last. */
   spot: number | undefined

@@ -6,7 +6,7 @@ import * as StopText from "../limits/StopText.ts"
 import type { Notices } from "../view/Notices.ts"
 import * as StrategyLimitsDraft from "./StrategyLimitsDraft.ts"
 
-/** The second press of a release counts within this time after the first one. */
+/** The second press of a release must follow the first one within this time. */
 const releaseMsMax = 60_000
 
 export interface StrategyLimits {

@@ -1,4 +1,4 @@
-/** What shows one item of a list or a table. */
+/** The element that shows one item of a list or a table. */
 export interface Row<Item> {
   readonly element: HTMLElement
   readonly update: (item: Item) => void
@@ -12,7 +12,7 @@ export interface Rows<Id, Item, R> {
   readonly all: () => Iterable<readonly [Id, R]>
 }
 
-/** One row in `parent` for each item, in their order. An item keeps its row while it changes, and so the focus and what the user is typing. */
+/** One row in `parent` for each item, in their order. An item keeps its row while it changes. So the row keeps the focus and what the user is typing. */
 export const make = <Id, Item, R extends Row<Item>>(
   parent: HTMLElement,
   idOf: (item: Item) => Id,

@@ -1,6 +1,6 @@
 import { el } from "./Element.ts"
 
-/** How long a notice stays, so that its action can be reached by keyboard as well. */
+/** How long a notice stays: long enough to reach its action by keyboard. */
 const shownMs = 15_000
 
 export interface Action {

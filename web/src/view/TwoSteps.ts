@@ -17,10 +17,10 @@ export interface TwoSteps {
   readonly forget: () => void
 }
 
-/** A button that lets orders through again. It takes two presses, so that a single click cannot do it. */
+/** A button that allows orders again. It takes two presses, so that a single click cannot do it. */
 export const make = <A extends Asked>({ onAsk, onRelease }: Steps<A>): TwoSteps => {
   let asked: A | undefined
-  /** Grows when the button begins again, so that an answer to a first press before that counts no longer. */
+  /** Grows when the button begins again, so that a late answer to an earlier first press is ignored. */
   let turn = 0
   let timer: ReturnType<typeof setTimeout> | undefined
   const button = el("button", { type: "button" })
