@@ -94,7 +94,7 @@ layer(world(), { excludeTestServices: true })("Client of labels, indicators and 
     })
   )
 
-  it.scoped("replay: what is stored, each once and in order, and then what is published", () =>
+  it.scoped("replay: the stored messages, each once and in order, and then the new ones", () =>
     Effect.gen(function* () {
       yield* ready
       const { engine } = yield* World

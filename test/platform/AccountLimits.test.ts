@@ -97,7 +97,7 @@ describe("limits of an account, end to end", () => {
   )
 
   it.live(
-    "on paper, block lets only what lowers a position pass, and all lots together are limited",
+    "on paper, the action block lets only orders pass that lower a position, and all lots together are limited",
     () =>
       Effect.gen(function* () {
         const built = yield* world({ mode: "synthetic", rate: 5, strikesEachSide: 2 })

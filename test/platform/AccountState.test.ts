@@ -26,7 +26,7 @@ const brokerFigures = ({ simulator }: World) =>
     }
   })
 
-/** What one side has of the other one's fields, as the other one writes it. */
+/** The fields of one side that the other side has too, in the other side's form. */
 const ofKite = (kite: unknown, like: unknown): unknown => {
   if (Array.isArray(like)) return (kite as ReadonlyArray<unknown>).map((one, at) => ofKite(one, like[at]))
   if (typeof like === "object" && like !== null)

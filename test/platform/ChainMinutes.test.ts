@@ -8,7 +8,7 @@ import { recordedWorld, sixMinutes } from "./RecordedWorld.ts"
 
 type Minute = ChainMessage.ChainMinute
 
-/** What a chain came to by its published deltas, up to the window of a minute. */
+/** The state of a chain by its published deltas, up to the window of a minute. */
 const folded = (deltas: ReadonlyArray<ChainMessage.Chain>, { expiry, window }: Minute) => {
   const rows = new Map<string, Record<string, unknown>>()
   let newest: ChainMessage.Chain | undefined

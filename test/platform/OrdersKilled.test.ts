@@ -74,7 +74,7 @@ const processes = (file: string, config: Readonly<Record<string, string>>, port:
     return { start, ask, stop, untilKilled, hasBook }
   })
 
-/** What the account bought on paper cost more, so that its loss is sure, and the loss squares it off. A process reads both when it starts. */
+/** Raises what the account paid on paper, so that its loss is sure and squares it off. A process reads both when it starts. */
 const loses = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
   yield* sql`UPDATE paper_trades SET price = price * 2

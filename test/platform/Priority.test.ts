@@ -10,7 +10,7 @@ const niceOf = (roles: ReadonlyArray<string>, config: Readonly<Record<string, st
 const threads = () => (process.platform === "linux" ? readdirSync("/proc/self/task").map(Number) : [0])
 
 describe("The priority of a process", () => {
-  it.effect("is lower only where market data runs without orders and gateway, unless PROCESS_NICE says it", () =>
+  it.effect("is lower only where market data runs without orders and gateway, unless PROCESS_NICE sets it", () =>
     Effect.gen(function* () {
       assert.isAbove(yield* niceOf(["actors"], { ACTOR_GROUPS: "market" }), 0)
       for (const groups of ["orders", "market,orders"]) assert.strictEqual(yield* niceOf(["actors"], { ACTOR_GROUPS: groups }), 0)

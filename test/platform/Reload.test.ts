@@ -88,7 +88,7 @@ const inDatabase = <A>(url: string, self: (sql: PgClient.PgClient) => Effect.Eff
 
 describe("reload of the subscriptions of a running platform", () => {
   it.live(
-    "TC-MATL-012 of five reloads at once one runs, all others join it, and what follows is what was asked for",
+    "TC-MATL-012 of five reloads at once one runs, all others join it, and the final state is the requested one",
     () =>
       Effect.gen(function* () {
         const { backends, nc, running, tokens } = yield* empty

@@ -88,7 +88,7 @@ describe("limits of a strategy, end to end", () => {
   )
 
   it.live(
-    "on paper, block lets only what lowers a position pass, and lots and orders are limited",
+    "on paper, the action block lets only orders pass that lower a position, and lots and orders are limited",
     () =>
       Effect.gen(function* () {
         const built = yield* world({ mode: "synthetic", rate: 5, strikesEachSide: 2 })

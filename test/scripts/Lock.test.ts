@@ -12,7 +12,7 @@ const manifest = json("package.json") as Readonly<Record<"dependencies" | "devDe
 const lock = (json("package-lock.json") as { readonly packages: Readonly<Record<string, Package>> }).packages
 
 describe("package-lock.json", () => {
-  it("pins exact versions, and holds what package.json names", () => {
+  it("pins exact versions, and contains the packages that package.json names", () => {
     for (const [name, version] of Object.entries({ ...manifest.dependencies, ...manifest.devDependencies })) {
       assert.match(version, /^\d+\.\d+\.\d+(-[\w.]+)?$/, name)
       assert.strictEqual(lock[`node_modules/${name}`]?.version, version, name)

@@ -21,7 +21,7 @@ describe("The session of an account that streams nothing", () => {
     assert.deepInclude(at(login, "2026-08-05T06:00"), { state: "login_required", token_dies_at: null, required_since: six })
   })
 
-  it("is unknown of a token whose age is unknown, and of an account that signs in by itself", () => {
+  it("is unknown for a token of unknown age, and for an account that signs in by itself", () => {
     assert.isNull(at(token(null), "2026-08-04T10:00"))
     assert.isNull(at(Login.Auto(), "2026-08-04T10:00"))
   })

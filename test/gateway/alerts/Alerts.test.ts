@@ -120,7 +120,7 @@ layer(world(), { excludeTestServices: true })("/alerts", (it) => {
     })
   )
 
-  it.scoped("fires for the messages after it, once for each, also for those that came while nobody decided; NATS has the events", () =>
+  it.scoped("fires once for each message after its creation, also for those that came while no actor ran; NATS has the events", () =>
     Effect.gen(function* () {
       yield* ready
       const { engine } = yield* World
@@ -138,7 +138,7 @@ layer(world(), { excludeTestServices: true })("/alerts", (it) => {
           )
         })
       )
-      // Nobody decides now.
+      // No actor decides alerts now.
       yield* price(24_595, "2026-11-24T05:00:03.000Z")
       yield* price(24_610, "2026-11-24T05:00:04.000Z")
       yield* price(24_580, "2026-11-24T05:00:05.000Z")
@@ -170,7 +170,7 @@ layer(world(), { excludeTestServices: true })("/alerts", (it) => {
     })
   )
 
-  it.scoped("an alert that fires once is done; a changed threshold begins it again", () =>
+  it.scoped("an alert without repeat is done once it has fired; a changed threshold begins it again", () =>
     Effect.gen(function* () {
       yield* decided
       const { alert_id: id } = (yield* post(rule, "u6")).body

@@ -49,7 +49,7 @@ const master = (day: string) =>
     )
   )
 
-/** Market time goes to the instant, the actor's chain of then is out; answers the row at the money and whether the expiry is listed. */
+/** Moves market time to the instant and publishes the actor's chain of then. Returns the row at the money, and whether the expiry is listed. */
 const at = (day: string, time: string) =>
   Effect.gen(function* () {
     const { engine } = yield* World

@@ -86,7 +86,7 @@ describe("Files of tables", () => {
 })
 
 describe("Downloads", () => {
-  /** A table of which the first piece is there and the next one never comes. */
+  /** A table whose first piece comes at once and whose second piece never comes. */
   const endless: Download.Table<number, never> = {
     name: "endless",
     columns,

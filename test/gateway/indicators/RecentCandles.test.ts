@@ -37,8 +37,8 @@ const aHistory = () => {
 }
 const share = anInstrument(408065, { exchange: "NSE", tradingsymbol: "INFY" })
 
-describe("The candles of charts that are asked for again and again", () => {
-  it.effect("are read whole once in a minute, and otherwise from those on that may still change", () =>
+describe("The candles of charts that are requested again and again", () => {
+  it.effect("are all read once a minute, and in between only those that may still change", () =>
     Effect.gen(function* () {
       const history = aHistory()
       for (let n = 0; n <= 100; n++) history.stored.set(n * minuteMs, n)
@@ -61,7 +61,7 @@ describe("The candles of charts that are asked for again and again", () => {
       assert.strictEqual((yield* read(0, 102 * minuteMs))[8]?.close, 7)
       yield* TestClock.adjust(RecentCandles.wholeMs)
       assert.strictEqual((yield* read(-minuteMs, 102 * minuteMs))[8]?.close, 77)
-      // And at once where somebody says that candles changed.
+      // It shows at once when a change of candles is announced.
       history.stored.set(7 * minuteMs, 78)
       yield* recent.forget
       assert.strictEqual((yield* read(-minuteMs, 102 * minuteMs))[8]?.close, 78)
@@ -69,7 +69,7 @@ describe("The candles of charts that are asked for again and again", () => {
     })
   )
 
-  it.effect("are dropped where they are too many, the chart first that was unused for longest", () =>
+  it.effect("are dropped when there are too many, beginning with the chart that was unused for longest", () =>
     Effect.gen(function* () {
       const history = aHistory()
       for (let n = 0; n <= 40; n++) history.stored.set(n * minuteMs, n)
@@ -83,7 +83,7 @@ describe("The candles of charts that are asked for again and again", () => {
     })
   )
 
-  it.effect("that were asked for before a change are not kept", () =>
+  it.effect("are not kept if they were requested before a change", () =>
     Effect.gen(function* () {
       const history = aHistory()
       history.stored.set(0, 1)

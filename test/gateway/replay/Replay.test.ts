@@ -137,7 +137,7 @@ layer(world(patient), { excludeTestServices: true })("Replay", (it) => {
     })
   )
 
-  it.effect("BE-SVC-09 a playback sends what is stored and goes over into live without a gap and without a repetition", () =>
+  it.effect("BE-SVC-09 a playback sends the stored messages and continues with live ones, without a gap and without a repetition", () =>
     Effect.gen(function* () {
       yield* ready
       const client = yield* connect(`/replay?token=${yield* token()}`)

@@ -127,7 +127,7 @@ describe("Tokens", () => {
     )
 
   it.scopedLive(
-    "BE-RES-07 the issuer is away: known keys work for an hour and not longer, unknown ones are refused as such, and it is asked once in a pause",
+    "BE-RES-07 while the issuer is away known keys work for an hour and not longer, unknown keys are refused as such, and it is asked once a pause",
     () =>
       Effect.gen(function* () {
         const [known, other] = yield* Effect.promise(() => Promise.all([generateKeyPair("RS256"), generateKeyPair("RS256")]))
@@ -165,7 +165,7 @@ describe("Tokens", () => {
               )
             ]
           )
-        // It was never there: no token can be checked, and it is asked once a second.
+        // The issuer has never answered: no token can be checked, and it is asked once a second.
         assert.deepStrictEqual(yield* burst(good), ["KeysUnavailable"])
         assert.deepStrictEqual(yield* burst(bad), ["KeysUnavailable"])
         assert.strictEqual(fetches, 1)

@@ -10,7 +10,7 @@ import { everySocket, owner } from "./EverySocket.ts"
 import { type Client, connect, dial } from "./SocketClient.ts"
 
 /**
- * What an action reaches. `market`: the same for everybody who passed the handshake. `own`: a thing of u1's, which for others is not there.
+ * What an action reaches. `market`: the same for everybody who passed the handshake. `own`: something of u1's, which others get as not found.
  * `account`: u1's account, which an administrator may use too. `callers`: the things of whoever asks, without naming them. `playback`: the
  * playback of the same connection, and this one has none.
  */

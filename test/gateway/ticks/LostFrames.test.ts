@@ -6,7 +6,7 @@ import { ask, eventually, fullPacket, publishFrame, ready, token, tokens, world 
 import { connect } from "../sockets/SocketClient.ts"
 
 describe("SubjectGuards", () => {
-  it("a hole that a resend fills is no loss, and what left the window counts once", () => {
+  it("a hole that a resend fills is no loss, and a frame that left the window counts once", () => {
     const guards = SubjectGuards.make()
     const header = (number: number): FrameHeader.FrameHeader => ({
       account: "a",

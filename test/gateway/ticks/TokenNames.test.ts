@@ -64,7 +64,7 @@ const both = [tokens.call, tokens.nifty]
 
 describe("a token that the exchange reuses", () => {
   it.scopedLive(
-    "BE-DAY-04 a client that continues from yesterday gets the ticks of what is the same, and the reused token is refused",
+    "BE-DAY-04 a client that continues from yesterday gets the ticks of tokens that still name the same contract, and the reused token is refused",
     () =>
       Effect.flatMap(Layer.build(world()), (context) =>
         Effect.gen(function* () {
@@ -79,7 +79,7 @@ describe("a token that the exchange reuses", () => {
             client.received.find(({ type }) => type === "subscribed"),
             { tokens: [tokens.nifty], total: 1 }
           )
-          // Whoever asks for the token without a position means what it names today.
+          // A client without a position means the contract that the token names today.
           const other = yield* open
           yield* other.ask({ action: "subscribe", tokens: both })
           yield* frame(400)

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { ServerClock } from "../../../src/gateway/views/ServerClock.ts"
 
 describe("ServerClock", () => {
-  it("BE-RES-03 an age is measured on the server's clock, wherever this machine's clock is, and over a step of the server's", () => {
+  it("BE-RES-03 an age is measured on the server's clock, whatever this machine's clock shows, and also over a step of the server's clock", () => {
     const clock = new ServerClock()
     assert.strictEqual(clock.nowMs(5), 0)
     const stampMs = Date.parse("2031-01-01T00:00:00Z")

@@ -11,7 +11,7 @@ const early = "2026-11-24T09:30:00.000Z"
 const late = "2026-11-24T09:30:05.000Z"
 
 describe("StoreFaultView", () => {
-  it("shows each stream once with its oldest fault, until its processes take it back", () => {
+  it("shows each stream once with its oldest fault, until its processes report that it is over", () => {
     const view = new StoreFaultView()
     view.apply(report("a", { stream: "OPT", since: late }, { stream: "SYS", since: late }), 0)
     view.apply(report("b", { stream: "OPT", since: early }), 0)
@@ -27,7 +27,7 @@ describe("StoreFaultView", () => {
     assert.deepStrictEqual(view.all(3), [])
   })
 
-  it("a process that reports no longer does not count, and the processes are limited", () => {
+  it("a process that stopped reporting does not count, and the number of processes is limited", () => {
     const view = new StoreFaultView()
     view.apply(report("gone", { stream: "OPT", since: early }), 0)
     assert.lengthOf(view.all(10_000), 1)

@@ -11,7 +11,7 @@ const noticedMsMax = 30_000
 
 describe("A network partition while ticks stream", () => {
   it.live(
-    "TC-ERR-030 cuts the platform off from NATS, Postgres and the broker without a reset: it is noticed within 30 s, said, and heals by itself",
+    "TC-ERR-030 cuts the platform off from NATS, Postgres and the broker without a reset: it is noticed and reported within 30 s, and heals by itself",
     () =>
       Effect.gen(function* () {
         const { config, databaseUrl, nats, simulator } = yield* world({ mode: "synthetic", rate: 20, strikesEachSide: 6 })

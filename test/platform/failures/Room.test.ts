@@ -52,7 +52,7 @@ const recorded = Effect.gen(function* () {
 
 describe("NATS away for longer than the publisher has room", () => {
   it.live(
-    "BE-REC-02 every dropped packet stands in the record, clients learn of the gap, its bars say incomplete and are filled from history",
+    "BE-REC-02 the record counts every dropped packet, clients learn of the gap, and its bars say incomplete and are filled from history",
     () =>
       Effect.gen(function* () {
         const { config, nats } = yield* recorded

@@ -41,7 +41,7 @@ describe("MarketCalendar", () => {
       ["Next special session", "8 Nov 26, Diwali (Muhurat)"]
     ])
   })
-  it("says what no list has yet, and what is unknown", () => {
+  it("says what no exchange has published yet, and what is unknown", () => {
     const closed: Status = { ...open, phase: "closed", is_trading_day: false, session: null, next_open: null }
     assert.deepStrictEqual(MarketCalendar.rowsOf(closed, []), [
       ["Exchange", "NFO"],

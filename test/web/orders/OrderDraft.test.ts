@@ -90,7 +90,7 @@ describe("Submission", () => {
     assert.isTrue(types.every((outcome) => outcome.type !== "accepted" && outcome.text === detail))
   })
 
-  it("every key is another one, of printable characters", () => {
+  it("every key is different, and has only printable characters", () => {
     const keys = new Set(Array.from({ length: 100 }, Submission.newKey))
     assert.strictEqual(keys.size, 100)
     for (const key of keys) assert.match(key, /^[0-9a-f]{32}$/)
