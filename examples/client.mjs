@@ -1,6 +1,6 @@
 // REST and the three streams with the typed client:   node examples/client.mjs [count]
 import { make } from "tarang/client"
-import { WebSocket } from "ws" // Node has one of its own from version 22 on, as browsers do: then none is passed
+import { WebSocket } from "ws" // browsers, and Node from version 22 on, have one built in: leave the option out there
 import { count, gatewayUrl, token } from "./addresses.mjs"
 
 const { rest, ticks, chains, strategies } = make({ url: gatewayUrl(), token: token(), WebSocket })

@@ -20,7 +20,7 @@ const times = {
   ORDER_BREAKER_OPEN: "1 second"
 }
 
-/** Stands for the answer while no process answers. */
+/** Takes the place of an answer while no process answers. */
 const nobody: Answer = { status: 0, body: null }
 
 /** One process of the platform after another, on one port. */

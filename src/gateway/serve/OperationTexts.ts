@@ -506,7 +506,7 @@ export const fields: Readonly<Record<string, string>> = {
   rows: "Number of options by quality",
   scopes: "What the key may do: `<group>:read` or `<group>:write`",
   skew: "Volatilities at delta 0.25, and what they say about the smile",
-  spot_age_ms: "Age of the spot price by market time; it stands still during the closing auction",
+  spot_age_ms: "Age of the spot price by market time; it does not grow during the closing auction",
   spot_change_percent: "Change of the spot since the previous close, percent",
   spot_time: "When the spot price was made, by the exchange's time",
   stale_after_ms: "Values older than this are stale",

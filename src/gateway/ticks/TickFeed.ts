@@ -23,7 +23,7 @@ export interface Past {
   readonly read: (message: Message, isWanted: (token: number) => boolean, take: TakeTick) => boolean
 }
 
-/** Undefined for a message that is no frame of ours, or that was published as another underlying's. */
+/** Undefined for a message that is not a frame of ours, or that names another subject than its own. */
 const headerOf = ({ header, subject }: Message) => {
   const text = header(FrameHeader.name)
   return FrameHeader.isOf(text, subject) ? FrameHeader.parse(text) : undefined
@@ -89,7 +89,7 @@ export class TickFeed extends Effect.Service<TickFeed>()("gateway/ticks/TickFeed
       const readers = hub.eventToReaders(`gap ${from}`, JSON.stringify(gapOf(epochs.frames, from, to)))
       Metrics.wsGaps.unsafeUpdate(readers, [])
     }
-    /** Tells every client that has ticks of frames that were numbered and never reached the record. No sequence is missing for them. */
+    /** Reports frames that were numbered and never reached the record to every client that has ticks. No sequence is missing for them. */
     const tellLost = Effect.sync(() => {
       const lost = liveGuards.newlyLost()
       if (lost === 0) return

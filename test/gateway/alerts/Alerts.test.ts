@@ -242,7 +242,7 @@ layer(world(), { excludeTestServices: true })("/alerts/stream", (it) => {
           (yield* stranger.settled).map(({ type }) => type),
           ["welcome", "subscribed", "pong"]
         )
-        // A client that comes back gets what it missed, and learns what nobody can send any more.
+        // A client that comes back gets what it missed, and a gap for what can no longer be sent.
         const { client: again } = yield* open("u1", { epoch: fired.epoch, seq: fired.seq })
         assert.strictEqual((yield* again.next).data.alert_id, second)
         const { client: foreign } = yield* open("u1", { epoch: 1, seq: 1 })

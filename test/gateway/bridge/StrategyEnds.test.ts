@@ -7,7 +7,7 @@ import { ask, eventually, ready, World, world } from "../GatewayWorld.ts"
 const owner = "leaving"
 
 layer(world(), { excludeTestServices: true })("Ends of strategies", (it) => {
-  it.scoped("BE-ISO-05 a strategy that ended has no mark any more, a mark from before its end is ignored, and a later one counts", () =>
+  it.scoped("BE-ISO-05 a strategy that ended has no mark, a mark from before its end is ignored, and a later one counts", () =>
     Effect.gen(function* () {
       yield* ready
       const { engine } = yield* World

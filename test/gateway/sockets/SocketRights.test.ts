@@ -11,7 +11,7 @@ import { type Client, connect, dial } from "./SocketClient.ts"
 
 /**
  * What an action reaches. `market`: the same for everybody who passed the handshake. `own`: something of u1's, which others get as not found.
- * `account`: u1's account, which an administrator may use too. `callers`: the things of whoever asks, without naming them. `playback`: the
+ * `account`: u1's account, which an administrator may use too. `callers`: the things of the caller, without naming them. `playback`: the
  * playback of the same connection, and this one has none.
  */
 type Reach = "market" | "own" | "account" | "callers" | "playback"
@@ -181,7 +181,7 @@ layer(world({ hasStoredKeys: true, owners: [owner], config: patient }), { exclud
         const witness = yield* subscribed(owner, "trader")
         const others = [yield* subscribed("t1", "trader"), yield* subscribed("v1", "viewer"), yield* subscribed("root", "admin")]
         yield* socket.publish(7)
-        // Each client of the owner also hears of every change of the owner's strategies.
+        // Each client of the owner also gets every change of the owner's strategies.
         yield* ask("/strategies", { method: "POST", as: owner, body: { name: "secret" } })
         const isOwners = ({ type }: { readonly type: string }) => type === socket.data || type === "strategy"
         const has = ({ received }: Client) => received.some((message) => message.type === socket.data && socket.numberOf(message) === 7)

@@ -53,7 +53,7 @@ export const OrderDraft = Schema.Struct({
   ...terms,
   /** The Idempotency-Key. The draft has it from its beginning, so that it makes one order however often it is sent. */
   key: Schema.String,
-  /** The order was sent and no answer is known yet. Its terms do not change any more. */
+  /** The order was sent and no answer is known yet. Its terms can no longer change. */
   isSent: Schema.Boolean
 })
 export type OrderDraft = typeof OrderDraft.Type

@@ -4,7 +4,7 @@ import type { Api } from "../gateway/Api.ts"
 import type { OrderRequest, OrderTask } from "../gateway/Contract.ts"
 
 /**
- * `accepted`: the order is a task. `refused`: it is none, so its terms may change. `used`: another order was accepted under this key.
+ * `accepted`: the order is a task. `refused`: there is no task, so the terms may change. `used`: another order was accepted under this key.
  * `unknown`: the answer was lost; the same key and the same terms ask again, and never make a second order.
  */
 export type Outcome =
