@@ -232,9 +232,12 @@ export const make = Effect.gen(function* () {
         else failures.set(account, session.failure)
         return session.failure === null ? status.publishAs("stopped") : status.publishAs("failed", session.failure)
       })
+      const reportUnreadable = TickerSession.reportUnreadable(session)
+      yield* Effect.addFinalizer(() => reportUnreadable)
       const changes = yield* instruments.watch(TickerSession.partKey(account, "*"))
       return yield* Effect.raceFirst(followBucket(session, publisher, pool, changes, status.publish), pool.done).pipe(
         Effect.raceFirst(status.keepPublishing),
+        Effect.raceFirst(reportUnreadable.pipe(Effect.delay(statusEveryMs), Effect.forever)),
         Effect.raceFirst(accountChanged),
         Effect.tapError((error) =>
           Effect.sync(() => {

@@ -90,6 +90,14 @@ export interface Connection {
   lastTickMs: number | null
 }
 
+/** A packet that could not be read: its token, or null if the message ended before it, and the length that its header states. */
+export interface Unreadable {
+  readonly token: number | null
+  readonly bytes: number
+}
+/** Lines of the log between two reports. Packets beyond the limit are only counted. */
+const unreadableMax = 10
+
 export interface TickerSession {
   readonly account: string
   readonly source: TickerStatus["source"]
@@ -111,6 +119,8 @@ export interface TickerSession {
   readonly heard: Map<number, Map<string, SteadyStream.Heard>>
   /** The subjects with an interruption that is not over: since when, and the connections that are lost. */
   readonly broken: Map<string, { readonly fromMs: number; readonly connections: Set<number> }>
+  /** Packets that could not be read and are not logged yet, at most `unreadableMax`. */
+  readonly unreadable: Array<Unreadable>
   state: TickerStatus["state"]
   detail: string | null
   ticks: number
@@ -138,6 +148,7 @@ export const make = (
   connections: new Map(),
   heard: new Map(),
   broken: new Map(),
+  unreadable: [],
   state: identity.failure === null ? "idle" : "failed",
   detail: identity.failure,
   ticks: 0,
@@ -256,6 +267,12 @@ const heardOn = ({ heard }: TickerSession, connection: number): Map<string, Stea
   return added
 }
 
+const noteUnreadable = ({ unreadable }: TickerSession, message: Uint8Array, offset: number, bytes: number): void => {
+  if (unreadable.length === unreadableMax) return
+  const hasToken = Math.min(bytes, message.length - offset) >= Frame.tokenBytes
+  unreadable.push({ token: hasToken ? Frame.tokenAt(message, offset) : null, bytes })
+}
+
 /**
  * Handles the connections' binary messages, without an effect or a fiber per message. A message that cannot be read to its end may have carried
  * a packet of any instrument of its connection: all of them are interrupted until the next message.
@@ -292,6 +309,7 @@ export const receiver = (
       publisher.append(subject, message.bytes, offset, length, message.receivedMs)
     }
   }
+  const refusePacket = (offset: number, length: number) => noteUnreadable(session, message.bytes, offset, length)
   const loseAll = (bytes: Uint8Array): void => {
     const atMs = clock.unsafeNow()
     let lost = 0
@@ -335,7 +353,7 @@ export const receiver = (
     if (!begin(bytes, connection, carried)) return
     const { receivedMs } = message
     const before = session.ticks
-    const bad = Frame.forEachPacket(message.bytes, appendPacket)
+    const bad = Frame.forEachPacket(message.bytes, appendPacket, refusePacket)
     const packets = session.ticks - before
     count(packets, bad)
     const isOfKnownTime = packets > 0 || message.undated === 0
@@ -347,6 +365,16 @@ export const receiver = (
     else if (isOfKnownTime && session.broken.size > 0) resume(session, publisher, connection, receivedMs)
   }
 }
+
+/** Logs the packets that could not be read since the last report. */
+export const reportUnreadable = ({ unreadable }: TickerSession): Effect.Effect<void> =>
+  Effect.suspend(() =>
+    Effect.forEach(
+      unreadable.splice(0),
+      (packet) => Effect.logWarning("a packet of the broker cannot be read").pipe(Effect.annotateLogs({ ...packet })),
+      { discard: true }
+    )
+  )
 
 /** Publishes clock frames for as long as the scope lives: every 100 ms, or whenever a recording's time advances. */
 export const keepTime = (

@@ -261,8 +261,17 @@ const u32 = (bytes: Uint8Array, at: number): number => ((u16(bytes, at) << 16) |
 /** The number of packets that a frame's header states; 0 for a heartbeat. */
 export const packetCount = (bytes: Uint8Array): number => (bytes.length < headerBytes ? 0 : u16(bytes, 0))
 
-/** Visits the body (offset, length) of every packet of a known kind, in order; returns what `decode` counts as bad. */
-export const forEachPacket = (bytes: Uint8Array, visit: (offset: number, length: Kind) => void): number => {
+const ignore = (): void => {}
+
+/**
+ * Visits the body (offset, length) of every packet of a known kind, in order; returns what `decode` counts as bad. `refuse` gets each packet
+ * of another length, and one that the frame's end cuts off: its body may end before `length`.
+ */
+export const forEachPacket = (
+  bytes: Uint8Array,
+  visit: (offset: number, length: Kind) => void,
+  refuse: (offset: number, length: number) => void = ignore
+): number => {
   if (bytes.length === 1) return 0
   if (bytes.length < headerBytes) return 1
   const packets = u16(bytes, 0)
@@ -271,14 +280,20 @@ export const forEachPacket = (bytes: Uint8Array, visit: (offset: number, length:
   for (let packet = 0; packet < packets; packet++) {
     const body = at + headerBytes
     const length = u16(bytes, at)
-    if (body + length > bytes.length) return bad + 1
-    if (isKind(length)) visit(body, length)
-    else bad++
+    const isCut = body + length > bytes.length
+    if (!isCut && isKind(length)) visit(body, length)
+    else {
+      refuse(body, length)
+      bad++
+    }
+    if (isCut) return bad
     at = body + length
   }
   return at < bytes.length ? bad + 1 : bad
 }
 
+/** Every packet begins with its token. */
+export const tokenBytes = 4
 /** Fields of one packet body at the offset that `forEachPacket` passes. */
 export const tokenAt = (bytes: Uint8Array, offset: number): number => u32(bytes, offset)
 export const lastPriceAt = (bytes: Uint8Array, offset: number): number => u32(bytes, offset + 4)

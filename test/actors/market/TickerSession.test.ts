@@ -21,6 +21,7 @@ import { muteAfterMs } from "../../../src/domain/accounts/ConnectionPool.ts"
 import * as Frame from "../../../src/domain/market/Frame.ts"
 import { shipped } from "../../../src/domain/rules/Shipped.ts"
 import * as Packets from "../../domain/market/Packets.ts"
+import { valueOf } from "../../metrics/Counted.ts"
 
 describe("TickerSession", () => {
   const identity = {
@@ -185,6 +186,49 @@ describe("TickerSession", () => {
     isHeld = false
     receive(packets(1, 2), 1)
     assert.deepStrictEqual(lost, [["md.frame.NSE.NIFTY", "lease", 11_000]], "what nobody may publish any more is counted, by underlying")
+  })
+
+  it("TC-MATL-032 a packet that cannot be read costs itself alone: it is counted, and kept with its token for the log, at most ten of them", () => {
+    const appended: Array<number> = []
+    const publisher = {
+      ...idle,
+      append: (_: string, bytes: Uint8Array, offset: number) => void appended.push(Frame.tokenAt(bytes, offset))
+    }
+    const session = make({ ...identity, account: "malformed" })
+    for (const token of [1, 2, 3]) session.lanes.set(token, "md.frame.NSE.NIFTY")
+    onConnection(session, 1, "open", null, true)
+    const handle = receiver(session, { mode: "real", observe: () => {}, unsafeNow: () => 1_000 }, publisher)
+    const carried = new Map([1, 2, 3].map((token) => [token, null]))
+    const receive = (bytes: Uint8Array) => handle(bytes, 1, carried)
+    const ltp = (token: number) => Packets.encodeLtp({ token, lastPrice: 5 })
+    const odd = (token: number, length = 100) => {
+      const bytes = new Uint8Array(length)
+      new DataView(bytes.buffer).setUint32(0, token)
+      return bytes
+    }
+    const counted = () => valueOf("bad_packets_total", { account: "malformed" })
+
+    receive(Frame.frameOf([ltp(1), odd(2), ltp(3)]))
+    assert.deepStrictEqual([appended, session.unreadable, counted()], [[1, 3], [{ token: 2, bytes: 100 }], 1])
+    receive(Frame.frameOf([ltp(2)]))
+    assert.deepStrictEqual(appended, [1, 3, 2], "the next packet of the same instrument is read")
+    assert.deepStrictEqual(session.broken, new Map(), "nothing is missing any more")
+
+    const whole = Frame.frameOf([ltp(1), ltp(2)])
+    receive(whole.subarray(0, whole.length - 1))
+    receive(whole.subarray(0, whole.length - 5))
+    assert.deepStrictEqual(session.unreadable.slice(1), [
+      { token: 2, bytes: 8 },
+      { token: null, bytes: 8 }
+    ])
+    receive(Frame.frameOf([new Uint8Array(3), odd(2, 4)]))
+    assert.deepStrictEqual(session.unreadable.slice(3), [
+      { token: null, bytes: 3 },
+      { token: 2, bytes: 4 }
+    ])
+    receive(Frame.frameOf(Array.from({ length: 20 }, () => odd(3))))
+    assert.deepStrictEqual([session.unreadable.length, counted()], [10, 25])
+    assert.deepStrictEqual(appended, [1, 3, 2, 1, 1])
   })
 
   describe("a recording, whose time only its packets know", () => {

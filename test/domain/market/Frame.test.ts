@@ -290,6 +290,36 @@ describe("Frame", () => {
     expect(decoded(new Uint8Array([0, 0, 0, 8])).bad).toBe(1)
   })
 
+  it("TC-MATL-032 a packet of an unknown length, and one that is cut off, are handed over apart; all others are visited", () => {
+    const body = (length: number, token: number) => {
+      const bytes = new Uint8Array(length)
+      new DataView(bytes.buffer).setUint32(0, token)
+      return bytes
+    }
+    const bytes = Frame.frameOf([body(8, 1), body(100, 2), body(44, 3), body(184, 4)])
+    const seen = (cut: Uint8Array) => {
+      const visited: Array<number> = []
+      const refused: Array<readonly [token: number, length: number]> = []
+      const bad = Frame.forEachPacket(
+        cut,
+        (offset) => void visited.push(Frame.tokenAt(cut, offset)),
+        (offset, length) => void refused.push([Frame.tokenAt(cut, offset), length])
+      )
+      return { visited, refused, bad }
+    }
+    expect(seen(bytes)).toEqual({ visited: [1, 3, 4], refused: [[2, 100]], bad: 1 })
+    const cut = {
+      visited: [1, 3],
+      refused: [
+        [2, 100],
+        [4, 184]
+      ],
+      bad: 2
+    }
+    expect(seen(bytes.subarray(0, bytes.length - 1))).toEqual(cut)
+    expect(seen(bytes.subarray(0, bytes.length - 180))).toEqual(cut)
+  })
+
   it("a heartbeat has no packets and is not bad", () => {
     const heartbeat = new Uint8Array([0])
     expect([
