@@ -29,11 +29,12 @@ const settings = Config.all({
   livenessMs: milliseconds("KITE_LIVENESS", KiteSocket.defaults.livenessMs),
   checkEveryMs: milliseconds("KITE_CHECK_EVERY", KitePool.defaults.checkEveryMs),
   tokensMax: Config.integer("KITE_CONNECTION_INSTRUMENTS").pipe(
-    Config.withDefault(marketTokensMax),
     Config.validate({
       message: `must be 1 to ${ConnectionPool.brokerTokensMax}: Kite takes no more on one connection`,
       validation: (value) => value >= 1 && value <= ConnectionPool.brokerTokensMax
-    })
+    }),
+    // After the check: behind a default its error no longer names the setting.
+    Config.withDefault(marketTokensMax)
   )
 })
 

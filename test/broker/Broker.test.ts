@@ -1,7 +1,7 @@
 import { writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
-import { ConfigProvider, Context, Effect, Either, Fiber, Layer, Redacted } from "effect"
+import { Cause, ConfigProvider, Context, Effect, Either, Exit, Fiber, Layer, Redacted } from "effect"
 import { inject } from "vitest"
 import { Accounts } from "../../src/broker/Accounts.ts"
 import { AutomaticLogins } from "../../src/broker/AutomaticLogins.ts"
@@ -32,32 +32,33 @@ const budgets = Layer.succeed(Budgets, { of: () => () => (self) => self, limited
 const logins = Layer.succeed(AutomaticLogins, { of: () => (_, login) => login })
 const tokens = Layer.succeed(Tokens, { nowMs: () => 0, diesAtMs: () => null })
 
+/** An accounts file as `npm start` writes it. */
+const accountsFile = (path: string, url: string, secretOf = (secret: string) => secret) =>
+  Effect.promise(() => {
+    const rows = people.map((one) => ({
+      account_id: one.accountId,
+      user_id: one.userId,
+      api_key: one.apiKey,
+      api_secret: one.accountId === "S2" ? secretOf(one.apiSecret) : one.apiSecret,
+      root: url,
+      ws_root: url.replace("http", "ws"),
+      login: "auto"
+    }))
+    return writeFile(path, JSON.stringify(rows))
+  })
+
 /** The product's own services, with an accounts file as `npm start` writes it. */
-const broker = (name: string, url: string, secretOf = (secret: string) => secret) =>
+const broker = (name: string, url: string, secretOf?: (secret: string) => string) =>
   Layer.unwrapScoped(
-    Effect.gen(function* () {
+    Effect.suspend(() => {
       const path = join(inject("backends").folder, `broker-${name}.json`)
-      const rows = people.map((one) => ({
-        account_id: one.accountId,
-        user_id: one.userId,
-        api_key: one.apiKey,
-        api_secret: one.accountId === "S2" ? secretOf(one.apiSecret) : one.apiSecret,
-        root: url,
-        ws_root: url.replace("http", "ws"),
-        login: "auto"
-      }))
-      yield* Effect.promise(() => writeFile(path, JSON.stringify(rows)))
-      return ofFile(path)
+      return Effect.as(accountsFile(path, url, secretOf), ofFile(path))
     })
   )
 
-const ofFile = (path: string) => {
+const ofFile = (path: string, more: Readonly<Record<string, string>> = {}) => {
   const config = ConfigProvider.fromMap(
-    new Map([
-      ["ACCOUNTS_FILE", path],
-      ["KITE_RECONNECT_MAX", "100 millis"],
-      ["KITE_REQUEST_TIMEOUT", "5 seconds"]
-    ])
+    new Map([...Object.entries(more), ["ACCOUNTS_FILE", path], ["KITE_RECONNECT_MAX", "100 millis"], ["KITE_REQUEST_TIMEOUT", "5 seconds"]])
   )
   return Broker.Default.pipe(
     Layer.provideMerge(Accounts.Default),
@@ -153,6 +154,21 @@ describe("Broker against the simulator", () => {
         assert.deepStrictEqual(leaks(logs.lines.join("\n")), [])
       }).pipe(Effect.provide(logs.layer))
     }
+  )
+
+  it.scopedLive("TC-WSP-002 a limit above the broker's own, or below one, fails the start by its name; the broker's own is accepted", () =>
+    Effect.gen(function* () {
+      const path = join(inject("backends").folder, "broker-limit.json")
+      yield* accountsFile(path, "http://127.0.0.1:1")
+      const started = (limit: number) =>
+        Effect.exit(Effect.scoped(Layer.build(ofFile(path, { KITE_CONNECTION_INSTRUMENTS: String(limit) }))))
+      for (const limit of [0, 3_001]) {
+        const exit = yield* started(limit)
+        if (Exit.isSuccess(exit)) assert.fail(`${limit} was accepted`)
+        else assert.match(Cause.pretty(exit.cause), /KITE_CONNECTION_INSTRUMENTS.*must be 1 to 3000/, String(limit))
+      }
+      assert.isTrue(Exit.isSuccess(yield* started(3_000)))
+    })
   )
 
   it.scopedLive("after a restart the simulator knows no token: the socket signs in again and goes on", () =>

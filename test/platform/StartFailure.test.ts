@@ -45,6 +45,12 @@ describe("a start that fails", () => {
         const cases: ReadonlyArray<readonly [Record<string, string | undefined>, RegExp]> = [
           [{ GATEWAY_PORT: port }, /^The gateway cannot listen: listen EADDRINUSE.* Set GATEWAY_HOST .* GATEWAY_PORT to a free port$/],
           [{ GATEWAY_PORT: "abc" }, /^GATEWAY_PORT: .*integer/],
+          [{ GATEWAY_PORT: "70000" }, /^GATEWAY_PORT: a port is 0 \(any free one\) to 65535$/],
+          [
+            { KITE_CONNECTION_INSTRUMENTS: "3001" },
+            /^KITE_CONNECTION_INSTRUMENTS: must be 1 to 3000: Kite takes no more on one connection$/
+          ],
+          [{ INSTRUMENTS_REFRESH_AT: "25:00" }, /^INSTRUMENTS_REFRESH_AT: expected a time of day such as 08:30 \(IST\)$/],
           [{ ACCOUNTS_FILE: undefined }, /^ACCOUNTS_FILE is not set: docs\/operations\.md says what it is$/],
           [{ ACCOUNTS_FILE: join(at, "absent.json") }, /absent\.json: there is no such file; docs\/operations\.md/],
           [{ ACCOUNTS_FILE: at }, /^ACCOUNTS_FILE .*: (it is no file|cannot be read); docs\/operations\.md/],

@@ -27,8 +27,8 @@ const freshForMs = 60_000
 const clockTime = /^([01]\d|2[0-3]):([0-5]\d)$/
 /** "08:30" as ms after IST midnight. */
 const refreshAt = Config.string("INSTRUMENTS_REFRESH_AT").pipe(
-  Config.withDefault("08:30"),
   Config.validate({ message: "expected a time of day such as 08:30 (IST)", validation: (text) => clockTime.test(text) }),
+  Config.withDefault("08:30"),
   Config.map((text) => Number(text.slice(0, 2)) * 3_600_000 + Number(text.slice(3)) * IndiaTime.minuteMs)
 )
 
